@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: MIT
+"""Which numbers define an ANI model? One value, whatever file they came from."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Array32 = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One dense layer of all M ensemble members.
+
+    Attributes:
+        weight: Shape (M, n_in, n_out), float32; y = x · weight + bias.
+        bias: Shape (M, n_out), float32.
+    """
+
+    weight: Array32
+    bias: Array32
+
+
+@dataclass(frozen=True)
+class AniParameters:
+    """Symmetry functions and networks of an ANI ensemble (Smith et al., 10.1039/C6SC05720A).
+
+    Lengths are in Å and energies in Hartree, as the models were trained.
+
+    Attributes:
+        name: "ani1x", "ani1ccx" or "ani2x".
+        elements: Atomic numbers in the order of the networks, length S.
+        radial_cutoff, angular_cutoff: Cutoff radii [Å].
+        radial_eta: Exponent η of the radial terms [Å⁻²].
+        radial_shifts: Shape (16,) [Å].
+        angular_eta, zeta: Exponents η [Å⁻²] and ζ of the angular terms.
+        angular_shifts: Shape (8,) [Å].
+        sections: Angles θ_s of the angular terms, shape (4,) [rad].
+        networks: For each element its layers, first to last; celu(α = 0.1) between them.
+            Input columns: 16 radial for each neighbour element, then 32 angular (shift-major,
+            section-minor) for each pair of neighbour elements (a ≤ b, row by row of the triangle).
+        self_energies: Shape (S,) [Hartree], float64.
+    """
+
+    name: str
+    elements: tuple[int, ...]
+    radial_cutoff: float
+    angular_cutoff: float
+    radial_eta: float
+    radial_shifts: Array
+    angular_eta: float
+    zeta: float
+    angular_shifts: Array
+    sections: Array
+    networks: tuple[tuple[Layer, ...], ...]
+    self_energies: Array
+
+    @property
+    def n_members(self) -> int:
+        """Number of ensemble members M."""
+        return int(self.networks[0][0].weight.shape[0])
+
+    def digest(self) -> str:
+        """Return the SHA-256 of the canonical tensor content: names, shapes and values."""
+        sha = hashlib.sha256()
+        scalars = ("radial_cutoff", "angular_cutoff", "radial_eta", "angular_eta", "zeta")
+        arrays = ("radial_shifts", "angular_shifts", "sections", "self_energies")
+        values = [("elements", np.asarray(self.elements, dtype="<i8"))]
+        values += [(name, np.asarray([getattr(self, name)])) for name in scalars]
+        values += [(name, getattr(self, name)) for name in arrays]
+        for number, layers in zip(self.elements, self.networks, strict=True):
+            for depth, layer in enumerate(layers):
+                values.append((f"{number}.{depth}.weight", layer.weight))
+                values.append((f"{number}.{depth}.bias", layer.bias))
+        for name, value in values:
+            data = value.astype("<i8") if value.dtype.kind == "i" else value.astype("<f4")
+            sha.update(f"{name}{data.shape}".encode())
+            sha.update(np.ascontiguousarray(data).tobytes())
+        return sha.hexdigest()
