@@ -21,12 +21,12 @@ PS_PER_FS: Final = 1.0e-3
 HARTREE_KCAL: Final = 627.5094740631
 """Hartree in kcal/mol (CODATA 2018)."""
 EV_KCAL: Final = 23.060547830619
-"""Electronvolt in kcal/mol (CODATA 2018)."""
+"""Electronvolt in kcal/mol (exact, SI 2019)."""
 
 GAS_CONSTANT: Final = 8.31446261815324e-3
 """Molar gas constant R [kJ/mol/K] (exact, SI 2019)."""
 
-COULOMB_OPENMM: Final = 138.935456
+COULOMB_OPENMM: Final = 138.93545764438198
 """1/(4πε₀) of OpenMM [kJ nm/mol/e²]; 332.0637 kcal Å/mol/e²."""
 COULOMB_AMBER: Final = 18.2223**2 * KJ_PER_KCAL * NM_PER_ANGSTROM
 """1/(4πε₀) of AMBER, 18.2223² kcal Å/mol/e² = 332.0522, in kJ nm/mol/e²."""

@@ -1,0 +1,64 @@
+# Thin targets: continuous integration calls the same ones, and none needs an activated environment.
+#   make demo    set up, then methanol from SMILES to its hydration free energy
+#   make test    set up, then the fast tests
+#   make check   style, types, layers, then the fast tests
+# VENV=folder puts the environment elsewhere; PYTHON=program chooses the interpreter (3.11 is tested).
+
+VENV ?= .venv
+PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(shell command -v $(name))))
+JOBS ?= 2
+BENCH ?= $(wildcard benchmarks/*.py)
+
+BIN := $(abspath $(VENV))/bin
+READY := $(VENV)/.ready
+# AmberTools' own scripts call python3 and each other through PATH. One thread for each process:
+# JOBS processes share the cores.
+export PATH := $(BIN):$(PATH)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+one_thread := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENMM_CPU_THREADS=1
+pytest := $(one_thread) $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+
+.PHONY: setup demo test slow check bench docs clean
+
+setup: $(READY)
+
+# torch goes first, and alone, so that its pinned build is there before anything else asks for one.
+$(READY): pyproject.toml constraints.txt $(wildcard setup.py native/*)
+	@test -n "$(PYTHON)" || { echo "make: no python3 on PATH; install Python 3.11 or newer." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "make: $(PYTHON) is older than Python 3.11; name another with PYTHON=..." >&2; exit 1; }
+	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) \
+	  || { echo "make: no virtual environment; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	$(BIN)/pip install -q -c constraints.txt torch
+	$(BIN)/pip install -q -c constraints.txt -e ".[amber,dev]"
+	@touch $@
+
+demo: $(READY)
+	$(BIN)/mlmm hydration "CO" --potential ani1ccx --protocol demo --out demo/
+
+test: $(READY)
+	$(pytest)
+
+slow: $(READY)
+	$(pytest) -m slow --durations 10
+
+check: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(MAKE) test
+
+# Each script writes its figures, with machine, versions and seed, into benchmarks/results.
+bench: $(READY)
+	@test -n "$(BENCH)" || { echo "make: there is no script in benchmarks/ yet." >&2; exit 1; }
+	for script in $(BENCH); do $(BIN)/python $$script || exit 1; done
+
+# Every link leads somewhere, every Python example of the documents runs.
+docs: $(READY)
+	$(pytest) tests/architecture/test_documents.py
+
+# The environment and the results of `make demo` stay.
+clean:
+	rm -rf build dist .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache
+	find src tests benchmarks examples -name __pycache__ -type d -prune -exec rm -rf {} +
