@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: MIT
+"""Does a mask select what AMBER's own programs select, and does an empty one help the user?"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mlmm.amber.coordinates import read_coordinates
+from mlmm.amber.mask import select_atoms
+from mlmm.amber.topology import read_topology
+from mlmm.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def folder(shared):
+    return shared / "data" / "erlotinib"
+
+
+@pytest.fixture(scope="module")
+def droplet(folder):
+    return read_topology(folder / "erlotinib_33wat.prmtop")
+
+
+MASKS = [":ERL", ":1-3", "@1-10", ":WAT@O", "!:WAT", ":ERL&!@H=", "@/C|:3", "@%ca", ":1@C1,H2"]
+
+
+@pytest.mark.parametrize("mask", MASKS)
+def test_masks_select_what_cpptraj_selects(folder, droplet, mask):
+    cpptraj = shutil.which("cpptraj")
+    if cpptraj is None:
+        pytest.skip("AmberTools is absent: no cpptraj on PATH")
+    out = subprocess.run(
+        [cpptraj, "-p", str(folder / "erlotinib_33wat.prmtop"), "--mask", mask],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    expected = tuple(int(n) - 1 for n in re.findall(r"^\s*(\d+)\s", out, flags=re.M))
+    assert expected
+    assert select_atoms(droplet, mask) == expected
+
+
+def test_distances_need_positions(folder, droplet):
+    with pytest.raises(InputError, match="coordinates"):
+        select_atoms(droplet, ":1<@3.0")
+    x = read_coordinates(folder / "erlotinib_33wat_min.inpcrd", len(droplet)).positions
+    far = np.linalg.norm(x[:, None] - x[None, :52], axis=-1).min(axis=1)
+    assert select_atoms(droplet, ":1<@3.0", positions=x) == tuple(np.flatnonzero(far < 3.0))
+
+
+@settings(max_examples=30, deadline=None)
+@given(first=st.sampled_from(MASKS), second=st.sampled_from(MASKS))
+def test_masks_obey_the_algebra_of_sets(droplet, first, second):
+    everything = set(range(len(droplet)))
+    a, b = set(select_atoms(droplet, first)), set(select_atoms(droplet, second))
+    assert set(select_atoms(droplet, f"({first})|({second})")) == a | b
+    if a & b:
+        assert set(select_atoms(droplet, f"({first})&({second})")) == a & b
+    if everything - a:
+        assert set(select_atoms(droplet, f"!({first})")) == everything - a
+
+
+@pytest.mark.parametrize("mask", [":LIG", ":99", "@XX", ":erl", "@999", "((:1", "", ":", ":1.5"])
+def test_a_mask_that_selects_nothing_or_is_wrong_says_what_is_there(droplet, mask):
+    with pytest.raises(InputError, match=re.escape(repr(mask))) as caught:
+        select_atoms(droplet, mask)
+    assert ":1.5" in mask or "Residues: ERL, WAT (33). Did you mean ':ERL'?" in str(caught.value)

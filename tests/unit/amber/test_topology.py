@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: MIT
+"""Does a prmtop come in unchanged, and is what we cannot reproduce refused?"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from openmm import NonbondedForce, app, unit
+
+from mlmm.amber.topology import atom_label, read_topology
+from mlmm.errors import InputError, UnsupportedPhysicsError
+
+
+@pytest.fixture(scope="module")
+def methanol(freesolv) -> Path:
+    return freesolv / "amber_gaff" / "mobley_1636752.prmtop"
+
+
+@pytest.fixture(scope="module")
+def box(shared):
+    return read_topology(shared / "data" / "erlotinib" / "erlotinib_box.prmtop")
+
+
+def test_methanol_has_its_atoms_bonds_and_label(methanol):
+    found = read_topology(methanol)
+    assert found.numbers == (6, 8, 1, 1, 1, 1)
+    assert found.names == ("C1", "O1", "H1", "H2", "H3", "H4")
+    assert found.types == ("c3", "oh", "h1", "h1", "h1", "ho")
+    assert found.bonds == ((0, 1), (0, 2), (0, 3), (0, 4), (1, 5))
+    assert found.molecules == ((0, 1, 2, 3, 4, 5),)
+    assert found.residue_names == ("MOL",)
+    assert not found.has_box
+    assert not found.is_water.any()
+    assert atom_label(found, 5) == ":1@H4"
+
+
+def test_charges_and_masses_are_those_openmm_reads(methanol):
+    system = app.AmberPrmtopFile(str(methanol)).createSystem()
+    force = next(f for f in system.getForces() if isinstance(f, NonbondedForce))
+    charges = [
+        force.getParticleParameters(i)[0].value_in_unit(unit.elementary_charge) for i in range(6)
+    ]
+    found = read_topology(methanol)
+    # OpenMM divides by 18.2223 too: only round-off may differ.
+    np.testing.assert_allclose(found.charges, charges, rtol=1e-12)
+    np.testing.assert_allclose(
+        found.masses, [system.getParticleMass(i)._value for i in range(6)], rtol=1e-12
+    )
+
+
+def test_lennard_jones_table_follows_lorentz_berthelot_for_gaff(box):
+    """GAFF and TIP3P combine by Lorentz–Berthelot, so the off-diagonals follow the diagonal."""
+    a, b = np.diag(box.lj_a), np.diag(box.lj_b)
+    real = np.flatnonzero(b > 0)
+    r_min = (2 * a[real] / b[real]) ** (1 / 6)
+    epsilon = b[real] ** 2 / (4 * a[real])
+    r = (r_min[:, None] + r_min[None, :]) / 2
+    e = np.sqrt(epsilon[:, None] * epsilon[None, :])
+    # The file has nine digits, which six-fold powers and roots keep to about 1e-6.
+    np.testing.assert_allclose(box.lj_a[np.ix_(real, real)], e * r**12, rtol=1e-5)
+    np.testing.assert_allclose(box.lj_b[np.ix_(real, real)], 2 * e * r**6, rtol=1e-5)
+
+
+def test_water_is_known_by_its_atoms_and_not_by_its_name(shared, tmp_path):
+    source = shared / "data" / "erlotinib" / "erlotinib_33wat.prmtop"
+    renamed = tmp_path / "renamed.prmtop"
+    text = source.read_text()
+    renamed.write_text(text.replace("WAT ", "FOO "))
+    found = read_topology(renamed)
+    assert "WAT" not in found.residue_names
+    assert found.is_water.sum() == 3 * 33
+    assert not found.is_water[:52].any()
+    assert len(found.molecules) == 34
+
+
+def test_box_of_erlotinib_is_neutral_and_residues_are_contiguous(box):
+    assert box.has_box
+    assert box.charges.sum() == pytest.approx(0.0, abs=1e-6)  # nine digits, 2149 atoms
+    assert (np.diff(box.residue_index) >= 0).all()
+    assert [len(m) for m in box.molecules] == [52] + [3] * 699
+
+
+def test_elements_are_deduced_from_masses_when_absent(methanol, tmp_path, caplog):
+    old = tmp_path / "old.prmtop"
+    text = methanol.read_text()
+    old.write_text(re.sub(r"%FLAG ATOMIC_NUMBER.*?(?=%FLAG)", "", text, flags=re.S))
+    assert read_topology(old).numbers == read_topology(methanol).numbers
+    assert "deduced from masses" in caplog.text
+
+
+def test_heavy_hydrogens_without_elements_are_not_guessed(methanol, tmp_path):
+    heavy = tmp_path / "heavy.prmtop"
+    text = re.sub(r"%FLAG ATOMIC_NUMBER.*?(?=%FLAG)", "", methanol.read_text(), flags=re.S)
+    heavy.write_text(text.replace("  1.00800000E+00", "  3.02400000E+00"))
+    with pytest.raises(InputError, match="does not fit its name"):
+        read_topology(heavy)
+
+
+@pytest.mark.parametrize("fraction", [0.05, 0.2, 0.4, 0.6, 0.8])
+def test_a_truncated_file_is_refused(methanol, tmp_path, fraction):
+    text = methanol.read_text()
+    cut = tmp_path / "cut.prmtop"
+    cut.write_text(text[: int(fraction * len(text))])
+    with pytest.raises(InputError, match="truncated"):
+        read_topology(cut)
+
+
+@pytest.mark.parametrize("wrong", ["**************", "           nan", "         hello"])
+def test_a_number_that_is_none_is_refused(methanol, tmp_path, wrong):
+    broken = tmp_path / "broken.prmtop"
+    broken.write_text(methanol.read_text().replace("2.12472018E+00", wrong, 1))
+    with pytest.raises(InputError, match="damaged"):
+        read_topology(broken)
+
+
+def test_missing_and_foreign_files_are_refused_by_name(tmp_path):
+    with pytest.raises(InputError, match=r"no prmtop file .*absent\.prmtop"):
+        read_topology(tmp_path / "absent.prmtop")
+    other = tmp_path / "other.prmtop"
+    other.write_text("hello\n")
+    with pytest.raises(InputError, match="not a prmtop"):
+        read_topology(other)
+
+
+@pytest.mark.parametrize(
+    ("section", "what"),
+    [
+        ("%FLAG LENNARD_JONES_CCOEF\n%FORMAT(5E16.8)\n  1.00000000E+00\n", "12-6-4"),
+        ("%FLAG POLARIZABILITY\n%FORMAT(5E16.8)\n  1.00000000E+00\n", "polariz"),
+    ],
+)
+def test_physics_that_cannot_be_reproduced_is_refused(methanol, tmp_path, section, what):
+    foreign = tmp_path / "foreign.prmtop"
+    foreign.write_text(methanol.read_text() + section)
+    with pytest.raises(UnsupportedPhysicsError, match=what):
+        read_topology(foreign)
+
+
+def test_hydrogen_bond_terms_are_refused_only_when_they_act(methanol, tmp_path):
+    text = methanol.read_text()
+    for value, acts in (("  0.00000000E+00", False), ("  7.55700000E+03", True)):
+        file = tmp_path / "hbond.prmtop"
+        file.write_text(
+            re.sub(r"(%FLAG HBOND_ACOEF\s*\n%FORMAT\(5E16.8\)\s*\n)\s*\n", rf"\g<1>{value}\n", text)
+        )
+        assert value in file.read_text()
+        if acts:
+            with pytest.raises(UnsupportedPhysicsError, match="10-12"):
+                read_topology(file)
+        else:
+            assert len(read_topology(file)) == 6
