@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: MIT
+"""What hydration free energy was asked for? The resolved run file, `run.yaml`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from mlmm.config.base import Settings
+from mlmm.config.protocol import PROTOCOLS, Protocol
+
+
+class Source(Settings):
+    """The molecule and where its parameters come from; paths are relative to the run folder."""
+
+    kind: Literal["smiles", "structure", "solvated", "gas"]
+    """smiles; structure (SDF or mol2 file); solvated or gas (prmtop and coordinates)."""
+    smiles: str | None = None
+    """kind smiles: the SMILES."""
+    structure: str | None = None
+    """kind structure: path of the SDF or mol2 file."""
+    prmtop: str | None = None
+    """kind solvated or gas: path of the topology."""
+    inpcrd: str | None = None
+    """kind solvated or gas: path of the coordinates."""
+    ml_mask: str | None = None
+    """kind solvated or gas: AMBER mask of the solute; null: the molecule that is not water."""
+    charges: Literal["bcc", "abcg2", "file", "prmtop"] = "bcc"
+    """Charge model of the solute."""
+    gaff: Literal[1, 2] = 2
+    """GAFF version of the solute."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Source:
+        needed = {"smiles": ("smiles",), "structure": ("structure",)}.get(
+            self.kind, ("prmtop", "inpcrd")
+        )
+        for key in needed:
+            if getattr(self, key) is None:
+                raise ValueError(f"kind {self.kind!r} needs {key}")
+        return self
+
+
+class HydrationConfig(Settings):
+    """One hydration free energy, completely."""
+
+    task: Literal["hydration"] = "hydration"
+    """What `mlmm run` does with this file."""
+    source: Source
+    """The molecule."""
+    potential: str = "ani2x"
+    """Name of the potential; "mm" keeps the prmtop's own terms (the control)."""
+    weights: str | None = None
+    """Path of the potential's weights; null: resolved by name."""
+    identity: str | None = None
+    """Identity of the potential that the run was started with; checked on resume."""
+    protocol: Protocol = PROTOCOLS["quick"]
+    """The sampling."""
+    control: bool = False
+    """R1: sample the MM control on the same path too."""
+    seed: int = Field(2025, ge=0, lt=2**31)
+    """Seed of everything random."""
+    repeats: int = Field(2, ge=1)
+    """Independent repeats, each in a process of its own."""
+    processes: int | None = Field(None, ge=1)
+    """Processes at a time; null: one for each core."""
+    platform: Literal["CPU", "Reference", "CUDA", "OpenCL", "HIP"] = "CPU"
+    """OpenMM platform."""
+
+    def science(self) -> dict[str, object]:
+        """Return what decides the numbers: everything but where and how fast it runs."""
+        data = self.model_dump(mode="json")
+        for key in ("processes", "weights"):
+            data.pop(key)
+        return data

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: MIT
+"""Which replica takes which state? Hamiltonian exchange, without any new energy.
+
+The acceptance of a swap holds only region-environment terms: the internal energy stands on both
+sides and cancels, so exchange costs no ML call.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+IntArray = NDArray[np.int64]
+
+
+def exchange_states(
+    u: NDArray[np.float64], state_of: IntArray, generator: np.random.Generator
+) -> IntArray:
+    """Return new states of all replicas after K³ swap attempts between random pairs.
+
+    Many attempts per call approach independent (Gibbs) sampling of the permutation
+    (Chodera and Shirts, 10.1063/1.3660669).
+
+    Args:
+        u: Reduced potential of each replica in each state [kT], shape (K, K).
+        state_of: Present state of each replica, shape (K,); not changed.
+        generator: Source of random numbers.
+
+    Returns:
+        State of each replica, a permutation of 0..K−1, shape (K,).
+    """
+    count = len(state_of)
+    new = state_of.copy()
+    if count < 2:
+        return new
+    pairs = generator.integers(count, size=(count**3, 2))
+    thresholds = np.log(generator.random(count**3))
+    for (i, j), threshold in zip(pairs.tolist(), thresholds.tolist(), strict=True):
+        a, b = new[i], new[j]
+        if u[i, a] + u[j, b] - u[i, b] - u[j, a] >= threshold:
+            new[i], new[j] = b, a
+    return new

@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: MIT
+"""Which configurations does a leg in solution visit? Equilibration, then segments of exchange.
+
+All replicas of one repeat take turns in one Context. A segment starts from stored phases with
+seeds derived from its number, so it can be computed again, or first after a kill, with the same
+result. One state is a leg too: the coupled end state of route R2.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import openmm as mm
+
+from mlmm.engine.exchange import exchange_states
+from mlmm.engine.record import Record, set_state, take_record
+from mlmm.engine.seeds import derive_seed, generator
+from mlmm.engine.simulation import Ensemble, Phase, get_phase, open_context, set_phase
+from mlmm.engine.storage import Arrays, load_arrays, save_arrays
+from mlmm.errors import NumericsError
+from mlmm.samples import ROW_FIELDS, LambdaState, WindowSamples
+from mlmm.system.build import HybridSystem
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class LegPlan:
+    """How one repeat of one leg is sampled.
+
+    Attributes:
+        states: Alchemical states, coupled end first.
+        ensemble: Temperature, pressure, integrator.
+        equilibration: Steps in the first state before anything else.
+        equilibration_per_state: Further steps in each state, one after the other.
+        steps_per_record: Steps between two records of a replica.
+        records_per_sweep: Records of a replica between two exchanges.
+        sweeps_per_segment: Sweeps between two checkpoints.
+        platform: OpenMM platform.
+        seed: Seed of this repeat of this leg.
+        repeat: Number of the repeat.
+    """
+
+    states: tuple[LambdaState, ...]
+    ensemble: Ensemble
+    equilibration: int
+    equilibration_per_state: int
+    steps_per_record: int
+    records_per_sweep: int
+    sweeps_per_segment: int
+    platform: str
+    seed: int
+    repeat: int
+
+    @property
+    def segment_time(self) -> float:
+        """Production time that one segment adds to each state [ps]."""
+        records = self.records_per_sweep * self.sweeps_per_segment
+        return records * self.steps_per_record * self.ensemble.timestep
+
+
+@dataclass(frozen=True)
+class Segment:
+    """What one segment recorded.
+
+    Attributes:
+        samples: One row for each record.
+        frames: Positions of the region in the end states [nm], shape (f, n, 3).
+        frame_rows: Row of `samples` of each frame, shape (f,).
+    """
+
+    samples: WindowSamples
+    frames: Array
+    frame_rows: Array
+
+
+def equilibrate(hybrid: HybridSystem, plan: LegPlan, start: Phase, folder: Path) -> None:
+    """Minimise, equilibrate the first state, then each state from its neighbour; resumable.
+
+    Args:
+        hybrid: The Hamiltonian.
+        plan: Steps and seeds.
+        start: Where to begin; velocities are drawn anew.
+        folder: Gets `equilibrated-KK.npz` for every state and at last `phases-0000.npz`.
+    """
+    if phases_path(folder, 0).exists():
+        return
+    coupled = folder / "coupled.npz"
+    if not coupled.exists():
+        save_arrays(coupled, _pack([_first_equilibration(hybrid, plan, start)]))
+    phase = _unpack(load_arrays(coupled))[0]
+    phases = []
+    for k, state in enumerate(plan.states):
+        path = folder / f"equilibrated-{k:02d}.npz"
+        if not path.exists():
+            context = _context(hybrid, plan, "equilibrate", k)
+            set_phase(context, phase)
+            set_state(context, state)
+            _advance(context, plan.equilibration_per_state)
+            save_arrays(path, _pack([get_phase(context)]))
+        phase = _unpack(load_arrays(path))[0]
+        phases.append(phase)
+    order = np.arange(len(phases))
+    save_arrays(phases_path(folder, 0), {**_pack(phases), "state_of": order})
+    for path in (coupled, *folder.glob("equilibrated-*.npz")):
+        path.unlink()
+
+
+def run_segment(hybrid: HybridSystem, plan: LegPlan, folder: Path, index: int) -> None:
+    """Compute one segment from `phases-index` and write `segment-index` and the next phases.
+
+    Raises:
+        NumericsError: The simulation left the realm of finite numbers.
+        MlmmError: The disk is full.
+    """
+    stored = load_arrays(phases_path(folder, index))
+    phases, state_of = _unpack(stored), np.array(stored["state_of"], dtype=np.int64)
+    context = _context(hybrid, plan, "segment", index)
+    chooser = generator(plan.seed, "exchange", index)
+    records: list[tuple[int, int, Record]] = []
+    for _ in range(plan.sweeps_per_segment):
+        latest = np.zeros((len(phases), len(plan.states)))
+        for replica, phase in enumerate(phases):
+            here = int(state_of[replica])
+            set_phase(context, phase)
+            set_state(context, plan.states[here])
+            for _ in range(plan.records_per_sweep):
+                _advance(context, plan.steps_per_record)
+                record = take_record(
+                    context,
+                    hybrid,
+                    plan.states,
+                    here=plan.states[here],
+                    temperature=plan.ensemble.temperature,
+                )
+                records.append((replica, here, record))
+            phases[replica] = get_phase(context)
+            latest[replica] = record.u
+        state_of = exchange_states(latest, state_of, chooser)
+    save_arrays(phases_path(folder, index + 1), {**_pack(phases), "state_of": state_of})
+    save_arrays(segment_path(folder, index), _rows(plan, records, index))
+    if index > 0:
+        phases_path(folder, index - 1).unlink(missing_ok=True)
+
+
+def count_segments(folder: Path) -> int:
+    """Return how many segments, from the first on, are complete."""
+    count = 0
+    while segment_path(folder, count).exists():
+        count += 1
+    return count
+
+
+def read_segment(folder: Path, index: int, plan: LegPlan) -> Segment:
+    """Read one segment back."""
+    data = load_arrays(segment_path(folder, index))
+    samples = WindowSamples(
+        plan.states, plan.ensemble.temperature, *(data[name] for name in ROW_FIELDS)
+    )
+    return Segment(samples, data["frames"], data["frame_rows"])
+
+
+def segment_path(folder: Path, index: int) -> Path:
+    """Return where a segment is kept."""
+    return folder / f"segment-{index:04d}.npz"
+
+
+def phases_path(folder: Path, index: int) -> Path:
+    """Return where the phases at the start of a segment are kept."""
+    return folder / f"phases-{index:04d}.npz"
+
+
+def _first_equilibration(hybrid: HybridSystem, plan: LegPlan, start: Phase) -> Phase:
+    context = _context(hybrid, plan, "equilibrate", "coupled")
+    set_phase(context, start)
+    set_state(context, plan.states[0])
+    mm.LocalEnergyMinimizer.minimize(context, 10.0, 200)
+    seed = derive_seed(plan.seed, "velocities")
+    context.setVelocitiesToTemperature(plan.ensemble.temperature, seed)
+    _advance(context, plan.equilibration)
+    return get_phase(context)
+
+
+def _context(hybrid: HybridSystem, plan: LegPlan, *labels: str | int) -> mm.Context:
+    seed = derive_seed(plan.seed, *labels)
+    return open_context(hybrid, plan.ensemble, platform=plan.platform, seed=seed)
+
+
+def _advance(context: mm.Context, steps: int) -> None:
+    try:
+        context.getIntegrator().step(steps)
+    except mm.OpenMMException as error:
+        raise NumericsError(
+            f"OpenMM stopped: {error}; look at the starting structure, the box or the time step."
+        ) from error
+
+
+def _rows(plan: LegPlan, records: list[tuple[int, int, Record]], index: int) -> Arrays:
+    n = len(records)
+    per_state = plan.records_per_sweep * plan.sweeps_per_segment
+    seen = np.zeros(len(plan.states), dtype=np.int64)
+    time = np.empty(n)
+    for row, (_, here, _) in enumerate(records):
+        seen[here] += 1
+        passed = (index * per_state + seen[here]) * plan.steps_per_record
+        time[row] = passed * plan.ensemble.timestep
+    state = np.array([here for _, here, _ in records], dtype=np.int64)
+    ends = np.flatnonzero((state == 0) | (state == len(plan.states) - 1))
+    return {
+        "repeat": np.full(n, plan.repeat, dtype=np.int64),
+        "replica": np.array([replica for replica, _, _ in records], dtype=np.int64),
+        "state": state,
+        "time": time,
+        "u": np.array([r.u for _, _, r in records]),
+        "dvdl": np.array([r.dvdl for _, _, r in records]),
+        "internal": np.array([r.internal for _, _, r in records]),
+        "spread": np.array([r.spread for _, _, r in records]),
+        "volume": np.array([r.volume for _, _, r in records]),
+        "frames": np.array([records[row][2].positions for row in ends]),
+        "frame_rows": ends,
+    }
+
+
+def _pack(phases: list[Phase]) -> Arrays:
+    return {
+        "positions": np.array([p.positions for p in phases]),
+        "velocities": np.array([p.velocities for p in phases]),
+        "box": np.array([p.box for p in phases]),
+    }
+
+
+def _unpack(arrays: Arrays) -> list[Phase]:
+    rows = zip(arrays["positions"], arrays["velocities"], arrays["box"], strict=True)
+    return [Phase(np.array(x), np.array(v), np.array(b)) for x, v, b in rows]

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: MIT
+"""On what, and how, is a System propagated? Platform, integrator, barostat and their seeds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import openmm as mm
+
+from mlmm.engine.seeds import derive_seed
+from mlmm.errors import InputError, NumericsError
+from mlmm.system.build import HybridSystem
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """The thermodynamic state and the integrator, in OpenMM's units.
+
+    Attributes:
+        temperature: Temperature [K].
+        pressure: Pressure [bar]; None for constant volume.
+        timestep: Time step [ps].
+        friction: Langevin friction [1/ps].
+        barostat_interval: Steps between two attempts to change the volume.
+    """
+
+    temperature: float
+    pressure: float | None
+    timestep: float
+    friction: float
+    barostat_interval: int = 25
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A point in phase space: positions [nm] and velocities [nm/ps], (N, 3); box [nm], (3, 3)."""
+
+    positions: Array
+    velocities: Array
+    box: Array
+
+
+def open_context(
+    hybrid: HybridSystem, ensemble: Ensemble, *, platform: str, seed: int
+) -> mm.Context:
+    """Return a fresh Context with its own integrator and barostat.
+
+    Checkpoints of OpenMM do not restore the random stream in a new Context, so every segment opens
+    one with seeds of its own: resumed and undisturbed runs then do the same thing.
+
+    Args:
+        hybrid: What is simulated; its System gets the barostat of this Context.
+        ensemble: Temperature, pressure, integrator.
+        platform: Name of the OpenMM platform. CPU runs on one thread, deterministically.
+        seed: Seed of this segment.
+
+    Raises:
+        InputError: The platform is not available.
+    """
+    integrator = mm.LangevinMiddleIntegrator(
+        ensemble.temperature, ensemble.friction, ensemble.timestep
+    )
+    integrator.setRandomNumberSeed(derive_seed(seed, "integrator"))
+    integrator.setConstraintTolerance(1e-6)
+    if hybrid.periodic:
+        _set_barostat(hybrid.system, ensemble, derive_seed(seed, "barostat"))
+    try:
+        chosen = mm.Platform.getPlatformByName(platform)
+    except mm.OpenMMException as error:
+        names = [mm.Platform.getPlatform(i).getName() for i in range(mm.Platform.getNumPlatforms())]
+        raise InputError(
+            f"OpenMM platform {platform!r} is not available here; choose one of {', '.join(names)}."
+        ) from error
+    properties = {"Threads": "1", "DeterministicForces": "true"} if platform == "CPU" else {}
+    return mm.Context(hybrid.system, integrator, chosen, properties)
+
+
+def _set_barostat(system: mm.System, ensemble: Ensemble, seed: int) -> None:
+    """Give the System the barostat of this Context, or none at constant volume.
+
+    The System is not copied instead: a copy would pickle the potential inside it.
+    """
+    kinds = [isinstance(force, mm.MonteCarloBarostat) for force in system.getForces()]
+    if ensemble.pressure is None:
+        if True in kinds:
+            system.removeForce(kinds.index(True))
+        return
+    if True not in kinds:
+        system.addForce(mm.MonteCarloBarostat(1.0, 300.0))
+        kinds.append(True)
+    barostat = system.getForce(kinds.index(True))
+    barostat.setDefaultPressure(ensemble.pressure)
+    barostat.setDefaultTemperature(ensemble.temperature)
+    barostat.setFrequency(ensemble.barostat_interval)
+    barostat.setRandomNumberSeed(seed)
+
+
+def set_phase(context: mm.Context, phase: Phase) -> None:
+    """Put a Context at a point in phase space, to the last bit."""
+    context.setPeriodicBoxVectors(*(mm.Vec3(*map(float, row)) for row in phase.box))
+    context.setPositions(phase.positions)
+    context.setVelocities(phase.velocities)
+
+
+def get_phase(context: mm.Context) -> Phase:
+    """Return where a Context stands, with unwrapped molecules.
+
+    Raises:
+        NumericsError: A coordinate is not finite.
+    """
+    state = context.getState(getPositions=True, getVelocities=True)
+    positions = np.array(state.getPositions(asNumpy=True)._value)
+    if not np.all(np.isfinite(positions)):
+        bad = int(np.argwhere(~np.isfinite(positions))[0][0])
+        raise NumericsError(
+            f"the simulation blew up: the position of atom {bad + 1} is not finite; "
+            "look at the starting structure or shorten the time step."
+        )
+    return Phase(
+        positions,
+        np.array(state.getVelocities(asNumpy=True)._value),
+        np.array(state.getPeriodicBoxVectors(asNumpy=True)._value),
+    )
