@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,12 +40,12 @@ class AniParameters:
         radial_eta: Exponent η of the radial terms [Å⁻²].
         radial_shifts: Shape (16,) [Å].
         angular_eta, zeta: Exponents η [Å⁻²] and ζ of the angular terms.
-        angular_shifts: Shape (8,) [Å].
-        sections: Angles θ_s of the angular terms, shape (4,) [rad].
+        angular_shifts: Shape (n_shifts,) [Å]; 8 in ANI-2x, 4 in ANI-1x and ANI-1ccx.
+        sections: Angles θ_s of the angular terms, shape (n_sections,) [rad]; 4 or 8.
         networks: For each element its layers, first to last; celu(α = 0.1) between them.
             Input columns: 16 radial for each neighbour element, then 32 angular (shift-major,
             section-minor) for each pair of neighbour elements (a ≤ b, row by row of the triangle).
-        self_energies: Shape (S,) [Hartree], float64.
+        self_energies: Shape (S,) [Hartree], the float32 values of the published state dicts.
     """
 
     name: str
@@ -64,6 +65,43 @@ class AniParameters:
     def n_members(self) -> int:
         """Number of ensemble members M."""
         return int(self.networks[0][0].weight.shape[0])
+
+    def pruned(self, numbers: Iterable[int]) -> AniParameters:
+        """Return the same model for molecules of these elements only, an exact saving.
+
+        Columns of absent elements are zero for every geometry, so the first layer loses them.
+
+        Args:
+            numbers: Atomic numbers of the molecule, all of them in `elements`.
+        """
+        wanted = set(numbers)
+        kept = [k for k, number in enumerate(self.elements) if number in wanted]
+        columns = self._columns(kept)
+        networks = []
+        for k in kept:
+            first, *rest = self.networks[k]
+            first = Layer(np.ascontiguousarray(first.weight[:, columns, :]), first.bias)
+            networks.append((first, *rest))
+        return replace(
+            self,
+            elements=tuple(self.elements[k] for k in kept),
+            networks=tuple(networks),
+            self_energies=self.self_energies[kept],
+        )
+
+    def _columns(self, kept: list[int]) -> NDArray[np.intp]:
+        """Return the input columns that belong to the kept elements, in the same order."""
+        n_elements, n_radial = len(self.elements), len(self.radial_shifts)
+        n_angular = len(self.angular_shifts) * len(self.sections)
+        radial = [np.arange(n_radial) + n_radial * k for k in kept]
+        pairs = [(a, b) for a in range(n_elements) for b in range(a, n_elements)]
+        start = n_radial * n_elements
+        angular = [
+            np.arange(n_angular) + start + n_angular * p
+            for p, (a, b) in enumerate(pairs)
+            if a in kept and b in kept
+        ]
+        return np.concatenate(radial + angular)
 
     def digest(self) -> str:
         """Return the SHA-256 of the canonical tensor content: names, shapes and values."""

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: MIT
+"""How does an ANI model become a potential of one molecule?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlmm.errors import InputError, MlmmError, NumericsError
+from mlmm.potentials import native
+from mlmm.potentials.ani import DTYPES, TorchAni
+from mlmm.potentials.ani_models import ANI_MODELS
+from mlmm.potentials.ani_parameters import AniParameters, Array
+from mlmm.potentials.elements import symbol
+from mlmm.potentials.interface import Capabilities, Evaluation, Molecule
+from mlmm.potentials.weights import load_parameters
+from mlmm.units import HARTREE_KCAL
+
+
+class Engine(Protocol):
+    """Whoever computes: torch, or the compiled kernel."""
+
+    def evaluate(self, positions: Array) -> tuple[Array, Array]:
+        """Return energies of all members (R, M) [Hartree] and forces (R, N, 3) [Hartree/Å]."""
+
+
+@dataclass(frozen=True)
+class AniPotential:
+    """An ANI ensemble for one molecule, with its input and output checked.
+
+    Attributes:
+        capabilities: What it can be asked.
+        identity: Name and hash of the weights.
+        numbers: Atomic numbers, length N.
+        engine: Who computes.
+    """
+
+    capabilities: Capabilities
+    identity: str
+    numbers: tuple[int, ...]
+    engine: Engine
+
+    def evaluate(self, positions: Array) -> Evaluation:
+        """Return energies and forces of positions [Å], shape (R, N, 3), float64.
+
+        Raises:
+            MlmmError: The shape is wrong.
+            NumericsError: A position or a result is not finite.
+        """
+        x = np.ascontiguousarray(positions, dtype=np.float64)
+        if x.ndim != 3 or x.shape[1:] != (len(self.numbers), 3) or len(x) == 0:
+            raise MlmmError(
+                f"{self.capabilities.name} needs positions of shape "
+                f"(conformers, {len(self.numbers)}, 3), not {x.shape}."
+            )
+        self._refuse(~_finite(x), "has a position that is not finite")
+        members, forces = self.engine.evaluate(x)
+        lost = "gets no finite energy or force: look for atoms that lie on each other"
+        self._refuse(~(_finite(forces) & _finite(members)[:, None]), lost)
+        return Evaluation(
+            energies=members.mean(axis=1) * HARTREE_KCAL,
+            forces=forces * HARTREE_KCAL,
+            spread=members.std(axis=1, ddof=1) * HARTREE_KCAL,
+        )
+
+    def _refuse(self, bad: NDArray[np.bool_], what: str) -> None:
+        if bad.any():
+            conformer, atom = np.argwhere(bad)[0]
+            raise NumericsError(
+                f"atom {atom + 1} ({symbol(self.numbers[atom])}) of conformer {conformer + 1} "
+                f"{what}."
+            )
+
+
+def _finite(values: Array) -> NDArray[np.bool_]:
+    return np.asarray(np.isfinite(values).all(axis=-1))
+
+
+def load_ani(
+    known: Capabilities, molecule: Molecule, weights: Path | None, precision: str
+) -> AniPotential:
+    """Return an ANI model as a potential of one molecule.
+
+    Args:
+        known: What the registry says of the model.
+        molecule: What it will be asked about; its elements must be known to the model.
+        weights: A file to use, or None to search (see `weights`).
+        precision: "float32" or "float64".
+
+    Raises:
+        InputError: The precision is unknown, or the weights are not what they should be.
+        MissingComponentError: The weights are not here.
+    """
+    if precision not in DTYPES:
+        raise InputError(f"precision {precision!r} is unknown; use {' or '.join(DTYPES)}.")
+    parameters = load_parameters(ANI_MODELS[known.name], weights)
+    return AniPotential(
+        capabilities=replace(known, dtype=precision),
+        identity=f"{known.name}:{parameters.digest()}",
+        numbers=molecule.numbers,
+        engine=_engine(parameters, molecule.numbers, precision),
+    )
+
+
+def _engine(parameters: AniParameters, numbers: tuple[int, ...], precision: str) -> Engine:
+    """Choose who computes; the one place where that is decided."""
+    pruned = parameters.pruned(numbers)
+    if precision == "float32" and native.available():
+        return native.NativeAni(pruned, numbers)
+    return TorchAni(pruned, numbers, precision)
