@@ -7,6 +7,7 @@
 VENV ?= .venv
 PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(shell command -v $(name))))
 JOBS ?= 2
+SLOW ?= slow
 BENCH ?= $(wildcard benchmarks/*.py)
 
 BIN := $(abspath $(VENV))/bin
@@ -40,7 +41,7 @@ test: $(READY)
 	$(pytest)
 
 slow: $(READY)
-	$(pytest) -m slow --durations 10
+	$(pytest) -m '$(SLOW)' --durations 10
 
 check: $(READY)
 	$(BIN)/ruff check .

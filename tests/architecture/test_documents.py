@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: MIT
+"""Do the documents lead somewhere, run, and speak of the project alone?"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+from source import ROOT
+
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+FENCE = re.compile(r"^( *)```(\w*)[^\n]*\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
+PYTHON = [
+    pytest.param(dedent(match[3]), id=f"{path.relative_to(ROOT)}-{number}")
+    for path in DOCUMENTS
+    for number, match in enumerate(FENCE.finditer(path.read_text(encoding="utf-8")))
+    if match[2] == "python"
+]
+
+PUBLISHED = ("src", "docs", "examples", "benchmarks", "tests", "native", ".ci", ".github")
+# Assembled here, so that this file does not contain what it looks for.
+FOREIGN = re.compile(r"(?<![\w.~])/(?:" + "|".join(("home", "root", "tmp", "opt", "work")) + r")\b")
+
+
+def published_files() -> list[Path]:
+    """Return every file of ours that could speak of the machine that it was written on."""
+    below = [p for folder in PUBLISHED for p in (ROOT / folder).rglob("*") if p.is_file()]
+    top = [p for p in ROOT.iterdir() if p.is_file() and p.name != ".git"]
+    made = ("__pycache__", "egg-info")
+    return sorted(p for p in below + top if not any(word in p.as_posix() for word in made))
+
+
+def relative_links(document: Path) -> list[str]:
+    """Return where a document points to inside the repository, without code and anchors."""
+    prose = FENCE.sub("", document.read_text(encoding="utf-8"))
+    targets = [target.partition("#")[0] for target in LINK.findall(prose)]
+    return [t for t in targets if t and not re.match(r"[a-z]+:", t)]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_link_leads_to_a_file(document: Path) -> None:
+    lost = [t for t in relative_links(document) if not (document.parent / t).exists()]
+    assert not lost, f"{document.relative_to(ROOT)} points to {lost}"
+
+
+@pytest.mark.parametrize("code", PYTHON)
+def test_every_python_example_runs(code: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "MPLBACKEND": "Agg"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_files_speak_of_the_project_alone() -> None:
+    told = []
+    for path in published_files():
+        try:
+            lines = path.read_text(encoding="utf-8").splitlines()
+        except UnicodeDecodeError:
+            continue  # binary
+        told += [
+            f"{path.relative_to(ROOT)}:{number}"
+            for number, line in enumerate(lines, start=1)
+            if FOREIGN.search(line)
+        ]
+    assert not told, f"absolute paths of somebody's machine: {told}"
+
+
+@pytest.mark.parametrize("code", ["demo", "test"])
+def test_the_commands_of_the_readme_are_targets_of_make(code: str) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert re.search(rf"^make {code}\b", readme, re.MULTILINE)
+    assert re.search(rf"^{code}:", makefile, re.MULTILINE)
