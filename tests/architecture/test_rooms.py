@@ -19,7 +19,7 @@ SIMULATION = ("openmm", "torch", "torchani")
 FORBIDDEN = {
     "config": (*SIMULATION, "rdkit", "parmed", "matplotlib", "subprocess"),
     "amber": ("openmm", "torch", "torchani", "rdkit", "matplotlib", "subprocess"),
-    "external": ("openmm", "torch", "torchani", "matplotlib"),
+    "external": ("torch", "torchani", "matplotlib"),
     "potentials": ("openmm", "rdkit", "matplotlib"),
     "system": ("rdkit", "matplotlib", "subprocess", "random"),
     "engine": ("rdkit", "matplotlib", "subprocess", "pymbar", "alchemlyb"),
