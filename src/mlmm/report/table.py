@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: MIT
+"""What does the terminal show at the end of a run? One table, 80 columns, no meaning by colour."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from rich.console import Group, RenderableType
+from rich.constrain import Constrain
+from rich.table import Table
+from rich.text import Text
+
+from mlmm.report.lines import answer_lines, headline_words, route_words, subject, why_two_numbers
+from mlmm.report.result import HydrationResult
+from mlmm.report.text import duration, energy, flatten, number
+
+WIDTH: Final = 80
+
+
+def render_table(result: HydrationResult) -> RenderableType:
+    """Return the whole table of a result, at most 80 columns wide, for a `rich` console."""
+    parts = (
+        Text(subject(result), style="bold"),
+        Text(),
+        _answer(result),
+        Text(),
+        Text(headline_words(result)),
+        Text(why_two_numbers(result)),
+        Text(),
+        _checks(result),
+        Text(),
+        _circumstances(result),
+    )
+    return Constrain(Group(*parts), width=WIDTH)
+
+
+def _answer(result: HydrationResult) -> Table:
+    table = Table(box=None, show_edge=False, pad_edge=False, padding=(0, 1), expand=True)
+    table.add_column("kcal/mol, ± one standard error", ratio=1)
+    table.add_column("ΔG", justify="right", no_wrap=True)
+    table.add_column("±", justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    for line in answer_lines(result):
+        table.add_row(
+            Text(line.label),
+            Text(line.value),
+            Text(line.stderr),
+            Text("headline" if line.headline else ""),
+            style="bold" if line.headline else "",
+        )
+    return table
+
+
+def _checks(result: HydrationResult) -> Table:
+    """Return overlap, verdicts with advice, bounds and the further numbers."""
+    diagnostics = result.diagnostics
+    grid = _grid()
+    grid.add_row(Text("overlap"), Text(f"smallest of neighbours {number(diagnostics.min_overlap)}"))
+    for verdict in diagnostics.verdicts:
+        advice = f" → {verdict.advice}" if verdict.advice else ""
+        label = f"{verdict.status.upper()} {verdict.name}"
+        grid.add_row(Text(label), Text(verdict.message + advice))
+    bounds = diagnostics.gibbs_bogoliubov
+    if bounds is not None:
+        for phase, found in (("water", bounds.water), ("gas", bounds.gas)):
+            text = (
+                f"{energy(found.lower_kcal)} ≤ ΔF = {energy(found.df_kcal)} "
+                f"≤ {energy(found.upper_kcal)} (Gibbs–Bogoliubov)"
+            )
+            grid.add_row(Text(f"MM → ML/MM, {phase}"), Text(text))
+    if diagnostics.numbers:
+        text = ", ".join(f"{name} {number(x)}" for name, x in diagnostics.numbers.items())
+        grid.add_row(Text("diagnostics"), Text(text))
+    return grid
+
+
+def _circumstances(result: HydrationResult) -> Table:
+    """Return settings, versions, seeds and time: what a methods section needs."""
+    grid = _grid()
+    rows = {
+        "potential": result.potential,
+        "charges": result.charges,
+        "protocol": result.protocol,
+        "route": route_words(result),
+        "settings": ", ".join(f"{name}={value}" for name, value in flatten(result.settings)),
+        "versions": ", ".join(f"{name} {value}" for name, value in result.versions.items()),
+        "seeds": ", ".join(f"{name} {value}" for name, value in result.seeds.items()),
+        "time": duration(result.wall_s),
+    }
+    for name, value in rows.items():
+        grid.add_row(Text(name), Text(value))
+    return grid
+
+
+def _grid() -> Table:
+    grid = Table.grid(padding=(0, 2), pad_edge=False, expand=True)
+    grid.add_column(max_width=24)
+    grid.add_column(ratio=1, overflow="fold")
+    return grid
