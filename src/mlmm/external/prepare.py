@@ -37,6 +37,9 @@ Charges = Literal["bcc", "abcg2", "file"]
 RESIDUE: Final = "LIG"
 """Residue name of a molecule that we parametrise."""
 
+GAFF_ELEMENTS: Final = frozenset({1, 6, 7, 8, 9, 15, 16, 17, 35, 53})
+"""H, C, N, O, F, P, S, Cl, Br and I; antechamber gives others a type without parameters."""
+
 PRODUCTS: Final = ("gas.prmtop", "gas.inpcrd", "ligand.mol2", "ligand.frcmod")
 
 logger = logging.getLogger(__name__)
@@ -86,10 +89,12 @@ def parametrize(
         MlmmError: A program of AmberTools failed; the message has the tail of its log.
     """
     _check_choice(molecule, charges, gaff)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "input.sdf").write_text(Chem.MolToMolBlock(molecule.mol) + "$$$$\n")
     shelf = (cache or _user_cache()) / _fingerprint(molecule, charges, gaff)
-    if shelf.is_dir():
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in (*PRODUCTS, "antechamber.mol2"):
+        (folder / name).unlink(missing_ok=True)
+    (folder / "input.sdf").write_text(Chem.MolToMolBlock(molecule.mol) + "$$$$\n")
+    if all((shelf / name).is_file() for name in (*PRODUCTS, "charges.json")):
         logger.info("parameters of %s taken from the cache %s.", molecule.smiles, shelf)
         shutil.copytree(shelf, folder, dirs_exist_ok=True)
     else:
@@ -117,6 +122,12 @@ def _check_choice(molecule: InputMolecule, charges: Charges, gaff: int) -> None:
             f"charges file needs a mol2 file with charges, but {molecule.name} has none: "
             "give such a file, or take charges bcc."
         )
+    for atom in molecule.mol.GetAtoms():
+        if atom.GetAtomicNum() not in GAFF_ELEMENTS:
+            raise UnsupportedPhysicsError(
+                f"GAFF has no parameters for atom {atom.GetIdx() + 1} ({atom.GetSymbol()}) of "
+                f"{molecule.smiles}: prepare a prmtop with parameters of your own."
+            )
 
 
 def _run_ambertools(molecule: InputMolecule, charges: Charges, gaff: int, folder: Path) -> None:

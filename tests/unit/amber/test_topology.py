@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +76,22 @@ def test_water_is_known_by_its_atoms_and_not_by_its_name(shared, tmp_path):
     assert found.is_water.sum() == 3 * 33
     assert not found.is_water[:52].any()
     assert len(found.molecules) == 34
+
+
+@pytest.mark.parametrize("model", ["tip3p", "opc", "tip4pew"])
+def test_waters_with_extra_points_are_water(tmp_path, model):
+    tleap = shutil.which("tleap")
+    if tleap is None:
+        pytest.skip("AmberTools is absent: no tleap on PATH")
+    unit_name = {"tip3p": "TP3", "opc": "OPC", "tip4pew": "T4E"}[model]
+    (tmp_path / "in").write_text(
+        f"source leaprc.water.{model}\nsaveamberparm {unit_name} w.prmtop w.inpcrd\nquit\n"
+    )
+    subprocess.run([tleap, "-s", "-f", "in"], cwd=tmp_path, check=True, capture_output=True)
+    found = read_topology(tmp_path / "w.prmtop")
+    assert found.is_water.all()
+    assert len(found) == (3 if model == "tip3p" else 4)
+    assert found.numbers[3:] == (() if model == "tip3p" else (0,))
 
 
 def test_box_of_erlotinib_is_neutral_and_residues_are_contiguous(box):

@@ -115,6 +115,13 @@ def test_choices_that_do_not_fit_are_refused_before_anything_runs(tmp_path, char
     assert not (tmp_path / "x").exists()
 
 
+@pytest.mark.parametrize(("smiles", "symbol"), [("C[Si](C)(C)C", "Si"), ("[Na+]", "Na")])
+def test_elements_that_gaff_does_not_know_are_named(tmp_path, smiles, symbol):
+    with pytest.raises(UnsupportedPhysicsError, match=rf"atom \d \({symbol}\)"):
+        parametrize(read_molecule(smiles), folder=tmp_path / "x")
+    assert not (tmp_path / "x").exists()
+
+
 def test_missing_parameters_are_named(tmp_path):
     frcmod = tmp_path / "x.frcmod"
     frcmod.write_text("BOND\nbo-c3    0.00   0.000       ATTN, need revision\n")
