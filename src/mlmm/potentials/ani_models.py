@@ -6,6 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from mlmm.potentials.interface import Capabilities
+
 
 @dataclass(frozen=True)
 class AniModel:
@@ -39,6 +41,17 @@ class AniModel:
     license: str = "MIT"
 
     @property
+    def capabilities(self) -> Capabilities:
+        """What the model can be asked: neutral molecules with closed shells, in the gas phase."""
+        return Capabilities(
+            name=self.name,
+            elements=frozenset(self.elements),
+            dtype="float32",
+            ensemble_size=self.ensemble_size,
+            citation=self.citation,
+        )
+
+    @property
     def file_name(self) -> str:
         """Name of the state dict, the same in every folder."""
         return f"{self.name}_state_dict.pt"
@@ -47,7 +60,7 @@ class AniModel:
 WHEEL: Final = "torchani==2.0"
 WHEEL_SHA256: Final = "87db70affc847c3aa26081607166580a6e6b01f33e09218e2c5b26f66b45ed89"
 
-METHANE: Final = (
+METHANE: Final[tuple[tuple[int, tuple[float, float, float]], ...]] = (
     (6, (-0.034726, 0.008693, 0.023426)),
     (1, (-0.697102, -0.313624, -0.744290)),
     (1, (0.137266, 1.107125, 0.029372)),

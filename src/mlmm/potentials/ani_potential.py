@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mlmm.errors import InputError, MlmmError, NumericsError
 from mlmm.potentials import native
 from mlmm.potentials.ani import DTYPES, TorchAni
-from mlmm.potentials.ani_models import ANI_MODELS
+from mlmm.potentials.ani_models import ANI_MODELS, METHANE
 from mlmm.potentials.ani_parameters import AniParameters, Array
 from mlmm.potentials.elements import symbol
 from mlmm.potentials.interface import Capabilities, Evaluation, Molecule
@@ -80,13 +80,11 @@ def _finite(values: Array) -> NDArray[np.bool_]:
     return np.asarray(np.isfinite(values).all(axis=-1))
 
 
-def load_ani(
-    known: Capabilities, molecule: Molecule, weights: Path | None, precision: str
-) -> AniPotential:
+def load_ani(name: str, molecule: Molecule, weights: Path | None, precision: str) -> AniPotential:
     """Return an ANI model as a potential of one molecule.
 
     Args:
-        known: What the registry says of the model.
+        name: "ani1x", "ani1ccx" or "ani2x".
         molecule: What it will be asked about; its elements must be known to the model.
         weights: A file to use, or None to search (see `weights`).
         precision: "float32" or "float64".
@@ -97,13 +95,28 @@ def load_ani(
     """
     if precision not in DTYPES:
         raise InputError(f"precision {precision!r} is unknown; use {' or '.join(DTYPES)}.")
-    parameters = load_parameters(ANI_MODELS[known.name], weights)
+    model = ANI_MODELS[name]
+    parameters = load_parameters(model, weights)
     return AniPotential(
-        capabilities=replace(known, dtype=precision),
-        identity=f"{known.name}:{parameters.digest()}",
+        capabilities=replace(model.capabilities, dtype=precision),
+        identity=f"{name}:{parameters.digest()}",
         numbers=molecule.numbers,
         engine=_engine(parameters, molecule.numbers, precision),
     )
+
+
+def methane_deviation(name: str, weights: Path | None, precision: str) -> float:
+    """Return by how much the energy of `METHANE` misses the stored one [Hartree].
+
+    Raises:
+        InputError: The weights are not what they should be.
+        MissingComponentError: The weights are not here.
+    """
+    molecule = Molecule(tuple(number for number, _ in METHANE))
+    positions = np.array([[position for _, position in METHANE]])
+    potential = load_ani(name, molecule, weights, precision)
+    energy = potential.evaluate(positions).energies[0] / HARTREE_KCAL
+    return float(energy - ANI_MODELS[name].methane_hartree)
 
 
 def _engine(parameters: AniParameters, numbers: tuple[int, ...], precision: str) -> Engine:

@@ -42,14 +42,7 @@ def capabilities(name: str) -> Capabilities:
         InputError: There is no such potential.
     """
     if name in ANI_MODELS:
-        model = ANI_MODELS[name]
-        return Capabilities(
-            name=name,
-            elements=frozenset(model.elements),
-            dtype="float32",
-            ensemble_size=model.ensemble_size,
-            citation=model.citation,
-        )
+        return ANI_MODELS[name].capabilities
     return _plugin(name).capabilities
 
 
@@ -73,13 +66,12 @@ def load_potential(
         InputError: The name, the precision or the weights are wrong.
         MissingComponentError: The weights are not here and cannot be fetched.
     """
-    known = capabilities(name)
-    check_molecule(known, molecule)
+    check_molecule(capabilities(name), molecule)
     if name in ANI_MODELS:
         # torch is heavy: it is imported when a potential is really wanted
         from mlmm.potentials.ani_potential import load_ani  # noqa: PLC0415
 
-        return load_ani(known, molecule, weights, precision)
+        return load_ani(name, molecule, weights, precision)
     return _plugin(name)(molecule, weights, precision)
 
 

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: MIT
+"""Does `mlmm models` tell what is here, and notice what is wrong?"""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+from typer.testing import CliRunner
+
+from mlmm.cli.models import app
+from mlmm.errors import InputError, MissingComponentError
+
+
+@pytest.fixture
+def folder(models_folder, tmp_path, monkeypatch):
+    """A models folder with ani1x only, and an empty cache."""
+    shutil.copy(models_folder / "ani1x_state_dict.pt", tmp_path)
+    monkeypatch.setenv("MLMM_MODELS", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path
+
+
+def run(*words):
+    return CliRunner().invoke(app, words)
+
+
+def test_list_tells_what_each_model_is_and_where_its_weights_are(folder):
+    rows = {row["name"]: row for row in json.loads(run("list", "--json").stdout)}
+    assert rows["ani1x"]["weights"] == str(folder / "ani1x_state_dict.pt")
+    assert rows["ani2x"]["weights"] is None
+    assert rows["ani2x"]["elements"] == "H, C, N, O, F, S, Cl"
+    assert {row["license"] for row in rows.values()} == {"MIT"}
+    assert rows["ani1ccx"]["citation"] == "10.1038/s41467-019-10827-4"
+    text = run("list").stdout
+    assert "CCSD(T)*/CBS" in text
+    assert "not here: mlmm models get ani2x" in text
+
+
+def test_check_computes_methane_with_right_weights(folder):
+    result = run("check")
+    assert result.exit_code == 0
+    assert "ani1x     ok" in result.stdout
+    assert "energy of methane off by" in result.stdout
+    assert "ani2x     not here" in result.stdout
+
+
+def test_check_fails_on_a_file_with_the_content_of_another_model(folder):
+    shutil.copy(folder / "ani1x_state_dict.pt", folder / "ani1ccx_state_dict.pt")
+    result = run("check")
+    assert isinstance(result.exception, InputError)
+    assert "ani1x     ok" in result.stdout
+    assert "ani1ccx   WRONG" in result.stdout
+    assert "expected bbee7b20d0ef" in result.stdout
+
+
+def test_check_without_any_weights_says_how_to_get_them(tmp_path, monkeypatch):
+    monkeypatch.delenv("MLMM_MODELS", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    result = run("check")
+    assert isinstance(result.exception, MissingComponentError)
+    assert "mlmm models get" in str(result.exception)
+
+
+def test_get_of_an_unknown_model_names_the_known_ones(folder):
+    result = run("get", "ani3x")
+    assert isinstance(result.exception, InputError)
+    assert "ani1x, ani1ccx, ani2x" in str(result.exception)

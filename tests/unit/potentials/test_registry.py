@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: MIT
+"""Is a molecule that a potential is not made for refused, in one clear sentence?"""
+
+from __future__ import annotations
+
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mlmm.errors import InputError, MissingComponentError, NumericsError, UnsupportedPhysicsError
+from mlmm.potentials import (
+    Capabilities,
+    Evaluation,
+    Molecule,
+    capabilities,
+    check_molecule,
+    load_potential,
+    potential_names,
+)
+from mlmm.potentials.elements import symbol
+
+WATER = Molecule((8, 1, 1))
+
+
+def refusal(name: str, molecule: Molecule, labels: list[str] | None = None) -> str:
+    with pytest.raises(UnsupportedPhysicsError) as caught:
+        check_molecule(capabilities(name), molecule, labels)
+    return str(caught.value)
+
+
+def test_a_molecule_that_fits_is_not_refused():
+    for name in potential_names():
+        check_molecule(capabilities(name), WATER)
+    check_molecule(capabilities("ani2x"), Molecule((17, 9, 16, 1, 1, 1, 1)))
+
+
+def test_an_unknown_element_names_the_atom_and_the_potential_that_has_it():
+    text = refusal("ani1ccx", Molecule((16, 1, 1)), ["S@4", "H1@5", "H2@6"])
+    assert text.startswith("S@4 is S, but ani1ccx knows only H, C, N, O")
+    assert "--potential ani2x" in text
+    assert "atom 2 is Br" in refusal("ani2x", Molecule((1, 35)))
+    assert "no installed potential does" in refusal("ani2x", Molecule((1, 35)))
+
+
+def test_charges_and_open_shells_are_refused():
+    assert "net charge of +1" in refusal("ani2x", Molecule((7, 1, 1, 1, 1), charge=1))
+    assert "2 unpaired" in refusal("ani1x", Molecule((8, 8), multiplicity=3))
+
+
+def test_a_radical_is_refused_even_if_nobody_said_that_it_is_one():
+    assert "9 electrons cannot have multiplicity 1" in refusal("ani1x", Molecule((6, 1, 1, 1)))
+
+
+def test_an_unknown_name_lists_the_known_ones():
+    with pytest.raises(InputError, match=r"did you mean ani2x\? there are ani1x, ani1ccx, ani2x"):
+        load_potential("ani2", WATER)
+
+
+def test_an_unknown_precision_is_refused(models_folder, monkeypatch):
+    monkeypatch.setenv("MLMM_MODELS", str(models_folder))
+    with pytest.raises(InputError, match="float32 or float64"):
+        load_potential("ani1x", WATER, precision="half")
+
+
+def test_identity_is_the_hash_of_the_content_whatever_the_molecule(models_folder):
+    ids = {
+        load_potential("ani1x", molecule, weights=models_folder).identity
+        for molecule in (WATER, Molecule((6, 1, 1, 1, 1)))
+    }
+    assert len(ids) == 1
+    assert ids.pop().startswith("ani1x:82534b24402045f8")
+
+
+def test_capabilities_tell_the_precision_that_was_asked_for(models_folder):
+    for precision in ("float32", "float64"):
+        potential = load_potential("ani1x", WATER, weights=models_folder, precision=precision)
+        assert potential.capabilities.dtype == precision
+
+
+def test_a_position_or_result_that_is_not_finite_names_conformer_and_atom(models_folder):
+    x = np.array([[[0.0, 0.0, 0.0], [0.96, 0.0, 0.0], [-0.24, 0.93, 0.0]]] * 2)
+    x[1, 2, 0] = np.nan
+    potential = load_potential("ani1x", WATER, weights=models_folder, precision="float64")
+    with pytest.raises(NumericsError, match=r"atom 3 \(H\) of conformer 2"):
+        potential.evaluate(x)
+    x[1, 2] = x[1, 1]
+    with pytest.raises(NumericsError, match="conformer 2 gets no finite energy"):
+        potential.evaluate(x)
+
+
+@pytest.mark.parametrize(("number", "expected"), [(1, "H"), (6, "C"), (17, "Cl"), (118, "Og")])
+def test_symbols_stand_at_their_atomic_number(number, expected):
+    assert symbol(number) == expected
+    assert symbol(0) == "element 0"
+
+
+class Springs:
+    """A plug-in: every atom is bound to the origin with 1 kcal/mol/Å²."""
+
+    capabilities = Capabilities(name="springs", elements=None, charged=True, open_shell=True)
+    identity = "springs:1"
+
+    def evaluate(self, positions):
+        return Evaluation(0.5 * (positions**2).sum((1, 2)), -positions)
+
+
+def make_springs(molecule: Molecule, weights: Path | None, precision: str) -> Springs:
+    if weights is not None:
+        raise MissingComponentError("springs have no weights")
+    return Springs()
+
+
+make_springs.capabilities = Springs.capabilities  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def plugged_in(monkeypatch):
+    point = EntryPoint("springs", "test_registry:make_springs", "mlmm.potentials")
+    monkeypatch.setattr(
+        "mlmm.potentials.registry.entry_points",
+        lambda group: [point] if group == "mlmm.potentials" else [],
+    )
+
+
+@pytest.mark.usefixtures("plugged_in")
+def test_a_plug_in_is_listed_loaded_and_recommended():
+    assert potential_names() == ("ani1x", "ani1ccx", "ani2x", "springs")
+    ion = Molecule((35,), charge=-1)
+    potential = load_potential("springs", ion)
+    assert potential.evaluate(np.full((1, 1, 3), 2.0)).energies == pytest.approx([6.0])
+    assert "use --potential springs" in refusal("ani2x", ion)

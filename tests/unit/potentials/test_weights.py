@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: MIT
+"""Are weights found in the promised order, and refused when they are not the published ones?"""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from socket import socket
+
+import pytest
+import torch
+
+from mlmm.errors import InputError, MissingComponentError
+from mlmm.potentials import weights
+from mlmm.potentials.ani_models import ANI_MODELS
+
+NOWHERE = ("http://127.0.0.1:9/nothing.pt",)  # the discard port: refused at once
+MODEL = replace(ANI_MODELS["ani1ccx"], urls=NOWHERE)
+NAME = MODEL.file_name
+
+
+@pytest.fixture(autouse=True)
+def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No models folder, an empty cache, and a package index that has nothing."""
+    (tmp_path / "no-wheels").mkdir()
+    monkeypatch.delenv("MLMM_MODELS", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "no-wheels"))
+    monkeypatch.setenv("no_proxy", "*")
+
+
+def put(source: Path, folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return Path(shutil.copy(source, folder))
+
+
+def test_order_is_given_file_then_models_folder_then_cache(models_folder, tmp_path, monkeypatch):
+    assert weights.find_weights(MODEL) is None
+    cached = put(models_folder / NAME, weights.cache_folder())
+    assert weights.find_weights(MODEL) == cached
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    monkeypatch.setenv("MLMM_MODELS", str(folder))
+    assert weights.find_weights(MODEL) == cached  # the folder does not hold this model
+    mine = put(models_folder / NAME, folder)
+    assert weights.find_weights(MODEL) == mine
+    given = put(models_folder / NAME, tmp_path / "given")
+    assert weights.find_weights(MODEL, given) == given
+    assert weights.find_weights(MODEL, given.parent) == given
+
+
+def test_weights_of_another_model_are_refused_with_both_hashes(models_folder):
+    with pytest.raises(InputError, match=NAME.replace("1ccx", "1x")) as caught:
+        weights.load_parameters(MODEL, models_folder / "ani1x_state_dict.pt")
+    assert MODEL.digest in str(caught.value)
+    assert ANI_MODELS["ani1x"].digest in str(caught.value)
+
+
+def test_one_changed_number_is_refused(models_folder, tmp_path):
+    state = torch.load(models_folder / NAME, weights_only=True)
+    key = "potentials.nnp.neural_networks.members.7.atomics.O.layers.2.bias"
+    state[key][3] += 1e-6
+    torch.save(state, tmp_path / NAME)
+    with pytest.raises(InputError, match=f"expected {MODEL.digest}"):
+        weights.load_parameters(MODEL, tmp_path / NAME)
+
+
+@pytest.mark.parametrize("damage", ["truncated", "text", "empty", "wheel"])
+def test_a_file_that_cannot_be_read_is_named(models_folder, tmp_path, damage):
+    path = tmp_path / ("broken.whl" if damage == "wheel" else "broken.pt")
+    content = (models_folder / NAME).read_bytes()
+    path.write_bytes({"truncated": content[: len(content) // 2], "empty": b""}.get(damage, b"no"))
+    with pytest.raises(InputError, match=str(path)):
+        weights.load_parameters(MODEL, path)
+
+
+class Evil:
+    """An object whose unpickling would leave a trace."""
+
+    def __init__(self, trace: Path) -> None:
+        self.trace = trace
+
+    def __reduce__(self):
+        return Path.touch, (self.trace,)
+
+
+def test_nothing_in_a_file_is_ever_executed(tmp_path):
+    trace = tmp_path / "executed"
+    torch.save({"atomic_numbers": Evil(trace)}, tmp_path / NAME)
+    with pytest.raises(InputError, match="cannot be read"):
+        weights.load_parameters(MODEL, tmp_path / NAME)
+    assert not trace.exists()
+
+
+def test_a_given_file_or_folder_that_is_not_there_is_said(tmp_path, monkeypatch):
+    with pytest.raises(InputError, match="there is no weights file"):
+        weights.find_weights(MODEL, tmp_path / "absent.pt")
+    monkeypatch.setenv("MLMM_MODELS", str(tmp_path / "absent"))
+    with pytest.raises(InputError, match="MLMM_MODELS"):
+        weights.find_weights(MODEL)
+
+
+@pytest.mark.parametrize("name", ["ani1ccx", "ani2x"])
+def test_missing_weights_without_network_say_what_to_do_and_write_nothing(name):
+    model = replace(ANI_MODELS[name], urls=NOWHERE)
+    with pytest.raises(MissingComponentError, match=r"set MLMM_MODELS .* or give .* --weights"):
+        weights.load_parameters(model)
+    assert not weights.cache_folder().exists()
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """The address of a server that takes the connection and never says a word."""
+    with socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/weights.pt"
+
+
+def test_a_silent_server_is_given_up_in_time(silent, monkeypatch):
+    monkeypatch.setattr(weights, "PATIENCE", 0.3)
+    begin = time.monotonic()
+    with pytest.raises(MissingComponentError, match="official download"):
+        weights.fetch_weights(replace(ANI_MODELS["ani2x"], urls=(silent, silent)))
+    assert time.monotonic() - begin < 2.0
+
+
+@pytest.fixture
+def site(tmp_path) -> Iterator[tuple[Path, str]]:
+    """A folder, and the address under which its files can be downloaded."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+    handler = partial(QuietHandler, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield folder, f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    """A server of files that does not write to the terminal."""
+
+    def log_message(self, format, *args):  # noqa: A002
+        """Say nothing."""
+
+
+def test_a_download_is_verified_stored_and_used_from_then_on(models_folder, site):
+    folder, url = site
+    put(models_folder / NAME, folder)
+    model = replace(MODEL, urls=(*NOWHERE, url + NAME))  # the second address answers
+    path = weights.fetch_weights(model)
+    assert path == weights.cache_folder() / NAME
+    assert [p.name for p in path.parent.iterdir()] == [NAME]
+    (folder / NAME).unlink()
+    assert weights.load_parameters(model).digest() == MODEL.digest
+
+
+def test_a_wrong_download_never_reaches_the_cache(models_folder, site):
+    folder, url = site
+    shutil.copy(models_folder / "ani1x_state_dict.pt", folder / NAME)
+    with pytest.raises(MissingComponentError, match=f"expected {MODEL.digest}"):
+        weights.fetch_weights(replace(MODEL, urls=(url + NAME,)))
+    assert not weights.cache_folder().exists()
+
+
+def test_a_damaged_file_in_the_cache_is_fetched_anew(models_folder, site):
+    folder, url = site
+    put(models_folder / NAME, folder)
+    target = weights.cache_folder() / NAME
+    target.parent.mkdir(parents=True)
+    target.write_bytes(b"half of a file")
+    model = replace(MODEL, urls=(url + NAME,))
+    assert weights.read_verified(weights.fetch_weights(model), model).digest() == MODEL.digest
+
+
+def test_a_wheel_with_another_hash_is_refused_before_it_is_read(tmp_path):
+    wheel = tmp_path / "no-wheels" / "torchani-2.0-py3-none-any.whl"
+    wheel.write_bytes(b"PK not the published one")
+    with pytest.raises(InputError, match=r"torchani==2\.0: its content has SHA-256"):
+        weights.read_verified(wheel, MODEL)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["ani1x", "ani1ccx"])
+def test_the_package_index_holds_the_same_numbers(name, monkeypatch):
+    monkeypatch.delenv("PIP_NO_INDEX")
+    monkeypatch.delenv("PIP_FIND_LINKS")
+    model = replace(ANI_MODELS[name], urls=NOWHERE)
+    try:
+        path = weights.fetch_weights(model)
+    except MissingComponentError as error:
+        pytest.skip(f"no package index: {error}")
+    assert weights.read_verified(path, model).digest() == model.digest
