@@ -129,7 +129,7 @@ def test_a_silent_server_is_given_up_in_time(silent, monkeypatch):
     begin = time.monotonic()
     with pytest.raises(MissingComponentError, match="official download"):
         weights.fetch_weights(replace(ANI_MODELS["ani2x"], urls=(silent, silent)))
-    assert time.monotonic() - begin < 2.0
+    assert time.monotonic() - begin < 4.0  # less than the 5 s of a user, on a busy machine
 
 
 @pytest.fixture
