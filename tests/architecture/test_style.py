@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from functools import cache
 
 import pytest
 from source import Module, called, modules, nodes
@@ -82,44 +81,6 @@ def test_no_comparison_is_made_and_then_forgotten(module: Module) -> None:
         if isinstance(node.value, ast.Call) and called(node.value).split(".")[-1] in comparisons
     ]
     assert not forgotten, f"a comparison without assert cannot fail: {forgotten}"
-
-
-@by_name(TESTS)
-def test_every_test_can_fail(module: Module) -> None:
-    checks = checking_functions()
-    idle = [
-        f"{module.at(node)} {node.name}"
-        for node in nodes(module, ast.FunctionDef)
-        if node.name.startswith("test_") and not checks_something(node, checks)
-    ]
-    assert not idle, f"neither assert nor pytest.raises: {idle}"
-
-
-@cache
-def checking_functions() -> frozenset[str]:
-    """Return the names of all functions of the tests that assert, themselves or through another."""
-    functions = [f for module in TESTS for f in nodes(module, ast.FunctionDef)]
-    known = frozenset({"raises", "warns", "fail"})
-    while True:
-        more = known | {f.name for f in functions if checks_something(f, known)}
-        if more == known:
-            return known
-        known = more
-
-
-def checks_something(function: ast.AST, checks: frozenset[str]) -> bool:
-    """Whether a function has an assert, or calls a function that is known to have one."""
-    return any(
-        isinstance(node, ast.Assert)
-        or (isinstance(node, ast.Call) and is_checking_call(called(node), checks))
-        for node in ast.walk(function)
-    )
-
-
-def is_checking_call(name: str, checks: frozenset[str]) -> bool:
-    """Whether a call is to one of the checks, or to an assertion of numpy."""
-    last = name.rpartition(".")[2]
-    return last in checks or last.startswith("assert_")
 
 
 def test_the_rules_see_the_product() -> None:
