@@ -31,6 +31,9 @@ class Source(Settings):
     gaff: Literal[1, 2] = 2
     """GAFF version of the solute."""
 
+    digest: str | None = None
+    """SHA-256 of the input files' content; null for SMILES."""
+
     @model_validator(mode="after")
     def _complete(self) -> Source:
         needed = {"smiles": ("smiles",), "structure": ("structure",)}.get(
@@ -53,8 +56,6 @@ class HydrationConfig(Settings):
     """Name of the potential; "mm" keeps the prmtop's own terms (the control)."""
     weights: str | None = None
     """Path of the potential's weights; null: resolved by name."""
-    identity: str | None = None
-    """Identity of the potential that the run was started with; checked on resume."""
     protocol: Protocol = PROTOCOLS["quick"]
     """The sampling."""
     control: bool = False
@@ -67,6 +68,23 @@ class HydrationConfig(Settings):
     """Processes at a time; null: one for each core."""
     platform: Literal["CPU", "Reference", "CUDA", "OpenCL", "HIP"] = "CPU"
     """OpenMM platform."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> HydrationConfig:
+        protocol = self.protocol
+        if protocol.solute_constraints == "h-bonds" and self.potential != "mm":
+            raise ValueError(
+                "solute_constraints h-bonds is another model than the flexible ML solute; it is "
+                "for potential mm alone"
+            )
+        if protocol.timestep > 2.0 and protocol.solute_constraints == "none":
+            raise ValueError("timestep above 2 fs needs solute_constraints h-bonds")
+        light = protocol.hydrogen_mass is None and protocol.solute_constraints == "none"
+        if protocol.timestep > 1.0 and light:
+            raise ValueError("timestep above 1 fs needs hydrogen_mass (3.024) or constraints")
+        if self.potential == "mm" and protocol.route == "R2":
+            raise ValueError("potential mm has one route: R1")
+        return self
 
     def science(self) -> dict[str, object]:
         """Return what decides the numbers: everything but where and how fast it runs."""

@@ -25,6 +25,9 @@ from mlmm.system.build import HybridSystem
 
 Array = np.ndarray
 
+COUPLED = "coupled.npz"
+"""Phase of the first state after its equilibration; where an ML/MM end state begins."""
+
 
 @dataclass(frozen=True)
 class LegPlan:
@@ -87,7 +90,7 @@ def equilibrate(hybrid: HybridSystem, plan: LegPlan, start: Phase, folder: Path)
     """
     if phases_path(folder, 0).exists():
         return
-    coupled = folder / "coupled.npz"
+    coupled = folder / COUPLED
     if not coupled.exists():
         save_arrays(coupled, _pack([_first_equilibration(hybrid, plan, start)]))
     phase = _unpack(load_arrays(coupled))[0]
@@ -104,7 +107,7 @@ def equilibrate(hybrid: HybridSystem, plan: LegPlan, start: Phase, folder: Path)
         phases.append(phase)
     order = np.arange(len(phases))
     save_arrays(phases_path(folder, 0), {**_pack(phases), "state_of": order})
-    for path in (coupled, *folder.glob("equilibrated-*.npz")):
+    for path in folder.glob("equilibrated-*.npz"):
         path.unlink()
 
 
@@ -157,7 +160,7 @@ def read_segment(folder: Path, index: int, plan: LegPlan) -> Segment:
     """Read one segment back."""
     data = load_arrays(segment_path(folder, index))
     samples = WindowSamples(
-        plan.states, plan.ensemble.temperature, *(data[name] for name in ROW_FIELDS)
+        plan.states, plan.ensemble.temperature, *(data[name] for name in ROW_FIELDS),  # type: ignore[arg-type]
     )
     return Segment(samples, data["frames"], data["frame_rows"])
 

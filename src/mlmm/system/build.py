@@ -136,8 +136,8 @@ def hybrid_system(
         system.addForce(potential_force(bridge, region.atoms, group=INTERNAL))
     if rigid:
         _constrain_hydrogens(system, base, topology, region, solute_constraints)
-    if hydrogen_mass is not None:
-        _repartition(system, topology, region, hydrogen_mass)
+    for i, mass in zip(region.atoms, region_masses(topology, region, hydrogen_mass), strict=True):
+        system.setParticleMass(i, mass)
     return HybridSystem(system, region, tail, bridge, periodic=nonbonded.cutoff is not None)
 
 
@@ -247,22 +247,21 @@ def _bond_lengths(system: mm.System) -> dict[tuple[int, int], float]:
     return lengths
 
 
-def _repartition(
-    system: mm.System, topology: AmberTopology, region: MLRegion, hydrogen_mass: float
-) -> None:
-    """Move mass from heavy atoms of the region to their hydrogens."""
+def region_masses(topology: AmberTopology, region: MLRegion, hydrogen_mass: float | None) -> Array:
+    """Return the masses of the region's atoms [dalton], shape (n,).
+
+    Args:
+        topology: The prmtop.
+        region: The ML region.
+        hydrogen_mass: Mass of hydrogens [dalton], taken from the atoms they are bound to; None
+            leaves the prmtop's masses.
+    """
+    masses = np.array(topology.masses, dtype=float)
     inside = set(region.atoms)
     for pair in topology.bonds:
-        if pair[0] not in inside:
-            continue
         hydrogens = [i for i in pair if topology.numbers[i] == 1]
-        heavy = [i for i in pair if topology.numbers[i] != 1]
-        if len(hydrogens) == 1:
-            moved = hydrogen_mass - system.getParticleMass(hydrogens[0])._value
-            system.setParticleMass(hydrogens[0], hydrogen_mass)
-            system.setParticleMass(heavy[0], system.getParticleMass(heavy[0])._value - moved)
-
-
-def region_masses(system: mm.System, region: MLRegion) -> Array:
-    """Return the masses of the region's atoms [dalton], shape (n,)."""
-    return np.array([system.getParticleMass(i)._value for i in region.atoms])
+        if hydrogen_mass is not None and pair[0] in inside and len(hydrogens) == 1:
+            heavy = pair[0] if pair[1] == hydrogens[0] else pair[1]
+            masses[heavy] -= hydrogen_mass - masses[hydrogens[0]]
+            masses[hydrogens[0]] = hydrogen_mass
+    return np.array(masses[list(region.atoms)])

@@ -34,8 +34,8 @@ def rotatable_torsions(
             neighbours[local[b]].append(local[a])
     numbers = [topology.numbers[atom] for atom in atoms]
     found = []
-    for b in neighbours:
-        for c in neighbours[b]:
+    for b, around in neighbours.items():
+        for c in around:
             if b >= c or numbers[b] == 1 or numbers[c] == 1 or _in_ring(neighbours, b, c):
                 continue
             ends = [_end(neighbours, numbers, b, c), _end(neighbours, numbers, c, b)]

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: MIT
+"""How is a hydration free energy asked for? `mlmm hydration`, `mlmm run`, `mlmm init`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+import yaml
+
+from mlmm.config.hydration import HydrationConfig, Source
+from mlmm.config.protocol import PROTOCOLS, Protocol
+from mlmm.errors import InputError
+
+if TYPE_CHECKING:
+    from mlmm.report.result import HydrationResult
+
+STRUCTURES = (".sdf", ".mol", ".mol2")
+TOPOLOGIES = (".prmtop", ".parm7", ".top")
+
+
+def hydration(
+    source: Annotated[
+        str, typer.Argument(help="SMILES, an SDF or mol2 file, or a prmtop (with its coordinates).")
+    ],
+    inpcrd: Annotated[
+        Path | None, typer.Argument(help="Coordinates that belong to the prmtop.")
+    ] = None,
+    *,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Run folder; resumed if it is there.")],
+    potential: Annotated[
+        str, typer.Option(help='A name that `mlmm models list` shows, or "mm" for the control.')
+    ] = "ani2x",
+    weights: Annotated[Path | None, typer.Option(help="File of the potential's weights.")] = None,
+    protocol: Annotated[str, typer.Option(help=f"One of {', '.join(PROTOCOLS)}.")] = "quick",
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Change one setting of the protocol, such as cutoff=9."),
+    ] = None,
+    route: Annotated[str | None, typer.Option(help="R1 or R2; the protocol's by default.")] = None,
+    ml_mask: Annotated[str | None, typer.Option(help="AMBER mask of the solute.")] = None,
+    solvate: Annotated[
+        str | None, typer.Option(help='"tip3p": put a gas-phase prmtop into water.')
+    ] = None,
+    charges: Annotated[
+        str | None,
+        typer.Option(help="bcc, abcg2, or file (the mol2 file's own, its default)."),
+    ] = None,
+    gaff: Annotated[int, typer.Option(help="1 or 2.", min=1, max=2)] = 2,
+    target_stderr: Annotated[
+        float | None, typer.Option(help="Stop at this standard error [kcal/mol].")
+    ] = None,
+    control: Annotated[
+        bool, typer.Option("--control", help="R1: sample the MM control too.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 2025,
+    repeats: Annotated[int, typer.Option(help="Independent repeats.", min=1)] = 2,
+    processes: Annotated[int | None, typer.Option(help="Processes at a time.", min=1)] = None,
+    platform: Annotated[str, typer.Option(help="OpenMM platform.")] = "CPU",
+    as_json: Annotated[bool, typer.Option("--json", help="Print result.json at the end.")] = False,
+) -> None:
+    """Compute the hydration free energy of a molecule with an ML/MM Hamiltonian."""
+    overrides = _overrides(settings, route=route, target_stderr=target_stderr)
+    config = HydrationConfig.checked(
+        {
+            "source": _source(source, inpcrd, ml_mask, solvate, charges, gaff),
+            "potential": potential,
+            "weights": None if weights is None else str(weights.resolve()),
+            "protocol": _protocol(protocol, overrides, potential),
+            "control": control,
+            "seed": seed,
+            "repeats": repeats,
+            "processes": processes,
+            "platform": platform,
+        },
+        where="the command line",
+    )
+    _run(config, out, base=Path(), as_json=as_json)
+
+
+def run(
+    run_file: Annotated[Path, typer.Argument(help="run.yaml of a run folder, or your own.")],
+    *,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Run folder; the file's own by default.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print result.json at the end.")] = False,
+) -> None:
+    """Run, or go on with, what a run.yaml asks for."""
+    from mlmm.workflows.run_folder import read_run_file  # noqa: PLC0415
+
+    config = read_run_file(run_file)
+    base = run_file.resolve().parent
+    _run(config, out or base, base=base, as_json=as_json)
+
+
+def init(
+    task: Annotated[str, typer.Argument(help='What to configure: "hydration".')],
+) -> None:
+    """Print the table of protocols and a complete run.yaml with the defaults."""
+    if task != "hydration":
+        raise InputError(f"there is nothing to configure for {task!r}; try `mlmm init hydration`.")
+    typer.echo("# The protocols; `protocol:` below may hold any change of them.")
+    for name in Protocol.model_fields:
+        values = [getattr(p, name) for p in PROTOCOLS.values()]
+        shown = [f"{len(v.states)} states" if name == "schedule" else str(v) for v in values]
+        typer.echo("# " + f"{name:<24}" + "".join(f"{value:<16}" for value in shown))
+    config = HydrationConfig(source=Source(kind="smiles", smiles="CO"))
+    typer.echo(config.to_yaml(), nl=False)
+
+
+def _run(config: HydrationConfig, out: Path, *, base: Path, as_json: bool) -> None:
+    # the workflow loads torch and OpenMM, which --help must not wait for
+    from mlmm.cli.progress import Progress  # noqa: PLC0415
+    from mlmm.workflows.hydration import run_hydration  # noqa: PLC0415
+
+    with Progress(quiet=as_json) as progress:
+        result = run_hydration(config, out, base=base, listen=progress.listen)
+    _show(result, out, as_json=as_json)
+
+
+def _show(result: HydrationResult, out: Path, *, as_json: bool) -> None:
+    from rich.console import Console  # noqa: PLC0415
+
+    from mlmm.report.result import to_json  # noqa: PLC0415
+    from mlmm.report.table import render_table  # noqa: PLC0415
+
+    if as_json:
+        typer.echo(to_json(result), nl=False)
+        return
+    console = Console()
+    console.print(render_table(result))
+    console.print(f"Report: {out / 'report.html'}   Data: {out / 'result.json'}", highlight=False)
+
+
+def _source(
+    source: str,
+    inpcrd: Path | None,
+    ml_mask: str | None,
+    solvate: str | None,
+    charges: str | None,
+    gaff: int,
+) -> dict[str, Any]:
+    suffix = Path(source).suffix.lower()
+    if suffix in TOPOLOGIES:
+        if inpcrd is None:
+            raise InputError(f"{source} needs its coordinates: mlmm hydration {source} lig.inpcrd.")
+        if charges is not None:
+            raise InputError("--charges has no meaning for a prmtop, which brings its own.")
+        if solvate not in (None, "tip3p"):
+            raise InputError(f"--solvate {solvate!r} is not available; use tip3p.")
+        return {
+            "kind": "solvated" if solvate is None else "gas",
+            "prmtop": source,
+            "inpcrd": str(inpcrd),
+            "ml_mask": ml_mask,
+            "charges": "prmtop",
+        }
+    for name, value in (("inpcrd", inpcrd), ("--ml-mask", ml_mask), ("--solvate", solvate)):
+        if value is not None:
+            raise InputError(f"{name} belongs to a prmtop, but {source!r} is none.")
+    if suffix in STRUCTURES:
+        own = "file" if suffix == ".mol2" else "bcc"
+        return {"kind": "structure", "structure": source, "charges": charges or own, "gaff": gaff}
+    return {"kind": "smiles", "smiles": source, "charges": charges or "bcc", "gaff": gaff}
+
+
+def _overrides(settings: list[str] | None, **named: object) -> dict[str, Any]:
+    """Return the protocol's changed settings from `--set key=value` and named options."""
+    changes: dict[str, Any] = {key: value for key, value in named.items() if value is not None}
+    for text in settings or []:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise InputError(f"--set {text!r} is not of the form key=value.")
+        if key not in Protocol.model_fields or key == "name":
+            known = ", ".join(k for k in Protocol.model_fields if k != "name")
+            raise InputError(f"--set {key}: there is no such setting; known are {known}.")
+        changes[key] = yaml.safe_load(value)
+    return changes
+
+
+def _protocol(name: str, changes: dict[str, Any], potential: str) -> dict[str, Any]:
+    if name not in PROTOCOLS:
+        raise InputError(f"there is no protocol {name!r}; choose one of {', '.join(PROTOCOLS)}.")
+    protocol = PROTOCOLS[name]
+    if potential == "mm" and "route" not in changes:
+        changes = {"route": "R1", **changes}  # the prmtop's own terms have one route
+    data = protocol.model_dump(mode="json") | changes
+    custom = {key for key in changes if key not in ("target_stderr", "route")}
+    if custom:
+        data["name"] = "custom"
+    return data

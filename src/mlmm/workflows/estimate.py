@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: MIT
+"""What do the samples of a run say? From the run folder to estimates and verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from mlmm.config.hydration import HydrationConfig
+from mlmm.free_energy.convergence import (
+    Convergence,
+    Verdict,
+    convergence,
+    judge_halves,
+    judge_overlap,
+)
+from mlmm.free_energy.cycle import Hydration, hydration_r1, hydration_r2
+from mlmm.free_energy.decorrelate import Correlation, correlation
+from mlmm.free_energy.endstate import EndStateEstimate, endstate_correction
+from mlmm.free_energy.estimate import Estimate, PathEstimate
+from mlmm.free_energy.estimators import mbar, thermodynamic_integration
+from mlmm.free_energy.populations import judge_populations
+from mlmm.free_energy.reorganization import reorganization_energy
+from mlmm.samples import WindowSamples
+from mlmm.system.torsions import rotatable_torsions, torsion_angles
+from mlmm.workflows.gather import Gas, Water, read_gas_phase, read_water
+from mlmm.workflows.inputs import Prepared
+from mlmm.workflows.tasks import Hamiltonian
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Everything that was estimated.
+
+    Attributes:
+        hydration: The headline and the numbers beside it.
+        path: MBAR on the sampled path.
+        ti: TI on the sampled path.
+        samples: The records of the path.
+        rows: Which of them are independent.
+        water: Coupled end in water of the headline's Hamiltonian.
+        gas: Gas phase of the headline's Hamiltonian; None where it was not sampled.
+        ends: End-state corrections by phase (R2).
+        convergence: Forward and reverse estimates; None until the end.
+        verdicts: Judgements.
+    """
+
+    hydration: Hydration
+    path: PathEstimate
+    ti: PathEstimate
+    samples: WindowSamples
+    rows: Correlation
+    water: Water
+    gas: Gas | None
+    ends: dict[str, EndStateEstimate] = field(default_factory=dict)
+    convergence: Convergence | None = None
+    verdicts: tuple[Verdict, ...] = ()
+
+
+def estimate_run(
+    run: Path, config: HydrationConfig, prepared: Prepared, *, final: bool
+) -> Findings:
+    """Estimate everything that the samples allow.
+
+    Args:
+        run: The run folder.
+        config: Its configuration.
+        prepared: Its system.
+        final: Whether convergence and verdicts are wanted; between rounds only the error is.
+
+    Raises:
+        IncompleteError: A part of the cycle has no samples yet.
+        NumericsError: The samples do not allow an estimate.
+    """
+    protocol = config.protocol
+    own: Hamiltonian = "ml" if protocol.route == "R1" and config.potential != "mm" else "mm"
+    path_data = read_water(run, config, "path", own)
+    samples = path_data.samples
+    rows = correlation(samples)
+    path = mbar(samples, rows=rows)
+    ti = thermodynamic_integration(samples, protocol.schedule.rule, rows=rows)
+    ends: dict[str, EndStateEstimate] = {}
+    gas = (
+        read_gas_phase(run, "mm" if config.potential == "mm" else "ml") if has_gas(config) else None
+    )
+    if protocol.route == "R2" and gas is not None:
+        water = read_water(run, config, "end", "ml")
+        ends = {
+            "water": _end(path_data, water, protocol.temperature),
+            "gas": _gas_end(read_gas_phase(run, "mm"), gas, protocol.temperature),
+        }
+    else:
+        water = path_data
+    reorganization = None
+    if gas is not None:
+        reorganization = reorganization_energy(
+            water.internal, gas.internal, groups_water=water.repeat, groups_gas=gas.ladder
+        )
+    published = protocol.headline == "as_published"
+    if ends:
+        total = hydration_r2(path, ends["water"], ends["gas"], reorganization, published=published)
+    else:
+        control = _control(run, config, path)
+        total = hydration_r1(path, ti, reorganization, mm_control=control, published=published)
+    findings = Findings(total, path, ti, samples, rows, water, gas, ends)
+    return _judged(findings, prepared) if final else findings
+
+
+def has_gas(config: HydrationConfig) -> bool:
+    """Tell whether the gas phase is sampled; our walkers know no constraints."""
+    return config.protocol.solute_constraints == "none"
+
+
+def _control(run: Path, config: HydrationConfig, path: PathEstimate) -> Estimate | None:
+    if config.potential == "mm":
+        return path
+    if not config.control:
+        return None
+    return mbar(read_water(run, config, "path", "mm").samples)
+
+
+def _end(mm: Water, ml: Water, temperature: float) -> EndStateEstimate:
+    """Return MM → ML in water; D = E_ML − E_MM on the frames of both."""
+    return endstate_correction(
+        _of(mm.other) - mm.internal,
+        ml.internal - _of(ml.other),
+        temperature=temperature,
+        groups_mm=mm.repeat,
+        groups_ml=ml.repeat,
+    )
+
+
+def _gas_end(mm: Gas, ml: Gas, temperature: float) -> EndStateEstimate:
+    return endstate_correction(
+        _of(mm.other) - mm.internal,
+        ml.internal - _of(ml.other),
+        temperature=temperature,
+        groups_mm=mm.ladder,
+        groups_ml=ml.ladder,
+    )
+
+
+def _of(energies: np.ndarray | None) -> np.ndarray:
+    return np.zeros(0) if energies is None else energies
+
+
+def _judged(findings: Findings, prepared: Prepared) -> Findings:
+    halves = convergence(findings.samples, rows=findings.rows)
+    torsions = rotatable_torsions(prepared.topology, prepared.region.atoms)
+    names = tuple(
+        "-".join(prepared.region.labels[i].split("@")[-1] for i in torsion) for torsion in torsions
+    )
+
+    def verdicts() -> Iterator[Verdict]:
+        yield judge_overlap(findings.path)
+        yield judge_halves(halves, findings.path)
+        for phase, end in findings.ends.items():
+            yield Verdict(f"{end.verdict.name}, {phase}", end.verdict.ok, end.verdict.sentence)
+        water = findings.water
+        angles = torsion_angles(water.frames, torsions)
+        yield judge_populations(angles, water.repeat, phase="water", names=names)
+        if findings.gas is not None:
+            angles = torsion_angles(findings.gas.positions, torsions)
+            yield judge_populations(angles, findings.gas.ladder, phase="gas", names=names)
+
+    return Findings(
+        **{
+            **{name: getattr(findings, name) for name in Findings.__dataclass_fields__},
+            "convergence": halves,
+            "verdicts": tuple(verdicts()),
+        }
+    )

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: MIT
+"""Whose folder is this, and may this run write here? Create, lock, recognise, resume."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mlmm.config.base import digest
+from mlmm.config.hydration import HydrationConfig
+from mlmm.engine.storage import write_atomically
+from mlmm.errors import InputError
+
+RUN_FILE = "run.yaml"
+
+
+def check_folder(folder: Path, config: HydrationConfig) -> bool:
+    """Tell whether a folder already holds this run, and refuse any other occupied folder.
+
+    Raises:
+        InputError: The folder is a file, holds another run, or holds something else.
+    """
+    if not folder.exists():
+        return False
+    if not folder.is_dir():
+        raise InputError(f"{folder} is a file; --out needs a folder.")
+    run_file = folder / RUN_FILE
+    if run_file.exists():
+        there = HydrationConfig.from_yaml(run_file.read_text(), where=str(run_file))
+        differing = _first_difference(there.science(), config.science())
+        if differing:
+            raise InputError(
+                f"{folder} holds another run: {differing}; choose another --out, or continue the "
+                f"run there with `mlmm run {run_file}`."
+            )
+        return True
+    if any(folder.iterdir()):
+        raise InputError(f"{folder} is not empty and holds no mlmm run; choose another --out.")
+    return False
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the folder for this process alone.
+
+    Raises:
+        InputError: Another process is working in it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise InputError(
+                f"another mlmm process is working in {folder}; wait for it or choose another --out."
+            ) from error
+        yield
+
+
+def write_run_file(folder: Path, config: HydrationConfig) -> None:
+    """Write the resolved configuration, `run.yaml`."""
+    text = "# mlmm run.yaml: everything this run was asked; run again with `mlmm run`.\n"
+    content = (text + config.to_yaml()).encode()
+
+    def write(stream: object) -> None:
+        stream.write(content)  # type: ignore[attr-defined]
+
+    write_atomically(folder / RUN_FILE, write)
+
+
+def read_run_file(path: Path) -> HydrationConfig:
+    """Read a run file.
+
+    Raises:
+        InputError: It is missing, not YAML, or holds an unknown key or value.
+    """
+    if not path.is_file():
+        raise InputError(f"{path} does not exist; give the run.yaml of a run folder.")
+    return HydrationConfig.from_yaml(path.read_text(), where=str(path))
+
+
+def fingerprint(config: HydrationConfig) -> str:
+    """Return 16 hex digits that name the science of a run."""
+    return digest(config.science())
+
+
+def _first_difference(there: dict[str, object], here: dict[str, object], at: str = "") -> str:
+    for key, value in here.items():
+        other = there.get(key)
+        if isinstance(value, dict) and isinstance(other, dict):
+            found = _first_difference(other, value, f"{at}{key}.")
+            if found:
+                return found
+        elif value != other:
+            return f"{at}{key} is {other!r} there and {value!r} here"
+    return ""

@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: MIT
+"""Which pieces of work make up a hydration free energy? Each resumable, each in its own folder.
+
+A worker process is told the run folder and the name of a task; everything else it reads there, so
+any process on any machine that sees the folder can take the next piece.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from mlmm.config.hydration import HydrationConfig
+from mlmm.config.protocol import Protocol
+from mlmm.engine import gas, leg
+from mlmm.engine.frames import complete_frames
+from mlmm.engine.seeds import derive_seed
+from mlmm.engine.simulation import Ensemble, Phase
+from mlmm.engine.storage import load_arrays
+from mlmm.potentials.interface import Array, Potential
+from mlmm.samples import LambdaState
+from mlmm.system.build import HybridSystem, hybrid_system, region_masses
+from mlmm.system.pme import Nonbonded, pme_parameters
+from mlmm.units import KJ_PER_KCAL, NM_PER_ANGSTROM, PS_PER_FS
+from mlmm.workflows.conformers import read_conformers
+from mlmm.workflows.inputs import Prepared, read_prepared, superpose
+from mlmm.workflows.potentials import MM, open_potential
+from mlmm.workflows.run_folder import RUN_FILE, read_run_file
+
+Hamiltonian = Literal["mm", "ml"]
+
+END_RECORD_INTERVAL = 0.1
+"""Time between records of an ML/MM end state [ps]; the energy difference to MM decays faster."""
+END_EQUILIBRATION = 3.0
+"""Equilibration of an ML/MM end state that starts from its MM neighbour [ps]."""
+GAS_RECORD_INTERVAL = 0.05
+GAS_EQUILIBRATION = 2.0
+COUPLED = LambdaState(1.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Task:
+    """One resumable stream of segments.
+
+    Attributes:
+        phase: "path" (all states in water), "end" (coupled state in water) or "gas".
+        hamiltonian: Whose internal energy drives it.
+        repeat: Independent repeat; gas has one, of several ladders.
+    """
+
+    phase: Literal["path", "end", "gas"]
+    hamiltonian: Hamiltonian
+    repeat: int = 0
+
+    @property
+    def name(self) -> str:
+        """Name of its folder under `tasks/`."""
+        suffix = "" if self.phase == "gas" else f"-{self.repeat}"
+        return f"{self.phase}-{self.hamiltonian}{suffix}"
+
+    def folder(self, run: Path) -> Path:
+        """Return its folder in a run."""
+        return run / "tasks" / self.name
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What a worker keeps between two pieces of the same run."""
+
+    config: HydrationConfig
+    prepared: Prepared
+    classical: Potential
+    potential: Potential
+    conformers: Array
+
+
+@functools.lru_cache(maxsize=2)
+def open_bench(run: Path) -> Bench:
+    """Read a run folder and open its potentials; kept for the next call of this process."""
+    config = read_run_file(run / RUN_FILE)
+    prepared = read_prepared(run, config)
+    system = (prepared.topology, prepared.region)
+    classical = open_potential(MM, *system)
+    potential = classical
+    if config.potential != MM:
+        potential = open_potential(config.potential, *system, weights=config.weights, run=run)
+    return Bench(config, prepared, classical, potential, read_conformers(run))
+
+
+def advance(run: Path, task: Task) -> int:
+    """Do the next piece of a task (its equilibration or one segment); return segments complete."""
+    bench = open_bench(run)
+    folder = task.folder(run)
+    folder.mkdir(parents=True, exist_ok=True)
+    done = leg.count_segments(folder)
+    if task.phase == "gas":
+        _advance_gas(bench, run, task, done)
+    else:
+        hybrid, plan = open_leg(run, task)
+        if leg.phases_path(folder, done).exists():
+            leg.run_segment(hybrid, plan, folder, done)
+        else:
+            leg.equilibrate(hybrid, plan, _start(bench, run, task), folder)
+    complete_frames(folder, _other(bench, task), gas=task.phase == "gas")
+    return leg.count_segments(folder)
+
+
+@functools.lru_cache(maxsize=3)
+def open_leg(run: Path, task: Task) -> tuple[HybridSystem, leg.LegPlan]:
+    """Build the hybrid system of a task in water and its plan."""
+    bench = open_bench(run)
+    return build_hybrid(bench, task.hamiltonian), leg_plan(bench.config, task)
+
+
+def build_hybrid(bench: Bench, hamiltonian: Hamiltonian) -> HybridSystem:
+    """Build the hybrid system of a run; both Hamiltonians share masses, constraints and PME."""
+    protocol, prepared = bench.config.protocol, bench.prepared
+    potential = bench.classical if hamiltonian == "mm" else bench.potential
+    first = prepared.positions[None, list(prepared.region.atoms)]
+    reference = float(potential.evaluate(first).energies[0]) * KJ_PER_KCAL
+    return hybrid_system(
+        prepared.topology,
+        prepared.region,
+        potential,
+        nonbonded=nonbonded_settings(protocol, prepared),
+        solute_constraints=protocol.solute_constraints == "h-bonds",
+        hydrogen_mass=protocol.hydrogen_mass,
+        reference=reference,
+    )
+
+
+def nonbonded_settings(protocol: Protocol, prepared: Prepared) -> Nonbonded:
+    """Return cutoff and the Ewald parameters that stay fixed for the whole run."""
+    cutoff = protocol.cutoff * NM_PER_ANGSTROM
+    lengths = tuple(float(np.linalg.norm(row)) for row in prepared.box * NM_PER_ANGSTROM)
+    pme = pme_parameters(lengths, cutoff, protocol.ewald_tolerance)
+    return Nonbonded(cutoff, pme=pme, ewald_tolerance=protocol.ewald_tolerance)
+
+
+def leg_plan(config: HydrationConfig, task: Task) -> leg.LegPlan:
+    """Turn the protocol into steps and seeds for one repeat in water."""
+    protocol = config.protocol
+    step = protocol.timestep * PS_PER_FS
+    path = task.phase == "path"
+    states = tuple(LambdaState(*s) for s in protocol.schedule.states) if path else (COUPLED,)
+    interval = protocol.record_interval if path else END_RECORD_INTERVAL
+    return leg.LegPlan(
+        states=states,
+        ensemble=Ensemble(protocol.temperature, protocol.pressure, step, protocol.friction),
+        equilibration=round((protocol.equilibration if path else END_EQUILIBRATION) / step),
+        equilibration_per_state=round(protocol.equilibration_per_state / step) if path else 0,
+        steps_per_record=max(1, round(interval / step)),
+        records_per_sweep=protocol.records_per_sweep if path else 10,
+        sweeps_per_segment=protocol.sweeps_per_segment,
+        platform=config.platform,
+        seed=derive_seed(config.seed, task.phase, task.hamiltonian, task.repeat),
+        repeat=task.repeat,
+    )
+
+
+def gas_plan(bench: Bench, task: Task) -> gas.GasPlan:
+    """Turn the protocol into steps and seeds for the gas phase."""
+    protocol = bench.config.protocol
+    step = protocol.timestep * PS_PER_FS
+    prepared = bench.prepared
+    masses = region_masses(prepared.topology, prepared.region, protocol.hydrogen_mass)
+    return gas.GasPlan(
+        temperatures=gas.temperature_ladder(protocol.temperature, len(masses)),
+        ladders=protocol.gas_ladders,
+        masses=tuple(masses.tolist()),
+        timestep=step,
+        friction=protocol.gas_friction,
+        equilibration=round(GAS_EQUILIBRATION / step),
+        steps_per_record=max(1, round(GAS_RECORD_INTERVAL / step)),
+        records_per_segment=20,
+        seed=derive_seed(bench.config.seed, "gas", task.hamiltonian),
+    )
+
+
+def _advance_gas(bench: Bench, run: Path, task: Task, done: int) -> None:
+    potential = bench.classical if task.hamiltonian == "mm" else bench.potential
+    plan, folder = gas_plan(bench, task), task.folder(run)
+    if leg.phases_path(folder, done).exists():
+        gas.run_gas_segment(potential, plan, folder, done)
+    else:
+        starts = bench.conformers[: plan.ladders] * NM_PER_ANGSTROM
+        gas.start_gas(potential, plan, starts, folder)
+
+
+def _other(bench: Bench, task: Task) -> Potential | None:
+    """Return the potential whose energy is also wanted on the frames of a task, for BAR."""
+    if bench.config.protocol.route == "R1" or bench.classical is bench.potential:
+        return None
+    return bench.potential if task.hamiltonian == "mm" else bench.classical
+
+
+def _start(bench: Bench, run: Path, task: Task) -> Phase:
+    """Return where a leg in water begins; an end state begins at its MM neighbour's."""
+    prepared = bench.prepared
+    if task.phase == "end":
+        folder = Task("path", "mm", task.repeat).folder(run)
+        stored = load_arrays(folder / leg.COUPLED)
+        return Phase(stored["positions"][0], stored["velocities"][0], stored["box"][0])
+    positions = prepared.positions.copy()
+    conformer = bench.conformers[task.repeat]
+    atoms = list(prepared.region.atoms)
+    positions[atoms] = superpose(conformer, positions[atoms])
+    positions *= NM_PER_ANGSTROM
+    return Phase(positions, np.zeros_like(positions), prepared.box * NM_PER_ANGSTROM)
