@@ -88,7 +88,8 @@ def endstate_correction(
     ml = split((d_ml - reference) / kt, groups_ml)
     a, b = np.concatenate(mm), np.concatenate(ml)
     value = _solve(a, b)[0]
-    thinned = _solve(thin(mm, inefficiency(mm)), thin(ml, inefficiency(ml)))
+    few_a, few_b = thin(mm, inefficiency(mm)), thin(ml, inefficiency(ml))
+    thinned = _solve(few_a, few_b)
     errors = ErrorParts(
         analytic=thinned[1] * kt * KCAL_PER_KJ,
         blocks=_scaled(_jackknife(segments(mm), segments(ml)), kt),
@@ -96,6 +97,7 @@ def endstate_correction(
     )
     common = _by_label(mm, ml, groups_mm, groups_ml)
     low, high = float(b.mean()), float(a.mean())
+    noise = math.hypot(few_a.std() / math.sqrt(len(few_a)), few_b.std() / math.sqrt(len(few_b)))
     overlap = _overlap(a, b, value)
 
     def kcal(reduced: float) -> float:
@@ -109,7 +111,7 @@ def endstate_correction(
         bound_high_kcal=kcal(high),
         overlap=overlap,
         errors=errors,
-        verdict=_judge(high - low, overlap),
+        verdict=_judge(high - low, noise, overlap),
     )
 
 
@@ -171,7 +173,14 @@ def _overlap(a: Array, b: Array, value: float) -> float:
     return float(fitted.compute_overlap()["scalar"])
 
 
-def _judge(gap: float, overlap: float) -> Verdict:
+def _judge(gap: float, noise: float, overlap: float) -> Verdict:
+    if gap < -4.0 * noise - CONSTANT:
+        return Verdict(
+            "end states",
+            False,
+            f"<D> is {-gap:.1f} kT higher on ML than on MM frames, which no ensembles can do: "
+            "the sign of D or the two sets of frames are exchanged; check the input.",
+        )
     said = f"the bounds are {gap:.1f} kT apart, overlap {overlap:.2f}"
     ok = gap <= MAX_GAP and overlap >= BAD_OVERLAP
     if ok:

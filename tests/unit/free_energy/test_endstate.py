@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: MIT
+"""Is the MM → ML correction exact where it is trivial, and honest where it is hard?"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mlmm.errors import NumericsError
+from mlmm.free_energy.endstate import endstate_correction
+from mlmm.units import KCAL_PER_KJ
+
+T = 300.0
+
+
+def gaussians(n: int = 400, spread: float = 2.0, offset: float = 0.0, seed: int = 1):
+    """D [kJ/mol] with equal Gaussian spread [kT]; then ΔF = offset exactly."""
+    kt, rng = 8.31446261815324e-3 * T, np.random.default_rng(seed)
+    mm = spread * rng.standard_normal(n) + spread**2 / 2
+    ml = spread * rng.standard_normal(n) - spread**2 / 2
+    return kt * mm + offset, kt * ml + offset
+
+
+def test_constant_difference_is_the_correction_with_no_error():
+    estimate = endstate_correction(np.full(50, -1.0e5), np.full(40, -1.0e5), temperature=T)
+    assert estimate.dg_kcal == pytest.approx(-1.0e5 * KCAL_PER_KJ, rel=1e-15)
+    assert estimate.stderr_kcal == 0.0
+    assert estimate.verdict.ok
+
+
+def test_equal_constants_in_water_and_gas_cancel_exactly():
+    d = np.full(50, -104321.123456789)
+    water = endstate_correction(d, d[:30], temperature=T)
+    gas = endstate_correction(d[:20], d[:40], temperature=T)
+    assert water.dg_kcal - gas.dg_kcal == 0.0
+
+
+def test_large_offset_loses_no_precision():
+    small = endstate_correction(*gaussians(), temperature=T)
+    large = endstate_correction(*gaussians(offset=-1.0e6), temperature=T)
+    # 1e6 kJ/mol in float64 has a last digit of 1e-10.
+    assert large.dg_kcal + 1.0e6 * KCAL_PER_KJ == pytest.approx(small.dg_kcal, abs=1e-8)
+    assert large.stderr_kcal == pytest.approx(small.stderr_kcal, abs=1e-8)
+
+
+def test_bounds_enclose_and_equal_gaussians_give_the_offset():
+    estimate = endstate_correction(*gaussians(offset=-500.0), temperature=T)
+    assert estimate.bound_low_kcal < estimate.dg_kcal < estimate.bound_high_kcal
+    assert abs(estimate.dg_kcal + 500.0 * KCAL_PER_KJ) < 4 * estimate.stderr_kcal
+
+
+def test_gap_of_more_than_6_kt_asks_for_intermediate_states():
+    estimate = endstate_correction(*gaussians(spread=3.5), temperature=T)
+    assert not estimate.verdict.ok
+    assert "intermediate states" in estimate.verdict.sentence
+
+
+def test_walkers_that_stay_apart_raise_the_error():
+    mm, ml = gaussians(n=600)
+    groups = np.repeat(np.arange(6), 100)
+    shift = 3.0 * (-1.0) ** groups
+    calm = endstate_correction(mm, ml, temperature=T, groups_mm=groups, groups_ml=groups)
+    split = endstate_correction(
+        mm + shift, ml + shift, temperature=T, groups_mm=groups, groups_ml=groups
+    )
+    assert split.stderr_kcal > 3 * calm.stderr_kcal
+    assert sorted(split.by_repeat) == list(range(6))
+
+
+@pytest.mark.parametrize("bad", [np.array([1.0, 2.0]), np.array([1.0] * 9 + [np.nan])])
+def test_few_or_broken_values_are_refused(bad):
+    with pytest.raises(NumericsError, match="ML frames"):
+        endstate_correction(gaussians()[0], bad, temperature=T)

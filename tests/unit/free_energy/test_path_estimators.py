@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: MIT
+"""Do the path estimators keep their promises: signs, legs, errors, refusals, verdicts, sums?"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from alchemlyb.estimators import TI
+
+from mlmm.errors import NumericsError
+from mlmm.free_energy.convergence import (
+    convergence,
+    judge_halves,
+    judge_overlap,
+    states_to_split,
+)
+from mlmm.free_energy.cycle import hydration_r1, hydration_r2
+from mlmm.free_energy.endstate import endstate_correction
+from mlmm.free_energy.estimate import Estimate, add, negative
+from mlmm.free_energy.estimators import bar, mbar, thermodynamic_integration
+from mlmm.free_energy.frames import dhdl
+from mlmm.free_energy.reorganization import reorganization_energy
+from mlmm.units import KCAL_PER_KJ, thermal_energy
+
+KT_KCAL = thermal_energy(300.0) * KCAL_PER_KJ
+EXACT = {"charging": -2.0 * KT_KCAL, "lj": -0.5 * KT_KCAL}
+
+
+@pytest.mark.parametrize("estimator", [mbar, bar, thermodynamic_integration])
+def test_every_estimator_gives_coupled_minus_decoupled_and_its_legs(path, estimator):
+    # The slopes are straight lines in λ, so the trapezoid is exact too.
+    estimate = estimator(path(n=300, repeats=3))
+    assert abs(estimate.dg_kcal - sum(EXACT.values())) < 4 * estimate.stderr_kcal
+    for name, exact in EXACT.items():
+        assert abs(estimate.legs[name].dg_kcal - exact) < 4 * estimate.legs[name].stderr_kcal
+    assert estimate.profile_kcal[-1] == 0.0
+    assert estimate.profile_kcal[0] == pytest.approx(estimate.dg_kcal)
+
+
+def test_trapezoid_is_alchemlybs_own(path):
+    samples = path()
+    ours = thermodynamic_integration(samples).dg_kcal
+    theirs = TI().fit(dhdl(samples)).delta_f_.loc[[(0.0, 0.0)], [(1.0, 1.0)]].iloc[0, 0]
+    assert ours == pytest.approx(theirs * KT_KCAL, abs=1e-12)
+
+
+def test_reported_error_is_the_largest_of_the_three(path):
+    errors = (estimate := mbar(path(n=100, repeats=3))).errors
+    assert None not in (errors.blocks, errors.repeats)
+    assert estimate.stderr_kcal == max(errors.analytic, errors.blocks, errors.repeats)
+    assert sorted(estimate.by_repeat) == [0, 1, 2]
+
+
+def test_repeats_that_disagree_raise_the_error(path):
+    samples = path(n=100, repeats=3)
+    tilt = 2.0 * (samples.repeat - 1.0)  # kT, on the coupled side
+    shifted = samples.u + np.outer(tilt, [1.0, 0.5, 0.0, 0.0, 0.0])
+    calm, apart = mbar(samples), mbar(dataclasses.replace(samples, u=shifted))
+    assert apart.errors.repeats > 5 * calm.stderr_kcal
+    assert apart.stderr_kcal == apart.errors.repeats
+
+
+def test_few_rows_still_give_a_number_but_no_blocks(path):
+    estimate = mbar(path(n=6))
+    assert np.isfinite(estimate.dg_kcal)
+    assert estimate.errors.blocks is None
+
+
+def test_state_without_samples_is_named(path):
+    samples = path()
+    with pytest.raises(NumericsError, match=r"state 3 \(elec 0, lj 0.5\) has 0 samples"):
+        mbar(samples.where(samples.state != 3))
+
+
+def test_overlap_is_judged_and_its_place_named(path):
+    good = mbar(path())
+    assert judge_overlap(good).ok
+    assert good.min_overlap == pytest.approx(min(np.diag(good.overlap, 1)), rel=0.5)
+    bad = dataclasses.replace(good, overlap=np.diag([0.02, 0.2, 0.1, 0.2], 1) * 1.0)
+    matrix = bad.overlap + bad.overlap.T
+    verdict = judge_overlap(dataclasses.replace(good, overlap=matrix))
+    assert not verdict.ok
+    assert "0.020 between (1, 1) and (0.5, 1)" in verdict.sentence
+    assert states_to_split(dataclasses.replace(good, overlap=matrix)) == (0, 2)
+
+
+def test_stationary_samples_agree_in_both_halves_and_directions(path):
+    samples = path(n=300)
+    result = convergence(samples)
+    assert result.forward[-1].dg_kcal == result.reverse[-1].dg_kcal
+    assert judge_halves(result, mbar(samples)).ok
+
+
+def test_drifting_samples_are_called_not_converged(path):
+    samples = path(n=300)
+    late = np.where(samples.time > samples.time.mean(), 1.5, 0.0)
+    drift = dataclasses.replace(samples, u=samples.u + np.outer(late, [1, 0.5, 0, 0, 0]))
+    verdict = judge_halves(convergence(drift), Estimate(0.0, mbar(samples).stderr_kcal))
+    assert not verdict.ok
+    assert "Not converged" in verdict.sentence
+
+
+# Sums.
+
+
+def test_independent_errors_add_in_quadrature():
+    total = add(shared=[Estimate(1.0, 0.3)], independent=[negative(Estimate(3.0, 0.4))])
+    assert (total.dg_kcal, total.stderr_kcal) == (-2.0, pytest.approx(0.5))
+
+
+def test_correlated_repeats_raise_the_error_of_their_sum():
+    a = Estimate(0.0, 0.1, {0: -1.0, 1: 0.0, 2: 1.0})
+    together = add(shared=[a, a])
+    assert together.stderr_kcal == pytest.approx(2.0 / np.sqrt(3.0))
+    opposite = add(shared=[a, negative(a)])
+    assert opposite.stderr_kcal == pytest.approx(0.1 * np.sqrt(2.0))  # never below quadrature
+
+
+def test_reorganization_energy_keeps_its_digits_under_a_large_offset():
+    rng = np.random.default_rng(3)
+    water, gas = 4.0 + rng.standard_normal(4000), rng.standard_normal(4000)
+    plain = reorganization_energy(water, gas)
+    shifted = reorganization_energy(water - 1.0e6, gas - 1.0e6)
+    assert shifted.dg_kcal == pytest.approx(plain.dg_kcal, abs=1e-8)
+    assert abs(plain.dg_kcal - 4.0 * KCAL_PER_KJ) < 4 * plain.stderr_kcal
+    # Two means of 4000 independent rows of unit variance; blocks may only enlarge it a little.
+    assert plain.stderr_kcal == pytest.approx(np.sqrt(2 / 4000) * KCAL_PER_KJ, rel=0.5)
+
+
+@pytest.mark.parametrize("published", [False, True])
+def test_route_1_headline_is_mbar_unless_published_is_asked_for(path, published):
+    exact, ti = mbar(path()), thermodynamic_integration(path())
+    result = hydration_r1(exact, ti, Estimate(0.3, 0.1), published=published)
+    sum_as_published = result.estimates["as_published"]
+    assert sum_as_published.dg_kcal == pytest.approx(ti.dg_kcal + 0.3)
+    assert result.estimates["endstate_r2"] is None
+    assert result.headline is (sum_as_published if published else exact)
+    assert ("as published" in result.headline_method) == published
+
+
+def test_route_2_is_the_mm_path_plus_water_minus_gas(path):
+    rng = np.random.default_rng(5)
+    mm = mbar(path())
+    water = endstate_correction(
+        10 + rng.standard_normal(50), 9.8 + rng.standard_normal(50), temperature=300.0
+    )
+    gas = endstate_correction(
+        7 + rng.standard_normal(50), 6.8 + rng.standard_normal(50), temperature=300.0
+    )
+    result = hydration_r2(mm, water, gas, Estimate(0.5, 0.2))
+    expected = mm.dg_kcal + water.dg_kcal - gas.dg_kcal
+    error = np.sqrt(mm.stderr_kcal**2 + water.stderr_kcal**2 + gas.stderr_kcal**2)
+    assert result.headline.dg_kcal == pytest.approx(expected, abs=1e-12)
+    assert result.headline.stderr_kcal == pytest.approx(error)
+    assert result.estimates["as_published"].dg_kcal == pytest.approx(expected + 0.5)
+    assert result.estimates["decoupling_mbar"] is result.estimates["decoupling_ti"] is None
+    assert result.estimates["mm_control"] is mm
+    assert "stand-in" in result.published_note
+
+
+def test_route_2_with_the_same_energy_inside_is_the_mm_value_exactly(path):
+    mm, d = mbar(path()), np.zeros(60)
+    same = endstate_correction(d, d, temperature=300.0)
+    result = hydration_r2(mm, same, same, None)
+    assert (result.headline.dg_kcal, result.headline.stderr_kcal) == (mm.dg_kcal, mm.stderr_kcal)
+    assert result.estimates["as_published"] is None
