@@ -6,11 +6,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
 for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENMM_CPU_THREADS"):
     os.environ.setdefault(name, "1")
 os.environ.setdefault("TORCHANI_NO_WARN_EXTENSIONS", "1")
-
-import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -65,6 +65,11 @@ class WindowSamples:
                 f"samples of {n} rows and {k} states have u of shape {self.u.shape} "
                 f"and dvdl of shape {self.dvdl.shape}."
             )
+        for name in ROW_FIELDS:
+            if len(getattr(self, name)) != n:
+                raise MlmmError(
+                    f"samples of {n} rows have {len(getattr(self, name))} values of {name}."
+                )
 
     def __len__(self) -> int:
         return len(self.state)

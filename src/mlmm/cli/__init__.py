@@ -1,1 +1,2 @@
 # SPDX-License-Identifier: MIT
+"""What does the user see? One small file for each verb."""

@@ -5,11 +5,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mlmm.errors import InputError
+
+if TYPE_CHECKING:
+    from mlmm.workflows.single_point import SinglePointAnswer
 
 
 def energy(
@@ -66,6 +69,10 @@ def energy(
     answer = single_point(request)
     if forces is not None:
         np.save(forces, answer.forces)
+    _show(answer, as_json=as_json)
+
+
+def _show(answer: SinglePointAnswer, *, as_json: bool) -> None:
     if as_json:
         data = {
             "total_kcal": answer.total_kcal,
@@ -74,9 +81,8 @@ def energy(
         }
         typer.echo(json.dumps(data, indent=2, allow_nan=False))
         return
-    for name, value in answer.terms_kcal.items():
+    for name, value in (*answer.terms_kcal.items(), ("total", answer.total_kcal)):
         typer.echo(f"{name:<10} {value:18.4f} kcal/mol")
-    typer.echo(f"{'total':<10} {answer.total_kcal:18.4f} kcal/mol")
 
 
 def _grid(text: str) -> tuple[int, int, int]:

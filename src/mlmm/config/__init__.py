@@ -1,1 +1,2 @@
 # SPDX-License-Identifier: MIT
+"""What was asked? Frozen models of every setting; no file that is named in them is opened."""

@@ -160,7 +160,9 @@ def read_segment(folder: Path, index: int, plan: LegPlan) -> Segment:
     """Read one segment back."""
     data = load_arrays(segment_path(folder, index))
     samples = WindowSamples(
-        plan.states, plan.ensemble.temperature, *(data[name] for name in ROW_FIELDS),  # type: ignore[arg-type]
+        plan.states,
+        plan.ensemble.temperature,
+        *(data[name] for name in ROW_FIELDS),  # type: ignore[arg-type]
     )
     return Segment(samples, data["frames"], data["frame_rows"])
 

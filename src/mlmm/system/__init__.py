@@ -1,1 +1,2 @@
 # SPDX-License-Identifier: MIT
+"""Which Hamiltonian is simulated? Copies of OpenMM systems in, a new one out."""

@@ -1,1 +1,2 @@
 # SPDX-License-Identifier: MIT
+"""Which tasks, in which order? The run folder: create, lock, resume, estimate, present."""
