@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: MIT
+"""Does the MM control meet FreeSolv's published GAFF values, in total and leg by leg?
+
+Methane, methanol and acetone from FreeSolv's own gas-phase prmtops (GAFF 1, AM1-BCC), through the same
+command path as any hydration run (`--potential mm`, bonds to hydrogen constrained, 4 fs, as the
+published runs had them constrained). Resumable: run it again to go on.
+
+    python benchmarks/freesolv_control.py --data ../shared/data/freesolv --runs RUNS [--only methane]
+
+Each number must agree within 0.1 + 2·√(stderr² + calc_unc²) kcal/mol.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import math
+import sys
+from pathlib import Path
+from typing import Any
+
+from machine import save
+
+from mlmm.cli.progress import Progress
+from mlmm.config.hydration import HydrationConfig, Source
+from mlmm.config.protocol import Protocol
+from mlmm.report.result import HydrationResult
+from mlmm.workflows.hydration import run_hydration
+
+MOLECULES = {
+    "methane": "mobley_9055303",
+    "methanol": "mobley_1636752",
+    "acetone": "mobley_3867265",
+}
+TARGET = 0.09
+TOLERANCE = 0.1
+
+
+def config(folder: Path, identifier: str) -> HydrationConfig:
+    """Return the run of one molecule."""
+    files = folder.resolve() / "amber_gaff"
+    return HydrationConfig(
+        source=Source(
+            kind="gas",
+            prmtop=str(files / f"{identifier}.prmtop"),
+            inpcrd=str(files / f"{identifier}.inpcrd"),
+            charges="prmtop",
+        ),
+        potential="mm",
+        protocol=Protocol(
+            name="custom",
+            route="R1",
+            timestep=4.0,
+            solute_constraints="h-bonds",
+            gas=1.0,
+            target_stderr=TARGET,
+            maximum_sampling=1500.0,
+        ),
+    )
+
+
+def compare(result: HydrationResult, row: dict[str, str]) -> dict[str, Any]:
+    """Return our numbers beside FreeSolv's, and whether they agree."""
+    uncertainty = float(row["calc_unc"])
+    pairs = {
+        "total": (result.headline, row["mobley_calc"]),
+        "charging": (result.legs.charging, row["mobley_calc_charging"]),
+        "lj": (result.legs.lj, row["mobley_calc_vdw"]),
+    }
+    out: dict[str, Any] = {"ps_per_state": result.diagnostics.numbers["ps_per_state"]}
+    for name, (estimate, published) in pairs.items():
+        if estimate is None:
+            raise SystemExit(f"no {name} leg")
+        difference = estimate.dg_kcal - float(published)
+        allowed = TOLERANCE + 2 * math.hypot(estimate.stderr_kcal, uncertainty)
+        out[name] = {
+            "dg_kcal": estimate.dg_kcal,
+            "stderr_kcal": estimate.stderr_kcal,
+            "freesolv_kcal": float(published),
+            "freesolv_unc_kcal": uncertainty,
+            "difference_kcal": difference,
+            "allowed_kcal": allowed,
+            "agrees": abs(difference) <= allowed,
+        }
+    return out
+
+
+def main() -> None:
+    """Run the molecules and write `results/freesolv_control.json`."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder with freesolv.csv")
+    parser.add_argument("--runs", type=Path, required=True, help="where the runs are kept")
+    parser.add_argument("--only", choices=MOLECULES, action="append")
+    options = parser.parse_args()
+    with (options.data / "freesolv.csv").open() as stream:
+        rows = {row["id"]: row for row in csv.DictReader(stream)}
+    results = {}
+    for name in options.only or MOLECULES:
+        request = config(options.data, MOLECULES[name])
+        with Progress() as progress:
+            result = run_hydration(
+                request, options.runs / name, base=Path(), listen=progress.listen
+            )
+        results[name] = compare(result, rows[MOLECULES[name]])
+        print(json.dumps({name: results[name]}, indent=2), flush=True)
+    path = save("freesolv_control", {"seed": 2025, "molecules": results})
+    print(path, file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
