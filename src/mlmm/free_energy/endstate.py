@@ -76,12 +76,7 @@ def endstate_correction(
         NumericsError: Too few or non-finite values, or ensembles too far apart for BAR.
     """
     d_mm, d_ml = np.asarray(d_mm, dtype=np.float64), np.asarray(d_ml, dtype=np.float64)
-    for name, d in (("MM", d_mm), ("ML", d_ml)):
-        if len(d) < MIN_ROWS or not np.isfinite(d).all():
-            raise NumericsError(
-                f"E_ML - E_MM on {len(d)} {name} frames: at least {MIN_ROWS} finite values are "
-                "needed for the end-state correction; sample that end state again."
-            )
+    _check_values(d_mm, d_ml)
     kt = thermal_energy(temperature)
     reference = float(d_mm[0])  # D may be -1e5 kJ/mol: only differences enter exponentials
     mm = split((d_mm - reference) / kt, groups_mm)
@@ -113,6 +108,15 @@ def endstate_correction(
         errors=errors,
         verdict=_judge(high - low, noise, overlap),
     )
+
+
+def _check_values(d_mm: Array, d_ml: Array) -> None:
+    for name, d in (("MM", d_mm), ("ML", d_ml)):
+        if len(d) < MIN_ROWS or not np.isfinite(d).all():
+            raise NumericsError(
+                f"E_ML - E_MM on {len(d)} {name} frames: at least {MIN_ROWS} finite values are "
+                "needed for the end-state correction; sample that end state again."
+            )
 
 
 def _solve(a: Array, b: Array) -> tuple[float, float]:

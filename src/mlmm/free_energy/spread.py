@@ -98,21 +98,13 @@ def path_estimate(
     Raises:
         NumericsError: The value or its analytic error is not finite.
     """
-    if not np.isfinite(center).all() or not np.isfinite(analytic).all():
-        raise NumericsError(
-            f"{method} gives no finite free energy or error: neighbouring states hardly overlap "
-            "or have too few samples; sample longer or add states."
-        )
+    _check_finite(method, center, analytic)
     kt = thermal_energy(samples.temperature) * KCAL_PER_KJ
     kept = samples.where(rows.equilibrated)
     used = np.arange(len(samples.states)) if used is None else used
-    labels = [int(r) for r in np.unique(kept.repeat)]
     by_block = _each(values, blocks(kept, used))
-    by_repeat = _each(values, [kept.where(kept.repeat == r) for r in labels]) if labels[1:] else []
-    if len(by_repeat) < len(labels):
-        by_repeat = []
-    entries = {}
-    errors = {}
+    labels, by_repeat = _repeats(values, kept)
+    entries, errors = {}, {}
     for i, name in enumerate(chains(samples.states)):
         errors[name] = ErrorParts(
             analytic=float(analytic[i]) * kt,
@@ -135,6 +127,22 @@ def path_estimate(
         n_samples=len(kept),
         n_independent=int(rows.independent.sum()),
     )
+
+
+def _check_finite(method: str, center: Array, analytic: Array) -> None:
+    if not np.isfinite(center).all() or not np.isfinite(analytic).all():
+        raise NumericsError(
+            f"{method} gives no finite free energy or error: neighbouring states hardly overlap "
+            "or have too few samples; sample longer or add states."
+        )
+
+
+def _repeats(values: Values, kept: WindowSamples) -> tuple[list[int], list[Array]]:
+    """Return the labels of the repeats and what each gives alone; nothing for a single one."""
+    labels = [int(r) for r in np.unique(kept.repeat)]
+    if len(labels) < 2:
+        return labels, []
+    return labels, _each(values, [kept.where(kept.repeat == r) for r in labels])
 
 
 def _each(values: Values, parts: Sequence[WindowSamples]) -> list[Array]:
