@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Does the MM control meet FreeSolv's published GAFF values, in total and leg by leg?
 
-Methane, methanol and acetone from FreeSolv's own gas-phase prmtops (GAFF 1, AM1-BCC), through the same
-command path as any hydration run (`--potential mm`, bonds to hydrogen constrained, 4 fs, as the
+Methane, methanol and acetone from FreeSolv's own gas-phase prmtops (GAFF 1, AM1-BCC), through the
+same path as any hydration run (`--potential mm`, bonds to hydrogen constrained, 4 fs, as the
 published runs had them constrained). Resumable: run it again to go on.
 
     python benchmarks/freesolv_control.py --data ../shared/data/freesolv --runs RUNS [--only methane]

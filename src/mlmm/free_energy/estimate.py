@@ -55,6 +55,7 @@ class PathEstimate(Estimate):
         legs: Free energy of each leg in the same direction (charging, lj); they sum to the total.
         profile_kcal: Free energy of each state relative to the last one, shape (K,); nan where the
             method gives none.
+        profile_stderr_kcal: Analytic errors of the profile, shape (K,); None for another method.
         overlap: MBAR overlap matrix, shape (K, K); None for another method.
         n_samples: Rows that entered the value.
         n_independent: Rows left after decorrelation.
@@ -65,6 +66,7 @@ class PathEstimate(Estimate):
     errors: ErrorParts = field(kw_only=True)
     legs: Mapping[str, Estimate] = field(kw_only=True)
     profile_kcal: Array = field(kw_only=True, repr=False)
+    profile_stderr_kcal: Array | None = field(kw_only=True, repr=False, default=None)
     overlap: Array | None = field(kw_only=True, repr=False, default=None)
     n_samples: int = field(kw_only=True)
     n_independent: int = field(kw_only=True)

@@ -11,6 +11,7 @@ References:
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from mlmm.free_energy.frames import dhdl, u_nk
 from mlmm.free_energy.schedule import COMPONENT, Rule, weights
 from mlmm.free_energy.spread import chains, check_rows, differences, path_estimate
 from mlmm.samples import Array, WindowSamples
-from mlmm.units import thermal_energy
+from mlmm.units import KCAL_PER_KJ, thermal_energy
 
 
 def mbar(samples: WindowSamples, *, rows: Correlation | None = None) -> PathEstimate:
@@ -48,7 +49,7 @@ def mbar(samples: WindowSamples, *, rows: Correlation | None = None) -> PathEsti
     def values(part: WindowSamples) -> Array:
         return differences(fit_mbar(part, delta[0]).delta_f_.to_numpy(), ends)
 
-    return path_estimate(
+    estimate = path_estimate(
         "MBAR",
         samples,
         rows,
@@ -58,6 +59,8 @@ def mbar(samples: WindowSamples, *, rows: Correlation | None = None) -> PathEsti
         profile=delta[-1],
         overlap=np.asarray(full.overlap_matrix),
     )
+    kt = thermal_energy(samples.temperature) * KCAL_PER_KJ
+    return replace(estimate, profile_stderr_kcal=thinned.d_delta_f_.to_numpy()[-1] * kt)
 
 
 def bar(samples: WindowSamples, *, rows: Correlation | None = None) -> PathEstimate:

@@ -15,7 +15,7 @@ from pathlib import Path
 from mlmm.config.hydration import HydrationConfig
 from mlmm.engine import leg
 from mlmm.engine.storage import save_json
-from mlmm.errors import InputError
+from mlmm.errors import InputError, NumericsError
 from mlmm.executor import core_count, open_executor
 from mlmm.report.result import HydrationResult
 from mlmm.workflows.conformers import make_conformers
@@ -143,15 +143,23 @@ class _Sampler:
         wanted = least
         self._reach(self._fixed_goals() | dict.fromkeys(self.paths, wanted), "sampling")
         while wanted < most and not stop():
-            findings = estimate_run(
-                self.run, self.config, read_prepared(self.run, self.config), final=False
-            )
-            self.error = findings.hydration.headline.stderr_kcal
+            self.error = self._estimate()
             self._save_wall()
-            if protocol.target_stderr is not None and self.error <= protocol.target_stderr:
+            target = protocol.target_stderr
+            if target is not None and self.error is not None and self.error <= target:
                 return
             wanted = min(most, self._next(wanted))
             self._reach(dict.fromkeys(self.paths, wanted), "sampling", stop)
+
+    def _estimate(self) -> float | None:
+        """Return the error of the headline so far [kcal/mol]; None where there is no estimate."""
+        prepared = read_prepared(self.run, self.config)
+        try:
+            findings = estimate_run(self.run, self.config, prepared, final=False)
+        except NumericsError as error:
+            logger.info("no estimate yet: %s", error)
+            return None
+        return findings.hydration.headline.stderr_kcal
 
     def _next(self, wanted: int) -> int:
         """Return the next number of segments: about a sixth more."""

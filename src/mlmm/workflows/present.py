@@ -195,6 +195,9 @@ def _report_data(
     return page.ReportData(
         result=result,
         dvdl=tuple(_curves(findings)),
+        profile=None
+        if path.profile_stderr_kcal is None
+        else page.StateProfile(labels, path.profile_kcal, path.profile_stderr_kcal),
         overlap=None if path.overlap is None else page.Overlap(labels, path.overlap),
         convergence=None if halves is None else _convergence(findings),
         internal=_internal(findings),
@@ -253,8 +256,10 @@ def _internal(findings: Findings) -> page.InternalEnergies | None:
     if findings.gas is None:
         return None
     water, gas = findings.water.internal * KCAL_PER_KJ, findings.gas.internal * KCAL_PER_KJ
+    time = findings.water.samples.time[findings.water.rows]
+    time = time + time.max() * findings.water.repeat  # repeats are drawn one after the other
     return page.InternalEnergies(
-        water=page.EnergySeries(findings.water.samples.time[findings.water.rows], water),
+        water=page.EnergySeries(time, water),
         gas=page.EnergySeries(GAS_RECORD_INTERVAL * (1 + np.arange(len(gas))), gas),
         reference_kcal=float(gas.min()),
         reference_name="the lowest energy seen in gas",
