@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: MIT
+"""Is the Lennard-Jones tail beyond the cutoff the integral that it claims to be?"""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import openmm as mm
+import pytest
+from hybrids import CUTOFF, Box, context_of, energy, force_of
+from scipy.integrate import quad
+
+from mlmm.engine.record import set_state
+from mlmm.samples import LambdaState
+from mlmm.system.alchemy import tail_coefficient
+from mlmm.system.build import TAIL
+from mlmm.system.internal import lj_matrices
+
+
+def long_range_correction(box: Box, lj: float) -> float:
+    """OpenMM's own tail of the soft core's interaction group [kJ/mol]."""
+    hybrid, values = box.hybrid(), []
+    for correction in (True, False):
+        system = mm.System()
+        for _ in range(len(box.topology)):
+            system.addParticle(1.0)
+        system.setDefaultPeriodicBoxVectors(*(mm.Vec3(*map(float, row)) for row in box.vectors))
+        soft = copy.deepcopy(force_of(hybrid.system, mm.CustomNonbondedForce))
+        soft.setUseLongRangeCorrection(correction)
+        system.addForce(soft)
+        context = context_of(system, box.positions, box.vectors)
+        context.setParameter("lambda_lj", lj)
+        values.append(energy(context))
+    return values[0] - values[1]
+
+
+@pytest.mark.parametrize("solute", ["methane", "acetone", "ethanol"])
+def test_the_tail_is_the_integral_of_every_pair_beyond_the_cutoff(request, solute):
+    box = request.getfixturevalue(solute)
+    lj_a, lj_b = lj_matrices(box.topology)
+    kinds = box.topology.lj_type
+    total = 0.0
+    for i in box.atoms:
+        for kind in np.unique(kinds[len(box.atoms) :]):
+            a, b = lj_a[kinds[i], kind], lj_b[kinds[i], kind]
+            count = np.count_nonzero(kinds[len(box.atoms) :] == kind)
+            integral, _ = quad(
+                lambda r, a=a, b=b: 4 * np.pi * r**2 * (a / r**12 - b / r**6), CUTOFF, np.inf
+            )
+            total += count * integral
+    assert tail_coefficient(box.topology, box.atoms, CUTOFF) == pytest.approx(total, rel=1e-7)
+
+
+@pytest.mark.parametrize(("lj", "tolerance"), [(1.0, 1e-5), (0.25, 2e-3)])
+def test_the_tail_agrees_with_openmm_but_for_its_count_of_pairs(acetone, lj, tolerance):
+    # OpenMM divides by N(N + 1)/2 pairs; below λ = 1 it also integrates the soft core's shift,
+    # which is less than 0.2 % of the tail.
+    hybrid = acetone.hybrid(nonbonded=acetone.nonbonded(lj_tail=True))
+    context = context_of(hybrid.system, acetone.positions, acetone.vectors)
+    set_state(context, LambdaState(0.0, lj))
+    n = len(acetone.topology)
+    expected = long_range_correction(acetone, lj) * (n + 1) / n
+    assert energy(context, TAIL) == pytest.approx(expected, rel=tolerance)
+
+
+def test_the_tail_is_what_a_longer_cutoff_brings(methane):
+    # Between two cutoffs the tail must change by the shell that moved from one side to the other.
+    lj_a, lj_b = lj_matrices(methane.topology)
+    kinds = methane.topology.lj_type
+    inside, outside = kinds[: len(methane.atoms)], kinds[len(methane.atoms) :]
+    a = sum(lj_a[i, outside].sum() for i in inside)
+    b = sum(lj_b[i, outside].sum() for i in inside)
+    shell, _ = quad(lambda r: 4 * np.pi * r**2 * (a / r**12 - b / r**6), 0.8, 0.9)
+    short = tail_coefficient(methane.topology, methane.atoms, 0.8)
+    long = tail_coefficient(methane.topology, methane.atoms, 0.9)
+    assert short - long == pytest.approx(shell, rel=1e-9)
+    assert short / np.linalg.det(methane.vectors) / 4.184 == pytest.approx(-0.3, abs=0.1)
+
+
+def test_no_tail_is_added_where_none_is_asked_for(methane):
+    hybrid = methane.hybrid()
+    assert hybrid.tail == 0.0
+    assert not any(isinstance(f, mm.CustomVolumeForce) for f in hybrid.system.getForces())
