@@ -11,11 +11,13 @@ import numpy as np
 import openmm as mm
 
 from mlmm.errors import InputError, UnsupportedPhysicsError
+from mlmm.system.build import INTERNAL
 from mlmm.units import COULOMB_OPENMM
 
 Array = np.ndarray
 
 TERMS = ("bond", "angle", "dihedral", "vdw", "vdw14", "elec", "elec14", "lj_tail", "ml")
+"""AMBER's terms, the tail, and "ml": the region's internal energy, whatever gives it."""
 BONDED_TERMS = {
     "HarmonicBondForce": "bond",
     "HarmonicAngleForce": "angle",
@@ -66,6 +68,8 @@ def _terms_of(
         return _energy_alone(one, system, positions, box, platform)
 
     kind = type(force).__name__
+    if force.getForceGroup() == INTERNAL:
+        return [("ml", alone(force))]
     if kind in BONDED_TERMS:
         return [(BONDED_TERMS[kind], alone(force))]
     if isinstance(force, mm.NonbondedForce):
@@ -77,8 +81,6 @@ def _terms_of(
         return [("vdw", direct), ("lj_tail", alone(force) - direct)]
     if isinstance(force, mm.CustomVolumeForce):
         return [("lj_tail", alone(force))]
-    if isinstance(force, mm.PythonForce):
-        return [("ml", alone(force))]
     if kind in SILENT:
         return []
     raise UnsupportedPhysicsError(f"{kind} has no AMBER term; the system cannot be decomposed.")

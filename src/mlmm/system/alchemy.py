@@ -15,7 +15,8 @@ from collections.abc import Sequence
 import numpy as np
 import openmm as mm
 
-from mlmm.amber.topology import AmberTopology
+from mlmm.amber.topology import AmberTopology, atom_label
+from mlmm.errors import UnsupportedPhysicsError
 from mlmm.potentials.interface import Array
 from mlmm.system.internal import lj_matrices
 from mlmm.system.pme import Nonbonded
@@ -72,9 +73,14 @@ def soft_core_force(
 ) -> mm.CustomNonbondedForce:
     """Return the Lennard-Jones force between region and environment, scaled by λ_lj.
 
-    Only pairs that the prmtop gives a B coefficient take part: atoms without Lennard-Jones (the
-    hydrogens of TIP3P, hydroxyl hydrogens of GAFF) are left out, which also avoids 0/0.
+    Atoms without Lennard-Jones (the hydrogens of TIP3P, hydroxyl hydrogens of GAFF) are left out,
+    which also avoids 0/0.
+
+    Raises:
+        UnsupportedPhysicsError: A pair of region and environment has A without B, or B without A,
+            and so no σ and ε.
     """
+    _refuse_half_pairs(topology, atoms)
     sigma, epsilon = _sigma_epsilon(topology)
     size = len(sigma)
     force = mm.CustomNonbondedForce(SOFT_CORE)
@@ -134,6 +140,19 @@ def whole_molecule_force(atoms: Sequence[int]) -> mm.CustomBondForce:
         force.addBond(atoms[0], i, [])
     force.setName("OneMolecule")
     return force
+
+
+def _refuse_half_pairs(topology: AmberTopology, atoms: Sequence[int]) -> None:
+    half = (topology.lj_a > 0) != (topology.lj_b > 0)
+    others = np.setdiff1d(np.arange(len(topology)), atoms)
+    for i in atoms:
+        found = others[half[topology.lj_type[i], topology.lj_type[others]]]
+        if found.size:
+            pair = f"{atom_label(topology, i)} and {atom_label(topology, int(found[0]))}"
+            raise UnsupportedPhysicsError(
+                f"{topology.path.name} gives {pair} a Lennard-Jones A or B coefficient without the "
+                "other, which the soft core cannot scale; use 12-6 terms with both or neither."
+            )
 
 
 def _sigma_epsilon(topology: AmberTopology) -> tuple[Array, Array]:
