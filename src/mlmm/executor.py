@@ -5,6 +5,9 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
+import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
@@ -48,8 +51,13 @@ def open_executor(processes: int) -> Iterator[Executor]:
     for name in ONE_THREAD:
         os.environ[name] = "1"
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(processes, mp_context=context, initializer=_one_thread)
+    pool = ProcessPoolExecutor(
+        processes, mp_context=context, initializer=_begin_worker, initargs=(os.getpid(),)
+    )
     try:
+        with _deaf_to_interrupts():  # workers inherit it
+            for _ in range(processes):
+                pool.submit(os.getpid)
         yield pool
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
@@ -59,11 +67,30 @@ def open_executor(processes: int) -> Iterator[Executor]:
     pool.shutdown()
 
 
-def _one_thread() -> None:
-    """Keep a worker to one thread and deaf to Ctrl-C, which the parent handles."""
-    import signal  # noqa: PLC0415
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Ignore Ctrl-C for a moment; only the main thread may change that."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
+
+def _begin_worker(parent: int) -> None:
+    """Keep a worker to one thread, deaf to Ctrl-C, which the parent handles, and no orphan."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     import torch  # noqa: PLC0415
 
     torch.set_num_threads(1)
+
+
+def _end_with(parent: int) -> None:
+    """End this process soon after its parent was killed: nobody would take its result."""
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    os._exit(1)

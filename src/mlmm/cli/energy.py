@@ -52,6 +52,8 @@ def energy(
         raise InputError(f"--precision {precision!r} is not known; use double or single.")
     if (ewald_coeff is None) != (pme_grid is None):
         raise InputError("--ewald-coeff and --pme-grid belong together; give both.")
+    if forces is not None and not forces.resolve().parent.is_dir():
+        raise InputError(f"--forces {forces}: its folder does not exist; make it first.")
     request = SinglePoint(
         prmtop=prmtop,
         inpcrd=inpcrd,

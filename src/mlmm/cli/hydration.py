@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import difflib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +17,8 @@ from mlmm.errors import InputError
 if TYPE_CHECKING:
     from mlmm.report.result import HydrationResult
 
+OPTIONS = {"target_stderr", "route"}
+"""Settings that leave a protocol its name."""
 STRUCTURES = (".sdf", ".mol", ".mol2")
 TOPOLOGIES = (".prmtop", ".parm7", ".top")
 
@@ -88,9 +91,14 @@ def run(
     as_json: Annotated[bool, typer.Option("--json", help="Print result.json at the end.")] = False,
 ) -> None:
     """Run, or go on with, what a run.yaml asks for."""
-    from mlmm.workflows.run_folder import read_run_file  # noqa: PLC0415
+    from mlmm.workflows.run_folder import RUN_FILE, read_run_file  # noqa: PLC0415
 
     config = read_run_file(run_file)
+    if out is None and run_file.name != RUN_FILE:
+        raise InputError(
+            f"{run_file} is not named {RUN_FILE}, so its folder is no run folder; say with --out "
+            "where to run."
+        )
     base = run_file.resolve().parent
     _run(config, out or base, base=base, as_json=as_json)
 
@@ -175,8 +183,13 @@ def _overrides(settings: list[str] | None, **named: object) -> dict[str, Any]:
             raise InputError(f"--set {text!r} is not of the form key=value.")
         if key not in Protocol.model_fields or key == "name":
             known = ", ".join(k for k in Protocol.model_fields if k != "name")
-            raise InputError(f"--set {key}: there is no such setting; known are {known}.")
-        changes[key] = yaml.safe_load(value)
+            close = difflib.get_close_matches(key, Protocol.model_fields, n=1)
+            hint = f"did you mean {close[0]}? " if close else ""
+            raise InputError(f"--set {key}: there is no such setting: {hint}known are {known}.")
+        try:
+            changes[key] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise InputError(f"--set {text!r}: {value!r} is not a value in YAML.") from error
     return changes
 
 
@@ -187,7 +200,8 @@ def _protocol(name: str, changes: dict[str, Any], potential: str) -> dict[str, A
     if potential == "mm" and "route" not in changes:
         changes = {"route": "R1", **changes}  # the prmtop's own terms have one route
     data = protocol.model_dump(mode="json") | changes
-    custom = {key for key in changes if key not in ("target_stderr", "route")}
-    if custom:
+    if set(changes) - OPTIONS:
         data["name"] = "custom"
+        if "headline" not in changes:
+            data["headline"] = "exact"  # the published sum comes first under paper alone
     return data

@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
+import traceback
+import warnings
+from types import FrameType
 
 import typer
 
@@ -16,7 +20,7 @@ from mlmm import __version__
 from mlmm.cli import models
 from mlmm.cli.energy import energy
 from mlmm.cli.hydration import hydration, init, run
-from mlmm.errors import MlmmError
+from mlmm.errors import IncompleteError, InputError, MlmmError
 
 app = typer.Typer(
     name="mlmm",
@@ -31,8 +35,15 @@ app.command("run")(run)
 app.command("init")(init)
 app.add_typer(models.app, name="models")
 
+ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENMM_CPU_THREADS": "1", "LOGURU_LEVEL": "ERROR"}
+"""Set where the user did not: processes share the cores, and alchemlyb logs through loguru."""
+CHATTY = ("pymbar", "jax", "absl", "alchemlyb")
+"""Loggers of libraries whose warnings are for their developers."""
 
-def _version(show: bool) -> None:  # noqa: FBT001 (typer calls it)
+_signals: list[int] = []
+
+
+def _print_version(show: bool) -> None:
     if show:
         typer.echo(f"mlmm {__version__}")
         raise typer.Exit
@@ -41,10 +52,10 @@ def _version(show: bool) -> None:  # noqa: FBT001 (typer calls it)
 @app.callback()
 def _options(
     *,
-    version: bool = typer.Option(
+    _version: bool = typer.Option(
         False,
         "--version",
-        callback=_version,
+        callback=_print_version,
         is_eager=True,
         help="Print the version.",
     ),
@@ -53,20 +64,58 @@ def _options(
     logging.basicConfig(
         level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s: %(message)s"
     )
+    if not verbose:
+        for name in CHATTY:
+            logging.getLogger(name).setLevel(logging.ERROR)
+        if not sys.warnoptions:
+            warnings.simplefilter("ignore")
 
 
 def main() -> None:
     """Run the command line; the only place that turns errors into exit codes."""
-    for name in ("OMP_NUM_THREADS", "OPENMM_CPU_THREADS"):
-        os.environ.setdefault(name, "1")
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     try:
-        app()
-    except MlmmError as error:
-        print(f"mlmm: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print("mlmm: stopped; run the same command again to go on.", file=sys.stderr)
-        sys.exit(3)
-    except OSError as error:
-        print(f"mlmm: {error.filename or 'a file'}: {error.strerror or error}.", file=sys.stderr)
-        sys.exit(1)
+        code = app(standalone_mode=False)
+    except (Exception, KeyboardInterrupt) as error:
+        code = _explain(error)
+    # typer turns an interrupt into an exit code of its own
+    sys.exit(_explain(KeyboardInterrupt()) if _signals and code not in (0, 3) else code or 0)
+
+
+def _interrupt(number: int, _frame: FrameType | None) -> None:
+    """Remember the signal, since a library in between may turn the exception into another."""
+    _signals.append(number)
+    raise KeyboardInterrupt
+
+
+def _explain(error: BaseException) -> int:
+    """Say in one sentence on stderr what went wrong; return the exit code."""
+    known = _as_our_own(error)
+    if isinstance(error, BrokenPipeError):  # `mlmm ... | head` has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return known.exit_code
+    print(f"mlmm: {known}", file=sys.stderr)
+    if logging.getLogger().isEnabledFor(logging.INFO):
+        traceback.print_exception(error)
+    return known.exit_code
+
+
+def _as_our_own(error: BaseException) -> MlmmError:
+    if _signals or isinstance(error, KeyboardInterrupt):
+        return IncompleteError("stopped; run the same command again to go on.")
+    if isinstance(error, MlmmError):
+        return error
+    if hasattr(error, "format_message"):  # a usage error of typer; its class has moved before
+        path = getattr(getattr(error, "ctx", None), "command_path", "mlmm")
+        sentence = " ".join(error.format_message().split()).rstrip(".")
+        return InputError(f"{sentence}; see `{path} --help`.")
+    if isinstance(error, OSError):
+        return MlmmError(f"{error.filename or 'a file'}: {error.strerror or error}.")
+    first = (str(error).splitlines() or ["without a message"])[0].rstrip(".")
+    return MlmmError(
+        f"unexpected {type(error).__name__}: {first}; what was finished is kept, "
+        "`mlmm --verbose ...` shows where it happened: please report it."
+    )

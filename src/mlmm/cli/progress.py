@@ -46,6 +46,9 @@ class Progress:
         """Show one report."""
         if self._quiet:
             return
+        if report.lasting:
+            self._console.print(f"{report.stage}.", highlight=False, soft_wrap=True)
+            return
         line = _line(report, time.monotonic() - self._began)
         if self._live is not None:
             self._live.update(Text(line))

@@ -6,9 +6,10 @@ Frozen, unknown keys refused, no files opened, and a fingerprint that names the 
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
-from typing import Any, Self
+from typing import Any, Self, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -51,17 +52,40 @@ class Settings(BaseModel):
         try:
             return cls.model_validate(data)
         except ValidationError as error:
-            first = error.errors()[0]
-            key = ".".join(str(part) for part in first["loc"]) or "the document"
-            known = ", ".join(cls.model_fields)
-            hint = f" (known keys: {known})" if first["type"] == "extra_forbidden" else ""
-            raise InputError(
-                f"{where}: {key}: {first['msg']}, got {first['input']!r}{hint}."
-            ) from error
+            raise InputError(f"{where}: {_sentence(cls, error)}") from error
 
     def to_yaml(self) -> str:
         """Return the settings as YAML, in the order of the model."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def _sentence(model: type[Settings], error: ValidationError) -> str:
+    """Return the first complaint as one sentence: which key, what is wrong, what is known."""
+    first = error.errors(include_url=False)[0]
+    *above, last = first["loc"] or ("the document",)
+    key = ".".join(str(part) for part in (*above, last))
+    if first["type"] == "extra_forbidden":
+        known = tuple(_inner(model, above).model_fields)
+        close = difflib.get_close_matches(str(last), known, n=1)
+        hint = f"did you mean {close[0]}? " if close else ""
+        return f"there is no key {key}: {hint}known are {', '.join(known)}."
+    if first["type"] == "missing":
+        return f"the key {key} is missing."
+    if first["type"] == "value_error":
+        at = f"{key}: " if first["loc"] else ""
+        return f"{at}{first['msg'].removeprefix('Value error, ')}."
+    return f"{key}: {first['msg'][0].lower()}{first['msg'][1:]}, got {first['input']!r}."
+
+
+def _inner(model: type[Settings], path: list[int | str]) -> type[Settings]:
+    """Return the model that a path of keys leads to, or the last one on the way."""
+    for key in path:
+        field = model.model_fields.get(str(key))
+        kinds = (field.annotation, *get_args(field.annotation)) if field else ()
+        for kind in kinds:
+            if isinstance(kind, type) and issubclass(kind, Settings):
+                model = kind
+    return model
 
 
 def digest(value: Any) -> str:

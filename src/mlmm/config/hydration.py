@@ -42,6 +42,13 @@ class Source(Settings):
         for key in needed:
             if getattr(self, key) is None:
                 raise ValueError(f"kind {self.kind!r} needs {key}")
+        if (self.charges == "file" and self.kind == "smiles") or (
+            self.charges == "prmtop" and self.kind in ("smiles", "structure")
+        ):
+            raise ValueError(
+                f"charges {self.charges!r} need a file that holds them, but the source is a "
+                f"{self.kind}; use bcc or abcg2"
+            )
         return self
 
 
@@ -82,6 +89,8 @@ class HydrationConfig(Settings):
         light = protocol.hydrogen_mass is None and protocol.solute_constraints == "none"
         if protocol.timestep > 1.0 and light:
             raise ValueError("timestep above 1 fs needs hydrogen_mass (3.024) or constraints")
+        if protocol.headline == "as_published" and protocol.name != "paper":
+            raise ValueError("headline as_published belongs to the protocol named paper alone")
         if self.potential == "mm" and protocol.route == "R2":
             raise ValueError("potential mm has one route: R1")
         return self

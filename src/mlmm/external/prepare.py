@@ -29,7 +29,7 @@ from mlmm.external.molecule import InputMolecule
 from mlmm.external.programs import failure, run_program, version
 from mlmm.external.solvent import n_waters_for, solvate
 
-__all__ = ["Charges", "GasFiles", "n_waters_for", "parametrize", "solvate"]
+__all__ = ["Charges", "GasFiles", "check_choice", "n_waters_for", "parametrize", "solvate"]
 
 Array = NDArray[np.float64]
 Charges = Literal["bcc", "abcg2", "file"]
@@ -88,7 +88,7 @@ def parametrize(
         MissingComponentError: AmberTools is not here.
         MlmmError: A program of AmberTools failed; the message has the tail of its log.
     """
-    _check_choice(molecule, charges, gaff)
+    check_choice(molecule, charges, gaff)
     shelf = (cache or _user_cache()) / _fingerprint(molecule, charges, gaff)
     folder.mkdir(parents=True, exist_ok=True)
     for name in (*PRODUCTS, "antechamber.mol2"):
@@ -110,7 +110,13 @@ def parametrize(
     return GasFiles(prmtop, inpcrd, mol2, frcmod, charge_shift=shift)
 
 
-def _check_choice(molecule: InputMolecule, charges: Charges, gaff: int) -> None:
+def check_choice(molecule: InputMolecule, charges: Charges, gaff: int) -> None:
+    """Refuse a charge model or a molecule for which there will be no parameters.
+
+    Raises:
+        InputError: The charge model does not fit the molecule or the force field.
+        UnsupportedPhysicsError: GAFF has no parameters for an element.
+    """
     if charges not in ("bcc", "abcg2", "file"):
         raise InputError(f"charges {charges!r} is unknown: expected bcc, abcg2 or file.")
     if gaff not in (1, 2):

@@ -53,7 +53,7 @@ def read_ani(path: Path, model: AniModel) -> AniParameters:
     try:
         read = _read_wheel if path.suffix == ".whl" else _read_state_dict
         return read(path, model)
-    except (OSError, KeyError, ValueError, RuntimeError, EOFError) as error:
+    except (OSError, LookupError, ValueError, RuntimeError, EOFError, TypeError) as error:
         cause = str(error).strip().splitlines() or [type(error).__name__]
         raise InputError(_unreadable(path, model, cause[0][:120])) from error
     except (pickle.UnpicklingError, zipfile.BadZipFile) as error:

@@ -21,15 +21,22 @@ from mlmm.report.result import HydrationResult
 from mlmm.workflows.conformers import make_conformers
 from mlmm.workflows.estimate import Findings, estimate_run, has_gas
 from mlmm.workflows.inputs import adopt_inputs, check_source, prepare_system, read_prepared
-from mlmm.workflows.potentials import MM, check_potential, open_potential
+from mlmm.workflows.potentials import (
+    MM,
+    check_platform,
+    check_potential,
+    open_potential,
+    weights_identity,
+)
 from mlmm.workflows.present import build_result, write_outputs
-from mlmm.workflows.run_folder import check_folder, locked, write_run_file
+from mlmm.workflows.run_folder import check_folder, locked, read_finished, write_run_file
 from mlmm.workflows.sampling import deadline, path_tasks, run_pieces
 from mlmm.workflows.tasks import Hamiltonian, Task, gas_plan, leg_plan, open_bench
 
 logger = logging.getLogger(__name__)
 
 TIMING = "timing.json"
+IDENTITY = "system/potential.json"
 
 
 @dataclass(frozen=True)
@@ -42,6 +49,7 @@ class Report:
         stderr_kcal: Standard error of the headline so far [kcal/mol], None before the first one.
         target_kcal: Error at which sampling stops [kcal/mol], None without a target.
         remaining_s: Estimate of the time left [s], None where there is no ground for one.
+        lasting: Whether it is worth keeping in sight after the next report.
     """
 
     stage: str
@@ -49,25 +57,35 @@ class Report:
     stderr_kcal: float | None = None
     target_kcal: float | None = None
     remaining_s: float | None = None
+    lasting: bool = False
 
 
 Listener = Callable[[Report], None]
 
 
-def check_hydration(config: HydrationConfig, base: Path) -> None:
+def check_hydration(config: HydrationConfig, base: Path) -> str | None:
     """Refuse what cannot be computed, before anything is written or computed.
 
+    Weights that are not here are fetched into the user's cache.
+
+    Returns:
+        Identity of the weights, or None for MM terms, which need the prepared system.
+
     Raises:
-        MlmmError: The input, the potential or its weights do not allow the calculation.
+        InputError: The input, the potential, its weights or the platform do not allow it.
     """
-    molecule = check_source(config, base)
-    check_potential(config.potential, molecule)
+    molecule, labels = check_source(config, base)
+    check_potential(config.potential, molecule, labels)
+    check_platform(config.platform)
+    return weights_identity(config, base, molecule)
 
 
 def run_hydration(
     config: HydrationConfig, folder: Path, *, base: Path, listen: Listener = lambda _: None
 ) -> HydrationResult:
     """Compute, or go on computing, one hydration free energy in a folder.
+
+    Where the folder holds the finished result of the same configuration, that is returned.
 
     Args:
         config: What is asked; paths relative to `base`.
@@ -81,14 +99,17 @@ def run_hydration(
     Raises:
         MlmmError: Any failure, in one sentence; finished pieces are kept.
     """
-    check_hydration(config, base)
     adopted = adopt_inputs(config, base, None)
-    check_folder(folder, adopted)
+    if check_folder(folder, adopted) and (finished := read_finished(folder)) is not None:
+        return finished
+    identity = check_hydration(config, base)
     run = folder.resolve()
+    if identity is not None:
+        _check_identity(run, identity)
     began = time.monotonic()
     with locked(run):
-        adopt_inputs(config, base, run)
         write_run_file(run, adopted)
+        adopt_inputs(config, base, run)
         earlier = _earlier_wall(run)
         listen(Report("preparing the system", 0.0))
         prepare_system(run, adopted)
@@ -98,6 +119,7 @@ def run_hydration(
         open_bench.cache_clear()
         potential = open_bench(run).potential
         _check_identity(run, potential.identity)
+        _keep_identity(run, potential.identity)
         processes = adopted.processes or core_count()
         with open_executor(processes) as executor:
             sampler = _Sampler(
@@ -130,6 +152,7 @@ class _Sampler:
         self.executor, self.processes = executor, processes
         self.listen, self.began = listen, began
         self.error: float | None = None
+        self.greeted = False
         self.paths = path_tasks(config)
         self.segment_time = leg_plan(config, self.paths[0]).segment_time * config.repeats
         self.round_began = time.monotonic()
@@ -143,6 +166,10 @@ class _Sampler:
         wanted = least
         self._reach(self._fixed_goals() | dict.fromkeys(self.paths, wanted), "sampling")
         while wanted < most and not stop():
+            if self._went_on_after(wanted):
+                wanted = min(most, self._next(wanted))
+                self._reach(dict.fromkeys(self.paths, wanted), "sampling", stop)
+                continue
             self.error = self._estimate()
             self._save_wall()
             target = protocol.target_stderr
@@ -150,6 +177,14 @@ class _Sampler:
                 return
             wanted = min(most, self._next(wanted))
             self._reach(dict.fromkeys(self.paths, wanted), "sampling", stop)
+
+    def _went_on_after(self, wanted: int) -> bool:
+        """Tell whether an earlier process judged this round; its judgement must not be remade.
+
+        It saw fewer segments than there are now: another judgement could stop a resumed run where
+        the undisturbed one goes on.
+        """
+        return any(leg.count_segments(task.folder(self.run)) > wanted for task in self.paths)
 
     def _estimate(self) -> float | None:
         """Return the error of the headline so far [kcal/mol]; None where there is no estimate."""
@@ -192,6 +227,7 @@ class _Sampler:
         stop: Callable[[], bool] = lambda: False,
     ) -> None:
         start = {task: leg.count_segments(task.folder(self.run)) for task in goals}
+        self._greet(start, goals)
         self.round_began = time.monotonic()
 
         def progress(done: Mapping[Task, int], wanted: Mapping[Task, int]) -> None:
@@ -210,6 +246,16 @@ class _Sampler:
             )
 
         run_pieces(self.executor, self.processes, self.run, goals, progress=progress, stop=stop)
+
+    def _greet(self, start: Mapping[Task, int], goals: Mapping[Task, int]) -> None:
+        """Say once what an earlier process left done."""
+        if self.greeted:
+            return
+        self.greeted = True
+        done, of = sum(min(start[t], goals[t]) for t in goals), sum(goals.values())
+        if any(start.values()):
+            words = f"resuming in {self.run}: {done} of {of} pieces done"
+            self.listen(Report(words, done / of, lasting=True))
 
     def _remaining(self, this_round: float | None, passed: float, new: int) -> float | None:
         """Return the time left [s]: this round, then what the error law T ∝ 1/stderr² asks for."""
@@ -231,9 +277,8 @@ def _earlier_wall(run: Path) -> float:
 
 def _check_identity(run: Path, identity: str) -> None:
     """Refuse to go on with other weights than those the samples were made with."""
-    path = run / "system" / "potential.json"
+    path = run / IDENTITY
     if not path.exists():
-        save_json(path, {"identity": identity})
         return
     there = json.loads(path.read_text())["identity"]
     if there != identity:
@@ -241,6 +286,11 @@ def _check_identity(run: Path, identity: str) -> None:
             f"{run} was sampled with {there} but the weights found now are {identity}; "
             "give the original weights or another --out."
         )
+
+
+def _keep_identity(run: Path, identity: str) -> None:
+    if not (run / IDENTITY).exists():
+        save_json(run / IDENTITY, {"identity": identity})
 
 
 def estimate_only(run: Path, config: HydrationConfig) -> Findings:

@@ -25,7 +25,8 @@ from mlmm.config.protocol import Protocol
 from mlmm.engine.storage import save_json
 from mlmm.errors import InputError
 from mlmm.external.molecule import read_molecule
-from mlmm.external.prepare import parametrize
+from mlmm.external.prepare import Charges, check_choice, parametrize
+from mlmm.external.programs import find_program
 from mlmm.external.solvent import n_waters_for, solvate
 from mlmm.potentials.elements import symbol
 from mlmm.potentials.interface import Array, Molecule
@@ -57,21 +58,28 @@ class Prepared:
     info: dict[str, Any]
 
 
-def check_source(config: HydrationConfig, base: Path) -> Molecule:
-    """Read and judge the input without writing anything; return the solute.
+def check_source(config: HydrationConfig, base: Path) -> tuple[Molecule, tuple[str, ...] | None]:
+    """Read and judge the input without writing anything.
 
     Args:
         config: The run.
         base: Folder that relative paths refer to.
 
+    Returns:
+        The solute, and the labels of its atoms where a prmtop gives them.
+
     Raises:
         InputError: The input cannot be read, does not fit together, or its box is too small.
         UnsupportedPhysicsError: The method cannot treat it.
+        MissingComponentError: Its preparation needs AmberTools, which is not here.
     """
     source, protocol = config.source, config.protocol
     if source.kind in ("smiles", "structure"):
         molecule = read_molecule(source.smiles or base / str(source.structure))
-        return Molecule(molecule.numbers, molecule.charge)
+        check_choice(molecule, charge_model(source), source.gaff)
+        for program in ("antechamber", "parmchk2", "tleap"):
+            find_program(program)
+        return Molecule(molecule.numbers, molecule.charge), None
     topology, coordinates = _read_amber(source, base)
     if source.kind == "gas":
         region = _solute(topology, source.ml_mask)
@@ -80,7 +88,12 @@ def check_source(config: HydrationConfig, base: Path) -> Molecule:
                 f"{topology.path.name} holds more than the solute; --solvate needs the gas-phase "
                 "prmtop of one molecule."
             )
-        return region.molecule
+        if topology.has_box:
+            raise InputError(
+                f"{topology.path.name} has a box already; leave out --solvate, or give the "
+                "gas-phase prmtop of one molecule."
+            )
+        return region.molecule, region.labels
     if not topology.has_box or coordinates.lengths is None:
         raise InputError(
             f"{topology.path.name} with {Path(str(source.inpcrd)).name} has no box; add "
@@ -88,7 +101,7 @@ def check_source(config: HydrationConfig, base: Path) -> Molecule:
         )
     region = _solute(topology, source.ml_mask)
     _check_system_box(protocol, topology, region, coordinates)
-    return region.molecule
+    return region.molecule, region.labels
 
 
 def adopt_inputs(config: HydrationConfig, base: Path, run: Path | None) -> HydrationConfig:
@@ -105,17 +118,21 @@ def adopt_inputs(config: HydrationConfig, base: Path, run: Path | None) -> Hydra
             continue
         path = base / value
         if not path.is_file():
-            raise InputError(f"{path} does not exist ({key}).")
+            raise InputError(f"there is no file {path} ({key}); correct the path.")
+        if f"{INPUTS}/{path.name}" in changes.values():
+            raise InputError(f"prmtop and inpcrd are both named {path.name}; rename one of them.")
         sha.update(path.read_bytes())
         changes[key] = f"{INPUTS}/{path.name}"
         if run is not None:
             (run / INPUTS).mkdir(parents=True, exist_ok=True)
             if (run / INPUTS / path.name).resolve() != path.resolve():
                 shutil.copyfile(path, run / INPUTS / path.name)
-    if not changes:
-        return config
-    changes["digest"] = sha.hexdigest()[:16]
-    return config.model_copy(update={"source": source.model_copy(update=changes)})
+    if changes:
+        changes["digest"] = sha.hexdigest()[:16]
+    update: dict[str, object] = {"source": source.model_copy(update=changes)}
+    if config.weights is not None:
+        update["weights"] = str((base / config.weights).resolve())
+    return config.model_copy(update=update)
 
 
 def prepare_system(run: Path, config: HydrationConfig) -> None:
@@ -132,7 +149,7 @@ def prepare_system(run: Path, config: HydrationConfig) -> None:
     info: dict[str, Any] = {"smiles": None, "charge_shift_e": 0.0}
     if source.kind in ("smiles", "structure"):
         molecule = read_molecule(source.smiles or run / str(source.structure))
-        model = source.charges if source.charges != "prmtop" else "bcc"
+        model = charge_model(source)
         files = parametrize(molecule, charges=model, gaff=source.gaff, folder=folder)
         info |= {"smiles": molecule.smiles, "charge_shift_e": files.charge_shift}
         gas = (files.prmtop, files.inpcrd)
@@ -184,6 +201,13 @@ def waters_needed(protocol: Protocol, positions: Array, numbers: tuple[int, ...]
     width = margin * max(2 * protocol.cutoff + 3.5, extent + 20.0)
     heavy = sum(z > 1 for z in numbers)
     return max(protocol.n_waters, n_waters_for(width, heavy))
+
+
+def charge_model(source: Source) -> Charges:
+    """Return the charge model of a molecule that is parametrised here."""
+    if source.charges == "prmtop":
+        raise InputError("charges of a prmtop belong to a source with a prmtop; use bcc or abcg2.")
+    return source.charges
 
 
 def box_vectors(coordinates: Coordinates) -> Array:

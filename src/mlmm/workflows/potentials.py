@@ -4,9 +4,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
+import openmm
+
 from mlmm.amber.topology import AmberTopology, read_topology
+from mlmm.config.hydration import HydrationConfig
 from mlmm.errors import InputError
 from mlmm.potentials.interface import Molecule, Potential
 from mlmm.potentials.registry import capabilities, check_molecule, load_potential, potential_names
@@ -16,8 +20,13 @@ from mlmm.system.region import MLRegion
 MM = "mm"
 
 
-def check_potential(name: str, molecule: Molecule) -> None:
+def check_potential(name: str, molecule: Molecule, labels: Sequence[str] | None = None) -> None:
     """Refuse an unknown name, or a molecule outside the model, before anything is computed.
+
+    Args:
+        name: Name of the potential.
+        molecule: The solute.
+        labels: What to call its atoms in a message; None counts them from 1.
 
     Raises:
         InputError: There is no such potential.
@@ -29,7 +38,43 @@ def check_potential(name: str, molecule: Molecule) -> None:
         raise InputError(
             f"there is no potential {name!r}; choose one of {', '.join((*potential_names(), MM))}."
         )
-    check_molecule(capabilities(name), molecule)
+    check_molecule(capabilities(name), molecule, labels)
+
+
+def weights_identity(config: HydrationConfig, base: Path, molecule: Molecule) -> str | None:
+    """Open the weights of a run, fetched and verified; None for MM terms, which have none.
+
+    Args:
+        config: The run.
+        base: Folder that a relative path of weights refers to.
+        molecule: The solute.
+
+    Raises:
+        InputError: The weights are not what they should be.
+        MissingComponentError: They are not here and cannot be fetched.
+    """
+    if config.potential == MM or config.potential.startswith("mm:"):
+        return None
+    weights = None if config.weights is None else base / config.weights
+    return load_potential(config.potential, molecule, weights=weights).identity
+
+
+def check_platform(name: str) -> None:
+    """Refuse an OpenMM platform that is not installed or finds no device here.
+
+    Raises:
+        InputError: It cannot be used.
+    """
+    system = openmm.System()
+    system.addParticle(1.0)
+    try:
+        platform = openmm.Platform.getPlatformByName(name)
+        openmm.Context(system, openmm.VerletIntegrator(0.001), platform)
+    except openmm.OpenMMException as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise InputError(
+            f"the OpenMM platform {name} cannot be used here ({reason}); use --platform CPU."
+        ) from error
 
 
 def open_potential(
@@ -40,6 +85,7 @@ def open_potential(
     weights: str | None = None,
     run: Path | None = None,
     precision: str = "float32",
+    charge_scale: float = 1.0,
 ) -> Potential:
     """Return the potential of a region.
 
@@ -51,26 +97,30 @@ def open_potential(
         weights: Path of the weights, or None to search for them.
         run: Folder that FILE is relative to.
         precision: Arithmetic of the networks.
+        charge_scale: Factor on all charges of "mm" and "mm:FILE".
 
     Raises:
         InputError: FILE is another molecule.
         MlmmError: As `load_potential`.
     """
     if name == MM:
-        return _classical(MM, topology, region.atoms)
+        return _classical(MM, topology, region.atoms, charge_scale)
     if name.startswith("mm:"):
         path = (run or Path()) / name.removeprefix("mm:")
         other = read_topology(path)
         if other.numbers != region.molecule.numbers:
             raise InputError(f"{path} holds other atoms than the solute, so it cannot stand in.")
-        return _classical(name, other, tuple(range(len(other))))
+        return _classical(name, other, tuple(range(len(other))), charge_scale)
     check_molecule(capabilities(name), region.molecule, region.labels)
     return load_potential(
         name, region.molecule, weights=Path(weights) if weights else None, precision=precision
     )
 
 
-def _classical(name: str, topology: AmberTopology, atoms: tuple[int, ...]) -> ClassicalPotential:
-    terms = internal_terms(vacuum_system(topology.path), topology, atoms)
+def _classical(
+    name: str, topology: AmberTopology, atoms: tuple[int, ...], charge_scale: float
+) -> ClassicalPotential:
+    system = vacuum_system(topology.path)
+    terms = internal_terms(system, topology, atoms, charge_scale=charge_scale)
     identity = hashlib.sha256(repr(terms).encode()).hexdigest()[:16]
     return ClassicalPotential(terms, name=name, identity=f"{name}:{identity}")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,9 @@ from mlmm.config.base import digest
 from mlmm.config.hydration import HydrationConfig
 from mlmm.engine.storage import write_atomically
 from mlmm.errors import InputError
+from mlmm.report.result import HydrationResult, read_result
+
+logger = logging.getLogger(__name__)
 
 RUN_FILE = "run.yaml"
 
@@ -28,7 +32,7 @@ def check_folder(folder: Path, config: HydrationConfig) -> bool:
         raise InputError(f"{folder} is a file; --out needs a folder.")
     run_file = folder / RUN_FILE
     if run_file.exists():
-        there = HydrationConfig.from_yaml(run_file.read_text(), where=str(run_file))
+        there = HydrationConfig.from_yaml(_text(run_file), where=str(run_file))
         differing = _first_difference(there.science(), config.science())
         if differing:
             raise InputError(
@@ -36,7 +40,8 @@ def check_folder(folder: Path, config: HydrationConfig) -> bool:
                 f"run there with `mlmm run {run_file}`."
             )
         return True
-    if any(folder.iterdir()):
+    # hidden files are a lock, and what a kill left of a write that was not finished
+    if any(not path.name.startswith(".") for path in folder.iterdir()):
         raise InputError(f"{folder} is not empty and holds no mlmm run; choose another --out.")
     return False
 
@@ -78,7 +83,29 @@ def read_run_file(path: Path) -> HydrationConfig:
     """
     if not path.is_file():
         raise InputError(f"{path} does not exist; give the run.yaml of a run folder.")
-    return HydrationConfig.from_yaml(path.read_text(), where=str(path))
+    return HydrationConfig.from_yaml(_text(path), where=str(path))
+
+
+def read_finished(folder: Path) -> HydrationResult | None:
+    """Return the result of a run that came to its end; None where it did not.
+
+    A result that this version cannot read is left to be estimated again from the samples.
+    """
+    path = folder / "result.json"
+    if not path.exists():
+        return None
+    try:
+        return read_result(path)
+    except InputError as error:
+        logger.warning("%s It is made again from the samples.", error)
+        return None
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not a text file in UTF-8.") from error
 
 
 def fingerprint(config: HydrationConfig) -> str:

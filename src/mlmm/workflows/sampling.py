@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from pathlib import Path
 
 from mlmm.config.hydration import HydrationConfig
 from mlmm.engine.leg import COUPLED, count_segments
+from mlmm.errors import MlmmError
 from mlmm.workflows.tasks import Hamiltonian, Task, advance
 
 Progress = Callable[[Mapping[Task, int], Mapping[Task, int]], None]
@@ -53,8 +54,25 @@ def run_pieces(
         Whether all goals were reached.
 
     Raises:
-        MlmmError: A piece failed; the others that were running have ended.
+        MlmmError: A piece failed or its process was killed; finished pieces are kept.
     """
+    try:
+        return _run_pieces(executor, processes, run, goals, progress, stop)
+    except BrokenExecutor as error:
+        raise MlmmError(
+            "a worker process was killed while sampling, perhaps for want of memory; finished "
+            "pieces are kept: run the same command again, with --processes 1 if memory is short."
+        ) from error
+
+
+def _run_pieces(
+    executor: Executor,
+    processes: int,
+    run: Path,
+    goals: Mapping[Task, int],
+    progress: Progress,
+    stop: Callable[[], bool],
+) -> bool:
     done = {task: count_segments(task.folder(run)) for task in goals}
     running: dict[Future[int], Task] = {}
     while True:

@@ -96,13 +96,14 @@ def single_point(request: SinglePoint) -> SinglePointAnswer:
         if request.ml_mask is None:
             raise InputError("energy needs --ml-mask, such as ':LIG', or --potential mm.")
         region = select_region(topology, request.ml_mask)
-        check_potential(request.potential, region.molecule)
+        check_potential(request.potential, region.molecule, region.labels)
         potential = open_potential(
             request.potential,
             topology,
             region,
             weights=None if request.weights is None else str(request.weights),
             precision="float64" if request.double else "float32",
+            charge_scale=nonbonded.charge_scale,
         )
         hybrid = hybrid_system(topology, region, potential, nonbonded=nonbonded, rigid=False)
         system, n_ml = hybrid.system, len(region.atoms)

@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: MIT
+"""Is bad input refused with exit code 2 and one sentence, before anything is written?"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HYDRATION = [
+    ("C1CC --out run", "'C1CC' is not a valid SMILES"),
+    ("CSC --potential ani1ccx --out run", "is S, but ani1ccx knows only H, C, N, O"),
+    ("CBr --potential ani2x --out run", "is Br, but ani2x knows only"),
+    ("C[NH3+] --out run", "net charge of +1, but ani2x is made for neutral molecules only"),
+    ("[CH3] --out run", "unpaired electron: radicals are not supported"),
+    ("C.O --out run", "2 separate fragments"),
+    ("[Si](C)(C)(C)C --potential mm --out run", "GAFF has no parameters for atom 1 (Si)"),
+    ("CO --charges file --out run", "charges 'file' need a file that holds them"),
+    ("{sdf} --charges file --out run", "needs a mol2 file with charges"),
+    ("CO --charges am1 --out run", "charges: input should be 'bcc', 'abcg2'"),
+    ("CO --charges abcg2 --gaff 1 --out run", "abcg2 were made for GAFF2"),
+    ("lost.sdf --out run", "there is no file lost.sdf"),
+    ("CO lig.inpcrd --out run", "inpcrd belongs to a prmtop"),
+    ("CO --potential ani3x --out run", "there is no potential 'ani3x'; choose one of ani1x"),
+    ("CO --protocol slow --out run", "there is no protocol 'slow'; choose one of demo, quick"),
+    ("CO --set cutof=9 --out run", "did you mean cutoff?"),
+    ("CO --set cutoff --out run", "not of the form key=value"),
+    ("CO --set cutoff=long --out run", "protocol.cutoff: input should be a valid number"),
+    ("CO --set cutoff=2 --out run", "protocol.cutoff: input should be greater than or equal to 6"),
+    ("CO --set schedule=[1 --out run", "is not a value in YAML"),
+    ("CO --set timestep=3 --out run", "timestep above 2 fs needs solute_constraints h-bonds"),
+    ("CO --set headline=as_published --out run", "belongs to the protocol named paper alone"),
+    ("CO --route R3 --out run", "protocol.route: input should be 'R1' or 'R2', got 'R3'"),
+    ("CO --potential mm --route R2 --out run", "potential mm has one route: R1"),
+    ("CO --seed -1 --out run", "seed: input should be greater than or equal to 0"),
+    ("CO --platform GPU --out run", "platform: input should be 'CPU'"),
+    ("CO --platform HIP --out run", "the OpenMM platform HIP cannot be used here"),
+    ("{gas} --solvate tip3p --out run", "needs its coordinates"),
+    ("{gas} {gas_crd} --solvate opc --out run", "--solvate 'opc' is not available; use tip3p"),
+    ("{gas} {gas_crd} --out run", "has no box; add `--solvate tip3p`"),
+    ("{wet} {wet_crd} --solvate tip3p --out run", "holds more than the solute"),
+    ("{gas} {acetone_crd} --solvate tip3p --out run", "has 5 atoms, but mobley_3867265.inpcrd"),
+    ("{gas} {nan_crd} --solvate tip3p --out run", "nan.inpcrd"),
+    ("lost.prmtop {gas_crd} --out run", "there is no file lost.prmtop (prmtop)"),
+    ("{torn} {wet_crd} --out run", "torn.prmtop"),
+    ("{wet} {gas_crd} --out run", "give the coordinates that belong to the prmtop"),
+    ("{wet} {wet_crd} --charges bcc --out run", "--charges has no meaning for a prmtop"),
+    ("{wet} {wet_crd} --ml-mask :LIGAND --out run", "selects 0 of"),
+    ("{wet} {wet_crd} --ml-mask :1@H1 --out run", "cuts the covalent bond"),
+    ("{wet} {wet_crd} --ml-mask :1-2 --out run", "of water into the ML region"),
+    ("{wet} {wet_crd} --ml-mask :1@@ --out run", "mask ':1@@'"),
+    ("{wet} {wet_crd} --set cutoff=10 --out run", "solvate in a larger box or shorten the cutoff"),
+    ("{tight} {tight_crd} --set cutoff=6 --out run", "Å; solvate in a larger box"),
+    ("C --weights {ani1x} --out run", "is not the published ani2x"),
+    ("C --weights {junk} --out run", "junk.pt"),
+    ("C --weights lost.pt --out run", "there is no weights file"),
+    ("C", "Missing option '--out' / '-o'; see `mlmm hydration --help`"),
+    ("--out run", "Missing argument"),
+    ("C --out run --sed 3", "No such option: --sed"),
+    ("C --out run --seed three", "Invalid value for '--seed'"),
+    ("C --out run --repeats 0", "--repeats"),
+]
+
+
+def one_sentence(answer):
+    """Assert exit code 2 and one line that says what is wrong; return it."""
+    lines = [line for line in answer.err.splitlines() if line.strip()]
+    assert answer.code == 2, answer
+    assert len(lines) == 1, answer.err
+    assert lines[0].startswith("mlmm: ")
+    assert lines[0].endswith((".", "?"))
+    assert answer.out == ""
+    return lines[0]
+
+
+def contents(folder):
+    """Return every path below a folder with its content and time."""
+    return {p: (p.stat().st_mtime_ns, p.is_file() and p.read_bytes()) for p in folder.rglob("*")}
+
+
+@pytest.mark.parametrize(("words", "told"), HYDRATION, ids=[told for _, told in HYDRATION])
+def test_hydration_refuses(mlmm, files, words, told):
+    answer = mlmm("hydration", *words.format(**files).split())
+    assert told in one_sentence(answer)
+    assert contents(Path.cwd()) == {}
+
+
+def test_missing_weights_without_network_are_noticed_before_anything_is_made(
+    mlmm, monkeypatch, tmp_path
+):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    monkeypatch.setenv("MLMM_MODELS", str(empty))
+    told = one_sentence(mlmm("hydration", "C", "--potential", "ani1x", "--out", "run"))
+    assert "the weights of ani1x are not here and could not be fetched" in told
+    assert "set MLMM_MODELS to a folder with ani1x_state_dict.pt" in told
+    assert contents(Path.cwd()) == {}
+
+
+def test_missing_ambertools_are_noticed_before_anything_is_made(mlmm, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    told = one_sentence(mlmm("hydration", "C", "--out", "run"))
+    assert "conda install -c conda-forge ambertools" in told
+    assert contents(Path.cwd()) == {}
+
+
+def test_a_folder_of_something_else_is_left_alone(mlmm):
+    Path("notes").mkdir()
+    Path("notes/diary.txt").write_text("do not touch")
+    before = contents(Path.cwd())
+    told = one_sentence(mlmm("hydration", "C", "--out", "notes"))
+    assert "notes is not empty and holds no mlmm run; choose another --out" in told
+    told = one_sentence(mlmm("hydration", "C", "--out", "notes/diary.txt"))
+    assert "notes/diary.txt is a file; --out needs a folder" in told
+    assert contents(Path.cwd()) == before
+
+
+def write_run(mlmm, folder, *changes):
+    """Make a folder that a run of ethane left before it began to sample."""
+    Path(folder).mkdir()
+    text = mlmm("init", "hydration").out.replace("smiles: CO", "smiles: CC")
+    for old, new in changes:
+        assert text.count(old) == 1
+        text = text.replace(old, new)
+    path = Path(folder) / "run.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_the_folder_of_another_run_is_left_alone(mlmm):
+    write_run(mlmm, "run")
+    before = contents(Path.cwd())
+    told = one_sentence(mlmm("hydration", "CO", "--out", "run"))
+    assert "run holds another run: source.smiles is 'CC' there and 'CO' here" in told
+    told = one_sentence(mlmm("hydration", "CC", "--seed", "3", "--out", "run"))
+    assert "seed is 2025 there and 3 here" in told
+    assert contents(Path.cwd()) == before
+
+
+def test_a_run_that_was_sampled_with_other_weights_is_left_alone(mlmm):
+    write_run(mlmm, "run")
+    Path("run/system").mkdir()
+    Path("run/system/potential.json").write_text('{"identity": "ani2x:other"}')
+    before = contents(Path.cwd())
+    told = one_sentence(mlmm("run", "run/run.yaml"))
+    assert "was sampled with ani2x:other but the weights found now are ani2x:" in told
+    assert contents(Path.cwd()) == before
+
+
+def test_two_processes_in_one_folder_are_one_too_many(mlmm, tmp_path):
+    write_run(mlmm, "run")
+    code = (
+        "import sys; from pathlib import Path; from mlmm.workflows.run_folder import locked\n"
+        "with locked(Path('run')):\n    print('held', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as other:
+        assert other.stdout.readline() == b"held\n"
+        before = contents(Path.cwd())
+        told = one_sentence(mlmm("run", "run/run.yaml"))
+        other.stdin.close()
+    assert "another mlmm process is working in" in told
+    assert contents(Path.cwd()).keys() == before.keys()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("potential:", "potentail:", "there is no key potentail: did you mean potential?"),
+        ("  cutoff: 8.0", "  cutof: 8.0", "there is no key protocol.cutof: did you mean cutoff?"),
+        ("  cutoff: 8.0", "  cutoff: far", "protocol.cutoff: input should be a valid number"),
+        ("  kind: smiles", "  kind: structure", "source: kind 'structure' needs structure"),
+        ("  kind: smiles", "  kind: [", "is not valid YAML (line"),
+        ("task: hydration", "task: binding", "task: input should be 'hydration', got 'binding'"),
+    ],
+)
+def test_a_run_file_with_a_slip_is_refused(mlmm, old, new, told):
+    path = write_run(mlmm, "run", (f"{old}", new))
+    assert told in one_sentence(mlmm("run", path))
+    assert [p.name for p in Path("run").iterdir()] == ["run.yaml"]
+
+
+def test_run_says_which_run_file_is_missing_or_none_at_all(mlmm):
+    assert "lost/run.yaml does not exist" in one_sentence(mlmm("run", "lost/run.yaml"))
+    Path("run.yaml").write_bytes(b"\xff\xfe\x00")
+    assert "run.yaml is not a text file" in one_sentence(mlmm("run", "run.yaml"))
+    Path("run.yaml").write_text("")
+    assert "the key source is missing" in one_sentence(mlmm("run", "run.yaml"))
+    Path("run.yaml").write_text("- 1")
+    assert "run.yaml:" in one_sentence(mlmm("run", "run.yaml"))
+
+
+def test_a_run_file_of_another_name_needs_an_output_folder(mlmm):
+    path = write_run(mlmm, "run").rename("mine.yaml")
+    assert "mine.yaml is not named run.yaml" in one_sentence(mlmm("run", path))
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("-p {wet} -c {wet_crd}", "needs --ml-mask"),
+        ("-p {wet} -c {wet_crd} --ml-mask :1 --potential ani9", "there is no potential 'ani9'"),
+        ("-p {wet} -c {wet_crd} --ml-mask :1 --cutoff 30", "less than twice the cutoff"),
+        ("-p {wet} -c {wet_crd} --potential mm --forces lost/f.npy", "its folder does not exist"),
+        ("-p {wet} -c {wet_crd} --potential mm --pme-grid 64", "--pme-grid belong together"),
+        ("-p {gas} -c {nan_crd} --potential mm", "nan.inpcrd"),
+        ("-p {torn} -c {wet_crd} --potential mm", "torn.prmtop"),
+        ("-p {gas} -c {gas_crd} --potential mm --precision half", "use double or single"),
+        ("-p {gas}", "Missing option '--inpcrd' / '-c'"),
+    ],
+)
+def test_energy_refuses(mlmm, files, words, told):
+    assert told in one_sentence(mlmm("energy", *words.format(**files).split()))
+    assert contents(Path.cwd()) == {}
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("hydrate C", "No such command 'hydrate'"),
+        ("--fast", "No such option"),
+        ("init md", "nothing to configure for 'md'"),
+        ("models get ani3x", "there is no potential 'ani3x'"),
+    ],
+)
+def test_an_unknown_word_is_one_sentence_too(mlmm, words, told):
+    assert told in one_sentence(mlmm(*words.split()))
+
+
+def test_the_real_program_ends_as_the_tests_above_say(shared, tmp_path):
+    # The others call main() in this process; this one asks the shell's own exit code.
+    done = subprocess.run(
+        [Path(sys.executable).with_name("mlmm"), "hydration", "C1CC", "--out", "run"],
+        cwd=tmp_path,
+        env=os.environ | {"MLMM_MODELS": str(shared / "models")},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("mlmm: 'C1CC' is not a valid SMILES")
+    assert done.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
