@@ -19,6 +19,18 @@ from mlmm.report.data import (
 from mlmm.report.result import HydrationResult
 
 
+BOUNDS = {
+    "water": {
+        "lower_kcal": -2.53,
+        "df_kcal": -1.702,
+        "upper_kcal": 0.12,
+        "stderr_kcal": 0.048,
+    },
+    "gas": {"lower_kcal": -2.65, "df_kcal": -1.832, "upper_kcal": -0.09, "stderr_kcal": 0.032},
+    "reference_kcal": -121063.25,
+}
+
+
 def synthetic_keys(route: str = "R1", protocol: str = "standard", potential: str = "ani2x") -> Any:
     """Return the plain keys of a result that was made up."""
     exact = {"dg_kcal": -3.134, "stderr_kcal": 0.092}
@@ -34,16 +46,6 @@ def synthetic_keys(route: str = "R1", protocol: str = "standard", potential: str
     method = "decoupling_mbar" if r1 else "endstate_r2"
     if protocol == "paper":
         method = "as_published"
-    bounds = {
-        "water": {
-            "lower_kcal": -2.53,
-            "df_kcal": -1.702,
-            "upper_kcal": 0.12,
-            "stderr_kcal": 0.048,
-        },
-        "gas": {"lower_kcal": -2.65, "df_kcal": -1.832, "upper_kcal": -0.09, "stderr_kcal": 0.032},
-        "reference_kcal": -121063.25,
-    }
     return {
         "molecule": {"smiles": "CC(C)=O", "formula": "C3H6O", "charge": 0, "n_atoms": 10},
         "potential": potential,
@@ -73,7 +75,7 @@ def synthetic_keys(route: str = "R1", protocol: str = "standard", potential: str
                     "advice": "run longer: repeat the command with a smaller --stderr",
                 },
             ],
-            "gibbs_bogoliubov": None if r1 else bounds,
+            "gibbs_bogoliubov": None if r1 else BOUNDS,
             "statistical_inefficiency": 1.82,
             "n_effective": 4210,
         },
