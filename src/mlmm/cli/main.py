@@ -78,7 +78,7 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
     try:
-        code = app(standalone_mode=False)
+        code = app(prog_name="mlmm", standalone_mode=False)
     except (Exception, KeyboardInterrupt) as error:
         code = _explain(error)
     # typer turns an interrupt into an exit code of its own

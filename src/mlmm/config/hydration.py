@@ -11,6 +11,10 @@ from mlmm.config.base import Settings
 from mlmm.config.protocol import PROTOCOLS, Protocol
 
 
+HOW_LONG = ("target_stderr", "minimum_sampling", "maximum_sampling", "maximum_minutes")
+"""Settings of a protocol that say when sampling ends, not what is sampled."""
+
+
 class Source(Settings):
     """The molecule and where its parameters come from; paths are relative to the run folder."""
 
@@ -96,8 +100,13 @@ class HydrationConfig(Settings):
         return self
 
     def science(self) -> dict[str, object]:
-        """Return what decides the numbers: everything but where and how fast it runs."""
+        """Return what decides the samples: everything but where, how fast and how long it runs.
+
+        A run with equal science can go on in the same folder, with a smaller error as its target.
+        """
         data = self.model_dump(mode="json")
         for key in ("processes", "weights"):
             data.pop(key)
+        for key in ("name", *HOW_LONG):
+            data["protocol"].pop(key)
         return data

@@ -58,6 +58,8 @@ class Protocol(Settings):
     """R1: ML/MM in every state. R2: MM in every state, ML/MM at the coupled end and in gas."""
     schedule: Schedule = Schedule()
     """The alchemical states."""
+    split_states: bool = False
+    """Whether a short pilot run adds states between neighbours that overlap by less than 0.15."""
     temperature: float = Field(298.15, gt=0, lt=1000)
     """Temperature [K]."""
     pressure: float = Field(1.01325, gt=0)
@@ -128,6 +130,7 @@ PROTOCOLS: dict[str, Protocol] = {
         Protocol(
             name="standard",
             route="R1",
+            split_states=True,
             timestep=1.0,
             hydrogen_mass=None,
             n_waters=700,

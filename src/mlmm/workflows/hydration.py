@@ -29,7 +29,14 @@ from mlmm.workflows.potentials import (
     weights_identity,
 )
 from mlmm.workflows.present import build_result, write_outputs
-from mlmm.workflows.run_folder import check_folder, locked, read_finished, write_run_file
+from mlmm.workflows.refine import refine_schedule
+from mlmm.workflows.run_folder import (
+    check_folder,
+    locked,
+    read_finished,
+    refined,
+    write_run_file,
+)
 from mlmm.workflows.sampling import deadline, path_tasks, run_pieces
 from mlmm.workflows.tasks import Hamiltonian, Task, gas_plan, leg_plan, open_bench
 
@@ -100,7 +107,7 @@ def run_hydration(
         MlmmError: Any failure, in one sentence; finished pieces are kept.
     """
     adopted = adopt_inputs(config, base, None)
-    if check_folder(folder, adopted) and (finished := read_finished(folder)) is not None:
+    if check_folder(folder, adopted) and (finished := read_finished(folder, adopted)) is not None:
         return finished
     identity = check_hydration(config, base)
     run = folder.resolve()
@@ -121,6 +128,10 @@ def run_hydration(
         _check_identity(run, potential.identity)
         _keep_identity(run, potential.identity)
         processes = adopted.processes or core_count()
+        if adopted.protocol.split_states:
+            _pilot(run, adopted, processes, listen)
+            adopted = refined(run, adopted)
+            open_bench.cache_clear()
         with open_executor(processes) as executor:
             sampler = _Sampler(
                 run, adopted, executor, processes, listen=listen, began=began - earlier
@@ -133,6 +144,16 @@ def run_hydration(
         write_outputs(run, prepared, findings, result, potential.capabilities.citation)
         save_json(run / TIMING, {"wall_s": wall})
     return result
+
+
+def _pilot(run: Path, config: HydrationConfig, processes: int, listen: Listener) -> None:
+    """Judge the schedule, in processes of their own: workers keep the schedule they have read."""
+
+    def progress(done: Mapping[Task, int], wanted: Mapping[Task, int]) -> None:
+        listen(Report("pilot run", sum(done.values()) / max(sum(wanted.values()), 1)))
+
+    with open_executor(processes) as executor:
+        refine_schedule(executor, processes, run, config, progress=progress)
 
 
 class _Sampler:

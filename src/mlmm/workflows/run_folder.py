@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from mlmm.config.base import digest
 from mlmm.config.hydration import HydrationConfig
+from mlmm.config.protocol import Schedule
 from mlmm.engine.storage import write_atomically
 from mlmm.errors import InputError
 from mlmm.report.result import HydrationResult, read_result
@@ -18,6 +20,7 @@ from mlmm.report.result import HydrationResult, read_result
 logger = logging.getLogger(__name__)
 
 RUN_FILE = "run.yaml"
+SCHEDULE = "system/schedule.json"
 
 
 def check_folder(folder: Path, config: HydrationConfig) -> bool:
@@ -86,13 +89,14 @@ def read_run_file(path: Path) -> HydrationConfig:
     return HydrationConfig.from_yaml(_text(path), where=str(path))
 
 
-def read_finished(folder: Path) -> HydrationResult | None:
-    """Return the result of a run that came to its end; None where it did not.
+def read_finished(folder: Path, config: HydrationConfig) -> HydrationResult | None:
+    """Return the result of a run that came to its end; None where it did not, or is to go on.
 
     A result that this version cannot read is left to be estimated again from the samples.
     """
     path = folder / "result.json"
-    if not path.exists():
+    there = HydrationConfig.from_yaml(_text(folder / RUN_FILE), where=str(folder / RUN_FILE))
+    if not path.exists() or there.protocol != config.protocol:
         return None
     try:
         return read_result(path)
@@ -106,6 +110,16 @@ def _text(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not a text file in UTF-8.") from error
+
+
+def refined(run: Path, config: HydrationConfig) -> HydrationConfig:
+    """Return the configuration with the refined schedule, where there is one."""
+    path = run / SCHEDULE
+    if not path.exists():
+        return config
+    schedule = Schedule.checked(json.loads(path.read_text()), where=str(path))
+    protocol = config.protocol.model_copy(update={"schedule": schedule})
+    return config.model_copy(update={"protocol": protocol})
 
 
 def fingerprint(config: HydrationConfig) -> str:

@@ -29,7 +29,7 @@ from mlmm.units import KJ_PER_KCAL, NM_PER_ANGSTROM, PS_PER_FS
 from mlmm.workflows.conformers import read_conformers
 from mlmm.workflows.inputs import Prepared, read_prepared, superpose
 from mlmm.workflows.potentials import MM, open_potential
-from mlmm.workflows.run_folder import RUN_FILE, read_run_file
+from mlmm.workflows.run_folder import RUN_FILE, read_run_file, refined
 
 Hamiltonian = Literal["mm", "ml"]
 
@@ -37,6 +37,10 @@ END_RECORD_INTERVAL = 0.1
 """Time between records of an ML/MM end state [ps]; the energy difference to MM decays faster."""
 END_EQUILIBRATION = 3.0
 """Equilibration of an ML/MM end state that starts from its MM neighbour [ps]."""
+PILOT_SAMPLING = 8.0
+"""Sampling of every state in the pilot run that judges the schedule [ps]."""
+PILOT_EQUILIBRATION = (12.0, 4.0)
+"""Equilibration of the pilot: coupled state, and every state [ps]."""
 GAS_RECORD_INTERVAL = 0.05
 GAS_EQUILIBRATION = 2.0
 COUPLED = LambdaState(1.0, 1.0)
@@ -47,12 +51,13 @@ class Task:
     """One resumable stream of segments.
 
     Attributes:
-        phase: "path" (all states in water), "end" (coupled state in water) or "gas".
+        phase: "path" (all states in water), "pilot" (the same, short, to judge the schedule),
+            "end" (coupled state in water) or "gas".
         hamiltonian: Whose internal energy drives it.
         repeat: Independent repeat; gas has one, of several ladders.
     """
 
-    phase: Literal["path", "end", "gas"]
+    phase: Literal["path", "pilot", "end", "gas"]
     hamiltonian: Hamiltonian
     repeat: int = 0
 
@@ -81,7 +86,7 @@ class Bench:
 @functools.lru_cache(maxsize=2)
 def open_bench(run: Path) -> Bench:
     """Read a run folder and open its potentials; kept for the next call of this process."""
-    config = read_run_file(run / RUN_FILE)
+    config = refined(run, read_run_file(run / RUN_FILE))
     prepared = read_prepared(run, config)
     system = (prepared.topology, prepared.region)
     classical = open_potential(MM, *system)
@@ -145,14 +150,17 @@ def leg_plan(config: HydrationConfig, task: Task) -> leg.LegPlan:
     """Turn the protocol into steps and seeds for one repeat in water."""
     protocol = config.protocol
     step = protocol.timestep * PS_PER_FS
-    path = task.phase == "path"
+    path = task.phase in ("path", "pilot")
+    first, each = protocol.equilibration, protocol.equilibration_per_state
+    if task.phase == "pilot":
+        first, each = PILOT_EQUILIBRATION
     states = tuple(LambdaState(*s) for s in protocol.schedule.states) if path else (COUPLED,)
     interval = protocol.record_interval if path else END_RECORD_INTERVAL
     return leg.LegPlan(
         states=states,
         ensemble=Ensemble(protocol.temperature, protocol.pressure, step, protocol.friction),
-        equilibration=round((protocol.equilibration if path else END_EQUILIBRATION) / step),
-        equilibration_per_state=round(protocol.equilibration_per_state / step) if path else 0,
+        equilibration=round((first if path else END_EQUILIBRATION) / step),
+        equilibration_per_state=round(each / step) if path else 0,
         steps_per_record=max(1, round(interval / step)),
         records_per_sweep=protocol.records_per_sweep if path else 10,
         sweeps_per_segment=protocol.sweeps_per_segment,

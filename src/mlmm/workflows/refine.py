@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: MIT
+"""Does the schedule need states between its states? A short pilot run answers, once.
+
+Neighbours that overlap by less than 0.15 get a state half-way between them. The refined
+schedule is kept with the system and replaces the protocol's from then on.
+"""
+
+from __future__ import annotations
+
+import logging
+from concurrent.futures import Executor
+from pathlib import Path
+
+from mlmm.config.hydration import HydrationConfig
+from mlmm.config.protocol import Schedule
+from mlmm.engine import leg
+from mlmm.engine.storage import save_json
+from mlmm.free_energy.convergence import states_to_split
+from mlmm.free_energy.estimators import mbar
+from mlmm.samples import concatenate
+from mlmm.workflows.run_folder import SCHEDULE
+from mlmm.workflows.sampling import Progress, path_tasks, run_pieces
+from mlmm.workflows.tasks import PILOT_SAMPLING, Task, leg_plan
+
+logger = logging.getLogger(__name__)
+
+
+def refine_schedule(
+    executor: Executor, processes: int, run: Path, config: HydrationConfig, *, progress: Progress
+) -> None:
+    """Run the pilot and write the refined schedule; does nothing where it is written.
+
+    Args:
+        executor: Where the pilot runs; its workers must not be used for the refined path, since
+            they keep what they have read.
+        processes: Pieces at a time.
+        run: The run folder.
+        config: The run, with the protocol's own schedule.
+        progress: Told after each piece.
+    """
+    path = run / SCHEDULE
+    if path.exists() or not config.protocol.split_states:
+        return
+    task = Task("pilot", path_tasks(config)[0].hamiltonian)
+    plan = leg_plan(config, task)
+    goal = max(1, round(PILOT_SAMPLING / plan.segment_time))
+    run_pieces(executor, processes, run, {task: goal}, progress=progress)
+    folder = task.folder(run)
+    segments = range(leg.count_segments(folder))
+    samples = concatenate([leg.read_segment(folder, k, plan).samples for k in segments])
+    split = states_to_split(mbar(samples))
+    schedule = split_schedule(config.protocol.schedule, split)
+    logger.info("the pilot adds %d states to the schedule.", len(split))
+    save_json(path, schedule.model_dump(mode="json"))
+
+
+def split_schedule(schedule: Schedule, split: tuple[int, ...]) -> Schedule:
+    """Return the schedule with a state half-way after each given state.
+
+    Args:
+        schedule: The schedule.
+        split: Indices k of states that need one between them and state k + 1.
+    """
+    states = schedule.states
+    charges, lennard_jones = list(schedule.charges), list(schedule.lennard_jones)
+    for k in split:
+        (elec, lj), (next_elec, next_lj) = states[k], states[k + 1]
+        if elec != next_elec:
+            charges.append((elec + next_elec) / 2)
+        else:
+            lennard_jones.append((lj + next_lj) / 2)
+    return Schedule(
+        charges=tuple(sorted(charges, reverse=True)),
+        lennard_jones=tuple(sorted(lennard_jones, reverse=True)),
+        rule=schedule.rule,
+    )
