@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: MIT
+"""Do the gas-phase walkers sample Boltzmann's distribution, and does temperature cross barriers?
+
+Energies of two atoms whose distributions are known in closed form or by quadrature. Ladders are
+independent, so standard errors come from the ladders. "Within 4 s.e.", seeded.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from mlmm.engine import gas
+from mlmm.potentials.interface import Capabilities, Evaluation
+from mlmm.units import KJ_PER_KCAL, NM_PER_ANGSTROM, thermal_energy
+
+T0 = 298.15
+KT = thermal_energy(T0) / KJ_PER_KCAL
+
+
+class Diatomic:
+    """Two atoms with an energy of their distance r [Å], in kcal/mol."""
+
+    identity = "diatomic"
+    capabilities = Capabilities(name="diatomic", elements=None)
+
+    def __init__(self, energy, slope) -> None:
+        self.energy, self.slope = energy, slope
+
+    def evaluate(self, positions: np.ndarray) -> Evaluation:
+        bond = positions[:, 1] - positions[:, 0]
+        r = np.linalg.norm(bond, axis=1)
+        pull = (self.slope(r) / r)[:, None] * bond
+        return Evaluation(self.energy(r), np.stack([pull, -pull], axis=1))
+
+
+SPRING = Diatomic(lambda r: 5.0 * r**2, lambda r: 10.0 * r)
+BARRIER = 8.0
+"""kcal/mol, 13 kT at 298 K: about 2e-5 crossings per ps and walker; 3 kT at 1200 K."""
+
+
+def well(r):
+    z = (r - 3.0) / 0.5
+    return BARRIER * (z**2 - 1) ** 2 - 0.3 * z
+
+
+def well_slope(r):
+    z = (r - 3.0) / 0.5
+    return (4 * BARRIER * z * (z**2 - 1) - 0.3) / 0.5
+
+
+WELLS = Diatomic(well, well_slope)
+PLAN = gas.GasPlan(
+    temperatures=(T0, 480.0, 760.0, 1200.0),
+    ladders=24,
+    masses=(12.0, 12.0),
+    timestep=0.002,
+    friction=5.0,
+    equilibration=2000,
+    steps_per_record=20,
+    records_per_segment=300,
+    seed=4,
+)
+
+
+def sampled(potential, plan, distance, folder, segments=1) -> gas.GasSamples:
+    start = np.array([[0.0, 0.0, 0.0], [distance * NM_PER_ANGSTROM, 0.0, 0.0]])
+    gas.start_gas(potential, plan, np.repeat(start[None], plan.ladders, axis=0), folder)
+    for index in range(segments):
+        gas.run_gas_segment(potential, plan, folder, index)
+    return gas.read_gas(folder)
+
+
+def by_ladder(values, ladder) -> tuple[float, float]:
+    """Mean and standard error, each ladder being one independent value."""
+    means = np.array([values[ladder == k].mean() for k in np.unique(ladder)])
+    return float(means.mean()), float(means.std(ddof=1) / np.sqrt(len(means)))
+
+
+def distances(samples: gas.GasSamples) -> np.ndarray:
+    return np.linalg.norm(samples.positions[:, 1] - samples.positions[:, 0], axis=1) * 10
+
+
+def right_fraction() -> float:
+    r = np.linspace(1.5, 4.5, 30001)
+    weight = r**2 * np.exp(-well(r) / KT)
+    return float(weight[r > 3.0].sum() / weight.sum())
+
+
+@pytest.mark.parametrize("temperatures", [(T0,), (T0, 500.0, 900.0)])
+def test_a_spring_holds_three_halves_kt(tmp_path, temperatures):
+    # E = k r²/2 in three dimensions: ⟨E⟩ = 3/2 kT. LangevinMiddle samples positions of a harmonic
+    # oscillator without an error of the time step. Exchange must not change it.
+    plan = dataclasses.replace(PLAN, temperatures=temperatures)
+    samples = sampled(SPRING, plan, 0.5, tmp_path)
+    mean, stderr = by_ladder(samples.energies / KJ_PER_KCAL, samples.ladder)
+    assert stderr < 0.05
+    assert abs(mean - 1.5 * KT) < 4 * stderr
+
+
+def test_energies_and_positions_of_a_record_belong_together(tmp_path):
+    samples = sampled(WELLS, dataclasses.replace(PLAN, records_per_segment=5), 2.5, tmp_path)
+    expected = well(distances(samples)) * KJ_PER_KCAL
+    np.testing.assert_allclose(samples.energies, expected, rtol=1e-9, atol=1e-9)
+
+
+@pytest.fixture(scope="module")
+def tempered(tmp_path_factory) -> gas.GasSamples:
+    """All ladders start in the left well; the first third is given to the crossing."""
+    samples = sampled(WELLS, PLAN, 2.5, tmp_path_factory.mktemp("tempered"), segments=4)
+    keep = np.tile(np.arange(1200) >= 400, PLAN.ladders)
+    return gas.GasSamples(samples.positions[keep], samples.energies[keep], samples.ladder[keep])
+
+
+def test_exchange_of_temperatures_gives_both_wells_their_weight(tempered):
+    mean, stderr = by_ladder((distances(tempered) > 3.0).astype(float), tempered.ladder)
+    assert stderr < 0.1
+    assert abs(mean - right_fraction()) < 4 * stderr
+    assert right_fraction() > 0.7
+
+
+def test_exchange_of_temperatures_keeps_the_mean_energy(tempered):
+    r = np.linspace(1.5, 4.5, 30001)
+    weight = r**2 * np.exp(-well(r) / KT)
+    exact = float((weight * well(r)).sum() / weight.sum())
+    mean, stderr = by_ladder(tempered.energies / KJ_PER_KCAL, tempered.ladder)
+    assert abs(mean - exact) < 4 * stderr
+
+
+def test_plain_langevin_stays_where_it_began(tmp_path):
+    plan = dataclasses.replace(PLAN, temperatures=(T0,))
+    samples = sampled(WELLS, plan, 2.5, tmp_path)
+    assert np.all(distances(samples) < 3.0)
+
+
+def test_swaps_that_ignore_the_energy_are_seen(tmp_path, monkeypatch):
+    # The mutant accepts every swap.
+    monkeypatch.setattr("mlmm.engine.gas.math.log", lambda x: -np.inf)
+    plan = dataclasses.replace(PLAN, temperatures=(T0, 900.0))
+    samples = sampled(SPRING, plan, 0.5, tmp_path)
+    mean, stderr = by_ladder(samples.energies / KJ_PER_KCAL, samples.ladder)
+    assert abs(mean - 1.5 * KT) > 10 * stderr
+
+
+def test_a_resumed_gas_phase_is_the_undisturbed_one(tmp_path):
+    plan = dataclasses.replace(PLAN, equilibration=50, records_per_segment=5)
+    whole = sampled(WELLS, plan, 2.5, tmp_path / "whole", segments=3)
+    stopped = tmp_path / "stopped"
+    sampled(WELLS, plan, 2.5, stopped, segments=2)
+    (stopped / "segment-0001.npz").unlink()  # the kill fell between its phases and itself
+    before = (stopped / "segment-0000.npz").stat().st_mtime_ns
+    for index in (1, 2):
+        gas.run_gas_segment(WELLS, plan, stopped, index)
+    resumed = gas.read_gas(stopped)
+    np.testing.assert_array_equal(resumed.positions, whole.positions)
+    np.testing.assert_array_equal(resumed.energies, whole.energies)
+    np.testing.assert_array_equal(resumed.ladder, whole.ladder)
+    assert (stopped / "segment-0000.npz").stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("n_atoms", [2, 10, 40])
+def test_the_ladder_begins_at_the_temperature_and_ends_at_900_kelvin(n_atoms):
+    ladder = gas.temperature_ladder(T0, n_atoms)
+    assert ladder[0] == T0
+    assert ladder[-1] == pytest.approx(900.0)
+    ratios = np.diff(np.log(ladder))
+    np.testing.assert_allclose(ratios, ratios[0])
+    assert ratios[0] <= np.log(1 + 1.6 / np.sqrt(max(1, 3 * n_atoms - 6))) + 1e-12

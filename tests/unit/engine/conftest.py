@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: MIT
+"""Fixtures: methane in 210 waters on disk, the smallest system that a leg can be run on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mlmm.external.solvent import solvate
+
+
+@pytest.fixture(scope="session")
+def methane_files(freesolv: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Solvated prmtop and coordinates of methane."""
+    gas = freesolv / "amber_gaff" / "mobley_9055303.prmtop"
+    folder = tmp_path_factory.mktemp("methane")
+    return solvate(gas, gas.with_suffix(".inpcrd"), folder=folder, n_waters=210)

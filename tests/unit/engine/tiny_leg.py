@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: MIT
+"""What is the smallest leg worth resuming? Methane, three states, a few steps, CPU platform.
+
+Also a script: `python tiny_leg.py PRMTOP INPCRD FOLDER COUNT` runs it until it is killed.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from mlmm.amber.coordinates import read_coordinates
+from mlmm.amber.topology import read_topology
+from mlmm.engine import leg
+from mlmm.engine.simulation import Ensemble, Phase
+from mlmm.samples import LambdaState
+from mlmm.system.build import HybridSystem, hybrid_system
+from mlmm.system.pme import Nonbonded, pme_parameters
+from mlmm.system.region import select_region
+from mlmm.workflows.inputs import box_vectors
+from mlmm.workflows.potentials import open_potential
+
+STATES = (LambdaState(1.0, 1.0), LambdaState(0.0, 0.7), LambdaState(0.0, 0.0))
+PLAN = leg.LegPlan(
+    states=STATES,
+    ensemble=Ensemble(298.15, 1.01325, 0.002, 1.0, barostat_interval=2),
+    equilibration=4,
+    equilibration_per_state=2,
+    steps_per_record=3,
+    records_per_sweep=2,
+    sweeps_per_segment=2,
+    platform="CPU",
+    seed=77,
+    repeat=1,
+)
+
+
+def build(prmtop: Path, inpcrd: Path) -> tuple[HybridSystem, Phase]:
+    """Build everything anew, as a new process would."""
+    topology = read_topology(prmtop)
+    region = select_region(topology, ":1")
+    coordinates = read_coordinates(inpcrd, len(topology))
+    vectors = box_vectors(coordinates) / 10
+    nonbonded = Nonbonded(0.8, pme=pme_parameters(tuple(np.diag(vectors)), 0.8, 5e-4))
+    potential = open_potential("mm", topology, region)
+    hybrid = hybrid_system(topology, region, potential, nonbonded=nonbonded, hydrogen_mass=3.024)
+    positions = coordinates.positions / 10
+    return hybrid, Phase(positions, np.zeros_like(positions), vectors)
+
+
+def run(prmtop: Path, inpcrd: Path, folder: Path, count: int) -> None:
+    """Do what is missing until there are `count` segments."""
+    hybrid, start = build(prmtop, inpcrd)
+    while (done := leg.count_segments(folder)) < count:
+        if leg.phases_path(folder, done).exists():
+            leg.run_segment(hybrid, PLAN, folder, done)
+        else:
+            leg.equilibrate(hybrid, PLAN, start, folder)
+
+
+if __name__ == "__main__":
+    run(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4]))

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: MIT
+"""Are the fixed Ewald parameters those that OpenMM would choose, and is a small box refused?"""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import openmm as mm
+import pytest
+
+from mlmm.errors import InputError
+from mlmm.system.pme import check_box, pme_parameters
+
+
+def openmm_choice(edges, cutoff, tolerance):
+    system = mm.System()
+    system.addParticle(1.0)
+    system.setDefaultPeriodicBoxVectors(*np.diag(edges).tolist())
+    force = mm.NonbondedForce()
+    force.addParticle(0.0, 0.3, 0.0)
+    force.setNonbondedMethod(mm.NonbondedForce.PME)
+    force.setCutoffDistance(cutoff)
+    force.setEwaldErrorTolerance(tolerance)
+    system.addForce(force)
+    platform = mm.Platform.getPlatformByName("Reference")
+    context = mm.Context(system, mm.VerletIntegrator(0.001), platform)
+    alpha, *grid = force.getPMEParametersInContext(context)
+    return alpha, grid
+
+
+@pytest.mark.parametrize(
+    ("edges", "cutoff", "tolerance"),
+    [((2.1, 2.1, 2.1), 0.8, 5e-4), ((2.4, 2.9, 3.3), 1.0, 5e-4), ((3.0, 3.0, 3.0), 0.9, 1e-5)],
+)
+def test_splitting_and_grid_are_openmms_own(edges, cutoff, tolerance):
+    ours = pme_parameters(edges, cutoff, tolerance)
+    alpha, grid = openmm_choice(edges, cutoff, tolerance)
+    assert ours.alpha == pytest.approx(alpha, rel=1e-6)
+    # The Reference platform takes any size; ours is the next one that every FFT can take.
+    assert list(ours.grid) == [next(n for n in itertools.count(size) if legal(n)) for size in grid]
+
+
+def legal(size: int) -> bool:
+    return any(
+        size == 2**a * 3**b * 5**c * 7**d
+        for a, b, c, d in itertools.product(range(8), range(5), range(4), range(3))
+    )
+
+
+def test_a_box_too_small_for_cutoff_or_solute_is_refused_with_the_size_it_needs():
+    check_box(np.diag([2.2, 2.2, 2.16]), 0.9, 0.0, where="x")
+    with pytest.raises(InputError, match=r"of run\.rst7 is 21\.4 Å wide .* need 21\.5 Å"):
+        check_box(np.diag([3.0, 3.0, 2.14]), 0.9, 0.0, where="run.rst7")
+    with pytest.raises(InputError, match=r"solute 5\.0 Å long need 25\.0 Å"):
+        check_box(np.diag([2.4, 2.4, 2.4]), 0.8, 0.5, where="x")
