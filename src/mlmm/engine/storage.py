@@ -11,6 +11,7 @@ import errno
 import io
 import json
 import os
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
@@ -67,7 +68,7 @@ def load_arrays(path: Path) -> Arrays:
     try:
         with np.load(path, allow_pickle=False) as data:
             return {name: data[name] for name in data.files}
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise MlmmError(f"{path} cannot be read ({error}); delete it and run again.") from error
 
 
