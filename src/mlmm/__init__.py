@@ -1,4 +1,72 @@
 # SPDX-License-Identifier: MIT
-"""Hybrid machine-learning / molecular-mechanics dynamics and free energies for AMBER files."""
+"""Hybrid machine-learning / molecular-mechanics dynamics and free energies for AMBER files.
+
+The public names, each loaded when it is first used, so that `import mlmm` costs nothing:
+
+- what is asked: `HydrationConfig`, `Source`, `Protocol`, `PROTOCOLS`, `SinglePoint`
+- what is done: `run_hydration`, `single_point`, `load_potential`, `read_topology`
+- what comes out: `HydrationResult`, `read_result`, `WindowSamples`
+- what goes wrong: `MlmmError`, `InputError` (all others are children of these, in `mlmm.errors`)
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mlmm.amber.topology import read_topology
+    from mlmm.config.hydration import HydrationConfig, Source
+    from mlmm.config.protocol import PROTOCOLS, Protocol
+    from mlmm.errors import InputError, MlmmError
+    from mlmm.potentials.registry import load_potential
+    from mlmm.report.result import HydrationResult, read_result
+    from mlmm.samples import WindowSamples
+    from mlmm.workflows.hydration import run_hydration
+    from mlmm.workflows.single_point import SinglePoint, single_point
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "PROTOCOLS",
+    "HydrationConfig",
+    "HydrationResult",
+    "InputError",
+    "MlmmError",
+    "Protocol",
+    "SinglePoint",
+    "Source",
+    "WindowSamples",
+    "load_potential",
+    "read_result",
+    "read_topology",
+    "run_hydration",
+    "single_point",
+]
+
+_ROOMS = {
+    "HydrationConfig": "config.hydration",
+    "HydrationResult": "report.result",
+    "InputError": "errors",
+    "MlmmError": "errors",
+    "PROTOCOLS": "config.protocol",
+    "Protocol": "config.protocol",
+    "SinglePoint": "workflows.single_point",
+    "Source": "config.hydration",
+    "WindowSamples": "samples",
+    "load_potential": "potentials.registry",
+    "read_result": "report.result",
+    "read_topology": "amber.topology",
+    "run_hydration": "workflows.hydration",
+    "single_point": "workflows.single_point",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _ROOMS:
+        raise AttributeError(f"module 'mlmm' has no attribute {name!r}")
+    return getattr(import_module(f"mlmm.{_ROOMS[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -3,18 +3,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Final
 
+from pydantic import JsonValue
 from rich.console import Group, RenderableType
 from rich.constrain import Constrain
 from rich.table import Table
 from rich.text import Text
 
+from mlmm.config.protocol import PROTOCOLS
 from mlmm.report.lines import answer_lines, headline_words, route_words, subject, why_two_numbers
 from mlmm.report.result import HydrationResult
 from mlmm.report.text import duration, energy, flatten, number
 
 WIDTH: Final = 80
+HERE: Final = ("name", "route", "n_waters")
+"""Keys of the protocol that the table shows anyway; the waters are counted in the box."""
+ELSEWHERE: Final = ("source", "pme_alpha_per_a", "ti", "published")
+"""Settings that other lines of the table say, or that only a methods section asks for."""
 
 
 def render_table(result: HydrationResult) -> RenderableType:
@@ -80,9 +87,9 @@ def _circumstances(result: HydrationResult) -> Table:
     rows = {
         "potential": result.potential,
         "charges": result.charges,
-        "protocol": result.protocol,
+        "protocol": _protocol(result),
         "route": route_words(result),
-        "settings": ", ".join(f"{name}={value}" for name, value in flatten(result.settings)),
+        "settings": ", ".join(_settings(result)),
         "versions": ", ".join(f"{name} {value}" for name, value in result.versions.items()),
         "seeds": ", ".join(f"{name} {value}" for name, value in result.seeds.items()),
         "time": duration(result.wall_s),
@@ -90,6 +97,45 @@ def _circumstances(result: HydrationResult) -> Table:
     for name, value in rows.items():
         grid.add_row(Text(name), Text(value))
     return grid
+
+
+def _protocol(result: HydrationResult) -> str:
+    """Return the protocol's name; for a changed one, what it was made from."""
+    found = result.settings.get("protocol")
+    if result.protocol in PROTOCOLS or not isinstance(found, dict):
+        return result.protocol
+    return f"{result.protocol}, made from {_nearest(found)}"
+
+
+def _settings(result: HydrationResult) -> Iterator[str]:
+    """Yield what differs from the protocol of that name, then the key facts; the rest is in JSON.
+
+    Settings of another shape, such as an older version wrote, are shown as they stand.
+    """
+    settings = dict(result.settings)
+    own = settings.pop("protocol", None)
+    if isinstance(own, dict):
+        base = PROTOCOLS[_nearest(own)].model_dump(mode="json")
+        changed = {k: v for k, v in own.items() if base.get(k) != v and k not in HERE}
+        yield from (f"{name}={value}" for name, value in flatten(changed))
+        for name in ("cutoff", "timestep"):
+            if name not in changed and name in own:
+                yield f"{name}={own[name]}"
+    for name in ELSEWHERE:
+        settings.pop(name, None)
+    identity = settings.pop("potential_identity", None)
+    yield from (f"{name}={value}" for name, value in flatten(settings))
+    if isinstance(identity, str):
+        name, _, digits = identity.partition(":")
+        yield f"weights={name}:{digits[:12]}"
+
+
+def _nearest(own: Mapping[str, JsonValue]) -> str:
+    """Return the name of the protocol that the fewest settings differ from."""
+    tables = {name: protocol.model_dump(mode="json") for name, protocol in PROTOCOLS.items()}
+    if own.get("name") in tables:
+        return str(own["name"])
+    return min(tables, key=lambda name: sum(own.get(k) != v for k, v in tables[name].items()))
 
 
 def _grid() -> Table:
