@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from rdkit import Chem
@@ -35,7 +37,7 @@ def test_torsions_that_make_conformers_are_found_and_no_other(freesolv, name):
     bonded = {frozenset(pair) for pair in topology.bonds}
     for torsion in torsions:
         assert len(set(torsion)) == 4
-        assert all(frozenset(pair) in bonded for pair in zip(torsion, torsion[1:], strict=False))
+        assert all(frozenset(pair) in bonded for pair in itertools.pairwise(torsion))
 
 
 def test_angles_are_those_of_rdkit(freesolv):

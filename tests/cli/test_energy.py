@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: MIT
+"""Does `mlmm energy` print what it computed, and refuse the rest in one sentence?"""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from parmed.amber import AmberFormat
+
+TERMS = ["bond", "angle", "dihedral", "vdw", "vdw14", "elec", "elec14", "lj_tail", "ml"]
+
+
+def ask(mlmm, files, *words, box="wet"):
+    prmtop, inpcrd = (files[box], files[f"{box}_crd"])
+    return mlmm("energy", "-p", prmtop, "-c", inpcrd, *words)
+
+
+def read(answer):
+    assert answer.code == 0, answer.err
+    return json.loads(answer.out)
+
+
+def test_json_holds_every_term_and_their_sum(mlmm, files):
+    found = read(ask(mlmm, files, "--ml-mask", ":1", "--potential", "ani1ccx", "--json"))
+    assert list(found["terms_kcal"]) == TERMS
+    assert sum(found["terms_kcal"].values()) == pytest.approx(found["total_kcal"], abs=1e-6)
+    assert found["n_ml_atoms"] == 5
+    # Methane by coupled cluster: −40.4 hartree.
+    assert found["terms_kcal"]["ml"] == pytest.approx(-40.43 * 627.51, abs=40)
+
+
+def test_the_table_shows_the_same_numbers(mlmm, files):
+    found = read(ask(mlmm, files, "--potential", "mm", "--json"))
+    table = ask(mlmm, files, "--potential", "mm")
+    rows = [line.split() for line in table.out.splitlines()]
+    assert [row[0] for row in rows] == [*TERMS, "total"]
+    assert {row[2] for row in rows} == {"kcal/mol"}
+    expected = [*found["terms_kcal"].values(), found["total_kcal"]]
+    # Four decimals are printed.
+    assert [float(row[1]) for row in rows] == pytest.approx(expected, abs=5.1e-5)
+
+
+def test_a_solute_that_is_its_own_potential_changes_nothing(mlmm, files):
+    plain = read(ask(mlmm, files, "--potential", "mm", "--no-lj-tail", "--json"))
+    name = f"mm:{files['gas']}"
+    words = ("--ml-mask", ":1", "--potential", name, "--no-lj-tail", "--json")
+    hybrid = read(ask(mlmm, files, *words))
+    # A and B of pairs against a combination rule: the ninth digit.
+    assert hybrid["total_kcal"] == pytest.approx(plain["total_kcal"], abs=1e-4)
+    assert hybrid["terms_kcal"]["ml"] != 0.0
+    assert plain["terms_kcal"]["lj_tail"] == hybrid["terms_kcal"]["lj_tail"] == 0.0
+
+
+def test_amber_coulomb_scales_the_inside_of_the_solute_too(mlmm, files):
+    name, options = f"mm:{files['gas']}", ("--no-lj-tail", "--amber-coulomb", "--json")
+    plain = read(ask(mlmm, files, "--potential", "mm", *options))
+    hybrid = read(ask(mlmm, files, "--ml-mask", ":1", "--potential", name, *options))
+    assert hybrid["total_kcal"] == pytest.approx(plain["total_kcal"], abs=1e-4)
+    openmm = read(ask(mlmm, files, "--potential", "mm", "--no-lj-tail", "--json"))
+    # 332.0522 against 332.0637 of about −3000 kcal/mol.
+    ratio = plain["terms_kcal"]["elec"] / openmm["terms_kcal"]["elec"]
+    assert ratio == pytest.approx(332.0522 / 332.0637, abs=2e-7)
+
+
+def test_forces_are_written_and_their_sum_vanishes(mlmm, files, tmp_path):
+    target = tmp_path / "f.npy"
+    answer = ask(mlmm, files, "--ml-mask", ":1", "--potential", "ani2x", "--forces", target)
+    assert answer.code == 0, answer.err
+    forces = np.load(target)
+    assert forces.shape == (905, 3)
+    # PME interpolates on a grid: momentum is conserved to its error tolerance.
+    assert np.abs(forces.sum(axis=0)).max() < 1e-2 * np.linalg.norm(forces)
+
+
+def test_single_precision_is_near_double(mlmm, files):
+    options = ("--ml-mask", ":1", "--potential", "ani2x", "--json")
+    double = read(ask(mlmm, files, *options))
+    single = read(ask(mlmm, files, *options, "--precision", "single"))
+    # float32 networks keep their large reference energies apart in float64.
+    assert single["terms_kcal"]["ml"] == pytest.approx(double["terms_kcal"]["ml"], abs=1e-3)
+    assert single["total_kcal"] == pytest.approx(double["total_kcal"], abs=0.1)
+
+
+def test_a_tighter_ewald_sum_converges(mlmm, files):
+    def elec(*words):
+        found = read(ask(mlmm, files, "--potential", "mm", "--json", *words))
+        return found["terms_kcal"]["elec"] + found["terms_kcal"]["elec14"]
+
+    loose, tight = elec("--ewald-tol", "5e-4"), elec("--ewald-tol", "1e-6")
+    given = elec("--ewald-coeff", "0.42", "--pme-grid", "80,80,80")
+    assert given == pytest.approx(tight, abs=0.01)
+    assert abs(loose - tight) > abs(given - tight)
+
+
+def test_gas_files_have_no_cutoff_and_no_tail(mlmm, files):
+    options = ("--potential", "mm", "--json")
+    found = read(ask(mlmm, files, *options, box="gas"))
+    far = read(ask(mlmm, files, *options, "--cutoff", "3", box="gas"))
+    assert found == far
+    assert found["terms_kcal"]["lj_tail"] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--potential", "ani2x"), "needs --ml-mask"),
+        (("--ml-mask", ":1@C1"), "cuts the covalent bond"),
+        (("--ml-mask", ":1-2"), "of water into the ML region"),
+        (("--ml-mask", ":1", "--potential", "ani9"), "there is no potential 'ani9'"),
+        (("--potential", "mm", "--cutoff", "15"), "less than twice the cutoff"),
+        (("--potential", "mm", "--precision", "half"), "use double or single"),
+        (("--potential", "mm", "--ewald-coeff", "0.4"), "give both"),
+        (
+            ("--potential", "mm", "--ewald-coeff", "0.4", "--pme-grid", "48x48"),
+            "not of the form 64,64,64",
+        ),
+    ],
+)
+def test_what_cannot_be_computed_is_refused_in_one_sentence(mlmm, files, words, message):
+    answer = ask(mlmm, files, *words)
+    assert answer.code == 2
+    assert message in answer.err
+    assert answer.out == ""
+    assert "Traceback" not in answer.err
+
+
+def test_another_molecule_cannot_stand_in(mlmm, files, shared):
+    other = shared / "data" / "freesolv" / "amber_gaff" / "mobley_3867265.prmtop"
+    answer = ask(mlmm, files, "--ml-mask", ":1", "--potential", f"mm:{other}")
+    assert answer.code == 2
+    assert "holds other atoms than the solute" in answer.err
+
+
+def test_twelve_six_four_terms_are_refused(mlmm, files, tmp_path):
+    parm = AmberFormat()
+    parm.rdparm_slow(files["wet"])
+    size = len(parm.parm_data["LENNARD_JONES_ACOEF"])
+    parm.add_flag("LENNARD_JONES_CCOEF", "5E16.8", data=[1.0] * size)
+    parm.write_parm(str(tmp_path / "c.prmtop"))
+    answer = mlmm(
+        "energy", "-p", tmp_path / "c.prmtop", "-c", files["wet_crd"], "--potential", "mm"
+    )
+    assert answer.code == 2
+    assert "12-6-4" in answer.err
