@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: MIT
+"""Is a ligand within a protein coupled as the prmtop says? No water, no box: the same identities.
+
+T4 lysozyme with its ligand, Reference platform.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from hybrids import context_of, energy, energy_at
+
+from mlmm.amber.coordinates import read_coordinates
+from mlmm.amber.topology import AmberTopology, read_topology
+from mlmm.system.build import HybridSystem, base_system, hybrid_system
+from mlmm.system.internal import vacuum_system
+from mlmm.system.pme import Nonbonded
+from mlmm.system.region import MLRegion, region_of
+from mlmm.workflows.potentials import open_potential
+
+VACUUM = Nonbonded(cutoff=None)
+
+
+@dataclass(frozen=True)
+class Complex:
+    topology: AmberTopology
+    region: MLRegion
+    positions: np.ndarray
+
+    def hybrid(self, **options) -> HybridSystem:
+        potential = open_potential("mm", self.topology, self.region)
+        return hybrid_system(self.topology, self.region, potential, nonbonded=VACUUM, **options)
+
+
+@pytest.fixture(scope="module")
+def lysozyme(shared) -> Complex:
+    folder = shared / "data" / "protein-ligand" / "systems" / "t4l_181l"
+    topology = read_topology(folder / "181l_complex.prmtop")
+    ligand = len(read_topology(folder / "181l_ligand.prmtop"))
+    atoms = next(m for m in topology.molecules if len(m) == ligand)
+    positions = read_coordinates(folder / "181l_complex.inpcrd", len(topology)).positions / 10
+    return Complex(topology, region_of(topology, atoms, name="the ligand"), positions)
+
+
+def test_the_coupled_ligand_is_the_plain_complex(lysozyme):
+    plain = context_of(vacuum_system(lysozyme.topology.path), lysozyme.positions)
+    hybrid = lysozyme.hybrid(rigid=False)
+    context = context_of(hybrid.system, lysozyme.positions)
+    # Ninth digit of A and B; the energy of the unrelaxed protein is some 1e4 kJ/mol.
+    assert energy_at(context, 1.0, 1.0) == pytest.approx(energy(plain), abs=1e-4)
+    assert abs(energy_at(context, 0.0, 0.0) - energy(plain)) > 10
+
+
+def test_the_decoupled_ligand_may_leave_the_protein(lysozyme):
+    hybrid = lysozyme.hybrid(rigid=False)
+    context = context_of(hybrid.system, lysozyme.positions)
+    inside = energy_at(context, 0.0, 0.0)
+    moved = lysozyme.positions.copy()
+    moved[list(lysozyme.region.atoms)] += 5.0
+    context.setPositions(moved)
+    assert energy(context) == pytest.approx(inside, abs=1e-7)
+
+
+def test_hydrogens_of_the_protein_are_held_at_the_length_of_the_prmtop(lysozyme):
+    system = lysozyme.hybrid(rigid=True).system
+    plain = base_system(lysozyme.topology, VACUUM, rigid_water=False)
+    assert plain.getNumConstraints() == 0
+    numbers, inside = lysozyme.topology.numbers, set(lysozyme.region.atoms)
+    to_hydrogen = [b for b in lysozyme.topology.bonds if 1 in (numbers[b[0]], numbers[b[1]])]
+    expected = {b for b in to_hydrogen if b[0] not in inside}
+    found = {}
+    for k in range(system.getNumConstraints()):
+        i, j, length = system.getConstraintParameters(k)
+        found[min(i, j), max(i, j)] = length._value
+    assert set(found) == expected
+    assert 0.09 < min(found.values()) < max(found.values()) < 0.14
