@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import expit
 
 from mlmm.errors import NumericsError
 from mlmm.free_energy.decorrelate import Correlation, correlation
@@ -122,12 +123,32 @@ def judge_overlap(estimate: PathEstimate) -> Verdict:
     return Verdict("overlap", least >= BAD_OVERLAP, sentence)
 
 
-def states_to_split(estimate: PathEstimate) -> tuple[int, ...]:
-    """Return each k whose overlap with state k + 1 is below 0.15: add a state between them."""
-    if estimate.overlap is None:
-        return ()
-    pairs = np.minimum(np.diag(estimate.overlap, 1), np.diag(estimate.overlap, -1))
+def states_to_split(samples: WindowSamples, estimate: PathEstimate) -> tuple[int, ...]:
+    """Return each k that overlaps with state k + 1 by less than 0.15: add a state between them."""
+    pairs = neighbour_overlaps(samples, estimate)
     return tuple(int(k) for k in np.flatnonzero(pairs < LOW_OVERLAP))
+
+
+def neighbour_overlaps(samples: WindowSamples, estimate: PathEstimate) -> Array:
+    """Return the overlap of each two neighbouring states as if they were alone, shape (K − 1,).
+
+    Equal states overlap by 0.5. In the overlap matrix of all states the same two states share
+    their weight with all others that resemble them, so an element there falls when states are
+    added and cannot say where one is needed.
+
+    Args:
+        samples: The path.
+        estimate: Its free energies.
+    """
+    f = estimate.profile_kcal / (thermal_energy(samples.temperature) * KCAL_PER_KJ)
+    overlaps = np.empty(len(f) - 1)
+    for k in range(len(f) - 1):
+        two = samples.where((samples.state == k) | (samples.state == k + 1))
+        share = float(np.mean(two.state == k))
+        gap = np.log(share / (1 - share)) + (f[k] - f[k + 1]) - (two.u[:, k] - two.u[:, k + 1])
+        first = expit(gap)  # chance that a pooled sample belongs to the first of the two states
+        overlaps[k] = float(np.mean(first * (1 - first))) / (2 * share * (1 - share))
+    return overlaps
 
 
 def _age(samples: WindowSamples, rows: Correlation) -> Array:

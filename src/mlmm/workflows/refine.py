@@ -48,7 +48,7 @@ def refine_schedule(
     folder = task.folder(run)
     segments = range(leg.count_segments(folder))
     samples = concatenate([leg.read_segment(folder, k, plan).samples for k in segments])
-    split = states_to_split(mbar(samples))
+    split = states_to_split(samples, mbar(samples))
     schedule = split_schedule(config.protocol.schedule, split)
     logger.info("the pilot adds %d states to the schedule.", len(split))
     save_json(path, schedule.model_dump(mode="json"))

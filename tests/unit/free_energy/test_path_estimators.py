@@ -14,6 +14,7 @@ from mlmm.free_energy.convergence import (
     convergence,
     judge_halves,
     judge_overlap,
+    neighbour_overlaps,
     states_to_split,
 )
 from mlmm.free_energy.cycle import hydration_r1, hydration_r2
@@ -83,7 +84,27 @@ def test_overlap_is_judged_and_its_place_named(path):
     verdict = judge_overlap(dataclasses.replace(good, overlap=matrix))
     assert not verdict.ok
     assert "0.020 between (1, 1) and (0.5, 1)" in verdict.sentence
-    assert states_to_split(dataclasses.replace(good, overlap=matrix)) == (0, 2)
+
+
+def test_equal_neighbours_overlap_by_one_half_and_are_not_split(path):
+    samples = path()
+    equal = dataclasses.replace(samples, u=np.zeros_like(samples.u))
+    flat = dataclasses.replace(mbar(samples), profile_kcal=np.zeros(len(samples.states)))
+    assert neighbour_overlaps(equal, flat) == pytest.approx(np.full(4, 0.5))
+    assert states_to_split(equal, flat) == ()
+
+
+def test_a_gap_in_the_path_is_split_where_it_is(path):
+    samples = path()
+    estimate = mbar(samples)
+    assert min(neighbour_overlaps(samples, estimate)) > 0.03
+    rows = np.arange(len(samples))
+    # each row of states 2 and 3 is 8 kT worse off in the other of the two
+    foreign = np.where(samples.state == 2, 3, np.where(samples.state == 3, 2, -1))
+    u = samples.u.copy()
+    apart = foreign >= 0
+    u[rows[apart], foreign[apart]] += 8.0
+    assert 2 in states_to_split(dataclasses.replace(samples, u=u), estimate)
 
 
 def test_stationary_samples_agree_in_both_halves_and_directions(path):
