@@ -139,7 +139,8 @@ def _show(result: HydrationResult, out: Path, *, as_json: bool) -> None:
         return
     console = Console()
     console.print(render_table(result))
-    console.print(f"Report: {out / 'report.html'}   Data: {out / 'result.json'}", highlight=False)
+    paths = f"Report: {out / 'report.html'}   Data: {out / 'result.json'}"
+    console.print(paths, highlight=False, soft_wrap=True)
 
 
 def _source(

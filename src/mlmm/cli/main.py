@@ -28,6 +28,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # or units in square brackets vanish from the help
 )
 app.command("hydration")(hydration)
 app.command("energy")(energy)

@@ -61,7 +61,9 @@ class Settings(BaseModel):
 
 def _sentence(model: type[Settings], error: ValidationError) -> str:
     """Return the first complaint as one sentence: which key, what is wrong, what is known."""
-    first = error.errors(include_url=False)[0]
+    found = error.errors(include_url=False)
+    # a slip in a key is also a missing key; the slip is the cause
+    first = next((one for one in found if one["type"] == "extra_forbidden"), found[0])
     *above, last = first["loc"] or ("the document",)
     key = ".".join(str(part) for part in (*above, last))
     if first["type"] == "extra_forbidden":

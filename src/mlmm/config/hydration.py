@@ -10,7 +10,6 @@ from pydantic import Field, model_validator
 from mlmm.config.base import Settings
 from mlmm.config.protocol import PROTOCOLS, Protocol
 
-
 HOW_LONG = ("target_stderr", "minimum_sampling", "maximum_sampling", "maximum_minutes")
 """Settings of a protocol that say when sampling ends, not what is sampled."""
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mlmm.config.base import digest
-from mlmm.config.hydration import HydrationConfig
+from mlmm.config.hydration import HOW_LONG, HydrationConfig
 from mlmm.config.protocol import Schedule
 from mlmm.engine.storage import write_atomically
 from mlmm.errors import InputError
@@ -95,14 +95,17 @@ def read_finished(folder: Path, config: HydrationConfig) -> HydrationResult | No
     A result that this version cannot read is left to be estimated again from the samples.
     """
     path = folder / "result.json"
-    there = HydrationConfig.from_yaml(_text(folder / RUN_FILE), where=str(folder / RUN_FILE))
-    if not path.exists() or there.protocol != config.protocol:
+    if not path.exists():
         return None
     try:
-        return read_result(path)
+        result = read_result(path)
     except InputError as error:
         logger.warning("%s It is made again from the samples.", error)
         return None
+    # asked of the result, not of run.yaml: a longer run that was killed has rewritten run.yaml
+    made, wanted = result.settings.get("protocol"), config.protocol.model_dump(mode="json")
+    same = isinstance(made, dict) and all(made.get(key) == wanted[key] for key in HOW_LONG)
+    return result if same else None
 
 
 def _text(path: Path) -> str:

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: MIT
+"""Does the command give what it promises, on tiny real runs? Their numbers are noise."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from alchemlyb.estimators import MBAR
+from alchemlyb.parsing.parquet import extract_dHdl, extract_u_nk
+
+from mlmm import read_result
+from mlmm.units import KCAL_PER_KJ, thermal_energy
+
+pytestmark = pytest.mark.slow
+
+SCHEDULE = "schedule={charges: [1.0, 0.0], lennard_jones: [0.5, 0.0]}"
+SETTINGS = (
+    *("cutoff=6", "n_waters=200", "equilibration=0.02", "equilibration_per_state=0.004"),
+    *("record_interval=0.004", "minimum_sampling=0.192", "maximum_sampling=0.192", "gas=1"),
+    *("target_stderr=null", "water_end=1", SCHEDULE),
+)
+TINY = [word for setting in SETTINGS for word in ("--set", setting)]
+METHANE = "mobley_9055303"
+
+
+def files_of(folder):
+    """Return what the user finds on the top of a run folder."""
+    return {path.name for path in folder.iterdir() if not path.name.startswith(".")}
+
+
+PROMISED = {
+    *("inputs", "report.html", "result.csv", "result.json", "run.yaml"),
+    *("samples", "system", "tasks", "timing.json"),
+}
+
+
+def check_estimates(result, null):
+    """Assert which estimates are there, and that all of them are numbers with an error."""
+    for name, value in result["estimates"].items():
+        assert (value is None) == (name in null), name
+        if value is not None:
+            assert math.isfinite(value["dg_kcal"])
+            assert value["stderr_kcal"] > 0.0
+    for leg in ("charging", "lj"):
+        assert math.isfinite(result["legs"][leg]["dg_kcal"])
+    assert result["headline"] == {
+        **result["estimates"][result["headline"]["method"]],
+        "method": result["headline"]["method"],
+    }
+
+
+def value_from_tables(folder, temperature):
+    """Return ΔG [kcal/mol] by alchemlyb's MBAR from the stored table, and its number of rows."""
+    u_nk = extract_u_nk(folder / "samples" / "u_nk.parquet", T=temperature)
+    dhdl = extract_dHdl(folder / "samples" / "dHdl.parquet", T=temperature)
+    assert len(u_nk) == len(dhdl)
+    assert list(dhdl.columns) == ["coul", "vdw"]
+    delta = MBAR().fit(u_nk).delta_f_.loc[[(0.0, 0.0)], [(1.0, 1.0)]]
+    return float(delta.to_numpy()[0, 0]) * thermal_energy(temperature) * KCAL_PER_KJ, len(u_nk)
+
+
+def test_r1_with_ani_gives_every_number_it_promises(mlmm, methane):
+    answer = mlmm(
+        *("hydration", *methane, "--solvate", "tip3p", "--potential", "ani1ccx"),
+        *("--route", "R1", "--control", "--processes", "1", "--out", "run", "--json", *TINY),
+    )
+    assert answer.code == 0, answer.err
+    assert answer.err == ""
+    run = Path("run")
+    assert files_of(run) == PROMISED
+    assert answer.out == (run / "result.json").read_text()
+    found = json.loads(answer.out)
+    assert found["route"] == "R1"
+    assert found["headline"]["method"] == "decoupling_mbar"
+    check_estimates(found, null={"endstate_r2"})
+    sums = found["estimates"]["decoupling_ti"]["dg_kcal"] + found["de_reorg"]["value_kcal"]
+    assert found["estimates"]["as_published"]["dg_kcal"] == pytest.approx(sums, abs=1e-12)
+    assert found["estimates"]["mm_control"] != found["estimates"]["decoupling_mbar"]
+    assert found["settings"]["potential_identity"].startswith("ani1ccx:bbee7b20")
+    assert found["seeds"] == {"run": 2025}
+    assert found["versions"].keys() >= {"mlmm", "openmm", "torch", "pymbar", "alchemlyb"}
+    assert found["diagnostics"]["ensemble_spread_kcal"] > 0.0
+    assert read_result(run / "result.json").headline.dg_kcal == found["headline"]["dg_kcal"]
+    (row,) = csv.DictReader((run / "result.csv").open())
+    assert float(row["headline_dg_kcal"]) == found["headline"]["dg_kcal"]
+
+
+def test_r2_with_ani_gives_every_number_it_promises(mlmm, shared):
+    mol2 = shared / "data" / "freesolv" / "mol2_gaff" / f"{METHANE}.mol2"
+    answer = mlmm(
+        *("hydration", mol2, "--potential", "ani1ccx", "--processes", "1", "--gaff", "1"),
+        *("--out", "run", *TINY),
+    )
+    assert answer.code == 0, answer.err
+    found = json.loads(Path("run/result.json").read_text())
+    assert (found["route"], found["charges"]) == ("R2", "file")
+    assert found["headline"]["method"] == "endstate_r2"
+    check_estimates(found, null={"decoupling_mbar", "decoupling_ti"})
+    estimates = found["estimates"]
+    sums = estimates["endstate_r2"]["dg_kcal"] + found["de_reorg"]["value_kcal"]
+    assert estimates["as_published"]["dg_kcal"] == pytest.approx(sums, abs=1e-12)
+    ends = found["diagnostics"]["gibbs_bogoliubov"]
+    correction = ends["water"]["df_kcal"] - ends["gas"]["df_kcal"]
+    exact = estimates["mm_control"]["dg_kcal"] + correction
+    assert estimates["endstate_r2"]["dg_kcal"] == pytest.approx(exact, abs=1e-9)
+    for phase in ("water", "gas"):
+        slack = 4 * ends[phase]["stderr_kcal"]
+        assert ends[phase]["lower_kcal"] - slack <= ends[phase]["df_kcal"]
+        assert ends[phase]["df_kcal"] <= ends[phase]["upper_kcal"] + slack
+    assert "ΔG of the ML/MM Hamiltonian (MM path + end-state BAR)" in answer.out
+    assert "PyMBAR" not in answer.err
+    assert "WARNING" not in answer.err
+    charges = (Path("run") / "system" / "ligand.mol2").read_text()
+    assert "-0.108" in charges  # the file's own charge of the carbon, but for its rounding
+
+
+@pytest.fixture
+def solvated_run(mlmm, files):
+    """A finished run of the user's own solvated system, by MM."""
+    answer = mlmm(
+        *("hydration", files["wet"], files["wet_crd"], "--ml-mask", ":1", "--potential", "mm"),
+        *("--processes", "1", "--out", "run", *TINY),
+    )
+    assert answer.code == 0, answer.err
+    return answer
+
+
+def test_a_solvated_system_runs_and_its_tables_are_read_by_alchemlyb(solvated_run):
+    found = json.loads(Path("run/result.json").read_text())
+    check_estimates(found, null={"endstate_r2"})
+    assert found["settings"]["n_waters"] == 300
+    assert found["charges"] == "prmtop"
+    assert Path("run/system/solvated.prmtop").read_bytes() == next(
+        path.read_bytes() for path in Path("run/inputs").glob("*.prmtop")
+    )
+    dg, rows = value_from_tables(Path("run"), found["temperature_k"])
+    assert rows == found["diagnostics"]["n_samples"]
+    assert dg == pytest.approx(found["headline"]["dg_kcal"], abs=found["headline"]["stderr_kcal"])
+    plain = pd.read_parquet("run/samples/u_nk.parquet")
+    assert len(plain) == rows
+
+
+def test_a_run_file_runs_again_in_its_folder_and_in_another(mlmm, solvated_run):
+    first = Path("run/result.json").read_bytes()
+    again = mlmm("run", "run/run.yaml")
+    assert again.code == 0
+    assert again.out.splitlines()[:-1] == solvated_run.out.splitlines()[:-1]  # but for the paths
+    assert "sampling" not in again.err
+    assert Path("run/result.json").read_bytes() == first
+
+    # the whole folder, moved; and only the run file with its inputs, into an empty one
+    shutil.move("run", "moved")
+    assert mlmm("run", "moved/run.yaml").code == 0
+    Path("fresh").mkdir()
+    shutil.copy("moved/run.yaml", "fresh")
+    shutil.copytree("moved/inputs", "fresh/inputs")
+    assert mlmm("run", "fresh/run.yaml", "--json").code == 0
+    assert mlmm("run", "moved/run.yaml", "--out", "third", "--json").code == 0
+    numbers = [json.loads(Path(name, "result.json").read_text()) for name in ("fresh", "third")]
+    for found in numbers:
+        found.pop("wall_s")
+    expected = json.loads(first)
+    expected.pop("wall_s")
+    assert numbers == [expected, expected]
+
+
+def test_what_init_prints_is_a_run_that_can_be_run(mlmm):
+    text = mlmm("init", "hydration").out
+    small = {
+        "potential: ani2x": "potential: mm",
+        "smiles: CO": "smiles: C",
+        "route: R2": "route: R1",
+        "name: quick": "name: custom",
+        "cutoff: 8.0": "cutoff: 6.0",
+        "n_waters: 330": "n_waters: 200",
+        "  equilibration: 12.0": "  equilibration: 0.02",
+        "equilibration_per_state: 4.0": "equilibration_per_state: 0.004",
+        "record_interval: 0.4": "record_interval: 0.004",
+        "minimum_sampling: 8.0": "minimum_sampling: 0.096",
+        "maximum_sampling: 500.0": "maximum_sampling: 0.096",
+        "  gas: 20.0": "  gas: 1.0",
+        "processes: null": "processes: 1",
+    }
+    for old, new in small.items():
+        assert text.count(f"{old}\n") == 1, old
+        text = text.replace(f"{old}\n", f"{new}\n")
+    Path("run.yaml").write_text(text)
+    answer = mlmm("run", "run.yaml")
+    assert answer.code == 0, answer.err
+    assert Path("result.json").exists()

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: MIT
+"""Is what was finished kept and resumed when the disk is full while sampling?"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+import pytest
+from tiny_run import numbers, segments, times
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of its own with 8 MB, more than a tiny run needs."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(place)]
+    try:
+        done = subprocess.run(mount, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        pytest.skip("no program mount")
+    if done.returncode:
+        pytest.skip(f"a small file system cannot be mounted: {done.stderr.strip()}")
+    yield place
+    subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+def fill(path):
+    """Write until there is no room for another byte."""
+    with path.open("wb", buffering=0) as stream:
+        for size in (65536, 1):
+            try:
+                while stream.write(b"\0" * size):
+                    pass
+            except OSError:
+                continue
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_full_disk_keeps_what_was_finished(small_disk, tiny, undisturbed, processes):
+    run = tiny(processes, small_disk / "run")
+    run.start()
+    run.reach(1)
+    fill(small_disk / "filler")
+    code, _, err = run.finish()
+    assert code == 1
+    assert "the disk is full. What was finished is kept" in err.splitlines()[-1]
+    assert err.splitlines()[-1].startswith("mlmm: ")
+    assert "Traceback" not in err
+    kept = times(segments(run.folder))
+    assert kept
+
+    code, _, err = again(run)
+    assert code == 1, "the disk is still full"
+    assert "Traceback" not in err
+
+    os.unlink(small_disk / "filler")
+    run.complete()
+    assert numbers(run.folder) == numbers(undisturbed)
+    assert times(kept) == kept
+
+
+def again(run):
+    """Run once more and return exit code, stdout and stderr."""
+    run.start()
+    return run.finish()

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: MIT
+"""Does a run that was killed, stopped or robbed of a worker go on as if nothing had happened?"""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+from tiny_run import is_alive, numbers, segments, times, wait_for, workers
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize(("processes", "seed"), [(1, 1), (1, 2), (2, 3), (2, 4)])
+def test_a_killed_run_goes_on_to_the_same_numbers(tiny, undisturbed, processes, seed):
+    run = tiny(processes)
+    run.start()
+    run.reach_some_moment(seed)
+    helpers = workers(run.process.pid)
+    run.process.kill()
+    run.finish()
+    wait_for(lambda: not any(map(is_alive, helpers)), "the workers of a dead parent to end")
+    kept = times(segments(run.folder))
+
+    _, err = run.complete()
+    assert f"resuming in {run.folder}: {len(kept)} of " in err
+    assert numbers(run.folder) == numbers(undisturbed)
+    assert times(kept) == kept  # nothing finished was computed again
+
+
+def test_two_processes_compute_what_one_computes(tiny, undisturbed):
+    run = tiny(2)
+    run.complete()
+    assert numbers(run.folder) == numbers(undisturbed)
+
+
+def test_a_finished_run_is_shown_again_at_once(tiny):
+    run = tiny(1)
+    first, err = run.complete()
+    assert "resuming" not in err
+    before = times(run.folder.rglob("*"))
+    again, err = run.complete()
+    assert again == first
+    assert "sampling" not in err
+    assert times(run.folder.rglob("*")) == before
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_ends_in_good_order(tiny, processes, number):
+    run = tiny(processes)
+    run.start()
+    run.reach(1)
+    helpers = workers(run.process.pid)
+    assert len(helpers) == (0 if processes == 1 else 2)
+    # a terminal sends Ctrl-C to the whole group, a batch system ends the one process it knows
+    if number == signal.SIGINT:
+        os.killpg(run.process.pid, number)
+    else:
+        run.process.send_signal(number)
+    code, out, err = run.finish()
+    assert code == 3
+    assert out == ""
+    assert err.splitlines()[-1] == "mlmm: stopped; run the same command again to go on."
+    assert "Traceback" not in err
+    wait_for(lambda: not any(map(is_alive, helpers)), "the workers to end")
+    assert len(segments(run.folder)) >= 1
+
+
+def test_a_killed_worker_is_one_sentence(tiny, undisturbed):
+    run = tiny(2)
+    run.start()
+    run.reach(2)
+    os.kill(workers(run.process.pid)[0], signal.SIGKILL)
+    code, _, err = run.finish()
+    assert code == 1
+    assert err.splitlines()[-1].startswith("mlmm: a worker process was killed while sampling")
+    assert "Traceback" not in err
+    run.complete()
+    assert numbers(run.folder) == numbers(undisturbed)
