@@ -247,3 +247,11 @@ def test_the_real_program_ends_as_the_tests_above_say(shared, tmp_path):
     assert done.stderr.startswith("mlmm: 'C1CC' is not a valid SMILES")
     assert done.stderr.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", [(), ("models",)])
+def test_a_command_without_its_verb_shows_what_there_is(mlmm, words):
+    answer = mlmm(*words)
+    assert answer.code == 2
+    assert answer.err.startswith("Usage:")
+    assert "Commands:" in answer.err

@@ -94,6 +94,9 @@ def _interrupt(number: int, _frame: FrameType | None) -> None:
 
 def _explain(error: BaseException) -> int:
     """Say in one sentence on stderr what went wrong; return the exit code."""
+    if type(error).__name__ == "NoArgsIsHelpError":  # `mlmm` alone; typer does not export it
+        print(str(error), file=sys.stderr)
+        return InputError.exit_code
     known = _as_our_own(error)
     if isinstance(error, BrokenPipeError):  # `mlmm ... | head` has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
