@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: MIT
+"""Do decoupling and annihilation, the two textbook ways to a hydration free energy, agree?
+
+Decoupling scales what acts between solute and water. Annihilation scales the solute's own Coulomb
+and Lennard-Jones pairs as well, in water and in a gas-phase leg that is then subtracted. It is for
+MM solutes only, so it lives here and not in the package: two forces among the solute's atoms that
+carry the same λ and stand in the same force groups, so that records and exchange need no change.
+
+    python benchmarks/annihilation.py --folder RUN --minutes 60
+
+RUN is the folder of route_agreement.py (made by its first minutes), whose legs of GAFF at every
+state (mm-charging, mm-lj) are the decoupling value; nothing else is shared.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import openmm as mm
+import small_box as box
+from route_agreement import MOLECULE, pair, path_summary, total
+
+from mlmm.amber.topology import AmberTopology, read_topology
+from mlmm.engine.leg import LegPlan
+from mlmm.engine.seeds import derive_seed
+from mlmm.engine.simulation import Phase
+from mlmm.free_energy.estimate import negative
+from mlmm.free_energy.estimators import mbar
+from mlmm.samples import LambdaState
+from mlmm.system.alchemy import LAMBDA_ELEC, LAMBDA_LJ, SOFT_CORE_ALPHA
+from mlmm.system.build import NONBONDED, SOFT_CORE, HybridSystem, hybrid_system
+from mlmm.system.internal import ClassicalPotential, InternalTerms
+from mlmm.system.pme import Nonbonded
+from mlmm.system.region import MLRegion, region_of
+from mlmm.units import COULOMB_OPENMM, NM_PER_ANGSTROM
+
+LEGS: dict[str, tuple[tuple[LambdaState, ...], float]] = {
+    "annihilate-charging": (box.CHARGING, 3.0),
+    "annihilate-lj": (box.LJ, 2.0),
+    "annihilate-gas-charging": (box.CHARGING, 6.0),
+    "annihilate-gas-lj": (box.LJ, 6.0),
+}
+"""States and share of segments; a segment is about 200 ps."""
+
+
+def annihilated_system(
+    topology: AmberTopology, region: MLRegion, terms: InternalTerms, *, nonbonded: Nonbonded
+) -> HybridSystem:
+    """Return the MM system in which λ also scales the solute's own nonbonded pairs.
+
+    At λ = 1 it is the MM system; at λ = 0 the solute keeps its bonded terms alone.
+    """
+    bare = ClassicalPotential(replace(terms, pairs=()), name="bonded", identity="bonded")
+    hybrid = hybrid_system(topology, region, bare, nonbonded=nonbonded)
+    for force in _scaled_pairs(terms, region.atoms):
+        hybrid.system.addForce(force)
+    return hybrid
+
+
+def _scaled_pairs(terms: InternalTerms, atoms: tuple[int, ...]) -> tuple[mm.Force, mm.Force]:
+    """Return Coulomb pairs ∝ λ_elec² (both charges scaled) and soft-core Lennard-Jones pairs."""
+    coulomb = mm.CustomBondForce(f"{COULOMB_OPENMM!r}*{LAMBDA_ELEC}^2*qq/r")
+    coulomb.addGlobalParameter(LAMBDA_ELEC, 1.0)
+    coulomb.addPerBondParameter("qq")
+    coulomb.setForceGroup(NONBONDED)
+    lj = mm.CustomBondForce(
+        f"{LAMBDA_LJ}*b*b/a*(1/(s*s) - 1/s); s = {SOFT_CORE_ALPHA}*(1 - {LAMBDA_LJ}) + b/a*r^6"
+    )
+    lj.addGlobalParameter(LAMBDA_LJ, 1.0)
+    lj.addEnergyParameterDerivative(LAMBDA_LJ)
+    lj.addPerBondParameter("a")
+    lj.addPerBondParameter("b")
+    lj.setForceGroup(SOFT_CORE)
+    for i, j, product, a, b in terms.pairs:
+        coulomb.addBond(atoms[i], atoms[j], [product])
+        if a > 0.0 and b > 0.0:
+            lj.addBond(atoms[i], atoms[j], [a, b])
+    return coulomb, lj
+
+
+def open_leg(solvated: box.Solvated, name: str, seed: int) -> tuple[HybridSystem, LegPlan, Phase]:
+    """Return system, plan and start of one leg."""
+    in_gas = "gas" in name
+    terms = solvated.classical.terms
+    plan = box.leg_plan(LEGS[name][0], seed=derive_seed(seed, name), gas_phase=in_gas)
+    if in_gas:
+        topology = read_topology(solvated.gas_prmtop)
+        region = region_of(topology, solvated.region.atoms, name="the solute")
+        hybrid = annihilated_system(topology, region, terms, nonbonded=Nonbonded(None))
+        positions = solvated.conformers[0] * NM_PER_ANGSTROM
+        start = Phase(positions, np.zeros_like(positions), 10.0 * np.eye(3))
+    else:
+        hybrid = annihilated_system(
+            solvated.topology, solvated.region, terms, nonbonded=box.nonbonded(solvated)
+        )
+        start = box.start_phase(solvated, 0)
+    for i, mass in enumerate(solvated.masses):
+        hybrid.system.setParticleMass(i, mass)
+    return hybrid, plan, start
+
+
+def work_of(
+    solvated: box.Solvated, folder: Path, seed: int
+) -> dict[str, tuple[float, Callable[[], None]]]:
+    """Return share and next step of every leg."""
+    return {
+        name: (share, partial(box.advance_leg, *open_leg(solvated, name, seed), folder / name))
+        for name, (_, share) in LEGS.items()
+    }
+
+
+def estimate(folder: Path) -> dict[str, object]:
+    """Return the hydration free energy both ways, and their difference."""
+    states = {**LEGS, "mm-charging": (box.CHARGING, 0.0), "mm-lj": (box.LJ, 0.0)}
+    samples = {
+        name: box.read_leg(folder / name, box.leg_plan(schedule, seed=0))[0]
+        for name, (schedule, _) in states.items()
+    }
+    paths = {name: mbar(rows) for name, rows in samples.items()}
+    decoupled = total(paths["mm-charging"], paths["mm-lj"])
+    water = total(paths["annihilate-charging"], paths["annihilate-lj"])
+    gas = total(paths["annihilate-gas-charging"], paths["annihilate-gas-lj"])
+    annihilated = total(water, negative(gas))
+    difference = total(annihilated, negative(decoupled))
+    return {
+        "decoupling_kcal": pair(decoupled),
+        "annihilation_kcal": pair(annihilated),
+        "annihilation_water_leg_kcal": pair(water),
+        "annihilation_gas_leg_kcal": pair(gas),
+        "difference_kcal": difference.dg_kcal,
+        "stderr_kcal": difference.stderr_kcal,
+        "paths": {name: path_summary(path, samples[name]) for name, path in paths.items()},
+    }
+
+
+def main() -> None:
+    """Sample, estimate, print, write."""
+    asked = box.arguments(__doc__ or "", "annihilation.json")
+    solvated = box.prepare(MOLECULE, asked.source, asked.folder, seed=asked.seed)
+    if asked.minutes > 0:
+        work = work_of(solvated, asked.folder, asked.seed)
+        box.run_rounds(work, asked.folder, asked.minutes)
+    result = {
+        **estimate(asked.folder),
+        "molecule": f"dimethoxymethane ({MOLECULE}), GAFF",
+        **box.provenance(asked.seed),
+    }
+    box.write_json(asked.output, result)
+    names = ("decoupling_kcal", "annihilation_kcal", "difference_kcal", "stderr_kcal")
+    print(json.dumps(result if asked.json else {name: result[name] for name in names}, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,292 @@
+# SPDX-License-Identifier: MIT
+"""Do route R1 and route R2 give the same free energy where they can differ?
+
+Dimethoxymethane (GAFF, FreeSolv's prmtop) in 70 TIP3P waters. The "ML" potential is GAFF with one
+C-O-C-O torsion shifted by 3 kcal/mol and all bonds 1.5 times stiffer, as native forces. In gas the
+compact conformer competes, in water the polar extended ones win, so ΔE_reorg is large and R2's
+end states differ in conformer and in vibration.
+
+R1 samples the stressed solute at every state. R2 samples GAFF at every state and adds BAR
+corrections in water and in gas. The two share no configuration, except that the gas ensemble of
+the stressed solute also serves R1's ΔE_reorg. Each route's path is two legs, sampled and solved
+apart: charging (LJ on), then LJ (charges off).
+
+    python benchmarks/route_agreement.py --folder RUN --minutes 60
+
+Run again with the same folder it continues; with --minutes 0 it only estimates.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import small_box as box
+
+from mlmm.engine import gas
+from mlmm.engine.frames import complete_frames, read_other
+from mlmm.engine.leg import count_segments
+from mlmm.engine.seeds import derive_seed
+from mlmm.engine.simulation import Phase
+from mlmm.free_energy.endstate import EndStateEstimate, endstate_correction
+from mlmm.free_energy.estimate import Estimate, PathEstimate, add, negative
+from mlmm.free_energy.estimators import mbar
+from mlmm.free_energy.populations import judge_populations
+from mlmm.free_energy.reorganization import reorganization_energy
+from mlmm.samples import LambdaState, WindowSamples
+from mlmm.system.build import HybridSystem
+from mlmm.system.internal import ClassicalPotential
+from mlmm.system.stress import SHIFT, STIFFNESS, stress_potential
+from mlmm.system.torsions import torsion_angles
+from mlmm.units import NM_PER_ANGSTROM
+
+Array = np.ndarray
+
+MOLECULE = "mobley_3083321"
+TORSION = (0, 1, 2, 3)
+"""The C-O-C-O torsion that is shifted."""
+LEGS: dict[str, tuple[tuple[LambdaState, ...], float]] = {
+    "mm-charging": (box.CHARGING, 3.0),
+    "ml-charging": (box.CHARGING, 3.0),
+    "mm-lj": (box.LJ, 1.5),
+    "ml-lj": (box.LJ, 1.5),
+    "ml-end": (box.COUPLED, 1.0),
+}
+"""States and share of segments; a segment is about 200 ps."""
+GAS_SHARE = 2.0
+
+
+@dataclass(frozen=True)
+class Run:
+    """A folder with its system and both potentials."""
+
+    folder: Path
+    seed: int
+    solvated: box.Solvated
+    mm: ClassicalPotential
+    ml: ClassicalPotential
+
+    def driver(self, task: str) -> ClassicalPotential:
+        """Return the potential that drives a task."""
+        return self.mm if task.startswith("mm") else self.ml
+
+    def other(self, task: str) -> ClassicalPotential:
+        """Return the other potential."""
+        return self.ml if task.startswith("mm") else self.mm
+
+
+@dataclass(frozen=True)
+class Leg:
+    """Rows of a leg and, on the frames of its first and last state, both energies [kJ/mol]."""
+
+    samples: WindowSamples
+    frames: Array
+    rows: Array
+    other: Array
+
+    def at(self, state: int) -> tuple[Array, Array, Array]:
+        """Return driver's and other energy and the frames of one of the end states."""
+        mine = self.samples.state[self.rows] == state
+        return self.samples.internal[self.rows[mine]], self.other[mine], self.frames[mine]
+
+
+def open_run(folder: Path, source: Path, seed: int) -> Run:
+    """Prepare or reopen a run."""
+    solvated = box.prepare(MOLECULE, source, folder, seed=seed)
+    mm = solvated.classical
+    return Run(folder, seed, solvated, mm, stress_potential(mm.terms, TORSION))
+
+
+def work_of(run: Run) -> dict[str, tuple[float, Callable[[], None]]]:
+    """Return share and next step of every task."""
+    work: dict[str, tuple[float, Callable[[], None]]] = {}
+    for k, (name, (_, share)) in enumerate(LEGS.items()):
+        hybrid = box.hybrid_of(run.solvated, run.driver(name))
+        start = box.start_phase(run.solvated, k % 2)
+        work[name] = (share, partial(_leg_step, run, name, hybrid, start))
+    for name in ("mm-gas", "ml-gas"):
+        work[name] = (GAS_SHARE, partial(_gas_step, run, name))
+    return work
+
+
+def _leg_step(run: Run, name: str, hybrid: HybridSystem, start: Phase) -> None:
+    plan = box.leg_plan(LEGS[name][0], seed=derive_seed(run.seed, name))
+    box.advance_leg(hybrid, plan, start, run.folder / name)
+    complete_frames(run.folder / name, run.other(name), gas=False)
+
+
+def _gas_step(run: Run, name: str) -> None:
+    folder, plan = run.folder / name, box.gas_plan(run.solvated, derive_seed(run.seed, name))
+    folder.mkdir(exist_ok=True)
+    starts = run.solvated.conformers * NM_PER_ANGSTROM
+    gas.start_gas(run.driver(name), plan, starts, folder)
+    gas.run_gas_segment(run.driver(name), plan, folder, count_segments(folder))
+    complete_frames(folder, run.other(name), gas=True)
+
+
+def read(run: Run, name: str) -> Leg:
+    """Read a leg back."""
+    plan = box.leg_plan(LEGS[name][0], seed=0)
+    samples, frames, rows = box.read_leg(run.folder / name, plan)
+    return Leg(samples, frames, rows, np.concatenate(read_other(run.folder / name)))
+
+
+@dataclass(frozen=True)
+class Gas:
+    """The gas phase of one potential: both energies [kJ/mol], ladder and torsions [degree]."""
+
+    internal: Array
+    other: Array
+    ladder: Array
+    angles: Array
+
+
+def read_gas(run: Run, name: str) -> Gas:
+    """Read a gas phase back, ladder by ladder."""
+    samples = gas.read_gas(run.folder / name)
+    other = np.concatenate(read_other(run.folder / name)).T.reshape(-1)
+    angles = torsion_angles(samples.positions, run.solvated.torsions)
+    return Gas(samples.energies, other, samples.ladder, angles)
+
+
+def correction(mm: tuple[Array, ...], ml: tuple[Array, ...]) -> EndStateEstimate:
+    """Return F(ML) − F(MM) in water from (driver's, other) energies of both ensembles."""
+    return endstate_correction(mm[1] - mm[0], ml[0] - ml[1], temperature=box.TEMPERATURE)
+
+
+def estimate(run: Run) -> dict[str, object]:
+    """Return both routes, the published sum, and the same comparison leg by leg."""
+    legs = {name: read(run, name) for name in LEGS}
+    paths = {name: mbar(legs[name].samples) for name in LEGS if name != "ml-end"}
+    mm_gas, ml_gas = read_gas(run, "mm-gas"), read_gas(run, "ml-gas")
+    water = correction(legs["mm-charging"].at(0), legs["ml-end"].at(0))
+    uncharged = correction(legs["mm-lj"].at(0), legs["ml-lj"].at(0))
+    dry = gas_correction(mm_gas, ml_gas)
+    de_reorg = reorganization(legs, ml_gas)
+    r1 = total(paths["ml-charging"], paths["ml-lj"])
+    mm = total(paths["mm-charging"], paths["mm-lj"])
+    r2 = total(mm, water, negative(dry))
+    difference = total(r1, negative(r2))
+    return {
+        "r1_kcal": pair(r1),
+        "r2_kcal": pair(r2),
+        "difference_kcal": difference.dg_kcal,
+        "stderr_kcal": difference.stderr_kcal,
+        "as_published_kcal": pair(total(r1, de_reorg)),
+        "de_reorg_kcal": pair(de_reorg),
+        "mm_kcal": pair(mm),
+        "corrections_kcal": {
+            name: {
+                **pair(e),
+                "bounds": [e.bound_low_kcal, e.bound_high_kcal],
+                "overlap": e.overlap,
+                "ok": e.verdict.ok,
+            }
+            for name, e in (("water", water), ("uncharged", uncharged), ("gas", dry))
+        },
+        "leg_by_leg_difference_kcal": {
+            "charging": pair(_closure(paths, "charging", water, uncharged)),
+            "lj": pair(_closure(paths, "lj", uncharged, dry)),
+        },
+        "paths": {name: path_summary(path, legs[name].samples) for name, path in paths.items()},
+        "trans_in_water": {
+            name: _trans(torsion_angles(legs[name].at(0)[2], run.solvated.torsions))
+            for name in ("mm-charging", "ml-charging", "ml-end")
+        },
+        "trans_in_gas": {"mm": _trans(mm_gas.angles), "ml": _trans(ml_gas.angles)},
+        "gas_starts": {"mm": _starts(run, mm_gas), "ml": _starts(run, ml_gas)},
+    }
+
+
+def gas_correction(mm: Gas, ml: Gas) -> EndStateEstimate:
+    """Return F(ML) − F(MM) in gas."""
+    return endstate_correction(
+        mm.other - mm.internal,
+        ml.internal - ml.other,
+        temperature=box.TEMPERATURE,
+        groups_mm=mm.ladder,
+        groups_ml=ml.ladder,
+    )
+
+
+def reorganization(legs: dict[str, Leg], dry: Gas) -> Estimate:
+    """Return ⟨E_ML⟩_wat − ⟨E_ML⟩_gas from both coupled runs of the stressed solute."""
+    wet = [legs[name].at(0)[0] for name in ("ml-charging", "ml-end")]
+    return reorganization_energy(
+        np.concatenate(wet),
+        dry.internal,
+        groups_water=np.repeat([0, 1], [len(part) for part in wet]),
+        groups_gas=dry.ladder,
+    )
+
+
+def total(*parts: Estimate) -> Estimate:
+    """Return the sum of estimates from different simulations."""
+    return add(shared=[], independent=parts)
+
+
+def _starts(run: Run, phase: Gas) -> str:
+    names = tuple(str(torsion) for torsion in run.solvated.torsions)
+    return judge_populations(phase.angles, phase.ladder, phase="gas", names=names).sentence
+
+
+def _closure(paths: dict[str, PathEstimate], leg: str, near: Estimate, far: Estimate) -> Estimate:
+    """Return R1 − R2 on one leg; its ends are corrected in water, uncharged, or in gas."""
+    return total(paths[f"ml-{leg}"], negative(paths[f"mm-{leg}"]), negative(near), far)
+
+
+def pair(estimate: Estimate) -> dict[str, float]:
+    """Return value and standard error for the result file."""
+    return {"dg_kcal": estimate.dg_kcal, "stderr_kcal": estimate.stderr_kcal}
+
+
+def path_summary(path: PathEstimate, samples: WindowSamples) -> dict[str, object]:
+    """Return what the result file says of one leg."""
+    per_record = box.RECORD * box.TIMESTEP / 1000
+    return {
+        **pair(path),
+        "errors": {name: getattr(path.errors, name) for name in ("analytic", "blocks")},
+        "min_overlap": path.min_overlap,
+        "sampled_ns": len(samples) * per_record,
+    }
+
+
+def _trans(angles: Array) -> list[float]:
+    """Return the fraction of trans of each rotatable torsion."""
+    return [float(x) for x in (np.abs(angles) > 120.0).mean(axis=0)]
+
+
+def main() -> None:
+    """Sample, estimate, print, write."""
+    asked = box.arguments(__doc__ or "", "route_agreement.json")
+    run = open_run(asked.folder, asked.source, asked.seed)
+    if asked.minutes > 0:
+        box.run_rounds(work_of(run), run.folder, asked.minutes)
+    result = {
+        **estimate(run),
+        "molecule": f"dimethoxymethane ({MOLECULE}), GAFF",
+        "stress": {"torsion": TORSION, "shift_kcal": SHIFT, "bond_factor": STIFFNESS},
+        **box.provenance(run.seed),
+    }
+    box.write_json(asked.output, result)
+    print(json.dumps(result, indent=1) if asked.json else _table(result))
+
+
+def _table(result: dict[str, object]) -> str:
+    lines = []
+    for name in ("r1_kcal", "r2_kcal", "difference_kcal", "stderr_kcal", "as_published_kcal",
+                 "de_reorg_kcal"):  # fmt: skip
+        value = result[name]
+        if isinstance(value, dict):
+            lines.append(f"{name:18} {value['dg_kcal']:8.3f} ± {value['stderr_kcal']:.3f}")
+        else:
+            lines.append(f"{name:18} {value:8.3f}")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

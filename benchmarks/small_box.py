@@ -1,0 +1,288 @@
+# SPDX-License-Identifier: MIT
+"""Which small system is large enough for identities between free energies, and no larger?
+
+70 TIP3P waters, PME with a cutoff of 6 Å, tail on, 1 bar, 298.15 K: below the box that the program
+accepts for a result, because an identity between two routes holds in every box. Averages do not
+depend on masses either: hydrogens of the solute weigh 6 dalton (nothing is taken from their
+neighbours), so 4 fs steps resolve every vibration. Sampling, records, exchange, gas walkers and
+estimators are those of the package.
+"""
+
+from __future__ import annotations
+
+import os
+
+for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENMM_CPU_THREADS"):
+    os.environ.setdefault(_name, "1")
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from machine import RESULTS, header
+
+from mlmm.amber.coordinates import read_coordinates
+from mlmm.amber.topology import AmberTopology, read_topology
+from mlmm.engine import gas, leg
+from mlmm.engine.seeds import derive_seed
+from mlmm.engine.simulation import Ensemble, Phase
+from mlmm.engine.storage import load_arrays, save_arrays
+from mlmm.external.solvent import solvate
+from mlmm.samples import LambdaState, WindowSamples, concatenate
+from mlmm.system.build import HybridSystem, hybrid_system
+from mlmm.system.internal import ClassicalPotential, internal_terms, vacuum_system
+from mlmm.system.pme import Nonbonded, pme_parameters
+from mlmm.system.region import MLRegion, region_of
+from mlmm.system.torsions import most_different, rotatable_torsions, torsion_angles
+from mlmm.units import ANGSTROM_PER_NM, NM_PER_ANGSTROM
+from mlmm.workflows.inputs import superpose
+
+Array = np.ndarray
+
+N_WATERS = 70
+CUTOFF = 0.6
+EWALD_TOLERANCE = 1e-3
+TEMPERATURE, PRESSURE = 298.15, 1.0
+TIMESTEP, FRICTION, GAS_FRICTION = 0.004, 1.0, 5.0
+HYDROGEN_MASS = 6.0
+RECORD = 100
+"""Steps between records: 0.4 ps."""
+EQUILIBRATION, EQUILIBRATION_PER_STATE = 10_000, 2_500
+
+CHARGING = tuple(LambdaState(x, 1.0) for x in (1.0, 0.8, 0.6, 0.4, 0.2, 0.0))
+LJ = tuple(LambdaState(0.0, x) for x in (1.0, 0.85, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0))
+COUPLED = (LambdaState(1.0, 1.0),)
+
+
+@dataclass(frozen=True)
+class Solvated:
+    """A molecule of FreeSolv in its small box.
+
+    Attributes:
+        topology: prmtop with water.
+        region: The solute.
+        positions: Positions [Å], shape (N, 3).
+        lengths: Edges of the box [Å], shape (3,).
+        classical: GAFF, as in the gas prmtop.
+        masses: Masses of the solute's atoms used here [dalton].
+        gas_prmtop: The prmtop without water.
+        conformers: Two starting conformers that differ most [Å], shape (2, n, 3).
+        torsions: Rotatable torsions, local indices.
+    """
+
+    topology: AmberTopology
+    region: MLRegion
+    positions: Array
+    lengths: Array
+    classical: ClassicalPotential
+    masses: tuple[float, ...]
+    gas_prmtop: Path
+    conformers: Array
+    torsions: tuple[tuple[int, int, int, int], ...]
+
+
+def prepare(name: str, source: Path, folder: Path, *, seed: int) -> Solvated:
+    """Solvate a molecule and choose its starting conformers; the files are made once.
+
+    Args:
+        name: Name in FreeSolv, mobley_N.
+        source: Folder with name.prmtop and name.inpcrd.
+        folder: Gets the solvated files and the conformers.
+        seed: Run seed.
+    """
+    gas_prmtop, gas_inpcrd = source / f"{name}.prmtop", source / f"{name}.inpcrd"
+    prmtop, inpcrd = folder / "solvated.prmtop", folder / "solvated.inpcrd"
+    if not inpcrd.exists():
+        solvate(gas_prmtop, gas_inpcrd, folder=folder, n_waters=N_WATERS)
+    topology, coordinates = read_topology(prmtop), read_coordinates(inpcrd)
+    n = len(read_topology(gas_prmtop))
+    region = region_of(topology, tuple(range(n)), name="the solute")
+    terms = internal_terms(vacuum_system(prmtop), topology, region.atoms)
+    classical = ClassicalPotential(terms, name="mm", identity=f"mm:{name}")
+    masses = tuple(
+        HYDROGEN_MASS if topology.numbers[i] == 1 else float(topology.masses[i]) for i in range(n)
+    )
+    torsions = rotatable_torsions(topology, region.atoms)
+    if coordinates.lengths is None:
+        raise ValueError(f"{inpcrd} has no box")
+    solvated = Solvated(
+        topology,
+        region,
+        coordinates.positions,
+        coordinates.lengths,
+        classical,
+        masses,
+        gas_prmtop,
+        coordinates.positions[None, :n],
+        torsions,
+    )
+    return Solvated(
+        **{
+            **{field: getattr(solvated, field) for field in Solvated.__dataclass_fields__},
+            "conformers": _conformers(solvated, folder, seed),
+        }
+    )
+
+
+def _conformers(solvated: Solvated, folder: Path, seed: int) -> Array:
+    path = folder / "conformers.npz"
+    if not path.exists():
+        plan = gas_plan(solvated, derive_seed(seed, "conformers"), hot=True)
+        starts = np.repeat(solvated.conformers, plan.ladders, axis=0) * NM_PER_ANGSTROM
+        hot = folder / "hot"
+        gas.start_gas(solvated.classical, plan, starts, hot)
+        gas.run_gas_segment(solvated.classical, plan, hot, 0)
+        pool = gas.read_gas(hot).positions * ANGSTROM_PER_NM
+        chosen = most_different(torsion_angles(pool, solvated.torsions), 2)
+        save_arrays(path, {"positions": pool[chosen]})
+    return np.array(load_arrays(path)["positions"])
+
+
+def nonbonded(solvated: Solvated) -> Nonbonded:
+    """Return the settings that all states share."""
+    lengths = tuple(float(x) * NM_PER_ANGSTROM for x in solvated.lengths)
+    pme = pme_parameters(lengths, CUTOFF, EWALD_TOLERANCE)
+    return Nonbonded(CUTOFF, pme=pme, ewald_tolerance=EWALD_TOLERANCE)
+
+
+def hybrid_of(solvated: Solvated, potential: ClassicalPotential) -> HybridSystem:
+    """Build the hybrid system of a potential, with the masses used here."""
+    hybrid = hybrid_system(
+        solvated.topology, solvated.region, potential, nonbonded=nonbonded(solvated)
+    )
+    for i, mass in zip(solvated.region.atoms, solvated.masses, strict=True):
+        hybrid.system.setParticleMass(i, mass)
+    return hybrid
+
+
+def leg_plan(states: tuple[LambdaState, ...], *, seed: int, gas_phase: bool = False) -> leg.LegPlan:
+    """Return a plan whose segments add about 200 ps in all states together."""
+    alone = len(states) == 1
+    records = 10 if alone else 2
+    friction = GAS_FRICTION if gas_phase else FRICTION
+    return leg.LegPlan(
+        states=states,
+        ensemble=Ensemble(TEMPERATURE, PRESSURE, TIMESTEP, friction),
+        equilibration=EQUILIBRATION,
+        equilibration_per_state=0 if alone else EQUILIBRATION_PER_STATE,
+        steps_per_record=RECORD,
+        records_per_sweep=records,
+        sweeps_per_segment=round(500 / (records * len(states))),
+        platform="Reference" if gas_phase else "CPU",
+        seed=seed,
+        repeat=0,
+    )
+
+
+def gas_plan(solvated: Solvated, seed: int, *, hot: bool = False) -> gas.GasPlan:
+    """Return two ladders of temperatures for the gas phase, or hot walkers that find conformers."""
+    ladder = gas.temperature_ladder(TEMPERATURE, len(solvated.masses))
+    return gas.GasPlan(
+        temperatures=(gas.HOTTEST,) if hot else ladder,
+        ladders=4 if hot else 2,
+        masses=solvated.masses,
+        timestep=0.001 if hot else TIMESTEP,
+        friction=GAS_FRICTION,
+        equilibration=1000,
+        steps_per_record=250 if hot else 25,
+        records_per_segment=40 if hot else 200,
+        seed=seed,
+    )
+
+
+def start_phase(solvated: Solvated, conformer: int) -> Phase:
+    """Return the solvated positions with one of the conformers in the place of the solute."""
+    positions = solvated.positions.copy()
+    atoms = list(solvated.region.atoms)
+    positions[atoms] = superpose(solvated.conformers[conformer], positions[atoms])
+    positions *= NM_PER_ANGSTROM
+    box = np.diag(solvated.lengths * NM_PER_ANGSTROM)
+    return Phase(positions, np.zeros_like(positions), box)
+
+
+def advance_leg(hybrid: HybridSystem, plan: leg.LegPlan, start: Phase, folder: Path) -> None:
+    """Equilibrate a leg, or add one segment."""
+    folder.mkdir(parents=True, exist_ok=True)
+    done = leg.count_segments(folder)
+    if leg.phases_path(folder, done).exists():
+        leg.run_segment(hybrid, plan, folder, done)
+    else:
+        leg.equilibrate(hybrid, plan, start, folder)
+
+
+def run_rounds(
+    work: Mapping[str, tuple[float, Callable[[], None]]], folder: Path, minutes: float
+) -> None:
+    """Give each named task its share of segments until the time is over.
+
+    Args:
+        work: Share and next step of each task.
+        folder: Holds one folder for each name.
+        minutes: Wall time; nothing is begun after it.
+    """
+    end = time.monotonic() + 60 * minutes
+    while time.monotonic() < end:
+        name = min(work, key=lambda n: (leg.count_segments(folder / n) + 0.5) / work[n][0])
+        work[name][1]()
+
+
+def read_leg(folder: Path, plan: leg.LegPlan) -> tuple[WindowSamples, Array, Array]:
+    """Return all rows of a leg, its end-state frames [nm] and the rows they belong to."""
+    samples, frames, rows = [], [], []
+    offset = 0
+    for index in range(leg.count_segments(folder)):
+        segment = leg.read_segment(folder, index, plan)
+        samples.append(segment.samples)
+        frames.append(segment.frames)
+        rows.append(segment.frame_rows + offset)
+        offset += len(segment.samples)
+    return concatenate(samples), np.concatenate(frames), np.concatenate(rows)
+
+
+def provenance(seed: int) -> dict[str, object]:
+    """Return machine, versions, seed and settings for the result file."""
+    return {
+        "environment": header(),
+        "seed": seed,
+        "settings": {
+            "waters": N_WATERS,
+            "cutoff_angstrom": CUTOFF * ANGSTROM_PER_NM,
+            "lj_tail": True,
+            "temperature_k": TEMPERATURE,
+            "pressure_bar": PRESSURE,
+            "timestep_fs": 1000 * TIMESTEP,
+            "hydrogen_mass": HYDROGEN_MASS,
+        },
+        "date": time.strftime("%Y-%m-%d"),
+    }
+
+
+def write_json(path: Path, result: dict[str, object]) -> None:
+    """Write a result file, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_suffix(".part")
+    scratch.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    scratch.replace(path)
+
+
+def arguments(doc: str, result: str) -> argparse.Namespace:
+    """Return the command line: source, folder, minutes, seed, json, output.
+
+    Args:
+        doc: Docstring of the script; its first line says what it asks.
+        result: Name of the file in `results/`.
+    """
+    parser = argparse.ArgumentParser(description=doc.splitlines()[0])
+    root = Path(__file__).resolve().parents[1]
+    shared = Path(os.environ.get("MLMM_SHARED", root.parent / "shared"))
+    parser.add_argument("--source", type=Path, default=shared / "data/freesolv/amber_gaff")
+    parser.add_argument("--folder", type=Path, required=True, help="where the samples are kept")
+    parser.add_argument("--minutes", type=float, default=60.0, help="wall time; 0 only estimates")
+    parser.add_argument("--seed", type=int, default=20250101)
+    parser.add_argument("--json", action="store_true", help="print everything as JSON")
+    parser.add_argument("--output", type=Path, default=RESULTS / result, help="result file")
+    return parser.parse_args()
