@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.io import netcdf_file
 
 from mlmm.errors import InputError
+from mlmm.files import write_whole
 
 Array = NDArray[np.float64]
 
@@ -94,7 +93,7 @@ def write_restart(path: str | Path, coordinates: Coordinates, *, time: float = 0
         if any(len(value) > WIDTH or "n" in value for value in values):
             raise InputError(f"{path.name} cannot hold these coordinates: a number is too large.")
         lines += ["".join(values[i : i + 6]) for i in range(0, len(values), 6)]
-    _write_atomically(path, "\n".join(lines) + "\n")
+    write_whole(path, "\n".join(lines) + "\n")
 
 
 def _read_ascii(path: Path) -> Coordinates:
@@ -163,18 +162,3 @@ def _read_netcdf(path: Path) -> Coordinates:
         lengths=lengths,
         angles=angles,
     )
-
-
-def _write_atomically(path: Path, text: str) -> None:
-    """Write text beside the target, bring it to disk, and rename it."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="ascii") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

@@ -1,51 +1,20 @@
 # SPDX-License-Identifier: MIT
-"""How do results reach the disk so that a kill at any moment loses at most one segment?
-
-Write beside, sync, rename. A file that has its final name is whole.
-"""
+"""How do results reach the disk so that a kill at any moment loses at most one segment?"""
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import io
 import json
-import os
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlmm.errors import MlmmError
+from mlmm.files import write_whole
 
 Arrays = dict[str, NDArray[np.generic]]
-
-
-def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:
-    """Write a file so that it is either absent, as it was, or whole.
-
-    Raises:
-        MlmmError: The disk is full or cannot be written; nothing is left half-written.
-    """
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with scratch.open("wb") as stream:
-            write(stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        scratch.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            scratch.unlink()
-        reason = "the disk is full" if error.errno == errno.ENOSPC else str(error.strerror)
-        raise MlmmError(
-            f"{path} cannot be written: {reason}. What was finished is kept; make room and run "
-            "the same command again."
-        ) from error
 
 
 def save_arrays(path: Path, arrays: Arrays) -> None:
@@ -56,7 +25,7 @@ def save_arrays(path: Path, arrays: Arrays) -> None:
     """
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **arrays)
-    write_atomically(path, lambda stream: _put(stream, buffer.getvalue()))
+    write_whole(path, buffer.getvalue())
 
 
 def load_arrays(path: Path) -> Arrays:
@@ -79,8 +48,4 @@ def save_json(path: Path, value: object) -> None:
         MlmmError: The disk is full or cannot be written.
     """
     text = json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n"
-    write_atomically(path, lambda stream: _put(stream, text.encode()))
-
-
-def _put(stream: BinaryIO, content: bytes) -> None:
-    stream.write(content)
+    write_whole(path, text)

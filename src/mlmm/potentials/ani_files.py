@@ -8,16 +8,16 @@ NeuroChem files inside the wheel of torchani 2.0, which is read as a zip archive
 from __future__ import annotations
 
 import hashlib
-import os
+import io
 import pickle
 import zipfile
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
 import numpy as np
 import torch
 
 from mlmm.errors import InputError
+from mlmm.files import write_whole
 from mlmm.potentials.ani_models import AniModel
 from mlmm.potentials.ani_parameters import AniParameters, Array, Array32, Layer
 from mlmm.potentials.elements import SYMBOLS, symbol
@@ -81,16 +81,9 @@ def write_state_dict(path: Path, parameters: AniParameters) -> None:
                 weight = np.ascontiguousarray(layer.weight[member].T)
                 state[f"{key}.weight"] = torch.from_numpy(weight)
                 state[f"{key}.bias"] = torch.from_numpy(layer.bias[member].copy())
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
-        try:
-            torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-            os.replace(file.name, path)
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    write_whole(path, buffer.getvalue())
 
 
 def _layer_key(member: int, element: str, depth: int, n_layers: int) -> str:

@@ -8,9 +8,9 @@ from pathlib import Path
 from string import Template
 
 from mlmm.errors import MlmmError
+from mlmm.files import write_whole
 from mlmm.report.citations import Citation, citations
 from mlmm.report.data import ReportData
-from mlmm.report.files import write_text
 from mlmm.report.gallery import figures_html
 from mlmm.report.html import escaped, facts, minus, picture, table
 from mlmm.report.lines import (
@@ -30,7 +30,7 @@ ADVICE_OF_PASS = "nothing to do"
 
 def write_report(data: ReportData, path: Path) -> None:
     """Write the page, whole or not at all."""
-    write_text(path, render_page(data))
+    write_whole(path, render_page(data))
 
 
 def render_page(data: ReportData) -> str:

@@ -27,7 +27,7 @@ from pydantic import (
 )
 
 from mlmm.errors import InputError
-from mlmm.report.files import write_text
+from mlmm.files import write_whole
 
 SCHEMA_VERSION: Final = 1
 
@@ -178,7 +178,7 @@ def to_json(result: HydrationResult) -> str:
 
 def write_json(result: HydrationResult, path: Path) -> None:
     """Write `result.json` whole or not at all."""
-    write_text(path, to_json(result))
+    write_whole(path, to_json(result))
 
 
 def write_csv(result: HydrationResult, path: Path) -> None:
@@ -186,7 +186,7 @@ def write_csv(result: HydrationResult, path: Path) -> None:
     header, row = zip(*_cells(result), strict=True)
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([header, row])
-    write_text(path, text.getvalue())
+    write_whole(path, text.getvalue())
 
 
 def read_result(path: Path) -> HydrationResult:

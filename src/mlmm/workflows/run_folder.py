@@ -13,8 +13,8 @@ from pathlib import Path
 from mlmm.config.base import digest
 from mlmm.config.hydration import HOW_LONG, HydrationConfig
 from mlmm.config.protocol import Schedule
-from mlmm.engine.storage import write_atomically
 from mlmm.errors import InputError
+from mlmm.files import write_whole
 from mlmm.report.result import HydrationResult, read_result
 
 logger = logging.getLogger(__name__)
@@ -69,13 +69,8 @@ def locked(folder: Path) -> Iterator[None]:
 
 def write_run_file(folder: Path, config: HydrationConfig) -> None:
     """Write the resolved configuration, `run.yaml`."""
-    text = "# mlmm run.yaml: everything this run was asked; run again with `mlmm run`.\n"
-    content = (text + config.to_yaml()).encode()
-
-    def write(stream: object) -> None:
-        stream.write(content)  # type: ignore[attr-defined]
-
-    write_atomically(folder / RUN_FILE, write)
+    head = "# mlmm run.yaml: everything this run was asked; run again with `mlmm run`.\n"
+    write_whole(folder / RUN_FILE, head + config.to_yaml())
 
 
 def read_run_file(path: Path) -> HydrationConfig:

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from mlmm.engine.seeds import derive_seed, generator
-from mlmm.engine.storage import load_arrays, save_arrays, save_json, write_atomically
+from mlmm.engine.storage import load_arrays, save_arrays, save_json
 from mlmm.errors import MlmmError
+from mlmm.files import write_whole
 
 ARRAYS = {"x": np.arange(6.0).reshape(2, 3), "n": np.array([1, 2], dtype=np.int64)}
 
@@ -111,7 +112,7 @@ def test_a_writer_that_fails_leaves_the_old_json(tmp_path):
 def test_a_file_where_a_folder_should_be_is_an_error_of_the_user(tmp_path):
     (tmp_path / "run").write_text("")
     with pytest.raises(MlmmError, match="cannot be written"):
-        write_atomically(tmp_path / "run" / "a", lambda stream: None)
+        write_whole(tmp_path / "run" / "a", b"")
 
 
 def test_seeds_are_distinct_known_and_never_zero():

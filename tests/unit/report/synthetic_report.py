@@ -18,7 +18,6 @@ from mlmm.report.data import (
 )
 from mlmm.report.result import HydrationResult
 
-
 BOUNDS = {
     "water": {
         "lower_kcal": -2.53,

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from mlmm.errors import InputError
+from mlmm.errors import InputError, MlmmError
 from mlmm.report.result import HydrationResult, read_result, to_json, write_csv, write_json
 
 DOC = Path(__file__).parents[3] / "docs" / "reference" / "result.md"
@@ -127,8 +127,8 @@ def test_a_failed_write_leaves_the_older_file_and_no_rest(make_result, tmp_path,
     def full(_descriptor):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("mlmm.report.files.os.fsync", full)
-    with pytest.raises(OSError, match="No space left"):
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(MlmmError, match="the disk is full"):
         write_json(make_result(), path)
     assert path.read_text() == "older"
     assert list(tmp_path.iterdir()) == [path]
