@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hybrids import Box, make_box
+from hybrids import WATERS, Box, make_box
 
 from mlmm.errors import MissingComponentError
 from mlmm.external.programs import find_program
@@ -20,23 +20,23 @@ METHANE, ACETONE, ETHANOL = "mobley_9055303", "mobley_3867265", "mobley_2310185"
 
 @pytest.fixture(scope="session")
 def methane(freesolv: Path, tmp_path_factory: pytest.TempPathFactory) -> Box:
-    """Methane in 210 waters: every atom of the solute has Lennard-Jones."""
+    """Methane in 110 waters: every atom of the solute has Lennard-Jones."""
     gas = freesolv / "amber_gaff" / f"{METHANE}.prmtop"
-    return make_box(gas, tmp_path_factory.mktemp("methane"), 210)
+    return make_box(gas, tmp_path_factory.mktemp("methane"), WATERS)
 
 
 @pytest.fixture(scope="session")
 def acetone(freesolv: Path, tmp_path_factory: pytest.TempPathFactory) -> Box:
-    """Acetone in 210 waters: a dipole, torsions and 1-4 pairs."""
+    """Acetone in 110 waters: a dipole, torsions and 1-4 pairs."""
     gas = freesolv / "amber_gaff" / f"{ACETONE}.prmtop"
-    return make_box(gas, tmp_path_factory.mktemp("acetone"), 210)
+    return make_box(gas, tmp_path_factory.mktemp("acetone"), WATERS)
 
 
 @pytest.fixture(scope="session")
 def ethanol(freesolv: Path, tmp_path_factory: pytest.TempPathFactory) -> Box:
-    """Ethanol in 210 waters: pairs beyond 1-4, and a hydroxyl hydrogen without Lennard-Jones."""
+    """Ethanol in 110 waters: pairs beyond 1-4, and a hydroxyl hydrogen without Lennard-Jones."""
     gas = freesolv / "amber_gaff" / f"{ETHANOL}.prmtop"
-    return make_box(gas, tmp_path_factory.mktemp("ethanol"), 210)
+    return make_box(gas, tmp_path_factory.mktemp("ethanol"), WATERS)
 
 
 @pytest.fixture(scope="session")

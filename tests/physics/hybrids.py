@@ -23,7 +23,9 @@ from mlmm.system.region import MLRegion, select_region
 from mlmm.workflows.inputs import box_vectors
 from mlmm.workflows.potentials import open_potential
 
-CUTOFF = 0.8
+CUTOFF = 0.6
+"""nm; shorter than any protocol's, so that the exact platform is fast. No identity minds."""
+WATERS = 110
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ def read_box(gas: Path, prmtop: Path, inpcrd: Path) -> Box:
 
 
 def make_box(gas: Path, folder: Path, n_waters: int) -> Box:
-    """Solvate a gas prmtop; 210 waters are the least whose box holds a cutoff of 8 Å twice."""
+    """Solvate a gas prmtop in a given number of waters."""
     files = solvate(gas, gas.with_suffix(".inpcrd"), folder=folder, n_waters=n_waters)
     return read_box(gas, *files)
 

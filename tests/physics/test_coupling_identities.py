@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Is the hybrid system at both ends of λ, and between, the system that it claims to be?
 
-All on the Reference platform, in double precision. A box of 640 atoms has about −8 000 kJ/mol, and
+All on the Reference platform, in double precision. A box of 340 atoms has about −4 000 kJ/mol, and
 2e5 pair and grid terms are summed in two orders: rounding leaves about 1e-10 kJ/mol, so 1e-8 holds.
 """
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import openmm as mm
 import pytest
-from hybrids import Box, context_of, energy, energy_at, read_box, solute_pairs
+from hybrids import CUTOFF, WATERS, Box, context_of, energy, energy_at, read_box, solute_pairs
 from parmed.amber import AmberFormat
 
 from mlmm.amber.topology import read_topology
@@ -58,9 +58,9 @@ def coupled(box: Box, *groups: int) -> float:
 
 @pytest.fixture(scope="module")
 def fixed(acetone, tmp_path_factory) -> Box:
-    """Acetone whose carbon meets water oxygen with 1.7 A and 1.3 B."""
+    """Acetone whose carbon meets water oxygen with 3 A and 1.3 B."""
     carbon, oxygen, _ = kinds(acetone)
-    return edited(acetone, tmp_path_factory.mktemp("nbfix"), carbon, oxygen, 1.7, 1.3)
+    return edited(acetone, tmp_path_factory.mktemp("nbfix"), carbon, oxygen, 3.0, 1.3)
 
 
 def test_a_changed_pair_of_solute_and_water_changes_the_energy_by_that_sum(acetone, fixed):
@@ -76,7 +76,7 @@ def test_a_changed_pair_of_solute_and_water_changes_the_energy_by_that_sum(aceto
     change = coupled(fixed, SOFT_CORE) - coupled(acetone, SOFT_CORE)
     assert change == pytest.approx(expected, abs=SAME_TABLES)
     # The whole: OpenMM now takes every pair from the table, before it combined: the ninth digit of
-    # 210 waters among each other.
+    # the waters among each other.
     assert coupled(fixed) - coupled(acetone) == pytest.approx(expected, abs=1e-3)
 
 
@@ -87,10 +87,10 @@ def test_the_coupled_system_with_a_changed_pair_is_the_plain_prmtop(fixed):
 def test_the_tail_follows_a_changed_pair(acetone, fixed):
     carbon, oxygen, _ = kinds(acetone)
     (a0, b0), (a1, b1) = lj_matrices(acetone.topology), lj_matrices(fixed.topology)
-    pairs = 210 * np.count_nonzero(acetone.topology.lj_type[acetone.atoms] == carbon)
+    pairs = WATERS * np.count_nonzero(acetone.topology.lj_type[acetone.atoms] == carbon)
     a, b = a1[carbon, oxygen] - a0[carbon, oxygen], b1[carbon, oxygen] - b0[carbon, oxygen]
-    expected = pairs * 4 * np.pi * (a / (9 * 0.8**9) - b / (3 * 0.8**3))
-    change = [tail_coefficient(x.topology, x.atoms, 0.8) for x in (fixed, acetone)]
+    expected = pairs * 4 * np.pi * (a / (9 * CUTOFF**9) - b / (3 * CUTOFF**3))
+    change = [tail_coefficient(x.topology, x.atoms, CUTOFF) for x in (fixed, acetone)]
     assert change[0] - change[1] == pytest.approx(expected, rel=1e-6)
 
 

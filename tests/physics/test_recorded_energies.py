@@ -133,9 +133,9 @@ def test_a_forgotten_tail_in_the_slope_is_seen(acetone):
     record = recorded(dataclasses.replace(hybrid, tail=0.0), context, (here,), here)
     error = record.dvdl[1] * KCAL_PER_KJ - slope(context, here, 1)
     volume = np.linalg.det(acetone.vectors)
-    # It is wrong by the tail and nothing else: about 0.8 kcal/mol for acetone at 8 Å.
+    # It is wrong by the tail and nothing else: about 2 kcal/mol for acetone at 6 Å.
     assert error == pytest.approx(-hybrid.tail / volume * KCAL_PER_KJ, rel=1e-5)
-    assert 0.3 < error < 2.0
+    assert 1.0 < error < 3.0
 
 
 def test_the_charge_derivative_of_openmm_is_the_trap_that_it_was(acetone):
