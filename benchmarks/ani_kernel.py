@@ -6,7 +6,6 @@ of the process (median over rounds), so that a busy machine disturbs them least.
 runs must not be divided by each other. `python benchmarks/ani_kernel.py --help` says the rest.
 """
 
-# ruff: noqa: E402  (threads are set before numpy is imported)
 from __future__ import annotations
 
 import os

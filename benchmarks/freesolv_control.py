@@ -5,7 +5,7 @@ Methane, methanol and acetone from FreeSolv's own gas-phase prmtops (GAFF 1, AM1
 same path as any hydration run (`--potential mm`, bonds to hydrogen constrained, 4 fs, as the
 published runs had them constrained). Resumable: run it again to go on.
 
-    python benchmarks/freesolv_control.py --data ../shared/data/freesolv --runs RUNS [--only methane]
+    python benchmarks/freesolv_control.py --data ../shared/data/freesolv --runs RUNS
 
 Each number must agree within 0.1 + 2·√(stderr² + calc_unc²) kcal/mol.
 """
