@@ -24,7 +24,7 @@ def save_arrays(path: Path, arrays: Arrays) -> None:
         MlmmError: The disk is full or cannot be written.
     """
     buffer = io.BytesIO()
-    np.savez(buffer, **arrays)  # plain arrays need no pickle
+    np.savez(buffer, allow_pickle=False, **arrays)
     write_whole(path, buffer.getvalue())
 
 
