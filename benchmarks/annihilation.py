@@ -117,6 +117,7 @@ def work_of(
 def estimate(folder: Path) -> dict[str, object]:
     """Return the hydration free energy both ways, and their difference."""
     states = {**LEGS, "mm-charging": (box.CHARGING, 0.0), "mm-lj": (box.LJ, 0.0)}
+    box.require_samples(folder, states)
     samples = {
         name: box.read_leg(folder / name, box.leg_plan(schedule, seed=0))[0]
         for name, (schedule, _) in states.items()

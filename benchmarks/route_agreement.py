@@ -160,6 +160,7 @@ def correction(mm: tuple[Array, ...], ml: tuple[Array, ...]) -> EndStateEstimate
 
 def estimate(run: Run) -> dict[str, object]:
     """Return both routes, the published sum, and the same comparison leg by leg."""
+    box.require_samples(run.folder, (*LEGS, "mm-gas", "ml-gas"))
     legs = {name: read(run, name) for name in LEGS}
     paths = {name: mbar(legs[name].samples) for name in LEGS if name != "ml-end"}
     mm_gas, ml_gas = read_gas(run, "mm-gas"), read_gas(run, "ml-gas")

@@ -18,7 +18,7 @@ for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENMM_CPU_THREADS"):
 import argparse
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -228,6 +228,13 @@ def run_rounds(
     while time.monotonic() < end:
         name = min(work, key=lambda n: (leg.count_segments(folder / n) + 0.5) / work[n][0])
         work[name][1]()
+
+
+def require_samples(folder: Path, names: Iterable[str]) -> None:
+    """End the script with one sentence if a task has no complete segment yet."""
+    missing = [name for name in names if leg.count_segments(folder / name) == 0]
+    if missing:
+        raise SystemExit(f"{', '.join(missing)}: no samples yet; run the same command again.")
 
 
 def read_leg(folder: Path, plan: leg.LegPlan) -> tuple[WindowSamples, Array, Array]:
