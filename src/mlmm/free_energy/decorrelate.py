@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pymbar import timeseries
 
 from mlmm.free_energy.frames import relative_potential
-from mlmm.samples import Array, IntArray, WindowSamples
+from mlmm.samples import Array, IntArray, LambdaState, WindowSamples
 
 MAX_DISCARD = 0.25
 """Never more than this fraction of a series is called unequilibrated."""
@@ -47,10 +47,11 @@ class Correlation:
 def correlation(samples: WindowSamples, *, discard: bool = True) -> Correlation:
     """Return the equilibrated and the independent rows of every (repeat, state).
 
-    g is the largest of those of dV/dλ (the sum of both parts) and of Δu to the neighbouring
+    g is the largest of those of dV/dλ (of the parts that change next to the state: on the LJ leg
+    ∂V/∂λ_elec jumps where water stands on an uncharged atom) and of Δu to the neighbouring
     states. The unequilibrated start is what pymbar's `detect_equilibration` finds on dV/dλ, used
-    only if it is at most a quarter of the series and multiplies the number of independent rows by
-    1.5 or more: on stationary data the detection answers to noise.
+    only if it is at most a quarter of the series and multiplies the number of independent rows
+    by 1.5 or more: on stationary data the detection answers to noise.
 
     With exchange the series of a *state* is followed, not that of a replica; slow replicas that
     come back are seen by the blocks and by the scatter of repeats.
@@ -60,13 +61,14 @@ def correlation(samples: WindowSamples, *, discard: bool = True) -> Correlation:
     independent = np.zeros(len(samples), dtype=bool)
     g = np.full((len(repeats), k_states), np.nan)
     u = relative_potential(samples)
+    active = _changing_parts(samples.states)
     for r, repeat in enumerate(repeats):
         for k in range(k_states):
             rows = np.flatnonzero((samples.repeat == repeat) & (samples.state == k))
             if not len(rows):
                 continue
             rows = rows[np.argsort(samples.time[rows], kind="stable")]
-            slope = samples.dvdl[rows].sum(axis=1)
+            slope = samples.dvdl[rows][:, active[k]].sum(axis=1)
             start = _start(slope) if discard else 0
             kept = rows[start:]
             neighbours = [j for j in (k - 1, k + 1) if 0 <= j < k_states]
@@ -75,6 +77,16 @@ def correlation(samples: WindowSamples, *, discard: bool = True) -> Correlation:
             equilibrated[kept] = True
             independent[kept[_stride(len(kept), g[r, k])]] = True
     return Correlation(equilibrated, independent, g, len(samples) - int(equilibrated.sum()))
+
+
+def _changing_parts(states: Sequence[LambdaState]) -> NDArray[np.bool_]:
+    """Tell which of λ_elec and λ_lj change next to each state, shape (K, 2)."""
+    values = np.array(states, dtype=np.float64)
+    steps = np.diff(values, axis=0) != 0.0
+    parts = np.zeros(values.shape, dtype=bool)
+    parts[:-1] |= steps
+    parts[1:] |= steps
+    return parts
 
 
 def inefficiency(series: Sequence[Array]) -> float:

@@ -11,15 +11,57 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
+from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 
 from mlmm.config.hydration import HydrationConfig
 from mlmm.engine.leg import COUPLED, count_segments
 from mlmm.errors import MlmmError
 from mlmm.workflows.tasks import Hamiltonian, Task, advance
 
-Progress = Callable[[Mapping[Task, int], Mapping[Task, int]], None]
-"""Told after each piece: segments complete and segments wanted, by task."""
+Kind = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How far the work is, and how fast it goes.
+
+    Attributes:
+        done: Segments complete, by task.
+        wanted: Segments wanted, by task.
+        pace: Mean time of a segment [s], by phase and Hamiltonian of the task.
+    """
+
+    done: Mapping[Task, int]
+    wanted: Mapping[Task, int]
+    pace: Mapping[Kind, float]
+
+    @property
+    def fraction(self) -> float:
+        """Part of the goals that is reached, 0 to 1, weighed by time."""
+        cost = {task: self._seconds(task) or 1.0 for task in self.wanted}
+        whole = sum(cost[task] * self.wanted[task] for task in self.wanted)
+        done = sum(cost[task] * min(self.done[task], self.wanted[task]) for task in self.wanted)
+        return done / whole if whole else 1.0
+
+    def seconds_left(self, processes: int) -> float | None:
+        """Return the time to reach the goals [s], None before any segment was timed."""
+        left = {task: max(self.wanted[task] - self.done[task], 0) for task in self.wanted}
+        times = {task: self._seconds(task) for task, count in left.items() if count}
+        if any(seconds is None for seconds in times.values()):
+            return None
+        costs = [left[task] * (seconds or 0.0) for task, seconds in times.items()]
+        return max(sum(costs) / processes, max(costs, default=0.0))
+
+    def _seconds(self, task: Task) -> float | None:
+        if (task.phase, task.hamiltonian) in self.pace:
+            return self.pace[task.phase, task.hamiltonian]
+        return fmean(self.pace.values()) if self.pace else None
+
+
+Progress = Callable[[Tally], None]
+"""Told after each piece."""
 
 
 def path_tasks(config: HydrationConfig) -> tuple[Task, ...]:
@@ -75,6 +117,8 @@ def _run_pieces(
 ) -> bool:
     done = {task: count_segments(task.folder(run)) for task in goals}
     running: dict[Future[int], Task] = {}
+    began: dict[Task, float] = {}
+    times: dict[Kind, list[float]] = {}
     while True:
         if not stop():
             for task in goals:
@@ -83,13 +127,18 @@ def _run_pieces(
                 if task in running.values() or done[task] >= goals[task]:
                     continue
                 if _ready(run, task):
+                    began[task] = time.monotonic()
                     running[executor.submit(advance, run, task)] = task
         if not running:
             return all(done[task] >= goals[task] for task in goals)
         finished, _ = wait(running, return_when=FIRST_COMPLETED)
         for future in finished:
-            done[running.pop(future)] = future.result()
-        progress(done, goals)
+            task, count = running.pop(future), future.result()
+            if count > done[task]:  # equilibration is a piece too, but not a segment
+                passed = time.monotonic() - began[task]
+                times.setdefault((task.phase, task.hamiltonian), []).append(passed)
+            done[task] = count
+        progress(Tally(done, goals, {kind: fmean(values) for kind, values in times.items()}))
 
 
 def deadline(minutes: float | None, since: float) -> Callable[[], bool]:

@@ -48,10 +48,21 @@ def test_correlated_rows_are_thinned_in_each_repeat_and_state(path):
     samples = path(n=400, repeats=2)
     rng = np.random.default_rng(3)
     slow = np.concatenate([memory(400, 0.9, rng) for _ in range(10)])
-    rows = correlation(dataclasses.replace(samples, dvdl=np.stack([slow, 0 * slow], axis=1)))
+    rows = correlation(dataclasses.replace(samples, dvdl=np.stack([slow, slow], axis=1)))
     assert rows.g.shape == (2, 5)
     assert 8 < np.median(rows.g) < 40  # exact: 19; of 400 rows it scatters by a third
     assert rows.independent.sum() < 0.2 * len(samples)
+
+
+def test_the_slope_that_does_not_change_at_a_state_cannot_hide_a_correlation(path):
+    samples = path(n=400)
+    rng = np.random.default_rng(3)
+    slow = np.concatenate([memory(400, 0.9, rng) for _ in range(5)])
+    # on the LJ leg a water on an uncharged atom makes dV/dlambda_elec jump without meaning
+    jumps = np.where([samples.states[k].lj < 1.0 for k in samples.state], 1e4, 0.0)
+    loud = slow + jumps * rng.standard_normal(len(samples))
+    rows = correlation(dataclasses.replace(samples, dvdl=np.stack([loud, slow], axis=1)))
+    assert rows.g.min() > 4
 
 
 def test_correlation_of_the_energies_alone_is_seen(path):

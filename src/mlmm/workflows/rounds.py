@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: MIT
+"""When has a run sampled enough? Fixed goals, then rounds of the path that end in an estimate."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlmm.config.hydration import HydrationConfig
+from mlmm.engine import leg
+from mlmm.engine.storage import save_json
+from mlmm.errors import NumericsError
+from mlmm.workflows.estimate import estimate_run, has_gas
+from mlmm.workflows.inputs import read_prepared
+from mlmm.workflows.potentials import MM
+from mlmm.workflows.sampling import Tally, deadline, path_tasks, run_pieces
+from mlmm.workflows.tasks import Hamiltonian, Task, gas_plan, leg_plan, open_bench
+
+logger = logging.getLogger(__name__)
+
+TIMING = "timing.json"
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the workflow tells about its progress.
+
+    Attributes:
+        stage: What is done now.
+        fraction: Part of the present goals that is reached, 0 to 1.
+        stderr_kcal: Standard error of the headline so far [kcal/mol], None before the first one.
+        target_kcal: Error at which sampling stops [kcal/mol], None without a target.
+        remaining_s: Estimate of the time left [s], None where there is no ground for one.
+        lasting: Whether it is worth keeping in sight after the next report.
+    """
+
+    stage: str
+    fraction: float
+    stderr_kcal: float | None = None
+    target_kcal: float | None = None
+    remaining_s: float | None = None
+    lasting: bool = False
+
+
+Listener = Callable[[Report], None]
+
+
+class Sampler:
+    """Fixed goals first, then rounds of path sampling until the error is small enough."""
+
+    def __init__(
+        self,
+        run: Path,
+        config: HydrationConfig,
+        executor: Executor,
+        processes: int,
+        *,
+        listen: Listener,
+        began: float,
+    ) -> None:
+        self.run, self.config = run, config
+        self.executor, self.processes = executor, processes
+        self.listen, self.began = listen, began
+        self.error: float | None = None
+        self.greeted = False
+        self.paths = path_tasks(config)
+        self.segment_time = leg_plan(config, self.paths[0]).segment_time * config.repeats
+
+    def work(self) -> None:
+        """Sample until the protocol says stop."""
+        protocol = self.config.protocol
+        stop = deadline(protocol.maximum_minutes, self.began)
+        least = max(1, math.ceil(protocol.minimum_sampling / self.segment_time))
+        most = max(least, math.ceil(protocol.maximum_sampling / self.segment_time))
+        wanted = least
+        self._reach(self._fixed_goals() | dict.fromkeys(self.paths, wanted), "sampling")
+        while wanted < most and not stop():
+            if self._went_on_after(wanted):
+                wanted = min(most, self._next(wanted))
+                self._reach(dict.fromkeys(self.paths, wanted), "sampling", stop)
+                continue
+            self.error = self._estimate()
+            self._save_wall()
+            target = protocol.target_stderr
+            if target is not None and self.error is not None and self.error <= target:
+                return
+            wanted = min(most, self._next(wanted))
+            self._reach(dict.fromkeys(self.paths, wanted), "sampling", stop)
+
+    def _went_on_after(self, wanted: int) -> bool:
+        """Tell whether an earlier process judged this round; its judgement must not be remade.
+
+        It saw fewer segments than there are now: another judgement could stop a resumed run where
+        the undisturbed one goes on.
+        """
+        return any(leg.count_segments(task.folder(self.run)) > wanted for task in self.paths)
+
+    def _estimate(self) -> float | None:
+        """Return the error of the headline so far [kcal/mol]; None where there is no estimate."""
+        prepared = read_prepared(self.run, self.config)
+        try:
+            findings = estimate_run(self.run, self.config, prepared, final=False)
+        except NumericsError as error:
+            logger.info("no estimate yet: %s", error)
+            return None
+        return findings.hydration.headline.stderr_kcal
+
+    def _next(self, wanted: int) -> int:
+        """Return the next number of segments: about a sixth more."""
+        return wanted + max(1, wanted // 6)
+
+    def _fixed_goals(self) -> dict[Task, int]:
+        """Return the goals that do not depend on the error, what others wait for first."""
+        protocol, repeats = self.config.protocol, self.config.repeats
+        goals = dict.fromkeys(self.paths, 0)
+        if protocol.route == "R2":
+            end = Task("end", "ml", 0)
+            plan = leg_plan(self.config, end)
+            count = max(1, math.ceil(protocol.water_end / repeats / plan.segment_time - 1e-9))
+            goals = dict.fromkeys(self.paths, 1)
+            goals |= {Task("end", "ml", repeat): count for repeat in range(repeats)}
+        if has_gas(self.config):
+            kinds: tuple[Hamiltonian, ...] = ("mm", "ml")
+            if protocol.route == "R1":
+                kinds = ("mm",) if self.config.potential == MM else ("ml",)
+            bench = open_bench(self.run)
+            for kind in kinds:
+                task = Task("gas", kind)
+                goals[task] = max(1, math.ceil(protocol.gas / gas_plan(bench, task).segment_time))
+        return goals
+
+    def _reach(
+        self,
+        goals: Mapping[Task, int],
+        stage: str,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> None:
+        start = {task: leg.count_segments(task.folder(self.run)) for task in goals}
+        self._greet(start, goals)
+
+        def progress(tally: Tally) -> None:
+            self.listen(
+                Report(
+                    stage,
+                    tally.fraction,
+                    self.error,
+                    self.config.protocol.target_stderr,
+                    self._remaining(tally),
+                )
+            )
+
+        run_pieces(self.executor, self.processes, self.run, goals, progress=progress, stop=stop)
+
+    def _greet(self, start: Mapping[Task, int], goals: Mapping[Task, int]) -> None:
+        """Say once what an earlier process left done."""
+        if self.greeted:
+            return
+        self.greeted = True
+        done, of = sum(min(start[t], goals[t]) for t in goals), sum(goals.values())
+        if any(start.values()):
+            words = f"resuming in {self.run}: {done} of {of} pieces done"
+            self.listen(Report(words, done / of, lasting=True))
+
+    def _remaining(self, tally: Tally) -> float | None:
+        """Return the time left [s]: this round, then what the error law T ∝ 1/stderr² asks for."""
+        this_round, target = tally.seconds_left(self.processes), self.config.protocol.target_stderr
+        if this_round is None or self.error is None or target is None:
+            return this_round
+        have = {task: leg.count_segments(task.folder(self.run)) for task in self.paths}
+        factor = max((self.error / target) ** 2, 1.0)
+        wanted = {task: math.ceil(count * factor) for task, count in have.items()}
+        whole = Tally(have, wanted, tally.pace).seconds_left(self.processes)
+        return this_round if whole is None else max(this_round, whole)
+
+    def _save_wall(self) -> None:
+        save_json(self.run / TIMING, {"wall_s": time.monotonic() - self.began})
