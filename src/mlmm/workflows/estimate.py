@@ -4,12 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
-
 from mlmm.config.hydration import HydrationConfig
+from mlmm.errors import IncompleteError
 from mlmm.free_energy.convergence import (
     Convergence,
     Verdict,
@@ -90,14 +89,14 @@ def estimate_run(
         water = read_water(run, config, "end", "ml")
         ends = {
             "water": _end(path_data, water, protocol.temperature),
-            "gas": _gas_end(read_gas_phase(run, "mm"), gas, protocol.temperature),
+            "gas": _end(read_gas_phase(run, "mm"), gas, protocol.temperature),
         }
     else:
         water = path_data
     reorganization = None
     if gas is not None:
         reorganization = reorganization_energy(
-            water.internal, gas.internal, groups_water=water.repeat, groups_gas=gas.ladder
+            water.internal, gas.internal, groups_water=water.group, groups_gas=gas.group
         )
     published = protocol.headline == "as_published"
     if ends:
@@ -122,29 +121,17 @@ def _control(run: Path, config: HydrationConfig, path: PathEstimate) -> Estimate
     return mbar(read_water(run, config, "path", "mm").samples)
 
 
-def _end(mm: Water, ml: Water, temperature: float) -> EndStateEstimate:
-    """Return MM → ML in water; D = E_ML − E_MM on the frames of both."""
+def _end(mm: Water | Gas, ml: Water | Gas, temperature: float) -> EndStateEstimate:
+    """Return MM → ML in one phase; D = E_ML − E_MM on the frames of both."""
+    if mm.other is None or ml.other is None:
+        raise IncompleteError("the frames of an end state lack the other potential's energies.")
     return endstate_correction(
-        _of(mm.other) - mm.internal,
-        ml.internal - _of(ml.other),
+        mm.other - mm.internal,
+        ml.internal - ml.other,
         temperature=temperature,
-        groups_mm=mm.repeat,
-        groups_ml=ml.repeat,
+        groups_mm=mm.group,
+        groups_ml=ml.group,
     )
-
-
-def _gas_end(mm: Gas, ml: Gas, temperature: float) -> EndStateEstimate:
-    return endstate_correction(
-        _of(mm.other) - mm.internal,
-        ml.internal - _of(ml.other),
-        temperature=temperature,
-        groups_mm=mm.ladder,
-        groups_ml=ml.ladder,
-    )
-
-
-def _of(energies: np.ndarray | None) -> np.ndarray:
-    return np.zeros(0) if energies is None else energies
 
 
 def _judged(findings: Findings, prepared: Prepared) -> Findings:
@@ -161,15 +148,9 @@ def _judged(findings: Findings, prepared: Prepared) -> Findings:
             yield Verdict(f"{end.verdict.name}, {phase}", end.verdict.ok, end.verdict.sentence)
         water = findings.water
         angles = torsion_angles(water.frames, torsions)
-        yield judge_populations(angles, water.repeat, phase="water", names=names)
+        yield judge_populations(angles, water.group, phase="water", names=names)
         if findings.gas is not None:
             angles = torsion_angles(findings.gas.positions, torsions)
-            yield judge_populations(angles, findings.gas.ladder, phase="gas", names=names)
+            yield judge_populations(angles, findings.gas.group, phase="gas", names=names)
 
-    return Findings(
-        **{
-            **{name: getattr(findings, name) for name in Findings.__dataclass_fields__},
-            "convergence": halves,
-            "verdicts": tuple(verdicts()),
-        }
-    )
+    return replace(findings, convergence=halves, verdicts=tuple(verdicts()))

@@ -39,18 +39,18 @@ class Water:
         return np.asarray(self.samples.internal[self.rows])
 
     @property
-    def repeat(self) -> np.ndarray:
+    def group(self) -> np.ndarray:
         """Repeat of each frame."""
         return np.asarray(self.samples.repeat[self.rows])
 
 
 @dataclass(frozen=True)
 class Gas:
-    """The gas phase at the run's temperature; energies in kJ/mol, shape (m,)."""
+    """The gas phase at the run's temperature: energies [kJ/mol] and ladder (group), shape (m,)."""
 
     positions: Array
     internal: Array
-    ladder: np.ndarray
+    group: np.ndarray
     other: Array | None
 
 

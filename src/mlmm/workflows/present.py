@@ -257,7 +257,7 @@ def _internal(findings: Findings) -> page.InternalEnergies | None:
         return None
     water, gas = findings.water.internal * KCAL_PER_KJ, findings.gas.internal * KCAL_PER_KJ
     time = findings.water.samples.time[findings.water.rows]
-    time = time + time.max() * findings.water.repeat  # repeats are drawn one after the other
+    time = time + time.max() * findings.water.group  # repeats are drawn one after the other
     return page.InternalEnergies(
         water=page.EnergySeries(time, water),
         gas=page.EnergySeries(GAS_RECORD_INTERVAL * (1 + np.arange(len(gas))), gas),
