@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import openmm as mm
 
+from mlmm.engine.simulation import choose_platform
 from mlmm.errors import InputError, UnsupportedPhysicsError
 from mlmm.system.build import INTERNAL
 from mlmm.units import COULOMB_OPENMM
@@ -151,12 +152,10 @@ def _energy_alone(
 
 
 def _context(system: mm.System, positions: Array, box: Array | None, platform: str) -> mm.Context:
-    chosen = mm.Platform.getPlatformByName(platform)
-    properties = {"Threads": "1", "DeterministicForces": "true"} if platform == "CPU" else {}
     if box is not None:
         system.setDefaultPeriodicBoxVectors(*(mm.Vec3(*map(float, row)) for row in box))
     try:
-        context = mm.Context(system, mm.VerletIntegrator(0.001), chosen, properties)
+        context = mm.Context(system, mm.VerletIntegrator(0.001), *choose_platform(platform))
         context.setPositions(positions)
         context.computeVirtualSites()
     except mm.OpenMMException as error:

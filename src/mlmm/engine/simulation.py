@@ -67,15 +67,23 @@ def open_context(
     integrator.setConstraintTolerance(1e-6)
     if hybrid.periodic:
         _set_barostat(hybrid.system, ensemble, derive_seed(seed, "barostat"))
+    return mm.Context(hybrid.system, integrator, *choose_platform(platform))
+
+
+def choose_platform(name: str) -> tuple[mm.Platform, dict[str, str]]:
+    """Return an OpenMM platform and its properties: CPU with one thread, deterministically.
+
+    Raises:
+        InputError: The platform is not available.
+    """
     try:
-        chosen = mm.Platform.getPlatformByName(platform)
+        platform = mm.Platform.getPlatformByName(name)
     except mm.OpenMMException as error:
         names = [mm.Platform.getPlatform(i).getName() for i in range(mm.Platform.getNumPlatforms())]
         raise InputError(
-            f"OpenMM platform {platform!r} is not available here; choose one of {', '.join(names)}."
+            f"OpenMM platform {name!r} is not available here; choose one of {', '.join(names)}."
         ) from error
-    properties = {"Threads": "1", "DeterministicForces": "true"} if platform == "CPU" else {}
-    return mm.Context(hybrid.system, integrator, chosen, properties)
+    return platform, {"Threads": "1", "DeterministicForces": "true"} if name == "CPU" else {}
 
 
 def _set_barostat(system: mm.System, ensemble: Ensemble, seed: int) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import combinations
 
 import numpy as np
 import openmm as mm
@@ -57,11 +58,9 @@ def couple_charges(
         if i in region and j in region:
             force.setExceptionParameters(k, i, j, 0.0, 0.1, 0.0)
             present.add((min(i, j), max(i, j)))
-    ordered = sorted(region)
-    for n, i in enumerate(ordered):
-        for j in ordered[n + 1 :]:
-            if (i, j) not in present:
-                force.addException(i, j, 0.0, 0.1, 0.0)
+    for i, j in combinations(sorted(region), 2):
+        if (i, j) not in present:
+            force.addException(i, j, 0.0, 0.1, 0.0)
 
 
 def soft_core_force(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 import openmm as mm
@@ -210,12 +211,10 @@ def _without_region(force: mm.CustomNonbondedForce, inside: set[int]) -> mm.Cust
         table.setFunctionParameters(size + 1, size + 1, padded)
     for i in inside:
         kept.setParticleParameters(i, [float(size)])
-    ordered = sorted(inside)
     present = {tuple(sorted(kept.getExclusionParticles(k))) for k in range(kept.getNumExclusions())}
-    for n, i in enumerate(ordered):
-        for j in ordered[n + 1 :]:
-            if (i, j) not in present:
-                kept.addExclusion(i, j)
+    for i, j in combinations(sorted(inside), 2):
+        if (i, j) not in present:
+            kept.addExclusion(i, j)
     kept.setForceGroup(ENVIRONMENT)
     return kept
 

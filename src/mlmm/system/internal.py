@@ -9,9 +9,11 @@ they stand in every place where an ML model can stand.
 from __future__ import annotations
 
 import copy
+import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +32,12 @@ from mlmm.units import (
 )
 
 BONDED = (mm.HarmonicBondForce, mm.HarmonicAngleForce, mm.PeriodicTorsionForce)
+TERM_OF = {
+    "HarmonicBondForce": ("Bond", 2),
+    "HarmonicAngleForce": ("Angle", 3),
+    "PeriodicTorsionForce": ("Torsion", 4),
+}
+"""What OpenMM calls one term of each bonded force, and its number of atoms."""
 
 
 @dataclass(frozen=True)
@@ -46,30 +54,28 @@ class InternalTerms:
     bonded: tuple[tuple[str, tuple[tuple[float, ...], ...]], ...]
     pairs: tuple[tuple[int, int, float, float, float], ...]
 
+    def digest(self) -> str:
+        """Return 16 hex digits that are equal for equal terms."""
+        return hashlib.sha256(repr(self).encode()).hexdigest()[:16]
+
 
 def add_parameters(force: mm.Force, index: int) -> tuple[list[int], list[float]]:
     """Return atoms and plain parameters of one term of a bonded force."""
-    if isinstance(force, mm.HarmonicBondForce):
-        values, size = force.getBondParameters(index), 2
-    elif isinstance(force, mm.HarmonicAngleForce):
-        values, size = force.getAngleParameters(index), 3
-    else:
-        values, size = force.getTorsionParameters(index), 4
+    kind, size = TERM_OF[type(force).__name__]
+    values = getattr(force, f"get{kind}Parameters")(index)
     return list(values[:size]), [getattr(v, "_value", v) for v in values[size:]]
 
 
 def n_terms(force: mm.Force) -> int:
     """Return the number of terms of a bonded force."""
-    for name in ("getNumBonds", "getNumAngles", "getNumTorsions"):
-        if hasattr(force, name):
-            return int(getattr(force, name)())
-    raise UnsupportedPhysicsError(f"{type(force).__name__} has no countable terms.")
+    kind, _ = TERM_OF[type(force).__name__]
+    return int(getattr(force, f"getNum{kind}s")())
 
 
 def add_term(force: mm.Force, atoms: Sequence[int], parameters: Sequence[float]) -> None:
     """Add one term to a bonded force of the same class it was read from."""
-    name = {2: "addBond", 3: "addAngle", 4: "addTorsion"}[len(atoms)]
-    getattr(force, name)(*atoms, *parameters)
+    kind, _ = TERM_OF[type(force).__name__]
+    getattr(force, f"add{kind}")(*atoms, *parameters)
 
 
 def lj_matrices(topology: AmberTopology) -> tuple[Array, Array]:
@@ -126,18 +132,16 @@ def _internal_pairs(
         s6, eps = sigma._value**6, epsilon._value
         special[min(i, j), max(i, j)] = (product._value, 4 * eps * s6 * s6, 4 * eps * s6)
     lj_a, lj_b = lj_matrices(topology)
-    atoms = sorted(local)
     pairs = []
-    for n, i in enumerate(atoms):
-        for j in atoms[n + 1 :]:
-            if (i, j) in special:
-                product, a, b = special[i, j]
-            else:
-                ti, tj = topology.lj_type[i], topology.lj_type[j]
-                product = float(topology.charges[i] * topology.charges[j])
-                a, b = float(lj_a[ti, tj]), float(lj_b[ti, tj])
-            if product != 0.0 or a != 0.0 or b != 0.0:
-                pairs.append((local[i], local[j], product * charge_scale**2, a, b))
+    for i, j in combinations(sorted(local), 2):
+        if (i, j) in special:
+            product, a, b = special[i, j]
+        else:
+            ti, tj = topology.lj_type[i], topology.lj_type[j]
+            product = float(topology.charges[i] * topology.charges[j])
+            a, b = float(lj_a[ti, tj]), float(lj_b[ti, tj])
+        if product != 0.0 or a != 0.0 or b != 0.0:
+            pairs.append((local[i], local[j], product * charge_scale**2, a, b))
     return tuple(pairs)
 
 
@@ -146,7 +150,7 @@ def internal_forces(terms: InternalTerms, atoms: Sequence[int], *, group: int) -
     forces: list[mm.Force] = []
     for name, rows in terms.bonded:
         force = getattr(mm, name)()
-        size = {"HarmonicBondForce": 2, "HarmonicAngleForce": 3, "PeriodicTorsionForce": 4}[name]
+        _, size = TERM_OF[name]
         for row in rows:
             parameters = list(row[size:])
             if name == "PeriodicTorsionForce":

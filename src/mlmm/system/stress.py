@@ -9,7 +9,6 @@ see.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -68,5 +67,4 @@ def stress_potential(
         InputError: The torsion is not made of four atoms of the molecule.
     """
     changed = stressed_terms(terms, torsion, shift=shift, stiffness=stiffness)
-    digest = hashlib.sha256(repr(changed).encode()).hexdigest()[:16]
-    return ClassicalPotential(changed, name="stress", identity=f"stress:{digest}")
+    return ClassicalPotential(changed, name="stress", identity=f"stress:{changed.digest()}")

@@ -34,7 +34,7 @@ from mlmm.workflows.run_folder import (
     write_run_file,
 )
 from mlmm.workflows.sampling import Tally
-from mlmm.workflows.tasks import open_bench
+from mlmm.workflows.tasks import close_benches, open_bench
 
 logger = logging.getLogger(__name__)
 
@@ -94,7 +94,7 @@ def run_hydration(
         prepared = read_prepared(run, adopted)
         classical = open_potential(MM, prepared.topology, prepared.region)
         make_conformers(run, adopted, prepared, classical)
-        open_bench.cache_clear()
+        close_benches()
         potential = open_bench(run).potential
         _check_identity(run, potential.identity)
         _keep_identity(run, potential.identity)
@@ -102,7 +102,7 @@ def run_hydration(
         if adopted.protocol.split_states:
             _pilot(run, adopted, processes, listen)
             adopted = refined(run, adopted)
-            open_bench.cache_clear()
+            close_benches()
         with open_executor(processes) as executor:
             sampler = Sampler(
                 run, adopted, executor, processes, listen=listen, began=began - earlier

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -122,5 +121,4 @@ def _classical(
 ) -> ClassicalPotential:
     system = vacuum_system(topology.path)
     terms = internal_terms(system, topology, atoms, charge_scale=charge_scale)
-    identity = hashlib.sha256(repr(terms).encode()).hexdigest()[:16]
-    return ClassicalPotential(terms, name=name, identity=f"{name}:{identity}")
+    return ClassicalPotential(terms, name=name, identity=f"{name}:{terms.digest()}")

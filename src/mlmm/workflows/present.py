@@ -16,6 +16,7 @@ from mlmm.external.programs import version as ambertools_version
 from mlmm.free_energy.endstate import EndStateEstimate
 from mlmm.free_energy.estimate import Estimate
 from mlmm.free_energy.frames import dhdl, storable, u_nk
+from mlmm.free_energy.schedule import COMPONENT, legs
 from mlmm.potentials.interface import Potential
 from mlmm.report import data as page
 from mlmm.report import result as model
@@ -213,12 +214,9 @@ def _report_data(
 def _curves(findings: Findings) -> list[page.DvdlCurve]:
     samples, g = findings.samples, findings.rows
     curves = []
-    for column, name in enumerate(("charging", "Lennard-Jones")):
-        own = [
-            k
-            for k, s in enumerate(samples.states)
-            if (s.lj == 1.0 if column == 0 else s.elec == 0.0)
-        ]
+    names = {"charging": "charging", "lj": "Lennard-Jones"}
+    for leg, own in legs(samples.states).items():
+        column = COMPONENT[leg]
         lambdas, means, errors = [], [], []
         for k in own:
             here = samples.state == k
@@ -227,7 +225,7 @@ def _curves(findings: Findings) -> list[page.DvdlCurve]:
             lambdas.append(samples.states[k][column])
             means.append(values.mean())
             errors.append(values.std(ddof=1) / np.sqrt(count))
-        curves.append(page.DvdlCurve(name, lambdas, means, errors))
+        curves.append(page.DvdlCurve(names[leg], lambdas, means, errors))
     return curves
 
 

@@ -16,7 +16,6 @@ from mlmm.engine import leg
 from mlmm.engine.storage import save_json
 from mlmm.errors import NumericsError
 from mlmm.workflows.estimate import estimate_run, has_gas
-from mlmm.workflows.inputs import read_prepared
 from mlmm.workflows.potentials import MM
 from mlmm.workflows.sampling import Tally, deadline, path_tasks, run_pieces
 from mlmm.workflows.tasks import Hamiltonian, Task, gas_plan, leg_plan, open_bench
@@ -80,15 +79,12 @@ class Sampler:
         wanted = least
         self._reach(self._fixed_goals() | dict.fromkeys(self.paths, wanted), "sampling")
         while wanted < most and not stop():
-            if self._went_on_after(wanted):
-                wanted = min(most, self._next(wanted))
-                self._reach(dict.fromkeys(self.paths, wanted), "sampling", stop)
-                continue
-            self.error = self._estimate()
-            self._save_wall()
-            target = protocol.target_stderr
-            if target is not None and self.error is not None and self.error <= target:
-                return
+            if not self._went_on_after(wanted):
+                self.error = self._estimate()
+                self._save_wall()
+                target = protocol.target_stderr
+                if target is not None and self.error is not None and self.error <= target:
+                    return
             wanted = min(most, self._next(wanted))
             self._reach(dict.fromkeys(self.paths, wanted), "sampling", stop)
 
@@ -102,7 +98,7 @@ class Sampler:
 
     def _estimate(self) -> float | None:
         """Return the error of the headline so far [kcal/mol]; None where there is no estimate."""
-        prepared = read_prepared(self.run, self.config)
+        prepared = open_bench(self.run).prepared
         try:
             findings = estimate_run(self.run, self.config, prepared, final=False)
         except NumericsError as error:

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mlmm.config.base import digest
 from mlmm.config.hydration import HOW_LONG, HydrationConfig
 from mlmm.config.protocol import Schedule
 from mlmm.errors import InputError
@@ -118,11 +117,6 @@ def refined(run: Path, config: HydrationConfig) -> HydrationConfig:
     schedule = Schedule.checked(json.loads(path.read_text()), where=str(path))
     protocol = config.protocol.model_copy(update={"schedule": schedule})
     return config.model_copy(update={"protocol": protocol})
-
-
-def fingerprint(config: HydrationConfig) -> str:
-    """Return 16 hex digits that name the science of a run."""
-    return digest(config.science())
 
 
 def _first_difference(there: dict[str, object], here: dict[str, object], at: str = "") -> str:

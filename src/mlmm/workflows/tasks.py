@@ -121,6 +121,12 @@ def open_leg(run: Path, task: Task) -> tuple[HybridSystem, leg.LegPlan]:
     return build_hybrid(bench, task.hamiltonian), leg_plan(bench.config, task)
 
 
+def close_benches() -> None:
+    """Forget what was read: a run folder may have been prepared, or its schedule refined, since."""
+    open_bench.cache_clear()
+    open_leg.cache_clear()
+
+
 def build_hybrid(bench: Bench, hamiltonian: Hamiltonian) -> HybridSystem:
     """Build the hybrid system of a run; both Hamiltonians share masses, constraints and PME."""
     protocol, prepared = bench.config.protocol, bench.prepared
