@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 import numpy as np
@@ -83,7 +84,10 @@ def choose_platform(name: str) -> tuple[mm.Platform, dict[str, str]]:
         raise InputError(
             f"OpenMM platform {name!r} is not available here; choose one of {', '.join(names)}."
         ) from error
-    return platform, {"Threads": "1", "DeterministicForces": "true"} if name == "CPU" else {}
+    if name != "CPU":
+        return platform, {}
+    os.environ["OPENMM_CPU_THREADS"] = "1"  # PME on the CPU does not ask the property Threads
+    return platform, {"Threads": "1", "DeterministicForces": "true"}
 
 
 def _set_barostat(system: mm.System, ensemble: Ensemble, seed: int) -> None:
