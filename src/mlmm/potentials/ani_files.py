@@ -7,7 +7,6 @@ NeuroChem files inside the wheel of torchani 2.0, which is read as a zip archive
 
 from __future__ import annotations
 
-import hashlib
 import io
 import pickle
 import zipfile
@@ -32,12 +31,6 @@ _CONSTANTS = {
     "sections": f"{_AEV}.angular.sections",
 }
 _SELF_ENERGIES = "energy_shifter.self_energies"
-
-
-def file_digest(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_ani(path: Path, model: AniModel) -> AniParameters:

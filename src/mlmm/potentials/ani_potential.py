@@ -15,9 +15,9 @@ from mlmm.potentials import native
 from mlmm.potentials.ani import DTYPES, TorchAni
 from mlmm.potentials.ani_models import ANI_MODELS, METHANE
 from mlmm.potentials.ani_parameters import AniParameters, Array
+from mlmm.potentials.ani_weights import load_parameters
 from mlmm.potentials.elements import symbol
 from mlmm.potentials.interface import Capabilities, Evaluation, Molecule
-from mlmm.potentials.weights import load_parameters
 from mlmm.units import HARTREE_KCAL
 
 

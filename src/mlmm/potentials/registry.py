@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Which potentials are there, and may this one be asked about this molecule?
 
-A plug-in is an entry point of the group `mlmm.potentials`: its name is the potential's name, and it
-is a function `(molecule, weights, precision) -> Potential` with an attribute `capabilities`.
+Built in are the families of `families`. A plug-in is an entry point of the group
+`mlmm.potentials`: its name is the potential's name, and it is a function
+`(molecule, weights, precision) -> Potential` with an attribute `capabilities`, and if it likes
+`level_of_theory` and `license`, which `mlmm models list` shows.
 """
 
 from __future__ import annotations
@@ -14,11 +16,12 @@ from pathlib import Path
 from typing import Final, Protocol, cast
 
 from mlmm.errors import InputError, UnsupportedPhysicsError
-from mlmm.potentials.ani_models import ANI_MODELS
 from mlmm.potentials.elements import symbol, symbols
+from mlmm.potentials.families import Model, families, family_of
 from mlmm.potentials.interface import Capabilities, Molecule, Potential
 
 ENTRY_POINTS: Final = "mlmm.potentials"
+PRECISIONS: Final = ("float32", "float64")
 
 
 class Factory(Protocol):
@@ -32,18 +35,42 @@ class Factory(Protocol):
 
 def potential_names() -> tuple[str, ...]:
     """Return the names of all potentials, built in and plugged in."""
-    return (*ANI_MODELS, *sorted(_plugins()))
+    built_in = (name for family in families().values() for name in family.models)
+    return (*built_in, *sorted(_plugins()))
+
+
+def generic_names() -> tuple[str, ...]:
+    """Return how potentials without a name of their own are written, such as "mace:FILE"."""
+    return tuple(family.generic for family in families().values() if family.generic)
+
+
+def describe(name: str) -> Model:
+    """Return what can be told of a potential without loading its weights.
+
+    Raises:
+        InputError: There is no such potential, or the file in a generic name is not right.
+    """
+    family = family_of(name)
+    if family is None:
+        factory = _plugin(name)
+        return Model(
+            factory.capabilities,
+            level_of_theory=str(getattr(factory, "level_of_theory", "see its plug-in")),
+            license=str(getattr(factory, "license", "see its plug-in")),
+            source="a plug-in, which brings its own",
+        )
+    if name in family.models or family.describe is None:
+        return family.models[name]
+    return family.describe(name)
 
 
 def capabilities(name: str) -> Capabilities:
     """Return what a potential can be asked, without loading weights.
 
     Raises:
-        InputError: There is no such potential.
+        InputError: As `describe`.
     """
-    if name in ANI_MODELS:
-        return ANI_MODELS[name].capabilities
-    return _plugin(name).capabilities
+    return describe(name).capabilities
 
 
 def load_potential(
@@ -56,7 +83,7 @@ def load_potential(
     """Return a potential for one molecule, after asking whether it may be used for it.
 
     Args:
-        name: One of `potential_names()`.
+        name: One of `potential_names()`, or written as `generic_names()` say.
         molecule: Elements, charge and multiplicity.
         weights: A file of weights, or None to search for it.
         precision: "float32" or "float64", the arithmetic of the networks.
@@ -67,12 +94,27 @@ def load_potential(
         MissingComponentError: The weights are not here and cannot be fetched.
     """
     check_molecule(capabilities(name), molecule)
-    if name in ANI_MODELS:
-        # torch is heavy: it is imported when a potential is really wanted
-        from mlmm.potentials.ani_potential import load_ani  # noqa: PLC0415
-
-        return load_ani(name, molecule, weights, precision)
+    if precision not in PRECISIONS:
+        raise InputError(f"precision {precision!r} is unknown; use {' or '.join(PRECISIONS)}.")
+    family = family_of(name)
+    if family is not None:
+        return family.load(name, molecule, weights, precision)
     return _plugin(name)(molecule, weights, precision)
+
+
+def located(name: str, base: Path) -> str:
+    """Return a name with the path in it, if there is one, made absolute.
+
+    Args:
+        name: Such as "ani2x" or "mace:mine.model".
+        base: Folder that a relative path refers to.
+    """
+    prefix, colon, rest = name.partition(":")
+    family = family_of(name)
+    if not rest or family is None or name in family.models or not family.takes_file:
+        return name
+    path = base / rest
+    return f"{prefix}{colon}{path.resolve()}" if path.exists() else name
 
 
 def check_molecule(
@@ -118,7 +160,7 @@ def _others(known: Capabilities, molecule: Molecule) -> str:
     """Return which other potentials would do."""
     names = [n for n in potential_names() if n != known.name and _fits(capabilities(n), molecule)]
     if not names:
-        return "no installed potential does, so choose another molecule or keep it in the MM region"
+        return "no potential here does, so choose another molecule or keep it in the MM region"
     return f"use --potential {' or '.join(names)}"
 
 
@@ -133,11 +175,15 @@ def _fits(known: Capabilities, molecule: Molecule) -> bool:
 def _plugin(name: str) -> Factory:
     found = _plugins().get(name)
     if found is None:
-        names = potential_names()
-        close = difflib.get_close_matches(name, names, n=1)
-        hint = f"did you mean {close[0]}? " if close else ""
-        raise InputError(f"there is no potential {name!r}: {hint}there are {', '.join(names)}.")
+        raise InputError(_unknown(name))
     return cast(Factory, found.load())
+
+
+def _unknown(name: str) -> str:
+    names = (*potential_names(), "mm")
+    close = difflib.get_close_matches(name, names, n=1)
+    hint = f" (did you mean {close[0]}?)" if close else ""
+    return f"there is no potential {name!r}; choose one of {', '.join(names)}{hint}."
 
 
 def _plugins() -> dict[str, EntryPoint]:

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""Where are the weights of a model, and are they the right ones? The only room that downloads.
+"""Where is a file of weights, and how is it fetched? The only room that downloads.
 
-Order: the file that the user gives, the folder in MLMM_MODELS, the user's cache, the official
-download, the wheel of torchani 2.0 from the package index. Whatever the place, the canonical
-content must have the published hash.
+Order of `find_file`: the file that the user gives, the folder in MLMM_MODELS, the user's cache.
+Whether a file is the right one is for its family to say.
 """
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import os
 import shutil
@@ -16,45 +16,29 @@ import sys
 import threading
 from pathlib import Path
 from queue import Empty, Queue
-from tempfile import TemporaryDirectory
 from typing import Final
 from urllib.request import urlopen
 
 from mlmm.errors import InputError, MissingComponentError
-from mlmm.potentials.ani_files import file_digest, read_ani, write_state_dict
-from mlmm.potentials.ani_models import WHEEL, WHEEL_SHA256, AniModel
-from mlmm.potentials.ani_parameters import AniParameters
 
 PATIENCE: Final = 5.0
 """Time after which an unreachable or silent server is given up [s]."""
 PIP_PATIENCE: Final = 300.0
-"""Time for the package index to hand over a wheel of 22 MB [s]."""
+"""Time for the package index to hand over a wheel of some ten megabytes [s]."""
 
 
-def load_parameters(model: AniModel, weights: Path | None = None) -> AniParameters:
-    """Return the verified parameters of a model, fetched into the cache where they are missing.
+def find_file(file_name: str, weights: Path | None = None) -> Path | None:
+    """Return the file of weights that would be used, without looking into it, or None.
 
     Args:
-        model: Which model.
-        weights: A file that the user gives (a state dict, or the wheel of torchani 2.0), or a
-            folder with a file named as `model.file_name`; None searches.
-
-    Raises:
-        InputError: A file is not what it should be.
-        MissingComponentError: No file is here and none could be fetched.
-    """
-    path = find_weights(model, weights)
-    return read_verified(path if path is not None else fetch_weights(model), model)
-
-
-def find_weights(model: AniModel, weights: Path | None = None) -> Path | None:
-    """Return the file that would be used, without looking into it, or None; no network.
+        file_name: Its name in a folder of weights.
+        weights: A file that the user gives, or a folder that holds `file_name`; None searches.
 
     Raises:
         InputError: The file or folder that the user names does not exist.
     """
     if weights is not None:
-        path = weights / model.file_name if weights.is_dir() else weights
+        path = weights / file_name if weights.is_dir() else weights
         if not path.is_file():
             raise InputError(f"there is no weights file {path}; --weights must name a file.")
         return path
@@ -65,7 +49,7 @@ def find_weights(model: AniModel, weights: Path | None = None) -> Path | None:
                 f"MLMM_MODELS is {folder}, which is not a folder; correct or unset it."
             )
         places.insert(0, Path(folder))
-    paths = (place / model.file_name for place in places)
+    paths = (place / file_name for place in places)
     return next((path for path in paths if path.is_file()), None)
 
 
@@ -75,64 +59,22 @@ def cache_folder() -> Path:
     return Path(root) / "mlmm" / "models"
 
 
-def read_verified(path: Path, model: AniModel) -> AniParameters:
-    """Return the parameters in a file if they are the published ones.
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def download(urls: tuple[str, ...], path: Path) -> None:
+    """Download a file from the first address that answers.
 
     Raises:
-        InputError: The file cannot be read, or its content has another hash.
+        MissingComponentError: None answers in time, or the download broke off.
     """
-    if path.suffix == ".whl" and (found := file_digest(path)) != WHEEL_SHA256:
-        raise InputError(_wrong_hash(path, WHEEL, found, WHEEL_SHA256, model))
-    parameters = read_ani(path, model)
-    if (found := parameters.digest()) != model.digest:
-        raise InputError(_wrong_hash(path, model.name, found, model.digest, model))
-    return parameters
-
-
-def _wrong_hash(path: Path, what: str, found: str, expected: str, model: AniModel) -> str:
-    return (
-        f"{path} is not the published {what}: its content has SHA-256 {found}, expected "
-        f"{expected}; remove that file and run `mlmm models get {model.name}`."
-    )
-
-
-def fetch_weights(model: AniModel) -> Path:
-    """Return the verified file of a model in the cache, after fetching it where it is missing.
-
-    Raises:
-        MissingComponentError: No source could be reached, or none has the right content.
-    """
-    target = cache_folder() / model.file_name
-    if target.is_file():
-        try:
-            read_verified(target, model)
-        except InputError:
-            target.unlink()
-        else:
-            return target
-    causes = []
-    for source in (_official, _wheel):
-        with TemporaryDirectory(prefix="mlmm-weights-") as folder:
-            try:
-                parameters = read_verified(source(model, Path(folder)), model)
-            except InputError as error:
-                causes.append(str(error).rstrip("."))
-                continue
-        write_state_dict(target, parameters)
-        return target
-    raise MissingComponentError(
-        f"the weights of {model.name} are not here and could not be fetched "
-        f"({'; '.join(causes)}): set MLMM_MODELS to a folder with {model.file_name}, or give the "
-        f"file with --weights."
-    )
-
-
-def _official(model: AniModel, folder: Path) -> Path:
-    """Return the downloaded state dict of the official addresses."""
     answers: Queue[http.client.HTTPResponse | None] = Queue()
 
     def ask() -> None:
-        for url in model.urls:
+        for url in urls:
             try:
                 answers.put(urlopen(url, timeout=PATIENCE))
             except (OSError, http.client.HTTPException):
@@ -142,7 +84,6 @@ def _official(model: AniModel, folder: Path) -> Path:
 
     # A thread, because no timeout of a socket covers the look-up of the host's name.
     threading.Thread(target=ask, daemon=True).start()
-    path = folder / model.file_name
     try:
         answer = answers.get(timeout=PATIENCE)
         if answer is None:
@@ -155,15 +96,20 @@ def _official(model: AniModel, folder: Path) -> Path:
         ) from None
     except (OSError, http.client.HTTPException) as error:
         raise MissingComponentError(f"the official download broke off ({error})") from error
-    return path
 
 
-def _wheel(model: AniModel, folder: Path) -> Path:
-    """Return the wheel of torchani 2.0 from the package index; it is never installed."""
-    if model.wheel_folder is None:
-        raise MissingComponentError("the package index does not hold this model")
+def download_wheel(requirement: str, folder: Path) -> Path:
+    """Return a wheel from the package index, put into a folder; it is never installed.
+
+    Args:
+        requirement: Such as "torchani==2.0".
+        folder: Where to put it.
+
+    Raises:
+        MissingComponentError: pip cannot fetch it.
+    """
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
-    command += ["--only-binary", ":all:", "--dest", str(folder), WHEEL]
+    command += ["--only-binary", ":all:", "--dest", str(folder), requirement]
     patience = {"PIP_DEFAULT_TIMEOUT": f"{PATIENCE:g}", "PIP_RETRIES": "1"}
     try:
         done = subprocess.run(
@@ -179,5 +125,5 @@ def _wheel(model: AniModel, folder: Path) -> Path:
     wheels = sorted(folder.glob("*.whl"))
     if done.returncode or not wheels:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise MissingComponentError(f"pip download {WHEEL} failed: {last}")
+        raise MissingComponentError(f"pip download {requirement} failed: {last}")
     return wheels[0]

@@ -12,7 +12,7 @@ from mlmm.amber.topology import AmberTopology, read_topology
 from mlmm.config.hydration import HydrationConfig
 from mlmm.errors import InputError
 from mlmm.potentials.interface import Molecule, Potential
-from mlmm.potentials.registry import capabilities, check_molecule, load_potential, potential_names
+from mlmm.potentials.registry import capabilities, check_molecule, load_potential
 from mlmm.system.internal import ClassicalPotential, internal_terms, vacuum_system
 from mlmm.system.region import MLRegion
 
@@ -33,10 +33,6 @@ def check_potential(name: str, molecule: Molecule, labels: Sequence[str] | None 
     """
     if name == MM or name.startswith("mm:"):
         return
-    if name not in potential_names():
-        raise InputError(
-            f"there is no potential {name!r}; choose one of {', '.join((*potential_names(), MM))}."
-        )
     check_molecule(capabilities(name), molecule, labels)
 
 

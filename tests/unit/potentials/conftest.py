@@ -12,7 +12,7 @@ import pytest
 
 from mlmm.potentials.ani_models import ANI_MODELS
 from mlmm.potentials.ani_parameters import AniParameters
-from mlmm.potentials.weights import read_verified
+from mlmm.potentials.ani_weights import read_verified
 
 
 @pytest.fixture(scope="session")

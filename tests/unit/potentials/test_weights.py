@@ -17,8 +17,9 @@ import pytest
 import torch
 
 from mlmm.errors import InputError, MissingComponentError
-from mlmm.potentials import weights
+from mlmm.potentials import ani_weights as weights
 from mlmm.potentials.ani_models import ANI_MODELS
+from mlmm.potentials.weights import cache_folder
 
 NOWHERE = ("http://127.0.0.1:9/nothing.pt",)  # the discard port: refused at once
 MODEL = replace(ANI_MODELS["ani1ccx"], urls=NOWHERE)
@@ -43,7 +44,7 @@ def put(source: Path, folder: Path) -> Path:
 
 def test_order_is_given_file_then_models_folder_then_cache(models_folder, tmp_path, monkeypatch):
     assert weights.find_weights(MODEL) is None
-    cached = put(models_folder / NAME, weights.cache_folder())
+    cached = put(models_folder / NAME, cache_folder())
     assert weights.find_weights(MODEL) == cached
     folder = tmp_path / "folder"
     folder.mkdir()
@@ -112,7 +113,7 @@ def test_missing_weights_without_network_say_what_to_do_and_write_nothing(name):
     model = replace(ANI_MODELS[name], urls=NOWHERE)
     with pytest.raises(MissingComponentError, match=r"set MLMM_MODELS .* or give .* --weights"):
         weights.load_parameters(model)
-    assert not weights.cache_folder().exists()
+    assert not cache_folder().exists()
 
 
 @pytest.fixture
@@ -125,7 +126,7 @@ def silent() -> Iterator[str]:
 
 
 def test_a_silent_server_is_given_up_in_time(silent, monkeypatch):
-    monkeypatch.setattr(weights, "PATIENCE", 0.3)
+    monkeypatch.setattr("mlmm.potentials.weights.PATIENCE", 0.3)
     begin = time.monotonic()
     with pytest.raises(MissingComponentError, match="official download"):
         weights.fetch_weights(replace(ANI_MODELS["ani2x"], urls=(silent, silent)))
@@ -156,7 +157,7 @@ def test_a_download_is_verified_stored_and_used_from_then_on(models_folder, site
     put(models_folder / NAME, folder)
     model = replace(MODEL, urls=(*NOWHERE, url + NAME))  # the second address answers
     path = weights.fetch_weights(model)
-    assert path == weights.cache_folder() / NAME
+    assert path == cache_folder() / NAME
     assert [p.name for p in path.parent.iterdir()] == [NAME]
     (folder / NAME).unlink()
     assert weights.load_parameters(model).digest() == MODEL.digest
@@ -167,13 +168,13 @@ def test_a_wrong_download_never_reaches_the_cache(models_folder, site):
     shutil.copy(models_folder / "ani1x_state_dict.pt", folder / NAME)
     with pytest.raises(MissingComponentError, match=f"expected {MODEL.digest}"):
         weights.fetch_weights(replace(MODEL, urls=(url + NAME,)))
-    assert not weights.cache_folder().exists()
+    assert not cache_folder().exists()
 
 
 def test_a_damaged_file_in_the_cache_is_fetched_anew(models_folder, site):
     folder, url = site
     put(models_folder / NAME, folder)
-    target = weights.cache_folder() / NAME
+    target = cache_folder() / NAME
     target.parent.mkdir(parents=True)
     target.write_bytes(b"half of a file")
     model = replace(MODEL, urls=(url + NAME,))
