@@ -23,6 +23,11 @@ HARTREE_KCAL: Final = 627.5094740631
 EV_KCAL: Final = 23.060547830619
 """Electronvolt in kcal/mol (exact, SI 2019)."""
 
+SANDER_HARTREE_KCAL: Final = 627.509469433585
+"""Hartree in kcal/mol as sander has it (CODATA 2006)."""
+SANDER_BOHR_PER_ANGSTROM: Final = 1.8897261328727875
+"""bohr per Å as sander has it (CODATA 2006)."""
+
 GAS_CONSTANT: Final = 8.31446261815324e-3
 """Molar gas constant R [kJ/mol/K] (exact, SI 2019)."""
 
@@ -35,6 +40,9 @@ AMBER_CHARGE: Final = 18.2223
 
 BAR_NM3_KJ: Final = 0.060221407600
 """bar·nm³ in kJ/mol (exact: 1e5 Pa · 1e-27 m³ · Avogadro)."""
+
+GRAM_CM3_PER_DALTON_NM3: Final = 1.0e-4 / BAR_NM3_KJ
+"""dalton/nm³ in g/cm³."""
 
 
 def thermal_energy(temperature: float) -> float:

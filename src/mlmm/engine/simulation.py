@@ -67,7 +67,7 @@ def open_context(
     integrator.setRandomNumberSeed(derive_seed(seed, "integrator"))
     integrator.setConstraintTolerance(1e-6)
     if hybrid.periodic:
-        _set_barostat(hybrid.system, ensemble, derive_seed(seed, "barostat"))
+        set_barostat(hybrid.system, ensemble, derive_seed(seed, "barostat"))
     return mm.Context(hybrid.system, integrator, *choose_platform(platform))
 
 
@@ -90,7 +90,7 @@ def choose_platform(name: str) -> tuple[mm.Platform, dict[str, str]]:
     return platform, {"Threads": "1", "DeterministicForces": "true"}
 
 
-def _set_barostat(system: mm.System, ensemble: Ensemble, seed: int) -> None:
+def set_barostat(system: mm.System, ensemble: Ensemble, seed: int) -> None:
     """Give the System the barostat of this Context, or none at constant volume.
 
     The System is not copied instead: a copy would pickle the potential inside it.

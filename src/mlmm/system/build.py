@@ -20,7 +20,7 @@ from mlmm.amber.topology import AmberTopology
 from mlmm.errors import InputError, UnsupportedPhysicsError
 from mlmm.potentials.interface import Array, Potential
 from mlmm.system import alchemy
-from mlmm.system.force import PotentialBridge, potential_force
+from mlmm.system.force import HeadStart, PotentialBridge, potential_force
 from mlmm.system.internal import (
     BONDED,
     ClassicalPotential,
@@ -33,7 +33,7 @@ from mlmm.system.internal import (
 from mlmm.system.pme import Nonbonded
 from mlmm.system.region import MLRegion
 
-ENVIRONMENT, NONBONDED, SOFT_CORE, TAIL, INTERNAL = range(5)
+ENVIRONMENT, NONBONDED, SOFT_CORE, TAIL, INTERNAL, RESTRAINT, CONFINE = range(7)
 """Force groups of a hybrid system."""
 
 
@@ -93,6 +93,7 @@ def hybrid_system(
     solute_constraints: bool = False,
     hydrogen_mass: float | None = None,
     reference: float = 0.0,
+    overlap: bool = False,
 ) -> HybridSystem:
     """Build the hybrid system of a prmtop.
 
@@ -105,6 +106,7 @@ def hybrid_system(
         solute_constraints: Whether bonds to hydrogen in the region are constrained too.
         hydrogen_mass: Mass of the region's hydrogens [dalton], taken from their heavy atoms.
         reference: Energy subtracted from E_ML inside OpenMM [kJ/mol].
+        overlap: Whether the potential works in a thread beside the MM forces; numbers stay equal.
 
     Raises:
         InputError: OpenMM cannot read the prmtop.
@@ -113,6 +115,11 @@ def hybrid_system(
     base = base_system(topology, nonbonded, rigid_water=rigid)
     system = mm.System()
     _copy_particles(base, system)
+    bridge = None
+    if not isinstance(potential, ClassicalPotential):
+        bridge = PotentialBridge(potential, reference)
+        if overlap:  # OpenMM computes forces in the order in which they were added
+            system.addForce(potential_force(HeadStart(bridge), region.atoms, group=INTERNAL))
     for force in base.getForces():
         for part in _environment_part(force, topology, region, nonbonded):
             system.addForce(part)
@@ -128,12 +135,10 @@ def hybrid_system(
         tail_force.setForceGroup(TAIL)
         system.addForce(tail_force)
     system.addForce(alchemy.whole_molecule_force(region.atoms))
-    bridge = None
     if isinstance(potential, ClassicalPotential):
         for force in internal_forces(potential.terms, region.atoms, group=INTERNAL):
             system.addForce(force)
-    else:
-        bridge = PotentialBridge(potential, reference)
+    elif bridge is not None:
         system.addForce(potential_force(bridge, region.atoms, group=INTERNAL))
     if rigid:
         _constrain_hydrogens(system, base, topology, region, solute_constraints)

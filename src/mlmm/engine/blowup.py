@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: MIT
+"""Did the simulation leave the realm of physics, at which step, which atom, by which term?"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import openmm as mm
+
+from mlmm.engine.simulation import Phase, get_phase, set_phase
+from mlmm.errors import NumericsError
+from mlmm.system import build
+from mlmm.system.build import HybridSystem
+from mlmm.units import KCAL_PER_KJ, thermal_energy
+
+TERM_OF_GROUP = {
+    build.ENVIRONMENT: "the bonded MM terms",
+    build.NONBONDED: "the MM nonbonded terms",
+    build.SOFT_CORE: "the Lennard-Jones terms of the ML region with its environment",
+    build.INTERNAL: "the internal energy of the ML region",
+    build.RESTRAINT: "the restraints",
+    build.CONFINE: "the confining potential",
+}
+WARM = 300.0
+"""K; a cold region may warm up to this."""
+
+
+class Watch:
+    """Advances a Context and stops at numbers that no simulation should have.
+
+    E_ML may rise between two reports by the potential energy of n classical atoms and ten standard
+    deviations of it, kT (3 n + 10 √(3 n)); more is a jump.
+    """
+
+    def __init__(
+        self,
+        hybrid: HybridSystem,
+        temperature: float,
+        largest_spread: float | None,
+        context: mm.Context,
+    ) -> None:
+        modes = 3 * len(hybrid.region.atoms)
+        self._largest_rise = thermal_energy(max(temperature, WARM)) * (
+            modes + 10 * math.sqrt(modes)
+        )
+        self._largest_spread = largest_spread
+        self._hybrid, self._context = hybrid, context
+        self._last: tuple[int, float] | None = None
+
+    def advance(self, steps: int, first: int) -> None:
+        """Let the Context run a number of steps.
+
+        Raises:
+            NumericsError: OpenMM or the potential stopped, or a coordinate is not finite.
+        """
+        before = get_phase(self._context)
+        begun = self._context.getStepCount()
+        try:
+            self._context.getIntegrator().step(steps)
+            get_phase(self._context)
+        except (mm.OpenMMException, NumericsError) as error:
+            done = first + self._context.getStepCount() - begun
+            reason = "" if isinstance(error, NumericsError) else f" ({str(error).rstrip('.')})"
+            raise NumericsError(
+                f"the simulation blew up between step {first} and step {max(done, first) + 1}"
+                f"{reason}: {self._culprit(before)}; look at the structure there or shorten "
+                "the time step."
+            ) from error
+
+    def report(self, step: int, internal: float, spread: float | None) -> None:
+        """Judge what was measured at one step [kJ/mol].
+
+        Raises:
+            NumericsError: E_ML jumped, or the ensemble disagrees by more than was allowed.
+        """
+        if self._last is not None and not internal - self._last[1] < self._largest_rise:
+            raise NumericsError(
+                f"E_ML jumped by {(internal - self._last[1]) * KCAL_PER_KJ:.1f} kcal/mol between "
+                f"step {self._last[0]} and step {step}: {self._culprit(get_phase(self._context))}; "
+                "the run before it can be trusted, look at the structure there."
+            )
+        self._last = (step, internal)
+        limit = self._largest_spread
+        if limit is not None and spread is not None and not spread < limit:
+            raise NumericsError(
+                f"the members of the potential disagree at step {step}: E_ML has a spread of "
+                f"{spread * KCAL_PER_KJ:.2f} kcal/mol, more than the {limit * KCAL_PER_KJ:.2f} "
+                f"allowed; {self._culprit(get_phase(self._context))}."
+            )
+
+    def _culprit(self, phase: Phase) -> str:
+        """Say which atom the largest force acts on at a phase, and which term exerts it."""
+        set_phase(self._context, phase)
+        worst, atom, term = -1.0, 0, "an unknown term"
+        groups = {f.getForceGroup() for f in self._hybrid.system.getForces()}
+        for group in sorted(groups & set(TERM_OF_GROUP)):
+            try:
+                state = self._context.getState(getForces=True, groups={group})
+            except mm.OpenMMException:
+                continue
+            size = np.linalg.norm(state.getForces(asNumpy=True)._value, axis=1)
+            index = int(np.argmax(np.where(np.isfinite(size), size, np.inf)))
+            if not size[index] <= worst:
+                worst, atom, term = float(size[index]), index, TERM_OF_GROUP[group]
+        return f"the largest force acted on atom {atom + 1}{self._label(atom)} by {term}"
+
+    def _label(self, atom: int) -> str:
+        region = self._hybrid.region
+        return f" ({region.labels[region.atoms.index(atom)]})" if atom in region.atoms else ""

@@ -1,0 +1,343 @@
+# SPDX-License-Identifier: MIT
+"""Where does the hybrid system go in time, and what is measured on the way?
+
+Without a thermostat, and with Bussi's (10.1063/1.2408420), positions and velocities stand at the
+same time: velocity Verlet with RATTLE constraints, so that E = K + V needs no interpolation. With
+Langevin it is OpenMM's leap-frog middle scheme (10.1021/acs.jpca.9b02771), whose velocities stand
+half a step before the positions and whose kinetic energy is that of the half step.
+
+Every call opens a fresh Context with seeds from (seed, first step): a run cut into the same
+segments does the same thing whether or not it was interrupted in between. OpenMM's barostat draws
+from a stream that all Contexts of a process share, so a process propagates one system at a time.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import openmm as mm
+
+from mlmm.engine.blowup import Watch
+from mlmm.engine.decompose import MORE_TERMS, Meter
+from mlmm.engine.motion import (
+    degrees_of_freedom,
+    kinetic_energy,
+    kinetic_temperature,
+    particle_masses,
+    without_drift,
+)
+from mlmm.engine.seeds import derive_seed, generator
+from mlmm.engine.simulation import (
+    Ensemble,
+    Phase,
+    choose_platform,
+    get_phase,
+    set_barostat,
+    set_phase,
+)
+from mlmm.errors import InputError
+from mlmm.system.build import HybridSystem
+from mlmm.units import GRAM_CM3_PER_DALTON_NM3, thermal_energy
+
+Array = np.ndarray
+
+BUSSI_INTERVAL = 10
+"""Steps between two rescalings; the canonical ensemble does not depend on it."""
+CHECK_INTERVAL = 100
+"""Largest number of steps before the numbers are looked at."""
+
+
+@dataclass(frozen=True)
+class DynamicsPlan:
+    """How the system is propagated, in OpenMM's units.
+
+    Attributes:
+        timestep: Time step [ps].
+        thermostat: "none" (constant energy), "langevin" or "bussi".
+        temperature: Temperature [K] of thermostat and barostat.
+        friction: Langevin friction [1/ps].
+        coupling_time: Relaxation time of Bussi's thermostat [ps].
+        pressure: Pressure [bar] of the Monte Carlo barostat; None for constant volume.
+        barostat_interval: Steps between two attempts to change the volume.
+        com_removal_interval: Steps between two removals of the motion of the whole, without a box
+            its rotation too; 0 for never. Langevin dynamics has no use for it.
+        constraint_tolerance: Relative tolerance of constraints.
+        platform: Name of the OpenMM platform.
+        seed: Seed of the run.
+        largest_spread: Ensemble spread of E_ML [kJ/mol] at which the run stops; None for never.
+    """
+
+    timestep: float
+    thermostat: Literal["none", "langevin", "bussi"]
+    temperature: float
+    friction: float
+    coupling_time: float
+    pressure: float | None
+    barostat_interval: int
+    com_removal_interval: int
+    constraint_tolerance: float
+    platform: str
+    seed: int
+    largest_spread: float | None = None
+
+
+@dataclass(frozen=True)
+class Report:
+    """What is known of one moment, in OpenMM's units.
+
+    Attributes:
+        step: Number of steps since the beginning of the run.
+        time: Time since then [ps].
+        kinetic: Kinetic energy [kJ/mol], at the time that the integrator's scheme defines.
+        potential: Potential energy with absolute E_ML [kJ/mol].
+        terms: Potential energy by AMBER's terms [kJ/mol]; "ml" is absolute.
+        temperature: Kinetic temperature [K].
+        pressure: Instantaneous molecular pressure [bar]; None at constant volume.
+        volume: Volume [nm³]; None without a box.
+        density: Density [g/cm³]; None without a box.
+        spread: Ensemble spread of E_ML [kJ/mol]; None where there is none.
+        phase: The moment itself; a new call goes on from it.
+    """
+
+    step: int
+    time: float
+    kinetic: float
+    potential: float
+    terms: dict[str, float]
+    temperature: float
+    pressure: float | None
+    volume: float | None
+    density: float | None
+    spread: float | None
+    phase: Phase
+
+
+def run_dynamics(
+    hybrid: HybridSystem,
+    plan: DynamicsPlan,
+    start: Phase,
+    *,
+    first_step: int,
+    steps: int,
+    report_interval: int,
+) -> Iterator[Report]:
+    """Propagate a hybrid system and yield a report at its start, on the way and at its end.
+
+    Args:
+        hybrid: What is simulated.
+        plan: How.
+        start: Where it begins; at step 0 its constraints are satisfied first.
+        first_step: Number of steps that the run has behind it.
+        steps: Number of steps to go.
+        report_interval: Reports come at the multiples of this number of steps.
+
+    Raises:
+        InputError: The plan contradicts itself or the system.
+        NumericsError: The simulation blew up; step, atom and term are named.
+    """
+    check_plan(plan, hybrid)
+    clock = _Clock(plan, first_step, first_step + steps, report_interval)
+    run = _open(hybrid, plan, start, first_step)
+    watch = Watch(hybrid, plan.temperature, plan.largest_spread, run.context)
+    thermostat = generator(plan.seed, "dynamics", first_step, "bussi")
+    while True:
+        if clock.is_report():
+            report = _report(run, clock.step)
+            watch.report(clock.step, report.terms["ml"], report.spread)
+            yield report
+        if clock.step == clock.last:
+            return
+        if clock.is_multiple(plan.com_removal_interval):
+            _stop_drift(run)
+        if plan.thermostat == "bussi" and clock.is_multiple(BUSSI_INTERVAL):
+            _rescale(run, thermostat)
+        target = clock.next()
+        watch.advance(target - clock.step, clock.step)
+        clock.step = target
+
+
+def check_plan(plan: DynamicsPlan, hybrid: HybridSystem) -> None:
+    """Refuse a plan that contradicts itself or its system.
+
+    Raises:
+        InputError: It does; the message says where.
+    """
+    if not plan.timestep > 0:
+        raise InputError(f"the time step is {plan.timestep} ps; it must be positive.")
+    if plan.thermostat != "none" and not plan.temperature > 0:
+        raise InputError(f"the thermostat's temperature is {plan.temperature} K; give one above 0.")
+    if plan.thermostat == "langevin" and not plan.friction > 0:
+        raise InputError("Langevin dynamics needs a friction above 0 (gamma_ln).")
+    if plan.thermostat == "langevin" and plan.com_removal_interval:
+        raise InputError(
+            "Langevin dynamics thermalises the motion of the whole, which must not be removed "
+            "(nscm = 0)."
+        )
+    if plan.thermostat == "bussi" and not plan.coupling_time > 0:
+        raise InputError("Bussi's thermostat needs a coupling time above 0 (tautp).")
+    if plan.pressure is not None and not hybrid.periodic:
+        raise InputError("constant pressure needs a periodic box, and there is none.")
+    if plan.pressure is not None and plan.thermostat == "none":
+        raise InputError("the Monte Carlo barostat needs a thermostat (ntt = 3 or 11).")
+
+
+def freedom_of(hybrid: HybridSystem, plan: DynamicsPlan) -> int:
+    """Return the degrees of freedom that share the kinetic energy of a run."""
+    removed = (3 if hybrid.periodic else 6) if plan.com_removal_interval else 0
+    return degrees_of_freedom(hybrid.system, removed=removed)
+
+
+def draw_velocities(
+    hybrid: HybridSystem, start: Phase, *, temperature: float, seed: int, platform: str
+) -> Phase:
+    """Return a phase with Maxwell-Boltzmann velocities [nm/ps] that obey the constraints."""
+    context = mm.Context(hybrid.system, velocity_verlet(0.001, 1e-8), *choose_platform(platform))
+    set_phase(context, start)
+    context.applyConstraints(1e-8)
+    context.setVelocitiesToTemperature(temperature, derive_seed(seed, "velocities"))
+    return get_phase(context)
+
+
+def velocity_verlet(timestep: float, tolerance: float) -> mm.CustomIntegrator:
+    """Return velocity Verlet with RATTLE; the global variable `scale` multiplies v once."""
+    integrator = mm.CustomIntegrator(timestep)
+    integrator.addGlobalVariable("scale", 1.0)
+    integrator.addPerDofVariable("before", 0.0)
+    integrator.addUpdateContextState()
+    integrator.addComputePerDof("v", "scale*v + 0.5*dt*f/m")
+    integrator.addComputeGlobal("scale", "1")
+    integrator.addComputePerDof("x", "x + dt*v")
+    integrator.addComputePerDof("before", "x")
+    integrator.addConstrainPositions()
+    integrator.addComputePerDof("v", "v + 0.5*dt*f/m + (x - before)/dt")
+    integrator.addConstrainVelocities()
+    integrator.setConstraintTolerance(tolerance)
+    return integrator
+
+
+@dataclass
+class _Clock:
+    """Which step is it, and up to which may the integrator run alone?"""
+
+    plan: DynamicsPlan
+    step: int
+    last: int
+    interval: int
+
+    def __post_init__(self) -> None:
+        self._first = self.step
+
+    def is_report(self) -> bool:
+        return self.step in (self._first, self.last) or self.is_multiple(self.interval)
+
+    def is_multiple(self, interval: int) -> bool:
+        return interval > 0 and self.step % interval == 0
+
+    def next(self) -> int:
+        strides = [CHECK_INTERVAL, self.interval, self.plan.com_removal_interval]
+        if self.plan.thermostat == "bussi":
+            strides.append(BUSSI_INTERVAL)
+        ends = [self.step - self.step % n + n for n in strides if n > 0]
+        return min(self.last, *ends)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """A Context with what its reports need and never changes."""
+
+    hybrid: HybridSystem
+    plan: DynamicsPlan
+    context: mm.Context
+    meter: Meter
+    masses: Array
+    freedom: int
+
+
+def _open(hybrid: HybridSystem, plan: DynamicsPlan, start: Phase, first_step: int) -> _Run:
+    seed = derive_seed(plan.seed, "dynamics", first_step)
+    if plan.thermostat == "langevin":
+        integrator = mm.LangevinMiddleIntegrator(plan.temperature, plan.friction, plan.timestep)
+        integrator.setConstraintTolerance(plan.constraint_tolerance)
+    else:
+        integrator = velocity_verlet(plan.timestep, plan.constraint_tolerance)
+    # On the CPU a CustomIntegrator and the barostat draw from one stream of the whole process,
+    # which the integrator seeds last: without a seed of its own, by the clock.
+    integrator.setRandomNumberSeed(derive_seed(seed, "integrator"))
+    ensemble = Ensemble(
+        plan.temperature, plan.pressure, plan.timestep, plan.friction, plan.barostat_interval
+    )
+    set_barostat(hybrid.system, ensemble, derive_seed(seed, "barostat"))
+    context = mm.Context(hybrid.system, integrator, *choose_platform(plan.platform))
+    set_phase(context, start)
+    if first_step == 0:
+        context.applyConstraints(plan.constraint_tolerance)
+        context.applyVelocityConstraints(plan.constraint_tolerance)
+    box = start.box if hybrid.periodic else None
+    meter = Meter(hybrid.system, box, platform=plan.platform)
+    masses = particle_masses(hybrid.system)
+    return _Run(hybrid, plan, context, meter, masses, freedom_of(hybrid, plan))
+
+
+def _stop_drift(run: _Run) -> None:
+    phase = get_phase(run.context)
+    rotation = not run.hybrid.periodic
+    run.context.setVelocities(
+        without_drift(phase.positions, phase.velocities, run.masses, rotation=rotation)
+    )
+
+
+def _rescale(run: _Run, random: np.random.Generator) -> None:
+    """Let the integrator multiply all velocities by the factor of Bussi et al., eq. (A7)."""
+    velocities = run.context.getState(getVelocities=True).getVelocities(asNumpy=True)._value
+    kinetic = kinetic_energy(velocities, run.masses)
+    first, others = random.standard_normal(), 2 * random.standard_gamma((run.freedom - 1) / 2)
+    if kinetic <= 0.0:
+        return
+    keep = math.exp(-BUSSI_INTERVAL * run.plan.timestep / run.plan.coupling_time)
+    share = (1 - keep) * 0.5 * thermal_energy(run.plan.temperature) / kinetic
+    square = keep + share * (first**2 + others) + 2 * first * math.sqrt(keep * share)
+    sign = -1.0 if first + math.sqrt(keep / share) < 0 else 1.0
+    run.context.getIntegrator().setGlobalVariableByName("scale", sign * math.sqrt(square))
+
+
+def _report(run: _Run, step: int) -> Report:
+    phase, periodic = get_phase(run.context), run.hybrid.periodic
+    state = run.context.getState(getEnergy=True)
+    kinetic = float(state.getKineticEnergy()._value)
+    potential = float(state.getPotentialEnergy()._value)
+    measured = run.meter.terms(phase.positions, phase.box if periodic else None)
+    terms = dict.fromkeys(MORE_TERMS, 0.0) | measured
+    spread, bridge = None, run.hybrid.bridge
+    if bridge is not None:
+        potential += bridge.reference
+        region = phase.positions[list(run.hybrid.region.atoms)]
+        absolute, _, deviation = bridge.evaluate(region)  # it remembers this answer
+        terms["ml"] += absolute
+        spread = None if math.isnan(deviation) else deviation
+    volume = float(abs(np.linalg.det(phase.box))) if periodic else None
+    mass = float(run.masses.sum())
+    return Report(
+        step=step,
+        time=step * run.plan.timestep,
+        kinetic=kinetic,
+        potential=potential,
+        terms=terms,
+        temperature=kinetic_temperature(kinetic, run.freedom),
+        pressure=_pressure(run),
+        volume=volume,
+        density=None if volume is None else mass / volume * GRAM_CM3_PER_DALTON_NM3,
+        spread=spread,
+        phase=phase,
+    )
+
+
+def _pressure(run: _Run) -> float | None:
+    if run.plan.pressure is None:
+        return None
+    forces = run.hybrid.system.getForces()
+    barostat = next(f for f in forces if isinstance(f, mm.MonteCarloBarostat))
+    return float(barostat.computeCurrentPressure(run.context)._value)
