@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mlmm.errors import InputError, MlmmError, NumericsError
+from mlmm.errors import InputError
 from mlmm.potentials import native
 from mlmm.potentials.ani import DTYPES, TorchAni
 from mlmm.potentials.ani_models import ANI_MODELS, METHANE
 from mlmm.potentials.ani_parameters import AniParameters, Array
 from mlmm.potentials.ani_weights import load_parameters
-from mlmm.potentials.elements import symbol
+from mlmm.potentials.checked import check_answer, checked_positions
 from mlmm.potentials.interface import Capabilities, Evaluation, Molecule
 from mlmm.units import HARTREE_KCAL
 
@@ -51,33 +50,14 @@ class AniPotential:
             MlmmError: The shape is wrong.
             NumericsError: A position or a result is not finite.
         """
-        x = np.ascontiguousarray(positions, dtype=np.float64)
-        if x.ndim != 3 or x.shape[1:] != (len(self.numbers), 3) or len(x) == 0:
-            raise MlmmError(
-                f"{self.capabilities.name} needs positions of shape "
-                f"(conformers, {len(self.numbers)}, 3), not {x.shape}."
-            )
-        self._refuse(~_finite(x), "has a position that is not finite")
+        x = checked_positions(positions, self.numbers, self.capabilities.name)
         members, forces = self.engine.evaluate(x)
-        lost = "gets no finite energy or force: look for atoms that lie on each other"
-        self._refuse(~(_finite(forces) & _finite(members)[:, None]), lost)
+        check_answer(members.sum(axis=1), forces, self.numbers)
         return Evaluation(
             energies=members.mean(axis=1) * HARTREE_KCAL,
             forces=forces * HARTREE_KCAL,
             spread=members.std(axis=1, ddof=1) * HARTREE_KCAL,
         )
-
-    def _refuse(self, bad: NDArray[np.bool_], what: str) -> None:
-        if bad.any():
-            conformer, atom = np.argwhere(bad)[0]
-            raise NumericsError(
-                f"atom {atom + 1} ({symbol(self.numbers[atom])}) of conformer {conformer + 1} "
-                f"{what}."
-            )
-
-
-def _finite(values: Array) -> NDArray[np.bool_]:
-    return np.asarray(np.isfinite(values).all(axis=-1))
 
 
 def load_ani(name: str, molecule: Molecule, weights: Path | None, precision: str) -> AniPotential:

