@@ -62,6 +62,10 @@ HYDRATION = [
     ("C --out run --sed 3", "No such option: --sed"),
     ("C --out run --seed three", "Invalid value for '--seed'"),
     ("C --out run --repeats 0", "--repeats"),
+    ("C --out run --max-time soon", "--max-time 'soon' is no time; give minutes above zero"),
+    ("C --out run --max-time 0h", "--max-time '0h' is no time"),
+    ("C --out run --both-routes --route R2", "both_routes compares R1, the headline, with R2"),
+    ("C --out run --both-routes --potential mm", "both_routes compares R1, the headline"),
 ]
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,10 +18,27 @@ from mlmm.errors import InputError
 if TYPE_CHECKING:
     from mlmm.report.result import HydrationResult
 
-OPTIONS = {"target_stderr", "route"}
+OPTIONS = {"target_stderr", "maximum_minutes", "route"}
 """Settings that leave a protocol its name."""
 STRUCTURES = (".sdf", ".mol", ".mol2")
 TOPOLOGIES = (".prmtop", ".parm7", ".top")
+MINUTES = {"": 1.0, "s": 1 / 60, "m": 1.0, "min": 1.0, "h": 60.0, "d": 1440.0}
+"""Minutes in each unit of time that --max-time knows."""
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print result.json at the end.")]
+SolvateOption = Annotated[
+    str | None, typer.Option(help='"tip3p": put a gas-phase prmtop into water.')
+]
+ChargesOption = Annotated[
+    str | None, typer.Option(help="bcc, abcg2, or file (the mol2 file's own, its default).")
+]
+TargetOption = Annotated[float | None, typer.Option(help="Stop at this standard error [kcal/mol].")]
+TimeOption = Annotated[
+    str | None, typer.Option(help="Stop after so long: minutes, or such as 45m, 12h, 2d.")
+]
+BothOption = Annotated[
+    bool, typer.Option("--both-routes", help="Sample R1 and R2 and say whether they agree.")
+]
 
 
 def hydration(
@@ -43,28 +61,26 @@ def hydration(
     ] = None,
     route: Annotated[str | None, typer.Option(help="R1 or R2; the protocol's by default.")] = None,
     ml_mask: Annotated[str | None, typer.Option(help="AMBER mask of the solute.")] = None,
-    solvate: Annotated[
-        str | None, typer.Option(help='"tip3p": put a gas-phase prmtop into water.')
-    ] = None,
-    charges: Annotated[
-        str | None,
-        typer.Option(help="bcc, abcg2, or file (the mol2 file's own, its default)."),
-    ] = None,
+    solvate: SolvateOption = None,
+    charges: ChargesOption = None,
     gaff: Annotated[int, typer.Option(help="1 or 2.", min=1, max=2)] = 2,
-    target_stderr: Annotated[
-        float | None, typer.Option(help="Stop at this standard error [kcal/mol].")
-    ] = None,
-    control: Annotated[
-        bool, typer.Option("--control", help="R1: sample the MM control too.")
-    ] = False,
+    target_stderr: TargetOption = None,
+    max_time: TimeOption = None,
+    control: Annotated[bool, typer.Option("--control", help="R1: the MM control too.")] = False,
+    both_routes: BothOption = False,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 2025,
     repeats: Annotated[int, typer.Option(help="Independent repeats.", min=1)] = 2,
     processes: Annotated[int | None, typer.Option(help="Processes at a time.", min=1)] = None,
     platform: Annotated[str, typer.Option(help="OpenMM platform.")] = "CPU",
-    as_json: Annotated[bool, typer.Option("--json", help="Print result.json at the end.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Compute the hydration free energy of a molecule with an ML/MM Hamiltonian."""
-    overrides = _overrides(settings, route=route, target_stderr=target_stderr)
+    if both_routes and route is None:
+        route = "R1"  # the headline of both
+    minutes = _minutes(max_time)
+    overrides = _overrides(
+        settings, route=route, target_stderr=target_stderr, maximum_minutes=minutes
+    )
     config = HydrationConfig.checked(
         {
             "source": _source(source, inpcrd, ml_mask, solvate, charges, gaff),
@@ -72,6 +88,7 @@ def hydration(
             "weights": None if weights is None else str(weights.resolve()),
             "protocol": _protocol(protocol, overrides, potential),
             "control": control,
+            "both_routes": both_routes,
             "seed": seed,
             "repeats": repeats,
             "processes": processes,
@@ -88,7 +105,7 @@ def run(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Run folder; the file's own by default.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print result.json at the end.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Run, or go on with, what a run.yaml asks for."""
     from mlmm.workflows.run_folder import RUN_FILE, read_run_file  # noqa: PLC0415
@@ -173,6 +190,18 @@ def _source(
         own = "file" if suffix == ".mol2" else "bcc"
         return {"kind": "structure", "structure": source, "charges": charges or own, "gaff": gaff}
     return {"kind": "smiles", "smiles": source, "charges": charges or "bcc", "gaff": gaff}
+
+
+def _minutes(text: str | None) -> float | None:
+    """Return a time such as "90", "45m" or "12h" in minutes."""
+    if text is None:
+        return None
+    found = re.fullmatch(r"([0-9]*\.?[0-9]+) *([a-z]*)", text.strip().lower())
+    if found is None or found[2] not in MINUTES or float(found[1]) <= 0.0:
+        raise InputError(
+            f"--max-time {text!r} is no time; give minutes above zero, or such as 45m, 12h or 2d."
+        )
+    return float(found[1]) * MINUTES[found[2]]
 
 
 def _overrides(settings: list[str] | None, **named: object) -> dict[str, Any]:

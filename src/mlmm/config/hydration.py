@@ -70,6 +70,8 @@ class HydrationConfig(Settings):
     """The sampling."""
     control: bool = False
     """R1: sample the MM control on the same path too."""
+    both_routes: bool = False
+    """Sample by routes R1 (the headline) and R2 (the check) and say whether they agree."""
     seed: int = Field(2025, ge=0, lt=2**31)
     """Seed of everything random."""
     repeats: int = Field(2, ge=1)
@@ -96,6 +98,11 @@ class HydrationConfig(Settings):
             raise ValueError("headline as_published belongs to the protocol named paper alone")
         if self.potential == "mm" and protocol.route == "R2":
             raise ValueError("potential mm has one route: R1")
+        if self.both_routes and (self.potential == "mm" or protocol.route == "R2"):
+            raise ValueError(
+                "both_routes compares R1, the headline, with R2: give a potential other than mm "
+                "and route R1"
+            )
         return self
 
     def science(self) -> dict[str, object]:

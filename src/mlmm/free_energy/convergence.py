@@ -10,24 +10,17 @@ import numpy as np
 from scipy.special import expit
 
 from mlmm.errors import NumericsError
+from mlmm.free_energy.agreement import judge_repeats
 from mlmm.free_energy.decorrelate import Correlation, correlation
 from mlmm.free_energy.estimate import Estimate, PathEstimate
 from mlmm.free_energy.estimators import fit_mbar
+from mlmm.free_energy.verdict import Verdict
 from mlmm.samples import Array, WindowSamples
 from mlmm.units import KCAL_PER_KJ, thermal_energy
 
 FRACTIONS = (0.2, 0.4, 0.6, 0.8, 1.0)
 BAD_OVERLAP = 0.03
 LOW_OVERLAP = 0.15
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """One judgement: what was looked at, whether it is good, and what to do if it is not."""
-
-    name: str
-    ok: bool
-    sentence: str
 
 
 @dataclass(frozen=True)
@@ -103,11 +96,18 @@ def judge_halves(result: Convergence, total: Estimate) -> Verdict:
     return Verdict("halves", False, f"Not converged: {said}; lengthen equilibration and run on.")
 
 
+def judge_errors(estimate: PathEstimate) -> Verdict:
+    """Say whether the independent repeats of a path agree."""
+    errors, repeats = estimate.errors, max(len(estimate.by_repeat), 1)
+    return judge_repeats(errors.within, errors.repeats, errors.freedom, repeats=repeats)
+
+
 def judge_overlap(estimate: PathEstimate) -> Verdict:
     """Say whether neighbouring states overlap: below 0.03 is bad, below 0.15 wants more states."""
     least = estimate.min_overlap
     if least is None or estimate.overlap is None:
-        return Verdict("overlap", False, f"{estimate.method} gives no overlap; use MBAR.")
+        words = f"{estimate.method} gives no overlap; use MBAR."
+        return Verdict("overlap", False, words, serious=True)
     pairs = np.minimum(np.diag(estimate.overlap, 1), np.diag(estimate.overlap, -1))
     k = int(pairs.argmin())
     a, b = estimate.states[k], estimate.states[k + 1]
@@ -120,7 +120,7 @@ def judge_overlap(estimate: PathEstimate) -> Verdict:
         )
     else:
         sentence = f"All neighbours overlap well; the smallest overlap is {where}."
-    return Verdict("overlap", least >= BAD_OVERLAP, sentence)
+    return Verdict("overlap", least >= BAD_OVERLAP, sentence, serious=True)
 
 
 def states_to_split(samples: WindowSamples, estimate: PathEstimate) -> tuple[int, ...]:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 from mlmm.free_energy.endstate import EndStateEstimate
 from mlmm.free_energy.estimate import Estimate, PathEstimate, add, negative
+from mlmm.free_energy.verdict import Verdict
 
 METHODS = {
     "decoupling_mbar": "MBAR of the ML/MM decoupling path",
@@ -30,6 +31,23 @@ WHY = (
     "contains the reorganisation of the solute, so adding it counts it twice "
     "(docs/explanation/two-numbers.md)."
 )
+
+
+AGREEMENT = 2.0
+"""Two routes agree within this many standard errors of their difference."""
+
+
+@dataclass(frozen=True)
+class Closure:
+    """How far the cycle R1 → R2 fails to close.
+
+    Attributes:
+        difference: ΔG by R1 − ΔG by R2; zero for endless sampling.
+        verdict: Whether the two agree.
+    """
+
+    difference: Estimate
+    verdict: Verdict
 
 
 @dataclass(frozen=True)
@@ -62,6 +80,7 @@ def hydration_r1(
     de_reorg: Estimate | None,
     *,
     mm_control: Estimate | None = None,
+    endstate_r2: Estimate | None = None,
     published: bool = False,
 ) -> Hydration:
     """Return the result of ML/MM sampling at every state.
@@ -71,13 +90,14 @@ def hydration_r1(
         ti: TI on the same samples.
         de_reorg: ⟨E_ML⟩_wat − ⟨E_ML⟩_gas, None where the gas was not sampled.
         mm_control: MM value of the same path, if it was run.
+        endstate_r2: The same free energy by route R2, if it was run.
         published: Make "as published" the headline (protocol paper only).
     """
     as_published = None if de_reorg is None else add(shared=[ti, de_reorg])
     estimates = {
         "decoupling_mbar": mbar,
         "decoupling_ti": ti,
-        "endstate_r2": None,
+        "endstate_r2": endstate_r2,
         "mm_control": mm_control,
         "as_published": as_published,
     }
@@ -115,6 +135,24 @@ def hydration_r2(
         "as_published": as_published,
     }
     return _result("R2", "endstate_r2", estimates, de_reorg, published)
+
+
+def closure(r1: Estimate, r2: Estimate) -> Closure:
+    """Return R1 − R2 with its error and say whether they agree.
+
+    The two routes share no simulation in water; R2's gas phase does not enter R1. Their errors
+    therefore add in quadrature.
+    """
+    difference = add(shared=[], independent=[r1, negative(r2)])
+    value, error = difference.dg_kcal, difference.stderr_kcal
+    said = f"R1 − R2 = {value:+.2f} ± {error:.2f} kcal/mol"
+    if abs(value) <= AGREEMENT * error:
+        bound = abs(value) + AGREEMENT * error
+        words = f"Both routes agree: {said}; a disagreement above {bound:.2f} is unlikely."
+        return Closure(difference, Verdict("routes", True, words))
+    words = f"The routes disagree by more than {AGREEMENT:g} standard errors: {said}."
+    advice = "run longer; see which repeats or conformers differ, and the end-state overlap of R2"
+    return Closure(difference, Verdict("routes", False, words, advice, serious=True))
 
 
 def _result(

@@ -117,12 +117,17 @@ def thin(series: Sequence[Array], g: float) -> Array:
 
 def segments(series: Sequence[Array], n_blocks: int = 10) -> list[Array]:
     """Cut each series into equal runs so that about n_blocks of at least 5 rows result."""
+    return [block for own in blocks_of(series, n_blocks) for block in own]
+
+
+def blocks_of(series: Sequence[Array], n_blocks: int = 10) -> list[list[Array]]:
+    """Return the blocks of `segments`, series by series."""
     total = sum(len(s) for s in series)
-    blocks: list[Array] = []
+    cut: list[list[Array]] = []
     for s in series:
         n = max(1, min(round(n_blocks * len(s) / max(total, 1)), len(s) // 5))
-        blocks += [b for b in np.array_split(s, n) if len(b)]
-    return blocks
+        cut.append([b for b in np.array_split(s, n) if len(b)])
+    return cut
 
 
 def _stride(n: int, g: float) -> IntArray:

@@ -20,9 +20,10 @@ from pymbar.other_estimators import bar
 from pymbar.utils import BoundsError, ConvergenceError, ParameterError
 
 from mlmm.errors import NumericsError
-from mlmm.free_energy.convergence import BAD_OVERLAP, Verdict
+from mlmm.free_energy.convergence import BAD_OVERLAP
 from mlmm.free_energy.decorrelate import inefficiency, segments, split, thin
 from mlmm.free_energy.estimate import ErrorParts, Estimate
+from mlmm.free_energy.verdict import Verdict
 from mlmm.samples import Array, IntArray
 from mlmm.units import KCAL_PER_KJ, thermal_energy
 
@@ -41,7 +42,7 @@ class EndStateEstimate(Estimate):
         bound_low_kcal: ⟨D⟩ on ML frames, never above the exact value.
         bound_high_kcal: ⟨D⟩ on MM frames, never below it.
         overlap: 1 for equal ensembles, 0 for ensembles that never meet.
-        errors: The errors of which `stderr_kcal` is the largest.
+        errors: The errors behind `stderr_kcal`.
         verdict: Whether one BAR step was enough, and what to do if not.
     """
 
@@ -89,6 +90,7 @@ def endstate_correction(
         analytic=thinned[1] * kt * KCAL_PER_KJ,
         blocks=_scaled(_jackknife(segments(mm), segments(ml)), kt),
         repeats=_scaled(_jackknife(mm, ml), kt),
+        freedom=max(min(len(mm), len(ml)) - 1, 1),
     )
     common = _by_label(mm, ml, groups_mm, groups_ml)
     low, high = float(b.mean()), float(a.mean())
@@ -100,7 +102,7 @@ def endstate_correction(
 
     return EndStateEstimate(
         kcal(value),
-        errors.largest,
+        errors.reported,
         {label: kcal(f) for label, f in common.items()},
         bound_low_kcal=kcal(low),
         bound_high_kcal=kcal(high),

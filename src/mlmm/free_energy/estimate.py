@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from mlmm.free_energy.agreement import between_repeats, combined_error
 from mlmm.samples import Array, LambdaState
 
 
@@ -32,16 +33,29 @@ class Estimate:
 
 @dataclass(frozen=True)
 class ErrorParts:
-    """The standard errors [kcal/mol] of which the largest is reported; None where impossible."""
+    """The standard errors [kcal/mol] behind the one that is reported; None where impossible.
+
+    Attributes:
+        analytic: From the rows that are independent.
+        blocks: From the scatter of blocks about the mean of their own repeat.
+        repeats: From the scatter of repeats.
+        freedom: Degrees of freedom of `repeats`: R − 1 for R repeats.
+    """
 
     analytic: float
     blocks: float | None
     repeats: float | None
+    freedom: float = 1.0
 
     @property
-    def largest(self) -> float:
-        """The error that is reported."""
-        return max(e for e in (self.analytic, self.blocks, self.repeats) if e is not None)
+    def within(self) -> float:
+        """The error that the insides of the repeats give."""
+        return max(self.analytic, self.blocks or 0.0)
+
+    @property
+    def reported(self) -> float:
+        """The error that is reported: within repeats and between them, see `combined_error`."""
+        return combined_error(self.within, self.repeats, self.freedom)
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +65,7 @@ class PathEstimate(Estimate):
     Attributes:
         method: The estimator, with its quadrature if it has one.
         states: The K states, coupled end first.
-        errors: The errors of the total, of which `stderr_kcal` is the largest.
+        errors: The errors of the total behind `stderr_kcal`.
         legs: Free energy of each leg in the same direction (charging, lj); they sum to the total.
         profile_kcal: Free energy of each state relative to the last one, shape (K,); nan where the
             method gives none.
@@ -85,20 +99,13 @@ def negative(estimate: Estimate) -> Estimate:
     return Estimate(-estimate.dg_kcal, estimate.stderr_kcal, flipped)
 
 
-def between_repeats(values: Sequence[float]) -> float | None:
-    """Return SD/√R of values of independent repeats, None for fewer than two."""
-    if len(values) < 2:
-        return None
-    return float(np.std(values, ddof=1) / math.sqrt(len(values)))
-
-
 def add(*, shared: Sequence[Estimate], independent: Sequence[Estimate] = ()) -> Estimate:
     """Return a sum of estimates with an error that does not forget shared frames.
 
     Errors add in quadrature. Terms estimated from some of the same frames may be correlated;
     whatever their correlation is, it is in the scatter of their *sum* over the repeats. Where at
-    least two repeats are common to all `shared` terms, the error is therefore the larger of
-    the quadrature and that scatter (joined with the independent terms).
+    least two repeats are common to all `shared` terms, their quadrature and that scatter are
+    therefore weighed as the errors within and between repeats are (`combined_error`).
 
     Args:
         shared: Terms that may share frames, with `by_repeat` where repeats exist.
@@ -109,11 +116,12 @@ def add(*, shared: Sequence[Estimate], independent: Sequence[Estimate] = ()) -> 
     """
     terms = [*shared, *independent]
     value = math.fsum(t.dg_kcal for t in terms)
-    stderr = math.hypot(*(t.stderr_kcal for t in terms))
     common = set.intersection(*(set(t.by_repeat) for t in shared)) if shared else set()
     offset = math.fsum(t.dg_kcal for t in independent)
     sums = {r: offset + math.fsum(t.by_repeat[r] for t in shared) for r in sorted(common)}
     scatter = between_repeats(list(sums.values()))
-    if scatter is not None:
-        stderr = max(stderr, math.hypot(scatter, *(t.stderr_kcal for t in independent)))
+    together = combined_error(
+        math.hypot(*(t.stderr_kcal for t in shared)), scatter, max(len(sums) - 1, 1)
+    )
+    stderr = math.hypot(together, *(t.stderr_kcal for t in independent))
     return Estimate(value, stderr, sums)

@@ -2,8 +2,8 @@
 """What is the free energy of a sampled path? MBAR, BAR and thermodynamic integration.
 
 All through alchemlyb and pymbar. Every result is coupled minus decoupled (first state minus last),
-that is gas → water, and its error is the largest of three: analytic on independent rows, the
-scatter of blocks, the scatter of repeats.
+that is gas → water, and its error weighs three: analytic on independent rows, the scatter of
+blocks, the scatter of repeats (`agreement`).
 
 References:
     MBAR: 10.1063/1.2978177; BAR: 10.1016/0021-9991(76)90078-4; TI: 10.1063/1.1749657.

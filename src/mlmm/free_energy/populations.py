@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from mlmm.free_energy.convergence import Verdict
 from mlmm.free_energy.decorrelate import inefficiency
+from mlmm.free_energy.verdict import Verdict
 from mlmm.samples import Array, IntArray
 
 AGREEMENT = 2.0
@@ -42,6 +42,7 @@ def judge_populations(
             False,
             f"There are too few frames in {phase} to compare runs from different conformers; "
             "sample longer.",
+            serious=True,
         )
     sector = np.floor(np.mod(angles + 60.0, 360.0) / 120.0).astype(int)
     worst, where = 0.0, 0
@@ -63,6 +64,7 @@ def judge_populations(
         False,
         f"NOT CONVERGED: the populations of torsion {names[where]} differ by {worst:.1f} standard "
         f"errors between runs from different conformers in {phase}; sample longer.",
+        serious=True,
     )
 
 

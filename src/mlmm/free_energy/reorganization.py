@@ -12,8 +12,9 @@ import math
 import numpy as np
 
 from mlmm.errors import NumericsError
-from mlmm.free_energy.decorrelate import inefficiency, segments, split
-from mlmm.free_energy.estimate import Estimate, between_repeats
+from mlmm.free_energy.agreement import between_repeats, combined_error, within_repeats
+from mlmm.free_energy.decorrelate import blocks_of, inefficiency, split
+from mlmm.free_energy.estimate import Estimate
 from mlmm.samples import Array, IntArray
 from mlmm.units import KCAL_PER_KJ
 
@@ -59,18 +60,17 @@ def reorganization_energy(
 
 
 def mean_error(series: list[Array]) -> float:
-    """Return the error of the mean of all rows: the largest of analytic, blocks and groups.
+    """Return the error of the mean of all rows, from within the groups and between them.
 
     Args:
         series: One array per group, in order of time; any unit, which the error shares.
     """
     values = np.concatenate(series)
     n_eff = max(len(values) / inefficiency(series), 1.0)
-    errors = [
-        float(values.std(ddof=1)) / math.sqrt(n_eff),
-        between_repeats([s.mean() for s in series]),
-    ]
-    blocks = segments(series)
-    if len(blocks) >= MIN_BLOCKS:
-        errors.append(between_repeats([b.mean() for b in blocks]))
-    return max(e for e in errors if e is not None)
+    analytic = float(values.std(ddof=1)) / math.sqrt(n_eff)
+    cut = blocks_of(series)
+    blocks = None
+    if sum(map(len, cut)) >= MIN_BLOCKS:
+        blocks = within_repeats([[float(b.mean()) for b in own] for own in cut])
+    between = between_repeats([float(s.mean()) for s in series])
+    return combined_error(max(analytic, blocks or 0.0), between, max(len(series) - 1, 1))

@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from mlmm.errors import NumericsError
+from mlmm.free_energy.agreement import between_repeats, within_repeats
 from mlmm.free_energy.decorrelate import Correlation
-from mlmm.free_energy.estimate import ErrorParts, Estimate, PathEstimate, between_repeats
+from mlmm.free_energy.estimate import ErrorParts, Estimate, PathEstimate
 from mlmm.free_energy.schedule import legs
 from mlmm.samples import Array, IntArray, LambdaState, WindowSamples
 from mlmm.units import KCAL_PER_KJ, thermal_energy
@@ -51,8 +52,11 @@ def check_rows(samples: WindowSamples, used: IntArray | None = None, *, minimum:
             )
 
 
-def blocks(kept: WindowSamples, used: IntArray) -> list[WindowSamples]:
-    """Cut every repeat into consecutive parts, about ten in all; none if they would be too thin."""
+def blocks(kept: WindowSamples, used: IntArray) -> list[list[WindowSamples]]:
+    """Cut every repeat into consecutive parts, about ten in all; none if they would be too thin.
+
+    Ten repeats need no blocks: their own scatter says as much.
+    """
     repeats = np.unique(kept.repeat)
     part, smallest = np.zeros(len(kept)), len(kept)
     for repeat in repeats:
@@ -62,11 +66,11 @@ def blocks(kept: WindowSamples, used: IntArray) -> list[WindowSamples]:
             rows = rows[np.argsort(kept.time[rows], kind="stable")]
             part[rows] = np.arange(len(rows)) / max(len(rows), 1)
     per_repeat = min(math.ceil(N_BLOCKS / len(repeats)), smallest // MIN_BLOCK_ROWS)
-    if per_repeat * len(repeats) < N_BLOCKS // 2:
+    if per_repeat < 2 or per_repeat * len(repeats) < N_BLOCKS // 2:
         return []
     label = np.floor(part * per_repeat)
     return [
-        kept.where((kept.repeat == r) & (label == b)) for r in repeats for b in range(per_repeat)
+        [kept.where((kept.repeat == r) & (label == b)) for b in range(per_repeat)] for r in repeats
     ]
 
 
@@ -82,7 +86,7 @@ def path_estimate(
     overlap: Array | None = None,
     used: IntArray | None = None,
 ) -> PathEstimate:
-    """Return the estimate with the largest of its three errors, for the total and each leg.
+    """Return the estimate with its errors, for the total and each leg.
 
     Args:
         method: Name of the estimator.
@@ -102,17 +106,18 @@ def path_estimate(
     kt = thermal_energy(samples.temperature) * KCAL_PER_KJ
     kept = samples.where(rows.equilibrated)
     used = np.arange(len(samples.states)) if used is None else used
-    by_block = _each(values, blocks(kept, used))
+    by_block = _blocks(values, blocks(kept, used))
     labels, by_repeat = _repeats(values, kept)
     entries, errors = {}, {}
     for i, name in enumerate(chains(samples.states)):
         errors[name] = ErrorParts(
             analytic=float(analytic[i]) * kt,
-            blocks=_kcal(between_repeats([b[i] for b in by_block]), kt),
+            blocks=_kcal(within_repeats([[b[i] for b in own] for own in by_block]), kt),
             repeats=_kcal(between_repeats([r[i] for r in by_repeat]), kt),
+            freedom=max(len(by_repeat) - 1, 1),
         )
         alone = {r: float(v[i]) * kt for r, v in zip(labels, by_repeat, strict=False)}
-        entries[name] = Estimate(float(center[i]) * kt, errors[name].largest, alone)
+        entries[name] = Estimate(float(center[i]) * kt, errors[name].reported, alone)
     total = entries.pop("total")
     return PathEstimate(
         total.dg_kcal,
@@ -143,6 +148,12 @@ def _repeats(values: Values, kept: WindowSamples) -> tuple[list[int], list[Array
     if len(labels) < 2:
         return labels, []
     return labels, _each(values, [kept.where(kept.repeat == r) for r in labels])
+
+
+def _blocks(values: Values, parts: list[list[WindowSamples]]) -> list[list[Array]]:
+    """Return the estimator on each block of each repeat; nothing if it fails on one of them."""
+    each = [_each(values, own) for own in parts]
+    return each if all(each) else []
 
 
 def _each(values: Values, parts: Sequence[WindowSamples]) -> list[Array]:

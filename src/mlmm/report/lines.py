@@ -55,6 +55,10 @@ def answer_lines(result: HydrationResult) -> tuple[Line, ...]:
         lines.append(_line(result, "decoupling_ti", "cross-check of the path by TI"))
     if r1 and estimates.endstate_r2 is not None:
         lines.append(_line(result, "endstate_r2", "cross-check by route R2"))
+    if result.closure is not None:
+        found = result.closure
+        numbers = (energy(found.value_kcal), stderr(found.stderr_kcal))
+        lines.append(Line("R1 − R2, zero but for sampling", *numbers))
     path = hamiltonian if r1 else "MM"
     lines.append(_plain(f"leg of the {path} path: charging", result.legs.charging))
     lines.append(_plain(f"leg of the {path} path: Lennard-Jones", result.legs.lj))

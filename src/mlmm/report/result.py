@@ -95,6 +95,13 @@ class Reorganization(_Model):
     stderr_kcal: NonNegative
 
 
+class Closure(_Model):
+    """ΔG by route R1 − ΔG by route R2 [kcal/mol]; zero but for sampling."""
+
+    value_kcal: float
+    stderr_kcal: NonNegative
+
+
 class Verdict(_Model):
     """One judgement of the run: what was looked at, what was found, what to do about it."""
 
@@ -151,6 +158,7 @@ class HydrationResult(_Model):
     estimates: Estimates
     legs: Legs
     de_reorg: Reorganization | None
+    closure: Closure | None = None
     diagnostics: Diagnostics
     settings: dict[str, JsonValue]
     versions: dict[str, str]
@@ -229,6 +237,9 @@ def _cells(result: HydrationResult) -> Iterator[tuple[str, object]]:
     reorg = result.de_reorg
     yield "de_reorg_value_kcal", None if reorg is None else reorg.value_kcal
     yield "de_reorg_stderr_kcal", None if reorg is None else reorg.stderr_kcal
+    closure = result.closure
+    yield "closure_value_kcal", None if closure is None else closure.value_kcal
+    yield "closure_stderr_kcal", None if closure is None else closure.stderr_kcal
     yield "min_overlap", result.diagnostics.min_overlap
     yield "wall_s", result.wall_s
     yield "schema_version", result.schema_version

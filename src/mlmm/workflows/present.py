@@ -50,7 +50,7 @@ def build_result(
 ) -> HydrationResult:
     """Return the result of a run; no number is changed on the way but for its unit."""
     total = findings.hydration
-    exact = "endstate_r2" if findings.ends else "decoupling_mbar"
+    exact = "endstate_r2" if total.route == "R2" else "decoupling_mbar"
     published = config.protocol.headline == "as_published" and total.estimates["as_published"]
     method = "as_published" if published else exact
     estimates = {name: _estimate(value) for name, value in total.estimates.items()}
@@ -82,6 +82,7 @@ def build_result(
         else model.Reorganization(
             value_kcal=reorganization.dg_kcal, stderr_kcal=reorganization.stderr_kcal
         ),
+        closure=_closure(findings),
         diagnostics=_diagnostics(findings),
         settings=_settings(config, prepared, findings, potential),
         versions=versions(),
@@ -124,10 +125,18 @@ def _estimate(estimate: Estimate | None) -> model.Estimate | None:
     return model.Estimate(dg_kcal=float(estimate.dg_kcal), stderr_kcal=float(estimate.stderr_kcal))
 
 
+def _closure(findings: Findings) -> model.Closure | None:
+    if findings.closure is None:
+        return None
+    found = findings.closure.difference
+    return model.Closure(value_kcal=found.dg_kcal, stderr_kcal=found.stderr_kcal)
+
+
 def _diagnostics(findings: Findings) -> model.Diagnostics:
     samples = findings.samples
     coupled = samples.state == 0
-    spread = samples.spread[coupled] if not findings.ends else findings.water.samples.spread
+    end = findings.water.samples
+    spread = end.spread[end.state == 0]
     numbers: dict[str, Any] = {
         "n_samples": float(len(samples)),
         "n_independent": float(findings.path.n_independent),
@@ -145,18 +154,12 @@ def _diagnostics(findings: Findings) -> model.Diagnostics:
     return model.Diagnostics(
         min_overlap=findings.path.min_overlap,
         verdicts=tuple(
-            model.Verdict(name=v.name, status=_status(v.name, v.ok), message=v.sentence)
+            model.Verdict(name=v.name, status=v.status, message=v.sentence, advice=v.advice)
             for v in findings.verdicts
         ),
         gibbs_bogoliubov=bounds,
         **numbers,
     )
-
-
-def _status(name: str, ok: bool) -> Any:
-    if ok:
-        return "pass"
-    return "fail" if name.startswith(("starting conformers", "overlap")) else "warn"
 
 
 def _bounds(end: EndStateEstimate, reference: float) -> model.PhaseBounds:

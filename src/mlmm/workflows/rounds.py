@@ -14,7 +14,7 @@ from pathlib import Path
 from mlmm.config.hydration import HydrationConfig
 from mlmm.engine import leg
 from mlmm.engine.storage import save_json
-from mlmm.errors import NumericsError
+from mlmm.errors import IncompleteError, NumericsError
 from mlmm.workflows.estimate import estimate_run, has_gas
 from mlmm.workflows.potentials import MM
 from mlmm.workflows.sampling import Tally, deadline, path_tasks, run_pieces
@@ -76,8 +76,11 @@ class Sampler:
         stop = deadline(protocol.maximum_minutes, self.began)
         least = max(1, math.ceil(protocol.minimum_sampling / self.segment_time))
         most = max(least, math.ceil(protocol.maximum_sampling / self.segment_time))
-        wanted = least
-        self._reach(self._fixed_goals() | dict.fromkeys(self.paths, wanted), "sampling")
+        wanted, fixed = least, self._fixed_goals()
+        # something of everything first: a stop by time is to leave an estimate
+        self._reach(fixed, "sampling, first part", stop)
+        self._check_parts(fixed)
+        self._reach(dict.fromkeys(self.paths, wanted), "sampling", stop)
         while wanted < most and not stop():
             if not self._went_on_after(wanted):
                 self.error = self._estimate()
@@ -88,6 +91,19 @@ class Sampler:
             wanted = min(most, self._next(wanted))
             self._reach(dict.fromkeys(self.paths, wanted), "sampling", stop)
 
+    def _check_parts(self, goals: Mapping[Task, int]) -> None:
+        """Refuse to go on to an estimate without samples of every part.
+
+        Raises:
+            IncompleteError: The time ended too early.
+        """
+        missing = [task.name for task in goals if not leg.count_segments(task.folder(self.run))]
+        if missing:
+            raise IncompleteError(
+                f"the {self.config.protocol.maximum_minutes:g} min ended before {missing[0]} had "
+                "samples; run the same command again to go on."
+            )
+
     def _went_on_after(self, wanted: int) -> bool:
         """Tell whether an earlier process judged this round; its judgement must not be remade.
 
@@ -97,14 +113,19 @@ class Sampler:
         return any(leg.count_segments(task.folder(self.run)) > wanted for task in self.paths)
 
     def _estimate(self) -> float | None:
-        """Return the error of the headline so far [kcal/mol]; None where there is no estimate."""
+        """Return the error so far [kcal/mol]: the headline's, or the larger of both routes'.
+
+        None where there is no estimate yet.
+        """
         prepared = open_bench(self.run).prepared
         try:
             findings = estimate_run(self.run, self.config, prepared, final=False)
         except NumericsError as error:
             logger.info("no estimate yet: %s", error)
             return None
-        return findings.hydration.headline.stderr_kcal
+        check = findings.hydration.estimates["endstate_r2"]
+        others = [] if check is None else [check.stderr_kcal]
+        return max(findings.hydration.headline.stderr_kcal, *others)
 
     def _next(self, wanted: int) -> int:
         """Return the next number of segments: about a sixth more."""
@@ -113,16 +134,16 @@ class Sampler:
     def _fixed_goals(self) -> dict[Task, int]:
         """Return the goals that do not depend on the error, what others wait for first."""
         protocol, repeats = self.config.protocol, self.config.repeats
-        goals = dict.fromkeys(self.paths, 0)
-        if protocol.route == "R2":
+        both = self.config.both_routes
+        goals = dict.fromkeys(self.paths, 1)
+        if protocol.route == "R2" or both:
             end = Task("end", "ml", 0)
             plan = leg_plan(self.config, end)
             count = max(1, math.ceil(protocol.water_end / repeats / plan.segment_time - 1e-9))
-            goals = dict.fromkeys(self.paths, 1)
             goals |= {Task("end", "ml", repeat): count for repeat in range(repeats)}
         if has_gas(self.config):
             kinds: tuple[Hamiltonian, ...] = ("mm", "ml")
-            if protocol.route == "R1":
+            if protocol.route == "R1" and not both:
                 kinds = ("mm",) if self.config.potential == MM else ("ml",)
             bench = open_bench(self.run)
             for kind in kinds:

@@ -68,7 +68,7 @@ def path_tasks(config: HydrationConfig) -> tuple[Task, ...]:
     """Return the tasks that sample all states in water; the headline's own come first."""
     own: Hamiltonian = "mm" if config.protocol.route == "R2" or config.potential == "mm" else "ml"
     tasks = [Task("path", own, repeat) for repeat in range(config.repeats)]
-    if config.control and own == "ml":
+    if (config.control or config.both_routes) and own == "ml":
         tasks += [Task("path", "mm", repeat) for repeat in range(config.repeats)]
     return tuple(tasks)
 

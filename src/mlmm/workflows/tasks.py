@@ -207,7 +207,8 @@ def _advance_gas(bench: Bench, run: Path, task: Task, done: int) -> None:
 
 def _other(bench: Bench, task: Task) -> Potential | None:
     """Return the potential whose energy is also wanted on the frames of a task, for BAR."""
-    if bench.config.protocol.route == "R1" or bench.classical is bench.potential:
+    one_route = bench.config.protocol.route == "R1" and not bench.config.both_routes
+    if one_route or bench.classical is bench.potential:
         return None
     return bench.potential if task.hamiltonian == "mm" else bench.classical
 

@@ -41,7 +41,7 @@ def test_the_keys_of_the_file_are_those_of_version_one(make_result):
     found = json.loads(to_json(make_result()))
     assert set(found) == {
         *("schema_version", "molecule", "potential", "charges", "protocol", "route"),
-        *("temperature_k", "headline", "estimates", "legs", "de_reorg", "diagnostics"),
+        *("temperature_k", "headline", "estimates", "legs", "de_reorg", "closure", "diagnostics"),
         *("settings", "versions", "seeds", "wall_s"),
     }
     assert set(found["molecule"]) == {"smiles", "formula", "charge", "n_atoms"}

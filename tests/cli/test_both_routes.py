@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: MIT
+"""Are both routes, and a stop by time, what the user was promised? Tiny real runs."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+SCHEDULE = "schedule={charges: [1.0, 0.0], lennard_jones: [0.5, 0.0]}"
+SETTINGS = (
+    *("cutoff=6", "n_waters=200", "equilibration=0.02", "equilibration_per_state=0.004"),
+    *("record_interval=0.004", "minimum_sampling=0.192", "maximum_sampling=0.192", "gas=1"),
+    *("target_stderr=null", "water_end=1", SCHEDULE),
+)
+TINY = [word for setting in SETTINGS for word in ("--set", setting)]
+
+
+def test_both_routes_in_one_folder_give_the_closure_of_their_cycle(mlmm, methane):
+    answer = mlmm(
+        *("hydration", *methane, "--solvate", "tip3p", "--potential", "ani1ccx", "--both-routes"),
+        *("--processes", "1", "--out", "run", *TINY),
+    )
+    assert answer.code == 0, answer.err
+    found = json.loads(Path("run/result.json").read_text())
+    assert (found["route"], found["headline"]["method"]) == ("R1", "decoupling_mbar")
+    assert {path.name for path in Path("run/tasks").iterdir()} >= {
+        *("path-ml-0", "path-ml-1", "path-mm-0", "path-mm-1"),
+        *("end-ml-0", "end-ml-1", "gas-ml", "gas-mm"),
+    }
+    r1, r2 = (found["estimates"][name] for name in ("decoupling_mbar", "endstate_r2"))
+    difference = r1["dg_kcal"] - r2["dg_kcal"]
+    assert found["closure"]["value_kcal"] == pytest.approx(difference, abs=1e-9)
+    error = math.hypot(r1["stderr_kcal"], r2["stderr_kcal"])
+    assert found["closure"]["stderr_kcal"] == pytest.approx(error)
+    verdict = next(v for v in found["diagnostics"]["verdicts"] if v["name"] == "routes")
+    assert (verdict["status"] == "pass") == (abs(difference) <= 2 * error)
+    assert "R1 − R2, zero but for sampling" in answer.out
+
+
+def test_time_that_ends_before_every_part_has_samples_is_exit_code_3(mlmm, files):
+    words = (
+        *("hydration", files["wet"], files["wet_crd"], "--ml-mask", ":1", "--potential", "mm"),
+        *("--processes", "1", "--out", "run", *TINY),
+    )
+    early = mlmm(*words, "--max-time", "0.001s")
+    assert early.code == 3
+    assert "run the same command again to go on" in early.err
+    assert not Path("run/result.json").exists()
+    assert mlmm(*words).code == 0  # no limit: goes on in the same folder
