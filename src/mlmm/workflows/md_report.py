@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: MIT
+"""How are a run's settings and reports told in AMBER's units and names?"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from mlmm.amber import mdout
+from mlmm.amber.coordinates import Coordinates
+from mlmm.amber.mdout import Energies
+from mlmm.amber.topology import AmberTopology
+from mlmm.amber.trajectory import as_stored
+from mlmm.engine.dynamics import Report
+from mlmm.engine.simulation import Phase
+from mlmm.potentials.elements import symbol
+from mlmm.potentials.interface import Array
+from mlmm.units import ANGSTROM_PER_NM, KCAL_PER_KJ, NM_PER_ANGSTROM
+from mlmm.workflows.md_setup import Start
+
+AMBER_NAMES = {
+    "bond": "BOND",
+    "angle": "ANGLE",
+    "dihedral": "DIHED",
+    "vdw14": "1-4 NB",
+    "elec14": "1-4 EEL",
+    "elec": "EELEC",
+    "restraint": "RESTRAINT",
+    "ml": "EML",
+}
+OPTIONAL = {"confine": "CONFINE", "cmap": "CMAP"}
+
+
+def terms_kcal(terms: Mapping[str, float]) -> dict[str, float]:
+    """Return the terms of a potential energy [kJ/mol] by sander's names [kcal/mol]."""
+    values = {theirs: terms[ours] * KCAL_PER_KJ for ours, theirs in AMBER_NAMES.items()}
+    values["VDWAALS"] = (terms["vdw"] + terms["lj_tail"]) * KCAL_PER_KJ
+    values["EHBOND"] = 0.0
+    for ours, theirs in OPTIONAL.items():
+        if terms.get(ours):
+            values[theirs] = terms[ours] * KCAL_PER_KJ
+    return values
+
+
+def energies_of(
+    report: Report, *, step: int, time: float, reference: float, seen: Sequence[Energies]
+) -> Energies:
+    """Return what mdout tells of a report.
+
+    Args:
+        report: What the engine measured.
+        step: Step of this run.
+        time: Time [ps].
+        reference: Zero of EMLREL [kcal/mol].
+        seen: What was told before, for the running mean of E_ML.
+    """
+    values = terms_kcal(report.terms)
+    values |= {
+        "TEMP": report.temperature,
+        "PRESS": report.pressure or 0.0,
+        "Etot": (report.kinetic + report.potential) * KCAL_PER_KJ,
+        "EKtot": report.kinetic * KCAL_PER_KJ,
+        "EPtot": report.potential * KCAL_PER_KJ,
+        "EMLREL": values["EML"] - reference,
+    }
+    earlier = [one.values["EML"] for one in seen]
+    values["EMLMEAN"] = float(np.mean([*earlier, values["EML"]]))
+    if report.spread is not None:
+        values["EMLSD"] = report.spread * KCAL_PER_KJ
+    if values["RESTRAINT"]:
+        values["EAMBER"] = values["EPtot"] - values["RESTRAINT"]
+    if report.pressure is not None and report.volume is not None and report.density is not None:
+        values |= {"VOLUME": report.volume * ANGSTROM_PER_NM**3, "Density": report.density}
+    return Energies(step, time, values)
+
+
+def coordinates_of(phase: Phase, *, periodic: bool, velocities: bool = True) -> Coordinates:
+    """Return a phase in AMBER's units, as a NetCDF restart of it will be read again."""
+    lengths = angles = None
+    if periodic:
+        lengths, angles = _lengths_and_angles(phase.box)
+    coordinates = Coordinates(
+        phase.positions * ANGSTROM_PER_NM,
+        phase.velocities * ANGSTROM_PER_NM if velocities else None,
+        lengths,
+        angles,
+    )
+    return as_stored(coordinates)
+
+
+def wrapped(phase: Phase, topology: AmberTopology) -> Phase:
+    """Return a phase whose molecules, kept whole, have their centres in the box."""
+    molecule = np.zeros(len(topology), dtype=np.int64)
+    for index, atoms in enumerate(topology.molecules):
+        molecule[list(atoms)] = index
+    counts = np.bincount(molecule)[:, None]
+    centres = np.stack([np.bincount(molecule, phase.positions[:, k]) for k in range(3)], axis=1)
+    shifts = np.floor(centres / counts @ np.linalg.inv(phase.box)) @ phase.box
+    return replace(phase, positions=phase.positions - shifts[molecule])
+
+
+def describe(start: Start, n_steps: int) -> str:
+    """Return section 2 of mdout: every setting of the run, as it is used."""
+    c, box = start.config, start.nonbonded
+    pme = box.pme
+    run: list[tuple[str, object]] = [("nstlim", n_steps), ("nscm", start.plan.com_removal_interval)]
+    run += [("t", start.moment.time), ("dt", c.timestep)]
+    if c.minimise:
+        run = [("maxcyc", n_steps), ("drms", c.gradient)]
+    ntb = 0 if box.cutoff is None else 1 if c.pressure is None else 2
+    heat = {"none": 0, "langevin": 3, "bussi": 11}[c.thermostat]
+    paragraphs: list[tuple[str, list[tuple[str, object]]]] = [
+        ("General flags", [("imin", int(c.minimise)), ("nmropt", int(bool(c.restraint_file)))]),
+        (
+            "Nature and format of input and output",
+            [
+                ("irest", int(c.goes_on)),
+                ("ntxo", 1 if c.text_restart else 2),
+                ("ntpr", c.print_interval),
+                ("ntwr", c.restart_interval),
+                ("ntwx", c.frame_interval),
+                ("ntwv", -1 if c.frame_velocities else 0),
+                ("iwrap", int(c.wrap)),
+                ("ioutfm", 1),
+            ],
+        ),
+        (
+            "Potential function",
+            [("ntb", ntb), ("igb", 0), ("ntf", 2 if c.constraints else 1)]
+            + ([("cut", box.cutoff * ANGSTROM_PER_NM)] if box.cutoff else []),
+        ),
+        ("Energy minimization" if c.minimise else "Molecular dynamics", run),
+    ]
+    if not c.minimise:
+        paragraphs.append(
+            (
+                "Temperature regulation",
+                [
+                    ("ntt", heat),
+                    ("ig", start.plan.seed),
+                    ("temp0", c.temperature),
+                    ("tempi", c.first_temperature),
+                    ("gamma_ln", c.friction),
+                    ("tautp", c.coupling_time),
+                ],
+            )
+        )
+    if c.pressure is not None:
+        values: list[tuple[str, object]] = [
+            ("ntp", 1),
+            ("barostat", 2),
+            ("pres0", c.pressure),
+            ("mcbarint", c.volume_interval),
+        ]
+        paragraphs.append(("Pressure regulation (Monte Carlo)", values))
+    paragraphs.append(("SHAKE", [("ntc", 2 if c.constraints else 1), ("tol", c.tolerance)]))
+    if pme is not None:
+        sizes: list[tuple[str, object]] = [(f"NFFT{k}", n) for k, n in enumerate(pme.grid, start=1)]
+        rest: list[tuple[str, object]] = [
+            ("ew_coeff", pme.alpha * NM_PER_ANGSTROM),
+            ("vdwmeth", int(c.lj_tail)),
+        ]
+        paragraphs.append(("Ewald parameters (splines of order 5)", [*sizes, *rest]))
+    return mdout.settings(paragraphs) + "".join(f"| Note: {note}\n" for note in c.notes)
+
+
+def describe_region(start: Start) -> str:
+    """Return what the ML region is: atoms, elements, charge, potential, reference energy."""
+    region, ml = start.hybrid.region, start.config.ml
+    known = start.potential.capabilities
+    counts = Counter(symbol(z) for z in region.molecule.numbers)
+    elements = ", ".join(f"{name} {counts[name]}" for name in sorted(counts))
+    lines = [
+        "ML region:",
+        f"     mask     = {ml.mask if ml else ''}",
+        f"     atoms    = {len(region.atoms)} ({elements})",
+        f"     charge   = {region.molecule.charge:+d} e",
+        f"     potential= {known.name} ({start.potential.identity}), {known.dtype}, "
+        f"{known.ensemble_size} member(s)",
+        f"     E_ML ref = {start.moment.reference or 0.0:.4f} kcal/mol, the zero of EMLREL; "
+        "EML and EPtot are absolute",
+        "     embedding: mechanical, with the charges and Lennard-Jones terms of the prmtop",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _lengths_and_angles(box: Array) -> tuple[Array, Array]:
+    a, b, c = box
+    lengths = np.linalg.norm(box, axis=1)
+    cosines = [
+        b @ c / (lengths[1] * lengths[2]),
+        a @ c / (lengths[0] * lengths[2]),
+        a @ b / (lengths[0] * lengths[1]),
+    ]
+    return lengths * ANGSTROM_PER_NM, np.degrees(np.arccos(np.array(cosines)))

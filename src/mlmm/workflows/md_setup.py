@@ -1,0 +1,309 @@
+# SPDX-License-Identifier: MIT
+"""What will a dynamics run simulate, from which point on? mdin + prmtop + inpcrd → a checked start.
+
+Everything is read and judged here, before any output is opened.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy.special import erfc
+
+from mlmm.amber.coordinates import Coordinates, read_coordinates
+from mlmm.amber.topology import AmberTopology, read_topology
+from mlmm.amber.trajectory import Moment, read_moment
+from mlmm.config.md import MdConfig, MlSettings, resolve
+from mlmm.config.mdin import parse_mdin
+from mlmm.engine.dynamics import DynamicsPlan, check_plan, draw_velocities
+from mlmm.engine.simulation import Phase
+from mlmm.errors import InputError
+from mlmm.potentials.interface import Array, Potential
+from mlmm.system.build import HybridSystem, hybrid_system
+from mlmm.system.internal import ClassicalPotential
+from mlmm.system.pme import Nonbonded, PmeParameters
+from mlmm.system.region import MLRegion, select_region
+from mlmm.units import (
+    ANGSTROM_PER_NM,
+    KJ_PER_KCAL,
+    NM_PER_ANGSTROM,
+    amber_coulomb_charge_scale,
+)
+from mlmm.workflows.inputs import box_vectors
+from mlmm.workflows.potentials import check_platform, check_potential, open_potential
+
+DEFAULT_CUTOFF = 8.0
+NO_BOX = np.diag([10.0, 10.0, 10.0])
+"""Box vectors [nm] that a Context without a box is given; nothing looks at them."""
+
+
+@dataclass(frozen=True)
+class MdInputs:
+    """The files of a run that are read."""
+
+    mdin: Path
+    prmtop: Path
+    inpcrd: Path
+    refc: Path | None = None
+
+
+@dataclass(frozen=True)
+class Start:
+    """A run that is ready to begin.
+
+    Attributes:
+        config: What was asked.
+        mdin: The input as it was given.
+        topology: The prmtop.
+        hybrid: What is simulated.
+        potential: The potential of the ML region.
+        nonbonded: Cutoff and Ewald settings.
+        plan: How it is propagated.
+        phase: Where it begins.
+        moment: When it begins.
+    """
+
+    config: MdConfig
+    mdin: str
+    topology: AmberTopology
+    hybrid: HybridSystem
+    potential: Potential
+    nonbonded: Nonbonded
+    plan: DynamicsPlan
+    phase: Phase
+    moment: Moment
+
+
+def read_config(path: Path) -> tuple[MdConfig, str]:
+    """Read a sander input; return what it asks for, and its text.
+
+    Raises:
+        InputError: It cannot be read or understood.
+    """
+    if not path.is_file():
+        raise InputError(f"there is no input file {path}; give one with -i.")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not a text file; give a sander input with -i.") from error
+    return resolve(parse_mdin(text, where=path.name)), text
+
+
+def make_start(inputs: MdInputs, *, platform: str) -> Start:
+    """Read and judge all inputs and build the hybrid system.
+
+    Raises:
+        InputError: The files do not fit together or to the input.
+        UnsupportedPhysicsError: The method cannot treat what is asked.
+    """
+    config, text = read_config(inputs.mdin)
+    if config.ml is None:
+        raise InputError(
+            f"{inputs.mdin.name}: ifmlp=0 is molecular mechanics alone, which sander runs; for the "
+            "prmtop's own terms in this program give ifmlp=1 and potential='mm' in &mlp."
+        )
+    check_platform(platform)
+    topology = read_topology(inputs.prmtop)
+    coordinates = read_coordinates(inputs.inpcrd, len(topology))
+    moment = _first_moment(config, inputs, coordinates)
+    box = _box(config, inputs, topology, coordinates)
+    nonbonded = _nonbonded(config, box)
+    region = select_region(topology, config.ml.mask)
+    potential = _potential(config.ml, topology, region, nonbonded)
+    positions = coordinates.positions * NM_PER_ANGSTROM
+    _refuse_overlaps(topology, positions, inputs.inpcrd)
+    reference = _reference(potential, coordinates.positions[list(region.atoms)], moment)
+    hybrid = hybrid_system(
+        topology,
+        region,
+        potential,
+        nonbonded=nonbonded,
+        rigid=config.constraints,
+        solute_constraints=config.ml.constraints,
+        reference=reference * KJ_PER_KCAL,
+    )
+    _refuse_restraints(config)
+    seed = config.seed if config.seed != -1 else time.time_ns() % 2**31
+    plan = _plan(config, platform=platform, seed=seed)
+    check_plan(plan, hybrid)
+    phase = _first_phase(config, hybrid, plan, coordinates, NO_BOX if box is None else box)
+    return Start(
+        config,
+        text,
+        topology,
+        hybrid,
+        potential,
+        nonbonded,
+        plan,
+        phase,
+        Moment(moment.time, moment.step, reference),
+    )
+
+
+def _first_moment(config: MdConfig, inputs: MdInputs, coordinates: Coordinates) -> Moment:
+    if not config.goes_on:
+        return Moment(config.start_time)
+    if coordinates.velocities is None:
+        raise InputError(
+            f"irest=1 in {inputs.mdin.name} goes on with velocities, but {inputs.inpcrd} has none; "
+            "use irest=0, ntx=1 and tempi, or a restart file."
+        )
+    return read_moment(inputs.inpcrd)
+
+
+def _box(
+    config: MdConfig, inputs: MdInputs, topology: AmberTopology, coordinates: Coordinates
+) -> Array | None:
+    """Return the box vectors [nm], or None without a box."""
+    periodic = topology.has_box if config.periodic is None else config.periodic
+    if not periodic:
+        return None
+    ntb = 1 if config.pressure is None else 2
+    if not topology.has_box:
+        raise InputError(
+            f"ntb={ntb} in {inputs.mdin.name} needs a box, but {inputs.prmtop} has none; "
+            "use ntb=0, or solvate it."
+        )
+    if coordinates.lengths is None:
+        raise InputError(
+            f"ntb={ntb} in {inputs.mdin.name} needs a box, but {inputs.inpcrd} has none; "
+            "use ntb=0, or coordinates with a box."
+        )
+    vectors = box_vectors(coordinates) * NM_PER_ANGSTROM
+    cutoff = config.cutoff or DEFAULT_CUTOFF
+    width = float(np.diag(vectors).min()) * ANGSTROM_PER_NM
+    if width < 2 * cutoff:
+        raise InputError(
+            f"the box of {inputs.inpcrd} is {width:.2f} Å wide, less than twice cut={cutoff:g} in "
+            f"{inputs.mdin.name}; shorten cut or take a larger box."
+        )
+    return vectors
+
+
+def _nonbonded(config: MdConfig, box: Array | None) -> Nonbonded:
+    """Return cutoff and Ewald settings as sander derives them, with AMBER's Coulomb constant."""
+    scale = amber_coulomb_charge_scale()
+    if box is None:
+        return Nonbonded(cutoff=None, charge_scale=scale)
+    cutoff = config.cutoff or DEFAULT_CUTOFF
+    alpha = config.ewald_coefficient or ewald_coefficient(cutoff, config.direct_tolerance)
+    lengths = np.linalg.norm(box, axis=1) * ANGSTROM_PER_NM
+    sizes = config.grid or tuple(grid_points(float(length)) for length in lengths)
+    return Nonbonded(
+        cutoff=cutoff * NM_PER_ANGSTROM,
+        lj_tail=config.lj_tail,
+        pme=PmeParameters(alpha * ANGSTROM_PER_NM, (sizes[0], sizes[1], sizes[2])),
+        charge_scale=scale,
+    )
+
+
+def ewald_coefficient(cutoff: float, tolerance: float) -> float:
+    """Return sander's Ewald coefficient β [1/Å] with erfc(β r)/r = tolerance at the cutoff [Å]."""
+    low, high = 0.0, 1.0
+    while erfc(high * cutoff) / cutoff > tolerance:
+        high *= 2.0
+    for _ in range(60):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if erfc(middle * cutoff) / cutoff > tolerance else (low, middle)
+    return 0.5 * (low + high)
+
+
+def grid_points(length: float) -> int:
+    """Return sander's number of grid points: even, of factors 2, 3, 5, at most 1 Å apart."""
+    size = 2 * math.ceil(length / 2)
+    while True:
+        rest = size
+        for prime in (2, 3, 5):
+            while rest % prime == 0:
+                rest //= prime
+        if rest == 1:
+            return size
+        size += 2
+
+
+def _potential(
+    ml: MlSettings, topology: AmberTopology, region: MLRegion, nonbonded: Nonbonded
+) -> Potential:
+    check_potential(ml.potential, region.molecule, region.labels)
+    return open_potential(
+        ml.potential,
+        topology,
+        region,
+        weights=ml.weights,
+        precision=ml.precision,
+        charge_scale=nonbonded.charge_scale,
+    )
+
+
+def _reference(potential: Potential, region: Array, moment: Moment) -> float:
+    """Return the zero of E_ML [kcal/mol]: that of the run before, or E_ML at the start."""
+    if moment.reference is not None:
+        return moment.reference
+    if isinstance(potential, ClassicalPotential):
+        return 0.0
+    return float(potential.evaluate(region[None]).energies[0])
+
+
+def _refuse_overlaps(topology: AmberTopology, positions: Array, path: Path) -> None:
+    """Refuse atoms that lie on each other, which no minimiser can part."""
+    from scipy.spatial import cKDTree  # noqa: PLC0415 - only here
+
+    real = np.flatnonzero(np.array(topology.numbers) > 0)
+    pairs = cKDTree(positions[real]).query_pairs(0.01)
+    if pairs:
+        i, j = (int(real[k]) for k in min(pairs))
+        gap = float(np.linalg.norm(positions[i] - positions[j])) * ANGSTROM_PER_NM
+        raise InputError(
+            f"atoms {i + 1} and {j + 1} in {path} lie on each other ({gap:.3f} Å); "
+            "repair the structure."
+        )
+
+
+def _plan(config: MdConfig, *, platform: str, seed: int) -> DynamicsPlan:
+    langevin = config.thermostat == "langevin"
+    spread = config.ml.max_spread if config.ml else None
+    return DynamicsPlan(
+        timestep=config.timestep,
+        thermostat=config.thermostat,
+        temperature=config.temperature,
+        friction=config.friction,
+        coupling_time=config.coupling_time,
+        pressure=config.pressure,
+        barostat_interval=config.volume_interval,
+        com_removal_interval=0 if langevin else config.com_interval,
+        constraint_tolerance=config.tolerance,
+        platform=platform,
+        seed=seed,
+        largest_spread=None if spread is None else spread * KJ_PER_KCAL,
+    )
+
+
+def _first_phase(
+    config: MdConfig,
+    hybrid: HybridSystem,
+    plan: DynamicsPlan,
+    coordinates: Coordinates,
+    box: Array,
+) -> Phase:
+    positions = coordinates.positions * NM_PER_ANGSTROM
+    if config.goes_on and coordinates.velocities is not None:
+        return Phase(positions, coordinates.velocities * NM_PER_ANGSTROM, box)
+    phase = Phase(positions, np.zeros_like(positions), box)
+    if config.minimise or config.first_temperature == 0.0:
+        return phase
+    return draw_velocities(
+        hybrid,
+        phase,
+        temperature=config.first_temperature,
+        seed=plan.seed,
+        platform=plan.platform,
+    )
+
+
+def _refuse_restraints(config: MdConfig) -> None:
+    if config.restraint_mask or config.restraint_file or (config.ml and config.ml.confinement):
+        raise InputError("restraints are not available.")
