@@ -1,22 +1,38 @@
 # SPDX-License-Identifier: MIT
-"""Where does the work run? Local processes, one core each; nothing here knows chemistry."""
+"""Where does the work run? Local processes, one core each, or the jobs of a batch scheduler.
+
+Nothing here knows chemistry. `open_executor` gives processes that call functions; `open_programs`
+and `open_dask` give places from which `run_program` starts whole programs, so that one that is
+killed takes no other with it.
+"""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
 import signal
+import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import ParamSpec, TypeVar
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+from mlmm.config.campaign import ClusterConfig
+from mlmm.errors import InputError, MissingComponentError
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENMM_CPU_THREADS")
+_SUBMIT = {"slurm": "sbatch", "pbs": "qsub", "lsf": "bsub"}
+_ASK = {"slurm": ("sinfo", "-h"), "pbs": ("qstat", "-B"), "lsf": ("bhosts",)}
+"""Commands that answer only where the scheduler does."""
+
+_programs: set[subprocess.Popen[str]] = set()
 
 
 class SerialExecutor(Executor):
@@ -52,7 +68,7 @@ def open_executor(processes: int) -> Iterator[Executor]:
         os.environ[name] = "1"
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(
-        processes, mp_context=context, initializer=_begin_worker, initargs=(os.getpid(),)
+        processes, mp_context=context, initializer=begin_worker, initargs=(os.getpid(),)
     )
     try:
         with _deaf_to_interrupts():  # workers inherit it
@@ -68,6 +84,146 @@ def open_executor(processes: int) -> Iterator[Executor]:
 
 
 @contextmanager
+def open_programs(places: int) -> Iterator[Executor]:
+    """Yield an executor from which so many programs run at a time.
+
+    Programs that still run are ended when the block is left by an exception.
+    """
+    pool = ThreadPoolExecutor(places)
+    try:
+        yield pool
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        while any(thread.is_alive() for thread in pool._threads):
+            for program in tuple(_programs):
+                program.terminate()
+            time.sleep(0.05)
+        raise
+    pool.shutdown()
+
+
+def run_program(words: Sequence[str], log: Path) -> tuple[int, str]:
+    """Run a program with one thread; return its exit code (below zero: a signal) and stdout.
+
+    Args:
+        words: The program and its arguments.
+        log: File to which its stderr is appended.
+    """
+    environment = os.environ | dict.fromkeys(ONE_THREAD, "1")
+    with log.open("a", encoding="utf-8") as stream:
+        program = subprocess.Popen(
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=stream,
+            text=True,
+            env=environment,
+        )
+    _programs.add(program)
+    try:
+        out, _ = program.communicate()
+    finally:
+        _programs.discard(program)
+    return program.returncode, out
+
+
+def check_cluster(cluster: ClusterConfig | None) -> None:
+    """Refuse a Dask that is not installed, or a scheduler that does not answer.
+
+    Raises:
+        MissingComponentError: Dask or the scheduler's commands are not here.
+        InputError: The scheduler does not answer.
+    """
+    try:
+        import dask_jobqueue  # noqa: F401, PLC0415
+        import distributed  # noqa: F401, PLC0415
+    except ImportError as error:
+        raise MissingComponentError(
+            f"--executor dask needs {error.name}; run pip install 'mlmm[cluster]'."
+        ) from error
+    if cluster is None:
+        return
+    ask = _ASK[cluster.scheduler]
+    for program in (_SUBMIT[cluster.scheduler], ask[0]):
+        if shutil.which(program) is None:
+            raise MissingComponentError(
+                f"there is no {program} on the PATH; start the campaign on a machine from which "
+                f"jobs can be submitted to {cluster.scheduler}."
+            )
+    try:
+        asked = subprocess.run(ask, capture_output=True, text=True, check=False, timeout=30)
+        told = "" if asked.returncode == 0 else (asked.stderr or asked.stdout)
+    except subprocess.TimeoutExpired:
+        told = "no answer in 30 s"
+    if told:
+        first = told.strip().splitlines()[0].rstrip(".")
+        raise InputError(
+            f"the scheduler {cluster.scheduler} cannot be reached: `{' '.join(ask)}` says: {first}."
+        )
+
+
+@contextmanager
+def open_dask(
+    places: int, cluster: ClusterConfig | None, folder: Path
+) -> Iterator[tuple[Executor, str]]:
+    """Yield a Dask executor of so many workers, and the address of its dashboard.
+
+    Args:
+        places: Workers, of one thread each.
+        cluster: The batch scheduler that is asked for them; None: processes of this machine.
+        folder: Where Dask, and jobs, leave their logs and scratch files.
+    """
+    import dask  # noqa: PLC0415
+    import distributed  # noqa: PLC0415
+
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = {
+        "temporary-directory": str(folder),
+        "distributed.scheduler.allowed-failures": 10,
+        "distributed.worker.memory.terminate": False,  # the programs, not the workers, use memory
+        "distributed.comm.timeouts.connect": "60s",
+    }
+    with dask.config.set(settings):
+        opened = _local(places) if cluster is None else _jobs(places, cluster, folder)
+        with opened as workers, distributed.Client(workers) as client:
+            resources = {"GPU": cluster.gpus} if cluster is not None and cluster.gpus else None
+            yield client.get_executor(pure=False, resources=resources), client.dashboard_link
+
+
+def _local(places: int) -> Any:
+    from distributed import LocalCluster  # noqa: PLC0415
+
+    return LocalCluster(n_workers=places, threads_per_worker=1, silence_logs="ERROR")
+
+
+def _jobs(places: int, cluster: ClusterConfig, folder: Path) -> Any:
+    """Return a cluster that keeps so many jobs in the queue, replacing those that end."""
+    import dask_jobqueue  # noqa: PLC0415
+
+    kinds = {"slurm": "SLURMCluster", "pbs": "PBSCluster", "lsf": "LSFCluster"}
+    extra = ["--lifetime", f"{round(cluster.walltime_s - min(60, 0.1 * cluster.walltime_s))}s"]
+    if cluster.gpus:
+        extra += ["--resources", f"GPU={cluster.gpus}"]
+    account = "project" if cluster.scheduler == "lsf" else "account"
+    workers = getattr(dask_jobqueue, kinds[cluster.scheduler])(
+        queue=cluster.queue,
+        cores=1,
+        processes=1,
+        memory=cluster.memory,
+        walltime=cluster.walltime,
+        interface=cluster.interface,
+        job_extra_directives=list(cluster.job_extra_directives),
+        job_script_prologue=list(cluster.job_script_prologue),
+        worker_extra_args=extra,
+        log_directory=str(folder),
+        local_directory=str(folder),
+        **{account: cluster.project},
+    )
+    workers.adapt(minimum=places, maximum=places)
+    return workers
+
+
+@contextmanager
 def _deaf_to_interrupts() -> Iterator[None]:
     """Ignore Ctrl-C for a moment; only the main thread may change that."""
     if threading.current_thread() is not threading.main_thread():
@@ -80,7 +236,7 @@ def _deaf_to_interrupts() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _begin_worker(parent: int) -> None:
+def begin_worker(parent: int) -> None:
     """Keep a worker to one thread, deaf to Ctrl-C, which the parent handles, and no orphan."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()

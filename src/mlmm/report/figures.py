@@ -46,7 +46,7 @@ def dvdl_figure(curves: Sequence[DvdlCurve]) -> str:
             axes.set_title(curve.leg)
             axes.set_xlabel("λ (0 decoupled, 1 coupled)")
         panels[0].set_ylabel("⟨∂V/∂λ⟩ [kcal/mol]")
-        return _svg(figure, "dvdl", "Mean derivative of the energy along the path")
+        return to_svg(figure, "dvdl", "Mean derivative of the energy along the path")
 
 
 def profile_figure(profile: StateProfile) -> str:
@@ -60,7 +60,7 @@ def profile_figure(profile: StateProfile) -> str:
         axes.set_xticks(place, profile.labels, rotation=60, fontsize=8)
         axes.set_xlabel("state: λ of the charges | λ of Lennard-Jones")
         axes.set_ylabel("ΔG [kcal/mol]")
-        return _svg(figure, "profile", "Free energy of every state")
+        return to_svg(figure, "profile", "Free energy of every state")
 
 
 def overlap_figure(overlap: Overlap) -> str:
@@ -83,7 +83,7 @@ def overlap_figure(overlap: Overlap) -> str:
         axes.set_xticks(ticks, overlap.labels, rotation=60, fontsize=8)
         axes.set_yticks(ticks, overlap.labels, fontsize=8)
         axes.set_xlabel("state: λ of the charges | λ of Lennard-Jones")
-        return _svg(figure, "overlap", "Overlap matrix of the states")
+        return to_svg(figure, "overlap", "Overlap matrix of the states")
 
 
 def convergence_figure(convergence: Convergence) -> str:
@@ -111,7 +111,7 @@ def convergence_figure(convergence: Convergence) -> str:
         axes.set_xlabel("part of the data [%]")
         axes.set_ylabel(f"{c.what} [kcal/mol]")
         axes.legend(frameon=False)
-        return _svg(figure, "convergence", "Estimate from growing parts of the data")
+        return to_svg(figure, "convergence", "Estimate from growing parts of the data")
 
 
 def internal_figure(internal: InternalEnergies) -> str:
@@ -150,7 +150,7 @@ def internal_figure(internal: InternalEnergies) -> str:
         left.set_ylabel("E_ML − reference [kcal/mol]")
         left.legend(frameon=False, loc="upper right", ncols=2)
         right.set_xlabel("density [mol/kcal]")
-        return _svg(figure, "internal", "Internal energy of the solute in water and in gas")
+        return to_svg(figure, "internal", "Internal energy of the solute in water and in gas")
 
 
 def _errorbar(
@@ -179,7 +179,7 @@ def _errorbar(
     )
 
 
-def _svg(figure: Figure, name: str, title: str) -> str:
+def to_svg(figure: Figure, name: str, title: str) -> str:
     """Return a figure as inline SVG whose ids begin with its name."""
     stream = io.StringIO()
     with matplotlib.rc_context({"svg.hashsalt": name}):

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: MIT
+"""What has a campaign found? From its run folders to the table, the statistics and the page."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from mlmm.config.campaign import CampaignConfig
+from mlmm.engine.storage import save_json
+from mlmm.errors import InputError
+from mlmm.report.campaign_data import CampaignData, CampaignRow
+from mlmm.report.campaign_files import write_campaign_json, write_table
+from mlmm.report.campaign_page import write_campaign_page
+from mlmm.report.result import Estimate, HydrationResult
+from mlmm.report.text import flatten
+from mlmm.workflows.campaign_classes import compound_class
+from mlmm.workflows.campaign_plan import Job, read_jobs
+from mlmm.workflows.campaign_statistics import statistics
+from mlmm.workflows.campaign_task import Outcome
+from mlmm.workflows.present import versions
+from mlmm.workflows.run_folder import RUN_FILE, read_finished, read_run_file
+
+CAMPAIGN_FILE = "campaign.yaml"
+FAILURE = "failure.json"
+
+
+@dataclass(frozen=True)
+class CampaignResult:
+    """The table of a campaign; its files are in the folder.
+
+    Attributes:
+        folder: The campaign's folder.
+        data: Rows and statistics.
+    """
+
+    folder: Path
+    data: CampaignData
+
+    @property
+    def complete(self) -> bool:
+        """Whether no run is left to go on with."""
+        counts = self.data.counts
+        return counts["running"] + counts["pending"] == 0
+
+
+def remember_failure(run: Path, outcome: Outcome) -> None:
+    """Keep why a run failed, or forget it, so that the table can say it later."""
+    if outcome.status == "failed":
+        save_json(run / FAILURE, {"why": outcome.why})
+    else:
+        (run / FAILURE).unlink(missing_ok=True)
+
+
+def write_results(folder: Path, *, final: bool = True) -> CampaignResult:
+    """Write `results.csv` and, at the end, `results.json` and `report.html`.
+
+    Args:
+        folder: The campaign's folder.
+        final: Whether statistics and the page are wanted, too.
+
+    Raises:
+        InputError: The folder holds no campaign.
+    """
+    jobs = read_jobs(folder)
+    config = _configuration(folder)
+    rows = tuple(_row(folder, job) for job in jobs)
+    data = CampaignData(folder.resolve().name, config.potential, config.protocol.name, rows)
+    if final:
+        data = _with_statistics(config, data)
+        write_campaign_json(data, folder / "results.json")
+        write_campaign_page(data, folder / "report.html")
+    write_table(data, folder / "results.csv")
+    return CampaignResult(folder, data)
+
+
+def _with_statistics(config: CampaignConfig, data: CampaignData) -> CampaignData:
+    found = statistics(data.rows, config.potential, shared=config.protocol.route == "R2")
+    return replace(
+        data,
+        comparisons=found.comparisons,
+        pairs=found.pairs,
+        classes=found.classes,
+        expt_stderr_kcal=found.expt_stderr_kcal,
+        settings=dict(flatten(config.model_dump(mode="json"))),
+        versions=versions(),
+    )
+
+
+def _configuration(folder: Path) -> CampaignConfig:
+    path = folder / CAMPAIGN_FILE
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{path} cannot be read; give a campaign's folder.") from error
+    return CampaignConfig.from_yaml(text, where=str(path))
+
+
+def _row(folder: Path, job: Job) -> CampaignRow:
+    """Return what is known about a run now."""
+    run, row = job.folder(folder), job.row
+    status, why, result = "pending", "", None
+    if job.problem is not None:
+        status, why = "failed", job.problem
+    elif (result := finished(run)) is not None:
+        status = "done"
+    elif (run / FAILURE).exists():
+        status, why = "failed", json.loads((run / FAILURE).read_text(encoding="utf-8"))["why"]
+    elif (run / "system").exists():
+        status = "running"
+    experiment = row.experiment
+    smiles = row.source.get("smiles") or (result.molecule.smiles if result else None)
+    measured: dict[str, Any] = {
+        "expt_kcal": None if experiment is None else experiment.kcal,
+        "expt_stderr_kcal": None if experiment is None else experiment.stderr_kcal,
+    }
+    return CampaignRow(
+        name=row.name,
+        status=status,
+        why=why,
+        charges=job.charges,
+        kind=row.kind or compound_class(smiles),
+        smiles=smiles,
+        references={k: (v.kcal, v.stderr_kcal) for k, v in row.references.items()},
+        folder=str(run.relative_to(folder)),
+        **measured,
+        **(_numbers(result) if result else {}),
+    )
+
+
+def finished(run: Path) -> HydrationResult | None:
+    """Return the result of a run that came to the end that its run.yaml asks for."""
+    path = run / RUN_FILE
+    return read_finished(run, read_run_file(path)) if path.exists() else None
+
+
+def _numbers(result: HydrationResult) -> dict[str, Any]:
+    published, control = result.estimates.as_published, result.estimates.mm_control
+    return {
+        "dg_kcal": result.headline.dg_kcal,
+        "stderr_kcal": result.headline.stderr_kcal,
+        "method": result.headline.method,
+        **_pair("as_published", published),
+        **_pair("mm", control),
+        "warnings": tuple(
+            f"{v.name}: {v.message}" for v in result.diagnostics.verdicts if v.status != "pass"
+        ),
+    }
+
+
+def _pair(name: str, estimate: Estimate | None) -> dict[str, Any]:
+    return {
+        f"{name}_kcal": None if estimate is None else estimate.dg_kcal,
+        f"{name}_stderr_kcal": None if estimate is None else estimate.stderr_kcal,
+    }
