@@ -17,7 +17,7 @@ from types import FrameType
 import typer
 
 from mlmm import __version__
-from mlmm.cli import models, prepare
+from mlmm.cli import campaign, cluster, models, prepare
 from mlmm.cli.energy import energy
 from mlmm.cli.hydration import hydration, init, run
 from mlmm.errors import IncompleteError, InputError, MlmmError
@@ -35,6 +35,8 @@ app.command("energy")(energy)
 app.command("run")(run)
 app.command("init")(init)
 app.add_typer(models.app, name="models")
+app.add_typer(campaign.app, name="campaign")
+app.add_typer(cluster.app, name="cluster")
 app.add_typer(prepare.app, name="prepare")
 
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENMM_CPU_THREADS": "1", "LOGURU_LEVEL": "ERROR"}
