@@ -18,53 +18,64 @@ if TYPE_CHECKING:
 
 ExecutorName = Literal["serial", "processes", "dask"]
 
+TableFile = Annotated[
+    Path, typer.Argument(help="CSV: name and smiles, path, or prmtop and inpcrd; expt_kcal, ...")
+]
+OutFolder = Annotated[
+    Path, typer.Option("--out", "-o", help="Campaign's folder; resumed if there.")
+]
+PotentialName = Annotated[str, typer.Option(help='A name that `mlmm models list` shows, or "mm".')]
+WeightsFile = Annotated[Path | None, typer.Option(help="File of the potential's weights.")]
+ProtocolName = Annotated[str, typer.Option(help=f"One of {', '.join(PROTOCOLS)}.")]
+ProtocolChanges = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Change one setting of the protocol, such as cutoff=9."),
+]
+ColumnNames = Annotated[
+    str | None,
+    typer.Option(help="Columns of other names: name=id,expt_kcal=expt,ref_gaff_kcal=calc."),
+]
+ChargeModels = Annotated[
+    str | None, typer.Option(help="bcc, abcg2, file, or several: bcc,abcg2 runs both.")
+]
+TargetStderr = Annotated[
+    float | None, typer.Option(help="Each run stops at this standard error [kcal/mol].")
+]
+Control = Annotated[
+    bool, typer.Option("--control/--no-control", help="R1: sample the MM control too.")
+]
+EXECUTORS = "serial, processes (the default), or dask."
+ClusterFile = Annotated[
+    Path | None, typer.Option(help="Dask in a batch system: file of `mlmm cluster init`.")
+]
+MaxTime = Annotated[
+    float | None, typer.Option(help="Stop in good order after so long [min].", min=0.0)
+]
+
 app = typer.Typer(help="Hydration free energies of a whole set of molecules.", no_args_is_help=True)
 
 
 @app.command("run")
 def run(
-    table: Annotated[
-        Path,
-        typer.Argument(help="CSV: name and smiles, path, or prmtop and inpcrd; expt_kcal, ..."),
-    ],
+    table: TableFile,
     *,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Campaign's folder; resumed if there.")],
-    potential: Annotated[
-        str, typer.Option(help='A name that `mlmm models list` shows, or "mm".')
-    ] = "ani2x",
-    weights: Annotated[Path | None, typer.Option(help="File of the potential's weights.")] = None,
-    protocol: Annotated[str, typer.Option(help=f"One of {', '.join(PROTOCOLS)}.")] = "quick",
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="Change one setting of the protocol, such as cutoff=9."),
-    ] = None,
-    columns: Annotated[
-        str | None,
-        typer.Option(help="Columns of other names: name=id,expt_kcal=expt,ref_gaff_kcal=calc."),
-    ] = None,
-    charges: Annotated[
-        str | None, typer.Option(help="bcc, abcg2, file, or several: bcc,abcg2 runs both.")
-    ] = None,
+    out: OutFolder,
+    potential: PotentialName = "ani2x",
+    weights: WeightsFile = None,
+    protocol: ProtocolName = "quick",
+    settings: ProtocolChanges = None,
+    columns: ColumnNames = None,
+    charges: ChargeModels = None,
     gaff: Annotated[int, typer.Option(help="1 or 2.", min=1, max=2)] = 2,
-    target_stderr: Annotated[
-        float | None, typer.Option(help="Each run stops at this standard error [kcal/mol].")
-    ] = None,
-    control: Annotated[
-        bool, typer.Option("--control/--no-control", help="R1: sample the MM control too.")
-    ] = True,
+    target_stderr: TargetStderr = None,
+    control: Control = True,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 2025,
     repeats: Annotated[int, typer.Option(help="Independent repeats of each run.", min=1)] = 2,
     platform: Annotated[str, typer.Option(help="OpenMM platform.")] = "CPU",
-    executor: Annotated[
-        str | None, typer.Option(help="serial, processes (the default), or dask.")
-    ] = None,
+    executor: Annotated[str | None, typer.Option(help=EXECUTORS)] = None,
     workers: Annotated[int | None, typer.Option(help="Runs at a time.", min=1)] = None,
-    cluster: Annotated[
-        Path | None, typer.Option(help="Dask in a batch system: file of `mlmm cluster init`.")
-    ] = None,
-    max_time: Annotated[
-        float | None, typer.Option(help="Stop in good order after so long [min].", min=0.0)
-    ] = None,
+    cluster: ClusterFile = None,
+    max_time: MaxTime = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print results.json at the end.")] = False,
 ) -> None:
     """Compute the hydration free energy of every molecule of a table, and compare."""
