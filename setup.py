@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How is the native kernel built? Where a C++ compiler is; where none is, the package goes without.
+"""How are the native parts built? Where a compiler is; where none is, the package goes without.
 
 Everything else about the package stands in pyproject.toml.
 """
@@ -16,6 +16,8 @@ X86 = platform.machine().lower() in {"x86_64", "amd64"}
 KERNEL = "native/ani_kernel.cpp"
 LIBRARY = "native/ani_library.cpp"
 FLAGS = ["-std=c++17", "-O3", "-g0", "-fvisibility=hidden", "-Wno-psabi"]
+CLIENT = "native/extern_client.c"
+CLIENT_NAME = "mlmm.external._extern_client"
 
 # The kernel is compiled once for each instruction set and chooses at run time. No -march=native: a
 # wheel or a shared file system may serve another machine. No -ffast-math: a NaN must stay a NaN.
@@ -28,13 +30,20 @@ if X86:
     ]
 
 
-class BuildKernel(build_ext):
-    """Compile one source several times, which an Extension alone cannot say."""
+class BuildNative(build_ext):
+    """Compile one source several times, or into a program, which an Extension alone cannot say."""
 
     def build_extension(self, ext: Extension) -> None:
-        """Compile the kernel for every instruction set, then link all of it into one library."""
+        """Compile one native part."""
         if self.compiler.compiler_type != "unix":
             raise_unsupported(self.compiler.compiler_type)
+        if ext.name == CLIENT_NAME:
+            self.build_client(ext)
+        else:
+            self.build_kernel(ext)
+
+    def build_kernel(self, ext: Extension) -> None:
+        """Compile the kernel for every instruction set, then link all of it into one library."""
         objects = []
         for isa, flags in INSTRUCTION_SETS.items():
             objects += self.compiler.compile(
@@ -52,16 +61,35 @@ class BuildKernel(build_ext):
         target = self.get_ext_fullpath(ext.name)
         self.compiler.link_shared_object(objects, target, target_lang="c++")
 
+    def build_client(self, ext: Extension) -> None:
+        """Compile the program that sander calls; static, if libc is here so, since it starts often.
+
+        It gets the name of an extension, so that wheels and editable installs take it along.
+        """
+        objects = self.compiler.compile(
+            [CLIENT], output_dir=self.build_temp, extra_postargs=["-O2", "-g0"]
+        )
+        target = self.get_ext_fullpath(ext.name)
+        self.mkpath(os.path.dirname(target))
+        try:
+            self.link_program(objects, target, ["-static", "-s"])
+        except Exception:  # distutils' own class has moved between versions
+            self.link_program(objects, target, ["-s"])
+
+    def link_program(self, objects: list[str], target: str, flags: list[str]) -> None:
+        """Link a program; `link_executable` would add flags of shared libraries of Python."""
+        self.spawn([*self.compiler.compiler[:1], *objects, "-o", target, *flags])
+
 
 def raise_unsupported(compiler: str) -> None:
     """Tell setuptools that this (optional) extension cannot be built here."""
     from distutils.errors import CompileError  # noqa: PLC0415  (setuptools' own, any Python)
 
-    raise CompileError(f"the native kernel is written for GCC and Clang, not for {compiler!r}")
+    raise CompileError(f"the native parts are written for GCC and Clang, not for {compiler!r}")
 
 
 setup(
-    cmdclass={"build_ext": BuildKernel},
+    cmdclass={"build_ext": BuildNative},
     ext_modules=[
         Extension(
             "mlmm.potentials._ani_kernel",
@@ -70,7 +98,8 @@ setup(
             language="c++",
             optional=True,
             py_limited_api=True,  # it does not touch Python at all: one wheel for every version
-        )
+        ),
+        Extension(CLIENT_NAME, sources=[CLIENT], optional=True, py_limited_api=True),
     ],
     options={"bdist_wheel": {"py_limited_api": "cp311"}},
 )

@@ -23,12 +23,15 @@ FORBIDDEN = {
     "potentials": ("openmm", "rdkit", "matplotlib"),
     "system": ("rdkit", "matplotlib", "subprocess", "random"),
     "engine": ("rdkit", "matplotlib", "subprocess", "pymbar", "alchemlyb"),
+    "server": (*SIMULATION, "rdkit", "matplotlib", "subprocess"),
     "samples": (*SIMULATION, "rdkit", "matplotlib"),
     "free_energy": (*SIMULATION, "rdkit", "matplotlib", "pathlib", "subprocess"),
     "analysis": (*SIMULATION, "rdkit", "matplotlib", "subprocess"),
     "report": (*SIMULATION, "pymbar", "alchemlyb"),
 }
 NETWORK = ("urllib.request", "http.client", "socket", "requests", "httpx", "huggingface_hub")
+# These two speak through a Unix socket, which is a file.
+LOCAL_SOCKETS = ("src/mlmm/server/model_server.py", "src/mlmm/external/extern_client.py")
 
 # Enough digits to know each conversion factor by; a power of ten more or less is the same one.
 ENERGY_FACTORS = (4.184, 0.2390, 627.509, 23.0605, 27.2114, 96.4853)
@@ -70,11 +73,22 @@ def test_only_the_fetching_of_weights_may_use_the_network() -> None:
     users = [
         found
         for module in PRODUCT
-        if "weights" not in module.path.stem
+        if "weights" not in module.path.stem and module.name not in LOCAL_SOCKETS
         for found in package_imports(module)
         if any(is_within(found, name) for name in NETWORK)
     ]
     assert not users, f"network outside potentials/weights: {users}"
+
+
+@pytest.mark.parametrize("name", LOCAL_SOCKETS)
+def test_a_local_socket_opens_no_port(name: str) -> None:
+    module = next(module for module in PRODUCT if module.name == name)
+    found = [f.partition(" ")[0] for f in package_imports(module)]
+    assert {f for f in found if any(is_within(f, n) for n in NETWORK)} == {"socket"}
+    families = {ast.unparse(n) for n in nodes(module, ast.Attribute) if n.attr.startswith("AF_")}
+    assert families == {"socket.AF_UNIX"}
+    made = [called(n) for n in nodes(module, ast.Call) if called(n).startswith("socket.")]
+    assert set(made) == {"socket.socket"}
 
 
 @pytest.mark.parametrize("module", PRODUCT, ids=lambda module: module.name)

@@ -20,6 +20,7 @@ from mlmm import __version__
 from mlmm.cli import campaign, cluster, models, prepare
 from mlmm.cli.energy import energy
 from mlmm.cli.hydration import hydration, init, run
+from mlmm.cli.sander import SANDER_FLAGS, sander, serve
 from mlmm.errors import IncompleteError, InputError, MlmmError
 
 app = typer.Typer(
@@ -34,6 +35,8 @@ app.command("hydration")(hydration)
 app.command("energy")(energy)
 app.command("run")(run)
 app.command("init")(init)
+app.command("sander", context_settings=SANDER_FLAGS)(sander)
+app.command("serve")(serve)
 app.add_typer(models.app, name="models")
 app.add_typer(campaign.app, name="campaign")
 app.add_typer(cluster.app, name="cluster")
