@@ -17,6 +17,7 @@ from mlmm.potentials.interface import Capabilities, Molecule, Potential
 
 FAMILIES: Final = {
     "ani": "mlmm.potentials.ani_family",
+    "mace": "mlmm.potentials.mace_family",
     "aimnet2": "mlmm.potentials.aimnet2",
 }
 """Families by prefix, each with the module that holds its `FAMILY`; the order is that of lists."""
