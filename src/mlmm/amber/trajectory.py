@@ -24,7 +24,7 @@ from mlmm.amber.coordinates import AMBER_VELOCITY, Array, Coordinates
 from mlmm.errors import InputError
 from mlmm.files import write_whole
 
-STEP, REFERENCE = "mlmm_step", "mlmm_reference_kcal"
+STEP, REFERENCE, CENTRE = "mlmm_step", "mlmm_reference_kcal", "mlmm_centre"
 """Attributes of our restarts that other programs overlook."""
 
 
@@ -36,11 +36,13 @@ class Moment:
         time: Time [ps].
         step: Steps since the beginning of the run that this one belongs to; 0 where not told.
         reference: Reference energy of the ML region [kcal/mol], or None.
+        centre: Fixed centre of the confining potential [Å], or None.
     """
 
     time: float
     step: int = 0
     reference: float | None = None
+    centre: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,9 +80,11 @@ def write_netcdf_restart(
     buffer = io.BytesIO()
     file = netcdf_file(buffer, "w", version=2)
     _attributes(file, "AMBERRESTART", title)
-    setattr(file, STEP, float(moment.step))
+    setattr(file, STEP, np.float64(moment.step))  # a plain float would be stored as single
     if moment.reference is not None:
-        setattr(file, REFERENCE, moment.reference)
+        setattr(file, REFERENCE, np.float64(moment.reference))
+    if moment.centre is not None:
+        setattr(file, CENTRE, np.array(moment.centre))
     _dimensions(file, coordinates)
     time = file.createVariable("time", "d", ())
     time.units = "picosecond"
@@ -90,7 +94,7 @@ def write_netcdf_restart(
         stored = coordinates.velocities / AMBER_VELOCITY
         place = ("atom", "spatial")
         _variable(file, "velocities", "d", place, "angstrom/picosecond")[:] = stored
-        file.variables["velocities"].scale_factor = AMBER_VELOCITY
+        file.variables["velocities"].scale_factor = np.float64(AMBER_VELOCITY)
     if coordinates.lengths is not None and coordinates.angles is not None:
         edges = _variable(file, "cell_lengths", "d", ("cell_spatial",), "angstrom")
         edges[:] = coordinates.lengths
@@ -111,11 +115,12 @@ def read_moment(path: Path) -> Moment:
             words = path.read_text(encoding="latin-1").splitlines()[1].split()
             return Moment(float(words[1]) if len(words) > 1 else 0.0)
         with netcdf_file(path, "r", mmap=False) as file:
-            reference = getattr(file, REFERENCE, None)
+            reference, centre = getattr(file, REFERENCE, None), getattr(file, CENTRE, None)
             return Moment(
                 time=float(file.variables["time"][...]) if "time" in file.variables else 0.0,
                 step=int(getattr(file, STEP, 0)),
                 reference=None if reference is None else float(reference),
+                centre=None if centre is None else tuple(float(one) for one in centre),
             )
     except Exception as error:
         raise InputError(f"{path} tells no time, or it is damaged ({error}).") from error
@@ -143,7 +148,7 @@ class TrajectoryWriter:
         _variable(file, "coordinates", "f", place, "angstrom")
         if velocities:
             _variable(file, "velocities", "f", place, "angstrom/picosecond")
-            file.variables["velocities"].scale_factor = AMBER_VELOCITY
+            file.variables["velocities"].scale_factor = np.float64(AMBER_VELOCITY)
         if like.lengths is not None:
             _variable(file, "cell_lengths", "d", ("frame", "cell_spatial"), "angstrom")
             _variable(file, "cell_angles", "d", ("frame", "cell_angular"), "degree")

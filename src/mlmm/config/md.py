@@ -176,6 +176,12 @@ def resolve(mdin: Mdin) -> MdConfig:
             notes.append(f"{key}: restraints are printed in mdout.")
     ml = _ml_settings(mdin, c, notes)
     steps = int(c["maxcyc"] if c["imin"] == 1 else c["nstlim"])
+    wall = ml.confinement if ml else None
+    if c["iwrap"] == 1 and wall is not None and not wall.follow:
+        raise InputError(
+            f"{where}iwrap=1 would move the ML region away from the fixed centre of mlp_confine; "
+            "use iwrap=0, or confine_center='follow'."
+        )
     return MdConfig(
         title=mdin.title,
         minimise=c["imin"] == 1,

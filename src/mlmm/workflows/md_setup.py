@@ -17,7 +17,7 @@ from scipy.special import erfc
 from mlmm.amber.coordinates import Coordinates, read_coordinates
 from mlmm.amber.topology import AmberTopology, read_topology
 from mlmm.amber.trajectory import Moment, read_moment
-from mlmm.config.md import MdConfig, MlSettings, resolve
+from mlmm.config.md import Confinement, MdConfig, MlSettings, resolve
 from mlmm.config.mdin import parse_mdin
 from mlmm.engine.dynamics import DynamicsPlan, check_plan, draw_velocities
 from mlmm.engine.simulation import Phase
@@ -34,6 +34,7 @@ from mlmm.units import (
     amber_coulomb_charge_scale,
 )
 from mlmm.workflows.inputs import box_vectors
+from mlmm.workflows.md_restraints import restraint_forces, wall_force
 from mlmm.workflows.potentials import check_platform, check_potential, open_potential
 
 DEFAULT_CUTOFF = 8.0
@@ -114,8 +115,7 @@ def make_start(inputs: MdInputs, *, platform: str) -> Start:
     nonbonded = _nonbonded(config, box)
     region = select_region(topology, config.ml.mask)
     potential = _potential(config.ml, topology, region, nonbonded)
-    positions = coordinates.positions * NM_PER_ANGSTROM
-    _refuse_overlaps(topology, positions, inputs.inpcrd)
+    _refuse_overlaps(topology, coordinates.positions * NM_PER_ANGSTROM, inputs.inpcrd)
     reference = _reference(potential, coordinates.positions[list(region.atoms)], moment)
     hybrid = hybrid_system(
         topology,
@@ -126,7 +126,14 @@ def make_start(inputs: MdInputs, *, platform: str) -> Start:
         solute_constraints=config.ml.constraints,
         reference=reference * KJ_PER_KCAL,
     )
-    _refuse_restraints(config)
+    folder, periodic = inputs.mdin.parent, box is not None
+    springs = restraint_forces(config, topology, folder=folder, refc=inputs.refc, periodic=periodic)
+    for force in springs:
+        hybrid.system.addForce(force)
+    centre = None
+    if config.ml.confinement is not None:
+        centre = _wall_centre(config.ml.confinement, coordinates, region, moment)
+        hybrid.system.addForce(wall_force(config.ml.confinement, region.atoms, centre))
     seed = config.seed if config.seed != -1 else time.time_ns() % 2**31
     plan = _plan(config, platform=platform, seed=seed)
     check_plan(plan, hybrid)
@@ -140,7 +147,7 @@ def make_start(inputs: MdInputs, *, platform: str) -> Start:
         nonbonded,
         plan,
         phase,
-        Moment(moment.time, moment.step, reference),
+        Moment(moment.time, moment.step, reference, None if centre is None else tuple(centre)),
     )
 
 
@@ -248,6 +255,17 @@ def _reference(potential: Potential, region: Array, moment: Moment) -> float:
     return float(potential.evaluate(region[None]).energies[0])
 
 
+def _wall_centre(
+    wall: Confinement, coordinates: Coordinates, region: MLRegion, moment: Moment
+) -> Array | None:
+    """Return the fixed centre [Å]: that of the run before, or the region's centroid now."""
+    if wall.follow:
+        return None
+    if moment.centre is not None:
+        return np.array(moment.centre)
+    return np.asarray(coordinates.positions[list(region.atoms)].mean(axis=0))
+
+
 def _refuse_overlaps(topology: AmberTopology, positions: Array, path: Path) -> None:
     """Refuse atoms that lie on each other, which no minimiser can part."""
     from scipy.spatial import cKDTree  # noqa: PLC0415 - only here
@@ -302,8 +320,3 @@ def _first_phase(
         seed=plan.seed,
         platform=plan.platform,
     )
-
-
-def _refuse_restraints(config: MdConfig) -> None:
-    if config.restraint_mask or config.restraint_file or (config.ml and config.ml.confinement):
-        raise InputError("restraints are not available.")

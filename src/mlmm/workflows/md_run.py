@@ -1,0 +1,293 @@
+# SPDX-License-Identifier: MIT
+"""What happens between the first and the last step of a run, and what is written on the way?
+
+The run goes in segments of ntwr steps. Each ends in a restart file, and the next one begins from
+what that file says, with seeds from (ig, step): a run that was killed and goes on from its restart
+does the same thing as one that was left alone, bit for bit on the CPU.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TextIO
+
+from mlmm import __version__
+from mlmm.amber import mdout as layout
+from mlmm.amber.coordinates import Coordinates, write_restart
+from mlmm.amber.mdinfo import Pace, timings
+from mlmm.amber.mdout import Energies
+from mlmm.amber.trajectory import TrajectoryWriter, write_netcdf_restart
+from mlmm.engine.dynamics import Report, run_dynamics
+from mlmm.engine.minimize import MinimizeReport, minimize
+from mlmm.engine.simulation import Phase
+from mlmm.errors import IncompleteError, NumericsError
+from mlmm.files import write_whole
+from mlmm.units import KCAL_PER_KJ, KJ_PER_KCAL, NM_PER_ANGSTROM
+from mlmm.workflows.inputs import box_vectors
+from mlmm.workflows.md_report import (
+    coordinates_of,
+    describe,
+    describe_region,
+    energies_of,
+    terms_kcal,
+    wrapped,
+)
+from mlmm.workflows.md_setup import NO_BOX, MdInputs, Start
+
+
+@dataclass(frozen=True)
+class MdOutputs:
+    """The files of a run that are written; mdcrd only where ntwx asks for frames."""
+
+    mdout: Path = Path("mdout")
+    restrt: Path = Path("restrt")
+    mdcrd: Path = Path("mdcrd")
+    mdinfo: Path = Path("mdinfo")
+
+
+@dataclass(frozen=True)
+class MdProgress:
+    """How far a run is: steps, newest energies, speed; pace is None while it minimises."""
+
+    done: int
+    total: int
+    energies: Energies
+    pace: Pace | None
+
+
+Listener = Callable[[MdProgress], None]
+
+
+@dataclass
+class Run:
+    """One run: what it knows, and what it has told."""
+
+    start: Start
+    outputs: MdOutputs
+    inputs: MdInputs
+    log: TextIO
+    listen: Listener | None
+    seen: list[Energies] = field(default_factory=list)
+    saved: int | None = None
+    step: int = 0
+
+    def open(self) -> None:
+        """Write everything above the results."""
+        self.began = self.last = time.monotonic()
+        self.last_step = 0
+        files = {
+            "MDIN": self.inputs.mdin,
+            "MDOUT": self.outputs.mdout,
+            "INPCRD": self.inputs.inpcrd,
+            "PARM": self.inputs.prmtop,
+            "RESTRT": self.outputs.restrt,
+            "REFC": self.inputs.refc or "",
+            "MDCRD": self.outputs.mdcrd,
+            "MDINFO": self.outputs.mdinfo,
+        }
+        self.tell(
+            layout.header(
+                {name: str(path) for name, path in files.items()},
+                self.start.mdin,
+                version=__version__,
+                began=time.strftime("%Y-%m-%d at %H:%M:%S"),
+            )
+        )
+        topology = self.start.topology
+        self.tell(layout.section(1, "RESOURCE   USE:") + "\n")
+        self.tell(
+            f" NATOM  = {len(topology):8d} NRES   = {len(topology.residue_names):8d} "
+            f"IFBOX  = {int(topology.has_box):8d}\n"
+            f"| OpenMM platform {self.start.plan.platform}; Coulomb constant of AMBER, "
+            "332.0522 kcal A/mol/e^2\n\n"
+        )
+        self.tell(layout.section(2, "CONTROL  DATA  FOR  THE  RUN") + "\n")
+        self.tell(f"{self.start.config.title}\n\n{describe(self.start, self.total)}\n")
+        self.tell(describe_region(self.start) + "\n")
+        self.tell(layout.section(3, "ATOMIC COORDINATES AND VELOCITIES") + "\n")
+        self.tell(f" begin time read from input coords ={self.start.moment.time:10.3f} ps\n\n")
+        self.tell(layout.section(4, "RESULTS") + "\n")
+
+    @property
+    def total(self) -> int:
+        """Steps that were asked for."""
+        return self.start.config.steps
+
+    def tell(self, text: str) -> None:
+        """Add to mdout at once."""
+        self.log.write(text)
+        self.log.flush()
+
+    def minimise(self) -> None:
+        """Minimise, and write the last coordinates."""
+        config = self.start.config
+        final = minimize(
+            self.start.hybrid,
+            self.start.phase,
+            platform=self.start.plan.platform,
+            tolerance=config.gradient * KJ_PER_KCAL / NM_PER_ANGSTROM,
+            max_steps=config.steps,
+            report_interval=config.print_interval,
+            report=self._minimum,
+        )
+        converged = final.rms_gradient * KCAL_PER_KJ * NM_PER_ANGSTROM <= config.gradient
+        self.tell(
+            "\n  RMS gradient below drms.\n"
+            if converged
+            else "\n  Maximum number of minimization cycles reached.\n"
+        )
+        self.tell("\n\n                    FINAL RESULTS\n\n")
+        self._minimum(final)
+        self.save(final.phase, final.step, velocities=False)
+
+    def propagate(self, files: ExitStack) -> None:
+        """Run all segments."""
+        start, config = self.start, self.start.config
+        first, phase = start.moment.step, start.phase
+        frames = None
+        if config.frame_interval:
+            like = coordinates_of(phase, periodic=start.hybrid.periodic)
+            frames = files.enter_context(
+                TrajectoryWriter(
+                    self.outputs.mdcrd,
+                    like,
+                    velocities=config.frame_velocities,
+                    title=config.title,
+                )
+            )
+        interval = math.gcd(config.print_interval, config.frame_interval)
+        step, last = first, first + config.steps
+        while step < last:
+            end = min(last, step - step % config.restart_interval + config.restart_interval)
+            for report in run_dynamics(
+                start.hybrid,
+                start.plan,
+                phase,
+                first_step=step,
+                steps=end - step,
+                report_interval=interval,
+            ):
+                if report.step > step or (step == first and not config.goes_on):
+                    self._step(report, frames, last=report.step == last)
+                phase = report.phase
+            if frames is not None:
+                frames.sync()
+            phase = self.save(phase, end - first)
+            step = end
+
+    def _step(self, report: Report, frames: TrajectoryWriter | None, *, last: bool) -> None:
+        start, config = self.start, self.start.config
+        self.step = report.step - start.moment.step
+        when = self.time(self.step)
+        if report.step % config.print_interval == 0 or last:
+            reference = start.moment.reference or 0.0
+            energies = energies_of(
+                report, step=self.step, time=when, reference=reference, seen=self.seen
+            )
+            self.seen.append(energies)
+            self._print(energies)
+        if frames is not None and self.step and report.step % config.frame_interval == 0:
+            phase = wrapped(report.phase, start.topology) if config.wrap else report.phase
+            frames.append(self._stored(phase), when)
+
+    def _print(self, energies: Energies) -> None:
+        text, pace = layout.block(energies), self.pace()
+        self.tell(text + "\n")
+        write_whole(self.outputs.mdinfo, text + timings(pace))
+        if self.listen is not None:
+            self.listen(MdProgress(self.step, self.total, energies, pace))
+        self.last, self.last_step = time.monotonic(), self.step
+
+    def _minimum(self, report: MinimizeReport) -> None:
+        values: dict[str, float] = terms_kcal(report.terms)
+        values["EPtot"] = report.potential * KCAL_PER_KJ
+        values["EMLREL"] = values["EML"] - (self.start.moment.reference or 0.0)
+        energies = Energies(report.step, 0.0, values)
+        to_amber = KCAL_PER_KJ * NM_PER_ANGSTROM
+        text = layout.minimum_block(
+            energies,
+            rms=report.rms_gradient * to_amber,
+            largest=report.largest_gradient * to_amber,
+            name=self.start.topology.names[report.atom],
+            atom=report.atom + 1,
+        )
+        self.seen.append(energies)
+        self.tell(text)
+        write_whole(self.outputs.mdinfo, text)
+        self.step = report.step
+        if self.listen is not None:
+            self.listen(MdProgress(report.step, self.total, energies, None))
+
+    def save(self, phase: Phase, step: int, *, velocities: bool = True) -> Phase:
+        """Write the restart and return the phase that a reader of it would begin from."""
+        config, moment = self.start.config, self.start.moment
+        if config.wrap and self.start.hybrid.periodic:
+            phase = wrapped(phase, self.start.topology)
+        stored = self._stored(phase, velocities=velocities)
+        when = self.time(step) if velocities else moment.time
+        if config.text_restart:
+            write_restart(self.outputs.restrt, stored, time=when)
+        else:
+            at = replace(moment, time=when, step=moment.step + step if velocities else 0)
+            write_netcdf_restart(self.outputs.restrt, stored, at, title=config.title)
+        self.saved = step
+        if not velocities or stored.velocities is None:
+            return phase
+        box = box_vectors(stored) * NM_PER_ANGSTROM if stored.lengths is not None else NO_BOX
+        return Phase(stored.positions * NM_PER_ANGSTROM, stored.velocities * NM_PER_ANGSTROM, box)
+
+    def _stored(self, phase: Phase, *, velocities: bool = True) -> Coordinates:
+        periodic = self.start.hybrid.periodic
+        return coordinates_of(phase, periodic=periodic, velocities=velocities)
+
+    def time(self, step: int) -> float:
+        """Return the time [ps] at a step of this run."""
+        return round(self.start.moment.time + step * self.start.config.timestep, 9)
+
+    def pace(self) -> Pace:
+        """Return how fast the run goes."""
+        now = time.monotonic()
+        return Pace(
+            self.step,
+            self.total,
+            self.start.config.timestep,
+            now - self.began,
+            self.step - self.last_step,
+            now - self.last,
+        )
+
+    def close(self) -> None:
+        """Write averages and timings."""
+        if not self.start.config.minimise:
+            self.tell(layout.averages(self.seen))
+        self.tell("\n" + layout.section(5, "TIMINGS") + "\n")
+        final = timings(self.pace(), final=True)
+        self.tell(final)
+        if not self.start.config.minimise:
+            write_whole(self.outputs.mdinfo, layout.block(self.seen[-1]) + final)
+
+    def _kept(self) -> str:
+        if self.saved is None:
+            return f"no restart was written yet, begin again from {self.inputs.inpcrd}"
+        left = self.total - self.saved
+        return (
+            f"{self.outputs.restrt} holds step {self.saved} ({self.time(self.saved):.3f} ps); to "
+            f"go on, run with -c {self.outputs.restrt}, irest=1, ntx=5, nstlim={left}"
+        )
+
+    def failed(self, error: NumericsError) -> NumericsError:
+        """Return the error with what is left of the run; mdout tells it too."""
+        message = f"{str(error).rstrip('.')}; {self._kept()}."
+        self.tell(f"\n ERROR: {message}\n")
+        return NumericsError(message)
+
+    def stopped(self) -> IncompleteError:
+        """Return the error of an interrupted run."""
+        message = f"stopped after step {self.step} of {self.total}: {self._kept()}."
+        self.tell(f"\n STOPPED: {message}\n")
+        return IncompleteError(message)
