@@ -17,7 +17,7 @@ from types import FrameType
 import typer
 
 from mlmm import __version__
-from mlmm.cli import campaign, cluster, models, prepare
+from mlmm.cli import campaign, cluster, models, prepare, validate
 from mlmm.cli.energy import energy
 from mlmm.cli.hydration import hydration, init, run
 from mlmm.cli.sander import SANDER_FLAGS, sander, serve
@@ -38,6 +38,7 @@ app.command("init")(init)
 app.command("sander", context_settings=SANDER_FLAGS)(sander)
 app.command("serve")(serve)
 app.add_typer(models.app, name="models")
+app.add_typer(validate.app, name="validate")
 app.add_typer(campaign.app, name="campaign")
 app.add_typer(cluster.app, name="cluster")
 app.add_typer(prepare.app, name="prepare")

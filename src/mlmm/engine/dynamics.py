@@ -47,6 +47,8 @@ Array = np.ndarray
 
 BUSSI_INTERVAL = 10
 """Steps between two rescalings; the canonical ensemble does not depend on it."""
+EXACT = 1e-10
+"""Relative tolerance of constraints where a phase is prepared."""
 CHECK_INTERVAL = 100
 """Largest number of steps before the numbers are looked at."""
 
@@ -195,11 +197,29 @@ def draw_velocities(
     hybrid: HybridSystem, start: Phase, *, temperature: float, seed: int, platform: str
 ) -> Phase:
     """Return a phase with Maxwell-Boltzmann velocities [nm/ps] that obey the constraints."""
-    context = mm.Context(hybrid.system, velocity_verlet(0.001, 1e-8), *choose_platform(platform))
-    set_phase(context, start)
-    context.applyConstraints(1e-8)
+    context = _constrained(hybrid, start, platform)
     context.setVelocitiesToTemperature(temperature, derive_seed(seed, "velocities"))
     return get_phase(context)
+
+
+def at_rest_as_a_whole(hybrid: HybridSystem, start: Phase, *, platform: str) -> Phase:
+    """Return a phase that obeys the constraints and neither drifts nor, without a box, spins."""
+    phase = get_phase(_constrained(hybrid, start, platform))
+    velocities = without_drift(
+        phase.positions,
+        phase.velocities,
+        particle_masses(hybrid.system),
+        rotation=not hybrid.periodic,
+    )
+    return Phase(phase.positions, velocities, phase.box)
+
+
+def _constrained(hybrid: HybridSystem, start: Phase, platform: str) -> mm.Context:
+    context = mm.Context(hybrid.system, velocity_verlet(0.001, EXACT), *choose_platform(platform))
+    set_phase(context, start)
+    context.applyConstraints(EXACT)
+    context.applyVelocityConstraints(EXACT)
+    return context
 
 
 def velocity_verlet(timestep: float, tolerance: float) -> mm.CustomIntegrator:

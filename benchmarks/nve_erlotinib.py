@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: MIT
+"""Does ML/MM dynamics of erlotinib among 33 waters conserve its energy, and how well?
+
+Time steps of 0.25, 0.5 and 1 fs over 5 ps give the spread and its order; 20 ps at 0.5 fs give the
+drift. Each segment of a trajectory is kept, so the same command goes on where it was stopped.
+
+    python benchmarks/nve_erlotinib.py --folder RUN --data ERLOTINIB --potential ani2x
+
+ERLOTINIB is the folder of erlotinib_33wat.prmtop and erlotinib_33wat_300K.rst7.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from machine import save
+
+from mlmm.analysis import nve
+from mlmm.engine.dynamics import run_dynamics
+from mlmm.engine.motion import degrees_of_freedom
+from mlmm.engine.simulation import Phase
+from mlmm.engine.storage import load_arrays, save_arrays
+from mlmm.units import GAS_CONSTANT, KCAL_PER_KJ, PS_PER_FS
+from mlmm.workflows.nve_runs import (
+    SAMPLING,
+    Laboratory,
+    NveRequest,
+    Trajectory,
+    measure,
+    nve_plan,
+    open_laboratory,
+)
+from mlmm.workflows.nve_verdict import judge
+
+SEGMENT = 500
+"""Steps."""
+SHORT, LONG, LONG_STEP = 5.0, 20.0, 0.5
+"""ps, ps, fs."""
+TASKS = ((0.5, SHORT), (1.0, SHORT), (0.25, SHORT), (LONG_STEP, LONG))
+"""(time step [fs], length [ps]), the acceptance numbers first."""
+
+
+def main() -> None:
+    """Advance all trajectories to their lengths and write the report."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--potential", default="ani2x")
+    parser.add_argument("--precision", default="float32")
+    given = parser.parse_args()
+    request = NveRequest(
+        given.data / "erlotinib_33wat.prmtop",
+        given.data / "erlotinib_33wat_300K.rst7",
+        ":1",
+        given.potential,
+        time=SHORT,
+        precision=given.precision,
+    )
+    laboratory = open_laboratory(request)
+    given.folder.mkdir(parents=True, exist_ok=True)
+    for timestep, length in TASKS:
+        advance(laboratory, request, given.folder, timestep, length)
+        report(laboratory, request, given.folder)
+
+
+def advance(
+    laboratory: Laboratory, request: NveRequest, folder: Path, timestep: float, length: float
+) -> None:
+    """Run the segments that are missing from a trajectory."""
+    plan = nve_plan(request, timestep)
+    last = round(length / plan.timestep)
+    done, phase = stored_end(folder, timestep, laboratory.start)
+    interval = max(1, round(SAMPLING / timestep))
+    while done < last:
+        rows = []
+        for moment in run_dynamics(
+            laboratory.hybrid,
+            plan,
+            phase,
+            first_step=done,
+            steps=SEGMENT,
+            report_interval=interval,
+        ):
+            if moment.step > done or moment.step == 0:
+                rows.append(
+                    measure(laboratory, moment.time, moment.phase, moment.kinetic, moment.potential)
+                )
+            phase = moment.phase
+        done += SEGMENT
+        arrays = {
+            "rows": np.array(rows),
+            "positions": phase.positions,
+            "velocities": phase.velocities,
+        }
+        save_arrays(folder / f"{timestep:g}fs-{done:06d}.npz", arrays)
+        print(f"{timestep:g} fs: {done * plan.timestep:.2f} ps", file=sys.stderr, flush=True)
+
+
+def stored_end(folder: Path, timestep: float, start: Phase) -> tuple[int, Phase]:
+    """Return how many steps are done and where they ended."""
+    found = sorted(folder.glob(f"{timestep:g}fs-*.npz"))
+    if not found:
+        return 0, start
+    data = load_arrays(found[-1])
+    done = int(found[-1].stem.split("-")[-1])
+    return done, Phase(data["positions"], data["velocities"], start.box)
+
+
+def stored(folder: Path, timestep: float, length: float) -> Trajectory | None:
+    """Return a trajectory up to a length [ps], or None if it is not there yet."""
+    files = sorted(folder.glob(f"{timestep:g}fs-*.npz"))
+    rows = [load_arrays(path)["rows"] for path in files]
+    if not rows:
+        return None
+    table = np.concatenate(rows)
+    table = table[table[:, 0] <= length + 1e-9]
+    if table[-1, 0] < length - SAMPLING * PS_PER_FS:
+        return None
+    return Trajectory(*table.T)
+
+
+def report(laboratory: Laboratory, request: NveRequest, folder: Path) -> None:
+    """Write what is known so far."""
+    shorts = {dt: stored(folder, dt, SHORT) for dt in (0.25, 0.5, 1.0)}
+    traces = {dt: trace for dt, trace in shorts.items() if trace is not None}
+    content = judge(laboratory, replace(request, timesteps=tuple(traces)), traces)
+    name = f"nve_erlotinib_{request.potential}_{request.precision}"
+    long = stored(folder, LONG_STEP, LONG)
+    if long is not None:
+        content["long_run"] = drift_of(
+            long, degrees_of_freedom(laboratory.hybrid.system, removed=6)
+        )
+    save(name, {"command": "benchmarks/nve_erlotinib.py", "seed": request.seed, **content})
+
+
+def drift_of(trace: Trajectory, freedom: int) -> dict[str, float]:
+    """Return the drift of a long trajectory in kcal/mol and kT per ns and degree of freedom."""
+    trend = nve.trend(trace.time, trace.total)
+    kt = 2 * float(trace.kinetic.mean()) / freedom
+    per_ns = 1e3 / freedom
+    return {
+        "timestep_fs": LONG_STEP,
+        "time_ps": float(trace.time[-1]),
+        "energy_sd_kcal": float(np.std(trace.total, ddof=1)) * KCAL_PER_KJ,
+        "drift_kcal_per_ns_per_dof": trend.slope * per_ns * KCAL_PER_KJ,
+        "drift_stderr_kcal_per_ns_per_dof": trend.stderr * per_ns * KCAL_PER_KJ,
+        "drift_kt_per_ns_per_dof": trend.slope * per_ns / kt,
+        "drift_stderr_kt_per_ns_per_dof": trend.stderr * per_ns / kt,
+        "temperature_k": kt / GAS_CONSTANT,
+    }
+
+
+if __name__ == "__main__":
+    main()

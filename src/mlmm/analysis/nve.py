@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: MIT
+"""Is a trajectory at constant energy what Newton's equations make of the model?
+
+Pure functions of recorded numbers, in whatever consistent units they come (nm, ps, dalton give
+kJ/mol).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+BLOCKS = 10
+"""Blocks of a trajectory whose means the drift is fitted to."""
+
+
+@dataclass(frozen=True)
+class Trend:
+    """A slope with one standard error."""
+
+    slope: float
+    stderr: float
+
+
+def trend(time: Array, values: Array, *, blocks: int = BLOCKS) -> Trend:
+    """Return the slope of values in time, fitted to the means of equal blocks.
+
+    Block means are nearly independent where single values are not, so the ordinary standard error
+    of their fit holds.
+
+    Args:
+        time: Times, shape (n,).
+        values: Values, shape (n,) with n ≥ blocks.
+        blocks: Number of blocks, at least 3.
+
+    Raises:
+        ValueError: There are fewer values than blocks, or fewer than three blocks.
+    """
+    if blocks < 3 or len(values) < blocks:
+        raise ValueError(f"{len(values)} values do not make {blocks} blocks of a trend.")
+    x = np.array([part.mean() for part in np.array_split(time, blocks)])
+    y = np.array([part.mean() for part in np.array_split(values - values[0], blocks)])
+    x -= x.mean()
+    slope = float(x @ y / (x @ x))
+    residual = y - y.mean() - slope * x
+    variance = float(residual @ residual) / (blocks - 2)
+    return Trend(slope, math.sqrt(variance / float(x @ x)))
+
+
+def order_ratios(timesteps: Sequence[float], spreads: Sequence[float]) -> dict[str, float]:
+    """Return SD(a)/SD(b) of neighbouring time steps a > b, divided by (a/b)²/4.
+
+    For halved steps that is the ratio itself; 4 means second order for any pair.
+
+    Args:
+        timesteps: Time steps, ascending.
+        spreads: Standard deviations of the total energy at them.
+    """
+    pairs = zip(
+        zip(timesteps[1:], spreads[1:], strict=True),
+        zip(timesteps[:-1], spreads[:-1], strict=True),
+        strict=True,
+    )
+    return {f"{a:g}/{b:g}": sa / sb / (a / b) ** 2 * 4 for (a, sa), (b, sb) in pairs}
+
+
+def rigid_basis(positions: Array, masses: Array, atoms: Sequence[int]) -> Array:
+    """Return orthonormal mass-weighted translations and rotations of some atoms.
+
+    Args:
+        positions: Positions of all N particles, shape (N, 3).
+        masses: Masses, shape (N,).
+        atoms: Indices of the rigid body.
+
+    Returns:
+        Shape (3 N, 6): three translations, then three rotations about the centre of mass.
+    """
+    chosen = list(atoms)
+    weights = np.zeros(len(masses))
+    weights[chosen] = masses[chosen]
+    arms = positions - weights @ positions / weights.sum()
+    columns = []
+    for axis in np.eye(3):
+        columns.append(np.sqrt(weights)[:, None] * axis)
+    for axis in np.eye(3):
+        columns.append(np.sqrt(weights)[:, None] * np.cross(axis, arms))
+    basis, _ = np.linalg.qr(np.array([c.ravel() for c in columns]).T)
+    return np.asarray(basis)
+
+
+def rigid_energies(basis: Array, velocities: Array, masses: Array) -> tuple[float, float]:
+    """Return the kinetic energies of translation and of rotation along a rigid basis."""
+    amplitude = basis.T @ (np.sqrt(masses)[:, None] * velocities).ravel()
+    return 0.5 * float(amplitude[:3] @ amplitude[:3]), 0.5 * float(amplitude[3:] @ amplitude[3:])
+
+
+def equipartition_share(basis: Array, conserved: Array) -> tuple[float, float]:
+    """Return the part of 3/2 kT that translation and rotation of a body have on average.
+
+    A body inside a system whose own momenta are zero has less than 3/2 kT: what it shares with
+    the motion of the whole is missing. Exact for bodies without constraints to the rest.
+
+    Args:
+        basis: Rigid basis of the body, shape (3 N, 6).
+        conserved: Orthonormal motions whose momenta are zero, shape (3 N, k); k may be 0.
+    """
+    overlap = (conserved.T @ basis) ** 2
+    left = 1.0 - overlap.sum(axis=0)
+    return float(left[:3].mean()), float(left[3:].mean())
+
+
+def equipartition_z(ratios: Array) -> float:
+    """Return by how many standard errors a mean of ½ kT χ²₃ energies misses equipartition.
+
+    Args:
+        ratios: Energies divided by their expectation, equally spaced in time, shape (n,).
+    """
+    independent = len(ratios) / inefficiency(ratios)
+    return float((ratios.mean() - 1.0) / math.sqrt(2.0 / 3.0 / max(independent, 1.0)))
+
+
+def inefficiency(values: Array) -> float:
+    """Return 1 + 2 Σ ρ(k) up to the first k at which the autocorrelation ρ is not positive."""
+    centred = values - values.mean()
+    variance = float(centred @ centred) / len(values)
+    if variance == 0.0:
+        return float(len(values))
+    total = 1.0
+    for lag in range(1, len(values) // 2):
+        correlation = float(centred[:-lag] @ centred[lag:]) / (len(values) - lag) / variance
+        if correlation <= 0:
+            break
+        total += 2 * correlation
+    return total
+
+
+def net_force(forces: Array) -> float:
+    """Return the largest component of the sum of forces, shape (N, 3)."""
+    return float(np.abs(forces.sum(axis=0)).max())
+
+
+def net_torque(positions: Array, forces: Array) -> float:
+    """Return the largest component of the torque about the centroid of the positions."""
+    arms = positions - positions.mean(axis=0)
+    return float(np.abs(np.cross(arms, forces).sum(axis=0)).max())
