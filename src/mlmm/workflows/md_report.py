@@ -46,7 +46,13 @@ def terms_kcal(terms: Mapping[str, float]) -> dict[str, float]:
 
 
 def energies_of(
-    report: Report, *, step: int, time: float, reference: float, seen: Sequence[Energies]
+    report: Report,
+    *,
+    step: int,
+    time: float,
+    reference: float,
+    seen: Sequence[Energies],
+    slope: float | None,
 ) -> Energies:
     """Return what mdout tells of a report.
 
@@ -56,6 +62,7 @@ def energies_of(
         time: Time [ps].
         reference: Zero of EMLREL [kcal/mol].
         seen: What was told before, for the running mean of E_ML.
+        slope: dV/dλ by AMBER's λ [kJ/mol], or None.
     """
     values = terms_kcal(report.terms)
     values |= {
@@ -74,6 +81,8 @@ def energies_of(
         values["EAMBER"] = values["EPtot"] - values["RESTRAINT"]
     if report.pressure is not None and report.volume is not None and report.density is not None:
         values |= {"VOLUME": report.volume * ANGSTROM_PER_NM**3, "Density": report.density}
+    if slope is not None:
+        values["DV/DL"] = slope * KCAL_PER_KJ
     return Energies(step, time, values)
 
 
@@ -157,6 +166,10 @@ def describe(start: Start, n_steps: int) -> str:
         ]
         paragraphs.append(("Pressure regulation (Monte Carlo)", values))
     paragraphs.append(("SHAKE", [("ntc", 2 if c.constraints else 1), ("tol", c.tolerance)]))
+    if c.coupling is not None:
+        values = [("icfe", 1), ("clambda", c.coupling.clambda)]
+        values += [("l_elec", start.state.elec), ("l_lj", start.state.lj)]
+        paragraphs.append(("Coupling of the ML region (l_elec, l_lj: 1 coupled)", values))
     if pme is not None:
         sizes: list[tuple[str, object]] = [(f"NFFT{k}", n) for k, n in enumerate(pme.grid, start=1)]
         rest: list[tuple[str, object]] = [

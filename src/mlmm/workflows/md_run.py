@@ -25,6 +25,7 @@ from mlmm.amber.trajectory import TrajectoryWriter, write_netcdf_restart
 from mlmm.engine.dynamics import Report, run_dynamics
 from mlmm.engine.minimize import MinimizeReport, minimize
 from mlmm.engine.simulation import Phase
+from mlmm.engine.slope import Slope
 from mlmm.errors import IncompleteError, NumericsError
 from mlmm.files import write_whole
 from mlmm.units import KCAL_PER_KJ, KJ_PER_KCAL, NM_PER_ANGSTROM
@@ -75,6 +76,7 @@ class Run:
     seen: list[Energies] = field(default_factory=list)
     saved: int | None = None
     step: int = 0
+    meter: Slope | None = None
 
     def open(self) -> None:
         """Write everything above the results."""
@@ -187,13 +189,29 @@ class Run:
         if report.step % config.print_interval == 0 or last:
             reference = start.moment.reference or 0.0
             energies = energies_of(
-                report, step=self.step, time=when, reference=reference, seen=self.seen
+                report,
+                step=self.step,
+                time=when,
+                reference=reference,
+                seen=self.seen,
+                slope=self._slope(report.phase),
             )
             self.seen.append(energies)
             self._print(energies)
         if frames is not None and self.step and report.step % config.frame_interval == 0:
             phase = wrapped(report.phase, start.topology) if config.wrap else report.phase
             frames.append(self._stored(phase), when)
+
+    def _slope(self, phase: Phase) -> float | None:
+        """Return dV/dλ [kJ/mol] along the leg by AMBER's λ, which runs against ours."""
+        coupling = self.start.config.coupling
+        if coupling is None:
+            return None
+        if self.meter is None:
+            start = self.start
+            self.meter = Slope(start.hybrid, start.state, platform=start.plan.platform)
+        elec, lj = self.meter.at(phase)
+        return -lj if coupling.lj_mask else -elec
 
     def _print(self, energies: Energies) -> None:
         text, pace = layout.block(energies), self.pace()

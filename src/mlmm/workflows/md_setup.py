@@ -15,14 +15,17 @@ import numpy as np
 from scipy.special import erfc
 
 from mlmm.amber.coordinates import Coordinates, read_coordinates
+from mlmm.amber.mask import select_atoms
 from mlmm.amber.topology import AmberTopology, read_topology
 from mlmm.amber.trajectory import Moment, read_moment
 from mlmm.config.md import Confinement, MdConfig, MlSettings, resolve
 from mlmm.config.mdin import parse_mdin
 from mlmm.engine.dynamics import DynamicsPlan, check_plan, draw_velocities
 from mlmm.engine.simulation import Phase
+from mlmm.engine.slope import couple
 from mlmm.errors import InputError
 from mlmm.potentials.interface import Array, Potential
+from mlmm.samples import LambdaState
 from mlmm.system.build import HybridSystem, hybrid_system
 from mlmm.system.internal import ClassicalPotential
 from mlmm.system.pme import Nonbonded, PmeParameters
@@ -66,6 +69,7 @@ class Start:
         plan: How it is propagated.
         phase: Where it begins.
         moment: When it begins.
+        state: Coupling of the ML region to its environment.
     """
 
     config: MdConfig
@@ -77,6 +81,7 @@ class Start:
     plan: DynamicsPlan
     phase: Phase
     moment: Moment
+    state: LambdaState
 
 
 def read_config(path: Path) -> tuple[MdConfig, str]:
@@ -126,6 +131,8 @@ def make_start(inputs: MdInputs, *, platform: str) -> Start:
         solute_constraints=config.ml.constraints,
         reference=reference * KJ_PER_KCAL,
     )
+    state = _state(config, topology, region)
+    couple(hybrid, state)
     folder, periodic = inputs.mdin.parent, box is not None
     springs = restraint_forces(config, topology, folder=folder, refc=inputs.refc, periodic=periodic)
     for force in springs:
@@ -148,6 +155,7 @@ def make_start(inputs: MdInputs, *, platform: str) -> Start:
         plan,
         phase,
         Moment(moment.time, moment.step, reference, None if centre is None else tuple(centre)),
+        state,
     )
 
 
@@ -230,6 +238,26 @@ def grid_points(length: float) -> int:
         if rest == 1:
             return size
         size += 2
+
+
+def _state(config: MdConfig, topology: AmberTopology, region: MLRegion) -> LambdaState:
+    """Return the coupling state, whose masks must be the ML region."""
+    coupling = config.coupling
+    if coupling is None:
+        return LambdaState(1.0, 1.0)
+    if not coupling.charges_mask:
+        raise InputError(
+            "icfe=1 needs crgmask='...', the ML region: one input holds the whole leg here, so "
+            "give the file of V1, or add crgmask to this one."
+        )
+    for mask in (coupling.charges_mask, coupling.lj_mask):
+        if mask and select_atoms(topology, mask) != region.atoms:
+            raise InputError(
+                f"icfe=1 decouples the ML region, but the mask {mask!r} selects other atoms; "
+                "give it the mask of animask."
+            )
+    left = 1.0 - coupling.clambda
+    return LambdaState(0.0, left) if coupling.lj_mask else LambdaState(left, 1.0)
 
 
 def _potential(
