@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: MIT
+"""What does an ML/MM step cost beside openmm-ml, beside MM alone, and beside torchani?
+
+Toluene (and methanol) with ANI-2x in a 26 Å box of TIP3P, PME, cutoff 9 Å, one thread. Ours carries
+the λ terms of a free energy; the peer, openmm-ml's `createMixedSystem`, does not. All variants take
+turns in one run; times are CPU time of the process, medians over rounds, so that load disturbs them
+least. Peer: `pip install openmmml==1.8`.
+
+    python benchmarks/step_cost.py --quick --json
+"""
+
+from __future__ import annotations
+
+import os
+
+for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENMM_CPU_THREADS"):
+    os.environ[_name] = "1"
+os.environ.setdefault("TORCHANI_NO_WARN_EXTENSIONS", "1")
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import ani_kernel
+import openmm as mm
+import torch
+from machine import header, save
+from openmm import app, unit
+
+from mlmm.engine.simulation import Phase, choose_platform, set_phase
+from mlmm.engine.timing import Timing, ns_per_day, time_in_turn
+from mlmm.workflows.bench import (
+    FRICTION,
+    TEMPERATURE,
+    BenchSystem,
+    hybrid_of,
+    open_system,
+    plain_mm,
+    solvated,
+    stepper,
+)
+from mlmm.workflows.potentials import open_potential
+
+MOLECULES = {"toluene": "Cc1ccccc1", "methanol": "CO"}
+CUTOFF = 9.0
+STEPS = 20
+
+
+def main() -> None:
+    """Measure, print, write `results/step_cost.json`."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="toluene only, few rounds")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--folder", type=Path, help="where the prepared systems are kept")
+    parser.add_argument("--models", type=Path, default=_models(), help="folder with the weights")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    os.environ["MLMM_MODELS"] = str(options.models)
+    names = ["toluene"] if options.quick else list(MOLECULES)
+    rounds = 7 if options.quick else 21
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = options.folder or Path(scratch)
+        rows = [measure(name, folder, options.models, rounds) for name in names]
+    first = rows[0]
+    report = {
+        key: first[key]
+        for key in ("ratio_vs_openmmml", "ratio_vs_openmmml_2fs", "ratio_vs_mm",
+                    "kernel_speedup_vs_torchani", "system")
+    } | {"rounds": rounds, "rows": rows}  # fmt: skip
+    if not options.quick:
+        print(save("step_cost", report), file=sys.stderr)
+    print(
+        json.dumps({**report, "environment": header()}, indent=1) if options.json else table(rows)
+    )
+
+
+def measure(name: str, folder: Path, models: Path, rounds: int) -> dict[str, Any]:
+    """Return times and ratios of one molecule."""
+    files = solvated(MOLECULES[name], folder / name)
+    system = open_system(name, *files, ":1", CUTOFF)
+    potential = open_potential("ani2x", system.topology, system.region)
+    heavy = {"hydrogen_mass": 3.024}
+    calls: dict[str, Callable[[], object]] = {
+        "openmmml": peer_stepper(system, models),
+        "mm": stepper(system, plain_mm(system), 1.0, STEPS),
+        "mlmm": stepper(system, hybrid_of(system, potential), 1.0, STEPS),
+        "mlmm_2fs": stepper(system, hybrid_of(system, potential, **heavy), 2.0, STEPS),
+    }
+    times = time_in_turn(calls, rounds=rounds, units=STEPS)
+    kernel = next(
+        row for row in ani_kernel.measure(name, "ani2x", models, rounds) if row["batch"] == 1
+    )
+    return {
+        "system": {
+            "molecule": name,
+            "n_atoms": len(system.topology),
+            "n_ml_atoms": len(system.region.atoms),
+            "cutoff_angstrom": CUTOFF,
+            "lambda_terms": {"ours": True, "peer": False},
+        },
+        "cpu_ms": {key: timing.cpu for key, timing in times.items()},
+        "least_wall_ms": {key: timing.best for key, timing in times.items()},
+        "ns_day": {
+            key: ns_per_day(timing.cpu, 2.0 if key.endswith("2fs") else 1.0)
+            for key, timing in times.items()
+        },
+        "ratio_vs_openmmml": ratio(times, "openmmml", "mlmm"),
+        "ratio_vs_openmmml_2fs": 2 * ratio(times, "openmmml", "mlmm_2fs"),
+        "ratio_vs_mm": ratio(times, "mlmm", "mm"),
+        "kernel_speedup_vs_torchani": kernel["speedup_vs_torchani"],
+    }
+
+
+def peer_stepper(system: BenchSystem, models: Path) -> Callable[[], None]:
+    """Return openmm-ml's mixed system as its manual makes it, at 1 fs.
+
+    Its bonds are not constrained, its water is rigid, as in ours.
+    """
+    try:
+        from openmmml import MLPotential  # noqa: PLC0415
+    except ImportError as error:
+        raise SystemExit("openmm-ml is not installed: pip install openmmml==1.8") from error
+    os.environ["TORCHANI_DATA_DIR"] = str(ani_kernel._state_dicts(models / "ani2x_state_dict.pt"))
+    prmtop = app.AmberPrmtopFile(str(system.topology.path))
+    plain = prmtop.createSystem(
+        nonbondedMethod=app.PME,
+        nonbondedCutoff=CUTOFF * unit.angstrom,
+        rigidWater=True,
+        constraints=None,
+    )
+    mixed = MLPotential("ani2x").createMixedSystem(
+        prmtop.topology, plain, list(system.region.atoms)
+    )
+    integrator = mm.LangevinMiddleIntegrator(TEMPERATURE, FRICTION, 0.001)
+    context = mm.Context(mixed, integrator, *choose_platform("CPU"))
+    set_phase(context, Phase(system.positions, 0 * system.positions, system.box))
+    mm.LocalEnergyMinimizer.minimize(context, 10.0, 20)
+    context.setVelocitiesToTemperature(TEMPERATURE, 1)
+    return lambda: context.getIntegrator().step(STEPS)
+
+
+def ratio(times: dict[str, Timing], above: str, below: str) -> float:
+    """Return the ratio of two CPU times."""
+    return times[above].cpu / times[below].cpu
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Return what a terminal shows."""
+    lines = ["molecule    peer     MM  ML/MM  2 fs [CPU ms]   vs peer  2 fs  vs MM  kernel"]
+    for row in rows:
+        ms = row["cpu_ms"]
+        lines.append(
+            f"{row['system']['molecule']:9} {ms['openmmml']:6.2f} {ms['mm']:6.2f} {ms['mlmm']:6.2f}"
+            f" {ms['mlmm_2fs']:5.2f} {row['ratio_vs_openmmml']:19.2f}"
+            f" {row['ratio_vs_openmmml_2fs']:5.2f} {row['ratio_vs_mm']:6.2f}"
+            f" {row['kernel_speedup_vs_torchani']:7.1f}"
+        )
+    return "\n".join(lines)
+
+
+def _models() -> Path:
+    root = Path(__file__).resolve().parents[1]
+    shared = Path(os.environ.get("MLMM_SHARED", root.parent / "shared"))
+    return Path(os.environ.get("MLMM_MODELS", shared / "models"))
+
+
+if __name__ == "__main__":
+    main()
