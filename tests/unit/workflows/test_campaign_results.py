@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: MIT
+"""Does the table of a campaign say what its runs found, and do its statistics follow from it?"""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import pytest
+
+from mlmm.report.campaign_data import CampaignData, CampaignRow
+from mlmm.report.campaign_files import campaign_json, write_table
+from mlmm.report.campaign_page import render_campaign
+from mlmm.workflows.campaign_statistics import statistics
+
+NAMES = ("methane", "methanol", "acetone", "benzene")
+EXPT = (2.0, -5.1, -3.8, -0.9)
+
+
+def row(name, expt, charges="bcc", *, shift=0.5, **more):
+    """Return a finished run that is off by `shift`; its MM control by one kcal/mol more."""
+    return CampaignRow(
+        name=name,
+        status="done",
+        charges=charges,
+        folder=f"runs/{name}-{charges}",
+        kind="alkane" if name == "methane" else "other",
+        smiles="C",
+        expt_kcal=expt,
+        **{
+            "dg_kcal": expt + shift,
+            "stderr_kcal": 0.2,
+            "method": "endstate_r2",
+            "as_published_kcal": expt - shift,
+            "as_published_stderr_kcal": 0.3,
+            "mm_kcal": expt + shift + 1.0,
+            "mm_stderr_kcal": 0.15,
+            "expt_stderr_kcal": 0.2,
+        }
+        | more,
+    )
+
+
+def rows(*charges, **more):
+    return tuple(row(n, e, c, **more) for c in charges for n, e in zip(NAMES, EXPT, strict=True))
+
+
+def by_label(found):
+    return {one.label: one.agreement for one in found.comparisons}
+
+
+def test_every_column_is_compared_with_experiment():
+    found = by_label(statistics(rows("bcc"), "ani2x", shared=True))
+    assert {label: one.me.value for label, one in found.items()} == pytest.approx(
+        {"ani2x, bcc": 0.5, "MM, bcc": 1.5, "ani2x, bcc, published sum": -0.5}
+    )
+    assert all(one.n == 4 for one in found.values())
+
+
+def test_runs_that_are_not_done_or_lack_an_experiment_do_not_count():
+    more = (
+        CampaignRow("late", "running", "bcc", "runs/late-bcc", expt_kcal=1.0),
+        CampaignRow("free", "done", "bcc", "runs/free-bcc", dg_kcal=1.0, stderr_kcal=0.1),
+    )
+    found = by_label(statistics(rows("bcc") + more, "ani2x", shared=True))
+    assert found["ani2x, bcc"].n == 4
+
+
+def test_charge_models_controls_and_published_values_are_paired():
+    table = tuple(
+        row(n, e, c, shift=shift, references={"gaff": (e + 2.0, 0.02)})
+        for c, shift in (("bcc", 0.5), ("abcg2", -0.2))
+        for n, e in zip(NAMES, EXPT, strict=True)
+    )
+    found = statistics(table, "ani2x", shared=True)
+    pairs = {(pair.first, pair.second): pair.difference for pair in found.pairs}
+    assert pairs["ani2x, bcc", "MM, bcc"].mae.value == pytest.approx(-1.0)
+    assert pairs["ani2x, bcc", "ani2x, abcg2"].mae.value == pytest.approx(0.3)
+    assert pairs["ani2x, abcg2", "gaff (published)"].shift.value == pytest.approx(-2.2)
+    assert ("ani2x, bcc", "MM, abcg2") not in pairs  # two things at a time say nothing
+
+
+def test_what_both_share_does_not_blur_their_difference():
+    """ML/MM by route R2 rests on the MM path: of errors 0.2 and 0.15 only 0.13 is its own."""
+    widths = []
+    for shared in (True, False):
+        found = statistics(rows("bcc"), "ani2x", shared=shared)
+        (shift,) = (p.difference.shift for p in found.pairs if p.second == "MM, bcc")
+        widths.append(shift.high - shift.low)
+    # √(0.2² − 0.15²) = 0.13 against √(0.2² + 0.15²) = 0.25; resampling blurs by some per cent
+    assert widths[0] / widths[1] == pytest.approx(0.53, rel=0.15)
+
+
+def test_a_class_of_compounds_has_its_own_errors():
+    found = statistics(rows("bcc"), "ani2x", shared=True).classes
+    own = {one.kind: (one.n, one.mae) for one in found if one.label == "MM, bcc"}
+    assert own == {"alkane": (1, pytest.approx(1.5)), "other": (3, pytest.approx(1.5))}
+
+
+def test_the_mm_terms_alone_are_one_column():
+    found = statistics(rows("bcc"), "mm", shared=False)
+    assert list(by_label(found)) == ["MM, bcc"]
+
+
+def test_the_files_hold_the_promised_columns(tmp_path, campaign_data):
+    write_table(campaign_data, tmp_path / "results.csv")
+    with (tmp_path / "results.csv").open() as stream:
+        first, *_, failed = csv.DictReader(stream)
+    promised = "name,status,charges,dg_kcal,stderr_kcal,as_published_kcal,mm_kcal,expt_kcal"
+    assert set(promised.split(",")) <= set(first)
+    assert (first["name"], first["status"], float(first["dg_kcal"])) == ("methane", "done", 2.5)
+    assert failed["status"] == "failed: line 9: <b>no</b> such file."
+    found = json.loads(campaign_json(campaign_data))
+    assert found["counts"] == {"done": 4, "running": 0, "pending": 0, "failed": 1}
+    assert found["comparisons"][0]["agreement"]["mae"]["value"] == pytest.approx(0.5)
+
+
+def test_the_page_shows_tables_and_both_figures_and_nothing_from_elsewhere(campaign_data):
+    page = render_campaign(campaign_data)
+    assert page.count("<svg") == 2
+    for text in ("ani2x, bcc", "MM, bcc", "1.50 [", "alkane", "4 done, 1 failed"):
+        assert text in page, text
+    assert "<b>no</b>" not in page
+    assert "&lt;b&gt;no&lt;/b&gt;" in page
+    assert "<script" not in page
+    assert page.count("http") == page.count("http-equiv") + page.count("http://www.w3.org")
+
+
+def test_a_page_without_a_finished_run_says_so():
+    page = render_campaign(CampaignData("set", "ani2x", "quick", ()))
+    assert "No finished run has a measured value" in page
+
+
+@pytest.fixture
+def campaign_data():
+    """A campaign of four finished runs and a failed one."""
+    table = (
+        *rows("bcc"),
+        CampaignRow("lost", "failed", "bcc", "runs/lost-bcc", why="line 9: <b>no</b> such file."),
+    )
+    found = statistics(table, "ani2x", shared=True)
+    return CampaignData(
+        "set",
+        "ani2x",
+        "quick",
+        table,
+        comparisons=found.comparisons,
+        pairs=found.pairs,
+        classes=found.classes,
+        expt_stderr_kcal=found.expt_stderr_kcal,
+        settings={"seed": "1"},
+        versions={"mlmm": "0"},
+    )
