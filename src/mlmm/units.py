@@ -22,6 +22,8 @@ HARTREE_KCAL: Final = 627.5094740631
 """Hartree in kcal/mol (CODATA 2018)."""
 EV_KCAL: Final = 23.060547830619
 """Electronvolt in kcal/mol (exact, SI 2019)."""
+BOHR_ANGSTROM: Final = 0.529177210903
+"""Bohr radius in Å (CODATA 2018)."""
 
 SANDER_HARTREE_KCAL: Final = 627.509469433585
 """Hartree in kcal/mol as sander has it (CODATA 2006)."""

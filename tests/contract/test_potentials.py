@@ -20,13 +20,21 @@ from mlmm.potentials import (
 )
 from mlmm.testing import METHANOL, ContractError, Tolerances, check_potential
 
-NETWORKS = [name for name in potential_names() if ":" not in name]
+NETWORKS = [name for name in potential_names() if name.startswith(("ani", "aimnet2", "mace"))]
 ANI = [name for name in NETWORKS if name.startswith("ani")]
 CASES = [
     pytest.param(name, precision, id=f"{name} {precision}")
     for name in NETWORKS
     for precision in ("float64", "float32")
 ]
+
+
+WATER = Molecule((8, 1, 1))
+WATER_GEOMETRY = np.array([[0.0, 0.0, 0.12], [0.0, 0.76, -0.48], [0.0, -0.76, -0.48]])
+CONVERGED = Tolerances(energy=1e-6, force=1e-3, step=1e-3, slope=1e-3)
+"""Forces err by the residual of the SCF, 1e-6 Hartree; the energy by its square."""
+ON_A_GRID = Tolerances(energy=5e-3, force=2e-2, step=1e-3, slope=1e-3)
+"""The integration grid keeps to the axes when a molecule turns: 1e-5 Hartree."""
 
 
 @pytest.fixture(autouse=True)
@@ -48,6 +56,30 @@ def test_a_network_keeps_the_contract(name, precision):
     promises = kept(name, precision=precision)
     assert "forces are −∂E/∂x [kcal/mol/Å]" in promises
     assert any(promise.startswith("element 2") for promise in promises)
+
+
+@pytest.mark.parametrize("name", ["xtb:gfn2", "xtb:gfn1"])
+def test_tight_binding_keeps_the_contract(name):
+    assert "forces are −∂E/∂x [kcal/mol/Å]" in kept(name)
+
+
+def test_a_calculator_of_ase_keeps_the_contract():
+    assert "there is no torque [kcal/mol]" in kept("ase:ase.calculators.lj.LennardJones")
+
+
+@pytest.mark.parametrize(
+    ("name", "tolerances"),
+    [
+        ("qm:hf/sto-3g", CONVERGED),
+        pytest.param("qm:wb97x/6-31g*", ON_A_GRID, marks=pytest.mark.slow),
+        pytest.param("qm:wb97x/6-31g*/df", ON_A_GRID, marks=pytest.mark.slow),
+    ],
+)
+def test_quantum_chemistry_keeps_the_contract(name, tolerances):
+    conformers = 1 if name == "qm:hf/sto-3g" else 2
+    assert kept(
+        name, molecule=WATER, geometry=WATER_GEOMETRY, tolerances=tolerances, conformers=conformers
+    )
 
 
 @pytest.mark.parametrize("name", ANI)

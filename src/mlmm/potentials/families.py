@@ -19,6 +19,9 @@ FAMILIES: Final = {
     "ani": "mlmm.potentials.ani_family",
     "mace": "mlmm.potentials.mace_family",
     "aimnet2": "mlmm.potentials.aimnet2",
+    "xtb": "mlmm.potentials.xtb",
+    "ase": "mlmm.potentials.ase",
+    "qm": "mlmm.potentials.qm",
 }
 """Families by prefix, each with the module that holds its `FAMILY`; the order is that of lists."""
 

@@ -134,8 +134,8 @@ def check_potential(
     potential = load(molecule)
     if tolerances is None:
         tolerances = DOUBLE if potential.capabilities.dtype == "float64" else SINGLE
-    noise = np.random.default_rng(11).standard_normal((conformers, *geometry.shape))
-    positions = geometry + 0.08 * noise
+    rng = np.random.default_rng(11)
+    positions = geometry + 0.08 * rng.standard_normal((conformers, *geometry.shape))
     answer = potential.evaluate(positions)
     trial = Trial(potential, molecule, positions, answer, tolerances)
     known = describe(name).capabilities if isinstance(name, str) else name.capabilities
