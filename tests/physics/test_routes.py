@@ -96,7 +96,7 @@ def hybrid_with(ether, potential: Potential) -> HybridSystem:
         ether.region,
         potential,
         nonbonded=small_box.nonbonded(ether),
-        hydrogen_mass=3.024,
+        solute_masses="repartitioned",
     )
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from mlmm.config.base import Settings
-from mlmm.config.protocol import PROTOCOLS, Protocol
+from mlmm.config.protocol import LONGEST_STEP, PROTOCOLS, Protocol
 
 HOW_LONG = ("target_stderr", "minimum_sampling", "maximum_sampling", "maximum_minutes")
 """Settings of a protocol that say when sampling ends, not what is sampled."""
@@ -89,11 +89,12 @@ class HydrationConfig(Settings):
                 "solute_constraints h-bonds is another model than the flexible ML solute; it is "
                 "for potential mm alone"
             )
-        if protocol.timestep > 2.0 and protocol.solute_constraints == "none":
-            raise ValueError("timestep above 2 fs needs solute_constraints h-bonds")
-        light = protocol.hydrogen_mass is None and protocol.solute_constraints == "none"
-        if protocol.timestep > 1.0 and light:
-            raise ValueError("timestep above 1 fs needs hydrogen_mass (3.024) or constraints")
+        longest = LONGEST_STEP[protocol.solute_masses]
+        if protocol.solute_constraints == "none" and protocol.timestep > longest:
+            raise ValueError(
+                f"timestep above {longest:g} fs needs solute_masses "
+                f"{'heavy' if protocol.timestep > 2.0 else 'repartitioned'} or constraints"
+            )
         if protocol.headline == "as_published" and protocol.name != "paper":
             raise ValueError("headline as_published belongs to the protocol named paper alone")
         if self.potential == "mm" and protocol.route == "R2":

@@ -15,6 +15,10 @@ from pydantic import Field, model_validator
 from mlmm.config.base import Settings
 
 Route = Literal["R1", "R2"]
+Masses = Literal["prmtop", "repartitioned", "heavy"]
+
+LONGEST_STEP: dict[Masses, float] = {"prmtop": 1.0, "repartitioned": 2.0, "heavy": 4.0}
+"""Longest time step [fs] of a solute without constraints, by its masses."""
 
 CHARGES = (1.0, 0.75, 0.5, 0.25, 0.0)
 LENNARD_JONES = (0.85, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0)
@@ -66,8 +70,10 @@ class Protocol(Settings):
     """Pressure [bar]."""
     timestep: float = Field(2.0, gt=0, le=4.0)
     """Time step [fs]."""
-    hydrogen_mass: float | None = Field(3.024, gt=1.0, lt=5.0)
-    """Mass of the solute's hydrogens [dalton], taken from their heavy atoms; null leaves them."""
+    solute_masses: Masses = "repartitioned"
+    """Masses of the solute; averages over configurations do not depend on them. prmtop: as they are,
+    to 1 fs; repartitioned: hydrogens of 3.024 dalton, taken from their heavy atoms, to 2 fs; heavy:
+    hydrogens of 8 dalton and twice the mass of all others, to 4 fs."""
     solute_constraints: Literal["none", "h-bonds"] = "none"
     """Constraints within the solute, the same in every state and phase of the cycle."""
     friction: float = Field(1.0, gt=0)
@@ -132,7 +138,7 @@ PROTOCOLS: dict[str, Protocol] = {
             route="R1",
             split_states=True,
             timestep=1.0,
-            hydrogen_mass=None,
+            solute_masses="prmtop",
             n_waters=700,
             cutoff=10.0,
             equilibration=100.0,
@@ -151,7 +157,7 @@ PROTOCOLS: dict[str, Protocol] = {
                 rule="gauss-legendre",
             ),
             timestep=1.0,
-            hydrogen_mass=None,
+            solute_masses="prmtop",
             n_waters=500,
             cutoff=9.0,
             equilibration=200.0,

@@ -17,6 +17,7 @@ import openmm as mm
 from openmm import app, unit
 
 from mlmm.amber.topology import AmberTopology
+from mlmm.config.protocol import Masses
 from mlmm.errors import InputError, UnsupportedPhysicsError
 from mlmm.potentials.interface import Array, Potential
 from mlmm.system import alchemy
@@ -31,10 +32,13 @@ from mlmm.system.internal import (
     vacuum_system,
 )
 from mlmm.system.pme import Nonbonded
-from mlmm.system.region import MLRegion
+from mlmm.system.region import MLRegion, capped
 
 ENVIRONMENT, NONBONDED, SOFT_CORE, TAIL, INTERNAL, RESTRAINT, CONFINE = range(7)
 """Force groups of a hybrid system."""
+
+REPARTITIONED_HYDROGEN, HEAVY_HYDROGEN, HEAVY_FACTOR = 3.024, 8.0, 2.0
+"""Masses of hydrogens [dalton] and factor on other masses, see `region_masses`."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,7 @@ def hybrid_system(
     nonbonded: Nonbonded,
     rigid: bool = True,
     solute_constraints: bool = False,
-    hydrogen_mass: float | None = None,
+    solute_masses: Masses = "prmtop",
     reference: float = 0.0,
     overlap: bool = False,
 ) -> HybridSystem:
@@ -104,7 +108,7 @@ def hybrid_system(
         nonbonded: Cutoff, tail and Ewald settings.
         rigid: Whether water is rigid and bonds to hydrogen in the environment are constrained.
         solute_constraints: Whether bonds to hydrogen in the region are constrained too.
-        hydrogen_mass: Mass of the region's hydrogens [dalton], taken from their heavy atoms.
+        solute_masses: How the region's masses are chosen.
         reference: Energy subtracted from E_ML inside OpenMM [kJ/mol].
         overlap: Whether the potential works in a thread beside the MM forces; numbers stay equal.
 
@@ -117,9 +121,9 @@ def hybrid_system(
     _copy_particles(base, system)
     bridge = None
     if not isinstance(potential, ClassicalPotential):
-        bridge = PotentialBridge(potential, reference)
+        bridge = PotentialBridge(capped(potential, region), reference)
         if overlap:  # OpenMM computes forces in the order in which they were added
-            system.addForce(potential_force(HeadStart(bridge), region.atoms, group=INTERNAL))
+            system.addForce(potential_force(HeadStart(bridge), region.asked, group=INTERNAL))
     for force in base.getForces():
         for part in _environment_part(force, topology, region, nonbonded):
             system.addForce(part)
@@ -139,10 +143,11 @@ def hybrid_system(
         for force in internal_forces(potential.terms, region.atoms, group=INTERNAL):
             system.addForce(force)
     elif bridge is not None:
-        system.addForce(potential_force(bridge, region.atoms, group=INTERNAL))
+        system.addForce(potential_force(bridge, region.asked, group=INTERNAL))
     if rigid:
         _constrain_hydrogens(system, base, topology, region, solute_constraints)
-    for i, mass in zip(region.atoms, region_masses(topology, region, hydrogen_mass), strict=True):
+    masses = region_masses(topology, region, solute_masses)
+    for i, mass in zip(region.atoms, masses, strict=True):
         system.setParticleMass(i, mass)
     return HybridSystem(system, region, tail, bridge, periodic=nonbonded.cutoff is not None)
 
@@ -183,10 +188,12 @@ def _environment_part(
         kept.setUsesPeriodicBoundaryConditions(nonbonded.cutoff is not None)
         for k in range(n_terms(force)):
             atoms, parameters = add_parameters(force, k)
-            if not any(atom in inside for atom in atoms):
+            if not all(atom in inside for atom in atoms):
                 add_term(kept, atoms, parameters)
         kept.setForceGroup(ENVIRONMENT)
         return [kept]
+    if isinstance(force, mm.CMAPTorsionForce):
+        return [_cmap_outside(force, inside, periodic=nonbonded.cutoff is not None)]
     if isinstance(force, mm.NonbondedForce):
         kept = copy.deepcopy(force)
         alchemy.couple_charges(
@@ -200,6 +207,22 @@ def _environment_part(
         f"{topology.path.name} has {type(force).__name__} terms, which are not available beside "
         "an ML region."
     )
+
+
+def _cmap_outside(
+    force: mm.CMAPTorsionForce, inside: set[int], *, periodic: bool
+) -> mm.CMAPTorsionForce:
+    """Keep the maps of two torsions that have an atom outside the region."""
+    kept = mm.CMAPTorsionForce()
+    for k in range(force.getNumMaps()):
+        kept.addMap(*force.getMapParameters(k))
+    for k in range(force.getNumTorsions()):
+        grid, *atoms = force.getTorsionParameters(k)
+        if not inside.issuperset(atoms):
+            kept.addTorsion(grid, *atoms)
+    kept.setUsesPeriodicBoundaryConditions(periodic)
+    kept.setForceGroup(ENVIRONMENT)
+    return kept
 
 
 def _without_region(force: mm.CustomNonbondedForce, inside: set[int]) -> mm.CustomNonbondedForce:
@@ -251,21 +274,25 @@ def _bond_lengths(system: mm.System) -> dict[tuple[int, int], float]:
     return lengths
 
 
-def region_masses(topology: AmberTopology, region: MLRegion, hydrogen_mass: float | None) -> Array:
+def region_masses(topology: AmberTopology, region: MLRegion, kind: Masses) -> Array:
     """Return the masses of the region's atoms [dalton], shape (n,).
 
     Args:
         topology: The prmtop.
         region: The ML region.
-        hydrogen_mass: Mass of hydrogens [dalton], taken from the atoms they are bound to; None
-            leaves the prmtop's masses.
+        kind: "prmtop" leaves them; "repartitioned" gives hydrogens 3.024 dalton, taken from the
+            atoms they are bound to; "heavy" gives hydrogens 8 dalton and doubles the others, so
+            that the stiffest vibration, O-H, becomes 2.6 times as slow.
     """
-    masses = np.array(topology.masses, dtype=float)
+    own, masses = list(region.atoms), np.array(topology.masses, dtype=float)
+    hydrogen = np.array(topology.numbers) == 1
+    if kind == "heavy":
+        return np.where(hydrogen[own], HEAVY_HYDROGEN, HEAVY_FACTOR * masses[own])
     inside = set(region.atoms)
     for pair in topology.bonds:
-        hydrogens = [i for i in pair if topology.numbers[i] == 1]
-        if hydrogen_mass is not None and pair[0] in inside and len(hydrogens) == 1:
-            heavy = pair[0] if pair[1] == hydrogens[0] else pair[1]
-            masses[heavy] -= hydrogen_mass - masses[hydrogens[0]]
-            masses[hydrogens[0]] = hydrogen_mass
-    return np.array(masses[list(region.atoms)])
+        light = [i for i in pair if hydrogen[i]]
+        if kind == "repartitioned" and pair[0] in inside and len(light) == 1:
+            other = pair[0] if pair[1] == light[0] else pair[1]
+            masses[other] -= REPARTITIONED_HYDROGEN - masses[light[0]]
+            masses[light[0]] = REPARTITIONED_HYDROGEN
+    return np.array(masses[own])

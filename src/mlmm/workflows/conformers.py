@@ -57,7 +57,7 @@ def make_conformers(
     if not torsions:
         save_arrays(conformers_path(run), {"positions": np.repeat(own, count, axis=0)})
         return
-    masses = region_masses(prepared.topology, prepared.region, config.protocol.hydrogen_mass)
+    masses = region_masses(prepared.topology, prepared.region, config.protocol.solute_masses)
     plan = gas.GasPlan(
         temperatures=(gas.HOTTEST,),
         ladders=WALKERS,

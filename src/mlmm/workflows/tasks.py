@@ -139,7 +139,7 @@ def build_hybrid(bench: Bench, hamiltonian: Hamiltonian) -> HybridSystem:
         potential,
         nonbonded=nonbonded_settings(protocol, prepared),
         solute_constraints=protocol.solute_constraints == "h-bonds",
-        hydrogen_mass=protocol.hydrogen_mass,
+        solute_masses=protocol.solute_masses,
         reference=reference,
     )
 
@@ -181,7 +181,7 @@ def gas_plan(bench: Bench, task: Task) -> gas.GasPlan:
     protocol = bench.config.protocol
     step = protocol.timestep * PS_PER_FS
     prepared = bench.prepared
-    masses = region_masses(prepared.topology, prepared.region, protocol.hydrogen_mass)
+    masses = region_masses(prepared.topology, prepared.region, protocol.solute_masses)
     return gas.GasPlan(
         temperatures=gas.temperature_ladder(protocol.temperature, len(masses)),
         ladders=protocol.gas_ladders,

@@ -102,8 +102,11 @@ def test_a_complaint_names_the_key_and_what_is_known(data, sentence):
     ("data", "told"),
     [
         ({"protocol": {"solute_constraints": "h-bonds"}}, "another model than the flexible ML"),
-        ({"protocol": {"timestep": 3.0}}, "above 2 fs needs"),
-        ({"protocol": {"timestep": 1.5, "hydrogen_mass": None}}, "above 1 fs needs hydrogen_mass"),
+        ({"protocol": {"timestep": 3.0}}, "above 2 fs needs solute_masses heavy"),
+        (
+            {"protocol": {"timestep": 1.5, "solute_masses": "prmtop"}},
+            "above 1 fs needs solute_masses repartitioned",
+        ),
         ({"protocol": {"headline": "as_published"}}, "belongs to the protocol named paper"),
         ({"potential": "mm"}, "potential mm has one route"),
         ({"source": {"kind": "smiles", "smiles": "C", "charges": "prmtop"}}, "need a file"),

@@ -87,10 +87,22 @@ def test_the_order_of_the_atoms_given_does_not_matter(ethanol):
 
 def test_heavier_hydrogens_take_their_mass_from_their_neighbours(ethanol):
     region = select_region(ethanol, ":1")
-    light = region_masses(ethanol, region, None)
-    heavy = region_masses(ethanol, region, 3.024)
+    light = region_masses(ethanol, region, "prmtop")
+    heavy = region_masses(ethanol, region, "repartitioned")
     np.testing.assert_array_equal(light, ethanol.masses[:9])
     assert heavy.sum() == pytest.approx(light.sum(), rel=1e-14)
     np.testing.assert_array_equal(heavy[3:], 3.024)
     moved = 3.024 - 1.008
     np.testing.assert_allclose(light[:3] - heavy[:3], [3 * moved, 2 * moved, moved])
+
+
+def test_heavy_atoms_vibrate_slowly_enough_for_4_fs(ethanol):
+    region = select_region(ethanol, ":1")
+    light = region_masses(ethanol, region, "prmtop")
+    heavy = region_masses(ethanol, region, "heavy")
+    np.testing.assert_array_equal(heavy[3:], 8.0)
+    np.testing.assert_allclose(heavy[:3], 2 * light[:3])
+    # O-H: reduced mass from 0.95 to 6.4 dalton, so a period of 9 fs becomes one of 23 fs.
+    oxygen, hydrogen = 2, 8
+    reduced = [m[oxygen] * m[hydrogen] / (m[oxygen] + m[hydrogen]) for m in (light, heavy)]
+    assert np.sqrt(reduced[1] / reduced[0]) == pytest.approx(2.6, abs=0.05)
