@@ -18,8 +18,11 @@ import typer
 
 from mlmm import __version__
 from mlmm.cli import campaign, cluster, models, prepare, validate
+from mlmm.cli.analyze import analyze
+from mlmm.cli.bench import bench
 from mlmm.cli.energy import energy
 from mlmm.cli.hydration import hydration, init, run
+from mlmm.cli.md import md
 from mlmm.cli.sander import SANDER_FLAGS, sander, serve
 from mlmm.errors import IncompleteError, InputError, MlmmError
 
@@ -33,15 +36,18 @@ app = typer.Typer(
 )
 app.command("hydration")(hydration)
 app.command("energy")(energy)
+app.command("analyze")(analyze)
+app.command("md")(md)
 app.command("run")(run)
 app.command("init")(init)
 app.command("sander", context_settings=SANDER_FLAGS)(sander)
 app.command("serve")(serve)
+app.command("bench")(bench)
 app.add_typer(models.app, name="models")
+app.add_typer(prepare.app, name="prepare")
 app.add_typer(validate.app, name="validate")
 app.add_typer(campaign.app, name="campaign")
 app.add_typer(cluster.app, name="cluster")
-app.add_typer(prepare.app, name="prepare")
 
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENMM_CPU_THREADS": "1", "LOGURU_LEVEL": "ERROR"}
 """Set where the user did not: processes share the cores, and alchemlyb logs through loguru."""
@@ -115,6 +121,8 @@ def _explain(error: BaseException) -> int:
 
 
 def _as_our_own(error: BaseException) -> MlmmError:
+    if isinstance(error, IncompleteError):  # it says itself how to go on
+        return error
     if _signals or isinstance(error, KeyboardInterrupt):
         return IncompleteError("stopped; run the same command again to go on.")
     if isinstance(error, MlmmError):
