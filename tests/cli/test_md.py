@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: MIT
+"""Does `mlmm md` do what sander's users expect, refuse what it cannot do, and survive a stop?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_bad_input import contents, one_sentence
+
+from mlmm.amber.coordinates import Coordinates, read_coordinates, write_restart
+from mlmm.amber.mdout import read_mdout
+from mlmm.amber.trajectory import (
+    read_moment,
+    read_trajectory,
+)
+
+MIN = """minimise
+ &cntrl imin=1, maxcyc=20, ntpr=10, cut=8.0, ifmlp=1 /
+ &mlp animask=':1', potential='mm' /
+"""
+NPT = """a few steps at constant pressure
+ &cntrl
+  imin=0, irest=0, ntx=1, nstlim=8, dt=0.001, tempi=300.0, temp0=300.0, ntt=3, gamma_ln=2.0,
+  ntb=2, ntp=1, mcbarint=2, cut=8.0, ntc=2, ntf=2, ig=7, ntpr=2, ntwx=4, ntwr=4, ifmlp=1,
+ /
+ &mlp animask=':1', potential='mm' /
+"""
+NVE = NPT.replace("ntt=3, gamma_ln=2.0,", "ntt=0,").replace("ntb=2, ntp=1, mcbarint=2,", "ntb=1,")
+NVE = NVE.replace("temp0=300.0, ", "")
+GAS = """gas phase
+ &cntrl imin=0, nstlim=4, tempi=300.0, ntb=0, cut=999.0, ntpr=2, nscm=0, ifmlp=1 /
+ &mlp animask=':1', potential='mm' /
+"""
+
+
+@pytest.fixture
+def md(mlmm, files):
+    """Run `mlmm md` with an input of this text on methane in water."""
+
+    def run(text, *words, crd="wet_crd", top="wet"):
+        Path("mdin").write_text(text)
+        where = files.get(crd, crd)
+        return mlmm("md", "-p", files[top], "-c", where, *words)
+
+    return run
+
+
+def test_minimisation_writes_what_sander_would(md):
+    answer = md(MIN)
+    assert answer.code == 0, answer.err
+    assert sorted(p.name for p in Path.cwd().iterdir()) == ["mdin", "mdinfo", "mdout", "restrt"]
+    text = Path("mdout").read_text()
+    for words in ("Here is the input file", "minimise", "FINAL RESULTS", "5.  TIMINGS"):
+        assert words in text
+    assert "atoms    = 5 (C 1, H 4)" in text
+    assert "charge   = +0 e" in text
+    energies = [float(line.split()[1]) for line in text.splitlines() if line.startswith("     20 ")]
+    assert energies
+    assert read_coordinates("restrt").velocities is None
+
+
+def test_dynamics_writes_mdout_trajectory_restart_and_mdinfo(md):
+    answer = md(NPT)
+    assert answer.code == 0, answer.err
+    steps = read_mdout(Path("mdout"))
+    assert [one.step for one in steps] == [0, 2, 4, 6, 8]
+    assert list(read_trajectory(Path("mdcrd")).times) == pytest.approx([0.004, 0.008])
+    restart = read_coordinates("restrt")
+    assert restart.velocities is not None
+    assert read_moment(Path("restrt")).step == 8
+    for name in ("A V E R A G E S", "R M S", "Final Performance Info"):
+        assert name in Path("mdout").read_text()
+    assert "ns/day" in Path("mdinfo").read_text()
+    assert "NSTEP =        8" in Path("mdinfo").read_text()
+
+
+def test_the_terms_of_every_block_add_up(md):
+    assert md(NPT).code == 0
+    names = ("BOND", "ANGLE", "DIHED", "1-4 NB", "1-4 EEL", "VDWAALS", "EELEC", "RESTRAINT", "EML")
+    for one in read_mdout(Path("mdout")):
+        total = sum(one.values[name] for name in names)
+        # single precision in the direct sums of some thousand kcal/mol
+        assert one.values["EPtot"] == pytest.approx(total, abs=0.02)
+        kinetic = one.values["Etot"] - one.values["EPtot"]
+        assert kinetic == pytest.approx(one.values["EKtot"], abs=2e-4)
+
+
+def test_a_run_that_goes_on_is_the_run_that_was_left_alone_bit_for_bit(md):
+    assert md(NPT).code == 0
+    whole = Path("restrt").read_bytes()
+    last = read_mdout(Path("mdout"))[-1]
+    half = NPT.replace("nstlim=8", "nstlim=4")
+    assert md(half, "-O").code == 0
+    assert Path("restrt").read_bytes() != whole
+    Path("restrt").rename("first.rst")
+    more = half.replace("irest=0, ntx=1", "irest=1, ntx=5").replace("tempi=300.0,", "")
+    assert md(more, "-O", crd="first.rst").code == 0
+    assert Path("restrt").read_bytes() == whole
+    again = read_mdout(Path("mdout"))[-1]
+    assert (again.step, again.time) == (4, last.time)
+    assert again.values["Etot"] == last.values["Etot"]
+
+
+def test_nothing_is_overwritten_without_being_asked(md):
+    Path("restrt").write_text("mine")
+    assert "-r restrt exists already; add -O" in one_sentence(md(NPT))
+    assert Path("restrt").read_text() == "mine"
+    assert sorted(p.name for p in Path.cwd().iterdir()) == ["mdin", "restrt"]
+
+
+def test_a_gas_phase_run_has_no_box(md):
+    assert md(GAS, top="gas", crd="gas_crd").code == 0
+    assert read_coordinates("restrt").lengths is None
+    last = read_mdout(Path("mdout"))[-1].values
+    assert "VOLUME" not in last
+    assert last["EPtot"] == pytest.approx(last["EML"], abs=1e-4)
+
+
+def test_a_blow_up_keeps_the_last_good_restart_and_says_where(md):
+    # free C-H bonds swing once in 11 fs; Verlet with steps of 4 fs lets them grow, as 4 > 11/π
+    text = GAS.replace("nstlim=4", "nstlim=100, dt=0.004, ntc=2, ntf=2, ntwr=2")
+    answer = md(text.replace("tempi=300.0", "tempi=10.0"), top="gas", crd="gas_crd")
+    assert answer.code == 1
+    assert answer.err.count("\n") == 1
+    assert "E_ML jumped by" in answer.err
+    assert "the largest force acted on atom 1 (:1@C1) by the internal energy" in answer.err
+    step = read_moment(Path("restrt")).step
+    assert step >= 2
+    assert f"between step {step} and step {step + 2}" in answer.err
+    assert f"restrt holds step {step} ({0.004 * step:.3f} ps); to go on, run with" in answer.err
+    assert answer.err.removeprefix("mlmm: ").strip() in Path("mdout").read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "told"),
+    [
+        (NPT.replace("nstlim", "nstlmi"), "", "line 3: &cntrl has no key nstlmi: did you mean"),
+        (NPT.replace("irest=0, ntx=1", "irest=1, ntx=1"), "", "irest=1 goes on with velocities"),
+        (NPT.replace("irest=0, ntx=1", "irest=1, ntx=5"), "", "has none; use irest=0, ntx=1"),
+        (NPT.replace("gamma_ln=2.0", "gamma_ln=0.0"), "", "ntt=3 with gamma_ln=0"),
+        (NPT.replace("cut=8.0", "cut=12.0"), "", "less than twice cut=12"),
+        (NPT.replace("':1'", "':LIGAND'"), "", "selects 0 of"),
+        (NPT.replace("':1'", "':1-2'"), "", "of water into the ML region"),
+        (NPT.replace("'mm'", "'ani9'"), "", "there is no potential 'ani9'"),
+        (NPT.replace("ifmlp=1", "ifmlp=0").partition(" &mlp")[0], "", "ifmlp=0 is molecular"),
+        (NPT.replace("ig=7", "ig=7, ntr=1, restraint_wt=1.0, restraintmask=':1'"), "", "-ref"),
+        (NPT.replace("ig=7", "ig=7, icfe=1, clambda=0.5"), "", "icfe=1 needs crgmask"),
+        (
+            NPT.replace("ig=7", "ig=7, icfe=1, clambda=0.5, crgmask=':2'"),
+            "",
+            "mask ':2' selects other atoms",
+        ),
+        (NPT, "-i lost.in", "there is no input file lost.in"),
+        (NPT, "-r nowhere/restrt", "-r nowhere/restrt cannot be written"),
+        (NPT, "-o mdin", "-i and -o are both mdin"),
+        (NPT, "-x mdout", "-o and -x are both mdout"),
+        (NPT, "--platform HIP", "the OpenMM platform HIP cannot be used here"),
+        (NPT + "&wt type='END' /\nDISANG=d.rst\n", "", "nmropt=1 and a line DISANG"),
+        (
+            NPT.replace("ig=7", "ig=7, nmropt=1") + "&wt type='END' /\nDISANG=d.rst\n",
+            "",
+            "there is no file d.rst, which DISANG names",
+        ),
+    ],
+)
+def test_a_wrong_run_is_refused_before_anything_is_written(md, text, words, told):
+    assert told in one_sentence(md(text, *words.split()))
+    assert [p.name for p in contents(Path.cwd())] == ["mdin"]
+
+
+@pytest.mark.parametrize(
+    ("top", "crd", "text", "told"),
+    [
+        ("gas", "gas_crd", NPT, "ntb=2 in mdin needs a box, but"),
+        ("gas", "acetone_crd", GAS, "give the coordinates that belong to the prmtop"),
+        ("gas", "nan_crd", GAS, "nan.inpcrd has positions that are not finite"),
+        ("torn", "wet_crd", NPT, "torn.prmtop"),
+    ],
+)
+def test_files_that_do_not_fit_are_refused(md, top, crd, text, told):
+    assert told in one_sentence(md(text, top=top, crd=crd))
+
+
+def test_atoms_on_each_other_are_named(md, files):
+    found = read_coordinates(files["wet_crd"])
+    positions = found.positions.copy()
+    positions[7] = positions[2] + 0.01
+    write_restart("crash.rst7", Coordinates(positions, None, found.lengths, found.angles))
+    told = one_sentence(md(NPT, crd="crash.rst7"))
+    assert "atoms 3 and 8 in crash.rst7 lie on each other (0.017 Å)" in told
+
+
+def test_a_truncated_restart_is_named(md):
+    assert md(NPT.replace("nstlim=8", "nstlim=2")).code == 0
+    whole = Path("restrt").read_bytes()
+    Path("cut.rst").write_bytes(whole[: len(whole) // 2])
+    text = NPT.replace("irest=0, ntx=1", "irest=1, ntx=5").replace("tempi=300.0,", "")
+    assert "cut.rst is a damaged NetCDF file" in one_sentence(md(text, "-O", crd="cut.rst"))
+
+
+def test_frames_and_restart_can_be_wrapped(md, files):
+    far = read_coordinates(files["wet_crd"])
+    moved = far.positions + 3 * far.lengths
+    write_restart("far.rst7", Coordinates(moved, None, far.lengths, far.angles))
+    text = NPT.replace("ig=7", "ig=7, iwrap=1").replace("nstlim=8", "nstlim=4")
+    assert md(text, crd="far.rst7").code == 0
+    restart = read_coordinates("restrt")
+    assert np.all(restart.positions > -5.0)
+    assert np.all(restart.positions < restart.lengths + 5.0)
+    # molecules stay whole: no bond of water is longer than 1 Å
+    oxygen, hydrogen = restart.positions[5::3], restart.positions[6::3]
+    assert np.linalg.norm(oxygen - hydrogen, axis=1).max() < 1.0

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: MIT
+"""Does a dynamics run that is killed or stopped leave files that the next one goes on from?"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from mlmm.amber.trajectory import read_moment, read_trajectory
+from mlmm.workflows.md import run_md
+
+TEXT = """methane in vacuum
+ &cntrl
+  imin=0, irest=0, ntx=1, nstlim={steps}, dt=0.0005, tempi=300.0, ntb=0, cut=999.0, ig=11,
+  ntt=3, gamma_ln=5.0, temp0=300.0, ntpr=50, ntwx=50, ntwr=50, ifmlp=1,
+ /
+ &mlp animask=':1', potential='mm' /
+"""
+ON = TEXT.replace("irest=0, ntx=1", "irest=1, ntx=5").replace("tempi=300.0, ", "")
+
+
+@pytest.fixture
+def gas(freesolv, tmp_path, monkeypatch):
+    """Methane's prmtop and coordinates; the working folder is empty."""
+    monkeypatch.chdir(tmp_path)
+    base = freesolv / "amber_gaff" / "mobley_9055303"
+    return base.with_suffix(".prmtop"), base.with_suffix(".inpcrd")
+
+
+def begin(gas):
+    """Start a run that would take for ever, and wait for its first restart file."""
+    Path("mdin").write_text(TEXT.format(steps=100_000_000))
+    command = [str(Path(sys.executable).with_name("mlmm")), "md", "-p", gas[0], "-c", gas[1]]
+    process = subprocess.Popen(
+        command, env=os.environ | {"OMP_NUM_THREADS": "1"}, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 120.0
+    while not Path("restrt").exists():
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return process
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on_as_if_nothing_had_happened(gas):
+    process = begin(gas)
+    process.kill()
+    process.communicate()
+    step = read_moment(Path("restrt")).step
+    assert step >= 50
+    assert step % 50 == 0
+    # frames are written before the restart of their step
+    assert len(read_trajectory(Path("mdcrd")).times) >= step // 50
+    Path("restrt").rename("killed.rst")
+    Path("mdin").write_text(ON.format(steps=100))
+    run_md("mdin", gas[0], "killed.rst", overwrite=True)
+    continued = Path("restrt").read_bytes()
+    Path("mdin").write_text(TEXT.format(steps=step + 100))
+    run_md("mdin", *gas, overwrite=True)
+    assert Path("restrt").read_bytes() == continued
+
+
+@pytest.mark.slow
+def test_a_stopped_run_says_how_to_go_on(gas):
+    process = begin(gas)
+    process.send_signal(signal.SIGTERM)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 3
+    step = read_moment(Path("restrt")).step
+    assert f"restrt holds step {step}" in told
+    assert f"-c restrt, irest=1, ntx=5, nstlim={100_000_000 - step}" in told
+    assert told.strip().removeprefix("mlmm: ") in Path("mdout").read_text()
