@@ -71,7 +71,7 @@ class Protocol(Settings):
     timestep: float = Field(2.0, gt=0, le=4.0)
     """Time step [fs]."""
     solute_masses: Masses = "repartitioned"
-    """Masses of the solute; averages over configurations do not depend on them. prmtop: as they are,
+    """Masses of the solute; averages over configurations do not depend on them. prmtop: unchanged,
     to 1 fs; repartitioned: hydrogens of 3.024 dalton, taken from their heavy atoms, to 2 fs; heavy:
     hydrogens of 8 dalton and twice the mass of all others, to 4 fs."""
     solute_constraints: Literal["none", "h-bonds"] = "none"
