@@ -12,6 +12,10 @@ from mlmm.free_energy.decorrelate import inefficiency
 from mlmm.free_energy.verdict import Verdict
 from mlmm.samples import Array, IntArray
 
+SECTOR = 120
+"""Width of a torsion state [degree]."""
+BIN = 5
+"""Resolution with which its edges are placed [degree]."""
 AGREEMENT = 2.0
 """Populations agree within this many standard errors of their difference."""
 LEAST_ROWS = 8
@@ -22,8 +26,8 @@ def judge_populations(
 ) -> Verdict:
     """Compare the populations of torsion states between groups.
 
-    The states of a torsion are its three sectors of 120° (trans, gauche+, gauche−); the sector
-    populated most overall is compared, with the error of a fraction of n/g independent frames.
+    The states of a torsion are three sectors of 120° (see `sectors`); the one populated most
+    overall is compared, with the error of a fraction of n/g independent frames.
     Fractions are kept one frame away from 0 and 1, so that frozen torsions have an error too.
 
     Args:
@@ -44,7 +48,7 @@ def judge_populations(
             "sample longer.",
             serious=True,
         )
-    sector = np.floor(np.mod(angles + 60.0, 360.0) / 120.0).astype(int)
+    sector = sectors(angles)
     worst, where = 0.0, 0
     for t in range(angles.shape[1]):
         common = int(np.bincount(sector[:, t], minlength=3).argmax())
@@ -66,6 +70,27 @@ def judge_populations(
         f"errors between runs from different conformers in {phase}; sample longer.",
         serious=True,
     )
+
+
+def sectors(angles: Array) -> IntArray:
+    """Return the state of each torsion in each frame, 0 to 2, shape (n, t).
+
+    A state is a sector of 120°. The three edges of a torsion lie where the fewest frames are, so
+    that no edge cuts through a well, whether that is at 180° ± 60° (sp3) or at 0° and 180° (sp2).
+
+    Args:
+        angles: Torsion angles of all frames that are to be compared [degree], shape (n, t).
+    """
+    n_bins = SECTOR // BIN
+    found = np.zeros(angles.shape, dtype=np.int64)
+    for t in range(angles.shape[1]):
+        turned = np.mod(angles[:, t], 360.0)
+        counts = np.bincount((turned // BIN).astype(int) % (3 * n_bins), minlength=3 * n_bins)
+        at_edge = counts + np.roll(counts, 1)  # on both sides of the lower end of each bin
+        wide = at_edge + 0.5 * (np.roll(counts, -1) + np.roll(counts, 2))
+        edge = int(wide.reshape(3, n_bins).sum(axis=0).argmin()) * BIN
+        found[:, t] = np.mod(turned - edge, 360.0) // SECTOR
+    return found
 
 
 def _largest_z(inside: list[Array]) -> float:

@@ -9,7 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from mlmm.report.result import Estimate, EstimateName, HydrationResult
+from mlmm.report.result import (
+    Estimate,
+    EstimateName,
+    HydrationResult,
+    Reorganization,
+    ReorganizationFreeEnergy,
+)
 from mlmm.report.text import energy, stderr
 
 EXPLANATION: Final = "docs/explanation/two-numbers.md"
@@ -48,7 +54,12 @@ def answer_lines(result: HydrationResult) -> tuple[Line, ...]:
     exact = _line(result, exact_name, f"ΔG of the {hamiltonian} Hamiltonian ({how})")
     published = _line(result, "as_published", f"ΔG as published ({sum_of})")
     lines = [published, exact] if published.headline else [exact, published]
-    lines.append(_reorganization(result))
+    lines.append(_reorganization("⟨E_ML⟩ in water − ⟨E_ML⟩ in gas", result.de_reorg))
+    if result.de_reorg_mbar is not None:
+        source = "all states" if r1 else "MM frames too"
+        lines.append(_reorganization(f"the same from {source}", result.de_reorg_mbar))
+    if result.dg_reorg is not None:
+        lines += _reorganization_free_energy(result.dg_reorg)
     if estimates.mm_control is not None:
         lines.append(_line(result, "mm_control", "MM value of the same path"))
     if estimates.decoupling_ti is not None:
@@ -118,8 +129,22 @@ def _plain(label: str, estimate: Estimate | None) -> Line:
     return Line(label, energy(estimate.dg_kcal), stderr(estimate.stderr_kcal))
 
 
-def _reorganization(result: HydrationResult) -> Line:
-    label, found = "ΔE_reorg = ⟨E_ML⟩ in water − ⟨E_ML⟩ in gas", result.de_reorg
+def _reorganization(label: str, found: Reorganization | None) -> Line:
     if found is None:
-        return Line(label, NOT_COMPUTED, "")
-    return Line(label, energy(found.value_kcal), stderr(found.stderr_kcal))
+        return Line(f"ΔE_reorg = {label}", NOT_COMPUTED, "")
+    return Line(f"ΔE_reorg = {label}", energy(found.value_kcal), stderr(found.stderr_kcal))
+
+
+def _reorganization_free_energy(found: ReorganizationFreeEnergy) -> list[Line]:
+    least = f"≥ {energy(found.lower_bound_kcal)}"
+    lines = [
+        Line(
+            "reorganisation free energy (in ΔG already), by torsion states",
+            least,
+            stderr(found.lower_bound_stderr_kcal),
+        )
+    ]
+    if found.gaussian_kcal is not None and found.gaussian_stderr_kcal is not None:
+        numbers = (f"~ {energy(found.gaussian_kcal)}", stderr(found.gaussian_stderr_kcal))
+        lines.append(Line("  estimate for bonds and angles, as Gaussians", *numbers))
+    return lines

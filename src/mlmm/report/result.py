@@ -95,6 +95,19 @@ class Reorganization(_Model):
     stderr_kcal: NonNegative
 
 
+class ReorganizationFreeEnergy(_Model):
+    """What is known of kT·KL(p_wat ‖ p_gas) [kcal/mol]: a lower bound, and an estimate of a part.
+
+    The bound counts torsion states. The estimate takes bonds and angles as Gaussian; null where
+    there are too few frames.
+    """
+
+    lower_bound_kcal: NonNegative
+    lower_bound_stderr_kcal: NonNegative
+    gaussian_kcal: float | None
+    gaussian_stderr_kcal: NonNegative | None
+
+
 class Closure(_Model):
     """ΔG by route R1 − ΔG by route R2 [kcal/mol]; zero but for sampling."""
 
@@ -158,6 +171,8 @@ class HydrationResult(_Model):
     estimates: Estimates
     legs: Legs
     de_reorg: Reorganization | None
+    de_reorg_mbar: Reorganization | None = None
+    dg_reorg: ReorganizationFreeEnergy | None = None
     closure: Closure | None = None
     diagnostics: Diagnostics
     settings: dict[str, JsonValue]
@@ -237,6 +252,11 @@ def _cells(result: HydrationResult) -> Iterator[tuple[str, object]]:
     reorg = result.de_reorg
     yield "de_reorg_value_kcal", None if reorg is None else reorg.value_kcal
     yield "de_reorg_stderr_kcal", None if reorg is None else reorg.stderr_kcal
+    again = result.de_reorg_mbar
+    yield "de_reorg_mbar_value_kcal", None if again is None else again.value_kcal
+    yield "de_reorg_mbar_stderr_kcal", None if again is None else again.stderr_kcal
+    bound = result.dg_reorg
+    yield "dg_reorg_lower_bound_kcal", None if bound is None else bound.lower_bound_kcal
     closure = result.closure
     yield "closure_value_kcal", None if closure is None else closure.value_kcal
     yield "closure_stderr_kcal", None if closure is None else closure.stderr_kcal

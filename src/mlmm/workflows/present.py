@@ -23,8 +23,9 @@ from mlmm.report import result as model
 from mlmm.report.page import write_report
 from mlmm.report.result import HydrationResult, write_csv, write_json
 from mlmm.units import ANGSTROM_PER_NM, KCAL_PER_KJ
-from mlmm.workflows.estimate import Findings
+from mlmm.workflows.findings import Findings
 from mlmm.workflows.inputs import Prepared
+from mlmm.workflows.judge import local_bonds
 from mlmm.workflows.tasks import GAS_RECORD_INTERVAL, nonbonded_settings
 
 PACKAGES = (
@@ -59,7 +60,6 @@ def build_result(
         raise MlmmError(f"the run has no {method}.")
     source = config.source
     info = {key: prepared.info[key] for key in ("smiles", "formula", "charge", "n_atoms")}
-    reorganization = total.de_reorg
     return HydrationResult(
         molecule=model.MoleculeInfo(**info),
         potential=config.potential,
@@ -77,11 +77,9 @@ def build_result(
             charging=_estimate(findings.path.legs["charging"]),
             lj=_estimate(findings.path.legs["lj"]),
         ),
-        de_reorg=None
-        if reorganization is None
-        else model.Reorganization(
-            value_kcal=reorganization.dg_kcal, stderr_kcal=reorganization.stderr_kcal
-        ),
+        de_reorg=_reorganization(total.de_reorg),
+        de_reorg_mbar=_reorganization(findings.reorganised.energy),
+        dg_reorg=_free_energy_bound(findings),
         closure=_closure(findings),
         diagnostics=_diagnostics(findings),
         settings=_settings(config, prepared, findings, potential),
@@ -125,6 +123,24 @@ def _estimate(estimate: Estimate | None) -> model.Estimate | None:
     return model.Estimate(dg_kcal=float(estimate.dg_kcal), stderr_kcal=float(estimate.stderr_kcal))
 
 
+def _reorganization(estimate: Estimate | None) -> model.Reorganization | None:
+    if estimate is None:
+        return None
+    return model.Reorganization(value_kcal=estimate.dg_kcal, stderr_kcal=estimate.stderr_kcal)
+
+
+def _free_energy_bound(findings: Findings) -> model.ReorganizationFreeEnergy | None:
+    bound, stiff = findings.reorganised.bound, findings.reorganised.stiff
+    if bound is None:
+        return None
+    return model.ReorganizationFreeEnergy(
+        lower_bound_kcal=bound.dg_kcal,
+        lower_bound_stderr_kcal=bound.stderr_kcal,
+        gaussian_kcal=None if stiff is None else stiff.dg_kcal,
+        gaussian_stderr_kcal=None if stiff is None else stiff.stderr_kcal,
+    )
+
+
 def _closure(findings: Findings) -> model.Closure | None:
     if findings.closure is None:
         return None
@@ -145,6 +161,7 @@ def _diagnostics(findings: Findings) -> model.Diagnostics:
         "ensemble_spread_kcal": float(np.nanmean(spread)) * KCAL_PER_KJ
         if np.isfinite(spread).any()
         else None,
+        **findings.numbers,
     }
     bounds = None
     if findings.ends:
@@ -208,7 +225,7 @@ def _report_data(
         structure=page.Structure(
             prepared.region.molecule.numbers,
             prepared.positions[list(prepared.region.atoms)],
-            _local_bonds(prepared),
+            local_bonds(prepared),
         ),
         potential_doi=doi,
     )
@@ -264,11 +281,4 @@ def _internal(findings: Findings) -> page.InternalEnergies | None:
         gas=page.EnergySeries(GAS_RECORD_INTERVAL * (1 + np.arange(len(gas))), gas),
         reference_kcal=float(gas.min()),
         reference_name="the lowest energy seen in gas",
-    )
-
-
-def _local_bonds(prepared: Prepared) -> tuple[tuple[int, int], ...]:
-    local = {atom: i for i, atom in enumerate(prepared.region.atoms)}
-    return tuple(
-        (local[i], local[j]) for i, j in prepared.topology.bonds if i in local and j in local
     )

@@ -97,6 +97,8 @@ class Sampler:
         Raises:
             IncompleteError: The time ended too early.
         """
+        if self.config.protocol.maximum_minutes is None:
+            return
         missing = [task.name for task in goals if not leg.count_segments(task.folder(self.run))]
         if missing:
             raise IncompleteError(

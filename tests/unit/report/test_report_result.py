@@ -41,8 +41,16 @@ def test_the_keys_of_the_file_are_those_of_version_one(make_result):
     found = json.loads(to_json(make_result()))
     assert set(found) == {
         *("schema_version", "molecule", "potential", "charges", "protocol", "route"),
-        *("temperature_k", "headline", "estimates", "legs", "de_reorg", "closure", "diagnostics"),
-        *("settings", "versions", "seeds", "wall_s"),
+        *(
+            "temperature_k",
+            "headline",
+            "estimates",
+            "legs",
+            "de_reorg",
+            "de_reorg_mbar",
+            "dg_reorg",
+        ),
+        *("closure", "diagnostics", "settings", "versions", "seeds", "wall_s"),
     }
     assert set(found["molecule"]) == {"smiles", "formula", "charge", "n_atoms"}
     assert set(found["headline"]) == {"dg_kcal", "stderr_kcal", "method"}

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: MIT
+"""How well do the replicas travel between the states? Transition matrix, its eigenvalue, trips."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from mlmm.free_energy.verdict import Verdict
+from mlmm.samples import Array, IntArray, WindowSamples
+
+LEAST_RELAXATIONS = 5.0
+"""Relaxation times of the exchange that a repeat should hold."""
+
+
+@dataclass(frozen=True)
+class Mixing:
+    """What the exchange did.
+
+    Attributes:
+        transitions: Chance to go from state i to state j in one sweep, shape (K, K), made
+            symmetric, as detailed balance with equal populations asks.
+        second_eigenvalue: The second largest one; 1 means that the states fall apart.
+        sweeps: Mean number of sweeps of a repeat.
+        round_trips: Ways coupled → decoupled → coupled of all replicas of all repeats.
+    """
+
+    transitions: Array
+    second_eigenvalue: float
+    sweeps: float
+    round_trips: int
+
+    @property
+    def relaxation(self) -> float:
+        """Sweeps in which the slowest mode of the exchange decays to 1/e."""
+        if self.second_eigenvalue >= 1.0:
+            return math.inf
+        return -1.0 / math.log(max(self.second_eigenvalue, 1e-12))
+
+
+def mixing(samples: WindowSamples, *, records_per_sweep: int) -> Mixing | None:
+    """Return how the replicas moved; None for a single state or fewer than two sweeps.
+
+    Args:
+        samples: Rows in the order in which each replica was recorded.
+        records_per_sweep: Rows of a replica between two exchanges.
+    """
+    k_states = len(samples.states)
+    counts, trips, lengths = np.zeros((k_states, k_states)), 0, []
+    for visited in _ways(samples, records_per_sweep):
+        np.add.at(counts, (visited[:-1], visited[1:]), 1.0)
+        trips += _round_trips(visited, k_states - 1)
+        lengths.append(len(visited))
+    if k_states < 2 or not counts.any():
+        return None
+    counts = counts + counts.T
+    rows = counts.sum(axis=1, keepdims=True)
+    matrix = np.divide(counts, rows, out=np.eye(k_states), where=rows > 0.0)
+    eigenvalues = np.sort(np.linalg.eigvals(matrix).real)[::-1]
+    return Mixing(matrix, float(min(eigenvalues[1], 1.0)), float(np.mean(lengths)), trips)
+
+
+def judge_mixing(found: Mixing) -> Verdict:
+    """Say whether the run is long against the slowest mode of the exchange."""
+    said = (
+        f"second eigenvalue {found.second_eigenvalue:.3f}, relaxation in {found.relaxation:.1f} of "
+        f"{found.sweeps:.0f} sweeps, {found.round_trips} round trips"
+    )
+    if found.sweeps >= LEAST_RELAXATIONS * found.relaxation:
+        return Verdict("exchange", True, f"The replicas mix: {said}.")
+    stays = np.diag(found.transitions)
+    worst = int(stays.argmax())
+    return Verdict(
+        "exchange",
+        False,
+        f"The replicas mix slowly: {said}; state {worst} is left least, with a chance of "
+        f"{1.0 - stays[worst]:.2f}.",
+        "exchange then helps little beyond its neighbours: sample longer, or add a state there",
+    )
+
+
+def _ways(samples: WindowSamples, records_per_sweep: int) -> Iterator[IntArray]:
+    """Yield the states that each replica of each repeat stood in, sweep by sweep."""
+    for repeat in np.unique(samples.repeat):
+        mine = samples.repeat == repeat
+        for replica in np.unique(samples.replica[mine]):
+            states = samples.state[mine & (samples.replica == replica)]
+            yield states[records_per_sweep - 1 :: records_per_sweep]
+
+
+def _round_trips(visited: IntArray, last: int) -> int:
+    """Return how often a way touches one end, then the other, then the first again."""
+    ends = visited[(visited == 0) | (visited == last)]
+    return int(np.count_nonzero(np.diff(ends))) // 2

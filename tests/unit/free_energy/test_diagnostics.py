@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: MIT
+"""Does every diagnostic pass what is sound, and find the fault that it is made for?"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from mlmm.free_energy.decorrelate import correlation
+from mlmm.free_energy.diagnostics import (
+    gas_and_decoupled,
+    independent_rows,
+    judge_box,
+    judge_correlation,
+    judge_equilibration,
+    judge_gas_and_decoupled,
+    judge_missing_states,
+    judge_spread,
+    judge_target,
+)
+from mlmm.free_energy.mixing import judge_mixing, mixing
+from mlmm.free_energy.populations import judge_populations
+from mlmm.samples import LambdaState, WindowSamples
+
+
+def walk(states: int, sweeps: int, stay: float, seed: int = 0, per_sweep: int = 2):
+    """Rows of one replica that steps to a neighbour with chance 1 − stay; ends reflect."""
+    rng, here, visited = np.random.default_rng(seed), 0, []
+    for _ in range(sweeps):
+        visited += [here] * per_sweep
+        if rng.random() > stay:
+            here = min(max(here + rng.choice([-1, 1]), 0), states - 1)
+    n = len(visited)
+    path = tuple(LambdaState(0.0, float(v)) for v in np.linspace(1.0, 0.0, states))
+    zeros = np.zeros(n)
+    return WindowSamples(
+        path, 300.0, zeros.astype(int), zeros.astype(int), np.array(visited), np.arange(n) * 0.1,
+        np.zeros((n, states)), np.zeros((n, 2)), zeros, zeros, zeros + 10.0,
+    )  # fmt: skip
+
+
+def test_eigenvalue_of_a_walk_is_the_known_one():
+    # K states in a line, each step ±1 with ½(1 − s), reflecting: λ₂ = 1 − (1 − s)(1 − cos π/K)
+    found = mixing(walk(4, 40000, 0.2), records_per_sweep=2)
+    exact = 1.0 - 0.8 * (1.0 - np.cos(np.pi / 4))
+    assert found.second_eigenvalue == pytest.approx(exact, abs=0.02)
+    assert found.transitions.sum(axis=1) == pytest.approx(np.ones(4))
+    assert judge_mixing(found).ok
+
+
+def test_replicas_that_hardly_move_are_said_to_mix_slowly():
+    found = mixing(walk(6, 100, 0.97, seed=3), records_per_sweep=2)
+    verdict = judge_mixing(found)
+    assert not verdict.ok
+    assert "round trips" in verdict.sentence
+    assert verdict.advice
+
+
+def test_round_trips_are_counted_from_end_to_end_and_back():
+    way = np.array([0, 1, 2, 1, 2, 2, 1, 0, 0, 1, 0, 1, 2])
+    rows = dataclasses.replace(walk(3, len(way), 0.0, per_sweep=1), state=way)
+    assert mixing(rows, records_per_sweep=1).round_trips == 1
+
+
+def test_one_state_has_nothing_to_exchange():
+    rows = walk(3, 10, 0.5)
+    single = dataclasses.replace(
+        rows, states=rows.states[:1], state=0 * rows.state, u=rows.u[:, :1]
+    )
+    assert mixing(single, records_per_sweep=2) is None
+
+
+def test_stationary_rows_pass_and_a_drift_is_left_out_and_said(path):
+    samples = path(n=200)
+    assert judge_equilibration(samples, correlation(samples)).ok
+    drift = np.where(samples.time < 0.4 * 45, 60.0, 0.0)
+    moved = dataclasses.replace(samples, dvdl=samples.dvdl + drift[:, None])
+    verdict = judge_equilibration(moved, correlation(moved))
+    assert not verdict.ok
+    assert "equilibration" in verdict.advice
+
+
+def test_the_poorest_state_is_named(path):
+    samples = path(n=200)
+    rows = correlation(samples)
+    assert independent_rows(samples, rows).sum() == pytest.approx(len(samples), rel=0.2)
+    assert judge_correlation(samples, rows).ok
+    few = path(n=30)
+    verdict = judge_correlation(few, correlation(few))
+    assert not verdict.ok
+    assert "sample longer" in verdict.advice
+
+
+def angles(centres, n: int, seed: int) -> np.ndarray:
+    """Torsion angles about some centres in turn, shape (n, 1)."""
+    rng = np.random.default_rng(seed)
+    return (rng.choice(centres, size=n) + 10.0 * rng.standard_normal(n))[:, None]
+
+
+def test_a_torsion_state_of_one_phase_only_is_named():
+    water, gas = angles([180.0], 200, 1), angles([60.0, 180.0, 300.0], 200, 2)
+    verdict = judge_missing_states(water, gas, ("C1-C2-O1-H1",))
+    assert not verdict.ok
+    assert "C1-C2-O1-H1 has a state in gas" in verdict.sentence
+    assert judge_missing_states(gas, gas[::-1], ("C1-C2-O1-H1",)).ok
+
+
+def test_a_state_too_rare_to_be_seen_is_not_missed():
+    gas = np.concatenate([angles([180.0], 398, 3), angles([60.0], 2, 4)])
+    assert judge_missing_states(angles([180.0], 40, 5), gas, ("t",)).ok
+
+
+def test_runs_from_different_conformers_agree_or_not():
+    groups = np.repeat([0, 1], 200)
+    mixed = angles([60.0, 180.0], 400, 6)
+    assert judge_populations(mixed, groups, phase="water", names=("t",)).ok
+    apart = np.concatenate([angles([60.0], 200, 7), angles([180.0], 200, 8)])
+    verdict = judge_populations(apart, groups, phase="water", names=("t",))
+    assert verdict.status == "fail"
+    # frames about one well at 180°, where the sign of the angle is chance, are one state
+    single = (angles([180.0], 400, 9) + 180.0) % 360.0 - 180.0
+    assert judge_populations(single, groups, phase="water", names=("t",)).ok
+
+
+def test_the_decoupled_solute_and_the_gas_phase_are_compared(path):
+    samples, rng = path(n=400, repeats=2), np.random.default_rng(10)
+    rows, ladders = correlation(samples), np.repeat([0, 1], 200)
+    same = gas_and_decoupled(samples, rows, rng.standard_normal(400), ladders)
+    assert judge_gas_and_decoupled(*same).ok
+    other = gas_and_decoupled(samples, rows, rng.standard_normal(400) + 5.0, ladders)
+    verdict = judge_gas_and_decoupled(*other)
+    assert verdict.status == "fail"
+    assert other[0] == pytest.approx(-5.0 / 4.184, abs=0.1)
+
+
+def test_the_spread_of_the_members_is_judged_per_root_atom():
+    assert judge_spread(np.full(10, 0.6), 9).ok
+    assert not judge_spread(np.full(10, 0.9), 9).ok
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({}, "in order"),
+        ({"cutoff": 1.2}, "narrower than twice the cutoff"),
+        ({"tail": -1.5}, "the tail is large"),
+        ({"drift": 1.0}, "the volume drifts"),
+    ],
+)
+def test_the_box_is_judged_by_width_tail_and_drift(change, said):
+    values = {"cutoff": 0.8, "tail": -0.3, "drift": 0.0} | change
+    rng, repeats = np.random.default_rng(11), np.repeat([0, 1], 300)
+    ramp = np.tile(np.linspace(0.0, values["drift"], 300), 2)
+    volume = 10.0 + 0.1 * rng.standard_normal(600) + ramp
+    verdict = judge_box(volume, repeats, width=2.15, cutoff=values["cutoff"], tail=values["tail"])
+    assert verdict.ok == (not change)
+    assert said in verdict.sentence + verdict.advice
+
+
+def test_an_error_above_its_target_is_said_with_what_to_do():
+    assert judge_target(0.2, 0.3).ok
+    assert judge_target(0.2, None).ok
+    assert "--max-time" in judge_target(0.4, 0.3).advice
