@@ -334,7 +334,7 @@ def _report(run: _Run, step: int) -> Report:
     spread, bridge = None, run.hybrid.bridge
     if bridge is not None:
         potential += bridge.reference
-        region = phase.positions[list(run.hybrid.region.atoms)]
+        region = phase.positions[list(run.hybrid.region.asked)]
         absolute, _, deviation = bridge.evaluate(region)  # it remembers this answer
         terms["ml"] += absolute
         spread = None if math.isnan(deviation) else deviation

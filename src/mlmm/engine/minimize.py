@@ -147,7 +147,7 @@ def _report(
     )
     if hybrid.bridge is not None:
         energy += hybrid.bridge.reference
-        terms["ml"] += hybrid.bridge.evaluate(phase.positions[list(hybrid.region.atoms)])[0]
+        terms["ml"] += hybrid.bridge.evaluate(phase.positions[list(hybrid.region.asked)])[0]
     largest = int(np.argmax(np.abs(gradient)))
     return MinimizeReport(
         step=step,

@@ -110,14 +110,27 @@ def internal_terms(
                 if all(m in local for m in members):
                     terms.append((*(float(local[m]) for m in members), *parameters))
             bonded.append((type(force).__name__, tuple(terms)))
-        elif isinstance(force, mm.CMAPTorsionForce | mm.CustomTorsionForce | mm.CustomBondForce):
+        elif isinstance(force, mm.CMAPTorsionForce):
+            _refuse_inner_maps(force, local, topology)
+        elif isinstance(force, mm.CustomTorsionForce | mm.CustomBondForce):
             raise UnsupportedPhysicsError(
-                f"{topology.path.name} has {type(force).__name__} terms; CMAP and CHARMM terms "
-                "are not available beside an ML region."
+                f"{topology.path.name} has {type(force).__name__} terms; CHARMM terms are not "
+                "available beside an ML region."
             )
     nonbonded = next(f for f in base.getForces() if isinstance(f, mm.NonbondedForce))
     pairs = _internal_pairs(nonbonded, topology, local, charge_scale)
     return InternalTerms(len(local), tuple(bonded), pairs)
+
+
+def _refuse_inner_maps(
+    force: mm.CMAPTorsionForce, local: dict[int, int], topology: AmberTopology
+) -> None:
+    for k in range(force.getNumTorsions()):
+        if all(atom in local for atom in force.getTorsionParameters(k)[1:]):
+            raise UnsupportedPhysicsError(
+                f"{topology.path.name} has a CMAP term within the region, which its MM energy "
+                "cannot hold; choose a region without a whole backbone unit, or an ML potential."
+            )
 
 
 def _internal_pairs(

@@ -1,22 +1,26 @@
 # SPDX-License-Identifier: MIT
 """Which atoms are the ML region, and may they be?
 
-A region is one whole molecule of the prmtop, without water. Everything else is refused by name
-before any energy is computed.
+A region is one whole molecule of the prmtop, without water, or, where link atoms are asked for, a
+part of one. Everything else is refused by name before any energy is computed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mlmm.amber.mask import select_atoms
 from mlmm.amber.topology import AmberTopology, atom_label
 from mlmm.errors import UnsupportedPhysicsError
-from mlmm.potentials.interface import Molecule
+from mlmm.potentials.interface import Molecule, Potential
+from mlmm.system.internal import ClassicalPotential
+from mlmm.system.link_atoms import HYDROGEN, Link, LinkedPotential, find_links
 
 CHARGE_TOLERANCE = 0.02
 """Largest distance of a region's prmtop charge from an integer [e]."""
+CUT_TOLERANCE = 0.35
+"""The same where bonds are cut: force fields give a residue, not a part of it, an integer."""
 
 
 @dataclass(frozen=True)
@@ -25,27 +29,55 @@ class MLRegion:
 
     Attributes:
         atoms: Zero-based indices in the prmtop, ascending, length n.
-        molecule: What the potential is made for: elements and net charge.
-        labels: AMBER labels of the atoms for messages, length n.
+        molecule: What the potential is made for: elements and net charge, link atoms last.
+        labels: AMBER labels of the molecule's atoms for messages.
+        links: Bonds (ML atom, MM atom) that are capped with hydrogen, L of them.
     """
 
     atoms: tuple[int, ...]
     molecule: Molecule
     labels: tuple[str, ...]
+    links: tuple[Link, ...] = field(default=())
+
+    @property
+    def asked(self) -> tuple[int, ...]:
+        """Indices of the atoms whose positions decide E_ML: the region, then MM partners, n + L."""
+        return (*self.atoms, *(outside for _, outside in self.links))
 
 
-def select_region(topology: AmberTopology, mask: str) -> MLRegion:
+def select_region(topology: AmberTopology, mask: str, *, link_atoms: bool = False) -> MLRegion:
     """Return the ML region that an AMBER mask selects.
+
+    Args:
+        topology: The whole system.
+        mask: AMBER mask.
+        link_atoms: Whether the mask may cut C-C single bonds, which are then capped.
 
     Raises:
         InputError: The mask does not parse or selects nothing.
-        UnsupportedPhysicsError: The region holds water, cuts a covalent bond, is more than one
-            molecule, or has a fractional charge.
+        UnsupportedPhysicsError: The region holds water, cuts a covalent bond that may not be cut,
+            is more than one molecule, or has a fractional charge.
     """
-    return region_of(topology, select_atoms(topology, mask), name=f"ml_mask {mask!r}")
+    atoms = select_atoms(topology, mask)
+    return region_of(topology, atoms, name=f"ml_mask {mask!r}", link_atoms=link_atoms)
 
 
-def region_of(topology: AmberTopology, atoms: Sequence[int], *, name: str) -> MLRegion:
+def capped(potential: Potential, region: MLRegion) -> Potential:
+    """Return the potential as a function of the atoms that `region.asked` names.
+
+    Args:
+        potential: A potential of `region.molecule`; a classical one has no need of link atoms.
+        region: The region.
+    """
+    if not region.links or isinstance(potential, ClassicalPotential | LinkedPotential):
+        return potential
+    inside = [region.atoms.index(i) for i, _ in region.links]
+    return LinkedPotential(potential, len(region.atoms), inside)
+
+
+def region_of(
+    topology: AmberTopology, atoms: Sequence[int], *, name: str, link_atoms: bool = False
+) -> MLRegion:
     """Return the ML region of given atoms; `name` says in messages where they came from."""
     chosen = frozenset(atoms)
     water = [i for i in chosen if topology.is_water[i]]
@@ -55,13 +87,14 @@ def region_of(topology: AmberTopology, atoms: Sequence[int], *, name: str) -> ML
             f"(first: {atom_label(topology, min(water))}); select the solute alone."
         )
     for i, j in topology.bonds:
-        if (i in chosen) != (j in chosen):
+        if (i in chosen) != (j in chosen) and not link_atoms:
             raise UnsupportedPhysicsError(
                 f"{name} in {topology.path.name} cuts the covalent bond "
                 f"{atom_label(topology, i)}-{atom_label(topology, j)}; select whole molecules "
-                "(link atoms are not available)."
+                "or, where the program offers it, ask for link atoms."
             )
-    pieces = [m for m in topology.molecules if m[0] in chosen]
+    links = find_links(topology, sorted(chosen), name=name) if link_atoms else ()
+    pieces = [m for m in topology.molecules if not chosen.isdisjoint(m)]
     if len(pieces) > 1:
         raise UnsupportedPhysicsError(
             f"{name} in {topology.path.name} selects {len(pieces)} molecules; "
@@ -69,14 +102,16 @@ def region_of(topology: AmberTopology, atoms: Sequence[int], *, name: str) -> ML
         )
     ordered = tuple(sorted(chosen))
     total = float(sum(topology.charges[i] for i in ordered))
-    if abs(total - round(total)) > CHARGE_TOLERANCE:
+    if abs(total - round(total)) > (CUT_TOLERANCE if links else CHARGE_TOLERANCE):
         raise UnsupportedPhysicsError(
             f"{name} in {topology.path.name} has the fractional net charge {total:+.4f} e; "
             "normalise the charges of the prmtop to an integer."
         )
     numbers = tuple(topology.numbers[i] for i in ordered)
+    caps = tuple(f"link H of {atom_label(topology, i)}" for i, _ in links)
     return MLRegion(
         atoms=ordered,
-        molecule=Molecule(numbers, charge=round(total)),
-        labels=tuple(atom_label(topology, i) for i in ordered),
+        molecule=Molecule((*numbers, *(HYDROGEN for _ in links)), charge=round(total)),
+        labels=(*(atom_label(topology, i) for i in ordered), *caps),
+        links=links,
     )
