@@ -111,9 +111,10 @@ def scratch_folder() -> Iterator[Path]:
     base = Path(tempfile.gettempdir())
     for old in base.glob(f"{PREFIX}*"):
         _remove_if_dead(old)
-    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=base))
-    lock = os.open(folder / "lock", os.O_CREAT | os.O_RDWR, 0o600)
+    new = Path(tempfile.mkdtemp(prefix="new-mlmm-", dir=base))
+    lock = os.open(new / "lock", os.O_CREAT | os.O_RDWR, 0o600)
     fcntl.flock(lock, fcntl.LOCK_EX)
+    folder = new.rename(base / new.name.replace("new-mlmm-", PREFIX))  # now others may see it
     try:
         yield folder
     finally:

@@ -101,6 +101,10 @@ def _input(asked: SanderRun, arguments: Arguments) -> MlmmInput:
     path = arguments.files["-i"]
     source = read_input(path.read_text(encoding="latin-1"), where=path.name)
     weights = asked.weights or (Path(source.weights) if source.weights else None)
+    if weights is not None and not (asked.folder / weights).is_file():
+        raise InputError(f"there is no weights file {weights}.")
+    if asked.precision not in (None, "float32", "float64"):
+        raise InputError(f"--precision {asked.precision} is unknown; use float32 or float64.")
     return dataclasses.replace(
         source,
         potential=asked.potential or source.potential,

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: MIT
+"""Does the identity hold with sander's own features, and is the energy of ML/MM conserved?"""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sander_runs import MD, TOLUENE, exact, make_sander_box, ml, mm, printed, values
+
+from mlmm.external import extern_run
+from mlmm.external.programs import find_program
+from mlmm.server.model_server import ModelServer
+from mlmm.workflows.model_server import Models
+
+pytestmark = [pytest.mark.usefixtures("sander"), pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def toluene(freesolv, tmp_path_factory):
+    """Toluene in 250 waters."""
+    folder = tmp_path_factory.mktemp("toluene")
+    source = freesolv / "amber_gaff" / f"{TOLUENE}.prmtop"
+    return make_sander_box(exact(source, folder), source.with_suffix(".inpcrd"), folder, 250)
+
+
+HEAT = "ntt=3, gamma_ln=2.0, temp0=300.0, ig=5"
+# Where bonds of the region are not constrained, MM must leave the same bonds alone.
+FREE = "noshakemask=':1', "
+CASES = {
+    "Langevin, no SHAKE": (f"{MD}, {HEAT}", "", ""),
+    "SHAKE outside of the region": (f"{MD}, {HEAT}, ntc=2, ntf=2", FREE, ""),
+    "SHAKE in the region too": (f"{MD}, {HEAT}, ntc=2, ntf=2", "", ", mlp_shake=1"),
+    "Monte Carlo barostat": (f"{MD}, {HEAT}, ntp=1, barostat=2, mcbarint=2", "", ""),
+    "minimisation": ("imin=1, maxcyc=10, ncyc=5, ntpr=1, cut=8.0, ntb=1", "", ""),
+    "wrapped trajectory": (f"{MD}, iwrap=1, ntwr=2", "", ""),
+    "Ewald settings": (f"{MD} /\n &ewald order=6, netfrc=0, nfft1=32, nfft2=32, nfft3=32", "", ""),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_mm_as_ml_prints_what_mm_prints(toluene, tmp_path, case):
+    cntrl, only_mm, only_ml = CASES[case]
+    cntrl = cntrl.replace("ntb=1", "ntb=2") if "ntp=1" in cntrl else cntrl
+    if "/" in cntrl:  # the second namelist is given behind the first one
+        cntrl, _, ewald = cntrl.partition(" /\n")
+        ewald += " /\n"
+    else:
+        ewald = ""
+    theirs = mm(tmp_path, only_mm + cntrl, toluene.files, ewald)
+    mlp = f"animask=':1', potential='mm', precision='float64'{only_ml}"
+    ours = ml(tmp_path, cntrl, toluene.files, ewald, mlp=mlp)
+    assert printed(ours) == printed(theirs)
+    assert len(printed(ours)) >= 10
+
+
+def test_the_identity_holds_in_vacuum(toluene, tmp_path):
+    cntrl = "imin=0, irest=0, ntx=1, tempi=300.0, ig=5, nstlim=10, dt=0.0005, ntpr=1, cut=999.0"
+    files = ["-p", toluene.gas, "-c", toluene.gas_inpcrd]
+    theirs = mm(tmp_path, f"{cntrl}, ntb=0, igb=0", files)
+    assert printed(ml(tmp_path, f"{cntrl}, ntb=0, igb=0", files)) == printed(theirs)
+
+
+def test_the_identity_holds_for_a_stored_trajectory(toluene, tmp_path):
+    mm(tmp_path, f"{MD}, ntwx=2, ioutfm=1", toluene.files, name="made")
+    files = [*toluene.files, "-y", "made.nc"]
+    cntrl = "imin=5, maxcyc=1, ntpr=1, cut=8.0, ntb=1"
+    assert printed(ml(tmp_path, cntrl, files)) == printed(mm(tmp_path, cntrl, files))
+
+
+def test_the_client_in_python_does_the_same(toluene, tmp_path, monkeypatch):
+    monkeypatch.setattr(extern_run, "COMPILED_CLIENT", Path("not-there"))
+    assert printed(ml(tmp_path, MD, toluene.files)) == printed(mm(tmp_path, MD, toluene.files))
+
+
+def test_one_server_serves_several_runs_at_once(toluene, tmp_path):
+    theirs = printed(mm(tmp_path, MD, toluene.files))
+    found = {}
+
+    def run(i, server):
+        folder = tmp_path / str(i)
+        folder.mkdir()
+        found[i] = printed(ml(folder, MD, toluene.files, server=server))
+
+    (tmp_path / "private").mkdir(mode=0o700)
+    with ModelServer(tmp_path / "private" / "s", Models().answer) as server:
+        threads = [threading.Thread(target=run, args=(i, server.path)) for i in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert [found[i] for i in range(3)] == [theirs] * 3
+
+
+def test_energy_is_conserved_with_ani2x_as_well_as_with_mm(toluene, shared, tmp_path, monkeypatch):
+    if not (shared / "models" / "ani2x_state_dict.pt").is_file():
+        pytest.skip("no weights of ANI-2x")
+    monkeypatch.setenv("MLMM_MODELS", str(shared / "models"))
+    cntrl = MD.replace("nstlim=10", "nstlim=1000").replace("ntpr=1", "ntpr=5")
+    cntrl += ", ntc=2, ntf=2, tol=1e-8, nscm=0"
+    theirs = np.array(values(mm(tmp_path, f"{cntrl}, noshakemask=':1'", toluene.files), "Etot"))
+    mdout = ml(tmp_path, cntrl, toluene.files, mlp="animask=':1'")
+    ours = np.array(values(mdout, "Etot"))
+    assert len(ours) == len(theirs) == 200
+    # The environment is the same, so is its noise of cutoff and SHAKE; the region's share of it
+    # is small. A force that is not the slope of its energy would add a drift of kcal/mol.
+    assert ours.std() < 1.5 * theirs.std() + 0.02
+    drift = abs(np.polyfit(np.arange(200), ours, 1)[0]) * 200
+    assert drift < abs(np.polyfit(np.arange(200), theirs, 1)[0]) * 200 + 0.3
+    assert np.ptp(values(mdout, "ML energy (ani2x)")) > 1.0  # it moved
+
+
+def test_plumed_is_reached_where_sander_has_it(toluene, tmp_path):
+    (tmp_path / "plumed.dat").write_text("d: DISTANCE ATOMS=1,20\nPRINT ARG=d FILE=COLVAR\n")
+    cntrl = f"{MD}, plumed=1, plumedfile='plumed.dat'"
+    try:
+        theirs = mm(tmp_path, cntrl, toluene.files)
+    except Exception:  # the kernel is a library that sander looks for at run time
+        pytest.skip(f"{find_program('sander')} finds no PLUMED")
+    (tmp_path / "COLVAR").rename(tmp_path / "mm")
+    assert printed(ml(tmp_path, cntrl, toluene.files)) == printed(theirs)
+    assert (tmp_path / "COLVAR").read_text() == (tmp_path / "mm").read_text()
