@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: MIT
+"""What does the ligand do in its pocket? Torsions, contacts and hydrogen bonds, frame by frame."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from mlmm.analysis.rmsd import Array, IntArray
+
+CONTACT = 4.5
+"""Heavy atoms nearer than this are in contact [Å]."""
+HBOND_LENGTH, HBOND_ANGLE = 3.5, 120.0
+"""Longest distance donor–acceptor [Å] and smallest angle at the hydrogen [degree]."""
+WELLS = {"gauche+": (0.0, 120.0), "trans": (120.0, 240.0), "gauche-": (240.0, 360.0)}
+
+
+def rotatable(
+    bonds: Sequence[tuple[int, int]], numbers: Mapping[int, int], atoms: Sequence[int]
+) -> list[tuple[int, int, int, int]]:
+    """Return one torsion of heavy atoms for each bond that is not in a ring, lowest atoms first.
+
+    Args:
+        bonds: Pairs of bonded atoms.
+        numbers: Atomic number of each atom.
+        atoms: The atoms of the molecule.
+    """
+    near: dict[int, set[int]] = {i: set() for i in atoms if numbers[i] > 1}
+    for i, j in bonds:
+        if i in near and j in near:
+            near[i].add(j)
+            near[j].add(i)
+    found = []
+    for i in sorted(near):
+        for j in sorted(near[i]):
+            ends = sorted(near[i] - {j}), sorted(near[j] - {i})
+            if i < j and all(ends) and not _connected(near, i, j):
+                found.append((ends[0][0], i, j, ends[1][0]))
+    return found
+
+
+def _connected(near: Mapping[int, set[int]], i: int, j: int) -> bool:
+    """Tell whether j is reached from i without their own bond, so that the bond is in a ring."""
+    seen, todo = {i}, [k for k in near[i] if k != j]
+    while todo:
+        k = todo.pop()
+        if k == j:
+            return True
+        if k not in seen:
+            seen.add(k)
+            todo.extend(near[k] - seen)
+    return False
+
+
+def torsions(frames: Array, quadruples: Sequence[tuple[int, int, int, int]]) -> Array:
+    """Return torsion angles between 0 and 360 [degree], shape (F, number of quadruples)."""
+    columns = []
+    for a, b, c, d in quadruples:
+        one, axis, two = (frames[:, j] - frames[:, i] for i, j in ((a, b), (b, c), (c, d)))
+        left, right = np.cross(one, axis), np.cross(axis, two)
+        y = (np.cross(left, right) * axis).sum(axis=1) / np.linalg.norm(axis, axis=1)
+        columns.append(np.degrees(np.arctan2(y, (left * right).sum(axis=1))) % 360.0)
+    return np.array(columns).T.reshape(len(frames), len(quadruples))
+
+
+def populations(angles: Array) -> dict[str, float]:
+    """Return which part of the frames a torsion spends in each well; they add up to one.
+
+    Args:
+        angles: Angles between 0 and 360 [degree], shape (F,).
+    """
+    return {
+        name: float(((angles >= low) & (angles < high)).mean())
+        for name, (low, high) in WELLS.items()
+    }
+
+
+def contacts(frames: Array, ligand: IntArray, groups: Sequence[IntArray]) -> Array:
+    """Return which part of the frames each group is in contact with the ligand, shape (groups,).
+
+    Args:
+        frames: Positions [Å], shape (F, N, 3).
+        ligand: Heavy atoms of the ligand.
+        groups: Heavy atoms of each group, such as a residue.
+    """
+    found = np.zeros(len(groups))
+    low = frames[:, ligand].min(axis=1) - CONTACT
+    high = frames[:, ligand].max(axis=1) + CONTACT
+    for k, atoms in enumerate(groups):
+        other = frames[:, atoms]
+        inside = (other.max(axis=1) > low).all(axis=1) & (other.min(axis=1) < high).all(axis=1)
+        for i in np.flatnonzero(inside):
+            apart = frames[i, ligand][:, None] - other[i][None]
+            found[k] += (apart**2).sum(axis=-1).min() < CONTACT**2
+    return found / len(frames)
+
+
+def hydrogen_bonds(
+    frames: Array, donors: Sequence[tuple[int, int]], acceptors: IntArray
+) -> dict[tuple[int, int, int], float]:
+    """Return the occupancy of every hydrogen bond that occurs.
+
+    Args:
+        frames: Positions [Å], shape (F, N, 3).
+        donors: Pairs (donor, hydrogen).
+        acceptors: Acceptor atoms.
+
+    Returns:
+        Part of the frames by (donor, hydrogen, acceptor).
+    """
+    found: dict[tuple[int, int, int], float] = {}
+    for donor, hydrogen in donors:
+        others = acceptors[acceptors != donor]
+        away = frames[:, others] - frames[:, [donor]]
+        near = np.linalg.norm(away, axis=2) < HBOND_LENGTH
+        for k in np.flatnonzero(near.any(axis=0)):
+            to_donor = frames[:, donor] - frames[:, hydrogen]
+            to_other = frames[:, others[k]] - frames[:, hydrogen]
+            lengths = np.linalg.norm(to_donor, axis=1) * np.linalg.norm(to_other, axis=1)
+            cosine = (to_donor * to_other).sum(axis=1) / lengths
+            bent = np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0))) > HBOND_ANGLE
+            part = float((near[:, k] & bent).mean())
+            if part > 0.0:
+                found[donor, hydrogen, int(others[k])] = part
+    return found

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: MIT
+"""What does the report of a complex show? Numbers of one trajectory, and of its control."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A mean with one standard error, and frames per independent frame."""
+
+    value: float
+    stderr: float
+    inefficiency: float
+
+
+@dataclass(frozen=True, eq=False)
+class TrajectoryNumbers:
+    """What one trajectory says.
+
+    Attributes:
+        name: File name.
+        times: Time of each frame from the first one [ps], shape (F,).
+        rmsd: Series by name [Å], each shape (F,).
+        means: Their means.
+        b_values, b_stderr: B-factor of each residue's CA [Å²], shape (R,).
+        ligand_b: B-factors of the ligand's heavy atoms by name [Å²].
+        torsions: Populations by the four atoms' names.
+        contacts: Part of the frames by residue.
+        hydrogen_bonds: Part of the frames by "donor–H···acceptor".
+        correlation: pearson, spearman, kendall and so on; empty where there is none to print.
+    """
+
+    name: str
+    times: Array
+    rmsd: dict[str, Array]
+    means: dict[str, Quantity]
+    b_values: Array
+    b_stderr: Array
+    ligand_b: dict[str, float] = field(default_factory=dict)
+    torsions: dict[str, dict[str, float]] = field(default_factory=dict)
+    contacts: dict[str, float] = field(default_factory=dict)
+    hydrogen_bonds: dict[str, float] = field(default_factory=dict)
+    correlation: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class ComplexReport:
+    """What the page shows.
+
+    Attributes:
+        title: What was analysed.
+        residues: Labels of the residues with a CA, length R.
+        crystal_b: Crystal B-factors [Å²], shape (R,), NaN where not known; None without a crystal.
+        runs: The trajectory, and its control where there is one.
+        notes: Sentences that the reader must know.
+    """
+
+    title: str
+    residues: tuple[str, ...]
+    crystal_b: Array | None
+    runs: tuple[TrajectoryNumbers, ...]
+    notes: tuple[str, ...]

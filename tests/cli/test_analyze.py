@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: MIT
+"""Does `mlmm analyze` find again what was put into a trajectory, and refuse what does not fit?"""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from parmed.amber import NetCDFTraj
+
+from mlmm.amber.coordinates import read_coordinates
+from mlmm.amber.topology import read_topology
+
+pytestmark = pytest.mark.filterwarnings("ignore:Could not find netCDF4")
+
+
+@pytest.fixture(scope="module")
+def lysozyme(shared):
+    """Topology, coordinates and crystal of T4 lysozyme with benzene; the ligand comes first."""
+    folder = shared / "data" / "protein-ligand" / "systems" / "t4l_181l"
+    crystal = shared / "data" / "bfactor-crystals"
+    return folder / "181l_complex.prmtop", folder / "181l_complex.inpcrd", crystal / "181l.pdb"
+
+
+def write_trajectory(path, frames, step):
+    """Write frames [Å] as AMBER NetCDF, `step` ps apart."""
+    file = NetCDFTraj.open_new(str(path), frames.shape[1], box=False, crds=True)
+    for k, frame in enumerate(frames):
+        file.add_coordinates(frame)
+        file.add_time((k + 1) * step)
+    file.close()
+
+
+@pytest.fixture(scope="module")
+def crystal_motion(lysozyme, tmp_path_factory):
+    """Frames whose CA move with the amplitudes of the crystal's B-factors, everything else a bit.
+
+    B = 8π²σ² of each coordinate, so a correct pipeline must find the crystal's B again.
+    """
+    prmtop, inpcrd, pdb = lysozyme
+    topology = read_topology(prmtop)
+    start = read_coordinates(inpcrd).positions
+    rng = np.random.default_rng(3)
+    sigma = np.full(len(topology), 0.2)
+    of_crystal = [
+        float(line[60:66])
+        for line in pdb.read_text().splitlines()
+        if line.startswith("ATOM") and line[12:16] == " CA "
+    ]
+    alphas = [i for i, name in enumerate(topology.names) if name == "CA"]
+    sigma[alphas] = np.sqrt(np.array(of_crystal) / (8 * np.pi**2))
+    frames = start + sigma[:, None] * rng.normal(size=(80, len(topology), 3))
+    folder = tmp_path_factory.mktemp("motion")
+    write_trajectory(folder / "long.nc", frames, 20.0)
+    write_trajectory(folder / "short.nc", frames[:20], 1.0)
+    write_trajectory(folder / "few.nc", frames[:5], 1.0)
+    write_trajectory(folder / "other.nc", frames[:20, :-1], 1.0)
+    return folder
+
+
+def test_the_crystals_b_factors_are_found_again(mlmm, lysozyme, crystal_motion):
+    prmtop, inpcrd, pdb = lysozyme
+    done = mlmm(
+        *("analyze", "-p", prmtop, "-y", crystal_motion / "long.nc", "-c", inpcrd, "--pdb", pdb),
+        *(
+            "--ligand-mask",
+            ":1",
+            "--control",
+            crystal_motion / "short.nc",
+            "--out",
+            "out",
+            "--json",
+        ),
+    )
+    assert done.code == 0, done.err
+    long, short = json.loads(done.out)["runs"]
+    # 80 frames give a B to 9 %, so the correlation cannot be perfect
+    assert long["b_factor_correlation"]["pearson"] > 0.95
+    assert long["b_factor_correlation"]["residues"] == 162
+    assert short["b_factor_correlation"] is None
+    rows = list(csv.DictReader(Path("out/residues.csv").read_text().splitlines()))
+    ratio = [float(row["b_0"]) / float(row["b_crystal"]) for row in rows]
+    assert np.median(ratio) == pytest.approx(1.0, abs=0.1)
+    assert sum(row["inner"] == "1" for row in rows) == 162 - 6
+    page = Path("out/analysis.html").read_text()
+    assert page.count("<svg") == 2
+    assert "http://" not in page.replace("http://www.w3.org", "")
+    assert "at least 1000 ps are needed" in page
+    # benzene has no rotatable bond, and sits among these residues
+    assert long["torsion_populations"] == {}
+    assert {"LEU 119", "PHE 154", "ALA 100"} <= long["contacts"].keys()
+
+
+def test_a_short_run_prints_no_correlation(mlmm, lysozyme, crystal_motion):
+    prmtop, _, pdb = lysozyme
+    words = ("analyze", "-p", prmtop, "-y", crystal_motion / "short.nc", "--pdb", pdb, "-o", "out")
+    done = mlmm(*words)
+    assert done.code == 0, done.err
+    assert "Pearson" not in done.out
+    assert "it covers 19 ps, and at least 1000 ps are needed" in done.out
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("-y {motion}/few.nc", "few.nc has 5 frames"),
+        ("-y {motion}/short.nc --stride 3", "at least 10 are needed"),
+        ("-y {motion}/other.nc", "has 2614 atoms, but 181l_complex.prmtop has 2615"),
+        ("-y lost.nc", "there is no trajectory file lost.nc"),
+        ("-y {sdf}", "is not a trajectory that can be read"),
+        ("-y {inpcrd}", "181l_complex.inpcrd has 1 frames"),
+        ("-y {motion}/short.nc --ligand-mask :LIGAND", "selects 0 of"),
+        ("-y {motion}/short.nc --pdb lost.pdb", "there is no PDB file"),
+        ("-y {motion}/short.nc --pdb {other}", "give the crystal structure of the same protein"),
+        ("-y {motion}/short.nc -c lost.rst7", "there is no coordinate file"),
+    ],
+)
+def test_analyze_refuses(mlmm, shared, lysozyme, crystal_motion, words, told):
+    prmtop, inpcrd, pdb = lysozyme
+    other = shared / "data" / "bfactor-crystals" / "5uez.pdb"
+    sdf = other.with_name("5uez_ligand.sdf")
+    given = words.format(
+        motion=crystal_motion, pdb=pdb, inpcrd=inpcrd, other=other, sdf=sdf
+    ).split()
+    answer = mlmm("analyze", "-p", prmtop, *given, "-o", "out")
+    assert answer.code == 2, answer
+    assert len(answer.err.splitlines()) == 1
+    assert told in answer.err
+    assert list(Path.cwd().iterdir()) == []
