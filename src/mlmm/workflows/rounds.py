@@ -127,7 +127,7 @@ class Sampler:
             return None
         check = findings.hydration.estimates["endstate_r2"]
         others = [] if check is None else [check.stderr_kcal]
-        return max(findings.hydration.headline.stderr_kcal, *others)
+        return max([findings.hydration.headline.stderr_kcal, *others])
 
     def _next(self, wanted: int) -> int:
         """Return the next number of segments: about a sixth more."""
