@@ -67,7 +67,7 @@ def judge_mixing(found: Mixing) -> Verdict:
     """Say whether the run is long against the slowest mode of the exchange."""
     said = (
         f"second eigenvalue {found.second_eigenvalue:.3f}, relaxation in {found.relaxation:.1f} of "
-        f"{found.sweeps:.0f} sweeps, {found.round_trips} round trips"
+        f"{found.sweeps:.0f} sweeps, round trips: {found.round_trips}"
     )
     if found.sweeps >= LEAST_RELAXATIONS * found.relaxation:
         return Verdict("exchange", True, f"The replicas mix: {said}.")
@@ -76,8 +76,8 @@ def judge_mixing(found: Mixing) -> Verdict:
     return Verdict(
         "exchange",
         False,
-        f"The replicas mix slowly: {said}; state {worst} is left least, with a chance of "
-        f"{1.0 - stays[worst]:.2f}.",
+        f"The replicas mix slowly: {said}; the stickiest state is {worst}, kept in "
+        f"{100.0 * stays[worst]:.0f} % of the sweeps.",
         "exchange then helps little beyond its neighbours: sample longer, or add a state there",
     )
 

@@ -125,10 +125,22 @@ def _checks(result: HydrationResult) -> str:
         parts.append("<p>No verdict was recorded in this run.</p>")
     if diagnostics.gibbs_bogoliubov is not None:
         parts.append(_bounds(diagnostics.gibbs_bogoliubov))
+    if result.budget:
+        parts.append(_budget(result))
     if diagnostics.numbers:
         found = {name: number(value) for name, value in diagnostics.numbers.items()}
         parts.append(facts(found, caption="Further diagnostics, as named in result.json."))
     return "".join(parts)
+
+
+def _budget(result: HydrationResult) -> str:
+    rows = [
+        (p.name, stderr(p.stderr_kcal), "yes" if p.in_stderr else "no", p.note)
+        for p in result.budget
+    ]
+    caption = "Of what the uncertainty is made, in kcal/mol."
+    header = ("part", "±", "in the standard error", "how it was obtained")
+    return table(header, rows, caption=caption, numbers=(1,))
 
 
 def _bounds(bounds: GibbsBogoliubov) -> str:

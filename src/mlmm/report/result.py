@@ -115,6 +115,15 @@ class Closure(_Model):
     stderr_kcal: NonNegative
 
 
+class UncertaintyPart(_Model):
+    """One part of the uncertainty [kcal/mol]; those `in_stderr` make up the headline's error."""
+
+    name: str
+    stderr_kcal: NonNegative
+    in_stderr: bool
+    note: str
+
+
 class Verdict(_Model):
     """One judgement of the run: what was looked at, what was found, what to do about it."""
 
@@ -174,6 +183,7 @@ class HydrationResult(_Model):
     de_reorg_mbar: Reorganization | None = None
     dg_reorg: ReorganizationFreeEnergy | None = None
     closure: Closure | None = None
+    budget: Annotated[tuple[UncertaintyPart, ...], Field(strict=False)] = ()
     diagnostics: Diagnostics
     settings: dict[str, JsonValue]
     versions: dict[str, str]

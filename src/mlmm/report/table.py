@@ -15,7 +15,7 @@ from rich.text import Text
 from mlmm.config.protocol import PROTOCOLS
 from mlmm.report.lines import answer_lines, headline_words, route_words, subject, why_two_numbers
 from mlmm.report.result import HydrationResult
-from mlmm.report.text import duration, energy, flatten, number
+from mlmm.report.text import duration, energy, flatten, number, stderr
 
 WIDTH: Final = 80
 HERE: Final = ("name", "route", "n_waters")
@@ -36,6 +36,7 @@ def render_table(result: HydrationResult) -> RenderableType:
         Text(),
         _checks(result),
         Text(),
+        *_budget(result),
         _circumstances(result),
     )
     return Constrain(Group(*parts), width=WIDTH)
@@ -79,6 +80,18 @@ def _checks(result: HydrationResult) -> Table:
         text = ", ".join(f"{name} {number(x)}" for name, x in diagnostics.numbers.items())
         grid.add_row(Text("diagnostics"), Text(text))
     return grid
+
+
+def _budget(result: HydrationResult) -> tuple[RenderableType, ...]:
+    """Return the parts of the uncertainty, and a line of space; nothing where there are none."""
+    if not result.budget:
+        return ()
+    grid = _grid()
+    for part in result.budget:
+        kind = "" if part.in_stderr else " (not in the error above)"
+        text = f"{stderr(part.stderr_kcal)} kcal/mol{kind}, {part.note}"
+        grid.add_row(Text(part.name), Text(text))
+    return grid, Text()
 
 
 def _circumstances(result: HydrationResult) -> Table:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from mlmm.free_energy.budget import Part
 from mlmm.free_energy.convergence import Convergence
 from mlmm.free_energy.cycle import Closure, Hydration
 from mlmm.free_energy.decorrelate import Correlation
@@ -33,6 +34,7 @@ class Findings:
         closure: R1 − R2, where both were sampled.
         convergence: Forward and reverse estimates; None until the end.
         reorganised: What else is known of the reorganisation; empty until the end.
+        budget: Of what the uncertainty is made; empty until the end.
         verdicts: Judgements; none until the end.
         numbers: Further numbers for the diagnostics, by name.
     """
@@ -49,5 +51,6 @@ class Findings:
     closure: Closure | None = None
     convergence: Convergence | None = None
     reorganised: Reorganised = field(default_factory=Reorganised)
+    budget: tuple[Part, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     numbers: dict[str, float | None] = field(default_factory=dict)

@@ -13,6 +13,7 @@ from mlmm.engine.storage import save_json
 from mlmm.errors import InputError
 from mlmm.executor import core_count, open_executor
 from mlmm.report.result import HydrationResult
+from mlmm.workflows.budget import with_budget
 from mlmm.workflows.conformers import make_conformers
 from mlmm.workflows.estimate import estimate_run
 from mlmm.workflows.inputs import adopt_inputs, check_source, prepare_system, read_prepared
@@ -109,7 +110,7 @@ def run_hydration(
             )
             sampler.work()
         listen(Report("estimating", 1.0))
-        findings = estimate_run(run, adopted, prepared, final=True)
+        findings = with_budget(estimate_run(run, adopted, prepared, final=True), potential)
         wall = earlier + time.monotonic() - began
         result = build_result(adopted, prepared, findings, potential, wall=wall)
         write_outputs(run, prepared, findings, result, potential.capabilities.citation)

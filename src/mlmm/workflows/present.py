@@ -81,6 +81,15 @@ def build_result(
         de_reorg_mbar=_reorganization(findings.reorganised.energy),
         dg_reorg=_free_energy_bound(findings),
         closure=_closure(findings),
+        budget=tuple(
+            model.UncertaintyPart(
+                name=part.name,
+                stderr_kcal=part.stderr_kcal,
+                in_stderr=part.in_stderr,
+                note=part.note,
+            )
+            for part in findings.budget
+        ),
         diagnostics=_diagnostics(findings),
         settings=_settings(config, prepared, findings, potential),
         versions=versions(),

@@ -50,7 +50,7 @@ def test_the_keys_of_the_file_are_those_of_version_one(make_result):
             "de_reorg_mbar",
             "dg_reorg",
         ),
-        *("closure", "diagnostics", "settings", "versions", "seeds", "wall_s"),
+        *("closure", "budget", "diagnostics", "settings", "versions", "seeds", "wall_s"),
     }
     assert set(found["molecule"]) == {"smiles", "formula", "charge", "n_atoms"}
     assert set(found["headline"]) == {"dg_kcal", "stderr_kcal", "method"}

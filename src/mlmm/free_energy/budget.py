@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: MIT
+"""Of what is the uncertainty of a hydration free energy made, and what would move it?
+
+Parts that are errors of sampling add up to the standard error of the headline. The spread of the
+potential's members is no part of it: it says how far the answer depends on which network was
+trained, and it is a lower bound of the potential's error, since all members saw the same data.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from mlmm.free_energy.decorrelate import split
+from mlmm.free_energy.endstate import EndStateEstimate
+from mlmm.free_energy.estimate import Estimate, PathEstimate
+from mlmm.free_energy.reorganization import mean_error
+from mlmm.samples import Array, WindowSamples
+from mlmm.units import KCAL_PER_KJ, thermal_energy
+
+PERCENT = 0.01
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of the uncertainty.
+
+    Attributes:
+        name: What is uncertain.
+        stderr_kcal: By how much [kcal/mol].
+        in_stderr: Whether it is part of the standard error of the headline.
+        note: How it was obtained.
+    """
+
+    name: str
+    stderr_kcal: float
+    in_stderr: bool
+    note: str
+
+
+def sampling_parts(
+    headline: Estimate, path: PathEstimate, ends: Mapping[str, EndStateEstimate]
+) -> tuple[Part, ...]:
+    """Return what makes up the standard error of the headline; the squares sum to its square.
+
+    Args:
+        headline: The reported number.
+        path: The sampled path.
+        ends: MM → ML by phase where the headline holds them (R2); empty for R1.
+    """
+    inside = [Part("sampling of the path", path.errors.within, True, "analytic or blocks")]
+    for phase, end in ends.items():
+        name = f"MM to ML/MM in {phase}"
+        inside.append(Part(name, end.stderr_kcal, True, "BAR, with the scatter of its repeats"))
+    rest = headline.stderr_kcal**2 - sum(part.stderr_kcal**2 for part in inside)
+    between = math.sqrt(max(rest, 0.0))
+    note = "what the scatter of the repeats adds to that"
+    return (*inside, Part("between repeats", between, True, note))
+
+
+def member_part(water: Array, gas: Array, *, temperature: float) -> Part:
+    """Return by how much the free energy differs between the members of the potential.
+
+    Each member's free energy follows by reweighting frames of the mean, without new dynamics:
+    ΔG_m − ΔG = −kT ln⟨e^{−(E_m − E)/kT}⟩_wat + kT ln⟨e^{−(E_m − E)/kT}⟩_gas.
+
+    Args:
+        water: E_m − E of the coupled frames [kJ/mol], shape (n, M).
+        gas: The same in gas, shape (m, M).
+        temperature: Temperature [K].
+    """
+    kt = thermal_energy(temperature)
+    shift = (_exponential(water / kt) - _exponential(gas / kt)) * kt * KCAL_PER_KJ
+    spread = float(np.std(shift, ddof=1))
+    note = (
+        f"standard deviation over {shift.shape[0]} members, reweighted; a lower bound of the "
+        "error of the potential"
+    )
+    return Part("members of the potential", spread, False, note)
+
+
+def charge_sensitivity(coupled: WindowSamples) -> Estimate:
+    """Return the change of ΔG [kcal/mol] if all charges of the solute grow by 1 %.
+
+    ∂ΔG/∂ln q = ⟨∂V/∂λ_elec⟩ of the coupled state: a charge of λ q is a charge that is scaled.
+    The charges within the solute are left as they are.
+
+    Args:
+        coupled: Records that hold the coupled state as the first one.
+    """
+    rows = coupled.where(coupled.state == 0)
+    return _percent(rows.dvdl[:, 0], rows)
+
+
+def well_depth_sensitivity(path: WindowSamples) -> Estimate | None:
+    """Return the change of ΔG [kcal/mol] if all Lennard-Jones depths of the solute grow by 1 %.
+
+    ∂ΔG/∂ln ε = ½⟨V_LJ⟩ of the coupled state, since ε of a pair goes with the square root; V_LJ is
+    what the last leg of the path switches off. None where the path has no uncharged corner.
+
+    Args:
+        path: Records of a path with states (0, 1) and (0, 0).
+    """
+    corner = [k for k, s in enumerate(path.states) if s == (0.0, 1.0)]
+    gone = [k for k, s in enumerate(path.states) if s == (0.0, 0.0)]
+    if not corner or not gone:
+        return None
+    rows = path.where(path.state == 0)
+    energy = (rows.u[:, corner[0]] - rows.u[:, gone[0]]) * thermal_energy(rows.temperature)
+    return _percent(0.5 * energy, rows)
+
+
+def _percent(values: Array, rows: WindowSamples) -> Estimate:
+    scale = PERCENT * KCAL_PER_KJ
+    series = split(values, rows.repeat)
+    return Estimate(float(values.mean()) * scale, mean_error(series) * scale)
+
+
+def _exponential(x: Array) -> Array:
+    """Return −ln⟨e^{−x}⟩ of every column."""
+    least = x.min(axis=0)
+    return np.asarray(least - np.log(np.mean(np.exp(-(x - least)), axis=0)))
