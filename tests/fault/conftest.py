@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""A tiny real run of methane in MM water, to be disturbed."""
+"""A tiny real run of methane in MM water, and a tiny campaign, to be disturbed."""
 
 from __future__ import annotations
 
 import pytest
+from tiny_campaign import TinyCampaign, write_table
 from tiny_run import SEGMENTS, TinyRun, segments
 
 
@@ -37,3 +38,31 @@ def undisturbed(gas, tmp_path_factory):
     run.complete()
     assert len(segments(run.folder)) == SEGMENTS
     return run.folder
+
+
+@pytest.fixture(scope="session")
+def table(shared, tmp_path_factory):
+    """Table of methane, methanol, and a lost file."""
+    return write_table(tmp_path_factory.mktemp("table"), shared)
+
+
+@pytest.fixture(scope="session")
+def undisturbed_campaign(table, tmp_path_factory):
+    """A campaign that nobody disturbed."""
+    campaign = TinyCampaign(table, tmp_path_factory.mktemp("campaign") / "set")
+    campaign.complete()
+    return campaign
+
+
+@pytest.fixture
+def tiny_campaign(table, tmp_path):
+    """Make a tiny campaign in a folder of its own; what is left of it is ended with the test."""
+    made = []
+
+    def make(*more):
+        made.append(TinyCampaign(table, tmp_path / str(len(made)) / "set", *more))
+        return made[-1]
+
+    yield make
+    for campaign in made:
+        campaign.end()

@@ -133,15 +133,16 @@ def disturb(make, kills, seed, reference):
             campaign.start()
         time.sleep(chance.uniform(0.0, reference.wall))
         seen = pieces(campaign.folder)
+        kept = seen | kept
         victims = workers(campaign.process.pid)
-        if victims and chance.random() < 0.5:
-            os.kill(chance.choice(victims), signal.SIGKILL)
-            hit["worker"] += 1
+        if hit["worker"] < hit["driver"]:  # in turn
+            if victims:
+                os.kill(chance.choice(victims), signal.SIGKILL)
+                hit["worker"] += 1
         elif campaign.process.poll() is None:
             campaign.process.kill()
             campaign.process.communicate()
             hit["driver"] += 1
-        kept = seen | kept
     if campaign.process.poll() is None:
         campaign.finish()
     if campaign.process.returncode != 1:

@@ -17,12 +17,14 @@ import traceback
 from dataclasses import asdict, dataclass
 from os import getpid
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from mlmm.errors import IncompleteError, InputError, MlmmError
 from mlmm.executor import begin_worker, run_program
-from mlmm.workflows.rounds import Report
 from mlmm.workflows.run_folder import RUN_FILE, locked, read_run_file
+
+if TYPE_CHECKING:
+    from mlmm.workflows.rounds import Report
 
 LOG = "worker.log"
 CHATTY = ("pymbar", "jax")
