@@ -12,7 +12,7 @@ import numpy as np
 from mlmm.amber import mdout
 from mlmm.amber.coordinates import Coordinates
 from mlmm.amber.mdout import Energies
-from mlmm.amber.topology import AmberTopology
+from mlmm.amber.topology import AmberTopology, atom_label
 from mlmm.amber.trajectory import as_stored
 from mlmm.engine.dynamics import Report
 from mlmm.engine.simulation import Phase
@@ -184,13 +184,15 @@ def describe_region(start: Start) -> str:
     """Return what the ML region is: atoms, elements, charge, potential, reference energy."""
     region, ml = start.hybrid.region, start.config.ml
     known = start.potential.capabilities
-    counts = Counter(symbol(z) for z in region.molecule.numbers)
+    numbers = (start.topology.numbers[i] for i in region.atoms)
+    counts = Counter(symbol(z) for z in numbers)
     elements = ", ".join(f"{name} {counts[name]}" for name in sorted(counts))
     lines = [
         "ML region:",
         f"     mask     = {ml.mask if ml else ''}",
         f"     atoms    = {len(region.atoms)} ({elements})",
         f"     charge   = {region.molecule.charge:+d} e",
+        *(f"     link H   : on {_bond(start.topology, link)}" for link in region.links),
         f"     potential= {known.name} ({start.potential.identity}), {known.dtype}, "
         f"{known.ensemble_size} member(s)",
         f"     E_ML ref = {start.moment.reference or 0.0:.4f} kcal/mol, the zero of EMLREL; "
@@ -199,6 +201,10 @@ def describe_region(start: Start) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _bond(topology: AmberTopology, link: tuple[int, int]) -> str:
+    return f"{atom_label(topology, link[0])}-{atom_label(topology, link[1])}"
 
 
 def _lengths_and_angles(box: Array) -> tuple[Array, Array]:

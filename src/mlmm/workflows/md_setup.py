@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from scipy.spatial import cKDTree
 from scipy.special import erfc
 
 from mlmm.amber.coordinates import Coordinates, read_coordinates
 from mlmm.amber.mask import select_atoms
-from mlmm.amber.topology import AmberTopology, read_topology
+from mlmm.amber.topology import AmberTopology, atom_label, read_topology
 from mlmm.amber.trajectory import Moment, read_moment
 from mlmm.config.md import Confinement, MdConfig, MlSettings, resolve
 from mlmm.config.mdin import parse_mdin
@@ -29,7 +30,7 @@ from mlmm.samples import LambdaState
 from mlmm.system.build import HybridSystem, hybrid_system
 from mlmm.system.internal import ClassicalPotential
 from mlmm.system.pme import Nonbonded, PmeParameters
-from mlmm.system.region import MLRegion, select_region
+from mlmm.system.region import MLRegion, capped, select_region
 from mlmm.units import (
     ANGSTROM_PER_NM,
     KJ_PER_KCAL,
@@ -41,6 +42,8 @@ from mlmm.workflows.md_restraints import restraint_forces, wall_force
 from mlmm.workflows.potentials import check_platform, check_potential, open_potential
 
 DEFAULT_CUTOFF = 8.0
+CLOSEST, LONGEST_BOND = 0.1, 3.0
+"""Å; two atoms closer than this lie on each other, a bond longer than this is broken."""
 NO_BOX = np.diag([10.0, 10.0, 10.0])
 """Box vectors [nm] that a Context without a box is given; nothing looks at them."""
 
@@ -118,10 +121,11 @@ def make_start(inputs: MdInputs, *, platform: str) -> Start:
     moment = _first_moment(config, inputs, coordinates)
     box = _box(config, inputs, topology, coordinates)
     nonbonded = _nonbonded(config, box)
-    region = select_region(topology, config.ml.mask)
+    region = select_region(topology, config.ml.mask, link_atoms=config.ml.link_atoms)
     potential = _potential(config.ml, topology, region, nonbonded)
-    _refuse_overlaps(topology, coordinates.positions * NM_PER_ANGSTROM, inputs.inpcrd)
-    reference = _reference(potential, coordinates.positions[list(region.atoms)], moment)
+    _check_structure(topology, region, coordinates, inputs.inpcrd)
+    seen = coordinates.positions[list(region.asked)]
+    reference = _reference(capped(potential, region), seen, moment)
     hybrid = hybrid_system(
         topology,
         region,
@@ -294,19 +298,29 @@ def _wall_centre(
     return np.asarray(coordinates.positions[list(region.atoms)].mean(axis=0))
 
 
-def _refuse_overlaps(topology: AmberTopology, positions: Array, path: Path) -> None:
-    """Refuse atoms that lie on each other, which no minimiser can part."""
-    from scipy.spatial import cKDTree  # noqa: PLC0415 - only here
-
+def _check_structure(
+    topology: AmberTopology, region: MLRegion, coordinates: Coordinates, path: Path
+) -> None:
+    """Refuse atoms that lie on each other, and an ML region that is broken across the box."""
+    positions = coordinates.positions
     real = np.flatnonzero(np.array(topology.numbers) > 0)
-    pairs = cKDTree(positions[real]).query_pairs(0.01)
+    pairs = cKDTree(positions[real]).query_pairs(CLOSEST)
     if pairs:
         i, j = (int(real[k]) for k in min(pairs))
-        gap = float(np.linalg.norm(positions[i] - positions[j])) * ANGSTROM_PER_NM
+        gap = float(np.linalg.norm(positions[i] - positions[j]))
         raise InputError(
             f"atoms {i + 1} and {j + 1} in {path} lie on each other ({gap:.3f} Å); "
             "repair the structure."
         )
+    inside = set(region.atoms)
+    for i, j in topology.bonds:
+        gap = float(np.linalg.norm(positions[i] - positions[j]))
+        if (i in inside or j in inside) and gap > LONGEST_BOND:
+            raise InputError(
+                f"the bond {atom_label(topology, i)}-{atom_label(topology, j)} of the ML region is "
+                f"{gap:.2f} Å long in {path}; make molecules whole (cpptraj: autoimage), or repair "
+                "the structure."
+            )
 
 
 def _plan(config: MdConfig, *, platform: str, seed: int) -> DynamicsPlan:
