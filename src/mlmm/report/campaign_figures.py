@@ -17,7 +17,7 @@ from mlmm.report.figures import RC, to_svg
 
 COLOURS: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 """Okabe and Ito's colours: told apart by colour-blind eyes."""
-MARKERS: Final = "osD^vP"
+PANELS_ACROSS: Final = 3
 
 
 @dataclass(frozen=True)
@@ -31,34 +31,38 @@ class Points:
 
 
 def correlation_figure(columns: Sequence[Points]) -> str:
-    """Draw calculated against measured values, with the line of equality and ±1 kcal/mol."""
+    """Draw calculated against measured values, a panel each, with equality and ±1 kcal/mol."""
     every = np.concatenate([np.concatenate([p.measured, p.calculated]) for p in columns])
-    low, high = float(every.min()) - 1.0, float(every.max()) + 1.0
+    ends = np.array([every.min() - 1.0, every.max() + 1.0])
+    across = min(len(columns), PANELS_ACROSS)
+    down = -(-len(columns) // across)
     with matplotlib.rc_context(RC):
-        figure = Figure(figsize=(6.4, 5.6), layout="constrained")
-        axes = figure.subplots()
-        ends = np.array([low, high])
-        axes.fill_between(ends, ends - 1.0, ends + 1.0, color="0.9", linewidth=0, zorder=0)
-        axes.plot(ends, ends, color="0.5", linewidth=0.8, zorder=1)
-        for points, colour, marker in zip(columns, cycle(COLOURS), cycle(MARKERS)):
+        size = (2.6 * across + 0.6, 2.7 * down + 0.4)
+        figure = Figure(figsize=size, layout="constrained")
+        grid = figure.subplots(down, across, squeeze=False, sharex=True, sharey=True)
+        panels = list(grid.flat)
+        for axes, points, colour in zip(panels, columns, cycle(COLOURS), strict=False):
+            axes.fill_between(ends, ends - 1.0, ends + 1.0, color="0.9", linewidth=0, zorder=0)
+            axes.plot(ends, ends, color="0.5", linewidth=0.8, zorder=1)
             axes.errorbar(
                 points.measured,
                 points.calculated,
                 yerr=points.stderr,
                 linestyle="none",
-                marker=marker,
-                markersize=5,
+                marker="o",
+                markersize=4,
                 markerfacecolor="none",
                 color=colour,
                 elinewidth=0.8,
-                label=points.label,
             )
-        axes.set_xlim(low, high)
-        axes.set_ylim(low, high)
-        axes.set_aspect("equal")
-        axes.set_xlabel("measured ΔG of hydration [kcal/mol]")
-        axes.set_ylabel("calculated ΔG of hydration [kcal/mol]")
-        axes.legend(frameon=False, loc="upper left", fontsize=9)
+            axes.set_xlim(*ends)
+            axes.set_ylim(*ends)
+            axes.set_aspect("equal")
+            axes.set_title(points.label, fontsize=9)
+        for axes in panels[len(columns) :]:
+            axes.set_visible(False)
+        figure.supxlabel("measured ΔG of hydration [kcal/mol]", fontsize=10)
+        figure.supylabel("calculated [kcal/mol]", fontsize=10)
         return to_svg(figure, "correlation", "Calculated against measured free energies")
 
 

@@ -9,10 +9,10 @@ from string import Template
 
 from mlmm.files import write_whole
 from mlmm.free_energy.comparison import Interval
-from mlmm.report.campaign_data import CampaignData, Comparison
+from mlmm.report.campaign_data import CampaignData, ClassErrors, Comparison
 from mlmm.report.campaign_figures import Points, correlation_figure, error_figure
 from mlmm.report.campaign_files import status_words
-from mlmm.report.html import escaped, facts, picture, table
+from mlmm.report.html import escaped, facts, minus, picture, table
 from mlmm.report.text import energy, stderr
 
 NO_EXPERIMENT = "<p>No finished run has a measured value to be compared with.</p>"
@@ -61,7 +61,7 @@ def interval_words(interval: Interval | None) -> str:
     text = energy(interval.value)
     if interval.low is None or interval.high is None:
         return text
-    return f"{text} [{energy(interval.low)}, {energy(interval.high)}]"
+    return f"{text} [{minus(energy(interval.low))}, {minus(energy(interval.high))}]"
 
 
 def _answer(data: CampaignData) -> str:
@@ -152,12 +152,23 @@ def _pairs(data: CampaignData) -> str:
 def _classes(data: CampaignData) -> str:
     if not data.classes:
         return NO_EXPERIMENT
-    rows = [
-        (one.kind, one.label, str(one.n), energy(one.me), energy(one.mae)) for one in data.classes
-    ]
-    caption = "Calculated − measured by class, in kcal/mol; a class of few molecules says little."
-    header = ("class", "calculated", "n", "mean error", "MAE")
-    return table(header, rows, caption=caption, numbers=(2, 3, 4))
+    found = {(one.kind, one.label): one for one in data.classes}
+    kinds, labels = (list(dict.fromkeys(names)) for names in zip(*found, strict=True))
+    rows = []
+    for kind in kinds:
+        cells = [found.get((kind, label)) for label in labels]
+        count = max(one.n for one in cells if one is not None)
+        rows.append((kind, str(count), *("" if one is None else _mae_me(one) for one in cells)))
+    caption = (
+        "Mean absolute error and, in brackets, mean error (calculated − measured) by class, in "
+        "kcal/mol; a class of few molecules says little."
+    )
+    header = ("class", "n", *labels)
+    return table(header, rows, caption=caption, numbers=range(1, len(header)))
+
+
+def _mae_me(one: ClassErrors) -> str:
+    return f"{energy(one.mae)} ({minus(energy(one.me))})"
 
 
 def _runs(data: CampaignData) -> str:
