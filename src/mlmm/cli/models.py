@@ -14,6 +14,9 @@ from mlmm.potentials.elements import symbols
 from mlmm.potentials.families import families, family_of
 from mlmm.potentials.registry import capabilities, describe, generic_names, potential_names
 
+MANY = 20
+"""Elements above which only the first and the last are shown."""
+
 app = typer.Typer(help="List potentials, fetch their weights, check them.", no_args_is_help=True)
 
 
@@ -22,16 +25,32 @@ def list_models(
     *, as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False
 ) -> None:
     """List all potentials: elements, level of theory, licence, citation, weights."""
-    rows = [_row(name) for name in potential_names()]
+    rows = [_row_or_problem(name) for name in potential_names()]
     if as_json:
         typer.echo(json.dumps(rows, indent=1))
         return
     for row in rows:
-        typer.echo(f"{row['name']}: {row['level_of_theory']}")
-        typer.echo(f"    elements {row['elements'] or 'any'}; {_charges(row)}")
-        typer.echo(f"    licence {row['license']}, {_citation(row)}")
-        typer.echo(f"    weights {row['weights'] or _absent(row)}")
+        _show(row)
     typer.echo(f"Others are written as {', '.join((*generic_names(), 'mm', 'mm:FILE'))}.")
+
+
+@app.command("describe")
+def describe_model(
+    name: Annotated[str, typer.Argument(help="A name that `list` shows, or such as ase:FILE.py.")],
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+) -> None:
+    """Tell what one potential is and knows, and how fast it is on this machine."""
+    # torch loads here, which --help must not wait for
+    from mlmm.workflows.models import measure_speed  # noqa: PLC0415
+
+    row = _row(name)
+    speed = measure_speed(name, offline=row["weights"] is None and row["fetchable"])
+    if as_json:
+        typer.echo(json.dumps(row | {"speed": vars(speed)}, indent=1))
+        return
+    _show(row)
+    typer.echo(f"    speed {speed}")
 
 
 @app.command("get")
@@ -75,9 +94,29 @@ def _check(name: str, path: Path) -> bool:
     return True
 
 
+def _show(row: dict[str, Any]) -> None:
+    if "problem" in row:
+        typer.echo(f"{row['name']}: does not load: {row['problem']}")
+        return
+    typer.echo(f"{row['name']}: {row['level_of_theory']}")
+    typer.echo(f"    elements {_elements(row)}; {_charges(row)}")
+    if row["ensemble_size"] > 1:
+        typer.echo(f"    {row['ensemble_size']} members, whose spread tells the uncertainty")
+    typer.echo(f"    licence {row['license']}, {_citation(row)}")
+    typer.echo(f"    weights {row['weights'] or _absent(row)}")
+
+
+def _row_or_problem(name: str) -> dict[str, Any]:
+    try:
+        return _row(name)
+    except MissingComponentError as error:
+        return {"name": name, "problem": str(error)}
+
+
 def _row(name: str) -> dict[str, Any]:
     model = describe(name)
     known = model.capabilities
+    family = family_of(name)
     path = _weights(name)
     return {
         "name": name,
@@ -90,7 +129,16 @@ def _row(name: str) -> dict[str, Any]:
         "citation": known.citation,
         "source": model.source,
         "weights": None if path is None else str(path),
+        "fetchable": family is not None and family.fetch is not None and name in family.models,
     }
+
+
+def _elements(row: dict[str, Any]) -> str:
+    """Return the elements, or the first, the last and their number where there are many."""
+    found = (row["elements"] or "any").split(", ")
+    if len(found) <= MANY:
+        return ", ".join(found)
+    return f"{found[0]} to {found[-1]} ({len(found)} elements)"
 
 
 def _charges(row: dict[str, Any]) -> str:
@@ -103,12 +151,13 @@ def _citation(row: dict[str, Any]) -> str:
 
 
 def _absent(row: dict[str, Any]) -> str:
-    family = family_of(row["name"])
-    if family is not None and family.fetch is not None:
-        return f"not here: mlmm models get {row['name']}"
-    return f"none to fetch: {row['source']}"
+    if row["fetchable"]:
+        return f"not here: mlmm models get {row['name']} ({row['source']})"
+    return f"none to fetch: {row['source'] or 'its own'}"
 
 
 def _weights(name: str) -> Path | None:
     family = family_of(name)
-    return None if family is None or family.find is None else family.find(name)
+    if family is None or family.find is None or name not in family.models:
+        return None
+    return family.find(name)

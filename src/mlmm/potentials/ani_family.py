@@ -10,6 +10,7 @@ from mlmm.errors import InputError
 from mlmm.potentials.ani_models import ANI_MODELS, WHEEL, AniModel
 from mlmm.potentials.families import Family, Model
 from mlmm.potentials.interface import Molecule, Potential
+from mlmm.potentials.weights import find_file
 
 TOLERANCE_HARTREE: Final = 1e-6
 """Largest deviation of the methane energy; float32 was seen to reach 1.5e-7."""
@@ -23,9 +24,7 @@ def _load(name: str, molecule: Molecule, weights: Path | None, precision: str) -
 
 
 def _find(name: str) -> Path | None:
-    from mlmm.potentials.ani_weights import find_weights  # noqa: PLC0415
-
-    return find_weights(ANI_MODELS[name])
+    return find_file(ANI_MODELS[name].file_name)
 
 
 def _fetch(name: str) -> Path:

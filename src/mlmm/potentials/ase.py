@@ -115,7 +115,7 @@ def describe_ase(name: str) -> Model:
     target = _target(name)
     elements = getattr(target, "ELEMENTS", None)
     capabilities = Capabilities(
-        name=name,
+        name=_short(name),
         elements=None if elements is None else frozenset(_number(e, name) for e in elements),
         charged=bool(getattr(target, "CHARGED", False)),
         open_shell=bool(getattr(target, "OPEN_SHELL", False)),
@@ -140,12 +140,18 @@ def _identity(name: str) -> str:
     """Return the name with the hash of its file, or with the version of its package."""
     path = _path(name)
     if path is not None:
-        return f"{name}:{file_digest(path)}"
+        return f"{_short(name)}:{file_digest(path)}"
     package = name.partition(":")[2].partition(".")[0]
     try:
         return f"{name}:{version(package)}"
     except PackageNotFoundError:
         return f"{name}:unknown-version"
+
+
+def _short(name: str) -> str:
+    """Return the name without the folders of a file: what a file is does not depend on them."""
+    path = _path(name)
+    return name if path is None else f"ase:{path.name}"
 
 
 def _path(name: str) -> Path | None:

@@ -19,6 +19,7 @@ FAMILIES: Final = {
     "ani": "mlmm.potentials.ani_family",
     "mace": "mlmm.potentials.mace_family",
     "aimnet2": "mlmm.potentials.aimnet2",
+    "torchscript": "mlmm.potentials.torchscript",
     "xtb": "mlmm.potentials.xtb",
     "ase": "mlmm.potentials.ase",
     "qm": "mlmm.potentials.qm",

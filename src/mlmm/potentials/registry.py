@@ -15,7 +15,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Final, Protocol, cast
 
-from mlmm.errors import InputError, UnsupportedPhysicsError
+from mlmm.errors import InputError, MissingComponentError, UnsupportedPhysicsError
 from mlmm.potentials.elements import symbol, symbols
 from mlmm.potentials.families import Model, families, family_of
 from mlmm.potentials.interface import Capabilities, Molecule, Potential
@@ -157,11 +157,23 @@ def check_molecule(
 
 
 def _others(known: Capabilities, molecule: Molecule) -> str:
-    """Return which other potentials would do."""
-    names = [n for n in potential_names() if n != known.name and _fits(capabilities(n), molecule)]
+    """Return which other potentials would do: one of each family, and plug-ins."""
+    groups = (
+        *(family.models for family in families().values()),
+        *([n] for n in sorted(_plugins())),
+    )
+    fitting = ((n for n in group if n != known.name and _would_do(n, molecule)) for group in groups)
+    names = [name for group in fitting if (name := next(group, None)) is not None]
     if not names:
         return "no potential here does, so choose another molecule or keep it in the MM region"
     return f"use --potential {' or '.join(names)}"
+
+
+def _would_do(name: str, molecule: Molecule) -> bool:
+    try:
+        return _fits(capabilities(name), molecule)
+    except MissingComponentError:  # a plug-in that does not load helps nobody
+        return False
 
 
 def _fits(known: Capabilities, molecule: Molecule) -> bool:
@@ -176,7 +188,12 @@ def _plugin(name: str) -> Factory:
     found = _plugins().get(name)
     if found is None:
         raise InputError(_unknown(name))
-    return cast(Factory, found.load())
+    try:
+        return cast(Factory, found.load())
+    except (ImportError, AttributeError) as error:
+        raise MissingComponentError(
+            f"the plug-in {name} ({found.value}) does not load ({error}): install it again."
+        ) from error
 
 
 def _unknown(name: str) -> str:

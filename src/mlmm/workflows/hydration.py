@@ -12,6 +12,7 @@ from mlmm.config.hydration import HydrationConfig
 from mlmm.engine.storage import save_json
 from mlmm.errors import InputError
 from mlmm.executor import core_count, open_executor
+from mlmm.potentials.registry import located
 from mlmm.report.result import HydrationResult
 from mlmm.workflows.budget import with_budget
 from mlmm.workflows.conformers import make_conformers
@@ -54,7 +55,7 @@ def check_hydration(config: HydrationConfig, base: Path) -> str | None:
         InputError: The input, the potential, its weights or the platform do not allow it.
     """
     molecule, labels = check_source(config, base)
-    check_potential(config.potential, molecule, labels)
+    check_potential(located(config.potential, base), molecule, labels)
     check_platform(config.platform)
     return weights_identity(config, base, molecule)
 

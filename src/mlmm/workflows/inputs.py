@@ -30,6 +30,7 @@ from mlmm.external.programs import find_program
 from mlmm.external.solvent import n_waters_for, solvate
 from mlmm.potentials.elements import symbol
 from mlmm.potentials.interface import Array, Molecule
+from mlmm.potentials.registry import located
 from mlmm.system.internal import largest_distance
 from mlmm.system.pme import check_box
 from mlmm.system.region import MLRegion, region_of, select_region
@@ -130,6 +131,7 @@ def adopt_inputs(config: HydrationConfig, base: Path, run: Path | None) -> Hydra
     if changes:
         changes["digest"] = sha.hexdigest()[:16]
     update: dict[str, object] = {"source": source.model_copy(update=changes)}
+    update["potential"] = located(config.potential, base)
     if config.weights is not None:
         update["weights"] = str((base / config.weights).resolve())
     return config.model_copy(update=update)

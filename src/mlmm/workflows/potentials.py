@@ -12,7 +12,7 @@ from mlmm.amber.topology import AmberTopology, read_topology
 from mlmm.config.hydration import HydrationConfig
 from mlmm.errors import InputError
 from mlmm.potentials.interface import Molecule, Potential
-from mlmm.potentials.registry import capabilities, check_molecule, load_potential
+from mlmm.potentials.registry import capabilities, check_molecule, load_potential, located
 from mlmm.system.internal import ClassicalPotential, internal_terms, vacuum_system
 from mlmm.system.region import MLRegion
 
@@ -51,7 +51,8 @@ def weights_identity(config: HydrationConfig, base: Path, molecule: Molecule) ->
     if config.potential == MM or config.potential.startswith("mm:"):
         return None
     weights = None if config.weights is None else base / config.weights
-    return load_potential(config.potential, molecule, weights=weights).identity
+    name = located(config.potential, base)
+    return load_potential(name, molecule, weights=weights).identity
 
 
 def check_platform(name: str) -> None:

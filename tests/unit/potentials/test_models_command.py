@@ -31,11 +31,45 @@ def test_list_tells_what_each_model_is_and_where_its_weights_are(folder):
     assert rows["ani1x"]["weights"] == str(folder / "ani1x_state_dict.pt")
     assert rows["ani2x"]["weights"] is None
     assert rows["ani2x"]["elements"] == "H, C, N, O, F, S, Cl"
-    assert {row["license"] for row in rows.values()} == {"MIT"}
+    assert rows["ani2x"]["license"] == rows["aimnet2"]["license"] == "MIT"
+    assert rows["aimnet2"]["charged"]
+    assert not rows["ani2x"]["charged"]
     assert rows["ani1ccx"]["citation"] == "10.1038/s41467-019-10827-4"
     text = run("list").stdout
     assert "CCSD(T)*/CBS" in text
     assert "not here: mlmm models get ani2x" in text
+
+
+def test_names_of_all_families_are_listed_without_loading_any(folder):
+    names = [row["name"] for row in json.loads(run("list", "--json").stdout)]
+    assert len(names) == len(set(names))
+    assert {"ani1ccx", "mace-off23-small", "aimnet2", "xtb:gfn2", "qm:wb97x/6-31g*"} <= set(names)
+    assert "torchscript:FILE" in run("list").stdout
+
+
+def test_describe_measures_what_is_here(folder):
+    told = json.loads(run("describe", "ani1x", "--json").stdout)
+    assert told["level_of_theory"] == "ωB97X/6-31G(d)"
+    assert 0 < told["speed"]["batch_ms"] < told["speed"]["single_ms"] * 2
+    assert "ms for energy and forces of methanol alone" in run("describe", "ani1x").stdout
+
+
+def test_describe_never_fetches(folder):
+    told = run("describe", "ani2x").stdout
+    assert "speed not measured: its weights are not here; mlmm models get ani2x" in told
+    assert [path.name for path in folder.iterdir()] == ["ani1x_state_dict.pt"]
+
+
+def test_describe_takes_a_name_that_is_a_level_of_theory(folder):
+    told = json.loads(run("describe", "qm:hf/sto-3g", "--json").stdout)
+    assert told["charged"]
+    assert told["level_of_theory"] == "hf/sto-3g"
+
+
+def test_get_of_a_potential_without_weights_says_so(folder):
+    result = run("get", "xtb:gfn2")
+    assert isinstance(result.exception, InputError)
+    assert "has no weights to fetch" in str(result.exception)
 
 
 def test_check_computes_methane_with_right_weights(folder):
