@@ -51,6 +51,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--potential", default="ani2x")
     parser.add_argument("--precision", default="float32")
+    parser.add_argument("--timestep", type=float, help="Advance this one alone [fs].")
     given = parser.parse_args()
     request = NveRequest(
         given.data / "erlotinib_33wat.prmtop",
@@ -63,6 +64,8 @@ def main() -> None:
     laboratory = open_laboratory(request)
     given.folder.mkdir(parents=True, exist_ok=True)
     for timestep, length in TASKS:
+        if given.timestep not in (None, timestep):
+            continue
         advance(laboratory, request, given.folder, timestep, length)
         report(laboratory, request, given.folder)
 
@@ -128,6 +131,8 @@ def report(laboratory: Laboratory, request: NveRequest, folder: Path) -> None:
     shorts = {dt: stored(folder, dt, SHORT) for dt in (0.25, 0.5, 1.0)}
     traces = {dt: trace for dt, trace in shorts.items() if trace is not None}
     content = judge(laboratory, replace(request, timesteps=tuple(traces)), traces)
+    if len(traces) < 3:
+        return
     name = f"nve_erlotinib_{request.potential}_{request.precision}"
     long = stored(folder, LONG_STEP, LONG)
     if long is not None:
@@ -139,13 +144,15 @@ def report(laboratory: Laboratory, request: NveRequest, folder: Path) -> None:
 
 def drift_of(trace: Trajectory, freedom: int) -> dict[str, float]:
     """Return the drift of a long trajectory in kcal/mol and kT per ns and degree of freedom."""
-    trend = nve.trend(trace.time, trace.total)
+    shadow = trace.total + trace.curvature * (LONG_STEP * PS_PER_FS) ** 2
+    trend = nve.trend(trace.time, shadow)
     kt = 2 * float(trace.kinetic.mean()) / freedom
     per_ns = 1e3 / freedom
     return {
         "timestep_fs": LONG_STEP,
         "time_ps": float(trace.time[-1]),
         "energy_sd_kcal": float(np.std(trace.total, ddof=1)) * KCAL_PER_KJ,
+        "shadow_energy_sd_kcal": float(np.std(shadow, ddof=1)) * KCAL_PER_KJ,
         "drift_kcal_per_ns_per_dof": trend.slope * per_ns * KCAL_PER_KJ,
         "drift_stderr_kcal_per_ns_per_dof": trend.stderr * per_ns * KCAL_PER_KJ,
         "drift_kt_per_ns_per_dof": trend.slope * per_ns / kt,

@@ -6,6 +6,7 @@ from __future__ import annotations
 import numpy as np
 import openmm as mm
 
+from mlmm.engine.simulation import Phase, choose_platform, set_phase
 from mlmm.units import GAS_CONSTANT
 
 Array = np.ndarray
@@ -25,6 +26,29 @@ def degrees_of_freedom(system: mm.System, *, removed: int = 0) -> int:
         i, j, _ = system.getConstraintParameters(k)
         constraints += bool(masses[i] > 0 and masses[j] > 0)
     return 3 * int(np.count_nonzero(masses)) - constraints - removed
+
+
+def unconstrained(system: mm.System) -> tuple[int, ...]:
+    """Return the particles that have a mass and no constraint, ascending."""
+    bound: set[int] = set()
+    for k in range(system.getNumConstraints()):
+        bound.update(system.getConstraintParameters(k)[:2])
+    masses = particle_masses(system)
+    return tuple(i for i in range(len(masses)) if masses[i] > 0 and i not in bound)
+
+
+def force_probe(system: mm.System, start: Phase, *, platform: str) -> mm.Context:
+    """Return a Context that is asked for forces and never moves by itself."""
+    context = mm.Context(system, mm.VerletIntegrator(0.001), *choose_platform(platform))
+    set_phase(context, start)
+    return context
+
+
+def forces_at(context: mm.Context, positions: Array, box: Array) -> Array:
+    """Return the forces [kJ/mol/nm] at positions [nm] and box vectors [nm], shape (N, 3)."""
+    context.setPeriodicBoxVectors(*(mm.Vec3(*map(float, row)) for row in box))
+    context.setPositions(positions)
+    return np.array(context.getState(getForces=True).getForces(asNumpy=True)._value)
 
 
 def kinetic_energy(velocities: Array, masses: Array) -> float:

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import openmm as mm
 
 from mlmm.amber.coordinates import Coordinates, read_coordinates
 from mlmm.amber.topology import AmberTopology, read_topology
 from mlmm.analysis import nve
 from mlmm.engine.dynamics import DynamicsPlan, at_rest_as_a_whole, draw_velocities, run_dynamics
-from mlmm.engine.motion import particle_masses
+from mlmm.engine.motion import force_probe, forces_at, particle_masses, unconstrained
 from mlmm.engine.simulation import Phase
 from mlmm.errors import InputError
 from mlmm.potentials.interface import Array, Potential
@@ -23,6 +24,8 @@ from mlmm.units import NM_PER_ANGSTROM, PS_PER_FS
 from mlmm.workflows.inputs import box_vectors
 from mlmm.workflows.potentials import check_potential, open_potential
 
+NUDGE = 1e-4
+"""Time by which atoms are moved along their velocities for a difference of forces [ps]."""
 SAMPLING = 5.0
 """Time between two samples [fs]."""
 
@@ -71,6 +74,8 @@ class Trajectory:
         translation, rotation: Kinetic energies of the ML region as a rigid body [kJ/mol].
         translation_share, rotation_share: Their part of 3/2 kT.
         speed, spin: Velocity [nm/ps] and angular velocity [rad/ps] of the whole.
+        curvature: What times dt² leads from H to the Hamiltonian that velocity Verlet really
+            follows, for the atoms without constraints [kJ/mol/ps²].
     """
 
     time: Array
@@ -82,6 +87,7 @@ class Trajectory:
     rotation_share: Array
     speed: Array
     spin: Array
+    curvature: Array
 
 
 @dataclass(frozen=True)
@@ -92,12 +98,16 @@ class Laboratory:
         hybrid: The system.
         start: The common start, at rest as a whole.
         topology, region: What the files say.
+        probe: A Context to ask for forces.
+        free: Indices of the atoms without constraints.
     """
 
     hybrid: HybridSystem
     start: Phase
     topology: AmberTopology
     region: MLRegion
+    probe: mm.Context
+    free: tuple[int, ...]
 
 
 def open_laboratory(request: NveRequest) -> Laboratory:
@@ -136,7 +146,8 @@ def open_laboratory(request: NveRequest) -> Laboratory:
             platform=request.platform,
         )
     start = at_rest_as_a_whole(hybrid, start, platform=request.platform)
-    return Laboratory(hybrid, start, topology, region)
+    probe = force_probe(hybrid.system, start, platform=request.platform)
+    return Laboratory(hybrid, start, topology, region, probe, unconstrained(hybrid.system))
 
 
 def open_region_potential(
@@ -203,7 +214,25 @@ def measure(
         *shares,
         float(np.sqrt(2 * drifting / masses.sum())),
         float(np.sqrt(2 * spinning / inertia)),
+        _curvature(laboratory, phase, masses),
     )
+
+
+def _curvature(laboratory: Laboratory, phase: Phase, masses: Array) -> float:
+    """Return v·V''·v/12 − F·M⁻¹·F/24 of the unconstrained atoms [kJ/mol/ps²].
+
+    Velocity Verlet conserves H plus dt² times this, but for terms of dt⁴ (Hairer, Lubich and
+    Wanner, 10.1017/S0962492902000144). The Hessian is a difference of forces.
+    """
+    free = list(laboratory.free)
+    moving = np.zeros_like(phase.velocities)
+    moving[free] = phase.velocities[free]
+    here, ahead, behind = (
+        forces_at(laboratory.probe, phase.positions + t * moving, phase.box)[free]
+        for t in (0.0, NUDGE, -NUDGE)
+    )
+    bent = -float(np.sum((ahead - behind) * moving[free])) / (2 * NUDGE)
+    return bent / 12 - float(np.sum(here**2 / masses[free, None])) / 24
 
 
 def _box(request: NveRequest, topology: AmberTopology, coordinates: Coordinates) -> Array:
