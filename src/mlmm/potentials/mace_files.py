@@ -22,7 +22,7 @@ from typing import Any, Final
 import numpy as np
 import torch
 
-from mlmm.errors import InputError, UnsupportedPhysicsError
+from mlmm.errors import InputError, MlmmError, UnsupportedPhysicsError
 
 KINDS: Final = ("MACE", "ScaleShiftMACE")
 INTERACTIONS: Final = tuple(
@@ -139,12 +139,14 @@ def read_mace(path: Path) -> MaceParameters:
             raise InputError(_unreadable(path, "it holds no torch module"))
         _refuse_other_kinds(path, model)
         return MaceParameters(_architecture(model), _tensors(model), _gains(model))
+    except MlmmError:
+        raise
     except (pickle.UnpicklingError, zipfile.BadZipFile) as error:
         cause = "it is damaged, or holds what no MACE does"
         raise InputError(_unreadable(path, cause)) from error
     except KeyError as error:
         raise InputError(_unreadable(path, f"it has no {error.args[0]}")) from error
-    except (OSError, RuntimeError, EOFError, ValueError, TypeError, AttributeError) as error:
+    except Exception as error:  # a damaged pickle can lead the unpickler anywhere
         cause = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise InputError(_unreadable(path, cause[:120])) from error
 

@@ -205,7 +205,8 @@ class MaceEngine:
             "ptr": torch.arange(r + 1) * n,
             "head": torch.full((r,), self._head),
         }
-        with torch.enable_grad():
+        # TorchScript would optimise after its first runs, and round differently from then on.
+        with torch.enable_grad(), torch.jit.optimized_execution(False):
             answer = self._network(data, compute_force=True)
         energies = answer["node_energy"].detach().to(torch.float64).view(r, n).sum(1)
         forces = answer["forces"].detach().to(torch.float64).view(r, n, 3)
