@@ -29,6 +29,7 @@ from mlmm.free_energy.diagnostics import (
 )
 from mlmm.free_energy.mixing import judge_mixing, mixing
 from mlmm.free_energy.populations import judge_populations
+from mlmm.free_energy.spacing import judge_spacing
 from mlmm.free_energy.verdict import Verdict
 from mlmm.system.alchemy import tail_coefficient
 from mlmm.system.torsions import rotatable_torsions, torsion_angles
@@ -99,6 +100,8 @@ def _of_the_path(
     yield judge_errors(findings.path)
     yield judge_equilibration(samples, rows)
     yield judge_correlation(samples, rows)
+    if config.protocol.schedule.rule == "trapezoid":
+        yield judge_spacing(samples, rows=rows)
     found = mixing(samples, records_per_sweep=config.protocol.records_per_sweep)
     if found is not None:
         yield judge_mixing(found)

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""Does the schedule need states between its states? A short pilot run answers, once.
+"""Are the states of the schedule where they should be? A short pilot run answers, once.
 
-Neighbours that overlap by less than 0.15 get a state half-way between them. The refined
-schedule is kept with the system and replaces the protocol's from then on.
+Where neighbours overlap by less than 0.15 a state is put half-way between them. Where they all
+overlap but the steps are uneven (thermodynamic length), the states are placed anew, as many as
+before. The refined schedule is kept with the system and replaces the protocol's from then on.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from mlmm.engine import leg
 from mlmm.engine.storage import save_json
 from mlmm.free_energy.convergence import states_to_split
 from mlmm.free_energy.estimators import mbar
+from mlmm.free_energy.spacing import UNEVEN, LegLength, lengths, respaced, unevenness
 from mlmm.samples import concatenate
 from mlmm.workflows.run_folder import SCHEDULE
 from mlmm.workflows.sampling import Progress, path_tasks, run_pieces
@@ -49,9 +52,31 @@ def refine_schedule(
     segments = range(leg.count_segments(folder))
     samples = concatenate([leg.read_segment(folder, k, plan).samples for k in segments])
     split = states_to_split(samples, mbar(samples))
-    schedule = split_schedule(config.protocol.schedule, split)
-    logger.info("the pilot adds %d states to the schedule.", len(split))
+    if split:
+        schedule = split_schedule(config.protocol.schedule, split)
+        logger.info("the pilot adds %d states to the schedule.", len(split))
+    else:
+        schedule = even_schedule(config.protocol.schedule, lengths(samples))
     save_json(path, schedule.model_dump(mode="json"))
+
+
+def even_schedule(schedule: Schedule, found: Sequence[LegLength]) -> Schedule:
+    """Return a schedule with steps of equal length, if that makes it cheaper by a fifth.
+
+    Args:
+        schedule: The schedule; one of Gauss-Legendre nodes is left as it is.
+        found: Thermodynamic length of its legs.
+    """
+    cost = unevenness(found)
+    if schedule.rule != "trapezoid" or cost < UNEVEN:
+        return schedule
+    logger.info("the pilot places the states anew: the old spacing costs %.2f times more.", cost)
+    states = respaced(found)
+    return Schedule(
+        charges=tuple(s.elec for s in states if s.lj == 1.0),
+        lennard_jones=tuple(s.lj for s in states if s.lj < 1.0),
+        rule=schedule.rule,
+    )
 
 
 def split_schedule(schedule: Schedule, split: tuple[int, ...]) -> Schedule:
