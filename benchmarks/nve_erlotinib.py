@@ -52,22 +52,24 @@ def main() -> None:
     parser.add_argument("--potential", default="ani2x")
     parser.add_argument("--precision", default="float32")
     parser.add_argument("--timestep", type=float, help="Advance this one alone [fs].")
+    parser.add_argument("--short", type=float, default=SHORT, help="Judge so much of each [ps].")
+    parser.add_argument("--report", action="store_true", help="Judge what is there, run nothing.")
     given = parser.parse_args()
     request = NveRequest(
         given.data / "erlotinib_33wat.prmtop",
         given.data / "erlotinib_33wat_300K.rst7",
         ":1",
         given.potential,
-        time=SHORT,
+        time=given.short,
         precision=given.precision,
     )
     laboratory = open_laboratory(request)
     given.folder.mkdir(parents=True, exist_ok=True)
     for timestep, length in TASKS:
-        if given.timestep not in (None, timestep):
+        if given.report or given.timestep not in (None, timestep):
             continue
         advance(laboratory, request, given.folder, timestep, length)
-        report(laboratory, request, given.folder)
+    report(laboratory, request, given.folder)
 
 
 def advance(
@@ -128,7 +130,7 @@ def stored(folder: Path, timestep: float, length: float) -> Trajectory | None:
 
 def report(laboratory: Laboratory, request: NveRequest, folder: Path) -> None:
     """Write what is known so far."""
-    shorts = {dt: stored(folder, dt, SHORT) for dt in (0.25, 0.5, 1.0)}
+    shorts = {dt: stored(folder, dt, request.time) for dt in (0.25, 0.5, 1.0)}
     traces = {dt: trace for dt, trace in shorts.items() if trace is not None}
     content = judge(laboratory, replace(request, timesteps=tuple(traces)), traces)
     if len(traces) < 3:

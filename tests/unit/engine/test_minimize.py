@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: MIT
+"""Does minimisation end where the gradient vanishes, and tell how it went?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import openmm as mm
+import pytest
+
+from mlmm.engine.minimize import minimize
+from mlmm.engine.simulation import Phase
+from mlmm.errors import InputError, NumericsError
+from mlmm.potentials.interface import Capabilities, Evaluation, Molecule
+from mlmm.system.build import INTERNAL, HybridSystem
+from mlmm.system.force import PotentialBridge, potential_force
+from mlmm.system.region import MLRegion
+from mlmm.units import KJ_PER_KCAL
+
+LENGTH = 0.15
+"""nm, of bond and constraint."""
+
+
+class Spring:
+    """A spring between two atoms: E = −50 + (r − 2 Å)² kcal/mol."""
+
+    capabilities = Capabilities(name="spring", elements=None)
+    identity = "spring"
+
+    def evaluate(self, positions):
+        bond = positions[:, 0] - positions[:, 1]
+        length = np.linalg.norm(bond, axis=1)
+        with np.errstate(invalid="ignore"):
+            pull = -2 * (length - 2.0)[:, None] * bond / length[:, None]
+        return Evaluation((length - 2.0) ** 2 - 50.0, np.stack([pull, -pull], axis=1))
+
+
+@pytest.fixture
+def hybrid():
+    """Four atoms in a row: a bond, a constraint, and a potential with a reference."""
+    system, bond = mm.System(), mm.HarmonicBondForce()
+    for _ in range(4):
+        system.addParticle(12.0)
+    bond.addBond(0, 1, LENGTH, 1000.0)
+    system.addForce(bond)
+    system.addConstraint(1, 2, LENGTH)
+    bridge = PotentialBridge(Spring(), reference=-40.0 * KJ_PER_KCAL)
+    region = MLRegion((2, 3), Molecule((6, 6)), (":1@A", ":1@B"))
+    system.addForce(potential_force(bridge, region.atoms, group=INTERNAL))
+    return HybridSystem(system, region, 0.0, bridge, periodic=False)
+
+
+@pytest.fixture
+def start():
+    rng = np.random.default_rng(3)
+    positions = np.array([[0.2 * i, 0, 0] for i in range(4)]) + rng.normal(0, 0.02, (4, 3))
+    return Phase(positions, np.ones((4, 3)), np.eye(3))
+
+
+def run(hybrid, start, **changes):
+    options = {"platform": "Reference", "tolerance": 1e-4, "max_steps": 0, **changes}
+    return minimize(hybrid, start, **options)
+
+
+def test_the_minimum_is_found_with_constraints_met_and_the_system_at_rest(hybrid, start):
+    end = run(hybrid, start)
+    distances = np.linalg.norm(np.diff(end.phase.positions, axis=0), axis=1)
+    assert distances == pytest.approx([LENGTH, LENGTH, 0.2], abs=1e-4)
+    assert distances[1] == pytest.approx(LENGTH, rel=1e-7)
+    assert end.potential == pytest.approx(-50.0 * KJ_PER_KCAL, abs=1e-3)
+    assert end.terms["ml"] == pytest.approx(-50.0 * KJ_PER_KCAL, abs=1e-3)
+    assert end.rms_gradient < 1e-2
+    assert np.all(end.phase.velocities == 0.0)
+
+
+def test_reports_come_at_the_start_and_at_every_interval(hybrid, start):
+    told = []
+    end = run(hybrid, start, report_interval=2, report=told.append)
+    assert [report.step for report in told] == [0, *range(2, end.step + 1, 2)]
+    for report in told:
+        assert sum(report.terms.values()) == pytest.approx(report.potential, abs=1e-8)
+        assert report.largest_gradient >= report.rms_gradient
+    assert told[0].potential > end.potential
+    assert 0 <= told[0].atom < 4
+
+
+def test_a_limit_of_steps_is_kept(hybrid, start):
+    free = replace(hybrid, system=mm.XmlSerializer.clone(hybrid.system))
+    assert free.system.getNumConstraints() == 1
+    free.system.removeConstraint(0)
+    assert run(free, start, max_steps=3, tolerance=1e-12).step <= 3
+
+
+def test_a_tolerance_that_cannot_be_met_is_refused(hybrid, start):
+    with pytest.raises(InputError, match="positive tolerance"):
+        run(hybrid, start, tolerance=0.0)
+
+
+def test_atoms_on_each_other_are_refused(hybrid, start):
+    start.positions[3] = start.positions[2]
+    with pytest.raises(NumericsError, match="not finite"):
+        run(hybrid, start)
