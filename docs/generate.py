@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What do `reference/cli.md` and `reference/run-yaml.md` say? Made from the code: run me after it.
+"""What does the reference say of commands, run.yaml and mdin? Made from the code: run me after it.
 
     python docs/generate.py
 
@@ -17,6 +17,7 @@ import typer
 from mlmm.cli.main import app
 from mlmm.config.base import Settings
 from mlmm.config.hydration import HydrationConfig, Source
+from mlmm.config.mdin_keys import TABLES, Key
 from mlmm.config.protocol import PROTOCOLS, Protocol, Schedule
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -72,6 +73,46 @@ def run_file_page() -> str:
     lines += [f"| `schedule` | {' | '.join(states)} |", ""]
     lines.append("Why these numbers: [protocols](../explanation/protocols.md).\n")
     return "\n".join(lines)
+
+
+def mdin_page() -> str:
+    """Return the page of all keys of sander's namelists: what each does, or why it is refused."""
+    lines = [
+        MADE,
+        "# `mdin`, key by key\n",
+        "What `mlmm md` does with each key of a sander input. **Honoured** keys do what sander's",
+        "manual says, or what stands here where it differs. **Noted** keys are accepted, do",
+        "nothing here, and mdout says so with the reason. **Refused** keys pass only with the",
+        "value that leaves their feature off. A key that is not in this table, given twice, or of",
+        "another type is refused with its line; so are keys that contradict each other. A key that",
+        "needs another one is noted where that is missing. How to use them:",
+        "[how-to](../how-to/md.md).\n",
+    ]
+    for group, table in TABLES.items():
+        lines += [f"## `&{group}`\n", "| key | default | what happens | meaning or reason |"]
+        lines += ["|---|---|---|---|", *(_mdin_row(name, key) for name, key in table.items()), ""]
+    lines += [
+        "Below `&wt type='END'` a line `DISANG=file` names distance, angle and torsion restraints:",
+        "`&rst` namelists with `iat` (two to four atoms), `r1` to `r4`, `rk2`, `rk3`.\n",
+    ]
+    return "\n".join(lines)
+
+
+def _mdin_row(name: str, key: Key) -> str:
+    default = "" if key.default is None else f"`{key.default!r}`"
+    limits = [f"≥ {key.low:g}" if key.low is not None else ""]
+    limits += [f"≤ {key.high:g}" if key.high is not None else ""]
+    told = "noted" if key.idle else "honoured"
+    if key.allowed is not None:
+        values = " or ".join(f"`{value!r}`" for value in key.allowed)
+        told = f"honoured: {values}" if len(key.allowed) > 1 else f"refused unless {values}"
+    elif any(limits):
+        told += f", {' and '.join(one for one in limits if one)}"
+    reason = key.meaning + (f"; otherwise: {key.refusal}" if key.refusal else "")
+    if key.needs is not None:
+        wanted = " or ".join(f"{key.needs[0]}={value}" for value in key.needs[1])
+        reason += f" (needs {wanted})"
+    return f"| `{name}` | {default} | {told} | {reason} |".replace("  ", " ")
 
 
 def _commands(command: Any, name: str) -> Iterator[tuple[str, Any]]:
@@ -131,9 +172,10 @@ def _allowed(schema: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Write both pages."""
+    """Write the pages."""
     (REFERENCE / "cli.md").write_text(cli_page(), encoding="utf-8")
     (REFERENCE / "run-yaml.md").write_text(run_file_page(), encoding="utf-8")
+    (REFERENCE / "mdin.md").write_text(mdin_page(), encoding="utf-8")
 
 
 if __name__ == "__main__":

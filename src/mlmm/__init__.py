@@ -3,9 +3,9 @@
 
 The public names, each loaded when it is first used, so that `import mlmm` costs nothing:
 
-- what is asked: `HydrationConfig`, `Source`, `Protocol`, `PROTOCOLS`, `SinglePoint`
-- what is done: `run_hydration`, `single_point`, `load_potential`, `read_topology`
-- what comes out: `HydrationResult`, `read_result`, `WindowSamples`
+- what is asked: `HydrationConfig`, `Source`, `Protocol`, `PROTOCOLS`, `SinglePoint`, `MdOutputs`
+- what is done: `run_hydration`, `run_md`, `single_point`, `load_potential`, `read_topology`
+- what comes out: `HydrationResult`, `MdResult`, `read_result`, `WindowSamples`
 - what goes wrong: `MlmmError`, `InputError` (all others are children of these, in `mlmm.errors`)
 """
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mlmm.report.result import HydrationResult, read_result
     from mlmm.samples import WindowSamples
     from mlmm.workflows.hydration import run_hydration
+    from mlmm.workflows.md import MdOutputs, MdResult, run_md
     from mlmm.workflows.single_point import SinglePoint, single_point
 
 __version__ = "0.1.0"
@@ -32,6 +33,8 @@ __all__ = [
     "HydrationConfig",
     "HydrationResult",
     "InputError",
+    "MdOutputs",
+    "MdResult",
     "MlmmError",
     "Protocol",
     "SinglePoint",
@@ -41,6 +44,7 @@ __all__ = [
     "read_result",
     "read_topology",
     "run_hydration",
+    "run_md",
     "single_point",
 ]
 
@@ -48,6 +52,8 @@ _ROOMS = {
     "HydrationConfig": "config.hydration",
     "HydrationResult": "report.result",
     "InputError": "errors",
+    "MdOutputs": "workflows.md",
+    "MdResult": "workflows.md",
     "MlmmError": "errors",
     "PROTOCOLS": "config.protocol",
     "Protocol": "config.protocol",
@@ -58,6 +64,7 @@ _ROOMS = {
     "read_result": "report.result",
     "read_topology": "amber.topology",
     "run_hydration": "workflows.hydration",
+    "run_md": "workflows.md",
     "single_point": "workflows.single_point",
 }
 

@@ -12,6 +12,7 @@ import io
 import os
 import struct
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -19,7 +20,6 @@ from typing import Any, Self
 import numpy as np
 from scipy.io import netcdf_file
 
-from mlmm import __version__
 from mlmm.amber.coordinates import AMBER_VELOCITY, Array, Coordinates
 from mlmm.errors import InputError
 from mlmm.files import write_whole
@@ -236,7 +236,7 @@ def _attributes(file: Any, convention: str, title: str) -> None:
     file.title = title or "mlmm"
     file.application = "AMBER"
     file.program = "mlmm"
-    file.programVersion = __version__
+    file.programVersion = version("mlmm")
     file.Conventions = convention
     file.ConventionVersion = "1.0"
 

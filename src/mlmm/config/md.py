@@ -14,6 +14,8 @@ MODELS: Final = ("ani2x", "mace-off23-small", "ani1xnr", "mace-off23-medium", "m
 """Potentials by their number mlp_model."""
 NO_CUTOFF: Final = 99.0
 """Without a box, a cut of at least this [Å] means no cutoff."""
+LONGEST_FREE: Final = 0.001
+"""Longest time step [ps] for free bonds to hydrogen of its natural mass."""
 RESTART_INTERVAL: Final = 5000
 """Steps between restart files where ntwr is not given."""
 
@@ -175,13 +177,8 @@ def resolve(mdin: Mdin) -> MdConfig:
         if key != "DISANG":
             notes.append(f"{key}: restraints are printed in mdout.")
     ml = _ml_settings(mdin, c, notes)
+    _check_details(where, c, ml, notes)
     steps = int(c["maxcyc"] if c["imin"] == 1 else c["nstlim"])
-    wall = ml.confinement if ml else None
-    if c["iwrap"] == 1 and wall is not None and not wall.follow:
-        raise InputError(
-            f"{where}iwrap=1 would move the ML region away from the fixed centre of mlp_confine; "
-            "use iwrap=0, or confine_center='follow'."
-        )
     return MdConfig(
         title=mdin.title,
         minimise=c["imin"] == 1,
@@ -270,10 +267,26 @@ def _check_constraints(where: str, c: Values) -> None:
         raise InputError(
             f"{where}ntf=2 leaves out bonds to hydrogen, but ntc=1 does not hold them; use ntc=2."
         )
-    if c["ntc"] == 1 and float(c["dt"]) > 0.001:
+    if c["ntc"] == 1 and float(c["dt"]) > LONGEST_FREE:
         raise InputError(
             f"{where}dt={c['dt']:g} with ntc=1 is too long for flexible bonds to hydrogen; "
             "use dt=0.001 or ntc=2."
+        )
+
+
+def _check_details(where: str, c: Values, ml: MlSettings | None, notes: list[str]) -> None:
+    if c["ntwv"] == -1 and c["ntwx"] == 0:
+        raise InputError(f"{where}ntwv=-1 puts velocities into frames; give ntwx too.")
+    if ml is not None and c["ntc"] == 2 and not ml.constraints and float(c["dt"]) > LONGEST_FREE:
+        notes.append(
+            f"dt={c['dt']:g} with mlp_shake=0: bonds to hydrogen in the ML region are free, which "
+            "needs hydrogens of a larger mass, or mlp_shake=1"
+        )
+    wall = ml.confinement if ml else None
+    if c["iwrap"] == 1 and wall is not None and not wall.follow:
+        raise InputError(
+            f"{where}iwrap=1 would move the ML region away from the fixed centre of mlp_confine; "
+            "use iwrap=0, or confine_center='follow'."
         )
 
 

@@ -71,7 +71,10 @@ CNTRL: Final[Mapping[str, Key]] = {
     "dt": Key(0.001, "time step [ps]", low=1e-6, high=0.004, needs=_MD),
     "t": Key(0.0, "time at the start [ps], where irest=0", needs=("irest", (0,))),
     "nscm": Key(
-        1000, "steps between removals of the centre-of-mass motion; 0 never", low=0, needs=_MD
+        1000,
+        "steps between removals of the motion of the whole; 0 never; Langevin has no use for it",
+        low=0,
+        needs=("ntt", (0, 11)),
     ),
     "temp0": Key(300.0, "temperature [K]", low=0.0, needs=_HEAT),
     "tempi": Key(

@@ -31,6 +31,7 @@ AMBER_NAMES = {
     "restraint": "RESTRAINT",
     "ml": "EML",
 }
+Paragraph = tuple[str, Sequence[tuple[str, object]]]
 OPTIONAL = {"confine": "CONFINE", "cmap": "CMAP"}
 
 
@@ -114,14 +115,9 @@ def wrapped(phase: Phase, topology: AmberTopology) -> Phase:
 def describe(start: Start, n_steps: int) -> str:
     """Return section 2 of mdout: every setting of the run, as it is used."""
     c, box = start.config, start.nonbonded
-    pme = box.pme
-    run: list[tuple[str, object]] = [("nstlim", n_steps), ("nscm", start.plan.com_removal_interval)]
-    run += [("t", start.moment.time), ("dt", c.timestep)]
-    if c.minimise:
-        run = [("maxcyc", n_steps), ("drms", c.gradient)]
     ntb = 0 if box.cutoff is None else 1 if c.pressure is None else 2
-    heat = {"none": 0, "langevin": 3, "bussi": 11}[c.thermostat]
-    paragraphs: list[tuple[str, list[tuple[str, object]]]] = [
+    cut = [("cut", box.cutoff * ANGSTROM_PER_NM)] if box.cutoff else []
+    paragraphs: list[Paragraph] = [
         ("General flags", [("imin", int(c.minimise)), ("nmropt", int(bool(c.restraint_file)))]),
         (
             "Nature and format of input and output",
@@ -138,46 +134,50 @@ def describe(start: Start, n_steps: int) -> str:
         ),
         (
             "Potential function",
-            [("ntb", ntb), ("igb", 0), ("ntf", 2 if c.constraints else 1)]
-            + ([("cut", box.cutoff * ANGSTROM_PER_NM)] if box.cutoff else []),
+            [("ntb", ntb), ("igb", 0), ("ntf", 2 if c.constraints else 1), *cut],
         ),
-        ("Energy minimization" if c.minimise else "Molecular dynamics", run),
+        *(_minimiser(start, n_steps) if c.minimise else _dynamics(start, n_steps)),
+        ("SHAKE", [("ntc", 2 if c.constraints else 1), ("tol", c.tolerance)]),
     ]
-    if not c.minimise:
-        paragraphs.append(
-            (
-                "Temperature regulation",
-                [
-                    ("ntt", heat),
-                    ("ig", start.plan.seed),
-                    ("temp0", c.temperature),
-                    ("tempi", c.first_temperature),
-                    ("gamma_ln", c.friction),
-                    ("tautp", c.coupling_time),
-                ],
-            )
-        )
-    if c.pressure is not None:
-        values: list[tuple[str, object]] = [
-            ("ntp", 1),
-            ("barostat", 2),
-            ("pres0", c.pressure),
-            ("mcbarint", c.volume_interval),
-        ]
-        paragraphs.append(("Pressure regulation (Monte Carlo)", values))
-    paragraphs.append(("SHAKE", [("ntc", 2 if c.constraints else 1), ("tol", c.tolerance)]))
-    if c.coupling is not None:
-        values = [("icfe", 1), ("clambda", c.coupling.clambda)]
-        values += [("l_elec", start.state.elec), ("l_lj", start.state.lj)]
-        paragraphs.append(("Coupling of the ML region (l_elec, l_lj: 1 coupled)", values))
+    pme = box.pme
     if pme is not None:
-        sizes: list[tuple[str, object]] = [(f"NFFT{k}", n) for k, n in enumerate(pme.grid, start=1)]
-        rest: list[tuple[str, object]] = [
-            ("ew_coeff", pme.alpha * NM_PER_ANGSTROM),
-            ("vdwmeth", int(c.lj_tail)),
-        ]
-        paragraphs.append(("Ewald parameters (splines of order 5)", [*sizes, *rest]))
+        sizes = [(f"NFFT{k}", n) for k, n in enumerate(pme.grid, start=1)]
+        alpha = ("ew_coeff", pme.alpha * NM_PER_ANGSTROM)
+        title = "Ewald parameters (splines of order 5)"
+        paragraphs.append((title, [*sizes, alpha, ("vdwmeth", int(c.lj_tail))]))
     return mdout.settings(paragraphs) + "".join(f"| Note: {note}\n" for note in c.notes)
+
+
+def _minimiser(start: Start, n_steps: int) -> list[Paragraph]:
+    return [("Energy minimization", [("maxcyc", n_steps), ("drms", start.config.gradient)])]
+
+
+def _dynamics(start: Start, n_steps: int) -> list[Paragraph]:
+    c = start.config
+    run = [("nstlim", n_steps), ("nscm", start.plan.com_removal_interval)]
+    heat = [("ntt", {"none": 0, "langevin": 3, "bussi": 11}[c.thermostat]), ("ig", start.plan.seed)]
+    paragraphs: list[Paragraph] = [
+        ("Molecular dynamics", [*run, ("t", start.moment.time), ("dt", c.timestep)]),
+        (
+            "Temperature regulation",
+            [
+                *heat,
+                ("temp0", c.temperature),
+                ("tempi", c.first_temperature),
+                ("gamma_ln", c.friction),
+                ("tautp", c.coupling_time),
+            ],
+        ),
+    ]
+    if c.pressure is not None:
+        kind = [("ntp", 1), ("barostat", 2)]
+        values = [*kind, ("pres0", c.pressure), ("mcbarint", c.volume_interval)]
+        paragraphs.append(("Pressure regulation (Monte Carlo)", values))
+    if c.coupling is not None:
+        path = [("icfe", 1), ("clambda", c.coupling.clambda)]
+        state = [("l_elec", start.state.elec), ("l_lj", start.state.lj)]
+        paragraphs.append(("Coupling of the ML region (l_elec, l_lj: 1 coupled)", [*path, *state]))
+    return paragraphs
 
 
 def describe_region(start: Start) -> str:

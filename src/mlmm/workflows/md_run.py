@@ -199,7 +199,9 @@ class Run:
             self.seen.append(energies)
             self._print(energies)
         if frames is not None and self.step and report.step % config.frame_interval == 0:
-            phase = wrapped(report.phase, start.topology) if config.wrap else report.phase
+            phase = report.phase
+            if config.wrap and start.hybrid.periodic:
+                phase = wrapped(phase, start.topology)
             frames.append(self._stored(phase), when)
 
     def _slope(self, phase: Phase) -> float | None:

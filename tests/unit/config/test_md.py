@@ -125,6 +125,12 @@ def test_the_confining_wall_has_the_parameters_of_the_original():
     assert (wall.inner, wall.outer, wall.stiffness, wall.follow) == (3.0, 4.0, 5.0, False)
 
 
+def test_a_long_step_with_free_hydrogens_in_the_region_is_noted():
+    assert not config(TWO_FS).notes
+    (note,) = config(TWO_FS.replace("mlp_shake=1", "mlp_shake=0")).notes
+    assert note.startswith("dt=0.002 with mlp_shake=0: bonds to hydrogen")
+
+
 @pytest.mark.parametrize(
     ("keys", "told"),
     [
@@ -132,6 +138,7 @@ def test_the_confining_wall_has_the_parameters_of_the_original():
         ({"taup": 2.0}, "taup does nothing here: the Monte Carlo barostat has no relaxation time"),
         ({"maxcyc": 100}, "maxcyc does nothing here: it needs imin=1"),
         ({"mcbarint": 50}, "mcbarint does nothing here: it needs ntp=1"),
+        ({"nscm": 10}, "nscm does nothing here: it needs ntt=0 or ntt=11"),
         ({"tempi": 10.0}, "tempi does nothing here: it needs irest=0"),
     ],
 )
@@ -178,6 +185,7 @@ WRONG = [
     (changed(NVT, ntr=1), "ntr=1 needs restraintmask"),
     (changed(NVT, restraintmask="':1'"), "restraintmask has no effect with ntr=0"),
     (changed(NVT, nmropt=1), "nmropt=1 and a line DISANG=file"),
+    (changed(NVT, ntwv=-1).replace("ntwx=1000", "ntwx=0"), "ntwv=-1 puts velocities into frames"),
     (changed(NVT, clambda=0.5), "clambda needs icfe=1"),
     (TI_LJ.replace(", scmask=':LIG'", ""), "ifsc=1 needs scmask"),
     (TI_LJ.replace(" crgmask=':LIG',", ""), "ifsc=1 needs crgmask too"),
