@@ -28,7 +28,10 @@ REFUSED = [
     ("good.csv --protocol slow --out set", "there is no protocol 'slow'"),
     ("good.csv --potential ani3x --out set", "there is no potential 'ani3x'"),
     ("good.csv --charges am1 --out set", "charges.0: input should be 'bcc', 'abcg2' or 'file'"),
-    ("good.csv --charges bcc,bcc --out set", "charges must name at least one model, and none twice"),
+    (
+        "good.csv --charges bcc,bcc --out set",
+        "charges must name at least one model, and none twice",
+    ),
     ("good.csv --set cutof=9 --out set", "did you mean cutoff?"),
     ("good.csv --platform HIP --out set", "the OpenMM platform HIP cannot be used here"),
     ("good.csv --executor ray --out set", "there is no executor 'ray'"),
@@ -42,6 +45,7 @@ REFUSED = [
     ("good.csv --out notes", "notes is not empty and holds no campaign"),
     ("good.csv --out good.csv", "good.csv is a file; --out needs a folder"),
     ("bad.csv --out set", "no molecule of bad.csv can be computed; the first: line 2"),
+    ("good.csv --max-time soon --out set", "--max-time 'soon' is no time"),
     ("good.csv --workers 0 --out set", "--workers"),
     ("good.csv", "Missing option '--out'"),
 ]

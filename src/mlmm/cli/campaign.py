@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 import typer
 
-from mlmm.cli.hydration import _overrides, _protocol
+from mlmm.cli.hydration import _minutes, _overrides, _protocol
 from mlmm.config.campaign import CampaignConfig, ClusterConfig
 from mlmm.config.protocol import PROTOCOLS
 from mlmm.errors import IncompleteError, InputError, MlmmError
@@ -49,7 +49,7 @@ ClusterFile = Annotated[
     Path | None, typer.Option(help="Dask in a batch system: file of `mlmm cluster init`.")
 ]
 MaxTime = Annotated[
-    float | None, typer.Option(help="Stop in good order after so long [min].", min=0.0)
+    str | None, typer.Option(help="Stop in good order after minutes, or such as 45m, 12h.")
 ]
 
 app = typer.Typer(help="Hydration free energies of a whole set of molecules.", no_args_is_help=True)
@@ -98,6 +98,7 @@ def run(
         where="the command line",
     )
     name, file = _place(executor, cluster)
+    minutes = _minutes(max_time)
     # the workflow loads torch and OpenMM, which --help must not wait for
     from mlmm.workflows.campaign import Place, run_campaign  # noqa: PLC0415
 
@@ -105,7 +106,7 @@ def run(
         config,
         out,
         base=table.parent,
-        place=Place(name, workers, file, max_time),
+        place=Place(name, workers, file, minutes),
         listen=lambda sentence: typer.echo(sentence, err=True),
     )
     _show(result, as_json=as_json)
