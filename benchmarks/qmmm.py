@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: MIT
+"""How much faster is a machine-learned potential than the quantum chemistry that it replaces?
+
+The same conformers, one after the other as in molecular dynamics, in one run on one thread: energy
+and forces by PySCF (with and without density fitting; from the atomic guess, and with the density
+of the step before) and by machine-learned potentials. Times are CPU time of the process, median
+over steps. PySCF is set as its users run it: SCF tolerance 1e-9 Hartree, gradients without the
+response of the grid. On frames of a longer trajectory, errors of energies (differences within a
+molecule) and forces against the same theory. `ratio_vs_pyscf` is ANI-2x for toluene against the
+fastest of the four. Mechanical embedding adds the same MM step to both: --mm-step-ms.
+"""
+
+from __future__ import annotations
+
+import os
+
+for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[_name] = "1"
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from machine import header
+from numpy.typing import NDArray
+from rdkit import Chem
+from rdkit.Chem import AllChem
+
+from mlmm.potentials import Molecule, Potential, load_potential
+from mlmm.potentials.qm import QmEngine, Solution, Theory, read_theory
+from mlmm.units import BOHR_ANGSTROM, HARTREE_KCAL, KJ_PER_KCAL, thermal_energy
+
+Array = NDArray[np.float64]
+MOLECULES = {
+    "methanol": "CO",
+    "toluene": "Cc1ccccc1",
+    "paracetamol": "CC(=O)Nc1ccc(O)cc1",
+    "erlotinib": "COCCOc1cc2ncnc(Nc3cccc(C#C)c3)c2cc1OCCOC",
+}
+FRAMES = {"methanol": 50, "toluene": 20, "paracetamol": 5, "erlotinib": 0}
+SCF_TOLERANCE = 1e-9  # Hartree, PySCF's own default
+TEMPERATURE = 298.15
+TIMESTEP = 0.001  # ps
+SPACING = 20  # steps between two frames whose errors are looked at
+MASSES = Chem.GetPeriodicTable()
+
+
+@dataclass(frozen=True)
+class Row:
+    """One method on one molecule; times in ms of CPU, errors against the theory without fitting."""
+
+    molecule: str
+    n_atoms: int
+    method: str
+    ms: float
+    iterations: float | None = None
+    energy_rmse_kcal: float | None = None
+    force_rmse_kcal: float | None = None
+    spread_kcal: float | None = None
+
+
+def main() -> None:
+    """Measure, print, write the JSON where asked."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--molecules", nargs="+", choices=MOLECULES, default=list(FRAMES)[:3])
+    parser.add_argument("--potentials", nargs="+", default=["ani2x", "aimnet2"])
+    parser.add_argument("--theory", default="qm:wb97x/6-31g*", help="without /df")
+    parser.add_argument("--steps", type=int, default=5, help="steps that are timed")
+    parser.add_argument("--frames", type=int, help="frames for errors; by molecule if not given")
+    parser.add_argument("--mm-step-ms", type=float, help="cost of the MM step, for ratios per step")
+    parser.add_argument("--tiny", action="store_true", help="methanol, HF/STO-3G: does it run?")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
+    parser.add_argument("--output", type=Path, help="write the JSON to this file as well")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    if arguments.tiny:
+        arguments.molecules, arguments.theory = ["methanol"], "qm:hf/sto-3g"
+        arguments.steps, arguments.frames = 2, 2
+    rows = [row for name in arguments.molecules for row in measure(name, arguments)]
+    report = {
+        "theory": arguments.theory,
+        "scf_tolerance_hartree": SCF_TOLERANCE,
+        **ratios(rows, arguments.potentials, arguments.mm_step_ms),
+        "rows": [asdict(row) for row in rows],
+        "environment": header(),
+    }
+    text = json.dumps(report, indent=1)
+    if arguments.output:
+        arguments.output.parent.mkdir(parents=True, exist_ok=True)
+        arguments.output.write_text(text + "\n")
+    print(text if arguments.json else table(rows))
+
+
+def measure(name: str, arguments: argparse.Namespace) -> list[Row]:
+    """Return the rows of one molecule."""
+    molecule, start = build(MOLECULES[name])
+    driver = load_potential(arguments.potentials[0], molecule)
+    path = trajectory(driver, molecule, start, arguments.steps)
+    n_frames = FRAMES[name] if arguments.frames is None else arguments.frames
+    frames = trajectory(driver, molecule, path[-1], n_frames * SPACING)[::SPACING][:n_frames]
+    theory = read_theory(arguments.theory)
+    exact, fitted = (
+        _engine(Theory(theory.method, theory.basis, f), molecule) for f in (False, True)
+    )
+    rows, n = [], len(molecule.numbers)
+    for engine, told in ((exact, ""), (fitted, ", density fitting")):
+        for warm in (False, True):
+            ms, iterations = time_qm(engine, path, warm=warm)
+            start_word = "last density" if warm else "atomic guess"
+            rows.append(Row(name, n, f"pyscf{told}, {start_word}", ms, iterations))
+    truth = [exact.solve(x) for x in frames]
+    for each in arguments.potentials:
+        potential = load_potential(each, molecule)
+        ms = time_calls([partial(potential.evaluate, x[None]) for x in path])
+        rows.append(Row(name, n, each, ms, None, *errors(potential, frames, truth)))
+    return rows
+
+
+def build(smiles: str) -> tuple[Molecule, Array]:
+    """Return a molecule and its MMFF geometry [Å]."""
+    mol = Chem.AddHs(Chem.MolFromSmiles(smiles))
+    AllChem.EmbedMolecule(mol, randomSeed=1)
+    AllChem.MMFFOptimizeMolecule(mol)
+    numbers = tuple(atom.GetAtomicNum() for atom in mol.GetAtoms())
+    return Molecule(numbers), np.array(mol.GetConformer().GetPositions())
+
+
+def trajectory(potential: Potential, molecule: Molecule, start: Array, steps: int) -> Array:
+    """Return velocity Verlet at constant energy from 298 K, positions [Å] of all steps."""
+    if steps == 0:
+        return np.empty((0, *start.shape))
+    mass = np.array([MASSES.GetAtomicWeight(z) for z in molecule.numbers])[:, None]
+    acceleration = KJ_PER_KCAL * 100.0 / mass  # kcal/mol/Å/dalton in Å/ps²: kJ, and nm² to Å²
+    rng = np.random.default_rng(7)
+    sigma = np.sqrt(2 * thermal_energy(TEMPERATURE) * 100.0 / mass)  # half of it becomes potential
+    x, v = start.copy(), sigma * rng.standard_normal(start.shape)
+    force, out = potential.evaluate(x[None]).forces[0], []
+    for _ in range(steps):
+        v += 0.5 * TIMESTEP * acceleration * force
+        x = x + TIMESTEP * v
+        force = potential.evaluate(x[None]).forces[0]
+        v += 0.5 * TIMESTEP * acceleration * force
+        out.append(x)
+    return np.array(out)
+
+
+def _engine(theory: Theory, molecule: Molecule) -> QmEngine:
+    return QmEngine(theory, molecule, energy_tolerance=SCF_TOLERANCE, grid_response=False)
+
+
+def time_qm(engine: QmEngine, path: Array, *, warm: bool) -> tuple[float, float]:
+    """Return median CPU time of a step [ms] and of SCF iterations; the first step only warms up."""
+    last = engine.solve(path[0])
+    times, iterations = [], []
+    for conformer in path[1:] if len(path) > 1 else path:
+        begin = time.process_time()
+        last = engine.solve(conformer, last.density if warm else None)
+        times.append(time.process_time() - begin)
+        iterations.append(last.iterations)
+    return 1e3 * statistics.median(times), statistics.median(iterations)
+
+
+def time_calls(calls: list[Callable[[], object]]) -> float:
+    """Return the median CPU time of a call [ms], over at least 20 calls; two only warm up."""
+    rounds = max(1, 20 // len(calls))
+    times = []
+    for call in calls[:2]:
+        call()
+    for call in calls * rounds:
+        begin = time.process_time()
+        call()
+        times.append(time.process_time() - begin)
+    return 1e3 * statistics.median(times)
+
+
+def errors(
+    potential: Potential, frames: Array, truth: list[Solution]
+) -> tuple[float | None, float | None, float | None]:
+    """Return errors of relative energies and of force components, and the spread of energies."""
+    if len(frames) < 2:
+        return None, None, None
+    answer = potential.evaluate(frames)
+    energy = answer.energies - HARTREE_KCAL * np.array([t.energy for t in truth])
+    force = answer.forces + HARTREE_KCAL / BOHR_ANGSTROM * np.array([t.gradient for t in truth])
+    spread = None if answer.spread is None else float(answer.spread.mean())
+    return float(energy.std(ddof=1)), float(np.sqrt((force**2).mean())), spread
+
+
+def ratios(rows: list[Row], potentials: list[str], mm_ms: float | None) -> dict[str, object]:
+    """Return how many times faster each potential is, by molecule, and the headline."""
+    found: dict[str, dict[str, float]] = {}
+    per_step: dict[str, dict[str, float]] = {}
+    for name in dict.fromkeys(row.molecule for row in rows):
+        ms = {row.method: row.ms for row in rows if row.molecule == name}
+        quantum = {method: value for method, value in ms.items() if method.startswith("pyscf")}
+        for each in potentials:
+            key = f"{each} {name}"
+            found[key] = {m: value / ms[each] for m, value in quantum.items()}
+            if mm_ms is not None:
+                own = ms[each] + mm_ms
+                per_step[key] = {m: (value + mm_ms) / own for m, value in quantum.items()}
+    toluene = f"{potentials[0]} toluene"
+    headline = toluene if toluene in found else next(iter(found))
+    return {
+        "ratio_vs_pyscf": min(found[headline].values()),
+        "ratio_vs_pyscf_without_fitting": min(
+            ratio for method, ratio in found[headline].items() if "fitting" not in method
+        ),
+        "headline": headline,
+        "ratios": found,
+        "ratios_per_step": per_step,
+    }
+
+
+def table(rows: list[Row]) -> str:
+    """Return the rows as text."""
+    lines = [f"{'molecule':<12}{'method':<38}{'ms':>10}{'RMSE E':>9}{'RMSE F':>9}"]
+    for row in rows:
+        told = "".join(
+            f"{value:9.2f}" if value is not None else f"{'':9}"
+            for value in (row.energy_rmse_kcal, row.force_rmse_kcal)
+        )
+        lines.append(f"{row.molecule:<12}{row.method:<38}{row.ms:10.2f}{told}")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
