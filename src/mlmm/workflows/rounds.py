@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 import time
@@ -16,6 +17,7 @@ from mlmm.engine import leg
 from mlmm.engine.storage import save_json
 from mlmm.errors import IncompleteError, NumericsError
 from mlmm.workflows.estimate import estimate_run, has_gas
+from mlmm.workflows.findings import Findings
 from mlmm.workflows.potentials import MM
 from mlmm.workflows.sampling import Tally, deadline, path_tasks, run_pieces
 from mlmm.workflows.tasks import Hamiltonian, Task, gas_plan, leg_plan, open_bench
@@ -23,6 +25,12 @@ from mlmm.workflows.tasks import Hamiltonian, Task, gas_plan, leg_plan, open_ben
 logger = logging.getLogger(__name__)
 
 TIMING = "timing.json"
+ROUNDS = "system/rounds.json"
+"""What the rounds decided; a resumed run follows it."""
+ENDS = {"water": "end", "gas": "gas"}
+"""End state → phase of its tasks."""
+LIMITING = 1 / 3
+"""Share of the variance from which on an end state of route R2 limits the error."""
 
 
 @dataclass(frozen=True)
@@ -83,13 +91,14 @@ class Sampler:
         self._reach(dict.fromkeys(self.paths, wanted), "sampling", stop)
         while wanted < most and not stop():
             if not self._went_on_after(wanted):
-                self.error = self._estimate()
+                findings = self._estimate()
                 self._save_wall()
                 target = protocol.target_stderr
                 if target is not None and self.error is not None and self.error <= target:
                     return
+                self._go_on_from(wanted, findings)
             wanted = min(most, self._next(wanted))
-            self._reach(dict.fromkeys(self.paths, wanted), "sampling", stop)
+            self._reach(self._fixed_goals() | dict.fromkeys(self.paths, wanted), "sampling", stop)
 
     def _check_parts(self, goals: Mapping[Task, int]) -> None:
         """Refuse to go on to an estimate without samples of every part.
@@ -112,22 +121,60 @@ class Sampler:
         It saw fewer segments than there are now: another judgement could stop a resumed run where
         the undisturbed one goes on.
         """
+        if int(self._recorded().get("judged", 0)) >= wanted:
+            return True
         return any(leg.count_segments(task.folder(self.run)) > wanted for task in self.paths)
 
-    def _estimate(self) -> float | None:
-        """Return the error so far [kcal/mol]: the headline's, or the larger of both routes'.
+    def _go_on_from(self, wanted: int, findings: Findings | None) -> None:
+        """Record that this round was not enough, and lengthen the end states that limit the error.
 
-        None where there is no estimate yet.
+        An end state with more than a third of the variance gets a third more segments.
+        """
+        ends = {name: int(n) for name, n in self._recorded().items() if name in ENDS}
+        if findings is not None and findings.ends:
+            total = findings.hydration.estimates["endstate_r2"]
+            goals = self._fixed_goals()
+            for phase, end in findings.ends.items():
+                task = next(t for t in goals if t.phase == ENDS[phase])
+                share = 0.0 if total is None else (end.stderr_kcal / total.stderr_kcal) ** 2
+                if share > LIMITING:
+                    ends[phase] = goals[task] + max(1, goals[task] // 3)
+        save_json(self.run / ROUNDS, {"judged": wanted, **ends})
+
+    def _recorded(self) -> dict[str, int]:
+        """Return what earlier rounds decided."""
+        path = self.run / ROUNDS
+        return dict(json.loads(path.read_text())) if path.exists() else {}
+
+    def _lengthened(self, phase: str, base: float, segment_time: float) -> int:
+        """Return the segments of an end state: the protocol's, or what a round asked for.
+
+        Args:
+            phase: "water" or "gas".
+            base: Sampling that the protocol asks for [ps].
+            segment_time: Time of one segment [ps].
+        """
+        least = max(1, math.ceil(base / segment_time - 1e-9))
+        most = max(least, math.ceil(self.config.protocol.maximum_sampling / segment_time))
+        return min(most, max(least, int(self._recorded().get(phase, 0))))
+
+    def _estimate(self) -> Findings | None:
+        """Estimate and note the error: the headline's, or the larger of both routes'.
+
+        Returns:
+            What was found; None where there is no estimate yet.
         """
         prepared = open_bench(self.run).prepared
         try:
             findings = estimate_run(self.run, self.config, prepared, final=False)
         except NumericsError as error:
             logger.info("no estimate yet: %s", error)
+            self.error = None
             return None
         check = findings.hydration.estimates["endstate_r2"]
         others = [] if check is None else [check.stderr_kcal]
-        return max([findings.hydration.headline.stderr_kcal, *others])
+        self.error = max([findings.hydration.headline.stderr_kcal, *others])
+        return findings
 
     def _next(self, wanted: int) -> int:
         """Return the next number of segments: about a sixth more."""
@@ -140,8 +187,8 @@ class Sampler:
         goals = dict.fromkeys(self.paths, 1)
         if protocol.route == "R2" or both:
             end = Task("end", "ml", 0)
-            plan = leg_plan(self.config, end)
-            count = max(1, math.ceil(protocol.water_end / repeats / plan.segment_time - 1e-9))
+            time_of_all = leg_plan(self.config, end).segment_time * repeats
+            count = self._lengthened("water", protocol.water_end, time_of_all)
             goals |= {Task("end", "ml", repeat): count for repeat in range(repeats)}
         if has_gas(self.config):
             kinds: tuple[Hamiltonian, ...] = ("mm", "ml")
@@ -150,7 +197,8 @@ class Sampler:
             bench = open_bench(self.run)
             for kind in kinds:
                 task = Task("gas", kind)
-                goals[task] = max(1, math.ceil(protocol.gas / gas_plan(bench, task).segment_time))
+                segment_time = gas_plan(bench, task).segment_time
+                goals[task] = self._lengthened("gas", protocol.gas, segment_time)
         return goals
 
     def _reach(

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: MIT
+"""Is what limits the error sampled first, and does a resumed run decide what the undisturbed did?
+
+The decisions alone are tested, on estimates that are made up; nothing is sampled.
+"""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+
+import pytest
+
+from mlmm.config.hydration import HydrationConfig
+from mlmm.errors import IncompleteError
+from mlmm.free_energy.estimate import Estimate
+from mlmm.workflows import rounds
+from mlmm.workflows.rounds import ROUNDS, Sampler
+from mlmm.workflows.tasks import Task
+
+
+@pytest.fixture
+def sampler(tmp_path, monkeypatch):
+    """A sampler of route R2 in an empty folder, whose segments of gas last 1 ps."""
+    monkeypatch.setattr(rounds, "open_bench", lambda _run: None)
+    monkeypatch.setattr(rounds, "gas_plan", lambda _bench, _task: SimpleNamespace(segment_time=1.0))
+    (tmp_path / "system").mkdir()
+    return make(tmp_path)
+
+
+def make(folder, **protocol):
+    config = HydrationConfig.checked({"source": {"kind": "smiles", "smiles": "CO"}}, where="here")
+    config = config.model_copy(update={"protocol": config.protocol.model_copy(update=protocol)})
+    return Sampler(folder, config, None, 1, listen=lambda _: None, began=0.0)
+
+
+def findings(water: float, gas: float, total: float):
+    """Errors of the end states and of the whole, as an estimate would have them."""
+    ends = {"water": Estimate(0.0, water), "gas": Estimate(0.0, gas)}
+    hydration = SimpleNamespace(estimates={"endstate_r2": Estimate(0.0, total)})
+    return SimpleNamespace(ends=ends, hydration=hydration)
+
+
+def goals(sampler) -> dict[str, int]:
+    found = sampler._fixed_goals()
+    return {"water": found[Task("end", "ml", 0)], "gas": found[Task("gas", "ml")]}
+
+
+def test_an_end_state_that_limits_the_error_is_lengthened(sampler):
+    before = goals(sampler)
+    sampler._go_on_from(3, findings(water=0.1, gas=0.3, total=0.4))
+    after = goals(sampler)
+    assert after["water"] == before["water"]
+    assert after["gas"] == before["gas"] + before["gas"] // 3
+
+
+def test_where_the_path_limits_the_error_nothing_else_grows(sampler):
+    before = goals(sampler)
+    sampler._go_on_from(3, findings(water=0.1, gas=0.1, total=0.4))
+    assert goals(sampler) == before
+
+
+def test_another_process_follows_what_was_decided(sampler):
+    sampler._go_on_from(3, findings(water=0.3, gas=0.3, total=0.45))
+    other = make(sampler.run)
+    assert goals(other) == goals(sampler)
+    assert other._went_on_after(3)
+    assert not other._went_on_after(4)
+    assert json.loads((sampler.run / ROUNDS).read_text())["judged"] == 3
+
+
+def test_lengthening_ends_at_the_most_that_may_be_sampled(sampler):
+    for wanted in range(30):
+        sampler._go_on_from(wanted, findings(water=0.0, gas=0.4, total=0.4))
+    assert goals(sampler)["gas"] == sampler.config.protocol.maximum_sampling
+
+
+def test_a_round_without_an_estimate_lengthens_nothing(sampler):
+    before = goals(sampler)
+    sampler._go_on_from(2, None)
+    assert goals(sampler) == before
+    assert sampler._went_on_after(2)
+
+
+def test_a_part_without_samples_when_the_time_ends_is_no_result(sampler):
+    limited = make(sampler.run, maximum_minutes=5.0)
+    with pytest.raises(IncompleteError, match="the 5 min ended before path-mm-0 had samples"):
+        limited._check_parts(limited._fixed_goals())
+    assert sampler._check_parts({}) is None
