@@ -139,12 +139,12 @@ def _reorganization_free_energy(found: ReorganizationFreeEnergy) -> list[Line]:
     least = f"≥ {energy(found.lower_bound_kcal)}"
     lines = [
         Line(
-            "reorganisation free energy (in ΔG already), by torsion states",
+            "its free energy, already within ΔG: at least",
             least,
             stderr(found.lower_bound_stderr_kcal),
         )
     ]
     if found.gaussian_kcal is not None and found.gaussian_stderr_kcal is not None:
         numbers = (f"~ {energy(found.gaussian_kcal)}", stderr(found.gaussian_stderr_kcal))
-        lines.append(Line("  estimate for bonds and angles, as Gaussians", *numbers))
+        lines.append(Line("of it in bonds and angles: an estimate", *numbers))
     return lines
