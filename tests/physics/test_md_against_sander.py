@@ -115,6 +115,7 @@ def test_sander_goes_on_from_our_restart(toluene, tmp_path, box):
     assert first.values["TEMP"] == pytest.approx(ours.values["TEMP"], rel=0.2)
 
 
+@pytest.mark.slow
 def test_dvdl_is_the_slope_of_the_energy_along_ambers_lambda(toluene):
     text = BOX.format(more="ifmlp=1, icfe=1, crgmask=':1', {leg} clambda={x},") + ML
 
