@@ -15,9 +15,11 @@ from mlmm.amber.topology import AmberTopology, read_topology
 from mlmm.engine.decompose import decompose
 from mlmm.engine.dynamics import DynamicsPlan, at_rest_as_a_whole, draw_velocities, run_dynamics
 from mlmm.engine.simulation import Phase
+from mlmm.engine.slope import couple
 from mlmm.errors import UnsupportedPhysicsError
 from mlmm.external.programs import run_program
 from mlmm.potentials.interface import Capabilities, Evaluation
+from mlmm.samples import LambdaState
 from mlmm.system.build import base_system, hybrid_system
 from mlmm.system.link_atoms import LINK_DISTANCE
 from mlmm.system.pme import Nonbonded
@@ -171,6 +173,13 @@ def test_dynamics_across_the_cut_conserve_energy_to_second_order(peptides, ani):
         spread.append(float(np.std(total)) * KCAL_PER_KJ)
     assert spread[1] < 0.03  # kcal/mol, the bar of the droplet
     assert spread[0] / spread[1] == pytest.approx(4.0, rel=0.15)
+
+
+def test_a_region_that_hangs_on_a_bond_cannot_be_decoupled(peptides, ani):
+    hybrid, _ = with_ani(peptides, ani)
+    couple(hybrid, LambdaState(1.0, 1.0))
+    with pytest.raises(UnsupportedPhysicsError, match="cannot be decoupled"):
+        couple(hybrid, LambdaState(0.5, 1.0))
 
 
 @pytest.mark.parametrize(

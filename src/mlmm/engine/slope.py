@@ -7,13 +7,23 @@ import openmm as mm
 
 from mlmm.engine.record import coulomb_coefficients, lennard_jones, set_state
 from mlmm.engine.simulation import Phase, choose_platform, set_phase
+from mlmm.errors import UnsupportedPhysicsError
 from mlmm.samples import LambdaState
 from mlmm.system.alchemy import LAMBDA_ELEC, LAMBDA_LJ
 from mlmm.system.build import HybridSystem
 
 
 def couple(hybrid: HybridSystem, state: LambdaState) -> None:
-    """Make every Context of a hybrid system begin in an alchemical state; changed in place."""
+    """Make every Context of a hybrid system begin in an alchemical state; changed in place.
+
+    Raises:
+        UnsupportedPhysicsError: A region that hangs on a covalent bond is to be decoupled.
+    """
+    if hybrid.region.links and state != LambdaState(1.0, 1.0):
+        raise UnsupportedPhysicsError(
+            "the ML region has link atoms, so it is bound to its environment and cannot be "
+            "decoupled from it (icfe=1); select whole molecules."
+        )
     values = {LAMBDA_ELEC: state.elec, LAMBDA_LJ: state.lj}
     for force in hybrid.system.getForces():
         for k in range(getattr(force, "getNumGlobalParameters", int)()):
