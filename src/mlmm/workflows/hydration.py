@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mlmm.config.hydration import HydrationConfig
 from mlmm.engine.storage import save_json
-from mlmm.errors import InputError
+from mlmm.errors import InputError, UnsupportedPhysicsError
 from mlmm.executor import core_count, open_executor
 from mlmm.potentials.registry import located
 from mlmm.report.result import HydrationResult
@@ -56,6 +56,12 @@ def check_hydration(config: HydrationConfig, base: Path) -> str | None:
     """
     molecule, labels = check_source(config, base)
     check_potential(located(config.potential, base), molecule, labels)
+    if molecule.charge:
+        raise UnsupportedPhysicsError(
+            f"the molecule has a net charge of {molecule.charge:+d}: the hydration free energy of "
+            "an ion needs corrections for the periodic box and the surface of water, which are not "
+            "built in; ask for its neutral form, or for `mlmm energy`."
+        )
     check_platform(config.platform)
     return weights_identity(config, base, molecule)
 
