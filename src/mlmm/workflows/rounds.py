@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlmm.config.hydration import HydrationConfig
+from mlmm.config.protocol import PROTOCOLS
 from mlmm.engine import leg
 from mlmm.engine.storage import save_json
 from mlmm.errors import IncompleteError, NumericsError
@@ -86,9 +87,10 @@ class Sampler:
         most = max(least, math.ceil(protocol.maximum_sampling / self.segment_time))
         wanted, fixed = least, self._fixed_goals()
         # something of everything first: a stop by time is to leave an estimate
-        self._reach(fixed, "sampling, first part", stop)
+        strict = stop if self._is_users_limit() else (lambda: False)
+        self._reach(fixed, "sampling, first part", strict)
         self._check_parts(fixed)
-        self._reach(dict.fromkeys(self.paths, wanted), "sampling", stop)
+        self._reach(dict.fromkeys(self.paths, wanted), "sampling", strict)
         while wanted < most and not stop():
             if not self._went_on_after(wanted):
                 findings = self._estimate()
@@ -99,6 +101,11 @@ class Sampler:
                 self._go_on_from(wanted, findings)
             wanted = min(most, self._next(wanted))
             self._reach(self._fixed_goals() | dict.fromkeys(self.paths, wanted), "sampling", stop)
+
+    def _is_users_limit(self) -> bool:
+        """Tell whether the time limit was asked for; a protocol's own waits for its minimum."""
+        own = PROTOCOLS.get(self.config.protocol.name)
+        return own is None or own.maximum_minutes != self.config.protocol.maximum_minutes
 
     def _check_parts(self, goals: Mapping[Task, int]) -> None:
         """Refuse to go on to an estimate without samples of every part.

@@ -82,6 +82,12 @@ def test_a_round_without_an_estimate_lengthens_nothing(sampler):
     assert sampler._went_on_after(2)
 
 
+def test_a_protocols_own_limit_waits_for_a_result_and_a_users_does_not(sampler):
+    assert not sampler._is_users_limit()  # quick has none
+    assert make(sampler.run, maximum_minutes=30.0)._is_users_limit()
+    assert not make(sampler.run, name="demo", maximum_minutes=12.0)._is_users_limit()
+
+
 def test_a_part_without_samples_when_the_time_ends_is_no_result(sampler):
     limited = make(sampler.run, maximum_minutes=5.0)
     with pytest.raises(IncompleteError, match="the 5 min ended before path-mm-0 had samples"):
