@@ -10,6 +10,10 @@
  * step before must be gone: `rm` and `mv`, which sander calls around each step, are this program
  * too; they do what sander asks for and remove that file as well.
  *
+ * sander overwrites its restart file in place, so that a kill may leave half of one. It never writes
+ * while this program runs: here each new restart MLMM_RESTART is copied to MLMM_KEEP, and appears
+ * there whole or not at all.
+ *
  * Request: "MLMM1 <job> <input> <geometry>\n" and the three texts of these lengths [bytes].
  * Answer:  dots, then "ok <engrad> <line>\n" and two texts, or "no <message> 0\n" and one.
  */
@@ -19,6 +23,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -29,7 +34,7 @@
 #define GEOMETRY "inpfile.xyz"
 #define ENERGIES "mlmm_energies"
 #define FAILURE "mlmm_failure"
-enum { LARGEST = 1 << 26, DEFAULT_TIMEOUT = 10 };
+enum { LARGEST = 1 << 30, DEFAULT_TIMEOUT = 10 };
 
 /* Say what is wrong to whoever reads stderr and to `mlmm sander`, and end. */
 static int fail(const char *what, const char *detail)
@@ -112,11 +117,44 @@ static int connect_to_server(void)
 /* Write a text to a file in one call, so that a reader sees all of it or nothing. */
 static void save(const char *path, int flags, const char *text, size_t length)
 {
-    int file = open(path, O_WRONLY | O_CREAT | flags, 0600);
+    int file = open(path, O_WRONLY | O_CREAT | flags, 0666);
     if (file < 0)
         fail(path, strerror(errno));
     write_all(file, text, length, path);
     close(file);
+}
+
+/* End if `mlmm sander` is no more: it holds a lock as long as it lives. */
+static void check_owner(void)
+{
+    const char *path = getenv("MLMM_LOCK");
+    int lock = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    if (path && (lock < 0 || flock(lock, LOCK_EX | LOCK_NB) == 0))
+        fail("`mlmm sander` was killed, so its sander ends too", NULL);
+    if (lock >= 0)
+        close(lock);
+}
+
+/* Copy a restart that is new to where the user wants it; its time tells whether it is. */
+static void keep_restart(void)
+{
+    char part[4096];
+    struct stat made, kept;
+    const char *source = getenv("MLMM_RESTART"), *target = getenv("MLMM_KEEP");
+    if (!source || !target || stat(source, &made) != 0 || made.st_size == 0)
+        return;
+    if (stat(target, &kept) == 0 && kept.st_mtim.tv_sec == made.st_mtim.tv_sec &&
+        kept.st_mtim.tv_nsec == made.st_mtim.tv_nsec)
+        return;
+    size_t length;
+    char *content = read_file(source, &length);
+    struct timespec times[2] = {made.st_atim, made.st_mtim};
+    if (snprintf(part, sizeof part, "%s.part", target) >= (int)sizeof part)
+        fail(target, "the name is too long");
+    save(part, O_TRUNC, content, length);
+    free(content);
+    if (utimensat(AT_FDCWD, part, times, 0) != 0 || rename(part, target) != 0)
+        fail(target, strerror(errno));
 }
 
 static int evaluate(const char *input_path)
@@ -125,6 +163,8 @@ static int evaluate(const char *input_path)
     char head[128], kind[3] = "";
     const char *job = getenv("MLMM_JOB");
     unlink(ENGRAD);
+    check_owner();
+    keep_restart();
     if (!job)
         fail("MLMM_JOB is not set", NULL);
     char *input = read_file(input_path, &n_input);

@@ -7,6 +7,7 @@ and knows nothing of the package. It costs the start of an interpreter at every 
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
 import sys
@@ -39,6 +40,10 @@ def ask(name: str) -> None:
     """
     if os.path.exists(RESULTS):
         os.unlink(RESULTS)
+    if "MLMM_LOCK" in os.environ:
+        check_owner(os.environ["MLMM_LOCK"])
+    if "MLMM_RESTART" in os.environ:
+        keep_restart(os.environ["MLMM_RESTART"], os.environ["MLMM_KEEP"])
     parts = [os.environ["MLMM_JOB"].encode()]
     for path in (name, GEOMETRY):
         with open(path, "rb") as file:
@@ -59,6 +64,40 @@ def ask(name: str) -> None:
     with open(f"{RESULTS}.part", "wb") as file:
         file.write(results)
     os.replace(f"{RESULTS}.part", RESULTS)
+
+
+def check_owner(path: str) -> None:
+    """Raise if `mlmm sander` is no more: it holds a lock as long as it lives.
+
+    Raises:
+        OSError: It is gone.
+    """
+    lock = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return
+    finally:
+        os.close(lock)
+    raise OSError("`mlmm sander` was killed, so its sander ends too")
+
+
+def keep_restart(source: str, target: str) -> None:
+    """Copy a restart that is new to where the user wants it, whole; its time tells whether it is.
+
+    Args:
+        source: What sander overwrites in place, but never while a client runs.
+        target: The user's file.
+    """
+    if not os.path.exists(source) or os.path.getsize(source) == 0:
+        return
+    made = os.stat(source)
+    if os.path.exists(target) and os.stat(target).st_mtime_ns == made.st_mtime_ns:
+        return
+    with open(source, "rb") as old, open(f"{target}.part", "wb") as new:
+        new.write(old.read())
+    os.utime(f"{target}.part", ns=(made.st_atime_ns, made.st_mtime_ns))
+    os.replace(f"{target}.part", target)
 
 
 def _receive(server: socket.socket) -> tuple[bytes, bytes, bytes]:

@@ -100,6 +100,8 @@ def read_arguments(words: Sequence[str], folder: Path) -> Arguments:
             raise InputError(f"the path of {flag} is longer than sander can hold: {path}.")
         if flag in (*INPUTS, "-ref") and not path.is_file():
             raise InputError(f"there is no file {path} (sander's flag {flag}).")
+        if flag in OUTPUTS and not path.parent.is_dir():
+            raise InputError(f"there is no folder {path.parent} for sander's flag {flag}.")
         if flag in ("-o", "-r") and path.exists() and not {"-O", "-A"} & set(switches):
             raise InputError(f"{path} exists already: add -O to overwrite it.")
     return Arguments(files, tuple(switches))
@@ -186,26 +188,30 @@ def run_sander(
     install_client(scratch / "bin")
     work = scratch / "work"
     work.mkdir()
-    _mirror(folder, work)
+    kept = arguments.files["-r"]
+    made = work / kept.name
+    _mirror(folder, work, without=kept.name)
     mdin = scratch / "mdin"
     mdin.write_text(_relocated(text, folder, work))
-    command = replace(arguments, files={**arguments.files, "-i": mdin}).words()
+    command = replace(arguments, files={**arguments.files, "-i": mdin, "-r": made}).words()
     environment = {
         **os.environ,
         "PATH": f"{scratch / 'bin'}:{os.environ.get('PATH', '/usr/bin:/bin')}",
         "MLMM_SOCKET": str(socket),
         "MLMM_JOB": job,
+        "MLMM_RESTART": str(made),
+        "MLMM_KEEP": str(kept),
+        "MLMM_LOCK": str(scratch / "lock"),
     }
     log = scratch / "sander.log"
     try:
         code = _execute([str(program), *command], work, environment, log)
+        if code == 0:
+            extern_client.keep_restart(str(made), str(kept))
     finally:
-        _bring_home(work, folder)
-    failure = work / "mlmm_failure"
-    if failure.is_file():
-        raise MlmmError(f"sander was stopped: {failure.read_text(errors='replace').strip()}")
-    if code != 0:
-        raise _failed(code, arguments.files["-o"], log)
+        made.unlink(missing_ok=True)  # unless sander ended well, it may be torn
+        _bring_home(work, folder, restart=kept)
+    _check(code, work / "mlmm_failure", arguments.files["-o"], log)
     return work / "mlmm_energies"
 
 
@@ -228,10 +234,10 @@ def _execute(command: list[str], work: Path, environment: Mapping[str, str], log
             raise
 
 
-def _mirror(folder: Path, work: Path) -> None:
-    """Link everything that the user's folder holds."""
+def _mirror(folder: Path, work: Path, *, without: str) -> None:
+    """Link everything that the user's folder holds, but one name."""
     for path in folder.iterdir():
-        if not OWN_FILES.fullmatch(path.name):
+        if path.name != without and not OWN_FILES.fullmatch(path.name):
             (work / path.name).symlink_to(path)
 
 
@@ -263,23 +269,32 @@ def _end(process: subprocess.Popen[bytes]) -> None:
             return
 
 
-def _bring_home(work: Path, folder: Path) -> None:
-    """Move new files of a run into the user's folder; a renamed link renames what it stands for."""
+def _bring_home(work: Path, folder: Path, *, restart: Path) -> None:
+    """Move new files of a run into the user's folder; a renamed link renames what it stands for.
+
+    Numbered restarts (ntwr < 0) go to the folder of the restart.
+    """
     entries = sorted(work.iterdir(), key=lambda path: not path.is_symlink())
     for path in entries:
         if OWN_FILES.fullmatch(path.name):
             continue
         if not path.is_symlink():
-            shutil.move(path, folder / path.name)
+            numbered = path.name.startswith(f"{restart.name}_")
+            shutil.move(path, (restart.parent if numbered else folder) / path.name)
         elif (target := path.readlink()).parent == folder and target.name != path.name:
             with contextlib.suppress(FileNotFoundError):
                 target.rename(folder / path.name)
 
 
-def _failed(code: int, mdout: Path, log: Path) -> MlmmError:
+def _check(code: int, failure: Path, mdout: Path, log: Path) -> None:
+    """Raise what the client or sander said, unless all went well."""
+    if failure.is_file():
+        raise MlmmError(f"sander was stopped: {failure.read_text(errors='replace').strip()}")
+    if code == 0:
+        return
     text = log.read_text(errors="replace")
     if mdout.is_file():
         text += mdout.read_text(errors="replace")
     tail = " | ".join(line.strip() for line in text.splitlines() if line.strip())[-400:]
     how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-    return MlmmError(f"sander {how}; {mdout} tells more; it said last: {tail}")
+    raise MlmmError(f"sander {how}; {mdout} tells more; it said last: {tail}")

@@ -25,8 +25,8 @@ from typing import Final, Self
 from mlmm.errors import InputError, MlmmError
 
 MAGIC: Final = "MLMM1"
-LONGEST_PATH: Final = 107
-"""Bytes that the kernel grants to the path of a Unix socket."""
+LONGEST_PATH: Final = 103
+"""Bytes of the path of a Unix socket: the kernel grants 107, ".new" takes four."""
 LARGEST: Final = 1 << 26
 """Bytes of the largest request that is read."""
 PATIENCE: Final = 10.0
@@ -98,11 +98,13 @@ class ModelServer:
             raise InputError(
                 f"another model server listens at {self.path}: use it, or choose another path."
             ) from None
-        with contextlib.suppress(FileNotFoundError):
-            self.path.unlink()  # left behind by a server that was killed
-        self._listener.bind(str(self.path))
-        self.path.chmod(0o600)
+        # Made beside and renamed: who sees the socket is heard. A killed server's is replaced.
+        new = self.path.with_name(f"{self.path.name}.new")
+        new.unlink(missing_ok=True)
+        self._listener.bind(str(new))
+        new.chmod(0o600)
         self._listener.listen(128)
+        new.replace(self.path)
         threading.Thread(target=self._accept, name="listener", daemon=True).start()
 
     def close(self) -> None:
@@ -161,6 +163,16 @@ class ModelServer:
                 except OSError:
                     future.cancel()
                     raise
+
+
+def listens(path: Path) -> bool:
+    """Tell whether a server listens at a path; the socket of a killed one does not count."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
+        try:
+            caller.connect(str(path))
+        except OSError:
+            return False
+    return True
 
 
 def private_folder(folder: Path) -> None:

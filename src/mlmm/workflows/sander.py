@@ -17,7 +17,7 @@ from mlmm.external.extern_files import merged, read_evaluations
 from mlmm.external.extern_run import Arguments, read_arguments, run_sander, scratch_folder
 from mlmm.external.programs import find_program
 from mlmm.files import write_whole
-from mlmm.server.model_server import ModelServer
+from mlmm.server.model_server import ModelServer, listens
 from mlmm.system.region import MLRegion, region_of, select_region
 from mlmm.workflows.model_server import Job, Models
 from mlmm.workflows.potentials import check_potential
@@ -77,8 +77,8 @@ def run(asked: SanderRun) -> None:
             models = Models()
             identity = models.open(job).identity
             socket = stack.enter_context(ModelServer(scratch / "socket", models.answer)).path
-        elif asked.server.is_socket():
-            socket = asked.server
+        elif listens(asked.server):
+            socket = asked.server.absolute()
         else:
             raise InputError(f"no model server listens at {asked.server}: start `mlmm serve`.")
         about = f"ML/MM by mlmm {__version__}: {identity}, {len(region.atoms)} atoms"

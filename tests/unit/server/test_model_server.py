@@ -14,7 +14,7 @@ import pytest
 
 from mlmm.errors import InputError
 from mlmm.server import model_server
-from mlmm.server.model_server import ModelServer
+from mlmm.server.model_server import ModelServer, listens
 
 ANSWER = "job|input|geometry"
 RESULTS = "orc_job.engrad"
@@ -63,9 +63,9 @@ def test_a_stopped_server_fails_the_client_at_its_time_out(private, client):
 
 def test_a_slow_model_is_waited_for(server, client, monkeypatch):
     monkeypatch.setattr(model_server, "HEARTBEAT", 0.2)
-    code, error = client.run(server.path, "sleep 2.5", timeout=1)
+    code, error = client.run(server.path, "sleep 1.5", timeout=1)
     assert (code, error) == (0, "")
-    assert client.read(RESULTS) == "sleep 2.5|input|geometry"
+    assert client.read(RESULTS) == "sleep 1.5|input|geometry"
 
 
 def test_the_server_outlives_a_killed_client(server, client):
@@ -125,6 +125,7 @@ def test_a_second_server_is_refused_and_the_first_goes_on(server):
     with pytest.raises(InputError, match="another model server listens"):
         ModelServer(server.path, lambda request: None).start()
     assert ask(server.path).startswith(b"ok")
+    assert listens(server.path)
 
 
 def test_the_socket_of_a_killed_server_is_taken_over(private):
@@ -132,10 +133,11 @@ def test_the_socket_of_a_killed_server_is_taken_over(private):
     dead.bind(str(private / "socket"))
     dead.close()  # leaves its file, as SIGKILL does
     assert os.path.exists(private / "socket")
+    assert not listens(private / "socket")
     with ModelServer(private / "socket", lambda request: model_server.Reply("", "")) as running:
         assert ask(running.path) == b"ok 0 0\n"
 
 
 def test_a_path_too_long_for_a_socket_is_refused(tmp_path):
-    with pytest.raises(InputError, match="107 bytes"):
+    with pytest.raises(InputError, match="103 bytes"):
         ModelServer(tmp_path / ("x" * 120), lambda request: None)
