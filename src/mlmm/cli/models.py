@@ -79,6 +79,41 @@ def check_models() -> None:
         raise InputError(f"these weights are not right, see above: {', '.join(failures)}.")
 
 
+@app.command("bench")
+def bench(
+    source: Annotated[str, typer.Argument(help="SMILES, or an .sdf, .mol or .mol2 file.")],
+    *,
+    reference: Annotated[
+        str, typer.Option(help="What the others are compared with, such as qm:wb97x/6-31g*/df.")
+    ] = "xtb:gfn2",
+    potential: Annotated[
+        list[str] | None, typer.Option(help="Compare this one; may be repeated. Default: all here.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+) -> None:
+    """Compare potentials on a molecule: energies, torsion profiles, forces, time."""
+    # torch and RDKit load here, which --help must not wait for
+    from mlmm.external.molecule import read_molecule  # noqa: PLC0415
+    from mlmm.workflows.model_bench import bench_models, recommendation  # noqa: PLC0415
+
+    for name in (reference, *(potential or ())):
+        capabilities(name)
+    rows = bench_models(read_molecule(source), reference=reference, names=potential or ())
+    sentence = recommendation(rows, reference)
+    if as_json:
+        told = {"reference": reference, "rows": [vars(r) for r in rows], "recommendation": sentence}
+        typer.echo(json.dumps(told, indent=1, allow_nan=False))
+        return
+    titles = ("ms each", "energies", "torsions", "forces", "spread")
+    typer.echo(f"{'against ' + reference:<24}" + "".join(f"{title:>10}" for title in titles))
+    for row in rows:
+        values = (row.ms, row.energy_rmse, row.torsion_rmse, row.force_rmse, row.spread)
+        shown = "".join(f"{'-' if value is None else f'{value:.3f}':>10}" for value in values)
+        typer.echo(f"{row.name:<24}" + (f"  {row.problem}" if row.problem else shown))
+    typer.echo("RMSE and spread in kcal/mol, forces in kcal/mol/Å.")
+    typer.echo(sentence)
+
+
 def _check(name: str, path: Path) -> bool:
     """Print the verdict on one file and return it."""
     family = family_of(name)
