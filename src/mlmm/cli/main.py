@@ -23,6 +23,7 @@ from mlmm.cli.bench import bench
 from mlmm.cli.energy import energy
 from mlmm.cli.hydration import hydration, init, run
 from mlmm.cli.md import md
+from mlmm.cli.mmpbsa import mmpbsa
 from mlmm.cli.sander import SANDER_FLAGS, sander, serve
 from mlmm.errors import IncompleteError, InputError, MlmmError
 
@@ -37,6 +38,7 @@ app = typer.Typer(
 app.command("hydration")(hydration)
 app.command("energy")(energy)
 app.command("analyze")(analyze)
+app.command("mmpbsa")(mmpbsa)
 app.command("md")(md)
 app.command("run")(run)
 app.command("init")(init)

@@ -106,10 +106,11 @@ def relax(protein: Protonated, ligand_near: Sequence[int], *, folder: Path) -> N
     run_program("sander", arguments, folder=folder, log="relax.log")
     if not (folder / "relaxed.rst7").is_file():
         raise failure("sander", folder / "relax.out", "wrote no coordinates")
-    arguments = ["-p", "complex.prmtop", "-c", "relaxed.rst7"]
-    (folder / "complex.pdb").write_text(
-        run_program("ambpdb", arguments, folder=folder, log="ambpdb.log")
+    # ambpdb would rename the phosphate oxygens, which tleap then does not know
+    (folder / "relaxed.cpptraj").write_text(
+        "parm complex.prmtop\ntrajin relaxed.rst7\ntrajout complex.pdb pdb\nrun\nquit\n"
     )
+    run_program("cpptraj", ["-i", "relaxed.cpptraj"], folder=folder, log="relaxed.cpptraj.log")
     lines = [
         *_sources(protein),
         "complex = loadpdb complex.pdb",

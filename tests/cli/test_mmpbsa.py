@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: MIT
+"""Is `mlmm mmpbsa` MMPBSA itself, digit for digit, and do two programs agree on its GB energy?"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import openmm as mm
+import pytest
+from openmm import app, unit
+
+from mlmm.amber.coordinates import Coordinates
+from mlmm.amber.trajectory import TrajectoryWriter, read_trajectory
+from mlmm.external.mmpbsa import Settings, read_frames_table
+from mlmm.units import COULOMB_AMBER, COULOMB_OPENMM, KCAL_PER_KJ
+
+if shutil.which("MMPBSA", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}") is None:
+    pytest.skip("no AmberTools", allow_module_level=True)
+
+N_FRAMES = 10
+
+
+@pytest.fixture(scope="module")
+def dimer(shared, tmp_path_factory):
+    """α-cyclodextrin with cyclopentanol, and frames of a short run in implicit water."""
+    folder = shared / "data" / "host-guest" / "acd" / "cpe"
+    prmtop, inpcrd = (folder / f"cpe_complex_gaff2.{s}" for s in ("prmtop", "inpcrd"))
+    system = app.AmberPrmtopFile(str(prmtop)).createSystem(implicitSolvent=app.OBC2)
+    integrator = mm.LangevinMiddleIntegrator(300.0, 5.0, 0.001)
+    integrator.setRandomNumberSeed(1)
+    context = mm.Context(system, integrator, mm.Platform.getPlatformByName("CPU"))
+    context.setPositions(app.AmberInpcrdFile(str(inpcrd)).positions)
+    mm.LocalEnergyMinimizer.minimize(context, maxIterations=100)
+    context.setVelocitiesToTemperature(300.0, 1)
+    path = tmp_path_factory.mktemp("dimer") / "run.nc"
+    like = Coordinates(np.zeros((system.getNumParticles(), 3)))
+    with TrajectoryWriter(path, like, velocities=False) as writer:
+        for k in range(N_FRAMES):
+            integrator.step(100)
+            state = context.getState(positions=True)
+            place = state.getPositions(asNumpy=True).value_in_unit(unit.angstrom)
+            writer.append(Coordinates(place), 0.1 * (k + 1))
+    return prmtop, path
+
+
+@pytest.fixture(scope="module")
+def estimate(dimer, tmp_path_factory):
+    """What our own run made of these frames."""
+    from mlmm.workflows.mmpbsa import MmpbsaRequest, mmpbsa  # noqa: PLC0415
+
+    prmtop, trajectory = dimer
+    out = tmp_path_factory.mktemp("estimate") / "out"
+    settings = Settings(igb=5, salt=0.15, surface_tension=0.0, decompose=True)
+    answer = mmpbsa(MmpbsaRequest(prmtop, trajectory, ":GST", out, settings=settings))
+    return out, answer
+
+
+def by_hand(program, *arguments, folder):
+    beside = Path(sys.executable).parent
+    path = f"{beside}:{os.environ['PATH']}"
+    subprocess.run(
+        [shutil.which(program, path=path), *map(str, arguments)],
+        cwd=folder,
+        env=os.environ | {"PATH": path},
+        check=True,
+        capture_output=True,
+        timeout=300,
+    )
+
+
+def test_the_table_is_that_of_a_run_by_hand(dimer, estimate, tmp_path):
+    prmtop, trajectory = dimer
+    names = {"-c": "com.prmtop", "-r": "rec.prmtop", "-l": "lig.prmtop"}
+    words = [word for pair in names.items() for word in pair]
+    split = ("-p", prmtop, *words, "-s", ":WAT", "-m", ":HST", "--radii", "mbondi2")
+    by_hand("ante-MMPBSA", *split, folder=tmp_path)
+    (tmp_path / "gb.in").write_text(
+        "&general\n use_sander=1, netcdf=1,\n/\n&gb\n igb=5, saltcon=0.15, surften=0.0,\n/\n"
+        "&decomp\n idecomp=1, dec_verbose=0, csv_format=1,\n/\n"
+    )
+    files = ("-cp", "com.prmtop", "-rp", "rec.prmtop", "-lp", "lig.prmtop", "-y", trajectory)
+    outputs = ("-o", "final.dat", "-eo", "frames.csv", "-do", "residues.csv")
+    by_hand("MMPBSA", "-O", "-i", "gb.in", *outputs, *files, folder=tmp_path)
+    ours = (estimate[0] / "gb_run" / "frames.csv").read_text()
+    assert ours == (tmp_path / "frames.csv").read_text()
+
+
+def test_the_answer_is_the_table(estimate):
+    out, answer = estimate
+    delta = read_frames_table(out / "gb_run" / "frames.csv")["delta"]
+    told = answer["runs"][0]["delta_kcal"]
+    assert len(delta["TOTAL"]) == N_FRAMES
+    for name, values in delta.items():
+        assert told[name]["value"] == pytest.approx(values.mean(), abs=1e-9)
+        plain = values.std(ddof=1) / np.sqrt(N_FRAMES)
+        assert told[name]["stderr"] >= plain * (1 - 1e-9)
+    parts = told["VDWAALS"]["value"] + told["EEL"]["value"] + told["EGB"]["value"]
+    assert told["TOTAL"]["value"] == pytest.approx(parts, abs=1e-3)
+    shares = answer["runs"][0]["residues_kcal"]
+    # four decimals of five terms, twice
+    assert sum(shares.values()) == pytest.approx(told["TOTAL"]["value"], abs=2e-3)
+    page = (out / "mmpbsa.html").read_text()
+    assert "no entropy is in TOTAL" in page
+    assert page.count("<svg") == 1
+
+
+def openmm_gb(prmtop, frames, salt):
+    """Return OpenMM's GB energy of each frame [kcal/mol], with sander's constants."""
+    # sander: κ = sqrt(0.10806 I) /Å, scaled by 0.73 for GB, doi:10.1007/s002140050460
+    kappa = 0.73 * np.sqrt(0.10806 * salt) * 10.0
+    system = app.AmberPrmtopFile(str(prmtop)).createSystem(
+        nonbondedMethod=app.NoCutoff,
+        implicitSolvent=app.OBC2,
+        implicitSolventKappa=kappa / unit.nanometer,
+        soluteDielectric=1.0,
+        solventDielectric=80.0,  # MMPBSA.py sets extdiel=80 where sander alone has 78.5
+        gbsaModel=None,
+    )
+    force = next(f for f in system.getForces() if "GB" in type(f).__name__)
+    force.setForceGroup(7)
+    context = mm.Context(
+        system, mm.VerletIntegrator(0.001), mm.Platform.getPlatformByName("Reference")
+    )
+    energies = []
+    for frame in frames:
+        context.setPositions(frame * 0.1)
+        found = context.getState(energy=True, groups={7}).getPotentialEnergy()
+        energies.append(found.value_in_unit(unit.kilojoule_per_mole))
+    return np.array(energies) * KCAL_PER_KJ * COULOMB_AMBER / COULOMB_OPENMM
+
+
+def test_openmm_and_sander_agree_on_the_gb_energy(dimer, estimate):
+    out, _ = estimate
+    table = read_frames_table(out / "gb_run" / "frames.csv")
+    frames = read_trajectory(dimer[1]).positions
+    n_host = 126
+    parts = {
+        "complex": frames,
+        "receptor": frames[:, :n_host],
+        "ligand": frames[:, n_host:],
+    }
+    ours = {
+        name: openmm_gb(out / "topologies" / f"{name}.prmtop", place, 0.15)
+        for name, place in parts.items()
+    }
+    for name, values in ours.items():
+        # sander prints four decimals of some tens of kcal/mol: 1e-6 to 1e-5
+        assert values == pytest.approx(table[name]["EGB"], rel=1e-5, abs=6e-5), name
+    delta = ours["complex"] - ours["receptor"] - ours["ligand"]
+    assert delta == pytest.approx(table["delta"]["EGB"], abs=0.05)
+
+
+@pytest.mark.slow
+def test_poisson_boltzmann_and_a_control_stand_beside(mlmm, dimer):
+    prmtop, trajectory = dimer
+    done = mlmm(
+        *("mmpbsa", "-p", prmtop, "-y", trajectory, "--ligand-mask", ":GST", "-o", "out"),
+        *("--method", "gb,pb", "--control", trajectory, "--json"),
+    )
+    assert done.code == 0, done.err
+    runs = json.loads(done.out)["runs"]
+    assert [run["method"] for run in runs] == ["gb", "pb", "gb", "pb"]
+    assert runs[0]["delta_kcal"] == runs[2]["delta_kcal"]
+    gas = [run["delta_kcal"]["G gas"]["value"] for run in runs[:2]]
+    # the gas-phase part does not know of the solvent model; PB prints its own four decimals
+    assert gas[0] == pytest.approx(gas[1], abs=2e-3)
+
+
+@pytest.mark.slow
+def test_water_is_left_out_and_images_are_joined(mlmm, shared, tmp_path):
+    """Frames of the dry complex, and the same frames in water with the guest one box away."""
+    folder = shared / "data" / "host-guest" / "acd" / "cpe"
+    wet = app.AmberPrmtopFile(str(folder / "cpe_complex_tip3p.prmtop"))
+    start = app.AmberInpcrdFile(str(folder / "cpe_complex_tip3p.inpcrd"))
+    place = np.array(start.positions.value_in_unit(unit.angstrom))
+    box = np.diag(start.boxVectors.value_in_unit(unit.angstrom))
+    names = [residue.name for residue in wet.topology.residues()]
+    assert names[:2] == ["HST", "GST"]
+    rng = np.random.default_rng(5)
+    frames = place + 0.02 * rng.normal(size=(10, *place.shape))
+    angles = np.full(3, 90.0)
+    moved = frames.copy()
+    moved[5:, 126:142] += [box[0], 0.0, -box[2]]
+    answers = []
+    for name, some in (("here", frames), ("there", moved)):
+        path = tmp_path / f"{name}.nc"
+        like = Coordinates(some[0], lengths=box, angles=angles)
+        with TrajectoryWriter(path, like, velocities=False) as writer:
+            for k, frame in enumerate(some):
+                writer.append(Coordinates(frame, lengths=box, angles=angles), 1.0 * k)
+        prmtop = folder / "cpe_complex_tip3p.prmtop"
+        words = ("mmpbsa", "-p", prmtop, "-y", path, "--ligand-mask", ":GST", "-o", name, "--json")
+        done = mlmm(*words)
+        assert done.code == 0, done.err
+        answers.append(json.loads(done.out)["runs"][0]["delta_kcal"]["TOTAL"]["value"])
+    # single precision of coordinates near the wall moves the last printed digits
+    assert answers[0] == pytest.approx(answers[1], abs=2e-2)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("--ligand-mask :GUEST", "selects 0 of"),
+        ("--ligand-mask :HST,GST", "must leave a receptor"),
+        ("--ligand-mask :GST@C1", "cuts the residue GST 2"),
+        ("--ligand-mask :GST --method mm", "use gb, pb or gb,pb"),
+        ("--ligand-mask :GST --igb 3", "igb 3 is not known"),
+        ("--ligand-mask :GST --stride 4", "at least 10 are needed"),
+        ("--ligand-mask :GST --control lost.nc", "there is no trajectory file lost.nc"),
+    ],
+)
+def test_mmpbsa_refuses(mlmm, dimer, words, told):
+    prmtop, trajectory = dimer
+    answer = mlmm("mmpbsa", "-p", prmtop, "-y", trajectory, *words.split(), "-o", "out")
+    assert answer.code == 2, answer
+    assert len(answer.err.splitlines()) == 1
+    assert told in answer.err
+    assert list(Path.cwd().iterdir()) == []
