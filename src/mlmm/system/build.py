@@ -127,17 +127,7 @@ def hybrid_system(
     for force in base.getForces():
         for part in _environment_part(force, topology, region, nonbonded):
             system.addForce(part)
-    own = next(f for f in system.getForces() if isinstance(f, mm.NonbondedForce))
-    pairs = [own.getExceptionParameters(k)[:2] for k in range(own.getNumExceptions())]
-    soft = alchemy.soft_core_force(topology, region.atoms, pairs, nonbonded=nonbonded)
-    soft.setForceGroup(SOFT_CORE)
-    system.addForce(soft)
-    tail = 0.0
-    if nonbonded.lj_tail and nonbonded.cutoff is not None:
-        tail = alchemy.tail_coefficient(topology, region.atoms, nonbonded.cutoff)
-        tail_force = alchemy.tail_force(tail)
-        tail_force.setForceGroup(TAIL)
-        system.addForce(tail_force)
+    tail = _add_soft_core(system, topology, region, nonbonded)
     system.addForce(alchemy.whole_molecule_force(region.atoms))
     if isinstance(potential, ClassicalPotential):
         for force in internal_forces(potential.terms, region.atoms, group=INTERNAL):
@@ -150,6 +140,24 @@ def hybrid_system(
     for i, mass in zip(region.atoms, masses, strict=True):
         system.setParticleMass(i, mass)
     return HybridSystem(system, region, tail, bridge, periodic=nonbonded.cutoff is not None)
+
+
+def _add_soft_core(
+    system: mm.System, topology: AmberTopology, region: MLRegion, nonbonded: Nonbonded
+) -> float:
+    """Add the Lennard-Jones terms of region and environment; return K of their tail."""
+    own = next(f for f in system.getForces() if isinstance(f, mm.NonbondedForce))
+    pairs = [own.getExceptionParameters(k)[:2] for k in range(own.getNumExceptions())]
+    soft = alchemy.soft_core_force(topology, region.atoms, pairs, nonbonded=nonbonded)
+    soft.setForceGroup(SOFT_CORE)
+    system.addForce(soft)
+    tail = 0.0
+    if nonbonded.lj_tail and nonbonded.cutoff is not None:
+        tail = alchemy.tail_coefficient(topology, region.atoms, nonbonded.cutoff)
+        tail_force = alchemy.tail_force(tail)
+        tail_force.setForceGroup(TAIL)
+        system.addForce(tail_force)
+    return tail
 
 
 def _apply_nonbonded(force: mm.NonbondedForce, nonbonded: Nonbonded) -> None:
