@@ -212,3 +212,18 @@ def test_frames_and_restart_can_be_wrapped(md, files):
     # molecules stay whole: no bond of water is longer than 1 Å
     oxygen, hydrogen = restart.positions[5::3], restart.positions[6::3]
     assert np.linalg.norm(oxygen - hydrogen, axis=1).max() < 1.0
+
+
+def test_a_box_keeps_its_angles_when_it_breathes(md, files):
+    found = read_coordinates(files["wet_crd"])
+    # the same cube as a lattice of another name: b leans by a, and the reduced vectors are a cube
+    edge = found.lengths[0]
+    lengths, angles = np.array([edge, edge * np.sqrt(2.0), edge]), np.array([90.0, 90.0, 45.0])
+    write_restart("lean.rst7", Coordinates(found.positions, None, lengths, angles))
+    assert md(NPT.replace("nstlim=8", "nstlim=4"), crd="lean.rst7").code == 0
+    restart, frames = read_coordinates("restrt"), read_trajectory(Path("mdcrd"))
+    for cell in (restart.lengths, frames.lengths[-1]):
+        # the text of the input keeps 1e-7 Å
+        assert cell / cell[0] == pytest.approx([1.0, np.sqrt(2.0), 1.0], abs=2e-8)
+    assert np.array_equal(restart.angles, angles)
+    assert restart.lengths[0] != pytest.approx(edge, rel=1e-9)

@@ -25,6 +25,7 @@ from mlmm.errors import InputError
 from mlmm.files import write_whole
 
 STEP, REFERENCE, CENTRE = "mlmm_step", "mlmm_reference_kcal", "mlmm_centre"
+GRID = "mlmm_grid"
 """Attributes of our restarts that other programs overlook."""
 
 
@@ -37,12 +38,14 @@ class Moment:
         step: Steps since the beginning of the run that this one belongs to; 0 where not told.
         reference: Reference energy of the ML region [kcal/mol], or None.
         centre: Fixed centre of the confining potential [Å], or None.
+        grid: Points of the PME grid, which stays as it is while the box breathes, or None.
     """
 
     time: float
     step: int = 0
     reference: float | None = None
     centre: tuple[float, ...] | None = None
+    grid: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +88,8 @@ def write_netcdf_restart(
         setattr(file, REFERENCE, np.float64(moment.reference))
     if moment.centre is not None:
         setattr(file, CENTRE, np.array(moment.centre))
+    if moment.grid is not None:
+        setattr(file, GRID, np.array(moment.grid, dtype=np.int32))
     _dimensions(file, coordinates)
     time = file.createVariable("time", "d", ())
     time.units = "picosecond"
@@ -116,11 +121,13 @@ def read_moment(path: Path) -> Moment:
             return Moment(float(words[1]) if len(words) > 1 else 0.0)
         with netcdf_file(path, "r", mmap=False) as file:
             reference, centre = getattr(file, REFERENCE, None), getattr(file, CENTRE, None)
+            grid = getattr(file, GRID, None)
             return Moment(
                 time=float(file.variables["time"][...]) if "time" in file.variables else 0.0,
                 step=int(getattr(file, STEP, 0)),
                 reference=None if reference is None else float(reference),
                 centre=None if centre is None else tuple(float(one) for one in centre),
+                grid=None if grid is None else tuple(int(one) for one in grid),
             )
     except Exception as error:
         raise InputError(f"{path} tells no time, or it is damaged ({error}).") from error

@@ -17,8 +17,8 @@ from mlmm.amber.trajectory import as_stored
 from mlmm.engine.dynamics import Report
 from mlmm.engine.simulation import Phase
 from mlmm.potentials.elements import symbol
-from mlmm.potentials.interface import Array
 from mlmm.units import ANGSTROM_PER_NM, KCAL_PER_KJ, NM_PER_ANGSTROM
+from mlmm.workflows.md_box import Cell
 from mlmm.workflows.md_setup import Start
 
 AMBER_NAMES = {
@@ -74,8 +74,8 @@ def energies_of(
         "EPtot": report.potential * KCAL_PER_KJ,
         "EMLREL": values["EML"] - reference,
     }
-    earlier = [one.values["EML"] for one in seen]
-    values["EMLMEAN"] = float(np.mean([*earlier, values["EML"]]))
+    before = seen[-1].values["EMLMEAN"] if seen else 0.0
+    values["EMLMEAN"] = before + (values["EML"] - before) / (len(seen) + 1)
     if report.spread is not None:
         values["EMLSD"] = report.spread * KCAL_PER_KJ
     if values["RESTRAINT"]:
@@ -87,16 +87,13 @@ def energies_of(
     return Energies(step, time, values)
 
 
-def coordinates_of(phase: Phase, *, periodic: bool, velocities: bool = True) -> Coordinates:
+def coordinates_of(phase: Phase, cell: Cell | None, *, velocities: bool = True) -> Coordinates:
     """Return a phase in AMBER's units, as a NetCDF restart of it will be read again."""
-    lengths = angles = None
-    if periodic:
-        lengths, angles = _lengths_and_angles(phase.box)
     coordinates = Coordinates(
         phase.positions * ANGSTROM_PER_NM,
         phase.velocities * ANGSTROM_PER_NM if velocities else None,
-        lengths,
-        angles,
+        None if cell is None else cell.lengths_at(phase.box),
+        None if cell is None else cell.angles,
     )
     return as_stored(coordinates)
 
@@ -205,14 +202,3 @@ def describe_region(start: Start) -> str:
 
 def _bond(topology: AmberTopology, link: tuple[int, int]) -> str:
     return f"{atom_label(topology, link[0])}-{atom_label(topology, link[1])}"
-
-
-def _lengths_and_angles(box: Array) -> tuple[Array, Array]:
-    a, b, c = box
-    lengths = np.linalg.norm(box, axis=1)
-    cosines = [
-        b @ c / (lengths[1] * lengths[2]),
-        a @ c / (lengths[0] * lengths[2]),
-        a @ b / (lengths[0] * lengths[1]),
-    ]
-    return lengths * ANGSTROM_PER_NM, np.degrees(np.arccos(np.array(cosines)))

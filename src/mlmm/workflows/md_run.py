@@ -30,6 +30,7 @@ from mlmm.errors import IncompleteError, NumericsError
 from mlmm.files import write_whole
 from mlmm.units import KCAL_PER_KJ, KJ_PER_KCAL, NM_PER_ANGSTROM
 from mlmm.workflows.inputs import box_vectors
+from mlmm.workflows.md_box import NO_BOX, cell_of
 from mlmm.workflows.md_report import (
     coordinates_of,
     describe,
@@ -38,7 +39,7 @@ from mlmm.workflows.md_report import (
     terms_kcal,
     wrapped,
 )
-from mlmm.workflows.md_setup import NO_BOX, MdInputs, Start
+from mlmm.workflows.md_setup import MdInputs, Start
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,9 @@ class Run:
     saved: int | None = None
     step: int = 0
     meter: Slope | None = None
+
+    def __post_init__(self) -> None:
+        self.cell = self.start.cell
 
     def open(self) -> None:
         """Write everything above the results."""
@@ -153,7 +157,7 @@ class Run:
         first, phase = start.moment.step, start.phase
         frames = None
         if config.frame_interval:
-            like = coordinates_of(phase, periodic=start.hybrid.periodic)
+            like = coordinates_of(phase, self.cell)
             frames = files.enter_context(
                 TrajectoryWriter(
                     self.outputs.mdcrd,
@@ -258,12 +262,12 @@ class Run:
         self.saved = step
         if not velocities or stored.velocities is None:
             return phase
+        self.cell = cell_of(stored)
         box = box_vectors(stored) * NM_PER_ANGSTROM if stored.lengths is not None else NO_BOX
         return Phase(stored.positions * NM_PER_ANGSTROM, stored.velocities * NM_PER_ANGSTROM, box)
 
     def _stored(self, phase: Phase, *, velocities: bool = True) -> Coordinates:
-        periodic = self.start.hybrid.periodic
-        return coordinates_of(phase, periodic=periodic, velocities=velocities)
+        return coordinates_of(phase, self.cell, velocities=velocities)
 
     def time(self, step: int) -> float:
         """Return the time [ps] at a step of this run."""

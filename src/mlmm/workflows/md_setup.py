@@ -6,14 +6,12 @@ Everything is read and judged here, before any output is opened.
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from scipy.spatial import cKDTree
-from scipy.special import erfc
 
 from mlmm.amber.coordinates import Coordinates, read_coordinates
 from mlmm.amber.mask import select_atoms
@@ -29,23 +27,18 @@ from mlmm.potentials.interface import Array, Potential
 from mlmm.samples import LambdaState
 from mlmm.system.build import HybridSystem, hybrid_system
 from mlmm.system.internal import ClassicalPotential
-from mlmm.system.pme import Nonbonded, PmeParameters
+from mlmm.system.pme import Nonbonded
 from mlmm.system.region import MLRegion, capped, select_region
 from mlmm.units import (
-    ANGSTROM_PER_NM,
     KJ_PER_KCAL,
     NM_PER_ANGSTROM,
-    amber_coulomb_charge_scale,
 )
-from mlmm.workflows.inputs import box_vectors
+from mlmm.workflows.md_box import NO_BOX, Cell, box_of, cell_of, nonbonded_of
 from mlmm.workflows.md_restraints import restraint_forces, wall_force
 from mlmm.workflows.potentials import check_platform, check_potential, open_potential
 
-DEFAULT_CUTOFF = 8.0
 CLOSEST, LONGEST_BOND = 0.1, 3.0
 """Å; two atoms closer than this lie on each other, a bond longer than this is broken."""
-NO_BOX = np.diag([10.0, 10.0, 10.0])
-"""Box vectors [nm] that a Context without a box is given; nothing looks at them."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +66,7 @@ class Start:
         phase: Where it begins.
         moment: When it begins.
         state: Coupling of the ML region to its environment.
+        cell: Its box, or None.
     """
 
     config: MdConfig
@@ -85,6 +79,7 @@ class Start:
     phase: Phase
     moment: Moment
     state: LambdaState
+    cell: Cell | None
 
 
 def read_config(path: Path) -> tuple[MdConfig, str]:
@@ -119,8 +114,8 @@ def make_start(inputs: MdInputs, *, platform: str) -> Start:
     topology = read_topology(inputs.prmtop)
     coordinates = read_coordinates(inputs.inpcrd, len(topology))
     moment = _first_moment(config, inputs, coordinates)
-    box = _box(config, inputs, topology, coordinates)
-    nonbonded = _nonbonded(config, box)
+    box = box_of(config, inputs.mdin, inputs.inpcrd, topology, coordinates)
+    nonbonded = nonbonded_of(config, box, moment.grid)
     region = select_region(topology, config.ml.mask, link_atoms=config.ml.link_atoms)
     potential = _potential(config.ml, topology, region, nonbonded)
     _check_structure(topology, region, coordinates, inputs.inpcrd)
@@ -158,8 +153,15 @@ def make_start(inputs: MdInputs, *, platform: str) -> Start:
         nonbonded,
         plan,
         phase,
-        Moment(moment.time, moment.step, reference, None if centre is None else tuple(centre)),
+        Moment(
+            moment.time,
+            moment.step,
+            reference,
+            None if centre is None else tuple(centre),
+            None if nonbonded.pme is None else nonbonded.pme.grid,
+        ),
         state,
+        None if box is None else cell_of(coordinates),
     )
 
 
@@ -172,76 +174,6 @@ def _first_moment(config: MdConfig, inputs: MdInputs, coordinates: Coordinates) 
             "use irest=0, ntx=1 and tempi, or a restart file."
         )
     return read_moment(inputs.inpcrd)
-
-
-def _box(
-    config: MdConfig, inputs: MdInputs, topology: AmberTopology, coordinates: Coordinates
-) -> Array | None:
-    """Return the box vectors [nm], or None without a box."""
-    periodic = topology.has_box if config.periodic is None else config.periodic
-    if not periodic:
-        return None
-    ntb = 1 if config.pressure is None else 2
-    if not topology.has_box:
-        raise InputError(
-            f"ntb={ntb} in {inputs.mdin.name} needs a box, but {inputs.prmtop} has none; "
-            "use ntb=0, or solvate it."
-        )
-    if coordinates.lengths is None:
-        raise InputError(
-            f"ntb={ntb} in {inputs.mdin.name} needs a box, but {inputs.inpcrd} has none; "
-            "use ntb=0, or coordinates with a box."
-        )
-    vectors = box_vectors(coordinates) * NM_PER_ANGSTROM
-    cutoff = config.cutoff or DEFAULT_CUTOFF
-    width = float(np.diag(vectors).min()) * ANGSTROM_PER_NM
-    if width < 2 * cutoff:
-        raise InputError(
-            f"the box of {inputs.inpcrd} is {width:.2f} Å wide, less than twice cut={cutoff:g} in "
-            f"{inputs.mdin.name}; shorten cut or take a larger box."
-        )
-    return vectors
-
-
-def _nonbonded(config: MdConfig, box: Array | None) -> Nonbonded:
-    """Return cutoff and Ewald settings as sander derives them, with AMBER's Coulomb constant."""
-    scale = amber_coulomb_charge_scale()
-    if box is None:
-        return Nonbonded(cutoff=None, charge_scale=scale)
-    cutoff = config.cutoff or DEFAULT_CUTOFF
-    alpha = config.ewald_coefficient or ewald_coefficient(cutoff, config.direct_tolerance)
-    lengths = np.linalg.norm(box, axis=1) * ANGSTROM_PER_NM
-    sizes = config.grid or tuple(grid_points(float(length)) for length in lengths)
-    return Nonbonded(
-        cutoff=cutoff * NM_PER_ANGSTROM,
-        lj_tail=config.lj_tail,
-        pme=PmeParameters(alpha * ANGSTROM_PER_NM, (sizes[0], sizes[1], sizes[2])),
-        charge_scale=scale,
-    )
-
-
-def ewald_coefficient(cutoff: float, tolerance: float) -> float:
-    """Return sander's Ewald coefficient β [1/Å] with erfc(β r)/r = tolerance at the cutoff [Å]."""
-    low, high = 0.0, 1.0
-    while erfc(high * cutoff) / cutoff > tolerance:
-        high *= 2.0
-    for _ in range(60):
-        middle = 0.5 * (low + high)
-        low, high = (middle, high) if erfc(middle * cutoff) / cutoff > tolerance else (low, middle)
-    return 0.5 * (low + high)
-
-
-def grid_points(length: float) -> int:
-    """Return sander's number of grid points: even, of factors 2, 3, 5, at most 1 Å apart."""
-    size = 2 * math.ceil(length / 2)
-    while True:
-        rest = size
-        for prime in (2, 3, 5):
-            while rest % prime == 0:
-                rest //= prime
-        if rest == 1:
-            return size
-        size += 2
 
 
 def _state(config: MdConfig, topology: AmberTopology, region: MLRegion) -> LambdaState:

@@ -31,7 +31,7 @@ def some_atoms(n=7, *, box=True):
 @pytest.mark.parametrize("box", [True, False])
 def test_a_restart_comes_back_to_the_last_bit(tmp_path, box):
     path, atoms = tmp_path / "a.rst", some_atoms(box=box)
-    moment = Moment(12.345678901, 98765, -826346.55591234567, (1.0 / 3.0, 2.0, -3.0))
+    moment = Moment(12.345678901, 98765, -826346.55591234567, (1.0 / 3.0, 2.0, -3.0), (24, 30, 36))
     write_netcdf_restart(path, atoms, moment, title="a title")
     found, expected = read_coordinates(path), as_stored(atoms)
     for name in ("positions", "velocities"):
