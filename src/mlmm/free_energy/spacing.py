@@ -6,7 +6,7 @@ each of the states that share a path of length L in K equal steps the error of �
 L/√(K N) kT; uneven steps cost K Σ ℓ²/L² times as much (Cauchy and Schwarz), the `unevenness`.
 
 References:
-    10.1063/1.2829861 (length and schedules); 10.1103/PhysRevLett.99.100602 (thermodynamic length).
+    10.1103/PhysRevE.80.046705 (length and schedules); 10.1103/PhysRevLett.99.100602 (length).
 """
 
 from __future__ import annotations
