@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +14,9 @@ from mlmm.errors import InputError, MissingComponentError
 from mlmm.potentials.elements import symbols
 from mlmm.potentials.families import families, family_of
 from mlmm.potentials.registry import capabilities, describe, generic_names, potential_names
+
+if TYPE_CHECKING:
+    from mlmm.workflows.model_bench import Agreement
 
 MANY = 20
 """Elements above which only the first and the last are shown."""
@@ -79,26 +83,64 @@ def check_models() -> None:
         raise InputError(f"these weights are not right, see above: {', '.join(failures)}.")
 
 
+Reference = Annotated[
+    str, typer.Option(help="What the others are compared with, such as qm:wb97x/6-31g*/df.")
+]
+Others = Annotated[
+    list[str] | None, typer.Option(help="Compare this one; may be repeated. Default: all here.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+
+
 @app.command("bench")
 def bench(
     source: Annotated[str, typer.Argument(help="SMILES, or an .sdf, .mol or .mol2 file.")],
     *,
-    reference: Annotated[
-        str, typer.Option(help="What the others are compared with, such as qm:wb97x/6-31g*/df.")
-    ] = "xtb:gfn2",
-    potential: Annotated[
-        list[str] | None, typer.Option(help="Compare this one; may be repeated. Default: all here.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+    reference: Reference = "xtb:gfn2",
+    potential: Others = None,
+    as_json: AsJson = False,
 ) -> None:
     """Compare potentials on a molecule: energies, torsion profiles, forces, time."""
     # torch and RDKit load here, which --help must not wait for
     from mlmm.external.molecule import read_molecule  # noqa: PLC0415
-    from mlmm.workflows.model_bench import bench_models, recommendation  # noqa: PLC0415
+    from mlmm.workflows.model_bench import bench_models  # noqa: PLC0415
 
-    for name in (reference, *(potential or ())):
+    names = _known(reference, potential)
+    rows = bench_models(read_molecule(source), reference=reference, names=names)
+    _show_agreement(rows, reference, as_json=as_json)
+
+
+@app.command("compare")
+def compare(
+    prmtop: Annotated[Path, typer.Option("--prmtop", "-p", help="Topology.")],
+    trajectory: Annotated[Path, typer.Option("--trajectory", "-y", help="NetCDF trajectory.")],
+    ml_mask: Annotated[str, typer.Option(help="AMBER mask of the ML region, a whole molecule.")],
+    *,
+    reference: Reference = "xtb:gfn2",
+    potential: Others = None,
+    frames: Annotated[int, typer.Option(help="Largest number of frames.", min=2)] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """Compare potentials on the frames of a trajectory: energies, forces, time."""
+    from mlmm.workflows.model_compare import compare_on_trajectory  # noqa: PLC0415
+
+    names = _known(reference, potential)
+    rows = compare_on_trajectory(
+        prmtop, trajectory, ml_mask=ml_mask, reference=reference, names=names, frames=frames
+    )
+    _show_agreement(rows, reference, as_json=as_json)
+
+
+def _known(reference: str, names: list[str] | None) -> list[str]:
+    """Return the names, all of which mean something."""
+    for name in (reference, *(names or ())):
         capabilities(name)
-    rows = bench_models(read_molecule(source), reference=reference, names=potential or ())
+    return names or []
+
+
+def _show_agreement(rows: Sequence[Agreement], reference: str, *, as_json: bool) -> None:
+    from mlmm.workflows.model_bench import recommendation  # noqa: PLC0415
+
     sentence = recommendation(rows, reference)
     if as_json:
         told = {"reference": reference, "rows": [vars(r) for r in rows], "recommendation": sentence}

@@ -81,7 +81,13 @@ def bench_models(
     Raises:
         MlmmError: The reference cannot be computed.
     """
-    geometries = make_geometries(source)
+    return compare_models(make_geometries(source), reference=reference, names=names)
+
+
+def compare_models(
+    geometries: Geometries, *, reference: str, names: Sequence[str] = ()
+) -> tuple[Agreement, ...]:
+    """Compare potentials with a reference on given geometries; as `bench_models`."""
     truth = _ask(reference, geometries)
     rows = []
     for name in names or available(reference):
