@@ -21,12 +21,14 @@ from mlmm.config.campaign import CampaignConfig, ClusterConfig
 from mlmm.errors import InputError
 from mlmm.executor import SerialExecutor, check_cluster, core_count, open_dask, open_programs
 from mlmm.files import write_whole
+from mlmm.report.text import duration, energy, stderr
 from mlmm.workflows.campaign_plan import Job, plan_jobs, write_jobs
 from mlmm.workflows.campaign_rows import read_rows
 from mlmm.workflows.campaign_table import (
     CAMPAIGN_FILE,
     CampaignResult,
     finished,
+    forget_failure,
     remember_failure,
     write_results,
 )
@@ -138,7 +140,7 @@ class Driver:
         local = place.executor == "processes"
         self.processes = max(1, place.width // len(jobs)) if local else 1
         self.losses: dict[str, int] = {}
-        self.next_table = 0.0
+        self.next_table, self.began = 0.0, time.monotonic()
 
     def work(self, executor: Executor) -> None:
         """Hand out runs; one that was stopped or lost goes on before another is begun."""
@@ -148,6 +150,7 @@ class Driver:
                 job = self.queue.popleft()
                 folder = job.folder(self.folder)
                 before = pieces(folder)
+                forget_failure(folder)
                 future = executor.submit(
                     self.work_on, str(folder), self.slice_s, self.deadline, self.processes
                 )
@@ -188,13 +191,27 @@ class Driver:
             )
         self.ended += 1
         remember_failure(job.folder(self.folder), outcome)
-        told = "done." if outcome.status == "done" else f"failed: {outcome.why}"
-        self.listen(f"[{self.ended}/{self.of}] {job.name}: {told}")
+        told = self._answer(job) if outcome.status == "done" else f"failed: {outcome.why}"
+        self.listen(f"[{self.ended}/{self.of}] {job.name}: {told}{self._time_left()}")
         if time.monotonic() >= self.next_table:
             began = time.monotonic()
             write_results(self.folder, final=False)
             now = time.monotonic()
             self.next_table = now + TABLE_COST * (now - began)
+
+    def _answer(self, job: Job) -> str:
+        """Return the result of a run in words."""
+        result = finished(job.folder(self.folder))
+        if result is None:
+            return "done."
+        found = result.headline
+        return f"done, {energy(found.dg_kcal)} ± {stderr(found.stderr_kcal)} kcal/mol."
+
+    def _time_left(self) -> str:
+        """Return how long the other runs will take if they are like those that ended."""
+        passed = time.monotonic() - self.began
+        left = passed * (self.of - self.ended) / self.ended
+        return f" About {duration(left)} left." if left > 60 else ""
 
 
 def pieces(run: Path) -> int:

@@ -47,11 +47,14 @@ class CampaignResult:
 
 
 def remember_failure(run: Path, outcome: Outcome) -> None:
-    """Keep why a run failed, or forget it, so that the table can say it later."""
+    """Keep why a run failed, so that the table can say it later."""
     if outcome.status == "failed":
         save_json(run / FAILURE, {"why": outcome.why})
-    else:
-        (run / FAILURE).unlink(missing_ok=True)
+
+
+def forget_failure(run: Path) -> None:
+    """Take an earlier failure off a run that is tried again."""
+    (run / FAILURE).unlink(missing_ok=True)
 
 
 def write_results(folder: Path, *, final: bool = True) -> CampaignResult:
