@@ -4,7 +4,7 @@
 Bound: whatever is counted of a conformation, KL of the counts is at most KL of the conformations
 (data processing), and for every function T of what is counted
 
-    KL ≥ ⟨T⟩_wat − ln⟨e^T⟩_gas                       (Donsker and Varadhan, 10.1002/cpa.3160280102).
+    KL ≥ ⟨T⟩_wat − ln⟨e^T⟩_gas                       (Donsker and Varadhan, 10.1002/cpa.3160360204).
 
 T = ln p̂/q̂ is fitted on one half of the repeats and the two averages are taken on the other half, so
 a T fitted to noise lowers the bound instead of raising it. Both halves take their turn.
