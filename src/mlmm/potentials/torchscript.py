@@ -37,14 +37,6 @@ MACE_ELEMENTS: Final = (1, 6, 7, 8, 9, 15, 16, 17, 35, 53)
 """Order of the one-hot columns where a file of the mace form has no `atomic_numbers`."""
 MACE_CUTOFF: Final = 5.0
 """Radius of the graph [Å] where a file of the mace form has no `r_max`."""
-ORIGINAL_FILES: Final = {
-    0: ("ani2x_model.pt", "ani2x"),
-    1: ("MACE-OFF23_small.pt", "mace-off23-small"),
-    2: ("ani1_xnr.pt", ""),
-    3: ("MACE-OFF23_medium.pt", "mace-off23-medium"),
-    4: ("MACE-OFF23_large.pt", "mace-off23-large"),
-}
-"""Files behind `mlp_model` of the original program in the folder MODEL_PATH, and our own names."""
 
 
 @dataclass(frozen=True)
