@@ -25,6 +25,8 @@ from mlmm.external.salt import choose_waters, ion_pdb, water_pdb
 ProteinForceField = Literal["ff14SB"]
 WATER_MOLARITY: Final = 55.5
 """Molecules of water in a litre [mol/l]."""
+SEED: Final = 20170712
+"""Of the waters that give way to ions, which move within the first picoseconds anyway."""
 RADII: Final = "mbondi2"
 """Radii of the generalised Born models igb 2 and 5, written into every prmtop."""
 
@@ -269,7 +271,8 @@ def _replace_waters(folder: Path, ions: Sequence[str]) -> list[str]:
     place, box = np.array(positions.coordinates[0]), np.array(positions.box[:3])
     dry = np.array(AmberAsciiRestart(str(folder / "complex.inpcrd"), "r").coordinates[0])
     waters = place[len(dry) :].reshape(-1, 3, 3)
-    taken = choose_waters(waters[:, 0], place[: len(dry)], box, len(ions))
+    rng = np.random.default_rng(SEED)
+    taken = choose_waters(waters[:, 0], place[: len(dry)], box, len(ions), rng)
     (folder / "ions.pdb").write_text(ion_pdb(ions, waters[taken, 0]))
     (folder / "waters.pdb").write_text(water_pdb(np.delete(waters, taken, axis=0)))
     shift = " ".join(f"{x:.6f}" for x in (place[: len(dry)] - dry).mean(axis=0))

@@ -14,13 +14,13 @@ from mlmm.errors import InputError
 
 Array = NDArray[np.float64]
 
-SEED: Final = 20170712
-"""Seed of the choice; the ions move within the first picoseconds anyway."""
 APART: Final = 5.0
 """Least distance of an ion from the solute and from the next ion [Å]."""
 
 
-def choose_waters(oxygens: Array, solute: Array, box: Array, n_ions: int) -> list[int]:
+def choose_waters(
+    oxygens: Array, solute: Array, box: Array, n_ions: int, rng: np.random.Generator
+) -> list[int]:
     """Return the indices of the waters that ions replace, in random order.
 
     Args:
@@ -28,13 +28,14 @@ def choose_waters(oxygens: Array, solute: Array, box: Array, n_ions: int) -> lis
         solute: Positions of the solute [Å], shape (m, 3).
         box: Edges of the rectangular box [Å], shape (3,).
         n_ions: How many.
+        rng: Source of the choice.
 
     Raises:
         InputError: There is no room for so many.
     """
     distance, _ = cKDTree(solute).query(oxygens)
     taken: list[int] = []
-    for i in np.random.default_rng(SEED).permutation(np.flatnonzero(distance > APART)):
+    for i in rng.permutation(np.flatnonzero(distance > APART)):
         if len(taken) == n_ions:
             break
         apart = oxygens[taken] - oxygens[i]

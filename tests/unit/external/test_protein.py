@@ -196,15 +196,16 @@ def test_ions_keep_apart_and_the_choice_is_the_same_every_time():
     oxygens = rng.uniform(0.0, 40.0, (2000, 3))
     solute = np.full((1, 3), 20.0)
     box = np.full(3, 40.0)
-    taken = choose_waters(oxygens, solute, box, 30)
-    assert taken == choose_waters(oxygens, solute, box, 30)
+    taken = choose_waters(oxygens, solute, box, 30, np.random.default_rng(1))
+    assert taken == choose_waters(oxygens, solute, box, 30, np.random.default_rng(1))
+    assert taken != choose_waters(oxygens, solute, box, 30, np.random.default_rng(2))
     between = oxygens[taken][:, None] - oxygens[taken][None]
     between -= box * np.round(between / box)
     distance = np.linalg.norm(between, axis=-1)[np.triu_indices(30, 1)]
     assert distance.min() > 5.0
     assert np.linalg.norm(oxygens[taken] - solute, axis=1).min() > 5.0
     with pytest.raises(InputError, match="room for"):
-        choose_waters(oxygens, solute, box, 1500)
+        choose_waters(oxygens, solute, box, 1500, rng)
 
 
 @pytest.mark.slow
