@@ -31,8 +31,9 @@ class Trend:
 def trend(time: Array, values: Array, *, blocks: int = BLOCKS) -> Trend:
     """Return the slope of values in time, fitted to the means of equal blocks.
 
-    Block means are nearly independent where single values are not, so the ordinary standard error
-    of their fit holds.
+    The standard error is the larger of two: that of the fit, which is right for noise about a
+    line, and 1.1 times that of the mean step between blocks, which is right for a random walk
+    (a potential whose second derivative jumps makes the energy walk without any direction).
 
     Args:
         time: Times, shape (n,).
@@ -49,8 +50,9 @@ def trend(time: Array, values: Array, *, blocks: int = BLOCKS) -> Trend:
     x -= x.mean()
     slope = float(x @ y / (x @ x))
     residual = y - y.mean() - slope * x
-    variance = float(residual @ residual) / (blocks - 2)
-    return Trend(slope, math.sqrt(variance / float(x @ x)))
+    fit = math.sqrt(float(residual @ residual) / (blocks - 2) / float(x @ x))
+    walk = float(np.std(np.diff(y), ddof=1)) * math.sqrt(blocks - 1) / float(x[-1] - x[0])
+    return Trend(slope, max(fit, 1.1 * walk))
 
 
 def order_ratios(timesteps: Sequence[float], spreads: Sequence[float]) -> dict[str, float]:

@@ -98,4 +98,6 @@ def _show(answer: dict[str, Any], *, as_json: bool) -> None:
         f"{answer['temperature_k']:.1f} K; the paper reports an SD of "
         f"{answer['paper_for_context']['energy_sd_kcal']} kcal/mol"
     )
+    if not answer["drift_resolved"]:
+        typer.echo("the drift is not resolved to its bar in this time; give a longer --time")
     typer.echo("passed" if answer["passed"] else "not passed")

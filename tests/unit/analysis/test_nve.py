@@ -11,16 +11,18 @@ from mlmm.analysis import nve
 RANDOM = np.random.default_rng(21)
 
 
-def test_a_drift_is_found_within_its_error():
+@pytest.mark.parametrize("walk", [False, True])
+def test_a_drift_is_found_within_its_error(walk):
     time = np.arange(2000) * 0.01
     z = []
-    for _ in range(50):
+    for _ in range(200):
         noise = RANDOM.normal(0.0, 1.0, time.size)
-        found = nve.trend(time, 7.0 + 0.3 * time + noise)
+        found = nve.trend(time, 7.0 + 0.3 * time + (np.cumsum(noise) if walk else noise))
         z.append((found.slope - 0.3) / found.stderr)
-    # t-distributed with 8 degrees of freedom: variance 8/6
-    assert abs(np.mean(z)) < 4 * np.sqrt(8 / 6 / 50)
-    assert 0.6 < np.std(z) < 2.2
+    # t-distributed with 8 or 9 degrees of freedom (s.d. 1.15) for a walk; for plain noise the
+    # error is that of a walk too, about four times too large, and never too small.
+    assert abs(np.mean(z)) < 4 * np.std(z) / np.sqrt(200)
+    assert np.std(z) == pytest.approx(1.15, rel=0.3) if walk else 0.1 < np.std(z) < 1.0
 
 
 def test_a_large_constant_does_not_cost_digits():
