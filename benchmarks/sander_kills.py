@@ -186,7 +186,7 @@ def _kill_below(pid: int, name: str) -> None:
     deadline = time.monotonic() + 30.0
     while time.monotonic() < deadline:
         for other in _processes():
-            if Path(_link(other, "exe")).name == name and pid in _ancestors(other):
+            if _command(other) == name and pid in _ancestors(other):
                 os.kill(other, signal.SIGKILL)
                 return
     raise TimeoutError(f"no process {name} came by")
@@ -199,6 +199,14 @@ def _processes() -> list[int]:
 def _link(pid: int, name: str) -> str:
     try:
         return os.readlink(f"/proc/{pid}/{name}")
+    except OSError:
+        return ""
+
+
+def _command(pid: int) -> str:
+    """Return the name that a process was started by."""
+    try:
+        return Path(Path(f"/proc/{pid}/cmdline").read_text().partition("\0")[0]).name
     except OSError:
         return ""
 

@@ -10,10 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from sander_runs import MD, TOLUENE, exact, make_sander_box, ml, mm, printed, values
+from test_sander_parity import ELEC, VDW
 
 from mlmm.external import extern_run
 from mlmm.external.programs import find_program
 from mlmm.server.model_server import ModelServer
+from mlmm.workflows.md import run_md
+from mlmm.workflows.md_run import MdOutputs
 from mlmm.workflows.model_server import Models
 
 pytestmark = [pytest.mark.usefixtures("sander"), pytest.mark.slow]
@@ -111,6 +114,43 @@ def test_energy_is_conserved_with_ani2x_as_well_as_with_mm(toluene, shared, tmp_
     drift = abs(np.polyfit(np.arange(200), ours, 1)[0]) * 200
     assert drift < abs(np.polyfit(np.arange(200), theirs, 1)[0]) * 200 + 0.3
     assert np.ptp(values(mdout, "ML energy (ani2x)")) > 1.0  # it moved
+
+
+EWALD = " &ewald ew_coeff=0.4, nfft1=36, nfft2=36, nfft3=36, vdwmeth=0 /\n"
+STILL = "imin=0, irest=0, ntx=1, tempi=0.0, nstlim=1, dt=1e-6, ntpr=1, cut=8.0, ntb=1"
+"""One short step without velocities: the energy of the given coordinates."""
+
+
+def own(folder, cntrl, prmtop, restart, name):
+    """Run our own engine on the same kind of input; return its mdout."""
+    text = (
+        f"ours\n &cntrl\n {cntrl}, ifmlp=1,\n /\n &mlp animask=':1', potential='ani2x' /\n{EWALD}"
+    )
+    (folder / f"{name}.in").write_text(text)
+    paths = (folder / f"{name}{end}" for end in (".out", ".rst7", ".nc", ".inf"))
+    run_md(folder / f"{name}.in", prmtop, restart, outputs=MdOutputs(*paths), overwrite=True)
+    return (folder / f"{name}.out").read_text()
+
+
+def test_runs_go_on_in_the_other_program(toluene, shared, tmp_path, monkeypatch):
+    # Where one program ends, the other finds the same ML/MM energy, in both directions.
+    if not (shared / "models" / "ani2x_state_dict.pt").is_file():
+        pytest.skip("no weights of ANI-2x")
+    monkeypatch.setenv("MLMM_MODELS", str(shared / "models"))
+    prmtop, mlp = toluene.prmtop, "animask=':1'"
+    files = ["-p", prmtop, "-c", tmp_path / "ours.rst7"]
+    ours = own(tmp_path, MD, prmtop, toluene.restart, "ours")
+    theirs = ml(tmp_path, STILL, files, EWALD, mlp=mlp)
+    assert values(theirs, "EPtot")[0] == pytest.approx(values(ours, "EPtot")[-1], abs=VDW + ELEC)
+    moved = values(ml(tmp_path, MD, files, EWALD, mlp=mlp), "EPtot")
+    # sander prints with a step the energy of the coordinates before it, so the energy of its own
+    # restart is what it prints when it goes on.
+    (tmp_path / "ml.rst7").rename(tmp_path / "theirs.rst7")
+    files = ["-p", prmtop, "-c", tmp_path / "theirs.rst7"]
+    theirs = ml(tmp_path, STILL, files, EWALD, mlp=mlp)
+    ours = own(tmp_path, STILL, prmtop, tmp_path / "theirs.rst7", "back")
+    assert values(ours, "EPtot")[0] == pytest.approx(values(theirs, "EPtot")[0], abs=VDW + ELEC)
+    assert abs(values(theirs, "EPtot")[0] - moved[0]) > 1.0  # another moment would not do
 
 
 def test_plumed_is_reached_where_sander_has_it(toluene, tmp_path):

@@ -141,10 +141,13 @@ def install_client(folder: Path) -> None:
     """Put the programs that sander calls into a folder: compiled, or in Python where that fails."""
     folder.mkdir()
     if COMPILED_CLIENT.is_file():
-        shutil.copyfile(COMPILED_CLIENT, folder / "orca")
-        (folder / "orca").chmod(0o700)
-        for name in ("rm", "mv"):
-            (folder / name).symlink_to("orca")
+        program = COMPILED_CLIENT
+        if not os.access(program, os.X_OK):  # an installer may have dropped the permission
+            program = folder / "client"
+            shutil.copyfile(COMPILED_CLIENT, program)
+            program.chmod(0o700)
+        for name in ("orca", "rm", "mv"):
+            (folder / name).symlink_to(program)
         return
     python = f"unset LD_LIBRARY_PATH\nexec '{sys.executable}' -I -S '{extern_client.__file__}'"
     scripts = {
@@ -192,7 +195,7 @@ def run_sander(
     made = work / kept.name
     _mirror(folder, work, without=kept.name)
     mdin = scratch / "mdin"
-    mdin.write_text(_relocated(text, folder, work))
+    mdin.write_text(_relocated(text, folder, work), encoding="latin-1")
     command = replace(arguments, files={**arguments.files, "-i": mdin, "-r": made}).words()
     environment = {
         **os.environ,
