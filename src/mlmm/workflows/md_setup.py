@@ -132,14 +132,8 @@ def make_start(inputs: MdInputs, *, platform: str) -> Start:
     )
     state = _state(config, topology, region)
     couple(hybrid, state)
-    folder, periodic = inputs.mdin.parent, box is not None
-    springs = restraint_forces(config, topology, folder=folder, refc=inputs.refc, periodic=periodic)
-    for force in springs:
-        hybrid.system.addForce(force)
-    centre = None
-    if config.ml.confinement is not None:
-        centre = _wall_centre(config.ml.confinement, coordinates, region, moment)
-        hybrid.system.addForce(wall_force(config.ml.confinement, region.atoms, centre))
+    centre = _wall_centre(config.ml.confinement, coordinates, region, moment)
+    _add_forces(config, inputs, topology, hybrid, centre)
     seed = config.seed if config.seed != -1 else time.time_ns() % 2**31
     plan = _plan(config, platform=platform, seed=seed)
     check_plan(plan, hybrid)
@@ -157,7 +151,7 @@ def make_start(inputs: MdInputs, *, platform: str) -> Start:
             moment.time,
             moment.step,
             reference,
-            None if centre is None else tuple(centre),
+            centre,
             None if nonbonded.pme is None else nonbonded.pme.grid,
         ),
         state,
@@ -219,15 +213,37 @@ def _reference(potential: Potential, region: Array, moment: Moment) -> float:
     return float(potential.evaluate(region[None]).energies[0])
 
 
+def _add_forces(
+    config: MdConfig,
+    inputs: MdInputs,
+    topology: AmberTopology,
+    hybrid: HybridSystem,
+    centre: tuple[float, ...] | None,
+) -> None:
+    """Add restraints and the confining wall to a system."""
+    forces = restraint_forces(
+        config,
+        topology,
+        folder=inputs.mdin.parent,
+        refc=inputs.refc,
+        periodic=hybrid.periodic,
+    )
+    if config.ml is not None and config.ml.confinement is not None:
+        at = None if centre is None else np.array(centre)
+        forces.append(wall_force(config.ml.confinement, hybrid.region.atoms, at))
+    for force in forces:
+        hybrid.system.addForce(force)
+
+
 def _wall_centre(
-    wall: Confinement, coordinates: Coordinates, region: MLRegion, moment: Moment
-) -> Array | None:
+    wall: Confinement | None, coordinates: Coordinates, region: MLRegion, moment: Moment
+) -> tuple[float, ...] | None:
     """Return the fixed centre [Å]: that of the run before, or the region's centroid now."""
-    if wall.follow:
+    if wall is None or wall.follow:
         return None
     if moment.centre is not None:
-        return np.array(moment.centre)
-    return np.asarray(coordinates.positions[list(region.atoms)].mean(axis=0))
+        return moment.centre
+    return tuple(coordinates.positions[list(region.atoms)].mean(axis=0).tolist())
 
 
 def _check_structure(
