@@ -175,7 +175,7 @@ def resolve(mdin: Mdin) -> MdConfig:
         )
     for key in mdin.files:
         if key != "DISANG":
-            notes.append(f"{key}: restraints are printed in mdout.")
+            notes.append(f"{key} does nothing here: mdout has the restraint energy in every block.")
     ml = _ml_settings(mdin, c, notes)
     _check_details(where, c, ml, notes)
     steps = int(c["maxcyc"] if c["imin"] == 1 else c["nstlim"])
@@ -275,6 +275,10 @@ def _check_constraints(where: str, c: Values) -> None:
 
 
 def _check_details(where: str, c: Values, ml: MlSettings | None, notes: list[str]) -> None:
+    if c["ntx"] == 5 and c["irest"] == 0 and c["imin"] == 0:
+        notes.append("ntx=5 reads velocities, but irest=0 begins with those of tempi.")
+    if c["iwrap"] == 1 and c["ntb"] == 0:
+        notes.append("iwrap does nothing here: it needs a box.")
     if c["ntwv"] == -1 and c["ntwx"] == 0:
         raise InputError(f"{where}ntwv=-1 puts velocities into frames; give ntwx too.")
     if ml is not None and c["ntc"] == 2 and not ml.constraints and float(c["dt"]) > LONGEST_FREE:

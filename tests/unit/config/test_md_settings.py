@@ -147,6 +147,19 @@ def test_what_does_nothing_is_noted(keys, told):
     assert note.startswith(told)
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (NVT + "&wt type='END' /\nLISTOUT=POUT\n", "LISTOUT does nothing here: mdout has"),
+        (changed(GAS, iwrap=1), "iwrap does nothing here: it needs a box"),
+        (GAS.replace("ntx=1", "ntx=5"), "ntx=5 reads velocities, but irest=0 begins with"),
+        (GAS, "nscm does nothing here: it needs ntt=0 or ntt=11"),
+    ],
+)
+def test_what_does_nothing_beside_other_keys_is_noted(text, told):
+    assert any(note.startswith(told) for note in config(text).notes)
+
+
 WRONG = [
     (NVT.replace("ntx=5", "ntx=1"), "irest=1 goes on with velocities, but ntx=1"),
     (NVT.replace("gamma_ln=2.0", "gamma_ln=0.0"), "ntt=3 with gamma_ln=0 couples to nothing"),
