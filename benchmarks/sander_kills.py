@@ -105,7 +105,11 @@ class Household:
         elif self.server is not None:
             self.server.send_signal(signal.SIGKILL if kind == "server" else signal.SIGSTOP)
         ending = list(self.runs) if kind in ("server", "freeze") else [name]
-        told = {one: self.runs[one].communicate(timeout=LIMIT)[1] for one in ending}
+        try:
+            told = {one: self.runs[one].communicate(timeout=LIMIT)[1] for one in ending}
+        except subprocess.TimeoutExpired as error:
+            alive = [f"{pid} {_command(pid)}" for pid in _processes() if run.pid in _ancestors(pid)]
+            raise TimeoutError(f"{kind}: {name} goes on after {LIMIT} s: {alive}") from error
         _wait(lambda: not self.strays(), LIMIT)
         seconds = time.monotonic() - start
         if kind in ("server", "freeze") and self.server is not None:
@@ -186,10 +190,24 @@ def _kill_below(pid: int, name: str) -> None:
     deadline = time.monotonic() + 30.0
     while time.monotonic() < deadline:
         for other in _processes():
-            if _command(other) == name and pid in _ancestors(other):
-                os.kill(other, signal.SIGKILL)
+            if _command(other) == name and pid in _ancestors(other) and _kill_at_work(other, name):
                 return
     raise TimeoutError(f"no process {name} came by")
+
+
+def _kill_at_work(pid: int, name: str) -> bool:
+    """Kill a process; False if it is a client that has ended or has delivered, which is no loss."""
+    try:
+        os.kill(pid, signal.SIGSTOP)
+        folder = Path(_link(pid, "cwd"))
+        stopped = "T" in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:1]
+        if name == "orca" and (not stopped or (folder / "orc_job.engrad").exists()):
+            os.kill(pid, signal.SIGCONT)
+            return False
+        os.kill(pid, signal.SIGKILL)
+    except OSError:
+        return False
+    return True
 
 
 def _processes() -> list[int]:

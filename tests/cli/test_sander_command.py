@@ -127,7 +127,7 @@ def test_ctrl_c_ends_sander_and_keeps_its_files(files, tmp_path, scratch):
     run = start(tmp_path, scratch, "sander", "-O", "-p", files["gas"], "-c", files["gas_crd"])
     wait_for((tmp_path / "restrt").exists)
     os.kill(run.pid, signal.SIGINT)
-    _, error = run.communicate(timeout=20)
+    _, error = run.communicate(timeout=40)
     assert run.returncode == 3
     assert error == "mlmm: stopped; run the same command again to go on.\n"
     assert list(scratch.iterdir()) == []
@@ -145,7 +145,7 @@ def test_a_shared_server_serves_and_ends_with_its_socket(mlmm, files, write, tmp
         assert mlmm("sander", *words).code == 0
     finally:
         server.send_signal(signal.SIGTERM)
-        _, error = server.communicate(timeout=20)
+        _, error = server.communicate(timeout=40)
     assert server.returncode == 0
     assert error == f"mlmm serve: listening at {socket}\n"
     assert not socket.exists()

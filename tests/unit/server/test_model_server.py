@@ -70,7 +70,10 @@ def test_a_slow_model_is_waited_for(server, client, monkeypatch):
 
 def test_the_server_outlives_a_killed_client(server, client):
     victim = client.start(server.path, "sleep 1")
-    time.sleep(0.3)
+    deadline = time.monotonic() + 20.0
+    while client.read(RESULTS) is not None:  # the first thing that it does
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
     victim.kill()
     victim.communicate()
     assert client.read(RESULTS) is None
