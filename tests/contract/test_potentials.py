@@ -22,10 +22,11 @@ from mlmm.testing import METHANOL, ContractError, Tolerances, check_potential
 
 NETWORKS = [name for name in potential_names() if name.startswith(("ani", "aimnet2", "mace"))]
 ANI = [name for name in NETWORKS if name.startswith("ani")]
+DEAR = {("aimnet2", "float32"), ("aimnet2-b973c", "float32"), ("aimnet2-b973c", "float64")}
+"""The same code with other numbers, at some 0.1 s for an evaluation: for the slow tests."""
 CASES = [
-    pytest.param(name, precision, id=f"{name} {precision}")
-    for name in NETWORKS
-    for precision in ("float64", "float32")
+    pytest.param(*case, id=" ".join(case), marks=[pytest.mark.slow] if case in DEAR else [])
+    for case in ((name, precision) for name in NETWORKS for precision in ("float64", "float32"))
 ]
 
 
@@ -53,7 +54,7 @@ def kept(name: str, **options: object) -> list[str]:
 
 @pytest.mark.parametrize(("name", "precision"), CASES)
 def test_a_network_keeps_the_contract(name, precision):
-    promises = kept(name, precision=precision)
+    promises = kept(name, precision=precision, conformers=2 if name.startswith("aim") else 4)
     assert "forces are −∂E/∂x [kcal/mol/Å]" in promises
     assert any(promise.startswith("element 2") for promise in promises)
 

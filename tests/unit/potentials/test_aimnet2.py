@@ -30,7 +30,10 @@ ACETATE_GEOMETRY = np.array(
 )
 
 
-@pytest.fixture(scope="module", params=sorted(AIM_MODELS))
+@pytest.fixture(
+    scope="module",
+    params=["aimnet2", pytest.param("aimnet2-b973c", marks=pytest.mark.slow)],
+)
 def name(request):
     """A model whose weights are here or can be fetched."""
     try:
