@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: MIT
+"""Does a box with an ML solute have the density and the temperature of plain OpenMM?"""
+
+from __future__ import annotations
+
+import numpy as np
+import openmm as mm
+import pytest
+from hybrids import make_box
+from openmm import app, unit
+from scipy import stats
+
+from mlmm.engine.dynamics import DynamicsPlan, draw_velocities, freedom_of, run_dynamics
+from mlmm.engine.simulation import Phase
+from mlmm.system.pme import Nonbonded, pme_parameters
+from mlmm.units import BAR_PER_ATM, thermal_energy
+
+TEMPERATURE = 298.15
+EQUILIBRATION, PRODUCTION, INTERVAL = 3000, 12000, 100
+"""Steps of 2 fs."""
+
+
+def plain_volumes(box) -> np.ndarray:
+    """Volumes [nm³] of the same files in OpenMM alone, with its own rendering of every force."""
+    system = app.AmberPrmtopFile(str(box.prmtop)).createSystem(
+        nonbondedMethod=app.PME,
+        nonbondedCutoff=0.8 * unit.nanometer,
+        constraints=app.HBonds,
+        rigidWater=True,
+    )
+    system.addForce(mm.MonteCarloBarostat(BAR_PER_ATM, TEMPERATURE, 25))
+    integrator = mm.LangevinMiddleIntegrator(TEMPERATURE, 5.0, 0.002)
+    integrator.setRandomNumberSeed(11)
+    platform = mm.Platform.getPlatformByName("CPU")
+    context = mm.Context(system, integrator, platform, {"Threads": "1"})
+    context.setPeriodicBoxVectors(*(mm.Vec3(*map(float, row)) for row in box.vectors))
+    context.setPositions(box.positions)
+    context.setVelocitiesToTemperature(TEMPERATURE, 11)
+    integrator.step(EQUILIBRATION)
+    volumes = []
+    for _ in range(PRODUCTION // INTERVAL):
+        integrator.step(INTERVAL)
+        volumes.append(context.getState().getPeriodicBoxVolume()._value)
+    return np.array(volumes)
+
+
+@pytest.mark.slow
+def test_density_and_kinetic_energy_beside_an_ml_solute_are_those_of_openmm(
+    freesolv, ani, tmp_path
+):
+    box = make_box(freesolv / "amber_gaff" / "mobley_9055303.prmtop", tmp_path, 300)
+    nonbonded = Nonbonded(0.8, pme=pme_parameters(tuple(np.diag(box.vectors)), 0.8, 5e-4))
+    potential = ani("ani1ccx", box.region.molecule)
+    reference = float(potential.evaluate(box.positions[None, box.atoms] * 10).energies[0]) * 4.0
+    hybrid = box.hybrid(
+        potential,
+        nonbonded=nonbonded,
+        rigid=True,
+        solute_masses="repartitioned",
+        reference=reference,
+    )
+    plan = DynamicsPlan(
+        timestep=0.002,
+        thermostat="langevin",
+        temperature=TEMPERATURE,
+        friction=5.0,
+        coupling_time=0.0,
+        pressure=BAR_PER_ATM,
+        barostat_interval=25,
+        com_removal_interval=0,
+        constraint_tolerance=1e-6,
+        platform="CPU",
+        seed=7,
+    )
+    rest = Phase(box.positions, np.zeros_like(box.positions), box.vectors)
+    start = draw_velocities(hybrid, rest, temperature=TEMPERATURE, seed=7, platform="CPU")
+    steps = EQUILIBRATION + PRODUCTION
+    frames = [
+        frame
+        for frame in run_dynamics(
+            hybrid, plan, start, first_step=0, steps=steps, report_interval=INTERVAL
+        )
+        if frame.step > EQUILIBRATION
+    ]
+    volumes = np.array([frame.volume for frame in frames])
+    plain = plain_volumes(box)
+    # 24 ps each of a box whose volume fluctuates by 1 %, correlated over about 1 ps: 0.3 % each.
+    assert volumes.mean() == pytest.approx(plain.mean(), rel=0.01)
+    # The density of TIP3P at 298 K with PME and tail is 0.98 g/cm³.
+    assert np.mean([frame.density for frame in frames]) == pytest.approx(0.98, abs=0.02)
+    kinetic = np.array([frame.kinetic for frame in frames])
+    canonical = stats.gamma(freedom_of(hybrid, plan) / 2, scale=thermal_energy(TEMPERATURE))
+    # Samples 0.2 ps apart at a friction of 5/ps are nearly independent.
+    assert stats.kstest(kinetic, canonical.cdf).pvalue > 1e-3
+    # The instantaneous pressure fluctuates by about 1000 bar in so small a box.
+    pressure = np.array([frame.pressure for frame in frames])
+    stderr = pressure.std() / np.sqrt(len(pressure) / 5)
+    assert abs(pressure.mean() - BAR_PER_ATM) < 4 * stderr
