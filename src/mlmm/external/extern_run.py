@@ -41,7 +41,7 @@ OTHER_FILES: Final = (
     *("-amd", "-gamd", "-scaledMD", "-cpin", "-cpout", "-cprestrt", "-cein", "-ceout"),
     *("-cerestrt", "-evbin", "-inptraj", "-l"),
 )
-SWITCHES: Final = ("-O", "-A", "-AllowSmallBox")
+SWITCHES: Final = ("-O", "-AllowSmallBox")
 PARALLEL: Final = ("-ng", "-groupfile", "-rem", "-remlog", "-nslice", "-p4pg", "-np")
 LONGEST_NAME: Final = 255
 """Characters that sander keeps of a file's name."""
@@ -83,6 +83,8 @@ def read_arguments(words: Sequence[str], folder: Path) -> Arguments:
     for flag in rest:
         if flag in SWITCHES:
             switches.append(flag)
+        elif flag == "-A":
+            raise InputError("-A appends to an older mdout, which cannot be told apart: use -O.")
         elif flag in PARALLEL:
             raise UnsupportedPhysicsError(
                 f"{flag} needs sander.MPI, whose ranks would not all get the ML forces; run one "
@@ -102,7 +104,7 @@ def read_arguments(words: Sequence[str], folder: Path) -> Arguments:
             raise InputError(f"there is no file {path} (sander's flag {flag}).")
         if flag in OUTPUTS and not path.parent.is_dir():
             raise InputError(f"there is no folder {path.parent} for sander's flag {flag}.")
-        if flag in ("-o", "-r") and path.exists() and not {"-O", "-A"} & set(switches):
+        if flag in ("-o", "-r") and path.exists() and "-O" not in switches:
             raise InputError(f"{path} exists already: add -O to overwrite it.")
     return Arguments(files, tuple(switches))
 

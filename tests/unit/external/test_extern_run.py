@@ -123,6 +123,7 @@ def test_folders_of_killed_runs_are_removed_and_those_of_living_ones_kept(monkey
     ("words", "kind", "told"),
     [
         (["-O", "-rem", "1"], UnsupportedPhysicsError, r"sander\.MPI"),
+        (["-A"], InputError, "use -O"),
         (["-O", "-z"], InputError, "'-z' is no flag"),
         (["-O", "-x"], InputError, "-x needs the name"),
         (["-O", "-ref", "lost"], InputError, "no file .*lost"),
