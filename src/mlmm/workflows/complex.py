@@ -38,6 +38,7 @@ from mlmm.external.programs import find_program, version
 from mlmm.external.protein import Protein, read_protein, refuse_unknown
 from mlmm.external.protonate import Protonated, protonate, require_pdb2pqr
 from mlmm.files import write_whole
+from mlmm.workflows.draft import check_new, draft
 from mlmm.workflows.single_point import SinglePoint, single_point
 
 REPORT: Final = "preparation.json"
@@ -88,9 +89,20 @@ def prepare_complex(request: ComplexRequest) -> dict[str, Any]:
         MissingComponentError: AmberTools or PDB2PQR is not here.
         MlmmError: A program failed, or the energies of the result are not those of sander.
     """
-    protein, molecule, pose, removed = _check(request)
-    folder = request.out
-    folder.mkdir(parents=True, exist_ok=True)
+    checked = _check(request)
+    with draft(request.out.resolve()) as folder:
+        return _prepare(request, *checked, folder)
+
+
+def _prepare(
+    request: ComplexRequest,
+    protein: Protein,
+    molecule: InputMolecule,
+    pose: Pose,
+    removed: list[str],
+    folder: Path,
+) -> dict[str, Any]:
+    """Make all files in a folder and return the report."""
     whole = protonate(protein, ph=request.ph, folder=folder / "protonation")
     ligand = parametrize(molecule, charges=request.charges, folder=folder / "ligand")
     build_dry(whole, ligand, folder=folder)
@@ -146,8 +158,7 @@ def _check(
 ) -> tuple[Protein, InputMolecule, Pose, list[str]]:
     """Refuse all that can be seen before anything is computed or written."""
     out = request.out
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"{out} is not an empty folder; choose another --out.")
+    check_new(out)
     if not 0.0 <= request.ph <= 14.0:
         raise InputError(f"--ph {request.ph:g} is not between 0 and 14.")
     if not request.implicit and not 4.0 <= request.buffer <= 30.0:

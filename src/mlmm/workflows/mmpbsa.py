@@ -30,6 +30,7 @@ from mlmm.files import write_whole
 from mlmm.report.binding_data import Quantity
 from mlmm.report.binding_energy import BindingRun, render_binding
 from mlmm.units import KCAL_PER_KJ, thermal_energy
+from mlmm.workflows.draft import check_new, draft
 from mlmm.workflows.frames import DryFrames, dry_atoms, read_frames
 
 GAS_TERMS: Final = ("VDWAALS", "EEL")
@@ -69,14 +70,24 @@ def mmpbsa(request: MmpbsaRequest) -> dict[str, Any]:
         MissingComponentError: AmberTools is not here.
         MlmmError: MMPBSA failed.
     """
-    out = request.out
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(f"{out} is not an empty folder; choose another --out.")
+    check_new(request.out)
     find_program("MMPBSA")
     topology = read_topology(request.prmtop)
     ligand = select_atoms(topology, request.ligand_mask)
     paths = [request.trajectory] + ([request.control] if request.control else [])
-    ensembles = [read_frames(path, topology, stride=request.stride) for path in paths]
+    ensembles = [(path, read_frames(path, topology, stride=request.stride)) for path in paths]
+    with draft(request.out.resolve()) as folder:
+        return _estimate(request, topology, ligand, ensembles, folder)
+
+
+def _estimate(
+    request: MmpbsaRequest,
+    topology: AmberTopology,
+    ligand: tuple[int, ...],
+    ensembles: list[tuple[Path, DryFrames]],
+    out: Path,
+) -> dict[str, Any]:
+    """Run every method on every ensemble and write all files."""
     species = split_topology(
         request.prmtop,
         dry_atoms(topology).tolist(),
@@ -94,13 +105,13 @@ def mmpbsa(request: MmpbsaRequest) -> dict[str, Any]:
         "versions": {"ambertools": version()},
         "runs": [],
     }
-    for k, (path, frames) in enumerate(zip(paths, ensembles, strict=True)):
+    for k, (path, frames) in enumerate(ensembles):
         for method in request.methods:
             folder = out / f"{method}_{'control' if k else 'run'}"
             run, row = _one(method, request, species, frames, folder, path.name)
             runs.append(run)
             answer["runs"].append(row)
-    notes = _notes(topology, request, ensembles)
+    notes = _notes(topology, request, [frames for _, frames in ensembles])
     answer["notes"] = notes
     write_whole(out / "mmpbsa.json", json.dumps(answer, indent=2, ensure_ascii=False) + "\n")
     title = f"Binding energy of {request.ligand_mask} in {request.prmtop.name}"
