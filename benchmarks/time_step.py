@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Which time step is small enough for a flexible ML solute? Its mean energy in gas says.
 
-The configurational average ⟨U⟩ of ANI-2x at 298.15 K does not depend on masses, so it may be compared
+The average ⟨U⟩ of ANI-2x at 298.15 K does not depend on masses, so it may be compared
 between steps with masses fit for each: natural at 1 fs is the reference. Twelve independent walkers
 of each molecule, LangevinMiddle, friction 10/ps; the error is their scatter.
 
@@ -18,7 +18,6 @@ for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENMM_CPU_THREADS"):
 import argparse
 import math
 import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np

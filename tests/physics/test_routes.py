@@ -259,7 +259,7 @@ def test_annihilated_in_gas_the_solute_keeps_its_bonded_terms_alone(ether):
     assert energy(context) == pytest.approx(bonded, abs=1e-9)
     terms = ether.classical.evaluate(ether.conformers[:1]).energies[0] * KJ_PER_KCAL
     assert whole == pytest.approx(terms, abs=1e-9)
-    assert abs(whole - bonded) > 10.0  # there is something to annihilate
+    assert abs(whole - bonded) > 1.0  # there is something to annihilate, whatever the conformer
 
 
 @pytest.mark.parametrize("state", [LambdaState(0.6, 1.0), LambdaState(0.0, 0.4)])
