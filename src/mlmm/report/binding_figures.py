@@ -25,7 +25,8 @@ def rmsd_figure(report: ComplexReport) -> str:
                 step = max(1, len(run.times) // MAX_POINTS)
                 series = run.rmsd[name][::step]
                 axes.plot(run.times[::step], series, line, color=colour, label=run.name, lw=1.0)
-            axes.set_ylabel(f"{name} [Å]")
+            axes.set_title(name, fontsize=9)
+            axes.set_ylabel("RMSD [Å]")
             axes.set_ylim(bottom=0.0)
         panels[-1].set_xlabel("time [ps]")
         if len(report.runs) > 1:
