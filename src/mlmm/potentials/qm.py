@@ -6,7 +6,8 @@ learned potentials. Every conformer begins with the atomic guess, never with the
 that an answer does not depend on what was asked before and a resumed run equals an undisturbed one;
 a warm start would save iterations and change energies within the tolerance of convergence.
 Gradients include the response of the integration grid, which makes them the slope of the energy.
-The grid keeps to the axes, so that an energy changes by some 1e-3 kcal/mol when a molecule turns.
+The grid keeps to the axes, so that energies change by some 1e-3 kcal/mol, and forces by some 1e-2
+kcal/mol/Å, when a molecule turns.
 """
 
 from __future__ import annotations
