@@ -31,7 +31,7 @@ HYDRATION = [
     ("CO --set cutoff=long --out run", "protocol.cutoff: input should be a valid number"),
     ("CO --set cutoff=2 --out run", "protocol.cutoff: input should be greater than or equal to 6"),
     ("CO --set schedule=[1 --out run", "is not a value in YAML"),
-    ("CO --set timestep=3 --out run", "timestep above 2 fs needs solute_masses heavy or constraints"),
+    ("CO --set timestep=3 --out run", "timestep above 2 fs needs solute_masses heavy"),
     ("CO --set headline=as_published --out run", "belongs to the protocol named paper alone"),
     ("CO --route R3 --out run", "protocol.route: input should be 'R1' or 'R2', got 'R3'"),
     ("CO --potential mm --route R2 --out run", "potential mm has one route: R1"),

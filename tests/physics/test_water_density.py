@@ -21,7 +21,8 @@ def test_methane_in_300_waters_has_the_density_of_tip3p(freesolv, tmp_path):
     # small box over 40 ps (its spread is 1 %, correlated over about 1 ps) and the methane.
     box = make_box(freesolv / "amber_gaff" / "mobley_9055303.prmtop", tmp_path, 300)
     pme = pme_parameters(tuple(np.diag(box.vectors)), 0.8, 5e-4)
-    hybrid = box.hybrid(nonbonded=Nonbonded(0.8, pme=pme), rigid=True, solute_masses="repartitioned")
+    nonbonded = Nonbonded(0.8, pme=pme)
+    hybrid = box.hybrid(nonbonded=nonbonded, rigid=True, solute_masses="repartitioned")
     ensemble = Ensemble(298.0, BAR_PER_ATM, 0.002, 1.0)
     context = open_context(hybrid, ensemble, platform="CPU", seed=5)
     set_phase(context, Phase(box.positions, np.zeros_like(box.positions), box.vectors))

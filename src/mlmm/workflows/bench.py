@@ -294,7 +294,8 @@ def _row(system: BenchSystem, name: str, request: BenchRequest, seconds: float) 
 
 def _alone(system: BenchSystem, potential: Potential, seconds: float) -> dict[str, Timing]:
     own = system.positions[list(system.region.atoms)] / NM_PER_ANGSTROM
-    noise = np.random.default_rng(1).normal(0, 0.02, (max(BATCHES), *own.shape))
+    random = np.random.default_rng(1)
+    noise = random.normal(0, 0.02, (max(BATCHES), *own.shape))
     return time_in_turn(
         {str(k): partial(potential.evaluate, (own + noise)[:k]) for k in BATCHES},
         rounds=50,

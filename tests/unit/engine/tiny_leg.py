@@ -45,7 +45,8 @@ def build(prmtop: Path, inpcrd: Path) -> tuple[HybridSystem, Phase]:
     vectors = box_vectors(coordinates) / 10
     nonbonded = Nonbonded(0.8, pme=pme_parameters(tuple(np.diag(vectors)), 0.8, 5e-4))
     potential = open_potential("mm", topology, region)
-    hybrid = hybrid_system(topology, region, potential, nonbonded=nonbonded, solute_masses="repartitioned")
+    masses = "repartitioned"
+    hybrid = hybrid_system(topology, region, potential, nonbonded=nonbonded, solute_masses=masses)
     positions = coordinates.positions / 10
     return hybrid, Phase(positions, np.zeros_like(positions), vectors)
 
