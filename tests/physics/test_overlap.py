@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-import time
 
 import numpy as np
 import openmm as mm
@@ -17,22 +16,22 @@ from mlmm.engine.simulation import Ensemble, Phase, get_phase, open_context, set
 from mlmm.errors import NumericsError
 from mlmm.potentials.interface import Evaluation
 from mlmm.samples import LambdaState
-from mlmm.system.build import HybridSystem
+from mlmm.system.build import INTERNAL, HybridSystem
+from mlmm.system.force import potential_force
 
 STATES = (LambdaState(1.0, 1.0), LambdaState(0.5, 1.0), LambdaState(0.0, 0.4))
 BAROSTAT = Ensemble(298.15, 1.0, 0.001, 1.0, barostat_interval=3)
 
 
 class Watched(Python):
-    """GAFF through Python that notes by which thread, and when, it was asked."""
+    """GAFF through Python that notes by which thread it was asked."""
 
-    def __init__(self, inner, pause: float = 0.0) -> None:
+    def __init__(self, inner) -> None:
         super().__init__(inner)
-        self.pause, self.threads = pause, set()
+        self.threads = set()
 
     def evaluate(self, positions: np.ndarray) -> Evaluation:
         self.threads.add(threading.current_thread().name)
-        time.sleep(self.pause)
         return super().evaluate(positions)
 
 
@@ -65,21 +64,36 @@ def test_a_trajectory_with_overlap_is_the_serial_one_to_the_last_bit(acetone, pl
     assert np.any(ends[0].box != acetone.vectors)  # the barostat has asked, too
 
 
-def test_the_potential_waits_for_nobody(acetone):
-    """MM alone, ML alone: together they take the longer, not the sum, since ML here only sleeps."""
-    pause, steps = 0.05, 6
-    times = {}
-    for overlap in (False, True):
-        potential = Watched(acetone.classical, pause)
-        hybrid = acetone.hybrid(potential, rigid=True, overlap=overlap)
-        context = started(acetone, hybrid, "Reference")
-        context.getIntegrator().step(1)
-        begin, asked = time.perf_counter(), potential.calls
-        context.getIntegrator().step(steps)
-        times[overlap] = time.perf_counter() - begin
-        asked = potential.calls - asked
-    # On the Reference platform the MM forces of this box take longer than the pause.
-    assert times[True] < times[False] - 0.5 * asked * pause
+class Meanwhile(Python):
+    """GAFF that ends its answer only after OpenMM has gone on to another force."""
+
+    def __init__(self, inner) -> None:
+        super().__init__(inner)
+        self.other_force, self.saw = threading.Event(), []
+
+    def evaluate(self, positions: np.ndarray) -> Evaluation:
+        early = self.other_force.is_set()
+        self.saw.append((early, self.other_force.wait(timeout=20.0)))
+        return super().evaluate(positions)
+
+
+def test_openmm_goes_on_while_the_potential_works(acetone):
+    potential = Meanwhile(acetone.classical)
+    hybrid = acetone.hybrid(potential, overlap=True)
+    forces = hybrid.system.getForces()
+    (last,) = (k for k, f in enumerate(forces) if f.getName() == "PotentialBridge")
+    hybrid.system.removeForce(last)
+
+    def other(state: mm.State) -> tuple[float, np.ndarray]:
+        potential.other_force.set()
+        return 0.0, np.zeros_like(acetone.positions)
+
+    hybrid.system.addForce(mm.PythonForce(other, {}))
+    hybrid.system.addForce(potential_force(hybrid.bridge, hybrid.region.asked, group=INTERNAL))
+    context = open_context(hybrid, BAROSTAT, platform="Reference", seed=1)
+    set_phase(context, Phase(acetone.positions, np.zeros_like(acetone.positions), acetone.vectors))
+    context.getState(getForces=True)
+    assert potential.saw == [(False, True)]
 
 
 def test_an_error_in_the_background_reaches_the_caller(acetone):

@@ -23,6 +23,7 @@ from mlmm.engine.dynamics import DynamicsPlan, check_plan, draw_velocities
 from mlmm.engine.simulation import Phase
 from mlmm.engine.slope import couple
 from mlmm.errors import InputError
+from mlmm.executor import core_count
 from mlmm.potentials.interface import Array, Potential
 from mlmm.samples import LambdaState
 from mlmm.system.build import HybridSystem, hybrid_system
@@ -129,6 +130,7 @@ def make_start(inputs: MdInputs, *, platform: str) -> Start:
         rigid=config.constraints,
         solute_constraints=config.ml.constraints,
         reference=reference * KJ_PER_KCAL,
+        overlap=core_count() > 1,
     )
     state = _state(config, topology, region)
     couple(hybrid, state)
