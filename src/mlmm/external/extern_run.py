@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,6 +30,8 @@ from mlmm.external.programs import find_program
 COMPILED_CLIENT: Final = Path(__file__).with_name("_extern_client.abi3.so")
 """A program, not a library; named so that the build takes it along."""
 PREFIX: Final = "mlmm-sander-"
+LAST_WORDS: Final = 2.0
+"""Time for what writes into a folder that is being removed [s]."""
 OWN_FILES = re.compile(
     r"(old\.)?(orc_job\.\w+(\.part)?|inpfile\.xyz|ptchrg\.xyz)|extern_location|mlmm_\w+"
 )
@@ -122,8 +125,16 @@ def scratch_folder() -> Iterator[Path]:
     try:
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove(folder)
         os.close(lock)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder into which a dying process may still write for a moment."""
+    end = time.monotonic() + LAST_WORDS
+    while folder.exists() and time.monotonic() < end:
+        shutil.rmtree(folder, ignore_errors=True)
+        time.sleep(0.02)
 
 
 def _remove_if_dead(folder: Path) -> None:
@@ -134,7 +145,7 @@ def _remove_if_dead(folder: Path) -> None:
         lock = os.open(folder / "lock", os.O_RDWR)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(folder, ignore_errors=True)
+            _remove(folder)
         finally:
             os.close(lock)
 
