@@ -140,6 +140,7 @@ def make_start(inputs: MdInputs, *, platform: str) -> Start:
     plan = _plan(config, platform=platform, seed=seed)
     check_plan(plan, hybrid)
     phase = _first_phase(config, hybrid, plan, coordinates, NO_BOX if box is None else box)
+    grid = None if nonbonded.pme is None else nonbonded.pme.grid
     return Start(
         config,
         text,
@@ -149,13 +150,7 @@ def make_start(inputs: MdInputs, *, platform: str) -> Start:
         nonbonded,
         plan,
         phase,
-        Moment(
-            moment.time,
-            moment.step,
-            reference,
-            centre,
-            None if nonbonded.pme is None else nonbonded.pme.grid,
-        ),
+        Moment(moment.time, moment.step, reference, centre, grid),
         state,
         None if box is None else cell_of(coordinates),
     )
