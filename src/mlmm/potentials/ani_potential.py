@@ -15,12 +15,12 @@ from mlmm.potentials.ani import DTYPES, TorchAni
 from mlmm.potentials.ani_models import ANI_MODELS, METHANE
 from mlmm.potentials.ani_parameters import AniParameters, Array
 from mlmm.potentials.ani_weights import load_parameters
-from mlmm.potentials.checked import check_answer, checked_positions
-from mlmm.potentials.interface import Capabilities, Evaluation, Molecule
+from mlmm.potentials.checked import CheckedPotential
+from mlmm.potentials.interface import Evaluation, Molecule
 from mlmm.units import HARTREE_KCAL
 
 
-class Engine(Protocol):
+class Networks(Protocol):
     """Whoever computes: torch, or the compiled kernel."""
 
     def evaluate(self, positions: Array) -> tuple[Array, Array]:
@@ -28,39 +28,28 @@ class Engine(Protocol):
 
 
 @dataclass(frozen=True)
-class AniPotential:
-    """An ANI ensemble for one molecule, with its input and output checked.
+class AniEnsemble:
+    """All members of an ANI model as the engine of one potential."""
 
-    Attributes:
-        capabilities: What it can be asked.
-        identity: Name and hash of the weights.
-        numbers: Atomic numbers, length N.
-        engine: Who computes.
-    """
-
-    capabilities: Capabilities
-    identity: str
-    numbers: tuple[int, ...]
-    engine: Engine
+    networks: Networks
 
     def evaluate(self, positions: Array) -> Evaluation:
-        """Return energies and forces of positions [Å], shape (R, N, 3), float64.
-
-        Raises:
-            MlmmError: The shape is wrong.
-            NumericsError: A position or a result is not finite.
-        """
-        x = checked_positions(positions, self.numbers, self.capabilities.name)
-        members, forces = self.engine.evaluate(x)
-        check_answer(members.sum(axis=1), forces, self.numbers)
+        """Return the mean of all members and their spread; see `Evaluation`."""
+        members, forces = self.networks.evaluate(positions)
         return Evaluation(
             energies=members.mean(axis=1) * HARTREE_KCAL,
             forces=forces * HARTREE_KCAL,
             spread=members.std(axis=1, ddof=1) * HARTREE_KCAL,
         )
 
+    def members(self, positions: Array) -> Array:
+        """Return the energy of each member [kcal/mol], shape (R, M)."""
+        return self.networks.evaluate(positions)[0] * HARTREE_KCAL
 
-def load_ani(name: str, molecule: Molecule, weights: Path | None, precision: str) -> AniPotential:
+
+def load_ani(
+    name: str, molecule: Molecule, weights: Path | None, precision: str
+) -> CheckedPotential:
     """Return an ANI model as a potential of one molecule.
 
     Args:
@@ -77,11 +66,11 @@ def load_ani(name: str, molecule: Molecule, weights: Path | None, precision: str
         raise InputError(f"precision {precision!r} is unknown; use {' or '.join(DTYPES)}.")
     model = ANI_MODELS[name]
     parameters = load_parameters(model, weights)
-    return AniPotential(
+    return CheckedPotential(
         capabilities=replace(model.capabilities, dtype=precision),
         identity=f"{name}:{parameters.digest()}",
         numbers=molecule.numbers,
-        engine=_engine(parameters, molecule.numbers, precision),
+        engine=AniEnsemble(_networks(parameters, molecule.numbers, precision)),
     )
 
 
@@ -99,7 +88,7 @@ def methane_deviation(name: str, weights: Path | None, precision: str) -> float:
     return float(energy - ANI_MODELS[name].methane_hartree)
 
 
-def _engine(parameters: AniParameters, numbers: tuple[int, ...], precision: str) -> Engine:
+def _networks(parameters: AniParameters, numbers: tuple[int, ...], precision: str) -> Networks:
     """Choose who computes; the one place where that is decided."""
     pruned = parameters.pruned(numbers)
     if precision == "float32" and native.available():

@@ -14,9 +14,9 @@ from mlmm.free_energy.budget import (
     sampling_parts,
     well_depth_sensitivity,
 )
-from mlmm.potentials.ani_potential import AniPotential
+from mlmm.potentials.ani_potential import AniEnsemble
 from mlmm.potentials.interface import Array, Potential
-from mlmm.units import ANGSTROM_PER_NM, HARTREE_KCAL, KJ_PER_KCAL
+from mlmm.units import ANGSTROM_PER_NM, KJ_PER_KCAL
 from mlmm.workflows.findings import Findings
 
 MOST_FRAMES = 400
@@ -36,9 +36,10 @@ def with_budget(findings: Findings, potential: Potential) -> Findings:
     if total.headline is not total.estimates["as_published"]:
         ends = findings.ends if total.route == "R2" else {}
         parts += sampling_parts(total.headline, findings.path, ends)
-    if findings.gas is not None and isinstance(potential, AniPotential):
-        water = _deviations(potential, findings.water.frames)
-        gas = _deviations(potential, findings.gas.positions)
+    ensemble = getattr(potential, "engine", None)
+    if findings.gas is not None and isinstance(ensemble, AniEnsemble):
+        water = _deviations(ensemble, findings.water.frames)
+        gas = _deviations(ensemble, findings.gas.positions)
         if min(len(water), len(gas)) and water.shape[1] > 1:
             parts.append(member_part(water, gas, temperature=findings.samples.temperature))
     charges = charge_sensitivity(findings.water.samples)
@@ -50,15 +51,15 @@ def with_budget(findings: Findings, potential: Potential) -> Findings:
     return replace(findings, budget=tuple(parts), numbers=findings.numbers | numbers)
 
 
-def _deviations(potential: AniPotential, frames: Array) -> Array:
+def _deviations(ensemble: AniEnsemble, frames: Array) -> Array:
     """Return E_m − E of some frames [kJ/mol], evenly spaced in time, shape (n, M).
 
     Args:
-        potential: An ensemble.
+        ensemble: Its members.
         frames: Positions [nm], shape (f, N, 3).
     """
     chosen = frames[:: max(1, -(-len(frames) // MOST_FRAMES))]
     x = (chosen - chosen[:, :1]) * ANGSTROM_PER_NM
-    parts = [potential.engine.evaluate(x[k : k + BATCH])[0] for k in range(0, len(x), BATCH)]
-    members = np.concatenate(parts) * HARTREE_KCAL * KJ_PER_KCAL
+    parts = [ensemble.members(x[k : k + BATCH]) for k in range(0, len(x), BATCH)]
+    members = np.concatenate(parts) * KJ_PER_KCAL
     return np.asarray(members - members.mean(axis=1, keepdims=True))
