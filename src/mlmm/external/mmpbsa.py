@@ -8,8 +8,6 @@ of `-eo` is read, so no printed digit is lost.
 from __future__ import annotations
 
 import csv
-import os
-import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +20,7 @@ from parmed.amber import AmberParm
 from parmed.tools import changeRadii
 
 from mlmm.errors import InputError, MlmmError
-from mlmm.external.programs import failure, find_program
+from mlmm.external.programs import failure, run_program
 
 Array = NDArray[np.float64]
 Method = Literal["gb", "pb"]
@@ -130,26 +128,10 @@ def run_mmpbsa(
         ("-y", trajectory),
     ):
         arguments += [flag, str(path.resolve())]
-    beside = str(Path(sys.executable).parent)  # MMPBSA takes the first python3 on PATH
-    done = subprocess.run(
-        [str(find_program("MMPBSA")), *arguments],
-        cwd=folder,
-        env={
-            **os.environ,
-            "OMP_NUM_THREADS": "1",
-            "PATH": f"{beside}{os.pathsep}{os.environ.get('PATH', '')}",
-        },
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        check=False,
-    )
-    log = folder / "mmpbsa.log"
-    log.write_text(done.stdout)
-    if done.returncode != 0 or not (folder / "frames.csv").is_file():
-        raise failure("MMPBSA", log, f"ended with exit code {done.returncode}")
+    beside = Path(sys.executable).parent  # MMPBSA takes the first python3 on PATH
+    run_program("MMPBSA", arguments, folder=folder, log="mmpbsa.log", path_first=beside)
+    if not (folder / "frames.csv").is_file():
+        raise failure("MMPBSA", folder / "mmpbsa.log", "ended with exit code 0")
     return read_frames_table(folder / "frames.csv")
 
 

@@ -31,7 +31,9 @@ def find_program(name: str) -> Path:
     return Path(found)
 
 
-def run_program(name: str, arguments: Sequence[str], *, folder: Path, log: str) -> str:
+def run_program(
+    name: str, arguments: Sequence[str], *, folder: Path, log: str, path_first: Path | None = None
+) -> str:
     """Run a program of AmberTools in a folder, on one thread, and keep what it says.
 
     Args:
@@ -39,6 +41,7 @@ def run_program(name: str, arguments: Sequence[str], *, folder: Path, log: str) 
         arguments: Its arguments; paths in them are relative to the folder.
         folder: Where it runs and leaves its files.
         log: Name of the file in the folder that receives its output.
+        path_first: Folder that it searches for programs before the user's PATH.
 
     Returns:
         Its output, standard error included.
@@ -47,10 +50,13 @@ def run_program(name: str, arguments: Sequence[str], *, folder: Path, log: str) 
         MissingComponentError: The program is not here.
         MlmmError: It ended with another exit code than 0.
     """
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    if path_first is not None:
+        environment["PATH"] = f"{path_first}{os.pathsep}{os.environ.get('PATH', '')}"
     done = subprocess.run(
         [str(find_program(name)), *arguments],
         cwd=folder,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
