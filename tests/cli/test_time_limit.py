@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from mlmm.cli.hydration import _minutes
+from mlmm.cli.hydration import minutes_of
 from mlmm.errors import InputError
 
 
@@ -22,10 +22,10 @@ from mlmm.errors import InputError
     ],
 )
 def test_minutes_hours_and_days_are_understood(text, minutes):
-    assert _minutes(text) == pytest.approx(minutes)
+    assert minutes_of(text) == pytest.approx(minutes)
 
 
 @pytest.mark.parametrize("text", ["", "h", "-3", "1:30", "2 weeks", "0", "nan"])
 def test_what_is_no_time_is_refused(text):
     with pytest.raises(InputError, match="is no time"):
-        _minutes(text)
+        minutes_of(text)

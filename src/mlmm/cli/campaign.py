@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 import typer
 
-from mlmm.cli.hydration import _minutes, _overrides, _protocol
+from mlmm.cli.hydration import minutes_of, overrides_of, protocol_of
 from mlmm.config.campaign import CampaignConfig, ClusterConfig
 from mlmm.config.protocol import PROTOCOLS
 from mlmm.errors import IncompleteError, InputError, MlmmError
@@ -85,8 +85,8 @@ def run(
             "columns": _columns(columns),
             "potential": potential,
             "weights": None if weights is None else str(weights.resolve()),
-            "protocol": _protocol(
-                protocol, _overrides(settings, target_stderr=target_stderr), potential
+            "protocol": protocol_of(
+                protocol, overrides_of(settings, target_stderr=target_stderr), potential
             ),
             "charges": None if charges is None else charges.split(","),
             "gaff": gaff,
@@ -98,7 +98,7 @@ def run(
         where="the command line",
     )
     name, file = _place(executor, cluster)
-    minutes = _minutes(max_time)
+    minutes = minutes_of(max_time)
     # the workflow loads torch and OpenMM, which --help must not wait for
     from mlmm.workflows.campaign import Place, run_campaign  # noqa: PLC0415
 

@@ -77,8 +77,8 @@ def hydration(
     """Compute the hydration free energy of a molecule with an ML/MM Hamiltonian."""
     if both_routes and route is None:
         route = "R1"  # the headline of both
-    minutes = _minutes(max_time)
-    overrides = _overrides(
+    minutes = minutes_of(max_time)
+    overrides = overrides_of(
         settings, route=route, target_stderr=target_stderr, maximum_minutes=minutes
     )
     config = HydrationConfig.checked(
@@ -86,7 +86,7 @@ def hydration(
             "source": _source(source, inpcrd, ml_mask, solvate, charges, gaff),
             "potential": potential,
             "weights": None if weights is None else str(weights.resolve()),
-            "protocol": _protocol(protocol, overrides, potential),
+            "protocol": protocol_of(protocol, overrides, potential),
             "control": control,
             "both_routes": both_routes,
             "seed": seed,
@@ -192,7 +192,7 @@ def _source(
     return {"kind": "smiles", "smiles": source, "charges": charges or "bcc", "gaff": gaff}
 
 
-def _minutes(text: str | None) -> float | None:
+def minutes_of(text: str | None) -> float | None:
     """Return a time such as "90", "45m" or "12h" in minutes."""
     if text is None:
         return None
@@ -204,7 +204,7 @@ def _minutes(text: str | None) -> float | None:
     return float(found[1]) * MINUTES[found[2]]
 
 
-def _overrides(settings: list[str] | None, **named: object) -> dict[str, Any]:
+def overrides_of(settings: list[str] | None, **named: object) -> dict[str, Any]:
     """Return the protocol's changed settings from `--set key=value` and named options."""
     changes: dict[str, Any] = {key: value for key, value in named.items() if value is not None}
     for text in settings or []:
@@ -223,7 +223,8 @@ def _overrides(settings: list[str] | None, **named: object) -> dict[str, Any]:
     return changes
 
 
-def _protocol(name: str, changes: dict[str, Any], potential: str) -> dict[str, Any]:
+def protocol_of(name: str, changes: dict[str, Any], potential: str) -> dict[str, Any]:
+    """Return a protocol of the table with changed settings, as data for its checked model."""
     if name not in PROTOCOLS:
         raise InputError(f"there is no protocol {name!r}; choose one of {', '.join(PROTOCOLS)}.")
     protocol = PROTOCOLS[name]
