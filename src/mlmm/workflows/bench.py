@@ -27,7 +27,7 @@ from mlmm.system.pme import Nonbonded, check_box, pme_parameters
 from mlmm.system.region import MLRegion, select_region
 from mlmm.units import NM_PER_ANGSTROM
 from mlmm.workflows.inputs import box_vectors
-from mlmm.workflows.potentials import MM, check_potential, open_potential
+from mlmm.workflows.potentials import check_potential, open_potential
 
 BATCHES = (1, 4, 12)
 """Conformers in one call of the potential."""
@@ -349,6 +349,3 @@ def _powers(limit: int) -> tuple[int, ...]:
     while 2 * counts[-1] <= limit:
         counts.append(2 * counts[-1])
     return tuple(counts if counts[-1] == limit else [*counts, limit])
-
-
-__all__ = ["MM", "BenchRequest", "BenchResult", "BenchRow", "advise", "run_bench"]
