@@ -12,7 +12,8 @@ from mlmm.engine.simulation import Phase, get_phase, set_phase
 from mlmm.errors import NumericsError
 from mlmm.system import build
 from mlmm.system.build import HybridSystem
-from mlmm.units import KCAL_PER_KJ, thermal_energy
+from mlmm.system.images import reach_of
+from mlmm.units import ANGSTROM_PER_NM, KCAL_PER_KJ, thermal_energy
 
 TERM_OF_GROUP = {
     build.ENVIRONMENT: "the bonded MM terms",
@@ -52,13 +53,14 @@ class Watch:
         """Let the Context run a number of steps.
 
         Raises:
-            NumericsError: OpenMM or the potential stopped, or a coordinate is not finite.
+            NumericsError: OpenMM or the potential stopped, a coordinate is not finite, or the
+                molecules of the region are so far apart that they have no one image.
         """
         before = get_phase(self._context)
         begun = self._context.getStepCount()
         try:
             self._context.getIntegrator().step(steps)
-            get_phase(self._context)
+            after = get_phase(self._context)
         except (mm.OpenMMException, NumericsError) as error:
             done = first + self._context.getStepCount() - begun
             reason = "" if isinstance(error, NumericsError) else f" ({str(error).rstrip('.')})"
@@ -67,6 +69,7 @@ class Watch:
                 f"{reason}: {self._culprit(before)}; look at the structure there or shorten "
                 "the time step."
             ) from error
+        self._stay_together(after, first + steps)
 
     def report(self, step: int, internal: float, spread: float | None) -> None:
         """Judge what was measured at one step [kJ/mol].
@@ -87,6 +90,17 @@ class Watch:
                 f"the members of the potential disagree at step {step}: E_ML has a spread of "
                 f"{spread * KCAL_PER_KJ:.2f} kcal/mol, more than the {limit * KCAL_PER_KJ:.2f} "
                 f"allowed; {self._culprit(get_phase(self._context))}."
+            )
+
+    def _stay_together(self, phase: Phase, step: int) -> None:
+        if not self._hybrid.periodic:
+            return
+        positions, box = phase.positions * ANGSTROM_PER_NM, phase.box * ANGSTROM_PER_NM
+        reach = reach_of(positions, box, self._hybrid.region)
+        if reach is not None and reach.too_far:
+            raise NumericsError(
+                f"the molecules of the ML region came apart before step {step}: {reach}; hold them "
+                "together (mlp_confine, or a restraint) or take a larger box."
             )
 
     def _culprit(self, phase: Phase) -> str:

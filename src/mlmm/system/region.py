@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Which atoms are the ML region, and may they be?
 
-A region is one whole molecule of the prmtop, without water, or, where link atoms are asked for, a
-part of one. Everything else is refused by name before any energy is computed.
+A region is one whole molecule of the prmtop, without water; where the caller allows it several of
+them, or a part of one that is capped with link atoms. Everything else is refused by name before any
+energy is computed.
 """
 
 from __future__ import annotations
@@ -32,12 +33,15 @@ class MLRegion:
         molecule: What the potential is made for: elements and net charge, link atoms last.
         labels: AMBER labels of the molecule's atoms for messages.
         links: Bonds (ML atom, MM atom) that are capped with hydrogen, L of them.
+        parts: The molecules of the prmtop that hold these atoms, each whole, where they are
+            several; empty where it is one.
     """
 
     atoms: tuple[int, ...]
     molecule: Molecule
     labels: tuple[str, ...]
     links: tuple[Link, ...] = field(default=())
+    parts: tuple[tuple[int, ...], ...] = field(default=())
 
     @property
     def asked(self) -> tuple[int, ...]:
@@ -45,21 +49,25 @@ class MLRegion:
         return (*self.atoms, *(outside for _, outside in self.links))
 
 
-def select_region(topology: AmberTopology, mask: str, *, link_atoms: bool = False) -> MLRegion:
+def select_region(
+    topology: AmberTopology, mask: str, *, link_atoms: bool = False, several: bool = False
+) -> MLRegion:
     """Return the ML region that an AMBER mask selects.
 
     Args:
         topology: The whole system.
         mask: AMBER mask.
         link_atoms: Whether the mask may cut C-C single bonds, which are then capped.
+        several: Whether the mask may select more than one molecule.
 
     Raises:
         InputError: The mask does not parse or selects nothing.
         UnsupportedPhysicsError: The region holds water, cuts a covalent bond that may not be cut,
-            is more than one molecule, or has a fractional charge.
+            is more than one molecule without leave, or has a fractional charge.
     """
     atoms = select_atoms(topology, mask)
-    return region_of(topology, atoms, name=f"ml_mask {mask!r}", link_atoms=link_atoms)
+    name = f"ml_mask {mask!r}"
+    return region_of(topology, atoms, name=name, link_atoms=link_atoms, several=several)
 
 
 def capped(potential: Potential, region: MLRegion) -> Potential:
@@ -76,7 +84,12 @@ def capped(potential: Potential, region: MLRegion) -> Potential:
 
 
 def region_of(
-    topology: AmberTopology, atoms: Sequence[int], *, name: str, link_atoms: bool = False
+    topology: AmberTopology,
+    atoms: Sequence[int],
+    *,
+    name: str,
+    link_atoms: bool = False,
+    several: bool = False,
 ) -> MLRegion:
     """Return the ML region of given atoms; `name` says in messages where they came from."""
     chosen = frozenset(atoms)
@@ -94,10 +107,10 @@ def region_of(
                 "or, where the program offers it, ask for link atoms."
             )
     links = find_links(topology, sorted(chosen), name=name) if link_atoms else ()
-    pieces = [m for m in topology.molecules if not chosen.isdisjoint(m)]
-    if len(pieces) > 1:
+    parts = tuple(m for m in topology.molecules if not chosen.isdisjoint(m))
+    if len(parts) > 1 and not several:
         raise UnsupportedPhysicsError(
-            f"{name} in {topology.path.name} selects {len(pieces)} molecules; "
+            f"{name} in {topology.path.name} selects {len(parts)} molecules; "
             "the ML region must be one molecule."
         )
     ordered = tuple(sorted(chosen))
@@ -114,4 +127,5 @@ def region_of(
         molecule=Molecule((*numbers, *(HYDROGEN for _ in links)), charge=round(total)),
         labels=(*(atom_label(topology, i) for i in ordered), *caps),
         links=links,
+        parts=parts if len(parts) > 1 else (),
     )

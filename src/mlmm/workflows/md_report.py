@@ -17,6 +17,7 @@ from mlmm.amber.trajectory import as_stored
 from mlmm.engine.dynamics import Report
 from mlmm.engine.simulation import Phase
 from mlmm.potentials.elements import symbol
+from mlmm.system.region import MLRegion
 from mlmm.units import ANGSTROM_PER_NM, KCAL_PER_KJ, NM_PER_ANGSTROM
 from mlmm.workflows.md_box import Cell
 from mlmm.workflows.md_setup import Start
@@ -98,12 +99,17 @@ def coordinates_of(phase: Phase, cell: Cell | None, *, velocities: bool = True) 
     return as_stored(coordinates)
 
 
-def wrapped(phase: Phase, topology: AmberTopology) -> Phase:
-    """Return a phase whose molecules, kept whole, have their centres in the box."""
+def wrapped(phase: Phase, topology: AmberTopology, region: MLRegion) -> Phase:
+    """Return a phase whose molecules, kept whole, have their centres in the box.
+
+    The molecules of an ML region of several stay in one image, with their common centre in the box.
+    """
     molecule = np.zeros(len(topology), dtype=np.int64)
     for index, atoms in enumerate(topology.molecules):
         molecule[list(atoms)] = index
-    counts = np.bincount(molecule)[:, None]
+    for part in region.parts:
+        molecule[list(part)] = molecule[region.atoms[0]]
+    counts = np.maximum(np.bincount(molecule), 1)[:, None]
     centres = np.stack([np.bincount(molecule, phase.positions[:, k]) for k in range(3)], axis=1)
     shifts = np.floor(centres / counts @ np.linalg.inv(phase.box)) @ phase.box
     return replace(phase, positions=phase.positions - shifts[molecule])
@@ -189,6 +195,7 @@ def describe_region(start: Start) -> str:
         f"     mask     = {ml.mask if ml else ''}",
         f"     atoms    = {len(region.atoms)} ({elements})",
         f"     charge   = {region.molecule.charge:+d} e",
+        *([f"     molecules= {len(region.parts)}, in one image"] if region.parts else []),
         *(f"     link H   : on {_bond(start.topology, link)}" for link in region.links),
         f"     potential= {known.name} ({start.potential.identity}), {known.dtype}, "
         f"{known.ensemble_size} member(s)",

@@ -205,7 +205,7 @@ class Run:
         if frames is not None and self.step and report.step % config.frame_interval == 0:
             phase = report.phase
             if config.wrap and start.hybrid.periodic:
-                phase = wrapped(phase, start.topology)
+                phase = wrapped(phase, start.topology, start.hybrid.region)
             frames.append(self._stored(phase), when)
 
     def _slope(self, phase: Phase) -> float | None:
@@ -251,7 +251,7 @@ class Run:
         """Write the restart and return the phase that a reader of it would begin from."""
         config, moment = self.start.config, self.start.moment
         if config.wrap and self.start.hybrid.periodic:
-            phase = wrapped(phase, self.start.topology)
+            phase = wrapped(phase, self.start.topology, self.start.hybrid.region)
         stored = self._stored(phase, velocities=velocities)
         when = self.time(step) if velocities else moment.time
         if config.text_restart:

@@ -7,7 +7,7 @@ Everything is read and judged here, before any output is opened.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +27,7 @@ from mlmm.executor import core_count
 from mlmm.potentials.interface import Array, Potential
 from mlmm.samples import LambdaState
 from mlmm.system.build import HybridSystem, hybrid_system
+from mlmm.system.images import together
 from mlmm.system.internal import ClassicalPotential
 from mlmm.system.pme import Nonbonded
 from mlmm.system.region import MLRegion, capped, select_region
@@ -34,6 +35,7 @@ from mlmm.units import (
     KJ_PER_KCAL,
     NM_PER_ANGSTROM,
 )
+from mlmm.workflows.inputs import box_vectors
 from mlmm.workflows.md_box import NO_BOX, Cell, box_of, cell_of, nonbonded_of
 from mlmm.workflows.md_restraints import restraint_forces, wall_force
 from mlmm.workflows.potentials import check_platform, check_potential, open_potential
@@ -117,8 +119,12 @@ def make_start(inputs: MdInputs, *, platform: str) -> Start:
     moment = _first_moment(config, inputs, coordinates)
     box = box_of(config, inputs.mdin, inputs.inpcrd, topology, coordinates)
     nonbonded = nonbonded_of(config, box, moment.grid)
-    region = select_region(topology, config.ml.mask, link_atoms=config.ml.link_atoms)
-    potential = _potential(config.ml, topology, region, nonbonded)
+    ml = config.ml
+    region = select_region(topology, ml.mask, link_atoms=ml.link_atoms, several=True)
+    cell = None if box is None else box_vectors(coordinates)
+    near = together(coordinates.positions, cell, region, where=str(inputs.inpcrd))
+    coordinates = replace(coordinates, positions=near)
+    potential = _potential(ml, topology, region, nonbonded)
     _check_structure(topology, region, coordinates, inputs.inpcrd)
     seen = coordinates.positions[list(region.asked)]
     reference = _reference(capped(potential, region), seen, moment)
@@ -128,13 +134,13 @@ def make_start(inputs: MdInputs, *, platform: str) -> Start:
         potential,
         nonbonded=nonbonded,
         rigid=config.constraints,
-        solute_constraints=config.ml.constraints,
+        solute_constraints=ml.constraints,
         reference=reference * KJ_PER_KCAL,
         overlap=core_count() > 1,
     )
     state = _state(config, topology, region)
     couple(hybrid, state)
-    centre = _wall_centre(config.ml.confinement, coordinates, region, moment)
+    centre = _wall_centre(ml.confinement, coordinates, region, moment)
     _add_forces(config, inputs, topology, hybrid, centre)
     seed = config.seed if config.seed != -1 else time.time_ns() % 2**31
     plan = _plan(config, platform=platform, seed=seed)

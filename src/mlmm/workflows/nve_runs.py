@@ -18,6 +18,7 @@ from mlmm.engine.simulation import Phase
 from mlmm.errors import InputError
 from mlmm.potentials.interface import Array, Potential
 from mlmm.system.build import HybridSystem, hybrid_system
+from mlmm.system.images import together
 from mlmm.system.pme import Nonbonded, pme_parameters
 from mlmm.system.region import MLRegion, select_region
 from mlmm.units import NM_PER_ANGSTROM, PS_PER_FS
@@ -118,7 +119,7 @@ def open_laboratory(request: NveRequest) -> Laboratory:
     """
     topology = read_topology(request.prmtop)
     coordinates = read_coordinates(request.inpcrd, len(topology))
-    region = select_region(topology, request.ml_mask)
+    region = select_region(topology, request.ml_mask, several=True)
     check_potential(request.potential, region.molecule, region.labels)
     box = _box(request, topology, coordinates)
     nonbonded = Nonbonded(cutoff=None)
@@ -133,7 +134,9 @@ def open_laboratory(request: NveRequest) -> Laboratory:
         nonbonded=nonbonded,
         rigid=request.rigid_water,
     )
-    positions = coordinates.positions * NM_PER_ANGSTROM
+    cell = box_vectors(coordinates) if topology.has_box else None
+    near = together(coordinates.positions, cell, region, where=str(request.inpcrd))
+    positions = near * NM_PER_ANGSTROM
     velocities = coordinates.velocities
     if velocities is not None:
         start = Phase(positions, velocities * NM_PER_ANGSTROM, box)

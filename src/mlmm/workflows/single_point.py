@@ -14,6 +14,7 @@ from mlmm.engine.decompose import decompose
 from mlmm.errors import InputError
 from mlmm.potentials.interface import Array
 from mlmm.system.build import base_system, hybrid_system
+from mlmm.system.images import together
 from mlmm.system.pme import Nonbonded, PmeParameters
 from mlmm.system.region import select_region
 from mlmm.units import (
@@ -95,7 +96,10 @@ def single_point(request: SinglePoint) -> SinglePointAnswer:
     else:
         if request.ml_mask is None:
             raise InputError("energy needs --ml-mask, such as ':LIG', or --potential mm.")
-        region = select_region(topology, request.ml_mask)
+        region = select_region(topology, request.ml_mask, several=True)
+        cell = None if box is None else box_vectors(coordinates)
+        near = together(coordinates.positions, cell, region, where=str(request.inpcrd))
+        positions = near * NM_PER_ANGSTROM
         check_potential(request.potential, region.molecule, region.labels)
         potential = open_potential(
             request.potential,
