@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 import openmm as mm
 import pytest
+from peptides import capped_residue
 
 from mlmm.amber.coordinates import read_coordinates
 from mlmm.amber.topology import AmberTopology, read_topology
@@ -17,7 +18,6 @@ from mlmm.engine.dynamics import DynamicsPlan, at_rest_as_a_whole, draw_velociti
 from mlmm.engine.simulation import Phase
 from mlmm.engine.slope import couple
 from mlmm.errors import UnsupportedPhysicsError
-from mlmm.external.programs import run_program
 from mlmm.potentials.interface import Capabilities, Evaluation
 from mlmm.samples import LambdaState
 from mlmm.system.build import base_system, hybrid_system
@@ -37,15 +37,9 @@ def peptides(tmp_path_factory, sander) -> dict[str, tuple[AmberTopology, np.ndar
     folder = tmp_path_factory.mktemp("peptides")
     found = {}
     for name in ("ALA", "PHE"):
-        script = (
-            "source leaprc.protein.ff19SB\n"
-            f"x = sequence {{ ACE {name} NME }}\n"
-            f"saveamberparm x {name}.prmtop {name}.inpcrd\nquit\n"
-        )
-        (folder / "leap.in").write_text(script)
-        run_program("tleap", ["-f", "leap.in"], folder=folder, log="leap.out")
-        topology = read_topology(folder / f"{name}.prmtop")
-        positions = read_coordinates(folder / f"{name}.inpcrd").positions / 10
+        prmtop, inpcrd = capped_residue(name, folder, force_field="ff19SB")
+        topology = read_topology(prmtop)
+        positions = read_coordinates(inpcrd).positions / 10
         positions = relaxed(topology, positions)
         noise = np.random.default_rng(2).normal(0.0, 0.004, positions.shape)
         found[name] = topology, positions + noise

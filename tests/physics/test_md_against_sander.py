@@ -3,7 +3,7 @@
 
 With potential='mm' the ML region has the prmtop's own terms, so the whole is molecular mechanics
 and sander is the judge. Toluene, not erlotinib: sander takes angles beyond 177.4° for 177.4°, which
-costs erlotinib's alkyne 0.13 kcal/mol.
+costs erlotinib's alkyne 0.13 kcal/mol. And alanine dipeptide of ff14SB, three residues, all ML.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from peptides import alanine_dipeptide
 
 from mlmm.amber.coordinates import Coordinates, read_coordinates, write_restart
 from mlmm.amber.mdout import read_mdout
@@ -18,6 +19,8 @@ from mlmm.external.programs import run_program
 from mlmm.external.sander import single_point
 from mlmm.external.solvent import solvate
 from mlmm.workflows.md import run_md
+from mlmm.workflows.single_point import SinglePoint
+from mlmm.workflows.single_point import single_point as single_point_of
 
 # as exact as sander can be, so that what differs are the programs and not their approximations
 BOX = """same input for both
@@ -32,7 +35,7 @@ GAS = """same input for both
   imin=0, irest=0, ntx=1, nstlim=1, dt=0.0005, ntb=0, cut=999.0, ntpr=1, nscm=0, {more}
  /
 """
-ML = " &mlp animask=':1', potential='mm' /\n"
+ML = " &mlp animask='!:WAT', potential='mm' /\n"
 GO_ON = """sander goes on from our restart
  &cntrl imin=0, irest=1, ntx=5, nstlim=2, dt=0.0005, ntb={ntb}, cut={cut}, ntpr=1 /
 """
@@ -46,12 +49,19 @@ def sander_terms(folder, text, prmtop, coordinates):
     return read_mdout(folder / "sander.out")[0].values
 
 
-@pytest.fixture(scope="module")
-def toluene(freesolv, tmp_path_factory):
-    """Toluene's prmtop and coordinates, alone and in 300 waters, 21.9 Å wide."""
-    base = freesolv / "amber_gaff" / "mobley_1873346"
-    gas = base.with_suffix(".prmtop"), base.with_suffix(".inpcrd")
-    return gas, solvate(*gas, folder=tmp_path_factory.mktemp("toluene"), n_waters=300)
+@pytest.fixture(scope="module", params=["toluene", "alanine dipeptide"])
+def solute(request, freesolv, tmp_path_factory):
+    """prmtop and coordinates of a molecule alone, and in 300 waters, 21.9 Å wide."""
+    folder = tmp_path_factory.mktemp("solute")
+    if request.param == "toluene":
+        base = freesolv / "amber_gaff" / "mobley_1873346"
+        gas = base.with_suffix(".prmtop"), base.with_suffix(".inpcrd")
+        return gas, solvate(*gas, folder=folder, n_waters=300)
+    files = alanine_dipeptide(folder, force_field="ff14SB", n_waters=300)
+    return files[:2], files[2:]
+
+
+only_toluene = pytest.mark.parametrize("solute", ["toluene"], indirect=True)
 
 
 @pytest.fixture(autouse=True)
@@ -59,8 +69,8 @@ def _empty_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def test_every_term_in_a_box_is_sanders(toluene, tmp_path):
-    gas, wet = toluene
+def test_every_term_in_a_box_is_sanders(solute, tmp_path):
+    gas, wet = solute
     Path("mdin").write_text(BOX.format(more="ifmlp=1,") + ML)
     ours = run_md("mdin", *wet, platform="Reference").energies[0].values
     theirs = sander_terms(tmp_path, BOX.format(more=""), *wet)
@@ -90,18 +100,24 @@ def inner_coordinates(wet, gas, folder):
     return path
 
 
-def test_every_term_without_a_box_is_sanders(toluene, tmp_path):
-    gas, _ = toluene
+def test_every_term_without_a_box_is_sanders(solute, tmp_path):
+    gas, _ = solute
     Path("mdin").write_text(GAS.format(more="ifmlp=1,") + ML)
     ours = run_md("mdin", *gas, platform="Reference").energies[0].values
     theirs = sander_terms(tmp_path, GAS.format(more=""), *gas)
     assert ours["EML"] == pytest.approx(theirs["EPtot"], abs=1e-3)
     assert ours["EPtot"] == pytest.approx(ours["EML"], abs=1e-9)
+    plain = single_point_of(SinglePoint(*gas, None, "mm", amber_coulomb=True)).terms_kcal
+    printed = ("BOND", "ANGLE", "DIHED", "1-4 NB", "1-4 EEL", "VDWAALS", "EELEC")
+    names = ("bond", "angle", "dihedral", "vdw14", "elec14", "vdw", "elec")
+    for theirs_name, name in zip(printed, names, strict=True):
+        assert plain[name] == pytest.approx(theirs[theirs_name], abs=1e-3), name
 
 
+@only_toluene
 @pytest.mark.parametrize("box", [True, False])
-def test_sander_goes_on_from_our_restart(toluene, tmp_path, box):
-    prmtop, start = toluene[int(box)]
+def test_sander_goes_on_from_our_restart(solute, tmp_path, box):
+    prmtop, start = solute[int(box)]
     text = BOX if box else GAS
     Path("mdin").write_text(text.format(more="tempi=50.0, ifmlp=1,") + ML)
     ours = run_md("mdin", prmtop, start).energies[-1]
@@ -115,19 +131,20 @@ def test_sander_goes_on_from_our_restart(toluene, tmp_path, box):
     assert first.values["TEMP"] == pytest.approx(ours.values["TEMP"], rel=0.2)
 
 
+@only_toluene
 @pytest.mark.slow
-def test_dvdl_is_the_slope_of_the_energy_along_ambers_lambda(toluene):
-    text = BOX.format(more="ifmlp=1, icfe=1, crgmask=':1', {leg} clambda={x},") + ML
+def test_dvdl_is_the_slope_of_the_energy_along_ambers_lambda(solute):
+    text = BOX.format(more="ifmlp=1, icfe=1, crgmask='!:WAT', {leg} clambda={x},") + ML
 
     def run(leg, x):
         Path("mdin").write_text(text.format(leg=leg, x=x))
-        return run_md("mdin", *toluene[1], overwrite=True).energies[0].values
+        return run_md("mdin", *solute[1], overwrite=True).energies[0].values
 
     # quadratic in the charges: the difference is exact, single precision leaves 1e-3 of it
     low, middle, high = (run("", x)["EPtot"] for x in (0.2, 0.5, 0.8))
     slope = run("", 0.5)["DV/DL"]
     assert slope == pytest.approx((high - low) / 0.6, abs=0.02)
     assert middle != pytest.approx(low, abs=0.1)
-    lj = "ifsc=1, scmask=':1',"
+    lj = "ifsc=1, scmask='!:WAT',"
     low, high = (run(lj, x)["EPtot"] for x in (0.29, 0.31))
     assert run(lj, 0.3)["DV/DL"] == pytest.approx((high - low) / 0.02, abs=0.5)
