@@ -3,14 +3,19 @@
 
 Two runs share one server. Client, server, sander, or `mlmm sander` itself is killed, frozen or
 interrupted; whoever depends on it must end within ten seconds and say why, the others must go on,
-restarts must be readable, and no process, no scratch folder and no socket may stay behind.
+and no process, zombie, scratch folder or socket may stay behind. What ended starts again from its
+own last restart, which must be readable.
 
-    python benchmarks/sander_kills.py --events 100 --prmtop gas.prmtop --inpcrd gas.inpcrd
+    python benchmarks/sander_kills.py --batches 20 --prmtop gas.prmtop --inpcrd gas.inpcrd
+
+A batch that `results/sander_kills.json` has already is not done again.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import logging
 import os
 import shutil
 import signal
@@ -21,24 +26,34 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.io import netcdf_file
 
 from mlmm.amber.coordinates import read_coordinates
 from mlmm.server.model_server import ModelServer, Reply, Request, listens
-from mlmm.workflows.model_server import Models
+from mlmm.workflows.model_server import ready_models
 
-KINDS = ("client", "server", "freeze", "sander", "owner", "interrupt")
+KINDS = {
+    "client": (1, "the client that asks the model died"),
+    "server": (1, "the model server"),
+    "freeze": (1, "no sign of life"),
+    "sander": (1, "killed by signal 9"),
+    "owner": (-signal.SIGKILL, ""),
+    "interrupt": (3, "stopped; run the same command again"),
+}
+"""What is done, the exit code that `mlmm sander` must have then, and what it must say."""
 LIMIT = 10.0
 """Seconds in which everything that has to end must have ended."""
-TIMEOUT = 3
+TIMEOUT = 5
 """Seconds after which a client gives a silent server up; 10 where nobody sets it."""
-SLOWNESS = 0.02
+SLOWNESS = 0.1
 """Seconds that the model takes, so that clients live long enough to be killed."""
 MDIN = """killed
- &cntrl imin=0, nstlim=100000000, dt=0.0005, ntpr=1000, ntwr=1, cut=999.0, ntb=0, ifmlp=1 /
+ &cntrl imin=0, {start}, nstlim=100000000, dt=0.0005, ntpr=1000, ntwr=1, cut=999.0, ntb=0, ifmlp=1 /
  &mlp animask=':1', potential='mm' /
 """
 
@@ -67,20 +82,25 @@ class Household:
         if self.server is None or self.server.poll() is not None:
             words = [sys.executable, __file__, "--serve", str(self.socket)]
             self.server = subprocess.Popen(words, text=True)
-            _wait(lambda: listens(self.socket), 120.0)
+            wait(lambda: listens(self.socket), 120.0)
         for name in ("a", "b"):
             if name not in self.runs or self.runs[name].poll() is not None:
                 self._start(name)
         for name, run in self.runs.items():
-            _wait(lambda name=name, run=run: self._has_begun(name, run), 120.0)
+            wait(partial(self._has_begun, name, run), 120.0)
 
     def _start(self, name: str) -> None:
         folder = self.base / name
         folder.mkdir(exist_ok=True)
-        (folder / "mdin").write_text(MDIN)
-        (folder / "restrt").unlink(missing_ok=True)
+        last, begin = folder / "restrt", folder / "begin"
+        if last.exists():
+            last.replace(begin)
+        goes_on = begin.exists()
+        start = "irest=1, ntx=5" if goes_on else "irest=0, ntx=1, tempi=300.0"
+        (folder / "mdin").write_text(MDIN.format(start=start))
         mlmm = Path(sys.executable).with_name("mlmm")
-        files = ["-p", self.prmtop, "-c", self.inpcrd, "--server", self.socket]
+        files = ["-p", self.prmtop, "-c", begin if goes_on else self.inpcrd]
+        files += ["--server", self.socket]
         self.runs[name] = subprocess.Popen(
             [mlmm, "sander", "-O", *map(str, files)],
             cwd=folder,
@@ -108,18 +128,27 @@ class Household:
         try:
             told = {one: self.runs[one].communicate(timeout=LIMIT)[1] for one in ending}
         except subprocess.TimeoutExpired as error:
-            alive = [f"{pid} {_command(pid)}" for pid in _processes() if run.pid in _ancestors(pid)]
+            alive = [f"{pid} {_command(pid)}" for pid in below(run.pid)]
             raise TimeoutError(f"{kind}: {name} goes on after {LIMIT} s: {alive}") from error
-        _wait(lambda: not self.strays(), LIMIT)
         seconds = time.monotonic() - start
         if kind in ("server", "freeze") and self.server is not None:
             self.server.kill()
             self.server.wait()
+        wait(lambda: not self.strays() and not _zombies(), LIMIT - seconds)
+        seconds = max(seconds, time.monotonic() - start)
         codes = {one: self.runs[one].returncode for one in ending}
         living = [one for one in self.runs if self.runs[one].poll() is None]
         for one in self.runs:
             read_coordinates(self.base / one / "restrt")  # raises if it is torn
         return {"kind": kind, "seconds": seconds, "codes": codes, "told": told, "living": living}
+
+    def times(self) -> dict[str, float]:
+        """Return the time of each run's last restart [ps]."""
+        found = {}
+        for one in self.runs:
+            with netcdf_file(self.base / one / "restrt", mmap=False) as file:
+                found[one] = float(file.variables["time"].getValue())
+        return found
 
     def strays(self) -> list[int]:
         """Return processes in scratch folders that belong to no living run."""
@@ -139,7 +168,7 @@ class Household:
                 run.send_signal(signal.SIGINT)
                 run.communicate(timeout=LIMIT)
         self._start("a")  # a new run removes what killed ones left
-        _wait(lambda: self._has_begun("a", self.runs["a"]), 120.0)
+        wait(lambda: self._has_begun("a", self.runs["a"]), 120.0)
         self.runs["a"].send_signal(signal.SIGINT)
         self.runs["a"].communicate(timeout=LIMIT)
         if self.server is not None:
@@ -152,26 +181,49 @@ class Household:
 def campaign(base: Path, prmtop: Path, inpcrd: Path, events: int, seed: int) -> dict[str, Any]:
     """Disturb a household so many times; every kind comes up equally often, in random order."""
     rng = np.random.default_rng(seed)
-    kinds = [KINDS[i % len(KINDS)] for i in rng.permutation(events)]
+    kinds = [list(KINDS)[i % len(KINDS)] for i in rng.permutation(events)]
     house = Household(base, prmtop, inpcrd)
-    done = []
+    done: list[dict[str, Any]] = []
+    times: dict[str, float] = {}
     try:
         for kind in kinds:
             house.revive()
             time.sleep(rng.uniform(0.0, 0.5))
-            done.append(house.disturb(kind, ("a", "b")[rng.integers(2)]))
+            event = house.disturb(kind, ("a", "b")[rng.integers(2)])
+            if wrong := unexpected(event):
+                raise RuntimeError(f"{wrong}: {event}")
+            before, times = times, house.times()
+            if any(times[one] < before[one] for one in before):
+                raise RuntimeError(f"a run began again from the start: {before}, {times}")
+            done.append(event)
+            print(len(done), kind, f"{event['seconds']:.2f} s", flush=True)
         left = house.close()
     finally:
         for process in [*house.runs.values(), *([house.server] if house.server else [])]:
             if process.poll() is None:
                 process.kill()
                 process.wait()
-    return {"events": done, "left": left, "longest": max(event["seconds"] for event in done)}
+    return {"events": done, "times": times, "left": left}
+
+
+def unexpected(event: dict[str, Any]) -> str:
+    """Return what is wrong with the outcome of an event, or nothing."""
+    code, words = KINDS[event["kind"]]
+    if event["seconds"] > LIMIT:
+        return "it took too long"
+    if set(event["codes"].values()) != {code}:
+        return "another exit code"
+    if not all(words in text for text in event["told"].values()):
+        return "the user is not told what happened"
+    if len(event["living"]) + len(event["codes"]) != 2:
+        return "a run ended that does not depend on what died"
+    return ""
 
 
 def serve(path: Path) -> None:
     """Be the server: the real one, with a model that takes its time."""
-    models = Models()
+    logging.basicConfig(level=logging.INFO, format="server: %(message)s")
+    models = ready_models()
 
     def answer(request: Request) -> Reply:
         time.sleep(SLOWNESS)
@@ -189,9 +241,10 @@ def _kill_below(pid: int, name: str) -> None:
     """Kill the first process of a name among the descendants of a process."""
     deadline = time.monotonic() + 30.0
     while time.monotonic() < deadline:
-        for other in _processes():
-            if _command(other) == name and pid in _ancestors(other) and _kill_at_work(other, name):
+        for other in below(pid):
+            if _command(other) == name and _kill_at_work(other, name):
                 return
+        time.sleep(0.002)
     raise TimeoutError(f"no process {name} came by")
 
 
@@ -210,8 +263,34 @@ def _kill_at_work(pid: int, name: str) -> bool:
     return True
 
 
+def below(pid: int) -> list[int]:
+    """Return a process and its descendants."""
+    found = [pid]
+    for parent in found:  # grows
+        try:
+            found += map(int, Path(f"/proc/{parent}/task/{parent}/children").read_text().split())
+        except OSError:
+            continue
+    return found
+
+
 def _processes() -> list[int]:
     return [int(entry) for entry in os.listdir("/proc") if entry.isdigit()]
+
+
+def _zombies() -> list[int]:
+    """Return dead children that nobody has waited for: ours, and those of a killed parent."""
+    found = []
+    for pid in _processes():
+        try:
+            name, _, rest = Path(f"/proc/{pid}/stat").read_text().rpartition(")")
+        except OSError:
+            continue
+        state, parent = rest.split()[:2]
+        ours = os.getpid() in _ancestors(pid) or parent == "1"
+        if state == "Z" and ours and name.partition("(")[2] in ("sander", "orca", "mlmm", "sh"):
+            found.append(pid)
+    return found
 
 
 def _link(pid: int, name: str) -> str:
@@ -240,7 +319,12 @@ def _ancestors(pid: int) -> list[int]:
     return found
 
 
-def _wait(condition: Callable[[], bool], seconds: float) -> None:
+def wait(condition: Callable[[], bool], seconds: float) -> None:
+    """Wait until something is so.
+
+    Raises:
+        TimeoutError: It is not so in time.
+    """
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
@@ -249,10 +333,11 @@ def _wait(condition: Callable[[], bool], seconds: float) -> None:
 
 
 def main() -> None:
-    """Run a campaign and write `results/sander_kills.json`."""
+    """Run batches of events; each that is done stands in `results/sander_kills.json`."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--events", type=int, default=100)
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--events", type=int, default=10, help="in a batch")
+    parser.add_argument("--batches", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=1, help="of the first batch")
     parser.add_argument("--prmtop", type=Path, help="gas-phase molecule")
     parser.add_argument("--inpcrd", type=Path)
     parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
@@ -260,22 +345,56 @@ def main() -> None:
     if asked.serve:
         serve(asked.serve)
         return
-    from machine import save  # noqa: PLC0415  (only where this runs as a script)
+    from machine import RESULTS, save  # noqa: PLC0415  (only where this runs as a script)
 
-    base = Path(tempfile.mkdtemp(prefix="mlmm-kills-"))
-    try:
-        files = (asked.prmtop.absolute(), asked.inpcrd.absolute())
-        result = campaign(base, *files, asked.events, asked.seed)
-    finally:
-        shutil.rmtree(base, ignore_errors=True)
-    kinds = {kind: [e for e in result["events"] if e["kind"] == kind] for kind in KINDS}
-    summary = {
-        kind: {"events": len(events), "longest_seconds": max(e["seconds"] for e in events)}
-        for kind, events in kinds.items()
-        if events
+    old = RESULTS / "sander_kills.json"
+    batches = json.loads(old.read_text())["batches"] if old.is_file() else {}
+    files = (asked.prmtop.absolute(), asked.inpcrd.absolute())
+    for seed in range(asked.seed, asked.seed + asked.batches):
+        if str(seed) in batches:
+            continue
+        base = Path(tempfile.mkdtemp(prefix="mlmm-kills-"))
+        try:
+            batches[str(seed)] = _short(campaign(base, *files, asked.events, seed))
+        except (TimeoutError, RuntimeError) as error:
+            batches[str(seed)] = {"events": [], "left": [], "failed": str(error)}
+        finally:
+            shutil.rmtree(base, ignore_errors=True)
+        content = {
+            "limit_seconds": LIMIT,
+            "client_timeout_seconds": TIMEOUT,
+            **_totals(list(batches.values())),
+            "batches": batches,
+        }
+        print(
+            save("sander_kills", content),
+            content["events"],
+            content["left"],
+            content["failed"],
+            flush=True,
+        )
+
+
+def _short(result: dict[str, Any]) -> dict[str, Any]:
+    """Return what of a batch is worth keeping."""
+    events = [[event["kind"], round(event["seconds"], 2)] for event in result["events"]]
+    return {"events": events, "last_restart_ps": result["times"], "left": result["left"]}
+
+
+def _totals(batches: list[dict[str, Any]]) -> dict[str, Any]:
+    """Count events by kind over all batches, with the longest time that anything took to end."""
+    events = [event for batch in batches for event in batch["events"]]
+    seconds = {kind: [each for name, each in events if name == kind] for kind in KINDS}
+    return {
+        "events": len(events),
+        "by_kind": {
+            kind: {"events": len(all_of_it), "longest_seconds": max(all_of_it)}
+            for kind, all_of_it in seconds.items()
+            if all_of_it
+        },
+        "left": [name for batch in batches for name in batch["left"]],
+        "failed": [batch["failed"] for batch in batches if "failed" in batch],
     }
-    result = {"seed": asked.seed, "by_kind": summary, "left": result["left"]}
-    print(save("sander_kills", result), summary, f"left behind: {result['left']}")
 
 
 if __name__ == "__main__":

@@ -1,18 +1,25 @@
 # SPDX-License-Identifier: MIT
 """What does a step of ML/MM through sander cost beyond sander itself and the model?
 
-One box, one sander, five ways, interleaved: plain MM; a null client (a program
+One box, one sander, several ways, interleaved: plain MM; a null client (a program
 that does nothing, results lying ready); our compiled client and server with a model that costs
 nothing; our client in Python; the potential itself. The time of a step is the slope between a short
 and a long run, so that start-up drops out; of several rounds the fastest counts.
 
     python benchmarks/sander_loop.py --prmtop solvated.prmtop --restart eq.rst7 --mask :1
+
+With `--amber-mlips FOLDER --mace FILE` that program runs the same box too, with a model that costs
+nothing and with a MACE that both read from one file. Rounds are kept in the result, and more can be
+added: `--add` goes on from what stands there.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -21,8 +28,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import amber_mlips
 import numpy as np
-from machine import save
+from machine import RESULTS, save
 
 from mlmm.amber.topology import read_topology
 from mlmm.external import extern_run
@@ -30,36 +38,49 @@ from mlmm.external.extern import read_input, write_input
 from mlmm.external.extern_files import read_geometry, results_text
 from mlmm.external.programs import find_program
 from mlmm.server.model_server import ModelServer, Reply, Request
-from mlmm.system.region import select_region
+from mlmm.system.region import MLRegion, select_region
 from mlmm.workflows.model_server import Job, Models
 
-CNTRL = "imin=0, irest=1, ntx=5, dt=0.0005, ntpr=100000, ntwx=0, ntwr=100000, ntb=1"
+CNTRL = "imin=0, irest=1, ntx=5, dt=1e-5, ntpr=100000, ntwx=0, ntwr=100000, ntb=1"
+"""Steps so short that any model does, one that was made for other molecules too."""
+
+Way = Callable[[int], "Timed"]
+"""Runs so many steps."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """One box, with what sander reads for MM and for ML/MM, but for the number of steps."""
+    """One box and its region, with what sander reads for MM, but for the number of steps."""
 
     prmtop: Path
     restart: Path
-    mm: str
-    ml: str
-    job: str
-    n_atoms: int
+    region: MLRegion
+    mask: str
+    cntrl: str
+
+    @property
+    def mm(self) -> str:
+        return f"loop\n &cntrl {self.cntrl},\n /\n"
+
+    def ml(self, potential: str) -> str:
+        """Return sander's input for ML/MM."""
+        text = self.mm.replace("\n /", " ifmlp=1,\n /")
+        text += f" &mlp animask='{self.mask}', potential='{potential}' /\n"
+        source = read_input(text, where="mdin")
+        atoms = [atom + 1 for atom in self.region.atoms]
+        return write_input(source, atoms=atoms, charge=self.region.molecule.charge)
+
+    def job(self, potential: str) -> str:
+        """Return what the server must know."""
+        return Job(str(self.prmtop), self.region.atoms, potential, precision="float64").dumps()
 
 
-def make_case(asked: argparse.Namespace) -> Case:
-    """Write the inputs; NSTLIM stands for the number of steps."""
-    topology = read_topology(asked.prmtop)
-    region = select_region(topology, asked.mask)
-    mm = f"loop\n &cntrl {CNTRL}, cut={asked.cutoff}, nstlim=1234567,\n /\n"
-    ml = mm.replace("\n /", " ifmlp=1,\n /")
-    ml += f" &mlp animask='{asked.mask}', potential='{asked.potential}' /\n"
-    source = read_input(ml, where="mdin")
-    atoms = [atom + 1 for atom in region.atoms]
-    text = write_input(source, atoms=atoms, charge=region.molecule.charge)
-    job = Job(str(asked.prmtop), region.atoms, asked.potential).dumps()
-    return Case(asked.prmtop, asked.restart, mm, text, job, len(region.atoms))
+@dataclass(frozen=True)
+class Timed:
+    """Wall time [s] and the ML energy that sander printed first [kcal/mol]."""
+
+    seconds: float
+    energy: float | None
 
 
 def nothing(request: Request) -> Reply:
@@ -68,26 +89,25 @@ def nothing(request: Request) -> Reply:
     return Reply(results_text(0.0, np.zeros_like(geometry.positions)), "0.0 nan\n")
 
 
-def run(case: Case, text: str, steps: int, bin_folder: Path | None, socket: Path | None) -> float:
-    """Return the wall time of one run [s]."""
+def run(case: Case, text: str, steps: int, environment: dict[str, str]) -> Timed:
+    """Run sander for so many steps."""
     work = Path(tempfile.mkdtemp(prefix="mlmm-loop-"))
     (work / "mdin").write_text(text.replace("1234567", str(steps)))
-    (work / "orc_job.engrad").write_text(results_text(0.0, np.zeros((case.n_atoms, 3))))
-    environment = {**os.environ, "MLMM_SOCKET": str(socket), "MLMM_JOB": case.job}
-    if bin_folder is not None:
-        environment["PATH"] = f"{bin_folder}:{environment['PATH']}"
+    results = results_text(0.0, np.zeros((len(case.region.atoms), 3)))
+    (work / "orc_job.engrad").write_text(results)
     command = [find_program("sander"), "-O", "-i", "mdin", "-o", "mdout", "-r", "restrt"]
     begin = time.perf_counter()
     subprocess.run(
         [*map(str, command), "-p", str(case.prmtop), "-c", str(case.restart)],
         cwd=work,
-        env=environment,
+        env={**os.environ, **environment},
         check=True,
         capture_output=True,
     )
     seconds = time.perf_counter() - begin
+    told = re.search(r"EXTERNESCF\s*=\s*(\S+)", (work / "mdout").read_text())
     shutil.rmtree(work)
-    return seconds
+    return Timed(seconds, float(told[1]) if told else None)
 
 
 def programs(folder: Path) -> dict[str, Path]:
@@ -103,8 +123,97 @@ def programs(folder: Path) -> dict[str, Path]:
     return {path.name: path for path in folder.iterdir()}
 
 
+def ours(case: Case, potential: str, folder: Path, socket: Path | None) -> Way:
+    """Return a way through one of our clients, or through one that does nothing."""
+    environment = {
+        "MLMM_SOCKET": str(socket),
+        "MLMM_JOB": case.job(potential),
+        "PATH": f"{folder}:{os.environ['PATH']}",
+    }
+    return lambda steps: run(case, case.ml(potential), steps, environment)
+
+
+def theirs(case: Case, stack: contextlib.ExitStack, asked: argparse.Namespace, model: str) -> Way:
+    """Return a way through amber-mlips."""
+    charge = case.region.molecule.charge
+    region = f"qmmask='{case.mask}', qmcharge={charge}, spin=1"
+    keywords = f"--model {model} --device cpu --mace-default-dtype float64"
+    peer = stack.enter_context(amber_mlips.peer(asked.amber_mlips, case.cntrl, region, keywords))
+    return lambda steps: run(case, peer.text, steps, peer.environment)
+
+
+def ways(case: Case, stack: contextlib.ExitStack, asked: argparse.Namespace) -> dict[str, Way]:
+    """Return all ways to run the box, with their servers started."""
+    folder = Path(tempfile.mkdtemp(prefix="mlmm-loop-bin-"))
+    stack.callback(shutil.rmtree, folder)
+    bins, models = programs(folder), Models()
+    free = stack.enter_context(ModelServer(folder / "n" / "socket", nothing)).path
+    model = stack.enter_context(ModelServer(folder / "m" / "socket", models.answer)).path
+    best = bins.get("compiled", bins["python"])
+    found: dict[str, Way] = {
+        "mm": lambda steps: run(case, case.mm, steps, {}),
+        "null_client": ours(case, "mm", bins["null"], None),
+        "client": ours(case, "mm", best, free),
+        "python_client": ours(case, "mm", bins["python"], free),
+        "potential": ours(case, asked.potential, best, model),
+    }
+    models.open(case.job(asked.potential))
+    if asked.mace:
+        models.open(case.job(f"mace:{asked.mace}"))
+        found["mace"] = ours(case, f"mace:{asked.mace}", best, model)
+    if asked.amber_mlips:
+        found["amber_mlips_client"] = theirs(case, stack, asked, "builtin:zero")
+        if asked.mace:
+            found["amber_mlips_mace"] = theirs(case, stack, asked, str(asked.mace))
+    return found
+
+
 def main() -> None:
     """Measure and write `results/sander_loop.json`."""
+    asked = arguments()
+    topology = read_topology(asked.prmtop)
+    cntrl = f"{CNTRL}, cut={asked.cutoff}, nstlim=1234567"
+    region = select_region(topology, asked.mask)
+    case = Case(asked.prmtop, asked.restart, region, asked.mask, cntrl)
+    old = RESULTS / "sander_loop.json"
+    found = json.loads(old.read_text())["rounds_ms_per_step"] if asked.add else {}
+    energies = {}
+    short, long = asked.steps
+    with contextlib.ExitStack() as stack:
+        all_ways = ways(case, stack, asked)
+        for _ in range(asked.rounds):
+            for name, way in all_ways.items():
+                few, many = way(short), way(long)
+                slope = 1e3 * (many.seconds - few.seconds) / (long - short)
+                found.setdefault(name, []).append(round(slope, 3))
+                energies[name] = few.energy
+    content = {
+        "system": {"atoms": len(topology), "ml_atoms": len(region.atoms), "cutoff": asked.cutoff},
+        "steps": asked.steps,
+        "potential": asked.potential,
+        "mace": asked.mace and asked.mace.name,
+        "first_ml_energy_kcal": energies,
+        **summary({name: min(values) for name, values in found.items()}),
+        "rounds_ms_per_step": found,
+    }
+    print(save("sander_loop", content), content)
+
+
+def summary(best: dict[str, float]) -> dict[str, object]:
+    """Return the fastest round of each way, and what is to be told about them."""
+    told: dict[str, float] = {
+        "overhead_over_null_client_ms": best["client"] - best["null_client"],
+        "overhead_over_plain_mm_ms": best["client"] - best["mm"],
+    }
+    if "amber_mlips_client" in best:
+        told["amber_mlips_overhead_over_plain_mm_ms"] = best["amber_mlips_client"] - best["mm"]
+    if "amber_mlips_mace" in best:
+        told["amber_mlips_mace_over_ours"] = best["amber_mlips_mace"] / best["mace"]
+    return {"ms_per_step": best, **{name: round(value, 3) for name, value in told.items()}}
+
+
+def arguments() -> argparse.Namespace:
+    """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--prmtop", type=Path, required=True)
     parser.add_argument("--restart", type=Path, required=True)
@@ -113,45 +222,14 @@ def main() -> None:
     parser.add_argument("--cutoff", type=float, default=8.0)
     parser.add_argument("--steps", type=int, nargs=2, default=(50, 300))
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--add", action="store_true", help="to the rounds of the result")
+    parser.add_argument("--amber-mlips", type=Path, help="where it was installed")
+    parser.add_argument("--mace", type=Path, help="a .model file")
     asked = parser.parse_args()
-    asked.prmtop, asked.restart = asked.prmtop.absolute(), asked.restart.absolute()
-    case = make_case(asked)
-    folder = Path(tempfile.mkdtemp(prefix="mlmm-loop-bin-"))
-    models = Models()
-    models.open(case.job)
-    with (
-        ModelServer(folder / "n" / "socket", nothing) as free,
-        ModelServer(folder / "m" / "socket", models.answer) as model,
-    ):
-        (folder / "bin").mkdir()
-        bins = programs(folder / "bin")
-        ways: dict[str, Callable[[int], float]] = {
-            "mm": lambda n: run(case, case.mm, n, None, None),
-            "null_client": lambda n: run(case, case.ml, n, bins["null"], None),
-            "python_client": lambda n: run(case, case.ml, n, bins["python"], free.path),
-            "potential": lambda n: run(case, case.ml, n, bins["compiled"], model.path),
-        }
-        if "compiled" in bins:
-            ways["compiled_client"] = lambda n: run(case, case.ml, n, bins["compiled"], free.path)
-        else:
-            ways["potential"] = lambda n: run(case, case.ml, n, bins["python"], model.path)
-        short, long = asked.steps
-        found: dict[str, list[float]] = {name: [] for name in ways}
-        for _ in range(asked.rounds):
-            for name, way in ways.items():
-                found[name].append(1e3 * (way(long) - way(short)) / (long - short))
-    shutil.rmtree(folder)
-    best = {name: round(min(values), 3) for name, values in found.items()}
-    client = best.get("compiled_client", best["python_client"])
-    content = {
-        "system": {"atoms": len(read_topology(case.prmtop)), "ml_atoms": case.n_atoms},
-        "potential": asked.potential,
-        "ms_per_step": best,
-        "all_rounds_ms_per_step": found,
-        "overhead_over_null_client_ms": round(client - best["null_client"], 3),
-        "overhead_over_plain_mm_ms": round(client - best["mm"], 3),
-    }
-    print(save("sander_loop", content), content)
+    for name in ("prmtop", "restart", "mace", "amber_mlips"):
+        if path := getattr(asked, name):
+            setattr(asked, name, path.absolute())
+    return asked
 
 
 if __name__ == "__main__":

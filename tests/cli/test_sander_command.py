@@ -73,6 +73,15 @@ def test_bad_input_is_one_sentence_and_writes_nothing(mlmm, files, write, words,
     assert [path.name for path in Path().iterdir()] == ["mdin"]
 
 
+@pytest.mark.usefixtures("sander")
+def test_one_of_several_ranks_is_refused(mlmm, files, write, monkeypatch):
+    monkeypatch.setenv("OMPI_COMM_WORLD_SIZE", "2")
+    write(MDIN)
+    answer = mlmm("sander", "-O", "-p", files["gas"], "-c", files["gas_crd"])
+    assert "mpirun started 2 copies" in one_sentence(answer)
+    assert [path.name for path in Path().iterdir()] == ["mdin"]
+
+
 @pytest.fixture
 def scratch():
     """Where scratch folders are made in a test; the path of a socket must be short."""
@@ -143,6 +152,11 @@ def test_a_shared_server_serves_and_ends_with_its_socket(mlmm, files, write, tmp
         write(MDIN)
         words = ["-O", "-p", files["gas"], "-c", files["gas_crd"], "--server", socket]
         assert mlmm("sander", *words).code == 0
+        assert re.search(r"ML/MM by mlmm \S+: mm:[0-9a-f]+, 5 atoms", Path("mdout").read_text())
+        answer = mlmm("sander", *words, "--potential", "ani2x", "--weights", "mdin")
+        assert answer.code == 1  # the server's refusal, before sander starts
+        assert "mdin" in answer.err
+        assert "sander was stopped" not in answer.err
     finally:
         server.send_signal(signal.SIGTERM)
         _, error = server.communicate(timeout=40)

@@ -56,6 +56,24 @@ def test_mm_as_ml_prints_what_mm_prints(toluene, tmp_path):
     assert (folder / "ml.dat").read_text() == (folder / "mm.dat").read_text()
 
 
+def test_a_plain_qmmm_input_prints_what_mm_prints(toluene, tmp_path):
+    # The user's own EXTERN input, with an umbrella, as in the other dialect.
+    (tmp_path / "window.RST").write_text(
+        " &rst iat=1,20, r1=0.0, r2=5.0, r3=5.0, r4=99.0, rk2=20.0, rk3=20.0 /\n"
+    )
+    cntrl = f"{MD}, nmropt=1"
+    restraint = " &wt type='END' /\nDISANG=window.RST\n"
+    qmmm = (
+        " &qmmm\n qmmask=':1', qmcharge=0, spin=1, qm_theory='EXTERN', qmmm_int=5, qm_ewald=0,"
+        " qmshake=0,\n /\n &orc\n method='mm',\n /\n"
+    )
+    (tmp_path / "mdin").write_text(f"x\n &cntrl\n {cntrl}, ifqnt=1,\n /\n{qmmm}{restraint}")
+    run(SanderRun(["-O", "-i", "mdin", *toluene.files], tmp_path, precision="float64"))
+    ours = (tmp_path / "mdout").read_text()
+    assert printed(ours) == printed(mm(tmp_path, cntrl, toluene.files, restraint))
+    assert len(values(ours, "ML energy (mm)")) == 10
+
+
 def test_a_wrong_conversion_of_units_is_noticed(toluene, tmp_path, monkeypatch):
     # 12 kcal/mol with a Hartree that is wrong by 1.5e-5: two units of the last printed digit.
     monkeypatch.setattr("mlmm.external.extern_files.SANDER_HARTREE_KCAL", 627.50)

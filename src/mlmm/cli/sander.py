@@ -47,11 +47,11 @@ def serve(
 ) -> None:
     """Serve models to many `mlmm sander --server SOCKET` until Ctrl-C or SIGTERM."""
     from mlmm.server.model_server import ModelServer  # noqa: PLC0415  (heavy)
-    from mlmm.workflows.model_server import Models  # noqa: PLC0415
+    from mlmm.workflows.model_server import ready_models  # noqa: PLC0415
 
     path = socket.absolute()
     try:
-        with ModelServer(path, Models().answer):
+        with ModelServer(path, ready_models().answer):
             typer.echo(f"mlmm serve: listening at {path}", err=True)
             threading.Event().wait()
     except KeyboardInterrupt:

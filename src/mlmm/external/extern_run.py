@@ -37,6 +37,9 @@ OWN_FILES = re.compile(
 )
 """What the interface leaves in the scratch folder."""
 
+UNANSWERED: Final = "Error reading Orca output"
+"""What sander says where the file of results is missing."""
+
 INPUTS: Final = {"-i": "mdin", "-p": "prmtop", "-c": "inpcrd"}
 OUTPUTS: Final = {"-o": "mdout", "-r": "restrt", "-x": "mdcrd", "-inf": "mdinfo"}
 OTHER_FILES: Final = (
@@ -46,6 +49,8 @@ OTHER_FILES: Final = (
 )
 SWITCHES: Final = ("-O", "-AllowSmallBox")
 PARALLEL: Final = ("-ng", "-groupfile", "-rem", "-remlog", "-nslice", "-p4pg", "-np")
+RANKS: Final = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE")
+"""Where mpirun tells each copy of a program how many there are."""
 LONGEST_NAME: Final = 255
 """Characters that sander keeps of a file's name."""
 GRACE: Final = 5.0
@@ -110,6 +115,22 @@ def read_arguments(words: Sequence[str], folder: Path) -> Arguments:
         if flag in ("-o", "-r") and path.exists() and "-O" not in switches:
             raise InputError(f"{path} exists already: add -O to overwrite it.")
     return Arguments(files, tuple(switches))
+
+
+def refuse_ranks(environment: Mapping[str, str]) -> None:
+    """Refuse to be started as one of several ranks: each would be a whole run of its own.
+
+    Raises:
+        UnsupportedPhysicsError: mpirun or its like started more than one.
+    """
+    for name in RANKS:
+        ranks = environment.get(name, "1")
+        if ranks.isdigit() and int(ranks) > 1:
+            raise UnsupportedPhysicsError(
+                f"{name}={ranks}: mpirun started {ranks} copies of `mlmm sander`, which would all "
+                "write the same files; start one without mpirun (its sander is serial, so that the "
+                f"ML forces reach every atom), or unset {name} if each copy has files of its own."
+            )
 
 
 @contextlib.contextmanager
@@ -311,6 +332,11 @@ def _check(code: int, failure: Path, mdout: Path, log: Path) -> None:
     text = log.read_text(errors="replace")
     if mdout.is_file():
         text += mdout.read_text(errors="replace")
+    if UNANSWERED in text:
+        raise MlmmError(
+            "sander was stopped: the client that asks the model died without an answer (was it "
+            f"killed, or is the memory full?); {mdout} holds the steps until then."
+        )
     tail = " | ".join(line.strip() for line in text.splitlines() if line.strip())[-400:]
     how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
     raise MlmmError(f"sander {how}; {mdout} tells more; it said last: {tail}")

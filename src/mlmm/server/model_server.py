@@ -175,6 +175,29 @@ def listens(path: Path) -> bool:
     return True
 
 
+def ask(path: Path, request: Request) -> Reply:
+    """Return the answer of the server at a path, for whom no client of sander's asks.
+
+    Raises:
+        MlmmError: It says that it cannot, or gives no sign of life for ten seconds.
+    """
+    parts = [text.encode() for text in (request.job, request.input, request.geometry)]
+    head = " ".join([MAGIC, *(str(len(part)) for part in parts)])
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as server:
+            server.settimeout(PATIENCE)
+            server.connect(str(path))
+            server.sendall(b"\n".join([head.encode(), b"".join(parts)]))
+            with server.makefile("rb") as stream:
+                kind, *lengths = stream.readline().lstrip(b".").split()
+                first, second = (stream.read(int(length)).decode() for length in lengths)
+    except (OSError, ValueError) as error:
+        raise MlmmError(f"the model server at {path} does not answer: {error}.") from error
+    if kind != b"ok":
+        raise MlmmError(first)
+    return Reply(first, second)
+
+
 def private_folder(folder: Path) -> None:
     """Make a folder for its owner alone, or see that it is one.
 

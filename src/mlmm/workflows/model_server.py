@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import json
 import math
 from dataclasses import asdict, dataclass
@@ -57,6 +59,13 @@ def parse_job(text: str) -> Job:
         raise InputError(f"the job of a caller is of another version of mlmm ({error}).") from error
 
 
+def ready_models() -> Models:
+    """Return models for a server of many; torch is imported, so that no caller waits for it."""
+    with contextlib.suppress(ImportError):
+        importlib.import_module("torch")
+    return Models()
+
+
 class Models:
     """Answers requests; each model is loaded once and kept."""
 
@@ -75,10 +84,14 @@ class Models:
     def answer(self, request: Request) -> Reply:
         """Return sander's file of results and the client's line "energy spread" [kcal/mol].
 
+        Without a geometry, the model is loaded and its identity returned.
+
         Raises:
             MlmmError: The request does not belong to the job, or the model fails.
         """
         potential, region, limit = self._open(request.job)
+        if not request.geometry:
+            return Reply(potential.identity, "")
         geometry = read_geometry(request.input, request.geometry)
         symbols = tuple(SYMBOLS[number] for number in region.molecule.numbers)
         if tuple(symbol.capitalize() for symbol in geometry.symbols) != symbols:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +15,17 @@ from mlmm.amber.topology import AmberTopology, read_topology
 from mlmm.errors import InputError
 from mlmm.external.extern import MlmmInput, read_input, write_input
 from mlmm.external.extern_files import merged, read_evaluations
-from mlmm.external.extern_run import Arguments, read_arguments, run_sander, scratch_folder
+from mlmm.external.extern_run import (
+    Arguments,
+    read_arguments,
+    refuse_ranks,
+    run_sander,
+    scratch_folder,
+)
 from mlmm.external.programs import find_program
 from mlmm.files import write_whole
-from mlmm.server.model_server import ModelServer, listens
+from mlmm.potentials.registry import located
+from mlmm.server.model_server import ModelServer, Request, ask, listens
 from mlmm.system.region import MLRegion, region_of, select_region
 from mlmm.workflows.model_server import Job, Models
 from mlmm.workflows.potentials import check_potential
@@ -53,6 +61,7 @@ def run(asked: SanderRun) -> None:
         MissingComponentError: There is no sander, or no weights.
         MlmmError: sander or the model failed.
     """
+    refuse_ranks(os.environ)
     arguments = read_arguments(asked.words, asked.folder)
     find_program("sander")
     source = _input(asked, arguments)
@@ -72,13 +81,13 @@ def run(asked: SanderRun) -> None:
     ).dumps()
     with contextlib.ExitStack() as stack:
         scratch = stack.enter_context(scratch_folder())
-        identity = source.potential
         if asked.server is None:
             models = Models()
             identity = models.open(job).identity
             socket = stack.enter_context(ModelServer(scratch / "socket", models.answer)).path
         elif listens(asked.server):
             socket = asked.server.absolute()
+            identity = ask(socket, Request(job, "", "")).results  # loads the model before sander
         else:
             raise InputError(f"no model server listens at {asked.server}: start `mlmm serve`.")
         about = f"ML/MM by mlmm {__version__}: {identity}, {len(region.atoms)} atoms"
@@ -107,7 +116,7 @@ def _input(asked: SanderRun, arguments: Arguments) -> MlmmInput:
         raise InputError(f"--precision {asked.precision} is unknown; use float32 or float64.")
     return dataclasses.replace(
         source,
-        potential=asked.potential or source.potential,
+        potential=located(asked.potential or source.potential, asked.folder),
         weights=None if weights is None else str(asked.folder / weights),
         precision=asked.precision or source.precision,
     )

@@ -100,6 +100,12 @@ def test_a_failure_of_the_client_is_what_the_user_is_told(run):
         run("echo the reason > mlmm_failure; exit 1")
 
 
+def test_a_killed_client_is_named_and_not_what_sander_made_of_it(run, folder):
+    # What sander 24 prints where the file of results is missing.
+    with pytest.raises(MlmmError, match=r"the client that asks the model died without an answer"):
+        run("echo ' Error reading Orca output from file orc_job.engrad'; exit 1")
+
+
 def test_other_failures_show_what_sander_said_last(run):
     with pytest.raises(MlmmError, match=r"exit code 7; .*said last: NetCDF is missing"):
         run("echo NetCDF is missing; exit 7")
@@ -117,6 +123,14 @@ def test_folders_of_killed_runs_are_removed_and_those_of_living_ones_kept(monkey
         assert names(tmp_path) == sorted(["mlmm-sander-alive", scratch.name])
     os.close(lock)
     assert names(tmp_path) == ["mlmm-sander-alive"]
+
+
+@pytest.mark.parametrize("name", extern_run.RANKS)
+def test_one_of_several_ranks_is_refused_and_a_single_one_is_not(name):
+    extern_run.refuse_ranks({})
+    extern_run.refuse_ranks({name: "1"})
+    with pytest.raises(UnsupportedPhysicsError, match=r"mpirun started 4 copies"):
+        extern_run.refuse_ranks({name: "4"})
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from mlmm.errors import InputError
+from mlmm.errors import InputError, MlmmError
 from mlmm.server import model_server
-from mlmm.server.model_server import ModelServer, listens
+from mlmm.server.model_server import ModelServer, Request, listens
 
 ANSWER = "job|input|geometry"
 RESULTS = "orc_job.engrad"
@@ -99,6 +99,23 @@ def ask(path: Path) -> bytes:
         while piece := caller.recv(4096):
             pieces.append(piece)
     return b"".join(pieces).lstrip(b".")
+
+
+def test_a_model_can_be_asked_for_before_sander_starts(server, private, monkeypatch):
+    reply = model_server.ask(server.path, Request("job", "", ""))
+    assert (reply.results, reply.line) == ("job||", "1.5 0.25\n")
+    with pytest.raises(MlmmError, match="the energy is not finite"):
+        model_server.ask(server.path, Request("refuse", "", ""))
+    with pytest.raises(MlmmError, match="does not answer"):
+        model_server.ask(private / "nobody", Request("job", "", ""))
+    monkeypatch.setattr(model_server, "HEARTBEAT", 0.1)  # signs of life are no part of the answer
+    assert model_server.ask(server.path, Request("sleep 0.5", "", "")).results == "sleep 0.5||"
+    monkeypatch.setattr(model_server, "PATIENCE", 0.2)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as silent:
+        silent.bind(str(private / "silent"))
+        silent.listen()
+        with pytest.raises(MlmmError, match="does not answer: timed out"):
+            model_server.ask(private / "silent", Request("job", "", ""))
 
 
 def test_one_server_answers_many_callers(server):
