@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -212,6 +213,28 @@ def test_frames_and_restart_can_be_wrapped(md, files):
     # molecules stay whole: no bond of water is longer than 1 Å
     oxygen, hydrogen = restart.positions[5::3], restart.positions[6::3]
     assert np.linalg.norm(oxygen - hydrogen, axis=1).max() < 1.0
+
+
+def test_each_edge_of_the_box_may_change_by_itself(md, files):
+    text = NPT.replace("ntp=1, mcbarint=2", "ntp=2, mcbarint=1").replace("nstlim=8", "nstlim=16")
+    assert md(text).code == 0
+    assert re.search(r"ntp\s*=\s*2", Path("mdout").read_text())
+    before, after = read_coordinates(files["wet_crd"]).lengths, read_coordinates("restrt").lengths
+    change = np.round(after / before, 9)
+    # five attempts for each edge, of which about half are taken
+    assert len(set(change)) == 3
+    assert np.all(np.abs(change - 1.0) < 0.05)
+    last = read_mdout(Path("mdout"))[-1].values
+    assert last["VOLUME"] == pytest.approx(float(np.prod(after)), abs=1e-3)
+    assert read_trajectory(Path("mdcrd")).lengths[-1] == pytest.approx(after, rel=1e-12)
+
+
+def test_edges_of_a_box_that_leans_do_not_change_by_themselves(md, files):
+    found = read_coordinates(files["wet_crd"])
+    angles = np.array([90.0, 90.0, 80.0])
+    write_restart("lean.rst7", Coordinates(found.positions, None, found.lengths * 1.1, angles))
+    told = one_sentence(md(NPT.replace("ntp=1", "ntp=2"), crd="lean.rst7"))
+    assert "ntp=2 in mdin changes each edge of a rectangular box by itself, but lean.rst7" in told
 
 
 def test_a_box_keeps_its_angles_when_it_breathes(md, files):

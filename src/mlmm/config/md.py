@@ -102,6 +102,8 @@ class MdConfig(Settings):
     """Pressure [bar]; None for constant volume."""
     volume_interval: int
     """Steps between two attempts to change the volume."""
+    anisotropic: bool
+    """Whether each edge of the box changes by itself."""
     cutoff: float | None
     """Direct-space cutoff [Å] where there is a box; None takes 8."""
     lj_tail: bool
@@ -210,7 +212,8 @@ def _plain(c: Values) -> dict[str, object]:
         "coupling_time": c["tautp"],
         "seed": c["ig"],
         "periodic": None if c["ntb"] is None and c["ntp"] == 0 else c["ntb"] != 0,
-        "pressure": c["pres0"] if c["ntp"] == 1 else None,
+        "pressure": None if c["ntp"] == 0 else c["pres0"],
+        "anisotropic": c["ntp"] == 2,
         "volume_interval": c["mcbarint"],
         "cutoff": c["cut"],
         "constraints": c["ntc"] == 2,
@@ -246,14 +249,15 @@ def _check_ensemble(where: str, c: Values) -> None:
         raise InputError(f"{where}gamma_ln needs ntt=3; set it or take gamma_ln out.")
     if c["ntt"] != 0 and c["temp0"] == 0.0:
         raise InputError(f"{where}temp0=0 leaves the thermostat nothing to do; use imin=1.")
-    if c["ntp"] == 1 and c["ntb"] not in (None, 2):
-        raise InputError(f"{where}ntp=1 needs ntb=2, but ntb={c['ntb']}.")
-    if c["ntp"] == 0 and c["ntb"] == 2:
+    ntp = c["ntp"]
+    if ntp != 0 and c["ntb"] not in (None, 2):
+        raise InputError(f"{where}ntp={ntp} needs ntb=2, but ntb={c['ntb']}.")
+    if ntp == 0 and c["ntb"] == 2:
         raise InputError(f"{where}ntb=2 is constant pressure, which needs ntp=1 as well.")
-    if c["ntp"] == 1 and c["ntt"] == 0:
-        raise InputError(f"{where}ntp=1 needs a thermostat; add ntt=3 and gamma_ln=2.0.")
-    if c["ntp"] == 1 and c["imin"] == 1:
-        raise InputError(f"{where}imin=1 minimises at constant volume; take ntp=1 out.")
+    if ntp != 0 and c["ntt"] == 0:
+        raise InputError(f"{where}ntp={ntp} needs a thermostat; add ntt=3 and gamma_ln=2.0.")
+    if ntp != 0 and c["imin"] == 1:
+        raise InputError(f"{where}imin=1 minimises at constant volume; take ntp={ntp} out.")
     cut = c["cut"]
     if c["ntb"] == 0 and cut is not None and float(cut) < NO_CUTOFF:
         raise InputError(
@@ -277,6 +281,10 @@ def _check_constraints(where: str, c: Values) -> None:
 def _check_details(where: str, c: Values, ml: MlSettings | None, notes: list[str]) -> None:
     if c["ntx"] == 5 and c["irest"] == 0 and c["imin"] == 0:
         notes.append("ntx=5 reads velocities, but irest=0 begins with those of tempi.")
+    if c["ntc"] == 2 and c["ntf"] == 1:
+        notes.append(
+            "ntf=1 is as ntf=2 here: ntc=2 holds bonds to hydrogen where their energy is zero."
+        )
     if c["iwrap"] == 1 and c["ntb"] == 0:
         notes.append("iwrap does nothing here: it needs a box.")
     if c["ntwv"] == -1 and c["ntwx"] == 0:

@@ -52,7 +52,7 @@ def _off(default: Value, meaning: str, refusal: str = "") -> Key:
 
 _MIN = ("imin", (1,))
 _MD = ("imin", (0,))
-_NPT = ("ntp", (1,))
+_NPT = ("ntp", (1, 2))
 _HEAT = ("ntt", (3, 11))
 _NO_GB = "solvent models without explicit water are not available here"
 _NO_TI = "for free energies along this path use `mlmm hydration`"
@@ -99,9 +99,9 @@ CNTRL: Final[Mapping[str, Key]] = {
     "ntb": Key(None, "0 no box, 1 constant volume, 2 constant pressure", (0, 1, 2), like=1),
     "ntp": Key(
         0,
-        "1 scales the box isotropically",
-        (0, 1),
-        "use ntp=1; other shapes of pressure coupling are not available",
+        "1 scales the box as a whole, 2 each edge of a rectangular box by itself",
+        (0, 1, 2),
+        "use ntp=1 or 2; ntp=3 is for membranes under a surface tension, which is not available",
     ),
     "barostat": Key(
         2,
@@ -224,7 +224,11 @@ MLP: Final[Mapping[str, Key]] = {
         0.0, "the run stops where the ensemble spread exceeds this [kcal/mol]; 0 never", low=0.0
     ),
     "link_atoms": Key(0, "1 lets the mask cut covalent bonds and caps them with H", (0, 1)),
-    "mts": _off(1, "steps between two evaluations of the potential"),
+    "mts": _off(
+        1,
+        "steps between two evaluations of the potential",
+        "the bonds of the region are in the potential, so it is needed in every step",
+    ),
     "mlp_shake": Key(0, "1 makes X-H bonds of the ML region rigid (with ntc=2)", (0, 1)),
     "mlp_confine": Key(0, "1 confines the ML atoms near a fixed point", (0, 1)),
     "confine1": Key(0.0, "radius [Å] where the wall begins", low=0.0),

@@ -28,7 +28,12 @@ BONDED_TERMS = {
 }
 GROUP_TERMS = {INTERNAL: "ml", RESTRAINT: "restraint", CONFINE: "confine"}
 """Force groups that are one term, whatever forces they are made of."""
-SILENT = ("CustomBondForce", "CMMotionRemover", "MonteCarloBarostat")
+SILENT = (
+    "CustomBondForce",
+    "CMMotionRemover",
+    "MonteCarloBarostat",
+    "MonteCarloAnisotropicBarostat",
+)
 """Forces without an energy of their own here (zero-energy bonds)."""
 
 

@@ -32,6 +32,7 @@ from mlmm.engine.motion import (
 )
 from mlmm.engine.seeds import derive_seed, generator
 from mlmm.engine.simulation import (
+    BAROSTATS,
     Ensemble,
     Phase,
     choose_platform,
@@ -65,6 +66,7 @@ class DynamicsPlan:
         coupling_time: Relaxation time of Bussi's thermostat [ps].
         pressure: Pressure [bar] of the Monte Carlo barostat; None for constant volume.
         barostat_interval: Steps between two attempts to change the volume.
+        anisotropic: Whether each edge of the box changes by itself.
         com_removal_interval: Steps between two removals of the motion of the whole, without a box
             its rotation too; 0 for never. Langevin dynamics has no use for it.
         constraint_tolerance: Relative tolerance of constraints.
@@ -85,6 +87,7 @@ class DynamicsPlan:
     platform: str
     seed: int
     largest_spread: float | None = None
+    anisotropic: bool = False
 
 
 @dataclass(frozen=True)
@@ -288,7 +291,12 @@ def _open(hybrid: HybridSystem, plan: DynamicsPlan, start: Phase, first_step: in
     # which the integrator seeds last: without a seed of its own, by the clock.
     integrator.setRandomNumberSeed(derive_seed(seed, "integrator"))
     ensemble = Ensemble(
-        plan.temperature, plan.pressure, plan.timestep, plan.friction, plan.barostat_interval
+        plan.temperature,
+        plan.pressure,
+        plan.timestep,
+        plan.friction,
+        plan.barostat_interval,
+        plan.anisotropic,
     )
     set_barostat(hybrid.system, ensemble, derive_seed(seed, "barostat"))
     context = mm.Context(hybrid.system, integrator, *choose_platform(plan.platform))
@@ -359,5 +367,5 @@ def _pressure(run: _Run) -> float | None:
     if run.plan.pressure is None:
         return None
     forces = run.hybrid.system.getForces()
-    barostat = next(f for f in forces if isinstance(f, mm.MonteCarloBarostat))
-    return float(barostat.computeCurrentPressure(run.context)._value)
+    barostat = next(f for f in forces if isinstance(f, BAROSTATS))
+    return float(np.mean(barostat.computeCurrentPressure(run.context)._value))

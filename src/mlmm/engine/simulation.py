@@ -15,6 +15,9 @@ from mlmm.system.build import HybridSystem
 
 Array = np.ndarray
 
+BAROSTATS = (mm.MonteCarloBarostat, mm.MonteCarloAnisotropicBarostat)
+"""What may change the volume."""
+
 
 @dataclass(frozen=True)
 class Ensemble:
@@ -26,6 +29,7 @@ class Ensemble:
         timestep: Time step [ps].
         friction: Langevin friction [1/ps].
         barostat_interval: Steps between two attempts to change the volume.
+        anisotropic: Whether each edge of the box changes by itself.
     """
 
     temperature: float
@@ -33,6 +37,7 @@ class Ensemble:
     timestep: float
     friction: float
     barostat_interval: int = 25
+    anisotropic: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,16 +100,20 @@ def set_barostat(system: mm.System, ensemble: Ensemble, seed: int) -> None:
 
     The System is not copied instead: a copy would pickle the potential inside it.
     """
-    kinds = [isinstance(force, mm.MonteCarloBarostat) for force in system.getForces()]
+    wanted = mm.MonteCarloAnisotropicBarostat if ensemble.anisotropic else mm.MonteCarloBarostat
+    found = next((k for k, f in enumerate(system.getForces()) if isinstance(f, BAROSTATS)), None)
+    if found is not None and (
+        ensemble.pressure is None or not isinstance(system.getForce(found), wanted)
+    ):
+        system.removeForce(found)
+        found = None
     if ensemble.pressure is None:
-        if True in kinds:
-            system.removeForce(kinds.index(True))
         return
-    if True not in kinds:
-        system.addForce(mm.MonteCarloBarostat(1.0, 300.0))
-        kinds.append(True)
-    barostat = system.getForce(kinds.index(True))
-    barostat.setDefaultPressure(ensemble.pressure)
+    pressure = mm.Vec3(*[ensemble.pressure] * 3) if ensemble.anisotropic else ensemble.pressure
+    if found is None:
+        found = system.addForce(wanted(pressure, 300.0))
+    barostat = system.getForce(found)
+    barostat.setDefaultPressure(pressure)
     barostat.setDefaultTemperature(ensemble.temperature)
     barostat.setFrequency(ensemble.barostat_interval)
     barostat.setRandomNumberSeed(seed)

@@ -20,6 +20,8 @@ from mlmm.units import ANGSTROM_PER_NM, NM_PER_ANGSTROM, amber_coulomb_charge_sc
 from mlmm.workflows.inputs import box_vectors
 
 DEFAULT_CUTOFF = 8.0
+RIGHT = 90.0
+"""degree."""
 NO_BOX = np.diag([10.0, 10.0, 10.0])
 """Box vectors [nm] that a Context without a box is given; nothing looks at them."""
 
@@ -28,15 +30,23 @@ NO_BOX = np.diag([10.0, 10.0, 10.0])
 class Cell:
     """The box as AMBER tells it, which its vectors alone do not: lengths [Å], angles [degree].
 
-    `volume` is that of the vectors [nm³]; the barostat scales isotropically, so lengths follow.
+    `edges` are the diagonal of its vectors [nm]. The edges of a rectangular box may change each by
+    itself; any other is scaled as a whole, so that its lengths follow the volume.
     """
 
     lengths: Array
     angles: Array
-    volume: float
+    edges: Array
+
+    @property
+    def volume(self) -> float:
+        """Volume [nm³]."""
+        return float(np.prod(self.edges))
 
     def lengths_at(self, box: Array) -> Array:
         """Return the lengths [Å] when the box vectors [nm] are these."""
+        if np.all(self.angles == RIGHT):
+            return np.asarray(self.lengths * (np.diag(box) / self.edges))
         return np.asarray(self.lengths * np.cbrt(abs(np.linalg.det(box)) / self.volume))
 
 
@@ -44,8 +54,8 @@ def cell_of(coordinates: Coordinates) -> Cell | None:
     """Return the box of coordinates, or None."""
     if coordinates.lengths is None or coordinates.angles is None:
         return None
-    volume = abs(float(np.linalg.det(box_vectors(coordinates) * NM_PER_ANGSTROM)))
-    return Cell(coordinates.lengths, coordinates.angles, volume)
+    vectors = box_vectors(coordinates) * NM_PER_ANGSTROM
+    return Cell(coordinates.lengths, coordinates.angles, np.diag(vectors))
 
 
 def box_of(
@@ -65,6 +75,11 @@ def box_of(
         raise InputError(
             f"ntb={ntb} in {mdin.name} needs a box, but {inpcrd} has none; "
             "use ntb=0, or coordinates with a box."
+        )
+    if config.anisotropic and not np.all(coordinates.angles == RIGHT):
+        raise InputError(
+            f"ntp=2 in {mdin.name} changes each edge of a rectangular box by itself, but {inpcrd} "
+            "has another shape; use ntp=1."
         )
     vectors = box_vectors(coordinates) * NM_PER_ANGSTROM
     cutoff = config.cutoff or DEFAULT_CUTOFF

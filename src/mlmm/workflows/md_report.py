@@ -173,7 +173,7 @@ def _dynamics(start: Start, n_steps: int) -> list[Paragraph]:
         ),
     ]
     if c.pressure is not None:
-        kind = [("ntp", 1), ("barostat", 2)]
+        kind = [("ntp", 2 if c.anisotropic else 1), ("barostat", 2)]
         values = [*kind, ("pres0", c.pressure), ("mcbarint", c.volume_interval)]
         paragraphs.append(("Pressure regulation (Monte Carlo)", values))
     if c.coupling is not None:

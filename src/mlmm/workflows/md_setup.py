@@ -284,6 +284,7 @@ def _plan(config: MdConfig, *, platform: str, seed: int) -> DynamicsPlan:
         friction=config.friction,
         coupling_time=config.coupling_time,
         pressure=config.pressure,
+        anisotropic=config.anisotropic,
         barostat_interval=config.volume_interval,
         com_removal_interval=0 if langevin else config.com_interval,
         constraint_tolerance=config.tolerance,

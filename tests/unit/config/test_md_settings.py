@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+import re
 from math import inf
 
 import pytest
 
-from mlmm.config.md import resolve
+from mlmm.config.md import MdConfig, resolve
 from mlmm.config.mdin import parse_mdin
 from mlmm.config.mdin_keys import TABLES
 from mlmm.errors import InputError
@@ -137,7 +138,7 @@ def test_a_long_step_with_free_hydrogens_in_the_region_is_noted():
         ({"ncyc": 5}, "ncyc does nothing here: the minimiser is L-BFGS"),
         ({"taup": 2.0}, "taup does nothing here: the Monte Carlo barostat has no relaxation time"),
         ({"maxcyc": 100}, "maxcyc does nothing here: it needs imin=1"),
-        ({"mcbarint": 50}, "mcbarint does nothing here: it needs ntp=1"),
+        ({"mcbarint": 50}, "mcbarint does nothing here: it needs ntp=1 or ntp=2"),
         ({"nscm": 10}, "nscm does nothing here: it needs ntt=0 or ntt=11"),
         ({"tempi": 10.0}, "tempi does nothing here: it needs irest=0"),
     ],
@@ -218,10 +219,10 @@ def test_a_wrong_input_is_refused_by_the_name_of_its_key(text, told):
     assert "\n" not in str(stop.value)
 
 
-@pytest.mark.parametrize(
-    ("group", "name"),
-    [(group, name) for group, table in TABLES.items() for name in table],
-)
+KEYS = [(group, name) for group, table in TABLES.items() for name in table]
+
+
+@pytest.mark.parametrize(("group", "name"), KEYS)
 def test_the_table_of_keys_contradicts_itself_nowhere(group, name):
     key = TABLES[group][name]
     assert key.kind in (int, float, str)
@@ -233,3 +234,128 @@ def test_the_table_of_keys_contradicts_itself_nowhere(group, name):
     if key.needs is not None:
         other, wanted = key.needs
         assert set(wanted) <= set(TABLES[group][other].allowed)
+
+
+NPT_FREE = changed(NPT.replace(" barostat=2, pres0=1.0,", ""), irest=0, ntx=1).replace(
+    "irest=1, ntx=5, ", ""
+)
+MIN = """minimise
+ &cntrl imin=1, ifmlp=1, /
+ &mlp animask=':LIG', /
+"""
+BUSSI = changed(NVE.replace("ntt=0, nscm=0", "ntt=11"), irest=0, ntx=1).replace(
+    "irest=1, ntx=5, ", ""
+)
+SHAKE = TWO_FS.replace("dt=0.002", "dt=0.001")
+RESTRAINED = changed(NVT, ntr=1, restraint_wt=1.0, restraintmask="'@CA'")
+WALL = NVT.replace("mlp_confine=0", "mlp_confine=1, confine1=1.0, confinek=1.0")
+BOX = NVT + " &ewald vdwmeth=1, /\n"
+GRID = NVT + " &ewald nfft1=32, nfft2=32, nfft3=32, /\n"
+WITH = {
+    # &cntrl: (an input in which the key matters, another value)
+    "imin": (MIN, 0),
+    "maxcyc": (MIN, 77),
+    "drms": (MIN, 0.5),
+    "irest": (changed(NPT_FREE), 1),
+    "ntx": (GAS, 5),
+    "nstlim": (NVT, 77),
+    "dt": (NVT, 0.0007),
+    "t": (GAS, 5.0),
+    "nscm": (BUSSI, 77),
+    "temp0": (NVT, 310.0),
+    "tempi": (GAS, 77.0),
+    "ntt": (NVE, 11),
+    "gamma_ln": (NVT, 7.0),
+    "tautp": (BUSSI, 7.0),
+    "ig": (NVT, 77),
+    "ntb": (GAS, 1),
+    "ntp": (NPT, 2),
+    "mcbarint": (NPT, 77),
+    "pres0": (NPT, 7.0),
+    "cut": (NVT, 7.0),
+    "ntc": (NVT, 2),
+    "ntf": (changed(SHAKE), 1),
+    "tol": (SHAKE, 1e-7),
+    "ntr": (RESTRAINED, 0),
+    "restraint_wt": (RESTRAINED, 7.0),
+    "restraintmask": (RESTRAINED, "'@CB'"),
+    "nmropt": (NVT, 1),
+    "iwrap": (NVT, 1),
+    "ntxo": (NVT, 1),
+    "ntpr": (NVT, 77),
+    "ntwx": (NVT, 77),
+    "ntwv": (NVT, -1),
+    "ntwr": (NVT, 77),
+    "ifmlp": (NVT, 0),
+    "icfe": (TI_V1, 0),
+    "clambda": (TI_V1, 0.7),
+    "ifsc": (TI_LJ, 0),
+    "scmask": (TI_LJ, "':OTHER'"),
+    "scmask1": (TI_LJ, "':OTHER'"),
+    "timask1": (TI_LJ, "':OTHER'"),
+    "crgmask": (TI_V1, "':OTHER'"),
+    # &mlp
+    "animask": (NVT, "':OTHER'"),
+    "mlp_model": (NVT, 3),
+    "potential": (NVT.replace(" mlp_model=0,", ""), "'ani1x'"),
+    "weights": (NVT, "'w.pt'"),
+    "precision": (NVT, "'float64'"),
+    "max_spread": (NVT, 7.0),
+    "link_atoms": (NVT, 1),
+    "mlp_shake": (SHAKE, 0),
+    "mlp_confine": (WALL, 0),
+    "confine1": (WALL, 0.5),
+    "confine2": (WALL, 7.0),
+    "confinek": (WALL, 7.0),
+    "confine_center": (WALL, "'follow'"),
+    # &ewald
+    "ew_coeff": (BOX, 0.4),
+    "dsum_tol": (BOX, 1e-7),
+    "nfft1": (GRID, 48),
+    "nfft2": (GRID, 48),
+    "nfft3": (GRID, 48),
+    "vdwmeth": (BOX, 0),
+    # &wt
+    "type": (NVT + " &wt type='END', /\n", "'TEMP0'"),
+}
+"""For every key that is honoured, an input in which it matters, and another value than there."""
+
+
+def replaced(text, group, name, value):
+    """Return an input in which a key has this value."""
+    pattern = re.compile(rf"\b{name}=('[^']*'|[^,/\s]+),?", re.IGNORECASE)
+    if pattern.search(text):
+        return pattern.sub(f"{name}={value},", text, count=1)
+    return re.sub(rf"&{group}\b", f"&{group} {name}={value},", text, count=1)
+
+
+@pytest.mark.parametrize(("group", "name"), KEYS)
+def test_every_key_changes_the_run_is_noted_or_is_refused_by_its_name(group, name):
+    key = TABLES[group][name]
+    if key.idle:
+        text = replaced({"ewald": BOX, "wt": NVT}.get(group, NVT), group, name, repr(key.default))
+        assert any(note.startswith(f"{name} does nothing here") for note in config(text).notes)
+        return
+    if key.allowed is not None and len(key.allowed) == 1:
+        assert name not in WITH
+        other = "'other'" if key.kind is str else key.default + 1
+        text = {"ewald": BOX, "wt": NVT + " &wt type='END', /\n"}.get(group, NVT)
+        with pytest.raises(InputError, match=rf"line \d+: {name}=.* is refused, only .* is under"):
+            config(replaced(text, group, name, other))
+        return
+    text, value = WITH[name]
+    before, after = outcome(text), outcome(replaced(text, group, name, value))
+    assert isinstance(before, MdConfig)
+    if isinstance(after, MdConfig):
+        other = after.model_dump(exclude={"notes"}) != before.model_dump(exclude={"notes"})
+        assert other or any(note.startswith(name) for note in set(after.notes) - set(before.notes))
+    else:
+        assert name in after
+
+
+def outcome(text):
+    """Return what an input asks for, or why it is refused."""
+    try:
+        return config(text)
+    except InputError as error:
+        return str(error)

@@ -47,3 +47,12 @@ def test_a_cell_grows_with_the_volume_and_keeps_its_shape():
     side = np.cbrt(cell.volume) * 1.01
     assert cell.lengths_at(np.diag([side] * 3)) == pytest.approx(lengths * 1.01)
     assert cell_of(Coordinates(np.zeros((1, 3)))) is None
+
+
+def test_the_edges_of_a_rectangular_cell_change_each_by_itself():
+    lengths = np.array([20.123, 25.0, 30.7])
+    cell = cell_of(Coordinates(np.zeros((1, 3)), None, lengths, np.full(3, 90.0)))
+    grown = cell.lengths_at(np.diag([2.0123 * 1.02, 2.5, 3.07 * 0.97]))
+    assert grown == pytest.approx(lengths * [1.02, 1.0, 0.97], rel=1e-12)
+    # a box at rest keeps its lengths to the last bit
+    assert np.array_equal(cell.lengths_at(np.diag(cell.edges)), lengths)
