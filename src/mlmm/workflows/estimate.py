@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from mlmm.config.hydration import HydrationConfig
 from mlmm.errors import IncompleteError
 from mlmm.free_energy.cycle import closure, hydration_r1, hydration_r2
 from mlmm.free_energy.decorrelate import correlation
-from mlmm.free_energy.endstate import EndStateEstimate, endstate_correction
+from mlmm.free_energy.endstate import EndStateEstimate, Rung, missing_shares, switch
 from mlmm.free_energy.estimate import Estimate, PathEstimate
 from mlmm.free_energy.estimators import mbar, thermodynamic_integration
 from mlmm.free_energy.reorganization import reorganization_energy
@@ -17,7 +18,7 @@ from mlmm.workflows.findings import Findings
 from mlmm.workflows.gather import Gas, Water, read_gas_phase, read_water
 from mlmm.workflows.inputs import Prepared
 from mlmm.workflows.judge import judged
-from mlmm.workflows.tasks import Hamiltonian
+from mlmm.workflows.ladder import ML, MM, read_rungs, share_of
 
 
 def estimate_run(
@@ -36,31 +37,31 @@ def estimate_run(
         NumericsError: The samples do not allow an estimate.
     """
     protocol = config.protocol
-    own: Hamiltonian = "ml" if protocol.route == "R1" and config.potential != "mm" else "mm"
+    own = ML if protocol.route == "R1" and config.potential != MM else MM
     path_data = read_water(run, config, "path", own)
     samples = path_data.samples
     rows = correlation(samples)
     path = mbar(samples, rows=rows)
     ti = thermodynamic_integration(samples, protocol.schedule.rule, rows=rows)
-    kind: Hamiltonian = "mm" if config.potential == "mm" else "ml"
+    kind = MM if config.potential == MM else ML
     gas = read_gas_phase(run, kind) if has_gas(config) else None
     ends: dict[str, EndStateEstimate] = {}
     water, mm_ends, second, cycle = path_data, None, None, None
     reorganization: Estimate | None
     published = protocol.headline == "as_published"
     if protocol.route == "R2" and gas is not None:
-        water = read_water(run, config, "end", "ml")
-        mm_ends = (path_data, read_gas_phase(run, "mm"))
-        ends = _ends(mm_ends, (water, gas), protocol.temperature)
+        water = read_water(run, config, "end", ML)
+        mm_ends = (path_data, read_gas_phase(run, MM))
+        ends = _ends(run, config, mm_ends, (water, gas))
         reorganization = _reorganization(water, gas)
         total = hydration_r2(path, ends["water"], ends["gas"], reorganization, published=published)
     else:
         reorganization = None if gas is None else _reorganization(water, gas)
         control, control_data = _control(run, config, path)
         if config.both_routes and gas is not None and control and control_data:
-            end = read_water(run, config, "end", "ml")
-            mm = (control_data, read_gas_phase(run, "mm"))
-            ends = _ends(mm, (end, gas), protocol.temperature)
+            end = read_water(run, config, "end", ML)
+            mm = (control_data, read_gas_phase(run, MM))
+            ends = _ends(run, config, mm, (end, gas))
             second = hydration_r2(control, ends["water"], ends["gas"], None).headline
             cycle = closure(path, second)
         total = hydration_r1(
@@ -79,11 +80,11 @@ def _control(
     run: Path, config: HydrationConfig, path: PathEstimate
 ) -> tuple[PathEstimate | None, Water | None]:
     """Return the MM value of the path and, where it is another run than the path, its records."""
-    if config.potential == "mm":
+    if config.potential == MM:
         return path, None
     if not (config.control or config.both_routes):
         return None, None
-    data = read_water(run, config, "path", "mm")
+    data = read_water(run, config, "path", MM)
     return mbar(data.samples), data
 
 
@@ -93,21 +94,51 @@ def _reorganization(water: Water, gas: Gas) -> Estimate:
     )
 
 
+def missing_rungs(run: Path, config: HydrationConfig) -> dict[str, tuple[float, ...]]:
+    """Return, by phase, the shares of the ensembles that MM and ML still need between them.
+
+    Raises:
+        IncompleteError: An end state has no samples yet.
+        NumericsError: An energy is not finite.
+    """
+    mm = read_water(run, config, "path", MM), read_gas_phase(run, MM)
+    ml = read_water(run, config, "end", ML), read_gas_phase(run, ML)
+    rungs = _rungs(run, config, mm, ml)
+    temperature = config.protocol.temperature
+    return {phase: missing_shares(r, temperature=temperature) for phase, r in rungs.items()}
+
+
 def _ends(
-    mm: tuple[Water, Gas], ml: tuple[Water, Gas], temperature: float
+    run: Path, config: HydrationConfig, mm: tuple[Water, Gas], ml: tuple[Water, Gas]
 ) -> dict[str, EndStateEstimate]:
     """Return MM → ML in water and in gas."""
-    return {"water": _end(mm[0], ml[0], temperature), "gas": _end(mm[1], ml[1], temperature)}
+    rungs = _rungs(run, config, mm, ml)
+    return {phase: switch(r, temperature=config.protocol.temperature) for phase, r in rungs.items()}
 
 
-def _end(mm: Water | Gas, ml: Water | Gas, temperature: float) -> EndStateEstimate:
-    """Return MM → ML in one phase; D = E_ML − E_MM on the frames of both."""
-    if mm.other is None or ml.other is None:
+def _rungs(
+    run: Path, config: HydrationConfig, mm: tuple[Water, Gas], ml: tuple[Water, Gas]
+) -> dict[str, list[Rung]]:
+    """Return the ensembles from MM to ML in both phases; those without samples yet are left out."""
+    between = read_rungs(run)
+    water, gas = [_rung(mm[0], MM)], [_rung(mm[1], MM)]
+    for name in between.hamiltonians("water"):
+        with suppress(IncompleteError):
+            water.append(_rung(read_water(run, config, "end", name), name))
+    for name in between.hamiltonians("gas"):
+        with suppress(IncompleteError):
+            gas.append(_rung(read_gas_phase(run, name), name))
+    return {"water": [*water, _rung(ml[0], ML)], "gas": [*gas, _rung(ml[1], ML)]}
+
+
+def _rung(data: Water | Gas, hamiltonian: str) -> Rung:
+    """Return D = E_ML − E_MM on the frames of an ensemble.
+
+    Its own energy is E_MM + s D. The other one that is kept is E_MM for s = 1, otherwise E_ML.
+    """
+    if data.other is None:
         raise IncompleteError("the frames of an end state lack the other potential's energies.")
-    return endstate_correction(
-        mm.other - mm.internal,
-        ml.internal - ml.other,
-        temperature=temperature,
-        groups_mm=mm.group,
-        groups_ml=ml.group,
-    )
+    share = share_of(hamiltonian)
+    if share == 1.0:
+        return Rung(share, data.internal - data.other, data.group)
+    return Rung(share, (data.other - data.internal) / (1.0 - share), data.group)

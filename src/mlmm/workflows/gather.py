@@ -14,7 +14,7 @@ from mlmm.engine.frames import read_other
 from mlmm.errors import IncompleteError
 from mlmm.potentials.interface import Array
 from mlmm.samples import WindowSamples, concatenate
-from mlmm.workflows.tasks import Hamiltonian, Task, leg_plan
+from mlmm.workflows.tasks import Task, leg_plan
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Gas:
     other: Array | None
 
 
-def read_water(run: Path, config: HydrationConfig, phase: str, hamiltonian: Hamiltonian) -> Water:
+def read_water(run: Path, config: HydrationConfig, phase: str, hamiltonian: str) -> Water:
     """Return all complete segments of all repeats of a leg.
 
     Raises:
@@ -86,7 +86,7 @@ def read_water(run: Path, config: HydrationConfig, phase: str, hamiltonian: Hami
     )
 
 
-def read_gas_phase(run: Path, hamiltonian: Hamiltonian) -> Gas:
+def read_gas_phase(run: Path, hamiltonian: str) -> Gas:
     """Return all complete segments of the gas phase, ladder by ladder.
 
     Raises:

@@ -17,11 +17,12 @@ from mlmm.config.protocol import PROTOCOLS
 from mlmm.engine import leg
 from mlmm.engine.storage import save_json
 from mlmm.errors import IncompleteError, NumericsError
-from mlmm.workflows.estimate import estimate_run, has_gas
+from mlmm.workflows.estimate import estimate_run, has_gas, missing_rungs
 from mlmm.workflows.findings import Findings
+from mlmm.workflows.ladder import ML, read_rungs, save_rungs
 from mlmm.workflows.potentials import MM
 from mlmm.workflows.sampling import Tally, deadline, path_tasks, run_pieces
-from mlmm.workflows.tasks import Hamiltonian, Task, gas_plan, leg_plan, open_bench
+from mlmm.workflows.tasks import Task, gas_plan, leg_plan, open_bench
 
 logger = logging.getLogger(__name__)
 
@@ -91,6 +92,7 @@ class Sampler:
         self._reach(fixed, "sampling, first part", strict)
         self._check_parts(fixed)
         self._reach(dict.fromkeys(self.paths, wanted), "sampling", strict)
+        self._place_rungs(strict)
         while wanted < most and not stop():
             if not self._went_on_after(wanted):
                 findings = self._estimate()
@@ -101,6 +103,24 @@ class Sampler:
                 self._go_on_from(wanted, findings)
             wanted = min(most, self._next(wanted))
             self._reach(self._fixed_goals() | dict.fromkeys(self.paths, wanted), "sampling", stop)
+
+    def _place_rungs(self, stop: Callable[[], bool]) -> None:
+        """Sample ensembles between MM and ML solute where the two are too far apart for BAR."""
+        if not self._switches or self.config.potential == MM:
+            return
+        while not (rungs := read_rungs(self.run)).settled and not stop():
+            try:
+                missing = missing_rungs(self.run, self.config)
+            except NumericsError as error:  # the estimate will say so, if it lasts
+                logger.info("no judgement of the end states: %s", error)
+                missing = {}
+            save_rungs(self.run, rungs.joined(missing))
+            self._reach(self._fixed_goals(), "sampling between MM and ML", stop)
+
+    @property
+    def _switches(self) -> bool:
+        """Whether MM → ML is sampled in both phases."""
+        return self.config.protocol.route == "R2" or self.config.both_routes
 
     def _is_users_limit(self) -> bool:
         """Tell whether the time limit was asked for; a protocol's own waits for its minimum."""
@@ -190,17 +210,17 @@ class Sampler:
     def _fixed_goals(self) -> dict[Task, int]:
         """Return the goals that do not depend on the error, what others wait for first."""
         protocol, repeats = self.config.protocol, self.config.repeats
-        both = self.config.both_routes
+        rungs = read_rungs(self.run)
         goals = dict.fromkeys(self.paths, 1)
-        if protocol.route == "R2" or both:
-            end = Task("end", "ml", 0)
-            time_of_all = leg_plan(self.config, end).segment_time * repeats
+        if self._switches:
+            time_of_all = leg_plan(self.config, Task("end", ML)).segment_time * repeats
             count = self._lengthened("water", protocol.water_end, time_of_all)
-            goals |= {Task("end", "ml", repeat): count for repeat in range(repeats)}
+            for name in (ML, *rungs.hamiltonians("water")):
+                goals |= {Task("end", name, repeat): count for repeat in range(repeats)}
         if has_gas(self.config):
-            kinds: tuple[Hamiltonian, ...] = ("mm", "ml")
-            if protocol.route == "R1" and not both:
-                kinds = ("mm",) if self.config.potential == MM else ("ml",)
+            kinds: tuple[str, ...] = (MM if self.config.potential == MM else ML,)
+            if self._switches:
+                kinds = (MM, ML, *rungs.hamiltonians("gas"))
             bench = open_bench(self.run)
             for kind in kinds:
                 task = Task("gas", kind)

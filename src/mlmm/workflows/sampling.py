@@ -18,7 +18,7 @@ from statistics import fmean
 from mlmm.config.hydration import HydrationConfig
 from mlmm.engine.leg import COUPLED, count_segments
 from mlmm.errors import MlmmError
-from mlmm.workflows.tasks import Hamiltonian, Task, advance
+from mlmm.workflows.tasks import Task, advance
 
 Kind = tuple[str, str]
 
@@ -66,7 +66,7 @@ Progress = Callable[[Tally], None]
 
 def path_tasks(config: HydrationConfig) -> tuple[Task, ...]:
     """Return the tasks that sample all states in water; the headline's own come first."""
-    own: Hamiltonian = "mm" if config.protocol.route == "R2" or config.potential == "mm" else "ml"
+    own = "mm" if config.protocol.route == "R2" or config.potential == "mm" else "ml"
     tasks = [Task("path", own, repeat) for repeat in range(config.repeats)]
     if (config.control or config.both_routes) and own == "ml":
         tasks += [Task("path", "mm", repeat) for repeat in range(config.repeats)]

@@ -22,16 +22,16 @@ from mlmm.engine.seeds import derive_seed
 from mlmm.engine.simulation import Ensemble, Phase
 from mlmm.engine.storage import load_arrays
 from mlmm.potentials.interface import Array, Potential
+from mlmm.potentials.mixture import Mixture
 from mlmm.samples import LambdaState
 from mlmm.system.build import HybridSystem, hybrid_system, region_masses
 from mlmm.system.pme import Nonbonded, pme_parameters
 from mlmm.units import KJ_PER_KCAL, NM_PER_ANGSTROM, PS_PER_FS
 from mlmm.workflows.conformers import read_conformers
 from mlmm.workflows.inputs import Prepared, read_prepared, superpose
+from mlmm.workflows.ladder import share_of
 from mlmm.workflows.potentials import MM, open_potential
 from mlmm.workflows.run_folder import RUN_FILE, read_run_file, refined
-
-Hamiltonian = Literal["mm", "ml"]
 
 END_RECORD_INTERVAL = 0.1
 """Time between records of an ML/MM end state [ps]; the energy difference to MM decays faster."""
@@ -53,12 +53,13 @@ class Task:
     Attributes:
         phase: "path" (all states in water), "pilot" (the same, short, to judge the schedule),
             "end" (coupled state in water) or "gas".
-        hamiltonian: Whose internal energy drives it.
+        hamiltonian: Whose internal energy drives it: "mm", "ml", or what lies between them (see
+            `ladder`).
         repeat: Independent repeat; gas has one, of several ladders.
     """
 
     phase: Literal["path", "pilot", "end", "gas"]
-    hamiltonian: Hamiltonian
+    hamiltonian: str
     repeat: int = 0
 
     @property
@@ -81,6 +82,13 @@ class Bench:
     classical: Potential
     potential: Potential
     conformers: Array
+
+    def driver(self, hamiltonian: str) -> Potential:
+        """Return the potential that drives a task."""
+        share = share_of(hamiltonian)
+        if 0.0 < share < 1.0:
+            return Mixture(self.classical, self.potential, share)
+        return self.potential if share else self.classical
 
 
 @functools.lru_cache(maxsize=2)
@@ -127,10 +135,10 @@ def close_benches() -> None:
     open_leg.cache_clear()
 
 
-def build_hybrid(bench: Bench, hamiltonian: Hamiltonian) -> HybridSystem:
-    """Build the hybrid system of a run; both Hamiltonians share masses, constraints and PME."""
+def build_hybrid(bench: Bench, hamiltonian: str) -> HybridSystem:
+    """Build the hybrid system of a run; all Hamiltonians share masses, constraints and PME."""
     protocol, prepared = bench.config.protocol, bench.prepared
-    potential = bench.classical if hamiltonian == "mm" else bench.potential
+    potential = bench.driver(hamiltonian)
     first = prepared.positions[None, list(prepared.region.atoms)]
     reference = float(potential.evaluate(first).energies[0]) * KJ_PER_KCAL
     return hybrid_system(
@@ -196,7 +204,7 @@ def gas_plan(bench: Bench, task: Task) -> gas.GasPlan:
 
 
 def _advance_gas(bench: Bench, run: Path, task: Task, done: int) -> None:
-    potential = bench.classical if task.hamiltonian == "mm" else bench.potential
+    potential = bench.driver(task.hamiltonian)
     plan, folder = gas_plan(bench, task), task.folder(run)
     if leg.phases_path(folder, done).exists():
         gas.run_gas_segment(potential, plan, folder, done)
@@ -210,7 +218,7 @@ def _other(bench: Bench, task: Task) -> Potential | None:
     one_route = bench.config.protocol.route == "R1" and not bench.config.both_routes
     if one_route or bench.classical is bench.potential:
         return None
-    return bench.potential if task.hamiltonian == "mm" else bench.classical
+    return bench.classical if share_of(task.hamiltonian) == 1.0 else bench.potential
 
 
 def _start(bench: Bench, run: Path, task: Task) -> Phase:

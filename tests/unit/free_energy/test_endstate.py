@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mlmm.errors import NumericsError
-from mlmm.free_energy.endstate import endstate_correction
+from mlmm.free_energy.endstate import Rung, endstate_correction, missing_shares, switch
 from mlmm.units import KCAL_PER_KJ
 
 T = 300.0
@@ -71,3 +71,73 @@ def test_walkers_that_stay_apart_raise_the_error():
 def test_few_or_broken_values_are_refused(bad):
     with pytest.raises(NumericsError, match="ML frames"):
         endstate_correction(gaussians()[0], bad, temperature=T)
+
+
+def ladder(shares, n: int = 400, variance: float = 24.0, seed: int = 1, groups: int = 1):
+    """Gaussian D [kJ/mol] of given variance [kT²] on frames of each E_MM + s D; ΔF = 0 exactly."""
+    kt, rng = 8.31446261815324e-3 * T, np.random.default_rng(seed)
+    labels = np.repeat(np.arange(groups), n)
+    return [
+        Rung(
+            share,
+            kt * (np.sqrt(variance) * rng.standard_normal(n * groups) + variance * (0.5 - share)),
+            labels if groups > 1 else None,
+        )
+        for share in shares
+    ]
+
+
+HALVES = (0.0, 0.5, 1.0)
+QUARTERS = (0.0, 0.25, 0.5, 0.75, 1.0)
+
+
+def test_a_ladder_bridges_what_one_step_cannot():
+    assert not switch(ladder((0.0, 1.0)), temperature=T).verdict.ok
+    estimate = switch(ladder(QUARTERS), temperature=T)
+    assert estimate.verdict.ok
+    assert "s = 0, 0.25, 0.5, 0.75, 1" in estimate.verdict.sentence
+    assert abs(estimate.dg_kcal) < 4 * estimate.stderr_kcal
+    assert estimate.stderr_kcal < 0.1
+    assert estimate.bound_low_kcal < estimate.dg_kcal < estimate.bound_high_kcal
+
+
+def test_scores_of_ladders_are_standard_normal():
+    scores = []
+    for seed in range(60):
+        estimate = switch(ladder(HALVES, n=100, variance=12.0, seed=seed), temperature=T)
+        scores.append(estimate.dg_kcal / estimate.stderr_kcal)
+    assert abs(np.mean(scores)) < 4 / np.sqrt(60)
+    assert 0.7 < np.std(scores, ddof=1) < 1.3
+
+
+def test_ladder_on_a_large_offset_loses_no_precision():
+    rungs = ladder(HALVES)
+    moved = [Rung(r.share, r.d - 1.0e6) for r in rungs]
+    small, large = switch(rungs, temperature=T), switch(moved, temperature=T)
+    assert large.dg_kcal + 1.0e6 * KCAL_PER_KJ == pytest.approx(small.dg_kcal, abs=1e-8)
+
+
+def test_repeats_of_a_ladder_are_kept_apart():
+    estimate = switch(ladder(HALVES, groups=3), temperature=T)
+    assert sorted(estimate.by_repeat) == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("shares", "variance", "missing"),
+    [
+        ((0.0, 1.0), 4.0, ()),
+        ((0.0, 1.0), 12.0, (0.5,)),
+        ((0.0, 1.0), 50.0, (0.25, 0.5, 0.75)),
+        ((0.0, 1.0), 5000.0, (0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875)),
+        ((0.0, 0.5, 1.0), 40.0, (0.25, 0.75)),
+        (tuple(np.linspace(0.0, 1.0, 9)), 5000.0, ()),
+    ],
+)
+def test_steps_are_halved_until_neighbours_meet(shares, variance, missing):
+    assert missing_shares(ladder(shares, variance=variance), temperature=T) == missing
+
+
+def test_shares_must_rise_from_mm_to_ml():
+    for shares in ((0.0, 0.5), (0.5, 1.0), (0.0, 1.0, 0.5), (0.0,)):
+        with pytest.raises(ValueError, match="shares must rise"):
+            switch(ladder(shares), temperature=T)

@@ -15,6 +15,7 @@ from mlmm.config.hydration import HydrationConfig
 from mlmm.errors import IncompleteError
 from mlmm.free_energy.estimate import Estimate
 from mlmm.workflows import rounds
+from mlmm.workflows.ladder import Rungs, name_of, read_rungs, save_rungs, share_of
 from mlmm.workflows.rounds import ROUNDS, Sampler
 from mlmm.workflows.tasks import Task
 
@@ -93,3 +94,26 @@ def test_a_part_without_samples_when_the_time_ends_is_no_result(sampler):
     with pytest.raises(IncompleteError, match="the 5 min ended before path-mm-0 had samples"):
         limited._check_parts(limited._fixed_goals())
     assert sampler._check_parts({}) is None
+
+
+def test_ensembles_between_mm_and_ml_become_tasks_of_their_phase(sampler):
+    save_rungs(sampler.run, Rungs({"water": (0.5,)}))
+    found = sampler._fixed_goals()
+    assert found[Task("end", "s500", 0)] == found[Task("end", "ml", 0)]
+    assert Task("gas", "s500") not in found
+
+
+def test_rungs_are_settled_once_no_more_are_missing(sampler):
+    first = Rungs().joined({"water": (0.5,), "gas": ()})
+    assert (first.between["water"], first.settled) == ((0.5,), False)
+    second = first.joined({"water": (0.25, 0.75), "gas": ()})
+    assert second.hamiltonians("water") == ("s250", "s500", "s750")
+    third = second.joined({"water": (), "gas": ()})
+    save_rungs(sampler.run, third)
+    assert read_rungs(sampler.run) == third
+    assert third.settled
+
+
+def test_names_and_shares_of_hamiltonians_are_each_others_inverse():
+    for eighth in range(9):
+        assert share_of(name_of(eighth / 8)) == eighth / 8

@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: MIT
+"""How long until the hydration free energy is known to ±0.3 kcal/mol, beside a peer and beside MM?
+
+ANI-2x, one core, GAFF2 solute in TIP3P. Five runs of each molecule, all through `run_hydration`, so
+that states, exchange, records and estimators are the same:
+
+- `peer_r1`: openmm-ml 1.8 gives the solute's energy in route R1, flexible solute, 1 fs;
+- `ours_r1`, `ours_r1_2fs`: the same with our potential, at 1 and 2 fs;
+- `ours_default`: protocol quick (R2) as it comes;
+- `mm`: the same path with GAFF inside, 2 fs.
+
+The peer runs to ±0.6 only. CPU time of sampling and estimating, preparation left out, is scaled to
+±0.3 by T ∝ 1/stderr², for every run from the error that it reached. An error from two repeats is
+itself uncertain by a fifth or more, so a ratio by almost twice that much.
+
+    python benchmarks/time_to_error.py --runs RUNS [--molecules methanol] [--json]
+
+Run it again with the same folder and it goes on. Peer: `pip install openmmml==1.8`.
+"""
+
+from __future__ import annotations
+
+import os
+
+for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENMM_CPU_THREADS"):
+    os.environ[_name] = "1"
+os.environ.setdefault("TORCHANI_NO_WARN_EXTENSIONS", "1")
+
+import argparse
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import torch
+from ani_kernel import _state_dicts
+from machine import save
+from openmm import app
+
+from mlmm.config.hydration import HydrationConfig, Source
+from mlmm.config.protocol import PROTOCOLS
+from mlmm.system.build import INTERNAL, HybridSystem
+from mlmm.workflows import tasks
+from mlmm.workflows.hydration import run_hydration
+
+MOLECULES = {"methanol": "CO", "toluene": "Cc1ccccc1", "acetone": "CC(C)=O"}
+WANTED, PEERS = 0.3, 0.6
+R1 = {"name": "custom", "route": "R1", "gas": 2.0, "minimum_sampling": 4.0}
+ONE_FS = {"timestep": 1.0, "solute_masses": "prmtop"}
+RUNS: dict[str, tuple[str, dict[str, Any]]] = {
+    "ours_default": ("ani2x", {"target_stderr": WANTED}),
+    "mm": ("mm", {**R1, "target_stderr": WANTED}),
+    "ours_r1_2fs": ("ani2x", {**R1, "target_stderr": WANTED}),
+    "ours_r1": ("ani2x", {**R1, **ONE_FS, "target_stderr": PEERS}),
+    "peer_r1": ("ani2x", {**R1, **ONE_FS, "target_stderr": PEERS}),
+}
+"""Potential of each run, and what it changes in protocol quick."""
+
+
+def main() -> None:
+    """Run what is missing, print, write `results/time_to_error.json`."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=Path, required=True, help="where the runs are kept")
+    parser.add_argument("--models", type=Path, help="folder with the weights; default: MLMM_MODELS")
+    parser.add_argument("--molecules", nargs="+", choices=MOLECULES, default=list(MOLECULES)[:2])
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    options = parser.parse_args()
+    models = options.models or Path(os.environ.get("MLMM_MODELS", ""))
+    os.environ["MLMM_MODELS"] = str(models)
+    torch.set_num_threads(1)
+    rows = {}
+    for molecule in options.molecules:
+        runs = {
+            name: measure(molecule, name, options.runs / molecule / name, models) for name in RUNS
+        }
+        rows[molecule] = {"ratios": ratios(runs), "runs": runs}
+    first = rows[options.molecules[0]]["ratios"]
+    report = {**first, "molecule": options.molecules[0], "wanted_kcal": WANTED, "molecules": rows}
+    path = save("time_to_error", report)
+    print(json.dumps(report, indent=1) if options.json else f"{table(rows)}\n{path}")
+
+
+def measure(molecule: str, name: str, folder: Path, models: Path) -> dict[str, Any]:
+    """Run one variant to its error, or go on with it, and return its figures."""
+    potential, changes = RUNS[name]
+    config = HydrationConfig(
+        source=Source(kind="smiles", smiles=MOLECULES[molecule]),
+        potential=potential,
+        protocol=PROTOCOLS["quick"].model_copy(update=changes),
+        processes=1,
+    )
+    clock = Clock(folder.parent / f"{name}.cpu")
+    with peer(models) if name == "peer_r1" else nullcontext():
+        result = run_hydration(config, folder, base=Path(), listen=clock.listen)
+        tasks.close_benches()  # the next run must not meet systems of this one
+    found = result.headline
+    return {
+        "dg_kcal": found.dg_kcal,
+        "stderr_kcal": found.stderr_kcal,
+        "ps_per_state": result.diagnostics.numbers["ps_per_state"],
+        "cpu_s": clock.seconds,
+        "cpu_s_to_wanted": clock.seconds * (found.stderr_kcal / WANTED) ** 2,
+    }
+
+
+class Clock:
+    """CPU seconds of a run since its system was prepared, kept in a file over restarts."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.seconds = float(path.read_text()) if path.exists() else 0.0
+        self._last: float | None = None
+
+    def listen(self, report: Any) -> None:
+        """Add the time since the last report, unless the system is still being prepared."""
+        now = time.process_time()
+        if self._last is not None:
+            self.seconds += now - self._last
+            self.path.write_text(repr(self.seconds))
+        self._last = None if report.stage.startswith("preparing") else now
+
+
+@contextmanager
+def peer(models: Path) -> Iterator[None]:
+    """Let openmm-ml's own force drive the solute in every hybrid system of this process."""
+    try:
+        from openmmml import MLPotential  # noqa: PLC0415
+    except ImportError as error:
+        raise SystemExit("openmm-ml is not installed: pip install openmmml==1.8") from error
+    os.environ["TORCHANI_DATA_DIR"] = str(_state_dicts(models / "ani2x_state_dict.pt"))
+
+    def build(bench: tasks.Bench, hamiltonian: str) -> HybridSystem:
+        classical = build_ours(replace(bench, potential=bench.classical), hamiltonian)
+        system = classical.system
+        for index in reversed(range(system.getNumForces())):
+            if system.getForce(index).getForceGroup() == INTERNAL:
+                system.removeForce(index)
+        topology = app.AmberPrmtopFile(str(bench.prepared.topology.path)).topology
+        atoms = list(classical.region.atoms)
+        MLPotential("ani2x")._impl.addForces(topology, system, atoms, INTERNAL)
+        return classical
+
+    build_ours = tasks.build_hybrid
+    with patch.object(tasks, "build_hybrid", build):
+        yield
+
+
+def ratios(runs: dict[str, dict[str, Any]]) -> dict[str, float]:
+    """Return how many times longer the other takes to the same error."""
+    cost = {name: run["cpu_s_to_wanted"] for name, run in runs.items()}
+    return {
+        "r1_vs_openmmml_r1": cost["peer_r1"] / cost["ours_r1"],
+        "r1_2fs_vs_openmmml_r1": cost["peer_r1"] / cost["ours_r1_2fs"],
+        "best_vs_openmmml_r1": cost["peer_r1"] / cost["ours_default"],
+        "best_vs_mm_only": cost["ours_default"] / cost["mm"],
+    }
+
+
+def table(rows: dict[str, Any]) -> str:
+    """Return what a terminal shows."""
+    lines = []
+    for molecule, row in rows.items():
+        lines.append(f"{molecule}: CPU minutes to ±{WANTED} kcal/mol")
+        lines += [
+            f"  {name:13}{run['cpu_s_to_wanted'] / 60:8.1f}   ({run['dg_kcal']:.2f} ± "
+            f"{run['stderr_kcal']:.2f} in {run['cpu_s'] / 60:.1f})"
+            for name, run in row["runs"].items()
+        ]
+        lines += [f"  {name:22} {value:6.1f}" for name, value in row["ratios"].items()]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
