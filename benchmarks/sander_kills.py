@@ -35,7 +35,7 @@ from scipy.io import netcdf_file
 
 from mlmm.amber.coordinates import read_coordinates
 from mlmm.server.model_server import ModelServer, Reply, Request, listens
-from mlmm.workflows.model_server import ready_models
+from mlmm.workflows.model_server import Models
 
 KINDS = {
     "client": (1, "the client that asks the model died"),
@@ -128,7 +128,7 @@ class Household:
         try:
             told = {one: self.runs[one].communicate(timeout=LIMIT)[1] for one in ending}
         except subprocess.TimeoutExpired as error:
-            alive = [f"{pid} {_command(pid)}" for pid in below(run.pid)]
+            alive = [f"{_command(pid)} {_state(pid)}" for pid in below(run.pid)]
             raise TimeoutError(f"{kind}: {name} goes on after {LIMIT} s: {alive}") from error
         seconds = time.monotonic() - start
         if kind in ("server", "freeze") and self.server is not None:
@@ -223,13 +223,17 @@ def unexpected(event: dict[str, Any]) -> str:
 def serve(path: Path) -> None:
     """Be the server: the real one, with a model that takes its time."""
     logging.basicConfig(level=logging.INFO, format="server: %(message)s")
-    models = ready_models()
+    models = Models()
 
     def answer(request: Request) -> Reply:
         time.sleep(SLOWNESS)
         return models.answer(request)
 
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    def end(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell may have set them to be ignored
+        signal.signal(number, end)
     try:
         with ModelServer(path, answer):
             threading.Event().wait()
@@ -298,6 +302,14 @@ def _link(pid: int, name: str) -> str:
         return os.readlink(f"/proc/{pid}/{name}")
     except OSError:
         return ""
+
+
+def _state(pid: int) -> str:
+    """Return R for running, S for sleeping, and so on."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return "gone"
 
 
 def _command(pid: int) -> str:

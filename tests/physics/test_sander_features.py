@@ -12,6 +12,7 @@ import pytest
 from sander_runs import MD, TOLUENE, exact, make_sander_box, ml, mm, printed, values
 from test_sander_parity import ELEC, VDW
 
+from mlmm.amber.coordinates import read_coordinates
 from mlmm.external import extern_run
 from mlmm.external.programs import find_program
 from mlmm.server.model_server import ModelServer
@@ -114,6 +115,41 @@ def test_energy_is_conserved_with_ani2x_as_well_as_with_mm(toluene, shared, tmp_
     drift = abs(np.polyfit(np.arange(200), ours, 1)[0]) * 200
     assert drift < abs(np.polyfit(np.arange(200), theirs, 1)[0]) * 200 + 0.3
     assert np.ptp(values(mdout, "ML energy (ani2x)")) > 1.0  # it moved
+
+
+def test_an_umbrella_and_restraints_pull_an_ml_molecule(toluene, shared, tmp_path, monkeypatch):
+    if not (shared / "models" / "ani2x_state_dict.pt").is_file():
+        pytest.skip("no weights of ANI-2x")
+    monkeypatch.setenv("MLMM_MODELS", str(shared / "models"))
+    start = read_coordinates(toluene.restart).positions
+    distance = np.linalg.norm(start[0] - start[18])  # a carbon and an oxygen of water
+    (tmp_path / "window.RST").write_text(
+        f" &rst iat=1,19, r1=0.0, r2={distance - 1:.6f}, r3={distance - 1:.6f}, r4=99.0,"
+        " rk2=20.0, rk3=20.0 /\n"
+    )
+    extra = (
+        " &wt type='DUMPFREQ', istep1=1 /\n &wt type='END' /\nDISANG=window.RST\nDUMPAVE=d.dat\n"
+    )
+    cntrl = MD.replace("nstlim=10", "nstlim=40") + ", ntwx=1"
+    files = [*toluene.files, "-ref", toluene.restart]
+    free = ml(tmp_path, cntrl, files, mlp="animask=':1'", name="free")
+    held = "nmropt=1, ntr=1, restraint_wt=5.0, restraintmask=':1@C='"
+    mdout = ml(tmp_path, f"{cntrl}, {held}", files, extra, mlp="animask=':1'")
+    # sander prints with step 1 the energy of the coordinates that it was given.
+    restraint = values(mdout, "RESTRAINT")
+    assert restraint[0] == pytest.approx(20.0, abs=1e-3)  # k (d - d0)² with d - d0 = 1 Å
+    assert values(mdout, "EPtot")[0] == pytest.approx(
+        values(free, "EPtot")[0] + restraint[0], abs=2e-3
+    )
+    told = np.loadtxt(tmp_path / "d.dat")[:, 1]
+    assert len(told) >= 40
+    assert told[0] == pytest.approx(distance, abs=0.02)
+    assert told[-1] < told[0] - 0.1  # it pulls
+    # The potentials of sander and the forces of the model act together: their sum is conserved.
+    total = np.array(values(mdout, "Etot"))
+    assert np.ptp(restraint) > 5.0
+    # Kinetic energies of half steps are off by (F dt)²/8m = 0.002 kcal/mol for this spring.
+    assert np.ptp(total) < np.ptp(values(free, "Etot")) + 0.1
 
 
 EWALD = " &ewald ew_coeff=0.4, nfft1=36, nfft2=36, nfft3=36, vdwmeth=0 /\n"
