@@ -44,6 +44,9 @@ TargetStderr = Annotated[
 Control = Annotated[
     bool, typer.Option("--control/--no-control", help="R1: sample the MM control too.")
 ]
+BothRoutes = Annotated[
+    bool, typer.Option("--both-routes", help="Each run by R1, the headline, and R2: do they agree?")
+]
 EXECUTORS = "serial, processes (the default), or dask."
 ClusterFile = Annotated[
     Path | None, typer.Option(help="Dask in a batch system: file of `mlmm cluster init`.")
@@ -69,6 +72,7 @@ def run(
     gaff: Annotated[int, typer.Option(help="1 or 2.", min=1, max=2)] = 2,
     target_stderr: TargetStderr = None,
     control: Control = True,
+    both_routes: BothRoutes = False,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 2025,
     repeats: Annotated[int, typer.Option(help="Independent repeats of each run.", min=1)] = 2,
     platform: Annotated[str, typer.Option(help="OpenMM platform.")] = "CPU",
@@ -79,18 +83,21 @@ def run(
     as_json: Annotated[bool, typer.Option("--json", help="Print results.json at the end.")] = False,
 ) -> None:
     """Compute the hydration free energy of every molecule of a table, and compare."""
+    # R1 is the headline of both
+    changes = overrides_of(
+        settings, route="R1" if both_routes else None, target_stderr=target_stderr
+    )
     config = CampaignConfig.checked(
         {
             "table": table.name,
             "columns": _columns(columns),
             "potential": potential,
             "weights": None if weights is None else str(weights.resolve()),
-            "protocol": protocol_of(
-                protocol, overrides_of(settings, target_stderr=target_stderr), potential
-            ),
+            "protocol": protocol_of(protocol, changes, potential),
             "charges": None if charges is None else charges.split(","),
             "gaff": gaff,
             "control": control,
+            "both_routes": both_routes,
             "seed": seed,
             "repeats": repeats,
             "platform": platform,

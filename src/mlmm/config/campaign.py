@@ -41,6 +41,8 @@ class CampaignConfig(Settings):
     """GAFF version of the solutes."""
     control: bool = True
     """Route R1: sample the MM control beside each run; R2 has it in any case."""
+    both_routes: bool = False
+    """Sample each run by routes R1 (the headline) and R2, and say whether they agree."""
     seed: int = Field(2025, ge=0, lt=2**31)
     """Seed of everything random; each run is the one that `mlmm hydration` makes of it."""
     repeats: int = Field(2, ge=1)
@@ -54,6 +56,11 @@ class CampaignConfig(Settings):
             raise ValueError("charges must name at least one model, and none twice")
         if self.potential == "mm" and self.protocol.route == "R2":
             raise ValueError("potential mm has one route: R1")
+        if self.both_routes and (self.potential == "mm" or self.protocol.route == "R2"):
+            raise ValueError(
+                "both_routes compares R1, the headline, with R2: give a potential other than mm "
+                "and a protocol of route R1"
+            )
         return self
 
 

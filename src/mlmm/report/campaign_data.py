@@ -27,6 +27,10 @@ class CampaignRow:
         as_published_stderr_kcal: Its standard error.
         mm_kcal: The MM control.
         mm_stderr_kcal: Its standard error.
+        r2_kcal: Route R2 beside a headline of route R1.
+        r2_stderr_kcal: Its standard error.
+        closure_kcal: R1 − R2.
+        closure_stderr_kcal: Its standard error.
         expt_kcal: The measured value.
         expt_stderr_kcal: Its standard error.
         references: Published calculated values by label, each with its standard error or None.
@@ -48,6 +52,10 @@ class CampaignRow:
     as_published_stderr_kcal: float | None = None
     mm_kcal: float | None = None
     mm_stderr_kcal: float | None = None
+    r2_kcal: float | None = None
+    r2_stderr_kcal: float | None = None
+    closure_kcal: float | None = None
+    closure_stderr_kcal: float | None = None
     expt_kcal: float | None = None
     expt_stderr_kcal: float | None = None
     references: Mapping[str, tuple[float, float | None]] = field(default_factory=dict)

@@ -160,9 +160,9 @@ def _configuration(config: CampaignConfig, row: Row, charges: str, base: Path) -
         name: getattr(config, name)
         for name in ("potential", "weights", "protocol", "seed", "repeats", "platform")
     }
-    both = config.control and config.potential != MM and config.protocol.route == "R1"
-    where = f"line {row.line} ({row.name})"
-    return HydrationConfig.checked(data | {"source": source, "control": both}, where=where)
+    control = config.control and config.potential != MM and config.protocol.route == "R1"
+    data |= {"source": source, "control": control, "both_routes": config.both_routes}
+    return HydrationConfig.checked(data, where=f"line {row.line} ({row.name})")
 
 
 def _check(run: HydrationConfig, base: Path, *, with_weights: bool) -> None:

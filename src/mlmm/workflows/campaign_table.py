@@ -147,9 +147,21 @@ def _numbers(result: HydrationResult) -> dict[str, Any]:
         "method": result.headline.method,
         **_pair("as_published", published),
         **_pair("mm", control),
+        **_second_route(result),
         "warnings": tuple(
             f"{v.name}: {v.message}" for v in result.diagnostics.verdicts if v.status != "pass"
         ),
+    }
+
+
+def _second_route(result: HydrationResult) -> dict[str, Any]:
+    """Return route R2 and the closure of the cycle, of runs that sampled both routes."""
+    if result.closure is None:
+        return {}
+    return {
+        **_pair("r2", result.estimates.endstate_r2),
+        "closure_kcal": result.closure.value_kcal,
+        "closure_stderr_kcal": result.closure.stderr_kcal,
     }
 
 

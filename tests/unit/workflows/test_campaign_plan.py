@@ -105,3 +105,13 @@ def test_route_r1_samples_the_control_unless_told_otherwise(tmp_path, shared, mo
         config = CampaignConfig(table="set.csv", protocol=protocol, control=control)
         ((_, run),) = plan_jobs(config, row, tmp_path, tmp_path)
         assert run.control is wanted
+
+
+def test_both_routes_are_asked_of_every_run(tmp_path, shared, monkeypatch):
+    monkeypatch.setenv("MLMM_MODELS", str(shared / "models"))
+    config = CampaignConfig(table="set.csv", protocol=MM, both_routes=True)
+    ((_, run),) = plan_jobs(config, [Row(2, "a", {"smiles": "C"})], tmp_path, tmp_path)
+    assert run.both_routes
+    assert run.control
+    with pytest.raises(ValueError, match="both_routes compares R1, the headline, with R2"):
+        CampaignConfig(table="set.csv", protocol=PROTOCOLS["quick"], both_routes=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import csv
 import json
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,6 +13,7 @@ from mlmm.report.campaign_data import CampaignData, CampaignRow
 from mlmm.report.campaign_files import campaign_json, write_table
 from mlmm.report.campaign_page import render_campaign
 from mlmm.workflows.campaign_statistics import statistics
+from mlmm.workflows.campaign_table import _second_route
 
 NAMES = ("methane", "methanol", "acetone", "benzene")
 EXPT = (2.0, -5.1, -3.8, -0.9)
@@ -113,6 +115,17 @@ def test_the_files_hold_the_promised_columns(tmp_path, campaign_data):
     found = json.loads(campaign_json(campaign_data))
     assert found["counts"] == {"done": 4, "running": 0, "pending": 0, "failed": 1}
     assert found["comparisons"][0]["agreement"]["mae"]["value"] == pytest.approx(0.5)
+
+
+def test_a_run_by_both_routes_tells_the_second_and_the_closure():
+    result = SimpleNamespace(
+        closure=SimpleNamespace(value_kcal=-0.1, stderr_kcal=0.2),
+        estimates=SimpleNamespace(endstate_r2=SimpleNamespace(dg_kcal=-3.0, stderr_kcal=0.1)),
+    )
+    found = row("methanol", -5.1, **_second_route(result))
+    assert (found.r2_kcal, found.r2_stderr_kcal) == (-3.0, 0.1)
+    assert (found.closure_kcal, found.closure_stderr_kcal) == (-0.1, 0.2)
+    assert _second_route(SimpleNamespace(closure=None)) == {}
 
 
 def test_the_page_shows_tables_and_both_figures_and_nothing_from_elsewhere(campaign_data):
