@@ -7,7 +7,9 @@ import json
 from pathlib import Path
 
 import numpy as np
+import parmed
 import pytest
+from parmed.tools import HMassRepartition
 
 from mlmm.amber.coordinates import read_coordinates
 from mlmm.amber.mdout import read_mdout
@@ -89,6 +91,27 @@ def test_a_region_that_cuts_a_bond_is_capped_and_conserves_energy(butane):
     sd = [np.std([one.values["Etot"] for one in result.energies]) for result in (coarse, fine)]
     # Verlet is of second order only where forces are slopes of the energy, the cut bond included
     assert 3.2 < sd[0] / sd[1] < 4.8
+
+
+@pytest.mark.slow
+def test_steps_of_4_fs_hold_with_heavy_hydrogens_and_rigid_bonds_to_them(freesolv):
+    base = freesolv / "amber_gaff" / "mobley_1873346"  # toluene
+    parm = parmed.load_file(str(base.with_suffix(".prmtop")))
+    HMassRepartition(parm, 3.024).execute()
+    parm.write_parm("heavy.prmtop")
+    files = Path("heavy.prmtop"), base.with_suffix(".inpcrd")
+    more = "ntc=2, ntf=2, tol=1e-8, tempi=300.0, ig=4,"
+    ml = "mlp_model=0, mlp_shake=1"
+    coarse = run(files, ml=ml, more=more, steps=250, dt=0.004)
+    fine = run(files, ml=ml, more=more, steps=500, dt=0.002, ntpr=2)
+    sd = [np.std([one.values["Etot"] for one in r.energies]) for r in (coarse, fine)]
+    # Second order is a factor of 4; at 4 fs the terms of fourth order add a quarter of it.
+    assert 3.2 < sd[0] / sd[1] < 6.0
+    energy = np.array([one.values["Etot"] for one in coarse.energies])
+    # The halves differ by chance only: the energy swings within some steps, 250 of them.
+    assert abs(energy[125:].mean() - energy[:125].mean()) < sd[0]
+    warm = [np.mean([one.values["TEMP"] for one in r.energies]) for r in (coarse, fine)]
+    assert warm[0] == pytest.approx(warm[1], rel=0.05)
 
 
 def test_the_wall_keeps_its_centre_over_a_restart(butane):

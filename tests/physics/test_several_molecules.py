@@ -221,6 +221,15 @@ def test_molecules_that_come_apart_stop_the_run(pair, md, tmp_path):
     assert "ERROR: the molecules of the ML region came apart" in Path("mdout").read_text()
 
 
+def test_a_mask_may_ask_for_distances_but_not_where_a_run_goes_on(pair, md, tmp_path):
+    text = NPT.replace("':1-2'", "':1<:6.0 & !:WAT'")
+    md(text.format(steps=2, start="tempi=300.0,"), pair.inpcrd)
+    assert "atoms    = 14 (C 3, H 10, O 1)" in Path("mdout").read_text()
+    Path("restrt").rename("half.rst")
+    with pytest.raises(InputError, match="asks for distances, which are others now than when"):
+        md(text.format(steps=2, start="irest=1, ntx=5,"), Path("half.rst"))
+
+
 def test_a_molecule_too_many_is_still_refused_where_a_free_energy_needs_one(pair):
     with pytest.raises(InputError, match="selects 2 molecules; the ML region must be one"):
         select_region(pair.topology, BOTH)

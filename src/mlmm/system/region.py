@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from mlmm.amber.mask import select_atoms
 from mlmm.amber.topology import AmberTopology, atom_label
 from mlmm.errors import UnsupportedPhysicsError
-from mlmm.potentials.interface import Molecule, Potential
+from mlmm.potentials.interface import Array, Molecule, Potential
 from mlmm.system.internal import ClassicalPotential
 from mlmm.system.link_atoms import HYDROGEN, Link, LinkedPotential, find_links
 
@@ -50,13 +50,19 @@ class MLRegion:
 
 
 def select_region(
-    topology: AmberTopology, mask: str, *, link_atoms: bool = False, several: bool = False
+    topology: AmberTopology,
+    mask: str,
+    *,
+    positions: Array | None = None,
+    link_atoms: bool = False,
+    several: bool = False,
 ) -> MLRegion:
     """Return the ML region that an AMBER mask selects.
 
     Args:
         topology: The whole system.
         mask: AMBER mask.
+        positions: Positions [Å], shape (N, 3), where the mask may ask for distances.
         link_atoms: Whether the mask may cut C-C single bonds, which are then capped.
         several: Whether the mask may select more than one molecule.
 
@@ -65,7 +71,7 @@ def select_region(
         UnsupportedPhysicsError: The region holds water, cuts a covalent bond that may not be cut,
             is more than one molecule without leave, or has a fractional charge.
     """
-    atoms = select_atoms(topology, mask)
+    atoms = select_atoms(topology, mask, positions=positions)
     name = f"ml_mask {mask!r}"
     return region_of(topology, atoms, name=name, link_atoms=link_atoms, several=several)
 

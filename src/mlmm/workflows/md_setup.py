@@ -120,10 +120,8 @@ def make_start(inputs: MdInputs, *, platform: str) -> Start:
     box = box_of(config, inputs.mdin, inputs.inpcrd, topology, coordinates)
     nonbonded = nonbonded_of(config, box, moment.grid)
     ml = config.ml
-    region = select_region(topology, ml.mask, link_atoms=ml.link_atoms, several=True)
-    cell = None if box is None else box_vectors(coordinates)
-    near = together(coordinates.positions, cell, region, where=str(inputs.inpcrd))
-    coordinates = replace(coordinates, positions=near)
+    region = _region(config, ml, topology, coordinates)
+    coordinates = _together(coordinates, region, inputs.inpcrd, periodic=box is not None)
     potential = _potential(ml, topology, region, nonbonded)
     _check_structure(topology, region, coordinates, inputs.inpcrd)
     seen = coordinates.positions[list(region.asked)]
@@ -171,6 +169,29 @@ def _first_moment(config: MdConfig, inputs: MdInputs, coordinates: Coordinates) 
             "use irest=0, ntx=1 and tempi, or a restart file."
         )
     return read_moment(inputs.inpcrd)
+
+
+def _region(
+    config: MdConfig, ml: MlSettings, topology: AmberTopology, coordinates: Coordinates
+) -> MLRegion:
+    if config.goes_on and set("<>") & set(ml.mask):
+        raise InputError(
+            f"animask={ml.mask!r} asks for distances, which are others now than when the run "
+            "began; to go on, name the atoms themselves."
+        )
+    positions = coordinates.positions
+    return select_region(
+        topology, ml.mask, positions=positions, link_atoms=ml.link_atoms, several=True
+    )
+
+
+def _together(
+    coordinates: Coordinates, region: MLRegion, path: Path, *, periodic: bool
+) -> Coordinates:
+    """Return coordinates with the molecules of the region in one image."""
+    box = box_vectors(coordinates) if periodic else None
+    near = together(coordinates.positions, box, region, where=str(path))
+    return replace(coordinates, positions=near)
 
 
 def _state(config: MdConfig, topology: AmberTopology, region: MLRegion) -> LambdaState:

@@ -119,7 +119,7 @@ def open_laboratory(request: NveRequest) -> Laboratory:
     """
     topology = read_topology(request.prmtop)
     coordinates = read_coordinates(request.inpcrd, len(topology))
-    region = select_region(topology, request.ml_mask, several=True)
+    region = select_region(topology, request.ml_mask, positions=coordinates.positions, several=True)
     check_potential(request.potential, region.molecule, region.labels)
     box = _box(request, topology, coordinates)
     nonbonded = Nonbonded(cutoff=None)

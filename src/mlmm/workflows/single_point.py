@@ -96,7 +96,9 @@ def single_point(request: SinglePoint) -> SinglePointAnswer:
     else:
         if request.ml_mask is None:
             raise InputError("energy needs --ml-mask, such as ':LIG', or --potential mm.")
-        region = select_region(topology, request.ml_mask, several=True)
+        region = select_region(
+            topology, request.ml_mask, positions=coordinates.positions, several=True
+        )
         cell = None if box is None else box_vectors(coordinates)
         near = together(coordinates.positions, cell, region, where=str(request.inpcrd))
         positions = near * NM_PER_ANGSTROM

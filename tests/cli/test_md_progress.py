@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: MIT
+"""Does a terminal see one line that changes while a run goes on, and a file nothing?"""
+
+from __future__ import annotations
+
+import os
+import pty
+import sys
+from pathlib import Path
+
+import pytest
+
+GAS = """gas phase
+ &cntrl imin=0, nstlim=4, tempi=300.0, ntb=0, cut=999.0, ntpr=2, nscm=0, ifmlp=1 /
+ &mlp animask=':1', potential='mm' /
+"""
+
+
+@pytest.mark.parametrize("words", [(), ("--quiet",)])
+def test_a_terminal_sees_one_line_that_changes(mlmm, files, monkeypatch, words):
+    Path("mdin").write_text(GAS)
+    master, slave = pty.openpty()
+    with os.fdopen(slave, "w") as terminal:
+        monkeypatch.setattr(sys, "stderr", terminal)
+        assert mlmm("md", "-p", files["gas"], "-c", files["gas_crd"], *words).code == 0
+        print("end", file=terminal, flush=True)
+        seen = os.read(master, 65536).decode()
+    os.close(master)
+    if words:
+        assert seen.strip() == "end"
+        return
+    lines = seen.replace("end", "").split("\r\x1b[2K")[1:]
+    assert [line.partition(",")[0] for line in lines] == [f"step {k} of 4" for k in (0, 2, 4)]
+    assert "EPtot" in lines[-1]
+    assert "ns/day" in lines[-1]
+    assert lines[-1].strip().endswith("0:00 left")
+    assert lines[0].count("\n") == 0
+
+
+def test_without_a_terminal_no_progress_is_written(mlmm, files):
+    Path("mdin").write_text(GAS)
+    assert mlmm("md", "-p", files["gas"], "-c", files["gas_crd"]).err == ""
