@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.io import netcdf_file
 from test_bad_input import contents, one_sentence
 
 from mlmm.amber.coordinates import Coordinates, read_coordinates, write_restart
@@ -117,6 +118,21 @@ def test_a_gas_phase_run_has_no_box(md):
     last = read_mdout(Path("mdout"))[-1].values
     assert "VOLUME" not in last
     assert last["EPtot"] == pytest.approx(last["EML"], abs=1e-4)
+
+
+@pytest.mark.parametrize(("keys", "file"), [("ntwv=2", "vel.nc"), ("ntwx=2, ntwv=-1", "mdcrd")])
+def test_velocities_go_to_a_file_of_their_own_or_into_the_trajectory(md, keys, file):
+    text = GAS.replace("nscm=0", f"nscm=0, {keys}")
+    assert md(text, "-v", "vel.nc", top="gas", crd="gas_crd").code == 0
+    assert Path("vel.nc").exists() == (file == "vel.nc")
+    assert Path("mdcrd").exists() == (file == "mdcrd")
+    with netcdf_file(file, mmap=False) as found:
+        assert ("coordinates" in found.variables) == (file == "mdcrd")
+        stored = found.variables["velocities"]
+        velocities = stored[:] * float(stored.scale_factor)
+        assert found.variables["time"][:] == pytest.approx([0.002, 0.004])
+    restart = read_coordinates("restrt").velocities
+    assert velocities[-1] == pytest.approx(restart, rel=1e-6, abs=1e-6)  # single precision
 
 
 def test_a_blow_up_keeps_the_last_good_restart_and_says_where(md):

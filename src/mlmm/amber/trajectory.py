@@ -136,12 +136,21 @@ def read_moment(path: Path) -> Moment:
 class TrajectoryWriter:
     """Appends frames to a NetCDF trajectory; a context manager."""
 
-    def __init__(self, path: Path, like: Coordinates, *, velocities: bool, title: str = "") -> None:
+    def __init__(
+        self,
+        path: Path,
+        like: Coordinates,
+        *,
+        positions: bool = True,
+        velocities: bool,
+        title: str = "",
+    ) -> None:
         """Begin a new file.
 
         Args:
             path: The file; an old one is replaced.
             like: A frame with the number of atoms, and a box if the frames will have one.
+            positions: Whether frames hold positions.
             velocities: Whether frames hold velocities.
             title: Title of the file.
         """
@@ -152,14 +161,14 @@ class TrajectoryWriter:
         _dimensions(file, like)
         _variable(file, "time", "f", ("frame",), "picosecond")
         place = ("frame", "atom", "spatial")
-        _variable(file, "coordinates", "f", place, "angstrom")
+        if positions:
+            _variable(file, "coordinates", "f", place, "angstrom")
         if velocities:
             _variable(file, "velocities", "f", place, "angstrom/picosecond")
             file.variables["velocities"].scale_factor = np.float64(AMBER_VELOCITY)
         if like.lengths is not None:
             _variable(file, "cell_lengths", "d", ("frame", "cell_spatial"), "angstrom")
             _variable(file, "cell_angles", "d", ("frame", "cell_angular"), "degree")
-        self._velocities = velocities
         self._order = tuple(name for name, one in file.variables.items() if one.isrec)
         for name in self._order:  # scipy tells the size of a record only where there is one
             file.variables[name][0] = 0.0

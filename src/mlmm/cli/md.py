@@ -26,6 +26,9 @@ def md(
     mdinfo: Annotated[Path, typer.Option("-inf", help="Newest step, speed, time left.")] = Path(
         "mdinfo"
     ),
+    mdvel: Annotated[Path, typer.Option("-v", help="Velocities of ntwv above 0, NetCDF.")] = Path(
+        "mdvel"
+    ),
     refc: Annotated[
         Path | None, typer.Option("-ref", help="Reference coordinates of ntr=1.")
     ] = None,
@@ -41,7 +44,7 @@ def md(
         mdin,
         prmtop,
         inpcrd,
-        outputs=MdOutputs(mdout, restrt, mdcrd, mdinfo),
+        outputs=MdOutputs(mdout, restrt, mdcrd, mdinfo, mdvel),
         reference=refc,
         overwrite=overwrite,
         platform=platform,

@@ -130,6 +130,8 @@ class MdConfig(Settings):
     """Steps between frames; 0 writes none."""
     frame_velocities: bool
     """Whether frames hold velocities."""
+    velocity_interval: int
+    """Steps between frames of a file of velocities alone; 0 writes none."""
     restart_interval: int
     """Steps between restart files."""
     wrap: bool
@@ -223,6 +225,7 @@ def _plain(c: Values) -> dict[str, object]:
         "print_interval": c["ntpr"],
         "frame_interval": c["ntwx"],
         "frame_velocities": c["ntwv"] == -1,
+        "velocity_interval": max(0, int(c["ntwv"])),
         "restart_interval": c["ntwr"] or RESTART_INTERVAL,
         "wrap": c["iwrap"] == 1,
         "text_restart": c["ntxo"] == 1,

@@ -147,9 +147,8 @@ CNTRL: Final[Mapping[str, Key]] = {
     "ntwx": Key(0, "steps between frames of the trajectory", low=0, needs=_MD),
     "ntwv": Key(
         0,
-        "-1 puts velocities into the trajectory",
-        (0, -1),
-        "use -1: one file holds both",
+        "-1 puts velocities into the trajectory; above 0 steps between frames of mdvel (-v)",
+        low=-1,
         needs=_MD,
     ),
     "ntwr": Key(

@@ -64,7 +64,7 @@ def run_md(
     outputs = outputs or MdOutputs()
     _check_outputs(inputs, outputs, overwrite=overwrite)
     start = make_start(inputs, platform=platform)
-    for path in (outputs.mdout, outputs.restrt, outputs.mdcrd, outputs.mdinfo):
+    for path in vars(outputs).values():
         path.unlink(missing_ok=True)
     with ExitStack() as files:
         log = files.enter_context(outputs.mdout.open("w", encoding="utf-8"))
@@ -90,6 +90,7 @@ def _check_outputs(inputs: MdInputs, outputs: MdOutputs, *, overwrite: bool) -> 
         "-r": outputs.restrt,
         "-x": outputs.mdcrd,
         "-inf": outputs.mdinfo,
+        "-v": outputs.mdvel,
     }
     read = {"-i": inputs.mdin, "-p": inputs.prmtop, "-c": inputs.inpcrd, "-ref": inputs.refc}
     seen: dict[Path, str] = {

@@ -130,7 +130,7 @@ def describe(start: Start, n_steps: int) -> str:
                 ("ntpr", c.print_interval),
                 ("ntwr", c.restart_interval),
                 ("ntwx", c.frame_interval),
-                ("ntwv", -1 if c.frame_velocities else 0),
+                ("ntwv", -1 if c.frame_velocities else c.velocity_interval),
                 ("iwrap", int(c.wrap)),
                 ("ioutfm", 1),
             ],

@@ -44,12 +44,13 @@ from mlmm.workflows.md_setup import MdInputs, Start
 
 @dataclass(frozen=True)
 class MdOutputs:
-    """The files of a run that are written; mdcrd only where ntwx asks for frames."""
+    """The files of a run that are written; mdcrd only where ntwx asks for it, mdvel where ntwv."""
 
     mdout: Path = Path("mdout")
     restrt: Path = Path("restrt")
     mdcrd: Path = Path("mdcrd")
     mdinfo: Path = Path("mdinfo")
+    mdvel: Path = Path("mdvel")
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,7 @@ class Run:
             "RESTRT": self.outputs.restrt,
             "REFC": self.inputs.refc or "",
             "MDCRD": self.outputs.mdcrd,
+            "MDVEL": self.outputs.mdvel,
             "MDINFO": self.outputs.mdinfo,
         }
         self.tell(
@@ -155,18 +157,8 @@ class Run:
         """Run all segments."""
         start, config = self.start, self.start.config
         first, phase = start.moment.step, start.phase
-        frames = None
-        if config.frame_interval:
-            like = coordinates_of(phase, self.cell)
-            frames = files.enter_context(
-                TrajectoryWriter(
-                    self.outputs.mdcrd,
-                    like,
-                    velocities=config.frame_velocities,
-                    title=config.title,
-                )
-            )
-        interval = math.gcd(config.print_interval, config.frame_interval)
+        frames = self._frames(files)
+        interval = math.gcd(config.print_interval, *(every for every, _ in frames))
         step, last = first, first + config.steps
         while step < last:
             end = min(last, step - step % config.restart_interval + config.restart_interval)
@@ -181,12 +173,34 @@ class Run:
                 if report.step > step or (step == first and not config.goes_on):
                     self._step(report, frames, last=report.step == last)
                 phase = report.phase
-            if frames is not None:
-                frames.sync()
+            for _, writer in frames:
+                writer.sync()
             phase = self.save(phase, end - first)
             step = end
 
-    def _step(self, report: Report, frames: TrajectoryWriter | None, *, last: bool) -> None:
+    def _frames(self, files: ExitStack) -> list[tuple[int, TrajectoryWriter]]:
+        """Open the trajectories that were asked for, each with its interval [steps]."""
+        config, like = self.start.config, coordinates_of(self.start.phase, self.cell)
+        asked = [
+            (config.frame_interval, self.outputs.mdcrd, True, config.frame_velocities),
+            (config.velocity_interval, self.outputs.mdvel, False, True),
+        ]
+        return [
+            (
+                every,
+                files.enter_context(
+                    TrajectoryWriter(
+                        path, like, positions=where, velocities=speed, title=config.title
+                    )
+                ),
+            )
+            for every, path, where, speed in asked
+            if every
+        ]
+
+    def _step(
+        self, report: Report, frames: list[tuple[int, TrajectoryWriter]], *, last: bool
+    ) -> None:
         start, config = self.start, self.start.config
         self.step = report.step - start.moment.step
         when = self.time(self.step)
@@ -202,11 +216,14 @@ class Run:
             )
             self.seen.append(energies)
             self._print(energies)
-        if frames is not None and self.step and report.step % config.frame_interval == 0:
-            phase = report.phase
-            if config.wrap and start.hybrid.periodic:
-                phase = wrapped(phase, start.topology, start.hybrid.region)
-            frames.append(self._stored(phase), when)
+        due = [writer for every, writer in frames if self.step and report.step % every == 0]
+        if not due:
+            return
+        phase = report.phase
+        if config.wrap and start.hybrid.periodic:
+            phase = wrapped(phase, start.topology, start.hybrid.region)
+        for writer in due:
+            writer.append(self._stored(phase), when)
 
     def _slope(self, phase: Phase) -> float | None:
         """Return dV/dλ [kJ/mol] along the leg by AMBER's λ, which runs against ours."""

@@ -284,7 +284,7 @@ WITH = {
     "ntxo": (NVT, 1),
     "ntpr": (NVT, 77),
     "ntwx": (NVT, 77),
-    "ntwv": (NVT, -1),
+    "ntwv": (NVT, 77),
     "ntwr": (NVT, 77),
     "ifmlp": (NVT, 0),
     "icfe": (TI_V1, 0),
