@@ -12,6 +12,8 @@ from mlmm.errors import InputError
 
 MODELS: Final = ("ani2x", "mace-off23-small", "ani1xnr", "mace-off23-medium", "mace-off23-large")
 """Potentials by their number mlp_model."""
+THERMOSTATS: Final = {0: "none", 2: "andersen", 3: "langevin", 11: "bussi"}
+"""Thermostats by ntt."""
 NO_CUTOFF: Final = 99.0
 """Without a box, a cut of at least this [Å] means no cutoff."""
 LONGEST_FREE: Final = 0.001
@@ -86,7 +88,7 @@ class MdConfig(Settings):
     """Temperature of the first velocities [K]; 0 starts at rest."""
     com_interval: int
     """Steps between removals of the motion of the centre of mass; 0 never."""
-    thermostat: Literal["none", "langevin", "bussi"]
+    thermostat: Literal["none", "andersen", "langevin", "bussi"]
     """What keeps the temperature."""
     temperature: float
     """Temperature [K]."""
@@ -94,6 +96,8 @@ class MdConfig(Settings):
     """Langevin friction [1/ps]."""
     coupling_time: float
     """Coupling time of the Bussi thermostat [ps]."""
+    collision_interval: int
+    """Steps between two draws of all velocities by Andersen's thermostat."""
     seed: int
     """Seed of all random numbers; -1 takes one from the clock."""
     periodic: bool | None
@@ -208,10 +212,11 @@ def _plain(c: Values) -> dict[str, object]:
         "goes_on": c["irest"] == 1,
         "first_temperature": c["tempi"],
         "com_interval": c["nscm"],
-        "thermostat": {0: "none", 3: "langevin", 11: "bussi"}[int(c["ntt"])],
+        "thermostat": THERMOSTATS[int(c["ntt"])],
         "temperature": c["temp0"],
         "friction": c["gamma_ln"],
         "coupling_time": c["tautp"],
+        "collision_interval": c["vrand"],
         "seed": c["ig"],
         "periodic": None if c["ntb"] is None and c["ntp"] == 0 else c["ntb"] != 0,
         "pressure": None if c["ntp"] == 0 else c["pres0"],

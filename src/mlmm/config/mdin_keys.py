@@ -53,7 +53,7 @@ def _off(default: Value, meaning: str, refusal: str = "") -> Key:
 _MIN = ("imin", (1,))
 _MD = ("imin", (0,))
 _NPT = ("ntp", (1, 2))
-_HEAT = ("ntt", (3, 11))
+_HEAT = ("ntt", (2, 3, 11))
 _NO_GB = "solvent models without explicit water are not available here"
 _NO_TI = "for free energies along this path use `mlmm hydration`"
 
@@ -72,7 +72,7 @@ CNTRL: Final[Mapping[str, Key]] = {
     "t": Key(0.0, "time at the start [ps], where irest=0", needs=("irest", (0,))),
     "nscm": Key(
         1000,
-        "steps between removals of the motion of the whole; 0 never; Langevin has no use for it",
+        "steps between removals of the motion of the whole; 0 never; ntt=2 and 3 do without",
         low=0,
         needs=("ntt", (0, 11)),
     ),
@@ -85,14 +85,16 @@ CNTRL: Final[Mapping[str, Key]] = {
     ),
     "ntt": Key(
         0,
-        "thermostat: 0 none, 3 Langevin (gamma_ln), 11 Bussi (tautp)",
-        (0, 3, 11),
+        "thermostat: 0 none, 2 Andersen (vrand), 3 Langevin (gamma_ln), 11 Bussi (tautp)",
+        (0, 2, 3, 11),
         "use ntt=11 for stochastic velocity rescaling (what weak coupling should be) or ntt=3",
         needs=_MD,
     ),
     "gamma_ln": Key(0.0, "friction of ntt=3 [1/ps]", low=0.0),
     "tautp": Key(1.0, "coupling time of ntt=11 [ps]", low=1e-3, needs=("ntt", (11,))),
-    "vrand": Key(1000, "belongs to ntt=2", idle=True),
+    "vrand": Key(
+        1000, "steps between two draws of all velocities by ntt=2", low=1, needs=("ntt", (2,))
+    ),
     "ig": Key(
         71277, "seed of all random numbers; -1 takes one from the clock and prints it", needs=_MD
     ),

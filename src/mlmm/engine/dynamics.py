@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Where does the hybrid system go in time, and what is measured on the way?
 
-Without a thermostat, and with Bussi's (10.1063/1.2408420), positions and velocities stand at the
+Without a thermostat, with Bussi's (10.1063/1.2408420) and with Andersen's (10.1063/1.439486, all
+velocities drawn anew at intervals), positions and velocities stand at the
 same time: velocity Verlet with RATTLE constraints, so that E = K + V needs no interpolation. With
 Langevin it is OpenMM's leap-frog middle scheme (10.1021/acs.jpca.9b02771), whose velocities stand
 half a step before the positions and whose kinetic energy is that of the half step.
@@ -60,7 +61,7 @@ class DynamicsPlan:
 
     Attributes:
         timestep: Time step [ps].
-        thermostat: "none" (constant energy), "langevin" or "bussi".
+        thermostat: "none" (constant energy), "langevin", "bussi" or "andersen".
         temperature: Temperature [K] of thermostat and barostat.
         friction: Langevin friction [1/ps].
         coupling_time: Relaxation time of Bussi's thermostat [ps].
@@ -68,15 +69,16 @@ class DynamicsPlan:
         barostat_interval: Steps between two attempts to change the volume.
         anisotropic: Whether each edge of the box changes by itself.
         com_removal_interval: Steps between two removals of the motion of the whole, without a box
-            its rotation too; 0 for never. Langevin dynamics has no use for it.
+            its rotation too; 0 for never. Langevin and Andersen have no use for it.
         constraint_tolerance: Relative tolerance of constraints.
         platform: Name of the OpenMM platform.
         seed: Seed of the run.
+        collision_interval: Steps between two draws of all velocities by Andersen's thermostat.
         largest_spread: Ensemble spread of E_ML [kJ/mol] at which the run stops; None for never.
     """
 
     timestep: float
-    thermostat: Literal["none", "langevin", "bussi"]
+    thermostat: Literal["none", "langevin", "bussi", "andersen"]
     temperature: float
     friction: float
     coupling_time: float
@@ -88,6 +90,12 @@ class DynamicsPlan:
     seed: int
     largest_spread: float | None = None
     anisotropic: bool = False
+    collision_interval: int = 1000
+
+    @property
+    def collisions(self) -> int:
+        """Steps between two draws of all velocities; 0 for never."""
+        return self.collision_interval if self.thermostat == "andersen" else 0
 
 
 @dataclass(frozen=True)
@@ -160,6 +168,9 @@ def run_dynamics(
             _stop_drift(run)
         if plan.thermostat == "bussi" and clock.is_multiple(BUSSI_INTERVAL):
             _rescale(run, thermostat)
+        if clock.step and clock.is_multiple(plan.collisions):
+            seed = derive_seed(plan.seed, "collision", clock.step)
+            run.context.setVelocitiesToTemperature(plan.temperature, seed)
         target = clock.next()
         watch.advance(target - clock.step, clock.step)
         clock.step = target
@@ -177,17 +188,17 @@ def check_plan(plan: DynamicsPlan, hybrid: HybridSystem) -> None:
         raise InputError(f"the thermostat's temperature is {plan.temperature} K; give one above 0.")
     if plan.thermostat == "langevin" and not plan.friction > 0:
         raise InputError("Langevin dynamics needs a friction above 0 (gamma_ln).")
-    if plan.thermostat == "langevin" and plan.com_removal_interval:
+    if plan.thermostat in ("langevin", "andersen") and plan.com_removal_interval:
         raise InputError(
-            "Langevin dynamics thermalises the motion of the whole, which must not be removed "
-            "(nscm = 0)."
+            f"the {plan.thermostat} thermostat heats the motion of the whole, which must not be "
+            "removed then (nscm = 0)."
         )
     if plan.thermostat == "bussi" and not plan.coupling_time > 0:
         raise InputError("Bussi's thermostat needs a coupling time above 0 (tautp).")
     if plan.pressure is not None and not hybrid.periodic:
         raise InputError("constant pressure needs a periodic box, and there is none.")
     if plan.pressure is not None and plan.thermostat == "none":
-        raise InputError("the Monte Carlo barostat needs a thermostat (ntt = 3 or 11).")
+        raise InputError("the Monte Carlo barostat needs a thermostat (ntt = 2, 3 or 11).")
 
 
 def freedom_of(hybrid: HybridSystem, plan: DynamicsPlan) -> int:
@@ -261,8 +272,9 @@ class _Clock:
         return interval > 0 and self.step % interval == 0
 
     def next(self) -> int:
-        strides = [CHECK_INTERVAL, self.interval, self.plan.com_removal_interval]
-        if self.plan.thermostat == "bussi":
+        plan = self.plan
+        strides = [CHECK_INTERVAL, self.interval, plan.com_removal_interval, plan.collisions]
+        if plan.thermostat == "bussi":
             strides.append(BUSSI_INTERVAL)
         ends = [self.step - self.step % n + n for n in strides if n > 0]
         return min(self.last, *ends)

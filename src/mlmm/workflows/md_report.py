@@ -14,6 +14,7 @@ from mlmm.amber.coordinates import Coordinates
 from mlmm.amber.mdout import Energies
 from mlmm.amber.topology import AmberTopology, atom_label
 from mlmm.amber.trajectory import as_stored
+from mlmm.config.md import THERMOSTATS
 from mlmm.engine.dynamics import Report
 from mlmm.engine.simulation import Phase
 from mlmm.potentials.elements import symbol
@@ -158,7 +159,8 @@ def _minimiser(start: Start, n_steps: int) -> list[Paragraph]:
 def _dynamics(start: Start, n_steps: int) -> list[Paragraph]:
     c = start.config
     run = [("nstlim", n_steps), ("nscm", start.plan.com_removal_interval)]
-    heat = [("ntt", {"none": 0, "langevin": 3, "bussi": 11}[c.thermostat]), ("ig", start.plan.seed)]
+    ntt = next(number for number, name in THERMOSTATS.items() if name == c.thermostat)
+    heat = [("ntt", ntt), ("ig", start.plan.seed)]
     paragraphs: list[Paragraph] = [
         ("Molecular dynamics", [*run, ("t", start.moment.time), ("dt", c.timestep)]),
         (
@@ -169,6 +171,7 @@ def _dynamics(start: Start, n_steps: int) -> list[Paragraph]:
                 ("tempi", c.first_temperature),
                 ("gamma_ln", c.friction),
                 ("tautp", c.coupling_time),
+                ("vrand", c.collision_interval),
             ],
         ),
     ]

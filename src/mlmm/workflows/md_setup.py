@@ -296,7 +296,7 @@ def _check_structure(
 
 
 def _plan(config: MdConfig, *, platform: str, seed: int) -> DynamicsPlan:
-    langevin = config.thermostat == "langevin"
+    draws = config.thermostat in ("langevin", "andersen")
     spread = config.ml.max_spread if config.ml else None
     return DynamicsPlan(
         timestep=config.timestep,
@@ -304,10 +304,11 @@ def _plan(config: MdConfig, *, platform: str, seed: int) -> DynamicsPlan:
         temperature=config.temperature,
         friction=config.friction,
         coupling_time=config.coupling_time,
+        collision_interval=config.collision_interval,
         pressure=config.pressure,
         anisotropic=config.anisotropic,
         barostat_interval=config.volume_interval,
-        com_removal_interval=0 if langevin else config.com_interval,
+        com_removal_interval=0 if draws else config.com_interval,
         constraint_tolerance=config.tolerance,
         platform=platform,
         seed=seed,

@@ -102,10 +102,11 @@ def angular(phase: Phase, masses: np.ndarray) -> np.ndarray:
     return masses @ np.cross(phase.positions, phase.velocities)
 
 
-@pytest.mark.parametrize("thermostat", ["bussi", "langevin"])
+@pytest.mark.parametrize("thermostat", ["bussi", "langevin", "andersen"])
 def test_kinetic_energies_are_those_of_the_canonical_ensemble(thermostat):
     hybrid = chain(rigid=True)
     plan = replace(PLAN, thermostat=thermostat, timestep=0.002, friction=20.0)
+    plan = replace(plan, collision_interval=25)
     frames = reports(hybrid, plan, moving(hybrid), steps=40000, report_interval=50)
     kinetic = np.array([r.kinetic for r in frames[20:]])
     expected = stats.gamma(freedom_of(hybrid, plan) / 2, scale=thermal_energy(300.0))
@@ -138,7 +139,7 @@ def test_removal_takes_exactly_the_motion_of_the_whole():
     assert kinetic_energy(own, masses) < kinetic_energy(inner, masses)
 
 
-@pytest.mark.parametrize("thermostat", ["none", "bussi", "langevin"])
+@pytest.mark.parametrize("thermostat", ["none", "bussi", "langevin", "andersen"])
 def test_the_same_segments_are_the_same_to_the_last_bit(methane, thermostat):
     hybrid, start = methane
     plan = replace(
@@ -147,6 +148,7 @@ def test_the_same_segments_are_the_same_to_the_last_bit(methane, thermostat):
         platform="CPU",
         pressure=None if thermostat == "none" else 1.0,
         barostat_interval=5,
+        collision_interval=10,
     )
     middle = reports(hybrid, plan, start, steps=20)[-1].phase
     once, twice = (reports(hybrid, plan, middle, first_step=20, steps=20)[-1] for _ in range(2))
@@ -234,6 +236,7 @@ def test_an_explosion_is_named():
         ({"timestep": 0.0}, "time step"),
         ({"thermostat": "langevin", "friction": 0.0}, "friction"),
         ({"thermostat": "langevin", "com_removal_interval": 10}, "nscm"),
+        ({"thermostat": "andersen", "com_removal_interval": 10}, "nscm"),
         ({"thermostat": "bussi", "coupling_time": 0.0}, "coupling time"),
         ({"thermostat": "bussi", "temperature": 0.0}, "temperature"),
         ({"thermostat": "bussi", "pressure": 1.0}, "periodic box"),
