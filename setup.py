@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import platform
+from glob import glob
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
@@ -94,7 +95,7 @@ setup(
         Extension(
             "mlmm.potentials._ani_kernel",
             sources=[KERNEL, LIBRARY],
-            depends=["native/ani_model.hpp"],
+            depends=sorted(glob("native/*.hpp")),
             language="c++",
             optional=True,
             py_limited_api=True,  # it does not touch Python at all: one wheel for every version

@@ -167,20 +167,17 @@ MLMM_EXPORT int mlmm_ani_add_hidden(Handle* handle, int species, int n_in, int n
         if (net.n_hidden == kMaxHidden) throw std::bad_alloc();
         const int members = handle->model.n_members, lanes = handle->kernel->lanes;
         const size_t in = padded(n_in), out = padded(n_out);
-        float* forward = new_weights(*handle, members * in * out);
-        float* backward = new_weights(*handle, members * in * out);
+        float* blocks = new_weights(*handle, members * in * out);
         float* biases = new_weights(*handle, members * out);
         for (int m = 0; m < members; m++) {
             for (size_t k = 0; k < size_t(n_in); k++)
                 for (size_t n = 0; n < size_t(n_out); n++) {
-                    const float w = weight[(size_t(m) * n_in + k) * n_out + n];
-                    const size_t base = m * in * out;
-                    forward[base + n / lanes * lanes * in + k * lanes + n % lanes] = w;
-                    backward[base + k / lanes * lanes * out + n * lanes + k % lanes] = w;
+                    const size_t row = m * in * out + k / kPadding * kPadding * out;
+                    blocks[row + n / lanes * lanes * kPadding + k % kPadding * lanes + n % lanes] = weight[(size_t(m) * n_in + k) * n_out + n];
                 }
             std::memcpy(biases + m * out, bias + size_t(m) * n_out, n_out * sizeof(float));
         }
-        net.hidden[net.n_hidden++] = {int(in), int(out), forward, backward, biases};
+        net.hidden[net.n_hidden++] = {int(in), int(out), blocks, biases};
         Model& model = handle->model;
         for (int width : {int(in), int(out)})
             if (width > model.widest) model.widest = width;

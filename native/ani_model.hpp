@@ -15,12 +15,11 @@ constexpr int kPadding = 16;      // widths of layers are multiples of this, in 
 constexpr int kMaxHidden = 8;     // hidden layers
 constexpr int kAbsent = -1;       // offset of a block of AEV columns that no atom can ever fill
 
-// One hidden layer of one element in all members. Weights are stored twice, in panels as wide as
-// one vector: panel v holds B[k][v * lanes ... + lanes) for all k, one after the other.
+// One hidden layer of one element in all members. Weights B[n_in, n_out] lie in blocks of kPadding
+// rows and one vector of columns: block (k, n) holds rows k * kPadding ..., columns n * lanes ... of B.
 struct Layer {
     int n_in, n_out;              // padded widths
-    const float* forward;         // (member, n_out / lanes, n_in, lanes)
-    const float* backward;        // (member, n_in / lanes, n_out, lanes), the transpose
+    const float* weights;         // (member, n_in / kPadding, n_out / lanes, kPadding, lanes)
     const float* bias;            // (member, n_out)
 };
 
