@@ -14,7 +14,7 @@ import pytest
 from hybrids import WATERS, Box, Python, context_of, energy, forces
 
 from mlmm.engine.record import set_state
-from mlmm.engine.simulation import Ensemble, Phase, get_phase, open_context, set_phase
+from mlmm.engine.simulation import BAROSTATS, Ensemble, Phase, get_phase, open_context, set_phase
 from mlmm.potentials.interface import Potential
 from mlmm.samples import LambdaState
 from mlmm.system.build import INTERNAL, HybridSystem
@@ -159,3 +159,19 @@ def test_the_context_of_constant_volume_has_no_barostat(methane):
     context.getIntegrator().step(20)
     np.testing.assert_array_equal(get_phase(context).box, methane.vectors)
     assert not any(isinstance(f, mm.MonteCarloBarostat) for f in hybrid.system.getForces())
+
+
+def test_one_system_changes_its_barostat_and_never_has_two(methane):
+    hybrid = methane.hybrid()
+
+    def barostats(pressure: float | None, *, anisotropic: bool) -> list[str]:
+        ensemble = Ensemble(300.0, pressure, 0.001, 1.0, 5, anisotropic)
+        open_context(hybrid, ensemble, platform="Reference", seed=3)
+        return [type(f).__name__ for f in hybrid.system.getForces() if isinstance(f, BAROSTATS)]
+
+    assert barostats(1.0, anisotropic=False) == ["MonteCarloBarostat"]
+    assert barostats(2.0, anisotropic=True) == ["MonteCarloAnisotropicBarostat"]
+    (force,) = [f for f in hybrid.system.getForces() if isinstance(f, BAROSTATS)]
+    assert list(force.getDefaultPressure()._value) == [2.0, 2.0, 2.0]
+    assert barostats(1.0, anisotropic=False) == ["MonteCarloBarostat"]
+    assert barostats(None, anisotropic=True) == []
