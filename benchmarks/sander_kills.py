@@ -24,13 +24,13 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from processes import ancestors, below, command, link, processes, state, wait, zombies
 from scipy.io import netcdf_file
 
 from mlmm.amber.coordinates import read_coordinates
@@ -128,13 +128,13 @@ class Household:
         try:
             told = {one: self.runs[one].communicate(timeout=LIMIT)[1] for one in ending}
         except subprocess.TimeoutExpired as error:
-            alive = [f"{_command(pid)} {_state(pid)}" for pid in below(run.pid)]
+            alive = [f"{command(pid)} {state(pid)}" for pid in below(run.pid)]
             raise TimeoutError(f"{kind}: {name} goes on after {LIMIT} s: {alive}") from error
         seconds = time.monotonic() - start
         if kind in ("server", "freeze") and self.server is not None:
             self.server.kill()
             self.server.wait()
-        wait(lambda: not self.strays() and not _zombies(), LIMIT - seconds)
+        wait(lambda: not self.strays() and not zombies(), LIMIT - seconds)
         seconds = max(seconds, time.monotonic() - start)
         codes = {one: self.runs[one].returncode for one in ending}
         living = [one for one in self.runs if self.runs[one].poll() is None]
@@ -154,9 +154,9 @@ class Household:
         """Return processes in scratch folders that belong to no living run."""
         owners = {run.pid for run in self.runs.values() if run.poll() is None}
         found = []
-        for pid in _processes():
-            place = _link(pid, "cwd")
-            if place.startswith(str(self.scratch)) and not owners & set(_ancestors(pid)):
+        for pid in processes():
+            place = link(pid, "cwd")
+            if place.startswith(str(self.scratch)) and not owners & set(ancestors(pid)):
                 found.append(pid)
         return found
 
@@ -246,7 +246,7 @@ def _kill_below(pid: int, name: str) -> None:
     deadline = time.monotonic() + 30.0
     while time.monotonic() < deadline:
         for other in below(pid):
-            if _command(other) == name and _kill_at_work(other, name):
+            if command(other) == name and _kill_at_work(other, name):
                 return
         time.sleep(0.002)
     raise TimeoutError(f"no process {name} came by")
@@ -256,7 +256,7 @@ def _kill_at_work(pid: int, name: str) -> bool:
     """Kill a process; False if it is a client that has ended or has delivered, which is no loss."""
     try:
         os.kill(pid, signal.SIGSTOP)
-        folder = Path(_link(pid, "cwd"))
+        folder = Path(link(pid, "cwd"))
         stopped = "T" in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:1]
         if name == "orca" and (not stopped or (folder / "orc_job.engrad").exists()):
             os.kill(pid, signal.SIGCONT)
@@ -265,83 +265,6 @@ def _kill_at_work(pid: int, name: str) -> bool:
     except OSError:
         return False
     return True
-
-
-def below(pid: int) -> list[int]:
-    """Return a process and its descendants."""
-    found = [pid]
-    for parent in found:  # grows
-        try:
-            found += map(int, Path(f"/proc/{parent}/task/{parent}/children").read_text().split())
-        except OSError:
-            continue
-    return found
-
-
-def _processes() -> list[int]:
-    return [int(entry) for entry in os.listdir("/proc") if entry.isdigit()]
-
-
-def _zombies() -> list[int]:
-    """Return dead children that nobody has waited for: ours, and those of a killed parent."""
-    found = []
-    for pid in _processes():
-        try:
-            name, _, rest = Path(f"/proc/{pid}/stat").read_text().rpartition(")")
-        except OSError:
-            continue
-        state, parent = rest.split()[:2]
-        ours = os.getpid() in _ancestors(pid) or parent == "1"
-        if state == "Z" and ours and name.partition("(")[2] in ("sander", "orca", "mlmm", "sh"):
-            found.append(pid)
-    return found
-
-
-def _link(pid: int, name: str) -> str:
-    try:
-        return os.readlink(f"/proc/{pid}/{name}")
-    except OSError:
-        return ""
-
-
-def _state(pid: int) -> str:
-    """Return R for running, S for sleeping, and so on."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return "gone"
-
-
-def _command(pid: int) -> str:
-    """Return the name that a process was started by."""
-    try:
-        return Path(Path(f"/proc/{pid}/cmdline").read_text().partition("\0")[0]).name
-    except OSError:
-        return ""
-
-
-def _ancestors(pid: int) -> list[int]:
-    found = [pid]
-    while found[-1] > 1:
-        try:
-            stat = Path(f"/proc/{found[-1]}/stat").read_text()
-        except OSError:
-            break
-        found.append(int(stat.rpartition(")")[2].split()[1]))
-    return found
-
-
-def wait(condition: Callable[[], bool], seconds: float) -> None:
-    """Wait until something is so.
-
-    Raises:
-        TimeoutError: It is not so in time.
-    """
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError("what had to happen did not happen in time")
-        time.sleep(0.02)
 
 
 def main() -> None:

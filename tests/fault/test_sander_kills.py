@@ -18,7 +18,8 @@ from mlmm.external.extern_run import COMPILED_CLIENT
 from mlmm.external.programs import find_program
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
-from sander_kills import KINDS, LIMIT, MDIN, below, campaign, unexpected, wait
+from processes import below, wait
+from sander_kills import KINDS, LIMIT, MDIN, campaign, unexpected
 
 
 @pytest.fixture
@@ -33,6 +34,7 @@ def base():
     shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.mark.slow
 def test_a_killed_run_takes_its_own_server_and_sander_along(gas, base):
     # Here `mlmm sander` serves its model itself: with it, server and owner die at once.
     scratch = base / "tmp"
