@@ -166,3 +166,23 @@ def test_a_shared_server_serves_and_ends_with_its_socket(mlmm, files, write, tmp
     answer = mlmm("sander", *words)
     assert answer.code == 2
     assert "no model server listens" in answer.err
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("sander")
+def test_a_model_file_is_searched_in_the_users_folder_not_in_the_servers(
+    mlmm, files, write, scratch
+):
+    pytest.importorskip("mace", reason="no mace-torch: pip install 'mlmm[mace]'")
+    shutil.copy(Path(__file__).parents[1] / "data" / "tiny_mace.model", "mine.model")
+    write(MDIN.replace("'mm'", "'mace:mine.model'"))
+    server = start(scratch, scratch, "serve", "--socket", scratch / "private" / "socket")
+    try:
+        wait_for((scratch / "private" / "socket").exists)
+        words = ["-O", "-p", files["gas"], "-c", files["gas_crd"], "--server"]
+        answer = mlmm("sander", *words, scratch / "private" / "socket")
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.communicate(timeout=40)
+    assert (answer.code, answer.err) == (0, "")
+    assert re.search(r": mace:mine\.model:[0-9a-f]{64}, 5 atoms", Path("mdout").read_text())
