@@ -27,6 +27,7 @@ for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENMM_CPU_THREADS"):
 os.environ.setdefault("TORCHANI_NO_WARN_EXTENSIONS", "1")
 
 import argparse
+import importlib.metadata
 import json
 import time
 from collections.abc import Iterator
@@ -44,6 +45,7 @@ from openmm import app
 from mlmm.config.hydration import HydrationConfig, Source
 from mlmm.config.protocol import PROTOCOLS
 from mlmm.system.build import INTERNAL, HybridSystem
+from mlmm.units import ANGSTROM_PER_NM
 from mlmm.workflows import tasks
 from mlmm.workflows.hydration import run_hydration
 
@@ -126,9 +128,15 @@ class Clock:
 
 @contextmanager
 def peer(models: Path) -> Iterator[None]:
-    """Let openmm-ml's own force drive the solute in every hybrid system of this process."""
+    """Let openmm-ml's own force drive the solute in every hybrid system of this process.
+
+    Version 1.8 returns forces per Å where OpenMM takes them per nm
+    (`tests/physics/test_against_openmmml.py`); they are set right here, or it would sample another
+    molecule.
+    """
     try:
         from openmmml import MLPotential  # noqa: PLC0415
+        from openmmml.models import anipotential  # noqa: PLC0415
     except ImportError as error:
         raise SystemExit("openmm-ml is not installed: pip install openmmml==1.8") from error
     os.environ["TORCHANI_DATA_DIR"] = str(_state_dicts(models / "ani2x_state_dict.pt"))
@@ -144,8 +152,16 @@ def peer(models: Path) -> Iterator[None]:
         MLPotential("ani2x")._impl.addForces(topology, system, atoms, INTERNAL)
         return classical
 
-    build_ours = tasks.build_hybrid
-    with patch.object(tasks, "build_hybrid", build):
+    def compute(state: Any, **model: Any) -> tuple[Any, Any]:
+        energy, forces = compute_peer(state, **model)
+        return energy, factor * forces
+
+    factor = ANGSTROM_PER_NM if importlib.metadata.version("openmmml") == "1.8" else 1.0
+    build_ours, compute_peer = tasks.build_hybrid, anipotential._computeANI
+    with (
+        patch.object(tasks, "build_hybrid", build),
+        patch.object(anipotential, "_computeANI", compute),
+    ):
         yield
 
 
