@@ -16,8 +16,8 @@ os.environ.setdefault("TORCHANI_NO_WARN_EXTENSIONS", "1")
 
 import argparse
 import json
-import platform
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +25,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torchani
+from machine import header, save
 from numpy.typing import NDArray
 from rdkit import Chem
 from rdkit.Chem import AllChem
@@ -41,27 +42,26 @@ DISPLACEMENT = 0.05  # Å, so that the conformers of a batch differ
 
 
 def main() -> None:
-    """Measure, print the table, write the JSON."""
+    """Measure, print, write `results/ani_kernel.json`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", type=Path, default=_shared() / "models", help="weights folder")
     parser.add_argument("--model", default="ani2x", choices=sorted(ANI_MODELS))
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
-    parser.add_argument("--output", type=Path, help="write the JSON to this file as well")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    report = {"machine": _machine(), "model": arguments.model, "rounds": arguments.rounds}
-    report["rows"] = [
+    rows = [
         row
         for molecule in MOLECULES
         for row in measure(molecule, arguments.model, arguments.models, arguments.rounds)
     ]
-    report["load_after"] = os.getloadavg()
-    text = json.dumps(report, indent=1)
-    if arguments.output:
-        arguments.output.parent.mkdir(parents=True, exist_ok=True)
-        arguments.output.write_text(text + "\n")
-    print(text if arguments.json else _table(report["rows"]))
+    report = {"model": arguments.model, "threads": 1, "rounds": arguments.rounds, "rows": rows}
+    print(save("ani_kernel", report), file=sys.stderr)
+    print(
+        json.dumps({**report, "environment": header()}, indent=1)
+        if arguments.json
+        else _table(rows)
+    )
 
 
 def measure(molecule: str, model: str, folder: Path, rounds: int) -> list[dict[str, object]]:
@@ -141,19 +141,6 @@ def _geometry(molecule: str, folder: Path) -> tuple[tuple[int, ...], Array]:
     AllChem.MMFFOptimizeMolecule(toluene)
     numbers = tuple(atom.GetAtomicNum() for atom in toluene.GetAtoms())
     return numbers, np.asarray(toluene.GetConformer().GetPositions())
-
-
-def _machine() -> dict[str, object]:
-    cpu = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        names = [line for line in info.read_text().splitlines() if line.startswith("model name")]
-        cpu = names[0].split(":", 1)[1].strip() if names else cpu
-    return {
-        "cpu": cpu, "cores": os.cpu_count(), "threads": 1, "load_before": os.getloadavg(),
-        "torch": torch.__version__, "torchani": torchani.__version__,
-        "python": platform.python_version(), "date": time.strftime("%Y-%m-%d"),
-    }  # fmt: skip
 
 
 def _shared() -> Path:
