@@ -26,6 +26,8 @@ from mlmm.workflows.potentials import open_potential
 CUTOFF = 0.6
 """nm; shorter than any protocol's, so that the exact platform is fast. No identity minds."""
 WATERS = 110
+STEP = 2e-6
+"""nm; of a central difference, so short that no pair of the box crosses the cutoff."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,17 @@ def energy(context: mm.Context, *groups: int) -> float:
 
 def forces(context: mm.Context) -> np.ndarray:
     return np.array(context.getState(getForces=True).getForces(asNumpy=True)._value)
+
+
+def slope(context: mm.Context, positions: np.ndarray, atom: int, way: np.ndarray) -> float:
+    """Central difference of the energy along a direction of one atom [kJ/mol/nm]."""
+    values = []
+    for sign in (1, -1):
+        moved = positions.copy()
+        moved[atom] += sign * STEP * way
+        context.setPositions(moved)
+        values.append(energy(context))
+    return (values[0] - values[1]) / (2 * STEP)
 
 
 def energy_at(context: mm.Context, elec: float, lj: float) -> float:

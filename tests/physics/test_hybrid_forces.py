@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 import openmm as mm
 import pytest
-from hybrids import WATERS, Box, Python, context_of, energy, forces
+from hybrids import WATERS, Box, Python, context_of, energy, forces, slope
 
 from mlmm.engine.record import set_state
 from mlmm.engine.simulation import BAROSTATS, Ensemble, Phase, get_phase, open_context, set_phase
@@ -21,7 +21,6 @@ from mlmm.system.build import INTERNAL, HybridSystem
 from mlmm.units import KJ_PER_KCAL
 from mlmm.workflows.potentials import open_potential
 
-STEP = 2e-6
 BAR = 1e-2
 """kJ/mol/nm (2e-4 kcal/mol/Å); forces here are 1e2 to 1e4."""
 
@@ -45,13 +44,7 @@ def check_gradient(box: Box, potential: Potential) -> None:
         for atom in [*box.atoms, *others]:
             way = random.normal(size=3)
             way /= np.linalg.norm(way)
-            values = []
-            for sign in (1, -1):
-                moved = box.positions.copy()
-                moved[atom] += sign * STEP * way
-                context.setPositions(moved)
-                values.append(energy(context))
-            expected = -(values[0] - values[1]) / (2 * STEP)
+            expected = -slope(context, box.positions, atom, way)
             assert force[atom] @ way == pytest.approx(expected, rel=1e-5, abs=BAR), (state, atom)
 
 
