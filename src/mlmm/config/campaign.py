@@ -12,7 +12,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from mlmm.config.base import Settings
-from mlmm.config.protocol import PROTOCOLS, Protocol
+from mlmm.config.protocol import PROTOCOLS, Protocol, check_routes
 
 ChargeModel = Literal["bcc", "abcg2", "file"]
 Scheduler = Literal["slurm", "pbs", "lsf"]
@@ -54,13 +54,7 @@ class CampaignConfig(Settings):
     def _consistent(self) -> CampaignConfig:
         if self.charges is not None and len(set(self.charges)) < max(1, len(self.charges)):
             raise ValueError("charges must name at least one model, and none twice")
-        if self.potential == "mm" and self.protocol.route == "R2":
-            raise ValueError("potential mm has one route: R1")
-        if self.both_routes and (self.potential == "mm" or self.protocol.route == "R2"):
-            raise ValueError(
-                "both_routes compares R1, the headline, with R2: give a potential other than mm "
-                "and a protocol of route R1"
-            )
+        check_routes(self.potential, self.protocol.route, both_routes=self.both_routes)
         return self
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from mlmm.config.base import Settings
-from mlmm.config.protocol import LONGEST_STEP, PROTOCOLS, Protocol
+from mlmm.config.protocol import LONGEST_STEP, PROTOCOLS, Protocol, check_routes
 
 HOW_LONG = ("target_stderr", "minimum_sampling", "maximum_sampling", "maximum_minutes")
 """Settings of a protocol that say when sampling ends, not what is sampled."""
@@ -97,13 +97,7 @@ class HydrationConfig(Settings):
             )
         if protocol.headline == "as_published" and protocol.name != "paper":
             raise ValueError("headline as_published belongs to the protocol named paper alone")
-        if self.potential == "mm" and protocol.route == "R2":
-            raise ValueError("potential mm has one route: R1")
-        if self.both_routes and (self.potential == "mm" or protocol.route == "R2"):
-            raise ValueError(
-                "both_routes compares R1, the headline, with R2: give a potential other than mm "
-                "and route R1"
-            )
+        check_routes(self.potential, protocol.route, both_routes=self.both_routes)
         return self
 
     def science(self) -> dict[str, object]:

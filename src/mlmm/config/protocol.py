@@ -114,6 +114,21 @@ class Protocol(Settings):
     """Which number is printed first."""
 
 
+def check_routes(potential: str, route: Route, *, both_routes: bool) -> None:
+    """Refuse a route that a potential does not have.
+
+    Raises:
+        ValueError: The MM terms are asked for R2, or both routes where R1 is not the headline.
+    """
+    if potential == "mm" and route == "R2":
+        raise ValueError("potential mm has one route: R1")
+    if both_routes and (potential == "mm" or route == "R2"):
+        raise ValueError(
+            "both_routes compares R1, the headline, with R2: give a potential other than mm "
+            "and route R1"
+        )
+
+
 def _gauss_legendre(n: int) -> tuple[float, ...]:
     """Return the n Gauss-Legendre nodes on (0, 1), falling."""
     nodes, _ = np.polynomial.legendre.leggauss(n)
