@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,7 +19,8 @@ from mlmm.workflows.findings import Findings
 from mlmm.workflows.gather import Gas, Water, read_gas_phase, read_water
 from mlmm.workflows.inputs import Prepared
 from mlmm.workflows.judge import judged
-from mlmm.workflows.ladder import ML, MM, read_rungs, share_of
+from mlmm.workflows.ladder import ML, read_rungs, share_of
+from mlmm.workflows.potentials import MM
 
 
 def estimate_run(
@@ -121,14 +123,23 @@ def _rungs(
 ) -> dict[str, list[Rung]]:
     """Return the ensembles from MM to ML in both phases; those without samples yet are left out."""
     between = read_rungs(run)
-    water, gas = [_rung(mm[0], MM)], [_rung(mm[1], MM)]
-    for name in between.hamiltonians("water"):
+    water = _sampled(
+        between.hamiltonians("water"), lambda name: read_water(run, config, "end", name)
+    )
+    gas = _sampled(between.hamiltonians("gas"), lambda name: read_gas_phase(run, name))
+    return {
+        "water": [_rung(mm[0], MM), *water, _rung(ml[0], ML)],
+        "gas": [_rung(mm[1], MM), *gas, _rung(ml[1], ML)],
+    }
+
+
+def _sampled(names: Sequence[str], read: Callable[[str], Water | Gas]) -> list[Rung]:
+    """Return the ensembles of these names that have samples."""
+    rungs = []
+    for name in names:
         with suppress(IncompleteError):
-            water.append(_rung(read_water(run, config, "end", name), name))
-    for name in between.hamiltonians("gas"):
-        with suppress(IncompleteError):
-            gas.append(_rung(read_gas_phase(run, name), name))
-    return {"water": [*water, _rung(ml[0], ML)], "gas": [*gas, _rung(ml[1], ML)]}
+            rungs.append(_rung(read(name), name))
+    return rungs
 
 
 def _rung(data: Water | Gas, hamiltonian: str) -> Rung:

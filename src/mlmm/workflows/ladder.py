@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from mlmm.engine.storage import save_json
+from mlmm.workflows.potentials import MM
 
-MM: Final = "mm"
 ML: Final = "ml"
 PHASES = ("water", "gas")
 RUNGS = "system/rungs.json"
