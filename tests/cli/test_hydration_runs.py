@@ -170,6 +170,29 @@ def test_a_run_file_runs_again_in_its_folder_and_in_another(mlmm, solvated_run):
     assert numbers == [expected, expected]
 
 
+def test_repeats_that_are_added_later_give_the_run_that_had_them_from_the_start(mlmm, shared):
+    files = shared / "data" / "freesolv" / "amber_gaff"
+    source = [str(files / f"{METHANE}{suffix}") for suffix in (".prmtop", ".inpcrd")]
+    asked = (*source, "--solvate", "tip3p", "--potential", "mm", "--route", "R1", *TINY)
+
+    def run(folder, repeats, sampling):
+        words = [f"{what}_sampling={sampling}" for what in ("minimum", "maximum")]
+        more = [word for each in words for word in ("--set", each)]
+        answer = mlmm("hydration", *asked, *more, "--repeats", str(repeats), "-o", folder, "--json")
+        assert answer.code == 0, answer.err
+        found = json.loads(Path(folder, "result.json").read_text())
+        found.pop("wall_s")
+        return found
+
+    alone = run("grown", 1, 0.096)
+    grown = run("grown", 2, 0.192)
+    assert grown == run("whole", 2, 0.192)
+    assert grown["diagnostics"]["n_samples"] == 2 * alone["diagnostics"]["n_samples"]
+    fewer = mlmm("hydration", *asked, "--repeats", "1", "-o", "grown")
+    assert fewer.code == 2
+    assert "holds a run of 2 repeats, but 1 are asked for" in fewer.err
+
+
 def test_what_init_prints_is_a_run_that_can_be_run(mlmm):
     text = mlmm("init", "hydration").out
     small = {

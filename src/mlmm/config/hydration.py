@@ -103,10 +103,11 @@ class HydrationConfig(Settings):
     def science(self) -> dict[str, object]:
         """Return what decides the samples: everything but where, how fast and how long it runs.
 
-        A run with equal science can go on in the same folder, with a smaller error as its target.
+        A run with equal science can go on in the same folder, with a smaller error as its target or
+        with more repeats.
         """
         data = self.model_dump(mode="json")
-        for key in ("processes", "weights"):
+        for key in ("processes", "weights", "repeats"):
             data.pop(key)
         for key in ("name", *HOW_LONG):
             data["protocol"].pop(key)

@@ -43,15 +43,18 @@ def make_conformers(
 ) -> None:
     """Choose one conformer for each repeat or gas-phase ladder, whichever are more.
 
+    The choice is greedy and the hot run is kept, so repeats that are added later change nothing
+    for those before them.
+
     Args:
-        run: The run folder; nothing happens where the conformers are there already.
+        run: The run folder; nothing happens where enough conformers are there already.
         config: Seed, repeats, ladders.
         prepared: The system.
         classical: The solute's MM terms, which drive the hot run.
     """
-    if conformers_path(run).exists():
-        return
     count = max(config.repeats, config.protocol.gas_ladders)
+    if conformers_path(run).exists() and len(read_conformers(run)) >= count:
+        return
     own = prepared.positions[None, list(prepared.region.atoms)]
     torsions = rotatable_torsions(prepared.topology, prepared.region.atoms)
     if not torsions:

@@ -41,6 +41,12 @@ def check_folder(folder: Path, config: HydrationConfig) -> bool:
                 f"{folder} holds another run: {differing}; choose another --out, or continue the "
                 f"run there with `mlmm run {run_file}`."
             )
+        if config.repeats < there.repeats:
+            raise InputError(
+                f"{folder} holds a run of {there.repeats} repeats, but {config.repeats} are asked "
+                "for: repeats can be added, never taken away; ask for as many, or choose another "
+                "--out."
+            )
         return True
     # hidden files are a lock, and what a kill left of a write that was not finished
     if any(not path.name.startswith(".") for path in folder.iterdir()):
@@ -99,7 +105,7 @@ def read_finished(folder: Path, config: HydrationConfig) -> HydrationResult | No
     # asked of the result, not of run.yaml: a longer run that was killed has rewritten run.yaml
     made, wanted = result.settings.get("protocol"), config.protocol.model_dump(mode="json")
     same = isinstance(made, dict) and all(made.get(key) == wanted[key] for key in HOW_LONG)
-    return result if same else None
+    return result if same and result.settings.get("repeats") == config.repeats else None
 
 
 def _text(path: Path) -> str:

@@ -53,6 +53,9 @@ def test_a_folder_is_free_its_own_or_somebody_elses(tmp_path):
     assert check_folder(folder, CONFIG.model_copy(update={"processes": 3}))
     with pytest.raises(InputError, match="potential is 'ani2x' there and 'ani1x' here"):
         check_folder(folder, CONFIG.model_copy(update={"potential": "ani1x"}))
+    assert check_folder(folder, CONFIG.model_copy(update={"repeats": 3}))
+    with pytest.raises(InputError, match="a run of 2 repeats, but 1 are asked for"):
+        check_folder(folder, CONFIG.model_copy(update={"repeats": 1}))
 
 
 def test_a_lock_is_for_one_and_is_given_back(tmp_path):
@@ -66,13 +69,13 @@ def test_a_result_counts_as_finished_only_where_it_can_be_read_and_was_not_to_go
     assert read_finished(tmp_path, CONFIG) is None
     (tmp_path / "result.json").write_text("{}")
     assert read_finished(tmp_path, CONFIG) is None
-    result = HydrationResult.model_validate(
-        RESULT | {"settings": {"protocol": CONFIG.protocol.model_dump(mode="json")}}
-    )
+    settings = {"protocol": CONFIG.protocol.model_dump(mode="json"), "repeats": CONFIG.repeats}
+    result = HydrationResult.model_validate(RESULT | {"settings": settings})
     write_json(result, tmp_path / "result.json")
     assert read_finished(tmp_path, CONFIG) == result
     longer = CONFIG.protocol.model_copy(update={"target_stderr": 0.1})
     assert read_finished(tmp_path, CONFIG.model_copy(update={"protocol": longer})) is None
+    assert read_finished(tmp_path, CONFIG.model_copy(update={"repeats": 3})) is None
 
 
 def structure(tmp_path, text):
