@@ -22,6 +22,7 @@ import numpy as np
 from mlmm.errors import InputError, MissingComponentError
 from mlmm.files import write_whole
 from mlmm.potentials.checked import CheckedPotential
+from mlmm.potentials.committee import spread_of
 from mlmm.potentials.families import Family, Model
 from mlmm.potentials.interface import Array, Capabilities, Evaluation, Molecule
 from mlmm.potentials.weights import cache_folder, download_wheel, file_digest, find_file
@@ -93,17 +94,24 @@ class AimNet2:
 
     def evaluate(self, positions: Array) -> Evaluation:
         """Return energies, forces, their spreads and atomic charges of positions (R, N, 3) [Å]."""
-        rows = max(1, ATOM_PAIRS // positions.shape[1] ** 2)
-        parts = [self._pass(positions[k : k + rows]) for k in range(0, len(positions), rows)]
-        energy, force, charge = (np.concatenate(x, axis=1) for x in zip(*parts, strict=True))
-        variance = force.var(axis=0, ddof=1).sum(axis=-1)
+        energy, force, charge = self._members_say(positions)
         return Evaluation(
             energies=energy.mean(axis=0) * EV_KCAL,
             forces=force.mean(axis=0) * EV_KCAL,
             spread=energy.std(axis=0, ddof=1) * EV_KCAL,
-            force_spread=np.sqrt(variance) * EV_KCAL,
+            force_spread=spread_of(np.moveaxis(force, 0, 1)) * EV_KCAL,
             charges=charge.mean(axis=0),
         )
+
+    def member_forces(self, positions: Array) -> Array:
+        """Return the forces of each member [kcal/mol/Å], shape (R, M, N, 3)."""
+        return np.moveaxis(self._members_say(positions)[1], 0, 1) * EV_KCAL
+
+    def _members_say(self, positions: Array) -> list[Array]:
+        """Return what `_pass` does, of any number of conformers."""
+        rows = max(1, ATOM_PAIRS // positions.shape[1] ** 2)
+        parts = [self._pass(positions[k : k + rows]) for k in range(0, len(positions), rows)]
+        return [np.concatenate(each, axis=1) for each in zip(*parts, strict=True)]
 
     def _pass(self, positions: Array) -> tuple[Array, Array, Array]:
         """Return energies (M, R), forces (M, R, N, 3) in eV and Å, and charges (M, R, N)."""

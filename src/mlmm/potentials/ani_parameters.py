@@ -89,6 +89,15 @@ class AniParameters:
             self_energies=self.self_energies[kept],
         )
 
+    def member(self, index: int) -> AniParameters:
+        """Return one member of the ensemble as a model of its own."""
+        own = slice(index, index + 1)
+        networks = tuple(
+            tuple(Layer(layer.weight[own], layer.bias[own]) for layer in layers)
+            for layers in self.networks
+        )
+        return replace(self, networks=networks)
+
     def _columns(self, kept: list[int]) -> NDArray[np.intp]:
         """Return the input columns that belong to the kept elements, in the same order."""
         n_elements, n_radial = len(self.elements), len(self.radial_shifts)

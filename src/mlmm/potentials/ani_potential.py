@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
@@ -29,8 +30,18 @@ class Networks(Protocol):
 
 @dataclass(frozen=True)
 class AniEnsemble:
-    """All members of an ANI model as the engine of one potential."""
+    """All members of an ANI model as the engine of one potential.
 
+    Attributes:
+        parameters: The model, pruned to the elements of the molecule.
+        numbers: Atomic numbers of the molecule, length N.
+        precision: "float32" or "float64".
+        networks: Who computes the mean.
+    """
+
+    parameters: AniParameters
+    numbers: tuple[int, ...]
+    precision: str
     networks: Networks
 
     def evaluate(self, positions: Array) -> Evaluation:
@@ -45,6 +56,20 @@ class AniEnsemble:
     def members(self, positions: Array) -> Array:
         """Return the energy of each member [kcal/mol], shape (R, M)."""
         return self.networks.evaluate(positions)[0] * HARTREE_KCAL
+
+    def member_forces(self, positions: Array) -> Array:
+        """Return the forces of each member [kcal/mol/Å], shape (R, M, N, 3)."""
+        parts = [networks.evaluate(positions)[1] for networks in self._alone]
+        return np.stack(parts, axis=1) * HARTREE_KCAL
+
+    @cached_property
+    def _alone(self) -> list[Networks]:
+        """Each member as a model of its own, made when it is first asked for."""
+        each = (self.parameters.member(m) for m in range(self.parameters.n_members))
+        return [_networks(one, self.numbers, self.precision) for one in each]
+
+    def __getstate__(self) -> dict[str, object]:
+        return {name: value for name, value in self.__dict__.items() if name != "_alone"}
 
 
 def load_ani(
@@ -66,11 +91,13 @@ def load_ani(
         raise InputError(f"precision {precision!r} is unknown; use {' or '.join(DTYPES)}.")
     model = ANI_MODELS[name]
     parameters = load_parameters(model, weights)
+    pruned = parameters.pruned(molecule.numbers)
+    networks = _networks(pruned, molecule.numbers, precision)
     return CheckedPotential(
         capabilities=replace(model.capabilities, dtype=precision),
         identity=f"{name}:{parameters.digest()}",
         numbers=molecule.numbers,
-        engine=AniEnsemble(_networks(parameters, molecule.numbers, precision)),
+        engine=AniEnsemble(pruned, molecule.numbers, precision, networks),
     )
 
 
@@ -90,7 +117,6 @@ def methane_deviation(name: str, weights: Path | None, precision: str) -> float:
 
 def _networks(parameters: AniParameters, numbers: tuple[int, ...], precision: str) -> Networks:
     """Choose who computes; the one place where that is decided."""
-    pruned = parameters.pruned(numbers)
     if precision == "float32" and native.available():
-        return native.NativeAni(pruned, numbers)
-    return TorchAni(pruned, numbers, precision)
+        return native.NativeAni(parameters, numbers)
+    return TorchAni(parameters, numbers, precision)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlmm.errors import MlmmError, NumericsError
+from mlmm.potentials.committee import Committee
 from mlmm.potentials.elements import symbol
 from mlmm.potentials.interface import Array, Capabilities, Evaluation
 
@@ -48,6 +49,20 @@ class CheckedPotential:
         answer = self.engine.evaluate(x)
         check_answer(answer.energies, answer.forces, self.numbers)
         return answer
+
+    def member_forces(self, positions: Array) -> Array | None:
+        """Return the forces of each member [kcal/mol/Å], shape (R, M, N, 3).
+
+        None where the engine does not tell its members apart.
+
+        Raises:
+            MlmmError: The shape is wrong.
+            NumericsError: A position is not finite.
+        """
+        if not isinstance(self.engine, Committee):
+            return None
+        x = checked_positions(positions, self.numbers, self.capabilities.name)
+        return self.engine.member_forces(x)
 
 
 def checked_positions(positions: Array, numbers: tuple[int, ...], name: str) -> Array:

@@ -66,7 +66,8 @@ class Evaluation:
         spread: Standard deviation of the energy over the ensemble's members [kcal/mol],
             shape (R,) with N − 1 in the denominator, or None for a single model.
         force_spread: Root of the mean squared deviation of the members' forces on each atom, as a
-            vector, from their mean [kcal/mol/Å], shape (R, N), or None where it is not computed.
+            vector, from their mean [kcal/mol/Å], shape (R, N); None where it is not computed on the
+            way (`committee.force_spread` computes it on demand).
         charges: Atomic charges that the model itself predicts [e], shape (R, N), or None.
     """
 

@@ -16,6 +16,7 @@ from typing import Final
 import numpy as np
 
 from mlmm.errors import MlmmError, UnsupportedPhysicsError
+from mlmm.potentials.committee import member_forces, spread_of
 from mlmm.potentials.interface import Array, Evaluation, Molecule, Potential
 from mlmm.potentials.registry import Factory, check_molecule, describe, load_potential
 
@@ -254,7 +255,23 @@ def _pickled(trial: Trial) -> Iterator[Finding]:
     yield _fact("a pickled copy gives the same answer", same)
 
 
-CHECKS: Final = (_batch, _same_again, _slope, _moved, _balance, _permuted, _pickled)
+def _members(trial: Trial) -> Iterator[Finding]:
+    forces = member_forces(trial.potential, trial.positions)
+    if forces is None:
+        return
+    (r, n, _), m = trial.positions.shape, trial.potential.capabilities.ensemble_size
+    right = forces.shape == (r, m, n, 3) and forces.dtype == np.float64
+    yield _fact(f"forces of the members are a float64 array of shape {(r, m, n, 3)}", right)
+    if right:
+        worst = _largest(forces.mean(axis=1) - trial.answer.forces) / trial.tolerances.force
+        yield Finding("the members' forces have the force as their mean [tolerances]", worst, 1.0)
+        if trial.answer.force_spread is not None:
+            worst = _largest(spread_of(forces) - trial.answer.force_spread)
+            promise = "the spread of the force on each atom is that of the members [tolerances]"
+            yield Finding(promise, worst / trial.tolerances.force, 1.0)
+
+
+CHECKS: Final = (_batch, _same_again, _slope, _moved, _balance, _permuted, _pickled, _members)
 
 
 def _strangers(

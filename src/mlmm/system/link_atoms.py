@@ -20,6 +20,7 @@ import numpy as np
 
 from mlmm.amber.topology import AmberTopology, atom_label
 from mlmm.errors import NumericsError, UnsupportedPhysicsError
+from mlmm.potentials.committee import member_forces
 from mlmm.potentials.interface import Array, Capabilities, Evaluation, Potential
 
 LINK_DISTANCE = 1.09
@@ -102,6 +103,23 @@ class LinkedPotential:
         Raises:
             NumericsError: An ML atom and its MM partner lie on each other.
         """
+        capped, axis, length = self._capped(positions)
+        answer = self._inner.evaluate(capped)
+        forces = self._handed_on(answer.forces, axis, length)
+        return replace(answer, forces=forces, force_spread=None, charges=None)
+
+    def member_forces(self, positions: Array) -> Array | None:
+        """Return the forces of each member [kcal/mol/Å], shape (R, M, n + links, 3), or None.
+
+        Raises:
+            NumericsError: An ML atom and its MM partner lie on each other.
+        """
+        capped, axis, length = self._capped(positions)
+        forces = member_forces(self._inner, capped)
+        return None if forces is None else self._handed_on(forces, axis[:, None], length[:, None])
+
+    def _capped(self, positions: Array) -> tuple[Array, Array, Array]:
+        """Return positions with link atoms [Å], and axis and length [Å] of each cut bond."""
         own, outside = positions[:, : self._n], positions[:, self._n :]
         anchor = own[:, self._inside]
         bond = outside - anchor
@@ -109,11 +127,14 @@ class LinkedPotential:
         if not np.all(length > 0):
             raise NumericsError("the two atoms of a bond with a link atom lie on each other.")
         axis = bond / length
-        answer = self._inner.evaluate(np.concatenate([own, anchor + LINK_DISTANCE * axis], axis=1))
-        on_links = answer.forces[:, self._n :]
+        return np.concatenate([own, anchor + LINK_DISTANCE * axis], axis=1), axis, length
+
+    def _handed_on(self, forces: Array, axis: Array, length: Array) -> Array:
+        """Return forces (…, n + links, 3) with those on link atoms handed on to Q and M."""
+        on_links = forces[..., self._n :, :]
         across = on_links - axis * np.sum(axis * on_links, axis=-1, keepdims=True)
         on_partners = LINK_DISTANCE / length * across
-        forces = np.concatenate([answer.forces[:, : self._n], on_partners], axis=1)
+        out = np.concatenate([forces[..., : self._n, :], on_partners], axis=-2)
         for k, atom in enumerate(self._inside):  # two links may share an ML atom
-            forces[:, atom] += on_links[:, k] - on_partners[:, k]
-        return replace(answer, forces=forces, force_spread=None, charges=None)
+            out[..., atom, :] += on_links[..., k, :] - on_partners[..., k, :]
+        return out

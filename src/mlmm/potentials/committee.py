@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: MIT
+"""How far do the members of an ensemble disagree on the force on each atom? On demand only.
+
+An evaluation gives the forces of the mean; those of each member cost more and move nothing, so
+they are asked for where a number is printed, never in a step.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from mlmm.potentials.interface import Array, Potential
+
+
+@runtime_checkable
+class Committee(Protocol):
+    """A potential, or its engine, that can tell its members apart."""
+
+    def member_forces(self, positions: Array) -> Array | None:
+        """Return the forces of each member [kcal/mol/Å], shape (R, M, N, 3), or None.
+
+        Args:
+            positions: Positions [Å], shape (R, N, 3).
+        """
+
+
+def member_forces(potential: Potential, positions: Array) -> Array | None:
+    """Return the forces of each member [kcal/mol/Å], (R, M, N, 3); None where they are not told."""
+    if potential.capabilities.ensemble_size < 2 or not isinstance(potential, Committee):
+        return None
+    return potential.member_forces(positions)
+
+
+def force_spread(potential: Potential, positions: Array) -> Array | None:
+    """Return how far the members disagree on the force on each atom; see `Evaluation`.
+
+    Args:
+        potential: Any potential.
+        positions: Positions [Å], shape (R, N, 3).
+
+    Returns:
+        Spread [kcal/mol/Å], shape (R, N), or None where the potential cannot tell.
+    """
+    if potential.capabilities.ensemble_size < 2:
+        return None
+    forces = member_forces(potential, positions)
+    return potential.evaluate(positions).force_spread if forces is None else spread_of(forces)
+
+
+def spread_of(forces: Array) -> Array:
+    """Return the spread [kcal/mol/Å], (R, N), of the members' forces, (R, M, N, 3)."""
+    return np.asarray(np.sqrt(forces.var(axis=1, ddof=1).sum(axis=-1)))
