@@ -29,6 +29,8 @@ FORBIDDEN = {
     "analysis": (*SIMULATION, "rdkit", "matplotlib", "subprocess"),
     "report": (*SIMULATION, "pymbar", "alchemlyb"),
 }
+# One file may touch what its room may not, and says why in its docstring (decision 8).
+EXCEPTIONS = {"src/mlmm/potentials/openmmml.py": "openmm"}
 NETWORK = ("urllib.request", "http.client", "socket", "requests", "httpx", "huggingface_hub")
 # These two speak through a Unix socket, which is a file.
 LOCAL_SOCKETS = ("src/mlmm/server/model_server.py", "src/mlmm/external/extern_client.py")
@@ -52,8 +54,14 @@ def is_within(found: str, package: str) -> bool:
 
 @pytest.mark.parametrize("room", sorted(FORBIDDEN))
 def test_room_keeps_to_its_card(room: str) -> None:
-    found = [name for module in PRODUCT if module.room == room for name in package_imports(module)]
-    trespass = [f for f in found if any(is_within(f, name) for name in FORBIDDEN[room])]
+    trespass = [
+        found
+        for module in PRODUCT
+        if module.room == room
+        for found in package_imports(module)
+        if any(is_within(found, name) for name in FORBIDDEN[room])
+        and not is_within(found, EXCEPTIONS.get(module.name, "nothing"))
+    ]
     assert not trespass, f"{room} imports what its card forbids: {trespass}"
 
 

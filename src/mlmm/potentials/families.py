@@ -22,6 +22,7 @@ FAMILIES: Final = {
     "torchscript": "mlmm.potentials.torchscript",
     "xtb": "mlmm.potentials.xtb",
     "ase": "mlmm.potentials.ase",
+    "openmmml": "mlmm.potentials.openmmml",
     "qm": "mlmm.potentials.qm",
 }
 """Families by prefix, each with the module that holds its `FAMILY`; the order is that of lists."""
