@@ -66,6 +66,8 @@ def mmpbsa(
             f"{found['trajectory']}, MM-{found['method'].upper()}SA: {total['value']:.2f} ± "
             f"{total['stderr']:.2f} kcal/mol over {found['frames']} frames, without entropy"
         )
+        if found["openmm_check"]:
+            typer.echo(found["openmm_check"]["told"])
     for note in answer["notes"]:
         typer.echo(note)
     typer.echo(f"everything is in {out}, one page in {out / 'mmpbsa.html'}")

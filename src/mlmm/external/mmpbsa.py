@@ -24,8 +24,10 @@ from mlmm.external.programs import failure, run_program
 
 Array = NDArray[np.float64]
 Method = Literal["gb", "pb"]
-Energies = dict[str, dict[str, Array]]
-"""Energy terms [kcal/mol] of each frame, by species (complex, receptor, ligand, delta)."""
+Terms = dict[str, Array]
+"""Energy terms [kcal/mol] of each frame of one species."""
+Energies = dict[str, Terms]
+"""The same by species (complex, receptor, ligand, delta)."""
 
 RADII: Final = {1: "mbondi", 2: "mbondi2", 5: "mbondi2", 7: "bondi", 8: "mbondi3"}
 """The radii that each generalised Born model was made for."""
@@ -101,7 +103,13 @@ def split_topology(
 
 
 def run_mmpbsa(
-    method: Method, topologies: Topologies, trajectory: Path, settings: Settings, *, folder: Path
+    method: Method,
+    topologies: Topologies,
+    trajectory: Path,
+    settings: Settings,
+    *,
+    folder: Path,
+    every_term: bool = False,
 ) -> Energies:
     """Run MMPBSA on every frame of a dry trajectory; one trajectory serves all species.
 
@@ -111,50 +119,91 @@ def run_mmpbsa(
         trajectory: Frames of the complex.
         settings: How the solvent is described.
         folder: Receives input, logs and tables.
+        every_term: Whether terms that cancel in one trajectory are told too.
 
     Raises:
         MissingComponentError: There is no MMPBSA.
         MlmmError: It failed; the message has the tail of its log.
     """
+    masks = (
+        f"receptor_mask='{topologies.receptor_mask}', ligand_mask='{topologies.ligand_mask}', "
+        f"verbose={2 if every_term else 1},"
+    )
+    files = {
+        "-cp": topologies.complex,
+        "-rp": topologies.receptor,
+        "-lp": topologies.ligand,
+        "-y": trajectory,
+    }
+    decompose = settings.decompose and method == "gb"
+    return _run(input_text(method, settings, masks, decompose=decompose), files, folder)
+
+
+def run_alone(
+    method: Method, prmtop: Path, trajectory: Path, settings: Settings, *, folder: Path
+) -> Terms:
+    """Run MMPBSA on every frame of one species by itself, and return every term.
+
+    Args:
+        method: "gb" or "pb".
+        prmtop: Dry topology with radii.
+        trajectory: Its frames.
+        settings: How the solvent is described; nothing is split by residue.
+        folder: Receives input, logs and tables.
+
+    Raises:
+        MissingComponentError: There is no MMPBSA.
+        MlmmError: It failed; the message has the tail of its log.
+    """
+    files = {"-cp": prmtop, "-y": trajectory}
+    return _run(input_text(method, settings), files, folder)["complex"]
+
+
+def _run(text: str, files: dict[str, Path], folder: Path) -> Energies:
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "mmpbsa.in").write_text(input_text(method, topologies, settings))
+    (folder / "mmpbsa.in").write_text(text)
     arguments = ["-O", "-i", "mmpbsa.in", "-o", "final.dat", "-eo", "frames.csv"]
-    if settings.decompose and method == "gb":
+    if "&decomp" in text:
         arguments += ["-do", "residues.csv"]
-    for flag, path in (
-        ("-cp", topologies.complex),
-        ("-rp", topologies.receptor),
-        ("-lp", topologies.ligand),
-        ("-y", trajectory),
-    ):
+    for flag, path in files.items():
         arguments += [flag, str(path.resolve())]
     beside = Path(sys.executable).parent  # MMPBSA takes the first python3 on PATH
     run_program("MMPBSA", arguments, folder=folder, log="mmpbsa.log", path_first=beside)
     if not (folder / "frames.csv").is_file():
         raise failure("MMPBSA", folder / "mmpbsa.log", "ended with exit code 0")
-    return read_frames_table(folder / "frames.csv")
+    return read_frames_table(folder / "frames.csv", alone="-rp" not in files)
 
 
-def input_text(method: Method, topologies: Topologies, settings: Settings) -> str:
-    """Return the input file of MMPBSA, one namelist per paragraph as it demands."""
-    blocks = {
-        # netcdf=1, or MMPBSA would round coordinates to three decimals on the way
-        "general": "use_sander=1, keep_files=0, netcdf=1, "
-        f"receptor_mask='{topologies.receptor_mask}', ligand_mask='{topologies.ligand_mask}',"
-    }
+def input_text(
+    method: Method, settings: Settings, general: str = "", *, decompose: bool = False
+) -> str:
+    """Return the input file of MMPBSA, one namelist per paragraph as it demands.
+
+    Args:
+        method: "gb" or "pb".
+        settings: How the solvent is described.
+        general: What else stands in &general.
+        decompose: Whether GB energies are split by residue.
+    """
+    # netcdf=1, or MMPBSA would round coordinates to three decimals on the way
+    blocks = {"general": f"use_sander=1, keep_files=0, netcdf=1, {general}".rstrip()}
     if method == "gb":
         blocks["gb"] = (
             f"igb={settings.igb}, saltcon={settings.salt:g}, surften={settings.surface_tension:g},"
         )
-        if settings.decompose:
+        if decompose:
             blocks["decomp"] = "idecomp=1, dec_verbose=0, csv_format=1,"
     else:
         blocks["pb"] = f"istrng={settings.salt:g}, inp=2, radiopt=0,"
     return "".join(f"&{name}\n {text}\n/\n" for name, text in blocks.items())
 
 
-def read_frames_table(path: Path) -> Energies:
+def read_frames_table(path: Path, *, alone: bool = False) -> Energies:
     """Return the table that MMPBSA writes with -eo.
+
+    Args:
+        path: The file.
+        alone: Whether it is of one species, which then is called complex.
 
     Raises:
         MlmmError: A species is missing, or a number is not finite.
@@ -162,7 +211,7 @@ def read_frames_table(path: Path) -> Energies:
     found: Energies = {}
     names: list[str] = []
     rows: dict[str, list[list[float]]] = {}
-    species = ""
+    species = "complex" if alone else ""
     for row in csv.reader(path.read_text().splitlines()):
         if len(row) == 1 and row[0].endswith("Energy Terms"):
             species = TABLES.get(row[0].split()[0], "")
@@ -170,14 +219,14 @@ def read_frames_table(path: Path) -> Energies:
             names = [RENAME.get(name, name) for name in row[1:]]
             found[species] = dict.fromkeys(names, np.empty(0))
             rows[species] = []
-        elif len(row) > 1 and species:
+        elif len(row) > 1 and species in rows:
             try:
                 rows[species].append([float(value) for value in row[1:]])
             except ValueError:
                 raise MlmmError(
                     f"MMPBSA wrote {','.join(row)[:80]} in {path}: a term overflowed in this frame."
                 ) from None
-    if set(found) != set(TABLES.values()):
+    if set(found) != ({"complex"} if alone else set(TABLES.values())):
         raise MlmmError(f"{path} lacks the table of a species: see mmpbsa.log beside it.")
     for species, terms in found.items():
         table = np.array(rows[species], dtype=np.float64)

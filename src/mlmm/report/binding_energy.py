@@ -31,6 +31,7 @@ class BindingRun:
         series: Binding energy of each frame [kcal/mol], shape (F,).
         entropy: What is said about −TΔS.
         residues: Share of each residue [kcal/mol]; empty where not asked for.
+        check: What a second program says; empty where it was not asked.
     """
 
     name: str
@@ -38,6 +39,7 @@ class BindingRun:
     series: Array
     entropy: str
     residues: Mapping[str, float] = field(default_factory=dict)
+    check: str = ""
 
 
 def render_binding(title: str, runs: Sequence[BindingRun], notes: Sequence[str]) -> str:
@@ -53,6 +55,7 @@ def render_binding(title: str, runs: Sequence[BindingRun], notes: Sequence[str])
         chosen = [i for i, row in enumerate(rows) if row[0] == "TOTAL"]
         parts.append(table(header, rows, caption=caption, numbers=(1, 2, 3), bold=chosen))
         parts.append(f"<p>Interaction entropy: {escaped(run.entropy)}</p>")
+        parts.append(f"<p>{escaped(run.check)}</p>" if run.check else "")
     parts.append(picture(series_figure(runs), escaped("Binding energy of each frame.")))
     for run in (run for run in runs if run.residues):
         largest = sorted(run.residues.items(), key=lambda item: -abs(item[1]))[:20]

@@ -12,7 +12,7 @@ import numpy as np
 
 from mlmm.amber.coordinates import Coordinates
 from mlmm.amber.mask import select_atoms
-from mlmm.amber.topology import AmberTopology, read_topology
+from mlmm.amber.topology import AmberTopology, Array, read_topology
 from mlmm.amber.trajectory import TrajectoryWriter
 from mlmm.analysis.mmpbsa import InteractionEntropy, interaction_entropy, means
 from mlmm.analysis.stats import Mean
@@ -32,6 +32,7 @@ from mlmm.report.binding_energy import BindingRun, render_binding
 from mlmm.units import KCAL_PER_KJ, thermal_energy
 from mlmm.workflows.draft import check_new, draft
 from mlmm.workflows.frames import DryFrames, dry_atoms, read_frames
+from mlmm.workflows.gb_check import gb_check
 
 GAS_TERMS: Final = ("VDWAALS", "EEL")
 
@@ -106,9 +107,10 @@ def _estimate(
         "runs": [],
     }
     for k, (path, frames) in enumerate(ensembles):
+        parts = _parts(frames, ligand)
         for method in request.methods:
             folder = out / f"{method}_{'control' if k else 'run'}"
-            run, row = _one(method, request, species, frames, folder, path.name)
+            run, row = _one(method, request, species, frames, parts, folder, path.name)
             runs.append(run)
             answer["runs"].append(row)
     notes = _notes(topology, request, [frames for _, frames in ensembles])
@@ -124,15 +126,12 @@ def _one(
     request: MmpbsaRequest,
     species: Topologies,
     frames: DryFrames,
+    parts: dict[str, Array],
     folder: Path,
     name: str,
 ) -> tuple[BindingRun, dict[str, Any]]:
     """Run one method on one ensemble."""
-    folder.mkdir(parents=True)
-    trajectory = folder / "dry.nc"
-    with TrajectoryWriter(trajectory, Coordinates(frames.positions[0]), velocities=False) as writer:
-        for place, time in zip(frames.positions, frames.times, strict=True):
-            writer.append(Coordinates(place), float(time))
+    trajectory = _write_dry(folder, frames)
     tables = run_mmpbsa(method, species, trajectory, request.settings, folder=folder)
     delta = tables["delta"]
     if len(delta["TOTAL"]) != len(frames.positions):
@@ -146,6 +145,7 @@ def _one(
     residues: dict[str, float] = {}
     if request.settings.decompose and method == "gb":
         residues = read_residue_table(folder / "residues.csv")
+    check = gb_check(species, parts, tables, request.settings) if method == "gb" else None
     label = f"{name}, MM-{'GB' if method == 'gb' else 'PB'}SA"
     run = BindingRun(
         name=label,
@@ -153,6 +153,7 @@ def _one(
         series=delta["TOTAL"],
         entropy=_entropy_words(entropy),
         residues=residues,
+        check="" if check is None else check.sentence(),
     )
     row = {
         "trajectory": name,
@@ -164,8 +165,26 @@ def _one(
         },
         "interaction_entropy": asdict(entropy),
         "residues_kcal": residues,
+        "openmm_check": None if check is None else {**asdict(check), "told": check.sentence()},
     }
     return run, row
+
+
+def _parts(frames: DryFrames, ligand: tuple[int, ...]) -> dict[str, Array]:
+    """Return the positions of each species in the frames of the complex."""
+    own = np.isin(frames.atoms, ligand)
+    whole = frames.positions
+    return {"complex": whole, "receptor": whole[:, ~own], "ligand": whole[:, own]}
+
+
+def _write_dry(folder: Path, frames: DryFrames) -> Path:
+    """Write frames as a trajectory into a new folder."""
+    folder.mkdir(parents=True)
+    trajectory = folder / "dry.nc"
+    with TrajectoryWriter(trajectory, Coordinates(frames.positions[0]), velocities=False) as writer:
+        for place, time in zip(frames.positions, frames.times, strict=True):
+            writer.append(Coordinates(place), float(time))
+    return trajectory
 
 
 def _quantity(m: Mean) -> Quantity:
