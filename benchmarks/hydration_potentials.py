@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: MIT
+"""What do three kinds of potential say about the same two molecules, by the same command?
+
+Methanol and aniline, ANI-2x (networks of symmetry functions), AIMNet2 (message passing with
+charges) and GFN2-xTB (a quantum method), each by `mlmm hydration SMILES --potential NAME --protocol
+demo`, so route R2 with AM1-BCC charges and GAFF2. Equal seeds make the MM path the same in all
+three runs of a molecule: they differ by the two corrections MM → ML in water and in gas alone.
+Resumable: run it again to go on.
+
+    python benchmarks/hydration_potentials.py --runs RUNS
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from machine import save
+
+from mlmm import read_result
+
+MOLECULES = {"methanol": ("CO", -5.10, 0.6), "aniline": ("Nc1ccccc1", -5.49, 0.6)}
+"""SMILES; experiment and its error in FreeSolv (10.1007/s10822-014-9747-x) [kcal/mol]."""
+POTENTIALS = ("ani2x", "aimnet2", "xtb:gfn2")
+SEED = 2025
+
+
+def compute(name: str, potential: str, runs: Path) -> dict[str, Any]:
+    """Run the command, or let it go on, and return what the user finds in `result.json`."""
+    folder = runs / f"{name}-{potential.replace(':', '-')}"
+    mlmm = str(Path(sys.executable).with_name("mlmm"))
+    command = [mlmm, "hydration", MOLECULES[name][0]]
+    command += ["--potential", potential, "--protocol", "demo", "--seed", str(SEED)]
+    subprocess.run([*command, "--out", str(folder)], check=True)
+    found = read_result(folder / "result.json")
+    mm, total = found.estimates.mm_control, found.estimates.endstate_r2
+    if mm is None or total is None:
+        raise SystemExit(f"{folder}: route R2 gave no MM value or no end-state correction")
+    return {
+        "dg_kcal": total.dg_kcal,
+        "stderr_kcal": total.stderr_kcal,
+        "mm_kcal": mm.dg_kcal,
+        "mm_stderr_kcal": mm.stderr_kcal,
+        "correction_kcal": total.dg_kcal - mm.dg_kcal,
+        "de_reorg": None if found.de_reorg is None else found.de_reorg.model_dump(),
+        "verdicts": {v.name: v.status for v in found.diagnostics.verdicts if v.status != "pass"},
+        "ps_per_state": found.diagnostics.numbers["ps_per_state"],
+        "wall_s": found.wall_s,
+    }
+
+
+def main() -> None:
+    """Run all and write `results/hydration_potentials.json`."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=Path, required=True, help="where the runs are kept")
+    parser.add_argument("--molecule", choices=MOLECULES, action="append")
+    parser.add_argument("--potential", choices=POTENTIALS, action="append")
+    asked = parser.parse_args()
+    results: dict[str, Any] = {}
+    for name in asked.molecule or MOLECULES:
+        _, experiment, uncertainty = MOLECULES[name]
+        results[name] = {"expt_kcal": experiment, "expt_unc_kcal": uncertainty}
+        for potential in asked.potential or POTENTIALS:
+            results[name][potential] = compute(name, potential, asked.runs)
+            print(json.dumps({name: {potential: results[name][potential]}}, indent=1), flush=True)
+    print(save("hydration_potentials", {"seed": SEED, "molecules": results}), file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
