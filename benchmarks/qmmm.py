@@ -72,7 +72,7 @@ def main() -> None:
     parser.add_argument("--molecules", nargs="+", choices=MOLECULES, default=list(FRAMES)[:3])
     parser.add_argument("--potentials", nargs="+", default=["ani2x", "aimnet2"])
     parser.add_argument("--theory", default="qm:wb97x/6-31g*", help="without /df")
-    parser.add_argument("--steps", type=int, default=5, help="steps that are timed")
+    parser.add_argument("--steps", type=int, default=5, help="the first only warms up, unless 1")
     parser.add_argument("--frames", type=int, help="frames for errors; by molecule if not given")
     parser.add_argument("--mm-step-ms", type=float, help="cost of the MM step, for ratios per step")
     parser.add_argument("--tiny", action="store_true", help="methanol, HF/STO-3G: does it run?")
@@ -111,7 +111,7 @@ def measure(name: str, arguments: argparse.Namespace) -> list[Row]:
     )
     rows, n = [], len(molecule.numbers)
     for engine, told in ((exact, ""), (fitted, ", density fitting")):
-        for warm in (False, True):
+        for warm in (False, True) if len(path) > 1 else (False,):
             ms, iterations = time_qm(engine, path, warm=warm)
             start_word = "last density" if warm else "atomic guess"
             rows.append(Row(name, n, f"pyscf{told}, {start_word}", ms, iterations))
@@ -156,15 +156,19 @@ def _engine(theory: Theory, molecule: Molecule) -> QmEngine:
 
 
 def time_qm(engine: QmEngine, path: Array, *, warm: bool) -> tuple[float, float]:
-    """Return median CPU time of a step [ms] and of SCF iterations; the first step only warms up."""
-    last = engine.solve(path[0])
+    """Return median CPU time of a step [ms] and of SCF iterations.
+
+    The first step only warms up, unless it is the only one.
+    """
+    last: Solution | None = None
     times, iterations = [], []
-    for conformer in path[1:] if len(path) > 1 else path:
+    for conformer in path:
         begin = time.process_time()
-        last = engine.solve(conformer, last.density if warm else None)
+        last = engine.solve(conformer, last.density if warm and last is not None else None)
         times.append(time.process_time() - begin)
         iterations.append(last.iterations)
-    return 1e3 * statistics.median(times), statistics.median(iterations)
+    counted = slice(1 if len(path) > 1 else 0, None)
+    return 1e3 * statistics.median(times[counted]), statistics.median(iterations[counted])
 
 
 def time_calls(calls: list[Callable[[], object]]) -> float:
