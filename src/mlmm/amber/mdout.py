@@ -28,7 +28,8 @@ ROWS: Final = (
 )
 MORE_ROWS: Final = (
     ("EML", "EMLREL", "EMLMEAN"),
-    ("EMLSD", "CONFINE", "CMAP"),
+    ("EMLSD", "FMLSD"),
+    ("CONFINE", "CMAP"),
     ("DV/DL",),
 )
 """Rows that are printed where there is something to print."""
@@ -50,12 +51,14 @@ class Energies:
         step: Step of this run.
         time: Time [ps].
         values: Numbers by sander's names and ours: TEMP [K], PRESS [bar], VOLUME [Å³],
-            Density [g/cm³], energies [kcal/mol].
+            Density [g/cm³], FMLSD [kcal/mol/Å], energies [kcal/mol].
+        atom: The atom that FMLSD is of, in words, or "".
     """
 
     step: int
     time: float
     values: Mapping[str, float]
+    atom: str = ""
 
 
 def header(files: Mapping[str, str], mdin: str, *, version: str, began: str) -> str:
@@ -101,6 +104,8 @@ def block(energies: Energies) -> str:
     for row in MORE_ROWS:
         there = [name for name in row if name in value]
         lines += [_row(there, value, 15)] if there else []
+    if energies.atom:
+        lines.append(f"| FMLSD, the largest spread of a force, is on {energies.atom}")
     return "\n".join(lines) + f"\n{BLOCK_RULE}\n\n"
 
 

@@ -29,6 +29,9 @@ def md(
     mdvel: Annotated[Path, typer.Option("-v", help="Velocities of ntwv above 0, NetCDF.")] = Path(
         "mdvel"
     ),
+    mdspread: Annotated[
+        Path, typer.Option("-xs", help="Frames of on_spread='save' in &mlp, NetCDF.")
+    ] = Path("mdspread"),
     refc: Annotated[
         Path | None, typer.Option("-ref", help="Reference coordinates of ntr=1.")
     ] = None,
@@ -44,7 +47,7 @@ def md(
         mdin,
         prmtop,
         inpcrd,
-        outputs=MdOutputs(mdout, restrt, mdcrd, mdinfo, mdvel),
+        outputs=MdOutputs(mdout, restrt, mdcrd, mdinfo, mdvel, mdspread),
         reference=refc,
         overwrite=overwrite,
         platform=platform,

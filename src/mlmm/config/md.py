@@ -47,7 +47,11 @@ class MlSettings(Settings):
     precision: str
     """Arithmetic of the networks."""
     max_spread: float | None
-    """The run stops where the ensemble spread exceeds this [kcal/mol]."""
+    """Largest spread of E_ML over the members [kcal/mol]; None for any."""
+    max_force_spread: float | None
+    """Largest spread of the force on an atom [kcal/mol/Å]; None for any."""
+    on_spread: Literal["stop", "save", "warn"]
+    """What is done where the members disagree by more."""
     link_atoms: bool
     """Whether the mask may cut covalent bonds."""
     constraints: bool
@@ -325,16 +329,29 @@ def _ml_settings(mdin: Mdin, c: Values, notes: list[str]) -> MlSettings | None:
         raise InputError(f"{where}mlp_model and potential both name a model; keep one.")
     if m["mlp_shake"] == 1 and c["ntc"] == 1:
         raise InputError(f"{where}mlp_shake=1 needs ntc=2; set it or take mlp_shake out.")
+    _check_spread(where, c, m, group, notes)
     return MlSettings(
         mask=m["animask"],
         potential=str(m["potential"]) or MODELS[int(m["mlp_model"] or 0)],
         weights=str(m["weights"]) or None,
         precision=m["precision"],
         max_spread=float(m["max_spread"]) or None,
+        max_force_spread=float(m["max_force_spread"]) or None,
+        on_spread=m["on_spread"],
         link_atoms=m["link_atoms"] == 1,
         constraints=m["mlp_shake"] == 1,
         confinement=_confinement(where, m, group),
     )
+
+
+def _check_spread(where: str, c: Values, m: Values, group: Group, notes: list[str]) -> None:
+    limits = [key for key in ("max_spread", "max_force_spread") if m[key]]
+    if "on_spread" in group.entries and not limits:
+        raise InputError(
+            f"{where}on_spread={m['on_spread']!r} needs max_spread or max_force_spread above 0."
+        )
+    if c["imin"] == 1:
+        notes.extend(f"{key} does nothing here: it needs imin=0." for key in limits)
 
 
 def _confinement(where: str, m: Values, group: Group) -> Confinement | None:

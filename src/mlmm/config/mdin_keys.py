@@ -222,7 +222,17 @@ MLP: Final[Mapping[str, Key]] = {
     "precision": Key("float32", "arithmetic of the networks", ("float32", "float64")),
     "ensemble": Key("all", "members of the model; the spread is over them", ("all",)),
     "max_spread": Key(
-        0.0, "the run stops where the ensemble spread exceeds this [kcal/mol]; 0 never", low=0.0
+        0.0, "largest spread of E_ML over the members [kcal/mol], judged every ntpr; 0 any", low=0.0
+    ),
+    "max_force_spread": Key(
+        0.0,
+        "largest spread of the force on an atom [kcal/mol/Å], judged every ntpr; 0 any",
+        low=0.0,
+    ),
+    "on_spread": Key(
+        "stop",
+        "what a larger spread does: stop, save the frame (and warn), or warn",
+        ("stop", "save", "warn"),
     ),
     "link_atoms": Key(0, "1 lets the mask cut covalent bonds and caps them with H", (0, 1)),
     "mts": _off(

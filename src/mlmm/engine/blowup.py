@@ -34,18 +34,11 @@ class Watch:
     deviations of it, kT (3 n + 10 √(3 n)); more is a jump.
     """
 
-    def __init__(
-        self,
-        hybrid: HybridSystem,
-        temperature: float,
-        largest_spread: float | None,
-        context: mm.Context,
-    ) -> None:
+    def __init__(self, hybrid: HybridSystem, temperature: float, context: mm.Context) -> None:
         modes = 3 * len(hybrid.region.atoms)
         self._largest_rise = thermal_energy(max(temperature, WARM)) * (
             modes + 10 * math.sqrt(modes)
         )
-        self._largest_spread = largest_spread
         self._hybrid, self._context = hybrid, context
         self._last: tuple[int, float] | None = None
 
@@ -71,11 +64,11 @@ class Watch:
             ) from error
         self._stay_together(after, first + steps)
 
-    def report(self, step: int, internal: float, spread: float | None) -> None:
-        """Judge what was measured at one step [kJ/mol].
+    def report(self, step: int, internal: float) -> None:
+        """Judge the E_ML [kJ/mol] of one step.
 
         Raises:
-            NumericsError: E_ML jumped, or the ensemble disagrees by more than was allowed.
+            NumericsError: It jumped.
         """
         if self._last is not None and not internal - self._last[1] < self._largest_rise:
             raise NumericsError(
@@ -84,13 +77,6 @@ class Watch:
                 "the run before it can be trusted, look at the structure there."
             )
         self._last = (step, internal)
-        limit = self._largest_spread
-        if limit is not None and spread is not None and not spread < limit:
-            raise NumericsError(
-                f"the members of the potential disagree at step {step}: E_ML has a spread of "
-                f"{spread * KCAL_PER_KJ:.2f} kcal/mol, more than the {limit * KCAL_PER_KJ:.2f} "
-                f"allowed; {self._culprit(get_phase(self._context))}."
-            )
 
     def _stay_together(self, phase: Phase, step: int) -> None:
         if not self._hybrid.periodic:

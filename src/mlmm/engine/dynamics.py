@@ -74,7 +74,6 @@ class DynamicsPlan:
         platform: Name of the OpenMM platform.
         seed: Seed of the run.
         collision_interval: Steps between two draws of all velocities by Andersen's thermostat.
-        largest_spread: Ensemble spread of E_ML [kJ/mol] at which the run stops; None for never.
     """
 
     timestep: float
@@ -88,7 +87,6 @@ class DynamicsPlan:
     constraint_tolerance: float
     platform: str
     seed: int
-    largest_spread: float | None = None
     anisotropic: bool = False
     collision_interval: int = 1000
 
@@ -155,12 +153,12 @@ def run_dynamics(
     check_plan(plan, hybrid)
     clock = _Clock(plan, first_step, first_step + steps, report_interval)
     run = _open(hybrid, plan, start, first_step)
-    watch = Watch(hybrid, plan.temperature, plan.largest_spread, run.context)
+    watch = Watch(hybrid, plan.temperature, run.context)
     thermostat = generator(plan.seed, "dynamics", first_step, "bussi")
     while True:
         if clock.is_report():
             report = _report(run, clock.step)
-            watch.report(clock.step, report.terms["ml"], report.spread)
+            watch.report(clock.step, report.terms["ml"])
             yield report
         if clock.step == clock.last:
             return

@@ -249,6 +249,11 @@ def _from_mlp(text: str, groups: Mapping[str, Group], where: str) -> MlmmInput:
                 f"{where}: &mlp: {key}=1 is not available through sander; {instead}, or use "
                 "`mlmm md`."
             )
+    if m["max_force_spread"] or m["on_spread"] != "stop":
+        raise UnsupportedPhysicsError(
+            f"{where}: &mlp: max_force_spread and on_spread are not available through sander, "
+            "where max_spread stops the run; take them out, or use `mlmm md`."
+        )
     if m["mlp_model"] is not None and m["potential"]:
         raise InputError(f"{where}: &mlp: mlp_model and potential both name a model; keep one.")
     shake = m["mlp_shake"] == 1

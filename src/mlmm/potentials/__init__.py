@@ -5,6 +5,7 @@ Room card: may touch torch and weights at a given path; only `weights` may use t
 OpenMM, never the default dtype or the thread count of torch.
 """
 
+from mlmm.potentials.committee import force_spread
 from mlmm.potentials.interface import Capabilities, Evaluation, Molecule, Potential
 from mlmm.potentials.registry import (
     capabilities,
@@ -20,6 +21,7 @@ __all__ = [
     "Potential",
     "capabilities",
     "check_molecule",
+    "force_spread",
     "load_potential",
     "potential_names",
 ]

@@ -91,6 +91,7 @@ def _check_outputs(inputs: MdInputs, outputs: MdOutputs, *, overwrite: bool) -> 
         "-x": outputs.mdcrd,
         "-inf": outputs.mdinfo,
         "-v": outputs.mdvel,
+        "-xs": outputs.mdspread,
     }
     read = {"-i": inputs.mdin, "-p": inputs.prmtop, "-c": inputs.inpcrd, "-ref": inputs.refc}
     seen: dict[Path, str] = {

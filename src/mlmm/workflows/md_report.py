@@ -14,7 +14,7 @@ from mlmm.amber.coordinates import Coordinates
 from mlmm.amber.mdout import Energies
 from mlmm.amber.topology import AmberTopology, atom_label
 from mlmm.amber.trajectory import as_stored
-from mlmm.config.md import THERMOSTATS
+from mlmm.config.md import THERMOSTATS, MlSettings
 from mlmm.engine.dynamics import Report
 from mlmm.engine.simulation import Phase
 from mlmm.potentials.elements import symbol
@@ -22,6 +22,7 @@ from mlmm.system.region import MLRegion
 from mlmm.units import ANGSTROM_PER_NM, KCAL_PER_KJ, NM_PER_ANGSTROM
 from mlmm.workflows.md_box import Cell
 from mlmm.workflows.md_setup import Start
+from mlmm.workflows.md_spread import Disagreement
 
 AMBER_NAMES = {
     "bond": "BOND",
@@ -56,6 +57,7 @@ def energies_of(
     reference: float,
     seen: Sequence[Energies],
     slope: float | None,
+    members: Disagreement | None,
 ) -> Energies:
     """Return what mdout tells of a report.
 
@@ -66,6 +68,7 @@ def energies_of(
         reference: Zero of EMLREL [kcal/mol].
         seen: What was told before, for the running mean of E_ML.
         slope: dV/dλ by AMBER's λ [kJ/mol], or None.
+        members: How far the members of the potential are apart, or None where it has none.
     """
     values = terms_kcal(report.terms)
     values |= {
@@ -78,15 +81,17 @@ def energies_of(
     }
     before = seen[-1].values["EMLMEAN"] if seen else 0.0
     values["EMLMEAN"] = before + (values["EML"] - before) / (len(seen) + 1)
-    if report.spread is not None:
-        values["EMLSD"] = report.spread * KCAL_PER_KJ
+    if members is not None:
+        values["EMLSD"] = members.energy
+        if members.force is not None:
+            values["FMLSD"] = members.force
     if values["RESTRAINT"]:
         values["EAMBER"] = values["EPtot"] - values["RESTRAINT"]
     if report.pressure is not None and report.volume is not None and report.density is not None:
         values |= {"VOLUME": report.volume * ANGSTROM_PER_NM**3, "Density": report.density}
     if slope is not None:
         values["DV/DL"] = slope * KCAL_PER_KJ
-    return Energies(step, time, values)
+    return Energies(step, time, values, members.atom if members else "")
 
 
 def coordinates_of(phase: Phase, cell: Cell | None, *, velocities: bool = True) -> Coordinates:
@@ -204,10 +209,20 @@ def describe_region(start: Start) -> str:
         f"{known.ensemble_size} member(s)",
         f"     E_ML ref = {start.moment.reference or 0.0:.4f} kcal/mol, the zero of EMLREL; "
         "EML and EPtot are absolute",
+        *_limits(ml),
         "     embedding: mechanical, with the charges and Lennard-Jones terms of the prmtop",
         "",
     ]
     return "\n".join(lines)
+
+
+def _limits(ml: MlSettings | None) -> list[str]:
+    """Return the thresholds of the spread and what is done beyond them."""
+    if ml is None or not (ml.max_spread or ml.max_force_spread):
+        return []
+    energy = [f"{ml.max_spread:g} kcal/mol of E_ML"] if ml.max_spread else []
+    force = [f"{ml.max_force_spread:g} kcal/mol/Å of a force"] if ml.max_force_spread else []
+    return [f"     spread   : beyond {' or '.join(energy + force)}: {ml.on_spread}"]
 
 
 def _bond(topology: AmberTopology, link: tuple[int, int]) -> str:

@@ -40,17 +40,23 @@ from mlmm.workflows.md_report import (
     wrapped,
 )
 from mlmm.workflows.md_setup import MdInputs, Start
+from mlmm.workflows.md_spread import SpreadWatch, disagreement
 
 
 @dataclass(frozen=True)
 class MdOutputs:
-    """The files of a run that are written; mdcrd only where ntwx asks for it, mdvel where ntwv."""
+    """The files of a run that are written.
+
+    mdcrd is only where ntwx asks for it, mdvel where ntwv does, and mdspread where on_spread='save'
+    found frames at which the members of the potential disagree.
+    """
 
     mdout: Path = Path("mdout")
     restrt: Path = Path("restrt")
     mdcrd: Path = Path("mdcrd")
     mdinfo: Path = Path("mdinfo")
     mdvel: Path = Path("mdvel")
+    mdspread: Path = Path("mdspread")
 
 
 @dataclass(frozen=True)
@@ -79,6 +85,7 @@ class Run:
     saved: int | None = None
     step: int = 0
     meter: Slope | None = None
+    watch: SpreadWatch | None = None
 
     def __post_init__(self) -> None:
         self.cell = self.start.cell
@@ -96,6 +103,7 @@ class Run:
             "REFC": self.inputs.refc or "",
             "MDCRD": self.outputs.mdcrd,
             "MDVEL": self.outputs.mdvel,
+            "MDSPREAD": self.outputs.mdspread,
             "MDINFO": self.outputs.mdinfo,
         }
         self.tell(
@@ -158,6 +166,8 @@ class Run:
         start, config = self.start, self.start.config
         first, phase = start.moment.step, start.phase
         frames = self._frames(files)
+        if config.ml is not None:
+            self.watch = SpreadWatch(config.ml, self.outputs.mdspread, config.title, files)
         interval = math.gcd(config.print_interval, *(every for every, _ in frames))
         step, last = first, first + config.steps
         while step < last:
@@ -175,6 +185,8 @@ class Run:
                 phase = report.phase
             for _, writer in frames:
                 writer.sync()
+            if self.watch is not None:
+                self.watch.sync()
             phase = self.save(phase, end - first)
             step = end
 
@@ -206,6 +218,7 @@ class Run:
         when = self.time(self.step)
         if report.step % config.print_interval == 0 or last:
             reference = start.moment.reference or 0.0
+            members = disagreement(start.hybrid, start.topology, report)
             energies = energies_of(
                 report,
                 step=self.step,
@@ -213,17 +226,25 @@ class Run:
                 reference=reference,
                 seen=self.seen,
                 slope=self._slope(report.phase),
+                members=members,
             )
             self.seen.append(energies)
             self._print(energies)
+            if self.watch is not None:
+                self.tell(
+                    self.watch.look(
+                        members, step=self.step, time=when, frame=lambda: self._frame(report.phase)
+                    )
+                )
         due = [writer for every, writer in frames if self.step and report.step % every == 0]
-        if not due:
-            return
-        phase = report.phase
-        if config.wrap and start.hybrid.periodic:
-            phase = wrapped(phase, start.topology, start.hybrid.region)
         for writer in due:
-            writer.append(self._stored(phase), when)
+            writer.append(self._frame(report.phase), when)
+
+    def _frame(self, phase: Phase) -> Coordinates:
+        """Return a phase as a trajectory holds it."""
+        if self.start.config.wrap and self.start.hybrid.periodic:
+            phase = wrapped(phase, self.start.topology, self.start.hybrid.region)
+        return self._stored(phase)
 
     def _slope(self, phase: Phase) -> float | None:
         """Return dV/dλ [kJ/mol] along the leg by AMBER's λ, which runs against ours."""
@@ -306,6 +327,7 @@ class Run:
         """Write averages and timings."""
         if not self.start.config.minimise:
             self.tell(layout.averages(self.seen))
+            self.tell(self.watch.summary() if self.watch is not None else "")
         self.tell("\n" + layout.section(5, "TIMINGS") + "\n")
         final = timings(self.pace(), final=True)
         self.tell(final)

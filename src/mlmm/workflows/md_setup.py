@@ -38,6 +38,7 @@ from mlmm.units import (
 from mlmm.workflows.inputs import box_vectors
 from mlmm.workflows.md_box import NO_BOX, Cell, box_of, cell_of, nonbonded_of
 from mlmm.workflows.md_restraints import restraint_forces, wall_force
+from mlmm.workflows.md_spread import check_members
 from mlmm.workflows.potentials import check_platform, check_potential, open_potential
 
 CLOSEST, LONGEST_BOND = 0.1, 3.0
@@ -125,7 +126,9 @@ def make_start(inputs: MdInputs, *, platform: str) -> Start:
     potential = _potential(ml, topology, region, nonbonded)
     _check_structure(topology, region, coordinates, inputs.inpcrd)
     seen = coordinates.positions[list(region.asked)]
-    reference = _reference(capped(potential, region), seen, moment)
+    asked = capped(potential, region)
+    check_members(ml, asked, seen)
+    reference = _reference(asked, seen, moment)
     hybrid = hybrid_system(
         topology,
         region,
@@ -297,7 +300,6 @@ def _check_structure(
 
 def _plan(config: MdConfig, *, platform: str, seed: int) -> DynamicsPlan:
     draws = config.thermostat in ("langevin", "andersen")
-    spread = config.ml.max_spread if config.ml else None
     return DynamicsPlan(
         timestep=config.timestep,
         thermostat=config.thermostat,
@@ -312,7 +314,6 @@ def _plan(config: MdConfig, *, platform: str, seed: int) -> DynamicsPlan:
         constraint_tolerance=config.tolerance,
         platform=platform,
         seed=seed,
-        largest_spread=None if spread is None else spread * KJ_PER_KCAL,
     )
 
 
