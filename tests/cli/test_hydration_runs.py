@@ -85,7 +85,10 @@ def test_r1_with_ani_gives_every_number_it_promises(mlmm, methane):
     assert found["settings"]["potential_identity"].startswith("ani1ccx:bbee7b20")
     assert found["seeds"] == {"run": 2025}
     assert found["versions"].keys() >= {"mlmm", "openmm", "torch", "pymbar", "alchemlyb"}
-    assert found["diagnostics"]["ensemble_spread_kcal"] > 0.0
+    told = found["diagnostics"]
+    assert told["largest_ensemble_spread_kcal"] > told["ensemble_spread_kcal"] > 0.0
+    assert told["worst_atom_force_spread_kcal_per_a"] > told["force_spread_kcal_per_a"] > 0.0
+    assert told["worst_atom"] in range(1, 6)
     assert read_result(run / "result.json").headline.dg_kcal == found["headline"]["dg_kcal"]
     (row,) = csv.DictReader((run / "result.csv").open())
     assert float(row["headline_dg_kcal"]) == found["headline"]["dg_kcal"]

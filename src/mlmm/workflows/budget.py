@@ -15,12 +15,15 @@ from mlmm.free_energy.budget import (
     well_depth_sensitivity,
 )
 from mlmm.potentials.ani_potential import AniEnsemble
+from mlmm.potentials.committee import force_spread
 from mlmm.potentials.interface import Array, Potential
 from mlmm.units import ANGSTROM_PER_NM, KJ_PER_KCAL
 from mlmm.workflows.findings import Findings
 
 MOST_FRAMES = 400
 """Frames of each phase that the members are asked about."""
+FORCE_FRAMES = 50
+"""Frames in water whose forces the members are asked about, each by itself."""
 BATCH = 64
 
 
@@ -48,7 +51,38 @@ def with_budget(findings: Findings, potential: Potential) -> Findings:
         "dg_for_1_percent_charge_kcal": charges.dg_kcal,
         "dg_for_1_percent_well_depth_kcal": None if depths is None else depths.dg_kcal,
     }
+    numbers |= force_numbers(potential, findings.water.frames)
     return replace(findings, budget=tuple(parts), numbers=findings.numbers | numbers)
+
+
+def force_numbers(potential: Potential, frames: Array) -> dict[str, float | None]:
+    """Return how far the members disagree on the forces, by name; nothing where they do not tell.
+
+    Args:
+        potential: The potential of the solute.
+        frames: Positions of the solute in water [nm], shape (f, N, 3).
+
+    Returns:
+        Root mean square over frames [kcal/mol/Å] of all atoms together, and of the atom where it
+        is largest, and that atom counted from 1.
+    """
+    if not len(frames):
+        return {}
+    spread = force_spread(potential, _some(frames, FORCE_FRAMES))
+    if spread is None:
+        return {}
+    square = (spread**2).mean(axis=0)
+    return {
+        "force_spread_kcal_per_a": float(np.sqrt(square.mean())),
+        "worst_atom_force_spread_kcal_per_a": float(np.sqrt(square.max())),
+        "worst_atom": float(square.argmax() + 1),
+    }
+
+
+def _some(frames: Array, most: int) -> Array:
+    """Return at most so many frames [Å], evenly spaced in time and near the origin."""
+    chosen = frames[:: max(1, -(-len(frames) // most))]
+    return np.asarray((chosen - chosen[:, :1]) * ANGSTROM_PER_NM)
 
 
 def _deviations(ensemble: AniEnsemble, frames: Array) -> Array:
@@ -58,8 +92,7 @@ def _deviations(ensemble: AniEnsemble, frames: Array) -> Array:
         ensemble: Its members.
         frames: Positions [nm], shape (f, N, 3).
     """
-    chosen = frames[:: max(1, -(-len(frames) // MOST_FRAMES))]
-    x = (chosen - chosen[:, :1]) * ANGSTROM_PER_NM
+    x = _some(frames, MOST_FRAMES)
     parts = [ensemble.members(x[k : k + BATCH]) for k in range(0, len(x), BATCH)]
     members = np.concatenate(parts) * KJ_PER_KCAL
     return np.asarray(members - members.mean(axis=1, keepdims=True))

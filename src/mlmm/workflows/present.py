@@ -162,14 +162,14 @@ def _diagnostics(findings: Findings) -> model.Diagnostics:
     coupled = samples.state == 0
     end = findings.water.samples
     spread = end.spread[end.state == 0]
+    members = bool(np.isfinite(spread).any())
     numbers: dict[str, Any] = {
         "n_samples": float(len(samples)),
         "n_independent": float(findings.path.n_independent),
         "ps_per_state": float(np.sum(coupled) * samples.time.min()),
         "mean_volume_a3": float(samples.volume[coupled].mean()) * ANGSTROM_PER_NM**3,
-        "ensemble_spread_kcal": float(np.nanmean(spread)) * KCAL_PER_KJ
-        if np.isfinite(spread).any()
-        else None,
+        "ensemble_spread_kcal": float(np.nanmean(spread)) * KCAL_PER_KJ if members else None,
+        "largest_ensemble_spread_kcal": float(np.nanmax(spread)) * KCAL_PER_KJ if members else None,
         **findings.numbers,
     }
     bounds = None
