@@ -11,9 +11,9 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import openmm as mm
 import pytest
 from openmm import app, unit
+from short_runs import short_run
 
 from mlmm.amber.coordinates import Coordinates
 from mlmm.amber.trajectory import TrajectoryWriter
@@ -30,22 +30,8 @@ def dimer(shared, tmp_path_factory):
     """α-cyclodextrin with cyclopentanol, and frames of a short run in implicit water."""
     folder = shared / "data" / "host-guest" / "acd" / "cpe"
     prmtop, inpcrd = (folder / f"cpe_complex_gaff2.{s}" for s in ("prmtop", "inpcrd"))
-    system = app.AmberPrmtopFile(str(prmtop)).createSystem(implicitSolvent=app.OBC2)
-    integrator = mm.LangevinMiddleIntegrator(300.0, 5.0, 0.001)
-    integrator.setRandomNumberSeed(1)
-    context = mm.Context(system, integrator, mm.Platform.getPlatformByName("CPU"))
-    context.setPositions(app.AmberInpcrdFile(str(inpcrd)).positions)
-    mm.LocalEnergyMinimizer.minimize(context, maxIterations=100)
-    context.setVelocitiesToTemperature(300.0, 1)
     path = tmp_path_factory.mktemp("dimer") / "run.nc"
-    like = Coordinates(np.zeros((system.getNumParticles(), 3)))
-    with TrajectoryWriter(path, like, velocities=False) as writer:
-        for k in range(N_FRAMES):
-            integrator.step(100)
-            state = context.getState(positions=True)
-            place = state.getPositions(asNumpy=True).value_in_unit(unit.angstrom)
-            writer.append(Coordinates(place), 0.1 * (k + 1))
-    return prmtop, path
+    return prmtop, short_run(prmtop, inpcrd, path, frames=N_FRAMES)
 
 
 @pytest.fixture(scope="module")

@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from scipy.stats import norm
 
 from mlmm.analysis.rmsd import Array, IntArray
+from mlmm.analysis.stats import mean
 
 CONTACT = 4.5
 """Heavy atoms nearer than this are in contact [Å]."""
@@ -74,6 +77,29 @@ def populations(angles: Array) -> dict[str, float]:
         name: float(((angles >= low) & (angles < high)).mean())
         for name, (low, high) in WELLS.items()
     }
+
+
+def unsettled(angles: Array, level: float = 0.05) -> dict[int, float]:
+    """Return torsions whose populations differ between the halves of a run, and by how much.
+
+    A difference counts where it is beyond its error, from blocks and autocorrelation, at the given
+    level for all torsions together. A well that was never seen is not missed by this.
+
+    Args:
+        angles: Angles between 0 and 360 [degree], shape (F, torsions) with F ≥ 10.
+        level: Chance of a false alarm.
+    """
+    wells = list(WELLS.values())
+    limit = float(norm.isf(level / 2.0 / max(1, angles.shape[1] * (len(wells) - 1))))
+    found: dict[int, float] = {}
+    for k in range(angles.shape[1]):
+        for low, high in wells:
+            inside = ((angles[:, k] >= low) & (angles[:, k] < high)).astype(np.float64)
+            one, two = (mean(half) for half in np.array_split(inside, 2))
+            apart = abs(one.value - two.value)
+            if apart > limit * math.hypot(one.stderr, two.stderr):
+                found[k] = max(apart, found.get(k, 0.0))
+    return found
 
 
 def contacts(frames: Array, ligand: IntArray, groups: Sequence[IntArray]) -> Array:

@@ -22,6 +22,25 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
+class Comparison:
+    """Terms in several ensembles, side by side [kcal/mol].
+
+    Attributes:
+        caption: What the table shows.
+        columns: The ensembles.
+        rows: Mean and standard error in each column, by term.
+        bold: The row that counts.
+        told: A sentence below the table; empty where there is none.
+    """
+
+    caption: str
+    columns: tuple[str, ...]
+    rows: Mapping[str, tuple[tuple[float, float], ...]]
+    bold: str
+    told: str = ""
+
+
+@dataclass(frozen=True, eq=False)
 class BindingRun:
     """One ensemble with one description of the solvent.
 
@@ -32,6 +51,8 @@ class BindingRun:
         entropy: What is said about −TΔS.
         residues: Share of each residue [kcal/mol]; empty where not asked for.
         check: What a second program says; empty where it was not asked.
+        headline: The sentence with the number that counts.
+        comparisons: What trajectories of the free species add.
     """
 
     name: str
@@ -40,12 +61,15 @@ class BindingRun:
     entropy: str
     residues: Mapping[str, float] = field(default_factory=dict)
     check: str = ""
+    headline: str = ""
+    comparisons: Sequence[Comparison] = ()
 
 
 def render_binding(title: str, runs: Sequence[BindingRun], notes: Sequence[str]) -> str:
     """Return the whole page as HTML; every text of the user is escaped."""
     parts = ["".join(f"<p>{escaped(note)}</p>" for note in notes)]
     for run in runs:
+        parts.append(f"<p><b>{escaped(run.headline)}</b></p>" if run.headline else "")
         rows = [
             (name, energy(q.value), stderr(q.stderr), number(q.inefficiency))
             for name, q in run.terms.items()
@@ -56,6 +80,7 @@ def render_binding(title: str, runs: Sequence[BindingRun], notes: Sequence[str])
         parts.append(table(header, rows, caption=caption, numbers=(1, 2, 3), bold=chosen))
         parts.append(f"<p>Interaction entropy: {escaped(run.entropy)}</p>")
         parts.append(f"<p>{escaped(run.check)}</p>" if run.check else "")
+        parts.extend(_comparison(run.name, one) for one in run.comparisons)
     parts.append(picture(series_figure(runs), escaped("Binding energy of each frame.")))
     for run in (run for run in runs if run.residues):
         largest = sorted(run.residues.items(), key=lambda item: -abs(item[1]))[:20]
@@ -63,6 +88,18 @@ def render_binding(title: str, runs: Sequence[BindingRun], notes: Sequence[str])
         caption = f"{run.name}: the twenty residues with the largest share [kcal/mol]."
         parts.append(table(("residue", "share"), shares, caption=caption, numbers=(1,)))
     return page(title, "mlmm mmpbsa", parts)
+
+
+def _comparison(name: str, found: Comparison) -> str:
+    rows = [
+        (term, *(f"{energy(value)} ± {stderr(error)}" for value, error in cells))
+        for term, cells in found.rows.items()
+    ]
+    columns = tuple(range(1, len(found.columns) + 1))
+    bold = [i for i, row in enumerate(rows) if row[0] == found.bold]
+    caption = f"{name}: {found.caption} [kcal/mol]; ± is one standard error."
+    shown = table(("term", *found.columns), rows, caption=caption, numbers=columns, bold=bold)
+    return shown + (f"<p>{escaped(found.told)}</p>" if found.told else "")
 
 
 def series_figure(runs: Sequence[BindingRun]) -> str:

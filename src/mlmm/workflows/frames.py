@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which frames of the dry system does a trajectory hold? Read, checked, made whole."""
+"""Which frames of the dry system does a trajectory hold? Read, checked, made whole, written."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 from scipy.io import netcdf_file
 
+from mlmm.amber.coordinates import Coordinates
 from mlmm.amber.topology import AmberTopology, Array, IntArray
+from mlmm.amber.trajectory import TrajectoryWriter
 from mlmm.analysis.rmsd import gathered
 from mlmm.errors import InputError, MissingComponentError
 
@@ -84,6 +86,16 @@ def read_frames(path: Path, topology: AmberTopology, *, stride: int = 1) -> DryF
     box = np.array(cells) if topology.has_box and cells and cells[0] is not None else None
     whole = gathered(positions, molecules, box)
     return DryFrames(atoms, np.array(times) - times[0], whole)
+
+
+def write_frames(folder: Path, frames: DryFrames) -> Path:
+    """Write dry frames as a trajectory into a new folder, and return where it is."""
+    folder.mkdir(parents=True)
+    path = folder / "dry.nc"
+    with TrajectoryWriter(path, Coordinates(frames.positions[0]), velocities=False) as writer:
+        for place, time in zip(frames.positions, frames.times, strict=True):
+            writer.append(Coordinates(place), float(time))
+    return path
 
 
 def _read(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What does MM-PBSA or MM-GBSA make of an ensemble? One trajectory for all three species."""
+"""What does MM-PBSA or MM-GBSA make of an ensemble? One trajectory, or free species beside it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from mlmm.amber.coordinates import Coordinates
 from mlmm.amber.mask import select_atoms
 from mlmm.amber.topology import AmberTopology, Array, read_topology
-from mlmm.amber.trajectory import TrajectoryWriter
+from mlmm.analysis.end_states import INTERNAL
 from mlmm.analysis.mmpbsa import InteractionEntropy, interaction_entropy, means
 from mlmm.analysis.stats import Mean
 from mlmm.errors import InputError
 from mlmm.external.mmpbsa import (
+    Energies,
     Method,
     Settings,
     Topologies,
@@ -31,8 +31,11 @@ from mlmm.report.binding_data import Quantity
 from mlmm.report.binding_energy import BindingRun, render_binding
 from mlmm.units import KCAL_PER_KJ, thermal_energy
 from mlmm.workflows.draft import check_new, draft
-from mlmm.workflows.frames import DryFrames, dry_atoms, read_frames
+from mlmm.workflows.frames import DryFrames, dry_atoms, read_frames, write_frames
+from mlmm.workflows.free_states import FreeRequest, FreeStates, read_free
+from mlmm.workflows.free_terms import Headline, as_json, comparisons, free_terms, headline
 from mlmm.workflows.gb_check import gb_check
+from mlmm.workflows.potentials import MM
 
 GAS_TERMS: Final = ("VDWAALS", "EEL")
 
@@ -47,6 +50,7 @@ class MmpbsaRequest:
         out: Folder for everything.
         methods: "gb", "pb" or both.
         control: Trajectory of the same prmtop with the MM force field alone.
+        free: Trajectories of ligand and receptor by themselves.
         stride: Every how many frames one is taken.
         temperature: For the interaction entropy [K].
         settings: How the solvent is described.
@@ -58,6 +62,7 @@ class MmpbsaRequest:
     out: Path
     methods: tuple[Method, ...] = ("gb",)
     control: Path | None = None
+    free: FreeRequest | None = None
     stride: int = 1
     temperature: float = 298.15
     settings: Settings = field(default_factory=Settings)
@@ -77,8 +82,17 @@ def mmpbsa(request: MmpbsaRequest) -> dict[str, Any]:
     ligand = select_atoms(topology, request.ligand_mask)
     paths = [request.trajectory] + ([request.control] if request.control else [])
     ensembles = [(path, read_frames(path, topology, stride=request.stride)) for path in paths]
+    free = None
+    if request.free is not None:
+        if request.control is not None:
+            raise InputError(
+                "a control has no free ligand of its own here: run the command once for ML/MM and "
+                "once for MM, each with its own free trajectories."
+            )
+        bound = species_positions(ensembles[0][1], ligand)["ligand"]
+        free = read_free(request.free, topology, ligand, bound, stride=request.stride)
     with draft(request.out.resolve()) as folder:
-        return _estimate(request, topology, ligand, ensembles, folder)
+        return _estimate(request, topology, ligand, ensembles, free, folder)
 
 
 def _estimate(
@@ -86,6 +100,7 @@ def _estimate(
     topology: AmberTopology,
     ligand: tuple[int, ...],
     ensembles: list[tuple[Path, DryFrames]],
+    free: FreeStates | None,
     out: Path,
 ) -> dict[str, Any]:
     """Run every method on every ensemble and write all files."""
@@ -100,20 +115,20 @@ def _estimate(
     answer: dict[str, Any] = {
         "prmtop": request.prmtop.name,
         "ligand_mask": request.ligand_mask,
-        "mode": "one trajectory for complex, receptor and ligand",
+        "mode": _mode(free),
         "settings": asdict(request.settings),
         "temperature_k": request.temperature,
         "versions": {"ambertools": version()},
         "runs": [],
     }
     for k, (path, frames) in enumerate(ensembles):
-        parts = _parts(frames, ligand)
         for method in request.methods:
             folder = out / f"{method}_{'control' if k else 'run'}"
-            run, row = _one(method, request, species, frames, parts, folder, path.name)
+            one = _One(method, path.name, frames, ligand, free)
+            run, row = _run(one, request, species, folder)
             runs.append(run)
             answer["runs"].append(row)
-    notes = _notes(topology, request, [frames for _, frames in ensembles])
+    notes = _notes(topology, request, ensembles[0][1], free)
     answer["notes"] = notes
     write_whole(out / "mmpbsa.json", json.dumps(answer, indent=2, ensure_ascii=False) + "\n")
     title = f"Binding energy of {request.ligand_mask} in {request.prmtop.name}"
@@ -121,70 +136,82 @@ def _estimate(
     return answer
 
 
-def _one(
-    method: Method,
-    request: MmpbsaRequest,
-    species: Topologies,
-    frames: DryFrames,
-    parts: dict[str, Array],
-    folder: Path,
-    name: str,
+@dataclass(frozen=True, eq=False)
+class _One:
+    """One method on one ensemble."""
+
+    method: Method
+    name: str
+    frames: DryFrames
+    ligand: tuple[int, ...]
+    free: FreeStates | None
+
+
+def _run(
+    one: _One, request: MmpbsaRequest, species: Topologies, folder: Path
 ) -> tuple[BindingRun, dict[str, Any]]:
-    """Run one method on one ensemble."""
-    trajectory = _write_dry(folder, frames)
-    tables = run_mmpbsa(method, species, trajectory, request.settings, folder=folder)
-    delta = tables["delta"]
-    if len(delta["TOTAL"]) != len(frames.positions):
-        raise InputError(
-            f"MMPBSA used {len(delta['TOTAL'])} of {len(frames.positions)} frames of {name}: see "
-            f"{folder / 'mmpbsa.log'}."
-        )
+    """Run one method on one ensemble and return what the page and the JSON show."""
+    settings, frames, free = request.settings, one.frames, one.free
+    tables = _tables(one, settings, species, folder)
+    delta = {k: v for k, v in tables["delta"].items() if k not in INTERNAL}
     found = means(delta)
     gas = np.sum([delta[term] for term in GAS_TERMS], axis=0)
     entropy = interaction_entropy(gas, thermal_energy(request.temperature) * KCAL_PER_KJ)
     residues: dict[str, float] = {}
-    if request.settings.decompose and method == "gb":
-        residues = read_residue_table(folder / "residues.csv")
-    check = gb_check(species, parts, tables, request.settings) if method == "gb" else None
-    label = f"{name}, MM-{'GB' if method == 'gb' else 'PB'}SA"
+    check = None
+    if one.method == "gb":
+        check = gb_check(species, species_positions(frames, one.ligand), tables, settings)
+        residues = read_residue_table(folder / "residues.csv") if settings.decompose else {}
+    added = None
+    if free is not None:
+        added = free_terms(one.method, free, tables, species, settings, folder=folder)
+    first = headline(found["TOTAL"], added, free)
     run = BindingRun(
-        name=label,
+        name=f"{one.name}, MM-{one.method.upper()}SA",
         terms={k: _quantity(m) for k, m in found.items()},
         series=delta["TOTAL"],
         entropy=_entropy_words(entropy),
         residues=residues,
         check="" if check is None else check.sentence(),
+        headline=_headline_words(first),
+        comparisons=() if added is None or free is None else comparisons(added, free),
     )
     row = {
-        "trajectory": name,
-        "method": method,
+        "trajectory": one.name,
+        "method": one.method,
         "frames": len(frames.positions),
+        "headline_kcal": {**asdict(first), "told": _headline_words(first)},
         "delta_kcal": {k: asdict(m) for k, m in found.items()},
         "species_kcal": {
-            one: {k: float(v.mean()) for k, v in terms.items()} for one, terms in tables.items()
+            key: {k: float(v.mean()) for k, v in terms.items()} for key, terms in tables.items()
         },
         "interaction_entropy": asdict(entropy),
         "residues_kcal": residues,
         "openmm_check": None if check is None else {**asdict(check), "told": check.sentence()},
+        "free_species": None if added is None or free is None else as_json(added, free),
     }
     return run, row
 
 
-def _parts(frames: DryFrames, ligand: tuple[int, ...]) -> dict[str, Array]:
-    """Return the positions of each species in the frames of the complex."""
+def _tables(one: _One, settings: Settings, species: Topologies, folder: Path) -> Energies:
+    """Run MMPBSA and see that it used every frame."""
+    path = write_frames(folder, one.frames)
+    every = one.free is not None
+    tables = run_mmpbsa(one.method, species, path, settings, folder=folder, every_term=every)
+    used = len(tables["delta"]["TOTAL"])
+    if used != len(one.frames.positions):
+        raise InputError(
+            f"MMPBSA used {used} of {len(one.frames.positions)} frames of {one.name}: see "
+            f"{folder / 'mmpbsa.log'}."
+        )
+    return tables
+
+
+def species_positions(frames: DryFrames, ligand: tuple[int, ...]) -> dict[str, Array]:
+    """Return the positions of each species in the frames of the complex [Å]."""
     own = np.isin(frames.atoms, ligand)
     whole = frames.positions
     return {"complex": whole, "receptor": whole[:, ~own], "ligand": whole[:, own]}
-
-
-def _write_dry(folder: Path, frames: DryFrames) -> Path:
-    """Write frames as a trajectory into a new folder."""
-    folder.mkdir(parents=True)
-    trajectory = folder / "dry.nc"
-    with TrajectoryWriter(trajectory, Coordinates(frames.positions[0]), velocities=False) as writer:
-        for place, time in zip(frames.positions, frames.times, strict=True):
-            writer.append(Coordinates(place), float(time))
-    return trajectory
 
 
 def _quantity(m: Mean) -> Quantity:
@@ -202,17 +229,37 @@ def _entropy_words(found: InteractionEntropy) -> str:
     return f"{words}. It is not part of the binding energy above."
 
 
+def _headline_words(found: Headline) -> str:
+    """Return the sentence on the binding energy."""
+    words = f"{found.value:.2f} ± {found.stderr:.2f} kcal/mol from {found.kind}, without entropy."
+    return f"{words} {found.why}".strip()
+
+
+def _mode(free: FreeStates | None) -> str:
+    if free is None:
+        return "one trajectory for complex, receptor and ligand"
+    species = "ligand" if free.receptor is None else "ligand and receptor"
+    return f"trajectories of the complex and of the free {species}"
+
+
 def _notes(
-    topology: AmberTopology, request: MmpbsaRequest, ensembles: list[DryFrames]
+    topology: AmberTopology, request: MmpbsaRequest, frames: DryFrames, free: FreeStates | None
 ) -> list[str]:
     """Return the sentences that the reader must know."""
-    span = ensembles[0].times[-1]
+    span = frames.times[-1]
     notes = [
-        "Energies are of the MM force field on the frames of one trajectory: what binding costs "
-        "in strain of ligand and receptor cancels, and no entropy is in TOTAL.",
-        f"{len(ensembles[0].positions)} frames over {span:g} ps of {topology.path.name}; the error "
+        "Terms are of the MM force field on the frames of the complex: what binding costs in "
+        "strain of ligand and receptor cancels in them, and no entropy is in TOTAL.",
+        f"{len(frames.positions)} frames over {span:g} ps of {topology.path.name}; the error "
         "is that of this trajectory, not of another one started elsewhere.",
     ]
+    if free is not None:
+        own = "its own MM terms" if free.potential == MM else f"E_ML ({free.potential})"
+        notes.append(
+            f"Free ligand: {len(free.ligand.positions)} frames over {free.ligand.times[-1]:g} ps; "
+            f"its energy by itself is {own}. Trajectories count as independent."
+        )
+        span = min(span, free.ligand.times[-1])
     if span < 1000.0:
         notes.append(f"{span:g} ps show how the pipeline works; a result needs nanoseconds.")
     if "pb" in request.methods:
