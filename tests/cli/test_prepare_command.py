@@ -78,3 +78,20 @@ def test_lysozyme_and_benzene_from_the_deposited_files(mlmm, inputs):
     assert np.array_equal(
         np.array(topology.residue_names)[:162], report["protein"]["residue_names"]
     )
+
+
+@pytest.mark.slow
+def test_ff19sb_has_its_cmap_in_both_programs(mlmm, inputs):
+    pytest.importorskip("pdb2pqr")
+    words = ("--protein", inputs["181l_pdb"], "--ligand", inputs["181l_ligand_sdf"])
+    more = ("--remove", "CL,HED", "--implicit", "--protein-ff", "ff19SB", "--json")
+    done = mlmm("prepare", "complex", *words, *more, "-o", "c")
+    assert done.code == 0, done.err
+    report = json.loads(done.out)
+    assert report["protein"]["force_field"] == "ff19SB"
+    cmap = report["energies_kcal"]["cmap"]
+    assert abs(cmap["sander"]) > 10.0
+    assert cmap["difference"] == pytest.approx(0.0, abs=2e-3)
+    wrong = mlmm("prepare", "complex", *words, "--protein-ff", "ff99", "-o", "d")
+    assert wrong.code == 2
+    assert "use ff14SB or ff19SB" in wrong.err

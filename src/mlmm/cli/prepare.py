@@ -38,6 +38,7 @@ def complex_(
     remove: Annotated[str, typer.Option(help="Residue names to leave out, such as GOL,SO4.")] = "",
     waters: Annotated[str, typer.Option(help="Crystal waters: keep or none.")] = "keep",
     charges: Annotated[str, typer.Option(help="Charges of the ligand: bcc, abcg2, file.")] = "bcc",
+    protein_ff: Annotated[str, typer.Option(help="Protein: ff14SB or ff19SB.")] = "ff14SB",
     relax_clashes: Annotated[
         bool,
         typer.Option("--relax-clashes", help="Minimise a pose that clashes, instead of refusing."),
@@ -56,6 +57,8 @@ def complex_(
         raise InputError(f"--waters {waters!r} is not known; use keep or none.")
     if charges not in ("bcc", "abcg2", "file"):
         raise InputError(f"--charges {charges!r} is not known; use bcc, abcg2 or file.")
+    if protein_ff not in ("ff14SB", "ff19SB"):
+        raise InputError(f"--protein-ff {protein_ff!r} is not known; use ff14SB or ff19SB.")
     request = ComplexRequest(
         protein=protein,
         ligand=ligand,
@@ -69,6 +72,7 @@ def complex_(
         relax_clashes=relax_clashes,
         ligand_as_given=ligand_as_given,
         charges="bcc" if charges == "bcc" else "abcg2" if charges == "abcg2" else "file",
+        force_field="ff14SB" if protein_ff == "ff14SB" else "ff19SB",
     )
     report = prepare_complex(request)
     if as_json:
@@ -80,8 +84,8 @@ def complex_(
 def _show(report: dict[str, Any], out: Path) -> None:
     """Print what was made and every change, one line each."""
     system, changes = report["system"], report["changes"]
-    ligand = report["ligand"]
-    typer.echo(f"protein     {'; '.join(report['protein']['chains'])}, ff14SB")
+    ligand, made_of = report["ligand"], report["protein"]["force_field"]
+    typer.echo(f"protein     {'; '.join(report['protein']['chains'])}, {made_of}")
     typer.echo(f"ligand      {ligand['smiles']}, {ligand['charge_e']:+d} e, GAFF2")
     box = "no box" if system["water_model"] is None else f"{system['waters']} TIP3P waters"
     salt = f"{system['sodium']} Na+, {system['chloride']} Cl-"

@@ -22,7 +22,7 @@ from mlmm.external.protein import PHOSPHORYLATED, Residue
 from mlmm.external.protonate import Protonated
 from mlmm.external.salt import choose_waters, ion_pdb, water_pdb
 
-ProteinForceField = Literal["ff14SB"]
+ProteinForceField = Literal["ff14SB", "ff19SB"]
 WATER_MOLARITY: Final = 55.5
 """Molecules of water in a litre [mol/l]."""
 SEED: Final = 20170712
@@ -53,12 +53,15 @@ class ComplexFiles:
     charge: int
 
 
-def build_dry(protein: Protonated, ligand: GasFiles, *, folder: Path) -> tuple[Path, Path]:
+def build_dry(
+    protein: Protonated, ligand: GasFiles, *, force_field: ProteinForceField, folder: Path
+) -> tuple[Path, Path]:
     """Write prmtop and inpcrd of receptor, ligand and complex; return those of the complex.
 
     Args:
         protein: The protein with hydrogens.
         ligand: The ligand's parameters; its coordinates are the pose.
+        force_field: Of the protein.
         folder: Receives complex, receptor and ligand .prmtop and .inpcrd.
 
     Raises:
@@ -70,7 +73,7 @@ def build_dry(protein: Protonated, ligand: GasFiles, *, folder: Path) -> tuple[P
     if protein.pdb != folder / "protein.pdb":
         (folder / "protein.pdb").write_bytes(protein.pdb.read_bytes())
     lines = [
-        *_sources(protein),
+        *_sources(protein, force_field),
         "protein = loadpdb protein.pdb",
         *_bridges(protein, "protein"),
         f"complex = combine {{ protein {RESIDUE} }}",
@@ -84,7 +87,13 @@ def build_dry(protein: Protonated, ligand: GasFiles, *, folder: Path) -> tuple[P
     return folder / "complex.prmtop", folder / "complex.inpcrd"
 
 
-def relax(protein: Protonated, ligand_near: Sequence[int], *, folder: Path) -> None:
+def relax(
+    protein: Protonated,
+    ligand_near: Sequence[int],
+    *,
+    force_field: ProteinForceField,
+    folder: Path,
+) -> None:
     """Minimise the ligand and the residues around it in the dry complex; the rest stays in place.
 
     The files of `build_dry` get the new coordinates.
@@ -92,6 +101,7 @@ def relax(protein: Protonated, ligand_near: Sequence[int], *, folder: Path) -> N
     Args:
         protein: The protein.
         ligand_near: Numbers, from 1, of the residues that may move beside the ligand.
+        force_field: Of the protein.
         folder: The folder of `build_dry`.
 
     Raises:
@@ -114,7 +124,7 @@ def relax(protein: Protonated, ligand_near: Sequence[int], *, folder: Path) -> N
     )
     run_program("cpptraj", ["-i", "relaxed.cpptraj"], folder=folder, log="relaxed.cpptraj.log")
     lines = [
-        *_sources(protein),
+        *_sources(protein, force_field),
         "complex = loadpdb complex.pdb",
         *_bridges(protein, "complex"),
         "saveamberparm complex complex.prmtop complex.inpcrd",
@@ -130,6 +140,7 @@ def solvate_complex(
     protein: Protonated,
     waters: Sequence[Residue],
     *,
+    force_field: ProteinForceField,
     folder: Path,
     buffer: float,
     ions: float,
@@ -139,6 +150,7 @@ def solvate_complex(
     Args:
         protein: The protein.
         waters: Crystal waters to keep; tleap gives them hydrogens.
+        force_field: Of the protein.
         folder: The folder of `build_dry`; receives solvated.prmtop and solvated.inpcrd.
         buffer: Least distance between solute and face of the box [Å].
         ions: Concentration of salt beside the counter-ions [mol/l].
@@ -154,7 +166,11 @@ def solvate_complex(
     if waters:
         places = np.array([water.positions()[:1] for water in waters])
         (folder / "waters.pdb").write_text(water_pdb(places))
-    start = [*_sources(protein), "complex = loadpdb complex.pdb", *_bridges(protein, "complex")]
+    start = [
+        *_sources(protein, force_field),
+        "complex = loadpdb complex.pdb",
+        *_bridges(protein, "complex"),
+    ]
     solvated = (folder / "solvated.prmtop", folder / "solvated.inpcrd")
     save = f"saveamberparm all {solvated[0].name} {solvated[1].name}"
     lines = [
@@ -213,11 +229,11 @@ def net_charge(prmtop: Path) -> int:
     return round(total)
 
 
-def _sources(protein: Protonated) -> list[str]:
+def _sources(protein: Protonated, force_field: ProteinForceField) -> list[str]:
     phospho = PHOSPHORYLATED & set(protein.names)
     return [
-        "source leaprc.protein.ff14SB",
-        *(["source leaprc.phosaa14SB"] if phospho else []),
+        f"source leaprc.protein.{force_field}",
+        *([f"source leaprc.phosaa{force_field.removeprefix('ff')}"] if phospho else []),
         "source leaprc.gaff2",
         "source leaprc.water.tip3p",
         f"set default PBRadii {RADII}",

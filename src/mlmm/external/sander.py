@@ -27,6 +27,8 @@ TERMS: Final = {
     "1-4 EEL": "elec14",
 }
 """sander's names of the terms, and ours."""
+SOME: Final = {"CMAP": "cmap"}
+"""Terms that not every force field has."""
 
 
 def single_point(
@@ -51,7 +53,8 @@ def single_point(
         folder: Where sander's files are kept; None means a scratch folder that is removed.
 
     Returns:
-        The terms bond, angle, dihedral, vdw, vdw14, elec, elec14, and their sum total.
+        The terms bond, angle, dihedral, vdw, vdw14, elec, elec14, where the files have it cmap, and
+        their sum total.
 
     Raises:
         InputError: PME settings are given without a cutoff.
@@ -97,12 +100,13 @@ def parse_first_block(mdout: Path) -> dict[str, float]:
             found[name] = float(value)
         except ValueError:
             raise MlmmError(f"sander printed {name} = {value} in {mdout}: it overflowed.") from None
-    foreign = [name for name, value in found.items() if name not in TERMS and value != 0.0]
+    known = TERMS | SOME
+    foreign = [name for name, value in found.items() if name not in known and value != 0.0]
     absent = [name for name in TERMS if name not in found]
     if foreign or absent:
         what = f"the unknown term {foreign[0]}" if foreign else f"no term {absent[0]}"
         raise MlmmError(f"sander printed {what} in {mdout}: its energy cannot be compared.")
-    terms = {ours: found[theirs] for theirs, ours in TERMS.items()}
+    terms = {ours: found[theirs] for theirs, ours in known.items() if theirs in found}
     return {**terms, "total": sum(terms.values())}
 
 

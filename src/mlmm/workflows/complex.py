@@ -18,6 +18,7 @@ from mlmm.errors import InputError, MlmmError
 from mlmm.external import sander
 from mlmm.external.complex import (
     ComplexFiles,
+    ProteinForceField,
     build_dry,
     complex_files,
     relax,
@@ -64,6 +65,7 @@ class ComplexRequest:
         relax_clashes: Whether a clashing pose is minimised instead of refused.
         ligand_as_given: Whether an unusual protonation of the ligand is accepted.
         charges: Charge model of the ligand.
+        force_field: Force field of the protein.
     """
 
     protein: Path
@@ -78,6 +80,7 @@ class ComplexRequest:
     relax_clashes: bool = False
     ligand_as_given: bool = False
     charges: Literal["bcc", "abcg2", "file"] = "bcc"
+    force_field: ProteinForceField = "ff14SB"
 
 
 def prepare_complex(request: ComplexRequest) -> dict[str, Any]:
@@ -105,19 +108,25 @@ def _prepare(
     """Make all files in a folder and return the report."""
     whole = protonate(protein, ph=request.ph, folder=folder / "protonation")
     ligand = parametrize(molecule, charges=request.charges, folder=folder / "ligand")
-    build_dry(whole, ligand, folder=folder)
+    build_dry(whole, ligand, force_field=request.force_field, folder=folder)
     kept, crowded = waters_to_keep(protein, molecule)
     kept = () if request.waters == "none" or request.implicit else kept
     moved = None
     if pose.clashes:
         labels = [residue.label for residue in protein.residues()]
-        relax(whole, [labels.index(name) + 1 for name in pose.neighbours], folder=folder)
+        near = [labels.index(name) + 1 for name in pose.neighbours]
+        relax(whole, near, force_field=request.force_field, folder=folder)
         moved = _relaxed(protein, whole, folder)
     if request.implicit:
         files = complex_files(folder, None)
     else:
         files = solvate_complex(
-            whole, kept, folder=folder, buffer=request.buffer, ions=request.ions
+            whole,
+            kept,
+            force_field=request.force_field,
+            folder=folder,
+            buffer=request.buffer,
+            ions=request.ions,
         )
     report = _report(request, protein, molecule, whole, files)
     report["pose"] = asdict(pose) | {"relaxation": moved}
@@ -230,7 +239,7 @@ def _report(
         },
         "protein": {
             "chains": [f"{c[0].label} to {c[-1].label}" for c in protein.chains],
-            "force_field": "ff14SB",
+            "force_field": request.force_field,
             "residue_names": list(whole.names),
             "residue_labels": [residue.label for residue in protein.residues()],
         },
