@@ -46,6 +46,11 @@ BAR_NM3_KJ: Final = 0.060221407600
 GRAM_CM3_PER_DALTON_NM3: Final = 1.0e-4 / BAR_NM3_KJ
 """dalton/nm³ in g/cm³."""
 
+SPEED_OF_LIGHT: Final = 2.99792458e-2
+"""Speed of light [cm/ps] (exact, SI)."""
+WAVENUMBER: Final = math.sqrt(KJ_PER_KCAL) / NM_PER_ANGSTROM / (2 * math.pi * SPEED_OF_LIGHT)
+"""Wavenumber of a swing of 1 dalton on a spring of 1 kcal/mol/Å² [cm⁻¹]: 108.59."""
+
 
 def thermal_energy(temperature: float) -> float:
     """Return kT [kJ/mol] at a temperature [K]."""
