@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: MIT
 """What is the energy of these atoms in an AIMNet2 ensemble, charged molecules included?
 
+`aimnet2` and `aimnet2-b973c` are published; `aimnet2:FILE` is a model file of the package `aimnet`,
+or a folder with those of an ensemble.
+
 The published TorchScript files of 2023 hold four networks. Their own `forward` rounds coordinates
 to float32 and adds atomic shifts of thousands of eV in float32; here the same layers are called in
 the same order, but distances come from centred float64 coordinates, and totals are float64 always.
@@ -10,6 +13,7 @@ Reference: Anstine, Zubatyuk, Isayev, 10.1039/D4SC08572H.
 
 from __future__ import annotations
 
+import hashlib
 import zipfile
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -21,6 +25,7 @@ import numpy as np
 
 from mlmm.errors import InputError, MissingComponentError
 from mlmm.files import write_whole
+from mlmm.potentials.aimnet2_files import member_files, read_aimnet2
 from mlmm.potentials.checked import CheckedPotential
 from mlmm.potentials.committee import spread_of
 from mlmm.potentials.families import Family, Model
@@ -65,18 +70,32 @@ AIM_MODELS: Final = {
 class AimNet2:
     """An AIMNet2 ensemble for one molecule; it reads its file again where it is unpickled."""
 
-    def __init__(self, path: Path, molecule: Molecule, precision: str) -> None:
-        """Keep what is needed to evaluate; the file is read at the first evaluation.
+    def __init__(
+        self, path: Path, molecule: Molecule, precision: str, networks: tuple[Path, ...] = ()
+    ) -> None:
+        """Keep what is needed to evaluate; the files are read at the first evaluation.
 
         Args:
             path: The verified TorchScript file.
             molecule: Elements and charge.
             precision: "float32" or "float64", the arithmetic of the networks.
+            networks: Files of the package aimnet, to be put in the place of its own networks.
         """
         self._path, self._molecule, self._precision = path, molecule, precision
+        self._networks = networks
 
     @cached_property
     def _members(self) -> list[Any]:
+        if not self._networks:
+            return self._published()
+        members = []
+        for path in self._networks:
+            member = self._published()[0]
+            read_aimnet2(path).fill(member)
+            members.append(member)
+        return members
+
+    def _published(self) -> list[Any]:
         import torch  # noqa: PLC0415
 
         ensemble = torch.jit.load(str(self._path), map_location="cpu").eval()
@@ -95,12 +114,17 @@ class AimNet2:
     def evaluate(self, positions: Array) -> Evaluation:
         """Return energies, forces, their spreads and atomic charges of positions (R, N, 3) [Å]."""
         energy, force, charge = self._members_say(positions)
-        return Evaluation(
+        mean = Evaluation(
             energies=energy.mean(axis=0) * EV_KCAL,
             forces=force.mean(axis=0) * EV_KCAL,
+            charges=charge.mean(axis=0),
+        )
+        if len(energy) == 1:
+            return mean
+        return replace(
+            mean,
             spread=energy.std(axis=0, ddof=1) * EV_KCAL,
             force_spread=spread_of(np.moveaxis(force, 0, 1)) * EV_KCAL,
-            charges=charge.mean(axis=0),
         )
 
     def member_forces(self, positions: Array) -> Array:
@@ -165,21 +189,56 @@ def load_aimnet2(
     """Return an AIMNet2 ensemble as a potential of one molecule.
 
     Args:
-        name: "aimnet2" or "aimnet2-b973c".
+        name: "aimnet2", "aimnet2-b973c", or "aimnet2:FILE".
         molecule: What it will be asked about.
-        weights: The TorchScript file, a folder with it, or None to search and fetch it.
+        weights: The published TorchScript file, a folder with it, or None to search and fetch it;
+            "aimnet2:FILE" takes its layers from that of "aimnet2".
         precision: "float32" or "float64".
 
     Raises:
-        InputError: The file is not the published one.
+        InputError: The file is not the published one, or FILE is not of the same architecture.
         MissingComponentError: It is not here and cannot be fetched.
     """
-    model = AIM_MODELS[name]
-    path = find_file(model.file_name, weights) or fetch_aimnet2(name)
-    _verify(path, name)
-    capabilities = replace(FAMILY.models[name].capabilities, dtype=precision)
-    engine = AimNet2(path.resolve(), molecule, precision)
-    return CheckedPotential(capabilities, f"{name}:{model.digest}", molecule.numbers, engine)
+    base = name.partition(":")[0]
+    model = AIM_MODELS[base]
+    path = find_file(model.file_name, weights) or fetch_aimnet2(base)
+    _verify(path, base)
+    if name == base:
+        known = replace(FAMILY.models[base].capabilities, dtype=precision)
+        engine = AimNet2(path.resolve(), molecule, precision)
+        return CheckedPotential(known, f"{name}:{model.digest}", molecule.numbers, engine)
+    known = replace(describe_aimnet2(name).capabilities, dtype=precision)
+    engine = AimNet2(path.resolve(), molecule, precision, _networks(name))
+    _ = engine._members  # what is wrong with the files is said now
+    digests = "".join(file_digest(network) for network in _networks(name))
+    digest = hashlib.sha256(digests.encode()).hexdigest()
+    return CheckedPotential(known, f"{known.name}:{digest}", molecule.numbers, engine)
+
+
+def describe_aimnet2(name: str) -> Model:
+    """Return what files of the package aimnet tell of themselves.
+
+    Args:
+        name: "aimnet2:FILE", FILE being a file or a folder.
+
+    Raises:
+        InputError: There is no such file, or it is not one of those that can be computed here.
+    """
+    networks = [read_aimnet2(path) for path in _networks(name)]
+    capabilities = replace(
+        FAMILY.models["aimnet2"].capabilities,
+        name=f"aimnet2:{Path(name.partition(':')[2]).name}",
+        elements=frozenset.intersection(*(network.elements for network in networks)),
+        charged=all(network.charged for network in networks),
+        ensemble_size=len(networks),
+    )
+    return Model(
+        capabilities, "what its author fitted it to", "that of the file", "a file of yours"
+    )
+
+
+def _networks(name: str) -> tuple[Path, ...]:
+    return tuple(path.resolve() for path in member_files(Path(name.partition(":")[2])))
 
 
 def fetch_aimnet2(name: str) -> Path:
@@ -242,6 +301,9 @@ def _model(name: str, model: AimModel) -> Model:
 FAMILY: Final = Family(
     models={name: _model(name, model) for name, model in AIM_MODELS.items()},
     load=load_aimnet2,
+    generic="aimnet2:FILE",
+    describe=describe_aimnet2,
+    takes_file=True,
     find=lambda name: find_file(AIM_MODELS[name].file_name),
     fetch=fetch_aimnet2,
     check=_check,
