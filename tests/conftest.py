@@ -11,6 +11,7 @@ import pytest
 for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENMM_CPU_THREADS"):
     os.environ.setdefault(name, "1")
 os.environ.setdefault("TORCHANI_NO_WARN_EXTENSIONS", "1")
+os.environ.pop("MODEL_PATH", None)  # it would choose another model for mlp_model=0
 
 ROOT = Path(__file__).resolve().parents[1]
 

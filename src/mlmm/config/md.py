@@ -8,10 +8,9 @@ from typing import Final, Literal
 from mlmm.config.base import Settings
 from mlmm.config.mdin import Group, Mdin
 from mlmm.config.mdin_values import Values, check_groups, defaults, judged
+from mlmm.config.model_numbers import numbered_potential
 from mlmm.errors import InputError
 
-MODELS: Final = ("ani2x", "mace-off23-small", "ani1xnr", "mace-off23-medium", "mace-off23-large")
-"""Potentials by their number mlp_model."""
 THERMOSTATS: Final = {0: "none", 2: "andersen", 3: "langevin", 11: "bussi"}
 """Thermostats by ntt."""
 NO_CUTOFF: Final = 99.0
@@ -332,7 +331,7 @@ def _ml_settings(mdin: Mdin, c: Values, notes: list[str]) -> MlSettings | None:
     _check_spread(where, c, m, group, notes)
     return MlSettings(
         mask=m["animask"],
-        potential=str(m["potential"]) or MODELS[int(m["mlp_model"] or 0)],
+        potential=str(m["potential"]) or numbered_potential(mdin.where, m["mlp_model"], notes),
         weights=str(m["weights"]) or None,
         precision=m["precision"],
         max_spread=float(m["max_spread"]) or None,

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from mlmm.config.md import MODELS
 from mlmm.config.mdin import Group, Value, parse_mdin
 from mlmm.config.mdin_values import judged
+from mlmm.config.model_numbers import numbered_potential
 from mlmm.errors import InputError, UnsupportedPhysicsError
 
 DEFAULT_POTENTIAL: Final = "ani2x"
@@ -266,7 +266,7 @@ def _from_mlp(text: str, groups: Mapping[str, Group], where: str) -> MlmmInput:
         mask=str(m["animask"]),
         atoms=(),
         charge=None,
-        potential=str(m["potential"]) or MODELS[int(m["mlp_model"] or 0)],
+        potential=str(m["potential"]) or numbered_potential(where, m["mlp_model"], []),
         weights=str(m["weights"]) or None,
         precision=str(m["precision"]),
         max_spread=float(m["max_spread"]) or None,
