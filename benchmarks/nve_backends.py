@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: MIT
+"""Does every kind of potential conserve energy and momentum, and to second order?
+
+Methanol in a droplet of 30 rigid TIP3P waters, no cutoff, MM in double precision: `mlmm validate
+nve` with each potential, 5 ps at 0.25, 0.5 and 1 fs from one start, a minimum with velocities of
+500 K, half of which becomes potential energy. The MACE is the small one of the tests, which knows
+methanol only. Reports are kept: the same command goes on.
+
+    python benchmarks/nve_backends.py --data ../shared/data/freesolv --folder RUN
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openmm as mm
+import parmed
+from machine import save
+from openmm import unit
+
+from mlmm.external.solvent import solvate
+
+METHANOL, SOLUTE = "mobley_1636752", 6
+WATERS, BOXED, TEMPERATURE = 30, 250, 500.0
+TINY_MACE = Path(__file__).parent.parent / "tests" / "data" / "tiny_mace.model"
+POTENTIALS = ("ani1x", "ani1ccx", "ani2x", "aimnet2", f"mace:{TINY_MACE}", "xtb:gfn2", "mm")
+KEPT = (
+    *("passed", "energy_sd_kcal", "sd_ratios", "drift_kcal_per_ns_per_dof", "drift_resolved"),
+    *("com_velocity_a_per_ps", "e_trans_kcal", "e_rot_kcal", "temperature_k", "checks"),
+)
+
+
+def droplet(data: Path, folder: Path) -> tuple[Path, Path]:
+    """Return prmtop and coordinates of methanol with the waters nearest to it, without a box."""
+    files = folder / "droplet.prmtop", folder / "droplet.rst7"
+    if files[1].exists():
+        return files
+    gas = data / "amber_gaff" / METHANOL
+    names = gas.with_suffix(".prmtop"), gas.with_suffix(".inpcrd")
+    parm = parmed.load_file(*map(str, solvate(*names, folder=folder, n_waters=BOXED)))
+    centre = parm.coordinates[:SOLUTE].mean(axis=0)
+    edge = parm.box[:3]
+    waters = parm.coordinates[SOLUTE:].reshape(BOXED, 3, 3)
+    waters -= edge * np.round((waters[:, :1] - centre) / edge)
+    far = np.argsort(np.linalg.norm(waters[:, 0] - centre, axis=1))[WATERS:]
+    parm.coordinates = np.concatenate([parm.coordinates[:SOLUTE], waters.reshape(-1, 3)])
+    parm.strip(":" + ",".join(str(k + 2) for k in sorted(far)))
+    parm.box = None
+    parm.coordinates = minimum(parm)
+    parm.save(str(files[0]), overwrite=True)
+    parm.save(str(files[1]), overwrite=True)
+    return files
+
+
+def minimum(parm: parmed.Structure) -> np.ndarray:
+    """Return the nearest minimum of the MM energy with rigid water [Å], shape (N, 3)."""
+    system = parm.createSystem(constraints=None, rigidWater=True)
+    context = mm.Context(system, mm.VerletIntegrator(0.001), mm.Platform.getPlatform("Reference"))
+    context.setPositions(parm.positions)
+    mm.LocalEnergyMinimizer.minimize(context, 1.0, 2000)
+    positions = context.getState(getPositions=True).getPositions(asNumpy=True)
+    return np.asarray(positions.value_in_unit(unit.angstrom))
+
+
+def validate(potential: str, files: tuple[Path, Path], folder: Path, time: float) -> dict[str, Any]:
+    """Return the report of one potential, from the command or from an earlier call."""
+    path = folder / f"{potential.partition(':')[0]}-{time:g}ps.json"
+    if not path.exists():
+        mlmm = str(Path(sys.executable).with_name("mlmm"))
+        command = [mlmm, "validate", "nve", "-p", str(files[0]), "-c", str(files[1])]
+        command += ["--ml-mask", ":1", "--potential", potential, "--time", str(time), "--json"]
+        command += ["--temperature", str(TEMPERATURE)]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+        if done.returncode not in (0, 1):  # 1: a check is not passed, which the report tells
+            raise SystemExit(f"{' '.join(command)} ended with {done.returncode}")
+        path.write_text(done.stdout)
+    report = json.loads(path.read_text())
+    return {key: report[key] for key in KEPT}
+
+
+def main() -> None:
+    """Test all potentials and write `results/nve_backends.json`."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder with amber_gaff/")
+    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--potential", action="append", help="default: all")
+    parser.add_argument("--time", type=float, default=5.0, help="of each trajectory [ps]")
+    asked = parser.parse_args()
+    asked.folder.mkdir(parents=True, exist_ok=True)
+    files = droplet(asked.data, asked.folder)
+    rows = {}
+    for potential in asked.potential or POTENTIALS:
+        name = "mace:tests/data/tiny_mace.model" if "mace" in potential else potential
+        rows[name] = validate(potential, files, asked.folder, asked.time)
+        shown = {key: value for key, value in rows[name].items() if key != "checks"}
+        print(json.dumps({name: shown}), flush=True)
+    about = {"solute": "methanol", "waters": WATERS, "time_ps": asked.time, "seed": 1}
+    save("nve_backends", about | {"potentials": rows})
+
+
+if __name__ == "__main__":
+    main()
