@@ -16,10 +16,12 @@ from mlmm.potentials.families import families, family_of
 from mlmm.potentials.registry import capabilities, describe, generic_names, potential_names
 
 if TYPE_CHECKING:
-    from mlmm.workflows.model_bench import Agreement
+    from mlmm.workflows.agreement import Agreement
 
 MANY = 20
 """Elements above which only the first and the last are shown."""
+WIDTHS = (8, 14, 9, 14, 8, 8)
+"""Of the columns of a comparison."""
 
 app = typer.Typer(help="List potentials, fetch their weights, check them.", no_args_is_help=True)
 
@@ -89,6 +91,9 @@ Reference = Annotated[
 Others = Annotated[
     list[str] | None, typer.Option(help="Compare this one; may be repeated. Default: all here.")
 ]
+Plot = Annotated[
+    Path | None, typer.Option(help="Draw errors, spreads and times into this .svg file.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 
@@ -98,16 +103,22 @@ def bench(
     *,
     reference: Reference = "xtb:gfn2",
     potential: Others = None,
+    frequencies: Annotated[
+        bool, typer.Option(help="Harmonic frequencies too: a minimisation and 6 N evaluations.")
+    ] = True,
+    plot: Plot = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compare potentials on a molecule: energies, torsion profiles, forces, time."""
+    """Compare potentials on a molecule: energies, torsions, forces, frequencies, time."""
     # torch and RDKit load here, which --help must not wait for
     from mlmm.external.molecule import read_molecule  # noqa: PLC0415
     from mlmm.workflows.model_bench import bench_models  # noqa: PLC0415
 
-    names = _known(reference, potential)
-    rows = bench_models(read_molecule(source), reference=reference, names=names)
-    _show_agreement(rows, reference, as_json=as_json)
+    names = _known(reference, potential, plot)
+    rows = bench_models(
+        read_molecule(source), reference=reference, names=names, frequencies=frequencies
+    )
+    _show_agreement(rows, reference, plot=plot, as_json=as_json)
 
 
 @app.command("compare")
@@ -119,41 +130,74 @@ def compare(
     reference: Reference = "xtb:gfn2",
     potential: Others = None,
     frames: Annotated[int, typer.Option(help="Largest number of frames.", min=2)] = 50,
+    plot: Plot = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare potentials on the frames of a trajectory: energies, forces, time."""
     from mlmm.workflows.model_compare import compare_on_trajectory  # noqa: PLC0415
 
-    names = _known(reference, potential)
+    names = _known(reference, potential, plot)
     rows = compare_on_trajectory(
         prmtop, trajectory, ml_mask=ml_mask, reference=reference, names=names, frames=frames
     )
-    _show_agreement(rows, reference, as_json=as_json)
+    _show_agreement(rows, reference, plot=plot, as_json=as_json)
 
 
-def _known(reference: str, names: list[str] | None) -> list[str]:
-    """Return the names, all of which mean something."""
+def _known(reference: str, names: list[str] | None, plot: Path | None) -> list[str]:
+    """Return the names, all of which mean something; the place of the picture is good too."""
+    from mlmm.workflows.model_plot import check_plot  # noqa: PLC0415
+
+    if plot is not None:
+        check_plot(plot)
     for name in (reference, *(names or ())):
         capabilities(name)
     return names or []
 
 
-def _show_agreement(rows: Sequence[Agreement], reference: str, *, as_json: bool) -> None:
-    from mlmm.workflows.model_bench import recommendation  # noqa: PLC0415
+def _show_agreement(
+    rows: Sequence[Agreement], reference: str, *, plot: Path | None, as_json: bool
+) -> None:
+    from mlmm.workflows.agreement import recommendation  # noqa: PLC0415
+    from mlmm.workflows.model_plot import plot_agreement  # noqa: PLC0415
 
+    if plot is not None:
+        plot_agreement(rows, reference, plot)
     sentence = recommendation(rows, reference)
     if as_json:
-        told = {"reference": reference, "rows": [vars(r) for r in rows], "recommendation": sentence}
+        told = {"reference": reference, "rows": [row.as_dict() for row in rows]}
+        told |= {"recommendation": sentence}
         typer.echo(json.dumps(told, indent=1, allow_nan=False))
         return
-    titles = ("ms each", "energies", "torsions", "forces", "spread")
-    typer.echo(f"{'against ' + reference:<24}" + "".join(f"{title:>10}" for title in titles))
+    typer.echo(f"against {reference}")
+    titles = ("ms each", "energies", "torsions", "forces", "spread", "cm-1")
+    typer.echo(f"{'':<18}" + "".join(f"{t:>{w}}" for t, w in zip(titles, WIDTHS, strict=True)))
     for row in rows:
-        values = (row.ms, row.energy_rmse, row.torsion_rmse, row.force_rmse, row.spread)
-        shown = "".join(f"{'-' if value is None else f'{value:.3f}':>10}" for value in values)
-        typer.echo(f"{row.name:<24}" + (f"  {row.problem}" if row.problem else shown))
-    typer.echo("RMSE and spread in kcal/mol, forces in kcal/mol/Å.")
+        typer.echo(f"{row.name:<18}" + (f"  {row.problem}" if row.problem else _numbers(row)))
+    typer.echo("RMSE (± standard error) and spread in kcal/mol, forces in kcal/mol/Å;")
+    typer.echo("cm-1: harmonic frequencies.")
+    for row in rows:
+        if row.frequency_problem:
+            typer.echo(f"No frequencies of {row.name}: {row.frequency_problem}.")
     typer.echo(sentence)
+    if plot is not None:
+        typer.echo(f"picture: {plot}")
+
+
+def _numbers(row: Agreement) -> str:
+    """Return the columns of one potential."""
+    cells = (
+        (row.ms, None, 1),
+        (row.energy_rmse, row.energy_stderr, 2),
+        (row.torsion_rmse, None, 2),
+        (row.force_rmse, row.force_stderr, 2),
+        (row.spread, None, 2),
+        (row.frequency_rmse, None, 1),
+    )
+    said = []
+    for value, error, digits in cells:
+        more = "" if error is None else f" ± {error:.{digits}f}"
+        said.append("-" if value is None else f"{value:.{digits}f}{more}")
+    return "".join(f"{text:>{width}}" for text, width in zip(said, WIDTHS, strict=True))
 
 
 def _check(name: str, path: Path) -> bool:

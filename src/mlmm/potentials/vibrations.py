@@ -27,7 +27,15 @@ NEARLY_REST: Final = 0.05
 """The largest one that is accepted, for potentials in single precision [kcal/mol/Å]."""
 LINEAR: Final = 0.05
 """Root of a moment of inertia [Å √dalton] below which there is no rotation about that axis."""
+UNIT: Final = 0.03
+"""Length [Å] of the minimiser's first step, so that no atom leaves its place; 1/UNIT² is the
+stiffness of a bond, which the minimiser then expects of every coordinate [kcal/mol/Å²]."""
 MOST_ITERATIONS: Final = 1000
+RIDGE: Final = -5.0
+"""Frequency [cm⁻¹] below which a place is a ridge, not a minimum."""
+MOST_RIDGES: Final = 3
+NUDGE: Final = 0.2
+"""Displacement off a ridge of the atom that moves most [Å]."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +55,9 @@ class Vibrations:
 def vibrations(potential: Potential, start: Array, masses: Array) -> Vibrations:
     """Return the harmonic frequencies of a molecule at the minimum near a geometry.
 
+    Where the forces vanish on a ridge, as symmetry may have it, the search goes on along the
+    unstable mode; after `MOST_RIDGES` such turns a negative frequency stays what it is.
+
     Args:
         potential: Any potential; double precision gives the better numbers.
         start: Positions [Å], shape (N, 3).
@@ -55,8 +66,14 @@ def vibrations(potential: Potential, start: Array, masses: Array) -> Vibrations:
     Raises:
         NumericsError: No minimum is found.
     """
-    positions = minimum(potential, start)
-    return Vibrations(positions, wavenumbers(hessian(potential, positions), positions, masses))
+    for _ in range(1 + MOST_RIDGES):
+        positions = minimum(potential, start)
+        found, modes = _modes(hessian(potential, positions), positions, masses)
+        if not len(found) or found[0] > RIDGE:
+            break
+        way = modes[:, 0].reshape(start.shape)
+        start = positions + NUDGE / np.abs(way).max() * way
+    return Vibrations(positions, found)
 
 
 def minimum(potential: Potential, start: Array) -> Array:
@@ -67,19 +84,20 @@ def minimum(potential: Potential, start: Array) -> Array:
     """
     zero = float(potential.evaluate(start[None]).energies[0])
 
-    def energy_and_slope(x: Array) -> tuple[float, Array]:
-        answer = potential.evaluate(x.reshape(1, *start.shape))
-        return float(answer.energies[0]) - zero, -answer.forces[0].ravel()
+    def energy_and_slope(moved: Array) -> tuple[float, Array]:
+        answer = potential.evaluate(start[None] + UNIT * moved.reshape(1, *start.shape))
+        return float(answer.energies[0]) - zero, -UNIT * answer.forces[0].ravel()
 
-    options = {"gtol": REST, "maxiter": MOST_ITERATIONS}
-    found = minimize(energy_and_slope, start.ravel(), jac=True, method="BFGS", options=options)
-    left = float(np.abs(found.jac).max())
+    options = {"gtol": REST * UNIT, "maxiter": MOST_ITERATIONS}
+    still = np.zeros(start.size)
+    found = minimize(energy_and_slope, still, jac=True, method="BFGS", options=options)
+    left = float(np.abs(found.jac).max()) / UNIT
     if not left <= NEARLY_REST:
         raise NumericsError(
             f"{potential.capabilities.name} finds no minimum near the start: a force of "
             f"{left:.2g} kcal/mol/Å is left after {found.nit} iterations."
         )
-    return np.asarray(found.x.reshape(start.shape))
+    return np.asarray(start + UNIT * found.x.reshape(start.shape))
 
 
 def hessian(potential: Potential, positions: Array) -> Array:
@@ -100,10 +118,16 @@ def wavenumbers(second: Array, positions: Array, masses: Array) -> Array:
         positions: Where it was taken [Å], shape (N, 3).
         masses: Masses [dalton], shape (N,).
     """
+    return _modes(second, positions, masses)[0]
+
+
+def _modes(second: Array, positions: Array, masses: Array) -> tuple[Array, Array]:
+    """Return wavenumbers [cm⁻¹], (n,), and how the atoms move, one mode a column, (3 N, n)."""
     root = np.repeat(np.sqrt(masses), 3)
     inner = _inner(positions, masses)
-    square = np.linalg.eigvalsh(inner.T @ (second / np.outer(root, root)) @ inner)
-    return np.asarray(np.sign(square) * np.sqrt(np.abs(square)) * WAVENUMBER)
+    square, turned = np.linalg.eigh(inner.T @ (second / np.outer(root, root)) @ inner)
+    found = np.sign(square) * np.sqrt(np.abs(square)) * WAVENUMBER
+    return np.asarray(found), np.asarray(inner @ turned / root[:, None])
 
 
 def _inner(positions: Array, masses: Array) -> Array:

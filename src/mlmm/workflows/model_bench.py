@@ -1,26 +1,28 @@
 # SPDX-License-Identifier: MIT
-"""Which potential agrees best with a reference on this molecule? Energies, torsions, forces, time.
+"""Which potential agrees best with a reference on this molecule? Energies, forces, frequencies.
 
 All potentials are asked about the same geometries: distorted conformers, and rigid scans of the
 rotatable bonds. Energies are compared as differences within a set, since absolute energies of two
-levels of theory mean nothing to each other.
+levels of theory mean nothing to each other; frequencies each at the potential's own minimum.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from rdkit import Chem
 from rdkit.Chem import rdDistGeom, rdForceFieldHelpers, rdMolTransforms
 
-from mlmm.errors import MissingComponentError, MlmmError
+from mlmm.errors import MissingComponentError, MlmmError, NumericsError
 from mlmm.external.molecule import InputMolecule
 from mlmm.potentials.families import family_of
 from mlmm.potentials.interface import Array, Evaluation, Molecule
 from mlmm.potentials.registry import load_potential, potential_names
+from mlmm.potentials.vibrations import vibrations
+from mlmm.workflows.agreement import Agreement, agreement, rmse
 
 CONFORMERS = 4
 DISTORTED = 3
@@ -30,43 +32,30 @@ NOISE = 0.04
 SCANS = 3
 ANGLES = 12
 ROTATABLE = Chem.MolFromSmarts("[!$(*#*)&!D1:1]-&!@[!$(*#*)&!D1:2]")
+MOST_ATOMS = 30
+"""Of a molecule whose frequencies are computed."""
 MS_PER_S = 1000.0
 
 
 @dataclass(frozen=True)
 class Geometries:
-    """What the potentials are asked: distorted (K, N, 3) and scans, each (ANGLES, N, 3) [Å]."""
+    """What the potentials are asked, in Å.
+
+    Attributes:
+        molecule: The molecule, N atoms.
+        distorted: Geometries whose energies and forces are compared, shape (K, N, 3).
+        scans: Scans of rotatable bonds, each of shape (ANGLES, N, 3).
+        start: Where the search for a minimum begins, shape (N, 3); None for no frequencies.
+    """
 
     molecule: Molecule
     distorted: Array
-    scans: tuple[Array, ...]
-
-
-@dataclass(frozen=True)
-class Agreement:
-    """One potential against the reference.
-
-    Attributes:
-        name: Name of the potential.
-        ms: Time of energy and forces of one conformer in a batch [ms].
-        energy_rmse: Of energy differences between distorted conformers [kcal/mol].
-        torsion_rmse: Of energy profiles along rotatable bonds [kcal/mol]; None without such bonds.
-        force_rmse: Of force components [kcal/mol/Å].
-        spread: Mean standard deviation of the members [kcal/mol], or None.
-        problem: Why there are no numbers, or "".
-    """
-
-    name: str
-    ms: float | None = None
-    energy_rmse: float | None = None
-    torsion_rmse: float | None = None
-    force_rmse: float | None = None
-    spread: float | None = None
-    problem: str = ""
+    scans: tuple[Array, ...] = ()
+    start: Array | None = None
 
 
 def bench_models(
-    source: InputMolecule, *, reference: str, names: Sequence[str] = ()
+    source: InputMolecule, *, reference: str, names: Sequence[str] = (), frequencies: bool = True
 ) -> tuple[Agreement, ...]:
     """Compare potentials with a reference on one molecule.
 
@@ -74,6 +63,8 @@ def bench_models(
         source: The molecule.
         reference: Name of the potential that the others are compared with.
         names: Names of the others; empty for all that are here and are no quantum chemistry.
+        frequencies: Whether harmonic frequencies are compared too; they cost a minimisation and
+            6 N evaluations of each potential, the reference among them.
 
     Returns:
         One row for each potential, the best forces first, those with a problem last.
@@ -81,7 +72,10 @@ def bench_models(
     Raises:
         MlmmError: The reference cannot be computed.
     """
-    return compare_models(make_geometries(source), reference=reference, names=names)
+    geometries = make_geometries(source)
+    if not frequencies:
+        geometries = replace(geometries, start=None)
+    return compare_models(geometries, reference=reference, names=names)
 
 
 def compare_models(
@@ -107,18 +101,6 @@ def available(reference: str) -> tuple[str, ...]:
     )
 
 
-def recommendation(rows: Sequence[Agreement], reference: str) -> str:
-    """Return one sentence with the numbers that it stands on."""
-    best = next((row for row in rows if not row.problem), None)
-    if best is None:
-        return f"No potential here could be compared with {reference}."
-    return (
-        f"Closest to {reference} is {best.name}: forces within {best.force_rmse:.2f} kcal/mol/Å, "
-        f"energy differences within {best.energy_rmse:.2f} kcal/mol (RMSE); a potential that was "
-        "fitted to a better theory than the reference should not agree with it exactly."
-    )
-
-
 def make_geometries(source: InputMolecule) -> Geometries:
     """Return conformers with thermal distortions, and scans of up to three rotatable bonds."""
     mol = Chem.Mol(source.mol)
@@ -132,7 +114,7 @@ def make_geometries(source: InputMolecule) -> Geometries:
     first = Chem.Mol(mol, confId=seeds[0]) if seeds else Chem.Mol(source.mol)
     scans = [_scan(first, *bond) for bond in _rotatable(first)[:SCANS]]
     molecule = Molecule(source.numbers, source.charge)
-    return Geometries(molecule, np.concatenate(distorted), tuple(scans))
+    return Geometries(molecule, np.concatenate(distorted), tuple(scans), starts[0])
 
 
 def _rotatable(mol: Chem.Mol) -> list[tuple[int, int, int, int]]:
@@ -160,9 +142,16 @@ def _scan(mol: Chem.Mol, a: int, b: int, c: int, d: int) -> Array:
 
 @dataclass(frozen=True)
 class _Answers:
+    """What a potential says; frequencies [cm⁻¹] are None where they were not asked for or failed.
+
+    `problem` is then the reason of the failure.
+    """
+
     distorted: Evaluation
     scans: tuple[Evaluation, ...]
     ms: float
+    frequencies: Array | None
+    problem: str
 
 
 def _ask(name: str, geometries: Geometries) -> _Answers:
@@ -171,26 +160,41 @@ def _ask(name: str, geometries: Geometries) -> _Answers:
     begin = time.perf_counter()
     distorted = potential.evaluate(geometries.distorted)
     ms = MS_PER_S * (time.perf_counter() - begin) / len(geometries.distorted)
-    return _Answers(distorted, tuple(potential.evaluate(x) for x in geometries.scans), ms)
+    scans = tuple(potential.evaluate(x) for x in geometries.scans)
+    return _Answers(distorted, scans, ms, *_frequencies(name, geometries))
+
+
+def _frequencies(name: str, geometries: Geometries) -> tuple[Array | None, str]:
+    """Return the harmonic frequencies [cm⁻¹] at the potential's own minimum, or None and why."""
+    start, molecule = geometries.start, geometries.molecule
+    if start is None:
+        return None, ""
+    if len(start) > MOST_ATOMS:
+        return None, f"the molecule has {len(start)} atoms, more than {MOST_ATOMS}"
+    potential = load_potential(name, molecule, precision="float64")
+    table = Chem.GetPeriodicTable()
+    masses = np.array([table.GetAtomicWeight(number) for number in molecule.numbers])
+    try:
+        return vibrations(potential, start, masses).wavenumbers, ""
+    except NumericsError as error:
+        return None, str(error).rstrip(".")
 
 
 def _compare(name: str, answers: _Answers, truth: _Answers) -> Agreement:
-    profiles = [_rmse(a, t) for a, t in zip(answers.scans, truth.scans, strict=True)]
-    force = answers.distorted.forces - truth.distorted.forces
-    spread = answers.distorted.spread
-    return Agreement(
-        name,
-        ms=answers.ms,
-        energy_rmse=_rmse(answers.distorted, truth.distorted),
+    profiles = [rmse(a, t) for a, t in zip(answers.scans, truth.scans, strict=True)]
+    ours, theirs = answers.frequencies, truth.frequencies
+    problem, error = answers.problem or truth.problem, None
+    if ours is not None and theirs is not None:
+        if len(ours) == len(theirs):  # both ascending: paired by order
+            error = float(np.sqrt(((ours - theirs) ** 2).mean()))
+        else:
+            problem = f"it has {len(ours)} vibrations and the reference {len(theirs)}"
+    return replace(
+        agreement(name, answers.distorted, truth.distorted, answers.ms),
         torsion_rmse=float(np.sqrt(np.mean(np.square(profiles)))) if profiles else None,
-        force_rmse=float(np.sqrt((force**2).mean())),
-        spread=None if spread is None else float(spread.mean()),
+        frequency_rmse=error,
+        frequency_problem=problem,
     )
-
-
-def _rmse(answer: Evaluation, truth: Evaluation) -> float:
-    """Return the root mean squared error of energies without their mean [kcal/mol]."""
-    return float((answer.energies - truth.energies).std())
 
 
 def _is_here(name: str) -> bool:

@@ -14,8 +14,9 @@ from mlmm.amber.trajectory import Trajectory, read_trajectory
 from mlmm.errors import InputError
 from mlmm.potentials.interface import Array
 from mlmm.system.region import select_region
+from mlmm.workflows.agreement import Agreement
 from mlmm.workflows.inputs import box_vectors
-from mlmm.workflows.model_bench import Agreement, Geometries, compare_models
+from mlmm.workflows.model_bench import Geometries, compare_models
 
 
 def compare_on_trajectory(
@@ -56,7 +57,7 @@ def compare_on_trajectory(
     last = len(read.positions) - 1
     chosen = np.unique(np.linspace(0, last, min(frames, last + 1)).round().astype(int))
     positions = np.array([whole_region(read, int(k), region.atoms) for k in chosen])
-    geometries = Geometries(region.molecule, positions, ())
+    geometries = Geometries(region.molecule, positions)
     return compare_models(geometries, reference=reference, names=names)
 
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
@@ -11,18 +12,21 @@ from rdkit import Chem
 from typer.testing import CliRunner
 
 from mlmm.cli.models import app
+from mlmm.errors import InputError, NumericsError
 from mlmm.external.molecule import read_molecule
 from mlmm.potentials import load_potential
+from mlmm.potentials.vibrations import vibrations
+from mlmm.workflows.agreement import Agreement, recommendation
 from mlmm.workflows.model_bench import (
     ANGLES,
     CONFORMERS,
     DISTORTED,
-    Agreement,
     available,
     bench_models,
     make_geometries,
-    recommendation,
 )
+
+CAVEAT = "a potential that was fitted to a better theory than the reference should not agree"
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +54,8 @@ def test_the_same_molecule_gives_the_same_geometries():
 
 
 def test_a_potential_agrees_with_itself_and_less_with_another():
-    rows = bench_models(read_molecule("CO"), reference="ani2x", names=("ani1ccx", "ani2x", "ani1x"))
+    names = ("ani1ccx", "ani2x", "ani1x")
+    rows = bench_models(read_molecule("CO"), reference="ani2x", names=names, frequencies=False)
     assert rows[0].name == "ani2x"
     assert (rows[0].energy_rmse, rows[0].torsion_rmse, rows[0].force_rmse) == (0.0, 0.0, 0.0)
     assert all(row.force_rmse > 0.1 and row.energy_rmse > 0.01 for row in rows[1:])
@@ -59,7 +64,7 @@ def test_a_potential_agrees_with_itself_and_less_with_another():
 
 def test_errors_are_those_of_the_evaluations():
     source = read_molecule("CO")
-    (row,) = bench_models(source, reference="ani1x", names=("ani2x",))
+    (row,) = bench_models(source, reference="ani1x", names=("ani2x",), frequencies=False)
     geometries = make_geometries(source)
     ours, theirs = (
         load_potential(name, geometries.molecule).evaluate(geometries.distorted)
@@ -69,10 +74,43 @@ def test_errors_are_those_of_the_evaluations():
     expected = np.sqrt(((difference - difference.mean()) ** 2).mean())
     assert row.energy_rmse == pytest.approx(expected, rel=1e-9)
     assert row.spread == pytest.approx(ours.spread.mean())
+    assert (row.n_geometries, row.frequency_rmse, row.frequency_problem) == (12, None, "")
+
+
+def test_frequencies_are_compared_each_at_its_own_minimum_in_double_precision():
+    source = read_molecule("O")
+    (row,) = bench_models(source, reference="ani1x", names=("ani2x",))
+    start, masses = make_geometries(source).start, np.array([15.999, 1.008, 1.008])
+    molecule = make_geometries(source).molecule
+    ours, theirs = (
+        vibrations(load_potential(name, molecule, precision="float64"), start, masses).wavenumbers
+        for name in ("ani2x", "ani1x")
+    )
+    expected = np.sqrt(((ours - theirs) ** 2).mean())
+    assert row.frequency_rmse == pytest.approx(expected, rel=1e-6)
+    assert expected > 1.0
+
+
+def test_what_stands_against_frequencies_is_told(monkeypatch):
+    source = read_molecule("O")
+    monkeypatch.setattr("mlmm.workflows.model_bench.MOST_ATOMS", 2)
+    (row,) = bench_models(source, reference="ani1x", names=("ani2x",))
+    assert row.frequency_problem == "the molecule has 3 atoms, more than 2"
+    assert row.frequency_rmse is None
+    assert row.force_rmse > 0.1
+    monkeypatch.setattr("mlmm.workflows.model_bench.MOST_ATOMS", 3)
+
+    def lost(potential, start, masses):
+        raise NumericsError(f"{potential.capabilities.name} finds no minimum.")
+
+    monkeypatch.setattr("mlmm.workflows.model_bench.vibrations", lost)
+    (row,) = bench_models(source, reference="ani1x", names=("ani2x",))
+    assert row.frequency_problem == "ani2x finds no minimum"
 
 
 def test_what_cannot_be_compared_stands_last_with_its_reason():
-    rows = bench_models(read_molecule("CS"), reference="ani2x", names=("ani1x", "ani2x"))
+    names = ("ani1x", "ani2x")
+    rows = bench_models(read_molecule("CS"), reference="ani2x", names=names, frequencies=False)
     assert [row.name for row in rows] == ["ani2x", "ani1x"]
     assert "is S, but ani1x knows only" in rows[1].problem
     assert rows[1].force_rmse is None
@@ -88,10 +126,35 @@ def test_only_what_is_here_is_asked_by_default(monkeypatch, tmp_path):
 
 
 def test_the_command_prints_rows_and_a_sentence():
-    words = ["bench", "CO", "--reference", "ani2x", "--potential", "ani1x"]
+    words = ["bench", "CO", "--reference", "ani2x", "--potential", "ani1x", "--no-frequencies"]
     told = json.loads(CliRunner().invoke(app, [*words, "--json"]).stdout)
     assert told["reference"] == "ani2x"
     assert [row["name"] for row in told["rows"]] == ["ani1x"]
     text = CliRunner().invoke(app, words).stdout
     assert "against ani2x" in text
-    assert told["recommendation"] in text
+    assert f" ms each; {CAVEAT}" in text
+    assert told["rows"][0]["energy_stderr"] > 0
+    assert max(len(line) for line in text.splitlines()[:5]) <= 80
+
+
+def test_the_picture_shows_every_potential_with_its_time(tmp_path):
+    path = tmp_path / "models.svg"
+    words = ["bench", "O", "--reference", "xtb:gfn2", "--no-frequencies", "--plot", str(path)]
+    words += ["--potential", "ani2x", "--potential", "xtb:gfn1"]
+    pytest.importorskip("tblite")
+    answer = CliRunner().invoke(app, words)
+    assert answer.exit_code == 0, answer.output
+    assert f"picture: {path}" in answer.stdout
+    root = ET.parse(path).getroot()
+    shown = " ".join("".join(element.itertext()) for element in root.iter())
+    for text in ("ani2x", "xtb:gfn1", " ms", "spread of the members", "against xtb:gfn2"):
+        assert text in shown
+    assert root.get("aria-label") == "Errors of potentials against xtb:gfn2"
+
+
+def test_a_bad_place_for_the_picture_is_refused_before_anything_is_computed(tmp_path, monkeypatch):
+    monkeypatch.setattr("mlmm.workflows.model_bench.compare_models", None)
+    for path, told in ((tmp_path / "a.png", "ends in .svg"), (tmp_path / "no" / "a.svg", "folder")):
+        answer = CliRunner().invoke(app, ["bench", "O", "--plot", str(path)])
+        assert isinstance(answer.exception, InputError)
+        assert told in str(answer.exception)
