@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mlmm.amber.trajectory import read_moment, read_trajectory
@@ -33,9 +34,9 @@ def gas(freesolv, tmp_path, monkeypatch):
     return base.with_suffix(".prmtop"), base.with_suffix(".inpcrd")
 
 
-def begin(gas):
+def begin(gas, text=TEXT):
     """Start a run that would take for ever, and wait for its first restart file."""
-    Path("mdin").write_text(TEXT.format(steps=100_000_000))
+    Path("mdin").write_text(text.format(steps=100_000_000))
     command = [str(Path(sys.executable).with_name("mlmm")), "md", "-p", gas[0], "-c", gas[1]]
     process = subprocess.Popen(
         command, env=os.environ | {"OMP_NUM_THREADS": "1"}, stderr=subprocess.PIPE, text=True
@@ -65,6 +66,34 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(gas):
     Path("mdin").write_text(TEXT.format(steps=step + 100))
     run_md("mdin", *gas, overwrite=True)
     assert Path("restrt").read_bytes() == continued
+
+
+@pytest.mark.slow
+def test_a_killed_run_leaves_the_frames_at_which_the_members_disagreed(gas, shared, monkeypatch):
+    monkeypatch.setenv("MLMM_MODELS", str(shared / "models"))
+    ml = "potential='ani1ccx', max_spread=1e-6, on_spread='save'"  # every block is beyond
+    changes = (("potential='mm'", ml), ("ntpr=50", "ntpr=10"))
+    text, more = TEXT, ON
+    for change in changes:
+        text, more = text.replace(*change), more.replace(*change)
+    process = begin(gas, text)
+    process.kill()
+    process.communicate()
+    step = read_moment(Path("restrt")).step
+    killed = read_trajectory(Path("mdspread"))
+    upto = step // 10 + 1  # those of the step of the restart, and of the first one
+    assert len(killed.times) >= upto
+    Path("mdspread").rename("first.nc")
+    Path("restrt").rename("killed.rst")
+    Path("mdin").write_text(more.format(steps=50))
+    run_md("mdin", gas[0], "killed.rst", overwrite=True)
+    goes_on = read_trajectory(Path("mdspread"))
+    Path("mdin").write_text(text.format(steps=step + 50))
+    run_md("mdin", *gas, overwrite=True)
+    whole = read_trajectory(Path("mdspread"))
+    assert whole.times == pytest.approx(np.concatenate([killed.times[:upto], goes_on.times]))
+    parts = np.concatenate([killed.positions[:upto], goes_on.positions])
+    np.testing.assert_array_equal(parts, whole.positions)
 
 
 @pytest.mark.slow
