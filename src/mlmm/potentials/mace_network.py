@@ -15,7 +15,7 @@ import logging
 import os
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import ModuleType
 from typing import Any, Final
 
@@ -36,6 +36,8 @@ PAIRS_PER_PASS: Final = 10_000
 _SWITCH: Final = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
 _COUPLING: Final = re.compile(r"\._w3j_(\d+)_(\d+)_(\d+)$")
 """Coupling coefficients of three angular momenta: constants of e3nn, compiled into its code."""
+_BASIS: Final = re.compile(r"symmetric_contractions\.contractions\.\d+\.U_matrix_\d+$")
+"""Tensors that couple the features of an atom, in a basis that cuEquivariance makes smaller."""
 _UNUSED: Final = re.compile(r"\.weights_\w+_zeroed$")
 """Flags that no forward pass reads, and that older files lack."""
 
@@ -80,13 +82,12 @@ def build_network(parameters: MaceParameters) -> torch.nn.Module:
 
     Raises:
         InputError: The tensors do not fit the architecture.
-        MissingComponentError: mace-torch is not installed.
+        MissingComponentError: mace-torch is not installed, or cuEquivariance is not, where the
+            file was saved with it.
     """
-    modules = library()
-    with _quiet(), torch.random.fork_rng(devices=[]):
-        network: torch.nn.Module = getattr(modules, parameters.architecture["kind"])(
-            **_arguments(parameters, modules)
-        )
+    network = _constructed(parameters, reduced=False)
+    if _basis(network.state_dict()) != _basis(parameters.tensors) and _may_be_reduced(parameters):
+        network = _constructed(parameters, reduced=True)
     network = network.to(torch.float64)
     _sharpen(network)
     for path, module in network.named_modules():
@@ -101,6 +102,42 @@ def build_network(parameters: MaceParameters) -> torch.nn.Module:
     if missing or lost.unexpected_keys:
         raise InputError(_unfit(f"first {(missing + lost.unexpected_keys)[0]}"))
     return network.requires_grad_(False).eval()
+
+
+def _constructed(parameters: MaceParameters, *, reduced: bool) -> torch.nn.Module:
+    """Return the model with the constructor's own numbers, in one of two bases of couplings."""
+    modules = library()
+    with _quiet(), torch.random.fork_rng(devices=[]):
+        network: torch.nn.Module = getattr(modules, parameters.architecture["kind"])(
+            **_arguments(parameters, modules) | {"use_reduced_cg": reduced}
+        )
+    return network
+
+
+def _basis(tensors: Mapping[str, torch.Tensor]) -> list[int]:
+    """Return how many couplings there are of each kind."""
+    return [tensors[name].shape[-1] for name in sorted(tensors) if _BASIS.search(name)]
+
+
+def _may_be_reduced(parameters: MaceParameters) -> bool:
+    """Return whether a file's fewer couplings may be those of cuEquivariance, which makes them.
+
+    The file's own flag says that it was wished for, not whether cuEquivariance was there.
+
+    Raises:
+        MissingComponentError: It may be so, and cuEquivariance is not installed.
+    """
+    if not parameters.architecture["use_reduced_cg"]:
+        return False
+    try:
+        for package in ("cuequivariance", "cuequivariance_torch"):
+            importlib.import_module(package)
+    except ImportError as error:
+        raise MissingComponentError(
+            "this MACE model was saved where cuEquivariance was installed, which has another basis "
+            "of couplings: run pip install cuequivariance cuequivariance-torch."
+        ) from error
+    return True
 
 
 def _unfit(cause: str) -> str:

@@ -17,7 +17,7 @@ import torch
 if find_spec("mace") is None:
     pytest.skip("mace-torch is not installed: pip install 'mlmm[mace]'", allow_module_level=True)
 
-from mlmm.errors import InputError
+from mlmm.errors import InputError, MissingComponentError
 from mlmm.potentials import Molecule, load_potential, mace_network
 from mlmm.potentials.mace_files import read_mace
 from mlmm.potentials.mace_network import MaceEngine, library
@@ -116,6 +116,32 @@ ZBL_AND_AGNESI = {"pair_repulsion": True, "distance_transform": "Agnesi"}
 )  # fmt: skip
 def test_other_architectures_answer_as_the_calculator_of_mace_torch(tmp_path, batch, changes):
     assert_equal_to_calculator(untrained(tmp_path / "some.model", **changes), batch)
+
+
+def test_a_file_saved_with_cuequivariance_answers_as_the_calculator_of_mace_torch(tmp_path, batch):
+    pytest.importorskip("cuequivariance_torch", reason="pip install cuequivariance-torch")
+    path = untrained(tmp_path / "some.model", correlation=3, use_reduced_cg=True)
+    (many, few) = (mace_network._basis(tensors) for tensors in (
+        mace_network._constructed(read_mace(path), reduced=False).state_dict(),
+        read_mace(path).tensors,
+    ))  # fmt: skip
+    assert sum(few) < sum(many)  # it is in the other basis
+    assert_equal_to_calculator(path, batch)
+
+
+def test_a_file_saved_with_cuequivariance_says_so_where_that_is_missing(monkeypatch):
+    full = read_mace(TINY)
+    fewer = {
+        name: value[..., :5] if "U_matrix_3" in name else value
+        for name, value in full.tensors.items()
+    }
+    monkeypatch.setitem(sys.modules, "cuequivariance", None)
+    with pytest.raises(MissingComponentError, match="pip install cuequivariance cuequivariance-to"):
+        mace_network.build_network(replace(full, tensors=fewer))
+    # without the flag it is not a matter of cuEquivariance
+    plain = replace(full, tensors=fewer, architecture=full.architecture | {"use_reduced_cg": False})
+    with pytest.raises(InputError, match="do not fit its architecture"):
+        mace_network.build_network(plain)
 
 
 @pytest.mark.slow
