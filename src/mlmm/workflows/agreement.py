@@ -26,6 +26,11 @@ class Errors:
     forces: Array
     spread: Array | None
 
+    @property
+    def squares(self) -> Array:
+        """Mean square of the force components of each geometry [kcal²/mol²/Å²], shape (K,)."""
+        return np.asarray((self.forces**2).mean(axis=(1, 2)))
+
 
 @dataclass(frozen=True)
 class Agreement:
@@ -78,14 +83,13 @@ def agreement(name: str, answer: Evaluation, truth: Evaluation, ms: float) -> Ag
     """
     difference = answer.energies - truth.energies
     errors = Errors(difference - difference.mean(), answer.forces - truth.forces, answer.spread)
-    square = (errors.forces**2).mean(axis=(1, 2))
     return Agreement(
         name,
         ms=ms,
         energy_rmse=rmse(answer, truth),
         energy_stderr=jackknife(difference, np.std),
-        force_rmse=float(np.sqrt(square.mean())),
-        force_stderr=jackknife(square, lambda x: np.sqrt(x.mean())),
+        force_rmse=float(np.sqrt(errors.squares.mean())),
+        force_stderr=jackknife(errors.squares, lambda x: np.sqrt(x.mean())),
         spread=None if answer.spread is None else float(answer.spread.mean()),
         n_geometries=len(difference),
         errors=errors,
@@ -98,14 +102,14 @@ def rmse(answer: Evaluation, truth: Evaluation) -> float:
 
 
 def jackknife(values: Array, statistic: Callable[[Array], Any]) -> float | None:
-    """Return the standard error of a statistic of independent values, None below three of them.
+    """Return the standard error of a statistic of independent rows, None below three of them.
 
     Reference: Efron, Stein, 10.1214/aos/1176345462.
     """
     n = len(values)
     if n < 3:
         return None
-    without = np.array([statistic(np.delete(values, k)) for k in range(n)])
+    without = np.array([statistic(np.delete(values, k, axis=0)) for k in range(n)])
     return float(np.sqrt((n - 1) * without.var()))
 
 
@@ -144,9 +148,18 @@ def _number(value: float | None, error: float | None) -> str:
 
 
 def _is_tie(best: Agreement, other: Agreement) -> bool:
-    """Whether two force errors are within two standard errors of their difference."""
-    numbers = (best.force_rmse, other.force_rmse, best.force_stderr, other.force_stderr)
-    if any(number is None for number in numbers):
+    """Whether two force errors are within two standard errors of their difference.
+
+    Both stand on the same geometries, so the error is that of the difference itself.
+    """
+    if best.errors is None or other.errors is None:
         return False
-    a, b, error_a, error_b = (float(number or 0.0) for number in numbers)
-    return bool(b - a < 2 * np.hypot(error_a, error_b))
+    squares = np.stack([one.squares for one in (best.errors, other.errors)], axis=1)
+    gap = float(_gap(squares))
+    error = jackknife(squares, _gap)
+    return error is None or gap < 2 * error
+
+
+def _gap(squares: Array) -> Any:
+    """Return the difference of two RMSE, of squares of shape (K, 2)."""
+    return np.diff(np.sqrt(squares.mean(axis=0)))[0]

@@ -56,11 +56,22 @@ def test_the_recommendation_tells_errors_their_errors_and_times():
         assert text in said
 
 
-def test_potentials_within_their_errors_are_not_told_apart():
-    rows = [row("a", 2.0, 0.4), row("b", 2.9, 0.3)]  # two standard errors of the difference: 1.0
+def test_potentials_are_told_apart_by_their_difference_on_the_same_geometries():
+    rng = np.random.default_rng(5)
+    zero = Evaluation(np.zeros(12), np.zeros((12, 4, 3)))
+    hard = np.exp(rng.normal(size=(12, 1, 1)))  # some geometries are far harder than others
+    common = hard * rng.normal(size=(12, 4, 3))
+
+    def of(name, forces):
+        return agreement(name, Evaluation(rng.normal(size=12), forces), zero, 1.0)
+
+    best, worse = of("a", common), of("b", 1.2 * common)
+    assert worse.force_rmse - best.force_rmse < best.force_stderr  # each by itself: a tie
+    assert "tell apart" not in recommendation([best, worse], "truth")
+    # as large, but one geometry after the other: now this, now that is better
+    mixed = of("c", common * np.where(np.arange(12) % 2, 1.5, 0.9)[:, None, None])
+    rows = sorted([best, mixed], key=lambda row: row.force_rmse)
     assert "which these geometries do not tell apart" in recommendation(rows, "truth")
-    rows[1] = row("b", 3.1, 0.3)
-    assert "tell apart" not in recommendation(rows, "truth")
 
 
 def test_there_is_no_picture_of_nothing(tmp_path):
