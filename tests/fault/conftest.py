@@ -15,13 +15,20 @@ def gas(shared):
     return base.with_suffix(".prmtop"), base.with_suffix(".inpcrd")
 
 
+@pytest.fixture(scope="session")
+def ethanol(shared):
+    """Gas-phase prmtop and inpcrd of ethanol, which has two conformers."""
+    base = shared / "data" / "freesolv" / "amber_gaff" / "mobley_2310185"
+    return base.with_suffix(".prmtop"), base.with_suffix(".inpcrd")
+
+
 @pytest.fixture
 def tiny(gas, tmp_path):
     """Make a tiny run with so many processes; whatever is left of it is ended with the test."""
     made = []
 
-    def make(processes, folder=None):
-        made.append(TinyRun(folder or tmp_path / "run", gas, processes))
+    def make(processes, folder=None, molecule=gas):
+        made.append(TinyRun(folder or tmp_path / "run", molecule, processes))
         return made[-1]
 
     yield make
@@ -37,6 +44,14 @@ def undisturbed(gas, tmp_path_factory):
     run = TinyRun(tmp_path_factory.mktemp("undisturbed") / "run", gas, 1)
     run.complete()
     assert len(segments(run.folder)) == SEGMENTS
+    return run.folder
+
+
+@pytest.fixture(scope="session")
+def undisturbed_ethanol(ethanol, tmp_path_factory):
+    """The same of ethanol, whose path takes conformers of the gas phase."""
+    run = TinyRun(tmp_path_factory.mktemp("ethanol") / "run", ethanol, 1)
+    run.complete()
     return run.folder
 
 

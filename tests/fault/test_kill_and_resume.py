@@ -29,6 +29,23 @@ def test_a_killed_run_goes_on_to_the_same_numbers(tiny, undisturbed, processes, 
     assert times(kept) == kept  # nothing finished was computed again
 
 
+def test_a_killed_run_takes_the_same_conformers_of_the_gas_phase(
+    tiny, ethanol, undisturbed_ethanol
+):
+    run = tiny(2, molecule=ethanol)
+    run.start()
+    run.reach_some_moment(6)
+    helpers = workers(run.process.pid)
+    run.process.kill()
+    run.finish()
+    wait_for(lambda: not any(map(is_alive, helpers)), "the workers of a dead parent to end")
+    run.complete()
+    found = numbers(run.folder)
+    assert found == numbers(undisturbed_ethanol)
+    # two repeats, two segments after the first, three sweeps
+    assert found["diagnostics"]["gas_conformers_inserted"] == 2 * 2 * 3
+
+
 def test_two_processes_compute_what_one_computes(tiny, undisturbed):
     run = tiny(2)
     run.complete()

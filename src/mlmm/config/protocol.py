@@ -102,6 +102,9 @@ class Protocol(Settings):
     """Gas-phase sampling of each temperature ladder [ps]."""
     gas_ladders: int = Field(2, ge=2)
     """Independent temperature ladders in gas, started from different conformers."""
+    gas_reservoir: bool | None = None
+    """Whether a decoupled solute is replaced by a conformer of the gas phase before each exchange,
+    where it has rotatable torsions and no constraints; null: off, as where run.yaml is older."""
     target_stderr: float | None = Field(0.3, gt=0)
     """Sampling stops at this standard error of the headline [kcal/mol]; null: never."""
     minimum_sampling: float = Field(8.0, ge=0)
@@ -146,8 +149,9 @@ PROTOCOLS: dict[str, Protocol] = {
             maximum_minutes=12.0,
             water_end=12.0,
             gas=10.0,
+            gas_reservoir=True,
         ),
-        Protocol(name="quick", route="R2"),
+        Protocol(name="quick", route="R2", gas_reservoir=True),
         Protocol(
             name="standard",
             route="R1",
@@ -159,6 +163,7 @@ PROTOCOLS: dict[str, Protocol] = {
             equilibration=100.0,
             equilibration_per_state=50.0,
             gas=200.0,
+            gas_reservoir=True,
             target_stderr=0.1,
             minimum_sampling=45.0,
             maximum_sampling=5000.0,
@@ -178,6 +183,7 @@ PROTOCOLS: dict[str, Protocol] = {
             equilibration=200.0,
             equilibration_per_state=200.0,
             gas=1000.0,
+            gas_reservoir=False,
             target_stderr=None,
             minimum_sampling=1000.0,
             maximum_sampling=1000.0,

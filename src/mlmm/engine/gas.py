@@ -153,6 +153,16 @@ def read_gas(folder: Path) -> GasSamples:
     )
 
 
+def read_ladder(folder: Path, count: int, ladder: int) -> Array:
+    """Return the conformers of one ladder in its first segments [nm], in time, shape (m, n, 3).
+
+    Raises:
+        MlmmError: One of the segments is missing or damaged.
+    """
+    parts = [load_arrays(segment_path(folder, k))["positions"] for k in range(count)]
+    return np.asarray(np.concatenate(parts)[:, ladder])
+
+
 class _Walkers:
     """All walkers of all ladders, ladder by ladder, coldest first."""
 

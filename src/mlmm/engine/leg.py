@@ -15,7 +15,8 @@ import numpy as np
 import openmm as mm
 
 from mlmm.engine.exchange import exchange_states
-from mlmm.engine.record import Record, set_state, take_record
+from mlmm.engine.record import Record, couplings, set_state, take_record
+from mlmm.engine.reservoir import Reservoir
 from mlmm.engine.seeds import derive_seed, generator
 from mlmm.engine.simulation import Ensemble, Phase, get_phase, open_context, set_phase
 from mlmm.engine.storage import Arrays, load_arrays, save_arrays
@@ -25,6 +26,7 @@ from mlmm.system.build import HybridSystem
 
 Array = np.ndarray
 
+DECOUPLED = LambdaState(0.0, 0.0)
 COUPLED = "coupled.npz"
 """Phase of the first state after its equilibration; where an ML/MM end state begins."""
 
@@ -111,8 +113,21 @@ def equilibrate(hybrid: HybridSystem, plan: LegPlan, start: Phase, folder: Path)
         path.unlink()
 
 
-def run_segment(hybrid: HybridSystem, plan: LegPlan, folder: Path, index: int) -> None:
+def run_segment(
+    hybrid: HybridSystem,
+    plan: LegPlan,
+    folder: Path,
+    index: int,
+    reservoir: Reservoir | None = None,
+) -> None:
     """Compute one segment from `phases-index` and write `segment-index` and the next phases.
+
+    Args:
+        hybrid: The Hamiltonian.
+        plan: Steps and seeds.
+        folder: The task's.
+        index: Number of the segment.
+        reservoir: Conformers in gas, for the replica that is decoupled at the end of a sweep.
 
     Raises:
         NumericsError: The simulation left the realm of finite numbers.
@@ -122,6 +137,7 @@ def run_segment(hybrid: HybridSystem, plan: LegPlan, folder: Path, index: int) -
     phases, state_of = _unpack(stored), np.array(stored["state_of"], dtype=np.int64)
     context = _context(hybrid, plan, "segment", index)
     chooser = generator(plan.seed, "exchange", index)
+    drawer = generator(plan.seed, "reservoir", index)
     records: list[tuple[int, int, Record]] = []
     for _ in range(plan.sweeps_per_segment):
         latest = np.zeros((len(phases), len(plan.states)))
@@ -141,6 +157,10 @@ def run_segment(hybrid: HybridSystem, plan: LegPlan, folder: Path, index: int) -
                 records.append((replica, here, record))
             phases[replica] = get_phase(context)
             latest[replica] = record.u
+            if reservoir is not None and plan.states[here] == DECOUPLED:
+                phases[replica], latest[replica] = _inserted(
+                    context, hybrid, plan, reservoir.insert(phases[replica], drawer)
+                )
         state_of = exchange_states(latest, state_of, chooser)
     save_arrays(phases_path(folder, index + 1), {**_pack(phases), "state_of": state_of})
     save_arrays(segment_path(folder, index), _rows(plan, records, index))
@@ -200,6 +220,19 @@ def _advance(context: mm.Context, steps: int) -> None:
         raise NumericsError(
             f"OpenMM stopped: {error}; look at the starting structure, the box or the time step."
         ) from error
+
+
+def _inserted(
+    context: mm.Context, hybrid: HybridSystem, plan: LegPlan, phase: Phase
+) -> tuple[Phase, Array]:
+    """Return a new phase of the decoupled state and its reduced potentials [kT], shape (K,).
+
+    The exchange that follows must judge the solute that goes on, not the one that was recorded.
+    """
+    set_phase(context, phase)
+    kelvin = plan.ensemble.temperature
+    u, _ = couplings(context, hybrid, plan.states, here=DECOUPLED, temperature=kelvin)
+    return phase, u
 
 
 def _rows(plan: LegPlan, records: list[tuple[int, int, Record]], index: int) -> Arrays:

@@ -93,28 +93,54 @@ def take_record(
     state = context.getState(getPositions=True)
     positions = state.getPositions(asNumpy=True)._value[list(hybrid.region.atoms)]
     volume = float(state.getPeriodicBoxVolume()._value) if hybrid.periodic else float("nan")
-    _, linear, quadratic = coulomb_coefficients(context)
-    grid = tuple(sorted({s.lj for s in states}))
-    energies, slope = lennard_jones(context, grid)
-    soft = dict(zip(grid, energies, strict=True))
-    tail = hybrid.tail / volume if hybrid.periodic else 0.0
-    potential = np.array(
-        [linear * s.elec + quadratic * s.elec**2 + soft[s.lj] + s.lj * tail for s in states]
-    )
-    u = potential / thermal_energy(temperature)
-    u = np.clip(np.nan_to_num(u, nan=LARGEST_U, posinf=LARGEST_U), -LARGEST_U, LARGEST_U)
+    u, dvdl = couplings(context, hybrid, states, here=here, temperature=temperature)
     if hybrid.bridge is not None:
         internal, _, spread = hybrid.bridge.evaluate(positions)
     else:
         internal, spread = _energy(context, INTERNAL), float("nan")
     return Record(
         u=u,
-        dvdl=np.array([linear + 2 * quadratic * here.elec, slope + tail]),
+        dvdl=dvdl,
         internal=internal,
         spread=spread,
         volume=volume,
         positions=np.array(positions),
     )
+
+
+def couplings(
+    context: mm.Context,
+    hybrid: HybridSystem,
+    states: tuple[LambdaState, ...],
+    *,
+    here: LambdaState,
+    temperature: float,
+) -> tuple[Array, Array]:
+    """Return what depends on λ, without a call of the potential.
+
+    Args:
+        context: Stands in state `here`.
+        hybrid: Its Hamiltonian.
+        states: The K states of the schedule.
+        here: The generating state.
+        temperature: Temperature [K].
+
+    Returns:
+        Reduced potentials [kT], shape (K,), and ∂V/∂λ_elec, ∂V/∂λ_lj [kJ/mol], shape (2,).
+    """
+    tail = 0.0
+    if hybrid.periodic:
+        tail = hybrid.tail / float(context.getState().getPeriodicBoxVolume()._value)
+    _, linear, quadratic = coulomb_coefficients(context)
+    grid = tuple(sorted({s.lj for s in states}))
+    energies, slope = lennard_jones(context, grid)
+    soft = dict(zip(grid, energies, strict=True))
+    potential = np.array(
+        [linear * s.elec + quadratic * s.elec**2 + soft[s.lj] + s.lj * tail for s in states]
+    )
+    u = potential / thermal_energy(temperature)
+    u = np.clip(np.nan_to_num(u, nan=LARGEST_U, posinf=LARGEST_U), -LARGEST_U, LARGEST_U)
+    return u, np.array([linear + 2 * quadratic * here.elec, slope + tail])
 
 
 def _energy(context: mm.Context, group: int) -> float:

@@ -63,12 +63,49 @@ def mixing(samples: WindowSamples, *, records_per_sweep: int) -> Mixing | None:
     return Mixing(matrix, float(min(eigenvalues[1], 1.0)), float(np.mean(lengths)), trips)
 
 
-def judge_mixing(found: Mixing) -> Verdict:
-    """Say whether the run is long against the slowest mode of the exchange."""
+@dataclass(frozen=True)
+class Insertions:
+    """What became of conformers from the gas phase.
+
+    Attributes:
+        inserted: Conformers put in place of a decoupled solute.
+        carried: Ways of replicas, of all repeats, from such a place to the coupled state.
+    """
+
+    inserted: int
+    carried: int
+
+
+def insertions(samples: WindowSamples, *, records_per_sweep: int, since: float) -> Insertions:
+    """Return how many conformers were inserted and how many ways to the coupled state they made.
+
+    Args:
+        samples: Rows in the order in which each replica was recorded.
+        records_per_sweep: Rows of a replica between two exchanges; after each sweep the replica in
+            the last state gets a conformer.
+        since: Time in a state after which that was done [ps].
+    """
+    inserted, carried, last = 0, 0, len(samples.states) - 1
+    for visited in _ways(samples.where(samples.time > since), records_per_sweep):
+        ends = visited[(visited == 0) | (visited == last)]
+        inserted += int(np.count_nonzero(ends == last))
+        carried += int(np.count_nonzero(np.diff(ends) < 0))
+    return Insertions(inserted, carried)
+
+
+def judge_mixing(found: Mixing, gas: Insertions | None = None) -> Verdict:
+    """Say whether the run is long against the slowest mode of the exchange.
+
+    Args:
+        found: What the exchange did.
+        gas: What became of conformers from the gas phase, where they were used.
+    """
     said = (
         f"second eigenvalue {found.second_eigenvalue:.3f}, relaxation in {found.relaxation:.1f} of "
         f"{found.sweeps:.0f} sweeps, round trips: {found.round_trips}"
     )
+    if gas is not None:
+        said += f", gas conformers inserted: {gas.inserted}, carried to the end: {gas.carried}"
     if found.sweeps >= LEAST_RELAXATIONS * found.relaxation:
         return Verdict("exchange", True, f"The replicas mix: {said}.")
     stays = np.diag(found.transitions)

@@ -22,7 +22,7 @@ from mlmm.workflows.campaign_rows import Reference, Row, folder_name
 from mlmm.workflows.hydration import check_hydration
 from mlmm.workflows.inputs import adopt_inputs, check_source
 from mlmm.workflows.potentials import MM, check_platform, check_potential
-from mlmm.workflows.run_folder import check_folder, write_run_file
+from mlmm.workflows.run_folder import as_begun, check_folder, write_run_file
 
 JOBS = "jobs.json"
 RUNS = "runs"
@@ -78,7 +78,7 @@ def plan_jobs(
                 plan.append((job, None))
                 continue
             try:
-                run = _configuration(config, row, charges, base)
+                run = as_begun(job.folder(folder), _configuration(config, row, charges, base))
                 adopted = adopt_inputs(run, base, None)
             except InputError as error:
                 plan.append((_bad(job, error), None))

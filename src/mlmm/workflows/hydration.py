@@ -29,6 +29,7 @@ from mlmm.workflows.present import build_result, write_outputs
 from mlmm.workflows.refine import refine_schedule
 from mlmm.workflows.rounds import TIMING, Listener, Report, Sampler
 from mlmm.workflows.run_folder import (
+    as_begun,
     check_folder,
     locked,
     read_finished,
@@ -85,6 +86,7 @@ def run_hydration(
     Raises:
         MlmmError: Any failure, in one sentence; finished pieces are kept.
     """
+    config = as_begun(folder, config)
     adopted = adopt_inputs(config, base, None)
     if check_folder(folder, adopted) and (finished := read_finished(folder, adopted)) is not None:
         return finished

@@ -27,10 +27,11 @@ from mlmm.free_energy.diagnostics import (
     judge_spread,
     judge_target,
 )
-from mlmm.free_energy.mixing import judge_mixing, mixing
+from mlmm.free_energy.mixing import Insertions, Mixing, insertions, judge_mixing, mixing
 from mlmm.free_energy.populations import judge_populations
 from mlmm.free_energy.spacing import judge_spacing
 from mlmm.free_energy.verdict import Verdict
+from mlmm.samples import WindowSamples
 from mlmm.system.alchemy import tail_coefficient
 from mlmm.system.torsions import rotatable_torsions, torsion_angles
 from mlmm.units import KCAL_PER_KJ, NM_PER_ANGSTROM
@@ -38,6 +39,10 @@ from mlmm.workflows.findings import Findings
 from mlmm.workflows.gather import Gas
 from mlmm.workflows.inputs import Prepared
 from mlmm.workflows.reorganize import Bonds, Reorganised, Torsions, from_end_states, from_windows
+from mlmm.workflows.sampling import path_tasks
+from mlmm.workflows.tasks import FIRST_FROM_GAS, leg_plan, takes_from_gas
+
+Exchange = tuple[Mixing | None, Insertions | None]
 
 
 def judged(findings: Findings, prepared: Prepared, config: HydrationConfig) -> Findings:
@@ -50,8 +55,9 @@ def judged(findings: Findings, prepared: Prepared, config: HydrationConfig) -> F
     """
     halves = convergence(findings.samples, rows=findings.rows)
     torsions = rotatable_torsions(prepared.topology, prepared.region.atoms)
+    exchange = _exchange(findings.samples, config, flexible=bool(torsions))
     verdicts = [
-        *_of_the_path(findings, halves, config),
+        *_of_the_path(findings, halves, exchange, config),
         *_of_the_ends(findings),
         *_of_the_solute(findings, prepared, torsions),
         _of_the_box(findings, prepared, config),
@@ -61,7 +67,7 @@ def judged(findings: Findings, prepared: Prepared, config: HydrationConfig) -> F
         convergence=halves,
         reorganised=_reorganised(findings, torsions, local_bonds(prepared)),
         verdicts=tuple(verdicts),
-        numbers=_numbers(findings, config),
+        numbers=_numbers(findings, exchange),
     )
 
 
@@ -90,7 +96,7 @@ def _reorganised(findings: Findings, torsions: Torsions, bonds: Bonds) -> Reorga
 
 
 def _of_the_path(
-    findings: Findings, halves: Convergence, config: HydrationConfig
+    findings: Findings, halves: Convergence, exchange: Exchange, config: HydrationConfig
 ) -> Iterator[Verdict]:
     samples, rows = findings.samples, findings.rows
     headline = findings.hydration.headline.stderr_kcal
@@ -102,9 +108,9 @@ def _of_the_path(
     yield judge_correlation(samples, rows)
     if config.protocol.schedule.rule == "trapezoid":
         yield judge_spacing(samples, rows=rows)
-    found = mixing(samples, records_per_sweep=config.protocol.records_per_sweep)
+    found, conformers = exchange
     if found is not None:
-        yield judge_mixing(found)
+        yield judge_mixing(found, conformers)
 
 
 def _of_the_ends(findings: Findings) -> Iterator[Verdict]:
@@ -155,10 +161,20 @@ def _gas_and_decoupled(findings: Findings, gas: Gas) -> tuple[float, float]:
     return gas_and_decoupled(findings.samples, findings.rows, gas.internal, gas.group)
 
 
-def _numbers(findings: Findings, config: HydrationConfig) -> dict[str, float | None]:
+def _exchange(samples: WindowSamples, config: HydrationConfig, *, flexible: bool) -> Exchange:
+    """Return how the replicas moved, and what became of conformers from gas if there were any."""
+    sweep = config.protocol.records_per_sweep
+    found = mixing(samples, records_per_sweep=sweep)
+    if not (flexible and takes_from_gas(config.protocol)):
+        return found, None
+    since = leg_plan(config, path_tasks(config)[0]).segment_time * FIRST_FROM_GAS
+    return found, insertions(samples, records_per_sweep=sweep, since=since)
+
+
+def _numbers(findings: Findings, exchange: Exchange) -> dict[str, float | None]:
     """Return further numbers for `result.json`, by name."""
     samples, errors = findings.samples, findings.path.errors
-    found = mixing(samples, records_per_sweep=config.protocol.records_per_sweep)
+    found, conformers = exchange
     return {
         "stderr_analytic_kcal": errors.analytic,
         "stderr_blocks_kcal": errors.blocks,
@@ -167,4 +183,6 @@ def _numbers(findings: Findings, config: HydrationConfig) -> dict[str, float | N
         "largest_inefficiency": float(np.nanmax(findings.rows.g)),
         "exchange_second_eigenvalue": None if found is None else found.second_eigenvalue,
         "exchange_round_trips": None if found is None else float(found.round_trips),
+        "gas_conformers_inserted": None if conformers is None else float(conformers.inserted),
+        "gas_conformers_carried": None if conformers is None else float(conformers.carried),
     }

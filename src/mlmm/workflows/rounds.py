@@ -22,7 +22,7 @@ from mlmm.workflows.findings import Findings
 from mlmm.workflows.ladder import ML, read_rungs, save_rungs
 from mlmm.workflows.potentials import MM
 from mlmm.workflows.sampling import Tally, deadline, path_tasks, run_pieces
-from mlmm.workflows.tasks import Task, gas_plan, leg_plan, open_bench
+from mlmm.workflows.tasks import Task, gas_plan, gas_source, leg_plan, open_bench, segments_for
 
 logger = logging.getLogger(__name__)
 
@@ -181,7 +181,7 @@ class Sampler:
             base: Sampling that the protocol asks for [ps].
             segment_time: Time of one segment [ps].
         """
-        least = max(1, math.ceil(base / segment_time - 1e-9))
+        least = segments_for(base, segment_time)
         most = max(least, math.ceil(self.config.protocol.maximum_sampling / segment_time))
         return min(most, max(least, int(self._recorded().get(phase, 0))))
 
@@ -222,8 +222,8 @@ class Sampler:
             if self._switches:
                 kinds = (MM, ML, *rungs.hamiltonians("gas"))
             bench = open_bench(self.run)
-            for kind in kinds:
-                task = Task("gas", kind)
+            sources = filter(None, (gas_source(bench, path) for path in self.paths))
+            for task in dict.fromkeys([*(Task("gas", kind) for kind in kinds), *sources]):
                 segment_time = gas_plan(bench, task).segment_time
                 goals[task] = self._lengthened("gas", protocol.gas, segment_time)
         return goals

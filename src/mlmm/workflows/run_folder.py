@@ -22,6 +22,19 @@ RUN_FILE = "run.yaml"
 SCHEDULE = "system/schedule.json"
 
 
+def as_begun(folder: Path, config: HydrationConfig) -> HydrationConfig:
+    """Return the configuration, or for a folder begun before `gas_reservoir` was a key, without it.
+
+    A run.yaml that does not say so was sampled without; it goes on as it began.
+    """
+    run_file = folder / RUN_FILE
+    if not run_file.is_file() or read_run_file(run_file).protocol.gas_reservoir is not None:
+        return config
+    logger.info("%s is older than gas_reservoir and goes on without.", folder)
+    protocol = config.protocol.model_copy(update={"gas_reservoir": None})
+    return config.model_copy(update={"protocol": protocol})
+
+
 def check_folder(folder: Path, config: HydrationConfig) -> bool:
     """Tell whether a folder already holds this run, and refuse any other occupied folder.
 

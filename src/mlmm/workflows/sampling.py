@@ -16,9 +16,9 @@ from pathlib import Path
 from statistics import fmean
 
 from mlmm.config.hydration import HydrationConfig
-from mlmm.engine.leg import COUPLED, count_segments
+from mlmm.engine.leg import count_segments
 from mlmm.errors import MlmmError
-from mlmm.workflows.tasks import Task, advance
+from mlmm.workflows.tasks import Task, advance, is_ready
 
 Kind = tuple[str, str]
 
@@ -126,7 +126,7 @@ def _run_pieces(
                     break
                 if task in running.values() or done[task] >= goals[task]:
                     continue
-                if _ready(run, task):
+                if is_ready(run, task):
                     began[task] = time.monotonic()
                     running[executor.submit(advance, run, task)] = task
         if not running:
@@ -144,10 +144,3 @@ def _run_pieces(
 def deadline(minutes: float | None, since: float) -> Callable[[], bool]:
     """Return a question: have so many minutes passed since a monotonic time?"""
     return lambda: minutes is not None and time.monotonic() - since > 60 * minutes
-
-
-def _ready(run: Path, task: Task) -> bool:
-    """Tell whether what a task begins from exists."""
-    if task.phase != "end":
-        return True
-    return (Task("path", "mm", task.repeat).folder(run) / COUPLED).exists()

@@ -8,6 +8,7 @@ any process on any machine that sees the folder can take the next piece.
 from __future__ import annotations
 
 import functools
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -18,6 +19,7 @@ from mlmm.config.hydration import HydrationConfig
 from mlmm.config.protocol import Protocol
 from mlmm.engine import gas, leg
 from mlmm.engine.frames import complete_frames
+from mlmm.engine.reservoir import Reservoir
 from mlmm.engine.seeds import derive_seed
 from mlmm.engine.simulation import Ensemble, Phase
 from mlmm.engine.storage import load_arrays
@@ -26,6 +28,7 @@ from mlmm.potentials.mixture import Mixture
 from mlmm.samples import LambdaState
 from mlmm.system.build import HybridSystem, hybrid_system, region_masses
 from mlmm.system.pme import Nonbonded, pme_parameters
+from mlmm.system.torsions import rotatable_torsions
 from mlmm.units import KJ_PER_KCAL, NM_PER_ANGSTROM, PS_PER_FS
 from mlmm.workflows.conformers import read_conformers
 from mlmm.workflows.inputs import Prepared, read_prepared, superpose
@@ -43,6 +46,11 @@ PILOT_EQUILIBRATION = (12.0, 4.0)
 """Equilibration of the pilot: coupled state, and every state [ps]."""
 GAS_RECORD_INTERVAL = 0.05
 GAS_EQUILIBRATION = 2.0
+FIRST_FROM_GAS = 1
+"""First segment of a path that takes conformers from the gas phase: the one before needs no gas, so
+that a stop by time leaves something of everything."""
+UNEQUILIBRATED = 4
+"""One part in so many, the first, of a ladder's conformers is not taken."""
 COUPLED = LambdaState(1.0, 1.0)
 
 
@@ -75,13 +83,14 @@ class Task:
 
 @dataclass(frozen=True)
 class Bench:
-    """What a worker keeps between two pieces of the same run."""
+    """What a worker keeps between two pieces of the same run; flexible: has rotatable torsions."""
 
     config: HydrationConfig
     prepared: Prepared
     classical: Potential
     potential: Potential
     conformers: Array
+    flexible: bool
 
     def driver(self, hamiltonian: str) -> Potential:
         """Return the potential that drives a task."""
@@ -101,7 +110,8 @@ def open_bench(run: Path) -> Bench:
     potential = classical
     if config.potential != MM:
         potential = open_potential(config.potential, *system, weights=config.weights, run=run)
-    return Bench(config, prepared, classical, potential, read_conformers(run))
+    flexible = bool(rotatable_torsions(prepared.topology, prepared.region.atoms))
+    return Bench(config, prepared, classical, potential, read_conformers(run), flexible)
 
 
 def advance(run: Path, task: Task) -> int:
@@ -115,7 +125,8 @@ def advance(run: Path, task: Task) -> int:
     else:
         hybrid, plan = open_leg(run, task)
         if leg.phases_path(folder, done).exists():
-            leg.run_segment(hybrid, plan, folder, done)
+            reservoir = open_reservoir(run, task) if done >= FIRST_FROM_GAS else None
+            leg.run_segment(hybrid, plan, folder, done, reservoir)
         else:
             leg.equilibrate(hybrid, plan, _start(bench, run, task), folder)
     complete_frames(folder, _other(bench, task), gas=task.phase == "gas")
@@ -129,10 +140,69 @@ def open_leg(run: Path, task: Task) -> tuple[HybridSystem, leg.LegPlan]:
     return build_hybrid(bench, task.hamiltonian), leg_plan(bench.config, task)
 
 
+def gas_source(bench: Bench, task: Task) -> Task | None:
+    """Return the gas-phase task that a path takes conformers from; None where it takes none."""
+    if task.phase != "path" or not (bench.flexible and takes_from_gas(bench.config.protocol)):
+        return None
+    return Task("gas", task.hamiltonian)
+
+
+def takes_from_gas(protocol: Protocol) -> bool:
+    """Tell whether paths of a flexible solute take conformers; our walkers know no constraints."""
+    return bool(protocol.gas_reservoir) and protocol.solute_constraints == "none"
+
+
+def first_gas_segments(bench: Bench, task: Task) -> int:
+    """Return how many segments of the gas phase the protocol asks for at least."""
+    return segments_for(bench.config.protocol.gas, gas_plan(bench, task).segment_time)
+
+
+def segments_for(time: float, segment_time: float) -> int:
+    """Return the least number of segments that hold some time [ps], at least one."""
+    return max(1, math.ceil(time / segment_time - 1e-9))
+
+
+def is_ready(run: Path, task: Task) -> bool:
+    """Tell whether what the next piece of a task begins from exists."""
+    if task.phase == "end":
+        return (Task("path", MM, task.repeat).folder(run) / leg.COUPLED).exists()
+    if task.phase != "path" or leg.count_segments(task.folder(run)) < FIRST_FROM_GAS:
+        return True
+    bench = open_bench(run)
+    source = gas_source(bench, task)
+    if source is None:
+        return True
+    return leg.count_segments(source.folder(run)) >= first_gas_segments(bench, source)
+
+
+@functools.lru_cache(maxsize=4)
+def open_reservoir(run: Path, task: Task) -> Reservoir | None:
+    """Return the conformers that a path takes in its decoupled state; None where it takes none.
+
+    They are always the same, whatever else there is by now: the first segments of the gas phase. A
+    repeat takes those of one ladder. The ladders begin in different conformers, so repeats scatter
+    where a ladder has not found its populations.
+    """
+    bench = open_bench(run)
+    source = gas_source(bench, task)
+    if source is None:
+        return None
+    plan = gas_plan(bench, source)
+    count, ladder = first_gas_segments(bench, source), task.repeat % plan.ladders
+    conformers = gas.read_ladder(source.folder(run), count, ladder)
+    return Reservoir(
+        conformers[len(conformers) // UNEQUILIBRATED :],
+        bench.prepared.region.atoms,
+        np.array(plan.masses),
+        bench.config.protocol.temperature,
+    )
+
+
 def close_benches() -> None:
     """Forget what was read: a run folder may have been prepared, or its schedule refined, since."""
     open_bench.cache_clear()
     open_leg.cache_clear()
+    open_reservoir.cache_clear()
 
 
 def build_hybrid(bench: Bench, hamiltonian: str) -> HybridSystem:

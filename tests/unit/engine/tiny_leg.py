@@ -14,6 +14,7 @@ import numpy as np
 from mlmm.amber.coordinates import read_coordinates
 from mlmm.amber.topology import read_topology
 from mlmm.engine import leg
+from mlmm.engine.reservoir import Reservoir
 from mlmm.engine.simulation import Ensemble, Phase
 from mlmm.samples import LambdaState
 from mlmm.system.build import HybridSystem, hybrid_system
@@ -51,12 +52,14 @@ def build(prmtop: Path, inpcrd: Path) -> tuple[HybridSystem, Phase]:
     return hybrid, Phase(positions, np.zeros_like(positions), vectors)
 
 
-def run(prmtop: Path, inpcrd: Path, folder: Path, count: int) -> None:
+def run(
+    prmtop: Path, inpcrd: Path, folder: Path, count: int, reservoir: Reservoir | None = None
+) -> None:
     """Do what is missing until there are `count` segments."""
     hybrid, start = build(prmtop, inpcrd)
     while (done := leg.count_segments(folder)) < count:
         if leg.phases_path(folder, done).exists():
-            leg.run_segment(hybrid, PLAN, folder, done)
+            leg.run_segment(hybrid, PLAN, folder, done, reservoir)
         else:
             leg.equilibrate(hybrid, PLAN, start, folder)
 

@@ -20,7 +20,7 @@ from mlmm.free_energy.diagnostics import (
     judge_spread,
     judge_target,
 )
-from mlmm.free_energy.mixing import judge_mixing, mixing
+from mlmm.free_energy.mixing import Insertions, insertions, judge_mixing, mixing
 from mlmm.free_energy.populations import judge_populations
 from mlmm.samples import LambdaState, WindowSamples
 
@@ -62,6 +62,18 @@ def test_round_trips_are_counted_from_end_to_end_and_back():
     way = np.array([0, 1, 2, 1, 2, 2, 1, 0, 0, 1, 0, 1, 2])
     rows = dataclasses.replace(walk(3, len(way), 0.0, per_sweep=1), state=way)
     assert mixing(rows, records_per_sweep=1).round_trips == 1
+
+
+def test_conformers_from_gas_are_counted_where_they_go_in_and_where_they_arrive():
+    way = np.array([0, 1, 2, 1, 2, 2, 1, 0, 0, 1, 0, 1, 2, 0])
+    rows = dataclasses.replace(walk(3, len(way), 0.0, per_sweep=1), state=way)
+    rows = dataclasses.replace(rows, time=np.arange(1.0, len(way) + 1))
+    assert insertions(rows, records_per_sweep=1, since=0.0) == Insertions(4, 2)
+    assert insertions(rows, records_per_sweep=1, since=6.0) == Insertions(1, 1)
+    found = mixing(rows, records_per_sweep=1)
+    said = judge_mixing(found, Insertions(4, 2)).sentence
+    assert "gas conformers inserted: 4, carried to the end: 2" in said
+    assert "conformers" not in judge_mixing(found).sentence
 
 
 def test_one_state_has_nothing_to_exchange():

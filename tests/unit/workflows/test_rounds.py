@@ -24,14 +24,17 @@ from mlmm.workflows.tasks import Task
 def sampler(tmp_path, monkeypatch):
     """A sampler of route R2 in an empty folder, whose segments of gas last 1 ps."""
     monkeypatch.setattr(rounds, "open_bench", lambda _run: None)
+    monkeypatch.setattr(rounds, "gas_source", lambda _bench, path: Task("gas", path.hamiltonian))
     monkeypatch.setattr(rounds, "gas_plan", lambda _bench, _task: SimpleNamespace(segment_time=1.0))
     (tmp_path / "system").mkdir()
     return make(tmp_path)
 
 
-def make(folder, **protocol):
+def make(folder, *, control=False, **protocol):
     config = HydrationConfig.checked({"source": {"kind": "smiles", "smiles": "CO"}}, where="here")
-    config = config.model_copy(update={"protocol": config.protocol.model_copy(update=protocol)})
+    config = config.model_copy(
+        update={"protocol": config.protocol.model_copy(update=protocol), "control": control}
+    )
     return Sampler(folder, config, None, 1, listen=lambda _: None, began=0.0)
 
 
@@ -101,6 +104,15 @@ def test_ensembles_between_mm_and_ml_become_tasks_of_their_phase(sampler):
     found = sampler._fixed_goals()
     assert found[Task("end", "s500", 0)] == found[Task("end", "ml", 0)]
     assert Task("gas", "s500") not in found
+
+
+def test_gas_is_sampled_for_every_path_that_takes_its_conformers(sampler):
+    def kinds(**changes):
+        found = make(sampler.run, route="R1", **changes)._fixed_goals()
+        return [task.hamiltonian for task in found if task.phase == "gas"]
+
+    assert kinds() == ["ml"]
+    assert kinds(control=True) == ["ml", "mm"]
 
 
 def test_rungs_are_settled_once_no_more_are_missing(sampler):

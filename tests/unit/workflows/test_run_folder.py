@@ -10,6 +10,7 @@ from mlmm.errors import InputError
 from mlmm.report.result import HydrationResult, write_json
 from mlmm.workflows.inputs import adopt_inputs
 from mlmm.workflows.run_folder import (
+    as_begun,
     check_folder,
     locked,
     read_finished,
@@ -56,6 +57,28 @@ def test_a_folder_is_free_its_own_or_somebody_elses(tmp_path):
     assert check_folder(folder, CONFIG.model_copy(update={"repeats": 3}))
     with pytest.raises(InputError, match="a run of 2 repeats, but 1 are asked for"):
         check_folder(folder, CONFIG.model_copy(update={"repeats": 1}))
+
+
+def test_a_folder_older_than_the_gas_reservoir_goes_on_without(tmp_path):
+    write_run_file(tmp_path, CONFIG)
+    assert CONFIG.protocol.gas_reservoir
+    assert as_begun(tmp_path, CONFIG) == CONFIG
+    path = tmp_path / "run.yaml"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(line for line in lines if "gas_reservoir" not in line))
+    for _ in range(2):  # what the run then writes is recognised again
+        told = as_begun(tmp_path, CONFIG)
+        assert told.protocol.gas_reservoir is None
+        assert check_folder(tmp_path, told)
+        write_run_file(tmp_path, told)
+    assert read_run_file(path) == told
+
+
+def test_a_folder_that_says_no_to_the_gas_reservoir_is_refused_to_who_wants_it(tmp_path):
+    off = CONFIG.protocol.model_copy(update={"gas_reservoir": False})
+    write_run_file(tmp_path, CONFIG.model_copy(update={"protocol": off}))
+    with pytest.raises(InputError, match="gas_reservoir is False there and True here"):
+        check_folder(tmp_path, as_begun(tmp_path, CONFIG))
 
 
 def test_a_lock_is_for_one_and_is_given_back(tmp_path):

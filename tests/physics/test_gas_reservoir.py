@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: MIT
+"""Do conformers of the gas phase, put in at λ = 0, give every state its populations?
+
+The solute is butane with the bonds and angles of GAFF, one torsion and nothing else within it. What
+hangs on its two middle atoms then does not know of the torsion: its density in gas is that of
+exp(−βV(φ)) alone, known by quadrature, and turning one half of any gas frame to an angle from that
+density gives another frame of the gas phase.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
+
+import small_box
+from hybrids import energy
+
+from mlmm.engine import gas, leg
+from mlmm.engine.record import couplings, set_state
+from mlmm.engine.reservoir import Reservoir
+from mlmm.engine.simulation import open_context, set_phase
+from mlmm.free_energy.mixing import insertions
+from mlmm.samples import LambdaState
+from mlmm.system.build import INTERNAL
+from mlmm.system.internal import ClassicalPotential
+from mlmm.system.torsions import torsion_angles
+from mlmm.units import thermal_energy
+
+BUTANE = "mobley_1923244"
+BARRIER, LEAN = 12.0, 2.0
+"""kJ/mol; V = 12 (1 + cos 3φ) + 2 (1 + cos φ): 10 kT to cross, about one crossing in 10 ns."""
+GONE = LambdaState(0.0, 0.0)
+STATES = (*(LambdaState(0.0, x) for x in (1.0, 0.75, 0.55, 0.4, 0.25, 0.12)), GONE)
+"""GAFF's charges of butane are next to nothing: the path may begin without them."""
+
+
+def potential(phi):
+    """V(φ) [kJ/mol] of angles [degree]."""
+    phi = np.radians(phi)
+    return BARRIER * (1 + np.cos(3 * phi)) + LEAN * (1 + np.cos(phi))
+
+
+def trans(phi):
+    """Whether angles [degree] are in the sector of 180°."""
+    return np.abs(phi) > 120.0
+
+
+GRID = np.linspace(-179.975, 179.975, 7200)
+DENSITY = np.exp(-potential(GRID) / thermal_energy(small_box.TEMPERATURE))
+EXACT = float(DENSITY[trans(GRID)].sum() / DENSITY.sum())
+"""Population of trans in gas, by quadrature."""
+
+
+@pytest.fixture(scope="module")
+def butane(freesolv, tmp_path_factory) -> small_box.Solvated:
+    """Butane with one torsion in 70 waters, and a trans and a gauche conformer."""
+    folder = tmp_path_factory.mktemp("butane")
+    made = small_box.prepare(BUTANE, freesolv / "amber_gaff", folder, seed=1)
+    bonded = dict(made.classical.terms.bonded)
+    rows = tuple((*map(float, made.torsions[0]), n, 0.0, k) for n, k in ((3, BARRIER), (1, LEAN)))
+    terms = replace(
+        made.classical.terms, bonded=tuple((bonded | {"PeriodicTorsionForce": rows}).items()),
+        pairs=(),
+    )  # fmt: skip
+    own = ClassicalPotential(terms, name="one torsion", identity="one torsion")
+    first = made.conformers[:1]
+    both = np.concatenate([turned(made, first, [180.0]), turned(made, first, [60.0])])
+    return replace(made, classical=own, conformers=both)
+
+
+def turned(butane, frames, angles):
+    """Frames with the given torsion angles [degree]; one half of the molecule turns."""
+    torsion = butane.torsions[0]
+    (b, c), bonds = torsion[1:3], butane.topology.bonds
+    half, grew = {c}, True
+    while grew:
+        more = {y for x in half for pair in bonds for y in pair if x in pair} - half - {b}
+        half, grew = half | more, bool(more)
+    moves = sorted(half)
+    now, out = torsion_angles(frames, [torsion])[:, 0], frames.copy()
+    for k, angle in enumerate(angles):
+        axis = frames[k, c] - frames[k, b]
+        turn = Rotation.from_rotvec(np.radians(angle - now[k]) * axis / np.linalg.norm(axis))
+        out[k, moves] = turn.apply(frames[k, moves] - frames[k, c]) + frames[k, c]
+    return out
+
+
+@pytest.fixture(scope="module")
+def reservoir(butane, tmp_path_factory) -> Reservoir:
+    """A thousand frames of the exact gas phase."""
+    folder, plan = tmp_path_factory.mktemp("gas"), small_box.gas_plan(butane, 2)
+    plan = replace(plan, temperatures=(small_box.TEMPERATURE,), ladders=5)
+    gas.start_gas(butane.classical, plan, butane.conformers[[0] * 5] / 10, folder)
+    gas.run_gas_segment(butane.classical, plan, folder, 0)
+    frames, random = gas.read_gas(folder).positions, np.random.default_rng(3)
+    angles = random.choice(GRID, size=len(frames), p=DENSITY / DENSITY.sum())
+    exact = turned(butane, frames, angles)
+    assert torsion_angles(exact, butane.torsions)[:, 0] == pytest.approx(angles, abs=1e-6)
+    masses = np.array(butane.masses)
+    return Reservoir(exact, butane.region.atoms, masses, small_box.TEMPERATURE)
+
+
+def test_turning_half_of_the_solute_changes_its_energy_by_that_of_the_torsion(butane, reservoir):
+    # The premise of all that follows.
+    frames = reservoir.conformers[:20] * 10
+    other = turned(butane, frames, np.linspace(-170.0, 170.0, 20))
+    change = butane.classical.evaluate(other).energies - butane.classical.evaluate(frames).energies
+    phi = [torsion_angles(x, butane.torsions)[:, 0] for x in (frames, other)]
+    assert change * 4.184 == pytest.approx(potential(phi[1]) - potential(phi[0]), abs=1e-6)
+    assert 0.55 < EXACT < 0.7
+
+
+def test_decoupled_a_new_solute_costs_what_it_costs_in_gas(butane, reservoir):
+    # Hence acceptance 1: all else of the energy is the same, and so is u of this state. Energies
+    # of −3000 kJ/mol and the reference platform: 1e-7.
+    hybrid = small_box.hybrid_of(butane, butane.classical)
+    ensemble = small_box.leg_plan(STATES, seed=1).ensemble
+    context = open_context(hybrid, ensemble, platform="Reference", seed=1)
+    old, random = small_box.start_phase(butane, 0), np.random.default_rng(4)
+    set_phase(context, old)
+    where = {"here": GONE, "temperature": small_box.TEMPERATURE}
+    for _ in range(5):
+        new = reservoir.insert(old, random)
+        total, own, u = [], [], []
+        for phase in (old, new):
+            set_phase(context, phase)
+            set_state(context, GONE)
+            total.append(energy(context))
+            own.append(energy(context, INTERNAL))
+            u.append(couplings(context, hybrid, STATES, **where)[0])
+        assert own[1] != own[0]
+        assert total[1] - total[0] == pytest.approx(own[1] - own[0], abs=1e-7)
+        assert u[0][-1] == u[1][-1] == 0.0
+        assert abs(u[0][0] - u[1][0]) > 1.0  # the other states do tell the two apart
+
+
+def angles_of(butane, folder, plan, state):
+    """Torsion angle of every record of an end state [degree], and all records."""
+    samples, frames, rows = small_box.read_leg(folder, plan)
+    mine = samples.state[rows] == state
+    return torsion_angles(frames[mine], butane.torsions)[:, 0], samples
+
+
+def sample(butane, plan, folder, start, segments, reservoir):
+    """Equilibrate a leg from a conformer and run it."""
+    hybrid = small_box.hybrid_of(butane, butane.classical)
+    folder.mkdir()
+    leg.equilibrate(hybrid, plan, small_box.start_phase(butane, start), folder)
+    for index in range(segments):
+        leg.run_segment(hybrid, plan, folder, index, reservoir)
+
+
+@pytest.mark.parametrize("start", [0, 1])
+def test_decoupled_the_populations_are_those_of_the_quadrature(butane, reservoir, tmp_path, start):
+    # A tenth of a picosecond after each insertion; draws are independent.
+    plan = small_box.leg_plan((GONE,), seed=5 + start)
+    plan = replace(
+        plan, equilibration=50, steps_per_record=25, records_per_sweep=1, sweeps_per_segment=150
+    )
+    sample(butane, plan, tmp_path / "leg", start, 1, reservoir)
+    found = trans(angles_of(butane, tmp_path / "leg", plan, 0)[0])[1:]
+    assert abs(found.mean() - EXACT) < 4 * np.sqrt(EXACT * (1 - EXACT) / len(found))
+
+
+PATH = tuple(LambdaState(0.0, x) for x in (1.0, 0.6, 0.3, 0.0))
+SWEEPS = 250
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("draws", [False, True])
+def test_coupled_two_starts_meet_with_conformers_from_gas_and_stay_apart_without(
+    butane, reservoir, tmp_path, draws
+):
+    # Atoms of half the size, so that replicas go from end to end every few sweeps; each conformer
+    # carried is a draw of its own, and a population p has the error √(p(1−p)/carried).
+    small = replace(
+        butane.topology, lj_a=butane.topology.lj_a / 2**12, lj_b=butane.topology.lj_b / 2**6
+    )
+    found, carried = [], []
+    for start in (0, 1):
+        plan = replace(
+            small_box.leg_plan(PATH, seed=11 + start),
+            **{"equilibration": 500, "equilibration_per_state": 100, "steps_per_record": 25},
+            **{"records_per_sweep": 1, "sweeps_per_segment": SWEEPS if draws else 25},
+        )
+        folder, solute = tmp_path / str(start), replace(butane, topology=small)
+        sample(solute, plan, folder, start, 1, reservoir if draws else None)
+        angles, samples = angles_of(butane, folder, plan, 0)
+        found.append(trans(angles).mean())
+        carried.append(insertions(samples, records_per_sweep=1, since=0.0).carried)
+    if not draws:
+        assert found == [1.0, 0.0]
+        return
+    print(found, carried)
+    assert min(carried) >= 12
+    errors = np.sqrt(EXACT * (1 - EXACT) / np.array(carried))
+    assert abs(found[0] - found[1]) < 3 * np.hypot(*errors) < 0.6
