@@ -68,6 +68,7 @@ class Lengths:
 
 
 TINY = Lengths(minimise=20, equilibrate=20, chunk=100, frame=10)
+PROBE = Lengths(minimise=20, equilibrate=20, chunk=500, frame=50)
 
 
 @dataclass(frozen=True)
@@ -318,6 +319,7 @@ def cost(poses: Sequence[Pose], potentials: Sequence[str], options: argparse.Nam
     pose = max(poses, key=lambda p: sizes[p.pdb])
     lines: list[str] = []
     hours = 0.0
+    lengths = TINY if options.tiny else PROBE
     guests = len({p.pair for p in poses})
     frames = min(options.ps / STEP / Lengths().frame, MOST_FRAMES)
     with tempfile.TemporaryDirectory() as scratch:
@@ -327,7 +329,7 @@ def cost(poses: Sequence[Pose], potentials: Sequence[str], options: argparse.Nam
             for species, count in ((pose.letter, len(poses)), ("guest", guests)):
                 start = starts[species]
                 run = Run(start.parent / folder_name(potential), start, potential, options.platform)
-                pace = [advance(run, TINY) for _ in range(3)][-1]
+                pace = [advance(run, lengths) for _ in range(3)][-1]
                 each = 24 * options.ps / 1000 / pace
                 hours += count * each
                 pair.append(run)
@@ -340,7 +342,10 @@ def cost(poses: Sequence[Pose], potentials: Sequence[str], options: argparse.Nam
             each = (time.monotonic() - begin) / 3600 / FEWEST * frames
             hours += len(poses) * each
             lines.append(f"{potential}, MMPBSA ({options.methods}): {len(poses) * each:.2f} h, CPU")
-    what = f"probe: {pose.pair}, the largest, on {options.platform}; others cost no more"
+    what = (
+        f"probe: {pose.pair}, the largest, {lengths.chunk} steps on {options.platform} under a "
+        f"load of {os.getloadavg()[0]:.1f}; the others cost no more"
+    )
     return "\n".join([what, *lines, f"all: {hours:.1f} h on this machine, one run at a time"])
 
 

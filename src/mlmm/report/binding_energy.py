@@ -69,7 +69,8 @@ def render_binding(title: str, runs: Sequence[BindingRun], notes: Sequence[str])
     """Return the whole page as HTML; every text of the user is escaped."""
     parts = ["".join(f"<p>{escaped(note)}</p>" for note in notes)]
     for run in runs:
-        parts.append(f"<p><b>{escaped(run.headline)}</b></p>" if run.headline else "")
+        if run.headline:
+            parts.append(f"<p><b>{escaped(f'{run.name}: {run.headline}')}</b></p>")
         rows = [
             (name, energy(q.value), stderr(q.stderr), number(q.inefficiency))
             for name, q in run.terms.items()

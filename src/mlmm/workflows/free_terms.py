@@ -29,6 +29,8 @@ ENTROPY = (
     "receptor and ligand come from three."
 )
 
+REFERENCE = "E_ML counts from its mean in the free ligand."
+
 
 @dataclass(frozen=True, eq=False)
 class FreeTerms:
@@ -170,7 +172,8 @@ def comparisons(terms: FreeTerms, free: FreeStates) -> list[Comparison]:
             name: (*(_pair(m) for m in (t.complex, t.receptor, t.ligand)), _pair(t.difference))
             for name, t in terms.three.items()
         }
-        tables.append(Comparison("Three trajectories", columns, each, bold="TOTAL", told=ENTROPY))
+        told = ENTROPY if free.energies is None else f"{REFERENCE} {ENTROPY}"
+        tables.append(Comparison("Three trajectories", columns, each, bold="TOTAL", told=told))
     return tables
 
 
