@@ -148,23 +148,21 @@ def angles_of(butane, folder, plan, state):
     return torsion_angles(frames[mine], butane.torsions)[:, 0], samples
 
 
-def sample(butane, plan, folder, start, segments, reservoir):
-    """Equilibrate a leg from a conformer and run it."""
+def sample(butane, plan, folder, start, reservoir):
+    """Equilibrate a leg from a conformer and run one segment."""
     hybrid = small_box.hybrid_of(butane, butane.classical)
     folder.mkdir()
     leg.equilibrate(hybrid, plan, small_box.start_phase(butane, start), folder)
-    for index in range(segments):
-        leg.run_segment(hybrid, plan, folder, index, reservoir)
+    leg.run_segment(hybrid, plan, folder, 0, reservoir)
 
 
-@pytest.mark.parametrize("start", [0, 1])
-def test_decoupled_the_populations_are_those_of_the_quadrature(butane, reservoir, tmp_path, start):
-    # A tenth of a picosecond after each insertion; draws are independent.
-    plan = small_box.leg_plan((GONE,), seed=5 + start)
+def test_decoupled_the_populations_are_those_of_the_quadrature(butane, reservoir, tmp_path):
+    # A tenth of a picosecond after each insertion; draws are independent. The start is gauche.
+    plan = small_box.leg_plan((GONE,), seed=6)
     plan = replace(
         plan, equilibration=50, steps_per_record=25, records_per_sweep=1, sweeps_per_segment=150
     )
-    sample(butane, plan, tmp_path / "leg", start, 1, reservoir)
+    sample(butane, plan, tmp_path / "leg", 1, reservoir)
     found = trans(angles_of(butane, tmp_path / "leg", plan, 0)[0])[1:]
     assert abs(found.mean() - EXACT) < 4 * np.sqrt(EXACT * (1 - EXACT) / len(found))
 
@@ -188,17 +186,16 @@ def test_coupled_two_starts_meet_with_conformers_from_gas_and_stay_apart_without
         plan = replace(
             small_box.leg_plan(PATH, seed=11 + start),
             **{"equilibration": 500, "equilibration_per_state": 100, "steps_per_record": 25},
-            **{"records_per_sweep": 1, "sweeps_per_segment": SWEEPS if draws else 25},
+            **{"records_per_sweep": 1, "sweeps_per_segment": SWEEPS if draws else 80},
         )
         folder, solute = tmp_path / str(start), replace(butane, topology=small)
-        sample(solute, plan, folder, start, 1, reservoir if draws else None)
+        sample(solute, plan, folder, start, reservoir if draws else None)
         angles, samples = angles_of(butane, folder, plan, 0)
         found.append(trans(angles).mean())
         carried.append(insertions(samples, records_per_sweep=1, since=0.0).carried)
     if not draws:
         assert found == [1.0, 0.0]
         return
-    print(found, carried)
     assert min(carried) >= 12
     errors = np.sqrt(EXACT * (1 - EXACT) / np.array(carried))
     assert abs(found[0] - found[1]) < 3 * np.hypot(*errors) < 0.6
