@@ -105,7 +105,9 @@ def run_hydration(
         classical = open_potential(MM, prepared.topology, prepared.region)
         make_conformers(run, adopted, prepared, classical)
         close_benches()
-        potential = open_bench(run).potential
+        bench = open_bench(run)
+        potential = bench.potential
+        potential.evaluate(bench.conformers[:1])  # what it cannot do is said before any sampling
         _check_identity(run, potential.identity)
         _keep_identity(run, potential.identity)
         processes = adopted.processes or core_count()

@@ -112,6 +112,9 @@ def single_point(request: SinglePoint) -> SinglePointAnswer:
             charge_scale=nonbonded.charge_scale,
         )
         hybrid = hybrid_system(topology, region, potential, nonbonded=nonbonded, rigid=False)
+        if hybrid.bridge is not None:
+            # Asked here first, it tells its own errors; OpenMM would hand them on as its own.
+            hybrid.bridge.evaluate(positions[list(hybrid.region.asked)])
         system, n_ml = hybrid.system, len(region.atoms)
     answer = decompose(system, positions, box, platform=platform)
     return SinglePointAnswer(
