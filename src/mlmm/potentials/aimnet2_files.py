@@ -3,9 +3,8 @@
 
 Since 2025 the package publishes one file per network: a dictionary of tensors, facts and a
 description in YAML ("format 2"). It is read as data: no class is looked up by the names in it, no
-program in it runs. Its tensors go into the layers of the published ensemble of 2023, which have the
-same names and shapes; Coulomb's energy and D3, which the package adds outside of the network, are
-heads of those layers too.
+program in it runs. Its tensors have the names and shapes of the published ensemble of 2023, whose
+tables serve for D3, which the package adds outside of the network.
 
 Only that architecture is taken. Other families (AIMNet2-NSE for radicals, AIMNet2-rxn without
 dispersion, learned dispersion) are refused in one sentence.
@@ -15,7 +14,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -27,6 +26,8 @@ from mlmm.errors import InputError
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from mlmm.potentials.aimnet2_network import AimMember
 
 NETWORK: Final = {
     "nfeature": 16,
@@ -75,20 +76,23 @@ class AimFile:
     d3: Mapping[str, float]
     coulomb_range: float
 
-    def fill(self, member: Any) -> None:
-        """Put this network into the layers of one of the published ensemble.
+    def member(self, published: AimMember) -> AimMember:
+        """Return this network, with the tables of D3 that the package keeps outside of it.
 
         Args:
-            member: The module in TorchScript; its shifts become float64, as they are in the file.
+            published: One of the published ensemble, whose layers have the shapes wanted.
 
         Raises:
             InputError: A tensor is missing, or has another shape.
         """
         import torch  # noqa: PLC0415
 
-        member.outputs.atomic_shift.shifts.double()
-        layers = {k: v for k, v in member.state_dict().items() if not k.startswith(OURS)}
-        for key, layer in layers.items():
+        from mlmm.potentials.aimnet2_network import AimMember  # noqa: PLC0415
+
+        tensors = {k: v for k, v in published.tensors.items() if k.startswith(OURS)}
+        for key, layer in published.tensors.items():
+            if key in tensors:
+                continue
             found = self.tensors.get(key)
             if found is None or found.shape != layer.shape:
                 told = "is missing" if found is None else f"has shape {tuple(found.shape)}"
@@ -96,12 +100,9 @@ class AimFile:
                     f"the tensor {key} of this AIMNet2 {told}, where {tuple(layer.shape)} is "
                     "expected: it is another architecture, which is not available here."
                 )
-            with torch.no_grad():
-                layer.copy_(found)
+            tensors[key] = found
         rounded = torch.tensor(self.coulomb_range, dtype=torch.float32)  # as the package holds it
-        member.outputs.lrcoulomb.rc.copy_(rounded)
-        for key in D3:
-            setattr(member.outputs.d3bj, key, self.d3[key])
+        return AimMember(tensors, {**published.d3, **self.d3}, float(rounded))
 
 
 def member_files(path: Path) -> tuple[Path, ...]:
@@ -115,6 +116,29 @@ def member_files(path: Path) -> tuple[Path, ...]:
         what = f"no *.pt in {path}" if path.is_dir() else f"no file {path}"
         raise InputError(f"there is {what} (--potential aimnet2:{path}); correct the path.")
     return files
+
+
+def ensemble_of(paths: Sequence[Path], published: AimMember) -> list[AimMember]:
+    """Return the networks of an ensemble.
+
+    Args:
+        paths: Its files.
+        published: As `AimFile.member`.
+
+    Raises:
+        InputError: As `AimFile.member`, or the files are not of one ensemble.
+    """
+    members = [read_aimnet2(path).member(published) for path in paths]
+    first = members[0]
+    radial = [key for key in first.tensors if key.startswith("aev.")]
+    for path, member in zip(paths, members, strict=True):
+        same = all(bool((member.tensors[key] == first.tensors[key]).all()) for key in radial)
+        if not same or member.d3 != first.d3:
+            raise InputError(
+                f"{path} has other radial functions, or another D3, than {paths[0]}: they are not "
+                "of one ensemble; keep each ensemble in a folder of its own."
+            )
+    return members
 
 
 def read_aimnet2(path: Path) -> AimFile:

@@ -126,6 +126,13 @@ def test_a_folder_with_the_four_networks_is_the_published_ensemble(artifacts, tm
         assert np.array_equal(getattr(ours, field), getattr(theirs, field)), field
 
 
+def test_networks_with_another_dispersion_are_no_ensemble(artifacts, tmp_path):
+    torch.save(artifacts[0], tmp_path / "a.pt")
+    torch.save(artifacts[1] | {"d3_params": {"s8": 0.1, "a1": 0.5, "a2": 3.0}}, tmp_path / "b.pt")
+    with pytest.raises(InputError, match="not of one ensemble"):
+        load_potential(f"aimnet2:{tmp_path}", ACETATE)
+
+
 @pytest.mark.slow
 def test_one_network_keeps_the_contract_without_a_spread(artifacts, tmp_path):
     torch.save(artifacts[2], tmp_path / "one.pt")
