@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: MIT
+"""How much faster are AIMNet2's members side by side than the published file one by one?
+
+The file is called as its authors mean it, TorchScript with its optimisations on; both variants are
+measured in turn, round after round, in one run on one thread. Times are CPU time (median), so that
+a busy machine disturbs them least; differences of energies and forces are printed beside them.
+
+    python benchmarks/aimnet2_network.py
+"""
+
+from __future__ import annotations
+
+import os
+
+for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[_name] = "1"
+
+import argparse
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from machine import save
+from qmmm import MOLECULES, build
+
+from mlmm.potentials import load_potential
+from mlmm.potentials.aimnet2 import fetch_aimnet2
+from mlmm.units import EV_KCAL
+
+BATCHES = (1, 8)
+NAMES = ("methanol", "toluene", "erlotinib")
+DISPLACEMENT, SEED = 0.05, 7
+
+
+def main() -> None:
+    """Measure, print, write `results/aimnet2_network.json`."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=15)
+    asked = parser.parse_args()
+    torch.set_num_threads(1)
+    fetch_aimnet2("aimnet2")
+    rows = [row for name in NAMES for row in measure(name, asked.rounds)]
+    print(json.dumps(rows, indent=1))
+    print(save("aimnet2_network", {"seed": SEED, "rounds": asked.rounds, "rows": rows}))
+
+
+def measure(name: str, rounds: int) -> list[dict[str, Any]]:
+    """Return one row for each batch size of one molecule."""
+    molecule, geometry = build(MOLECULES[name])
+    potential = load_potential("aimnet2", molecule)
+    published = torch.jit.load(str(fetch_aimnet2("aimnet2"))).eval()
+    rng, rows = np.random.default_rng(SEED), []
+    for k in BATCHES:
+        x = geometry + DISPLACEMENT * rng.standard_normal((k, *geometry.shape))
+        x = np.round(x * 1024) / 1024  # what float32 holds, for the file rounds to it
+
+        def theirs(x: np.ndarray = x) -> Any:
+            return published({
+                "coord": torch.tensor(x, dtype=torch.float32),
+                "numbers": torch.tensor([molecule.numbers] * len(x)),
+                "charge": torch.zeros(len(x)),
+            })  # fmt: skip
+
+        def ours(x: np.ndarray = x) -> Any:
+            return potential.evaluate(x)
+
+        answer, other = ours(), theirs()
+        force = answer.forces / EV_KCAL - other["forces"].detach().numpy()
+        energy = answer.energies / EV_KCAL - other["energy"].detach().numpy()
+        times = interleaved({"ours": ours, "published": theirs}, rounds)
+        rows.append({
+            "molecule": name, "atoms": len(molecule.numbers), "batch": k,
+            **{f"{key}_ms": value for key, value in times.items()},
+            "speedup": times["published"] / times["ours"],
+            "largest_energy_difference_ev": float(np.abs(energy).max()),
+            "largest_force_difference_ev_per_a": float(np.abs(force).max()),
+        })  # fmt: skip
+        print(name, k, f"{rows[-1]['speedup']:.1f}", file=sys.stderr, flush=True)
+    return rows
+
+
+def interleaved(variants: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
+    """Return the median CPU time of each variant [ms]; TorchScript warms up in four rounds."""
+    times: dict[str, list[float]] = {name: [] for name in variants}
+    for turn in range(rounds + 4):
+        for name, call in variants.items():
+            begin = time.process_time()
+            call()
+            if turn >= 4:
+                times[name].append(1e3 * (time.process_time() - begin))
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+if __name__ == "__main__":
+    main()
