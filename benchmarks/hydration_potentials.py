@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What do three kinds of potential say about the same two molecules, by the same command?
 
-Methanol and aniline, ANI-2x (networks of symmetry functions), AIMNet2 (message passing with
+Methanol and dimethylamine, ANI-2x (networks of symmetry functions), AIMNet2 (message passing with
 charges) and GFN2-xTB (a quantum method), each by `mlmm hydration SMILES --potential NAME --protocol
 demo`, so route R2 with AM1-BCC charges and GAFF2. Equal seeds make the MM path the same in all
 three runs of a molecule: they differ by the two corrections MM → ML in water and in gas alone.
@@ -23,7 +23,7 @@ from machine import save
 
 from mlmm import read_result
 
-MOLECULES = {"methanol": ("CO", -5.10, 0.6), "aniline": ("Nc1ccccc1", -5.49, 0.6)}
+MOLECULES = {"methanol": ("CO", -5.10, 0.6), "dimethylamine": ("CNC", -4.29, 0.6)}
 """SMILES; experiment and its error in FreeSolv (10.1007/s10822-014-9747-x) [kcal/mol]."""
 POTENTIALS = ("ani2x", "aimnet2", "xtb:gfn2")
 SEED = 2025
