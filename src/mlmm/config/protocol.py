@@ -103,8 +103,9 @@ class Protocol(Settings):
     gas_ladders: int = Field(2, ge=2)
     """Independent temperature ladders in gas, started from different conformers."""
     gas_reservoir: bool | None = None
-    """Whether a decoupled solute is replaced by a conformer of the gas phase before each exchange,
-    where it has rotatable torsions and no constraints; null: off, as where run.yaml is older."""
+    """Whether a decoupled solute that has rotatable torsions and no constraints is replaced by a
+    conformer of the gas phase before each exchange, and the ML/MM end state of R2 goes on from
+    phases of the path; null: off, as where run.yaml is older."""
     target_stderr: float | None = Field(0.3, gt=0)
     """Sampling stops at this standard error of the headline [kcal/mol]; null: never."""
     minimum_sampling: float = Field(8.0, ge=0)

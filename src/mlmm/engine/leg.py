@@ -8,6 +8,7 @@ result. One state is a leg too: the coupled end state of route R2.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from mlmm.samples import ROW_FIELDS, LambdaState, WindowSamples
 from mlmm.system.build import HybridSystem
 
 Array = np.ndarray
+Start = Callable[[Phase, np.random.Generator], Phase]
 
 DECOUPLED = LambdaState(0.0, 0.0)
 COUPLED = "coupled.npz"
@@ -119,6 +121,9 @@ def run_segment(
     folder: Path,
     index: int,
     reservoir: Reservoir | None = None,
+    *,
+    start: Start | None = None,
+    keep: bool = False,
 ) -> None:
     """Compute one segment from `phases-index` and write `segment-index` and the next phases.
 
@@ -128,6 +133,8 @@ def run_segment(
         folder: The task's.
         index: Number of the segment.
         reservoir: Conformers in gas, for the replica that is decoupled at the end of a sweep.
+        start: Chooses where the first replica goes on, given where it stands.
+        keep: Whether the last phase of the first state is kept in `coupled-index`.
 
     Raises:
         NumericsError: The simulation left the realm of finite numbers.
@@ -136,6 +143,8 @@ def run_segment(
     stored = load_arrays(phases_path(folder, index))
     phases, state_of = _unpack(stored), np.array(stored["state_of"], dtype=np.int64)
     context = _context(hybrid, plan, "segment", index)
+    if start is not None:
+        phases[0] = start(phases[0], generator(plan.seed, "start", index))
     chooser = generator(plan.seed, "exchange", index)
     drawer = generator(plan.seed, "reservoir", index)
     records: list[tuple[int, int, Record]] = []
@@ -162,6 +171,8 @@ def run_segment(
                     context, hybrid, plan, reservoir.insert(phases[replica], drawer)
                 )
         state_of = exchange_states(latest, state_of, chooser)
+    if keep:
+        save_arrays(coupled_path(folder, index), _pack([phases[int(np.argmin(state_of))]]))
     save_arrays(phases_path(folder, index + 1), {**_pack(phases), "state_of": state_of})
     save_arrays(segment_path(folder, index), _rows(plan, records, index))
     if index > 0:
@@ -195,6 +206,20 @@ def segment_path(folder: Path, index: int) -> Path:
 def phases_path(folder: Path, index: int) -> Path:
     """Return where the phases at the start of a segment are kept."""
     return folder / f"phases-{index:04d}.npz"
+
+
+def coupled_path(folder: Path, index: int) -> Path:
+    """Return where the last phase of the first state in a segment is kept."""
+    return folder / f"coupled-{index:04d}.npz"
+
+
+def read_coupled(folder: Path, count: int) -> tuple[Phase, ...]:
+    """Return the phases of the first state that the first segments kept.
+
+    Raises:
+        MlmmError: One of them is missing or damaged.
+    """
+    return tuple(_unpack(load_arrays(coupled_path(folder, k)))[0] for k in range(count))
 
 
 def _first_equilibration(hybrid: HybridSystem, plan: LegPlan, start: Phase) -> Phase:

@@ -105,7 +105,8 @@ def judge_mixing(found: Mixing, gas: Insertions | None = None) -> Verdict:
         f"{found.sweeps:.0f} sweeps, round trips: {found.round_trips}"
     )
     if gas is not None:
-        said += f", gas conformers inserted: {gas.inserted}, carried to the end: {gas.carried}"
+        said += f", gas conformers inserted: {gas.inserted}"
+        said += f", carried to the coupled state: {gas.carried}"
     if found.sweeps >= LEAST_RELAXATIONS * found.relaxation:
         return Verdict("exchange", True, f"The replicas mix: {said}.")
     stays = np.diag(found.transitions)

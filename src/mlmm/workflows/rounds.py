@@ -22,7 +22,16 @@ from mlmm.workflows.findings import Findings
 from mlmm.workflows.ladder import ML, read_rungs, save_rungs
 from mlmm.workflows.potentials import MM
 from mlmm.workflows.sampling import Tally, deadline, path_tasks, run_pieces
-from mlmm.workflows.tasks import Task, gas_plan, gas_source, leg_plan, open_bench, segments_for
+from mlmm.workflows.tasks import (
+    Task,
+    first_end_segments,
+    gas_plan,
+    gas_source,
+    leg_plan,
+    open_bench,
+    path_behind,
+    segments_for,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -91,7 +100,7 @@ class Sampler:
         strict = stop if self._is_users_limit() else (lambda: False)
         self._reach(fixed, "sampling, first part", strict)
         self._check_parts(fixed)
-        self._reach(dict.fromkeys(self.paths, wanted), "sampling", strict)
+        self._reach(self._goals(wanted), "sampling", strict)
         self._place_rungs(strict)
         while wanted < most and not stop():
             if not self._went_on_after(wanted):
@@ -102,7 +111,7 @@ class Sampler:
                     return
                 self._go_on_from(wanted, findings)
             wanted = min(most, self._next(wanted))
-            self._reach(self._fixed_goals() | dict.fromkeys(self.paths, wanted), "sampling", stop)
+            self._reach(self._goals(wanted), "sampling", stop)
 
     def _place_rungs(self, stop: Callable[[], bool]) -> None:
         """Sample ensembles between MM and ML solute where the two are too far apart for BAR."""
@@ -206,6 +215,17 @@ class Sampler:
     def _next(self, wanted: int) -> int:
         """Return the next number of segments: about a sixth more."""
         return wanted + max(1, wanted // 6)
+
+    def _goals(self, wanted: int) -> dict[Task, int]:
+        """Return all goals of a round; ends that take phases of the path grow with it."""
+        goals = self._fixed_goals() | dict.fromkeys(self.paths, wanted)
+        if self._switches:
+            bench, index = open_bench(self.run), first_end_segments(self.config)
+            while 0 < path_behind(bench, index) <= wanted:
+                index += 1
+            for task in goals:
+                goals[task] = max(goals[task], index if task.phase == "end" else 0)
+        return goals
 
     def _fixed_goals(self) -> dict[Task, int]:
         """Return the goals that do not depend on the error, what others wait for first."""

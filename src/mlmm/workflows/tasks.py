@@ -18,7 +18,8 @@ import numpy as np
 from mlmm.config.hydration import HydrationConfig
 from mlmm.config.protocol import Protocol
 from mlmm.engine import gas, leg
-from mlmm.engine.frames import complete_frames
+from mlmm.engine.frames import batched_energies, complete_frames
+from mlmm.engine.proposals import Proposals
 from mlmm.engine.reservoir import Reservoir
 from mlmm.engine.seeds import derive_seed
 from mlmm.engine.simulation import Ensemble, Phase
@@ -29,10 +30,10 @@ from mlmm.samples import LambdaState
 from mlmm.system.build import HybridSystem, hybrid_system, region_masses
 from mlmm.system.pme import Nonbonded, pme_parameters
 from mlmm.system.torsions import rotatable_torsions
-from mlmm.units import KJ_PER_KCAL, NM_PER_ANGSTROM, PS_PER_FS
+from mlmm.units import KJ_PER_KCAL, NM_PER_ANGSTROM, PS_PER_FS, thermal_energy
 from mlmm.workflows.conformers import read_conformers
 from mlmm.workflows.inputs import Prepared, read_prepared, superpose
-from mlmm.workflows.ladder import share_of
+from mlmm.workflows.ladder import ML, share_of
 from mlmm.workflows.potentials import MM, open_potential
 from mlmm.workflows.run_folder import RUN_FILE, read_run_file, refined
 
@@ -50,7 +51,9 @@ FIRST_FROM_GAS = 1
 """First segment of a path that takes conformers from the gas phase: the one before needs no gas, so
 that a stop by time leaves something of everything."""
 UNEQUILIBRATED = 4
-"""One part in so many, the first, of a ladder's conformers is not taken."""
+"""One part in so many, the first, of a ladder's conformers or of a path's phases is not taken."""
+PATH_PER_END = 4
+"""Path segments for each further segment of an ML/MM end state that takes phases of the path."""
 COUPLED = LambdaState(1.0, 1.0)
 
 
@@ -126,7 +129,8 @@ def advance(run: Path, task: Task) -> int:
         hybrid, plan = open_leg(run, task)
         if leg.phases_path(folder, done).exists():
             reservoir = open_reservoir(run, task) if done >= FIRST_FROM_GAS else None
-            leg.run_segment(hybrid, plan, folder, done, reservoir)
+            start, keep = _start_of_end(bench, run, task, done), gives_to_end(bench, task)
+            leg.run_segment(hybrid, plan, folder, done, reservoir, start=start, keep=keep)
         else:
             leg.equilibrate(hybrid, plan, _start(bench, run, task), folder)
     complete_frames(folder, _other(bench, task), gas=task.phase == "gas")
@@ -162,11 +166,37 @@ def segments_for(time: float, segment_time: float) -> int:
     return max(1, math.ceil(time / segment_time - 1e-9))
 
 
+def gives_to_end(bench: Bench, task: Task) -> bool:
+    """Tell whether an ML/MM end state takes phases of a path."""
+    switches = bench.config.protocol.route == "R2" or bench.config.both_routes
+    mm_beside_ml = task.hamiltonian == MM and bench.config.potential != MM
+    return gas_source(bench, task) is not None and mm_beside_ml and switches
+
+
+def path_behind(bench: Bench, index: int) -> int:
+    """Return from how many path segments a segment of an end state takes phases; 0: from none.
+
+    The first segments, as many as the protocol asks for, take none.
+    """
+    if not (bench.flexible and takes_from_gas(bench.config.protocol)):
+        return 0
+    return max(0, PATH_PER_END * (index + 1 - first_end_segments(bench.config)))
+
+
+def first_end_segments(config: HydrationConfig) -> int:
+    """Return how many segments of each ML/MM end state the protocol asks for at least."""
+    segment_time = leg_plan(config, Task("end", ML)).segment_time
+    return segments_for(config.protocol.water_end, segment_time * config.repeats)
+
+
 def is_ready(run: Path, task: Task) -> bool:
     """Tell whether what the next piece of a task begins from exists."""
+    done = leg.count_segments(task.folder(run))
     if task.phase == "end":
-        return (Task("path", MM, task.repeat).folder(run) / leg.COUPLED).exists()
-    if task.phase != "path" or leg.count_segments(task.folder(run)) < FIRST_FROM_GAS:
+        path = Task("path", MM, task.repeat).folder(run)
+        behind = path_behind(open_bench(run), done)
+        return (path / leg.COUPLED).exists() and leg.count_segments(path) >= behind
+    if task.phase != "path" or done < FIRST_FROM_GAS:
         return True
     bench = open_bench(run)
     source = gas_source(bench, task)
@@ -196,6 +226,23 @@ def open_reservoir(run: Path, task: Task) -> Reservoir | None:
         np.array(plan.masses),
         bench.config.protocol.temperature,
     )
+
+
+def _start_of_end(bench: Bench, run: Path, task: Task, index: int) -> leg.Start | None:
+    """Return what chooses where an end state goes on; None where it goes on where it stands."""
+    behind = path_behind(bench, index) if task.phase == "end" else 0
+    if behind == 0:
+        return None
+    phases = leg.read_coupled(Task("path", MM, task.repeat).folder(run), behind)
+    atoms, share = list(bench.prepared.region.atoms), share_of(task.hamiltonian)
+    kt = thermal_energy(bench.config.protocol.temperature)
+
+    def work(found: tuple[Phase, ...]) -> Array:
+        solutes = np.array([phase.positions[atoms] for phase in found])
+        ml, mm = (batched_energies(p, solutes) for p in (bench.potential, bench.classical))
+        return np.asarray(share * (ml - mm) / kt)
+
+    return Proposals(phases[behind // UNEQUILIBRATED :], work).choose
 
 
 def close_benches() -> None:

@@ -112,6 +112,46 @@ def test_a_stopped_equilibration_goes_on_where_it_was(undisturbed, methane_files
     assert not list(folder.glob("equilibrated-*"))
 
 
+def test_the_coupled_phase_is_kept_on_demand_and_nothing_else_changes(
+    undisturbed, methane_files, tmp_path
+):
+    folder = resume(undisturbed, 1, tmp_path)
+    hybrid, _ = tiny_leg.build(*methane_files)
+    leg.run_segment(hybrid, tiny_leg.PLAN, folder, 1, keep=True)
+    leg.run_segment(hybrid, tiny_leg.PLAN, folder, 2)
+    assert_same(folder, undisturbed)
+    stored = load_arrays(undisturbed / "phases-0003.npz")
+    assert not leg.coupled_path(folder, 2).exists()
+    leg.coupled_path(folder, 1).rename(leg.coupled_path(folder, 0))
+    (kept,) = leg.read_coupled(folder, 1)
+    assert kept.positions.shape == stored["positions"][0].shape
+    before = load_arrays(undisturbed / "after-2" / "phases-0002.npz")
+    replica = int(np.flatnonzero(before["state_of"] == 0)[0])
+    for name in ("positions", "velocities", "box"):
+        np.testing.assert_array_equal(getattr(kept, name), before[name][replica])
+
+
+def test_a_segment_goes_on_from_where_it_is_told_and_again_so(undisturbed, methane_files, tmp_path):
+    told = []
+
+    def start(phase, random):
+        told.append((phase, float(random.random())))
+        return leg.Phase(phase.positions, -phase.velocities, phase.box)
+
+    parts = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        folder = resume(undisturbed, 1, tmp_path / name)
+        hybrid, _ = tiny_leg.build(*methane_files)
+        leg.run_segment(hybrid, tiny_leg.PLAN, folder, 1, start=start)
+        parts.append(load_arrays(folder / "segment-0001.npz")["internal"])
+    np.testing.assert_array_equal(parts[0], parts[1])
+    assert not np.array_equal(parts[0], load_arrays(undisturbed / "segment-0001.npz")["internal"])
+    stored = load_arrays(undisturbed / "after-1" / "phases-0001.npz")
+    np.testing.assert_array_equal(told[0][0].velocities, stored["velocities"][0])
+    assert told[0][1] == told[1][1]
+
+
 def test_another_seed_is_another_leg(undisturbed, methane_files, tmp_path, monkeypatch):
     folder = resume(undisturbed, 1, tmp_path)
     other = tiny_leg.leg.LegPlan(**{**vars(tiny_leg.PLAN), "seed": 78})

@@ -72,7 +72,7 @@ def test_conformers_from_gas_are_counted_where_they_go_in_and_where_they_arrive(
     assert insertions(rows, records_per_sweep=1, since=6.0) == Insertions(1, 1)
     found = mixing(rows, records_per_sweep=1)
     said = judge_mixing(found, Insertions(4, 2)).sentence
-    assert "gas conformers inserted: 4, carried to the end: 2" in said
+    assert "gas conformers inserted: 4, carried to the coupled state: 2" in said
     assert "conformers" not in judge_mixing(found).sentence
 
 

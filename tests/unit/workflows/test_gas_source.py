@@ -16,7 +16,14 @@ from mlmm.config.protocol import PROTOCOLS
 from mlmm.engine import leg
 from mlmm.engine.storage import save_arrays
 from mlmm.workflows import tasks
-from mlmm.workflows.tasks import Task, gas_source, is_ready, open_reservoir
+from mlmm.workflows.tasks import (
+    Task,
+    gas_source,
+    gives_to_end,
+    is_ready,
+    open_reservoir,
+    path_behind,
+)
 
 PATH, GAS = Task("path", "mm", 1), Task("gas", "mm")
 SEGMENTS = 3
@@ -110,6 +117,67 @@ def test_a_repeat_takes_its_own_ladder_without_the_first_quarter(run):
         taken = open_reservoir(run, Task("path", "mm", repeat)).conformers
         expected = [100 * k + record + ladder / 2 for k in range(3) for record in range(4)][3:]
         assert taken[:, 0, 0].tolist() == expected
+
+
+def r2(**changes):
+    """Two segments of 3 ps for each of two repeats of an end state."""
+    return bench(route="R2", water_end=12.0, **changes)
+
+
+def test_an_end_state_takes_phases_of_ever_more_of_the_path_after_its_first_segments():
+    assert [path_behind(r2(), index) for index in range(5)] == [0, 0, 4, 8, 12]
+    assert path_behind(r2(flexible=False), 4) == 0
+    assert path_behind(r2(gas_reservoir=None), 4) == 0
+
+
+def test_an_end_state_waits_for_the_path_of_its_own_repeat(run, monkeypatch):
+    monkeypatch.setattr(tasks, "open_bench", lambda _run: r2())
+    end = Task("end", "ml", 1)
+    assert not is_ready(run, end)
+    PATH.folder(run).mkdir(parents=True)
+    (PATH.folder(run) / leg.COUPLED).touch()
+    for index in range(2):
+        assert is_ready(run, end)
+        add(run, end, index)
+    for index in range(4):
+        assert not is_ready(run, end)
+        add(run, PATH, index)
+    assert is_ready(run, end)
+
+
+def test_phases_are_kept_only_where_an_end_state_takes_them():
+    assert gives_to_end(r2(), PATH)
+    assert gives_to_end(bench(route="R1"), PATH) is False
+    assert not gives_to_end(r2(flexible=False), PATH)
+    assert not gives_to_end(r2(gas_reservoir=False), PATH)
+    both = r2()
+    both.config = both.config.model_copy(update={"both_routes": True})
+    assert not gives_to_end(both, Task("path", "ml", 1))
+
+
+def test_the_work_of_a_phase_is_the_share_of_the_difference_of_the_two_potentials(run):
+    # E_ML = 3 |r|, E_MM = |r| of the first atom [kcal/mol, Å]; half-way: w = |r| / kT.
+    def potential(factor):
+        def evaluate(x):
+            return SimpleNamespace(energies=factor * np.linalg.norm(x[:, 1] - x[:, 0], axis=1))
+
+        return SimpleNamespace(evaluate=evaluate)
+
+    told = r2()
+    told.potential, told.classical = potential(3.0), potential(1.0)
+    x = np.array([[0.0, 0, 0], [0.05, 0, 0], [9.0, 9, 9]])
+    PATH.folder(run).mkdir(parents=True)
+    for index in range(8):
+        arrays = {"positions": x * (index + 1), "velocities": x, "box": np.eye(3)}
+        pooled = {name: value[None] for name, value in arrays.items()}
+        save_arrays(leg.coupled_path(PATH.folder(run), index), pooled)
+    choose = tasks._start_of_end(told, run, Task("end", "s500", 1), 3)
+    pool = choose.__self__
+    kt = 0.0019872043 * told.config.protocol.temperature
+    expected = [0.5 * (k + 1) / kt for k in range(2, 8)]  # without the first quarter
+    assert pool.work(pool.phases) == pytest.approx(expected, rel=1e-6)
+    assert tasks._start_of_end(told, run, Task("end", "s500", 1), 1) is None
+    assert tasks._start_of_end(told, run, PATH, 3) is None
 
 
 def test_protocols_say_who_takes_conformers():

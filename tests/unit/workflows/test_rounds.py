@@ -23,7 +23,7 @@ from mlmm.workflows.tasks import Task
 @pytest.fixture
 def sampler(tmp_path, monkeypatch):
     """A sampler of route R2 in an empty folder, whose segments of gas last 1 ps."""
-    monkeypatch.setattr(rounds, "open_bench", lambda _run: None)
+    monkeypatch.setattr(rounds, "open_bench", lambda _run: SimpleNamespace(flexible=False))
     monkeypatch.setattr(rounds, "gas_source", lambda _bench, path: Task("gas", path.hamiltonian))
     monkeypatch.setattr(rounds, "gas_plan", lambda _bench, _task: SimpleNamespace(segment_time=1.0))
     (tmp_path / "system").mkdir()
@@ -113,6 +113,18 @@ def test_gas_is_sampled_for_every_path_that_takes_its_conformers(sampler):
 
     assert kinds() == ["ml"]
     assert kinds(control=True) == ["ml", "mm"]
+
+
+def test_ends_of_a_flexible_solute_grow_with_the_path(sampler, monkeypatch):
+    task = Task("end", "ml", 1)
+    first = goals(sampler)["water"]
+    assert sampler._goals(40)[task] == first
+    flexible = SimpleNamespace(flexible=True, config=sampler.config)
+    monkeypatch.setattr(rounds, "open_bench", lambda _run: flexible)
+    found = {wanted: sampler._goals(wanted) for wanted in (3, 4, 7, 8, 40)}
+    assert [goal[task] - first for goal in found.values()] == [0, 1, 1, 2, 10]
+    assert found[40][Task("path", "mm", 0)] == 40
+    assert goals(sampler)["water"] == first
 
 
 def test_rungs_are_settled_once_no_more_are_missing(sampler):

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: MIT
+"""Does an end state of a flexible solute go on from phases of the path? A real small run of R2."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import parmed
+import pytest
+
+from mlmm.engine.storage import load_arrays
+
+pytestmark = pytest.mark.slow
+
+SETTINGS = (
+    *("cutoff=6", "n_waters=200", "equilibration=0.02", "equilibration_per_state=0.004"),
+    *("record_interval=0.004", "minimum_sampling=0.064", "maximum_sampling=0.08", "gas=1"),
+    *("target_stderr=null", "water_end=1", "sweeps_per_segment=1"),
+    "schedule={charges: [1.0, 0.0], lennard_jones: [0.5, 0.0]}",
+)
+SMALL = [word for setting in SETTINGS for word in ("--set", setting)]
+
+
+@pytest.fixture
+def ethanol(shared, tmp_path):
+    """Gas-phase files of ethanol, and a prmtop with another hydroxyl torsion, which plays ML."""
+    base = shared / "data" / "freesolv" / "amber_gaff" / "mobley_2310185"
+    structure = parmed.load_file(str(base.with_suffix(".prmtop")))
+    for kind in structure.dihedral_types:
+        kind.phi_k *= 1.5
+    structure.remake_parm()
+    other = tmp_path / "other.prmtop"
+    structure.save(str(other))
+    return base.with_suffix(".prmtop"), base.with_suffix(".inpcrd"), other
+
+
+def test_an_end_state_goes_on_from_the_path_and_a_stopped_one_does_so_again(mlmm, ethanol):
+    prmtop, inpcrd, other = ethanol
+    words = (
+        *("hydration", prmtop, inpcrd, "--solvate", "tip3p", "--potential", f"mm:{other}"),
+        *("--protocol", "quick", "--processes", "1", "--out", "run", *SMALL),
+    )
+    assert (answer := mlmm(*words)).code == 0, answer.err
+    tasks = Path("run/tasks")
+    end = tasks / "end-ml-0"
+    assert len(list(end.glob("segment-*"))) == 2, "the second comes with four segments of the path"
+    before = load_arrays(end / "phases-0001.npz")["positions"][0]
+    pool = [load_arrays(tasks / f"path-mm-0/coupled-{k:04d}.npz")["positions"] for k in range(4)]
+    first = load_arrays(end / "segment-0001.npz")["frames"][0].mean(axis=0)
+    own = slice(0, 9)
+    near = min(float(np.linalg.norm(p[0][own].mean(axis=0) - first)) for p in pool[1:])
+    assert near < 0.1 < np.linalg.norm(before[own].mean(axis=0) - first)  # nm
+
+    # as after a kill in the second segment
+    whole = {path: load_arrays(path) for path in sorted(tasks.rglob("*.npz"))}
+    lost = [end / name for name in ("segment-0001.npz", "other-0001.npz", "phases-0002.npz")]
+    for path in (*lost, Path("run/result.json")):
+        path.unlink()
+    assert (answer := mlmm(*words)).code == 0, answer.err
+    for path, arrays in whole.items():
+        for name, values in load_arrays(path).items():
+            np.testing.assert_array_equal(values, arrays[name], err_msg=f"{path} {name}")
