@@ -152,20 +152,9 @@ def run_segment(
         latest = np.zeros((len(phases), len(plan.states)))
         for replica, phase in enumerate(phases):
             here = int(state_of[replica])
-            set_phase(context, phase)
-            set_state(context, plan.states[here])
-            for _ in range(plan.records_per_sweep):
-                _advance(context, plan.steps_per_record)
-                record = take_record(
-                    context,
-                    hybrid,
-                    plan.states,
-                    here=plan.states[here],
-                    temperature=plan.ensemble.temperature,
-                )
-                records.append((replica, here, record))
-            phases[replica] = get_phase(context)
-            latest[replica] = record.u
+            found, phases[replica] = _swept(context, hybrid, plan, phase, plan.states[here])
+            records += [(replica, here, record) for record in found]
+            latest[replica] = found[-1].u
             if reservoir is not None and plan.states[here] == DECOUPLED:
                 phases[replica], latest[replica] = _inserted(
                     context, hybrid, plan, reservoir.insert(phases[replica], drawer)
@@ -245,6 +234,19 @@ def _advance(context: mm.Context, steps: int) -> None:
         raise NumericsError(
             f"OpenMM stopped: {error}; look at the starting structure, the box or the time step."
         ) from error
+
+
+def _swept(
+    context: mm.Context, hybrid: HybridSystem, plan: LegPlan, phase: Phase, here: LambdaState
+) -> tuple[list[Record], Phase]:
+    """Return the records of one sweep of a replica in a state, and where it then stands."""
+    set_phase(context, phase)
+    set_state(context, here)
+    records, kelvin = [], plan.ensemble.temperature
+    for _ in range(plan.records_per_sweep):
+        _advance(context, plan.steps_per_record)
+        records.append(take_record(context, hybrid, plan.states, here=here, temperature=kelvin))
+    return records, get_phase(context)
 
 
 def _inserted(
