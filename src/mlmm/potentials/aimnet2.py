@@ -27,7 +27,6 @@ from mlmm.errors import InputError, MissingComponentError
 from mlmm.files import write_whole
 from mlmm.potentials.aimnet2_files import ensemble_of, member_files, read_aimnet2
 from mlmm.potentials.checked import CheckedPotential
-from mlmm.potentials.committee import spread_of
 from mlmm.potentials.families import Family, Model
 from mlmm.potentials.interface import Array, Capabilities, Evaluation, Molecule
 from mlmm.potentials.weights import cache_folder, download_wheel, file_digest, find_file
@@ -103,37 +102,27 @@ class AimNet2:
         return {k: v for k, v in self.__dict__.items() if k != "_ensemble"}
 
     def evaluate(self, positions: Array) -> Evaluation:
-        """Return energies, forces, their spreads and atomic charges of positions (R, N, 3) [Å]."""
-        energy, force, charge = self._members_say(positions)
-        mean = Evaluation(
+        """Return energies, forces, spread of energies and atomic charges of positions (R, N, 3)."""
+        energy, force, charge = self._members_say(positions, apart=False)
+        return Evaluation(
             energies=energy.mean(axis=0) * EV_KCAL,
-            forces=force.mean(axis=0) * EV_KCAL,
+            forces=force[0] * EV_KCAL,
+            spread=energy.std(axis=0, ddof=1) * EV_KCAL if len(energy) > 1 else None,
             charges=charge.mean(axis=0),
-        )
-        if len(energy) == 1:
-            return mean
-        return replace(
-            mean,
-            spread=energy.std(axis=0, ddof=1) * EV_KCAL,
-            force_spread=spread_of(np.moveaxis(force, 0, 1)) * EV_KCAL,
         )
 
     def member_forces(self, positions: Array) -> Array:
         """Return the forces of each member [kcal/mol/Å], shape (R, M, N, 3)."""
-        return np.moveaxis(self._members_say(positions)[1], 0, 1) * EV_KCAL
+        return np.moveaxis(self._members_say(positions, apart=True)[1], 0, 1) * EV_KCAL
 
-    def _members_say(self, positions: Array) -> list[Array]:
-        """Return what `_pass` does, of any number of conformers."""
-        rows = max(1, ATOM_PAIRS // positions.shape[1] ** 2)
-        parts = [self._pass(positions[k : k + rows]) for k in range(0, len(positions), rows)]
-        return [np.concatenate(each, axis=1) for each in zip(*parts, strict=True)]
-
-    def _pass(self, positions: Array) -> list[Array]:
-        """Return energies (M, R), forces (M, R, N, 3) in eV and Å, and charges (M, R, N)."""
+    def _members_say(self, positions: Array, *, apart: bool) -> list[Array]:
+        """Return what `AimNetworks.evaluate` does, of any number of conformers."""
         import torch  # noqa: PLC0415
 
         centred = torch.from_numpy(positions - positions.mean(axis=1, keepdims=True))
-        return [part.numpy() for part in self._ensemble.evaluate(centred)]
+        rows = max(1, ATOM_PAIRS // positions.shape[1] ** 2)
+        parts = [self._ensemble.evaluate(each, apart=apart) for each in centred.split(rows)]
+        return [torch.cat(each, 1).numpy() for each in zip(*parts, strict=True)]
 
 
 def load_aimnet2(

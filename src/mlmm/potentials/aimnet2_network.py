@@ -116,29 +116,32 @@ class AimNetworks:
         self._dispersion = Dispersion(first, self._z, dtype)
         self._diagonal = torch.eye(len(self._z), dtype=torch.bool)
 
-    def evaluate(self, positions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return energies [eV], forces [eV/Å] and charges [e] of all members.
+    def evaluate(self, positions: Tensor, *, apart: bool) -> tuple[Tensor, Tensor, Tensor]:
+        """Return energies [eV], forces [eV/Å] and charges [e].
 
         Args:
             positions: Positions [Å], shape (R, N, 3), near the origin.
+            apart: Whether the forces of each member are wanted instead of those of their mean:
+                then each has a copy of the geometry.
 
         Returns:
-            Shapes (M, R), (M, R, N, 3) and (M, R, N), float64.
+            Shapes (M, R), (M or 1, R, N, 3) and (M, R, N), float64.
         """
-        shared = positions.to(self._dtype)
+        shared, m = positions.to(self._dtype), len(self._alone)
+        copies = m if apart else 1
         with torch.enable_grad(), no_tiny_numbers():
-            x = shared.expand(len(self._alone), *shared.shape).clone().requires_grad_()
+            x = shared.expand(copies, *shared.shape).clone().requires_grad_()
             y = shared.clone().requires_grad_()
             energy, charges = self._networks(x)
             dispersion = self._dispersion.energy(y)
             slopes = torch.autograd.grad(energy.sum() + dispersion.sum(), (x, y))
         total = energy.detach() + dispersion.detach() + self._alone[:, None]
-        forces = -(slopes[0].double() + slopes[1].double())
+        forces = -(slopes[0].double() * copies / m + slopes[1].double())
         return total, forces, charges.detach().double()
 
     def _networks(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return energies without isolated atoms and dispersion (M, R), and charges (M, R, N)."""
-        m, r, n, _ = x.shape
+        m, (_, r, n, _) = len(self._alone), x.shape
         arm = x.transpose(-1, -2).unsqueeze(2) - x.unsqueeze(-1)  # (M, R, N, 3, N): n to j
         d = arm.square().sum(3).masked_fill(self._diagonal, FAR**2).sqrt()
         basis = self._basis(arm, d)
@@ -161,7 +164,10 @@ class AimNetworks:
         return out.view(m, r, n, -1)
 
     def _basis(self, arm: Tensor, d: Tensor) -> Tensor:
-        """Return Gaussians of the distance, alone and times the direction, (M, R, G, 4N, N)."""
+        """Return Gaussians of the distance, alone and times the direction.
+
+        Shape (C, R, G, 4N, N): one of C copies of the geometry serves M/C members.
+        """
         near = 0.5 * torch.cos(torch.pi * (d / self._cutoff).clamp(max=1.0)) + 0.5
         gaps = d.unsqueeze(2) - self._shifts.view(-1, 1, 1)
         radial = torch.exp(-self._eta * gaps.square()) * near.unsqueeze(2)
@@ -176,9 +182,11 @@ class AimNetworks:
         if q is not None:
             own.append(q.unsqueeze(-1))
             a = torch.cat([a, q[..., None, None].expand(-1, -1, -1, g, 1)], -1)
-        seen = torch.matmul(basis, a.transpose(2, 3)).view(m, r, g, n, 4, -1)
-        scalar = seen[..., 0, :].transpose(2, 3).flatten(-2)
-        vector = seen[..., 1:, :].permute(0, 5, 1, 3, 4, 2).reshape(m, -1, r * n * 3, g)
+        shares = a.unflatten(0, (len(basis), -1)).permute(0, 2, 4, 3, 1, 5).flatten(4)
+        seen = torch.matmul(basis, shares).view(len(basis), r, g, n, 4, -1, a.shape[-1])
+        seen = seen.permute(0, 5, 1, 3, 4, 2, 6).flatten(0, 1)  # (M, R, N, 4, G, A)
+        scalar = seen[:, :, :, 0].flatten(-2)
+        vector = seen[:, :, :, 1:].permute(0, 5, 1, 2, 3, 4).reshape(m, -1, r * n * 3, g)
         length = torch.matmul(vector, combine).view(m, -1, r, n, 3, combine.shape[-1])
         length = length.square().sum(4).permute(0, 2, 3, 1, 4).flatten(-2)
         return torch.cat([*own, scalar, length], -1)
