@@ -83,6 +83,13 @@ def test_no_comparison_is_made_and_then_forgotten(module: Module) -> None:
     assert not forgotten, f"a comparison without assert cannot fail: {forgotten}"
 
 
+def test_test_files_have_names_of_their_own() -> None:
+    # pytest imports them by their last name, and would leave out the second of two
+    names = [module.name.rpartition("/")[2] for module in TESTS]
+    twice = {name for name in names if names.count(name) > 1 and name.startswith("test_")}
+    assert not twice, f"two test files are called {', '.join(sorted(twice))}; rename one."
+
+
 def test_the_rules_see_the_product() -> None:
     # All tests above pass on an empty list; this one does not.
     assert {module.name for module in PRODUCT} >= {"src/mlmm/units.py", "src/mlmm/errors.py"}

@@ -79,7 +79,9 @@ def test_a_real_system_is_timed(freesolv: Path, tmp_path: Path):
     found = run_bench(request, tmp_path, said.append)
     (row,) = found.rows
     assert (row.n_atoms, row.n_ml_atoms) == (5 + 3 * 260, 5)
-    assert row.mlmm_ms > row.mm_ms > 0.1
+    assert min(row.mm_ms, row.mlmm_ms) > 0.1
+    # λ terms cost a fifth here; a busy machine may hide that in so short a measurement, not more
+    assert 0.5 < row.ratio_vs_mm < 5.0
     assert row.ratio_vs_mm == pytest.approx(row.mlmm_ms / row.mm_ms)
     assert row.ns_day == pytest.approx(ns_per_day(row.mlmm_ms, 1.0))
     assert set(found.threads_ms) == set(found.processes_ns_day) == {1}
