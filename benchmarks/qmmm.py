@@ -8,6 +8,9 @@ over steps. PySCF is set as its users run it: SCF tolerance 1e-9 Hartree, gradie
 response of the grid. On frames of a longer trajectory, errors of energies (differences within a
 molecule) and forces against the same theory. `ratio_vs_pyscf` is ANI-2x for toluene against the
 fastest of the four. Mechanical embedding adds the same MM step to both: --mm-step-ms.
+
+It takes hours of one core. With --folder every row and every frame's energy and gradient are kept
+there, and the same command goes on; a row's times are of one process.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_name] = "1"
 
 import argparse
+import hashlib
 import json
 import statistics
 import time
@@ -25,6 +29,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -33,6 +38,7 @@ from numpy.typing import NDArray
 from rdkit import Chem
 from rdkit.Chem import AllChem
 
+from mlmm.files import write_whole
 from mlmm.potentials import Molecule, Potential, load_potential
 from mlmm.potentials.qm import QmEngine, Solution, Theory, read_theory
 from mlmm.units import BOHR_ANGSTROM, HARTREE_KCAL, KJ_PER_KCAL, thermal_energy
@@ -75,6 +81,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=5, help="the first only warms up, unless 1")
     parser.add_argument("--frames", type=int, help="frames for errors; by molecule if not given")
     parser.add_argument("--mm-step-ms", type=float, help="cost of the MM step, for ratios per step")
+    parser.add_argument("--folder", type=Path, help="keep what is done, and go on from it")
     parser.add_argument("--tiny", action="store_true", help="methanol, HF/STO-3G: does it run?")
     parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
     parser.add_argument("--output", type=Path, help="write the JSON to this file as well")
@@ -112,15 +119,39 @@ def measure(name: str, arguments: argparse.Namespace) -> list[Row]:
     rows, n = [], len(molecule.numbers)
     for engine, told in ((exact, ""), (fitted, ", density fitting")):
         for warm in (False, True) if len(path) > 1 else (False,):
-            ms, iterations = time_qm(engine, path, warm=warm)
             start_word = "last density" if warm else "atomic guess"
-            rows.append(Row(name, n, f"pyscf{told}, {start_word}", ms, iterations))
-    truth = [exact.solve(x) for x in frames]
+            method = f"pyscf{told}, {start_word}"
+            timed = partial(time_qm, engine, path, warm=warm)
+            ms, iterations = kept(arguments.folder, (arguments.theory, method, path), timed)
+            rows.append(Row(name, n, method, ms, iterations))
+    solved = [partial(solve, exact, x) for x in frames]
+    keys = [(arguments.theory, x) for x in frames]
+    truth = [kept(arguments.folder, *each) for each in zip(keys, solved, strict=True)]
     for each in arguments.potentials:
         potential = load_potential(each, molecule)
         ms = time_calls([partial(potential.evaluate, x[None]) for x in path])
         rows.append(Row(name, n, each, ms, None, *errors(potential, frames, truth)))
     return rows
+
+
+def kept(folder: Path | None, key: tuple[object, ...], work: Callable[[], Any]) -> Any:
+    """Return what was done under a key before, or do it now and keep it as JSON."""
+    if folder is None:
+        return work()
+    told = "".join(
+        part.tobytes().hex() if isinstance(part, np.ndarray) else str(part) for part in key
+    )
+    path = folder / f"{hashlib.sha256(told.encode()).hexdigest()[:24]}.json"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        write_whole(path, json.dumps(work()))
+    return json.loads(path.read_text())
+
+
+def solve(engine: QmEngine, conformer: Array) -> tuple[float, list[list[float]]]:
+    """Return energy [Hartree] and gradient [Hartree/bohr]."""
+    found = engine.solve(conformer)
+    return found.energy, found.gradient.tolist()
 
 
 def build(smiles: str) -> tuple[Molecule, Array]:
@@ -185,14 +216,14 @@ def time_calls(calls: list[Callable[[], object]]) -> float:
 
 
 def errors(
-    potential: Potential, frames: Array, truth: list[Solution]
+    potential: Potential, frames: Array, truth: list[tuple[float, list[list[float]]]]
 ) -> tuple[float | None, float | None, float | None]:
     """Return errors of relative energies and of force components, and the spread of energies."""
     if len(frames) < 2:
         return None, None, None
     answer = potential.evaluate(frames)
-    energy = answer.energies - HARTREE_KCAL * np.array([t.energy for t in truth])
-    force = answer.forces + HARTREE_KCAL / BOHR_ANGSTROM * np.array([t.gradient for t in truth])
+    energy = answer.energies - HARTREE_KCAL * np.array([energy for energy, _ in truth])
+    force = answer.forces + HARTREE_KCAL / BOHR_ANGSTROM * np.array([slope for _, slope in truth])
     spread = None if answer.spread is None else float(answer.spread.mean())
     return float(energy.std(ddof=1)), float(np.sqrt((force**2).mean())), spread
 
