@@ -34,21 +34,27 @@ def member_forces(potential: Potential, positions: Array) -> Array | None:
 
 
 def force_spread(potential: Potential, positions: Array) -> Array | None:
-    """Return how far the members disagree on the force on each atom; see `Evaluation`.
+    """Return how far the members disagree on the force on each atom.
 
     Args:
         potential: Any potential.
         positions: Positions [Å], shape (R, N, 3).
 
     Returns:
-        Spread [kcal/mol/Å], shape (R, N), or None where the potential cannot tell.
+        As `spread_of`, or None where the potential cannot tell.
     """
-    if potential.capabilities.ensemble_size < 2:
-        return None
     forces = member_forces(potential, positions)
-    return potential.evaluate(positions).force_spread if forces is None else spread_of(forces)
+    return None if forces is None else spread_of(forces)
 
 
 def spread_of(forces: Array) -> Array:
-    """Return the spread [kcal/mol/Å], (R, N), of the members' forces, (R, M, N, 3)."""
+    """Return the root of the mean squared deviation of the members' forces from their mean.
+
+    Args:
+        forces: Forces of the members [kcal/mol/Å], shape (R, M, N, 3).
+
+    Returns:
+        Length of the deviation of each atom's force, M − 1 in the denominator [kcal/mol/Å],
+        shape (R, N).
+    """
     return np.asarray(np.sqrt(forces.var(axis=1, ddof=1).sum(axis=-1)))

@@ -65,16 +65,12 @@ class Evaluation:
         forces: −∂E/∂x [kcal/mol/Å], shape (R, N, 3), float64.
         spread: Standard deviation of the energy over the ensemble's members [kcal/mol],
             shape (R,) with N − 1 in the denominator, or None for a single model.
-        force_spread: Root of the mean squared deviation of the members' forces on each atom, as a
-            vector, from their mean [kcal/mol/Å], shape (R, N); None where it is not computed on the
-            way (`committee.force_spread` computes it on demand).
         charges: Atomic charges that the model itself predicts [e], shape (R, N), or None.
     """
 
     energies: Array
     forces: Array
     spread: Array | None = field(default=None)
-    force_spread: Array | None = field(default=None)
     charges: Array | None = field(default=None)
 
 

@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 
 from mlmm.errors import MlmmError, UnsupportedPhysicsError
-from mlmm.potentials.committee import member_forces, spread_of
+from mlmm.potentials.committee import member_forces
 from mlmm.potentials.interface import Array, Evaluation, Molecule, Potential
 from mlmm.potentials.registry import Factory, check_molecule, describe, load_potential
 
@@ -158,7 +158,6 @@ def _shapes(trial: Trial) -> Iterator[Finding]:
         "energies": (answer.energies, (r,)),
         "forces": (answer.forces, (r, n, 3)),
         "spread": (answer.spread, (r,)),
-        "force_spread": (answer.force_spread, (r, n)),
         "charges": (answer.charges, (r, n)),
     }
     for label, (value, shape) in expected.items():
@@ -265,10 +264,6 @@ def _members(trial: Trial) -> Iterator[Finding]:
     if right:
         worst = _largest(forces.mean(axis=1) - trial.answer.forces) / trial.tolerances.force
         yield Finding("the members' forces have the force as their mean [tolerances]", worst, 1.0)
-        if trial.answer.force_spread is not None:
-            worst = _largest(spread_of(forces) - trial.answer.force_spread)
-            promise = "the spread of the force on each atom is that of the members [tolerances]"
-            yield Finding(promise, worst / trial.tolerances.force, 1.0)
 
 
 CHECKS: Final = (_batch, _same_again, _slope, _moved, _balance, _permuted, _pickled, _members)

@@ -106,7 +106,7 @@ class LinkedPotential:
         capped, axis, length = self._capped(positions)
         answer = self._inner.evaluate(capped)
         forces = self._handed_on(answer.forces, axis, length)
-        return replace(answer, forces=forces, force_spread=None, charges=None)
+        return replace(answer, forces=forces, charges=None)
 
     def member_forces(self, positions: Array) -> Array | None:
         """Return the forces of each member [kcal/mol/Å], shape (R, M, n + links, 3), or None.
