@@ -17,16 +17,14 @@ for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 
 import argparse
 import json
-import statistics
 import sys
-import time
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 from machine import save
 from qmmm import MOLECULES, build
+from turns import interleaved
 
 from mlmm.potentials import load_potential
 from mlmm.potentials.aimnet2 import fetch_aimnet2
@@ -35,6 +33,8 @@ from mlmm.units import EV_KCAL
 BATCHES = (1, 8)
 NAMES = ("methanol", "toluene", "erlotinib")
 DISPLACEMENT, SEED = 0.05, 7
+WARM_UP = 4
+"""Rounds in which TorchScript still compiles."""
 
 
 def main() -> None:
@@ -72,7 +72,7 @@ def measure(name: str, rounds: int) -> list[dict[str, Any]]:
         answer, other = ours(), theirs()
         force = answer.forces / EV_KCAL - other["forces"].detach().numpy()
         energy = answer.energies / EV_KCAL - other["energy"].detach().numpy()
-        times = interleaved({"ours": ours, "published": theirs}, rounds)
+        times = interleaved({"ours": ours, "published": theirs}, rounds, warm_up=WARM_UP)
         rows.append({
             "molecule": name, "atoms": len(molecule.numbers), "batch": k,
             **{f"{key}_ms": value for key, value in times.items()},
@@ -82,18 +82,6 @@ def measure(name: str, rounds: int) -> list[dict[str, Any]]:
         })  # fmt: skip
         print(name, k, f"{rows[-1]['speedup']:.1f}", file=sys.stderr, flush=True)
     return rows
-
-
-def interleaved(variants: dict[str, Callable[[], Any]], rounds: int) -> dict[str, float]:
-    """Return the median CPU time of each variant [ms]; TorchScript warms up in four rounds."""
-    times: dict[str, list[float]] = {name: [] for name in variants}
-    for turn in range(rounds + 4):
-        for name, call in variants.items():
-            begin = time.process_time()
-            call()
-            if turn >= 4:
-                times[name].append(1e3 * (time.process_time() - begin))
-    return {name: statistics.median(values) for name, values in times.items()}
 
 
 if __name__ == "__main__":

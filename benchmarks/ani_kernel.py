@@ -16,9 +16,7 @@ os.environ.setdefault("TORCHANI_NO_WARN_EXTENSIONS", "1")
 
 import argparse
 import json
-import statistics
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,6 +27,7 @@ from machine import header, save
 from numpy.typing import NDArray
 from rdkit import Chem
 from rdkit.Chem import AllChem
+from turns import interleaved
 
 from mlmm.potentials.ani import TorchAni
 from mlmm.potentials.ani_files import read_ani
@@ -81,7 +80,7 @@ def measure(molecule: str, model: str, folder: Path, rounds: int) -> list[dict[s
             "torch": lambda x=x: ours.evaluate(x),
             "torchani": lambda x=x: eager(x),
         }
-        times = _interleaved(variants, rounds)
+        times = interleaved(variants, rounds)
         rows.append({
             "molecule": molecule, "atoms": len(numbers), "batch": k, "isa": native.isa,
             **{f"{name}_ms": value for name, value in times.items()},
@@ -89,18 +88,6 @@ def measure(molecule: str, model: str, folder: Path, rounds: int) -> list[dict[s
             "speedup_vs_torch": times["torch"] / times["native"],
         })  # fmt: skip
     return rows
-
-
-def _interleaved(variants: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Return the median CPU time of one call of each variant [ms], after two calls to warm up."""
-    times: dict[str, list[float]] = {name: [] for name in variants}
-    for turn in range(rounds + 2):
-        for name, call in variants.items():
-            begin = time.process_time()
-            call()
-            if turn >= 2:
-                times[name].append(1e3 * (time.process_time() - begin))
-    return {name: statistics.median(values) for name, values in times.items()}
 
 
 def _torchani(model: str, path: Path, numbers: tuple[int, ...]) -> Callable[[Array], object]:

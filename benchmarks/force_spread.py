@@ -15,12 +15,11 @@ for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 os.environ.setdefault("TORCHANI_NO_WARN_EXTENSIONS", "1")
 
 import argparse
-import statistics
-import time
 from collections.abc import Callable
 
 import torch
 from machine import save
+from turns import interleaved
 
 from mlmm.external.molecule import read_molecule
 from mlmm.potentials import Molecule, load_potential
@@ -31,7 +30,6 @@ MOLECULES = {
     "toluene": "Cc1ccccc1",
     "erlotinib": "COCCOc1cc2ncnc(Nc3cccc(C#C)c3)c2cc1OCCOC",
 }
-MS_PER_S = 1000.0
 
 
 def main() -> None:
@@ -59,15 +57,7 @@ def measure(name: str, smiles: str, arguments: argparse.Namespace) -> dict[str, 
         "evaluate_ms": lambda: potential.evaluate(x),
         "force_spread_ms": lambda: force_spread(potential, x),
     }
-    times: dict[str, list[float]] = {task: [] for task in tasks}
-    for task in tasks.values():
-        task()  # builds what is built once
-    for _ in range(arguments.rounds):
-        for task, call in tasks.items():
-            begin = time.process_time()
-            call()
-            times[task].append(MS_PER_S * (time.process_time() - begin))
-    median = {task: statistics.median(values) for task, values in times.items()}
+    median = interleaved(tasks, arguments.rounds)
     ratio = median["force_spread_ms"] / median["evaluate_ms"]
     return {task: round(ms, 3) for task, ms in median.items()} | {"ratio": round(ratio, 2)}
 

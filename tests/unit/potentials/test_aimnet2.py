@@ -8,6 +8,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from acetate import ACETATE, GEOMETRY, conformers
 
 from mlmm.errors import InputError, MissingComponentError, UnsupportedPhysicsError
 from mlmm.potentials import Molecule, force_spread, load_potential
@@ -16,18 +17,6 @@ from mlmm.potentials.weights import cache_folder, find_file
 from mlmm.units import EV_KCAL
 
 METHANOL = Molecule((6, 8, 1, 1, 1, 1))
-ACETATE = Molecule((6, 6, 8, 8, 1, 1, 1), charge=-1)
-ACETATE_GEOMETRY = np.array(
-    [
-        [-1.38, 0.02, 0.00],
-        [0.16, -0.02, 0.00],
-        [0.72, 1.10, 0.01],
-        [0.69, -1.15, -0.01],
-        [-1.75, 0.54, 0.89],
-        [-1.75, 0.56, -0.87],
-        [-1.79, -0.99, -0.02],
-    ]
-)
 
 
 @pytest.fixture(
@@ -43,17 +32,11 @@ def name(request):
     return request.param
 
 
-def conformers(geometry: np.ndarray, count: int) -> np.ndarray:
-    """Return distorted conformers [Å] that float32 holds exactly, for the file rounds to it."""
-    noise = np.random.default_rng(3).standard_normal((count, *geometry.shape))
-    return np.round((geometry + 0.05 * noise) * 1024) / 1024
-
-
 @pytest.mark.parametrize("precision", ["float64", "float32"])
 def test_energies_forces_and_charges_are_those_of_the_files_own_forward(name, precision):
     # The file's own forward makes vectors between atoms in float32 whatever it is told, and in
     # float32 it also adds atomic shifts of −2e3 eV: then each total has a last digit of 1e-4 eV.
-    x = conformers(ACETATE_GEOMETRY, 4)
+    x = conformers(4)
     dtype = getattr(torch, precision)
     published = torch.jit.load(str(find_file(AIM_MODELS[name].file_name))).eval().to(dtype)
     with torch.jit.optimized_execution(False):
@@ -77,7 +60,7 @@ def test_energies_forces_and_charges_are_those_of_the_files_own_forward(name, pr
 
 
 def test_an_anion_has_its_charge_and_it_sits_on_the_oxygens(name):
-    answer = load_potential(name, ACETATE, precision="float64").evaluate(ACETATE_GEOMETRY[None])
+    answer = load_potential(name, ACETATE, precision="float64").evaluate(GEOMETRY[None])
     # the equilibration of charges divides by a sum + 1e-6, so that a few 1e-6 e are lost
     assert answer.charges.sum() == pytest.approx(-1.0, abs=1e-5)
     assert answer.charges[0, 2] < -0.3  # an oxygen of a carboxylate
@@ -92,7 +75,7 @@ def test_an_ion_is_refused_by_ani_which_names_aimnet2(models_folder):
 def test_a_batch_of_many_passes_equals_its_conformers(name, monkeypatch):
     monkeypatch.setattr("mlmm.potentials.aimnet2.ATOM_PAIRS", 100)
     potential = load_potential(name, ACETATE, precision="float64")
-    x = conformers(ACETATE_GEOMETRY, 5)
+    x = conformers(5)
     whole = potential.evaluate(x)
     alone = [potential.evaluate(conformer[None]) for conformer in x]
     for field in ("energies", "forces", "spread", "charges"):

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from acetate import ACETATE, GEOMETRY, conformers
 
 from mlmm.errors import InputError, MissingComponentError, UnsupportedPhysicsError
 from mlmm.potentials import Molecule, load_potential
@@ -21,18 +22,6 @@ from mlmm.potentials.registry import located
 from mlmm.testing import METHANOL, METHANOL_GEOMETRY, check_potential
 from mlmm.units import EV_KCAL
 
-ACETATE = Molecule((6, 6, 8, 8, 1, 1, 1), charge=-1)
-GEOMETRY = np.array(
-    [
-        [-1.38, 0.02, 0.00],
-        [0.16, -0.02, 0.00],
-        [0.72, 1.10, 0.01],
-        [0.69, -1.15, -0.01],
-        [-1.75, 0.54, 0.89],
-        [-1.75, 0.56, -0.87],
-        [-1.79, -0.99, -0.02],
-    ]
-)
 SPECIES = [1, 5, 6, 7, 8, 9, 14, 15, 16, 17, 33, 34, 35, 53]
 DESCRIPTION = """
 class: aimnet.models.AIMNet2
@@ -107,12 +96,6 @@ def artifact(member) -> dict:
         "implemented_species": SPECIES,
         "state_dict": tensors,
     }
-
-
-def conformers(count: int) -> np.ndarray:
-    """Return distorted conformers [Å] that float32 holds exactly, for the package rounds to it."""
-    noise = np.random.default_rng(3).standard_normal((count, *GEOMETRY.shape))
-    return np.round((GEOMETRY + 0.05 * noise) * 1024) / 1024
 
 
 def test_a_folder_with_the_four_networks_is_the_published_ensemble(artifacts, tmp_path):
