@@ -16,7 +16,7 @@ import stat
 import struct
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -33,6 +33,7 @@ PATIENCE: Final = 10.0
 """Time in which a caller must have said what it wants [s]."""
 HEARTBEAT: Final = 1.0
 """Time between two signs of life while the model computes [s]."""
+ENDED: Final = b"the model server has ended"
 
 logger = logging.getLogger(__name__)
 
@@ -223,6 +224,8 @@ def _outcome(future: Future[Reply], patience: float) -> bytes:
         reply = future.result(timeout=patience)
     except TimeoutError:
         raise
+    except CancelledError:  # it waited for its turn while the server was closed: nothing failed
+        return b"no %d 0\n%b" % (len(ENDED), ENDED)
     except MlmmError as error:
         message = str(error).encode()
         return b"no %d 0\n%b" % (len(message), message)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import socket
 import stat
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -63,9 +64,9 @@ def test_a_stopped_server_fails_the_client_at_its_time_out(private, client):
 
 def test_a_slow_model_is_waited_for(server, client, monkeypatch):
     monkeypatch.setattr(model_server, "HEARTBEAT", 0.2)
-    code, error = client.run(server.path, "sleep 1.5", timeout=1)
+    code, error = client.run(server.path, "sleep 4.0", timeout=3)
     assert (code, error) == (0, "")
-    assert client.read(RESULTS) == "sleep 1.5|input|geometry"
+    assert client.read(RESULTS) == "sleep 4.0|input|geometry"
 
 
 def test_the_server_outlives_a_killed_client(server, client):
@@ -122,6 +123,32 @@ def test_one_server_answers_many_callers(server):
     with ThreadPoolExecutor(16) as pool:
         answers = set(pool.map(ask, [server.path] * 64))
     assert answers == {b"ok 18 9\n" + ANSWER.encode() + b"1.5 0.25\n"}
+
+
+def test_who_waits_while_the_server_ends_is_told_so_and_no_fault_is_reported(private, caplog):
+    entered, release = threading.Event(), threading.Event()
+
+    def answer(request):
+        entered.set()
+        assert release.wait(20.0)
+        return model_server.Reply(request.job, "")
+
+    running = ModelServer(private / "socket", answer)
+    running.start()
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(ask, running.path)
+        assert entered.wait(20.0)
+        second = pool.submit(ask, running.path)
+        deadline = time.monotonic() + 20.0
+        while running._worker._work_queue.empty():  # until it waits behind the first
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        running.close()
+        told = second.result(timeout=20.0)
+        release.set()
+        assert told == b"no 26 0\nthe model server has ended"
+        assert first.result(timeout=20.0) == b"ok 3 0\njob"
+    assert caplog.text == ""
 
 
 def test_the_socket_is_the_users_alone_and_goes_with_the_server(private):
