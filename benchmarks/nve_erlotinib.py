@@ -111,20 +111,25 @@ def advance(
         print(f"{timestep:g} fs: {done * plan.timestep:.2f} ps", file=sys.stderr, flush=True)
 
 
+def segments(folder: Path, timestep: float) -> dict[int, Path]:
+    """Return the segments that are kept by the step at which they end, in this order."""
+    found = {int(p.stem.split("-")[-1]): p for p in folder.glob(f"{timestep:g}fs-*.npz")}
+    return dict(sorted(found.items()))
+
+
 def stored_end(folder: Path, timestep: float, start: Phase) -> tuple[int, Phase]:
     """Return how many steps are done and where they ended."""
-    found = sorted(folder.glob(f"{timestep:g}fs-*.npz"))
+    found = segments(folder, timestep)
     if not found:
         return 0, start
-    data = load_arrays(found[-1])
-    done = int(found[-1].stem.split("-")[-1])
+    done = max(found)
+    data = load_arrays(found[done])
     return done, Phase(data["positions"], data["velocities"], start.box)
 
 
 def stored(folder: Path, timestep: float, length: float) -> Trajectory | None:
     """Return a trajectory up to a length [ps], or None if it is not there yet."""
-    files = sorted(folder.glob(f"{timestep:g}fs-*.npz"))
-    rows = [load_arrays(path)["rows"] for path in files]
+    rows = [load_arrays(path)["rows"] for path in segments(folder, timestep).values()]
     if not rows:
         return None
     table = np.concatenate(rows)
