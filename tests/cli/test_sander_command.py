@@ -136,7 +136,7 @@ def test_ctrl_c_ends_sander_and_keeps_its_files(files, tmp_path, scratch):
     run = start(tmp_path, scratch, "sander", "-O", "-p", files["gas"], "-c", files["gas_crd"])
     wait_for((tmp_path / "restrt").exists)
     os.kill(run.pid, signal.SIGINT)
-    _, error = run.communicate(timeout=40)
+    _, error = run.communicate(timeout=120)
     assert run.returncode == 3
     assert error == "mlmm: stopped; run the same command again to go on.\n"
     assert list(scratch.iterdir()) == []
@@ -159,7 +159,7 @@ def test_a_shared_server_serves_and_ends_with_its_socket(mlmm, files, write, tmp
         assert "sander was stopped" not in answer.err
     finally:
         server.send_signal(signal.SIGTERM)
-        _, error = server.communicate(timeout=40)
+        _, error = server.communicate(timeout=120)
     assert server.returncode == 0
     assert error == f"mlmm serve: listening at {socket}\n"
     assert not socket.exists()
@@ -183,6 +183,6 @@ def test_a_model_file_is_searched_in_the_users_folder_not_in_the_servers(
         answer = mlmm("sander", *words, scratch / "private" / "socket")
     finally:
         server.send_signal(signal.SIGTERM)
-        server.communicate(timeout=40)
+        server.communicate(timeout=120)
     assert (answer.code, answer.err) == (0, "")
     assert re.search(r": mace:mine\.model:[0-9a-f]{64}, 5 atoms", Path("mdout").read_text())

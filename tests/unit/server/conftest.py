@@ -66,7 +66,7 @@ class Client:
 
     def run(self, socket: Path, job: str = "job", timeout: int = 10) -> tuple[int, str]:
         process = self.start(socket, job, timeout)
-        _, error = process.communicate(timeout=30)
+        _, error = process.communicate(timeout=120)
         return process.returncode, error
 
     def read(self, name: str) -> str | None:
