@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import zipfile
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
@@ -27,6 +27,7 @@ from mlmm.errors import InputError, MissingComponentError
 from mlmm.files import write_whole
 from mlmm.potentials.aimnet2_files import ensemble_of, member_files, read_aimnet2
 from mlmm.potentials.checked import CheckedPotential
+from mlmm.potentials.device import placed, to_numpy
 from mlmm.potentials.families import Family, Model
 from mlmm.potentials.interface import Array, Capabilities, Evaluation, Molecule
 from mlmm.potentials.weights import cache_folder, download_wheel, file_digest, find_file
@@ -70,7 +71,12 @@ class AimNet2:
     """An AIMNet2 ensemble for one molecule; it reads its file again where it is unpickled."""
 
     def __init__(
-        self, path: Path, molecule: Molecule, precision: str, networks: tuple[Path, ...] = ()
+        self,
+        path: Path,
+        molecule: Molecule,
+        precision: str,
+        networks: tuple[Path, ...],
+        device: str,
     ) -> None:
         """Keep what is needed to evaluate; the files are read at the first evaluation.
 
@@ -79,9 +85,10 @@ class AimNet2:
             molecule: Elements and charge.
             precision: "float32" or "float64", the arithmetic of the networks.
             networks: Files of the package aimnet, to be put in the place of its own networks.
+            device: Where they are computed.
         """
         self._path, self._molecule, self._precision = path, molecule, precision
-        self._networks = networks
+        self._networks, self._device = networks, device
 
     @cached_property
     def _ensemble(self) -> AimNetworks:
@@ -96,7 +103,8 @@ class AimNet2:
         if self._networks:
             members = ensemble_of(self._networks, members[0])
         dtype = getattr(torch, self._precision)
-        return AimNetworks(members, self._molecule.numbers, self._molecule.charge, dtype)
+        about = self._molecule
+        return AimNetworks(members, about.numbers, about.charge, dtype, self._device)
 
     def __getstate__(self) -> dict[str, Any]:
         return {k: v for k, v in self.__dict__.items() if k != "_ensemble"}
@@ -122,7 +130,7 @@ class AimNet2:
         centred = torch.from_numpy(positions - positions.mean(axis=1, keepdims=True))
         rows = max(1, ATOM_PAIRS // positions.shape[1] ** 2)
         parts = [self._ensemble.evaluate(each, apart=apart) for each in centred.split(rows)]
-        return [torch.cat(each, 1).numpy() for each in zip(*parts, strict=True)]
+        return [to_numpy(torch.cat(each, 1)) for each in zip(*parts, strict=True)]
 
 
 def load_aimnet2(
@@ -147,14 +155,17 @@ def load_aimnet2(
     _verify(path, base)
     if name == base:
         known = replace(FAMILY.models[base].capabilities, dtype=precision)
-        engine = AimNet2(path.resolve(), molecule, precision)
-        return CheckedPotential(known, f"{name}:{model.digest}", molecule.numbers, engine)
+        make = partial(AimNet2, path.resolve(), molecule, precision, ())
+        return CheckedPotential(
+            known, f"{name}:{model.digest}", molecule.numbers, *placed(make, precision)
+        )
     known = replace(describe_aimnet2(name).capabilities, dtype=precision)
-    engine = AimNet2(path.resolve(), molecule, precision, _networks(name))
+    make = partial(AimNet2, path.resolve(), molecule, precision, _networks(name))
+    engine, proof = placed(make, precision)
     _ = engine._ensemble  # what is wrong with the files is said now
     digests = "".join(file_digest(network) for network in _networks(name))
     digest = hashlib.sha256(digests.encode()).hexdigest()
-    return CheckedPotential(known, f"{known.name}:{digest}", molecule.numbers, engine)
+    return CheckedPotential(known, f"{known.name}:{digest}", molecule.numbers, engine, proof)
 
 
 def describe_aimnet2(name: str) -> Model:

@@ -23,6 +23,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import gelu
 
+from mlmm.potentials.device import CPU
+
 ACTIVATED: Final = (False, True, True)
 """Whether the last layer of each pass is activated, too."""
 COULOMB: Final = 7.1998226
@@ -75,6 +77,7 @@ class AimNetworks:
         numbers: Sequence[int],
         charge: int,
         dtype: torch.dtype,
+        device: str = CPU,
     ) -> None:
         """Lay the members side by side, in the order in which they are computed here.
 
@@ -83,21 +86,24 @@ class AimNetworks:
             numbers: Atomic numbers of the molecule, length N.
             charge: Its net charge [e].
             dtype: Arithmetic of the networks; totals are float64 always.
+            device: Where they are computed.
         """
-        self._dtype, self._charge = dtype, float(charge)
-        self._z = torch.tensor(tuple(numbers))
+        self._dtype, self._device, self._charge = dtype, device, float(charge)
+        z = torch.tensor(tuple(numbers))
         first = members[0]
 
         def stacked(name: str) -> Tensor:
             return torch.stack([member.tensors[name] for member in members]).to(dtype)
 
-        self._shifts = first.tensors["aev.shifts_s"].to(dtype)
+        self._shifts = first.tensors["aev.shifts_s"].to(device, dtype)
         self._eta = float(first.tensors["aev.eta_s"])
         self._cutoff = float(first.tensors["aev.rc_s"])
         agh = stacked("conv_a.agh")
-        self._combine = agh, torch.cat([agh, stacked("conv_q.agh")], 1)
+        both = torch.cat([agh, stacked("conv_q.agh")], 1)
+        self._combine = agh.to(device), both.to(device)
         a, g, h = agh.shape[1:]
-        self._features = stacked("afv.weight")[:, self._z].unflatten(-1, (a, g)).transpose(-1, -2)
+        features = stacked("afv.weight")[:, z].unflatten(-1, (a, g)).transpose(-1, -2)
+        self._features = features.to(device)
         self._passes = []
         for step in range(len(ACTIVATED)):
             layers = _layers(members, f"mlps.{step}.", dtype)
@@ -106,15 +112,15 @@ class AimNetworks:
             if step < len(ACTIVATED) - 1:
                 rows = [0, 1, *(2 + k * g + i for i in range(g) for k in range(a))]
                 layers[-1] = (layers[-1][0][:, :, rows], layers[-1][1][:, :, rows])
-            self._passes.append([(w.contiguous(), b.contiguous()) for w, b in layers])
-        self._head = _layers(members, "outputs.energy_mlp.mlp.", dtype)
+            self._passes.append(_moved(layers, device))
+        self._head = _moved(_layers(members, "outputs.energy_mlp.mlp.", dtype), device)
         shift = "outputs.atomic_shift.shifts.weight"
         shifts = torch.stack([member.tensors[shift].double() for member in members])
-        self._alone = shifts[:, self._z, 0].sum(1)
+        self._alone = shifts[:, z, 0].sum(1).to(device)
         ranges = torch.tensor([member.coulomb_range for member in members], dtype=dtype)
-        self._range = ranges.view(-1, 1, 1, 1)
-        self._dispersion = Dispersion(first, self._z, dtype)
-        self._diagonal = torch.eye(len(self._z), dtype=torch.bool)
+        self._range = ranges.view(-1, 1, 1, 1).to(device)
+        self._dispersion = Dispersion(first, z, dtype, device)
+        self._diagonal = torch.eye(len(z), dtype=torch.bool).to(device)
 
     def evaluate(self, positions: Tensor, *, apart: bool) -> tuple[Tensor, Tensor, Tensor]:
         """Return energies [eV], forces [eV/Å] and charges [e].
@@ -125,9 +131,9 @@ class AimNetworks:
                 then each has a copy of the geometry.
 
         Returns:
-            Shapes (M, R), (M or 1, R, N, 3) and (M, R, N), float64.
+            Shapes (M, R), (M or 1, R, N, 3) and (M, R, N), float64, on the device.
         """
-        shared, m = positions.to(self._dtype), len(self._alone)
+        shared, m = positions.to(self._dtype).to(self._device), len(self._alone)
         copies = m if apart else 1
         with torch.enable_grad(), no_tiny_numbers():
             x = shared.expand(copies, *shared.shape).clone().requires_grad_()
@@ -208,20 +214,20 @@ class AimNetworks:
 class Dispersion:
     """D3(BJ) of one molecule; the same for all members."""
 
-    def __init__(self, member: AimMember, numbers: Tensor, dtype: torch.dtype) -> None:
+    def __init__(self, member: AimMember, numbers: Tensor, dtype: torch.dtype, device: str) -> None:
         """Look up all pairs of the molecule."""
 
         def table(name: str) -> Tensor:
             return member.tensors[f"outputs.d3bj.{name}"].to(dtype)
 
         self._p = member.d3
-        self._diagonal = torch.eye(len(numbers), dtype=torch.bool)
-        c6ab = table("c6ab")[numbers[:, None], numbers[None, :]]
+        self._diagonal = torch.eye(len(numbers), dtype=torch.bool).to(device)
+        c6ab = table("c6ab")[numbers[:, None], numbers[None, :]].to(device)
         self._c6, self._cn_i, self._cn_j = c6ab.unbind(-1)  # (N, N, 5, 5) each
-        rcov = table("rcov")[numbers]
+        rcov = table("rcov")[numbers].to(device)
         self._covalent = rcov[:, None] + rcov[None, :]
-        self._most = table("cnmax")[numbers]
-        r4r2 = table("r4r2")[numbers]
+        self._most = table("cnmax")[numbers].to(device)
+        r4r2 = table("r4r2")[numbers].to(device)
         self._ratio = 3.0 * r4r2[:, None] * r4r2[None, :]
         radius = self._p["a1"] * self._ratio.sqrt() + self._p["a2"]
         self._r6, self._r8 = radius**6, radius**8
@@ -252,6 +258,10 @@ def no_tiny_numbers() -> Iterator[None]:
         yield
     finally:
         torch.set_flush_denormal(was)
+
+
+def _moved(layers: list[tuple[Tensor, Tensor]], device: str) -> list[tuple[Tensor, Tensor]]:
+    return [(w.contiguous().to(device), b.contiguous().to(device)) for w, b in layers]
 
 
 def _layers(

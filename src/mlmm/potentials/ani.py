@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mlmm.potentials.ani_parameters import AniParameters, Array
+from mlmm.potentials.device import CPU, to_numpy
 
 DTYPES: Final = {"float32": torch.float32, "float64": torch.float64}
 
@@ -30,19 +31,27 @@ CANDIDATE_TRIPLES: Final = 1_000_000
 class TorchAni:
     """An ANI ensemble for one molecule; `evaluate` is all that there is to it."""
 
-    def __init__(self, parameters: AniParameters, numbers: tuple[int, ...], precision: str) -> None:
+    def __init__(
+        self,
+        parameters: AniParameters,
+        numbers: tuple[int, ...],
+        precision: str,
+        device: str = CPU,
+    ) -> None:
         """Arrange the networks for one molecule.
 
         Args:
             parameters: The model, best `pruned` to the elements of the molecule.
             numbers: Atomic numbers of the molecule, length N.
             precision: "float32" or "float64", the arithmetic of descriptors and networks.
+            device: Where descriptors and networks are computed.
         """
         p, dtype = parameters, DTYPES[precision]
-        self._dtype, self._n_atoms, self._n_elements = dtype, len(numbers), len(p.elements)
+        self._dtype, self._device = dtype, device
+        self._n_atoms, self._n_elements = len(numbers), len(p.elements)
         self._element = np.array([p.elements.index(number) for number in numbers])
         self._atoms = [
-            torch.from_numpy(np.flatnonzero(self._element == e)) for e in range(self._n_elements)
+            self._index(np.flatnonzero(self._element == e)) for e in range(self._n_elements)
         ]
         self._pair_index = _triangle(self._n_elements)
         self._second, self._third = np.triu_indices(len(numbers), 1)
@@ -50,15 +59,15 @@ class TorchAni:
         self._etas = p.radial_eta, p.angular_eta
         self._zeta = p.zeta
         self._shifts = tuple(
-            torch.tensor(s, dtype=dtype) for s in (p.radial_shifts, p.angular_shifts)
+            torch.tensor(s, dtype=dtype, device=device) for s in (p.radial_shifts, p.angular_shifts)
         )
-        self._cos = torch.tensor(np.cos(p.sections), dtype=dtype)
-        self._sin = torch.tensor(np.sin(p.sections), dtype=dtype)
+        self._cos = torch.tensor(np.cos(p.sections), dtype=dtype, device=device)
+        self._sin = torch.tensor(np.sin(p.sections), dtype=dtype, device=device)
         self._networks = [
             [
                 (
-                    torch.tensor(layer.weight, dtype=dtype),
-                    torch.tensor(layer.bias, dtype=dtype)[:, None],
+                    torch.tensor(layer.weight, dtype=dtype, device=device),
+                    torch.tensor(layer.bias, dtype=dtype, device=device)[:, None],
                 )
                 for layer in layers
             ]
@@ -88,16 +97,16 @@ class TorchAni:
         pairs, triples = self._neighbours(positions)
         conformer, i, j = pairs
         arms = positions[conformer, j] - positions[conformer, i]
-        leaf = torch.from_numpy(arms).to(self._dtype).requires_grad_()
+        leaf = torch.from_numpy(arms).to(self._dtype).to(self._device).requires_grad_()
         with torch.enable_grad():
             descriptors = self._describe(leaf, pairs, triples, n_conformers)
             members = self._member_energies(descriptors.view(n_conformers, n, -1))
             (slope,) = torch.autograd.grad(members.mean(1).sum(), leaf)
-        pull = slope.to(torch.float64).numpy()
+        pull = to_numpy(slope)
         forces = np.zeros((n_conformers * n, 3))
         np.add.at(forces, conformer * n + i, pull)
         np.subtract.at(forces, conformer * n + j, pull)
-        return members.detach().numpy(), forces.reshape(n_conformers, n, 3)
+        return to_numpy(members), forces.reshape(n_conformers, n, 3)
 
     def _neighbours(self, positions: Array) -> tuple[tuple[Index, ...], tuple[Index, ...]]:
         """Return who sees whom: directed pairs (conformer, i, j), and triples of two pairs.
@@ -126,13 +135,13 @@ class TorchAni:
         distance = arms.norm(dim=-1)
         radial = self._radial(distance)
         row = (conformer * self._n_atoms + i) * self._n_elements + self._element[j]
-        radial = _summed(radial, row, n_atoms * self._n_elements)
+        radial = self._summed(radial, row, n_atoms * self._n_elements)
 
         centre, second, third = triples
-        angular = self._angular(arms, distance, torch.from_numpy(second), torch.from_numpy(third))
+        angular = self._angular(arms, distance, self._index(second), self._index(third))
         kind = self._pair_index[self._element[j[second]], self._element[j[third]]]
         n_kinds = int(self._pair_index.max()) + 1
-        angular = _summed(angular, centre * n_kinds + kind, n_atoms * n_kinds)
+        angular = self._summed(angular, centre * n_kinds + kind, n_atoms * n_kinds)
         return torch.cat([radial.view(n_atoms, -1), angular.view(n_atoms, -1)], dim=1)
 
     def _radial(self, distance: Tensor) -> Tensor:
@@ -165,6 +174,13 @@ class TorchAni:
             total = total + x.to(torch.float64).view(len(x), len(descriptors), len(atoms)).sum(-1).T
         return total
 
+    def _summed(self, terms: Tensor, row: Index, n_rows: int) -> Tensor:
+        """Return the terms (n, columns) added up by row, shape (n_rows, columns)."""
+        return terms.new_zeros(n_rows, terms.shape[1]).index_add(0, self._index(row), terms)
+
+    def _index(self, places: Index) -> Tensor:
+        return torch.from_numpy(places).to(self._device)
+
 
 Index = NDArray[np.intp]
 
@@ -172,11 +188,6 @@ Index = NDArray[np.intp]
 def _cutoff(distance: Tensor, radius: float) -> Tensor:
     """Return ½ cos(π r / R) + ½ as a square, which cannot cancel to a negative number at r = R."""
     return torch.cos(distance * (0.5 * math.pi / radius)) ** 2
-
-
-def _summed(terms: Tensor, row: Index, n_rows: int) -> Tensor:
-    """Return the terms (n, columns) added up by row, shape (n_rows, columns)."""
-    return terms.new_zeros(n_rows, terms.shape[1]).index_add(0, torch.from_numpy(row), terms)
 
 
 def _triangle(n: int) -> Index:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Protocol
 
@@ -17,6 +17,7 @@ from mlmm.potentials.ani_models import ANI_MODELS, METHANE
 from mlmm.potentials.ani_parameters import AniParameters, Array
 from mlmm.potentials.ani_weights import load_parameters
 from mlmm.potentials.checked import CheckedPotential
+from mlmm.potentials.device import CPU, placed
 from mlmm.potentials.interface import Evaluation, Molecule
 from mlmm.units import HARTREE_KCAL
 
@@ -36,12 +37,14 @@ class AniEnsemble:
         parameters: The model, pruned to the elements of the molecule.
         numbers: Atomic numbers of the molecule, length N.
         precision: "float32" or "float64".
+        device: Where torch computes.
         networks: Who computes the mean.
     """
 
     parameters: AniParameters
     numbers: tuple[int, ...]
     precision: str
+    device: str
     networks: Networks
 
     def evaluate(self, positions: Array) -> Evaluation:
@@ -66,7 +69,7 @@ class AniEnsemble:
     def _alone(self) -> list[Networks]:
         """Each member as a model of its own, made when it is first asked for."""
         each = (self.parameters.member(m) for m in range(self.parameters.n_members))
-        return [_networks(one, self.numbers, self.precision) for one in each]
+        return [_networks(one, self.numbers, self.precision, self.device) for one in each]
 
     def __getstate__(self) -> dict[str, object]:
         return {name: value for name, value in self.__dict__.items() if name != "_alone"}
@@ -92,12 +95,13 @@ def load_ani(
     model = ANI_MODELS[name]
     parameters = load_parameters(model, weights)
     pruned = parameters.pruned(molecule.numbers)
-    networks = _networks(pruned, molecule.numbers, precision)
+    engine, proof = placed(partial(_ensemble, pruned, molecule.numbers, precision), precision)
     return CheckedPotential(
         capabilities=replace(model.capabilities, dtype=precision),
         identity=f"{name}:{parameters.digest()}",
         numbers=molecule.numbers,
-        engine=AniEnsemble(pruned, molecule.numbers, precision, networks),
+        engine=engine,
+        proof=proof,
     )
 
 
@@ -115,8 +119,17 @@ def methane_deviation(name: str, weights: Path | None, precision: str) -> float:
     return float(energy - ANI_MODELS[name].methane_hartree)
 
 
-def _networks(parameters: AniParameters, numbers: tuple[int, ...], precision: str) -> Networks:
+def _ensemble(
+    parameters: AniParameters, numbers: tuple[int, ...], precision: str, device: str
+) -> AniEnsemble:
+    networks = _networks(parameters, numbers, precision, device)
+    return AniEnsemble(parameters, numbers, precision, device, networks)
+
+
+def _networks(
+    parameters: AniParameters, numbers: tuple[int, ...], precision: str, device: str
+) -> Networks:
     """Choose who computes; the one place where that is decided."""
-    if precision == "float32" and native.available():
+    if device == CPU and precision == "float32" and native.available():
         return native.NativeAni(parameters, numbers)
-    return TorchAni(parameters, numbers, precision)
+    return TorchAni(parameters, numbers, precision, device)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from mlmm.errors import MlmmError, NumericsError
 from mlmm.potentials.committee import Committee
+from mlmm.potentials.device import CPU, FirstAnswer
 from mlmm.potentials.elements import symbol
 from mlmm.potentials.interface import Array, Capabilities, Evaluation
 
@@ -31,23 +32,33 @@ class CheckedPotential:
         identity: Name and hash of the weights, or of whatever else decides the numbers.
         numbers: Atomic numbers, length N.
         engine: Who computes; it can be pickled.
+        proof: What compares its first answer with the processor's, where it runs elsewhere.
     """
 
     capabilities: Capabilities
     identity: str
     numbers: tuple[int, ...]
     engine: Engine
+    proof: FirstAnswer | None = None
+
+    @property
+    def device(self) -> str:
+        """Where it is computed, in torch's words."""
+        return CPU if self.proof is None else self.proof.device
 
     def evaluate(self, positions: Array) -> Evaluation:
         """Return energies and forces of positions [Å], shape (R, N, 3), float64.
 
         Raises:
             MlmmError: The shape is wrong.
-            NumericsError: A position or a result is not finite.
+            NumericsError: A position or a result is not finite, or a device does not say what the
+                processor says.
         """
         x = checked_positions(positions, self.numbers, self.capabilities.name)
         answer = self.engine.evaluate(x)
         check_answer(answer.energies, answer.forces, self.numbers)
+        if self.proof is not None:
+            self.proof.compare(x, answer)
         return answer
 
     def member_forces(self, positions: Array) -> Array | None:

@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from mlmm.errors import UnsupportedPhysicsError
 from mlmm.potentials.checked import CheckedPotential
+from mlmm.potentials.device import placed
 from mlmm.potentials.elements import symbol, symbols
 from mlmm.potentials.interface import Capabilities, Molecule
 from mlmm.potentials.mace_files import MaceParameters, read_mace
@@ -40,12 +42,9 @@ def load_mace(
                 f"atom {index + 1} is {symbol(number)}, but {path} knows only "
                 f"{symbols(frozenset(parameters.elements))}."
             )
-    return CheckedPotential(
-        capabilities=known,
-        identity=f"{known.name}:{parameters.digest}",
-        numbers=molecule.numbers,
-        engine=MaceEngine(parameters, molecule.numbers, precision),
-    )
+    make = partial(MaceEngine, parameters, molecule.numbers, precision)
+    identity = f"{known.name}:{parameters.digest}"
+    return CheckedPotential(known, identity, molecule.numbers, *placed(make, precision))
 
 
 def file_capabilities(name: str, parameters: MaceParameters) -> Capabilities:

@@ -16,6 +16,7 @@ import os
 import re
 import warnings
 from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ import numpy as np
 import torch
 
 from mlmm.errors import InputError, MissingComponentError
+from mlmm.potentials.device import CPU, to_numpy
 from mlmm.potentials.interface import Array, Evaluation
 from mlmm.potentials.mace_files import MaceParameters
 from mlmm.potentials.mace_graph import Index, NeighbourList, Pairs
@@ -90,9 +92,7 @@ def build_network(parameters: MaceParameters) -> torch.nn.Module:
         network = _constructed(parameters, reduced=True)
     network = network.to(torch.float64)
     _sharpen(network)
-    for path, module in network.named_modules():
-        if path in parameters.gains:
-            module.cst = parameters.gains[path]
+    _set_gains(network, parameters)
     try:
         lost = network.load_state_dict(dict(parameters.tensors), strict=False)
     except RuntimeError as error:
@@ -140,6 +140,38 @@ def _may_be_reduced(parameters: MaceParameters) -> bool:
     return True
 
 
+def cuequivariance_is_here() -> bool:
+    """Return whether the kernels of cuEquivariance can be imported."""
+    return find_spec("cuequivariance_torch") is not None
+
+
+def with_cuequivariance(
+    network: torch.nn.Module, parameters: MaceParameters, kind: str
+) -> torch.nn.Module:
+    """Return the same model in the layers of cuEquivariance, which are kernels on CUDA.
+
+    Args:
+        network: The model of `build_network`.
+        parameters: What it was built from.
+        kind: "cuda", where its convolutions are fused, too, or "cpu".
+
+    Raises:
+        MissingComponentError: mace-torch or cuEquivariance cannot be imported.
+    """
+    converter = library("mace.cli.convert_e3nn_cueq")
+    keep = library("mace.tools.torch_tools").default_dtype(torch.get_default_dtype())
+    with _quiet(), torch.random.fork_rng(devices=[]), keep:  # the converter leaves the model's
+        other: torch.nn.Module = converter.run(network, return_model=True, device=kind)
+    _set_gains(other, parameters)
+    return other.requires_grad_(False).eval()
+
+
+def _set_gains(network: torch.nn.Module, parameters: MaceParameters) -> None:
+    for path, module in network.named_modules():
+        if path in parameters.gains:
+            module.cst = parameters.gains[path]
+
+
 def _unfit(cause: str) -> str:
     return (
         f"the tensors of this MACE model do not fit its architecture as the mace-torch installed "
@@ -183,7 +215,11 @@ class MaceEngine:
     """
 
     def __init__(
-        self, parameters: MaceParameters, numbers: tuple[int, ...], precision: str
+        self,
+        parameters: MaceParameters,
+        numbers: tuple[int, ...],
+        precision: str,
+        device: str = CPU,
     ) -> None:
         """Build the model for one molecule.
 
@@ -191,13 +227,14 @@ class MaceEngine:
             parameters: The model.
             numbers: Atomic numbers of the molecule, length N.
             precision: "float32" or "float64".
+            device: Where the model is computed.
 
         Raises:
             InputError: The model has several heads and none is called "default".
             MlmmError: As `build_network`.
         """
-        self._recipe = (parameters, numbers, precision)
-        self._dtype = DTYPES[precision]
+        self._recipe = (parameters, numbers, precision, device)
+        self._dtype, self._device = DTYPES[precision], device
         self._neighbours = NeighbourList(parameters.cutoff)
         self._head = _head(parameters.architecture["heads"])
         network = build_network(parameters)
@@ -205,8 +242,11 @@ class MaceEngine:
         elements = [parameters.elements.index(number) for number in numbers]
         self._isolated = float(torch.atleast_2d(alone)[self._head, elements].sum())
         alone.zero_()
-        self._network = network.to(self._dtype)
-        self._one_hot = torch.eye(len(parameters.elements), dtype=self._dtype)[elements]
+        network = network.to(self._dtype)
+        if device.startswith("cuda") and cuequivariance_is_here():
+            network = with_cuequivariance(network, parameters, "cuda")
+        self._network = network.to(device)
+        self._one_hot = torch.eye(len(parameters.elements), dtype=self._dtype)[elements].to(device)
 
     def __reduce__(self) -> tuple[type[MaceEngine], tuple[object, ...]]:
         """Be pickled as what it is made of, and be built again."""
@@ -237,17 +277,17 @@ class MaceEngine:
             "shifts": torch.from_numpy(pairs.vectors[chosen]).to(self._dtype),
             "unit_shifts": zeros(last - first, 3, dtype=self._dtype),
             "cell": zeros(3 * r, 3, dtype=self._dtype),
-            "node_attrs": self._one_hot.repeat(r, 1),
             "batch": torch.arange(r).repeat_interleave(n),
             "ptr": torch.arange(r + 1) * n,
             "head": torch.full((r,), self._head),
         }
+        data = {name: tensor.to(self._device) for name, tensor in data.items()}
+        data["node_attrs"] = self._one_hot.repeat(r, 1)
         # TorchScript would optimise after its first runs, and round differently from then on.
         with torch.enable_grad(), torch.jit.optimized_execution(False):
             answer = self._network(data, compute_force=True)
-        energies = answer["node_energy"].detach().to(torch.float64).view(r, n).sum(1)
-        forces = answer["forces"].detach().to(torch.float64).view(r, n, 3)
-        return energies.numpy(), forces.numpy()
+        energies = to_numpy(answer["node_energy"]).reshape(r, n).sum(axis=1)
+        return energies, to_numpy(answer["forces"]).reshape(r, n, 3)
 
 
 def _head(heads: list[str]) -> int:

@@ -18,12 +18,13 @@ Forces that are not returned are taken by automatic differentiation. An attribut
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from mlmm.errors import InputError, MlmmError
 from mlmm.potentials.checked import CheckedPotential
+from mlmm.potentials.device import CPU, placed, to_numpy
 from mlmm.potentials.families import Family, Model
 from mlmm.potentials.interface import Array, Capabilities, Evaluation, Molecule
 from mlmm.potentials.weights import file_digest
@@ -55,12 +56,13 @@ class ScriptEngine:
     script: Script
     molecule: Molecule
     precision: str
+    device: str
 
     @cached_property
     def _module(self) -> Any:
         import torch  # noqa: PLC0415
 
-        module = _read(self.script.path).eval().to(getattr(torch, self.precision))
+        module = _read(self.script.path, self.device).eval().to(getattr(torch, self.precision))
         for parameter in module.parameters():
             parameter.requires_grad_(False)
         return module
@@ -77,7 +79,7 @@ class ScriptEngine:
         import torch  # noqa: PLC0415
 
         centred = torch.from_numpy(positions - positions.mean(axis=1, keepdims=True))
-        leaf = centred.to(getattr(torch, self.precision)).requires_grad_()
+        leaf = centred.to(getattr(torch, self.precision)).to(self.device).requires_grad_()
         ask = {"ani": self._ani, "mace": self._mace}.get(self.script.form, self._plain)
         # Without it, the first calls profile and later ones run other code: other last digits.
         with torch.jit.optimized_execution(False), torch.enable_grad():
@@ -97,21 +99,22 @@ class ScriptEngine:
                 f"{self.script.path} returns {len(energies)} energies and forces of shape "
                 f"{tuple(forces.shape)} for positions of shape {positions.shape}."
             )
-        return Evaluation(*(x.detach().to(torch.float64).numpy() for x in (energies, forces)))
+        return Evaluation(to_numpy(energies), to_numpy(forces))
 
     def _plain(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
         import torch  # noqa: PLC0415
 
-        words = [x, torch.tensor(self.molecule.numbers)]
+        words = [x, torch.tensor(self.molecule.numbers).to(x.device)]
         if self.script.form == "plain with charge":
-            words.append(torch.tensor(float(self.molecule.charge), dtype=torch.float64))
+            charge = torch.tensor(float(self.molecule.charge), dtype=torch.float64)
+            words.append(charge.to(x.device))
         answer = self._module(*words)
         return answer if isinstance(answer, tuple) else (answer, None)
 
     def _ani(self, x: Tensor) -> tuple[Tensor, None]:
         import torch  # noqa: PLC0415
 
-        species = torch.tensor([self.molecule.numbers], dtype=torch.int32)
+        species = torch.tensor([self.molecule.numbers], dtype=torch.int32).to(x.device)
         energies = [self._module(species, one[None])[0].sum() for one in x]
         return torch.stack(energies).to(torch.float64) * HARTREE_KCAL, None
 
@@ -120,7 +123,7 @@ class ScriptEngine:
 
         energies, forces = [], []
         for one in x:
-            answer = self._module(self._graph(one), torch.ones(len(one), dtype=x.dtype))
+            answer = self._module(self._graph(one), torch.ones_like(one[:, 0]))
             energy = answer["energy"] if "energy" in answer else answer["total_energy_local"]
             energies.append(energy.sum())
             forces.append(answer.get("forces"))
@@ -132,25 +135,25 @@ class ScriptEngine:
         """Return the graph of one conformer (N, 3) as LAMMPS hands it to MACE."""
         import torch  # noqa: PLC0415
 
-        n, order = len(x), self.script.elements or MACE_ELEMENTS
+        n, order, like = len(x), self.script.elements or MACE_ELEMENTS, x.detach()
         cutoff = float(getattr(self._module, "r_max", MACE_CUTOFF))
-        near = torch.cdist(x.detach(), x.detach()) < cutoff
-        edges = torch.nonzero(near & ~torch.eye(n, dtype=torch.bool)).T.contiguous()
+        near = torch.cdist(like, like) < cutoff
+        edges = torch.nonzero(near.fill_diagonal_(False)).T.contiguous()
         column = torch.tensor([order.index(number) for number in self.molecule.numbers])
-        attributes = torch.nn.functional.one_hot(column, len(order)).to(x.dtype)
-        nothing = torch.zeros(edges.shape[1], 3, dtype=x.dtype)
+        attributes = torch.nn.functional.one_hot(column, len(order)).to(like)
+        nothing = like.new_zeros(edges.shape[1], 3)
         return {
             "positions": x,
             "node_attrs": attributes,
             "edge_index": edges,
             "shifts": nothing,
             "unit_shifts": nothing,
-            "cell": torch.zeros(3, 3, dtype=x.dtype),
-            "batch": torch.zeros(n, dtype=torch.int64),
-            "ptr": torch.tensor([0, n]),
-            "energy": torch.zeros(1, dtype=x.dtype),
-            "forces": torch.zeros(n, 3, dtype=x.dtype),
-            "weight": torch.ones(1, dtype=x.dtype),
+            "cell": like.new_zeros(3, 3),
+            "batch": edges.new_zeros(n),
+            "ptr": torch.tensor([0, n]).to(x.device),
+            "energy": like.new_zeros(1),
+            "forces": like.new_zeros(n, 3),
+            "weight": like.new_ones(1),
         }
 
 
@@ -173,8 +176,8 @@ def load_torchscript(
     script = read_script(name)
     known = _capabilities(script, precision)
     identity = f"{known.name}:{file_digest(script.path)}"
-    engine = ScriptEngine(script, molecule, precision)
-    return CheckedPotential(known, identity, molecule.numbers, engine)
+    make = partial(ScriptEngine, script, molecule, precision)
+    return CheckedPotential(known, identity, molecule.numbers, *placed(make, precision))
 
 
 def read_script(name: str) -> Script:
@@ -215,11 +218,11 @@ def _inspect(path: Path, _changed: int) -> Script:
     return Script(path, form, elements)
 
 
-def _read(path: Path) -> Any:
+def _read(path: Path, device: str = CPU) -> Any:
     import torch  # noqa: PLC0415
 
     try:
-        return torch.jit.load(str(path), map_location="cpu")
+        return torch.jit.load(str(path), map_location=device)
     except (RuntimeError, ValueError, OSError) as error:
         raise InputError(
             f"{path} is not a TorchScript file, or it is damaged; write it with torch.jit.save "

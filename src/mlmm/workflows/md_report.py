@@ -17,6 +17,7 @@ from mlmm.amber.trajectory import as_stored
 from mlmm.config.md import THERMOSTATS, MlSettings
 from mlmm.engine.dynamics import Report
 from mlmm.engine.simulation import Phase
+from mlmm.potentials.device import device_of
 from mlmm.potentials.elements import symbol
 from mlmm.system.region import MLRegion
 from mlmm.units import ANGSTROM_PER_NM, KCAL_PER_KJ, NM_PER_ANGSTROM
@@ -206,7 +207,7 @@ def describe_region(start: Start) -> str:
         *([f"     molecules= {len(region.parts)}, in one image"] if region.parts else []),
         *(f"     link H   : on {_bond(start.topology, link)}" for link in region.links),
         f"     potential= {known.name} ({start.potential.identity}), {known.dtype}, "
-        f"{known.ensemble_size} member(s)",
+        f"{known.ensemble_size} member(s), on {device_of(start.potential)}",
         f"     E_ML ref = {start.moment.reference or 0.0:.4f} kcal/mol, the zero of EMLREL; "
         "EML and EPtot are absolute",
         *_limits(ml),

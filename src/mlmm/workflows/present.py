@@ -17,6 +17,7 @@ from mlmm.free_energy.endstate import EndStateEstimate
 from mlmm.free_energy.estimate import Estimate
 from mlmm.free_energy.frames import dhdl, storable, u_nk
 from mlmm.free_energy.schedule import COMPONENT, legs
+from mlmm.potentials.device import device_of
 from mlmm.potentials.interface import Potential
 from mlmm.report import data as page
 from mlmm.report import result as model
@@ -209,6 +210,7 @@ def _settings(
         "n_waters": prepared.info["n_waters"],
         "repeats": config.repeats,
         "platform": config.platform,
+        "ml_device": device_of(potential),
         "pme_alpha_per_a": None if pme is None else pme.alpha / ANGSTROM_PER_NM,
         "pme_grid": None if pme is None else list(pme.grid),
         "ti": findings.ti.method,

@@ -129,6 +129,22 @@ def test_a_file_saved_with_cuequivariance_answers_as_the_calculator_of_mace_torc
     assert_equal_to_calculator(path, batch)
 
 
+def test_the_layers_of_cuequivariance_say_the_same(batch):
+    pytest.importorskip("cuequivariance_torch", reason="pip install cuequivariance-torch")
+    parameters = read_mace(TINY)
+    engine = MaceEngine(parameters, METHANOL.numbers, "float64")
+    truth = engine.evaluate(batch)
+    default, random = torch.get_default_dtype(), torch.get_rng_state()
+    engine._network = mace_network.with_cuequivariance(engine._network, parameters, "cpu")
+    assert torch.get_default_dtype() is default
+    assert torch.equal(torch.get_rng_state(), random)
+    assert any(type(m).__module__.startswith("cuequiv") for m in engine._network.modules())
+    found = engine.evaluate(batch)
+    # its own coupling constants have some ten digits
+    np.testing.assert_allclose(found.energies, truth.energies, rtol=0.0, atol=1e-6)
+    np.testing.assert_allclose(found.forces, truth.forces, rtol=0.0, atol=1e-6)
+
+
 def test_a_file_saved_with_cuequivariance_says_so_where_that_is_missing(monkeypatch):
     full = read_mace(TINY)
     fewer = {

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: MIT
+"""Do networks compute where they are told to, and is a device that computes wrongly found out?"""
+
+from __future__ import annotations
+
+import json
+import pickle
+import subprocess
+import sys
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import elsewhere
+import numpy as np
+import pytest
+import torch
+
+from mlmm.errors import InputError, MlmmError, NumericsError
+from mlmm.potentials import load_potential
+from mlmm.potentials.ani import TorchAni
+from mlmm.potentials.checked import CheckedPotential
+from mlmm.potentials.device import device_name, placed
+from mlmm.potentials.interface import Capabilities, Evaluation
+from mlmm.testing import METHANOL, METHANOL_GEOMETRY
+
+TINY = Path(__file__).resolve().parents[2] / "data" / "tiny_mace.model"
+
+
+@pytest.fixture
+def there(monkeypatch):
+    """Let networks run on the device of `elsewhere`."""
+    elsewhere.register()
+    monkeypatch.setenv("MLMM_DEVICE", elsewhere.NAME)
+
+
+@pytest.fixture
+def batch():
+    """Three distorted conformers of methanol [Å]."""
+    return METHANOL_GEOMETRY + 0.05 * np.random.default_rng(5).standard_normal((3, 6, 3))
+
+
+class Plain(torch.nn.Module):
+    """A file of the user."""
+
+    def forward(self, positions: torch.Tensor, numbers: torch.Tensor) -> torch.Tensor:
+        return (positions.square().sum(-1) * numbers).sum(-1)
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory):
+    """What differs between the device of `elsewhere` and the processor, by potential."""
+    path = tmp_path_factory.mktemp("file") / "plain.pt"
+    torch.jit.script(Plain()).save(str(path))
+    names = {
+        "ani": "ani2x",
+        "aim": "aimnet2",
+        "mace": f"mace:{TINY}",
+        "file": f"torchscript:{path}",
+    }
+    script = Path(__file__).with_name("compute_elsewhere.py")
+    done = subprocess.run(
+        [sys.executable, str(script), *names.values()],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    told = json.loads(done.stdout)
+    return {short: told[name] for short, name in names.items()}
+
+
+@pytest.mark.parametrize("name", ["ani", "aim", "mace", "file"])
+def test_a_network_computes_elsewhere_and_says_the_same(compared, name):
+    found = compared[name]
+    if "missing" in found:
+        pytest.skip(found["missing"])
+    assert found["devices"] == [elsewhere.NAME, "cpu"]
+    assert found["layers_ran_there"] == [True, False]
+    assert found["energy"] < 1e-14
+    assert found["force"] < 1e-9
+    assert (found["members"] is None) == (name in {"mace", "file"})
+    assert (found["members"] or 0.0) < 1e-9
+
+
+def test_the_compiled_kernel_serves_the_processor_alone(there):
+    try:
+        potential = load_potential("ani2x", METHANOL)
+    except MlmmError as error:
+        pytest.skip(str(error))
+    assert isinstance(potential.engine.networks, TorchAni)
+
+
+@dataclass
+class Wrong:
+    """A device whose first energy, or force, is off."""
+
+    energy: float
+    force: float
+    device: str
+
+    def evaluate(self, positions):
+        here = self.device != "cpu"
+        forces = -positions
+        forces[:, 0, 0] += here * self.force
+        return Evaluation(-1e5 + positions.sum((1, 2)) + here * self.energy, forces)
+
+
+def potential(energy, force, precision):
+    engine, proof = placed(partial(Wrong, energy, force), precision)
+    return CheckedPotential(Capabilities("x", None), "x", METHANOL.numbers, engine, proof)
+
+
+@pytest.mark.parametrize(
+    ("precision", "energy", "force"), [("float32", 0.01, 0.01), ("float64", 1e-10, 1e-10)]
+)
+def test_a_device_may_round_but_not_err(there, batch, precision, energy, force):
+    potential(energy, force, precision).evaluate(batch)
+    for wrong in ((1e4 * energy, force), (energy, 1e4 * force)):
+        with pytest.raises(NumericsError, match=r"elsewhere and the processor differ .*=cpu"):
+            potential(*wrong, precision).evaluate(batch)
+
+
+def test_a_device_is_compared_once_in_each_process(there, batch):
+    right = potential(0.0, 0.0, "float32")
+    right.evaluate(batch)
+    right.engine.energy = 1.0
+    right.evaluate(batch)
+    with pytest.raises(NumericsError):
+        pickle.loads(pickle.dumps(right)).evaluate(batch)
+
+
+def test_nan_from_a_device_is_refused_first(there, batch):
+    with pytest.raises(NumericsError, match="no finite"):
+        potential(float("nan"), 0.0, "float32").evaluate(batch)
+
+
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("gpu", "MLMM_DEVICE=gpu is no device of torch; use cpu, cuda or cuda:N"),
+        ("mps", "no float64"),
+        ("elsewhere:3", "finds no such device here"),
+        pytest.param(
+            "cuda",
+            "finds no such device here",
+            marks=pytest.mark.skipif(torch.cuda.is_available(), reason="CUDA is here"),
+        ),
+    ],
+)
+def test_a_device_that_is_not_there_is_refused(monkeypatch, word, told):
+    elsewhere.register()
+    monkeypatch.setenv("MLMM_DEVICE", word)
+    with pytest.raises(InputError, match=told):
+        device_name()
+
+
+def test_a_gpu_is_used_where_there_is_one(monkeypatch):
+    monkeypatch.delenv("MLMM_DEVICE", raising=False)
+    for found, name in ((False, "cpu"), (True, "cuda")):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda found=found: found)
+        assert device_name() == name
