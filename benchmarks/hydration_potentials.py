@@ -3,9 +3,9 @@
 
 Methanol and dimethylamine, ANI-2x (networks of symmetry functions), AIMNet2 (message passing with
 charges) and GFN2-xTB (a quantum method), each by `mlmm hydration SMILES --potential NAME --protocol
-demo`, so route R2 with AM1-BCC charges and GAFF2. Equal seeds make the MM path the same in all
-three runs of a molecule: they differ by the two corrections MM → ML in water and in gas alone.
-Resumable: run it again to go on.
+demo`, so route R2 with AM1-BCC charges and GAFF2. Equal seeds make the MM path of a molecule the
+same in all three runs, as far as the clock lets it go (the demo stops sampling after 12 minutes): they
+differ by the two corrections MM → ML in water and in gas. Resumable: run it again to go on.
 
     python benchmarks/hydration_potentials.py --runs RUNS
 """
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -46,6 +47,9 @@ def compute(name: str, potential: str, runs: Path) -> dict[str, Any]:
         "mm_kcal": mm.dg_kcal,
         "mm_stderr_kcal": mm.stderr_kcal,
         "correction_kcal": total.dg_kcal - mm.dg_kcal,
+        "correction_stderr_kcal": math.hypot(
+            *(part.stderr_kcal for part in found.budget if part.name.startswith("MM to ML/MM"))
+        ),
         "de_reorg": None if found.de_reorg is None else found.de_reorg.model_dump(),
         "verdicts": {v.name: v.status for v in found.diagnostics.verdicts if v.status != "pass"},
         "ps_per_state": found.diagnostics.numbers["ps_per_state"],
