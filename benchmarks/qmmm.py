@@ -80,6 +80,7 @@ def main() -> None:
     parser.add_argument("--theory", default="qm:wb97x/6-31g*", help="without /df")
     parser.add_argument("--steps", type=int, default=5, help="the first only warms up, unless 1")
     parser.add_argument("--frames", type=int, help="frames for errors; by molecule if not given")
+    parser.add_argument("--fitting-only", action="store_true", help="no four-centre integrals")
     parser.add_argument("--mm-step-ms", type=float, help="cost of the MM step, for ratios per step")
     parser.add_argument("--folder", type=Path, help="keep what is done, and go on from it")
     parser.add_argument("--tiny", action="store_true", help="methanol, HF/STO-3G: does it run?")
@@ -117,7 +118,8 @@ def measure(name: str, arguments: argparse.Namespace) -> list[Row]:
         _engine(Theory(theory.method, theory.basis, f), molecule) for f in (False, True)
     )
     rows, n = [], len(molecule.numbers)
-    for engine, told in ((exact, ""), (fitted, ", density fitting")):
+    engines = ((exact, ""), (fitted, ", density fitting"))
+    for engine, told in engines[1:] if arguments.fitting_only else engines:
         for warm in (False, True) if len(path) > 1 else (False,):
             start_word = "last density" if warm else "atomic guess"
             method = f"pyscf{told}, {start_word}"
@@ -246,7 +248,8 @@ def ratios(rows: list[Row], potentials: list[str], mm_ms: float | None) -> dict[
     return {
         "ratio_vs_pyscf": min(found[headline].values()),
         "ratio_vs_pyscf_without_fitting": min(
-            ratio for method, ratio in found[headline].items() if "fitting" not in method
+            (ratio for method, ratio in found[headline].items() if "fitting" not in method),
+            default=None,
         ),
         "headline": headline,
         "ratios": found,
