@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import parmed
 import pytest
 from parmed.amber import NetCDFTraj
 
@@ -86,12 +87,26 @@ def test_the_crystals_b_factors_are_found_again(mlmm, lysozyme, crystal_motion):
     assert np.median(ratio) == pytest.approx(1.0, abs=0.1)
     assert sum(row["inner"] == "1" for row in rows) == 162 - 6
     page = Path("out/analysis.html").read_text()
-    assert page.count("<svg") == 2
+    assert page.count("<svg") == 3
     assert "http://" not in page.replace("http://www.w3.org", "")
     assert "at least 1000 ps are needed" in page
+    assert_written_for_viewers(Path("out/bfactors.pdb"), rows, read_topology(prmtop))
+    assert Path("out/bfactors_control.pdb").exists()
     # benzene has no rotatable bond, and sits among these residues
     assert long["torsion_populations"] == {}
     assert {"LEU 119", "PHE 154", "ALA 100"} <= long["contacts"].keys()
+
+
+def assert_written_for_viewers(path, rows, topology):
+    """Atoms, numbers of residues and B-factors are those of the run; the ligand is a chain."""
+    structure = parmed.read_PDB(str(path), skip_bonds=True)
+    assert [a.name for a in structure.atoms] == list(topology.names)
+    assert [a.atomic_number for a in structure.atoms] == list(topology.numbers)
+    assert {a.residue.chain for a in structure.atoms} == {"A", "B"}
+    alphas = [a for a in structure.atoms if a.name == "CA" and a.residue.chain == "B"]
+    assert [f"{a.residue.number}" for a in alphas] == [row["residue"].split()[1] for row in rows]
+    b = [float(row["b_0"]) for row in rows]
+    np.testing.assert_allclose([a.bfactor for a in alphas], b, atol=0.006)
 
 
 def test_a_short_run_prints_no_correlation(mlmm, lysozyme, crystal_motion):

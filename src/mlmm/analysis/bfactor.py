@@ -48,6 +48,18 @@ def mean_superposed(frames: Array, fit: IntArray, rounds: int = 5) -> Array:
     return turned
 
 
+def b_of(turned: Array) -> Array:
+    """Return B = 8π²/3 ⟨u²⟩ [Å²] of superposed frames (F, n, 3), shape (n,)."""
+    spread = turned - turned.mean(axis=0)
+    found: Array = PREFACTOR * (spread**2).sum(axis=2).mean(axis=0)
+    return found
+
+
+def typical_frame(turned: Array) -> int:
+    """Return the frame, of superposed ones (F, n, 3), that is nearest to their mean."""
+    return int(((turned - turned.mean(axis=0)) ** 2).sum(axis=(1, 2)).argmin())
+
+
 def b_factors(frames: Array, fit: IntArray, atoms: IntArray, blocks: int = BLOCKS) -> BFactors:
     """Return B-factors of some atoms; each block is superposed for the error by itself.
 
@@ -100,7 +112,4 @@ def compare(simulated: Array, crystal: Array, inner: np.ndarray) -> tuple[Agreem
 def _of(frames: Array, fit: IntArray, atoms: IntArray) -> Array:
     used = np.union1d(fit, atoms)
     part = mean_superposed(frames[:, used], np.searchsorted(used, fit))
-    turned = part[:, np.searchsorted(used, atoms)]
-    spread = turned - turned.mean(axis=0)
-    found: Array = PREFACTOR * (spread**2).sum(axis=2).mean(axis=0)
-    return found
+    return b_of(part[:, np.searchsorted(used, atoms)])

@@ -21,6 +21,23 @@ class Quantity:
 
 
 @dataclass(frozen=True, eq=False)
+class Shape:
+    """One frame to be drawn.
+
+    Attributes:
+        carbons: Positions of the CA [Å], shape (R, 3).
+        joined: Whether a residue and the next are neighbours in a chain, shape (R − 1,).
+        ligand: Positions of the ligand's heavy atoms [Å], shape (L, 3).
+        bonds: Bonds among these.
+    """
+
+    carbons: Array
+    joined: NDArray[np.bool_]
+    ligand: Array
+    bonds: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, eq=False)
 class TrajectoryNumbers:
     """What one trajectory says.
 
@@ -30,6 +47,7 @@ class TrajectoryNumbers:
         rmsd: Series by name [Å], each shape (F,).
         means: Their means.
         b_values, b_stderr: B-factor of each residue's CA [Å²], shape (R,).
+        shape: The frame nearest to the mean.
         ligand_b: B-factors of the ligand's heavy atoms by name [Å²].
         torsions: Populations by the four atoms' names.
         contacts: Part of the frames by residue.
@@ -43,6 +61,7 @@ class TrajectoryNumbers:
     means: dict[str, Quantity]
     b_values: Array
     b_stderr: Array
+    shape: Shape
     ligand_b: dict[str, float] = field(default_factory=dict)
     torsions: dict[str, dict[str, float]] = field(default_factory=dict)
     contacts: dict[str, float] = field(default_factory=dict)

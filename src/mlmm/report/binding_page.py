@@ -8,8 +8,16 @@ from importlib import resources
 
 from mlmm.report.binding_data import ComplexReport, TrajectoryNumbers
 from mlmm.report.binding_figures import b_figure, rmsd_figure
+from mlmm.report.binding_shape import shape_figure
 from mlmm.report.html import escaped, picture, table
 from mlmm.report.text import number
+
+SHAPE = (
+    "The chain through its CA along its own three axes, in the frame nearest to the mean, "
+    "coloured by B [Å²] from the 5th to the 95th percentile; thick is near, the ligand is black. "
+    "Trajectory and control share their colours, the crystal has its own: patterns are compared, "
+    "not sizes. The PDB files of this folder hold the same for a viewer."
+)
 
 
 def render_complex(report: ComplexReport) -> str:
@@ -20,6 +28,7 @@ def render_complex(report: ComplexReport) -> str:
         _means(report),
         picture(rmsd_figure(report), escaped("After superposition of the protein's backbone.")),
         picture(b_figure(report), escaped(f"8π²/3 ⟨u²⟩; bands are one standard error; {crystal}.")),
+        picture(shape_figure(report), escaped(SHAPE)),
         _correlations(report),
         *(
             _parts(report, title, kind)

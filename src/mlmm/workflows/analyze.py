@@ -20,13 +20,15 @@ from mlmm.analysis import bfactor, pose, stats
 from mlmm.analysis.rmsd import rmsd, superposed
 from mlmm.errors import InputError
 from mlmm.files import write_whole
-from mlmm.report.binding_data import ComplexReport, Quantity, TrajectoryNumbers
+from mlmm.report.binding_data import ComplexReport, Quantity, Shape, TrajectoryNumbers
 from mlmm.report.binding_page import render_complex
+from mlmm.workflows.b_structure import write_b_structure
 from mlmm.workflows.crystal import AlphaCarbons, alpha_carbons, crystal_b
 from mlmm.workflows.frames import DryFrames, dry_atoms, read_frames
 
 BACKBONE: Final = ("N", "CA", "C")
 POLAR: Final = (7, 8, 9)
+B_STRUCTURES: Final = ("bfactors.pdb", "bfactors_control.pdb")
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,16 @@ class AnalyzeRequest:
     stride: int = 1
 
 
+@dataclass(frozen=True, eq=False)
+class _Typical:
+    """One frame of the dry atoms: positions [Å], shape (N, 3), and B-factors [Å²], shape (N,)."""
+
+    positions: Array
+    b: Array
+
+
 def analyze(request: AnalyzeRequest) -> dict[str, Any]:
-    """Write analysis.json, residues.csv, series.csv and analysis.html; return the JSON.
+    """Write analysis.json, analysis.html, tables and structures with B-factors; return the JSON.
 
     Raises:
         InputError: The files do not fit together, or there is too little to say anything.
@@ -68,11 +78,13 @@ def analyze(request: AnalyzeRequest) -> dict[str, Any]:
     reference = None
     if request.reference is not None:
         reference = read_coordinates(request.reference, len(topology)).positions
-    runs = []
+    runs, lying = [], []
     for path in paths:
         frames = read_frames(path, topology, stride=request.stride)
         start = frames.positions[0] if reference is None else reference[frames.atoms]
-        runs.append(_numbers(path.name, topology, frames, start, carbons, ligand, crystal))
+        lying.append(_typical(topology, frames, carbons))
+        shape = _shape(topology, frames, lying[-1], carbons, ligand)
+        runs.append(_numbers(path.name, topology, frames, start, carbons, ligand, crystal, shape))
     report = ComplexReport(
         title=f"Motions of {request.prmtop.name}",
         residues=carbons.labels,
@@ -85,6 +97,8 @@ def analyze(request: AnalyzeRequest) -> dict[str, Any]:
     write_whole(request.out / "residues.csv", _residue_table(report, carbons))
     write_whole(request.out / "series.csv", _series_table(report))
     write_whole(request.out / "analysis.html", render_complex(report))
+    for name, one in zip(B_STRUCTURES, lying, strict=False):
+        write_b_structure(request.out / name, topology, dry_atoms(topology), one.positions, one.b)
     return answer
 
 
@@ -101,6 +115,49 @@ def _ligand(request: AnalyzeRequest, topology: AmberTopology) -> IntArray:
     return atoms
 
 
+def _heavy(topology: AmberTopology, ligand: IntArray) -> IntArray:
+    return np.array([i for i in ligand if topology.numbers[i] > 1], dtype=np.int64)
+
+
+def _backbone(topology: AmberTopology, carbons: AlphaCarbons) -> list[int]:
+    """Return the atoms of the prmtop that are superposed."""
+    amino = {int(topology.residue_index[i]) for i in carbons.atoms}
+    return [
+        i
+        for i in range(len(topology))
+        if topology.names[i] in BACKBONE and int(topology.residue_index[i]) in amino
+    ]
+
+
+def _typical(topology: AmberTopology, frames: DryFrames, carbons: AlphaCarbons) -> _Typical:
+    """Return the frame nearest to the mean, and the B-factors of all its atoms."""
+    fit = frames.local(_backbone(topology, carbons))
+    turned = bfactor.mean_superposed(frames.positions, fit)
+    return _Typical(turned[bfactor.typical_frame(turned)], bfactor.b_of(turned))
+
+
+def _shape(
+    topology: AmberTopology,
+    frames: DryFrames,
+    typical: _Typical,
+    carbons: AlphaCarbons,
+    ligand: IntArray,
+) -> Shape:
+    """Return what is drawn of a frame."""
+    heavy = _heavy(topology, ligand).tolist()
+    place = {i: k for k, i in enumerate(heavy)}
+    bonds = [(place[i], place[j]) for i, j in topology.bonds if i in place and j in place]
+    residue = topology.residue_index[list(carbons.atoms)]
+    chains = {i: k for k, molecule in enumerate(topology.molecules) for i in molecule}
+    chain = np.array([chains[i] for i in carbons.atoms])
+    return Shape(
+        typical.positions[frames.local(carbons.atoms)],
+        (np.diff(residue) == 1) & (np.diff(chain) == 0),
+        typical.positions[frames.local(heavy)],
+        tuple(bonds),
+    )
+
+
 def _numbers(
     name: str,
     topology: AmberTopology,
@@ -109,18 +166,13 @@ def _numbers(
     carbons: AlphaCarbons,
     ligand: IntArray,
     crystal: Array | None,
+    shape: Shape,
 ) -> TrajectoryNumbers:
     """Return what one trajectory says."""
-    amino = {int(topology.residue_index[i]) for i in carbons.atoms}
-    backbone = [
-        i
-        for i in range(len(topology))
-        if topology.names[i] in BACKBONE and int(topology.residue_index[i]) in amino
-    ]
-    fit, alpha = frames.local(backbone), frames.local(carbons.atoms)
+    fit, alpha = frames.local(_backbone(topology, carbons)), frames.local(carbons.atoms)
     lying = superposed(frames.positions, start, fit)
     series = {"protein backbone": rmsd(lying, start, fit)}
-    heavy = np.array([i for i in ligand if topology.numbers[i] > 1], dtype=np.int64)
+    heavy = _heavy(topology, ligand)
     if len(heavy):
         series["ligand in the frame of the protein"] = rmsd(lying, start, frames.local(heavy))
         inner = superposed(frames.positions, start, frames.local(heavy))
@@ -135,6 +187,7 @@ def _numbers(
         means={k: Quantity(m.value, m.stderr, m.inefficiency) for k, m in means.items()},
         b_values=found.values,
         b_stderr=found.stderr,
+        shape=shape,
         correlation=_correlation(frames, fit, alpha, found.values, carbons, crystal),
         **of_ligand,
     )
