@@ -140,6 +140,13 @@ def _may_be_reduced(parameters: MaceParameters) -> bool:
     return True
 
 
+def as_script(network: torch.nn.Module) -> torch.nn.Module:
+    """Return the same model as TorchScript: equal bits, without Python between its layers."""
+    with _quiet():
+        scripted: torch.nn.Module = library("e3nn.util.jit").script(network)
+    return scripted
+
+
 def cuequivariance_is_here() -> bool:
     """Return whether the kernels of cuEquivariance can be imported."""
     return find_spec("cuequivariance_torch") is not None
@@ -245,6 +252,8 @@ class MaceEngine:
         network = network.to(self._dtype)
         if device.startswith("cuda") and cuequivariance_is_here():
             network = with_cuequivariance(network, parameters, "cuda")
+        else:
+            network = as_script(network)
         self._network = network.to(device)
         self._one_hot = torch.eye(len(parameters.elements), dtype=self._dtype)[elements].to(device)
 

@@ -129,13 +129,30 @@ def test_a_file_saved_with_cuequivariance_answers_as_the_calculator_of_mace_torc
     assert_equal_to_calculator(path, batch)
 
 
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_the_script_says_the_same_as_the_layers(batch, precision):
+    parameters = read_mace(TINY)
+    scripted = MaceEngine(parameters, METHANOL.numbers, precision)
+    assert isinstance(scripted._network, torch.jit.ScriptModule)
+    network = mace_network.build_network(parameters)
+    network.get_buffer("atomic_energies_fn.atomic_energies").zero_()
+    layers = MaceEngine(parameters, METHANOL.numbers, precision)
+    layers._network = network.to(getattr(torch, precision))
+    for one in (batch, batch[:1]):
+        found, truth = scripted.evaluate(one), layers.evaluate(one)
+        np.testing.assert_array_equal(found.energies, truth.energies)
+        np.testing.assert_array_equal(found.forces, truth.forces)
+
+
 def test_the_layers_of_cuequivariance_say_the_same(batch):
     pytest.importorskip("cuequivariance_torch", reason="pip install cuequivariance-torch")
     parameters = read_mace(TINY)
     engine = MaceEngine(parameters, METHANOL.numbers, "float64")
     truth = engine.evaluate(batch)
     default, random = torch.get_default_dtype(), torch.get_rng_state()
-    engine._network = mace_network.with_cuequivariance(engine._network, parameters, "cpu")
+    network = mace_network.build_network(parameters)
+    network.get_buffer("atomic_energies_fn.atomic_energies").zero_()
+    engine._network = mace_network.with_cuequivariance(network, parameters, "cpu")
     assert torch.get_default_dtype() is default
     assert torch.equal(torch.get_rng_state(), random)
     assert any(type(m).__module__.startswith("cuequiv") for m in engine._network.modules())
