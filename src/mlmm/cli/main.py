@@ -25,6 +25,7 @@ from mlmm.cli.hydration import hydration, init, run
 from mlmm.cli.md import md
 from mlmm.cli.mmpbsa import mmpbsa
 from mlmm.cli.sander import SANDER_FLAGS, sander, serve
+from mlmm.cli.simulate import simulate
 from mlmm.errors import IncompleteError, InputError, MlmmError
 
 app = typer.Typer(
@@ -40,6 +41,7 @@ app.command("energy")(energy)
 app.command("analyze")(analyze)
 app.command("mmpbsa")(mmpbsa)
 app.command("md")(md)
+app.command("simulate")(simulate)
 app.command("run")(run)
 app.command("init")(init)
 app.command("sander", context_settings=SANDER_FLAGS)(sander)

@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from mlmm.errors import InputError, MissingComponentError
 
 FEWEST = 10
 """Frames below which nothing is said: two for each of five blocks."""
+PIECES = "prod-*.nc"
+"""Pieces of a trajectory in a folder, in the order of their names."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +55,8 @@ def read_frames(path: Path, topology: AmberTopology, *, stride: int = 1) -> DryF
     """Read a trajectory that belongs to a prmtop.
 
     Args:
-        path: Trajectory: NetCDF, DCD, XTC and what else MDAnalysis reads.
+        path: Trajectory: NetCDF, DCD, XTC and what else MDAnalysis reads; or a folder with the
+            pieces `prod-*.nc` of one, as `mlmm simulate` leaves them.
         topology: The prmtop.
         stride: Every how many frames one is read.
 
@@ -61,17 +65,19 @@ def read_frames(path: Path, topology: AmberTopology, *, stride: int = 1) -> DryF
             numbers that are not finite.
         MissingComponentError: It is not NetCDF, and MDAnalysis is not installed.
     """
-    if not path.is_file():
-        raise InputError(f"there is no trajectory file {path}.")
     atoms = dry_atoms(topology)
+    rows: list[tuple[Any, float, Any]] = []
+    every = itertools.count()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        frames, times, cells = _read(path, topology, atoms, stride)
-    if len(frames) < FEWEST:
+        for piece in pieces(path):
+            rows += _read(piece, topology, atoms, lambda: next(every) % stride == 0)
+    if len(rows) < FEWEST:
         raise InputError(
-            f"{path.name} has {len(frames)} frames (every {stride}), but at least {FEWEST} are "
+            f"{path.name} has {len(rows)} frames (every {stride}), but at least {FEWEST} are "
             "needed: sample longer or write frames more often."
         )
+    frames, times, cells = (list(column) for column in zip(*rows, strict=True))
     positions = np.array(frames)
     if not np.isfinite(positions).all():
         raise InputError(f"{path.name} has positions that are not finite numbers.")
@@ -88,6 +94,27 @@ def read_frames(path: Path, topology: AmberTopology, *, stride: int = 1) -> DryF
     return DryFrames(atoms, np.array(times) - times[0], whole)
 
 
+def pieces(path: Path) -> tuple[Path, ...]:
+    """Return the files of a trajectory, in order.
+
+    Args:
+        path: The file, or the folder of its pieces.
+
+    Raises:
+        InputError: There is none.
+    """
+    if path.is_file():
+        return (path,)
+    found = tuple(sorted(path.glob(PIECES)))
+    if not found:
+        raise InputError(
+            f"the folder {path} holds no {PIECES} of `mlmm simulate`."
+            if path.is_dir()
+            else f"there is no trajectory file {path}."
+        )
+    return found
+
+
 def write_frames(folder: Path, frames: DryFrames) -> Path:
     """Write dry frames as a trajectory into a new folder, and return where it is."""
     folder.mkdir(parents=True)
@@ -99,16 +126,20 @@ def write_frames(folder: Path, frames: DryFrames) -> Path:
 
 
 def _read(
-    path: Path, topology: AmberTopology, atoms: IntArray, stride: int
-) -> tuple[list[Any], list[float], list[Any]]:
-    """Return positions of the dry atoms, times [ps] and box vectors of each frame."""
+    path: Path, topology: AmberTopology, atoms: IntArray, wanted: Callable[[], bool]
+) -> list[tuple[Any, float, Any]]:
+    """Return positions of the dry atoms, time [ps] and box vectors of the wanted frames."""
     with path.open("rb") as stream:
         netcdf = stream.read(3) == b"CDF"
     try:
-        source = _netcdf(path, stride) if netcdf else _other(path, stride)
+        source = _netcdf(path) if netcdf else _other(path)
         n_atoms = next(source)
         if n_atoms == len(topology):
-            rows = [(place[atoms].astype(np.float64), time, cell) for place, time, cell in source]
+            rows = [
+                (place[atoms].astype(np.float64), time, cell)
+                for place, time, cell in source
+                if wanted()
+            ]
     except MissingComponentError:
         raise
     except Exception as error:
@@ -119,10 +150,10 @@ def _read(
             f"{path.name} has {n_atoms} atoms, but {topology.path.name} has "
             f"{len(topology)}: give the trajectory that belongs to the prmtop."
         )
-    return [r[0] for r in rows], [r[1] for r in rows], [r[2] for r in rows]
+    return rows
 
 
-def _netcdf(path: Path, stride: int) -> Iterator[Any]:
+def _netcdf(path: Path) -> Iterator[Any]:
     """Yield the number of atoms, then position, time and box of each frame of AMBER's NetCDF."""
     with netcdf_file(path, "r", mmap=False) as file:
         place = file.variables["coordinates"]
@@ -131,7 +162,7 @@ def _netcdf(path: Path, stride: int) -> Iterator[Any]:
         yield place.shape[1]
         cells = [file.variables.get(f"cell_{name}") for name in ("lengths", "angles")]
         times = file.variables.get("time")
-        for k in range(0, place.shape[0], stride):
+        for k in range(place.shape[0]):
             time = float(k if times is None else times[k])
             cell = None if None in cells else _cell([float(x) for c in cells for x in c[k]])
             yield np.array(place[k]), time, cell
@@ -147,7 +178,7 @@ def _cell(values: list[float]) -> Array:
     return np.array([[a, 0.0, 0.0], [b * cos_c, b * sin_c, 0.0], [x, y, z]])
 
 
-def _other(path: Path, stride: int) -> Iterator[Any]:
+def _other(path: Path) -> Iterator[Any]:
     """Yield the number of atoms, then position, time and box of each frame of another format."""
     try:
         from MDAnalysis.coordinates.core import get_reader_for  # noqa: PLC0415
@@ -158,5 +189,5 @@ def _other(path: Path, stride: int) -> Iterator[Any]:
         ) from error
     with get_reader_for(str(path))(str(path)) as reader:
         yield reader.n_atoms
-        for frame in reader[::stride]:
+        for frame in reader:
             yield np.array(frame.positions), float(frame.time), frame.triclinic_dimensions

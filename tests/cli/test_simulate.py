@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: MIT
+"""Does `mlmm simulate` go from prepared files to production, and on from where it was stopped?"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_bad_input import one_sentence
+
+from mlmm.amber.topology import read_topology
+from mlmm.amber.trajectory import read_moment, read_trajectory
+from mlmm.workflows.frames import read_frames
+
+SHORT = (
+    *("--minimisation", "5", "--equilibration", "0.04", "--length", "0.016", "--chunk", "0.008"),
+    *("--frame-interval", "0.004", "--timestep", "0.001", "--cutoff", "8", "-q"),
+)
+BEFORE = ["01-min-restrained", "02-min", "03-heat", "04-heat", "05-heat", "06-npt-restrained"]
+STAGES = [*BEFORE, "07-npt", "prod-0001", "prod-0002"]
+
+
+@pytest.fixture(scope="module")
+def begun(request):
+    """A folder with a whole short simulation of methane in water, made once."""
+    return {}
+
+
+@pytest.fixture
+def simulate(mlmm, files):
+    """Run `mlmm simulate` on methane in water."""
+
+    def run(*words, out="out", potential="ani2x", top="wet"):
+        given = ("-p", files[top], "-c", files[f"{top}_crd"], "--ml-mask", ":1", "-o", out)
+        return mlmm("simulate", *given, "--potential", potential, *SHORT, *words)
+
+    return run
+
+
+@pytest.fixture
+def whole(simulate, begun, tmp_path_factory):
+    """The same folder for every test that only reads it, with its first answer."""
+    if not begun:
+        answer = simulate("--control")
+        begun["answer"] = answer
+        begun["folder"] = tmp_path_factory.mktemp("whole") / "out"
+        shutil.copytree("out", begun["folder"])
+        shutil.rmtree("out")
+    return begun
+
+
+def test_every_stage_of_both_legs_is_there_and_can_be_run_again(whole, mlmm, files):
+    answer, folder = whole["answer"], whole["folder"]
+    assert answer.code == 0, answer.err
+    assert "0.016 ps of mlmm in 2 files" in answer.out
+    assert "next: mlmm analyze" in answer.out
+    for leg in ("mlmm", "mm"):
+        assert sorted(p.stem for p in (folder / leg).glob("*.rst")) == STAGES
+        assert not (folder / leg / "unfinished").exists()
+        assert "potential='ani2x'" in (folder / "mlmm" / "prod-0001.in").read_text()
+    # the control is the same but for the potential
+    for name in STAGES:
+        ours, control = ((folder / leg / f"{name}.in").read_text() for leg in ("mlmm", "mm"))
+        assert ours.replace("ani2x", "mm").split("\n", 1)[1] == control.split("\n", 1)[1]
+    # solute's heavy atoms are held while it is heated, and not later
+    held = "ntr=1, restraint_wt=5, restraintmask=':1&!@H='"
+    assert [held in (folder / "mm" / f"{name}.in").read_text() for name in STAGES] == [
+        *(name in BEFORE and name != "02-min" for name in STAGES)
+    ]
+    words = ("-i", folder / "mm" / "prod-0002.in", "-c", folder / "mm" / "prod-0001.rst")
+    assert mlmm("md", *words, "-p", files["wet"], "-q").code == 0
+    again, there = read_trajectory(Path("mdcrd")), read_trajectory(folder / "mm" / "prod-0002.nc")
+    np.testing.assert_array_equal(again.positions, there.positions)
+
+
+def test_the_pieces_are_one_trajectory(whole, files):
+    folder = whole["folder"]
+    topology = read_topology(files["wet"])
+    times = [t for k in (1, 2) for t in read_trajectory(folder / "mlmm" / f"prod-000{k}.nc").times]
+    start = read_moment(folder / "mlmm" / "07-npt.rst").time
+    np.testing.assert_allclose(np.array(times) - start, [0.004, 0.008, 0.012, 0.016], atol=1e-6)
+    for k in range(3, 6):  # frames enough to be read
+        shutil.copy(folder / "mlmm" / "prod-0002.nc", folder / "mlmm" / f"prod-000{k}.nc")
+    assert len(read_frames(folder / "mlmm", topology).times) == 10
+    for k in range(3, 6):
+        (folder / "mlmm" / f"prod-000{k}.nc").unlink()
+
+
+def test_what_is_missing_is_computed_again_with_the_same_numbers(whole, simulate):
+    shutil.copytree(whole["folder"], "out")
+    old = {p: p.stat().st_mtime_ns for p in Path("out").rglob("*.rst")}
+    for name in ("prod-0002.rst", "prod-0002.nc"):  # as a kill before the last move leaves it
+        Path("out/mlmm", name).unlink()
+    assert simulate("--control").code == 0
+    new = {p: p.stat().st_mtime_ns for p in old}
+    assert [p for p in old if new[p] != old[p]] == [Path("out/mlmm/prod-0002.rst")]
+    for name in ("prod-0002.rst", "prod-0002.nc"):
+        found, truth = Path("out/mlmm", name), whole["folder"] / "mlmm" / name
+        assert found.read_bytes() == truth.read_bytes()
+
+
+def test_a_production_may_grow(whole, simulate):
+    shutil.copytree(whole["folder"], "out")
+    old = {p: p.stat().st_mtime_ns for p in Path("out").rglob("*.nc")}
+    answer = simulate("--control", "--length", "0.024")
+    assert answer.code == 0, answer.err
+    assert "0.024 ps of mm in 3 files" in answer.out
+    assert all(p.stat().st_mtime_ns == when for p, when in old.items())
+
+
+def test_it_stops_before_its_time_is_up_and_goes_on(simulate):
+    answer = simulate("--max-minutes", "0.0001", potential="mm")
+    assert answer.code == 3
+    assert "8 stages are left in out, with 0.016 ps of production" in answer.err
+    assert simulate("--max-minutes", "0.0001", potential="mm").code == 3
+    assert sorted(p.stem for p in Path("out/mlmm").glob("*.rst")) == STAGES[:2]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--temperature", "310"), "temperature is 300.0 there, but 310.0 is asked for"),
+        ((), "control is True there, but False is asked for"),
+    ],
+)
+def test_the_folder_of_another_simulation_is_refused(whole, simulate, words, told):
+    shutil.copytree(whole["folder"], "out")
+    answer = simulate(*words, *(["--control"] if words else []))
+    assert told in one_sentence(answer)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--frame-interval", "0.1"), "chunk must hold at least one frame"),
+        (("--chunk", "0.006"), "chunk must be a multiple of frame_interval"),
+        (("--platform", "GPU"), "platform"),
+        (("--ml-mask", ":2"), "water"),
+        (("--timestep", "0.01"), "timestep"),
+    ],
+)
+def test_bad_input_is_one_sentence(simulate, words, told):
+    assert told in one_sentence(simulate(*words, potential="mm"))
+    assert not Path("out").exists()
+
+
+def test_a_system_without_box_is_refused(simulate):
+    assert "has no box: give the solvated system" in one_sentence(simulate(top="gas"))
+    assert not Path("out").exists()
