@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -24,7 +25,7 @@ from mlmm.files import write_whole
 from mlmm.workflows.frames import dry_atoms, pieces
 from mlmm.workflows.md import MdOutputs, MdProgress, run_md
 from mlmm.workflows.md_setup import MdInputs, make_start
-from mlmm.workflows.rounds import Report
+from mlmm.workflows.rounds import Listener, Report
 from mlmm.workflows.run_folder import locked
 
 RUN_FILE: Final = "simulate.yaml"
@@ -42,12 +43,14 @@ class Stage:
     Attributes:
         name: Of its files.
         cntrl: What stands in &cntrl, without what all stages share.
+        steps: How many it has, at most.
         restrained: Whether the solute's heavy atoms are held where they were prepared.
         time: What it adds to the trajectory [ps].
     """
 
     name: str
     cntrl: str
+    steps: int
     restrained: bool = False
     time: float = 0.0
 
@@ -65,7 +68,7 @@ def simulate(
     folder: Path,
     *,
     minutes: float | None = None,
-    listen: Callable[[Report], None] | None = None,
+    listen: Listener | None = None,
 ) -> SimulationResult:
     """Run all stages that are missing.
 
@@ -89,13 +92,15 @@ def simulate(
         write_whole(folder / RUN_FILE, config.to_yaml())
         clock = _Clock(minutes)
         jobs = list(_jobs(config))
-        for k, (leg, stage, before) in enumerate(jobs):
-            where = folder / leg
-            if (where / f"{stage.name}.rst").exists():
-                continue
-            clock.check(folder, jobs[k:])
-            _run(config, topology, where, stage, before, _told(listen, leg, stage, k, len(jobs)))
+        missing = [job for job in jobs if not (folder / job[0] / f"{job[1].name}.rst").exists()]
+        total, left = (sum(stage.steps for _, stage, _ in some) for some in (jobs, missing))
+        meter = _Meter(total, total - left)
+        for k, (leg, stage, before) in enumerate(missing):
+            clock.check(folder, missing[k:])
+            told = partial(meter.tell, listen or _silent, f"{LEGS[leg]} {stage.name}")
+            _run(config, topology, folder / leg, stage, before, told)
             clock.passed()
+            meter.add(stage.steps)
     found = {leg: pieces(folder / leg) for leg in _legs(config)}
     return SimulationResult(found, config.n_chunks * config.steps(config.chunk) * config.timestep)
 
@@ -103,22 +108,22 @@ def simulate(
 def stages(config: SimulationConfig) -> Iterator[Stage]:
     """Yield everything before the production."""
     minimise = f"imin=1, maxcyc={config.minimisation}, ntpr={_often(config.minimisation)}, ntb=1"
-    yield Stage("01-min-restrained", minimise, restrained=True)
-    yield Stage("02-min", minimise)
+    yield Stage("01-min-restrained", minimise, config.minimisation, restrained=True)
+    yield Stage("02-min", minimise, config.minimisation)
     warm = config.steps(config.equilibration * HEATING / len(WARMER))
     for k, part in enumerate(WARMER):
         begin = "irest=1, ntx=5" if k else f"irest=0, ntx=1, tempi={config.temperature * part:g}"
         cntrl = f"{begin}, ntb=1, temp0={config.temperature * part:g}, {_steps(warm)}"
-        yield Stage(f"{3 + k:02d}-heat", cntrl, restrained=True)
+        yield Stage(f"{3 + k:02d}-heat", cntrl, warm, restrained=True)
     press = f"irest=1, ntx=5, ntb=2, ntp=1, pres0={config.pressure:g}, temp0={config.temperature:g}"
     held = config.steps(config.equilibration * RESTRAINED)
     free = config.steps(config.equilibration * (1.0 - HEATING - RESTRAINED))
-    yield Stage("06-npt-restrained", f"{press}, {_steps(held)}", restrained=True)
-    yield Stage("07-npt", f"{press}, {_steps(free)}")
+    yield Stage("06-npt-restrained", f"{press}, {_steps(held)}", held, restrained=True)
+    yield Stage("07-npt", f"{press}, {_steps(free)}", free)
     chunk, frames = config.steps(config.chunk), config.steps(config.frame_interval)
     for k in range(config.n_chunks):
         cntrl = f"{press}, {_steps(chunk)}, ntwx={frames}"
-        yield Stage(f"prod-{k + 1:04d}", cntrl, time=chunk * config.timestep)
+        yield Stage(f"prod-{k + 1:04d}", cntrl, chunk, time=chunk * config.timestep)
 
 
 def mdin(config: SimulationConfig, leg: str, stage: Stage, held: str) -> str:
@@ -265,17 +270,25 @@ def _begun(folder: Path, config: SimulationConfig) -> bool:
     return False
 
 
-def _told(
-    listen: Callable[[Report], None] | None, leg: str, stage: Stage, k: int, n: int
-) -> Callable[[MdProgress], None]:
-    """Return what makes reports of a workflow out of those of a run."""
+class _Meter:
+    """Says how far everything is, in steps, and how long the rest takes at the pace so far."""
 
-    def tell(progress: MdProgress) -> None:
-        if listen is not None:
-            part = (k + progress.done / progress.total) / n
-            listen(Report(f"{LEGS[leg]} {stage.name}", part))
+    def __init__(self, total: int, done: int) -> None:
+        self._total, self._first, self._done = total, done, done
+        self._began = time.monotonic()
 
-    return tell
+    def add(self, steps: int) -> None:
+        self._done += steps
+
+    def tell(self, listen: Listener, stage: str, progress: MdProgress) -> None:
+        done = self._done + progress.done
+        passed, new = time.monotonic() - self._began, done - self._first
+        remaining = passed / new * (self._total - done) if new else None
+        listen(Report(stage, done / self._total, remaining_s=remaining))
+
+
+def _silent(_report: Report) -> None:
+    """Tell nobody."""
 
 
 def _quoted(text: str) -> str:
