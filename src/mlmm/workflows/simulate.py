@@ -32,6 +32,8 @@ RUN_FILE: Final = "simulate.yaml"
 LEGS: Final = {"mlmm": "ML/MM", "mm": "MM"}
 WARMER: Final = (1 / 3, 2 / 3, 1.0)
 """Temperatures of the heating, as parts of the final one."""
+WEAKER: Final = 0.2
+"""Part of the restraint that is left at constant pressure: the box moves past its fixed points."""
 BLOCKS: Final = 100
 """Blocks of mdout in one stage, at most."""
 
@@ -44,14 +46,14 @@ class Stage:
         name: Of its files.
         cntrl: What stands in &cntrl, without what all stages share.
         steps: How many it has, at most.
-        restrained: Whether the solute's heavy atoms are held where they were prepared.
+        hold: Part of the restraint that holds the solute's heavy atoms where they were prepared.
         time: What it adds to the trajectory [ps].
     """
 
     name: str
     cntrl: str
     steps: int
-    restrained: bool = False
+    hold: float = 0.0
     time: float = 0.0
 
 
@@ -108,17 +110,17 @@ def simulate(
 def stages(config: SimulationConfig) -> Iterator[Stage]:
     """Yield everything before the production."""
     minimise = f"imin=1, maxcyc={config.minimisation}, ntpr={_often(config.minimisation)}, ntb=1"
-    yield Stage("01-min-restrained", minimise, config.minimisation, restrained=True)
+    yield Stage("01-min-restrained", minimise, config.minimisation, hold=1.0)
     yield Stage("02-min", minimise, config.minimisation)
     warm = config.steps(config.equilibration * HEATING / len(WARMER))
     for k, part in enumerate(WARMER):
         begin = "irest=1, ntx=5" if k else f"irest=0, ntx=1, tempi={config.temperature * part:g}"
         cntrl = f"{begin}, ntb=1, temp0={config.temperature * part:g}, {_steps(warm)}"
-        yield Stage(f"{3 + k:02d}-heat", cntrl, warm, restrained=True)
+        yield Stage(f"{3 + k:02d}-heat", cntrl, warm, hold=1.0)
     press = f"irest=1, ntx=5, ntb=2, ntp=1, pres0={config.pressure:g}, temp0={config.temperature:g}"
     held = config.steps(config.equilibration * RESTRAINED)
     free = config.steps(config.equilibration * (1.0 - HEATING - RESTRAINED))
-    yield Stage("06-npt-restrained", f"{press}, {_steps(held)}", held, restrained=True)
+    yield Stage("06-npt-restrained", f"{press}, {_steps(held)}", held, hold=WEAKER)
     yield Stage("07-npt", f"{press}, {_steps(free)}", free)
     chunk, frames = config.steps(config.chunk), config.steps(config.frame_interval)
     for k in range(config.n_chunks):
@@ -138,8 +140,9 @@ def mdin(config: SimulationConfig, leg: str, stage: Stage, held: str) -> str:
     shared = f"cut={config.cutoff:g}, ntc=2, ntf=2, ifmlp=1"
     if "imin=1" not in stage.cntrl:
         shared += f", dt={config.timestep:g}, ntt=3, gamma_ln={config.friction:g}, ig={config.seed}"
-    if stage.restrained:
-        shared += f",\n  ntr=1, restraint_wt={config.restraint:g}, restraintmask='{held}'"
+    if stage.hold:
+        weight = stage.hold * config.restraint
+        shared += f",\n  ntr=1, restraint_wt={weight:g}, restraintmask='{held}'"
     own = [f"animask={_quoted(config.ml_mask)}"]
     if leg == "mm":
         own.append("potential='mm'")
@@ -195,7 +198,7 @@ def _run(
         config.prmtop,
         begin,
         outputs=MdOutputs(**beside, **rare),
-        reference=config.inpcrd if stage.restrained else None,
+        reference=config.inpcrd if stage.hold else None,
         overwrite=True,
         platform=config.platform,
         listen=listen,
