@@ -142,6 +142,7 @@ def carry_on(asked: argparse.Namespace, clock: Clock, name: str, system: System)
         return told(folder)
     if not (made / "preparation.json").exists():
         words = ("prepare", "complex", "--protein", asked.data / system.protein, *system.words)
+        words = (*words, *(("--buffer", "4") if asked.tiny else ()))
         done = mlmm(*words, "--ligand", pose(asked.data, system, folder), "--out", made)
         if done.returncode:
             return {"refused": last_line(done)}

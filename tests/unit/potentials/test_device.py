@@ -53,7 +53,7 @@ def compared(tmp_path_factory):
     path = tmp_path_factory.mktemp("file") / "plain.pt"
     torch.jit.script(Plain()).save(str(path))
     names = {
-        "ani": "ani2x",
+        "ani": "ani1ccx",
         "aim": "aimnet2",
         "mace": f"mace:{TINY}",
         "file": f"torchscript:{path}",
@@ -86,7 +86,7 @@ def test_a_network_computes_elsewhere_and_says_the_same(compared, name):
 
 def test_the_compiled_kernel_serves_the_processor_alone(there):
     try:
-        potential = load_potential("ani2x", METHANOL)
+        potential = load_potential("ani1ccx", METHANOL)
     except MlmmError as error:
         pytest.skip(str(error))
     assert isinstance(potential.engine.networks, TorchAni)
