@@ -30,8 +30,14 @@ from typing import Any
 from machine import RESULTS, header
 
 MASK = ":LIG"
-PROBE = ("--minimisation", "20", "--equilibration", "0.2", "--length", "0.4", "--chunk", "0.2")
-TINY = ("--minimisation", "2", "--equilibration", "0.02", "--length", "0.02", "--chunk", "0.01")
+PROBE = (
+    *("--minimisation", "20", "--equilibration", "0.2", "--length", "0.4", "--chunk", "0.2"),
+    *("--frame-interval", "0.1"),
+)
+TINY = (
+    *("--minimisation", "2", "--equilibration", "0.02", "--length", "0.02", "--chunk", "0.01"),
+    *("--frame-interval", "0.002"),
+)
 
 
 @dataclass(frozen=True)
@@ -150,16 +156,13 @@ def carry_on(asked: argparse.Namespace, clock: Clock, name: str, system: System)
     run = ("simulate", *where, "--ml-mask", MASK, "--potential", system.potential, "-q")
     run = (*run, "--platform", asked.platform, "--control")
     if asked.dry_run:
-        done = mlmm(*run, *PROBE, "--frame-interval", "0.1", "--out", folder / "probe")
+        done = mlmm(*run, *PROBE, "--out", folder / "probe")
         if done.returncode:
             return {"failed": last_line(done)}
         return cost(folder / "probe", asked.length + asked.equilibration)
-    lengths = (
-        *("--length", asked.length, "--equilibration", asked.equilibration, "--chunk", asked.chunk),
-    )
-    frames = ("--frame-interval", "0.002") if asked.tiny else ()
-    lengths = TINY if asked.tiny else lengths
-    done = mlmm(*run, *lengths, *frames, *clock.words(), "--out", folder / "run")
+    lengths: tuple[object, ...] = ("--length", asked.length, "--chunk", asked.chunk)
+    lengths = TINY if asked.tiny else (*lengths, "--equilibration", asked.equilibration)
+    done = mlmm(*run, *lengths, *clock.words(), "--out", folder / "run")
     if done.returncode not in (0, 3):
         return {"failed": last_line(done)}
     analysed(asked, system, folder, where)

@@ -4,23 +4,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlmm.errors import MlmmError, NumericsError
 from mlmm.potentials.committee import Committee
-from mlmm.potentials.device import CPU, FirstAnswer
+from mlmm.potentials.device import CPU, Engine, FirstAnswer
 from mlmm.potentials.elements import symbol
 from mlmm.potentials.interface import Array, Capabilities, Evaluation
-
-
-class Engine(Protocol):
-    """Whoever computes; it may trust its input."""
-
-    def evaluate(self, positions: Array) -> Evaluation:
-        """Return energies and forces of finite positions [Å], shape (R, N, 3), R > 0."""
 
 
 @dataclass(frozen=True)

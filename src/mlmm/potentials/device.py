@@ -30,10 +30,10 @@ SUMMED: Final = 1e-7
 
 
 class Engine(Protocol):
-    """Whoever computes on a device."""
+    """Whoever computes; it may trust its input."""
 
     def evaluate(self, positions: Array) -> Evaluation:
-        """Return energies and forces of positions [Å], shape (R, N, 3)."""
+        """Return energies and forces of finite positions [Å], shape (R, N, 3), R > 0."""
 
 
 E = TypeVar("E", bound=Engine)

@@ -33,7 +33,6 @@ PATIENCE: Final = 10.0
 """Time in which a caller must have said what it wants [s]."""
 HEARTBEAT: Final = 1.0
 """Time between two signs of life while the model computes [s]."""
-ENDED: Final = b"the model server has ended"
 
 logger = logging.getLogger(__name__)
 
@@ -225,16 +224,19 @@ def _outcome(future: Future[Reply], patience: float) -> bytes:
     except TimeoutError:
         raise
     except CancelledError:  # it waited for its turn while the server was closed: nothing failed
-        return b"no %d 0\n%b" % (len(ENDED), ENDED)
+        return _refusal("the model server has ended")
     except MlmmError as error:
-        message = str(error).encode()
-        return b"no %d 0\n%b" % (len(message), message)
+        return _refusal(str(error))
     except Exception as error:  # a fault of a model must reach the user, not end the server
         logger.warning("the model failed", exc_info=error)
-        message = f"the model failed with {type(error).__name__}: {error}".encode()
-        return b"no %d 0\n%b" % (len(message), message)
+        return _refusal(f"the model failed with {type(error).__name__}: {error}")
     results, line = reply.results.encode(), reply.line.encode()
     return b"ok %d %d\n%b%b" % (len(results), len(line), results, line)
+
+
+def _refusal(sentence: str) -> bytes:
+    message = sentence.encode()
+    return b"no %d 0\n%b" % (len(message), message)
 
 
 def _read_request(caller: socket.socket) -> Request:

@@ -97,10 +97,11 @@ def simulate(
         missing = [job for job in jobs if not (folder / job[0] / f"{job[1].name}.rst").exists()]
         total, left = (sum(stage.steps for _, stage, _ in some) for some in (jobs, missing))
         meter = _Meter(total, total - left)
+        held = held_mask(topology)
         for k, (leg, stage, before) in enumerate(missing):
             clock.check(folder, missing[k:])
             told = partial(meter.tell, listen or _silent, f"{LEGS[leg]} {stage.name}")
-            _run(config, topology, folder / leg, stage, before, told)
+            _run(config, held, folder / leg, stage, before, told)
             clock.passed()
             meter.add(stage.steps)
     found = {leg: pieces(folder / leg) for leg in _legs(config)}
@@ -178,7 +179,7 @@ def _jobs(config: SimulationConfig) -> Iterator[tuple[str, Stage, str | None]]:
 
 def _run(
     config: SimulationConfig,
-    topology: AmberTopology,
+    held: str,
     where: Path,
     stage: Stage,
     before: str | None,
@@ -191,7 +192,7 @@ def _run(
     beside = {key: work / f"{stage.name}{end}" for key, end in names.items()}
     rare = {"mdvel": work / "velocities.nc", "mdspread": work / "spread.nc"}
     text = where / f"{stage.name}.in"
-    write_whole(text, mdin(config, where.name, stage, held_mask(topology)))
+    write_whole(text, mdin(config, where.name, stage, held))
     begin = config.inpcrd if before is None else where / f"{before}.rst"
     run_md(
         text,
