@@ -142,7 +142,7 @@ def _may_be_reduced(parameters: MaceParameters) -> bool:
 
 def as_script(network: torch.nn.Module) -> torch.nn.Module:
     """Return the same model as TorchScript: equal bits, without Python between its layers."""
-    with _quiet():
+    with _quiet(), torch.random.fork_rng(devices=[]):  # e3nn tries a module on random input
         scripted: torch.nn.Module = library("e3nn.util.jit").script(network)
     return scripted
 
