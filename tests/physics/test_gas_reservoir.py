@@ -27,10 +27,10 @@ from mlmm.engine.record import couplings, set_state
 from mlmm.engine.reservoir import Reservoir
 from mlmm.engine.simulation import open_context, set_phase
 from mlmm.free_energy.mixing import insertions
+from mlmm.geometry import torsion_angles
 from mlmm.samples import LambdaState
 from mlmm.system.build import INTERNAL
 from mlmm.system.internal import ClassicalPotential
-from mlmm.system.torsions import torsion_angles
 from mlmm.units import thermal_energy
 
 BUTANE = "mobley_1923244"

@@ -32,6 +32,7 @@ from mlmm.errors import InputError
 from mlmm.free_energy.cycle import hydration_r2
 from mlmm.free_energy.endstate import endstate_correction
 from mlmm.free_energy.estimators import mbar
+from mlmm.geometry import torsion_angles
 from mlmm.potentials.interface import Potential
 from mlmm.samples import LambdaState
 from mlmm.system.build import INTERNAL, HybridSystem, hybrid_system
@@ -39,7 +40,6 @@ from mlmm.system.internal import ClassicalPotential, internal_terms, vacuum_syst
 from mlmm.system.pme import Nonbonded
 from mlmm.system.region import region_of
 from mlmm.system.stress import stress_potential, stressed_terms
-from mlmm.system.torsions import torsion_angles
 from mlmm.units import KJ_PER_KCAL, NM_PER_ANGSTROM, thermal_energy
 
 ETHER = "mobley_3083321"  # dimethoxymethane

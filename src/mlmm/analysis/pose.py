@@ -11,6 +11,7 @@ from scipy.stats import norm
 
 from mlmm.analysis.rmsd import Array, IntArray
 from mlmm.analysis.stats import mean
+from mlmm.geometry import Quadruple, in_ring, neighbours, torsion_angles
 
 CONTACT = 4.5
 """Heavy atoms nearer than this are in contact [Å]."""
@@ -21,7 +22,7 @@ WELLS = {"gauche+": (0.0, 120.0), "trans": (120.0, 240.0), "gauche-": (240.0, 36
 
 def rotatable(
     bonds: Sequence[tuple[int, int]], numbers: Mapping[int, int], atoms: Sequence[int]
-) -> list[tuple[int, int, int, int]]:
+) -> list[Quadruple]:
     """Return one torsion of heavy atoms for each bond that is not in a ring, lowest atoms first.
 
     Args:
@@ -29,42 +30,19 @@ def rotatable(
         numbers: Atomic number of each atom.
         atoms: The atoms of the molecule.
     """
-    near: dict[int, set[int]] = {i: set() for i in atoms if numbers[i] > 1}
-    for i, j in bonds:
-        if i in near and j in near:
-            near[i].add(j)
-            near[j].add(i)
+    near = neighbours(bonds, [i for i in atoms if numbers[i] > 1])
     found = []
     for i in sorted(near):
-        for j in sorted(near[i]):
-            ends = sorted(near[i] - {j}), sorted(near[j] - {i})
-            if i < j and all(ends) and not _connected(near, i, j):
+        for j in near[i]:
+            ends = [k for k in near[i] if k != j], [k for k in near[j] if k != i]
+            if i < j and all(ends) and not in_ring(near, i, j):
                 found.append((ends[0][0], i, j, ends[1][0]))
     return found
 
 
-def _connected(near: Mapping[int, set[int]], i: int, j: int) -> bool:
-    """Tell whether j is reached from i without their own bond, so that the bond is in a ring."""
-    seen, todo = {i}, [k for k in near[i] if k != j]
-    while todo:
-        k = todo.pop()
-        if k == j:
-            return True
-        if k not in seen:
-            seen.add(k)
-            todo.extend(near[k] - seen)
-    return False
-
-
-def torsions(frames: Array, quadruples: Sequence[tuple[int, int, int, int]]) -> Array:
+def torsions(frames: Array, quadruples: Sequence[Quadruple]) -> Array:
     """Return torsion angles between 0 and 360 [degree], shape (F, number of quadruples)."""
-    columns = []
-    for a, b, c, d in quadruples:
-        one, axis, two = (frames[:, j] - frames[:, i] for i, j in ((a, b), (b, c), (c, d)))
-        left, right = np.cross(one, axis), np.cross(axis, two)
-        y = (np.cross(left, right) * axis).sum(axis=1) / np.linalg.norm(axis, axis=1)
-        columns.append(np.degrees(np.arctan2(y, (left * right).sum(axis=1))) % 360.0)
-    return np.array(columns).T.reshape(len(frames), len(quadruples))
+    return np.asarray(torsion_angles(frames, quadruples) % 360.0)
 
 
 def populations(angles: Array) -> dict[str, float]:

@@ -3,17 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from mlmm.amber.topology import AmberTopology
-from mlmm.potentials.interface import Array
+from mlmm.geometry import Array, Quadruple, in_ring, neighbours
 
 
-def rotatable_torsions(
-    topology: AmberTopology, atoms: Sequence[int]
-) -> tuple[tuple[int, int, int, int], ...]:
+def rotatable_torsions(topology: AmberTopology, atoms: Sequence[int]) -> tuple[Quadruple, ...]:
     """Return one torsion for each bond between heavy atoms that is not in a ring.
 
     Both ends of the bond need another neighbour; a heavy one is preferred over a hydrogen, and
@@ -27,35 +25,18 @@ def rotatable_torsions(
         Local indices (positions in `atoms`) of the four atoms of each torsion.
     """
     local = {atom: i for i, atom in enumerate(atoms)}
-    neighbours: dict[int, list[int]] = {i: [] for i in range(len(atoms))}
-    for a, b in topology.bonds:
-        if a in local and b in local:
-            neighbours[local[a]].append(local[b])
-            neighbours[local[b]].append(local[a])
+    bonds = ((local.get(a, -1), local.get(b, -1)) for a, b in topology.bonds)
+    near = neighbours(bonds, range(len(atoms)))
     numbers = [topology.numbers[atom] for atom in atoms]
     found = []
-    for b, around in neighbours.items():
+    for b, around in near.items():
         for c in around:
-            if b >= c or numbers[b] == 1 or numbers[c] == 1 or _in_ring(neighbours, b, c):
+            if b >= c or numbers[b] == 1 or numbers[c] == 1 or in_ring(near, b, c):
                 continue
-            ends = [_end(neighbours, numbers, b, c), _end(neighbours, numbers, c, b)]
+            ends = [_end(near, numbers, b, c), _end(near, numbers, c, b)]
             if ends[0] is not None and ends[1] is not None:
                 found.append((ends[0], b, c, ends[1]))
     return tuple(found)
-
-
-def torsion_angles(positions: Array, torsions: Sequence[tuple[int, int, int, int]]) -> Array:
-    """Return torsion angles [degree] in (−180, 180], shape (frames, torsions)."""
-    angles = np.empty((len(positions), len(torsions)))
-    for k, (a, b, c, d) in enumerate(torsions):
-        first = positions[:, b] - positions[:, a]
-        axis = positions[:, c] - positions[:, b]
-        last = positions[:, d] - positions[:, c]
-        left, right = np.cross(first, axis), np.cross(axis, last)
-        length = np.linalg.norm(axis, axis=1)
-        sine = length * np.sum(first * right, axis=1)
-        angles[:, k] = np.degrees(np.arctan2(sine, np.sum(left * right, axis=1)))
-    return angles
 
 
 def most_different(angles: Array, count: int) -> list[int]:
@@ -71,24 +52,13 @@ def most_different(angles: Array, count: int) -> list[int]:
     return taken
 
 
-def _end(neighbours: dict[int, list[int]], numbers: list[int], here: int, there: int) -> int | None:
-    others = [i for i in neighbours[here] if i != there]
+def _end(
+    near: Mapping[int, Sequence[int]], numbers: Sequence[int], here: int, there: int
+) -> int | None:
+    others = [i for i in near[here] if i != there]
     heavy = [i for i in others if numbers[i] > 1]
     if heavy:
         return heavy[0]
     if len(others) == 3 or not others:
         return None
     return others[0]
-
-
-def _in_ring(neighbours: dict[int, list[int]], b: int, c: int) -> bool:
-    """Tell whether c can be reached from b without their bond."""
-    seen, stack = {b}, [i for i in neighbours[b] if i != c]
-    while stack:
-        here = stack.pop()
-        if here == c:
-            return True
-        if here not in seen:
-            seen.add(here)
-            stack.extend(neighbours[here])
-    return False

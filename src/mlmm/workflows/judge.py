@@ -31,9 +31,10 @@ from mlmm.free_energy.mixing import Insertions, Mixing, insertions, judge_mixing
 from mlmm.free_energy.populations import judge_populations
 from mlmm.free_energy.spacing import judge_spacing
 from mlmm.free_energy.verdict import Verdict
+from mlmm.geometry import torsion_angles
 from mlmm.samples import WindowSamples
 from mlmm.system.alchemy import tail_coefficient
-from mlmm.system.torsions import rotatable_torsions, torsion_angles
+from mlmm.system.torsions import rotatable_torsions
 from mlmm.units import KCAL_PER_KJ, NM_PER_ANGSTROM
 from mlmm.workflows.findings import Findings
 from mlmm.workflows.gather import Gas

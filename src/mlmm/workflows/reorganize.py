@@ -29,9 +29,9 @@ from mlmm.free_energy.expectation import (
     reorganization_reweighted,
 )
 from mlmm.free_energy.stiff import stiff_coordinates
+from mlmm.geometry import torsion_angles
 from mlmm.potentials.interface import Array
 from mlmm.samples import WindowSamples
-from mlmm.system.torsions import torsion_angles
 from mlmm.units import KJ_PER_KCAL
 from mlmm.workflows.gather import Gas, Water
 

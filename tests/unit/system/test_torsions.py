@@ -7,13 +7,9 @@ import itertools
 
 import numpy as np
 import pytest
-from rdkit import Chem
-from rdkit.Chem import rdMolTransforms
-from rdkit.Geometry import Point3D
 
-from mlmm.amber.coordinates import read_coordinates
 from mlmm.amber.topology import read_topology
-from mlmm.system.torsions import most_different, rotatable_torsions, torsion_angles
+from mlmm.system.torsions import most_different, rotatable_torsions
 
 COUNTS = {
     "mobley_9055303": 0,  # methane
@@ -38,28 +34,6 @@ def test_torsions_that_make_conformers_are_found_and_no_other(freesolv, name):
     for torsion in torsions:
         assert len(set(torsion)) == 4
         assert all(frozenset(pair) in bonded for pair in itertools.pairwise(torsion))
-
-
-def test_angles_are_those_of_rdkit(freesolv):
-    path = freesolv / "amber_gaff" / "mobley_2178600.prmtop"
-    topology = read_topology(path)
-    first = read_coordinates(path.with_suffix(".inpcrd")).positions
-    random = np.random.default_rng(3)
-    frames = first + 0.4 * random.normal(size=(20, *first.shape))
-    torsions = rotatable_torsions(topology, range(len(topology)))
-    angles = torsion_angles(frames, torsions)
-    molecule = Chem.RWMol()
-    for _ in range(len(topology)):
-        molecule.AddAtom(Chem.Atom(6))
-    for a, b in topology.bonds:
-        molecule.AddBond(a, b, Chem.BondType.SINGLE)
-    for frame, row in zip(frames, angles, strict=True):
-        conformer = Chem.Conformer(len(frame))
-        for i, x in enumerate(frame):
-            conformer.SetAtomPosition(i, Point3D(*x))
-        expected = [rdMolTransforms.GetDihedralDeg(conformer, *t) for t in torsions]
-        difference = (row - expected + 180) % 360 - 180
-        np.testing.assert_allclose(difference, 0.0, atol=1e-9)
 
 
 def test_frames_that_differ_most_are_taken_and_the_first_is_kept():

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: MIT
+"""Are neighbours, rings and torsion angles those of RDKit?"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from rdkit import Chem
+from rdkit.Chem import rdMolTransforms
+from rdkit.Geometry import Point3D
+
+from mlmm.geometry import in_ring, neighbours, torsion_angles
+
+MOLECULES = (
+    "C1CC2CCC1C2",  # bridged
+    "c1ccc2ccccc2c1CCC1CC1",  # fused, with a chain to a third ring
+    "C1CCC12CCC2",  # spiro
+    "CC(C)(C)CO",  # no ring
+)
+
+
+@pytest.mark.parametrize("smiles", MOLECULES)
+def test_neighbours_and_rings_are_those_of_rdkit(smiles):
+    molecule = Chem.MolFromSmiles(smiles)
+    bonds = [(bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()) for bond in molecule.GetBonds()]
+    near = neighbours(bonds, range(molecule.GetNumAtoms()))
+    for atom in molecule.GetAtoms():
+        around = sorted(other.GetIdx() for other in atom.GetNeighbors())
+        assert near[atom.GetIdx()] == tuple(around)
+    for bond, (i, j) in zip(molecule.GetBonds(), bonds, strict=True):
+        assert in_ring(near, i, j) is in_ring(near, j, i) is bond.IsInRing()
+
+
+def test_bonds_to_other_atoms_are_left_out():
+    assert neighbours([(0, 1), (1, 7), (8, 9)], (1, 0)) == {0: (1,), 1: (0,)}
+
+
+def test_angles_are_those_of_rdkit():
+    frames = np.random.default_rng(3).normal(size=(50, 6, 3))
+    torsions = [(0, 1, 2, 3), (5, 2, 4, 0)]
+    chain = Chem.MolFromSmiles("C" * 6)
+    ring = Chem.RWMol(chain)
+    for i, j in ((2, 5), (2, 4), (0, 4)):
+        ring.AddBond(i, j, Chem.BondType.ZERO)
+    angles = torsion_angles(frames, torsions)
+    for frame, row in zip(frames, angles, strict=True):
+        conformer = Chem.Conformer(len(frame))
+        for i, x in enumerate(frame):
+            conformer.SetAtomPosition(i, Point3D(*x))
+        expected = [rdMolTransforms.GetDihedralDeg(conformer, *torsion) for torsion in torsions]
+        assert row == pytest.approx(expected, abs=1e-9)
