@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from machine import RESULTS, header
+from sdf import records
 
 MASK = ":LIG"
 PROBE = (
@@ -173,11 +174,9 @@ def pose(data: Path, system: System, folder: Path) -> Path:
     """Return the file of the ligand, which of a set is one record."""
     if system.record is None:
         return data / system.ligand
-    blocks = (data / system.ligand).read_text().split("$$$$\n")
-    found = {block.split("\n", 1)[0].strip(): block for block in blocks if block.strip()}
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "pose.sdf"
-    path.write_text(found[system.record] + "$$$$\n")
+    path.write_text(records(data / system.ligand)[system.record])
     return path
 
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from machine import header
+from sdf import records
 
 from mlmm.errors import MlmmError
 from mlmm.workflows.complex import ComplexRequest, prepare_complex
@@ -42,8 +43,7 @@ def main() -> None:
     if arguments.output.is_file():
         report["ligands"] = json.loads(arguments.output.read_text())["ligands"]
     wanted = arguments.only.split(",") if arguments.only else list(table)
-    blocks = (arguments.data / "ligands.sdf").read_text().split("$$$$\n")
-    poses = {block.split("\n", 1)[0].strip(): block + "$$$$\n" for block in blocks if block.strip()}
+    poses = records(arguments.data / "ligands.sdf")
     for name in wanted:
         if name in report["ligands"]:
             continue

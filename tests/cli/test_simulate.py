@@ -124,8 +124,8 @@ def test_it_stops_before_its_time_is_up_and_goes_on(simulate):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("--temperature", "310"), "temperature is 300.0 there, but 310.0 is asked for"),
-        ((), "control is True there, but False is asked for"),
+        (("--temperature", "310"), "temperature is 300.0 there and 310.0 here"),
+        ((), "control is True there and False here"),
     ],
 )
 def test_the_folder_of_another_simulation_is_refused(whole, simulate, words, told):

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Literal
 
 from mlmm.config.campaign import CampaignConfig, ClusterConfig
-from mlmm.errors import InputError
 from mlmm.executor import SerialExecutor, check_cluster, core_count, open_dask, open_programs
 from mlmm.files import write_whole
 from mlmm.report.text import duration, energy, stderr
@@ -33,7 +32,7 @@ from mlmm.workflows.campaign_table import (
     write_results,
 )
 from mlmm.workflows.campaign_task import Outcome, compute, supervise
-from mlmm.workflows.run_folder import locked
+from mlmm.workflows.run_folder import locked, occupied
 
 logger = logging.getLogger(__name__)
 
@@ -100,7 +99,7 @@ def run_campaign(
     rows = read_rows(table, config.columns)
     if place.executor == DASK:
         check_cluster(place.cluster)
-    _check_campaign_folder(folder)
+    occupied(folder, CAMPAIGN_FILE, "campaign")
     plan = plan_jobs(config, rows, folder, table.parent)
     folder = folder.resolve()
     with locked(folder):
@@ -230,13 +229,3 @@ def _open(place: Place, places: int, folder: Path, listen: Listener) -> Iterator
         with open_dask(places, place.cluster, folder / "cluster") as (executor, link):
             listen(f"Dask's dashboard: {link}")
             yield executor
-
-
-def _check_campaign_folder(folder: Path) -> None:
-    if not folder.exists():
-        return
-    if not folder.is_dir():
-        raise InputError(f"{folder} is a file; --out needs a folder.")
-    seen = [path.name for path in folder.iterdir() if not path.name.startswith(".")]
-    if seen and CAMPAIGN_FILE not in seen:
-        raise InputError(f"{folder} is not empty and holds no campaign; choose another --out.")

@@ -6,7 +6,7 @@ from __future__ import annotations
 import fcntl
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -41,29 +41,45 @@ def check_folder(folder: Path, config: HydrationConfig) -> bool:
     Raises:
         InputError: The folder is a file, holds another run, or holds something else.
     """
+    run_file = folder / RUN_FILE
+    if not occupied(folder, RUN_FILE, "mlmm run"):
+        return False
+    there = HydrationConfig.from_yaml(text_of(run_file), where=str(run_file))
+    differing = first_difference(there.science(), config.science())
+    if differing:
+        raise InputError(
+            f"{folder} holds another run: {differing}; choose another --out, or continue the "
+            f"run there with `mlmm run {run_file}`."
+        )
+    if config.repeats < there.repeats:
+        raise InputError(
+            f"{folder} holds a run of {there.repeats} repeats, but {config.repeats} are asked "
+            "for: repeats can be added, never taken away; ask for as many, or choose another "
+            "--out."
+        )
+    return True
+
+
+def occupied(folder: Path, by: str, what: str) -> bool:
+    """Tell whether a folder holds a file that says what is done in it.
+
+    Args:
+        folder: The folder.
+        by: Name of that file.
+        what: What it speaks of, as the user calls it.
+
+    Raises:
+        InputError: The folder is a file, or holds something else.
+    """
     if not folder.exists():
         return False
     if not folder.is_dir():
         raise InputError(f"{folder} is a file; --out needs a folder.")
-    run_file = folder / RUN_FILE
-    if run_file.exists():
-        there = HydrationConfig.from_yaml(_text(run_file), where=str(run_file))
-        differing = _first_difference(there.science(), config.science())
-        if differing:
-            raise InputError(
-                f"{folder} holds another run: {differing}; choose another --out, or continue the "
-                f"run there with `mlmm run {run_file}`."
-            )
-        if config.repeats < there.repeats:
-            raise InputError(
-                f"{folder} holds a run of {there.repeats} repeats, but {config.repeats} are asked "
-                "for: repeats can be added, never taken away; ask for as many, or choose another "
-                "--out."
-            )
+    if (folder / by).exists():
         return True
     # hidden files are a lock, and what a kill left of a write that was not finished
     if any(not path.name.startswith(".") for path in folder.iterdir()):
-        raise InputError(f"{folder} is not empty and holds no mlmm run; choose another --out.")
+        raise InputError(f"{folder} is not empty and holds no {what}; choose another --out.")
     return False
 
 
@@ -99,7 +115,7 @@ def read_run_file(path: Path) -> HydrationConfig:
     """
     if not path.is_file():
         raise InputError(f"{path} does not exist; give the run.yaml of a run folder.")
-    return HydrationConfig.from_yaml(_text(path), where=str(path))
+    return HydrationConfig.from_yaml(text_of(path), where=str(path))
 
 
 def read_finished(folder: Path, config: HydrationConfig) -> HydrationResult | None:
@@ -121,13 +137,6 @@ def read_finished(folder: Path, config: HydrationConfig) -> HydrationResult | No
     return result if same and result.settings.get("repeats") == config.repeats else None
 
 
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not a text file in UTF-8.") from error
-
-
 def refined(run: Path, config: HydrationConfig) -> HydrationConfig:
     """Return the configuration with the refined schedule, where there is one."""
     path = run / SCHEDULE
@@ -138,11 +147,30 @@ def refined(run: Path, config: HydrationConfig) -> HydrationConfig:
     return config.model_copy(update={"protocol": protocol})
 
 
-def _first_difference(there: dict[str, object], here: dict[str, object], at: str = "") -> str:
+def text_of(path: Path) -> str:
+    """Return a text file.
+
+    Raises:
+        InputError: It is not UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not a text file in UTF-8.") from error
+
+
+def first_difference(there: Mapping[str, object], here: Mapping[str, object], at: str = "") -> str:
+    """Return in words the first key whose value differs, or an empty text.
+
+    Args:
+        there: What a folder holds.
+        here: What is asked for.
+        at: Name of the part, with a dot.
+    """
     for key, value in here.items():
         other = there.get(key)
         if isinstance(value, dict) and isinstance(other, dict):
-            found = _first_difference(other, value, f"{at}{key}.")
+            found = first_difference(other, value, f"{at}{key}.")
             if found:
                 return found
         elif value != other:

@@ -26,7 +26,7 @@ from mlmm.workflows.frames import dry_atoms, pieces
 from mlmm.workflows.md import MdOutputs, MdProgress, run_md
 from mlmm.workflows.md_setup import MdInputs, make_start
 from mlmm.workflows.rounds import Listener, Report
-from mlmm.workflows.run_folder import locked
+from mlmm.workflows.run_folder import first_difference, locked, occupied, text_of
 
 RUN_FILE: Final = "simulate.yaml"
 LEGS: Final = {"mlmm": "ML/MM", "mm": "MM"}
@@ -255,23 +255,14 @@ def _begun(folder: Path, config: SimulationConfig) -> bool:
     Raises:
         InputError: It does.
     """
-    path = folder / RUN_FILE
-    if path.is_file():
-        there = SimulationConfig.from_yaml(path.read_text(encoding="utf-8"), where=str(path))
-        free = {"length", "platform"}
-        old, new = (each.model_dump(exclude=free) for each in (there, config))
-        for key, value in new.items():
-            if old[key] != value:
-                raise InputError(
-                    f"{folder} holds another simulation: {key} is {old[key]!r} there, but "
-                    f"{value!r} is asked for; choose another --out."
-                )
-        return True
-    if folder.exists() and (
-        not folder.is_dir() or any(not p.name.startswith(".") for p in folder.iterdir())
-    ):
-        raise InputError(f"{folder} is not empty and holds no simulation; choose another --out.")
-    return False
+    if not occupied(folder, RUN_FILE, "simulation"):
+        return False
+    path, free = folder / RUN_FILE, {"length", "platform"}
+    there = SimulationConfig.from_yaml(text_of(path), where=str(path))
+    old, new = (each.model_dump(exclude=free) for each in (there, config))
+    if differing := first_difference(old, new):
+        raise InputError(f"{folder} holds another simulation: {differing}; choose another --out.")
+    return True
 
 
 class _Meter:
