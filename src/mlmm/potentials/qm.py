@@ -12,6 +12,8 @@ kcal/mol/Å, when a molecule turns.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -19,7 +21,13 @@ from typing import Any, Final
 
 import numpy as np
 
-from mlmm.errors import InputError, NumericsError, UnsupportedPhysicsError
+from mlmm.errors import (
+    InputError,
+    MissingComponentError,
+    MlmmError,
+    NumericsError,
+    UnsupportedPhysicsError,
+)
 from mlmm.potentials.checked import CheckedPotential
 from mlmm.potentials.elements import symbol
 from mlmm.potentials.families import Family, Model
@@ -73,7 +81,7 @@ class QmEngine:
         """Return energies and forces of positions (R, N, 3) [Å], one conformer after the other.
 
         Raises:
-            NumericsError: The density does not become self-consistent.
+            NumericsError: As `solve`.
         """
         answers = [self.solve(conformer, where=k + 1) for k, conformer in enumerate(positions)]
         return Evaluation(
@@ -90,18 +98,27 @@ class QmEngine:
             where: Number of the conformer, for a message.
 
         Raises:
-            NumericsError: The density does not become self-consistent.
+            NumericsError: The density does not become self-consistent, or PySCF fails.
         """
-        field = self._mean_field(conformer)
-        energy = float(field.kernel(dm0=guess))
-        if not field.converged:
+        told = f"{self.theory.method}/{self.theory.basis}"
+        try:
+            field = self._mean_field(conformer)
+            energy = float(field.kernel(dm0=guess))
+            if not field.converged:
+                raise NumericsError(
+                    f"{told} does not converge for conformer {where} in {field.max_cycle} "
+                    "iterations: look for atoms that lie on each other."
+                )
+            gradient = field.nuc_grad_method()
+            gradient.grid_response = self.grid_response
+            slope = np.asarray(gradient.kernel(), dtype=np.float64)
+        except MlmmError:
+            raise
+        except Exception as error:  # of any kind: it is another program
+            reason = " ".join(str(error).split())[:200]
             raise NumericsError(
-                f"{self.theory.method}/{self.theory.basis} does not converge for conformer {where} "
-                f"in {field.max_cycle} iterations: look for atoms that lie on each other."
-            )
-        gradient = field.nuc_grad_method()
-        gradient.grid_response = self.grid_response
-        slope = np.asarray(gradient.kernel(), dtype=np.float64)
+                f"PySCF fails at conformer {where} with {told} ({type(error).__name__}: {reason})."
+            ) from error
         return Solution(energy, slope, np.asarray(field.make_rdm1()), int(field.cycles))
 
     def _mean_field(self, conformer: Array) -> Any:
@@ -112,6 +129,7 @@ class QmEngine:
             atom=list(atoms),
             unit="Bohr",
             basis=self.theory.basis,
+            ecp=_core_potentials(self.theory.basis, molecule.numbers),
             charge=molecule.charge,
             spin=molecule.multiplicity - 1,
             verbose=0,
@@ -187,6 +205,7 @@ def _check_method(name: str, theory: Theory) -> None:
     libxc = _pyscf("dft.libxc", name)
     if theory.method == "hf":
         return
+    _check_dispersion(name, theory.method)
     try:
         libxc.parse_xc(theory.method)
     except Exception as error:
@@ -201,6 +220,26 @@ def _check_method(name: str, theory: Theory) -> None:
         )
 
 
+def _check_dispersion(name: str, method: str) -> None:
+    """Refuse a dispersion correction that PySCF would leave out, or cannot compute here."""
+    if method.endswith(("-d", "_d")):
+        raise UnsupportedPhysicsError(
+            f"{name}: PySCF computes {method} without its dispersion; use another functional."
+        )
+    module = _pyscf("scf.dispersion", name)
+    try:
+        _, _, correction = module.parse_dft(method)
+    except NotImplementedError as error:
+        raise UnsupportedPhysicsError(
+            f"{name}: PySCF cannot compute {method}; use another functional."
+        ) from error
+    if correction and module.dispersion is None:
+        raise MissingComponentError(
+            f"{name}: the correction {correction} needs the package pyscf-dispersion; run "
+            "pip install pyscf-dispersion."
+        )
+
+
 def _check_basis(name: str, theory: Theory, molecule: Molecule) -> None:
     gto = _pyscf("gto", name)
     for number in sorted(set(molecule.numbers)):
@@ -211,6 +250,20 @@ def _check_basis(name: str, theory: Theory, molecule: Molecule) -> None:
                 f"{name}: PySCF has no basis set {theory.basis!r} for {symbol(number)}; choose "
                 "another, such as 6-31g* or def2-svp."
             ) from error
+
+
+def _core_potentials(basis: str, numbers: Sequence[int]) -> dict[str, str]:
+    """Return the basis by each element whose core electrons it replaces by a potential.
+
+    PySCF does not look for them: without, the valence functions would have to hold all electrons.
+    """
+    load = _pyscf("gto", "a qm potential").basis.load_ecp
+    found = {}
+    for name in map(symbol, sorted(set(numbers))):
+        with contextlib.suppress(KeyError, RuntimeError):  # so it tells that there is none
+            if load(basis, name):
+                found[name] = basis
+    return found
 
 
 def _pyscf(part: str, name: str) -> Any:

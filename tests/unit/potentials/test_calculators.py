@@ -158,6 +158,8 @@ def test_a_calculator_that_fails_is_named(tmp_path):
         ("qm:wb97x/6-31g*/fast", InputError, "not of the form qm:METHOD/BASIS"),
         ("qm:wb98x/6-31g*", InputError, "knows no functional 'wb98x'"),
         ("qm:wb97x-v/6-31g*", UnsupportedPhysicsError, "non-local correlation"),
+        ("qm:b97-d/6-31g*", UnsupportedPhysicsError, "without its dispersion"),
+        ("qm:wb97x-d3/6-31g*", UnsupportedPhysicsError, "cannot compute wb97x-d3"),
         ("qm:hf/6-32g", UnsupportedPhysicsError, "no basis set '6-32g' for H"),
     ],
 )
@@ -197,6 +199,31 @@ def test_hartree_fock_is_that_of_pyscf_itself():
     slope = field.nuc_grad_method().kernel()
     forces = ours.forces[0] * BOHR_ANGSTROM / HARTREE_KCAL
     np.testing.assert_allclose(forces, -slope, rtol=0, atol=1e-6)
+
+
+def test_core_electrons_that_the_basis_leaves_out_are_a_potential():
+    # HI is 1.609 Å long (NIST): the force changes sign there, and iodine keeps 25 electrons
+    pytest.importorskip("pyscf")
+    iodide = load_potential("qm:hf/def2-svp", Molecule((1, 53)))
+    lengths = np.array([1.55, 1.67])
+    answer = iodide.evaluate(lengths[:, None, None] * np.array([[0.0, 0.0, 0.0], [0.0, 0.0, 1.0]]))
+    assert answer.forces[0, 1, 2] > 0 > answer.forces[1, 1, 2]
+    assert answer.energies[0] / HARTREE_KCAL == pytest.approx(-297.23, abs=0.01)
+
+
+def test_a_correction_whose_program_is_not_here_is_named():
+    dispersion = pytest.importorskip("pyscf.scf.dispersion")
+    if dispersion.dispersion is not None:
+        pytest.skip("pyscf-dispersion is installed")
+    with pytest.raises(MissingComponentError, match="pip install pyscf-dispersion"):
+        load_potential("qm:b3lyp-d3bj/sto-3g", WATER)
+
+
+def test_a_failure_of_pyscf_is_told_with_the_conformer(monkeypatch):
+    pytest.importorskip("pyscf")
+    hydrogen = load_potential("qm:hf/sto-3g", Molecule((1, 1)))
+    with pytest.raises(NumericsError, match="conformer 1"):
+        hydrogen.evaluate(np.zeros((1, 2, 3)))
 
 
 def test_an_open_shell_is_unrestricted():
