@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What do bonds and positions say by themselves? Neighbours, rings, torsion angles."""
+"""What do bonds and positions say by themselves? Neighbours, rings, torsion angles, images."""
 
 from __future__ import annotations
 
@@ -65,3 +65,44 @@ def torsion_angles(positions: Array, torsions: Sequence[Quadruple]) -> Array:
         sine = length * np.sum(first * right, axis=1)
         angles[:, k] = np.degrees(np.arctan2(sine, np.sum(left * right, axis=1)))
     return angles
+
+
+def whole_boxes(differences: Array, cells: Array) -> Array:
+    """Return the sums of box vectors that lie in differences of positions, shape (…, 3).
+
+    Args:
+        differences: Any unit, shape (…, 3).
+        cells: Box vectors as rows, the first along x and the second in the plane of x and y;
+            shape (…, 3, 3).
+    """
+    rest = np.array(differences)
+    for k in (2, 1, 0):  # the last vector changes all three components
+        images = np.round(rest[..., k] / cells[..., k, k])
+        rest -= images[..., None] * cells[..., k, :]
+    return np.asarray(differences - rest)
+
+
+def joined(frames: Array, bonds: Sequence[tuple[int, int]], cells: Array) -> Array:
+    """Return frames in which bonded atoms lie in one image; of each molecule, one atom stays.
+
+    Args:
+        frames: Positions, shape (F, N, 3).
+        bonds: Pairs of bonded atoms, each shorter than half the box.
+        cells: Box vectors of each frame as `whole_boxes` has them, shape (F, 3, 3).
+    """
+    moved = np.array(frames)
+    pairs = np.array(bonds, dtype=np.int64).reshape(-1, 2)
+    if not whole_boxes(moved[:, pairs[:, 1]] - moved[:, pairs[:, 0]], cells[:, None]).any():
+        return moved
+    near = neighbours(bonds, range(moved.shape[1]))
+    seen: set[int] = set()
+    for first in near:
+        todo = [] if first in seen else [first]
+        while todo:
+            here = todo.pop()
+            seen.add(here)
+            for other in near[here]:
+                if other not in seen:
+                    moved[:, other] -= whole_boxes(moved[:, other] - moved[:, here], cells)
+                    todo.append(other)
+    return moved

@@ -115,7 +115,7 @@ def test_a_short_run_prints_no_correlation(mlmm, lysozyme, crystal_motion):
     done = mlmm(*words)
     assert done.code == 0, done.err
     assert "Pearson" not in done.out
-    assert "it covers 19 ps, and at least 1000 ps are needed" in done.out
+    assert "it covers 20 ps, and at least 1000 ps are needed" in done.out
 
 
 @pytest.mark.parametrize(

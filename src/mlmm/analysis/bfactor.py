@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mlmm.analysis.rmsd import Array, IntArray, superposed
-from mlmm.analysis.stats import BLOCKS, Agreement, agreement
+from mlmm.analysis.stats import BLOCKS, agreement, block_means, mean
 
 PREFACTOR = 8.0 * math.pi**2 / 3.0
 SHORTEST = 1000.0
@@ -26,7 +26,7 @@ class BFactors:
 
     Attributes:
         values: From all frames [Å²], shape (n,).
-        stderr: One standard error from blocks [Å²], shape (n,).
+        stderr: One standard error, from blocks or autocorrelation [Å²], shape (n,).
     """
 
     values: Array
@@ -60,56 +60,40 @@ def typical_frame(turned: Array) -> int:
     return int(((turned - turned.mean(axis=0)) ** 2).sum(axis=(1, 2)).argmin())
 
 
-def b_factors(frames: Array, fit: IntArray, atoms: IntArray, blocks: int = BLOCKS) -> BFactors:
-    """Return B-factors of some atoms; each block is superposed for the error by itself.
-
-    Args:
-        frames: Positions [Å], shape (F, N, 3), F at least twice the blocks.
-        fit: Atoms that are fitted.
-        atoms: The atoms wanted.
-        blocks: Number of blocks for the error.
-
-    Raises:
-        ValueError: There are too few frames for the blocks.
-    """
-    if len(frames) < 2 * blocks:
-        raise ValueError(f"{len(frames)} frames do not make {blocks} blocks of two.")
-    values = _of(frames, fit, atoms)
-    parts = np.array([_of(part, fit, atoms) for part in np.array_split(frames, blocks)])
-    return BFactors(values, parts.std(axis=0, ddof=1) / math.sqrt(blocks))
-
-
-def block_correlations(
-    frames: Array, fit: IntArray, atoms: IntArray, crystal: Array, blocks: int = BLOCKS
-) -> Array:
-    """Return Pearson's correlation of each block's B-factors with the crystal's, shape (blocks,).
+def squares(frames: Array, fit: IntArray, atoms: IntArray) -> Array:
+    """Return u² of some atoms in each frame, from their mean place [Å²], shape (F, n).
 
     Args:
         frames: Positions [Å], shape (F, N, 3).
         fit: Atoms that are fitted.
-        atoms: Atoms whose B-factors are compared.
+        atoms: The atoms wanted.
+    """
+    used = np.union1d(fit, atoms)
+    turned = mean_superposed(frames[:, used], np.searchsorted(used, fit))
+    turned = turned[:, np.searchsorted(used, atoms)]
+    found: Array = ((turned - turned.mean(axis=0)) ** 2).sum(axis=2)
+    return found
+
+
+def b_factors(moved: Array) -> BFactors:
+    """Return B-factors with errors that know of slow motion: u² is of the mean of all frames.
+
+    Args:
+        moved: u² of each frame [Å²], shape (F, n), F at least the number of blocks.
+
+    Raises:
+        ValueError: There are too few frames.
+    """
+    means = [mean(series) for series in PREFACTOR * moved.T]
+    return BFactors(np.array([m.value for m in means]), np.array([m.stderr for m in means]))
+
+
+def block_correlations(moved: Array, crystal: Array, blocks: int = BLOCKS) -> Array:
+    """Return Pearson's correlation of each block's ⟨u²⟩ with the crystal's B, shape (blocks,).
+
+    Args:
+        moved: u² of each frame [Å²], shape (F, n).
         crystal: The crystal's B-factors of these atoms [Å²].
         blocks: Number of blocks.
     """
-    return np.array(
-        [
-            agreement(_of(part, fit, atoms), crystal).pearson
-            for part in np.array_split(frames, blocks)
-        ]
-    )
-
-
-def compare(simulated: Array, crystal: Array, inner: np.ndarray) -> tuple[Agreement, Agreement]:
-    """Return the agreement of all residues, and of those that are not at the ends of a chain.
-
-    Args:
-        simulated, crystal: B-factors [Å²], shape (n,).
-        inner: Whether a residue counts as inside its chain, shape (n,).
-    """
-    return agreement(simulated, crystal), agreement(simulated[inner], crystal[inner])
-
-
-def _of(frames: Array, fit: IntArray, atoms: IntArray) -> Array:
-    used = np.union1d(fit, atoms)
-    part = mean_superposed(frames[:, used], np.searchsorted(used, fit))
-    return b_of(part[:, np.searchsorted(used, atoms)])
+    return np.array([agreement(part, crystal).pearson for part in block_means(moved, blocks)])

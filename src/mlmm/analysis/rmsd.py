@@ -8,29 +8,34 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from mlmm.geometry import joined, whole_boxes
+
 Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 
-def gathered(frames: Array, molecules: Sequence[IntArray], cells: Array | None) -> Array:
-    """Return frames in which every molecule lies at the image nearest to the first one's centre.
-
-    Each molecule must be whole, as sander, pmemd, OpenMM and mlmm write it.
+def gathered(
+    frames: Array,
+    molecules: Sequence[IntArray],
+    bonds: Sequence[tuple[int, int]],
+    cells: Array | None,
+) -> Array:
+    """Return frames with whole molecules, each at the image nearest to the first one's centre.
 
     Args:
         frames: Positions [Å], shape (F, N, 3).
         molecules: Atoms of each molecule; the first stays where it is.
-        cells: Box vectors of each frame as rows [Å], shape (F, 3, 3); None without a box.
+        bonds: Pairs of bonded atoms.
+        cells: Box vectors of each frame as rows [Å], in the form of `geometry.whole_boxes`, shape
+            (F, 3, 3); None without a box.
     """
-    moved: Array = np.array(frames, dtype=np.float64)
     if cells is None:
-        return moved
-    inverse = np.linalg.inv(cells)
+        return np.array(frames, dtype=np.float64)
+    moved = joined(frames, bonds, cells)
     anchor = moved[:, molecules[0]].mean(axis=1)
     for atoms in molecules[1:]:
         apart = moved[:, atoms].mean(axis=1) - anchor
-        images = np.round(np.einsum("fi,fij->fj", apart, inverse))
-        moved[:, atoms] -= np.einsum("fi,fij->fj", images, cells)[:, None]
+        moved[:, atoms] -= whole_boxes(apart, cells)[:, None]
     return moved
 
 

@@ -47,10 +47,12 @@ def analyze(
             typer.echo(f"{found['trajectory']}: RMSD {name} {q['value']:.2f} ± {q['stderr']:.2f} Å")
         if found["b_factor_correlation"]:
             c = found["b_factor_correlation"]
+            inner = c.get("pearson_without_ends")
+            told = "" if inner is None else f", without ends {inner:.2f}"
             typer.echo(
                 f"{found['trajectory']}: B-factors of {c['residues']:.0f} residues against the "
                 f"crystal, Pearson {c['pearson']:.2f} (95 % of resamples {c['pearson_low_95']:.2f} "
-                f"to {c['pearson_high_95']:.2f}, ± {c['pearson_stderr_blocks']:.2f} by blocks), "
-                f"without ends {c['pearson_without_ends']:.2f}, Spearman {c['spearman']:.2f}"
+                f"to {c['pearson_high_95']:.2f}, ± {c['pearson_stderr_blocks']:.2f} by blocks)"
+                f"{told}, Spearman {c['spearman']:.2f}"
             )
     typer.echo(f"tables and page are in {out}")

@@ -44,6 +44,7 @@ class TrajectoryNumbers:
     Attributes:
         name: File name.
         times: Time of each frame from the first one [ps], shape (F,).
+        span: Time that the frames stand for [ps].
         rmsd: Series by name [Å], each shape (F,).
         means: Their means.
         b_values, b_stderr: B-factor of each residue's CA [Å²], shape (R,).
@@ -53,10 +54,12 @@ class TrajectoryNumbers:
         contacts: Part of the frames by residue.
         hydrogen_bonds: Part of the frames by "donor–H···acceptor".
         correlation: pearson, spearman, kendall and so on; empty where there is none to print.
+        note: What the reader must know of the times, or nothing.
     """
 
     name: str
     times: Array
+    span: float
     rmsd: dict[str, Array]
     means: dict[str, Quantity]
     b_values: Array
@@ -67,6 +70,7 @@ class TrajectoryNumbers:
     contacts: dict[str, float] = field(default_factory=dict)
     hydrogen_bonds: dict[str, float] = field(default_factory=dict)
     correlation: dict[str, float] = field(default_factory=dict)
+    note: str = ""
 
 
 @dataclass(frozen=True, eq=False)

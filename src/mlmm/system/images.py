@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mlmm.errors import InputError
+from mlmm.geometry import whole_boxes
 from mlmm.potentials.interface import Array
 from mlmm.system.region import MLRegion
 
@@ -64,7 +65,7 @@ def together(positions: Array, box: Array | None, region: MLRegion, *, where: st
     centre = positions[list(region.parts[0])].mean(axis=0)
     for part in region.parts[1:]:
         members = list(part)
-        moved[members] -= _whole_boxes(positions[members].mean(axis=0) - centre, box)
+        moved[members] -= whole_boxes(positions[members].mean(axis=0) - centre, box)
     reach = reach_of(moved, box, region)
     if reach is not None and reach.too_far:
         raise InputError(
@@ -89,11 +90,3 @@ def reach_of(positions: Array, box: Array, region: MLRegion) -> Reach | None:
     i, j = divmod(int(np.argmax(distance)), len(own))
     names = region.labels
     return Reach(names[i], names[j], float(distance[i, j]), float(np.diag(box).min()) / 2)
-
-
-def _whole_boxes(difference: Array, box: Array) -> Array:
-    """Return the sum of box vectors that lies in a difference [Å], shape (3,)."""
-    rest = difference.copy()
-    for k in (2, 1, 0):
-        rest -= box[k] * np.round(rest[k] / box[k, k])
-    return np.asarray(difference - rest)

@@ -13,7 +13,6 @@ from typing import Any, Final
 
 import numpy as np
 
-from mlmm.amber.coordinates import read_coordinates
 from mlmm.amber.mask import select_atoms
 from mlmm.amber.topology import AmberTopology, Array, IntArray, atom_label, read_topology
 from mlmm.analysis import bfactor, pose, stats
@@ -24,10 +23,12 @@ from mlmm.report.binding_data import ComplexReport, Quantity, Shape, TrajectoryN
 from mlmm.report.binding_page import render_complex
 from mlmm.workflows.b_structure import write_b_structure
 from mlmm.workflows.crystal import AlphaCarbons, alpha_carbons, crystal_b
-from mlmm.workflows.frames import DryFrames, dry_atoms, read_frames
+from mlmm.workflows.frames import DryFrames, dry_atoms, read_frames, read_reference
 
 BACKBONE: Final = ("N", "CA", "C")
 POLAR: Final = (7, 8, 9)
+FEWEST_INNER: Final = 10
+"""Residues inside their chains below which these get no correlation of their own."""
 B_STRUCTURES: Final = ("bfactors.pdb", "bfactors_control.pdb")
 
 
@@ -77,11 +78,11 @@ def analyze(request: AnalyzeRequest) -> dict[str, Any]:
     paths = [request.trajectory] + ([request.control] if request.control else [])
     reference = None
     if request.reference is not None:
-        reference = read_coordinates(request.reference, len(topology)).positions
+        reference = read_reference(request.reference, topology)
     runs, lying = [], []
     for path in paths:
         frames = read_frames(path, topology, stride=request.stride)
-        start = frames.positions[0] if reference is None else reference[frames.atoms]
+        start = frames.positions[0] if reference is None else reference
         lying.append(_typical(topology, frames, carbons))
         shape = _shape(topology, frames, lying[-1], carbons, ligand)
         runs.append(_numbers(path.name, topology, frames, start, carbons, ligand, crystal, shape))
@@ -177,49 +178,51 @@ def _numbers(
         series["ligand in the frame of the protein"] = rmsd(lying, start, frames.local(heavy))
         inner = superposed(frames.positions, start, frames.local(heavy))
         series["ligand by itself"] = rmsd(inner, start, frames.local(heavy))
-    found = bfactor.b_factors(frames.positions, fit, alpha)
+    moved = bfactor.squares(frames.positions, fit, alpha)
+    found = bfactor.b_factors(moved)
     means = {key: stats.mean(values) for key, values in series.items()}
     of_ligand = _ligand_numbers(topology, frames, ligand, heavy, fit) if len(heavy) else {}
     return TrajectoryNumbers(
         name=name,
         times=frames.times,
+        span=frames.span,
         rmsd=series,
         means={k: Quantity(m.value, m.stderr, m.inefficiency) for k, m in means.items()},
         b_values=found.values,
         b_stderr=found.stderr,
         shape=shape,
-        correlation=_correlation(frames, fit, alpha, found.values, carbons, crystal),
+        correlation=_correlation(frames.span, moved, found.values, carbons, crystal),
+        note=frames.note,
         **of_ligand,
     )
 
 
 def _correlation(
-    frames: DryFrames,
-    fit: IntArray,
-    alpha: IntArray,
-    values: Array,
-    carbons: AlphaCarbons,
-    crystal: Array | None,
+    span: float, moved: Array, values: Array, carbons: AlphaCarbons, crystal: Array | None
 ) -> dict[str, float]:
     """Return how simulated B-factors agree with the crystal's; nothing below one nanosecond."""
-    if crystal is None or frames.times[-1] < bfactor.SHORTEST:
+    if crystal is None or span < bfactor.SHORTEST:
         return {}
     known = np.isfinite(crystal)
-    every, inner = bfactor.compare(values[known], crystal[known], carbons.inner[known])
-    blocks = bfactor.block_correlations(frames.positions, fit, alpha[known], crystal[known])
+    every = stats.agreement(values[known], crystal[known])
+    blocks = bfactor.block_correlations(moved[:, known], crystal[known])
     low, high = stats.bootstrap_interval(
         values[known], crystal[known], np.random.default_rng(len(values))
     )
-    return {
+    numbers = {
         "residues": float(every.n),
         "pearson": every.pearson,
         "pearson_low_95": low,
         "pearson_high_95": high,
         "pearson_stderr_blocks": float(blocks.std(ddof=1)) / len(blocks) ** 0.5,
         "spearman": every.spearman,
-        "pearson_without_ends": inner.pearson,
-        "spearman_without_ends": inner.spearman,
     }
+    within = known & carbons.inner
+    if within.sum() >= FEWEST_INNER and np.ptp(crystal[within]) > 0.0:
+        inner = stats.agreement(values[within], crystal[within])
+        numbers["pearson_without_ends"] = inner.pearson
+        numbers["spearman_without_ends"] = inner.spearman
+    return numbers
 
 
 def _ligand_numbers(
@@ -238,7 +241,7 @@ def _ligand_numbers(
     parts = pose.contacts(
         frames.positions, frames.local(heavy), [frames.local(g) for g in groups.values()]
     )
-    b = bfactor.b_factors(frames.positions, fit, frames.local(heavy)).values
+    b = bfactor.b_factors(bfactor.squares(frames.positions, fit, frames.local(heavy))).values
     return {
         "ligand_b": {topology.names[i]: float(x) for i, x in zip(heavy, b, strict=True)},
         "torsions": {
@@ -281,12 +284,13 @@ def _hydrogen_bonds(
 
 def _notes(runs: Sequence[TrajectoryNumbers], crystal: Array | None) -> list[str]:
     """Return the sentences that the reader must know."""
-    notes = [f"{run.name}: {len(run.times)} frames over {run.times[-1]:g} ps." for run in runs]
+    notes = [f"{run.name}: {len(run.times)} frames over {run.span:g} ps." for run in runs]
+    notes += [run.note for run in runs if run.note]
     for run in runs:
         if crystal is not None and not run.correlation:
             notes.append(
                 f"No correlation with the crystal is given for {run.name}: it covers "
-                f"{run.times[-1]:g} ps, and at least {bfactor.SHORTEST:g} ps are needed, "
+                f"{run.span:g} ps, and at least {bfactor.SHORTEST:g} ps are needed, "
                 "better five times as long, before loops have moved at all."
             )
     return notes
@@ -301,7 +305,7 @@ def _json(report: ComplexReport, request: AnalyzeRequest) -> dict[str, Any]:
             {
                 "trajectory": run.name,
                 "frames": len(run.times),
-                "span_ps": float(run.times[-1]),
+                "span_ps": run.span,
                 "rmsd_a": {name: vars(q) for name, q in run.means.items()},
                 "b_factor_correlation": run.correlation or None,
                 "ligand_b_a2": run.ligand_b,

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,11 +13,12 @@ from typing import Any
 import numpy as np
 from scipy.io import netcdf_file
 
-from mlmm.amber.coordinates import Coordinates
+from mlmm.amber.coordinates import Coordinates, read_coordinates
 from mlmm.amber.topology import AmberTopology, Array, IntArray
 from mlmm.amber.trajectory import TrajectoryWriter
 from mlmm.analysis.rmsd import gathered
 from mlmm.errors import InputError, MissingComponentError
+from mlmm.workflows.inputs import box_vectors
 
 FEWEST = 10
 """Frames below which nothing is said: two for each of five blocks."""
@@ -34,11 +34,18 @@ class DryFrames:
         atoms: Their places in the prmtop, shape (N,).
         times: Time since the first frame [ps], shape (F,).
         positions: Positions [Å], shape (F, N, 3), molecules together.
+        note: What the reader must know of the times; empty where they are those of the file.
     """
 
     atoms: IntArray
     times: Array
     positions: Array
+    note: str = ""
+
+    @property
+    def span(self) -> float:
+        """Time that the frames stand for [ps]: each for the interval between two."""
+        return float(self.times[-1]) * len(self.times) / (len(self.times) - 1)
 
     def local(self, wanted: IntArray | list[int] | tuple[int, ...]) -> IntArray:
         """Return the places of atoms of the prmtop among the frames' atoms."""
@@ -61,8 +68,8 @@ def read_frames(path: Path, topology: AmberTopology, *, stride: int = 1) -> DryF
         stride: Every how many frames one is read.
 
     Raises:
-        InputError: The file is missing or damaged, has another number of atoms, too few frames, or
-            numbers that are not finite.
+        InputError: The file is missing or damaged, has another number of atoms, too few frames,
+            numbers that are not finite, or no times.
         MissingComponentError: It is not NetCDF, and MDAnalysis is not installed.
     """
     atoms = dry_atoms(topology)
@@ -81,17 +88,55 @@ def read_frames(path: Path, topology: AmberTopology, *, stride: int = 1) -> DryF
     positions = np.array(frames)
     if not np.isfinite(positions).all():
         raise InputError(f"{path.name} has positions that are not finite numbers.")
-    if np.diff(times).min() <= 0.0:
-        times = list(np.arange(len(times), dtype=np.float64))
-    members = {int(i): k for k, i in enumerate(atoms)}
-    molecules = [
-        np.array([members[i] for i in m], dtype=np.int64)
-        for m in topology.molecules
-        if m[0] in members
-    ]
     box = np.array(cells) if topology.has_box and cells and cells[0] is not None else None
-    whole = gathered(positions, molecules, box)
-    return DryFrames(atoms, np.array(times) - times[0], whole)
+    time, note = _rising(np.array(times), path)
+    return DryFrames(atoms, time, _gathered(positions, atoms, topology, box), note)
+
+
+def read_reference(path: Path, topology: AmberTopology) -> Array:
+    """Return the dry atoms of a coordinate file [Å], shape (N, 3), molecules together.
+
+    Raises:
+        InputError: The file is damaged, or does not belong to the prmtop.
+    """
+    read = read_coordinates(path, len(topology))
+    atoms = dry_atoms(topology)
+    box = None if read.lengths is None else box_vectors(read)[None]
+    return np.asarray(_gathered(read.positions[atoms][None], atoms, topology, box)[0])
+
+
+def _gathered(
+    positions: Array, atoms: IntArray, topology: AmberTopology, cells: Array | None
+) -> Array:
+    """Return frames of dry atoms (F, N, 3) with whole molecules around the first one."""
+    local = {int(i): k for k, i in enumerate(atoms)}
+    molecules = [
+        np.array([local[i] for i in m], dtype=np.int64) for m in topology.molecules if m[0] in local
+    ]
+    bonds = [(local[i], local[j]) for i, j in topology.bonds if i in local and j in local]
+    return gathered(positions, molecules, bonds, cells)
+
+
+def _rising(times: Array, path: Path) -> tuple[Array, str]:
+    """Return times since the first frame [ps], and what was wrong with them.
+
+    Raises:
+        InputError: No frame is later than the one before.
+    """
+    steps = np.diff(times)
+    if steps.min() > 0.0:
+        return times - times[0], ""
+    if steps.max() <= 0.0:
+        raise InputError(
+            f"{path.name} does not tell the times of its frames; write it again with them, as "
+            "cpptraj's `trajout md.nc time0 0.0 dt 1.0` does."
+        )
+    interval = float(np.median(steps[steps > 0.0]))
+    note = (
+        f"The times in {path.name} do not rise, as where runs were put together; the frames are "
+        f"taken as {interval:g} ps apart."
+    )
+    return interval * np.arange(len(times), dtype=np.float64), note
 
 
 def pieces(path: Path) -> tuple[Path, ...]:
@@ -163,19 +208,14 @@ def _netcdf(path: Path) -> Iterator[Any]:
         cells = [file.variables.get(f"cell_{name}") for name in ("lengths", "angles")]
         times = file.variables.get("time")
         for k in range(place.shape[0]):
-            time = float(k if times is None else times[k])
-            cell = None if None in cells else _cell([float(x) for c in cells for x in c[k]])
-            yield np.array(place[k]), time, cell
-
-
-def _cell(values: list[float]) -> Array:
-    """Return box vectors as rows [Å] from three edges [Å] and three angles [degree]."""
-    a, b, c = values[:3]
-    cos_a, cos_b, cos_c = (math.cos(math.radians(angle)) for angle in values[3:])
-    sin_c = math.sin(math.radians(values[5]))
-    x, y = c * cos_b, c * (cos_a - cos_b * cos_c) / sin_c
-    z = math.sqrt(max(0.0, c * c - x * x - y * y))
-    return np.array([[a, 0.0, 0.0], [b * cos_c, b * sin_c, 0.0], [x, y, z]])
+            time = 0.0 if times is None else float(times[k])
+            frame = np.array(place[k])
+            cell = None
+            if None not in cells:
+                lengths, angles = (np.array(one[k], dtype=np.float64) for one in cells)
+                if lengths.min() > 0.0:
+                    cell = box_vectors(Coordinates(frame, lengths=lengths, angles=angles))
+            yield frame, time, cell
 
 
 def _other(path: Path) -> Iterator[Any]:

@@ -234,15 +234,6 @@ def hill_formula(numbers: tuple[int, ...]) -> str:
     return "".join(f"{s}{count[s] if count[s] > 1 else ''}" for s in (*first, *rest))
 
 
-def superpose(mobile: Array, target: Array) -> Array:
-    """Return `mobile` moved onto `target` with least squared distance (Kabsch), shape (n, 3)."""
-    centre = target.mean(axis=0)
-    a, b = mobile - mobile.mean(axis=0), target - centre
-    u, _, vt = np.linalg.svd(a.T @ b)
-    handed = np.diag([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
-    return np.asarray(a @ (u @ handed @ vt) + centre)
-
-
 def _read_amber(source: Source, base: Path) -> tuple[AmberTopology, Coordinates]:
     topology = read_topology(base / str(source.prmtop))
     return topology, read_coordinates(base / str(source.inpcrd), len(topology))

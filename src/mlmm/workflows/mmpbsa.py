@@ -246,7 +246,7 @@ def _notes(
     topology: AmberTopology, request: MmpbsaRequest, frames: DryFrames, free: FreeStates | None
 ) -> list[str]:
     """Return the sentences that the reader must know."""
-    span = frames.times[-1]
+    span = frames.span
     notes = [
         "Terms are of the MM force field on the frames of the complex: what binding costs in "
         "strain of ligand and receptor cancels in them, and no entropy is in TOTAL.",
@@ -256,10 +256,10 @@ def _notes(
     if free is not None:
         own = "its own MM terms" if free.potential == MM else f"E_ML ({free.potential})"
         notes.append(
-            f"Free ligand: {len(free.ligand.positions)} frames over {free.ligand.times[-1]:g} ps; "
+            f"Free ligand: {len(free.ligand.positions)} frames over {free.ligand.span:g} ps; "
             f"its energy by itself is {own}. Trajectories count as independent."
         )
-        span = min(span, free.ligand.times[-1])
+        span = min(span, free.ligand.span)
     if span < 1000.0:
         notes.append(f"{span:g} ps show how the pipeline works; a result needs nanoseconds.")
     if "pb" in request.methods:

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from mlmm.amber.coordinates import Coordinates
-from mlmm.amber.topology import read_topology
+from mlmm.amber.topology import AmberTopology, read_topology
 from mlmm.amber.trajectory import Trajectory, read_trajectory
+from mlmm.analysis.rmsd import gathered
 from mlmm.errors import InputError
 from mlmm.potentials.interface import Array
 from mlmm.system.region import select_region
@@ -56,19 +57,34 @@ def compare_on_trajectory(
         )
     last = len(read.positions) - 1
     chosen = np.unique(np.linspace(0, last, min(frames, last + 1)).round().astype(int))
-    positions = np.array([whole_region(read, int(k), region.atoms) for k in chosen])
+    positions = whole_region(read, chosen.tolist(), topology, region.atoms)
     geometries = Geometries(region.molecule, positions)
     return compare_models(geometries, reference=reference, names=names)
 
 
-def whole_region(trajectory: Trajectory, frame: int, atoms: Sequence[int]) -> Array:
-    """Return a molecule [Å], shape (n, 3), its atoms in the images nearest to the first one."""
-    x = trajectory.positions[frame, list(atoms)]
+def whole_region(
+    trajectory: Trajectory, frames: Sequence[int], topology: AmberTopology, atoms: Sequence[int]
+) -> Array:
+    """Return some molecules in some frames [Å], shape (F, n, 3), whole and in one image.
+
+    Args:
+        trajectory: Where they move.
+        frames: Places of the frames wanted.
+        topology: The prmtop.
+        atoms: Atoms of the molecules, all of each.
+    """
+    x: Array = trajectory.positions[np.array(frames)[:, None], np.array(atoms)]
     if trajectory.lengths is None or trajectory.angles is None:
-        return np.asarray(x)
-    lengths, angles = trajectory.lengths[frame], trajectory.angles[frame]
-    box = box_vectors(Coordinates(x, lengths=lengths, angles=angles))
-    arm = x - x[0]
-    for axis in (2, 1, 0):  # reduced vectors: the last changes all three components
-        arm = arm - np.round(arm[:, axis : axis + 1] / box[axis, axis]) * box[axis]
-    return np.asarray(x[0] + arm)
+        return x
+    local = {atom: k for k, atom in enumerate(atoms)}
+    molecules = [
+        np.array([local[i] for i in molecule], dtype=np.int64)
+        for molecule in topology.molecules
+        if molecule[0] in local
+    ]
+    bonds = [(local[i], local[j]) for i, j in topology.bonds if i in local and j in local]
+    cells = [
+        box_vectors(Coordinates(x[0], lengths=trajectory.lengths[k], angles=trajectory.angles[k]))
+        for k in frames
+    ]
+    return gathered(x, molecules, bonds, np.array(cells))

@@ -15,6 +15,7 @@ from typing import Literal
 
 import numpy as np
 
+from mlmm.analysis.rmsd import superposed
 from mlmm.config.hydration import HydrationConfig
 from mlmm.config.protocol import Protocol
 from mlmm.engine import gas, leg
@@ -32,7 +33,7 @@ from mlmm.system.pme import Nonbonded, pme_parameters
 from mlmm.system.torsions import rotatable_torsions
 from mlmm.units import KJ_PER_KCAL, NM_PER_ANGSTROM, PS_PER_FS, thermal_energy
 from mlmm.workflows.conformers import read_conformers
-from mlmm.workflows.inputs import Prepared, read_prepared, superpose
+from mlmm.workflows.inputs import Prepared, read_prepared
 from mlmm.workflows.ladder import ML, share_of
 from mlmm.workflows.potentials import MM, open_potential
 from mlmm.workflows.run_folder import RUN_FILE, read_run_file, refined
@@ -348,6 +349,7 @@ def _start(bench: Bench, run: Path, task: Task) -> Phase:
     positions = prepared.positions.copy()
     conformer = bench.conformers[task.repeat]
     atoms = list(prepared.region.atoms)
-    positions[atoms] = superpose(conformer, positions[atoms])
+    every = np.arange(len(atoms))
+    positions[atoms] = superposed(conformer[None], positions[atoms], every)[0]
     positions *= NM_PER_ANGSTROM
     return Phase(positions, np.zeros_like(positions), prepared.box * NM_PER_ANGSTROM)

@@ -8,7 +8,7 @@ import pytest
 
 from mlmm.config.protocol import PROTOCOLS
 from mlmm.external.solvent import n_waters_for
-from mlmm.workflows.inputs import hill_formula, superpose, waters_needed
+from mlmm.workflows.inputs import hill_formula, waters_needed
 
 
 @pytest.mark.parametrize(
@@ -22,17 +22,6 @@ from mlmm.workflows.inputs import hill_formula, superpose, waters_needed
 )
 def test_formulas_are_in_hill_order(numbers, formula):
     assert hill_formula(numbers) == formula
-
-
-def test_superposing_undoes_a_rotation_and_a_shift_but_not_a_reflection():
-    rng = np.random.default_rng(7)
-    target = rng.normal(size=(8, 3))
-    q, _ = np.linalg.qr(rng.normal(size=(3, 3)))
-    q *= np.sign(np.linalg.det(q))
-    moved = target @ q + np.array([3.0, -1.0, 2.0])
-    assert superpose(moved, target) == pytest.approx(target, abs=1e-12)
-    mirrored = target * np.array([1.0, 1.0, -1.0])
-    assert np.abs(superpose(mirrored, target) - target).max() > 0.1
 
 
 def test_a_longer_solute_or_cutoff_gets_more_water_but_never_less_than_the_protocol():

@@ -67,17 +67,29 @@ def test_errors_are_those_of_the_whole_molecule_in_every_frame(
 
 @pytest.mark.parametrize("angles", [(90.0, 90.0, 90.0), (109.4712, 109.4712, 109.4712)])
 def test_a_molecule_across_a_border_is_made_whole(acetone, tmp_path, angles):
-    _, x = acetone
+    prmtop, x = acetone
     like = frame_of(x, angles)
     rng = np.random.default_rng(3)
     images = rng.integers(-1, 2, size=x.shape) @ box_vectors(like)
     path = tmp_path / "md.nc"
     with TrajectoryWriter(path, like, velocities=False) as writer:
         writer.append(replace(like, positions=x + images), 0.0)
-    whole = whole_region(read_trajectory(path), 0, range(len(x)))
+    whole = whole_region(read_trajectory(path), [0], read_topology(prmtop), range(len(x)))[0]
     between = np.linalg.norm(whole[:, None] - whole[None], axis=-1)
     expected = np.linalg.norm(x[:, None] - x[None], axis=-1)
     np.testing.assert_allclose(between, expected, atol=1e-4)  # the file holds float32
+
+
+def test_a_molecule_longer_than_half_the_box_is_left_as_it_is(freesolv, tmp_path):
+    path = freesolv / "amber_gaff" / "mobley_2178600.prmtop"  # 1-chloropentane
+    x = read_coordinates(path.with_suffix(".inpcrd")).positions
+    reach = np.linalg.norm(x[:, None] - x[None], axis=-1).max()
+    like = Coordinates(x, lengths=np.full(3, 1.5 * reach), angles=np.full(3, 90.0))
+    with TrajectoryWriter(tmp_path / "md.nc", like, velocities=False) as writer:
+        writer.append(like, 0.0)
+    read = read_trajectory(tmp_path / "md.nc")
+    whole = whole_region(read, [0], read_topology(path), range(len(x)))
+    np.testing.assert_array_equal(whole[0], read.positions[0])
 
 
 def test_frames_are_spread_over_the_trajectory(acetone, trajectory, monkeypatch):
@@ -91,7 +103,7 @@ def test_frames_are_spread_over_the_trajectory(acetone, trajectory, monkeypatch)
     compare_on_trajectory(acetone[0], trajectory, frames=100, **words)
     read = read_trajectory(trajectory)
     n_atoms = read.positions.shape[1]
-    ends = [whole_region(read, k, range(n_atoms)) for k in (0, N_FRAMES - 1)]
+    ends = whole_region(read, [0, N_FRAMES - 1], read_topology(acetone[0]), range(n_atoms))
     np.testing.assert_array_equal(asked[0], ends)
     assert len(asked[1]) == N_FRAMES
 
