@@ -62,6 +62,7 @@ BAD = [
     ("-O -p {gas} -c {gas_crd} --precision float16", MDIN.replace("'mm'", "'ani2x'"), "float16"),
     ("-O -p {gas} -c {gas_crd} --potential ani1x --weights x.pt", MDIN, "no weights file x.pt"),
     ("-O -p {torn} -c {gas_crd}", MDIN, "torn.prmtop"),
+    ("-O -p {gas} -c {gas_crd}", MDIN.replace("'mm'", "'mm', max_spread=1.0"), "is one alone"),
 ]
 
 

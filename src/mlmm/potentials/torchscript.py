@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Final
 from mlmm.errors import InputError, MlmmError
 from mlmm.potentials.checked import CheckedPotential
 from mlmm.potentials.device import CPU, placed, to_numpy
+from mlmm.potentials.elements import SYMBOLS
 from mlmm.potentials.families import Family, Model
 from mlmm.potentials.interface import Array, Capabilities, Evaluation, Molecule
 from mlmm.potentials.weights import file_digest
@@ -88,7 +89,14 @@ class ScriptEngine:
                 if forces is None:
                     (slope,) = torch.autograd.grad(energies.sum(), leaf)
                     forces = -slope
-            except (RuntimeError, KeyError, IndexError, AttributeError, TypeError) as error:
+            except (
+                RuntimeError,
+                KeyError,
+                IndexError,
+                AttributeError,
+                TypeError,
+                ValueError,
+            ) as error:
                 last = (str(error).strip().splitlines() or ["no message"])[-1].rstrip(".")
                 raise MlmmError(
                     f"{self.script.path} fails, called in the {self.script.form} form ({last})."
@@ -195,10 +203,12 @@ def read_script(name: str) -> Script:
 @lru_cache(maxsize=8)
 def _inspect(path: Path, _changed: int) -> Script:
     module = _read(path)
+    if not hasattr(module, "forward"):
+        raise InputError(f"{path} has no forward, which is what is called; export it.")
     arguments = module.forward.schema.arguments[1:]
     names, kinds = tuple(a.name for a in arguments), tuple(str(a.type) for a in arguments)
     elements = next(
-        (e for key in ("elements", "atomic_numbers") if (e := _ints(module, key))), None
+        (e for key in ("elements", "atomic_numbers") if (e := _elements(path, module, key))), None
     )
     if names in (("positions", "numbers"), ("positions", "numbers", "charge")):
         form = "plain" if len(names) == 2 else "plain with charge"
@@ -230,9 +240,18 @@ def _read(path: Path, device: str = CPU) -> Any:
         ) from error
 
 
-def _ints(module: Any, key: str) -> tuple[int, ...] | None:
+def _elements(path: Path, module: Any, key: str) -> tuple[int, ...] | None:
+    """Return the atomic numbers in an attribute, which may have symbols instead."""
     value = getattr(module, key, None)
-    return None if value is None else tuple(int(number) for number in value)
+    if value is None:
+        return None
+    try:
+        named = [SYMBOLS.index(one) if isinstance(one, str) else int(one) for one in value]
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"{path}: its attribute {key} holds neither atomic numbers nor element symbols."
+        ) from error
+    return tuple(named)
 
 
 def _capabilities(script: Script, precision: str) -> Capabilities:

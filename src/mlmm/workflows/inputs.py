@@ -226,6 +226,32 @@ def box_vectors(coordinates: Coordinates) -> Array:
     return np.array(vectors.value_in_unit(unit.nanometer)) * ANGSTROM_PER_NM
 
 
+def box_for_cutoff(
+    topology: AmberTopology, coordinates: Coordinates, cutoff: float, *, where: Path
+) -> Array:
+    """Return box vectors that are wide enough for a cutoff [Å], shape (3, 3).
+
+    Args:
+        topology: The prmtop, which has a box.
+        coordinates: The coordinates.
+        cutoff: Direct-space cutoff [Å].
+        where: The coordinate file.
+
+    Raises:
+        InputError: The coordinates have no box, or it is narrower than twice the cutoff.
+    """
+    if coordinates.lengths is None:
+        raise InputError(f"{where} has no box, but {topology.path} asks for one.")
+    box = box_vectors(coordinates)
+    width = float(np.diag(box).min())
+    if width < 2 * cutoff:
+        raise InputError(
+            f"the box of {where} is {width:.2f} Å wide, less than twice the cutoff of "
+            f"{cutoff:g} Å; shorten --cutoff."
+        )
+    return box
+
+
 def hill_formula(numbers: tuple[int, ...]) -> str:
     """Return the molecular formula in Hill order."""
     count = Counter(symbol(z) for z in numbers)

@@ -69,16 +69,30 @@ def check_members(ml: MlSettings, potential: Potential, positions: Array) -> Non
     Raises:
         InputError: A threshold would do nothing.
     """
+    check_ensemble(ml.max_spread, potential)
     name = potential.capabilities.name
-    if ml.max_spread is not None and potential.capabilities.ensemble_size < 2:
-        raise InputError(
-            f"max_spread={ml.max_spread:g} needs a potential with several members, and {name} is "
-            "one alone; take max_spread out, or choose such as ani2x or aimnet2."
-        )
     if ml.max_force_spread is not None and force_spread(potential, positions[None]) is None:
         raise InputError(
             f"max_force_spread={ml.max_force_spread:g} needs a potential that tells the forces of "
             f"its members, which {name} does not; take max_force_spread out, or choose such as "
+            "ani2x or aimnet2."
+        )
+
+
+def check_ensemble(max_spread: float | None, potential: Potential) -> None:
+    """Refuse a threshold of the energy's spread where the potential has none.
+
+    Args:
+        max_spread: The threshold [kcal/mol], or None.
+        potential: The potential.
+
+    Raises:
+        InputError: The threshold would do nothing.
+    """
+    if max_spread is not None and potential.capabilities.ensemble_size < 2:
+        raise InputError(
+            f"max_spread={max_spread:g} needs a potential with several members, and "
+            f"{potential.capabilities.name} is one alone; take max_spread out, or choose such as "
             "ani2x or aimnet2."
         )
 

@@ -18,6 +18,7 @@ from mlmm.potentials.interface import Potential
 from mlmm.server.model_server import Reply, Request
 from mlmm.system.region import MLRegion, region_of
 from mlmm.units import amber_coulomb_charge_scale
+from mlmm.workflows.md_spread import check_ensemble
 from mlmm.workflows.potentials import open_potential
 
 
@@ -32,6 +33,8 @@ class Job:
         weights: Absolute path of its weights, or None to search for them.
         precision: Arithmetic of the networks.
         max_spread: The run stops where the ensemble spread exceeds this [kcal/mol], or None.
+        files: What it depends on: path, time of the last change [ns] and size [bytes] of each when
+            the run began. A server that outlives a file's change keeps the two models apart.
     """
 
     prmtop: str
@@ -40,6 +43,7 @@ class Job:
     weights: str | None = None
     precision: str = "float32"
     max_spread: float | None = None
+    files: tuple[tuple[str, int, int], ...] = ()
 
     def dumps(self) -> str:
         """Return the job as one line of JSON."""
@@ -54,9 +58,16 @@ def parse_job(text: str) -> Job:
     """
     try:
         values = json.loads(text)
-        return Job(**{**values, "atoms": tuple(values["atoms"])})
+        files = tuple((str(path), int(when), int(size)) for path, when, size in values["files"])
+        return Job(**{**values, "atoms": tuple(values["atoms"]), "files": files})
     except (ValueError, TypeError, KeyError) as error:
         raise InputError(f"the job of a caller is of another version of mlmm ({error}).") from error
+
+
+def file_states(*paths: str | None) -> tuple[tuple[str, int, int], ...]:
+    """Return path, time of the last change [ns] and size of those that are files."""
+    found = [Path(path) for path in paths if path and Path(path).is_file()]
+    return tuple((str(one), one.stat().st_mtime_ns, one.stat().st_size) for one in found)
 
 
 def ready_models() -> Models:
@@ -118,6 +129,9 @@ class Models:
     def _open(self, text: str) -> tuple[Potential, MLRegion, float]:
         if text not in self._opened:
             job = parse_job(text)
+            for state in job.files:
+                if file_states(state[0]) != (state,):
+                    raise InputError(f"{state[0]} has changed since the run began; begin it anew.")
             topology = read_topology(Path(job.prmtop))
             region = region_of(topology, job.atoms, name="the ML region")
             potential = open_potential(
@@ -128,6 +142,7 @@ class Models:
                 precision=job.precision,
                 charge_scale=amber_coulomb_charge_scale(),
             )
+            check_ensemble(job.max_spread, potential)
             limit = math.inf if job.max_spread is None else job.max_spread
             self._opened[text] = (potential, region, limit)
         return self._opened[text]

@@ -9,20 +9,19 @@ from pathlib import Path
 import numpy as np
 import openmm as mm
 
-from mlmm.amber.coordinates import Coordinates, read_coordinates
+from mlmm.amber.coordinates import read_coordinates
 from mlmm.amber.topology import AmberTopology, read_topology
 from mlmm.analysis import nve
 from mlmm.engine.dynamics import DynamicsPlan, at_rest_as_a_whole, draw_velocities, run_dynamics
 from mlmm.engine.motion import force_probe, forces_at, particle_masses, unconstrained
 from mlmm.engine.simulation import Phase
-from mlmm.errors import InputError
 from mlmm.potentials.interface import Array, Potential
 from mlmm.system.build import HybridSystem, hybrid_system
 from mlmm.system.images import together
 from mlmm.system.pme import Nonbonded, pme_parameters
 from mlmm.system.region import MLRegion, select_region
 from mlmm.units import NM_PER_ANGSTROM, PS_PER_FS
-from mlmm.workflows.inputs import box_vectors
+from mlmm.workflows.inputs import box_for_cutoff
 from mlmm.workflows.potentials import check_potential, open_potential
 
 NUDGE = 1e-4
@@ -121,10 +120,10 @@ def open_laboratory(request: NveRequest) -> Laboratory:
     coordinates = read_coordinates(request.inpcrd, len(topology))
     region = select_region(topology, request.ml_mask, positions=coordinates.positions, several=True)
     check_potential(request.potential, region.molecule, region.labels)
-    box = _box(request, topology, coordinates)
-    nonbonded = Nonbonded(cutoff=None)
+    box, nonbonded, cell = np.eye(3), Nonbonded(cutoff=None), None
     if topology.has_box:
-        cutoff = request.cutoff * NM_PER_ANGSTROM
+        cell = box_for_cutoff(topology, coordinates, request.cutoff, where=request.inpcrd)
+        box, cutoff = cell * NM_PER_ANGSTROM, request.cutoff * NM_PER_ANGSTROM
         edges = tuple(float(edge) for edge in np.diag(box))
         nonbonded = Nonbonded(cutoff=cutoff, pme=pme_parameters(edges, cutoff, 5e-4))
     hybrid = hybrid_system(
@@ -134,7 +133,6 @@ def open_laboratory(request: NveRequest) -> Laboratory:
         nonbonded=nonbonded,
         rigid=request.rigid_water,
     )
-    cell = box_vectors(coordinates) if topology.has_box else None
     near = together(coordinates.positions, cell, region, where=str(request.inpcrd))
     positions = near * NM_PER_ANGSTROM
     velocities = coordinates.velocities
@@ -236,11 +234,3 @@ def _curvature(laboratory: Laboratory, phase: Phase, masses: Array) -> float:
     )
     bent = -float(np.sum((ahead - behind) * moving[free])) / (2 * NUDGE)
     return bent / 12 - float(np.sum(here**2 / masses[free, None])) / 24
-
-
-def _box(request: NveRequest, topology: AmberTopology, coordinates: Coordinates) -> Array:
-    if not topology.has_box:
-        return np.eye(3)
-    if coordinates.lengths is None:
-        raise InputError(f"{request.inpcrd} has no box, but {request.prmtop} asks for one.")
-    return box_vectors(coordinates) * NM_PER_ANGSTROM

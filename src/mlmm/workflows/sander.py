@@ -27,7 +27,7 @@ from mlmm.files import write_whole
 from mlmm.potentials.registry import located
 from mlmm.server.model_server import ModelServer, Request, ask, listens
 from mlmm.system.region import MLRegion, region_of, select_region
-from mlmm.workflows.model_server import Job, Models
+from mlmm.workflows.model_server import Job, Models, file_states
 from mlmm.workflows.potentials import check_potential
 
 
@@ -78,6 +78,7 @@ def run(asked: SanderRun) -> None:
         weights=source.weights,
         precision=source.precision,
         max_spread=source.max_spread,
+        files=file_states(str(topology.path), source.weights, source.potential.partition(":")[2]),
     ).dumps()
     with contextlib.ExitStack() as stack:
         scratch = stack.enter_context(scratch_folder())

@@ -6,8 +6,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from mlmm.amber.coordinates import read_coordinates
 from mlmm.amber.topology import read_topology
 from mlmm.engine.decompose import decompose
@@ -23,7 +21,7 @@ from mlmm.units import (
     NM_PER_ANGSTROM,
     amber_coulomb_charge_scale,
 )
-from mlmm.workflows.inputs import box_vectors
+from mlmm.workflows.inputs import box_for_cutoff
 from mlmm.workflows.potentials import MM, check_potential, open_potential
 
 
@@ -77,17 +75,10 @@ def single_point(request: SinglePoint) -> SinglePointAnswer:
     """
     topology = read_topology(request.prmtop)
     coordinates = read_coordinates(request.inpcrd, len(topology))
-    box = None
+    box, cell = None, None
     if topology.has_box:
-        if coordinates.lengths is None:
-            raise InputError(f"{request.inpcrd} has no box, but {request.prmtop} asks for one.")
-        box = box_vectors(coordinates) * NM_PER_ANGSTROM
-        width = float(np.diag(box).min()) * ANGSTROM_PER_NM
-        if width < 2 * request.cutoff:
-            raise InputError(
-                f"the box of {request.inpcrd} is {width:.2f} Å wide, less than twice the cutoff "
-                f"of {request.cutoff:g} Å; shorten --cutoff."
-            )
+        cell = box_for_cutoff(topology, coordinates, request.cutoff, where=request.inpcrd)
+        box = cell * NM_PER_ANGSTROM
     nonbonded = _nonbonded(request, periodic=box is not None)
     platform = "Reference" if request.double else "CPU"
     positions = coordinates.positions * NM_PER_ANGSTROM
@@ -99,7 +90,6 @@ def single_point(request: SinglePoint) -> SinglePointAnswer:
         region = select_region(
             topology, request.ml_mask, positions=coordinates.positions, several=True
         )
-        cell = None if box is None else box_vectors(coordinates)
         near = together(coordinates.positions, cell, region, where=str(request.inpcrd))
         positions = near * NM_PER_ANGSTROM
         check_potential(request.potential, region.molecule, region.labels)

@@ -135,6 +135,39 @@ def test_elements_are_those_that_the_file_names(tmp_path):
         load_potential(saved(Mace(own_forces=True), tmp_path), Molecule((5, 1, 1, 1)))
 
 
+class Named(torch.nn.Module):
+    """Names its elements in its own way, and answers more than was asked."""
+
+    def __init__(self, elements: list[str]) -> None:
+        super().__init__()
+        self.elements = elements
+
+    def forward(self, positions: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        return positions[:, 0, 0], numbers, positions
+
+
+class Mute(torch.nn.Module):
+    """Has nothing that is called `forward`."""
+
+    @torch.jit.export
+    def energy(self, positions: Tensor) -> Tensor:
+        return positions.sum()
+
+
+def test_elements_may_be_symbols_and_nothing_else(tmp_path):
+    known = load_potential(saved(Named(["H", "O"]), tmp_path), WATER).capabilities
+    assert known.elements == {1, 8}
+    with pytest.raises(InputError, match="neither atomic numbers nor element symbols"):
+        load_potential(saved(Named(["H", "oxygen"]), tmp_path), WATER)
+
+
+def test_a_module_of_another_form_is_refused_in_one_sentence(tmp_path):
+    with pytest.raises(InputError, match="has no forward"):
+        load_potential(saved(Mute(), tmp_path), WATER)
+    with pytest.raises(MlmmError, match="fails, called in the plain form"):
+        load_potential(saved(Named(["H", "O"]), tmp_path), WATER).evaluate(GEOMETRY[None])
+
+
 def test_the_identity_is_the_content_wherever_the_file_lies(tmp_path):
     one, two = tmp_path / "one", tmp_path / "two"
     one.mkdir()
