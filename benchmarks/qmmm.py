@@ -29,6 +29,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +99,7 @@ def main() -> None:
         "scf_tolerance_hartree": SCF_TOLERANCE,
         **ratios(rows, arguments.potentials, arguments.mm_step_ms),
         "rows": [asdict(row) for row in rows],
-        "environment": header(),
+        "environment": header() | {"pyscf": version("pyscf")},
     }
     text = json.dumps(report, indent=1)
     if arguments.output:

@@ -191,6 +191,10 @@ def test_a_wrong_run_is_refused_before_anything_is_written(md, text, words, told
     ("top", "crd", "text", "told"),
     [
         ("gas", "gas_crd", NPT, "ntb=2 in mdin needs a box, but"),
+        ("gas", "gas_crd", GAS.replace("cut=999.0", "cut=9.0"), "there is no cutoff here"),
+        ("gas", "gas_crd", GAS.replace("ntb=0, cut=999.0", "cut=9.0"), "there is no cutoff here"),
+        ("gas", "gas_crd", GAS + " &ewald dsum_tol=1e-6 /\n", "&ewald in mdin needs a box"),
+        ("gas", "gas_crd", GAS.replace("'mm'", "'mm', weights='x.pt'"), "mm has no weights"),
         ("gas", "acetone_crd", GAS, "give the coordinates that belong to the prmtop"),
         ("gas", "nan_crd", GAS, "nan.inpcrd has positions that are not finite"),
         ("torn", "wet_crd", NPT, "torn.prmtop"),
@@ -266,3 +270,55 @@ def test_a_box_keeps_its_angles_when_it_breathes(md, files):
         assert cell / cell[0] == pytest.approx([1.0, np.sqrt(2.0), 1.0], abs=2e-8)
     assert np.array_equal(restart.angles, angles)
     assert restart.lengths[0] != pytest.approx(edge, rel=1e-9)
+
+
+def test_iwrap_without_a_box_is_noted(md):
+    text = GAS.replace("ntb=0, cut=999.0", "iwrap=1")
+    assert md(text, top="gas", crd="gas_crd").code == 0
+    assert "iwrap does nothing here: it needs a box" in Path("mdout").read_text()
+
+
+def test_overwriting_leaves_what_the_run_does_not_write(md):
+    for name in ("mdcrd", "mdvel", "mdspread"):
+        Path(name).write_text("of another run")
+    assert md(MIN).code == 0  # it writes none of them
+    assert md(MIN, "-O").code == 0
+    assert {Path(name).read_text() for name in ("mdcrd", "mdvel", "mdspread")} == {"of another run"}
+    assert "-x mdcrd exists already" in one_sentence(md(NPT, "-o", "out", "-r", "rst"))
+
+
+def test_a_run_that_goes_on_with_another_potential_begins_with_its_own_zero(md):
+    assert md(GAS.replace("nscm=0", "nscm=0, ntxo=2"), top="gas", crd="gas_crd").code == 0
+    assert read_moment(Path("restrt")).reference == 0.0
+    on = GAS.replace("tempi=300.0", "irest=1, ntx=5").replace("'mm'", "'ani1ccx'")
+    words = ("-o", "out", "-r", "rst", "-inf", "inf")
+    assert md(on, *words, top="gas", crd="restrt").code == 0
+    first = read_mdout(Path("out"))[0]
+    assert first.values["EML"] < -20000.0
+    assert abs(first.values["EMLREL"]) < 20.0
+    zero = read_moment(Path("rst")).reference
+    assert zero < -20000.0
+    words = ("-o", "out2", "-r", "rst2", "-inf", "inf2")
+    assert md(on, *words, top="gas", crd="rst").code == 0
+    assert read_moment(Path("rst2")).reference == zero
+
+
+def test_runs_that_go_on_from_text_do_not_repeat_their_noise(md):
+    text = GAS.replace("nstlim=4", "nstlim=1").replace("ntb=0", "ntt=3, gamma_ln=1000.0, ntb=0")
+    text = text.replace("ntpr=2", "ntpr=1, ntxo=1, temp0=300.0, ig=4")
+    assert md(text, top="gas", crd="gas_crd").code == 0
+    on = text.replace("tempi=300.0", "irest=1, ntx=5")
+    kicks, before = [], "restrt"
+    for k in range(3):
+        assert md(on, "-O", "-r", f"rst{k}", top="gas", crd=before).code == 0
+        one, two = (read_coordinates(name).velocities for name in (before, f"rst{k}"))
+        kicks.append((two - one).ravel())
+        before = f"rst{k}"
+    assert np.abs(np.corrcoef(kicks)[np.triu_indices(3, 1)]).max() < 0.9
+
+
+def test_terms_that_are_zero_at_a_printed_step_are_in_the_averages(md):
+    wall = "'mm', mlp_confine=1, confine1=50.0, confinek=2.0"
+    assert md(GAS.replace("'mm'", wall), top="gas", crd="gas_crd").code == 0
+    text = Path("mdout").read_text()
+    assert text.count("CONFINE") == len(read_mdout(Path("mdout"))) + 2

@@ -25,7 +25,7 @@ from mlmm.errors import InputError
 from mlmm.files import write_whole
 
 STEP, REFERENCE, CENTRE = "mlmm_step", "mlmm_reference_kcal", "mlmm_centre"
-GRID = "mlmm_grid"
+GRID, OWNER = "mlmm_grid", "mlmm_owner"
 """Attributes of our restarts that other programs overlook."""
 
 
@@ -39,6 +39,7 @@ class Moment:
         reference: Reference energy of the ML region [kcal/mol], or None.
         centre: Fixed centre of the confining potential [Å], or None.
         grid: Points of the PME grid, which stays as it is while the box breathes, or None.
+        owner: What reference and centre belong to, or None.
     """
 
     time: float
@@ -46,6 +47,7 @@ class Moment:
     reference: float | None = None
     centre: tuple[float, ...] | None = None
     grid: tuple[int, ...] | None = None
+    owner: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +92,8 @@ def write_netcdf_restart(
         setattr(file, CENTRE, np.array(moment.centre))
     if moment.grid is not None:
         setattr(file, GRID, np.array(moment.grid, dtype=np.int32))
+    if moment.owner is not None:
+        setattr(file, OWNER, moment.owner)
     _dimensions(file, coordinates)
     time = file.createVariable("time", "d", ())
     time.units = "picosecond"
@@ -121,13 +125,14 @@ def read_moment(path: Path) -> Moment:
             return Moment(float(words[1]) if len(words) > 1 else 0.0)
         with netcdf_file(path, "r", mmap=False) as file:
             reference, centre = getattr(file, REFERENCE, None), getattr(file, CENTRE, None)
-            grid = getattr(file, GRID, None)
+            grid, owner = getattr(file, GRID, None), getattr(file, OWNER, None)
             return Moment(
                 time=float(file.variables["time"][...]) if "time" in file.variables else 0.0,
                 step=int(getattr(file, STEP, 0)),
                 reference=None if reference is None else float(reference),
                 centre=None if centre is None else tuple(float(one) for one in centre),
                 grid=None if grid is None else tuple(int(one) for one in grid),
+                owner=None if owner is None else owner.decode(),
             )
     except Exception as error:
         raise InputError(f"{path} tells no time, or it is damaged ({error}).") from error

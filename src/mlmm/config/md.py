@@ -13,8 +13,6 @@ from mlmm.errors import InputError
 
 THERMOSTATS: Final = {0: "none", 2: "andersen", 3: "langevin", 11: "bussi"}
 """Thermostats by ntt."""
-NO_CUTOFF: Final = 99.0
-"""Without a box, a cut of at least this [Å] means no cutoff."""
 LONGEST_FREE: Final = 0.001
 """Longest time step [ps] for free bonds to hydrogen of its natural mass."""
 RESTART_INTERVAL: Final = 5000
@@ -105,6 +103,8 @@ class MdConfig(Settings):
     """Seed of all random numbers; -1 takes one from the clock."""
     periodic: bool | None
     """Whether there is a box; None leaves it to the prmtop."""
+    ewald: bool
+    """Whether there is a namelist &ewald."""
     pressure: float | None
     """Pressure [bar]; None for constant volume."""
     volume_interval: int
@@ -177,8 +177,6 @@ def resolve(mdin: Mdin) -> MdConfig:
     sizes = [e[f"nfft{k}"] for k in (1, 2, 3)]
     if any(n is not None for n in sizes) and None in sizes:
         raise InputError(f"{where}nfft1, nfft2 and nfft3 belong together; give all three.")
-    if ewald and c["ntb"] == 0:
-        raise InputError(f"{where}&ewald needs a box, but ntb=0; take one of them out.")
     disang = mdin.files.get("DISANG")
     if (c["nmropt"] == 1) != (disang is not None):
         raise InputError(
@@ -194,6 +192,7 @@ def resolve(mdin: Mdin) -> MdConfig:
         title=mdin.title,
         minimise=c["imin"] == 1,
         steps=steps,
+        ewald=ewald is not None,
         ewald_coefficient=e["ew_coeff"],
         direct_tolerance=e["dsum_tol"],
         lj_tail=e["vdwmeth"] == 1,
@@ -267,14 +266,14 @@ def _check_ensemble(where: str, c: Values) -> None:
         raise InputError(f"{where}ntb=2 is constant pressure, which needs ntp=1 as well.")
     if ntp != 0 and c["ntt"] == 0:
         raise InputError(f"{where}ntp={ntp} needs a thermostat; add ntt=3 and gamma_ln=2.0.")
+    every = int(c["ntwr"] or RESTART_INTERVAL)
+    if ntp != 0 and int(c["nstlim"]) > every and every % int(c["mcbarint"]):
+        raise InputError(
+            f"{where}ntwr={every} should be a multiple of mcbarint={c['mcbarint']}: every restart "
+            "file begins the count of the barostat anew."
+        )
     if ntp != 0 and c["imin"] == 1:
         raise InputError(f"{where}imin=1 minimises at constant volume; take ntp={ntp} out.")
-    cut = c["cut"]
-    if c["ntb"] == 0 and cut is not None and float(cut) < NO_CUTOFF:
-        raise InputError(
-            f"{where}cut={cut:g} with ntb=0: without a box there is no cutoff here; "
-            "leave cut out or give 999.0."
-        )
 
 
 def _check_constraints(where: str, c: Values) -> None:
@@ -296,8 +295,6 @@ def _check_details(where: str, c: Values, ml: MlSettings | None, notes: list[str
         notes.append(
             "ntf=1 is as ntf=2 here: ntc=2 holds bonds to hydrogen where their energy is zero."
         )
-    if c["iwrap"] == 1 and c["ntb"] == 0:
-        notes.append("iwrap does nothing here: it needs a box.")
     if c["ntwv"] == -1 and c["ntwx"] == 0:
         raise InputError(f"{where}ntwv=-1 puts velocities into frames; give ntwx too.")
     if ml is not None and c["ntc"] == 2 and not ml.constraints and float(c["dt"]) > LONGEST_FREE:

@@ -11,15 +11,14 @@ import openmm as mm
 
 from mlmm.engine.simulation import choose_platform
 from mlmm.errors import InputError, UnsupportedPhysicsError
-from mlmm.system.build import CONFINE, INTERNAL, RESTRAINT
+from mlmm.system.build import CONFINE, INTERNAL, RESTRAINT, virtual_site
 from mlmm.units import COULOMB_OPENMM
 
 Array = np.ndarray
 
 TERMS = ("bond", "angle", "dihedral", "vdw", "vdw14", "elec", "elec14", "lj_tail", "ml")
-"""AMBER's terms, the tail, and "ml": the region's internal energy, whatever gives it."""
-MORE_TERMS = ("cmap", "restraint", "confine")
-"""Terms that are named only where the System has them."""
+"""AMBER's terms, the tail, and "ml": the region's internal energy, whatever gives it. The terms
+"cmap", "restraint" and "confine" are named only where the System has them."""
 BONDED_TERMS = {
     "HarmonicBondForce": "bond",
     "HarmonicAngleForce": "angle",
@@ -183,7 +182,7 @@ def _alone(force: mm.Force, system: mm.System, box: Array | None, platform: str)
     for i in range(system.getNumParticles()):
         single.addParticle(system.getParticleMass(i))
         if system.isVirtualSite(i):
-            single.setVirtualSite(i, copy.copy(system.getVirtualSite(i)))
+            single.setVirtualSite(i, virtual_site(system, i))
     single.setDefaultPeriodicBoxVectors(*system.getDefaultPeriodicBoxVectors())
     single.addForce(copy.deepcopy(force))
     return _context(single, box, platform)

@@ -23,7 +23,7 @@ import numpy as np
 import openmm as mm
 
 from mlmm.engine.blowup import Watch
-from mlmm.engine.decompose import MORE_TERMS, Meter
+from mlmm.engine.decompose import Meter
 from mlmm.engine.motion import (
     degrees_of_freedom,
     kinetic_energy,
@@ -74,6 +74,8 @@ class DynamicsPlan:
         platform: Name of the OpenMM platform.
         seed: Seed of the run.
         collision_interval: Steps between two draws of all velocities by Andersen's thermostat.
+        origin: Time of step 0 [ps], which the seeds know of: a run that goes on from a file that
+            tells no step begins at step 0 once more, but not with the same random numbers.
     """
 
     timestep: float
@@ -89,6 +91,18 @@ class DynamicsPlan:
     seed: int
     anisotropic: bool = False
     collision_interval: int = 1000
+    origin: float = 0.0
+
+    def seed_of(self, *words: str | int) -> int:
+        """Return the seed of one purpose."""
+        return derive_seed(self.seed, *words, *self._origin())
+
+    def generator_of(self, *words: str | int) -> np.random.Generator:
+        """Return the random numbers of one purpose."""
+        return generator(self.seed, *words, *self._origin())
+
+    def _origin(self) -> tuple[str, ...]:
+        return (f"from {self.origin:.6f} ps",) if self.origin else ()
 
     @property
     def collisions(self) -> int:
@@ -105,7 +119,8 @@ class Report:
         time: Time since then [ps].
         kinetic: Kinetic energy [kJ/mol], at the time that the integrator's scheme defines.
         potential: Potential energy with absolute E_ML [kJ/mol].
-        terms: Potential energy by AMBER's terms [kJ/mol]; "ml" is absolute.
+        terms: Potential energy by AMBER's terms [kJ/mol], those that the System has; "ml" is
+            absolute.
         temperature: Kinetic temperature [K].
         pressure: Instantaneous molecular pressure [bar]; None at constant volume.
         volume: Volume [nm³]; None without a box.
@@ -154,7 +169,7 @@ def run_dynamics(
     clock = _Clock(plan, first_step, first_step + steps, report_interval)
     run = _open(hybrid, plan, start, first_step)
     watch = Watch(hybrid, plan.temperature, run.context)
-    thermostat = generator(plan.seed, "dynamics", first_step, "bussi")
+    thermostat = plan.generator_of("dynamics", first_step, "bussi")
     while True:
         if clock.is_report():
             report = _report(run, clock.step)
@@ -167,7 +182,7 @@ def run_dynamics(
         if plan.thermostat == "bussi" and clock.is_multiple(BUSSI_INTERVAL):
             _rescale(run, thermostat)
         if clock.step and clock.is_multiple(plan.collisions):
-            seed = derive_seed(plan.seed, "collision", clock.step)
+            seed = plan.seed_of("collision", clock.step)
             run.context.setVelocitiesToTemperature(plan.temperature, seed)
         target = clock.next()
         watch.advance(target - clock.step, clock.step)
@@ -191,17 +206,33 @@ def check_plan(plan: DynamicsPlan, hybrid: HybridSystem) -> None:
             f"the {plan.thermostat} thermostat heats the motion of the whole, which must not be "
             "removed then (nscm = 0)."
         )
+    if plan.thermostat == "bussi" and freedom_of(hybrid, plan) < 1:
+        raise InputError(
+            "nothing moves here but as a whole, which leaves Bussi's thermostat (ntt = 11) nothing "
+            "to heat; use ntt = 3."
+        )
     if plan.thermostat == "bussi" and not plan.coupling_time > 0:
         raise InputError("Bussi's thermostat needs a coupling time above 0 (tautp).")
     if plan.pressure is not None and not hybrid.periodic:
         raise InputError("constant pressure needs a periodic box, and there is none.")
     if plan.pressure is not None and plan.thermostat == "none":
         raise InputError("the Monte Carlo barostat needs a thermostat (ntt = 2, 3 or 11).")
+    system = hybrid.system
+    if plan.thermostat != "langevin" and any(
+        system.isVirtualSite(i) for i in range(system.getNumParticles())
+    ):
+        raise InputError(
+            "water with extra points (TIP4P, OPC) needs the Langevin thermostat: velocity Verlet "
+            "would compute forces before the points have followed (use ntt = 3)."
+        )
 
 
 def freedom_of(hybrid: HybridSystem, plan: DynamicsPlan) -> int:
     """Return the degrees of freedom that share the kinetic energy of a run."""
-    removed = (3 if hybrid.periodic else 6) if plan.com_removal_interval else 0
+    removed = 0
+    if plan.com_removal_interval:  # a line has one rotation less, and a point none
+        massive = int(np.count_nonzero(particle_masses(hybrid.system)))
+        removed = 3 if hybrid.periodic else {1: 3, 2: 5}.get(massive, 6)
     return degrees_of_freedom(hybrid.system, removed=removed)
 
 
@@ -291,7 +322,7 @@ class _Run:
 
 
 def _open(hybrid: HybridSystem, plan: DynamicsPlan, start: Phase, first_step: int) -> _Run:
-    seed = derive_seed(plan.seed, "dynamics", first_step)
+    seed = plan.seed_of("dynamics", first_step)
     if plan.thermostat == "langevin":
         integrator = mm.LangevinMiddleIntegrator(plan.temperature, plan.friction, plan.timestep)
         integrator.setConstraintTolerance(plan.constraint_tolerance)
@@ -347,8 +378,7 @@ def _report(run: _Run, step: int) -> Report:
     state = run.context.getState(getEnergy=True)
     kinetic = float(state.getKineticEnergy()._value)
     potential = float(state.getPotentialEnergy()._value)
-    measured = run.meter.terms(phase.positions, phase.box if periodic else None)
-    terms = dict.fromkeys(MORE_TERMS, 0.0) | measured
+    terms = run.meter.terms(phase.positions, phase.box if periodic else None)
     spread, bridge = None, run.hybrid.bridge
     if bridge is not None:
         potential += bridge.reference

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Where is the nearest minimum of the hybrid energy? OpenMM's L-BFGS, with reports on the way.
 
-Constraints are stiff springs while it runs and exact at its end.
+Constraints are springs while it runs, first soft ones and then stiffer ones, and exact at its end.
+The springs come last: what is reported at the end is the energy of the constrained structure.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 import openmm as mm
 
-from mlmm.engine.decompose import MORE_TERMS, Meter
+from mlmm.engine.decompose import Meter
 from mlmm.engine.dynamics import velocity_verlet
 from mlmm.engine.simulation import Phase, choose_platform, get_phase, set_phase
 from mlmm.errors import InputError, NumericsError
@@ -21,6 +22,9 @@ from mlmm.system.build import HybridSystem
 
 Array = np.ndarray
 CONSTRAINT_TOLERANCE = 1e-8
+SPRING_TOLERANCE = 1e-2
+"""Relative error of a constraint at which L-BFGS ends. With a smaller one OpenMM takes stiffer
+springs, in which it gets nowhere, and begins anew from the start where they are not met."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +32,11 @@ class MinimizeReport:
     """Where the minimiser stands, in OpenMM's units.
 
     Attributes:
-        step: Number of L-BFGS iterations.
+        step: Number of L-BFGS iterations, over all springs.
         potential: Potential energy with absolute E_ML [kJ/mol].
         terms: Potential energy by AMBER's terms [kJ/mol].
         rms_gradient: Root mean square of the 3 N components of the gradient, that of the
-            constraints' springs included [kJ/mol/nm].
+            constraints' springs included while it runs [kJ/mol/nm].
         largest_gradient: The largest component [kJ/mol/nm].
         atom: Zero-based index of the atom that it belongs to.
         phase: The configuration, at rest.
@@ -77,7 +81,7 @@ def minimize(
             f"minimisation to a gradient of {tolerance} kJ/mol/nm in {max_steps} steps is not "
             "possible; give a positive tolerance (drms) and a number of steps (maxcyc)."
         )
-    integrator = velocity_verlet(0.001, CONSTRAINT_TOLERANCE)
+    integrator = velocity_verlet(0.001, SPRING_TOLERANCE)
     context = mm.Context(hybrid.system, integrator, *choose_platform(platform))
     set_phase(context, Phase(start.positions, np.zeros_like(start.positions), start.box))
     meter = Meter(hybrid.system, start.box if hybrid.periodic else None, platform=platform)
@@ -85,7 +89,7 @@ def minimize(
     _refuse_infinite(first)
     if report is not None:
         report(first)
-    reporter = _Reporter(context, hybrid, meter, report_interval, report)
+    reporter = _Reporter(context, hybrid, meter, report_interval, report, max_steps)
     try:
         mm.LocalEnergyMinimizer.minimize(context, tolerance, max_steps, reporter)
     except mm.OpenMMException as error:
@@ -93,6 +97,10 @@ def minimize(
             f"minimisation stopped after {reporter.steps} steps: {str(error).rstrip('.')}; "
             "look at the starting structure."
         ) from error
+    if reporter.positions is not None:  # OpenMM goes back to the start where springs do not hold
+        context.setPositions(reporter.positions)
+        context.applyConstraints(CONSTRAINT_TOLERANCE)
+        context.computeVirtualSites()
     gradient = _gradient(context) if reporter.gradient is None else reporter.gradient
     final = _at(context, hybrid, meter, reporter.steps, gradient)
     _refuse_infinite(final)
@@ -100,7 +108,7 @@ def minimize(
 
 
 class _Reporter(mm.MinimizationReporter):  # type: ignore[misc]
-    """Counts iterations over all restarts of L-BFGS and hands reports on."""
+    """Counts iterations over all springs, hands reports on, and stops L-BFGS at the limit."""
 
     def __init__(
         self,
@@ -109,23 +117,28 @@ class _Reporter(mm.MinimizationReporter):  # type: ignore[misc]
         meter: Meter,
         interval: int,
         tell: Callable[[MinimizeReport], None] | None,
+        limit: int,
     ) -> None:
         super().__init__()
         self.steps = 0
         self.gradient: Array | None = None
+        self.positions: Array | None = None
+        self._limit = limit
         self._context, self._hybrid, self._meter = context, hybrid, meter
         self._interval, self._tell = interval, tell
 
     def report(self, _iteration: int, x: Any, grad: Any, args: Any) -> bool:
-        """Answer OpenMM after an iteration: go on."""
+        """Answer OpenMM after an iteration whether to stop."""
+        if 0 < self._limit <= self.steps:  # it tries stiffer springs once more
+            return True
         self.steps += 1
         self.gradient = np.array(grad).reshape(-1, 3)
+        self.positions = positions = np.array(x).reshape(-1, 3)
         if self._tell is not None and self._interval > 0 and self.steps % self._interval == 0:
-            positions = np.array(x).reshape(-1, 3)
             phase = Phase(positions, np.zeros_like(positions), get_phase(self._context).box)
             energy = float(args["system energy"])
             self._tell(_report(self._hybrid, self._meter, phase, energy, self.steps, self.gradient))
-        return False
+        return self.steps == self._limit
 
 
 def _gradient(context: mm.Context) -> Array:
@@ -142,9 +155,7 @@ def _at(
 def _report(
     hybrid: HybridSystem, meter: Meter, phase: Phase, energy: float, step: int, gradient: Array
 ) -> MinimizeReport:
-    terms = dict.fromkeys(MORE_TERMS, 0.0) | meter.terms(
-        phase.positions, phase.box if hybrid.periodic else None
-    )
+    terms = meter.terms(phase.positions, phase.box if hybrid.periodic else None)
     if hybrid.bridge is not None:
         energy += hybrid.bridge.reference
         terms["ml"] += hybrid.bridge.evaluate(phase.positions[list(hybrid.region.asked)])[0]

@@ -16,7 +16,7 @@ import numpy as np
 import openmm as mm
 from openmm import app, unit
 
-from mlmm.amber.topology import AmberTopology
+from mlmm.amber.topology import AmberTopology, atom_label
 from mlmm.config.protocol import Masses
 from mlmm.errors import InputError, UnsupportedPhysicsError
 from mlmm.potentials.interface import Array, Potential
@@ -29,7 +29,6 @@ from mlmm.system.internal import (
     add_term,
     internal_forces,
     n_terms,
-    vacuum_system,
 )
 from mlmm.system.pme import Nonbonded
 from mlmm.system.region import MLRegion, capped
@@ -37,6 +36,8 @@ from mlmm.system.region import MLRegion, capped
 ENVIRONMENT, NONBONDED, SOFT_CORE, TAIL, INTERNAL, RESTRAINT, CONFINE = range(7)
 """Force groups of a hybrid system."""
 
+WATER = "WAT"
+"""What OpenMM calls water in a prmtop."""
 REPARTITIONED_HYDROGEN, HEAVY_HYDROGEN, HEAVY_FACTOR = 3.024, 8.0, 2.0
 """Masses of hydrogens [dalton] and factor on other masses, see `region_masses`."""
 
@@ -70,6 +71,7 @@ def base_system(topology: AmberTopology, nonbonded: Nonbonded, *, rigid_water: b
         raise InputError(f"{topology.path} has no box; a cutoff needs one.")
     try:
         prmtop = app.AmberPrmtopFile(str(topology.path))
+        _name_waters(prmtop, topology)
         system = prmtop.createSystem(
             nonbondedMethod=app.NoCutoff if nonbonded.cutoff is None else app.PME,
             nonbondedCutoff=(nonbonded.cutoff or 1.0) * unit.nanometer,
@@ -79,12 +81,60 @@ def base_system(topology: AmberTopology, nonbonded: Nonbonded, *, rigid_water: b
         )
     except (ValueError, KeyError, IndexError, TypeError) as error:
         raise InputError(f"{topology.path} cannot be read by OpenMM: {error}.") from error
+    if rigid_water:
+        _check_rigid(system, topology)
     for force in system.getForces():
         if isinstance(force, mm.NonbondedForce):
             _apply_nonbonded(force, nonbonded)
         elif isinstance(force, mm.CustomNonbondedForce):
             force.setUseLongRangeCorrection(nonbonded.lj_tail and nonbonded.cutoff is not None)
     return system
+
+
+def _name_waters(prmtop: app.AmberPrmtopFile, topology: AmberTopology) -> None:
+    """Call every water by the name by which OpenMM knows water.
+
+    OpenMM makes water rigid, and places its extra points, by the name of the residue alone.
+    """
+    labels = prmtop._prmtop._raw_data["RESIDUE_LABEL"]
+    for residue in {int(topology.residue_index[i]) for i in np.flatnonzero(topology.is_water)}:
+        labels[residue] = WATER
+
+
+def _check_rigid(system: mm.System, topology: AmberTopology) -> None:
+    """Refuse water that OpenMM left flexible, or with extra points that nothing places.
+
+    Raises:
+        UnsupportedPhysicsError: There is some.
+    """
+    held = np.zeros(len(topology), dtype=int)
+    for k in range(system.getNumConstraints()):
+        held[list(system.getConstraintParameters(k)[:2])] += 1
+    placed = np.array([system.isVirtualSite(i) for i in range(len(topology))])
+    loose = np.flatnonzero(topology.is_water & (held < 2) & ~placed)
+    if loose.size:
+        raise UnsupportedPhysicsError(
+            f"the water of {atom_label(topology, int(loose[0]))} in {topology.path.name} is none "
+            "that OpenMM can hold rigid; use TIP3P, SPC/E, TIP4P, OPC or TIP5P."
+        )
+
+
+def virtual_site(system: mm.System, particle: int) -> mm.VirtualSite:
+    """Return a virtual site like that of a particle, for another System: it cannot be copied.
+
+    Raises:
+        UnsupportedPhysicsError: It is of a kind that no water model has.
+    """
+    site = system.getVirtualSite(particle)
+    atoms = [site.getParticle(k) for k in range(site.getNumParticles())]
+    if isinstance(site, mm.OutOfPlaneSite):
+        weights = (site.getWeight12(), site.getWeight13(), site.getWeightCross())
+        return mm.OutOfPlaneSite(*atoms, *weights)
+    if isinstance(site, mm.TwoParticleAverageSite | mm.ThreeParticleAverageSite):
+        return type(site)(*atoms, *(site.getWeight(k) for k in range(len(atoms))))
+    raise UnsupportedPhysicsError(
+        f"particle {particle + 1} is a {type(site).__name__}, which is not available here."
+    )
 
 
 def hybrid_system(
@@ -180,7 +230,7 @@ def _copy_particles(base: mm.System, system: mm.System) -> None:
         system.addParticle(base.getParticleMass(i))
     for i in range(base.getNumParticles()):
         if base.isVirtualSite(i):
-            system.setVirtualSite(i, copy.copy(base.getVirtualSite(i)))
+            system.setVirtualSite(i, virtual_site(base, i))
     for k in range(base.getNumConstraints()):
         system.addConstraint(*base.getConstraintParameters(k))
     system.setDefaultPeriodicBoxVectors(*base.getDefaultPeriodicBoxVectors())
@@ -263,7 +313,7 @@ def _constrain_hydrogens(
     solute_constraints: bool,
 ) -> None:
     """Constrain bonds to hydrogen outside water; those of the region only if asked."""
-    lengths = _bond_lengths(base if not solute_constraints else vacuum_system(topology.path))
+    lengths = _bond_lengths(base)
     inside = set(region.atoms)
     for i, j in topology.bonds:
         if 1 not in (topology.numbers[i], topology.numbers[j]) or topology.is_water[i]:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlmm.amber.mdout import Energies
+from mlmm.config.md import MdConfig
 from mlmm.errors import InputError, NumericsError
 from mlmm.workflows.md_run import Listener, MdOutputs, MdProgress, Run
-from mlmm.workflows.md_setup import MdInputs, make_start
+from mlmm.workflows.md_setup import MdInputs, make_start, read_config
 
 __all__ = ["Listener", "MdOutputs", "MdProgress", "MdResult", "run_md"]
 
@@ -62,9 +63,10 @@ def run_md(
         Path(mdin), Path(prmtop), Path(inpcrd), None if reference is None else Path(reference)
     )
     outputs = outputs or MdOutputs()
-    _check_outputs(inputs, outputs, overwrite=overwrite)
+    config, _ = read_config(inputs.mdin)
+    written = _check_outputs(inputs, outputs, config, overwrite=overwrite)
     start = make_start(inputs, platform=platform)
-    for path in vars(outputs).values():
+    for path in written:
         path.unlink(missing_ok=True)
     with ExitStack() as files:
         log = files.enter_context(outputs.mdout.open("w", encoding="utf-8"))
@@ -84,15 +86,21 @@ def run_md(
     return MdResult(tuple(run.seen), outputs, 0.0 if start.config.minimise else pace.ns_per_day)
 
 
-def _check_outputs(inputs: MdInputs, outputs: MdOutputs, *, overwrite: bool) -> None:
-    written = {
-        "-o": outputs.mdout,
-        "-r": outputs.restrt,
-        "-x": outputs.mdcrd,
-        "-inf": outputs.mdinfo,
-        "-v": outputs.mdvel,
-        "-xs": outputs.mdspread,
+def _check_outputs(
+    inputs: MdInputs, outputs: MdOutputs, config: MdConfig, *, overwrite: bool
+) -> list[Path]:
+    """Return the files that this run writes; others of these names are not its own."""
+    moves = not config.minimise
+    saves = config.ml is not None and config.ml.on_spread == "save"
+    asked = {
+        "-o": (outputs.mdout, True),
+        "-r": (outputs.restrt, True),
+        "-x": (outputs.mdcrd, moves and config.frame_interval > 0),
+        "-inf": (outputs.mdinfo, True),
+        "-v": (outputs.mdvel, moves and config.velocity_interval > 0),
+        "-xs": (outputs.mdspread, moves and saves),
     }
+    written = {option: path for option, (path, used) in asked.items() if used}
     read = {"-i": inputs.mdin, "-p": inputs.prmtop, "-c": inputs.inpcrd, "-ref": inputs.refc}
     seen: dict[Path, str] = {
         path.resolve(): option for option, path in read.items() if path is not None
@@ -108,3 +116,4 @@ def _check_outputs(inputs: MdInputs, outputs: MdOutputs, *, overwrite: bool) -> 
             raise InputError(f"{option} {path} cannot be written; make its folder, or rename it.")
         if path.exists() and not overwrite and option != "-inf":
             raise InputError(f"{option} {path} exists already; add -O to overwrite it.")
+    return list(written.values())

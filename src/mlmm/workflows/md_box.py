@@ -20,6 +20,8 @@ from mlmm.units import ANGSTROM_PER_NM, NM_PER_ANGSTROM, amber_coulomb_charge_sc
 from mlmm.workflows.inputs import box_vectors
 
 DEFAULT_CUTOFF = 8.0
+NO_CUTOFF = 99.0
+"""Without a box, a cut of at least this [Å] means no cutoff."""
 RIGHT = 90.0
 """degree."""
 NO_BOX = np.diag([10.0, 10.0, 10.0])
@@ -64,6 +66,7 @@ def box_of(
     """Return the box vectors [nm], or None without a box."""
     periodic = topology.has_box if config.periodic is None else config.periodic
     if not periodic:
+        _check_without_box(config, mdin)
         return None
     ntb = 1 if config.pressure is None else 2
     if not topology.has_box:
@@ -90,6 +93,17 @@ def box_of(
             f"{mdin.name}; shorten cut or take a larger box."
         )
     return vectors
+
+
+def _check_without_box(config: MdConfig, mdin: Path) -> None:
+    """Refuse keys that mean nothing without a box."""
+    if config.cutoff is not None and config.cutoff < NO_CUTOFF:
+        raise InputError(
+            f"cut={config.cutoff:g} in {mdin.name}: without a box there is no cutoff here; leave "
+            "cut out or give 999.0."
+        )
+    if config.ewald:
+        raise InputError(f"&ewald in {mdin.name} needs a box, and there is none; take it out.")
 
 
 def nonbonded_of(config: MdConfig, box: Array | None, kept: tuple[int, ...] | None) -> Nonbonded:

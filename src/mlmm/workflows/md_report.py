@@ -32,7 +32,6 @@ AMBER_NAMES = {
     "vdw14": "1-4 NB",
     "elec14": "1-4 EEL",
     "elec": "EELEC",
-    "restraint": "RESTRAINT",
     "ml": "EML",
 }
 Paragraph = tuple[str, Sequence[tuple[str, object]]]
@@ -44,8 +43,9 @@ def terms_kcal(terms: Mapping[str, float]) -> dict[str, float]:
     values = {theirs: terms[ours] * KCAL_PER_KJ for ours, theirs in AMBER_NAMES.items()}
     values["VDWAALS"] = (terms["vdw"] + terms["lj_tail"]) * KCAL_PER_KJ
     values["EHBOND"] = 0.0
+    values["RESTRAINT"] = terms.get("restraint", 0.0) * KCAL_PER_KJ
     for ours, theirs in OPTIONAL.items():
-        if terms.get(ours):
+        if ours in terms:
             values[theirs] = terms[ours] * KCAL_PER_KJ
     return values
 
@@ -86,7 +86,7 @@ def energies_of(
         values["EMLSD"] = members.energy
         if members.force is not None:
             values["FMLSD"] = members.force
-    if values["RESTRAINT"]:
+    if "restraint" in report.terms:
         values["EAMBER"] = values["EPtot"] - values["RESTRAINT"]
     if report.pressure is not None and report.volume is not None and report.density is not None:
         values |= {"VOLUME": report.volume * ANGSTROM_PER_NM**3, "Density": report.density}

@@ -6,6 +6,7 @@ Everything is read and judged here, before any output is opened.
 
 from __future__ import annotations
 
+import hashlib
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -41,6 +42,7 @@ from mlmm.workflows.md_restraints import restraint_forces, wall_force
 from mlmm.workflows.md_spread import check_members
 from mlmm.workflows.potentials import check_platform, check_potential, open_potential
 
+NO_WRAP = "iwrap does nothing here: it needs a box."
 CLOSEST, LONGEST_BOND = 0.1, 3.0
 """Å; two atoms closer than this lie on each other, a bond longer than this is broken."""
 
@@ -114,13 +116,15 @@ def make_start(inputs: MdInputs, *, platform: str) -> Start:
             f"{inputs.mdin.name}: ifmlp=0 is molecular mechanics alone, which sander runs; for the "
             "prmtop's own terms in this program give ifmlp=1 and potential='mm' in &mlp."
         )
+    ml = config.ml
     check_platform(platform)
     topology = read_topology(inputs.prmtop)
     coordinates = read_coordinates(inputs.inpcrd, len(topology))
     moment = _first_moment(config, inputs, coordinates)
     box = box_of(config, inputs.mdin, inputs.inpcrd, topology, coordinates)
+    if box is None and config.wrap:
+        config = config.model_copy(update={"wrap": False, "notes": (*config.notes, NO_WRAP)})
     nonbonded = nonbonded_of(config, box, moment.grid)
-    ml = config.ml
     region = _region(config, ml, topology, coordinates)
     coordinates = _together(coordinates, region, inputs.inpcrd, periodic=box is not None)
     potential = _potential(ml, topology, region, nonbonded)
@@ -128,6 +132,9 @@ def make_start(inputs: MdInputs, *, platform: str) -> Start:
     seen = coordinates.positions[list(region.asked)]
     asked = capped(potential, region)
     check_members(ml, asked, seen)
+    owner = _owner(potential, region)
+    if moment.owner != owner:  # another potential has another zero, another region another place
+        moment = replace(moment, reference=None, centre=None)
     reference = _reference(asked, seen, moment)
     hybrid = hybrid_system(
         topology,
@@ -144,7 +151,9 @@ def make_start(inputs: MdInputs, *, platform: str) -> Start:
     centre = _wall_centre(ml.confinement, coordinates, region, moment)
     _add_forces(config, inputs, topology, hybrid, centre)
     seed = config.seed if config.seed != -1 else time.time_ns() % 2**31
-    plan = _plan(config, platform=platform, seed=seed)
+    told = moment.step > 0 or not config.goes_on
+    origin = 0.0 if told else moment.time
+    plan = _plan(config, platform=platform, seed=seed, origin=origin)
     check_plan(plan, hybrid)
     phase = _first_phase(config, hybrid, plan, coordinates, NO_BOX if box is None else box)
     grid = None if nonbonded.pme is None else nonbonded.pme.grid
@@ -157,7 +166,7 @@ def make_start(inputs: MdInputs, *, platform: str) -> Start:
         nonbonded,
         plan,
         phase,
-        Moment(moment.time, moment.step, reference, centre, grid),
+        Moment(moment.time, moment.step, reference, centre, grid, owner),
         state,
         None if box is None else cell_of(coordinates),
     )
@@ -231,6 +240,12 @@ def _potential(
     )
 
 
+def _owner(potential: Potential, region: MLRegion) -> str:
+    """Return what the zero of E_ML and the place of the wall belong to."""
+    atoms = hashlib.sha256(repr(region.asked).encode()).hexdigest()[:16]
+    return f"{potential.identity} of atoms {atoms}"
+
+
 def _reference(potential: Potential, region: Array, moment: Moment) -> float:
     """Return the zero of E_ML [kcal/mol]: that of the run before, or E_ML at the start."""
     if moment.reference is not None:
@@ -298,7 +313,7 @@ def _check_structure(
             )
 
 
-def _plan(config: MdConfig, *, platform: str, seed: int) -> DynamicsPlan:
+def _plan(config: MdConfig, *, platform: str, seed: int, origin: float) -> DynamicsPlan:
     draws = config.thermostat in ("langevin", "andersen")
     return DynamicsPlan(
         timestep=config.timestep,
@@ -314,6 +329,7 @@ def _plan(config: MdConfig, *, platform: str, seed: int) -> DynamicsPlan:
         constraint_tolerance=config.tolerance,
         platform=platform,
         seed=seed,
+        origin=origin,
     )
 
 

@@ -96,9 +96,11 @@ def open_potential(
         charge_scale: Factor on all charges of "mm" and "mm:FILE".
 
     Raises:
-        InputError: FILE is another molecule.
+        InputError: FILE is another molecule, or "mm" is given weights.
         MlmmError: As `load_potential`.
     """
+    if weights is not None and name.partition(":")[0] == MM:
+        raise InputError(f"{name} has no weights; take weights out, or name the potential.")
     if name == MM:
         return _classical(MM, topology, region.atoms, charge_scale)
     if name.startswith("mm:"):

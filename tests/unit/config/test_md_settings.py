@@ -152,7 +152,6 @@ def test_what_does_nothing_is_noted(keys, told):
     ("text", "told"),
     [
         (NVT + "&wt type='END' /\nLISTOUT=POUT\n", "LISTOUT does nothing here: mdout has"),
-        (changed(GAS, iwrap=1), "iwrap does nothing here: it needs a box"),
         (GAS.replace("ntx=1", "ntx=5"), "ntx=5 reads velocities, but irest=0 begins with"),
         (GAS, "nscm does nothing here: it needs ntt=0 or ntt=11"),
     ],
@@ -182,9 +181,8 @@ WRONG = [
     (NVT.replace("mlp_model=0", "mlp_model=0, potential='ani1x'"), "both name a model"),
     (NVT.replace("mlp_confine=0", "mlp_confine=1"), "mlp_confine=1 needs confinek"),
     (NVT.replace("mlp_confine=0", "confinek=2.0"), "confinek needs mlp_confine=1"),
-    (GAS.replace("cut=999.0", "cut=9.0"), "without a box there is no cutoff here"),
     (GAS.replace("igb=0", "igb=5"), "igb=5 is refused"),
-    (GAS + "&ewald order=4 /", "&ewald needs a box, but ntb=0"),
+    (NPT.replace("ntwr=50000", "ntwr=150"), "ntwr=150 should be a multiple of mcbarint=100"),
     (NVT + "&ewald nfft1=32 /", "nfft1, nfft2 and nfft3 belong together"),
     (NVT.replace("imin=0", "imin=1"), "imin=1 cannot go on from velocities"),
     (NVT.replace("imin=0", "imin=5"), "imin=5 is refused, only 0 or 1"),

@@ -169,7 +169,7 @@ def test_terms_add_up_and_the_box_is_described(methane):
     assert report.volume == pytest.approx(np.linalg.det(report.phase.box))
     assert 0.8 < report.density < 1.1
     assert np.isfinite(report.pressure)
-    assert report.terms["restraint"] == report.terms["confine"] == report.terms["cmap"] == 0.0
+    assert not {"restraint", "confine", "cmap"} & set(report.terms)
 
 
 class Spoiled:
@@ -245,3 +245,17 @@ def test_an_explosion_is_named():
 def test_a_plan_that_contradicts_itself_is_refused(changes, words):
     with pytest.raises(InputError, match=words):
         reports(chain(), replace(PLAN, **changes), stretched())
+
+
+@pytest.mark.parametrize(("n", "freedom"), [(1, 0), (2, 1), (3, 3)])
+def test_a_line_has_one_rotation_less_and_a_point_none(n, freedom):
+    plan = replace(PLAN, com_removal_interval=10)
+    assert freedom_of(chain(n), plan) == freedom
+    if not freedom:
+        with pytest.raises(InputError, match="nothing moves here but as a whole"):
+            reports(chain(n), replace(plan, thermostat="bussi"), stretched(n))
+
+
+def test_seeds_know_of_the_time_at_which_a_run_began():
+    plans = [replace(PLAN, origin=origin) for origin in (0.0, 0.002, 0.004)]
+    assert len({plan.seed_of("dynamics", 0) for plan in plans}) == 3
