@@ -3,8 +3,11 @@
 
 Methanol in a droplet of 30 rigid TIP3P waters, no cutoff, MM in double precision: `mlmm validate
 nve` with each potential, 5 ps at 0.25, 0.5 and 1 fs from one start, a minimum with velocities of
-500 K, half of which becomes potential energy. The MACE is the small one of the tests, which knows
-methanol only. Reports are kept: the same command goes on.
+500 K, half of which becomes potential energy. The order in the time step comes from 1 ps of the
+same: over 5 ps the three trajectories part, and the few fast vibrations of methanol have other
+energies in each, so that the ratio of the swings is no longer 4 even for the prmtop's own terms.
+The MACE is the small one of the tests, which knows methanol only. Reports are kept: the same
+command goes on.
 
     python benchmarks/nve_backends.py --data ../shared/data/freesolv --folder RUN
 """
@@ -31,9 +34,13 @@ WATERS, BOXED, TEMPERATURE = 30, 250, 500.0
 TINY_MACE = Path(__file__).parent.parent / "tests" / "data" / "tiny_mace.model"
 POTENTIALS = ("ani1x", "ani1ccx", "ani2x", "aimnet2", f"mace:{TINY_MACE}", "xtb:gfn2", "mm")
 KEPT = (
-    *("passed", "energy_sd_kcal", "sd_ratios", "drift_kcal_per_ns_per_dof", "drift_resolved"),
-    *("com_velocity_a_per_ps", "e_trans_kcal", "e_rot_kcal", "temperature_k", "checks"),
+    *("energy_sd_kcal", "sd_ratios", "drift_kcal_per_ns_per_dof"),
+    *("drift_stderr_kcal_per_ns_per_dof", "com_velocity_a_per_ps", "net_force", "slope_error"),
+    *("e_trans_kcal", "e_trans_equipartition_kcal", "e_rot_kcal", "e_rot_equipartition_kcal"),
+    *("temperature_k", "degrees_of_freedom"),
 )
+ORDER_TIME = 1.0
+"""Time after which the trajectories of different steps have not parted yet [ps]."""
 
 
 def droplet(data: Path, folder: Path) -> tuple[Path, Path]:
@@ -98,8 +105,9 @@ def main() -> None:
     for potential in asked.potential or POTENTIALS:
         name = "mace:tests/data/tiny_mace.model" if "mace" in potential else potential
         rows[name] = validate(potential, files, asked.folder, asked.time)
-        shown = {key: value for key, value in rows[name].items() if key != "checks"}
-        print(json.dumps({name: shown}), flush=True)
+        short = validate(potential, files, asked.folder, ORDER_TIME)
+        rows[name] |= {f"sd_ratios_{ORDER_TIME:g}_ps": short["sd_ratios"]}
+        print(json.dumps({name: rows[name]}), flush=True)
     about = {"solute": "methanol", "waters": WATERS, "time_ps": asked.time, "seed": 1}
     save("nve_backends", about | {"potentials": rows})
 

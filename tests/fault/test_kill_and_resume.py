@@ -46,6 +46,19 @@ def test_a_killed_run_takes_the_same_conformers_of_the_gas_phase(
     assert found["diagnostics"]["gas_conformers_inserted"] == 2 * 2 * 3
 
 
+def test_energies_that_a_stop_left_out_are_made_up_for(tiny):
+    run = tiny(2)
+    run.words[run.words.index("mm")] = "ani1ccx"
+    run.complete()
+    whole, kept = numbers(run.folder), times(segments(run.folder))
+    others = sorted(run.folder.glob("tasks/*/other-*.npz"))
+    for path in (others[0], others[-1], run.folder / "result.json"):
+        path.unlink()
+    run.complete()
+    assert numbers(run.folder) == whole
+    assert times(segments(run.folder)) == kept  # and nothing was sampled beyond
+
+
 def test_two_processes_compute_what_one_computes(tiny, undisturbed):
     run = tiny(2)
     run.complete()

@@ -7,6 +7,7 @@ Reasons for the defaults stand in `docs/explanation/protocols.md`.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -19,6 +20,11 @@ Masses = Literal["prmtop", "repartitioned", "heavy"]
 
 LONGEST_STEP: dict[Masses, float] = {"prmtop": 1.0, "repartitioned": 2.0, "heavy": 4.0}
 """Longest time step [fs] of a solute without constraints, by its masses."""
+
+NODE_TOLERANCE = 1e-4
+"""How far a λ may lie from the Gauss-Legendre node that it stands for."""
+MOST_NODES = 16
+"""Gauss-Legendre nodes of a leg that alchemlyb has weights for."""
 
 CHARGES = (1.0, 0.75, 0.5, 0.25, 0.0)
 LENNARD_JONES = (0.85, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0)
@@ -44,6 +50,9 @@ class Schedule(Settings):
                 raise ValueError(f"{name} must lie within 1..0 and end at 0")
         if self.charges[0] != 1.0 or self.lennard_jones[0] >= 1.0:
             raise ValueError("charges must start at 1 and lennard_jones below 1")
+        if self.rule == "gauss-legendre":
+            for name in ("charges", "lennard_jones"):
+                _check_nodes(name, getattr(self, name))
         return self
 
     @property
@@ -131,6 +140,21 @@ def check_routes(potential: str, route: Route, *, both_routes: bool) -> None:
             "both_routes compares R1, the headline, with R2: give a potential other than mm "
             "and route R1"
         )
+
+
+def _check_nodes(leg: str, values: Sequence[float]) -> None:
+    """Refuse states that the quadrature has no weights for."""
+    inner = [value for value in values if 0.0 < value < 1.0]
+    nodes = _gauss_legendre(len(inner)) if inner else ()
+    if not inner or not np.allclose(inner, nodes, rtol=0.0, atol=NODE_TOLERANCE):
+        told = ", ".join(f"{node:.5f}" for node in nodes)
+        raise ValueError(
+            f"{leg} between 0 and 1 must be Gauss-Legendre nodes with rule gauss-legendre"
+            + (f" (for {len(inner)} of them: {told})" if inner else "")
+            + "; or use rule trapezoid"
+        )
+    if len(inner) > MOST_NODES:
+        raise ValueError(f"{leg} has {len(inner)} Gauss-Legendre nodes; at most {MOST_NODES}")
 
 
 def _gauss_legendre(n: int) -> tuple[float, ...]:

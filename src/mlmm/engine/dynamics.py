@@ -23,6 +23,7 @@ import numpy as np
 import openmm as mm
 
 from mlmm.engine.blowup import Watch
+from mlmm.engine.clock import Clock
 from mlmm.engine.decompose import Meter
 from mlmm.engine.motion import (
     degrees_of_freedom,
@@ -51,8 +52,6 @@ BUSSI_INTERVAL = 10
 """Steps between two rescalings; the canonical ensemble does not depend on it."""
 EXACT = 1e-10
 """Relative tolerance of constraints where a phase is prepared."""
-CHECK_INTERVAL = 100
-"""Largest number of steps before the numbers are looked at."""
 
 
 @dataclass(frozen=True)
@@ -166,7 +165,9 @@ def run_dynamics(
         NumericsError: The simulation blew up; step, atom and term are named.
     """
     check_plan(plan, hybrid)
-    clock = _Clock(plan, first_step, first_step + steps, report_interval)
+    rescaling = BUSSI_INTERVAL if plan.thermostat == "bussi" else 0
+    strides = (plan.com_removal_interval, plan.collisions, rescaling)
+    clock = Clock(first_step, first_step + steps, report_interval, strides)
     run = _open(hybrid, plan, start, first_step)
     watch = Watch(hybrid, plan.temperature, run.context)
     thermostat = plan.generator_of("dynamics", first_step, "bussi")
@@ -179,7 +180,7 @@ def run_dynamics(
             return
         if clock.is_multiple(plan.com_removal_interval):
             _stop_drift(run)
-        if plan.thermostat == "bussi" and clock.is_multiple(BUSSI_INTERVAL):
+        if clock.is_multiple(rescaling):
             _rescale(run, thermostat)
         if clock.step and clock.is_multiple(plan.collisions):
             seed = plan.seed_of("collision", clock.step)
@@ -280,33 +281,6 @@ def velocity_verlet(timestep: float, tolerance: float) -> mm.CustomIntegrator:
     integrator.addConstrainVelocities()
     integrator.setConstraintTolerance(tolerance)
     return integrator
-
-
-@dataclass
-class _Clock:
-    """Which step is it, and up to which may the integrator run alone?"""
-
-    plan: DynamicsPlan
-    step: int
-    last: int
-    interval: int
-
-    def __post_init__(self) -> None:
-        self._first = self.step
-
-    def is_report(self) -> bool:
-        return self.step in (self._first, self.last) or self.is_multiple(self.interval)
-
-    def is_multiple(self, interval: int) -> bool:
-        return interval > 0 and self.step % interval == 0
-
-    def next(self) -> int:
-        plan = self.plan
-        strides = [CHECK_INTERVAL, self.interval, plan.com_removal_interval, plan.collisions]
-        if plan.thermostat == "bussi":
-            strides.append(BUSSI_INTERVAL)
-        ends = [self.step - self.step % n + n for n in strides if n > 0]
-        return min(self.last, *ends)
 
 
 @dataclass(frozen=True)

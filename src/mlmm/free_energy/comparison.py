@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """How well do calculated free energies agree with a reference, and which of two sets is better?
 
-Every interval comes from resampling molecules. Each resample also draws the statistical error of
-the calculated values, so that short runs widen the interval; the uncertainty of the reference is
-not drawn, since it is in the deviations already.
+Every interval comes from resampling molecules and from nothing else. The deviations hold the errors
+of sampling and of the reference already: to draw them once more would count them twice, and shift
+every mean of absolute values.
 """
 
 from __future__ import annotations
@@ -45,8 +45,9 @@ class Agreement:
         me: Mean error, calculated − reference [kcal/mol].
         mae: Mean absolute error [kcal/mol].
         rmse: Root mean square error [kcal/mol].
-        r2: Square of Pearson's correlation coefficient; None below three molecules.
-        tau: Kendall's τ_b; None below three molecules.
+        r2: Square of Pearson's correlation coefficient; None below three molecules, or where one
+            side has no spread.
+        tau: Kendall's τ_b; None likewise.
         quartiles: Smallest error, lower quartile, median, upper quartile, largest [kcal/mol].
         mean_stderr: Root mean square of the statistical errors [kcal/mol], a floor of the RMSE.
     """
@@ -104,11 +105,14 @@ def agreement(
     calculated, stderr, reference = _checked(calculated, stderr, reference)
     n = len(calculated)
     rows = _resampled_rows(n, groups, rng, n_resamples)
-    drawn = _take(calculated, rows) + _take(stderr, rows) * rng.standard_normal(rows.shape)
-    against = _take(reference, rows)
+    drawn, against = _take(calculated, rows), _take(reference, rows)
 
     def interval(statistic: Statistic) -> Interval:
         return _interval(n, statistic(calculated, reference), statistic(drawn, against))
+
+    def correlation(statistic: Statistic) -> Interval | None:
+        known = n >= 3 and bool(np.isfinite(statistic(calculated, reference)))
+        return interval(statistic) if known else None
 
     low, lower, middle, upper, high = np.quantile(calculated - reference, np.linspace(0, 1, 5))
     return Agreement(
@@ -116,8 +120,8 @@ def agreement(
         me=interval(mean_error),
         mae=interval(mean_absolute_error),
         rmse=interval(root_mean_square_error),
-        r2=interval(r_squared) if n >= 3 else None,
-        tau=interval(kendall_tau) if n >= 3 else None,
+        r2=correlation(r_squared),
+        tau=correlation(kendall_tau),
         quartiles=(float(low), float(lower), float(middle), float(upper), float(high)),
         mean_stderr=float(np.sqrt(np.mean(stderr**2))),
     )
@@ -128,9 +132,6 @@ def paired_difference(
     second: Array,
     reference: Array,
     *,
-    stderr_first: Array,
-    stderr_second: Array,
-    covariance: Array,
     rng: np.random.Generator,
     groups: NDArray[np.int64] | None = None,
     n_resamples: int = N_RESAMPLES,
@@ -141,10 +142,6 @@ def paired_difference(
         first: Free energies [kcal/mol], shape (n,).
         second: Free energies of the same molecules [kcal/mol], shape (n,).
         reference: Values that both are compared with [kcal/mol], shape (n,).
-        stderr_first: Standard errors of the first [kcal/mol], shape (n,).
-        stderr_second: Standard errors of the second [kcal/mol], shape (n,).
-        covariance: Covariance of the two errors of a molecule [kcal²/mol²], shape (n,): what both
-            owe to the same samples.
         rng: Source of the resamples.
         groups: As for `agreement`.
         n_resamples: How many resamples.
@@ -152,19 +149,9 @@ def paired_difference(
     Raises:
         NumericsError: Shapes differ, there is no molecule, or a number is not finite.
     """
-    first, second, reference, stderr_first, stderr_second, covariance = _checked(
-        first, second, reference, stderr_first, stderr_second, covariance
-    )
+    first, second, reference = _checked(first, second, reference)
     rows = _resampled_rows(len(first), groups, rng, n_resamples)
-    common, own = rng.standard_normal((2, *rows.shape))
-    # Cholesky factor of the 2 × 2 covariance matrix of each molecule
-    scale = np.divide(
-        covariance, stderr_first, out=np.zeros_like(covariance), where=stderr_first > 0
-    )
-    rest = np.sqrt(np.maximum(stderr_second**2 - scale**2, 0.0))
-    one = _take(first, rows) + _take(stderr_first, rows) * common
-    two = _take(second, rows) + _take(scale, rows) * common + _take(rest, rows) * own
-    against = _take(reference, rows)
+    one, two, against = (_take(values, rows) for values in (first, second, reference))
 
     def interval(statistic: Statistic) -> Interval:
         value = statistic(first, reference) - statistic(second, reference)

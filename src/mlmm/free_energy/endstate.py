@@ -290,6 +290,7 @@ def _judge(steps: Sequence[_Step], shares: Sequence[float]) -> Verdict:
             False,
             f"<D> is {-worst.gap:.1f} kT higher on ML than on MM frames, which no ensembles can "
             "do: the sign of D or the two sets of frames are exchanged; check the input.",
+            serious=True,
         )
     gap, overlap = max(step.gap for step in steps), min(step.overlap for step in steps)
     said = f"the bounds are {gap:.1f} kT apart, overlap {overlap:.2f}"
@@ -306,6 +307,7 @@ def _judge(steps: Sequence[_Step], shares: Sequence[float]) -> Verdict:
         False,
         f"MM and ML solute are too different for {few}: {said}; "
         "add intermediate states (1-s) E_MM + s E_ML, or use route R1.",
+        serious=overlap < BAD_OVERLAP,
     )
 
 

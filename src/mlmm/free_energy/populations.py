@@ -7,6 +7,7 @@ If they do not, a barrier was not crossed, and no error bar of the free energy k
 from __future__ import annotations
 
 import numpy as np
+from scipy.stats import norm
 
 from mlmm.free_energy.decorrelate import inefficiency
 from mlmm.free_energy.verdict import Verdict
@@ -16,8 +17,8 @@ SECTOR = 120
 """Width of a torsion state [degree]."""
 BIN = 5
 """Resolution with which its edges are placed [degree]."""
-AGREEMENT = 2.0
-"""Populations agree within this many standard errors of their difference."""
+CHANCE = 0.0455
+"""Chance of a false alarm over all torsions and pairs of a phase: two standard errors for one."""
 LEAST_ROWS = 8
 
 
@@ -40,7 +41,14 @@ def judge_populations(
     labels = np.unique(groups)
     if angles.shape[1] == 0:
         return Verdict(name, True, "The molecule has no torsion between heavy atoms to compare.")
-    if len(labels) < 2 or min(np.sum(groups == g) for g in labels) < LEAST_ROWS:
+    if len(labels) < 2:
+        return Verdict(
+            name,
+            False,
+            f"There is one run alone in {phase}: nothing tells whether another conformer at the "
+            "start would give another answer; ask for --repeats 2.",
+        )
+    if min(np.sum(groups == g) for g in labels) < LEAST_ROWS:
         return Verdict(
             name,
             False,
@@ -49,6 +57,8 @@ def judge_populations(
             serious=True,
         )
     sector = sectors(angles)
+    pairs = angles.shape[1] * len(labels) * (len(labels) - 1) // 2
+    limit = float(norm.isf(CHANCE / 2 / pairs))
     worst, where = 0.0, 0
     for t in range(angles.shape[1]):
         common = int(np.bincount(sector[:, t], minlength=3).argmax())
@@ -56,18 +66,19 @@ def judge_populations(
         z = _largest_z(inside)
         if z > worst:
             worst, where = z, t
-    if worst <= AGREEMENT:
+    if worst <= limit:
         return Verdict(
             name,
             True,
             f"Runs from different conformers agree in {phase}: torsion populations differ by at "
-            f"most {worst:.1f} standard errors.",
+            f"most {worst:.1f} standard errors (limit {limit:.1f}).",
         )
     return Verdict(
         name,
         False,
         f"NOT CONVERGED: the populations of torsion {names[where]} differ by {worst:.1f} standard "
-        f"errors between runs from different conformers in {phase}; sample longer.",
+        f"errors (limit {limit:.1f}) between runs from different conformers in {phase}; sample "
+        "longer.",
         serious=True,
     )
 

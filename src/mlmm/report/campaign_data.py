@@ -23,6 +23,8 @@ class CampaignRow:
         dg_kcal: The headline.
         stderr_kcal: Its standard error.
         method: Which estimate the headline is.
+        decoupling_kcal: The free energy of the Hamiltonian by route R1, the headline or not.
+        decoupling_stderr_kcal: Its standard error.
         as_published_kcal: The published sum.
         as_published_stderr_kcal: Its standard error.
         mm_kcal: The MM control.
@@ -48,6 +50,8 @@ class CampaignRow:
     dg_kcal: float | None = None
     stderr_kcal: float | None = None
     method: str | None = None
+    decoupling_kcal: float | None = None
+    decoupling_stderr_kcal: float | None = None
     as_published_kcal: float | None = None
     as_published_stderr_kcal: float | None = None
     mm_kcal: float | None = None
@@ -60,6 +64,13 @@ class CampaignRow:
     expt_stderr_kcal: float | None = None
     references: Mapping[str, tuple[float, float | None]] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+
+    @property
+    def exact(self) -> tuple[float | None, float | None]:
+        """The free energy of the Hamiltonian and its standard error, whatever the headline is."""
+        if self.method == "as_published":
+            return self.decoupling_kcal, self.decoupling_stderr_kcal
+        return self.dg_kcal, self.stderr_kcal
 
 
 @dataclass(frozen=True)

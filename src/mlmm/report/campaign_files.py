@@ -48,7 +48,8 @@ def _cells(row: CampaignRow, labels: list[str]) -> Iterator[tuple[str, object]]:
     yield "name", row.name
     yield "status", status_words(row)
     for key in (
-        *("charges", "dg_kcal", "stderr_kcal", "as_published_kcal", "as_published_stderr_kcal"),
+        *("charges", "dg_kcal", "stderr_kcal", "decoupling_kcal", "decoupling_stderr_kcal"),
+        *("as_published_kcal", "as_published_stderr_kcal"),
         *("mm_kcal", "mm_stderr_kcal", "r2_kcal", "r2_stderr_kcal", "closure_kcal"),
         *("closure_stderr_kcal", "expt_kcal", "expt_stderr_kcal"),
     ):

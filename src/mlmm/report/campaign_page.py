@@ -16,10 +16,7 @@ from mlmm.report.html import escaped, facts, minus, picture, table
 from mlmm.report.text import energy, stderr
 
 NO_EXPERIMENT = "<p>No finished run has a measured value to be compared with.</p>"
-INTERVALS = (
-    "In brackets 95 % intervals from resampling molecules; each resample also draws the "
-    "statistical errors."
-)
+INTERVALS = "In brackets 95 % intervals from resampling molecules."
 
 
 def write_campaign_page(data: CampaignData, path: Path) -> None:
@@ -179,7 +176,7 @@ def _runs(data: CampaignData) -> str:
             row.name,
             row.charges,
             status_words(row),
-            *map(_number, (row.dg_kcal, row.stderr_kcal, row.as_published_kcal, row.mm_kcal)),
+            *map(_number, (*row.exact, row.as_published_kcal, row.mm_kcal)),
             _number(row.expt_kcal),
             *(
                 _number(row.references[label][0] if label in row.references else None)

@@ -26,11 +26,12 @@ def _runs(data: CampaignData) -> Table:
         ("kcal/mol", "charges", "ΔG", "±", "MM", "measured", "status"), numbers=range(2, 6)
     )
     for row in data.rows:
+        value, error = row.exact
         table.add_row(
             Text(row.name),
             row.charges,
-            _number(row.dg_kcal),
-            "" if row.stderr_kcal is None else stderr(row.stderr_kcal),
+            _number(value),
+            "" if error is None else stderr(error),
             _number(row.mm_kcal),
             _number(row.expt_kcal),
             Text(status_words(row)),

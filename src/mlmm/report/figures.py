@@ -114,8 +114,13 @@ def convergence_figure(convergence: Convergence) -> str:
         return to_svg(figure, "convergence", "Estimate from growing parts of the data")
 
 
-def internal_figure(internal: InternalEnergies) -> str:
-    """Draw E_ML in water and gas along time and as histograms, from one stated zero."""
+def internal_figure(internal: InternalEnergies, name: str) -> str:
+    """Draw the internal energy in water and gas along time and as histograms, from one zero.
+
+    Args:
+        internal: The energies and their zero.
+        name: What the energy is called, E_ML or E_MM.
+    """
     with matplotlib.rc_context(RC):
         figure = Figure(figsize=(7.2, 3.2), layout="constrained")
         left, right = figure.subplots(1, 2, width_ratios=(3, 2), sharey=True)
@@ -126,7 +131,7 @@ def internal_figure(internal: InternalEnergies) -> str:
         energies = [np.asarray(series.energy_kcal) for _, series, _, _ in phases]
         shifted = [energy - internal.reference_kcal for energy in energies]
         bins = np.histogram_bin_edges(np.concatenate(shifted), bins=30)
-        for (name, series, color, style), energy in zip(phases, shifted, strict=True):
+        for (phase, series, color, style), energy in zip(phases, shifted, strict=True):
             time, step = np.asarray(series.time_ps), len(energy) // MAX_POINTS + 1
             left.plot(
                 time[::step],
@@ -134,7 +139,7 @@ def internal_figure(internal: InternalEnergies) -> str:
                 color=color,
                 linestyle=style,
                 linewidth=0.8,
-                label=name,
+                label=phase,
             )
             right.hist(
                 energy,
@@ -147,7 +152,7 @@ def internal_figure(internal: InternalEnergies) -> str:
                 linewidth=1.6,
             )
         left.set_xlabel("time [ps]")
-        left.set_ylabel("E_ML − reference [kcal/mol]")
+        left.set_ylabel(f"{name} − reference [kcal/mol]")
         left.legend(frameon=False, loc="upper right", ncols=2)
         right.set_xlabel("density [mol/kcal]")
         return to_svg(figure, "internal", "Internal energy of the solute in water and in gas")

@@ -14,7 +14,7 @@ from mlmm.report.figures import (
     profile_figure,
 )
 from mlmm.report.html import escaped, minus, picture
-from mlmm.report.lines import MM
+from mlmm.report.lines import MM, internal_name
 from mlmm.report.text import energy
 
 
@@ -30,6 +30,7 @@ def _figures(data: ReportData) -> Iterator[tuple[str | None, str]]:
     """Yield pictures and captions; None and the reason where a figure is left out."""
     mm = data.result.route == "R2" or data.result.potential == MM
     path = "the MM path" if mm else "the ML/MM path"
+    inner = internal_name(data.result)
     yield (
         (
             dvdl_figure(data.dvdl),
@@ -69,12 +70,12 @@ def _figures(data: ReportData) -> Iterator[tuple[str | None, str]]:
     )
     yield (
         (
-            internal_figure(data.internal),
-            "Internal energy E_ML of the solute in water and in gas, kcal/mol, relative to "
+            internal_figure(data.internal, inner),
+            f"Internal energy {inner} of the solute in water and in gas, kcal/mol, relative to "
             f"{data.internal.reference_name} "
             f"({minus(energy(data.internal.reference_kcal))}): single configurations along time, "
             "and their distribution.",
         )
         if data.internal
-        else (None, "No figure of E_ML in water and in gas: it was not recorded in this run.")
+        else (None, f"No figure of {inner} in water and in gas: it was not recorded in this run.")
     )

@@ -41,6 +41,11 @@ class Line:
     headline: bool = False
 
 
+def internal_name(result: HydrationResult) -> str:
+    """Return what the internal energy of the solute is called."""
+    return "E_MM" if result.potential == MM else "E_ML"
+
+
 def answer_lines(result: HydrationResult) -> tuple[Line, ...]:
     """Return the lines of the answer: exact, published, ΔE_reorg, MM, cross-check, legs.
 
@@ -54,7 +59,8 @@ def answer_lines(result: HydrationResult) -> tuple[Line, ...]:
     exact = _line(result, exact_name, f"ΔG of the {hamiltonian} Hamiltonian ({how})")
     published = _line(result, "as_published", f"ΔG as published ({sum_of})")
     lines = [published, exact] if published.headline else [exact, published]
-    lines.append(_reorganization("⟨E_ML⟩ in water − ⟨E_ML⟩ in gas", result.de_reorg))
+    inner = internal_name(result)
+    lines.append(_reorganization(f"⟨{inner}⟩ in water − ⟨{inner}⟩ in gas", result.de_reorg))
     if result.de_reorg_mbar is not None:
         source = "all states" if r1 else "MM frames too"
         lines.append(_reorganization(f"the same from {source}", result.de_reorg_mbar))

@@ -17,6 +17,7 @@ from mlmm.report.lines import (
     EXPLANATION,
     answer_lines,
     headline_words,
+    internal_name,
     route_words,
     subject,
     why_two_numbers,
@@ -94,6 +95,7 @@ def _why(result: HydrationResult) -> str:
     first = f"<p>{escaped(why_two_numbers(result))}</p>"
     if result.estimates.as_published is None:
         return first
+    inner = internal_name(result)
     kept = "every state of the path" if result.route == "R1" else "the end states"
     stand_in = ""
     if result.route == "R2":
@@ -102,12 +104,12 @@ def _why(result: HydrationResult) -> str:
             "has no such TI, so the sum shown here is a stand-in: R2 + ΔE_reorg.</p>"
         )
     return (
-        f"{first}<p>The solute keeps its full internal energy E_ML in {kept}, so what the change "
-        "of its shape and vibration between gas and water costs is inside the free energy of the "
-        "Hamiltonian. The published sum adds ⟨E_ML⟩ in water − ⟨E_ML⟩ in gas once more, and as an "
-        "energy without its entropy. For a rigid solute the difference is mostly noise; for one "
-        "that changes its conformation in water it can be a bias of more than 1 kcal/mol. "
-        f"The theory and a solvable model are in {escaped(EXPLANATION)}.</p>{stand_in}"
+        f"{first}<p>The solute keeps its full internal energy {inner} in {kept}, so what the "
+        "change of its shape and vibration between gas and water costs is inside the free energy "
+        f"of the Hamiltonian. The published sum adds ⟨{inner}⟩ in water − ⟨{inner}⟩ in gas once "
+        "more, as an energy without its entropy. For a rigid solute the difference is mostly "
+        "noise; for one that changes its conformation in water it can be a bias of more than 1 "
+        f"kcal/mol. The theory and a solvable model are in {escaped(EXPLANATION)}.</p>{stand_in}"
     )
 
 

@@ -43,6 +43,11 @@ class Nonbonded:
     ewald_tolerance: float = 5e-4
     charge_scale: float = 1.0
 
+    @property
+    def grid(self) -> tuple[int, int, int] | None:
+        """Number of grid points along each box vector where they are given."""
+        return None if self.pme is None else self.pme.grid
+
 
 def pme_parameters(lengths: tuple[float, ...], cutoff: float, tolerance: float) -> PmeParameters:
     """Return the Ewald parameters that OpenMM would choose, so that they can be fixed for a run.

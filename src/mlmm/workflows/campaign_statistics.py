@@ -26,12 +26,10 @@ class _Column:
     Attributes:
         label: What was calculated.
         values: (value, standard error) [kcal/mol] by molecule; an error that is not known is zero.
-        within: Column whose samples are a part of this one's (ML/MM by route R2 holds MM's).
     """
 
     label: str
     values: Mapping[str, tuple[float, float]]
-    within: str | None = None
 
 
 @dataclass(frozen=True)
@@ -44,22 +42,19 @@ class Statistics:
     expt_stderr_kcal: float | None
 
 
-def statistics(rows: Sequence[CampaignRow], potential: str, *, shared: bool) -> Statistics:
+def statistics(rows: Sequence[CampaignRow], potential: str) -> Statistics:
     """Return everything that can be said about the finished runs.
 
     Args:
         rows: The table.
         potential: Name of the potential.
-        shared: Whether a run's value and its MM control come from the same samples (route R2).
     """
     done = [row for row in rows if row.status == "done"]
     expt = {row.name: row.expt_kcal for row in done if row.expt_kcal is not None}
     kinds = {row.name: row.kind for row in done}
     uncertain = {row.name: row.expt_stderr_kcal for row in done if row.name in expt}
     known = [value for value in uncertain.values() if value is not None]
-    columns = [
-        column for column in _columns(done, potential, shared) if expt.keys() & column.values
-    ]
+    columns = [column for column in _columns(done, potential) if expt.keys() & column.values]
     comparisons = tuple(_comparison(column, expt) for column in columns)
     return Statistics(
         comparisons=comparisons,
@@ -69,21 +64,22 @@ def statistics(rows: Sequence[CampaignRow], potential: str, *, shared: bool) -> 
     )
 
 
-def _columns(done: Sequence[CampaignRow], potential: str, shared: bool) -> Iterator[_Column]:
-    """Yield our own columns by charge model, then the published ones."""
+def _columns(done: Sequence[CampaignRow], potential: str) -> Iterator[_Column]:
+    """Yield our own columns by charge model, then the published ones.
+
+    A column without another word is the free energy of the Hamiltonian, whatever the headline is.
+    """
     name = "MM" if potential == MM else potential
     for charges in dict.fromkeys(row.charges for row in done):
         own = [row for row in done if row.charges == charges]
         control = f"MM, {charges}"
-        values = {row.name: _value(row.dg_kcal, row.stderr_kcal) for row in own}
-        yield _Column(f"{name}, {charges}", _known(values), control if shared else None)
+        values = {row.name: _value(*row.exact) for row in own}
+        yield _Column(f"{name}, {charges}", _known(values))
         if potential != MM:
             values = {row.name: _value(row.mm_kcal, row.mm_stderr_kcal) for row in own}
             yield _Column(control, _known(values))
             values = {
-                row.name: _value(row.as_published_kcal, row.as_published_stderr_kcal)
-                for row in own
-                if row.method != "as_published"
+                row.name: _value(row.as_published_kcal, row.as_published_stderr_kcal) for row in own
             }
             yield _Column(f"{name}, {charges}, published sum", _known(values))
     for label in sorted({label for row in done for label in row.references}):
@@ -126,18 +122,9 @@ def _pairs(columns: Sequence[_Column], expt: Mapping[str, float]) -> Iterator[Pa
             names = [n for n in first.values if n in second.values and n in expt]
             if len(names) < LEAST_PAIRED or not _belong(first, second):
                 continue
-            one, error_one = _arrays(first, names)
-            two, error_two = _arrays(second, names)
-            common = np.minimum(error_one, error_two) ** 2
-            difference = paired_difference(
-                one,
-                two,
-                np.array([expt[name] for name in names]),
-                stderr_first=error_one,
-                stderr_second=error_two,
-                covariance=common if first.within == second.label else np.zeros_like(common),
-                rng=np.random.default_rng(SEED),
-            )
+            (one, _), (two, _) = (_arrays(column, names) for column in (first, second))
+            known = np.array([expt[name] for name in names])
+            difference = paired_difference(one, two, known, rng=np.random.default_rng(SEED))
             yield Pair(first.label, second.label, difference)
 
 

@@ -80,7 +80,7 @@ def write_results(folder: Path, *, final: bool = True) -> CampaignResult:
 
 
 def _with_statistics(config: CampaignConfig, data: CampaignData) -> CampaignData:
-    found = statistics(data.rows, config.potential, shared=config.protocol.route == "R2")
+    found = statistics(data.rows, config.potential)
     return replace(
         data,
         comparisons=found.comparisons,
@@ -145,6 +145,7 @@ def _numbers(result: HydrationResult) -> dict[str, Any]:
         "dg_kcal": result.headline.dg_kcal,
         "stderr_kcal": result.headline.stderr_kcal,
         "method": result.headline.method,
+        **_pair("decoupling", result.estimates.decoupling_mbar),
         **_pair("as_published", published),
         **_pair("mm", control),
         **_second_route(result),

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import logging
-import time
 from pathlib import Path
 
 from mlmm.config.hydration import HydrationConfig
@@ -27,7 +26,7 @@ from mlmm.workflows.potentials import (
 )
 from mlmm.workflows.present import build_result, write_outputs
 from mlmm.workflows.refine import refine_schedule
-from mlmm.workflows.rounds import TIMING, Listener, Report, Sampler
+from mlmm.workflows.rounds import Listener, Report, Sampler
 from mlmm.workflows.run_folder import (
     as_begun,
     check_folder,
@@ -37,6 +36,7 @@ from mlmm.workflows.run_folder import (
     write_run_file,
 )
 from mlmm.workflows.sampling import Tally
+from mlmm.workflows.stopwatch import stopwatch
 from mlmm.workflows.tasks import close_benches, open_bench
 
 logger = logging.getLogger(__name__)
@@ -94,11 +94,9 @@ def run_hydration(
     run = folder.resolve()
     if identity is not None:
         _check_identity(run, identity)
-    began = time.monotonic()
-    with locked(run):
+    with locked(run), stopwatch(run) as watch:
         write_run_file(run, adopted)
         adopt_inputs(config, base, run)
-        earlier = _earlier_wall(run)
         listen(Report("preparing the system", 0.0))
         prepare_system(run, adopted)
         prepared = read_prepared(run, adopted)
@@ -116,16 +114,11 @@ def run_hydration(
             adopted = refined(run, adopted)
             close_benches()
         with open_executor(processes) as executor:
-            sampler = Sampler(
-                run, adopted, executor, processes, listen=listen, began=began - earlier
-            )
-            sampler.work()
+            Sampler(run, adopted, executor, processes, listen=listen, watch=watch).work()
         listen(Report("estimating", 1.0))
         findings = with_budget(estimate_run(run, adopted, prepared, final=True), potential)
-        wall = earlier + time.monotonic() - began
-        result = build_result(adopted, prepared, findings, potential, wall=wall)
+        result = build_result(adopted, prepared, findings, potential, wall=watch.total)
         write_outputs(run, prepared, findings, result, potential.capabilities.citation)
-        save_json(run / TIMING, {"wall_s": wall})
     return result
 
 
@@ -138,11 +131,6 @@ def _pilot(run: Path, config: HydrationConfig, processes: int, listen: Listener)
 
     with open_executor(processes) as executor:
         refine_schedule(executor, processes, run, config, progress=progress)
-
-
-def _earlier_wall(run: Path) -> float:
-    path = run / TIMING
-    return float(json.loads(path.read_text())["wall_s"]) if path.exists() else 0.0
 
 
 def _check_identity(run: Path, identity: str) -> None:

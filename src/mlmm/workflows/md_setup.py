@@ -122,8 +122,8 @@ def make_start(inputs: MdInputs, *, platform: str) -> Start:
     coordinates = read_coordinates(inputs.inpcrd, len(topology))
     moment = _first_moment(config, inputs, coordinates)
     box = box_of(config, inputs.mdin, inputs.inpcrd, topology, coordinates)
-    if box is None and config.wrap:
-        config = config.model_copy(update={"wrap": False, "notes": (*config.notes, NO_WRAP)})
+    if box is None:
+        config = _unwrapped(config)
     nonbonded = nonbonded_of(config, box, moment.grid)
     region = _region(config, ml, topology, coordinates)
     coordinates = _together(coordinates, region, inputs.inpcrd, periodic=box is not None)
@@ -132,9 +132,7 @@ def make_start(inputs: MdInputs, *, platform: str) -> Start:
     seen = coordinates.positions[list(region.asked)]
     asked = capped(potential, region)
     check_members(ml, asked, seen)
-    owner = _owner(potential, region)
-    if moment.owner != owner:  # another potential has another zero, another region another place
-        moment = replace(moment, reference=None, centre=None)
+    moment = _own(moment, potential, region)
     reference = _reference(asked, seen, moment)
     hybrid = hybrid_system(
         topology,
@@ -150,13 +148,9 @@ def make_start(inputs: MdInputs, *, platform: str) -> Start:
     couple(hybrid, state)
     centre = _wall_centre(ml.confinement, coordinates, region, moment)
     _add_forces(config, inputs, topology, hybrid, centre)
-    seed = config.seed if config.seed != -1 else time.time_ns() % 2**31
-    told = moment.step > 0 or not config.goes_on
-    origin = 0.0 if told else moment.time
-    plan = _plan(config, platform=platform, seed=seed, origin=origin)
+    plan = _plan(config, moment, platform=platform)
     check_plan(plan, hybrid)
     phase = _first_phase(config, hybrid, plan, coordinates, NO_BOX if box is None else box)
-    grid = None if nonbonded.pme is None else nonbonded.pme.grid
     return Start(
         config,
         text,
@@ -166,10 +160,17 @@ def make_start(inputs: MdInputs, *, platform: str) -> Start:
         nonbonded,
         plan,
         phase,
-        Moment(moment.time, moment.step, reference, centre, grid, owner),
+        replace(moment, reference=reference, centre=centre, grid=nonbonded.grid),
         state,
         None if box is None else cell_of(coordinates),
     )
+
+
+def _unwrapped(config: MdConfig) -> MdConfig:
+    """Return a configuration that does not wrap, and says so where it was asked to."""
+    if not config.wrap:
+        return config
+    return config.model_copy(update={"wrap": False, "notes": (*config.notes, NO_WRAP)})
 
 
 def _first_moment(config: MdConfig, inputs: MdInputs, coordinates: Coordinates) -> Moment:
@@ -240,10 +241,13 @@ def _potential(
     )
 
 
-def _owner(potential: Potential, region: MLRegion) -> str:
-    """Return what the zero of E_ML and the place of the wall belong to."""
+def _own(moment: Moment, potential: Potential, region: MLRegion) -> Moment:
+    """Return a moment without the zero of another potential and the place of another region."""
     atoms = hashlib.sha256(repr(region.asked).encode()).hexdigest()[:16]
-    return f"{potential.identity} of atoms {atoms}"
+    owner = f"{potential.identity} of atoms {atoms}"
+    if moment.owner == owner:
+        return moment
+    return replace(moment, reference=None, centre=None, owner=owner)
 
 
 def _reference(potential: Potential, region: Array, moment: Moment) -> float:
@@ -313,7 +317,8 @@ def _check_structure(
             )
 
 
-def _plan(config: MdConfig, *, platform: str, seed: int, origin: float) -> DynamicsPlan:
+def _plan(config: MdConfig, moment: Moment, *, platform: str) -> DynamicsPlan:
+    told = moment.step > 0 or not config.goes_on
     draws = config.thermostat in ("langevin", "andersen")
     return DynamicsPlan(
         timestep=config.timestep,
@@ -328,8 +333,8 @@ def _plan(config: MdConfig, *, platform: str, seed: int, origin: float) -> Dynam
         com_removal_interval=0 if draws else config.com_interval,
         constraint_tolerance=config.tolerance,
         platform=platform,
-        seed=seed,
-        origin=origin,
+        seed=config.seed if config.seed != -1 else time.time_ns() % 2**31,
+        origin=0.0 if told else moment.time,
     )
 
 

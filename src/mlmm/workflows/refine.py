@@ -82,6 +82,8 @@ def even_schedule(schedule: Schedule, found: Sequence[LegLength]) -> Schedule:
 def split_schedule(schedule: Schedule, split: tuple[int, ...]) -> Schedule:
     """Return the schedule with a state half-way after each given state.
 
+    Gauss-Legendre nodes are none afterwards, so that the trapezoid takes their place.
+
     Args:
         schedule: The schedule.
         split: Indices k of states that need one between them and state k + 1.
@@ -97,5 +99,4 @@ def split_schedule(schedule: Schedule, split: tuple[int, ...]) -> Schedule:
     return Schedule(
         charges=tuple(sorted(charges, reverse=True)),
         lennard_jones=tuple(sorted(lennard_jones, reverse=True)),
-        rule=schedule.rule,
     )

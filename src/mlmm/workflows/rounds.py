@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 import logging
 import math
-import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from mlmm.workflows.findings import Findings
 from mlmm.workflows.ladder import ML, read_rungs, save_rungs
 from mlmm.workflows.potentials import MM
 from mlmm.workflows.sampling import Tally, deadline, path_tasks, run_pieces
+from mlmm.workflows.stopwatch import Stopwatch
 from mlmm.workflows.tasks import (
     Task,
     first_end_segments,
@@ -35,7 +35,6 @@ from mlmm.workflows.tasks import (
 
 logger = logging.getLogger(__name__)
 
-TIMING = "timing.json"
 ROUNDS = "system/rounds.json"
 """What the rounds decided; a resumed run follows it."""
 ENDS = {"water": "end", "gas": "gas"}
@@ -79,11 +78,11 @@ class Sampler:
         processes: int,
         *,
         listen: Listener,
-        began: float,
+        watch: Stopwatch,
     ) -> None:
         self.run, self.config = run, config
         self.executor, self.processes = executor, processes
-        self.listen, self.began = listen, began
+        self.listen, self.watch = listen, watch
         self.error: float | None = None
         self.greeted = False
         self.paths = path_tasks(config)
@@ -92,7 +91,7 @@ class Sampler:
     def work(self) -> None:
         """Sample until the protocol says stop."""
         protocol = self.config.protocol
-        stop = deadline(protocol.maximum_minutes, self.began)
+        stop = deadline(protocol.maximum_minutes, self.watch.began)
         least = max(1, math.ceil(protocol.minimum_sampling / self.segment_time))
         most = max(least, math.ceil(protocol.maximum_sampling / self.segment_time))
         wanted, fixed = least, self._fixed_goals()
@@ -105,7 +104,7 @@ class Sampler:
         while wanted < most and not stop():
             if not self._went_on_after(wanted):
                 findings = self._estimate()
-                self._save_wall()
+                self.watch.save()
                 target = protocol.target_stderr
                 if target is not None and self.error is not None and self.error <= target:
                     return
@@ -133,8 +132,9 @@ class Sampler:
 
     def _is_users_limit(self) -> bool:
         """Tell whether the time limit was asked for; a protocol's own waits for its minimum."""
-        own = PROTOCOLS.get(self.config.protocol.name)
-        return own is None or own.maximum_minutes != self.config.protocol.maximum_minutes
+        limit, own = self.config.protocol.maximum_minutes, PROTOCOLS.get(self.config.protocol.name)
+        known = PROTOCOLS.values() if own is None else (own,)  # a changed one keeps its limit
+        return limit not in {protocol.maximum_minutes for protocol in known}
 
     def _check_parts(self, goals: Mapping[Task, int]) -> None:
         """Refuse to go on to an estimate without samples of every part.
@@ -290,6 +290,3 @@ class Sampler:
         wanted = {task: math.ceil(count * factor) for task, count in have.items()}
         whole = Tally(have, wanted, tally.pace).seconds_left(self.processes)
         return this_round if whole is None else max(this_round, whole)
-
-    def _save_wall(self) -> None:
-        save_json(self.run / TIMING, {"wall_s": time.monotonic() - self.began})

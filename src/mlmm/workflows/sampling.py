@@ -16,9 +16,8 @@ from pathlib import Path
 from statistics import fmean
 
 from mlmm.config.hydration import HydrationConfig
-from mlmm.engine.leg import count_segments
 from mlmm.errors import MlmmError
-from mlmm.workflows.tasks import Task, advance, is_ready
+from mlmm.workflows.tasks import Task, advance, count_finished, is_ready
 
 Kind = tuple[str, str]
 
@@ -115,7 +114,7 @@ def _run_pieces(
     progress: Progress,
     stop: Callable[[], bool],
 ) -> bool:
-    done = {task: count_segments(task.folder(run)) for task in goals}
+    done = {task: count_finished(run, task) for task in goals}
     running: dict[Future[int], Task] = {}
     began: dict[Task, float] = {}
     times: dict[Kind, list[float]] = {}

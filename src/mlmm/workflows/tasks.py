@@ -19,7 +19,7 @@ from mlmm.analysis.rmsd import superposed
 from mlmm.config.hydration import HydrationConfig
 from mlmm.config.protocol import Protocol
 from mlmm.engine import gas, leg
-from mlmm.engine.frames import batched_energies, complete_frames
+from mlmm.engine.frames import batched_energies, complete_frames, other_path
 from mlmm.engine.proposals import Proposals
 from mlmm.engine.reservoir import Reservoir
 from mlmm.engine.seeds import derive_seed
@@ -124,6 +124,9 @@ def advance(run: Path, task: Task) -> int:
     folder = task.folder(run)
     folder.mkdir(parents=True, exist_ok=True)
     done = leg.count_segments(folder)
+    if count_finished(run, task) < done:  # a stop came between a segment and its other energies
+        complete_frames(folder, _other(bench, task), gas=task.phase == "gas")
+        return done
     if task.phase == "gas":
         _advance_gas(bench, run, task, done)
     else:
@@ -136,6 +139,15 @@ def advance(run: Path, task: Task) -> int:
             leg.equilibrate(hybrid, plan, _start(bench, run, task), folder)
     complete_frames(folder, _other(bench, task), gas=task.phase == "gas")
     return leg.count_segments(folder)
+
+
+def count_finished(run: Path, task: Task) -> int:
+    """Return how many segments of a task are there with the other potential's energies."""
+    folder = task.folder(run)
+    done = leg.count_segments(folder)
+    if done and _other(open_bench(run), task) is not None:
+        return sum(other_path(folder, index).exists() for index in range(done))
+    return done
 
 
 @functools.lru_cache(maxsize=3)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -64,6 +65,9 @@ def test_states_go_from_coupled_to_decoupled_charges_first(name):
         assert next_elec == elec == 0.0 or next_lj == lj == 1.0
 
 
+NODES_17 = tuple((1 + np.polynomial.legendre.leggauss(17)[0][::-1]) / 2)
+
+
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
@@ -71,6 +75,15 @@ def test_states_go_from_coupled_to_decoupled_charges_first(name):
         ({"charges": (0.9, 0.0)}, "charges must start at 1"),
         ({"lennard_jones": (0.5,)}, "lennard_jones must lie within 1..0 and end at 0"),
         ({"lennard_jones": (1.0, 0.0)}, "lennard_jones below 1"),
+        ({"rule": "gauss-legendre"}, r"charges between 0 and 1 must be Gauss-Legendre nodes"),
+        (
+            {"rule": "gauss-legendre", "charges": (1.0, 0.5, 0.0), "lennard_jones": (0.0,)},
+            "lennard_jones between 0 and 1 must be Gauss-Legendre nodes",
+        ),
+        (
+            {"rule": "gauss-legendre", "charges": (1.0, *NODES_17, 0.0)},
+            "charges has 17 Gauss-Legendre nodes; at most 16",
+        ),
     ],
 )
 def test_a_schedule_out_of_order_is_refused(changes, told):

@@ -136,6 +136,23 @@ def test_runs_from_different_conformers_agree_or_not():
     assert judge_populations(single, groups, phase="water", names=("t",)).ok
 
 
+def test_many_torsions_do_not_raise_a_false_alarm():
+    """Of 200 sound molecules with ten torsions some 5 % are called; two errors each would be 37."""
+    groups, called = np.repeat([0, 1], 300), 0
+    for seed in range(200):
+        many = np.hstack([angles([60.0, 180.0], 600, 1000 + 10 * seed + k) for k in range(10)])
+        called += not judge_populations(many, groups, phase="gas", names=("t",) * 10).ok
+    assert called / 200 < 0.12
+
+
+def test_one_run_alone_is_said_and_is_no_failure():
+    verdict = judge_populations(
+        angles([60.0, 180.0], 400, 6), np.zeros(400, dtype=int), phase="water", names=("t",)
+    )
+    assert verdict.status == "warn"
+    assert "--repeats 2" in verdict.sentence
+
+
 def test_the_decoupled_solute_and_the_gas_phase_are_compared(path):
     samples, rng = path(n=400, repeats=2), np.random.default_rng(10)
     rows, ladders = correlation(samples), np.repeat([0, 1], 200)

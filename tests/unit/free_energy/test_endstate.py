@@ -55,6 +55,15 @@ def test_gap_of_more_than_6_kt_asks_for_intermediate_states():
     assert "intermediate states" in estimate.verdict.sentence
 
 
+def test_end_states_that_never_meet_or_are_exchanged_are_not_to_be_trusted():
+    near = endstate_correction(*gaussians(spread=3.5), temperature=T).verdict
+    assert near.status == "warn"
+    assert endstate_correction(*gaussians(spread=12.0), temperature=T).verdict.status == "fail"
+    exchanged = endstate_correction(*reversed(gaussians(spread=4.0)), temperature=T).verdict
+    assert exchanged.status == "fail"
+    assert "exchanged" in exchanged.sentence
+
+
 def test_walkers_that_stay_apart_raise_the_error():
     mm, ml = gaussians(n=600)
     groups = np.repeat(np.arange(6), 100)

@@ -39,6 +39,13 @@ def test_r1_shows_the_exact_value_as_headline_and_the_published_sum_beside_it(ma
     assert "MM value" not in output
 
 
+def test_the_solutes_own_energy_is_called_by_its_name(make_result):
+    result = make_result("R1")
+    output = printed(result.model_copy(update={"potential": "mm"}))
+    assert "⟨E_MM⟩ in water − ⟨E_MM⟩ in gas" in output
+    assert "E_ML" not in output
+
+
 def test_r2_shows_the_corrected_value_the_stand_in_and_the_mm_value(make_result):
     output = printed(make_result("R2", "quick"))
     exact = "ΔG of the ML/MM Hamiltonian (MM path + end-state BAR)"

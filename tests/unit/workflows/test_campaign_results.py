@@ -52,7 +52,7 @@ def by_label(found):
 
 
 def test_every_column_is_compared_with_experiment():
-    found = by_label(statistics(rows("bcc"), "ani2x", shared=True))
+    found = by_label(statistics(rows("bcc"), "ani2x"))
     assert {label: one.me.value for label, one in found.items()} == pytest.approx(
         {"ani2x, bcc": 0.5, "MM, bcc": 1.5, "ani2x, bcc, published sum": -0.5}
     )
@@ -64,7 +64,7 @@ def test_runs_that_are_not_done_or_lack_an_experiment_do_not_count():
         CampaignRow("late", "running", "bcc", "runs/late-bcc", expt_kcal=1.0),
         CampaignRow("free", "done", "bcc", "runs/free-bcc", dg_kcal=1.0, stderr_kcal=0.1),
     )
-    found = by_label(statistics(rows("bcc") + more, "ani2x", shared=True))
+    found = by_label(statistics(rows("bcc") + more, "ani2x"))
     assert found["ani2x, bcc"].n == 4
 
 
@@ -74,7 +74,7 @@ def test_charge_models_controls_and_published_values_are_paired():
         for c, shift in (("bcc", 0.5), ("abcg2", -0.2))
         for n, e in zip(NAMES, EXPT, strict=True)
     )
-    found = statistics(table, "ani2x", shared=True)
+    found = statistics(table, "ani2x")
     pairs = {(pair.first, pair.second): pair.difference for pair in found.pairs}
     assert pairs["ani2x, bcc", "MM, bcc"].mae.value == pytest.approx(-1.0)
     assert pairs["ani2x, bcc", "ani2x, abcg2"].mae.value == pytest.approx(0.3)
@@ -82,25 +82,48 @@ def test_charge_models_controls_and_published_values_are_paired():
     assert ("ani2x, bcc", "MM, abcg2") not in pairs  # two things at a time say nothing
 
 
-def test_what_both_share_does_not_blur_their_difference():
-    """ML/MM by route R2 rests on the MM path: of errors 0.2 and 0.15 only 0.13 is its own."""
-    widths = []
-    for shared in (True, False):
-        found = statistics(rows("bcc"), "ani2x", shared=shared)
-        (shift,) = (p.difference.shift for p in found.pairs if p.second == "MM, bcc")
-        widths.append(shift.high - shift.low)
-    # √(0.2² − 0.15²) = 0.13 against √(0.2² + 0.15²) = 0.25; resampling blurs by some per cent
-    assert widths[0] / widths[1] == pytest.approx(0.53, rel=0.15)
+def test_a_shift_between_columns_of_one_run_is_seen_though_both_are_uncertain():
+    table = tuple(
+        row(n, e, stderr_kcal=0.3, as_published_kcal=e + 0.6, as_published_stderr_kcal=0.3)
+        for n, e in zip(NAMES, EXPT, strict=True)
+    )
+    (shift,) = (
+        pair.difference.shift
+        for pair in statistics(table, "ani2x").pairs
+        if (pair.first, pair.second) == ("ani2x, bcc", "ani2x, bcc, published sum")
+    )
+    assert (shift.value, shift.low, shift.high) == pytest.approx((-0.1, -0.1, -0.1))
+
+
+def test_a_published_headline_is_never_called_the_free_energy():
+    table = tuple(
+        row(n, e, dg_kcal=e - 0.5, method="as_published", decoupling_kcal=e + 0.5,
+            decoupling_stderr_kcal=0.2)
+        for n, e in zip(NAMES, EXPT, strict=True)
+    )  # fmt: skip
+    found = by_label(statistics(table, "ani2x"))
+    assert found["ani2x, bcc"].me.value == pytest.approx(0.5)
+    assert found["ani2x, bcc, published sum"].me.value == pytest.approx(-0.5)
+
+
+def test_equal_measured_values_have_no_correlation():
+    table = tuple(row(n, 0.0, shift=0.1 * k) for k, n in enumerate(NAMES))
+    found = statistics(table, "mm")
+    (one,) = found.comparisons
+    assert (one.agreement.r2, one.agreement.tau) == (None, None)
+    data = CampaignData("set", "mm", "demo", table, comparisons=found.comparisons)
+    assert json.loads(campaign_json(data))["comparisons"][0]["agreement"]["tau"] is None
+    assert render_campaign(data)
 
 
 def test_a_class_of_compounds_has_its_own_errors():
-    found = statistics(rows("bcc"), "ani2x", shared=True).classes
+    found = statistics(rows("bcc"), "ani2x").classes
     own = {one.kind: (one.n, one.mae) for one in found if one.label == "MM, bcc"}
     assert own == {"alkane": (1, pytest.approx(1.5)), "other": (3, pytest.approx(1.5))}
 
 
 def test_the_mm_terms_alone_are_one_column():
-    found = statistics(rows("bcc"), "mm", shared=False)
+    found = statistics(rows("bcc"), "mm")
     assert list(by_label(found)) == ["MM, bcc"]
 
 
@@ -151,7 +174,7 @@ def campaign_data():
         *rows("bcc"),
         CampaignRow("lost", "failed", "bcc", "runs/lost-bcc", why="line 9: <b>no</b> such file."),
     )
-    found = statistics(table, "ani2x", shared=True)
+    found = statistics(table, "ani2x")
     return CampaignData(
         "set",
         "ani2x",
@@ -177,6 +200,6 @@ def test_published_gaff_on_the_shared_set_has_the_errors_that_its_readme_tells(f
             )
             for entry in csv.DictReader(stream)
         ]
-    found = by_label(statistics(table, "ani2x", shared=True))["gaff (published)"]
+    found = by_label(statistics(table, "ani2x"))["gaff (published)"]
     told = (found.n, found.mae.value, found.me.value, found.rmse.value)
     assert told == pytest.approx((30, 0.72, 0.58, 0.86), abs=0.005)

@@ -17,6 +17,7 @@ from mlmm.free_energy.estimate import Estimate
 from mlmm.workflows import rounds
 from mlmm.workflows.ladder import Rungs, name_of, read_rungs, save_rungs, share_of
 from mlmm.workflows.rounds import ROUNDS, Sampler
+from mlmm.workflows.stopwatch import Stopwatch, stopwatch
 from mlmm.workflows.tasks import Task
 
 
@@ -35,7 +36,8 @@ def make(folder, *, control=False, **protocol):
     config = config.model_copy(
         update={"protocol": config.protocol.model_copy(update=protocol), "control": control}
     )
-    return Sampler(folder, config, None, 1, listen=lambda _: None, began=0.0)
+    watch = Stopwatch(folder / "timing.json", 0.0, 0.0)
+    return Sampler(folder, config, None, 1, listen=lambda _: None, watch=watch)
 
 
 def findings(water: float, gas: float, total: float):
@@ -90,6 +92,16 @@ def test_a_protocols_own_limit_waits_for_a_result_and_a_users_does_not(sampler):
     assert not sampler._is_users_limit()  # quick has none
     assert make(sampler.run, maximum_minutes=30.0)._is_users_limit()
     assert not make(sampler.run, name="demo", maximum_minutes=12.0)._is_users_limit()
+    assert not make(sampler.run, name="custom", maximum_minutes=12.0)._is_users_limit()
+    assert make(sampler.run, name="custom", maximum_minutes=30.0)._is_users_limit()
+
+
+def test_the_time_of_every_process_counts_however_it_ended(tmp_path):
+    (tmp_path / "timing.json").write_text('{"wall_s": 100.0}')
+    with pytest.raises(KeyboardInterrupt), stopwatch(tmp_path) as watch:
+        raise KeyboardInterrupt
+    assert json.loads((tmp_path / "timing.json").read_text())["wall_s"] > 100.0
+    assert watch.total > 100.0
 
 
 def test_a_part_without_samples_when_the_time_ends_is_no_result(sampler):
