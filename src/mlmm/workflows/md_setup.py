@@ -111,12 +111,7 @@ def make_start(inputs: MdInputs, *, platform: str) -> Start:
         UnsupportedPhysicsError: The method cannot treat what is asked.
     """
     config, text = read_config(inputs.mdin)
-    if config.ml is None:
-        raise InputError(
-            f"{inputs.mdin.name}: ifmlp=0 is molecular mechanics alone, which sander runs; for the "
-            "prmtop's own terms in this program give ifmlp=1 and potential='mm' in &mlp."
-        )
-    ml = config.ml
+    ml = _ml_of(config, inputs.mdin)
     check_platform(platform)
     topology = read_topology(inputs.prmtop)
     coordinates = read_coordinates(inputs.inpcrd, len(topology))
@@ -164,6 +159,15 @@ def make_start(inputs: MdInputs, *, platform: str) -> Start:
         state,
         None if box is None else cell_of(coordinates),
     )
+
+
+def _ml_of(config: MdConfig, mdin: Path) -> MlSettings:
+    if config.ml is None:
+        raise InputError(
+            f"{mdin.name}: ifmlp=0 is molecular mechanics alone, which sander runs; for the "
+            "prmtop's own terms in this program give ifmlp=1 and potential='mm' in &mlp."
+        )
+    return config.ml
 
 
 def _unwrapped(config: MdConfig) -> MdConfig:
