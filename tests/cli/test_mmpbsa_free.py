@@ -185,10 +185,21 @@ def test_an_ml_potential_replaces_the_energy_of_the_ligand(mlmm, files):
             "--free-receptor RECEPTOR --free-receptor-prmtop OTHER",
             "is not the :1@C1 of the receptor of",
         ),
+        (
+            "--free-ligand LIGAND --free-ligand-prmtop GUEST "
+            "--free-receptor RECEPTOR --free-receptor-prmtop MAPPED",
+            "has maps of two torsions (CMAP, as in ff19SB)",
+        ),
     ],
 )
-def test_half_a_question_and_other_molecules_are_refused(mlmm, files, shared, words, told):
+def test_half_a_question_and_other_molecules_are_refused(
+    mlmm, files, shared, tmp_path_factory, words, told
+):
     names = {key.upper(): str(path) for key, path in files.items()}
+    mapped = tmp_path_factory.mktemp("mapped") / "mapped.prmtop"
+    section = "%FLAG CMAP_COUNT\n%FORMAT(2I8)\n       1       1\n"
+    mapped.write_text(Path(names["HOST"]).read_text() + section)
+    names["MAPPED"] = str(mapped)
     names["OTHER"] = str(shared / "data" / "host-guest" / "acd" / "acd_gaff2.prmtop")
     given = [names.get(word, word) for word in words.split()]
     if "--control" in words:  # read before it is refused, so it must be one of the complex

@@ -52,6 +52,7 @@ class AmberTopology:
         molecules: Atoms of each bonded component, in order of their first atoms.
         is_water: Whether an atom belongs to a water molecule, shape (N,).
         has_box: Whether the file announces a periodic box.
+        has_cmap: Whether it has AMBER's maps of two torsions (ff19SB); CHARMM's are others.
     """
 
     path: Path
@@ -69,6 +70,7 @@ class AmberTopology:
     molecules: tuple[tuple[int, ...], ...]
     is_water: NDArray[np.bool_]
     has_box: bool
+    has_cmap: bool
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -115,6 +117,7 @@ def read_topology(path: str | Path) -> AmberTopology:
         molecules=molecules,
         is_water=_is_water(numbers, bonds, molecules),
         has_box=pointers[IFBOX] > 0,
+        has_cmap="CMAP_COUNT" in sections,
     )
 
 

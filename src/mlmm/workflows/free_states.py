@@ -11,7 +11,7 @@ import numpy as np
 
 from mlmm.amber.topology import AmberTopology, Array, IntArray, atom_label, read_topology
 from mlmm.analysis import pose
-from mlmm.errors import InputError
+from mlmm.errors import InputError, UnsupportedPhysicsError
 from mlmm.potentials.interface import Potential
 from mlmm.system.region import region_of
 from mlmm.workflows.frames import DryFrames, dry_atoms, read_frames
@@ -94,6 +94,12 @@ def read_free(
     receptor = None
     if request.receptor is not None and request.receptor_prmtop is not None:
         apart = read_topology(request.receptor_prmtop)
+        if apart.has_cmap:
+            raise UnsupportedPhysicsError(
+                f"{apart.path.name} has maps of two torsions (CMAP, as in ff19SB), which MMPBSA "
+                "leaves out of a receptor by itself: leave out --free-receptor, or prepare the "
+                "complex with --protein-ff ff14SB."
+            )
         check_same(topology, np.setdiff1d(dry_atoms(topology), ligand), apart, "receptor")
         receptor = read_frames(request.receptor, apart, stride=stride)
     energies, reference = None, 0.0
