@@ -155,7 +155,8 @@ CNTRL: Final[Mapping[str, Key]] = {
     ),
     "ntwr": Key(
         None,
-        "steps between restart files: the segments of the run; 5000 (sander: nstlim)",
+        "steps between restart files: the segments of the run; 5000 (sander: nstlim); with ntp a "
+        "multiple of mcbarint",
         low=1,
         like=500,
         needs=_MD,
