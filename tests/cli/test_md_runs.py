@@ -322,3 +322,14 @@ def test_terms_that_are_zero_at_a_printed_step_are_in_the_averages(md):
     assert md(GAS.replace("'mm'", wall), top="gas", crd="gas_crd").code == 0
     text = Path("mdout").read_text()
     assert text.count("CONFINE") == len(read_mdout(Path("mdout"))) + 2
+
+
+def test_frames_between_printed_steps_are_those_of_a_run_that_prints_them_all(md):
+    dense = NPT.replace("ntwx=4", "ntwx=2")
+    assert md(dense, "-x", "dense.nc").code == 0
+    sparse = dense.replace("ntpr=2", "ntpr=8")
+    assert md(sparse, "-O", "-x", "sparse.nc").code == 0
+    assert [one.step for one in read_mdout(Path("mdout"))] == [0, 8]
+    one, two = (read_trajectory(Path(name)) for name in ("dense.nc", "sparse.nc"))
+    assert list(two.times) == pytest.approx([0.002, 0.004, 0.006, 0.008])
+    np.testing.assert_array_equal(one.positions, two.positions)

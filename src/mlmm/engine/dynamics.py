@@ -15,7 +15,7 @@ from a stream that all Contexts of a process share, so a process propagates one 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -149,6 +149,8 @@ def run_dynamics(
     first_step: int,
     steps: int,
     report_interval: int,
+    frame_interval: int = 0,
+    frame: Callable[[int, Phase], None] | None = None,
 ) -> Iterator[Report]:
     """Propagate a hybrid system and yield a report at its start, on the way and at its end.
 
@@ -159,6 +161,9 @@ def run_dynamics(
         first_step: Number of steps that the run has behind it.
         steps: Number of steps to go.
         report_interval: Reports come at the multiples of this number of steps.
+        frame_interval: At the multiples of this number of steps where no report is due, the phase
+            alone is told, which costs no energies; 0 for never.
+        frame: Told step and phase.
 
     Raises:
         InputError: The plan contradicts itself or the system.
@@ -166,7 +171,7 @@ def run_dynamics(
     """
     check_plan(plan, hybrid)
     rescaling = BUSSI_INTERVAL if plan.thermostat == "bussi" else 0
-    strides = (plan.com_removal_interval, plan.collisions, rescaling)
+    strides = (plan.com_removal_interval, plan.collisions, rescaling, frame_interval)
     clock = Clock(first_step, first_step + steps, report_interval, strides)
     run = _open(hybrid, plan, start, first_step)
     watch = Watch(hybrid, plan.temperature, run.context)
@@ -176,6 +181,8 @@ def run_dynamics(
             report = _report(run, clock.step)
             watch.report(clock.step, report.terms["ml"])
             yield report
+        elif frame is not None and clock.is_multiple(frame_interval):
+            frame(clock.step, get_phase(run.context))
         if clock.step == clock.last:
             return
         if clock.is_multiple(plan.com_removal_interval):

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Where is the nearest minimum of the hybrid energy? OpenMM's L-BFGS, with reports on the way.
 
-Constraints are springs while it runs, first soft ones and then stiffer ones, and exact at its end.
-The springs come last: what is reported at the end is the energy of the constrained structure.
+Constraints are stiff springs while it runs and exact at its end. Where it ends at its limit, OpenMM
+would go back to the start, because springs are not constraints; what was reached is kept here.
 """
 
 from __future__ import annotations
@@ -22,9 +22,6 @@ from mlmm.system.build import HybridSystem
 
 Array = np.ndarray
 CONSTRAINT_TOLERANCE = 1e-8
-SPRING_TOLERANCE = 1e-2
-"""Relative error of a constraint at which L-BFGS ends. With a smaller one OpenMM takes stiffer
-springs, in which it gets nowhere, and begins anew from the start where they are not met."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +78,7 @@ def minimize(
             f"minimisation to a gradient of {tolerance} kJ/mol/nm in {max_steps} steps is not "
             "possible; give a positive tolerance (drms) and a number of steps (maxcyc)."
         )
-    integrator = velocity_verlet(0.001, SPRING_TOLERANCE)
+    integrator = velocity_verlet(0.001, CONSTRAINT_TOLERANCE)
     context = mm.Context(hybrid.system, integrator, *choose_platform(platform))
     set_phase(context, Phase(start.positions, np.zeros_like(start.positions), start.box))
     meter = Meter(hybrid.system, start.box if hybrid.periodic else None, platform=platform)

@@ -168,7 +168,6 @@ class Run:
         frames = self._frames(files)
         if config.ml is not None:
             self.watch = SpreadWatch(config.ml, self.outputs.mdspread, config.title, files)
-        interval = math.gcd(config.print_interval, *(every for every, _ in frames))
         step, last = first, first + config.steps
         while step < last:
             end = min(last, step - step % config.restart_interval + config.restart_interval)
@@ -178,7 +177,9 @@ class Run:
                 phase,
                 first_step=step,
                 steps=end - step,
-                report_interval=interval,
+                report_interval=config.print_interval,
+                frame_interval=math.gcd(*(every for every, _ in frames)),
+                frame=lambda at, there: self._write(at, there, frames),
             ):
                 if report.step > step or (step == first and not config.goes_on):
                     self._step(report, frames, last=report.step == last)
@@ -236,9 +237,14 @@ class Run:
                         members, step=self.step, time=when, frame=lambda: self._frame(report.phase)
                     )
                 )
-        due = [writer for every, writer in frames if self.step and report.step % every == 0]
-        for writer in due:
-            writer.append(self._frame(report.phase), when)
+        self._write(report.step, report.phase, frames)
+
+    def _write(self, step: int, phase: Phase, frames: list[tuple[int, TrajectoryWriter]]) -> None:
+        """Write a phase into the trajectories that are due at a step of the whole run."""
+        done = step - self.start.moment.step
+        for every, writer in frames:
+            if done and step % every == 0:
+                writer.append(self._frame(phase), self.time(done))
 
     def _frame(self, phase: Phase) -> Coordinates:
         """Return a phase as a trajectory holds it."""
