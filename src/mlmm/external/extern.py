@@ -17,6 +17,7 @@ from mlmm.config.mdin import Group, Value, parse_mdin
 from mlmm.config.mdin_values import judged
 from mlmm.config.model_numbers import numbered_potential
 from mlmm.errors import InputError, UnsupportedPhysicsError
+from mlmm.external.masks import number_list
 
 DEFAULT_POTENTIAL: Final = "ani2x"
 
@@ -148,7 +149,8 @@ def write_input(asked: MlmmInput, *, atoms: Sequence[int], charge: int) -> str:
     text = f"{asked.text[:after]} ifqnt=1,{switched}{asked.text[end:]}"
     _, start, end = next(_groups(text, asked.where, ("mlp",)))
     new = (
-        f"{_orc(asked.potential)}&qmmm\n  qmmask='@{_ranges(atoms)}', qmcharge={charge}, spin=1,\n"
+        f"{_orc(asked.potential)}&qmmm\n"
+        f"  qmmask='@{number_list(atoms)}', qmcharge={charge}, spin=1,\n"
         f"  qm_theory='EXTERN', qmmm_int=5, qm_ewald=0, qmshake={int(asked.shake)},\n /"
     )
     return text[:start] + new + text[end:]
@@ -332,14 +334,3 @@ def _completed(asked: MlmmInput, charge: int) -> str:
 def _orc(potential: str) -> str:
     """Return the namelist that chooses the interface; sander finds it only alone on its line."""
     return f"&orc\n  method='{potential[:20]}', basis='mlmm',\n /\n "
-
-
-def _ranges(atoms: Sequence[int]) -> str:
-    """Return ascending atom numbers as an AMBER list: "1-15,20"."""
-    runs: list[list[int]] = []
-    for atom in atoms:
-        if runs and atom == runs[-1][1] + 1:
-            runs[-1][1] = atom
-        else:
-            runs.append([atom, atom])
-    return ",".join(f"{first}-{last}" if last > first else f"{first}" for first, last in runs)

@@ -20,6 +20,7 @@ from parmed.amber import AmberParm
 from parmed.tools import changeRadii
 
 from mlmm.errors import InputError, MlmmError
+from mlmm.external.masks import number_list
 from mlmm.external.programs import failure, run_program
 
 Array = NDArray[np.float64]
@@ -99,7 +100,9 @@ def split_topology(
     of_ligand = {whole.atoms[i].residue.idx for i in own}
     numbers = [k for k, r in enumerate(residues, 1) if r in of_ligand]
     others = [k for k, r in enumerate(residues, 1) if r not in of_ligand]
-    return Topologies(**paths, ligand_mask=_mask(numbers), receptor_mask=_mask(others))
+    return Topologies(
+        **paths, ligand_mask=f":{number_list(numbers)}", receptor_mask=f":{number_list(others)}"
+    )
 
 
 def run_mmpbsa(
@@ -268,14 +271,3 @@ def _refuse_parts(whole: Any, ligand: set[int], dry: set[int], prmtop: Path) -> 
                     f"the ligand mask cuts the residue {atom.residue.name} {atom.residue.idx + 1} "
                     f"of {prmtop.name}: it must take whole residues."
                 )
-
-
-def _mask(numbers: Sequence[int]) -> str:
-    """Return an AMBER mask of residue numbers, runs shortened."""
-    runs: list[list[int]] = []
-    for number in numbers:
-        if runs and number == runs[-1][-1] + 1:
-            runs[-1] = [runs[-1][0], number]
-        else:
-            runs.append([number])
-    return ":" + ",".join("-".join(str(n) for n in run) for run in runs)

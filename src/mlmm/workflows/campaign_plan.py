@@ -20,8 +20,8 @@ from mlmm.engine.storage import save_json
 from mlmm.errors import InputError, MissingComponentError, MlmmError
 from mlmm.workflows.campaign_rows import Reference, Row, folder_name
 from mlmm.workflows.hydration import check_hydration
-from mlmm.workflows.inputs import adopt_inputs, check_source
-from mlmm.workflows.potentials import MM, check_platform, check_potential
+from mlmm.workflows.inputs import adopt_inputs
+from mlmm.workflows.potentials import MM, check_platform
 from mlmm.workflows.run_folder import as_begun, check_folder, write_run_file
 
 JOBS = "jobs.json"
@@ -85,7 +85,7 @@ def plan_jobs(
                 continue
             if not check_folder(job.folder(folder), adopted):
                 try:
-                    _check(run, base, with_weights=not weights_seen)
+                    check_hydration(run, base, with_weights=not weights_seen)
                     weights_seen = True
                 except MissingComponentError:
                     raise
@@ -163,15 +163,6 @@ def _configuration(config: CampaignConfig, row: Row, charges: str, base: Path) -
     control = config.control and config.potential != MM and config.protocol.route == "R1"
     data |= {"source": source, "control": control, "both_routes": config.both_routes}
     return HydrationConfig.checked(data, where=f"line {row.line} ({row.name})")
-
-
-def _check(run: HydrationConfig, base: Path, *, with_weights: bool) -> None:
-    """Check a run as `mlmm hydration` would; the weights, which all runs share, only once."""
-    if with_weights:
-        check_hydration(run, base)
-        return
-    molecule, labels = check_source(run, base)
-    check_potential(run.potential, molecule, labels)
 
 
 def _bad(job: Job, error: MlmmError) -> Job:

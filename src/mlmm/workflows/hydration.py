@@ -44,10 +44,16 @@ logger = logging.getLogger(__name__)
 IDENTITY = "system/potential.json"
 
 
-def check_hydration(config: HydrationConfig, base: Path) -> str | None:
+def check_hydration(
+    config: HydrationConfig, base: Path, *, with_weights: bool = True
+) -> str | None:
     """Refuse what cannot be computed, before anything is written or computed.
 
-    Weights that are not here are fetched into the user's cache.
+    Args:
+        config: What is asked.
+        base: What relative paths refer to.
+        with_weights: Whether weights are looked for too, and fetched into the user's cache where
+            they are not here.
 
     Returns:
         Identity of the weights, or None for MM terms, which need the prepared system.
@@ -64,7 +70,7 @@ def check_hydration(config: HydrationConfig, base: Path) -> str | None:
             "built in; ask for its neutral form, or for `mlmm energy`."
         )
     check_platform(config.platform)
-    return weights_identity(config, base, molecule)
+    return weights_identity(config, base, molecule) if with_weights else None
 
 
 def run_hydration(

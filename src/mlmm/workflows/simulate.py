@@ -18,9 +18,10 @@ from typing import Final
 
 import numpy as np
 
-from mlmm.amber.topology import AmberTopology, IntArray, read_topology
+from mlmm.amber.topology import AmberTopology, read_topology
 from mlmm.config.simulation import HEATING, RESTRAINED, RIGID_FROM, SimulationConfig
 from mlmm.errors import IncompleteError, InputError
+from mlmm.external.masks import number_list
 from mlmm.files import write_whole
 from mlmm.workflows.frames import dry_atoms, pieces
 from mlmm.workflows.md import MdOutputs, MdProgress, run_md
@@ -161,7 +162,7 @@ def mdin(config: SimulationConfig, leg: str, stage: Stage, held: str) -> str:
 def held_mask(topology: AmberTopology) -> str:
     """Return the mask of the heavy atoms that are neither water nor ions."""
     residues = np.unique(topology.residue_index[dry_atoms(topology)]) + 1
-    return f":{_ranges(residues)}&!@H="
+    return f":{number_list(residues.tolist())}&!@H="
 
 
 def _legs(config: SimulationConfig) -> tuple[str, ...]:
@@ -296,9 +297,3 @@ def _steps(steps: int) -> str:
 
 def _often(steps: int) -> int:
     return max(1, steps // BLOCKS)
-
-
-def _ranges(numbers: IntArray) -> str:
-    """Return ascending numbers as "1-5,8"."""
-    parts = np.split(numbers, np.flatnonzero(np.diff(numbers) != 1) + 1)
-    return ",".join(f"{p[0]}-{p[-1]}" if len(p) > 1 else f"{p[0]}" for p in parts)

@@ -56,6 +56,7 @@ def test_two_charge_models_are_two_runs(tmp_path):
         ({"path": "lost.sdf"}, "line 3: there is no file"),
         ({"prmtop": "lost.prmtop", "inpcrd": "lost.inpcrd"}, "line 3: there is no file"),
         ({"path": "table.txt"}, "line 3: "),
+        ({"smiles": "CC(=O)[O-]"}, "line 3: the molecule has a net charge of -1"),
     ],
 )
 def test_a_row_that_cannot_be_computed_says_why_and_stops_no_other(tmp_path, source, told):
