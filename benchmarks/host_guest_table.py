@@ -92,18 +92,9 @@ def _against(column: dict[str, Any]) -> dict[str, Any]:
 
 
 def _paired(columns: dict[str, Any], one: str, two: str, names: Sequence[str]) -> dict[str, Any]:
-    first, error_first, known = _arrays(columns[one], names)
-    second, error_second, _ = _arrays(columns[two], names)
-    found = paired_difference(
-        first,
-        second,
-        known,
-        stderr_first=error_first,
-        stderr_second=error_second,
-        covariance=np.zeros(len(names)),
-        rng=np.random.default_rng(SEED),
-    )
-    return asdict(found)
+    first, _, known = _arrays(columns[one], names)
+    second, _, _ = _arrays(columns[two], names)
+    return asdict(paired_difference(first, second, known, rng=np.random.default_rng(SEED)))
 
 
 def text(report: dict[str, Any]) -> str:

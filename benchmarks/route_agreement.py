@@ -37,11 +37,11 @@ from mlmm.free_energy.estimate import Estimate, PathEstimate, add, negative
 from mlmm.free_energy.estimators import mbar
 from mlmm.free_energy.populations import judge_populations
 from mlmm.free_energy.reorganization import reorganization_energy
+from mlmm.geometry import torsion_angles
 from mlmm.samples import LambdaState, WindowSamples
 from mlmm.system.build import HybridSystem
 from mlmm.system.internal import ClassicalPotential
 from mlmm.system.stress import SHIFT, STIFFNESS, stress_potential
-from mlmm.system.torsions import torsion_angles
 from mlmm.units import NM_PER_ANGSTROM
 
 Array = np.ndarray

@@ -28,19 +28,20 @@ from machine import RESULTS, header
 
 from mlmm.amber.coordinates import read_coordinates
 from mlmm.amber.topology import AmberTopology, read_topology
+from mlmm.analysis.rmsd import superposed
 from mlmm.engine import gas, leg
 from mlmm.engine.seeds import derive_seed
 from mlmm.engine.simulation import Ensemble, Phase
 from mlmm.engine.storage import load_arrays, save_arrays
 from mlmm.external.solvent import solvate
+from mlmm.geometry import torsion_angles
 from mlmm.samples import LambdaState, WindowSamples, concatenate
 from mlmm.system.build import HybridSystem, hybrid_system, region_masses
 from mlmm.system.internal import ClassicalPotential, internal_terms, vacuum_system
 from mlmm.system.pme import Nonbonded, pme_parameters
 from mlmm.system.region import MLRegion, region_of
-from mlmm.system.torsions import most_different, rotatable_torsions, torsion_angles
+from mlmm.system.torsions import most_different, rotatable_torsions
 from mlmm.units import ANGSTROM_PER_NM, NM_PER_ANGSTROM
-from mlmm.workflows.inputs import superpose
 
 Array = np.ndarray
 
@@ -198,7 +199,8 @@ def start_phase(solvated: Solvated, conformer: int) -> Phase:
     """Return the solvated positions with one of the conformers in the place of the solute."""
     positions = solvated.positions.copy()
     atoms = list(solvated.region.atoms)
-    positions[atoms] = superpose(solvated.conformers[conformer], positions[atoms])
+    alone, every = solvated.conformers[[conformer]], np.arange(len(atoms))
+    positions[atoms] = superposed(alone, positions[atoms], every)[0]
     positions *= NM_PER_ANGSTROM
     box = np.diag(solvated.lengths * NM_PER_ANGSTROM)
     return Phase(positions, np.zeros_like(positions), box)
