@@ -48,31 +48,21 @@ def mean_superposed(frames: Array, fit: IntArray, rounds: int = 5) -> Array:
     return turned
 
 
-def b_of(turned: Array) -> Array:
-    """Return B = 8π²/3 ⟨u²⟩ [Å²] of superposed frames (F, n, 3), shape (n,)."""
-    spread = turned - turned.mean(axis=0)
-    found: Array = PREFACTOR * (spread**2).sum(axis=2).mean(axis=0)
+def squares(turned: Array) -> Array:
+    """Return u² from the mean place in superposed frames (F, n, 3) [Å²], shape (F, n)."""
+    found: Array = ((turned - turned.mean(axis=0)) ** 2).sum(axis=2)
+    return found
+
+
+def b_of(moved: Array) -> Array:
+    """Return B = 8π²/3 ⟨u²⟩ [Å²] of u² of every frame [Å²], (F, n), shape (n,)."""
+    found: Array = PREFACTOR * moved.mean(axis=0)
     return found
 
 
 def typical_frame(turned: Array) -> int:
     """Return the frame, of superposed ones (F, n, 3), that is nearest to their mean."""
-    return int(((turned - turned.mean(axis=0)) ** 2).sum(axis=(1, 2)).argmin())
-
-
-def squares(frames: Array, fit: IntArray, atoms: IntArray) -> Array:
-    """Return u² of some atoms in each frame, from their mean place [Å²], shape (F, n).
-
-    Args:
-        frames: Positions [Å], shape (F, N, 3).
-        fit: Atoms that are fitted.
-        atoms: The atoms wanted.
-    """
-    used = np.union1d(fit, atoms)
-    turned = mean_superposed(frames[:, used], np.searchsorted(used, fit))
-    turned = turned[:, np.searchsorted(used, atoms)]
-    found: Array = ((turned - turned.mean(axis=0)) ** 2).sum(axis=2)
-    return found
+    return int(squares(turned).sum(axis=1).argmin())
 
 
 def b_factors(moved: Array) -> BFactors:

@@ -58,10 +58,11 @@ class AnalyzeRequest:
 
 @dataclass(frozen=True, eq=False)
 class _Typical:
-    """One frame of the dry atoms: positions [Å], shape (N, 3), and B-factors [Å²], shape (N,)."""
+    """The dry atoms superposed: positions of the frame nearest to their mean [Å], shape (N, 3), and
+    u² of every frame [Å²], shape (F, N)."""
 
     positions: Array
-    b: Array
+    moved: Array
 
 
 def analyze(request: AnalyzeRequest) -> dict[str, Any]:
@@ -84,8 +85,9 @@ def analyze(request: AnalyzeRequest) -> dict[str, Any]:
         frames = read_frames(path, topology, stride=request.stride)
         start = frames.positions[0] if reference is None else reference
         lying.append(_typical(topology, frames, carbons))
-        shape = _shape(topology, frames, lying[-1], carbons, ligand)
-        runs.append(_numbers(path.name, topology, frames, start, carbons, ligand, crystal, shape))
+        runs.append(
+            _numbers(path.name, topology, frames, lying[-1], start, carbons, ligand, crystal)
+        )
     report = ComplexReport(
         title=f"Motions of {request.prmtop.name}",
         residues=carbons.labels,
@@ -99,7 +101,8 @@ def analyze(request: AnalyzeRequest) -> dict[str, Any]:
     write_whole(request.out / "series.csv", _series_table(report))
     write_whole(request.out / "analysis.html", render_complex(report))
     for name, one in zip(B_STRUCTURES, lying, strict=False):
-        write_b_structure(request.out / name, topology, dry_atoms(topology), one.positions, one.b)
+        b = bfactor.b_of(one.moved)
+        write_b_structure(request.out / name, topology, dry_atoms(topology), one.positions, b)
     return answer
 
 
@@ -131,10 +134,10 @@ def _backbone(topology: AmberTopology, carbons: AlphaCarbons) -> list[int]:
 
 
 def _typical(topology: AmberTopology, frames: DryFrames, carbons: AlphaCarbons) -> _Typical:
-    """Return the frame nearest to the mean, and the B-factors of all its atoms."""
+    """Superpose the frames on their mean, and return what is asked of them."""
     fit = frames.local(_backbone(topology, carbons))
     turned = bfactor.mean_superposed(frames.positions, fit)
-    return _Typical(turned[bfactor.typical_frame(turned)], bfactor.b_of(turned))
+    return _Typical(turned[bfactor.typical_frame(turned)], bfactor.squares(turned))
 
 
 def _shape(
@@ -163,14 +166,14 @@ def _numbers(
     name: str,
     topology: AmberTopology,
     frames: DryFrames,
+    typical: _Typical,
     start: Array,
     carbons: AlphaCarbons,
     ligand: IntArray,
     crystal: Array | None,
-    shape: Shape,
 ) -> TrajectoryNumbers:
     """Return what one trajectory says."""
-    fit, alpha = frames.local(_backbone(topology, carbons)), frames.local(carbons.atoms)
+    fit = frames.local(_backbone(topology, carbons))
     lying = superposed(frames.positions, start, fit)
     series = {"protein backbone": rmsd(lying, start, fit)}
     heavy = _heavy(topology, ligand)
@@ -178,10 +181,10 @@ def _numbers(
         series["ligand in the frame of the protein"] = rmsd(lying, start, frames.local(heavy))
         inner = superposed(frames.positions, start, frames.local(heavy))
         series["ligand by itself"] = rmsd(inner, start, frames.local(heavy))
-    moved = bfactor.squares(frames.positions, fit, alpha)
+    moved = typical.moved[:, frames.local(carbons.atoms)]
     found = bfactor.b_factors(moved)
     means = {key: stats.mean(values) for key, values in series.items()}
-    of_ligand = _ligand_numbers(topology, frames, ligand, heavy, fit) if len(heavy) else {}
+    of_ligand = _ligand_numbers(topology, frames, typical, ligand, heavy) if len(heavy) else {}
     return TrajectoryNumbers(
         name=name,
         times=frames.times,
@@ -190,7 +193,7 @@ def _numbers(
         means={k: Quantity(m.value, m.stderr, m.inefficiency) for k, m in means.items()},
         b_values=found.values,
         b_stderr=found.stderr,
-        shape=shape,
+        shape=_shape(topology, frames, typical, carbons, ligand),
         correlation=_correlation(frames.span, moved, found.values, carbons, crystal),
         note=frames.note,
         **of_ligand,
@@ -226,7 +229,11 @@ def _correlation(
 
 
 def _ligand_numbers(
-    topology: AmberTopology, frames: DryFrames, ligand: IntArray, heavy: IntArray, fit: IntArray
+    topology: AmberTopology,
+    frames: DryFrames,
+    typical: _Typical,
+    ligand: IntArray,
+    heavy: IntArray,
 ) -> dict[str, Any]:
     """Return B-factors, torsions, contacts and hydrogen bonds of the ligand."""
     numbers = dict(enumerate(topology.numbers))
@@ -241,7 +248,7 @@ def _ligand_numbers(
     parts = pose.contacts(
         frames.positions, frames.local(heavy), [frames.local(g) for g in groups.values()]
     )
-    b = bfactor.b_factors(bfactor.squares(frames.positions, fit, frames.local(heavy))).values
+    b = bfactor.b_of(typical.moved[:, frames.local(heavy)])
     return {
         "ligand_b": {topology.names[i]: float(x) for i, x in zip(heavy, b, strict=True)},
         "torsions": {

@@ -90,7 +90,7 @@ def read_frames(path: Path, topology: AmberTopology, *, stride: int = 1) -> DryF
         raise InputError(f"{path.name} has positions that are not finite numbers.")
     box = np.array(cells) if topology.has_box and cells and cells[0] is not None else None
     time, note = _rising(np.array(times), path)
-    return DryFrames(atoms, time, _gathered(positions, atoms, topology, box), note)
+    return DryFrames(atoms, time, whole_frames(positions, atoms, topology, box), note)
 
 
 def read_reference(path: Path, topology: AmberTopology) -> Array:
@@ -102,13 +102,23 @@ def read_reference(path: Path, topology: AmberTopology) -> Array:
     read = read_coordinates(path, len(topology))
     atoms = dry_atoms(topology)
     box = None if read.lengths is None else box_vectors(read)[None]
-    return np.asarray(_gathered(read.positions[atoms][None], atoms, topology, box)[0])
+    return np.asarray(whole_frames(read.positions[atoms][None], atoms, topology, box)[0])
 
 
-def _gathered(
-    positions: Array, atoms: IntArray, topology: AmberTopology, cells: Array | None
+def whole_frames(
+    positions: Array,
+    atoms: IntArray | tuple[int, ...],
+    topology: AmberTopology,
+    cells: Array | None,
 ) -> Array:
-    """Return frames of dry atoms (F, N, 3) with whole molecules around the first one."""
+    """Return frames of some molecules with each of them whole, around the first one.
+
+    Args:
+        positions: Positions [Å], shape (F, N, 3).
+        atoms: The places of the N atoms in the prmtop, all of each molecule.
+        topology: The prmtop.
+        cells: Box vectors of each frame [Å], shape (F, 3, 3); None without a box.
+    """
     local = {int(i): k for k, i in enumerate(atoms)}
     molecules = [
         np.array([local[i] for i in m], dtype=np.int64) for m in topology.molecules if m[0] in local

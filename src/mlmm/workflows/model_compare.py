@@ -11,11 +11,11 @@ import numpy as np
 from mlmm.amber.coordinates import Coordinates
 from mlmm.amber.topology import AmberTopology, read_topology
 from mlmm.amber.trajectory import Trajectory, read_trajectory
-from mlmm.analysis.rmsd import gathered
 from mlmm.errors import InputError
 from mlmm.potentials.interface import Array
 from mlmm.system.region import select_region
 from mlmm.workflows.agreement import Agreement
+from mlmm.workflows.frames import whole_frames
 from mlmm.workflows.inputs import box_vectors
 from mlmm.workflows.model_bench import Geometries, compare_models
 
@@ -74,17 +74,8 @@ def whole_region(
         atoms: Atoms of the molecules, all of each.
     """
     x: Array = trajectory.positions[np.array(frames)[:, None], np.array(atoms)]
-    if trajectory.lengths is None or trajectory.angles is None:
-        return x
-    local = {atom: k for k, atom in enumerate(atoms)}
-    molecules = [
-        np.array([local[i] for i in molecule], dtype=np.int64)
-        for molecule in topology.molecules
-        if molecule[0] in local
-    ]
-    bonds = [(local[i], local[j]) for i, j in topology.bonds if i in local and j in local]
-    cells = [
-        box_vectors(Coordinates(x[0], lengths=trajectory.lengths[k], angles=trajectory.angles[k]))
-        for k in frames
-    ]
-    return gathered(x, molecules, bonds, np.array(cells))
+    cells = None
+    if trajectory.lengths is not None and trajectory.angles is not None:
+        boxes = zip(trajectory.lengths[frames], trajectory.angles[frames], strict=True)
+        cells = np.array([box_vectors(Coordinates(x[0], None, *box)) for box in boxes])
+    return whole_frames(x, tuple(atoms), topology, cells)

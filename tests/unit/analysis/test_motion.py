@@ -72,7 +72,7 @@ def test_the_error_of_a_b_factor_knows_of_slow_motion(rng):
         side = np.cumsum(rng.random(1000) < 0.01) % 2
         frames = body + 0.2 * rng.normal(size=(1000, 20, 3))
         frames[:, 0, 0] += 2.0 * side
-        found = bfactor.b_factors(bfactor.squares(frames, every, every))
+        found = bfactor.b_factors(bfactor.squares(bfactor.mean_superposed(frames, every)))
         values.append(found.values[0])
         told.append(found.stderr[0])
     assert 0.65 < np.mean(told) / np.std(values) < 1.5
@@ -84,7 +84,7 @@ def test_b_factors_recover_the_spread_that_was_put_in(rng):
     sigma = np.linspace(0.3, 1.2, n_atoms)
     frames = tumbled(body + sigma[:, None] * rng.normal(size=(n_frames, n_atoms, 3)), rng)
     every = np.arange(n_atoms)
-    found = bfactor.b_factors(bfactor.squares(frames, every, every))
+    found = bfactor.b_factors(bfactor.squares(bfactor.mean_superposed(frames, every)))
     expected = 8 * math.pi**2 * sigma**2  # ⟨u²⟩ = 3σ²
     # the fit takes six of 3n degrees of freedom, 3 %, and the sampling error of a variance is 1 %
     assert found.values == pytest.approx(expected, rel=0.2)
@@ -104,7 +104,7 @@ def test_b_factors_are_those_of_mdanalysis_rmsf(rng):
     universe = Universe.empty(30, trajectory=True)
     universe.load_new(lying.astype(np.float32))
     theirs = RMSF(universe.atoms).run().results.rmsf ** 2 * bfactor.PREFACTOR
-    ours = bfactor.b_factors(bfactor.squares(frames, every, every)).values
+    ours = bfactor.b_factors(bfactor.squares(bfactor.mean_superposed(frames, every))).values
     assert ours == pytest.approx(theirs, rel=1e-4)  # single precision in theirs
 
 
