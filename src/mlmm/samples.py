@@ -44,6 +44,8 @@ class WindowSamples:
         internal: Internal energy of the solute, E_ML or its MM terms [kJ/mol], shape (n,).
         spread: Ensemble standard deviation of E_ML [kJ/mol], shape (n,); nan where there is none.
         volume: Box volume [nm³], shape (n,).
+        size_slope: ∂V/∂ln σ of all pairs of solute and solvent [kJ/mol], shape (n,); nan in all
+            states but the coupled one, and in records of versions that did not know it.
     """
 
     states: tuple[LambdaState, ...]
@@ -57,6 +59,7 @@ class WindowSamples:
     internal: Array
     spread: Array
     volume: Array
+    size_slope: Array
 
     def __post_init__(self) -> None:
         n, k = len(self.state), len(self.states)
@@ -93,6 +96,7 @@ ROW_FIELDS = (
     "internal",
     "spread",
     "volume",
+    "size_slope",
 )
 
 

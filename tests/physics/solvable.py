@@ -132,4 +132,5 @@ def sample(
         internal=model.energy(x) * KJ_PER_KCAL - 1.0e5,
         spread=np.full(len(x), np.nan),
         volume=np.full(len(x), 10.0),
+        size_slope=np.full(len(x), np.nan),
     )

@@ -124,6 +124,34 @@ def test_energies_too_large_for_a_weight_are_clipped(acetone):
     assert record.u[0] - record.u[1] == pytest.approx(LARGEST_U, rel=1e-6)
 
 
+def coupling(box: Box, size: float) -> float:
+    """Lennard-Jones of solute and water, tail included, with σ of all pairs `size` times as long."""
+    topology = dataclasses.replace(
+        box.topology, lj_a=size**12 * box.topology.lj_a, lj_b=size**6 * box.topology.lj_b
+    )
+    hybrid = dataclasses.replace(box, topology=topology).hybrid(
+        nonbonded=box.nonbonded(lj_tail=True)
+    )
+    context = context_of(hybrid.system, box.positions, box.vectors)
+    return energy(context, SOFT_CORE, TAIL)
+
+
+def test_slope_by_size_is_that_of_a_topology_with_larger_atoms(acetone):
+    hybrid, context = prepared(acetone, acetone.positions)
+    states = (LambdaState(1.0, 1.0), LambdaState(0.0, 1.0))
+    record = recorded(hybrid, context, states, states[0])
+
+    def difference(h: float) -> float:
+        return (coupling(acetone, 1 + h) - coupling(acetone, 1 - h)) / (2 * h)
+
+    h = 2e-4
+    expected = (4 * difference(h / 2) - difference(h)) / 3
+    assert abs(expected) > 10.0
+    assert record.size_slope == pytest.approx(expected, rel=1e-6)
+    assert energy(context, SOFT_CORE, TAIL) == pytest.approx(coupling(acetone, 1.0), rel=1e-12)
+    assert np.isnan(recorded(hybrid, context, states, states[1]).size_slope)
+
+
 # Mutations that the comparison must see.
 
 

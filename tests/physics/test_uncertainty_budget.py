@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from solvable import CORNER, COUPLED, GONE, Model, T, draw, harmonic, sample
@@ -11,6 +13,7 @@ from mlmm.free_energy.budget import (
     charge_sensitivity,
     member_part,
     sampling_parts,
+    size_sensitivity,
     well_depth_sensitivity,
 )
 from mlmm.free_energy.cycle import hydration_r2
@@ -43,6 +46,21 @@ def test_one_percent_of_depth_is_half_the_energy_that_the_last_leg_switches_off(
     found = well_depth_sensitivity(samples)
     assert abs(found.dg_kcal - 0.005 * (ends[0] - ends[1]) / (2 * h)) < 4 * found.stderr_kcal
     assert found.stderr_kcal < 0.1 * abs(found.dg_kcal)
+
+
+def test_one_percent_of_size_is_the_slope_of_the_free_energy():
+    # θ multiplies the first term of the model and stands for σ: ∂V/∂ln θ is that term
+    samples, h = two_legs(), 1e-4
+    ends = [replace(TWO_LEGS, g=4.0 * (1.0 + sign * h)).exact() for sign in (1, -1)]
+    coupled = np.where(samples.state == 0, samples.dvdl[:, 0], np.nan)
+    found = size_sensitivity(replace(samples, size_slope=coupled))
+    assert found is not None
+    assert abs(found.dg_kcal - 0.01 * (ends[0] - ends[1]) / (2 * h)) < 4 * found.stderr_kcal
+    assert found.stderr_kcal < 0.05 * abs(found.dg_kcal)
+
+
+def test_records_without_slopes_by_size_have_no_sensitivity():
+    assert size_sensitivity(two_legs(20)) is None
 
 
 def test_members_differ_by_what_each_would_give_alone():

@@ -32,6 +32,7 @@ def table(n: int, *, first: int = 0) -> WindowSamples:
         internal=real - 100.0,
         spread=np.full(n, np.nan),
         volume=real + 9.0,
+        size_slope=real / 7.0,
     )
 
 

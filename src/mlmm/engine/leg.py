@@ -178,7 +178,8 @@ def count_segments(folder: Path) -> int:
 
 def read_segment(folder: Path, index: int, plan: LegPlan) -> Segment:
     """Read one segment back."""
-    data = load_arrays(segment_path(folder, index))
+    data = dict(load_arrays(segment_path(folder, index)))
+    data.setdefault("size_slope", np.full(len(data["state"]), np.nan))
     samples = WindowSamples(
         plan.states,
         plan.ensemble.temperature,
@@ -283,6 +284,7 @@ def _rows(plan: LegPlan, records: list[tuple[int, int, Record]], index: int) -> 
         "internal": np.array([r.internal for _, _, r in records]),
         "spread": np.array([r.spread for _, _, r in records]),
         "volume": np.array([r.volume for _, _, r in records]),
+        "size_slope": np.array([r.size_slope for _, _, r in records]),
         "frames": np.array([records[row][2].positions for row in ends]),
         "frame_rows": ends,
     }

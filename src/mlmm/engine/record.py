@@ -3,7 +3,8 @@
 
 Under PME the energy is exactly quadratic in λ_elec, U = A + B λ + C λ², so three energies give
 every charge state and its derivative. The soft core is evaluated at each λ_lj of the schedule.
-The potential's energy is that of the forces just computed.
+The potential's energy is that of the forces just computed. The slope by σ of the coupled state
+follows from one more energy: V = s¹² A − s⁶ B where all σ are s times as long.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ import numpy as np
 import openmm as mm
 
 from mlmm.samples import LambdaState
-from mlmm.system.alchemy import LAMBDA_ELEC, LAMBDA_LJ
+from mlmm.system.alchemy import LAMBDA_ELEC, LAMBDA_LJ, LJ_SIZE, STRETCH
 from mlmm.system.build import INTERNAL, NONBONDED, SOFT_CORE, HybridSystem
 from mlmm.units import thermal_energy
 
 Array = np.ndarray
 
+COUPLED = LambdaState(1.0, 1.0)
 LARGEST_U = 1e6
 """Reduced potentials are clipped here [kT]: a charge on a vanished atom may overflow."""
 
@@ -34,6 +36,8 @@ class Record:
         internal: Internal energy of the region, absolute [kJ/mol].
         spread: Ensemble spread of it [kJ/mol] or nan.
         volume: Box volume [nm³].
+        size_slope: ∂V/∂ln σ of all region-environment pairs [kJ/mol] where the state is the coupled
+            one, else nan.
         positions: Positions of the region [nm], shape (n, 3).
     """
 
@@ -42,6 +46,7 @@ class Record:
     internal: float
     spread: float
     volume: float
+    size_slope: float
     positions: Array
 
 
@@ -81,6 +86,28 @@ def lennard_jones(context: mm.Context, values: tuple[float, ...]) -> tuple[Array
     return energies, slope
 
 
+def size_slope(context: mm.Context, hybrid: HybridSystem, volume: float) -> float:
+    """Return ∂V/∂ln σ of a Context in the coupled state [kJ/mol]; the parameter is put back.
+
+    Two energies give A and B of V = s¹² A − s⁶ B, the tail included, and the slope 12 A − 6 B. The
+    cutoff stays where it is.
+
+    Args:
+        context: Stands at λ_lj = 1.
+        hybrid: Its Hamiltonian.
+        volume: Volume of its box [nm³]; nan without one.
+    """
+    energy = _energy(context, SOFT_CORE)
+    context.setParameter(LJ_SIZE, STRETCH)
+    stretched = _energy(context, SOFT_CORE)
+    context.setParameter(LJ_SIZE, 1.0)
+    if hybrid.periodic:
+        energy += hybrid.tail / volume
+        stretched += hybrid.stretched_tail / volume
+    repulsion = (stretched - STRETCH**6 * energy) / (STRETCH**12 - STRETCH**6)
+    return 6 * (repulsion + energy)
+
+
 def take_record(
     context: mm.Context,
     hybrid: HybridSystem,
@@ -98,12 +125,14 @@ def take_record(
         internal, _, spread = hybrid.bridge.evaluate(positions)
     else:
         internal, spread = _energy(context, INTERNAL), float("nan")
+    coupled = here == COUPLED
     return Record(
         u=u,
         dvdl=dvdl,
         internal=internal,
         spread=spread,
         volume=volume,
+        size_slope=size_slope(context, hybrid, volume) if coupled else float("nan"),
         positions=np.array(positions),
     )
 

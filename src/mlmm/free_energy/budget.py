@@ -113,6 +113,19 @@ def well_depth_sensitivity(path: WindowSamples) -> Estimate | None:
     return _percent(0.5 * energy, rows)
 
 
+def size_sensitivity(coupled: WindowSamples) -> Estimate | None:
+    """Return the change of ΔG [kcal/mol] if σ of all pairs of solute and solvent grows by 1 %.
+
+    ∂ΔG/∂ln σ = ⟨∂V/∂ln σ⟩ of the coupled state, V including its tail. Where σ of a pair is a mean
+    of two atoms of one size, the solute's own σ would have to grow by 2 % for the same.
+
+    Args:
+        coupled: Records that hold the coupled state as the first one. None without its slopes.
+    """
+    rows = coupled.where((coupled.state == 0) & np.isfinite(coupled.size_slope))
+    return _percent(rows.size_slope, rows) if len(rows) else None
+
+
 def _percent(values: Array, rows: WindowSamples) -> Estimate:
     scale = PERCENT * KCAL_PER_KJ
     series = split(values, rows.repeat)

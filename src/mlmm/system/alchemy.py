@@ -4,7 +4,8 @@
 Charges of the region are parameter offsets λ_elec·q of one PME force, so the energy is exactly
 quadratic in λ_elec. Lennard-Jones pairs between region and environment are a 12-6 soft core
 (Beutler et al., 10.1016/0009-2614(94)00397-1, α = 0.5) with A and B from the prmtop, plus the
-isotropic tail beyond the cutoff. What acts within the region never depends on λ.
+isotropic tail beyond the cutoff. What acts within the region never depends on λ. A second
+parameter stretches all σ between the two, to ask how far the answer depends on them.
 """
 
 from __future__ import annotations
@@ -24,12 +25,17 @@ from mlmm.system.pme import Nonbonded
 
 LAMBDA_ELEC = "lambda_elec"
 LAMBDA_LJ = "lambda_lj"
+LJ_SIZE = "lj_size"
+"""Factor on σ of all pairs of region and environment; 1 but for one energy of a record."""
+STRETCH = 1.1
+"""Where that energy is taken."""
 SOFT_CORE_ALPHA = 0.5
 
 SOFT_CORE = (
     f"4*epsilon*{LAMBDA_LJ}*(1/(s*s) - 1/s);"
     f"s = {SOFT_CORE_ALPHA}*(1 - {LAMBDA_LJ}) + (r/sigma)^6;"
-    "sigma = sigmas(type1, type2); epsilon = epsilons(type1, type2)"
+    f"sigma = {LJ_SIZE}*sigmas(type1, type2);"
+    "epsilon = epsilons(type1, type2)"
 )
 
 
@@ -89,6 +95,7 @@ def soft_core_force(
         )
     force.addPerParticleParameter("type")
     force.addGlobalParameter(LAMBDA_LJ, 1.0)
+    force.addGlobalParameter(LJ_SIZE, 1.0)
     force.addEnergyParameterDerivative(LAMBDA_LJ)
     for kind in topology.lj_type:
         force.addParticle([float(kind)])
@@ -111,14 +118,23 @@ def soft_core_force(
     return force
 
 
-def tail_coefficient(topology: AmberTopology, atoms: Sequence[int], cutoff: float) -> float:
+def tail_coefficient(
+    topology: AmberTopology, atoms: Sequence[int], cutoff: float, *, size: float = 1.0
+) -> float:
     """Return K of the region-environment tail energy K/V at λ_lj = 1 [kJ nm³/mol].
 
     K = Σ_pairs ∫_rc^∞ 4π r² (A/r¹² − B/r⁶) dr = Σ_pairs 4π (A/(9 r_c⁹) − B/(3 r_c³)), over all
     pairs of a region atom and an environment atom of any type.
+
+    Args:
+        topology: The whole system.
+        atoms: Indices of the region.
+        cutoff: Direct-space cutoff [nm].
+        size: Factor on σ of all pairs: A goes with its 12th power, B with its 6th.
     """
     lj_a, lj_b = lj_matrices(topology)
-    per_pair = 4 * math.pi * (lj_a / (9 * cutoff**9) - lj_b / (3 * cutoff**3))
+    repulsion, attraction = size**12 * lj_a, size**6 * lj_b
+    per_pair = 4 * math.pi * (repulsion / (9 * cutoff**9) - attraction / (3 * cutoff**3))
     size = len(lj_a)
     inside = np.bincount(topology.lj_type[list(atoms)], minlength=size)
     outside = np.bincount(topology.lj_type, minlength=size) - inside

@@ -50,6 +50,7 @@ class HybridSystem:
         system: OpenMM System; force groups as the constants above, parameters λ_elec and λ_lj.
         region: The ML region.
         tail: Coefficient K of the region-environment tail [kJ nm³/mol]; 0 without tail.
+        stretched_tail: The same with all σ `STRETCH` times as long.
         bridge: The potential inside the System, or None where the internal energy is native.
         periodic: Whether there is a box.
     """
@@ -59,6 +60,7 @@ class HybridSystem:
     tail: float
     bridge: PotentialBridge | None
     periodic: bool
+    stretched_tail: float = 0.0
 
 
 def base_system(topology: AmberTopology, nonbonded: Nonbonded, *, rigid_water: bool) -> mm.System:
@@ -177,7 +179,7 @@ def hybrid_system(
     for force in base.getForces():
         for part in _environment_part(force, topology, region, nonbonded):
             system.addForce(part)
-    tail = _add_soft_core(system, topology, region, nonbonded)
+    tail, stretched = _add_soft_core(system, topology, region, nonbonded)
     system.addForce(alchemy.whole_molecule_force(region.atoms))
     if isinstance(potential, ClassicalPotential):
         for force in internal_forces(potential.terms, region.atoms, group=INTERNAL):
@@ -189,25 +191,29 @@ def hybrid_system(
     masses = region_masses(topology, region, solute_masses)
     for i, mass in zip(region.atoms, masses, strict=True):
         system.setParticleMass(i, mass)
-    return HybridSystem(system, region, tail, bridge, periodic=nonbonded.cutoff is not None)
+    periodic = nonbonded.cutoff is not None
+    return HybridSystem(system, region, tail, bridge, periodic, stretched_tail=stretched)
 
 
 def _add_soft_core(
     system: mm.System, topology: AmberTopology, region: MLRegion, nonbonded: Nonbonded
-) -> float:
-    """Add the Lennard-Jones terms of region and environment; return K of their tail."""
+) -> tuple[float, float]:
+    """Add the Lennard-Jones terms of region and environment; return K of their tail, twice."""
     own = next(f for f in system.getForces() if isinstance(f, mm.NonbondedForce))
     pairs = [own.getExceptionParameters(k)[:2] for k in range(own.getNumExceptions())]
     soft = alchemy.soft_core_force(topology, region.atoms, pairs, nonbonded=nonbonded)
     soft.setForceGroup(SOFT_CORE)
     system.addForce(soft)
-    tail = 0.0
-    if nonbonded.lj_tail and nonbonded.cutoff is not None:
-        tail = alchemy.tail_coefficient(topology, region.atoms, nonbonded.cutoff)
-        tail_force = alchemy.tail_force(tail)
-        tail_force.setForceGroup(TAIL)
-        system.addForce(tail_force)
-    return tail
+    if not nonbonded.lj_tail or nonbonded.cutoff is None:
+        return 0.0, 0.0
+    tail, stretched = (
+        alchemy.tail_coefficient(topology, region.atoms, nonbonded.cutoff, size=size)
+        for size in (1.0, alchemy.STRETCH)
+    )
+    tail_force = alchemy.tail_force(tail)
+    tail_force.setForceGroup(TAIL)
+    system.addForce(tail_force)
+    return tail, stretched
 
 
 def _apply_nonbonded(force: mm.NonbondedForce, nonbonded: Nonbonded) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What would change the number beside sampling? Members of the potential, charges, well depths."""
+"""What would change the number beside sampling? Members of the potential, charges, Lennard-Jones."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from mlmm.free_energy.budget import (
     charge_sensitivity,
     member_part,
     sampling_parts,
+    size_sensitivity,
     well_depth_sensitivity,
 )
 from mlmm.potentials.ani_potential import AniEnsemble
@@ -47,9 +48,11 @@ def with_budget(findings: Findings, potential: Potential) -> Findings:
             parts.append(member_part(water, gas, temperature=findings.samples.temperature))
     charges = charge_sensitivity(findings.water.samples)
     depths = well_depth_sensitivity(findings.samples)
+    sizes = size_sensitivity(findings.water.samples)
     numbers = {
         "dg_for_1_percent_charge_kcal": charges.dg_kcal,
         "dg_for_1_percent_well_depth_kcal": None if depths is None else depths.dg_kcal,
+        "dg_for_1_percent_size_kcal": None if sizes is None else sizes.dg_kcal,
     }
     numbers |= force_numbers(potential, findings.water.frames)
     return replace(findings, budget=tuple(parts), numbers=findings.numbers | numbers)

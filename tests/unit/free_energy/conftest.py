@@ -39,6 +39,7 @@ def make(n: int = 200, repeats: int = 1, seed: int = 0, states=PATH) -> WindowSa
         internal=rng.standard_normal(len(s)),
         spread=np.full(len(s), np.nan),
         volume=np.full(len(s), 10.0),
+        size_slope=np.full(len(s), np.nan),
     )
 
 

@@ -38,6 +38,7 @@ def walk(states: int, sweeps: int, stay: float, seed: int = 0, per_sweep: int = 
     return WindowSamples(
         path, 300.0, zeros.astype(int), zeros.astype(int), np.array(visited), np.arange(n) * 0.1,
         np.zeros((n, states)), np.zeros((n, 2)), zeros, zeros, zeros + 10.0,
+        zeros,
     )  # fmt: skip
 
 
