@@ -125,7 +125,7 @@ def test_energies_too_large_for_a_weight_are_clipped(acetone):
 
 
 def coupling(box: Box, size: float) -> float:
-    """Lennard-Jones of solute and water, tail included, with σ of all pairs `size` times as long."""
+    """Lennard-Jones of solute and water, tail included, with all their σ `size` times as long."""
     topology = dataclasses.replace(
         box.topology, lj_a=size**12 * box.topology.lj_a, lj_b=size**6 * box.topology.lj_b
     )
