@@ -239,11 +239,19 @@ def require_samples(folder: Path, names: Iterable[str]) -> None:
         raise SystemExit(f"{', '.join(missing)}: no samples yet; run the same command again.")
 
 
-def read_leg(folder: Path, plan: leg.LegPlan) -> tuple[WindowSamples, Array, Array]:
-    """Return all rows of a leg, its end-state frames [nm] and the rows they belong to."""
+def read_leg(
+    folder: Path, plan: leg.LegPlan, segments: int | None = None
+) -> tuple[WindowSamples, Array, Array]:
+    """Return the rows of a leg, its end-state frames [nm] and the rows they belong to.
+
+    Args:
+        folder: Where the leg is kept.
+        plan: Its plan.
+        segments: How many segments are read, from the first on; None reads all.
+    """
     samples, frames, rows = [], [], []
     offset = 0
-    for index in range(leg.count_segments(folder)):
+    for index in range(leg.count_segments(folder) if segments is None else segments):
         segment = leg.read_segment(folder, index, plan)
         samples.append(segment.samples)
         frames.append(segment.frames)

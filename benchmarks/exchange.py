@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: MIT
+"""What does λ exchange gain? The same path with and without it, repeat by repeat.
+
+Dimethoxymethane (GAFF, FreeSolv's prmtop) in 70 TIP3P waters, 15 states. Every repeat samples all
+states equally long; half of the repeats exchange every 0.8 ps, in the other half each replica stays
+in its state. Both must give the same free energy. The gain is the ratio of the variances at equal
+sampling: from the scatter of the repeats (few, so a wide interval) and from the statistical
+inefficiencies within them (each state's slope and neighbours, `free_energy.decorrelate`).
+
+    python benchmarks/exchange.py --folder RUN --minutes 30
+
+Run again with the same folder it continues; with --minutes 0 it only estimates.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import small_box as box
+from route_agreement import MOLECULE
+from scipy import stats
+
+from mlmm.engine import leg
+from mlmm.engine.seeds import derive_seed
+from mlmm.free_energy.decorrelate import correlation
+from mlmm.free_energy.estimators import mbar
+from mlmm.free_energy.mixing import mixing
+from mlmm.system.build import HybridSystem
+
+STATES = (*box.CHARGING, *box.LJ[1:])
+REPEATS = 8
+KINDS = ("on", "off")
+
+
+@contextmanager
+def exchange(kind: str) -> Iterator[None]:
+    """Let the replicas of a segment stay where they are if the kind is off."""
+    before = leg.exchange_states
+    if kind == "off":
+        leg.exchange_states = _stay
+    try:
+        yield
+    finally:
+        leg.exchange_states = before
+
+
+def _stay(u: np.ndarray, state_of: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Stand in for `exchange_states`."""
+    del u, generator
+    return state_of
+
+
+def plan_of(seed: int, kind: str, repeat: int) -> leg.LegPlan:
+    """Return the plan of one repeat."""
+    return box.leg_plan(STATES, seed=derive_seed(seed, "exchange", kind, repeat))
+
+
+def work_of(
+    solvated: box.Solvated, folder: Path, seed: int
+) -> dict[str, tuple[float, Callable[[], None]]]:
+    """Return share and next step of every repeat of both kinds."""
+    hybrid = box.hybrid_of(solvated, solvated.classical)
+    return {
+        name_of(kind, repeat): (
+            1.0,
+            partial(_step, kind, hybrid, plan_of(seed, kind, repeat), solvated, folder, repeat),
+        )
+        for repeat in range(REPEATS)
+        for kind in KINDS
+    }
+
+
+def _step(
+    kind: str,
+    hybrid: HybridSystem,
+    plan: leg.LegPlan,
+    solvated: box.Solvated,
+    folder: Path,
+    repeat: int,
+) -> None:
+    with exchange(kind):
+        start = box.start_phase(solvated, repeat % 2)
+        box.advance_leg(hybrid, plan, start, folder / name_of(kind, repeat))
+
+
+def name_of(kind: str, repeat: int) -> str:
+    """Return the folder of a repeat."""
+    return f"exchange-{kind}-{repeat}"
+
+
+def estimate(folder: Path, seed: int) -> dict[str, object]:
+    """Return both kinds' free energies, and how much the exchange gains."""
+    names = [name_of(kind, repeat) for kind in KINDS for repeat in range(REPEATS)]
+    box.require_samples(folder, names)
+    least = min(leg.count_segments(folder / name) for name in names)
+    found = {kind: _of_kind(folder, kind, least, seed) for kind in KINDS}
+    values = {kind: np.array(found[kind]["dg_kcal_of_repeats"]) for kind in KINDS}
+    sem = {kind: float(v.std(ddof=1) / np.sqrt(REPEATS)) for kind, v in values.items()}
+    ratio = float(values["off"].var(ddof=1) / values["on"].var(ddof=1))
+    low, high = (ratio / stats.f.ppf(q, REPEATS - 1, REPEATS - 1) for q in (0.975, 0.025))
+    inefficiency = [found[kind]["mean_inefficiency"] for kind in KINDS]
+    return {
+        "difference_kcal": float(values["on"].mean() - values["off"].mean()),
+        "stderr_kcal": float(np.hypot(*sem.values())),
+        "gain_from_scatter": {"ratio": ratio, "interval_95": [low, high]},
+        "gain_from_inefficiencies": inefficiency[1] / inefficiency[0],
+        "ps_per_state_and_repeat": least * plan_of(seed, "on", 0).segment_time,
+        "kinds": found,
+    }
+
+
+def _of_kind(folder: Path, kind: str, segments: int, seed: int) -> dict[str, object]:
+    dg, g, eigenvalues, trips = [], [], [], 0
+    for repeat in range(REPEATS):
+        plan = plan_of(seed, kind, repeat)
+        rows = box.read_leg(folder / name_of(kind, repeat), plan, segments)[0]
+        within = correlation(rows)
+        dg.append(mbar(rows, rows=within).dg_kcal)
+        g.append(float(np.nanmean(within.g)))
+        moved = mixing(rows, records_per_sweep=plan.records_per_sweep)
+        if moved is not None:
+            eigenvalues.append(moved.second_eigenvalue)
+            trips += moved.round_trips
+    return {
+        "dg_kcal": float(np.mean(dg)),
+        "sd_of_repeats_kcal": float(np.std(dg, ddof=1)),
+        "dg_kcal_of_repeats": dg,
+        "mean_inefficiency": float(np.mean(g)),
+        "second_eigenvalue": float(np.mean(eigenvalues)),
+        "round_trips": trips,
+    }
+
+
+def main() -> None:
+    """Sample, estimate, print, write."""
+    asked = box.arguments(__doc__ or "", "exchange.json")
+    solvated = box.prepare(MOLECULE, asked.source, asked.folder, seed=asked.seed)
+    if asked.minutes > 0:
+        work = work_of(solvated, asked.folder, asked.seed)
+        box.run_rounds(work, asked.folder, asked.minutes)
+    result = {
+        **estimate(asked.folder, asked.seed),
+        "molecule": f"dimethoxymethane ({MOLECULE}), GAFF",
+        **box.provenance(asked.seed),
+    }
+    box.write_json(asked.output, result)
+    print(json.dumps(result, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: MIT
+"""Does memory stay flat? The resident memory of one process that runs segment after segment.
+
+Methanol with ANI-2x in 70 TIP3P waters (the box of `small_box.py`), 15 states with exchange, 4 fs:
+equilibrate, then segments, each with a new Context, as in a hydration run. Beside it one long
+dynamics in a single Context, as `mlmm md` runs it. After every piece the resident memory is read;
+its slope over the second half, with the standard error of the fit, is extrapolated to a million
+steps.
+
+    python benchmarks/memory.py --minutes 6
+"""
+
+from __future__ import annotations
+
+import small_box as box  # isort: skip  (sets the threads)
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openmm as mm
+import psutil
+from machine import save
+
+from mlmm.engine.simulation import open_context, set_phase
+from mlmm.system.build import hybrid_system
+from mlmm.workflows.potentials import open_potential
+
+METHANOL = "mobley_1636752"
+STATES = (*box.CHARGING, *box.LJ[1:])
+PIECE = 2000
+"""Steps of a piece of the long dynamics."""
+
+
+def follow(piece: Callable[[], int], minutes: float) -> dict[str, Any]:
+    """Run pieces for so long; return steps, memory [MB] and its slope.
+
+    Args:
+        piece: Does some steps and returns how many.
+        minutes: Wall time.
+    """
+    own, end = psutil.Process(), time.monotonic() + 60 * minutes
+    steps, memory = [0], [own.memory_info().rss / 2**20]
+    while time.monotonic() < end:
+        steps.append(steps[-1] + piece())
+        memory.append(own.memory_info().rss / 2**20)
+    half = len(steps) // 2
+    (slope, _), covariance = np.polyfit(steps[half:], memory[half:], 1, cov=True)
+    return {
+        "pieces": len(steps) - 1,
+        "steps": steps[-1],
+        "first_mb": memory[1],
+        "last_mb": memory[-1],
+        "mb_per_million_steps": 1e6 * float(slope),
+        "stderr": 1e6 * float(np.sqrt(covariance[0, 0])),
+    }
+
+
+def main() -> None:
+    """Run both, print, write `results/memory.json`."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    root = Path(__file__).resolve().parents[1]
+    parser.add_argument(
+        "--source", type=Path, default=root.parent / "shared/data/freesolv/amber_gaff"
+    )
+    parser.add_argument("--minutes", type=float, default=6.0, help="wall time of each kind")
+    parser.add_argument("--seed", type=int, default=2025)
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        solvated = box.prepare(METHANOL, asked.source, folder, seed=asked.seed)
+        potential = open_potential("ani2x", solvated.topology, solvated.region)
+        hybrid = hybrid_system(
+            solvated.topology,
+            solvated.region,
+            potential,
+            nonbonded=box.nonbonded(solvated),
+            solute_masses=box.MASSES,
+        )
+        plan = box.leg_plan(STATES, seed=asked.seed)
+        start = box.start_phase(solvated, 0)
+        box.advance_leg(hybrid, plan, start, folder / "leg")
+        per_segment = round(plan.segment_time / plan.ensemble.timestep) * len(STATES)
+
+        def segment() -> int:
+            box.advance_leg(hybrid, plan, start, folder / "leg")
+            return per_segment
+
+        segments = follow(segment, asked.minutes)
+        context = open_context(hybrid, plan.ensemble, platform="CPU", seed=asked.seed)
+        set_phase(context, start)
+        mm.LocalEnergyMinimizer.minimize(context, 10.0, 200)
+        context.setVelocitiesToTemperature(box.TEMPERATURE, asked.seed)
+
+        def dynamics() -> int:
+            context.getIntegrator().step(PIECE)
+            context.getState(getPositions=True, getEnergy=True)
+            return PIECE
+
+        found = {"segments": segments, "dynamics": follow(dynamics, asked.minutes)}
+    print(json.dumps(found, indent=1))
+    print(save("memory", found | {"seed": asked.seed}), file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: MIT
+"""How do time and memory grow with the ML region, the box, the states, and the replicas in a batch?
+
+ANI-2x, one thread. Each size is measured in a process of its own, one after the other, so that its
+peak memory is its own. Times are CPU time, medians over rounds of calls that take turns.
+
+- region: methanol (6 atoms), toluene (15), erlotinib (52), alpha-cyclodextrin (126), each in 1,500
+  waters;
+- box: methanol in 500 to 16,600 waters;
+- states: energies of all K states of one configuration (the cost of a record), methanol;
+- batch: toluene, conformers in one call of the potential.
+
+    python benchmarks/scaling.py --data ../shared/data [--quick]
+"""
+
+from __future__ import annotations
+
+import os
+
+for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENMM_CPU_THREADS"):
+    os.environ[_name] = "1"
+
+import argparse
+import json
+import multiprocessing
+import resource
+import sys
+import tempfile
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+from machine import RESULTS, save
+from matplotlib.figure import Figure
+
+from mlmm.engine.record import take_record
+from mlmm.engine.simulation import Ensemble, Phase, open_context, set_phase
+from mlmm.engine.timing import Timing, time_in_turn
+from mlmm.external.solvent import solvate
+from mlmm.report.figures import BLUE, ORANGE, RC
+from mlmm.samples import LambdaState
+from mlmm.workflows.bench import BenchSystem, hybrid_of, open_system, plain_mm, stepper
+from mlmm.workflows.potentials import open_potential
+
+CUTOFF = 9.0
+SCRATCH = "MLMM_SCALING_SCRATCH"
+"""Variable that tells the processes where to keep their files."""
+FREESOLV = {"methanol": "mobley_1636752", "toluene": "mobley_1873346"}
+REGIONS = ("methanol", "toluene", "erlotinib", "alpha-cyclodextrin")
+REGION_WATERS = 1500
+WATERS = (500, 1600, 5000, 16600)
+STATES = (6, 12, 24, 48, 96)
+BATCHES = (1, 2, 4, 8, 16, 32, 64)
+
+
+def gas_files(data: Path, name: str) -> tuple[Path, Path]:
+    """Return prmtop and inpcrd of a molecule without water."""
+    if name == "erlotinib":
+        stem = data / "erlotinib" / "erlotinib_gas"
+    elif name == "alpha-cyclodextrin":
+        stem = data / "host-guest" / "acd" / "acd_gaff2"
+    else:
+        stem = data / "freesolv" / "amber_gaff" / FREESOLV[name]
+    return stem.with_suffix(".prmtop"), stem.with_suffix(".inpcrd")
+
+
+def open_box(data: Path, name: str, waters: int) -> BenchSystem:
+    """Return a molecule in a box of so many waters; all of it that is no water is the region."""
+    prmtop, inpcrd = gas_files(data, name)
+    folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=os.environ[SCRATCH]))
+    files = solvate(prmtop, inpcrd, folder=folder, n_waters=waters)
+    return open_system(name, *files, "!:WAT", CUTOFF)
+
+
+def step_times(data: Path, name: str, waters: int, rounds: int, steps: int) -> dict[str, Any]:
+    """Return the time of steps and of the potential alone [ms], and the peak memory [MB]."""
+    system = open_box(data, name, waters)
+    potential = open_potential("ani2x", system.topology, system.region)
+    x = system.positions[list(system.region.atoms)][None] * 10.0
+    calls = {
+        "mm": stepper(system, plain_mm(system), 1.0, steps),
+        "mlmm": stepper(system, hybrid_of(system, potential), 1.0, steps),
+        "ml": lambda: [potential.evaluate(x + 1e-6 * k) for k in range(steps)],
+    }
+    times = time_in_turn(calls, rounds=rounds, units=steps)
+    return {
+        "molecule": name,
+        "n_atoms": len(system.topology),
+        "n_ml_atoms": len(system.region.atoms),
+        **_cpu(times),
+        "peak_mb": peak_memory(),
+    }
+
+
+def record_times(data: Path, rounds: int) -> list[dict[str, Any]]:
+    """Return the time of one record by the number of states [ms], beside that of a step."""
+    system = open_box(data, "methanol", WATERS[0])
+    hybrid = hybrid_of(system, open_potential("ani2x", system.topology, system.region))
+    context = open_context(hybrid, Ensemble(298.15, None, 0.001, 1.0), platform="CPU", seed=1)
+    set_phase(context, Phase(system.positions, 0 * system.positions, system.box))
+    context.getIntegrator().step(1)
+    half = {k: np.linspace(1.0, 0.0, k // 2) for k in STATES}
+    paths = {
+        k: tuple(
+            [LambdaState(float(x), 1.0) for x in half[k]]
+            + [LambdaState(0.0, float(x)) for x in np.linspace(0.95, 0.0, k - len(half[k]))]
+        )
+        for k in STATES
+    }
+    calls = {
+        str(k): lambda path=path: take_record(
+            context, hybrid, path, here=path[0], temperature=298.15
+        )
+        for k, path in paths.items()
+    }
+    calls["step"] = lambda: context.getIntegrator().step(1)
+    times = _cpu(time_in_turn(calls, rounds=rounds))
+    return [{"states": k, "record": times[str(k)], "step": times["step"]} for k in STATES]
+
+
+def batch_times(data: Path, rounds: int) -> list[dict[str, Any]]:
+    """Return the time of the potential for each conformer of a batch [ms]."""
+    system = open_box(data, "toluene", WATERS[0])
+    potential = open_potential("ani2x", system.topology, system.region)
+    x = system.positions[list(system.region.atoms)] * 10.0
+    noise = np.random.default_rng(1).normal(scale=0.02, size=(max(BATCHES), *x.shape))
+    calls = {str(k): lambda k=k: potential.evaluate(x + noise[:k]) for k in BATCHES}
+    times = _cpu(time_in_turn(calls, rounds=rounds))
+    return [{"batch": k, "ml_per_conformer": times[str(k)] / k} for k in BATCHES]
+
+
+def _cpu(times: dict[str, Timing]) -> dict[str, float]:
+    return {name: timing.cpu for name, timing in times.items()}
+
+
+def peak_memory() -> float:
+    """Return the most memory that this process has held [MB]."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def exponent(rows: list[dict[str, Any]], size: str, time: str) -> float:
+    """Return p of time ~ size^p, fitted to all rows in logarithms."""
+    x, y = (np.log([row[key] for row in rows]) for key in (size, time))
+    return float(np.polyfit(x, y, 1)[0])
+
+
+def draw(found: dict[str, Any], path: Path) -> None:
+    """Draw the four tables."""
+    panels = (
+        ("region", "n_ml_atoms", (("ml", BLUE, "o-"), ("mlmm", ORANGE, "s--")), "ML atoms"),
+        ("box", "n_atoms", (("mm", BLUE, "o-"), ("mlmm", ORANGE, "s--")), "atoms"),
+        ("states", "states", (("record", BLUE, "o-"), ("step", ORANGE, "s--")), "states"),
+        ("batch", "batch", (("ml_per_conformer", BLUE, "o-"),), "conformers in a batch"),
+    )
+    with matplotlib.rc_context(RC):
+        figure = Figure(figsize=(7.2, 5.6), layout="constrained")
+        for axes, (name, size, curves, label) in zip(
+            figure.subplots(2, 2).flat, panels, strict=True
+        ):
+            rows = found[name]
+            for key, colour, style in curves:
+                x, y = ([row[k] for row in rows] for k in (size, key))
+                axes.loglog(x, y, style, color=colour, label=key.replace("_", " "))
+            axes.set_xlabel(label)
+            axes.set_ylabel("CPU time [ms]")
+            axes.legend(frameon=False)
+        figure.savefig(path, metadata={"Date": None})
+
+
+def main() -> None:
+    """Measure, print, write `results/scaling.json` and `scaling.svg`."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder with freesolv/ and others")
+    parser.add_argument("--quick", action="store_true", help="small sizes, few rounds, no file")
+    asked = parser.parse_args()
+    rounds = 3 if asked.quick else 15
+    regions = REGIONS[:2] if asked.quick else REGIONS
+    waters = WATERS[:2] if asked.quick else WATERS
+    # a process for each size; "spawn" starts it without the memory of this one
+    spawn = multiprocessing.get_context("spawn")
+    with (
+        tempfile.TemporaryDirectory() as os.environ[SCRATCH],
+        ProcessPoolExecutor(1, mp_context=spawn, max_tasks_per_child=1) as alone,
+    ):
+        found: dict[str, Any] = {
+            "region": [
+                alone.submit(step_times, asked.data, name, REGION_WATERS, rounds, 10).result()
+                for name in regions
+            ],
+            "box": [
+                alone.submit(
+                    step_times, asked.data, "methanol", n, max(rounds // 3, 3), 10
+                ).result()
+                for n in waters
+            ],
+            "states": alone.submit(record_times, asked.data, rounds).result(),
+            "batch": alone.submit(batch_times, asked.data, rounds).result(),
+        }
+    found["exponents"] = {
+        "ml_by_region": exponent(found["region"], "n_ml_atoms", "ml"),
+        "mm_by_box": exponent(found["box"], "n_atoms", "mm"),
+        "mlmm_by_box": exponent(found["box"], "n_atoms", "mlmm"),
+        "memory_by_box": exponent(found["box"], "n_atoms", "peak_mb"),
+    }
+    print(json.dumps(found, indent=1))
+    if not asked.quick:
+        draw(found, RESULTS / "scaling.svg")
+        print(save("scaling", found), file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
