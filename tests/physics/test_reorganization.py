@@ -186,6 +186,24 @@ def test_gaussian_estimate_is_exact_for_harmonic_coordinates(g, c):
     assert found.stderr_kcal < 0.1
 
 
+@pytest.mark.parametrize("d", [5, 27])
+def test_gaussian_estimate_of_equal_ensembles_is_zero_on_average(d):
+    # 27 coordinates (15 atoms) and hardly more than the ten frames for each that are asked for
+    rng, found = np.random.default_rng(45), []
+    for _ in range(40):
+        both = [
+            Ensemble(rng.standard_normal((20 * d, d)) @ rng_rotation(d), np.repeat([0, 1], 10 * d))
+            for _ in range(2)
+        ]
+        found.append(gaussian_reorganization(*both, temperature=T))
+    values = np.array([e.dg_kcal for e in found if e is not None])
+    told = np.mean([e.stderr_kcal for e in found if e is not None])
+    assert len(values) > 20
+    # the inefficiency of noise comes out above 1, so that a little too much is taken off
+    assert abs(values.mean()) < told
+    assert values.std() < 1.5 * told
+
+
 def rng_rotation(d: int) -> np.ndarray:
     """Return a fixed rotation, so that no coordinate stands alone."""
     return np.linalg.qr(np.random.default_rng(1).standard_normal((d, d)))[0]

@@ -106,9 +106,11 @@ def gaussian_reorganization(
 ) -> Estimate | None:
     """Return kT·KL(p_wat ‖ p_gas) [kcal/mol] of stiff coordinates taken as Gaussian: an estimate.
 
-    The coordinates are turned and scaled so that gas has unit covariance; along each of them water
-    then has a mean m and a variance v, and KL = Σ ½ (v − 1 − ln v + m²). What 2 d numbers from
-    finite samples add on average is taken off.
+    Along the principal axes of the gas KL = Σ ½ (r − 1 − ln r + δ²/v), with r the ratio of the
+    variances in water and in gas, δ the difference of the means and v the variance in gas. The axes
+    come from one half of the gas, the gas's means and variances from the other: axes that fit the
+    noise of the very frames they are used on would add d²/4n. What 2 d numbers from finite samples
+    add on average is taken off.
 
     Args:
         water: Coordinates in water, shape (n, d).
@@ -116,28 +118,32 @@ def gaussian_reorganization(
         temperature: Temperature [K].
 
     Returns:
-        The estimate, with the error from each repeat in water alone; None where there are fewer
-        than ten independent frames for each coordinate.
+        The estimate, with the error of what each frame moves it by, to first order; None where
+        there are fewer than ten independent frames for each coordinate.
     """
-    x, y = np.asarray(water.values, dtype=float), np.asarray(gas.values, dtype=float)
+    x, y = np.asarray(water.values, dtype=np.float64), np.asarray(gas.values, dtype=np.float64)
     d = x.shape[1]
-    n_gas = _independent(y, gas)
-    if d == 0 or min(n_gas, _independent(x, water)) < MIN_ROWS * d:
+    if d == 0:
         return None
-    axes, mean = _whitening(y, gas.share)
-    turned = (x - mean) @ axes
-    whole = _gaussian(turned, water.share, _independent(turned, water), n_gas)
-    alone = []
-    for label in np.unique(water.group):
-        mine = water.group == label
-        part = water.where(mine)
-        n = _independent(turned[mine], part)
-        alone.append(_gaussian(turned[mine], part.share, n, n_gas))
-    # the chance error of a KL near zero: 2 d squares of scatter 1/n each
-    least = math.sqrt(d) * (1.0 / _independent(turned, water) + 1.0 / n_gas)
-    scatter = float(np.std(alone, ddof=1) / math.sqrt(len(alone))) if len(alone) > 1 else 0.0
+    (n_water, mean_water), (n_gas, mean_gas) = _independent(water), _independent(gas)
+    if min(n_water, n_gas) < MIN_ROWS * d:
+        return None
+    half, found = _half(gas.group), []
+    for test in (0, 1):
+        mine = half == test
+        axes = _axes(y[~mine], gas.share[~mine])
+        found.append(_along(x @ axes, y[mine] @ axes, water, gas.where(mine)))
+    excess = d * (1.0 / mean_water + 2.0 / mean_gas)
+    value = (found[0].value + found[1].value) / 2.0 - excess
+    by_water = (found[0].by_water + found[1].by_water) / 2.0
+    errors = [
+        weighted_mean(by_water, water.share, water.group, water.drawn_from)[1],
+        math.hypot(*(part.gas_error for part in found)) / 2.0,
+        # the chance error of a KL near zero: 2 d squares of scatter 1/n + 1/m each
+        math.sqrt(d) * (1.0 / n_water + 1.0 / n_gas),
+    ]
     kt = thermal_energy(temperature) * KCAL_PER_KJ
-    return Estimate(whole * kt, max(least, scatter) * kt)
+    return Estimate(value * kt, math.hypot(*errors) * kt)
 
 
 def _half(group: IntArray) -> IntArray:
@@ -171,23 +177,51 @@ def _evaluate(
     return high - math.log(low) - 0.5 * relative**2, math.hypot(high_error, relative)
 
 
-def _whitening(y: Array, share: Array) -> tuple[Array, Array]:
-    """Return the axes that make the covariance of y one, shape (d, d), and the mean of y."""
-    mean = np.average(y, axis=0, weights=share)
-    values, vectors = np.linalg.eigh(np.atleast_2d(np.cov(y.T, aweights=share)))
-    return np.asarray(vectors / np.sqrt(np.maximum(values, 1e-12 * values.max()))), mean
+def _axes(y: Array, share: Array) -> Array:
+    """Return the principal axes of y in the order of their variances, shape (d, d)."""
+    return np.asarray(np.linalg.eigh(np.atleast_2d(np.cov(y.T, aweights=share)))[1])
 
 
-def _gaussian(turned: Array, share: Array, n_water: float, n_gas: float) -> float:
-    """Return Σ ½ (v − 1 − ln v + m²) [kT], less what finite samples add."""
-    m = np.average(turned, axis=0, weights=share)
-    v = np.average((turned - m) ** 2, axis=0, weights=share)
-    excess = turned.shape[1] * (1.0 / n_water + 1.0 / n_gas)
-    return float(0.5 * np.sum(v - 1.0 - np.log(v) + m**2) - excess)
+@dataclass(frozen=True)
+class _Along:
+    """KL along given axes [kT], how far each frame in water moves it (n,), the error by gas."""
+
+    value: float
+    by_water: Array
+    gas_error: float
 
 
-def _independent(x: Array, ensemble: Ensemble) -> float:
-    """Return how many frames are independent, judged by the slowest coordinate."""
-    g = max((inefficiency(split(column, ensemble.group)) for column in x.T), default=1.0)
+def _along(x: Array, y: Array, water: Ensemble, gas: Ensemble) -> _Along:
+    """Return KL of two Gaussians without correlations.
+
+    A frame in water moves it by ½ Σ ((x − m_g)²/v_g − (x − m_w)²/v_w), the logarithm of the ratio
+    of the densities; one in gas by ½ Σ (z² − (r + δ²/v) z²) − Σ δ z/√v, z = (y − m_g)/√v.
+
+    Args:
+        x, y: Coordinates in water and in gas, shapes (n, d) and (m, d).
+        water, gas: The weights and groups of these frames.
+    """
+    m_water, v_water = _moments(x, water.share)
+    m_gas, v_gas = _moments(y, gas.share)
+    ratio, delta = v_water / v_gas, (m_water - m_gas) / np.sqrt(v_gas)
+    z = (y - m_gas) / np.sqrt(v_gas)
+    by_gas = 0.5 * (z**2 @ (1.0 - ratio - delta**2)) - z @ delta
+    return _Along(
+        float(0.5 * np.sum(ratio - 1.0 - np.log(ratio) + delta**2)),
+        0.5 * np.sum((x - m_gas) ** 2 / v_gas - (x - m_water) ** 2 / v_water, axis=1),
+        weighted_mean(by_gas, gas.share, gas.group, gas.drawn_from)[1],
+    )
+
+
+def _moments(x: Array, share: Array) -> tuple[Array, Array]:
+    """Return means and variances of all columns, shapes (d,)."""
+    mean = np.average(x, axis=0, weights=share)
+    return mean, np.average((x - mean) ** 2, axis=0, weights=share)
+
+
+def _independent(ensemble: Ensemble) -> tuple[float, float]:
+    """Return how many frames are independent: of the slowest coordinate, and on the mean of all."""
+    x = np.asarray(ensemble.values, dtype=np.float64)
+    g = np.array([inefficiency(split(column, ensemble.group)) for column in x.T])
     size = float(ensemble.share.sum() ** 2 / np.sum(ensemble.share**2))
-    return max(size / g, 1.0)
+    return max(size / float(g.max()), 1.0), max(size / float(g.mean()), 1.0)
