@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from solvable import CORNER, COUPLED, GONE, Model, T, draw, harmonic, sample
+from solvable import CORNER, COUPLED, GONE, KT, Model, T, draw, harmonic, sample
 
 from mlmm.free_energy.budget import (
     charge_sensitivity,
@@ -76,6 +76,18 @@ def test_members_differ_by_what_each_would_give_alone():
     assert part.stderr_kcal == pytest.approx(exact, rel=0.05)  # 20000 frames: about 2 %
     assert not part.in_stderr
     assert "lower bound" in part.note
+
+
+@pytest.mark.parametrize("true", [0.0, 0.3])
+def test_spread_of_members_is_not_that_of_few_frames(true):
+    # 100 frames of 1 kT: the members scatter by 0.10 kcal/mol by chance alone
+    rng, found = np.random.default_rng(54), []
+    kt, kj = KT, KJ_PER_KCAL
+    for _ in range(40):
+        offset = true * rng.standard_normal(8)
+        water, gas = (kt * kj * rng.standard_normal((100, 8)) for _ in range(2))
+        found.append(member_part(water + kj * offset, gas, temperature=T).stderr_kcal)
+    assert np.mean(found) == pytest.approx(true, abs=0.05)
 
 
 def test_parts_of_r1_and_r2_sum_to_the_square_of_the_error():

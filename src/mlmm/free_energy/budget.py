@@ -22,6 +22,8 @@ from mlmm.samples import Array, WindowSamples
 from mlmm.units import KCAL_PER_KJ, thermal_energy
 
 PERCENT = 0.01
+BLOCKS = 10
+"""Runs of frames that are left out in turn to see the scatter of the members' free energies."""
 
 
 @dataclass(frozen=True)
@@ -66,20 +68,40 @@ def member_part(water: Array, gas: Array, *, temperature: float) -> Part:
 
     Each member's free energy follows by reweighting frames of the mean, without new dynamics:
     ΔG_m − ΔG = −kT ln⟨e^{−(E_m − E)/kT}⟩_wat + kT ln⟨e^{−(E_m − E)/kT}⟩_gas.
+    Few frames scatter these numbers too: what a jackknife over blocks of frames finds of that is
+    taken off the variance over the members.
 
     Args:
-        water: E_m − E of the coupled frames [kJ/mol], shape (n, M).
+        water: E_m − E of the coupled frames [kJ/mol], shape (n, M), in the order of time.
         gas: The same in gas, shape (m, M).
         temperature: Temperature [K].
     """
     kt = thermal_energy(temperature)
-    shift = (_exponential(water / kt) - _exponential(gas / kt)) * kt * KCAL_PER_KJ
-    spread = float(np.std(shift, ddof=1))
+    (wet, wet_noise), (dry, dry_noise) = _member_shifts(water / kt), _member_shifts(gas / kt)
+    count = len(wet)
+    variance = float(np.var(wet - dry, ddof=1))
+    noise = float((wet_noise + dry_noise).sum()) / (count - 1)
+    unit = kt * KCAL_PER_KJ
     note = (
-        f"standard deviation over {shift.shape[0]} members, reweighted; a lower bound of the "
-        "error of the potential"
+        f"standard deviation over {count} members, reweighted, less {math.sqrt(noise) * unit:.2f} "
+        "from the number of frames; a lower bound of the error of the potential"
     )
+    spread = math.sqrt(max(variance - noise, 0.0)) * unit
     return Part("members of the potential", spread, False, note)
+
+
+def _member_shifts(x: Array) -> tuple[Array, Array]:
+    """Return −ln⟨e^{−x}⟩ of each member about their mean, and its jackknife variance, each (M,)."""
+    if len(x) < 2:
+        return _centred(x), np.zeros(x.shape[1])
+    blocks = np.array_split(np.arange(len(x)), min(BLOCKS, len(x)))
+    without = np.array([_centred(np.delete(x, block, axis=0)) for block in blocks])
+    return _centred(x), (len(blocks) - 1) * np.asarray(without.var(axis=0))
+
+
+def _centred(x: Array) -> Array:
+    values = _exponential(x)
+    return np.asarray(values - values.mean())
 
 
 def charge_sensitivity(coupled: WindowSamples) -> Estimate:

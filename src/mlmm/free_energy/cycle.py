@@ -140,8 +140,8 @@ def hydration_r2(
 def closure(r1: Estimate, r2: Estimate) -> Closure:
     """Return R1 − R2 with its error and say whether they agree.
 
-    The two routes share no simulation in water; R2's gas phase does not enter R1. Their errors
-    therefore add in quadrature.
+    The two routes share no simulation in water, and their errors are added in quadrature. What R1's
+    path has from the gas phase, conformers in its decoupled state, is not followed.
     """
     difference = add(shared=[], independent=[r1, negative(r2)])
     value, error = difference.dg_kcal, difference.stderr_kcal

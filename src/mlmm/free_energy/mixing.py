@@ -93,6 +93,24 @@ def insertions(samples: WindowSamples, *, records_per_sweep: int, since: float) 
     return Insertions(inserted, carried)
 
 
+def judge_ladders(repeats: int, ladders: int) -> Verdict | None:
+    """Say that several repeats take their conformers from one ladder; None where none do.
+
+    Args:
+        repeats: Repeats of the path.
+        ladders: Ladders of temperatures in gas; repeat r takes from ladder r modulo their number.
+    """
+    if repeats <= ladders:
+        return None
+    return Verdict(
+        "gas ladders",
+        False,
+        f"{repeats} repeats take their conformers from {ladders} ladders in gas: the error of a "
+        "ladder is that of several repeats, and their scatter does not show it.",
+        "begin a new run with as many --repeats from the start; it then has a ladder for each",
+    )
+
+
 def judge_mixing(found: Mixing, gas: Insertions | None = None) -> Verdict:
     """Say whether the run is long against the slowest mode of the exchange.
 

@@ -27,7 +27,14 @@ from mlmm.free_energy.diagnostics import (
     judge_spread,
     judge_target,
 )
-from mlmm.free_energy.mixing import Insertions, Mixing, insertions, judge_mixing, mixing
+from mlmm.free_energy.mixing import (
+    Insertions,
+    Mixing,
+    insertions,
+    judge_ladders,
+    judge_mixing,
+    mixing,
+)
 from mlmm.free_energy.populations import judge_populations
 from mlmm.free_energy.spacing import judge_spacing
 from mlmm.free_energy.verdict import Verdict
@@ -112,6 +119,9 @@ def _of_the_path(
     found, conformers = exchange
     if found is not None:
         yield judge_mixing(found, conformers)
+    if conformers is not None:
+        shared = judge_ladders(config.repeats, config.protocol.gas_ladders)
+        yield from () if shared is None else (shared,)
 
 
 def _of_the_ends(findings: Findings) -> Iterator[Verdict]:

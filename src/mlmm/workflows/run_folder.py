@@ -23,16 +23,29 @@ SCHEDULE = "system/schedule.json"
 
 
 def as_begun(folder: Path, config: HydrationConfig) -> HydrationConfig:
-    """Return the configuration, or for a folder begun before `gas_reservoir` was a key, without it.
+    """Return the configuration with what a run folder was begun with.
 
-    A run.yaml that does not say so was sampled without; it goes on as it began.
+    A run.yaml that does not know `gas_reservoir` was sampled without; it goes on as it began. Where
+    repeats take conformers from gas, a new run gets a ladder for each: two repeats of one ladder
+    would share its error, and their scatter would not show it.
     """
     run_file = folder / RUN_FILE
-    if not run_file.is_file() or read_run_file(run_file).protocol.gas_reservoir is not None:
-        return config
-    logger.info("%s is older than gas_reservoir and goes on without.", folder)
-    protocol = config.protocol.model_copy(update={"gas_reservoir": None})
+    changes: dict[str, int | None] = {}
+    there = read_run_file(run_file) if run_file.is_file() else None
+    if there is None:
+        changes["gas_ladders"] = _ladders(config)
+    elif there.protocol.gas_reservoir is None:
+        logger.info("%s is older than gas_reservoir and goes on without.", folder)
+        changes["gas_reservoir"] = None
+    elif config.protocol.gas_ladders < there.protocol.gas_ladders <= there.repeats:
+        changes["gas_ladders"] = there.protocol.gas_ladders
+    protocol = config.protocol.model_copy(update=changes)
     return config.model_copy(update={"protocol": protocol})
+
+
+def _ladders(config: HydrationConfig) -> int:
+    own = config.protocol.gas_ladders
+    return max(own, config.repeats) if config.protocol.gas_reservoir else own
 
 
 def check_folder(folder: Path, config: HydrationConfig) -> bool:

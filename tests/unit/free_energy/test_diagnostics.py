@@ -20,7 +20,7 @@ from mlmm.free_energy.diagnostics import (
     judge_spread,
     judge_target,
 )
-from mlmm.free_energy.mixing import Insertions, insertions, judge_mixing, mixing
+from mlmm.free_energy.mixing import Insertions, insertions, judge_ladders, judge_mixing, mixing
 from mlmm.free_energy.populations import judge_populations
 from mlmm.samples import LambdaState, WindowSamples
 
@@ -193,3 +193,11 @@ def test_an_error_above_its_target_is_said_with_what_to_do():
     assert judge_target(0.2, 0.3).ok
     assert judge_target(0.2, None).ok
     assert "--max-time" in judge_target(0.4, 0.3).advice
+
+
+def test_repeats_that_share_a_ladder_are_told():
+    assert judge_ladders(2, 2) is None
+    verdict = judge_ladders(4, 2)
+    assert verdict is not None
+    assert not verdict.ok
+    assert "4 repeats take their conformers from 2 ladders" in verdict.sentence

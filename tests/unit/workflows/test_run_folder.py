@@ -74,6 +74,30 @@ def test_a_folder_older_than_the_gas_reservoir_goes_on_without(tmp_path):
     assert read_run_file(path) == told
 
 
+def test_a_new_run_has_a_gas_ladder_for_each_repeat_and_keeps_them(tmp_path):
+    four = CONFIG.model_copy(update={"repeats": 4})
+    begun = as_begun(tmp_path, four)
+    assert begun.protocol.gas_ladders == 4
+    write_run_file(tmp_path, begun)
+    assert as_begun(tmp_path, four) == begun
+    six = as_begun(tmp_path, CONFIG.model_copy(update={"repeats": 6}))  # repeats that are added
+    assert six.protocol.gas_ladders == 4
+    assert check_folder(tmp_path, six)
+    write_run_file(tmp_path, six)
+    assert as_begun(tmp_path, six.model_copy(update={"protocol": four.protocol})) == six
+    off = four.protocol.model_copy(update={"gas_reservoir": False})
+    elsewhere = as_begun(tmp_path / "new", four.model_copy(update={"protocol": off}))
+    assert elsewhere.protocol.gas_ladders == 2
+
+
+def test_a_run_that_began_with_fewer_ladders_goes_on_with_them(tmp_path):
+    four = CONFIG.model_copy(update={"repeats": 4})
+    write_run_file(tmp_path, four)  # as versions before wrote it
+    told = as_begun(tmp_path, four)
+    assert told.protocol.gas_ladders == 2
+    assert check_folder(tmp_path, told)
+
+
 def test_a_folder_that_says_no_to_the_gas_reservoir_is_refused_to_who_wants_it(tmp_path):
     off = CONFIG.protocol.model_copy(update={"gas_reservoir": False})
     write_run_file(tmp_path, CONFIG.model_copy(update={"protocol": off}))
