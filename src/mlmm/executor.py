@@ -204,13 +204,14 @@ def _jobs(places: int, cluster: ClusterConfig, folder: Path) -> Any:
     extra = ["--lifetime", f"{round(cluster.walltime_s - min(60, 0.1 * cluster.walltime_s))}s"]
     if cluster.gpus:
         extra += ["--resources", f"GPU={cluster.gpus}"]
-    account = "project" if cluster.scheduler == "lsf" else "account"
+    lsf = cluster.scheduler == "lsf"
+    account = "project" if lsf else "account"
     workers = getattr(dask_jobqueue, kinds[cluster.scheduler])(
         queue=cluster.queue,
         cores=1,
         processes=1,
         memory=cluster.memory,
-        walltime=cluster.walltime,
+        walltime=cluster.minutes_of_walltime if lsf else cluster.walltime,
         interface=cluster.interface,
         job_extra_directives=list(cluster.job_extra_directives),
         job_script_prologue=list(cluster.job_script_prologue),

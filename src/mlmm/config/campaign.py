@@ -101,3 +101,9 @@ class ClusterConfig(Settings):
             raise ValueError(f"walltime {self.walltime!r} is not of the form hours:minutes:seconds")
         hours, minutes, seconds = (int(part or 0) for part in found.groups())
         return 3600.0 * hours + 60.0 * minutes + seconds
+
+    @property
+    def minutes_of_walltime(self) -> str:
+        """Wall time as LSF reads it, hours:minutes."""
+        minutes = max(1, int(self.walltime_s // 60))
+        return f"{minutes // 60:02d}:{minutes % 60:02d}"

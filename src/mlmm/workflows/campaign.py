@@ -100,7 +100,7 @@ def run_campaign(
     if place.executor == DASK:
         check_cluster(place.cluster)
     occupied(folder, CAMPAIGN_FILE, "campaign")
-    plan = plan_jobs(config, rows, folder, table.parent)
+    plan = plan_jobs(config, rows, folder, table.parent, here=place.cluster is None)
     folder = folder.resolve()
     with locked(folder):
         write_whole(folder / CAMPAIGN_FILE, config.to_yaml())

@@ -53,7 +53,7 @@ class Job:
 
 
 def plan_jobs(
-    config: CampaignConfig, rows: Sequence[Row], folder: Path, base: Path
+    config: CampaignConfig, rows: Sequence[Row], folder: Path, base: Path, *, here: bool = True
 ) -> list[tuple[Job, HydrationConfig | None]]:
     """Return every run, checked without writing anything, and its configuration if it is sound.
 
@@ -62,13 +62,16 @@ def plan_jobs(
         rows: Its molecules.
         folder: The campaign's folder; a run that is there already is not checked again.
         base: Folder that the paths of the table refer to.
+        here: Whether the runs work on this machine, which must then have the platform; the jobs of
+            a cluster may have a GPU where this machine has none.
 
     Raises:
         InputError: The potential, its weights or the platform cannot be used at all, a folder holds
             another run, or not one row can be computed.
         MissingComponentError: A program that all molecules need is not here.
     """
-    check_platform(config.platform)
+    if here:
+        check_platform(config.platform)
     plan: list[tuple[Job, HydrationConfig | None]] = []
     weights_seen = False
     for row in rows:

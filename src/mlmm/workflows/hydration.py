@@ -59,7 +59,7 @@ def check_hydration(
         Identity of the weights, or None for MM terms, which need the prepared system.
 
     Raises:
-        InputError: The input, the potential, its weights or the platform do not allow it.
+        InputError: The input, the potential or its weights do not allow it.
     """
     molecule, labels = check_source(config, base)
     check_potential(located(config.potential, base), molecule, labels)
@@ -69,7 +69,6 @@ def check_hydration(
             "an ion needs corrections for the periodic box and the surface of water, which are not "
             "built in; ask for its neutral form, or for `mlmm energy`."
         )
-    check_platform(config.platform)
     return weights_identity(config, base, molecule) if with_weights else None
 
 
@@ -97,6 +96,7 @@ def run_hydration(
     if check_folder(folder, adopted) and (finished := read_finished(folder, adopted)) is not None:
         return finished
     identity = check_hydration(config, base)
+    check_platform(config.platform)
     run = folder.resolve()
     if identity is not None:
         _check_identity(run, identity)

@@ -116,3 +116,13 @@ def test_both_routes_are_asked_of_every_run(tmp_path, shared, monkeypatch):
     assert run.control
     with pytest.raises(ValueError, match="both_routes compares R1, the headline, with R2"):
         CampaignConfig(table="set.csv", protocol=PROTOCOLS["quick"], both_routes=True)
+
+
+def test_a_platform_is_looked_for_only_where_the_runs_work_here(tmp_path):
+    row = [Row(2, "methane", {"smiles": "C"})]
+    config = campaign(platform="HIP")
+    with pytest.raises(InputError, match="platform HIP cannot be used here"):
+        plan_jobs(config, row, tmp_path, tmp_path)
+    ((_, run),) = plan_jobs(config, row, tmp_path, tmp_path, here=False)
+    assert run is not None
+    assert run.platform == "HIP"
