@@ -67,15 +67,16 @@ class PairedDifference:
     """How much larger the deviations of one set are than those of another, on the same molecules.
 
     Attributes:
-        n: Molecules that have both values and a reference.
-        mae: MAE of the first − MAE of the second [kcal/mol]; below zero the first is better.
+        n: Molecules that have both values, and a reference if there is one.
+        mae: MAE of the first − MAE of the second [kcal/mol]; below zero the first is better. None
+            without a reference.
         rmse: The same of the RMSE [kcal/mol].
         shift: Mean of first − second [kcal/mol].
     """
 
     n: int
-    mae: Interval
-    rmse: Interval
+    mae: Interval | None
+    rmse: Interval | None
     shift: Interval
 
 
@@ -130,18 +131,18 @@ def agreement(
 def paired_difference(
     first: Array,
     second: Array,
-    reference: Array,
+    reference: Array | None,
     *,
     rng: np.random.Generator,
     groups: NDArray[np.int64] | None = None,
     n_resamples: int = N_RESAMPLES,
 ) -> PairedDifference:
-    """Compare two sets of calculated values against one reference, molecule by molecule.
+    """Compare two sets of calculated values, and both with a reference, molecule by molecule.
 
     Args:
         first: Free energies [kcal/mol], shape (n,).
         second: Free energies of the same molecules [kcal/mol], shape (n,).
-        reference: Values that both are compared with [kcal/mol], shape (n,).
+        reference: Values that both are compared with [kcal/mol], shape (n,); None: the shift alone.
         rng: Source of the resamples.
         groups: As for `agreement`.
         n_resamples: How many resamples.
@@ -149,18 +150,19 @@ def paired_difference(
     Raises:
         NumericsError: Shapes differ, there is no molecule, or a number is not finite.
     """
-    first, second, reference = _checked(first, second, reference)
+    measured = np.zeros_like(first) if reference is None else reference
+    first, second, measured = _checked(first, second, measured)
     rows = _resampled_rows(len(first), groups, rng, n_resamples)
-    one, two, against = (_take(values, rows) for values in (first, second, reference))
+    one, two, against = (_take(values, rows) for values in (first, second, measured))
 
     def interval(statistic: Statistic) -> Interval:
-        value = statistic(first, reference) - statistic(second, reference)
+        value = statistic(first, measured) - statistic(second, measured)
         return _interval(len(first), value, statistic(one, against) - statistic(two, against))
 
     return PairedDifference(
         n=len(first),
-        mae=interval(mean_absolute_error),
-        rmse=interval(root_mean_square_error),
+        mae=None if reference is None else interval(mean_absolute_error),
+        rmse=None if reference is None else interval(root_mean_square_error),
         shift=interval(mean_error),
     )
 

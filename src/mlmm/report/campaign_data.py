@@ -35,6 +35,8 @@ class CampaignRow:
         closure_stderr_kcal: Its standard error.
         expt_kcal: The measured value.
         expt_stderr_kcal: Its standard error.
+        charges_spread_kcal: Largest − smallest free energy of the molecule over its charge models.
+        charges_spread_stderr_kcal: Its standard error.
         references: Published calculated values by label, each with its standard error or None.
         warnings: Sentences of verdicts that did not pass.
         folder: Run folder, relative to the campaign's.
@@ -62,6 +64,8 @@ class CampaignRow:
     closure_stderr_kcal: float | None = None
     expt_kcal: float | None = None
     expt_stderr_kcal: float | None = None
+    charges_spread_kcal: float | None = None
+    charges_spread_stderr_kcal: float | None = None
     references: Mapping[str, tuple[float, float | None]] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 

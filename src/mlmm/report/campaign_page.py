@@ -16,6 +16,12 @@ from mlmm.report.html import escaped, facts, minus, picture, table
 from mlmm.report.text import energy, stderr
 
 NO_EXPERIMENT = "<p>No finished run has a measured value to be compared with.</p>"
+PAPER = (
+    "For comparison, mean absolute errors of another set of 30 molecules (Wang et al. 2025, "
+    "doi:10.1021/acs.jctc.5c00598, as a summary of it gives them): ANI-2x 0.45, MACE-OFF23(S) "
+    "0.59, CGenFF 0.96, GAFF 0.80 kcal/mol. Indicative only: the molecules are others, and the "
+    "ML/MM values there are published sums."
+)
 INTERVALS = "In brackets 95 % intervals from resampling molecules."
 
 
@@ -86,7 +92,11 @@ def _statistics(data: CampaignData) -> str:
             f"{escaped(stderr(data.expt_stderr_kcal))} kcal/mol (root mean square): no method can "
             "be seen to do better than that.</p>"
         )
-    return table(header, rows, caption=caption, numbers=range(1, 8)) + expt
+    return (
+        table(header, rows, caption=caption, numbers=range(1, 8))
+        + expt
+        + f"<p>{escaped(PAPER)}</p>"
+    )
 
 
 def _statistics_row(comparison: Comparison) -> tuple[str, ...]:
@@ -170,14 +180,16 @@ def _mae_me(one: ClassErrors) -> str:
 
 def _runs(data: CampaignData) -> str:
     labels = sorted({label for row in data.rows for label in row.references})
-    header = ("molecule", "charges", "status", "ΔG", "±", "published sum", "MM", "measured")
+    ours = ("molecule", "charges", "status", "ΔG", "±", "published sum", "MM")
+    header = (*ours, "measured", "±", "between charges")
     rows = [
         (
             row.name,
             row.charges,
             status_words(row),
             *map(_number, (*row.exact, row.as_published_kcal, row.mm_kcal)),
-            _number(row.expt_kcal),
+            *map(_number, (row.expt_kcal, row.expt_stderr_kcal)),
+            _with_error(row.charges_spread_kcal, row.charges_spread_stderr_kcal),
             *(
                 _number(row.references[label][0] if label in row.references else None)
                 for label in labels
@@ -188,10 +200,15 @@ def _runs(data: CampaignData) -> str:
     ]
     caption = (
         "Free energies of transfer from gas to water at equal concentration, in kcal/mol; ± is one "
-        "standard error. Each run has its own folder and report."
+        "standard error. Between charges is the difference of the molecule's charge models. Each "
+        "run has its own folder and report."
     )
     names = (*header, *labels, "warnings")
-    return table(names, rows, caption=caption, numbers=range(3, 8 + len(labels)))
+    return table(names, rows, caption=caption, numbers=range(3, 10 + len(labels)))
+
+
+def _with_error(value: float | None, error: float | None) -> str:
+    return "" if value is None or error is None else f"{energy(value)} ± {stderr(error)}"
 
 
 def _number(value: float | None) -> str:

@@ -54,8 +54,8 @@ def statistics(rows: Sequence[CampaignRow], potential: str) -> Statistics:
     kinds = {row.name: row.kind for row in done}
     uncertain = {row.name: row.expt_stderr_kcal for row in done if row.name in expt}
     known = [value for value in uncertain.values() if value is not None]
-    columns = [column for column in _columns(done, potential) if expt.keys() & column.values]
-    comparisons = tuple(_comparison(column, expt) for column in columns)
+    columns = [column for column in _columns(done, potential) if column.values]
+    comparisons = tuple(_comparison(c, expt) for c in columns if expt.keys() & c.values)
     return Statistics(
         comparisons=comparisons,
         pairs=tuple(_pairs(columns, expt)),
@@ -116,14 +116,19 @@ def _comparison(column: _Column, expt: Mapping[str, float]) -> Comparison:
 
 
 def _pairs(columns: Sequence[_Column], expt: Mapping[str, float]) -> Iterator[Pair]:
-    """Yield each of our columns against its control, the other charges and the published ones."""
+    """Yield each of our columns against its control, the other charges and the published ones.
+
+    On the molecules with a measured value, where there are enough; else on all, without errors.
+    """
     for i, first in enumerate(columns):
         for second in columns[i + 1 :]:
-            names = [n for n in first.values if n in second.values and n in expt]
-            if len(names) < LEAST_PAIRED or not _belong(first, second):
+            both = [name for name in first.values if name in second.values]
+            if len(both) < LEAST_PAIRED or not _belong(first, second):
                 continue
+            measured = [name for name in both if name in expt]
+            names = measured if len(measured) >= LEAST_PAIRED else both
             (one, _), (two, _) = (_arrays(column, names) for column in (first, second))
-            known = np.array([expt[name] for name in names])
+            known = np.array([expt[name] for name in names]) if names is measured else None
             difference = paired_difference(one, two, known, rng=np.random.default_rng(SEED))
             yield Pair(first.label, second.label, difference)
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,7 @@ def write_results(folder: Path, *, final: bool = True) -> CampaignResult:
     """
     jobs = read_jobs(folder)
     config = _configuration(folder)
-    rows = tuple(_row(folder, job) for job in jobs)
+    rows = _with_spread([_row(folder, job) for job in jobs])
     data = CampaignData(folder.resolve().name, config.potential, config.protocol.name, rows)
     if final:
         data = _with_statistics(config, data)
@@ -77,6 +78,24 @@ def write_results(folder: Path, *, final: bool = True) -> CampaignResult:
         write_campaign_page(data, folder / "report.html")
     write_table(data, folder / "results.csv")
     return CampaignResult(folder, data)
+
+
+def _with_spread(rows: list[CampaignRow]) -> tuple[CampaignRow, ...]:
+    """Return the rows with how far the charge models of a molecule are apart."""
+    found: dict[str, list[tuple[float, float]]] = {}
+    for row in rows:
+        value, error = row.exact
+        if value is not None and error is not None:
+            found.setdefault(row.name, []).append((value, error))
+    spread: dict[str, dict[str, Any]] = {}
+    for name, values in found.items():
+        if len(values) > 1:
+            (low, low_error), (high, high_error) = min(values), max(values)
+            spread[name] = {
+                "charges_spread_kcal": high - low,
+                "charges_spread_stderr_kcal": math.hypot(low_error, high_error),
+            }
+    return tuple(replace(row, **spread.get(row.name, {})) for row in rows)
 
 
 def _with_statistics(config: CampaignConfig, data: CampaignData) -> CampaignData:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -13,7 +14,7 @@ from mlmm.report.campaign_data import CampaignData, CampaignRow
 from mlmm.report.campaign_files import campaign_json, write_table
 from mlmm.report.campaign_page import render_campaign
 from mlmm.workflows.campaign_statistics import statistics
-from mlmm.workflows.campaign_table import _second_route
+from mlmm.workflows.campaign_table import _second_route, _with_spread
 
 NAMES = ("methane", "methanol", "acetone", "benzene")
 EXPT = (2.0, -5.1, -3.8, -0.9)
@@ -80,6 +81,29 @@ def test_charge_models_controls_and_published_values_are_paired():
     assert pairs["ani2x, bcc", "ani2x, abcg2"].mae.value == pytest.approx(0.3)
     assert pairs["ani2x, abcg2", "gaff (published)"].shift.value == pytest.approx(-2.2)
     assert ("ani2x, bcc", "MM, abcg2") not in pairs  # two things at a time say nothing
+
+
+def test_charge_models_are_paired_without_experiment_too():
+    table = tuple(
+        replace(one, expt_kcal=None, expt_stderr_kcal=None)
+        for charges, shift in (("bcc", 0.5), ("abcg2", -0.2))
+        for one in rows(charges, shift=shift)
+    )
+    found = statistics(table, "ani2x")
+    assert not found.comparisons
+    pairs = {(pair.first, pair.second): pair.difference for pair in found.pairs}
+    both = pairs["ani2x, bcc", "ani2x, abcg2"]
+    assert both.shift.value == pytest.approx(0.7)
+    assert (both.n, both.mae, both.rmse) == (4, None, None)
+    page = render_campaign(CampaignData("set", "ani2x", "quick", table, pairs=found.pairs))
+    assert "ani2x, bcc − ani2x, abcg2" in page
+
+
+def test_each_molecule_tells_how_far_its_charge_models_are_apart():
+    found = _with_spread([*rows("bcc", shift=0.5), *rows("abcg2", shift=-0.2)])
+    assert [one.charges_spread_kcal for one in found] == pytest.approx([0.7] * 8)
+    assert found[0].charges_spread_stderr_kcal == pytest.approx(0.2 * 2**0.5)
+    assert all(one.charges_spread_kcal is None for one in _with_spread([*rows("bcc")]))
 
 
 def test_a_shift_between_columns_of_one_run_is_seen_though_both_are_uncertain():
