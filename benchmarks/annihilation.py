@@ -9,7 +9,8 @@ carry the same λ and stand in the same force groups, so that records and exchan
     python benchmarks/annihilation.py --folder RUN --minutes 60
 
 RUN is the folder of route_agreement.py (made by its first minutes), whose legs of GAFF at every
-state (mm-charging, mm-lj) are the decoupling value; nothing else is shared.
+state (mm-charging, mm-lj) are the decoupling value; nothing else is shared. With its gas phase
+(mm-gas) the published sum is made for GAFF too: decoupling + ⟨E_MM of the solute⟩_wat − ⟨…⟩_gas.
 """
 
 from __future__ import annotations
@@ -26,12 +27,14 @@ import small_box as box
 from route_agreement import MOLECULE, pair, path_summary, total
 
 from mlmm.amber.topology import AmberTopology, read_topology
+from mlmm.engine import gas
 from mlmm.engine.leg import LegPlan
 from mlmm.engine.seeds import derive_seed
 from mlmm.engine.simulation import Phase
-from mlmm.free_energy.estimate import negative
+from mlmm.free_energy.estimate import Estimate, negative
 from mlmm.free_energy.estimators import mbar
-from mlmm.samples import LambdaState
+from mlmm.free_energy.reorganization import reorganization_energy
+from mlmm.samples import LambdaState, WindowSamples
 from mlmm.system.alchemy import LAMBDA_ELEC, LAMBDA_LJ, SOFT_CORE_ALPHA
 from mlmm.system.build import NONBONDED, SOFT_CORE, HybridSystem, hybrid_system
 from mlmm.system.internal import ClassicalPotential, InternalTerms
@@ -117,7 +120,7 @@ def work_of(
 def estimate(folder: Path) -> dict[str, object]:
     """Return the hydration free energy both ways, and their difference."""
     states = {**LEGS, "mm-charging": (box.CHARGING, 0.0), "mm-lj": (box.LJ, 0.0)}
-    box.require_samples(folder, states)
+    box.require_samples(folder, (*states, "mm-gas"))
     samples = {
         name: box.read_leg(folder / name, box.leg_plan(schedule, seed=0))[0]
         for name, (schedule, _) in states.items()
@@ -125,18 +128,28 @@ def estimate(folder: Path) -> dict[str, object]:
     paths = {name: mbar(rows) for name, rows in samples.items()}
     decoupled = total(paths["mm-charging"], paths["mm-lj"])
     water = total(paths["annihilate-charging"], paths["annihilate-lj"])
-    gas = total(paths["annihilate-gas-charging"], paths["annihilate-gas-lj"])
-    annihilated = total(water, negative(gas))
+    dry = total(paths["annihilate-gas-charging"], paths["annihilate-gas-lj"])
+    annihilated = total(water, negative(dry))
     difference = total(annihilated, negative(decoupled))
+    de_reorg = reorganization(folder, samples["mm-charging"])
     return {
         "decoupling_kcal": pair(decoupled),
         "annihilation_kcal": pair(annihilated),
         "annihilation_water_leg_kcal": pair(water),
-        "annihilation_gas_leg_kcal": pair(gas),
+        "annihilation_gas_leg_kcal": pair(dry),
         "difference_kcal": difference.dg_kcal,
         "stderr_kcal": difference.stderr_kcal,
+        "de_reorg_kcal": pair(de_reorg),
+        "decoupling_plus_de_reorg_kcal": pair(total(decoupled, de_reorg)),
         "paths": {name: path_summary(path, samples[name]) for name, path in paths.items()},
     }
+
+
+def reorganization(folder: Path, charging: WindowSamples) -> Estimate:
+    """Return ⟨E_MM⟩_wat − ⟨E_MM⟩_gas of the solute's own terms."""
+    phase = gas.read_gas(folder / "mm-gas")
+    wet = charging.internal[charging.state == 0]
+    return reorganization_energy(wet, phase.energies, groups_gas=phase.ladder)
 
 
 def main() -> None:
@@ -153,6 +166,7 @@ def main() -> None:
     }
     box.write_json(asked.output, result)
     names = ("decoupling_kcal", "annihilation_kcal", "difference_kcal", "stderr_kcal")
+    names += ("decoupling_plus_de_reorg_kcal",)
     print(json.dumps(result if asked.json else {name: result[name] for name in names}, indent=1))
 
 

@@ -153,7 +153,8 @@ def judge_spacing(samples: WindowSamples, *, rows: Correlation | None = None) ->
     neediest = [samples.states[k] for k in np.argsort(-shares)[:3]]
     said = (
         f"thermodynamic length {sum(leg.total for leg in found):.1f} kT, at equal times "
-        f"{cost:.2f} times the cost of even steps; most time is due to "
+        f"{cost:.2f} times the cost of even steps and {gain_of_shares(shares):.2f} times that of "
+        "the best division of time; most of it is due to "
         + ", ".join(f"({s.elec:.3g}, {s.lj:.3g})" for s in neediest)
     )
     if cost < UNEVEN:
