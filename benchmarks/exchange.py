@@ -3,9 +3,9 @@
 
 Dimethoxymethane (GAFF, FreeSolv's prmtop) in 30 TIP3P waters (small_box.py), 15 states. Every
 repeat samples all states equally long; half of the repeats exchange every 0.8 ps, in the other half
-each replica stays in its state. Both must give the same free energy. The gain is the ratio of the variances at equal
-sampling: from the scatter of the repeats (few, so a wide interval) and from the statistical
-inefficiencies within them (each state's slope and neighbours, `free_energy.decorrelate`).
+each replica stays in its state. Both must give the same free energy. The gain is the ratio of the
+variances at equal sampling: from the scatter of the repeats (few, so a wide interval) and from the
+statistical inefficiencies within them (slope and neighbours of each state).
 
     python benchmarks/exchange.py --folder RUN --minutes 30
 

@@ -79,6 +79,11 @@ def files(shared, methane, tmp_path_factory):
             gas, gas_crd, folder=folder / name, n_waters=waters
         )
     text = found["wet"].read_text()
+    head, flag, tail = text.partition("%FLAG BOX_DIMENSIONS")
+    rows = tail.splitlines(keepends=True)
+    rows[2] = "".join(f"{x:16.8E}" for x in (90.0, 0.0, 0.0, 0.0)) + "\n"
+    found["flat"] = _written(folder / "flat.prmtop", head + flag + "".join(rows))
+    found["blank"] = _written(folder / "blank.sdf", "\n\n$$$$\n")
     found["torn"] = _written(folder / "torn.prmtop", text[: len(text) // 2])
     lines = gas_crd.read_text().splitlines()
     lines[2] = "         NaN" + lines[2][12:]

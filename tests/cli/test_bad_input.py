@@ -14,7 +14,11 @@ HYDRATION = [
     ("C1CC --out run", "'C1CC' is not a valid SMILES"),
     ("CSC --potential ani1ccx --out run", "is S, but ani1ccx knows only H, C, N, O"),
     ("CBr --potential ani2x --out run", "is Br, but ani2x knows only"),
-    ("C[NH3+] --out run", "net charge of +1, but ani2x is made for neutral molecules only"),
+    ("C[NH3+] --out run", "net charge of +1: the hydration free energy of an ion needs"),
+    ("O --out run", "the molecule is water, which cannot be told from its solvent"),
+    ("C --set n_waters=20000000 --out run", "protocol.n_waters: input should be less than"),
+    ("C --out {gas}/run", "cannot be made"),
+    ("{blank} --out run", "blank.sdf is not a valid MOL or SDF file"),
     ("[CH3] --out run", "unpaired electron: radicals are not supported"),
     ("C.O --out run", "2 separate fragments"),
     ("[Si](C)(C)(C)C --potential mm --out run", "GAFF has no parameters for atom 1 (Si)"),
@@ -102,6 +106,21 @@ def test_missing_weights_without_network_are_noticed_before_anything_is_made(
     assert "the weights of ani1x are not here and could not be fetched" in told
     assert "set MLMM_MODELS to a folder with ani1x_state_dict.pt" in told
     assert contents(Path.cwd()) == {}
+
+
+def test_a_molecule_that_gaff_turns_out_not_to_know_leaves_nothing_behind(mlmm):
+    answer = mlmm("hydration", "Cl", "--out", "run")
+    assert answer.code == 2
+    assert answer.err.splitlines()[-1].startswith("mlmm: GAFF has no parameters for cl-ha of Cl")
+    assert [path.name for path in Path("run").rglob("*")] == [".lock"]
+
+
+def test_coordinates_of_a_solvated_system_that_lack_their_box_are_told(mlmm, files, tmp_path):
+    lines = Path(files["wet_crd"]).read_text().splitlines(keepends=True)
+    bare = tmp_path / "bare.inpcrd"
+    bare.write_text("".join(lines[:-1]))
+    told = one_sentence(mlmm("hydration", files["wet"], bare, "--out", "run"))
+    assert "bare.inpcrd has no box, but" in told
 
 
 def test_missing_ambertools_are_noticed_before_anything_is_made(mlmm, monkeypatch, tmp_path):
@@ -212,6 +231,19 @@ def test_a_run_file_of_another_name_needs_an_output_folder(mlmm):
         ("-p {wet} -c {wet_crd} --ml-mask :1 --cutoff 30", "less than twice the cutoff"),
         ("-p {wet} -c {wet_crd} --potential mm --forces lost/f.npy", "its folder does not exist"),
         ("-p {wet} -c {wet_crd} --potential mm --pme-grid 64", "--pme-grid belong together"),
+        ("-p {wet} -c {wet_crd} --potential mm --ewald-tol 0", "must lie between 0 and 0.5"),
+        (
+            "-p {wet} -c {wet_crd} --potential mm --pme-grid 4,4,4 --ewald-coeff 0.35",
+            "--pme-grid 4,4,4 needs 6 points",
+        ),
+        (
+            "-p {wet} -c {wet_crd} --potential mm --pme-grid 24,24,24 --ewald-coeff -0.35",
+            "--ewald-coeff -0.35 must be above 0",
+        ),
+        ("-p {wet} -c {wet_crd} --potential mm --ml-mask :900", "selects 0 of"),
+        ("-p {wet} -c {wet_crd} --potential mm --weights w.pt", "--weights belong to a potential"),
+        ("-p {wet} -c {wet_crd} --potential mm --forces .", "is a folder; name a file"),
+        ("-p {flat} -c {wet_crd} --potential mm", "BOX_DIMENSIONS hold a zero"),
         ("-p {gas} -c {nan_crd} --potential mm", "nan.inpcrd"),
         ("-p {torn} -c {wet_crd} --potential mm", "torn.prmtop"),
         ("-p {gas} -c {gas_crd} --potential mm --precision half", "use double or single"),

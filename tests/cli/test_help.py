@@ -4,14 +4,16 @@
 from __future__ import annotations
 
 import logging
+import re
 import subprocess
 import sys
 
 import pytest
 import yaml
 
+from mlmm.cli.hydration import protocol_of
 from mlmm.config.hydration import HydrationConfig
-from mlmm.config.protocol import PROTOCOLS
+from mlmm.config.protocol import PROTOCOLS, usual_repeats
 
 HEAVY = {"torch", "openmm", "rdkit", "parmed", "pandas", "scipy", "matplotlib"}
 
@@ -43,6 +45,20 @@ def test_init_prints_a_whole_configuration_and_the_table_of_protocols(mlmm):
     assert yaml.safe_load(answer.out).keys() == HydrationConfig.model_fields.keys()
     table = [line.split() for line in answer.out.splitlines() if line.startswith("# name")]
     assert table == [["#", "name", *PROTOCOLS]]
+    repeats = next(line for line in answer.out.splitlines() if line.startswith("# repeats"))
+    assert re.split(r"  +", repeats) == ["# repeats", "one per core", "one per core", "3", "3", ""]
+
+
+def test_repeats_follow_the_protocol_and_the_cores():
+    assert [usual_repeats("quick", cores) for cores in (1, 2, 6, 64)] == [2, 2, 6, 8]
+    assert usual_repeats("standard", 64) == usual_repeats("paper", 1) == 3
+
+
+def test_the_paper_may_have_another_box_and_cutoff_and_stays_the_paper():
+    changed = protocol_of("paper", {"cutoff": 10.0, "n_waters": 800}, "ani2x")
+    assert (changed["name"], changed["headline"]) == ("paper", "as_published")
+    assert protocol_of("quick", {"cutoff": 10.0}, "ani2x")["name"] == "custom"
+    assert protocol_of("paper", {"timestep": 0.5}, "ani2x")["headline"] == "exact"
 
 
 def test_the_chatter_of_libraries_is_off_unless_asked_for(mlmm):

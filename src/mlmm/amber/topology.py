@@ -94,6 +94,11 @@ def read_topology(path: str | Path) -> AmberTopology:
     _refuse_foreign_physics(sections, path)
     _check_lengths(sections, path)
     pointers = sections["POINTERS"]
+    if pointers[IFBOX] > 0 and min(sections.get("BOX_DIMENSIONS", [1.0])) <= 0.0:
+        raise InputError(
+            f"{path} asks for a box, but its BOX_DIMENSIONS hold a zero; write the edges of the "
+            "coordinates' box into them."
+        )
     n_atoms, n_types = pointers[NATOM], pointers[NTYPES]
     names = tuple(sections["ATOM_NAME"])
     starts = np.array(sections["RESIDUE_POINTER"]) - 1

@@ -10,7 +10,7 @@ import typer
 
 from mlmm.cli.hydration import minutes_of, overrides_of, protocol_of
 from mlmm.config.campaign import CampaignConfig, ClusterConfig
-from mlmm.config.protocol import PROTOCOLS
+from mlmm.config.protocol import PROTOCOLS, REPEATS
 from mlmm.errors import IncompleteError, InputError, MlmmError
 
 if TYPE_CHECKING:
@@ -74,7 +74,9 @@ def run(
     control: Control = True,
     both_routes: BothRoutes = False,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 2025,
-    repeats: Annotated[int, typer.Option(help="Independent repeats of each run.", min=1)] = 2,
+    repeats: Annotated[
+        int | None, typer.Option(help="Independent repeats of each run (2, or 3).", min=1)
+    ] = None,
     platform: Annotated[str, typer.Option(help="OpenMM platform.")] = "CPU",
     executor: Annotated[str | None, typer.Option(help=EXECUTORS)] = None,
     workers: Annotated[int | None, typer.Option(help="Runs at a time.", min=1)] = None,
@@ -99,7 +101,7 @@ def run(
             "control": control,
             "both_routes": both_routes,
             "seed": seed,
-            "repeats": repeats,
+            "repeats": repeats or REPEATS.get(protocol) or 2,  # the cores are for molecules
             "platform": platform,
         },
         where="the command line",

@@ -54,6 +54,8 @@ def energy(
         raise InputError("--ewald-coeff and --pme-grid belong together; give both.")
     if forces is not None and not forces.resolve().parent.is_dir():
         raise InputError(f"--forces {forces}: its folder does not exist; make it first.")
+    if forces is not None and forces.is_dir():
+        raise InputError(f"--forces {forces} is a folder; name a file, such as f.npy.")
     request = SinglePoint(
         prmtop=prmtop,
         inpcrd=inpcrd,
@@ -70,7 +72,8 @@ def energy(
     )
     answer = single_point(request)
     if forces is not None:
-        np.save(forces, answer.forces)
+        with forces.open("wb") as stream:  # np.save would add .npy to the name
+            np.save(stream, answer.forces)
     _show(answer, as_json=as_json)
 
 

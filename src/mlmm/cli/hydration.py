@@ -12,14 +12,17 @@ import typer
 import yaml
 
 from mlmm.config.hydration import HydrationConfig, Source
-from mlmm.config.protocol import PROTOCOLS, Protocol
+from mlmm.config.protocol import PROTOCOLS, REPEATS, Protocol, usual_repeats
 from mlmm.errors import InputError
+from mlmm.executor import core_count
 
 if TYPE_CHECKING:
     from mlmm.report.result import HydrationResult
 
 OPTIONS = {"target_stderr", "maximum_minutes", "route"}
 """Settings that leave a protocol its name."""
+OWN_OPTIONS = {"paper": {"cutoff", "n_waters"}}
+"""More of them, by protocol: the original's box and cutoff are the user's to choose."""
 STRUCTURES = (".sdf", ".mol", ".mol2")
 TOPOLOGIES = (".prmtop", ".parm7", ".top")
 MINUTES = {"": 1.0, "s": 1 / 60, "m": 1.0, "min": 1.0, "h": 60.0, "d": 1440.0}
@@ -69,7 +72,9 @@ def hydration(
     control: Annotated[bool, typer.Option("--control", help="R1: the MM control too.")] = False,
     both_routes: BothOption = False,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 2025,
-    repeats: Annotated[int, typer.Option(help="Independent repeats.", min=1)] = 2,
+    repeats: Annotated[
+        int | None, typer.Option(help="Independent repeats; the protocol's by default.", min=1)
+    ] = None,
     processes: Annotated[int | None, typer.Option(help="Processes at a time.", min=1)] = None,
     platform: Annotated[str, typer.Option(help="OpenMM platform.")] = "CPU",
     as_json: JsonOption = False,
@@ -90,7 +95,7 @@ def hydration(
             "control": control,
             "both_routes": both_routes,
             "seed": seed,
-            "repeats": repeats,
+            "repeats": repeats or _repeats(protocol, out),
             "processes": processes,
             "platform": platform,
         },
@@ -131,6 +136,8 @@ def init(
         values = [getattr(p, name) for p in PROTOCOLS.values()]
         shown = [f"{len(v.states)} states" if name == "schedule" else str(v) for v in values]
         typer.echo("# " + f"{name:<24}" + "".join(f"{value:<16}" for value in shown))
+    asked = "".join(f"{REPEATS[name] or 'one per core':<16}" for name in PROTOCOLS)
+    typer.echo(f"# {'repeats':<24}{asked}")
     config = HydrationConfig(source=Source(kind="smiles", smiles="CO"))
     typer.echo(config.to_yaml(), nl=False)
 
@@ -143,6 +150,15 @@ def _run(config: HydrationConfig, out: Path, *, base: Path, as_json: bool) -> No
     with Progress(quiet=as_json) as progress:
         result = run_hydration(config, out, base=base, listen=progress.listen)
     _show(result, out, as_json=as_json)
+
+
+def _repeats(protocol: str, out: Path) -> int:
+    """Return the repeats that a run has, or a new one of this protocol gets."""
+    from mlmm.workflows.run_folder import RUN_FILE, read_run_file  # noqa: PLC0415
+
+    if (out / RUN_FILE).is_file():
+        return read_run_file(out / RUN_FILE).repeats
+    return usual_repeats(protocol, core_count()) if protocol in PROTOCOLS else 1
 
 
 def _show(result: HydrationResult, out: Path, *, as_json: bool) -> None:
@@ -231,7 +247,7 @@ def protocol_of(name: str, changes: dict[str, Any], potential: str) -> dict[str,
     if potential == "mm" and "route" not in changes:
         changes = {"route": "R1", **changes}  # the prmtop's own terms have one route
     data = protocol.model_dump(mode="json") | changes
-    if set(changes) - OPTIONS:
+    if set(changes) - OPTIONS - OWN_OPTIONS.get(name, set()):
         data["name"] = "custom"
         if "headline" not in changes:
             data["headline"] = "exact"  # the published sum comes first under paper alone

@@ -89,7 +89,7 @@ class Protocol(Settings):
     """Langevin friction in water [1/ps]."""
     gas_friction: float = Field(5.0, gt=0)
     """Langevin friction in gas [1/ps]."""
-    n_waters: int = Field(330, ge=200)
+    n_waters: int = Field(330, ge=200, le=200_000)
     """Waters of a box that is built here; more where the solute needs them."""
     cutoff: float = Field(8.0, ge=6.0, le=20.0)
     """Direct-space cutoff of Coulomb and Lennard-Jones [Å]; the tail is always added."""
@@ -217,3 +217,13 @@ PROTOCOLS: dict[str, Protocol] = {
     )
 }
 """demo, quick (the default), standard and paper."""
+
+REPEATS: dict[str, int | None] = {"demo": None, "quick": None, "standard": 3, "paper": 3}
+"""Independent repeats of a run that does not ask for a number; None: one for each core."""
+MOST_REPEATS = 8
+"""One for each core up to here: more would spend their time on equilibration."""
+
+
+def usual_repeats(name: str, cores: int) -> int:
+    """Return the independent repeats of a protocol on a machine with so many cores."""
+    return REPEATS[name] or min(max(2, cores), MOST_REPEATS)

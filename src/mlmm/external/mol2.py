@@ -51,7 +51,7 @@ def mol_from_mol2(path: Path) -> tuple[Any, Array | None]:
     if not abs(charges.sum() - total) <= 0.01:
         raise InputError(
             f"the charges in {path.name} add up to {charges.sum():.4f} e, not to a whole number: "
-            "correct them, or let --charges bcc make new ones."
+            "correct them, or give an SDF, for which charges are made."
         )
     mol = _connected(structure, path)
     try:

@@ -148,7 +148,7 @@ def _mol_from_mdl(path: Path) -> Any:
             f"{path.name} has {len(blocks)} records, but one molecule is expected: "
             "put the one you mean into a file of its own."
         )
-    mol = Chem.MolFromMolBlock(blocks[0], removeHs=False)
+    mol = Chem.MolFromMolBlock(blocks[0], removeHs=False) if blocks else None
     if mol is None or mol.GetNumAtoms() == 0:
         raise InputError(f"{path.name} is not a valid MOL or SDF file: RDKit cannot read it.")
     flat = not mol.GetNumConformers() or not mol.GetConformer().Is3D()

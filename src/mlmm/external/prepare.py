@@ -198,7 +198,7 @@ def _refuse_missing_parameters(molecule: InputMolecule, frcmod: Path) -> None:
     if missing:
         raise UnsupportedPhysicsError(
             f"GAFF has no parameters for {', '.join(missing)} of {molecule.smiles}: "
-            f"prepare a prmtop with parameters of your own (see {frcmod})."
+            "prepare a prmtop with parameters of your own."
         )
 
 

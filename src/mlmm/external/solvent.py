@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import parmed
 from numpy.typing import NDArray
 from openmm import app, unit
 from parmed.amber import AmberAsciiRestart, AmberFormat
@@ -82,7 +83,7 @@ def solvate(
         )
     if data["POINTERS"][IFBOX] > 0:
         raise InputError(f"{gas_prmtop.name} has a box already: leave out the solvation.")
-    solute = np.array(AmberAsciiRestart(str(gas_inpcrd), "r").coordinates[0])
+    solute = np.array(parmed.load_file(str(gas_inpcrd)).coordinates).reshape(-1, 3)
     if len(solute) != data["POINTERS"][NATOM]:
         raise InputError(
             f"the prmtop has {data['POINTERS'][NATOM]} atoms, but {gas_inpcrd.name} has "

@@ -33,6 +33,7 @@ from mlmm.workflows.run_folder import (
     locked,
     read_finished,
     refined,
+    undone_if_refused,
     write_run_file,
 )
 from mlmm.workflows.sampling import Tally
@@ -62,13 +63,13 @@ def check_hydration(
         InputError: The input, the potential or its weights do not allow it.
     """
     molecule, labels = check_source(config, base)
-    check_potential(located(config.potential, base), molecule, labels)
     if molecule.charge:
         raise UnsupportedPhysicsError(
             f"the molecule has a net charge of {molecule.charge:+d}: the hydration free energy of "
             "an ion needs corrections for the periodic box and the surface of water, which are not "
             "built in; ask for its neutral form, or for `mlmm energy`."
         )
+    check_potential(located(config.potential, base), molecule, labels)
     return weights_identity(config, base, molecule) if with_weights else None
 
 
@@ -100,7 +101,7 @@ def run_hydration(
     run = folder.resolve()
     if identity is not None:
         _check_identity(run, identity)
-    with locked(run), stopwatch(run) as watch:
+    with locked(run), undone_if_refused(run), stopwatch(run) as watch:
         write_run_file(run, adopted)
         adopt_inputs(config, base, run)
         listen(Report("preparing the system", 0.0))

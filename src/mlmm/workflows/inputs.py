@@ -24,7 +24,7 @@ from mlmm.config.hydration import HydrationConfig, Source
 from mlmm.config.protocol import Protocol
 from mlmm.engine.storage import save_json
 from mlmm.errors import InputError
-from mlmm.external.molecule import read_molecule
+from mlmm.external.molecule import InputMolecule, read_molecule
 from mlmm.external.prepare import Charges, check_choice, parametrize
 from mlmm.external.programs import find_program
 from mlmm.external.solvent import n_waters_for, solvate
@@ -76,7 +76,12 @@ def check_source(config: HydrationConfig, base: Path) -> tuple[Molecule, tuple[s
     """
     source, protocol = config.source, config.protocol
     if source.kind in ("smiles", "structure"):
-        molecule = read_molecule(source.smiles or base / str(source.structure))
+        molecule = _molecule(source, base)
+        if hill_formula(molecule.numbers) == "H2O":
+            raise InputError(
+                "the molecule is water, which cannot be told from its solvent here; give a "
+                "solvated prmtop and --ml-mask."
+            )
         check_choice(molecule, charge_model(source), source.gaff)
         for program in ("antechamber", "parmchk2", "tleap"):
             find_program(program)
@@ -95,7 +100,12 @@ def check_source(config: HydrationConfig, base: Path) -> tuple[Molecule, tuple[s
                 "gas-phase prmtop of one molecule."
             )
         return region.molecule, region.labels
-    if not topology.has_box or coordinates.lengths is None:
+    if topology.has_box and coordinates.lengths is None:
+        raise InputError(
+            f"{Path(str(source.inpcrd)).name} has no box, but {topology.path.name} asks for one; "
+            "give coordinates that end with their box."
+        )
+    if not topology.has_box:
         raise InputError(
             f"{topology.path.name} with {Path(str(source.inpcrd)).name} has no box; add "
             "`--solvate tip3p`, or give a solvated system."
@@ -103,6 +113,12 @@ def check_source(config: HydrationConfig, base: Path) -> tuple[Molecule, tuple[s
     region = _solute(topology, source.ml_mask)
     _check_system_box(protocol, topology, region, coordinates)
     return region.molecule, region.labels
+
+
+def _molecule(source: Source, base: Path) -> InputMolecule:
+    if source.kind == "smiles":
+        return read_molecule(source.smiles or "")
+    return read_molecule(base / str(source.structure))
 
 
 def adopt_inputs(config: HydrationConfig, base: Path, run: Path | None) -> HydrationConfig:
@@ -150,7 +166,7 @@ def prepare_system(run: Path, config: HydrationConfig) -> None:
     source, protocol = config.source, config.protocol
     info: dict[str, Any] = {"smiles": None, "charge_shift_e": 0.0}
     if source.kind in ("smiles", "structure"):
-        molecule = read_molecule(source.smiles or run / str(source.structure))
+        molecule = _molecule(source, run)
         model = charge_model(source)
         files = parametrize(molecule, charges=model, gaff=source.gaff, folder=folder)
         info |= {"smiles": molecule.smiles, "charge_shift_e": files.charge_shift}

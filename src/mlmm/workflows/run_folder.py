@@ -6,6 +6,7 @@ from __future__ import annotations
 import fcntl
 import json
 import logging
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -103,7 +104,12 @@ def locked(folder: Path) -> Iterator[None]:
     Raises:
         InputError: Another process is working in it.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"the folder {folder} cannot be made ({error.strerror}); choose another --out."
+        ) from error
     with (folder / ".lock").open("w") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -112,6 +118,22 @@ def locked(folder: Path) -> Iterator[None]:
                 f"another mlmm process is working in {folder}; wait for it or choose another --out."
             ) from error
         yield
+
+
+@contextmanager
+def undone_if_refused(folder: Path) -> Iterator[None]:
+    """Leave nothing of a new run whose input turns out to be impossible while it is prepared."""
+    new = not (folder / RUN_FILE).exists()
+    try:
+        yield
+    except InputError:
+        if new and not (folder / "tasks").exists():
+            for path in (p for p in folder.iterdir() if not p.name.startswith(".")):
+                if path.is_dir():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink()
+        raise
 
 
 def write_run_file(folder: Path, config: HydrationConfig) -> None:

@@ -6,10 +6,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from mlmm.amber.coordinates import read_coordinates
 from mlmm.amber.topology import read_topology
 from mlmm.engine.decompose import decompose
-from mlmm.errors import InputError
+from mlmm.errors import InputError, NumericsError
 from mlmm.potentials.interface import Array
 from mlmm.system.build import base_system, hybrid_system
 from mlmm.system.images import together
@@ -23,6 +25,9 @@ from mlmm.units import (
 )
 from mlmm.workflows.inputs import box_for_cutoff
 from mlmm.workflows.potentials import MM, check_potential, open_potential
+
+LEAST_GRID = 6
+"""Points of a PME grid along an edge that splines of order 5 need."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,10 @@ def single_point(request: SinglePoint) -> SinglePointAnswer:
     platform = "Reference" if request.double else "CPU"
     positions = coordinates.positions * NM_PER_ANGSTROM
     if request.potential == MM:
+        if request.weights is not None:
+            raise InputError("--weights belong to a potential, but --potential mm has none.")
+        if request.ml_mask is not None:  # it changes nothing, but it must name something
+            select_region(topology, request.ml_mask, several=True)
         system, n_ml = base_system(topology, nonbonded, rigid_water=False), 0
     else:
         if request.ml_mask is None:
@@ -107,6 +116,11 @@ def single_point(request: SinglePoint) -> SinglePointAnswer:
             hybrid.bridge.evaluate(positions[list(hybrid.region.asked)])
         system, n_ml = hybrid.system, len(region.atoms)
     answer = decompose(system, positions, box, platform=platform)
+    if not (np.isfinite(answer.total) and np.isfinite(answer.forces).all()):
+        raise NumericsError(
+            "the energy or a force is not a finite number: look for atoms on top of each other in "
+            f"{request.inpcrd}, and at the Ewald settings if some were given."
+        )
     return SinglePointAnswer(
         answer.total * KCAL_PER_KJ,
         {name: value * KCAL_PER_KJ for name, value in answer.terms.items()},
@@ -116,6 +130,13 @@ def single_point(request: SinglePoint) -> SinglePointAnswer:
 
 
 def _nonbonded(request: SinglePoint, *, periodic: bool) -> Nonbonded:
+    if not 0.0 < request.ewald_tolerance < 0.5:
+        raise InputError(f"--ewald-tol {request.ewald_tolerance:g} must lie between 0 and 0.5.")
+    if request.ewald_coefficient is not None and not request.ewald_coefficient > 0.0:
+        raise InputError(f"--ewald-coeff {request.ewald_coefficient:g} must be above 0.")
+    if request.pme_grid is not None and min(request.pme_grid) < LEAST_GRID:
+        grid = ",".join(map(str, request.pme_grid))
+        raise InputError(f"--pme-grid {grid} needs {LEAST_GRID} points or more in each direction.")
     pme = None
     if request.ewald_coefficient is not None and request.pme_grid is not None:
         pme = PmeParameters(request.ewald_coefficient * ANGSTROM_PER_NM, request.pme_grid)

@@ -67,6 +67,19 @@ def test_every_digit_of_the_solutes_parameters_is_kept(pair):
         assert raw(prmtop, flag)[: len(old)] == old, flag
 
 
+def test_coordinates_may_be_a_netcdf_restart(freesolv, tmp_path):
+    gas = freesolv / "amber_gaff" / f"{SOLUTES[0]}.prmtop"
+    crd = gas.with_suffix(".inpcrd")
+    whole = parmed.load_file(str(gas), str(crd))
+    restart = tmp_path / "gas.rst7"
+    whole.save(str(restart), format="ncrst")
+    found = [
+        parmed.load_file(str(solvate(gas, x, folder=tmp_path / n, n_waters=60)[1])).coordinates
+        for n, x in (("ascii", crd), ("binary", restart))
+    ]
+    np.testing.assert_allclose(found[1], found[0], atol=2e-7)
+
+
 def test_the_solutes_own_energy_is_the_same_in_both_files(pair):
     gas, prmtop, inpcrd = pair
     n = sections(gas)["POINTERS"][0]
