@@ -262,6 +262,7 @@ def test_energy_refuses(mlmm, files, words, told):
         ("--fast", "No such option"),
         ("init md", "nothing to configure for 'md'"),
         ("models get ani3x", "there is no potential 'ani3x'"),
+        ("models get mm", "mm, the prmtop's own terms, has no weights"),
     ],
 )
 def test_an_unknown_word_is_one_sentence_too(mlmm, words, told):

@@ -62,6 +62,8 @@ def describe_model(
 @app.command("get")
 def get_model(name: Annotated[str, typer.Argument(help="A name that `list` shows.")]) -> None:
     """Fetch the weights of one model into the cache, verified."""
+    if name == "mm":
+        raise InputError("mm, the prmtop's own terms, has no weights to fetch.")
     capabilities(name)
     family = family_of(name)
     if family is None or family.fetch is None or name not in family.models:

@@ -230,7 +230,8 @@ def _verify(path: Path, name: str) -> None:
     if found != expected:
         raise InputError(
             f"{path} is not the published {name}: its SHA-256 is {found}, expected {expected}; "
-            f"remove that file and run `mlmm models get {name}`."
+            "give another file, or, if this one is in your cache, remove it and run "
+            f"`mlmm models get {name}`."
         )
 
 

@@ -60,7 +60,8 @@ def read_verified(path: Path, model: AniModel) -> AniParameters:
 def _wrong_hash(path: Path, what: str, found: str, expected: str, model: AniModel) -> str:
     return (
         f"{path} is not the published {what}: its content has SHA-256 {found}, expected "
-        f"{expected}; remove that file and run `mlmm models get {model.name}`."
+        f"{expected}; give another file, or, if this one is in your cache, remove it and run "
+        f"`mlmm models get {model.name}`."
     )
 
 
