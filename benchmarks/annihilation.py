@@ -90,7 +90,9 @@ def open_leg(solvated: box.Solvated, name: str, seed: int) -> tuple[HybridSystem
     """Return system, plan and start of one leg."""
     in_gas = "gas" in name
     terms = solvated.classical.terms
-    plan = box.leg_plan(LEGS[name][0], seed=derive_seed(seed, name), gas_phase=in_gas)
+    plan = box.leg_plan(
+        LEGS[name][0], seed=derive_seed(seed, name), gas_phase=in_gas, where=box.THIN
+    )
     if in_gas:
         topology = read_topology(solvated.gas_prmtop)
         region = region_of(topology, solvated.region.atoms, name="the solute")
@@ -122,7 +124,7 @@ def estimate(folder: Path) -> dict[str, object]:
     states = {**LEGS, "mm-charging": (box.CHARGING, 0.0), "mm-lj": (box.LJ, 0.0)}
     box.require_samples(folder, (*states, "mm-gas"))
     samples = {
-        name: box.read_leg(folder / name, box.leg_plan(schedule, seed=0))[0]
+        name: box.read_leg(folder / name, box.leg_plan(schedule, seed=0, where=box.THIN))[0]
         for name, (schedule, _) in states.items()
     }
     paths = {name: mbar(rows) for name, rows in samples.items()}
@@ -155,14 +157,14 @@ def reorganization(folder: Path, charging: WindowSamples) -> Estimate:
 def main() -> None:
     """Sample, estimate, print, write."""
     asked = box.arguments(__doc__ or "", "annihilation.json")
-    solvated = box.prepare(MOLECULE, asked.source, asked.folder, seed=asked.seed)
+    solvated = box.prepare(MOLECULE, asked.source, asked.folder, seed=asked.seed, where=box.THIN)
     if asked.minutes > 0:
         work = work_of(solvated, asked.folder, asked.seed)
         box.run_rounds(work, asked.folder, asked.minutes)
     result = {
         **estimate(asked.folder),
         "molecule": f"dimethoxymethane ({MOLECULE}), GAFF",
-        **box.provenance(asked.seed),
+        **box.provenance(asked.seed, box.THIN),
     }
     box.write_json(asked.output, result)
     names = ("decoupling_kcal", "annihilation_kcal", "difference_kcal", "stderr_kcal")

@@ -57,7 +57,7 @@ def _stay(u: np.ndarray, state_of: np.ndarray, generator: np.random.Generator) -
 
 def plan_of(seed: int, kind: str, repeat: int) -> leg.LegPlan:
     """Return the plan of one repeat."""
-    return box.leg_plan(STATES, seed=derive_seed(seed, "exchange", kind, repeat))
+    return box.leg_plan(STATES, seed=derive_seed(seed, "exchange", kind, repeat), where=box.THIN)
 
 
 def work_of(
@@ -139,14 +139,14 @@ def _of_kind(folder: Path, kind: str, segments: int, seed: int) -> dict[str, obj
 def main() -> None:
     """Sample, estimate, print, write."""
     asked = box.arguments(__doc__ or "", "exchange.json")
-    solvated = box.prepare(MOLECULE, asked.source, asked.folder, seed=asked.seed)
+    solvated = box.prepare(MOLECULE, asked.source, asked.folder, seed=asked.seed, where=box.THIN)
     if asked.minutes > 0:
         work = work_of(solvated, asked.folder, asked.seed)
         box.run_rounds(work, asked.folder, asked.minutes)
     result = {
         **estimate(asked.folder, asked.seed),
         "molecule": f"dimethoxymethane ({MOLECULE}), GAFF",
-        **box.provenance(asked.seed),
+        **box.provenance(asked.seed, box.THIN),
     }
     box.write_json(asked.output, result)
     print(json.dumps(result, indent=1))

@@ -76,7 +76,7 @@ def work_of(run: Run, frames: np.ndarray) -> dict[str, tuple[float, Callable[[],
 
 def plan_of(run: Run, k: int) -> leg.LegPlan:
     """Return the plan of one conformation."""
-    return box.leg_plan(STATES, seed=derive_seed(run.seed, "frozen", k))
+    return box.leg_plan(STATES, seed=derive_seed(run.seed, "frozen", k), where=box.THIN)
 
 
 def start(run: Run, frame: np.ndarray) -> Phase:
@@ -135,12 +135,12 @@ def shapes(run: Run) -> dict[str, object]:
         "lower_bound_kcal": reorganization_bound(
             Ensemble(labels[: len(water)], groups),
             Ensemble(labels[len(water) :], phase.ladder),
-            temperature=box.TEMPERATURE,
+            temperature=box.THIN.temperature,
         ),
         "gaussian_kcal": gaussian_reorganization(
             Ensemble(stiff_coordinates(water, bonds), groups),
             Ensemble(stiff_coordinates(dry, bonds), phase.ladder),
-            temperature=box.TEMPERATURE,
+            temperature=box.THIN.temperature,
         ),
     }
     return {name: None if e is None else pair(e) for name, e in found.items()}
@@ -157,7 +157,7 @@ def main() -> None:
         **estimate(run, frames),
         "molecule": f"dimethoxymethane ({MOLECULE}), stressed as in route_agreement.py",
         "conformers": len(frames),
-        **box.provenance(run.seed),
+        **box.provenance(run.seed, box.THIN),
     }
     box.write_json(asked.output, result)
     print(json.dumps(result, indent=1))

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Does memory stay flat? The resident memory of one process that runs segment after segment.
 
-Methanol with ANI-2x in 30 TIP3P waters (the box of `small_box.py`), 15 states with exchange, 4 fs:
+Methanol with ANI-2x in 70 TIP3P waters (the box of `small_box.py`), 15 states with exchange, 4 fs:
 equilibrate, then segments, each with a new Context, as in a hydration run. Beside it one long
 dynamics in a single Context, as `mlmm md` runs it. After every piece the resident memory is read;
 its slope over the second half, with the standard error of the fit, is extrapolated to a million

@@ -96,7 +96,7 @@ class Leg:
 
 def open_run(folder: Path, source: Path, seed: int) -> Run:
     """Prepare or reopen a run."""
-    solvated = box.prepare(MOLECULE, source, folder, seed=seed)
+    solvated = box.prepare(MOLECULE, source, folder, seed=seed, where=box.THIN)
     mm = solvated.classical
     return Run(folder, seed, solvated, mm, stress_potential(mm.terms, TORSION))
 
@@ -114,7 +114,7 @@ def work_of(run: Run) -> dict[str, tuple[float, Callable[[], None]]]:
 
 
 def _leg_step(run: Run, name: str, hybrid: HybridSystem, start: Phase) -> None:
-    plan = box.leg_plan(LEGS[name][0], seed=derive_seed(run.seed, name))
+    plan = box.leg_plan(LEGS[name][0], seed=derive_seed(run.seed, name), where=box.THIN)
     box.advance_leg(hybrid, plan, start, run.folder / name)
     complete_frames(run.folder / name, run.other(name), gas=False)
 
@@ -130,7 +130,7 @@ def _gas_step(run: Run, name: str) -> None:
 
 def read(run: Run, name: str) -> Leg:
     """Read a leg back."""
-    plan = box.leg_plan(LEGS[name][0], seed=0)
+    plan = box.leg_plan(LEGS[name][0], seed=0, where=box.THIN)
     samples, frames, rows = box.read_leg(run.folder / name, plan)
     return Leg(samples, frames, rows, np.concatenate(read_other(run.folder / name)))
 
@@ -155,7 +155,7 @@ def read_gas(run: Run, name: str) -> Gas:
 
 def correction(mm: tuple[Array, ...], ml: tuple[Array, ...]) -> EndStateEstimate:
     """Return F(ML) − F(MM) in water from (driver's, other) energies of both ensembles."""
-    return endstate_correction(mm[1] - mm[0], ml[0] - ml[1], temperature=box.TEMPERATURE)
+    return endstate_correction(mm[1] - mm[0], ml[0] - ml[1], temperature=box.THIN.temperature)
 
 
 def estimate(run: Run) -> dict[str, object]:
@@ -208,7 +208,7 @@ def gas_correction(mm: Gas, ml: Gas) -> EndStateEstimate:
     return endstate_correction(
         mm.other - mm.internal,
         ml.internal - ml.other,
-        temperature=box.TEMPERATURE,
+        temperature=box.THIN.temperature,
         groups_mm=mm.ladder,
         groups_ml=ml.ladder,
     )
@@ -271,7 +271,7 @@ def main() -> None:
         **estimate(run),
         "molecule": f"dimethoxymethane ({MOLECULE}), GAFF",
         "stress": {"torsion": TORSION, "shift_kcal": SHIFT, "bond_factor": STIFFNESS},
-        **box.provenance(run.seed),
+        **box.provenance(run.seed, box.THIN),
     }
     box.write_json(asked.output, result)
     print(json.dumps(result, indent=1) if asked.json else _table(result))

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Which small system is large enough for identities between free energies, and no larger?
 
-30 TIP3P waters in the room of 70, 400 K, constant volume, PME with a cutoff of 6 Å, tail on: below
-the box that the program accepts for a result, and no liquid, because an identity between two
-routes holds in every environment. In liquid water of 298 K a leg of Lennard-Jones scatters by 0.3
-kcal/mol after 0.8 ns, here by 0.1: nothing has to make room for the solute. Averages do not depend
-on masses either: the solute has the heavy ones, so 4 fs steps resolve every vibration, also of
-bonds 1.5 times as stiff. Sampling, records, exchange, gas walkers and estimators are those of the
-package.
+LIQUID: 70 TIP3P waters, 1 bar, 298.15 K, PME with a cutoff of 6 Å, tail on: below the box that the
+program accepts for a result, because an identity between two routes holds in every box. THIN: 30 of
+these waters in the same room, constant volume, 400 K. The identity holds there too and converges:
+in the liquid a leg of Lennard-Jones scatters by 0.3 kcal/mol after 0.8 ns, here by 0.1, as nothing
+has to make room for the solute. Averages do not depend on masses either: the solute has the heavy
+ones, so 4 fs steps resolve every vibration, also of bonds 1.5 times as stiff. Sampling, records,
+exchange, gas walkers and estimators are those of the package.
 """
 
 from __future__ import annotations
@@ -48,11 +48,9 @@ from mlmm.units import ANGSTROM_PER_NM, NM_PER_ANGSTROM
 
 Array = np.ndarray
 
-N_WATERS, ROOM = 30, 70
-"""Waters, and how many would fill the box."""
 CUTOFF = 0.6
 EWALD_TOLERANCE = 1e-3
-TEMPERATURE = 400.0
+TEMPERATURE, PRESSURE = 298.15, 1.0
 TIMESTEP, FRICTION, GAS_FRICTION = 0.004, 1.0, 5.0
 MASSES: Final = "heavy"
 RECORD = 100
@@ -62,6 +60,27 @@ EQUILIBRATION, EQUILIBRATION_PER_STATE = 10_000, 2_500
 CHARGING = tuple(LambdaState(x, 1.0) for x in (1.0, 0.8, 0.6, 0.4, 0.2, 0.0))
 LJ = tuple(LambdaState(0.0, x) for x in (1.0, 0.85, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0))
 COUPLED = (LambdaState(1.0, 1.0),)
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Where the solute is.
+
+    Attributes:
+        waters: Waters in the box.
+        room: Waters that would fill it.
+        temperature: Temperature [K].
+        pressure: Pressure [bar]; None for constant volume.
+    """
+
+    waters: int
+    room: int
+    temperature: float
+    pressure: float | None
+
+
+LIQUID = Environment(70, 70, TEMPERATURE, PRESSURE)
+THIN = Environment(30, 70, 400.0, None)
 
 
 @dataclass(frozen=True)
@@ -89,9 +108,12 @@ class Solvated:
     gas_prmtop: Path
     conformers: Array
     torsions: tuple[tuple[int, int, int, int], ...]
+    where: Environment = LIQUID
 
 
-def prepare(name: str, source: Path, folder: Path, *, seed: int) -> Solvated:
+def prepare(
+    name: str, source: Path, folder: Path, *, seed: int, where: Environment = LIQUID
+) -> Solvated:
     """Solvate a molecule and choose its starting conformers; the files are made once.
 
     Args:
@@ -99,12 +121,15 @@ def prepare(name: str, source: Path, folder: Path, *, seed: int) -> Solvated:
         source: Folder with name.prmtop and name.inpcrd.
         folder: Gets the solvated files and the conformers.
         seed: Run seed.
+        where: What is around the molecule.
     """
     gas_prmtop, gas_inpcrd = source / f"{name}.prmtop", source / f"{name}.inpcrd"
     prmtop, inpcrd = folder / "solvated.prmtop", folder / "solvated.inpcrd"
     if not inpcrd.exists():
-        full = solvate(gas_prmtop, gas_inpcrd, folder=folder / "full", n_waters=ROOM)
-        thin_out(full, prmtop, inpcrd)
+        full = folder if where.waters == where.room else folder / "full"
+        files = solvate(gas_prmtop, gas_inpcrd, folder=full, n_waters=where.room)
+        if full != folder:
+            thin_out(files, where.waters, prmtop, inpcrd)
     topology, coordinates = read_topology(prmtop), read_coordinates(inpcrd)
     n = len(read_topology(gas_prmtop))
     region = region_of(topology, tuple(range(n)), name="the solute")
@@ -124,6 +149,7 @@ def prepare(name: str, source: Path, folder: Path, *, seed: int) -> Solvated:
         gas_prmtop,
         coordinates.positions[None, :n],
         torsions,
+        where,
     )
     return Solvated(
         **{
@@ -133,11 +159,11 @@ def prepare(name: str, source: Path, folder: Path, *, seed: int) -> Solvated:
     )
 
 
-def thin_out(full: tuple[Path, Path], prmtop: Path, inpcrd: Path) -> None:
-    """Keep the first waters of a box as it is; the inpcrd is written last."""
+def thin_out(full: tuple[Path, Path], count: int, prmtop: Path, inpcrd: Path) -> None:
+    """Keep the first `count` waters of a box as it is; the inpcrd is written last."""
     system = parmed.load_file(*map(str, full))
     waters = [residue for residue in system.residues if residue.name == "WAT"]
-    system.strip(f":{waters[N_WATERS].idx + 1}-{len(system.residues)}")
+    system.strip(f":{waters[count].idx + 1}-{len(system.residues)}")
     system.save(str(prmtop), overwrite=True)
     system.save(str(inpcrd), format="rst7", overwrite=True)
 
@@ -174,14 +200,20 @@ def hybrid_of(solvated: Solvated, potential: ClassicalPotential) -> HybridSystem
     )
 
 
-def leg_plan(states: tuple[LambdaState, ...], *, seed: int, gas_phase: bool = False) -> leg.LegPlan:
+def leg_plan(
+    states: tuple[LambdaState, ...],
+    *,
+    seed: int,
+    gas_phase: bool = False,
+    where: Environment = LIQUID,
+) -> leg.LegPlan:
     """Return a plan whose segments add about 200 ps in all states together."""
     alone = len(states) == 1
     records = 10 if alone else 2
     friction = GAS_FRICTION if gas_phase else FRICTION
     return leg.LegPlan(
         states=states,
-        ensemble=Ensemble(TEMPERATURE, None, TIMESTEP, friction),
+        ensemble=Ensemble(where.temperature, where.pressure, TIMESTEP, friction),
         equilibration=EQUILIBRATION,
         equilibration_per_state=0 if alone else EQUILIBRATION_PER_STATE,
         steps_per_record=RECORD,
@@ -195,7 +227,7 @@ def leg_plan(states: tuple[LambdaState, ...], *, seed: int, gas_phase: bool = Fa
 
 def gas_plan(solvated: Solvated, seed: int, *, hot: bool = False) -> gas.GasPlan:
     """Return two ladders of temperatures for the gas phase, or hot walkers that find conformers."""
-    ladder = gas.temperature_ladder(TEMPERATURE, len(solvated.masses))
+    ladder = gas.temperature_ladder(solvated.where.temperature, len(solvated.masses))
     return gas.GasPlan(
         temperatures=(gas.HOTTEST,) if hot else ladder,
         ladders=4 if hot else 2,
@@ -274,17 +306,18 @@ def read_leg(
     return concatenate(samples), np.concatenate(frames), np.concatenate(rows)
 
 
-def provenance(seed: int) -> dict[str, object]:
+def provenance(seed: int, where: Environment) -> dict[str, object]:
     """Return machine, versions, seed and settings for the result file."""
     return {
         "environment": header(),
         "seed": seed,
         "settings": {
-            "waters": N_WATERS,
-            "box": f"the volume of {ROOM} waters, constant",
+            "waters": where.waters,
+            "waters_that_would_fill_the_box": where.room,
             "cutoff_angstrom": CUTOFF * ANGSTROM_PER_NM,
             "lj_tail": True,
-            "temperature_k": TEMPERATURE,
+            "temperature_k": where.temperature,
+            "pressure_bar": where.pressure,
             "timestep_fs": 1000 * TIMESTEP,
             "solute_masses": MASSES,
         },

@@ -16,7 +16,10 @@ BAD = [
     ("hydration C --out run --potential qm:wb97x", "not of the form qm:METHOD/BASIS"),
     ("hydration C --out run --potential xtb:gfn3", "did you mean xtb:gfn2?"),
     ("hydration C --out run --potential aimnet2 --weights {junk}", "is not the published aimnet2"),
-    ("hydration C[NH3+] --out run --potential ani2x", "use --potential aimnet2 or"),
+    (
+        "hydration C[NH3+] --out run --potential ani2x",
+        "hydration free energy of an ion needs",
+    ),
     (
         "hydration C[NH3+] --out run --potential aimnet2",
         "hydration free energy of an ion needs",

@@ -80,7 +80,7 @@ def test_forces_on_the_droplet_sum_to_zero(answer):
 
 
 def test_plain_mm_is_the_reference(shared, folder, case):
-    answer = ask(shared, folder, potential="mm", ml_mask=None)
+    answer = ask(shared, folder, potential="mm", ml_mask=None, weights=None)
     reference = case["no_cutoff"]
     parts = reference["E_MM_components"]
     assert answer.total_kcal == pytest.approx(reference["E_MM_all"], abs=1e-6)

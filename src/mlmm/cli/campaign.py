@@ -51,6 +51,9 @@ EXECUTORS = "serial, processes (the default), or dask."
 ClusterFile = Annotated[
     Path | None, typer.Option(help="Dask in a batch system: file of `mlmm cluster init`.")
 ]
+RepeatsOfRun = Annotated[
+    int | None, typer.Option(help="Independent repeats of each run (2, or 3).", min=1)
+]
 MaxTime = Annotated[
     str | None, typer.Option(help="Stop in good order after minutes, or such as 45m, 12h.")
 ]
@@ -74,9 +77,7 @@ def run(
     control: Control = True,
     both_routes: BothRoutes = False,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 2025,
-    repeats: Annotated[
-        int | None, typer.Option(help="Independent repeats of each run (2, or 3).", min=1)
-    ] = None,
+    repeats: RepeatsOfRun = None,
     platform: Annotated[str, typer.Option(help="OpenMM platform.")] = "CPU",
     executor: Annotated[str | None, typer.Option(help=EXECUTORS)] = None,
     workers: Annotated[int | None, typer.Option(help="Runs at a time.", min=1)] = None,
