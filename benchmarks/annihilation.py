@@ -161,12 +161,8 @@ def main() -> None:
     if asked.minutes > 0:
         work = work_of(solvated, asked.folder, asked.seed)
         box.run_rounds(work, asked.folder, asked.minutes)
-    result = {
-        **estimate(asked.folder),
-        "molecule": f"dimethoxymethane ({MOLECULE}), GAFF",
-        **box.provenance(asked.seed, box.THIN),
-    }
-    box.write_json(asked.output, result)
+    found = estimate(asked.folder)
+    result = box.finish(asked, found, f"dimethoxymethane ({MOLECULE}), GAFF", box.THIN)
     names = ("decoupling_kcal", "annihilation_kcal", "difference_kcal", "stderr_kcal")
     names += ("decoupling_plus_de_reorg_kcal",)
     print(json.dumps(result if asked.json else {name: result[name] for name in names}, indent=1))

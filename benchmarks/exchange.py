@@ -143,12 +143,8 @@ def main() -> None:
     if asked.minutes > 0:
         work = work_of(solvated, asked.folder, asked.seed)
         box.run_rounds(work, asked.folder, asked.minutes)
-    result = {
-        **estimate(asked.folder, asked.seed),
-        "molecule": f"dimethoxymethane ({MOLECULE}), GAFF",
-        **box.provenance(asked.seed, box.THIN),
-    }
-    box.write_json(asked.output, result)
+    found = estimate(asked.folder, asked.seed)
+    result = box.finish(asked, found, f"dimethoxymethane ({MOLECULE}), GAFF", box.THIN)
     print(json.dumps(result, indent=1))
 
 

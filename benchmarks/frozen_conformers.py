@@ -153,13 +153,9 @@ def main() -> None:
     frames = conformers(run)
     if asked.minutes > 0:
         box.run_rounds(work_of(run, frames), run.folder, asked.minutes)
-    result = {
-        **estimate(run, frames),
-        "molecule": f"dimethoxymethane ({MOLECULE}), stressed as in route_agreement.py",
-        "conformers": len(frames),
-        **box.provenance(run.seed, box.THIN),
-    }
-    box.write_json(asked.output, result)
+    found = {**estimate(run, frames), "conformers": len(frames)}
+    molecule = f"dimethoxymethane ({MOLECULE}), stressed as in route_agreement.py"
+    result = box.finish(asked, found, molecule, box.THIN)
     print(json.dumps(result, indent=1))
 
 

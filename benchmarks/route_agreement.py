@@ -267,13 +267,9 @@ def main() -> None:
     run = open_run(asked.folder, asked.source, asked.seed)
     if asked.minutes > 0:
         box.run_rounds(work_of(run), run.folder, asked.minutes)
-    result = {
-        **estimate(run),
-        "molecule": f"dimethoxymethane ({MOLECULE}), GAFF",
-        "stress": {"torsion": TORSION, "shift_kcal": SHIFT, "bond_factor": STIFFNESS},
-        **box.provenance(run.seed, box.THIN),
-    }
-    box.write_json(asked.output, result)
+    stress = {"torsion": TORSION, "shift_kcal": SHIFT, "bond_factor": STIFFNESS}
+    found = {**estimate(run), "stress": stress}
+    result = box.finish(asked, found, f"dimethoxymethane ({MOLECULE}), GAFF", box.THIN)
     print(json.dumps(result, indent=1) if asked.json else _table(result))
 
 

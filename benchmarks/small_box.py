@@ -333,6 +333,15 @@ def write_json(path: Path, result: dict[str, object]) -> None:
     scratch.replace(path)
 
 
+def finish(
+    asked: argparse.Namespace, found: dict[str, object], molecule: str, where: Environment
+) -> dict[str, object]:
+    """Write what was found, and on what, to the file that was asked for; return all of it."""
+    result = {**found, "molecule": molecule, **provenance(asked.seed, where)}
+    write_json(asked.output, result)
+    return result
+
+
 def arguments(doc: str, result: str) -> argparse.Namespace:
     """Return the command line: source, folder, minutes, seed, json, output.
 

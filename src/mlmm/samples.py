@@ -27,6 +27,10 @@ class LambdaState(NamedTuple):
     lj: float
 
 
+COUPLED = LambdaState(1.0, 1.0)
+"""Where all of the solute's interactions with its surroundings are on."""
+
+
 @dataclass(frozen=True)
 class WindowSamples:
     """Recorded configurations of one leg, from all its states and repeats.

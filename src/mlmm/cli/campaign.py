@@ -102,7 +102,7 @@ def run(
             "control": control,
             "both_routes": both_routes,
             "seed": seed,
-            "repeats": repeats or REPEATS.get(protocol) or 2,  # the cores are for molecules
+            "repeats": repeats or REPEATS[protocol] or 2,  # the cores are for molecules
             "platform": platform,
         },
         where="the command line",

@@ -158,7 +158,7 @@ def _repeats(protocol: str, out: Path) -> int:
 
     if (out / RUN_FILE).is_file():
         return read_run_file(out / RUN_FILE).repeats
-    return usual_repeats(protocol, core_count()) if protocol in PROTOCOLS else 1
+    return usual_repeats(protocol, core_count())
 
 
 def _show(result: HydrationResult, out: Path, *, as_json: bool) -> None:

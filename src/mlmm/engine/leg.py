@@ -178,7 +178,7 @@ def count_segments(folder: Path) -> int:
 
 def read_segment(folder: Path, index: int, plan: LegPlan) -> Segment:
     """Read one segment back."""
-    data = dict(load_arrays(segment_path(folder, index)))
+    data = load_arrays(segment_path(folder, index))
     data.setdefault("size_slope", np.full(len(data["state"]), np.nan))
     samples = WindowSamples(
         plan.states,

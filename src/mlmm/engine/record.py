@@ -14,14 +14,13 @@ from dataclasses import dataclass
 import numpy as np
 import openmm as mm
 
-from mlmm.samples import LambdaState
+from mlmm.samples import COUPLED, LambdaState
 from mlmm.system.alchemy import LAMBDA_ELEC, LAMBDA_LJ, LJ_SIZE, STRETCH
 from mlmm.system.build import INTERNAL, NONBONDED, SOFT_CORE, HybridSystem
 from mlmm.units import thermal_energy
 
 Array = np.ndarray
 
-COUPLED = LambdaState(1.0, 1.0)
 LARGEST_U = 1e6
 """Reduced potentials are clipped here [kT]: a charge on a vanished atom may overflow."""
 

@@ -8,7 +8,7 @@ import openmm as mm
 from mlmm.engine.record import coulomb_coefficients, lennard_jones, set_state
 from mlmm.engine.simulation import Phase, choose_platform, set_phase
 from mlmm.errors import UnsupportedPhysicsError
-from mlmm.samples import LambdaState
+from mlmm.samples import COUPLED, LambdaState
 from mlmm.system.alchemy import LAMBDA_ELEC, LAMBDA_LJ
 from mlmm.system.build import HybridSystem
 
@@ -19,7 +19,7 @@ def couple(hybrid: HybridSystem, state: LambdaState) -> None:
     Raises:
         UnsupportedPhysicsError: A region that hangs on a covalent bond is to be decoupled.
     """
-    if hybrid.region.links and state != LambdaState(1.0, 1.0):
+    if hybrid.region.links and state != COUPLED:
         raise UnsupportedPhysicsError(
             "the ML region has link atoms, so it is bound to its environment and cannot be "
             "decoupled from it (icfe=1); select whole molecules."

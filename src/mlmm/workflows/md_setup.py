@@ -26,7 +26,7 @@ from mlmm.engine.slope import couple
 from mlmm.errors import InputError
 from mlmm.executor import core_count
 from mlmm.potentials.interface import Array, Potential
-from mlmm.samples import LambdaState
+from mlmm.samples import COUPLED, LambdaState
 from mlmm.system.build import HybridSystem, hybrid_system
 from mlmm.system.images import together
 from mlmm.system.internal import ClassicalPotential
@@ -215,7 +215,7 @@ def _state(config: MdConfig, topology: AmberTopology, region: MLRegion) -> Lambd
     """Return the coupling state, whose masks must be the ML region."""
     coupling = config.coupling
     if coupling is None:
-        return LambdaState(1.0, 1.0)
+        return COUPLED
     if not coupling.charges_mask:
         raise InputError(
             "icfe=1 needs crgmask='...', the ML region: one input holds the whole leg here, so "

@@ -27,7 +27,7 @@ from mlmm.engine.simulation import Ensemble, Phase
 from mlmm.engine.storage import load_arrays
 from mlmm.potentials.interface import Array, Potential
 from mlmm.potentials.mixture import Mixture
-from mlmm.samples import LambdaState
+from mlmm.samples import COUPLED, LambdaState
 from mlmm.system.build import HybridSystem, hybrid_system, region_masses
 from mlmm.system.pme import Nonbonded, pme_parameters
 from mlmm.system.torsions import rotatable_torsions
@@ -55,7 +55,6 @@ UNEQUILIBRATED = 4
 """One part in so many, the first, of a ladder's conformers or of a path's phases is not taken."""
 PATH_PER_END = 4
 """Path segments for each further segment of an ML/MM end state that takes phases of the path."""
-COUPLED = LambdaState(1.0, 1.0)
 
 
 @dataclass(frozen=True)
