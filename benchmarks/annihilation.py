@@ -43,12 +43,12 @@ from mlmm.system.region import MLRegion, region_of
 from mlmm.units import COULOMB_OPENMM, NM_PER_ANGSTROM
 
 LEGS: dict[str, tuple[tuple[LambdaState, ...], float]] = {
-    "annihilate-charging": (box.CHARGING, 3.0),
-    "annihilate-lj": (box.LJ, 2.0),
-    "annihilate-gas-charging": (box.CHARGING, 6.0),
-    "annihilate-gas-lj": (box.LJ, 6.0),
+    "annihilate-charging": (box.CHARGING, 2.0),
+    "annihilate-lj": (box.LJ, 5.0),
+    "annihilate-gas-charging": (box.CHARGING, 2.0),
+    "annihilate-gas-lj": (box.LJ, 2.0),
 }
-"""States and share of segments; a segment is about 200 ps."""
+"""States and share of segments; a segment is about 200 ps. The error of LJ is the largest."""
 
 
 def annihilated_system(
