@@ -74,8 +74,9 @@ def tiny_campaign(table, tmp_path):
     """Make a tiny campaign in a folder of its own; what is left of it is ended with the test."""
     made = []
 
-    def make(*more):
-        made.append(TinyCampaign(table, tmp_path / str(len(made)) / "set", *more))
+    def make(*more, folder=None):
+        folder = folder or tmp_path / str(len(made)) / "set"
+        made.append(TinyCampaign(table, folder, *more))
         return made[-1]
 
     yield make

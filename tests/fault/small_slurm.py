@@ -111,7 +111,9 @@ class SmallSlurm:
         ).stdout
 
     def stop(self):
-        """End all jobs, then the daemons that were started here."""
+        """End all jobs, then the daemons that were started here, if any were."""
+        if not self.daemons:
+            return
         self.run("scancel", "--user=root", "--full")
         end = time.monotonic() + 30
         while self.run("squeue", "-h") and time.monotonic() < end:

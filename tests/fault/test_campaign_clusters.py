@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from small_slurm import CannotStartError, SmallSlurm
-from tiny_campaign import pieces, workers
+from tiny_campaign import TASK, pieces, workers
 from tiny_run import is_alive, wait_for
 
 pytestmark = pytest.mark.slow
@@ -49,6 +49,19 @@ def parent(pid):
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
+def computing(folder):
+    """Return the processes that compute runs of a campaign, whoever started them."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (path / "cmdline").read_text().split("\0")
+        except OSError:
+            continue
+        if TASK in words and any(word.startswith(str(folder)) for word in words):
+            found.append(int(path.name))
+    return found
+
+
 def test_a_killed_dask_worker_loses_nothing_that_was_finished(tiny_campaign, undisturbed_campaign):
     campaign = tiny_campaign("--executor", "dask", "--workers", "2")
     campaign.start()
@@ -79,6 +92,26 @@ def test_a_campaign_in_slurm_survives_the_loss_of_a_job(
     assert campaign.results() == undisturbed_campaign.results()
     assert {path: pieces(campaign.folder)[path] for path in kept} == kept
     wait_for(lambda: not slurm.run("squeue", "-h"), "all jobs to end")
+
+
+def test_a_campaign_in_slurm_outlives_the_wall_time_of_a_job_that_hangs(
+    slurm, tiny_campaign, undisturbed_campaign, tmp_path
+):
+    short = CLUSTER.replace("00:10:00", "00:01:00").replace("minutes: 5", "minutes: 0.5")
+    (tmp_path / "slurm.yaml").write_text(short)
+    campaign = tiny_campaign("--cluster", tmp_path / "slurm.yaml")
+    campaign.start()
+    wait_for(lambda: pieces(campaign.folder) or campaign.process.poll(), "the first piece")
+    kept = pieces(campaign.folder)
+    hanging = computing(campaign.folder)
+    assert hanging
+    for process in hanging:
+        os.kill(process, signal.SIGSTOP)
+    code, _, err = campaign.finish()
+    assert code == 1, err
+    assert campaign.results() == undisturbed_campaign.results()
+    assert {path: pieces(campaign.folder)[path] for path in kept} == kept
+    assert not any(map(is_alive, hanging))
 
 
 def test_a_campaign_in_a_slurm_that_is_gone_is_refused(slurm, tiny_campaign, tmp_path):

@@ -7,7 +7,8 @@ import os
 import subprocess
 
 import pytest
-from tiny_run import numbers, segments, times
+from tiny_campaign import pieces
+from tiny_run import numbers, segments, times, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -61,6 +62,26 @@ def test_a_full_disk_keeps_what_was_finished(small_disk, tiny, undisturbed, proc
     run.complete()
     assert numbers(run.folder) == numbers(undisturbed)
     assert times(kept) == kept
+
+
+def test_a_full_disk_keeps_what_a_campaign_finished(
+    small_disk, tiny_campaign, undisturbed_campaign
+):
+    campaign = tiny_campaign(folder=small_disk / "set")
+    campaign.start()
+    wait_for(lambda: pieces(campaign.folder), "the first piece")
+    fill(small_disk / "filler")
+    code, _, err = campaign.finish()
+    assert code == 1
+    assert "the disk is full. What was finished is kept" in err.splitlines()[-1], err
+    assert "Traceback" not in err
+    kept = pieces(campaign.folder)
+    assert kept
+
+    os.unlink(small_disk / "filler")
+    campaign.complete()
+    assert campaign.results() == undisturbed_campaign.results()
+    assert {path: pieces(campaign.folder)[path] for path in kept} == kept
 
 
 def again(run):
