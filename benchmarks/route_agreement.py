@@ -50,8 +50,8 @@ MOLECULE = "mobley_3083321"
 TORSION = (0, 1, 2, 3)
 """The C-O-C-O torsion that is shifted."""
 LEGS: dict[str, tuple[tuple[LambdaState, ...], float]] = {
-    "mm-charging": (box.CHARGING, 2.0),
-    "ml-charging": (box.CHARGING, 2.0),
+    "mm-charging": (box.CHARGING, 4.0),
+    "ml-charging": (box.CHARGING, 4.0),
     "mm-lj": (box.LJ, 5.0),
     "ml-lj": (box.LJ, 5.0),
     "ml-end": (box.COUPLED, 2.0),
