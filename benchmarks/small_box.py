@@ -347,19 +347,24 @@ def finish(
 
 
 def arguments(doc: str, result: str) -> argparse.Namespace:
-    """Return the command line: source, folder, minutes, seed, json, output.
+    """Return the command line of `parser`, read."""
+    return parser(doc, result).parse_args()
+
+
+def parser(doc: str, result: str) -> argparse.ArgumentParser:
+    """Return what reads the command line: source, folder, minutes, seed, json, output.
 
     Args:
         doc: Docstring of the script; its first line says what it asks.
         result: Name of the file in `results/`.
     """
-    parser = argparse.ArgumentParser(description=doc.splitlines()[0])
+    reader = argparse.ArgumentParser(description=doc.splitlines()[0])
     root = Path(__file__).resolve().parents[1]
     shared = Path(os.environ.get("MLMM_SHARED", root.parent / "shared"))
-    parser.add_argument("--source", type=Path, default=shared / "data/freesolv/amber_gaff")
-    parser.add_argument("--folder", type=Path, required=True, help="where the samples are kept")
-    parser.add_argument("--minutes", type=float, default=60.0, help="wall time; 0 only estimates")
-    parser.add_argument("--seed", type=int, default=20250101)
-    parser.add_argument("--json", action="store_true", help="print everything as JSON")
-    parser.add_argument("--output", type=Path, default=RESULTS / result, help="result file")
-    return parser.parse_args()
+    reader.add_argument("--source", type=Path, default=shared / "data/freesolv/amber_gaff")
+    reader.add_argument("--folder", type=Path, required=True, help="where the samples are kept")
+    reader.add_argument("--minutes", type=float, default=60.0, help="wall time; 0 only estimates")
+    reader.add_argument("--seed", type=int, default=20250101)
+    reader.add_argument("--json", action="store_true", help="print everything as JSON")
+    reader.add_argument("--output", type=Path, default=RESULTS / result, help="result file")
+    return reader
