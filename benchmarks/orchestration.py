@@ -35,6 +35,7 @@ from mlmm.config.hydration import HydrationConfig, Source
 from mlmm.config.protocol import PROTOCOLS, Schedule
 from mlmm.engine import gas, leg
 from mlmm.workflows import hydration
+from mlmm.workflows.rounds import Sampler
 
 TOLUENE = "mobley_1873346"
 SEED = 2025
@@ -103,7 +104,7 @@ def measure(data: Path, windows: int) -> dict[str, float]:
     with (
         tempfile.TemporaryDirectory() as name,
         clocks(
-            sampling=(hydration.Sampler, "work"),
+            sampling=(Sampler, "work"),
             stepping=(leg, "_advance"),
             minimising=(openmm.LocalEnergyMinimizer, "minimize"),
             gas=(gas, "run_gas_segment"),
