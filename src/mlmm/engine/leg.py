@@ -16,6 +16,7 @@ import numpy as np
 import openmm as mm
 
 from mlmm.engine.exchange import exchange_states
+from mlmm.engine.intact import require_whole
 from mlmm.engine.record import Record, couplings, set_state, take_record
 from mlmm.engine.reservoir import Reservoir
 from mlmm.engine.seeds import derive_seed, generator
@@ -143,6 +144,7 @@ def run_segment(
     stored = load_arrays(phases_path(folder, index))
     phases, state_of = _unpack(stored), np.array(stored["state_of"], dtype=np.int64)
     context = _context(hybrid, plan, "segment", index)
+    before = phases[0].positions
     if start is not None:
         phases[0] = start(phases[0], generator(plan.seed, "start", index))
     chooser = generator(plan.seed, "exchange", index)
@@ -160,6 +162,8 @@ def run_segment(
                     context, hybrid, plan, reservoir.insert(phases[replica], drawer)
                 )
         state_of = exchange_states(latest, state_of, chooser)
+    for phase in phases:
+        require_whole(hybrid, before, phase.positions, when=f"in segment {index}")
     if keep:
         save_arrays(coupled_path(folder, index), _pack([phases[int(np.argmin(state_of))]]))
     save_arrays(phases_path(folder, index + 1), {**_pack(phases), "state_of": state_of})
@@ -213,14 +217,39 @@ def read_coupled(folder: Path, count: int) -> tuple[Phase, ...]:
 
 
 def _first_equilibration(hybrid: HybridSystem, plan: LegPlan, start: Phase) -> Phase:
+    start = _minimised(hybrid, plan, start)
     context = _context(hybrid, plan, "equilibrate", "coupled")
     set_phase(context, start)
     set_state(context, plan.states[0])
-    mm.LocalEnergyMinimizer.minimize(context, 10.0, 200)
     seed = derive_seed(plan.seed, "velocities")
     context.setVelocitiesToTemperature(plan.ensemble.temperature, seed)
     _advance(context, plan.equilibration)
-    return get_phase(context)
+    phase = get_phase(context)
+    require_whole(hybrid, start.positions, phase.positions, when="while it was equilibrated")
+    return phase
+
+
+def _minimised(hybrid: HybridSystem, plan: LegPlan, start: Phase) -> Phase:
+    """Return the start with its clashes relaxed; atoms of a network's region stay where they are.
+
+    The first line searches of L-BFGS take long steps. A force field's walls reject them; a network
+    may lead on to a torn molecule (`engine/intact.py`).
+    """
+    held = hybrid.region.atoms if hybrid.bridge is not None else ()
+    masses = [hybrid.system.getParticleMass(i) for i in held]
+    try:
+        for i in held:  # OpenMM moves no particle without mass
+            hybrid.system.setParticleMass(i, 0.0)
+        context = _context(hybrid, plan, "equilibrate", "coupled")
+        set_phase(context, start)
+        set_state(context, plan.states[0])
+        mm.LocalEnergyMinimizer.minimize(context, 10.0, 200)
+    finally:
+        for i, mass in zip(held, masses, strict=True):
+            hybrid.system.setParticleMass(i, mass)
+    phase = get_phase(context)
+    require_whole(hybrid, start.positions, phase.positions, when="during the minimisation")
+    return phase
 
 
 def _context(hybrid: HybridSystem, plan: LegPlan, *labels: str | int) -> mm.Context:

@@ -51,6 +51,7 @@ class HybridSystem:
         region: The ML region.
         tail: Coefficient K of the region-environment tail [kJ nm³/mol]; 0 without tail.
         stretched_tail: The same with all σ `STRETCH` times as long.
+        bonds: Bonds within the region, as pairs of prmtop indices.
         bridge: The potential inside the System, or None where the internal energy is native.
         periodic: Whether there is a box.
     """
@@ -61,6 +62,7 @@ class HybridSystem:
     bridge: PotentialBridge | None
     periodic: bool
     stretched_tail: float = 0.0
+    bonds: tuple[tuple[int, int], ...] = ()
 
 
 def base_system(topology: AmberTopology, nonbonded: Nonbonded, *, rigid_water: bool) -> mm.System:
@@ -192,7 +194,11 @@ def hybrid_system(
     for i, mass in zip(region.atoms, masses, strict=True):
         system.setParticleMass(i, mass)
     periodic = nonbonded.cutoff is not None
-    return HybridSystem(system, region, tail, bridge, periodic, stretched_tail=stretched)
+    inside = set(region.atoms)
+    bonds = tuple((i, j) for i, j in topology.bonds if i in inside and j in inside)
+    return HybridSystem(
+        system, region, tail, bridge, periodic, stretched_tail=stretched, bonds=bonds
+    )
 
 
 def _add_soft_core(
