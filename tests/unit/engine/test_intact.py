@@ -7,11 +7,81 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import tiny_leg
 
 from mlmm.engine import leg
 from mlmm.engine.intact import require_whole
+from mlmm.engine.simulation import Phase
 from mlmm.errors import NumericsError
+from mlmm.potentials.interface import Capabilities, Evaluation
+from mlmm.system.build import hybrid_system
 
 
-class Flat:
-    """A potential that pulls every atom of the region along x and knows no walls."""
+class Tearing:
+    """A slope of so many kcal/mol/Å that draws the first atom away from the second, without end."""
+
+    capabilities = Capabilities(name="tearing", elements=None)
+
+    def __init__(self, slope):
+        self.slope = slope
+        self.identity = f"tearing:{slope}"
+
+    def evaluate(self, positions):
+        apart = positions[:, 0] - positions[:, 1]
+        length = np.linalg.norm(apart, axis=1)
+        forces = np.zeros_like(positions)
+        forces[:, 0] = self.slope * apart / length[:, None]
+        forces[:, 1] = -forces[:, 0]
+        return Evaluation(-self.slope * length, forces)
+
+
+@pytest.fixture
+def torn(methane_files):
+    """Methane in water under a potential that tears it, and where it starts."""
+    classical, start = tiny_leg.build(*methane_files)
+    topology = tiny_leg.read_topology(methane_files[0])
+    lengths = tuple(np.diag(start.box))
+    nonbonded = tiny_leg.Nonbonded(0.8, pme=tiny_leg.pme_parameters(lengths, 0.8, 5e-4))
+    return hybrid_system(topology, classical.region, Tearing(25.0), nonbonded=nonbonded), start
+
+
+def test_a_minimisation_moves_the_water_and_not_the_solute_of_a_network(torn):
+    hybrid, start = torn
+    solute = list(hybrid.region.atoms)
+    before = [hybrid.system.getParticleMass(i) for i in solute]
+    phase = leg._minimised(hybrid, tiny_leg.PLAN, start)
+    np.testing.assert_allclose(phase.positions[solute], start.positions[solute], atol=1e-6)
+    moved = np.abs(phase.positions - start.positions).max(axis=1)
+    assert np.median(moved[len(solute) :]) > 1e-3
+    assert [hybrid.system.getParticleMass(i) for i in solute] == before
+
+
+def test_the_solute_of_a_force_field_is_minimised(methane_files):
+    hybrid, start = tiny_leg.build(*methane_files)
+    positions = start.positions.copy()
+    positions[1] += 0.3 * (positions[1] - positions[0])  # a C-H bond of 1.4 Å
+    phase = leg._minimised(hybrid, tiny_leg.PLAN, replace(start, positions=positions))
+    bond = np.linalg.norm(phase.positions[1] - phase.positions[0])
+    assert 0.100 < bond < 0.115
+
+
+def test_a_molecule_that_comes_apart_is_refused_and_nothing_is_kept(torn, tmp_path):
+    hybrid, start = torn
+    plan = replace(tiny_leg.PLAN, equilibration=14)
+    with pytest.raises(NumericsError, match="came apart while it was equilibrated") as caught:
+        leg.equilibrate(hybrid, plan, start, tmp_path)
+    assert "which are bonded, went from 1.09 to" in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("factor", [1.7, 1 / 1.7])
+def test_a_bond_may_breathe_but_neither_tear_nor_collapse(methane_files, factor):
+    hybrid, start = tiny_leg.build(*methane_files)
+
+    def scaled(by: float) -> np.ndarray:
+        return Phase(start.positions * by, start.velocities, start.box).positions
+
+    for fine in (1.0, 1.3, 1 / 1.3):
+        require_whole(hybrid, start.positions, scaled(fine), when="now")
+    with pytest.raises(NumericsError, match="came apart now"):
+        require_whole(hybrid, start.positions, scaled(factor), when="now")
