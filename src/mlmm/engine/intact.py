@@ -23,7 +23,13 @@ STRETCH = 1.6
 """Factor between two lengths of a bond at which it is another molecule; heat makes 1.2 at most."""
 
 
-def require_whole(hybrid: HybridSystem, before: Array, after: Array, *, when: str) -> None:
+TORN = 2.0
+"""A bond that grew by the factor to more than this [Å] is torn, whatever the start was worth."""
+
+
+def require_whole(
+    hybrid: HybridSystem, before: Array, after: Array, *, when: str, from_any_start: bool = False
+) -> None:
     """Refuse positions in which a bond of the region has torn or collapsed.
 
     Args:
@@ -31,6 +37,8 @@ def require_whole(hybrid: HybridSystem, before: Array, after: Array, *, when: st
         before: Earlier positions of the whole system [nm], shape (N, 3).
         after: Present positions, shape (N, 3).
         when: For the message: "during the minimisation".
+        from_any_start: Whether the earlier positions may be bad ones that were mended; then only
+            bonds that grew beyond `TORN` are refused.
 
     Raises:
         NumericsError: A bond is longer or shorter than before by the factor `STRETCH`.
@@ -40,6 +48,8 @@ def require_whole(hybrid: HybridSystem, before: Array, after: Array, *, when: st
         return
     old, new = (_lengths(positions, pairs) for positions in (before, after))
     change = np.abs(np.log(new / old))
+    if from_any_start:
+        change[new < TORN] = 0.0
     worst = int(np.argmax(change))
     if change[worst] <= math.log(STRETCH):
         return

@@ -16,6 +16,7 @@ import openmm as mm
 
 from mlmm.engine.decompose import Meter
 from mlmm.engine.dynamics import velocity_verlet
+from mlmm.engine.intact import require_whole
 from mlmm.engine.simulation import Phase, choose_platform, get_phase, set_phase
 from mlmm.errors import InputError, NumericsError
 from mlmm.system.build import HybridSystem
@@ -71,7 +72,7 @@ def minimize(
 
     Raises:
         InputError: The tolerance is not positive.
-        NumericsError: The energy is not finite, or OpenMM stopped.
+        NumericsError: The energy is not finite, the region came apart, or OpenMM stopped.
     """
     if not tolerance > 0 or max_steps < 0:
         raise InputError(
@@ -101,6 +102,13 @@ def minimize(
     gradient = _gradient(context) if reporter.gradient is None else reporter.gradient
     final = _at(context, hybrid, meter, reporter.steps, gradient)
     _refuse_infinite(final)
+    require_whole(
+        hybrid,
+        start.positions,
+        get_phase(context).positions,
+        when="during the minimisation",
+        from_any_start=True,
+    )
     return final
 
 

@@ -11,6 +11,7 @@ import tiny_leg
 
 from mlmm.engine import leg
 from mlmm.engine.intact import require_whole
+from mlmm.engine.minimize import minimize
 from mlmm.engine.simulation import Phase
 from mlmm.errors import NumericsError
 from mlmm.potentials.interface import Capabilities, Evaluation
@@ -85,3 +86,17 @@ def test_a_bond_may_breathe_but_neither_tear_nor_collapse(methane_files, factor)
         require_whole(hybrid, start.positions, scaled(fine), when="now")
     with pytest.raises(NumericsError, match="came apart now"):
         require_whole(hybrid, start.positions, scaled(factor), when="now")
+
+
+def test_a_bad_start_may_be_mended_but_not_torn(methane_files):
+    hybrid, start = tiny_leg.build(*methane_files)
+    bad = start.positions * 0.5
+    require_whole(hybrid, bad, start.positions, when="now", from_any_start=True)
+    with pytest.raises(NumericsError, match="came apart"):
+        require_whole(hybrid, bad, start.positions * 2.0, when="now", from_any_start=True)
+
+
+def test_a_minimisation_that_tears_the_molecule_is_refused(torn):
+    hybrid, start = torn
+    with pytest.raises(NumericsError, match="came apart during the minimisation"):
+        minimize(hybrid, start, platform="CPU", tolerance=10.0, max_steps=100)
