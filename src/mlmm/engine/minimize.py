@@ -102,13 +102,8 @@ def minimize(
     gradient = _gradient(context) if reporter.gradient is None else reporter.gradient
     final = _at(context, hybrid, meter, reporter.steps, gradient)
     _refuse_infinite(final)
-    require_whole(
-        hybrid,
-        start.positions,
-        get_phase(context).positions,
-        when="during the minimisation",
-        from_any_start=True,
-    )
+    after, when = get_phase(context).positions, "during the minimisation"
+    require_whole(hybrid, start.positions, after, when=when, from_any_start=True)
     return final
 
 
