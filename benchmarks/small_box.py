@@ -6,7 +6,7 @@ program accepts for a result, because an identity between two routes holds in ev
 these waters in the same room, constant volume, 600 K, above the critical point of TIP3P (578 K,
 Vega et al., J. Chem. Phys. 2006, 125, 034503). The identity holds there too and converges: in the
 liquid something has to make room for the solute, and below the critical point droplets form and
-evaporate; here records 0.4 ps apart are independent (statistical inefficiency 1.0 to 1.8), so they
+evaporate; here records 0.4 ps apart are independent (statistical inefficiency 1.0 to 2.0), so they
 are taken every 0.1 ps. Averages depend neither on masses nor on friction: the solute has the heavy
 ones, so 4 fs steps resolve every vibration, also of bonds 1.5 times as stiff. Sampling, records,
 exchange, gas walkers and estimators are those of the package.
