@@ -217,39 +217,36 @@ def read_coupled(folder: Path, count: int) -> tuple[Phase, ...]:
 
 
 def _first_equilibration(hybrid: HybridSystem, plan: LegPlan, start: Phase) -> Phase:
-    start = _minimised(hybrid, plan, start)
     context = _context(hybrid, plan, "equilibrate", "coupled")
     set_phase(context, start)
     set_state(context, plan.states[0])
+    _minimise(context, hybrid)
+    before = get_phase(context).positions
+    require_whole(hybrid, start.positions, before, when="during the minimisation")
     seed = derive_seed(plan.seed, "velocities")
     context.setVelocitiesToTemperature(plan.ensemble.temperature, seed)
     _advance(context, plan.equilibration)
     phase = get_phase(context)
-    require_whole(hybrid, start.positions, phase.positions, when="while it was equilibrated")
+    require_whole(hybrid, before, phase.positions, when="while it was equilibrated")
     return phase
 
 
-def _minimised(hybrid: HybridSystem, plan: LegPlan, start: Phase) -> Phase:
-    """Return the start with its clashes relaxed; atoms of a network's region stay where they are.
+def _minimise(context: mm.Context, hybrid: HybridSystem) -> None:
+    """Relax clashes in a Context; atoms of a network's region stay where they are.
 
     The first line searches of L-BFGS take long steps. A force field's walls reject them; a network
-    may lead on to a torn molecule (`engine/intact.py`).
+    may lead on to a torn molecule (`engine/intact.py`). The minimiser moves no particle without
+    mass; the Context has copied the masses before.
     """
     held = hybrid.region.atoms if hybrid.bridge is not None else ()
     masses = [hybrid.system.getParticleMass(i) for i in held]
     try:
-        for i in held:  # OpenMM moves no particle without mass
+        for i in held:
             hybrid.system.setParticleMass(i, 0.0)
-        context = _context(hybrid, plan, "equilibrate", "coupled")
-        set_phase(context, start)
-        set_state(context, plan.states[0])
         mm.LocalEnergyMinimizer.minimize(context, 10.0, 200)
     finally:
         for i, mass in zip(held, masses, strict=True):
             hybrid.system.setParticleMass(i, mass)
-    phase = get_phase(context)
-    require_whole(hybrid, start.positions, phase.positions, when="during the minimisation")
-    return phase
 
 
 def _context(hybrid: HybridSystem, plan: LegPlan, *labels: str | int) -> mm.Context:
