@@ -7,7 +7,7 @@ import os
 import signal
 
 import pytest
-from tiny_run import is_alive, numbers, segments, times, wait_for, workers
+from tiny_run import SEGMENTS, is_alive, numbers, segments, times, wait_for, workers
 
 pytestmark = pytest.mark.slow
 
@@ -27,6 +27,18 @@ def test_a_killed_run_goes_on_to_the_same_numbers(tiny, undisturbed, processes, 
     assert f"resuming in {run.folder}: {len(kept)} of " in err
     assert numbers(run.folder) == numbers(undisturbed)
     assert times(kept) == kept  # nothing finished was computed again
+
+
+def test_a_run_killed_beyond_its_first_round_counts_all_that_is_done(tiny, undisturbed):
+    run = tiny(1)
+    run.start()
+    run.reach(SEGMENTS - 2)
+    run.process.kill()
+    run.finish()
+    kept = segments(run.folder)
+    _, err = run.complete()
+    assert f"resuming in {run.folder}: {len(kept)} of {len(kept)} pieces done" in err
+    assert numbers(run.folder) == numbers(undisturbed)
 
 
 def test_a_killed_run_takes_the_same_conformers_of_the_gas_phase(

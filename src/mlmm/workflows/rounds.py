@@ -275,8 +275,8 @@ class Sampler:
         if self.greeted:
             return
         self.greeted = True
-        done, of = sum(min(start[t], goals[t]) for t in goals), sum(goals.values())
-        if any(start.values()):
+        done, of = sum(start.values()), sum(max(start[t], goals[t]) for t in goals)
+        if done:
             words = f"resuming in {self.run}: {done} of {of} pieces done"
             self.listen(Report(words, done / of, lasting=True))
 
