@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: MIT
+"""How far does water stretch the bonds of a flexible MM solute, and what is that worth?
+
+From the frames of a finished run with an MM path (route R2, or `--potential mm`): the mean length
+of each bond of the solute, coupled to water and decoupled from it. A spring k (r − r₀)² that a
+constant force stretches by Δ has a free energy lower by k Δ² than a rigid bond under that force: so
+much of ΔG is missing from a value that was computed with constrained bonds.
+
+    python benchmarks/bond_stretch.py --run RUNS/methanol-R2
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import parmed
+from machine import save
+
+from mlmm.analysis.stats import block_means
+from mlmm.engine.leg import DECOUPLED, count_segments, read_segment
+from mlmm.samples import COUPLED, LambdaState
+from mlmm.workflows.tasks import Task, open_leg
+
+
+def frames(run: Path, state: LambdaState) -> np.ndarray:
+    """Return the solute of all repeats in one state of the MM path [Å], shape (F, N, 3)."""
+    found = []
+    for folder in sorted(run.glob("tasks/path-mm-*")):
+        task = Task("path", "mm", int(folder.name.rpartition("-")[2]))
+        _, plan = open_leg(run, task)
+        for index in range(count_segments(folder)):
+            segment = read_segment(folder, index, plan)
+            here = segment.samples.state[segment.frame_rows] == plan.states.index(state)
+            found.append(10.0 * segment.frames[here])
+    if not found:
+        raise SystemExit(f"bond_stretch: {run} has no MM path.")
+    return np.concatenate(found)
+
+
+def length(positions: np.ndarray, i: int, j: int) -> tuple[float, float]:
+    """Return the mean length of a bond and its error, from blocks [Å]."""
+    values = np.linalg.norm(positions[:, i] - positions[:, j], axis=1)
+    means = block_means(values)
+    return float(values.mean()), float(means.std(ddof=1) / math.sqrt(len(means)))
+
+
+def stretches(run: Path) -> list[dict[str, Any]]:
+    """Return both lengths of every bond [Å], and the worth of their difference [kcal/mol]."""
+    wet, dry = frames(run, COUPLED), frames(run, DECOUPLED)
+    solute = parmed.load_file(str(next((run / "inputs").glob("*.prmtop"))))
+    rows = []
+    for bond in solute.bonds:
+        i, j = bond.atom1.idx, bond.atom2.idx
+        (water, error), (gas, other) = length(wet, i, j), length(dry, i, j)
+        change, stderr = water - gas, math.hypot(error, other)
+        worth = -bond.type.k * change**2
+        rows.append(
+            {
+                "bond": f"{bond.atom1.name}-{bond.atom2.name}",
+                "k_kcal_per_a2": bond.type.k,
+                "coupled_a": water,
+                "decoupled_a": gas,
+                "change_a": change,
+                "change_stderr_a": stderr,
+                "worth_kcal": worth,
+                "worth_stderr_kcal": 2.0 * bond.type.k * abs(change) * stderr,
+            }
+        )
+    return rows
+
+
+def main() -> None:
+    """Print the bonds and write them to `results/bond_stretch.json`."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--run", type=Path, required=True, help="folder of a finished gas run")
+    run = parser.parse_args().run
+    rows = stretches(run)
+    for row in rows:
+        print(
+            f"{row['bond']:>8}: {row['coupled_a']:.4f} Å coupled, {row['decoupled_a']:.4f} "
+            f"decoupled, {row['change_a']:+.4f} ± {row['change_stderr_a']:.4f}: "
+            f"{row['worth_kcal']:+.3f} ± {row['worth_stderr_kcal']:.3f} kcal/mol"
+        )
+    save("bond_stretch", {"run": run.name, "bonds": rows})
+
+
+if __name__ == "__main__":
+    main()
