@@ -17,11 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from freesolv import gaff
 from machine import save
 
 from mlmm.amber.coordinates import read_coordinates
 from mlmm.cli.progress import Progress
-from mlmm.config.hydration import HydrationConfig, Source
+from mlmm.config.hydration import HydrationConfig
 from mlmm.config.protocol import PROTOCOLS
 from mlmm.report.result import HydrationResult
 from mlmm.workflows.hydration import run_hydration
@@ -33,12 +34,9 @@ SEED = 2025
 
 def config(data: Path, size: str, target: float) -> HydrationConfig:
     """Return the run in one of the boxes."""
-    stem = data.resolve() / "amber_gaff" / PROPIONAMIDE
     changes = {"name": "custom", "n_waters": WATERS[size], "target_stderr": target}
     return HydrationConfig(
-        source=Source(
-            kind="gas", prmtop=f"{stem}.prmtop", inpcrd=f"{stem}.inpcrd", charges="prmtop"
-        ),
+        source=gaff(data, PROPIONAMIDE),
         potential="ani2x",
         protocol=PROTOCOLS["quick"].model_copy(update=changes),
         seed=SEED + list(WATERS).index(size),

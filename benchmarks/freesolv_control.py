@@ -20,10 +20,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from freesolv import gaff
 from machine import save
 
 from mlmm.cli.progress import Progress
-from mlmm.config.hydration import HydrationConfig, Source
+from mlmm.config.hydration import HydrationConfig
 from mlmm.config.protocol import Protocol
 from mlmm.report.result import HydrationResult
 from mlmm.workflows.hydration import run_hydration
@@ -42,15 +43,8 @@ TOLERANCE = 0.1
 
 def config(folder: Path, name: str, minutes: float | None) -> HydrationConfig:
     """Return the run of one molecule."""
-    identifier = MOLECULES[name]
-    files = folder.resolve() / "amber_gaff"
     return HydrationConfig(
-        source=Source(
-            kind="gas",
-            prmtop=str(files / f"{identifier}.prmtop"),
-            inpcrd=str(files / f"{identifier}.inpcrd"),
-            charges="prmtop",
-        ),
+        source=gaff(folder, MOLECULES[name]),
         potential="mm",
         repeats=REPEATS[name],
         protocol=Protocol(

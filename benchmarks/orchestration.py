@@ -29,9 +29,10 @@ from typing import Any
 
 import numpy as np
 import openmm
+from freesolv import gaff
 from machine import save
 
-from mlmm.config.hydration import HydrationConfig, Source
+from mlmm.config.hydration import HydrationConfig
 from mlmm.config.protocol import PROTOCOLS, Schedule
 from mlmm.engine import gas, leg
 from mlmm.workflows import hydration
@@ -87,11 +88,8 @@ def config(data: Path, windows: int) -> HydrationConfig:
         "maximum_sampling": SAMPLING,
         "target_stderr": None,
     }
-    stem = data.resolve() / "amber_gaff" / TOLUENE
     return HydrationConfig(
-        source=Source(
-            kind="gas", prmtop=f"{stem}.prmtop", inpcrd=f"{stem}.inpcrd", charges="prmtop"
-        ),
+        source=gaff(data, TOLUENE),
         potential="mm",
         protocol=PROTOCOLS["quick"].model_copy(update=changes),
         processes=1,

@@ -17,10 +17,11 @@ import json
 import math
 from pathlib import Path
 
+from freesolv import gaff
 from machine import RESULTS, save
 
 from mlmm.cli.progress import Progress
-from mlmm.config.hydration import HydrationConfig, Source
+from mlmm.config.hydration import HydrationConfig
 from mlmm.config.protocol import PROTOCOLS
 from mlmm.report.result import HydrationResult
 from mlmm.workflows.hydration import run_hydration
@@ -36,7 +37,6 @@ SEEDS = {"R1": 2025, "R2": 2026}
 
 def config(data: Path, molecule: str, route: str, target: float) -> HydrationConfig:
     """Return the run of one route: quick at 4 fs and 7 Å, longer ends, a smaller error."""
-    stem = data.resolve() / "amber_gaff" / MOLECULES[molecule]
     changes = {
         "name": "custom",
         "route": route,
@@ -50,9 +50,7 @@ def config(data: Path, molecule: str, route: str, target: float) -> HydrationCon
         "gas": 80.0,
     }
     return HydrationConfig(
-        source=Source(
-            kind="gas", prmtop=f"{stem}.prmtop", inpcrd=f"{stem}.inpcrd", charges="prmtop"
-        ),
+        source=gaff(data, MOLECULES[molecule]),
         potential="ani2x",
         protocol=PROTOCOLS["quick"].model_copy(update=changes),
         seed=SEEDS[route],

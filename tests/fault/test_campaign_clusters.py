@@ -6,12 +6,12 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from pathlib import Path
 
 import pytest
+from processes import all_processes, is_alive, look
 from small_slurm import CannotStartError, SmallSlurm
 from tiny_campaign import TASK, pieces, workers
-from tiny_run import is_alive, wait_for
+from tiny_run import wait_for
 
 pytestmark = pytest.mark.slow
 pytest.importorskip("dask_jobqueue", reason="pip install 'mlmm[cluster]'")
@@ -44,22 +44,13 @@ def slurm(monkeypatch, tmp_path):
     small.stop()
 
 
-def parent(pid):
-    """Return the process above another."""
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-
-
 def computing(folder):
     """Return the processes that compute runs of a campaign, whoever started them."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (path / "cmdline").read_text().split("\0")
-        except OSError:
-            continue
-        if TASK in words and any(word.startswith(str(folder)) for word in words):
-            found.append(int(path.name))
-    return found
+    return [
+        process.pid
+        for process in all_processes()
+        if TASK in process.words and any(word.startswith(str(folder)) for word in process.words)
+    ]
 
 
 def test_a_killed_dask_worker_loses_nothing_that_was_finished(tiny_campaign, undisturbed_campaign):
@@ -67,7 +58,7 @@ def test_a_killed_dask_worker_loses_nothing_that_was_finished(tiny_campaign, und
     campaign.start()
     wait_for(lambda: pieces(campaign.folder), "the first piece")
     kept = pieces(campaign.folder)
-    victim = parent(workers(campaign.process.pid)[0])
+    victim = look(workers(campaign.process.pid)[0]).parent
     os.kill(victim, signal.SIGKILL)
     code, _, err = campaign.finish()
     assert code == 1, err

@@ -7,8 +7,9 @@ import os
 import signal
 
 import pytest
+from processes import is_alive
 from tiny_campaign import disturb, pieces, workers
-from tiny_run import is_alive, numbers, wait_for
+from tiny_run import numbers, wait_for
 
 pytestmark = pytest.mark.slow
 

@@ -7,7 +7,8 @@ import os
 import signal
 
 import pytest
-from tiny_run import SEGMENTS, is_alive, numbers, segments, times, wait_for, workers
+from processes import is_alive
+from tiny_run import SEGMENTS, numbers, segments, times, wait_for, workers
 
 pytestmark = pytest.mark.slow
 

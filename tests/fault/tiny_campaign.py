@@ -21,6 +21,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from processes import all_processes
 from tiny_run import PATIENCE, PROGRAM, SETTINGS, numbers, times
 
 MOLECULES = {"methane": "mobley_9055303", "methanol": "mobley_1636752"}
@@ -49,15 +50,10 @@ def workers(parent):
     """Return the processes that compute runs for a process, at whatever distance."""
     below, found = {parent}, []
     for _ in range(4):  # driver, Dask's nanny, its worker, the run
-        for path in Path("/proc").glob("[0-9]*"):
-            try:
-                above = int((path / "stat").read_text().rpartition(")")[2].split()[1])
-                words = (path / "cmdline").read_text()
-            except OSError:
-                continue
-            if above in below and int(path.name) not in below:
-                below.add(int(path.name))
-                found += [int(path.name)] if TASK in words else []
+        for process in all_processes():
+            if process.parent in below and process.pid not in below:
+                below.add(process.pid)
+                found += [process.pid] if TASK in process.words else []
     return found
 
 

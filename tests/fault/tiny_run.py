@@ -11,6 +11,8 @@ import sys
 import time
 from pathlib import Path
 
+from processes import DEAD, all_processes
+
 PROGRAM = Path(sys.executable).with_name("mlmm")
 SCHEDULE = "schedule={charges: [1.0, 0.0], lennard_jones: [0.5, 0.0]}"
 SETTINGS = (
@@ -52,24 +54,11 @@ def wait_for(question, what):
 
 def workers(pid):
     """Return the living children of a process that do its pieces."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*"):
-        try:
-            status = (path / "stat").read_text().rpartition(")")[2].split()
-            line = (path / "cmdline").read_text()
-        except OSError:
-            continue
-        if int(status[1]) == pid and status[0] != "Z" and "spawn_main" in line:
-            found.append(int(path.name))
-    return found
-
-
-def is_alive(pid):
-    """Tell whether a process still computes; one that waits to be buried does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
+    return [
+        child.pid
+        for child in all_processes()
+        if child.parent == pid and child.state != DEAD and "spawn_main" in " ".join(child.words)
+    ]
 
 
 class TinyRun:
