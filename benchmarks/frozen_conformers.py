@@ -39,6 +39,7 @@ from mlmm.free_energy.estimate import Estimate
 from mlmm.free_energy.estimators import mbar
 from mlmm.free_energy.stiff import stiff_coordinates
 from mlmm.geometry import torsion_angles
+from mlmm.system.region import bonds_within
 from mlmm.units import ANGSTROM_PER_NM, NM_PER_ANGSTROM
 
 STATES = (*box.CHARGING, *box.LJ[1:])
@@ -129,8 +130,7 @@ def shapes(run: Run) -> dict[str, object]:
     water, dry = np.concatenate(wet), phase.positions
     angles = [torsion_angles(x, run.solvated.torsions) for x in (water, dry)]
     labels = conformer_labels(np.concatenate(angles))
-    inside = set(run.solvated.region.atoms)
-    bonds = [(i, j) for i, j in run.solvated.topology.bonds if i in inside and j in inside]
+    bonds = bonds_within(run.solvated.topology, run.solvated.region).pairs
     found = {
         "lower_bound_kcal": reorganization_bound(
             Ensemble(labels[: len(water)], groups),

@@ -44,7 +44,7 @@ from mlmm.samples import LambdaState, WindowSamples, concatenate
 from mlmm.system.build import HybridSystem, hybrid_system, region_masses
 from mlmm.system.internal import ClassicalPotential, internal_terms, vacuum_system
 from mlmm.system.pme import Nonbonded, pme_parameters
-from mlmm.system.region import MLRegion, region_of
+from mlmm.system.region import MLRegion, bonds_within, region_of
 from mlmm.system.torsions import most_different, rotatable_torsions
 from mlmm.units import ANGSTROM_PER_NM, NM_PER_ANGSTROM
 
@@ -242,6 +242,7 @@ def gas_plan(solvated: Solvated, seed: int, *, hot: bool = False) -> gas.GasPlan
         steps_per_record=250 if hot else 25,
         records_per_segment=40 if hot else 200,
         seed=seed,
+        bonds=bonds_within(solvated.topology, solvated.region),
     )
 
 

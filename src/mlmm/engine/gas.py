@@ -15,11 +15,13 @@ from pathlib import Path
 
 import numpy as np
 
+from mlmm.engine.intact import require_bonds
 from mlmm.engine.leg import count_segments, segment_path
 from mlmm.engine.seeds import generator
 from mlmm.engine.storage import load_arrays, save_arrays
 from mlmm.errors import NumericsError
 from mlmm.potentials.interface import Potential
+from mlmm.system.region import NO_BONDS, Bonds
 from mlmm.units import ANGSTROM_PER_NM, GAS_CONSTANT, KJ_PER_KCAL
 
 Array = np.ndarray
@@ -42,6 +44,7 @@ class GasPlan:
         steps_per_record: Steps between two records, each followed by an exchange of temperatures.
         records_per_segment: Records between two checkpoints.
         seed: Seed of this phase.
+        bonds: Bonds that must hold; none are judged without them.
     """
 
     temperatures: tuple[float, ...]
@@ -53,6 +56,7 @@ class GasPlan:
     steps_per_record: int
     records_per_segment: int
     seed: int
+    bonds: Bonds = NO_BONDS
 
     @property
     def segment_time(self) -> float:
@@ -96,6 +100,9 @@ def start_gas(potential: Potential, plan: GasPlan, starts: Array, folder: Path) 
         plan: Ladder, integrator, seeds.
         starts: One conformer for each ladder [nm], shape (ladders, n, 3).
         folder: Gets `phases-0000.npz`.
+
+    Raises:
+        NumericsError: An energy is not finite, or a bond tore.
     """
     path = folder / "phases-0000.npz"
     if path.exists():
@@ -114,7 +121,11 @@ def start_gas(potential: Potential, plan: GasPlan, starts: Array, folder: Path) 
 
 
 def run_gas_segment(potential: Potential, plan: GasPlan, folder: Path, index: int) -> None:
-    """Compute one segment from `phases-index`; write `segment-index` and the next phases."""
+    """Compute one segment from `phases-index`; write `segment-index` and the next phases.
+
+    Raises:
+        NumericsError: An energy is not finite, or a bond tore.
+    """
     stored = load_arrays(folder / f"phases-{index:04d}.npz")
     walkers = _Walkers(
         potential,
@@ -176,6 +187,7 @@ class _Walkers:
     ) -> None:
         self.potential, self.plan, self.random = potential, plan, random
         self.positions, self.velocities = positions, velocities
+        self.first = positions.copy()
         self.energies, self.forces = self._evaluate()
 
     def advance(self, steps: int) -> None:
@@ -193,6 +205,9 @@ class _Walkers:
         if not np.all(np.isfinite(self.energies)):
             walker = int(np.argwhere(~np.isfinite(self.energies))[0][0])
             raise NumericsError(f"gas-phase walker {walker} has an energy that is not finite.")
+        hottest = self.plan.temperatures[-1]
+        when = f"in gas, among walkers of up to {hottest:.0f} K"
+        require_bonds(self.plan.bonds, self.first, self.positions, when=when)
 
     def exchange(self) -> None:
         """Try to swap neighbouring temperatures of each ladder, even and odd pairs at random."""

@@ -31,7 +31,7 @@ from mlmm.system.internal import (
     n_terms,
 )
 from mlmm.system.pme import Nonbonded
-from mlmm.system.region import MLRegion, capped
+from mlmm.system.region import NO_BONDS, Bonds, MLRegion, bonds_within, capped
 
 ENVIRONMENT, NONBONDED, SOFT_CORE, TAIL, INTERNAL, RESTRAINT, CONFINE = range(7)
 """Force groups of a hybrid system."""
@@ -51,7 +51,7 @@ class HybridSystem:
         region: The ML region.
         tail: Coefficient K of the region-environment tail [kJ nm³/mol]; 0 without tail.
         stretched_tail: The same with all σ `STRETCH` times as long.
-        bonds: Bonds within the region, as pairs of prmtop indices.
+        bonds: Bonds within the region.
         bridge: The potential inside the System, or None where the internal energy is native.
         periodic: Whether there is a box.
     """
@@ -62,7 +62,7 @@ class HybridSystem:
     bridge: PotentialBridge | None
     periodic: bool
     stretched_tail: float = 0.0
-    bonds: tuple[tuple[int, int], ...] = ()
+    bonds: Bonds = NO_BONDS
 
 
 def base_system(topology: AmberTopology, nonbonded: Nonbonded, *, rigid_water: bool) -> mm.System:
@@ -194,8 +194,7 @@ def hybrid_system(
     for i, mass in zip(region.atoms, masses, strict=True):
         system.setParticleMass(i, mass)
     periodic = nonbonded.cutoff is not None
-    inside = set(region.atoms)
-    bonds = tuple((i, j) for i, j in topology.bonds if i in inside and j in inside)
+    bonds = bonds_within(topology, region)
     return HybridSystem(
         system, region, tail, bridge, periodic, stretched_tail=stretched, bonds=bonds
     )

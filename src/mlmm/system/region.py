@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from mlmm.amber.mask import select_atoms
 from mlmm.amber.topology import AmberTopology, atom_label
@@ -47,6 +48,29 @@ class MLRegion:
     def asked(self) -> tuple[int, ...]:
         """Indices of the atoms whose positions decide E_ML: the region, then MM partners, n + L."""
         return (*self.atoms, *(outside for _, outside in self.links))
+
+
+@dataclass(frozen=True)
+class Bonds:
+    """The bonds within a region.
+
+    Attributes:
+        pairs: Two atoms each, counted within the region.
+        names: Their AMBER labels.
+    """
+
+    pairs: tuple[tuple[int, int], ...] = ()
+    names: tuple[tuple[str, str], ...] = ()
+
+
+NO_BONDS: Final = Bonds()
+
+
+def bonds_within(topology: AmberTopology, region: MLRegion) -> Bonds:
+    """Return the bonds of a prmtop that lie within a region."""
+    place = {atom: k for k, atom in enumerate(region.atoms)}
+    pairs = tuple((place[i], place[j]) for i, j in topology.bonds if i in place and j in place)
+    return Bonds(pairs, tuple((region.labels[i], region.labels[j]) for i, j in pairs))
 
 
 def select_region(

@@ -20,6 +20,7 @@ from mlmm.engine.storage import load_arrays, save_arrays
 from mlmm.geometry import torsion_angles
 from mlmm.potentials.interface import Array, Potential
 from mlmm.system.build import region_masses
+from mlmm.system.region import bonds_within
 from mlmm.system.torsions import most_different, rotatable_torsions
 from mlmm.units import ANGSTROM_PER_NM, NM_PER_ANGSTROM
 from mlmm.workflows.inputs import SYSTEM, Prepared
@@ -72,6 +73,7 @@ def make_conformers(
         steps_per_record=250,
         records_per_segment=40,
         seed=derive_seed(config.seed, "conformers"),
+        bonds=bonds_within(prepared.topology, prepared.region),
     )
     folder = run / SYSTEM / "hot"
     starts = np.repeat(own, WALKERS, axis=0) * NM_PER_ANGSTROM

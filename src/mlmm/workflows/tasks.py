@@ -30,6 +30,7 @@ from mlmm.potentials.mixture import Mixture
 from mlmm.samples import COUPLED, LambdaState
 from mlmm.system.build import HybridSystem, hybrid_system, region_masses
 from mlmm.system.pme import Nonbonded, pme_parameters
+from mlmm.system.region import bonds_within
 from mlmm.system.torsions import rotatable_torsions
 from mlmm.units import KJ_PER_KCAL, NM_PER_ANGSTROM, PS_PER_FS, thermal_energy
 from mlmm.workflows.conformers import read_conformers
@@ -329,6 +330,7 @@ def gas_plan(bench: Bench, task: Task) -> gas.GasPlan:
         steps_per_record=max(1, round(GAS_RECORD_INTERVAL / step)),
         records_per_segment=20,
         seed=derive_seed(bench.config.seed, "gas", task.hamiltonian),
+        bonds=bonds_within(prepared.topology, prepared.region),
     )
 
 

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 import tiny_leg
 
-from mlmm.engine import leg
+from mlmm.engine import gas, leg
 from mlmm.engine.intact import require_whole
 from mlmm.engine.minimize import minimize
 from mlmm.errors import NumericsError
 from mlmm.potentials.interface import Capabilities, Evaluation
 from mlmm.system.build import hybrid_system
+from mlmm.system.region import bonds_within
 
 
 class Tearing:
@@ -103,3 +104,43 @@ def test_a_minimisation_that_tears_the_molecule_is_refused(torn):
     hybrid, start = torn
     with pytest.raises(NumericsError, match="came apart during the minimisation"):
         minimize(hybrid, start, platform="CPU", tolerance=10.0, max_steps=100)
+
+
+@pytest.fixture
+def alone(methane_files):
+    """Two walkers of methane, at 298 and 900 K: where they start, its own potential, the plan."""
+    hybrid, start = tiny_leg.build(*methane_files)
+    topology = tiny_leg.read_topology(methane_files[0])
+    plan = gas.GasPlan(
+        temperatures=(298.15, gas.HOTTEST), ladders=1, masses=(12.0, *4 * (3.0,)), timestep=0.001,
+        friction=5.0, equilibration=100, steps_per_record=50, records_per_segment=20, seed=8,
+        bonds=bonds_within(topology, hybrid.region),
+    )  # fmt: skip
+    atoms = list(hybrid.region.atoms)
+    return (
+        start.positions[None, atoms],
+        tiny_leg.open_potential("mm", topology, hybrid.region),
+        plan,
+    )
+
+
+def test_a_molecule_that_comes_apart_in_gas_is_refused_and_nothing_is_kept(alone, tmp_path):
+    starts, _, plan = alone
+    with pytest.raises(NumericsError, match="came apart in gas, among walkers of up to 900 K"):
+        gas.start_gas(Tearing(100.0), plan, starts, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_segment_in_which_it_comes_apart_is_refused_and_not_kept(alone, tmp_path):
+    starts, potential, plan = alone
+    gas.start_gas(potential, plan, starts, tmp_path)
+    with pytest.raises(NumericsError, match="came apart in gas"):
+        gas.run_gas_segment(Tearing(100.0), plan, tmp_path, 0)
+    assert [path.name for path in tmp_path.iterdir()] == ["phases-0000.npz"]
+
+
+def test_walkers_of_900_kelvin_stay_whole(alone, tmp_path):
+    starts, potential, plan = alone
+    gas.start_gas(potential, plan, starts, tmp_path)
+    gas.run_gas_segment(potential, plan, tmp_path, 0)
+    assert len(gas.read_gas(tmp_path).energies) == plan.records_per_segment

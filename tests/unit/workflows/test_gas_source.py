@@ -35,8 +35,8 @@ def bench(*, flexible=True, **protocol):
     config = HydrationConfig.checked({"source": {"kind": "smiles", "smiles": "CCCC"}}, where="here")
     changes = {"gas": 3.0, **protocol}
     config = config.model_copy(update={"protocol": config.protocol.model_copy(update=changes)})
-    region = SimpleNamespace(atoms=(0, 1))
-    prepared = SimpleNamespace(topology=None, region=region)
+    region = SimpleNamespace(atoms=(0, 1), labels=(":BUT@C1", ":BUT@H1"))
+    prepared = SimpleNamespace(topology=SimpleNamespace(bonds=((0, 1),)), region=region)
     return SimpleNamespace(config=config, prepared=prepared, flexible=flexible)
 
 
