@@ -8,7 +8,7 @@ import shutil
 import signal
 
 import pytest
-from processes import all_processes, is_alive, look
+from process_table import all_processes, is_alive, look
 from small_slurm import CannotStartError, SmallSlurm
 from tiny_campaign import TASK, pieces, workers
 from tiny_run import wait_for

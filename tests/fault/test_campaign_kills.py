@@ -7,7 +7,7 @@ import os
 import signal
 
 import pytest
-from processes import is_alive
+from process_table import is_alive
 from tiny_campaign import disturb, pieces, workers
 from tiny_run import numbers, wait_for
 

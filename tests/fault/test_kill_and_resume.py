@@ -7,7 +7,7 @@ import os
 import signal
 
 import pytest
-from processes import is_alive
+from process_table import is_alive
 from tiny_run import SEGMENTS, numbers, segments, times, wait_for, workers
 
 pytestmark = pytest.mark.slow

@@ -21,7 +21,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from processes import all_processes
+from process_table import all_processes
 from tiny_run import PATIENCE, PROGRAM, SETTINGS, numbers, times
 
 MOLECULES = {"methane": "mobley_9055303", "methanol": "mobley_1636752"}

@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from processes import DEAD, all_processes
+from process_table import DEAD, all_processes
 
 PROGRAM = Path(sys.executable).with_name("mlmm")
 SCHEDULE = "schedule={charges: [1.0, 0.0], lennard_jones: [0.5, 0.0]}"
