@@ -23,6 +23,7 @@ from machine import save
 from mlmm.analysis.stats import block_means
 from mlmm.engine.leg import DECOUPLED, count_segments, read_segment
 from mlmm.samples import COUPLED, LambdaState
+from mlmm.units import ANGSTROM_PER_NM
 from mlmm.workflows.tasks import Task, open_leg
 
 
@@ -35,7 +36,7 @@ def frames(run: Path, state: LambdaState) -> np.ndarray:
         for index in range(count_segments(folder)):
             segment = read_segment(folder, index, plan)
             here = segment.samples.state[segment.frame_rows] == plan.states.index(state)
-            found.append(10.0 * segment.frames[here])
+            found.append(ANGSTROM_PER_NM * segment.frames[here])
     if not found:
         raise SystemExit(f"bond_stretch: {run} has no MM path.")
     return np.concatenate(found)
