@@ -9,7 +9,7 @@ import platform
 from pathlib import Path
 from typing import Any
 
-from mlmm.workflows.present import versions
+from mlmm.versions import versions
 
 RESULTS = Path(__file__).parent / "results"
 

@@ -39,7 +39,7 @@ from mlmm.engine.record import take_record
 from mlmm.engine.simulation import Ensemble, Phase, open_context, set_phase
 from mlmm.engine.timing import Timing, time_in_turn
 from mlmm.external.solvent import solvate
-from mlmm.report.figures import BLUE, ORANGE, RC
+from mlmm.report.style import BLUE, ORANGE, RC
 from mlmm.samples import LambdaState
 from mlmm.workflows.bench import BenchSystem, hybrid_of, open_system, plain_mm, stepper
 from mlmm.workflows.potentials import open_potential

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mlmm.config.campaign import ClusterConfig
 from mlmm.errors import InputError
+from mlmm.executor import ClusterConfig
 
 TABLES = {
     "good.csv": "name,smiles,expt_kcal\nmethane,C,2.0\nmethanol,CO,-5.1\n",

@@ -16,11 +16,11 @@ from mlmm.engine.record import set_state
 from mlmm.external.solvent import solvate
 from mlmm.potentials.interface import Capabilities, Evaluation, Potential
 from mlmm.samples import LambdaState
+from mlmm.system.box import box_vectors
 from mlmm.system.build import HybridSystem, hybrid_system
 from mlmm.system.internal import lj_matrices
 from mlmm.system.pme import Nonbonded, PmeParameters, pme_parameters
 from mlmm.system.region import MLRegion, select_region
-from mlmm.workflows.inputs import box_vectors
 from mlmm.workflows.potentials import open_potential
 
 CUTOFF = 0.6

@@ -25,11 +25,11 @@ from peptides import alanine_dipeptide
 from mlmm.amber.coordinates import read_coordinates
 from mlmm.amber.topology import AmberTopology, read_topology
 from mlmm.external.solvent import solvate
+from mlmm.system.box import box_vectors
 from mlmm.system.build import INTERNAL, base_system, hybrid_system
 from mlmm.system.pme import Nonbonded, PmeParameters
 from mlmm.system.region import MLRegion, select_region
 from mlmm.units import ANGSTROM_PER_NM, KCAL_PER_KJ
-from mlmm.workflows.inputs import box_vectors
 
 TOLUENE = "mobley_1873346"
 WATERS, CUTOFF = 300, 0.9

@@ -18,10 +18,10 @@ from mlmm.engine.simulation import Phase
 from mlmm.errors import InputError, MissingComponentError, UnsupportedPhysicsError
 from mlmm.external.programs import find_program, run_program
 from mlmm.external.solvent import solvate
+from mlmm.system.box import box_vectors
 from mlmm.system.build import base_system, hybrid_system
 from mlmm.system.pme import Nonbonded, pme_parameters
 from mlmm.system.region import select_region
-from mlmm.workflows.inputs import box_vectors
 from mlmm.workflows.potentials import open_potential
 
 METHANE = "mobley_9055303"

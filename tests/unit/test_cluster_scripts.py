@@ -5,8 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from mlmm.config.campaign import ClusterConfig
-from mlmm.executor import _jobs
+from mlmm.executor import ClusterConfig, _jobs
 
 pytest.importorskip("dask_jobqueue", reason="pip install 'mlmm[cluster]'")
 

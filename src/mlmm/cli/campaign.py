@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Literal, get_args
 import typer
 
 from mlmm.cli.hydration import minutes_of, overrides_of, protocol_of
-from mlmm.config.campaign import CampaignConfig, ClusterConfig
+from mlmm.config.campaign import CampaignConfig
 from mlmm.config.protocol import PROTOCOLS, REPEATS
 from mlmm.errors import IncompleteError, InputError, MlmmError
+from mlmm.executor import ClusterConfig
 
 if TYPE_CHECKING:
     from mlmm.workflows.campaign_table import CampaignResult

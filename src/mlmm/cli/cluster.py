@@ -8,8 +8,8 @@ from typing import Annotated, get_args
 
 import typer
 
-from mlmm.config.campaign import ClusterConfig, Scheduler
 from mlmm.errors import InputError
+from mlmm.executor import ClusterConfig, Scheduler
 from mlmm.files import write_whole
 
 HINTS = {

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from mlmm.workflows.rounds import Report
+from mlmm.progress import Report
 
 EVERY = 60.0
 """Where the output is not a terminal, one line in so many seconds [s]."""

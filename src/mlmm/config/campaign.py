@@ -6,7 +6,6 @@ The cluster file is apart, since where a campaign runs never changes its numbers
 
 from __future__ import annotations
 
-import re
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -15,9 +14,6 @@ from mlmm.config.base import Settings
 from mlmm.config.protocol import PROTOCOLS, Protocol, check_routes
 
 ChargeModel = Literal["bcc", "abcg2", "file"]
-Scheduler = Literal["slurm", "pbs", "lsf"]
-
-_WALLTIME = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{2})")
 
 
 class CampaignConfig(Settings):
@@ -56,54 +52,3 @@ class CampaignConfig(Settings):
             raise ValueError("charges must name at least one model, and none twice")
         check_routes(self.potential, self.protocol.route, both_routes=self.both_routes)
         return self
-
-
-class ClusterConfig(Settings):
-    """How jobs are asked of a batch scheduler; `mlmm cluster init` writes one."""
-
-    scheduler: Scheduler
-    """slurm, pbs or lsf."""
-    queue: str | None = None
-    """Partition or queue; null: the scheduler's default."""
-    project: str | None = None
-    """Account to charge; null: the scheduler's default."""
-    jobs: int = Field(4, ge=1)
-    """Jobs at a time at most; each computes one molecule after another."""
-    memory: str = "4GB"
-    """Memory of a job."""
-    walltime: str = "04:00:00"
-    """Time after which the scheduler ends a job, as [hours:]minutes:seconds."""
-    slice_minutes: float = Field(30.0, gt=0)
-    """A molecule goes on for so long before the job asks for work again [min]."""
-    gpus: int = Field(0, ge=0)
-    """GPUs of a job; ask the scheduler for them with job_extra_directives."""
-    interface: str | None = None
-    """Network interface between driver and jobs, such as ib0; null: chosen by the system."""
-    job_extra_directives: tuple[str, ...] = ()
-    """Further directives of the job script, such as "--gres=gpu:1"."""
-    job_script_prologue: tuple[str, ...] = ()
-    """Shell lines before the work, such as "source env/bin/activate"."""
-
-    @model_validator(mode="after")
-    def _slices_fit(self) -> ClusterConfig:
-        if self.walltime_s <= 60 * self.slice_minutes:
-            raise ValueError(
-                f"slice_minutes {self.slice_minutes:g} is not shorter than walltime "
-                f"{self.walltime}; a molecule would never be handed on in good order"
-            )
-        return self
-
-    @property
-    def walltime_s(self) -> float:
-        """Wall time of a job [s]."""
-        found = _WALLTIME.fullmatch(self.walltime)
-        if found is None:
-            raise ValueError(f"walltime {self.walltime!r} is not of the form hours:minutes:seconds")
-        hours, minutes, seconds = (int(part or 0) for part in found.groups())
-        return 3600.0 * hours + 60.0 * minutes + seconds
-
-    @property
-    def minutes_of_walltime(self) -> str:
-        """Wall time as LSF reads it, hours:minutes."""
-        minutes = max(1, int(self.walltime_s // 60))
-        return f"{minutes // 60:02d}:{minutes % 60:02d}"

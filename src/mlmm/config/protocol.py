@@ -14,15 +14,14 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from mlmm.config.base import Settings
+from mlmm.free_energy.schedule import NODE_TOLERANCE
+from mlmm.system.build import Masses
 
 Route = Literal["R1", "R2"]
-Masses = Literal["prmtop", "repartitioned", "heavy"]
 
 LONGEST_STEP: dict[Masses, float] = {"prmtop": 1.0, "repartitioned": 2.0, "heavy": 4.0}
 """Longest time step [fs] of a solute without constraints, by its masses."""
 
-NODE_TOLERANCE = 1e-4
-"""How far a λ may lie from the Gauss-Legendre node that it stands for."""
 MOST_NODES = 16
 """Gauss-Legendre nodes of a leg that alchemlyb has weights for."""
 

@@ -145,3 +145,21 @@ def get_phase(context: mm.Context) -> Phase:
         np.array(state.getVelocities(asNumpy=True)._value),
         np.array(state.getPeriodicBoxVectors(asNumpy=True)._value),
     )
+
+
+def check_platform(name: str) -> None:
+    """Refuse an OpenMM platform that is not installed or finds no device here.
+
+    Raises:
+        InputError: It cannot be used.
+    """
+    system = mm.System()
+    system.addParticle(1.0)
+    try:
+        platform = mm.Platform.getPlatformByName(name)
+        mm.Context(system, mm.VerletIntegrator(0.001), platform)
+    except mm.OpenMMException as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise InputError(
+            f"the OpenMM platform {name} cannot be used here ({reason}); use --platform CPU."
+        ) from error

@@ -13,7 +13,6 @@ from typing import Literal
 
 import numpy as np
 
-from mlmm.config.protocol import NODE_TOLERANCE
 from mlmm.errors import InputError
 from mlmm.samples import Array, IntArray, LambdaState
 
@@ -21,6 +20,8 @@ Rule = Literal["trapezoid", "gauss-legendre"]
 
 COMPONENT = {"charging": 0, "lj": 1}
 """Leg → the column of dV/dλ, and the field of `LambdaState`, that changes along it."""
+NODE_TOLERANCE = 1e-4
+"""How far a λ may lie from the Gauss-Legendre node that it stands for."""
 
 
 def gauss_legendre(n: int) -> tuple[Array, Array]:

@@ -11,6 +11,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from mlmm.errors import InputError
 from mlmm.potentials.interface import Array, Potential
 
 
@@ -58,3 +59,21 @@ def spread_of(forces: Array) -> Array:
         shape (R, N).
     """
     return np.asarray(np.sqrt(forces.var(axis=1, ddof=1).sum(axis=-1)))
+
+
+def check_ensemble(max_spread: float | None, potential: Potential) -> None:
+    """Refuse a threshold of the energy's spread where the potential has none.
+
+    Args:
+        max_spread: The threshold [kcal/mol], or None.
+        potential: The potential.
+
+    Raises:
+        InputError: The threshold would do nothing.
+    """
+    if max_spread is not None and potential.capabilities.ensemble_size < 2:
+        raise InputError(
+            f"max_spread={max_spread:g} needs a potential with several members, and "
+            f"{potential.capabilities.name} is one alone; take max_spread out, or choose such as "
+            "ani2x or aimnet2."
+        )

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from mlmm.report.binding_data import Quantity
 from mlmm.report.binding_figures import STYLES
 from mlmm.report.binding_page import page
-from mlmm.report.figures import RC, to_svg
 from mlmm.report.html import escaped, picture, table
+from mlmm.report.style import RC, to_svg
 from mlmm.report.text import energy, number, stderr
 
 Array = NDArray[np.float64]

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from mlmm.report.binding_data import ComplexReport
-from mlmm.report.figures import BLUE, MAX_POINTS, ORANGE, RC, to_svg
+from mlmm.report.style import BLUE, MAX_POINTS, ORANGE, RC, to_svg
 
 STYLES = ((BLUE, "-"), (ORANGE, "--"))
 """The trajectory and its control, told apart by line as well as by colour."""

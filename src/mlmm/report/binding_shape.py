@@ -16,7 +16,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from mlmm.report.binding_data import Array, ComplexReport, Shape
-from mlmm.report.figures import RC, to_svg
+from mlmm.report.style import RC, to_svg
 
 MAP: Final = "viridis"
 WIDTHS: Final = 1.0, 3.4

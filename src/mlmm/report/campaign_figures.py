@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from mlmm.report.campaign_data import Comparison
-from mlmm.report.figures import RC, to_svg
+from mlmm.report.style import RC, to_svg
 
 COLOURS: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 """Okabe and Ito's colours: told apart by colour-blind eyes."""

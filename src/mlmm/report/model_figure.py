@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from mlmm.report.figures import BLUE, ORANGE, RC, to_svg
+from mlmm.report.style import BLUE, ORANGE, RC, to_svg
 
 Array = NDArray[np.float64]
 COLORS: Final = (BLUE, ORANGE, "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")

@@ -12,7 +12,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from mlmm.report.figures import BLUE, ORANGE, RC, to_svg
+from mlmm.report.style import BLUE, ORANGE, RC, to_svg
 
 COLUMNS: Final = (
     ("atoms", "n_atoms", "d"),

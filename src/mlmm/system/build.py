@@ -11,13 +11,13 @@ from __future__ import annotations
 import copy
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Literal
 
 import numpy as np
 import openmm as mm
 from openmm import app, unit
 
 from mlmm.amber.topology import AmberTopology, atom_label
-from mlmm.config.protocol import Masses
 from mlmm.errors import InputError, UnsupportedPhysicsError
 from mlmm.potentials.interface import Array, Potential
 from mlmm.system import alchemy
@@ -32,6 +32,8 @@ from mlmm.system.internal import (
 )
 from mlmm.system.pme import Nonbonded
 from mlmm.system.region import NO_BONDS, Bonds, MLRegion, bonds_within, capped
+
+Masses = Literal["prmtop", "repartitioned", "heavy"]
 
 ENVIRONMENT, NONBONDED, SOFT_CORE, TAIL, INTERNAL, RESTRAINT, CONFINE = range(7)
 """Force groups of a hybrid system."""

@@ -22,11 +22,11 @@ from mlmm.external.molecule import read_molecule
 from mlmm.external.prepare import parametrize
 from mlmm.external.solvent import n_waters_for, solvate
 from mlmm.potentials.interface import Array, Potential
+from mlmm.system.box import box_vectors
 from mlmm.system.build import HybridSystem, base_system, hybrid_system
 from mlmm.system.pme import Nonbonded, check_box, pme_parameters
 from mlmm.system.region import MLRegion, select_region
 from mlmm.units import NM_PER_ANGSTROM
-from mlmm.workflows.inputs import box_vectors
 from mlmm.workflows.potentials import check_potential, open_potential
 
 BATCHES = (1, 4, 12)

@@ -17,9 +17,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from mlmm.config.campaign import CampaignConfig, ClusterConfig
-from mlmm.executor import SerialExecutor, check_cluster, core_count, open_dask, open_programs
+from mlmm.config.campaign import CampaignConfig
+from mlmm.executor import (
+    ClusterConfig,
+    SerialExecutor,
+    check_cluster,
+    core_count,
+    open_dask,
+    open_programs,
+)
 from mlmm.files import write_whole
+from mlmm.folders import locked, occupied
 from mlmm.report.text import duration, energy, stderr
 from mlmm.workflows.campaign_plan import Job, plan_jobs, write_jobs
 from mlmm.workflows.campaign_rows import read_rows
@@ -32,7 +40,6 @@ from mlmm.workflows.campaign_table import (
     write_results,
 )
 from mlmm.workflows.campaign_task import Outcome, compute, supervise
-from mlmm.workflows.run_folder import locked, occupied
 
 logger = logging.getLogger(__name__)
 

@@ -16,12 +16,13 @@ from typing import Any
 from mlmm.amber.topology import read_topology
 from mlmm.config.campaign import CampaignConfig
 from mlmm.config.hydration import HydrationConfig
+from mlmm.engine.simulation import check_platform
 from mlmm.engine.storage import save_json
 from mlmm.errors import InputError, MissingComponentError, MlmmError
 from mlmm.workflows.campaign_rows import Reference, Row, folder_name
 from mlmm.workflows.hydration import check_hydration
 from mlmm.workflows.inputs import adopt_inputs
-from mlmm.workflows.potentials import MM, check_platform
+from mlmm.workflows.potentials import MM
 from mlmm.workflows.run_folder import as_begun, check_folder, write_run_file
 
 JOBS = "jobs.json"

@@ -17,11 +17,11 @@ from mlmm.report.campaign_files import write_campaign_json, write_table
 from mlmm.report.campaign_page import write_campaign_page
 from mlmm.report.result import Estimate, HydrationResult
 from mlmm.report.text import flatten
+from mlmm.versions import versions
 from mlmm.workflows.campaign_classes import compound_class
 from mlmm.workflows.campaign_plan import Job, read_jobs
 from mlmm.workflows.campaign_statistics import statistics
 from mlmm.workflows.campaign_task import Outcome
-from mlmm.workflows.present import versions
 from mlmm.workflows.run_folder import RUN_FILE, read_finished, read_run_file
 
 CAMPAIGN_FILE = "campaign.yaml"

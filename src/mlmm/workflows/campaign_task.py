@@ -21,10 +21,11 @@ from typing import TYPE_CHECKING, Literal
 
 from mlmm.errors import IncompleteError, InputError, MlmmError
 from mlmm.executor import begin_worker, run_program
-from mlmm.workflows.run_folder import RUN_FILE, locked, read_run_file
+from mlmm.folders import locked
+from mlmm.workflows.run_folder import RUN_FILE, read_run_file
 
 if TYPE_CHECKING:
-    from mlmm.workflows.rounds import Report
+    from mlmm.progress import Report
 
 LOG = "worker.log"
 CHATTY = ("pymbar", "jax")

@@ -39,7 +39,7 @@ from mlmm.external.programs import find_program, version
 from mlmm.external.protein import Protein, read_protein, refuse_unknown
 from mlmm.external.protonate import Protonated, protonate, require_pdb2pqr
 from mlmm.files import write_whole
-from mlmm.workflows.draft import check_new, draft
+from mlmm.folders import check_new, draft
 from mlmm.workflows.single_point import SinglePoint, single_point
 
 REPORT: Final = "preparation.json"

@@ -18,7 +18,7 @@ from mlmm.amber.topology import AmberTopology, Array, IntArray
 from mlmm.amber.trajectory import TrajectoryWriter
 from mlmm.analysis.rmsd import gathered
 from mlmm.errors import InputError, MissingComponentError
-from mlmm.workflows.inputs import box_vectors
+from mlmm.system.box import box_vectors
 
 FEWEST = 10
 """Frames below which nothing is said: two for each of five blocks."""

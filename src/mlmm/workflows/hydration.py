@@ -8,29 +8,31 @@ import logging
 from pathlib import Path
 
 from mlmm.config.hydration import HydrationConfig
+from mlmm.engine.simulation import check_platform
 from mlmm.engine.storage import save_json
 from mlmm.errors import InputError, UnsupportedPhysicsError
 from mlmm.executor import core_count, open_executor
+from mlmm.folders import locked
 from mlmm.potentials.registry import located
+from mlmm.progress import Listener, Report
 from mlmm.report.result import HydrationResult
 from mlmm.workflows.budget import with_budget
 from mlmm.workflows.conformers import make_conformers
 from mlmm.workflows.estimate import estimate_run
-from mlmm.workflows.inputs import adopt_inputs, check_source, prepare_system, read_prepared
-from mlmm.workflows.potentials import (
-    MM,
-    check_platform,
-    check_potential,
-    open_potential,
+from mlmm.workflows.inputs import (
+    adopt_inputs,
+    check_source,
+    prepare_system,
+    read_prepared,
     weights_identity,
 )
+from mlmm.workflows.potentials import MM, check_potential, open_potential
 from mlmm.workflows.present import build_result, write_outputs
 from mlmm.workflows.refine import refine_schedule
-from mlmm.workflows.rounds import Listener, Report, Sampler
+from mlmm.workflows.rounds import Sampler
 from mlmm.workflows.run_folder import (
     as_begun,
     check_folder,
-    locked,
     read_finished,
     refined,
     undone_if_refused,

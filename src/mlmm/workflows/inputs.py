@@ -14,10 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from openmm import unit
-from openmm.app.internal.unitcell import computePeriodicBoxVectors
-
 from mlmm.amber.coordinates import Coordinates, read_coordinates
 from mlmm.amber.topology import AmberTopology, read_topology
 from mlmm.config.hydration import HydrationConfig, Source
@@ -30,11 +26,13 @@ from mlmm.external.programs import find_program
 from mlmm.external.solvent import n_waters_for, solvate
 from mlmm.potentials.elements import symbol
 from mlmm.potentials.interface import Array, Molecule
-from mlmm.potentials.registry import located
+from mlmm.potentials.registry import load_potential, located
+from mlmm.system.box import box_vectors
 from mlmm.system.internal import largest_distance
 from mlmm.system.pme import check_box
 from mlmm.system.region import MLRegion, region_of, select_region
-from mlmm.units import ANGSTROM_PER_NM, NM_PER_ANGSTROM
+from mlmm.units import NM_PER_ANGSTROM
+from mlmm.workflows.potentials import MM
 
 SYSTEM = "system"
 INPUTS = "inputs"
@@ -228,46 +226,6 @@ def charge_model(source: Source) -> Charges:
     return source.charges
 
 
-def box_vectors(coordinates: Coordinates) -> Array:
-    """Return box vectors in OpenMM's reduced form [Å], shape (3, 3).
-
-    Raises:
-        InputError: The coordinates have no box.
-    """
-    if coordinates.lengths is None or coordinates.angles is None:
-        raise InputError("the coordinates have no box.")
-    angles = np.radians(coordinates.angles)
-    lengths = coordinates.lengths * NM_PER_ANGSTROM
-    vectors = computePeriodicBoxVectors(*lengths.tolist(), *angles.tolist())
-    return np.array(vectors.value_in_unit(unit.nanometer)) * ANGSTROM_PER_NM
-
-
-def box_for_cutoff(
-    topology: AmberTopology, coordinates: Coordinates, cutoff: float, *, where: Path
-) -> Array:
-    """Return box vectors that are wide enough for a cutoff [Å], shape (3, 3).
-
-    Args:
-        topology: The prmtop, which has a box.
-        coordinates: The coordinates.
-        cutoff: Direct-space cutoff [Å].
-        where: The coordinate file.
-
-    Raises:
-        InputError: The coordinates have no box, or it is narrower than twice the cutoff.
-    """
-    if coordinates.lengths is None:
-        raise InputError(f"{where} has no box, but {topology.path} asks for one.")
-    box = box_vectors(coordinates)
-    width = float(np.diag(box).min())
-    if width < 2 * cutoff:
-        raise InputError(
-            f"the box of {where} is {width:.2f} Å wide, less than twice the cutoff of "
-            f"{cutoff:g} Å; shorten --cutoff."
-        )
-    return box
-
-
 def hill_formula(numbers: tuple[int, ...]) -> str:
     """Return the molecular formula in Hill order."""
     count = Counter(symbol(z) for z in numbers)
@@ -300,3 +258,22 @@ def _check_system_box(
     solute = coordinates.positions[list(region.atoms)] * NM_PER_ANGSTROM
     extent = largest_distance(solute, region.molecule.numbers)
     check_box(vectors, protocol.cutoff * NM_PER_ANGSTROM, extent, where=topology.path.name)
+
+
+def weights_identity(config: HydrationConfig, base: Path, molecule: Molecule) -> str | None:
+    """Open the weights of a run, fetched and verified; None for MM terms, which have none.
+
+    Args:
+        config: The run.
+        base: Folder that a relative path of weights refers to.
+        molecule: The solute.
+
+    Raises:
+        InputError: The weights are not what they should be.
+        MissingComponentError: They are not here and cannot be fetched.
+    """
+    if config.potential == MM or config.potential.startswith("mm:"):
+        return None
+    weights = None if config.weights is None else base / config.weights
+    name = located(config.potential, base)
+    return load_potential(name, molecule, weights=weights).identity

@@ -15,9 +15,9 @@ from mlmm.amber.topology import AmberTopology
 from mlmm.config.md import MdConfig
 from mlmm.errors import InputError
 from mlmm.potentials.interface import Array
+from mlmm.system.box import box_vectors
 from mlmm.system.pme import Nonbonded, PmeParameters
 from mlmm.units import ANGSTROM_PER_NM, NM_PER_ANGSTROM, amber_coulomb_charge_scale
-from mlmm.workflows.inputs import box_vectors
 
 DEFAULT_CUTOFF = 8.0
 NO_CUTOFF = 99.0

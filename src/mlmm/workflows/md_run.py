@@ -28,8 +28,8 @@ from mlmm.engine.simulation import Phase
 from mlmm.engine.slope import Slope
 from mlmm.errors import IncompleteError, NumericsError
 from mlmm.files import write_whole
+from mlmm.system.box import box_vectors
 from mlmm.units import KCAL_PER_KJ, KJ_PER_KCAL, NM_PER_ANGSTROM
-from mlmm.workflows.inputs import box_vectors
 from mlmm.workflows.md_box import NO_BOX, cell_of
 from mlmm.workflows.md_report import (
     coordinates_of,

@@ -21,12 +21,13 @@ from mlmm.amber.trajectory import Moment, read_moment
 from mlmm.config.md import Confinement, MdConfig, MlSettings, resolve
 from mlmm.config.mdin import parse_mdin
 from mlmm.engine.dynamics import DynamicsPlan, check_plan, draw_velocities
-from mlmm.engine.simulation import Phase
+from mlmm.engine.simulation import Phase, check_platform
 from mlmm.engine.slope import couple
 from mlmm.errors import InputError
 from mlmm.executor import core_count
 from mlmm.potentials.interface import Array, Potential
 from mlmm.samples import COUPLED, LambdaState
+from mlmm.system.box import box_vectors
 from mlmm.system.build import HybridSystem, hybrid_system
 from mlmm.system.images import together
 from mlmm.system.internal import ClassicalPotential
@@ -36,11 +37,10 @@ from mlmm.units import (
     KJ_PER_KCAL,
     NM_PER_ANGSTROM,
 )
-from mlmm.workflows.inputs import box_vectors
 from mlmm.workflows.md_box import NO_BOX, Cell, box_of, cell_of, nonbonded_of
 from mlmm.workflows.md_restraints import restraint_forces, wall_force
 from mlmm.workflows.md_spread import check_members
-from mlmm.workflows.potentials import check_platform, check_potential, open_potential
+from mlmm.workflows.potentials import check_potential, open_potential
 
 NO_WRAP = "iwrap does nothing here: it needs a box."
 CLOSEST, LONGEST_BOND = 0.1, 3.0

@@ -20,7 +20,7 @@ from mlmm.amber.trajectory import TrajectoryWriter
 from mlmm.config.md import MlSettings
 from mlmm.engine.dynamics import Report
 from mlmm.errors import InputError, NumericsError
-from mlmm.potentials.committee import force_spread
+from mlmm.potentials.committee import check_ensemble, force_spread
 from mlmm.potentials.interface import Array, Potential
 from mlmm.system.build import HybridSystem
 from mlmm.units import ANGSTROM_PER_NM, KCAL_PER_KJ
@@ -75,24 +75,6 @@ def check_members(ml: MlSettings, potential: Potential, positions: Array) -> Non
         raise InputError(
             f"max_force_spread={ml.max_force_spread:g} needs a potential that tells the forces of "
             f"its members, which {name} does not; take max_force_spread out, or choose such as "
-            "ani2x or aimnet2."
-        )
-
-
-def check_ensemble(max_spread: float | None, potential: Potential) -> None:
-    """Refuse a threshold of the energy's spread where the potential has none.
-
-    Args:
-        max_spread: The threshold [kcal/mol], or None.
-        potential: The potential.
-
-    Raises:
-        InputError: The threshold would do nothing.
-    """
-    if max_spread is not None and potential.capabilities.ensemble_size < 2:
-        raise InputError(
-            f"max_spread={max_spread:g} needs a potential with several members, and "
-            f"{potential.capabilities.name} is one alone; take max_spread out, or choose such as "
             "ani2x or aimnet2."
         )
 

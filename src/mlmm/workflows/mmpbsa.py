@@ -27,10 +27,10 @@ from mlmm.external.mmpbsa import (
 )
 from mlmm.external.programs import find_program, version
 from mlmm.files import write_whole
+from mlmm.folders import check_new, draft
 from mlmm.report.binding_data import Quantity
 from mlmm.report.binding_energy import BindingRun, render_binding
 from mlmm.units import KCAL_PER_KJ, thermal_energy
-from mlmm.workflows.draft import check_new, draft
 from mlmm.workflows.frames import DryFrames, dry_atoms, read_frames, write_frames
 from mlmm.workflows.free_states import FreeRequest, FreeStates, read_free
 from mlmm.workflows.free_terms import Headline, as_json, comparisons, free_terms, headline

@@ -13,10 +13,10 @@ from mlmm.amber.topology import AmberTopology, read_topology
 from mlmm.amber.trajectory import Trajectory, read_trajectory
 from mlmm.errors import InputError
 from mlmm.potentials.interface import Array
+from mlmm.system.box import box_vectors
 from mlmm.system.region import select_region
 from mlmm.workflows.agreement import Agreement
 from mlmm.workflows.frames import whole_frames
-from mlmm.workflows.inputs import box_vectors
 from mlmm.workflows.model_bench import Geometries, compare_models
 
 

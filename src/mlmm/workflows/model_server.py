@@ -13,12 +13,12 @@ from pathlib import Path
 from mlmm.amber.topology import read_topology
 from mlmm.errors import InputError, MlmmError, NumericsError
 from mlmm.external.extern_files import read_geometry, results_text
+from mlmm.potentials.committee import check_ensemble
 from mlmm.potentials.elements import SYMBOLS
 from mlmm.potentials.interface import Potential
 from mlmm.server.model_server import Reply, Request
 from mlmm.system.region import MLRegion, region_of
 from mlmm.units import amber_coulomb_charge_scale
-from mlmm.workflows.md_spread import check_ensemble
 from mlmm.workflows.potentials import open_potential
 
 

@@ -16,12 +16,12 @@ from mlmm.engine.dynamics import DynamicsPlan, at_rest_as_a_whole, draw_velociti
 from mlmm.engine.motion import force_probe, forces_at, particle_masses, unconstrained
 from mlmm.engine.simulation import Phase
 from mlmm.potentials.interface import Array, Potential
+from mlmm.system.box import box_for_cutoff
 from mlmm.system.build import HybridSystem, hybrid_system
 from mlmm.system.images import together
 from mlmm.system.pme import Nonbonded, pme_parameters
 from mlmm.system.region import MLRegion, select_region
 from mlmm.units import NM_PER_ANGSTROM, PS_PER_FS
-from mlmm.workflows.inputs import box_for_cutoff
 from mlmm.workflows.potentials import check_potential, open_potential
 
 NUDGE = 1e-4

@@ -6,13 +6,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import openmm
-
 from mlmm.amber.topology import AmberTopology, read_topology
-from mlmm.config.hydration import HydrationConfig
 from mlmm.errors import InputError
 from mlmm.potentials.interface import Molecule, Potential
-from mlmm.potentials.registry import capabilities, check_molecule, load_potential, located
+from mlmm.potentials.registry import capabilities, check_molecule, load_potential
 from mlmm.system.internal import ClassicalPotential, internal_terms, vacuum_system
 from mlmm.system.region import MLRegion
 
@@ -34,43 +31,6 @@ def check_potential(name: str, molecule: Molecule, labels: Sequence[str] | None 
     if name == MM or name.startswith("mm:"):
         return
     check_molecule(capabilities(name), molecule, labels)
-
-
-def weights_identity(config: HydrationConfig, base: Path, molecule: Molecule) -> str | None:
-    """Open the weights of a run, fetched and verified; None for MM terms, which have none.
-
-    Args:
-        config: The run.
-        base: Folder that a relative path of weights refers to.
-        molecule: The solute.
-
-    Raises:
-        InputError: The weights are not what they should be.
-        MissingComponentError: They are not here and cannot be fetched.
-    """
-    if config.potential == MM or config.potential.startswith("mm:"):
-        return None
-    weights = None if config.weights is None else base / config.weights
-    name = located(config.potential, base)
-    return load_potential(name, molecule, weights=weights).identity
-
-
-def check_platform(name: str) -> None:
-    """Refuse an OpenMM platform that is not installed or finds no device here.
-
-    Raises:
-        InputError: It cannot be used.
-    """
-    system = openmm.System()
-    system.addParticle(1.0)
-    try:
-        platform = openmm.Platform.getPlatformByName(name)
-        openmm.Context(system, openmm.VerletIntegrator(0.001), platform)
-    except openmm.OpenMMException as error:
-        reason = str(error).splitlines()[0].rstrip(".")
-        raise InputError(
-            f"the OpenMM platform {name} cannot be used here ({reason}); use --platform CPU."
-        ) from error
 
 
 def open_potential(

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import platform
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +10,6 @@ import numpy as np
 
 from mlmm.config.hydration import HydrationConfig
 from mlmm.errors import MlmmError
-from mlmm.external.programs import version as ambertools_version
 from mlmm.free_energy.endstate import EndStateEstimate
 from mlmm.free_energy.estimate import Estimate
 from mlmm.free_energy.frames import dhdl, storable, u_nk
@@ -24,22 +21,11 @@ from mlmm.report import result as model
 from mlmm.report.page import write_report
 from mlmm.report.result import HydrationResult, write_csv, write_json
 from mlmm.units import ANGSTROM_PER_NM, KCAL_PER_KJ
+from mlmm.versions import versions
 from mlmm.workflows.findings import Findings
 from mlmm.workflows.inputs import Prepared
 from mlmm.workflows.judge import local_bonds
 from mlmm.workflows.tasks import GAS_RECORD_INTERVAL, nonbonded_settings
-
-PACKAGES = (
-    "mlmm",
-    "openmm",
-    "torch",
-    "torchani",
-    "pymbar",
-    "alchemlyb",
-    "rdkit",
-    "ParmEd",
-    "numpy",
-)
 
 
 def build_result(
@@ -110,21 +96,6 @@ def write_outputs(
     write_report(_report_data(prepared, findings, result, doi), run / "report.html")
     write_csv(result, run / "result.csv")
     write_json(result, run / "result.json")
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of all programs behind a number."""
-    found = {"python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "unknown"
-    try:
-        found["AmberTools"] = ambertools_version()
-    except MlmmError:
-        found["AmberTools"] = "not found"
-    return found
 
 
 def _estimate(estimate: Estimate | None) -> model.Estimate | None:

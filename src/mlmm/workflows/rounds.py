@@ -8,7 +8,6 @@ import logging
 import math
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass
 from pathlib import Path
 
 from mlmm.config.hydration import HydrationConfig
@@ -16,6 +15,7 @@ from mlmm.config.protocol import PROTOCOLS
 from mlmm.engine import leg
 from mlmm.engine.storage import save_json
 from mlmm.errors import IncompleteError, NumericsError
+from mlmm.progress import Listener, Report
 from mlmm.workflows.estimate import estimate_run, has_gas, missing_rungs
 from mlmm.workflows.findings import Findings
 from mlmm.workflows.ladder import ML, read_rungs, save_rungs
@@ -41,30 +41,6 @@ ENDS = {"water": "end", "gas": "gas"}
 """End state → phase of its tasks."""
 LIMITING = 1 / 3
 """Share of the variance from which on an end state of route R2 limits the error."""
-
-
-@dataclass(frozen=True)
-class Report:
-    """What the workflow tells about its progress.
-
-    Attributes:
-        stage: What is done now.
-        fraction: Part of the present goals that is reached, 0 to 1.
-        stderr_kcal: Standard error of the headline so far [kcal/mol], None before the first one.
-        target_kcal: Error at which sampling stops [kcal/mol], None without a target.
-        remaining_s: Estimate of the time left [s], None where there is no ground for one.
-        lasting: Whether it is worth keeping in sight after the next report.
-    """
-
-    stage: str
-    fraction: float
-    stderr_kcal: float | None = None
-    target_kcal: float | None = None
-    remaining_s: float | None = None
-    lasting: bool = False
-
-
-Listener = Callable[[Report], None]
 
 
 class Sampler:

@@ -23,11 +23,11 @@ from mlmm.config.simulation import HEATING, RESTRAINED, RIGID_FROM, SimulationCo
 from mlmm.errors import IncompleteError, InputError
 from mlmm.external.masks import number_list
 from mlmm.files import write_whole
+from mlmm.folders import first_difference, locked, occupied, text_of
+from mlmm.progress import Listener, Report
 from mlmm.workflows.frames import dry_atoms, pieces
 from mlmm.workflows.md import MdOutputs, MdProgress, run_md
 from mlmm.workflows.md_setup import MdInputs, make_start
-from mlmm.workflows.rounds import Listener, Report
-from mlmm.workflows.run_folder import first_difference, locked, occupied, text_of
 
 RUN_FILE: Final = "simulate.yaml"
 LEGS: Final = {"mlmm": "ML/MM", "mm": "MM"}

@@ -13,6 +13,7 @@ from mlmm.amber.topology import read_topology
 from mlmm.engine.decompose import decompose
 from mlmm.errors import InputError, NumericsError
 from mlmm.potentials.interface import Array
+from mlmm.system.box import box_for_cutoff
 from mlmm.system.build import base_system, hybrid_system
 from mlmm.system.images import together
 from mlmm.system.pme import Nonbonded, PmeParameters
@@ -23,7 +24,6 @@ from mlmm.units import (
     NM_PER_ANGSTROM,
     amber_coulomb_charge_scale,
 )
-from mlmm.workflows.inputs import box_for_cutoff
 from mlmm.workflows.potentials import MM, check_potential, open_potential
 
 LEAST_GRID = 6

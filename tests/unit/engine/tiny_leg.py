@@ -17,10 +17,10 @@ from mlmm.engine import leg
 from mlmm.engine.reservoir import Reservoir
 from mlmm.engine.simulation import Ensemble, Phase
 from mlmm.samples import LambdaState
+from mlmm.system.box import box_vectors
 from mlmm.system.build import HybridSystem, hybrid_system
 from mlmm.system.pme import Nonbonded, pme_parameters
 from mlmm.system.region import select_region
-from mlmm.workflows.inputs import box_vectors
 from mlmm.workflows.potentials import open_potential
 
 STATES = (LambdaState(1.0, 1.0), LambdaState(0.0, 0.7), LambdaState(0.0, 0.0))

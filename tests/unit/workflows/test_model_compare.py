@@ -16,7 +16,7 @@ from mlmm.amber.trajectory import TrajectoryWriter, read_trajectory
 from mlmm.cli.models import app
 from mlmm.errors import InputError
 from mlmm.potentials import Molecule, load_potential
-from mlmm.workflows.inputs import box_vectors
+from mlmm.system.box import box_vectors
 from mlmm.workflows.model_compare import compare_on_trajectory, whole_region
 
 N_FRAMES = 6

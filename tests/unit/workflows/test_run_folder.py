@@ -7,12 +7,12 @@ import pytest
 
 from mlmm.config.hydration import HydrationConfig, Source
 from mlmm.errors import InputError
+from mlmm.folders import locked
 from mlmm.report.result import HydrationResult, write_json
 from mlmm.workflows.inputs import adopt_inputs
 from mlmm.workflows.run_folder import (
     as_begun,
     check_folder,
-    locked,
     read_finished,
     read_run_file,
     write_run_file,
