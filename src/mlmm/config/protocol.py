@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 
 from mlmm.config.base import Settings
 from mlmm.free_energy.schedule import NODE_TOLERANCE
-from mlmm.system.build import Masses
+from mlmm.system.masses import Masses
 
 Route = Literal["R1", "R2"]
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import copy
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Literal
 
 import numpy as np
 import openmm as mm
@@ -19,7 +18,7 @@ from openmm import app, unit
 
 from mlmm.amber.topology import AmberTopology, atom_label
 from mlmm.errors import InputError, UnsupportedPhysicsError
-from mlmm.potentials.interface import Array, Potential
+from mlmm.potentials.interface import Potential
 from mlmm.system import alchemy
 from mlmm.system.force import HeadStart, PotentialBridge, potential_force
 from mlmm.system.internal import (
@@ -30,18 +29,15 @@ from mlmm.system.internal import (
     internal_forces,
     n_terms,
 )
+from mlmm.system.masses import Masses, region_masses
 from mlmm.system.pme import Nonbonded
 from mlmm.system.region import NO_BONDS, Bonds, MLRegion, bonds_within, capped
-
-Masses = Literal["prmtop", "repartitioned", "heavy"]
 
 ENVIRONMENT, NONBONDED, SOFT_CORE, TAIL, INTERNAL, RESTRAINT, CONFINE = range(7)
 """Force groups of a hybrid system."""
 
 WATER = "WAT"
 """What OpenMM calls water in a prmtop."""
-REPARTITIONED_HYDROGEN, HEAVY_HYDROGEN, HEAVY_FACTOR = 3.024, 8.0, 2.0
-"""Masses of hydrogens [dalton] and factor on other masses, see `region_masses`."""
 
 
 @dataclass(frozen=True)
@@ -343,27 +339,3 @@ def _bond_lengths(system: mm.System) -> dict[tuple[int, int], float]:
         i, j, length, _ = force.getBondParameters(k)
         lengths[min(i, j), max(i, j)] = length._value
     return lengths
-
-
-def region_masses(topology: AmberTopology, region: MLRegion, kind: Masses) -> Array:
-    """Return the masses of the region's atoms [dalton], shape (n,).
-
-    Args:
-        topology: The prmtop.
-        region: The ML region.
-        kind: "prmtop" leaves them; "repartitioned" gives hydrogens 3.024 dalton, taken from the
-            atoms they are bound to; "heavy" gives hydrogens 8 dalton and doubles the others, so
-            that the stiffest vibration, O-H, becomes 2.6 times as slow.
-    """
-    own, masses = list(region.atoms), np.array(topology.masses, dtype=float)
-    hydrogen = np.array(topology.numbers) == 1
-    if kind == "heavy":
-        return np.where(hydrogen[own], HEAVY_HYDROGEN, HEAVY_FACTOR * masses[own])
-    inside = set(region.atoms)
-    for pair in topology.bonds:
-        light = [i for i in pair if hydrogen[i]]
-        if kind == "repartitioned" and pair[0] in inside and len(light) == 1:
-            other = pair[0] if pair[1] == light[0] else pair[1]
-            masses[other] -= REPARTITIONED_HYDROGEN - masses[light[0]]
-            masses[light[0]] = REPARTITIONED_HYDROGEN
-    return np.array(masses[own])

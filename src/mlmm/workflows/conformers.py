@@ -19,7 +19,7 @@ from mlmm.engine.seeds import derive_seed
 from mlmm.engine.storage import load_arrays, save_arrays
 from mlmm.geometry import torsion_angles
 from mlmm.potentials.interface import Array, Potential
-from mlmm.system.build import region_masses
+from mlmm.system.masses import region_masses
 from mlmm.system.region import bonds_within
 from mlmm.system.torsions import most_different, rotatable_torsions
 from mlmm.units import ANGSTROM_PER_NM, NM_PER_ANGSTROM

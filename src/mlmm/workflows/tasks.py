@@ -28,7 +28,8 @@ from mlmm.engine.storage import load_arrays
 from mlmm.potentials.interface import Array, Potential
 from mlmm.potentials.mixture import Mixture
 from mlmm.samples import COUPLED, LambdaState
-from mlmm.system.build import HybridSystem, hybrid_system, region_masses
+from mlmm.system.build import HybridSystem, hybrid_system
+from mlmm.system.masses import region_masses
 from mlmm.system.pme import Nonbonded, pme_parameters
 from mlmm.system.region import bonds_within
 from mlmm.system.torsions import rotatable_torsions

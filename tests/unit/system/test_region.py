@@ -13,7 +13,7 @@ from mlmm.amber.topology import AmberTopology, read_topology
 from mlmm.errors import InputError, UnsupportedPhysicsError
 from mlmm.external.solvent import solvate
 from mlmm.potentials.interface import Molecule
-from mlmm.system.build import region_masses
+from mlmm.system.masses import region_masses
 from mlmm.system.region import MLRegion, region_of, select_region
 
 
