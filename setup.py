@@ -18,7 +18,7 @@ KERNEL = "native/ani_kernel.cpp"
 LIBRARY = "native/ani_library.cpp"
 FLAGS = ["-std=c++17", "-O3", "-g0", "-fvisibility=hidden", "-Wno-psabi"]
 CLIENT = "native/extern_client.c"
-CLIENT_NAME = "mlmm.external._extern_client"
+CLIENT_NAME = "mlmm.sander._extern_client"
 
 # The kernel is compiled once for each instruction set and chooses at run time. No -march=native: a
 # wheel or a shared file system may serve another machine. No -ffast-math: a NaN must stay a NaN.
@@ -93,7 +93,7 @@ setup(
     cmdclass={"build_ext": BuildNative},
     ext_modules=[
         Extension(
-            "mlmm.potentials._ani_kernel",
+            "mlmm.potentials.ani._ani_kernel",
             sources=[KERNEL, LIBRARY],
             depends=sorted(glob("native/*.hpp")),
             language="c++",

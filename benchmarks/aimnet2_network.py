@@ -27,7 +27,7 @@ from qmmm import MOLECULES, build
 from turns import interleaved
 
 from mlmm.potentials import load_potential
-from mlmm.potentials.aimnet2 import fetch_aimnet2
+from mlmm.potentials.aimnet2.potential import fetch_aimnet2
 from mlmm.units import EV_KCAL
 
 BATCHES = (1, 8)

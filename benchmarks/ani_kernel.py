@@ -29,10 +29,10 @@ from rdkit import Chem
 from rdkit.Chem import AllChem
 from turns import interleaved
 
-from mlmm.potentials.ani import TorchAni
-from mlmm.potentials.ani_files import read_ani
-from mlmm.potentials.ani_models import ANI_MODELS
-from mlmm.potentials.native import NativeAni
+from mlmm.potentials.ani.files import read_ani
+from mlmm.potentials.ani.models import ANI_MODELS
+from mlmm.potentials.ani.native_engine import NativeAni
+from mlmm.potentials.ani.torch_engine import TorchAni
 
 Array = NDArray[np.float64]
 BATCHES = (1, 4, 12)

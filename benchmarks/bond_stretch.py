@@ -22,9 +22,9 @@ from machine import save
 
 from mlmm.analysis.stats import block_means
 from mlmm.engine.leg import DECOUPLED, count_segments, read_segment
+from mlmm.hydration.sampling.tasks import Task, open_leg
 from mlmm.samples import COUPLED, LambdaState
 from mlmm.units import ANGSTROM_PER_NM
-from mlmm.workflows.tasks import Task, open_leg
 
 
 def frames(run: Path, state: LambdaState) -> np.ndarray:

@@ -22,10 +22,10 @@ from machine import save
 
 from mlmm.amber.coordinates import read_coordinates
 from mlmm.cli.progress import Progress
-from mlmm.config.hydration import HydrationConfig
-from mlmm.config.protocol import PROTOCOLS
-from mlmm.report.result import HydrationResult
-from mlmm.workflows.hydration import run_hydration
+from mlmm.hydration.config import HydrationConfig
+from mlmm.hydration.protocol import PROTOCOLS
+from mlmm.hydration.result import HydrationResult
+from mlmm.hydration.run import run_hydration
 
 PROPIONAMIDE = "mobley_8427539"
 WATERS = {"small": 440, "large": 1090}

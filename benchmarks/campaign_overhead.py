@@ -20,15 +20,15 @@ from typing import Any
 
 from machine import save
 
-from mlmm.config.campaign import CampaignConfig
+from mlmm.campaign.config import CampaignConfig
+from mlmm.campaign.driver import Driver, Place
+from mlmm.campaign.plan import JOBS, Job
+from mlmm.campaign.rows import Row
+from mlmm.campaign.table import CAMPAIGN_FILE, write_results
+from mlmm.campaign.worker import Outcome
 from mlmm.engine.storage import save_json
 from mlmm.executor import open_programs, run_program
 from mlmm.files import write_whole
-from mlmm.workflows.campaign import Driver, Place
-from mlmm.workflows.campaign_plan import JOBS, Job
-from mlmm.workflows.campaign_rows import Row
-from mlmm.workflows.campaign_table import CAMPAIGN_FILE, write_results
-from mlmm.workflows.campaign_task import Outcome
 
 WORKERS = 64
 
@@ -60,7 +60,7 @@ def driver_cost(count: int) -> dict[str, Any]:
 def process_cost() -> float:
     """Return the CPU time of a process that imports what a run needs and ends [s]."""
     before = os.times()
-    words = [sys.executable, "-c", "import mlmm.workflows.hydration, torch, openmm"]
+    words = [sys.executable, "-c", "import mlmm.hydration.run, torch, openmm"]
     with tempfile.TemporaryDirectory() as name:
         run_program(words, Path(name) / "log")
     after = os.times()

@@ -30,12 +30,12 @@ from scipy import stats
 
 from mlmm.amber.coordinates import read_coordinates
 from mlmm.amber.topology import read_topology
+from mlmm.ambertools.solvent import solvate
 from mlmm.analysis.stats import mean
 from mlmm.engine.dynamics import DynamicsPlan, draw_velocities, freedom_of, run_dynamics
 from mlmm.engine.seeds import derive_seed
 from mlmm.engine.simulation import Phase, get_phase, set_phase
 from mlmm.engine.storage import load_arrays, save_arrays
-from mlmm.external.solvent import solvate
 from mlmm.potentials import load_potential
 from mlmm.system.build import HybridSystem, hybrid_system
 from mlmm.system.pme import Nonbonded, pme_parameters

@@ -21,7 +21,7 @@ import torch
 from machine import save
 from turns import interleaved
 
-from mlmm.external.molecule import read_molecule
+from mlmm.ambertools.molecule import read_molecule
 from mlmm.potentials import Molecule, load_potential
 from mlmm.potentials.committee import force_spread
 

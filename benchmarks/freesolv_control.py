@@ -24,10 +24,10 @@ from freesolv import gaff
 from machine import save
 
 from mlmm.cli.progress import Progress
-from mlmm.config.hydration import HydrationConfig
-from mlmm.config.protocol import Protocol
-from mlmm.report.result import HydrationResult
-from mlmm.workflows.hydration import run_hydration
+from mlmm.hydration.config import HydrationConfig
+from mlmm.hydration.protocol import Protocol
+from mlmm.hydration.result import HydrationResult
+from mlmm.hydration.run import run_hydration
 
 MOLECULES = {
     "methane": "mobley_9055303",

@@ -39,12 +39,12 @@ from mlmm.amber.coordinates import Coordinates, write_restart
 from mlmm.amber.mask import select_atoms
 from mlmm.amber.topology import read_topology
 from mlmm.amber.trajectory import TrajectoryWriter, read_trajectory
+from mlmm.ambertools.solvent import solvate
+from mlmm.binding.free_states import FreeRequest
+from mlmm.binding.mmpbsa import MmpbsaRequest, mmpbsa
+from mlmm.binding.mmpbsa_program import split_topology
 from mlmm.errors import MlmmError
-from mlmm.external.mmpbsa import split_topology
-from mlmm.external.solvent import solvate
-from mlmm.workflows.free_states import FreeRequest
-from mlmm.workflows.md import MdOutputs, run_md
-from mlmm.workflows.mmpbsa import MmpbsaRequest, mmpbsa
+from mlmm.md.run import MdOutputs, run_md
 
 HERE = Path(__file__).resolve().parent
 MASK = ":GST"

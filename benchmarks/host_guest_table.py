@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from mlmm.free_energy.comparison import agreement, paired_difference
+from mlmm.campaign.comparison import agreement, paired_difference
 from mlmm.units import KCAL_PER_KJ, thermal_energy
 
 TEMPERATURE = 298.15

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from machine import save
 
-from mlmm.config.campaign import CampaignConfig
-from mlmm.workflows.campaign import Place, run_campaign
+from mlmm.campaign.config import CampaignConfig
+from mlmm.campaign.driver import Place, run_campaign
 
 COLUMNS = {
     "name": "id",

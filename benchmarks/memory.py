@@ -30,7 +30,7 @@ from machine import save
 
 from mlmm.engine.simulation import open_context, set_phase
 from mlmm.system.build import hybrid_system
-from mlmm.workflows.potentials import open_potential
+from mlmm.system.potentials import open_potential
 
 METHANOL = "mobley_1636752"
 STATES = (*box.CHARGING, *box.LJ[1:])

@@ -27,7 +27,7 @@ import parmed
 from machine import save
 from openmm import unit
 
-from mlmm.external.solvent import solvate
+from mlmm.ambertools.solvent import solvate
 
 METHANOL, SOLUTE = "mobley_1636752", 6
 WATERS, BOXED, TEMPERATURE = 30, 250, 500.0

@@ -26,8 +26,7 @@ from mlmm.engine.dynamics import run_dynamics
 from mlmm.engine.motion import degrees_of_freedom
 from mlmm.engine.simulation import Phase
 from mlmm.engine.storage import load_arrays, save_arrays
-from mlmm.units import GAS_CONSTANT, KCAL_PER_KJ, PS_PER_FS
-from mlmm.workflows.nve_runs import (
+from mlmm.md.nve.runs import (
     SAMPLING,
     Laboratory,
     NveRequest,
@@ -36,7 +35,8 @@ from mlmm.workflows.nve_runs import (
     nve_plan,
     open_laboratory,
 )
-from mlmm.workflows.nve_verdict import DRIFT, judge
+from mlmm.md.nve.verdict import DRIFT, judge
+from mlmm.units import GAS_CONSTANT, KCAL_PER_KJ, PS_PER_FS
 
 SEGMENT = 500
 """Steps."""

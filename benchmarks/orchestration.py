@@ -32,11 +32,11 @@ import openmm
 from freesolv import gaff
 from machine import save
 
-from mlmm.config.hydration import HydrationConfig
-from mlmm.config.protocol import PROTOCOLS, Schedule
 from mlmm.engine import gas, leg
-from mlmm.workflows import hydration
-from mlmm.workflows.rounds import Sampler
+from mlmm.hydration import run as hydration
+from mlmm.hydration.config import HydrationConfig
+from mlmm.hydration.protocol import PROTOCOLS, Schedule
+from mlmm.hydration.sampling.adaptive import Sampler
 
 TOLUENE = "mobley_1873346"
 SEED = 2025

@@ -23,8 +23,8 @@ from typing import Any
 from machine import header
 from sdf import records
 
+from mlmm.binding.prepare.complex import ComplexRequest, prepare_complex
 from mlmm.errors import MlmmError
-from mlmm.workflows.complex import ComplexRequest, prepare_complex
 
 HERE = Path(__file__).resolve().parent
 

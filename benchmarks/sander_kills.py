@@ -34,8 +34,8 @@ from processes import ancestors, below, command, link, processes, state, wait, z
 from scipy.io import netcdf_file
 
 from mlmm.amber.coordinates import read_coordinates
-from mlmm.server.model_server import ModelServer, Reply, Request, listens
-from mlmm.workflows.model_server import Models
+from mlmm.sander.models import Models
+from mlmm.sander.server import ModelServer, Reply, Request, listens
 
 KINDS = {
     "client": (1, "the client that asks the model died"),

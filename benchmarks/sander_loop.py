@@ -33,13 +33,13 @@ import numpy as np
 from machine import RESULTS, save
 
 from mlmm.amber.topology import read_topology
-from mlmm.external import extern_run
-from mlmm.external.extern import read_input, write_input
-from mlmm.external.extern_files import read_geometry, results_text
-from mlmm.external.programs import find_program
-from mlmm.server.model_server import ModelServer, Reply, Request
+from mlmm.ambertools.programs import find_program
+from mlmm.sander import scratch as extern_run
+from mlmm.sander.files import read_geometry, results_text
+from mlmm.sander.input import read_input, write_input
+from mlmm.sander.models import Job, Models
+from mlmm.sander.server import ModelServer, Reply, Request
 from mlmm.system.region import MLRegion, select_region
-from mlmm.workflows.model_server import Job, Models
 
 CNTRL = "imin=0, irest=1, ntx=5, dt=1e-5, ntpr=100000, ntwx=0, ntwr=100000, ntb=1"
 """Steps so short that any model does, one that was made for other molecules too."""

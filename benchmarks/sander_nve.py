@@ -16,8 +16,8 @@ import numpy as np
 from machine import save
 
 from mlmm.amber.topology import read_topology
-from mlmm.external.programs import find_program
-from mlmm.workflows.sander import SanderRun, run
+from mlmm.ambertools.programs import find_program
+from mlmm.sander.run import SanderRun, run
 
 STEP, PRINTED = 0.0005, 5
 """Time step [ps]; steps from one printed energy to the next."""

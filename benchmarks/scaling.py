@@ -35,14 +35,14 @@ import numpy as np
 from machine import RESULTS, save
 from matplotlib.figure import Figure
 
+from mlmm.ambertools.solvent import solvate
+from mlmm.bench.speed import BenchSystem, hybrid_of, open_system, plain_mm, stepper
 from mlmm.engine.record import take_record
 from mlmm.engine.simulation import Ensemble, Phase, open_context, set_phase
 from mlmm.engine.timing import Timing, time_in_turn
-from mlmm.external.solvent import solvate
 from mlmm.report.style import BLUE, ORANGE, RC
 from mlmm.samples import LambdaState
-from mlmm.workflows.bench import BenchSystem, hybrid_of, open_system, plain_mm, stepper
-from mlmm.workflows.potentials import open_potential
+from mlmm.system.potentials import open_potential
 
 CUTOFF = 9.0
 SCRATCH = "MLMM_SCALING_SCRATCH"

@@ -33,12 +33,12 @@ from machine import RESULTS, header
 
 from mlmm.amber.coordinates import read_coordinates
 from mlmm.amber.topology import AmberTopology, read_topology
+from mlmm.ambertools.solvent import solvate
 from mlmm.analysis.rmsd import superposed
 from mlmm.engine import gas, leg
 from mlmm.engine.seeds import derive_seed
 from mlmm.engine.simulation import Ensemble, Phase
 from mlmm.engine.storage import load_arrays, save_arrays
-from mlmm.external.solvent import solvate
 from mlmm.geometry import torsion_angles
 from mlmm.samples import LambdaState, WindowSamples, concatenate
 from mlmm.system.build import HybridSystem, hybrid_system, region_masses

@@ -31,9 +31,7 @@ import torch
 from machine import header, save
 from openmm import app, unit
 
-from mlmm.engine.simulation import Phase, choose_platform, set_phase
-from mlmm.engine.timing import Timing, ns_per_day, time_in_turn
-from mlmm.workflows.bench import (
+from mlmm.bench.speed import (
     FRICTION,
     TEMPERATURE,
     BenchSystem,
@@ -43,7 +41,9 @@ from mlmm.workflows.bench import (
     solvated,
     stepper,
 )
-from mlmm.workflows.potentials import open_potential
+from mlmm.engine.simulation import Phase, choose_platform, set_phase
+from mlmm.engine.timing import Timing, ns_per_day, time_in_turn
+from mlmm.system.potentials import open_potential
 
 MOLECULES = {"toluene": "Cc1ccccc1", "methanol": "CO"}
 CUTOFF = 9.0

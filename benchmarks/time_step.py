@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from machine import save
 
-from mlmm.external.molecule import read_molecule
+from mlmm.ambertools.molecule import read_molecule
 from mlmm.potentials.interface import Array, Molecule, Potential
 from mlmm.potentials.registry import load_potential
 from mlmm.units import ANGSTROM_PER_NM, GAS_CONSTANT, KJ_PER_KCAL, NM_PER_ANGSTROM, PS_PER_FS

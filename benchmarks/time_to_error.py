@@ -42,12 +42,12 @@ from ani_kernel import _state_dicts
 from machine import save
 from openmm import app
 
-from mlmm.config.hydration import HydrationConfig, Source
-from mlmm.config.protocol import PROTOCOLS
+from mlmm.hydration.config import HydrationConfig, Source
+from mlmm.hydration.protocol import PROTOCOLS
+from mlmm.hydration.run import run_hydration
+from mlmm.hydration.sampling import tasks
 from mlmm.system.build import INTERNAL, HybridSystem
 from mlmm.units import ANGSTROM_PER_NM
-from mlmm.workflows import tasks
-from mlmm.workflows.hydration import run_hydration
 
 MOLECULES = {"methanol": "CO", "toluene": "Cc1ccccc1", "acetone": "CC(C)=O"}
 WANTED, PEERS = 0.3, 0.6

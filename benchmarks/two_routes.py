@@ -21,10 +21,10 @@ from freesolv import gaff
 from machine import RESULTS, save
 
 from mlmm.cli.progress import Progress
-from mlmm.config.hydration import HydrationConfig
-from mlmm.config.protocol import PROTOCOLS
-from mlmm.report.result import HydrationResult
-from mlmm.workflows.hydration import run_hydration
+from mlmm.hydration.config import HydrationConfig
+from mlmm.hydration.protocol import PROTOCOLS
+from mlmm.hydration.result import HydrationResult
+from mlmm.hydration.run import run_hydration
 
 MOLECULES = {
     "methanol": "mobley_1636752",

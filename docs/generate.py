@@ -15,10 +15,10 @@ from typing import Any
 import typer
 
 from mlmm.cli.main import app
-from mlmm.config.base import Settings
-from mlmm.config.hydration import HydrationConfig, Source
-from mlmm.config.mdin_keys import TABLES, Key
-from mlmm.config.protocol import PROTOCOLS, Protocol, Schedule
+from mlmm.hydration.config import HydrationConfig, Source
+from mlmm.hydration.protocol import PROTOCOLS, Protocol, Schedule
+from mlmm.mdin.keys import TABLES, Key
+from mlmm.settings import Settings
 
 REFERENCE = Path(__file__).parent / "reference"
 MADE = "<!-- Made by docs/generate.py; change the code's help texts instead. -->\n"

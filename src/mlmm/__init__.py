@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mlmm.amber.topology import read_topology
-    from mlmm.config.hydration import HydrationConfig, Source
-    from mlmm.config.protocol import PROTOCOLS, Protocol
+    from mlmm.energy import SinglePoint, single_point
     from mlmm.errors import InputError, MlmmError
+    from mlmm.hydration.config import HydrationConfig, Source
+    from mlmm.hydration.protocol import PROTOCOLS, Protocol
+    from mlmm.hydration.result import HydrationResult, read_result
+    from mlmm.hydration.run import run_hydration
+    from mlmm.md.run import MdOutputs, MdResult, run_md
     from mlmm.potentials.registry import load_potential
-    from mlmm.report.result import HydrationResult, read_result
     from mlmm.samples import WindowSamples
-    from mlmm.workflows.hydration import run_hydration
-    from mlmm.workflows.md import MdOutputs, MdResult, run_md
-    from mlmm.workflows.single_point import SinglePoint, single_point
 
 __version__ = "0.1.0"
 

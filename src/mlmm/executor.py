@@ -24,8 +24,8 @@ from typing import Any, Literal, ParamSpec, TypeVar
 
 from pydantic import Field, model_validator
 
-from mlmm.config.base import Settings
 from mlmm.errors import InputError, MissingComponentError
+from mlmm.settings import Settings
 
 P = ParamSpec("P")
 T = TypeVar("T")

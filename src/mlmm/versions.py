@@ -6,8 +6,8 @@ from __future__ import annotations
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
+from mlmm.ambertools.programs import version as ambertools_version
 from mlmm.errors import MlmmError
-from mlmm.external.programs import version as ambertools_version
 
 PACKAGES = (
     "mlmm",

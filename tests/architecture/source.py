@@ -35,6 +35,11 @@ class Module:
         """Folder below the package, or the file's own name at its top."""
         return self.path.relative_to(SOURCE).parts[0].removesuffix(".py")
 
+    def is_in(self, place: str) -> bool:
+        """Whether this is a file of the package, or lies in a folder of it, such as md/nve."""
+        inside = self.path.relative_to(SOURCE).with_suffix("").as_posix()
+        return inside == place or inside.startswith(f"{place}/")
+
     def at(self, node: ast.AST) -> str:
         """Return "file:line" of a node."""
         return f"{self.name}:{getattr(node, 'lineno', 1)}"

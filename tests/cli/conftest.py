@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from mlmm.ambertools.solvent import solvate
 from mlmm.cli.main import main
-from mlmm.external.solvent import solvate
 
 UNREACHABLE = "http://127.0.0.1:9"
 

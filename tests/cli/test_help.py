@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from mlmm.cli.hydration import protocol_of
-from mlmm.config.hydration import HydrationConfig
-from mlmm.config.protocol import PROTOCOLS, usual_repeats
+from mlmm.hydration.config import HydrationConfig
+from mlmm.hydration.protocol import PROTOCOLS, usual_repeats
 
 HEAVY = {"torch", "openmm", "rdkit", "parmed", "pandas", "scipy", "matplotlib"}
 

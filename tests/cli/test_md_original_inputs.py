@@ -14,9 +14,9 @@ from mlmm.amber.coordinates import Coordinates, read_coordinates
 from mlmm.amber.mdout import read_mdout
 from mlmm.amber.trajectory import Moment, write_netcdf_restart
 
-ORIGINAL = runpy.run_path(
-    str(Path(__file__).parents[1] / "unit" / "config" / "test_md_settings.py")
-)["ORIGINAL"]
+ORIGINAL = runpy.run_path(str(Path(__file__).parents[1] / "unit" / "md" / "test_md_settings.py"))[
+    "ORIGINAL"
+]
 
 
 def prepare(text, files):

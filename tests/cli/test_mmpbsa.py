@@ -17,7 +17,7 @@ from short_runs import short_run
 
 from mlmm.amber.coordinates import Coordinates
 from mlmm.amber.trajectory import TrajectoryWriter
-from mlmm.external.mmpbsa import Settings, read_frames_table
+from mlmm.binding.mmpbsa_program import Settings, read_frames_table
 
 if shutil.which("MMPBSA", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}") is None:
     pytest.skip("no AmberTools", allow_module_level=True)
@@ -37,7 +37,7 @@ def dimer(shared, tmp_path_factory):
 @pytest.fixture(scope="module")
 def estimate(dimer, tmp_path_factory):
     """What our own run made of these frames."""
-    from mlmm.workflows.mmpbsa import MmpbsaRequest, mmpbsa  # noqa: PLC0415
+    from mlmm.binding.mmpbsa import MmpbsaRequest, mmpbsa  # noqa: PLC0415
 
     prmtop, trajectory = dimer
     out = tmp_path_factory.mktemp("estimate") / "out"

@@ -17,9 +17,9 @@ from short_runs import short_run
 
 from mlmm.amber.mask import select_atoms
 from mlmm.amber.topology import read_topology
-from mlmm.external.mmpbsa import Settings, read_frames_table, split_topology
-from mlmm.workflows.free_states import FreeRequest
-from mlmm.workflows.mmpbsa import MmpbsaRequest, mmpbsa
+from mlmm.binding.free_states import FreeRequest
+from mlmm.binding.mmpbsa import MmpbsaRequest, mmpbsa
+from mlmm.binding.mmpbsa_program import Settings, read_frames_table, split_topology
 
 if shutil.which("MMPBSA", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}") is None:
     pytest.skip("no AmberTools", allow_module_level=True)

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from mlmm.amber.coordinates import read_coordinates
 from mlmm.amber.mdout import read_mdout
+from mlmm.ambertools.programs import find_program
 from mlmm.errors import MissingComponentError
-from mlmm.external.programs import find_program
 from mlmm.units import HARTREE_KCAL
 
 MDIN = """methane by a file

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from mlmm.report.page import render_page
+from mlmm.hydration.report.page import render_page
 
-SYNTHETIC = Path(__file__).parents[1] / "unit" / "report" / "synthetic_report.py"
+SYNTHETIC = Path(__file__).parents[1] / "unit" / "hydration" / "report" / "synthetic_report.py"
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--enable-unsafe-swiftshader"),

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from mlmm.ambertools.programs import find_program
 from mlmm.errors import MissingComponentError
-from mlmm.external.programs import find_program
 
 GAS = "imin=0, nstlim=5, dt=0.0005, ntpr=1, ntwx=5, cut=999.0, ntb=0"
 MDIN = f"gas\n &cntrl {GAS}, ifmlp=1 /\n &mlp animask=':1', potential='mm' /\n"

@@ -13,7 +13,7 @@ from test_bad_input import one_sentence
 
 from mlmm.amber.topology import read_topology
 from mlmm.amber.trajectory import read_moment, read_trajectory
-from mlmm.workflows.frames import read_frames
+from mlmm.trajectories import read_frames
 
 SHORT = (
     *("--minimisation", "5", "--equilibration", "0.04", "--length", "0.016", "--chunk", "0.008"),

@@ -17,7 +17,7 @@ import pytest
 
 from mlmm.amber.coordinates import read_coordinates
 from mlmm.amber.topology import read_topology
-from mlmm.external.solvent import solvate
+from mlmm.ambertools.solvent import solvate
 from mlmm.system.alchemy import tail_coefficient
 from mlmm.units import KCAL_PER_KJ, NM_PER_ANGSTROM
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from mlmm.amber.trajectory import read_moment, read_trajectory
-from mlmm.workflows.md import run_md
+from mlmm.md.run import run_md
 
 TEXT = """methane in vacuum
  &cntrl

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from mlmm.amber.coordinates import read_coordinates
+from mlmm.ambertools.programs import find_program
 from mlmm.errors import MissingComponentError
-from mlmm.external.extern_run import COMPILED_CLIENT
-from mlmm.external.programs import find_program
+from mlmm.sander.scratch import COMPILED_CLIENT
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 from processes import below, wait

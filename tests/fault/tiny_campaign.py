@@ -25,7 +25,7 @@ from process_table import all_processes
 from tiny_run import PATIENCE, PROGRAM, SETTINGS, numbers, times
 
 MOLECULES = {"methane": "mobley_9055303", "methanol": "mobley_1636752"}
-TASK = "mlmm.workflows.campaign_task"
+TASK = "mlmm.campaign.worker"
 
 
 def write_table(folder, shared):

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from hybrids import WATERS, Box, make_box
 
+from mlmm.ambertools.programs import find_program
 from mlmm.errors import MissingComponentError
-from mlmm.external.programs import find_program
 from mlmm.potentials.interface import Molecule, Potential
 from mlmm.potentials.registry import load_potential
 

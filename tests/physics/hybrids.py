@@ -12,16 +12,16 @@ import openmm as mm
 
 from mlmm.amber.coordinates import read_coordinates
 from mlmm.amber.topology import AmberTopology, read_topology
+from mlmm.ambertools.solvent import solvate
 from mlmm.engine.record import set_state
-from mlmm.external.solvent import solvate
 from mlmm.potentials.interface import Capabilities, Evaluation, Potential
 from mlmm.samples import LambdaState
 from mlmm.system.box import box_vectors
 from mlmm.system.build import HybridSystem, hybrid_system
 from mlmm.system.internal import lj_matrices
 from mlmm.system.pme import Nonbonded, PmeParameters, pme_parameters
+from mlmm.system.potentials import open_potential
 from mlmm.system.region import MLRegion, select_region
-from mlmm.workflows.potentials import open_potential
 
 CUTOFF = 0.6
 """nm; shorter than any protocol's, so that the exact platform is fast. No identity minds."""

@@ -24,7 +24,7 @@ from peptides import alanine_dipeptide
 
 from mlmm.amber.coordinates import read_coordinates
 from mlmm.amber.topology import AmberTopology, read_topology
-from mlmm.external.solvent import solvate
+from mlmm.ambertools.solvent import solvate
 from mlmm.system.box import box_vectors
 from mlmm.system.build import INTERNAL, base_system, hybrid_system
 from mlmm.system.pme import Nonbonded, PmeParameters

@@ -14,9 +14,9 @@ import pytest
 from mlmm.amber.coordinates import Coordinates, read_coordinates
 from mlmm.amber.topology import read_topology
 from mlmm.amber.trajectory import TrajectoryWriter
-from mlmm.external.mmpbsa import RADII, Settings, Topologies, run_alone, split_topology
+from mlmm.binding.gb_check import DELTA, RELATIVE, ROUNDING, gb_check
+from mlmm.binding.mmpbsa_program import RADII, Settings, Topologies, run_alone, split_topology
 from mlmm.system import implicit
-from mlmm.workflows.gb_check import DELTA, RELATIVE, ROUNDING, gb_check
 
 if shutil.which("MMPBSA", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}") is None:
     pytest.skip("no AmberTools", allow_module_level=True)

@@ -18,8 +18,8 @@ from mlmm.engine.simulation import BAROSTATS, Ensemble, Phase, get_phase, open_c
 from mlmm.potentials.interface import Potential
 from mlmm.samples import LambdaState
 from mlmm.system.build import INTERNAL, HybridSystem
+from mlmm.system.potentials import open_potential
 from mlmm.units import KJ_PER_KCAL
-from mlmm.workflows.potentials import open_potential
 
 BAR = 1e-2
 """kJ/mol/nm (2e-4 kcal/mol/Å); forces here are 1e2 to 1e4."""

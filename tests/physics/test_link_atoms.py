@@ -23,9 +23,9 @@ from mlmm.samples import LambdaState
 from mlmm.system.build import base_system, hybrid_system
 from mlmm.system.link_atoms import LINK_DISTANCE
 from mlmm.system.pme import Nonbonded
+from mlmm.system.potentials import open_potential
 from mlmm.system.region import capped, select_region
 from mlmm.units import KCAL_PER_KJ
-from mlmm.workflows.potentials import open_potential
 
 VACUUM = Nonbonded(cutoff=None)
 SIDE_CHAIN = ":2&!@N,H,CA,HA,C,O"

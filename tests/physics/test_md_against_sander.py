@@ -15,12 +15,12 @@ from peptides import alanine_dipeptide
 
 from mlmm.amber.coordinates import Coordinates, read_coordinates, write_restart
 from mlmm.amber.mdout import read_mdout
-from mlmm.external.programs import run_program
-from mlmm.external.sander import single_point
-from mlmm.external.solvent import solvate
-from mlmm.workflows.md import run_md
-from mlmm.workflows.single_point import SinglePoint
-from mlmm.workflows.single_point import single_point as single_point_of
+from mlmm.ambertools.programs import run_program
+from mlmm.ambertools.sander import single_point
+from mlmm.ambertools.solvent import solvate
+from mlmm.energy import SinglePoint
+from mlmm.energy import single_point as single_point_of
+from mlmm.md.run import run_md
 
 # as exact as sander can be, so that what differs are the programs and not their approximations
 BOX = """same input for both

@@ -14,7 +14,7 @@ from parmed.tools import HMassRepartition
 from mlmm.amber.coordinates import read_coordinates
 from mlmm.amber.mdout import read_mdout
 from mlmm.errors import InputError, NumericsError
-from mlmm.workflows.md import run_md
+from mlmm.md.run import run_md
 
 START = """one step from rest
  &cntrl imin=0, nstlim={steps}, dt={dt}, ntb=0, cut=999.0, ntpr={ntpr}, nscm=0, {more} ifmlp=1 /

@@ -19,14 +19,14 @@ from mlmm.amber.coordinates import Coordinates
 from mlmm.amber.mdout import read_mdout
 from mlmm.amber.topology import atom_label, read_topology
 from mlmm.amber.trajectory import read_trajectory
-from mlmm.config.md import MlSettings, resolve
-from mlmm.config.mdin import parse_mdin
 from mlmm.errors import InputError, NumericsError, UnsupportedPhysicsError
-from mlmm.external.extern import read_input
+from mlmm.md.ensemble_spread import Disagreement, SpreadWatch
+from mlmm.md.run import run_md
+from mlmm.md.settings import MlSettings, resolve
+from mlmm.mdin.namelist import parse_mdin
 from mlmm.potentials import Molecule, load_potential
 from mlmm.potentials.committee import force_spread
-from mlmm.workflows.md import run_md
-from mlmm.workflows.md_spread import Disagreement, SpreadWatch
+from mlmm.sander.input import read_input
 
 ENERGY, FORCE = 0.25, 1.5
 HOT = """hot butane

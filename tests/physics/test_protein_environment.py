@@ -17,8 +17,8 @@ from mlmm.amber.topology import AmberTopology, read_topology
 from mlmm.system.build import HybridSystem, base_system, hybrid_system
 from mlmm.system.internal import vacuum_system
 from mlmm.system.pme import Nonbonded
+from mlmm.system.potentials import open_potential
 from mlmm.system.region import MLRegion, region_of
-from mlmm.workflows.potentials import open_potential
 
 VACUUM = Nonbonded(cutoff=None)
 

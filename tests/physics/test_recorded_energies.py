@@ -14,8 +14,8 @@ import openmm as mm
 import pytest
 from hybrids import Box, context_of, energy, energy_at
 
-from mlmm.config.protocol import PROTOCOLS
 from mlmm.engine.record import LARGEST_U, Record, set_state, take_record
+from mlmm.hydration.protocol import PROTOCOLS
 from mlmm.samples import LambdaState
 from mlmm.system.build import INTERNAL, NONBONDED, SOFT_CORE, TAIL, HybridSystem
 from mlmm.units import KCAL_PER_KJ, thermal_energy

@@ -15,9 +15,9 @@ from scipy.io import netcdf_file
 from test_sander_parity import ELEC, VDW
 
 from mlmm.amber.coordinates import Coordinates, read_coordinates, write_restart
+from mlmm.energy import SinglePoint, single_point
 from mlmm.errors import InputError, MlmmError
-from mlmm.workflows.sander import SanderRun, run
-from mlmm.workflows.single_point import SinglePoint, single_point
+from mlmm.sander.run import SanderRun, run
 
 pytestmark = pytest.mark.usefixtures("sander")
 
@@ -76,7 +76,7 @@ def test_a_plain_qmmm_input_prints_what_mm_prints(toluene, tmp_path):
 
 def test_a_wrong_conversion_of_units_is_noticed(toluene, tmp_path, monkeypatch):
     # 12 kcal/mol with a Hartree that is wrong by 1.5e-5: two units of the last printed digit.
-    monkeypatch.setattr("mlmm.external.extern_files.SANDER_HARTREE_KCAL", 627.50)
+    monkeypatch.setattr("mlmm.sander.files.SANDER_HARTREE_KCAL", 627.50)
     with pytest.raises(MlmmError, match="that the model server never gave"):
         ml(tmp_path, MD, toluene.files)
 

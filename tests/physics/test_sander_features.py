@@ -13,12 +13,12 @@ from sander_runs import MD, TOLUENE, exact, make_sander_box, ml, mm, printed, va
 from test_sander_parity import ELEC, VDW
 
 from mlmm.amber.coordinates import read_coordinates
-from mlmm.external import extern_run
-from mlmm.external.programs import find_program
-from mlmm.server.model_server import ModelServer
-from mlmm.workflows.md import run_md
-from mlmm.workflows.md_run import MdOutputs
-from mlmm.workflows.model_server import Models
+from mlmm.ambertools.programs import find_program
+from mlmm.md.loop import MdOutputs
+from mlmm.md.run import run_md
+from mlmm.sander import scratch as extern_run
+from mlmm.sander.models import Models
+from mlmm.sander.server import ModelServer
 
 pytestmark = [pytest.mark.usefixtures("sander"), pytest.mark.slow]
 

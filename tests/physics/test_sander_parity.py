@@ -14,9 +14,9 @@ from parmed.amber import AmberFormat
 
 from mlmm.amber.coordinates import Coordinates, read_coordinates, write_restart
 from mlmm.amber.topology import read_topology
-from mlmm.external import sander as amber
-from mlmm.external.solvent import solvate
-from mlmm.workflows.single_point import SinglePoint, single_point
+from mlmm.ambertools import sander as amber
+from mlmm.ambertools.solvent import solvate
+from mlmm.energy import SinglePoint, single_point
 
 pytestmark = pytest.mark.usefixtures("sander")
 

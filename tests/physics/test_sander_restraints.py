@@ -13,7 +13,7 @@ import pytest
 
 from mlmm.amber.coordinates import Coordinates, read_coordinates, write_restart
 from mlmm.amber.topology import read_topology
-from mlmm.external.programs import find_program
+from mlmm.ambertools.programs import find_program
 from mlmm.system.restraints import FlatBottom, flat_bottom_forces, positional_force
 from mlmm.units import KCAL_PER_KJ, KJ_PER_KCAL
 

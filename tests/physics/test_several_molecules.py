@@ -17,15 +17,15 @@ from mlmm.amber.coordinates import Coordinates, write_restart
 from mlmm.amber.mdout import read_mdout
 from mlmm.amber.topology import AmberTopology
 from mlmm.amber.trajectory import Moment, read_trajectory, write_netcdf_restart
+from mlmm.ambertools.sander import single_point as sander_energy
+from mlmm.ambertools.solvent import solvate
+from mlmm.energy import SinglePoint, single_point
 from mlmm.errors import InputError, NumericsError
-from mlmm.external.sander import single_point as sander_energy
-from mlmm.external.solvent import solvate
+from mlmm.md.run import run_md
 from mlmm.system.build import base_system
 from mlmm.system.images import reach_of, together
 from mlmm.system.region import select_region
 from mlmm.units import ANGSTROM_PER_NM, KCAL_PER_KJ
-from mlmm.workflows.md import run_md
-from mlmm.workflows.single_point import SinglePoint, single_point
 
 METHANE, ETHANOL, BOTH = "mobley_9055303", "mobley_2310185", ":1-2"
 WATERS, CUTOFF = 170, 0.8

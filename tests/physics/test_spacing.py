@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from solvable import CORNER, Model, harmonic, line, sample
 
-from mlmm.config.protocol import Schedule
 from mlmm.errors import InputError
 from mlmm.free_energy.estimators import mbar
 from mlmm.free_energy.schedule import legs
@@ -22,8 +21,9 @@ from mlmm.free_energy.spacing import (
     time_shares,
     unevenness,
 )
+from mlmm.hydration.protocol import Schedule
+from mlmm.hydration.sampling.pilot import even_schedule
 from mlmm.samples import LambdaState
-from mlmm.workflows.refine import even_schedule
 
 # A solvent that only stiffens the solute: σ = √½ w/(k + w λ) kT, so L = √½ ln((k + w)/k), and
 # even steps are geometric in k + w λ.

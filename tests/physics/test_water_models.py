@@ -13,16 +13,16 @@ from openmm import app
 
 from mlmm.amber.coordinates import read_coordinates
 from mlmm.amber.topology import read_topology
+from mlmm.ambertools.programs import find_program, run_program
+from mlmm.ambertools.solvent import solvate
 from mlmm.engine.dynamics import DynamicsPlan, draw_velocities, run_dynamics
 from mlmm.engine.simulation import Phase
 from mlmm.errors import InputError, MissingComponentError, UnsupportedPhysicsError
-from mlmm.external.programs import find_program, run_program
-from mlmm.external.solvent import solvate
 from mlmm.system.box import box_vectors
 from mlmm.system.build import base_system, hybrid_system
 from mlmm.system.pme import Nonbonded, pme_parameters
+from mlmm.system.potentials import open_potential
 from mlmm.system.region import select_region
-from mlmm.workflows.potentials import open_potential
 
 METHANE = "mobley_9055303"
 PLAN = DynamicsPlan(

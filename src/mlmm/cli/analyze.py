@@ -31,8 +31,8 @@ def analyze(
 ) -> None:
     """Analyse a complex: RMSD, B-factors, torsions, contacts, hydrogen bonds, with errors."""
     # MDAnalysis loads here, which --help must not wait for
-    from mlmm.workflows.analyze import AnalyzeRequest  # noqa: PLC0415
-    from mlmm.workflows.analyze import analyze as run  # noqa: PLC0415
+    from mlmm.binding.analyze import AnalyzeRequest  # noqa: PLC0415
+    from mlmm.binding.analyze import analyze as run  # noqa: PLC0415
 
     answer = run(
         AnalyzeRequest(prmtop, trajectory, out, reference, pdb, ligand_mask, control, stride)

@@ -46,10 +46,10 @@ def bench(
     # torch and OpenMM load here, which --help must not wait for
     from rich.console import Console  # noqa: PLC0415
 
+    from mlmm.bench.speed import BenchRequest, run_bench  # noqa: PLC0415
+    from mlmm.bench.speed_table import speed_figure, speed_table  # noqa: PLC0415
     from mlmm.engine.storage import save_json  # noqa: PLC0415
     from mlmm.files import write_whole  # noqa: PLC0415
-    from mlmm.report.speed import speed_figure, speed_table  # noqa: PLC0415
-    from mlmm.workflows.bench import BenchRequest, run_bench  # noqa: PLC0415
 
     defaults = BenchRequest()
     request = BenchRequest(

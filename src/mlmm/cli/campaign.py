@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 import typer
 
+from mlmm.campaign.config import CampaignConfig
 from mlmm.cli.hydration import minutes_of, overrides_of, protocol_of
-from mlmm.config.campaign import CampaignConfig
-from mlmm.config.protocol import PROTOCOLS, REPEATS
 from mlmm.errors import IncompleteError, InputError, MlmmError
 from mlmm.executor import ClusterConfig
+from mlmm.hydration.protocol import PROTOCOLS, REPEATS
 
 if TYPE_CHECKING:
-    from mlmm.workflows.campaign_table import CampaignResult
+    from mlmm.campaign.table import CampaignResult
 
 ExecutorName = Literal["serial", "processes", "dask"]
 
@@ -111,7 +111,7 @@ def run(
     name, file = _place(executor, cluster)
     minutes = minutes_of(max_time)
     # the workflow loads torch and OpenMM, which --help must not wait for
-    from mlmm.workflows.campaign import Place, run_campaign  # noqa: PLC0415
+    from mlmm.campaign.driver import Place, run_campaign  # noqa: PLC0415
 
     result = run_campaign(
         config,
@@ -131,7 +131,7 @@ def report(
     as_json: Annotated[bool, typer.Option("--json", help="Print results.json.")] = False,
 ) -> None:
     """Make table, statistics and page again from what the runs have found so far."""
-    from mlmm.workflows.campaign_table import write_results  # noqa: PLC0415
+    from mlmm.campaign.table import write_results  # noqa: PLC0415
 
     _show(write_results(folder), as_json=as_json)
 
@@ -168,8 +168,8 @@ def _place(executor: str | None, cluster: Path | None) -> tuple[ExecutorName, Cl
 def _show(result: CampaignResult, *, as_json: bool) -> None:
     from rich.console import Console  # noqa: PLC0415
 
-    from mlmm.report.campaign_files import campaign_json  # noqa: PLC0415
-    from mlmm.report.campaign_terminal import render_campaign_table  # noqa: PLC0415
+    from mlmm.campaign.report.files import campaign_json  # noqa: PLC0415
+    from mlmm.campaign.report.terminal import render_campaign_table  # noqa: PLC0415
 
     if as_json:
         typer.echo(campaign_json(result.data), nl=False)

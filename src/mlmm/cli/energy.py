@@ -12,7 +12,7 @@ import typer
 from mlmm.errors import InputError
 
 if TYPE_CHECKING:
-    from mlmm.workflows.single_point import SinglePointAnswer
+    from mlmm.energy import SinglePointAnswer
 
 
 def energy(
@@ -46,7 +46,7 @@ def energy(
     # torch and OpenMM load here, which --help must not wait for
     import numpy as np  # noqa: PLC0415
 
-    from mlmm.workflows.single_point import SinglePoint, single_point  # noqa: PLC0415
+    from mlmm.energy import SinglePoint, single_point  # noqa: PLC0415
 
     if precision not in ("double", "single"):
         raise InputError(f"--precision {precision!r} is not known; use double or single.")

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 import yaml
 
-from mlmm.config.hydration import HydrationConfig, Source
-from mlmm.config.protocol import PROTOCOLS, REPEATS, Protocol, usual_repeats
 from mlmm.errors import InputError
 from mlmm.executor import core_count
+from mlmm.hydration.config import HydrationConfig, Source
+from mlmm.hydration.protocol import PROTOCOLS, REPEATS, Protocol, usual_repeats
 
 if TYPE_CHECKING:
-    from mlmm.report.result import HydrationResult
+    from mlmm.hydration.result import HydrationResult
 
 OPTIONS = {"target_stderr", "maximum_minutes", "route"}
 """Settings that leave a protocol its name."""
@@ -113,7 +113,7 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Run, or go on with, what a run.yaml asks for."""
-    from mlmm.workflows.run_folder import RUN_FILE, read_run_file  # noqa: PLC0415
+    from mlmm.hydration.run_folder import RUN_FILE, read_run_file  # noqa: PLC0415
 
     config = read_run_file(run_file)
     if out is None and run_file.name != RUN_FILE:
@@ -145,7 +145,7 @@ def init(
 def _run(config: HydrationConfig, out: Path, *, base: Path, as_json: bool) -> None:
     # the workflow loads torch and OpenMM, which --help must not wait for
     from mlmm.cli.progress import Progress  # noqa: PLC0415
-    from mlmm.workflows.hydration import run_hydration  # noqa: PLC0415
+    from mlmm.hydration.run import run_hydration  # noqa: PLC0415
 
     with Progress(quiet=as_json) as progress:
         result = run_hydration(config, out, base=base, listen=progress.listen)
@@ -154,7 +154,7 @@ def _run(config: HydrationConfig, out: Path, *, base: Path, as_json: bool) -> No
 
 def _repeats(protocol: str, out: Path) -> int:
     """Return the repeats that a run has, or a new one of this protocol gets."""
-    from mlmm.workflows.run_folder import RUN_FILE, read_run_file  # noqa: PLC0415
+    from mlmm.hydration.run_folder import RUN_FILE, read_run_file  # noqa: PLC0415
 
     if (out / RUN_FILE).is_file():
         return read_run_file(out / RUN_FILE).repeats
@@ -164,8 +164,8 @@ def _repeats(protocol: str, out: Path) -> int:
 def _show(result: HydrationResult, out: Path, *, as_json: bool) -> None:
     from rich.console import Console  # noqa: PLC0415
 
-    from mlmm.report.result import to_json  # noqa: PLC0415
-    from mlmm.report.table import render_table  # noqa: PLC0415
+    from mlmm.hydration.report.table import render_table  # noqa: PLC0415
+    from mlmm.hydration.result import to_json  # noqa: PLC0415
 
     if as_json:
         typer.echo(to_json(result), nl=False)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from mlmm.workflows.md import Listener, MdProgress
+    from mlmm.md.run import Listener, MdProgress
 
 
 def md(
@@ -41,7 +41,7 @@ def md(
 ) -> None:
     """Minimise or propagate an ML/MM system, from a sander input with ifmlp=1 and &mlp."""
     # torch and OpenMM load here, which --help must not wait for
-    from mlmm.workflows.md import MdOutputs, run_md  # noqa: PLC0415
+    from mlmm.md.run import MdOutputs, run_md  # noqa: PLC0415
 
     result = run_md(
         mdin,

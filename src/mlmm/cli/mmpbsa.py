@@ -12,8 +12,8 @@ import typer
 from mlmm.errors import InputError
 
 if TYPE_CHECKING:
-    from mlmm.external.mmpbsa import Method
-    from mlmm.workflows.free_states import FreeRequest
+    from mlmm.binding.free_states import FreeRequest
+    from mlmm.binding.mmpbsa_program import Method
 
 FreeLigand = Annotated[
     Path | None, typer.Option(help="Trajectory of the ligand by itself: adds its strain.")
@@ -62,9 +62,9 @@ def mmpbsa(
 ) -> None:
     """Estimate a binding energy by AmberTools' MM-PBSA or MM-GBSA, with errors."""
     # parmed and matplotlib load here, which --help must not wait for
-    from mlmm.external.mmpbsa import Settings  # noqa: PLC0415
-    from mlmm.workflows.mmpbsa import MmpbsaRequest  # noqa: PLC0415
-    from mlmm.workflows.mmpbsa import mmpbsa as run  # noqa: PLC0415
+    from mlmm.binding.mmpbsa import MmpbsaRequest  # noqa: PLC0415
+    from mlmm.binding.mmpbsa import mmpbsa as run  # noqa: PLC0415
+    from mlmm.binding.mmpbsa_program import Settings  # noqa: PLC0415
 
     ligand, receptor = (free_ligand_prmtop, free_ligand), (free_receptor_prmtop, free_receptor)
     request = MmpbsaRequest(
@@ -96,7 +96,7 @@ def _free(
     weights: Path | None,
 ) -> FreeRequest | None:
     """Return the free species that were asked for; refuse half a question."""
-    from mlmm.workflows.free_states import FreeRequest  # noqa: PLC0415
+    from mlmm.binding.free_states import FreeRequest  # noqa: PLC0415
 
     for name, pair in (("ligand", ligand), ("receptor", receptor)):
         if (pair[0] is None) != (pair[1] is None):

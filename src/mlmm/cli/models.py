@@ -16,7 +16,7 @@ from mlmm.potentials.families import families, family_of
 from mlmm.potentials.registry import capabilities, describe, generic_names, potential_names
 
 if TYPE_CHECKING:
-    from mlmm.workflows.agreement import Agreement
+    from mlmm.bench.errors import Agreement
 
 MANY = 20
 """Elements above which only the first and the last are shown."""
@@ -48,7 +48,7 @@ def describe_model(
 ) -> None:
     """Tell what one potential is and knows, and how fast it is on this machine."""
     # torch loads here, which --help must not wait for
-    from mlmm.workflows.models import measure_speed  # noqa: PLC0415
+    from mlmm.bench.timing import measure_speed  # noqa: PLC0415
 
     row = _row(name)
     speed = measure_speed(name, offline=row["weights"] is None and row["fetchable"])
@@ -113,8 +113,8 @@ def bench(
 ) -> None:
     """Compare potentials on a molecule: energies, torsions, forces, frequencies, time."""
     # torch and RDKit load here, which --help must not wait for
-    from mlmm.external.molecule import read_molecule  # noqa: PLC0415
-    from mlmm.workflows.model_bench import bench_models  # noqa: PLC0415
+    from mlmm.ambertools.molecule import read_molecule  # noqa: PLC0415
+    from mlmm.bench.models import bench_models  # noqa: PLC0415
 
     names = _known(reference, potential, plot)
     rows = bench_models(
@@ -136,7 +136,7 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Compare potentials on the frames of a trajectory: energies, forces, time."""
-    from mlmm.workflows.model_compare import compare_on_trajectory  # noqa: PLC0415
+    from mlmm.bench.trajectory import compare_on_trajectory  # noqa: PLC0415
 
     names = _known(reference, potential, plot)
     rows = compare_on_trajectory(
@@ -147,7 +147,7 @@ def compare(
 
 def _known(reference: str, names: list[str] | None, plot: Path | None) -> list[str]:
     """Return the names, all of which mean something; the place of the picture is good too."""
-    from mlmm.workflows.model_plot import check_plot  # noqa: PLC0415
+    from mlmm.bench.plot import check_plot  # noqa: PLC0415
 
     if plot is not None:
         check_plot(plot)
@@ -159,8 +159,8 @@ def _known(reference: str, names: list[str] | None, plot: Path | None) -> list[s
 def _show_agreement(
     rows: Sequence[Agreement], reference: str, *, plot: Path | None, as_json: bool
 ) -> None:
-    from mlmm.workflows.agreement import recommendation  # noqa: PLC0415
-    from mlmm.workflows.model_plot import plot_agreement  # noqa: PLC0415
+    from mlmm.bench.errors import recommendation  # noqa: PLC0415
+    from mlmm.bench.plot import plot_agreement  # noqa: PLC0415
 
     if plot is not None:
         plot_agreement(rows, reference, plot)

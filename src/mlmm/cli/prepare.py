@@ -51,7 +51,7 @@ def complex_(
 ) -> None:
     """Prepare a protein and its ligand: hydrogens, parameters, water, ions, and a report."""
     # parmed and RDKit load here, which --help must not wait for
-    from mlmm.workflows.complex import ComplexRequest, prepare_complex  # noqa: PLC0415
+    from mlmm.binding.prepare.complex import ComplexRequest, prepare_complex  # noqa: PLC0415
 
     if waters not in ("keep", "none"):
         raise InputError(f"--waters {waters!r} is not known; use keep or none.")

@@ -35,7 +35,7 @@ def sander(
     ] = None,
 ) -> None:
     """Run AmberTools' sander on an input with ifmlp=1 and &mlp, or with &qmmm EXTERN."""
-    from mlmm.workflows.sander import SanderRun, run  # noqa: PLC0415  (heavy)
+    from mlmm.sander.run import SanderRun, run  # noqa: PLC0415
 
     run(SanderRun(words, Path.cwd(), potential, weights, precision, server))
 
@@ -46,8 +46,8 @@ def serve(
     ],
 ) -> None:
     """Serve models to many `mlmm sander --server SOCKET` until Ctrl-C or SIGTERM."""
-    from mlmm.server.model_server import ModelServer  # noqa: PLC0415  (heavy)
-    from mlmm.workflows.model_server import ready_models  # noqa: PLC0415
+    from mlmm.sander.models import ready_models  # noqa: PLC0415
+    from mlmm.sander.server import ModelServer  # noqa: PLC0415
 
     path = socket.absolute()
     try:

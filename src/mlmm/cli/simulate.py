@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from mlmm.config.simulation import SimulationConfig
+    from mlmm.md.simulate_config import SimulationConfig
 
 
 def simulate(
@@ -45,8 +45,8 @@ def simulate(
     given = dict(locals())  # options have the names of the keys
     # torch and OpenMM load here, which --help must not wait for
     from mlmm.cli.progress import Progress  # noqa: PLC0415
-    from mlmm.config.simulation import SimulationConfig  # noqa: PLC0415
-    from mlmm.workflows.simulate import simulate as run  # noqa: PLC0415
+    from mlmm.md.simulate import simulate as run  # noqa: PLC0415
+    from mlmm.md.simulate_config import SimulationConfig  # noqa: PLC0415
 
     asked = {key: value for key, value in given.items() if key in SimulationConfig.model_fields}
     files = {"prmtop": prmtop, "inpcrd": inpcrd, "weights": weights}

@@ -49,8 +49,8 @@ def nve(
 ) -> None:
     """Test conservation at constant energy: spread and its order, drift, momenta, forces."""
     # torch and OpenMM load here, which --help must not wait for
-    from mlmm.workflows.nve_runs import NveRequest  # noqa: PLC0415
-    from mlmm.workflows.validate import validate_nve  # noqa: PLC0415
+    from mlmm.md.nve.runs import NveRequest  # noqa: PLC0415
+    from mlmm.md.nve.validate import validate_nve  # noqa: PLC0415
 
     for name, value, known in (
         ("--water", water, ("rigid", "flexible")),

@@ -16,9 +16,9 @@ from typing import Final, cast
 from mlmm.potentials.interface import Capabilities, Molecule, Potential
 
 FAMILIES: Final = {
-    "ani": "mlmm.potentials.ani_family",
-    "mace": "mlmm.potentials.mace_family",
-    "aimnet2": "mlmm.potentials.aimnet2",
+    "ani": "mlmm.potentials.ani.family",
+    "mace": "mlmm.potentials.mace.family",
+    "aimnet2": "mlmm.potentials.aimnet2.potential",
     "torchscript": "mlmm.potentials.torchscript",
     "xtb": "mlmm.potentials.xtb",
     "ase": "mlmm.potentials.ase",

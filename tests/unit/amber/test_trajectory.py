@@ -15,8 +15,8 @@ from mlmm.amber.trajectory import (
     read_trajectory,
     write_netcdf_restart,
 )
+from mlmm.ambertools.programs import run_program
 from mlmm.errors import InputError
-from mlmm.external.programs import run_program
 
 LENGTHS, ANGLES = np.array([30.1, 31.2, 32.3]), np.array([90.0, 90.0, 90.0])
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mlmm.external.solvent import solvate
+from mlmm.ambertools.solvent import solvate
 
 
 @pytest.fixture(scope="session")

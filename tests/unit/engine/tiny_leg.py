@@ -20,8 +20,8 @@ from mlmm.samples import LambdaState
 from mlmm.system.box import box_vectors
 from mlmm.system.build import HybridSystem, hybrid_system
 from mlmm.system.pme import Nonbonded, pme_parameters
+from mlmm.system.potentials import open_potential
 from mlmm.system.region import select_region
-from mlmm.workflows.potentials import open_potential
 
 STATES = (LambdaState(1.0, 1.0), LambdaState(0.0, 0.7), LambdaState(0.0, 0.0))
 PLAN = leg.LegPlan(

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from mlmm.potentials.ani_models import ANI_MODELS
-from mlmm.potentials.ani_parameters import AniParameters
-from mlmm.potentials.ani_weights import read_verified
+from mlmm.potentials.ani.models import ANI_MODELS
+from mlmm.potentials.ani.parameters import AniParameters
+from mlmm.potentials.ani.weights import read_verified
 
 
 @pytest.fixture(scope="session")

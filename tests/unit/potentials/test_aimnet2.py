@@ -12,7 +12,7 @@ from acetate import ACETATE, GEOMETRY, conformers
 
 from mlmm.errors import InputError, MissingComponentError, UnsupportedPhysicsError
 from mlmm.potentials import Molecule, force_spread, load_potential
-from mlmm.potentials.aimnet2 import AIM_MODELS, WHEEL, fetch_aimnet2
+from mlmm.potentials.aimnet2.potential import AIM_MODELS, WHEEL, fetch_aimnet2
 from mlmm.potentials.weights import cache_folder, find_file
 from mlmm.units import EV_KCAL
 
@@ -73,7 +73,7 @@ def test_an_ion_is_refused_by_ani_which_names_aimnet2(models_folder):
 
 
 def test_a_batch_of_many_passes_equals_its_conformers(name, monkeypatch):
-    monkeypatch.setattr("mlmm.potentials.aimnet2.ATOM_PAIRS", 100)
+    monkeypatch.setattr("mlmm.potentials.aimnet2.potential.ATOM_PAIRS", 100)
     potential = load_potential(name, ACETATE, precision="float64")
     x = conformers(5)
     whole = potential.evaluate(x)

@@ -17,7 +17,7 @@ from acetate import ACETATE, GEOMETRY, conformers
 
 from mlmm.errors import InputError, MissingComponentError, UnsupportedPhysicsError
 from mlmm.potentials import Molecule, load_potential
-from mlmm.potentials.aimnet2 import fetch_aimnet2
+from mlmm.potentials.aimnet2.potential import fetch_aimnet2
 from mlmm.potentials.registry import located
 from mlmm.testing import METHANOL, METHANOL_GEOMETRY, check_potential
 from mlmm.units import EV_KCAL

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from mlmm.errors import InputError, MlmmError
-from mlmm.potentials.ani_files import read_ani, write_state_dict
-from mlmm.potentials.ani_models import ANI_MODELS
-from mlmm.potentials.ani_parameters import AniParameters
+from mlmm.potentials.ani.files import read_ani, write_state_dict
+from mlmm.potentials.ani.models import ANI_MODELS
+from mlmm.potentials.ani.parameters import AniParameters
 from mlmm.potentials.elements import symbol
 
 

@@ -11,8 +11,8 @@ import torch
 
 from mlmm.errors import MissingComponentError, MlmmError
 from mlmm.potentials import Capabilities, Evaluation, Molecule, load_potential
+from mlmm.potentials.ani.native_engine import NativeAni
 from mlmm.potentials.committee import force_spread, member_forces, spread_of
-from mlmm.potentials.native import NativeAni
 from mlmm.system.link_atoms import LinkedPotential
 from mlmm.testing import METHANOL, METHANOL_GEOMETRY, ContractError, check_potential
 from mlmm.units import HARTREE_KCAL

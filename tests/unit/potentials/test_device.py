@@ -18,7 +18,7 @@ import torch
 
 from mlmm.errors import InputError, MlmmError, NumericsError
 from mlmm.potentials import load_potential
-from mlmm.potentials.ani import TorchAni
+from mlmm.potentials.ani.torch_engine import TorchAni
 from mlmm.potentials.checked import CheckedPotential
 from mlmm.potentials.device import device_name, placed
 from mlmm.potentials.interface import Capabilities, Evaluation

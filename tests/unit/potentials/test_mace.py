@@ -18,9 +18,10 @@ if find_spec("mace") is None:
     pytest.skip("mace-torch is not installed: pip install 'mlmm[mace]'", allow_module_level=True)
 
 from mlmm.errors import InputError, MissingComponentError
-from mlmm.potentials import Molecule, load_potential, mace_network
-from mlmm.potentials.mace_files import read_mace
-from mlmm.potentials.mace_network import MaceEngine, library
+from mlmm.potentials import Molecule, load_potential
+from mlmm.potentials.mace import network as mace_network
+from mlmm.potentials.mace.files import read_mace
+from mlmm.potentials.mace.network import MaceEngine, library
 from mlmm.testing import METHANOL, METHANOL_GEOMETRY, check_potential
 from mlmm.units import EV_KCAL
 

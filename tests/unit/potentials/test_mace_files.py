@@ -15,10 +15,10 @@ import torch
 
 from mlmm.errors import InputError, MissingComponentError, UnsupportedPhysicsError
 from mlmm.potentials import Molecule, load_potential
-from mlmm.potentials import mace_weights as weights
-from mlmm.potentials.mace_files import read_mace
-from mlmm.potentials.mace_models import MACE_MODELS
-from mlmm.potentials.mace_network import library
+from mlmm.potentials.mace import weights
+from mlmm.potentials.mace.files import read_mace
+from mlmm.potentials.mace.models import MACE_MODELS
+from mlmm.potentials.mace.network import library
 from mlmm.potentials.registry import describe
 from mlmm.potentials.weights import cache_folder
 

@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 
 from mlmm.errors import InputError, MissingComponentError, NumericsError
-from mlmm.potentials import native
-from mlmm.potentials.ani_files import read_ani
-from mlmm.potentials.ani_models import ANI_MODELS
-from mlmm.potentials.ani_parameters import Array
-from mlmm.potentials.native import ISAS, NativeAni
+from mlmm.potentials.ani import native_engine as native
+from mlmm.potentials.ani.files import read_ani
+from mlmm.potentials.ani.models import ANI_MODELS
+from mlmm.potentials.ani.native_engine import ISAS, NativeAni
+from mlmm.potentials.ani.parameters import Array
 
 needs_kernel = pytest.mark.skipif(not native.available(), reason=native.why_not())
 HCNO = (6, 1, 1, 1, 8, 1, 7, 6, 1, 8)

@@ -17,8 +17,8 @@ import pytest
 import torch
 
 from mlmm.errors import InputError, MissingComponentError
-from mlmm.potentials import ani_weights as weights
-from mlmm.potentials.ani_models import ANI_MODELS
+from mlmm.potentials.ani import weights
+from mlmm.potentials.ani.models import ANI_MODELS
 from mlmm.potentials.weights import cache_folder
 
 NOWHERE = ("http://127.0.0.1:9/nothing.pt",)  # the discard port: refused at once

@@ -15,8 +15,8 @@ from mlmm.errors import NumericsError
 from mlmm.potentials.interface import Capabilities, Evaluation
 from mlmm.system.force import PotentialBridge, potential_force
 from mlmm.system.internal import largest_distance
+from mlmm.system.potentials import open_potential
 from mlmm.system.region import region_of
-from mlmm.workflows.potentials import open_potential
 
 
 class Spring:

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from mlmm.amber.topology import AmberTopology, read_topology
+from mlmm.ambertools.solvent import solvate
 from mlmm.errors import InputError, UnsupportedPhysicsError
-from mlmm.external.solvent import solvate
 from mlmm.potentials.interface import Molecule
 from mlmm.system.masses import region_masses
 from mlmm.system.region import MLRegion, region_of, select_region

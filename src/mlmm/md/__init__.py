@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""How does a molecule move? Minimisation and dynamics from sander's input, and `simulate`."""

@@ -1,2 +1,0 @@
-# SPDX-License-Identifier: MIT
-"""Which tasks, in which order? The run folder: create, lock, resume, estimate, present."""

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: MIT
+"""Is the molecule that the user gave understood, or refused in one sentence?"""
+
+from __future__ import annotations
+
+import csv
+
+import numpy as np
+import pytest
+from rdkit import Chem
+from rdkit.Chem import rdDepictor
+
+from mlmm.ambertools.molecule import conformers, read_molecule
+from mlmm.errors import InputError, UnsupportedPhysicsError
+
+
+def test_smiles_gives_all_hydrogens_and_a_sane_structure():
+    found = read_molecule("CO")
+    assert (found.smiles, found.formula, found.charge) == ("CO", "CH4O", 0)
+    assert found.numbers == (6, 8, 1, 1, 1, 1)
+    assert found.charges is None
+    # MMFF's C–O bond is 1.42 Å; a bad embedding is off by far more.
+    assert np.linalg.norm(found.positions[0] - found.positions[1]) == pytest.approx(1.42, abs=0.03)
+
+
+def test_the_same_smiles_gives_the_same_structure():
+    first, second = read_molecule("CCOC(C)=O"), read_molecule("CCOC(C)=O")
+    assert np.array_equal(first.positions, second.positions)
+
+
+@pytest.mark.parametrize(
+    ("smiles", "charge"), [("C[NH3+]", 1), ("CC(=O)[O-]", -1), ("C[N+](=O)[O-]", 0)]
+)
+def test_formal_charges_are_counted(smiles, charge):
+    assert read_molecule(smiles).charge == charge
+
+
+@pytest.mark.parametrize("kind", ["sdf", "mol2_gaff"])
+def test_every_file_of_freesolv_is_the_molecule_of_its_row(freesolv, kind):
+    with (freesolv / "hydration30.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert len(rows) == 30
+    for row in rows:
+        found = read_molecule(freesolv / kind / f"{row['id']}.{kind[:4].rstrip('_')}")
+        # By way of RDKit too: FreeSolv's SMILES are written by another program.
+        assert found.smiles == Chem.CanonSmiles(row["smiles"]), row["id"]
+        assert len(found.numbers) == int(row["n_atoms"])
+        assert (found.charges is not None) == (kind == "mol2_gaff")
+
+
+def test_positions_and_charges_of_a_mol2_file_are_kept(freesolv):
+    file = freesolv / "mol2_gaff" / "mobley_1636752.mol2"
+    rows = file.read_text().split("@<TRIPOS>ATOM\n")[1].split("@<TRIPOS>")[0].splitlines()
+    found = read_molecule(file)
+    assert np.array_equal(found.positions, [[float(x) for x in r.split()[2:5]] for r in rows])
+    assert np.array_equal(found.charges, [float(row.split()[8]) for row in rows])
+
+
+def test_a_flat_drawing_is_embedded_and_completed_with_hydrogens(tmp_path):
+    drawing = Chem.MolFromSmiles("CCO")
+    rdDepictor.Compute2DCoords(drawing)
+    (tmp_path / "flat.sdf").write_text(Chem.MolToMolBlock(drawing) + "$$$$\n")
+    found = read_molecule(tmp_path / "flat.sdf")
+    assert found.formula == "C2H6O"
+    assert np.linalg.matrix_rank(found.positions - found.positions.mean(axis=0), tol=0.3) == 3
+
+
+@pytest.mark.parametrize(
+    ("smiles", "message"),
+    [
+        ("C(", "not a valid SMILES"),
+        ("C(C)(C)(C)(C)C", "not a valid SMILES"),
+        ("", "no molecule is given"),
+        ("CO.O", "2 separate fragments"),
+        ("*C", r"atom 1 \(\*\).*not an element"),
+        ("absent.sdf", "no molecule file absent.sdf"),
+        ("ligand.pdb", "must end in .sdf, .mol, .mol2"),
+    ],
+)
+def test_what_is_not_one_molecule_is_refused(smiles, message):
+    with pytest.raises(InputError, match=message):
+        read_molecule(smiles)
+
+
+def test_radicals_are_refused_as_physics():
+    with pytest.raises(UnsupportedPhysicsError, match="unpaired electron"):
+        read_molecule("[CH3]")
+
+
+def test_files_that_are_empty_broken_or_hold_several_records_are_refused(tmp_path):
+    block = Chem.MolToMolBlock(read_molecule("C").mol) + "$$$$\n"
+    for name, text, message in (
+        ("empty.sdf", "  \n", "is empty"),
+        ("two.sdf", block + block, "2 records"),
+        ("broken.sdf", block[:60], "not a valid MOL or SDF"),
+        ("broken.mol2", "hello\n", "0 mol2 records"),
+        ("broken2.mol2", "@<TRIPOS>MOLECULE\nx\n 1 0\n", "broken2.mol2"),
+    ):
+        (tmp_path / name).write_text(text)
+        with pytest.raises(InputError, match=message):
+            read_molecule(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("0.1166", "0.6166", "whole number"),
+        ("c3 ", "X9 ", "neither Sybyl's nor GAFF's"),
+        ("0.116600", "     nan", "whole number"),
+    ],
+)
+def test_a_mol2_file_with_wrong_charges_or_types_is_refused(freesolv, tmp_path, old, new, message):
+    text = (freesolv / "mol2_gaff" / "mobley_1636752.mol2").read_text()
+    assert old in text
+    (tmp_path / "x.mol2").write_text(text.replace(old, new, 1))
+    with pytest.raises(InputError, match=message):
+        read_molecule(tmp_path / "x.mol2")
+
+
+def test_conformers_are_distinct_and_reproducible():
+    molecule = read_molecule("COCOC")
+    found = conformers(molecule, 2, seed=7)
+    assert found.shape == (2, 13, 3)
+    assert np.array_equal(found, conformers(molecule, 2, seed=7))
+    # Distances between heavy atoms do not change by superposition; conformers differ in them.
+    ends = np.linalg.norm(found[:, 0] - found[:, 4], axis=-1)
+    assert abs(ends[0] - ends[1]) > 0.3
+
+
+def test_a_rigid_molecule_has_one_conformer():
+    assert conformers(read_molecule("C"), 3).shape == (1, 5, 3)
+    assert conformers(read_molecule("c1ccccc1"), 3).shape == (1, 12, 3)

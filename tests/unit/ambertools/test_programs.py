@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: MIT
+"""Are programs found, run on one thread, and quoted when they fail?"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from mlmm.ambertools.programs import find_program, run_program, version
+from mlmm.errors import MissingComponentError, MlmmError
+
+
+def script(folder: Path, text: str) -> None:
+    path = folder / "antechamber"
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+
+
+def test_an_absent_program_names_both_ways_to_install_it(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    with pytest.raises(MissingComponentError) as caught:
+        find_program("antechamber")
+    assert "conda install -c conda-forge ambertools" in str(caught.value)
+    assert 'pip install "mlmm[amber]"' in str(caught.value)
+
+
+def test_path_comes_before_the_folder_of_python(monkeypatch, tmp_path):
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        script(tmp_path / name, "exit 0")
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "second" / "python"))
+    monkeypatch.setenv("PATH", "")
+    assert find_program("antechamber") == tmp_path / "second" / "antechamber"
+    monkeypatch.setenv("PATH", str(tmp_path / "first"))
+    assert find_program("antechamber") == tmp_path / "first" / "antechamber"
+
+
+def test_a_failure_quotes_the_tail_of_the_log_and_keeps_it(monkeypatch, tmp_path):
+    script(tmp_path, 'echo "threads $OMP_NUM_THREADS"; echo "no such atom" >&2; exit 3')
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    with pytest.raises(MlmmError, match=re.escape("exit code 3")) as caught:
+        run_program("antechamber", [], folder=tmp_path, log="a.log")
+    assert "threads 1 | no such atom" in str(caught.value)
+    assert (tmp_path / "a.log").read_text() == "threads 1\nno such atom\n"
+
+
+@pytest.mark.usefixtures("ambertools")
+def test_ambertools_tells_its_version():
+    assert re.fullmatch(r"\d+\.\d+", version())

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: MIT
+"""Are the times of `mlmm bench` times of what they say, and does the advice follow from them?"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mlmm.ambertools.solvent import solvate
+from mlmm.bench.speed import BenchRequest, BenchResult, BenchRow, advise, run_bench
+from mlmm.bench.speed_table import speed_figure, speed_table
+from mlmm.engine.timing import ns_per_day, time_in_turn
+from mlmm.errors import InputError
+
+ROW = BenchRow(
+    system="methanol",
+    n_atoms=1500,
+    n_ml_atoms=6,
+    potential="ani2x",
+    mm_ms=5.0,
+    mlmm_ms=6.0,
+    overlap_ms=5.2,
+    ml_ms={1: 1.2, 4: 0.6, 12: 0.58},
+    ns_day=14.4,
+    ratio_vs_mm=1.2,
+)
+FOUND = BenchResult((ROW,), {1: 5.0, 2: 3.0}, {1: 14.0, 2: 26.6}, 1.0, ())
+
+
+def test_calls_take_turns_and_each_is_charged_its_own_time():
+    order = []
+    calls = {
+        "short": lambda: (order.append("short"), time.sleep(0.01)),
+        "long": lambda: (order.append("long"), time.sleep(0.03)),
+    }
+    times = time_in_turn(calls, rounds=3, units=2)
+    assert order == ["short", "long"] * 4  # one round warms up
+    assert 5.0 <= times["short"].best <= times["short"].wall < times["long"].best
+    assert times["long"].best >= 15.0
+    assert times["long"].cpu < 5.0  # sleeping costs no CPU time
+
+
+def test_no_further_round_begins_after_the_time_is_up():
+    count = []
+    time_in_turn({"a": lambda: (count.append(1), time.sleep(0.02))}, rounds=500, seconds=0.01)
+    assert len(count) == 3  # a warm-up and the two rounds that are always made
+
+
+def test_a_millisecond_a_step_is_86_4_ns_a_day_at_1_fs():
+    assert ns_per_day(1.0, 1.0) == pytest.approx(86.4)
+    assert ns_per_day(2.0, 4.0) == pytest.approx(172.8)
+
+
+def test_the_advice_follows_the_times():
+    words = " ".join(advise(FOUND))
+    assert "--processes 2 gives 1.90 times" in words
+    assert "processes use the cores better" in words
+    assert "gains 1.15 times from a second core" in words
+    assert "in batches of 4" in words
+    flat = replace(FOUND, processes_ns_day={1: 14.0, 2: 15.0}, rows=(replace(ROW, overlap_ms=6.0),))
+    words = " ".join(advise(flat))
+    assert "no better" in words
+    assert "second core" not in words
+
+
+def test_a_real_system_is_timed(freesolv: Path, tmp_path: Path):
+    """GAFF methane in 260 waters: MM plain, through λ terms, threads and processes."""
+    gas = freesolv / "amber_gaff" / "mobley_9055303.prmtop"
+    prmtop, inpcrd = solvate(gas, gas.with_suffix(".inpcrd"), folder=tmp_path, n_waters=260)
+    request = BenchRequest(
+        potentials=("mm",), prmtop=prmtop, inpcrd=inpcrd, ml_mask=":1", cutoff=7.0,
+        minutes=0.2, processes=1,
+    )  # fmt: skip
+    said = []
+    found = run_bench(request, tmp_path, said.append)
+    (row,) = found.rows
+    assert (row.n_atoms, row.n_ml_atoms) == (5 + 3 * 260, 5)
+    assert min(row.mm_ms, row.mlmm_ms) > 0.1
+    # λ terms cost a fifth here; a busy machine may hide that in so short a measurement, not more
+    assert 0.5 < row.ratio_vs_mm < 5.0
+    assert row.ratio_vs_mm == pytest.approx(row.mlmm_ms / row.mm_ms)
+    assert row.ns_day == pytest.approx(ns_per_day(row.mlmm_ms, 1.0))
+    assert set(found.threads_ms) == set(found.processes_ns_day) == {1}
+    assert any("threads" in words for words in said)
+    data = json.loads(json.dumps(found.as_dict()))
+    speed_table(data)
+    svg = speed_figure(data["rows"])
+    assert svg.startswith("<svg")
+    assert "mm" in svg
+
+
+def test_a_system_needs_its_coordinates_and_mask(tmp_path: Path):
+    with pytest.raises(InputError, match="-p, -c and --ml-mask together"):
+        run_bench(BenchRequest(prmtop=tmp_path / "a.prmtop"), tmp_path)

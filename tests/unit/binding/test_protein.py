@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: MIT
+"""Is a PDB file read as it is meant, and refused where something would have to be guessed?"""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from rdkit import Chem
+
+from mlmm.ambertools.molecule import read_molecule
+from mlmm.binding.prepare.pose import (
+    check_form,
+    check_pose,
+    own_copies,
+    read_ligand,
+    waters_to_keep,
+)
+from mlmm.binding.prepare.protein import read_protein, refuse_unknown
+from mlmm.binding.prepare.protonate import protonate
+from mlmm.binding.prepare.salt import choose_waters
+from mlmm.errors import InputError, UnsupportedPhysicsError
+
+
+@pytest.fixture
+def crystals(shared):
+    return shared / "data" / "bfactor-crystals"
+
+
+@pytest.fixture
+def edited(crystals, tmp_path):
+    """A function that writes an altered copy of a crystal structure."""
+
+    def write(name, change):
+        lines = (crystals / name).read_text().splitlines()
+        path = tmp_path / name
+        path.write_text("\n".join(change(lines)) + "\n")
+        return path
+
+    return write
+
+
+def test_a_deposited_file_is_read_whole(crystals):
+    protein = read_protein(crystals / "181l.pdb")
+    assert [len(chain) for chain in protein.chains] == [162]
+    assert len(protein.waters) == 136
+    assert [group.name for group in protein.others] == ["CL", "CL", "HED", "BNZ"]
+    assert protein.missing == ("ASN A 163", "LEU A 164")
+
+
+def test_of_two_locations_the_more_occupied_one_is_taken(edited):
+    def prefer_b(lines):
+        return [
+            f"{line[:54]}{'  0.30' if line[16] == 'A' else '  0.70'}{line[60:]}"
+            if line.startswith("ATOM") and line[16] in "AB" and line[22:26] == " 356"
+            else line
+            for line in lines
+        ]
+
+    path = edited("5uez.pdb", prefer_b)
+    sulfur = next(line for line in path.read_text().splitlines() if line[12:20] == " SG BCYS")
+    cysteine = next(r for r in read_protein(path).residues() if r.number == 356)
+    assert cysteine.atoms["SG"] == pytest.approx([float(x) for x in sulfur[30:54].split()])
+    assert "CYS A 356: B taken" in read_protein(path).alternates[0]
+
+
+def test_a_missing_loop_is_refused_with_its_ends(crystals):
+    with pytest.raises(InputError, match=r"gap between HIS A 964 and LEU A 977.*12 residues"):
+        read_protein(crystals / "1m17.pdb")
+
+
+def test_a_residue_without_backbone_is_refused(edited):
+    alpha = (" CA ", " 400")
+    path = edited("5uez.pdb", lambda lines: [x for x in lines if (x[12:16], x[22:26]) != alpha])
+    with pytest.raises(InputError, match=r"400 of 5uez\.pdb lacks the backbone atom CA"):
+        read_protein(path)
+
+
+def test_a_metal_ion_is_refused_and_other_groups_must_be_named(crystals):
+    trypsin = read_protein(crystals / "1bju.pdb")
+    with pytest.raises(UnsupportedPhysicsError, match="metal ion CA A 246"):
+        refuse_unknown(trypsin, trypsin.others)
+    pim = read_protein(crystals / "4alw.pdb")
+    with pytest.raises(InputError, match="--remove HY7,IMD"):
+        refuse_unknown(pim, pim.others)
+    left = read_protein(crystals / "4alw.pdb", remove=("HY7", "IMD"))
+    refuse_unknown(left, left.others)
+    assert left.others == ()
+
+
+def test_an_amino_acid_without_parameters_is_refused(edited):
+    path = edited("5uez.pdb", lambda lines: [x.replace("MET A 457", "MSE A 457") for x in lines])
+    with pytest.raises(UnsupportedPhysicsError, match="MSE A 457"):
+        read_protein(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "has no atoms"),
+        ("MODEL        1\nMODEL        2\n", "has 2 models"),
+        ("HETATM    1  O   HOH A   1       0.000   0.000   0.000  1.00  0.00", "no amino acid"),
+    ],
+)
+def test_a_file_without_one_protein_is_refused(tmp_path, text, told):
+    (tmp_path / "p.pdb").write_text(text)
+    with pytest.raises(InputError, match=told):
+        read_protein(tmp_path / "p.pdb")
+
+
+def test_the_ligand_is_recognised_in_the_deposited_file(crystals):
+    protein = read_protein(crystals / "5uez.pdb")
+    ligand = read_ligand(crystals / "5uez_ligand.sdf")
+    same, rest = own_copies(protein, ligand)
+    assert [group.label for group in same] == ["89G A 501"]
+    assert rest == ()
+    pose = check_pose(protein, ligand, allow_clashes=False)
+    assert pose.clashes == ()
+    assert "ASN A 433" in pose.neighbours  # the asparagine that bromodomains bind acetyl-lysine by
+
+
+def test_a_ligand_bound_by_a_link_record_is_refused(edited, crystals):
+    link = "LINK         C1  89G A 501                 SG  CYS A 429     1555   1555  1.80"
+    protein = read_protein(edited("5uez.pdb", lambda lines: [link, *lines]))
+    with pytest.raises(UnsupportedPhysicsError, match="89G A 501 to CYS A 429: covalent"):
+        own_copies(protein, read_ligand(crystals / "5uez_ligand.sdf"))
+
+
+def test_a_ligand_elsewhere_is_refused(crystals):
+    protein = read_protein(crystals / "5uez.pdb")
+    ligand = read_ligand(crystals / "5uez_ligand.sdf")
+    away = replace(ligand, positions=ligand.positions + np.array([30.0, 0, 0]))
+    with pytest.raises(InputError, match=r"0 of the 23 heavy atoms.*not in a pocket"):
+        check_pose(protein, away, allow_clashes=False)
+
+
+def test_six_of_the_sixteen_poses_of_cdk2_clash(shared, tmp_path):
+    folder = shared / "data" / "protein-ligand" / "cdk2"
+    protein = read_protein(folder / "protein.pdb")
+    with (folder / "affinities.csv").open() as stream:
+        flagged = {row["ligand"] for row in csv.DictReader(stream) if row["pose_clash"] == "1"}
+    found = set()
+    for block in (folder / "ligands.sdf").read_text().split("$$$$\n"):
+        if block.strip():
+            path = tmp_path / "one.sdf"
+            path.write_text(block + "$$$$\n")
+            ligand = read_ligand(path)
+            check_form(ligand, 7.4)
+            if check_pose(protein, ligand, allow_clashes=True).clashes:
+                found.add(ligand.name)
+                with pytest.raises(InputError, match="overlap, the worst"):
+                    check_pose(protein, ligand, allow_clashes=False)
+    assert found == flagged
+    assert len(found) == 6
+
+
+@pytest.mark.parametrize(
+    ("smiles", "ph", "told"),
+    [
+        ("CC(=O)O", 7.4, "neutral carboxylic acid"),
+        ("CC(=O)[O-]", 1.0, "a carboxylate"),
+        ("CCN", 7.4, "neutral primary amine"),
+        ("CC[NH3+]", 12.5, "protonated amine"),
+        ("CN(C)C", 7.4, "neutral tertiary amine"),
+        ("CC(=N)N", 7.4, "neutral amidine"),
+        ("CS(=O)(=O)O", 7.4, "sulfonic"),
+    ],
+)
+def test_a_form_that_the_ligand_hardly_has_is_refused(smiles, ph, told):
+    with pytest.raises(InputError, match=told):
+        check_form(read_molecule(smiles), ph)
+
+
+@pytest.mark.parametrize(
+    "smiles", ["CC(=O)[O-]", "CC[NH3+]", "CC(=O)NC", "Nc1ccccc1", "c1ccncc1", "CS(=O)(=O)N", "CO"]
+)
+def test_a_usual_form_is_accepted_at_ph_7(smiles):
+    assert check_form(read_molecule(smiles), 7.4) is None
+
+
+def test_a_pose_without_hydrogens_is_refused(crystals, tmp_path):
+    mol = Chem.RemoveHs(Chem.MolFromMolFile(str(crystals / "5uez_ligand.sdf")))
+    Chem.MolToMolFile(mol, str(tmp_path / "bare.sdf"))
+    with pytest.raises(InputError, match="lacks 16 hydrogens"):
+        read_ligand(tmp_path / "bare.sdf")
+
+
+def test_waters_in_the_place_of_the_ligand_leave(crystals, edited):
+    ligand = read_ligand(crystals / "5uez_ligand.sdf")
+    x, y, z = ligand.positions[0] + np.array([1.0, 0.0, 0.0])
+    extra = f"HETATM 9999  O   HOH A 999    {x:8.3f}{y:8.3f}{z:8.3f}  1.00 20.00           O"
+    protein = read_protein(edited("5uez.pdb", lambda lines: [*lines[:-1], extra]))
+    kept, gone = waters_to_keep(protein, ligand)
+    assert gone == ("HOH A 999",)
+    assert len(kept) == 183
+
+
+def test_ions_keep_apart_and_the_choice_is_the_same_every_time():
+    rng = np.random.default_rng(0)
+    oxygens = rng.uniform(0.0, 40.0, (2000, 3))
+    solute = np.full((1, 3), 20.0)
+    box = np.full(3, 40.0)
+    taken = choose_waters(oxygens, solute, box, 30, np.random.default_rng(1))
+    assert taken == choose_waters(oxygens, solute, box, 30, np.random.default_rng(1))
+    assert taken != choose_waters(oxygens, solute, box, 30, np.random.default_rng(2))
+    between = oxygens[taken][:, None] - oxygens[taken][None]
+    between -= box * np.round(between / box)
+    distance = np.linalg.norm(between, axis=-1)[np.triu_indices(30, 1)]
+    assert distance.min() > 5.0
+    assert np.linalg.norm(oxygens[taken] - solute, axis=1).min() > 5.0
+    with pytest.raises(InputError, match="room for"):
+        choose_waters(oxygens, solute, box, 1500, rng)
+
+
+@pytest.mark.slow
+def test_missing_side_chains_are_built_and_reported(edited, tmp_path):
+    pytest.importorskip("pdb2pqr")
+    gone = {" CG ", " CD ", " CE ", " NZ "}
+    path = edited(
+        "5uez.pdb",
+        lambda lines: [x for x in lines if not (x[17:26] == "LYS A 362" and x[12:16] in gone)],
+    )
+    made = protonate(read_protein(path), ph=7.4, folder=tmp_path / "h")
+    assert set(made.built) == {f"{a.strip()} of LYS A 362" for a in gone} | {"OXT of MET A 457"}
+    assert "HIS A 369: HIE" in made.states
+    assert len(made.names) == 109
+
+
+@pytest.mark.slow
+def test_a_low_ph_protonates_histidines(crystals, tmp_path):
+    pytest.importorskip("pdb2pqr")
+    made = protonate(read_protein(crystals / "5uez.pdb"), ph=4.0, folder=tmp_path / "h")
+    assert made.names.count("HIP") == 5

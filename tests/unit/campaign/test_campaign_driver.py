@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: MIT
+"""Does the driver of a campaign go on with what was stopped or lost, and give up the hopeless?"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from mlmm.campaign.config import CampaignConfig
+from mlmm.campaign.driver import MAX_LOSSES, Driver, Place
+from mlmm.campaign.plan import JOBS, Job
+from mlmm.campaign.rows import Row
+from mlmm.campaign.table import write_results
+from mlmm.campaign.worker import Outcome
+from mlmm.engine.storage import save_json
+from mlmm.executor import SerialExecutor
+from mlmm.files import write_whole
+
+SERIAL = Place("serial")
+
+
+@pytest.fixture
+def campaign(tmp_path):
+    """A campaign of so many runs whose pieces are empty files."""
+
+    def make(count):
+        jobs = [Job(Row(i + 2, f"m{i}", {"smiles": "C"}), "bcc") for i in range(count)]
+        entries = []
+        for job in jobs:
+            job.folder(tmp_path).mkdir(parents=True)
+            row = {"line": job.row.line, "name": job.row.name, "source": job.row.source}
+            row |= {"kind": None, "experiment": None, "references": {}, "problem": None}
+            entries.append({"row": row, "charges": "bcc", "problem": None})
+        save_json(tmp_path / JOBS, entries)
+        write_whole(tmp_path / "campaign.yaml", CampaignConfig(table="set.csv").to_yaml())
+        return tmp_path, jobs
+
+    return make
+
+
+def drive(folder, jobs, work, *, place=SERIAL, deadline=None, executor=None):
+    """Run a driver and return what it said."""
+    said = []
+    driver = Driver(folder, jobs, work, place, deadline, said.append)
+    driver.work(executor or SerialExecutor())
+    return said
+
+
+def finish_a_piece(folder, count=[0]):  # noqa: B006
+    """Leave a piece on the disk."""
+    count[0] += 1
+    place = folder / "tasks" / "path"
+    place.mkdir(parents=True, exist_ok=True)
+    (place / f"segment-{count[0]:04d}.npz").touch()
+
+
+def test_a_stopped_run_goes_on_before_the_next_is_begun(campaign):
+    folder, jobs = campaign(2)
+    calls = []
+
+    def work(run, slice_s, deadline, processes):
+        calls.append(run[-6:])
+        return Outcome("done" if calls.count(run[-6:]) == 3 else "stopped", "its time was up")
+
+    said = drive(folder, jobs, work)
+    assert calls == ["m0-bcc"] * 3 + ["m1-bcc"] * 3
+    assert said == ["[1/2] m0-bcc: done.", "[2/2] m1-bcc: done."]
+
+
+def test_a_run_that_is_killed_again_and_again_but_moves_on_is_never_given_up(campaign):
+    folder, jobs = campaign(1)
+    calls = []
+
+    def work(run, slice_s, deadline, processes):
+        calls.append(run)
+        if len(calls) == 20:
+            return Outcome("done")
+        finish_a_piece(jobs[0].folder(folder))
+        return Outcome("lost", "its process ended with signal 9")
+
+    said = drive(folder, jobs, work)
+    assert len(calls) == 20
+    assert said[0] == "m0-bcc: its process ended with signal 9; it goes on where it was."
+    assert said[-1] == "[1/1] m0-bcc: done."
+
+
+def test_a_run_that_is_killed_without_moving_on_fails_and_the_others_go_on(campaign):
+    folder, jobs = campaign(3)
+    calls = []
+
+    def work(run, slice_s, deadline, processes):
+        calls.append(run[-6:])
+        return Outcome("lost", "signal 9") if "m1" in run else Outcome("done")
+
+    drive(folder, jobs, work)
+    assert calls.count("m1-bcc") == MAX_LOSSES
+    assert [calls.count(name) for name in ("m0-bcc", "m2-bcc")] == [1, 1]
+    why = json.loads((jobs[1].folder(folder) / "failure.json").read_text())["why"]
+    assert "3 times without finishing a piece, perhaps for want of memory" in why
+    rows = write_results(folder).data.rows
+    assert [row.status for row in rows] == ["pending", "failed", "pending"]
+
+
+def test_a_worker_that_breaks_is_a_loss_and_not_the_end(campaign):
+    folder, jobs = campaign(2)
+    calls = []
+
+    def work(run, slice_s, deadline, processes):
+        calls.append(run)
+        if len(calls) == 1:
+            raise RuntimeError("the scheduler lost the worker")
+        return Outcome("done")
+
+    said = drive(folder, jobs, work)
+    assert said[0] == "m0-bcc: its worker ended (RuntimeError); it goes on where it was."
+    assert said[-1] == "[2/2] m1-bcc: done."
+
+
+def test_nothing_is_begun_after_the_deadline(campaign):
+    folder, jobs = campaign(3)
+    calls = []
+    deadline = time.time() + 2.0
+
+    def work(run, slice_s, deadline, processes):
+        calls.append(run)
+        time.sleep(max(0.0, deadline - time.time()) + 0.05)  # until it is over
+        return Outcome("stopped", "its time was up")
+
+    drive(folder, jobs, work, deadline=deadline)
+    assert len(calls) == 1
+
+
+def test_all_workers_are_busy_and_no_run_is_given_to_two(campaign):
+    folder, jobs = campaign(6)
+    lock, now, most = threading.Lock(), [], []
+
+    def work(run, slice_s, deadline, processes):
+        with lock:
+            assert run not in now
+            now.append(run)
+            most.append(len(now))
+        time.sleep(0.05)
+        with lock:
+            now.remove(run)
+        return Outcome("done")
+
+    with ThreadPoolExecutor(8) as executor:
+        drive(folder, jobs, work, place=Place("processes", 3), executor=executor)
+    assert max(most) == 3
+
+
+def test_few_runs_share_the_cores(campaign):
+    folder, jobs = campaign(2)
+    seen = []
+
+    def work(run, slice_s, deadline, processes):
+        seen.append(processes)
+        return Outcome("done")
+
+    drive(folder, jobs, work, place=Place("processes", 5))
+    assert seen == [2, 2]
+
+
+def test_a_failure_is_forgotten_when_the_run_succeeds(campaign):
+    folder, jobs = campaign(1)
+    drive(folder, jobs, lambda *_: Outcome("failed", "the disk is full."))
+    assert write_results(folder).data.rows[0].why == "the disk is full."
+    drive(folder, jobs, lambda *_: Outcome("done"))
+    assert write_results(folder).data.counts["failed"] == 0

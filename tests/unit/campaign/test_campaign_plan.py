@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: MIT
+"""Does every row of a table become the runs that `mlmm hydration` would make of it?"""
+
+from __future__ import annotations
+
+import pytest
+
+from mlmm.campaign.config import CampaignConfig
+from mlmm.campaign.plan import plan_jobs, read_jobs, write_jobs
+from mlmm.campaign.rows import Reference, Row
+from mlmm.errors import InputError
+from mlmm.hydration.protocol import PROTOCOLS
+from mlmm.hydration.run_folder import check_folder, read_run_file
+
+MM = PROTOCOLS["quick"].model_copy(update={"route": "R1"})
+
+
+def campaign(**changes):
+    """Return a campaign with the MM terms, which need no weights."""
+    return CampaignConfig(table="set.csv", potential="mm", protocol=MM, **changes)
+
+
+def plan(rows, folder, base, **changes):
+    return plan_jobs(campaign(**changes), rows, folder, base)
+
+
+def test_every_kind_of_source_becomes_a_run(freesolv, tmp_path):
+    files = {"prmtop": "amber_gaff/mobley_9055303.prmtop"}
+    files["inpcrd"] = "amber_gaff/mobley_9055303.inpcrd"
+    rows = [
+        Row(2, "drawn", {"smiles": "C"}),
+        Row(3, "sdf", {"path": "sdf/mobley_9055303.sdf"}),
+        Row(4, "mol2", {"path": "mol2_gaff/mobley_9055303.mol2"}),
+        Row(5, "amber", files),
+    ]
+    found = plan(rows, tmp_path, freesolv)
+    assert [(job.name, run.source.kind, run.source.charges) for job, run in found] == [
+        ("drawn-bcc", "smiles", "bcc"),
+        ("sdf-bcc", "structure", "bcc"),
+        ("mol2-file", "structure", "file"),
+        ("amber-prmtop", "gas", "prmtop"),
+    ]
+
+
+def test_two_charge_models_are_two_runs(tmp_path):
+    found = plan(
+        [Row(2, "methanol", {"smiles": "CO"})], tmp_path, tmp_path, charges=("bcc", "abcg2")
+    )
+    assert [job.name for job, _ in found] == ["methanol-bcc", "methanol-abcg2"]
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ({"smiles": "C1CC"}, "line 3: 'C1CC' is not a valid SMILES"),
+        ({"path": "lost.sdf"}, "line 3: there is no file"),
+        ({"prmtop": "lost.prmtop", "inpcrd": "lost.inpcrd"}, "line 3: there is no file"),
+        ({"path": "table.txt"}, "line 3: "),
+        ({"smiles": "CC(=O)[O-]"}, "line 3: the molecule has a net charge of -1"),
+    ],
+)
+def test_a_row_that_cannot_be_computed_says_why_and_stops_no_other(tmp_path, source, told):
+    (tmp_path / "table.txt").write_text("no molecule")
+    rows = [Row(2, "good", {"smiles": "C"}), Row(3, "bad", source)]
+    (good, run), (bad, none) = plan(rows, tmp_path / "set", tmp_path)
+    assert (good.problem, none) == (None, None)
+    assert run is not None
+    assert bad.problem.startswith(told)
+    assert not (tmp_path / "set").exists()
+
+
+def test_a_table_without_one_good_row_is_refused(tmp_path):
+    with pytest.raises(InputError, match="can be computed; the first: line 2"):
+        plan([Row(2, "bad", {"smiles": "C1CC"})], tmp_path, tmp_path)
+
+
+def test_runs_and_list_are_written_whole_and_read_back(freesolv, tmp_path):
+    rows = [
+        Row(2, "a", {"path": "sdf/mobley_9055303.sdf"}, "alkane", Reference(2.0, 0.2)),
+        Row(3, "b", {"smiles": "C1CC"}, references={"gaff": Reference(1.0)}),
+    ]
+    found = plan(rows, tmp_path, freesolv)
+    for _ in range(2):  # again changes nothing
+        write_jobs(tmp_path, found, freesolv)
+        assert read_jobs(tmp_path) == [job for job, _ in found]
+    run = tmp_path / "runs" / "a-bcc"
+    config = read_run_file(run / "run.yaml")
+    assert config.source.structure == "inputs/mobley_9055303.sdf"
+    assert (run / "inputs" / "mobley_9055303.sdf").is_file()
+    assert check_folder(run, config)
+    assert not (tmp_path / "runs" / "b-bcc").exists()
+
+
+def test_the_runs_of_another_campaign_are_left_alone(tmp_path):
+    rows = [Row(2, "a", {"smiles": "C"})]
+    write_jobs(tmp_path, plan(rows, tmp_path, tmp_path), tmp_path)
+    with pytest.raises(InputError, match="a-bcc holds another run: seed is 2025 there and 1 here"):
+        plan(rows, tmp_path, tmp_path, seed=1)
+
+
+def test_route_r1_samples_the_control_unless_told_otherwise(tmp_path, shared, monkeypatch):
+    monkeypatch.setenv("MLMM_MODELS", str(shared / "models"))
+    row = [Row(2, "a", {"smiles": "C"})]
+    for control, route, wanted in ((True, "R1", True), (False, "R1", False), (True, "R2", False)):
+        protocol = PROTOCOLS["quick"].model_copy(update={"route": route})
+        config = CampaignConfig(table="set.csv", protocol=protocol, control=control)
+        ((_, run),) = plan_jobs(config, row, tmp_path, tmp_path)
+        assert run.control is wanted
+
+
+def test_both_routes_are_asked_of_every_run(tmp_path, shared, monkeypatch):
+    monkeypatch.setenv("MLMM_MODELS", str(shared / "models"))
+    config = CampaignConfig(table="set.csv", protocol=MM, both_routes=True)
+    ((_, run),) = plan_jobs(config, [Row(2, "a", {"smiles": "C"})], tmp_path, tmp_path)
+    assert run.both_routes
+    assert run.control
+    with pytest.raises(ValueError, match="both_routes compares R1, the headline, with R2"):
+        CampaignConfig(table="set.csv", protocol=PROTOCOLS["quick"], both_routes=True)
+
+
+def test_a_platform_is_looked_for_only_where_the_runs_work_here(tmp_path):
+    row = [Row(2, "methane", {"smiles": "C"})]
+    config = campaign(platform="HIP")
+    with pytest.raises(InputError, match="platform HIP cannot be used here"):
+        plan_jobs(config, row, tmp_path, tmp_path)
+    ((_, run),) = plan_jobs(config, row, tmp_path, tmp_path, here=False)
+    assert run is not None
+    assert run.platform == "HIP"

@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: MIT
+"""Does the table of a campaign say what its runs found, and do its statistics follow from it?"""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+
+from mlmm.campaign.report.data import CampaignData, CampaignRow
+from mlmm.campaign.report.files import campaign_json, write_table
+from mlmm.campaign.report.page import render_campaign
+from mlmm.campaign.statistics import statistics
+from mlmm.campaign.table import _second_route, _with_spread
+
+NAMES = ("methane", "methanol", "acetone", "benzene")
+EXPT = (2.0, -5.1, -3.8, -0.9)
+
+
+def row(name, expt, charges="bcc", *, shift=0.5, **more):
+    """Return a finished run that is off by `shift`; its MM control by one kcal/mol more."""
+    return CampaignRow(
+        name=name,
+        status="done",
+        charges=charges,
+        folder=f"runs/{name}-{charges}",
+        kind="alkane" if name == "methane" else "other",
+        smiles="C",
+        expt_kcal=expt,
+        **{
+            "dg_kcal": expt + shift,
+            "stderr_kcal": 0.2,
+            "method": "endstate_r2",
+            "as_published_kcal": expt - shift,
+            "as_published_stderr_kcal": 0.3,
+            "mm_kcal": expt + shift + 1.0,
+            "mm_stderr_kcal": 0.15,
+            "expt_stderr_kcal": 0.2,
+        }
+        | more,
+    )
+
+
+def rows(*charges, **more):
+    return tuple(row(n, e, c, **more) for c in charges for n, e in zip(NAMES, EXPT, strict=True))
+
+
+def by_label(found):
+    return {one.label: one.agreement for one in found.comparisons}
+
+
+def test_every_column_is_compared_with_experiment():
+    found = by_label(statistics(rows("bcc"), "ani2x"))
+    assert {label: one.me.value for label, one in found.items()} == pytest.approx(
+        {"ani2x, bcc": 0.5, "MM, bcc": 1.5, "ani2x, bcc, published sum": -0.5}
+    )
+    assert all(one.n == 4 for one in found.values())
+
+
+def test_runs_that_are_not_done_or_lack_an_experiment_do_not_count():
+    more = (
+        CampaignRow("late", "running", "bcc", "runs/late-bcc", expt_kcal=1.0),
+        CampaignRow("free", "done", "bcc", "runs/free-bcc", dg_kcal=1.0, stderr_kcal=0.1),
+    )
+    found = by_label(statistics(rows("bcc") + more, "ani2x"))
+    assert found["ani2x, bcc"].n == 4
+
+
+def test_charge_models_controls_and_published_values_are_paired():
+    table = tuple(
+        row(n, e, c, shift=shift, references={"gaff": (e + 2.0, 0.02)})
+        for c, shift in (("bcc", 0.5), ("abcg2", -0.2))
+        for n, e in zip(NAMES, EXPT, strict=True)
+    )
+    found = statistics(table, "ani2x")
+    pairs = {(pair.first, pair.second): pair.difference for pair in found.pairs}
+    assert pairs["ani2x, bcc", "MM, bcc"].mae.value == pytest.approx(-1.0)
+    assert pairs["ani2x, bcc", "ani2x, abcg2"].mae.value == pytest.approx(0.3)
+    assert pairs["ani2x, abcg2", "gaff (published)"].shift.value == pytest.approx(-2.2)
+    assert ("ani2x, bcc", "MM, abcg2") not in pairs  # two things at a time say nothing
+
+
+def test_charge_models_are_paired_without_experiment_too():
+    table = tuple(
+        replace(one, expt_kcal=None, expt_stderr_kcal=None)
+        for charges, shift in (("bcc", 0.5), ("abcg2", -0.2))
+        for one in rows(charges, shift=shift)
+    )
+    found = statistics(table, "ani2x")
+    assert not found.comparisons
+    pairs = {(pair.first, pair.second): pair.difference for pair in found.pairs}
+    both = pairs["ani2x, bcc", "ani2x, abcg2"]
+    assert both.shift.value == pytest.approx(0.7)
+    assert (both.n, both.mae, both.rmse) == (4, None, None)
+    page = render_campaign(CampaignData("set", "ani2x", "quick", table, pairs=found.pairs))
+    assert "ani2x, bcc − ani2x, abcg2" in page
+
+
+def test_each_molecule_tells_how_far_its_charge_models_are_apart():
+    found = _with_spread([*rows("bcc", shift=0.5), *rows("abcg2", shift=-0.2)])
+    assert [one.charges_spread_kcal for one in found] == pytest.approx([0.7] * 8)
+    assert found[0].charges_spread_stderr_kcal == pytest.approx(0.2 * 2**0.5)
+    assert all(one.charges_spread_kcal is None for one in _with_spread([*rows("bcc")]))
+
+
+def test_a_shift_between_columns_of_one_run_is_seen_though_both_are_uncertain():
+    table = tuple(
+        row(n, e, stderr_kcal=0.3, as_published_kcal=e + 0.6, as_published_stderr_kcal=0.3)
+        for n, e in zip(NAMES, EXPT, strict=True)
+    )
+    (shift,) = (
+        pair.difference.shift
+        for pair in statistics(table, "ani2x").pairs
+        if (pair.first, pair.second) == ("ani2x, bcc", "ani2x, bcc, published sum")
+    )
+    assert (shift.value, shift.low, shift.high) == pytest.approx((-0.1, -0.1, -0.1))
+
+
+def test_a_published_headline_is_never_called_the_free_energy():
+    table = tuple(
+        row(n, e, dg_kcal=e - 0.5, method="as_published", decoupling_kcal=e + 0.5,
+            decoupling_stderr_kcal=0.2)
+        for n, e in zip(NAMES, EXPT, strict=True)
+    )  # fmt: skip
+    found = by_label(statistics(table, "ani2x"))
+    assert found["ani2x, bcc"].me.value == pytest.approx(0.5)
+    assert found["ani2x, bcc, published sum"].me.value == pytest.approx(-0.5)
+
+
+def test_equal_measured_values_have_no_correlation():
+    table = tuple(row(n, 0.0, shift=0.1 * k) for k, n in enumerate(NAMES))
+    found = statistics(table, "mm")
+    (one,) = found.comparisons
+    assert (one.agreement.r2, one.agreement.tau) == (None, None)
+    data = CampaignData("set", "mm", "demo", table, comparisons=found.comparisons)
+    assert json.loads(campaign_json(data))["comparisons"][0]["agreement"]["tau"] is None
+    assert render_campaign(data)
+
+
+def test_a_class_of_compounds_has_its_own_errors():
+    found = statistics(rows("bcc"), "ani2x").classes
+    own = {one.kind: (one.n, one.mae) for one in found if one.label == "MM, bcc"}
+    assert own == {"alkane": (1, pytest.approx(1.5)), "other": (3, pytest.approx(1.5))}
+
+
+def test_the_mm_terms_alone_are_one_column():
+    found = statistics(rows("bcc"), "mm")
+    assert list(by_label(found)) == ["MM, bcc"]
+
+
+def test_the_files_hold_the_promised_columns(tmp_path, campaign_data):
+    write_table(campaign_data, tmp_path / "results.csv")
+    with (tmp_path / "results.csv").open() as stream:
+        first, *_, failed = csv.DictReader(stream)
+    promised = "name,status,charges,dg_kcal,stderr_kcal,as_published_kcal,mm_kcal,expt_kcal"
+    assert set(promised.split(",")) <= set(first)
+    assert (first["name"], first["status"], float(first["dg_kcal"])) == ("methane", "done", 2.5)
+    assert failed["status"] == "failed: line 9: <b>no</b> such file."
+    found = json.loads(campaign_json(campaign_data))
+    assert found["counts"] == {"done": 4, "running": 0, "pending": 0, "failed": 1}
+    assert found["comparisons"][0]["agreement"]["mae"]["value"] == pytest.approx(0.5)
+
+
+def test_a_run_by_both_routes_tells_the_second_and_the_closure():
+    result = SimpleNamespace(
+        closure=SimpleNamespace(value_kcal=-0.1, stderr_kcal=0.2),
+        estimates=SimpleNamespace(endstate_r2=SimpleNamespace(dg_kcal=-3.0, stderr_kcal=0.1)),
+    )
+    found = row("methanol", -5.1, **_second_route(result))
+    assert (found.r2_kcal, found.r2_stderr_kcal) == (-3.0, 0.1)
+    assert (found.closure_kcal, found.closure_stderr_kcal) == (-0.1, 0.2)
+    assert _second_route(SimpleNamespace(closure=None)) == {}
+
+
+def test_the_page_shows_tables_and_both_figures_and_nothing_from_elsewhere(campaign_data):
+    page = render_campaign(campaign_data)
+    assert page.count("<svg") == 2
+    for text in ("ani2x, bcc", "MM, bcc", "1.50 [", "alkane", "4 done, 1 failed"):
+        assert text in page, text
+    assert "<b>no</b>" not in page
+    assert "&lt;b&gt;no&lt;/b&gt;" in page
+    assert "<script" not in page
+    assert page.count("http") == page.count("http-equiv") + page.count("http://www.w3.org")
+
+
+def test_a_page_without_a_finished_run_says_so():
+    page = render_campaign(CampaignData("set", "ani2x", "quick", ()))
+    assert "No finished run has a measured value" in page
+
+
+@pytest.fixture
+def campaign_data():
+    """A campaign of four finished runs and a failed one."""
+    table = (
+        *rows("bcc"),
+        CampaignRow("lost", "failed", "bcc", "runs/lost-bcc", why="line 9: <b>no</b> such file."),
+    )
+    found = statistics(table, "ani2x")
+    return CampaignData(
+        "set",
+        "ani2x",
+        "quick",
+        table,
+        comparisons=found.comparisons,
+        pairs=found.pairs,
+        classes=found.classes,
+        expt_stderr_kcal=found.expt_stderr_kcal,
+        settings={"seed": "1"},
+        versions={"mlmm": "0"},
+    )
+
+
+def test_published_gaff_on_the_shared_set_has_the_errors_that_its_readme_tells(freesolv):
+    """MAE 0.72, mean error +0.58 and RMSE 0.86 kcal/mol, rounded to two decimals there."""
+    with (freesolv / "hydration30.csv").open(newline="") as stream:
+        table = [
+            row(
+                entry["id"],
+                float(entry["expt"]),
+                references={"gaff": (float(entry["mobley_calc"]), float(entry["calc_unc"]))},
+            )
+            for entry in csv.DictReader(stream)
+        ]
+    found = by_label(statistics(table, "ani2x"))["gaff (published)"]
+    told = (found.n, found.mae.value, found.me.value, found.rmse.value)
+    assert told == pytest.approx((30, 0.72, 0.58, 0.86), abs=0.005)

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: MIT
+"""Is a table of molecules read as it stands, and every slip named with its line?"""
+
+from __future__ import annotations
+
+import pytest
+
+from mlmm.campaign.classes import compound_class
+from mlmm.campaign.rows import Reference, folder_name, read_rows
+from mlmm.errors import InputError
+
+
+def rows(tmp_path, text, **columns):
+    path = tmp_path / "set.csv"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return read_rows(path, columns)
+
+
+def test_a_plain_table_is_read(tmp_path):
+    methanol, acetone = rows(
+        tmp_path,
+        "name,smiles,expt_kcal,expt_stderr_kcal,class\nmethanol,CO,-5.11,0.2,alcohol\n"
+        "acetone,CC(C)=O,,,\n",
+    )
+    assert (methanol.name, methanol.source, methanol.line) == ("methanol", {"smiles": "CO"}, 2)
+    assert methanol.experiment == Reference(-5.11, 0.2)
+    assert methanol.kind == "alcohol"
+    assert (acetone.experiment, acetone.kind, acetone.problem) == (None, None, None)
+
+
+def test_columns_of_other_names_are_mapped(tmp_path):
+    (row,) = rows(
+        tmp_path,
+        "\ufeffid, smiles ,expt,unc,calc,cunc\nm1,C,2.0,0.2,2.4,0.01\n",
+        name="id",
+        expt_kcal="expt",
+        expt_stderr_kcal="unc",
+        ref_gaff_kcal="calc",
+        ref_gaff_stderr_kcal="cunc",
+    )
+    assert row.problem is None
+    assert row.source == {"smiles": "C"}
+    assert row.experiment == Reference(2.0, 0.2)
+    assert row.references == {"gaff": Reference(2.4, 0.01)}
+
+
+def test_the_shared_set_is_read_whole(freesolv):
+    found = read_rows(
+        freesolv / "hydration30.csv",
+        {"name": "id", "expt_kcal": "expt", "expt_stderr_kcal": "expt_unc", "class": "cls"},
+    )
+    assert len(found) == 30
+    assert {row.problem for row in found} == {None}
+    assert [row.name for row in found if row.kind != compound_class(row.source["smiles"])] == []
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (",CO,1", "line 3 has no name."),
+        ("b,,1", "line 3 needs one of smiles, path, or prmtop and inpcrd, but gives nothing."),
+        ("b,CO,one", "line 3 has 'one' as expt_kcal, which is no such number [kcal/mol]."),
+        ("b,CO,nan", "line 3 has 'nan' as expt_kcal, which is no such number [kcal/mol]."),
+        ("b,CO,1,2", "line 3 has more cells than the header has columns."),
+    ],
+)
+def test_a_bad_row_is_named_and_the_others_stay(tmp_path, line, told):
+    good, bad = rows(tmp_path, f"name,smiles,expt_kcal\na,C,2\n{line}\n")
+    assert good.problem is None
+    assert bad.problem == told
+
+
+def test_a_row_with_two_molecules_is_bad(tmp_path):
+    (row,) = rows(tmp_path, "name,smiles,path\na,C,a.sdf\n")
+    assert row.problem == (
+        "line 2 needs one of smiles, path, or prmtop and inpcrd, but gives smiles and path."
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "columns", "told"),
+    [
+        ("name,smiles\na,C\na,CC\n", {}, "the name 'a' on line 3 is that of line 2"),
+        ("name,smiles\na/b,C\na b,CC\n", {}, "line 2 ('a/b') as a folder"),
+        ("name,expt_kcal\na,1\n", {}, "needs a column name and one of smiles, path, or prmtop"),
+        ("id,smiles\na,C\n", {}, "say which is which with --columns"),
+        ("name,smiles\na,C\n", {"name": "id"}, "has no column 'id' (--columns name=id)"),
+        ("name,smiles\na,C\n", {"expt": "smiles"}, "there is no key 'expt'; known are name"),
+        ("name,smiles,smiles\na,C,C\n", {}, "has the column 'smiles' twice"),
+        ("name,smiles\n", {}, "has no molecule below its header"),
+        ("", {}, "needs a column name"),
+        ('name,smiles\n"a,C\n', {}, "not CSV"),
+        (b"\xff\xfe", {}, "cannot be read as text in UTF-8"),
+    ],
+)
+def test_a_slip_in_the_table_itself_is_refused(tmp_path, text, columns, told):
+    with pytest.raises(InputError) as caught:
+        rows(tmp_path, text, **columns)
+    assert told in str(caught.value)
+
+
+def test_a_table_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(InputError, match="there is no table"):
+        read_rows(tmp_path / "lost.csv", {})
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [
+        ("acetone", "acetone"),
+        ("N,N-dimethyl (x)", "N,N-dimethyl_(x)"),
+        ("../up", "_up"),
+        ("..", "_"),
+        ("a/b\\c", "a_b_c"),
+    ],
+)
+def test_a_name_becomes_a_safe_folder(name, folder):
+    assert folder_name(name) == folder
+
+
+@pytest.mark.parametrize(
+    ("smiles", "kind"),
+    [
+        ("CC(=O)O", "carboxylic acid"),
+        ("CC[N+](=O)[O-]", "nitro"),
+        ("C[NH3+]", "ion"),
+        ("CSC", "sulfur"),
+        ("C=CC", "alkene"),
+        ("C#C", "alkyne"),
+        ("C1CCCCC1", "alkane"),
+        ("O", "other"),
+        ("not one", "not known"),
+        (None, "not known"),
+    ],
+)
+def test_a_molecule_has_one_class(smiles, kind):
+    assert compound_class(smiles) == kind

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: MIT
+"""Fixtures around the synthetic results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from synthetic_report import synthetic_data, synthetic_keys
+
+from mlmm.hydration.report.data import ReportData
+from mlmm.hydration.result import HydrationResult
+
+
+@pytest.fixture
+def keys() -> dict[str, Any]:
+    """The plain keys of a made-up R1 result, free to be spoiled."""
+    return synthetic_keys()
+
+
+@pytest.fixture
+def make_result() -> Callable[..., HydrationResult]:
+    """A maker of made-up results: route, protocol and potential can be chosen."""
+    return lambda *choice: HydrationResult.model_validate(synthetic_keys(*choice))
+
+
+@pytest.fixture
+def data() -> ReportData:
+    """Everything that a page of an R1 run shows."""
+    return synthetic_data()

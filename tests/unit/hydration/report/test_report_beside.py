@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: MIT
+"""Do table and page show what stands beside the headline: both routes, reorganisation, budget?"""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+from synthetic_report import synthetic_keys
+
+from mlmm.hydration.report.data import ReportData
+from mlmm.hydration.report.page import render_page
+from mlmm.hydration.report.table import render_table
+from mlmm.hydration.result import HydrationResult
+
+EXTRA = {
+    "de_reorg_mbar": {"value_kcal": 0.243, "stderr_kcal": 0.094},
+    "dg_reorg": {
+        "lower_bound_kcal": 0.031,
+        "lower_bound_stderr_kcal": 0.024,
+        "gaussian_kcal": 0.022,
+        "gaussian_stderr_kcal": 0.013,
+    },
+    "closure": {"value_kcal": -0.061, "stderr_kcal": 0.114},
+    "budget": [
+        {"name": "sampling", "stderr_kcal": 0.071, "in_stderr": True, "note": "blocks"},
+        {"name": "members", "stderr_kcal": 0.118, "in_stderr": False, "note": "a lower bound"},
+    ],
+}
+WORDS = (
+    ("the same from all states", "0.24", "0.09"),
+    ("its free energy, already within ΔG: at least", "≥ 0.03", "0.02"),
+    ("of it in bonds and angles: an estimate", "~ 0.02", "0.01"),
+    ("R1 − R2, zero but for sampling", "-0.06", "0.11"),
+)
+
+
+@pytest.fixture
+def result() -> HydrationResult:
+    return HydrationResult.model_validate({**synthetic_keys("R1"), **EXTRA})
+
+
+def printed(result: HydrationResult) -> list[str]:
+    stream = io.StringIO()
+    Console(file=stream, width=80, color_system=None).print(render_table(result))
+    return stream.getvalue().splitlines()
+
+
+@pytest.mark.parametrize(("label", "value", "error"), WORDS)
+def test_each_line_stands_in_the_table_with_its_error(result, label, value, error):
+    (line,) = [line for line in printed(result) if label in line]
+    assert line.split(label)[1].split() == [*value.split(), error]
+
+
+def test_the_budget_says_what_is_within_the_error_and_what_is_not(result):
+    lines = printed(result)
+    (sampling,) = [line for line in lines if line.startswith("sampling ")]
+    (members,) = [line for line in lines if line.startswith("members ")]
+    assert "0.07 kcal/mol, blocks" in sampling
+    assert "0.12 kcal/mol (not in the error above), a lower bound" in members
+
+
+def test_the_page_has_the_same_lines_and_the_budget(result):
+    page = render_page(ReportData(result=result))
+    for label, _, _ in WORDS:
+        assert label in page
+    assert "Of what the uncertainty is made" in page
+    assert ">members<" in page
+
+
+def test_a_gaussian_estimate_that_is_missing_is_left_out():
+    bound = {**EXTRA["dg_reorg"], "gaussian_kcal": None, "gaussian_stderr_kcal": None}
+    keys = {**synthetic_keys("R1"), "dg_reorg": bound}
+    lines = printed(HydrationResult.model_validate(keys))
+    assert any("at least" in line for line in lines)
+    assert not any("bonds and angles" in line for line in lines)
+
+
+def test_an_older_result_without_these_keys_is_still_read_and_shown():
+    lines = printed(HydrationResult.model_validate(synthetic_keys("R2", "quick")))
+    assert not any("R1 − R2" in line or "members" in line for line in lines)

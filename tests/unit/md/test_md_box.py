@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: MIT
+"""Are sander's Ewald settings derived as sander derives them, and kept while the box breathes?"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.special import erfc
+
+from mlmm.amber.coordinates import Coordinates
+from mlmm.md.box import cell_of, ewald_coefficient, grid_points, nonbonded_of
+from mlmm.md.settings import resolve
+from mlmm.mdin.namelist import parse_mdin
+
+
+@pytest.mark.parametrize(("cutoff", "printed"), [(8.0, 0.34864), (9.0, 0.30768)])
+def test_the_ewald_coefficient_is_the_one_that_sander_prints(cutoff, printed):
+    beta = ewald_coefficient(cutoff, 1e-5)
+    assert erfc(beta * cutoff) / cutoff == pytest.approx(1e-5, rel=1e-9)
+    assert beta == pytest.approx(printed, abs=5e-6)  # sander prints five decimals
+
+
+@pytest.mark.parametrize(
+    ("length", "points"), [(21.684, 24), (24.0, 24), (24.01, 30), (31.0, 32), (33.0, 36)]
+)
+def test_the_grid_is_even_and_at_most_one_angstrom_wide(length, points):
+    assert grid_points(length) == points
+
+
+def test_a_run_that_goes_on_keeps_its_grid_unless_another_is_asked_for():
+    box = np.diag([2.5, 2.5, 2.5])
+    plain = resolve(parse_mdin("&cntrl cut=8.0 /", where="mdin"))
+    asked = resolve(
+        parse_mdin("&cntrl cut=8.0 /\n&ewald nfft1=40, nfft2=40, nfft3=40 /", where="mdin")
+    )
+    assert nonbonded_of(plain, box, None).pme.grid == (30, 30, 30)
+    assert nonbonded_of(plain, box, (24, 24, 24)).pme.grid == (24, 24, 24)
+    assert nonbonded_of(asked, box, (24, 24, 24)).pme.grid == (40, 40, 40)
+
+
+def test_a_cell_grows_with_the_volume_and_keeps_its_shape():
+    angle = 109.4712190
+    lengths, angles = np.full(3, 40.0), np.full(3, angle)
+    cell = cell_of(Coordinates(np.zeros((1, 3)), None, lengths, angles))
+    # volume of a truncated octahedron of edge vector a: 4 a³ / (3 √3)
+    assert cell.volume == pytest.approx(4 * 4.0**3 / (3 * np.sqrt(3)), rel=1e-6)
+    side = np.cbrt(cell.volume) * 1.01
+    assert cell.lengths_at(np.diag([side] * 3)) == pytest.approx(lengths * 1.01)
+    assert cell_of(Coordinates(np.zeros((1, 3)))) is None
+
+
+def test_the_edges_of_a_rectangular_cell_change_each_by_itself():
+    lengths = np.array([20.123, 25.0, 30.7])
+    cell = cell_of(Coordinates(np.zeros((1, 3)), None, lengths, np.full(3, 90.0)))
+    grown = cell.lengths_at(np.diag([2.0123 * 1.02, 2.5, 3.07 * 0.97]))
+    assert grown == pytest.approx(lengths * [1.02, 1.0, 0.97], rel=1e-12)
+    # a box at rest keeps its lengths to the last bit
+    assert np.array_equal(cell.lengths_at(np.diag(cell.edges)), lengths)

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: MIT
+"""Are restraints read as sander reads them, and slips named with file and line?"""
+
+from __future__ import annotations
+
+import pytest
+
+from mlmm.errors import InputError
+from mlmm.mdin.disang import parse_disang
+
+WELL = "r1=1.0, r2=2.0, r3=2.5, r4=4.0, rk2=5.0, rk3=10.0"
+
+
+def test_distances_angles_and_torsions_are_told_by_their_atoms():
+    text = (
+        f"# a title\n&rst iat=1,2, {WELL} /\n&rst iat=1,2,3,0, {WELL} /\n&rst iat=1,2,3,4 {WELL} /"
+    )
+    one, two, three = parse_disang(text, where="d.rst")
+    assert [len(r.atoms) for r in (one, two, three)] == [2, 3, 4]
+    assert (one.bounds, one.rk2, one.rk3) == ((1.0, 2.0, 2.5, 4.0), 5.0, 10.0)
+
+
+def test_an_empty_restraint_ends_the_file():
+    text = f"&rst iat=1,2, {WELL} /\n&rst /\n&rst iat=3,4, {WELL} /"
+    assert len(parse_disang(text, where="d.rst")) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (f"&rst iat=1, {WELL} /", "iat should name two, three or four"),
+        (f"&rst iat=1,1, {WELL} /", "iat should name two, three or four"),
+        (f"&rst iat=-1,2, {WELL} /", "groups of atoms are not available"),
+        ("&rst iat=1,2, r1=1.0 /", "&rst needs r2"),
+        (f"&rst {WELL} /", "&rst needs iat"),
+        (f"\n&rst iat=1,2, {WELL.replace('r1=1.0', 'r1=3.0')} /", "line 2: needs r1 <= r2"),
+        (f"&rst iat=1,2, {WELL}, nstep2=10 /", "nstep2=10 is refused"),
+        (f"&rst iat=1,2, {WELL}, rk4=1 /", "&rst has no key rk4: did you mean r"),
+        (f"&rst iat='a',2, {WELL} /", "iat should be a number"),
+        ("&rts iat=1 /", "&rts is not understood"),
+        ("&rst /", "holds no restraint"),
+    ],
+)
+def test_a_slip_is_named(text, told):
+    with pytest.raises(InputError) as stop:
+        parse_disang(text, where="d.rst")
+    assert told in str(stop.value)
+    assert str(stop.value).startswith("d.rst")

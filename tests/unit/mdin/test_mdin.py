@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: MIT
+"""Is a sander input read as sander reads it, and is a slip named with its line?"""
+
+from __future__ import annotations
+
+import pytest
+
+from mlmm.errors import InputError
+from mlmm.mdin.namelist import parse_mdin
+
+
+def values(text, name="cntrl"):
+    """Return the values of one namelist by key."""
+    group = parse_mdin(text, where="mdin").group(name)
+    return {key: entry.values for key, entry in group.entries.items()}
+
+
+def test_a_title_may_hold_any_character():
+    mdin = parse_mdin("it's 100 % & more = fun\n&cntrl imin=0 /\n", where="mdin")
+    assert mdin.title == "it's 100 % & more = fun"
+    assert parse_mdin("&cntrl imin=0 /", where="mdin").title == ""
+
+
+def test_keys_are_read_in_any_layout_and_case():
+    text = "t\n &CNTRL\n IMIN=0 , Dt = 2.0d-3\n cut=8. ntb=1 ! not ntb=2\n restraintmask=\n ':1' /"
+    assert values(text) == {
+        "imin": (0,),
+        "dt": (0.002,),
+        "cut": (8.0,),
+        "ntb": (1,),
+        "restraintmask": (":1",),
+    }
+
+
+def test_quotes_protect_slashes_commas_and_comments():
+    text = """&cntrl a=':1/2,3!4 & @C=', b="it's", c='it''s' &end"""
+    assert values(text) == {"a": (":1/2,3!4 & @C=",), "b": ("it's",), "c": ("it's",)}
+
+
+def test_repeated_and_listed_values_stay_together():
+    text = "&rst iat=1,2,3, r=2*0.5 /\n&rst iat=4,5 /"
+    mdin = parse_mdin(text, where="dist.rst")
+    assert [group.entries["iat"].values for group in mdin.groups] == [(1, 2, 3), (4, 5)]
+    assert values(text, "rst")["r"] == (0.5, 0.5)
+
+
+def test_files_are_named_below_the_namelists():
+    text = "&cntrl nmropt=1 /\n&wt type='END' /\nLISTOUT=POUT\nDISANG=a.rst ! here\n"
+    mdin = parse_mdin(text, where="mdin")
+    assert mdin.files == {"LISTOUT": "POUT", "DISANG": "a.rst"}
+    assert [group.name for group in mdin.groups] == ["cntrl", "wt"]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "holds no namelist"),
+        ("a title\nand no more\n", "holds no namelist"),
+        ("&cntrl imin=0,\n", "the namelist has no end"),
+        ("&cntrl cut= /", "line 1: cut has no value"),
+        ("&cntrl\n cut=8,,9 /", "line 2: cut has an empty value"),
+        ("&cntrl\n\n =8 /", "line 3: '=' has no key"),
+        ("&cntrl 8 /", "8 belongs to no key"),
+        ("&cntrl dt=0.001\n dt=0.002 /", "line 2: dt stands there already (line 1)"),
+        ("&cntrl mask=:LIG /", "mask: :LIG is no number; put text between quotes"),
+        ("&cntrl dt=0.OO1 /", "dt: 0.OO1 is no number"),
+        ("&cntrl dt=nan /", "dt: nan is no number"),
+        ("&cntrl mask=':LIG /\n", "a quote is not closed"),
+        ("&cntrl dt=1 /\ndt=2\n", "line 2: 'dt=2' stands outside of any namelist"),
+        ("&cntrl dt=1 /\n&cntrl dt=2 /\n", "line 2: there is a second &cntrl"),
+        ("&cntrl dt=1\n&mlp x=1 /\n", "line 2: this is not understood: &mlp"),
+    ],
+)
+def test_a_slip_is_named_with_its_line(text, told):
+    with pytest.raises(InputError) as stop:
+        parse_mdin(text, where="mdin")
+    assert told in str(stop.value)
+    assert str(stop.value).startswith("mdin")
+    assert "\n" not in str(stop.value)

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: MIT
+"""Do the generated pages of the reference say what the code says?"""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+
+import pytest
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+
+
+@pytest.fixture(scope="module")
+def generator():
+    """The script that makes the pages."""
+    return runpy.run_path(str(DOCS / "generate.py"))
+
+
+@pytest.mark.parametrize(
+    ("name", "function"),
+    [("cli.md", "cli_page"), ("run-yaml.md", "run_file_page"), ("mdin.md", "mdin_page")],
+)
+def test_the_page_is_what_the_code_says(generator, name, function):
+    there = (DOCS / "reference" / name).read_text(encoding="utf-8")
+    assert generator[function]() == there, "run `python docs/generate.py`"

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: MIT
+"""Are times and images of a trajectory told as they are, whoever wrote the file?"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mlmm.amber.coordinates import Coordinates, read_coordinates, write_restart
+from mlmm.amber.topology import read_topology
+from mlmm.amber.trajectory import TrajectoryWriter
+from mlmm.errors import InputError
+from mlmm.trajectories import read_frames, read_reference
+
+EDGE = 30.0
+
+
+@pytest.fixture
+def pentane(freesolv):
+    """Prmtop of 1-chloropentane and its positions [Å]."""
+    base = freesolv / "amber_gaff" / "mobley_2178600"
+    return read_topology(base.with_suffix(".prmtop")), read_coordinates(
+        base.with_suffix(".inpcrd")
+    ).positions
+
+
+def written(path, x, times):
+    like = Coordinates(x, lengths=np.full(3, EDGE), angles=np.full(3, 90.0))
+    with TrajectoryWriter(path, like, velocities=False) as writer:
+        for time in times:
+            writer.append(like, float(time))
+    return path
+
+
+def test_a_trajectory_stands_for_all_of_its_intervals(pentane, tmp_path):
+    topology, x = pentane
+    found = read_frames(written(tmp_path / "md.nc", x, np.arange(1, 21) * 0.5), topology)
+    assert found.span == pytest.approx(10.0)
+    assert found.note == ""
+
+
+def test_runs_put_together_keep_their_interval_and_it_is_said(pentane, tmp_path):
+    topology, x = pentane
+    once = np.arange(1, 13) * 0.5
+    found = read_frames(written(tmp_path / "md.nc", x, [*once, *once]), topology)
+    assert found.span == pytest.approx(12.0)
+    assert "do not rise" in found.note
+    assert "0.5 ps apart" in found.note
+
+
+def test_frames_without_times_are_refused(pentane, tmp_path):
+    topology, x = pentane
+    with pytest.raises(InputError, match="does not tell the times"):
+        read_frames(written(tmp_path / "md.nc", x, np.zeros(12)), topology)
+
+
+def test_a_reference_whose_molecule_lies_across_a_wall_is_made_whole(freesolv, tmp_path):
+    base = freesolv / "amber_gaff" / "mobley_1636752"
+    alone = read_topology(base.with_suffix(".prmtop"))
+    x = read_coordinates(base.with_suffix(".inpcrd")).positions
+    images = np.zeros_like(x)
+    images[[2, 4], 1] = EDGE
+    box = {"lengths": np.full(3, EDGE), "angles": np.full(3, 90.0)}
+    write_restart(tmp_path / "torn.rst7", Coordinates(x + images, **box))
+    whole = read_reference(tmp_path / "torn.rst7", alone)
+    distances = [np.linalg.norm(y[:, None] - y[None], axis=-1) for y in (whole, x)]
+    np.testing.assert_allclose(*distances, atol=1e-6)
