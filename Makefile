@@ -35,7 +35,7 @@ $(READY): pyproject.toml constraints.txt $(wildcard setup.py native/*)
 	@touch $@
 
 demo: $(READY)
-	$(BIN)/mlmm hydration "CO" --potential ani1ccx --protocol demo --out demo/
+	$(BIN)/merrow hydration "CO" --potential ani1ccx --protocol demo --out demo/
 
 test: $(READY)
 	$(pytest)

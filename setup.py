@@ -18,15 +18,15 @@ KERNEL = "native/ani_kernel.cpp"
 LIBRARY = "native/ani_library.cpp"
 FLAGS = ["-std=c++17", "-O3", "-g0", "-fvisibility=hidden", "-Wno-psabi"]
 CLIENT = "native/extern_client.c"
-CLIENT_NAME = "mlmm.sander._extern_client"
+CLIENT_NAME = "merrow.sander._extern_client"
 
 # The kernel is compiled once for each instruction set and chooses at run time. No -march=native: a
 # wheel or a shared file system may serve another machine. No -ffast-math: a NaN must stay a NaN.
-INSTRUCTION_SETS: dict[str, list[str]] = {"baseline": ["-DMLMM_LANES=4"]}
+INSTRUCTION_SETS: dict[str, list[str]] = {"baseline": ["-DMERROW_LANES=4"]}
 if X86:
-    INSTRUCTION_SETS["avx2"] = ["-DMLMM_LANES=8", "-mavx2", "-mfma"]
+    INSTRUCTION_SETS["avx2"] = ["-DMERROW_LANES=8", "-mavx2", "-mfma"]
     INSTRUCTION_SETS["avx512"] = [
-        "-DMLMM_LANES=16",
+        "-DMERROW_LANES=16",
         *("-mavx2", "-mfma", "-mavx512f", "-mavx512dq", "-mavx512bw", "-mavx512vl"),
     ]
 
@@ -50,13 +50,13 @@ class BuildNative(build_ext):
             objects += self.compiler.compile(
                 [KERNEL],
                 output_dir=os.path.join(self.build_temp, isa),
-                extra_postargs=[*FLAGS, f"-DMLMM_ISA={isa}", *flags],
+                extra_postargs=[*FLAGS, f"-DMERROW_ISA={isa}", *flags],
                 depends=ext.depends,
             )
         objects += self.compiler.compile(
             [LIBRARY],
             output_dir=self.build_temp,
-            extra_postargs=[*FLAGS, *(["-DMLMM_X86"] if X86 else [])],
+            extra_postargs=[*FLAGS, *(["-DMERROW_X86"] if X86 else [])],
             depends=ext.depends,
         )
         target = self.get_ext_fullpath(ext.name)
@@ -93,7 +93,7 @@ setup(
     cmdclass={"build_ext": BuildNative},
     ext_modules=[
         Extension(
-            "mlmm.potentials.ani._ani_kernel",
+            "merrow.potentials.ani._ani_kernel",
             sources=[KERNEL, LIBRARY],
             depends=sorted(glob("native/*.hpp")),
             language="c++",

@@ -26,9 +26,9 @@ from machine import save
 from qmmm import MOLECULES, build
 from turns import interleaved
 
-from mlmm.potentials import load_potential
-from mlmm.potentials.aimnet2.potential import fetch_aimnet2
-from mlmm.units import EV_KCAL
+from merrow.potentials import load_potential
+from merrow.potentials.aimnet2.potential import fetch_aimnet2
+from merrow.units import EV_KCAL
 
 BATCHES = (1, 8)
 NAMES = ("methanol", "toluene", "erlotinib")

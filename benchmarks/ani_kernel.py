@@ -29,10 +29,10 @@ from rdkit import Chem
 from rdkit.Chem import AllChem
 from turns import interleaved
 
-from mlmm.potentials.ani.files import read_ani
-from mlmm.potentials.ani.models import ANI_MODELS
-from mlmm.potentials.ani.native_engine import NativeAni
-from mlmm.potentials.ani.torch_engine import TorchAni
+from merrow.potentials.ani.files import read_ani
+from merrow.potentials.ani.models import ANI_MODELS
+from merrow.potentials.ani.native_engine import NativeAni
+from merrow.potentials.ani.torch_engine import TorchAni
 
 Array = NDArray[np.float64]
 BATCHES = (1, 4, 12)
@@ -132,7 +132,7 @@ def _geometry(molecule: str, folder: Path) -> tuple[tuple[int, ...], Array]:
 
 def _shared() -> Path:
     root = Path(__file__).resolve().parents[1]
-    return Path(os.environ.get("MLMM_SHARED", root.parent / "shared"))
+    return Path(os.environ.get("MERROW_SHARED", root.parent / "shared"))
 
 
 def _table(rows: list[dict[str, object]]) -> str:

@@ -26,21 +26,21 @@ import openmm as mm
 import small_box as box
 from route_agreement import MOLECULE, pair, path_summary, total
 
-from mlmm.amber.topology import AmberTopology, read_topology
-from mlmm.engine import gas
-from mlmm.engine.leg import LegPlan
-from mlmm.engine.seeds import derive_seed
-from mlmm.engine.simulation import Phase
-from mlmm.free_energy.estimate import Estimate, negative
-from mlmm.free_energy.estimators import mbar
-from mlmm.free_energy.reorganization import reorganization_energy
-from mlmm.samples import LambdaState, WindowSamples
-from mlmm.system.alchemy import LAMBDA_ELEC, LAMBDA_LJ, SOFT_CORE_ALPHA
-from mlmm.system.build import NONBONDED, SOFT_CORE, HybridSystem, hybrid_system
-from mlmm.system.internal import ClassicalPotential, InternalTerms
-from mlmm.system.pme import Nonbonded
-from mlmm.system.region import MLRegion, region_of
-from mlmm.units import COULOMB_OPENMM, NM_PER_ANGSTROM
+from merrow.amber.topology import AmberTopology, read_topology
+from merrow.engine import gas
+from merrow.engine.leg import LegPlan
+from merrow.engine.seeds import derive_seed
+from merrow.engine.simulation import Phase
+from merrow.free_energy.estimate import Estimate, negative
+from merrow.free_energy.estimators import mbar
+from merrow.free_energy.reorganization import reorganization_energy
+from merrow.samples import LambdaState, WindowSamples
+from merrow.system.alchemy import LAMBDA_ELEC, LAMBDA_LJ, SOFT_CORE_ALPHA
+from merrow.system.build import NONBONDED, SOFT_CORE, HybridSystem, hybrid_system
+from merrow.system.internal import ClassicalPotential, InternalTerms
+from merrow.system.pme import Nonbonded
+from merrow.system.region import MLRegion, region_of
+from merrow.units import COULOMB_OPENMM, NM_PER_ANGSTROM
 
 LEGS: dict[str, tuple[tuple[LambdaState, ...], float]] = {
     "annihilate-charging": (box.CHARGING, 2.0),

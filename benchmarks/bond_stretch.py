@@ -20,11 +20,11 @@ import numpy as np
 import parmed
 from machine import save
 
-from mlmm.analysis.stats import block_means
-from mlmm.engine.leg import DECOUPLED, count_segments, read_segment
-from mlmm.hydration.sampling.tasks import Task, open_leg
-from mlmm.samples import COUPLED, LambdaState
-from mlmm.units import ANGSTROM_PER_NM
+from merrow.analysis.stats import block_means
+from merrow.engine.leg import DECOUPLED, count_segments, read_segment
+from merrow.hydration.sampling.tasks import Task, open_leg
+from merrow.samples import COUPLED, LambdaState
+from merrow.units import ANGSTROM_PER_NM
 
 
 def frames(run: Path, state: LambdaState) -> np.ndarray:

@@ -20,12 +20,12 @@ import numpy as np
 from freesolv import gaff
 from machine import save
 
-from mlmm.amber.coordinates import read_coordinates
-from mlmm.cli.progress import Progress
-from mlmm.hydration.config import HydrationConfig
-from mlmm.hydration.protocol import PROTOCOLS
-from mlmm.hydration.result import HydrationResult
-from mlmm.hydration.run import run_hydration
+from merrow.amber.coordinates import read_coordinates
+from merrow.cli.progress import Progress
+from merrow.hydration.config import HydrationConfig
+from merrow.hydration.protocol import PROTOCOLS
+from merrow.hydration.result import HydrationResult
+from merrow.hydration.run import run_hydration
 
 PROPIONAMIDE = "mobley_8427539"
 WATERS = {"small": 440, "large": 1090}

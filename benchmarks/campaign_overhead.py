@@ -20,15 +20,15 @@ from typing import Any
 
 from machine import save
 
-from mlmm.campaign.config import CampaignConfig
-from mlmm.campaign.driver import Driver, Place
-from mlmm.campaign.plan import JOBS, Job
-from mlmm.campaign.rows import Row
-from mlmm.campaign.table import CAMPAIGN_FILE, write_results
-from mlmm.campaign.worker import Outcome
-from mlmm.engine.storage import save_json
-from mlmm.executor import open_programs, run_program
-from mlmm.files import write_whole
+from merrow.campaign.config import CampaignConfig
+from merrow.campaign.driver import Driver, Place
+from merrow.campaign.plan import JOBS, Job
+from merrow.campaign.rows import Row
+from merrow.campaign.table import CAMPAIGN_FILE, write_results
+from merrow.campaign.worker import Outcome
+from merrow.engine.storage import save_json
+from merrow.executor import open_programs, run_program
+from merrow.files import write_whole
 
 WORKERS = 64
 
@@ -60,7 +60,7 @@ def driver_cost(count: int) -> dict[str, Any]:
 def process_cost() -> float:
     """Return the CPU time of a process that imports what a run needs and ends [s]."""
     before = os.times()
-    words = [sys.executable, "-c", "import mlmm.hydration.run, torch, openmm"]
+    words = [sys.executable, "-c", "import merrow.hydration.run, torch, openmm"]
     with tempfile.TemporaryDirectory() as name:
         run_program(words, Path(name) / "log")
     after = os.times()

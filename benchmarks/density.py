@@ -28,19 +28,19 @@ from machine import save
 from openmm import app, unit
 from scipy import stats
 
-from mlmm.amber.coordinates import read_coordinates
-from mlmm.amber.topology import read_topology
-from mlmm.ambertools.solvent import solvate
-from mlmm.analysis.stats import mean
-from mlmm.engine.dynamics import DynamicsPlan, draw_velocities, freedom_of, run_dynamics
-from mlmm.engine.seeds import derive_seed
-from mlmm.engine.simulation import Phase, get_phase, set_phase
-from mlmm.engine.storage import load_arrays, save_arrays
-from mlmm.potentials import load_potential
-from mlmm.system.build import HybridSystem, hybrid_system
-from mlmm.system.pme import Nonbonded, pme_parameters
-from mlmm.system.region import region_of
-from mlmm.units import BAR_PER_ATM, KJ_PER_KCAL, NM_PER_ANGSTROM, thermal_energy
+from merrow.amber.coordinates import read_coordinates
+from merrow.amber.topology import read_topology
+from merrow.ambertools.solvent import solvate
+from merrow.analysis.stats import mean
+from merrow.engine.dynamics import DynamicsPlan, draw_velocities, freedom_of, run_dynamics
+from merrow.engine.seeds import derive_seed
+from merrow.engine.simulation import Phase, get_phase, set_phase
+from merrow.engine.storage import load_arrays, save_arrays
+from merrow.potentials import load_potential
+from merrow.system.build import HybridSystem, hybrid_system
+from merrow.system.pme import Nonbonded, pme_parameters
+from merrow.system.region import region_of
+from merrow.units import BAR_PER_ATM, KJ_PER_KCAL, NM_PER_ANGSTROM, thermal_energy
 
 TOLUENE = "mobley_1873346"
 WATERS, CUTOFF, EWALD_TOLERANCE = 400, 0.8, 5e-4

@@ -25,12 +25,12 @@ import small_box as box
 from route_agreement import MOLECULE
 from scipy import stats
 
-from mlmm.engine import leg
-from mlmm.engine.seeds import derive_seed
-from mlmm.free_energy.decorrelate import correlation
-from mlmm.free_energy.estimators import mbar
-from mlmm.free_energy.mixing import mixing
-from mlmm.system.build import HybridSystem
+from merrow.engine import leg
+from merrow.engine.seeds import derive_seed
+from merrow.free_energy.decorrelate import correlation
+from merrow.free_energy.estimators import mbar
+from merrow.free_energy.mixing import mixing
+from merrow.system.build import HybridSystem
 
 STATES = (*box.CHARGING, *box.LJ[1:])
 REPEATS = 8

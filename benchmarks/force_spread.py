@@ -21,9 +21,9 @@ import torch
 from machine import save
 from turns import interleaved
 
-from mlmm.ambertools.molecule import read_molecule
-from mlmm.potentials import Molecule, load_potential
-from mlmm.potentials.committee import force_spread
+from merrow.ambertools.molecule import read_molecule
+from merrow.potentials import Molecule, load_potential
+from merrow.potentials.committee import force_spread
 
 MOLECULES = {
     "methanol": "CO",

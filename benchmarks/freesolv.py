@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mlmm.hydration.config import Source
+from merrow.hydration.config import Source
 
 
 def gaff(data: Path, name: str) -> Source:

@@ -23,11 +23,11 @@ from typing import Any
 from freesolv import gaff
 from machine import save
 
-from mlmm.cli.progress import Progress
-from mlmm.hydration.config import HydrationConfig
-from mlmm.hydration.protocol import Protocol
-from mlmm.hydration.result import HydrationResult
-from mlmm.hydration.run import run_hydration
+from merrow.cli.progress import Progress
+from merrow.hydration.config import HydrationConfig
+from merrow.hydration.protocol import Protocol
+from merrow.hydration.result import HydrationResult
+from merrow.hydration.run import run_hydration
 
 MOLECULES = {
     "methane": "mobley_9055303",

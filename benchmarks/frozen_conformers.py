@@ -24,23 +24,23 @@ from functools import partial
 import numpy as np
 from route_agreement import MOLECULE, Run, open_run, pair, read, read_gas, reorganization, total
 
-from mlmm.analysis.rmsd import superposed
-from mlmm.engine import gas, leg
-from mlmm.engine.seeds import derive_seed
-from mlmm.engine.simulation import Phase
-from mlmm.engine.storage import load_arrays, save_arrays
-from mlmm.free_energy.divergence import (
+from merrow.analysis.rmsd import superposed
+from merrow.engine import gas, leg
+from merrow.engine.seeds import derive_seed
+from merrow.engine.simulation import Phase
+from merrow.engine.storage import load_arrays, save_arrays
+from merrow.free_energy.divergence import (
     Ensemble,
     conformer_labels,
     gaussian_reorganization,
     reorganization_bound,
 )
-from mlmm.free_energy.estimate import Estimate
-from mlmm.free_energy.estimators import mbar
-from mlmm.free_energy.stiff import stiff_coordinates
-from mlmm.geometry import torsion_angles
-from mlmm.system.region import bonds_within
-from mlmm.units import ANGSTROM_PER_NM, NM_PER_ANGSTROM
+from merrow.free_energy.estimate import Estimate
+from merrow.free_energy.estimators import mbar
+from merrow.free_energy.stiff import stiff_coordinates
+from merrow.geometry import torsion_angles
+from merrow.system.region import bonds_within
+from merrow.units import ANGSTROM_PER_NM, NM_PER_ANGSTROM
 
 STATES = (*box.CHARGING, *box.LJ[1:])
 CONFORMERS = 24

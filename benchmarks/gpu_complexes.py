@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 """How do proteins and ligands move under ML/MM and MM, and how are both against the crystal?
 
-Six complexes of the paper and the set of CDK2, each from its structure by `mlmm prepare complex`,
-`mlmm simulate --control`, `mlmm analyze` and, for CDK2, `mlmm mmpbsa`; on whatever GPU is there, in
-pieces of at most --minutes, so that jobs of a queue carry it on: run it again to go on. What is
-refused, such as a gap in the chain, is told in the table and stops nothing else.
+Six complexes of the paper and the set of CDK2, each from its structure by `merrow prepare complex`,
+`merrow simulate --control`, `merrow analyze` and, for CDK2, `merrow mmpbsa`; on whatever GPU is
+there, in pieces of at most --minutes, so that jobs of a queue carry it on: run it again to go on.
+What is refused, such as a gap in the chain, is told in the table and stops nothing else.
 
     python benchmarks/gpu_complexes.py --runs RUNS --data ../shared/data --minutes 10
     python benchmarks/gpu_complexes.py --runs RUNS --data ../shared/data --dry-run
@@ -46,7 +46,7 @@ class System:
     """One complex; paths are relative to the data.
 
     Attributes:
-        protein, ligand: What `mlmm prepare complex` takes.
+        protein, ligand: What `merrow prepare complex` takes.
         record: Title of the ligand's record where the file holds a set.
         potential: A charged ligand needs AIMNet2.
         words: Further options of the preparation.
@@ -117,7 +117,7 @@ class Clock:
         self._end = None if minutes is None else time.monotonic() + 60.0 * minutes
 
     def words(self) -> tuple[str, ...]:
-        """Return the option of `mlmm simulate` for the time that is left."""
+        """Return the option of `merrow simulate` for the time that is left."""
         if self._end is None:
             return ()
         return ("--max-minutes", f"{max(0.0, self._end - time.monotonic()) / 60.0:.3f}")
@@ -150,20 +150,20 @@ def carry_on(asked: argparse.Namespace, clock: Clock, name: str, system: System)
     if not (made / "preparation.json").exists():
         words = ("prepare", "complex", "--protein", asked.data / system.protein, *system.words)
         words = (*words, *(("--buffer", "4") if asked.tiny else ()))
-        done = mlmm(*words, "--ligand", pose(asked.data, system, folder), "--out", made)
+        done = merrow(*words, "--ligand", pose(asked.data, system, folder), "--out", made)
         if done.returncode:
             return {"refused": last_line(done)}
     where = ("-p", made / "solvated.prmtop", "-c", made / "solvated.inpcrd")
     run = ("simulate", *where, "--ml-mask", MASK, "--potential", system.potential, "-q")
     run = (*run, "--platform", asked.platform, "--control")
     if asked.dry_run:
-        done = mlmm(*run, *PROBE, "--out", folder / "probe")
+        done = merrow(*run, *PROBE, "--out", folder / "probe")
         if done.returncode:
             return {"failed": last_line(done)}
         return cost(folder / "probe", asked.length + asked.equilibration)
     lengths: tuple[object, ...] = ("--length", asked.length, "--chunk", asked.chunk)
     lengths = TINY if asked.tiny else (*lengths, "--equilibration", asked.equilibration)
-    done = mlmm(*run, *lengths, *clock.words(), "--out", folder / "run")
+    done = merrow(*run, *lengths, *clock.words(), "--out", folder / "run")
     if done.returncode not in (0, 3):
         return {"failed": last_line(done)}
     analysed(asked, system, folder, where)
@@ -184,19 +184,19 @@ def analysed(
     asked: argparse.Namespace, system: System, folder: Path, where: tuple[object, ...]
 ) -> None:
     """Look at what has been produced so far; too few frames are no fault."""
-    legs = ("-y", folder / "run" / "mlmm", "--control", folder / "run" / "mm")
+    legs = ("-y", folder / "run" / "ml_mm", "--control", folder / "run" / "mm")
     crystal = ("--pdb", asked.data / system.protein)
-    mlmm("analyze", *where, *legs, *crystal, "--ligand-mask", MASK, "--out", folder / "analysis")
+    merrow("analyze", *where, *legs, *crystal, "--ligand-mask", MASK, "--out", folder / "analysis")
     if system.affinity:
-        out = folder / f"mmgbsa-{len(list((folder / 'run' / 'mlmm').glob('prod-*.nc')))}"
+        out = folder / f"mmgbsa-{len(list((folder / 'run' / 'ml_mm').glob('prod-*.nc')))}"
         if not out.exists():
-            mlmm("mmpbsa", *where[:2], *legs, "--ligand-mask", MASK, "--out", out)
+            merrow("mmpbsa", *where[:2], *legs, "--ligand-mask", MASK, "--out", out)
 
 
 def told(folder: Path) -> dict[str, Any]:
     """Return how long the productions are, how fast they went, and what their analysis says."""
     row: dict[str, Any] = {}
-    for leg in ("mlmm", "mm"):
+    for leg in ("ml_mm", "mm"):
         pieces = sorted((folder / "run" / leg).glob("prod-*.info"))
         stages = sorted((folder / "run" / leg).glob("*.rst"))
         row[leg] = {
@@ -213,7 +213,7 @@ def told(folder: Path) -> dict[str, Any]:
 def cost(probe: Path, length: float) -> dict[str, float]:
     """Return hours of both legs, from the second piece of a probe."""
     days = sum(
-        length / 1000.0 / ns_per_day(probe / leg / "prod-0002.info") for leg in ("mlmm", "mm")
+        length / 1000.0 / ns_per_day(probe / leg / "prod-0002.info") for leg in ("ml_mm", "mm")
     )
     return {"hours": 24.0 * days}
 
@@ -224,9 +224,9 @@ def ns_per_day(path: Path) -> float:
     return float(found[-1])
 
 
-def mlmm(*words: object) -> subprocess.CompletedProcess[str]:
+def merrow(*words: object) -> subprocess.CompletedProcess[str]:
     """Run one command."""
-    program = str(Path(sys.executable).with_name("mlmm"))
+    program = str(Path(sys.executable).with_name("merrow"))
     return subprocess.run([program, *map(str, words)], capture_output=True, text=True, check=False)
 
 

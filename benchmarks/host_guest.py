@@ -2,7 +2,7 @@
 """How well do MM-GBSA and MM-PBSA of MM and ML/MM ensembles rank host-guest binding?
 
 Neutral guests of cucurbit[7]uril and cyclodextrins, in small boxes of water, both poses of each
-cyclodextrin, `mlmm md` with the guest as ML region or with its own MM terms, all else equal.
+cyclodextrin, `merrow md` with the guest as ML region or with its own MM terms, all else equal.
 Every run grows by chunks in turn, and each chunk is kept, so the same command goes on where it was
 stopped. The numbers are those found so far.
 
@@ -35,16 +35,16 @@ import numpy as np
 from host_guest_table import summary, text
 from machine import header
 
-from mlmm.amber.coordinates import Coordinates, write_restart
-from mlmm.amber.mask import select_atoms
-from mlmm.amber.topology import read_topology
-from mlmm.amber.trajectory import TrajectoryWriter, read_trajectory
-from mlmm.ambertools.solvent import solvate
-from mlmm.binding.free_states import FreeRequest
-from mlmm.binding.mmpbsa import MmpbsaRequest, mmpbsa
-from mlmm.binding.mmpbsa_program import split_topology
-from mlmm.errors import MlmmError
-from mlmm.md.run import MdOutputs, run_md
+from merrow.amber.coordinates import Coordinates, write_restart
+from merrow.amber.mask import select_atoms
+from merrow.amber.topology import read_topology
+from merrow.amber.trajectory import TrajectoryWriter, read_trajectory
+from merrow.ambertools.solvent import solvate
+from merrow.binding.free_states import FreeRequest
+from merrow.binding.mmpbsa import MmpbsaRequest, mmpbsa
+from merrow.binding.mmpbsa_program import split_topology
+from merrow.errors import MerrowError
+from merrow.md.run import MdOutputs, run_md
 
 HERE = Path(__file__).resolve().parent
 MASK = ":GST"
@@ -138,7 +138,7 @@ def main() -> None:
 def arguments() -> argparse.Namespace:
     """Return what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
-    shared = Path(os.environ.get("MLMM_SHARED", HERE.parent.parent / "shared"))
+    shared = Path(os.environ.get("MERROW_SHARED", HERE.parent.parent / "shared"))
     parser.add_argument("--data", type=Path, default=shared / "data" / "host-guest")
     parser.add_argument("--runs", type=Path, required=True, help="folder of all trajectories")
     parser.add_argument("--output", type=Path, default=HERE / "results" / "host_guest.json")
@@ -286,7 +286,7 @@ def analyse(pose: Pose, bound: Run, guest: Run, methods: Sequence[str]) -> list[
             )
             try:
                 mmpbsa(request)
-            except MlmmError as error:
+            except MerrowError as error:
                 print(f"{out}: {error}", file=sys.stderr)
                 return []
     answer = json.loads((out / "mmpbsa.json").read_text())
@@ -294,7 +294,7 @@ def analyse(pose: Pose, bound: Run, guest: Run, methods: Sequence[str]) -> list[
 
 
 def row_of(pose: Pose, potential: str, run: dict[str, Any]) -> dict[str, Any]:
-    """Return what the table needs of one run of `mlmm mmpbsa`."""
+    """Return what the table needs of one run of `merrow mmpbsa`."""
     total, strain = run["delta_kcal"]["TOTAL"], run["free_species"]["ligand_strain"]
     return {
         "pair": pose.pair,

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from mlmm.campaign.comparison import agreement, paired_difference
-from mlmm.units import KCAL_PER_KJ, thermal_energy
+from merrow.campaign.comparison import agreement, paired_difference
+from merrow.units import KCAL_PER_KJ, thermal_energy
 
 TEMPERATURE = 298.15
 SEED = 7

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from machine import save
 
-from mlmm.campaign.config import CampaignConfig
-from mlmm.campaign.driver import Place, run_campaign
+from merrow.campaign.config import CampaignConfig
+from merrow.campaign.driver import Place, run_campaign
 
 COLUMNS = {
     "name": "id",

@@ -2,10 +2,10 @@
 """What do three kinds of potential say about the same two molecules, by the same command?
 
 Methanol and dimethylamine, ANI-2x (networks of symmetry functions), AIMNet2 (message passing with
-charges) and GFN2-xTB (a quantum method), each by `mlmm hydration SMILES --potential NAME --protocol
-demo`, so route R2 with AM1-BCC charges and GAFF2. Equal seeds make the MM path of a molecule the
-same in all three runs, as far as the clock lets it go (the demo stops after 12 minutes), so that
-they differ by the corrections MM → ML in water and in gas. Resumable: run it again to go on.
+charges) and GFN2-xTB (a quantum method), each by `merrow hydration SMILES --potential NAME
+--protocol demo`, so route R2 with AM1-BCC charges and GAFF2. Equal seeds make the MM path of a
+molecule the same in all three runs, as far as the clock lets it go (the demo stops after 12
+minutes), so that they differ by the corrections MM → ML in water and in gas. Resumable: run it again to go on.
 
     python benchmarks/hydration_potentials.py --runs RUNS
 """
@@ -22,7 +22,7 @@ from typing import Any
 
 from machine import save
 
-from mlmm import read_result
+from merrow import read_result
 
 MOLECULES = {"methanol": ("CO", -5.10, 0.6), "dimethylamine": ("CNC", -4.29, 0.6)}
 """SMILES; experiment and its error in FreeSolv (10.1007/s10822-014-9747-x) [kcal/mol]."""
@@ -33,8 +33,8 @@ SEED = 2025
 def compute(name: str, potential: str, runs: Path) -> dict[str, Any]:
     """Run the command, or let it go on, and return what the user finds in `result.json`."""
     folder = runs / f"{name}-{potential.replace(':', '-')}"
-    mlmm = str(Path(sys.executable).with_name("mlmm"))
-    command = [mlmm, "hydration", MOLECULES[name][0]]
+    merrow = str(Path(sys.executable).with_name("merrow"))
+    command = [merrow, "hydration", MOLECULES[name][0]]
     command += ["--potential", potential, "--protocol", "demo", "--seed", str(SEED)]
     subprocess.run([*command, "--out", str(folder)], check=True)
     found = read_result(folder / "result.json")

@@ -30,8 +30,8 @@ from machine import save
 from qmmm import MOLECULES, build
 from turns import interleaved
 
-from mlmm.potentials.mace.files import MaceParameters, read_mace
-from mlmm.potentials.mace.network import DTYPES, MaceEngine, build_network, library
+from merrow.potentials.mace.files import MaceParameters, read_mace
+from merrow.potentials.mace.network import DTYPES, MaceEngine, build_network, library
 
 TINY = Path(__file__).parent.parent / "tests" / "data" / "tiny_mace.model"
 ELEMENTS = (1, 6, 7, 8)

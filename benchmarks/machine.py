@@ -9,7 +9,7 @@ import platform
 from pathlib import Path
 from typing import Any
 
-from mlmm.versions import versions
+from merrow.versions import versions
 
 RESULTS = Path(__file__).parent / "results"
 

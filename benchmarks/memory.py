@@ -3,7 +3,7 @@
 
 Methanol with ANI-2x in 70 TIP3P waters (the box of `small_box.py`), 15 states with exchange, 4 fs:
 equilibrate, then segments, each with a new Context, as in a hydration run. Beside it one long
-dynamics in a single Context, as `mlmm md` runs it. After every piece the resident memory is read;
+dynamics in a single Context, as `merrow md` runs it. After every piece the resident memory is read;
 its slope over the second half, with the standard error of the fit, is extrapolated to a million
 steps.
 
@@ -28,9 +28,9 @@ import openmm as mm
 import psutil
 from machine import save
 
-from mlmm.engine.simulation import open_context, set_phase
-from mlmm.system.build import hybrid_system
-from mlmm.system.potentials import open_potential
+from merrow.engine.simulation import open_context, set_phase
+from merrow.system.build import hybrid_system
+from merrow.system.potentials import open_potential
 
 METHANOL = "mobley_1636752"
 STATES = (*box.CHARGING, *box.LJ[1:])

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Does every kind of potential conserve energy and momentum, and to second order?
 
-Methanol in a droplet of 30 rigid TIP3P waters, no cutoff, MM in double precision: `mlmm validate
+Methanol in a droplet of 30 rigid TIP3P waters, no cutoff, MM in double precision: `merrow validate
 nve` with each potential, 5 ps at 0.25, 0.5 and 1 fs from one start, a minimum with velocities of
 500 K, half of which becomes potential energy. The order in the time step comes from 0.25 ps of the
 same: over 5 ps the three trajectories part, and the few fast vibrations of methanol have other
@@ -27,7 +27,7 @@ import parmed
 from machine import save
 from openmm import unit
 
-from mlmm.ambertools.solvent import solvate
+from merrow.ambertools.solvent import solvate
 
 METHANOL, SOLUTE = "mobley_1636752", 6
 WATERS, BOXED, TEMPERATURE = 30, 250, 500.0
@@ -79,8 +79,8 @@ def validate(potential: str, files: tuple[Path, Path], folder: Path, time: float
     """Return the report of one potential, from the command or from an earlier call."""
     path = folder / f"{potential.partition(':')[0]}-{time:g}ps.json"
     if not path.exists():
-        mlmm = str(Path(sys.executable).with_name("mlmm"))
-        command = [mlmm, "validate", "nve", "-p", str(files[0]), "-c", str(files[1])]
+        merrow = str(Path(sys.executable).with_name("merrow"))
+        command = [merrow, "validate", "nve", "-p", str(files[0]), "-c", str(files[1])]
         command += ["--ml-mask", ":1", "--potential", potential, "--time", str(time), "--json"]
         command += ["--temperature", str(TEMPERATURE)]
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)

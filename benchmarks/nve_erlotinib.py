@@ -21,12 +21,12 @@ from pathlib import Path
 import numpy as np
 from machine import save
 
-from mlmm.analysis import nve
-from mlmm.engine.dynamics import run_dynamics
-from mlmm.engine.motion import degrees_of_freedom
-from mlmm.engine.simulation import Phase
-from mlmm.engine.storage import load_arrays, save_arrays
-from mlmm.md.nve.runs import (
+from merrow.analysis import nve
+from merrow.engine.dynamics import run_dynamics
+from merrow.engine.motion import degrees_of_freedom
+from merrow.engine.simulation import Phase
+from merrow.engine.storage import load_arrays, save_arrays
+from merrow.md.nve.runs import (
     SAMPLING,
     Laboratory,
     NveRequest,
@@ -35,8 +35,8 @@ from mlmm.md.nve.runs import (
     nve_plan,
     open_laboratory,
 )
-from mlmm.md.nve.verdict import DRIFT, judge
-from mlmm.units import GAS_CONSTANT, KCAL_PER_KJ, PS_PER_FS
+from merrow.md.nve.verdict import DRIFT, judge
+from merrow.units import GAS_CONSTANT, KCAL_PER_KJ, PS_PER_FS
 
 SEGMENT = 500
 """Steps."""

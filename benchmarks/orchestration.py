@@ -32,11 +32,11 @@ import openmm
 from freesolv import gaff
 from machine import save
 
-from mlmm.engine import gas, leg
-from mlmm.hydration import run as hydration
-from mlmm.hydration.config import HydrationConfig
-from mlmm.hydration.protocol import PROTOCOLS, Schedule
-from mlmm.hydration.sampling.adaptive import Sampler
+from merrow.engine import gas, leg
+from merrow.hydration import run as hydration
+from merrow.hydration.config import HydrationConfig
+from merrow.hydration.protocol import PROTOCOLS, Schedule
+from merrow.hydration.sampling.adaptive import Sampler
 
 TOLUENE = "mobley_1873346"
 SEED = 2025

@@ -23,8 +23,8 @@ from typing import Any
 from machine import header
 from sdf import records
 
-from mlmm.binding.prepare.complex import ComplexRequest, prepare_complex
-from mlmm.errors import MlmmError
+from merrow.binding.prepare.complex import ComplexRequest, prepare_complex
+from merrow.errors import MerrowError
 
 HERE = Path(__file__).resolve().parent
 
@@ -32,7 +32,7 @@ HERE = Path(__file__).resolve().parent
 def main() -> None:
     """Prepare what is missing and write the JSON after each ligand."""
     parser = argparse.ArgumentParser(description=__doc__)
-    shared = Path(os.environ.get("MLMM_SHARED", HERE.parent.parent / "shared"))
+    shared = Path(os.environ.get("MERROW_SHARED", HERE.parent.parent / "shared"))
     parser.add_argument("--data", type=Path, default=shared / "data" / "protein-ligand" / "cdk2")
     parser.add_argument("--output", type=Path, default=HERE / "results" / "prepare_cdk2.json")
     parser.add_argument("--only", help="names of ligands, comma-separated")
@@ -77,7 +77,7 @@ def prepared(name: str, pose: str, data: Path, *, clashes: bool) -> dict[str, An
         )
         try:
             report = prepare_complex(request)
-        except MlmmError as error:
+        except MerrowError as error:
             return {"ok": False, "why": str(error), "flagged_as_clashing": clashes}
     worst = max(abs(row["difference"]) for row in report["energies_kcal"].values())
     return {

@@ -35,7 +35,7 @@ def zombies() -> list[int]:
             continue
         state, parent = rest.split()[:2]
         ours = os.getpid() in ancestors(pid) or parent == "1"
-        if state == "Z" and ours and name.partition("(")[2] in ("sander", "orca", "mlmm", "sh"):
+        if state == "Z" and ours and name.partition("(")[2] in ("sander", "orca", "merrow", "sh"):
             found.append(pid)
     return found
 

@@ -40,10 +40,10 @@ from numpy.typing import NDArray
 from rdkit import Chem
 from rdkit.Chem import AllChem
 
-from mlmm.files import write_whole
-from mlmm.potentials import Molecule, Potential, load_potential
-from mlmm.potentials.qm import QmEngine, Solution, Theory, read_theory
-from mlmm.units import BOHR_ANGSTROM, HARTREE_KCAL, KJ_PER_KCAL, thermal_energy
+from merrow.files import write_whole
+from merrow.potentials import Molecule, Potential, load_potential
+from merrow.potentials.qm import QmEngine, Solution, Theory, read_theory
+from merrow.units import BOHR_ANGSTROM, HARTREE_KCAL, KJ_PER_KCAL, thermal_energy
 
 Array = NDArray[np.float64]
 MOLECULES = {

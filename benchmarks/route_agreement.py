@@ -27,22 +27,22 @@ from pathlib import Path
 import numpy as np
 import small_box as box
 
-from mlmm.engine import gas
-from mlmm.engine.frames import complete_frames, read_other
-from mlmm.engine.leg import count_segments
-from mlmm.engine.seeds import derive_seed
-from mlmm.engine.simulation import Phase
-from mlmm.free_energy.endstate import EndStateEstimate, endstate_correction
-from mlmm.free_energy.estimate import Estimate, PathEstimate, add, negative
-from mlmm.free_energy.estimators import mbar
-from mlmm.free_energy.populations import judge_populations
-from mlmm.free_energy.reorganization import reorganization_energy
-from mlmm.geometry import torsion_angles
-from mlmm.samples import LambdaState, WindowSamples
-from mlmm.system.build import HybridSystem
-from mlmm.system.internal import ClassicalPotential
-from mlmm.system.stress import SHIFT, STIFFNESS, stress_potential
-from mlmm.units import NM_PER_ANGSTROM
+from merrow.engine import gas
+from merrow.engine.frames import complete_frames, read_other
+from merrow.engine.leg import count_segments
+from merrow.engine.seeds import derive_seed
+from merrow.engine.simulation import Phase
+from merrow.free_energy.endstate import EndStateEstimate, endstate_correction
+from merrow.free_energy.estimate import Estimate, PathEstimate, add, negative
+from merrow.free_energy.estimators import mbar
+from merrow.free_energy.populations import judge_populations
+from merrow.free_energy.reorganization import reorganization_energy
+from merrow.geometry import torsion_angles
+from merrow.samples import LambdaState, WindowSamples
+from merrow.system.build import HybridSystem
+from merrow.system.internal import ClassicalPotential
+from merrow.system.stress import SHIFT, STIFFNESS, stress_potential
+from merrow.units import NM_PER_ANGSTROM
 
 Array = np.ndarray
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Does `mlmm sander` survive the death of each of its parts, at random moments, many times?
+"""Does `merrow sander` survive the death of each of its parts, at random moments, many times?
 
-Two runs share one server. Client, server, sander, or `mlmm sander` itself is killed, frozen or
+Two runs share one server. Client, server, sander, or `merrow sander` itself is killed, frozen or
 interrupted; whoever depends on it must end within ten seconds and say why, the others must go on,
 and no process, zombie, scratch folder or socket may stay behind. What ended starts again from its
 own last restart, which must be readable.
@@ -33,9 +33,9 @@ import numpy as np
 from processes import ancestors, below, command, link, processes, state, wait, zombies
 from scipy.io import netcdf_file
 
-from mlmm.amber.coordinates import read_coordinates
-from mlmm.sander.models import Models
-from mlmm.sander.server import ModelServer, Reply, Request, listens
+from merrow.amber.coordinates import read_coordinates
+from merrow.sander.models import Models
+from merrow.sander.server import ModelServer, Reply, Request, listens
 
 KINDS = {
     "client": (1, "the client that asks the model died"),
@@ -45,7 +45,7 @@ KINDS = {
     "owner": (-signal.SIGKILL, ""),
     "interrupt": (3, "stopped; run the same command again"),
 }
-"""What is done, the exit code that `mlmm sander` must have then, and what it must say."""
+"""What is done, the exit code that `merrow sander` must have then, and what it must say."""
 LIMIT = 10.0
 """Seconds in which everything that has to end must have ended."""
 TIMEOUT = 5
@@ -98,13 +98,13 @@ class Household:
         goes_on = begin.exists()
         start = "irest=1, ntx=5" if goes_on else "irest=0, ntx=1, tempi=300.0"
         (folder / "mdin").write_text(MDIN.format(start=start))
-        mlmm = Path(sys.executable).with_name("mlmm")
+        merrow = Path(sys.executable).with_name("merrow")
         files = ["-p", self.prmtop, "-c", begin if goes_on else self.inpcrd]
         files += ["--server", self.socket]
         self.runs[name] = subprocess.Popen(
-            [mlmm, "sander", "-O", *map(str, files)],
+            [merrow, "sander", "-O", *map(str, files)],
             cwd=folder,
-            env={**os.environ, "TMPDIR": str(self.scratch), "MLMM_TIMEOUT": str(TIMEOUT)},
+            env={**os.environ, "TMPDIR": str(self.scratch), "MERROW_TIMEOUT": str(TIMEOUT)},
             stderr=subprocess.PIPE,
             text=True,
         )
@@ -288,7 +288,7 @@ def main() -> None:
     for seed in range(asked.seed, asked.seed + asked.batches):
         if str(seed) in batches:
             continue
-        base = Path(tempfile.mkdtemp(prefix="mlmm-kills-"))
+        base = Path(tempfile.mkdtemp(prefix="merrow-kills-"))
         try:
             batches[str(seed)] = _short(campaign(base, *files, asked.events, seed))
         except (TimeoutError, RuntimeError) as error:

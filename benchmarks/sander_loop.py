@@ -32,14 +32,14 @@ import amber_mlips
 import numpy as np
 from machine import RESULTS, save
 
-from mlmm.amber.topology import read_topology
-from mlmm.ambertools.programs import find_program
-from mlmm.sander import scratch as extern_run
-from mlmm.sander.files import read_geometry, results_text
-from mlmm.sander.input import read_input, write_input
-from mlmm.sander.models import Job, Models
-from mlmm.sander.server import ModelServer, Reply, Request
-from mlmm.system.region import MLRegion, select_region
+from merrow.amber.topology import read_topology
+from merrow.ambertools.programs import find_program
+from merrow.sander import scratch as extern_run
+from merrow.sander.files import read_geometry, results_text
+from merrow.sander.input import read_input, write_input
+from merrow.sander.models import Job, Models
+from merrow.sander.server import ModelServer, Reply, Request
+from merrow.system.region import MLRegion, select_region
 
 CNTRL = "imin=0, irest=1, ntx=5, dt=1e-5, ntpr=100000, ntwx=0, ntwr=100000, ntb=1"
 """Steps so short that any model does, one that was made for other molecules too."""
@@ -91,7 +91,7 @@ def nothing(request: Request) -> Reply:
 
 def run(case: Case, text: str, steps: int, environment: dict[str, str]) -> Timed:
     """Run sander for so many steps."""
-    work = Path(tempfile.mkdtemp(prefix="mlmm-loop-"))
+    work = Path(tempfile.mkdtemp(prefix="merrow-loop-"))
     (work / "mdin").write_text(text.replace("1234567", str(steps)))
     results = results_text(0.0, np.zeros((len(case.region.atoms), 3)))
     (work / "orc_job.engrad").write_text(results)
@@ -126,8 +126,8 @@ def programs(folder: Path) -> dict[str, Path]:
 def ours(case: Case, potential: str, folder: Path, socket: Path | None) -> Way:
     """Return a way through one of our clients, or through one that does nothing."""
     environment = {
-        "MLMM_SOCKET": str(socket),
-        "MLMM_JOB": case.job(potential),
+        "MERROW_SOCKET": str(socket),
+        "MERROW_JOB": case.job(potential),
         "PATH": f"{folder}:{os.environ['PATH']}",
     }
     return lambda steps: run(case, case.ml(potential), steps, environment)
@@ -144,7 +144,7 @@ def theirs(case: Case, stack: contextlib.ExitStack, asked: argparse.Namespace, m
 
 def ways(case: Case, stack: contextlib.ExitStack, asked: argparse.Namespace) -> dict[str, Way]:
     """Return all ways to run the box, with their servers started."""
-    folder = Path(tempfile.mkdtemp(prefix="mlmm-loop-bin-"))
+    folder = Path(tempfile.mkdtemp(prefix="merrow-loop-bin-"))
     stack.callback(shutil.rmtree, folder)
     bins, models = programs(folder), Models()
     free = stack.enter_context(ModelServer(folder / "n" / "socket", nothing)).path

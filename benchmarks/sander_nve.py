@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 from machine import save
 
-from mlmm.amber.topology import read_topology
-from mlmm.ambertools.programs import find_program
-from mlmm.sander.run import SanderRun, run
+from merrow.amber.topology import read_topology
+from merrow.ambertools.programs import find_program
+from merrow.sander.run import SanderRun, run
 
 STEP, PRINTED = 0.0005, 5
 """Time step [ps]; steps from one printed energy to the next."""

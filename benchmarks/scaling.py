@@ -35,17 +35,17 @@ import numpy as np
 from machine import RESULTS, save
 from matplotlib.figure import Figure
 
-from mlmm.ambertools.solvent import solvate
-from mlmm.bench.speed import BenchSystem, hybrid_of, open_system, plain_mm, stepper
-from mlmm.engine.record import take_record
-from mlmm.engine.simulation import Ensemble, Phase, open_context, set_phase
-from mlmm.engine.timing import Timing, time_in_turn
-from mlmm.report.style import BLUE, ORANGE, RC
-from mlmm.samples import LambdaState
-from mlmm.system.potentials import open_potential
+from merrow.ambertools.solvent import solvate
+from merrow.bench.speed import BenchSystem, hybrid_of, open_system, plain_mm, stepper
+from merrow.engine.record import take_record
+from merrow.engine.simulation import Ensemble, Phase, open_context, set_phase
+from merrow.engine.timing import Timing, time_in_turn
+from merrow.report.style import BLUE, ORANGE, RC
+from merrow.samples import LambdaState
+from merrow.system.potentials import open_potential
 
 CUTOFF = 9.0
-SCRATCH = "MLMM_SCALING_SCRATCH"
+SCRATCH = "MERROW_SCALING_SCRATCH"
 """Variable that tells the processes where to keep their files."""
 FREESOLV = {"methanol": "mobley_1636752", "toluene": "mobley_1873346"}
 REGIONS = ("methanol", "toluene", "erlotinib", "alpha-cyclodextrin")
@@ -81,7 +81,7 @@ def step_times(data: Path, name: str, waters: int, rounds: int, steps: int) -> d
     x = system.positions[list(system.region.atoms)][None] * 10.0
     calls = {
         "mm": stepper(system, plain_mm(system), 1.0, steps),
-        "mlmm": stepper(system, hybrid_of(system, potential), 1.0, steps),
+        "ml_mm": stepper(system, hybrid_of(system, potential), 1.0, steps),
         "ml": lambda: [potential.evaluate(x + 1e-6 * k) for k in range(steps)],
     }
     times = time_in_turn(calls, rounds=rounds, units=steps)
@@ -149,8 +149,8 @@ def exponent(rows: list[dict[str, Any]], size: str, time: str) -> float:
 def draw(found: dict[str, Any], path: Path) -> None:
     """Draw the four tables."""
     panels = (
-        ("region", "n_ml_atoms", (("ml", BLUE, "o-"), ("mlmm", ORANGE, "s--")), "ML atoms"),
-        ("box", "n_atoms", (("mm", BLUE, "o-"), ("mlmm", ORANGE, "s--")), "atoms"),
+        ("region", "n_ml_atoms", (("ml", BLUE, "o-"), ("ml_mm", ORANGE, "s--")), "ML atoms"),
+        ("box", "n_atoms", (("mm", BLUE, "o-"), ("ml_mm", ORANGE, "s--")), "atoms"),
         ("states", "states", (("record", BLUE, "o-"), ("step", ORANGE, "s--")), "states"),
         ("batch", "batch", (("ml_per_conformer", BLUE, "o-"),), "conformers in a batch"),
     )
@@ -201,7 +201,7 @@ def main() -> None:
     found["exponents"] = {
         "ml_by_region": exponent(found["region"], "n_ml_atoms", "ml"),
         "mm_by_box": exponent(found["box"], "n_atoms", "mm"),
-        "mlmm_by_box": exponent(found["box"], "n_atoms", "mlmm"),
+        "ml_mm_by_box": exponent(found["box"], "n_atoms", "ml_mm"),
         "memory_by_box": exponent(found["box"], "n_atoms", "peak_mb"),
     }
     print(json.dumps(found, indent=1))

@@ -31,22 +31,22 @@ import numpy as np
 import parmed
 from machine import RESULTS, header
 
-from mlmm.amber.coordinates import read_coordinates
-from mlmm.amber.topology import AmberTopology, read_topology
-from mlmm.ambertools.solvent import solvate
-from mlmm.analysis.rmsd import superposed
-from mlmm.engine import gas, leg
-from mlmm.engine.seeds import derive_seed
-from mlmm.engine.simulation import Ensemble, Phase
-from mlmm.engine.storage import load_arrays, save_arrays
-from mlmm.geometry import torsion_angles
-from mlmm.samples import LambdaState, WindowSamples, concatenate
-from mlmm.system.build import HybridSystem, hybrid_system, region_masses
-from mlmm.system.internal import ClassicalPotential, internal_terms, vacuum_system
-from mlmm.system.pme import Nonbonded, pme_parameters
-from mlmm.system.region import MLRegion, bonds_within, region_of
-from mlmm.system.torsions import most_different, rotatable_torsions
-from mlmm.units import ANGSTROM_PER_NM, NM_PER_ANGSTROM
+from merrow.amber.coordinates import read_coordinates
+from merrow.amber.topology import AmberTopology, read_topology
+from merrow.ambertools.solvent import solvate
+from merrow.analysis.rmsd import superposed
+from merrow.engine import gas, leg
+from merrow.engine.seeds import derive_seed
+from merrow.engine.simulation import Ensemble, Phase
+from merrow.engine.storage import load_arrays, save_arrays
+from merrow.geometry import torsion_angles
+from merrow.samples import LambdaState, WindowSamples, concatenate
+from merrow.system.build import HybridSystem, hybrid_system, region_masses
+from merrow.system.internal import ClassicalPotential, internal_terms, vacuum_system
+from merrow.system.pme import Nonbonded, pme_parameters
+from merrow.system.region import MLRegion, bonds_within, region_of
+from merrow.system.torsions import most_different, rotatable_torsions
+from merrow.units import ANGSTROM_PER_NM, NM_PER_ANGSTROM
 
 Array = np.ndarray
 
@@ -361,7 +361,7 @@ def parser(doc: str, result: str) -> argparse.ArgumentParser:
     """
     reader = argparse.ArgumentParser(description=doc.splitlines()[0])
     root = Path(__file__).resolve().parents[1]
-    shared = Path(os.environ.get("MLMM_SHARED", root.parent / "shared"))
+    shared = Path(os.environ.get("MERROW_SHARED", root.parent / "shared"))
     reader.add_argument("--source", type=Path, default=shared / "data/freesolv/amber_gaff")
     reader.add_argument("--folder", type=Path, required=True, help="where the samples are kept")
     reader.add_argument("--minutes", type=float, default=60.0, help="wall time; 0 only estimates")

@@ -31,7 +31,7 @@ import torch
 from machine import header, save
 from openmm import app, unit
 
-from mlmm.bench.speed import (
+from merrow.bench.speed import (
     FRICTION,
     TEMPERATURE,
     BenchSystem,
@@ -41,9 +41,9 @@ from mlmm.bench.speed import (
     solvated,
     stepper,
 )
-from mlmm.engine.simulation import Phase, choose_platform, set_phase
-from mlmm.engine.timing import Timing, ns_per_day, time_in_turn
-from mlmm.system.potentials import open_potential
+from merrow.engine.simulation import Phase, choose_platform, set_phase
+from merrow.engine.timing import Timing, ns_per_day, time_in_turn
+from merrow.system.potentials import open_potential
 
 MOLECULES = {"toluene": "Cc1ccccc1", "methanol": "CO"}
 CUTOFF = 9.0
@@ -59,7 +59,7 @@ def main() -> None:
     parser.add_argument("--models", type=Path, default=_models(), help="folder with the weights")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    os.environ["MLMM_MODELS"] = str(options.models)
+    os.environ["MERROW_MODELS"] = str(options.models)
     names = ["toluene"] if options.quick else list(MOLECULES)
     rounds = 7 if options.quick else 21
     with tempfile.TemporaryDirectory() as scratch:
@@ -87,8 +87,8 @@ def measure(name: str, folder: Path, models: Path, rounds: int) -> dict[str, Any
     calls: dict[str, Callable[[], object]] = {
         "openmmml": peer_stepper(system, models),
         "mm": stepper(system, plain_mm(system), 1.0, STEPS),
-        "mlmm": stepper(system, hybrid_of(system, potential), 1.0, STEPS),
-        "mlmm_2fs": stepper(system, hybrid_of(system, potential, **slower), 2.0, STEPS),
+        "ml_mm": stepper(system, hybrid_of(system, potential), 1.0, STEPS),
+        "ml_mm_2fs": stepper(system, hybrid_of(system, potential, **slower), 2.0, STEPS),
     }
     times = time_in_turn(calls, rounds=rounds, units=STEPS)
     kernel = next(
@@ -108,9 +108,9 @@ def measure(name: str, folder: Path, models: Path, rounds: int) -> dict[str, Any
             key: ns_per_day(timing.cpu, 2.0 if key.endswith("2fs") else 1.0)
             for key, timing in times.items()
         },
-        "ratio_vs_openmmml": ratio(times, "openmmml", "mlmm"),
-        "ratio_vs_openmmml_2fs": 2 * ratio(times, "openmmml", "mlmm_2fs"),
-        "ratio_vs_mm": ratio(times, "mlmm", "mm"),
+        "ratio_vs_openmmml": ratio(times, "openmmml", "ml_mm"),
+        "ratio_vs_openmmml_2fs": 2 * ratio(times, "openmmml", "ml_mm_2fs"),
+        "ratio_vs_mm": ratio(times, "ml_mm", "mm"),
         "kernel_speedup_vs_torchani": kernel["speedup_vs_torchani"],
     }
 
@@ -154,8 +154,8 @@ def table(rows: list[dict[str, Any]]) -> str:
     for row in rows:
         ms = row["cpu_ms"]
         lines.append(
-            f"{row['system']['molecule']:9} {ms['openmmml']:6.2f} {ms['mm']:6.2f} {ms['mlmm']:6.2f}"
-            f" {ms['mlmm_2fs']:5.2f} {row['ratio_vs_openmmml']:19.2f}"
+            f"{row['system']['molecule']:9} {ms['openmmml']:6.2f} {ms['mm']:6.2f}"
+            f" {ms['ml_mm']:6.2f} {ms['ml_mm_2fs']:5.2f} {row['ratio_vs_openmmml']:19.2f}"
             f" {row['ratio_vs_openmmml_2fs']:5.2f} {row['ratio_vs_mm']:6.2f}"
             f" {row['kernel_speedup_vs_torchani']:7.1f}"
         )
@@ -164,8 +164,8 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 def _models() -> Path:
     root = Path(__file__).resolve().parents[1]
-    shared = Path(os.environ.get("MLMM_SHARED", root.parent / "shared"))
-    return Path(os.environ.get("MLMM_MODELS", shared / "models"))
+    shared = Path(os.environ.get("MERROW_SHARED", root.parent / "shared"))
+    return Path(os.environ.get("MERROW_MODELS", shared / "models"))
 
 
 if __name__ == "__main__":

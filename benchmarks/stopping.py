@@ -28,13 +28,13 @@ import numpy as np
 from route_agreement import MOLECULE, TORSION
 from scipy import stats
 
-from mlmm.engine import leg
-from mlmm.engine.seeds import derive_seed
-from mlmm.engine.storage import save_json
-from mlmm.free_energy.estimators import mbar
-from mlmm.samples import concatenate
-from mlmm.system.build import HybridSystem
-from mlmm.system.stress import stress_potential
+from merrow.engine import leg
+from merrow.engine.seeds import derive_seed
+from merrow.engine.storage import save_json
+from merrow.free_energy.estimators import mbar
+from merrow.samples import concatenate
+from merrow.system.build import HybridSystem
+from merrow.system.stress import stress_potential
 
 STATES = (*box.CHARGING, *box.LJ[1:])
 RUNS, REPEATS = 32, 2

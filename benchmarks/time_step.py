@@ -23,10 +23,10 @@ from typing import Any
 import numpy as np
 from machine import save
 
-from mlmm.ambertools.molecule import read_molecule
-from mlmm.potentials.interface import Array, Molecule, Potential
-from mlmm.potentials.registry import load_potential
-from mlmm.units import ANGSTROM_PER_NM, GAS_CONSTANT, KJ_PER_KCAL, NM_PER_ANGSTROM, PS_PER_FS
+from merrow.ambertools.molecule import read_molecule
+from merrow.potentials.interface import Array, Molecule, Potential
+from merrow.potentials.registry import load_potential
+from merrow.units import ANGSTROM_PER_NM, GAS_CONSTANT, KJ_PER_KCAL, NM_PER_ANGSTROM, PS_PER_FS
 
 MOLECULES = {"methanol": "CO", "acetonitrile": "CC#N", "acetone": "CC(=O)C"}
 """O-H, the stiffest bond to hydrogen; C≡N, the stiffest without; C=O beside soft methyl rotors."""
@@ -78,7 +78,7 @@ def mean_energy(
 
 
 def masses(mol: Any, natural: Array, kind: str) -> Array:
-    """Return masses as `mlmm.system.build.region_masses` defines them [dalton]."""
+    """Return masses as `merrow.system.build.region_masses` defines them [dalton]."""
     hydrogen = np.array([atom.GetAtomicNum() == 1 for atom in mol.GetAtoms()])
     if kind == "heavy":
         return np.where(hydrogen, 8.0, 2 * natural)

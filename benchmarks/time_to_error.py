@@ -42,12 +42,12 @@ from ani_kernel import _state_dicts
 from machine import save
 from openmm import app
 
-from mlmm.hydration.config import HydrationConfig, Source
-from mlmm.hydration.protocol import PROTOCOLS
-from mlmm.hydration.run import run_hydration
-from mlmm.hydration.sampling import tasks
-from mlmm.system.build import INTERNAL, HybridSystem
-from mlmm.units import ANGSTROM_PER_NM
+from merrow.hydration.config import HydrationConfig, Source
+from merrow.hydration.protocol import PROTOCOLS
+from merrow.hydration.run import run_hydration
+from merrow.hydration.sampling import tasks
+from merrow.system.build import INTERNAL, HybridSystem
+from merrow.units import ANGSTROM_PER_NM
 
 MOLECULES = {"methanol": "CO", "toluene": "Cc1ccccc1", "acetone": "CC(C)=O"}
 WANTED, PEERS = 0.3, 0.6
@@ -67,12 +67,14 @@ def main() -> None:
     """Run what is missing, print, write `results/time_to_error.json`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=Path, required=True, help="where the runs are kept")
-    parser.add_argument("--models", type=Path, help="folder with the weights; default: MLMM_MODELS")
+    parser.add_argument(
+        "--models", type=Path, help="folder with the weights; default: MERROW_MODELS"
+    )
     parser.add_argument("--molecules", nargs="+", choices=MOLECULES, default=list(MOLECULES)[:2])
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args()
-    models = options.models or Path(os.environ.get("MLMM_MODELS", ""))
-    os.environ["MLMM_MODELS"] = str(models)
+    models = options.models or Path(os.environ.get("MERROW_MODELS", ""))
+    os.environ["MERROW_MODELS"] = str(models)
     torch.set_num_threads(1)
     rows = {}
     for molecule in options.molecules:

@@ -36,8 +36,8 @@ from e3nn import o3
 from mace import modules
 from numpy.typing import NDArray
 
-from mlmm.potentials import Molecule, Potential, load_potential
-from mlmm.units import ANGSTROM_PER_NM, EV_KCAL, GAS_CONSTANT, KCAL_PER_KJ, KJ_PER_KCAL
+from merrow.potentials import Molecule, Potential, load_potential
+from merrow.units import ANGSTROM_PER_NM, EV_KCAL, GAS_CONSTANT, KCAL_PER_KJ, KJ_PER_KCAL
 
 Array = NDArray[np.float64]
 Frames = dict[str, Array]
@@ -254,7 +254,7 @@ def one_epoch(
 
 
 def judge(path: Path, test: Frames, provenance: dict[str, object]) -> None:
-    """Measure the saved model through `mlmm` itself and write what was found beside it."""
+    """Measure the saved model through `merrow` itself and write what was found beside it."""
     potential = load_potential(f"mace:{path}", Molecule(NUMBERS), precision="float64")
     answer = potential.evaluate(test["positions"])
     energy = answer.energies - test["energy"] * EV_KCAL

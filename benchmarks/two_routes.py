@@ -20,11 +20,11 @@ from pathlib import Path
 from freesolv import gaff
 from machine import RESULTS, save
 
-from mlmm.cli.progress import Progress
-from mlmm.hydration.config import HydrationConfig
-from mlmm.hydration.protocol import PROTOCOLS
-from mlmm.hydration.result import HydrationResult
-from mlmm.hydration.run import run_hydration
+from merrow.cli.progress import Progress
+from merrow.hydration.config import HydrationConfig
+from merrow.hydration.protocol import PROTOCOLS
+from merrow.hydration.result import HydrationResult
+from merrow.hydration.run import run_hydration
 
 MOLECULES = {
     "methanol": "mobley_1636752",

@@ -14,11 +14,11 @@ from typing import Any
 
 import typer
 
-from mlmm.cli.main import app
-from mlmm.hydration.config import HydrationConfig, Source
-from mlmm.hydration.protocol import PROTOCOLS, Protocol, Schedule
-from mlmm.mdin.keys import TABLES, Key
-from mlmm.settings import Settings
+from merrow.cli.main import app
+from merrow.hydration.config import HydrationConfig, Source
+from merrow.hydration.protocol import PROTOCOLS, Protocol, Schedule
+from merrow.mdin.keys import TABLES, Key
+from merrow.settings import Settings
 
 REFERENCE = Path(__file__).parent / "reference"
 MADE = "<!-- Made by docs/generate.py; change the code's help texts instead. -->\n"
@@ -32,11 +32,11 @@ def cli_page() -> str:
         "Exit codes: 0 done; 1 failed (what was finished is kept); 2 bad input, with one sentence",
         "that says what is wrong, and nothing written; 3 stopped before the end, by Ctrl-C or",
         "SIGTERM: give the same command again to go on.\n",
-        "Progress and errors go to stderr, results to stdout. `mlmm --verbose ...` tells more, and",
-        "where an error happened; `mlmm --version` names the version.\n",
+        "Progress and errors go to stderr, results to stdout. `merrow --verbose ...` tells more,",
+        "and where an error happened; `merrow --version` names the version.\n",
     ]
     root = typer.main.get_command(app)
-    for name, command in _commands(root, "mlmm"):
+    for name, command in _commands(root, "merrow"):
         lines += [f"## `{name}`\n", f"{(command.help or '').strip()}\n"]
         rows = [_row(parameter) for parameter in command.params if parameter.name != "help"]
         if rows:
@@ -50,7 +50,7 @@ def run_file_page() -> str:
         MADE,
         "# `run.yaml`\n",
         "Every run folder holds this file: everything that was asked, resolved; paths in it are",
-        "relative to the folder. `mlmm init hydration` prints one with the defaults, `mlmm run",
+        "relative to the folder. `merrow init hydration` prints one with the defaults, `merrow run",
         "run.yaml` runs it. A key that is not named here is refused.\n",
     ]
     parts: tuple[tuple[str, type[Settings]], ...] = (
@@ -80,7 +80,7 @@ def mdin_page() -> str:
     lines = [
         MADE,
         "# `mdin`, key by key\n",
-        "What `mlmm md` does with each key of a sander input. **Honoured** keys do what sander's",
+        "What `merrow md` does with each key of a sander input. **Honoured** keys do what sander's",
         "manual says, or what stands here where it differs. **Noted** keys are accepted, do",
         "nothing here, and mdout says so with the reason. **Refused** keys pass only with the",
         "value that leaves their feature off. A key that is not in this table, given twice, or of",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mlmm.units import KJ_PER_KCAL, thermal_energy
+from merrow.units import KJ_PER_KCAL, thermal_energy
 
 KT = thermal_energy(298.15) / KJ_PER_KCAL
 K = 10.0

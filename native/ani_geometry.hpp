@@ -9,7 +9,7 @@
 #include "ani_vector.hpp"
 #include "ani_model.hpp"
 
-namespace mlmm {
+namespace merrow {
 namespace {
 
 struct Cutoff { float value, slope; };
@@ -101,4 +101,4 @@ Geometry build_geometry(const Model& model, Workspace& workspace, int n_conforme
 }
 
 }  // namespace
-}  // namespace mlmm
+}  // namespace merrow

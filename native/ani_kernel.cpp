@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What are the ANI energy and forces of these conformers? Compiled once for each instruction set.
 //
-// MLMM_ISA (baseline, avx2, avx512) and MLMM_LANES (floats in a vector) are given by the build.
+// MERROW_ISA (baseline, avx2, avx512) and MERROW_LANES (floats in a vector) are given by the build.
 // Everything but the one exported Kernel is in an anonymous namespace, and no C++ library template
 // is used: see ani_model.hpp for why. Reference: Smith et al., 10.1039/C6SC05720A.
 
@@ -9,12 +9,12 @@
 
 #include "ani_network.hpp"
 
-#define MLMM_JOIN2(a, b) a##b
-#define MLMM_JOIN(a, b) MLMM_JOIN2(a, b)
-#define MLMM_TEXT2(a) #a
-#define MLMM_TEXT(a) MLMM_TEXT2(a)
+#define MERROW_JOIN2(a, b) a##b
+#define MERROW_JOIN(a, b) MERROW_JOIN2(a, b)
+#define MERROW_TEXT2(a) #a
+#define MERROW_TEXT(a) MERROW_TEXT2(a)
 
-namespace mlmm {
+namespace merrow {
 namespace {
 
 constexpr int kBlockAtoms = 768;   // conformers are taken together until they have this many atoms
@@ -57,7 +57,7 @@ void evaluate(const Model& model, Workspace& workspace, int n_conformers, const 
 
 }  // namespace
 
-extern const Kernel MLMM_JOIN(kernel_, MLMM_ISA);
-const Kernel MLMM_JOIN(kernel_, MLMM_ISA) = {MLMM_TEXT(MLMM_ISA), kLanes, evaluate};
+extern const Kernel MERROW_JOIN(kernel_, MERROW_ISA);
+const Kernel MERROW_JOIN(kernel_, MERROW_ISA) = {MERROW_TEXT(MERROW_ISA), kLanes, evaluate};
 
-}  // namespace mlmm
+}  // namespace merrow

@@ -7,15 +7,15 @@
 #include <new>
 #include <vector>
 
-#if defined(MLMM_X86)
+#if defined(MERROW_X86)
 #include <xmmintrin.h>
 #endif
 
 #include "ani_model.hpp"
 
-#define MLMM_EXPORT extern "C" __attribute__((visibility("default")))
+#define MERROW_EXPORT extern "C" __attribute__((visibility("default")))
 
-namespace mlmm {
+namespace merrow {
 
 void* reserve(Workspace& workspace, Slot slot, size_t bytes) {
     if (bytes > workspace.bytes[slot]) {
@@ -73,7 +73,7 @@ float* new_weights(Handle& handle, size_t n) {
 }
 
 const Kernel* find_kernel(const char* name) {
-#if defined(MLMM_X86)
+#if defined(MERROW_X86)
     __builtin_cpu_init();
     const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
@@ -87,7 +87,7 @@ const Kernel* find_kernel(const char* name) {
 // Treats numbers below 1e-38 as zero while it lives: the tails of the symmetry functions are full of
 // them, and x86 processors take a hundred times longer for each.
 class FlushTinyNumbers {
-#if defined(MLMM_X86)
+#if defined(MERROW_X86)
    public:
     FlushTinyNumbers() : before_(_mm_getcsr()) { _mm_setcsr(before_ | 0x8040); }
     ~FlushTinyNumbers() { _mm_setcsr(before_); }
@@ -109,19 +109,19 @@ int guarded(Function&& function) {   // no exception may cross the C ABI
 }
 
 }  // namespace
-}  // namespace mlmm
+}  // namespace merrow
 
-using namespace mlmm;
+using namespace merrow;
 
 // Changes with every change of the functions below; native.py refuses another number.
-MLMM_EXPORT int mlmm_ani_abi() { return 1; }
+MERROW_EXPORT int merrow_ani_abi() { return 1; }
 
-MLMM_EXPORT int mlmm_ani_supports(const char* isa) { return find_kernel(isa) != nullptr; }
+MERROW_EXPORT int merrow_ani_supports(const char* isa) { return find_kernel(isa) != nullptr; }
 
 // Offsets are those of Model. constants: radial cutoff, angular cutoff, radial eta, angular eta,
 // zeta, self energy, then radial shifts (16), shift and section of each angular term (32 + 32).
 // Returns null where memory or the instruction set is missing.
-MLMM_EXPORT Handle* mlmm_ani_create(const char* isa, int n_atoms, int n_species, int n_members, int n_sections,
+MERROW_EXPORT Handle* merrow_ani_create(const char* isa, int n_atoms, int n_species, int n_members, int n_sections,
                                     const int* species, const int* n_columns, const int* radial_offset,
                                     const int* angular_offset, const double* constants) {
     Handle* handle = nullptr;
@@ -160,7 +160,7 @@ MLMM_EXPORT Handle* mlmm_ani_create(const char* isa, int n_atoms, int n_species,
 }
 
 // Adds the next hidden layer of a species: weight (member, n_in, n_out), bias (member, n_out).
-MLMM_EXPORT int mlmm_ani_add_hidden(Handle* handle, int species, int n_in, int n_out, const float* weight,
+MERROW_EXPORT int merrow_ani_add_hidden(Handle* handle, int species, int n_in, int n_out, const float* weight,
                                     const float* bias) {
     return guarded([&] {
         Network& net = handle->networks[species];
@@ -186,7 +186,7 @@ MLMM_EXPORT int mlmm_ani_add_hidden(Handle* handle, int species, int n_in, int n
 }
 
 // Sets the last layer of a species, after all hidden ones: weight (member, n_in), bias (member).
-MLMM_EXPORT int mlmm_ani_set_last(Handle* handle, int species, int n_in, const float* weight, const float* bias) {
+MERROW_EXPORT int merrow_ani_set_last(Handle* handle, int species, int n_in, const float* weight, const float* bias) {
     return guarded([&] {
         Network& net = handle->networks[species];
         const int members = handle->model.n_members;
@@ -201,7 +201,7 @@ MLMM_EXPORT int mlmm_ani_set_last(Handle* handle, int species, int n_in, const f
 
 // positions (conformer, atom, xyz) [Angstrom] -> member energies (conformer, member) [Hartree] and
 // forces of the ensemble mean (conformer, atom, xyz) [Hartree/Angstrom]; 0, or 1 without memory.
-MLMM_EXPORT int mlmm_ani_evaluate(const Handle* handle, int n_conformers, const double* positions,
+MERROW_EXPORT int merrow_ani_evaluate(const Handle* handle, int n_conformers, const double* positions,
                                   double* member_energies, double* forces) {
     return guarded([&] {
         const FlushTinyNumbers flush;
@@ -209,4 +209,4 @@ MLMM_EXPORT int mlmm_ani_evaluate(const Handle* handle, int n_conformers, const 
     });
 }
 
-MLMM_EXPORT void mlmm_ani_destroy(Handle* handle) { delete handle; }
+MERROW_EXPORT void merrow_ani_destroy(Handle* handle) { delete handle; }

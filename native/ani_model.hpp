@@ -7,7 +7,7 @@
 
 #include <cstddef>
 
-namespace mlmm {
+namespace merrow {
 
 constexpr int kRadial = 16;       // radial terms per neighbour element
 constexpr int kAngular = 32;      // angular terms per pair of neighbour elements
@@ -75,4 +75,4 @@ extern const Kernel kernel_baseline;
 extern const Kernel kernel_avx2;
 extern const Kernel kernel_avx512;
 
-}  // namespace mlmm
+}  // namespace merrow

@@ -5,7 +5,7 @@
 
 #include "ani_symmetry.hpp"
 
-namespace mlmm {
+namespace merrow {
 namespace {
 
 constexpr int kRowChunk = 96;      // rows whose activations stay in the L2 cache with the weights
@@ -219,4 +219,4 @@ void run_networks(const Model& model, Workspace& workspace, int n_conformers, co
 }
 
 }  // namespace
-}  // namespace mlmm
+}  // namespace merrow

@@ -8,7 +8,7 @@
 
 #include "ani_geometry.hpp"
 
-namespace mlmm {
+namespace merrow {
 namespace {
 
 // AEVs, or energy gradients with respect to them: for each species rows (conformer, rank).
@@ -193,4 +193,4 @@ void assemble_forces(const Model& model, const Geometry& geometry, int n_conform
 }
 
 }  // namespace
-}  // namespace mlmm
+}  // namespace merrow

@@ -6,10 +6,10 @@
 #include <stdint.h>
 #include <string.h>
 
-namespace mlmm {
+namespace merrow {
 namespace {
 
-constexpr int kLanes = MLMM_LANES;
+constexpr int kLanes = MERROW_LANES;
 
 typedef float Vec __attribute__((vector_size(4 * kLanes)));
 typedef int32_t IntVec __attribute__((vector_size(4 * kLanes)));
@@ -109,4 +109,4 @@ inline Vec sums(const Vec* v) {
 }
 
 }  // namespace
-}  // namespace mlmm
+}  // namespace merrow

@@ -3,7 +3,7 @@
  * How does one step of sander reach the model server? sander runs `orca orc_job.inp > orc_job.dat`
  * for every energy; under that name this program hands sander's two files to a Unix socket and
  * writes the answer where sander looks for it. It starts often and lives for a moment, so it is
- * small and linked statically, and it never waits longer than MLMM_TIMEOUT seconds for a sign of
+ * small and linked statically, and it never waits longer than MERROW_TIMEOUT seconds for a sign of
  * life (the server sends a dot every second while the model computes).
  *
  * sander reads orc_job.engrad whether it is new or not. Whatever goes wrong here, the file of the
@@ -11,10 +11,10 @@
  * too; they do what sander asks for and remove that file as well.
  *
  * sander overwrites its restart file in place, so that a kill may leave half of one. It never writes
- * while this program runs: here each new restart MLMM_RESTART is copied to MLMM_KEEP, and appears
+ * while this program runs: here each new restart MERROW_RESTART is copied to MERROW_KEEP, and appears
  * there whole or not at all.
  *
- * Request: "MLMM1 <job> <input> <geometry>\n" and the three texts of these lengths [bytes].
+ * Request: "MERROW1 <job> <input> <geometry>\n" and the three texts of these lengths [bytes].
  * Answer:  dots, then "ok <engrad> <line>\n" and two texts, or "no <message> 0\n" and one.
  */
 #define _GNU_SOURCE
@@ -32,11 +32,11 @@
 
 #define ENGRAD "orc_job.engrad"
 #define GEOMETRY "inpfile.xyz"
-#define ENERGIES "mlmm_energies"
-#define FAILURE "mlmm_failure"
+#define ENERGIES "merrow_energies"
+#define FAILURE "merrow_failure"
 enum { LARGEST = 1 << 30, DEFAULT_TIMEOUT = 10 };
 
-/* Say what is wrong to whoever reads stderr and to `mlmm sander`, and end. */
+/* Say what is wrong to whoever reads stderr and to `merrow sander`, and end. */
 static int fail(const char *what, const char *detail)
 {
     char text[4096];
@@ -101,10 +101,10 @@ static void read_all(int server, char *text, size_t length)
 static int connect_to_server(void)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    const char *path = getenv("MLMM_SOCKET"), *seconds = getenv("MLMM_TIMEOUT");
+    const char *path = getenv("MERROW_SOCKET"), *seconds = getenv("MERROW_TIMEOUT");
     struct timeval limit = {.tv_sec = seconds ? atoi(seconds) : DEFAULT_TIMEOUT};
     if (!path || strlen(path) >= sizeof address.sun_path)
-        fail("MLMM_SOCKET does not name a socket", path);
+        fail("MERROW_SOCKET does not name a socket", path);
     strcpy(address.sun_path, path);
     int server = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (server < 0 || setsockopt(server, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) != 0 ||
@@ -124,13 +124,13 @@ static void save(const char *path, int flags, const char *text, size_t length)
     close(file);
 }
 
-/* End if `mlmm sander` is no more: it holds a lock as long as it lives. */
+/* End if `merrow sander` is no more: it holds a lock as long as it lives. */
 static void check_owner(void)
 {
-    const char *path = getenv("MLMM_LOCK");
+    const char *path = getenv("MERROW_LOCK");
     int lock = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
     if (path && (lock < 0 || flock(lock, LOCK_EX | LOCK_NB) == 0))
-        fail("`mlmm sander` was killed, so its sander ends too", NULL);
+        fail("`merrow sander` was killed, so its sander ends too", NULL);
     if (lock >= 0)
         close(lock);
 }
@@ -140,7 +140,7 @@ static void keep_restart(void)
 {
     char part[4096];
     struct stat made, kept;
-    const char *source = getenv("MLMM_RESTART"), *target = getenv("MLMM_KEEP");
+    const char *source = getenv("MERROW_RESTART"), *target = getenv("MERROW_KEEP");
     if (!source || !target || stat(source, &made) != 0 || made.st_size == 0)
         return;
     if (stat(target, &kept) == 0 && kept.st_mtim.tv_sec == made.st_mtim.tv_sec &&
@@ -161,16 +161,16 @@ static int evaluate(const char *input_path)
 {
     size_t n_input, n_geometry, n_engrad = 0, n_line = 0, used = 0;
     char head[128], kind[3] = "";
-    const char *job = getenv("MLMM_JOB");
+    const char *job = getenv("MERROW_JOB");
     unlink(ENGRAD);
     check_owner();
     keep_restart();
     if (!job)
-        fail("MLMM_JOB is not set", NULL);
+        fail("MERROW_JOB is not set", NULL);
     char *input = read_file(input_path, &n_input);
     char *geometry = read_file(GEOMETRY, &n_geometry);
     int server = connect_to_server();
-    int n_head = snprintf(head, sizeof head, "MLMM1 %zu %zu %zu\n", strlen(job), n_input, n_geometry);
+    int n_head = snprintf(head, sizeof head, "MERROW1 %zu %zu %zu\n", strlen(job), n_input, n_geometry);
     char *request = malloc(n_head + strlen(job) + n_input + n_geometry + 1);
     if (!request)
         fail("no memory", NULL);

@@ -19,9 +19,9 @@ ROOT = Path(__file__).resolve().parents[1]
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder of models and data that tests compare with; the package never needs it."""
-    folder = Path(os.environ.get("MLMM_SHARED", ROOT.parent / "shared"))
+    folder = Path(os.environ.get("MERROW_SHARED", ROOT.parent / "shared"))
     if not folder.is_dir():
-        pytest.skip("no shared data: set MLMM_SHARED to a folder with models/ and data/")
+        pytest.skip("no shared data: set MERROW_SHARED to a folder with models/ and data/")
     return folder
 
 

@@ -10,7 +10,7 @@ from functools import cache, cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCE = ROOT / "src" / "mlmm"
+SOURCE = ROOT / "src" / "merrow"
 
 
 @dataclass(frozen=True)

@@ -46,10 +46,10 @@ FORBIDDEN = {
     "binding/report": (*SIMULATION, "pymbar", "alchemlyb"),
 }
 # One file may touch what its room may not, and says why in its docstring (decision 8).
-EXCEPTIONS = {"src/mlmm/potentials/openmmml.py": "openmm"}
+EXCEPTIONS = {"src/merrow/potentials/openmmml.py": "openmm"}
 NETWORK = ("urllib.request", "http.client", "socket", "requests", "httpx", "huggingface_hub")
 # These two speak through a Unix socket, which is a file.
-LOCAL_SOCKETS = ("src/mlmm/sander/server.py", "src/mlmm/sander/client.py")
+LOCAL_SOCKETS = ("src/merrow/sander/server.py", "src/merrow/sander/client.py")
 
 # Enough digits to know each conversion factor by; a power of ten more or less is the same one.
 ENERGY_FACTORS = (4.184, 0.2390, 627.509, 23.0605, 27.2114, 96.4853)
@@ -118,14 +118,14 @@ def test_a_local_socket_opens_no_port(name: str) -> None:
 
 @pytest.mark.parametrize("module", PRODUCT, ids=lambda module: module.name)
 def test_conversion_factors_live_in_units_only(module: Module) -> None:
-    if module.name == "src/mlmm/units.py":
+    if module.name == "src/merrow/units.py":
         return
     found = [
         f"{node.value} at {module.at(node)}"
         for node in nodes(module, ast.Constant)
         if isinstance(node.value, float) and is_factor(node.value)
     ]
-    assert not found, f"take these from mlmm.units: {found}"
+    assert not found, f"take these from merrow.units: {found}"
 
 
 def is_factor(value: float) -> bool:
@@ -193,7 +193,7 @@ def heavy_modules_after(code: str, folder: Path) -> set[str]:
 
 
 def test_importing_the_package_loads_nothing_heavy(tmp_path: Path) -> None:
-    assert heavy_modules_after("import mlmm", tmp_path) == set()
+    assert heavy_modules_after("import merrow", tmp_path) == set()
 
 
 def test_the_heavy_modules_would_be_seen(tmp_path: Path) -> None:
@@ -203,8 +203,8 @@ def test_the_heavy_modules_would_be_seen(tmp_path: Path) -> None:
 def test_help_loads_nothing_heavy(tmp_path: Path) -> None:
     code = """
 import sys
-from mlmm.cli.main import main
-sys.argv = ["mlmm", "--help"]
+from merrow.cli.main import main
+sys.argv = ["merrow", "--help"]
 try:
     main()
 except SystemExit as stop:

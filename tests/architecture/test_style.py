@@ -92,4 +92,4 @@ def test_test_files_have_names_of_their_own() -> None:
 
 def test_the_rules_see_the_product() -> None:
     # All tests above pass on an empty list; this one does not.
-    assert {module.name for module in PRODUCT} >= {"src/mlmm/units.py", "src/mlmm/errors.py"}
+    assert {module.name for module in PRODUCT} >= {"src/merrow/units.py", "src/merrow/errors.py"}

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from mlmm.ambertools.solvent import solvate
-from mlmm.cli.main import main
+from merrow.ambertools.solvent import solvate
+from merrow.cli.main import main
 
 UNREACHABLE = "http://127.0.0.1:9"
 
@@ -39,16 +39,16 @@ def offline(monkeypatch, tmp_path):
 
 
 @pytest.fixture
-def mlmm(monkeypatch, capfd, shared, offline, tmp_path):
+def merrow(monkeypatch, capfd, shared, offline, tmp_path):
     """Run one command in an empty folder with the shared weights, as the shell would."""
-    monkeypatch.setenv("MLMM_MODELS", str(shared / "models"))
+    monkeypatch.setenv("MERROW_MODELS", str(shared / "models"))
     work = tmp_path / "here"
     work.mkdir()
     monkeypatch.chdir(work)
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def run(*words):
-        monkeypatch.setattr(sys, "argv", ["mlmm", *map(str, words)])
+        monkeypatch.setattr(sys, "argv", ["merrow", *map(str, words)])
         capfd.readouterr()
         with pytest.raises(SystemExit) as stop:
             main()

@@ -9,8 +9,8 @@ import numpy as np
 import openmm as mm
 from openmm import app, unit
 
-from mlmm.amber.coordinates import Coordinates
-from mlmm.amber.trajectory import TrajectoryWriter
+from merrow.amber.coordinates import Coordinates
+from merrow.amber.trajectory import TrajectoryWriter
 
 
 def short_run(prmtop: Path, inpcrd: Path, path: Path, *, frames: int, seed: int = 1) -> Path:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Does `mlmm analyze` find again what was put into a trajectory, and refuse what does not fit?"""
+"""Does `merrow analyze` find again what was put into a trajectory, and refuse what does not fit?"""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import parmed
 import pytest
 from parmed.amber import NetCDFTraj
 
-from mlmm.amber.coordinates import read_coordinates
-from mlmm.amber.topology import read_topology
+from merrow.amber.coordinates import read_coordinates
+from merrow.amber.topology import read_topology
 
 pytestmark = pytest.mark.filterwarnings("ignore:Could not find netCDF4")
 
@@ -62,9 +62,9 @@ def crystal_motion(lysozyme, tmp_path_factory):
     return folder
 
 
-def test_the_crystals_b_factors_are_found_again(mlmm, lysozyme, crystal_motion):
+def test_the_crystals_b_factors_are_found_again(merrow, lysozyme, crystal_motion):
     prmtop, inpcrd, pdb = lysozyme
-    done = mlmm(
+    done = merrow(
         *("analyze", "-p", prmtop, "-y", crystal_motion / "long.nc", "-c", inpcrd, "--pdb", pdb),
         *(
             "--ligand-mask",
@@ -109,10 +109,10 @@ def assert_written_for_viewers(path, rows, topology):
     np.testing.assert_allclose([a.bfactor for a in alphas], b, atol=0.006)
 
 
-def test_a_short_run_prints_no_correlation(mlmm, lysozyme, crystal_motion):
+def test_a_short_run_prints_no_correlation(merrow, lysozyme, crystal_motion):
     prmtop, _, pdb = lysozyme
     words = ("analyze", "-p", prmtop, "-y", crystal_motion / "short.nc", "--pdb", pdb, "-o", "out")
-    done = mlmm(*words)
+    done = merrow(*words)
     assert done.code == 0, done.err
     assert "Pearson" not in done.out
     assert "it covers 20 ps, and at least 1000 ps are needed" in done.out
@@ -133,14 +133,14 @@ def test_a_short_run_prints_no_correlation(mlmm, lysozyme, crystal_motion):
         ("-y {motion}/short.nc -c lost.rst7", "there is no coordinate file"),
     ],
 )
-def test_analyze_refuses(mlmm, shared, lysozyme, crystal_motion, words, told):
+def test_analyze_refuses(merrow, shared, lysozyme, crystal_motion, words, told):
     prmtop, inpcrd, pdb = lysozyme
     other = shared / "data" / "bfactor-crystals" / "5uez.pdb"
     sdf = other.with_name("5uez_ligand.sdf")
     given = words.format(
         motion=crystal_motion, pdb=pdb, inpcrd=inpcrd, other=other, sdf=sdf
     ).split()
-    answer = mlmm("analyze", "-p", prmtop, *given, "-o", "out")
+    answer = merrow("analyze", "-p", prmtop, *given, "-o", "out")
     assert answer.code == 2, answer
     assert len(answer.err.splitlines()) == 1
     assert told in answer.err

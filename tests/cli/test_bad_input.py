@@ -61,7 +61,7 @@ HYDRATION = [
     ("C --weights {ani1x} --out run", "is not the published ani2x"),
     ("C --weights {junk} --out run", "junk.pt"),
     ("C --weights lost.pt --out run", "there is no weights file"),
-    ("C", "Missing option '--out' / '-o'; see `mlmm hydration --help`"),
+    ("C", "Missing option '--out' / '-o'; see `merrow hydration --help`"),
     ("--out run", "Missing argument"),
     ("C --out run --sed 3", "No such option: --sed"),
     ("C --out run --seed three", "Invalid value for '--seed'"),
@@ -78,7 +78,7 @@ def one_sentence(answer):
     lines = [line for line in answer.err.splitlines() if line.strip()]
     assert answer.code == 2, answer
     assert len(lines) == 1, answer.err
-    assert lines[0].startswith("mlmm: ")
+    assert lines[0].startswith("merrow: ")
     assert lines[0].endswith((".", "?"))
     assert answer.out == ""
     return lines[0]
@@ -90,62 +90,62 @@ def contents(folder):
 
 
 @pytest.mark.parametrize(("words", "told"), HYDRATION, ids=[told for _, told in HYDRATION])
-def test_hydration_refuses(mlmm, files, words, told):
-    answer = mlmm("hydration", *words.format(**files).split())
+def test_hydration_refuses(merrow, files, words, told):
+    answer = merrow("hydration", *words.format(**files).split())
     assert told in one_sentence(answer)
     assert contents(Path.cwd()) == {}
 
 
 def test_missing_weights_without_network_are_noticed_before_anything_is_made(
-    mlmm, monkeypatch, tmp_path
+    merrow, monkeypatch, tmp_path
 ):
     empty = tmp_path / "empty"
     empty.mkdir()
-    monkeypatch.setenv("MLMM_MODELS", str(empty))
-    told = one_sentence(mlmm("hydration", "C", "--potential", "ani1x", "--out", "run"))
+    monkeypatch.setenv("MERROW_MODELS", str(empty))
+    told = one_sentence(merrow("hydration", "C", "--potential", "ani1x", "--out", "run"))
     assert "the weights of ani1x are not here and could not be fetched" in told
-    assert "set MLMM_MODELS to a folder with ani1x_state_dict.pt" in told
+    assert "set MERROW_MODELS to a folder with ani1x_state_dict.pt" in told
     assert contents(Path.cwd()) == {}
 
 
-def test_a_molecule_that_gaff_turns_out_not_to_know_leaves_nothing_behind(mlmm):
-    answer = mlmm("hydration", "Cl", "--out", "run")
+def test_a_molecule_that_gaff_turns_out_not_to_know_leaves_nothing_behind(merrow):
+    answer = merrow("hydration", "Cl", "--out", "run")
     assert answer.code == 2
-    assert answer.err.splitlines()[-1].startswith("mlmm: GAFF has no parameters for cl-ha of Cl")
+    assert answer.err.splitlines()[-1].startswith("merrow: GAFF has no parameters for cl-ha of Cl")
     assert [path.name for path in Path("run").rglob("*")] == [".lock"]
 
 
-def test_coordinates_of_a_solvated_system_that_lack_their_box_are_told(mlmm, files, tmp_path):
+def test_coordinates_of_a_solvated_system_that_lack_their_box_are_told(merrow, files, tmp_path):
     lines = Path(files["wet_crd"]).read_text().splitlines(keepends=True)
     bare = tmp_path / "bare.inpcrd"
     bare.write_text("".join(lines[:-1]))
-    told = one_sentence(mlmm("hydration", files["wet"], bare, "--out", "run"))
+    told = one_sentence(merrow("hydration", files["wet"], bare, "--out", "run"))
     assert "bare.inpcrd has no box, but" in told
 
 
-def test_missing_ambertools_are_noticed_before_anything_is_made(mlmm, monkeypatch, tmp_path):
+def test_missing_ambertools_are_noticed_before_anything_is_made(merrow, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
-    told = one_sentence(mlmm("hydration", "C", "--out", "run"))
+    told = one_sentence(merrow("hydration", "C", "--out", "run"))
     assert "conda install -c conda-forge ambertools" in told
     assert contents(Path.cwd()) == {}
 
 
-def test_a_folder_of_something_else_is_left_alone(mlmm):
+def test_a_folder_of_something_else_is_left_alone(merrow):
     Path("notes").mkdir()
     Path("notes/diary.txt").write_text("do not touch")
     before = contents(Path.cwd())
-    told = one_sentence(mlmm("hydration", "C", "--out", "notes"))
-    assert "notes is not empty and holds no mlmm run; choose another --out" in told
-    told = one_sentence(mlmm("hydration", "C", "--out", "notes/diary.txt"))
+    told = one_sentence(merrow("hydration", "C", "--out", "notes"))
+    assert "notes is not empty and holds no merrow run; choose another --out" in told
+    told = one_sentence(merrow("hydration", "C", "--out", "notes/diary.txt"))
     assert "notes/diary.txt is a file; --out needs a folder" in told
     assert contents(Path.cwd()) == before
 
 
-def write_run(mlmm, folder, *changes):
+def write_run(merrow, folder, *changes):
     """Make a folder that a run of ethane left before it began to sample."""
     Path(folder).mkdir()
-    text = mlmm("init", "hydration").out.replace("smiles: CO", "smiles: CC")
+    text = merrow("init", "hydration").out.replace("smiles: CO", "smiles: CC")
     for old, new in changes:
         assert text.count(old) == 1
         text = text.replace(old, new)
@@ -154,30 +154,30 @@ def write_run(mlmm, folder, *changes):
     return path
 
 
-def test_the_folder_of_another_run_is_left_alone(mlmm):
-    write_run(mlmm, "run")
+def test_the_folder_of_another_run_is_left_alone(merrow):
+    write_run(merrow, "run")
     before = contents(Path.cwd())
-    told = one_sentence(mlmm("hydration", "CO", "--out", "run"))
+    told = one_sentence(merrow("hydration", "CO", "--out", "run"))
     assert "run holds another run: source.smiles is 'CC' there and 'CO' here" in told
-    told = one_sentence(mlmm("hydration", "CC", "--seed", "3", "--out", "run"))
+    told = one_sentence(merrow("hydration", "CC", "--seed", "3", "--out", "run"))
     assert "seed is 2025 there and 3 here" in told
     assert contents(Path.cwd()) == before
 
 
-def test_a_run_that_was_sampled_with_other_weights_is_left_alone(mlmm):
-    write_run(mlmm, "run")
+def test_a_run_that_was_sampled_with_other_weights_is_left_alone(merrow):
+    write_run(merrow, "run")
     Path("run/system").mkdir()
     Path("run/system/potential.json").write_text('{"identity": "ani2x:other"}')
     before = contents(Path.cwd())
-    told = one_sentence(mlmm("run", "run/run.yaml"))
+    told = one_sentence(merrow("run", "run/run.yaml"))
     assert "was sampled with ani2x:other but the weights found now are ani2x:" in told
     assert contents(Path.cwd()) == before
 
 
-def test_two_processes_in_one_folder_are_one_too_many(mlmm, tmp_path):
-    write_run(mlmm, "run")
+def test_two_processes_in_one_folder_are_one_too_many(merrow, tmp_path):
+    write_run(merrow, "run")
     code = (
-        "import sys; from pathlib import Path; from mlmm.hydration.run_folder import locked\n"
+        "import sys; from pathlib import Path; from merrow.hydration.run_folder import locked\n"
         "with locked(Path('run')):\n    print('held', flush=True); sys.stdin.read()"
     )
     with subprocess.Popen(
@@ -185,9 +185,9 @@ def test_two_processes_in_one_folder_are_one_too_many(mlmm, tmp_path):
     ) as other:
         assert other.stdout.readline() == b"held\n"
         before = contents(Path.cwd())
-        told = one_sentence(mlmm("run", "run/run.yaml"))
+        told = one_sentence(merrow("run", "run/run.yaml"))
         other.stdin.close()
-    assert "another mlmm process is working in" in told
+    assert "another merrow process is working in" in told
     assert contents(Path.cwd()).keys() == before.keys()
 
 
@@ -202,25 +202,25 @@ def test_two_processes_in_one_folder_are_one_too_many(mlmm, tmp_path):
         ("task: hydration", "task: binding", "task: input should be 'hydration', got 'binding'"),
     ],
 )
-def test_a_run_file_with_a_slip_is_refused(mlmm, old, new, told):
-    path = write_run(mlmm, "run", (f"{old}", new))
-    assert told in one_sentence(mlmm("run", path))
+def test_a_run_file_with_a_slip_is_refused(merrow, old, new, told):
+    path = write_run(merrow, "run", (f"{old}", new))
+    assert told in one_sentence(merrow("run", path))
     assert [p.name for p in Path("run").iterdir()] == ["run.yaml"]
 
 
-def test_run_says_which_run_file_is_missing_or_none_at_all(mlmm):
-    assert "lost/run.yaml does not exist" in one_sentence(mlmm("run", "lost/run.yaml"))
+def test_run_says_which_run_file_is_missing_or_none_at_all(merrow):
+    assert "lost/run.yaml does not exist" in one_sentence(merrow("run", "lost/run.yaml"))
     Path("run.yaml").write_bytes(b"\xff\xfe\x00")
-    assert "run.yaml is not a text file" in one_sentence(mlmm("run", "run.yaml"))
+    assert "run.yaml is not a text file" in one_sentence(merrow("run", "run.yaml"))
     Path("run.yaml").write_text("")
-    assert "the key source is missing" in one_sentence(mlmm("run", "run.yaml"))
+    assert "the key source is missing" in one_sentence(merrow("run", "run.yaml"))
     Path("run.yaml").write_text("- 1")
-    assert "run.yaml:" in one_sentence(mlmm("run", "run.yaml"))
+    assert "run.yaml:" in one_sentence(merrow("run", "run.yaml"))
 
 
-def test_a_run_file_of_another_name_needs_an_output_folder(mlmm):
-    path = write_run(mlmm, "run").rename("mine.yaml")
-    assert "mine.yaml is not named run.yaml" in one_sentence(mlmm("run", path))
+def test_a_run_file_of_another_name_needs_an_output_folder(merrow):
+    path = write_run(merrow, "run").rename("mine.yaml")
+    assert "mine.yaml is not named run.yaml" in one_sentence(merrow("run", path))
 
 
 @pytest.mark.parametrize(
@@ -250,8 +250,8 @@ def test_a_run_file_of_another_name_needs_an_output_folder(mlmm):
         ("-p {gas}", "Missing option '--inpcrd' / '-c'"),
     ],
 )
-def test_energy_refuses(mlmm, files, words, told):
-    assert told in one_sentence(mlmm("energy", *words.format(**files).split()))
+def test_energy_refuses(merrow, files, words, told):
+    assert told in one_sentence(merrow("energy", *words.format(**files).split()))
     assert contents(Path.cwd()) == {}
 
 
@@ -265,30 +265,30 @@ def test_energy_refuses(mlmm, files, words, told):
         ("models get mm", "mm, the prmtop's own terms, has no weights"),
     ],
 )
-def test_an_unknown_word_is_one_sentence_too(mlmm, words, told):
-    assert told in one_sentence(mlmm(*words.split()))
+def test_an_unknown_word_is_one_sentence_too(merrow, words, told):
+    assert told in one_sentence(merrow(*words.split()))
 
 
 def test_the_real_program_ends_as_the_tests_above_say(shared, tmp_path):
     # The others call main() in this process; this one asks the shell's own exit code.
     done = subprocess.run(
-        [Path(sys.executable).with_name("mlmm"), "hydration", "C1CC", "--out", "run"],
+        [Path(sys.executable).with_name("merrow"), "hydration", "C1CC", "--out", "run"],
         cwd=tmp_path,
-        env=os.environ | {"MLMM_MODELS": str(shared / "models")},
+        env=os.environ | {"MERROW_MODELS": str(shared / "models")},
         capture_output=True,
         text=True,
         check=False,
         timeout=60,
     )
     assert done.returncode == 2
-    assert done.stderr.startswith("mlmm: 'C1CC' is not a valid SMILES")
+    assert done.stderr.startswith("merrow: 'C1CC' is not a valid SMILES")
     assert done.stderr.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("words", [(), ("models",)])
-def test_a_command_without_its_verb_shows_what_there_is(mlmm, words):
-    answer = mlmm(*words)
+def test_a_command_without_its_verb_shows_what_there_is(merrow, words):
+    answer = merrow(*words)
     assert answer.code == 2
     assert answer.err.startswith("Usage:")
     assert "Commands:" in answer.err

@@ -20,8 +20,8 @@ SETTINGS = (
 TINY = [word for setting in SETTINGS for word in ("--set", setting)]
 
 
-def test_both_routes_in_one_folder_give_the_closure_of_their_cycle(mlmm, methane):
-    answer = mlmm(
+def test_both_routes_in_one_folder_give_the_closure_of_their_cycle(merrow, methane):
+    answer = merrow(
         *("hydration", *methane, "--solvate", "tip3p", "--potential", "ani1ccx", "--both-routes"),
         *("--processes", "1", "--out", "run", *TINY),
     )
@@ -42,13 +42,13 @@ def test_both_routes_in_one_folder_give_the_closure_of_their_cycle(mlmm, methane
     assert "R1 − R2, zero but for sampling" in answer.out
 
 
-def test_time_that_ends_before_every_part_has_samples_is_exit_code_3(mlmm, files):
+def test_time_that_ends_before_every_part_has_samples_is_exit_code_3(merrow, files):
     words = (
         *("hydration", files["wet"], files["wet_crd"], "--ml-mask", ":1", "--potential", "mm"),
         *("--processes", "1", "--out", "run", *TINY),
     )
-    early = mlmm(*words, "--max-time", "0.001s")
+    early = merrow(*words, "--max-time", "0.001s")
     assert early.code == 3
     assert "run the same command again to go on" in early.err
     assert not Path("run/result.json").exists()
-    assert mlmm(*words).code == 0  # no limit: goes on in the same folder
+    assert merrow(*words).code == 0  # no limit: goes on in the same folder

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mlmm.errors import InputError
-from mlmm.executor import ClusterConfig
+from merrow.errors import InputError
+from merrow.executor import ClusterConfig
 
 TABLES = {
     "good.csv": "name,smiles,expt_kcal\nmethane,C,2.0\nmethanol,CO,-5.1\n",
@@ -36,7 +36,7 @@ REFUSED = [
     ("good.csv --platform HIP --out set", "the OpenMM platform HIP cannot be used here"),
     ("good.csv --executor ray --out set", "there is no executor 'ray'"),
     ("good.csv --executor serial --cluster slurm.yaml --out set", "--cluster goes with"),
-    ("good.csv --cluster lost.yaml --out set", "lost.yaml cannot be read; `mlmm cluster init"),
+    ("good.csv --cluster lost.yaml --out set", "lost.yaml cannot be read; `merrow cluster init"),
     ("good.csv --cluster torn.yaml --out set", "scheduler: input should be 'slurm', 'pbs'"),
     ("good.csv --cluster short.yaml --out set", "is not shorter than walltime 00:10:00"),
     ("good.csv --cluster typo.yaml --out set", "there is no key wall: did you mean walltime?"),
@@ -52,7 +52,7 @@ REFUSED = [
 
 
 @pytest.fixture
-def here(mlmm, monkeypatch, tmp_path):
+def here(merrow, monkeypatch, tmp_path):
     """The current folder with some tables and cluster files; no scheduler on the PATH."""
     for name, text in TABLES.items():
         Path(name).write_text(text)
@@ -72,37 +72,37 @@ def contents(folder):
 
 
 @pytest.mark.parametrize(("words", "told"), REFUSED, ids=[words for words, _ in REFUSED])
-def test_a_campaign_is_refused_before_anything_is_written(mlmm, here, words, told):
+def test_a_campaign_is_refused_before_anything_is_written(merrow, here, words, told):
     before = contents(here)
-    answer = mlmm("campaign", "run", *words.split())
+    answer = merrow("campaign", "run", *words.split())
     lines = [line for line in answer.err.splitlines() if line.strip()]
     assert (answer.code, answer.out) == (2, ""), answer
     assert len(lines) == 1, answer.err
-    assert lines[0].startswith("mlmm: ")
+    assert lines[0].startswith("merrow: ")
     assert told in lines[0]
     assert contents(here) == before
 
 
-def test_a_report_needs_a_campaign(mlmm, here):
-    answer = mlmm("campaign", "report", "notes")
+def test_a_report_needs_a_campaign(merrow, here):
+    answer = merrow("campaign", "report", "notes")
     assert answer.code == 2
-    assert "notes holds no campaign; give the folder of `mlmm campaign run`" in answer.err
+    assert "notes holds no campaign; give the folder of `merrow campaign run`" in answer.err
 
 
 @pytest.mark.parametrize("scheduler", ["slurm", "pbs", "lsf"])
-def test_a_cluster_file_is_written_with_every_key_explained(mlmm, here, scheduler):
+def test_a_cluster_file_is_written_with_every_key_explained(merrow, here, scheduler):
     path = Path("mine.yaml")
-    answer = mlmm("cluster", "init", scheduler, "--out", path)
+    answer = merrow("cluster", "init", scheduler, "--out", path)
     assert answer.code == 0, answer.err
     text = path.read_text()
     assert ClusterConfig.from_yaml(text, where="here") == ClusterConfig(scheduler=scheduler)
     assert yaml.safe_load(text).keys() == ClusterConfig.model_fields.keys()
     assert "# Partition or queue" in text
-    assert mlmm("cluster", "init", scheduler, "--out", path).code == 2, "it is there already"
+    assert merrow("cluster", "init", scheduler, "--out", path).code == 2, "it is there already"
 
 
-def test_an_unknown_scheduler_is_refused(mlmm, here):
-    answer = mlmm("cluster", "init", "cron")
+def test_an_unknown_scheduler_is_refused(merrow, here):
+    answer = merrow("cluster", "init", "cron")
     assert answer.code == 2
     assert "there is no scheduler 'cron'; choose slurm, pbs or lsf" in answer.err
 
@@ -116,7 +116,7 @@ def test_a_walltime_is_a_number_of_seconds(text, seconds):
 
 
 def test_a_scheduler_that_does_not_answer_is_named(tmp_path, monkeypatch):
-    from mlmm.executor import check_cluster  # noqa: PLC0415
+    from merrow.executor import check_cluster  # noqa: PLC0415
 
     for name, script in (("sbatch", "exit 0"), ("sinfo", "echo no controller >&2; exit 1")):
         program = tmp_path / name

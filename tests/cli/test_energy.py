@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Does `mlmm energy` print what it computed, and refuse the rest in one sentence?"""
+"""Does `merrow energy` print what it computed, and refuse the rest in one sentence?"""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from parmed.amber import AmberFormat
 TERMS = ["bond", "angle", "dihedral", "vdw", "vdw14", "elec", "elec14", "lj_tail", "ml"]
 
 
-def ask(mlmm, files, *words, box="wet"):
+def ask(merrow, files, *words, box="wet"):
     prmtop, inpcrd = (files[box], files[f"{box}_crd"])
-    return mlmm("energy", "-p", prmtop, "-c", inpcrd, *words)
+    return merrow("energy", "-p", prmtop, "-c", inpcrd, *words)
 
 
 def read(answer):
@@ -22,8 +22,8 @@ def read(answer):
     return json.loads(answer.out)
 
 
-def test_json_holds_every_term_and_their_sum(mlmm, files):
-    found = read(ask(mlmm, files, "--ml-mask", ":1", "--potential", "ani1ccx", "--json"))
+def test_json_holds_every_term_and_their_sum(merrow, files):
+    found = read(ask(merrow, files, "--ml-mask", ":1", "--potential", "ani1ccx", "--json"))
     assert list(found["terms_kcal"]) == TERMS
     assert sum(found["terms_kcal"].values()) == pytest.approx(found["total_kcal"], abs=1e-6)
     assert found["n_ml_atoms"] == 5
@@ -31,9 +31,9 @@ def test_json_holds_every_term_and_their_sum(mlmm, files):
     assert found["terms_kcal"]["ml"] == pytest.approx(-40.43 * 627.51, abs=40)
 
 
-def test_the_table_shows_the_same_numbers(mlmm, files):
-    found = read(ask(mlmm, files, "--potential", "mm", "--json"))
-    table = ask(mlmm, files, "--potential", "mm")
+def test_the_table_shows_the_same_numbers(merrow, files):
+    found = read(ask(merrow, files, "--potential", "mm", "--json"))
+    table = ask(merrow, files, "--potential", "mm")
     rows = [line.split() for line in table.out.splitlines()]
     assert [row[0] for row in rows] == [*TERMS, "total"]
     assert {row[2] for row in rows} == {"kcal/mol"}
@@ -42,31 +42,31 @@ def test_the_table_shows_the_same_numbers(mlmm, files):
     assert [float(row[1]) for row in rows] == pytest.approx(expected, abs=5.1e-5)
 
 
-def test_a_solute_that_is_its_own_potential_changes_nothing(mlmm, files):
-    plain = read(ask(mlmm, files, "--potential", "mm", "--no-lj-tail", "--json"))
+def test_a_solute_that_is_its_own_potential_changes_nothing(merrow, files):
+    plain = read(ask(merrow, files, "--potential", "mm", "--no-lj-tail", "--json"))
     name = f"mm:{files['gas']}"
     words = ("--ml-mask", ":1", "--potential", name, "--no-lj-tail", "--json")
-    hybrid = read(ask(mlmm, files, *words))
+    hybrid = read(ask(merrow, files, *words))
     # A and B of pairs against a combination rule: the ninth digit.
     assert hybrid["total_kcal"] == pytest.approx(plain["total_kcal"], abs=1e-4)
     assert hybrid["terms_kcal"]["ml"] != 0.0
     assert plain["terms_kcal"]["lj_tail"] == hybrid["terms_kcal"]["lj_tail"] == 0.0
 
 
-def test_amber_coulomb_scales_the_inside_of_the_solute_too(mlmm, files):
+def test_amber_coulomb_scales_the_inside_of_the_solute_too(merrow, files):
     name, options = f"mm:{files['gas']}", ("--no-lj-tail", "--amber-coulomb", "--json")
-    plain = read(ask(mlmm, files, "--potential", "mm", *options))
-    hybrid = read(ask(mlmm, files, "--ml-mask", ":1", "--potential", name, *options))
+    plain = read(ask(merrow, files, "--potential", "mm", *options))
+    hybrid = read(ask(merrow, files, "--ml-mask", ":1", "--potential", name, *options))
     assert hybrid["total_kcal"] == pytest.approx(plain["total_kcal"], abs=1e-4)
-    openmm = read(ask(mlmm, files, "--potential", "mm", "--no-lj-tail", "--json"))
+    openmm = read(ask(merrow, files, "--potential", "mm", "--no-lj-tail", "--json"))
     # 332.0522 against 332.0637 of about −3000 kcal/mol.
     ratio = plain["terms_kcal"]["elec"] / openmm["terms_kcal"]["elec"]
     assert ratio == pytest.approx(332.0522 / 332.0637, abs=2e-7)
 
 
-def test_forces_are_written_and_their_sum_vanishes(mlmm, files, tmp_path):
+def test_forces_are_written_and_their_sum_vanishes(merrow, files, tmp_path):
     target = tmp_path / "f.npy"
-    answer = ask(mlmm, files, "--ml-mask", ":1", "--potential", "ani2x", "--forces", target)
+    answer = ask(merrow, files, "--ml-mask", ":1", "--potential", "ani2x", "--forces", target)
     assert answer.code == 0, answer.err
     forces = np.load(target)
     assert forces.shape == (905, 3)
@@ -74,18 +74,18 @@ def test_forces_are_written_and_their_sum_vanishes(mlmm, files, tmp_path):
     assert np.abs(forces.sum(axis=0)).max() < 1e-2 * np.linalg.norm(forces)
 
 
-def test_single_precision_is_near_double(mlmm, files):
+def test_single_precision_is_near_double(merrow, files):
     options = ("--ml-mask", ":1", "--potential", "ani2x", "--json")
-    double = read(ask(mlmm, files, *options))
-    single = read(ask(mlmm, files, *options, "--precision", "single"))
+    double = read(ask(merrow, files, *options))
+    single = read(ask(merrow, files, *options, "--precision", "single"))
     # float32 networks keep their large reference energies apart in float64.
     assert single["terms_kcal"]["ml"] == pytest.approx(double["terms_kcal"]["ml"], abs=1e-3)
     assert single["total_kcal"] == pytest.approx(double["total_kcal"], abs=0.1)
 
 
-def test_a_tighter_ewald_sum_converges(mlmm, files):
+def test_a_tighter_ewald_sum_converges(merrow, files):
     def elec(*words):
-        found = read(ask(mlmm, files, "--potential", "mm", "--json", *words))
+        found = read(ask(merrow, files, "--potential", "mm", "--json", *words))
         return found["terms_kcal"]["elec"] + found["terms_kcal"]["elec14"]
 
     loose, tight = elec("--ewald-tol", "5e-4"), elec("--ewald-tol", "1e-6")
@@ -94,10 +94,10 @@ def test_a_tighter_ewald_sum_converges(mlmm, files):
     assert abs(loose - tight) > abs(given - tight)
 
 
-def test_gas_files_have_no_cutoff_and_no_tail(mlmm, files):
+def test_gas_files_have_no_cutoff_and_no_tail(merrow, files):
     options = ("--potential", "mm", "--json")
-    found = read(ask(mlmm, files, *options, box="gas"))
-    far = read(ask(mlmm, files, *options, "--cutoff", "3", box="gas"))
+    found = read(ask(merrow, files, *options, box="gas"))
+    far = read(ask(merrow, files, *options, "--cutoff", "3", box="gas"))
     assert found == far
     assert found["terms_kcal"]["lj_tail"] == 0.0
 
@@ -118,28 +118,28 @@ def test_gas_files_have_no_cutoff_and_no_tail(mlmm, files):
         ),
     ],
 )
-def test_what_cannot_be_computed_is_refused_in_one_sentence(mlmm, files, words, message):
-    answer = ask(mlmm, files, *words)
+def test_what_cannot_be_computed_is_refused_in_one_sentence(merrow, files, words, message):
+    answer = ask(merrow, files, *words)
     assert answer.code == 2
     assert message in answer.err
     assert answer.out == ""
     assert "Traceback" not in answer.err
 
 
-def test_another_molecule_cannot_stand_in(mlmm, files, shared):
+def test_another_molecule_cannot_stand_in(merrow, files, shared):
     other = shared / "data" / "freesolv" / "amber_gaff" / "mobley_3867265.prmtop"
-    answer = ask(mlmm, files, "--ml-mask", ":1", "--potential", f"mm:{other}")
+    answer = ask(merrow, files, "--ml-mask", ":1", "--potential", f"mm:{other}")
     assert answer.code == 2
     assert "holds other atoms than the solute" in answer.err
 
 
-def test_twelve_six_four_terms_are_refused(mlmm, files, tmp_path):
+def test_twelve_six_four_terms_are_refused(merrow, files, tmp_path):
     parm = AmberFormat()
     parm.rdparm_slow(files["wet"])
     size = len(parm.parm_data["LENNARD_JONES_ACOEF"])
     parm.add_flag("LENNARD_JONES_CCOEF", "5E16.8", data=[1.0] * size)
     parm.write_parm(str(tmp_path / "c.prmtop"))
-    answer = mlmm(
+    answer = merrow(
         "energy", "-p", tmp_path / "c.prmtop", "-c", files["wet_crd"], "--potential", "mm"
     )
     assert answer.code == 2

@@ -9,7 +9,7 @@ import numpy as np
 import parmed
 import pytest
 
-from mlmm.engine.storage import load_arrays
+from merrow.engine.storage import load_arrays
 
 pytestmark = pytest.mark.slow
 
@@ -35,13 +35,13 @@ def ethanol(shared, tmp_path):
     return base.with_suffix(".prmtop"), base.with_suffix(".inpcrd"), other
 
 
-def test_an_end_state_goes_on_from_the_path_and_a_stopped_one_does_so_again(mlmm, ethanol):
+def test_an_end_state_goes_on_from_the_path_and_a_stopped_one_does_so_again(merrow, ethanol):
     prmtop, inpcrd, other = ethanol
     words = (
         *("hydration", prmtop, inpcrd, "--solvate", "tip3p", "--potential", f"mm:{other}"),
         *("--protocol", "quick", "--processes", "1", "--out", "run", *SMALL),
     )
-    assert (answer := mlmm(*words)).code == 0, answer.err
+    assert (answer := merrow(*words)).code == 0, answer.err
     tasks = Path("run/tasks")
     end = tasks / "end-ml-0"
     assert len(list(end.glob("segment-*"))) == 2, "the second comes with four segments of the path"
@@ -57,7 +57,7 @@ def test_an_end_state_goes_on_from_the_path_and_a_stopped_one_does_so_again(mlmm
     lost = [end / name for name in ("segment-0001.npz", "other-0001.npz", "phases-0002.npz")]
     for path in (*lost, Path("run/result.json")):
         path.unlink()
-    assert (answer := mlmm(*words)).code == 0, answer.err
+    assert (answer := merrow(*words)).code == 0, answer.err
     for path, arrays in whole.items():
         for name, values in load_arrays(path).items():
             np.testing.assert_array_equal(values, arrays[name], err_msg=f"{path} {name}")

@@ -11,9 +11,9 @@ import sys
 import pytest
 import yaml
 
-from mlmm.cli.hydration import protocol_of
-from mlmm.hydration.config import HydrationConfig
-from mlmm.hydration.protocol import PROTOCOLS, usual_repeats
+from merrow.cli.hydration import protocol_of
+from merrow.hydration.config import HydrationConfig
+from merrow.hydration.protocol import PROTOCOLS, usual_repeats
 
 HEAVY = {"torch", "openmm", "rdkit", "parmed", "pandas", "scipy", "matplotlib"}
 
@@ -23,22 +23,22 @@ HEAVY = {"torch", "openmm", "rdkit", "parmed", "pandas", "scipy", "matplotlib"}
 )
 def test_what_needs_no_computing_loads_nothing_heavy(words):
     code = (
-        "import sys\nfrom mlmm.cli.main import main\n"
-        f"sys.argv = ['mlmm', *{words.split()!r}]\n"
+        "import sys\nfrom merrow.cli.main import main\n"
+        f"sys.argv = ['merrow', *{words.split()!r}]\n"
         "try:\n    main()\nexcept SystemExit:\n    print('LOADED', *sys.modules)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert HEAVY & set(done.stdout.rpartition("LOADED")[2].split()) == set()
 
 
-def test_help_shows_units(mlmm):
-    answer = mlmm("hydration", "--help")
+def test_help_shows_units(merrow):
+    answer = merrow("hydration", "--help")
     assert answer.code == 0
     assert "[kcal/mol]" in answer.out
 
 
-def test_init_prints_a_whole_configuration_and_the_table_of_protocols(mlmm):
-    answer = mlmm("init", "hydration")
+def test_init_prints_a_whole_configuration_and_the_table_of_protocols(merrow):
+    answer = merrow("init", "hydration")
     assert (answer.code, answer.err) == (0, "")
     config = HydrationConfig.from_yaml(answer.out, where="here")
     assert config == HydrationConfig(source=config.source)
@@ -61,18 +61,18 @@ def test_the_paper_may_have_another_box_and_cutoff_and_stays_the_paper():
     assert protocol_of("paper", {"timestep": 0.5}, "ani2x")["headline"] == "exact"
 
 
-def test_the_chatter_of_libraries_is_off_unless_asked_for(mlmm):
+def test_the_chatter_of_libraries_is_off_unless_asked_for(merrow):
     logger = logging.getLogger("pymbar.timeseries")
-    mlmm("models", "list")
+    merrow("models", "list")
     assert not logger.isEnabledFor(logging.WARNING)
     assert logger.isEnabledFor(logging.ERROR)
 
 
 def test_verbose_shows_where_an_error_happened():
     # a process of its own, since logging is configured once in each
-    code = "import sys; from mlmm.cli.main import main; sys.argv[0] = 'mlmm'; main()"
+    code = "import sys; from merrow.cli.main import main; sys.argv[0] = 'merrow'; main()"
     program = [sys.executable, "-c", code, "--verbose", "run", "lost.yaml"]
     done = subprocess.run(program, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert done.stderr.startswith("mlmm: lost.yaml does not exist")
+    assert done.stderr.startswith("merrow: lost.yaml does not exist")
     assert "Traceback" in done.stderr

@@ -14,8 +14,8 @@ import pytest
 from alchemlyb.estimators import MBAR
 from alchemlyb.parsing.parquet import extract_dHdl, extract_u_nk
 
-from mlmm import read_result
-from mlmm.units import KCAL_PER_KJ, thermal_energy
+from merrow import read_result
+from merrow.units import KCAL_PER_KJ, thermal_energy
 
 pytestmark = pytest.mark.slow
 
@@ -65,8 +65,8 @@ def value_from_tables(folder, temperature):
     return float(delta.to_numpy()[0, 0]) * thermal_energy(temperature) * KCAL_PER_KJ, len(u_nk)
 
 
-def test_r1_with_ani_gives_every_number_it_promises(mlmm, methane):
-    answer = mlmm(
+def test_r1_with_ani_gives_every_number_it_promises(merrow, methane):
+    answer = merrow(
         *("hydration", *methane, "--solvate", "tip3p", "--potential", "ani1ccx"),
         *("--route", "R1", "--control", "--processes", "1", "--out", "run", "--json", *TINY),
     )
@@ -84,7 +84,7 @@ def test_r1_with_ani_gives_every_number_it_promises(mlmm, methane):
     assert found["estimates"]["mm_control"] != found["estimates"]["decoupling_mbar"]
     assert found["settings"]["potential_identity"].startswith("ani1ccx:bbee7b20")
     assert found["seeds"] == {"run": 2025}
-    assert found["versions"].keys() >= {"mlmm", "openmm", "torch", "pymbar", "alchemlyb"}
+    assert found["versions"].keys() >= {"merrow", "openmm", "torch", "pymbar", "alchemlyb"}
     told = found["diagnostics"]
     assert told["largest_ensemble_spread_kcal"] > told["ensemble_spread_kcal"] > 0.0
     assert told["worst_atom_force_spread_kcal_per_a"] > told["force_spread_kcal_per_a"] > 0.0
@@ -94,9 +94,9 @@ def test_r1_with_ani_gives_every_number_it_promises(mlmm, methane):
     assert float(row["headline_dg_kcal"]) == found["headline"]["dg_kcal"]
 
 
-def test_r2_with_ani_gives_every_number_it_promises(mlmm, shared):
+def test_r2_with_ani_gives_every_number_it_promises(merrow, shared):
     mol2 = shared / "data" / "freesolv" / "mol2_gaff" / f"{METHANE}.mol2"
-    answer = mlmm(
+    answer = merrow(
         *("hydration", mol2, "--potential", "ani1ccx", "--processes", "1", "--gaff", "1"),
         *("--out", "run", *TINY),
     )
@@ -124,9 +124,9 @@ def test_r2_with_ani_gives_every_number_it_promises(mlmm, shared):
 
 
 @pytest.fixture
-def solvated_run(mlmm, files):
+def solvated_run(merrow, files):
     """A finished run of the user's own solvated system, by MM."""
-    answer = mlmm(
+    answer = merrow(
         *("hydration", files["wet"], files["wet_crd"], "--ml-mask", ":1", "--potential", "mm"),
         *("--processes", "1", "--out", "run", *TINY),
     )
@@ -149,9 +149,9 @@ def test_a_solvated_system_runs_and_its_tables_are_read_by_alchemlyb(solvated_ru
     assert len(plain) == rows
 
 
-def test_a_run_file_runs_again_in_its_folder_and_in_another(mlmm, solvated_run):
+def test_a_run_file_runs_again_in_its_folder_and_in_another(merrow, solvated_run):
     first = Path("run/result.json").read_bytes()
-    again = mlmm("run", "run/run.yaml")
+    again = merrow("run", "run/run.yaml")
     assert again.code == 0
     assert again.out.splitlines()[:-1] == solvated_run.out.splitlines()[:-1]  # but for the paths
     assert "sampling" not in again.err
@@ -159,12 +159,12 @@ def test_a_run_file_runs_again_in_its_folder_and_in_another(mlmm, solvated_run):
 
     # the whole folder, moved; and only the run file with its inputs, into an empty one
     shutil.move("run", "moved")
-    assert mlmm("run", "moved/run.yaml").code == 0
+    assert merrow("run", "moved/run.yaml").code == 0
     Path("fresh").mkdir()
     shutil.copy("moved/run.yaml", "fresh")
     shutil.copytree("moved/inputs", "fresh/inputs")
-    assert mlmm("run", "fresh/run.yaml", "--json").code == 0
-    assert mlmm("run", "moved/run.yaml", "--out", "third", "--json").code == 0
+    assert merrow("run", "fresh/run.yaml", "--json").code == 0
+    assert merrow("run", "moved/run.yaml", "--out", "third", "--json").code == 0
     numbers = [json.loads(Path(name, "result.json").read_text()) for name in ("fresh", "third")]
     for found in numbers:
         found.pop("wall_s")
@@ -173,7 +173,7 @@ def test_a_run_file_runs_again_in_its_folder_and_in_another(mlmm, solvated_run):
     assert numbers == [expected, expected]
 
 
-def test_repeats_that_are_added_later_give_the_run_that_had_them_from_the_start(mlmm, shared):
+def test_repeats_that_are_added_later_give_the_run_that_had_them_from_the_start(merrow, shared):
     files = shared / "data" / "freesolv" / "amber_gaff"
     source = [str(files / f"{METHANE}{suffix}") for suffix in (".prmtop", ".inpcrd")]
     asked = (*source, "--solvate", "tip3p", "--potential", "mm", "--route", "R1", *TINY)
@@ -181,7 +181,9 @@ def test_repeats_that_are_added_later_give_the_run_that_had_them_from_the_start(
     def run(folder, repeats, sampling):
         words = [f"{what}_sampling={sampling}" for what in ("minimum", "maximum")]
         more = [word for each in words for word in ("--set", each)]
-        answer = mlmm("hydration", *asked, *more, "--repeats", str(repeats), "-o", folder, "--json")
+        answer = merrow(
+            "hydration", *asked, *more, "--repeats", str(repeats), "-o", folder, "--json"
+        )
         assert answer.code == 0, answer.err
         found = json.loads(Path(folder, "result.json").read_text())
         found.pop("wall_s")
@@ -191,13 +193,13 @@ def test_repeats_that_are_added_later_give_the_run_that_had_them_from_the_start(
     grown = run("grown", 2, 0.192)
     assert grown == run("whole", 2, 0.192)
     assert grown["diagnostics"]["n_samples"] == 2 * alone["diagnostics"]["n_samples"]
-    fewer = mlmm("hydration", *asked, "--repeats", "1", "-o", "grown")
+    fewer = merrow("hydration", *asked, "--repeats", "1", "-o", "grown")
     assert fewer.code == 2
     assert "holds a run of 2 repeats, but 1 are asked for" in fewer.err
 
 
-def test_what_init_prints_is_a_run_that_can_be_run(mlmm):
-    text = mlmm("init", "hydration").out
+def test_what_init_prints_is_a_run_that_can_be_run(merrow):
+    text = merrow("init", "hydration").out
     small = {
         "potential: ani2x": "potential: mm",
         "smiles: CO": "smiles: C",
@@ -217,6 +219,6 @@ def test_what_init_prints_is_a_run_that_can_be_run(mlmm):
         assert text.count(f"{old}\n") == 1, old
         text = text.replace(f"{old}\n", f"{new}\n")
     Path("run.yaml").write_text(text)
-    answer = mlmm("run", "run.yaml")
+    answer = merrow("run", "run.yaml")
     assert answer.code == 0, answer.err
     assert Path("result.json").exists()

@@ -35,12 +35,12 @@ def stiff(methane, tmp_path):
     return path
 
 
-def test_ensembles_are_put_between_solutes_that_do_not_overlap(mlmm, methane, stiff):
+def test_ensembles_are_put_between_solutes_that_do_not_overlap(merrow, methane, stiff):
     words = (
         *("hydration", *methane, "--solvate", "tip3p", "--potential", f"mm:{stiff}"),
         *("--protocol", "quick", "--processes", "1", "--out", "run", *SMALL),
     )
-    answer = mlmm(*words)
+    answer = merrow(*words)
     assert answer.code == 0, answer.err
     tasks = {path.name for path in Path("run/tasks").iterdir()}
     assert tasks >= {"end-s500-0", "end-s500-1", "gas-s500"}
@@ -59,7 +59,7 @@ def test_ensembles_are_put_between_solutes_that_do_not_overlap(mlmm, methane, st
 
     before = Path("run/result.json").read_text()
     Path("run/result.json").unlink()
-    assert mlmm(*words).code == 0
+    assert merrow(*words).code == 0
     again = json.loads(Path("run/result.json").read_text())
     assert again["headline"] == json.loads(before)["headline"]
     assert {path.name for path in Path("run/tasks").iterdir()} == tasks

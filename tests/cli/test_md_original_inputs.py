@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from test_bad_input import one_sentence
 
-from mlmm.amber.coordinates import Coordinates, read_coordinates
-from mlmm.amber.mdout import read_mdout
-from mlmm.amber.trajectory import Moment, write_netcdf_restart
+from merrow.amber.coordinates import Coordinates, read_coordinates
+from merrow.amber.mdout import read_mdout
+from merrow.amber.trajectory import Moment, write_netcdf_restart
 
 ORIGINAL = runpy.run_path(str(Path(__file__).parents[1] / "unit" / "md" / "test_md_settings.py"))[
     "ORIGINAL"
@@ -34,9 +34,9 @@ def prepare(text, files):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in ORIGINAL if name != "ti v0"])
-def test_an_input_of_the_original_program_runs(mlmm, files, name):
+def test_an_input_of_the_original_program_runs(merrow, files, name):
     prmtop, start = prepare(ORIGINAL[name], files)
-    answer = mlmm("md", "-p", prmtop, "-c", start)
+    answer = merrow("md", "-p", prmtop, "-c", start)
     assert answer.code == 0, answer.err
     last = read_mdout(Path("mdout"))[-1]
     assert last.step == 2
@@ -45,7 +45,7 @@ def test_an_input_of_the_original_program_runs(mlmm, files, name):
     assert ("VOLUME" in last.values) == (name == "npt")
 
 
-def test_the_first_of_a_pair_for_coupling_needs_the_second(mlmm, files):
+def test_the_first_of_a_pair_for_coupling_needs_the_second(merrow, files):
     prmtop, start = prepare(ORIGINAL["ti v0"], files)
-    told = one_sentence(mlmm("md", "-p", prmtop, "-c", start))
+    told = one_sentence(merrow("md", "-p", prmtop, "-c", start))
     assert "icfe=1 needs crgmask='...', the ML region: one input holds the whole leg here" in told

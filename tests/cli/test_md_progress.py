@@ -17,12 +17,12 @@ GAS = """gas phase
 
 
 @pytest.mark.parametrize("words", [(), ("--quiet",)])
-def test_a_terminal_sees_one_line_that_changes(mlmm, files, monkeypatch, words):
+def test_a_terminal_sees_one_line_that_changes(merrow, files, monkeypatch, words):
     Path("mdin").write_text(GAS)
     master, slave = pty.openpty()
     with os.fdopen(slave, "w") as terminal:
         monkeypatch.setattr(sys, "stderr", terminal)
-        assert mlmm("md", "-p", files["gas"], "-c", files["gas_crd"], *words).code == 0
+        assert merrow("md", "-p", files["gas"], "-c", files["gas_crd"], *words).code == 0
         print("end", file=terminal, flush=True)
         seen = os.read(master, 65536).decode()
     os.close(master)
@@ -37,6 +37,6 @@ def test_a_terminal_sees_one_line_that_changes(mlmm, files, monkeypatch, words):
     assert lines[0].count("\n") == 0
 
 
-def test_without_a_terminal_no_progress_is_written(mlmm, files):
+def test_without_a_terminal_no_progress_is_written(merrow, files):
     Path("mdin").write_text(GAS)
-    assert mlmm("md", "-p", files["gas"], "-c", files["gas_crd"]).err == ""
+    assert merrow("md", "-p", files["gas"], "-c", files["gas_crd"]).err == ""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Does `mlmm md` do what sander's users expect, refuse what it cannot do, and survive a stop?"""
+"""Does `merrow md` do what sander's users expect, refuse what it cannot do, and survive a stop?"""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import pytest
 from scipy.io import netcdf_file
 from test_bad_input import contents, one_sentence
 
-from mlmm.amber.coordinates import Coordinates, read_coordinates, write_restart
-from mlmm.amber.mdout import read_mdout
-from mlmm.amber.trajectory import (
+from merrow.amber.coordinates import Coordinates, read_coordinates, write_restart
+from merrow.amber.mdout import read_mdout
+from merrow.amber.trajectory import (
     read_moment,
     read_trajectory,
 )
@@ -38,13 +38,13 @@ GAS = """gas phase
 
 
 @pytest.fixture
-def md(mlmm, files):
-    """Run `mlmm md` with an input of this text on methane in water."""
+def md(merrow, files):
+    """Run `merrow md` with an input of this text on methane in water."""
 
     def run(text, *words, crd="wet_crd", top="wet"):
         Path("mdin").write_text(text)
         where = files.get(crd, crd)
-        return mlmm("md", "-p", files[top], "-c", where, *words)
+        return merrow("md", "-p", files[top], "-c", where, *words)
 
     return run
 
@@ -147,7 +147,7 @@ def test_a_blow_up_keeps_the_last_good_restart_and_says_where(md):
     assert step >= 2
     assert f"between step {step} and step {step + 2}" in answer.err
     assert f"restrt holds step {step} ({0.004 * step:.3f} ps); to go on, run with" in answer.err
-    assert answer.err.removeprefix("mlmm: ").strip() in Path("mdout").read_text()
+    assert answer.err.removeprefix("merrow: ").strip() in Path("mdout").read_text()
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Is `mlmm mmpbsa` MMPBSA itself, digit for digit, and do two programs agree on its GB energy?"""
+"""Is `merrow mmpbsa` MMPBSA itself, digit for digit, and do two programs agree on its GB energy?"""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ import pytest
 from openmm import app, unit
 from short_runs import short_run
 
-from mlmm.amber.coordinates import Coordinates
-from mlmm.amber.trajectory import TrajectoryWriter
-from mlmm.binding.mmpbsa_program import Settings, read_frames_table
+from merrow.amber.coordinates import Coordinates
+from merrow.amber.trajectory import TrajectoryWriter
+from merrow.binding.mmpbsa_program import Settings, read_frames_table
 
 if shutil.which("MMPBSA", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}") is None:
     pytest.skip("no AmberTools", allow_module_level=True)
@@ -37,7 +37,7 @@ def dimer(shared, tmp_path_factory):
 @pytest.fixture(scope="module")
 def estimate(dimer, tmp_path_factory):
     """What our own run made of these frames."""
-    from mlmm.binding.mmpbsa import MmpbsaRequest, mmpbsa  # noqa: PLC0415
+    from merrow.binding.mmpbsa import MmpbsaRequest, mmpbsa  # noqa: PLC0415
 
     prmtop, trajectory = dimer
     out = tmp_path_factory.mktemp("estimate") / "out"
@@ -106,10 +106,10 @@ def test_openmm_and_sander_agree_on_the_gb_energy(estimate):
 
 
 @pytest.mark.slow
-def test_a_control_stands_beside(mlmm, dimer):
+def test_a_control_stands_beside(merrow, dimer):
     prmtop, trajectory = dimer
     words = ("mmpbsa", "-p", prmtop, "-y", trajectory, "--ligand-mask", ":GST", "-o", "out")
-    done = mlmm(*words, "--control", trajectory, "--json")
+    done = merrow(*words, "--control", trajectory, "--json")
     assert done.code == 0, done.err
     run, control = json.loads(done.out)["runs"]
     assert run["delta_kcal"] == control["delta_kcal"]
@@ -117,10 +117,10 @@ def test_a_control_stands_beside(mlmm, dimer):
 
 
 @pytest.mark.slow
-def test_poisson_boltzmann_shares_the_gas_phase_with_gb(mlmm, dimer, estimate):
+def test_poisson_boltzmann_shares_the_gas_phase_with_gb(merrow, dimer, estimate):
     prmtop, trajectory = dimer
     words = ("mmpbsa", "-p", prmtop, "-y", trajectory, "--ligand-mask", ":GST", "-o", "out")
-    done = mlmm(*words, "--method", "pb", "--json")
+    done = merrow(*words, "--method", "pb", "--json")
     assert done.code == 0, done.err
     runs = [*estimate[1]["runs"], *json.loads(done.out)["runs"]]
     assert [run["method"] for run in runs] == ["gb", "pb"]
@@ -130,7 +130,7 @@ def test_poisson_boltzmann_shares_the_gas_phase_with_gb(mlmm, dimer, estimate):
 
 
 @pytest.mark.slow
-def test_water_is_left_out_and_images_are_joined(mlmm, shared, tmp_path):
+def test_water_is_left_out_and_images_are_joined(merrow, shared, tmp_path):
     """Frames of the dry complex, and the same frames in water with the guest one box away."""
     folder = shared / "data" / "host-guest" / "acd" / "cpe"
     wet = app.AmberPrmtopFile(str(folder / "cpe_complex_tip3p.prmtop"))
@@ -153,7 +153,7 @@ def test_water_is_left_out_and_images_are_joined(mlmm, shared, tmp_path):
                 writer.append(Coordinates(frame, lengths=box, angles=angles), 1.0 * k)
         prmtop = folder / "cpe_complex_tip3p.prmtop"
         words = ("mmpbsa", "-p", prmtop, "-y", path, "--ligand-mask", ":GST", "-o", name, "--json")
-        done = mlmm(*words)
+        done = merrow(*words)
         assert done.code == 0, done.err
         answers.append(json.loads(done.out)["runs"][0]["delta_kcal"]["TOTAL"]["value"])
     # single precision of coordinates near the wall moves the last printed digits
@@ -172,9 +172,9 @@ def test_water_is_left_out_and_images_are_joined(mlmm, shared, tmp_path):
         ("--ligand-mask :GST --control lost.nc", "there is no trajectory file lost.nc"),
     ],
 )
-def test_mmpbsa_refuses(mlmm, dimer, words, told):
+def test_mmpbsa_refuses(merrow, dimer, words, told):
     prmtop, trajectory = dimer
-    answer = mlmm("mmpbsa", "-p", prmtop, "-y", trajectory, *words.split(), "-o", "out")
+    answer = merrow("mmpbsa", "-p", prmtop, "-y", trajectory, *words.split(), "-o", "out")
     assert answer.code == 2, answer
     assert len(answer.err.splitlines()) == 1
     assert told in answer.err

@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 from short_runs import short_run
 
-from mlmm.amber.mask import select_atoms
-from mlmm.amber.topology import read_topology
-from mlmm.binding.free_states import FreeRequest
-from mlmm.binding.mmpbsa import MmpbsaRequest, mmpbsa
-from mlmm.binding.mmpbsa_program import Settings, read_frames_table, split_topology
+from merrow.amber.mask import select_atoms
+from merrow.amber.topology import read_topology
+from merrow.binding.free_states import FreeRequest
+from merrow.binding.mmpbsa import MmpbsaRequest, mmpbsa
+from merrow.binding.mmpbsa_program import Settings, read_frames_table, split_topology
 
 if shutil.which("MMPBSA", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}") is None:
     pytest.skip("no AmberTools", allow_module_level=True)
@@ -149,10 +149,10 @@ def tables(path):
 
 
 @pytest.mark.slow
-def test_an_ml_potential_replaces_the_energy_of_the_ligand(mlmm, files):
+def test_an_ml_potential_replaces_the_energy_of_the_ligand(merrow, files):
     words = ("mmpbsa", "-p", files["prmtop"], "-y", files["complex"], "--ligand-mask", ":GST")
     free = ("--free-ligand", files["ligand"], "--free-ligand-prmtop", files["guest"])
-    done = mlmm(*words, *free, "--potential", "ani2x", "-o", "out", "--json")
+    done = merrow(*words, *free, "--potential", "ani2x", "-o", "out", "--json")
     if "weights of ani2x are not here" in done.err:
         pytest.skip("no weights of ani2x")
     assert done.code == 0, done.err
@@ -193,7 +193,7 @@ def test_an_ml_potential_replaces_the_energy_of_the_ligand(mlmm, files):
     ],
 )
 def test_half_a_question_and_other_molecules_are_refused(
-    mlmm, files, shared, tmp_path_factory, words, told
+    merrow, files, shared, tmp_path_factory, words, told
 ):
     names = {key.upper(): str(path) for key, path in files.items()}
     mapped = tmp_path_factory.mktemp("mapped") / "mapped.prmtop"
@@ -205,7 +205,7 @@ def test_half_a_question_and_other_molecules_are_refused(
     if "--control" in words:  # read before it is refused, so it must be one of the complex
         given[-1] = names["COMPLEX"]
     first = ("-p", files["prmtop"], "-y", files["complex"], "--ligand-mask", ":GST", "-o", "out")
-    answer = mlmm("mmpbsa", *first, *given)
+    answer = merrow("mmpbsa", *first, *given)
     assert answer.code == 2, answer
     assert len(answer.err.splitlines()) == 1
     assert told in answer.err

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Do `mlmm md` and `mlmm sander` run the original program's own file where MODEL_PATH is set?"""
+"""Do `merrow md` and `merrow sander` run the original program's file where MODEL_PATH is set?"""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import torch
 from test_bad_input import one_sentence
 from torch import Tensor
 
-from mlmm.amber.coordinates import read_coordinates
-from mlmm.amber.mdout import read_mdout
-from mlmm.ambertools.programs import find_program
-from mlmm.errors import MissingComponentError
-from mlmm.units import HARTREE_KCAL
+from merrow.amber.coordinates import read_coordinates
+from merrow.amber.mdout import read_mdout
+from merrow.ambertools.programs import find_program
+from merrow.errors import MissingComponentError
+from merrow.units import HARTREE_KCAL
 
 MDIN = """methane by a file
  &cntrl imin=0, nstlim=2, dt=0.0005, ntpr=1, cut=999.0, ntb=0, ifmlp=1 /
@@ -47,9 +47,9 @@ def first_energy(files) -> float:
     return 0.001 * float(((x[:, None] - x[None]) ** 2).sum()) * HARTREE_KCAL
 
 
-def test_md_runs_the_file_and_says_so(mlmm, files, model_path):
+def test_md_runs_the_file_and_says_so(merrow, files, model_path):
     Path("mdin").write_text(MDIN)
-    answer = mlmm("md", "-p", files["gas"], "-c", files["gas_crd"])
+    answer = merrow("md", "-p", files["gas"], "-c", files["gas_crd"])
     assert answer.code == 0, answer.err
     text = Path("mdout").read_text()
     assert re.search(r"potential= torchscript:ani2x_model\.pt \(.*[0-9a-f]{64}\)", text)
@@ -61,22 +61,22 @@ def test_md_runs_the_file_and_says_so(mlmm, files, model_path):
     )
 
 
-def test_without_model_path_it_is_our_own_ani2x(mlmm, files, monkeypatch):
+def test_without_model_path_it_is_our_own_ani2x(merrow, files, monkeypatch):
     monkeypatch.delenv("MODEL_PATH", raising=False)
     Path("mdin").write_text(MDIN)
-    assert mlmm("md", "-p", files["gas"], "-c", files["gas_crd"]).code == 0
+    assert merrow("md", "-p", files["gas"], "-c", files["gas_crd"]).code == 0
     text = Path("mdout").read_text()
     assert re.search(r"potential= ani2x \(ani2x:[0-9a-f]{64}\)", text)
     assert "MODEL_PATH" not in text
 
 
-def test_sander_runs_the_file_and_says_so(mlmm, files, model_path):
+def test_sander_runs_the_file_and_says_so(merrow, files, model_path):
     try:
         find_program("sander")
     except MissingComponentError as error:
         pytest.skip(str(error))
     Path("mdin").write_text(MDIN)
-    answer = mlmm("sander", "-O", "-p", files["gas"], "-c", files["gas_crd"])
+    answer = merrow("sander", "-O", "-p", files["gas"], "-c", files["gas_crd"])
     assert (answer.code, answer.err) == (0, "")
     text = Path("mdout").read_text()
     assert re.search(r": torchscript:ani2x_model\.pt:[0-9a-f]{64}, 5 atoms", text)
@@ -85,8 +85,8 @@ def test_sander_runs_the_file_and_says_so(mlmm, files, model_path):
     assert np.isclose(float(printed[1]), first_energy(files), rtol=0, atol=2e-4)
 
 
-def test_a_folder_without_the_file_is_refused_in_one_sentence(mlmm, files, model_path):
+def test_a_folder_without_the_file_is_refused_in_one_sentence(merrow, files, model_path):
     Path("mdin").write_text(MDIN.replace("mlp_model=0", "mlp_model=4"))
     for verb in ("md", "sander"):
-        told = one_sentence(mlmm(verb, "-p", files["gas"], "-c", files["gas_crd"]))
+        told = one_sentence(merrow(verb, "-p", files["gas"], "-c", files["gas_crd"]))
         assert "mlp_model=4 names MACE-OFF23_large.pt in the folder of MODEL_PATH" in told

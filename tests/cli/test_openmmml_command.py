@@ -23,25 +23,27 @@ def ani(shared, tmp_path, monkeypatch):
         if version("openmmml") != "1.8":
             pytest.skip("later versions may have set it right")
     except PackageNotFoundError:
-        pytest.skip("openmm-ml is not here: pip install 'mlmm[openmmml]'")
+        pytest.skip("openmm-ml is not here: pip install 'merrow[openmmml]'")
     folder = tmp_path / "StateDicts"
     folder.mkdir()
     (folder / "ani2x_state_dict.pt").symlink_to(shared / "models" / "ani2x_state_dict.pt")
     monkeypatch.setenv("TORCHANI_DATA_DIR", str(tmp_path))
 
 
-def test_energy_refuses_it(mlmm, files):
+def test_energy_refuses_it(merrow, files):
     words = ("--ml-mask", ":1", "--potential", "openmmml:ani2x", "--json")
-    assert TOLD in one_sentence(mlmm("energy", "-p", files["gas"], "-c", files["gas_crd"], *words))
+    assert TOLD in one_sentence(
+        merrow("energy", "-p", files["gas"], "-c", files["gas_crd"], *words)
+    )
 
 
-def test_md_refuses_it(mlmm, files):
+def test_md_refuses_it(merrow, files):
     Path("mdin").write_text(MDIN)
-    assert TOLD in one_sentence(mlmm("md", "-p", files["gas"], "-c", files["gas_crd"]))
+    assert TOLD in one_sentence(merrow("md", "-p", files["gas"], "-c", files["gas_crd"]))
 
 
-def test_hydration_refuses_it_before_it_samples(mlmm):
-    answer = mlmm("hydration", "C", "--potential", "openmmml:ani2x", "--out", "run")
+def test_hydration_refuses_it_before_it_samples(merrow):
+    answer = merrow("hydration", "C", "--potential", "openmmml:ani2x", "--out", "run")
     assert answer.code == 2
     assert TOLD in answer.err
     assert not list(Path("run").rglob("tasks/*"))

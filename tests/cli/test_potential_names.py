@@ -38,12 +38,12 @@ BAD = [
 
 
 @pytest.mark.parametrize(("words", "told"), BAD, ids=[words for words, _ in BAD])
-def test_it_is_refused_in_one_sentence_and_nothing_is_written(mlmm, files, words, told):
-    answer = mlmm(*words.format(**files).split())
+def test_it_is_refused_in_one_sentence_and_nothing_is_written(merrow, files, words, told):
+    answer = merrow(*words.format(**files).split())
     lines = [line for line in answer.err.splitlines() if line.strip()]
     assert answer.code == 2, answer
     assert len(lines) == 1, answer.err
-    assert lines[0].startswith("mlmm: ")
+    assert lines[0].startswith("merrow: ")
     assert told in lines[0]
     assert answer.out == ""
     assert list(Path.cwd().iterdir()) == []
@@ -55,9 +55,9 @@ class Springs(torch.nn.Module):
         return 0.5 * (arm**2).sum((1, 2, 3))
 
 
-def test_a_file_in_the_folder_of_the_command_is_used(mlmm, files):
+def test_a_file_in_the_folder_of_the_command_is_used(merrow, files):
     torch.jit.script(Springs()).save("mine.pt")
     words = f"energy -p {files['gas']} -c {files['gas_crd']} --ml-mask :1 --json"
-    answer = mlmm(*words.split(), "--potential", "torchscript:mine.pt")
+    answer = merrow(*words.split(), "--potential", "torchscript:mine.pt")
     assert answer.code == 0, answer.err
     assert '"n_ml_atoms": 5' in answer.out

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Does `mlmm prepare complex` make what it says, and refuse in one sentence what it would guess?"""
+"""Does `merrow prepare complex` make what it says, and refuse what it would guess?"""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mlmm.amber.coordinates import read_coordinates
-from mlmm.amber.topology import read_topology
+from merrow.amber.coordinates import read_coordinates
+from merrow.amber.topology import read_topology
 
 
 @pytest.fixture
@@ -43,10 +43,12 @@ def inputs(shared, tmp_path, monkeypatch):
         ("{5uez_pdb} {5uez_ligand_sdf} --charges file", "needs a mol2 file with charges"),
     ],
 )
-def test_prepare_refuses(mlmm, inputs, words, told):
+def test_prepare_refuses(merrow, inputs, words, told):
     pytest.importorskip("pdb2pqr")
     protein, ligand, *rest = words.format(**inputs).split()
-    answer = mlmm("prepare", "complex", "--protein", protein, "--ligand", ligand, *rest, "-o", "c")
+    answer = merrow(
+        "prepare", "complex", "--protein", protein, "--ligand", ligand, *rest, "-o", "c"
+    )
     assert answer.code == 2
     assert len(answer.err.splitlines()) == 1
     assert told in answer.err
@@ -54,10 +56,10 @@ def test_prepare_refuses(mlmm, inputs, words, told):
 
 
 @pytest.mark.slow
-def test_lysozyme_and_benzene_from_the_deposited_files(mlmm, inputs):
+def test_lysozyme_and_benzene_from_the_deposited_files(merrow, inputs):
     pytest.importorskip("pdb2pqr")
     words = ("--protein", inputs["181l_pdb"], "--ligand", inputs["181l_ligand_sdf"])
-    done = mlmm("prepare", "complex", *words, "--remove", "CL,HED", "-o", "c", "--json")
+    done = merrow("prepare", "complex", *words, "--remove", "CL,HED", "-o", "c", "--json")
     assert done.code == 0, done.err
     report = json.loads(done.out)
     assert report == json.loads(Path("c/preparation.json").read_text())
@@ -81,17 +83,17 @@ def test_lysozyme_and_benzene_from_the_deposited_files(mlmm, inputs):
 
 
 @pytest.mark.slow
-def test_ff19sb_has_its_cmap_in_both_programs(mlmm, inputs):
+def test_ff19sb_has_its_cmap_in_both_programs(merrow, inputs):
     pytest.importorskip("pdb2pqr")
     words = ("--protein", inputs["181l_pdb"], "--ligand", inputs["181l_ligand_sdf"])
     more = ("--remove", "CL,HED", "--implicit", "--protein-ff", "ff19SB", "--json")
-    done = mlmm("prepare", "complex", *words, *more, "-o", "c")
+    done = merrow("prepare", "complex", *words, *more, "-o", "c")
     assert done.code == 0, done.err
     report = json.loads(done.out)
     assert report["protein"]["force_field"] == "ff19SB"
     cmap = report["energies_kcal"]["cmap"]
     assert abs(cmap["sander"]) > 10.0
     assert cmap["difference"] == pytest.approx(0.0, abs=2e-3)
-    wrong = mlmm("prepare", "complex", *words, "--protein-ff", "ff99", "-o", "d")
+    wrong = merrow("prepare", "complex", *words, "--protein-ff", "ff99", "-o", "d")
     assert wrong.code == 2
     assert "use ff14SB or ff19SB" in wrong.err

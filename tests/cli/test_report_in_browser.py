@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from mlmm.hydration.report.page import render_page
+from merrow.hydration.report.page import render_page
 
 SYNTHETIC = Path(__file__).parents[1] / "unit" / "hydration" / "report" / "synthetic_report.py"
 NAMES = ("chromium", "chromium-browser", "google-chrome")

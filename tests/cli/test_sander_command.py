@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What does the user of `mlmm sander` see: refusals in one sentence, and nothing left behind?"""
+"""What does the user of `merrow sander` see: refusals in one sentence, and nothing left behind?"""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from mlmm.ambertools.programs import find_program
-from mlmm.errors import MissingComponentError
+from merrow.ambertools.programs import find_program
+from merrow.errors import MissingComponentError
 
 GAS = "imin=0, nstlim=5, dt=0.0005, ntpr=1, ntwx=5, cut=999.0, ntb=0"
 MDIN = f"gas\n &cntrl {GAS}, ifmlp=1 /\n &mlp animask=':1', potential='mm' /\n"
@@ -41,7 +41,7 @@ def write():
 def one_sentence(answer):
     lines = answer.err.splitlines()
     assert (answer.code, len(lines), answer.out) == (2, 1, ""), answer
-    assert re.match(r"mlmm: .*[.?]$", lines[0])
+    assert re.match(r"merrow: .*[.?]$", lines[0])
     return lines[0]
 
 
@@ -68,17 +68,17 @@ BAD = [
 
 @pytest.mark.usefixtures("sander")
 @pytest.mark.parametrize(("words", "mdin", "told"), BAD)
-def test_bad_input_is_one_sentence_and_writes_nothing(mlmm, files, write, words, mdin, told):
+def test_bad_input_is_one_sentence_and_writes_nothing(merrow, files, write, words, mdin, told):
     write(mdin)
-    assert told in one_sentence(mlmm("sander", *words.format(**files).split()))
+    assert told in one_sentence(merrow("sander", *words.format(**files).split()))
     assert [path.name for path in Path().iterdir()] == ["mdin"]
 
 
 @pytest.mark.usefixtures("sander")
-def test_one_of_several_ranks_is_refused(mlmm, files, write, monkeypatch):
+def test_one_of_several_ranks_is_refused(merrow, files, write, monkeypatch):
     monkeypatch.setenv("OMPI_COMM_WORLD_SIZE", "2")
     write(MDIN)
-    answer = mlmm("sander", "-O", "-p", files["gas"], "-c", files["gas_crd"])
+    answer = merrow("sander", "-O", "-p", files["gas"], "-c", files["gas_crd"])
     assert "mpirun started 2 copies" in one_sentence(answer)
     assert [path.name for path in Path().iterdir()] == ["mdin"]
 
@@ -86,17 +86,17 @@ def test_one_of_several_ranks_is_refused(mlmm, files, write, monkeypatch):
 @pytest.fixture
 def scratch():
     """Where scratch folders are made in a test; the path of a socket must be short."""
-    folder = Path(tempfile.mkdtemp(prefix="mlmm-test-"))
+    folder = Path(tempfile.mkdtemp(prefix="merrow-test-"))
     yield folder
     shutil.rmtree(folder)
 
 
 @pytest.mark.usefixtures("sander")
 @pytest.mark.parametrize("text", [MDIN, QMMM])
-def test_a_run_leaves_sanders_files_and_no_others(mlmm, files, write, text):
+def test_a_run_leaves_sanders_files_and_no_others(merrow, files, write, text):
     write(text)
     words = f"-O -p {files['gas']} -c {files['gas_crd']} -x traj.nc --potential mm"
-    answer = mlmm("sander", *words.split())
+    answer = merrow("sander", *words.split())
     assert (answer.code, answer.out, answer.err) == (0, "", "")
     assert {p.name for p in Path().iterdir()} == {"mdin", "mdout", "restrt", "traj.nc", "mdinfo"}
     text = Path("mdout").read_text()
@@ -105,17 +105,17 @@ def test_a_run_leaves_sanders_files_and_no_others(mlmm, files, write, text):
 
 
 @pytest.mark.usefixtures("sander")
-def test_sanders_own_refusal_is_told(mlmm, files, write):
+def test_sanders_own_refusal_is_told(merrow, files, write):
     write(MDIN.replace("ntb=0", "ntb=0, nosuchkey=1"))
-    answer = mlmm("sander", "-O", "-p", files["gas"], "-c", files["gas_crd"])
+    answer = merrow("sander", "-O", "-p", files["gas"], "-c", files["gas_crd"])
     assert answer.code == 1
-    assert re.match(r"mlmm: sander ended with exit code \d+; .*mdout tells more", answer.err)
+    assert re.match(r"merrow: sander ended with exit code \d+; .*mdout tells more", answer.err)
 
 
 def start(folder, scratch, *words):
     """Start the command as a shell would."""
     return subprocess.Popen(
-        [Path(sys.executable).with_name("mlmm"), *map(str, words)],
+        [Path(sys.executable).with_name("merrow"), *map(str, words)],
         cwd=folder,
         env={**os.environ, "TMPDIR": str(scratch)},
         stderr=subprocess.PIPE,
@@ -139,22 +139,22 @@ def test_ctrl_c_ends_sander_and_keeps_its_files(files, tmp_path, scratch):
     os.kill(run.pid, signal.SIGINT)
     _, error = run.communicate(timeout=120)
     assert run.returncode == 3
-    assert error == "mlmm: stopped; run the same command again to go on.\n"
+    assert error == "merrow: stopped; run the same command again to go on.\n"
     assert list(scratch.iterdir()) == []
     assert (tmp_path / "restrt").stat().st_size > 0
 
 
 @pytest.mark.usefixtures("sander")
-def test_a_shared_server_serves_and_ends_with_its_socket(mlmm, files, write, tmp_path, scratch):
+def test_a_shared_server_serves_and_ends_with_its_socket(merrow, files, write, tmp_path, scratch):
     socket = scratch / "private" / "socket"
     server = start(tmp_path, scratch, "serve", "--socket", socket)
     try:
         wait_for(socket.exists)
         write(MDIN)
         words = ["-O", "-p", files["gas"], "-c", files["gas_crd"], "--server", socket]
-        assert mlmm("sander", *words).code == 0
-        assert re.search(r"ML/MM by mlmm \S+: mm:[0-9a-f]+, 5 atoms", Path("mdout").read_text())
-        answer = mlmm("sander", *words, "--potential", "ani2x", "--weights", "mdin")
+        assert merrow("sander", *words).code == 0
+        assert re.search(r"ML/MM by merrow \S+: mm:[0-9a-f]+, 5 atoms", Path("mdout").read_text())
+        answer = merrow("sander", *words, "--potential", "ani2x", "--weights", "mdin")
         assert answer.code == 1  # the server's refusal, before sander starts
         assert "mdin" in answer.err
         assert "sander was stopped" not in answer.err
@@ -162,9 +162,9 @@ def test_a_shared_server_serves_and_ends_with_its_socket(mlmm, files, write, tmp
         server.send_signal(signal.SIGTERM)
         _, error = server.communicate(timeout=120)
     assert server.returncode == 0
-    assert error == f"mlmm serve: listening at {socket}\n"
+    assert error == f"merrow serve: listening at {socket}\n"
     assert not socket.exists()
-    answer = mlmm("sander", *words)
+    answer = merrow("sander", *words)
     assert answer.code == 2
     assert "no model server listens" in answer.err
 
@@ -172,16 +172,16 @@ def test_a_shared_server_serves_and_ends_with_its_socket(mlmm, files, write, tmp
 @pytest.mark.slow
 @pytest.mark.usefixtures("sander")
 def test_a_model_file_is_searched_in_the_users_folder_not_in_the_servers(
-    mlmm, files, write, scratch
+    merrow, files, write, scratch
 ):
-    pytest.importorskip("mace", reason="no mace-torch: pip install 'mlmm[mace]'")
+    pytest.importorskip("mace", reason="no mace-torch: pip install 'merrow[mace]'")
     shutil.copy(Path(__file__).parents[1] / "data" / "tiny_mace.model", "mine.model")
     write(MDIN.replace("'mm'", "'mace:mine.model'"))
     server = start(scratch, scratch, "serve", "--socket", scratch / "private" / "socket")
     try:
         wait_for((scratch / "private" / "socket").exists)
         words = ["-O", "-p", files["gas"], "-c", files["gas_crd"], "--server"]
-        answer = mlmm("sander", *words, scratch / "private" / "socket")
+        answer = merrow("sander", *words, scratch / "private" / "socket")
     finally:
         server.send_signal(signal.SIGTERM)
         server.communicate(timeout=120)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Does `mlmm simulate` go from prepared files to production, and on from where it was stopped?"""
+"""Does `merrow simulate` go from prepared files to production, and on from where it was stopped?"""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from test_bad_input import one_sentence
 
-from mlmm.amber.topology import read_topology
-from mlmm.amber.trajectory import read_moment, read_trajectory
-from mlmm.trajectories import read_frames
+from merrow.amber.topology import read_topology
+from merrow.amber.trajectory import read_moment, read_trajectory
+from merrow.trajectories import read_frames
 
 SHORT = (
     *("--minimisation", "5", "--equilibration", "0.04", "--length", "0.016", "--chunk", "0.008"),
@@ -30,12 +30,12 @@ def begun(request):
 
 
 @pytest.fixture
-def simulate(mlmm, files):
-    """Run `mlmm simulate` on methane in water."""
+def simulate(merrow, files):
+    """Run `merrow simulate` on methane in water."""
 
     def run(*words, out="out", potential="ani2x", top="wet"):
         given = ("-p", files[top], "-c", files[f"{top}_crd"], "--ml-mask", ":1", "-o", out)
-        return mlmm("simulate", *given, "--potential", potential, *SHORT, *words)
+        return merrow("simulate", *given, "--potential", potential, *SHORT, *words)
 
     return run
 
@@ -52,18 +52,18 @@ def whole(simulate, begun, tmp_path_factory):
     return begun
 
 
-def test_every_stage_of_both_legs_is_there_and_can_be_run_again(whole, mlmm, files):
+def test_every_stage_of_both_legs_is_there_and_can_be_run_again(whole, merrow, files):
     answer, folder = whole["answer"], whole["folder"]
     assert answer.code == 0, answer.err
-    assert "0.016 ps of mlmm in 2 files" in answer.out
-    assert "next: mlmm analyze" in answer.out
-    for leg in ("mlmm", "mm"):
+    assert "0.016 ps of ml_mm in 2 files" in answer.out
+    assert "next: merrow analyze" in answer.out
+    for leg in ("ml_mm", "mm"):
         assert sorted(p.stem for p in (folder / leg).glob("*.rst")) == STAGES
         assert not (folder / leg / "unfinished").exists()
-        assert "potential='ani2x'" in (folder / "mlmm" / "prod-0001.in").read_text()
+        assert "potential='ani2x'" in (folder / "ml_mm" / "prod-0001.in").read_text()
     # the control is the same but for the potential
     for name in STAGES:
-        ours, control = ((folder / leg / f"{name}.in").read_text() for leg in ("mlmm", "mm"))
+        ours, control = ((folder / leg / f"{name}.in").read_text() for leg in ("ml_mm", "mm"))
         assert ours.replace("ani2x", "mm").split("\n", 1)[1] == control.split("\n", 1)[1]
     # solute's heavy atoms are held while it is heated, and not later
     weights = []
@@ -73,7 +73,7 @@ def test_every_stage_of_both_legs_is_there_and_can_be_run_again(whole, mlmm, fil
         weights.append(0 if found is None else int(found[1]))
     assert weights == [5, 0, 5, 5, 5, 1, 0, 0, 0]
     words = ("-i", folder / "mm" / "prod-0002.in", "-c", folder / "mm" / "prod-0001.rst")
-    assert mlmm("md", *words, "-p", files["wet"], "-q").code == 0
+    assert merrow("md", *words, "-p", files["wet"], "-q").code == 0
     again, there = read_trajectory(Path("mdcrd")), read_trajectory(folder / "mm" / "prod-0002.nc")
     np.testing.assert_array_equal(again.positions, there.positions)
 
@@ -81,26 +81,26 @@ def test_every_stage_of_both_legs_is_there_and_can_be_run_again(whole, mlmm, fil
 def test_the_pieces_are_one_trajectory(whole, files):
     folder = whole["folder"]
     topology = read_topology(files["wet"])
-    times = [t for k in (1, 2) for t in read_trajectory(folder / "mlmm" / f"prod-000{k}.nc").times]
-    start = read_moment(folder / "mlmm" / "07-npt.rst").time
+    times = [t for k in (1, 2) for t in read_trajectory(folder / "ml_mm" / f"prod-000{k}.nc").times]
+    start = read_moment(folder / "ml_mm" / "07-npt.rst").time
     np.testing.assert_allclose(np.array(times) - start, [0.004, 0.008, 0.012, 0.016], atol=1e-6)
     for k in range(3, 6):  # frames enough to be read
-        shutil.copy(folder / "mlmm" / "prod-0002.nc", folder / "mlmm" / f"prod-000{k}.nc")
-    assert len(read_frames(folder / "mlmm", topology).times) == 10
+        shutil.copy(folder / "ml_mm" / "prod-0002.nc", folder / "ml_mm" / f"prod-000{k}.nc")
+    assert len(read_frames(folder / "ml_mm", topology).times) == 10
     for k in range(3, 6):
-        (folder / "mlmm" / f"prod-000{k}.nc").unlink()
+        (folder / "ml_mm" / f"prod-000{k}.nc").unlink()
 
 
 def test_what_is_missing_is_computed_again_with_the_same_numbers(whole, simulate):
     shutil.copytree(whole["folder"], "out")
     old = {p: p.stat().st_mtime_ns for p in Path("out").rglob("*.rst")}
     for name in ("prod-0002.rst", "prod-0002.nc"):  # as a kill before the last move leaves it
-        Path("out/mlmm", name).unlink()
+        Path("out/ml_mm", name).unlink()
     assert simulate("--control").code == 0
     new = {p: p.stat().st_mtime_ns for p in old}
-    assert [p for p in old if new[p] != old[p]] == [Path("out/mlmm/prod-0002.rst")]
+    assert [p for p in old if new[p] != old[p]] == [Path("out/ml_mm/prod-0002.rst")]
     for name in ("prod-0002.rst", "prod-0002.nc"):
-        found, truth = Path("out/mlmm", name), whole["folder"] / "mlmm" / name
+        found, truth = Path("out/ml_mm", name), whole["folder"] / "ml_mm" / name
         assert found.read_bytes() == truth.read_bytes()
 
 
@@ -118,7 +118,7 @@ def test_it_stops_before_its_time_is_up_and_goes_on(simulate):
     assert answer.code == 3
     assert "8 stages are left in out, with 0.016 ps of production" in answer.err
     assert simulate("--max-minutes", "0.0001", potential="mm").code == 3
-    assert sorted(p.stem for p in Path("out/mlmm").glob("*.rst")) == STAGES[:2]
+    assert sorted(p.stem for p in Path("out/ml_mm").glob("*.rst")) == STAGES[:2]
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import pytest
 
-from mlmm.cli.hydration import minutes_of
-from mlmm.errors import InputError
+from merrow.cli.hydration import minutes_of
+from merrow.errors import InputError
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Does `mlmm validate nve` pass what conserves energy, and say so in numbers?"""
+"""Does `merrow validate nve` pass what conserves energy, and say so in numbers?"""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ KEYS = {
 }
 
 
-def ask(mlmm, files, *words, box="gas"):
+def ask(merrow, files, *words, box="gas"):
     options = ("-p", files[box], "-c", files[f"{box}_crd"], "--ml-mask", ":1")
-    return mlmm("validate", "nve", *options, *words)
+    return merrow("validate", "nve", *options, *words)
 
 
-def test_methane_conserves_energy_and_momentum_to_second_order(mlmm, files):
+def test_methane_conserves_energy_and_momentum_to_second_order(merrow, files):
     words = ("--potential", "ani1ccx", "--time", "0.12", "--dt", "0.25,0.5", "--json")
-    answer = ask(mlmm, files, *words)
+    answer = ask(merrow, files, *words)
     assert answer.code == 0, answer.err
     found = json.loads(answer.out)
     assert set(found) >= KEYS
@@ -46,8 +46,8 @@ def test_methane_conserves_energy_and_momentum_to_second_order(mlmm, files):
     assert "0.25 fs: 0.12 ps" in answer.err
 
 
-def test_too_large_a_time_step_fails_the_test_with_exit_code_1(mlmm, files):
-    answer = ask(mlmm, files, "--potential", "mm", "--time", "0.3", "--dt", "2.0")
+def test_too_large_a_time_step_fails_the_test_with_exit_code_1(merrow, files):
+    answer = ask(merrow, files, "--potential", "mm", "--time", "0.3", "--dt", "2.0")
     assert answer.code == 1
     assert "FAILED  energy_sd_kcal" in answer.out
     assert "passed" in answer.out.splitlines()[-1]
@@ -67,10 +67,10 @@ def test_too_large_a_time_step_fails_the_test_with_exit_code_1(mlmm, files):
         (("--platform", "HIP"), "platform 'HIP' is not available"),
     ],
 )
-def test_bad_input_is_refused_with_exit_code_2_and_one_sentence(mlmm, files, words, sentence):
-    answer = ask(mlmm, files, *words)
+def test_bad_input_is_refused_with_exit_code_2_and_one_sentence(merrow, files, words, sentence):
+    answer = ask(merrow, files, *words)
     assert answer.code == 2
     assert answer.out == ""
     assert sentence in answer.err
-    assert answer.err.startswith("mlmm: ")
+    assert answer.err.startswith("merrow: ")
     assert len(answer.err.strip().splitlines()) == 1

@@ -15,11 +15,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from mlmm.amber.coordinates import read_coordinates
-from mlmm.amber.topology import read_topology
-from mlmm.ambertools.solvent import solvate
-from mlmm.system.alchemy import tail_coefficient
-from mlmm.units import KCAL_PER_KJ, NM_PER_ANGSTROM
+from merrow.amber.coordinates import read_coordinates
+from merrow.amber.topology import read_topology
+from merrow.ambertools.solvent import solvate
+from merrow.system.alchemy import tail_coefficient
+from merrow.units import KCAL_PER_KJ, NM_PER_ANGSTROM
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 CUTOFF = 0.8

@@ -17,7 +17,7 @@ SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "gpu_complexes.py"
 
 @pytest.mark.slow
 def test_lysozyme_goes_from_its_structure_to_its_table(shared, tmp_path):
-    pytest.importorskip("pdb2pqr", reason="pip install 'mlmm[protein]'")
+    pytest.importorskip("pdb2pqr", reason="pip install 'merrow[protein]'")
     beside = Path(sys.executable).parent
     if shutil.which("tleap", path=f"{beside}:{os.environ['PATH']}") is None:
         pytest.skip("no AmberTools")
@@ -28,7 +28,7 @@ def test_lysozyme_goes_from_its_structure_to_its_table(shared, tmp_path):
         first = (*first, "--only", "181l", "--tiny", "--platform", "CPU")
         done = subprocess.run(
             [sys.executable, SCRIPT, *map(str, (*first, *words))],
-            env={**os.environ, "MLMM_MODELS": str(shared / "models")},
+            env={**os.environ, "MERROW_MODELS": str(shared / "models")},
             capture_output=True,
             text=True,
             check=False,
@@ -38,7 +38,7 @@ def test_lysozyme_goes_from_its_structure_to_its_table(shared, tmp_path):
         return json.loads(output.read_text())["systems"]["181l"]
 
     row = driver()
-    for leg in ("mlmm", "mm"):
+    for leg in ("ml_mm", "mm"):
         assert row[leg]["pieces"] == 2
         assert row[leg]["stages"] == 9
         assert row[leg]["ns_per_day"] > 0.0

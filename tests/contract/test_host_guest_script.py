@@ -84,7 +84,7 @@ def test_one_pair_runs_goes_on_and_is_told_what_all_costs(shared, tmp_path):
         first = (*first, "--tiny", "--pairs", "cb7-adh", "--methods", "gb", "--ensembles", "mm")
         done = subprocess.run(
             [sys.executable, ROOT / "benchmarks" / "host_guest.py", *map(str, (*first, *words))],
-            env={**os.environ, "MLMM_SHARED": str(shared)},
+            env={**os.environ, "MERROW_SHARED": str(shared)},
             capture_output=True,
             text=True,
             check=False,

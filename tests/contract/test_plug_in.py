@@ -28,14 +28,14 @@ def installed(tmp_path_factory) -> Path:
     for name, content in files.items():
         (folder / name).write_text(content)
     project = tomllib.loads(files["pyproject.toml"])["project"]
-    info = folder / f"mlmm_springs-{project['version']}.dist-info"
+    info = folder / f"merrow_springs-{project['version']}.dist-info"
     info.mkdir()
     (info / "METADATA").write_text(
         f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
     )
-    points = project["entry-points"]["mlmm.potentials"]
+    points = project["entry-points"]["merrow.potentials"]
     lines = "\n".join(f"{name} = {value}" for name, value in points.items())
-    (info / "entry_points.txt").write_text(f"[mlmm.potentials]\n{lines}\n")
+    (info / "entry_points.txt").write_text(f"[merrow.potentials]\n{lines}\n")
     return folder
 
 
@@ -52,8 +52,8 @@ def run(folder: Path, *words: object) -> subprocess.CompletedProcess[str]:
     )
 
 
-def mlmm(folder: Path, *words: object) -> subprocess.CompletedProcess[str]:
-    program = Path(sys.executable).with_name("mlmm")
+def merrow(folder: Path, *words: object) -> subprocess.CompletedProcess[str]:
+    program = Path(sys.executable).with_name("merrow")
     return subprocess.run(
         [program, *map(str, words)],
         env={**os.environ, "PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1"},
@@ -78,7 +78,7 @@ def test_energy_is_computed_with_it(installed, freesolv):
     inpcrd = prmtop[0].with_suffix(".inpcrd")
     forces = installed / "forces.npy"
     words = ("-p", prmtop[0], "-c", inpcrd, "--ml-mask", ":1", "--potential", "springs")
-    done = mlmm(installed, "energy", *words, "--forces", forces, "--json")
+    done = merrow(installed, "energy", *words, "--forces", forces, "--json")
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
     x = load_file(str(prmtop[0]), str(inpcrd)).coordinates
@@ -89,11 +89,11 @@ def test_energy_is_computed_with_it(installed, freesolv):
 
 
 def test_it_is_listed_and_refuses_what_it_does_not_know(installed):
-    rows = json.loads(mlmm(installed, "models", "list", "--json").stdout)
+    rows = json.loads(merrow(installed, "models", "list", "--json").stdout)
     assert rows[-1]["name"] == "springs"
     assert rows[-1]["level_of_theory"] == "springs between all pairs, for this page"
     code = (
-        "from mlmm.potentials import Molecule, load_potential\n"
+        "from merrow.potentials import Molecule, load_potential\n"
         "load_potential('springs', Molecule((8, 1), charge=-1))"
     )
     done = subprocess.run(
@@ -108,13 +108,13 @@ def test_it_is_listed_and_refuses_what_it_does_not_know(installed):
 
 
 def test_a_plug_in_that_does_not_load_is_named_and_leaves_the_others_alone(installed, tmp_path):
-    broken = tmp_path / "mlmm_springs-0.1.dist-info"
+    broken = tmp_path / "merrow_springs-0.1.dist-info"
     broken.mkdir()
-    (broken / "METADATA").write_text("Metadata-Version: 2.1\nName: mlmm-springs\nVersion: 0.1\n")
-    points = "[mlmm.potentials]\nsprings = no_such_module:make\n"
+    (broken / "METADATA").write_text("Metadata-Version: 2.1\nName: merrow-springs\nVersion: 0.1\n")
+    points = "[merrow.potentials]\nsprings = no_such_module:make\n"
     (broken / "entry_points.txt").write_text(points)
-    done = mlmm(tmp_path, "models", "describe", "springs")
+    done = merrow(tmp_path, "models", "describe", "springs")
     assert done.returncode == 2
     assert "the plug-in springs (no_such_module:make) does not load" in done.stderr
-    assert mlmm(tmp_path, "models", "describe", "ani1x").returncode == 0
-    assert "springs: does not load" in mlmm(tmp_path, "models", "list").stdout
+    assert merrow(tmp_path, "models", "describe", "ani1x").returncode == 0
+    assert "springs: does not load" in merrow(tmp_path, "models", "list").stdout

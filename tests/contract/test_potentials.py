@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mlmm.errors import MissingComponentError, UnsupportedPhysicsError
-from mlmm.potentials import (
+from merrow.errors import MissingComponentError, UnsupportedPhysicsError
+from merrow.potentials import (
     Capabilities,
     Evaluation,
     Molecule,
@@ -18,7 +18,7 @@ from mlmm.potentials import (
     load_potential,
     potential_names,
 )
-from mlmm.testing import METHANOL, ContractError, Tolerances, check_potential
+from merrow.testing import METHANOL, ContractError, Tolerances, check_potential
 
 NETWORKS = [name for name in potential_names() if name.startswith(("ani", "aimnet2", "mace"))]
 ANI = [name for name in NETWORKS if name.startswith("ani")]
@@ -42,7 +42,7 @@ differ by 0.034 kcal/mol/Å, and by 0.004 on the grid of level 5, energies by 3e
 @pytest.fixture(autouse=True)
 def weights_folder(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The shared weights; those of other families are in the cache or not here."""
-    monkeypatch.setenv("MLMM_MODELS", str(shared / "models"))
+    monkeypatch.setenv("MERROW_MODELS", str(shared / "models"))
 
 
 def kept(name: str, **options: object) -> list[str]:
@@ -83,13 +83,13 @@ def test_quantum_chemistry_keeps_the_contract(name, tolerances):
 
 @pytest.mark.parametrize("name", ANI)
 def test_ani_without_compiled_code_keeps_the_contract(name, monkeypatch):
-    monkeypatch.setenv("MLMM_NATIVE", "0")
+    monkeypatch.setenv("MERROW_NATIVE", "0")
     assert kept(name, precision="float32")
 
 
 @pytest.mark.parametrize("name", potential_names())
 def test_an_unknown_element_is_refused_before_any_weights_are_read(name, monkeypatch):
-    monkeypatch.setenv("MLMM_MODELS", "/nowhere")
+    monkeypatch.setenv("MERROW_MODELS", "/nowhere")
     known = capabilities(name).elements
     if known is None:
         pytest.skip(f"{name} takes every element")

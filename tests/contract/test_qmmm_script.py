@@ -20,7 +20,7 @@ def test_a_tiny_run_prints_ratios_and_errors(shared, tmp_path):
     words = ["--tiny", "--potentials", "ani2x", "--mm-step-ms", "5", "--json", "--output", output]
     done = subprocess.run(
         [sys.executable, ROOT / "benchmarks" / "qmmm.py", *map(str, words)],
-        env={**os.environ, "MLMM_MODELS": str(shared / "models")},
+        env={**os.environ, "MERROW_MODELS": str(shared / "models")},
         capture_output=True,
         text=True,
         check=False,

@@ -14,7 +14,7 @@ from tiny_campaign import TASK, pieces, workers
 from tiny_run import wait_for
 
 pytestmark = pytest.mark.slow
-pytest.importorskip("dask_jobqueue", reason="pip install 'mlmm[cluster]'")
+pytest.importorskip("dask_jobqueue", reason="pip install 'merrow[cluster]'")
 
 CLUSTER = """\
 scheduler: slurm

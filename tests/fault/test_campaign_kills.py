@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_each_run_of_a_campaign_is_an_ordinary_run(undisturbed_campaign, undisturbed):
-    """The campaign's methane is what `mlmm hydration` computes with the same options."""
+    """The campaign's methane is what `merrow hydration` computes with the same options."""
     assert numbers(undisturbed_campaign.folder / "runs" / "methane-prmtop") == numbers(undisturbed)
 
 
@@ -63,7 +63,7 @@ def test_an_interrupt_ends_driver_and_workers_in_good_order(tiny_campaign, numbe
         campaign.process.send_signal(number)
     code, out, err = campaign.finish()
     assert (code, out) == (3, "")
-    assert err.splitlines()[-1] == "mlmm: stopped; run the same command again to go on."
+    assert err.splitlines()[-1] == "merrow: stopped; run the same command again to go on."
     assert "Traceback" not in err
     wait_for(lambda: not any(map(is_alive, helpers)), "the workers to end")
 

@@ -49,7 +49,7 @@ def test_a_full_disk_keeps_what_was_finished(small_disk, tiny, undisturbed, proc
     code, _, err = run.finish()
     assert code == 1
     assert "the disk is full. What was finished is kept" in err.splitlines()[-1]
-    assert err.splitlines()[-1].startswith("mlmm: ")
+    assert err.splitlines()[-1].startswith("merrow: ")
     assert "Traceback" not in err
     kept = times(segments(run.folder))
     assert kept

@@ -105,7 +105,7 @@ def test_an_interrupt_ends_in_good_order(tiny, processes, number):
     code, out, err = run.finish()
     assert code == 3
     assert out == ""
-    assert err.splitlines()[-1] == "mlmm: stopped; run the same command again to go on."
+    assert err.splitlines()[-1] == "merrow: stopped; run the same command again to go on."
     assert "Traceback" not in err
     wait_for(lambda: not any(map(is_alive, helpers)), "the workers to end")
     assert len(segments(run.folder)) >= 1
@@ -118,7 +118,7 @@ def test_a_killed_worker_is_one_sentence(tiny, undisturbed):
     os.kill(workers(run.process.pid)[0], signal.SIGKILL)
     code, _, err = run.finish()
     assert code == 1
-    assert err.splitlines()[-1].startswith("mlmm: a worker process was killed while sampling")
+    assert err.splitlines()[-1].startswith("merrow: a worker process was killed while sampling")
     assert "Traceback" not in err
     run.complete()
     assert numbers(run.folder) == numbers(undisturbed)

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mlmm.amber.trajectory import read_moment, read_trajectory
-from mlmm.md.run import run_md
+from merrow.amber.trajectory import read_moment, read_trajectory
+from merrow.md.run import run_md
 
 TEXT = """methane in vacuum
  &cntrl
@@ -37,7 +37,7 @@ def gas(freesolv, tmp_path, monkeypatch):
 def begin(gas, text=TEXT):
     """Start a run that would take for ever, and wait for its first restart file."""
     Path("mdin").write_text(text.format(steps=100_000_000))
-    command = [str(Path(sys.executable).with_name("mlmm")), "md", "-p", gas[0], "-c", gas[1]]
+    command = [str(Path(sys.executable).with_name("merrow")), "md", "-p", gas[0], "-c", gas[1]]
     process = subprocess.Popen(
         command, env=os.environ | {"OMP_NUM_THREADS": "1"}, stderr=subprocess.PIPE, text=True
     )
@@ -70,7 +70,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(gas):
 
 @pytest.mark.slow
 def test_a_killed_run_leaves_the_frames_at_which_the_members_disagreed(gas, shared, monkeypatch):
-    monkeypatch.setenv("MLMM_MODELS", str(shared / "models"))
+    monkeypatch.setenv("MERROW_MODELS", str(shared / "models"))
     ml = "potential='ani1ccx', max_spread=1e-6, on_spread='save'"  # every block is beyond
     changes = (("potential='mm'", ml), ("ntpr=50", "ntpr=10"))
     text, more = TEXT, ON
@@ -105,4 +105,4 @@ def test_a_stopped_run_says_how_to_go_on(gas):
     step = read_moment(Path("restrt")).step
     assert f"restrt holds step {step}" in told
     assert f"-c restrt, irest=1, ntx=5, nstlim={100_000_000 - step}" in told
-    assert told.strip().removeprefix("mlmm: ") in Path("mdout").read_text()
+    assert told.strip().removeprefix("merrow: ") in Path("mdout").read_text()

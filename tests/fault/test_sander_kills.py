@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Do `mlmm sander`, its server and its clients survive each other's deaths?"""
+"""Do `merrow sander`, its server and its clients survive each other's deaths?"""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from mlmm.amber.coordinates import read_coordinates
-from mlmm.ambertools.programs import find_program
-from mlmm.errors import MissingComponentError
-from mlmm.sander.scratch import COMPILED_CLIENT
+from merrow.amber.coordinates import read_coordinates
+from merrow.ambertools.programs import find_program
+from merrow.errors import MissingComponentError
+from merrow.sander.scratch import COMPILED_CLIENT
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 from processes import below, wait
@@ -29,18 +29,18 @@ def base():
         find_program("sander")
     except MissingComponentError as error:
         pytest.skip(str(error))
-    folder = Path(tempfile.mkdtemp(prefix="mlmm-kills-"))
+    folder = Path(tempfile.mkdtemp(prefix="merrow-kills-"))
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.mark.slow
 def test_a_killed_run_takes_its_own_server_and_sander_along(gas, base):
-    # Here `mlmm sander` serves its model itself: with it, server and owner die at once.
+    # Here `merrow sander` serves its model itself: with it, server and owner die at once.
     scratch = base / "tmp"
     scratch.mkdir()
     (base / "mdin").write_text(MDIN.format(start="irest=0, ntx=1, tempi=300.0"))
-    words = [Path(sys.executable).with_name("mlmm"), "sander", "-O", "-p", gas[0], "-c", gas[1]]
+    words = [Path(sys.executable).with_name("merrow"), "sander", "-O", "-p", gas[0], "-c", gas[1]]
     environment = {**os.environ, "TMPDIR": str(scratch)}
     run = subprocess.Popen(words, cwd=base, env=environment)
     wait((base / "restrt").exists, 120.0)

@@ -25,7 +25,7 @@ from process_table import all_processes
 from tiny_run import PATIENCE, PROGRAM, SETTINGS, numbers, times
 
 MOLECULES = {"methane": "mobley_9055303", "methanol": "mobley_1636752"}
-TASK = "mlmm.campaign.worker"
+TASK = "merrow.campaign.worker"
 
 
 def write_table(folder, shared):
@@ -160,7 +160,7 @@ def main():
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
     shared = Path(__file__).resolve().parents[3] / "shared"
-    parser.add_argument("--shared", type=Path, default=os.environ.get("MLMM_SHARED", shared))
+    parser.add_argument("--shared", type=Path, default=os.environ.get("MERROW_SHARED", shared))
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         table = write_table(Path(name), Path(options.shared).resolve())

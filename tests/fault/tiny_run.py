@@ -13,7 +13,7 @@ from pathlib import Path
 
 from process_table import DEAD, all_processes
 
-PROGRAM = Path(sys.executable).with_name("mlmm")
+PROGRAM = Path(sys.executable).with_name("merrow")
 SCHEDULE = "schedule={charges: [1.0, 0.0], lennard_jones: [0.5, 0.0]}"
 SETTINGS = (
     *("cutoff=6", "n_waters=200", "equilibration=0.02", "equilibration_per_state=0.004"),

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from hybrids import WATERS, Box, make_box
 
-from mlmm.ambertools.programs import find_program
-from mlmm.errors import MissingComponentError
-from mlmm.potentials.interface import Molecule, Potential
-from mlmm.potentials.registry import load_potential
+from merrow.ambertools.programs import find_program
+from merrow.errors import MissingComponentError
+from merrow.potentials.interface import Molecule, Potential
+from merrow.potentials.registry import load_potential
 
 METHANE, ACETONE, ETHANOL = "mobley_9055303", "mobley_3867265", "mobley_2310185"
 
@@ -42,12 +42,12 @@ def ethanol(freesolv: Path, tmp_path_factory: pytest.TempPathFactory) -> Box:
 @pytest.fixture(scope="session")
 def ani(shared: Path) -> Callable[[str, Molecule], Potential]:
     """Return a function (name, molecule) → ANI potential in double precision."""
-    folder = Path(os.environ.get("MLMM_MODELS", shared / "models"))
+    folder = Path(os.environ.get("MERROW_MODELS", shared / "models"))
 
     def load(name: str, molecule: Molecule) -> Potential:
         weights = folder / f"{name}_state_dict.pt"
         if not weights.is_file():
-            pytest.skip(f"no weights {weights.name}: set MLMM_MODELS to their folder")
+            pytest.skip(f"no weights {weights.name}: set MERROW_MODELS to their folder")
         return load_potential(name, molecule, weights=weights, precision="float64")
 
     return load

@@ -10,18 +10,18 @@ from pathlib import Path
 import numpy as np
 import openmm as mm
 
-from mlmm.amber.coordinates import read_coordinates
-from mlmm.amber.topology import AmberTopology, read_topology
-from mlmm.ambertools.solvent import solvate
-from mlmm.engine.record import set_state
-from mlmm.potentials.interface import Capabilities, Evaluation, Potential
-from mlmm.samples import LambdaState
-from mlmm.system.box import box_vectors
-from mlmm.system.build import HybridSystem, hybrid_system
-from mlmm.system.internal import lj_matrices
-from mlmm.system.pme import Nonbonded, PmeParameters, pme_parameters
-from mlmm.system.potentials import open_potential
-from mlmm.system.region import MLRegion, select_region
+from merrow.amber.coordinates import read_coordinates
+from merrow.amber.topology import AmberTopology, read_topology
+from merrow.ambertools.solvent import solvate
+from merrow.engine.record import set_state
+from merrow.potentials.interface import Capabilities, Evaluation, Potential
+from merrow.samples import LambdaState
+from merrow.system.box import box_vectors
+from merrow.system.build import HybridSystem, hybrid_system
+from merrow.system.internal import lj_matrices
+from merrow.system.pme import Nonbonded, PmeParameters, pme_parameters
+from merrow.system.potentials import open_potential
+from merrow.system.region import MLRegion, select_region
 
 CUTOFF = 0.6
 """nm; shorter than any protocol's, so that the exact platform is fast. No identity minds."""

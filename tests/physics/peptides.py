@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mlmm.ambertools.programs import run_program
-from mlmm.ambertools.solvent import solvate
+from merrow.ambertools.programs import run_program
+from merrow.ambertools.solvent import solvate
 
 
 def capped_residue(name: str, folder: Path, *, force_field: str) -> tuple[Path, Path]:

@@ -13,9 +13,9 @@ from pathlib import Path
 from parmed.amber import AmberFormat
 from test_sander_parity import neutral
 
-from mlmm.ambertools.programs import find_program
-from mlmm.ambertools.solvent import solvate
-from mlmm.sander.run import SanderRun, run
+from merrow.ambertools.programs import find_program
+from merrow.ambertools.solvent import solvate
+from merrow.sander.run import SanderRun, run
 
 TOLUENE = "mobley_1873346"
 MD = "imin=0, irest=1, ntx=5, nstlim=10, dt=0.0005, ntpr=1, cut=8.0, ntb=1"

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr
 
-from mlmm.samples import LambdaState, WindowSamples
-from mlmm.units import KJ_PER_KCAL, thermal_energy
+from merrow.samples import LambdaState, WindowSamples
+from merrow.units import KJ_PER_KCAL, thermal_energy
 
 T = 298.15
 KT = thermal_energy(T) / KJ_PER_KCAL

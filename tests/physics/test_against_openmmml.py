@@ -22,14 +22,14 @@ from hybrids import context_of, energy
 from openmm import app, unit
 from peptides import alanine_dipeptide
 
-from mlmm.amber.coordinates import read_coordinates
-from mlmm.amber.topology import AmberTopology, read_topology
-from mlmm.ambertools.solvent import solvate
-from mlmm.system.box import box_vectors
-from mlmm.system.build import INTERNAL, base_system, hybrid_system
-from mlmm.system.pme import Nonbonded, PmeParameters
-from mlmm.system.region import MLRegion, select_region
-from mlmm.units import ANGSTROM_PER_NM, KCAL_PER_KJ
+from merrow.amber.coordinates import read_coordinates
+from merrow.amber.topology import AmberTopology, read_topology
+from merrow.ambertools.solvent import solvate
+from merrow.system.box import box_vectors
+from merrow.system.build import INTERNAL, base_system, hybrid_system
+from merrow.system.pme import Nonbonded, PmeParameters
+from merrow.system.region import MLRegion, select_region
+from merrow.units import ANGSTROM_PER_NM, KCAL_PER_KJ
 
 TOLUENE = "mobley_1873346"
 WATERS, CUTOFF = 300, 0.9
@@ -92,9 +92,9 @@ def case(request, freesolv, sander, tmp_path_factory) -> Case:
 def peer(shared: Path, tmp_path_factory):
     """openmm-ml's MLPotential, whose torchani finds its weights without a download."""
     openmmml = pytest.importorskip("openmmml", reason="openmm-ml is not here: pip install openmmml")
-    weights = Path(os.environ.get("MLMM_MODELS", shared / "models")) / "ani2x_state_dict.pt"
+    weights = Path(os.environ.get("MERROW_MODELS", shared / "models")) / "ani2x_state_dict.pt"
     if not weights.is_file():
-        pytest.skip(f"no weights {weights.name}: set MLMM_MODELS to their folder")
+        pytest.skip(f"no weights {weights.name}: set MERROW_MODELS to their folder")
     folder = tmp_path_factory.mktemp("torchani")
     (folder / "StateDicts").mkdir()
     (folder / "StateDicts" / weights.name).symlink_to(weights.resolve())

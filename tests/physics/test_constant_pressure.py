@@ -10,10 +10,10 @@ from hybrids import make_box
 from openmm import app, unit
 from scipy import stats
 
-from mlmm.engine.dynamics import DynamicsPlan, draw_velocities, freedom_of, run_dynamics
-from mlmm.engine.simulation import Phase
-from mlmm.system.pme import Nonbonded, pme_parameters
-from mlmm.units import BAR_PER_ATM, thermal_energy
+from merrow.engine.dynamics import DynamicsPlan, draw_velocities, freedom_of, run_dynamics
+from merrow.engine.simulation import Phase
+from merrow.system.pme import Nonbonded, pme_parameters
+from merrow.units import BAR_PER_ATM, thermal_energy
 
 TEMPERATURE = 298.15
 WATERS, CUTOFF, TIMESTEP = 200, 0.6, 0.002

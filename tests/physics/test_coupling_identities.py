@@ -21,13 +21,13 @@ from hybrids import (
 )
 from scipy.spatial.transform import Rotation
 
-from mlmm.engine.record import coulomb_coefficients, set_state
-from mlmm.potentials.interface import Molecule
-from mlmm.samples import LambdaState
-from mlmm.system.alchemy import couple_charges
-from mlmm.system.build import INTERNAL, NONBONDED, base_system
-from mlmm.system.internal import vacuum_system
-from mlmm.units import ANGSTROM_PER_NM, KJ_PER_KCAL
+from merrow.engine.record import coulomb_coefficients, set_state
+from merrow.potentials.interface import Molecule
+from merrow.samples import LambdaState
+from merrow.system.alchemy import couple_charges
+from merrow.system.build import INTERNAL, NONBONDED, base_system
+from merrow.system.internal import vacuum_system
+from merrow.units import ANGSTROM_PER_NM, KJ_PER_KCAL
 
 SUMMATION = 1e-8
 """kJ/mol; see above."""

@@ -11,12 +11,12 @@ import pytest
 from hybrids import CUTOFF, WATERS, Box, context_of, energy, force_of
 from scipy.integrate import quad
 
-from mlmm.engine.record import set_state
-from mlmm.samples import LambdaState
-from mlmm.system.alchemy import tail_coefficient
-from mlmm.system.build import TAIL
-from mlmm.system.internal import lj_matrices
-from mlmm.units import KCAL_PER_KJ
+from merrow.engine.record import set_state
+from merrow.samples import LambdaState
+from merrow.system.alchemy import tail_coefficient
+from merrow.system.build import TAIL
+from merrow.system.internal import lj_matrices
+from merrow.units import KCAL_PER_KJ
 
 PRODUCT_CUTOFF = 0.8
 

@@ -12,7 +12,7 @@ import json
 import numpy as np
 import pytest
 
-from mlmm.energy import SinglePoint, SinglePointAnswer, single_point
+from merrow.energy import SinglePoint, SinglePointAnswer, single_point
 
 BAR = 0.02
 """kcal/mol, as the reference states; the hartree of the two differs in the ninth digit, 1e-4."""

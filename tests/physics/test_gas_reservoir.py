@@ -22,16 +22,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 import small_box
 from hybrids import energy
 
-from mlmm.engine import gas, leg
-from mlmm.engine.record import couplings, set_state
-from mlmm.engine.reservoir import Reservoir
-from mlmm.engine.simulation import open_context, set_phase
-from mlmm.free_energy.mixing import insertions
-from mlmm.geometry import torsion_angles
-from mlmm.samples import LambdaState
-from mlmm.system.build import INTERNAL
-from mlmm.system.internal import ClassicalPotential
-from mlmm.units import thermal_energy
+from merrow.engine import gas, leg
+from merrow.engine.record import couplings, set_state
+from merrow.engine.reservoir import Reservoir
+from merrow.engine.simulation import open_context, set_phase
+from merrow.free_energy.mixing import insertions
+from merrow.geometry import torsion_angles
+from merrow.samples import LambdaState
+from merrow.system.build import INTERNAL
+from merrow.system.internal import ClassicalPotential
+from merrow.units import thermal_energy
 
 BUTANE = "mobley_1923244"
 BARRIER, LEAN = 12.0, 2.0

@@ -12,9 +12,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from mlmm.engine import gas
-from mlmm.potentials.interface import Capabilities, Evaluation
-from mlmm.units import KJ_PER_KCAL, NM_PER_ANGSTROM, thermal_energy
+from merrow.engine import gas
+from merrow.potentials.interface import Capabilities, Evaluation
+from merrow.units import KJ_PER_KCAL, NM_PER_ANGSTROM, thermal_energy
 
 T0 = 298.15
 KT = thermal_energy(T0) / KJ_PER_KCAL
@@ -137,7 +137,7 @@ def test_plain_langevin_stays_where_it_began(tmp_path):
 
 def test_swaps_that_ignore_the_energy_are_seen(tmp_path, monkeypatch):
     # The mutant accepts every swap.
-    monkeypatch.setattr("mlmm.engine.gas.math.log", lambda x: -np.inf)
+    monkeypatch.setattr("merrow.engine.gas.math.log", lambda x: -np.inf)
     plan = dataclasses.replace(PLAN, temperatures=(T0, 900.0))
     samples = sampled(SPRING, plan, 0.5, tmp_path)
     mean, stderr = by_ladder(samples.energies / KJ_PER_KCAL, samples.ladder)

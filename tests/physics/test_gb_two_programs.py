@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mlmm.amber.coordinates import Coordinates, read_coordinates
-from mlmm.amber.topology import read_topology
-from mlmm.amber.trajectory import TrajectoryWriter
-from mlmm.binding.gb_check import DELTA, RELATIVE, ROUNDING, gb_check
-from mlmm.binding.mmpbsa_program import RADII, Settings, Topologies, run_alone, split_topology
-from mlmm.system import implicit
+from merrow.amber.coordinates import Coordinates, read_coordinates
+from merrow.amber.topology import read_topology
+from merrow.amber.trajectory import TrajectoryWriter
+from merrow.binding.gb_check import DELTA, RELATIVE, ROUNDING, gb_check
+from merrow.binding.mmpbsa_program import RADII, Settings, Topologies, run_alone, split_topology
+from merrow.system import implicit
 
 if shutil.which("MMPBSA", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}") is None:
     pytest.skip("no AmberTools", allow_module_level=True)

@@ -13,13 +13,13 @@ import openmm as mm
 import pytest
 from hybrids import WATERS, Box, Python, context_of, energy, forces, slope
 
-from mlmm.engine.record import set_state
-from mlmm.engine.simulation import BAROSTATS, Ensemble, Phase, get_phase, open_context, set_phase
-from mlmm.potentials.interface import Potential
-from mlmm.samples import LambdaState
-from mlmm.system.build import INTERNAL, HybridSystem
-from mlmm.system.potentials import open_potential
-from mlmm.units import KJ_PER_KCAL
+from merrow.engine.record import set_state
+from merrow.engine.simulation import BAROSTATS, Ensemble, Phase, get_phase, open_context, set_phase
+from merrow.potentials.interface import Potential
+from merrow.samples import LambdaState
+from merrow.system.build import INTERNAL, HybridSystem
+from merrow.system.potentials import open_potential
+from merrow.units import KJ_PER_KCAL
 
 BAR = 1e-2
 """kJ/mol/nm (2e-4 kcal/mol/Å); forces here are 1e2 to 1e4."""

@@ -11,21 +11,21 @@ import openmm as mm
 import pytest
 from peptides import capped_residue
 
-from mlmm.amber.coordinates import read_coordinates
-from mlmm.amber.topology import AmberTopology, read_topology
-from mlmm.engine.decompose import decompose
-from mlmm.engine.dynamics import DynamicsPlan, at_rest_as_a_whole, draw_velocities, run_dynamics
-from mlmm.engine.simulation import Phase
-from mlmm.engine.slope import couple
-from mlmm.errors import UnsupportedPhysicsError
-from mlmm.potentials.interface import Capabilities, Evaluation
-from mlmm.samples import LambdaState
-from mlmm.system.build import base_system, hybrid_system
-from mlmm.system.link_atoms import LINK_DISTANCE
-from mlmm.system.pme import Nonbonded
-from mlmm.system.potentials import open_potential
-from mlmm.system.region import capped, select_region
-from mlmm.units import KCAL_PER_KJ
+from merrow.amber.coordinates import read_coordinates
+from merrow.amber.topology import AmberTopology, read_topology
+from merrow.engine.decompose import decompose
+from merrow.engine.dynamics import DynamicsPlan, at_rest_as_a_whole, draw_velocities, run_dynamics
+from merrow.engine.simulation import Phase
+from merrow.engine.slope import couple
+from merrow.errors import UnsupportedPhysicsError
+from merrow.potentials.interface import Capabilities, Evaluation
+from merrow.samples import LambdaState
+from merrow.system.build import base_system, hybrid_system
+from merrow.system.link_atoms import LINK_DISTANCE
+from merrow.system.pme import Nonbonded
+from merrow.system.potentials import open_potential
+from merrow.system.region import capped, select_region
+from merrow.units import KCAL_PER_KJ
 
 VACUUM = Nonbonded(cutoff=None)
 SIDE_CHAIN = ":2&!@N,H,CA,HA,C,O"

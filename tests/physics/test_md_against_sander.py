@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Does the mdout of `mlmm md` say what sander's says of the same input, and does sander go on?
+"""Does the mdout of `merrow md` say what sander's says of the same input, and does sander go on?
 
 With potential='mm' the ML region has the prmtop's own terms, so the whole is molecular mechanics
 and sander is the judge. Toluene, not erlotinib: sander takes angles beyond 177.4° for 177.4°, which
@@ -13,14 +13,14 @@ from pathlib import Path
 import pytest
 from peptides import alanine_dipeptide
 
-from mlmm.amber.coordinates import Coordinates, read_coordinates, write_restart
-from mlmm.amber.mdout import read_mdout
-from mlmm.ambertools.programs import run_program
-from mlmm.ambertools.sander import single_point
-from mlmm.ambertools.solvent import solvate
-from mlmm.energy import SinglePoint
-from mlmm.energy import single_point as single_point_of
-from mlmm.md.run import run_md
+from merrow.amber.coordinates import Coordinates, read_coordinates, write_restart
+from merrow.amber.mdout import read_mdout
+from merrow.ambertools.programs import run_program
+from merrow.ambertools.sander import single_point
+from merrow.ambertools.solvent import solvate
+from merrow.energy import SinglePoint
+from merrow.energy import single_point as single_point_of
+from merrow.md.run import run_md
 
 # as exact as sander can be, so that what differs are the programs and not their approximations
 BOX = """same input for both

@@ -11,10 +11,10 @@ import parmed
 import pytest
 from parmed.tools import HMassRepartition
 
-from mlmm.amber.coordinates import read_coordinates
-from mlmm.amber.mdout import read_mdout
-from mlmm.errors import InputError, NumericsError
-from mlmm.md.run import run_md
+from merrow.amber.coordinates import read_coordinates
+from merrow.amber.mdout import read_mdout
+from merrow.errors import InputError, NumericsError
+from merrow.md.run import run_md
 
 START = """one step from rest
  &cntrl imin=0, nstlim={steps}, dt={dt}, ntb=0, cut=999.0, ntpr={ntpr}, nscm=0, {more} ifmlp=1 /
@@ -25,7 +25,7 @@ HEAT = "ntt=3, gamma_ln=2.0, temp0=300.0, tempi=300.0, ig=5, ntwr=4,"
 
 @pytest.fixture(autouse=True)
 def _empty_folder(tmp_path, monkeypatch, shared):
-    monkeypatch.setenv("MLMM_MODELS", str(shared / "models"))
+    monkeypatch.setenv("MERROW_MODELS", str(shared / "models"))
     monkeypatch.chdir(tmp_path)
 
 
@@ -132,5 +132,5 @@ def test_members_that_disagree_stop_the_run(butane):
 
 def test_the_text_restart_holds_positions_and_velocities(butane):
     run(butane, ml="potential='mm'", more=HEAT + "ntxo=1,")
-    assert Path("restrt").read_text().startswith("written by mlmm")
+    assert Path("restrt").read_text().startswith("written by merrow")
     assert read_coordinates("restrt").velocities is not None

@@ -15,18 +15,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mlmm.amber.coordinates import Coordinates
-from mlmm.amber.mdout import read_mdout
-from mlmm.amber.topology import atom_label, read_topology
-from mlmm.amber.trajectory import read_trajectory
-from mlmm.errors import InputError, NumericsError, UnsupportedPhysicsError
-from mlmm.md.ensemble_spread import Disagreement, SpreadWatch
-from mlmm.md.run import run_md
-from mlmm.md.settings import MlSettings, resolve
-from mlmm.mdin.namelist import parse_mdin
-from mlmm.potentials import Molecule, load_potential
-from mlmm.potentials.committee import force_spread
-from mlmm.sander.input import read_input
+from merrow.amber.coordinates import Coordinates
+from merrow.amber.mdout import read_mdout
+from merrow.amber.topology import atom_label, read_topology
+from merrow.amber.trajectory import read_trajectory
+from merrow.errors import InputError, NumericsError, UnsupportedPhysicsError
+from merrow.md.ensemble_spread import Disagreement, SpreadWatch
+from merrow.md.run import run_md
+from merrow.md.settings import MlSettings, resolve
+from merrow.mdin.namelist import parse_mdin
+from merrow.potentials import Molecule, load_potential
+from merrow.potentials.committee import force_spread
+from merrow.sander.input import read_input
 
 ENERGY, FORCE = 0.25, 1.5
 HOT = """hot butane
@@ -48,7 +48,7 @@ def prmtop(freesolv):
 @pytest.fixture
 def butane(prmtop, shared, tmp_path, monkeypatch):
     """Run a sander input on n-butane in an empty folder."""
-    monkeypatch.setenv("MLMM_MODELS", str(shared / "models"))
+    monkeypatch.setenv("MERROW_MODELS", str(shared / "models"))
     monkeypatch.chdir(tmp_path)
     return partial(run, prmtop)
 
@@ -66,7 +66,7 @@ def saved(prmtop, shared, tmp_path_factory):
     """A run that keeps frames: its folder and its energies."""
     folder = tmp_path_factory.mktemp("saved")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MLMM_MODELS", str(shared / "models"))
+        patch.setenv("MERROW_MODELS", str(shared / "models"))
         patch.chdir(folder)
         return folder, run(prmtop, LIMITS + "'save'").energies
 
@@ -184,7 +184,7 @@ def test_a_minimisation_notes_that_it_judges_no_spread():
 @pytest.mark.parametrize("key", ["max_force_spread=1.0", "max_spread=1.0, on_spread='warn'"])
 def test_what_sander_cannot_do_is_refused_there(key):
     text = f"x\n &cntrl ifmlp=1 /\n &mlp animask=':1', {key} /\n"
-    with pytest.raises(UnsupportedPhysicsError, match=r"not available through sander.*mlmm md"):
+    with pytest.raises(UnsupportedPhysicsError, match=r"not available through sander.*merrow md"):
         read_input(text, where="mdin")
 
 

@@ -11,13 +11,13 @@ import openmm as mm
 import pytest
 from hybrids import Box, Python
 
-from mlmm.engine.record import set_state, take_record
-from mlmm.engine.simulation import Ensemble, Phase, get_phase, open_context, set_phase
-from mlmm.errors import NumericsError
-from mlmm.potentials.interface import Evaluation
-from mlmm.samples import LambdaState
-from mlmm.system.build import INTERNAL, HybridSystem
-from mlmm.system.force import potential_force
+from merrow.engine.record import set_state, take_record
+from merrow.engine.simulation import Ensemble, Phase, get_phase, open_context, set_phase
+from merrow.errors import NumericsError
+from merrow.potentials.interface import Evaluation
+from merrow.samples import LambdaState
+from merrow.system.build import INTERNAL, HybridSystem
+from merrow.system.force import potential_force
 
 STATES = (LambdaState(1.0, 1.0), LambdaState(0.5, 1.0), LambdaState(0.0, 0.4))
 BAROSTAT = Ensemble(298.15, 1.0, 0.001, 1.0, barostat_interval=3)

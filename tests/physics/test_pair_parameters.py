@@ -12,11 +12,11 @@ import pytest
 from hybrids import CUTOFF, WATERS, Box, context_of, energy, energy_at, read_box, solute_pairs
 from parmed.amber import AmberFormat
 
-from mlmm.amber.topology import read_topology
-from mlmm.errors import UnsupportedPhysicsError
-from mlmm.system.alchemy import tail_coefficient
-from mlmm.system.build import ENVIRONMENT, SOFT_CORE, base_system
-from mlmm.system.internal import lj_matrices
+from merrow.amber.topology import read_topology
+from merrow.errors import UnsupportedPhysicsError
+from merrow.system.alchemy import tail_coefficient
+from merrow.system.build import ENVIRONMENT, SOFT_CORE, base_system
+from merrow.system.internal import lj_matrices
 
 SAME_TABLES = 1e-8
 """kJ/mol: OpenMM and we read the same nine digits; only the order of the sum differs."""

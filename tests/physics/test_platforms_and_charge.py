@@ -9,10 +9,10 @@ import pytest
 from hybrids import Box, context_of, energy, energy_at, forces, read_box, table_minus_rule
 from parmed.amber import AmberFormat
 
-from mlmm.engine.record import coulomb_coefficients, set_state, take_record
-from mlmm.hydration.protocol import PROTOCOLS
-from mlmm.samples import LambdaState
-from mlmm.system.build import NONBONDED, base_system
+from merrow.engine.record import coulomb_coefficients, set_state, take_record
+from merrow.hydration.protocol import PROTOCOLS
+from merrow.samples import LambdaState
+from merrow.system.build import NONBONDED, base_system
 
 QUICK = tuple(LambdaState(*s) for s in PROTOCOLS["quick"].schedule.states)
 

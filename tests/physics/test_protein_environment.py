@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from hybrids import context_of, energy, energy_at
 
-from mlmm.amber.coordinates import read_coordinates
-from mlmm.amber.topology import AmberTopology, read_topology
-from mlmm.system.build import HybridSystem, base_system, hybrid_system
-from mlmm.system.internal import vacuum_system
-from mlmm.system.pme import Nonbonded
-from mlmm.system.potentials import open_potential
-from mlmm.system.region import MLRegion, region_of
+from merrow.amber.coordinates import read_coordinates
+from merrow.amber.topology import AmberTopology, read_topology
+from merrow.system.build import HybridSystem, base_system, hybrid_system
+from merrow.system.internal import vacuum_system
+from merrow.system.pme import Nonbonded
+from merrow.system.potentials import open_potential
+from merrow.system.region import MLRegion, region_of
 
 VACUUM = Nonbonded(cutoff=None)
 

@@ -14,11 +14,11 @@ import openmm as mm
 import pytest
 from hybrids import Box, context_of, energy, energy_at
 
-from mlmm.engine.record import LARGEST_U, Record, set_state, take_record
-from mlmm.hydration.protocol import PROTOCOLS
-from mlmm.samples import LambdaState
-from mlmm.system.build import INTERNAL, NONBONDED, SOFT_CORE, TAIL, HybridSystem
-from mlmm.units import KCAL_PER_KJ, thermal_energy
+from merrow.engine.record import LARGEST_U, Record, set_state, take_record
+from merrow.hydration.protocol import PROTOCOLS
+from merrow.samples import LambdaState
+from merrow.system.build import INTERNAL, NONBONDED, SOFT_CORE, TAIL, HybridSystem
+from merrow.units import KCAL_PER_KJ, thermal_energy
 
 TEMPERATURE = 298.15
 SCHEDULES = {p.schedule.states: p.name for p in PROTOCOLS.values()}

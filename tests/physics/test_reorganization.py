@@ -11,19 +11,19 @@ import numpy as np
 import pytest
 from solvable import CORNER, COUPLED, KT, Model, T, X, draw, harmonic, line, sample, two_conformers
 
-from mlmm.free_energy.divergence import (
+from merrow.free_energy.divergence import (
     Ensemble,
     conformer_labels,
     gaussian_reorganization,
     reorganization_bound,
 )
-from mlmm.free_energy.expectation import (
+from merrow.free_energy.expectation import (
     EndEnsemble,
     reorganization_mbar,
     reorganization_reweighted,
 )
-from mlmm.free_energy.reorganization import reorganization_energy
-from mlmm.units import KJ_PER_KCAL
+from merrow.free_energy.reorganization import reorganization_energy
+from merrow.units import KJ_PER_KCAL
 
 STATES = line([0.0, 0.25, 0.5, 0.75, 1.0])
 FLIPS = Model(two_conformers(3.0, 1.0), g=2.0, c=4.0)  # the solvent flips the conformer

@@ -23,24 +23,24 @@ import route_agreement
 import small_box
 from hybrids import Python
 
-from mlmm.amber.topology import read_topology
-from mlmm.engine import gas, leg
-from mlmm.engine.frames import complete_frames, read_other
-from mlmm.engine.record import set_state, take_record
-from mlmm.engine.simulation import open_context, set_phase
-from mlmm.errors import InputError
-from mlmm.free_energy.cycle import hydration_r2
-from mlmm.free_energy.endstate import endstate_correction
-from mlmm.free_energy.estimators import mbar
-from mlmm.geometry import torsion_angles
-from mlmm.potentials.interface import Potential
-from mlmm.samples import LambdaState
-from mlmm.system.build import INTERNAL, HybridSystem, hybrid_system
-from mlmm.system.internal import ClassicalPotential, internal_terms, vacuum_system
-from mlmm.system.pme import Nonbonded
-from mlmm.system.region import region_of
-from mlmm.system.stress import stress_potential, stressed_terms
-from mlmm.units import KJ_PER_KCAL, NM_PER_ANGSTROM, thermal_energy
+from merrow.amber.topology import read_topology
+from merrow.engine import gas, leg
+from merrow.engine.frames import complete_frames, read_other
+from merrow.engine.record import set_state, take_record
+from merrow.engine.simulation import open_context, set_phase
+from merrow.errors import InputError
+from merrow.free_energy.cycle import hydration_r2
+from merrow.free_energy.endstate import endstate_correction
+from merrow.free_energy.estimators import mbar
+from merrow.geometry import torsion_angles
+from merrow.potentials.interface import Potential
+from merrow.samples import LambdaState
+from merrow.system.build import INTERNAL, HybridSystem, hybrid_system
+from merrow.system.internal import ClassicalPotential, internal_terms, vacuum_system
+from merrow.system.pme import Nonbonded
+from merrow.system.region import region_of
+from merrow.system.stress import stress_potential, stressed_terms
+from merrow.units import KJ_PER_KCAL, NM_PER_ANGSTROM, thermal_energy
 
 ETHER = "mobley_3083321"  # dimethoxymethane
 SOME_STATES = (LambdaState(1, 1), LambdaState(0.4, 1), LambdaState(0, 1), LambdaState(0, 0.3))

@@ -14,10 +14,10 @@ from sander_runs import MD, TOLUENE, exact, make_sander_box, ml, mm, printed, va
 from scipy.io import netcdf_file
 from test_sander_parity import ELEC, VDW
 
-from mlmm.amber.coordinates import Coordinates, read_coordinates, write_restart
-from mlmm.energy import SinglePoint, single_point
-from mlmm.errors import InputError, MlmmError
-from mlmm.sander.run import SanderRun, run
+from merrow.amber.coordinates import Coordinates, read_coordinates, write_restart
+from merrow.energy import SinglePoint, single_point
+from merrow.errors import InputError, MerrowError
+from merrow.sander.run import SanderRun, run
 
 pytestmark = pytest.mark.usefixtures("sander")
 
@@ -35,7 +35,7 @@ def ani2x(shared, monkeypatch):
     """Weights of ANI-2x where the program looks for them."""
     if not (shared / "models" / "ani2x_state_dict.pt").is_file():
         pytest.skip("no weights of ANI-2x")
-    monkeypatch.setenv("MLMM_MODELS", str(shared / "models"))
+    monkeypatch.setenv("MERROW_MODELS", str(shared / "models"))
 
 
 def test_mm_as_ml_prints_what_mm_prints(toluene, tmp_path):
@@ -76,8 +76,8 @@ def test_a_plain_qmmm_input_prints_what_mm_prints(toluene, tmp_path):
 
 def test_a_wrong_conversion_of_units_is_noticed(toluene, tmp_path, monkeypatch):
     # 12 kcal/mol with a Hartree that is wrong by 1.5e-5: two units of the last printed digit.
-    monkeypatch.setattr("mlmm.sander.files.SANDER_HARTREE_KCAL", 627.50)
-    with pytest.raises(MlmmError, match="that the model server never gave"):
+    monkeypatch.setattr("merrow.sander.files.SANDER_HARTREE_KCAL", 627.50)
+    with pytest.raises(MerrowError, match="that the model server never gave"):
         ml(tmp_path, MD, toluene.files)
 
 

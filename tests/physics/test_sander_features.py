@@ -12,13 +12,13 @@ import pytest
 from sander_runs import MD, TOLUENE, exact, make_sander_box, ml, mm, printed, values
 from test_sander_parity import ELEC, VDW
 
-from mlmm.amber.coordinates import read_coordinates
-from mlmm.ambertools.programs import find_program
-from mlmm.md.loop import MdOutputs
-from mlmm.md.run import run_md
-from mlmm.sander import scratch as extern_run
-from mlmm.sander.models import Models
-from mlmm.sander.server import ModelServer
+from merrow.amber.coordinates import read_coordinates
+from merrow.ambertools.programs import find_program
+from merrow.md.loop import MdOutputs
+from merrow.md.run import run_md
+from merrow.sander import scratch as extern_run
+from merrow.sander.models import Models
+from merrow.sander.server import ModelServer
 
 pytestmark = [pytest.mark.usefixtures("sander"), pytest.mark.slow]
 
@@ -102,7 +102,7 @@ def test_one_server_serves_several_runs_at_once(toluene, tmp_path):
 def test_energy_is_conserved_with_ani2x_as_well_as_with_mm(toluene, shared, tmp_path, monkeypatch):
     if not (shared / "models" / "ani2x_state_dict.pt").is_file():
         pytest.skip("no weights of ANI-2x")
-    monkeypatch.setenv("MLMM_MODELS", str(shared / "models"))
+    monkeypatch.setenv("MERROW_MODELS", str(shared / "models"))
     cntrl = MD.replace("nstlim=10", "nstlim=1000").replace("ntpr=1", "ntpr=5")
     cntrl += ", ntc=2, ntf=2, tol=1e-8, nscm=0"
     theirs = np.array(values(mm(tmp_path, f"{cntrl}, noshakemask=':1'", toluene.files), "Etot"))
@@ -120,7 +120,7 @@ def test_energy_is_conserved_with_ani2x_as_well_as_with_mm(toluene, shared, tmp_
 def test_an_umbrella_and_restraints_pull_an_ml_molecule(toluene, shared, tmp_path, monkeypatch):
     if not (shared / "models" / "ani2x_state_dict.pt").is_file():
         pytest.skip("no weights of ANI-2x")
-    monkeypatch.setenv("MLMM_MODELS", str(shared / "models"))
+    monkeypatch.setenv("MERROW_MODELS", str(shared / "models"))
     start = read_coordinates(toluene.restart).positions
     distance = np.linalg.norm(start[0] - start[18])  # a carbon and an oxygen of water
     (tmp_path / "window.RST").write_text(
@@ -172,7 +172,7 @@ def test_runs_go_on_in_the_other_program(toluene, shared, tmp_path, monkeypatch)
     # Where one program ends, the other finds the same ML/MM energy, in both directions.
     if not (shared / "models" / "ani2x_state_dict.pt").is_file():
         pytest.skip("no weights of ANI-2x")
-    monkeypatch.setenv("MLMM_MODELS", str(shared / "models"))
+    monkeypatch.setenv("MERROW_MODELS", str(shared / "models"))
     prmtop, mlp = toluene.prmtop, "animask=':1'"
     files = ["-p", prmtop, "-c", tmp_path / "ours.rst7"]
     ours = own(tmp_path, MD, prmtop, toluene.restart, "ours")

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from parmed.amber import AmberFormat
 
-from mlmm.amber.coordinates import Coordinates, read_coordinates, write_restart
-from mlmm.amber.topology import read_topology
-from mlmm.ambertools import sander as amber
-from mlmm.ambertools.solvent import solvate
-from mlmm.energy import SinglePoint, single_point
+from merrow.amber.coordinates import Coordinates, read_coordinates, write_restart
+from merrow.amber.topology import read_topology
+from merrow.ambertools import sander as amber
+from merrow.ambertools.solvent import solvate
+from merrow.energy import SinglePoint, single_point
 
 pytestmark = pytest.mark.usefixtures("sander")
 

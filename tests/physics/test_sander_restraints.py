@@ -11,11 +11,11 @@ import numpy as np
 import openmm as mm
 import pytest
 
-from mlmm.amber.coordinates import Coordinates, read_coordinates, write_restart
-from mlmm.amber.topology import read_topology
-from mlmm.ambertools.programs import find_program
-from mlmm.system.restraints import FlatBottom, flat_bottom_forces, positional_force
-from mlmm.units import KCAL_PER_KJ, KJ_PER_KCAL
+from merrow.amber.coordinates import Coordinates, read_coordinates, write_restart
+from merrow.amber.topology import read_topology
+from merrow.ambertools.programs import find_program
+from merrow.system.restraints import FlatBottom, flat_bottom_forces, positional_force
+from merrow.units import KCAL_PER_KJ, KJ_PER_KCAL
 
 PRINTED = 5e-4
 """sander prints four decimals, and a restart has seven of the coordinate."""

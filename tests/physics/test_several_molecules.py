@@ -13,19 +13,19 @@ import parmed
 import pytest
 from hybrids import Box, Python, context_of, energy, forces, read_box, slope
 
-from mlmm.amber.coordinates import Coordinates, write_restart
-from mlmm.amber.mdout import read_mdout
-from mlmm.amber.topology import AmberTopology
-from mlmm.amber.trajectory import Moment, read_trajectory, write_netcdf_restart
-from mlmm.ambertools.sander import single_point as sander_energy
-from mlmm.ambertools.solvent import solvate
-from mlmm.energy import SinglePoint, single_point
-from mlmm.errors import InputError, NumericsError
-from mlmm.md.run import run_md
-from mlmm.system.build import base_system
-from mlmm.system.images import reach_of, together
-from mlmm.system.region import select_region
-from mlmm.units import ANGSTROM_PER_NM, KCAL_PER_KJ
+from merrow.amber.coordinates import Coordinates, write_restart
+from merrow.amber.mdout import read_mdout
+from merrow.amber.topology import AmberTopology
+from merrow.amber.trajectory import Moment, read_trajectory, write_netcdf_restart
+from merrow.ambertools.sander import single_point as sander_energy
+from merrow.ambertools.solvent import solvate
+from merrow.energy import SinglePoint, single_point
+from merrow.errors import InputError, NumericsError
+from merrow.md.run import run_md
+from merrow.system.build import base_system
+from merrow.system.images import reach_of, together
+from merrow.system.region import select_region
+from merrow.units import ANGSTROM_PER_NM, KCAL_PER_KJ
 
 METHANE, ETHANOL, BOTH = "mobley_9055303", "mobley_2310185", ":1-2"
 WATERS, CUTOFF = 170, 0.8

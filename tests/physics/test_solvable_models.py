@@ -26,13 +26,13 @@ from solvable import (
     two_conformers,
 )
 
-from mlmm.free_energy.cycle import hydration_r2
-from mlmm.free_energy.endstate import endstate_correction
-from mlmm.free_energy.estimators import bar, mbar, thermodynamic_integration
-from mlmm.free_energy.reorganization import reorganization_energy
-from mlmm.free_energy.schedule import gauss_legendre, gauss_legendre_states
-from mlmm.samples import LambdaState, WindowSamples
-from mlmm.units import KJ_PER_KCAL
+from merrow.free_energy.cycle import hydration_r2
+from merrow.free_energy.endstate import endstate_correction
+from merrow.free_energy.estimators import bar, mbar, thermodynamic_integration
+from merrow.free_energy.reorganization import reorganization_energy
+from merrow.free_energy.schedule import gauss_legendre, gauss_legendre_states
+from merrow.samples import LambdaState, WindowSamples
+from merrow.units import KJ_PER_KCAL
 
 A2 = [(1.0, 0.0), (1.0, 1.0), (1.0, 2.0), (1.0, 4.0), (0.0, 2.0)]
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from solvable import CORNER, Model, harmonic, line, sample
 
-from mlmm.errors import InputError
-from mlmm.free_energy.estimators import mbar
-from mlmm.free_energy.schedule import legs
-from mlmm.free_energy.spacing import (
+from merrow.errors import InputError
+from merrow.free_energy.estimators import mbar
+from merrow.free_energy.schedule import legs
+from merrow.free_energy.spacing import (
     LEAST_STEPS,
     LegLength,
     equal_steps,
@@ -21,9 +21,9 @@ from mlmm.free_energy.spacing import (
     time_shares,
     unevenness,
 )
-from mlmm.hydration.protocol import Schedule
-from mlmm.hydration.sampling.pilot import even_schedule
-from mlmm.samples import LambdaState
+from merrow.hydration.protocol import Schedule
+from merrow.hydration.sampling.pilot import even_schedule
+from merrow.samples import LambdaState
 
 # A solvent that only stiffens the solute: σ = √½ w/(k + w λ) kT, so L = √½ ln((k + w)/k), and
 # even steps are geometric in k + w λ.

@@ -9,18 +9,18 @@ import numpy as np
 import pytest
 from solvable import CORNER, COUPLED, GONE, KT, Model, T, draw, harmonic, sample
 
-from mlmm.free_energy.budget import (
+from merrow.free_energy.budget import (
     charge_sensitivity,
     member_part,
     sampling_parts,
     size_sensitivity,
     well_depth_sensitivity,
 )
-from mlmm.free_energy.cycle import hydration_r2
-from mlmm.free_energy.endstate import endstate_correction
-from mlmm.free_energy.estimators import mbar
-from mlmm.samples import LambdaState
-from mlmm.units import KJ_PER_KCAL
+from merrow.free_energy.cycle import hydration_r2
+from merrow.free_energy.endstate import endstate_correction
+from merrow.free_energy.estimators import mbar
+from merrow.samples import LambdaState
+from merrow.units import KJ_PER_KCAL
 
 PATH = (COUPLED, LambdaState(0.5, 1.0), CORNER, LambdaState(0.0, 0.5), GONE)
 TWO_LEGS = Model(harmonic(20.0), g=4.0, c=4.0, w=12.0, two_legs=True)

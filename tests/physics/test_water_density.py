@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from hybrids import make_box
 
-from mlmm.engine.simulation import Ensemble, Phase, get_phase, open_context, set_phase
-from mlmm.system.pme import Nonbonded, pme_parameters
-from mlmm.units import BAR_PER_ATM
+from merrow.engine.simulation import Ensemble, Phase, get_phase, open_context, set_phase
+from merrow.system.pme import Nonbonded, pme_parameters
+from merrow.units import BAR_PER_ATM
 
 DALTON_PER_NM3 = 1.66053906660e-3
 """g/cm³."""

@@ -11,18 +11,18 @@ import openmm as mm
 import pytest
 from openmm import app
 
-from mlmm.amber.coordinates import read_coordinates
-from mlmm.amber.topology import read_topology
-from mlmm.ambertools.programs import find_program, run_program
-from mlmm.ambertools.solvent import solvate
-from mlmm.engine.dynamics import DynamicsPlan, draw_velocities, run_dynamics
-from mlmm.engine.simulation import Phase
-from mlmm.errors import InputError, MissingComponentError, UnsupportedPhysicsError
-from mlmm.system.box import box_vectors
-from mlmm.system.build import base_system, hybrid_system
-from mlmm.system.pme import Nonbonded, pme_parameters
-from mlmm.system.potentials import open_potential
-from mlmm.system.region import select_region
+from merrow.amber.coordinates import read_coordinates
+from merrow.amber.topology import read_topology
+from merrow.ambertools.programs import find_program, run_program
+from merrow.ambertools.solvent import solvate
+from merrow.engine.dynamics import DynamicsPlan, draw_velocities, run_dynamics
+from merrow.engine.simulation import Phase
+from merrow.errors import InputError, MissingComponentError, UnsupportedPhysicsError
+from merrow.system.box import box_vectors
+from merrow.system.build import base_system, hybrid_system
+from merrow.system.pme import Nonbonded, pme_parameters
+from merrow.system.potentials import open_potential
+from merrow.system.region import select_region
 
 METHANE = "mobley_9055303"
 PLAN = DynamicsPlan(
@@ -144,6 +144,6 @@ def test_extra_points_follow_their_water_and_velocity_verlet_is_refused(four_poi
 def test_water_that_openmm_leaves_flexible_is_refused(freesolv, tmp_path, monkeypatch):
     gas = freesolv / "amber_gaff" / f"{METHANE}.prmtop"
     wet, _ = solvate(gas, gas.with_suffix(".inpcrd"), folder=tmp_path, n_waters=210)
-    monkeypatch.setattr("mlmm.system.build.WATER", "XYZ")
+    monkeypatch.setattr("merrow.system.build.WATER", "XYZ")
     with pytest.raises(UnsupportedPhysicsError, match="none that OpenMM can hold rigid"):
         base_system(read_topology(wet), Nonbonded(cutoff=0.8), rigid_water=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import pytest
 
-from mlmm.ambertools.programs import find_program
-from mlmm.errors import MissingComponentError
+from merrow.ambertools.programs import find_program
+from merrow.errors import MissingComponentError
 
 
 @pytest.fixture(scope="session")

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import pytest
 
-from mlmm.executor import ClusterConfig, _jobs
+from merrow.executor import ClusterConfig, _jobs
 
-pytest.importorskip("dask_jobqueue", reason="pip install 'mlmm[cluster]'")
+pytest.importorskip("dask_jobqueue", reason="pip install 'merrow[cluster]'")
 
 
 def script(tmp_path, scheduler, **changes):

@@ -8,7 +8,7 @@ import pickle
 
 import pytest
 
-from mlmm import errors
+from merrow import errors
 
 ALL = [kind for _, kind in inspect.getmembers(errors, inspect.isclass)]
 
@@ -16,7 +16,7 @@ ALL = [kind for _, kind in inspect.getmembers(errors, inspect.isclass)]
 @pytest.mark.parametrize(
     ("kind", "code"),
     [
-        (errors.MlmmError, 1),
+        (errors.MerrowError, 1),
         (errors.NumericsError, 1),
         (errors.InputError, 2),
         (errors.UnsupportedPhysicsError, 2),
@@ -24,13 +24,13 @@ ALL = [kind for _, kind in inspect.getmembers(errors, inspect.isclass)]
         (errors.IncompleteError, 3),
     ],
 )
-def test_exit_code_is_the_documented_one(kind: type[errors.MlmmError], code: int) -> None:
+def test_exit_code_is_the_documented_one(kind: type[errors.MerrowError], code: int) -> None:
     assert kind.exit_code == code
 
 
 @pytest.mark.parametrize("kind", ALL)
 def test_one_except_clause_catches_every_failure(kind: type[Exception]) -> None:
-    assert issubclass(kind, errors.MlmmError)
+    assert issubclass(kind, errors.MerrowError)
 
 
 @pytest.mark.parametrize("kind", ALL)

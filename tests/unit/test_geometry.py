@@ -9,7 +9,7 @@ from rdkit import Chem
 from rdkit.Chem import rdMolTransforms
 from rdkit.Geometry import Point3D
 
-from mlmm.geometry import in_ring, neighbours, torsion_angles
+from merrow.geometry import in_ring, neighbours, torsion_angles
 
 MOLECULES = (
     "C1CC2CCC1C2",  # bridged

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlmm.errors import MlmmError
-from mlmm.samples import ROW_FIELDS, LambdaState, WindowSamples, concatenate
+from merrow.errors import MerrowError
+from merrow.samples import ROW_FIELDS, LambdaState, WindowSamples, concatenate
 
 STATES = (LambdaState(1.0, 1.0), LambdaState(0.5, 1.0), LambdaState(0.0, 1.0))
 
@@ -84,21 +84,21 @@ def test_where_leaves_the_original_alone() -> None:
 
 @pytest.mark.parametrize(("column", "shape"), [("u", (4, 2)), ("u", (3, 3)), ("dvdl", (4, 3))])
 def test_a_column_of_another_shape_is_refused(column: str, shape: tuple[int, int]) -> None:
-    with pytest.raises(MlmmError, match=r"4 rows and 3 states"):
+    with pytest.raises(MerrowError, match=r"4 rows and 3 states"):
         replace(table(4), **{column: np.zeros(shape)})
 
 
 def test_nothing_cannot_be_put_together() -> None:
-    with pytest.raises(MlmmError, match="no samples"):
+    with pytest.raises(MerrowError, match="no samples"):
         concatenate([])
 
 
 def test_samples_of_another_temperature_are_not_pooled() -> None:
-    with pytest.raises(MlmmError, match="temperatures"):
+    with pytest.raises(MerrowError, match="temperatures"):
         concatenate([table(2), replace(table(2), temperature=300.0)])
 
 
 def test_samples_of_another_schedule_are_not_pooled() -> None:
     other = (LambdaState(1.0, 1.0), LambdaState(0.25, 1.0), LambdaState(0.0, 1.0))
-    with pytest.raises(MlmmError, match="schedules"):
+    with pytest.raises(MerrowError, match="schedules"):
         concatenate([table(2), replace(table(2), states=other)])

@@ -6,11 +6,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mlmm.amber.coordinates import Coordinates, read_coordinates, write_restart
-from mlmm.amber.topology import read_topology
-from mlmm.amber.trajectory import TrajectoryWriter
-from mlmm.errors import InputError
-from mlmm.trajectories import read_frames, read_reference
+from merrow.amber.coordinates import Coordinates, read_coordinates, write_restart
+from merrow.amber.topology import read_topology
+from merrow.amber.trajectory import TrajectoryWriter
+from merrow.errors import InputError
+from merrow.trajectories import read_frames, read_reference
 
 EDGE = 30.0
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import constants
 
-from mlmm import units
+from merrow import units
 
 # Arithmetic in floats loses a few units in the last place; below SUBNORMAL it loses more.
 ROUND_OFF = 1e-14

@@ -8,8 +8,8 @@ import pytest
 from openmm import app, unit
 from parmed.amber import NetCDFRestart
 
-from mlmm.amber.coordinates import Coordinates, read_coordinates, write_restart
-from mlmm.errors import InputError
+from merrow.amber.coordinates import Coordinates, read_coordinates, write_restart
+from merrow.errors import InputError
 
 
 def some(n: int, *, velocities: bool = True, box: bool = True) -> Coordinates:

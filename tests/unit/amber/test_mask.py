@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlmm.amber.coordinates import read_coordinates
-from mlmm.amber.mask import select_atoms
-from mlmm.amber.topology import read_topology
-from mlmm.errors import InputError
+from merrow.amber.coordinates import read_coordinates
+from merrow.amber.mask import select_atoms
+from merrow.amber.topology import read_topology
+from merrow.errors import InputError
 
 
 @pytest.fixture(scope="module")

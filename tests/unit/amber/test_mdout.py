@@ -6,9 +6,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mlmm.amber.mdinfo import Pace, timings
-from mlmm.amber.mdout import Energies, averages, block, minimum_block, read_mdout
-from mlmm.errors import InputError
+from merrow.amber.mdinfo import Pace, timings
+from merrow.amber.mdout import Energies, averages, block, minimum_block, read_mdout
+from merrow.errors import InputError
 
 SANDER = """\
  NSTEP =       10   TIME(PS) =       0.060  TEMP(K) =   274.88  PRESS = -1317.2

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from openmm import NonbondedForce, app, unit
 
-from mlmm.amber.topology import atom_label, read_topology
-from mlmm.errors import InputError, UnsupportedPhysicsError
+from merrow.amber.topology import atom_label, read_topology
+from merrow.errors import InputError, UnsupportedPhysicsError
 
 
 @pytest.fixture(scope="module")

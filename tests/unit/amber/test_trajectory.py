@@ -6,8 +6,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mlmm.amber.coordinates import Coordinates, read_coordinates
-from mlmm.amber.trajectory import (
+from merrow.amber.coordinates import Coordinates, read_coordinates
+from merrow.amber.trajectory import (
     Moment,
     TrajectoryWriter,
     as_stored,
@@ -15,8 +15,8 @@ from mlmm.amber.trajectory import (
     read_trajectory,
     write_netcdf_restart,
 )
-from mlmm.ambertools.programs import run_program
-from mlmm.errors import InputError
+from merrow.ambertools.programs import run_program
+from merrow.errors import InputError
 
 LENGTHS, ANGLES = np.array([30.1, 31.2, 32.3]), np.array([90.0, 90.0, 90.0])
 

@@ -10,8 +10,8 @@ import pytest
 from rdkit import Chem
 from rdkit.Chem import rdDepictor
 
-from mlmm.ambertools.molecule import conformers, read_molecule
-from mlmm.errors import InputError, UnsupportedPhysicsError
+from merrow.ambertools.molecule import conformers, read_molecule
+from merrow.errors import InputError, UnsupportedPhysicsError
 
 
 def test_smiles_gives_all_hydrogens_and_a_sane_structure():

@@ -10,10 +10,10 @@ import numpy as np
 import parmed
 import pytest
 
-from mlmm.ambertools import prepare
-from mlmm.ambertools.molecule import read_molecule
-from mlmm.ambertools.prepare import parametrize
-from mlmm.errors import InputError, MlmmError, UnsupportedPhysicsError
+from merrow.ambertools import prepare
+from merrow.ambertools.molecule import read_molecule
+from merrow.ambertools.prepare import parametrize
+from merrow.errors import InputError, MerrowError, UnsupportedPhysicsError
 
 
 @pytest.fixture(scope="module")
@@ -80,14 +80,14 @@ def test_the_cache_answers_the_second_time_without_any_program(tmp_path, store, 
     first = parametrize(read_molecule("CO"), folder=tmp_path / "a", cache=store)
 
     def refuse(*args: object, **kwargs: object) -> str:
-        raise MlmmError("no program may run")
+        raise MerrowError("no program may run")
 
     monkeypatch.setattr(prepare, "run_program", refuse)
     second = parametrize(read_molecule("CO"), folder=tmp_path / "b", cache=store)
     assert second.prmtop.read_bytes() == first.prmtop.read_bytes()
     assert second.charge_shift == first.charge_shift
     assert not list(store.glob(".draft-*"))
-    with pytest.raises(MlmmError, match="no program may run"):
+    with pytest.raises(MerrowError, match="no program may run"):
         parametrize(read_molecule("CCO"), folder=tmp_path / "c", cache=store)
     assert not (tmp_path / "c" / "gas.prmtop").exists()
 
@@ -95,7 +95,7 @@ def test_the_cache_answers_the_second_time_without_any_program(tmp_path, store, 
 @pytest.mark.usefixtures("ambertools")
 def test_a_failure_of_antechamber_quotes_its_log(tmp_path, store):
     wrong = replace(read_molecule("CO"), charge=1)  # an odd number of electrons
-    with pytest.raises(MlmmError, match=r"antechamber ended with exit code.*odd") as caught:
+    with pytest.raises(MerrowError, match=r"antechamber ended with exit code.*odd") as caught:
         parametrize(wrong, folder=tmp_path, cache=store)
     assert str(tmp_path) in str(caught.value)
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from mlmm.ambertools.programs import find_program, run_program, version
-from mlmm.errors import MissingComponentError, MlmmError
+from merrow.ambertools.programs import find_program, run_program, version
+from merrow.errors import MerrowError, MissingComponentError
 
 
 def script(folder: Path, text: str) -> None:
@@ -25,7 +25,7 @@ def test_an_absent_program_names_both_ways_to_install_it(monkeypatch, tmp_path):
     with pytest.raises(MissingComponentError) as caught:
         find_program("antechamber")
     assert "conda install -c conda-forge ambertools" in str(caught.value)
-    assert 'pip install "mlmm[amber]"' in str(caught.value)
+    assert 'pip install "merrow[amber]"' in str(caught.value)
 
 
 def test_path_comes_before_the_folder_of_python(monkeypatch, tmp_path):
@@ -42,7 +42,7 @@ def test_path_comes_before_the_folder_of_python(monkeypatch, tmp_path):
 def test_a_failure_quotes_the_tail_of_the_log_and_keeps_it(monkeypatch, tmp_path):
     script(tmp_path, 'echo "threads $OMP_NUM_THREADS"; echo "no such atom" >&2; exit 3')
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
-    with pytest.raises(MlmmError, match=re.escape("exit code 3")) as caught:
+    with pytest.raises(MerrowError, match=re.escape("exit code 3")) as caught:
         run_program("antechamber", [], folder=tmp_path, log="a.log")
     assert "threads 1 | no such atom" in str(caught.value)
     assert (tmp_path / "a.log").read_text() == "threads 1\nno such atom\n"

@@ -9,10 +9,10 @@ import pytest
 from openmm import app, unit
 from parmed.amber import AmberFormat
 
-from mlmm.ambertools.sander import parse_first_block, single_point
-from mlmm.ambertools.solvent import solvate
-from mlmm.errors import InputError, MlmmError
-from mlmm.units import KCAL_PER_KJ, amber_coulomb_charge_scale
+from merrow.ambertools.sander import parse_first_block, single_point
+from merrow.ambertools.solvent import solvate
+from merrow.errors import InputError, MerrowError
+from merrow.units import KCAL_PER_KJ, amber_coulomb_charge_scale
 
 BLOCK = """
    NSTEP       ENERGY          RMS            GMAX         NAME    NUMBER
@@ -156,14 +156,14 @@ def test_the_first_block_is_read_and_not_the_last(tmp_path):
 def test_a_block_that_cannot_be_compared_is_refused(tmp_path, old, new, message):
     assert old in BLOCK
     (tmp_path / "mdout").write_text(BLOCK.replace(old, new))
-    with pytest.raises(MlmmError, match=message):
+    with pytest.raises(MerrowError, match=message):
         parse_first_block(tmp_path / "mdout")
 
 
 @pytest.mark.usefixtures("ambertools")
 def test_a_failure_of_sander_quotes_what_it_said(freesolv, tmp_path):
     prmtop = freesolv / "amber_gaff" / "mobley_1636752.prmtop"
-    with pytest.raises(MlmmError, match="sander"):
+    with pytest.raises(MerrowError, match="sander"):
         single_point(prmtop, tmp_path / "absent.inpcrd", folder=tmp_path)
 
 

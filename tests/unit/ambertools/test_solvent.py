@@ -14,9 +14,9 @@ from openmm import app, unit
 from parmed.amber import AmberFormat, AmberParm
 from scipy.spatial import cKDTree
 
-from mlmm.ambertools.programs import find_program
-from mlmm.ambertools.solvent import n_waters_for, place_waters, solvate
-from mlmm.errors import InputError, UnsupportedPhysicsError
+from merrow.ambertools.programs import find_program
+from merrow.ambertools.solvent import n_waters_for, place_waters, solvate
+from merrow.errors import InputError, UnsupportedPhysicsError
 
 SOLUTES = ("mobley_1636752", "mobley_9055303", "mobley_7417968")  # methanol, methane, a long ester
 

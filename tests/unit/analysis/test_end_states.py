@@ -6,9 +6,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mlmm.analysis.end_states import difference, strain, three_ensembles, with_ml
-from mlmm.analysis.pose import unsettled
-from mlmm.analysis.stats import Mean, mean
+from merrow.analysis.end_states import difference, strain, three_ensembles, with_ml
+from merrow.analysis.pose import unsettled
+from merrow.analysis.stats import Mean, mean
 
 N = 400
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mlmm.analysis.mmpbsa import interaction_entropy, means
+from merrow.analysis.mmpbsa import interaction_entropy, means
 
 KT = 0.593  # kcal/mol at 298 K
 

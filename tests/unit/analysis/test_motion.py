@@ -10,8 +10,8 @@ import pytest
 from scipy.signal import lfilter
 from scipy.spatial.transform import Rotation
 
-from mlmm.analysis import bfactor, pose, stats
-from mlmm.analysis.rmsd import gathered, rmsd, superposed
+from merrow.analysis import bfactor, pose, stats
+from merrow.analysis.rmsd import gathered, rmsd, superposed
 
 
 @pytest.fixture

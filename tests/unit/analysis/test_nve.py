@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mlmm.analysis import nve
+from merrow.analysis import nve
 
 RANDOM = np.random.default_rng(21)
 

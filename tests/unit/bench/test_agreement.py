@@ -6,10 +6,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mlmm.bench.errors import Agreement, agreement, jackknife, recommendation
-from mlmm.bench.plot import plot_agreement
-from mlmm.errors import InputError
-from mlmm.potentials import Evaluation
+from merrow.bench.errors import Agreement, agreement, jackknife, recommendation
+from merrow.bench.plot import plot_agreement
+from merrow.errors import InputError
+from merrow.potentials import Evaluation
 
 
 def test_the_jackknife_of_a_mean_is_its_standard_error():

@@ -11,9 +11,9 @@ import pytest
 from rdkit import Chem
 from typer.testing import CliRunner
 
-from mlmm.ambertools.molecule import read_molecule
-from mlmm.bench.errors import Agreement, recommendation
-from mlmm.bench.models import (
+from merrow.ambertools.molecule import read_molecule
+from merrow.bench.errors import Agreement, recommendation
+from merrow.bench.models import (
     ANGLES,
     CONFORMERS,
     DISTORTED,
@@ -21,17 +21,17 @@ from mlmm.bench.models import (
     bench_models,
     make_geometries,
 )
-from mlmm.cli.models import app
-from mlmm.errors import InputError, NumericsError
-from mlmm.potentials import load_potential
-from mlmm.potentials.vibrations import vibrations
+from merrow.cli.models import app
+from merrow.errors import InputError, NumericsError
+from merrow.potentials import load_potential
+from merrow.potentials.vibrations import vibrations
 
 CAVEAT = "a potential that was fitted to a better theory than the reference should not agree"
 
 
 @pytest.fixture(autouse=True)
 def weights_folder(shared, monkeypatch):
-    monkeypatch.setenv("MLMM_MODELS", str(shared / "models"))
+    monkeypatch.setenv("MERROW_MODELS", str(shared / "models"))
 
 
 def test_scans_turn_one_bond_and_change_no_bond_length():
@@ -93,17 +93,17 @@ def test_frequencies_are_compared_each_at_its_own_minimum_in_double_precision():
 
 def test_what_stands_against_frequencies_is_told(monkeypatch):
     source = read_molecule("O")
-    monkeypatch.setattr("mlmm.bench.models.MOST_ATOMS", 2)
+    monkeypatch.setattr("merrow.bench.models.MOST_ATOMS", 2)
     (row,) = bench_models(source, reference="ani1x", names=("ani2x",))
     assert row.frequency_problem == "the molecule has 3 atoms, more than 2"
     assert row.frequency_rmse is None
     assert row.force_rmse > 0.1
-    monkeypatch.setattr("mlmm.bench.models.MOST_ATOMS", 3)
+    monkeypatch.setattr("merrow.bench.models.MOST_ATOMS", 3)
 
     def lost(potential, start, masses):
         raise NumericsError(f"{potential.capabilities.name} finds no minimum.")
 
-    monkeypatch.setattr("mlmm.bench.models.vibrations", lost)
+    monkeypatch.setattr("merrow.bench.models.vibrations", lost)
     (row,) = bench_models(source, reference="ani1x", names=("ani2x",))
     assert row.frequency_problem == "ani2x finds no minimum"
 
@@ -120,7 +120,7 @@ def test_what_cannot_be_compared_stands_last_with_its_reason():
 def test_only_what_is_here_is_asked_by_default(monkeypatch, tmp_path):
     assert {"ani1x", "ani1ccx"} <= set(available("ani2x"))
     assert not any(name.startswith("qm:") or name == "ani2x" for name in available("ani2x"))
-    monkeypatch.setenv("MLMM_MODELS", str(tmp_path))
+    monkeypatch.setenv("MERROW_MODELS", str(tmp_path))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert "ani1x" not in available("ani2x")
 
@@ -153,7 +153,7 @@ def test_the_picture_shows_every_potential_with_its_time(tmp_path):
 
 
 def test_a_bad_place_for_the_picture_is_refused_before_anything_is_computed(tmp_path, monkeypatch):
-    monkeypatch.setattr("mlmm.bench.models.compare_models", None)
+    monkeypatch.setattr("merrow.bench.models.compare_models", None)
     for path, told in ((tmp_path / "a.png", "ends in .svg"), (tmp_path / "no" / "a.svg", "folder")):
         answer = CliRunner().invoke(app, ["bench", "O", "--plot", str(path)])
         assert isinstance(answer.exception, InputError)

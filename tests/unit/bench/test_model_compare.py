@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from mlmm.amber.coordinates import Coordinates, read_coordinates
-from mlmm.amber.topology import read_topology
-from mlmm.amber.trajectory import TrajectoryWriter, read_trajectory
-from mlmm.bench.trajectory import compare_on_trajectory, whole_region
-from mlmm.cli.models import app
-from mlmm.errors import InputError
-from mlmm.potentials import Molecule, load_potential
-from mlmm.system.box import box_vectors
+from merrow.amber.coordinates import Coordinates, read_coordinates
+from merrow.amber.topology import read_topology
+from merrow.amber.trajectory import TrajectoryWriter, read_trajectory
+from merrow.bench.trajectory import compare_on_trajectory, whole_region
+from merrow.cli.models import app
+from merrow.errors import InputError
+from merrow.potentials import Molecule, load_potential
+from merrow.system.box import box_vectors
 
 N_FRAMES = 6
 
@@ -52,7 +52,7 @@ def trajectory(acetone, tmp_path):
 def test_errors_are_those_of_the_whole_molecule_in_every_frame(
     acetone, trajectory, shared, monkeypatch
 ):
-    monkeypatch.setenv("MLMM_MODELS", str(shared / "models"))
+    monkeypatch.setenv("MERROW_MODELS", str(shared / "models"))
     prmtop, _ = acetone
     (row,) = compare_on_trajectory(
         prmtop, trajectory, ml_mask=":1", reference="ani1x", names=("ani2x",)
@@ -95,7 +95,7 @@ def test_a_molecule_longer_than_half_the_box_is_left_as_it_is(freesolv, tmp_path
 def test_frames_are_spread_over_the_trajectory(acetone, trajectory, monkeypatch):
     asked = []
     monkeypatch.setattr(
-        "mlmm.bench.trajectory.compare_models",
+        "merrow.bench.trajectory.compare_models",
         lambda geometries, **_: asked.append(geometries.distorted) or (),
     )
     words = {"ml_mask": ":1", "reference": "ani1x", "names": ("ani2x",)}
@@ -111,7 +111,7 @@ def test_frames_are_spread_over_the_trajectory(acetone, trajectory, monkeypatch)
 def test_the_command_prints_json_and_refuses_files_that_do_not_fit(
     acetone, trajectory, freesolv, shared, monkeypatch
 ):
-    monkeypatch.setenv("MLMM_MODELS", str(shared / "models"))
+    monkeypatch.setenv("MERROW_MODELS", str(shared / "models"))
     words = ["compare", "-y", str(trajectory), "--ml-mask", ":1", "--reference", "ani1x"]
     words += ["--potential", "ani1ccx", "--json"]
     told = json.loads(CliRunner().invoke(app, [*words, "-p", str(acetone[0])]).stdout)

@@ -6,11 +6,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mlmm.analysis.end_states import Difference, Strain, Term
-from mlmm.analysis.stats import Mean
-from mlmm.binding.free_states import FreeStates
-from mlmm.binding.free_terms import FreeTerms, headline
-from mlmm.trajectories import DryFrames
+from merrow.analysis.end_states import Difference, Strain, Term
+from merrow.analysis.stats import Mean
+from merrow.binding.free_states import FreeStates
+from merrow.binding.free_terms import FreeTerms, headline
+from merrow.trajectories import DryFrames
 
 TOTAL = Mean(-8.0, 0.2, 0.2, 1.0, 100)
 

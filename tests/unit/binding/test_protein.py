@@ -10,18 +10,18 @@ import numpy as np
 import pytest
 from rdkit import Chem
 
-from mlmm.ambertools.molecule import read_molecule
-from mlmm.binding.prepare.pose import (
+from merrow.ambertools.molecule import read_molecule
+from merrow.binding.prepare.pose import (
     check_form,
     check_pose,
     own_copies,
     read_ligand,
     waters_to_keep,
 )
-from mlmm.binding.prepare.protein import read_protein, refuse_unknown
-from mlmm.binding.prepare.protonate import protonate
-from mlmm.binding.prepare.salt import choose_waters
-from mlmm.errors import InputError, UnsupportedPhysicsError
+from merrow.binding.prepare.protein import read_protein, refuse_unknown
+from merrow.binding.prepare.protonate import protonate
+from merrow.binding.prepare.salt import choose_waters
+from merrow.errors import InputError, UnsupportedPhysicsError
 
 
 @pytest.fixture

@@ -10,15 +10,15 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from mlmm.campaign.config import CampaignConfig
-from mlmm.campaign.driver import MAX_LOSSES, Driver, Place
-from mlmm.campaign.plan import JOBS, Job
-from mlmm.campaign.rows import Row
-from mlmm.campaign.table import write_results
-from mlmm.campaign.worker import Outcome
-from mlmm.engine.storage import save_json
-from mlmm.executor import SerialExecutor
-from mlmm.files import write_whole
+from merrow.campaign.config import CampaignConfig
+from merrow.campaign.driver import MAX_LOSSES, Driver, Place
+from merrow.campaign.plan import JOBS, Job
+from merrow.campaign.rows import Row
+from merrow.campaign.table import write_results
+from merrow.campaign.worker import Outcome
+from merrow.engine.storage import save_json
+from merrow.executor import SerialExecutor
+from merrow.files import write_whole
 
 SERIAL = Place("serial")
 

@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""Does every row of a table become the runs that `mlmm hydration` would make of it?"""
+"""Does every row of a table become the runs that `merrow hydration` would make of it?"""
 
 from __future__ import annotations
 
 import pytest
 
-from mlmm.campaign.config import CampaignConfig
-from mlmm.campaign.plan import plan_jobs, read_jobs, write_jobs
-from mlmm.campaign.rows import Reference, Row
-from mlmm.errors import InputError
-from mlmm.hydration.protocol import PROTOCOLS
-from mlmm.hydration.run_folder import check_folder, read_run_file
+from merrow.campaign.config import CampaignConfig
+from merrow.campaign.plan import plan_jobs, read_jobs, write_jobs
+from merrow.campaign.rows import Reference, Row
+from merrow.errors import InputError
+from merrow.hydration.protocol import PROTOCOLS
+from merrow.hydration.run_folder import check_folder, read_run_file
 
 MM = PROTOCOLS["quick"].model_copy(update={"route": "R1"})
 
@@ -99,7 +99,7 @@ def test_the_runs_of_another_campaign_are_left_alone(tmp_path):
 
 
 def test_route_r1_samples_the_control_unless_told_otherwise(tmp_path, shared, monkeypatch):
-    monkeypatch.setenv("MLMM_MODELS", str(shared / "models"))
+    monkeypatch.setenv("MERROW_MODELS", str(shared / "models"))
     row = [Row(2, "a", {"smiles": "C"})]
     for control, route, wanted in ((True, "R1", True), (False, "R1", False), (True, "R2", False)):
         protocol = PROTOCOLS["quick"].model_copy(update={"route": route})
@@ -109,7 +109,7 @@ def test_route_r1_samples_the_control_unless_told_otherwise(tmp_path, shared, mo
 
 
 def test_both_routes_are_asked_of_every_run(tmp_path, shared, monkeypatch):
-    monkeypatch.setenv("MLMM_MODELS", str(shared / "models"))
+    monkeypatch.setenv("MERROW_MODELS", str(shared / "models"))
     config = CampaignConfig(table="set.csv", protocol=MM, both_routes=True)
     ((_, run),) = plan_jobs(config, [Row(2, "a", {"smiles": "C"})], tmp_path, tmp_path)
     assert run.both_routes

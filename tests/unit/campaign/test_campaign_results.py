@@ -10,11 +10,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from mlmm.campaign.report.data import CampaignData, CampaignRow
-from mlmm.campaign.report.files import campaign_json, write_table
-from mlmm.campaign.report.page import render_campaign
-from mlmm.campaign.statistics import statistics
-from mlmm.campaign.table import _second_route, _with_spread
+from merrow.campaign.report.data import CampaignData, CampaignRow
+from merrow.campaign.report.files import campaign_json, write_table
+from merrow.campaign.report.page import render_campaign
+from merrow.campaign.statistics import statistics
+from merrow.campaign.table import _second_route, _with_spread
 
 NAMES = ("methane", "methanol", "acetone", "benzene")
 EXPT = (2.0, -5.1, -3.8, -0.9)
@@ -209,7 +209,7 @@ def campaign_data():
         classes=found.classes,
         expt_stderr_kcal=found.expt_stderr_kcal,
         settings={"seed": "1"},
-        versions={"mlmm": "0"},
+        versions={"merrow": "0"},
     )
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import pytest
 
-from mlmm.campaign.classes import compound_class
-from mlmm.campaign.rows import Reference, folder_name, read_rows
-from mlmm.errors import InputError
+from merrow.campaign.classes import compound_class
+from merrow.campaign.rows import Reference, folder_name, read_rows
+from merrow.errors import InputError
 
 
 def rows(tmp_path, text, **columns):

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from mlmm.campaign.comparison import (
+from merrow.campaign.comparison import (
     agreement,
     kendall_tau,
     mean_absolute_error,
     paired_difference,
     r_squared,
 )
-from mlmm.errors import NumericsError
+from merrow.errors import NumericsError
 
 CALCULATED = np.array([-3.0, -4.5, 2.0, 0.5])
 MEASURED = np.array([-3.5, -4.0, 2.0, 1.5])

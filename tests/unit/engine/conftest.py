@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mlmm.ambertools.solvent import solvate
+from merrow.ambertools.solvent import solvate
 
 
 @pytest.fixture(scope="session")

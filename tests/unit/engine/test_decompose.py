@@ -7,8 +7,8 @@ import openmm as mm
 import pytest
 import tiny_leg
 
-from mlmm.engine.decompose import TERMS, decompose
-from mlmm.errors import InputError, UnsupportedPhysicsError
+from merrow.engine.decompose import TERMS, decompose
+from merrow.errors import InputError, UnsupportedPhysicsError
 
 
 @pytest.fixture(scope="module")

@@ -11,15 +11,15 @@ import pytest
 import tiny_leg
 from scipy import stats
 
-from mlmm.engine.dynamics import DynamicsPlan, draw_velocities, freedom_of, run_dynamics
-from mlmm.engine.motion import kinetic_energy, particle_masses, without_drift
-from mlmm.engine.simulation import Phase
-from mlmm.errors import InputError, NumericsError
-from mlmm.potentials.interface import Capabilities, Molecule
-from mlmm.system.build import HybridSystem
-from mlmm.system.force import PotentialBridge, potential_force
-from mlmm.system.region import MLRegion
-from mlmm.units import thermal_energy
+from merrow.engine.dynamics import DynamicsPlan, draw_velocities, freedom_of, run_dynamics
+from merrow.engine.motion import kinetic_energy, particle_masses, without_drift
+from merrow.engine.simulation import Phase
+from merrow.errors import InputError, NumericsError
+from merrow.potentials.interface import Capabilities, Molecule
+from merrow.system.build import HybridSystem
+from merrow.system.force import PotentialBridge, potential_force
+from merrow.system.region import MLRegion
+from merrow.units import thermal_energy
 
 PLAN = DynamicsPlan(
     timestep=0.001,

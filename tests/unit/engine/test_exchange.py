@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.stats import chi2
 
-from mlmm.engine.exchange import exchange_states
+from merrow.engine.exchange import exchange_states
 
 U = np.array([[0.0, 1.2, 2.5], [0.7, 0.0, -1.0], [1.5, 0.3, 0.0]])
 """Reduced potential of three replicas in three states [kT]."""

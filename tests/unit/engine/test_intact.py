@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import tiny_leg
 
-from mlmm.engine import gas, leg
-from mlmm.engine.intact import require_whole
-from mlmm.engine.minimize import minimize
-from mlmm.errors import NumericsError
-from mlmm.potentials.interface import Capabilities, Evaluation
-from mlmm.system.build import hybrid_system
-from mlmm.system.region import bonds_within
+from merrow.engine import gas, leg
+from merrow.engine.intact import require_whole
+from merrow.engine.minimize import minimize
+from merrow.errors import NumericsError
+from merrow.potentials.interface import Capabilities, Evaluation
+from merrow.system.build import hybrid_system
+from merrow.system.region import bonds_within
 
 
 class Tearing:

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 import tiny_leg
 
-from mlmm.engine import leg
-from mlmm.engine.storage import load_arrays
-from mlmm.errors import MlmmError
+from merrow.engine import leg
+from merrow.engine.storage import load_arrays
+from merrow.errors import MerrowError
 
 SEGMENTS = 3
 
@@ -186,5 +186,5 @@ def test_a_damaged_phase_is_named(undisturbed, methane_files, tmp_path):
     folder = resume(undisturbed, 1, tmp_path)
     path = folder / "phases-0001.npz"
     path.write_bytes(path.read_bytes()[:200])
-    with pytest.raises(MlmmError, match=r"phases-0001\.npz cannot be read"):
+    with pytest.raises(MerrowError, match=r"phases-0001\.npz cannot be read"):
         tiny_leg.run(*methane_files, folder, 2)

@@ -8,14 +8,14 @@ import openmm as mm
 import pytest
 import tiny_leg
 
-from mlmm.engine.minimize import MinimizeReport, minimize
-from mlmm.engine.simulation import Phase
-from mlmm.errors import InputError, NumericsError
-from mlmm.potentials.interface import Capabilities, Evaluation, Molecule
-from mlmm.system.build import INTERNAL, HybridSystem
-from mlmm.system.force import PotentialBridge, potential_force
-from mlmm.system.region import MLRegion
-from mlmm.units import KJ_PER_KCAL
+from merrow.engine.minimize import MinimizeReport, minimize
+from merrow.engine.simulation import Phase
+from merrow.errors import InputError, NumericsError
+from merrow.potentials.interface import Capabilities, Evaluation, Molecule
+from merrow.system.build import INTERNAL, HybridSystem
+from merrow.system.force import PotentialBridge, potential_force
+from merrow.system.region import MLRegion
+from merrow.units import KJ_PER_KCAL
 
 LENGTH = 0.15
 """nm, of bond and constraint."""

@@ -6,8 +6,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mlmm.engine.proposals import Proposals
-from mlmm.engine.simulation import Phase
+from merrow.engine.proposals import Proposals
+from merrow.engine.simulation import Phase
 
 CHAINS = 1500
 

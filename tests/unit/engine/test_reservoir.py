@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import tiny_leg
 
-from mlmm.engine import leg
-from mlmm.engine.record import couplings
-from mlmm.engine.reservoir import Reservoir
-from mlmm.engine.simulation import Phase, open_context, set_phase
-from mlmm.engine.storage import load_arrays
-from mlmm.units import thermal_energy
+from merrow.engine import leg
+from merrow.engine.record import couplings
+from merrow.engine.reservoir import Reservoir
+from merrow.engine.simulation import Phase, open_context, set_phase
+from merrow.engine.storage import load_arrays
+from merrow.units import thermal_energy
 
 T = tiny_leg.PLAN.ensemble.temperature
 ATOMS, MASSES = (1, 2, 3), np.array([12.0, 1.0, 16.0])

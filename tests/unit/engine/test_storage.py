@@ -12,10 +12,10 @@ import sys
 import numpy as np
 import pytest
 
-from mlmm.engine.seeds import derive_seed, generator
-from mlmm.engine.storage import load_arrays, save_arrays, save_json
-from mlmm.errors import MlmmError
-from mlmm.files import write_whole
+from merrow.engine.seeds import derive_seed, generator
+from merrow.engine.storage import load_arrays, save_arrays, save_json
+from merrow.errors import MerrowError
+from merrow.files import write_whole
 
 ARRAYS = {"x": np.arange(6.0).reshape(2, 3), "n": np.array([1, 2], dtype=np.int64)}
 
@@ -42,7 +42,7 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch,
     target = {"open": "pathlib.Path.open", "fsync": "os.fsync", "replace": "pathlib.Path.replace"}
     with monkeypatch.context() as patch:
         patch.setattr(target[step], full)
-        with pytest.raises(MlmmError, match=r"the disk is full.*run the same command") as caught:
+        with pytest.raises(MerrowError, match=r"the disk is full.*run the same command") as caught:
             save_arrays(path, {"x": np.zeros(9)})
     assert caught.value.exit_code == 1
     assert path.read_bytes() == before
@@ -53,13 +53,13 @@ LIMITED = """
 import resource, signal, sys
 import numpy as np
 from pathlib import Path
-from mlmm.engine.storage import save_arrays
-from mlmm.errors import MlmmError
+from merrow.engine.storage import save_arrays
+from merrow.errors import MerrowError
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
 try:
     save_arrays(Path(sys.argv[1]), {"x": np.zeros(100000)})
-except MlmmError as error:
+except MerrowError as error:
     print(error)
     sys.exit(error.exit_code)
 """
@@ -81,7 +81,7 @@ def test_a_damaged_file_is_named_and_not_a_traceback(tmp_path, cut):
     path = tmp_path / "segment-0000.npz"
     save_arrays(path, ARRAYS)
     path.write_bytes(path.read_bytes()[:cut])
-    with pytest.raises(MlmmError, match=r"segment-0000\.npz cannot be read"):
+    with pytest.raises(MerrowError, match=r"segment-0000\.npz cannot be read"):
         load_arrays(path)
 
 
@@ -92,12 +92,12 @@ def test_a_changed_byte_is_noticed(tmp_path):
     place = content.index(ARRAYS["x"].tobytes())
     content[place + 9] ^= 0xFF
     path.write_bytes(bytes(content))
-    with pytest.raises(MlmmError, match="cannot be read"):
+    with pytest.raises(MerrowError, match="cannot be read"):
         load_arrays(path)
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(MlmmError, match=r"absent\.npz"):
+    with pytest.raises(MerrowError, match=r"absent\.npz"):
         load_arrays(tmp_path / "absent.npz")
 
 
@@ -111,7 +111,7 @@ def test_a_writer_that_fails_leaves_the_old_json(tmp_path):
 
 def test_a_file_where_a_folder_should_be_is_an_error_of_the_user(tmp_path):
     (tmp_path / "run").write_text("")
-    with pytest.raises(MlmmError, match="cannot be written"):
+    with pytest.raises(MerrowError, match="cannot be written"):
         write_whole(tmp_path / "run" / "a", b"")
 
 

@@ -11,17 +11,17 @@ from pathlib import Path
 
 import numpy as np
 
-from mlmm.amber.coordinates import read_coordinates
-from mlmm.amber.topology import read_topology
-from mlmm.engine import leg
-from mlmm.engine.reservoir import Reservoir
-from mlmm.engine.simulation import Ensemble, Phase
-from mlmm.samples import LambdaState
-from mlmm.system.box import box_vectors
-from mlmm.system.build import HybridSystem, hybrid_system
-from mlmm.system.pme import Nonbonded, pme_parameters
-from mlmm.system.potentials import open_potential
-from mlmm.system.region import select_region
+from merrow.amber.coordinates import read_coordinates
+from merrow.amber.topology import read_topology
+from merrow.engine import leg
+from merrow.engine.reservoir import Reservoir
+from merrow.engine.simulation import Ensemble, Phase
+from merrow.samples import LambdaState
+from merrow.system.box import box_vectors
+from merrow.system.build import HybridSystem, hybrid_system
+from merrow.system.pme import Nonbonded, pme_parameters
+from merrow.system.potentials import open_potential
+from merrow.system.region import select_region
 
 STATES = (LambdaState(1.0, 1.0), LambdaState(0.0, 0.7), LambdaState(0.0, 0.0))
 PLAN = leg.LegPlan(

@@ -6,8 +6,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mlmm.samples import LambdaState, WindowSamples
-from mlmm.units import thermal_energy
+from merrow.samples import LambdaState, WindowSamples
+from merrow.units import thermal_energy
 
 T = 300.0
 PATH = (

@@ -11,8 +11,8 @@ import pytest
 from alchemlyb.estimators import BAR, MBAR, TI
 from alchemlyb.parsing.parquet import extract_dHdl, extract_u_nk
 
-from mlmm.errors import NumericsError
-from mlmm.free_energy.frames import U_CLIP, dhdl, relative_potential, storable, u_nk
+from merrow.errors import NumericsError
+from merrow.free_energy.frames import U_CLIP, dhdl, relative_potential, storable, u_nk
 
 
 def test_tables_say_temperature_and_unit_and_name_their_levels(path):

@@ -6,8 +6,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mlmm.free_energy.cycle import closure
-from mlmm.free_energy.estimate import Estimate
+from merrow.free_energy.cycle import closure
+from merrow.free_energy.estimate import Estimate
 
 
 def test_difference_and_its_error_are_those_of_independent_numbers():

@@ -8,7 +8,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from mlmm.free_energy.decorrelate import MAX_DISCARD, correlation, inefficiency, segments, split
+from merrow.free_energy.decorrelate import MAX_DISCARD, correlation, inefficiency, segments, split
 
 
 def memory(n: int, rho: float, rng) -> np.ndarray:

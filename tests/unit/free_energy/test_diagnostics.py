@@ -8,8 +8,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from mlmm.free_energy.decorrelate import correlation
-from mlmm.free_energy.diagnostics import (
+from merrow.free_energy.decorrelate import correlation
+from merrow.free_energy.diagnostics import (
     gas_and_decoupled,
     independent_rows,
     judge_box,
@@ -20,9 +20,9 @@ from mlmm.free_energy.diagnostics import (
     judge_spread,
     judge_target,
 )
-from mlmm.free_energy.mixing import Insertions, insertions, judge_ladders, judge_mixing, mixing
-from mlmm.free_energy.populations import judge_populations
-from mlmm.samples import LambdaState, WindowSamples
+from merrow.free_energy.mixing import Insertions, insertions, judge_ladders, judge_mixing, mixing
+from merrow.free_energy.populations import judge_populations
+from merrow.samples import LambdaState, WindowSamples
 
 
 def walk(states: int, sweeps: int, stay: float, seed: int = 0, per_sweep: int = 2):

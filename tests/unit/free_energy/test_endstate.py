@@ -6,9 +6,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mlmm.errors import NumericsError
-from mlmm.free_energy.endstate import Rung, endstate_correction, missing_shares, switch
-from mlmm.units import KCAL_PER_KJ
+from merrow.errors import NumericsError
+from merrow.free_energy.endstate import Rung, endstate_correction, missing_shares, switch
+from merrow.units import KCAL_PER_KJ
 
 T = 300.0
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from alchemlyb.estimators import TI_GQ
 
-from mlmm.errors import InputError
-from mlmm.free_energy.schedule import gauss_legendre, gauss_legendre_states, legs, weights
-from mlmm.samples import LambdaState
+from merrow.errors import InputError
+from merrow.free_energy.schedule import gauss_legendre, gauss_legendre_states, legs, weights
+from merrow.samples import LambdaState
 
 
 @pytest.mark.parametrize("n", [1, 3, 5, 12])

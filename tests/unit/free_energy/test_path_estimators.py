@@ -9,22 +9,22 @@ import numpy as np
 import pytest
 from alchemlyb.estimators import TI
 
-from mlmm.errors import NumericsError
-from mlmm.free_energy.agreement import combined_error
-from mlmm.free_energy.convergence import (
+from merrow.errors import NumericsError
+from merrow.free_energy.agreement import combined_error
+from merrow.free_energy.convergence import (
     convergence,
     judge_halves,
     judge_overlap,
     neighbour_overlaps,
     states_to_split,
 )
-from mlmm.free_energy.cycle import hydration_r1, hydration_r2
-from mlmm.free_energy.endstate import endstate_correction
-from mlmm.free_energy.estimate import Estimate, add, negative
-from mlmm.free_energy.estimators import bar, mbar, thermodynamic_integration
-from mlmm.free_energy.frames import dhdl
-from mlmm.free_energy.reorganization import reorganization_energy
-from mlmm.units import KCAL_PER_KJ, thermal_energy
+from merrow.free_energy.cycle import hydration_r1, hydration_r2
+from merrow.free_energy.endstate import endstate_correction
+from merrow.free_energy.estimate import Estimate, add, negative
+from merrow.free_energy.estimators import bar, mbar, thermodynamic_integration
+from merrow.free_energy.frames import dhdl
+from merrow.free_energy.reorganization import reorganization_energy
+from merrow.units import KCAL_PER_KJ, thermal_energy
 
 KT_KCAL = thermal_energy(300.0) * KCAL_PER_KJ
 EXACT = {"charging": -2.0 * KT_KCAL, "lj": -0.5 * KT_KCAL}

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mlmm.free_energy.stiff import stiff_coordinates
+from merrow.free_energy.stiff import stiff_coordinates
 
 METHANE = [(0, k) for k in range(1, 5)]
 RING = [(0, 1), (1, 2), (2, 0), (2, 3)]

@@ -6,8 +6,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mlmm.hydration.analysis.budget import FORCE_FRAMES, force_numbers
-from mlmm.potentials import Capabilities, Evaluation
+from merrow.hydration.analysis.budget import FORCE_FRAMES, force_numbers
+from merrow.potentials import Capabilities, Evaluation
 
 
 class Two:

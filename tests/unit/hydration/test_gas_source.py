@@ -11,12 +11,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from mlmm.engine import leg
-from mlmm.engine.storage import save_arrays
-from mlmm.hydration.config import HydrationConfig
-from mlmm.hydration.protocol import PROTOCOLS
-from mlmm.hydration.sampling import tasks
-from mlmm.hydration.sampling.tasks import (
+from merrow.engine import leg
+from merrow.engine.storage import save_arrays
+from merrow.hydration.config import HydrationConfig
+from merrow.hydration.protocol import PROTOCOLS
+from merrow.hydration.sampling import tasks
+from merrow.hydration.sampling.tasks import (
     Task,
     gas_source,
     gives_to_end,

@@ -6,9 +6,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mlmm.ambertools.solvent import n_waters_for
-from mlmm.hydration.prepare import hill_formula, waters_needed
-from mlmm.hydration.protocol import PROTOCOLS
+from merrow.ambertools.solvent import n_waters_for
+from merrow.hydration.prepare import hill_formula, waters_needed
+from merrow.hydration.protocol import PROTOCOLS
 
 
 @pytest.mark.parametrize(

@@ -11,14 +11,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from mlmm.errors import IncompleteError
-from mlmm.free_energy.estimate import Estimate
-from mlmm.hydration.config import HydrationConfig
-from mlmm.hydration.sampling import adaptive as rounds
-from mlmm.hydration.sampling.adaptive import ROUNDS, Sampler
-from mlmm.hydration.sampling.intermediates import Rungs, name_of, read_rungs, save_rungs, share_of
-from mlmm.hydration.sampling.tasks import Task
-from mlmm.hydration.stopwatch import Stopwatch, stopwatch
+from merrow.errors import IncompleteError
+from merrow.free_energy.estimate import Estimate
+from merrow.hydration.config import HydrationConfig
+from merrow.hydration.sampling import adaptive as rounds
+from merrow.hydration.sampling.adaptive import ROUNDS, Sampler
+from merrow.hydration.sampling.intermediates import Rungs, name_of, read_rungs, save_rungs, share_of
+from merrow.hydration.sampling.tasks import Task
+from merrow.hydration.stopwatch import Stopwatch, stopwatch
 
 
 @pytest.fixture

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import pytest
 
-from mlmm.errors import InputError
-from mlmm.folders import locked
-from mlmm.hydration.config import HydrationConfig, Source
-from mlmm.hydration.prepare import adopt_inputs
-from mlmm.hydration.result import HydrationResult, write_json
-from mlmm.hydration.run_folder import (
+from merrow.errors import InputError
+from merrow.folders import locked
+from merrow.hydration.config import HydrationConfig, Source
+from merrow.hydration.prepare import adopt_inputs
+from merrow.hydration.result import HydrationResult, write_json
+from merrow.hydration.run_folder import (
     as_begun,
     check_folder,
     read_finished,
@@ -106,7 +106,7 @@ def test_a_folder_that_says_no_to_the_gas_reservoir_is_refused_to_who_wants_it(t
 
 
 def test_a_lock_is_for_one_and_is_given_back(tmp_path):
-    with locked(tmp_path), pytest.raises(InputError, match="another mlmm"), locked(tmp_path):
+    with locked(tmp_path), pytest.raises(InputError, match="another merrow"), locked(tmp_path):
         pass
     with locked(tmp_path):
         assert (tmp_path / ".lock").exists()
@@ -140,7 +140,7 @@ def test_input_files_are_copied_and_their_content_names_the_run(tmp_path):
     assert adopt_inputs(config, tmp_path, run) == told
     assert (run / "inputs" / "lig.sdf").read_text() == "one"
     assert told.source.structure == "inputs/lig.sdf"
-    assert adopt_inputs(told, run, run) == told  # from its own folder, as `mlmm run` does
+    assert adopt_inputs(told, run, run) == told  # from its own folder, as `merrow run` does
     other = adopt_inputs(structure(tmp_path, "two"), tmp_path, None)
     assert other.source.digest != told.source.digest
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlmm.errors import InputError
-from mlmm.hydration.config import HydrationConfig, Source
-from mlmm.hydration.protocol import PROTOCOLS, Protocol, Schedule
+from merrow.errors import InputError
+from merrow.hydration.config import HydrationConfig, Source
+from merrow.hydration.protocol import PROTOCOLS, Protocol, Schedule
 
 METHANOL = Source(kind="smiles", smiles="CO")
 

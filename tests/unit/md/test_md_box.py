@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from scipy.special import erfc
 
-from mlmm.amber.coordinates import Coordinates
-from mlmm.md.box import cell_of, ewald_coefficient, grid_points, nonbonded_of
-from mlmm.md.settings import resolve
-from mlmm.mdin.namelist import parse_mdin
+from merrow.amber.coordinates import Coordinates
+from merrow.md.box import cell_of, ewald_coefficient, grid_points, nonbonded_of
+from merrow.md.settings import resolve
+from merrow.mdin.namelist import parse_mdin
 
 
 @pytest.mark.parametrize(("cutoff", "printed"), [(8.0, 0.34864), (9.0, 0.30768)])

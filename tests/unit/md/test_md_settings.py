@@ -8,10 +8,10 @@ from math import inf
 
 import pytest
 
-from mlmm.errors import InputError
-from mlmm.md.settings import MdConfig, resolve
-from mlmm.mdin.keys import TABLES
-from mlmm.mdin.namelist import parse_mdin
+from merrow.errors import InputError
+from merrow.md.settings import MdConfig, resolve
+from merrow.mdin.keys import TABLES
+from merrow.mdin.namelist import parse_mdin
 
 NVT = """NVT of an ML ligand in water
  &cntrl

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import pytest
 
-from mlmm.errors import InputError
-from mlmm.mdin.disang import parse_disang
+from merrow.errors import InputError
+from merrow.mdin.disang import parse_disang
 
 WELL = "r1=1.0, r2=2.0, r3=2.5, r4=4.0, rk2=5.0, rk3=10.0"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import pytest
 
-from mlmm.errors import InputError
-from mlmm.mdin.namelist import parse_mdin
+from merrow.errors import InputError
+from merrow.mdin.namelist import parse_mdin
 
 
 def values(text, name="cntrl"):

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from mlmm.errors import InputError
-from mlmm.md.settings import resolve
-from mlmm.mdin.namelist import parse_mdin
-from mlmm.potentials import potential_names
-from mlmm.sander.input import read_input
+from merrow.errors import InputError
+from merrow.md.settings import resolve
+from merrow.mdin.namelist import parse_mdin
+from merrow.potentials import potential_names
+from merrow.sander.input import read_input
 
 MDIN = " title\n &cntrl imin=0, nstlim=2, ntb=0, cut=999.0, ifmlp=1 /\n &mlp animask=':1'{} /\n"
 FILES = [
@@ -25,7 +25,7 @@ FILES = [
 
 
 def asked(words: str) -> tuple[str, str, tuple[str, ...]]:
-    """Return the potential by `mlmm md` and by `mlmm sander`, and the notes of the first."""
+    """Return the potential by `merrow md` and by `merrow sander`, and the notes of the first."""
     text = MDIN.format(words)
     config = resolve(parse_mdin(text, where="mdin"))
     return config.ml.potential, read_input(text, where="mdin").potential, config.notes

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mlmm.potentials import Molecule
+from merrow.potentials import Molecule
 
 ACETATE = Molecule((6, 6, 8, 8, 1, 1, 1), charge=-1)
 GEOMETRY = np.array(

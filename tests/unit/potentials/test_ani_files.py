@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mlmm.errors import InputError, MlmmError
-from mlmm.potentials.ani.files import read_ani, write_state_dict
-from mlmm.potentials.ani.models import ANI_MODELS
-from mlmm.potentials.ani.parameters import AniParameters
-from mlmm.potentials.elements import symbol
+from merrow.errors import InputError, MerrowError
+from merrow.potentials.ani.files import read_ani, write_state_dict
+from merrow.potentials.ani.models import ANI_MODELS
+from merrow.potentials.ani.parameters import AniParameters
+from merrow.potentials.elements import symbol
 
 
 @pytest.mark.parametrize("name", ANI_MODELS)
@@ -35,7 +35,7 @@ def test_a_failed_write_leaves_neither_file_nor_trace(parameters_of, tmp_path, m
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(MlmmError, match="the disk is full"):
+    with pytest.raises(MerrowError, match="the disk is full"):
         write_state_dict(tmp_path / "copy.pt", parameters_of("ani1x"))
     assert list(tmp_path.iterdir()) == []
 

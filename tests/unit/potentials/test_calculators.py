@@ -9,16 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mlmm.errors import (
+from merrow.errors import (
     InputError,
+    MerrowError,
     MissingComponentError,
-    MlmmError,
     NumericsError,
     UnsupportedPhysicsError,
 )
-from mlmm.potentials import Molecule, load_potential
-from mlmm.potentials.registry import located
-from mlmm.units import BOHR_ANGSTROM, EV_KCAL, HARTREE_KCAL
+from merrow.potentials import Molecule, load_potential
+from merrow.potentials.registry import located
+from merrow.units import BOHR_ANGSTROM, EV_KCAL, HARTREE_KCAL
 
 WATER = Molecule((8, 1, 1))
 GEOMETRY = np.array([[0.0, 0.0, 0.12], [0.0, 0.76, -0.48], [0.0, -0.77, -0.45]])
@@ -143,7 +143,7 @@ def test_a_calculator_that_fails_is_named(tmp_path):
     pytest.importorskip("ase")
     path = tmp_path / "mine.py"
     path.write_text("def make_calculator(*_): return object()")
-    with pytest.raises(MlmmError, match=r"mine.py fails on conformer 1 \(AttributeError"):
+    with pytest.raises(MerrowError, match=r"mine.py fails on conformer 1 \(AttributeError"):
         load_potential(f"ase:{path}", WATER).evaluate(GEOMETRY[None])
 
 
@@ -185,7 +185,7 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(
     name, module, extra, monkeypatch
 ):
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(MissingComponentError, match=rf"pip install 'mlmm\[{extra}\]'"):
+    with pytest.raises(MissingComponentError, match=rf"pip install 'merrow\[{extra}\]'"):
         load_potential(name, WATER)
 
 

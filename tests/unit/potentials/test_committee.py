@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from mlmm.errors import MissingComponentError, MlmmError
-from mlmm.potentials import Capabilities, Evaluation, Molecule, load_potential
-from mlmm.potentials.ani.native_engine import NativeAni
-from mlmm.potentials.committee import force_spread, member_forces, spread_of
-from mlmm.system.link_atoms import LinkedPotential
-from mlmm.testing import METHANOL, METHANOL_GEOMETRY, ContractError, check_potential
-from mlmm.units import HARTREE_KCAL
+from merrow.errors import MerrowError, MissingComponentError
+from merrow.potentials import Capabilities, Evaluation, Molecule, load_potential
+from merrow.potentials.ani.native_engine import NativeAni
+from merrow.potentials.committee import force_spread, member_forces, spread_of
+from merrow.system.link_atoms import LinkedPotential
+from merrow.testing import METHANOL, METHANOL_GEOMETRY, ContractError, check_potential
+from merrow.units import HARTREE_KCAL
 
 
 def conformers(number: int) -> np.ndarray:
@@ -86,7 +86,7 @@ def test_aimnet2_tells_its_members_as_it_tells_their_mean():
 
 
 def test_positions_of_another_molecule_are_refused(ani):
-    with pytest.raises(MlmmError, match="needs positions of shape"):
+    with pytest.raises(MerrowError, match="needs positions of shape"):
         member_forces(ani(), np.zeros((1, 5, 3)))
 
 

@@ -16,13 +16,13 @@ import numpy as np
 import pytest
 import torch
 
-from mlmm.errors import InputError, MlmmError, NumericsError
-from mlmm.potentials import load_potential
-from mlmm.potentials.ani.torch_engine import TorchAni
-from mlmm.potentials.checked import CheckedPotential
-from mlmm.potentials.device import device_name, placed
-from mlmm.potentials.interface import Capabilities, Evaluation
-from mlmm.testing import METHANOL, METHANOL_GEOMETRY
+from merrow.errors import InputError, MerrowError, NumericsError
+from merrow.potentials import load_potential
+from merrow.potentials.ani.torch_engine import TorchAni
+from merrow.potentials.checked import CheckedPotential
+from merrow.potentials.device import device_name, placed
+from merrow.potentials.interface import Capabilities, Evaluation
+from merrow.testing import METHANOL, METHANOL_GEOMETRY
 
 TINY = Path(__file__).resolve().parents[2] / "data" / "tiny_mace.model"
 
@@ -31,7 +31,7 @@ TINY = Path(__file__).resolve().parents[2] / "data" / "tiny_mace.model"
 def there(monkeypatch):
     """Let networks run on the device of `elsewhere`."""
     elsewhere.register()
-    monkeypatch.setenv("MLMM_DEVICE", elsewhere.NAME)
+    monkeypatch.setenv("MERROW_DEVICE", elsewhere.NAME)
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_a_network_computes_elsewhere_and_says_the_same(compared, name):
 def test_the_compiled_kernel_serves_the_processor_alone(there):
     try:
         potential = load_potential("ani1ccx", METHANOL)
-    except MlmmError as error:
+    except MerrowError as error:
         pytest.skip(str(error))
     assert isinstance(potential.engine.networks, TorchAni)
 
@@ -139,7 +139,7 @@ def test_nan_from_a_device_is_refused_first(there, batch):
 @pytest.mark.parametrize(
     ("word", "told"),
     [
-        ("gpu", "MLMM_DEVICE=gpu is no device of torch; use cpu, cuda or cuda:N"),
+        ("gpu", "MERROW_DEVICE=gpu is no device of torch; use cpu, cuda or cuda:N"),
         ("mps", "no float64"),
         ("elsewhere:3", "finds no such device here"),
         pytest.param(
@@ -151,13 +151,13 @@ def test_nan_from_a_device_is_refused_first(there, batch):
 )
 def test_a_device_that_is_not_there_is_refused(monkeypatch, word, told):
     elsewhere.register()
-    monkeypatch.setenv("MLMM_DEVICE", word)
+    monkeypatch.setenv("MERROW_DEVICE", word)
     with pytest.raises(InputError, match=told):
         device_name()
 
 
 def test_a_gpu_is_used_where_there_is_one(monkeypatch):
-    monkeypatch.delenv("MLMM_DEVICE", raising=False)
+    monkeypatch.delenv("MERROW_DEVICE", raising=False)
     for found, name in ((False, "cpu"), (True, "cuda")):
         monkeypatch.setattr(torch.cuda, "is_available", lambda found=found: found)
         assert device_name() == name

@@ -15,15 +15,15 @@ import pytest
 import torch
 
 if find_spec("mace") is None:
-    pytest.skip("mace-torch is not installed: pip install 'mlmm[mace]'", allow_module_level=True)
+    pytest.skip("mace-torch is not installed: pip install 'merrow[mace]'", allow_module_level=True)
 
-from mlmm.errors import InputError, MissingComponentError
-from mlmm.potentials import Molecule, load_potential
-from mlmm.potentials.mace import network as mace_network
-from mlmm.potentials.mace.files import read_mace
-from mlmm.potentials.mace.network import MaceEngine, library
-from mlmm.testing import METHANOL, METHANOL_GEOMETRY, check_potential
-from mlmm.units import EV_KCAL
+from merrow.errors import InputError, MissingComponentError
+from merrow.potentials import Molecule, load_potential
+from merrow.potentials.mace import network as mace_network
+from merrow.potentials.mace.files import read_mace
+from merrow.potentials.mace.network import MaceEngine, library
+from merrow.testing import METHANOL, METHANOL_GEOMETRY, check_potential
+from merrow.units import EV_KCAL
 
 TINY = Path(__file__).resolve().parents[2] / "data" / "tiny_mace.model"
 NAME = f"mace:{TINY}"
@@ -263,7 +263,7 @@ def test_tensors_that_do_not_fit_are_said():
 
 
 def test_the_tiny_model_knows_methanol_as_ani2x_does(tiny, shared, monkeypatch):
-    monkeypatch.setenv("MLMM_MODELS", str(shared / "models"))
+    monkeypatch.setenv("MERROW_MODELS", str(shared / "models"))
     ani = load_potential("ani2x", METHANOL)
     shaken = METHANOL_GEOMETRY + 0.03 * np.random.default_rng(2).standard_normal((20, 6, 3))
     found, expected = tiny.evaluate(shaken), ani.evaluate(shaken)
@@ -274,7 +274,7 @@ def test_the_tiny_model_knows_methanol_as_ani2x_does(tiny, shared, monkeypatch):
 
 TRACES = f"""
 import os, torch, numpy as np
-from mlmm.potentials import Molecule, load_potential
+from merrow.potentials import Molecule, load_potential
 torch.set_num_threads(2)
 state = torch.random.get_rng_state()
 potential = load_potential({NAME!r}, Molecule((6, 8, 1, 1, 1, 1)), precision='float64')
@@ -307,7 +307,7 @@ def test_loading_leaves_no_trace_in_the_process_and_prints_nothing():
 def test_energy_is_conserved_along_a_trajectory(tiny):
     # 0.25 ps of velocity Verlet at 0.25 fs from 300 K: the wiggle of the total goes as the step
     # squared, and no drift may stand out of it.
-    from mlmm.units import GAS_CONSTANT, KCAL_PER_KJ, KJ_PER_KCAL  # noqa: PLC0415
+    from merrow.units import GAS_CONSTANT, KCAL_PER_KJ, KJ_PER_KCAL  # noqa: PLC0415
 
     masses = np.array([12.011, 15.999, 1.008, 1.008, 1.008, 1.008])[:, None]
     inverse = KJ_PER_KCAL * 100.0 / masses  # (kcal/mol/Å)/dalton in Å/ps²

@@ -13,14 +13,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from mlmm.errors import InputError, MissingComponentError, UnsupportedPhysicsError
-from mlmm.potentials import Molecule, load_potential
-from mlmm.potentials.mace import weights
-from mlmm.potentials.mace.files import read_mace
-from mlmm.potentials.mace.models import MACE_MODELS
-from mlmm.potentials.mace.network import library
-from mlmm.potentials.registry import describe
-from mlmm.potentials.weights import cache_folder
+from merrow.errors import InputError, MissingComponentError, UnsupportedPhysicsError
+from merrow.potentials import Molecule, load_potential
+from merrow.potentials.mace import weights
+from merrow.potentials.mace.files import read_mace
+from merrow.potentials.mace.models import MACE_MODELS
+from merrow.potentials.mace.network import library
+from merrow.potentials.registry import describe
+from merrow.potentials.weights import cache_folder
 
 TINY = Path(__file__).resolve().parents[2] / "data" / "tiny_mace.model"
 METHANOL = Molecule((6, 8, 1, 1, 1, 1))
@@ -30,7 +30,7 @@ SMALL = "mace-off23-small"
 @pytest.fixture(autouse=True)
 def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No models folder, empty caches, no network."""
-    monkeypatch.delenv("MLMM_MODELS", raising=False)
+    monkeypatch.delenv("MERROW_MODELS", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
     monkeypatch.setenv("no_proxy", "")
@@ -175,7 +175,7 @@ def test_order_is_given_file_then_models_folder_then_our_cache_then_that_of_mace
         place.mkdir(parents=True)
         mine = Path(shutil.copy(TINY, place / name))
         if place.name == "models" and place.parent == tmp_path:
-            monkeypatch.setenv("MLMM_MODELS", str(place))
+            monkeypatch.setenv("MERROW_MODELS", str(place))
         assert weights.find_weights(SMALL) == mine
     assert weights.find_weights(SMALL, TINY) == TINY
 
@@ -183,7 +183,7 @@ def test_order_is_given_file_then_models_folder_then_our_cache_then_that_of_mace
 @pytest.mark.parametrize("name", [SMALL, "mace-off23b-medium"])
 def test_missing_weights_without_network_say_what_to_do_and_show_the_licence(name):
     with pytest.raises(
-        MissingComponentError, match=r"set MLMM_MODELS .* or give .* --weights"
+        MissingComponentError, match=r"set MERROW_MODELS .* or give .* --weights"
     ) as e:
         load_potential(name, METHANOL)
     assert "no commercial use" in str(e.value)

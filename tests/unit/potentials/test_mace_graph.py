@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mlmm.potentials.mace.graph import NeighbourList
+from merrow.potentials.mace.graph import NeighbourList
 
 CUTOFF = 3.0
 

@@ -6,8 +6,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mlmm.potentials.interface import Capabilities, Evaluation
-from mlmm.potentials.mixture import Mixture
+from merrow.potentials.interface import Capabilities, Evaluation
+from merrow.potentials.mixture import Mixture
 
 
 class Spring:

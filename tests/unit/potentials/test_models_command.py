@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Does `mlmm models` tell what is here, and notice what is wrong?"""
+"""Does `merrow models` tell what is here, and notice what is wrong?"""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import shutil
 import pytest
 from typer.testing import CliRunner
 
-from mlmm.cli.models import app
-from mlmm.errors import InputError, MissingComponentError
+from merrow.cli.models import app
+from merrow.errors import InputError, MissingComponentError
 
 
 @pytest.fixture
 def folder(models_folder, tmp_path, monkeypatch):
     """A models folder with ani1x only, and an empty cache."""
     shutil.copy(models_folder / "ani1x_state_dict.pt", tmp_path)
-    monkeypatch.setenv("MLMM_MODELS", str(tmp_path))
+    monkeypatch.setenv("MERROW_MODELS", str(tmp_path))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return tmp_path
 
@@ -37,7 +37,7 @@ def test_list_tells_what_each_model_is_and_where_its_weights_are(folder):
     assert rows["ani1ccx"]["citation"] == "10.1038/s41467-019-10827-4"
     text = run("list").stdout
     assert "CCSD(T)*/CBS" in text
-    assert "not here: mlmm models get ani2x" in text
+    assert "not here: merrow models get ani2x" in text
 
 
 def test_names_of_all_families_are_listed_without_loading_any(folder):
@@ -56,7 +56,7 @@ def test_describe_measures_what_is_here(folder):
 
 def test_describe_never_fetches(folder):
     told = run("describe", "ani2x").stdout
-    assert "speed not measured: its weights are not here; mlmm models get ani2x" in told
+    assert "speed not measured: its weights are not here; merrow models get ani2x" in told
     assert [path.name for path in folder.iterdir()] == ["ani1x_state_dict.pt"]
 
 
@@ -90,11 +90,11 @@ def test_check_fails_on_a_file_with_the_content_of_another_model(folder):
 
 
 def test_check_without_any_weights_says_how_to_get_them(tmp_path, monkeypatch):
-    monkeypatch.delenv("MLMM_MODELS", raising=False)
+    monkeypatch.delenv("MERROW_MODELS", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     result = run("check")
     assert isinstance(result.exception, MissingComponentError)
-    assert "mlmm models get" in str(result.exception)
+    assert "merrow models get" in str(result.exception)
 
 
 def test_get_of_an_unknown_model_names_the_known_ones(folder):

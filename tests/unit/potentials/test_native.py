@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mlmm.errors import InputError, MissingComponentError, NumericsError
-from mlmm.potentials.ani import native_engine as native
-from mlmm.potentials.ani.files import read_ani
-from mlmm.potentials.ani.models import ANI_MODELS
-from mlmm.potentials.ani.native_engine import ISAS, NativeAni
-from mlmm.potentials.ani.parameters import Array
+from merrow.errors import InputError, MissingComponentError, NumericsError
+from merrow.potentials.ani import native_engine as native
+from merrow.potentials.ani.files import read_ani
+from merrow.potentials.ani.models import ANI_MODELS
+from merrow.potentials.ani.native_engine import ISAS, NativeAni
+from merrow.potentials.ani.parameters import Array
 
 needs_kernel = pytest.mark.skipif(not native.available(), reason=native.why_not())
 HCNO = (6, 1, 1, 1, 8, 1, 7, 6, 1, 8)
@@ -216,7 +216,7 @@ def test_every_instruction_set_says_the_same(parameters, monkeypatch, name):
     positions = scattered(11, len(HCNO), 4.0, seed=8)
     answers = {}
     for isa in ISAS:
-        monkeypatch.setenv("MLMM_NATIVE_ISA", isa)
+        monkeypatch.setenv("MERROW_NATIVE_ISA", isa)
         try:
             kernel = NativeAni(parameters[name], HCNO)
         except InputError:
@@ -297,23 +297,23 @@ def test_an_unknown_element_is_refused_by_its_atom(parameters):
 
 @needs_kernel
 def test_an_instruction_set_that_is_not_here_is_refused(parameters, monkeypatch):
-    monkeypatch.setenv("MLMM_NATIVE_ISA", "altivec")
-    with pytest.raises(InputError, match=r"MLMM_NATIVE_ISA='altivec'.*baseline"):
+    monkeypatch.setenv("MERROW_NATIVE_ISA", "altivec")
+    with pytest.raises(InputError, match=r"MERROW_NATIVE_ISA='altivec'.*baseline"):
         NativeAni(parameters["ani2x"], (6,))
 
 
 def test_the_kernel_can_be_turned_off(monkeypatch):
-    monkeypatch.setenv("MLMM_NATIVE", "0")
+    monkeypatch.setenv("MERROW_NATIVE", "0")
     assert not native.available()
-    assert "MLMM_NATIVE=0" in native.why_not()
-    with pytest.raises(MissingComponentError, match="MLMM_NATIVE=0"):
+    assert "MERROW_NATIVE=0" in native.why_not()
+    with pytest.raises(MissingComponentError, match="MERROW_NATIVE=0"):
         native.instruction_set()
 
 
 @pytest.fixture
 def elsewhere(monkeypatch, tmp_path):
     """The module as if it were installed in an empty folder."""
-    monkeypatch.delenv("MLMM_NATIVE", raising=False)
+    monkeypatch.delenv("MERROW_NATIVE", raising=False)
     monkeypatch.setattr(native, "__file__", str(tmp_path / "native.py"))
     native._load.cache_clear()
     yield tmp_path
@@ -338,6 +338,6 @@ def test_a_library_of_another_version_is_refused(elsewhere, monkeypatch):
         Path(os.fspath(p)) for p in Path(native.__spec__.origin).parent.glob("_ani_kernel*")
     )
     (elsewhere / real.name).symlink_to(real)
-    monkeypatch.setattr(native, "_ABI", ctypes.CDLL(str(real)).mlmm_ani_abi() + 1)
+    monkeypatch.setattr(native, "_ABI", ctypes.CDLL(str(real)).merrow_ani_abi() + 1)
     assert not native.available()
     assert "another version" in native.why_not()

@@ -16,12 +16,12 @@ import openmm
 import pytest
 import torch
 
-from mlmm.errors import InputError, MissingComponentError, UnsupportedPhysicsError
-from mlmm.potentials import Molecule, load_potential
-from mlmm.potentials.registry import describe
-from mlmm.testing import DOUBLE, METHANOL, METHANOL_GEOMETRY, check_potential
+from merrow.errors import InputError, MissingComponentError, UnsupportedPhysicsError
+from merrow.potentials import Molecule, load_potential
+from merrow.potentials.registry import describe
+from merrow.testing import DOUBLE, METHANOL, METHANOL_GEOMETRY, check_potential
 
-openmmml = pytest.importorskip("openmmml", reason="pip install 'mlmm[openmmml]'")
+openmmml = pytest.importorskip("openmmml", reason="pip install 'merrow[openmmml]'")
 
 WATER = Molecule((8, 1, 1))
 GEOMETRY = np.array([[0.0, 0.0, 0.12], [0.0, 0.76, -0.48], [0.0, -0.77, -0.45]])
@@ -89,7 +89,7 @@ def test_a_plug_in_of_openmm_ml_keeps_the_contract(register):
 
 
 def test_gfn2_through_openmm_ml_is_ours(register):
-    pytest.importorskip("tblite.ase", reason="pip install 'mlmm[xtb]'")
+    pytest.importorskip("tblite.ase", reason="pip install 'merrow[xtb]'")
     ours = load_potential("xtb:gfn2", WATER).evaluate(GEOMETRY[None])
     theirs = load_potential(register("gfn2", lambda: Tblite("ase")), WATER).evaluate(GEOMETRY[None])
     # ASE's Hartree and bohr differ from ours in the 9th digit; the total is 3e3 kcal/mol
@@ -100,7 +100,7 @@ def test_gfn2_through_openmm_ml_is_ours(register):
 @pytest.fixture
 def mace(tmp_path, monkeypatch) -> str:
     """A MACE by the name under which openmm-ml looks for it in the cache of mace-torch."""
-    pytest.importorskip("mace", reason="pip install 'mlmm[mace]'")
+    pytest.importorskip("mace", reason="pip install 'merrow[mace]'")
     (tmp_path / "mace").mkdir()
     shutil.copy(TINY, tmp_path / "mace" / "MACE-OFF23_small.model")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
@@ -217,5 +217,5 @@ def test_what_is_not_installed_is_named(monkeypatch):
     with pytest.raises(MissingComponentError, match=r"orb-v3-conservative-omol needs a package"):
         load_potential("openmmml:orb-v3-conservative-omol", WATER)
     monkeypatch.setitem(sys.modules, "openmmml", None)
-    with pytest.raises(MissingComponentError, match=r"pip install 'mlmm\[openmmml\]'"):
+    with pytest.raises(MissingComponentError, match=r"pip install 'merrow\[openmmml\]'"):
         load_potential("openmmml:ani2x", WATER)

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mlmm.errors import InputError, MissingComponentError, NumericsError, UnsupportedPhysicsError
-from mlmm.potentials import (
+from merrow.errors import InputError, MissingComponentError, NumericsError, UnsupportedPhysicsError
+from merrow.potentials import (
     Capabilities,
     Evaluation,
     Molecule,
@@ -19,7 +19,7 @@ from mlmm.potentials import (
     load_potential,
     potential_names,
 )
-from mlmm.potentials.elements import symbol
+from merrow.potentials.elements import symbol
 
 WATER = Molecule((8, 1, 1))
 
@@ -71,7 +71,7 @@ def test_an_unknown_name_lists_the_known_ones():
 
 
 def test_an_unknown_precision_is_refused(models_folder, monkeypatch):
-    monkeypatch.setenv("MLMM_MODELS", str(models_folder))
+    monkeypatch.setenv("MERROW_MODELS", str(models_folder))
     with pytest.raises(InputError, match="float32 or float64"):
         load_potential("ani1x", WATER, precision="half")
 
@@ -129,10 +129,10 @@ make_springs.capabilities = Springs.capabilities  # type: ignore[attr-defined]
 
 @pytest.fixture
 def plugged_in(monkeypatch):
-    point = EntryPoint("springs", "test_registry:make_springs", "mlmm.potentials")
+    point = EntryPoint("springs", "test_registry:make_springs", "merrow.potentials")
     monkeypatch.setattr(
-        "mlmm.potentials.registry.entry_points",
-        lambda group: [point] if group == "mlmm.potentials" else [],
+        "merrow.potentials.registry.entry_points",
+        lambda group: [point] if group == "merrow.potentials" else [],
     )
 
 

@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from mlmm.errors import InputError, MlmmError, UnsupportedPhysicsError
-from mlmm.potentials import Molecule, load_potential
-from mlmm.testing import check_potential
-from mlmm.units import EV_KCAL, HARTREE_KCAL
+from merrow.errors import InputError, MerrowError, UnsupportedPhysicsError
+from merrow.potentials import Molecule, load_potential
+from merrow.testing import check_potential
+from merrow.units import EV_KCAL, HARTREE_KCAL
 
 WATER = Molecule((8, 1, 1))
 GEOMETRY = np.array([[0.0, 0.0, 0.12], [0.0, 0.76, -0.48], [0.0, -0.77, -0.45]])
@@ -164,7 +164,7 @@ def test_elements_may_be_symbols_and_nothing_else(tmp_path):
 def test_a_module_of_another_form_is_refused_in_one_sentence(tmp_path):
     with pytest.raises(InputError, match="has no forward"):
         load_potential(saved(Mute(), tmp_path), WATER)
-    with pytest.raises(MlmmError, match="fails, called in the plain form"):
+    with pytest.raises(MerrowError, match="fails, called in the plain form"):
         load_potential(saved(Named(["H", "O"]), tmp_path), WATER).evaluate(GEOMETRY[None])
 
 
@@ -188,9 +188,9 @@ def test_another_signature_is_refused_with_what_it_is_and_should_be(tmp_path):
 
 def test_an_answer_of_another_shape_and_a_failure_are_named(tmp_path):
     x = np.stack([GEOMETRY, GEOMETRY])
-    with pytest.raises(MlmmError, match=r"mine.pt returns 1 energies"):
+    with pytest.raises(MerrowError, match=r"mine.pt returns 1 energies"):
         load_potential(saved(Wrong(), tmp_path), WATER).evaluate(x)
-    with pytest.raises(MlmmError, match=r"mine.pt fails, called in the plain form"):
+    with pytest.raises(MerrowError, match=r"mine.pt fails, called in the plain form"):
         load_potential(saved(Fails(), tmp_path), WATER).evaluate(x)
 
 

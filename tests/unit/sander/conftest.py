@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from mlmm.errors import NumericsError
-from mlmm.sander import client as extern_client
-from mlmm.sander.scratch import COMPILED_CLIENT
-from mlmm.sander.server import ModelServer, Reply, Request
+from merrow.errors import NumericsError
+from merrow.sander import client as extern_client
+from merrow.sander.scratch import COMPILED_CLIENT
+from merrow.sander.server import ModelServer, Reply, Request
 
 
 def answer(request: Request) -> Reply:
@@ -33,7 +33,7 @@ def answer(request: Request) -> Reply:
 @pytest.fixture
 def private():
     """A folder with a short path that its owner alone may enter."""
-    folder = Path(tempfile.mkdtemp(prefix="mlmm-test-"))
+    folder = Path(tempfile.mkdtemp(prefix="merrow-test-"))
     yield folder
     shutil.rmtree(folder)
 
@@ -55,7 +55,11 @@ class Client:
         (folder / "orc_job.engrad").write_text("of the step before")
 
     def start(self, socket: Path, job: str = "job", timeout: int = 10) -> subprocess.Popen[str]:
-        environment = {"MLMM_SOCKET": str(socket), "MLMM_JOB": job, "MLMM_TIMEOUT": str(timeout)}
+        environment = {
+            "MERROW_SOCKET": str(socket),
+            "MERROW_JOB": job,
+            "MERROW_TIMEOUT": str(timeout),
+        }
         return subprocess.Popen(
             [*self.command, "orc_job.inp"],
             cwd=self.folder,

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from mlmm.errors import InputError, MlmmError
-from mlmm.sander import server as model_server
-from mlmm.sander.server import ModelServer, Request, listens
+from merrow.errors import InputError, MerrowError
+from merrow.sander import server as model_server
+from merrow.sander.server import ModelServer, Request, listens
 
 ANSWER = "job|input|geometry"
 RESULTS = "orc_job.engrad"
@@ -24,9 +24,9 @@ RESULTS = "orc_job.engrad"
 def test_a_client_writes_what_the_server_answers(server, client):
     assert client.run(server.path) == (0, "")
     assert client.read(RESULTS) == ANSWER
-    assert client.read("mlmm_energies") == "1.5 0.25\n"
+    assert client.read("merrow_energies") == "1.5 0.25\n"
     assert client.run(server.path) == (0, "")
-    assert client.read("mlmm_energies") == 2 * "1.5 0.25\n"
+    assert client.read("merrow_energies") == 2 * "1.5 0.25\n"
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_a_failing_model_fails_the_client_with_its_sentence(server, client, job,
     code, error = client.run(server.path, job)
     assert code == 1
     assert told in error
-    assert told in client.read("mlmm_failure")
+    assert told in client.read("merrow_failure")
     assert client.read(RESULTS) is None  # never the results of the step before
     assert client.run(server.path) == (0, "")
 
@@ -82,7 +82,7 @@ def test_the_server_outlives_a_killed_client(server, client):
     assert client.read(RESULTS) == ANSWER
 
 
-@pytest.mark.parametrize("noise", [b"", b"\n", b"GET / HTTP/1.1\r\n\r\n", b"MLMM1 9 9 9\nabc"])
+@pytest.mark.parametrize("noise", [b"", b"\n", b"GET / HTTP/1.1\r\n\r\n", b"MERROW1 9 9 9\nabc"])
 def test_the_server_outlives_noise(server, noise):
     for _ in range(3):
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
@@ -95,7 +95,7 @@ def ask(path: Path) -> bytes:
     """Return the bytes of one answer, without signs of life."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
         caller.connect(str(path))
-        caller.sendall(b"MLMM1 3 5 8\njobinputgeometry")
+        caller.sendall(b"MERROW1 3 5 8\njobinputgeometry")
         pieces = []
         while piece := caller.recv(4096):
             pieces.append(piece)
@@ -105,9 +105,9 @@ def ask(path: Path) -> bytes:
 def test_a_model_can_be_asked_for_before_sander_starts(server, private, monkeypatch):
     reply = model_server.ask(server.path, Request("job", "", ""))
     assert (reply.results, reply.line) == ("job||", "1.5 0.25\n")
-    with pytest.raises(MlmmError, match="the energy is not finite"):
+    with pytest.raises(MerrowError, match="the energy is not finite"):
         model_server.ask(server.path, Request("refuse", "", ""))
-    with pytest.raises(MlmmError, match="does not answer"):
+    with pytest.raises(MerrowError, match="does not answer"):
         model_server.ask(private / "nobody", Request("job", "", ""))
     monkeypatch.setattr(model_server, "HEARTBEAT", 0.1)  # signs of life are no part of the answer
     assert model_server.ask(server.path, Request("sleep 0.5", "", "")).results == "sleep 0.5||"
@@ -115,7 +115,7 @@ def test_a_model_can_be_asked_for_before_sander_starts(server, private, monkeypa
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as silent:
         silent.bind(str(private / "silent"))
         silent.listen()
-        with pytest.raises(MlmmError, match="does not answer: timed out"):
+        with pytest.raises(MerrowError, match="does not answer: timed out"):
             model_server.ask(private / "silent", Request("job", "", ""))
 
 

@@ -9,9 +9,9 @@ import shutil
 import parmed
 import pytest
 
-from mlmm.errors import InputError
-from mlmm.sander.models import Job, Models, file_states, parse_job
-from mlmm.sander.server import Request
+from merrow.errors import InputError
+from merrow.sander.models import Job, Models, file_states, parse_job
+from merrow.sander.server import Request
 
 
 @pytest.fixture

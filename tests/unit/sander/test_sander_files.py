@@ -8,9 +8,9 @@ import re
 import numpy as np
 import pytest
 
-from mlmm.errors import MlmmError
-from mlmm.sander.files import Evaluations, merged, read_evaluations, read_geometry, results_text
-from mlmm.units import SANDER_BOHR_PER_ANGSTROM, SANDER_HARTREE_KCAL
+from merrow.errors import MerrowError
+from merrow.sander.files import Evaluations, merged, read_evaluations, read_geometry, results_text
+from merrow.units import SANDER_BOHR_PER_ANGSTROM, SANDER_HARTREE_KCAL
 
 JOB = "! ENGRAD\n! Angs NoUseSym\n*xyzfile -1 1 inpfile.xyz\n"
 
@@ -40,7 +40,7 @@ def test_coordinates_without_a_blank_between_them_are_read():
     ],
 )
 def test_files_of_another_form_are_refused(job, text, told):
-    with pytest.raises(MlmmError, match=told):
+    with pytest.raises(MerrowError, match=told):
         read_geometry(job, text)
 
 
@@ -110,7 +110,7 @@ def test_of_two_equal_energies_the_one_in_its_place_is_taken():
 
 def test_an_energy_that_nobody_served_is_an_error():
     energies = np.array([1.0, 2.0])
-    with pytest.raises(MlmmError, match="never gave"):
+    with pytest.raises(MerrowError, match="never gave"):
         merged(
             mdout(0, 1, energies=energies + 1e-3),
             Evaluations(energies, energies),

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import pytest
 
-from mlmm.errors import InputError, UnsupportedPhysicsError
-from mlmm.mdin.namelist import parse_mdin
-from mlmm.sander.input import read_input, rewrite_redirections, write_input
+from merrow.errors import InputError, UnsupportedPhysicsError
+from merrow.mdin.namelist import parse_mdin
+from merrow.sander.input import read_input, rewrite_redirections, write_input
 
 MLP = """It's an ML/MM run & more
  &cntrl

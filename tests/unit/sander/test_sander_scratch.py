@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from mlmm.errors import InputError, MlmmError, UnsupportedPhysicsError
-from mlmm.sander import scratch as extern_run
-from mlmm.sander.scratch import read_arguments, run_sander, scratch_folder
+from merrow.errors import InputError, MerrowError, UnsupportedPhysicsError
+from merrow.sander import scratch as extern_run
+from merrow.sander.scratch import read_arguments, run_sander, scratch_folder
 
 TEXT = "x\n &cntrl /\n &wt type='END' /\nDISANG=../far/d.RST\nDUMPAVE=new/dump.dat\nLISTIN=in.dat\n"
 
@@ -83,10 +83,10 @@ def test_a_renamed_file_is_renamed_at_home_too(run, folder):
 
 def test_a_restart_appears_only_when_sander_ended_well(run, folder):
     # The stand-in writes it and never asks for an energy, so only its end tells that it is whole.
-    run('echo whole > "$MLMM_RESTART"')
+    run('echo whole > "$MERROW_RESTART"')
     assert (folder / "restrt").read_text() == "whole\n"
-    with pytest.raises(MlmmError, match="killed by signal 9"):
-        run('echo torn > "$MLMM_RESTART"; kill -9 $$')
+    with pytest.raises(MerrowError, match="killed by signal 9"):
+        run('echo torn > "$MERROW_RESTART"; kill -9 $$')
     assert (folder / "restrt").read_text() == "whole\n"
 
 
@@ -96,33 +96,33 @@ def test_numbered_restarts_go_where_the_restart_goes(run, folder):
 
 
 def test_a_failure_of_the_client_is_what_the_user_is_told(run):
-    with pytest.raises(MlmmError, match=r"sander was stopped: the reason$"):
-        run("echo the reason > mlmm_failure; exit 1")
+    with pytest.raises(MerrowError, match=r"sander was stopped: the reason$"):
+        run("echo the reason > merrow_failure; exit 1")
 
 
 def test_a_killed_client_is_named_and_not_what_sander_made_of_it(run, folder):
     # What sander 24 prints where the file of results is missing.
-    with pytest.raises(MlmmError, match=r"the client that asks the model died without an answer"):
+    with pytest.raises(MerrowError, match=r"the client that asks the model died without an answer"):
         run("echo ' Error reading Orca output from file orc_job.engrad'; exit 1")
 
 
 def test_other_failures_show_what_sander_said_last(run):
-    with pytest.raises(MlmmError, match=r"exit code 7; .*said last: NetCDF is missing"):
+    with pytest.raises(MerrowError, match=r"exit code 7; .*said last: NetCDF is missing"):
         run("echo NetCDF is missing; exit 7")
 
 
 def test_folders_of_killed_runs_are_removed_and_those_of_living_ones_kept(monkeypatch, tmp_path):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     for name in ("dead", "alive"):
-        (tmp_path / f"mlmm-sander-{name}").mkdir()
-        (tmp_path / f"mlmm-sander-{name}" / "lock").touch()
-    lock = os.open(tmp_path / "mlmm-sander-alive" / "lock", os.O_RDONLY)
+        (tmp_path / f"merrow-sander-{name}").mkdir()
+        (tmp_path / f"merrow-sander-{name}" / "lock").touch()
+    lock = os.open(tmp_path / "merrow-sander-alive" / "lock", os.O_RDONLY)
     fcntl.flock(lock, fcntl.LOCK_EX)
     with scratch_folder() as scratch:
         assert scratch.stat().st_mode & 0o777 == 0o700
-        assert names(tmp_path) == sorted(["mlmm-sander-alive", scratch.name])
+        assert names(tmp_path) == sorted(["merrow-sander-alive", scratch.name])
     os.close(lock)
-    assert names(tmp_path) == ["mlmm-sander-alive"]
+    assert names(tmp_path) == ["merrow-sander-alive"]
 
 
 @pytest.mark.parametrize("name", extern_run.RANKS)

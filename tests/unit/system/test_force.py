@@ -9,14 +9,14 @@ import numpy as np
 import openmm as mm
 import pytest
 
-from mlmm.amber.coordinates import read_coordinates
-from mlmm.amber.topology import read_topology
-from mlmm.errors import NumericsError
-from mlmm.potentials.interface import Capabilities, Evaluation
-from mlmm.system.force import PotentialBridge, potential_force
-from mlmm.system.internal import largest_distance
-from mlmm.system.potentials import open_potential
-from mlmm.system.region import region_of
+from merrow.amber.coordinates import read_coordinates
+from merrow.amber.topology import read_topology
+from merrow.errors import NumericsError
+from merrow.potentials.interface import Capabilities, Evaluation
+from merrow.system.force import PotentialBridge, potential_force
+from merrow.system.internal import largest_distance
+from merrow.system.potentials import open_potential
+from merrow.system.region import region_of
 
 
 class Spring:

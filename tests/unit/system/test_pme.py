@@ -9,8 +9,8 @@ import numpy as np
 import openmm as mm
 import pytest
 
-from mlmm.errors import InputError
-from mlmm.system.pme import check_box, pme_parameters
+from merrow.errors import InputError
+from merrow.system.pme import check_box, pme_parameters
 
 
 def openmm_choice(edges, cutoff, tolerance):

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mlmm.amber.topology import AmberTopology, read_topology
-from mlmm.ambertools.solvent import solvate
-from mlmm.errors import InputError, UnsupportedPhysicsError
-from mlmm.potentials.interface import Molecule
-from mlmm.system.masses import region_masses
-from mlmm.system.region import MLRegion, region_of, select_region
+from merrow.amber.topology import AmberTopology, read_topology
+from merrow.ambertools.solvent import solvate
+from merrow.errors import InputError, UnsupportedPhysicsError
+from merrow.potentials.interface import Molecule
+from merrow.system.masses import region_masses
+from merrow.system.region import MLRegion, region_of, select_region
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,9 @@ import numpy as np
 import openmm as mm
 import pytest
 
-from mlmm.errors import InputError
-from mlmm.system.confine import confining_force
-from mlmm.system.restraints import FlatBottom, flat_bottom_forces, positional_force
+from merrow.errors import InputError
+from merrow.system.confine import confining_force
+from merrow.system.restraints import FlatBottom, flat_bottom_forces, positional_force
 
 RANDOM = np.random.default_rng(8)
 POSITIONS = RANDOM.normal(0.0, 0.2, (4, 3))

@@ -8,8 +8,8 @@ import itertools
 import numpy as np
 import pytest
 
-from mlmm.amber.topology import read_topology
-from mlmm.system.torsions import most_different, rotatable_torsions
+from merrow.amber.topology import read_topology
+from merrow.system.torsions import most_different, rotatable_torsions
 
 COUNTS = {
     "mobley_9055303": 0,  # methane

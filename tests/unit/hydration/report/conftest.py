@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from synthetic_report import synthetic_data, synthetic_keys
 
-from mlmm.hydration.report.data import ReportData
-from mlmm.hydration.result import HydrationResult
+from merrow.hydration.report.data import ReportData
+from merrow.hydration.result import HydrationResult
 
 
 @pytest.fixture

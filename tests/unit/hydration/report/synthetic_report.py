@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mlmm.hydration.report.data import (
+from merrow.hydration.report.data import (
     Convergence,
     DvdlCurve,
     EnergySeries,
@@ -16,7 +16,7 @@ from mlmm.hydration.report.data import (
     ReportData,
     StateProfile,
 )
-from mlmm.hydration.result import HydrationResult
+from merrow.hydration.result import HydrationResult
 
 BOUNDS = {
     "water": {
@@ -79,7 +79,7 @@ def synthetic_keys(route: str = "R1", protocol: str = "standard", potential: str
             "n_effective": 4210,
         },
         "settings": {"timestep_fs": 2.0, "box": {"waters": 324, "cutoff_angstrom": 8.0}},
-        "versions": {"mlmm": "0.1.0", "openmm": "8.6.1", "weights": "ani2x:1f3a9c"},
+        "versions": {"merrow": "0.1.0", "openmm": "8.6.1", "weights": "ani2x:1f3a9c"},
         "seeds": {"run": 20250713},
         "wall_s": 492.4,
     }

@@ -9,10 +9,10 @@ import pytest
 from rich.console import Console
 from synthetic_report import synthetic_keys
 
-from mlmm.hydration.report.data import ReportData
-from mlmm.hydration.report.page import render_page
-from mlmm.hydration.report.table import render_table
-from mlmm.hydration.result import HydrationResult
+from merrow.hydration.report.data import ReportData
+from merrow.hydration.report.page import render_page
+from merrow.hydration.report.table import render_table
+from merrow.hydration.result import HydrationResult
 
 EXTRA = {
     "de_reorg_mbar": {"value_kcal": 0.243, "stderr_kcal": 0.094},

@@ -12,12 +12,12 @@ from html.parser import HTMLParser
 import pytest
 from synthetic_report import synthetic_data
 
-from mlmm.errors import InputError, MlmmError
-from mlmm.hydration.report import figures
-from mlmm.hydration.report.data import DvdlCurve, Overlap, ReportData, Structure
-from mlmm.hydration.report.page import render_page, write_report
-from mlmm.hydration.report.structure import structure_from_atoms, structure_from_smiles
-from mlmm.hydration.result import HydrationResult
+from merrow.errors import InputError, MerrowError
+from merrow.hydration.report import figures
+from merrow.hydration.report.data import DvdlCurve, Overlap, ReportData, Structure
+from merrow.hydration.report.page import render_page, write_report
+from merrow.hydration.report.structure import structure_from_atoms, structure_from_smiles
+from merrow.hydration.result import HydrationResult
 
 SVG = "{http://www.w3.org/2000/svg}"
 VOID = {"meta", "link", "br", "img", "hr"}
@@ -111,7 +111,9 @@ def test_drawing_leaves_the_settings_of_matplotlib_alone(data):
 
 
 def test_arrays_of_unequal_length_are_refused():
-    with pytest.raises(MlmmError, match=r"DvdlCurve.stderr_kcal has shape \(1,\), expected \(2,\)"):
+    with pytest.raises(
+        MerrowError, match=r"DvdlCurve.stderr_kcal has shape \(1,\), expected \(2,\)"
+    ):
         DvdlCurve("charging", [0.0, 1.0], [1.0, 2.0], [0.1])
 
 

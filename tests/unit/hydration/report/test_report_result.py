@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from mlmm.errors import InputError, MlmmError
-from mlmm.hydration.result import HydrationResult, read_result, to_json, write_csv, write_json
+from merrow.errors import InputError, MerrowError
+from merrow.hydration.result import HydrationResult, read_result, to_json, write_csv, write_json
 
 DOC = Path(__file__).parents[4] / "docs" / "reference" / "result.md"
 
@@ -115,7 +115,7 @@ def test_the_published_sum_is_a_headline_only_under_protocol_paper(keys):
     [
         ("{", "cannot be read as JSON"),
         ("[]", "schema_version None"),
-        ('{"schema_version": 2}', "schema_version 2, this mlmm reads 1"),
+        ('{"schema_version": 2}', "schema_version 2, this merrow reads 1"),
         ('{"schema_version": 1}', "molecule: Field required"),
     ],
 )
@@ -136,7 +136,7 @@ def test_a_failed_write_leaves_the_older_file_and_no_rest(make_result, tmp_path,
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(MlmmError, match="the disk is full"):
+    with pytest.raises(MerrowError, match="the disk is full"):
         write_json(make_result(), path)
     assert path.read_text() == "older"
     assert list(tmp_path.iterdir()) == [path]

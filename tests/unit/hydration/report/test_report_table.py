@@ -9,9 +9,9 @@ import re
 import pytest
 from rich.console import Console
 
-from mlmm.hydration.report.table import render_table
-from mlmm.hydration.result import HydrationResult
-from mlmm.report import text
+from merrow.hydration.report.table import render_table
+from merrow.hydration.result import HydrationResult
+from merrow.report import text
 
 
 def printed(result, width=80):

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: MIT
+"""Hybrid machine-learning / molecular-mechanics dynamics and free energies for AMBER files.
+
+The public names, each loaded when it is first used, so that `import merrow` costs nothing:
+
+- what is asked: `HydrationConfig`, `Source`, `Protocol`, `PROTOCOLS`, `SinglePoint`, `MdOutputs`
+- what is done: `run_hydration`, `run_md`, `single_point`, `load_potential`, `read_topology`
+- what comes out: `HydrationResult`, `MdResult`, `read_result`, `WindowSamples`
+- what goes wrong: `MerrowError`, `InputError` (the others derive from these, in `merrow.errors`)
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from merrow.amber.topology import read_topology
+    from merrow.energy import SinglePoint, single_point
+    from merrow.errors import InputError, MerrowError
+    from merrow.hydration.config import HydrationConfig, Source
+    from merrow.hydration.protocol import PROTOCOLS, Protocol
+    from merrow.hydration.result import HydrationResult, read_result
+    from merrow.hydration.run import run_hydration
+    from merrow.md.run import MdOutputs, MdResult, run_md
+    from merrow.potentials.registry import load_potential
+    from merrow.samples import WindowSamples
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "PROTOCOLS",
+    "HydrationConfig",
+    "HydrationResult",
+    "InputError",
+    "MdOutputs",
+    "MdResult",
+    "MerrowError",
+    "Protocol",
+    "SinglePoint",
+    "Source",
+    "WindowSamples",
+    "load_potential",
+    "read_result",
+    "read_topology",
+    "run_hydration",
+    "run_md",
+    "single_point",
+]
+
+_ROOMS = {
+    "HydrationConfig": "config.hydration",
+    "HydrationResult": "report.result",
+    "InputError": "errors",
+    "MdOutputs": "workflows.md",
+    "MdResult": "workflows.md",
+    "MerrowError": "errors",
+    "PROTOCOLS": "config.protocol",
+    "Protocol": "config.protocol",
+    "SinglePoint": "workflows.single_point",
+    "Source": "config.hydration",
+    "WindowSamples": "samples",
+    "load_potential": "potentials.registry",
+    "read_result": "report.result",
+    "read_topology": "amber.topology",
+    "run_hydration": "workflows.hydration",
+    "run_md": "workflows.md",
+    "single_point": "workflows.single_point",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _ROOMS:
+        raise AttributeError(f"module 'merrow' has no attribute {name!r}")
+    return getattr(import_module(f"merrow.{_ROOMS[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

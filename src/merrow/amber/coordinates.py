@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: MIT
+"""Where are the atoms? Reads rst7, inpcrd and NetCDF restarts, and writes rst7 atomically."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.io import netcdf_file
+
+from merrow.errors import InputError
+from merrow.files import write_whole
+
+Array = NDArray[np.float64]
+
+AMBER_VELOCITY: Final = 20.455
+"""AMBER's unit of velocity in Å/ps: Å per (1/20.455 ps)."""
+
+WIDTH: Final = 12
+"""Characters of one number in rst7."""
+
+
+@dataclass(frozen=True, eq=False)
+class Coordinates:
+    """One configuration of N atoms.
+
+    Attributes:
+        positions: Positions [Å], shape (N, 3).
+        velocities: Velocities [Å/ps], shape (N, 3), or None.
+        lengths: Box edges [Å], shape (3,), or None without a box.
+        angles: Box angles [degree], shape (3,), or None without a box.
+    """
+
+    positions: Array
+    velocities: Array | None = None
+    lengths: Array | None = None
+    angles: Array | None = None
+
+
+def read_coordinates(path: str | Path, n_atoms: int | None = None) -> Coordinates:
+    """Read an ASCII restart (rst7, inpcrd) or a NetCDF restart; the content tells which.
+
+    Args:
+        path: The file.
+        n_atoms: Number of atoms that the prmtop has, or None to take what the file has.
+
+    Raises:
+        InputError: The file is missing, damaged, not finite, or of another size.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"there is no coordinate file {path}.")
+    with path.open("rb") as stream:
+        magic = stream.read(4)
+    if magic.startswith(b"\x89HDF"):
+        raise InputError(f"{path} is a NetCDF-4 file; write an AMBER restart (rst7) of it.")
+    found = _read_netcdf(path) if magic.startswith(b"CDF") else _read_ascii(path)
+    if n_atoms is not None and len(found.positions) != n_atoms:
+        raise InputError(
+            f"the prmtop has {n_atoms} atoms, but {path.name} has {len(found.positions)}: "
+            "give the coordinates that belong to the prmtop."
+        )
+    for what in ("positions", "velocities", "lengths", "angles"):
+        values = getattr(found, what)
+        if values is not None and not np.isfinite(values).all():
+            raise InputError(f"{path.name} has {what} that are not finite numbers.")
+    return found
+
+
+def write_restart(path: str | Path, coordinates: Coordinates, *, time: float = 0.0) -> None:
+    """Write an ASCII restart (rst7); a reader sees the old file or the whole new one.
+
+    Args:
+        path: The file.
+        coordinates: What to write; positions keep 1e-7 Å.
+        time: Time of the configuration [ps].
+
+    Raises:
+        InputError: A number does not fit into the twelve characters of the format.
+    """
+    path = Path(path)
+    blocks = [coordinates.positions]
+    if coordinates.velocities is not None:
+        blocks.append(coordinates.velocities / AMBER_VELOCITY)
+    if coordinates.lengths is not None and coordinates.angles is not None:
+        blocks.append(np.concatenate([coordinates.lengths, coordinates.angles]))
+    lines = ["written by merrow", f"{len(coordinates.positions):5d}{time:15.7e}"]
+    for block in blocks:
+        values = [f"{value:{WIDTH}.7f}" for value in np.ravel(block)]
+        if any(len(value) > WIDTH or "n" in value for value in values):
+            raise InputError(f"{path.name} cannot hold these coordinates: a number is too large.")
+        lines += ["".join(values[i : i + 6]) for i in range(0, len(values), 6)]
+    write_whole(path, "\n".join(lines) + "\n")
+
+
+def _read_ascii(path: Path) -> Coordinates:
+    """Read fixed columns of twelve characters.
+
+    ParmEd's reader is not used: it leaves zeros where a line is cut or a number overflowed.
+    """
+    try:
+        lines = path.read_text(encoding="latin-1").rstrip().splitlines()
+        n_atoms = int(lines[1].split()[0])
+        fields = [
+            line[i : i + WIDTH] for line in lines[2:] for i in range(0, len(line.rstrip()), WIDTH)
+        ]
+        values = np.array([float(field) for field in fields if len(field) == WIDTH])
+    except (IndexError, ValueError) as error:
+        raise InputError(
+            f"{path} is not an AMBER coordinate file, or it is damaged ({error})."
+        ) from error
+    size = 3 * n_atoms
+    rest = len(values) - size
+    if n_atoms < 1 or rest not in (0, 6, size, size + 6) or len(values) != len(fields):
+        raise InputError(
+            f"{path} is truncated or damaged: {len(values)} numbers do not make {n_atoms} atoms "
+            "with or without velocities and box."
+        )
+    tail = values[len(values) - 6 :]
+    # Two atoms without a box have six velocities, which look like no box: angles are large.
+    has_box = rest in (6, size + 6) and not (rest == size and tail[3:].min() < 30.0)
+    has_velocities = rest == size + 6 or (rest == size and not has_box)
+    if has_box and tail[:3].min() <= 0.0:
+        has_box = False
+    return Coordinates(
+        positions=values[:size].reshape(-1, 3),
+        velocities=(
+            values[size : 2 * size].reshape(-1, 3) * AMBER_VELOCITY if has_velocities else None
+        ),
+        lengths=tail[:3].copy() if has_box else None,
+        angles=tail[3:].copy() if has_box else None,
+    )
+
+
+def _read_netcdf(path: Path) -> Coordinates:
+    """Read a NetCDF restart in AMBER's convention."""
+    try:
+        with netcdf_file(path, "r", mmap=False) as file:
+            arrays = {
+                name: np.array(file.variables[name][:], dtype=np.float64)
+                for name in ("coordinates", "velocities", "cell_lengths", "cell_angles")
+                if name in file.variables
+            }
+            scale = float(getattr(file.variables.get("velocities"), "scale_factor", 1.0))
+    except Exception as error:
+        raise InputError(f"{path} is a damaged NetCDF file ({error}).") from error
+    positions = arrays.get("coordinates")
+    if positions is None or positions.ndim != 2:
+        raise InputError(f"{path} holds no single set of coordinates: give a restart file.")
+    velocities = arrays.get("velocities")
+    lengths, angles = arrays.get("cell_lengths"), arrays.get("cell_angles")
+    if lengths is None or angles is None or lengths.min() <= 0.0:
+        lengths = angles = None
+    # The scale is stored in single precision, so the exact one is used where it is meant.
+    exact = AMBER_VELOCITY if abs(scale - AMBER_VELOCITY) < 1e-4 else scale
+    return Coordinates(
+        positions=positions,
+        velocities=None if velocities is None else velocities * exact,
+        lengths=lengths,
+        angles=angles,
+    )

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: MIT
+"""Which atoms does an AMBER mask mean? ParmEd's parser answers; an empty answer is an error."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections import Counter
+
+from parmed import Atom, Structure
+from parmed.amber import AmberMask
+
+from merrow.amber.topology import AmberTopology, Array
+from merrow.errors import InputError
+
+
+def select_atoms(
+    topology: AmberTopology, mask: str, *, positions: Array | None = None
+) -> tuple[int, ...]:
+    """Return the atoms that an AMBER mask selects, sorted and counted from 0.
+
+    Args:
+        topology: The atoms.
+        mask: Mask in AMBER's language, such as ":LIG" or ":1-3&!@H=".
+        positions: Positions [Å], shape (N, 3), for the distance operators < and >; None if the
+            mask may not ask for distances.
+
+    Raises:
+        InputError: The mask does not parse, or it selects no atom.
+    """
+    if "." in mask and not set("<>") & set(mask):
+        raise InputError(f"mask {mask!r} is not understood: a number has a decimal point.")
+    structure = _structure(topology)
+    if positions is not None:
+        structure.coordinates = positions
+    try:
+        selected = tuple(AmberMask(structure, mask).Selected())
+    except Exception as error:
+        raise InputError(
+            f"mask {mask!r} is not understood ({error}). {_hint(topology, mask)}"
+        ) from error
+    if not selected:
+        raise InputError(
+            f"mask {mask!r} selects 0 of {len(topology)} atoms in {topology.path.name}. "
+            f"{_hint(topology, mask)}"
+        )
+    return selected
+
+
+def _structure(topology: AmberTopology) -> Structure:
+    """Return the atoms in the form that ParmEd's mask reads."""
+    structure = Structure()
+    for i, name in enumerate(topology.names):
+        atom = Atom(name=name, type=topology.types[i], atomic_number=topology.numbers[i])
+        residue = int(topology.residue_index[i])
+        structure.add_atom(atom, topology.residue_names[residue], residue)
+    return structure
+
+
+def _hint(topology: AmberTopology, mask: str) -> str:
+    """Return which residues are there and the mask that was perhaps meant."""
+    counts = Counter(topology.residue_names)
+    shown = [f"{name} ({n})" if n > 1 else name for name, n in list(counts.items())[:8]]
+    more = ", …" if len(counts) > len(shown) else ""
+    asked = re.search(r"[A-Za-z]\w*", mask)
+    upper = {name.upper(): name for name in counts}
+    close = difflib.get_close_matches(asked.group().upper() if asked else "", upper, n=1)
+    dry = [topology.residue_names[i] for i in topology.residue_index[~topology.is_water]]
+    guess = upper[close[0]] if close else next(iter(dry), "")
+    return f"Residues: {', '.join(shown)}{more}." + (f" Did you mean ':{guess}'?" if guess else "")

@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: MIT
+"""How does sander write an mdout? The same sections and columns, so that AMBER's scripts read ours.
+
+Lines of our own (the ML energy) stand inside the blocks in the same "NAME = value" form. EPtot is
+the sum of all terms with absolute E_ML.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from merrow.errors import InputError
+
+RULE: Final = "-" * 80
+BLOCK_RULE: Final = " " + "-" * 78
+
+ROWS: Final = (
+    ("Etot", "EKtot", "EPtot"),
+    ("BOND", "ANGLE", "DIHED"),
+    ("1-4 NB", "1-4 EEL", "VDWAALS"),
+    ("EELEC", "EHBOND", "RESTRAINT"),
+)
+MORE_ROWS: Final = (
+    ("EML", "EMLREL", "EMLMEAN"),
+    ("EMLSD", "FMLSD"),
+    ("CONFINE", "CMAP"),
+    ("DV/DL",),
+)
+"""Rows that are printed where there is something to print."""
+MINIMUM_ROWS: Final = (
+    ("BOND", "ANGLE", "DIHED"),
+    ("VDWAALS", "EEL", "HBOND"),
+    ("1-4 VDW", "1-4 EEL", "RESTRAINT"),
+)
+WIDTHS: Final = (7, 8, 11)
+MINIMUM_WIDTHS: Final = (8, 8, 11)
+NAME: Final = r"[A-Z0-9][\w/()-]*(?: (?:NB|EEL|VDW)|\(PS\)|\(K\))?"
+
+
+@dataclass(frozen=True)
+class Energies:
+    """What is known of one step, in AMBER's units.
+
+    Attributes:
+        step: Step of this run.
+        time: Time [ps].
+        values: Numbers by sander's names and ours: TEMP [K], PRESS [bar], VOLUME [Å³],
+            Density [g/cm³], FMLSD [kcal/mol/Å], energies [kcal/mol].
+        atom: The atom that FMLSD is of, in words, or "".
+    """
+
+    step: int
+    time: float
+    values: Mapping[str, float]
+    atom: str = ""
+
+
+def header(files: Mapping[str, str], mdin: str, *, version: str, began: str) -> str:
+    """Return the beginning of an mdout: program, files and the input as it was given."""
+    lines = [
+        "",
+        "          " + "-" * 55,
+        f"          {'merrow ' + version:<45}{began[:4]}",
+        "          " + "-" * 55,
+        "",
+        f"| Run on {began}",
+        "",
+        "File Assignments:",
+        *(f"|{name:>6}: {path}" for name, path in files.items()),
+        "",
+        "",
+        " Here is the input file:",
+        "",
+        *mdin.rstrip().splitlines(),
+        "",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def section(number: int, title: str) -> str:
+    """Return the rule that opens a section."""
+    return f"{RULE}\n   {number}.  {title}\n{RULE}\n"
+
+
+def block(energies: Energies) -> str:
+    """Return the block of one step of dynamics, as in mdout and mdinfo."""
+    value = energies.values
+    lines = [
+        f" NSTEP = {energies.step:8d}   TIME(PS) = {energies.time:11.3f}"
+        f"  TEMP(K) = {value['TEMP']:8.2f}  PRESS = {value.get('PRESS', 0.0):7.1f}"
+    ]
+    lines += [_row(row, value, 15) for row in ROWS]
+    if "EAMBER" in value:
+        lines.append(f" EAMBER (non-restraint)  ={value['EAMBER']:15.4f}")
+    if "VOLUME" in value:
+        lines.append(f"{'':50}  VOLUME     ={value['VOLUME']:15.4f}")
+        lines.append(f"{'':52}Density    ={value['Density']:15.4f}")
+    for row in MORE_ROWS:
+        there = [name for name in row if name in value]
+        lines += [_row(there, value, 15)] if there else []
+    if energies.atom:
+        lines.append(f"| FMLSD, the largest spread of a force, is on {energies.atom}")
+    return "\n".join(lines) + f"\n{BLOCK_RULE}\n\n"
+
+
+def minimum_block(energies: Energies, *, rms: float, largest: float, name: str, atom: int) -> str:
+    """Return the block of one step of minimisation.
+
+    Args:
+        energies: Step and energies; the time is not printed.
+        rms: RMS gradient [kcal/mol/Å].
+        largest: Largest component of the gradient [kcal/mol/Å].
+        name: Name of its atom.
+        atom: Number of its atom, from 1.
+    """
+    value = energies.values
+    same = {"EEL": "EELEC", "HBOND": "EHBOND", "1-4 VDW": "1-4 NB"}
+    shown = {name: value.get(same.get(name, name), 0.0) for row in MINIMUM_ROWS for name in row}
+    lines = [
+        "",
+        "   NSTEP       ENERGY          RMS            GMAX         NAME    NUMBER",
+        f" {energies.step:6d}    {value['EPtot']:13.4E}  {rms:13.4E}  {largest:13.4E}"
+        f"     {name:<4}  {atom:7d}",
+        "",
+        *(_row(row, shown, 14, MINIMUM_WIDTHS) for row in MINIMUM_ROWS),
+    ]
+    extra = {"EPtot": value["EPtot"]} | {
+        name: value[name] for name in ("EML", "EMLREL", "CONFINE", "CMAP") if name in value
+    }
+    names = tuple(extra)
+    lines += [_row(names[i : i + 3], extra, 14, MINIMUM_WIDTHS) for i in range(0, len(names), 3)]
+    return "\n".join(lines) + "\n\n"
+
+
+def averages(records: Sequence[Energies]) -> str:
+    """Return the blocks of means and RMS fluctuations over the printed steps after step 0.
+
+    sander takes every step into its averages; these take the printed ones, as pmemd does.
+    """
+    last = records[-1]
+    records = [one for one in records if one.step > 0] or records
+    shared = set.intersection(*(set(one.values) for one in records)) - {"EMLMEAN"}
+    names = [name for name in last.values if name in shared]
+    table = np.array([[one.values[name] for name in names] for one in records])
+    mean = Energies(last.step, last.time, dict(zip(names, table.mean(axis=0), strict=True)))
+    rms = Energies(last.step, last.time, dict(zip(names, table.std(axis=0), strict=True)))
+    return (
+        f"\n      A V E R A G E S   O V E R {len(records):7d} S T E P S\n\n\n{block(mean)}"
+        f"\n      R M S  F L U C T U A T I O N S\n\n\n{block(rms)}"
+    )
+
+
+def read_mdout(path: Path) -> list[Energies]:
+    """Return the blocks of steps of an mdout, ours or sander's, without averages.
+
+    Raises:
+        InputError: There is no such file, or no block in it.
+    """
+    if not path.is_file():
+        raise InputError(f"there is no mdout {path}.")
+    text = path.read_text(errors="replace").partition("A V E R A G E S")[0]
+    found = []
+    for part in re.split(r"(?=^ NSTEP = )", text, flags=re.MULTILINE)[1:]:
+        body = part.partition("\n " + "-" * 20)[0]
+        numbers = {
+            name.strip(): float(value)
+            for name, value in re.findall(rf"({NAME})\s*=\s*(-?[\d.]+)", body)
+        }
+        step, time = int(numbers.pop("NSTEP")), numbers.pop("TIME(PS)")
+        numbers["TEMP"] = numbers.pop("TEMP(K)")
+        found.append(Energies(step, time, numbers))
+    if not found:
+        raise InputError(f"{path} holds no step of dynamics.")
+    return found
+
+
+def settings(pairs: Iterable[tuple[str, Iterable[tuple[str, object]]]]) -> str:
+    """Return titled paragraphs of "key = value", three in a line, as in section 2 of an mdout."""
+    lines: list[str] = []
+    for title, entries in pairs:
+        shown = [f"{key:<8}= {_plain(value):>9}" for key, value in entries]
+        if shown:
+            lines += [f"{title}:"]
+            lines += ["     " + ", ".join(shown[i : i + 3]) for i in range(0, len(shown), 3)]
+            lines.append("")
+    return "\n".join(lines) + "\n"
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.5f}" if abs(value) >= 1e-4 or value == 0 else f"{value:.2E}"
+    return str(value)
+
+
+def _row(
+    names: Sequence[str],
+    values: Mapping[str, float],
+    width: int,
+    widths: tuple[int, ...] = WIDTHS,
+) -> str:
+    parts = [
+        f"{name:<{widths[k]}}={values.get(name, 0.0):{width}.4f}" for k, name in enumerate(names)
+    ]
+    return " " + "  ".join(parts)

@@ -1,0 +1,279 @@
+# SPDX-License-Identifier: MIT
+"""Which atoms, parameters and molecules does a prmtop hold?
+
+ParmEd parses the file; here its sections are checked against their announced lengths, physics that
+we cannot reproduce is refused, and the rest becomes one immutable value.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from parmed.amber import AmberFormat
+from parmed.periodic_table import Element, element_by_mass
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+from merrow.errors import InputError, UnsupportedPhysicsError
+
+Array = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+Sections = Mapping[str, list[Any]]
+
+logger = logging.getLogger(__name__)
+
+NATOM, NTYPES, NBONH, NBONA, NTHETH, NTHETA, NPHIH, NPHIA = 0, 1, 2, 12, 4, 13, 6, 14
+NNB, NRES, NUMBND, NUMANG, NPTRA, IFBOX = 10, 11, 15, 16, 17, 27
+
+
+@dataclass(frozen=True, eq=False)
+class AmberTopology:
+    """What a prmtop says about N atoms, with T Lennard-Jones types.
+
+    Attributes:
+        path: The file that was read.
+        numbers: Atomic numbers; 0 for an extra point.
+        names: Atom names.
+        types: AMBER atom types, such as "c3".
+        residue_names: Name of each residue.
+        residue_index: Residue of each atom, counted from 0, shape (N,).
+        charges: Partial charges [e], shape (N,).
+        masses: Masses [dalton], shape (N,).
+        lj_type: Lennard-Jones type of each atom, counted from 0, shape (N,).
+        lj_a: Coefficient A of A/r¹² − B/r⁶ [kcal/mol Å¹²], shape (T, T).
+        lj_b: Coefficient B [kcal/mol Å⁶], shape (T, T).
+        bonds: Pairs of bonded atoms i < j, sorted.
+        molecules: Atoms of each bonded component, in order of their first atoms.
+        is_water: Whether an atom belongs to a water molecule, shape (N,).
+        has_box: Whether the file announces a periodic box.
+        has_cmap: Whether it has AMBER's maps of two torsions (ff19SB); CHARMM's are others.
+    """
+
+    path: Path
+    numbers: tuple[int, ...]
+    names: tuple[str, ...]
+    types: tuple[str, ...]
+    residue_names: tuple[str, ...]
+    residue_index: IntArray
+    charges: Array
+    masses: Array
+    lj_type: IntArray
+    lj_a: Array
+    lj_b: Array
+    bonds: tuple[tuple[int, int], ...]
+    molecules: tuple[tuple[int, ...], ...]
+    is_water: NDArray[np.bool_]
+    has_box: bool
+    has_cmap: bool
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+
+def read_topology(path: str | Path) -> AmberTopology:
+    """Read a prmtop (parm7) file, CHAMBER ones too.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The atoms, their parameters and their molecules.
+
+    Raises:
+        InputError: The file is missing, is not a prmtop, or is truncated.
+        UnsupportedPhysicsError: It has 12-6-4, 10-12, polarizable or AMOEBA terms.
+    """
+    path = Path(path)
+    sections = _read_sections(path)
+    _refuse_foreign_physics(sections, path)
+    _check_lengths(sections, path)
+    pointers = sections["POINTERS"]
+    if pointers[IFBOX] > 0 and min(sections.get("BOX_DIMENSIONS", [1.0])) <= 0.0:
+        raise InputError(
+            f"{path} asks for a box, but its BOX_DIMENSIONS hold a zero; write the edges of the "
+            "coordinates' box into them."
+        )
+    n_atoms, n_types = pointers[NATOM], pointers[NTYPES]
+    names = tuple(sections["ATOM_NAME"])
+    starts = np.array(sections["RESIDUE_POINTER"]) - 1
+    numbers = _atomic_numbers(sections, names, path)
+    bonds = _bonds(sections)
+    molecules = _molecules(n_atoms, bonds)
+    lj_a, lj_b = _lennard_jones(sections, n_types, path)
+    return AmberTopology(
+        path=path,
+        numbers=numbers,
+        names=names,
+        types=tuple(sections["AMBER_ATOM_TYPE"]),
+        residue_names=tuple(sections["RESIDUE_LABEL"]),
+        residue_index=np.searchsorted(starts, np.arange(n_atoms), side="right") - 1,
+        charges=np.array(sections["CHARGE"]),
+        masses=np.array(sections["MASS"]),
+        lj_type=np.array(sections["ATOM_TYPE_INDEX"]) - 1,
+        lj_a=lj_a,
+        lj_b=lj_b,
+        bonds=bonds,
+        molecules=molecules,
+        is_water=_is_water(numbers, bonds, molecules),
+        has_box=pointers[IFBOX] > 0,
+        has_cmap="CMAP_COUNT" in sections,
+    )
+
+
+def atom_label(topology: AmberTopology, i: int) -> str:
+    """Return the AMBER mask that names atom i, such as ":1@C1", for messages."""
+    return f":{topology.residue_index[i] + 1}@{topology.names[i]}"
+
+
+def _read_sections(path: Path) -> Sections:
+    """Return the sections of a prmtop by their flags, charges in e."""
+    if not path.is_file():
+        raise InputError(f"there is no prmtop file {path}.")
+    with path.open("rb") as stream:
+        if not stream.read(80).lstrip().startswith(b"%VERSION"):
+            raise InputError(f"{path} is not a prmtop file: it does not begin with %VERSION.")
+    file = AmberFormat()
+    try:
+        file.rdparm_slow(str(path))  # the compiled reader crashes on some truncated files
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        raise InputError(
+            f"the prmtop file {path} is damaged or truncated ({reason}): make it again."
+        ) from error
+    sections: Sections = file.parm_data
+    return sections
+
+
+def _refuse_foreign_physics(sections: Sections, path: Path) -> None:
+    """Raise for terms of the energy that are not those of a fixed-charge AMBER force field."""
+    foreign = {
+        "LENNARD_JONES_CCOEF": "12-6-4 Lennard-Jones terms",
+        "POLARIZABILITY": "polarizabilities",
+        "AMOEBA_FORCEFIELD": "the AMOEBA force field",
+    }
+    found = [what for flag, what in foreign.items() if flag in sections]
+    if any(sections.get("IPOL", ())):
+        found.append("a polarizable force field (IPOL)")
+    if any(value != 0.0 for x in "AB" for value in sections.get(f"HBOND_{x}COEF", ())):
+        found.append("10-12 hydrogen-bond terms")
+    if found:
+        raise UnsupportedPhysicsError(
+            f"{path.name} contains {found[0]}, which cannot be reproduced here; "
+            "make the prmtop with a fixed-charge force field of 12-6 Lennard-Jones terms."
+        )
+
+
+def _check_lengths(sections: Sections, path: Path) -> None:
+    """Raise InputError unless each section that we or OpenMM read has its announced length."""
+    pointers = sections.get("POINTERS", [])
+    if len(pointers) < 30 or pointers[NATOM] < 1:
+        raise InputError(f"{path} is truncated: its section POINTERS is missing or incomplete.")
+    n_atoms, n_types = pointers[NATOM], pointers[NTYPES]
+    expected = {
+        **dict.fromkeys(("ATOM_NAME", "CHARGE", "MASS", "ATOM_TYPE_INDEX"), n_atoms),
+        **dict.fromkeys(("NUMBER_EXCLUDED_ATOMS", "AMBER_ATOM_TYPE", "IROTAT"), n_atoms),
+        **dict.fromkeys(("RESIDUE_LABEL", "RESIDUE_POINTER"), pointers[NRES]),
+        **dict.fromkeys(("BOND_FORCE_CONSTANT", "BOND_EQUIL_VALUE"), pointers[NUMBND]),
+        **dict.fromkeys(("ANGLE_FORCE_CONSTANT", "ANGLE_EQUIL_VALUE"), pointers[NUMANG]),
+        **dict.fromkeys(("DIHEDRAL_FORCE_CONSTANT", "DIHEDRAL_PERIODICITY"), pointers[NPTRA]),
+        "DIHEDRAL_PHASE": pointers[NPTRA],
+        "NONBONDED_PARM_INDEX": n_types**2,
+        "LENNARD_JONES_ACOEF": n_types * (n_types + 1) // 2,
+        "LENNARD_JONES_BCOEF": n_types * (n_types + 1) // 2,
+        "BONDS_INC_HYDROGEN": 3 * pointers[NBONH],
+        "BONDS_WITHOUT_HYDROGEN": 3 * pointers[NBONA],
+        "ANGLES_INC_HYDROGEN": 4 * pointers[NTHETH],
+        "ANGLES_WITHOUT_HYDROGEN": 4 * pointers[NTHETA],
+        "DIHEDRALS_INC_HYDROGEN": 5 * pointers[NPHIH],
+        "DIHEDRALS_WITHOUT_HYDROGEN": 5 * pointers[NPHIA],
+        "EXCLUDED_ATOMS_LIST": pointers[NNB],
+    }
+    for flag, length in expected.items():
+        found = len(sections.get(flag, ()))
+        if found != length:
+            raise InputError(
+                f"{path} is truncated or damaged: section {flag} has {found} of {length} values."
+            )
+    for flag in ("CHARGE", "MASS", "LENNARD_JONES_ACOEF", "LENNARD_JONES_BCOEF"):
+        if not np.isfinite(sections[flag]).all():
+            raise InputError(f"{path} is damaged: section {flag} has a value that is not finite.")
+
+
+def _atomic_numbers(sections: Sections, names: Sequence[str], path: Path) -> tuple[int, ...]:
+    """Return the atomic numbers, deduced from mass and name where the file does not tell."""
+    given = sections.get("ATOMIC_NUMBER") or [-1] * len(names)
+    if len(given) != len(names):
+        raise InputError(
+            f"{path} is truncated or damaged: section ATOMIC_NUMBER has {len(given)} "
+            f"of {len(names)} values."
+        )
+    masses = sections["MASS"]
+    numbers = list(given)
+    for i in (i for i, number in enumerate(given) if number < 0):
+        symbol = element_by_mass(masses[i]) if masses[i] > 0.0 else "EP"
+        if masses[i] > 0.0 and not names[i].lstrip("0123456789").upper().startswith(symbol.upper()):
+            raise InputError(
+                f"{path.name} has no ATOMIC_NUMBER for atom {i + 1} ({names[i]}), and its mass "
+                f"{masses[i]:g} does not fit its name; make the prmtop with a newer tleap."
+            )
+        numbers[i] = Element.index(symbol) if masses[i] > 0.0 else 0
+    if numbers != list(given):
+        logger.warning("%s has no atomic numbers: elements deduced from masses.", path.name)
+    return tuple(int(number) for number in numbers)
+
+
+def _bonds(sections: Sections) -> tuple[tuple[int, int], ...]:
+    """Return the bonded pairs i < j; a prmtop stores three times the index."""
+    flat = sections["BONDS_INC_HYDROGEN"] + sections["BONDS_WITHOUT_HYDROGEN"]
+    pairs = zip(flat[::3], flat[1::3], strict=True)
+    return tuple(sorted((min(i, j) // 3, max(i, j) // 3) for i, j in pairs))
+
+
+def _molecules(n_atoms: int, bonds: Iterable[tuple[int, int]]) -> tuple[tuple[int, ...], ...]:
+    """Return the connected components of the bond graph, in order of their first atoms."""
+    pairs = np.array(list(bonds), dtype=np.int64).reshape(-1, 2)
+    graph = coo_matrix((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(n_atoms, n_atoms))
+    n_molecules, label = connected_components(graph, directed=False)
+    members: list[list[int]] = [[] for _ in range(n_molecules)]
+    for atom, molecule in enumerate(label):
+        members[molecule].append(atom)
+    return tuple(sorted(tuple(atoms) for atoms in members))
+
+
+def _is_water(
+    numbers: Sequence[int],
+    bonds: Sequence[tuple[int, int]],
+    molecules: Sequence[Sequence[int]],
+) -> NDArray[np.bool_]:
+    """Tell which atoms belong to H–O–H, with or without extra points, whatever its name."""
+    bonded = set(bonds)
+    water = np.zeros(len(numbers), dtype=bool)
+    for atoms in molecules:
+        real = [i for i in atoms if numbers[i] > 0]
+        if sorted(numbers[i] for i in real) != [1, 1, 8]:
+            continue
+        oxygen = next(i for i in real if numbers[i] == 8)
+        if all((min(i, oxygen), max(i, oxygen)) in bonded for i in real if i != oxygen):
+            water[list(atoms)] = True
+    return water
+
+
+def _lennard_jones(sections: Sections, n_types: int, path: Path) -> tuple[Array, Array]:
+    """Return A and B of every pair of types as the file tabulates them, shape (T, T).
+
+    A negative index points to a 10-12 term; these are zero here, so the pair has no interaction.
+    """
+    index = np.array(sections["NONBONDED_PARM_INDEX"]).reshape(n_types, n_types)
+    if not np.array_equal(index, index.T) or index.max() > n_types * (n_types + 1) // 2:
+        raise InputError(f"{path} is damaged: NONBONDED_PARM_INDEX is not a table of type pairs.")
+    a, b = (
+        np.where(index > 0, np.array(sections[f"LENNARD_JONES_{x}COEF"])[index - 1], 0.0)
+        for x in "AB"
+    )
+    return a, b

@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: MIT
+"""How do frames and restarts of a run reach AMBER's NetCDF files, and come back to the last bit?
+
+A restart is double precision and written whole. A trajectory grows by one record at a time: its
+count of frames is raised after the frame is on the disk, so a killed run leaves a readable file.
+Conventions: https://ambermd.org/netcdf/nctraj.xhtml.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import struct
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from scipy.io import netcdf_file
+
+from merrow.amber.coordinates import AMBER_VELOCITY, Array, Coordinates
+from merrow.errors import InputError
+from merrow.files import write_whole
+
+STEP, REFERENCE, CENTRE = "merrow_step", "merrow_reference_kcal", "merrow_centre"
+GRID, OWNER = "merrow_grid", "merrow_owner"
+"""Attributes of our restarts that other programs overlook."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When a restart was written.
+
+    Attributes:
+        time: Time [ps].
+        step: Steps since the beginning of the run that this one belongs to; 0 where not told.
+        reference: Reference energy of the ML region [kcal/mol], or None.
+        centre: Fixed centre of the confining potential [Å], or None.
+        grid: Points of the PME grid, which stays as it is while the box breathes, or None.
+        owner: What reference and centre belong to, or None.
+    """
+
+    time: float
+    step: int = 0
+    reference: float | None = None
+    centre: tuple[float, ...] | None = None
+    grid: tuple[int, ...] | None = None
+    owner: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Trajectory:
+    """Frames of a trajectory: times [ps], (F,); positions [Å], (F, N, 3); box or None, (F, 3)."""
+
+    times: Array
+    positions: Array
+    lengths: Array | None
+    angles: Array | None
+
+
+def as_stored(coordinates: Coordinates) -> Coordinates:
+    """Return what a reader of a NetCDF restart of these coordinates will find, to the last bit."""
+    if coordinates.velocities is None:
+        return coordinates
+    velocities = (coordinates.velocities / AMBER_VELOCITY) * AMBER_VELOCITY
+    return Coordinates(coordinates.positions, velocities, coordinates.lengths, coordinates.angles)
+
+
+def write_netcdf_restart(
+    path: Path, coordinates: Coordinates, moment: Moment, *, title: str = ""
+) -> None:
+    """Write a NetCDF restart whole, or leave the old one.
+
+    Args:
+        path: The file.
+        coordinates: Positions, velocities and box.
+        moment: When this was.
+        title: Title of the file.
+
+    Raises:
+        MerrowError: The place cannot be written.
+    """
+    buffer = io.BytesIO()
+    file = netcdf_file(buffer, "w", version=2)
+    _attributes(file, "AMBERRESTART", title)
+    setattr(file, STEP, np.float64(moment.step))  # a plain float would be stored as single
+    if moment.reference is not None:
+        setattr(file, REFERENCE, np.float64(moment.reference))
+    if moment.centre is not None:
+        setattr(file, CENTRE, np.array(moment.centre))
+    if moment.grid is not None:
+        setattr(file, GRID, np.array(moment.grid, dtype=np.int32))
+    if moment.owner is not None:
+        setattr(file, OWNER, moment.owner)
+    _dimensions(file, coordinates)
+    time = file.createVariable("time", "d", ())
+    time.units = "picosecond"
+    time.data[()] = moment.time
+    _variable(file, "coordinates", "d", ("atom", "spatial"), "angstrom")[:] = coordinates.positions
+    if coordinates.velocities is not None:
+        stored = coordinates.velocities / AMBER_VELOCITY
+        place = ("atom", "spatial")
+        _variable(file, "velocities", "d", place, "angstrom/picosecond")[:] = stored
+        file.variables["velocities"].scale_factor = np.float64(AMBER_VELOCITY)
+    if coordinates.lengths is not None and coordinates.angles is not None:
+        edges = _variable(file, "cell_lengths", "d", ("cell_spatial",), "angstrom")
+        edges[:] = coordinates.lengths
+        angles = _variable(file, "cell_angles", "d", ("cell_angular",), "degree")
+        angles[:] = coordinates.angles
+    file.flush()
+    write_whole(path, buffer.getvalue())
+
+
+def read_moment(path: Path) -> Moment:
+    """Return when a restart was written; `read_coordinates` reads what is in it.
+
+    Raises:
+        InputError: The file tells no time.
+    """
+    try:
+        if path.read_bytes()[:3] != b"CDF":
+            words = path.read_text(encoding="latin-1").splitlines()[1].split()
+            return Moment(float(words[1]) if len(words) > 1 else 0.0)
+        with netcdf_file(path, "r", mmap=False) as file:
+            reference, centre = getattr(file, REFERENCE, None), getattr(file, CENTRE, None)
+            grid, owner = getattr(file, GRID, None), getattr(file, OWNER, None)
+            return Moment(
+                time=float(file.variables["time"][...]) if "time" in file.variables else 0.0,
+                step=int(getattr(file, STEP, 0)),
+                reference=None if reference is None else float(reference),
+                centre=None if centre is None else tuple(float(one) for one in centre),
+                grid=None if grid is None else tuple(int(one) for one in grid),
+                owner=None if owner is None else owner.decode(),
+            )
+    except Exception as error:
+        raise InputError(f"{path} tells no time, or it is damaged ({error}).") from error
+
+
+class TrajectoryWriter:
+    """Appends frames to a NetCDF trajectory; a context manager."""
+
+    def __init__(
+        self,
+        path: Path,
+        like: Coordinates,
+        *,
+        positions: bool = True,
+        velocities: bool,
+        title: str = "",
+    ) -> None:
+        """Begin a new file.
+
+        Args:
+            path: The file; an old one is replaced.
+            like: A frame with the number of atoms, and a box if the frames will have one.
+            positions: Whether frames hold positions.
+            velocities: Whether frames hold velocities.
+            title: Title of the file.
+        """
+        buffer = io.BytesIO()
+        file = netcdf_file(buffer, "w", version=2)
+        _attributes(file, "AMBER", title)
+        file.createDimension("frame", None)
+        _dimensions(file, like)
+        _variable(file, "time", "f", ("frame",), "picosecond")
+        place = ("frame", "atom", "spatial")
+        if positions:
+            _variable(file, "coordinates", "f", place, "angstrom")
+        if velocities:
+            _variable(file, "velocities", "f", place, "angstrom/picosecond")
+            file.variables["velocities"].scale_factor = np.float64(AMBER_VELOCITY)
+        if like.lengths is not None:
+            _variable(file, "cell_lengths", "d", ("frame", "cell_spatial"), "angstrom")
+            _variable(file, "cell_angles", "d", ("frame", "cell_angular"), "degree")
+        self._order = tuple(name for name, one in file.variables.items() if one.isrec)
+        for name in self._order:  # scipy tells the size of a record only where there is one
+            file.variables[name][0] = 0.0
+        file.flush()
+        self._frames = 0
+        self._stream = path.open("wb")
+        self._stream.write(buffer.getvalue()[: -len(self._record(like, 0.0))])
+        self._count()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.sync()
+        self._stream.close()
+
+    def append(self, frame: Coordinates, time: float) -> None:
+        """Add one frame at a time [ps]."""
+        self._stream.seek(0, os.SEEK_END)
+        self._stream.write(self._record(frame, time))
+        self._frames += 1
+        self._count()
+
+    def sync(self) -> None:
+        """Wait until all frames are on the disk."""
+        self._stream.flush()
+        os.fsync(self._stream.fileno())
+
+    def _count(self) -> None:
+        self._stream.flush()
+        self._stream.seek(4)
+        self._stream.write(struct.pack(">i", self._frames))
+        self._stream.flush()
+
+    def _record(self, frame: Coordinates, time: float) -> bytes:
+        velocities = np.zeros_like(frame.positions)
+        if frame.velocities is not None:
+            velocities = frame.velocities / AMBER_VELOCITY
+        values = {
+            "time": (">f4", time),
+            "coordinates": (">f4", frame.positions),
+            "velocities": (">f4", velocities),
+            "cell_lengths": (">f8", frame.lengths),
+            "cell_angles": (">f8", frame.angles),
+        }
+        parts = (np.asarray(values[name][1], dtype=values[name][0]) for name in self._order)
+        return b"".join(part.tobytes() for part in parts)
+
+
+def read_trajectory(path: Path) -> Trajectory:
+    """Read all frames of a NetCDF trajectory.
+
+    Raises:
+        InputError: The file is missing, damaged, truncated, or no trajectory.
+    """
+    if not path.is_file():
+        raise InputError(f"there is no trajectory {path}.")
+    try:
+        with netcdf_file(path, "r", mmap=False) as file:
+            arrays = {
+                name: np.array(file.variables[name][:], dtype=np.float64)
+                for name in ("time", "coordinates", "cell_lengths", "cell_angles")
+                if name in file.variables
+            }
+    except Exception as error:
+        raise InputError(f"{path} is a damaged NetCDF trajectory ({error}).") from error
+    positions = arrays.get("coordinates")
+    if positions is None or positions.ndim != 3 or "time" not in arrays:
+        raise InputError(f"{path} is no AMBER NetCDF trajectory: it has no frames of coordinates.")
+    return Trajectory(
+        arrays["time"], positions, arrays.get("cell_lengths"), arrays.get("cell_angles")
+    )
+
+
+def _attributes(file: Any, convention: str, title: str) -> None:
+    file.title = title or "merrow"
+    file.application = "AMBER"
+    file.program = "merrow"
+    file.programVersion = version("merrow")
+    file.Conventions = convention
+    file.ConventionVersion = "1.0"
+
+
+def _dimensions(file: Any, like: Coordinates) -> None:
+    file.createDimension("spatial", 3)
+    file.createDimension("atom", len(like.positions))
+    _labels(file, "spatial", ("spatial",), [b"x", b"y", b"z"])
+    if like.lengths is not None:
+        file.createDimension("cell_spatial", 3)
+        file.createDimension("label", 5)
+        file.createDimension("cell_angular", 3)
+        _labels(file, "cell_spatial", ("cell_spatial",), [b"a", b"b", b"c"])
+        angles = [list(word) for word in ("alpha", "beta ", "gamma")]
+        _labels(file, "cell_angular", ("cell_angular", "label"), angles)
+
+
+def _labels(file: Any, name: str, place: tuple[str, ...], words: Any) -> None:
+    file.createVariable(name, "c", place)[:] = np.array(words, dtype="S1")
+
+
+def _variable(file: Any, name: str, kind: str, place: tuple[str, ...], unit: str) -> Any:
+    variable = file.createVariable(name, kind, place)
+    variable.units = unit
+    return variable

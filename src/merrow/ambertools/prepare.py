@@ -1,0 +1,260 @@
+# SPDX-License-Identifier: MIT
+"""Which AMBER files describe this molecule? antechamber, parmchk2 and tleap make them.
+
+Every file that the programs write stays in the folder; what was made once for the same input is
+taken from a cache by the hash of its content.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from parmed.amber import AmberAsciiRestart, AmberFormat
+from rdkit import Chem
+
+from merrow.ambertools.molecule import InputMolecule
+from merrow.ambertools.programs import failure, run_program, version
+from merrow.ambertools.solvent import n_waters_for, solvate
+from merrow.errors import InputError, MerrowError, UnsupportedPhysicsError
+
+__all__ = ["Charges", "GasFiles", "check_choice", "n_waters_for", "parametrize", "solvate"]
+
+Array = NDArray[np.float64]
+Charges = Literal["bcc", "abcg2", "file"]
+
+RESIDUE: Final = "LIG"
+"""Residue name of a molecule that we parametrise."""
+
+GAFF_ELEMENTS: Final = frozenset({1, 6, 7, 8, 9, 15, 16, 17, 35, 53})
+"""H, C, N, O, F, P, S, Cl, Br and I; antechamber gives others a type without parameters."""
+
+PRODUCTS: Final = ("gas.prmtop", "gas.inpcrd", "ligand.mol2", "ligand.frcmod")
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class GasFiles:
+    """The gas-phase AMBER files of one molecule.
+
+    Attributes:
+        prmtop: Topology and parameters.
+        inpcrd: Coordinates, in the order of the input.
+        mol2: Atom types and charges.
+        frcmod: Parameters that GAFF lacks.
+        charge_shift: Charge that was added in all to reach the formal charge [e].
+    """
+
+    prmtop: Path
+    inpcrd: Path
+    mol2: Path
+    frcmod: Path
+    charge_shift: float
+
+
+def parametrize(
+    molecule: InputMolecule,
+    *,
+    charges: Charges = "bcc",
+    gaff: Literal[1, 2] = 2,
+    folder: Path,
+    cache: Path | None = None,
+) -> GasFiles:
+    """Make GAFF files of a molecule; the order of its atoms is kept.
+
+    Args:
+        molecule: The molecule with one conformer, from which AM1 starts.
+        charges: "bcc" (AM1-BCC), "abcg2" (its variant made for GAFF2), or "file" (those of the
+            molecule's mol2 file).
+        gaff: Generation of the force field.
+        folder: Where all files are kept; made if it is absent.
+        cache: Folder of earlier results; None means the user's cache folder.
+
+    Raises:
+        InputError: The charge model does not fit the molecule or the force field.
+        UnsupportedPhysicsError: GAFF has no parameters for the molecule.
+        MissingComponentError: AmberTools is not here.
+        MerrowError: A program of AmberTools failed; the message has the tail of its log.
+    """
+    check_choice(molecule, charges, gaff)
+    shelf = (cache or _user_cache()) / _fingerprint(molecule, charges, gaff)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in (*PRODUCTS, "antechamber.mol2"):
+        (folder / name).unlink(missing_ok=True)
+    (folder / "input.sdf").write_text(Chem.MolToMolBlock(molecule.mol) + "$$$$\n")
+    if all((shelf / name).is_file() for name in (*PRODUCTS, "charges.json")):
+        logger.info("parameters of %s taken from the cache %s.", molecule.smiles, shelf)
+        shutil.copytree(shelf, folder, dirs_exist_ok=True)
+    else:
+        _run_ambertools(molecule, charges, gaff, folder)
+        _check_result(molecule, folder)
+        _store(folder, shelf)
+    shift = float(json.loads((folder / "charges.json").read_text())["charge_shift_e"])
+    logger.info(
+        "charges (%s) of %s shifted by %+.6f e in all to add up to its formal charge %+d.",
+        charges, molecule.smiles, shift, molecule.charge,
+    )  # fmt: skip
+    prmtop, inpcrd, mol2, frcmod = (folder / name for name in PRODUCTS)
+    return GasFiles(prmtop, inpcrd, mol2, frcmod, charge_shift=shift)
+
+
+def check_choice(molecule: InputMolecule, charges: Charges, gaff: int) -> None:
+    """Refuse a charge model or a molecule for which there will be no parameters.
+
+    Raises:
+        InputError: The charge model does not fit the molecule or the force field.
+        UnsupportedPhysicsError: GAFF has no parameters for an element.
+    """
+    if charges not in ("bcc", "abcg2", "file"):
+        raise InputError(f"charges {charges!r} is unknown: expected bcc, abcg2 or file.")
+    if gaff not in (1, 2):
+        raise InputError(f"gaff {gaff!r} is unknown: expected 1 or 2.")
+    if charges == "abcg2" and gaff != 2:
+        raise InputError("charges abcg2 were made for GAFF2: take gaff 2, or charges bcc.")
+    if charges == "file" and molecule.charges is None:
+        raise InputError(
+            f"charges file needs a mol2 file with charges, but {molecule.name} has none: "
+            "give such a file, or take charges bcc."
+        )
+    for atom in molecule.mol.GetAtoms():
+        if atom.GetAtomicNum() not in GAFF_ELEMENTS:
+            raise UnsupportedPhysicsError(
+                f"GAFF has no parameters for atom {atom.GetIdx() + 1} ({atom.GetSymbol()}) of "
+                f"{molecule.smiles}: prepare a prmtop with parameters of your own."
+            )
+
+
+def _run_ambertools(molecule: InputMolecule, charges: Charges, gaff: int, folder: Path) -> None:
+    """Run antechamber, parmchk2 and tleap, with the charges made whole in between."""
+    types = "gaff2" if gaff == 2 else "gaff"
+    if charges == "file" and molecule.charges is not None:
+        np.savetxt(folder / "given.charges", molecule.charges, fmt="%.8f")
+        model = ["-c", "rc", "-cf", "given.charges"]
+    else:
+        model = ["-c", charges]
+    arguments = ["-i", "input.sdf", "-fi", "sdf", "-o", "antechamber.mol2", "-fo", "mol2", *model]
+    arguments += ["-nc", str(molecule.charge), "-m", "1", "-at", types, "-rn", RESIDUE]
+    arguments += ["-pf", "n", "-dr", "no"]
+    run_program("antechamber", arguments, folder=folder, log="antechamber.log")
+    if not (folder / "antechamber.mol2").is_file():
+        raise failure("antechamber", folder / "antechamber.log", "wrote no mol2 file")
+    text = (folder / "antechamber.mol2").read_text()
+    text, shift = _normalize(text, molecule.charge)
+    (folder / "ligand.mol2").write_text(text)
+    (folder / "charges.json").write_text(
+        json.dumps({"model": charges, "charge_shift_e": shift, "ambertools": version()}) + "\n"
+    )
+    arguments = ["-i", "ligand.mol2", "-f", "mol2", "-o", "ligand.frcmod", "-s", types]
+    run_program("parmchk2", arguments, folder=folder, log="parmchk2.log")
+    _refuse_missing_parameters(molecule, folder / "ligand.frcmod")
+    (folder / "gas.leap").write_text(
+        f"source leaprc.{types}\n{RESIDUE} = loadmol2 ligand.mol2\n"
+        f"loadamberparams ligand.frcmod\nsaveamberparm {RESIDUE} gas.prmtop gas.inpcrd\nquit\n"
+    )
+    out = run_program("tleap", ["-s", "-f", "gas.leap"], folder=folder, log="gas.leap.log")
+    if "Errors = 0" not in out or not (folder / "gas.prmtop").is_file():
+        raise failure("tleap", folder / "gas.leap.log", "reported errors")
+
+
+def _normalize(mol2: str, formal_charge: int) -> tuple[str, float]:
+    """Shift all charges of a mol2 text equally until they add up to the formal charge.
+
+    Returns:
+        The new text, and the shift in all [e].
+
+    Raises:
+        InputError: The charges are off by more than 0.01 e, which is no rounding.
+    """
+    head, rest = mol2.split("@<TRIPOS>ATOM\n", 1)
+    atoms, tail = rest.split("@<TRIPOS>BOND", 1)
+    rows = [line.rsplit(maxsplit=1) for line in atoms.splitlines() if line.strip()]
+    values = np.array([float(charge) for _, charge in rows])
+    shift = round(formal_charge - float(values.sum()), 9) + 0.0  # no −0 and no round-off
+    if abs(shift) > 0.01:
+        raise InputError(
+            f"the partial charges add up to {values.sum():.4f} e, but the formal charge is "
+            f"{formal_charge:+d}: correct the charges or the structure."
+        )
+    values += shift / len(values)
+    lines = [f"{left} {value:12.8f}" for (left, _), value in zip(rows, values, strict=True)]
+    return f"{head}@<TRIPOS>ATOM\n" + "\n".join(lines) + f"\n@<TRIPOS>BOND{tail}", shift
+
+
+def _refuse_missing_parameters(molecule: InputMolecule, frcmod: Path) -> None:
+    """Raise where parmchk2 found no analogue and wrote zeros for the user to fill in."""
+    missing = re.findall(r"^(.*?)\s{2,}.*ATTN, need revision", frcmod.read_text(), flags=re.M)
+    if missing:
+        raise UnsupportedPhysicsError(
+            f"GAFF has no parameters for {', '.join(missing)} of {molecule.smiles}: "
+            "prepare a prmtop with parameters of your own."
+        )
+
+
+def _check_result(molecule: InputMolecule, folder: Path) -> None:
+    """Raise unless the files hold the input's atoms, bonds, order, positions and charge."""
+    sections = AmberFormat(str(folder / "gas.prmtop")).parm_data
+    flat: Sequence[int] = sections["BONDS_INC_HYDROGEN"] + sections["BONDS_WITHOUT_HYDROGEN"]
+    bonds = {(min(i, j) // 3, max(i, j) // 3) for i, j in zip(flat[::3], flat[1::3], strict=True)}
+    expected = {
+        (min(pair), max(pair))
+        for pair in ((b.GetBeginAtomIdx(), b.GetEndAtomIdx()) for b in molecule.mol.GetBonds())
+    }
+    made = np.array(AmberAsciiRestart(str(folder / "gas.inpcrd"), "r").coordinates[0])
+    if (
+        tuple(sections["ATOMIC_NUMBER"]) != molecule.numbers
+        or bonds != expected
+        or np.abs(made - molecule.positions).max() > 2e-3  # three decimals on the way
+    ):
+        raise MerrowError(
+            f"AmberTools changed the atoms of {molecule.smiles} or their order; "
+            f"compare input.sdf and ligand.mol2 in {folder}."
+        )
+    if abs(sum(sections["CHARGE"]) - molecule.charge) > 1e-5:
+        raise MerrowError(
+            f"the charges in {folder / 'gas.prmtop'} do not add up: please report it."
+        )
+
+
+def _fingerprint(molecule: InputMolecule, charges: Charges, gaff: int) -> str:
+    """Return the hash of all that the files depend on."""
+    given = None if charges != "file" or molecule.charges is None else molecule.charges.tolist()
+    block = Chem.MolToMolBlock(molecule.mol).split("\n", 3)[3]  # without name and program
+    content: list[Any] = [block, molecule.charge, charges, gaff, given, RESIDUE, version()]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:24]
+
+
+def _user_cache() -> Path:
+    """Return the user's cache folder of parameters."""
+    root = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(root) / "merrow" / "parameters"
+
+
+def _store(folder: Path, shelf: Path) -> None:
+    """Put the finished files on the shelf, whole or not at all; a cache that fails only warns."""
+    try:
+        shelf.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(dir=shelf.parent, prefix=".draft-"))
+        try:
+            for name in (*PRODUCTS, "charges.json", "sqm.in", "sqm.out", "gas.leap"):
+                if (folder / name).is_file():
+                    shutil.copy2(folder / name, draft / name)
+            for log in folder.glob("*.log"):
+                shutil.copy2(log, draft / log.name)
+            draft.rename(shelf)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+    except OSError as error:
+        if not shelf.is_dir():
+            logger.warning("parameters could not be put into the cache %s (%s).", shelf, error)

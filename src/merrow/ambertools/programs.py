@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: MIT
+"""Where are the programs of AmberTools, and what do they say when they fail?"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+from merrow.errors import MerrowError, MissingComponentError
+
+
+def find_program(name: str) -> Path:
+    """Return the path of a program of AmberTools: on PATH, or next to the running Python.
+
+    Raises:
+        MissingComponentError: It is in neither place.
+    """
+    beside = str(Path(sys.executable).parent)
+    found = shutil.which(name) or shutil.which(name, path=beside)
+    if found is None:
+        raise MissingComponentError(
+            f"the AmberTools program {name!r} is neither on PATH nor in {beside}: install it with "
+            '`conda install -c conda-forge ambertools` or `pip install "merrow[amber]"`.'
+        )
+    return Path(found)
+
+
+def run_program(
+    name: str, arguments: Sequence[str], *, folder: Path, log: str, path_first: Path | None = None
+) -> str:
+    """Run a program of AmberTools in a folder, on one thread, and keep what it says.
+
+    Args:
+        name: Name of the program, such as "antechamber".
+        arguments: Its arguments; paths in them are relative to the folder.
+        folder: Where it runs and leaves its files.
+        log: Name of the file in the folder that receives its output.
+        path_first: Folder that it searches for programs before the user's PATH.
+
+    Returns:
+        Its output, standard error included.
+
+    Raises:
+        MissingComponentError: The program is not here.
+        MerrowError: It ended with another exit code than 0.
+    """
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    if path_first is not None:
+        environment["PATH"] = f"{path_first}{os.pathsep}{os.environ.get('PATH', '')}"
+    done = subprocess.run(
+        [str(find_program(name)), *arguments],
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    (folder / log).write_text(done.stdout)
+    if done.returncode != 0:
+        raise failure(name, folder / log, f"ended with exit code {done.returncode}")
+    return done.stdout
+
+
+def failure(name: str, log: Path, what: str) -> MerrowError:
+    """Return the error that says what failed, with the tail of the log and where it lies."""
+    text = log.read_text(errors="replace") if log.is_file() else ""
+    clean = re.sub(r"\x1b\[[0-9;]*m", "", text)
+    tail = " | ".join(line.strip() for line in clean.splitlines() if line.strip())[-400:]
+    return MerrowError(f"{name} {what}; its files and log are in {log}; it said last: {tail}")
+
+
+@cache
+def version() -> str:
+    """Return the version of AmberTools, such as "26.0", or "unknown" when it does not tell.
+
+    Raises:
+        MissingComponentError: There is no AmberTools.
+    """
+    command = [str(find_program("antechamber")), "-L"]
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    told = re.search(r"antechamber (\d[\d.]*\d)", done.stdout + done.stderr)
+    if told is None:
+        command = [str(find_program("sander")), "--version"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        told = re.search(r"Version (\d[\d.]*\d)", done.stdout)
+    return told.group(1) if told else "unknown"

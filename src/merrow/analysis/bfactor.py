@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: MIT
+"""How much does each atom move about its mean place, and do crystal B-factors show the same?
+
+B = 8π²/3 ⟨u²⟩. A crystal's B holds more than thermal motion: disorder between cells, refinement,
+contacts of neighbours; so the pattern along the chain is compared, not the size.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from merrow.analysis.rmsd import Array, IntArray, superposed
+from merrow.analysis.stats import BLOCKS, agreement, block_means, mean
+
+PREFACTOR = 8.0 * math.pi**2 / 3.0
+SHORTEST = 1000.0
+"""Time below which no correlation with a crystal is a result [ps]: loops move in nanoseconds."""
+
+
+@dataclass(frozen=True, eq=False)
+class BFactors:
+    """B-factors of n atoms.
+
+    Attributes:
+        values: From all frames [Å²], shape (n,).
+        stderr: One standard error, from blocks or autocorrelation [Å²], shape (n,).
+    """
+
+    values: Array
+    stderr: Array
+
+
+def mean_superposed(frames: Array, fit: IntArray, rounds: int = 5) -> Array:
+    """Return frames superposed on their own mean structure.
+
+    Args:
+        frames: Positions [Å], shape (F, N, 3).
+        fit: Atoms that are fitted.
+        rounds: Superpositions; the mean changes by less than 1e-3 Å after three.
+    """
+    reference = frames[0]
+    for _ in range(rounds):
+        turned = superposed(frames, reference, fit)
+        reference = turned.mean(axis=0)
+    return turned
+
+
+def squares(turned: Array) -> Array:
+    """Return u² from the mean place in superposed frames (F, n, 3) [Å²], shape (F, n)."""
+    found: Array = ((turned - turned.mean(axis=0)) ** 2).sum(axis=2)
+    return found
+
+
+def b_of(moved: Array) -> Array:
+    """Return B = 8π²/3 ⟨u²⟩ [Å²] of u² of every frame [Å²], (F, n), shape (n,)."""
+    found: Array = PREFACTOR * moved.mean(axis=0)
+    return found
+
+
+def typical_frame(turned: Array) -> int:
+    """Return the frame, of superposed ones (F, n, 3), that is nearest to their mean."""
+    return int(squares(turned).sum(axis=1).argmin())
+
+
+def b_factors(moved: Array) -> BFactors:
+    """Return B-factors with errors that know of slow motion: u² is of the mean of all frames.
+
+    Args:
+        moved: u² of each frame [Å²], shape (F, n), F at least the number of blocks.
+
+    Raises:
+        ValueError: There are too few frames.
+    """
+    means = [mean(series) for series in PREFACTOR * moved.T]
+    return BFactors(np.array([m.value for m in means]), np.array([m.stderr for m in means]))
+
+
+def block_correlations(moved: Array, crystal: Array, blocks: int = BLOCKS) -> Array:
+    """Return Pearson's correlation of each block's ⟨u²⟩ with the crystal's B, shape (blocks,).
+
+    Args:
+        moved: u² of each frame [Å²], shape (F, n).
+        crystal: The crystal's B-factors of these atoms [Å²].
+        blocks: Number of blocks.
+    """
+    return np.array([agreement(part, crystal).pearson for part in block_means(moved, blocks)])

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: MIT
+"""What is a binding energy from the energies of frames, and what may be said about its entropy?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from merrow.analysis.stats import BLOCKS, Array, Mean, mean
+
+TRUSTED, LARGEST = 3.6, 6.0
+"""Spread of the interaction energy [kcal/mol] up to which the exponential average converges, and
+beyond which not even the second cumulant does; Ekberg and Ryde, doi:10.1021/acs.jctc.1c00374."""
+
+
+@dataclass(frozen=True)
+class InteractionEntropy:
+    """The entropy of binding from the fluctuation of the interaction energy, −TΔS [kcal/mol].
+
+    Attributes:
+        value: −TΔS, or None where it is refused.
+        stderr: One standard error by a jackknife over blocks, or None.
+        sigma: Standard deviation of the interaction energy [kcal/mol].
+        how: "exponential", "second cumulant", or "refused".
+    """
+
+    value: float | None
+    stderr: float | None
+    sigma: float
+    how: Literal["exponential", "second cumulant", "refused"]
+
+
+def means(delta: Mapping[str, Array]) -> dict[str, Mean]:
+    """Return the mean of every term, with blocks and autocorrelation in its error."""
+    return {name: mean(values) for name, values in delta.items()}
+
+
+def interaction_entropy(energy: Array, kt: float, blocks: int = BLOCKS) -> InteractionEntropy:
+    """Return −TΔS = kT ln⟨exp(β(E − ⟨E⟩))⟩ where it can converge.
+
+    Above a spread of 3.6 kcal/mol the second cumulant σ²/2kT stands in, and above 6.0 kcal/mol
+    nothing is said.
+
+    Args:
+        energy: Interaction energy of each frame of one trajectory [kcal/mol], shape (F,).
+        kt: Thermal energy [kcal/mol].
+        blocks: Blocks of the jackknife.
+
+    Reference:
+        Duan, Liu and Zhang, doi:10.1021/jacs.6b02682.
+    """
+    sigma = float(energy.std(ddof=1))
+    if sigma > LARGEST:
+        return InteractionEntropy(None, None, sigma, "refused")
+    exponential = sigma <= TRUSTED
+
+    def of(values: Array) -> float:
+        if not exponential:
+            return float(values.var(ddof=1)) / (2.0 * kt)
+        scaled = (values - values.mean()) / kt
+        top = float(scaled.max())
+        return kt * (top + math.log(float(np.exp(scaled - top).mean())))
+
+    parts = np.array_split(np.arange(len(energy)), blocks)
+    left = np.array([of(np.delete(energy, part)) for part in parts])
+    spread = math.sqrt((blocks - 1) / blocks * float(((left - left.mean()) ** 2).sum()))
+    how: Literal["exponential", "second cumulant"] = (
+        "exponential" if exponential else "second cumulant"
+    )
+    return InteractionEntropy(of(energy), spread, sigma, how)

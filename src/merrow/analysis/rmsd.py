@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: MIT
+"""How far has a structure moved? Frames made whole, superposed, and compared with a reference."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from merrow.geometry import joined, whole_boxes
+
+Array = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+
+def gathered(
+    frames: Array,
+    molecules: Sequence[IntArray],
+    bonds: Sequence[tuple[int, int]],
+    cells: Array | None,
+) -> Array:
+    """Return frames with whole molecules, each at the image nearest to the first one's centre.
+
+    Args:
+        frames: Positions [Å], shape (F, N, 3).
+        molecules: Atoms of each molecule; the first stays where it is.
+        bonds: Pairs of bonded atoms.
+        cells: Box vectors of each frame as rows [Å], in the form of `geometry.whole_boxes`, shape
+            (F, 3, 3); None without a box.
+    """
+    if cells is None:
+        return np.array(frames, dtype=np.float64)
+    moved = joined(frames, bonds, cells)
+    anchor = moved[:, molecules[0]].mean(axis=1)
+    for atoms in molecules[1:]:
+        apart = moved[:, atoms].mean(axis=1) - anchor
+        moved[:, atoms] -= whole_boxes(apart, cells)[:, None]
+    return moved
+
+
+def superposed(frames: Array, reference: Array, fit: IntArray) -> Array:
+    """Return frames turned and shifted so that some atoms lie best on a reference.
+
+    Args:
+        frames: Positions [Å], shape (F, N, 3).
+        reference: Positions [Å], shape (N, 3).
+        fit: Atoms that are fitted, unweighted, at least three.
+
+    Reference:
+        Kabsch, doi:10.1107/S0567739476001873.
+    """
+    target = reference[fit]
+    centre = target.mean(axis=0)
+    moving = frames[:, fit]
+    centres = moving.mean(axis=1, keepdims=True)
+    covariance = np.einsum("fni,nj->fij", moving - centres, target - centre)
+    u, _, vt = np.linalg.svd(covariance)
+    handed = np.sign(np.linalg.det(u) * np.linalg.det(vt))
+    u[:, :, 2] *= handed[:, None]
+    turned: Array = (frames - centres) @ (u @ vt) + centre
+    return turned
+
+
+def rmsd(frames: Array, reference: Array, atoms: IntArray) -> Array:
+    """Return the root mean square distance of some atoms from a reference, as they lie [Å].
+
+    Args:
+        frames: Positions [Å], shape (F, N, 3).
+        reference: Positions [Å], shape (N, 3).
+        atoms: The atoms that count.
+
+    Returns:
+        One value per frame, shape (F,).
+    """
+    shift = frames[:, atoms] - reference[atoms]
+    found: Array = np.sqrt((shift**2).sum(axis=2).mean(axis=1))
+    return found

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: MIT
+"""How far is a potential from a reference, how sure is that number, and which would one take?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from merrow.potentials.interface import Array, Evaluation
+
+
+@dataclass(frozen=True, eq=False)
+class Errors:
+    """The errors of one potential on K geometries of N atoms, one by one.
+
+    Attributes:
+        energies: Of energy differences, so without their mean [kcal/mol], shape (K,).
+        forces: Of forces [kcal/mol/Å], shape (K, N, 3).
+        spread: Standard deviation of the members' energies [kcal/mol], shape (K,), or None.
+    """
+
+    energies: Array
+    forces: Array
+    spread: Array | None
+
+    @property
+    def squares(self) -> Array:
+        """Mean square of the force components of each geometry [kcal²/mol²/Å²], shape (K,)."""
+        return np.asarray((self.forces**2).mean(axis=(1, 2)))
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """One potential against the reference.
+
+    Attributes:
+        name: Name of the potential.
+        ms: Time of energy and forces of one conformer in a batch [ms].
+        energy_rmse: Of energy differences between geometries [kcal/mol].
+        energy_stderr: Its standard error, by jackknife over the geometries [kcal/mol].
+        torsion_rmse: Of energy profiles along rotatable bonds [kcal/mol]; None without such bonds.
+        force_rmse: Of force components [kcal/mol/Å].
+        force_stderr: Its standard error [kcal/mol/Å].
+        spread: Mean standard deviation of the members [kcal/mol], or None.
+        frequency_rmse: Of harmonic frequencies, each at its own minimum [cm⁻¹], or None.
+        frequency_problem: Why there is none though it was asked for, or "".
+        n_geometries: Number of geometries behind the errors of energies and forces.
+        problem: Why there are no numbers, or "".
+        errors: The errors one by one, for a picture.
+    """
+
+    name: str
+    ms: float | None = None
+    energy_rmse: float | None = None
+    energy_stderr: float | None = None
+    torsion_rmse: float | None = None
+    force_rmse: float | None = None
+    force_stderr: float | None = None
+    spread: float | None = None
+    frequency_rmse: float | None = None
+    frequency_problem: str = ""
+    n_geometries: int = 0
+    problem: str = ""
+    errors: Errors | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the numbers by name, without the errors one by one."""
+        names = (one.name for one in fields(self) if one.name != "errors")
+        return {name: getattr(self, name) for name in names}
+
+
+def agreement(name: str, answer: Evaluation, truth: Evaluation, ms: float) -> Agreement:
+    """Return how far the answer of a potential is from that of the reference.
+
+    Args:
+        name: Name of the potential.
+        answer: Its answer to K geometries.
+        truth: That of the reference.
+        ms: Time of one conformer [ms].
+    """
+    difference = answer.energies - truth.energies
+    errors = Errors(difference - difference.mean(), answer.forces - truth.forces, answer.spread)
+    return Agreement(
+        name,
+        ms=ms,
+        energy_rmse=rmse(answer, truth),
+        energy_stderr=jackknife(difference, np.std),
+        force_rmse=float(np.sqrt(errors.squares.mean())),
+        force_stderr=jackknife(errors.squares, lambda x: np.sqrt(x.mean())),
+        spread=None if answer.spread is None else float(answer.spread.mean()),
+        n_geometries=len(difference),
+        errors=errors,
+    )
+
+
+def rmse(answer: Evaluation, truth: Evaluation) -> float:
+    """Return the root mean squared error of energies without their mean [kcal/mol]."""
+    return float((answer.energies - truth.energies).std())
+
+
+def jackknife(values: Array, statistic: Callable[[Array], Any]) -> float | None:
+    """Return the standard error of a statistic of independent rows, None below three of them.
+
+    Reference: Efron, Stein, 10.1214/aos/1176345462.
+    """
+    n = len(values)
+    if n < 3:
+        return None
+    without = np.array([statistic(np.delete(values, k, axis=0)) for k in range(n)])
+    return float(np.sqrt((n - 1) * without.var()))
+
+
+def recommendation(rows: Sequence[Agreement], reference: str) -> str:
+    """Return one sentence with the numbers that it stands on.
+
+    Args:
+        rows: The potentials, the best forces first.
+        reference: Name of the reference.
+    """
+    compared = [row for row in rows if not row.problem]
+    if not compared:
+        return f"No potential here could be compared with {reference}."
+    best, *others = compared
+    said = (
+        f"Closest to {reference} is {best.name}: forces within "
+        f"{_number(best.force_rmse, best.force_stderr)} kcal/mol/Å, energy differences within "
+        f"{_number(best.energy_rmse, best.energy_stderr)} kcal/mol (RMSE ± standard error, "
+        f"{best.n_geometries} geometries), {best.ms:.1f} ms each"
+    )
+    if others:
+        said += (
+            f"; next is {others[0].name}, {_number(others[0].force_rmse, others[0].force_stderr)}"
+        )
+        said += f" kcal/mol/Å and {others[0].ms:.1f} ms"
+        said += ", which these geometries do not tell apart" * _is_tie(best, others[0])
+    return (
+        f"{said}; a potential that was fitted to a better theory than the reference should not "
+        "agree with it exactly."
+    )
+
+
+def _number(value: float | None, error: float | None) -> str:
+    said = "?" if value is None else f"{value:.2f}"
+    return said if error is None else f"{said} ± {error:.2f}"
+
+
+def _is_tie(best: Agreement, other: Agreement) -> bool:
+    """Whether two force errors are within two standard errors of their difference.
+
+    Both stand on the same geometries, so the error is that of the difference itself.
+    """
+    if best.errors is None or other.errors is None:
+        return False
+    squares = np.stack([one.squares for one in (best.errors, other.errors)], axis=1)
+    gap = float(_gap(squares))
+    error = jackknife(squares, _gap)
+    return error is None or gap < 2 * error
+
+
+def _gap(squares: Array) -> Any:
+    """Return the difference of two RMSE, of squares of shape (K, 2)."""
+    return np.diff(np.sqrt(squares.mean(axis=0)))[0]

@@ -1,0 +1,351 @@
+# SPDX-License-Identifier: MIT
+"""How fast is this machine at ML/MM, and how is it used best? A few real steps, timed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openmm as mm
+
+from merrow.amber.coordinates import read_coordinates
+from merrow.amber.topology import AmberTopology, read_topology
+from merrow.ambertools.molecule import read_molecule
+from merrow.ambertools.prepare import parametrize
+from merrow.ambertools.solvent import n_waters_for, solvate
+from merrow.engine.simulation import Ensemble, Phase, open_context, set_phase
+from merrow.engine.timing import Timing, ns_per_day, time_in_turn
+from merrow.errors import InputError
+from merrow.executor import core_count, open_executor
+from merrow.potentials.interface import Array, Potential
+from merrow.system.box import box_vectors
+from merrow.system.build import HybridSystem, base_system, hybrid_system
+from merrow.system.pme import Nonbonded, check_box, pme_parameters
+from merrow.system.potentials import check_potential, open_potential
+from merrow.system.region import MLRegion, select_region
+from merrow.units import NM_PER_ANGSTROM
+
+BATCHES = (1, 4, 12)
+"""Conformers in one call of the potential."""
+STEPS = 20
+"""Steps of one timed call."""
+WIDTH = 26.0
+"""Width of the boxes that are made here [Å]."""
+TEMPERATURE, FRICTION = 298.15, 1.0
+
+
+@dataclass(frozen=True)
+class BenchRequest:
+    """What is timed.
+
+    Attributes:
+        potentials: Names of potentials.
+        molecules: SMILES, each in a TIP3P box of 26 Å with AM1-BCC charges.
+        prmtop, inpcrd, ml_mask: A system of the user's instead of molecules.
+        cutoff: Direct-space cutoff [Å].
+        timestep: Time step [fs].
+        minutes: Wall time that the timing may take.
+        processes: Greatest number of processes and threads tried; None means the cores here.
+    """
+
+    potentials: tuple[str, ...] = ("ani2x",)
+    molecules: tuple[str, ...] = ("CO", "Cc1ccccc1")
+    prmtop: Path | None = None
+    inpcrd: Path | None = None
+    ml_mask: str | None = None
+    cutoff: float = 9.0
+    timestep: float = 1.0
+    minutes: float = 3.0
+    processes: int | None = None
+
+
+@dataclass(frozen=True)
+class BenchSystem:
+    """A solvated system; positions and box vectors in nm."""
+
+    name: str
+    topology: AmberTopology
+    region: MLRegion
+    positions: Array
+    box: Array
+    nonbonded: Nonbonded
+
+
+@dataclass(frozen=True)
+class BenchRow:
+    """One system with one potential, times in ms of wall clock (median).
+
+    Attributes:
+        system: Name of the system.
+        n_atoms, n_ml_atoms: Size of the system and of the ML region.
+        potential: Name of the potential.
+        mm_ms: One MM step: no ML region, no λ terms.
+        ml_mm_ms: One ML/MM step with λ terms, on one core.
+        overlap_ms: The same, the potential in a thread beside MM, on two cores.
+        ml_ms: The potential alone, per conformer, by size of the batch.
+        ns_day: ML/MM on one core.
+        ratio_vs_mm: ml_mm over mm.
+    """
+
+    system: str
+    n_atoms: int
+    n_ml_atoms: int
+    potential: str
+    mm_ms: float
+    ml_mm_ms: float
+    overlap_ms: float
+    ml_ms: dict[int, float]
+    ns_day: float
+    ratio_vs_mm: float
+
+
+@dataclass(frozen=True)
+class BenchResult:
+    """What `merrow bench` found.
+
+    Attributes:
+        rows: Systems and potentials.
+        threads_ms: One MM step of the first system by OpenMM threads [ms].
+        processes_ns_day: All processes together, first system and potential [ns/day].
+        timestep_fs: Time step behind ns/day.
+        advice: What to do on this machine, in sentences.
+    """
+
+    rows: tuple[BenchRow, ...]
+    threads_ms: dict[int, float]
+    processes_ns_day: dict[int, float]
+    timestep_fs: float
+    advice: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return everything as plain values."""
+        return asdict(self)
+
+
+Say = Callable[[str], None]
+
+
+def run_bench(request: BenchRequest, folder: Path, say: Say = lambda _: None) -> BenchResult:
+    """Prepare the systems and time them.
+
+    Args:
+        request: What is timed.
+        folder: Gets the prepared systems.
+        say: Told what is done now.
+
+    Raises:
+        InputError: The request or its files are wrong.
+        UnsupportedPhysicsError: A potential is not made for a molecule.
+        MissingComponentError: AmberTools or weights are not here.
+    """
+    systems = [*_systems(request, folder, say)]
+    for system in systems:
+        for name in request.potentials:
+            check_potential(name, system.region.molecule, system.region.labels)
+    limit = request.processes or core_count()
+    share = 60 * request.minutes / (len(systems) * len(request.potentials) + 2)
+    rows = []
+    for system in systems:
+        for name in request.potentials:
+            say(f"timing {name} on {system.name}")
+            rows.append(_row(system, name, request, share))
+    say("timing threads")
+    threads = _threads(systems[0], limit, request, share)
+    say("timing processes")
+    processes = _processes(systems[0], request, limit, share)
+    found = BenchResult(tuple(rows), threads, processes, request.timestep, ())
+    return replace(found, advice=advise(found))
+
+
+def advise(found: BenchResult) -> tuple[str, ...]:
+    """Return what the times say about the best use of the machine."""
+    best = max(found.processes_ns_day, key=lambda k: found.processes_ns_day[k])
+    alone = found.processes_ns_day[1]
+    gain = found.processes_ns_day[best] / alone
+    advice = [
+        f"Hydration and campaigns: --processes {best} gives {gain:.2f} times the sampling of one."
+    ]
+    quickest = min(found.threads_ms, key=lambda k: found.threads_ms[k])
+    speedup = found.threads_ms[1] / found.threads_ms[quickest]
+    advice.append(
+        f"One MM step is {speedup:.2f} times as fast on {quickest} thread(s) as on one: "
+        f"processes use the cores {'better' if gain > speedup else 'no better'}."
+    )
+    row = found.rows[0]
+    if row.overlap_ms < 0.95 * row.ml_mm_ms:
+        advice.append(
+            f"A single run gains {row.ml_mm_ms / row.overlap_ms:.2f} times from a second core that "
+            f"computes {row.potential} beside MM."
+        )
+    floor = min(row.ml_ms.values())
+    batch = next(k for k, value in sorted(row.ml_ms.items()) if value <= 1.1 * floor)
+    advice.append(
+        f"{row.potential} needs {row.ml_ms[1]:.2f} ms alone and {row.ml_ms[batch]:.2f} ms each in "
+        f"batches of {batch}."
+    )
+    return tuple(advice)
+
+
+def open_system(name: str, prmtop: Path, inpcrd: Path, mask: str, cutoff: float) -> BenchSystem:
+    """Read a solvated system from AMBER files.
+
+    Args:
+        name: What to call it.
+        prmtop, inpcrd: The files, with a box.
+        mask: The ML region.
+        cutoff: Direct-space cutoff [Å].
+
+    Raises:
+        InputError: The files do not fit together, have no box, or the box is too small.
+    """
+    topology = read_topology(prmtop)
+    coordinates = read_coordinates(inpcrd, len(topology))
+    region = select_region(topology, mask)
+    box = box_vectors(coordinates) * NM_PER_ANGSTROM
+    check_box(box, cutoff * NM_PER_ANGSTROM, 0.0, where=prmtop.name)
+    lengths = tuple(float(np.linalg.norm(row)) for row in box)
+    pme = pme_parameters(lengths, cutoff * NM_PER_ANGSTROM, 5e-4)
+    nonbonded = Nonbonded(cutoff * NM_PER_ANGSTROM, pme=pme)
+    return BenchSystem(
+        name, topology, region, coordinates.positions * NM_PER_ANGSTROM, box, nonbonded
+    )
+
+
+def solvated(smiles: str, folder: Path) -> tuple[Path, Path]:
+    """Make AMBER files of a molecule in a TIP3P box of 26 Å, AM1-BCC charges; kept in `folder`."""
+    prmtop, inpcrd = folder / "solvated.prmtop", folder / "solvated.inpcrd"
+    if not inpcrd.exists():
+        molecule = read_molecule(smiles)
+        files = parametrize(molecule, folder=folder)
+        heavy = sum(z > 1 for z in molecule.numbers)
+        waters = n_waters_for(WIDTH, heavy)
+        solvate(files.prmtop, files.inpcrd, folder=folder, n_waters=waters)
+    return prmtop, inpcrd
+
+
+def stepper(
+    system: BenchSystem, hybrid: HybridSystem, timestep: float, steps: int
+) -> Callable[[], None]:
+    """Return a call that advances a system by so many steps after a short relaxation."""
+    ensemble = Ensemble(TEMPERATURE, None, timestep * 1e-3, FRICTION)
+    context = open_context(hybrid, ensemble, platform="CPU", seed=1)
+    set_phase(context, Phase(system.positions, np.zeros_like(system.positions), system.box))
+    mm.LocalEnergyMinimizer.minimize(context, 10.0, 50)
+    context.setVelocitiesToTemperature(TEMPERATURE, 1)
+    return lambda: context.getIntegrator().step(steps)
+
+
+def hybrid_of(
+    system: BenchSystem, potential: Potential, *, overlap: bool = False, **changes: Any
+) -> HybridSystem:
+    """Build the hybrid system of a bench system."""
+    return hybrid_system(
+        system.topology, system.region, potential, nonbonded=system.nonbonded, overlap=overlap,
+        **changes,
+    )  # fmt: skip
+
+
+def plain_mm(system: BenchSystem) -> HybridSystem:
+    """Return the whole system under MM, with rigid water and without λ: the limit of speed."""
+    plain = base_system(system.topology, system.nonbonded, rigid_water=True)
+    return HybridSystem(plain, system.region, 0.0, None, periodic=True)
+
+
+def _systems(request: BenchRequest, folder: Path, say: Say) -> Iterable[BenchSystem]:
+    if request.prmtop is not None:
+        if request.inpcrd is None or request.ml_mask is None:
+            raise InputError("bench needs -p, -c and --ml-mask together.")
+        yield open_system(
+            request.prmtop.stem, request.prmtop, request.inpcrd, request.ml_mask, request.cutoff
+        )
+        return
+    for index, smiles in enumerate(request.molecules):
+        say(f"preparing {smiles}")
+        files = solvated(smiles, folder / f"molecule-{index + 1}")
+        yield open_system(smiles, *files, ":1", request.cutoff)
+
+
+def _row(system: BenchSystem, name: str, request: BenchRequest, seconds: float) -> BenchRow:
+    potential = open_potential(name, system.topology, system.region)
+    calls = {"mm": stepper(system, plain_mm(system), request.timestep, STEPS)}
+    for key, overlap in (("ml_mm", False), ("overlap", True)):
+        hybrid = hybrid_of(system, potential, overlap=overlap)
+        calls[key] = stepper(system, hybrid, request.timestep, STEPS)
+    steps = time_in_turn(calls, rounds=25, units=STEPS, seconds=0.7 * seconds)
+    alone = _alone(system, potential, 0.3 * seconds)
+    ml_mm = steps["ml_mm"].wall
+    return BenchRow(
+        system=system.name,
+        n_atoms=len(system.topology),
+        n_ml_atoms=len(system.region.atoms),
+        potential=name,
+        mm_ms=steps["mm"].wall,
+        ml_mm_ms=ml_mm,
+        overlap_ms=steps["overlap"].wall,
+        ml_ms={k: alone[str(k)].wall / k for k in BATCHES},
+        ns_day=ns_per_day(ml_mm, request.timestep),
+        ratio_vs_mm=ml_mm / steps["mm"].wall,
+    )
+
+
+def _alone(system: BenchSystem, potential: Potential, seconds: float) -> dict[str, Timing]:
+    own = system.positions[list(system.region.atoms)] / NM_PER_ANGSTROM
+    random = np.random.default_rng(1)
+    noise = random.normal(0, 0.02, (max(BATCHES), *own.shape))
+    return time_in_turn(
+        {str(k): partial(potential.evaluate, (own + noise)[:k]) for k in BATCHES},
+        rounds=50,
+        seconds=seconds,
+    )
+
+
+def _threads(
+    system: BenchSystem, limit: int, request: BenchRequest, seconds: float
+) -> dict[int, float]:
+    """Time plain MM with 1, 2, 4, … OpenMM threads [ms/step]."""
+    plain = plain_mm(system).system
+    platform = mm.Platform.getPlatformByName("CPU")
+    calls: dict[str, Callable[[], object]] = {}
+    contexts = []
+    for count in _powers(limit):
+        integrator = mm.LangevinMiddleIntegrator(TEMPERATURE, FRICTION, request.timestep * 1e-3)
+        context = mm.Context(plain, integrator, platform, {"Threads": str(count)})
+        set_phase(context, Phase(system.positions, np.zeros_like(system.positions), system.box))
+        contexts.append(context)
+        calls[str(count)] = partial(integrator.step, STEPS)
+    times = time_in_turn(calls, rounds=15, units=STEPS, seconds=seconds)
+    return {int(name): timing.wall for name, timing in times.items()}
+
+
+def _processes(
+    system: BenchSystem, request: BenchRequest, limit: int, seconds: float
+) -> dict[int, float]:
+    """Return what 1, 2, 4, … processes do together [ns/day]."""
+    found = {}
+    counts = _powers(limit)
+    args = (system, request.potentials[0], request.timestep, seconds / (2 * len(counts)))
+    for count in counts:
+        with open_executor(count) as executor:
+            for ready in [executor.submit(_pace, *args[:3], 0.0) for _ in range(count)]:
+                ready.result()
+            paces = [executor.submit(_pace, *args) for _ in range(count)]
+            found[count] = sum(ns_per_day(p.result(), request.timestep) for p in paces)
+    return found
+
+
+def _pace(system: BenchSystem, name: str, timestep: float, seconds: float) -> float:
+    """Return the time of one ML/MM step in this process [ms]."""
+    potential = open_potential(name, system.topology, system.region)
+    call = stepper(system, hybrid_of(system, potential), timestep, STEPS)
+    return time_in_turn({"ml_mm": call}, rounds=200, units=STEPS, seconds=seconds)["ml_mm"].wall
+
+
+def _powers(limit: int) -> tuple[int, ...]:
+    counts = [1]
+    while 2 * counts[-1] <= limit:
+        counts.append(2 * counts[-1])
+    return tuple(counts if counts[-1] == limit else [*counts, limit])

@@ -1,0 +1,350 @@
+# SPDX-License-Identifier: MIT
+"""What did the complex do? Trajectory in, numbers, tables and one page out."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from merrow.amber.mask import select_atoms
+from merrow.amber.topology import AmberTopology, Array, IntArray, atom_label, read_topology
+from merrow.analysis import bfactor, pose, stats
+from merrow.analysis.rmsd import rmsd, superposed
+from merrow.binding.b_structure import write_b_structure
+from merrow.binding.crystal import AlphaCarbons, alpha_carbons, crystal_b
+from merrow.binding.report.data import ComplexReport, Quantity, Shape, TrajectoryNumbers
+from merrow.binding.report.page import render_complex
+from merrow.errors import InputError
+from merrow.files import write_whole
+from merrow.trajectories import DryFrames, dry_atoms, read_frames, read_reference
+
+BACKBONE: Final = ("N", "CA", "C")
+POLAR: Final = (7, 8, 9)
+FEWEST_INNER: Final = 10
+"""Residues inside their chains below which these get no correlation of their own."""
+B_STRUCTURES: Final = ("bfactors.pdb", "bfactors_control.pdb")
+
+
+@dataclass(frozen=True)
+class AnalyzeRequest:
+    """What is to be analysed.
+
+    Attributes:
+        prmtop, trajectory: The run.
+        out: Folder for the tables and the page.
+        reference: Coordinates that RMSD refers to; None means the first frame.
+        pdb: Crystal structure with B-factors.
+        ligand_mask: Mask of the ligand; None means no ligand.
+        control: Trajectory of the same prmtop with the MM force field alone.
+        stride: Every how many frames one is read.
+    """
+
+    prmtop: Path
+    trajectory: Path
+    out: Path
+    reference: Path | None = None
+    pdb: Path | None = None
+    ligand_mask: str | None = None
+    control: Path | None = None
+    stride: int = 1
+
+
+@dataclass(frozen=True, eq=False)
+class _Typical:
+    """The dry atoms superposed: positions of the frame nearest to their mean [Å], shape (N, 3), and
+    u² of every frame [Å²], shape (F, N)."""
+
+    positions: Array
+    moved: Array
+
+
+def analyze(request: AnalyzeRequest) -> dict[str, Any]:
+    """Write analysis.json, analysis.html, tables and structures with B-factors; return the JSON.
+
+    Raises:
+        InputError: The files do not fit together, or there is too little to say anything.
+        MissingComponentError: The trajectory is not NetCDF, and MDAnalysis is not installed.
+    """
+    topology = read_topology(request.prmtop)
+    carbons = alpha_carbons(topology)
+    ligand = _ligand(request, topology)
+    crystal = None if request.pdb is None else crystal_b(request.pdb, carbons)
+    paths = [request.trajectory] + ([request.control] if request.control else [])
+    reference = None
+    if request.reference is not None:
+        reference = read_reference(request.reference, topology)
+    runs, lying = [], []
+    for path in paths:
+        frames = read_frames(path, topology, stride=request.stride)
+        start = frames.positions[0] if reference is None else reference
+        lying.append(_typical(topology, frames, carbons))
+        runs.append(
+            _numbers(path.name, topology, frames, lying[-1], start, carbons, ligand, crystal)
+        )
+    report = ComplexReport(
+        title=f"Motions of {request.prmtop.name}",
+        residues=carbons.labels,
+        crystal_b=crystal,
+        runs=tuple(runs),
+        notes=tuple(_notes(runs, crystal)),
+    )
+    answer = _json(report, request)
+    write_whole(request.out / "analysis.json", json.dumps(answer, indent=2, ensure_ascii=False))
+    write_whole(request.out / "residues.csv", _residue_table(report, carbons))
+    write_whole(request.out / "series.csv", _series_table(report))
+    write_whole(request.out / "analysis.html", render_complex(report))
+    for name, one in zip(B_STRUCTURES, lying, strict=False):
+        b = bfactor.b_of(one.moved)
+        write_b_structure(request.out / name, topology, dry_atoms(topology), one.positions, b)
+    return answer
+
+
+def _ligand(request: AnalyzeRequest, topology: AmberTopology) -> IntArray:
+    """Return the atoms of the ligand, or none."""
+    if request.ligand_mask is None:
+        return np.empty(0, dtype=np.int64)
+    atoms = np.array(select_atoms(topology, request.ligand_mask), dtype=np.int64)
+    if np.setdiff1d(atoms, dry_atoms(topology)).size:
+        raise InputError(
+            f"--ligand-mask {request.ligand_mask!r} selects water or single ions of "
+            f"{topology.path.name}: name the ligand alone."
+        )
+    return atoms
+
+
+def _heavy(topology: AmberTopology, ligand: IntArray) -> IntArray:
+    return np.array([i for i in ligand if topology.numbers[i] > 1], dtype=np.int64)
+
+
+def _backbone(topology: AmberTopology, carbons: AlphaCarbons) -> list[int]:
+    """Return the atoms of the prmtop that are superposed."""
+    amino = {int(topology.residue_index[i]) for i in carbons.atoms}
+    return [
+        i
+        for i in range(len(topology))
+        if topology.names[i] in BACKBONE and int(topology.residue_index[i]) in amino
+    ]
+
+
+def _typical(topology: AmberTopology, frames: DryFrames, carbons: AlphaCarbons) -> _Typical:
+    """Superpose the frames on their mean, and return what is asked of them."""
+    fit = frames.local(_backbone(topology, carbons))
+    turned = bfactor.mean_superposed(frames.positions, fit)
+    return _Typical(turned[bfactor.typical_frame(turned)], bfactor.squares(turned))
+
+
+def _shape(
+    topology: AmberTopology,
+    frames: DryFrames,
+    typical: _Typical,
+    carbons: AlphaCarbons,
+    ligand: IntArray,
+) -> Shape:
+    """Return what is drawn of a frame."""
+    heavy = _heavy(topology, ligand).tolist()
+    place = {i: k for k, i in enumerate(heavy)}
+    bonds = [(place[i], place[j]) for i, j in topology.bonds if i in place and j in place]
+    residue = topology.residue_index[list(carbons.atoms)]
+    chains = {i: k for k, molecule in enumerate(topology.molecules) for i in molecule}
+    chain = np.array([chains[i] for i in carbons.atoms])
+    return Shape(
+        typical.positions[frames.local(carbons.atoms)],
+        (np.diff(residue) == 1) & (np.diff(chain) == 0),
+        typical.positions[frames.local(heavy)],
+        tuple(bonds),
+    )
+
+
+def _numbers(
+    name: str,
+    topology: AmberTopology,
+    frames: DryFrames,
+    typical: _Typical,
+    start: Array,
+    carbons: AlphaCarbons,
+    ligand: IntArray,
+    crystal: Array | None,
+) -> TrajectoryNumbers:
+    """Return what one trajectory says."""
+    fit = frames.local(_backbone(topology, carbons))
+    lying = superposed(frames.positions, start, fit)
+    series = {"protein backbone": rmsd(lying, start, fit)}
+    heavy = _heavy(topology, ligand)
+    if len(heavy):
+        series["ligand in the frame of the protein"] = rmsd(lying, start, frames.local(heavy))
+        inner = superposed(frames.positions, start, frames.local(heavy))
+        series["ligand by itself"] = rmsd(inner, start, frames.local(heavy))
+    moved = typical.moved[:, frames.local(carbons.atoms)]
+    found = bfactor.b_factors(moved)
+    means = {key: stats.mean(values) for key, values in series.items()}
+    of_ligand = _ligand_numbers(topology, frames, typical, ligand, heavy) if len(heavy) else {}
+    return TrajectoryNumbers(
+        name=name,
+        times=frames.times,
+        span=frames.span,
+        rmsd=series,
+        means={k: Quantity(m.value, m.stderr, m.inefficiency) for k, m in means.items()},
+        b_values=found.values,
+        b_stderr=found.stderr,
+        shape=_shape(topology, frames, typical, carbons, ligand),
+        correlation=_correlation(frames.span, moved, found.values, carbons, crystal),
+        note=frames.note,
+        **of_ligand,
+    )
+
+
+def _correlation(
+    span: float, moved: Array, values: Array, carbons: AlphaCarbons, crystal: Array | None
+) -> dict[str, float]:
+    """Return how simulated B-factors agree with the crystal's; nothing below one nanosecond."""
+    if crystal is None or span < bfactor.SHORTEST:
+        return {}
+    known = np.isfinite(crystal)
+    every = stats.agreement(values[known], crystal[known])
+    blocks = bfactor.block_correlations(moved[:, known], crystal[known])
+    low, high = stats.bootstrap_interval(
+        values[known], crystal[known], np.random.default_rng(len(values))
+    )
+    numbers = {
+        "residues": float(every.n),
+        "pearson": every.pearson,
+        "pearson_low_95": low,
+        "pearson_high_95": high,
+        "pearson_stderr_blocks": float(blocks.std(ddof=1)) / len(blocks) ** 0.5,
+        "spearman": every.spearman,
+    }
+    within = known & carbons.inner
+    if within.sum() >= FEWEST_INNER and np.ptp(crystal[within]) > 0.0:
+        inner = stats.agreement(values[within], crystal[within])
+        numbers["pearson_without_ends"] = inner.pearson
+        numbers["spearman_without_ends"] = inner.spearman
+    return numbers
+
+
+def _ligand_numbers(
+    topology: AmberTopology,
+    frames: DryFrames,
+    typical: _Typical,
+    ligand: IntArray,
+    heavy: IntArray,
+) -> dict[str, Any]:
+    """Return B-factors, torsions, contacts and hydrogen bonds of the ligand."""
+    numbers = dict(enumerate(topology.numbers))
+    quadruples = pose.rotatable(topology.bonds, numbers, ligand.tolist())
+    local = [tuple(frames.local(q).tolist()) for q in quadruples]
+    angles = pose.torsions(frames.positions, local)
+    groups: dict[int, list[int]] = {}
+    own = set(ligand.tolist())
+    for i in frames.atoms.tolist():
+        if i not in own and numbers[i] > 1:
+            groups.setdefault(int(topology.residue_index[i]), []).append(i)
+    parts = pose.contacts(
+        frames.positions, frames.local(heavy), [frames.local(g) for g in groups.values()]
+    )
+    b = bfactor.b_of(typical.moved[:, frames.local(heavy)])
+    return {
+        "ligand_b": {topology.names[i]: float(x) for i, x in zip(heavy, b, strict=True)},
+        "torsions": {
+            "–".join(topology.names[i] for i in q): pose.populations(angles[:, k])
+            for k, q in enumerate(quadruples)
+        },
+        "contacts": {
+            f"{topology.residue_names[r]} {r + 1}": float(x)
+            for r, x in zip(groups, parts, strict=True)
+            if x > 0.0
+        },
+        "hydrogen_bonds": _hydrogen_bonds(topology, frames, own),
+    }
+
+
+def _hydrogen_bonds(
+    topology: AmberTopology, frames: DryFrames, ligand: set[int]
+) -> dict[str, float]:
+    """Return the hydrogen bonds between ligand and protein, either of them as donor."""
+    near: dict[int, int] = {}
+    for i, j in topology.bonds:
+        for h, d in ((i, j), (j, i)):
+            if topology.numbers[h] == 1 and topology.numbers[d] in POLAR:
+                near[h] = d
+    dry = frames.atoms.tolist()
+    found: dict[str, float] = {}
+    for inside in (True, False):
+        pairs = [(near[h], h) for h in dry if h in near and (h in ligand) == inside]
+        acceptors = [i for i in dry if (i in ligand) != inside and topology.numbers[i] in POLAR]
+        if not pairs or not acceptors:
+            continue
+        donors = [tuple(frames.local(pair).tolist()) for pair in pairs]
+        bonds = pose.hydrogen_bonds(frames.positions, donors, frames.local(acceptors))
+        for key, part in bonds.items():
+            d, h, a = (int(frames.atoms[k]) for k in key)
+            name = f"{atom_label(topology, d)}–{topology.names[h]}···{atom_label(topology, a)}"
+            found[name] = part
+    return dict(sorted(found.items(), key=lambda item: -item[1]))
+
+
+def _notes(runs: Sequence[TrajectoryNumbers], crystal: Array | None) -> list[str]:
+    """Return the sentences that the reader must know."""
+    notes = [f"{run.name}: {len(run.times)} frames over {run.span:g} ps." for run in runs]
+    notes += [run.note for run in runs if run.note]
+    for run in runs:
+        if crystal is not None and not run.correlation:
+            notes.append(
+                f"No correlation with the crystal is given for {run.name}: it covers "
+                f"{run.span:g} ps, and at least {bfactor.SHORTEST:g} ps are needed, "
+                "better five times as long, before loops have moved at all."
+            )
+    return notes
+
+
+def _json(report: ComplexReport, request: AnalyzeRequest) -> dict[str, Any]:
+    """Return everything but the series, which are in the tables."""
+    return {
+        "prmtop": request.prmtop.name,
+        "notes": list(report.notes),
+        "runs": [
+            {
+                "trajectory": run.name,
+                "frames": len(run.times),
+                "span_ps": run.span,
+                "rmsd_a": {name: vars(q) for name, q in run.means.items()},
+                "b_factor_correlation": run.correlation or None,
+                "ligand_b_a2": run.ligand_b,
+                "torsion_populations": run.torsions,
+                "contacts": run.contacts,
+                "hydrogen_bonds": run.hydrogen_bonds,
+            }
+            for run in report.runs
+        ],
+    }
+
+
+def _residue_table(report: ComplexReport, carbons: AlphaCarbons) -> str:
+    """Return B-factors residue by residue as CSV [Å²]."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    names = [f"{kind}_{i}" for i, _ in enumerate(report.runs) for kind in ("b", "stderr")]
+    writer.writerow(["residue", "inner", "b_crystal", *names])
+    for k, label in enumerate(report.residues):
+        crystal = "" if report.crystal_b is None else f"{report.crystal_b[k]:.2f}"
+        values = [f"{x[k]:.3f}" for run in report.runs for x in (run.b_values, run.b_stderr)]
+        writer.writerow([label, int(carbons.inner[k]), crystal.replace("nan", ""), *values])
+    return out.getvalue()
+
+
+def _series_table(report: ComplexReport) -> str:
+    """Return RMSD against time as CSV [ps, Å]."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["trajectory", "time_ps", *report.runs[0].rmsd])
+    for run in report.runs:
+        for k, time in enumerate(run.times):
+            values = [f"{series[k]:.4f}" for series in run.rmsd.values()]
+            writer.writerow([run.name, f"{time:g}", *values])
+    return out.getvalue()

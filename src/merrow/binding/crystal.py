@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: MIT
+"""Which B-factor of a crystal structure belongs to which residue of a prmtop?"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import parmed
+
+from merrow.amber.topology import AmberTopology, Array
+from merrow.errors import InputError
+
+PARENT: Final = {
+    **dict.fromkeys(("HID", "HIE", "HIP"), "HIS"),
+    **dict.fromkeys(("CYX", "CYM"), "CYS"),
+    "ASH": "ASP",
+    "GLH": "GLU",
+    "LYN": "LYS",
+    "MSE": "MET",
+}
+ENDS: Final = 3
+"""Residues at each end of a chain that the second correlation leaves out."""
+
+
+@dataclass(frozen=True, eq=False)
+class AlphaCarbons:
+    """The residues of a prmtop that have a CA.
+
+    Attributes:
+        atoms: Place of each CA in the prmtop, length R.
+        labels: "ALA 12", numbered as in the prmtop.
+        names: Parent amino acids.
+        inner: Whether it is more than three residues from the ends of its chain, shape (R,).
+    """
+
+    atoms: tuple[int, ...]
+    labels: tuple[str, ...]
+    names: tuple[str, ...]
+    inner: np.ndarray
+
+
+def alpha_carbons(topology: AmberTopology) -> AlphaCarbons:
+    """Return the residues that have N, CA and C.
+
+    Raises:
+        InputError: There are fewer than three.
+    """
+    members: dict[int, set[str]] = {}
+    for i, name in enumerate(topology.names):
+        members.setdefault(int(topology.residue_index[i]), set()).add(name)
+    chain_of = {i: k for k, molecule in enumerate(topology.molecules) for i in molecule}
+    atoms, labels, names, chains = [], [], [], []
+    for i, name in enumerate(topology.names):
+        residue = int(topology.residue_index[i])
+        if name == "CA" and topology.numbers[i] == 6 and {"N", "C"} <= members[residue]:
+            atoms.append(i)
+            labels.append(f"{topology.residue_names[residue]} {residue + 1}")
+            called = topology.residue_names[residue]
+            names.append(PARENT.get(called, called))
+            chains.append(chain_of[i])
+    if len(atoms) < 3:
+        raise InputError(f"{topology.path.name} has {len(atoms)} amino acids; it has no protein.")
+    order = np.array(chains)
+    inner = np.zeros(len(atoms), dtype=bool)
+    for chain in set(chains):
+        inner[np.flatnonzero(order == chain)[ENDS:-ENDS]] = True
+    return AlphaCarbons(tuple(atoms), tuple(labels), tuple(names), inner)
+
+
+def crystal_b(path: Path, carbons: AlphaCarbons) -> Array:
+    """Return the crystal's B-factor of each CA [Å²], NaN where the crystal has none.
+
+    Args:
+        path: PDB file; of alternate locations the more occupied one counts.
+        carbons: The residues of the prmtop, found in the crystal by their sequence.
+
+    Raises:
+        InputError: The file is missing or damaged, or its sequence is not that of the prmtop.
+    """
+    if not path.is_file():
+        raise InputError(f"there is no PDB file {path}.")
+    try:
+        structure = parmed.read_PDB(str(path), skip_bonds=True)
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path.name} is not a valid PDB file ({reason}).") from error
+    names, values = [], []
+    for atom in structure.atoms:
+        if atom.name == "CA" and atom.atomic_number == 6:
+            names.append(PARENT.get(atom.residue.name, atom.residue.name))
+            places = [atom, *atom.other_locations.values()]
+            values.append(max(places, key=lambda one: one.occupancy).bfactor)
+    found = np.full(len(carbons.names), np.nan)
+    matcher = difflib.SequenceMatcher(None, carbons.names, names, autojunk=False)
+    for block in matcher.get_matching_blocks():
+        # one or two residues that fit by chance are no alignment
+        if block.size >= 3:
+            found[block.a : block.a + block.size] = values[block.b : block.b + block.size]
+    share = float(np.isfinite(found).mean())
+    if share < 0.8:
+        raise InputError(
+            f"only {share:.0%} of the residues of the prmtop are found in {path.name}: "
+            "give the crystal structure of the same protein."
+        )
+    if np.nanmax(found) == np.nanmin(found):
+        raise InputError(f"{path.name} has one B-factor for every CA: it is no crystal structure.")
+    return found

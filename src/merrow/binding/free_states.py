@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: MIT
+"""What do trajectories of the free ligand and receptor say? Read, checked, E_ML of their frames."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from merrow.amber.topology import AmberTopology, Array, IntArray, atom_label, read_topology
+from merrow.analysis import pose
+from merrow.errors import InputError, UnsupportedPhysicsError
+from merrow.potentials.interface import Potential
+from merrow.system.potentials import MM, open_potential
+from merrow.system.region import region_of
+from merrow.trajectories import DryFrames, dry_atoms, read_frames
+
+CHARGE_TOLERANCE = 1e-4
+"""Largest difference of two charges that count as the same [e]; files have six digits."""
+BATCH = 100
+"""Frames that a potential sees at once."""
+
+
+@dataclass(frozen=True)
+class FreeRequest:
+    """Trajectories of the species by themselves, solvated or not.
+
+    Attributes:
+        ligand_prmtop, ligand: Topology and trajectory of the free ligand.
+        receptor_prmtop, receptor: Those of the free receptor; both or neither.
+        potential: What the ligand was sampled with, in the complex and free: "mm", or an ML
+            potential, whose energy then replaces the ligand's own MM terms.
+        weights: File of its weights, or None to search.
+    """
+
+    ligand_prmtop: Path
+    ligand: Path
+    receptor_prmtop: Path | None = None
+    receptor: Path | None = None
+    potential: str = MM
+    weights: Path | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class FreeStates:
+    """What was read.
+
+    Attributes:
+        potential: Name of what the ligand was sampled with.
+        ligand: Frames of the free ligand.
+        receptor: Frames of the free receptor, or None.
+        energies: E_ML of the ligand in the frames of the complex and in its own [kcal/mol], both
+            relative to the reference; None for "mm".
+        reference: Mean E_ML of the free ligand [kcal/mol].
+        moving: Torsions of the free ligand whose populations differ between the halves of its
+            trajectory, and by how much.
+    """
+
+    potential: str
+    ligand: DryFrames
+    receptor: DryFrames | None
+    energies: tuple[Array, Array] | None
+    reference: float
+    moving: dict[str, float]
+
+
+def read_free(
+    request: FreeRequest,
+    topology: AmberTopology,
+    ligand: Sequence[int],
+    bound: Array,
+    *,
+    stride: int,
+) -> FreeStates:
+    """Read the trajectories and evaluate E_ML on the frames of the ligand.
+
+    Args:
+        request: The files.
+        topology: The complex.
+        ligand: Its atoms of the ligand.
+        bound: Positions of the ligand in the complex [Å], shape (F, n, 3).
+        stride: Every how many frames one is read.
+
+    Raises:
+        InputError: A file is another molecule, is damaged or too short.
+        UnsupportedPhysicsError: The potential is not made for the ligand.
+    """
+    potential = _potential(request, topology, ligand)
+    other = read_topology(request.ligand_prmtop)
+    check_same(topology, np.array(ligand), other, "ligand")
+    frames = read_frames(request.ligand, other, stride=stride)
+    receptor = None
+    if request.receptor is not None and request.receptor_prmtop is not None:
+        apart = read_topology(request.receptor_prmtop)
+        if apart.has_cmap:
+            raise UnsupportedPhysicsError(
+                f"{apart.path.name} has maps of two torsions (CMAP, as in ff19SB), which MMPBSA "
+                "leaves out of a receptor by itself: leave out --free-receptor, or prepare the "
+                "complex with --protein-ff ff14SB."
+            )
+        check_same(topology, np.setdiff1d(dry_atoms(topology), ligand), apart, "receptor")
+        receptor = read_frames(request.receptor, apart, stride=stride)
+    energies, reference = None, 0.0
+    if potential is not None:
+        free = _evaluate(potential, frames.positions)
+        reference = float(free.mean())
+        energies = (_evaluate(potential, bound) - reference, free - reference)
+    moving = _moving(other, frames)
+    return FreeStates(request.potential, frames, receptor, energies, reference, moving)
+
+
+def check_same(
+    topology: AmberTopology, atoms: IntArray, other: AmberTopology, species: str
+) -> None:
+    """Refuse a topology whose dry atoms are not those of a species in the complex, in its order.
+
+    Raises:
+        InputError: Elements, charges, Lennard-Jones parameters or bonds differ.
+    """
+    dry = dry_atoms(other)
+    name = f"the {species} of {topology.path.name}"
+    if len(dry) != len(atoms):
+        raise InputError(
+            f"{other.path.name} has {len(dry)} atoms that are neither water nor ions, but {name} "
+            f"has {len(atoms)}: give the topology of the same {species}."
+        )
+    for i, k in zip(atoms.tolist(), dry.tolist(), strict=True):
+        one, two = topology.lj_type[i], other.lj_type[k]
+        pairs = (
+            (topology.numbers[i], other.numbers[k], 0.0),
+            (topology.charges[i], other.charges[k], CHARGE_TOLERANCE),
+            (topology.lj_a[one, one], other.lj_a[two, two], 1e-6 * topology.lj_a[one, one]),
+            (topology.lj_b[one, one], other.lj_b[two, two], 1e-6 * topology.lj_b[one, one]),
+        )
+        if any(abs(a - b) > tolerance for a, b, tolerance in pairs):
+            raise InputError(
+                f"atom {atom_label(other, k)} of {other.path.name} is not the "
+                f"{atom_label(topology, i)} of {name}: element, charge or Lennard-Jones parameters "
+                "differ; the order of the atoms must be the same too."
+            )
+    if _bonds(topology, atoms) != _bonds(other, dry):
+        raise InputError(f"{other.path.name} has other bonds than {name}.")
+
+
+def _bonds(topology: AmberTopology, atoms: IntArray) -> set[tuple[int, int]]:
+    place = {int(i): k for k, i in enumerate(atoms)}
+    return {(place[i], place[j]) for i, j in topology.bonds if i in place and j in place}
+
+
+def _potential(
+    request: FreeRequest, topology: AmberTopology, ligand: Sequence[int]
+) -> Potential | None:
+    if request.potential == MM:
+        return None
+    region = region_of(topology, ligand, name="--ligand-mask")
+    weights = None if request.weights is None else str(request.weights)
+    return open_potential(request.potential, topology, region, weights=weights)
+
+
+def _evaluate(potential: Potential, positions: Array) -> Array:
+    starts = range(0, len(positions), BATCH)
+    found = [potential.evaluate(positions[i : i + BATCH]).energies for i in starts]
+    return np.concatenate(found)
+
+
+def _moving(topology: AmberTopology, frames: DryFrames) -> dict[str, float]:
+    """Return the torsions of heavy atoms that have not settled, by the names of their atoms."""
+    numbers = dict(enumerate(topology.numbers))
+    quadruples = pose.rotatable(topology.bonds, numbers, frames.atoms.tolist())
+    local = [tuple(frames.local(q).tolist()) for q in quadruples]
+    angles = pose.torsions(frames.positions, local)
+    return {
+        "–".join(topology.names[i] for i in quadruples[k]): apart
+        for k, apart in pose.unsettled(angles).items()
+    }

@@ -1,0 +1,273 @@
+# SPDX-License-Identifier: MIT
+"""What does AmberTools' MMPBSA say about these frames? Topologies made, program run, table read.
+
+`use_sander=1` is always set: the wheel of AmberTools has no mmpbsa_py_energy. The per-frame table
+of `-eo` is read, so no printed digit is lost.
+"""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from parmed.amber import AmberParm
+from parmed.tools import changeRadii
+
+from merrow.ambertools.masks import number_list
+from merrow.ambertools.programs import failure, run_program
+from merrow.errors import InputError, MerrowError
+
+Array = NDArray[np.float64]
+Method = Literal["gb", "pb"]
+Terms = dict[str, Array]
+"""Energy terms [kcal/mol] of each frame of one species."""
+Energies = dict[str, Terms]
+"""The same by species (complex, receptor, ligand, delta)."""
+
+RADII: Final = {1: "mbondi", 2: "mbondi2", 5: "mbondi2", 7: "bondi", 8: "mbondi3"}
+"""The radii that each generalised Born model was made for."""
+TABLES: Final = {"Complex": "complex", "Receptor": "receptor", "Ligand": "ligand", "DELTA": "delta"}
+RENAME: Final = {"DELTA G gas": "G gas", "DELTA G solv": "G solv", "DELTA TOTAL": "TOTAL"}
+MASK_COLUMNS: Final = 6
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How the solvent is described.
+
+    Attributes:
+        igb: Generalised Born model: 1, 2, 5, 7 or 8.
+        salt: Ionic strength [mol/l].
+        surface_tension: Of the nonpolar term of GB [kcal/mol/Å²]; 0 leaves it out.
+        decompose: Whether GB energies are split by residue.
+    """
+
+    igb: int = 5
+    salt: float = 0.15
+    surface_tension: float = 0.0072
+    decompose: bool = False
+
+
+@dataclass(frozen=True)
+class Topologies:
+    """Dry prmtop files of the three species, and the residues of the ligand in the complex."""
+
+    complex: Path
+    receptor: Path
+    ligand: Path
+    ligand_mask: str
+    receptor_mask: str
+
+
+def split_topology(
+    prmtop: Path, dry: Sequence[int], ligand: Sequence[int], *, igb: int, folder: Path
+) -> Topologies:
+    """Write prmtop files of complex, receptor and ligand with the radii of a GB model.
+
+    Args:
+        prmtop: Topology of the trajectory.
+        dry: Its atoms that are neither water nor ions.
+        ligand: Its atoms of the ligand, whole residues.
+        igb: Generalised Born model.
+        folder: Receives complex.prmtop, receptor.prmtop and ligand.prmtop.
+
+    Raises:
+        InputError: There is no such GB model, or the ligand is everything or cuts a residue.
+    """
+    if igb not in RADII:
+        raise InputError(f"igb {igb} is not known; use one of {', '.join(map(str, RADII))}.")
+    kept, own = set(dry), set(ligand)
+    whole: Any = AmberParm(str(prmtop))
+    _refuse_parts(whole, own, kept, prmtop)
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = {}
+    for name, atoms in (("complex", kept), ("receptor", kept - own), ("ligand", own)):
+        part: Any = AmberParm(str(prmtop))
+        part.strip([int(atom.idx not in atoms) for atom in part.atoms])
+        part.box = None
+        changeRadii(part, RADII[igb]).execute()
+        paths[name] = folder / f"{name}.prmtop"
+        paths[name].unlink(missing_ok=True)
+        part.write_parm(str(paths[name]))
+        if name == "complex":
+            residues = sorted({whole.atoms[i].residue.idx for i in sorted(kept)})
+    of_ligand = {whole.atoms[i].residue.idx for i in own}
+    numbers = [k for k, r in enumerate(residues, 1) if r in of_ligand]
+    others = [k for k, r in enumerate(residues, 1) if r not in of_ligand]
+    return Topologies(
+        **paths, ligand_mask=f":{number_list(numbers)}", receptor_mask=f":{number_list(others)}"
+    )
+
+
+def run_mmpbsa(
+    method: Method,
+    topologies: Topologies,
+    trajectory: Path,
+    settings: Settings,
+    *,
+    folder: Path,
+    every_term: bool = False,
+) -> Energies:
+    """Run MMPBSA on every frame of a dry trajectory; one trajectory serves all species.
+
+    Args:
+        method: "gb" or "pb".
+        topologies: Files of `split_topology`.
+        trajectory: Frames of the complex.
+        settings: How the solvent is described.
+        folder: Receives input, logs and tables.
+        every_term: Whether terms that cancel in one trajectory are told too.
+
+    Raises:
+        MissingComponentError: There is no MMPBSA.
+        MerrowError: It failed; the message has the tail of its log.
+    """
+    masks = (
+        f"receptor_mask='{topologies.receptor_mask}', ligand_mask='{topologies.ligand_mask}', "
+        f"verbose={2 if every_term else 1},"
+    )
+    files = {
+        "-cp": topologies.complex,
+        "-rp": topologies.receptor,
+        "-lp": topologies.ligand,
+        "-y": trajectory,
+    }
+    decompose = settings.decompose and method == "gb"
+    return _run(input_text(method, settings, masks, decompose=decompose), files, folder)
+
+
+def run_alone(
+    method: Method, prmtop: Path, trajectory: Path, settings: Settings, *, folder: Path
+) -> Terms:
+    """Run MMPBSA on every frame of one species by itself, and return every term.
+
+    Args:
+        method: "gb" or "pb".
+        prmtop: Dry topology with radii.
+        trajectory: Its frames.
+        settings: How the solvent is described; nothing is split by residue.
+        folder: Receives input, logs and tables.
+
+    Raises:
+        MissingComponentError: There is no MMPBSA.
+        MerrowError: It failed; the message has the tail of its log.
+    """
+    files = {"-cp": prmtop, "-y": trajectory}
+    return _run(input_text(method, settings), files, folder)["complex"]
+
+
+def _run(text: str, files: dict[str, Path], folder: Path) -> Energies:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "mmpbsa.in").write_text(text)
+    arguments = ["-O", "-i", "mmpbsa.in", "-o", "final.dat", "-eo", "frames.csv"]
+    if "&decomp" in text:
+        arguments += ["-do", "residues.csv"]
+    for flag, path in files.items():
+        arguments += [flag, str(path.resolve())]
+    beside = Path(sys.executable).parent  # MMPBSA takes the first python3 on PATH
+    run_program("MMPBSA", arguments, folder=folder, log="mmpbsa.log", path_first=beside)
+    if not (folder / "frames.csv").is_file():
+        raise failure("MMPBSA", folder / "mmpbsa.log", "ended with exit code 0")
+    return read_frames_table(folder / "frames.csv", alone="-rp" not in files)
+
+
+def input_text(
+    method: Method, settings: Settings, general: str = "", *, decompose: bool = False
+) -> str:
+    """Return the input file of MMPBSA, one namelist per paragraph as it demands.
+
+    Args:
+        method: "gb" or "pb".
+        settings: How the solvent is described.
+        general: What else stands in &general.
+        decompose: Whether GB energies are split by residue.
+    """
+    # netcdf=1, or MMPBSA would round coordinates to three decimals on the way
+    blocks = {"general": f"use_sander=1, keep_files=0, netcdf=1, {general}".rstrip()}
+    if method == "gb":
+        blocks["gb"] = (
+            f"igb={settings.igb}, saltcon={settings.salt:g}, surften={settings.surface_tension:g},"
+        )
+        if decompose:
+            blocks["decomp"] = "idecomp=1, dec_verbose=0, csv_format=1,"
+    else:
+        blocks["pb"] = f"istrng={settings.salt:g}, inp=2, radiopt=0,"
+    return "".join(f"&{name}\n {text}\n/\n" for name, text in blocks.items())
+
+
+def read_frames_table(path: Path, *, alone: bool = False) -> Energies:
+    """Return the table that MMPBSA writes with -eo.
+
+    Args:
+        path: The file.
+        alone: Whether it is of one species, which then is called complex.
+
+    Raises:
+        MerrowError: A species is missing, or a number is not finite.
+    """
+    found: Energies = {}
+    names: list[str] = []
+    rows: dict[str, list[list[float]]] = {}
+    species = "complex" if alone else ""
+    for row in csv.reader(path.read_text().splitlines()):
+        if len(row) == 1 and row[0].endswith("Energy Terms"):
+            species = TABLES.get(row[0].split()[0], "")
+        elif row and row[0] == "Frame #":
+            names = [RENAME.get(name, name) for name in row[1:]]
+            found[species] = dict.fromkeys(names, np.empty(0))
+            rows[species] = []
+        elif len(row) > 1 and species in rows:
+            try:
+                rows[species].append([float(value) for value in row[1:]])
+            except ValueError:
+                raise MerrowError(
+                    f"MMPBSA wrote {','.join(row)[:80]} in {path}: a term overflowed in this frame."
+                ) from None
+    if set(found) != ({"complex"} if alone else set(TABLES.values())):
+        raise MerrowError(f"{path} lacks the table of a species: see mmpbsa.log beside it.")
+    for species, terms in found.items():
+        table = np.array(rows[species], dtype=np.float64)
+        if not np.isfinite(table).all():
+            raise MerrowError(f"MMPBSA wrote an energy that is not finite in {path}.")
+        for k, name in enumerate(terms):
+            terms[name] = table[:, k]
+    return found
+
+
+def read_residue_table(path: Path) -> dict[str, float]:
+    """Return each residue's share of the binding energy [kcal/mol] from MMPBSA's -do table.
+
+    Raises:
+        MerrowError: The table of differences is not there.
+    """
+    found: dict[str, float] = {}
+    inside = False
+    for row in csv.reader(path.read_text().splitlines()):
+        if row and row[0].startswith("DELTAS"):
+            inside = True
+        elif inside and len(row) > MASK_COLUMNS and row[0].strip() not in ("", "Residue"):
+            found.setdefault(" ".join(row[0].split()), float(row[-3]))
+    if not found:
+        raise MerrowError(f"{path} has no table of differences by residue.")
+    return found
+
+
+def _refuse_parts(whole: Any, ligand: set[int], dry: set[int], prmtop: Path) -> None:
+    if not ligand or not ligand < dry:
+        raise InputError(
+            f"the ligand mask selects {len(ligand)} of the {len(dry)} atoms of {prmtop.name} that "
+            "are neither water nor ions: it must leave a receptor."
+        )
+    for i in sorted(ligand):
+        for atom in whole.atoms[i].residue.atoms:
+            if atom.idx not in ligand:
+                raise InputError(
+                    f"the ligand mask cuts the residue {atom.residue.name} {atom.residue.idx + 1} "
+                    f"of {prmtop.name}: it must take whole residues."
+                )

@@ -1,0 +1,270 @@
+# SPDX-License-Identifier: MIT
+"""How does a PDB file and a pose become AMBER files of a complex, with a report of every change?"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+
+from merrow import __version__
+from merrow.amber.coordinates import read_coordinates
+from merrow.amber.topology import read_topology
+from merrow.ambertools import sander
+from merrow.ambertools.molecule import InputMolecule
+from merrow.ambertools.prepare import check_choice, parametrize
+from merrow.ambertools.programs import find_program, version
+from merrow.binding.prepare.pose import (
+    CLASH,
+    Pose,
+    check_form,
+    check_pose,
+    own_copies,
+    read_ligand,
+    waters_to_keep,
+)
+from merrow.binding.prepare.protein import Protein, read_protein, refuse_unknown
+from merrow.binding.prepare.protonate import Protonated, protonate, require_pdb2pqr
+from merrow.binding.prepare.tleap import (
+    ComplexFiles,
+    ProteinForceField,
+    build_dry,
+    complex_files,
+    relax,
+    solvate_complex,
+)
+from merrow.energy import SinglePoint, single_point
+from merrow.errors import InputError, MerrowError
+from merrow.files import write_whole
+from merrow.folders import check_new, draft
+
+REPORT: Final = "preparation.json"
+ENERGY_TOLERANCE: Final = 0.01
+"""Largest difference of a term between sander and OpenMM [kcal/mol]; sander prints four decimals
+of terms whose size is thousands."""
+
+
+@dataclass(frozen=True)
+class ComplexRequest:
+    """What is to be prepared.
+
+    Attributes:
+        protein: PDB file.
+        ligand: SDF, MOL or MOL2 file with all hydrogens, in the frame of the protein.
+        out: Folder, absent or empty.
+        ph: The pH.
+        buffer: Least distance between solute and face of the box [Å].
+        ions: Salt beside the counter-ions [mol/l].
+        implicit: No box: the dry files alone.
+        remove: Residue names to leave out.
+        waters: Crystal waters to keep.
+        relax_clashes: Whether a clashing pose is minimised instead of refused.
+        ligand_as_given: Whether an unusual protonation of the ligand is accepted.
+        charges: Charge model of the ligand.
+        force_field: Force field of the protein.
+    """
+
+    protein: Path
+    ligand: Path
+    out: Path
+    ph: float = 7.4
+    buffer: float = 10.0
+    ions: float = 0.15
+    implicit: bool = False
+    remove: tuple[str, ...] = ()
+    waters: Literal["keep", "none"] = "keep"
+    relax_clashes: bool = False
+    ligand_as_given: bool = False
+    charges: Literal["bcc", "abcg2", "file"] = "bcc"
+    force_field: ProteinForceField = "ff14SB"
+
+
+def prepare_complex(request: ComplexRequest) -> dict[str, Any]:
+    """Prepare the files and return the report, which is also written to preparation.json.
+
+    Raises:
+        InputError: The input would have to be guessed at, or the folder is in use.
+        UnsupportedPhysicsError: The method cannot treat what is in the files.
+        MissingComponentError: AmberTools or PDB2PQR is not here.
+        MerrowError: A program failed, or the energies of the result are not those of sander.
+    """
+    checked = _check(request)
+    with draft(request.out.resolve()) as folder:
+        return _prepare(request, *checked, folder)
+
+
+def _prepare(
+    request: ComplexRequest,
+    protein: Protein,
+    molecule: InputMolecule,
+    pose: Pose,
+    removed: list[str],
+    folder: Path,
+) -> dict[str, Any]:
+    """Make all files in a folder and return the report."""
+    whole = protonate(protein, ph=request.ph, folder=folder / "protonation")
+    ligand = parametrize(molecule, charges=request.charges, folder=folder / "ligand")
+    build_dry(whole, ligand, force_field=request.force_field, folder=folder)
+    kept, crowded = waters_to_keep(protein, molecule)
+    kept = () if request.waters == "none" or request.implicit else kept
+    moved = None
+    if pose.clashes:
+        labels = [residue.label for residue in protein.residues()]
+        near = [labels.index(name) + 1 for name in pose.neighbours]
+        relax(whole, near, force_field=request.force_field, folder=folder)
+        moved = _relaxed(protein, whole, folder)
+    if request.implicit:
+        files = complex_files(folder, None)
+    else:
+        files = solvate_complex(
+            whole,
+            kept,
+            force_field=request.force_field,
+            folder=folder,
+            buffer=request.buffer,
+            ions=request.ions,
+        )
+    report = _report(request, protein, molecule, whole, files)
+    report["pose"] = asdict(pose) | {"relaxation": moved}
+    report["removed"] = {"groups": removed, "waters_in_the_place_of_the_ligand": crowded}
+    report["system"]["crystal_waters_kept"] = len(kept)
+    report["energies_kcal"] = compare_energies(*files.complex)
+    write_whole(folder / REPORT, json.dumps(report, indent=2, ensure_ascii=False) + "\n")
+    return report
+
+
+def compare_energies(prmtop: Path, inpcrd: Path) -> dict[str, dict[str, float]]:
+    """Return every term of the dry complex by sander and by OpenMM [kcal/mol].
+
+    Raises:
+        MerrowError: A term differs by more than the tolerance.
+    """
+    theirs = sander.single_point(prmtop, inpcrd)
+    ours = single_point(
+        SinglePoint(prmtop, inpcrd, None, "mm", double=True, amber_coulomb=True)
+    ).terms_kcal
+    table = {
+        name: {"sander": value, "openmm": ours[name], "difference": ours[name] - value}
+        for name, value in theirs.items()
+        if name in ours
+    }
+    for name, row in table.items():
+        # sander itself prints four decimals, of a sum in double precision
+        if abs(row["difference"]) > max(ENERGY_TOLERANCE, 1e-7 * abs(row["sander"])):
+            raise MerrowError(
+                f"the term {name} of {prmtop} is {row['openmm']:.4f} kcal/mol in OpenMM and "
+                f"{row['sander']:.4f} in sander: please report it."
+            )
+    return table
+
+
+def _check(
+    request: ComplexRequest,
+) -> tuple[Protein, InputMolecule, Pose, list[str]]:
+    """Refuse all that can be seen before anything is computed or written."""
+    out = request.out
+    check_new(out)
+    if not 0.0 <= request.ph <= 14.0:
+        raise InputError(f"--ph {request.ph:g} is not between 0 and 14.")
+    if not request.implicit and not 4.0 <= request.buffer <= 30.0:
+        raise InputError(f"--buffer {request.buffer:g} Å is not between 4 and 30 Å.")
+    if not 0.0 <= request.ions <= 2.0:
+        raise InputError(f"--ions {request.ions:g} is not between 0 and 2 mol/l.")
+    for program in ("tleap", "antechamber", "sander"):
+        find_program(program)
+    require_pdb2pqr()
+    before = read_protein(request.protein)
+    molecule = read_ligand(request.ligand)
+    check_choice(molecule, request.charges, 2)
+    names = {r.name for r in (*before.others, *before.residues(), *before.waters)}
+    for name in request.remove:
+        if name not in names:
+            raise InputError(f"--remove {name}: {request.protein.name} has no such residue.")
+    protein = read_protein(request.protein, remove=request.remove)
+    _, others = own_copies(protein, molecule)
+    refuse_unknown(protein, others)
+    if not request.ligand_as_given:
+        check_form(molecule, request.ph)
+    pose = check_pose(protein, molecule, allow_clashes=request.relax_clashes)
+    gone = {r.label for r in before.others} - {r.label for r in protein.others}
+    return protein, molecule, pose, sorted(gone)
+
+
+def _relaxed(protein: Protein, whole: Protonated, folder: Path) -> dict[str, float]:
+    """Return how far the ligand went and what is now the shortest distance to the protein [Å].
+
+    Raises:
+        InputError: The clash is still there.
+    """
+    topology = read_topology(folder / "complex.prmtop")
+    heavy = np.array(topology.numbers) > 1
+    ligand = topology.residue_index == len(whole.names)
+    now = read_coordinates(folder / "complex.inpcrd", len(topology)).positions
+    start = read_coordinates(folder / "ligand" / "gas.inpcrd").positions
+    shift = now[ligand & heavy] - start[heavy[ligand]]
+    pairs = now[ligand & heavy][:, None] - now[~ligand & heavy][None]
+    shortest = float(np.linalg.norm(pairs, axis=-1).min())
+    if shortest < CLASH:
+        raise InputError(
+            f"after relaxation the ligand is still {shortest:.2f} Å from {protein.path.name}: "
+            "give a pose without clashes."
+        )
+    return {
+        "ligand_rmsd_a": math.sqrt(float((shift**2).sum(axis=1).mean())),
+        "min_distance_a": shortest,
+    }
+
+
+def _report(
+    request: ComplexRequest,
+    protein: Protein,
+    molecule: InputMolecule,
+    whole: Protonated,
+    files: ComplexFiles,
+) -> dict[str, Any]:
+    """Return what was made of what, and every change."""
+    termini = {r.label.split(maxsplit=1)[1] for chain in protein.chains for r in chain}
+    solvated = files.solvated
+    return {
+        "input": {"protein": request.protein.name, "ligand": request.ligand.name, "ph": request.ph},
+        "ligand": {
+            "smiles": molecule.smiles,
+            "charge_e": molecule.charge,
+            "charges": request.charges,
+            "force_field": "GAFF2",
+        },
+        "protein": {
+            "chains": [f"{c[0].label} to {c[-1].label}" for c in protein.chains],
+            "force_field": request.force_field,
+            "residue_names": list(whole.names),
+            "residue_labels": [residue.label for residue in protein.residues()],
+        },
+        "changes": {
+            "alternate_locations": list(protein.alternates),
+            "heavy_atoms_built": list(whole.built),
+            "side_chains_flipped": list(whole.flipped),
+            "disulfides": [list(pair) for pair in whole.bridges],
+            "protonation": list(whole.states),
+            "pka_near_the_ph": list(whole.uncertain),
+            "unresolved_at_the_ends": [m for m in protein.missing if m[4:] not in termini],
+        },
+        "system": {
+            "dry_charge_e": files.charge,
+            "waters": files.n_waters,
+            "sodium": files.n_sodium,
+            "chloride": files.n_chloride,
+            "water_model": None if solvated is None else "TIP3P",
+            "born_radii": "mbondi2",
+        },
+        "files": {
+            "complex": [p.name for p in files.complex],
+            "receptor": [p.name for p in files.receptor],
+            "ligand": [p.name for p in files.ligand],
+            "solvated": None if solvated is None else [p.name for p in solvated],
+        },
+        "versions": {"merrow": __version__, "ambertools": version()},
+    }

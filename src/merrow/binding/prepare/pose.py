@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: MIT
+"""Does the ligand lie in a pocket, free of clashes and bonds, in the form of this pH?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from rdkit import Chem, rdBase
+
+from merrow.ambertools.molecule import InputMolecule, read_molecule
+from merrow.binding.prepare.protein import Protein, Residue
+from merrow.errors import InputError, UnsupportedPhysicsError
+
+Array = NDArray[np.float64]
+
+CLASH: Final = 2.3
+"""Heavy atoms of ligand and protein nearer than this overlap [Å]; a short hydrogen bond is 2.5."""
+CONTACT: Final = 4.5
+"""A heavy atom of the ligand with one of the protein within this distance is in contact [Å]."""
+WATER_CLASH: Final = 2.4
+"""A crystal water nearer than this to a heavy atom of the ligand makes room for it [Å]."""
+SAME_PLACE: Final = 0.5
+"""Largest distance between an atom of the SDF and the same atom in the PDB file [Å]."""
+
+ALKYL: Final = "$([CX4]([#6,#1])([#6,#1])[#6,#1])"
+STATES: Final = (
+    ("[CX3](=O)[OX2H1]", "a neutral carboxylic acid", 4.5, "acid"),
+    ("[CX3](=O)[O-]", "a carboxylate", 4.5, "base"),
+    ("[SX4](=O)(=O)[OX2H1]", "a neutral sulfonic acid", 0.0, "acid"),
+    ("[PX4](=O)([OX2H1])[#6,#8]", "a neutral phosphonic or phosphoric acid", 2.0, "acid"),
+    (f"[NX3;+0;H2][{ALKYL}]", "a neutral primary amine", 10.0, "base"),
+    (f"[NX3;+0;H1]([{ALKYL}])[{ALKYL}]", "a neutral secondary amine", 10.5, "base"),
+    (f"[NX3;+0;H0]([{ALKYL}])([{ALKYL}])[{ALKYL}]", "a neutral tertiary amine", 10.0, "base"),
+    ("[NX4;+1;!H0]", "a protonated amine", 10.0, "acid"),
+    ("[#6;!a][CX3](=[NX2;+0;H1])[NX3;H2]", "a neutral amidine", 12.0, "base"),
+    ("c[CX3](=[NX2;+0;H1])[NX3;H2]", "a neutral amidine", 11.5, "base"),
+    ("[NX3;H2][CX3](=[NX2;+0])[NX3][#6X4]", "a neutral guanidine", 13.0, "base"),
+)
+"""Pattern, name, usual pKa, and whether the group as written holds the proton (acid) or not."""
+MARGIN: Final = 1.5
+"""pH units between pKa and pH from which on a form is called wrong."""
+
+
+@dataclass(frozen=True)
+class Pose:
+    """How the ligand lies in the protein.
+
+    Attributes:
+        min_distance: Shortest distance between heavy atoms [Å].
+        clashes: Pairs of heavy atoms that overlap, the worst first.
+        n_contact: Heavy atoms of the ligand in contact with the protein.
+        neighbours: Labels of residues in contact.
+    """
+
+    min_distance: float
+    clashes: tuple[str, ...]
+    n_contact: int
+    neighbours: tuple[str, ...]
+
+
+def read_ligand(path: Path) -> InputMolecule:
+    """Read a ligand whose hydrogens and 3D positions are its own.
+
+    Raises:
+        InputError: It is not one molecule with 3D positions and all hydrogens.
+        UnsupportedPhysicsError: It is a radical.
+    """
+    molecule = read_molecule(path)
+    if path.suffix.lower() in (".sdf", ".mol"):
+        with rdBase.BlockLogs():
+            raw: Any = Chem.MolFromMolFile(str(path), removeHs=False)
+        if raw.GetNumAtoms() != molecule.mol.GetNumAtoms():
+            absent = molecule.mol.GetNumAtoms() - raw.GetNumAtoms()
+            raise InputError(
+                f"{path.name} lacks {absent} hydrogens: which form the ligand has would be a "
+                "guess; add them for your pH."
+            )
+        if not raw.GetConformer().Is3D():
+            raise InputError(f"{path.name} is flat: give the pose in the frame of the protein.")
+    elif path.suffix.lower() != ".mol2":
+        raise InputError(f"{path} is no .sdf, .mol or .mol2 file, so it holds no pose.")
+    return molecule
+
+
+def check_form(molecule: InputMolecule, ph: float) -> None:
+    """Raise where a group of the ligand is in a form that it hardly has at this pH.
+
+    Raises:
+        InputError: It is; the message names the group and its usual pKa.
+    """
+    for smarts, name, pka, kind in STATES:
+        wrong = ph > pka + MARGIN if kind == "acid" else ph < pka - MARGIN
+        hits = molecule.mol.GetSubstructMatches(Chem.MolFromSmarts(smarts)) if wrong else ()
+        if hits:
+            atom = molecule.mol.GetAtomWithIdx(hits[0][0])
+            raise InputError(
+                f"atom {atom.GetIdx() + 1} ({atom.GetSymbol()}) of the ligand {molecule.name} "
+                f"belongs to {name}, whose pKa is usually near {pka:g}, but the pH is {ph:g}: give "
+                "the other form, or say --ligand-as-given if you know better."
+            )
+
+
+def check_pose(protein: Protein, molecule: InputMolecule, *, allow_clashes: bool) -> Pose:
+    """Return how the ligand lies in the protein.
+
+    Raises:
+        InputError: It clashes (unless that is allowed), or it is not in a pocket.
+        UnsupportedPhysicsError: It is bound covalently.
+    """
+    place, labels = protein.heavy()
+    heavy = [i for i, number in enumerate(molecule.numbers) if number > 1]
+    distance = np.linalg.norm(molecule.positions[heavy][:, None] - place[None], axis=-1)
+    in_contact = (distance < CONTACT).any(axis=1)
+    if in_contact.mean() < 0.5:
+        raise InputError(
+            f"{int(in_contact.sum())} of the {len(heavy)} heavy atoms of the ligand {molecule.name}"
+            f" are within {CONTACT} Å of {protein.path.name}, the nearest at {distance.min():.1f} "
+            "Å: it is not in a pocket; give its pose in the frame of the protein."
+        )
+    pairs = sorted(zip(*np.nonzero(distance < CLASH), strict=True), key=lambda p: distance[p])
+    clashes = tuple(
+        f"{_atom(molecule, heavy[i])} – {labels[j]}: {distance[i, j]:.2f} Å" for i, j in pairs
+    )
+    if clashes and not allow_clashes:
+        raise InputError(
+            f"{len(clashes)} pairs of heavy atoms of the ligand {molecule.name} and the protein "
+            f"overlap, the worst {clashes[0]}: give a pose without clashes, or let --relax-clashes "
+            "move the ligand and the side chains."
+        )
+    close = (distance < CONTACT).any(axis=0)
+    near = {labels[j].split(" of ", 1)[1]: None for j in np.flatnonzero(close)}
+    return Pose(float(distance.min()), clashes, int(in_contact.sum()), tuple(near))
+
+
+def own_copies(
+    protein: Protein, molecule: InputMolecule
+) -> tuple[tuple[Residue, ...], tuple[Residue, ...]]:
+    """Return the groups of the PDB file that are the ligand itself, and those that are not.
+
+    Raises:
+        InputError: A group lies where the ligand lies, but is another molecule.
+        UnsupportedPhysicsError: A LINK record binds the ligand to the protein.
+    """
+    heavy = molecule.positions[[number > 1 for number in molecule.numbers]]
+    numbers = sorted(number for number in molecule.numbers if number > 1)
+    same: list[Residue] = []
+    rest: list[Residue] = []
+    for group in protein.others:
+        distance = np.linalg.norm(group.positions()[:, None] - heavy[None], axis=-1)
+        alike = sorted(group.numbers.values()) == numbers
+        if alike and distance.min(axis=1).max() < SAME_PLACE:
+            same.append(group)
+        elif distance.min() < 1.0:
+            raise InputError(
+                f"{group.label} of {protein.path.name} lies where the ligand {molecule.name} lies, "
+                "but its atoms or their places differ: leave it out with --remove "
+                f"{group.name}, or correct the ligand."
+            )
+        else:
+            rest.append(group)
+    amino = {residue.label for residue in protein.residues()}
+    for group in same:
+        for one, two in protein.links:
+            if {one, two} & amino and group.label in (one, two):
+                raise UnsupportedPhysicsError(
+                    f"a LINK record of {protein.path.name} binds the ligand {group.label} to "
+                    f"{two if one == group.label else one}: covalent ligands are not supported."
+                )
+    return tuple(same), tuple(rest)
+
+
+def waters_to_keep(
+    protein: Protein, molecule: InputMolecule
+) -> tuple[tuple[Residue, ...], tuple[str, ...]]:
+    """Return the crystal waters that stay, and the labels of those in the ligand's place."""
+    heavy = molecule.positions[[number > 1 for number in molecule.numbers]]
+    kept: list[Residue] = []
+    gone: list[str] = []
+    for water in protein.waters:
+        distance = np.linalg.norm(water.positions()[:1] - heavy, axis=1).min()
+        if distance < WATER_CLASH:
+            gone.append(water.label)
+        else:
+            kept.append(water)
+    return tuple(kept), tuple(gone)
+
+
+def _atom(molecule: InputMolecule, i: int) -> str:
+    return f"ligand atom {i + 1} ({molecule.mol.GetAtomWithIdx(i).GetSymbol()})"

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: MIT
+"""How is an end-point binding energy shown? Terms with errors, the series, residues, one page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from merrow.binding.report.data import Quantity
+from merrow.binding.report.figures import STYLES
+from merrow.binding.report.page import page
+from merrow.report.html import escaped, picture, table
+from merrow.report.style import RC, to_svg
+from merrow.report.text import energy, number, stderr
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Terms in several ensembles, side by side [kcal/mol].
+
+    Attributes:
+        caption: What the table shows.
+        columns: The ensembles.
+        rows: Mean and standard error in each column, by term.
+        bold: The row that counts.
+        told: A sentence below the table; empty where there is none.
+    """
+
+    caption: str
+    columns: tuple[str, ...]
+    rows: Mapping[str, tuple[tuple[float, float], ...]]
+    bold: str
+    told: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class BindingRun:
+    """One ensemble with one description of the solvent.
+
+    Attributes:
+        name: Trajectory and method.
+        terms: Mean of each term of the difference [kcal/mol].
+        series: Binding energy of each frame [kcal/mol], shape (F,).
+        entropy: What is said about −TΔS.
+        residues: Share of each residue [kcal/mol]; empty where not asked for.
+        check: What a second program says; empty where it was not asked.
+        headline: The sentence with the number that counts.
+        comparisons: What trajectories of the free species add.
+    """
+
+    name: str
+    terms: Mapping[str, Quantity]
+    series: Array
+    entropy: str
+    residues: Mapping[str, float] = field(default_factory=dict)
+    check: str = ""
+    headline: str = ""
+    comparisons: Sequence[Comparison] = ()
+
+
+def render_binding(title: str, runs: Sequence[BindingRun], notes: Sequence[str]) -> str:
+    """Return the whole page as HTML; every text of the user is escaped."""
+    parts = ["".join(f"<p>{escaped(note)}</p>" for note in notes)]
+    for run in runs:
+        if run.headline:
+            parts.append(f"<p><b>{escaped(f'{run.name}: {run.headline}')}</b></p>")
+        rows = [
+            (name, energy(q.value), stderr(q.stderr), number(q.inefficiency))
+            for name, q in run.terms.items()
+        ]
+        header = ("term", "mean", "±", "frames per independent frame")
+        caption = f"{run.name}: complex − receptor − ligand [kcal/mol]; ± is one standard error."
+        chosen = [i for i, row in enumerate(rows) if row[0] == "TOTAL"]
+        parts.append(table(header, rows, caption=caption, numbers=(1, 2, 3), bold=chosen))
+        parts.append(f"<p>Interaction entropy: {escaped(run.entropy)}</p>")
+        parts.append(f"<p>{escaped(run.check)}</p>" if run.check else "")
+        parts.extend(_comparison(run.name, one) for one in run.comparisons)
+    parts.append(picture(series_figure(runs), escaped("Binding energy of each frame.")))
+    for run in (run for run in runs if run.residues):
+        largest = sorted(run.residues.items(), key=lambda item: -abs(item[1]))[:20]
+        shares = [(name, energy(value)) for name, value in largest]
+        caption = f"{run.name}: the twenty residues with the largest share [kcal/mol]."
+        parts.append(table(("residue", "share"), shares, caption=caption, numbers=(1,)))
+    return page(title, "merrow mmpbsa", parts)
+
+
+def _comparison(name: str, found: Comparison) -> str:
+    rows = [
+        (term, *(f"{energy(value)} ± {stderr(error)}" for value, error in cells))
+        for term, cells in found.rows.items()
+    ]
+    columns = tuple(range(1, len(found.columns) + 1))
+    bold = [i for i, row in enumerate(rows) if row[0] == found.bold]
+    caption = f"{name}: {found.caption} [kcal/mol]; ± is one standard error."
+    shown = table(("term", *found.columns), rows, caption=caption, numbers=columns, bold=bold)
+    return shown + (f"<p>{escaped(found.told)}</p>" if found.told else "")
+
+
+def series_figure(runs: Sequence[BindingRun]) -> str:
+    """Draw the binding energy of each frame, one panel per run."""
+    with matplotlib.rc_context(RC):
+        figure = Figure(figsize=(7.2, 1.9 * len(runs) + 0.6), layout="constrained")
+        panels = figure.subplots(len(runs), 1, squeeze=False, sharex=True)[:, 0]
+        for axes, run in zip(panels, runs, strict=True):
+            place = np.arange(1, len(run.series) + 1)
+            axes.plot(place, run.series, ".-", color=STYLES[0][0], lw=0.7, ms=3)
+            axes.axhline(run.terms["TOTAL"].value, color=STYLES[1][0], ls="--", lw=1.0)
+            axes.set_title(run.name, fontsize=9)
+            axes.set_ylabel("ΔE [kcal/mol]")
+        panels[-1].set_xlabel("frame")
+        return to_svg(figure, "binding", "Binding energy of each frame")

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: MIT
+"""What do the motions of a complex look like? One function per figure, each returns an SVG."""
+
+from __future__ import annotations
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+
+from merrow.binding.report.data import ComplexReport
+from merrow.report.style import BLUE, MAX_POINTS, ORANGE, RC, to_svg
+
+STYLES = ((BLUE, "-"), (ORANGE, "--"))
+"""The trajectory and its control, told apart by line as well as by colour."""
+
+
+def rmsd_figure(report: ComplexReport) -> str:
+    """Draw the RMSD of backbone and ligand against time, one panel each."""
+    names = list(report.runs[0].rmsd)
+    with matplotlib.rc_context(RC):
+        figure = Figure(figsize=(7.2, 2.2 * len(names) + 0.6), layout="constrained")
+        panels = figure.subplots(len(names), 1, squeeze=False, sharex=True)[:, 0]
+        for axes, name in zip(panels, names, strict=True):
+            for run, (colour, line) in zip(report.runs, STYLES, strict=False):
+                step = max(1, len(run.times) // MAX_POINTS)
+                series = run.rmsd[name][::step]
+                axes.plot(run.times[::step], series, line, color=colour, label=run.name, lw=1.0)
+            axes.set_title(name, fontsize=9)
+            axes.set_ylabel("RMSD [Å]")
+            axes.set_ylim(bottom=0.0)
+        panels[-1].set_xlabel("time [ps]")
+        if len(report.runs) > 1:
+            panels[0].legend(frameon=False, fontsize=8)
+        return to_svg(figure, "rmsd", "Root mean square deviation against time")
+
+
+def b_figure(report: ComplexReport) -> str:
+    """Draw B-factors of CA against residue: simulated, with one standard error, and crystal."""
+    place = np.arange(1, len(report.residues) + 1)
+    with matplotlib.rc_context(RC):
+        figure = Figure(figsize=(7.2, 3.4), layout="constrained")
+        axes = figure.subplots()
+        if report.crystal_b is not None:
+            axes.plot(place, report.crystal_b, ":", color="0.35", lw=1.4, label="crystal")
+        for run, (colour, line) in zip(report.runs, STYLES, strict=False):
+            low, high = run.b_values - run.b_stderr, run.b_values + run.b_stderr
+            axes.fill_between(place, low, high, color=colour, alpha=0.25, linewidth=0.0)
+            axes.plot(place, run.b_values, line, color=colour, lw=1.2, label=run.name)
+        axes.set_xlabel("residue, in order")
+        axes.set_ylabel("B of CA [Å²]")
+        axes.set_ylim(bottom=0.0)
+        axes.legend(frameon=False, fontsize=8)
+        return to_svg(figure, "bfactors", "B-factors of the alpha carbons against residue")

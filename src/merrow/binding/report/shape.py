@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: MIT
+"""Which parts of the protein move? Its chain from three sides, coloured by B, as an inline SVG.
+
+Pages run no script, so nothing turns: three views along the axes of the molecule show what one
+would turn it for.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import matplotlib
+import numpy as np
+from matplotlib.collections import LineCollection
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+
+from merrow.binding.report.data import Array, ComplexReport, Shape
+from merrow.report.style import RC, to_svg
+
+MAP: Final = "viridis"
+WIDTHS: Final = 1.0, 3.4
+"""Of the farthest and of the nearest segment [points]."""
+BAR: Final = 10.0
+"""Length of the scale bar [Å]."""
+
+
+def shape_figure(report: ComplexReport) -> str:
+    """Draw the chain of each run, and of the crystal on the first run's places."""
+    runs = report.runs
+    together = np.concatenate([run.b_values for run in runs])
+    rows = [(run.name, run.shape, run.b_values, _limits(together)) for run in runs]
+    if report.crystal_b is not None:
+        known = report.crystal_b[np.isfinite(report.crystal_b)]
+        rows.append(("crystal", runs[0].shape, report.crystal_b, _limits(known)))
+    axes_of_inertia = _axes(runs[0].shape.carbons)
+    with matplotlib.rc_context(RC):
+        figure = Figure(figsize=(7.2, 2.6 * len(rows)), layout="constrained")
+        panels = figure.subplots(len(rows), 3, squeeze=False)
+        for line, (name, shape, b, limits) in zip(panels, rows, strict=True):
+            for view, axes in enumerate(line):
+                order = np.roll(np.arange(3), -view)  # across, up, towards the eye
+                _draw(axes, shape, b, axes_of_inertia[:, order], limits)
+            line[0].set_title(name, loc="left", fontsize=9)
+            colours = matplotlib.cm.ScalarMappable(limits, MAP)
+            figure.colorbar(colours, ax=line.tolist(), label="B [Å²]", shrink=0.8)
+        return to_svg(figure, "shape", "The chain of alpha carbons coloured by B-factor")
+
+
+def _limits(b: Array) -> Normalize:
+    low, high = np.percentile(b, (5, 95))
+    return Normalize(low, high, clip=True)
+
+
+def _axes(carbons: Array) -> Array:
+    """Return the principal axes of a chain as columns, longest first, right-handed."""
+    _, _, rows = np.linalg.svd(carbons - carbons.mean(axis=0), full_matrices=False)
+    rows[2] = np.cross(rows[0], rows[1])
+    return np.asarray(rows.T)
+
+
+def _draw(axes: Any, shape: Shape, b: Array, view: Array, limits: Normalize) -> None:
+    """Draw one view; its columns point right, up and to the eye."""
+    centre = shape.carbons.mean(axis=0)
+    chain, ligand = (shape.carbons - centre) @ view, (shape.ligand - centre) @ view
+    ends = np.stack([chain[:-1], chain[1:]], axis=1)[shape.joined]
+    value = (0.5 * (b[:-1] + b[1:]))[shape.joined]
+    bonds = ligand[np.array(shape.bonds, dtype=np.int64).reshape(-1, 2)]
+    segments = np.concatenate([ends, bonds])
+    colours = matplotlib.colormaps[MAP](limits(np.nan_to_num(value)))
+    colours[~np.isfinite(value)] = (0.7, 0.7, 0.7, 1.0)  # no B is known of it
+    colours = np.concatenate([colours, np.tile((0.0, 0.0, 0.0, 1.0), (len(bonds), 1))])
+    depth = segments[:, :, 2].mean(axis=1)
+    nearness = (depth - depth.min()) / max(float(np.ptp(depth)), 1e-9)
+    back = np.argsort(depth)
+    widths = WIDTHS[0] + (WIDTHS[1] - WIDTHS[0]) * nearness
+    axes.add_collection(
+        LineCollection(
+            list(segments[back][:, :, :2]),
+            colors=colours[back],
+            linewidths=widths[back],
+            capstyle="round",
+        )
+    )
+    reach = float(np.abs((shape.carbons - centre) @ view).max()) + 2.0
+    axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
+    axes.axis("off")
+    bar = np.array([-0.5, 0.5]) * BAR
+    axes.plot(bar, [-0.94 * reach] * 2, color="0.2", linewidth=1.2)
+    axes.text(0.0, -0.97 * reach, f"{BAR:g} Å", ha="center", va="top", fontsize=7)

@@ -1,0 +1,253 @@
+# SPDX-License-Identifier: MIT
+"""How well do calculated free energies agree with a reference, and which of two sets is better?
+
+Every interval comes from resampling molecules and from nothing else. The deviations hold the errors
+of sampling and of the reference already: to draw them once more would count them twice, and shift
+every mean of absolute values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from merrow.errors import NumericsError
+
+Array = NDArray[np.float64]
+Statistic = Callable[[Array, Array], Array]
+"""From values and references, shape (..., n), NaN where none is, to numbers of shape (...)."""
+
+LEVEL = 0.95
+"""Probability that an interval is meant to cover."""
+N_RESAMPLES = 2000
+CHUNK = 4_000_000
+"""Elements of the largest temporary array."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A number with its 95 % interval; the ends are None where there are too few molecules."""
+
+    value: float
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Calculated against reference values of n molecules.
+
+    Attributes:
+        n: Molecules that have both.
+        me: Mean error, calculated − reference [kcal/mol].
+        mae: Mean absolute error [kcal/mol].
+        rmse: Root mean square error [kcal/mol].
+        r2: Square of Pearson's correlation coefficient; None below three molecules, or where one
+            side has no spread.
+        tau: Kendall's τ_b; None likewise.
+        quartiles: Smallest error, lower quartile, median, upper quartile, largest [kcal/mol].
+        mean_stderr: Root mean square of the statistical errors [kcal/mol], a floor of the RMSE.
+    """
+
+    n: int
+    me: Interval
+    mae: Interval
+    rmse: Interval
+    r2: Interval | None
+    tau: Interval | None
+    quartiles: tuple[float, float, float, float, float]
+    mean_stderr: float
+
+
+@dataclass(frozen=True)
+class PairedDifference:
+    """How much larger the deviations of one set are than those of another, on the same molecules.
+
+    Attributes:
+        n: Molecules that have both values, and a reference if there is one.
+        mae: MAE of the first − MAE of the second [kcal/mol]; below zero the first is better. None
+            without a reference.
+        rmse: The same of the RMSE [kcal/mol].
+        shift: Mean of first − second [kcal/mol].
+    """
+
+    n: int
+    mae: Interval | None
+    rmse: Interval | None
+    shift: Interval
+
+
+def agreement(
+    calculated: Array,
+    stderr: Array,
+    reference: Array,
+    *,
+    rng: np.random.Generator,
+    groups: NDArray[np.int64] | None = None,
+    n_resamples: int = N_RESAMPLES,
+) -> Agreement:
+    """Compare calculated values with a reference.
+
+    Args:
+        calculated: Free energies [kcal/mol], shape (n,).
+        stderr: Their standard errors [kcal/mol], shape (n,).
+        reference: Values to compare with [kcal/mol], shape (n,).
+        rng: Source of the resamples.
+        groups: Molecules with one label are resampled together (they share a trajectory), shape
+            (n,); None: each for itself.
+        n_resamples: How many resamples.
+
+    Raises:
+        NumericsError: Shapes differ, there is no molecule, or a number is not finite.
+    """
+    calculated, stderr, reference = _checked(calculated, stderr, reference)
+    n = len(calculated)
+    rows = _resampled_rows(n, groups, rng, n_resamples)
+    drawn, against = _take(calculated, rows), _take(reference, rows)
+
+    def interval(statistic: Statistic) -> Interval:
+        return _interval(n, statistic(calculated, reference), statistic(drawn, against))
+
+    def correlation(statistic: Statistic) -> Interval | None:
+        known = n >= 3 and bool(np.isfinite(statistic(calculated, reference)))
+        return interval(statistic) if known else None
+
+    low, lower, middle, upper, high = np.quantile(calculated - reference, np.linspace(0, 1, 5))
+    return Agreement(
+        n=n,
+        me=interval(mean_error),
+        mae=interval(mean_absolute_error),
+        rmse=interval(root_mean_square_error),
+        r2=correlation(r_squared),
+        tau=correlation(kendall_tau),
+        quartiles=(float(low), float(lower), float(middle), float(upper), float(high)),
+        mean_stderr=float(np.sqrt(np.mean(stderr**2))),
+    )
+
+
+def paired_difference(
+    first: Array,
+    second: Array,
+    reference: Array | None,
+    *,
+    rng: np.random.Generator,
+    groups: NDArray[np.int64] | None = None,
+    n_resamples: int = N_RESAMPLES,
+) -> PairedDifference:
+    """Compare two sets of calculated values, and both with a reference, molecule by molecule.
+
+    Args:
+        first: Free energies [kcal/mol], shape (n,).
+        second: Free energies of the same molecules [kcal/mol], shape (n,).
+        reference: Values that both are compared with [kcal/mol], shape (n,); None: the shift alone.
+        rng: Source of the resamples.
+        groups: As for `agreement`.
+        n_resamples: How many resamples.
+
+    Raises:
+        NumericsError: Shapes differ, there is no molecule, or a number is not finite.
+    """
+    measured = np.zeros_like(first) if reference is None else reference
+    first, second, measured = _checked(first, second, measured)
+    rows = _resampled_rows(len(first), groups, rng, n_resamples)
+    one, two, against = (_take(values, rows) for values in (first, second, measured))
+
+    def interval(statistic: Statistic) -> Interval:
+        value = statistic(first, measured) - statistic(second, measured)
+        return _interval(len(first), value, statistic(one, against) - statistic(two, against))
+
+    return PairedDifference(
+        n=len(first),
+        mae=None if reference is None else interval(mean_absolute_error),
+        rmse=None if reference is None else interval(root_mean_square_error),
+        shift=interval(mean_error),
+    )
+
+
+def mean_error(values: Array, reference: Array) -> Array:
+    """Return the mean of value − reference over the last axis."""
+    return np.asarray(np.nanmean(values - reference, axis=-1))
+
+
+def mean_absolute_error(values: Array, reference: Array) -> Array:
+    """Return the mean of |value − reference| over the last axis."""
+    return np.asarray(np.nanmean(np.abs(values - reference), axis=-1))
+
+
+def root_mean_square_error(values: Array, reference: Array) -> Array:
+    """Return the root of the mean of (value − reference)² over the last axis."""
+    return np.asarray(np.sqrt(np.nanmean((values - reference) ** 2, axis=-1)))
+
+
+def r_squared(values: Array, reference: Array) -> Array:
+    """Return the square of Pearson's correlation; NaN where one side has no spread."""
+    x = values - np.nanmean(values, axis=-1, keepdims=True)
+    y = reference - np.nanmean(reference, axis=-1, keepdims=True)
+    spread = np.nansum(x * x, axis=-1) * np.nansum(y * y, axis=-1)
+    top = np.nansum(x * y, axis=-1) ** 2
+    return np.asarray(np.divide(top, spread, out=np.full_like(spread, np.nan), where=spread > 0))
+
+
+def kendall_tau(values: Array, reference: Array) -> Array:
+    """Return Kendall's τ_b over the last axis; NaN where one side has no order.
+
+    Reference: M. G. Kendall, Biometrika 1945, 33, 239, DOI 10.1093/biomet/33.3.239.
+    """
+    x, y = np.atleast_2d(values), np.atleast_2d(reference)
+    n = x.shape[-1]
+    first, second = np.triu_indices(n, 1)
+    step = max(1, CHUNK // max(1, len(first)))
+    parts = []
+    for start in range(0, len(x), step):
+        dx = np.sign(x[start : start + step, first] - x[start : start + step, second])
+        dy = np.sign(y[start : start + step, first] - y[start : start + step, second])
+        known = np.isfinite(dx) & np.isfinite(dy)
+        dx, dy = np.where(known, dx, 0.0), np.where(known, dy, 0.0)
+        spread = np.sqrt((dx * dx).sum(axis=-1) * (dy * dy).sum(axis=-1))
+        top = (dx * dy).sum(axis=-1)
+        parts.append(np.divide(top, spread, out=np.full_like(spread, np.nan), where=spread > 0))
+    return np.asarray(np.concatenate(parts).reshape(np.shape(values)[:-1]), dtype=np.float64)
+
+
+def _checked(*arrays: Array) -> list[Array]:
+    found = [np.asarray(array, dtype=np.float64) for array in arrays]
+    if found[0].ndim != 1 or any(a.shape != found[0].shape for a in found) or not len(found[0]):
+        raise NumericsError(
+            f"arrays of shapes {[a.shape for a in found]} cannot be compared; give one value of "
+            "each kind for at least one molecule."
+        )
+    if not all(np.isfinite(a).all() for a in found):
+        raise NumericsError("a value to be compared is not finite; leave that molecule out.")
+    return found
+
+
+def _resampled_rows(
+    n: int, groups: NDArray[np.int64] | None, rng: np.random.Generator, n_resamples: int
+) -> NDArray[np.int64]:
+    """Return rows drawn with replacement, shape (n_resamples, at least n); −1 fills up."""
+    if groups is None:
+        return rng.integers(0, n, (n_resamples, n))
+    _, label = np.unique(groups, return_inverse=True)
+    members = [np.flatnonzero(label == g) for g in range(label.max() + 1)]
+    longest = max(map(len, members))
+    table = np.full((len(members), longest), -1)
+    for row, own in zip(table, members, strict=True):
+        row[: len(own)] = own
+    drawn = rng.integers(0, len(members), (n_resamples, len(members)))
+    return table[drawn].reshape(n_resamples, -1)
+
+
+def _take(values: Array, rows: NDArray[np.int64]) -> Array:
+    return np.where(rows < 0, np.nan, values[rows])
+
+
+def _interval(n: int, value: Array, draws: Array) -> Interval:
+    """Return a value with the central interval of its resamples, from three molecules on."""
+    kept = draws[np.isfinite(draws)]
+    if n < 3 or len(kept) < 0.9 * len(draws):
+        return Interval(float(value), None, None)
+    low, high = np.quantile(kept, ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
+    return Interval(float(value), float(low), float(high))

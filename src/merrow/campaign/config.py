@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: MIT
+"""What was asked of a set of molecules, and where may it run? `campaign.yaml`, a cluster file.
+
+The cluster file is apart, since where a campaign runs never changes its numbers.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from merrow.hydration.protocol import PROTOCOLS, Protocol, check_routes
+from merrow.settings import Settings
+
+ChargeModel = Literal["bcc", "abcg2", "file"]
+
+
+class CampaignConfig(Settings):
+    """One protocol for every molecule of a table."""
+
+    task: Literal["campaign"] = "campaign"
+    """What this file is for."""
+    table: str
+    """The CSV file of the molecules, as it was named."""
+    columns: dict[str, str] = Field(default_factory=dict)
+    """Column of the file for a key: {name: id, expt_kcal: expt}."""
+    potential: str = "ani2x"
+    """Name of the potential; "mm" keeps the MM terms."""
+    weights: str | None = None
+    """Path of the potential's weights; null: resolved by name."""
+    protocol: Protocol = PROTOCOLS["quick"]
+    """The sampling."""
+    charges: tuple[ChargeModel, ...] | None = None
+    """Charge models, each its own run; null: bcc, or the charges of a mol2 file."""
+    gaff: Literal[1, 2] = 2
+    """GAFF version of the solutes."""
+    control: bool = True
+    """Route R1: sample the MM control beside each run; R2 has it in any case."""
+    both_routes: bool = False
+    """Sample each run by routes R1 (the headline) and R2, and say whether they agree."""
+    seed: int = Field(2025, ge=0, lt=2**31)
+    """Seed of everything random; each run is the one that `merrow hydration` makes of it."""
+    repeats: int = Field(2, ge=1)
+    """Independent repeats of each run."""
+    platform: Literal["CPU", "Reference", "CUDA", "OpenCL", "HIP"] = "CPU"
+    """OpenMM platform."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> CampaignConfig:
+        if self.charges is not None and len(set(self.charges)) < max(1, len(self.charges)):
+            raise ValueError("charges must name at least one model, and none twice")
+        check_routes(self.potential, self.protocol.route, both_routes=self.both_routes)
+        return self

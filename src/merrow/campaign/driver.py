@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: MIT
+"""How is a whole set of molecules computed so that no kill, crash or bad row stops the others?
+
+The state of a campaign is the state of its run folders; the driver only decides which of them goes
+on next. Whoever starts the same command again goes on where it was.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from merrow.campaign.config import CampaignConfig
+from merrow.campaign.plan import Job, plan_jobs, write_jobs
+from merrow.campaign.rows import read_rows
+from merrow.campaign.table import (
+    CAMPAIGN_FILE,
+    CampaignResult,
+    finished,
+    forget_failure,
+    remember_failure,
+    write_results,
+)
+from merrow.campaign.worker import Outcome, compute, supervise
+from merrow.executor import (
+    ClusterConfig,
+    SerialExecutor,
+    check_cluster,
+    core_count,
+    open_dask,
+    open_programs,
+)
+from merrow.files import write_whole
+from merrow.folders import locked, occupied
+from merrow.report.text import duration, energy, stderr
+
+logger = logging.getLogger(__name__)
+
+DASK = "dask"
+MAX_LOSSES = 3
+"""A run whose process is killed so often without finishing a piece has failed."""
+
+TABLE_COST = 50
+"""The table on the way is not written again before so many times the time that it took."""
+
+Work = Callable[[str, float | None, float | None, int], Outcome]
+Listener = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a campaign runs; it never changes a number.
+
+    Attributes:
+        executor: serial (this process), processes, or dask.
+        workers: Runs at a time; None: one for each core, or as many as the cluster file says.
+        cluster: The batch scheduler under dask; None: workers on this machine.
+        minutes: Time after which the campaign stops in good order [min]; None: never.
+    """
+
+    executor: Literal["serial", "processes", "dask"] = "processes"
+    workers: int | None = None
+    cluster: ClusterConfig | None = None
+    minutes: float | None = None
+
+    @property
+    def width(self) -> int:
+        """Runs at a time."""
+        if self.executor == "serial":
+            return 1
+        return self.workers or (self.cluster.jobs if self.cluster else core_count())
+
+
+def run_campaign(
+    config: CampaignConfig,
+    folder: Path,
+    *,
+    base: Path,
+    place: Place = Place(),
+    listen: Listener = lambda _: None,
+) -> CampaignResult:
+    """Compute, or go on computing, every molecule of a table.
+
+    Args:
+        config: What is asked; the table and its paths relative to `base`.
+        folder: The campaign's folder; made if it is absent.
+        base: What a relative path of the table refers to; paths in it refer to its own folder.
+        place: Where it runs and for how long.
+        listen: Told in a sentence about what happens.
+
+    Returns:
+        The table with its statistics, also written to the folder.
+
+    Raises:
+        InputError: The table, the request or the cluster is wrong; nothing is written.
+    """
+    deadline = None if place.minutes is None else time.time() + 60 * place.minutes
+    table = base / config.table
+    rows = read_rows(table, config.columns)
+    if place.executor == DASK:
+        check_cluster(place.cluster)
+    occupied(folder, CAMPAIGN_FILE, "campaign")
+    plan = plan_jobs(config, rows, folder, table.parent, here=place.cluster is None)
+    folder = folder.resolve()
+    with locked(folder):
+        write_whole(folder / CAMPAIGN_FILE, config.to_yaml())
+        write_jobs(folder, plan, table.parent)
+        for job, _ in plan:
+            if job.problem is not None:
+                listen(f"{job.row.name}: {job.problem}")
+        sound = [job for job, run in plan if run is not None]
+        jobs = [job for job in sound if finished(job.folder(folder)) is None]
+        if len(jobs) < len(sound):
+            listen(f"{len(sound) - len(jobs)} of {len(sound)} runs are done already.")
+        if jobs:
+            work = compute if place.executor == "serial" else supervise
+            with _open(place, min(place.width, len(jobs)), folder, listen) as executor:
+                Driver(folder, jobs, work, place, deadline, listen).work(executor)
+        return write_results(folder)
+
+
+class Driver:
+    """Keeps every worker busy with a run, until all are done, failed or out of time."""
+
+    def __init__(
+        self,
+        folder: Path,
+        jobs: list[Job],
+        work: Work,
+        place: Place,
+        deadline: float | None,
+        listen: Listener,
+    ) -> None:
+        self.folder, self.work_on, self.listen = folder, work, listen
+        self.queue = deque(jobs)
+        self.of, self.ended = len(jobs), 0
+        self.width, self.deadline = place.width, deadline
+        self.slice_s = None if place.cluster is None else 60 * place.cluster.slice_minutes
+        local = place.executor == "processes"
+        self.processes = max(1, place.width // len(jobs)) if local else 1
+        self.losses: dict[str, int] = {}
+        self.next_table, self.began = 0.0, time.monotonic()
+
+    def work(self, executor: Executor) -> None:
+        """Hand out runs; one that was stopped or lost goes on before another is begun."""
+        running: dict[Future[Outcome], tuple[Job, int]] = {}
+        while True:
+            while self.queue and len(running) < self.width and not self._late():
+                job = self.queue.popleft()
+                folder = job.folder(self.folder)
+                before = pieces(folder)
+                forget_failure(folder)
+                future = executor.submit(
+                    self.work_on, str(folder), self.slice_s, self.deadline, self.processes
+                )
+                running[future] = job, before
+            if not running:
+                return
+            ended, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in ended:
+                self._take(*running.pop(future), self._outcome(future))
+
+    def _late(self) -> bool:
+        return self.deadline is not None and time.time() >= self.deadline
+
+    def _outcome(self, future: Future[Outcome]) -> Outcome:
+        """Return how a run ended; that its worker broke is an outcome too."""
+        error = future.exception()
+        if error is None:
+            return future.result()
+        logger.info("a worker failed", exc_info=error)
+        return Outcome("lost", f"its worker ended ({type(error).__name__})")
+
+    def _take(self, job: Job, before: int, outcome: Outcome) -> None:
+        """Remember an outcome and decide whether the run goes on."""
+        if outcome.status == "stopped":
+            self.queue.appendleft(job)
+            return
+        if outcome.status == "lost":
+            moved = pieces(job.folder(self.folder)) > before
+            self.losses[job.name] = 1 if moved else self.losses.get(job.name, 0) + 1
+            if self.losses[job.name] < MAX_LOSSES:
+                self.listen(f"{job.name}: {outcome.why}; it goes on where it was.")
+                self.queue.appendleft(job)
+                return
+            outcome = Outcome(
+                "failed",
+                f"{outcome.why}, {MAX_LOSSES} times without finishing a piece, perhaps for want "
+                "of memory; finished pieces are kept: run the same command again.",
+            )
+        self.ended += 1
+        remember_failure(job.folder(self.folder), outcome)
+        told = self._answer(job) if outcome.status == "done" else f"failed: {outcome.why}"
+        self.listen(f"[{self.ended}/{self.of}] {job.name}: {told}{self._time_left()}")
+        if time.monotonic() >= self.next_table:
+            began = time.monotonic()
+            write_results(self.folder, final=False)
+            now = time.monotonic()
+            self.next_table = now + TABLE_COST * (now - began)
+
+    def _answer(self, job: Job) -> str:
+        """Return the result of a run in words."""
+        result = finished(job.folder(self.folder))
+        if result is None:
+            return "done."
+        found = result.headline
+        return f"done, {energy(found.dg_kcal)} ± {stderr(found.stderr_kcal)} kcal/mol."
+
+    def _time_left(self) -> str:
+        """Return how long the other runs will take if they are like those that ended."""
+        passed = time.monotonic() - self.began
+        left = passed * (self.of - self.ended) / self.ended
+        return f" About {duration(left)} left." if left > 60 else ""
+
+
+def pieces(run: Path) -> int:
+    """Return how many pieces of a run are on the disk."""
+    return sum(1 for _ in run.glob("tasks/*/*.npz"))
+
+
+@contextmanager
+def _open(place: Place, places: int, folder: Path, listen: Listener) -> Iterator[Executor]:
+    if place.executor == "serial":
+        yield SerialExecutor()
+    elif place.executor == "processes":
+        with open_programs(places) as executor:
+            yield executor
+    else:
+        with open_dask(places, place.cluster, folder / "cluster") as (executor, link):
+            listen(f"Dask's dashboard: {link}")
+            yield executor

@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: MIT
+"""Which runs make up a campaign? Molecules × charge models, each a hydration run of its own.
+
+Every run folder is complete before the first one is computed: it can be inspected, moved, and run
+alone with `merrow run`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from merrow.amber.topology import read_topology
+from merrow.campaign.config import CampaignConfig
+from merrow.campaign.rows import Reference, Row, folder_name
+from merrow.engine.simulation import check_platform
+from merrow.engine.storage import save_json
+from merrow.errors import InputError, MerrowError, MissingComponentError
+from merrow.hydration.config import HydrationConfig
+from merrow.hydration.prepare import adopt_inputs
+from merrow.hydration.run import check_hydration
+from merrow.hydration.run_folder import as_begun, check_folder, write_run_file
+from merrow.system.potentials import MM
+
+JOBS = "jobs.json"
+RUNS = "runs"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of a campaign.
+
+    Attributes:
+        row: The molecule.
+        charges: Charge model: bcc, abcg2, file, or prmtop.
+        problem: Why it cannot be computed; None where it can.
+    """
+
+    row: Row
+    charges: str
+    problem: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Name of the run, unique in the campaign."""
+        return f"{folder_name(self.row.name)}-{self.charges}"
+
+    def folder(self, campaign: Path) -> Path:
+        """Return its run folder."""
+        return campaign / RUNS / self.name
+
+
+def plan_jobs(
+    config: CampaignConfig, rows: Sequence[Row], folder: Path, base: Path, *, here: bool = True
+) -> list[tuple[Job, HydrationConfig | None]]:
+    """Return every run, checked without writing anything, and its configuration if it is sound.
+
+    Args:
+        config: The campaign.
+        rows: Its molecules.
+        folder: The campaign's folder; a run that is there already is not checked again.
+        base: Folder that the paths of the table refer to.
+        here: Whether the runs work on this machine, which must then have the platform; the jobs of
+            a cluster may have a GPU where this machine has none.
+
+    Raises:
+        InputError: The potential, its weights or the platform cannot be used at all, a folder holds
+            another run, or not one row can be computed.
+        MissingComponentError: A program that all molecules need is not here.
+    """
+    if here:
+        check_platform(config.platform)
+    plan: list[tuple[Job, HydrationConfig | None]] = []
+    weights_seen = False
+    for row in rows:
+        for charges in _charges(config, row):
+            job = Job(row, charges, row.problem)
+            if row.problem is not None:
+                plan.append((job, None))
+                continue
+            try:
+                run = as_begun(job.folder(folder), _configuration(config, row, charges, base))
+                adopted = adopt_inputs(run, base, None)
+            except InputError as error:
+                plan.append((_bad(job, error), None))
+                continue
+            if not check_folder(job.folder(folder), adopted):
+                try:
+                    check_hydration(run, base, with_weights=not weights_seen)
+                    weights_seen = True
+                except MissingComponentError:
+                    raise
+                except InputError as error:
+                    plan.append((_bad(job, error), None))
+                    continue
+            plan.append((job, run))
+    problems = [job.problem for job, run in plan if run is None]
+    if len(problems) == len(plan):
+        raise InputError(f"no molecule of {config.table} can be computed; the first: {problems[0]}")
+    return plan
+
+
+def write_jobs(
+    folder: Path, plan: Sequence[tuple[Job, HydrationConfig | None]], base: Path
+) -> None:
+    """Make the run folders with their inputs, and the list of all runs."""
+    for job, run in plan:
+        target = job.folder(folder)
+        if run is not None:
+            write_run_file(target, adopt_inputs(run, base, None))
+            adopt_inputs(run, base, target)
+    save_json(folder / JOBS, [asdict(job) for job, _ in plan])
+
+
+def read_jobs(folder: Path) -> list[Job]:
+    """Read the list of runs.
+
+    Raises:
+        InputError: The folder holds no campaign.
+    """
+    try:
+        found = json.loads((folder / JOBS).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{folder} holds no campaign; give the folder of `merrow campaign run`."
+        ) from error
+    return [_job(entry) for entry in found]
+
+
+def _job(entry: Mapping[str, Any]) -> Job:
+    row = dict(entry["row"])
+    if row["experiment"] is not None:
+        row["experiment"] = Reference(**row["experiment"])
+    row["references"] = {label: Reference(**value) for label, value in row["references"].items()}
+    return Job(Row(**row), entry["charges"], entry["problem"])
+
+
+def _charges(config: CampaignConfig, row: Row) -> tuple[str, ...]:
+    """Return the charge models of a row; a prmtop has its own, as a mol2 unless told otherwise."""
+    if "prmtop" in row.source:
+        return ("prmtop",)
+    if config.charges is not None:
+        return config.charges
+    return ("file",) if row.source.get("path", "").lower().endswith(".mol2") else ("bcc",)
+
+
+def _configuration(config: CampaignConfig, row: Row, charges: str, base: Path) -> HydrationConfig:
+    """Return the hydration run of a row, with paths relative to `base`."""
+    source: dict[str, object] = {"charges": charges, "gaff": config.gaff}
+    if "prmtop" in row.source:
+        topology = base / row.source["prmtop"]
+        if not topology.is_file():
+            raise InputError(f"there is no file {topology} (prmtop); correct the path.")
+        kind = "solvated" if read_topology(topology).has_box else "gas"
+        source |= row.source | {"kind": kind}
+    elif "path" in row.source:
+        source |= {"kind": "structure", "structure": row.source["path"]}
+    else:
+        source |= {"kind": "smiles", "smiles": row.source["smiles"]}
+    data = {
+        name: getattr(config, name)
+        for name in ("potential", "weights", "protocol", "seed", "repeats", "platform")
+    }
+    control = config.control and config.potential != MM and config.protocol.route == "R1"
+    data |= {"source": source, "control": control, "both_routes": config.both_routes}
+    return HydrationConfig.checked(data, where=f"line {row.line} ({row.name})")
+
+
+def _bad(job: Job, error: MerrowError) -> Job:
+    where = f"line {job.row.line}"
+    text = str(error)
+    return Job(job.row, job.charges, text if text.startswith(where) else f"{where}: {text}")

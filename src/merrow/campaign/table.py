@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: MIT
+"""What has a campaign found? From its run folders to the table, the statistics and the page."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from merrow.campaign.classes import compound_class
+from merrow.campaign.config import CampaignConfig
+from merrow.campaign.plan import Job, read_jobs
+from merrow.campaign.report.data import CampaignData, CampaignRow
+from merrow.campaign.report.files import write_campaign_json, write_table
+from merrow.campaign.report.page import write_campaign_page
+from merrow.campaign.statistics import statistics
+from merrow.campaign.worker import Outcome
+from merrow.engine.storage import save_json
+from merrow.errors import InputError
+from merrow.hydration.result import Estimate, HydrationResult
+from merrow.hydration.run_folder import RUN_FILE, read_finished, read_run_file
+from merrow.report.text import flatten
+from merrow.versions import versions
+
+CAMPAIGN_FILE = "campaign.yaml"
+FAILURE = "failure.json"
+
+
+@dataclass(frozen=True)
+class CampaignResult:
+    """The table of a campaign; its files are in the folder.
+
+    Attributes:
+        folder: The campaign's folder.
+        data: Rows and statistics.
+    """
+
+    folder: Path
+    data: CampaignData
+
+    @property
+    def complete(self) -> bool:
+        """Whether no run is left to go on with."""
+        counts = self.data.counts
+        return counts["running"] + counts["pending"] == 0
+
+
+def remember_failure(run: Path, outcome: Outcome) -> None:
+    """Keep why a run failed, so that the table can say it later."""
+    if outcome.status == "failed":
+        save_json(run / FAILURE, {"why": outcome.why})
+
+
+def forget_failure(run: Path) -> None:
+    """Take an earlier failure off a run that is tried again."""
+    (run / FAILURE).unlink(missing_ok=True)
+
+
+def write_results(folder: Path, *, final: bool = True) -> CampaignResult:
+    """Write `results.csv` and, at the end, `results.json` and `report.html`.
+
+    Args:
+        folder: The campaign's folder.
+        final: Whether statistics and the page are wanted, too.
+
+    Raises:
+        InputError: The folder holds no campaign.
+    """
+    jobs = read_jobs(folder)
+    config = _configuration(folder)
+    rows = _with_spread([_row(folder, job) for job in jobs])
+    data = CampaignData(folder.resolve().name, config.potential, config.protocol.name, rows)
+    if final:
+        data = _with_statistics(config, data)
+        write_campaign_json(data, folder / "results.json")
+        write_campaign_page(data, folder / "report.html")
+    write_table(data, folder / "results.csv")
+    return CampaignResult(folder, data)
+
+
+def _with_spread(rows: list[CampaignRow]) -> tuple[CampaignRow, ...]:
+    """Return the rows with how far the charge models of a molecule are apart."""
+    found: dict[str, list[tuple[float, float]]] = {}
+    for row in rows:
+        value, error = row.exact
+        if value is not None and error is not None:
+            found.setdefault(row.name, []).append((value, error))
+    spread: dict[str, dict[str, Any]] = {}
+    for name, values in found.items():
+        if len(values) > 1:
+            (low, low_error), (high, high_error) = min(values), max(values)
+            spread[name] = {
+                "charges_spread_kcal": high - low,
+                "charges_spread_stderr_kcal": math.hypot(low_error, high_error),
+            }
+    return tuple(replace(row, **spread.get(row.name, {})) for row in rows)
+
+
+def _with_statistics(config: CampaignConfig, data: CampaignData) -> CampaignData:
+    found = statistics(data.rows, config.potential)
+    return replace(
+        data,
+        comparisons=found.comparisons,
+        pairs=found.pairs,
+        classes=found.classes,
+        expt_stderr_kcal=found.expt_stderr_kcal,
+        settings=dict(flatten(config.model_dump(mode="json"))),
+        versions=versions(),
+    )
+
+
+def _configuration(folder: Path) -> CampaignConfig:
+    path = folder / CAMPAIGN_FILE
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{path} cannot be read; give a campaign's folder.") from error
+    return CampaignConfig.from_yaml(text, where=str(path))
+
+
+def _row(folder: Path, job: Job) -> CampaignRow:
+    """Return what is known about a run now."""
+    run, row = job.folder(folder), job.row
+    status, why, result = "pending", "", None
+    if job.problem is not None:
+        status, why = "failed", job.problem
+    elif (result := finished(run)) is not None:
+        status = "done"
+    elif (run / FAILURE).exists():
+        status, why = "failed", json.loads((run / FAILURE).read_text(encoding="utf-8"))["why"]
+    elif (run / "system").exists():
+        status = "running"
+    experiment = row.experiment
+    smiles = row.source.get("smiles") or (result.molecule.smiles if result else None)
+    measured: dict[str, Any] = {
+        "expt_kcal": None if experiment is None else experiment.kcal,
+        "expt_stderr_kcal": None if experiment is None else experiment.stderr_kcal,
+    }
+    return CampaignRow(
+        name=row.name,
+        status=status,
+        why=why,
+        charges=job.charges,
+        kind=row.kind or compound_class(smiles),
+        smiles=smiles,
+        references={k: (v.kcal, v.stderr_kcal) for k, v in row.references.items()},
+        folder=str(run.relative_to(folder)),
+        **measured,
+        **(_numbers(result) if result else {}),
+    )
+
+
+def finished(run: Path) -> HydrationResult | None:
+    """Return the result of a run that came to the end that its run.yaml asks for."""
+    path = run / RUN_FILE
+    return read_finished(run, read_run_file(path)) if path.exists() else None
+
+
+def _numbers(result: HydrationResult) -> dict[str, Any]:
+    published, control = result.estimates.as_published, result.estimates.mm_control
+    return {
+        "dg_kcal": result.headline.dg_kcal,
+        "stderr_kcal": result.headline.stderr_kcal,
+        "method": result.headline.method,
+        **_pair("decoupling", result.estimates.decoupling_mbar),
+        **_pair("as_published", published),
+        **_pair("mm", control),
+        **_second_route(result),
+        "warnings": tuple(
+            f"{v.name}: {v.message}" for v in result.diagnostics.verdicts if v.status != "pass"
+        ),
+    }
+
+
+def _second_route(result: HydrationResult) -> dict[str, Any]:
+    """Return route R2 and the closure of the cycle, of runs that sampled both routes."""
+    if result.closure is None:
+        return {}
+    return {
+        **_pair("r2", result.estimates.endstate_r2),
+        "closure_kcal": result.closure.value_kcal,
+        "closure_stderr_kcal": result.closure.stderr_kcal,
+    }
+
+
+def _pair(name: str, estimate: Estimate | None) -> dict[str, Any]:
+    return {
+        f"{name}_kcal": None if estimate is None else estimate.dg_kcal,
+        f"{name}_stderr_kcal": None if estimate is None else estimate.stderr_kcal,
+    }

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: MIT
+"""How is one run of a campaign computed? In a process of its own, as far as its time allows.
+
+    python -m merrow.campaign.worker RUN_FOLDER UNTIL PROCESSES PARENT
+
+goes on with an ordinary run folder and prints one line of JSON: how it ended. A process that is
+killed loses the segment it was at, and nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import time
+import traceback
+from dataclasses import asdict, dataclass
+from os import getpid
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from merrow.errors import IncompleteError, InputError, MerrowError
+from merrow.executor import begin_worker, run_program
+from merrow.folders import locked
+from merrow.hydration.run_folder import RUN_FILE, read_run_file
+
+if TYPE_CHECKING:
+    from merrow.progress import Report
+
+LOG = "worker.log"
+CHATTY = ("pymbar", "jax")
+"""Loggers of libraries whose warnings are for their developers."""
+LOCK_PATIENCE = 60.0
+"""The orphan of a killed worker ends within seconds; a lock held for longer is somebody's [s]."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How the work on one run ended.
+
+    Attributes:
+        status: done; failed (again and again, until something is changed); stopped in good order
+            before the end; lost (its process was killed, it can go on at once).
+        why: One sentence for all but done.
+    """
+
+    status: Literal["done", "failed", "stopped", "lost"]
+    why: str = ""
+
+
+class _TimeIsUpError(IncompleteError):
+    """The time of this process is up; its run goes on in another."""
+
+
+def supervise(
+    folder: str, slice_s: float | None, deadline: float | None, processes: int
+) -> Outcome:
+    """Go on with a run in a process of its own, and wait for it.
+
+    Args:
+        folder: The run folder.
+        slice_s: Time after which the run is to stop in good order [s]; None: at its end.
+        deadline: Moment, as `time.time()` counts, after which it is to stop; None: never.
+        processes: Pieces of the run at a time.
+    """
+    limits = [] if slice_s is None else [time.time() + slice_s]
+    until = min([*limits, *([] if deadline is None else [deadline])], default=float("inf"))
+    module = [sys.executable, "-m", "merrow.campaign.worker"]
+    words = [*module, folder, repr(until), str(processes), str(getpid())]
+    code, out = run_program(words, Path(folder) / LOG)
+    try:
+        return Outcome(**json.loads(out.splitlines()[-1]))
+    except (IndexError, ValueError, TypeError):
+        ended = f"signal {-code}" if code < 0 else f"exit code {code}"
+        return Outcome("lost", f"its process ended with {ended}")
+
+
+def compute(folder: str, slice_s: float | None, deadline: float | None, processes: int) -> Outcome:
+    """Do the same as `supervise` in this process, for debugging."""
+    limits = [] if slice_s is None else [time.time() + slice_s]
+    until = min([*limits, *([] if deadline is None else [deadline])], default=float("inf"))
+    return _compute(Path(folder), until, processes)
+
+
+def _compute(folder: Path, until: float, processes: int) -> Outcome:
+    """Go on with a run until its end or the given moment, whichever comes first."""
+    from merrow.hydration.run import run_hydration  # noqa: PLC0415
+
+    def stop_in_time(_: Report) -> None:
+        if time.time() > until:
+            raise _TimeIsUpError("its time was up.")
+
+    try:
+        config = read_run_file(folder / RUN_FILE).model_copy(update={"processes": processes})
+        if not _free(folder):
+            return Outcome("lost", "another merrow process is working in its folder")
+        run_hydration(config, folder, base=folder, listen=stop_in_time)
+    except _TimeIsUpError as error:
+        return Outcome("stopped", str(error))
+    except MerrowError as error:
+        return Outcome("failed", str(error))
+    except Exception as error:
+        traceback.print_exc()
+        first = (str(error).splitlines() or ["no message"])[0].rstrip(".")
+        return Outcome("failed", f"unexpected {type(error).__name__}: {first}; see {LOG}.")
+    return Outcome("done")
+
+
+def _free(folder: Path) -> bool:
+    """Wait until nobody works in a folder; False if somebody goes on doing so."""
+    end = time.monotonic() + LOCK_PATIENCE
+    while True:
+        try:
+            with locked(folder):
+                return True
+        except InputError:
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.2)
+
+
+def main() -> None:
+    """Read the four arguments, compute, and print the outcome."""
+    folder, until, processes, parent = sys.argv[1:]
+    begin_worker(int(parent))
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s: %(message)s")
+    for name in CHATTY:
+        logging.getLogger(name).setLevel(logging.ERROR)
+    outcome = _compute(Path(folder), float(until), int(processes))
+    print(json.dumps(asdict(outcome)), flush=True)
+
+
+if __name__ == "__main__":
+    main()

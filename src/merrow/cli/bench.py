@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: MIT
+"""How does a user learn the speed of a machine? `merrow bench`."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from merrow.errors import InputError
+
+
+def bench(
+    *,
+    potential: Annotated[
+        list[str] | None, typer.Option(help="Potential; may be repeated. Default: ani2x.")
+    ] = None,
+    smiles: Annotated[
+        list[str] | None,
+        typer.Option(help="Molecule in water; may be repeated. Default: methanol and toluene."),
+    ] = None,
+    prmtop: Annotated[
+        Path | None, typer.Option("--prmtop", "-p", help="Your own solvated topology instead.")
+    ] = None,
+    inpcrd: Annotated[
+        Path | None, typer.Option("--inpcrd", "-c", help="Its coordinates, with a box.")
+    ] = None,
+    ml_mask: Annotated[str | None, typer.Option(help="AMBER mask of the ML region.")] = None,
+    cutoff: Annotated[float, typer.Option(help="Direct-space cutoff [Å].", min=6.0)] = 9.0,
+    timestep: Annotated[float, typer.Option(help="Time step [fs].", min=0.1, max=4.0)] = 1.0,
+    minutes: Annotated[float, typer.Option(help="Wall time of the timing.", min=0.2)] = 3.0,
+    processes: Annotated[
+        int | None, typer.Option(help="Most processes and threads tried; default: all.", min=1)
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for bench.json, speed.svg and the systems.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+) -> None:
+    """Time MM, ML and ML/MM steps on this machine and say how to use it best."""
+    if smiles and prmtop is not None:
+        raise InputError("--smiles and -p are two systems; give one of them.")
+    # torch and OpenMM load here, which --help must not wait for
+    from rich.console import Console  # noqa: PLC0415
+
+    from merrow.bench.speed import BenchRequest, run_bench  # noqa: PLC0415
+    from merrow.bench.speed_table import speed_figure, speed_table  # noqa: PLC0415
+    from merrow.engine.storage import save_json  # noqa: PLC0415
+    from merrow.files import write_whole  # noqa: PLC0415
+
+    defaults = BenchRequest()
+    request = BenchRequest(
+        potentials=tuple(potential or defaults.potentials),
+        molecules=tuple(smiles or defaults.molecules),
+        prmtop=prmtop,
+        inpcrd=inpcrd,
+        ml_mask=ml_mask,
+        cutoff=cutoff,
+        timestep=timestep,
+        minutes=minutes,
+        processes=processes,
+    )
+    errors = Console(stderr=True, highlight=False)
+    with tempfile.TemporaryDirectory() as scratch:
+        found = run_bench(request, out or Path(scratch), errors.print).as_dict()
+    if out is not None:
+        save_json(out / "bench.json", found)
+        write_whole(out / "speed.svg", speed_figure(found["rows"]).encode())
+    if as_json:
+        typer.echo(json.dumps(found, indent=2, allow_nan=False))
+    else:
+        Console(highlight=False).print(speed_table(found))

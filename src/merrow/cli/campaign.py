@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: MIT
+"""How is a whole set of molecules asked for? `merrow campaign run`, `merrow campaign report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, get_args
+
+import typer
+
+from merrow.campaign.config import CampaignConfig
+from merrow.cli.hydration import minutes_of, overrides_of, protocol_of
+from merrow.errors import IncompleteError, InputError, MerrowError
+from merrow.executor import ClusterConfig
+from merrow.hydration.protocol import PROTOCOLS, REPEATS
+
+if TYPE_CHECKING:
+    from merrow.campaign.table import CampaignResult
+
+ExecutorName = Literal["serial", "processes", "dask"]
+
+TableFile = Annotated[
+    Path, typer.Argument(help="CSV: name and smiles, path, or prmtop and inpcrd; expt_kcal, ...")
+]
+OutFolder = Annotated[
+    Path, typer.Option("--out", "-o", help="Campaign's folder; resumed if there.")
+]
+PotentialName = Annotated[
+    str, typer.Option(help='A name that `merrow models list` shows, or "mm".')
+]
+WeightsFile = Annotated[Path | None, typer.Option(help="File of the potential's weights.")]
+ProtocolName = Annotated[str, typer.Option(help=f"One of {', '.join(PROTOCOLS)}.")]
+ProtocolChanges = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Change one setting of the protocol, such as cutoff=9."),
+]
+ColumnNames = Annotated[
+    str | None,
+    typer.Option(help="Columns of other names: name=id,expt_kcal=expt,ref_gaff_kcal=calc."),
+]
+ChargeModels = Annotated[
+    str | None, typer.Option(help="bcc, abcg2, file, or several: bcc,abcg2 runs both.")
+]
+TargetStderr = Annotated[
+    float | None, typer.Option(help="Each run stops at this standard error [kcal/mol].")
+]
+Control = Annotated[
+    bool, typer.Option("--control/--no-control", help="R1: sample the MM control too.")
+]
+BothRoutes = Annotated[
+    bool, typer.Option("--both-routes", help="Each run by R1, the headline, and R2: do they agree?")
+]
+EXECUTORS = "serial, processes (the default), or dask."
+ClusterFile = Annotated[
+    Path | None, typer.Option(help="Dask in a batch system: file of `merrow cluster init`.")
+]
+RepeatsOfRun = Annotated[
+    int | None, typer.Option(help="Independent repeats of each run (2, or 3).", min=1)
+]
+MaxTime = Annotated[
+    str | None, typer.Option(help="Stop in good order after minutes, or such as 45m, 12h.")
+]
+
+app = typer.Typer(help="Hydration free energies of a whole set of molecules.", no_args_is_help=True)
+
+
+@app.command("run")
+def run(
+    table: TableFile,
+    *,
+    out: OutFolder,
+    potential: PotentialName = "ani2x",
+    weights: WeightsFile = None,
+    protocol: ProtocolName = "quick",
+    settings: ProtocolChanges = None,
+    columns: ColumnNames = None,
+    charges: ChargeModels = None,
+    gaff: Annotated[int, typer.Option(help="1 or 2.", min=1, max=2)] = 2,
+    target_stderr: TargetStderr = None,
+    control: Control = True,
+    both_routes: BothRoutes = False,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 2025,
+    repeats: RepeatsOfRun = None,
+    platform: Annotated[str, typer.Option(help="OpenMM platform.")] = "CPU",
+    executor: Annotated[str | None, typer.Option(help=EXECUTORS)] = None,
+    workers: Annotated[int | None, typer.Option(help="Runs at a time.", min=1)] = None,
+    cluster: ClusterFile = None,
+    max_time: MaxTime = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print results.json at the end.")] = False,
+) -> None:
+    """Compute the hydration free energy of every molecule of a table, and compare."""
+    # R1 is the headline of both
+    changes = overrides_of(
+        settings, route="R1" if both_routes else None, target_stderr=target_stderr
+    )
+    config = CampaignConfig.checked(
+        {
+            "table": table.name,
+            "columns": _columns(columns),
+            "potential": potential,
+            "weights": None if weights is None else str(weights.resolve()),
+            "protocol": protocol_of(protocol, changes, potential),
+            "charges": None if charges is None else charges.split(","),
+            "gaff": gaff,
+            "control": control,
+            "both_routes": both_routes,
+            "seed": seed,
+            "repeats": repeats or REPEATS[protocol] or 2,  # the cores are for molecules
+            "platform": platform,
+        },
+        where="the command line",
+    )
+    name, file = _place(executor, cluster)
+    minutes = minutes_of(max_time)
+    # the workflow loads torch and OpenMM, which --help must not wait for
+    from merrow.campaign.driver import Place, run_campaign  # noqa: PLC0415
+
+    result = run_campaign(
+        config,
+        out,
+        base=table.parent,
+        place=Place(name, workers, file, minutes),
+        listen=lambda sentence: typer.echo(sentence, err=True),
+    )
+    _show(result, as_json=as_json)
+    _end(result)
+
+
+@app.command("report")
+def report(
+    folder: Annotated[Path, typer.Argument(help="Folder of `merrow campaign run`.")],
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print results.json.")] = False,
+) -> None:
+    """Make table, statistics and page again from what the runs have found so far."""
+    from merrow.campaign.table import write_results  # noqa: PLC0415
+
+    _show(write_results(folder), as_json=as_json)
+
+
+def _columns(text: str | None) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for part in (text or "").split(",") if text else ():
+        key, equals, column = (word.strip() for word in part.partition("="))
+        if not equals or not key or not column or key in found:
+            raise InputError(f"--columns {part!r}: expected key=column, each key once.")
+        found[key] = column
+    return found
+
+
+def _place(executor: str | None, cluster: Path | None) -> tuple[ExecutorName, ClusterConfig | None]:
+    names: tuple[ExecutorName, ...] = get_args(ExecutorName)
+    name = next((one for one in names if one == executor), None)
+    if name is None and executor is not None:
+        raise InputError(f"there is no executor {executor!r}; choose serial, processes or dask.")
+    if cluster is None:
+        return name or "processes", None
+    name = name or "dask"
+    if name != "dask":
+        raise InputError(f"--cluster goes with --executor dask, not with {name}.")
+    try:
+        text = cluster.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"{cluster} cannot be read; `merrow cluster init slurm` writes such a file."
+        ) from error
+    return name, ClusterConfig.from_yaml(text, where=str(cluster))
+
+
+def _show(result: CampaignResult, *, as_json: bool) -> None:
+    from rich.console import Console  # noqa: PLC0415
+
+    from merrow.campaign.report.files import campaign_json  # noqa: PLC0415
+    from merrow.campaign.report.terminal import render_campaign_table  # noqa: PLC0415
+
+    if as_json:
+        typer.echo(campaign_json(result.data), nl=False)
+        return
+    console = Console()
+    console.print(render_campaign_table(result.data))
+    folder = result.folder
+    paths = f"Report: {folder / 'report.html'}   Table: {folder / 'results.csv'}"
+    console.print(paths, highlight=False, soft_wrap=True)
+
+
+def _end(result: CampaignResult) -> None:
+    """Turn what is missing into the exit code."""
+    counts = result.data.counts
+    if not result.complete:
+        left = counts["running"] + counts["pending"]
+        raise IncompleteError(
+            f"time is up with {left} of {len(result.data.rows)} runs to go; run the same command "
+            "again to go on."
+        )
+    if counts["failed"]:
+        raise MerrowError(
+            f"{counts['failed']} of {len(result.data.rows)} runs failed; the column status of "
+            f"{result.folder / 'results.csv'} says why."
+        )

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: MIT
+"""How does a batch system become known? `merrow cluster init` writes a file to be filled in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, get_args
+
+import typer
+
+from merrow.errors import InputError
+from merrow.executor import ClusterConfig, Scheduler
+from merrow.files import write_whole
+
+HINTS = {
+    "slurm": '["--gres=gpu:1"]',
+    "pbs": '["-l ngpus=1"]',
+    "lsf": '["-gpu num=1"]',
+}
+
+app = typer.Typer(help="Batch systems that campaigns may run in.", no_args_is_help=True)
+
+
+@app.callback()
+def _cluster() -> None:
+    """Keep `init` a verb of its own while there is no other."""
+
+
+@app.command("init")
+def init(
+    scheduler: Annotated[str, typer.Argument(help="slurm, pbs or lsf.")],
+    *,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="The file; SCHEDULER.yaml by default.")
+    ] = None,
+) -> None:
+    """Write a file that `merrow campaign run --cluster` reads."""
+    if scheduler not in get_args(Scheduler):
+        raise InputError(f"there is no scheduler {scheduler!r}; choose slurm, pbs or lsf.")
+    path = out or Path(f"{scheduler}.yaml")
+    if path.exists():
+        raise InputError(f"{path} is there already; name another file with --out.")
+    write_whole(path, _text(ClusterConfig.checked({"scheduler": scheduler}, where="the defaults")))
+    typer.echo(f"Wrote {path}: fill in the queue, then `merrow campaign run ... --cluster {path}`.")
+
+
+def _text(config: ClusterConfig) -> str:
+    """Return the file with every key explained."""
+    lines = ["# Where a campaign may run; see docs/how-to/clusters.md."]
+    values = ClusterConfig.to_yaml(config.model_copy(update={"job_extra_directives": ()}))
+    for line in values.splitlines():
+        field = ClusterConfig.model_fields.get(line.partition(":")[0])
+        if field is not None and field.description:
+            text = " ".join(field.description.split())
+            lines.append(f"# {text}")
+        lines.append(line)
+        if line.startswith("gpus:"):
+            lines.append(f"# with gpus: 1 also job_extra_directives: {HINTS[config.scheduler]}")
+    return "\n".join(lines) + "\n"

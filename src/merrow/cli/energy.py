@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: MIT
+"""How is a single point asked for? `merrow energy`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from merrow.errors import InputError
+
+if TYPE_CHECKING:
+    from merrow.energy import SinglePointAnswer
+
+
+def energy(
+    prmtop: Annotated[Path, typer.Option("--prmtop", "-p", help="Topology.")],
+    inpcrd: Annotated[Path, typer.Option("--inpcrd", "-c", help="Coordinates.")],
+    *,
+    ml_mask: Annotated[str | None, typer.Option(help="AMBER mask of the ML region.")] = None,
+    potential: Annotated[
+        str, typer.Option(help='A name that `merrow models list` shows, or "mm" for MM alone.')
+    ] = "ani2x",
+    weights: Annotated[Path | None, typer.Option(help="File of the potential's weights.")] = None,
+    cutoff: Annotated[float, typer.Option(help="Direct-space cutoff [Å].", min=3.0)] = 9.0,
+    no_lj_tail: Annotated[
+        bool, typer.Option("--no-lj-tail", help="Leave out the Lennard-Jones tail.")
+    ] = False,
+    precision: Annotated[
+        str, typer.Option(help="double (Reference platform) or single (CPU platform).")
+    ] = "double",
+    ewald_tol: Annotated[float, typer.Option(help="Relative force error of PME.")] = 5e-4,
+    ewald_coeff: Annotated[float | None, typer.Option(help="Ewald coefficient [1/Å].")] = None,
+    pme_grid: Annotated[str | None, typer.Option(help="PME grid, such as 64,64,64.")] = None,
+    amber_coulomb: Annotated[
+        bool, typer.Option("--amber-coulomb", help="Use AMBER's Coulomb constant, 332.0522.")
+    ] = False,
+    forces: Annotated[
+        Path | None, typer.Option(help="Write forces [kcal/mol/Å] here, .npy, (N, 3).")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+) -> None:
+    """Compute the ML/MM energy of one configuration, term by term."""
+    # torch and OpenMM load here, which --help must not wait for
+    import numpy as np  # noqa: PLC0415
+
+    from merrow.energy import SinglePoint, single_point  # noqa: PLC0415
+
+    if precision not in ("double", "single"):
+        raise InputError(f"--precision {precision!r} is not known; use double or single.")
+    if (ewald_coeff is None) != (pme_grid is None):
+        raise InputError("--ewald-coeff and --pme-grid belong together; give both.")
+    if forces is not None and not forces.resolve().parent.is_dir():
+        raise InputError(f"--forces {forces}: its folder does not exist; make it first.")
+    if forces is not None and forces.is_dir():
+        raise InputError(f"--forces {forces} is a folder; name a file, such as f.npy.")
+    request = SinglePoint(
+        prmtop=prmtop,
+        inpcrd=inpcrd,
+        ml_mask=ml_mask,
+        potential=potential,
+        weights=weights,
+        cutoff=cutoff,
+        lj_tail=not no_lj_tail,
+        double=precision == "double",
+        ewald_tolerance=ewald_tol,
+        ewald_coefficient=ewald_coeff,
+        pme_grid=None if pme_grid is None else _grid(pme_grid),
+        amber_coulomb=amber_coulomb,
+    )
+    answer = single_point(request)
+    if forces is not None:
+        with forces.open("wb") as stream:  # np.save would add .npy to the name
+            np.save(stream, answer.forces)
+    _show(answer, as_json=as_json)
+
+
+def _show(answer: SinglePointAnswer, *, as_json: bool) -> None:
+    if as_json:
+        data = {
+            "total_kcal": answer.total_kcal,
+            "terms_kcal": answer.terms_kcal,
+            "n_ml_atoms": answer.n_ml_atoms,
+        }
+        typer.echo(json.dumps(data, indent=2, allow_nan=False))
+        return
+    for name, value in (*answer.terms_kcal.items(), ("total", answer.total_kcal)):
+        typer.echo(f"{name:<10} {value:18.4f} kcal/mol")
+
+
+def _grid(text: str) -> tuple[int, int, int]:
+    try:
+        a, b, c = (int(part) for part in text.split(","))
+    except ValueError as error:
+        raise InputError(f"--pme-grid {text!r} is not of the form 64,64,64.") from error
+    return a, b, c

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: MIT
+"""What does the user see? One command, a few verbs; errors in one sentence and honest exit codes.
+
+0 done, 1 failed, 2 bad input, 3 stopped before the end (run the same command again to go on).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import traceback
+import warnings
+from types import FrameType
+
+import typer
+
+from merrow import __version__
+from merrow.cli import campaign, cluster, models, prepare, validate
+from merrow.cli.analyze import analyze
+from merrow.cli.bench import bench
+from merrow.cli.energy import energy
+from merrow.cli.hydration import hydration, init, run
+from merrow.cli.md import md
+from merrow.cli.mmpbsa import mmpbsa
+from merrow.cli.sander import SANDER_FLAGS, sander, serve
+from merrow.cli.simulate import simulate
+from merrow.errors import IncompleteError, InputError, MerrowError
+
+app = typer.Typer(
+    name="merrow",
+    help="Hybrid machine-learning / molecular-mechanics free energies for AMBER files.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # or units in square brackets vanish from the help
+)
+app.command("hydration")(hydration)
+app.command("energy")(energy)
+app.command("analyze")(analyze)
+app.command("mmpbsa")(mmpbsa)
+app.command("md")(md)
+app.command("simulate")(simulate)
+app.command("run")(run)
+app.command("init")(init)
+app.command("sander", context_settings=SANDER_FLAGS)(sander)
+app.command("serve")(serve)
+app.command("bench")(bench)
+app.add_typer(models.app, name="models")
+app.add_typer(prepare.app, name="prepare")
+app.add_typer(validate.app, name="validate")
+app.add_typer(campaign.app, name="campaign")
+app.add_typer(cluster.app, name="cluster")
+
+ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENMM_CPU_THREADS": "1", "LOGURU_LEVEL": "ERROR"}
+"""Set where the user did not: processes share the cores, and alchemlyb logs through loguru."""
+CHATTY = ("pymbar", "jax", "absl", "alchemlyb")
+"""Loggers of libraries whose warnings are for their developers."""
+
+_signals: list[int] = []
+
+
+def _print_version(show: bool) -> None:
+    if show:
+        typer.echo(f"merrow {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    _version: bool = typer.Option(
+        False,
+        "--version",
+        callback=_print_version,
+        is_eager=True,
+        help="Print the version.",
+    ),
+    verbose: bool = typer.Option(False, "--verbose", "-v", help="Log what is done."),
+) -> None:
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s: %(message)s"
+    )
+    if not verbose:
+        for name in CHATTY:
+            logging.getLogger(name).setLevel(logging.ERROR)
+        if not sys.warnoptions:
+            warnings.simplefilter("ignore")
+
+
+def main() -> None:
+    """Run the command line; the only place that turns errors into exit codes."""
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
+    try:
+        code = app(prog_name="merrow", standalone_mode=False)
+    except (Exception, KeyboardInterrupt) as error:
+        code = _explain(error)
+    # typer turns an interrupt into an exit code of its own
+    sys.exit(_explain(KeyboardInterrupt()) if _signals and code not in (0, 3) else code or 0)
+
+
+def _interrupt(number: int, _frame: FrameType | None) -> None:
+    """Remember the signal, since a library in between may turn the exception into another."""
+    _signals.append(number)
+    raise KeyboardInterrupt
+
+
+def _explain(error: BaseException) -> int:
+    """Say in one sentence on stderr what went wrong; return the exit code."""
+    if type(error).__name__ == "NoArgsIsHelpError":  # `merrow` alone; typer does not export it
+        print(str(error), file=sys.stderr)
+        return InputError.exit_code
+    known = _as_our_own(error)
+    if isinstance(error, BrokenPipeError):  # `merrow ... | head` has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return known.exit_code
+    print(f"merrow: {known}", file=sys.stderr)
+    if logging.getLogger().isEnabledFor(logging.INFO):
+        traceback.print_exception(error)
+    return known.exit_code
+
+
+def _as_our_own(error: BaseException) -> MerrowError:
+    if isinstance(error, IncompleteError):  # it says itself how to go on
+        return error
+    if _signals or isinstance(error, KeyboardInterrupt):
+        return IncompleteError("stopped; run the same command again to go on.")
+    if isinstance(error, MerrowError):
+        return error
+    if hasattr(error, "format_message"):  # a usage error of typer; its class has moved before
+        path = getattr(getattr(error, "ctx", None), "command_path", "merrow")
+        sentence = " ".join(error.format_message().split()).rstrip(".")
+        return InputError(f"{sentence}; see `{path} --help`.")
+    if isinstance(error, OSError):
+        return MerrowError(f"{error.filename or 'a file'}: {error.strerror or error}.")
+    first = (str(error).splitlines() or ["without a message"])[0].rstrip(".")
+    return MerrowError(
+        f"unexpected {type(error).__name__}: {first}; what was finished is kept, "
+        "`merrow --verbose ...` shows where it happened: please report it."
+    )

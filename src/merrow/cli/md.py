@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: MIT
+"""How is a dynamics run asked for? `merrow md`, with sander's options."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from merrow.md.run import Listener, MdProgress
+
+
+def md(
+    mdin: Annotated[Path, typer.Option("-i", help="Input, as sander reads it.")] = Path("mdin"),
+    prmtop: Annotated[Path, typer.Option("-p", help="Topology.")] = Path("prmtop"),
+    inpcrd: Annotated[Path, typer.Option("-c", help="Coordinates or restart file.")] = Path(
+        "inpcrd"
+    ),
+    *,
+    mdout: Annotated[Path, typer.Option("-o", help="Energies and settings.")] = Path("mdout"),
+    restrt: Annotated[Path, typer.Option("-r", help="Restart file, NetCDF.")] = Path("restrt"),
+    mdcrd: Annotated[Path, typer.Option("-x", help="Trajectory, NetCDF.")] = Path("mdcrd"),
+    mdinfo: Annotated[Path, typer.Option("-inf", help="Newest step, speed, time left.")] = Path(
+        "mdinfo"
+    ),
+    mdvel: Annotated[Path, typer.Option("-v", help="Velocities of ntwv above 0, NetCDF.")] = Path(
+        "mdvel"
+    ),
+    mdspread: Annotated[
+        Path, typer.Option("-xs", help="Frames of on_spread='save' in &mlp, NetCDF.")
+    ] = Path("mdspread"),
+    refc: Annotated[
+        Path | None, typer.Option("-ref", help="Reference coordinates of ntr=1.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("-O", help="Overwrite existing outputs.")] = False,
+    platform: Annotated[str, typer.Option("--platform", help="OpenMM platform.")] = "CPU",
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+) -> None:
+    """Minimise or propagate an ML/MM system, from a sander input with ifmlp=1 and &mlp."""
+    # torch and OpenMM load here, which --help must not wait for
+    from merrow.md.run import MdOutputs, run_md  # noqa: PLC0415
+
+    result = run_md(
+        mdin,
+        prmtop,
+        inpcrd,
+        outputs=MdOutputs(mdout, restrt, mdcrd, mdinfo, mdvel, mdspread),
+        reference=refc,
+        overwrite=overwrite,
+        platform=platform,
+        listen=None if quiet else _listener(),
+    )
+    last = result.energies[-1]
+    speed = f", {result.ns_per_day:.3g} ns/day" if result.ns_per_day else ""
+    typer.echo(
+        f"{mdout}: {last.step} steps, EPtot {last.values['EPtot']:.4f} kcal/mol{speed}; "
+        f"go on from {restrt}"
+    )
+
+
+def _listener() -> Listener:
+    """Return what shows progress on stderr: one line that changes, or nothing off a terminal."""
+
+    def show(progress: MdProgress) -> None:
+        if sys.stderr.isatty():
+            end = "\n" if progress.done >= progress.total else ""
+            print(f"\r\x1b[2K{_line(progress)}", end=end, file=sys.stderr, flush=True)
+
+    return show
+
+
+def _line(progress: MdProgress) -> str:
+    values = progress.energies.values
+    parts = [f"step {progress.done} of {progress.total}", f"EPtot {values['EPtot']:.2f}"]
+    if "TEMP" in values:
+        parts.append(f"{values['TEMP']:.0f} K")
+    if progress.pace is not None and progress.done:
+        minutes, seconds = divmod(round(progress.pace.remaining), 60)
+        parts += [f"{progress.pace.ns_per_day:.3g} ns/day", f"{minutes}:{seconds:02d} left"]
+    return ", ".join(parts)

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: MIT
+"""How is an end-point binding energy asked for? `merrow mmpbsa`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from merrow.errors import InputError
+
+if TYPE_CHECKING:
+    from merrow.binding.free_states import FreeRequest
+    from merrow.binding.mmpbsa_program import Method
+
+FreeLigand = Annotated[
+    Path | None, typer.Option(help="Trajectory of the ligand by itself: adds its strain.")
+]
+FreeLigandTop = Annotated[Path | None, typer.Option(help="Topology of --free-ligand.")]
+FreeReceptor = Annotated[
+    Path | None,
+    typer.Option(help="Trajectory of the receptor by itself: three-trajectory binding energy."),
+]
+FreeReceptorTop = Annotated[Path | None, typer.Option(help="Topology of --free-receptor.")]
+PotentialName = Annotated[
+    str | None,
+    typer.Option(help="ML potential that sampled the ligand; its energy replaces MM there."),
+]
+
+
+def mmpbsa(
+    prmtop: Annotated[Path, typer.Option("--prmtop", "-p", help="Topology of the trajectory.")],
+    trajectory: Annotated[Path, typer.Option("--trajectory", "-y", help="Trajectory.")],
+    ligand_mask: Annotated[str, typer.Option(help="AMBER mask of the ligand, such as :LIG.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="New folder for everything.")],
+    *,
+    method: Annotated[str, typer.Option(help="gb, pb, or gb,pb.")] = "gb",
+    control: Annotated[
+        Path | None, typer.Option(help="Trajectory of the same prmtop with MM alone.")
+    ] = None,
+    free_ligand: FreeLigand = None,
+    free_ligand_prmtop: FreeLigandTop = None,
+    free_receptor: FreeReceptor = None,
+    free_receptor_prmtop: FreeReceptorTop = None,
+    potential: PotentialName = None,
+    weights: Annotated[Path | None, typer.Option(help="File of the potential's weights.")] = None,
+    stride: Annotated[int, typer.Option(help="Take every n-th frame.", min=1)] = 1,
+    igb: Annotated[int, typer.Option(help="GB model: 1, 2, 5, 7 or 8.")] = 5,
+    salt: Annotated[float, typer.Option(help="Ionic strength [mol/l].", min=0.0)] = 0.15,
+    surface_tension: Annotated[
+        float, typer.Option(help="Nonpolar term of GB [kcal/mol/Å²]; 0 leaves it out.", min=0.0)
+    ] = 0.0072,
+    decompose: Annotated[
+        bool, typer.Option("--decompose", help="Split GB energies by residue.")
+    ] = False,
+    temperature: Annotated[
+        float, typer.Option(help="For the interaction entropy [K].", min=1.0)
+    ] = 298.15,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+) -> None:
+    """Estimate a binding energy by AmberTools' MM-PBSA or MM-GBSA, with errors."""
+    # parmed and matplotlib load here, which --help must not wait for
+    from merrow.binding.mmpbsa import MmpbsaRequest  # noqa: PLC0415
+    from merrow.binding.mmpbsa import mmpbsa as run  # noqa: PLC0415
+    from merrow.binding.mmpbsa_program import Settings  # noqa: PLC0415
+
+    ligand, receptor = (free_ligand_prmtop, free_ligand), (free_receptor_prmtop, free_receptor)
+    request = MmpbsaRequest(
+        prmtop=prmtop,
+        trajectory=trajectory,
+        ligand_mask=ligand_mask,
+        out=out,
+        methods=_methods(method),
+        control=control,
+        free=_free(ligand, receptor, potential, weights),
+        stride=stride,
+        temperature=temperature,
+        settings=Settings(igb, salt, surface_tension, decompose),
+    )
+    _show(run(request), out, as_json=as_json)
+
+
+def _methods(text: str) -> tuple[Method, ...]:
+    words = tuple(dict.fromkeys(word.strip() for word in text.split(",")))
+    if not words or set(words) - {"gb", "pb"}:
+        raise InputError(f"--method {text!r} is not known; use gb, pb or gb,pb.")
+    return tuple("gb" if word == "gb" else "pb" for word in words)
+
+
+def _free(
+    ligand: tuple[Path | None, Path | None],
+    receptor: tuple[Path | None, Path | None],
+    potential: str | None,
+    weights: Path | None,
+) -> FreeRequest | None:
+    """Return the free species that were asked for; refuse half a question."""
+    from merrow.binding.free_states import FreeRequest  # noqa: PLC0415
+
+    for name, pair in (("ligand", ligand), ("receptor", receptor)):
+        if (pair[0] is None) != (pair[1] is None):
+            raise InputError(f"--free-{name} and --free-{name}-prmtop belong together; give both.")
+    if ligand[0] is None or ligand[1] is None:
+        if receptor[0] is not None:
+            raise InputError("--free-receptor needs --free-ligand too: three trajectories.")
+        if potential is not None or weights is not None:
+            raise InputError(
+                "--potential and --weights need --free-ligand: E_ML cancels in one trajectory."
+            )
+        return None
+    return FreeRequest(ligand[0], ligand[1], *receptor, potential or "mm", weights)
+
+
+def _show(answer: dict[str, Any], out: Path, *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(answer, indent=2, allow_nan=False))
+        return
+    for found in answer["runs"]:
+        typer.echo(
+            f"{found['trajectory']}, MM-{found['method'].upper()}SA over {found['frames']} frames: "
+            f"{found['headline_kcal']['told']}"
+        )
+        if found["free_species"]:
+            strain = found["free_species"]["ligand_strain"]["total"]
+            typer.echo(
+                f"strain of the ligand: {strain['value']:.2f} ± {strain['stderr']:.2f} kcal/mol"
+            )
+        if found["openmm_check"]:
+            typer.echo(found["openmm_check"]["told"])
+    for note in answer["notes"]:
+        typer.echo(note)
+    typer.echo(f"everything is in {out}, one page in {out / 'mmpbsa.html'}")

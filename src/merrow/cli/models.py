@@ -1,0 +1,288 @@
+# SPDX-License-Identifier: MIT
+"""Which potentials are there, and are their weights here and right?"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from merrow.errors import InputError, MissingComponentError
+from merrow.potentials.elements import symbols
+from merrow.potentials.families import families, family_of
+from merrow.potentials.registry import capabilities, describe, generic_names, potential_names
+
+if TYPE_CHECKING:
+    from merrow.bench.errors import Agreement
+
+MANY = 20
+"""Elements above which only the first and the last are shown."""
+WIDTHS = (8, 14, 9, 14, 8, 8)
+"""Of the columns of a comparison."""
+
+app = typer.Typer(help="List potentials, fetch their weights, check them.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_models(
+    *, as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False
+) -> None:
+    """List all potentials: elements, level of theory, licence, citation, weights."""
+    rows = [_row_or_problem(name) for name in potential_names()]
+    if as_json:
+        typer.echo(json.dumps(rows, indent=1))
+        return
+    for row in rows:
+        _show(row)
+    typer.echo(f"Others are written as {', '.join((*generic_names(), 'mm', 'mm:FILE'))}.")
+
+
+@app.command("describe")
+def describe_model(
+    name: Annotated[str, typer.Argument(help="A name that `list` shows, or such as ase:FILE.py.")],
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+) -> None:
+    """Tell what one potential is and knows, and how fast it is on this machine."""
+    # torch loads here, which --help must not wait for
+    from merrow.bench.timing import measure_speed  # noqa: PLC0415
+
+    row = _row(name)
+    speed = measure_speed(name, offline=row["weights"] is None and row["fetchable"])
+    if as_json:
+        typer.echo(json.dumps(row | {"speed": vars(speed)}, indent=1))
+        return
+    _show(row)
+    typer.echo(f"    speed {speed}")
+
+
+@app.command("get")
+def get_model(name: Annotated[str, typer.Argument(help="A name that `list` shows.")]) -> None:
+    """Fetch the weights of one model into the cache, verified."""
+    if name == "mm":
+        raise InputError("mm, the prmtop's own terms, has no weights to fetch.")
+    capabilities(name)
+    family = family_of(name)
+    if family is None or family.fetch is None or name not in family.models:
+        raise InputError(
+            f"{name} has no weights to fetch: `merrow models list` says what it needs."
+        )
+    typer.echo(str(family.fetch(name)))
+
+
+@app.command("check")
+def check_models() -> None:
+    """Verify all weights that are here: their hash, and the energy of a molecule."""
+    known = [name for family in families().values() if family.check for name in family.models]
+    found = {name: path for name in known if (path := _weights(name)) is not None}
+    if not found:
+        raise MissingComponentError(
+            "no weights are here: run `merrow models get NAME`, or set MERROW_MODELS to a folder."
+        )
+    failures = [name for name, path in found.items() if not _check(name, path)]
+    for name in (name for name in known if name not in found):
+        typer.echo(f"{name:<9} not here")
+    if failures:
+        raise InputError(f"these weights are not right, see above: {', '.join(failures)}.")
+
+
+Reference = Annotated[
+    str, typer.Option(help="What the others are compared with, such as qm:wb97x/6-31g*/df.")
+]
+Others = Annotated[
+    list[str] | None, typer.Option(help="Compare this one; may be repeated. Default: all here.")
+]
+Plot = Annotated[
+    Path | None, typer.Option(help="Draw errors, spreads and times into this .svg file.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+
+
+@app.command("bench")
+def bench(
+    source: Annotated[str, typer.Argument(help="SMILES, or an .sdf, .mol or .mol2 file.")],
+    *,
+    reference: Reference = "xtb:gfn2",
+    potential: Others = None,
+    frequencies: Annotated[
+        bool, typer.Option(help="Harmonic frequencies too: a minimisation and 6 N evaluations.")
+    ] = True,
+    plot: Plot = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare potentials on a molecule: energies, torsions, forces, frequencies, time."""
+    # torch and RDKit load here, which --help must not wait for
+    from merrow.ambertools.molecule import read_molecule  # noqa: PLC0415
+    from merrow.bench.models import bench_models  # noqa: PLC0415
+
+    names = _known(reference, potential, plot)
+    rows = bench_models(
+        read_molecule(source), reference=reference, names=names, frequencies=frequencies
+    )
+    _show_agreement(rows, reference, plot=plot, as_json=as_json)
+
+
+@app.command("compare")
+def compare(
+    prmtop: Annotated[Path, typer.Option("--prmtop", "-p", help="Topology.")],
+    trajectory: Annotated[Path, typer.Option("--trajectory", "-y", help="NetCDF trajectory.")],
+    ml_mask: Annotated[str, typer.Option(help="AMBER mask of the ML region, a whole molecule.")],
+    *,
+    reference: Reference = "xtb:gfn2",
+    potential: Others = None,
+    frames: Annotated[int, typer.Option(help="Largest number of frames.", min=2)] = 50,
+    plot: Plot = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare potentials on the frames of a trajectory: energies, forces, time."""
+    from merrow.bench.trajectory import compare_on_trajectory  # noqa: PLC0415
+
+    names = _known(reference, potential, plot)
+    rows = compare_on_trajectory(
+        prmtop, trajectory, ml_mask=ml_mask, reference=reference, names=names, frames=frames
+    )
+    _show_agreement(rows, reference, plot=plot, as_json=as_json)
+
+
+def _known(reference: str, names: list[str] | None, plot: Path | None) -> list[str]:
+    """Return the names, all of which mean something; the place of the picture is good too."""
+    from merrow.bench.plot import check_plot  # noqa: PLC0415
+
+    if plot is not None:
+        check_plot(plot)
+    for name in (reference, *(names or ())):
+        capabilities(name)
+    return names or []
+
+
+def _show_agreement(
+    rows: Sequence[Agreement], reference: str, *, plot: Path | None, as_json: bool
+) -> None:
+    from merrow.bench.errors import recommendation  # noqa: PLC0415
+    from merrow.bench.plot import plot_agreement  # noqa: PLC0415
+
+    if plot is not None:
+        plot_agreement(rows, reference, plot)
+    sentence = recommendation(rows, reference)
+    if as_json:
+        told = {"reference": reference, "rows": [row.as_dict() for row in rows]}
+        told |= {"recommendation": sentence}
+        typer.echo(json.dumps(told, indent=1, allow_nan=False))
+        return
+    typer.echo(f"against {reference}")
+    titles = ("ms each", "energies", "torsions", "forces", "spread", "cm-1")
+    typer.echo(f"{'':<18}" + "".join(f"{t:>{w}}" for t, w in zip(titles, WIDTHS, strict=True)))
+    for row in rows:
+        typer.echo(f"{row.name:<18}" + (f"  {row.problem}" if row.problem else _numbers(row)))
+    typer.echo("RMSE (± standard error) and spread in kcal/mol, forces in kcal/mol/Å;")
+    typer.echo("cm-1: harmonic frequencies.")
+    for row in rows:
+        if row.frequency_problem:
+            typer.echo(f"No frequencies of {row.name}: {row.frequency_problem}.")
+    typer.echo(sentence)
+    if plot is not None:
+        typer.echo(f"picture: {plot}")
+
+
+def _numbers(row: Agreement) -> str:
+    """Return the columns of one potential."""
+    cells = (
+        (row.ms, None, 1),
+        (row.energy_rmse, row.energy_stderr, 2),
+        (row.torsion_rmse, None, 2),
+        (row.force_rmse, row.force_stderr, 2),
+        (row.spread, None, 2),
+        (row.frequency_rmse, None, 1),
+    )
+    said = []
+    for value, error, digits in cells:
+        more = "" if error is None else f" ± {error:.{digits}f}"
+        said.append("-" if value is None else f"{value:.{digits}f}{more}")
+    return "".join(f"{text:>{width}}" for text, width in zip(said, WIDTHS, strict=True))
+
+
+def _check(name: str, path: Path) -> bool:
+    """Print the verdict on one file and return it."""
+    family = family_of(name)
+    if family is None or family.check is None:
+        return True
+    try:
+        told = family.check(name, path)
+    except InputError as error:
+        typer.echo(f"{name:<9} WRONG: {error}")
+        return False
+    typer.echo(f"{name:<9} ok: {path}")
+    typer.echo(f"{'':<9} {told}")
+    return True
+
+
+def _show(row: dict[str, Any]) -> None:
+    if "problem" in row:
+        typer.echo(f"{row['name']}: does not load: {row['problem']}")
+        return
+    typer.echo(f"{row['name']}: {row['level_of_theory']}")
+    typer.echo(f"    elements {_elements(row)}; {_charges(row)}")
+    if row["ensemble_size"] > 1:
+        typer.echo(f"    {row['ensemble_size']} members, whose spread tells the uncertainty")
+    typer.echo(f"    licence {row['license']}, {_citation(row)}")
+    typer.echo(f"    weights {row['weights'] or _absent(row)}")
+
+
+def _row_or_problem(name: str) -> dict[str, Any]:
+    try:
+        return _row(name)
+    except MissingComponentError as error:
+        return {"name": name, "problem": str(error)}
+
+
+def _row(name: str) -> dict[str, Any]:
+    model = describe(name)
+    known = model.capabilities
+    family = family_of(name)
+    path = _weights(name)
+    return {
+        "name": name,
+        "elements": None if known.elements is None else symbols(known.elements),
+        "charged": known.charged,
+        "open_shell": known.open_shell,
+        "ensemble_size": known.ensemble_size,
+        "level_of_theory": model.level_of_theory,
+        "license": model.license,
+        "citation": known.citation,
+        "source": model.source,
+        "weights": None if path is None else str(path),
+        "fetchable": family is not None and family.fetch is not None and name in family.models,
+    }
+
+
+def _elements(row: dict[str, Any]) -> str:
+    """Return the elements, or the first, the last and their number where there are many."""
+    found = (row["elements"] or "any").split(", ")
+    if len(found) <= MANY:
+        return ", ".join(found)
+    return f"{found[0]} to {found[-1]} ({len(found)} elements)"
+
+
+def _charges(row: dict[str, Any]) -> str:
+    charges = "any net charge" if row["charged"] else "neutral molecules only"
+    return f"{charges}, {'open shells too' if row['open_shell'] else 'closed shells only'}"
+
+
+def _citation(row: dict[str, Any]) -> str:
+    return f"doi:{row['citation']}" if row["citation"] else "no citation"
+
+
+def _absent(row: dict[str, Any]) -> str:
+    if row["fetchable"]:
+        return f"not here: merrow models get {row['name']} ({row['source']})"
+    return f"none to fetch: {row['source'] or 'its own'}"
+
+
+def _weights(name: str) -> Path | None:
+    family = family_of(name)
+    if family is None or family.find is None or name not in family.models:
+        return None
+    return family.find(name)

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: MIT
+"""How is a simulation from prepared files to production asked for? `merrow simulate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from merrow.md.simulate_config import SimulationConfig
+
+
+def simulate(
+    prmtop: Annotated[Path, typer.Option("--prmtop", "-p", help="Topology, solvated.")],
+    inpcrd: Annotated[Path, typer.Option("--inpcrd", "-c", help="Coordinates.")],
+    ml_mask: Annotated[str, typer.Option(help="AMBER mask of the ML region, such as :LIG.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the run.")],
+    *,
+    potential: Annotated[str, typer.Option(help="As `merrow models list` names it.")] = "ani2x",
+    weights: Annotated[Path | None, typer.Option(help="File of its weights.")] = None,
+    control: Annotated[
+        bool, typer.Option("--control", help="Run the same with MM alone beside it.")
+    ] = False,
+    length: Annotated[float, typer.Option(help="Production [ps]; may grow later.")] = 1000.0,
+    chunk: Annotated[float, typer.Option(help="Production in one piece [ps].")] = 50.0,
+    equilibration: Annotated[float, typer.Option(help="Before production [ps].")] = 200.0,
+    frame_interval: Annotated[float, typer.Option(help="Between two frames [ps].")] = 1.0,
+    timestep: Annotated[float, typer.Option(help="Time step [ps].")] = 0.002,
+    temperature: Annotated[float, typer.Option(help="Temperature [K].")] = 300.0,
+    pressure: Annotated[float, typer.Option(help="Pressure [bar].")] = 1.0,
+    friction: Annotated[float, typer.Option(help="Friction of the thermostat [1/ps].")] = 2.0,
+    cutoff: Annotated[float, typer.Option(help="Cutoff [Å].")] = 9.0,
+    minimisation: Annotated[int, typer.Option(help="Most steps of each minimisation.")] = 1000,
+    restraint: Annotated[float, typer.Option(help="k of k·d² in heating [kcal/mol/Å²].")] = 5.0,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 2025,
+    platform: Annotated[str, typer.Option(help="OpenMM platform.")] = "CPU",
+    minutes: Annotated[
+        float | None, typer.Option("--max-minutes", help="Begin no stage that ends later.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+) -> None:
+    """Minimise, heat, relax the box and produce: ML/MM, with --control MM beside it; resumable."""
+    given = dict(locals())  # options have the names of the keys
+    # torch and OpenMM load here, which --help must not wait for
+    from merrow.cli.progress import Progress  # noqa: PLC0415
+    from merrow.md.simulate import simulate as run  # noqa: PLC0415
+    from merrow.md.simulate_config import SimulationConfig  # noqa: PLC0415
+
+    asked = {key: value for key, value in given.items() if key in SimulationConfig.model_fields}
+    files = {"prmtop": prmtop, "inpcrd": inpcrd, "weights": weights}
+    asked |= {key: str(path.resolve()) for key, path in files.items() if path is not None}
+    config = SimulationConfig.checked(asked, where="merrow simulate")
+    with Progress(quiet=quiet) as progress:
+        found = run(config, out, minutes=minutes, listen=progress.listen)
+    for leg, paths in found.trajectories.items():
+        typer.echo(f"{found.length:g} ps of {leg} in {len(paths)} files, {out / leg}/prod-*.nc")
+    typer.echo(_next(config, out))
+
+
+def _next(config: SimulationConfig, out: Path) -> str:
+    """Return the command that looks at what was made."""
+    control = f" --control {out / 'mm'}" if config.control else ""
+    return (
+        f"next: merrow analyze -p {config.prmtop} -y {out / 'ml_mm'}{control} -c {config.inpcrd} "
+        f"--ligand-mask '{config.ml_mask}' --out {out / 'analysis'}"
+    )

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: MIT
+"""How is a simulation put to the test? `merrow validate nve`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from merrow.errors import InputError, NumericsError
+
+app = typer.Typer(help="Put the engine to the test with your own files.", no_args_is_help=True)
+
+
+@app.callback()
+def _group() -> None:
+    """Keep `nve` a verb of its own; more tests may follow."""
+
+
+@app.command("nve")
+def nve(
+    prmtop: Annotated[Path, typer.Option("--prmtop", "-p", help="Topology.")],
+    inpcrd: Annotated[
+        Path, typer.Option("--inpcrd", "-c", help="Coordinates, with velocities or without.")
+    ],
+    ml_mask: Annotated[str, typer.Option(help="AMBER mask of the ML region.")],
+    *,
+    potential: Annotated[
+        str, typer.Option(help="A name that `merrow models list` shows, or mm.")
+    ] = "ani2x",
+    weights: Annotated[Path | None, typer.Option(help="File of the potential's weights.")] = None,
+    time: Annotated[float, typer.Option(help="Length of each trajectory [ps].")] = 5.0,
+    dt: Annotated[str, typer.Option(help="Time steps [fs].")] = "0.25,0.5,1.0",
+    water: Annotated[str, typer.Option(help="rigid or flexible.")] = "rigid",
+    precision: Annotated[
+        str, typer.Option(help="Arithmetic of the potential, float32 or float64.")
+    ] = "float32",
+    platform: Annotated[
+        str, typer.Option(help="OpenMM platform; Reference computes in double precision.")
+    ] = "Reference",
+    temperature: Annotated[
+        float, typer.Option(help="Temperature [K] of velocities, where there are none.")
+    ] = 300.0,
+    cutoff: Annotated[float, typer.Option(help="Direct-space cutoff [Å].", min=3.0)] = 9.0,
+    seed: Annotated[int, typer.Option(help="Seed of velocities.")] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+) -> None:
+    """Test conservation at constant energy: spread and its order, drift, momenta, forces."""
+    # torch and OpenMM load here, which --help must not wait for
+    from merrow.md.nve.runs import NveRequest  # noqa: PLC0415
+    from merrow.md.nve.validate import validate_nve  # noqa: PLC0415
+
+    for name, value, known in (
+        ("--water", water, ("rigid", "flexible")),
+        ("--precision", precision, ("float32", "float64")),
+    ):
+        if value not in known:
+            raise InputError(f"{name} {value!r} is not known; use {' or '.join(known)}.")
+    request = NveRequest(
+        prmtop=prmtop,
+        inpcrd=inpcrd,
+        ml_mask=ml_mask,
+        potential=potential,
+        weights=weights,
+        time=time,
+        timesteps=_timesteps(dt),
+        rigid_water=water == "rigid",
+        precision=precision,
+        platform=platform,
+        temperature=temperature,
+        cutoff=cutoff,
+        seed=seed,
+    )
+    answer = validate_nve(request, lambda line: typer.echo(line, err=True))
+    _show(answer, as_json=as_json)
+    if not answer["passed"]:
+        raise NumericsError("the test of constant energy is not passed; see the report.")
+
+
+def _timesteps(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError as error:
+        raise InputError(f"--dt {text!r} is not of the form 0.25,0.5,1.0.") from error
+
+
+def _show(answer: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(answer, indent=2, allow_nan=False))
+        return
+    for check in answer["checks"]:
+        verdict = "passed" if check["passed"] else "FAILED"
+        typer.echo(f"{verdict}  {check['name']:<32} {check['value']:12.4g}   {check['bar']}")
+    typer.echo(
+        f"energy {answer['energy_mean_kcal']:.2f} ± {answer['energy_sd_kcal']:.4f} kcal/mol, "
+        f"{answer['temperature_k']:.1f} K; the paper reports an SD of "
+        f"{answer['paper_for_context']['energy_sd_kcal']} kcal/mol"
+    )
+    if not answer["drift_resolved"]:
+        typer.echo("the drift is not resolved to its bar in this time; give a longer --time")
+    typer.echo("passed" if answer["passed"] else "not passed")

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: MIT
+"""What is the ML/MM energy of one configuration? prmtop + coordinates → terms and forces."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from merrow.amber.coordinates import read_coordinates
+from merrow.amber.topology import read_topology
+from merrow.engine.decompose import decompose
+from merrow.errors import InputError, NumericsError
+from merrow.potentials.interface import Array
+from merrow.system.box import box_for_cutoff
+from merrow.system.build import base_system, hybrid_system
+from merrow.system.images import together
+from merrow.system.pme import Nonbonded, PmeParameters
+from merrow.system.potentials import MM, check_potential, open_potential
+from merrow.system.region import select_region
+from merrow.units import (
+    ANGSTROM_PER_NM,
+    KCAL_PER_KJ,
+    NM_PER_ANGSTROM,
+    amber_coulomb_charge_scale,
+)
+
+LEAST_GRID = 6
+"""Points of a PME grid along an edge that splines of order 5 need."""
+
+
+@dataclass(frozen=True)
+class SinglePoint:
+    """One question; lengths in Å, Ewald coefficient in 1/Å.
+
+    Attributes:
+        prmtop, inpcrd: The AMBER files.
+        ml_mask: Mask of the ML region; None only with potential "mm".
+        potential: Name of the potential, or "mm".
+        weights: File of weights, or None to search.
+        cutoff: Direct-space cutoff, used where there is a box.
+        lj_tail: Whether the Lennard-Jones tail is added.
+        double: Double precision (Reference platform, float64 network) or single.
+        ewald_tolerance: Relative force error of PME.
+        ewald_coefficient, pme_grid: Explicit Ewald parameters, both or neither.
+        amber_coulomb: Whether AMBER's Coulomb constant replaces OpenMM's.
+    """
+
+    prmtop: Path
+    inpcrd: Path
+    ml_mask: str | None
+    potential: str
+    weights: Path | None = None
+    cutoff: float = 9.0
+    lj_tail: bool = True
+    double: bool = True
+    ewald_tolerance: float = 5e-4
+    ewald_coefficient: float | None = None
+    pme_grid: tuple[int, int, int] | None = None
+    amber_coulomb: bool = False
+
+
+@dataclass(frozen=True)
+class SinglePointAnswer:
+    """Energies [kcal/mol] by AMBER's names, forces [kcal/mol/Å] in prmtop order, shape (N, 3)."""
+
+    total_kcal: float
+    terms_kcal: dict[str, float]
+    forces: Array
+    n_ml_atoms: int
+
+
+def single_point(request: SinglePoint) -> SinglePointAnswer:
+    """Compute energy terms and forces of one configuration.
+
+    Raises:
+        InputError: The files or the request do not fit together.
+        UnsupportedPhysicsError: The method cannot treat the region.
+    """
+    topology = read_topology(request.prmtop)
+    coordinates = read_coordinates(request.inpcrd, len(topology))
+    box, cell = None, None
+    if topology.has_box:
+        cell = box_for_cutoff(topology, coordinates, request.cutoff, where=request.inpcrd)
+        box = cell * NM_PER_ANGSTROM
+    nonbonded = _nonbonded(request, periodic=box is not None)
+    platform = "Reference" if request.double else "CPU"
+    positions = coordinates.positions * NM_PER_ANGSTROM
+    if request.potential == MM:
+        if request.weights is not None:
+            raise InputError("--weights belong to a potential, but --potential mm has none.")
+        if request.ml_mask is not None:  # it changes nothing, but it must name something
+            select_region(topology, request.ml_mask, several=True)
+        system, n_ml = base_system(topology, nonbonded, rigid_water=False), 0
+    else:
+        if request.ml_mask is None:
+            raise InputError("energy needs --ml-mask, such as ':LIG', or --potential mm.")
+        region = select_region(
+            topology, request.ml_mask, positions=coordinates.positions, several=True
+        )
+        near = together(coordinates.positions, cell, region, where=str(request.inpcrd))
+        positions = near * NM_PER_ANGSTROM
+        check_potential(request.potential, region.molecule, region.labels)
+        potential = open_potential(
+            request.potential,
+            topology,
+            region,
+            weights=None if request.weights is None else str(request.weights),
+            precision="float64" if request.double else "float32",
+            charge_scale=nonbonded.charge_scale,
+        )
+        hybrid = hybrid_system(topology, region, potential, nonbonded=nonbonded, rigid=False)
+        if hybrid.bridge is not None:
+            # Asked here first, it tells its own errors; OpenMM would hand them on as its own.
+            hybrid.bridge.evaluate(positions[list(hybrid.region.asked)])
+        system, n_ml = hybrid.system, len(region.atoms)
+    answer = decompose(system, positions, box, platform=platform)
+    if not (np.isfinite(answer.total) and np.isfinite(answer.forces).all()):
+        raise NumericsError(
+            "the energy or a force is not a finite number: look for atoms on top of each other in "
+            f"{request.inpcrd}, and at the Ewald settings if some were given."
+        )
+    return SinglePointAnswer(
+        answer.total * KCAL_PER_KJ,
+        {name: value * KCAL_PER_KJ for name, value in answer.terms.items()},
+        answer.forces * (KCAL_PER_KJ / ANGSTROM_PER_NM),
+        n_ml,
+    )
+
+
+def _nonbonded(request: SinglePoint, *, periodic: bool) -> Nonbonded:
+    if not 0.0 < request.ewald_tolerance < 0.5:
+        raise InputError(f"--ewald-tol {request.ewald_tolerance:g} must lie between 0 and 0.5.")
+    if request.ewald_coefficient is not None and not request.ewald_coefficient > 0.0:
+        raise InputError(f"--ewald-coeff {request.ewald_coefficient:g} must be above 0.")
+    if request.pme_grid is not None and min(request.pme_grid) < LEAST_GRID:
+        grid = ",".join(map(str, request.pme_grid))
+        raise InputError(f"--pme-grid {grid} needs {LEAST_GRID} points or more in each direction.")
+    pme = None
+    if request.ewald_coefficient is not None and request.pme_grid is not None:
+        pme = PmeParameters(request.ewald_coefficient * ANGSTROM_PER_NM, request.pme_grid)
+    return Nonbonded(
+        cutoff=request.cutoff * NM_PER_ANGSTROM if periodic else None,
+        lj_tail=request.lj_tail,
+        pme=pme,
+        ewald_tolerance=request.ewald_tolerance,
+        charge_scale=amber_coulomb_charge_scale() if request.amber_coulomb else 1.0,
+    )

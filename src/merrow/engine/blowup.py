@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: MIT
+"""Did the simulation leave the realm of physics, at which step, which atom, by which term?"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import openmm as mm
+
+from merrow.engine.simulation import Phase, get_phase, set_phase
+from merrow.errors import NumericsError
+from merrow.system import build
+from merrow.system.build import HybridSystem
+from merrow.system.images import reach_of
+from merrow.units import ANGSTROM_PER_NM, KCAL_PER_KJ, thermal_energy
+
+TERM_OF_GROUP = {
+    build.ENVIRONMENT: "the bonded MM terms",
+    build.NONBONDED: "the MM nonbonded terms",
+    build.SOFT_CORE: "the Lennard-Jones terms of the ML region with its environment",
+    build.INTERNAL: "the internal energy of the ML region",
+    build.RESTRAINT: "the restraints",
+    build.CONFINE: "the confining potential",
+}
+WARM = 300.0
+"""K; a cold region may warm up to this."""
+
+
+class Watch:
+    """Advances a Context and stops at numbers that no simulation should have.
+
+    E_ML may rise between two reports by the potential energy of n classical atoms and ten standard
+    deviations of it, kT (3 n + 10 √(3 n)); more is a jump.
+    """
+
+    def __init__(self, hybrid: HybridSystem, temperature: float, context: mm.Context) -> None:
+        modes = 3 * len(hybrid.region.atoms)
+        self._largest_rise = thermal_energy(max(temperature, WARM)) * (
+            modes + 10 * math.sqrt(modes)
+        )
+        self._hybrid, self._context = hybrid, context
+        self._last: tuple[int, float] | None = None
+
+    def advance(self, steps: int, first: int) -> None:
+        """Let the Context run a number of steps.
+
+        Raises:
+            NumericsError: OpenMM or the potential stopped, a coordinate is not finite, or the
+                molecules of the region are so far apart that they have no one image.
+        """
+        before = get_phase(self._context)
+        begun = self._context.getStepCount()
+        try:
+            self._context.getIntegrator().step(steps)
+            after = get_phase(self._context)
+        except (mm.OpenMMException, NumericsError) as error:
+            done = first + self._context.getStepCount() - begun
+            reason = "" if isinstance(error, NumericsError) else f" ({str(error).rstrip('.')})"
+            raise NumericsError(
+                f"the simulation blew up between step {first} and step {max(done, first) + 1}"
+                f"{reason}: {self._culprit(before)}; look at the structure there or shorten "
+                "the time step."
+            ) from error
+        self._stay_together(after, first + steps)
+
+    def report(self, step: int, internal: float) -> None:
+        """Judge the E_ML [kJ/mol] of one step.
+
+        Raises:
+            NumericsError: It jumped.
+        """
+        if self._last is not None and not internal - self._last[1] < self._largest_rise:
+            raise NumericsError(
+                f"E_ML jumped by {(internal - self._last[1]) * KCAL_PER_KJ:.1f} kcal/mol between "
+                f"step {self._last[0]} and step {step}: {self._culprit(get_phase(self._context))}; "
+                "the run before it can be trusted, look at the structure there."
+            )
+        self._last = (step, internal)
+
+    def _stay_together(self, phase: Phase, step: int) -> None:
+        if not self._hybrid.periodic:
+            return
+        positions, box = phase.positions * ANGSTROM_PER_NM, phase.box * ANGSTROM_PER_NM
+        reach = reach_of(positions, box, self._hybrid.region)
+        if reach is not None and reach.too_far:
+            raise NumericsError(
+                f"the molecules of the ML region came apart before step {step}: {reach}; hold them "
+                "together (mlp_confine, or a restraint) or take a larger box."
+            )
+
+    def _culprit(self, phase: Phase) -> str:
+        """Say which atom the largest force acts on at a phase, and which term exerts it."""
+        set_phase(self._context, phase)
+        worst, atom, term = -1.0, 0, "an unknown term"
+        groups = {f.getForceGroup() for f in self._hybrid.system.getForces()}
+        for group in sorted(groups & set(TERM_OF_GROUP)):
+            try:
+                state = self._context.getState(getForces=True, groups={group})
+            except mm.OpenMMException:
+                continue
+            size = np.linalg.norm(state.getForces(asNumpy=True)._value, axis=1)
+            index = int(np.argmax(np.where(np.isfinite(size), size, np.inf)))
+            if not size[index] <= worst:
+                worst, atom, term = float(size[index]), index, TERM_OF_GROUP[group]
+        return f"the largest force acted on atom {atom + 1}{self._label(atom)} by {term}"
+
+    def _label(self, atom: int) -> str:
+        region = self._hybrid.region
+        return f" ({region.labels[region.atoms.index(atom)]})" if atom in region.atoms else ""

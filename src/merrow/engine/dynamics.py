@@ -1,0 +1,392 @@
+# SPDX-License-Identifier: MIT
+"""Where does the hybrid system go in time, and what is measured on the way?
+
+Without a thermostat, with Bussi's (10.1063/1.2408420) and with Andersen's (10.1063/1.439486, all
+velocities drawn anew at intervals), positions and velocities stand at the
+same time: velocity Verlet with RATTLE constraints, so that E = K + V needs no interpolation. With
+Langevin it is OpenMM's leap-frog middle scheme (10.1021/acs.jpca.9b02771), whose velocities stand
+half a step before the positions and whose kinetic energy is that of the half step.
+
+Every call opens a fresh Context with seeds from (seed, first step): a run cut into the same
+segments does the same thing whether or not it was interrupted in between. OpenMM's barostat draws
+from a stream that all Contexts of a process share, so a process propagates one system at a time.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import openmm as mm
+
+from merrow.engine.blowup import Watch
+from merrow.engine.clock import Clock
+from merrow.engine.decompose import Meter
+from merrow.engine.motion import (
+    degrees_of_freedom,
+    kinetic_energy,
+    kinetic_temperature,
+    particle_masses,
+    without_drift,
+)
+from merrow.engine.seeds import derive_seed, generator
+from merrow.engine.simulation import (
+    BAROSTATS,
+    Ensemble,
+    Phase,
+    choose_platform,
+    get_phase,
+    set_barostat,
+    set_phase,
+)
+from merrow.errors import InputError
+from merrow.system.build import HybridSystem
+from merrow.units import GRAM_CM3_PER_DALTON_NM3, thermal_energy
+
+Array = np.ndarray
+
+BUSSI_INTERVAL = 10
+"""Steps between two rescalings; the canonical ensemble does not depend on it."""
+EXACT = 1e-10
+"""Relative tolerance of constraints where a phase is prepared."""
+
+
+@dataclass(frozen=True)
+class DynamicsPlan:
+    """How the system is propagated, in OpenMM's units.
+
+    Attributes:
+        timestep: Time step [ps].
+        thermostat: "none" (constant energy), "langevin", "bussi" or "andersen".
+        temperature: Temperature [K] of thermostat and barostat.
+        friction: Langevin friction [1/ps].
+        coupling_time: Relaxation time of Bussi's thermostat [ps].
+        pressure: Pressure [bar] of the Monte Carlo barostat; None for constant volume.
+        barostat_interval: Steps between two attempts to change the volume.
+        anisotropic: Whether each edge of the box changes by itself.
+        com_removal_interval: Steps between two removals of the motion of the whole, without a box
+            its rotation too; 0 for never. Langevin and Andersen have no use for it.
+        constraint_tolerance: Relative tolerance of constraints.
+        platform: Name of the OpenMM platform.
+        seed: Seed of the run.
+        collision_interval: Steps between two draws of all velocities by Andersen's thermostat.
+        origin: Time of step 0 [ps], which the seeds know of: a run that goes on from a file that
+            tells no step begins at step 0 once more, but not with the same random numbers.
+    """
+
+    timestep: float
+    thermostat: Literal["none", "langevin", "bussi", "andersen"]
+    temperature: float
+    friction: float
+    coupling_time: float
+    pressure: float | None
+    barostat_interval: int
+    com_removal_interval: int
+    constraint_tolerance: float
+    platform: str
+    seed: int
+    anisotropic: bool = False
+    collision_interval: int = 1000
+    origin: float = 0.0
+
+    def seed_of(self, *words: str | int) -> int:
+        """Return the seed of one purpose."""
+        return derive_seed(self.seed, *words, *self._origin())
+
+    def generator_of(self, *words: str | int) -> np.random.Generator:
+        """Return the random numbers of one purpose."""
+        return generator(self.seed, *words, *self._origin())
+
+    def _origin(self) -> tuple[str, ...]:
+        return (f"from {self.origin:.6f} ps",) if self.origin else ()
+
+    @property
+    def collisions(self) -> int:
+        """Steps between two draws of all velocities; 0 for never."""
+        return self.collision_interval if self.thermostat == "andersen" else 0
+
+
+@dataclass(frozen=True)
+class Report:
+    """What is known of one moment, in OpenMM's units.
+
+    Attributes:
+        step: Number of steps since the beginning of the run.
+        time: Time since then [ps].
+        kinetic: Kinetic energy [kJ/mol], at the time that the integrator's scheme defines.
+        potential: Potential energy with absolute E_ML [kJ/mol].
+        terms: Potential energy by AMBER's terms [kJ/mol], those that the System has; "ml" is
+            absolute.
+        temperature: Kinetic temperature [K].
+        pressure: Instantaneous molecular pressure [bar]; None at constant volume.
+        volume: Volume [nm³]; None without a box.
+        density: Density [g/cm³]; None without a box.
+        spread: Ensemble spread of E_ML [kJ/mol]; None where there is none.
+        phase: The moment itself; a new call goes on from it.
+    """
+
+    step: int
+    time: float
+    kinetic: float
+    potential: float
+    terms: dict[str, float]
+    temperature: float
+    pressure: float | None
+    volume: float | None
+    density: float | None
+    spread: float | None
+    phase: Phase
+
+
+def run_dynamics(
+    hybrid: HybridSystem,
+    plan: DynamicsPlan,
+    start: Phase,
+    *,
+    first_step: int,
+    steps: int,
+    report_interval: int,
+    frame_interval: int = 0,
+    frame: Callable[[int, Phase], None] | None = None,
+) -> Iterator[Report]:
+    """Propagate a hybrid system and yield a report at its start, on the way and at its end.
+
+    Args:
+        hybrid: What is simulated.
+        plan: How.
+        start: Where it begins; at step 0 its constraints are satisfied first.
+        first_step: Number of steps that the run has behind it.
+        steps: Number of steps to go.
+        report_interval: Reports come at the multiples of this number of steps.
+        frame_interval: At the multiples of this number of steps where no report is due, the phase
+            alone is told, which costs no energies; 0 for never.
+        frame: Told step and phase.
+
+    Raises:
+        InputError: The plan contradicts itself or the system.
+        NumericsError: The simulation blew up; step, atom and term are named.
+    """
+    check_plan(plan, hybrid)
+    rescaling = BUSSI_INTERVAL if plan.thermostat == "bussi" else 0
+    strides = (plan.com_removal_interval, plan.collisions, rescaling, frame_interval)
+    clock = Clock(first_step, first_step + steps, report_interval, strides)
+    run = _open(hybrid, plan, start, first_step)
+    watch = Watch(hybrid, plan.temperature, run.context)
+    thermostat = plan.generator_of("dynamics", first_step, "bussi")
+    while True:
+        if clock.is_report():
+            report = _report(run, clock.step)
+            watch.report(clock.step, report.terms["ml"])
+            yield report
+        elif frame is not None and clock.is_multiple(frame_interval):
+            frame(clock.step, get_phase(run.context))
+        if clock.step == clock.last:
+            return
+        if clock.is_multiple(plan.com_removal_interval):
+            _stop_drift(run)
+        if clock.is_multiple(rescaling):
+            _rescale(run, thermostat)
+        if clock.step and clock.is_multiple(plan.collisions):
+            seed = plan.seed_of("collision", clock.step)
+            run.context.setVelocitiesToTemperature(plan.temperature, seed)
+        target = clock.next()
+        watch.advance(target - clock.step, clock.step)
+        clock.step = target
+
+
+def check_plan(plan: DynamicsPlan, hybrid: HybridSystem) -> None:
+    """Refuse a plan that contradicts itself or its system.
+
+    Raises:
+        InputError: It does; the message says where.
+    """
+    if not plan.timestep > 0:
+        raise InputError(f"the time step is {plan.timestep} ps; it must be positive.")
+    if plan.thermostat != "none" and not plan.temperature > 0:
+        raise InputError(f"the thermostat's temperature is {plan.temperature} K; give one above 0.")
+    if plan.thermostat == "langevin" and not plan.friction > 0:
+        raise InputError("Langevin dynamics needs a friction above 0 (gamma_ln).")
+    if plan.thermostat in ("langevin", "andersen") and plan.com_removal_interval:
+        raise InputError(
+            f"the {plan.thermostat} thermostat heats the motion of the whole, which must not be "
+            "removed then (nscm = 0)."
+        )
+    if plan.thermostat == "bussi" and freedom_of(hybrid, plan) < 1:
+        raise InputError(
+            "nothing moves here but as a whole, which leaves Bussi's thermostat (ntt = 11) nothing "
+            "to heat; use ntt = 3."
+        )
+    if plan.thermostat == "bussi" and not plan.coupling_time > 0:
+        raise InputError("Bussi's thermostat needs a coupling time above 0 (tautp).")
+    if plan.pressure is not None and not hybrid.periodic:
+        raise InputError("constant pressure needs a periodic box, and there is none.")
+    if plan.pressure is not None and plan.thermostat == "none":
+        raise InputError("the Monte Carlo barostat needs a thermostat (ntt = 2, 3 or 11).")
+    system = hybrid.system
+    if plan.thermostat != "langevin" and any(
+        system.isVirtualSite(i) for i in range(system.getNumParticles())
+    ):
+        raise InputError(
+            "water with extra points (TIP4P, OPC) needs the Langevin thermostat: velocity Verlet "
+            "would compute forces before the points have followed (use ntt = 3)."
+        )
+
+
+def freedom_of(hybrid: HybridSystem, plan: DynamicsPlan) -> int:
+    """Return the degrees of freedom that share the kinetic energy of a run."""
+    removed = 0
+    if plan.com_removal_interval:  # a line has one rotation less, and a point none
+        massive = int(np.count_nonzero(particle_masses(hybrid.system)))
+        removed = 3 if hybrid.periodic else {1: 3, 2: 5}.get(massive, 6)
+    return degrees_of_freedom(hybrid.system, removed=removed)
+
+
+def draw_velocities(
+    hybrid: HybridSystem, start: Phase, *, temperature: float, seed: int, platform: str
+) -> Phase:
+    """Return a phase with Maxwell-Boltzmann velocities [nm/ps] that obey the constraints."""
+    context = _constrained(hybrid, start, platform)
+    context.setVelocitiesToTemperature(temperature, derive_seed(seed, "velocities"))
+    return get_phase(context)
+
+
+def at_rest_as_a_whole(hybrid: HybridSystem, start: Phase, *, platform: str) -> Phase:
+    """Return a phase that obeys the constraints and neither drifts nor, without a box, spins."""
+    phase = get_phase(_constrained(hybrid, start, platform))
+    velocities = without_drift(
+        phase.positions,
+        phase.velocities,
+        particle_masses(hybrid.system),
+        rotation=not hybrid.periodic,
+    )
+    return Phase(phase.positions, velocities, phase.box)
+
+
+def _constrained(hybrid: HybridSystem, start: Phase, platform: str) -> mm.Context:
+    context = mm.Context(hybrid.system, velocity_verlet(0.001, EXACT), *choose_platform(platform))
+    set_phase(context, start)
+    context.applyConstraints(EXACT)
+    context.applyVelocityConstraints(EXACT)
+    return context
+
+
+def velocity_verlet(timestep: float, tolerance: float) -> mm.CustomIntegrator:
+    """Return velocity Verlet with RATTLE; the global variable `scale` multiplies v once."""
+    integrator = mm.CustomIntegrator(timestep)
+    integrator.addGlobalVariable("scale", 1.0)
+    integrator.addPerDofVariable("before", 0.0)
+    integrator.addUpdateContextState()
+    integrator.addComputePerDof("v", "scale*v + 0.5*dt*f/m")
+    integrator.addComputeGlobal("scale", "1")
+    integrator.addComputePerDof("x", "x + dt*v")
+    integrator.addComputePerDof("before", "x")
+    integrator.addConstrainPositions()
+    integrator.addComputePerDof("v", "v + 0.5*dt*f/m + (x - before)/dt")
+    integrator.addConstrainVelocities()
+    integrator.setConstraintTolerance(tolerance)
+    return integrator
+
+
+@dataclass(frozen=True)
+class _Run:
+    """A Context with what its reports need and never changes."""
+
+    hybrid: HybridSystem
+    plan: DynamicsPlan
+    context: mm.Context
+    meter: Meter
+    masses: Array
+    freedom: int
+
+
+def _open(hybrid: HybridSystem, plan: DynamicsPlan, start: Phase, first_step: int) -> _Run:
+    seed = plan.seed_of("dynamics", first_step)
+    if plan.thermostat == "langevin":
+        integrator = mm.LangevinMiddleIntegrator(plan.temperature, plan.friction, plan.timestep)
+        integrator.setConstraintTolerance(plan.constraint_tolerance)
+    else:
+        integrator = velocity_verlet(plan.timestep, plan.constraint_tolerance)
+    # On the CPU a CustomIntegrator and the barostat draw from one stream of the whole process,
+    # which the integrator seeds last: without a seed of its own, by the clock.
+    integrator.setRandomNumberSeed(derive_seed(seed, "integrator"))
+    ensemble = Ensemble(
+        plan.temperature,
+        plan.pressure,
+        plan.timestep,
+        plan.friction,
+        plan.barostat_interval,
+        plan.anisotropic,
+    )
+    set_barostat(hybrid.system, ensemble, derive_seed(seed, "barostat"))
+    context = mm.Context(hybrid.system, integrator, *choose_platform(plan.platform))
+    set_phase(context, start)
+    if first_step == 0:
+        context.applyConstraints(plan.constraint_tolerance)
+        context.applyVelocityConstraints(plan.constraint_tolerance)
+    box = start.box if hybrid.periodic else None
+    meter = Meter(hybrid.system, box, platform=plan.platform)
+    masses = particle_masses(hybrid.system)
+    return _Run(hybrid, plan, context, meter, masses, freedom_of(hybrid, plan))
+
+
+def _stop_drift(run: _Run) -> None:
+    phase = get_phase(run.context)
+    rotation = not run.hybrid.periodic
+    run.context.setVelocities(
+        without_drift(phase.positions, phase.velocities, run.masses, rotation=rotation)
+    )
+
+
+def _rescale(run: _Run, random: np.random.Generator) -> None:
+    """Let the integrator multiply all velocities by the factor of Bussi et al., eq. (A7)."""
+    velocities = run.context.getState(getVelocities=True).getVelocities(asNumpy=True)._value
+    kinetic = kinetic_energy(velocities, run.masses)
+    first, others = random.standard_normal(), 2 * random.standard_gamma((run.freedom - 1) / 2)
+    if kinetic <= 0.0:
+        return
+    keep = math.exp(-BUSSI_INTERVAL * run.plan.timestep / run.plan.coupling_time)
+    share = (1 - keep) * 0.5 * thermal_energy(run.plan.temperature) / kinetic
+    square = keep + share * (first**2 + others) + 2 * first * math.sqrt(keep * share)
+    sign = -1.0 if first + math.sqrt(keep / share) < 0 else 1.0
+    run.context.getIntegrator().setGlobalVariableByName("scale", sign * math.sqrt(square))
+
+
+def _report(run: _Run, step: int) -> Report:
+    phase, periodic = get_phase(run.context), run.hybrid.periodic
+    state = run.context.getState(getEnergy=True)
+    kinetic = float(state.getKineticEnergy()._value)
+    potential = float(state.getPotentialEnergy()._value)
+    terms = run.meter.terms(phase.positions, phase.box if periodic else None)
+    spread, bridge = None, run.hybrid.bridge
+    if bridge is not None:
+        potential += bridge.reference
+        region = phase.positions[list(run.hybrid.region.asked)]
+        absolute, _, deviation = bridge.evaluate(region)  # it remembers this answer
+        terms["ml"] += absolute
+        spread = None if math.isnan(deviation) else deviation
+    volume = float(abs(np.linalg.det(phase.box))) if periodic else None
+    mass = float(run.masses.sum())
+    return Report(
+        step=step,
+        time=step * run.plan.timestep,
+        kinetic=kinetic,
+        potential=potential,
+        terms=terms,
+        temperature=kinetic_temperature(kinetic, run.freedom),
+        pressure=_pressure(run),
+        volume=volume,
+        density=None if volume is None else mass / volume * GRAM_CM3_PER_DALTON_NM3,
+        spread=spread,
+        phase=phase,
+    )
+
+
+def _pressure(run: _Run) -> float | None:
+    if run.plan.pressure is None:
+        return None
+    forces = run.hybrid.system.getForces()
+    barostat = next(f for f in forces if isinstance(f, BAROSTATS))
+    return float(np.mean(barostat.computeCurrentPressure(run.context)._value))

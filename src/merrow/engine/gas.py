@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: MIT
+"""Which conformers does the molecule visit in gas? Batched walkers that exchange temperature.
+
+Exchange over λ does not cross the barriers of a torsion; temperature does. Every ladder holds one
+walker for each temperature; all walkers of all ladders are one batch for the potential. The
+integrator is the one of the solution (LangevinMiddle, Zhang et al., 10.1021/acs.jpca.9b02771), with
+the same masses.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from merrow.engine.intact import require_bonds
+from merrow.engine.leg import count_segments, segment_path
+from merrow.engine.seeds import generator
+from merrow.engine.storage import load_arrays, save_arrays
+from merrow.errors import NumericsError
+from merrow.potentials.interface import Potential
+from merrow.system.region import NO_BONDS, Bonds
+from merrow.units import ANGSTROM_PER_NM, GAS_CONSTANT, KJ_PER_KCAL
+
+Array = np.ndarray
+
+HOTTEST = 900.0
+"""Upper end of a temperature ladder [K]."""
+
+
+@dataclass(frozen=True)
+class GasPlan:
+    """How the gas-phase ensemble is sampled.
+
+    Attributes:
+        temperatures: Ladder [K], lowest first; only the lowest is recorded.
+        ladders: Number of independent ladders.
+        masses: Masses of the atoms [dalton], shape (n,).
+        timestep: Time step [ps].
+        friction: Langevin friction [1/ps].
+        equilibration: Steps before anything is recorded.
+        steps_per_record: Steps between two records, each followed by an exchange of temperatures.
+        records_per_segment: Records between two checkpoints.
+        seed: Seed of this phase.
+        bonds: Bonds that must hold; none are judged without them.
+    """
+
+    temperatures: tuple[float, ...]
+    ladders: int
+    masses: tuple[float, ...]
+    timestep: float
+    friction: float
+    equilibration: int
+    steps_per_record: int
+    records_per_segment: int
+    seed: int
+    bonds: Bonds = NO_BONDS
+
+    @property
+    def segment_time(self) -> float:
+        """Production time that one segment adds to each ladder [ps]."""
+        return self.records_per_segment * self.steps_per_record * self.timestep
+
+
+@dataclass(frozen=True)
+class GasSamples:
+    """Conformers at the lowest temperature.
+
+    Attributes:
+        positions: Positions [nm], shape (m, n, 3).
+        energies: Energy of the potential that drove them, absolute [kJ/mol], shape (m,).
+        ladder: Ladder of each, shape (m,).
+    """
+
+    positions: Array
+    energies: Array
+    ladder: Array
+
+
+def temperature_ladder(lowest: float, n_atoms: int) -> tuple[float, ...]:
+    """Return a geometric ladder up to 900 K with room for the molecule's degrees of freedom.
+
+    Neighbouring temperatures differ by a factor 1 + 1.6/√f, f = 3n − 6: for f harmonic degrees of
+    freedom about a third of the exchanges is then accepted.
+    """
+    freedom = max(1, 3 * n_atoms - 6)
+    steps = math.ceil(math.log(HOTTEST / lowest) / math.log(1 + 1.6 / math.sqrt(freedom)))
+    return tuple(
+        lowest * (HOTTEST / lowest) ** (k / max(steps, 1)) for k in range(max(steps, 1) + 1)
+    )
+
+
+def start_gas(potential: Potential, plan: GasPlan, starts: Array, folder: Path) -> None:
+    """Equilibrate all walkers and store them as the start of the first segment; resumable.
+
+    Args:
+        potential: What drives the walkers.
+        plan: Ladder, integrator, seeds.
+        starts: One conformer for each ladder [nm], shape (ladders, n, 3).
+        folder: Gets `phases-0000.npz`.
+
+    Raises:
+        NumericsError: An energy is not finite, or a bond tore.
+    """
+    path = folder / "phases-0000.npz"
+    if path.exists():
+        return
+    random = generator(plan.seed, "equilibrate")
+    positions = np.repeat(starts, len(plan.temperatures), axis=0)
+    thermal = _thermal(plan)
+    velocities = random.normal(size=positions.shape) * np.sqrt(thermal / _mass(plan))
+    walkers = _Walkers(potential, plan, positions, velocities, random)
+    done = 0
+    while done < plan.equilibration:
+        walkers.advance(min(plan.steps_per_record, plan.equilibration - done))
+        walkers.exchange()
+        done += plan.steps_per_record
+    save_arrays(path, {"positions": walkers.positions, "velocities": walkers.velocities})
+
+
+def run_gas_segment(potential: Potential, plan: GasPlan, folder: Path, index: int) -> None:
+    """Compute one segment from `phases-index`; write `segment-index` and the next phases.
+
+    Raises:
+        NumericsError: An energy is not finite, or a bond tore.
+    """
+    stored = load_arrays(folder / f"phases-{index:04d}.npz")
+    walkers = _Walkers(
+        potential,
+        plan,
+        np.array(stored["positions"]),
+        np.array(stored["velocities"]),
+        generator(plan.seed, "segment", index),
+    )
+    frames, energies = [], []
+    cold = np.arange(plan.ladders) * len(plan.temperatures)
+    for _ in range(plan.records_per_segment):
+        walkers.advance(plan.steps_per_record)
+        frames.append(walkers.positions[cold])
+        energies.append(walkers.energies[cold])
+        walkers.exchange()
+    save_arrays(
+        folder / f"phases-{index + 1:04d}.npz",
+        {"positions": walkers.positions, "velocities": walkers.velocities},
+    )
+    arrays = {"positions": np.array(frames), "energies": np.array(energies)}
+    save_arrays(segment_path(folder, index), arrays)
+    if index > 0:
+        (folder / f"phases-{index - 1:04d}.npz").unlink(missing_ok=True)
+
+
+def read_gas(folder: Path) -> GasSamples:
+    """Read all complete segments, ladder by ladder in the order of time."""
+    parts = [load_arrays(segment_path(folder, k)) for k in range(count_segments(folder))]
+    positions = np.concatenate([part["positions"] for part in parts])
+    energies = np.concatenate([part["energies"] for part in parts])
+    records, ladders = energies.shape
+    return GasSamples(
+        positions.swapaxes(0, 1).reshape(records * ladders, *positions.shape[2:]),
+        energies.T.reshape(-1),
+        np.repeat(np.arange(ladders), records),
+    )
+
+
+def read_ladder(folder: Path, count: int, ladder: int) -> Array:
+    """Return the conformers of one ladder in its first segments [nm], in time, shape (m, n, 3).
+
+    Raises:
+        MerrowError: One of the segments is missing or damaged.
+    """
+    parts = [load_arrays(segment_path(folder, k))["positions"] for k in range(count)]
+    return np.asarray(np.concatenate(parts)[:, ladder])
+
+
+class _Walkers:
+    """All walkers of all ladders, ladder by ladder, coldest first."""
+
+    def __init__(
+        self,
+        potential: Potential,
+        plan: GasPlan,
+        positions: Array,
+        velocities: Array,
+        random: np.random.Generator,
+    ) -> None:
+        self.potential, self.plan, self.random = potential, plan, random
+        self.positions, self.velocities = positions, velocities
+        self.first = positions.copy()
+        self.energies, self.forces = self._evaluate()
+
+    def advance(self, steps: int) -> None:
+        """Propagate by the LangevinMiddle scheme: kick, half drift, friction, half drift."""
+        step, mass = self.plan.timestep, _mass(self.plan)
+        keep = math.exp(-self.plan.friction * step)
+        noise = np.sqrt((1 - keep**2) * _thermal(self.plan) / mass)
+        for _ in range(steps):
+            self.velocities = self.velocities + step * self.forces / mass
+            self.positions = self.positions + 0.5 * step * self.velocities
+            kick = noise * self.random.normal(size=self.velocities.shape)
+            self.velocities = keep * self.velocities + kick
+            self.positions = self.positions + 0.5 * step * self.velocities
+            self.energies, self.forces = self._evaluate()
+        if not np.all(np.isfinite(self.energies)):
+            walker = int(np.argwhere(~np.isfinite(self.energies))[0][0])
+            raise NumericsError(f"gas-phase walker {walker} has an energy that is not finite.")
+        hottest = self.plan.temperatures[-1]
+        when = f"in gas, among walkers of up to {hottest:.0f} K"
+        require_bonds(self.plan.bonds, self.first, self.positions, when=when)
+
+    def exchange(self) -> None:
+        """Try to swap neighbouring temperatures of each ladder, even and odd pairs at random."""
+        count = len(self.plan.temperatures)
+        beta = 1 / (GAS_CONSTANT * np.array(self.plan.temperatures))
+        for ladder in range(self.plan.ladders):
+            first = ladder * count
+            for k in range(int(self.random.integers(2)), count - 1, 2):
+                a, b = first + k, first + k + 1
+                gain = (beta[k] - beta[k + 1]) * (self.energies[a] - self.energies[b])
+                if math.log(self.random.random()) <= gain:
+                    self._swap(a, b, math.sqrt(beta[k + 1] / beta[k]))
+
+    def _swap(self, cold: int, hot: int, factor: float) -> None:
+        """Exchange two conformers; velocities follow, scaled by √(T_cold/T_hot) and its inverse."""
+        for array in (self.positions, self.velocities, self.energies, self.forces):
+            array[[cold, hot]] = array[[hot, cold]]
+        self.velocities[cold] *= factor
+        self.velocities[hot] /= factor
+
+    def _evaluate(self) -> tuple[Array, Array]:
+        centred = self.positions - self.positions[:, :1]
+        result = self.potential.evaluate(centred * ANGSTROM_PER_NM)
+        return result.energies * KJ_PER_KCAL, result.forces * (KJ_PER_KCAL * ANGSTROM_PER_NM)
+
+
+def _mass(plan: GasPlan) -> Array:
+    return np.array(plan.masses)[None, :, None]
+
+
+def _thermal(plan: GasPlan) -> Array:
+    """Return kT of every walker [kJ/mol], shape (ladders·temperatures, 1, 1)."""
+    ladder = GAS_CONSTANT * np.array(plan.temperatures)
+    return np.tile(ladder, plan.ladders)[:, None, None]

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: MIT
+"""How many ways can a System move, and how is it kept from drifting or spinning as a whole?"""
+
+from __future__ import annotations
+
+import numpy as np
+import openmm as mm
+
+from merrow.engine.simulation import Phase, choose_platform, set_phase
+from merrow.units import GAS_CONSTANT
+
+Array = np.ndarray
+
+
+def particle_masses(system: mm.System) -> Array:
+    """Return the masses of all particles [dalton], shape (N,)."""
+    n = system.getNumParticles()
+    return np.array([system.getParticleMass(i)._value for i in range(n)])
+
+
+def degrees_of_freedom(system: mm.System, *, removed: int = 0) -> int:
+    """Return 3 N − constraints − removed, where N counts the particles that have a mass."""
+    masses = particle_masses(system)
+    constraints = 0
+    for k in range(system.getNumConstraints()):
+        i, j, _ = system.getConstraintParameters(k)
+        constraints += bool(masses[i] > 0 and masses[j] > 0)
+    return 3 * int(np.count_nonzero(masses)) - constraints - removed
+
+
+def unconstrained(system: mm.System) -> tuple[int, ...]:
+    """Return the particles that have a mass and no constraint, ascending."""
+    bound: set[int] = set()
+    for k in range(system.getNumConstraints()):
+        bound.update(system.getConstraintParameters(k)[:2])
+    masses = particle_masses(system)
+    return tuple(i for i in range(len(masses)) if masses[i] > 0 and i not in bound)
+
+
+def force_probe(system: mm.System, start: Phase, *, platform: str) -> mm.Context:
+    """Return a Context that is asked for forces and never moves by itself."""
+    context = mm.Context(system, mm.VerletIntegrator(0.001), *choose_platform(platform))
+    set_phase(context, start)
+    return context
+
+
+def forces_at(context: mm.Context, positions: Array, box: Array) -> Array:
+    """Return the forces [kJ/mol/nm] at positions [nm] and box vectors [nm], shape (N, 3)."""
+    context.setPeriodicBoxVectors(*(mm.Vec3(*map(float, row)) for row in box))
+    context.setPositions(positions)
+    return np.array(context.getState(getForces=True).getForces(asNumpy=True)._value)
+
+
+def kinetic_energy(velocities: Array, masses: Array) -> float:
+    """Return ½ Σ m v² [kJ/mol] of velocities [nm/ps], shape (N, 3)."""
+    return 0.5 * float(masses @ np.einsum("ij,ij->i", velocities, velocities))
+
+
+def kinetic_temperature(kinetic: float, freedom: int) -> float:
+    """Return the temperature [K] of a kinetic energy [kJ/mol]."""
+    return 2 * kinetic / (max(freedom, 1) * GAS_CONSTANT)
+
+
+def without_drift(positions: Array, velocities: Array, masses: Array, *, rotation: bool) -> Array:
+    """Return the velocities less the motion of the whole.
+
+    Args:
+        positions: Positions [nm], shape (N, 3).
+        velocities: Velocities [nm/ps], shape (N, 3).
+        masses: Masses [dalton], shape (N,).
+        rotation: Whether the rotation about the centre of mass is taken out too.
+    """
+    weights = masses / masses.sum()
+    moving = velocities - weights @ velocities
+    if not rotation:
+        return np.asarray(moving)
+    arms = positions - weights @ positions
+    momentum = np.einsum("i,ij->j", masses, np.cross(arms, moving))
+    square = np.einsum("i,ij,ij->", masses, arms, arms)
+    inertia = square * np.eye(3) - np.einsum("i,ij,ik->jk", masses, arms, arms)
+    spin = np.linalg.pinv(inertia) @ momentum
+    return np.asarray(moving - np.cross(spin, arms))

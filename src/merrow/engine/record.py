@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: MIT
+"""What is written down of one configuration? Energies of all states, without another ML call.
+
+Under PME the energy is exactly quadratic in λ_elec, U = A + B λ + C λ², so three energies give
+every charge state and its derivative. The soft core is evaluated at each λ_lj of the schedule.
+The potential's energy is that of the forces just computed. The slope by σ of the coupled state
+follows from one more energy: V = s¹² A − s⁶ B where all σ are s times as long.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import openmm as mm
+
+from merrow.samples import COUPLED, LambdaState
+from merrow.system.alchemy import LAMBDA_ELEC, LAMBDA_LJ, LJ_SIZE, STRETCH
+from merrow.system.build import INTERNAL, NONBONDED, SOFT_CORE, HybridSystem
+from merrow.units import thermal_energy
+
+Array = np.ndarray
+
+LARGEST_U = 1e6
+"""Reduced potentials are clipped here [kT]: a charge on a vanished atom may overflow."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One recorded configuration.
+
+    Attributes:
+        u: Reduced potential in all K states [kT], shape (K,).
+        dvdl: ∂V/∂λ_elec, ∂V/∂λ_lj at the generating state [kJ/mol], shape (2,).
+        internal: Internal energy of the region, absolute [kJ/mol].
+        spread: Ensemble spread of it [kJ/mol] or nan.
+        volume: Box volume [nm³].
+        size_slope: ∂V/∂ln σ of all region-environment pairs [kJ/mol] where the state is the coupled
+            one, else nan.
+        positions: Positions of the region [nm], shape (n, 3).
+    """
+
+    u: Array
+    dvdl: Array
+    internal: float
+    spread: float
+    volume: float
+    size_slope: float
+    positions: Array
+
+
+def set_state(context: mm.Context, state: LambdaState) -> None:
+    """Move a Context to an alchemical state."""
+    context.setParameter(LAMBDA_ELEC, state.elec)
+    context.setParameter(LAMBDA_LJ, state.lj)
+
+
+def coulomb_coefficients(context: mm.Context) -> tuple[float, float, float]:
+    """Return A, B, C of U = A + B λ_elec + C λ_elec² [kJ/mol]; λ_elec is put back."""
+    before = context.getParameter(LAMBDA_ELEC)
+    energies = []
+    for value in (0.0, 0.5, 1.0):
+        context.setParameter(LAMBDA_ELEC, value)
+        energies.append(_energy(context, NONBONDED))
+    context.setParameter(LAMBDA_ELEC, before)
+    zero, half, one = energies
+    quadratic = 2 * (zero + one - 2 * half)
+    return zero, one - zero - quadratic, quadratic
+
+
+def lennard_jones(context: mm.Context, values: tuple[float, ...]) -> tuple[Array, float]:
+    """Return soft-core energies at the given λ_lj and the derivative at the present one [kJ/mol].
+
+    The parameter λ_lj is put back.
+    """
+    before = context.getParameter(LAMBDA_LJ)
+    state = context.getState(getParameterDerivatives=True, groups={SOFT_CORE})
+    slope = float(state.getEnergyParameterDerivatives()[LAMBDA_LJ])
+    energies = np.zeros(len(values))
+    for k, value in enumerate(values):
+        if value > 0.0:  # at λ_lj = 0 the soft core is zero by construction
+            context.setParameter(LAMBDA_LJ, value)
+            energies[k] = _energy(context, SOFT_CORE)
+    context.setParameter(LAMBDA_LJ, before)
+    return energies, slope
+
+
+def size_slope(context: mm.Context, hybrid: HybridSystem, volume: float) -> float:
+    """Return ∂V/∂ln σ of a Context in the coupled state [kJ/mol]; the parameter is put back.
+
+    Two energies give A and B of V = s¹² A − s⁶ B, the tail included, and the slope 12 A − 6 B. The
+    cutoff stays where it is.
+
+    Args:
+        context: Stands at λ_lj = 1.
+        hybrid: Its Hamiltonian.
+        volume: Volume of its box [nm³]; nan without one.
+    """
+    energy = _energy(context, SOFT_CORE)
+    context.setParameter(LJ_SIZE, STRETCH)
+    stretched = _energy(context, SOFT_CORE)
+    context.setParameter(LJ_SIZE, 1.0)
+    if hybrid.periodic:
+        energy += hybrid.tail / volume
+        stretched += hybrid.stretched_tail / volume
+    repulsion = (stretched - STRETCH**6 * energy) / (STRETCH**12 - STRETCH**6)
+    return 6 * (repulsion + energy)
+
+
+def take_record(
+    context: mm.Context,
+    hybrid: HybridSystem,
+    states: tuple[LambdaState, ...],
+    *,
+    here: LambdaState,
+    temperature: float,
+) -> Record:
+    """Record the configuration of a Context that stands in state `here`."""
+    state = context.getState(getPositions=True)
+    positions = state.getPositions(asNumpy=True)._value[list(hybrid.region.atoms)]
+    volume = float(state.getPeriodicBoxVolume()._value) if hybrid.periodic else float("nan")
+    u, dvdl = couplings(context, hybrid, states, here=here, temperature=temperature)
+    if hybrid.bridge is not None:
+        internal, _, spread = hybrid.bridge.evaluate(positions)
+    else:
+        internal, spread = _energy(context, INTERNAL), float("nan")
+    coupled = here == COUPLED
+    return Record(
+        u=u,
+        dvdl=dvdl,
+        internal=internal,
+        spread=spread,
+        volume=volume,
+        size_slope=size_slope(context, hybrid, volume) if coupled else float("nan"),
+        positions=np.array(positions),
+    )
+
+
+def couplings(
+    context: mm.Context,
+    hybrid: HybridSystem,
+    states: tuple[LambdaState, ...],
+    *,
+    here: LambdaState,
+    temperature: float,
+) -> tuple[Array, Array]:
+    """Return what depends on λ, without a call of the potential.
+
+    Args:
+        context: Stands in state `here`.
+        hybrid: Its Hamiltonian.
+        states: The K states of the schedule.
+        here: The generating state.
+        temperature: Temperature [K].
+
+    Returns:
+        Reduced potentials [kT], shape (K,), and ∂V/∂λ_elec, ∂V/∂λ_lj [kJ/mol], shape (2,).
+    """
+    tail = 0.0
+    if hybrid.periodic:
+        tail = hybrid.tail / float(context.getState().getPeriodicBoxVolume()._value)
+    _, linear, quadratic = coulomb_coefficients(context)
+    grid = tuple(sorted({s.lj for s in states}))
+    energies, slope = lennard_jones(context, grid)
+    soft = dict(zip(grid, energies, strict=True))
+    potential = np.array(
+        [linear * s.elec + quadratic * s.elec**2 + soft[s.lj] + s.lj * tail for s in states]
+    )
+    u = potential / thermal_energy(temperature)
+    u = np.clip(np.nan_to_num(u, nan=LARGEST_U, posinf=LARGEST_U), -LARGEST_U, LARGEST_U)
+    return u, np.array([linear + 2 * quadratic * here.elec, slope + tail])
+
+
+def _energy(context: mm.Context, group: int) -> float:
+    return float(context.getState(getEnergy=True, groups={group}).getPotentialEnergy()._value)

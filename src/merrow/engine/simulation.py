@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: MIT
+"""On what, and how, is a System propagated? Platform, integrator, barostat and their seeds."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import numpy as np
+import openmm as mm
+
+from merrow.engine.seeds import derive_seed
+from merrow.errors import InputError, NumericsError
+from merrow.system.build import HybridSystem
+
+Array = np.ndarray
+
+BAROSTATS = (mm.MonteCarloBarostat, mm.MonteCarloAnisotropicBarostat)
+"""What may change the volume."""
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """The thermodynamic state and the integrator, in OpenMM's units.
+
+    Attributes:
+        temperature: Temperature [K].
+        pressure: Pressure [bar]; None for constant volume.
+        timestep: Time step [ps].
+        friction: Langevin friction [1/ps].
+        barostat_interval: Steps between two attempts to change the volume.
+        anisotropic: Whether each edge of the box changes by itself.
+    """
+
+    temperature: float
+    pressure: float | None
+    timestep: float
+    friction: float
+    barostat_interval: int = 25
+    anisotropic: bool = False
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A point in phase space: positions [nm] and velocities [nm/ps], (N, 3); box [nm], (3, 3)."""
+
+    positions: Array
+    velocities: Array
+    box: Array
+
+
+def open_context(
+    hybrid: HybridSystem, ensemble: Ensemble, *, platform: str, seed: int
+) -> mm.Context:
+    """Return a fresh Context with its own integrator and barostat.
+
+    Checkpoints of OpenMM do not restore the random stream in a new Context, so every segment opens
+    one with seeds of its own: resumed and undisturbed runs then do the same thing.
+
+    Args:
+        hybrid: What is simulated; its System gets the barostat of this Context.
+        ensemble: Temperature, pressure, integrator.
+        platform: Name of the OpenMM platform. CPU runs on one thread, deterministically.
+        seed: Seed of this segment.
+
+    Raises:
+        InputError: The platform is not available.
+    """
+    integrator = mm.LangevinMiddleIntegrator(
+        ensemble.temperature, ensemble.friction, ensemble.timestep
+    )
+    integrator.setRandomNumberSeed(derive_seed(seed, "integrator"))
+    integrator.setConstraintTolerance(1e-6)
+    if hybrid.periodic:
+        set_barostat(hybrid.system, ensemble, derive_seed(seed, "barostat"))
+    return mm.Context(hybrid.system, integrator, *choose_platform(platform))
+
+
+def choose_platform(name: str) -> tuple[mm.Platform, dict[str, str]]:
+    """Return an OpenMM platform and its properties: CPU with one thread, deterministically.
+
+    Raises:
+        InputError: The platform is not available.
+    """
+    try:
+        platform = mm.Platform.getPlatformByName(name)
+    except mm.OpenMMException as error:
+        names = [mm.Platform.getPlatform(i).getName() for i in range(mm.Platform.getNumPlatforms())]
+        raise InputError(
+            f"OpenMM platform {name!r} is not available here; choose one of {', '.join(names)}."
+        ) from error
+    if name != "CPU":
+        return platform, {}
+    os.environ["OPENMM_CPU_THREADS"] = "1"  # PME on the CPU does not ask the property Threads
+    return platform, {"Threads": "1", "DeterministicForces": "true"}
+
+
+def set_barostat(system: mm.System, ensemble: Ensemble, seed: int) -> None:
+    """Give the System the barostat of this Context, or none at constant volume.
+
+    The System is not copied instead: a copy would pickle the potential inside it.
+    """
+    wanted = mm.MonteCarloAnisotropicBarostat if ensemble.anisotropic else mm.MonteCarloBarostat
+    found = next((k for k, f in enumerate(system.getForces()) if isinstance(f, BAROSTATS)), None)
+    if found is not None and (
+        ensemble.pressure is None or not isinstance(system.getForce(found), wanted)
+    ):
+        system.removeForce(found)
+        found = None
+    if ensemble.pressure is None:
+        return
+    pressure = mm.Vec3(*[ensemble.pressure] * 3) if ensemble.anisotropic else ensemble.pressure
+    if found is None:
+        found = system.addForce(wanted(pressure, 300.0))
+    barostat = system.getForce(found)
+    barostat.setDefaultPressure(pressure)
+    barostat.setDefaultTemperature(ensemble.temperature)
+    barostat.setFrequency(ensemble.barostat_interval)
+    barostat.setRandomNumberSeed(seed)
+
+
+def set_phase(context: mm.Context, phase: Phase) -> None:
+    """Put a Context at a point in phase space, to the last bit."""
+    context.setPeriodicBoxVectors(*(mm.Vec3(*map(float, row)) for row in phase.box))
+    context.setPositions(phase.positions)
+    context.setVelocities(phase.velocities)
+
+
+def get_phase(context: mm.Context) -> Phase:
+    """Return where a Context stands, with unwrapped molecules.
+
+    Raises:
+        NumericsError: A coordinate is not finite.
+    """
+    state = context.getState(getPositions=True, getVelocities=True)
+    positions = np.array(state.getPositions(asNumpy=True)._value)
+    if not np.all(np.isfinite(positions)):
+        bad = int(np.argwhere(~np.isfinite(positions))[0][0])
+        raise NumericsError(
+            f"the simulation blew up: the position of atom {bad + 1} is not finite; "
+            "look at the starting structure or shorten the time step."
+        )
+    return Phase(
+        positions,
+        np.array(state.getVelocities(asNumpy=True)._value),
+        np.array(state.getPeriodicBoxVectors(asNumpy=True)._value),
+    )
+
+
+def check_platform(name: str) -> None:
+    """Refuse an OpenMM platform that is not installed or finds no device here.
+
+    Raises:
+        InputError: It cannot be used.
+    """
+    system = mm.System()
+    system.addParticle(1.0)
+    try:
+        platform = mm.Platform.getPlatformByName(name)
+        mm.Context(system, mm.VerletIntegrator(0.001), platform)
+    except mm.OpenMMException as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise InputError(
+            f"the OpenMM platform {name} cannot be used here ({reason}); use --platform CPU."
+        ) from error

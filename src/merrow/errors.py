@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: MIT
+"""What can go wrong, by whose hand: the user's input, the physics, the numbers, a missing part."""
+
+from __future__ import annotations
+
+
+class MerrowError(Exception):
+    """A failure that the user can act on; the CLI prints its one sentence and no traceback."""
+
+    exit_code = 1
+
+
+class InputError(MerrowError):
+    """What was given is wrong; the message says what, where (file, key, atom) and what to do."""
+
+    exit_code = 2
+
+
+class UnsupportedPhysicsError(InputError):
+    """What was asked is clear, but the method cannot do it correctly, so it is refused."""
+
+
+class MissingComponentError(InputError):
+    """A program or a file of weights is not here; the message says how to get it."""
+
+
+class NumericsError(MerrowError):
+    """A simulation or an estimate left the realm of finite numbers."""
+
+
+class IncompleteError(MerrowError):
+    """Work stopped in good order before it was done; run the same command again to go on."""
+
+    exit_code = 3

@@ -1,0 +1,311 @@
+# SPDX-License-Identifier: MIT
+"""Where does the work run? Local processes, one core each, or the jobs of a batch scheduler.
+
+Nothing here knows chemistry. `open_executor` gives processes that call functions; `open_programs`
+and `open_dask` give places from which `run_program` starts whole programs, so that one that is
+killed takes no other with it.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import re
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal, ParamSpec, TypeVar
+
+from pydantic import Field, model_validator
+
+from merrow.errors import InputError, MissingComponentError
+from merrow.settings import Settings
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENMM_CPU_THREADS")
+_SUBMIT = {"slurm": "sbatch", "pbs": "qsub", "lsf": "bsub"}
+_ASK = {"slurm": ("sinfo", "-h"), "pbs": ("qstat", "-B"), "lsf": ("bhosts",)}
+"""Commands that answer only where the scheduler does."""
+
+_programs: set[subprocess.Popen[str]] = set()
+
+Scheduler = Literal["slurm", "pbs", "lsf"]
+
+_WALLTIME = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{2})")
+
+
+class ClusterConfig(Settings):
+    """How jobs are asked of a batch scheduler; `merrow cluster init` writes one."""
+
+    scheduler: Scheduler
+    """slurm, pbs or lsf."""
+    queue: str | None = None
+    """Partition or queue; null: the scheduler's default."""
+    project: str | None = None
+    """Account to charge; null: the scheduler's default."""
+    jobs: int = Field(4, ge=1)
+    """Jobs at a time at most; each computes one molecule after another."""
+    memory: str = "4GB"
+    """Memory of a job."""
+    walltime: str = "04:00:00"
+    """Time after which the scheduler ends a job, as [hours:]minutes:seconds."""
+    slice_minutes: float = Field(30.0, gt=0)
+    """A molecule goes on for so long before the job asks for work again [min]."""
+    gpus: int = Field(0, ge=0)
+    """GPUs of a job; ask the scheduler for them with job_extra_directives."""
+    interface: str | None = None
+    """Network interface between driver and jobs, such as ib0; null: chosen by the system."""
+    job_extra_directives: tuple[str, ...] = ()
+    """Further directives of the job script, such as "--gres=gpu:1"."""
+    job_script_prologue: tuple[str, ...] = ()
+    """Shell lines before the work, such as "source env/bin/activate"."""
+
+    @model_validator(mode="after")
+    def _slices_fit(self) -> ClusterConfig:
+        if self.walltime_s <= 60 * self.slice_minutes:
+            raise ValueError(
+                f"slice_minutes {self.slice_minutes:g} is not shorter than walltime "
+                f"{self.walltime}; a molecule would never be handed on in good order"
+            )
+        return self
+
+    @property
+    def walltime_s(self) -> float:
+        """Wall time of a job [s]."""
+        found = _WALLTIME.fullmatch(self.walltime)
+        if found is None:
+            raise ValueError(f"walltime {self.walltime!r} is not of the form hours:minutes:seconds")
+        hours, minutes, seconds = (int(part or 0) for part in found.groups())
+        return 3600.0 * hours + 60.0 * minutes + seconds
+
+    @property
+    def minutes_of_walltime(self) -> str:
+        """Wall time as LSF reads it, hours:minutes."""
+        minutes = max(1, int(self.walltime_s // 60))
+        return f"{minutes // 60:02d}:{minutes % 60:02d}"
+
+
+class SerialExecutor(Executor):
+    """Runs every call at once in this process: for debugging and for one core."""
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Call the function and return a future that is already done."""
+        future: Future[T] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt):
+                raise
+            future.set_exception(error)
+        return future
+
+
+def core_count() -> int:
+    """Return the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def open_executor(processes: int) -> Iterator[Executor]:
+    """Yield an executor of so many single-threaded processes; one process means this one.
+
+    Work that has not begun is dropped when the block is left by an exception.
+    """
+    if processes == 1:
+        yield SerialExecutor()
+        return
+    for name in ONE_THREAD:
+        os.environ[name] = "1"
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(
+        processes, mp_context=context, initializer=begin_worker, initargs=(os.getpid(),)
+    )
+    try:
+        with _deaf_to_interrupts():  # workers inherit it
+            for _ in range(processes):
+                pool.submit(os.getpid)
+        yield pool
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in list((pool._processes or {}).values()):
+            process.terminate()
+        raise
+    pool.shutdown()
+
+
+@contextmanager
+def open_programs(places: int) -> Iterator[Executor]:
+    """Yield an executor from which so many programs run at a time.
+
+    Programs that still run are ended when the block is left by an exception.
+    """
+    pool = ThreadPoolExecutor(places)
+    try:
+        yield pool
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        while any(thread.is_alive() for thread in pool._threads):
+            for program in tuple(_programs):
+                program.terminate()
+            time.sleep(0.05)
+        raise
+    pool.shutdown()
+
+
+def run_program(words: Sequence[str], log: Path) -> tuple[int, str]:
+    """Run a program with one thread; return its exit code (below zero: a signal) and stdout.
+
+    Args:
+        words: The program and its arguments.
+        log: File to which its stderr is appended.
+    """
+    environment = os.environ | dict.fromkeys(ONE_THREAD, "1")
+    with log.open("a", encoding="utf-8") as stream:
+        program = subprocess.Popen(
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=stream,
+            text=True,
+            env=environment,
+        )
+    _programs.add(program)
+    try:
+        out, _ = program.communicate()
+    finally:
+        _programs.discard(program)
+    return program.returncode, out
+
+
+def check_cluster(cluster: ClusterConfig | None) -> None:
+    """Refuse a Dask that is not installed, or a scheduler that does not answer.
+
+    Raises:
+        MissingComponentError: Dask or the scheduler's commands are not here.
+        InputError: The scheduler does not answer.
+    """
+    try:
+        import dask_jobqueue  # noqa: F401, PLC0415
+        import distributed  # noqa: F401, PLC0415
+    except ImportError as error:
+        raise MissingComponentError(
+            f"--executor dask needs {error.name}; run pip install 'merrow[cluster]'."
+        ) from error
+    if cluster is None:
+        return
+    ask = _ASK[cluster.scheduler]
+    for program in (_SUBMIT[cluster.scheduler], ask[0]):
+        if shutil.which(program) is None:
+            raise MissingComponentError(
+                f"there is no {program} on the PATH; start the campaign on a machine from which "
+                f"jobs can be submitted to {cluster.scheduler}."
+            )
+    try:
+        asked = subprocess.run(ask, capture_output=True, text=True, check=False, timeout=30)
+        told = "" if asked.returncode == 0 else (asked.stderr or asked.stdout)
+    except subprocess.TimeoutExpired:
+        told = "no answer in 30 s"
+    if told:
+        first = told.strip().splitlines()[0].rstrip(".")
+        raise InputError(
+            f"the scheduler {cluster.scheduler} cannot be reached: `{' '.join(ask)}` says: {first}."
+        )
+
+
+@contextmanager
+def open_dask(
+    places: int, cluster: ClusterConfig | None, folder: Path
+) -> Iterator[tuple[Executor, str]]:
+    """Yield a Dask executor of so many workers, and the address of its dashboard.
+
+    Args:
+        places: Workers, of one thread each.
+        cluster: The batch scheduler that is asked for them; None: processes of this machine.
+        folder: Where Dask, and jobs, leave their logs and scratch files.
+    """
+    import dask  # noqa: PLC0415
+    import distributed  # noqa: PLC0415
+
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = {
+        "temporary-directory": str(folder),
+        "distributed.scheduler.allowed-failures": 10,
+        "distributed.worker.memory.terminate": False,  # the programs, not the workers, use memory
+        "distributed.comm.timeouts.connect": "60s",
+    }
+    with dask.config.set(settings):
+        opened = _local(places) if cluster is None else _jobs(places, cluster, folder)
+        with opened as workers, distributed.Client(workers) as client:
+            resources = {"GPU": cluster.gpus} if cluster is not None and cluster.gpus else None
+            yield client.get_executor(pure=False, resources=resources), client.dashboard_link
+
+
+def _local(places: int) -> Any:
+    from distributed import LocalCluster  # noqa: PLC0415
+
+    return LocalCluster(n_workers=places, threads_per_worker=1, silence_logs="ERROR")
+
+
+def _jobs(places: int, cluster: ClusterConfig, folder: Path) -> Any:
+    """Return a cluster that keeps so many jobs in the queue, replacing those that end."""
+    import dask_jobqueue  # noqa: PLC0415
+
+    kinds = {"slurm": "SLURMCluster", "pbs": "PBSCluster", "lsf": "LSFCluster"}
+    extra = ["--lifetime", f"{round(cluster.walltime_s - min(60, 0.1 * cluster.walltime_s))}s"]
+    if cluster.gpus:
+        extra += ["--resources", f"GPU={cluster.gpus}"]
+    lsf = cluster.scheduler == "lsf"
+    account = "project" if lsf else "account"
+    workers = getattr(dask_jobqueue, kinds[cluster.scheduler])(
+        queue=cluster.queue,
+        cores=1,
+        processes=1,
+        memory=cluster.memory,
+        walltime=cluster.minutes_of_walltime if lsf else cluster.walltime,
+        interface=cluster.interface,
+        job_extra_directives=list(cluster.job_extra_directives),
+        job_script_prologue=list(cluster.job_script_prologue),
+        worker_extra_args=extra,
+        log_directory=str(folder),
+        local_directory=str(folder),
+        **{account: cluster.project},
+    )
+    workers.adapt(minimum=places, maximum=places)
+    return workers
+
+
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Ignore Ctrl-C for a moment; only the main thread may change that."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def begin_worker(parent: int) -> None:
+    """Keep a worker to one thread, deaf to Ctrl-C, which the parent handles, and no orphan."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    import torch  # noqa: PLC0415
+
+    torch.set_num_threads(1)
+
+
+def _end_with(parent: int) -> None:
+    """End this process soon after its parent was killed: nobody would take its result."""
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    os._exit(1)

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: MIT
+"""Of what is the uncertainty of a hydration free energy made, and what would move it?
+
+Parts that are errors of sampling add up to the standard error of the headline. The spread of the
+potential's members is no part of it: it says how far the answer depends on which network was
+trained, and it is a lower bound of the potential's error, since all members saw the same data.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from merrow.free_energy.decorrelate import split
+from merrow.free_energy.endstate import EndStateEstimate
+from merrow.free_energy.estimate import Estimate, PathEstimate
+from merrow.free_energy.reorganization import mean_error
+from merrow.samples import Array, WindowSamples
+from merrow.units import KCAL_PER_KJ, thermal_energy
+
+PERCENT = 0.01
+BLOCKS = 10
+"""Runs of frames that are left out in turn to see the scatter of the members' free energies."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of the uncertainty.
+
+    Attributes:
+        name: What is uncertain.
+        stderr_kcal: By how much [kcal/mol].
+        in_stderr: Whether it is part of the standard error of the headline.
+        note: How it was obtained.
+    """
+
+    name: str
+    stderr_kcal: float
+    in_stderr: bool
+    note: str
+
+
+def sampling_parts(
+    headline: Estimate, path: PathEstimate, ends: Mapping[str, EndStateEstimate]
+) -> tuple[Part, ...]:
+    """Return what makes up the standard error of the headline; the squares sum to its square.
+
+    Args:
+        headline: The reported number.
+        path: The sampled path.
+        ends: MM → ML by phase where the headline holds them (R2); empty for R1.
+    """
+    inside = [Part("sampling of the path", path.errors.within, True, "analytic or blocks")]
+    for phase, end in ends.items():
+        name = f"MM to ML/MM in {phase}"
+        inside.append(Part(name, end.stderr_kcal, True, "BAR, with the scatter of its repeats"))
+    rest = headline.stderr_kcal**2 - sum(part.stderr_kcal**2 for part in inside)
+    between = math.sqrt(max(rest, 0.0))
+    note = "what the scatter of the repeats adds to that"
+    return (*inside, Part("between repeats", between, True, note))
+
+
+def member_part(water: Array, gas: Array, *, temperature: float) -> Part:
+    """Return by how much the free energy differs between the members of the potential.
+
+    Each member's free energy follows by reweighting frames of the mean, without new dynamics:
+    ΔG_m − ΔG = −kT ln⟨e^{−(E_m − E)/kT}⟩_wat + kT ln⟨e^{−(E_m − E)/kT}⟩_gas.
+    Few frames scatter these numbers too: what a jackknife over blocks of frames finds of that is
+    taken off the variance over the members.
+
+    Args:
+        water: E_m − E of the coupled frames [kJ/mol], shape (n, M), in the order of time.
+        gas: The same in gas, shape (m, M).
+        temperature: Temperature [K].
+    """
+    kt = thermal_energy(temperature)
+    (wet, wet_noise), (dry, dry_noise) = _member_shifts(water / kt), _member_shifts(gas / kt)
+    count = len(wet)
+    variance = float(np.var(wet - dry, ddof=1))
+    noise = float((wet_noise + dry_noise).sum()) / (count - 1)
+    unit = kt * KCAL_PER_KJ
+    note = (
+        f"standard deviation over {count} members, reweighted, less {math.sqrt(noise) * unit:.2f} "
+        "from the number of frames; a lower bound of the error of the potential"
+    )
+    spread = math.sqrt(max(variance - noise, 0.0)) * unit
+    return Part("members of the potential", spread, False, note)
+
+
+def _member_shifts(x: Array) -> tuple[Array, Array]:
+    """Return −ln⟨e^{−x}⟩ of each member about their mean, and its jackknife variance, each (M,)."""
+    if len(x) < 2:
+        return _centred(x), np.zeros(x.shape[1])
+    blocks = np.array_split(np.arange(len(x)), min(BLOCKS, len(x)))
+    without = np.array([_centred(np.delete(x, block, axis=0)) for block in blocks])
+    return _centred(x), (len(blocks) - 1) * np.asarray(without.var(axis=0))
+
+
+def _centred(x: Array) -> Array:
+    values = _exponential(x)
+    return np.asarray(values - values.mean())
+
+
+def charge_sensitivity(coupled: WindowSamples) -> Estimate:
+    """Return the change of ΔG [kcal/mol] if all charges of the solute grow by 1 %.
+
+    ∂ΔG/∂ln q = ⟨∂V/∂λ_elec⟩ of the coupled state: a charge of λ q is a charge that is scaled.
+    The charges within the solute are left as they are.
+
+    Args:
+        coupled: Records that hold the coupled state as the first one.
+    """
+    rows = coupled.where(coupled.state == 0)
+    return _percent(rows.dvdl[:, 0], rows)
+
+
+def well_depth_sensitivity(path: WindowSamples) -> Estimate | None:
+    """Return the change of ΔG [kcal/mol] if all Lennard-Jones depths of the solute grow by 1 %.
+
+    ∂ΔG/∂ln ε = ½⟨V_LJ⟩ of the coupled state, since ε of a pair goes with the square root; V_LJ is
+    what the last leg of the path switches off. None where the path has no uncharged corner.
+
+    Args:
+        path: Records of a path with states (0, 1) and (0, 0).
+    """
+    corner = [k for k, s in enumerate(path.states) if s == (0.0, 1.0)]
+    gone = [k for k, s in enumerate(path.states) if s == (0.0, 0.0)]
+    if not corner or not gone:
+        return None
+    rows = path.where(path.state == 0)
+    energy = (rows.u[:, corner[0]] - rows.u[:, gone[0]]) * thermal_energy(rows.temperature)
+    return _percent(0.5 * energy, rows)
+
+
+def size_sensitivity(coupled: WindowSamples) -> Estimate | None:
+    """Return the change of ΔG [kcal/mol] if σ of all pairs of solute and solvent grows by 1 %.
+
+    ∂ΔG/∂ln σ = ⟨∂V/∂ln σ⟩ of the coupled state, V including its tail. Where σ of a pair is a mean
+    of two atoms of one size, the solute's own σ would have to grow by 2 % for the same.
+
+    Args:
+        coupled: Records that hold the coupled state as the first one. None without its slopes.
+    """
+    rows = coupled.where((coupled.state == 0) & np.isfinite(coupled.size_slope))
+    return _percent(rows.size_slope, rows) if len(rows) else None
+
+
+def _percent(values: Array, rows: WindowSamples) -> Estimate:
+    scale = PERCENT * KCAL_PER_KJ
+    series = split(values, rows.repeat)
+    return Estimate(float(values.mean()) * scale, mean_error(series) * scale)
+
+
+def _exponential(x: Array) -> Array:
+    """Return −ln⟨e^{−x}⟩ of every column."""
+    least = x.min(axis=0)
+    return np.asarray(least - np.log(np.mean(np.exp(-(x - least)), axis=0)))

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: MIT
+"""May the number be believed? Forward and reverse estimates, halves, overlap: verdicts in words."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import expit
+
+from merrow.errors import NumericsError
+from merrow.free_energy.agreement import judge_repeats
+from merrow.free_energy.decorrelate import Correlation, correlation
+from merrow.free_energy.estimate import Estimate, PathEstimate
+from merrow.free_energy.estimators import fit_mbar
+from merrow.free_energy.verdict import Verdict
+from merrow.samples import Array, WindowSamples
+from merrow.units import KCAL_PER_KJ, thermal_energy
+
+FRACTIONS = (0.2, 0.4, 0.6, 0.8, 1.0)
+BAD_OVERLAP = 0.03
+LOW_OVERLAP = 0.15
+
+
+@dataclass(frozen=True)
+class Convergence:
+    """MBAR on growing parts of the data.
+
+    Attributes:
+        fractions: The parts.
+        forward: Estimate from the first part of each series; None where it has too few rows.
+        reverse: Estimate from the last part of each series; None where it has too few rows.
+        first_half: Estimate from the first half.
+        second_half: Estimate from the second half.
+    """
+
+    fractions: tuple[float, ...]
+    forward: tuple[Estimate | None, ...]
+    reverse: tuple[Estimate | None, ...]
+    first_half: Estimate | None
+    second_half: Estimate | None
+
+
+def convergence(samples: WindowSamples, *, rows: Correlation | None = None) -> Convergence:
+    """Return MBAR estimates from the first and from the last 20, 40, 60, 80, 100 % of the rows.
+
+    Errors are analytic, on independent rows.
+
+    Args:
+        samples: All repeats of one path; each (repeat, state) is cut by itself.
+        rows: What `correlation(samples)` gave, if it is at hand.
+    """
+    rows = rows or correlation(samples)
+    age = _age(samples, rows)
+    guess = fit_mbar(samples.where(rows.equilibrated)).delta_f_.iloc[0].to_numpy()
+
+    def part(low: float, high: float) -> Estimate | None:
+        inside = (age >= low) & (age < high)
+        try:
+            full = fit_mbar(samples.where(rows.equilibrated & inside), guess)
+            thin = fit_mbar(samples.where(rows.independent & inside), guess)
+        except NumericsError:
+            return None
+        kt = thermal_energy(samples.temperature) * KCAL_PER_KJ
+        error = float(thin.d_delta_f_.iloc[-1, 0]) * kt
+        value = float(full.delta_f_.iloc[-1, 0]) * kt
+        return Estimate(value, error) if math.isfinite(value + error) else None
+
+    return Convergence(
+        FRACTIONS,
+        forward=tuple(part(0.0, f) for f in FRACTIONS),
+        reverse=tuple(part(1.0 - f, 1.0) for f in FRACTIONS),
+        first_half=part(0.0, 0.5),
+        second_half=part(0.5, 1.0),
+    )
+
+
+def judge_halves(result: Convergence, total: Estimate) -> Verdict:
+    """Say whether the two halves of the data agree within 2 standard errors of their difference.
+
+    A half's error is at least √2 times that of the whole, which knows of blocks and repeats.
+    """
+    a, b = result.first_half, result.second_half
+    if a is None or b is None:
+        return Verdict(
+            "halves", False, "Half of the data is too short for an estimate: run longer."
+        )
+    least = math.sqrt(2.0) * total.stderr_kcal
+    error = math.hypot(max(a.stderr_kcal, least), max(b.stderr_kcal, least))
+    difference = b.dg_kcal - a.dg_kcal
+    ok = abs(difference) <= 2.0 * error
+    said = f"the second half differs from the first by {difference:+.2f} ± {error:.2f} kcal/mol"
+    if ok:
+        return Verdict("halves", True, f"Both halves agree: {said}.")
+    return Verdict("halves", False, f"Not converged: {said}; lengthen equilibration and run on.")
+
+
+def judge_errors(estimate: PathEstimate) -> Verdict:
+    """Say whether the independent repeats of a path agree."""
+    errors, repeats = estimate.errors, max(len(estimate.by_repeat), 1)
+    return judge_repeats(errors.within, errors.repeats, errors.freedom, repeats=repeats)
+
+
+def judge_overlap(estimate: PathEstimate) -> Verdict:
+    """Say whether neighbouring states overlap: below 0.03 is bad, below 0.15 wants more states."""
+    least = estimate.min_overlap
+    if least is None or estimate.overlap is None:
+        words = f"{estimate.method} gives no overlap; use MBAR."
+        return Verdict("overlap", False, words, serious=True)
+    pairs = np.minimum(np.diag(estimate.overlap, 1), np.diag(estimate.overlap, -1))
+    k = int(pairs.argmin())
+    a, b = estimate.states[k], estimate.states[k + 1]
+    where = f"{least:.3f} between ({a.elec:g}, {a.lj:g}) and ({b.elec:g}, {b.lj:g})"
+    if least < BAD_OVERLAP:
+        sentence = f"Neighbouring states do not overlap: {where}; add a state there."
+    elif least < LOW_OVERLAP:
+        sentence = (
+            f"The smallest overlap is {where}; usable, a state between would lower the error."
+        )
+    else:
+        sentence = f"All neighbours overlap well; the smallest overlap is {where}."
+    return Verdict("overlap", least >= BAD_OVERLAP, sentence, serious=True)
+
+
+def states_to_split(samples: WindowSamples, estimate: PathEstimate) -> tuple[int, ...]:
+    """Return each k that overlaps with state k + 1 by less than 0.15: add a state between them."""
+    pairs = neighbour_overlaps(samples, estimate)
+    return tuple(int(k) for k in np.flatnonzero(pairs < LOW_OVERLAP))
+
+
+def neighbour_overlaps(samples: WindowSamples, estimate: PathEstimate) -> Array:
+    """Return the overlap of each two neighbouring states as if they were alone, shape (K − 1,).
+
+    Equal states overlap by 0.5. In the overlap matrix of all states the same two states share
+    their weight with all others that resemble them, so an element there falls when states are
+    added and cannot say where one is needed.
+
+    Args:
+        samples: The path.
+        estimate: Its free energies.
+    """
+    f = estimate.profile_kcal / (thermal_energy(samples.temperature) * KCAL_PER_KJ)
+    overlaps = np.empty(len(f) - 1)
+    for k in range(len(f) - 1):
+        two = samples.where((samples.state == k) | (samples.state == k + 1))
+        share = float(np.mean(two.state == k))
+        gap = np.log(share / (1 - share)) + (f[k] - f[k + 1]) - (two.u[:, k] - two.u[:, k + 1])
+        first = expit(gap)  # chance that a pooled sample belongs to the first of the two states
+        overlaps[k] = float(np.mean(first * (1 - first))) / (2 * share * (1 - share))
+    return overlaps
+
+
+def _age(samples: WindowSamples, rows: Correlation) -> Array:
+    """Return the place of each row in its own series, 0 ≤ age < 1; nan if not equilibrated."""
+    age = np.full(len(samples), np.nan)
+    for repeat in np.unique(samples.repeat):
+        for k in range(len(samples.states)):
+            mine = (samples.repeat == repeat) & (samples.state == k) & rows.equilibrated
+            index = np.flatnonzero(mine)
+            index = index[np.argsort(samples.time[index], kind="stable")]
+            age[index] = np.arange(len(index)) / max(len(index), 1)
+    return age

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: MIT
+"""How many of the recorded rows are independent, and from which row on is it equilibrium?
+
+Values are estimated from all equilibrated rows, analytic errors from the independent ones:
+the mean of a correlated series uses all of it, its error counts only N/g of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from pymbar import timeseries
+
+from merrow.free_energy.frames import relative_potential
+from merrow.samples import Array, IntArray, LambdaState, WindowSamples
+
+MAX_DISCARD = 0.25
+"""Never more than this fraction of a series is called unequilibrated."""
+DISCARD_GAIN = 1.5
+"""Rows are dropped only if that multiplies the number of independent ones by this factor."""
+MIN_SERIES = 10
+"""Shorter series tell nothing about their correlation; they are taken as they are (g = 1)."""
+SPIKE = 50.0
+"""Δu beyond this many kT weighs nothing in an estimator and must not hide a correlation."""
+
+
+@dataclass(frozen=True)
+class Correlation:
+    """Which rows count.
+
+    Attributes:
+        equilibrated: Rows of the equilibrated part, shape (n,).
+        independent: Those of them that are about one statistical inefficiency apart, shape (n,).
+        g: Statistical inefficiency of each (repeat, state), shape (R, K); nan where no rows are.
+        n_discarded: Rows left out as unequilibrated.
+    """
+
+    equilibrated: NDArray[np.bool_]
+    independent: NDArray[np.bool_]
+    g: Array
+    n_discarded: int
+
+
+def correlation(samples: WindowSamples, *, discard: bool = True) -> Correlation:
+    """Return the equilibrated and the independent rows of every (repeat, state).
+
+    g is the largest of those of dV/dλ (of the parts that change next to the state: on the LJ leg
+    ∂V/∂λ_elec jumps where water stands on an uncharged atom) and of Δu to the neighbouring
+    states. The unequilibrated start is what pymbar's `detect_equilibration` finds on dV/dλ, used
+    only if it is at most a quarter of the series and multiplies the number of independent rows
+    by 1.5 or more: on stationary data the detection answers to noise.
+
+    With exchange the series of a *state* is followed, not that of a replica; slow replicas that
+    come back are seen by the blocks and by the scatter of repeats.
+    """
+    repeats, k_states = np.unique(samples.repeat), len(samples.states)
+    equilibrated = np.zeros(len(samples), dtype=bool)
+    independent = np.zeros(len(samples), dtype=bool)
+    g = np.full((len(repeats), k_states), np.nan)
+    u = relative_potential(samples)
+    active = _changing_parts(samples.states)
+    for r, repeat in enumerate(repeats):
+        for k in range(k_states):
+            rows = np.flatnonzero((samples.repeat == repeat) & (samples.state == k))
+            if not len(rows):
+                continue
+            rows = rows[np.argsort(samples.time[rows], kind="stable")]
+            slope = samples.dvdl[rows][:, active[k]].sum(axis=1)
+            start = _start(slope) if discard else 0
+            kept = rows[start:]
+            neighbours = [j for j in (k - 1, k + 1) if 0 <= j < k_states]
+            series = [slope[start:], *(np.clip(u[kept, j], -SPIKE, SPIKE) for j in neighbours)]
+            g[r, k] = max(inefficiency([s]) for s in series)
+            equilibrated[kept] = True
+            independent[kept[_stride(len(kept), g[r, k])]] = True
+    return Correlation(equilibrated, independent, g, len(samples) - int(equilibrated.sum()))
+
+
+def _changing_parts(states: Sequence[LambdaState]) -> NDArray[np.bool_]:
+    """Tell which of λ_elec and λ_lj change next to each state, shape (K, 2)."""
+    values = np.array(states, dtype=np.float64)
+    steps = np.diff(values, axis=0) != 0.0
+    parts = np.zeros(values.shape, dtype=bool)
+    parts[:-1] |= steps
+    parts[1:] |= steps
+    return parts
+
+
+def inefficiency(series: Sequence[Array]) -> float:
+    """Return the statistical inefficiency g ≥ 1 of one or more runs of the same quantity.
+
+    Several runs (walkers) are measured against their common mean, so walkers that stay apart
+    are seen as a long correlation.
+    """
+    long_enough = [s for s in series if len(s) >= MIN_SERIES]
+    if not long_enough or np.ptp(np.concatenate(long_enough)) == 0.0:
+        return 1.0
+    if len(long_enough) == 1:
+        return float(timeseries.statistical_inefficiency(long_enough[0]))
+    return float(timeseries.statistical_inefficiency_multiple(long_enough))
+
+
+def split(values: Array, groups: IntArray | None) -> list[Array]:
+    """Return the series of each group (walker, repeat) in the order of its label; rows in time."""
+    if groups is None:
+        return [values]
+    return [values[groups == label] for label in np.unique(groups)]
+
+
+def thin(series: Sequence[Array], g: float) -> Array:
+    """Return the values of all series that are about g rows apart."""
+    return np.concatenate([s[_stride(len(s), g)] for s in series])
+
+
+def segments(series: Sequence[Array], n_blocks: int = 10) -> list[Array]:
+    """Cut each series into equal runs so that about n_blocks of at least 5 rows result."""
+    return [block for own in blocks_of(series, n_blocks) for block in own]
+
+
+def blocks_of(series: Sequence[Array], n_blocks: int = 10) -> list[list[Array]]:
+    """Return the blocks of `segments`, series by series."""
+    total = sum(len(s) for s in series)
+    cut: list[list[Array]] = []
+    for s in series:
+        n = max(1, min(round(n_blocks * len(s) / max(total, 1)), len(s) // 5))
+        cut.append([b for b in np.array_split(s, n) if len(b)])
+    return cut
+
+
+def _stride(n: int, g: float) -> IntArray:
+    if n == 0:
+        return np.zeros(0, dtype=np.int64)
+    return np.asarray(timeseries.subsample_correlated_data(np.zeros(n), g=g), dtype=np.int64)
+
+
+def _start(series: Array) -> int:
+    """Return the first equilibrated row, 0 unless discarding clearly pays."""
+    n = len(series)
+    if n < 4 * MIN_SERIES or np.ptp(series) == 0.0:
+        return 0
+    t0, _, n_eff = timeseries.detect_equilibration(series, nskip=max(1, n // 20))
+    if t0 == 0 or t0 > MAX_DISCARD * n:
+        return 0
+    return int(t0) if n_eff > DISCARD_GAIN * n / inefficiency([series]) else 0

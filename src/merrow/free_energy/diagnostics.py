@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: MIT
+"""Which other signs speak for or against a number? One judgement each, with what to do."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from merrow.free_energy.decorrelate import MAX_DISCARD, Correlation, inefficiency, split
+from merrow.free_energy.populations import sectors
+from merrow.free_energy.reorganization import mean_error
+from merrow.free_energy.verdict import Verdict
+from merrow.samples import Array, IntArray, WindowSamples
+from merrow.units import KCAL_PER_KJ
+
+LEAST_INDEPENDENT = 50.0
+"""Independent rows that every state should have, all repeats together."""
+MOST_DISCARDED = 0.2
+"""Part of the rows that may be left out as unequilibrated before it is worth a word."""
+SPREAD_PER_ROOT_ATOM = 0.23
+"""ρ = σ/√N [kcal/mol] above which an ANI ensemble is out of its depth (10.1063/1.5023802)."""
+LARGE_TAIL = 1.0
+"""Tail beyond the cutoff [kcal/mol] that makes the result depend on what lies out there."""
+AGREEMENT = 3.0
+"""Two means agree within this many standard errors of their difference."""
+SEEN = 0.95
+"""Chance with which a torsion state that is missing in a phase should have been seen there."""
+
+
+def judge_equilibration(samples: WindowSamples, rows: Correlation) -> Verdict:
+    """Say how much was left out as unequilibrated."""
+    lost = rows.n_discarded / max(len(samples), 1)
+    where = samples.where(~rows.equilibrated).state
+    words = f"{100 * lost:.1f} % of the rows are left out as unequilibrated"
+    if lost <= MOST_DISCARDED:
+        return Verdict("equilibration", True, f"{words}.")
+    worst = int(np.bincount(where, minlength=len(samples.states)).argmax())
+    return Verdict(
+        "equilibration",
+        False,
+        f"{words}, most of them in state {worst}; at most {100 * MAX_DISCARD:.0f} % ever are.",
+        "lengthen equilibration and equilibration_per_state, or sample longer",
+    )
+
+
+def judge_correlation(samples: WindowSamples, rows: Correlation) -> Verdict:
+    """Say how many independent rows the poorest state has."""
+    counts = independent_rows(samples, rows)
+    k = int(counts.argmin())
+    g = float(np.nanmax(rows.g[:, k]))
+    elec, lj = samples.states[k]
+    said = (
+        f"state ({elec:g}, {lj:g}) has the fewest independent rows, about {counts[k]:.0f} "
+        f"(statistical inefficiency up to {g:.1f})"
+    )
+    ok = bool(counts[k] >= LEAST_INDEPENDENT)
+    if ok:
+        return Verdict("correlation", True, f"Every state has independent rows enough: {said}.")
+    advice = f"an error from fewer than {LEAST_INDEPENDENT:.0f} is itself uncertain: sample longer"
+    return Verdict("correlation", False, f"Few independent rows: {said}.", advice)
+
+
+def independent_rows(samples: WindowSamples, rows: Correlation) -> Array:
+    """Return N/g of every state, summed over repeats, shape (K,)."""
+    repeats = np.unique(samples.repeat)
+    counts = np.zeros(len(samples.states))
+    for r, repeat in enumerate(repeats):
+        mine = rows.equilibrated & (samples.repeat == repeat)
+        n = np.bincount(samples.state[mine], minlength=len(samples.states))
+        counts += np.where(n > 0, n / np.nan_to_num(rows.g[r], nan=1.0), 0.0)
+    return counts
+
+
+def judge_missing_states(water: Array, gas: Array, names: tuple[str, ...]) -> Verdict:
+    """Say whether a torsion state is visited in one phase and never in the other.
+
+    Args:
+        water: Torsion angles in water [degree], shape (n, t), in order of time.
+        gas: The same in gas, shape (m, t).
+        names: Names of the torsions, length t.
+    """
+    name = "torsion states"
+    state = sectors(np.concatenate([water, gas]))
+    phases = {"water": state[: len(water)], "gas": state[len(water) :]}
+    missing = []
+    for here, there in (("water", "gas"), ("gas", "water")):
+        for t, label in enumerate(names):
+            series = [(phases[here][:, t] == s).astype(float) for s in range(3)]
+            slowest = max(inefficiency([s]) for s in series)
+            frames = len(phases[here]) / slowest
+            for s in range(3):
+                p = float(np.mean(phases[there][:, t] == s))
+                if not series[s].any() and 1.0 - (1.0 - p) ** frames > SEEN:
+                    missing.append(f"{label} has a state in {there} ({100 * p:.0f} %), not {here}")
+    if not missing:
+        return Verdict(name, True, "Every torsion state of one phase is seen in the other too.")
+    return Verdict(
+        name,
+        False,
+        f"Torsion states are visited in one phase only: {'; '.join(missing)}.",
+        "the solvent may forbid it, or a barrier was not crossed: start a repeat there, run longer",
+    )
+
+
+def judge_gas_and_decoupled(difference: float, stderr: float) -> Verdict:
+    """Say whether the decoupled solute in water has the mean internal energy of the gas phase.
+
+    Both are the same ensemble, sampled in two ways.
+
+    Args:
+        difference: ⟨E⟩ decoupled − ⟨E⟩ in gas [kcal/mol].
+        stderr: Its error [kcal/mol].
+    """
+    said = f"they differ by {difference:+.2f} ± {stderr:.2f} kcal/mol"
+    if abs(difference) <= AGREEMENT * stderr:
+        words = f"The decoupled solute and the gas phase have the same mean energy: {said}."
+        return Verdict("gas phase", True, words)
+    return Verdict(
+        "gas phase",
+        False,
+        f"The decoupled solute and the gas phase should have the same mean energy, but {said}.",
+        "one of them is not converged: compare the torsions of both and run longer",
+        serious=True,
+    )
+
+
+def gas_and_decoupled(
+    samples: WindowSamples, rows: Correlation, gas: Array, ladders: IntArray
+) -> tuple[float, float]:
+    """Return ⟨E⟩ of the decoupled state − ⟨E⟩ in gas, and its error [kcal/mol].
+
+    Args:
+        samples: Records of the path, whose last state is decoupled.
+        rows: Which of them count.
+        gas: Energies in gas [kJ/mol], shape (m,).
+        ladders: Ladder of each, shape (m,).
+    """
+    last = rows.equilibrated & (samples.state == len(samples.states) - 1)
+    zero = float(gas[0])
+    loose = split(samples.internal[last] - zero, samples.repeat[last])
+    dry = split(gas - zero, ladders)
+    difference = float(np.concatenate(loose).mean() - np.concatenate(dry).mean())
+    return difference * KCAL_PER_KJ, math.hypot(mean_error(loose), mean_error(dry)) * KCAL_PER_KJ
+
+
+def judge_spread(spread: Array, n_atoms: int) -> Verdict:
+    """Say whether the members of the potential agree on the solute.
+
+    Args:
+        spread: Standard deviation over the members on frames in water [kcal/mol], shape (n,).
+        n_atoms: Atoms of the solute.
+    """
+    per_root = float(np.nanmean(spread)) / math.sqrt(n_atoms)
+    said = f"σ/√N is {per_root:.2f} kcal/mol on average in water"
+    if per_root <= SPREAD_PER_ROOT_ATOM:
+        return Verdict("ensemble", True, f"The members of the potential agree: {said}.")
+    return Verdict(
+        "ensemble",
+        False,
+        f"The members of the potential disagree: {said}, above {SPREAD_PER_ROOT_ATOM:g}.",
+        "the molecule is unlike what the potential was trained on: compare with another potential",
+    )
+
+
+def judge_box(
+    volume: Array, repeats: IntArray, *, width: float, cutoff: float, tail: float
+) -> Verdict:
+    """Say whether the box kept its size, is wide enough, and has a small tail.
+
+    Args:
+        volume: Box volume of each row of the coupled state [nm³], in order of time, shape (n,).
+        repeats: Repeat of each, shape (n,).
+        width: Least distance of opposite faces at the mean volume [nm].
+        cutoff: Cutoff [nm].
+        tail: Solute–water dispersion beyond the cutoff at full coupling [kcal/mol].
+    """
+    series = split(volume, repeats)
+    halves = [[float(h.mean()) for h in np.array_split(s, 2) if len(h)] for s in series]
+    drifts = [own[1] - own[0] for own in halves if len(own) == 2]
+    drift = float(np.mean(drifts)) if drifts else 0.0
+    # a trend must not hide itself as a long correlation
+    error = 2.0 * mean_error([_without_trend(s) for s in series])
+    least = width * float(volume.min() / volume.mean()) ** (1.0 / 3.0)
+    mean = float(volume.mean())
+    said = (
+        f"volume {mean:.2f} nm³, drift between halves {drift:+.3f} ± {error:.3f}; narrowest "
+        f"{10 * least:.1f} Å for a cutoff of {10 * cutoff:.1f} Å; tail {tail:+.2f} kcal/mol"
+    )
+    problems = []
+    if abs(drift) > AGREEMENT * error:
+        problems.append("the volume drifts: lengthen equilibration")
+    if least < 2.0 * cutoff:
+        problems.append("the box is narrower than twice the cutoff: take more water")
+    if abs(tail) > LARGE_TAIL:
+        problems.append("the tail is large: compare with a longer cutoff (--set cutoff=10)")
+    if not problems:
+        return Verdict("box", True, f"Box and tail are in order: {said}.")
+    return Verdict("box", False, f"{said[0].upper()}{said[1:]}.", "; ".join(problems))
+
+
+def _without_trend(series: Array) -> Array:
+    """Return a series less its straight line."""
+    if len(series) < 3:
+        return np.asarray(series - series.mean())
+    x = np.arange(len(series), dtype=np.float64)
+    return np.asarray(series - np.polyval(np.polyfit(x, series, 1), x))
+
+
+def judge_target(stderr: float, target: float | None) -> Verdict:
+    """Say whether the error that was asked for was reached.
+
+    Args:
+        stderr: Standard error of the headline [kcal/mol].
+        target: What was asked for [kcal/mol]; None for nothing.
+    """
+    if target is None:
+        words = f"No standard error was asked for; {stderr:.2f} kcal/mol was reached."
+        return Verdict("target", True, words)
+    if stderr <= target:
+        words = f"The standard error {stderr:.2f} is within the target of {target:.2f} kcal/mol."
+        return Verdict("target", True, words)
+    return Verdict(
+        "target",
+        False,
+        f"Sampling ended at a standard error of {stderr:.2f}, the target is {target:.2f} kcal/mol.",
+        "go on in the same folder with a longer --max-time or --set maximum_sampling=...",
+    )

@@ -1,0 +1,315 @@
+# SPDX-License-Identifier: MIT
+"""What does it cost to turn the MM solute into the ML solute? BAR between the two end states.
+
+D = E_ML(x) − E_MM(x) depends on the solute alone. With D on frames of both ensembles,
+BAR gives F_ML − F_MM, and the Gibbs–Bogoliubov bounds ⟨D⟩_ML ≤ ΔF ≤ ⟨D⟩_MM enclose it. Where the
+ensembles are too far apart, further ensembles E_MM + s D stand between them, and D on the frames
+of all of them gives the same number by MBAR.
+
+References:
+    10.1016/0021-9991(76)90078-4 (BAR); 10.1063/1.2978177 (MBAR, overlap).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+from pymbar import MBAR
+from pymbar.other_estimators import bar
+from pymbar.utils import BoundsError, ConvergenceError, ParameterError
+
+from merrow.errors import NumericsError
+from merrow.free_energy.convergence import BAD_OVERLAP
+from merrow.free_energy.decorrelate import inefficiency, segments, split, thin
+from merrow.free_energy.estimate import ErrorParts, Estimate
+from merrow.free_energy.verdict import Verdict
+from merrow.samples import Array, IntArray
+from merrow.units import KCAL_PER_KJ, thermal_energy
+
+MAX_GAP = 6.0
+"""Distance of the two bounds [kT] above which one BAR step is not enough."""
+FINEST = 8
+"""Steps from MM to ML at most."""
+MIN_ROWS = 5
+CONSTANT = 1.0e-9
+"""A D that varies by less than this [kT] is round-off: ΔF is D itself."""
+
+
+@dataclass(frozen=True)
+class Rung:
+    """Frames of one ensemble between the MM and the ML solute.
+
+    Attributes:
+        share: s of the energy E_MM + s (E_ML − E_MM) that drove them: 0 is MM, 1 is ML.
+        d: E_ML − E_MM on its frames [kJ/mol], shape (n,), in order of time.
+        groups: Repeat or walker of each frame, shape (n,); None for one series.
+    """
+
+    share: float
+    d: Array
+    groups: IntArray | None = None
+
+
+@dataclass(frozen=True)
+class EndStateEstimate(Estimate):
+    """F(ML solute) − F(MM solute) in one phase [kcal/mol].
+
+    Attributes:
+        bound_low_kcal: ⟨D⟩ on ML frames, never above the exact value.
+        bound_high_kcal: ⟨D⟩ on MM frames, never below it.
+        overlap: 1 for equal ensembles, 0 for ensembles that never meet; the least of all steps.
+        shares: s of the ensembles that were sampled.
+        errors: The errors behind `stderr_kcal`.
+        verdict: Whether neighbours overlap, and what to do if not.
+    """
+
+    bound_low_kcal: float = field(kw_only=True)
+    bound_high_kcal: float = field(kw_only=True)
+    overlap: float = field(kw_only=True)
+    shares: tuple[float, ...] = field(kw_only=True)
+    errors: ErrorParts = field(kw_only=True)
+    verdict: Verdict = field(kw_only=True)
+
+
+@dataclass(frozen=True)
+class _Step:
+    """Two neighbours: distance of their bounds and its noise [kT], and their overlap."""
+
+    gap: float
+    noise: float
+    overlap: float
+
+
+def endstate_correction(
+    d_mm: Array,
+    d_ml: Array,
+    *,
+    temperature: float,
+    groups_mm: IntArray | None = None,
+    groups_ml: IntArray | None = None,
+) -> EndStateEstimate:
+    """Return the free energy of MM → ML in one phase by BAR: a ladder of two rungs.
+
+    Args:
+        d_mm: E_ML − E_MM on frames of the MM ensemble [kJ/mol], shape (n,), in order of time.
+        d_ml: The same on frames of the ML ensemble, shape (m,).
+        temperature: Temperature of both [K].
+        groups_mm: Repeat or walker of each row of d_mm; None for one series.
+        groups_ml: The same for d_ml.
+
+    Returns:
+        The correction; `by_repeat` holds labels that both ensembles have.
+
+    Raises:
+        NumericsError: Too few or non-finite values, or ensembles too far apart for BAR.
+    """
+    rungs = (Rung(0.0, d_mm, groups_mm), Rung(1.0, d_ml, groups_ml))
+    return switch(rungs, temperature=temperature)
+
+
+def switch(rungs: Sequence[Rung], *, temperature: float) -> EndStateEstimate:
+    """Return the free energy of MM → ML in one phase from two or more ensembles.
+
+    Two give BAR; more give MBAR with the reduced energies s D / kT.
+
+    Args:
+        rungs: The ensembles by rising share; the first is MM, the last ML.
+        temperature: Temperature of all [K].
+
+    Raises:
+        NumericsError: Too few or non-finite values, or neighbours too far apart.
+        ValueError: The shares do not rise from 0 to 1.
+    """
+    shares = _checked(rungs)
+    kt = thermal_energy(temperature)
+    reference = float(rungs[0].d[0])  # D may be -1e5 kJ/mol: only differences enter exponentials
+    series = [split((np.asarray(r.d, float) - reference) / kt, r.groups) for r in rungs]
+    whole = [np.concatenate(groups) for groups in series]
+    few = [thin(groups, inefficiency(groups)) for groups in series]
+    value = _solve(whole, shares)[0]
+    errors = ErrorParts(
+        analytic=_solve(few, shares)[1] * kt * KCAL_PER_KJ,
+        blocks=_scaled(_jackknife([segments(groups) for groups in series], shares), kt),
+        repeats=_scaled(_jackknife(series, shares), kt),
+        freedom=max(min(map(len, series)) - 1, 1),
+    )
+    steps = [
+        _step(whole[k : k + 2], few[k : k + 2], shares[k + 1] - shares[k])
+        for k in range(len(rungs) - 1)
+    ]
+
+    def kcal(reduced: float) -> float:
+        return (reduced * kt + reference) * KCAL_PER_KJ
+
+    return EndStateEstimate(
+        kcal(value),
+        errors.reported,
+        {label: kcal(f) for label, f in _by_label(rungs, series, shares).items()},
+        bound_low_kcal=kcal(float(whole[-1].mean())),
+        bound_high_kcal=kcal(float(whole[0].mean())),
+        overlap=min(step.overlap for step in steps),
+        shares=shares,
+        errors=errors,
+        verdict=_judge(steps, shares),
+    )
+
+
+def missing_shares(rungs: Sequence[Rung], *, temperature: float) -> tuple[float, ...]:
+    """Return the shares of the ensembles that are missing between neighbours too far apart.
+
+    The bounds of Gaussian D lie σ² apart, and n equal steps bring them σ²/n² apart each. Steps are
+    halved until a step's bounds are within `MAX_GAP`, or it is 1/8.
+
+    Args:
+        rungs: The ensembles by rising share.
+        temperature: Temperature of all [K].
+
+    Raises:
+        NumericsError: Too few or non-finite values.
+    """
+    shares, kt = _checked(rungs), thermal_energy(temperature)
+    missing: list[float] = []
+    for k in range(len(rungs) - 1):
+        width = shares[k + 1] - shares[k]
+        gap = width * (float(np.mean(rungs[k].d)) - float(np.mean(rungs[k + 1].d))) / kt
+        halvings = max(0, math.ceil(math.log2(max(gap, MAX_GAP) / MAX_GAP) / 2.0))
+        count = min(2**halvings, round(width * FINEST))
+        missing += [shares[k] + width * i / count for i in range(1, count)]
+    return tuple(missing)
+
+
+def _checked(rungs: Sequence[Rung]) -> tuple[float, ...]:
+    """Return the shares of rungs that are in order and hold enough."""
+    shares = tuple(rung.share for rung in rungs)
+    rising = all(a < b for a, b in pairwise(shares))
+    if len(shares) < 2 or (shares[0], shares[-1]) != (0.0, 1.0) or not rising:
+        raise ValueError(f"shares must rise from 0 (MM) to 1 (ML), not {shares}")
+    for rung in rungs:
+        if len(rung.d) < MIN_ROWS or not np.isfinite(rung.d).all():
+            raise NumericsError(
+                f"E_ML - E_MM on {len(rung.d)} {_name(rung.share)} frames: at least {MIN_ROWS} "
+                "finite values are needed for the end-state correction; sample it again."
+            )
+    return shares
+
+
+def _name(share: float) -> str:
+    return {0.0: "MM", 1.0: "ML"}.get(share, f"s = {share:g}")
+
+
+def _solve(parts: Sequence[Array], shares: Sequence[float]) -> tuple[float, float]:
+    """Return ΔF and its analytic error [kT] from D on the frames of every rung."""
+    lowest, highest = min(float(d.min()) for d in parts), max(float(d.max()) for d in parts)
+    if highest - lowest < CONSTANT:
+        return float(np.mean([d.mean() for d in parts])), 0.0
+    try:
+        value, stderr = _bar(*parts) if len(parts) == 2 else _mbar(parts, shares)
+    except (ParameterError, BoundsError, ConvergenceError, ArithmeticError) as error:
+        raise NumericsError(
+            f"BAR found no solution between the MM and the ML ensemble ({error}); "
+            "sample intermediate states (1-s) E_MM + s E_ML, or use route R1."
+        ) from error
+    if not math.isfinite(value + stderr):
+        raise NumericsError(
+            "the MM and the ML ensemble do not overlap, so BAR gives no finite free energy; "
+            "sample intermediate states (1-s) E_MM + s E_ML, or use route R1."
+        )
+    return value, stderr
+
+
+def _bar(a: Array, b: Array) -> tuple[float, float]:
+    # A zero near the answer (the middle of the bounds), but not on it, where BAR's relative
+    # tolerance would never be met.
+    zero = float(a.mean() + b.mean()) / 2.0 - 10.0
+    result = bar(a - zero, zero - b, relative_tolerance=1e-10)
+    value, stderr = float(result["Delta_f"]), float(result["dDelta_f"])
+    if value == 0.0 and stderr == 0.0:  # how pymbar says that nothing overlaps
+        return math.nan, math.nan
+    return value + zero, stderr
+
+
+def _mbar(parts: Sequence[Array], shares: Sequence[float]) -> tuple[float, float]:
+    counts = [len(d) for d in parts]
+    zero = float(np.mean([d.mean() for d in parts]))
+    reduced = np.multiply.outer(np.asarray(shares), np.concatenate(list(parts)) - zero)
+    found = MBAR(reduced, counts, relative_tolerance=1e-10).compute_free_energy_differences()
+    return float(found["Delta_f"][0, -1]) + zero, float(found["dDelta_f"][0, -1])
+
+
+def _jackknife(series: Sequence[Sequence[Array]], shares: Sequence[float]) -> float | None:
+    """Return the delete-one-group error [kT]; the ensembles are independent of each other."""
+    if min(map(len, series)) < 2:
+        return None
+    variance = 0.0
+    whole = [np.concatenate(list(groups)) for groups in series]
+    for k, groups in enumerate(series):
+        values = []
+        for i in range(len(groups)):
+            rest = np.concatenate([s for j, s in enumerate(groups) if j != i])
+            values.append(_solve([*whole[:k], rest, *whole[k + 1 :]], shares)[0])
+        variance += (len(values) - 1) * float(np.var(values))
+    return math.sqrt(variance)
+
+
+def _by_label(
+    rungs: Sequence[Rung], series: Sequence[Sequence[Array]], shares: Sequence[float]
+) -> dict[int, float]:
+    """Return ΔF [kT] of each label alone that has frames in all ensembles."""
+    tables: list[dict[int, Array]] = []
+    for rung, parts in zip(rungs, series, strict=True):
+        if rung.groups is None:
+            return {}
+        labels = np.unique(rung.groups).tolist()
+        of_label = dict(zip(labels, parts, strict=True))
+        tables.append({int(k): d for k, d in of_label.items() if len(d) >= MIN_ROWS})
+    common = [k for k in tables[0] if all(k in table for table in tables)]
+    return {k: _solve([table[k] for table in tables], shares)[0] for k in common}
+
+
+def _step(whole: Sequence[Array], few: Sequence[Array], width: float) -> _Step:
+    """Compare two neighbours; `few` holds their independent values of D."""
+    a, b = (width * d for d in whole)
+    noise = math.hypot(*(width * float(d.std()) / math.sqrt(len(d)) for d in few))
+    value = _solve((a, b), (0.0, 1.0))[0]
+    u = np.zeros((2, len(a) + len(b)))
+    u[1] = np.concatenate([a, b])
+    fitted = MBAR(u, [len(a), len(b)], initial_f_k=np.array([0.0, value]))
+    overlap = float(fitted.compute_overlap()["scalar"])
+    return _Step(float(a.mean()) - float(b.mean()), noise, overlap)
+
+
+def _judge(steps: Sequence[_Step], shares: Sequence[float]) -> Verdict:
+    worst = min(steps, key=lambda step: step.gap + 4.0 * step.noise)
+    if worst.gap < -4.0 * worst.noise - CONSTANT:
+        return Verdict(
+            "end states",
+            False,
+            f"<D> is {-worst.gap:.1f} kT higher on ML than on MM frames, which no ensembles can "
+            "do: the sign of D or the two sets of frames are exchanged; check the input.",
+            serious=True,
+        )
+    gap, overlap = max(step.gap for step in steps), min(step.overlap for step in steps)
+    said = f"the bounds are {gap:.1f} kT apart, overlap {overlap:.2f}"
+    one = len(steps) == 1
+    if not one:
+        rungs = ", ".join(f"{share:g}" for share in shares)
+        said = f"s = {rungs}; at the worst step {said}"
+    if gap <= MAX_GAP and overlap >= BAD_OVERLAP:
+        enough = "One BAR step" if one else f"A ladder of {len(steps)} steps"
+        return Verdict("end states", True, f"{enough} from MM to ML is enough: {said}.")
+    few = "one BAR step" if one else f"{len(steps)} steps"
+    return Verdict(
+        "end states",
+        False,
+        f"MM and ML solute are too different for {few}: {said}; "
+        "add intermediate states (1-s) E_MM + s E_ML, or use route R1.",
+        serious=overlap < BAD_OVERLAP,
+    )
+
+
+def _scaled(reduced: float | None, kt: float) -> float | None:
+    return None if reduced is None else reduced * kt * KCAL_PER_KJ

@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: MIT
+"""What is the free energy of a sampled path? MBAR, BAR and thermodynamic integration.
+
+All through alchemlyb and pymbar. Every result is coupled minus decoupled (first state minus last),
+that is gas → water, and its error weighs three: analytic on independent rows, the scatter of
+blocks, the scatter of repeats (`agreement`).
+
+References:
+    MBAR: 10.1063/1.2978177; BAR: 10.1016/0021-9991(76)90078-4; TI: 10.1063/1.1749657.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from alchemlyb.estimators import BAR, MBAR, TI, TI_GQ
+from pymbar.utils import BoundsError, ConvergenceError, ParameterError
+
+from merrow.errors import NumericsError
+from merrow.free_energy.decorrelate import Correlation, correlation
+from merrow.free_energy.estimate import PathEstimate
+from merrow.free_energy.frames import dhdl, u_nk
+from merrow.free_energy.schedule import COMPONENT, Rule, weights
+from merrow.free_energy.spread import chains, check_rows, differences, path_estimate
+from merrow.samples import Array, WindowSamples
+from merrow.units import KCAL_PER_KJ, thermal_energy
+
+
+def mbar(samples: WindowSamples, *, rows: Correlation | None = None) -> PathEstimate:
+    """Return the free energy of the path from MBAR on all equilibrated rows.
+
+    Args:
+        samples: All repeats of one path; energies of every row in every state.
+        rows: What `correlation(samples)` gave, if it is at hand.
+
+    Raises:
+        NumericsError: A state has too few rows, or the equations have no solution.
+    """
+    check_rows(samples)
+    rows = rows or correlation(samples)
+    ends = chains(samples.states)
+    full = fit_mbar(samples.where(rows.equilibrated))
+    delta = full.delta_f_.to_numpy()
+    thinned = fit_mbar(samples.where(rows.independent), delta[0])
+
+    def values(part: WindowSamples) -> Array:
+        return differences(fit_mbar(part, delta[0]).delta_f_.to_numpy(), ends)
+
+    estimate = path_estimate(
+        "MBAR",
+        samples,
+        rows,
+        center=differences(delta, ends),
+        analytic=differences(thinned.d_delta_f_.to_numpy(), ends),
+        values=values,
+        profile=delta[-1],
+        overlap=np.asarray(full.overlap_matrix),
+    )
+    kt = thermal_energy(samples.temperature) * KCAL_PER_KJ
+    return replace(estimate, profile_stderr_kcal=thinned.d_delta_f_.to_numpy()[-1] * kt)
+
+
+def bar(samples: WindowSamples, *, rows: Correlation | None = None) -> PathEstimate:
+    """Return the free energy of the path from BAR between neighbours: a check on MBAR.
+
+    Its analytic error ignores that two neighbouring steps share the rows of a state.
+
+    Raises:
+        NumericsError: A state has too few rows, or BAR finds no solution.
+    """
+    check_rows(samples)
+    rows = rows or correlation(samples)
+    ends = chains(samples.states)
+
+    def values(part: WindowSamples) -> Array:
+        check_rows(part, minimum=1)
+        return differences(_fit(BAR(), u_nk(part)).delta_f_.to_numpy(), ends)
+
+    delta = _fit(BAR(), u_nk(samples.where(rows.equilibrated))).delta_f_.to_numpy()
+    thinned = _fit(BAR(), u_nk(samples.where(rows.independent))).d_delta_f_.to_numpy()
+    steps = np.diag(thinned, 1) ** 2
+    return path_estimate(
+        "BAR",
+        samples,
+        rows,
+        center=differences(delta, ends),
+        analytic=np.sqrt([steps[high:low].sum() for high, low in ends.values()]),
+        values=values,
+        profile=delta[-1],
+    )
+
+
+def thermodynamic_integration(
+    samples: WindowSamples, rule: Rule = "trapezoid", *, rows: Correlation | None = None
+) -> PathEstimate:
+    """Return the free energy of the path from the integral of ⟨∂V/∂λ⟩, leg by leg.
+
+    Args:
+        samples: All repeats of one path.
+        rule: "trapezoid" over all states (alchemlyb's TI), or "gauss-legendre" over the inner
+            states of each leg, which must be its nodes (alchemlyb's TI_GQ, whose weights have
+            five digits: at most 2e-5 of the slope).
+        rows: What `correlation(samples)` gave, if it is at hand.
+
+    Raises:
+        InputError: The states do not fit the rule.
+        NumericsError: A state has too few rows, or a derivative is not finite.
+    """
+    w = weights(samples.states, rule)
+    used = np.flatnonzero(w.any(axis=1))
+    check_rows(samples, used)
+    rows = rows or correlation(samples)
+    ends = chains(samples.states)
+
+    def values(part: WindowSamples) -> Array:
+        check_rows(part, used, minimum=1)
+        if rule == "trapezoid":
+            return differences(_trapezoid(part), ends)
+        return _gauss_legendre(part, list(ends))
+
+    kept = samples.where(rows.equilibrated)
+    return path_estimate(
+        f"TI ({rule})",
+        samples,
+        rows,
+        center=values(kept),
+        analytic=np.array([_slope_error(samples, rows, w, name) for name in ends]),
+        values=values,
+        profile=_trapezoid(kept)[-1] if rule == "trapezoid" else np.full(len(w), np.nan),
+        used=used,
+    )
+
+
+def fit_mbar(samples: WindowSamples, guess: Array | None = None) -> Any:
+    """Return alchemlyb's fitted MBAR, its matrices in the order of the states.
+
+    Args:
+        samples: Rows, at least one of each state.
+        guess: Free energies of the states to start from [kT], shape (K,); None to begin with BAR.
+
+    Raises:
+        NumericsError: A state has no row, or the equations have no solution.
+    """
+    check_rows(samples, minimum=1)
+    return _fit(MBAR(initial_f_k="BAR" if guess is None else guess.copy()), u_nk(samples))
+
+
+def _fit(estimator: Any, table: pd.DataFrame) -> Any:
+    try:
+        return estimator.fit(table)
+    except (ParameterError, BoundsError, ConvergenceError, ValueError, ArithmeticError) as error:
+        raise NumericsError(
+            f"{type(estimator).__name__} found no solution for {len(table)} samples ({error}); "
+            "neighbouring states do not overlap: sample longer or add states."
+        ) from error
+
+
+def _trapezoid(samples: WindowSamples) -> Array:
+    """Return delta[i, j] = F_j − F_i [kT]; alchemlyb sorts decoupled first, we coupled first."""
+    return np.asarray(_fit(TI(), dhdl(samples)).delta_f_)[::-1, ::-1]
+
+
+def _gauss_legendre(samples: WindowSamples, names: list[str]) -> Array:
+    """Return the free energies [kT] of the named chains; alchemlyb adds charges first, then LJ."""
+    sums = np.asarray(_fit(TI_GQ(), dhdl(samples)).delta_f_)[0]
+    n_charging = sum(0.0 < s.elec < 1.0 for s in samples.states)
+    parts = {"charging": sums[n_charging], "lj": sums[-1] - sums[n_charging], "total": sums[-1]}
+    return np.array([parts[name] for name in names])
+
+
+def _slope_error(samples: WindowSamples, rows: Correlation, w: Array, name: str) -> float:
+    """Return the error [kT] of Σ_k w_k·⟨∂V/∂λ⟩_k; the corner's two slopes are one row's."""
+    if name in COMPONENT:
+        w = w * (np.arange(2) == COMPONENT[name])
+    y = (w[samples.state] * samples.dvdl).sum(axis=1) / thermal_energy(samples.temperature)
+    repeats = np.unique(samples.repeat)
+    variance = 0.0
+    for k in np.flatnonzero(w.any(axis=1)):
+        mine = rows.equilibrated & (samples.state == k)
+        n_eff = sum(
+            np.count_nonzero(mine & (samples.repeat == repeat)) / rows.g[r, k]
+            for r, repeat in enumerate(repeats)
+            if np.isfinite(rows.g[r, k])
+        )
+        variance += float(np.var(y[mine], ddof=1)) / max(n_eff, 1.0)
+    return float(np.sqrt(variance))

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: MIT
+"""How well do the replicas travel between the states? Transition matrix, its eigenvalue, trips."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from merrow.free_energy.verdict import Verdict
+from merrow.samples import Array, IntArray, WindowSamples
+
+LEAST_RELAXATIONS = 5.0
+"""Relaxation times of the exchange that a repeat should hold."""
+
+
+@dataclass(frozen=True)
+class Mixing:
+    """What the exchange did.
+
+    Attributes:
+        transitions: Chance to go from state i to state j in one sweep, shape (K, K), made
+            symmetric, as detailed balance with equal populations asks.
+        second_eigenvalue: The second largest one; 1 means that the states fall apart.
+        sweeps: Mean number of sweeps of a repeat.
+        round_trips: Ways coupled → decoupled → coupled of all replicas of all repeats.
+    """
+
+    transitions: Array
+    second_eigenvalue: float
+    sweeps: float
+    round_trips: int
+
+    @property
+    def relaxation(self) -> float:
+        """Sweeps in which the slowest mode of the exchange decays to 1/e."""
+        if self.second_eigenvalue >= 1.0:
+            return math.inf
+        return -1.0 / math.log(max(self.second_eigenvalue, 1e-12))
+
+
+def mixing(samples: WindowSamples, *, records_per_sweep: int) -> Mixing | None:
+    """Return how the replicas moved; None for a single state or fewer than two sweeps.
+
+    Args:
+        samples: Rows in the order in which each replica was recorded.
+        records_per_sweep: Rows of a replica between two exchanges.
+    """
+    k_states = len(samples.states)
+    counts, trips, lengths = np.zeros((k_states, k_states)), 0, []
+    for visited in _ways(samples, records_per_sweep):
+        np.add.at(counts, (visited[:-1], visited[1:]), 1.0)
+        trips += _round_trips(visited, k_states - 1)
+        lengths.append(len(visited))
+    if k_states < 2 or not counts.any():
+        return None
+    counts = counts + counts.T
+    rows = counts.sum(axis=1, keepdims=True)
+    matrix = np.divide(counts, rows, out=np.eye(k_states), where=rows > 0.0)
+    eigenvalues = np.sort(np.linalg.eigvals(matrix).real)[::-1]
+    return Mixing(matrix, float(min(eigenvalues[1], 1.0)), float(np.mean(lengths)), trips)
+
+
+@dataclass(frozen=True)
+class Insertions:
+    """What became of conformers from the gas phase.
+
+    Attributes:
+        inserted: Conformers put in place of a decoupled solute.
+        carried: Ways of replicas, of all repeats, from such a place to the coupled state.
+    """
+
+    inserted: int
+    carried: int
+
+
+def insertions(samples: WindowSamples, *, records_per_sweep: int, since: float) -> Insertions:
+    """Return how many conformers were inserted and how many ways to the coupled state they made.
+
+    Args:
+        samples: Rows in the order in which each replica was recorded.
+        records_per_sweep: Rows of a replica between two exchanges; after each sweep the replica in
+            the last state gets a conformer.
+        since: Time in a state after which that was done [ps].
+    """
+    inserted, carried, last = 0, 0, len(samples.states) - 1
+    for visited in _ways(samples.where(samples.time > since), records_per_sweep):
+        ends = visited[(visited == 0) | (visited == last)]
+        inserted += int(np.count_nonzero(ends == last))
+        carried += int(np.count_nonzero(np.diff(ends) < 0))
+    return Insertions(inserted, carried)
+
+
+def judge_ladders(repeats: int, ladders: int) -> Verdict | None:
+    """Say that several repeats take their conformers from one ladder; None where none do.
+
+    Args:
+        repeats: Repeats of the path.
+        ladders: Ladders of temperatures in gas; repeat r takes from ladder r modulo their number.
+    """
+    if repeats <= ladders:
+        return None
+    return Verdict(
+        "gas ladders",
+        False,
+        f"{repeats} repeats take their conformers from {ladders} ladders in gas: the error of a "
+        "ladder is that of several repeats, and their scatter does not show it.",
+        "begin a new run with as many --repeats from the start; it then has a ladder for each",
+    )
+
+
+def judge_mixing(found: Mixing, gas: Insertions | None = None) -> Verdict:
+    """Say whether the run is long against the slowest mode of the exchange.
+
+    Args:
+        found: What the exchange did.
+        gas: What became of conformers from the gas phase, where they were used.
+    """
+    said = (
+        f"second eigenvalue {found.second_eigenvalue:.3f}, relaxation in {found.relaxation:.1f} of "
+        f"{found.sweeps:.0f} sweeps, round trips: {found.round_trips}"
+    )
+    if gas is not None:
+        said += f", gas conformers inserted: {gas.inserted}"
+        said += f", carried to the coupled state: {gas.carried}"
+    if found.sweeps >= LEAST_RELAXATIONS * found.relaxation:
+        return Verdict("exchange", True, f"The replicas mix: {said}.")
+    stays = np.diag(found.transitions)
+    worst = int(stays.argmax())
+    return Verdict(
+        "exchange",
+        False,
+        f"The replicas mix slowly: {said}; the stickiest state is {worst}, kept in "
+        f"{100.0 * stays[worst]:.0f} % of the sweeps.",
+        "exchange then helps little beyond its neighbours: sample longer, or add a state there",
+    )
+
+
+def _ways(samples: WindowSamples, records_per_sweep: int) -> Iterator[IntArray]:
+    """Yield the states that each replica of each repeat stood in, sweep by sweep."""
+    for repeat in np.unique(samples.repeat):
+        mine = samples.repeat == repeat
+        for replica in np.unique(samples.replica[mine]):
+            states = samples.state[mine & (samples.replica == replica)]
+            yield states[records_per_sweep - 1 :: records_per_sweep]
+
+
+def _round_trips(visited: IntArray, last: int) -> int:
+    """Return how often a way touches one end, then the other, then the first again."""
+    ends = visited[(visited == 0) | (visited == last)]
+    return int(np.count_nonzero(np.diff(ends))) // 2

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: MIT
+"""Do runs that began in different conformers end with the same populations?
+
+If they do not, a barrier was not crossed, and no error bar of the free energy knows of it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.stats import norm
+
+from merrow.free_energy.decorrelate import inefficiency
+from merrow.free_energy.verdict import Verdict
+from merrow.samples import Array, IntArray
+
+SECTOR = 120
+"""Width of a torsion state [degree]."""
+BIN = 5
+"""Resolution with which its edges are placed [degree]."""
+CHANCE = 0.0455
+"""Chance of a false alarm over all torsions and pairs of a phase: two standard errors for one."""
+LEAST_ROWS = 8
+
+
+def judge_populations(
+    angles: Array, groups: IntArray, *, phase: str, names: tuple[str, ...]
+) -> Verdict:
+    """Compare the populations of torsion states between groups.
+
+    The states of a torsion are three sectors of 120° (see `sectors`); the one populated most
+    overall is compared, with the error of a fraction of n/g independent frames.
+    Fractions are kept one frame away from 0 and 1, so that frozen torsions have an error too.
+
+    Args:
+        angles: Torsion angles in order of time [degree], shape (n, t).
+        groups: Group of each frame, shape (n,).
+        phase: "water" or "gas", for the sentence.
+        names: Names of the torsions, length t.
+    """
+    name = f"starting conformers, {phase}"
+    labels = np.unique(groups)
+    if angles.shape[1] == 0:
+        return Verdict(name, True, "The molecule has no torsion between heavy atoms to compare.")
+    if len(labels) < 2:
+        return Verdict(
+            name,
+            False,
+            f"There is one run alone in {phase}: nothing tells whether another conformer at the "
+            "start would give another answer; ask for --repeats 2.",
+        )
+    if min(np.sum(groups == g) for g in labels) < LEAST_ROWS:
+        return Verdict(
+            name,
+            False,
+            f"There are too few frames in {phase} to compare runs from different conformers; "
+            "sample longer.",
+            serious=True,
+        )
+    sector = sectors(angles)
+    pairs = angles.shape[1] * len(labels) * (len(labels) - 1) // 2
+    limit = float(norm.isf(CHANCE / 2 / pairs))
+    worst, where = 0.0, 0
+    for t in range(angles.shape[1]):
+        common = int(np.bincount(sector[:, t], minlength=3).argmax())
+        inside = [(sector[groups == g, t] == common).astype(float) for g in labels]
+        z = _largest_z(inside)
+        if z > worst:
+            worst, where = z, t
+    if worst <= limit:
+        return Verdict(
+            name,
+            True,
+            f"Runs from different conformers agree in {phase}: torsion populations differ by at "
+            f"most {worst:.1f} standard errors (limit {limit:.1f}).",
+        )
+    return Verdict(
+        name,
+        False,
+        f"NOT CONVERGED: the populations of torsion {names[where]} differ by {worst:.1f} standard "
+        f"errors (limit {limit:.1f}) between runs from different conformers in {phase}; sample "
+        "longer.",
+        serious=True,
+    )
+
+
+def sectors(angles: Array) -> IntArray:
+    """Return the state of each torsion in each frame, 0 to 2, shape (n, t).
+
+    A state is a sector of 120°. The three edges of a torsion lie where the fewest frames are, so
+    that no edge cuts through a well, whether that is at 180° ± 60° (sp3) or at 0° and 180° (sp2).
+
+    Args:
+        angles: Torsion angles of all frames that are to be compared [degree], shape (n, t).
+    """
+    n_bins = SECTOR // BIN
+    found = np.zeros(angles.shape, dtype=np.int64)
+    for t in range(angles.shape[1]):
+        turned = np.mod(angles[:, t], 360.0)
+        counts = np.bincount((turned // BIN).astype(int) % (3 * n_bins), minlength=3 * n_bins)
+        at_edge = counts + np.roll(counts, 1)  # on both sides of the lower end of each bin
+        wide = at_edge + 0.5 * (np.roll(counts, -1) + np.roll(counts, 2))
+        edge = int(wide.reshape(3, n_bins).sum(axis=0).argmin()) * BIN
+        found[:, t] = np.mod(turned - edge, 360.0) // SECTOR
+    return found
+
+
+def _largest_z(inside: list[Array]) -> float:
+    fractions, errors = [], []
+    for series in inside:
+        independent = max(len(series) / inefficiency([series]), 1.0)
+        fraction = float(np.clip(series.mean(), 1 / (independent + 2), 1 - 1 / (independent + 2)))
+        fractions.append(series.mean())
+        errors.append(fraction * (1 - fraction) / independent)
+    pairs = [(i, j) for i in range(len(inside)) for j in range(i)]
+    return max(
+        float(abs(fractions[i] - fractions[j]) / np.sqrt(errors[i] + errors[j])) for i, j in pairs
+    )

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: MIT
+"""By how much does the solute's internal energy rise from gas to water? ΔE_reorg of the paper.
+
+ΔE_reorg = ⟨E_ML⟩_wat − ⟨E_ML⟩_gas is an energy, not a free energy. Free-energy paths on which E_ML
+is present at every λ already contain its effect (docs/explanation/two-numbers.md).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from merrow.errors import NumericsError
+from merrow.free_energy.agreement import between_repeats, combined_error, within_repeats
+from merrow.free_energy.decorrelate import blocks_of, inefficiency, split
+from merrow.free_energy.estimate import Estimate
+from merrow.samples import Array, IntArray
+from merrow.units import KCAL_PER_KJ
+
+MIN_BLOCKS = 5
+
+
+def reorganization_energy(
+    e_water: Array,
+    e_gas: Array,
+    *,
+    groups_water: IntArray | None = None,
+    groups_gas: IntArray | None = None,
+) -> Estimate:
+    """Return ⟨E⟩_water − ⟨E⟩_gas [kcal/mol] from two series of absolute energies.
+
+    Args:
+        e_water: E_ML of the coupled state in water [kJ/mol], shape (n,), in order of time.
+        e_gas: E_ML in the gas phase [kJ/mol], shape (m,), in order of time.
+        groups_water: Repeat or walker of each row, shape (n,); None for one series.
+        groups_gas: The same for the gas, shape (m,).
+
+    Returns:
+        The difference; `by_repeat` holds each group in water against the whole gas.
+
+    Raises:
+        NumericsError: Fewer than two rows in a phase, or an energy that is not finite.
+    """
+    water, gas = np.asarray(e_water, dtype=np.float64), np.asarray(e_gas, dtype=np.float64)
+    for phase, energies in (("water", water), ("gas", gas)):
+        if len(energies) < 2 or not np.isfinite(energies).all():
+            raise NumericsError(
+                f"the {len(energies)} solute energies in {phase} are too few or not all finite; "
+                "sample that phase again."
+            )
+    reference = gas[0]  # absolute energies are ~1e5: subtract before taking means
+    wet, dry = split(water - reference, groups_water), split(gas - reference, groups_gas)
+    low = float(np.concatenate(dry).mean())
+    value = float(np.concatenate(wet).mean()) - low
+    error = math.hypot(mean_error(wet), mean_error(dry))
+    labels = [] if groups_water is None else [int(label) for label in np.unique(groups_water)]
+    alone = {r: (float(s.mean()) - low) * KCAL_PER_KJ for r, s in zip(labels, wet, strict=False)}
+    return Estimate(value * KCAL_PER_KJ, error * KCAL_PER_KJ, alone)
+
+
+def mean_error(series: list[Array]) -> float:
+    """Return the error of the mean of all rows, from within the groups and between them.
+
+    Args:
+        series: One array per group, in order of time; any unit, which the error shares.
+    """
+    values = np.concatenate(series)
+    n_eff = max(len(values) / inefficiency(series), 1.0)
+    analytic = float(values.std(ddof=1)) / math.sqrt(n_eff)
+    cut = blocks_of(series)
+    blocks = None
+    if sum(map(len, cut)) >= MIN_BLOCKS:
+        blocks = within_repeats([[float(b.mean()) for b in own] for own in cut])
+    between = between_repeats([float(s.mean()) for s in series])
+    return combined_error(max(analytic, blocks or 0.0), between, max(len(series) - 1, 1))

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: MIT
+"""Which states make a path, and which quadrature weight does each of them carry?
+
+A path lists its coupled end first: the charges go while the LJ is full (leg "charging"), then
+the LJ goes while the charges are off (leg "lj"). Weights are for ∫dλ from decoupled to coupled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Literal
+
+import numpy as np
+
+from merrow.errors import InputError
+from merrow.samples import Array, IntArray, LambdaState
+
+Rule = Literal["trapezoid", "gauss-legendre"]
+
+COMPONENT = {"charging": 0, "lj": 1}
+"""Leg → the column of dV/dλ, and the field of `LambdaState`, that changes along it."""
+NODE_TOLERANCE = 1e-4
+"""How far a λ may lie from the Gauss-Legendre node that it stands for."""
+
+
+def gauss_legendre(n: int) -> tuple[Array, Array]:
+    """Return nodes (descending) and weights of n-point Gauss–Legendre quadrature on [0, 1]."""
+    x, w = np.polynomial.legendre.leggauss(n)
+    return (x[::-1] + 1.0) / 2.0, w[::-1] / 2.0
+
+
+def gauss_legendre_states(n_elec: int = 5, n_lj: int = 12) -> tuple[LambdaState, ...]:
+    """Return a path with Gauss–Legendre nodes on each leg, and λ = 0 and 1 of each as well."""
+    elec, lj = gauss_legendre(n_elec)[0], gauss_legendre(n_lj)[0]
+    return (
+        LambdaState(1.0, 1.0),
+        *(LambdaState(float(x), 1.0) for x in elec),
+        LambdaState(0.0, 1.0),
+        *(LambdaState(0.0, float(x)) for x in lj),
+        LambdaState(0.0, 0.0),
+    )
+
+
+def legs(states: Sequence[LambdaState]) -> dict[str, IntArray]:
+    """Return the indices of the states on each leg, both ends included, coupled end first.
+
+    Raises:
+        InputError: The states do not descend along charges first, LJ second.
+    """
+    for i, (a, b) in enumerate(pairwise(states)):
+        charges = a.lj == b.lj and a.elec > b.elec
+        lj = a.elec == b.elec and a.lj > b.lj
+        if not (charges or (lj and a.elec == 0.0)):
+            raise InputError(
+                f"states {i} {tuple(a)} and {i + 1} {tuple(b)} of the schedule are not a step of a "
+                "path; list (elec, lj) from coupled to decoupled, charges to 0 first, then lj."
+            )
+    steps = [0 if a.lj == b.lj else 1 for a, b in pairwise(states)]
+    found = {}
+    for name, component in COMPONENT.items():
+        first = [i for i, step in enumerate(steps) if step == component]
+        if first:
+            found[name] = np.arange(first[0], first[-1] + 2)
+    return found
+
+
+def weights(states: Sequence[LambdaState], rule: Rule) -> Array:
+    """Return the quadrature weight of ∂V/∂λ_elec and ∂V/∂λ_lj at each state.
+
+    The free energy decoupled → coupled is Σ_k Σ_c weights[k, c] ⟨∂V/∂λ_c⟩_k. With
+    "gauss-legendre" λ = 0 and 1 carry no weight; all other states of a leg must be its nodes.
+
+    Args:
+        states: A path, coupled end first.
+        rule: Name of the quadrature.
+
+    Returns:
+        Weights, shape (K, 2).
+
+    Raises:
+        InputError: No path, an unknown rule, or states that are not the nodes of the rule.
+    """
+    if rule not in ("trapezoid", "gauss-legendre"):
+        raise InputError(f"quadrature {rule!r} is unknown; use 'trapezoid' or 'gauss-legendre'.")
+    result = np.zeros((len(states), 2))
+    for name, index in legs(states).items():
+        component = COMPONENT[name]
+        lam = np.array([states[i][component] for i in index])
+        if rule == "trapezoid":
+            half = (lam[:-1] - lam[1:]) / 2.0
+            result[index[:-1], component] += half
+            result[index[1:], component] += half
+        else:
+            inside = (lam > 0.0) & (lam < 1.0)
+            result[index[inside], component] = _gauss_weights(name, lam[inside])
+    return result
+
+
+def _gauss_weights(leg: str, lam: Array) -> Array:
+    """Return the weights of nodes (descending), or say that these are no nodes."""
+    nodes, w = gauss_legendre(len(lam)) if len(lam) else (lam, lam)
+    if not len(lam) or np.abs(nodes - lam).max() > NODE_TOLERANCE:
+        raise InputError(
+            f"the {len(lam)} inner states of leg {leg} are not Gauss–Legendre nodes "
+            f"(expected {np.round(nodes, 5).tolist()}); use the trapezoid or those nodes."
+        )
+    return w

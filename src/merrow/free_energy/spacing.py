@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: MIT
+"""Where do states belong, and how long should each be sampled? By thermodynamic length.
+
+The length of a step is ∫ σ dλ/kT with σ the standard deviation of ∂V/∂λ. With N independent rows in
+each of the states that share a path of length L in K equal steps the error of ΔG is about
+L/√(K N) kT; uneven steps cost K Σ ℓ²/L² times as much (Cauchy and Schwarz), the `unevenness`.
+
+References:
+    10.1103/PhysRevE.80.046705 (length and schedules); 10.1103/PhysRevLett.99.100602 (length).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from merrow.errors import InputError
+from merrow.free_energy.decorrelate import Correlation, correlation
+from merrow.free_energy.schedule import COMPONENT, Rule, legs, weights
+from merrow.free_energy.verdict import Verdict
+from merrow.samples import Array, LambdaState, WindowSamples
+from merrow.units import thermal_energy
+
+LONGEST = 1.5
+"""Longest step of a respaced path [kT]; two Gaussian states so far apart overlap by 0.3."""
+LEAST_STEPS = {"charging": 2, "lj": 4}
+"""Steps that each leg keeps, however short it is: TI is a check only with a few states."""
+UNEVEN = 1.2
+"""Cost of a spacing from which on another one is proposed."""
+
+
+@dataclass(frozen=True)
+class LegLength:
+    """The thermodynamic length along one leg.
+
+    Attributes:
+        leg: "charging" or "lj".
+        lambdas: λ of its states, from coupled to decoupled, shape (n,).
+        steps: Length of each step [kT], shape (n − 1,).
+    """
+
+    leg: str
+    lambdas: Array
+    steps: Array
+
+    @property
+    def total(self) -> float:
+        """Length of the leg [kT]."""
+        return float(self.steps.sum())
+
+
+def lengths(samples: WindowSamples, *, rows: Correlation | None = None) -> tuple[LegLength, ...]:
+    """Return the thermodynamic length of each leg, σ interpolated linearly between the states.
+
+    Args:
+        samples: All repeats of one path.
+        rows: What `correlation(samples)` gave, if it is at hand.
+    """
+    rows = rows or correlation(samples)
+    sigma = _sigma(samples, rows)
+    found = []
+    for name, index in legs(samples.states).items():
+        component = COMPONENT[name]
+        lam = np.array([samples.states[k][component] for k in index])
+        here = sigma[index, component]
+        found.append(LegLength(name, lam, (lam[:-1] - lam[1:]) * (here[:-1] + here[1:]) / 2.0))
+    return tuple(found)
+
+
+def unevenness(found: Sequence[LegLength]) -> float:
+    """Return K Σ ℓ²/L² of all steps, at least 1: what the spacing costs at equal times."""
+    steps = np.concatenate([leg.steps for leg in found])
+    return float(len(steps) * np.sum(steps**2) / np.sum(steps) ** 2)
+
+
+def equal_steps(found: LegLength, n_steps: int) -> Array:
+    """Return n_steps + 1 values of λ, ends included, with equal length between them, falling.
+
+    Args:
+        found: The length along a leg, as far as it is known.
+        n_steps: Steps wanted.
+
+    Raises:
+        InputError: No step is wanted.
+    """
+    if n_steps < 1:
+        raise InputError(f"a leg cannot have {n_steps} steps; ask for one or more.")
+    passed = np.concatenate([[0.0], np.cumsum(found.steps)])
+    if passed[-1] == 0.0:
+        return np.linspace(found.lambdas[0], found.lambdas[-1], n_steps + 1)
+    return np.asarray(np.interp(np.linspace(0.0, passed[-1], n_steps + 1), passed, found.lambdas))
+
+
+def respaced(found: Sequence[LegLength], *, longest: float = LONGEST) -> tuple[LambdaState, ...]:
+    """Return a path of as many steps, or more, whose steps have equal length on each leg.
+
+    Args:
+        found: The length of the legs of a path from (1, 1) to (0, 0).
+        longest: Longest step [kT].
+    """
+    whole = sum(leg.total for leg in found)
+    step = min(longest, whole / sum(len(leg.steps) for leg in found))
+    states = []
+    for leg in found:
+        as_many = round(leg.total / step) if step > 0.0 else 1
+        count = max(LEAST_STEPS[leg.leg], as_many, int(np.ceil(leg.total / longest)))
+        values = np.round(equal_steps(leg, count), 4)
+        charges = leg.leg == "charging"
+        states += [LambdaState(v, 1.0) if charges else LambdaState(0.0, v) for v in values.tolist()]
+    return tuple(dict.fromkeys(states))  # the corner ends one leg and begins the other
+
+
+def time_shares(
+    samples: WindowSamples, rule: Rule = "trapezoid", *, rows: Correlation | None = None
+) -> Array:
+    """Return the part of the time that each state should get: w·σ·√τ, with sum one, shape (K,).
+
+    That is the optimum for Σ w ⟨∂V/∂λ⟩ at a fixed total time; for MBAR with good overlap the
+    weights are those of the trapezoid.
+
+    Args:
+        samples: All repeats of one path.
+        rule: Quadrature whose weights count.
+        rows: What `correlation(samples)` gave, if it is at hand.
+    """
+    rows = rows or correlation(samples)
+    w, sigma = weights(samples.states, rule), _sigma(samples, rows)
+    g = np.array([np.nanmean(column) for column in rows.g.T])
+    need = np.sqrt(np.sum((w * sigma) ** 2, axis=1) * np.nan_to_num(g, nan=1.0))
+    return np.asarray(need / need.sum())
+
+
+def gain_of_shares(shares: Array) -> float:
+    """Return by what factor less time than equal times would do, at least 1.
+
+    Equal times need K Σ s² where the optimum needs (Σ s)², s being w·σ·√τ.
+    """
+    return float(len(shares) * np.sum(shares**2) / np.sum(shares) ** 2)
+
+
+def judge_spacing(samples: WindowSamples, *, rows: Correlation | None = None) -> Verdict:
+    """Say what the spacing costs, which states deserve most time, and a better schedule.
+
+    Args:
+        samples: All repeats of one path.
+        rows: What `correlation(samples)` gave, if it is at hand.
+    """
+    rows = rows or correlation(samples)
+    found = lengths(samples, rows=rows)
+    cost, shares = unevenness(found), time_shares(samples, rows=rows)
+    neediest = [samples.states[k] for k in np.argsort(-shares)[:3]]
+    said = (
+        f"thermodynamic length {sum(leg.total for leg in found):.1f} kT, at equal times "
+        f"{cost:.2f} times the cost of even steps and {gain_of_shares(shares):.2f} times that of "
+        "the best division of time; most of it is due to "
+        + ", ".join(f"({s.elec:.3g}, {s.lj:.3g})" for s in neediest)
+    )
+    if cost < UNEVEN:
+        return Verdict("schedule", True, f"The states are well placed: {said}.")
+    better = respaced(found)
+    charges = [s.elec for s in better if s.lj == 1.0]
+    lj = [s.lj for s in better if s.lj < 1.0]
+    advice = (
+        "for a longer run of such a molecule: --set "
+        f"'schedule={{charges: {charges}, lennard_jones: {lj}}}'"
+    )
+    return Verdict("schedule", False, f"The states are placed unevenly: {said}.", advice)
+
+
+def _sigma(samples: WindowSamples, rows: Correlation) -> Array:
+    """Return the standard deviation of ∂V/∂λ_elec and ∂V/∂λ_lj in every state [kT], (K, 2)."""
+    kt = thermal_energy(samples.temperature)
+    found = np.zeros((len(samples.states), 2))
+    for k in range(len(samples.states)):
+        here = samples.dvdl[rows.equilibrated & (samples.state == k)]
+        if len(here) > 1:
+            found[k] = here.std(axis=0, ddof=1) / kt
+    return found

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: MIT
+"""How far would a path's estimate move in another run? Blocks, repeats, and the final table."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from merrow.errors import NumericsError
+from merrow.free_energy.agreement import between_repeats, within_repeats
+from merrow.free_energy.decorrelate import Correlation
+from merrow.free_energy.estimate import ErrorParts, Estimate, PathEstimate
+from merrow.free_energy.schedule import legs
+from merrow.samples import Array, IntArray, LambdaState, WindowSamples
+from merrow.units import KCAL_PER_KJ, thermal_energy
+
+N_BLOCKS = 10
+"""Blocks aimed at; half of them is the least whose scatter is called an error."""
+MIN_BLOCK_ROWS = 5
+"""Rows that each state needs in each block."""
+
+Values = Callable[[WindowSamples], Array]
+"""From rows to the free energies [kT] of (total, leg, …), shape (1 + n_legs,)."""
+
+
+def chains(states: Sequence[LambdaState]) -> dict[str, tuple[int, int]]:
+    """Return the (coupled, decoupled) end states of the whole path and of each leg."""
+    ends = {name: (int(index[0]), int(index[-1])) for name, index in legs(states).items()}
+    return {"total": (0, len(states) - 1), **ends}
+
+
+def differences(delta: Array, ends: Mapping[str, tuple[int, int]]) -> Array:
+    """Return F(coupled) − F(decoupled) of each chain from a matrix delta[i, j] = F_j − F_i."""
+    return np.array([delta[low, high] for high, low in ends.values()])
+
+
+def check_rows(samples: WindowSamples, used: IntArray | None = None, *, minimum: int = 2) -> None:
+    """Refuse samples in which a state has too few rows.
+
+    Raises:
+        NumericsError: A used state has fewer than `minimum` rows.
+    """
+    n_k = np.bincount(samples.state, minlength=len(samples.states))
+    for k in range(len(samples.states)) if used is None else used:
+        if n_k[k] < minimum:
+            elec, lj = samples.states[k]
+            raise NumericsError(
+                f"state {k} (elec {elec:g}, lj {lj:g}) has {n_k[k]} samples, {minimum} are needed "
+                "for a free energy; sample it longer."
+            )
+
+
+def blocks(kept: WindowSamples, used: IntArray) -> list[list[WindowSamples]]:
+    """Cut every repeat into consecutive parts, about ten in all; none if they would be too thin.
+
+    Ten repeats need no blocks: their own scatter says as much.
+    """
+    repeats = np.unique(kept.repeat)
+    part, smallest = np.zeros(len(kept)), len(kept)
+    for repeat in repeats:
+        for k in used:
+            rows = np.flatnonzero((kept.repeat == repeat) & (kept.state == k))
+            smallest = min(smallest, len(rows))
+            rows = rows[np.argsort(kept.time[rows], kind="stable")]
+            part[rows] = np.arange(len(rows)) / max(len(rows), 1)
+    per_repeat = min(math.ceil(N_BLOCKS / len(repeats)), smallest // MIN_BLOCK_ROWS)
+    if per_repeat < 2 or per_repeat * len(repeats) < N_BLOCKS // 2:
+        return []
+    label = np.floor(part * per_repeat)
+    return [
+        [kept.where((kept.repeat == r) & (label == b)) for b in range(per_repeat)] for r in repeats
+    ]
+
+
+def path_estimate(
+    method: str,
+    samples: WindowSamples,
+    rows: Correlation,
+    *,
+    center: Array,
+    analytic: Array,
+    values: Values,
+    profile: Array,
+    overlap: Array | None = None,
+    used: IntArray | None = None,
+) -> PathEstimate:
+    """Return the estimate with its errors, for the total and each leg.
+
+    Args:
+        method: Name of the estimator.
+        samples: All rows.
+        rows: Which of them count.
+        center: Free energies of (total, leg, …) [kT].
+        analytic: Their analytic standard errors [kT].
+        values: The same estimator on other rows.
+        profile: Free energy of each state relative to the last [kT].
+        overlap: Overlap matrix, shape (K, K).
+        used: Indices of the states that enter; None for all.
+
+    Raises:
+        NumericsError: The value or its analytic error is not finite.
+    """
+    _check_finite(method, center, analytic)
+    kt = thermal_energy(samples.temperature) * KCAL_PER_KJ
+    kept = samples.where(rows.equilibrated)
+    used = np.arange(len(samples.states)) if used is None else used
+    by_block = _blocks(values, blocks(kept, used))
+    labels, by_repeat = _repeats(values, kept)
+    entries, errors = {}, {}
+    for i, name in enumerate(chains(samples.states)):
+        errors[name] = ErrorParts(
+            analytic=float(analytic[i]) * kt,
+            blocks=_kcal(within_repeats([[b[i] for b in own] for own in by_block]), kt),
+            repeats=_kcal(between_repeats([r[i] for r in by_repeat]), kt),
+            freedom=max(len(by_repeat) - 1, 1),
+        )
+        alone = {r: float(v[i]) * kt for r, v in zip(labels, by_repeat, strict=False)}
+        entries[name] = Estimate(float(center[i]) * kt, errors[name].reported, alone)
+    total = entries.pop("total")
+    return PathEstimate(
+        total.dg_kcal,
+        total.stderr_kcal,
+        total.by_repeat,
+        method=method,
+        states=samples.states,
+        errors=errors["total"],
+        legs=entries,
+        profile_kcal=profile * kt,
+        overlap=overlap,
+        n_samples=len(kept),
+        n_independent=int(rows.independent.sum()),
+    )
+
+
+def _check_finite(method: str, center: Array, analytic: Array) -> None:
+    if not np.isfinite(center).all() or not np.isfinite(analytic).all():
+        raise NumericsError(
+            f"{method} gives no finite free energy or error: neighbouring states hardly overlap "
+            "or have too few samples; sample longer or add states."
+        )
+
+
+def _repeats(values: Values, kept: WindowSamples) -> tuple[list[int], list[Array]]:
+    """Return the labels of the repeats and what each gives alone; nothing for a single one."""
+    labels = [int(r) for r in np.unique(kept.repeat)]
+    if len(labels) < 2:
+        return labels, []
+    return labels, _each(values, [kept.where(kept.repeat == r) for r in labels])
+
+
+def _blocks(values: Values, parts: list[list[WindowSamples]]) -> list[list[Array]]:
+    """Return the estimator on each block of each repeat; nothing if it fails on one of them."""
+    each = [_each(values, own) for own in parts]
+    return each if all(each) else []
+
+
+def _each(values: Values, parts: Sequence[WindowSamples]) -> list[Array]:
+    """Return the estimator on each part; an empty list if it fails on one of them."""
+    try:
+        return [values(part) for part in parts]
+    except NumericsError:
+        return []
+
+
+def _kcal(value: float | None, kt: float) -> float | None:
+    return None if value is None else value * kt

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: MIT
+"""What would change the number beside sampling? The potential's members, charges, sizes, depths."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from merrow.free_energy.budget import (
+    Part,
+    charge_sensitivity,
+    member_part,
+    sampling_parts,
+    size_sensitivity,
+    well_depth_sensitivity,
+)
+from merrow.hydration.analysis.findings import Findings
+from merrow.potentials.ani.potential import AniEnsemble
+from merrow.potentials.committee import force_spread
+from merrow.potentials.interface import Array, Potential
+from merrow.units import ANGSTROM_PER_NM, KJ_PER_KCAL
+
+MOST_FRAMES = 400
+"""Frames of each phase that the members are asked about."""
+FORCE_FRAMES = 50
+"""Frames in water whose forces the members are asked about, each by itself."""
+BATCH = 64
+
+
+def with_budget(findings: Findings, potential: Potential) -> Findings:
+    """Return the findings with the parts of the uncertainty and the sensitivities.
+
+    Args:
+        findings: What was estimated.
+        potential: The potential of the solute; an ANI ensemble gives its members' energies.
+    """
+    total = findings.hydration
+    parts: list[Part] = []
+    if total.headline is not total.estimates["as_published"]:
+        ends = findings.ends if total.route == "R2" else {}
+        parts += sampling_parts(total.headline, findings.path, ends)
+    ensemble = getattr(potential, "engine", None)
+    if findings.gas is not None and isinstance(ensemble, AniEnsemble):
+        water = _deviations(ensemble, findings.water.frames)
+        gas = _deviations(ensemble, findings.gas.positions)
+        if min(len(water), len(gas)) and water.shape[1] > 1:
+            parts.append(member_part(water, gas, temperature=findings.samples.temperature))
+    charges = charge_sensitivity(findings.water.samples)
+    depths = well_depth_sensitivity(findings.samples)
+    sizes = size_sensitivity(findings.water.samples)
+    numbers = {
+        "dg_for_1_percent_charge_kcal": charges.dg_kcal,
+        "dg_for_1_percent_well_depth_kcal": None if depths is None else depths.dg_kcal,
+        "dg_for_1_percent_size_kcal": None if sizes is None else sizes.dg_kcal,
+    }
+    numbers |= force_numbers(potential, findings.water.frames)
+    return replace(findings, budget=tuple(parts), numbers=findings.numbers | numbers)
+
+
+def force_numbers(potential: Potential, frames: Array) -> dict[str, float | None]:
+    """Return how far the members disagree on the forces, by name; nothing where they do not tell.
+
+    Args:
+        potential: The potential of the solute.
+        frames: Positions of the solute in water [nm], shape (f, N, 3).
+
+    Returns:
+        Root mean square over frames [kcal/mol/Å] of all atoms together, and of the atom where it
+        is largest, and that atom counted from 1.
+    """
+    if not len(frames):
+        return {}
+    spread = force_spread(potential, _some(frames, FORCE_FRAMES))
+    if spread is None:
+        return {}
+    square = (spread**2).mean(axis=0)
+    return {
+        "force_spread_kcal_per_a": float(np.sqrt(square.mean())),
+        "worst_atom_force_spread_kcal_per_a": float(np.sqrt(square.max())),
+        "worst_atom": float(square.argmax() + 1),
+    }
+
+
+def _some(frames: Array, most: int) -> Array:
+    """Return at most so many frames [Å], evenly spaced in time and near the origin."""
+    chosen = frames[:: max(1, -(-len(frames) // most))]
+    return np.asarray((chosen - chosen[:, :1]) * ANGSTROM_PER_NM)
+
+
+def _deviations(ensemble: AniEnsemble, frames: Array) -> Array:
+    """Return E_m − E of some frames [kJ/mol], evenly spaced in time, shape (n, M).
+
+    Args:
+        ensemble: Its members.
+        frames: Positions [nm], shape (f, N, 3).
+    """
+    x = _some(frames, MOST_FRAMES)
+    parts = [ensemble.members(x[k : k + BATCH]) for k in range(0, len(x), BATCH)]
+    members = np.concatenate(parts) * KJ_PER_KCAL
+    return np.asarray(members - members.mean(axis=1, keepdims=True))

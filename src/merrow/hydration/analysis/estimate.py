@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: MIT
+"""What do the samples of a run say? From the run folder to the estimates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from merrow.errors import IncompleteError
+from merrow.free_energy.cycle import closure, hydration_r1, hydration_r2
+from merrow.free_energy.decorrelate import correlation
+from merrow.free_energy.endstate import EndStateEstimate, Rung, missing_shares, switch
+from merrow.free_energy.estimate import Estimate, PathEstimate
+from merrow.free_energy.estimators import mbar, thermodynamic_integration
+from merrow.free_energy.reorganization import reorganization_energy
+from merrow.hydration.analysis.checks import judged
+from merrow.hydration.analysis.findings import Findings
+from merrow.hydration.analysis.gather import Gas, Water, read_gas_phase, read_water
+from merrow.hydration.config import HydrationConfig
+from merrow.hydration.prepare import Prepared
+from merrow.hydration.sampling.intermediates import ML, read_rungs, share_of
+from merrow.system.potentials import MM
+
+
+def estimate_run(
+    run: Path, config: HydrationConfig, prepared: Prepared, *, final: bool
+) -> Findings:
+    """Estimate everything that the samples allow.
+
+    Args:
+        run: The run folder.
+        config: Its configuration.
+        prepared: Its system.
+        final: Whether all that is judged is wanted too; between rounds only the error is.
+
+    Raises:
+        IncompleteError: A part of the cycle has no samples yet.
+        NumericsError: The samples do not allow an estimate.
+    """
+    protocol = config.protocol
+    own = ML if protocol.route == "R1" and config.potential != MM else MM
+    path_data = read_water(run, config, "path", own)
+    samples = path_data.samples
+    rows = correlation(samples)
+    path = mbar(samples, rows=rows)
+    ti = thermodynamic_integration(samples, protocol.schedule.rule, rows=rows)
+    kind = MM if config.potential == MM else ML
+    gas = read_gas_phase(run, kind) if has_gas(config) else None
+    ends: dict[str, EndStateEstimate] = {}
+    water, mm_ends, second, cycle = path_data, None, None, None
+    reorganization: Estimate | None
+    published = protocol.headline == "as_published"
+    if protocol.route == "R2" and gas is not None:
+        water = read_water(run, config, "end", ML)
+        mm_ends = (path_data, read_gas_phase(run, MM))
+        ends = _ends(run, config, mm_ends, (water, gas))
+        reorganization = _reorganization(water, gas)
+        total = hydration_r2(path, ends["water"], ends["gas"], reorganization, published=published)
+    else:
+        reorganization = None if gas is None else _reorganization(water, gas)
+        control, control_data = _control(run, config, path)
+        if config.both_routes and gas is not None and control and control_data:
+            end = read_water(run, config, "end", ML)
+            mm = (control_data, read_gas_phase(run, MM))
+            ends = _ends(run, config, mm, (end, gas))
+            second = hydration_r2(control, ends["water"], ends["gas"], None).headline
+            cycle = closure(path, second)
+        total = hydration_r1(
+            path, ti, reorganization, mm_control=control, endstate_r2=second, published=published
+        )
+    findings = Findings(total, path, ti, samples, rows, water, gas, ends, mm_ends, cycle)
+    return judged(findings, prepared, config) if final else findings
+
+
+def has_gas(config: HydrationConfig) -> bool:
+    """Tell whether the gas phase is sampled; our walkers know no constraints."""
+    return config.protocol.solute_constraints == "none"
+
+
+def _control(
+    run: Path, config: HydrationConfig, path: PathEstimate
+) -> tuple[PathEstimate | None, Water | None]:
+    """Return the MM value of the path and, where it is another run than the path, its records."""
+    if config.potential == MM:
+        return path, None
+    if not (config.control or config.both_routes):
+        return None, None
+    data = read_water(run, config, "path", MM)
+    return mbar(data.samples), data
+
+
+def _reorganization(water: Water, gas: Gas) -> Estimate:
+    return reorganization_energy(
+        water.internal, gas.internal, groups_water=water.group, groups_gas=gas.group
+    )
+
+
+def missing_rungs(run: Path, config: HydrationConfig) -> dict[str, tuple[float, ...]]:
+    """Return, by phase, the shares of the ensembles that MM and ML still need between them.
+
+    Raises:
+        IncompleteError: An end state has no samples yet.
+        NumericsError: An energy is not finite.
+    """
+    mm = read_water(run, config, "path", MM), read_gas_phase(run, MM)
+    ml = read_water(run, config, "end", ML), read_gas_phase(run, ML)
+    rungs = _rungs(run, config, mm, ml)
+    temperature = config.protocol.temperature
+    return {phase: missing_shares(r, temperature=temperature) for phase, r in rungs.items()}
+
+
+def _ends(
+    run: Path, config: HydrationConfig, mm: tuple[Water, Gas], ml: tuple[Water, Gas]
+) -> dict[str, EndStateEstimate]:
+    """Return MM → ML in water and in gas."""
+    rungs = _rungs(run, config, mm, ml)
+    return {phase: switch(r, temperature=config.protocol.temperature) for phase, r in rungs.items()}
+
+
+def _rungs(
+    run: Path, config: HydrationConfig, mm: tuple[Water, Gas], ml: tuple[Water, Gas]
+) -> dict[str, list[Rung]]:
+    """Return the ensembles from MM to ML in both phases; those without samples yet are left out."""
+    between = read_rungs(run)
+    water = _sampled(
+        between.hamiltonians("water"), lambda name: read_water(run, config, "end", name)
+    )
+    gas = _sampled(between.hamiltonians("gas"), lambda name: read_gas_phase(run, name))
+    return {
+        "water": [_rung(mm[0], MM), *water, _rung(ml[0], ML)],
+        "gas": [_rung(mm[1], MM), *gas, _rung(ml[1], ML)],
+    }
+
+
+def _sampled(names: Sequence[str], read: Callable[[str], Water | Gas]) -> list[Rung]:
+    """Return the ensembles of these names that have samples."""
+    rungs = []
+    for name in names:
+        with suppress(IncompleteError):
+            rungs.append(_rung(read(name), name))
+    return rungs
+
+
+def _rung(data: Water | Gas, hamiltonian: str) -> Rung:
+    """Return D = E_ML − E_MM on the frames of an ensemble.
+
+    Its own energy is E_MM + s D. The other one that is kept is E_MM for s = 1, otherwise E_ML.
+    """
+    if data.other is None:
+        raise IncompleteError("the frames of an end state lack the other potential's energies.")
+    share = share_of(hamiltonian)
+    if share == 1.0:
+        return Rung(share, data.internal - data.other, data.group)
+    return Rung(share, (data.other - data.internal) / (1.0 - share), data.group)

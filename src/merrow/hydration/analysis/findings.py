@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: MIT
+"""What was found in the samples of a run? The one table between estimating and presenting."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from merrow.free_energy.budget import Part
+from merrow.free_energy.convergence import Convergence
+from merrow.free_energy.cycle import Closure, Hydration
+from merrow.free_energy.decorrelate import Correlation
+from merrow.free_energy.endstate import EndStateEstimate
+from merrow.free_energy.estimate import PathEstimate
+from merrow.free_energy.verdict import Verdict
+from merrow.hydration.analysis.gather import Gas, Water
+from merrow.hydration.analysis.reorganization import Reorganised
+from merrow.samples import WindowSamples
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Everything that was estimated.
+
+    Attributes:
+        hydration: The headline and the numbers beside it.
+        path: MBAR on the sampled path.
+        ti: TI on the sampled path.
+        samples: The records of the path.
+        rows: Which of them are independent.
+        water: Coupled end in water of the headline's Hamiltonian.
+        gas: Gas phase of the headline's Hamiltonian; None where it was not sampled.
+        ends: End-state corrections by phase (R2).
+        mm_ends: MM frames in water and in gas behind `ends`, where route R2 is the headline.
+        closure: R1 − R2, where both were sampled.
+        convergence: Forward and reverse estimates; None until the end.
+        reorganised: What else is known of the reorganisation; empty until the end.
+        budget: Of what the uncertainty is made; empty until the end.
+        verdicts: Judgements; none until the end.
+        numbers: Further numbers for the diagnostics, by name.
+    """
+
+    hydration: Hydration
+    path: PathEstimate
+    ti: PathEstimate
+    samples: WindowSamples
+    rows: Correlation
+    water: Water
+    gas: Gas | None
+    ends: dict[str, EndStateEstimate] = field(default_factory=dict)
+    mm_ends: tuple[Water, Gas] | None = None
+    closure: Closure | None = None
+    convergence: Convergence | None = None
+    reorganised: Reorganised = field(default_factory=Reorganised)
+    budget: tuple[Part, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+    numbers: dict[str, float | None] = field(default_factory=dict)

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: MIT
+"""What hydration free energy was asked for? The resolved run file, `run.yaml`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from merrow.hydration.protocol import LONGEST_STEP, PROTOCOLS, Protocol, check_routes
+from merrow.settings import Settings
+
+HOW_LONG = ("target_stderr", "minimum_sampling", "maximum_sampling", "maximum_minutes")
+"""Settings of a protocol that say when sampling ends, not what is sampled."""
+
+
+class Source(Settings):
+    """The molecule and where its parameters come from; paths are relative to the run folder."""
+
+    kind: Literal["smiles", "structure", "solvated", "gas"]
+    """smiles; structure (SDF or mol2 file); solvated or gas (prmtop and coordinates)."""
+    smiles: str | None = None
+    """kind smiles: the SMILES."""
+    structure: str | None = None
+    """kind structure: path of the SDF or mol2 file."""
+    prmtop: str | None = None
+    """kind solvated or gas: path of the topology."""
+    inpcrd: str | None = None
+    """kind solvated or gas: path of the coordinates."""
+    ml_mask: str | None = None
+    """kind solvated or gas: AMBER mask of the solute; null: the molecule that is not water."""
+    charges: Literal["bcc", "abcg2", "file", "prmtop"] = "bcc"
+    """Charge model of the solute."""
+    gaff: Literal[1, 2] = 2
+    """GAFF version of the solute."""
+
+    digest: str | None = None
+    """SHA-256 of the input files' content; null for SMILES."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Source:
+        needed = {"smiles": ("smiles",), "structure": ("structure",)}.get(
+            self.kind, ("prmtop", "inpcrd")
+        )
+        for key in needed:
+            if getattr(self, key) is None:
+                raise ValueError(f"kind {self.kind!r} needs {key}")
+        if (self.charges == "file" and self.kind == "smiles") or (
+            self.charges == "prmtop" and self.kind in ("smiles", "structure")
+        ):
+            raise ValueError(
+                f"charges {self.charges!r} need a file that holds them, but the source is a "
+                f"{self.kind}; use bcc or abcg2"
+            )
+        return self
+
+
+class HydrationConfig(Settings):
+    """One hydration free energy, completely."""
+
+    task: Literal["hydration"] = "hydration"
+    """What `merrow run` does with this file."""
+    source: Source
+    """The molecule."""
+    potential: str = "ani2x"
+    """Name of the potential; "mm" keeps the prmtop's own terms (the control)."""
+    weights: str | None = None
+    """Path of the potential's weights; null: resolved by name."""
+    protocol: Protocol = PROTOCOLS["quick"]
+    """The sampling."""
+    control: bool = False
+    """R1: sample the MM control on the same path too."""
+    both_routes: bool = False
+    """Sample by routes R1 (the headline) and R2 (the check) and say whether they agree."""
+    seed: int = Field(2025, ge=0, lt=2**31)
+    """Seed of everything random."""
+    repeats: int = Field(2, ge=1)
+    """Independent repeats, each in a process of its own."""
+    processes: int | None = Field(None, ge=1)
+    """Processes at a time; null: one for each core."""
+    platform: Literal["CPU", "Reference", "CUDA", "OpenCL", "HIP"] = "CPU"
+    """OpenMM platform."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> HydrationConfig:
+        protocol = self.protocol
+        if protocol.solute_constraints == "h-bonds" and self.potential != "mm":
+            raise ValueError(
+                "solute_constraints h-bonds is another model than the flexible ML solute; it is "
+                "for potential mm alone"
+            )
+        longest = LONGEST_STEP[protocol.solute_masses]
+        if protocol.solute_constraints == "none" and protocol.timestep > longest:
+            raise ValueError(
+                f"timestep above {longest:g} fs needs solute_masses "
+                f"{'heavy' if protocol.timestep > 2.0 else 'repartitioned'} or constraints"
+            )
+        if protocol.headline == "as_published" and protocol.name != "paper":
+            raise ValueError("headline as_published belongs to the protocol named paper alone")
+        check_routes(self.potential, protocol.route, both_routes=self.both_routes)
+        return self
+
+    def science(self) -> dict[str, object]:
+        """Return what decides the samples: everything but where, how fast and how long it runs.
+
+        A run with equal science can go on in the same folder, with a smaller error as its target or
+        with more repeats.
+        """
+        data = self.model_dump(mode="json")
+        for key in ("processes", "weights", "repeats"):
+            data.pop(key)
+        for key in ("name", *HOW_LONG):
+            data["protocol"].pop(key)
+        return data

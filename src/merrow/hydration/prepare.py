@@ -1,0 +1,279 @@
+# SPDX-License-Identifier: MIT
+"""What exactly is simulated? From a molecule or AMBER files to a solvated system in the run folder.
+
+Everything that can be refused is refused by `check_source`, before the run folder exists.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from merrow.amber.coordinates import Coordinates, read_coordinates
+from merrow.amber.topology import AmberTopology, read_topology
+from merrow.ambertools.molecule import InputMolecule, read_molecule
+from merrow.ambertools.prepare import Charges, check_choice, parametrize
+from merrow.ambertools.programs import find_program
+from merrow.ambertools.solvent import n_waters_for, solvate
+from merrow.engine.storage import save_json
+from merrow.errors import InputError
+from merrow.hydration.config import HydrationConfig, Source
+from merrow.hydration.protocol import Protocol
+from merrow.potentials.elements import symbol
+from merrow.potentials.interface import Array, Molecule
+from merrow.potentials.registry import load_potential, located
+from merrow.system.box import box_vectors
+from merrow.system.internal import largest_distance
+from merrow.system.pme import check_box
+from merrow.system.potentials import MM
+from merrow.system.region import MLRegion, region_of, select_region
+from merrow.units import NM_PER_ANGSTROM
+
+SYSTEM = "system"
+INPUTS = "inputs"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The system of a run.
+
+    Attributes:
+        topology: The solvated prmtop.
+        region: The solute.
+        positions: Positions of all atoms [Å], shape (N, 3).
+        box: Box vectors [Å], shape (3, 3).
+        info: smiles, formula, charge, n_atoms, n_waters, charge_shift_e.
+    """
+
+    topology: AmberTopology
+    region: MLRegion
+    positions: Array
+    box: Array
+    info: dict[str, Any]
+
+
+def check_source(config: HydrationConfig, base: Path) -> tuple[Molecule, tuple[str, ...] | None]:
+    """Read and judge the input without writing anything.
+
+    Args:
+        config: The run.
+        base: Folder that relative paths refer to.
+
+    Returns:
+        The solute, and the labels of its atoms where a prmtop gives them.
+
+    Raises:
+        InputError: The input cannot be read, does not fit together, or its box is too small.
+        UnsupportedPhysicsError: The method cannot treat it.
+        MissingComponentError: Its preparation needs AmberTools, which is not here.
+    """
+    source, protocol = config.source, config.protocol
+    if source.kind in ("smiles", "structure"):
+        molecule = _molecule(source, base)
+        if hill_formula(molecule.numbers) == "H2O":
+            raise InputError(
+                "the molecule is water, which cannot be told from its solvent here; give a "
+                "solvated prmtop and --ml-mask."
+            )
+        check_choice(molecule, charge_model(source), source.gaff)
+        for program in ("antechamber", "parmchk2", "tleap"):
+            find_program(program)
+        return Molecule(molecule.numbers, molecule.charge), None
+    topology, coordinates = _read_amber(source, base)
+    if source.kind == "gas":
+        region = _solute(topology, source.ml_mask)
+        if len(region.atoms) != len(topology):
+            raise InputError(
+                f"{topology.path.name} holds more than the solute; --solvate needs the gas-phase "
+                "prmtop of one molecule."
+            )
+        if topology.has_box:
+            raise InputError(
+                f"{topology.path.name} has a box already; leave out --solvate, or give the "
+                "gas-phase prmtop of one molecule."
+            )
+        return region.molecule, region.labels
+    if topology.has_box and coordinates.lengths is None:
+        raise InputError(
+            f"{Path(str(source.inpcrd)).name} has no box, but {topology.path.name} asks for one; "
+            "give coordinates that end with their box."
+        )
+    if not topology.has_box:
+        raise InputError(
+            f"{topology.path.name} with {Path(str(source.inpcrd)).name} has no box; add "
+            "`--solvate tip3p`, or give a solvated system."
+        )
+    region = _solute(topology, source.ml_mask)
+    _check_system_box(protocol, topology, region, coordinates)
+    return region.molecule, region.labels
+
+
+def _molecule(source: Source, base: Path) -> InputMolecule:
+    if source.kind == "smiles":
+        return read_molecule(source.smiles or "")
+    return read_molecule(base / str(source.structure))
+
+
+def adopt_inputs(config: HydrationConfig, base: Path, run: Path | None) -> HydrationConfig:
+    """Return the configuration with input paths inside the run folder, and copy the files there.
+
+    With run=None nothing is copied: the result only serves to recognise a run.
+    """
+    source = config.source
+    changes: dict[str, object] = {}
+    sha = hashlib.sha256()
+    for key in ("structure", "prmtop", "inpcrd"):
+        value = getattr(source, key)
+        if value is None:
+            continue
+        path = base / value
+        if not path.is_file():
+            raise InputError(f"there is no file {path} ({key}); correct the path.")
+        if f"{INPUTS}/{path.name}" in changes.values():
+            raise InputError(f"prmtop and inpcrd are both named {path.name}; rename one of them.")
+        sha.update(path.read_bytes())
+        changes[key] = f"{INPUTS}/{path.name}"
+        if run is not None:
+            (run / INPUTS).mkdir(parents=True, exist_ok=True)
+            if (run / INPUTS / path.name).resolve() != path.resolve():
+                shutil.copyfile(path, run / INPUTS / path.name)
+    if changes:
+        changes["digest"] = sha.hexdigest()[:16]
+    update: dict[str, object] = {"source": source.model_copy(update=changes)}
+    update["potential"] = located(config.potential, base)
+    if config.weights is not None:
+        update["weights"] = str((base / config.weights).resolve())
+    return config.model_copy(update=update)
+
+
+def prepare_system(run: Path, config: HydrationConfig) -> None:
+    """Make `system/solvated.prmtop`, `.inpcrd` and `prepared.json`; does nothing when they exist.
+
+    Raises:
+        MerrowError: A program failed or the system cannot be built.
+    """
+    folder = run / SYSTEM
+    if (folder / "prepared.json").exists():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    source, protocol = config.source, config.protocol
+    info: dict[str, Any] = {"smiles": None, "charge_shift_e": 0.0}
+    if source.kind in ("smiles", "structure"):
+        molecule = _molecule(source, run)
+        model = charge_model(source)
+        files = parametrize(molecule, charges=model, gaff=source.gaff, folder=folder)
+        info |= {"smiles": molecule.smiles, "charge_shift_e": files.charge_shift}
+        gas = (files.prmtop, files.inpcrd)
+    else:
+        gas = (run / str(source.prmtop), run / str(source.inpcrd))
+    if source.kind == "solvated":
+        for path, name in zip(gas, ("solvated.prmtop", "solvated.inpcrd"), strict=True):
+            shutil.copyfile(path, folder / name)
+    else:
+        topology = read_topology(gas[0])
+        positions = read_coordinates(gas[1], len(topology)).positions
+        waters = waters_needed(protocol, positions, topology.numbers)
+        solvate(*gas, folder=folder, n_waters=waters)
+    system = read_prepared(run, config, info)
+    _check_system_box(
+        protocol,
+        system.topology,
+        system.region,
+        read_coordinates(folder / "solvated.inpcrd", len(system.topology)),
+    )
+    info |= {
+        "formula": hill_formula(system.region.molecule.numbers),
+        "charge": system.region.molecule.charge,
+        "n_atoms": len(system.region.atoms),
+        "n_waters": sum(bool(system.topology.is_water[m[0]]) for m in system.topology.molecules),
+    }
+    save_json(folder / "prepared.json", info)
+
+
+def read_prepared(
+    run: Path, config: HydrationConfig, info: dict[str, Any] | None = None
+) -> Prepared:
+    """Read the system that `prepare_system` made."""
+    folder = run / SYSTEM
+    topology = read_topology(folder / "solvated.prmtop")
+    coordinates = read_coordinates(folder / "solvated.inpcrd", len(topology))
+    mask = config.source.ml_mask if config.source.kind == "solvated" else None
+    if info is None:
+        info = json.loads((folder / "prepared.json").read_text())
+    return Prepared(
+        topology, _solute(topology, mask), coordinates.positions, box_vectors(coordinates), info
+    )
+
+
+def waters_needed(protocol: Protocol, positions: Array, numbers: tuple[int, ...]) -> int:
+    """Return the protocol's number of waters, or more where cutoff or solute need a wider box."""
+    extent = largest_distance(positions, numbers)
+    margin = 1.012  # the box breathes by about 1 % in length under the barostat
+    width = margin * max(2 * protocol.cutoff + 3.5, extent + 20.0)
+    heavy = sum(z > 1 for z in numbers)
+    return max(protocol.n_waters, n_waters_for(width, heavy))
+
+
+def charge_model(source: Source) -> Charges:
+    """Return the charge model of a molecule that is parametrised here."""
+    if source.charges == "prmtop":
+        raise InputError("charges of a prmtop belong to a source with a prmtop; use bcc or abcg2.")
+    return source.charges
+
+
+def hill_formula(numbers: tuple[int, ...]) -> str:
+    """Return the molecular formula in Hill order."""
+    count = Counter(symbol(z) for z in numbers)
+    first = [s for s in ("C", "H") if s in count] if "C" in count else []
+    rest = sorted(s for s in count if s not in first)
+    return "".join(f"{s}{count[s] if count[s] > 1 else ''}" for s in (*first, *rest))
+
+
+def _read_amber(source: Source, base: Path) -> tuple[AmberTopology, Coordinates]:
+    topology = read_topology(base / str(source.prmtop))
+    return topology, read_coordinates(base / str(source.inpcrd), len(topology))
+
+
+def _solute(topology: AmberTopology, mask: str | None) -> MLRegion:
+    if mask is not None:
+        return select_region(topology, mask)
+    solutes = [m for m in topology.molecules if len(m) > 1 and not topology.is_water[m[0]]]
+    if len(solutes) != 1:
+        raise InputError(
+            f"{topology.path.name} has {len(solutes)} molecules besides water and ions; "
+            "say which one is the solute with --ml-mask."
+        )
+    return region_of(topology, solutes[0], name="the solute")
+
+
+def _check_system_box(
+    protocol: Protocol, topology: AmberTopology, region: MLRegion, coordinates: Coordinates
+) -> None:
+    vectors = box_vectors(coordinates) * NM_PER_ANGSTROM
+    solute = coordinates.positions[list(region.atoms)] * NM_PER_ANGSTROM
+    extent = largest_distance(solute, region.molecule.numbers)
+    check_box(vectors, protocol.cutoff * NM_PER_ANGSTROM, extent, where=topology.path.name)
+
+
+def weights_identity(config: HydrationConfig, base: Path, molecule: Molecule) -> str | None:
+    """Open the weights of a run, fetched and verified; None for MM terms, which have none.
+
+    Args:
+        config: The run.
+        base: Folder that a relative path of weights refers to.
+        molecule: The solute.
+
+    Raises:
+        InputError: The weights are not what they should be.
+        MissingComponentError: They are not here and cannot be fetched.
+    """
+    if config.potential == MM or config.potential.startswith("mm:"):
+        return None
+    weights = None if config.weights is None else base / config.weights
+    name = located(config.potential, base)
+    return load_potential(name, molecule, weights=weights).identity

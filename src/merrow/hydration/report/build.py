@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: MIT
+"""How do the findings of a run become its result, its tables and its report?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from merrow.errors import MerrowError
+from merrow.free_energy.endstate import EndStateEstimate
+from merrow.free_energy.estimate import Estimate
+from merrow.free_energy.frames import dhdl, storable, u_nk
+from merrow.free_energy.schedule import COMPONENT, legs
+from merrow.hydration import result as model
+from merrow.hydration.analysis.checks import local_bonds
+from merrow.hydration.analysis.findings import Findings
+from merrow.hydration.config import HydrationConfig
+from merrow.hydration.prepare import Prepared
+from merrow.hydration.report import data as page
+from merrow.hydration.report.page import write_report
+from merrow.hydration.result import HydrationResult, write_csv, write_json
+from merrow.hydration.sampling.tasks import GAS_RECORD_INTERVAL, nonbonded_settings
+from merrow.potentials.device import device_of
+from merrow.potentials.interface import Potential
+from merrow.units import ANGSTROM_PER_NM, KCAL_PER_KJ
+from merrow.versions import versions
+
+
+def build_result(
+    config: HydrationConfig,
+    prepared: Prepared,
+    findings: Findings,
+    potential: Potential,
+    *,
+    wall: float,
+) -> HydrationResult:
+    """Return the result of a run; no number is changed on the way but for its unit."""
+    total = findings.hydration
+    exact = "endstate_r2" if total.route == "R2" else "decoupling_mbar"
+    published = config.protocol.headline == "as_published" and total.estimates["as_published"]
+    method = "as_published" if published else exact
+    estimates = {name: _estimate(value) for name, value in total.estimates.items()}
+    headline = estimates[method]
+    if headline is None:
+        raise MerrowError(f"the run has no {method}.")
+    source = config.source
+    info = {key: prepared.info[key] for key in ("smiles", "formula", "charge", "n_atoms")}
+    return HydrationResult(
+        molecule=model.MoleculeInfo(**info),
+        potential=config.potential,
+        charges=source.charges if source.kind in ("smiles", "structure") else "prmtop",
+        protocol=config.protocol.name,
+        route=config.protocol.route,
+        temperature_k=config.protocol.temperature,
+        headline=model.Headline(
+            dg_kcal=headline.dg_kcal,
+            stderr_kcal=headline.stderr_kcal,
+            method=method,  # type: ignore[arg-type]
+        ),
+        estimates=model.Estimates(**estimates),
+        legs=model.Legs(
+            charging=_estimate(findings.path.legs["charging"]),
+            lj=_estimate(findings.path.legs["lj"]),
+        ),
+        de_reorg=_reorganization(total.de_reorg),
+        de_reorg_mbar=_reorganization(findings.reorganised.energy),
+        dg_reorg=_free_energy_bound(findings),
+        closure=_closure(findings),
+        budget=tuple(
+            model.UncertaintyPart(
+                name=part.name,
+                stderr_kcal=part.stderr_kcal,
+                in_stderr=part.in_stderr,
+                note=part.note,
+            )
+            for part in findings.budget
+        ),
+        diagnostics=_diagnostics(findings),
+        settings=_settings(config, prepared, findings, potential),
+        versions=versions(),
+        seeds={"run": config.seed},
+        wall_s=wall,
+    )
+
+
+def write_outputs(
+    run: Path, prepared: Prepared, findings: Findings, result: HydrationResult, doi: str
+) -> None:
+    """Write result.json, result.csv, report.html and the alchemlyb tables."""
+    tables = run / "samples"
+    tables.mkdir(exist_ok=True)
+    for name, table in (("u_nk", u_nk(findings.samples)), ("dHdl", dhdl(findings.samples))):
+        storable(table).to_parquet(tables / f"{name}.parquet")
+    write_report(_report_data(prepared, findings, result, doi), run / "report.html")
+    write_csv(result, run / "result.csv")
+    write_json(result, run / "result.json")
+
+
+def _estimate(estimate: Estimate | None) -> model.Estimate | None:
+    if estimate is None:
+        return None
+    return model.Estimate(dg_kcal=float(estimate.dg_kcal), stderr_kcal=float(estimate.stderr_kcal))
+
+
+def _reorganization(estimate: Estimate | None) -> model.Reorganization | None:
+    if estimate is None:
+        return None
+    return model.Reorganization(value_kcal=estimate.dg_kcal, stderr_kcal=estimate.stderr_kcal)
+
+
+def _free_energy_bound(findings: Findings) -> model.ReorganizationFreeEnergy | None:
+    bound, stiff = findings.reorganised.bound, findings.reorganised.stiff
+    if bound is None:
+        return None
+    return model.ReorganizationFreeEnergy(
+        lower_bound_kcal=bound.dg_kcal,
+        lower_bound_stderr_kcal=bound.stderr_kcal,
+        gaussian_kcal=None if stiff is None else stiff.dg_kcal,
+        gaussian_stderr_kcal=None if stiff is None else stiff.stderr_kcal,
+    )
+
+
+def _closure(findings: Findings) -> model.Closure | None:
+    if findings.closure is None:
+        return None
+    found = findings.closure.difference
+    return model.Closure(value_kcal=found.dg_kcal, stderr_kcal=found.stderr_kcal)
+
+
+def _diagnostics(findings: Findings) -> model.Diagnostics:
+    samples = findings.samples
+    coupled = samples.state == 0
+    end = findings.water.samples
+    spread = end.spread[end.state == 0]
+    members = bool(np.isfinite(spread).any())
+    numbers: dict[str, Any] = {
+        "n_samples": float(len(samples)),
+        "n_independent": float(findings.path.n_independent),
+        "ps_per_state": float(np.sum(coupled) * samples.time.min()),
+        "mean_volume_a3": float(samples.volume[coupled].mean()) * ANGSTROM_PER_NM**3,
+        "ensemble_spread_kcal": float(np.nanmean(spread)) * KCAL_PER_KJ if members else None,
+        "largest_ensemble_spread_kcal": float(np.nanmax(spread)) * KCAL_PER_KJ if members else None,
+        **findings.numbers,
+    }
+    bounds = None
+    if findings.ends:
+        reference = findings.ends["gas"].dg_kcal
+        phases = {name: _bounds(end, reference) for name, end in findings.ends.items()}
+        bounds = model.GibbsBogoliubov(**phases, reference_kcal=reference)
+    return model.Diagnostics(
+        min_overlap=findings.path.min_overlap,
+        verdicts=tuple(
+            model.Verdict(name=v.name, status=v.status, message=v.sentence, advice=v.advice)
+            for v in findings.verdicts
+        ),
+        gibbs_bogoliubov=bounds,
+        **numbers,
+    )
+
+
+def _bounds(end: EndStateEstimate, reference: float) -> model.PhaseBounds:
+    return model.PhaseBounds(
+        lower_kcal=end.bound_low_kcal - reference,
+        df_kcal=end.dg_kcal - reference,
+        upper_kcal=end.bound_high_kcal - reference,
+        stderr_kcal=end.stderr_kcal,
+    )
+
+
+def _settings(
+    config: HydrationConfig, prepared: Prepared, findings: Findings, potential: Potential
+) -> dict[str, Any]:
+    pme = nonbonded_settings(config.protocol, prepared).pme
+    return {
+        "protocol": config.protocol.model_dump(mode="json"),
+        "potential_identity": potential.identity,
+        "source": config.source.model_dump(mode="json"),
+        "charge_shift_e": prepared.info["charge_shift_e"],
+        "n_waters": prepared.info["n_waters"],
+        "repeats": config.repeats,
+        "platform": config.platform,
+        "ml_device": device_of(potential),
+        "pme_alpha_per_a": None if pme is None else pme.alpha / ANGSTROM_PER_NM,
+        "pme_grid": None if pme is None else list(pme.grid),
+        "ti": findings.ti.method,
+        "published": findings.hydration.published_note,
+    }
+
+
+def _report_data(
+    prepared: Prepared, findings: Findings, result: HydrationResult, doi: str
+) -> page.ReportData:
+    path = findings.path
+    labels = tuple(f"{s.elec:.3g} | {s.lj:.3g}" for s in path.states)
+    halves = findings.convergence
+    return page.ReportData(
+        result=result,
+        dvdl=tuple(_curves(findings)),
+        profile=None
+        if path.profile_stderr_kcal is None
+        else page.StateProfile(labels, path.profile_kcal, path.profile_stderr_kcal),
+        overlap=None if path.overlap is None else page.Overlap(labels, path.overlap),
+        convergence=None if halves is None else _convergence(findings),
+        internal=_internal(findings),
+        structure=page.Structure(
+            prepared.region.molecule.numbers,
+            prepared.positions[list(prepared.region.atoms)],
+            local_bonds(prepared),
+        ),
+        potential_doi=doi,
+    )
+
+
+def _curves(findings: Findings) -> list[page.DvdlCurve]:
+    samples, g = findings.samples, findings.rows
+    curves = []
+    names = {"charging": "charging", "lj": "Lennard-Jones"}
+    for leg, own in legs(samples.states).items():
+        column = COMPONENT[leg]
+        lambdas, means, errors = [], [], []
+        for k in own:
+            here = samples.state == k
+            values = samples.dvdl[here & g.equilibrated, column] * KCAL_PER_KJ
+            count = max(int(np.sum(here & g.independent)), 2)
+            lambdas.append(samples.states[k][column])
+            means.append(values.mean())
+            errors.append(values.std(ddof=1) / np.sqrt(count))
+        curves.append(page.DvdlCurve(names[leg], lambdas, means, errors))
+    return curves
+
+
+def _convergence(findings: Findings) -> page.Convergence | None:
+    halves = findings.convergence
+    if halves is None:
+        return None
+    rows = [
+        (f, a, b)
+        for f, a, b in zip(halves.fractions, halves.forward, halves.reverse, strict=True)
+        if a is not None and b is not None
+    ]
+    if not rows:
+        return None
+    return page.Convergence(
+        fraction=[f for f, _, _ in rows],
+        forward_kcal=[a.dg_kcal for _, a, _ in rows],
+        forward_stderr_kcal=[a.stderr_kcal for _, a, _ in rows],
+        reverse_kcal=[b.dg_kcal for _, _, b in rows],
+        reverse_stderr_kcal=[b.stderr_kcal for _, _, b in rows],
+        what="ΔG of the sampled path",
+    )
+
+
+def _internal(findings: Findings) -> page.InternalEnergies | None:
+    if findings.gas is None:
+        return None
+    water, gas = findings.water.internal * KCAL_PER_KJ, findings.gas.internal * KCAL_PER_KJ
+    time = findings.water.samples.time[findings.water.rows]
+    time = time + time.max() * findings.water.group  # repeats are drawn one after the other
+    return page.InternalEnergies(
+        water=page.EnergySeries(time, water),
+        gas=page.EnergySeries(GAS_RECORD_INTERVAL * (1 + np.arange(len(gas))), gas),
+        reference_kcal=float(gas.min()),
+        reference_name="the lowest energy seen in gas",
+    )

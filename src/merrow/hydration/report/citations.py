@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: MIT
+"""Which works does a run owe a citation?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from merrow.hydration.report.data import ReportData
+from merrow.hydration.report.lines import MM
+
+
+@dataclass(frozen=True)
+class Citation:
+    """A work to cite: what for, where it was published, and its DOI where we know it."""
+
+    purpose: str
+    work: str
+    doi: str = ""
+
+
+METHOD = Citation(
+    "the ML/MM method and its published sum", "J. Chem. Theory Comput. 2025, 21, 6979"
+)
+OPENMM = Citation(
+    "dynamics", "OpenMM, PLOS Comput. Biol. 2017, 13, e1005659", "10.1371/journal.pcbi.1005659"
+)
+MBAR = Citation("free energies", "MBAR, J. Chem. Phys. 2008, 129, 124105", "10.1063/1.2978177")
+BAR = Citation(
+    "end-state correction", "BAR, J. Comput. Phys. 1976, 22, 245", "10.1016/0021-9991(76)90078-4"
+)
+GAFF = Citation("solute parameters", "GAFF, J. Comput. Chem. 2004, 25, 1157", "10.1002/jcc.20035")
+BCC = Citation("solute charges", "AM1-BCC, J. Comput. Chem. 2002, 23, 1623", "10.1002/jcc.10128")
+ABCG2 = Citation("solute charges", "ABCG2, J. Chem. Phys. 2020, 153, 114502", "10.1063/5.0019056")
+TIP3P = Citation("water model", "TIP3P, J. Chem. Phys. 1983, 79, 926", "10.1063/1.445869")
+FREESOLV = Citation(
+    "reference data",
+    "FreeSolv, J. Comput.-Aided Mol. Des. 2014, 28, 711",
+    "10.1007/s10822-014-9747-x",
+)
+
+
+def citations(data: ReportData) -> tuple[Citation, ...]:
+    """Return the works that this run used, the potential first."""
+    result = data.result
+    works = []
+    if result.potential != MM:
+        works.append(Citation("potential", result.potential, data.potential_doi))
+        works.append(METHOD)
+    works += [OPENMM, MBAR]
+    if result.route == "R2":
+        works.append(BAR)
+    works.append(GAFF)
+    works += {"bcc": [BCC], "abcg2": [ABCG2]}.get(result.charges, [])
+    works.append(TIP3P)
+    if data.freesolv:
+        works.append(FREESOLV)
+    return tuple(works)

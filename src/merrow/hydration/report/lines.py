@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: MIT
+"""Which lines does the answer have, in which order and in which words? For terminal and page alike.
+
+The numbers are taken as they stand in the result; nothing is added or subtracted here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from merrow.hydration.result import (
+    Estimate,
+    EstimateName,
+    HydrationResult,
+    Reorganization,
+    ReorganizationFreeEnergy,
+)
+from merrow.report.text import energy, stderr
+
+EXPLANATION: Final = "docs/explanation/two-numbers.md"
+NOT_COMPUTED: Final = "not computed"
+MM: Final = "mm"
+"""The potential that is the classical force field itself: the control."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the answer.
+
+    Attributes:
+        label: What the number is.
+        value: The number [kcal/mol] as text.
+        stderr: Its standard error [kcal/mol] as text, empty where there is no number.
+        headline: Whether this line is the answer.
+    """
+
+    label: str
+    value: str
+    stderr: str
+    headline: bool = False
+
+
+def internal_name(result: HydrationResult) -> str:
+    """Return what the internal energy of the solute is called."""
+    return "E_MM" if result.potential == MM else "E_ML"
+
+
+def answer_lines(result: HydrationResult) -> tuple[Line, ...]:
+    """Return the lines of the answer: exact, published, ΔE_reorg, MM, cross-check, legs.
+
+    Under protocol paper the published sum is the headline and comes first.
+    """
+    estimates, r1 = result.estimates, result.route == "R1"
+    hamiltonian = _hamiltonian(result)
+    how = "MBAR over all states" if r1 else "MM path + end-state BAR"
+    sum_of = "TI + ΔE_reorg" if r1 else "R2 + ΔE_reorg, a stand-in"
+    exact_name: EstimateName = "decoupling_mbar" if r1 else "endstate_r2"
+    exact = _line(result, exact_name, f"ΔG of the {hamiltonian} Hamiltonian ({how})")
+    published = _line(result, "as_published", f"ΔG as published ({sum_of})")
+    lines = [published, exact] if published.headline else [exact, published]
+    inner = internal_name(result)
+    lines.append(_reorganization(f"⟨{inner}⟩ in water − ⟨{inner}⟩ in gas", result.de_reorg))
+    if result.de_reorg_mbar is not None:
+        source = "all states" if r1 else "MM frames too"
+        lines.append(_reorganization(f"the same from {source}", result.de_reorg_mbar))
+    if result.dg_reorg is not None:
+        lines += _reorganization_free_energy(result.dg_reorg)
+    if estimates.mm_control is not None:
+        lines.append(_line(result, "mm_control", "MM value of the same path"))
+    if estimates.decoupling_ti is not None:
+        lines.append(_line(result, "decoupling_ti", "cross-check of the path by TI"))
+    if r1 and estimates.endstate_r2 is not None:
+        lines.append(_line(result, "endstate_r2", "cross-check by route R2"))
+    if result.closure is not None:
+        found = result.closure
+        numbers = (energy(found.value_kcal), stderr(found.stderr_kcal))
+        lines.append(Line("R1 − R2, zero but for sampling", *numbers))
+    path = hamiltonian if r1 else "MM"
+    lines.append(_plain(f"leg of the {path} path: charging", result.legs.charging))
+    lines.append(_plain(f"leg of the {path} path: Lennard-Jones", result.legs.lj))
+    return tuple(lines)
+
+
+def why_two_numbers(result: HydrationResult) -> str:
+    """Return the one sentence on why the first two lines differ and where that is explained."""
+    if result.estimates.as_published is None:
+        return f"The published sum was not computed in this run; what it is: {EXPLANATION}."
+    return (
+        "The first two lines differ because the published sum adds ΔE_reorg, a mean energy, to a "
+        "free energy that already contains the reorganisation of the solute; explained in "
+        f"{EXPLANATION}."
+    )
+
+
+def headline_words(result: HydrationResult) -> str:
+    """Return what the headline is, and whether a check speaks against it."""
+    words = f"The headline is the free energy of the {_hamiltonian(result)} Hamiltonian itself."
+    if result.headline.method == "as_published":
+        words = "The headline is the sum as published, not a state-function estimate."
+    failed = sum(verdict.status == "fail" for verdict in result.diagnostics.verdicts)
+    if failed:
+        words += f" Do not trust it yet: {failed} of the checks failed."
+    return words
+
+
+def subject(result: HydrationResult) -> str:
+    """Return what was computed: molecule and temperature."""
+    molecule = result.molecule
+    name = (
+        molecule.formula if molecule.smiles is None else f"{molecule.smiles} ({molecule.formula})"
+    )
+    return f"Hydration free energy of {name} at {result.temperature_k:g} K"
+
+
+def route_words(result: HydrationResult) -> str:
+    """Return what the route of this run means."""
+    if result.route == "R1":
+        return f"R1: {_hamiltonian(result)} at every state"
+    return "R2: MM at every state, MM → ML/MM at the two ends"
+
+
+def _hamiltonian(result: HydrationResult) -> str:
+    return "MM" if result.potential == MM else "ML/MM"
+
+
+def _line(result: HydrationResult, name: EstimateName, label: str) -> Line:
+    plain = _plain(label, getattr(result.estimates, name))
+    return Line(plain.label, plain.value, plain.stderr, headline=name == result.headline.method)
+
+
+def _plain(label: str, estimate: Estimate | None) -> Line:
+    if estimate is None:
+        return Line(label, NOT_COMPUTED, "")
+    return Line(label, energy(estimate.dg_kcal), stderr(estimate.stderr_kcal))
+
+
+def _reorganization(label: str, found: Reorganization | None) -> Line:
+    if found is None:
+        return Line(f"ΔE_reorg = {label}", NOT_COMPUTED, "")
+    return Line(f"ΔE_reorg = {label}", energy(found.value_kcal), stderr(found.stderr_kcal))
+
+
+def _reorganization_free_energy(found: ReorganizationFreeEnergy) -> list[Line]:
+    least = f"≥ {energy(found.lower_bound_kcal)}"
+    lines = [
+        Line(
+            "its free energy, already within ΔG: at least",
+            least,
+            stderr(found.lower_bound_stderr_kcal),
+        )
+    ]
+    if found.gaussian_kcal is not None and found.gaussian_stderr_kcal is not None:
+        numbers = (f"~ {energy(found.gaussian_kcal)}", stderr(found.gaussian_stderr_kcal))
+        lines.append(Line("of it in bonds and angles: an estimate", *numbers))
+    return lines

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: MIT
+"""What does the solute look like on paper? A drawing of its formula, as inline SVG."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from rdkit import Chem, rdBase
+from rdkit.Chem import rdDepictor, rdDetermineBonds
+from rdkit.Chem.Draw import rdMolDraw2D
+
+from merrow.errors import InputError
+from merrow.hydration.report.data import Structure
+from merrow.report.svg import inline_svg
+
+MAX_ITERATIONS: Final = 10_000
+"""Trials of bond orders before a drawing with single bonds is good enough."""
+
+
+def structure_from_smiles(smiles: str) -> str:
+    """Draw the molecule of a SMILES.
+
+    Raises:
+        InputError: The SMILES cannot be read.
+    """
+    with rdBase.BlockLogs():
+        molecule = Chem.MolFromSmiles(smiles)
+    if molecule is None or molecule.GetNumAtoms() == 0:
+        raise InputError(f"the SMILES {smiles!r} cannot be drawn; check it with another program.")
+    return _draw(molecule, f"Structure of {smiles}")
+
+
+def structure_from_atoms(structure: Structure, *, charge: int) -> str:
+    """Draw a molecule from its atoms, positions and bonds; bond orders follow from its charge [e].
+
+    Where no set of bond orders fits, all bonds are drawn single.
+    """
+    plain = Chem.RWMol()
+    for number in structure.numbers:
+        atom = Chem.Atom(int(number))
+        atom.SetNoImplicit(True)
+        plain.AddAtom(atom)
+    for first, second in structure.bonds:
+        plain.AddBond(int(first), int(second), Chem.BondType.SINGLE)
+    conformer = Chem.Conformer(len(structure.numbers))
+    conformer.SetPositions(np.ascontiguousarray(structure.positions))
+    plain.AddConformer(conformer)
+    molecule = Chem.Mol(plain)
+    try:
+        with rdBase.BlockLogs():
+            rdDetermineBonds.DetermineBondOrders(
+                molecule, charge=charge, maxIterations=MAX_ITERATIONS
+            )
+            molecule = Chem.RemoveHs(molecule)
+    except (ValueError, RuntimeError):
+        molecule = Chem.Mol(plain)
+    return _draw(molecule, f"Structure of the solute, {len(structure.numbers)} atoms")
+
+
+def _draw(molecule: Any, title: str) -> str:
+    molecule.UpdatePropertyCache(strict=False)
+    rdDepictor.Compute2DCoords(molecule)
+    drawer: Any = rdMolDraw2D.MolDraw2DSVG(320, 220)
+    drawer.drawOptions().clearBackground = False
+    rdMolDraw2D.PrepareAndDrawMolecule(drawer, molecule, kekulize=False)
+    drawer.FinishDrawing()
+    return inline_svg(drawer.GetDrawingText(), name="structure", title=title)

@@ -1,0 +1,280 @@
+# SPDX-License-Identifier: MIT
+"""What is the answer, in a form that other programs can read? `result.json`, version 1.
+
+Every number is in AMBER's units and every error is one standard error. The keys are documented in
+`docs/reference/result.md`; a test compares the two. NaN and infinity never reach a file: where a
+number is the answer they are refused, among the diagnostics they become null.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationError,
+    model_validator,
+)
+
+from merrow.errors import InputError
+from merrow.files import write_whole
+
+SCHEMA_VERSION: Final = 1
+
+EstimateName = Literal[
+    "decoupling_mbar", "decoupling_ti", "endstate_r2", "mm_control", "as_published"
+]
+
+
+def _finite_or_none(value: Any) -> Any:
+    """Return None for NaN and infinity: a diagnostic that could not be computed."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+NonNegative = Annotated[float, Field(ge=0.0)]
+Diagnostic = Annotated[float | None, BeforeValidator(_finite_or_none)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class MoleculeInfo(_Model):
+    """The solute: `smiles` is null where only AMBER files were given."""
+
+    smiles: str | None
+    formula: str
+    charge: int
+    n_atoms: Annotated[int, Field(ge=1)]
+
+
+class Estimate(_Model):
+    """A free energy and its standard error [kcal/mol]."""
+
+    dg_kcal: float
+    stderr_kcal: NonNegative
+
+
+class Headline(Estimate):
+    """The answer: the estimate that `method` names, repeated."""
+
+    method: EstimateName
+
+
+class Estimates(_Model):
+    """Every way to the number; null where it was not computed."""
+
+    decoupling_mbar: Estimate | None
+    decoupling_ti: Estimate | None
+    endstate_r2: Estimate | None
+    mm_control: Estimate | None
+    as_published: Estimate | None
+
+
+class Legs(_Model):
+    """The two legs of the sampled path, gas → water (of the MM path under route R2)."""
+
+    charging: Estimate | None
+    lj: Estimate | None
+
+
+class Reorganization(_Model):
+    """⟨E_ML⟩ in water − ⟨E_ML⟩ in gas [kcal/mol]."""
+
+    value_kcal: float
+    stderr_kcal: NonNegative
+
+
+class ReorganizationFreeEnergy(_Model):
+    """What is known of kT·KL(p_wat ‖ p_gas) [kcal/mol]: a lower bound, and an estimate of a part.
+
+    The bound counts torsion states. The estimate takes bonds and angles as Gaussian; null where
+    there are too few frames.
+    """
+
+    lower_bound_kcal: NonNegative
+    lower_bound_stderr_kcal: NonNegative
+    gaussian_kcal: float | None
+    gaussian_stderr_kcal: NonNegative | None
+
+
+class Closure(_Model):
+    """ΔG by route R1 − ΔG by route R2 [kcal/mol]; zero but for sampling."""
+
+    value_kcal: float
+    stderr_kcal: NonNegative
+
+
+class UncertaintyPart(_Model):
+    """One part of the uncertainty [kcal/mol]; those `in_stderr` make up the headline's error."""
+
+    name: str
+    stderr_kcal: NonNegative
+    in_stderr: bool
+    note: str
+
+
+class Verdict(_Model):
+    """One judgement of the run: what was looked at, what was found, what to do about it."""
+
+    name: str
+    status: Literal["pass", "warn", "fail"]
+    message: str
+    advice: str = ""
+
+
+class PhaseBounds(_Model):
+    """⟨D⟩_ML ≤ ΔF ≤ ⟨D⟩_MM with D = E_ML − E_MM in one phase [kcal/mol]."""
+
+    lower_kcal: float
+    df_kcal: float
+    upper_kcal: float
+    stderr_kcal: NonNegative
+
+
+class GibbsBogoliubov(_Model):
+    """Bounds of the MM → ML/MM correction; `reference_kcal` was taken off D in both phases."""
+
+    water: PhaseBounds
+    gas: PhaseBounds
+    reference_kcal: float = 0.0
+
+
+class Diagnostics(_Model):
+    """How far the numbers can be trusted; further named numbers are welcome here, and only here."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Diagnostic] = Field(init=False)
+
+    min_overlap: Diagnostic
+    verdicts: Annotated[tuple[Verdict, ...], Field(strict=False)]
+    gibbs_bogoliubov: GibbsBogoliubov | None = None
+
+    @property
+    def numbers(self) -> dict[str, float | None]:
+        """The further named numbers."""
+        return dict(self.__pydantic_extra__)
+
+
+class HydrationResult(_Model):
+    """All that `result.json` holds."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    molecule: MoleculeInfo
+    potential: str
+    charges: str
+    protocol: str
+    route: Literal["R1", "R2"]
+    temperature_k: Annotated[float, Field(gt=0.0)]
+    headline: Headline
+    estimates: Estimates
+    legs: Legs
+    de_reorg: Reorganization | None
+    de_reorg_mbar: Reorganization | None = None
+    dg_reorg: ReorganizationFreeEnergy | None = None
+    closure: Closure | None = None
+    budget: Annotated[tuple[UncertaintyPart, ...], Field(strict=False)] = ()
+    diagnostics: Diagnostics
+    settings: dict[str, JsonValue]
+    versions: dict[str, str]
+    seeds: dict[str, int]
+    wall_s: NonNegative
+
+    @model_validator(mode="after")
+    def _headline_is_an_estimate(self) -> HydrationResult:
+        method = self.headline.method
+        named: Estimate | None = getattr(self.estimates, method)
+        same = named is not None and (
+            (named.dg_kcal, named.stderr_kcal) == (self.headline.dg_kcal, self.headline.stderr_kcal)
+        )
+        if not same:
+            raise ValueError(f"the headline is not the estimate {method!r} that it names")
+        if method == "as_published" and self.protocol != "paper":
+            raise ValueError("the published sum is the headline only under protocol 'paper'")
+        return self
+
+
+def to_json(result: HydrationResult) -> str:
+    """Return the text of `result.json`, which `--json` prints too."""
+    return json.dumps(result.model_dump(mode="json"), indent=2, allow_nan=False) + "\n"
+
+
+def write_json(result: HydrationResult, path: Path) -> None:
+    """Write `result.json` whole or not at all."""
+    write_whole(path, to_json(result))
+
+
+def write_csv(result: HydrationResult, path: Path) -> None:
+    """Write a header and one row, whole or not at all; null is an empty cell."""
+    header, row = zip(*_cells(result), strict=True)
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([header, row])
+    write_whole(path, text.getvalue())
+
+
+def read_result(path: Path) -> HydrationResult:
+    """Read `result.json`.
+
+    Raises:
+        InputError: The file cannot be read, is of another version, or has a key that is missing,
+            unknown or of the wrong kind.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        found = json.loads(text)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read as JSON ({error}); give a result.json.") from error
+    version = found.get("schema_version") if isinstance(found, dict) else None
+    if version != SCHEMA_VERSION:
+        raise InputError(
+            f"{path} has schema_version {version!r}, this merrow reads {SCHEMA_VERSION}; "
+            "read it with the merrow that wrote it or run again."
+        )
+    try:
+        return HydrationResult.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"])) or "the whole file"
+        raise InputError(
+            f"{path} is not a result: {where}: {first['msg']}; see docs/reference/result.md."
+        ) from error
+
+
+def _cells(result: HydrationResult) -> Iterator[tuple[str, object]]:
+    """Yield the column names and values of the CSV row; the columns never depend on the run."""
+    yield from result.molecule
+    for name in ("potential", "charges", "protocol", "route", "temperature_k"):
+        yield name, getattr(result, name)
+    yield "headline_method", result.headline.method
+    yield from _pair("headline", result.headline)
+    for name, estimate in (*result.estimates, *result.legs):
+        yield from _pair(name, estimate)
+    reorg = result.de_reorg
+    yield "de_reorg_value_kcal", None if reorg is None else reorg.value_kcal
+    yield "de_reorg_stderr_kcal", None if reorg is None else reorg.stderr_kcal
+    again = result.de_reorg_mbar
+    yield "de_reorg_mbar_value_kcal", None if again is None else again.value_kcal
+    yield "de_reorg_mbar_stderr_kcal", None if again is None else again.stderr_kcal
+    bound = result.dg_reorg
+    yield "dg_reorg_lower_bound_kcal", None if bound is None else bound.lower_bound_kcal
+    closure = result.closure
+    yield "closure_value_kcal", None if closure is None else closure.value_kcal
+    yield "closure_stderr_kcal", None if closure is None else closure.stderr_kcal
+    yield "min_overlap", result.diagnostics.min_overlap
+    yield "wall_s", result.wall_s
+    yield "schema_version", result.schema_version
+
+
+def _pair(name: str, estimate: Estimate | None) -> Iterator[tuple[str, object]]:
+    for key in ("dg_kcal", "stderr_kcal"):
+        yield f"{name}_{key}", None if estimate is None else getattr(estimate, key)

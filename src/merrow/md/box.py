@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: MIT
+"""What box does a run have, and how are its electrostatics summed, as sander would?"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy.special import erfc
+
+from merrow.amber.coordinates import Coordinates
+from merrow.amber.topology import AmberTopology
+from merrow.errors import InputError
+from merrow.md.settings import MdConfig
+from merrow.potentials.interface import Array
+from merrow.system.box import box_vectors
+from merrow.system.pme import Nonbonded, PmeParameters
+from merrow.units import ANGSTROM_PER_NM, NM_PER_ANGSTROM, amber_coulomb_charge_scale
+
+DEFAULT_CUTOFF = 8.0
+NO_CUTOFF = 99.0
+"""Without a box, a cut of at least this [Å] means no cutoff."""
+RIGHT = 90.0
+"""degree."""
+NO_BOX = np.diag([10.0, 10.0, 10.0])
+"""Box vectors [nm] that a Context without a box is given; nothing looks at them."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The box as AMBER tells it, which its vectors alone do not: lengths [Å], angles [degree].
+
+    `edges` are the diagonal of its vectors [nm]. The edges of a rectangular box may change each by
+    itself; any other is scaled as a whole, so that its lengths follow the volume.
+    """
+
+    lengths: Array
+    angles: Array
+    edges: Array
+
+    @property
+    def volume(self) -> float:
+        """Volume [nm³]."""
+        return float(np.prod(self.edges))
+
+    def lengths_at(self, box: Array) -> Array:
+        """Return the lengths [Å] when the box vectors [nm] are these."""
+        if np.all(self.angles == RIGHT):
+            return np.asarray(self.lengths * (np.diag(box) / self.edges))
+        return np.asarray(self.lengths * np.cbrt(abs(np.linalg.det(box)) / self.volume))
+
+
+def cell_of(coordinates: Coordinates) -> Cell | None:
+    """Return the box of coordinates, or None."""
+    if coordinates.lengths is None or coordinates.angles is None:
+        return None
+    vectors = box_vectors(coordinates) * NM_PER_ANGSTROM
+    return Cell(coordinates.lengths, coordinates.angles, np.diag(vectors))
+
+
+def box_of(
+    config: MdConfig, mdin: Path, inpcrd: Path, topology: AmberTopology, coordinates: Coordinates
+) -> Array | None:
+    """Return the box vectors [nm], or None without a box."""
+    periodic = topology.has_box if config.periodic is None else config.periodic
+    if not periodic:
+        _check_without_box(config, mdin)
+        return None
+    ntb = 1 if config.pressure is None else 2
+    if not topology.has_box:
+        raise InputError(
+            f"ntb={ntb} in {mdin.name} needs a box, but {topology.path} has none; "
+            "use ntb=0, or solvate it."
+        )
+    if coordinates.lengths is None:
+        raise InputError(
+            f"ntb={ntb} in {mdin.name} needs a box, but {inpcrd} has none; "
+            "use ntb=0, or coordinates with a box."
+        )
+    if config.anisotropic and not np.all(coordinates.angles == RIGHT):
+        raise InputError(
+            f"ntp=2 in {mdin.name} changes each edge of a rectangular box by itself, but {inpcrd} "
+            "has another shape; use ntp=1."
+        )
+    vectors = box_vectors(coordinates) * NM_PER_ANGSTROM
+    cutoff = config.cutoff or DEFAULT_CUTOFF
+    width = float(np.diag(vectors).min()) * ANGSTROM_PER_NM
+    if width < 2 * cutoff:
+        raise InputError(
+            f"the box of {inpcrd} is {width:.2f} Å wide, less than twice cut={cutoff:g} in "
+            f"{mdin.name}; shorten cut or take a larger box."
+        )
+    return vectors
+
+
+def _check_without_box(config: MdConfig, mdin: Path) -> None:
+    """Refuse keys that mean nothing without a box."""
+    if config.cutoff is not None and config.cutoff < NO_CUTOFF:
+        raise InputError(
+            f"cut={config.cutoff:g} in {mdin.name}: without a box there is no cutoff here; leave "
+            "cut out or give 999.0."
+        )
+    if config.ewald:
+        raise InputError(f"&ewald in {mdin.name} needs a box, and there is none; take it out.")
+
+
+def nonbonded_of(config: MdConfig, box: Array | None, kept: tuple[int, ...] | None) -> Nonbonded:
+    """Return cutoff and Ewald settings as sander derives them, with AMBER's Coulomb constant.
+
+    Args:
+        config: What was asked.
+        box: Box vectors [nm], or None.
+        kept: PME grid of the run before, which is kept unless another one is asked for.
+    """
+    scale = amber_coulomb_charge_scale()
+    if box is None:
+        return Nonbonded(cutoff=None, charge_scale=scale)
+    cutoff = config.cutoff or DEFAULT_CUTOFF
+    alpha = config.ewald_coefficient or ewald_coefficient(cutoff, config.direct_tolerance)
+    lengths = np.linalg.norm(box, axis=1) * ANGSTROM_PER_NM
+    sizes = config.grid or kept or tuple(grid_points(float(length)) for length in lengths)
+    return Nonbonded(
+        cutoff=cutoff * NM_PER_ANGSTROM,
+        lj_tail=config.lj_tail,
+        pme=PmeParameters(alpha * ANGSTROM_PER_NM, (sizes[0], sizes[1], sizes[2])),
+        charge_scale=scale,
+    )
+
+
+def ewald_coefficient(cutoff: float, tolerance: float) -> float:
+    """Return sander's Ewald coefficient β [1/Å] with erfc(β r)/r = tolerance at the cutoff [Å]."""
+    low, high = 0.0, 1.0
+    while erfc(high * cutoff) / cutoff > tolerance:
+        high *= 2.0
+    for _ in range(60):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if erfc(middle * cutoff) / cutoff > tolerance else (low, middle)
+    return 0.5 * (low + high)
+
+
+def grid_points(length: float) -> int:
+    """Return sander's number of grid points: even, of factors 2, 3, 5, at most 1 Å apart."""
+    size = 2 * math.ceil(length / 2)
+    while True:
+        rest = size
+        for prime in (2, 3, 5):
+            while rest % prime == 0:
+                rest //= prime
+        if rest == 1:
+            return size
+        size += 2

@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: MIT
+"""What happens to a system at constant energy? One start, one trajectory per time step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import openmm as mm
+
+from merrow.amber.coordinates import read_coordinates
+from merrow.amber.topology import AmberTopology, read_topology
+from merrow.analysis import nve
+from merrow.engine.dynamics import DynamicsPlan, at_rest_as_a_whole, draw_velocities, run_dynamics
+from merrow.engine.motion import force_probe, forces_at, particle_masses, unconstrained
+from merrow.engine.simulation import Phase
+from merrow.potentials.interface import Array, Potential
+from merrow.system.box import box_for_cutoff
+from merrow.system.build import HybridSystem, hybrid_system
+from merrow.system.images import together
+from merrow.system.pme import Nonbonded, pme_parameters
+from merrow.system.potentials import check_potential, open_potential
+from merrow.system.region import MLRegion, select_region
+from merrow.units import NM_PER_ANGSTROM, PS_PER_FS
+
+NUDGE = 1e-4
+"""Time by which atoms are moved along their velocities for a difference of forces [ps]."""
+SAMPLING = 5.0
+"""Time between two samples [fs]."""
+
+
+@dataclass(frozen=True)
+class NveRequest:
+    """What is put to the test; lengths in Å, times in ps but for `timesteps`.
+
+    Attributes:
+        prmtop, inpcrd: The AMBER files.
+        ml_mask: Mask of the ML region.
+        potential: Name of the potential.
+        weights: File of its weights, or None to search.
+        time: Length of each trajectory [ps].
+        timesteps: Time steps [fs], each once.
+        rigid_water: Whether water is rigid; if not, nothing is constrained.
+        precision: Arithmetic of the networks, "float32" or "float64".
+        platform: OpenMM platform; Reference is double precision throughout.
+        temperature: Temperature of the velocities [K], where the coordinates have none.
+        cutoff: Direct-space cutoff, used where there is a box.
+        seed: Seed of velocities.
+    """
+
+    prmtop: Path
+    inpcrd: Path
+    ml_mask: str
+    potential: str
+    weights: Path | None = None
+    time: float = 5.0
+    timesteps: tuple[float, ...] = (0.25, 0.5, 1.0)
+    rigid_water: bool = True
+    precision: str = "float32"
+    platform: str = "Reference"
+    temperature: float = 300.0
+    cutoff: float = 9.0
+    seed: int = 1
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """What one trajectory at constant energy recorded, in OpenMM's units, shape (n,) each.
+
+    Attributes:
+        time: Time [ps].
+        total, kinetic: Energies [kJ/mol].
+        translation, rotation: Kinetic energies of the ML region as a rigid body [kJ/mol].
+        translation_share, rotation_share: Their part of 3/2 kT.
+        speed, spin: Velocity [nm/ps] and angular velocity [rad/ps] of the whole.
+        curvature: What times dt² leads from H to the Hamiltonian that velocity Verlet really
+            follows, for the atoms without constraints [kJ/mol/ps²].
+    """
+
+    time: Array
+    total: Array
+    kinetic: Array
+    translation: Array
+    rotation: Array
+    translation_share: Array
+    rotation_share: Array
+    speed: Array
+    spin: Array
+    curvature: Array
+
+
+@dataclass(frozen=True)
+class Laboratory:
+    """What all trajectories share.
+
+    Attributes:
+        hybrid: The system.
+        start: The common start, at rest as a whole.
+        topology, region: What the files say.
+        probe: A Context to ask for forces.
+        free: Indices of the atoms without constraints.
+    """
+
+    hybrid: HybridSystem
+    start: Phase
+    topology: AmberTopology
+    region: MLRegion
+    probe: mm.Context
+    free: tuple[int, ...]
+
+
+def open_laboratory(request: NveRequest) -> Laboratory:
+    """Build the system and its start.
+
+    Raises:
+        InputError: The files do not fit together.
+    """
+    topology = read_topology(request.prmtop)
+    coordinates = read_coordinates(request.inpcrd, len(topology))
+    region = select_region(topology, request.ml_mask, positions=coordinates.positions, several=True)
+    check_potential(request.potential, region.molecule, region.labels)
+    box, nonbonded, cell = np.eye(3), Nonbonded(cutoff=None), None
+    if topology.has_box:
+        cell = box_for_cutoff(topology, coordinates, request.cutoff, where=request.inpcrd)
+        box, cutoff = cell * NM_PER_ANGSTROM, request.cutoff * NM_PER_ANGSTROM
+        edges = tuple(float(edge) for edge in np.diag(box))
+        nonbonded = Nonbonded(cutoff=cutoff, pme=pme_parameters(edges, cutoff, 5e-4))
+    hybrid = hybrid_system(
+        topology,
+        region,
+        open_region_potential(request, topology, region, request.precision),
+        nonbonded=nonbonded,
+        rigid=request.rigid_water,
+    )
+    near = together(coordinates.positions, cell, region, where=str(request.inpcrd))
+    positions = near * NM_PER_ANGSTROM
+    velocities = coordinates.velocities
+    if velocities is not None:
+        start = Phase(positions, velocities * NM_PER_ANGSTROM, box)
+    else:
+        start = draw_velocities(
+            hybrid,
+            Phase(positions, np.zeros_like(positions), box),
+            temperature=request.temperature,
+            seed=request.seed,
+            platform=request.platform,
+        )
+    start = at_rest_as_a_whole(hybrid, start, platform=request.platform)
+    probe = force_probe(hybrid.system, start, platform=request.platform)
+    return Laboratory(hybrid, start, topology, region, probe, unconstrained(hybrid.system))
+
+
+def open_region_potential(
+    request: NveRequest, topology: AmberTopology, region: MLRegion, precision: str
+) -> Potential:
+    """Return the potential under test in one precision."""
+    weights = None if request.weights is None else str(request.weights)
+    return open_potential(request.potential, topology, region, weights=weights, precision=precision)
+
+
+def nve_plan(request: NveRequest, timestep: float) -> DynamicsPlan:
+    """Return constant energy at a time step [fs]."""
+    return DynamicsPlan(
+        timestep=timestep * PS_PER_FS,
+        thermostat="none",
+        temperature=request.temperature,
+        friction=0.0,
+        coupling_time=0.0,
+        pressure=None,
+        barostat_interval=0,
+        com_removal_interval=0,
+        constraint_tolerance=1e-10,
+        platform=request.platform,
+        seed=request.seed,
+    )
+
+
+def record(laboratory: Laboratory, request: NveRequest, timestep: float) -> Trajectory:
+    """Run one trajectory with a time step [fs] and return what it recorded."""
+    plan = nve_plan(request, timestep)
+    steps = round(request.time / plan.timestep)
+    rows = [
+        measure(laboratory, report.time, report.phase, report.kinetic, report.potential)
+        for report in run_dynamics(
+            laboratory.hybrid,
+            plan,
+            laboratory.start,
+            first_step=0,
+            steps=steps,
+            report_interval=max(1, round(SAMPLING / timestep)),
+        )
+    ]
+    return Trajectory(*np.array(rows).T)
+
+
+def measure(
+    laboratory: Laboratory, time: float, phase: Phase, kinetic: float, potential: float
+) -> tuple[float, ...]:
+    """Return one row of a `Trajectory`."""
+    hybrid = laboratory.hybrid
+    masses = particle_masses(hybrid.system)
+    positions, velocities = phase.positions, phase.velocities
+    whole = nve.rigid_basis(positions, masses, range(len(masses)))
+    body = nve.rigid_basis(positions, masses, hybrid.region.atoms)
+    shares = nve.equipartition_share(body, whole[:, :3] if hybrid.periodic else whole)
+    drifting, spinning = nve.rigid_energies(whole, velocities, masses)
+    arms = positions - masses @ positions / masses.sum()
+    inertia = float(masses @ np.sum(arms**2, axis=1)) * 2 / 3
+    return (
+        time,
+        kinetic + potential,
+        kinetic,
+        *nve.rigid_energies(body, velocities, masses),
+        *shares,
+        float(np.sqrt(2 * drifting / masses.sum())),
+        float(np.sqrt(2 * spinning / inertia)),
+        _curvature(laboratory, phase, masses),
+    )
+
+
+def _curvature(laboratory: Laboratory, phase: Phase, masses: Array) -> float:
+    """Return v·V''·v/12 − F·M⁻¹·F/24 of the unconstrained atoms [kJ/mol/ps²].
+
+    Velocity Verlet conserves H plus dt² times this, but for terms of dt⁴ (Hairer, Lubich and
+    Wanner, 10.1017/S0962492902000144). The Hessian is a difference of forces.
+    """
+    free = list(laboratory.free)
+    moving = np.zeros_like(phase.velocities)
+    moving[free] = phase.velocities[free]
+    here, ahead, behind = (
+        forces_at(laboratory.probe, phase.positions + t * moving, phase.box)[free]
+        for t in (0.0, NUDGE, -NUDGE)
+    )
+    bent = -float(np.sum((ahead - behind) * moving[free])) / (2 * NUDGE)
+    return bent / 12 - float(np.sum(here**2 / masses[free, None])) / 24

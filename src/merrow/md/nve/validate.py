@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: MIT
+"""Does this potential with these files conserve energy and momentum? Runs, figures, verdicts.
+
+Short trajectories at constant energy from one start, one per time step, judged against fixed
+bars; the potential itself is asked about net force and torque, slope against energy, and single
+against double precision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from merrow.analysis import nve
+from merrow.errors import InputError
+from merrow.md.nve.runs import SAMPLING, NveRequest, open_laboratory, record
+from merrow.md.nve.verdict import judge
+from merrow.units import KCAL_PER_KJ, PS_PER_FS
+
+
+def validate_nve(request: NveRequest, tell: Callable[[str], None]) -> dict[str, object]:
+    """Run the test and return its report, ready for JSON.
+
+    Args:
+        request: What is tested.
+        tell: Called with one line whenever a trajectory is done.
+
+    Raises:
+        InputError: The files or the request do not fit together.
+        NumericsError: A trajectory blew up.
+    """
+    check_request(request)
+    laboratory = open_laboratory(request)
+    traces = {}
+    for timestep in sorted(request.timesteps):
+        traces[timestep] = record(laboratory, request, timestep)
+        spread = float(np.std(traces[timestep].total, ddof=1)) * KCAL_PER_KJ
+        tell(f"{timestep:g} fs: {request.time:g} ps, SD of the energy {spread:.4f} kcal/mol")
+    return judge(laboratory, request, traces)
+
+
+def check_request(request: NveRequest) -> None:
+    """Refuse a request that cannot be judged, before anything is computed.
+
+    Raises:
+        InputError: It cannot.
+    """
+    steps = request.timesteps
+    if not steps or len(set(steps)) != len(steps) or min(steps) <= 0:
+        raise InputError("--dt needs different positive time steps [fs], such as 0.25,0.5,1.0.")
+    needed = max(2 * nve.BLOCKS * SAMPLING, 2 * nve.BLOCKS * max(steps)) * PS_PER_FS
+    if not request.time >= needed:
+        raise InputError(
+            f"--time {request.time:g} ps is too short to judge a drift; give at least {needed:g}."
+        )

@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: MIT
+"""How are a run's settings and reports told in AMBER's units and names?"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from merrow.amber import mdout
+from merrow.amber.coordinates import Coordinates
+from merrow.amber.mdout import Energies
+from merrow.amber.topology import AmberTopology, atom_label
+from merrow.amber.trajectory import as_stored
+from merrow.engine.dynamics import Report
+from merrow.engine.simulation import Phase
+from merrow.md.box import Cell
+from merrow.md.ensemble_spread import Disagreement
+from merrow.md.settings import THERMOSTATS, MlSettings
+from merrow.md.setup import Start
+from merrow.potentials.device import device_of
+from merrow.potentials.elements import symbol
+from merrow.system.region import MLRegion
+from merrow.units import ANGSTROM_PER_NM, KCAL_PER_KJ, NM_PER_ANGSTROM
+
+AMBER_NAMES = {
+    "bond": "BOND",
+    "angle": "ANGLE",
+    "dihedral": "DIHED",
+    "vdw14": "1-4 NB",
+    "elec14": "1-4 EEL",
+    "elec": "EELEC",
+    "ml": "EML",
+}
+Paragraph = tuple[str, Sequence[tuple[str, object]]]
+OPTIONAL = {"confine": "CONFINE", "cmap": "CMAP"}
+
+
+def terms_kcal(terms: Mapping[str, float]) -> dict[str, float]:
+    """Return the terms of a potential energy [kJ/mol] by sander's names [kcal/mol]."""
+    values = {theirs: terms[ours] * KCAL_PER_KJ for ours, theirs in AMBER_NAMES.items()}
+    values["VDWAALS"] = (terms["vdw"] + terms["lj_tail"]) * KCAL_PER_KJ
+    values["EHBOND"] = 0.0
+    values["RESTRAINT"] = terms.get("restraint", 0.0) * KCAL_PER_KJ
+    for ours, theirs in OPTIONAL.items():
+        if ours in terms:
+            values[theirs] = terms[ours] * KCAL_PER_KJ
+    return values
+
+
+def energies_of(
+    report: Report,
+    *,
+    step: int,
+    time: float,
+    reference: float,
+    seen: Sequence[Energies],
+    slope: float | None,
+    members: Disagreement | None,
+) -> Energies:
+    """Return what mdout tells of a report.
+
+    Args:
+        report: What the engine measured.
+        step: Step of this run.
+        time: Time [ps].
+        reference: Zero of EMLREL [kcal/mol].
+        seen: What was told before, for the running mean of E_ML.
+        slope: dV/dλ by AMBER's λ [kJ/mol], or None.
+        members: How far the members of the potential are apart, or None where it has none.
+    """
+    values = terms_kcal(report.terms)
+    values |= {
+        "TEMP": report.temperature,
+        "PRESS": report.pressure or 0.0,
+        "Etot": (report.kinetic + report.potential) * KCAL_PER_KJ,
+        "EKtot": report.kinetic * KCAL_PER_KJ,
+        "EPtot": report.potential * KCAL_PER_KJ,
+        "EMLREL": values["EML"] - reference,
+    }
+    before = seen[-1].values["EMLMEAN"] if seen else 0.0
+    values["EMLMEAN"] = before + (values["EML"] - before) / (len(seen) + 1)
+    if members is not None:
+        values["EMLSD"] = members.energy
+        if members.force is not None:
+            values["FMLSD"] = members.force
+    if "restraint" in report.terms:
+        values["EAMBER"] = values["EPtot"] - values["RESTRAINT"]
+    if report.pressure is not None and report.volume is not None and report.density is not None:
+        values |= {"VOLUME": report.volume * ANGSTROM_PER_NM**3, "Density": report.density}
+    if slope is not None:
+        values["DV/DL"] = slope * KCAL_PER_KJ
+    return Energies(step, time, values, members.atom if members else "")
+
+
+def coordinates_of(phase: Phase, cell: Cell | None, *, velocities: bool = True) -> Coordinates:
+    """Return a phase in AMBER's units, as a NetCDF restart of it will be read again."""
+    coordinates = Coordinates(
+        phase.positions * ANGSTROM_PER_NM,
+        phase.velocities * ANGSTROM_PER_NM if velocities else None,
+        None if cell is None else cell.lengths_at(phase.box),
+        None if cell is None else cell.angles,
+    )
+    return as_stored(coordinates)
+
+
+def wrapped(phase: Phase, topology: AmberTopology, region: MLRegion) -> Phase:
+    """Return a phase whose molecules, kept whole, have their centres in the box.
+
+    The molecules of an ML region of several stay in one image, with their common centre in the box.
+    """
+    molecule = np.zeros(len(topology), dtype=np.int64)
+    for index, atoms in enumerate(topology.molecules):
+        molecule[list(atoms)] = index
+    for part in region.parts:
+        molecule[list(part)] = molecule[region.atoms[0]]
+    counts = np.maximum(np.bincount(molecule), 1)[:, None]
+    centres = np.stack([np.bincount(molecule, phase.positions[:, k]) for k in range(3)], axis=1)
+    shifts = np.floor(centres / counts @ np.linalg.inv(phase.box)) @ phase.box
+    return replace(phase, positions=phase.positions - shifts[molecule])
+
+
+def describe(start: Start, n_steps: int) -> str:
+    """Return section 2 of mdout: every setting of the run, as it is used."""
+    c, box = start.config, start.nonbonded
+    ntb = 0 if box.cutoff is None else 1 if c.pressure is None else 2
+    cut = [("cut", box.cutoff * ANGSTROM_PER_NM)] if box.cutoff else []
+    paragraphs: list[Paragraph] = [
+        ("General flags", [("imin", int(c.minimise)), ("nmropt", int(bool(c.restraint_file)))]),
+        (
+            "Nature and format of input and output",
+            [
+                ("irest", int(c.goes_on)),
+                ("ntxo", 1 if c.text_restart else 2),
+                ("ntpr", c.print_interval),
+                ("ntwr", c.restart_interval),
+                ("ntwx", c.frame_interval),
+                ("ntwv", -1 if c.frame_velocities else c.velocity_interval),
+                ("iwrap", int(c.wrap)),
+                ("ioutfm", 1),
+            ],
+        ),
+        (
+            "Potential function",
+            [("ntb", ntb), ("igb", 0), ("ntf", 2 if c.constraints else 1), *cut],
+        ),
+        *(_minimiser(start, n_steps) if c.minimise else _dynamics(start, n_steps)),
+        ("SHAKE", [("ntc", 2 if c.constraints else 1), ("tol", c.tolerance)]),
+    ]
+    pme = box.pme
+    if pme is not None:
+        sizes = [(f"NFFT{k}", n) for k, n in enumerate(pme.grid, start=1)]
+        alpha = ("ew_coeff", pme.alpha * NM_PER_ANGSTROM)
+        title = "Ewald parameters (splines of order 5)"
+        paragraphs.append((title, [*sizes, alpha, ("vdwmeth", int(c.lj_tail))]))
+    return mdout.settings(paragraphs) + "".join(f"| Note: {note}\n" for note in c.notes)
+
+
+def _minimiser(start: Start, n_steps: int) -> list[Paragraph]:
+    return [("Energy minimization", [("maxcyc", n_steps), ("drms", start.config.gradient)])]
+
+
+def _dynamics(start: Start, n_steps: int) -> list[Paragraph]:
+    c = start.config
+    run = [("nstlim", n_steps), ("nscm", start.plan.com_removal_interval)]
+    ntt = next(number for number, name in THERMOSTATS.items() if name == c.thermostat)
+    heat = [("ntt", ntt), ("ig", start.plan.seed)]
+    paragraphs: list[Paragraph] = [
+        ("Molecular dynamics", [*run, ("t", start.moment.time), ("dt", c.timestep)]),
+        (
+            "Temperature regulation",
+            [
+                *heat,
+                ("temp0", c.temperature),
+                ("tempi", c.first_temperature),
+                ("gamma_ln", c.friction),
+                ("tautp", c.coupling_time),
+                ("vrand", c.collision_interval),
+            ],
+        ),
+    ]
+    if c.pressure is not None:
+        kind = [("ntp", 2 if c.anisotropic else 1), ("barostat", 2)]
+        values = [*kind, ("pres0", c.pressure), ("mcbarint", c.volume_interval)]
+        paragraphs.append(("Pressure regulation (Monte Carlo)", values))
+    if c.coupling is not None:
+        path = [("icfe", 1), ("clambda", c.coupling.clambda)]
+        state = [("l_elec", start.state.elec), ("l_lj", start.state.lj)]
+        paragraphs.append(("Coupling of the ML region (l_elec, l_lj: 1 coupled)", [*path, *state]))
+    return paragraphs
+
+
+def describe_region(start: Start) -> str:
+    """Return what the ML region is: atoms, elements, charge, potential, reference energy."""
+    region, ml = start.hybrid.region, start.config.ml
+    known = start.potential.capabilities
+    numbers = (start.topology.numbers[i] for i in region.atoms)
+    counts = Counter(symbol(z) for z in numbers)
+    elements = ", ".join(f"{name} {counts[name]}" for name in sorted(counts))
+    lines = [
+        "ML region:",
+        f"     mask     = {ml.mask if ml else ''}",
+        f"     atoms    = {len(region.atoms)} ({elements})",
+        f"     charge   = {region.molecule.charge:+d} e",
+        *([f"     molecules= {len(region.parts)}, in one image"] if region.parts else []),
+        *(f"     link H   : on {_bond(start.topology, link)}" for link in region.links),
+        f"     potential= {known.name} ({start.potential.identity}), {known.dtype}, "
+        f"{known.ensemble_size} member(s), on {device_of(start.potential)}",
+        f"     E_ML ref = {start.moment.reference or 0.0:.4f} kcal/mol, the zero of EMLREL; "
+        "EML and EPtot are absolute",
+        *_limits(ml),
+        "     embedding: mechanical, with the charges and Lennard-Jones terms of the prmtop",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _limits(ml: MlSettings | None) -> list[str]:
+    """Return the thresholds of the spread and what is done beyond them."""
+    if ml is None or not (ml.max_spread or ml.max_force_spread):
+        return []
+    energy = [f"{ml.max_spread:g} kcal/mol of E_ML"] if ml.max_spread else []
+    force = [f"{ml.max_force_spread:g} kcal/mol/Å of a force"] if ml.max_force_spread else []
+    return [f"     spread   : beyond {' or '.join(energy + force)}: {ml.on_spread}"]
+
+
+def _bond(topology: AmberTopology, link: tuple[int, int]) -> str:
+    return f"{atom_label(topology, link[0])}-{atom_label(topology, link[1])}"

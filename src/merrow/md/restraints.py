@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: MIT
+"""Which springs and walls does a run's input add to its system?"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import openmm as mm
+
+from merrow.amber.coordinates import read_coordinates
+from merrow.amber.mask import select_atoms
+from merrow.amber.topology import AmberTopology
+from merrow.errors import InputError
+from merrow.md.settings import Confinement, MdConfig
+from merrow.mdin.disang import Restraint, parse_disang
+from merrow.potentials.interface import Array
+from merrow.system.confine import confining_force
+from merrow.system.restraints import FlatBottom, flat_bottom_forces, positional_force
+from merrow.units import KJ_PER_KCAL, NM_PER_ANGSTROM
+
+PER_AREA = KJ_PER_KCAL / NM_PER_ANGSTROM**2
+"""kcal/mol/Å² in kJ/mol/nm²."""
+
+
+def restraint_forces(
+    config: MdConfig,
+    topology: AmberTopology,
+    *,
+    folder: Path,
+    refc: Path | None,
+    periodic: bool,
+) -> list[mm.Force]:
+    """Return the forces of ntr=1 and nmropt=1.
+
+    Args:
+        config: What was asked.
+        topology: The prmtop.
+        folder: What the path of DISANG is relative to.
+        refc: Reference coordinates.
+        periodic: Whether there is a box.
+
+    Raises:
+        InputError: A file is missing or does not fit, or a mask selects nothing.
+    """
+    forces: list[mm.Force] = []
+    if config.restraint_mask is not None:
+        if refc is None:
+            raise InputError("ntr=1 needs reference coordinates; give them with -ref.")
+        reference = read_coordinates(refc, len(topology)).positions
+        atoms = select_atoms(topology, config.restraint_mask, positions=reference)
+        places = reference[list(atoms)] * NM_PER_ANGSTROM
+        weight = config.restraint_weight * PER_AREA
+        forces.append(positional_force(atoms, places, weight, periodic=periodic))
+    if config.restraint_file is not None:
+        path = folder / config.restraint_file
+        if not path.is_file():
+            raise InputError(f"there is no file {path}, which DISANG names; correct the path.")
+        wells = parse_disang(path.read_text(encoding="latin-1"), where=path.name)
+        last = max(max(well.atoms) for well in wells)
+        if last > len(topology):
+            raise InputError(
+                f"{path} restrains atom {last}, but {topology.path} has {len(topology)} atoms."
+            )
+        forces += flat_bottom_forces([_in_nm(well) for well in wells], periodic=periodic)
+    return forces
+
+
+def wall_force(wall: Confinement, atoms: tuple[int, ...], centre: Array | None) -> mm.Force:
+    """Return the confining potential of the ML region.
+
+    Args:
+        wall: What was asked.
+        atoms: The region.
+        centre: Fixed centre [Å], shape (3,); None where it follows the region.
+    """
+    return confining_force(
+        atoms,
+        inner=wall.inner * NM_PER_ANGSTROM,
+        outer=wall.outer * NM_PER_ANGSTROM,
+        stiffness=wall.stiffness * PER_AREA,
+        centre=None if centre is None else np.asarray(centre) * NM_PER_ANGSTROM,
+    )
+
+
+def _in_nm(well: Restraint) -> FlatBottom:
+    distance = len(well.atoms) == 2
+    length = NM_PER_ANGSTROM if distance else math.pi / 180.0
+    stiffness = PER_AREA if distance else KJ_PER_KCAL
+    r1, r2, r3, r4 = (bound * length for bound in well.bounds)
+    atoms = tuple(atom - 1 for atom in well.atoms)
+    return FlatBottom(atoms, (r1, r2, r3, r4), well.rk2 * stiffness, well.rk3 * stiffness)

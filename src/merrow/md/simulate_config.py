@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: MIT
+"""What was asked of a simulation from prepared files to production? `simulate.yaml`."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from merrow.settings import Settings
+
+RIGID_FROM = 0.0015
+"""Time step [ps] from which the bonds to hydrogen of the ML region are rigid, too."""
+HEATING, RESTRAINED = 0.15, 0.25
+"""Parts of the equilibration at constant volume, and then with restraints."""
+
+
+class SimulationConfig(Settings):
+    """Minimisation, heating, constant pressure and production, the same for ML/MM and control."""
+
+    task: Literal["simulation"] = "simulation"
+    """What this file is for."""
+    prmtop: str
+    """Topology of the solvated system."""
+    inpcrd: str
+    """Its coordinates."""
+    ml_mask: str
+    """AMBER mask of the ML region."""
+    potential: str = "ani2x"
+    """Name of the potential."""
+    weights: str | None = None
+    """Path of its weights; null: resolved by name."""
+    control: bool = False
+    """Run the same with MM alone beside it."""
+    length: float = Field(1000.0, gt=0)
+    """Production [ps]."""
+    chunk: float = Field(50.0, gt=0)
+    """Production in one piece, which a kill costs at most [ps]."""
+    equilibration: float = Field(200.0, gt=0)
+    """Heating and constant pressure before it [ps]."""
+    frame_interval: float = Field(1.0, gt=0)
+    """Time between two frames of the trajectory [ps]."""
+    timestep: float = Field(0.002, gt=0, le=0.004)
+    """Time step [ps]."""
+    temperature: float = Field(300.0, gt=0)
+    """Temperature [K]."""
+    pressure: float = 1.0
+    """Pressure [bar]."""
+    friction: float = Field(2.0, gt=0)
+    """Friction of the Langevin thermostat [1/ps]."""
+    cutoff: float = Field(9.0, ge=4)
+    """Cutoff of the direct sum and of Lennard-Jones [Å]."""
+    minimisation: int = Field(1000, ge=1)
+    """Most steps of each of the two minimisations."""
+    restraint: float = Field(5.0, ge=0)
+    """Weight k of k·d² for the solute's heavy atoms while it is heated [kcal/mol/Å²]."""
+    seed: int = Field(2025, ge=0, lt=2**31)
+    """Seed of everything random."""
+    platform: Literal["CPU", "Reference", "CUDA", "OpenCL", "HIP"] = "CPU"
+    """OpenMM platform."""
+
+    @model_validator(mode="after")
+    def _whole_pieces(self) -> SimulationConfig:
+        if self.steps(self.frame_interval) > self.steps(self.chunk):
+            raise ValueError("chunk must hold at least one frame: make it longer")
+        if self.steps(self.chunk) % self.steps(self.frame_interval):
+            raise ValueError("chunk must be a multiple of frame_interval")
+        return self
+
+    def steps(self, time: float) -> int:
+        """Return how many steps a time takes [ps], at least one."""
+        return max(1, round(time / self.timestep))
+
+    @property
+    def n_chunks(self) -> int:
+        """Pieces of the production; the last one is as long as the others."""
+        return -(-self.steps(self.length) // self.steps(self.chunk))

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: MIT
+"""Which distances, angles and torsions does a DISANG file restrain? Its &rst namelists, judged."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import Final
+
+from merrow.errors import InputError
+from merrow.mdin.namelist import Group, parse_mdin
+
+NUMBERS: Final = ("r1", "r2", "r3", "r4", "rk2", "rk3")
+NEUTRAL: Final = {
+    "nstep1": 0,
+    "nstep2": 0,
+    "iresid": 0,
+    "ialtd": 0,
+    "ifvari": 0,
+    "imult": 0,
+    "irstyp": 0,
+    "ir6": 0,
+    "ifntyp": 0,
+    "ixpk": 0,
+    "nxpk": 0,
+}
+"""Keys that pass with the value that leaves their feature off."""
+
+
+@dataclass(frozen=True)
+class Restraint:
+    """One flat-bottomed well, in AMBER's units.
+
+    Attributes:
+        atoms: Two, three or four atoms, counted from 1.
+        bounds: r1 ≤ r2 ≤ r3 ≤ r4 [Å or degree].
+        rk2, rk3: k of k·d² below r2 and above r3 [kcal/mol/Å² or kcal/mol/rad²].
+    """
+
+    atoms: tuple[int, ...]
+    bounds: tuple[float, float, float, float]
+    rk2: float
+    rk3: float
+
+
+def parse_disang(text: str, *, where: str) -> tuple[Restraint, ...]:
+    """Read the restraints of a DISANG file.
+
+    Raises:
+        InputError: A namelist is no &rst, or a key is unknown, missing or not available.
+    """
+    found = []
+    for group in parse_mdin(text, where=where).groups:
+        at = f"{where} line {group.line}: "
+        if group.name != "rst":
+            raise InputError(f"{at}&{group.name} is not understood; restraints are &rst namelists.")
+        if not group.entries:  # an empty &rst ends the file
+            break
+        _check_keys(group, at)
+        atoms = tuple(int(one) for one in _values(group, "iat", at) if one != 0)
+        if not 2 <= len(atoms) <= 4 or len(set(atoms)) < len(atoms) or min(atoms) < 1:
+            raise InputError(
+                f"{at}iat should name two, three or four different atoms, counted from 1; groups "
+                "of atoms are not available."
+            )
+        r1, r2, r3, r4, rk2, rk3 = (_values(group, key, at)[0] for key in NUMBERS)
+        if not r1 <= r2 <= r3 <= r4 or min(rk2, rk3) < 0:
+            raise InputError(f"{at}needs r1 <= r2 <= r3 <= r4, and rk2 and rk3 of at least 0.")
+        found.append(Restraint(atoms, (r1, r2, r3, r4), rk2, rk3))
+    if not found:
+        raise InputError(f"{where} holds no restraint; take nmropt=1 out.")
+    return tuple(found)
+
+
+def _check_keys(group: Group, at: str) -> None:
+    known = ("iat", *NUMBERS, *NEUTRAL)
+    for key, entry in group.entries.items():
+        if key not in known:
+            close = difflib.get_close_matches(key, known, n=1)
+            hint = f"did you mean {close[0]}?" if close else "it is not available."
+            raise InputError(f"{at}&rst has no key {key}: {hint}")
+        if key in NEUTRAL and any(value != NEUTRAL[key] for value in entry.values):
+            raise InputError(f"{at}{key}={entry.values[0]!r} is refused: only 0 is available.")
+
+
+def _values(group: Group, key: str, at: str) -> list[float]:
+    if key not in group.entries:
+        raise InputError(f"{at}&rst needs {key}; give iat, r1 to r4, rk2 and rk3 in each one.")
+    values = group.entries[key].values
+    if any(isinstance(value, str | bool) for value in values):
+        raise InputError(f"{at}{key} should be a number, got {values[0]!r}.")
+    return [float(value) for value in values]

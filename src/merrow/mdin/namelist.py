@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: MIT
+"""What stands in a sander input? Namelists with their keys, values and lines, unjudged.
+
+A small reader of our own: f90nml keeps the last of two equal keys, drops leading digits of names,
+has no line numbers, and prints to the terminal where a quote is left open.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from merrow.errors import InputError
+
+Value = int | float | bool | str
+
+REPEATED = ("wt", "rst")
+"""Namelists that may stand in a file more than once."""
+REDIRECTIONS = ("LISTIN", "LISTOUT", "DUMPAVE", "DISANG")
+"""What may be named in lines KEY=file below &wt."""
+
+_OPEN = re.compile(r"[ \t]*[&$](\w+)")
+_REDIRECTION = re.compile(r"\s*(\w+)\s*=\s*(\S+)\s*$")
+_TOKEN = re.compile(
+    r"""(?P<blank>\s+|![^\n]*)
+    |(?P<end>/|[&$]end\b)
+    |(?P<text>'(?:[^'\n]|'')*'|"(?:[^"\n]|"")*")
+    |(?P<equals>=)
+    |(?P<comma>,)
+    |(?P<word>[^\s,=!'"/&$]+)""",
+    re.VERBOSE | re.IGNORECASE,
+)
+_FLOAT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([deDE][+-]?\d+)?")
+_REPEAT = re.compile(r"(\d+)\*(.+)")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """The values of one key, in order, and the line where the key stands."""
+
+    values: tuple[Value, ...]
+    line: int
+
+
+@dataclass(frozen=True)
+class Group:
+    """One namelist: its name and keys in lower case, and the line where it begins."""
+
+    name: str
+    line: int
+    entries: Mapping[str, Entry]
+
+
+@dataclass(frozen=True)
+class Mdin:
+    """One input file.
+
+    Attributes:
+        where: Name of the file, for messages.
+        text: The file as it stands.
+        title: Its first line, if that is not a namelist.
+        groups: Its namelists in order.
+        files: Redirections such as DISANG, by key.
+    """
+
+    where: str
+    text: str
+    title: str
+    groups: tuple[Group, ...]
+    files: Mapping[str, str] = field(default_factory=dict)
+
+    def group(self, name: str) -> Group | None:
+        """Return the first namelist of a name, or None."""
+        return next((group for group in self.groups if group.name == name), None)
+
+
+def parse_mdin(text: str, *, where: str) -> Mdin:
+    """Read the namelists of a sander input, or of a file of &rst restraints.
+
+    Args:
+        text: Content of the file.
+        where: What to call the file in messages.
+
+    Raises:
+        InputError: The text is not made of namelists, or one of them is malformed.
+    """
+    groups: list[Group] = []
+    files: dict[str, str] = {}
+    title, position, line = "", 0, 1
+    while position < len(text):
+        opened = _OPEN.match(text, position)
+        if opened:
+            name = opened[1].lower()
+            start = line + text.count("\n", position, opened.start(1))
+            position, entries = _read_entries(text, opened.end(), start, f"{where}: &{name}")
+            if name not in REPEATED and any(group.name == name for group in groups):
+                raise InputError(f"{where} line {start}: there is a second &{name}; keep one.")
+            groups.append(Group(name, start, entries))
+            line = 1 + text.count("\n", 0, position)
+            continue
+        end = text.find("\n", position)
+        end = len(text) if end < 0 else end
+        words = text[position:end].partition("!")[0].strip()
+        if not groups:
+            title = title or words
+        elif words:
+            key, value = _redirection(words, where, line)
+            files[key] = value
+        position, line = end + 1, line + 1
+    if not groups:
+        raise InputError(f"{where} holds no namelist: it should have a group that begins &cntrl.")
+    return Mdin(where, text, title, tuple(groups), files)
+
+
+def _redirection(words: str, where: str, line: int) -> tuple[str, str]:
+    found = _REDIRECTION.match(words)
+    if found and found[1].upper() in REDIRECTIONS:
+        return found[1].upper(), found[2].strip("'\"")
+    raise InputError(
+        f"{where} line {line}: {words!r} stands outside of any namelist; take it out, or close the "
+        "namelist before it with a / after its last key."
+    )
+
+
+def _read_entries(
+    text: str, position: int, line: int, where: str
+) -> tuple[int, Mapping[str, Entry]]:
+    """Return where the namelist ends, and its entries."""
+    entries: dict[str, Entry] = {}
+    values: list[Value] = []
+    key, word, at, filled = "", "", line, True
+    for kind, token, position_after, here in _tokens(text, position, line, where):
+        if word and kind == "equals":
+            _store(entries, key, values, at, where)
+            key, values, at, word, filled = word.lower(), [], here, "", False
+            continue
+        if word:
+            values += _numbers(word, where, key, at)
+            word = ""
+            filled = True
+        if kind == "end":
+            _store(entries, key, values, at, where)
+            return position_after, entries
+        if kind == "text":
+            quote = token[0]
+            values.append(token[1:-1].replace(quote * 2, quote))
+            filled = True
+        elif kind == "word":
+            word = token
+        elif kind == "comma":
+            if not filled:
+                raise InputError(f"{where} line {here}: {key or 'a comma'} has an empty value.")
+            filled = False
+        else:
+            raise InputError(f"{where} line {here}: '=' has no key before it.")
+    raise InputError(f"{where}: the namelist has no end; close it with a / after its last key.")
+
+
+def _tokens(text: str, position: int, line: int, where: str) -> Iterator[tuple[str, str, int, int]]:
+    """Yield kind, text, end and line of every token up to the end of the text."""
+    while position < len(text):
+        found = _TOKEN.match(text, position)
+        if found is None:
+            told = text[position:].splitlines()[0].strip()
+            what = "a quote is not closed" if told[0] in "'\"" else "this is not understood"
+            raise InputError(f"{where} line {line}: {what}: {told[:40]}.")
+        kind = str(found.lastgroup)
+        if kind != "blank":
+            yield kind, found[0], found.end(), line
+        line += found[0].count("\n")
+        position = found.end()
+
+
+def _store(entries: dict[str, Entry], key: str, values: list[Value], line: int, where: str) -> None:
+    if not key:
+        if values:
+            raise InputError(f"{where} line {line}: {values[0]!r} belongs to no key.")
+        return
+    if not values:
+        raise InputError(f"{where} line {line}: {key} has no value.")
+    if key in entries:
+        first = entries[key].line
+        raise InputError(f"{where} line {line}: {key} stands there already (line {first}).")
+    entries[key] = Entry(tuple(values), line)
+
+
+def _numbers(word: str, where: str, key: str, line: int) -> list[Value]:
+    """Return the values that an unquoted word stands for; "3*0.5" stands for three."""
+    repeat = _REPEAT.fullmatch(word)
+    if repeat:
+        return int(repeat[1]) * _numbers(repeat[2], where, key, line)
+    if re.fullmatch(r"[+-]?\d+", word):
+        return [int(word)]
+    if _FLOAT.fullmatch(word):
+        return [float(re.sub("[dD]", "e", word))]
+    if re.fullmatch(r"\.?(t|true|f|false)\.?", word, re.IGNORECASE):
+        return ["t" in word.lower()]
+    raise InputError(
+        f"{where} line {line}: {key or 'a value'}: {word} is no number; put text between quotes."
+    )

@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: MIT
+"""What is the energy of these atoms? A batch of conformers in, energies and forces out.
+
+Room card: may touch torch and weights at a given path; only `weights` may use the network; never
+OpenMM, never the default dtype or the thread count of torch.
+"""
+
+from merrow.potentials.committee import force_spread
+from merrow.potentials.interface import Capabilities, Evaluation, Molecule, Potential
+from merrow.potentials.registry import (
+    capabilities,
+    check_molecule,
+    load_potential,
+    potential_names,
+)
+
+__all__ = [
+    "Capabilities",
+    "Evaluation",
+    "Molecule",
+    "Potential",
+    "capabilities",
+    "check_molecule",
+    "force_spread",
+    "load_potential",
+    "potential_names",
+]

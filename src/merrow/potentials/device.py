@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: MIT
+"""On which device do networks of torch run, and does it say what the processor says?
+
+`MERROW_DEVICE` names one as torch does: "cpu", "cuda", "cuda:1". Without it that is the first CUDA
+or ROCm device where torch finds one, else the processor. What a device says first is compared with
+what the processor says of the same conformer; a difference ends the run before it counts.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+
+import numpy as np
+
+from merrow.errors import InputError, NumericsError
+from merrow.potentials.interface import Array, Evaluation
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+VARIABLE: Final = "MERROW_DEVICE"
+CPU: Final = "cpu"
+ENERGY, FORCE, SLOPE = 0.02, 0.02, 1e-4
+"""Largest differences of an energy [kcal/mol], and of a force [kcal/mol/Å] beside a part of the
+largest one: what float32 may do that sums in another order."""
+SUMMED: Final = 1e-7
+"""The same for float64, as a part of those."""
+
+
+class Engine(Protocol):
+    """Whoever computes; it may trust its input."""
+
+    def evaluate(self, positions: Array) -> Evaluation:
+        """Return energies and forces of finite positions [Å], shape (R, N, 3), R > 0."""
+
+
+E = TypeVar("E", bound=Engine)
+
+
+def device_name() -> str:
+    """Return the device on which networks run here.
+
+    Raises:
+        InputError: `MERROW_DEVICE` names what torch does not know or does not find here.
+    """
+    import torch  # noqa: PLC0415
+
+    wanted = os.environ.get(VARIABLE, "")
+    if not wanted:
+        return "cuda" if torch.cuda.is_available() else CPU
+    try:
+        device = torch.device(wanted)
+        module = torch.get_device_module(device)
+        found = device.type == CPU or (
+            module.is_available() and (device.index or 0) < module.device_count()
+        )
+    except (RuntimeError, AttributeError):
+        raise InputError(
+            f"{VARIABLE}={wanted} is no device of torch; use cpu, cuda or cuda:N, or unset it."
+        ) from None
+    if device.type == "mps":
+        raise InputError(
+            f"{VARIABLE}=mps: it has no float64, in which energies are summed; use cpu."
+        )
+    if not found:
+        raise InputError(
+            f"{VARIABLE}={wanted}, but torch {torch.__version__} finds no such device here; "
+            "install torch for it, or unset the variable to use the processor."
+        )
+    return wanted
+
+
+def device_of(potential: object) -> str:
+    """Return the device on which a potential computes: its own word, else the processor."""
+    return str(getattr(potential, "device", CPU))
+
+
+def to_numpy(tensor: Tensor) -> Array:
+    """Return a tensor of any device as float64, without its history."""
+    import torch  # noqa: PLC0415
+
+    return np.asarray(tensor.detach().to(torch.float64).cpu().numpy())
+
+
+def placed(make: Callable[[str], E], precision: str) -> tuple[E, FirstAnswer | None]:
+    """Return an engine on the device of this machine, and what compares it with the processor.
+
+    Args:
+        make: Makes the engine on a named device; it can be pickled.
+        precision: "float32" or "float64", its arithmetic.
+
+    Returns:
+        The engine, and the comparison, or None where the device is the processor.
+    """
+    name = device_name()
+    return make(name), None if name == CPU else FirstAnswer(make, name, precision)
+
+
+class FirstAnswer:
+    """Compares, once in each process, the answer of a device with that of the processor.
+
+    Attributes:
+        device: The device.
+    """
+
+    def __init__(self, make: Callable[[str], Engine], device: str, precision: str) -> None:
+        """Keep how to make the engine; see `placed`."""
+        self.device = device
+        self._make, self._precision = make, precision
+        self._done = False
+
+    def __getstate__(self) -> dict[str, object]:
+        return self.__dict__ | {"_done": False}
+
+    def compare(self, positions: Array, answer: Evaluation) -> None:
+        """Compare the first conformer of an answer, if nothing was compared before.
+
+        Args:
+            positions: Positions [Å], shape (R, N, 3).
+            answer: What the device says of them.
+
+        Raises:
+            NumericsError: The device says something else than the processor.
+        """
+        if self._done:
+            return
+        truth = self._make(CPU).evaluate(positions[:1])
+        energy = float(abs(answer.energies[0] - truth.energies[0]))
+        force = float(np.abs(answer.forces[0] - truth.forces[0]).max())
+        part = 1.0 if self._precision == "float32" else SUMMED
+        largest = part * (FORCE + SLOPE * float(np.abs(truth.forces).max()))
+        size = 1e-12 * abs(float(truth.energies[0]))  # a total of 1e6 kcal/mol in float64
+        if not (energy <= part * ENERGY + size and force <= largest):
+            raise NumericsError(
+                f"the device {self.device} and the processor differ by {energy:.2g} kcal/mol and "
+                f"{force:.2g} kcal/mol/Å on the first conformer: set {VARIABLE}=cpu, and mistrust "
+                "its driver or its version of torch."
+            )
+        self._done = True

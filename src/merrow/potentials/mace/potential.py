@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: MIT
+"""How does a MACE model become a potential of one molecule?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from merrow.errors import UnsupportedPhysicsError
+from merrow.potentials.checked import CheckedPotential
+from merrow.potentials.device import placed
+from merrow.potentials.elements import symbol, symbols
+from merrow.potentials.interface import Capabilities, Molecule
+from merrow.potentials.mace.files import MaceParameters, read_mace
+from merrow.potentials.mace.network import MaceEngine
+from merrow.potentials.mace.weights import PREFIX, file_of, verified_file
+
+
+def load_mace(
+    name: str, molecule: Molecule, weights: Path | None, precision: str
+) -> CheckedPotential:
+    """Return a MACE model as a potential of one molecule.
+
+    Args:
+        name: One of `MACE_MODELS`, or "mace:FILE".
+        molecule: What it will be asked about.
+        weights: A file to use for a named model, or None to search.
+        precision: "float32" or "float64".
+
+    Raises:
+        InputError: The file is not what it should be.
+        UnsupportedPhysicsError: The file does not know an element of the molecule.
+        MissingComponentError: mace-torch or the file is not here.
+    """
+    path = file_of(name, weights) if name.startswith(PREFIX) else verified_file(name, weights)
+    parameters = read_mace(path)
+    known = replace(file_capabilities(name, parameters), dtype=precision)
+    for index, number in enumerate(molecule.numbers):
+        if number not in parameters.elements:
+            raise UnsupportedPhysicsError(
+                f"atom {index + 1} is {symbol(number)}, but {path} knows only "
+                f"{symbols(frozenset(parameters.elements))}."
+            )
+    make = partial(MaceEngine, parameters, molecule.numbers, precision)
+    identity = f"{known.name}:{parameters.digest}"
+    return CheckedPotential(known, identity, molecule.numbers, *placed(make, precision))
+
+
+def file_capabilities(name: str, parameters: MaceParameters) -> Capabilities:
+    """Return what the model in a file can be asked.
+
+    Args:
+        name: The name that the user wrote; of "mace:FILE" the folder of FILE is dropped.
+        parameters: What stands in the file.
+    """
+    if name.startswith(PREFIX):
+        name = PREFIX + Path(name.removeprefix(PREFIX)).name
+    return Capabilities(name=name, elements=frozenset(parameters.elements), dtype="float32")

@@ -1,0 +1,292 @@
+# SPDX-License-Identifier: MIT
+"""What is the energy of these atoms in a potential of openmm-ml, asked as OpenMM asks it?
+
+One OpenMM Context holds the molecule and nothing but the potential; conformers go through it one
+after the other. Whether the forces that come back are the slope of the energy is not taken on
+trust: it is tried at the first geometry, and a potential that fails is refused.
+
+openmm-ml loads its weights in its own way, some of them by unpickling. A file of the user is read
+with torch's safety catch on, so that no program in it runs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import warnings
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from merrow.errors import InputError, MerrowError, MissingComponentError, UnsupportedPhysicsError
+from merrow.potentials.checked import CheckedPotential
+from merrow.potentials.families import Family, Model
+from merrow.potentials.interface import Array, Capabilities, Evaluation, Molecule
+from merrow.potentials.missing import require
+from merrow.potentials.weights import file_digest
+from merrow.units import ANGSTROM_PER_NM, KCAL_PER_KJ
+
+PREFIX: Final = "openmmml:"
+SPIN: Final = frozenset(
+    {
+        "aimnet2-nse",
+        "mace-omol-0-extra-large",
+        "mace-polar-1-large",
+        "mace-polar-1-medium",
+        "mace-polar-1-small",
+        "orb-v3-conservative-omol",
+    }
+)
+"""Potentials of openmm-ml 1.8 that learned to take a net charge and a multiplicity."""
+CHARGE: Final = SPIN | {
+    "aceff-1.0",
+    "aceff-1.1",
+    "aceff-2.0",
+    "aimnet2",
+    "aimnet2-2025",
+    "fennix-bio1-medium-finetune-ions",
+    "fennix-bio1-small-finetune-ions",
+}
+"""Those that learned to take a net charge."""
+EITHER_PRECISION: Final = ("mace", "fennix")
+"""Beginnings of the names of those that honour `precision`; the others compute in float32."""
+FILES: Final = ("aimnet", "fennix", "torchmdnet")
+"""Potentials of openmm-ml that want a file and can be had with it; the others would ignore it."""
+ABSOLUTE: Final = {"returnEnergyType": "energy", "remove_ref_energy": False}
+"""What makes MACE and TorchMD-Net count the energies of isolated atoms; others ignore it."""
+STRIDE: Final = 0.1
+"""Length of the path on which forces are compared with the energy [Å], as a vector of all atoms:
+some 2 kcal/mol of curvature even at a minimum."""
+FORGIVEN: Final = 0.1
+"""Share by which the work of right forces may miss the energy; a wrong unit misses by 0.9."""
+GUARD: Final = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
+UNGUARDED: Final = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
+
+
+class OpenMMEngine:
+    """A potential for one molecule, in a Context that is made once, and again where unpickled."""
+
+    def __init__(self, name: str, molecule: Molecule, weights: Path | None, precision: str) -> None:
+        """Let openmm-ml make its potential.
+
+        Args:
+            name: Name after the prefix, as openmm-ml knows it.
+            molecule: Elements, charge and multiplicity.
+            weights: The user's file of weights, or None.
+            precision: "float32" or "float64", for those that have the choice.
+
+        Raises:
+            InputError: openmm-ml cannot make it of this molecule.
+            MissingComponentError: What the potential needs is not installed.
+        """
+        import openmm  # noqa: PLC0415
+
+        self._recipe = (name, molecule, weights, precision)
+        self._name, self._proven = f"{PREFIX}{name}", False
+        system, integrator = _system(*self._recipe), openmm.VerletIntegrator(0.001)
+        # The only platform that hands positions over in float64.
+        reference = openmm.Platform.getPlatformByName("Reference")
+        self._context = openmm.Context(system, integrator, reference)
+
+    def __reduce__(self) -> tuple[type[OpenMMEngine], tuple[object, ...]]:
+        """Be pickled as what it is made of, and be made again."""
+        return type(self), self._recipe
+
+    def evaluate(self, positions: Array) -> Evaluation:
+        """Return energies and forces of positions (R, N, 3) [Å], one conformer after the other.
+
+        Raises:
+            MerrowError: The potential fails.
+            UnsupportedPhysicsError: Its forces are not the slope of its energy.
+        """
+        if not self._proven:
+            self._prove(positions[0])
+            self._proven = True
+        return self._asked(positions)
+
+    def _asked(self, positions: Array) -> Evaluation:
+        import torch  # noqa: PLC0415
+
+        energies, forces = np.empty(len(positions)), np.empty(positions.shape)
+        centred = positions - positions.mean(axis=1, keepdims=True)  # float32 has its digits there
+        # TorchScript would run other code, with other last digits, after its first calls.
+        with torch.jit.optimized_execution(False):
+            for k, conformer in enumerate(centred):
+                try:
+                    self._context.setPositions(conformer / ANGSTROM_PER_NM)
+                    state = self._context.getState(getEnergy=True, getForces=True)
+                except Exception as error:
+                    raise MerrowError(
+                        f"{self._name} fails on conformer {k + 1} ({_told(error)})."
+                    ) from error
+                energies[k] = state.getPotentialEnergy()._value
+                forces[k] = state.getForces(asNumpy=True)._value
+        return Evaluation(energies * KCAL_PER_KJ, forces * (KCAL_PER_KJ / ANGSTROM_PER_NM))
+
+    def _prove(self, geometry: Array) -> None:
+        """Compare the work of the forces with the energy, a stride back and a stride forth.
+
+        At a minimum both are ½kx², on a slope they are ±gx + ½kx²: one of the two is never small.
+        """
+        path = np.sin(np.arange(1.0, geometry.size + 1.0) ** 2).reshape(geometry.shape)
+        path *= STRIDE / np.linalg.norm(path)
+        t = np.array([-1.0, -0.5, 0.0, 0.5, 1.0])
+        answer = self._asked(geometry + t[:, None, None] * path)
+        f = -(answer.forces * path).sum(axis=(1, 2))
+        back, forth = (f[0] + 4 * f[1] + f[2]) / 6, (f[2] + 4 * f[3] + f[4]) / 6  # Simpson
+        e = answer.energies
+        wanted = np.array([e[2] - e[0], e[4] - e[2]])
+        work = np.array([back, forth])
+        rounding = 4 * float(np.finfo(np.float32).eps) * float(np.abs(e).max())
+        missed, size = np.abs(work - wanted).sum(), np.abs(wanted).sum()
+        if not missed <= FORGIVEN * size + rounding:
+            ratio = float(work @ wanted / (wanted @ wanted)) if size else np.inf
+            raise UnsupportedPhysicsError(
+                f"the forces of {self._name} (openmm-ml {version('openmmml')}) are not the "
+                f"slope of its energy but {ratio:.2g} times it, so that it would simulate another "
+                "molecule; use one of `merrow models list`, or another version of openmm-ml."
+            )
+
+
+def _system(name: str, molecule: Molecule, weights: Path | None, precision: str) -> Any:
+    """Return an OpenMM System of the molecule and openmm-ml's potential, and of nothing else."""
+    import openmm.app  # noqa: PLC0415
+
+    topology = openmm.app.Topology()
+    residue = topology.addResidue("MOL", topology.addChain())
+    for number in molecule.numbers:
+        topology.addAtom("X", openmm.app.Element.getByAtomicNumber(number), residue)
+    files = {} if weights is None else {"modelPath": str(weights)}
+    try:
+        with _switches(name, weights), _quiet():
+            return (
+                _library(PREFIX + name)
+                .MLPotential(name, **files)
+                .createSystem(
+                    topology,
+                    removeCMMotion=False,
+                    charge=molecule.charge,
+                    multiplicity=molecule.multiplicity,
+                    precision={"float32": "single", "float64": "double"}[precision],
+                    **ABSOLUTE,
+                )
+            )
+    except ImportError as error:
+        raise MissingComponentError(
+            f"{PREFIX}{name} needs a package that does not load here ({_told(error)})."
+        ) from error
+    except Exception as error:
+        raise InputError(
+            f"openmm-ml does not make {name} of this molecule ({_told(error)}); look whether its "
+            f"weights are here, whether it wants a file (--weights), and which elements it knows."
+        ) from error
+
+
+@contextlib.contextmanager
+def _switches(name: str, weights: Path | None) -> Iterator[None]:
+    """Set torch's switches of unpickling, and leave none behind.
+
+    mace-torch turns the safety catch off where it is first imported, for good. Here that holds for
+    the models that it publishes and while they are loaded; for a file of the user, the catch is on.
+    """
+    before = {key: os.environ.pop(key, None) for key in (GUARD, UNGUARDED)}
+    try:
+        if weights is not None:
+            os.environ[GUARD] = "1"
+        elif name.startswith("mace-"):
+            os.environ[UNGUARDED] = "1"
+        yield
+    finally:
+        for key, value in before.items():
+            os.environ.pop(key, None)
+            if value is not None:
+                os.environ[key] = value
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what a library prints from the JSON that we print, and its warnings from the user."""
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _library(name: str) -> Any:
+    return require("openmmml", extra="openmmml", why=name)
+
+
+def load_openmmml(
+    name: str, molecule: Molecule, weights: Path | None, precision: str
+) -> CheckedPotential:
+    """Return a potential of openmm-ml as a potential of one molecule.
+
+    Args:
+        name: "openmmml:NAME", with a name that openmm-ml knows.
+        molecule: What it will be asked about.
+        weights: A file for those that want one, such as "openmmml:aimnet"; else None.
+        precision: "float32" or "float64", for those that have the choice.
+
+    Raises:
+        InputError: openmm-ml has no such potential, or cannot make it of this molecule.
+        MissingComponentError: openmm-ml, or what the potential needs, is not installed.
+    """
+    known = _capabilities(name, precision)
+    short = name.removeprefix(PREFIX)
+    if weights is not None:
+        if not weights.is_file():
+            raise InputError(f"there is no weights file {weights}; --weights must name a file.")
+        factory = type(_library(name).MLPotential._implFactories[short])
+        if factory.__module__.startswith("openmmml.") and short not in (*FILES, "mace"):
+            raise InputError(
+                f"{name} has weights of its own; leave out --weights, "
+                f"which is for {', '.join(FILES)} and for plug-ins of openmm-ml."
+            )
+    if short == "mace":
+        raise InputError(
+            f"{name} would unpickle its file, which can run any program; "
+            "write mace:FILE, which reads the same file and runs nothing in it."
+        )
+    identity = f"{name}:openmmml-{version('openmmml')}"
+    if weights is not None:
+        identity += f":{file_digest(weights)}"
+    engine = OpenMMEngine(short, molecule, weights and weights.resolve(), precision)
+    return CheckedPotential(known, identity, molecule.numbers, engine)
+
+
+def describe_openmmml(name: str) -> Model:
+    """Return what can be told of a potential of openmm-ml without loading it.
+
+    Raises:
+        InputError: openmm-ml has no such potential.
+        MissingComponentError: openmm-ml is not installed.
+    """
+    theory = "whatever it was fitted to: see the documentation of openmm-ml"
+    return Model(_capabilities(name, "float32"), theory, "see openmm-ml", "openmm-ml's own")
+
+
+def _capabilities(name: str, precision: str) -> Capabilities:
+    short = name.removeprefix(PREFIX)
+    names = sorted(_library(name).MLPotential._implFactories)  # there is no public list
+    if short not in names:
+        raise InputError(f"openmm-ml has no potential {short!r}; it has {', '.join(names)}.")
+    return Capabilities(
+        name=name,
+        elements=None,
+        charged=short in CHARGE,
+        open_shell=short in SPIN,
+        dtype=precision if short.startswith(EITHER_PRECISION) else "float32",
+    )
+
+
+def _told(error: Exception) -> str:
+    first = (str(error).strip().splitlines() or ["no message"])[0].rstrip(".")
+    return f"{type(error).__name__}: {first}"
+
+
+FAMILY: Final = Family(
+    models={}, load=load_openmmml, generic=f"{PREFIX}NAME", describe=describe_openmmml
+)

@@ -1,0 +1,278 @@
+# SPDX-License-Identifier: MIT
+"""What is the energy of these atoms in density-functional or Hartree–Fock theory (PySCF)?
+
+`qm:METHOD/BASIS`, with `/df` behind it for density fitting: the baseline and the oracle of machine
+learned potentials. Every conformer begins with the atomic guess, never with the last density, so
+that an answer does not depend on what was asked before and a resumed run equals an undisturbed one;
+a warm start would save iterations and change energies within the tolerance of convergence.
+Gradients include the response of the integration grid, which makes them the slope of the energy.
+The grid keeps to the axes, so that energies change by some 1e-3 kcal/mol, and forces by some 1e-2
+kcal/mol/Å, when a molecule turns.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from merrow.errors import (
+    InputError,
+    MerrowError,
+    MissingComponentError,
+    NumericsError,
+    UnsupportedPhysicsError,
+)
+from merrow.potentials.checked import CheckedPotential
+from merrow.potentials.elements import symbol
+from merrow.potentials.families import Family, Model
+from merrow.potentials.interface import Array, Capabilities, Evaluation, Molecule
+from merrow.potentials.missing import require
+from merrow.units import BOHR_ANGSTROM, HARTREE_KCAL
+
+ENERGY_TOLERANCE: Final = 1e-10
+"""Change of the energy in the last SCF iteration [Hartree]; 6e-8 kcal/mol."""
+GRADIENT_TOLERANCE: Final = 1e-6
+"""Norm of the orbital gradient at convergence [Hartree]; the energy's error is its square."""
+NAMED: Final = ("qm:wb97x/6-31g*", "qm:wb97x/6-31g*/df")
+
+
+@dataclass(frozen=True)
+class Theory:
+    """A level of theory: "hf" or a functional as PySCF writes it, a basis set, density fitting."""
+
+    method: str
+    basis: str
+    fitted: bool
+
+
+@dataclass(frozen=True)
+class Solution:
+    """Energy [Hartree], gradient [Hartree/bohr] of shape (N, 3), density matrix, iterations."""
+
+    energy: float
+    gradient: Array
+    density: Array
+    iterations: int
+
+
+@dataclass(frozen=True)
+class QmEngine:
+    """One molecule at one level of theory.
+
+    Attributes:
+        theory: Level of theory.
+        molecule: Elements, charge and multiplicity; an open shell is unrestricted.
+        energy_tolerance: Of the SCF [Hartree].
+        grid_response: Whether the gradient follows the integration grid.
+    """
+
+    theory: Theory
+    molecule: Molecule
+    energy_tolerance: float = ENERGY_TOLERANCE
+    grid_response: bool = True
+
+    def evaluate(self, positions: Array) -> Evaluation:
+        """Return energies and forces of positions (R, N, 3) [Å], one conformer after the other.
+
+        Raises:
+            NumericsError: As `solve`.
+        """
+        answers = [self.solve(conformer, where=k + 1) for k, conformer in enumerate(positions)]
+        return Evaluation(
+            energies=np.array([a.energy for a in answers]) * HARTREE_KCAL,
+            forces=np.array([-a.gradient for a in answers]) * (HARTREE_KCAL / BOHR_ANGSTROM),
+        )
+
+    def solve(self, conformer: Array, guess: Array | None = None, *, where: int = 1) -> Solution:
+        """Solve one conformer (N, 3) [Å].
+
+        Args:
+            conformer: Positions [Å], shape (N, 3).
+            guess: Density matrix to begin with; None superposes atoms.
+            where: Number of the conformer, for a message.
+
+        Raises:
+            NumericsError: The density does not become self-consistent, or PySCF fails.
+        """
+        told = f"{self.theory.method}/{self.theory.basis}"
+        try:
+            field = self._mean_field(conformer)
+            energy = float(field.kernel(dm0=guess))
+            if not field.converged:
+                raise NumericsError(
+                    f"{told} does not converge for conformer {where} in {field.max_cycle} "
+                    "iterations: look for atoms that lie on each other."
+                )
+            gradient = field.nuc_grad_method()
+            gradient.grid_response = self.grid_response
+            slope = np.asarray(gradient.kernel(), dtype=np.float64)
+        except MerrowError:
+            raise
+        except Exception as error:  # of any kind: it is another program
+            reason = " ".join(str(error).split())[:200]
+            raise NumericsError(
+                f"PySCF fails at conformer {where} with {told} ({type(error).__name__}: {reason})."
+            ) from error
+        return Solution(energy, slope, np.asarray(field.make_rdm1()), int(field.cycles))
+
+    def _mean_field(self, conformer: Array) -> Any:
+        gto, dft, scf = (_pyscf(part, "a qm potential") for part in ("gto", "dft", "scf"))
+        molecule = self.molecule
+        atoms = zip(map(symbol, molecule.numbers), conformer / BOHR_ANGSTROM, strict=True)
+        mol = gto.M(
+            atom=list(atoms),
+            unit="Bohr",
+            basis=self.theory.basis,
+            ecp=_core_potentials(self.theory.basis, molecule.numbers),
+            charge=molecule.charge,
+            spin=molecule.multiplicity - 1,
+            verbose=0,
+        )
+        closed = molecule.multiplicity == 1
+        if self.theory.method == "hf":
+            field = scf.RHF(mol) if closed else scf.UHF(mol)
+        else:
+            field = dft.RKS(mol) if closed else dft.UKS(mol)
+            field.xc = self.theory.method
+        field.conv_tol = self.energy_tolerance
+        field.conv_tol_grad = GRADIENT_TOLERANCE
+        field.chkfile = None
+        return field.density_fit() if self.theory.fitted else field
+
+
+def load_qm(
+    name: str, molecule: Molecule, weights: Path | None, _precision: str
+) -> CheckedPotential:
+    """Return a level of theory as a potential of one molecule; it always computes in float64.
+
+    Args:
+        name: "qm:METHOD/BASIS" or "qm:METHOD/BASIS/df".
+        molecule: What it will be asked about.
+        weights: Must be None.
+
+    Raises:
+        InputError: PySCF does not know the method or the basis, or weights are given.
+        UnsupportedPhysicsError: The basis set lacks an element.
+        MissingComponentError: PySCF is not installed.
+    """
+    if weights is not None:
+        raise InputError(f"{name} has no weights; leave out --weights.")
+    theory = read_theory(name)
+    _check_method(name, theory)
+    _check_basis(name, theory, molecule)
+    identity = f"{name}:pyscf-{version('pyscf')}"
+    engine = QmEngine(theory, molecule)
+    return CheckedPotential(describe_qm(name).capabilities, identity, molecule.numbers, engine)
+
+
+def read_theory(name: str) -> Theory:
+    """Return the level of theory in a name.
+
+    Raises:
+        InputError: The name is not of the form qm:METHOD/BASIS or qm:METHOD/BASIS/df.
+    """
+    parts = name.partition(":")[2].lower().split("/")
+    if len(parts) not in (2, 3) or not all(parts) or (len(parts) == 3 and parts[2] != "df"):
+        raise InputError(
+            f"{name!r} is not of the form qm:METHOD/BASIS or qm:METHOD/BASIS/df; "
+            f"write for example {NAMED[0]}."
+        )
+    return Theory(parts[0], parts[1], fitted=len(parts) == 3)
+
+
+def describe_qm(name: str) -> Model:
+    """Return what can be told of a level of theory.
+
+    Raises:
+        InputError: The name is not of the right form.
+    """
+    theory = read_theory(name)
+    capabilities = Capabilities(
+        name=name, elements=None, charged=True, open_shell=True, citation="10.1063/5.0006074"
+    )
+    fitted = " with density fitting" if theory.fitted else ""
+    told = f"{theory.method}/{theory.basis}{fitted}"
+    return Model(capabilities, told, "Apache-2.0", "the package pyscf: merrow[qm]")
+
+
+def _check_method(name: str, theory: Theory) -> None:
+    libxc = _pyscf("dft.libxc", name)
+    if theory.method == "hf":
+        return
+    _check_dispersion(name, theory.method)
+    try:
+        libxc.parse_xc(theory.method)
+    except Exception as error:
+        raise InputError(
+            f"{name}: PySCF knows no functional {theory.method!r}; write hf, or a functional such "
+            "as wb97x."
+        ) from error
+    if libxc.is_nlc(theory.method):
+        raise UnsupportedPhysicsError(
+            f"{name}: {theory.method} has non-local correlation, which this potential leaves out; "
+            "use a functional without it, such as wb97x."
+        )
+
+
+def _check_dispersion(name: str, method: str) -> None:
+    """Refuse a dispersion correction that PySCF would leave out, or cannot compute here."""
+    if method.endswith(("-d", "_d")):
+        raise UnsupportedPhysicsError(
+            f"{name}: PySCF computes {method} without its dispersion; use another functional."
+        )
+    module = _pyscf("scf.dispersion", name)
+    try:
+        _, _, correction = module.parse_dft(method)
+    except NotImplementedError as error:
+        raise UnsupportedPhysicsError(
+            f"{name}: PySCF cannot compute {method}; use another functional."
+        ) from error
+    if correction and module.dispersion is None:
+        raise MissingComponentError(
+            f"{name}: the correction {correction} needs the package pyscf-dispersion; run "
+            "pip install pyscf-dispersion."
+        )
+
+
+def _check_basis(name: str, theory: Theory, molecule: Molecule) -> None:
+    gto = _pyscf("gto", name)
+    for number in sorted(set(molecule.numbers)):
+        try:
+            gto.basis.load(theory.basis, symbol(number))
+        except Exception as error:
+            raise UnsupportedPhysicsError(
+                f"{name}: PySCF has no basis set {theory.basis!r} for {symbol(number)}; choose "
+                "another, such as 6-31g* or def2-svp."
+            ) from error
+
+
+def _core_potentials(basis: str, numbers: Sequence[int]) -> dict[str, str]:
+    """Return the basis by each element whose core electrons it replaces by a potential.
+
+    PySCF does not look for them: without, the valence functions would have to hold all electrons.
+    """
+    load = _pyscf("gto", "a qm potential").basis.load_ecp
+    found = {}
+    for name in map(symbol, sorted(set(numbers))):
+        with contextlib.suppress(KeyError, RuntimeError):  # so it tells that there is none
+            if load(basis, name):
+                found[name] = basis
+    return found
+
+
+def _pyscf(part: str, name: str) -> Any:
+    return require(f"pyscf.{part}", extra="qm", why=name)
+
+
+FAMILY: Final = Family(
+    models={name: describe_qm(name) for name in NAMED},
+    load=load_qm,
+    generic="qm:METHOD/BASIS or qm:METHOD/BASIS/df",
+    describe=describe_qm,
+)

@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: MIT
+"""Which potentials are there, and may this one be asked about this molecule?
+
+Built in are the families of `families`. A plug-in is an entry point of the group
+`merrow.potentials`: its name is the potential's name, and it is a function
+`(molecule, weights, precision) -> Potential` with an attribute `capabilities`, and if it likes
+`level_of_theory` and `license`, which `merrow models list` shows.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Final, Protocol, cast
+
+from merrow.errors import InputError, MissingComponentError, UnsupportedPhysicsError
+from merrow.potentials.elements import symbol, symbols
+from merrow.potentials.families import Model, families, family_of
+from merrow.potentials.interface import Capabilities, Molecule, Potential
+
+ENTRY_POINTS: Final = "merrow.potentials"
+PRECISIONS: Final = ("float32", "float64")
+
+
+class Factory(Protocol):
+    """What a plug-in offers."""
+
+    capabilities: Capabilities
+
+    def __call__(self, molecule: Molecule, weights: Path | None, precision: str) -> Potential:
+        """Return the potential of one molecule."""
+
+
+def potential_names() -> tuple[str, ...]:
+    """Return the names of all potentials, built in and plugged in."""
+    built_in = (name for family in families().values() for name in family.models)
+    return (*built_in, *sorted(_plugins()))
+
+
+def generic_names() -> tuple[str, ...]:
+    """Return how potentials without a name of their own are written, such as "mace:FILE"."""
+    return tuple(family.generic for family in families().values() if family.generic)
+
+
+def describe(name: str) -> Model:
+    """Return what can be told of a potential without loading its weights.
+
+    Raises:
+        InputError: There is no such potential, or the file in a generic name is not right.
+    """
+    family = family_of(name)
+    if family is None:
+        factory = _plugin(name)
+        return Model(
+            factory.capabilities,
+            level_of_theory=str(getattr(factory, "level_of_theory", "see its plug-in")),
+            license=str(getattr(factory, "license", "see its plug-in")),
+            source="a plug-in, which brings its own",
+        )
+    if name in family.models or family.describe is None:
+        return family.models[name]
+    return family.describe(name)
+
+
+def capabilities(name: str) -> Capabilities:
+    """Return what a potential can be asked, without loading weights.
+
+    Raises:
+        InputError: As `describe`.
+    """
+    return describe(name).capabilities
+
+
+def load_potential(
+    name: str,
+    molecule: Molecule,
+    *,
+    weights: Path | None = None,
+    precision: str = "float32",
+) -> Potential:
+    """Return a potential for one molecule, after asking whether it may be used for it.
+
+    Args:
+        name: One of `potential_names()`, or written as `generic_names()` say.
+        molecule: Elements, charge and multiplicity.
+        weights: A file of weights, or None to search for it.
+        precision: "float32" or "float64", the arithmetic of the networks.
+
+    Raises:
+        UnsupportedPhysicsError: The potential is not made for such a molecule.
+        InputError: The name, the precision or the weights are wrong.
+        MissingComponentError: The weights are not here and cannot be fetched.
+    """
+    check_molecule(capabilities(name), molecule)
+    if precision not in PRECISIONS:
+        raise InputError(f"precision {precision!r} is unknown; use {' or '.join(PRECISIONS)}.")
+    family = family_of(name)
+    if family is not None:
+        return family.load(name, molecule, weights, precision)
+    return _plugin(name)(molecule, weights, precision)
+
+
+def located(name: str, base: Path) -> str:
+    """Return a name with the path in it, if there is one, made absolute.
+
+    Args:
+        name: Such as "ani2x" or "mace:mine.model".
+        base: Folder that a relative path refers to.
+    """
+    prefix, colon, rest = name.partition(":")
+    family = family_of(name)
+    if not rest or family is None or name in family.models or not family.takes_file:
+        return name
+    path = base / rest
+    return f"{prefix}{colon}{path.resolve()}" if path.exists() else name
+
+
+def check_molecule(
+    known: Capabilities, molecule: Molecule, labels: Sequence[str] | None = None
+) -> None:
+    """Refuse a molecule that a potential is not made for.
+
+    Args:
+        known: What the potential can be asked.
+        molecule: Elements, charge and multiplicity.
+        labels: What to call the atoms in a message, length N; None counts them from 1.
+
+    Raises:
+        UnsupportedPhysicsError: An element, the charge or the spin is outside the potential.
+    """
+    for index, number in enumerate(molecule.numbers):
+        if known.elements is not None and number not in known.elements:
+            label = labels[index] if labels is not None else f"atom {index + 1}"
+            raise UnsupportedPhysicsError(
+                f"{label} is {symbol(number)}, but {known.name} knows only "
+                f"{symbols(known.elements)}; {_others(known, molecule)}."
+            )
+    if molecule.charge and not known.charged:
+        raise UnsupportedPhysicsError(
+            f"the molecule has a net charge of {molecule.charge:+d}, but {known.name} is made for "
+            f"neutral molecules only; {_others(known, molecule)}."
+        )
+    unpaired = molecule.multiplicity - 1
+    electrons = sum(molecule.numbers) - molecule.charge
+    if (electrons - unpaired) % 2:
+        raise UnsupportedPhysicsError(
+            f"{electrons} electrons cannot have multiplicity {molecule.multiplicity}: the molecule "
+            f"is a radical or an ion; check its hydrogens, charge and multiplicity."
+        )
+    if unpaired and not known.open_shell:
+        raise UnsupportedPhysicsError(
+            f"the molecule has {unpaired} unpaired electron(s), but {known.name} is made for "
+            f"closed shells only; {_others(known, molecule)}."
+        )
+
+
+def _others(known: Capabilities, molecule: Molecule) -> str:
+    """Return which other potentials would do: one of each family, and plug-ins."""
+    groups = (
+        *(family.models for family in families().values()),
+        *([n] for n in sorted(_plugins())),
+    )
+    fitting = ((n for n in group if n != known.name and _would_do(n, molecule)) for group in groups)
+    names = [name for group in fitting if (name := next(group, None)) is not None]
+    if not names:
+        return "no potential here does, so choose another molecule or keep it in the MM region"
+    return f"use --potential {' or '.join(names)}"
+
+
+def _would_do(name: str, molecule: Molecule) -> bool:
+    try:
+        return _fits(capabilities(name), molecule)
+    except MissingComponentError:  # a plug-in that does not load helps nobody
+        return False
+
+
+def _fits(known: Capabilities, molecule: Molecule) -> bool:
+    return (
+        (known.elements is None or known.elements.issuperset(molecule.numbers))
+        and (known.charged or molecule.charge == 0)
+        and (known.open_shell or molecule.multiplicity == 1)
+    )
+
+
+def _plugin(name: str) -> Factory:
+    found = _plugins().get(name)
+    if found is None:
+        raise InputError(_unknown(name))
+    try:
+        return cast(Factory, found.load())
+    except (ImportError, AttributeError) as error:
+        raise MissingComponentError(
+            f"the plug-in {name} ({found.value}) does not load ({error}): install it again."
+        ) from error
+
+
+def _unknown(name: str) -> str:
+    names = (*potential_names(), "mm")
+    close = difflib.get_close_matches(name, names, n=1)
+    hint = f" (did you mean {close[0]}?)" if close else ""
+    return f"there is no potential {name!r}; choose one of {', '.join(names)}{hint}."
+
+
+def _plugins() -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=ENTRY_POINTS)}

@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: MIT
+"""What is the energy of these atoms in a TorchScript file of the user, in one of three forms?
+
+The form is read from the signature of `forward`:
+
+- plain: `forward(positions, numbers)` or `forward(positions, numbers, charge)`. Positions (R, N, 3)
+  [Å], numbers (N,) int64, charge a float64 scalar. It returns energies (R,) [kcal/mol], or a tuple
+  of these and forces (R, N, 3) [kcal/mol/Å].
+- ani: `forward(species, coordinates)`, one conformer: atomic numbers (1, N) int32, (1, N, 3) [Å].
+  It returns a tuple whose first element is the energy [Hartree].
+- mace: `forward(data, local_or_ghost)`, one conformer: a dictionary of the graph, as LAMMPS gives
+  it. It returns one with `energy` or `total_energy_local` [eV], and perhaps `forces` [eV/Å].
+
+Forces that are not returned are taken by automatic differentiation. An attribute `elements` or
+`atomic_numbers` of the module names the elements that it knows. TorchScript is read without pickle.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from merrow.errors import InputError, MerrowError
+from merrow.potentials.checked import CheckedPotential
+from merrow.potentials.device import CPU, placed, to_numpy
+from merrow.potentials.elements import SYMBOLS
+from merrow.potentials.families import Family, Model
+from merrow.potentials.interface import Array, Capabilities, Evaluation, Molecule
+from merrow.potentials.weights import file_digest
+from merrow.units import EV_KCAL, HARTREE_KCAL
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+PREFIX: Final = "torchscript:"
+MACE_ELEMENTS: Final = (1, 6, 7, 8, 9, 15, 16, 17, 35, 53)
+"""Order of the one-hot columns where a file of the mace form has no `atomic_numbers`."""
+MACE_CUTOFF: Final = 5.0
+"""Radius of the graph [Å] where a file of the mace form has no `r_max`."""
+
+
+@dataclass(frozen=True)
+class Script:
+    """A file whose form is known: "plain", "plain with charge", "ani" or "mace"."""
+
+    path: Path
+    form: str
+    elements: tuple[int, ...] | None
+
+
+@dataclass(frozen=True)
+class ScriptEngine:
+    """A file for one molecule; it is read at the first evaluation and again where unpickled."""
+
+    script: Script
+    molecule: Molecule
+    precision: str
+    device: str
+
+    @cached_property
+    def _module(self) -> Any:
+        import torch  # noqa: PLC0415
+
+        module = _read(self.script.path, self.device).eval().to(getattr(torch, self.precision))
+        for parameter in module.parameters():
+            parameter.requires_grad_(False)
+        return module
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {k: v for k, v in self.__dict__.items() if k != "_module"}
+
+    def evaluate(self, positions: Array) -> Evaluation:
+        """Return energies and forces of positions (R, N, 3) [Å].
+
+        Raises:
+            MerrowError: The file fails, or returns something else than its form promises.
+        """
+        import torch  # noqa: PLC0415
+
+        centred = torch.from_numpy(positions - positions.mean(axis=1, keepdims=True))
+        leaf = centred.to(getattr(torch, self.precision)).to(self.device).requires_grad_()
+        ask = {"ani": self._ani, "mace": self._mace}.get(self.script.form, self._plain)
+        # Without it, the first calls profile and later ones run other code: other last digits.
+        with torch.jit.optimized_execution(False), torch.enable_grad():
+            try:
+                energies, forces = ask(leaf)
+                if forces is None:
+                    (slope,) = torch.autograd.grad(energies.sum(), leaf)
+                    forces = -slope
+            except (
+                RuntimeError,
+                KeyError,
+                IndexError,
+                AttributeError,
+                TypeError,
+                ValueError,
+            ) as error:
+                last = (str(error).strip().splitlines() or ["no message"])[-1].rstrip(".")
+                raise MerrowError(
+                    f"{self.script.path} fails, called in the {self.script.form} form ({last})."
+                ) from error
+        energies, forces = energies.reshape(-1), forces.reshape(-1, forces.shape[-2], 3)
+        if energies.shape != (len(positions),) or forces.shape != positions.shape:
+            raise MerrowError(
+                f"{self.script.path} returns {len(energies)} energies and forces of shape "
+                f"{tuple(forces.shape)} for positions of shape {positions.shape}."
+            )
+        return Evaluation(to_numpy(energies), to_numpy(forces))
+
+    def _plain(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        import torch  # noqa: PLC0415
+
+        words = [x, torch.tensor(self.molecule.numbers).to(x.device)]
+        if self.script.form == "plain with charge":
+            charge = torch.tensor(float(self.molecule.charge), dtype=torch.float64)
+            words.append(charge.to(x.device))
+        answer = self._module(*words)
+        return answer if isinstance(answer, tuple) else (answer, None)
+
+    def _ani(self, x: Tensor) -> tuple[Tensor, None]:
+        import torch  # noqa: PLC0415
+
+        species = torch.tensor([self.molecule.numbers], dtype=torch.int32).to(x.device)
+        energies = [self._module(species, one[None])[0].sum() for one in x]
+        return torch.stack(energies).to(torch.float64) * HARTREE_KCAL, None
+
+    def _mace(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        import torch  # noqa: PLC0415
+
+        energies, forces = [], []
+        for one in x:
+            answer = self._module(self._graph(one), torch.ones_like(one[:, 0]))
+            energy = answer["energy"] if "energy" in answer else answer["total_energy_local"]
+            energies.append(energy.sum())
+            forces.append(answer.get("forces"))
+        total = torch.stack(energies).to(torch.float64) * EV_KCAL
+        known = [force for force in forces if force is not None]
+        return total, torch.stack(known) * EV_KCAL if len(known) == len(x) else None
+
+    def _graph(self, x: Tensor) -> dict[str, Tensor]:
+        """Return the graph of one conformer (N, 3) as LAMMPS hands it to MACE."""
+        import torch  # noqa: PLC0415
+
+        n, order, like = len(x), self.script.elements or MACE_ELEMENTS, x.detach()
+        cutoff = float(getattr(self._module, "r_max", MACE_CUTOFF))
+        near = torch.cdist(like, like) < cutoff
+        edges = torch.nonzero(near.fill_diagonal_(False)).T.contiguous()
+        column = torch.tensor([order.index(number) for number in self.molecule.numbers])
+        attributes = torch.nn.functional.one_hot(column, len(order)).to(like)
+        nothing = like.new_zeros(edges.shape[1], 3)
+        return {
+            "positions": x,
+            "node_attrs": attributes,
+            "edge_index": edges,
+            "shifts": nothing,
+            "unit_shifts": nothing,
+            "cell": like.new_zeros(3, 3),
+            "batch": edges.new_zeros(n),
+            "ptr": torch.tensor([0, n]).to(x.device),
+            "energy": like.new_zeros(1),
+            "forces": like.new_zeros(n, 3),
+            "weight": like.new_ones(1),
+        }
+
+
+def load_torchscript(
+    name: str, molecule: Molecule, weights: Path | None, precision: str
+) -> CheckedPotential:
+    """Return a TorchScript file as a potential of one molecule.
+
+    Args:
+        name: "torchscript:FILE".
+        molecule: What it will be asked about.
+        weights: Must be None: the file is in the name.
+        precision: "float32" or "float64", to which the module is converted.
+
+    Raises:
+        InputError: The file is not there, not TorchScript, or of another signature.
+    """
+    if weights is not None:
+        raise InputError(f"{name} has its file in its name; leave out --weights.")
+    script = read_script(name)
+    known = _capabilities(script, precision)
+    identity = f"{known.name}:{file_digest(script.path)}"
+    make = partial(ScriptEngine, script, molecule, precision)
+    return CheckedPotential(known, identity, molecule.numbers, *placed(make, precision))
+
+
+def read_script(name: str) -> Script:
+    """Return what the file in a name is.
+
+    Raises:
+        InputError: It is not there, not TorchScript, or its `forward` has another signature.
+    """
+    path = Path(name.removeprefix(PREFIX))
+    if not path.is_file():
+        raise InputError(f"there is no file {path} (--potential {name}); correct the path.")
+    return _inspect(path.resolve(), path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=8)
+def _inspect(path: Path, _changed: int) -> Script:
+    module = _read(path)
+    if not hasattr(module, "forward"):
+        raise InputError(f"{path} has no forward, which is what is called; export it.")
+    arguments = module.forward.schema.arguments[1:]
+    names, kinds = tuple(a.name for a in arguments), tuple(str(a.type) for a in arguments)
+    elements = next(
+        (e for key in ("elements", "atomic_numbers") if (e := _elements(path, module, key))), None
+    )
+    if names in (("positions", "numbers"), ("positions", "numbers", "charge")):
+        form = "plain" if len(names) == 2 else "plain with charge"
+    elif kinds == ("Tensor", "Tensor"):
+        form = "ani"
+    elif kinds[:2] == ("Dict[str, Tensor]", "Tensor") and all(
+        a.has_default_value() for a in arguments[2:]
+    ):
+        form, elements = "mace", elements or MACE_ELEMENTS
+    else:
+        told = ", ".join(f"{n}: {k}" for n, k in zip(names, kinds, strict=True))
+        raise InputError(
+            f"{path} has forward({told}), which is none of forward(positions, numbers[, charge]), "
+            "forward(species, coordinates) and forward(data: Dict[str, Tensor], local_or_ghost); "
+            "wrap it in one of them."
+        )
+    return Script(path, form, elements)
+
+
+def _read(path: Path, device: str = CPU) -> Any:
+    import torch  # noqa: PLC0415
+
+    try:
+        return torch.jit.load(str(path), map_location=device)
+    except (RuntimeError, ValueError, OSError) as error:
+        raise InputError(
+            f"{path} is not a TorchScript file, or it is damaged; write it with torch.jit.save "
+            "(pickled modules are refused, since reading one can run any program)."
+        ) from error
+
+
+def _elements(path: Path, module: Any, key: str) -> tuple[int, ...] | None:
+    """Return the atomic numbers in an attribute, which may have symbols instead."""
+    value = getattr(module, key, None)
+    if value is None:
+        return None
+    try:
+        named = [SYMBOLS.index(one) if isinstance(one, str) else int(one) for one in value]
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"{path}: its attribute {key} holds neither atomic numbers nor element symbols."
+        ) from error
+    return tuple(named)
+
+
+def _capabilities(script: Script, precision: str) -> Capabilities:
+    return Capabilities(
+        name=f"{PREFIX}{script.path.name}",
+        elements=None if script.elements is None else frozenset(script.elements),
+        charged=script.form == "plain with charge",
+        dtype=precision,
+    )
+
+
+def describe_torchscript(name: str) -> Model:
+    """Return what a file tells of itself: its form and elements.
+
+    Raises:
+        InputError: As `read_script`.
+    """
+    script = read_script(name)
+    theory = f"a TorchScript file in the {script.form} form"
+    return Model(_capabilities(script, "float32"), theory, "that of the file", "the file itself")
+
+
+FAMILY: Final = Family(
+    models={},
+    load=load_torchscript,
+    generic=f"{PREFIX}FILE",
+    describe=describe_torchscript,
+    takes_file=True,
+)

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: MIT
+"""At which frequencies does a molecule swing about a minimum of its potential, harmonically?
+
+The Hessian comes from central differences of forces, all of them in one batch. Translations and
+rotations are taken out exactly: the Hessian is diagonalised in what is orthogonal to them.
+
+Reference: Wilson, Decius, Cross, Molecular Vibrations, McGraw-Hill 1955, chapter 2.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from scipy.optimize import minimize
+
+from merrow.errors import NumericsError
+from merrow.potentials.interface import Array, Potential
+from merrow.units import WAVENUMBER
+
+STEP: Final = 0.005
+"""Displacement of the differences [Å]: a C-H bond then errs by 0.2 cm⁻¹, of some 3000."""
+REST: Final = 1e-3
+"""Force component at which the minimiser stops [kcal/mol/Å]."""
+NEARLY_REST: Final = 0.05
+"""The largest one that is accepted, for potentials in single precision [kcal/mol/Å]."""
+LINEAR: Final = 0.05
+"""Root of a moment of inertia [Å √dalton] below which there is no rotation about that axis."""
+UNIT: Final = 0.03
+"""Length [Å] of the minimiser's first step, so that no atom leaves its place; 1/UNIT² is the
+stiffness of a bond, which the minimiser then expects of every coordinate [kcal/mol/Å²]."""
+MOST_ITERATIONS: Final = 1000
+RIDGE: Final = -5.0
+"""Frequency [cm⁻¹] below which a place is a ridge, not a minimum."""
+MOST_RIDGES: Final = 3
+NUDGE: Final = 0.2
+"""Displacement off a ridge of the atom that moves most [Å]."""
+
+
+@dataclass(frozen=True, eq=False)
+class Vibrations:
+    """A minimum and the frequencies there.
+
+    Attributes:
+        positions: The minimum [Å], shape (N, 3).
+        wavenumbers: Ascending [cm⁻¹], 3 N − 6 of them, 3 N − 5 where the molecule is linear;
+            imaginary ones are negative.
+    """
+
+    positions: Array
+    wavenumbers: Array
+
+
+def vibrations(potential: Potential, start: Array, masses: Array) -> Vibrations:
+    """Return the harmonic frequencies of a molecule at the minimum near a geometry.
+
+    Where the forces vanish on a ridge, as symmetry may have it, the search goes on along the
+    unstable mode; after `MOST_RIDGES` such turns a negative frequency stays what it is.
+
+    Args:
+        potential: Any potential; double precision gives the better numbers.
+        start: Positions [Å], shape (N, 3).
+        masses: Masses [dalton], shape (N,).
+
+    Raises:
+        NumericsError: No minimum is found.
+    """
+    for _ in range(1 + MOST_RIDGES):
+        positions = minimum(potential, start)
+        found, modes = _modes(hessian(potential, positions), positions, masses)
+        if not len(found) or found[0] > RIDGE:
+            break
+        way = modes[:, 0].reshape(start.shape)
+        start = positions + NUDGE / np.abs(way).max() * way
+    return Vibrations(positions, found)
+
+
+def minimum(potential: Potential, start: Array) -> Array:
+    """Return the positions [Å], shape (N, 3), of the minimum near a geometry.
+
+    Raises:
+        NumericsError: The forces there are not near zero.
+    """
+    zero = float(potential.evaluate(start[None]).energies[0])
+
+    def energy_and_slope(moved: Array) -> tuple[float, Array]:
+        answer = potential.evaluate(start[None] + UNIT * moved.reshape(1, *start.shape))
+        return float(answer.energies[0]) - zero, -UNIT * answer.forces[0].ravel()
+
+    options = {"gtol": REST * UNIT, "maxiter": MOST_ITERATIONS}
+    still = np.zeros(start.size)
+    found = minimize(energy_and_slope, still, jac=True, method="BFGS", options=options)
+    left = float(np.abs(found.jac).max()) / UNIT
+    if not left <= NEARLY_REST:
+        raise NumericsError(
+            f"{potential.capabilities.name} finds no minimum near the start: a force of "
+            f"{left:.2g} kcal/mol/Å is left after {found.nit} iterations."
+        )
+    return np.asarray(start + UNIT * found.x.reshape(start.shape))
+
+
+def hessian(potential: Potential, positions: Array) -> Array:
+    """Return ∂²E/∂x∂x [kcal/mol/Å²], shape (3 N, 3 N), symmetric, at positions [Å], (N, 3)."""
+    size = positions.size
+    steps = STEP * np.eye(size).reshape(size, *positions.shape)
+    both = np.concatenate([positions + steps, positions - steps])
+    forces = potential.evaluate(both).forces.reshape(2, size, size)
+    second = (forces[1] - forces[0]) / (2 * STEP)
+    return np.asarray((second + second.T) / 2)
+
+
+def wavenumbers(second: Array, positions: Array, masses: Array) -> Array:
+    """Return the harmonic wavenumbers [cm⁻¹] of a Hessian, ascending, imaginary ones negative.
+
+    Args:
+        second: ∂²E/∂x∂x [kcal/mol/Å²], shape (3 N, 3 N).
+        positions: Where it was taken [Å], shape (N, 3).
+        masses: Masses [dalton], shape (N,).
+    """
+    return _modes(second, positions, masses)[0]
+
+
+def _modes(second: Array, positions: Array, masses: Array) -> tuple[Array, Array]:
+    """Return wavenumbers [cm⁻¹], (n,), and how the atoms move, one mode a column, (3 N, n)."""
+    root = np.repeat(np.sqrt(masses), 3)
+    inner = _inner(positions, masses)
+    square, turned = np.linalg.eigh(inner.T @ (second / np.outer(root, root)) @ inner)
+    found = np.sign(square) * np.sqrt(np.abs(square)) * WAVENUMBER
+    return np.asarray(found), np.asarray(inner @ turned / root[:, None])
+
+
+def _inner(positions: Array, masses: Array) -> Array:
+    """Return mass-weighted directions that neither move nor turn the whole, as columns."""
+    root = np.sqrt(masses)
+    arms = positions - masses @ positions / masses.sum()
+    moves = [np.outer(root, axis) for axis in np.eye(3)]
+    turns = [root[:, None] * np.cross(axis, arms) for axis in np.eye(3)]
+    whole = np.array([*moves, *turns]).reshape(6, -1).T
+    directions, sizes, _ = np.linalg.svd(whole)
+    return np.asarray(directions[:, int((sizes > LINEAR).sum()) :])

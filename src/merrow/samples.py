@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: MIT
+"""What was recorded? One table between simulation and analysis, and its form on disk.
+
+Simulation writes `WindowSamples`, analysis reads them; neither knows the other. One row is one
+recorded configuration. Energies are in kJ/mol (OpenMM's units), reduced potentials in kT.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from merrow.errors import MerrowError
+
+Array = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+
+class LambdaState(NamedTuple):
+    """One alchemical state; 1 is fully coupled, 0 is decoupled."""
+
+    elec: float
+    lj: float
+
+
+COUPLED = LambdaState(1.0, 1.0)
+"""Where all of the solute's interactions with its surroundings are on."""
+
+
+@dataclass(frozen=True)
+class WindowSamples:
+    """Recorded configurations of one leg, from all its states and repeats.
+
+    Attributes:
+        states: The K states of the schedule, coupled end first.
+        temperature: Temperature [K] of all of them.
+        repeat: Independent run of each row, shape (n,).
+        replica: Walker (in exchange) of each row, shape (n,).
+        state: Index of the state that generated each row, shape (n,).
+        time: Time of each row since the start of production in its state [ps], shape (n,).
+        u: Reduced potential of each row in all states [kT], shape (n, K); only what depends on
+            the state is in it, so a constant per row is free.
+        dvdl: ∂V/∂λ_elec and ∂V/∂λ_lj at the generating state [kJ/mol], shape (n, 2).
+        internal: Internal energy of the solute, E_ML or its MM terms [kJ/mol], shape (n,).
+        spread: Ensemble standard deviation of E_ML [kJ/mol], shape (n,); nan where there is none.
+        volume: Box volume [nm³], shape (n,).
+        size_slope: ∂V/∂ln σ of all pairs of solute and solvent [kJ/mol], shape (n,); nan in all
+            states but the coupled one, and in records of versions that did not know it.
+    """
+
+    states: tuple[LambdaState, ...]
+    temperature: float
+    repeat: IntArray
+    replica: IntArray
+    state: IntArray
+    time: Array
+    u: Array
+    dvdl: Array
+    internal: Array
+    spread: Array
+    volume: Array
+    size_slope: Array
+
+    def __post_init__(self) -> None:
+        n, k = len(self.state), len(self.states)
+        if self.u.shape != (n, k) or self.dvdl.shape != (n, 2):
+            raise MerrowError(
+                f"samples of {n} rows and {k} states have u of shape {self.u.shape} "
+                f"and dvdl of shape {self.dvdl.shape}."
+            )
+        for name in ROW_FIELDS:
+            if len(getattr(self, name)) != n:
+                raise MerrowError(
+                    f"samples of {n} rows have {len(getattr(self, name))} values of {name}."
+                )
+
+    def __len__(self) -> int:
+        return len(self.state)
+
+    def where(self, mask: NDArray[np.bool_]) -> WindowSamples:
+        """Return the rows that a boolean mask of shape (n,) selects."""
+        return WindowSamples(
+            self.states,
+            self.temperature,
+            *(getattr(self, name)[mask] for name in ROW_FIELDS),
+        )
+
+
+ROW_FIELDS = (
+    "repeat",
+    "replica",
+    "state",
+    "time",
+    "u",
+    "dvdl",
+    "internal",
+    "spread",
+    "volume",
+    "size_slope",
+)
+
+
+def concatenate(parts: Sequence[WindowSamples]) -> WindowSamples:
+    """Return all rows of several tables of the same states and temperature.
+
+    Raises:
+        MerrowError: No table is given, or they differ in states or temperature.
+    """
+    if not parts:
+        raise MerrowError("there are no samples to put together.")
+    first = parts[0]
+    if any(p.states != first.states or p.temperature != first.temperature for p in parts):
+        raise MerrowError("samples of different schedules or temperatures cannot be pooled.")
+    return WindowSamples(
+        first.states,
+        first.temperature,
+        *(np.concatenate([getattr(p, name) for p in parts]) for name in ROW_FIELDS),
+    )

@@ -1,0 +1,336 @@
+# SPDX-License-Identifier: MIT
+"""What must a user's sander input say so that stock sander asks us for the ML energy?
+
+Two dialects come in: `ifmlp=1` with `&mlp`, and `ifqnt=1` with `&qmmm qm_theory='EXTERN'`. Out goes
+the same text, only these namelists changed; every other namelist, &wt, redirection and group of
+restraints stays as it stands. What sander would do wrongly in this mode is refused by its key.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from merrow.ambertools.masks import number_list
+from merrow.errors import InputError, UnsupportedPhysicsError
+from merrow.mdin.model_numbers import numbered_potential
+from merrow.mdin.namelist import Group, Value, parse_mdin
+from merrow.mdin.values import judged
+
+DEFAULT_POTENTIAL: Final = "ani2x"
+
+_OPEN = re.compile(r"^[ \t]*&(\w+)", re.MULTILINE)
+_PIECE = re.compile(
+    r"""(?P<pass>'(?:[^'\n]|'')*'|"(?:[^"\n]|"")*"|![^\n]*)
+    |(?P<end>/|[&$]end\b)""",
+    re.VERBOSE | re.IGNORECASE,
+)
+_SWITCH = re.compile(
+    r"""'(?:[^'\n]|'')*'|"(?:[^"\n]|"")*"|![^\n]*
+    |(?P<key>\bif(?:mlp|qnt)\s*=\s*\d+[ \t]*,?)""",
+    re.VERBOSE | re.IGNORECASE,
+)
+
+OTHER_PROGRAMS: Final = ("adf", "gms", "tc", "gau", "nw", "qc", "genmpi", "lio", "mrcc", "quick")
+"""Namelists by which sander calls a real program; it takes the first that it finds."""
+
+REFUSED: Final[Mapping[str, tuple[tuple[Value, ...], str]]] = {
+    "icfe": ((0,), "its two copies need sander.MPI, and the ML energy would be scaled with λ"),
+    "igb": ((0,), "sander has no mechanical embedding with it; for vacuum use igb=0 with ntb=0"),
+    "ipol": ((0,), "a polarizable force field would polarize the ML region as well"),
+    "iamoeba": ((0,), "a polarizable force field would polarize the ML region as well"),
+    "icnstph": ((0,), "it changes the charges of titrating residues"),
+    "icnste": ((0,), "it changes the charges of titrating residues"),
+    "numexchg": ((0,), "replica exchange needs sander.MPI"),
+    "ipimd": ((0,), "path integrals need several copies of the ML region"),
+    "ineb": ((0,), "the elastic band needs several copies of the ML region"),
+    "ievb": ((0,), "it mixes energies of several topologies"),
+    "irism": ((0,), "the solvent model would keep the MM energy of the ML region as well"),
+    "iextpot": ((0,), "another program would replace the whole force field"),
+    "ntc": ((1, 2), "it constrains every bond, those of the ML region too"),
+}
+"""Keys of &cntrl, the values that are right in this mode, and why not the others."""
+
+FIXED: Final[Mapping[str, tuple[Value, str]]] = {
+    "qmmm_int": (5, "5 is mechanical embedding; the ML model knows no point charges"),
+    "qm_ewald": (0, "the charges are MM charges, which PME treats already"),
+    "spin": (1, "the potentials are made for closed shells"),
+    "vsolv": (0, "a region that changes its atoms has no conserved energy"),
+    "qmgb": (0, "there is no implicit solvent in this mode"),
+    "abfqmmm": (0, "a region that changes its atoms has no conserved energy"),
+    "hot_spot": (0, "it scales forces without their energy"),
+}
+"""Keys of &qmmm that have one right value, and why."""
+
+DEFAULTS: Final[Mapping[str, Value]] = {"qmmm_int": 1, "qm_ewald": 0, "spin": 1}
+"""What a silent &qmmm means; its default for qmmm_int is electrostatic embedding."""
+
+
+@dataclass(frozen=True)
+class MerrowInput:
+    """What a sander input asks of the model.
+
+    Attributes:
+        where: Name of the file, for messages.
+        text: The file as it stands.
+        dialect: "mlp" or "qmmm".
+        mask: AMBER mask of the ML region, or "" where `atoms` names it.
+        atoms: Its atoms counted from 1, or empty where `mask` does.
+        charge: Net charge that the input claims [e], or None.
+        potential: Name of the potential.
+        weights: File of weights, or None.
+        precision: Arithmetic of the networks, "float32" or "float64".
+        max_spread: The run stops where the ensemble spread exceeds this [kcal/mol], or None.
+        shake: Whether bonds to hydrogen in the region may be constrained (with ntc=2).
+    """
+
+    where: str
+    text: str
+    dialect: str
+    mask: str
+    atoms: tuple[int, ...]
+    charge: int | None
+    potential: str
+    weights: str | None = None
+    precision: str = "float32"
+    max_spread: float | None = None
+    shake: bool = True
+
+
+def read_input(text: str, *, where: str) -> MerrowInput:
+    """Read what a sander input asks of the model, and refuse what sander would do wrongly.
+
+    Args:
+        text: Content of mdin.
+        where: What to call the file in messages.
+
+    Raises:
+        InputError: There is no ML region in it, or a namelist is malformed or contradictory.
+        UnsupportedPhysicsError: A combination would give wrong energies or forces.
+    """
+    groups = {g.name: g for g, _, _ in _groups(text, where, ("cntrl", "mlp", "qmmm", "orc"))}
+    cntrl = groups.get("cntrl")
+    if cntrl is None:
+        raise InputError(f"{where} has no namelist &cntrl: is it an input of sander?")
+    ml, qm = _value(cntrl, "ifmlp", 0), _value(cntrl, "ifqnt", 0)
+    if bool(ml) == bool(qm):
+        told = "both ifmlp and ifqnt are set" if ml else "neither ifmlp=1 nor ifqnt=1 is set"
+        raise InputError(
+            f"{where}: &cntrl: {told}; set ifmlp=1 with &mlp animask='...', or ifqnt=1 with &qmmm "
+            "qm_theory='EXTERN'; for MM alone use sander itself."
+        )
+    _refuse(cntrl, where)
+    return _from_mlp(text, groups, where) if ml else _from_qmmm(text, groups, where)
+
+
+def write_input(asked: MerrowInput, *, atoms: Sequence[int], charge: int) -> str:
+    """Return the input for stock sander.
+
+    Args:
+        asked: What was read.
+        atoms: Atoms of the ML region counted from 1, ascending.
+        charge: Their net charge [e].
+
+    Raises:
+        InputError: The input claims another net charge.
+    """
+    if asked.charge is not None and asked.charge != charge:
+        raise InputError(
+            f"{asked.where}: &qmmm: qmcharge={asked.charge}, but the charges of the ML region in "
+            f"the prmtop add up to {charge}; correct one of them."
+        )
+    if asked.dialect == "qmmm":
+        return _completed(asked, charge)
+    _, start, end = next(_groups(asked.text, asked.where, ("cntrl",)))
+    after = start + len("&cntrl")
+    switched = _SWITCH.sub(lambda found: "" if found["key"] else found[0], asked.text[after:end])
+    text = f"{asked.text[:after]} ifqnt=1,{switched}{asked.text[end:]}"
+    _, start, end = next(_groups(text, asked.where, ("mlp",)))
+    new = (
+        f"{_orc(asked.potential)}&qmmm\n"
+        f"  qmmask='@{number_list(atoms)}', qmcharge={charge}, spin=1,\n"
+        f"  qm_theory='EXTERN', qmmm_int=5, qm_ewald=0, qmshake={int(asked.shake)},\n /"
+    )
+    return text[:start] + new + text[end:]
+
+
+def rewrite_redirections(text: str, rename: Callable[[str], str]) -> str:
+    """Return a sander input with other names of the files that its redirections name.
+
+    Args:
+        text: Content of mdin.
+        rename: From a name in a line such as DISANG=NAME to the name that replaces it.
+    """
+    pattern = re.compile(
+        r"^([ \t]*(?:LISTIN|LISTOUT|DUMPAVE|NOESY|SHIFTS|PCSHIFT|DIPOLE|CSA|DISANG)[ \t]*=[ \t]*)"
+        r"(?!POUT\b)([^\s'\",]+)",
+        re.MULTILINE | re.IGNORECASE,
+    )
+    pieces, position = [], 0
+    for _, start, end in [*_spans(text, ""), ("", len(text), len(text))]:
+        outside = text[position:start]
+        pieces.append(pattern.sub(lambda found: found[1] + rename(found[2]), outside))
+        pieces.append(text[start:end])
+        position = end
+    return "".join(pieces)
+
+
+def _spans(text: str, where: str) -> Iterator[tuple[str, int, int]]:
+    """Yield name, start and end of every namelist, found as sander finds them."""
+    position = 0
+    while found := _OPEN.search(text, position):
+        position = found.end()
+        for piece in _PIECE.finditer(text, position):
+            if piece["end"]:
+                position = piece.end()
+                break
+        else:
+            raise InputError(f"{where}: &{found[1]} has no end; close it with a / after its keys.")
+        yield found[1].lower(), found.start(1) - 1, position
+
+
+def _groups(text: str, where: str, names: Sequence[str]) -> Iterator[tuple[Group, int, int]]:
+    """Yield the parsed namelists of some names with their places."""
+    seen = set()
+    for name, start, end in _spans(text, where):
+        if name in OTHER_PROGRAMS:
+            raise InputError(
+                f"{where}: &{name} makes sander call another program; take it out, or run sander."
+            )
+        if name not in names:
+            continue
+        if name in seen:
+            raise InputError(f"{where}: there is a second &{name}; keep one.")
+        seen.add(name)
+        above = "\n" * text.count("\n", 0, start)  # for the line numbers in messages
+        yield parse_mdin(above + text[start:end], where=where).groups[0], start, end
+
+
+def _value(group: Group, key: str, default: Value) -> Value:
+    entry = group.entries.get(key)
+    return default if entry is None else entry.values[0]
+
+
+def _refuse(cntrl: Group, where: str) -> None:
+    for key, (allowed, why) in REFUSED.items():
+        value = _value(cntrl, key, allowed[0])
+        if value not in allowed:
+            raise UnsupportedPhysicsError(
+                f"{where}: &cntrl: {key}={value} is not available with an ML region in sander: "
+                f"{why}; use {' or '.join(f'{key}={v}' for v in allowed)}."
+            )
+    if _value(cntrl, "ntp", 0) != 0 and _value(cntrl, "barostat", 1) != 2:
+        raise UnsupportedPhysicsError(
+            f"{where}: &cntrl: barostat=1 (sander's default) is not available with an ML region: "
+            "sander leaves the forces of an external program out of the virial, so the pressure "
+            "is wrong; use barostat=2, which needs energies only."
+        )
+    for key in ("nstlim", "maxcyc"):
+        if _value(cntrl, key, 1) == 0:
+            raise InputError(
+                f"{where}: &cntrl: {key}=0 makes sander ask for energies without forces, which its "
+                "interface cannot do here; for single energies use imin=1, maxcyc=1."
+            )
+
+
+def _from_mlp(text: str, groups: Mapping[str, Group], where: str) -> MerrowInput:
+    if "mlp" not in groups or "qmmm" in groups:
+        told = "there is none" if "mlp" not in groups else "there is a &qmmm too; keep one"
+        raise InputError(f"{where}: ifmlp=1 needs a namelist &mlp with animask='...': {told}.")
+    m = judged(where, groups["mlp"], [])
+    if not m["animask"]:
+        raise InputError(f"{where}: &mlp needs animask='...', the mask of the ML region.")
+    for key, instead in (
+        ("link_atoms", "select whole molecules"),
+        ("mlp_confine", "confine it with ntr=1 or a distance restraint in DISANG"),
+    ):
+        if m[key] == 1:
+            raise UnsupportedPhysicsError(
+                f"{where}: &mlp: {key}=1 is not available through sander; {instead}, or use "
+                "`merrow md`."
+            )
+    if m["max_force_spread"] or m["on_spread"] != "stop":
+        raise UnsupportedPhysicsError(
+            f"{where}: &mlp: max_force_spread and on_spread are not available through sander, "
+            "where max_spread stops the run; take them out, or use `merrow md`."
+        )
+    if m["mlp_model"] is not None and m["potential"]:
+        raise InputError(f"{where}: &mlp: mlp_model and potential both name a model; keep one.")
+    shake = m["mlp_shake"] == 1
+    if shake and _value(groups["cntrl"], "ntc", 1) == 1:
+        raise InputError(f"{where}: &mlp: mlp_shake=1 needs ntc=2; set it or take mlp_shake out.")
+    return MerrowInput(
+        where,
+        text,
+        dialect="mlp",
+        mask=str(m["animask"]),
+        atoms=(),
+        charge=None,
+        potential=str(m["potential"]) or numbered_potential(where, m["mlp_model"], []),
+        weights=str(m["weights"]) or None,
+        precision=str(m["precision"]),
+        max_spread=float(m["max_spread"]) or None,
+        shake=shake,
+    )
+
+
+def _from_qmmm(text: str, groups: Mapping[str, Group], where: str) -> MerrowInput:
+    qmmm = groups.get("qmmm")
+    if qmmm is None:
+        raise InputError(f"{where}: ifqnt=1 needs a namelist &qmmm.")
+    theory = str(_value(qmmm, "qm_theory", "PM3"))
+    if theory.upper() != "EXTERN":
+        raise InputError(
+            f"{where}: &qmmm: qm_theory='{theory}' is sander's own; write qm_theory='EXTERN', or "
+            "run sander itself."
+        )
+    for key, (right, why) in FIXED.items():
+        value = _value(qmmm, key, DEFAULTS.get(key, right))
+        if value != right:
+            silent = " (sander's default)" if key not in qmmm.entries else ""
+            raise UnsupportedPhysicsError(
+                f"{where}: &qmmm: {key}={value}{silent} cannot be used with an ML region: {why}; "
+                f"write {key}={right}."
+            )
+    explicit = qmmm.entries.get("qmshake")
+    if explicit and explicit.values[0] == 1 and _value(groups["cntrl"], "ntc", 1) == 1:
+        raise InputError(f"{where}: &qmmm: qmshake=1 needs ntc=2; set it or take qmshake out.")
+    mask, listed = str(_value(qmmm, "qmmask", "")), qmmm.entries.get("iqmatoms")
+    if bool(mask) == bool(listed):
+        raise InputError(f"{where}: &qmmm needs either qmmask='...' or iqmatoms=..., one of them.")
+    charge = _value(qmmm, "qmcharge", 0)
+    orc = groups.get("orc")
+    for key in ("use_template", "dipole"):
+        if orc is not None and _value(orc, key, 0) != 0:
+            raise InputError(f"{where}: &orc: {key}=1 has no meaning for a potential; take it out.")
+    return MerrowInput(
+        where,
+        text,
+        dialect="qmmm",
+        mask=mask,
+        atoms=tuple(sorted(int(value) for value in listed.values)) if listed else (),
+        charge=int(charge) if "qmcharge" in qmmm.entries else None,
+        potential=DEFAULT_POTENTIAL if orc is None else str(_value(orc, "method", "ani2x")),
+        shake=_value(qmmm, "qmshake", 1) == 1,
+    )
+
+
+def _completed(asked: MerrowInput, charge: int) -> str:
+    """Return a plain &qmmm input with what it left open; keys of the user come last and win."""
+    added = f" qmcharge={charge}, spin=1, qm_ewald=0,"
+    pieces, position, orc = [], 0, _orc(asked.potential)
+    for group, start, _ in _groups(asked.text, asked.where, ("qmmm", "orc")):
+        after = start + len(group.name) + 1
+        pieces += [asked.text[position:after], added if group.name == "qmmm" else "\n"]
+        position = after
+        orc = "" if group.name == "orc" else orc
+    _, start, _ = next(_groups(asked.text, asked.where, ("qmmm",)))
+    whole = "".join([*pieces, asked.text[position:]])
+    return f"{whole[:start]}{orc}{whole[start:]}"
+
+
+def _orc(potential: str) -> str:
+    """Return the namelist that chooses the interface; sander finds it only alone on its line."""
+    return f"&orc\n  method='{potential[:20]}', basis='merrow',\n /\n "

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: MIT
+"""What does the model server answer? A step of sander in, energy and forces out."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from merrow.amber.topology import read_topology
+from merrow.errors import InputError, MerrowError, NumericsError
+from merrow.potentials.committee import check_ensemble
+from merrow.potentials.elements import SYMBOLS
+from merrow.potentials.interface import Potential
+from merrow.sander.files import read_geometry, results_text
+from merrow.sander.server import Reply, Request
+from merrow.system.potentials import open_potential
+from merrow.system.region import MLRegion, region_of
+from merrow.units import amber_coulomb_charge_scale
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a run of sander needs a model for; it travels with every request, as JSON.
+
+    Attributes:
+        prmtop: Absolute path of the topology.
+        atoms: Atoms of the ML region counted from 0, ascending.
+        potential: Name of the potential.
+        weights: Absolute path of its weights, or None to search for them.
+        precision: Arithmetic of the networks.
+        max_spread: The run stops where the ensemble spread exceeds this [kcal/mol], or None.
+        files: What it depends on: path, time of the last change [ns] and size [bytes] of each when
+            the run began. A server that outlives a file's change keeps the two models apart.
+    """
+
+    prmtop: str
+    atoms: tuple[int, ...]
+    potential: str
+    weights: str | None = None
+    precision: str = "float32"
+    max_spread: float | None = None
+    files: tuple[tuple[str, int, int], ...] = ()
+
+    def dumps(self) -> str:
+        """Return the job as one line of JSON."""
+        return json.dumps(asdict(self))
+
+
+def parse_job(text: str) -> Job:
+    """Return the job that `Job.dumps` wrote.
+
+    Raises:
+        InputError: It is of another version.
+    """
+    try:
+        values = json.loads(text)
+        files = tuple((str(path), int(when), int(size)) for path, when, size in values["files"])
+        return Job(**{**values, "atoms": tuple(values["atoms"]), "files": files})
+    except (ValueError, TypeError, KeyError) as error:
+        raise InputError(
+            f"the job of a caller is of another version of merrow ({error})."
+        ) from error
+
+
+def file_states(*paths: str | None) -> tuple[tuple[str, int, int], ...]:
+    """Return path, time of the last change [ns] and size of those that are files."""
+    found = [Path(path) for path in paths if path and Path(path).is_file()]
+    return tuple((str(one), one.stat().st_mtime_ns, one.stat().st_size) for one in found)
+
+
+def ready_models() -> Models:
+    """Return models for a server of many; torch is imported, so that no caller waits for it."""
+    with contextlib.suppress(ImportError):
+        importlib.import_module("torch")
+    return Models()
+
+
+class Models:
+    """Answers requests; each model is loaded once and kept."""
+
+    def __init__(self) -> None:
+        """Begin without any model."""
+        self._opened: dict[str, tuple[Potential, MLRegion, float]] = {}
+
+    def open(self, text: str) -> Potential:
+        """Return the potential of a job, loaded at its first request.
+
+        Raises:
+            MerrowError: The job's files or its potential cannot be used.
+        """
+        return self._open(text)[0]
+
+    def answer(self, request: Request) -> Reply:
+        """Return sander's file of results and the client's line "energy spread" [kcal/mol].
+
+        Without a geometry, the model is loaded and its identity returned.
+
+        Raises:
+            MerrowError: The request does not belong to the job, or the model fails.
+        """
+        potential, region, limit = self._open(request.job)
+        if not request.geometry:
+            return Reply(potential.identity, "")
+        geometry = read_geometry(request.input, request.geometry)
+        symbols = tuple(SYMBOLS[number] for number in region.molecule.numbers)
+        if tuple(symbol.capitalize() for symbol in geometry.symbols) != symbols:
+            raise MerrowError(
+                f"sander's QM region has the elements {' '.join(geometry.symbols)}, but the ML "
+                f"region in the prmtop has {' '.join(symbols)}: the mask means other atoms there."
+            )
+        if (geometry.charge, geometry.multiplicity) != (region.molecule.charge, 1):
+            raise MerrowError("sander asks for another charge or spin than the ML region has.")
+        evaluation = potential.evaluate(geometry.positions[None])
+        energy = float(evaluation.energies[0])
+        spread = math.nan if evaluation.spread is None else float(evaluation.spread[0])
+        if not math.isfinite(energy):
+            raise NumericsError(
+                "the ML energy is not finite: look for atoms that lie on each other."
+            )
+        if spread > limit:
+            raise NumericsError(
+                f"the ensemble spread of {spread:.3f} kcal/mol is above max_spread={limit:g}: the "
+                "geometry is outside of what the model knows."
+            )
+        return Reply(results_text(energy, evaluation.forces[0]), f"{energy:.8f} {spread:.8f}\n")
+
+    def _open(self, text: str) -> tuple[Potential, MLRegion, float]:
+        if text not in self._opened:
+            job = parse_job(text)
+            for state in job.files:
+                if file_states(state[0]) != (state,):
+                    raise InputError(f"{state[0]} has changed since the run began; begin it anew.")
+            topology = read_topology(Path(job.prmtop))
+            region = region_of(topology, job.atoms, name="the ML region")
+            potential = open_potential(
+                job.potential,
+                topology,
+                region,
+                weights=job.weights,
+                precision=job.precision,
+                charge_scale=amber_coulomb_charge_scale(),
+            )
+            check_ensemble(job.max_spread, potential)
+            limit = math.inf if job.max_spread is None else job.max_spread
+            self._opened[text] = (potential, region, limit)
+        return self._opened[text]

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: MIT
+"""How does a user's sander input run in stock sander with our potentials? Serve, run, merge."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from merrow import __version__
+from merrow.amber.topology import AmberTopology, read_topology
+from merrow.ambertools.programs import find_program
+from merrow.errors import InputError
+from merrow.files import write_whole
+from merrow.potentials.registry import located
+from merrow.sander.files import merged, read_evaluations
+from merrow.sander.input import MerrowInput, read_input, write_input
+from merrow.sander.models import Job, Models, file_states
+from merrow.sander.scratch import (
+    Arguments,
+    read_arguments,
+    refuse_ranks,
+    run_sander,
+    scratch_folder,
+)
+from merrow.sander.server import ModelServer, Request, ask, listens
+from merrow.system.potentials import check_potential
+from merrow.system.region import MLRegion, region_of, select_region
+
+
+@dataclass(frozen=True)
+class SanderRun:
+    """One run of sander; what is None is taken from the input.
+
+    Attributes:
+        words: sander's own command line, such as ("-O", "-i", "mdin").
+        folder: The user's folder, which relative names refer to.
+        potential: Name of the potential.
+        weights: File of its weights.
+        precision: Arithmetic of the networks.
+        server: Socket of a model server that runs already; None starts a private one.
+    """
+
+    words: Sequence[str]
+    folder: Path
+    potential: str | None = None
+    weights: Path | None = None
+    precision: str | None = None
+    server: Path | None = None
+
+
+def run(asked: SanderRun) -> None:
+    """Run sander; its files are where its flags say, with the ML energy in mdout.
+
+    Raises:
+        InputError: The command line, the input or the files are wrong.
+        UnsupportedPhysicsError: The combination would give wrong energies or forces.
+        MissingComponentError: There is no sander, or no weights.
+        MerrowError: sander or the model failed.
+    """
+    refuse_ranks(os.environ)
+    arguments = read_arguments(asked.words, asked.folder)
+    find_program("sander")
+    source = _input(asked, arguments)
+    topology = read_topology(arguments.files["-p"])
+    region = _region(topology, source)
+    check_potential(source.potential, region.molecule, region.labels)
+    text = write_input(
+        source, atoms=[atom + 1 for atom in region.atoms], charge=region.molecule.charge
+    )
+    job = Job(
+        prmtop=str(topology.path),
+        atoms=region.atoms,
+        potential=source.potential,
+        weights=source.weights,
+        precision=source.precision,
+        max_spread=source.max_spread,
+        files=file_states(str(topology.path), source.weights, source.potential.partition(":")[2]),
+    ).dumps()
+    with contextlib.ExitStack() as stack:
+        scratch = stack.enter_context(scratch_folder())
+        if asked.server is None:
+            models = Models()
+            identity = models.open(job).identity
+            socket = stack.enter_context(ModelServer(scratch / "socket", models.answer)).path
+        elif listens(asked.server):
+            socket = asked.server.absolute()
+            identity = ask(socket, Request(job, "", "")).results  # loads the model before sander
+        else:
+            raise InputError(f"no model server listens at {asked.server}: start `merrow serve`.")
+        about = f"ML/MM by merrow {__version__}: {identity}, {len(region.atoms)} atoms"
+        mdout = arguments.files["-o"]
+        energies = run_sander(
+            arguments,
+            text,
+            folder=asked.folder,
+            scratch=scratch,
+            socket=socket,
+            job=job,
+        )
+        evaluations = read_evaluations(energies)
+        printed = mdout.read_text(errors="replace")
+        write_whole(mdout, merged(printed, evaluations, name=source.potential, about=about))
+
+
+def _input(asked: SanderRun, arguments: Arguments) -> MerrowInput:
+    """Return what the input asks of the model, with the command line's changes."""
+    path = arguments.files["-i"]
+    source = read_input(path.read_text(encoding="latin-1"), where=path.name)
+    weights = asked.weights or (Path(source.weights) if source.weights else None)
+    if weights is not None and not (asked.folder / weights).is_file():
+        raise InputError(f"there is no weights file {weights}.")
+    if asked.precision not in (None, "float32", "float64"):
+        raise InputError(f"--precision {asked.precision} is unknown; use float32 or float64.")
+    return dataclasses.replace(
+        source,
+        potential=located(asked.potential or source.potential, asked.folder),
+        weights=None if weights is None else str(asked.folder / weights),
+        precision=asked.precision or source.precision,
+    )
+
+
+def _region(topology: AmberTopology, source: MerrowInput) -> MLRegion:
+    if source.atoms:
+        if not 1 <= source.atoms[0] <= source.atoms[-1] <= len(topology):
+            raise InputError(
+                f"{source.where}: &qmmm: iqmatoms names an atom outside of 1 to {len(topology)}."
+            )
+        atoms = [atom - 1 for atom in source.atoms]
+        return region_of(topology, atoms, name=f"{source.where}: iqmatoms")
+    return select_region(topology, source.mask)

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: MIT
+"""What does every piece of configuration have in common?
+
+Frozen, unknown keys refused, no files opened, and a fingerprint that names the work it asks for.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from typing import Any, Self, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from merrow.errors import InputError
+
+
+class Settings(BaseModel):
+    """Base of all configuration models."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True
+    )
+
+    def fingerprint(self) -> str:
+        """Return 16 hex digits that are equal for equal settings."""
+        return digest(self.model_dump(mode="json"))
+
+    @classmethod
+    def from_yaml(cls, text: str, *, where: str) -> Self:
+        """Read settings from YAML text.
+
+        Raises:
+            InputError: The text is not YAML, or a key or value is not understood.
+        """
+        try:
+            data = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            line = getattr(getattr(error, "problem_mark", None), "line", 0) + 1
+            raise InputError(f"{where} is not valid YAML (line {line}).") from error
+        return cls.checked(data if data is not None else {}, where=where)
+
+    @classmethod
+    def checked(cls, data: object, *, where: str) -> Self:
+        """Validate a mapping and turn pydantic's first complaint into one sentence.
+
+        Raises:
+            InputError: A key or a value is not understood.
+        """
+        try:
+            return cls.model_validate(data)
+        except ValidationError as error:
+            raise InputError(f"{where}: {_sentence(cls, error)}") from error
+
+    def to_yaml(self) -> str:
+        """Return the settings as YAML, in the order of the model."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def _sentence(model: type[Settings], error: ValidationError) -> str:
+    """Return the first complaint as one sentence: which key, what is wrong, what is known."""
+    found = error.errors(include_url=False)
+    # a slip in a key is also a missing key; the slip is the cause
+    first = next((one for one in found if one["type"] == "extra_forbidden"), found[0])
+    *above, last = first["loc"] or ("the document",)
+    key = ".".join(str(part) for part in (*above, last))
+    if first["type"] == "extra_forbidden":
+        known = tuple(_inner(model, above).model_fields)
+        close = difflib.get_close_matches(str(last), known, n=1)
+        hint = f"did you mean {close[0]}? " if close else ""
+        return f"there is no key {key}: {hint}known are {', '.join(known)}."
+    if first["type"] == "missing":
+        return f"the key {key} is missing."
+    if first["type"] == "value_error":
+        at = f"{key}: " if first["loc"] else ""
+        return f"{at}{first['msg'].removeprefix('Value error, ')}."
+    return f"{key}: {first['msg'][0].lower()}{first['msg'][1:]}, got {first['input']!r}."
+
+
+def _inner(model: type[Settings], path: list[int | str]) -> type[Settings]:
+    """Return the model that a path of keys leads to, or the last one on the way."""
+    for key in path:
+        field = model.model_fields.get(str(key))
+        kinds = (field.annotation, *get_args(field.annotation)) if field else ()
+        for kind in kinds:
+            if isinstance(kind, type) and issubclass(kind, Settings):
+                model = kind
+    return model
+
+
+def digest(value: Any) -> str:
+    """Return 16 hex digits of the SHA-256 of a JSON value."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: MIT
+"""How does λ couple the region to its environment?
+
+Charges of the region are parameter offsets λ_elec·q of one PME force, so the energy is exactly
+quadratic in λ_elec. Lennard-Jones pairs between region and environment are a 12-6 soft core
+(Beutler et al., 10.1016/0009-2614(94)00397-1, α = 0.5) with A and B from the prmtop, plus the
+isotropic tail beyond the cutoff. What acts within the region never depends on λ. A second
+parameter stretches all σ between the two, to ask how far the answer depends on them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import combinations
+
+import numpy as np
+import openmm as mm
+
+from merrow.amber.topology import AmberTopology, atom_label
+from merrow.errors import UnsupportedPhysicsError
+from merrow.potentials.interface import Array
+from merrow.system.internal import lj_matrices
+from merrow.system.pme import Nonbonded
+
+LAMBDA_ELEC = "lambda_elec"
+LAMBDA_LJ = "lambda_lj"
+LJ_SIZE = "lj_size"
+"""Factor on σ of all pairs of region and environment; 1 but for one energy of a record."""
+STRETCH = 1.1
+"""Where that energy is taken."""
+SOFT_CORE_ALPHA = 0.5
+
+SOFT_CORE = (
+    f"4*epsilon*{LAMBDA_LJ}*(1/(s*s) - 1/s);"
+    f"s = {SOFT_CORE_ALPHA}*(1 - {LAMBDA_LJ}) + (r/sigma)^6;"
+    f"sigma = {LJ_SIZE}*sigmas(type1, type2);"
+    "epsilon = epsilons(type1, type2)"
+)
+
+
+def couple_charges(
+    force: mm.NonbondedForce, charges: Array, atoms: Sequence[int], *, charge_scale: float
+) -> None:
+    """Turn the region's charges into offsets and leave no other interaction within it or of it.
+
+    Afterwards the region has no Lennard-Jones interaction in this force, and every pair within it
+    is an exclusion, in direct as in reciprocal space.
+
+    Args:
+        force: NonbondedForce of the whole system; changed in place.
+        charges: Charges of all atoms [e], shape (n_atoms,).
+        atoms: Indices of the region.
+        charge_scale: Factor on the charges.
+    """
+    region = set(atoms)
+    force.addGlobalParameter(LAMBDA_ELEC, 1.0)
+    for i in atoms:
+        force.setParticleParameters(i, 0.0, 0.1, 0.0)
+        force.addParticleParameterOffset(LAMBDA_ELEC, i, charges[i] * charge_scale, 0.0, 0.0)
+    present = set()
+    for k in range(force.getNumExceptions()):
+        i, j = force.getExceptionParameters(k)[:2]
+        if i in region and j in region:
+            force.setExceptionParameters(k, i, j, 0.0, 0.1, 0.0)
+            present.add((min(i, j), max(i, j)))
+    for i, j in combinations(sorted(region), 2):
+        if (i, j) not in present:
+            force.addException(i, j, 0.0, 0.1, 0.0)
+
+
+def soft_core_force(
+    topology: AmberTopology,
+    atoms: Sequence[int],
+    exclusions: Sequence[tuple[int, int]],
+    *,
+    nonbonded: Nonbonded,
+) -> mm.CustomNonbondedForce:
+    """Return the Lennard-Jones force between region and environment, scaled by λ_lj.
+
+    Atoms without Lennard-Jones (the hydrogens of TIP3P, hydroxyl hydrogens of GAFF) are left out,
+    which also avoids 0/0.
+
+    Raises:
+        UnsupportedPhysicsError: A pair of region and environment has A without B, or B without A,
+            and so no σ and ε.
+    """
+    _refuse_half_pairs(topology, atoms)
+    sigma, epsilon = _sigma_epsilon(topology)
+    size = len(sigma)
+    force = mm.CustomNonbondedForce(SOFT_CORE)
+    for name, table in (("sigmas", sigma), ("epsilons", epsilon)):
+        force.addTabulatedFunction(
+            name, mm.Discrete2DFunction(size, size, table.T.ravel().tolist())
+        )
+    force.addPerParticleParameter("type")
+    force.addGlobalParameter(LAMBDA_LJ, 1.0)
+    force.addGlobalParameter(LJ_SIZE, 1.0)
+    force.addEnergyParameterDerivative(LAMBDA_LJ)
+    for kind in topology.lj_type:
+        force.addParticle([float(kind)])
+    for i, j in exclusions:
+        force.addExclusion(i, j)
+    environment = np.ones(len(topology.numbers), dtype=bool)
+    environment[list(atoms)] = False
+    env_types = set(topology.lj_type[environment].tolist())
+    acting = [i for i in atoms if any(epsilon[topology.lj_type[i], t] > 0 for t in env_types)]
+    region_types = {int(topology.lj_type[i]) for i in acting}
+    feels = np.array([any(epsilon[t, r] > 0 for r in region_types) for t in range(size)])
+    partners = np.flatnonzero(environment & feels[topology.lj_type])
+    force.addInteractionGroup(acting, partners.tolist())
+    if nonbonded.cutoff is None:
+        force.setNonbondedMethod(mm.CustomNonbondedForce.NoCutoff)
+    else:
+        force.setNonbondedMethod(mm.CustomNonbondedForce.CutoffPeriodic)
+        force.setCutoffDistance(nonbonded.cutoff)
+    force.setUseLongRangeCorrection(False)
+    return force
+
+
+def tail_coefficient(
+    topology: AmberTopology, atoms: Sequence[int], cutoff: float, *, size: float = 1.0
+) -> float:
+    """Return K of the region-environment tail energy K/V at λ_lj = 1 [kJ nm³/mol].
+
+    K = Σ_pairs ∫_rc^∞ 4π r² (A/r¹² − B/r⁶) dr = Σ_pairs 4π (A/(9 r_c⁹) − B/(3 r_c³)), over all
+    pairs of a region atom and an environment atom of any type.
+
+    Args:
+        topology: The whole system.
+        atoms: Indices of the region.
+        cutoff: Direct-space cutoff [nm].
+        size: Factor on σ of all pairs: A goes with its 12th power, B with its 6th.
+    """
+    lj_a, lj_b = lj_matrices(topology)
+    repulsion, attraction = size**12 * lj_a, size**6 * lj_b
+    per_pair = 4 * math.pi * (repulsion / (9 * cutoff**9) - attraction / (3 * cutoff**3))
+    size = len(lj_a)
+    inside = np.bincount(topology.lj_type[list(atoms)], minlength=size)
+    outside = np.bincount(topology.lj_type, minlength=size) - inside
+    return float(inside @ per_pair @ outside)
+
+
+def tail_force(coefficient: float) -> mm.CustomVolumeForce:
+    """Return the tail energy λ_lj·K/V; its derivative is K/V and must be taken by hand."""
+    force = mm.CustomVolumeForce(f"{LAMBDA_LJ}*{coefficient!r}/v")
+    force.addGlobalParameter(LAMBDA_LJ, 1.0)
+    return force
+
+
+def whole_molecule_force(atoms: Sequence[int]) -> mm.CustomBondForce:
+    """Return zero-energy bonds that make the region one molecule for barostat and wrapping."""
+    force = mm.CustomBondForce("0*r")
+    for i in atoms[1:]:
+        force.addBond(atoms[0], i, [])
+    force.setName("OneMolecule")
+    return force
+
+
+def _refuse_half_pairs(topology: AmberTopology, atoms: Sequence[int]) -> None:
+    half = (topology.lj_a > 0) != (topology.lj_b > 0)
+    others = np.setdiff1d(np.arange(len(topology)), atoms)
+    for i in atoms:
+        found = others[half[topology.lj_type[i], topology.lj_type[others]]]
+        if found.size:
+            pair = f"{atom_label(topology, i)} and {atom_label(topology, int(found[0]))}"
+            raise UnsupportedPhysicsError(
+                f"{topology.path.name} gives {pair} a Lennard-Jones A or B coefficient without the "
+                "other, which the soft core cannot scale; use 12-6 terms with both or neither."
+            )
+
+
+def _sigma_epsilon(topology: AmberTopology) -> tuple[Array, Array]:
+    """Return σ [nm] and ε [kJ/mol] of all type pairs; ε = 0 and σ = 1 where there is no B."""
+    lj_a, lj_b = lj_matrices(topology)
+    acts = (lj_a > 0) & (lj_b > 0)
+    safe_a, safe_b = np.where(acts, lj_a, 1.0), np.where(acts, lj_b, 1.0)
+    return (
+        np.where(acts, (safe_a / safe_b) ** (1 / 6), 1.0),
+        np.where(acts, safe_b**2 / (4 * safe_a), 0.0),
+    )

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: MIT
+"""Box vectors of AMBER coordinates, and whether they are wide enough."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from openmm import unit
+from openmm.app.internal.unitcell import computePeriodicBoxVectors
+
+from merrow.amber.coordinates import Coordinates
+from merrow.amber.topology import AmberTopology
+from merrow.errors import InputError
+from merrow.potentials.interface import Array
+from merrow.units import ANGSTROM_PER_NM, NM_PER_ANGSTROM
+
+
+def box_vectors(coordinates: Coordinates) -> Array:
+    """Return box vectors in OpenMM's reduced form [Å], shape (3, 3).
+
+    Raises:
+        InputError: The coordinates have no box.
+    """
+    if coordinates.lengths is None or coordinates.angles is None:
+        raise InputError("the coordinates have no box.")
+    angles = np.radians(coordinates.angles)
+    lengths = coordinates.lengths * NM_PER_ANGSTROM
+    vectors = computePeriodicBoxVectors(*lengths.tolist(), *angles.tolist())
+    return np.array(vectors.value_in_unit(unit.nanometer)) * ANGSTROM_PER_NM
+
+
+def box_for_cutoff(
+    topology: AmberTopology, coordinates: Coordinates, cutoff: float, *, where: Path
+) -> Array:
+    """Return box vectors that are wide enough for a cutoff [Å], shape (3, 3).
+
+    Args:
+        topology: The prmtop, which has a box.
+        coordinates: The coordinates.
+        cutoff: Direct-space cutoff [Å].
+        where: The coordinate file.
+
+    Raises:
+        InputError: The coordinates have no box, or it is narrower than twice the cutoff.
+    """
+    if coordinates.lengths is None:
+        raise InputError(f"{where} has no box, but {topology.path} asks for one.")
+    box = box_vectors(coordinates)
+    width = float(np.diag(box).min())
+    if width < 2 * cutoff:
+        raise InputError(
+            f"the box of {where} is {width:.2f} Å wide, less than twice the cutoff of "
+            f"{cutoff:g} Å; shorten --cutoff."
+        )
+    return box

@@ -1,0 +1,341 @@
+# SPDX-License-Identifier: MIT
+"""Which Hamiltonian is simulated? prmtop + region + potential → one OpenMM System.
+
+E = E_internal(region) + E_MM(environment) + E_region-environment(λ), mechanical embedding:
+E_internal is the potential or the region's own MM terms and is never scaled; the region meets its
+environment with the prmtop's charges (PME) and Lennard-Jones parameters.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import openmm as mm
+from openmm import app, unit
+
+from merrow.amber.topology import AmberTopology, atom_label
+from merrow.errors import InputError, UnsupportedPhysicsError
+from merrow.potentials.interface import Potential
+from merrow.system import alchemy
+from merrow.system.force import HeadStart, PotentialBridge, potential_force
+from merrow.system.internal import (
+    BONDED,
+    ClassicalPotential,
+    add_parameters,
+    add_term,
+    internal_forces,
+    n_terms,
+)
+from merrow.system.masses import Masses, region_masses
+from merrow.system.pme import Nonbonded
+from merrow.system.region import NO_BONDS, Bonds, MLRegion, bonds_within, capped
+
+ENVIRONMENT, NONBONDED, SOFT_CORE, TAIL, INTERNAL, RESTRAINT, CONFINE = range(7)
+"""Force groups of a hybrid system."""
+
+WATER = "WAT"
+"""What OpenMM calls water in a prmtop."""
+
+
+@dataclass(frozen=True)
+class HybridSystem:
+    """A System with λ-coupling, ready for a Context.
+
+    Attributes:
+        system: OpenMM System; force groups as the constants above, parameters λ_elec and λ_lj.
+        region: The ML region.
+        tail: Coefficient K of the region-environment tail [kJ nm³/mol]; 0 without tail.
+        stretched_tail: The same with all σ `STRETCH` times as long.
+        bonds: Bonds within the region.
+        bridge: The potential inside the System, or None where the internal energy is native.
+        periodic: Whether there is a box.
+    """
+
+    system: mm.System
+    region: MLRegion
+    tail: float
+    bridge: PotentialBridge | None
+    periodic: bool
+    stretched_tail: float = 0.0
+    bonds: Bonds = NO_BONDS
+
+
+def base_system(topology: AmberTopology, nonbonded: Nonbonded, *, rigid_water: bool) -> mm.System:
+    """Return OpenMM's rendering of a prmtop with our nonbonded settings and no other constraint.
+
+    Raises:
+        InputError: OpenMM cannot read the prmtop, or a cutoff is asked for without a box.
+    """
+    if nonbonded.cutoff is not None and not topology.has_box:
+        raise InputError(f"{topology.path} has no box; a cutoff needs one.")
+    try:
+        prmtop = app.AmberPrmtopFile(str(topology.path))
+        _name_waters(prmtop, topology)
+        system = prmtop.createSystem(
+            nonbondedMethod=app.NoCutoff if nonbonded.cutoff is None else app.PME,
+            nonbondedCutoff=(nonbonded.cutoff or 1.0) * unit.nanometer,
+            constraints=None,
+            rigidWater=rigid_water,
+            removeCMMotion=False,
+        )
+    except (ValueError, KeyError, IndexError, TypeError) as error:
+        raise InputError(f"{topology.path} cannot be read by OpenMM: {error}.") from error
+    if rigid_water:
+        _check_rigid(system, topology)
+    for force in system.getForces():
+        if isinstance(force, mm.NonbondedForce):
+            _apply_nonbonded(force, nonbonded)
+        elif isinstance(force, mm.CustomNonbondedForce):
+            force.setUseLongRangeCorrection(nonbonded.lj_tail and nonbonded.cutoff is not None)
+    return system
+
+
+def _name_waters(prmtop: app.AmberPrmtopFile, topology: AmberTopology) -> None:
+    """Call every water by the name by which OpenMM knows water.
+
+    OpenMM makes water rigid, and places its extra points, by the name of the residue alone.
+    """
+    labels = prmtop._prmtop._raw_data["RESIDUE_LABEL"]
+    for residue in {int(topology.residue_index[i]) for i in np.flatnonzero(topology.is_water)}:
+        labels[residue] = WATER
+
+
+def _check_rigid(system: mm.System, topology: AmberTopology) -> None:
+    """Refuse water that OpenMM left flexible, or with extra points that nothing places.
+
+    Raises:
+        UnsupportedPhysicsError: There is some.
+    """
+    held = np.zeros(len(topology), dtype=int)
+    for k in range(system.getNumConstraints()):
+        held[list(system.getConstraintParameters(k)[:2])] += 1
+    placed = np.array([system.isVirtualSite(i) for i in range(len(topology))])
+    loose = np.flatnonzero(topology.is_water & (held < 2) & ~placed)
+    if loose.size:
+        raise UnsupportedPhysicsError(
+            f"the water of {atom_label(topology, int(loose[0]))} in {topology.path.name} is none "
+            "that OpenMM can hold rigid; use TIP3P, SPC/E, TIP4P, OPC or TIP5P."
+        )
+
+
+def virtual_site(system: mm.System, particle: int) -> mm.VirtualSite:
+    """Return a virtual site like that of a particle, for another System: it cannot be copied.
+
+    Raises:
+        UnsupportedPhysicsError: It is of a kind that no water model has.
+    """
+    site = system.getVirtualSite(particle)
+    atoms = [site.getParticle(k) for k in range(site.getNumParticles())]
+    if isinstance(site, mm.OutOfPlaneSite):
+        weights = (site.getWeight12(), site.getWeight13(), site.getWeightCross())
+        return mm.OutOfPlaneSite(*atoms, *weights)
+    if isinstance(site, mm.TwoParticleAverageSite | mm.ThreeParticleAverageSite):
+        return type(site)(*atoms, *(site.getWeight(k) for k in range(len(atoms))))
+    raise UnsupportedPhysicsError(
+        f"particle {particle + 1} is a {type(site).__name__}, which is not available here."
+    )
+
+
+def hybrid_system(
+    topology: AmberTopology,
+    region: MLRegion,
+    potential: Potential,
+    *,
+    nonbonded: Nonbonded,
+    rigid: bool = True,
+    solute_constraints: bool = False,
+    solute_masses: Masses = "prmtop",
+    reference: float = 0.0,
+    overlap: bool = False,
+) -> HybridSystem:
+    """Build the hybrid system of a prmtop.
+
+    Args:
+        topology: The whole system.
+        region: The atoms whose internal energy comes from `potential`.
+        potential: An ML potential, or a `ClassicalPotential`, which becomes native forces.
+        nonbonded: Cutoff, tail and Ewald settings.
+        rigid: Whether water is rigid and bonds to hydrogen in the environment are constrained.
+        solute_constraints: Whether bonds to hydrogen in the region are constrained too.
+        solute_masses: How the region's masses are chosen.
+        reference: Energy subtracted from E_ML inside OpenMM [kJ/mol].
+        overlap: Whether the potential works in a thread beside the MM forces; numbers stay equal.
+
+    Raises:
+        InputError: OpenMM cannot read the prmtop.
+        UnsupportedPhysicsError: A force of the prmtop is not understood beside a region.
+    """
+    base = base_system(topology, nonbonded, rigid_water=rigid)
+    system = mm.System()
+    _copy_particles(base, system)
+    bridge = None
+    if not isinstance(potential, ClassicalPotential):
+        bridge = PotentialBridge(capped(potential, region), reference)
+        if overlap:  # OpenMM computes forces in the order in which they were added
+            system.addForce(potential_force(HeadStart(bridge), region.asked, group=INTERNAL))
+    for force in base.getForces():
+        for part in _environment_part(force, topology, region, nonbonded):
+            system.addForce(part)
+    tail, stretched = _add_soft_core(system, topology, region, nonbonded)
+    system.addForce(alchemy.whole_molecule_force(region.atoms))
+    if isinstance(potential, ClassicalPotential):
+        for force in internal_forces(potential.terms, region.atoms, group=INTERNAL):
+            system.addForce(force)
+    elif bridge is not None:
+        system.addForce(potential_force(bridge, region.asked, group=INTERNAL))
+    if rigid:
+        _constrain_hydrogens(system, base, topology, region, solute_constraints)
+    masses = region_masses(topology, region, solute_masses)
+    for i, mass in zip(region.atoms, masses, strict=True):
+        system.setParticleMass(i, mass)
+    periodic = nonbonded.cutoff is not None
+    bonds = bonds_within(topology, region)
+    return HybridSystem(
+        system, region, tail, bridge, periodic, stretched_tail=stretched, bonds=bonds
+    )
+
+
+def _add_soft_core(
+    system: mm.System, topology: AmberTopology, region: MLRegion, nonbonded: Nonbonded
+) -> tuple[float, float]:
+    """Add the Lennard-Jones terms of region and environment; return K of their tail, twice."""
+    own = next(f for f in system.getForces() if isinstance(f, mm.NonbondedForce))
+    pairs = [own.getExceptionParameters(k)[:2] for k in range(own.getNumExceptions())]
+    soft = alchemy.soft_core_force(topology, region.atoms, pairs, nonbonded=nonbonded)
+    soft.setForceGroup(SOFT_CORE)
+    system.addForce(soft)
+    if not nonbonded.lj_tail or nonbonded.cutoff is None:
+        return 0.0, 0.0
+    tail, stretched = (
+        alchemy.tail_coefficient(topology, region.atoms, nonbonded.cutoff, size=size)
+        for size in (1.0, alchemy.STRETCH)
+    )
+    tail_force = alchemy.tail_force(tail)
+    tail_force.setForceGroup(TAIL)
+    system.addForce(tail_force)
+    return tail, stretched
+
+
+def _apply_nonbonded(force: mm.NonbondedForce, nonbonded: Nonbonded) -> None:
+    force.setUseDispersionCorrection(nonbonded.lj_tail and nonbonded.cutoff is not None)
+    force.setEwaldErrorTolerance(nonbonded.ewald_tolerance)
+    if nonbonded.pme is not None and nonbonded.cutoff is not None:
+        force.setPMEParameters(nonbonded.pme.alpha, *nonbonded.pme.grid)
+    if nonbonded.charge_scale != 1.0:
+        for i in range(force.getNumParticles()):
+            charge, sigma, epsilon = force.getParticleParameters(i)
+            force.setParticleParameters(i, charge * nonbonded.charge_scale, sigma, epsilon)
+        for k in range(force.getNumExceptions()):
+            i, j, product, sigma, epsilon = force.getExceptionParameters(k)
+            scaled = product * nonbonded.charge_scale**2
+            force.setExceptionParameters(k, i, j, scaled, sigma, epsilon)
+
+
+def _copy_particles(base: mm.System, system: mm.System) -> None:
+    for i in range(base.getNumParticles()):
+        system.addParticle(base.getParticleMass(i))
+    for i in range(base.getNumParticles()):
+        if base.isVirtualSite(i):
+            system.setVirtualSite(i, virtual_site(base, i))
+    for k in range(base.getNumConstraints()):
+        system.addConstraint(*base.getConstraintParameters(k))
+    system.setDefaultPeriodicBoxVectors(*base.getDefaultPeriodicBoxVectors())
+
+
+def _environment_part(
+    force: mm.Force, topology: AmberTopology, region: MLRegion, nonbonded: Nonbonded
+) -> list[mm.Force]:
+    """Return what of a force of the prmtop acts outside the region."""
+    inside = set(region.atoms)
+    if isinstance(force, BONDED):
+        kept = type(force)()
+        kept.setUsesPeriodicBoundaryConditions(nonbonded.cutoff is not None)
+        for k in range(n_terms(force)):
+            atoms, parameters = add_parameters(force, k)
+            if not all(atom in inside for atom in atoms):
+                add_term(kept, atoms, parameters)
+        kept.setForceGroup(ENVIRONMENT)
+        return [kept]
+    if isinstance(force, mm.CMAPTorsionForce):
+        return [_cmap_outside(force, inside, periodic=nonbonded.cutoff is not None)]
+    if isinstance(force, mm.NonbondedForce):
+        kept = copy.deepcopy(force)
+        alchemy.couple_charges(
+            kept, topology.charges, region.atoms, charge_scale=nonbonded.charge_scale
+        )
+        kept.setForceGroup(NONBONDED)
+        return [kept]
+    if isinstance(force, mm.CustomNonbondedForce):
+        return [_without_region(force, inside)]
+    raise UnsupportedPhysicsError(
+        f"{topology.path.name} has {type(force).__name__} terms, which are not available beside "
+        "an ML region."
+    )
+
+
+def _cmap_outside(
+    force: mm.CMAPTorsionForce, inside: set[int], *, periodic: bool
+) -> mm.CMAPTorsionForce:
+    """Keep the maps of two torsions that have an atom outside the region."""
+    kept = mm.CMAPTorsionForce()
+    for k in range(force.getNumMaps()):
+        kept.addMap(*force.getMapParameters(k))
+    for k in range(force.getNumTorsions()):
+        grid, *atoms = force.getTorsionParameters(k)
+        if not inside.issuperset(atoms):
+            kept.addTorsion(grid, *atoms)
+    kept.setUsesPeriodicBoundaryConditions(periodic)
+    kept.setForceGroup(ENVIRONMENT)
+    return kept
+
+
+def _without_region(force: mm.CustomNonbondedForce, inside: set[int]) -> mm.CustomNonbondedForce:
+    """Give the region a type of its own without interaction (prmtops with NBFIX pairs)."""
+    kept = copy.deepcopy(force)
+    for k in range(kept.getNumTabulatedFunctions()):
+        table = kept.getTabulatedFunction(k)
+        size, _, values = table.getFunctionParameters()
+        padded = [
+            values[i + size * j] if i < size and j < size else 0.0
+            for j in range(size + 1)
+            for i in range(size + 1)
+        ]
+        table.setFunctionParameters(size + 1, size + 1, padded)
+    for i in inside:
+        kept.setParticleParameters(i, [float(size)])
+    present = {tuple(sorted(kept.getExclusionParticles(k))) for k in range(kept.getNumExclusions())}
+    for i, j in combinations(sorted(inside), 2):
+        if (i, j) not in present:
+            kept.addExclusion(i, j)
+    kept.setForceGroup(ENVIRONMENT)
+    return kept
+
+
+def _constrain_hydrogens(
+    system: mm.System,
+    base: mm.System,
+    topology: AmberTopology,
+    region: MLRegion,
+    solute_constraints: bool,
+) -> None:
+    """Constrain bonds to hydrogen outside water; those of the region only if asked."""
+    lengths = _bond_lengths(base)
+    inside = set(region.atoms)
+    for i, j in topology.bonds:
+        if 1 not in (topology.numbers[i], topology.numbers[j]) or topology.is_water[i]:
+            continue
+        if i in inside and not solute_constraints:
+            continue
+        system.addConstraint(i, j, lengths[min(i, j), max(i, j)])
+
+
+def _bond_lengths(system: mm.System) -> dict[tuple[int, int], float]:
+    force = next(f for f in system.getForces() if isinstance(f, mm.HarmonicBondForce))
+    lengths = {}
+    for k in range(force.getNumBonds()):
+        i, j, length, _ = force.getBondParameters(k)
+        lengths[min(i, j), max(i, j)] = length._value
+    return lengths

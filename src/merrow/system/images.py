@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: MIT
+"""In which image of the box does the potential see each molecule of its region?
+
+A region of several molecules has one image: the one in which all of its atoms are nearer to each
+other than half the box is wide. There the nearest image of every pair is the pair itself, so E_ML,
+which knows no box, and the exclusions of the pairs within the region speak of the same distances.
+OpenMM holds the region as one molecule and never moves its parts into different images.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from merrow.errors import InputError
+from merrow.geometry import whole_boxes
+from merrow.potentials.interface import Array
+from merrow.system.region import MLRegion
+
+
+@dataclass(frozen=True)
+class Reach:
+    """The two atoms of a region that are farthest from each other.
+
+    Attributes:
+        first, second: Their labels.
+        distance: Their distance [Å].
+        limit: Half the width of the box [Å], which the distance must not reach.
+    """
+
+    first: str
+    second: str
+    distance: float
+    limit: float
+
+    @property
+    def too_far(self) -> bool:
+        """Whether the region has no one image."""
+        return not self.distance < self.limit
+
+    def __str__(self) -> str:
+        """Say it in words."""
+        return (
+            f"{self.first} and {self.second} are {self.distance:.1f} Å from each other, and half "
+            f"the box is {self.limit:.1f} Å"
+        )
+
+
+def together(positions: Array, box: Array | None, region: MLRegion, *, where: str) -> Array:
+    """Return positions in which the molecules of the region stand in one image.
+
+    Args:
+        positions: Positions of all atoms [Å], shape (N, 3), molecules whole.
+        box: Box vectors in reduced form [Å], shape (3, 3), or None.
+        region: The ML region.
+        where: What to call the positions in messages.
+
+    Raises:
+        InputError: Two of its atoms are farther from each other than half the box.
+    """
+    if box is None or not region.parts:
+        return positions
+    moved = positions.copy()
+    centre = positions[list(region.parts[0])].mean(axis=0)
+    for part in region.parts[1:]:
+        members = list(part)
+        moved[members] -= whole_boxes(positions[members].mean(axis=0) - centre, box)
+    reach = reach_of(moved, box, region)
+    if reach is not None and reach.too_far:
+        raise InputError(
+            f"the molecules of the ML region are too far apart in {where}: {reach}; put them "
+            "together, or take a larger box."
+        )
+    return moved
+
+
+def reach_of(positions: Array, box: Array, region: MLRegion) -> Reach | None:
+    """Return how far a region of several molecules reaches; None for one molecule.
+
+    Args:
+        positions: Positions of all atoms [Å], shape (N, 3).
+        box: Box vectors in reduced form [Å], shape (3, 3).
+        region: The ML region.
+    """
+    if not region.parts:
+        return None
+    own = positions[list(region.asked)]
+    distance = np.linalg.norm(own[:, None] - own[None], axis=-1)
+    i, j = divmod(int(np.argmax(distance)), len(own))
+    names = region.labels
+    return Reach(names[i], names[j], float(distance[i, j]), float(np.diag(box).min()) / 2)

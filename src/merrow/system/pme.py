@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: MIT
+"""How are electrostatics and dispersion cut and summed?"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from merrow.errors import InputError
+from merrow.units import ANGSTROM_PER_NM
+
+
+@dataclass(frozen=True)
+class PmeParameters:
+    """Splitting parameter and grid of particle mesh Ewald (order 5 in OpenMM).
+
+    Attributes:
+        alpha: Ewald coefficient [1/nm].
+        grid: Number of grid points along each box vector.
+    """
+
+    alpha: float
+    grid: tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Nonbonded:
+    """Treatment of nonbonded interactions, the same in every state of a cycle.
+
+    Attributes:
+        cutoff: Direct-space cutoff [nm]; None means no cutoff and no box.
+        lj_tail: Whether the isotropic Lennard-Jones tail beyond the cutoff is added.
+        pme: Explicit Ewald parameters; None leaves the choice to `ewald_tolerance`.
+        ewald_tolerance: OpenMM's relative force error tolerance.
+        charge_scale: Factor on all charges (parity with AMBER's Coulomb constant).
+    """
+
+    cutoff: float | None
+    lj_tail: bool = True
+    pme: PmeParameters | None = None
+    ewald_tolerance: float = 5e-4
+    charge_scale: float = 1.0
+
+    @property
+    def grid(self) -> tuple[int, int, int] | None:
+        """Number of grid points along each box vector where they are given."""
+        return None if self.pme is None else self.pme.grid
+
+
+def pme_parameters(lengths: tuple[float, ...], cutoff: float, tolerance: float) -> PmeParameters:
+    """Return the Ewald parameters that OpenMM would choose, so that they can be fixed for a run.
+
+    A fixed grid makes every Context of a run (each state, each segment, each phase) the same
+    Hamiltonian, whatever the barostat did to the box in between.
+
+    Args:
+        lengths: Lengths of the three box vectors [nm].
+        cutoff: Direct-space cutoff [nm].
+        tolerance: Error tolerance δ: α = √(−ln 2δ)/r_c, n = 2αL/(3 δ^(1/5)) (OpenMM manual, 20.6).
+    """
+    alpha = math.sqrt(-math.log(2 * tolerance)) / cutoff
+    sizes = [_fft_size(2 * alpha * edge / (3 * tolerance**0.2)) for edge in lengths]
+    return PmeParameters(alpha, (sizes[0], sizes[1], sizes[2]))
+
+
+def _fft_size(at_least: float) -> int:
+    """Return the next integer whose prime factors are 2, 3, 5 and 7."""
+    size = max(6, math.ceil(at_least))
+    while True:
+        rest = size
+        for prime in (2, 3, 5, 7):
+            while rest % prime == 0:
+                rest //= prime
+        if rest == 1:
+            return size
+        size += 1
+
+
+def check_box(vectors: np.ndarray, cutoff: float, extent: float, *, where: str) -> None:
+    """Refuse a box in which the solute would see its own image, or the cutoff two images.
+
+    Args:
+        vectors: Box vectors in reduced form [nm], shape (3, 3).
+        cutoff: Direct-space cutoff [nm].
+        extent: Largest distance between two heavy atoms of the solute [nm].
+        where: File or setting named in the message.
+
+    Raises:
+        InputError: The smallest width is below max(2·cutoff + 3.5 Å, extent + 20 Å).
+    """
+    width = float(np.min(np.diag(vectors)))
+    needed = max(2 * cutoff + 0.35, extent + 2.0)
+    if width < needed:
+        raise InputError(
+            f"the box of {where} is {width * ANGSTROM_PER_NM:.1f} Å wide but a cutoff of "
+            f"{cutoff * ANGSTROM_PER_NM:.1f} Å and a solute {extent * ANGSTROM_PER_NM:.1f} Å long "
+            f"need {needed * ANGSTROM_PER_NM:.1f} Å; solvate in a larger box or shorten the cutoff."
+        )

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: MIT
+"""Which potential does a name mean for this system? Models by name, and the prmtop's own terms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from merrow.amber.topology import AmberTopology, read_topology
+from merrow.errors import InputError
+from merrow.potentials.interface import Molecule, Potential
+from merrow.potentials.registry import capabilities, check_molecule, load_potential
+from merrow.system.internal import ClassicalPotential, internal_terms, vacuum_system
+from merrow.system.region import MLRegion
+
+MM = "mm"
+
+
+def check_potential(name: str, molecule: Molecule, labels: Sequence[str] | None = None) -> None:
+    """Refuse an unknown name, or a molecule outside the model, before anything is computed.
+
+    Args:
+        name: Name of the potential.
+        molecule: The solute.
+        labels: What to call its atoms in a message; None counts them from 1.
+
+    Raises:
+        InputError: There is no such potential.
+        UnsupportedPhysicsError: The potential is not made for the molecule.
+    """
+    if name == MM or name.startswith("mm:"):
+        return
+    check_molecule(capabilities(name), molecule, labels)
+
+
+def open_potential(
+    name: str,
+    topology: AmberTopology,
+    region: MLRegion,
+    *,
+    weights: str | None = None,
+    run: Path | None = None,
+    precision: str = "float32",
+    charge_scale: float = 1.0,
+) -> Potential:
+    """Return the potential of a region.
+
+    Args:
+        name: "mm" for the prmtop's own terms; "mm:FILE" for those of another gas-phase prmtop of
+            the same molecule in the same order; otherwise a model's name.
+        topology: The system's prmtop.
+        region: The region.
+        weights: Path of the weights, or None to search for them.
+        run: Folder that FILE is relative to.
+        precision: Arithmetic of the networks.
+        charge_scale: Factor on all charges of "mm" and "mm:FILE".
+
+    Raises:
+        InputError: FILE is another molecule, or "mm" is given weights.
+        MerrowError: As `load_potential`.
+    """
+    if weights is not None and name.partition(":")[0] == MM:
+        raise InputError(f"{name} has no weights; take weights out, or name the potential.")
+    if name == MM:
+        return _classical(MM, topology, region.atoms, charge_scale)
+    if name.startswith("mm:"):
+        path = (run or Path()) / name.removeprefix("mm:")
+        other = read_topology(path)
+        if other.numbers != region.molecule.numbers:
+            raise InputError(f"{path} holds other atoms than the solute, so it cannot stand in.")
+        return _classical(name, other, tuple(range(len(other))), charge_scale)
+    check_molecule(capabilities(name), region.molecule, region.labels)
+    return load_potential(
+        name, region.molecule, weights=Path(weights) if weights else None, precision=precision
+    )
+
+
+def _classical(
+    name: str, topology: AmberTopology, atoms: tuple[int, ...], charge_scale: float
+) -> ClassicalPotential:
+    system = vacuum_system(topology.path)
+    terms = internal_terms(system, topology, atoms, charge_scale=charge_scale)
+    return ClassicalPotential(terms, name=name, identity=f"{name}:{terms.digest()}")

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: MIT
+"""Which atoms are the ML region, and may they be?
+
+A region is one whole molecule of the prmtop, without water; where the caller allows it several of
+them, or a part of one that is capped with link atoms. Everything else is refused by name before any
+energy is computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from merrow.amber.mask import select_atoms
+from merrow.amber.topology import AmberTopology, atom_label
+from merrow.errors import UnsupportedPhysicsError
+from merrow.potentials.interface import Array, Molecule, Potential
+from merrow.system.internal import ClassicalPotential
+from merrow.system.link_atoms import HYDROGEN, Link, LinkedPotential, find_links
+
+CHARGE_TOLERANCE = 0.02
+"""Largest distance of a region's prmtop charge from an integer [e]."""
+CUT_TOLERANCE = 0.35
+"""The same where bonds are cut: force fields give a residue, not a part of it, an integer."""
+
+
+@dataclass(frozen=True)
+class MLRegion:
+    """The atoms whose energy among themselves comes from the potential.
+
+    Attributes:
+        atoms: Zero-based indices in the prmtop, ascending, length n.
+        molecule: What the potential is made for: elements and net charge, link atoms last.
+        labels: AMBER labels of the molecule's atoms for messages.
+        links: Bonds (ML atom, MM atom) that are capped with hydrogen, L of them.
+        parts: The molecules of the prmtop that hold these atoms, each whole, where they are
+            several; empty where it is one.
+    """
+
+    atoms: tuple[int, ...]
+    molecule: Molecule
+    labels: tuple[str, ...]
+    links: tuple[Link, ...] = field(default=())
+    parts: tuple[tuple[int, ...], ...] = field(default=())
+
+    @property
+    def asked(self) -> tuple[int, ...]:
+        """Indices of the atoms whose positions decide E_ML: the region, then MM partners, n + L."""
+        return (*self.atoms, *(outside for _, outside in self.links))
+
+
+@dataclass(frozen=True)
+class Bonds:
+    """The bonds within a region.
+
+    Attributes:
+        pairs: Two atoms each, counted within the region.
+        names: Their AMBER labels.
+    """
+
+    pairs: tuple[tuple[int, int], ...] = ()
+    names: tuple[tuple[str, str], ...] = ()
+
+
+NO_BONDS: Final = Bonds()
+
+
+def bonds_within(topology: AmberTopology, region: MLRegion) -> Bonds:
+    """Return the bonds of a prmtop that lie within a region."""
+    place = {atom: k for k, atom in enumerate(region.atoms)}
+    pairs = tuple((place[i], place[j]) for i, j in topology.bonds if i in place and j in place)
+    return Bonds(pairs, tuple((region.labels[i], region.labels[j]) for i, j in pairs))
+
+
+def select_region(
+    topology: AmberTopology,
+    mask: str,
+    *,
+    positions: Array | None = None,
+    link_atoms: bool = False,
+    several: bool = False,
+) -> MLRegion:
+    """Return the ML region that an AMBER mask selects.
+
+    Args:
+        topology: The whole system.
+        mask: AMBER mask.
+        positions: Positions [Å], shape (N, 3), where the mask may ask for distances.
+        link_atoms: Whether the mask may cut C-C single bonds, which are then capped.
+        several: Whether the mask may select more than one molecule.
+
+    Raises:
+        InputError: The mask does not parse or selects nothing.
+        UnsupportedPhysicsError: The region holds water, cuts a covalent bond that may not be cut,
+            is more than one molecule without leave, or has a fractional charge.
+    """
+    atoms = select_atoms(topology, mask, positions=positions)
+    name = f"ml_mask {mask!r}"
+    return region_of(topology, atoms, name=name, link_atoms=link_atoms, several=several)
+
+
+def capped(potential: Potential, region: MLRegion) -> Potential:
+    """Return the potential as a function of the atoms that `region.asked` names.
+
+    Args:
+        potential: A potential of `region.molecule`; a classical one has no need of link atoms.
+        region: The region.
+    """
+    if not region.links or isinstance(potential, ClassicalPotential | LinkedPotential):
+        return potential
+    inside = [region.atoms.index(i) for i, _ in region.links]
+    return LinkedPotential(potential, len(region.atoms), inside)
+
+
+def region_of(
+    topology: AmberTopology,
+    atoms: Sequence[int],
+    *,
+    name: str,
+    link_atoms: bool = False,
+    several: bool = False,
+) -> MLRegion:
+    """Return the ML region of given atoms; `name` says in messages where they came from."""
+    chosen = frozenset(atoms)
+    water = [i for i in chosen if topology.is_water[i]]
+    if water:
+        raise UnsupportedPhysicsError(
+            f"{name} in {topology.path.name} takes {len(water)} atoms of water into the ML region "
+            f"(first: {atom_label(topology, min(water))}); select the solute alone."
+        )
+    for i, j in topology.bonds:
+        if (i in chosen) != (j in chosen) and not link_atoms:
+            raise UnsupportedPhysicsError(
+                f"{name} in {topology.path.name} cuts the covalent bond "
+                f"{atom_label(topology, i)}-{atom_label(topology, j)}; select whole molecules "
+                "or, where the program offers it, ask for link atoms."
+            )
+    links = find_links(topology, sorted(chosen), name=name) if link_atoms else ()
+    parts = tuple(m for m in topology.molecules if not chosen.isdisjoint(m))
+    if len(parts) > 1 and not several:
+        raise UnsupportedPhysicsError(
+            f"{name} in {topology.path.name} selects {len(parts)} molecules; "
+            "the ML region must be one molecule."
+        )
+    ordered = tuple(sorted(chosen))
+    total = float(sum(topology.charges[i] for i in ordered))
+    if abs(total - round(total)) > (CUT_TOLERANCE if links else CHARGE_TOLERANCE):
+        raise UnsupportedPhysicsError(
+            f"{name} in {topology.path.name} has the fractional net charge {total:+.4f} e; "
+            "normalise the charges of the prmtop to an integer."
+        )
+    numbers = tuple(topology.numbers[i] for i in ordered)
+    caps = tuple(f"link H of {atom_label(topology, i)}" for i, _ in links)
+    return MLRegion(
+        atoms=ordered,
+        molecule=Molecule((*numbers, *(HYDROGEN for _ in links)), charge=round(total)),
+        labels=(*(atom_label(topology, i) for i in ordered), *caps),
+        links=links,
+        parts=parts if len(parts) > 1 else (),
+    )

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: MIT
+"""Which torsions tell the conformers of a molecule apart?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from merrow.amber.topology import AmberTopology
+from merrow.geometry import Array, Quadruple, in_ring, neighbours
+
+
+def rotatable_torsions(topology: AmberTopology, atoms: Sequence[int]) -> tuple[Quadruple, ...]:
+    """Return one torsion for each bond between heavy atoms that is not in a ring.
+
+    Both ends of the bond need another neighbour; a heavy one is preferred over a hydrogen, and
+    ends that carry nothing but equal hydrogens (methyl) do not count.
+
+    Args:
+        topology: The prmtop.
+        atoms: Atoms of the molecule.
+
+    Returns:
+        Local indices (positions in `atoms`) of the four atoms of each torsion.
+    """
+    local = {atom: i for i, atom in enumerate(atoms)}
+    bonds = ((local.get(a, -1), local.get(b, -1)) for a, b in topology.bonds)
+    near = neighbours(bonds, range(len(atoms)))
+    numbers = [topology.numbers[atom] for atom in atoms]
+    found = []
+    for b, around in near.items():
+        for c in around:
+            if b >= c or numbers[b] == 1 or numbers[c] == 1 or in_ring(near, b, c):
+                continue
+            ends = [_end(near, numbers, b, c), _end(near, numbers, c, b)]
+            if ends[0] is not None and ends[1] is not None:
+                found.append((ends[0], b, c, ends[1]))
+    return tuple(found)
+
+
+def most_different(angles: Array, count: int) -> list[int]:
+    """Return frames that differ most in their torsions, the first frame being the first of them.
+
+    Greedy: each next frame has the largest smallest distance (1 − cos, summed) to those taken.
+    """
+    taken = [0]
+    while len(taken) < count:
+        difference = np.radians(angles[:, None] - angles[None, taken])
+        distance = np.sum(1 - np.cos(difference), axis=-1).min(axis=1)
+        taken.append(int(np.argmax(distance)))
+    return taken
+
+
+def _end(
+    near: Mapping[int, Sequence[int]], numbers: Sequence[int], here: int, there: int
+) -> int | None:
+    others = [i for i in near[here] if i != there]
+    heavy = [i for i in others if numbers[i] > 1]
+    if heavy:
+        return heavy[0]
+    if len(others) == 3 or not others:
+        return None
+    return others[0]

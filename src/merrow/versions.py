@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: MIT
+"""Versions of the programs and packages that a result was made with."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+
+from merrow.ambertools.programs import version as ambertools_version
+from merrow.errors import MerrowError
+
+PACKAGES = (
+    "merrow",
+    "openmm",
+    "torch",
+    "torchani",
+    "pymbar",
+    "alchemlyb",
+    "rdkit",
+    "ParmEd",
+    "numpy",
+)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of all programs behind a number."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "unknown"
+    try:
+        found["AmberTools"] = ambertools_version()
+    except MerrowError:
+        found["AmberTools"] = "not found"
+    return found
