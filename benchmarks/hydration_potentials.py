@@ -5,7 +5,8 @@ Methanol and dimethylamine, ANI-2x (networks of symmetry functions), AIMNet2 (me
 charges) and GFN2-xTB (a quantum method), each by `merrow hydration SMILES --potential NAME
 --protocol demo`, so route R2 with AM1-BCC charges and GAFF2. Equal seeds make the MM path of a
 molecule the same in all three runs, as far as the clock lets it go (the demo stops after 12
-minutes), so that they differ by the corrections MM → ML in water and in gas. Resumable: run it again to go on.
+minutes), so that they differ by the corrections MM → ML in water and in gas. Resumable: run it
+again to go on.
 
     python benchmarks/hydration_potentials.py --runs RUNS
 """

@@ -49,23 +49,23 @@ __all__ = [
 ]
 
 _ROOMS = {
-    "HydrationConfig": "config.hydration",
-    "HydrationResult": "report.result",
+    "HydrationConfig": "hydration.config",
+    "HydrationResult": "hydration.result",
     "InputError": "errors",
-    "MdOutputs": "workflows.md",
-    "MdResult": "workflows.md",
+    "MdOutputs": "md.run",
+    "MdResult": "md.run",
     "MerrowError": "errors",
-    "PROTOCOLS": "config.protocol",
-    "Protocol": "config.protocol",
-    "SinglePoint": "workflows.single_point",
-    "Source": "config.hydration",
+    "PROTOCOLS": "hydration.protocol",
+    "Protocol": "hydration.protocol",
+    "SinglePoint": "energy",
+    "Source": "hydration.config",
     "WindowSamples": "samples",
     "load_potential": "potentials.registry",
-    "read_result": "report.result",
+    "read_result": "hydration.result",
     "read_topology": "amber.topology",
-    "run_hydration": "workflows.hydration",
-    "run_md": "workflows.md",
-    "single_point": "workflows.single_point",
+    "run_hydration": "hydration.run",
+    "run_md": "md.run",
+    "single_point": "energy",
 }
 
 

@@ -177,7 +177,7 @@ def test_a_run_that_was_sampled_with_other_weights_is_left_alone(merrow):
 def test_two_processes_in_one_folder_are_one_too_many(merrow, tmp_path):
     write_run(merrow, "run")
     code = (
-        "import sys; from pathlib import Path; from merrow.hydration.run_folder import locked\n"
+        "import sys; from pathlib import Path; from merrow.folders import locked\n"
         "with locked(Path('run')):\n    print('held', flush=True); sys.stdin.read()"
     )
     with subprocess.Popen(
