@@ -39,7 +39,7 @@ WALL = 200.0
 
 def first_rows(samples: WindowSamples, n: int) -> WindowSamples:
     """Return the first n rows of every state and repeat."""
-    return samples.where(samples.time < 0.2 * (n - 0.5))
+    return samples.select(samples.time < 0.2 * (n - 0.5))
 
 
 def stopped(samples: WindowSamples) -> tuple[float, float, float, int]:

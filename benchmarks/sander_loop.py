@@ -66,7 +66,7 @@ class Case:
         """Return sander's input for ML/MM."""
         text = self.mm.replace("\n /", " ifmlp=1,\n /")
         text += f" &mlp animask='{self.mask}', potential='{potential}' /\n"
-        source = read_input(text, where="mdin")
+        source = read_input(text, source="mdin")
         atoms = [atom + 1 for atom in self.region.atoms]
         return write_input(source, atoms=atoms, charge=self.region.molecule.charge)
 

@@ -82,7 +82,7 @@ def single_point(request: SinglePoint) -> SinglePointAnswer:
     coordinates = read_coordinates(request.inpcrd, len(topology))
     box, cell = None, None
     if topology.has_box:
-        cell = box_for_cutoff(topology, coordinates, request.cutoff, where=request.inpcrd)
+        cell = box_for_cutoff(topology, coordinates, request.cutoff, source=request.inpcrd)
         box = cell * NM_PER_ANGSTROM
     nonbonded = _nonbonded(request, periodic=box is not None)
     platform = "Reference" if request.double else "CPU"
@@ -99,7 +99,7 @@ def single_point(request: SinglePoint) -> SinglePointAnswer:
         region = select_region(
             topology, request.ml_mask, positions=coordinates.positions, several=True
         )
-        near = together(coordinates.positions, cell, region, where=str(request.inpcrd))
+        near = together(coordinates.positions, cell, region, source=str(request.inpcrd))
         positions = near * NM_PER_ANGSTROM
         check_potential(request.potential, region.molecule, region.labels)
         potential = open_potential(

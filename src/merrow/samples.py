@@ -81,7 +81,7 @@ class WindowSamples:
     def __len__(self) -> int:
         return len(self.state)
 
-    def where(self, mask: NDArray[np.bool_]) -> WindowSamples:
+    def select(self, mask: NDArray[np.bool_]) -> WindowSamples:
         """Return the rows that a boolean mask of shape (n,) selects."""
         return WindowSamples(
             self.states,

@@ -29,7 +29,7 @@ class Settings(BaseModel):
         return digest(self.model_dump(mode="json"))
 
     @classmethod
-    def from_yaml(cls, text: str, *, where: str) -> Self:
+    def from_yaml(cls, text: str, *, source: str) -> Self:
         """Read settings from YAML text.
 
         Raises:
@@ -39,11 +39,11 @@ class Settings(BaseModel):
             data = yaml.safe_load(text)
         except yaml.YAMLError as error:
             line = getattr(getattr(error, "problem_mark", None), "line", 0) + 1
-            raise InputError(f"{where} is not valid YAML (line {line}).") from error
-        return cls.checked(data if data is not None else {}, where=where)
+            raise InputError(f"{source} is not valid YAML (line {line}).") from error
+        return cls.checked(data if data is not None else {}, source=source)
 
     @classmethod
-    def checked(cls, data: object, *, where: str) -> Self:
+    def checked(cls, data: object, *, source: str) -> Self:
         """Validate a mapping and turn pydantic's first complaint into one sentence.
 
         Raises:
@@ -52,7 +52,7 @@ class Settings(BaseModel):
         try:
             return cls.model_validate(data)
         except ValidationError as error:
-            raise InputError(f"{where}: {_sentence(cls, error)}") from error
+            raise InputError(f"{source}: {_sentence(cls, error)}") from error
 
     def to_yaml(self) -> str:
         """Return the settings as YAML, in the order of the model."""

@@ -95,7 +95,7 @@ def test_a_cluster_file_is_written_with_every_key_explained(merrow, here, schedu
     answer = merrow("cluster", "init", scheduler, "--out", path)
     assert answer.code == 0, answer.err
     text = path.read_text()
-    assert ClusterConfig.from_yaml(text, where="here") == ClusterConfig(scheduler=scheduler)
+    assert ClusterConfig.from_yaml(text, source="here") == ClusterConfig(scheduler=scheduler)
     assert yaml.safe_load(text).keys() == ClusterConfig.model_fields.keys()
     assert "# Partition or queue" in text
     assert merrow("cluster", "init", scheduler, "--out", path).code == 2, "it is there already"
@@ -111,7 +111,7 @@ def test_an_unknown_scheduler_is_refused(merrow, here):
     ("text", "seconds"), [("04:00:00", 14400.0), ("90:00", 5400.0), ("1:30:30", 5430.0)]
 )
 def test_a_walltime_is_a_number_of_seconds(text, seconds):
-    config = ClusterConfig.checked({"scheduler": "slurm", "walltime": text}, where="here")
+    config = ClusterConfig.checked({"scheduler": "slurm", "walltime": text}, source="here")
     assert config.walltime_s == seconds
 
 

@@ -40,7 +40,7 @@ def test_help_shows_units(merrow):
 def test_init_prints_a_whole_configuration_and_the_table_of_protocols(merrow):
     answer = merrow("init", "hydration")
     assert (answer.code, answer.err) == (0, "")
-    config = HydrationConfig.from_yaml(answer.out, where="here")
+    config = HydrationConfig.from_yaml(answer.out, source="here")
     assert config == HydrationConfig(source=config.source)
     assert yaml.safe_load(answer.out).keys() == HydrationConfig.model_fields.keys()
     table = [line.split() for line in answer.out.splitlines() if line.startswith("# name")]

@@ -177,7 +177,7 @@ def test_a_threshold_without_use_is_refused_before_anything_is_written(butane, m
 
 def test_a_minimisation_notes_that_it_judges_no_spread():
     text = "x\n &cntrl imin=1, ifmlp=1 /\n &mlp animask=':1', max_force_spread=1.0 /\n"
-    notes = resolve(parse_mdin(text, where="mdin")).notes
+    notes = resolve(parse_mdin(text, source="mdin")).notes
     assert "max_force_spread does nothing here: it needs imin=0." in notes
 
 
@@ -185,7 +185,7 @@ def test_a_minimisation_notes_that_it_judges_no_spread():
 def test_what_sander_cannot_do_is_refused_there(key):
     text = f"x\n &cntrl ifmlp=1 /\n &mlp animask=':1', {key} /\n"
     with pytest.raises(UnsupportedPhysicsError, match=r"not available through sander.*merrow md"):
-        read_input(text, where="mdin")
+        read_input(text, source="mdin")
 
 
 SETTINGS = {

@@ -145,10 +145,10 @@ def test_the_images_are_found_in_a_box_that_leans(pair):
     for way in ((1, 0, 0), (0, -1, 2), (-3, 1, 1)):
         far = close.copy()
         far[5:14] += np.array(way, dtype=float) @ box
-        near = together(far, box, pair.region, where="a test")
+        near = together(far, box, pair.region, source="a test")
         np.testing.assert_allclose(near, close, atol=1e-12)
-    assert together(close, box, pair.region, where="a test") is not close
-    assert np.array_equal(together(close, box, pair.region, where="a test"), close)
+    assert together(close, box, pair.region, source="a test") is not close
+    assert np.array_equal(together(close, box, pair.region, source="a test"), close)
     assert reach_of(close, box, pair.region).limit == 8.5
 
 

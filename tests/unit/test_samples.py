@@ -65,20 +65,20 @@ def test_tables_cut_from_one_come_back_as_that_one(lengths: list[int]) -> None:
 def test_a_mask_and_its_complement_split_the_rows(chosen: list[bool]) -> None:
     mask = np.array(chosen, dtype=bool)
     whole = table(len(mask))
-    kept, rest = whole.where(mask), whole.where(~mask)
+    kept, rest = whole.select(mask), whole.select(~mask)
     assert len(kept) + len(rest) == len(whole)
     np.testing.assert_array_equal(kept.internal, whole.internal[mask])
     np.testing.assert_array_equal(rest.u, whole.u[~mask])
 
 
 def test_where_keeps_all_columns_of_the_chosen_row() -> None:
-    chosen = table(5).where(np.array([False, False, False, True, False]))
+    chosen = table(5).select(np.array([False, False, False, True, False]))
     assert_same_rows(chosen, table(1, first=3))
 
 
 def test_where_leaves_the_original_alone() -> None:
     whole = table(4)
-    whole.where(np.zeros(4, dtype=bool))
+    whole.select(np.zeros(4, dtype=bool))
     assert_same_rows(whole, table(4))
 
 

@@ -68,9 +68,9 @@ def read_molecule(source: str | Path) -> InputMolecule:
             mol = _mol_from_mdl(_existing(path))
         else:
             mol = _mol_from_smiles(text)
-        where = path.name if path.suffix.lower() in SUFFIXES else repr(text)
-        _check_one_closed_shell(mol, where)
-        mol = _with_3d(mol, where)
+        source = path.name if path.suffix.lower() in SUFFIXES else repr(text)
+        _check_one_closed_shell(mol, source)
+        mol = _with_3d(mol, source)
         bare = Chem.RemoveHs(mol)
     title = mol.GetProp("_Name").strip() if mol.HasProp("_Name") else ""
     smiles = Chem.MolToSmiles(bare)
@@ -158,16 +158,16 @@ def _mol_from_mdl(path: Path) -> Any:
     return full
 
 
-def _check_one_closed_shell(mol: Any, where: str) -> None:
+def _check_one_closed_shell(mol: Any, source: str) -> None:
     """Raise unless this is one molecule without unpaired electrons or dummy atoms."""
     n_fragments = len(Chem.GetMolFrags(mol))
     if n_fragments > 1:
         raise InputError(
-            f"{where} has {n_fragments} separate fragments, but one molecule is expected: "
+            f"{source} has {n_fragments} separate fragments, but one molecule is expected: "
             "leave out counter-ions and solvent."
         )
     for atom in mol.GetAtoms():
-        label = f"atom {atom.GetIdx() + 1} ({atom.GetSymbol()}) of {where}"
+        label = f"atom {atom.GetIdx() + 1} ({atom.GetSymbol()}) of {source}"
         if atom.GetAtomicNum() == 0:
             raise InputError(f"{label} is not an element: replace it by a real atom.")
         if atom.GetNumRadicalElectrons():
@@ -177,7 +177,7 @@ def _check_one_closed_shell(mol: Any, where: str) -> None:
             )
 
 
-def _with_3d(mol: Any, where: str) -> Any:
+def _with_3d(mol: Any, source: str) -> Any:
     """Return the molecule with one 3D conformer: its own, or ETKDGv3 refined by MMFF94."""
     if mol.GetNumConformers():
         return mol
@@ -187,7 +187,7 @@ def _with_3d(mol: Any, where: str) -> Any:
         parameters.useRandomCoords = True
         if rdDistGeom.EmbedMolecule(mol, parameters) != 0:
             raise InputError(
-                f"no 3D structure of {where} could be made: give an SDF with 3D coordinates."
+                f"no 3D structure of {source} could be made: give an SDF with 3D coordinates."
             )
     _optimize(mol)
     return mol

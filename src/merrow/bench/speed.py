@@ -206,7 +206,7 @@ def open_system(name: str, prmtop: Path, inpcrd: Path, mask: str, cutoff: float)
     coordinates = read_coordinates(inpcrd, len(topology))
     region = select_region(topology, mask)
     box = box_vectors(coordinates) * NM_PER_ANGSTROM
-    check_box(box, cutoff * NM_PER_ANGSTROM, 0.0, where=prmtop.name)
+    check_box(box, cutoff * NM_PER_ANGSTROM, 0.0, source=prmtop.name)
     lengths = tuple(float(np.linalg.norm(row)) for row in box)
     pme = pme_parameters(lengths, cutoff * NM_PER_ANGSTROM, 5e-4)
     nonbonded = Nonbonded(cutoff * NM_PER_ANGSTROM, pme=pme)

@@ -166,10 +166,10 @@ def _configuration(config: CampaignConfig, row: Row, charges: str, base: Path) -
     }
     control = config.control and config.potential != MM and config.protocol.route == "R1"
     data |= {"source": source, "control": control, "both_routes": config.both_routes}
-    return HydrationConfig.checked(data, where=f"line {row.line} ({row.name})")
+    return HydrationConfig.checked(data, source=f"line {row.line} ({row.name})")
 
 
 def _bad(job: Job, error: MerrowError) -> Job:
-    where = f"line {job.row.line}"
+    source = f"line {job.row.line}"
     text = str(error)
-    return Job(job.row, job.charges, text if text.startswith(where) else f"{where}: {text}")
+    return Job(job.row, job.charges, text if text.startswith(source) else f"{source}: {text}")

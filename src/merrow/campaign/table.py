@@ -117,7 +117,7 @@ def _configuration(folder: Path) -> CampaignConfig:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise InputError(f"{path} cannot be read; give a campaign's folder.") from error
-    return CampaignConfig.from_yaml(text, where=str(path))
+    return CampaignConfig.from_yaml(text, source=str(path))
 
 
 def _row(folder: Path, job: Job) -> CampaignRow:

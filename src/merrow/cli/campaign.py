@@ -108,7 +108,7 @@ def run(
             "repeats": repeats or REPEATS[protocol] or 2,  # the cores are for molecules
             "platform": platform,
         },
-        where="the command line",
+        source="the command line",
     )
     name, file = _place(executor, cluster)
     minutes = minutes_of(max_time)
@@ -164,7 +164,7 @@ def _place(executor: str | None, cluster: Path | None) -> tuple[ExecutorName, Cl
         raise InputError(
             f"{cluster} cannot be read; `merrow cluster init slurm` writes such a file."
         ) from error
-    return name, ClusterConfig.from_yaml(text, where=str(cluster))
+    return name, ClusterConfig.from_yaml(text, source=str(cluster))
 
 
 def _show(result: CampaignResult, *, as_json: bool) -> None:

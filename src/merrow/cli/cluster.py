@@ -40,7 +40,7 @@ def init(
     path = out or Path(f"{scheduler}.yaml")
     if path.exists():
         raise InputError(f"{path} is there already; name another file with --out.")
-    write_whole(path, _text(ClusterConfig.checked({"scheduler": scheduler}, where="the defaults")))
+    write_whole(path, _text(ClusterConfig.checked({"scheduler": scheduler}, source="the defaults")))
     typer.echo(f"Wrote {path}: fill in the queue, then `merrow campaign run ... --cluster {path}`.")
 
 

@@ -99,7 +99,7 @@ def hydration(
             "processes": processes,
             "platform": platform,
         },
-        where="the command line",
+        source="the command line",
     )
     _run(config, out, base=Path(), as_json=as_json)
 

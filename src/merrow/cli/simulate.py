@@ -51,7 +51,7 @@ def simulate(
     asked = {key: value for key, value in given.items() if key in SimulationConfig.model_fields}
     files = {"prmtop": prmtop, "inpcrd": inpcrd, "weights": weights}
     asked |= {key: str(path.resolve()) for key, path in files.items() if path is not None}
-    config = SimulationConfig.checked(asked, where="merrow simulate")
+    config = SimulationConfig.checked(asked, source="merrow simulate")
     with Progress(quiet=quiet) as progress:
         found = run(config, out, minutes=minutes, listen=progress.listen)
     for leg, paths in found.trajectories.items():

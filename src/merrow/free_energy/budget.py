@@ -113,7 +113,7 @@ def charge_sensitivity(coupled: WindowSamples) -> Estimate:
     Args:
         coupled: Records that hold the coupled state as the first one.
     """
-    rows = coupled.where(coupled.state == 0)
+    rows = coupled.select(coupled.state == 0)
     return _percent(rows.dvdl[:, 0], rows)
 
 
@@ -130,7 +130,7 @@ def well_depth_sensitivity(path: WindowSamples) -> Estimate | None:
     gone = [k for k, s in enumerate(path.states) if s == (0.0, 0.0)]
     if not corner or not gone:
         return None
-    rows = path.where(path.state == 0)
+    rows = path.select(path.state == 0)
     energy = (rows.u[:, corner[0]] - rows.u[:, gone[0]]) * thermal_energy(rows.temperature)
     return _percent(0.5 * energy, rows)
 
@@ -144,7 +144,7 @@ def size_sensitivity(coupled: WindowSamples) -> Estimate | None:
     Args:
         coupled: Records that hold the coupled state as the first one. None without its slopes.
     """
-    rows = coupled.where((coupled.state == 0) & np.isfinite(coupled.size_slope))
+    rows = coupled.select((coupled.state == 0) & np.isfinite(coupled.size_slope))
     return _percent(rows.size_slope, rows) if len(rows) else None
 
 

@@ -53,13 +53,13 @@ def convergence(samples: WindowSamples, *, rows: Correlation | None = None) -> C
     """
     rows = rows or correlation(samples)
     age = _age(samples, rows)
-    guess = fit_mbar(samples.where(rows.equilibrated)).delta_f_.iloc[0].to_numpy()
+    guess = fit_mbar(samples.select(rows.equilibrated)).delta_f_.iloc[0].to_numpy()
 
     def part(low: float, high: float) -> Estimate | None:
         inside = (age >= low) & (age < high)
         try:
-            full = fit_mbar(samples.where(rows.equilibrated & inside), guess)
-            thin = fit_mbar(samples.where(rows.independent & inside), guess)
+            full = fit_mbar(samples.select(rows.equilibrated & inside), guess)
+            thin = fit_mbar(samples.select(rows.independent & inside), guess)
         except NumericsError:
             return None
         kt = thermal_energy(samples.temperature) * KCAL_PER_KJ
@@ -143,7 +143,7 @@ def neighbour_overlaps(samples: WindowSamples, estimate: PathEstimate) -> Array:
     f = estimate.profile_kcal / (thermal_energy(samples.temperature) * KCAL_PER_KJ)
     overlaps = np.empty(len(f) - 1)
     for k in range(len(f) - 1):
-        two = samples.where((samples.state == k) | (samples.state == k + 1))
+        two = samples.select((samples.state == k) | (samples.state == k + 1))
         share = float(np.mean(two.state == k))
         gap = np.log(share / (1 - share)) + (f[k] - f[k + 1]) - (two.u[:, k] - two.u[:, k + 1])
         first = expit(gap)  # chance that a pooled sample belongs to the first of the two states

@@ -31,7 +31,7 @@ SEEN = 0.95
 def judge_equilibration(samples: WindowSamples, rows: Correlation) -> Verdict:
     """Say how much was left out as unequilibrated."""
     lost = rows.n_discarded / max(len(samples), 1)
-    where = samples.where(~rows.equilibrated).state
+    where = samples.select(~rows.equilibrated).state
     words = f"{100 * lost:.1f} % of the rows are left out as unequilibrated"
     if lost <= MOST_DISCARDED:
         return Verdict("equilibration", True, f"{words}.")

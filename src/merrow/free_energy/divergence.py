@@ -56,7 +56,7 @@ class Ensemble:
             return np.ones(len(self.values))
         return np.asarray(self.weights / self.weights.mean())
 
-    def where(self, mask: NDArray[np.bool_]) -> Ensemble:
+    def select(self, mask: NDArray[np.bool_]) -> Ensemble:
         """Return the frames that a mask selects."""
         weights = None if self.weights is None else self.weights[mask]
         drawn_from = None if self.drawn_from is None else self.drawn_from[mask]
@@ -93,8 +93,8 @@ def reorganization_bound(water: Ensemble, gas: Ensemble, *, temperature: float) 
         wet, dry = halves["water"] == test, halves["gas"] == test
         if min(wet.sum(), (~wet).sum(), dry.sum(), (~dry).sum()) < MIN_ROWS:
             return None
-        t = np.log(_share(water.where(~wet), states) / _share(gas.where(~dry), states))
-        found.append(_evaluate(water.where(wet), gas.where(dry), states, t))
+        t = np.log(_share(water.select(~wet), states) / _share(gas.select(~dry), states))
+        found.append(_evaluate(water.select(wet), gas.select(dry), states, t))
     kt = thermal_energy(temperature) * KCAL_PER_KJ
     value = (found[0][0] + found[1][0]) / 2.0
     error = math.hypot(found[0][1], found[1][1]) / 2.0
@@ -132,7 +132,7 @@ def gaussian_reorganization(
     for test in (0, 1):
         mine = half == test
         axes = _axes(y[~mine], gas.share[~mine])
-        found.append(_along(x @ axes, y[mine] @ axes, water, gas.where(mine)))
+        found.append(_along(x @ axes, y[mine] @ axes, water, gas.select(mine)))
     excess = d * (1.0 / mean_water + 2.0 / mean_gas)
     value = (found[0].value + found[1].value) / 2.0 - excess
     by_water = (found[0].by_water + found[1].by_water) / 2.0

@@ -42,9 +42,9 @@ def mbar(samples: WindowSamples, *, rows: Correlation | None = None) -> PathEsti
     check_rows(samples)
     rows = rows or correlation(samples)
     ends = chains(samples.states)
-    full = fit_mbar(samples.where(rows.equilibrated))
+    full = fit_mbar(samples.select(rows.equilibrated))
     delta = full.delta_f_.to_numpy()
-    thinned = fit_mbar(samples.where(rows.independent), delta[0])
+    thinned = fit_mbar(samples.select(rows.independent), delta[0])
 
     def values(part: WindowSamples) -> Array:
         return differences(fit_mbar(part, delta[0]).delta_f_.to_numpy(), ends)
@@ -79,8 +79,8 @@ def bar(samples: WindowSamples, *, rows: Correlation | None = None) -> PathEstim
         check_rows(part, minimum=1)
         return differences(_fit(BAR(), u_nk(part)).delta_f_.to_numpy(), ends)
 
-    delta = _fit(BAR(), u_nk(samples.where(rows.equilibrated))).delta_f_.to_numpy()
-    thinned = _fit(BAR(), u_nk(samples.where(rows.independent))).d_delta_f_.to_numpy()
+    delta = _fit(BAR(), u_nk(samples.select(rows.equilibrated))).delta_f_.to_numpy()
+    thinned = _fit(BAR(), u_nk(samples.select(rows.independent))).d_delta_f_.to_numpy()
     steps = np.diag(thinned, 1) ** 2
     return path_estimate(
         "BAR",
@@ -121,7 +121,7 @@ def thermodynamic_integration(
             return differences(_trapezoid(part), ends)
         return _gauss_legendre(part, list(ends))
 
-    kept = samples.where(rows.equilibrated)
+    kept = samples.select(rows.equilibrated)
     return path_estimate(
         f"TI ({rule})",
         samples,

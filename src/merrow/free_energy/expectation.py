@@ -43,11 +43,11 @@ def reorganization_mbar(samples: WindowSamples, *, rows: Correlation | None = No
         raise NumericsError("an internal energy of the solute is not finite; the dynamics failed.")
     rows = rows or correlation(samples)
     zero = float(samples.internal[0])  # absolute energies are ~1e5: subtract before taking means
-    kept = samples.where(rows.equilibrated)
+    kept = samples.select(rows.equilibrated)
     f = fit_mbar(kept).delta_f_.to_numpy()[0]
     value = _difference(kept, f, zero)[0]
-    analytic = _difference(samples.where(rows.independent), f, zero)[1]
-    repeats = [kept.where(kept.repeat == r) for r in np.unique(kept.repeat)]
+    analytic = _difference(samples.select(rows.independent), f, zero)[1]
+    repeats = [kept.select(kept.repeat == r) for r in np.unique(kept.repeat)]
     alone = [_difference(part, f, zero)[0] for part in repeats] if len(repeats) > 1 else []
     by_block = [
         [_reweighted(part, f, zero) for part in own]

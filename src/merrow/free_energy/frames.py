@@ -2,7 +2,7 @@
 """How does alchemlyb see our samples? As its `u_nk` and `dHdl` tables.
 
 Both are in kT, with the row index (time, coul-lambda, vdw-lambda). Repeats share their times; where
-a time series is meant, make one table per repeat: `u_nk(samples.where(samples.repeat == r))`.
+a time series is meant, make one table per repeat: `u_nk(samples.select(samples.repeat == r))`.
 
 On disk: `storable(table).to_parquet(path)` and
 `alchemlyb.parsing.parquet.extract_u_nk(path, T)` or `extract_dHdl(path, T)`, which give back

@@ -86,7 +86,7 @@ def insertions(samples: WindowSamples, *, records_per_sweep: int, since: float) 
         since: Time in a state after which that was done [ps].
     """
     inserted, carried, last = 0, 0, len(samples.states) - 1
-    for visited in _ways(samples.where(samples.time > since), records_per_sweep):
+    for visited in _ways(samples.select(samples.time > since), records_per_sweep):
         ends = visited[(visited == 0) | (visited == last)]
         inserted += int(np.count_nonzero(ends == last))
         carried += int(np.count_nonzero(np.diff(ends) < 0))

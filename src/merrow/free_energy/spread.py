@@ -70,7 +70,7 @@ def blocks(kept: WindowSamples, used: IntArray) -> list[list[WindowSamples]]:
         return []
     label = np.floor(part * per_repeat)
     return [
-        [kept.where((kept.repeat == r) & (label == b)) for b in range(per_repeat)] for r in repeats
+        [kept.select((kept.repeat == r) & (label == b)) for b in range(per_repeat)] for r in repeats
     ]
 
 
@@ -104,7 +104,7 @@ def path_estimate(
     """
     _check_finite(method, center, analytic)
     kt = thermal_energy(samples.temperature) * KCAL_PER_KJ
-    kept = samples.where(rows.equilibrated)
+    kept = samples.select(rows.equilibrated)
     used = np.arange(len(samples.states)) if used is None else used
     by_block = _blocks(values, blocks(kept, used))
     labels, by_repeat = _repeats(values, kept)
@@ -147,7 +147,7 @@ def _repeats(values: Values, kept: WindowSamples) -> tuple[list[int], list[Array
     labels = [int(r) for r in np.unique(kept.repeat)]
     if len(labels) < 2:
         return labels, []
-    return labels, _each(values, [kept.where(kept.repeat == r) for r in labels])
+    return labels, _each(values, [kept.select(kept.repeat == r) for r in labels])
 
 
 def _blocks(values: Values, parts: list[list[WindowSamples]]) -> list[list[Array]]:

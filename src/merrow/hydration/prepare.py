@@ -257,7 +257,7 @@ def _check_system_box(
     vectors = box_vectors(coordinates) * NM_PER_ANGSTROM
     solute = coordinates.positions[list(region.atoms)] * NM_PER_ANGSTROM
     extent = largest_distance(solute, region.molecule.numbers)
-    check_box(vectors, protocol.cutoff * NM_PER_ANGSTROM, extent, where=topology.path.name)
+    check_box(vectors, protocol.cutoff * NM_PER_ANGSTROM, extent, source=topology.path.name)
 
 
 def weights_identity(config: HydrationConfig, base: Path, molecule: Molecule) -> str | None:

@@ -58,7 +58,7 @@ def check_folder(folder: Path, config: HydrationConfig) -> bool:
     run_file = folder / RUN_FILE
     if not occupied(folder, RUN_FILE, "merrow run"):
         return False
-    there = HydrationConfig.from_yaml(text_of(run_file), where=str(run_file))
+    there = HydrationConfig.from_yaml(text_of(run_file), source=str(run_file))
     differing = first_difference(there.science(), config.science())
     if differing:
         raise InputError(
@@ -104,7 +104,7 @@ def read_run_file(path: Path) -> HydrationConfig:
     """
     if not path.is_file():
         raise InputError(f"{path} does not exist; give the run.yaml of a run folder.")
-    return HydrationConfig.from_yaml(text_of(path), where=str(path))
+    return HydrationConfig.from_yaml(text_of(path), source=str(path))
 
 
 def read_finished(folder: Path, config: HydrationConfig) -> HydrationResult | None:
@@ -131,6 +131,6 @@ def refined(run: Path, config: HydrationConfig) -> HydrationConfig:
     path = run / SCHEDULE
     if not path.exists():
         return config
-    schedule = Schedule.checked(json.loads(path.read_text()), where=str(path))
+    schedule = Schedule.checked(json.loads(path.read_text()), source=str(path))
     protocol = config.protocol.model_copy(update={"schedule": schedule})
     return config.model_copy(update={"protocol": protocol})

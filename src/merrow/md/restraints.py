@@ -57,7 +57,7 @@ def restraint_forces(
         path = folder / config.restraint_file
         if not path.is_file():
             raise InputError(f"there is no file {path}, which DISANG names; correct the path.")
-        wells = parse_disang(path.read_text(encoding="latin-1"), where=path.name)
+        wells = parse_disang(path.read_text(encoding="latin-1"), source=path.name)
         last = max(max(well.atoms) for well in wells)
         if last > len(topology):
             raise InputError(

@@ -163,30 +163,30 @@ def resolve(mdin: Mdin) -> MdConfig:
     check_groups(mdin)
     cntrl = mdin.group("cntrl")
     if cntrl is None:
-        raise InputError(f"{mdin.where} has no &cntrl namelist.")
-    c, given = judged(mdin.where, cntrl, notes), frozenset(cntrl.entries)
+        raise InputError(f"{mdin.source} has no &cntrl namelist.")
+    c, given = judged(mdin.source, cntrl, notes), frozenset(cntrl.entries)
     for group in mdin.groups:
         if group.name == "wt":
-            judged(mdin.where, group, notes)
-    where = f"{mdin.where}: "
-    _check_start(where, c)
-    _check_ensemble(where, c)
-    _check_constraints(where, c)
+            judged(mdin.source, group, notes)
+    source = f"{mdin.source}: "
+    _check_start(source, c)
+    _check_ensemble(source, c)
+    _check_constraints(source, c)
     ewald = mdin.group("ewald")
-    e = judged(mdin.where, ewald, notes) if ewald else defaults("ewald")
+    e = judged(mdin.source, ewald, notes) if ewald else defaults("ewald")
     sizes = [e[f"nfft{k}"] for k in (1, 2, 3)]
     if any(n is not None for n in sizes) and None in sizes:
-        raise InputError(f"{where}nfft1, nfft2 and nfft3 belong together; give all three.")
+        raise InputError(f"{source}nfft1, nfft2 and nfft3 belong together; give all three.")
     disang = mdin.files.get("DISANG")
     if (c["nmropt"] == 1) != (disang is not None):
         raise InputError(
-            f"{where}nmropt=1 and a line DISANG=file below &wt type='END' belong together."
+            f"{source}nmropt=1 and a line DISANG=file below &wt type='END' belong together."
         )
     for key in mdin.files:
         if key != "DISANG":
             notes.append(f"{key} does nothing here: mdout has the restraint energy in every block.")
     ml = _ml_settings(mdin, c, notes)
-    _check_details(where, c, ml, notes)
+    _check_details(source, c, ml, notes)
     steps = int(c["maxcyc"] if c["imin"] == 1 else c["nstlim"])
     return MdConfig(
         title=mdin.title,
@@ -199,7 +199,7 @@ def resolve(mdin: Mdin) -> MdConfig:
         grid=None if sizes[0] is None else tuple(sizes),
         restraint_file=disang,
         ml=ml,
-        coupling=_coupling(where, c, given, ml),
+        coupling=_coupling(source, c, given, ml),
         notes=tuple(notes),
         **_plain(c),
     )
@@ -239,56 +239,56 @@ def _plain(c: Values) -> dict[str, object]:
     }
 
 
-def _check_start(where: str, c: Values) -> None:
+def _check_start(source: str, c: Values) -> None:
     if c["irest"] == 1 and c["ntx"] == 1:
         raise InputError(
-            f"{where}irest=1 goes on with velocities, but ntx=1 does not read them; use ntx=5."
+            f"{source}irest=1 goes on with velocities, but ntx=1 does not read them; use ntx=5."
         )
     if c["imin"] == 1 and c["irest"] == 1:
-        raise InputError(f"{where}imin=1 cannot go on from velocities; take irest=1 out.")
+        raise InputError(f"{source}imin=1 cannot go on from velocities; take irest=1 out.")
     if c["ntr"] == 1 and not (c["restraintmask"] and c["restraint_wt"]):
-        raise InputError(f"{where}ntr=1 needs restraintmask='...' and restraint_wt above 0.")
+        raise InputError(f"{source}ntr=1 needs restraintmask='...' and restraint_wt above 0.")
     if c["ntr"] == 0 and c["restraintmask"]:
-        raise InputError(f"{where}restraintmask has no effect with ntr=0; add ntr=1.")
+        raise InputError(f"{source}restraintmask has no effect with ntr=0; add ntr=1.")
 
 
-def _check_ensemble(where: str, c: Values) -> None:
+def _check_ensemble(source: str, c: Values) -> None:
     if c["ntt"] == 3 and c["gamma_ln"] == 0.0:
-        raise InputError(f"{where}ntt=3 with gamma_ln=0 couples to nothing; give gamma_ln=2.0.")
+        raise InputError(f"{source}ntt=3 with gamma_ln=0 couples to nothing; give gamma_ln=2.0.")
     if c["ntt"] != 3 and c["gamma_ln"] != 0.0:
-        raise InputError(f"{where}gamma_ln needs ntt=3; set it or take gamma_ln out.")
+        raise InputError(f"{source}gamma_ln needs ntt=3; set it or take gamma_ln out.")
     if c["ntt"] != 0 and c["temp0"] == 0.0:
-        raise InputError(f"{where}temp0=0 leaves the thermostat nothing to do; use imin=1.")
+        raise InputError(f"{source}temp0=0 leaves the thermostat nothing to do; use imin=1.")
     ntp = c["ntp"]
     if ntp != 0 and c["ntb"] not in (None, 2):
-        raise InputError(f"{where}ntp={ntp} needs ntb=2, but ntb={c['ntb']}.")
+        raise InputError(f"{source}ntp={ntp} needs ntb=2, but ntb={c['ntb']}.")
     if ntp == 0 and c["ntb"] == 2:
-        raise InputError(f"{where}ntb=2 is constant pressure, which needs ntp=1 as well.")
+        raise InputError(f"{source}ntb=2 is constant pressure, which needs ntp=1 as well.")
     if ntp != 0 and c["ntt"] == 0:
-        raise InputError(f"{where}ntp={ntp} needs a thermostat; add ntt=3 and gamma_ln=2.0.")
+        raise InputError(f"{source}ntp={ntp} needs a thermostat; add ntt=3 and gamma_ln=2.0.")
     every = int(c["ntwr"] or RESTART_INTERVAL)
     if ntp != 0 and int(c["nstlim"]) > every and every % int(c["mcbarint"]):
         raise InputError(
-            f"{where}ntwr={every} should be a multiple of mcbarint={c['mcbarint']}: every restart "
+            f"{source}ntwr={every} should be a multiple of mcbarint={c['mcbarint']}: every restart "
             "file begins the count of the barostat anew."
         )
     if ntp != 0 and c["imin"] == 1:
-        raise InputError(f"{where}imin=1 minimises at constant volume; take ntp={ntp} out.")
+        raise InputError(f"{source}imin=1 minimises at constant volume; take ntp={ntp} out.")
 
 
-def _check_constraints(where: str, c: Values) -> None:
+def _check_constraints(source: str, c: Values) -> None:
     if c["ntf"] == 2 and c["ntc"] == 1:
         raise InputError(
-            f"{where}ntf=2 leaves out bonds to hydrogen, but ntc=1 does not hold them; use ntc=2."
+            f"{source}ntf=2 leaves out bonds to hydrogen, but ntc=1 does not hold them; use ntc=2."
         )
     if c["ntc"] == 1 and float(c["dt"]) > LONGEST_FREE:
         raise InputError(
-            f"{where}dt={c['dt']:g} with ntc=1 is too long for flexible bonds to hydrogen; "
+            f"{source}dt={c['dt']:g} with ntc=1 is too long for flexible bonds to hydrogen; "
             "use dt=0.001 or ntc=2."
         )
 
 
-def _check_details(where: str, c: Values, ml: MlSettings | None, notes: list[str]) -> None:
+def _check_details(source: str, c: Values, ml: MlSettings | None, notes: list[str]) -> None:
     if c["ntx"] == 5 and c["irest"] == 0 and c["imin"] == 0:
         notes.append("ntx=5 reads velocities, but irest=0 begins with those of tempi.")
     if c["ntc"] == 2 and c["ntf"] == 1:
@@ -296,7 +296,7 @@ def _check_details(where: str, c: Values, ml: MlSettings | None, notes: list[str
             "ntf=1 is as ntf=2 here: ntc=2 holds bonds to hydrogen where their energy is zero."
         )
     if c["ntwv"] == -1 and c["ntwx"] == 0:
-        raise InputError(f"{where}ntwv=-1 puts velocities into frames; give ntwx too.")
+        raise InputError(f"{source}ntwv=-1 puts velocities into frames; give ntwx too.")
     if ml is not None and c["ntc"] == 2 and not ml.constraints and float(c["dt"]) > LONGEST_FREE:
         notes.append(
             f"dt={c['dt']:g} with mlp_shake=0: bonds to hydrogen in the ML region are free, which "
@@ -305,30 +305,30 @@ def _check_details(where: str, c: Values, ml: MlSettings | None, notes: list[str
     wall = ml.confinement if ml else None
     if c["iwrap"] == 1 and wall is not None and not wall.follow:
         raise InputError(
-            f"{where}iwrap=1 would move the ML region away from the fixed centre of mlp_confine; "
+            f"{source}iwrap=1 would move the ML region away from the fixed centre of mlp_confine; "
             "use iwrap=0, or confine_center='follow'."
         )
 
 
 def _ml_settings(mdin: Mdin, c: Values, notes: list[str]) -> MlSettings | None:
-    group, where = mdin.group("mlp"), f"{mdin.where}: "
+    group, source = mdin.group("mlp"), f"{mdin.source}: "
     if c["ifmlp"] == 0:
         if group is not None:
-            raise InputError(f"{where}&mlp is there but ifmlp=0; set ifmlp=1 in &cntrl.")
+            raise InputError(f"{source}&mlp is there but ifmlp=0; set ifmlp=1 in &cntrl.")
         return None
     if group is None:
-        raise InputError(f"{where}ifmlp=1 needs a namelist &mlp with animask='...'.")
-    m = judged(mdin.where, group, notes)
+        raise InputError(f"{source}ifmlp=1 needs a namelist &mlp with animask='...'.")
+    m = judged(mdin.source, group, notes)
     if not m["animask"]:
-        raise InputError(f"{where}&mlp needs animask='...', the mask of the ML region.")
+        raise InputError(f"{source}&mlp needs animask='...', the mask of the ML region.")
     if m["mlp_model"] is not None and m["potential"]:
-        raise InputError(f"{where}mlp_model and potential both name a model; keep one.")
+        raise InputError(f"{source}mlp_model and potential both name a model; keep one.")
     if m["mlp_shake"] == 1 and c["ntc"] == 1:
-        raise InputError(f"{where}mlp_shake=1 needs ntc=2; set it or take mlp_shake out.")
-    _check_spread(where, c, m, group, notes)
+        raise InputError(f"{source}mlp_shake=1 needs ntc=2; set it or take mlp_shake out.")
+    _check_spread(source, c, m, group, notes)
     return MlSettings(
         mask=m["animask"],
-        potential=str(m["potential"]) or numbered_potential(mdin.where, m["mlp_model"], notes),
+        potential=str(m["potential"]) or numbered_potential(mdin.source, m["mlp_model"], notes),
         weights=str(m["weights"]) or None,
         precision=m["precision"],
         max_spread=float(m["max_spread"]) or None,
@@ -336,57 +336,57 @@ def _ml_settings(mdin: Mdin, c: Values, notes: list[str]) -> MlSettings | None:
         on_spread=m["on_spread"],
         link_atoms=m["link_atoms"] == 1,
         constraints=m["mlp_shake"] == 1,
-        confinement=_confinement(where, m, group),
+        confinement=_confinement(source, m, group),
     )
 
 
-def _check_spread(where: str, c: Values, m: Values, group: Group, notes: list[str]) -> None:
+def _check_spread(source: str, c: Values, m: Values, group: Group, notes: list[str]) -> None:
     limits = [key for key in ("max_spread", "max_force_spread") if m[key]]
     if "on_spread" in group.entries and not limits:
         raise InputError(
-            f"{where}on_spread={m['on_spread']!r} needs max_spread or max_force_spread above 0."
+            f"{source}on_spread={m['on_spread']!r} needs max_spread or max_force_spread above 0."
         )
     if c["imin"] == 1:
         notes.extend(f"{key} does nothing here: it needs imin=0." for key in limits)
 
 
-def _confinement(where: str, m: Values, group: Group) -> Confinement | None:
+def _confinement(source: str, m: Values, group: Group) -> Confinement | None:
     if m["mlp_confine"] == 0:
         idle = [key for key in group.entries if key.startswith("confine") and m[key]]
         if idle:
-            raise InputError(f"{where}{idle[0]} needs mlp_confine=1; set it or take it out.")
+            raise InputError(f"{source}{idle[0]} needs mlp_confine=1; set it or take it out.")
         return None
     inner = float(m["confine1"])
     outer = inner + 1.0 if m["confine2"] is None else float(m["confine2"])
     if m["confinek"] == 0.0:
-        raise InputError(f"{where}mlp_confine=1 needs confinek above 0.")
+        raise InputError(f"{source}mlp_confine=1 needs confinek above 0.")
     if outer <= inner:
-        raise InputError(f"{where}confine2={outer:g} should be larger than confine1={inner:g}.")
+        raise InputError(f"{source}confine2={outer:g} should be larger than confine1={inner:g}.")
     follow = m["confine_center"] == "follow"
     return Confinement(inner=inner, outer=outer, stiffness=m["confinek"], follow=follow)
 
 
 def _coupling(
-    where: str, c: Values, given: frozenset[str], ml: MlSettings | None
+    source: str, c: Values, given: frozenset[str], ml: MlSettings | None
 ) -> Coupling | None:
     keys = ("clambda", "ifsc", "crgmask", "scmask", "scmask1", "timask1")
     if c["icfe"] == 0:
         idle = [key for key in keys if key in given and c[key]]
         if idle:
-            raise InputError(f"{where}{idle[0]} needs icfe=1; set it or take {idle[0]} out.")
+            raise InputError(f"{source}{idle[0]} needs icfe=1; set it or take {idle[0]} out.")
         return None
     if c["imin"] == 1:
-        raise InputError(f"{where}icfe=1 needs dynamics; use imin=0.")
+        raise InputError(f"{source}icfe=1 needs dynamics; use imin=0.")
     if ml is None:
-        raise InputError(f"{where}icfe=1 decouples an ML region; add ifmlp=1 and &mlp.")
+        raise InputError(f"{source}icfe=1 decouples an ML region; add ifmlp=1 and &mlp.")
     masks = {str(c[key]) for key in ("scmask", "scmask1", "timask1") if c[key]}
     if len(masks) > 1:
-        raise InputError(f"{where}scmask, scmask1 and timask1 should be the same: the ML region.")
+        raise InputError(f"{source}scmask, scmask1 and timask1 should be the same: the ML region.")
     if c["ifsc"] == 1 and not masks:
-        raise InputError(f"{where}ifsc=1 needs scmask='...', the mask of the ML region.")
+        raise InputError(f"{source}ifsc=1 needs scmask='...', the mask of the ML region.")
     if c["ifsc"] == 1 and not c["crgmask"]:
         raise InputError(
-            f"{where}ifsc=1 needs crgmask too: charges are decoupled before Lennard-Jones."
+            f"{source}ifsc=1 needs crgmask too: charges are decoupled before Lennard-Jones."
         )
     soft = next(iter(masks)) if c["ifsc"] == 1 else ""
     return Coupling(charges_mask=c["crgmask"], lj_mask=soft, clambda=c["clambda"])

@@ -100,7 +100,7 @@ def read_config(path: Path) -> tuple[MdConfig, str]:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not a text file; give a sander input with -i.") from error
-    return resolve(parse_mdin(text, where=path.name)), text
+    return resolve(parse_mdin(text, source=path.name)), text
 
 
 def make_start(inputs: MdInputs, *, platform: str) -> Start:
@@ -207,7 +207,7 @@ def _together(
 ) -> Coordinates:
     """Return coordinates with the molecules of the region in one image."""
     box = box_vectors(coordinates) if periodic else None
-    near = together(coordinates.positions, box, region, where=str(path))
+    near = together(coordinates.positions, box, region, source=str(path))
     return replace(coordinates, positions=near)
 
 

@@ -181,20 +181,20 @@ def _jobs(config: SimulationConfig) -> Iterator[tuple[str, Stage, str | None]]:
 def _run(
     config: SimulationConfig,
     held: str,
-    where: Path,
+    folder: Path,
     stage: Stage,
     before: str | None,
     listen: Callable[[MdProgress], None],
 ) -> None:
     """Compute one stage beside, and move its files when it is whole."""
-    work = where / "unfinished"
+    work = folder / "unfinished"
     work.mkdir(parents=True, exist_ok=True)
     names = {"mdout": ".out", "restrt": ".rst", "mdcrd": ".nc", "mdinfo": ".info"}
     beside = {key: work / f"{stage.name}{end}" for key, end in names.items()}
     rare = {"mdvel": work / "velocities.nc", "mdspread": work / "spread.nc"}
-    text = where / f"{stage.name}.in"
-    write_whole(text, mdin(config, where.name, stage, held))
-    begin = config.inpcrd if before is None else where / f"{before}.rst"
+    text = folder / f"{stage.name}.in"
+    write_whole(text, mdin(config, folder.name, stage, held))
+    begin = config.inpcrd if before is None else folder / f"{before}.rst"
     run_md(
         text,
         config.prmtop,
@@ -207,7 +207,7 @@ def _run(
     )
     for key in ("mdout", "mdinfo", "mdcrd", "restrt"):  # the restart file last: it says "done"
         if beside[key].exists():
-            beside[key].replace(where / beside[key].name)
+            beside[key].replace(folder / beside[key].name)
     for path in work.iterdir():
         path.unlink()
     work.rmdir()
@@ -259,7 +259,7 @@ def _begun(folder: Path, config: SimulationConfig) -> bool:
     if not occupied(folder, RUN_FILE, "simulation"):
         return False
     path, free = folder / RUN_FILE, {"length", "platform"}
-    there = SimulationConfig.from_yaml(text_of(path), where=str(path))
+    there = SimulationConfig.from_yaml(text_of(path), source=str(path))
     old, new = (each.model_dump(exclude=free) for each in (there, config))
     if differing := first_difference(old, new):
         raise InputError(f"{folder} holds another simulation: {differing}; choose another --out.")

@@ -43,15 +43,15 @@ class Restraint:
     rk3: float
 
 
-def parse_disang(text: str, *, where: str) -> tuple[Restraint, ...]:
+def parse_disang(text: str, *, source: str) -> tuple[Restraint, ...]:
     """Read the restraints of a DISANG file.
 
     Raises:
         InputError: A namelist is no &rst, or a key is unknown, missing or not available.
     """
     found = []
-    for group in parse_mdin(text, where=where).groups:
-        at = f"{where} line {group.line}: "
+    for group in parse_mdin(text, source=source).groups:
+        at = f"{source} line {group.line}: "
         if group.name != "rst":
             raise InputError(f"{at}&{group.name} is not understood; restraints are &rst namelists.")
         if not group.entries:  # an empty &rst ends the file
@@ -68,7 +68,7 @@ def parse_disang(text: str, *, where: str) -> tuple[Restraint, ...]:
             raise InputError(f"{at}needs r1 <= r2 <= r3 <= r4, and rk2 and rk3 of at least 0.")
         found.append(Restraint(atoms, (r1, r2, r3, r4), rk2, rk3))
     if not found:
-        raise InputError(f"{where} holds no restraint; take nmropt=1 out.")
+        raise InputError(f"{source} holds no restraint; take nmropt=1 out.")
     return tuple(found)
 
 

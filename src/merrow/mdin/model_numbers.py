@@ -27,7 +27,7 @@ NUMBERS: Final = (
 
 
 def numbered_potential(
-    where: str,
+    source: str,
     number: int | None,
     notes: list[str],
     environment: Mapping[str, str] = os.environ,
@@ -35,7 +35,7 @@ def numbered_potential(
     """Return the name of the potential of a number; a file of MODEL_PATH leaves a note.
 
     Args:
-        where: Name of the input file, for messages.
+        source: Name of the input file, for messages.
         number: The value of mlp_model, or None where it is not given, which means 0.
         notes: What the user is told.
         environment: Where MODEL_PATH is looked for.
@@ -51,8 +51,9 @@ def numbered_potential(
     path = Path(folder).absolute() / file_name
     if not path.is_file():
         raise InputError(
-            f"{where}: mlp_model={number} names {file_name} in the folder of {VARIABLE}, {folder}, "
-            f"which does not hold it; put it there, or unset {VARIABLE} for our own {ours}."
+            f"{source}: mlp_model={number} names {file_name} in the folder of {VARIABLE}, "
+            f"{folder}, which does not hold it; put it there, or unset "
+            f"{VARIABLE} for our own {ours}."
         )
     notes.append(f"mlp_model={number} is {path}, since {VARIABLE} is set, and not our own {ours}.")
     return f"torchscript:{path}"

@@ -57,14 +57,14 @@ class Mdin:
     """One input file.
 
     Attributes:
-        where: Name of the file, for messages.
+        source: Name of the file, for messages.
         text: The file as it stands.
         title: Its first line, if that is not a namelist.
         groups: Its namelists in order.
         files: Redirections such as DISANG, by key.
     """
 
-    where: str
+    source: str
     text: str
     title: str
     groups: tuple[Group, ...]
@@ -75,12 +75,12 @@ class Mdin:
         return next((group for group in self.groups if group.name == name), None)
 
 
-def parse_mdin(text: str, *, where: str) -> Mdin:
+def parse_mdin(text: str, *, source: str) -> Mdin:
     """Read the namelists of a sander input, or of a file of &rst restraints.
 
     Args:
         text: Content of the file.
-        where: What to call the file in messages.
+        source: What to call the file in messages.
 
     Raises:
         InputError: The text is not made of namelists, or one of them is malformed.
@@ -93,9 +93,9 @@ def parse_mdin(text: str, *, where: str) -> Mdin:
         if opened:
             name = opened[1].lower()
             start = line + text.count("\n", position, opened.start(1))
-            position, entries = _read_entries(text, opened.end(), start, f"{where}: &{name}")
+            position, entries = _read_entries(text, opened.end(), start, f"{source}: &{name}")
             if name not in REPEATED and any(group.name == name for group in groups):
-                raise InputError(f"{where} line {start}: there is a second &{name}; keep one.")
+                raise InputError(f"{source} line {start}: there is a second &{name}; keep one.")
             groups.append(Group(name, start, entries))
             line = 1 + text.count("\n", 0, position)
             continue
@@ -105,42 +105,42 @@ def parse_mdin(text: str, *, where: str) -> Mdin:
         if not groups:
             title = title or words
         elif words:
-            key, value = _redirection(words, where, line)
+            key, value = _redirection(words, source, line)
             files[key] = value
         position, line = end + 1, line + 1
     if not groups:
-        raise InputError(f"{where} holds no namelist: it should have a group that begins &cntrl.")
-    return Mdin(where, text, title, tuple(groups), files)
+        raise InputError(f"{source} holds no namelist: it should have a group that begins &cntrl.")
+    return Mdin(source, text, title, tuple(groups), files)
 
 
-def _redirection(words: str, where: str, line: int) -> tuple[str, str]:
+def _redirection(words: str, source: str, line: int) -> tuple[str, str]:
     found = _REDIRECTION.match(words)
     if found and found[1].upper() in REDIRECTIONS:
         return found[1].upper(), found[2].strip("'\"")
     raise InputError(
-        f"{where} line {line}: {words!r} stands outside of any namelist; take it out, or close the "
-        "namelist before it with a / after its last key."
+        f"{source} line {line}: {words!r} stands outside of any namelist; take it out, or close "
+        "the namelist before it with a / after its last key."
     )
 
 
 def _read_entries(
-    text: str, position: int, line: int, where: str
+    text: str, position: int, line: int, source: str
 ) -> tuple[int, Mapping[str, Entry]]:
     """Return where the namelist ends, and its entries."""
     entries: dict[str, Entry] = {}
     values: list[Value] = []
     key, word, at, filled = "", "", line, True
-    for kind, token, position_after, here in _tokens(text, position, line, where):
+    for kind, token, position_after, here in _tokens(text, position, line, source):
         if word and kind == "equals":
-            _store(entries, key, values, at, where)
+            _store(entries, key, values, at, source)
             key, values, at, word, filled = word.lower(), [], here, "", False
             continue
         if word:
-            values += _numbers(word, where, key, at)
+            values += _numbers(word, source, key, at)
             word = ""
             filled = True
         if kind == "end":
-            _store(entries, key, values, at, where)
+            _store(entries, key, values, at, source)
             return position_after, entries
         if kind == "text":
             quote = token[0]
@@ -150,21 +150,23 @@ def _read_entries(
             word = token
         elif kind == "comma":
             if not filled:
-                raise InputError(f"{where} line {here}: {key or 'a comma'} has an empty value.")
+                raise InputError(f"{source} line {here}: {key or 'a comma'} has an empty value.")
             filled = False
         else:
-            raise InputError(f"{where} line {here}: '=' has no key before it.")
-    raise InputError(f"{where}: the namelist has no end; close it with a / after its last key.")
+            raise InputError(f"{source} line {here}: '=' has no key before it.")
+    raise InputError(f"{source}: the namelist has no end; close it with a / after its last key.")
 
 
-def _tokens(text: str, position: int, line: int, where: str) -> Iterator[tuple[str, str, int, int]]:
+def _tokens(
+    text: str, position: int, line: int, source: str
+) -> Iterator[tuple[str, str, int, int]]:
     """Yield kind, text, end and line of every token up to the end of the text."""
     while position < len(text):
         found = _TOKEN.match(text, position)
         if found is None:
             told = text[position:].splitlines()[0].strip()
             what = "a quote is not closed" if told[0] in "'\"" else "this is not understood"
-            raise InputError(f"{where} line {line}: {what}: {told[:40]}.")
+            raise InputError(f"{source} line {line}: {what}: {told[:40]}.")
         kind = str(found.lastgroup)
         if kind != "blank":
             yield kind, found[0], found.end(), line
@@ -172,24 +174,26 @@ def _tokens(text: str, position: int, line: int, where: str) -> Iterator[tuple[s
         position = found.end()
 
 
-def _store(entries: dict[str, Entry], key: str, values: list[Value], line: int, where: str) -> None:
+def _store(
+    entries: dict[str, Entry], key: str, values: list[Value], line: int, source: str
+) -> None:
     if not key:
         if values:
-            raise InputError(f"{where} line {line}: {values[0]!r} belongs to no key.")
+            raise InputError(f"{source} line {line}: {values[0]!r} belongs to no key.")
         return
     if not values:
-        raise InputError(f"{where} line {line}: {key} has no value.")
+        raise InputError(f"{source} line {line}: {key} has no value.")
     if key in entries:
         first = entries[key].line
-        raise InputError(f"{where} line {line}: {key} stands there already (line {first}).")
+        raise InputError(f"{source} line {line}: {key} stands there already (line {first}).")
     entries[key] = Entry(tuple(values), line)
 
 
-def _numbers(word: str, where: str, key: str, line: int) -> list[Value]:
+def _numbers(word: str, source: str, key: str, line: int) -> list[Value]:
     """Return the values that an unquoted word stands for; "3*0.5" stands for three."""
     repeat = _REPEAT.fullmatch(word)
     if repeat:
-        return int(repeat[1]) * _numbers(repeat[2], where, key, line)
+        return int(repeat[1]) * _numbers(repeat[2], source, key, line)
     if re.fullmatch(r"[+-]?\d+", word):
         return [int(word)]
     if _FLOAT.fullmatch(word):
@@ -197,5 +201,5 @@ def _numbers(word: str, where: str, key: str, line: int) -> list[Value]:
     if re.fullmatch(r"\.?(t|true|f|false)\.?", word, re.IGNORECASE):
         return ["t" in word.lower()]
     raise InputError(
-        f"{where} line {line}: {key or 'a value'}: {word} is no number; put text between quotes."
+        f"{source} line {line}: {key or 'a value'}: {word} is no number; put text between quotes."
     )

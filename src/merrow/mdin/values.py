@@ -21,7 +21,7 @@ def check_groups(mdin: Mdin) -> None:
     """
     for group in mdin.groups:
         if group.name not in TABLES:
-            raise InputError(_unknown_group(mdin.where, group))
+            raise InputError(_unknown_group(mdin.source, group))
 
 
 def defaults(name: str) -> Values:
@@ -29,12 +29,12 @@ def defaults(name: str) -> Values:
     return {key: known.default for key, known in TABLES[name].items()}
 
 
-def judged(where: str, group: Group, notes: list[str]) -> Values:
+def judged(source: str, group: Group, notes: list[str]) -> Values:
     """Return all values of a namelist, the defaults among them; idle keys leave a note."""
     table = TABLES[group.name]
     values = defaults(group.name)
     for name, entry in group.entries.items():
-        at = f"{where} line {entry.line}: "
+        at = f"{source} line {entry.line}: "
         if name not in table:
             close = difflib.get_close_matches(name, table, n=1)
             hint = f"did you mean {close[0]}?" if close else "docs/reference/mdin.md has them all."
@@ -80,13 +80,13 @@ def _value(at: str, name: str, key: Key, entry: Entry) -> Value:
     return value
 
 
-def _unknown_group(where: str, group: Group) -> str:
+def _unknown_group(source: str, group: Group) -> str:
     close = difflib.get_close_matches(group.name, TABLES, n=1)
     hints = {"ani": "the ML region is described in &mlp", "qmmm": "use ifmlp=1 and &mlp"}
     hint = hints.get(group.name) or (f"did you mean &{close[0]}?" if close else "")
     known = ", ".join(f"&{name}" for name in TABLES)
     return (
-        f"{where} line {group.line}: &{group.name} is not understood"
+        f"{source} line {group.line}: &{group.name} is not understood"
         + (f": {hint.rstrip('?.')}" if hint else "")
         + f"; known are {known}."
     )

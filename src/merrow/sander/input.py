@@ -73,7 +73,7 @@ class MerrowInput:
     """What a sander input asks of the model.
 
     Attributes:
-        where: Name of the file, for messages.
+        source: Name of the file, for messages.
         text: The file as it stands.
         dialect: "mlp" or "qmmm".
         mask: AMBER mask of the ML region, or "" where `atoms` names it.
@@ -86,7 +86,7 @@ class MerrowInput:
         shake: Whether bonds to hydrogen in the region may be constrained (with ntc=2).
     """
 
-    where: str
+    source: str
     text: str
     dialect: str
     mask: str
@@ -99,30 +99,30 @@ class MerrowInput:
     shake: bool = True
 
 
-def read_input(text: str, *, where: str) -> MerrowInput:
+def read_input(text: str, *, source: str) -> MerrowInput:
     """Read what a sander input asks of the model, and refuse what sander would do wrongly.
 
     Args:
         text: Content of mdin.
-        where: What to call the file in messages.
+        source: What to call the file in messages.
 
     Raises:
         InputError: There is no ML region in it, or a namelist is malformed or contradictory.
         UnsupportedPhysicsError: A combination would give wrong energies or forces.
     """
-    groups = {g.name: g for g, _, _ in _groups(text, where, ("cntrl", "mlp", "qmmm", "orc"))}
+    groups = {g.name: g for g, _, _ in _groups(text, source, ("cntrl", "mlp", "qmmm", "orc"))}
     cntrl = groups.get("cntrl")
     if cntrl is None:
-        raise InputError(f"{where} has no namelist &cntrl: is it an input of sander?")
+        raise InputError(f"{source} has no namelist &cntrl: is it an input of sander?")
     ml, qm = _value(cntrl, "ifmlp", 0), _value(cntrl, "ifqnt", 0)
     if bool(ml) == bool(qm):
         told = "both ifmlp and ifqnt are set" if ml else "neither ifmlp=1 nor ifqnt=1 is set"
         raise InputError(
-            f"{where}: &cntrl: {told}; set ifmlp=1 with &mlp animask='...', or ifqnt=1 with &qmmm "
+            f"{source}: &cntrl: {told}; set ifmlp=1 with &mlp animask='...', or ifqnt=1 with &qmmm "
             "qm_theory='EXTERN'; for MM alone use sander itself."
         )
-    _refuse(cntrl, where)
-    return _from_mlp(text, groups, where) if ml else _from_qmmm(text, groups, where)
+    _refuse(cntrl, source)
+    return _from_mlp(text, groups, source) if ml else _from_qmmm(text, groups, source)
 
 
 def write_input(asked: MerrowInput, *, atoms: Sequence[int], charge: int) -> str:
@@ -138,16 +138,16 @@ def write_input(asked: MerrowInput, *, atoms: Sequence[int], charge: int) -> str
     """
     if asked.charge is not None and asked.charge != charge:
         raise InputError(
-            f"{asked.where}: &qmmm: qmcharge={asked.charge}, but the charges of the ML region in "
+            f"{asked.source}: &qmmm: qmcharge={asked.charge}, but the charges of the ML region in "
             f"the prmtop add up to {charge}; correct one of them."
         )
     if asked.dialect == "qmmm":
         return _completed(asked, charge)
-    _, start, end = next(_groups(asked.text, asked.where, ("cntrl",)))
+    _, start, end = next(_groups(asked.text, asked.source, ("cntrl",)))
     after = start + len("&cntrl")
     switched = _SWITCH.sub(lambda found: "" if found["key"] else found[0], asked.text[after:end])
     text = f"{asked.text[:after]} ifqnt=1,{switched}{asked.text[end:]}"
-    _, start, end = next(_groups(text, asked.where, ("mlp",)))
+    _, start, end = next(_groups(text, asked.source, ("mlp",)))
     new = (
         f"{_orc(asked.potential)}&qmmm\n"
         f"  qmmask='@{number_list(atoms)}', qmcharge={charge}, spin=1,\n"
@@ -177,7 +177,7 @@ def rewrite_redirections(text: str, rename: Callable[[str], str]) -> str:
     return "".join(pieces)
 
 
-def _spans(text: str, where: str) -> Iterator[tuple[str, int, int]]:
+def _spans(text: str, source: str) -> Iterator[tuple[str, int, int]]:
     """Yield name, start and end of every namelist, found as sander finds them."""
     position = 0
     while found := _OPEN.search(text, position):
@@ -187,25 +187,25 @@ def _spans(text: str, where: str) -> Iterator[tuple[str, int, int]]:
                 position = piece.end()
                 break
         else:
-            raise InputError(f"{where}: &{found[1]} has no end; close it with a / after its keys.")
+            raise InputError(f"{source}: &{found[1]} has no end; close it with a / after its keys.")
         yield found[1].lower(), found.start(1) - 1, position
 
 
-def _groups(text: str, where: str, names: Sequence[str]) -> Iterator[tuple[Group, int, int]]:
+def _groups(text: str, source: str, names: Sequence[str]) -> Iterator[tuple[Group, int, int]]:
     """Yield the parsed namelists of some names with their places."""
     seen = set()
-    for name, start, end in _spans(text, where):
+    for name, start, end in _spans(text, source):
         if name in OTHER_PROGRAMS:
             raise InputError(
-                f"{where}: &{name} makes sander call another program; take it out, or run sander."
+                f"{source}: &{name} makes sander call another program; take it out, or run sander."
             )
         if name not in names:
             continue
         if name in seen:
-            raise InputError(f"{where}: there is a second &{name}; keep one.")
+            raise InputError(f"{source}: there is a second &{name}; keep one.")
         seen.add(name)
         above = "\n" * text.count("\n", 0, start)  # for the line numbers in messages
-        yield parse_mdin(above + text[start:end], where=where).groups[0], start, end
+        yield parse_mdin(above + text[start:end], source=source).groups[0], start, end
 
 
 def _value(group: Group, key: str, default: Value) -> Value:
@@ -213,62 +213,62 @@ def _value(group: Group, key: str, default: Value) -> Value:
     return default if entry is None else entry.values[0]
 
 
-def _refuse(cntrl: Group, where: str) -> None:
+def _refuse(cntrl: Group, source: str) -> None:
     for key, (allowed, why) in REFUSED.items():
         value = _value(cntrl, key, allowed[0])
         if value not in allowed:
             raise UnsupportedPhysicsError(
-                f"{where}: &cntrl: {key}={value} is not available with an ML region in sander: "
+                f"{source}: &cntrl: {key}={value} is not available with an ML region in sander: "
                 f"{why}; use {' or '.join(f'{key}={v}' for v in allowed)}."
             )
     if _value(cntrl, "ntp", 0) != 0 and _value(cntrl, "barostat", 1) != 2:
         raise UnsupportedPhysicsError(
-            f"{where}: &cntrl: barostat=1 (sander's default) is not available with an ML region: "
+            f"{source}: &cntrl: barostat=1 (sander's default) is not available with an ML region: "
             "sander leaves the forces of an external program out of the virial, so the pressure "
             "is wrong; use barostat=2, which needs energies only."
         )
     for key in ("nstlim", "maxcyc"):
         if _value(cntrl, key, 1) == 0:
             raise InputError(
-                f"{where}: &cntrl: {key}=0 makes sander ask for energies without forces, which its "
-                "interface cannot do here; for single energies use imin=1, maxcyc=1."
+                f"{source}: &cntrl: {key}=0 makes sander ask for energies without forces, which "
+                "its interface cannot do here; for single energies use imin=1, maxcyc=1."
             )
 
 
-def _from_mlp(text: str, groups: Mapping[str, Group], where: str) -> MerrowInput:
+def _from_mlp(text: str, groups: Mapping[str, Group], source: str) -> MerrowInput:
     if "mlp" not in groups or "qmmm" in groups:
         told = "there is none" if "mlp" not in groups else "there is a &qmmm too; keep one"
-        raise InputError(f"{where}: ifmlp=1 needs a namelist &mlp with animask='...': {told}.")
-    m = judged(where, groups["mlp"], [])
+        raise InputError(f"{source}: ifmlp=1 needs a namelist &mlp with animask='...': {told}.")
+    m = judged(source, groups["mlp"], [])
     if not m["animask"]:
-        raise InputError(f"{where}: &mlp needs animask='...', the mask of the ML region.")
+        raise InputError(f"{source}: &mlp needs animask='...', the mask of the ML region.")
     for key, instead in (
         ("link_atoms", "select whole molecules"),
         ("mlp_confine", "confine it with ntr=1 or a distance restraint in DISANG"),
     ):
         if m[key] == 1:
             raise UnsupportedPhysicsError(
-                f"{where}: &mlp: {key}=1 is not available through sander; {instead}, or use "
+                f"{source}: &mlp: {key}=1 is not available through sander; {instead}, or use "
                 "`merrow md`."
             )
     if m["max_force_spread"] or m["on_spread"] != "stop":
         raise UnsupportedPhysicsError(
-            f"{where}: &mlp: max_force_spread and on_spread are not available through sander, "
+            f"{source}: &mlp: max_force_spread and on_spread are not available through sander, "
             "where max_spread stops the run; take them out, or use `merrow md`."
         )
     if m["mlp_model"] is not None and m["potential"]:
-        raise InputError(f"{where}: &mlp: mlp_model and potential both name a model; keep one.")
+        raise InputError(f"{source}: &mlp: mlp_model and potential both name a model; keep one.")
     shake = m["mlp_shake"] == 1
     if shake and _value(groups["cntrl"], "ntc", 1) == 1:
-        raise InputError(f"{where}: &mlp: mlp_shake=1 needs ntc=2; set it or take mlp_shake out.")
+        raise InputError(f"{source}: &mlp: mlp_shake=1 needs ntc=2; set it or take mlp_shake out.")
     return MerrowInput(
-        where,
+        source,
         text,
         dialect="mlp",
         mask=str(m["animask"]),
         atoms=(),
         charge=None,
-        potential=str(m["potential"]) or numbered_potential(where, m["mlp_model"], []),
+        potential=str(m["potential"]) or numbered_potential(source, m["mlp_model"], []),
         weights=str(m["weights"]) or None,
         precision=str(m["precision"]),
         max_spread=float(m["max_spread"]) or None,
@@ -276,14 +276,14 @@ def _from_mlp(text: str, groups: Mapping[str, Group], where: str) -> MerrowInput
     )
 
 
-def _from_qmmm(text: str, groups: Mapping[str, Group], where: str) -> MerrowInput:
+def _from_qmmm(text: str, groups: Mapping[str, Group], source: str) -> MerrowInput:
     qmmm = groups.get("qmmm")
     if qmmm is None:
-        raise InputError(f"{where}: ifqnt=1 needs a namelist &qmmm.")
+        raise InputError(f"{source}: ifqnt=1 needs a namelist &qmmm.")
     theory = str(_value(qmmm, "qm_theory", "PM3"))
     if theory.upper() != "EXTERN":
         raise InputError(
-            f"{where}: &qmmm: qm_theory='{theory}' is sander's own; write qm_theory='EXTERN', or "
+            f"{source}: &qmmm: qm_theory='{theory}' is sander's own; write qm_theory='EXTERN', or "
             "run sander itself."
         )
     for key, (right, why) in FIXED.items():
@@ -291,22 +291,24 @@ def _from_qmmm(text: str, groups: Mapping[str, Group], where: str) -> MerrowInpu
         if value != right:
             silent = " (sander's default)" if key not in qmmm.entries else ""
             raise UnsupportedPhysicsError(
-                f"{where}: &qmmm: {key}={value}{silent} cannot be used with an ML region: {why}; "
+                f"{source}: &qmmm: {key}={value}{silent} cannot be used with an ML region: {why}; "
                 f"write {key}={right}."
             )
     explicit = qmmm.entries.get("qmshake")
     if explicit and explicit.values[0] == 1 and _value(groups["cntrl"], "ntc", 1) == 1:
-        raise InputError(f"{where}: &qmmm: qmshake=1 needs ntc=2; set it or take qmshake out.")
+        raise InputError(f"{source}: &qmmm: qmshake=1 needs ntc=2; set it or take qmshake out.")
     mask, listed = str(_value(qmmm, "qmmask", "")), qmmm.entries.get("iqmatoms")
     if bool(mask) == bool(listed):
-        raise InputError(f"{where}: &qmmm needs either qmmask='...' or iqmatoms=..., one of them.")
+        raise InputError(f"{source}: &qmmm needs either qmmask='...' or iqmatoms=..., one of them.")
     charge = _value(qmmm, "qmcharge", 0)
     orc = groups.get("orc")
     for key in ("use_template", "dipole"):
         if orc is not None and _value(orc, key, 0) != 0:
-            raise InputError(f"{where}: &orc: {key}=1 has no meaning for a potential; take it out.")
+            raise InputError(
+                f"{source}: &orc: {key}=1 has no meaning for a potential; take it out."
+            )
     return MerrowInput(
-        where,
+        source,
         text,
         dialect="qmmm",
         mask=mask,
@@ -321,12 +323,12 @@ def _completed(asked: MerrowInput, charge: int) -> str:
     """Return a plain &qmmm input with what it left open; keys of the user come last and win."""
     added = f" qmcharge={charge}, spin=1, qm_ewald=0,"
     pieces, position, orc = [], 0, _orc(asked.potential)
-    for group, start, _ in _groups(asked.text, asked.where, ("qmmm", "orc")):
+    for group, start, _ in _groups(asked.text, asked.source, ("qmmm", "orc")):
         after = start + len(group.name) + 1
         pieces += [asked.text[position:after], added if group.name == "qmmm" else "\n"]
         position = after
         orc = "" if group.name == "orc" else orc
-    _, start, _ = next(_groups(asked.text, asked.where, ("qmmm",)))
+    _, start, _ = next(_groups(asked.text, asked.source, ("qmmm",)))
     whole = "".join([*pieces, asked.text[position:]])
     return f"{whole[:start]}{orc}{whole[start:]}"
 

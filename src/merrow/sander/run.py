@@ -64,21 +64,21 @@ def run(asked: SanderRun) -> None:
     refuse_ranks(os.environ)
     arguments = read_arguments(asked.words, asked.folder)
     find_program("sander")
-    source = _input(asked, arguments)
+    wanted = _input(asked, arguments)
     topology = read_topology(arguments.files["-p"])
-    region = _region(topology, source)
-    check_potential(source.potential, region.molecule, region.labels)
+    region = _region(topology, wanted)
+    check_potential(wanted.potential, region.molecule, region.labels)
     text = write_input(
-        source, atoms=[atom + 1 for atom in region.atoms], charge=region.molecule.charge
+        wanted, atoms=[atom + 1 for atom in region.atoms], charge=region.molecule.charge
     )
     job = Job(
         prmtop=str(topology.path),
         atoms=region.atoms,
-        potential=source.potential,
-        weights=source.weights,
-        precision=source.precision,
-        max_spread=source.max_spread,
-        files=file_states(str(topology.path), source.weights, source.potential.partition(":")[2]),
+        potential=wanted.potential,
+        weights=wanted.weights,
+        precision=wanted.precision,
+        max_spread=wanted.max_spread,
+        files=file_states(str(topology.path), wanted.weights, wanted.potential.partition(":")[2]),
     ).dumps()
     with contextlib.ExitStack() as stack:
         scratch = stack.enter_context(scratch_folder())
@@ -103,32 +103,32 @@ def run(asked: SanderRun) -> None:
         )
         evaluations = read_evaluations(energies)
         printed = mdout.read_text(errors="replace")
-        write_whole(mdout, merged(printed, evaluations, name=source.potential, about=about))
+        write_whole(mdout, merged(printed, evaluations, name=wanted.potential, about=about))
 
 
 def _input(asked: SanderRun, arguments: Arguments) -> MerrowInput:
     """Return what the input asks of the model, with the command line's changes."""
     path = arguments.files["-i"]
-    source = read_input(path.read_text(encoding="latin-1"), where=path.name)
-    weights = asked.weights or (Path(source.weights) if source.weights else None)
+    wanted = read_input(path.read_text(encoding="latin-1"), source=path.name)
+    weights = asked.weights or (Path(wanted.weights) if wanted.weights else None)
     if weights is not None and not (asked.folder / weights).is_file():
         raise InputError(f"there is no weights file {weights}.")
     if asked.precision not in (None, "float32", "float64"):
         raise InputError(f"--precision {asked.precision} is unknown; use float32 or float64.")
     return dataclasses.replace(
-        source,
-        potential=located(asked.potential or source.potential, asked.folder),
+        wanted,
+        potential=located(asked.potential or wanted.potential, asked.folder),
         weights=None if weights is None else str(asked.folder / weights),
-        precision=asked.precision or source.precision,
+        precision=asked.precision or wanted.precision,
     )
 
 
-def _region(topology: AmberTopology, source: MerrowInput) -> MLRegion:
-    if source.atoms:
-        if not 1 <= source.atoms[0] <= source.atoms[-1] <= len(topology):
+def _region(topology: AmberTopology, wanted: MerrowInput) -> MLRegion:
+    if wanted.atoms:
+        if not 1 <= wanted.atoms[0] <= wanted.atoms[-1] <= len(topology):
             raise InputError(
-                f"{source.where}: &qmmm: iqmatoms names an atom outside of 1 to {len(topology)}."
+                f"{wanted.source}: &qmmm: iqmatoms names an atom outside of 1 to {len(topology)}."
             )
-        atoms = [atom - 1 for atom in source.atoms]
-        return region_of(topology, atoms, name=f"{source.where}: iqmatoms")
-    return select_region(topology, source.mask)
+        atoms = [atom - 1 for atom in wanted.atoms]
+        return region_of(topology, atoms, name=f"{wanted.source}: iqmatoms")
+    return select_region(topology, wanted.mask)

@@ -31,7 +31,7 @@ def box_vectors(coordinates: Coordinates) -> Array:
 
 
 def box_for_cutoff(
-    topology: AmberTopology, coordinates: Coordinates, cutoff: float, *, where: Path
+    topology: AmberTopology, coordinates: Coordinates, cutoff: float, *, source: Path
 ) -> Array:
     """Return box vectors that are wide enough for a cutoff [Å], shape (3, 3).
 
@@ -39,18 +39,18 @@ def box_for_cutoff(
         topology: The prmtop, which has a box.
         coordinates: The coordinates.
         cutoff: Direct-space cutoff [Å].
-        where: The coordinate file.
+        source: The coordinate file.
 
     Raises:
         InputError: The coordinates have no box, or it is narrower than twice the cutoff.
     """
     if coordinates.lengths is None:
-        raise InputError(f"{where} has no box, but {topology.path} asks for one.")
+        raise InputError(f"{source} has no box, but {topology.path} asks for one.")
     box = box_vectors(coordinates)
     width = float(np.diag(box).min())
     if width < 2 * cutoff:
         raise InputError(
-            f"the box of {where} is {width:.2f} Å wide, less than twice the cutoff of "
+            f"the box of {source} is {width:.2f} Å wide, less than twice the cutoff of "
             f"{cutoff:g} Å; shorten --cutoff."
         )
     return box

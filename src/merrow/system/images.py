@@ -47,14 +47,14 @@ class Reach:
         )
 
 
-def together(positions: Array, box: Array | None, region: MLRegion, *, where: str) -> Array:
+def together(positions: Array, box: Array | None, region: MLRegion, *, source: str) -> Array:
     """Return positions in which the molecules of the region stand in one image.
 
     Args:
         positions: Positions of all atoms [Å], shape (N, 3), molecules whole.
         box: Box vectors in reduced form [Å], shape (3, 3), or None.
         region: The ML region.
-        where: What to call the positions in messages.
+        source: What to call the positions in messages.
 
     Raises:
         InputError: Two of its atoms are farther from each other than half the box.
@@ -69,7 +69,7 @@ def together(positions: Array, box: Array | None, region: MLRegion, *, where: st
     reach = reach_of(moved, box, region)
     if reach is not None and reach.too_far:
         raise InputError(
-            f"the molecules of the ML region are too far apart in {where}: {reach}; put them "
+            f"the molecules of the ML region are too far apart in {source}: {reach}; put them "
             "together, or take a larger box."
         )
     return moved

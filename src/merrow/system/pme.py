@@ -78,14 +78,14 @@ def _fft_size(at_least: float) -> int:
         size += 1
 
 
-def check_box(vectors: np.ndarray, cutoff: float, extent: float, *, where: str) -> None:
+def check_box(vectors: np.ndarray, cutoff: float, extent: float, *, source: str) -> None:
     """Refuse a box in which the solute would see its own image, or the cutoff two images.
 
     Args:
         vectors: Box vectors in reduced form [nm], shape (3, 3).
         cutoff: Direct-space cutoff [nm].
         extent: Largest distance between two heavy atoms of the solute [nm].
-        where: File or setting named in the message.
+        source: File or setting named in the message.
 
     Raises:
         InputError: The smallest width is below max(2·cutoff + 3.5 Å, extent + 20 Å).
@@ -94,7 +94,7 @@ def check_box(vectors: np.ndarray, cutoff: float, extent: float, *, where: str) 
     needed = max(2 * cutoff + 0.35, extent + 2.0)
     if width < needed:
         raise InputError(
-            f"the box of {where} is {width * ANGSTROM_PER_NM:.1f} Å wide but a cutoff of "
+            f"the box of {source} is {width * ANGSTROM_PER_NM:.1f} Å wide but a cutoff of "
             f"{cutoff * ANGSTROM_PER_NM:.1f} Å and a solute {extent * ANGSTROM_PER_NM:.1f} Å long "
             f"need {needed * ANGSTROM_PER_NM:.1f} Å; solvate in a larger box or shorten the cutoff."
         )

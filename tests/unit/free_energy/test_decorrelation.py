@@ -87,7 +87,7 @@ def test_rows_out_of_order_are_read_in_order_of_time(path):
     samples = path(n=100)
     slow = np.concatenate([memory(100, 0.9, np.random.default_rng(k)) for k in range(5)])
     samples = dataclasses.replace(samples, dvdl=np.stack([slow, slow], axis=1))
-    shuffled = samples.where(np.ones(len(samples), dtype=bool))
+    shuffled = samples.select(np.ones(len(samples), dtype=bool))
     order = np.random.default_rng(9).permutation(len(samples))
     names = ("repeat", "replica", "state", "time", "u", "dvdl", "internal", "spread", "volume")
     shuffled = dataclasses.replace(samples, **{n: getattr(samples, n)[order] for n in names})

@@ -75,7 +75,7 @@ def test_few_rows_still_give_a_number_but_no_blocks(path):
 def test_state_without_samples_is_named(path):
     samples = path()
     with pytest.raises(NumericsError, match=r"state 3 \(elec 0, lj 0.5\) has 0 samples"):
-        mbar(samples.where(samples.state != 3))
+        mbar(samples.select(samples.state != 3))
 
 
 def test_overlap_is_judged_and_its_place_named(path):

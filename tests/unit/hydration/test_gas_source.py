@@ -32,7 +32,9 @@ SEGMENTS = 3
 
 def bench(*, flexible=True, **protocol):
     """What a worker has read of a run of butane, as far as it matters here."""
-    config = HydrationConfig.checked({"source": {"kind": "smiles", "smiles": "CCCC"}}, where="here")
+    config = HydrationConfig.checked(
+        {"source": {"kind": "smiles", "smiles": "CCCC"}}, source="here"
+    )
     changes = {"gas": 3.0, **protocol}
     config = config.model_copy(update={"protocol": config.protocol.model_copy(update=changes)})
     region = SimpleNamespace(atoms=(0, 1), labels=(":BUT@C1", ":BUT@H1"))

@@ -32,7 +32,7 @@ def sampler(tmp_path, monkeypatch):
 
 
 def make(folder, *, control=False, **protocol):
-    config = HydrationConfig.checked({"source": {"kind": "smiles", "smiles": "CO"}}, where="here")
+    config = HydrationConfig.checked({"source": {"kind": "smiles", "smiles": "CO"}}, source="here")
     config = config.model_copy(
         update={"protocol": config.protocol.model_copy(update=protocol), "control": control}
     )

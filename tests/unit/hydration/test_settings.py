@@ -36,7 +36,7 @@ def test_a_configuration_comes_back_from_its_own_yaml(schedule, name, seed, targ
     changes = {"schedule": schedule, "target_stderr": target}
     protocol = PROTOCOLS[name].model_copy(update=changes)
     config = HydrationConfig(source=METHANOL, protocol=protocol, seed=seed)
-    assert HydrationConfig.from_yaml(config.to_yaml(), where="here") == config
+    assert HydrationConfig.from_yaml(config.to_yaml(), source="here") == config
 
 
 def test_fingerprints_tell_configurations_apart():
@@ -88,7 +88,7 @@ NODES_17 = tuple((1 + np.polynomial.legendre.leggauss(17)[0][::-1]) / 2)
 )
 def test_a_schedule_out_of_order_is_refused(changes, told):
     with pytest.raises(InputError, match=told):
-        Schedule.checked(changes, where="here")
+        Schedule.checked(changes, source="here")
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_a_schedule_out_of_order_is_refused(changes, told):
 )
 def test_a_complaint_names_the_key_and_what_is_known(data, sentence):
     with pytest.raises(InputError, match=sentence):
-        Protocol.checked(data, where="here")
+        Protocol.checked(data, source="here")
 
 
 @pytest.mark.parametrize(
@@ -130,5 +130,5 @@ def test_what_does_not_go_together_is_refused(data, told):
     protocol = PROTOCOLS["quick"].model_dump() | data.get("protocol", {})
     whole = {"source": METHANOL.model_dump(), **data, "protocol": protocol}
     with pytest.raises(InputError, match=told) as error:
-        HydrationConfig.checked(whole, where="here")
+        HydrationConfig.checked(whole, source="here")
     assert "Value error" not in str(error.value)

@@ -29,9 +29,9 @@ def test_the_grid_is_even_and_at_most_one_angstrom_wide(length, points):
 
 def test_a_run_that_goes_on_keeps_its_grid_unless_another_is_asked_for():
     box = np.diag([2.5, 2.5, 2.5])
-    plain = resolve(parse_mdin("&cntrl cut=8.0 /", where="mdin"))
+    plain = resolve(parse_mdin("&cntrl cut=8.0 /", source="mdin"))
     asked = resolve(
-        parse_mdin("&cntrl cut=8.0 /\n&ewald nfft1=40, nfft2=40, nfft3=40 /", where="mdin")
+        parse_mdin("&cntrl cut=8.0 /\n&ewald nfft1=40, nfft2=40, nfft3=40 /", source="mdin")
     )
     assert nonbonded_of(plain, box, None).pme.grid == (30, 30, 30)
     assert nonbonded_of(plain, box, (24, 24, 24)).pme.grid == (24, 24, 24)

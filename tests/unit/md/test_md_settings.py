@@ -68,7 +68,7 @@ ORIGINAL = {
 
 def config(text):
     """Return what an input asks for."""
-    return resolve(parse_mdin(text, where="mdin"))
+    return resolve(parse_mdin(text, source="mdin"))
 
 
 def changed(text, **keys):

@@ -15,14 +15,14 @@ def test_distances_angles_and_torsions_are_told_by_their_atoms():
     text = (
         f"# a title\n&rst iat=1,2, {WELL} /\n&rst iat=1,2,3,0, {WELL} /\n&rst iat=1,2,3,4 {WELL} /"
     )
-    one, two, three = parse_disang(text, where="d.rst")
+    one, two, three = parse_disang(text, source="d.rst")
     assert [len(r.atoms) for r in (one, two, three)] == [2, 3, 4]
     assert (one.bounds, one.rk2, one.rk3) == ((1.0, 2.0, 2.5, 4.0), 5.0, 10.0)
 
 
 def test_an_empty_restraint_ends_the_file():
     text = f"&rst iat=1,2, {WELL} /\n&rst /\n&rst iat=3,4, {WELL} /"
-    assert len(parse_disang(text, where="d.rst")) == 1
+    assert len(parse_disang(text, source="d.rst")) == 1
 
 
 @pytest.mark.parametrize(
@@ -43,6 +43,6 @@ def test_an_empty_restraint_ends_the_file():
 )
 def test_a_slip_is_named(text, told):
     with pytest.raises(InputError) as stop:
-        parse_disang(text, where="d.rst")
+        parse_disang(text, source="d.rst")
     assert told in str(stop.value)
     assert str(stop.value).startswith("d.rst")

@@ -11,14 +11,14 @@ from merrow.mdin.namelist import parse_mdin
 
 def values(text, name="cntrl"):
     """Return the values of one namelist by key."""
-    group = parse_mdin(text, where="mdin").group(name)
+    group = parse_mdin(text, source="mdin").group(name)
     return {key: entry.values for key, entry in group.entries.items()}
 
 
 def test_a_title_may_hold_any_character():
-    mdin = parse_mdin("it's 100 % & more = fun\n&cntrl imin=0 /\n", where="mdin")
+    mdin = parse_mdin("it's 100 % & more = fun\n&cntrl imin=0 /\n", source="mdin")
     assert mdin.title == "it's 100 % & more = fun"
-    assert parse_mdin("&cntrl imin=0 /", where="mdin").title == ""
+    assert parse_mdin("&cntrl imin=0 /", source="mdin").title == ""
 
 
 def test_keys_are_read_in_any_layout_and_case():
@@ -39,14 +39,14 @@ def test_quotes_protect_slashes_commas_and_comments():
 
 def test_repeated_and_listed_values_stay_together():
     text = "&rst iat=1,2,3, r=2*0.5 /\n&rst iat=4,5 /"
-    mdin = parse_mdin(text, where="dist.rst")
+    mdin = parse_mdin(text, source="dist.rst")
     assert [group.entries["iat"].values for group in mdin.groups] == [(1, 2, 3), (4, 5)]
     assert values(text, "rst")["r"] == (0.5, 0.5)
 
 
 def test_files_are_named_below_the_namelists():
     text = "&cntrl nmropt=1 /\n&wt type='END' /\nLISTOUT=POUT\nDISANG=a.rst ! here\n"
-    mdin = parse_mdin(text, where="mdin")
+    mdin = parse_mdin(text, source="mdin")
     assert mdin.files == {"LISTOUT": "POUT", "DISANG": "a.rst"}
     assert [group.name for group in mdin.groups] == ["cntrl", "wt"]
 
@@ -73,7 +73,7 @@ def test_files_are_named_below_the_namelists():
 )
 def test_a_slip_is_named_with_its_line(text, told):
     with pytest.raises(InputError) as stop:
-        parse_mdin(text, where="mdin")
+        parse_mdin(text, source="mdin")
     assert told in str(stop.value)
     assert str(stop.value).startswith("mdin")
     assert "\n" not in str(stop.value)

@@ -27,8 +27,8 @@ FILES = [
 def asked(words: str) -> tuple[str, str, tuple[str, ...]]:
     """Return the potential by `merrow md` and by `merrow sander`, and the notes of the first."""
     text = MDIN.format(words)
-    config = resolve(parse_mdin(text, where="mdin"))
-    return config.ml.potential, read_input(text, where="mdin").potential, config.notes
+    config = resolve(parse_mdin(text, source="mdin"))
+    return config.ml.potential, read_input(text, source="mdin").potential, config.notes
 
 
 @pytest.mark.parametrize(("number", "file_name", "name"), FILES)

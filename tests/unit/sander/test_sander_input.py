@@ -34,13 +34,13 @@ QMMM = """plain
 
 def written(text, **changes):
     options = {"atoms": [1, 2, 3, 7], "charge": 0, **changes}
-    return write_input(read_input(text, where="mdin"), **options)
+    return write_input(read_input(text, source="mdin"), **options)
 
 
 def values(text, name):
     """Values of a namelist as sander would see them."""
     start = text.index(f"&{name}")
-    group = parse_mdin(text[start : text.index("/", start) + 1], where="").groups[0]
+    group = parse_mdin(text[start : text.index("/", start) + 1], source="").groups[0]
     return {key: entry.values[0] for key, entry in group.entries.items()}
 
 
@@ -84,7 +84,7 @@ def test_a_plain_input_without_a_program_gets_ours():
 
 
 def test_the_region_may_be_a_list_of_atoms():
-    asked = read_input(QMMM.replace("qmmask='@1-6'", "iqmatoms=3,1,2"), where="mdin")
+    asked = read_input(QMMM.replace("qmmask='@1-6'", "iqmatoms=3,1,2"), source="mdin")
     assert asked.atoms == (1, 2, 3)
     assert asked.potential == "ani1ccx"
 
@@ -94,7 +94,7 @@ def test_the_region_may_be_a_list_of_atoms():
 )
 def test_the_numbers_of_the_original_name_potentials(number, name):
     text = MLP.replace("mlp_model=0", f"mlp_model={number}")
-    assert read_input(text, where="mdin").potential == name
+    assert read_input(text, source="mdin").potential == name
 
 
 def test_redirections_get_new_names_and_namelists_do_not():

@@ -49,8 +49,8 @@ def legal(size: int) -> bool:
 
 
 def test_a_box_too_small_for_cutoff_or_solute_is_refused_with_the_size_it_needs():
-    check_box(np.diag([2.2, 2.2, 2.16]), 0.9, 0.0, where="x")
+    check_box(np.diag([2.2, 2.2, 2.16]), 0.9, 0.0, source="x")
     with pytest.raises(InputError, match=r"of run\.rst7 is 21\.4 Å wide .* need 21\.5 Å"):
-        check_box(np.diag([3.0, 3.0, 2.14]), 0.9, 0.0, where="run.rst7")
+        check_box(np.diag([3.0, 3.0, 2.14]), 0.9, 0.0, source="run.rst7")
     with pytest.raises(InputError, match=r"solute 5\.0 Å long need 25\.0 Å"):
-        check_box(np.diag([2.4, 2.4, 2.4]), 0.8, 0.5, where="x")
+        check_box(np.diag([2.4, 2.4, 2.4]), 0.8, 0.5, source="x")

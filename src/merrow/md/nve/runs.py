@@ -122,7 +122,7 @@ def open_laboratory(request: NveRequest) -> Laboratory:
     check_potential(request.potential, region.molecule, region.labels)
     box, nonbonded, cell = np.eye(3), Nonbonded(cutoff=None), None
     if topology.has_box:
-        cell = box_for_cutoff(topology, coordinates, request.cutoff, where=request.inpcrd)
+        cell = box_for_cutoff(topology, coordinates, request.cutoff, source=request.inpcrd)
         box, cutoff = cell * NM_PER_ANGSTROM, request.cutoff * NM_PER_ANGSTROM
         edges = tuple(float(edge) for edge in np.diag(box))
         nonbonded = Nonbonded(cutoff=cutoff, pme=pme_parameters(edges, cutoff, 5e-4))
@@ -133,7 +133,7 @@ def open_laboratory(request: NveRequest) -> Laboratory:
         nonbonded=nonbonded,
         rigid=request.rigid_water,
     )
-    near = together(coordinates.positions, cell, region, where=str(request.inpcrd))
+    near = together(coordinates.positions, cell, region, source=str(request.inpcrd))
     positions = near * NM_PER_ANGSTROM
     velocities = coordinates.velocities
     if velocities is not None:
