@@ -21,13 +21,13 @@ from typing import Any
 from machine import save
 
 from merrow.campaign.config import CampaignConfig
-from merrow.campaign.driver import Driver, Place
+from merrow.campaign.driver import ComputeBackend, Driver
 from merrow.campaign.plan import JOBS, Job
 from merrow.campaign.rows import Row
 from merrow.campaign.table import CAMPAIGN_FILE, write_results
 from merrow.campaign.worker import Outcome
 from merrow.engine.storage import save_json
-from merrow.executor import open_programs, run_program
+from merrow.executor import run_program, subprocess_pool
 from merrow.files import write_whole
 
 WORKERS = 64
@@ -48,9 +48,9 @@ def driver_cost(count: int) -> dict[str, Any]:
         save_json(folder / JOBS, [asdict(job) for job in jobs])
         write_whole(folder / CAMPAIGN_FILE, CampaignConfig(table="set.csv").to_yaml())
         began = time.process_time()
-        with open_programs(min(WORKERS, count)) as executor:
-            place = Place("processes", WORKERS)
-            Driver(folder, jobs, nothing, place, None, lambda _: None).work(executor)
+        with subprocess_pool(min(WORKERS, count)) as executor:
+            backend = ComputeBackend("processes", WORKERS)
+            Driver(folder, jobs, nothing, backend, None, lambda _: None).work(executor)
         driven = time.process_time() - began
         write_results(folder)
         table = time.process_time() - began - driven

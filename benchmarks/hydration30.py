@@ -18,7 +18,7 @@ from pathlib import Path
 from machine import save
 
 from merrow.campaign.config import CampaignConfig
-from merrow.campaign.driver import Place, run_campaign
+from merrow.campaign.driver import ComputeBackend, run_campaign
 
 COLUMNS = {
     "name": "id",
@@ -46,7 +46,7 @@ def main() -> None:
         config,
         options.runs,
         base=options.data.resolve(),
-        place=Place(workers=options.workers, minutes=options.minutes),
+        backend=ComputeBackend(workers=options.workers, minutes=options.minutes),
         listen=lambda sentence: print(sentence, file=sys.stderr),
     )
     data = asdict(result.data)

@@ -28,12 +28,12 @@ from merrow.engine.simulation import Phase
 from merrow.engine.storage import load_arrays, save_arrays
 from merrow.md.nve.runs import (
     SAMPLING,
-    Laboratory,
     NveRequest,
+    NveSetup,
     Trajectory,
     measure,
     nve_plan,
-    open_laboratory,
+    open_nve_setup,
 )
 from merrow.md.nve.verdict import DRIFT, judge
 from merrow.units import GAS_CONSTANT, KCAL_PER_KJ, PS_PER_FS
@@ -66,30 +66,30 @@ def main() -> None:
         time=given.short,
         precision=given.precision,
     )
-    laboratory = open_laboratory(request)
+    setup = open_nve_setup(request)
     given.folder.mkdir(parents=True, exist_ok=True)
     tasks = [(timestep, given.short) for timestep in SHORT_STEPS] + [(LONG_STEP, given.long)]
     for timestep, length in tasks:
         if given.report or given.timestep not in (None, timestep):
             continue
-        advance(laboratory, request, given.folder, timestep, length)
-        report(laboratory, request, given.folder, given.long)
+        advance(setup, request, given.folder, timestep, length)
+        report(setup, request, given.folder, given.long)
     if given.report:
-        report(laboratory, request, given.folder, given.long)
+        report(setup, request, given.folder, given.long)
 
 
 def advance(
-    laboratory: Laboratory, request: NveRequest, folder: Path, timestep: float, length: float
+    setup: NveSetup, request: NveRequest, folder: Path, timestep: float, length: float
 ) -> None:
     """Run the segments that are missing from a trajectory."""
     plan = nve_plan(request, timestep)
     last = round(length / plan.timestep)
-    done, phase = stored_end(folder, timestep, laboratory.start)
+    done, phase = stored_end(folder, timestep, setup.start)
     interval = max(1, round(SAMPLING / timestep))
     while done < last:
         rows = []
         for moment in run_dynamics(
-            laboratory.hybrid,
+            setup.hybrid,
             plan,
             phase,
             first_step=done,
@@ -98,7 +98,7 @@ def advance(
         ):
             if moment.step > done or moment.step == 0:
                 rows.append(
-                    measure(laboratory, moment.time, moment.phase, moment.kinetic, moment.potential)
+                    measure(setup, moment.time, moment.phase, moment.kinetic, moment.potential)
                 )
             phase = moment.phase
         done += SEGMENT
@@ -139,19 +139,17 @@ def stored(folder: Path, timestep: float, length: float) -> Trajectory | None:
     return Trajectory(*table.T)
 
 
-def report(laboratory: Laboratory, request: NveRequest, folder: Path, length: float) -> None:
+def report(setup: NveSetup, request: NveRequest, folder: Path, length: float) -> None:
     """Write what is known so far, once all the short trajectories are there."""
     shorts = {dt: stored(folder, dt, request.time) for dt in sorted(SHORT_STEPS)}
     traces = {dt: trace for dt, trace in shorts.items() if trace is not None}
     if len(traces) < len(shorts):
         return
-    content = judge(laboratory, replace(request, timesteps=tuple(traces)), traces)
+    content = judge(setup, replace(request, timesteps=tuple(traces)), traces)
     name = f"nve_erlotinib_{request.potential}_{request.precision}"
     long = stored(folder, LONG_STEP, length)
     if long is not None:
-        content["long_run"] = drift_of(
-            long, degrees_of_freedom(laboratory.hybrid.system, removed=6)
-        )
+        content["long_run"] = drift_of(long, degrees_of_freedom(setup.hybrid.system, removed=6))
     save(name, {"command": "benchmarks/nve_erlotinib.py", "seed": request.seed, **content})
 
 

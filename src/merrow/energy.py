@@ -113,7 +113,7 @@ def single_point(request: SinglePoint) -> SinglePointAnswer:
         hybrid = hybrid_system(topology, region, potential, nonbonded=nonbonded, rigid=False)
         if hybrid.bridge is not None:
             # Asked here first, it tells its own errors; OpenMM would hand them on as its own.
-            hybrid.bridge.evaluate(positions[list(hybrid.region.asked)])
+            hybrid.bridge.evaluate(positions[list(hybrid.region.model_atoms)])
         system, n_ml = hybrid.system, len(region.atoms)
     answer = decompose(system, positions, box, platform=platform)
     if not (np.isfinite(answer.total) and np.isfinite(answer.forces).all()):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Where does the work run? Local processes, one core each, or the jobs of a batch scheduler.
 
-Nothing here knows chemistry. `open_executor` gives processes that call functions; `open_programs`
+Nothing here knows chemistry. `open_executor` gives processes that call functions; `subprocess_pool`
 and `open_dask` give places from which `run_program` starts whole programs, so that one that is
 killed takes no other with it.
 """
@@ -142,7 +142,7 @@ def open_executor(processes: int) -> Iterator[Executor]:
 
 
 @contextmanager
-def open_programs(places: int) -> Iterator[Executor]:
+def subprocess_pool(places: int) -> Iterator[Executor]:
     """Yield an executor from which so many programs run at a time.
 
     Programs that still run are ended when the block is left by an exception.

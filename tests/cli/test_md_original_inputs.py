@@ -12,7 +12,7 @@ from test_bad_input import one_sentence
 
 from merrow.amber.coordinates import Coordinates, read_coordinates
 from merrow.amber.mdout import read_mdout
-from merrow.amber.trajectory import Moment, write_netcdf_restart
+from merrow.amber.trajectory import RestartMetadata, write_netcdf_restart
 
 ORIGINAL = runpy.run_path(str(Path(__file__).parents[1] / "unit" / "md" / "test_md_settings.py"))[
     "ORIGINAL"
@@ -28,7 +28,7 @@ def prepare(text, files):
     name = "gas" if "ntb=0" in text else "wet"
     found = read_coordinates(files[f"{name}_crd"])
     still = Coordinates(found.positions, found.positions * 0.0, found.lengths, found.angles)
-    write_netcdf_restart(Path("start.rst"), still, Moment(0.0))
+    write_netcdf_restart(Path("start.rst"), still, RestartMetadata(0.0))
     return files[name], "start.rst"
 
 

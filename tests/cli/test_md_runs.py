@@ -14,7 +14,7 @@ from test_bad_input import contents, one_sentence
 from merrow.amber.coordinates import Coordinates, read_coordinates, write_restart
 from merrow.amber.mdout import read_mdout
 from merrow.amber.trajectory import (
-    read_moment,
+    read_restart_metadata,
     read_trajectory,
 )
 
@@ -71,7 +71,7 @@ def test_dynamics_writes_mdout_trajectory_restart_and_mdinfo(md):
     assert list(read_trajectory(Path("mdcrd")).times) == pytest.approx([0.004, 0.008])
     restart = read_coordinates("restrt")
     assert restart.velocities is not None
-    assert read_moment(Path("restrt")).step == 8
+    assert read_restart_metadata(Path("restrt")).step == 8
     for name in ("A V E R A G E S", "R M S", "Final Performance Info"):
         assert name in Path("mdout").read_text()
     assert "ns/day" in Path("mdinfo").read_text()
@@ -143,7 +143,7 @@ def test_a_blow_up_keeps_the_last_good_restart_and_says_where(md):
     assert answer.err.count("\n") == 1
     assert "E_ML jumped by" in answer.err
     assert "the largest force acted on atom 1 (:1@C1) by the internal energy" in answer.err
-    step = read_moment(Path("restrt")).step
+    step = read_restart_metadata(Path("restrt")).step
     assert step >= 2
     assert f"between step {step} and step {step + 2}" in answer.err
     assert f"restrt holds step {step} ({0.004 * step:.3f} ps); to go on, run with" in answer.err
@@ -289,18 +289,18 @@ def test_overwriting_leaves_what_the_run_does_not_write(md):
 
 def test_a_run_that_goes_on_with_another_potential_begins_with_its_own_zero(md):
     assert md(GAS.replace("nscm=0", "nscm=0, ntxo=2"), top="gas", crd="gas_crd").code == 0
-    assert read_moment(Path("restrt")).reference == 0.0
+    assert read_restart_metadata(Path("restrt")).reference == 0.0
     on = GAS.replace("tempi=300.0", "irest=1, ntx=5").replace("'mm'", "'ani1ccx'")
     words = ("-o", "out", "-r", "rst", "-inf", "inf")
     assert md(on, *words, top="gas", crd="restrt").code == 0
     first = read_mdout(Path("out"))[0]
     assert first.values["EML"] < -20000.0
     assert abs(first.values["EMLREL"]) < 20.0
-    zero = read_moment(Path("rst")).reference
+    zero = read_restart_metadata(Path("rst")).reference
     assert zero < -20000.0
     words = ("-o", "out2", "-r", "rst2", "-inf", "inf2")
     assert md(on, *words, top="gas", crd="rst").code == 0
-    assert read_moment(Path("rst2")).reference == zero
+    assert read_restart_metadata(Path("rst2")).reference == zero
 
 
 def test_runs_that_go_on_from_text_do_not_repeat_their_noise(md):

@@ -12,7 +12,7 @@ import pytest
 from test_bad_input import one_sentence
 
 from merrow.amber.topology import read_topology
-from merrow.amber.trajectory import read_moment, read_trajectory
+from merrow.amber.trajectory import read_restart_metadata, read_trajectory
 from merrow.trajectories import read_frames
 
 SHORT = (
@@ -82,7 +82,7 @@ def test_the_pieces_are_one_trajectory(whole, files):
     folder = whole["folder"]
     topology = read_topology(files["wet"])
     times = [t for k in (1, 2) for t in read_trajectory(folder / "ml_mm" / f"prod-000{k}.nc").times]
-    start = read_moment(folder / "ml_mm" / "07-npt.rst").time
+    start = read_restart_metadata(folder / "ml_mm" / "07-npt.rst").time
     np.testing.assert_allclose(np.array(times) - start, [0.004, 0.008, 0.012, 0.016], atol=1e-6)
     for k in range(3, 6):  # frames enough to be read
         shutil.copy(folder / "ml_mm" / "prod-0002.nc", folder / "ml_mm" / f"prod-000{k}.nc")

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from merrow.amber.trajectory import read_moment, read_trajectory
+from merrow.amber.trajectory import read_restart_metadata, read_trajectory
 from merrow.md.run import run_md
 
 TEXT = """methane in vacuum
@@ -54,7 +54,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(gas):
     process = begin(gas)
     process.kill()
     process.communicate()
-    step = read_moment(Path("restrt")).step
+    step = read_restart_metadata(Path("restrt")).step
     assert step >= 50
     assert step % 50 == 0
     # frames are written before the restart of their step
@@ -79,7 +79,7 @@ def test_a_killed_run_leaves_the_frames_at_which_the_members_disagreed(gas, shar
     process = begin(gas, text)
     process.kill()
     process.communicate()
-    step = read_moment(Path("restrt")).step
+    step = read_restart_metadata(Path("restrt")).step
     killed = read_trajectory(Path("mdspread"))
     upto = step // 10 + 1  # those of the step of the restart, and of the first one
     assert len(killed.times) >= upto
@@ -102,7 +102,7 @@ def test_a_stopped_run_says_how_to_go_on(gas):
     process.send_signal(signal.SIGTERM)
     _, told = process.communicate(timeout=60)
     assert process.returncode == 3
-    step = read_moment(Path("restrt")).step
+    step = read_restart_metadata(Path("restrt")).step
     assert f"restrt holds step {step}" in told
     assert f"-c restrt, irest=1, ntx=5, nstlim={100_000_000 - step}" in told
     assert told.strip().removeprefix("merrow: ") in Path("mdout").read_text()

@@ -99,7 +99,7 @@ def test_the_link_atom_lies_on_the_bond_and_the_potential_is_asked_for_toluene(p
             return Evaluation(np.zeros(len(x)), np.zeros_like(x))
 
     spy = Spy()
-    asked = positions[list(region.asked)] * 10
+    asked = positions[list(region.model_atoms)] * 10
     assert capped(spy, region).evaluate(asked[None]).forces.shape == (1, *asked.shape)
     cb, ca = asked[region.atoms.index(inside)], asked[-1]
     assert np.linalg.norm(spy.seen[-1] - cb) == pytest.approx(LINK_DISTANCE)
@@ -141,7 +141,7 @@ def test_forces_across_the_cut_are_slopes_of_the_energy(peptides, ani):
 def test_the_capped_region_pushes_nothing_as_a_whole(peptides, ani):
     hybrid, positions = with_ani(peptides, ani, "PHE")
     region = hybrid.region
-    asked = positions[list(region.asked)]
+    asked = positions[list(region.model_atoms)]
     _, forces, _ = hybrid.bridge.evaluate(asked)
     assert np.abs(forces[-1]).max() > 1.0  # CA feels the side chain's potential
     np.testing.assert_allclose(forces.sum(axis=0), 0.0, atol=1e-7)

@@ -20,7 +20,7 @@ from merrow.amber.mdout import read_mdout
 from merrow.amber.topology import atom_label, read_topology
 from merrow.amber.trajectory import read_trajectory
 from merrow.errors import InputError, NumericsError, UnsupportedPhysicsError
-from merrow.md.ensemble_spread import Disagreement, SpreadWatch
+from merrow.md.ensemble_spread import Disagreement, SpreadMonitor
 from merrow.md.run import run_md
 from merrow.md.settings import MlSettings, resolve
 from merrow.mdin.namelist import parse_mdin
@@ -205,7 +205,7 @@ def test_an_excursion_begins_where_a_number_is_too_large_or_none(spread, tmp_pat
     ml = MlSettings(**SETTINGS, max_spread=1.0, on_spread="save")
     frame = Coordinates(np.zeros((2, 3)))
     with ExitStack() as files:
-        watch = SpreadWatch(ml, tmp_path / "mdspread", "", files)
+        watch = SpreadMonitor(ml, tmp_path / "mdspread", "", files)
         said = [
             watch.look(Disagreement(e, None, ""), step=k, time=0.001 * k, frame=lambda: frame)
             for k, e in enumerate([0.5, spread, spread, 1.0, spread])

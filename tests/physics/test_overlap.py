@@ -89,7 +89,9 @@ def test_openmm_goes_on_while_the_potential_works(acetone):
         return 0.0, np.zeros_like(acetone.positions)
 
     hybrid.system.addForce(mm.PythonForce(other, {}))
-    hybrid.system.addForce(potential_force(hybrid.bridge, hybrid.region.asked, group=INTERNAL))
+    hybrid.system.addForce(
+        potential_force(hybrid.bridge, hybrid.region.model_atoms, group=INTERNAL)
+    )
     context = open_context(hybrid, BAROSTAT, platform="Reference", seed=1)
     set_phase(context, Phase(acetone.positions, np.zeros_like(acetone.positions), acetone.vectors))
     context.getState(getForces=True)

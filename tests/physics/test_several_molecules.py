@@ -16,7 +16,7 @@ from hybrids import Box, Python, context_of, energy, forces, read_box, slope
 from merrow.amber.coordinates import Coordinates, write_restart
 from merrow.amber.mdout import read_mdout
 from merrow.amber.topology import AmberTopology
-from merrow.amber.trajectory import Moment, read_trajectory, write_netcdf_restart
+from merrow.amber.trajectory import RestartMetadata, read_trajectory, write_netcdf_restart
 from merrow.ambertools.sander import single_point as sander_energy
 from merrow.ambertools.solvent import solvate
 from merrow.energy import SinglePoint, single_point
@@ -206,7 +206,7 @@ def test_molecules_that_come_apart_stop_the_run(pair, md, tmp_path):
     v[5:14, 0] = 400.0  # Å/ps, through everything: 0.4 Å in a step of 1 fs
     edges = np.diag(pair.vectors) * ANGSTROM_PER_NM
     path = tmp_path / "apart.rst"
-    write_netcdf_restart(path, Coordinates(x, v, edges, np.full(3, 90.0)), Moment(0.0))
+    write_netcdf_restart(path, Coordinates(x, v, edges, np.full(3, 90.0)), RestartMetadata(0.0))
     text = MD.format(steps=20, ntb=1, more="ntt=0, irest=1, ntx=5,")
     with pytest.raises(NumericsError, match=r"of the ML region came apart before step \d+: :1@"):
         md(text, path)

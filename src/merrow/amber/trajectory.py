@@ -30,7 +30,7 @@ GRID, OWNER = "merrow_grid", "merrow_owner"
 
 
 @dataclass(frozen=True)
-class Moment:
+class RestartMetadata:
     """When a restart was written.
 
     Attributes:
@@ -69,14 +69,14 @@ def as_stored(coordinates: Coordinates) -> Coordinates:
 
 
 def write_netcdf_restart(
-    path: Path, coordinates: Coordinates, moment: Moment, *, title: str = ""
+    path: Path, coordinates: Coordinates, metadata: RestartMetadata, *, title: str = ""
 ) -> None:
     """Write a NetCDF restart whole, or leave the old one.
 
     Args:
         path: The file.
         coordinates: Positions, velocities and box.
-        moment: When this was.
+        metadata: When this was.
         title: Title of the file.
 
     Raises:
@@ -85,19 +85,19 @@ def write_netcdf_restart(
     buffer = io.BytesIO()
     file = netcdf_file(buffer, "w", version=2)
     _attributes(file, "AMBERRESTART", title)
-    setattr(file, STEP, np.float64(moment.step))  # a plain float would be stored as single
-    if moment.reference is not None:
-        setattr(file, REFERENCE, np.float64(moment.reference))
-    if moment.centre is not None:
-        setattr(file, CENTRE, np.array(moment.centre))
-    if moment.grid is not None:
-        setattr(file, GRID, np.array(moment.grid, dtype=np.int32))
-    if moment.owner is not None:
-        setattr(file, OWNER, moment.owner)
+    setattr(file, STEP, np.float64(metadata.step))  # a plain float would be stored as single
+    if metadata.reference is not None:
+        setattr(file, REFERENCE, np.float64(metadata.reference))
+    if metadata.centre is not None:
+        setattr(file, CENTRE, np.array(metadata.centre))
+    if metadata.grid is not None:
+        setattr(file, GRID, np.array(metadata.grid, dtype=np.int32))
+    if metadata.owner is not None:
+        setattr(file, OWNER, metadata.owner)
     _dimensions(file, coordinates)
     time = file.createVariable("time", "d", ())
     time.units = "picosecond"
-    time.data[()] = moment.time
+    time.data[()] = metadata.time
     _variable(file, "coordinates", "d", ("atom", "spatial"), "angstrom")[:] = coordinates.positions
     if coordinates.velocities is not None:
         stored = coordinates.velocities / AMBER_VELOCITY
@@ -113,7 +113,7 @@ def write_netcdf_restart(
     write_whole(path, buffer.getvalue())
 
 
-def read_moment(path: Path) -> Moment:
+def read_restart_metadata(path: Path) -> RestartMetadata:
     """Return when a restart was written; `read_coordinates` reads what is in it.
 
     Raises:
@@ -122,11 +122,11 @@ def read_moment(path: Path) -> Moment:
     try:
         if path.read_bytes()[:3] != b"CDF":
             words = path.read_text(encoding="latin-1").splitlines()[1].split()
-            return Moment(float(words[1]) if len(words) > 1 else 0.0)
+            return RestartMetadata(float(words[1]) if len(words) > 1 else 0.0)
         with netcdf_file(path, "r", mmap=False) as file:
             reference, centre = getattr(file, REFERENCE, None), getattr(file, CENTRE, None)
             grid, owner = getattr(file, GRID, None), getattr(file, OWNER, None)
-            return Moment(
+            return RestartMetadata(
                 time=float(file.variables["time"][...]) if "time" in file.variables else 0.0,
                 step=int(getattr(file, STEP, 0)),
                 reference=None if reference is None else float(reference),

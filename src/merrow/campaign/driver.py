@@ -35,7 +35,7 @@ from merrow.executor import (
     check_cluster,
     core_count,
     open_dask,
-    open_programs,
+    subprocess_pool,
 )
 from merrow.files import write_whole
 from merrow.folders import locked, occupied
@@ -55,7 +55,7 @@ Listener = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Place:
+class ComputeBackend:
     """Where a campaign runs; it never changes a number.
 
     Attributes:
@@ -83,7 +83,7 @@ def run_campaign(
     folder: Path,
     *,
     base: Path,
-    place: Place = Place(),
+    backend: ComputeBackend = ComputeBackend(),
     listen: Listener = lambda _: None,
 ) -> CampaignResult:
     """Compute, or go on computing, every molecule of a table.
@@ -92,7 +92,7 @@ def run_campaign(
         config: What is asked; the table and its paths relative to `base`.
         folder: The campaign's folder; made if it is absent.
         base: What a relative path of the table refers to; paths in it refer to its own folder.
-        place: Where it runs and for how long.
+        backend: Where it runs and for how long.
         listen: Told in a sentence about what happens.
 
     Returns:
@@ -101,13 +101,13 @@ def run_campaign(
     Raises:
         InputError: The table, the request or the cluster is wrong; nothing is written.
     """
-    deadline = None if place.minutes is None else time.time() + 60 * place.minutes
+    deadline = None if backend.minutes is None else time.time() + 60 * backend.minutes
     table = base / config.table
     rows = read_rows(table, config.columns)
-    if place.executor == DASK:
-        check_cluster(place.cluster)
+    if backend.executor == DASK:
+        check_cluster(backend.cluster)
     occupied(folder, CAMPAIGN_FILE, "campaign")
-    plan = plan_jobs(config, rows, folder, table.parent, here=place.cluster is None)
+    plan = plan_jobs(config, rows, folder, table.parent, here=backend.cluster is None)
     folder = folder.resolve()
     with locked(folder):
         write_whole(folder / CAMPAIGN_FILE, config.to_yaml())
@@ -120,9 +120,9 @@ def run_campaign(
         if len(jobs) < len(sound):
             listen(f"{len(sound) - len(jobs)} of {len(sound)} runs are done already.")
         if jobs:
-            work = compute if place.executor == "serial" else supervise
-            with _open(place, min(place.width, len(jobs)), folder, listen) as executor:
-                Driver(folder, jobs, work, place, deadline, listen).work(executor)
+            work = compute if backend.executor == "serial" else supervise
+            with _open(backend, min(backend.width, len(jobs)), folder, listen) as executor:
+                Driver(folder, jobs, work, backend, deadline, listen).work(executor)
         return write_results(folder)
 
 
@@ -134,17 +134,17 @@ class Driver:
         folder: Path,
         jobs: list[Job],
         work: Work,
-        place: Place,
+        backend: ComputeBackend,
         deadline: float | None,
         listen: Listener,
     ) -> None:
         self.folder, self.work_on, self.listen = folder, work, listen
         self.queue = deque(jobs)
         self.of, self.ended = len(jobs), 0
-        self.width, self.deadline = place.width, deadline
-        self.slice_s = None if place.cluster is None else 60 * place.cluster.slice_minutes
-        local = place.executor == "processes"
-        self.processes = max(1, place.width // len(jobs)) if local else 1
+        self.width, self.deadline = backend.width, deadline
+        self.slice_s = None if backend.cluster is None else 60 * backend.cluster.slice_minutes
+        local = backend.executor == "processes"
+        self.processes = max(1, backend.width // len(jobs)) if local else 1
         self.losses: dict[str, int] = {}
         self.next_table, self.began = 0.0, time.monotonic()
 
@@ -226,13 +226,15 @@ def pieces(run: Path) -> int:
 
 
 @contextmanager
-def _open(place: Place, places: int, folder: Path, listen: Listener) -> Iterator[Executor]:
-    if place.executor == "serial":
+def _open(
+    backend: ComputeBackend, places: int, folder: Path, listen: Listener
+) -> Iterator[Executor]:
+    if backend.executor == "serial":
         yield SerialExecutor()
-    elif place.executor == "processes":
-        with open_programs(places) as executor:
+    elif backend.executor == "processes":
+        with subprocess_pool(places) as executor:
             yield executor
     else:
-        with open_dask(places, place.cluster, folder / "cluster") as (executor, link):
+        with open_dask(places, backend.cluster, folder / "cluster") as (executor, link):
             listen(f"Dask's dashboard: {link}")
             yield executor

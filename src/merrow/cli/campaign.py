@@ -113,13 +113,13 @@ def run(
     name, file = _place(executor, cluster)
     minutes = minutes_of(max_time)
     # the workflow loads torch and OpenMM, which --help must not wait for
-    from merrow.campaign.driver import Place, run_campaign  # noqa: PLC0415
+    from merrow.campaign.driver import ComputeBackend, run_campaign  # noqa: PLC0415
 
     result = run_campaign(
         config,
         out,
         base=table.parent,
-        place=Place(name, workers, file, minutes),
+        backend=ComputeBackend(name, workers, file, minutes),
         listen=lambda sentence: typer.echo(sentence, err=True),
     )
     _show(result, as_json=as_json)

@@ -27,7 +27,7 @@ WARM = 300.0
 """K; a cold region may warm up to this."""
 
 
-class Watch:
+class StabilityMonitor:
     """Advances a Context and stops at numbers that no simulation should have.
 
     E_ML may rise between two reports by the potential energy of n classical atoms and ten standard

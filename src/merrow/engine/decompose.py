@@ -45,7 +45,7 @@ class Decomposition:
     forces: Array
 
 
-class Meter:
+class EnergyDecomposition:
     """Measures one System term by term, at as many configurations as one likes.
 
     Each force, and for a NonbondedForce each part of it, has a Context of its own that is made
@@ -121,7 +121,7 @@ def decompose(
         InputError: OpenMM refuses the configuration, such as a box below twice the cutoff.
         UnsupportedPhysicsError: A force has no AMBER term.
     """
-    meter = Meter(system, box, platform=platform)
+    meter = EnergyDecomposition(system, box, platform=platform)
     context = _context(system, box, platform)
     _place(context, positions)
     state = context.getState(getEnergy=True, getForces=True)

@@ -22,9 +22,8 @@ from typing import Literal
 import numpy as np
 import openmm as mm
 
-from merrow.engine.blowup import Watch
-from merrow.engine.clock import Clock
-from merrow.engine.decompose import Meter
+from merrow.engine.blowup import StabilityMonitor
+from merrow.engine.decompose import EnergyDecomposition
 from merrow.engine.motion import (
     degrees_of_freedom,
     kinetic_energy,
@@ -42,6 +41,7 @@ from merrow.engine.simulation import (
     set_barostat,
     set_phase,
 )
+from merrow.engine.step_counter import StepCounter
 from merrow.errors import InputError
 from merrow.system.build import HybridSystem
 from merrow.units import GRAM_CM3_PER_DALTON_NM3, thermal_energy
@@ -110,7 +110,7 @@ class DynamicsPlan:
 
 
 @dataclass(frozen=True)
-class Report:
+class StepReport:
     """What is known of one moment, in OpenMM's units.
 
     Attributes:
@@ -151,7 +151,7 @@ def run_dynamics(
     report_interval: int,
     frame_interval: int = 0,
     frame: Callable[[int, Phase], None] | None = None,
-) -> Iterator[Report]:
+) -> Iterator[StepReport]:
     """Propagate a hybrid system and yield a report at its start, on the way and at its end.
 
     Args:
@@ -172,9 +172,9 @@ def run_dynamics(
     check_plan(plan, hybrid)
     rescaling = BUSSI_INTERVAL if plan.thermostat == "bussi" else 0
     strides = (plan.com_removal_interval, plan.collisions, rescaling, frame_interval)
-    clock = Clock(first_step, first_step + steps, report_interval, strides)
+    clock = StepCounter(first_step, first_step + steps, report_interval, strides)
     run = _open(hybrid, plan, start, first_step)
-    watch = Watch(hybrid, plan.temperature, run.context)
+    watch = StabilityMonitor(hybrid, plan.temperature, run.context)
     thermostat = plan.generator_of("dynamics", first_step, "bussi")
     while True:
         if clock.is_report():
@@ -297,7 +297,7 @@ class _Run:
     hybrid: HybridSystem
     plan: DynamicsPlan
     context: mm.Context
-    meter: Meter
+    meter: EnergyDecomposition
     masses: Array
     freedom: int
 
@@ -327,7 +327,7 @@ def _open(hybrid: HybridSystem, plan: DynamicsPlan, start: Phase, first_step: in
         context.applyConstraints(plan.constraint_tolerance)
         context.applyVelocityConstraints(plan.constraint_tolerance)
     box = start.box if hybrid.periodic else None
-    meter = Meter(hybrid.system, box, platform=plan.platform)
+    meter = EnergyDecomposition(hybrid.system, box, platform=plan.platform)
     masses = particle_masses(hybrid.system)
     return _Run(hybrid, plan, context, meter, masses, freedom_of(hybrid, plan))
 
@@ -354,7 +354,7 @@ def _rescale(run: _Run, random: np.random.Generator) -> None:
     run.context.getIntegrator().setGlobalVariableByName("scale", sign * math.sqrt(square))
 
 
-def _report(run: _Run, step: int) -> Report:
+def _report(run: _Run, step: int) -> StepReport:
     phase, periodic = get_phase(run.context), run.hybrid.periodic
     state = run.context.getState(getEnergy=True)
     kinetic = float(state.getKineticEnergy()._value)
@@ -363,13 +363,13 @@ def _report(run: _Run, step: int) -> Report:
     spread, bridge = None, run.hybrid.bridge
     if bridge is not None:
         potential += bridge.reference
-        region = phase.positions[list(run.hybrid.region.asked)]
+        region = phase.positions[list(run.hybrid.region.model_atoms)]
         absolute, _, deviation = bridge.evaluate(region)  # it remembers this answer
         terms["ml"] += absolute
         spread = None if math.isnan(deviation) else deviation
     volume = float(abs(np.linalg.det(phase.box))) if periodic else None
     mass = float(run.masses.sum())
-    return Report(
+    return StepReport(
         step=step,
         time=step * run.plan.timestep,
         kinetic=kinetic,

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import openmm as mm
 
-from merrow.engine.decompose import Meter
+from merrow.engine.decompose import EnergyDecomposition
 from merrow.engine.dynamics import velocity_verlet
 from merrow.engine.intact import require_whole
 from merrow.engine.simulation import Phase, choose_platform, get_phase, set_phase
@@ -82,7 +82,9 @@ def minimize(
     integrator = velocity_verlet(0.001, CONSTRAINT_TOLERANCE)
     context = mm.Context(hybrid.system, integrator, *choose_platform(platform))
     set_phase(context, Phase(start.positions, np.zeros_like(start.positions), start.box))
-    meter = Meter(hybrid.system, start.box if hybrid.periodic else None, platform=platform)
+    meter = EnergyDecomposition(
+        hybrid.system, start.box if hybrid.periodic else None, platform=platform
+    )
     first = _at(context, hybrid, meter, 0, _gradient(context))
     _refuse_infinite(first)
     if report is not None:
@@ -114,7 +116,7 @@ class _Reporter(mm.MinimizationReporter):  # type: ignore[misc]
         self,
         context: mm.Context,
         hybrid: HybridSystem,
-        meter: Meter,
+        meter: EnergyDecomposition,
         interval: int,
         tell: Callable[[MinimizeReport], None] | None,
         limit: int,
@@ -146,19 +148,28 @@ def _gradient(context: mm.Context) -> Array:
 
 
 def _at(
-    context: mm.Context, hybrid: HybridSystem, meter: Meter, step: int, gradient: Array
+    context: mm.Context,
+    hybrid: HybridSystem,
+    meter: EnergyDecomposition,
+    step: int,
+    gradient: Array,
 ) -> MinimizeReport:
     energy = float(context.getState(getEnergy=True).getPotentialEnergy()._value)
     return _report(hybrid, meter, get_phase(context), energy, step, gradient)
 
 
 def _report(
-    hybrid: HybridSystem, meter: Meter, phase: Phase, energy: float, step: int, gradient: Array
+    hybrid: HybridSystem,
+    meter: EnergyDecomposition,
+    phase: Phase,
+    energy: float,
+    step: int,
+    gradient: Array,
 ) -> MinimizeReport:
     terms = meter.terms(phase.positions, phase.box if hybrid.periodic else None)
     if hybrid.bridge is not None:
         energy += hybrid.bridge.reference
-        terms["ml"] += hybrid.bridge.evaluate(phase.positions[list(hybrid.region.asked)])[0]
+        terms["ml"] += hybrid.bridge.evaluate(phase.positions[list(hybrid.region.model_atoms)])[0]
     largest = int(np.argmax(np.abs(gradient)))
     return MinimizeReport(
         step=step,

@@ -17,7 +17,7 @@ import numpy as np
 from merrow.amber.coordinates import Coordinates
 from merrow.amber.topology import AmberTopology, atom_label
 from merrow.amber.trajectory import TrajectoryWriter
-from merrow.engine.dynamics import Report
+from merrow.engine.dynamics import StepReport
 from merrow.errors import InputError, NumericsError
 from merrow.md.settings import MlSettings
 from merrow.potentials.committee import check_ensemble, force_spread
@@ -42,12 +42,12 @@ class Disagreement:
 
 
 def disagreement(
-    hybrid: HybridSystem, topology: AmberTopology, report: Report
+    hybrid: HybridSystem, topology: AmberTopology, report: StepReport
 ) -> Disagreement | None:
     """Return how far the members are apart, or None where the potential has no members."""
     if report.spread is None or hybrid.bridge is None:
         return None
-    atoms = hybrid.region.asked
+    atoms = hybrid.region.model_atoms
     positions = report.phase.positions[list(atoms)] * ANGSTROM_PER_NM
     spread = force_spread(hybrid.bridge.potential, positions[None])
     energy = report.spread * KCAL_PER_KJ
@@ -80,7 +80,7 @@ def check_members(ml: MlSettings, potential: Potential, positions: Array) -> Non
 
 
 @dataclass
-class SpreadWatch:
+class SpreadMonitor:
     """Looks at every block of a run, and remembers whether it is in an excursion.
 
     Attributes:

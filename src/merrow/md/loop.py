@@ -22,14 +22,14 @@ from merrow.amber.coordinates import Coordinates, write_restart
 from merrow.amber.mdinfo import Pace, timings
 from merrow.amber.mdout import Energies
 from merrow.amber.trajectory import TrajectoryWriter, write_netcdf_restart
-from merrow.engine.dynamics import Report, run_dynamics
+from merrow.engine.dynamics import StepReport, run_dynamics
 from merrow.engine.minimize import MinimizeReport, minimize
 from merrow.engine.simulation import Phase
 from merrow.engine.slope import Slope
 from merrow.errors import IncompleteError, NumericsError
 from merrow.files import write_whole
 from merrow.md.box import NO_BOX, cell_of
-from merrow.md.ensemble_spread import SpreadWatch, disagreement
+from merrow.md.ensemble_spread import SpreadMonitor, disagreement
 from merrow.md.report import (
     coordinates_of,
     describe,
@@ -38,7 +38,7 @@ from merrow.md.report import (
     terms_kcal,
     wrapped,
 )
-from merrow.md.setup import MdInputs, Start
+from merrow.md.setup import MdInputs, MdSetup
 from merrow.system.box import box_vectors
 from merrow.units import KCAL_PER_KJ, KJ_PER_KCAL, NM_PER_ANGSTROM
 
@@ -76,7 +76,7 @@ Listener = Callable[[MdProgress], None]
 class Run:
     """One run: what it knows, and what it has told."""
 
-    start: Start
+    start: MdSetup
     outputs: MdOutputs
     inputs: MdInputs
     log: TextIO
@@ -85,7 +85,7 @@ class Run:
     saved: int | None = None
     step: int = 0
     meter: Slope | None = None
-    watch: SpreadWatch | None = None
+    watch: SpreadMonitor | None = None
 
     def __post_init__(self) -> None:
         self.cell = self.start.cell
@@ -167,7 +167,7 @@ class Run:
         first, phase = start.moment.step, start.phase
         frames = self._frames(files)
         if config.ml is not None:
-            self.watch = SpreadWatch(config.ml, self.outputs.mdspread, config.title, files)
+            self.watch = SpreadMonitor(config.ml, self.outputs.mdspread, config.title, files)
         step, last = first, first + config.steps
         while step < last:
             end = min(last, step - step % config.restart_interval + config.restart_interval)
@@ -212,7 +212,7 @@ class Run:
         ]
 
     def _step(
-        self, report: Report, frames: list[tuple[int, TrajectoryWriter]], *, last: bool
+        self, report: StepReport, frames: list[tuple[int, TrajectoryWriter]], *, last: bool
     ) -> None:
         start, config = self.start, self.start.config
         self.step = report.step - start.moment.step

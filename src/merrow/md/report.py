@@ -14,12 +14,12 @@ from merrow.amber.coordinates import Coordinates
 from merrow.amber.mdout import Energies
 from merrow.amber.topology import AmberTopology, atom_label
 from merrow.amber.trajectory import as_stored
-from merrow.engine.dynamics import Report
+from merrow.engine.dynamics import StepReport
 from merrow.engine.simulation import Phase
 from merrow.md.box import Cell
 from merrow.md.ensemble_spread import Disagreement
 from merrow.md.settings import THERMOSTATS, MlSettings
-from merrow.md.setup import Start
+from merrow.md.setup import MdSetup
 from merrow.potentials.device import device_of
 from merrow.potentials.elements import symbol
 from merrow.system.region import MLRegion
@@ -51,7 +51,7 @@ def terms_kcal(terms: Mapping[str, float]) -> dict[str, float]:
 
 
 def energies_of(
-    report: Report,
+    report: StepReport,
     *,
     step: int,
     time: float,
@@ -122,7 +122,7 @@ def wrapped(phase: Phase, topology: AmberTopology, region: MLRegion) -> Phase:
     return replace(phase, positions=phase.positions - shifts[molecule])
 
 
-def describe(start: Start, n_steps: int) -> str:
+def describe(start: MdSetup, n_steps: int) -> str:
     """Return section 2 of mdout: every setting of the run, as it is used."""
     c, box = start.config, start.nonbonded
     ntb = 0 if box.cutoff is None else 1 if c.pressure is None else 2
@@ -158,11 +158,11 @@ def describe(start: Start, n_steps: int) -> str:
     return mdout.settings(paragraphs) + "".join(f"| Note: {note}\n" for note in c.notes)
 
 
-def _minimiser(start: Start, n_steps: int) -> list[Paragraph]:
+def _minimiser(start: MdSetup, n_steps: int) -> list[Paragraph]:
     return [("Energy minimization", [("maxcyc", n_steps), ("drms", start.config.gradient)])]
 
 
-def _dynamics(start: Start, n_steps: int) -> list[Paragraph]:
+def _dynamics(start: MdSetup, n_steps: int) -> list[Paragraph]:
     c = start.config
     run = [("nstlim", n_steps), ("nscm", start.plan.com_removal_interval)]
     ntt = next(number for number, name in THERMOSTATS.items() if name == c.thermostat)
@@ -192,7 +192,7 @@ def _dynamics(start: Start, n_steps: int) -> list[Paragraph]:
     return paragraphs
 
 
-def describe_region(start: Start) -> str:
+def describe_region(start: MdSetup) -> str:
     """Return what the ML region is: atoms, elements, charge, potential, reference energy."""
     region, ml = start.hybrid.region, start.config.ml
     known = start.potential.capabilities

@@ -11,7 +11,7 @@ from merrow.amber.mdout import Energies
 from merrow.errors import InputError, NumericsError
 from merrow.md.loop import Listener, MdOutputs, MdProgress, Run
 from merrow.md.settings import MdConfig
-from merrow.md.setup import MdInputs, make_start, read_config
+from merrow.md.setup import MdInputs, prepare_md, read_config
 
 __all__ = ["Listener", "MdOutputs", "MdProgress", "MdResult", "run_md"]
 
@@ -65,7 +65,7 @@ def run_md(
     outputs = outputs or MdOutputs()
     config, _ = read_config(inputs.mdin)
     written = _check_outputs(inputs, outputs, config, overwrite=overwrite)
-    start = make_start(inputs, platform=platform)
+    start = prepare_md(inputs, platform=platform)
     for path in written:
         path.unlink(missing_ok=True)
     with ExitStack() as files:

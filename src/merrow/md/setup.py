@@ -17,7 +17,7 @@ from scipy.spatial import cKDTree
 from merrow.amber.coordinates import Coordinates, read_coordinates
 from merrow.amber.mask import select_atoms
 from merrow.amber.topology import AmberTopology, atom_label, read_topology
-from merrow.amber.trajectory import Moment, read_moment
+from merrow.amber.trajectory import RestartMetadata, read_restart_metadata
 from merrow.engine.dynamics import DynamicsPlan, check_plan, draw_velocities
 from merrow.engine.simulation import Phase, check_platform
 from merrow.engine.slope import couple
@@ -58,7 +58,7 @@ class MdInputs:
 
 
 @dataclass(frozen=True)
-class Start:
+class MdSetup:
     """A run that is ready to begin.
 
     Attributes:
@@ -83,7 +83,7 @@ class Start:
     nonbonded: Nonbonded
     plan: DynamicsPlan
     phase: Phase
-    moment: Moment
+    moment: RestartMetadata
     state: LambdaState
     cell: Cell | None
 
@@ -103,7 +103,7 @@ def read_config(path: Path) -> tuple[MdConfig, str]:
     return resolve(parse_mdin(text, source=path.name)), text
 
 
-def make_start(inputs: MdInputs, *, platform: str) -> Start:
+def prepare_md(inputs: MdInputs, *, platform: str) -> MdSetup:
     """Read and judge all inputs and build the hybrid system.
 
     Raises:
@@ -124,7 +124,7 @@ def make_start(inputs: MdInputs, *, platform: str) -> Start:
     coordinates = _together(coordinates, region, inputs.inpcrd, periodic=box is not None)
     potential = _potential(ml, topology, region, nonbonded)
     _check_structure(topology, region, coordinates, inputs.inpcrd)
-    seen = coordinates.positions[list(region.asked)]
+    seen = coordinates.positions[list(region.model_atoms)]
     asked = capped(potential, region)
     check_members(ml, asked, seen)
     moment = _own(moment, potential, region)
@@ -146,7 +146,7 @@ def make_start(inputs: MdInputs, *, platform: str) -> Start:
     plan = _plan(config, moment, platform=platform)
     check_plan(plan, hybrid)
     phase = _first_phase(config, hybrid, plan, coordinates, NO_BOX if box is None else box)
-    return Start(
+    return MdSetup(
         config,
         text,
         topology,
@@ -177,15 +177,15 @@ def _unwrapped(config: MdConfig) -> MdConfig:
     return config.model_copy(update={"wrap": False, "notes": (*config.notes, NO_WRAP)})
 
 
-def _first_moment(config: MdConfig, inputs: MdInputs, coordinates: Coordinates) -> Moment:
+def _first_moment(config: MdConfig, inputs: MdInputs, coordinates: Coordinates) -> RestartMetadata:
     if not config.goes_on:
-        return Moment(config.start_time)
+        return RestartMetadata(config.start_time)
     if coordinates.velocities is None:
         raise InputError(
             f"irest=1 in {inputs.mdin.name} goes on with velocities, but {inputs.inpcrd} has none; "
             "use irest=0, ntx=1 and tempi, or a restart file."
         )
-    return read_moment(inputs.inpcrd)
+    return read_restart_metadata(inputs.inpcrd)
 
 
 def _region(
@@ -245,16 +245,16 @@ def _potential(
     )
 
 
-def _own(moment: Moment, potential: Potential, region: MLRegion) -> Moment:
+def _own(moment: RestartMetadata, potential: Potential, region: MLRegion) -> RestartMetadata:
     """Return a moment without the zero of another potential and the place of another region."""
-    atoms = hashlib.sha256(repr(region.asked).encode()).hexdigest()[:16]
+    atoms = hashlib.sha256(repr(region.model_atoms).encode()).hexdigest()[:16]
     owner = f"{potential.identity} of atoms {atoms}"
     if moment.owner == owner:
         return moment
     return replace(moment, reference=None, centre=None, owner=owner)
 
 
-def _reference(potential: Potential, region: Array, moment: Moment) -> float:
+def _reference(potential: Potential, region: Array, moment: RestartMetadata) -> float:
     """Return the zero of E_ML [kcal/mol]: that of the run before, or E_ML at the start."""
     if moment.reference is not None:
         return moment.reference
@@ -286,7 +286,7 @@ def _add_forces(
 
 
 def _wall_centre(
-    wall: Confinement | None, coordinates: Coordinates, region: MLRegion, moment: Moment
+    wall: Confinement | None, coordinates: Coordinates, region: MLRegion, moment: RestartMetadata
 ) -> tuple[float, ...] | None:
     """Return the fixed centre [Å]: that of the run before, or the region's centroid now."""
     if wall is None or wall.follow:
@@ -321,7 +321,7 @@ def _check_structure(
             )
 
 
-def _plan(config: MdConfig, moment: Moment, *, platform: str) -> DynamicsPlan:
+def _plan(config: MdConfig, moment: RestartMetadata, *, platform: str) -> DynamicsPlan:
     told = moment.step > 0 or not config.goes_on
     draws = config.thermostat in ("langevin", "andersen")
     return DynamicsPlan(

@@ -24,7 +24,7 @@ from merrow.errors import IncompleteError, InputError
 from merrow.files import write_whole
 from merrow.folders import first_difference, locked, occupied, text_of
 from merrow.md.run import MdOutputs, MdProgress, run_md
-from merrow.md.setup import MdInputs, make_start
+from merrow.md.setup import MdInputs, prepare_md
 from merrow.md.simulate_config import HEATING, RESTRAINED, RIGID_FROM, SimulationConfig
 from merrow.progress import Listener, Report
 from merrow.trajectories import dry_atoms, pieces
@@ -247,7 +247,7 @@ def _try(config: SimulationConfig, topology: AmberTopology) -> None:
             path = Path(scratch) / f"{stage.name}.in"
             path.write_text(mdin(config, leg, stage, held_mask(topology)), encoding="utf-8")
             start = Path(config.inpcrd)
-            make_start(MdInputs(path, Path(config.prmtop), start, start), platform=config.platform)
+            prepare_md(MdInputs(path, Path(config.prmtop), start, start), platform=config.platform)
 
 
 def _begun(folder: Path, config: SimulationConfig) -> bool:

@@ -20,7 +20,7 @@ from merrow.amber.topology import AmberTopology, atom_label
 from merrow.errors import InputError, UnsupportedPhysicsError
 from merrow.potentials.interface import Potential
 from merrow.system import alchemy
-from merrow.system.force import HeadStart, PotentialBridge, potential_force
+from merrow.system.force import PotentialBridge, PrefetchForce, potential_force
 from merrow.system.internal import (
     BONDED,
     ClassicalPotential,
@@ -175,7 +175,9 @@ def hybrid_system(
     if not isinstance(potential, ClassicalPotential):
         bridge = PotentialBridge(capped(potential, region), reference)
         if overlap:  # OpenMM computes forces in the order in which they were added
-            system.addForce(potential_force(HeadStart(bridge), region.asked, group=INTERNAL))
+            system.addForce(
+                potential_force(PrefetchForce(bridge), region.model_atoms, group=INTERNAL)
+            )
     for force in base.getForces():
         for part in _environment_part(force, topology, region, nonbonded):
             system.addForce(part)
@@ -185,7 +187,7 @@ def hybrid_system(
         for force in internal_forces(potential.terms, region.atoms, group=INTERNAL):
             system.addForce(force)
     elif bridge is not None:
-        system.addForce(potential_force(bridge, region.asked, group=INTERNAL))
+        system.addForce(potential_force(bridge, region.model_atoms, group=INTERNAL))
     if rigid:
         _constrain_hydrogens(system, base, topology, region, solute_constraints)
     masses = region_masses(topology, region, solute_masses)

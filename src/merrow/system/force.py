@@ -24,8 +24,8 @@ class PotentialBridge:
     the memory answers without a second evaluation.
 
     An evaluation can be begun before it is wanted, in a thread of its own. OpenMM computes its
-    forces in the order of the System and frees the interpreter meanwhile: with a `HeadStart` first
-    and the potential last, MM and ML work at the same time, and every number stays the same.
+    forces in the order of the System and frees the interpreter meanwhile: with a `PrefetchForce`
+    first and the potential last, MM and ML work at the same time, and every number stays the same.
 
     Attributes:
         reference: Energy subtracted before OpenMM sees it [kJ/mol]. Absolute E_ML is of the order
@@ -88,7 +88,7 @@ class PotentialBridge:
         return energy - self.reference, forces
 
 
-class HeadStart:
+class PrefetchForce:
     """Begins the evaluation whose result is collected by the bridge; adds nothing itself."""
 
     def __init__(self, bridge: PotentialBridge) -> None:
@@ -102,7 +102,7 @@ class HeadStart:
 
 
 def potential_force(
-    bridge: PotentialBridge | HeadStart, atoms: Sequence[int], *, group: int
+    bridge: PotentialBridge | PrefetchForce, atoms: Sequence[int], *, group: int
 ) -> mm.PythonForce:
     """Return the OpenMM force of a potential on the region's atoms.
 

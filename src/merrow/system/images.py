@@ -85,7 +85,7 @@ def reach_of(positions: Array, box: Array, region: MLRegion) -> Reach | None:
     """
     if not region.parts:
         return None
-    own = positions[list(region.asked)]
+    own = positions[list(region.model_atoms)]
     distance = np.linalg.norm(own[:, None] - own[None], axis=-1)
     i, j = divmod(int(np.argmax(distance)), len(own))
     names = region.labels

@@ -45,7 +45,7 @@ class MLRegion:
     parts: tuple[tuple[int, ...], ...] = field(default=())
 
     @property
-    def asked(self) -> tuple[int, ...]:
+    def model_atoms(self) -> tuple[int, ...]:
         """Indices of the atoms whose positions decide E_ML: the region, then MM partners, n + L."""
         return (*self.atoms, *(outside for _, outside in self.links))
 
@@ -101,7 +101,7 @@ def select_region(
 
 
 def capped(potential: Potential, region: MLRegion) -> Potential:
-    """Return the potential as a function of the atoms that `region.asked` names.
+    """Return the potential as a function of the atoms that `region.model_atoms` names.
 
     Args:
         potential: A potential of `region.molecule`; a classical one has no need of link atoms.

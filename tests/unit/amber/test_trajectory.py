@@ -8,10 +8,10 @@ import pytest
 
 from merrow.amber.coordinates import Coordinates, read_coordinates
 from merrow.amber.trajectory import (
-    Moment,
+    RestartMetadata,
     TrajectoryWriter,
     as_stored,
-    read_moment,
+    read_restart_metadata,
     read_trajectory,
     write_netcdf_restart,
 )
@@ -31,13 +31,15 @@ def some_atoms(n=7, *, box=True):
 @pytest.mark.parametrize("box", [True, False])
 def test_a_restart_comes_back_to_the_last_bit(tmp_path, box):
     path, atoms = tmp_path / "a.rst", some_atoms(box=box)
-    moment = Moment(12.345678901, 98765, -826346.55591234567, (1.0 / 3.0, 2.0, -3.0), (24, 30, 36))
+    moment = RestartMetadata(
+        12.345678901, 98765, -826346.55591234567, (1.0 / 3.0, 2.0, -3.0), (24, 30, 36)
+    )
     write_netcdf_restart(path, atoms, moment, title="a title")
     found, expected = read_coordinates(path), as_stored(atoms)
     for name in ("positions", "velocities"):
         assert np.array_equal(getattr(found, name), getattr(expected, name))
     assert (found.lengths is not None) == box
-    assert read_moment(path) == moment
+    assert read_restart_metadata(path) == moment
     # what is stored is what was given: the division by 20.455 and back costs one rounding
     assert np.array_equal(found.positions, atoms.positions)
     assert found.velocities == pytest.approx(atoms.velocities, rel=1e-15)
@@ -51,9 +53,9 @@ def test_storing_twice_is_storing_once():
 def test_a_restart_without_velocities_has_none(tmp_path):
     atoms = some_atoms()
     still = Coordinates(atoms.positions, None, LENGTHS, ANGLES)
-    write_netcdf_restart(tmp_path / "a.rst", still, Moment(0.0))
+    write_netcdf_restart(tmp_path / "a.rst", still, RestartMetadata(0.0))
     assert read_coordinates(tmp_path / "a.rst").velocities is None
-    assert read_moment(tmp_path / "a.rst") == Moment(0.0)
+    assert read_restart_metadata(tmp_path / "a.rst") == RestartMetadata(0.0)
 
 
 def test_a_trajectory_grows_and_is_readable_at_every_moment(tmp_path):
@@ -82,12 +84,12 @@ def test_a_frame_that_was_cut_off_is_not_counted(tmp_path):
 @pytest.mark.parametrize("kept", [3, 40, 400])
 def test_a_truncated_file_is_named(tmp_path, kept):
     path = tmp_path / "a.rst"
-    write_netcdf_restart(path, some_atoms(), Moment(1.0))
+    write_netcdf_restart(path, some_atoms(), RestartMetadata(1.0))
     path.write_bytes(path.read_bytes()[:kept])
     with pytest.raises(InputError, match=r"a\.rst"):
         read_coordinates(path)
     with pytest.raises(InputError, match=r"a\.rst"):
-        read_moment(path)
+        read_restart_metadata(path)
     with pytest.raises(InputError, match=r"a\.rst"):
         read_trajectory(path)
 
@@ -98,7 +100,7 @@ def test_cpptraj_reads_trajectory_and_restart(tmp_path, freesolv):
     with TrajectoryWriter(tmp_path / "a.nc", atoms, velocities=True) as writer:
         for k in range(4):
             writer.append(atoms, 0.1 * k)
-    write_netcdf_restart(tmp_path / "a.rst", atoms, Moment(1.0))
+    write_netcdf_restart(tmp_path / "a.rst", atoms, RestartMetadata(1.0))
     script = f"parm {gas}\ntrajin a.nc\ntrajin a.rst\ndistance d @1 @2 out d.dat\nrun\n"
     (tmp_path / "in").write_text(script)
     run_program("cpptraj", ["-i", "in"], folder=tmp_path, log="log")

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from merrow.campaign.config import CampaignConfig
-from merrow.campaign.driver import MAX_LOSSES, Driver, Place
+from merrow.campaign.driver import MAX_LOSSES, ComputeBackend, Driver
 from merrow.campaign.plan import JOBS, Job
 from merrow.campaign.rows import Row
 from merrow.campaign.table import write_results
@@ -20,7 +20,7 @@ from merrow.engine.storage import save_json
 from merrow.executor import SerialExecutor
 from merrow.files import write_whole
 
-SERIAL = Place("serial")
+SERIAL = ComputeBackend("serial")
 
 
 @pytest.fixture
@@ -42,10 +42,10 @@ def campaign(tmp_path):
     return make
 
 
-def drive(folder, jobs, work, *, place=SERIAL, deadline=None, executor=None):
+def drive(folder, jobs, work, *, backend=SERIAL, deadline=None, executor=None):
     """Run a driver and return what it said."""
     said = []
-    driver = Driver(folder, jobs, work, place, deadline, said.append)
+    driver = Driver(folder, jobs, work, backend, deadline, said.append)
     driver.work(executor or SerialExecutor())
     return said
 
@@ -53,9 +53,9 @@ def drive(folder, jobs, work, *, place=SERIAL, deadline=None, executor=None):
 def finish_a_piece(folder, count=[0]):  # noqa: B006
     """Leave a piece on the disk."""
     count[0] += 1
-    place = folder / "tasks" / "path"
-    place.mkdir(parents=True, exist_ok=True)
-    (place / f"segment-{count[0]:04d}.npz").touch()
+    backend = folder / "tasks" / "path"
+    backend.mkdir(parents=True, exist_ok=True)
+    (backend / f"segment-{count[0]:04d}.npz").touch()
 
 
 def test_a_stopped_run_goes_on_before_the_next_is_begun(campaign):
@@ -149,7 +149,7 @@ def test_all_workers_are_busy_and_no_run_is_given_to_two(campaign):
         return Outcome("done")
 
     with ThreadPoolExecutor(8) as executor:
-        drive(folder, jobs, work, place=Place("processes", 3), executor=executor)
+        drive(folder, jobs, work, backend=ComputeBackend("processes", 3), executor=executor)
     assert max(most) == 3
 
 
@@ -161,7 +161,7 @@ def test_few_runs_share_the_cores(campaign):
         seen.append(processes)
         return Outcome("done")
 
-    drive(folder, jobs, work, place=Place("processes", 5))
+    drive(folder, jobs, work, backend=ComputeBackend("processes", 5))
     assert seen == [2, 2]
 
 

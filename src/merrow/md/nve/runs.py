@@ -91,7 +91,7 @@ class Trajectory:
 
 
 @dataclass(frozen=True)
-class Laboratory:
+class NveSetup:
     """What all trajectories share.
 
     Attributes:
@@ -110,7 +110,7 @@ class Laboratory:
     free: tuple[int, ...]
 
 
-def open_laboratory(request: NveRequest) -> Laboratory:
+def open_nve_setup(request: NveRequest) -> NveSetup:
     """Build the system and its start.
 
     Raises:
@@ -148,7 +148,7 @@ def open_laboratory(request: NveRequest) -> Laboratory:
         )
     start = at_rest_as_a_whole(hybrid, start, platform=request.platform)
     probe = force_probe(hybrid.system, start, platform=request.platform)
-    return Laboratory(hybrid, start, topology, region, probe, unconstrained(hybrid.system))
+    return NveSetup(hybrid, start, topology, region, probe, unconstrained(hybrid.system))
 
 
 def open_region_potential(
@@ -176,16 +176,16 @@ def nve_plan(request: NveRequest, timestep: float) -> DynamicsPlan:
     )
 
 
-def record(laboratory: Laboratory, request: NveRequest, timestep: float) -> Trajectory:
+def record(setup: NveSetup, request: NveRequest, timestep: float) -> Trajectory:
     """Run one trajectory with a time step [fs] and return what it recorded."""
     plan = nve_plan(request, timestep)
     steps = round(request.time / plan.timestep)
     rows = [
-        measure(laboratory, report.time, report.phase, report.kinetic, report.potential)
+        measure(setup, report.time, report.phase, report.kinetic, report.potential)
         for report in run_dynamics(
-            laboratory.hybrid,
+            setup.hybrid,
             plan,
-            laboratory.start,
+            setup.start,
             first_step=0,
             steps=steps,
             report_interval=max(1, round(SAMPLING / timestep)),
@@ -195,10 +195,10 @@ def record(laboratory: Laboratory, request: NveRequest, timestep: float) -> Traj
 
 
 def measure(
-    laboratory: Laboratory, time: float, phase: Phase, kinetic: float, potential: float
+    setup: NveSetup, time: float, phase: Phase, kinetic: float, potential: float
 ) -> tuple[float, ...]:
     """Return one row of a `Trajectory`."""
-    hybrid = laboratory.hybrid
+    hybrid = setup.hybrid
     masses = particle_masses(hybrid.system)
     positions, velocities = phase.positions, phase.velocities
     whole = nve.rigid_basis(positions, masses, range(len(masses)))
@@ -215,21 +215,21 @@ def measure(
         *shares,
         float(np.sqrt(2 * drifting / masses.sum())),
         float(np.sqrt(2 * spinning / inertia)),
-        _curvature(laboratory, phase, masses),
+        _curvature(setup, phase, masses),
     )
 
 
-def _curvature(laboratory: Laboratory, phase: Phase, masses: Array) -> float:
+def _curvature(setup: NveSetup, phase: Phase, masses: Array) -> float:
     """Return v·V''·v/12 − F·M⁻¹·F/24 of the unconstrained atoms [kJ/mol/ps²].
 
     Velocity Verlet conserves H plus dt² times this, but for terms of dt⁴ (Hairer, Lubich and
     Wanner, 10.1017/S0962492902000144). The Hessian is a difference of forces.
     """
-    free = list(laboratory.free)
+    free = list(setup.free)
     moving = np.zeros_like(phase.velocities)
     moving[free] = phase.velocities[free]
     here, ahead, behind = (
-        forces_at(laboratory.probe, phase.positions + t * moving, phase.box)[free]
+        forces_at(setup.probe, phase.positions + t * moving, phase.box)[free]
         for t in (0.0, NUDGE, -NUDGE)
     )
     bent = -float(np.sum((ahead - behind) * moving[free])) / (2 * NUDGE)

@@ -14,7 +14,7 @@ import numpy as np
 
 from merrow.analysis import nve
 from merrow.errors import InputError
-from merrow.md.nve.runs import SAMPLING, NveRequest, open_laboratory, record
+from merrow.md.nve.runs import SAMPLING, NveRequest, open_nve_setup, record
 from merrow.md.nve.verdict import judge
 from merrow.units import KCAL_PER_KJ, PS_PER_FS
 
@@ -31,13 +31,13 @@ def validate_nve(request: NveRequest, tell: Callable[[str], None]) -> dict[str, 
         NumericsError: A trajectory blew up.
     """
     check_request(request)
-    laboratory = open_laboratory(request)
+    setup = open_nve_setup(request)
     traces = {}
     for timestep in sorted(request.timesteps):
-        traces[timestep] = record(laboratory, request, timestep)
+        traces[timestep] = record(setup, request, timestep)
         spread = float(np.std(traces[timestep].total, ddof=1)) * KCAL_PER_KJ
         tell(f"{timestep:g} fs: {request.time:g} ps, SD of the energy {spread:.4f} kcal/mol")
-    return judge(laboratory, request, traces)
+    return judge(setup, request, traces)
 
 
 def check_request(request: NveRequest) -> None:

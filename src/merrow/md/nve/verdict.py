@@ -9,7 +9,7 @@ import numpy as np
 
 from merrow.analysis import nve
 from merrow.engine.motion import degrees_of_freedom
-from merrow.md.nve.runs import Laboratory, NveRequest, Trajectory, open_region_potential
+from merrow.md.nve.runs import NveRequest, NveSetup, Trajectory, open_region_potential
 from merrow.potentials.interface import Array, Potential
 from merrow.units import ANGSTROM_PER_NM, GAS_CONSTANT, KCAL_PER_KJ, PS_PER_FS
 
@@ -52,11 +52,11 @@ class Check:
 
 
 def judge(
-    laboratory: Laboratory, request: NveRequest, traces: dict[float, Trajectory]
+    setup: NveSetup, request: NveRequest, traces: dict[float, Trajectory]
 ) -> dict[str, object]:
     """Return the report of recorded trajectories by time step [fs]."""
     steps = sorted(traces)
-    smallest, hybrid = traces[steps[0]], laboratory.hybrid
+    smallest, hybrid = traces[steps[0]], setup.hybrid
     freedom = degrees_of_freedom(hybrid.system, removed=3 if hybrid.periodic else 6)
     kt = 2 * float(smallest.kinetic.mean()) / freedom
     spreads = {dt: float(np.std(traces[dt].total, ddof=1)) * KCAL_PER_KJ for dt in steps}
@@ -66,7 +66,7 @@ def judge(
     per_dof = KCAL_PER_KJ * 1e3 / freedom  # kJ/mol/ps to kcal/mol/ns/dof
     ratios = nve.order_ratios(steps, [spreads[dt] for dt in steps])
     drift, thermal = drifts[steps[0]], kt * KCAL_PER_KJ
-    model, model_checks = probe_potential(laboratory, request)
+    model, model_checks = probe_potential(setup, request)
     checks = [
         _at_most("energy_sd_kcal", spreads[steps[0]], ENERGY_SD),
         *(
@@ -98,8 +98,8 @@ def judge(
         "e_rot_equipartition_kcal": 1.5 * thermal * float(smallest.rotation_share.mean()),
         "temperature_k": kt / GAS_CONSTANT,
         "degrees_of_freedom": freedom,
-        "n_ml_atoms": len(laboratory.region.atoms),
-        "n_atoms": len(laboratory.topology),
+        "n_ml_atoms": len(setup.region.atoms),
+        "n_atoms": len(setup.topology),
         "time_ps": request.time,
         **model,
         "checks": [vars(check) for check in checks],
@@ -108,14 +108,12 @@ def judge(
     }
 
 
-def probe_potential(
-    laboratory: Laboratory, request: NveRequest
-) -> tuple[dict[str, object], list[Check]]:
+def probe_potential(setup: NveSetup, request: NveRequest) -> tuple[dict[str, object], list[Check]]:
     """Ask the potential alone, at the start: what a trajectory can only hint at."""
-    region = laboratory.region
-    x = laboratory.start.positions[list(region.atoms)] * ANGSTROM_PER_NM
+    region = setup.region
+    x = setup.start.positions[list(region.atoms)] * ANGSTROM_PER_NM
     single, double = (
-        open_region_potential(request, laboratory.topology, region, precision)
+        open_region_potential(request, setup.topology, region, precision)
         for precision in ("float32", "float64")
     )
     used = single if request.precision == "float32" else double

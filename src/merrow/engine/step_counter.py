@@ -10,7 +10,7 @@ CHECK_INTERVAL = 100
 
 
 @dataclass
-class Clock:
+class StepCounter:
     """Counts the steps of a run.
 
     Attributes:
