@@ -23,7 +23,7 @@ from turns import interleaved
 
 from merrow.ambertools.molecule import read_molecule
 from merrow.potentials import Molecule, load_potential
-from merrow.potentials.committee import force_spread
+from merrow.potentials.ensemble import force_spread
 
 MOLECULES = {
     "methanol": "CO",

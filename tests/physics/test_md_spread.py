@@ -25,7 +25,7 @@ from merrow.md.run import run_md
 from merrow.md.settings import MlSettings, resolve
 from merrow.mdin.namelist import parse_mdin
 from merrow.potentials import Molecule, load_potential
-from merrow.potentials.committee import force_spread
+from merrow.potentials.ensemble import force_spread
 from merrow.sander.input import read_input
 
 ENERGY, FORCE = 0.25, 1.5

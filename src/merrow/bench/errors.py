@@ -13,7 +13,7 @@ from merrow.potentials.interface import Array, Evaluation
 
 
 @dataclass(frozen=True, eq=False)
-class Errors:
+class GeometryErrors:
     """The errors of one potential on K geometries of N atoms, one by one.
 
     Attributes:
@@ -33,7 +33,7 @@ class Errors:
 
 
 @dataclass(frozen=True)
-class Agreement:
+class PotentialErrors:
     """One potential against the reference.
 
     Attributes:
@@ -64,7 +64,7 @@ class Agreement:
     frequency_problem: str = ""
     n_geometries: int = 0
     problem: str = ""
-    errors: Errors | None = None
+    errors: GeometryErrors | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the numbers by name, without the errors one by one."""
@@ -72,7 +72,9 @@ class Agreement:
         return {name: getattr(self, name) for name in names}
 
 
-def agreement(name: str, answer: Evaluation, truth: Evaluation, ms: float) -> Agreement:
+def potential_errors(
+    name: str, answer: Evaluation, truth: Evaluation, ms: float
+) -> PotentialErrors:
     """Return how far the answer of a potential is from that of the reference.
 
     Args:
@@ -82,8 +84,10 @@ def agreement(name: str, answer: Evaluation, truth: Evaluation, ms: float) -> Ag
         ms: Time of one conformer [ms].
     """
     difference = answer.energies - truth.energies
-    errors = Errors(difference - difference.mean(), answer.forces - truth.forces, answer.spread)
-    return Agreement(
+    errors = GeometryErrors(
+        difference - difference.mean(), answer.forces - truth.forces, answer.spread
+    )
+    return PotentialErrors(
         name,
         ms=ms,
         energy_rmse=rmse(answer, truth),
@@ -113,7 +117,7 @@ def jackknife(values: Array, statistic: Callable[[Array], Any]) -> float | None:
     return float(np.sqrt((n - 1) * without.var()))
 
 
-def recommendation(rows: Sequence[Agreement], reference: str) -> str:
+def recommendation(rows: Sequence[PotentialErrors], reference: str) -> str:
     """Return one sentence with the numbers that it stands on.
 
     Args:
@@ -147,7 +151,7 @@ def _number(value: float | None, error: float | None) -> str:
     return said if error is None else f"{said} ± {error:.2f}"
 
 
-def _is_tie(best: Agreement, other: Agreement) -> bool:
+def _is_tie(best: PotentialErrors, other: PotentialErrors) -> bool:
     """Whether two force errors are within two standard errors of their difference.
 
     Both stand on the same geometries, so the error is that of the difference itself.

@@ -1,20 +1,22 @@
 # SPDX-License-Identifier: MIT
-"""Which potential is how far from the reference, and does its spread know? One picture."""
+"""A picture of the errors of potentials: how far each is from the reference, and if it knows."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
+from merrow.bench.errors import PotentialErrors
+from merrow.errors import InputError
+from merrow.files import write_whole
+from merrow.potentials.interface import Array
 from merrow.report.style import BLUE, ORANGE, RC, to_svg
 
-Array = NDArray[np.float64]
 COLORS: Final = (BLUE, ORANGE, "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
 """Okabe and Ito, told apart by colour-blind eyes; the markers differ too."""
 MARKERS: Final = "os^DvPX"
@@ -22,48 +24,55 @@ WHISKERS: Final = (5.0, 95.0)
 """Percentiles."""
 
 
-@dataclass(frozen=True, eq=False)
-class ModelErrors:
-    """What is drawn of one potential.
+def check_plot(path: Path) -> None:
+    """Refuse a place for a picture before anything is computed.
 
-    Attributes:
-        name: Its name.
-        ms: Time of energy and forces of one conformer [ms].
-        energies: Errors of energy differences [kcal/mol], shape (K,).
-        forces: Lengths of the errors of the forces on atoms [kcal/mol/Å], shape (n,).
-        spread: Spread over its members [kcal/mol], shape (K,), or None.
+    Raises:
+        InputError: It is no .svg, or it has no folder.
     """
-
-    name: str
-    ms: float
-    energies: Array
-    forces: Array
-    spread: Array | None
+    if path.suffix.lower() != ".svg":
+        raise InputError(f"--plot {path}: pictures are SVG; give a name that ends in .svg.")
+    if path.is_dir() or not path.parent.is_dir():
+        raise InputError(f"--plot {path} cannot be written; make its folder, or rename it.")
 
 
-def model_figure(models: Sequence[ModelErrors], reference: str) -> str:
-    """Draw errors against a reference: energies by the spread of the members, forces with times.
+def plot_errors(rows: Sequence[PotentialErrors], reference: str, path: Path) -> None:
+    """Write a picture of errors: energies by the spread of the ensemble, forces with times.
 
     Args:
-        models: One for each potential, the best first.
+        rows: One for each potential, the best first; those with a problem are left out.
         reference: Name of the reference.
+        path: File of the SVG.
+
+    Raises:
+        InputError: No potential could be compared, so that there is nothing to draw.
     """
-    ensembles = [(k, m, m.spread) for k, m in enumerate(models) if m.spread is not None]
+    drawn = [row for row in rows if row.errors is not None]
+    if not drawn:
+        raise InputError(
+            f"there is nothing to draw in {path}: no potential could be compared with {reference}."
+        )
+    ensembles = [
+        (k, row.name, row.errors.energies, row.errors.spread)
+        for k, row in enumerate(drawn)
+        if row.errors is not None and row.errors.spread is not None
+    ]
     with matplotlib.rc_context(RC):
-        figure = Figure(figsize=(7.2, max(3.2, 1.2 + 0.45 * len(models))), layout="constrained")
+        figure = Figure(figsize=(7.2, max(3.2, 1.2 + 0.45 * len(drawn))), layout="constrained")
         panels = figure.subplots(1, 1 + bool(ensembles), squeeze=False)[0]
         if ensembles:
             _energies(panels[0], ensembles)
-        _forces(panels[-1], models)
+        _forces(panels[-1], drawn)
         figure.suptitle(f"against {reference}", fontsize=10)
-        return to_svg(figure, "models", f"Errors of potentials against {reference}")
+        svg = to_svg(figure, "models", f"Errors of potentials against {reference}")
+    write_whole(path, svg)
 
 
-def _energies(axes: Any, ensembles: Sequence[tuple[int, ModelErrors, Array]]) -> None:
+def _energies(axes: Any, ensembles: Sequence[tuple[int, str, Array, Array]]) -> None:
     """Draw |error| by spread; on the dashed line both are equal."""
     top = 0.0
-    for k, model, spread in ensembles:
-        size = np.abs(model.energies)
+    for k, name, errors, spread in ensembles:
+        size = np.abs(errors)
         axes.plot(
             spread,
             size,
@@ -72,21 +81,22 @@ def _energies(axes: Any, ensembles: Sequence[tuple[int, ModelErrors, Array]]) ->
             markersize=4,
             color=COLORS[k % len(COLORS)],
             alpha=0.8,
-            label=model.name,
+            label=name,
         )
         top = max(top, float(size.max()), float(spread.max()))
     axes.plot([0, top], [0, top], color="0.5", linestyle="--", linewidth=0.8)
-    axes.set_xlim(0.0, 1.1 * max(float(spread.max()) for _, _, spread in ensembles))
+    axes.set_xlim(0.0, 1.1 * max(float(spread.max()) for *_, spread in ensembles))
     axes.set_ylim(bottom=0.0)
-    axes.set_xlabel("spread of the members [kcal/mol]")
+    axes.set_xlabel("spread of the ensemble [kcal/mol]")
     axes.set_ylabel("|error of the energy| [kcal/mol]")
     axes.legend(frameon=False, fontsize=8)
 
 
-def _forces(axes: Any, models: Sequence[ModelErrors]) -> None:
-    """Draw the distribution of the errors of forces: quartiles, 5 to 95 %."""
+def _forces(axes: Any, rows: Sequence[PotentialErrors]) -> None:
+    """Draw the distribution of the errors of the forces on atoms: quartiles, 5 to 95 %."""
+    errors = (row.errors for row in rows)
     boxes = axes.boxplot(
-        [model.forces for model in models],
+        [np.linalg.norm(each.forces, axis=-1).ravel() for each in errors if each is not None],
         orientation="horizontal",
         whis=WHISKERS,
         showfliers=False,
@@ -97,8 +107,8 @@ def _forces(axes: Any, models: Sequence[ModelErrors]) -> None:
     for k, box in enumerate(boxes["boxes"]):
         box.set_facecolor(COLORS[k % len(COLORS)])
         box.set_alpha(0.5)
-    labels = [f"{model.name}\n{model.ms:.3g} ms" for model in models]
-    axes.set_yticks(range(1, len(models) + 1), labels, fontsize=8)
+    labels = [f"{row.name}\n{row.ms or 0.0:.3g} ms" for row in rows]
+    axes.set_yticks(range(1, len(rows) + 1), labels, fontsize=8)
     axes.invert_yaxis()
     axes.set_xlim(left=0.0)
     axes.set_xlabel("force error of an atom [kcal/mol/Å]")

@@ -17,7 +17,7 @@ from rdkit import Chem
 from rdkit.Chem import rdDistGeom, rdForceFieldHelpers, rdMolTransforms
 
 from merrow.ambertools.molecule import InputMolecule
-from merrow.bench.errors import Agreement, agreement, rmse
+from merrow.bench.errors import PotentialErrors, potential_errors, rmse
 from merrow.errors import MerrowError, MissingComponentError, NumericsError
 from merrow.potentials.families import family_of
 from merrow.potentials.interface import Array, Evaluation, Molecule
@@ -56,7 +56,7 @@ class Geometries:
 
 def bench_models(
     source: InputMolecule, *, reference: str, names: Sequence[str] = (), frequencies: bool = True
-) -> tuple[Agreement, ...]:
+) -> tuple[PotentialErrors, ...]:
     """Compare potentials with a reference on one molecule.
 
     Args:
@@ -80,7 +80,7 @@ def bench_models(
 
 def compare_models(
     geometries: Geometries, *, reference: str, names: Sequence[str] = ()
-) -> tuple[Agreement, ...]:
+) -> tuple[PotentialErrors, ...]:
     """Compare potentials with a reference on given geometries; as `bench_models`."""
     truth = _ask(reference, geometries)
     rows = []
@@ -88,7 +88,7 @@ def compare_models(
         try:
             rows.append(_compare(name, _ask(name, geometries), truth))
         except MerrowError as error:
-            rows.append(Agreement(name, problem=str(error).rstrip(".")))
+            rows.append(PotentialErrors(name, problem=str(error).rstrip(".")))
     return tuple(sorted(rows, key=lambda r: np.inf if r.force_rmse is None else r.force_rmse))
 
 
@@ -180,7 +180,7 @@ def _frequencies(name: str, geometries: Geometries) -> tuple[Array | None, str]:
         return None, str(error).rstrip(".")
 
 
-def _compare(name: str, answers: _Answers, truth: _Answers) -> Agreement:
+def _compare(name: str, answers: _Answers, truth: _Answers) -> PotentialErrors:
     profiles = [rmse(a, t) for a, t in zip(answers.scans, truth.scans, strict=True)]
     ours, theirs = answers.frequencies, truth.frequencies
     problem, error = answers.problem or truth.problem, None
@@ -190,7 +190,7 @@ def _compare(name: str, answers: _Answers, truth: _Answers) -> Agreement:
         else:
             problem = f"it has {len(ours)} vibrations and the reference {len(theirs)}"
     return replace(
-        agreement(name, answers.distorted, truth.distorted, answers.ms),
+        potential_errors(name, answers.distorted, truth.distorted, answers.ms),
         torsion_rmse=float(np.sqrt(np.mean(np.square(profiles)))) if profiles else None,
         frequency_rmse=error,
         frequency_problem=problem,

@@ -147,16 +147,16 @@ def run_bench(request: BenchRequest, folder: Path, say: Say = lambda _: None) ->
         for name in request.potentials:
             check_potential(name, system.region.molecule, system.region.labels)
     limit = request.processes or core_count()
-    share = 60 * request.minutes / (len(systems) * len(request.potentials) + 2)
+    seconds = 60 * request.minutes / (len(systems) * len(request.potentials) + 2)
     rows = []
     for system in systems:
         for name in request.potentials:
             say(f"timing {name} on {system.name}")
-            rows.append(_row(system, name, request, share))
+            rows.append(_row(system, name, request, seconds))
     say("timing threads")
-    threads = _threads(systems[0], limit, request, share)
+    threads = _threads(systems[0], limit, request, seconds)
     say("timing processes")
-    processes = _processes(systems[0], request, limit, share)
+    processes = _processes(systems[0], request, limit, seconds)
     found = BenchResult(tuple(rows), threads, processes, request.timestep, ())
     return replace(found, advice=advise(found))
 

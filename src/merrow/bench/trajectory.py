@@ -11,7 +11,7 @@ import numpy as np
 from merrow.amber.coordinates import Coordinates
 from merrow.amber.topology import AmberTopology, read_topology
 from merrow.amber.trajectory import Trajectory, read_trajectory
-from merrow.bench.errors import Agreement
+from merrow.bench.errors import PotentialErrors
 from merrow.bench.models import Geometries, compare_models
 from merrow.errors import InputError
 from merrow.potentials.interface import Array
@@ -28,7 +28,7 @@ def compare_on_trajectory(
     reference: str,
     names: Sequence[str] = (),
     frames: int = 50,
-) -> tuple[Agreement, ...]:
+) -> tuple[PotentialErrors, ...]:
     """Compare potentials with a reference on the ML region of a trajectory.
 
     Args:

@@ -16,7 +16,7 @@ from merrow.potentials.families import families, family_of
 from merrow.potentials.registry import capabilities, describe, generic_names, potential_names
 
 if TYPE_CHECKING:
-    from merrow.bench.errors import Agreement
+    from merrow.bench.errors import PotentialErrors
 
 MANY = 20
 """Elements above which only the first and the last are shown."""
@@ -122,7 +122,7 @@ def bench(
     rows = bench_models(
         read_molecule(source), reference=reference, names=names, frequencies=frequencies
     )
-    _show_agreement(rows, reference, plot=plot, as_json=as_json)
+    _show_errors(rows, reference, plot=plot, as_json=as_json)
 
 
 @app.command("compare")
@@ -144,12 +144,12 @@ def compare(
     rows = compare_on_trajectory(
         prmtop, trajectory, ml_mask=ml_mask, reference=reference, names=names, frames=frames
     )
-    _show_agreement(rows, reference, plot=plot, as_json=as_json)
+    _show_errors(rows, reference, plot=plot, as_json=as_json)
 
 
 def _known(reference: str, names: list[str] | None, plot: Path | None) -> list[str]:
     """Return the names, all of which mean something; the place of the picture is good too."""
-    from merrow.bench.plot import check_plot  # noqa: PLC0415
+    from merrow.bench.figure import check_plot  # noqa: PLC0415
 
     if plot is not None:
         check_plot(plot)
@@ -158,14 +158,14 @@ def _known(reference: str, names: list[str] | None, plot: Path | None) -> list[s
     return names or []
 
 
-def _show_agreement(
-    rows: Sequence[Agreement], reference: str, *, plot: Path | None, as_json: bool
+def _show_errors(
+    rows: Sequence[PotentialErrors], reference: str, *, plot: Path | None, as_json: bool
 ) -> None:
     from merrow.bench.errors import recommendation  # noqa: PLC0415
-    from merrow.bench.plot import plot_agreement  # noqa: PLC0415
+    from merrow.bench.figure import plot_errors  # noqa: PLC0415
 
     if plot is not None:
-        plot_agreement(rows, reference, plot)
+        plot_errors(rows, reference, plot)
     sentence = recommendation(rows, reference)
     if as_json:
         told = {"reference": reference, "rows": [row.as_dict() for row in rows]}
@@ -187,7 +187,7 @@ def _show_agreement(
         typer.echo(f"picture: {plot}")
 
 
-def _numbers(row: Agreement) -> str:
+def _numbers(row: PotentialErrors) -> str:
     """Return the columns of one potential."""
     cells = (
         (row.ms, None, 1),

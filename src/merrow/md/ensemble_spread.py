@@ -20,7 +20,7 @@ from merrow.amber.trajectory import TrajectoryWriter
 from merrow.engine.dynamics import StepReport
 from merrow.errors import InputError, NumericsError
 from merrow.md.settings import MlSettings
-from merrow.potentials.committee import check_ensemble, force_spread
+from merrow.potentials.ensemble import check_ensemble, force_spread
 from merrow.potentials.interface import Array, Potential
 from merrow.system.build import HybridSystem
 from merrow.units import ANGSTROM_PER_NM, KCAL_PER_KJ

@@ -5,7 +5,7 @@ Room card: may touch torch and weights at a given path; only `weights` may use t
 OpenMM, never the default dtype or the thread count of torch.
 """
 
-from merrow.potentials.committee import force_spread
+from merrow.potentials.ensemble import force_spread
 from merrow.potentials.interface import Capabilities, Evaluation, Molecule, Potential
 from merrow.potentials.registry import (
     capabilities,

@@ -16,31 +16,33 @@ class Mixture:
     """A linear mixture of two potentials.
 
     Args:
-        first: A, the energy at share 0.
-        second: B, the energy at share 1.
-        share: s, between 0 and 1.
+        first: A, the energy at s = 0.
+        second: B, the energy at s = 1.
+        lambda_interpolate: s, between 0 and 1.
     """
 
-    def __init__(self, first: Potential, second: Potential, share: float) -> None:
-        if not 0.0 < share < 1.0:
-            raise ValueError(f"a mixture has a share between 0 and 1, not {share}")
-        self._first, self._second, self._share = first, second, share
+    def __init__(self, first: Potential, second: Potential, lambda_interpolate: float) -> None:
+        if not 0.0 < lambda_interpolate < 1.0:
+            raise ValueError(
+                f"a mixture has lambda_interpolate between 0 and 1, not {lambda_interpolate}"
+            )
+        self._first, self._second, self._s = first, second, lambda_interpolate
 
     @property
     def capabilities(self) -> Capabilities:
         """Those of B under another name: what drives it must know both; A is the prmtop's."""
-        name = f"{self._share:g} {self._second.capabilities.name}"
+        name = f"{self._s:g} {self._second.capabilities.name}"
         return replace(self._second.capabilities, name=name, ensemble_size=1)
 
     @property
     def identity(self) -> str:
-        """Share and identities of both."""
-        return f"{self._first.identity}+{self._share!r}*{self._second.identity}"
+        """s and identities of both."""
+        return f"{self._first.identity}+{self._s!r}*{self._second.identity}"
 
     def evaluate(self, positions: Array) -> Evaluation:
         """Return energies and forces of positions [Å], shape (R, N, 3), float64."""
         a, b = self._first.evaluate(positions), self._second.evaluate(positions)
         return Evaluation(
-            a.energies + self._share * (b.energies - a.energies),
-            a.forces + self._share * (b.forces - a.forces),
+            a.energies + self._s * (b.energies - a.energies),
+            a.forces + self._s * (b.forces - a.forces),
         )

@@ -23,10 +23,10 @@ from typing import Any, Final
 import numpy as np
 
 from merrow.errors import InputError, MerrowError, MissingComponentError, UnsupportedPhysicsError
-from merrow.potentials.checked import CheckedPotential
 from merrow.potentials.families import Family, Model
 from merrow.potentials.interface import Array, Capabilities, Evaluation, Molecule
-from merrow.potentials.missing import require
+from merrow.potentials.optional_import import require
+from merrow.potentials.validation import CheckedPotential
 from merrow.potentials.weights import file_digest
 from merrow.units import ANGSTROM_PER_NM, KCAL_PER_KJ
 

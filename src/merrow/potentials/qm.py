@@ -28,11 +28,11 @@ from merrow.errors import (
     NumericsError,
     UnsupportedPhysicsError,
 )
-from merrow.potentials.checked import CheckedPotential
 from merrow.potentials.elements import symbol
 from merrow.potentials.families import Family, Model
 from merrow.potentials.interface import Array, Capabilities, Evaluation, Molecule
-from merrow.potentials.missing import require
+from merrow.potentials.optional_import import require
+from merrow.potentials.validation import CheckedPotential
 from merrow.units import BOHR_ANGSTROM, HARTREE_KCAL
 
 ENERGY_TOLERANCE: Final = 1e-10

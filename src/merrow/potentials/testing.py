@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 
 from merrow.errors import MerrowError, UnsupportedPhysicsError
-from merrow.potentials.committee import member_forces
+from merrow.potentials.ensemble import member_forces
 from merrow.potentials.interface import Array, Evaluation, Molecule, Potential
 from merrow.potentials.registry import Factory, check_molecule, describe, load_potential
 

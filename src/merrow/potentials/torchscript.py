@@ -23,11 +23,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from merrow.errors import InputError, MerrowError
-from merrow.potentials.checked import CheckedPotential
 from merrow.potentials.device import CPU, placed, to_numpy
 from merrow.potentials.elements import SYMBOLS
 from merrow.potentials.families import Family, Model
 from merrow.potentials.interface import Array, Capabilities, Evaluation, Molecule
+from merrow.potentials.validation import CheckedPotential
 from merrow.potentials.weights import file_digest
 from merrow.units import EV_KCAL, HARTREE_KCAL
 

@@ -31,11 +31,11 @@ UNIT: Final = 0.03
 """Length [Å] of the minimiser's first step, so that no atom leaves its place; 1/UNIT² is the
 stiffness of a bond, which the minimiser then expects of every coordinate [kcal/mol/Å²]."""
 MOST_ITERATIONS: Final = 1000
-RIDGE: Final = -5.0
-"""Frequency [cm⁻¹] below which a place is a ridge, not a minimum."""
-MOST_RIDGES: Final = 3
+SADDLE_POINT: Final = -5.0
+"""Frequency [cm⁻¹] below which a place is a saddle point, not a minimum."""
+MOST_SADDLE_POINTS: Final = 3
 NUDGE: Final = 0.2
-"""Displacement off a ridge of the atom that moves most [Å]."""
+"""Displacement off a saddle point of the atom that moves most [Å]."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,8 +55,8 @@ class Vibrations:
 def vibrations(potential: Potential, start: Array, masses: Array) -> Vibrations:
     """Return the harmonic frequencies of a molecule at the minimum near a geometry.
 
-    Where the forces vanish on a ridge, as symmetry may have it, the search goes on along the
-    unstable mode; after `MOST_RIDGES` such turns a negative frequency stays what it is.
+    Where the forces vanish at a saddle point, as symmetry may have it, the search goes on along the
+    unstable mode; after `MOST_SADDLE_POINTS` such turns a negative frequency stays what it is.
 
     Args:
         potential: Any potential; double precision gives the better numbers.
@@ -66,10 +66,10 @@ def vibrations(potential: Potential, start: Array, masses: Array) -> Vibrations:
     Raises:
         NumericsError: No minimum is found.
     """
-    for _ in range(1 + MOST_RIDGES):
+    for _ in range(1 + MOST_SADDLE_POINTS):
         positions = minimum(potential, start)
         found, modes = _modes(hessian(potential, positions), positions, masses)
-        if not len(found) or found[0] > RIDGE:
+        if not len(found) or found[0] > SADDLE_POINT:
             break
         way = modes[:, 0].reshape(start.shape)
         start = positions + NUDGE / np.abs(way).max() * way

@@ -17,10 +17,10 @@ from typing import Any, Final
 import numpy as np
 
 from merrow.errors import InputError, NumericsError
-from merrow.potentials.checked import CheckedPotential
 from merrow.potentials.families import Family, Model
 from merrow.potentials.interface import Array, Capabilities, Evaluation, Molecule
-from merrow.potentials.missing import require
+from merrow.potentials.optional_import import require
+from merrow.potentials.validation import CheckedPotential
 from merrow.units import BOHR_ANGSTROM, HARTREE_KCAL
 
 ACCURACY: Final = 1e-4

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from merrow.amber.topology import read_topology
 from merrow.errors import InputError, MerrowError, NumericsError
-from merrow.potentials.committee import check_ensemble
 from merrow.potentials.elements import SYMBOLS
+from merrow.potentials.ensemble import check_ensemble
 from merrow.potentials.interface import Potential
 from merrow.sander.files import read_geometry, results_text
 from merrow.sander.server import Reply, Request

@@ -20,7 +20,7 @@ import numpy as np
 
 from merrow.amber.topology import AmberTopology, atom_label
 from merrow.errors import NumericsError, UnsupportedPhysicsError
-from merrow.potentials.committee import member_forces
+from merrow.potentials.ensemble import member_forces
 from merrow.potentials.interface import Array, Capabilities, Evaluation, Potential
 
 LINK_DISTANCE = 1.09

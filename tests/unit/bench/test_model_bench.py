@@ -12,7 +12,7 @@ from rdkit import Chem
 from typer.testing import CliRunner
 
 from merrow.ambertools.molecule import read_molecule
-from merrow.bench.errors import Agreement, recommendation
+from merrow.bench.errors import PotentialErrors, recommendation
 from merrow.bench.models import (
     ANGLES,
     CONFORMERS,
@@ -114,7 +114,7 @@ def test_what_cannot_be_compared_stands_last_with_its_reason():
     assert [row.name for row in rows] == ["ani2x", "ani1x"]
     assert "is S, but ani1x knows only" in rows[1].problem
     assert rows[1].force_rmse is None
-    assert "No potential here" in recommendation([Agreement("x", problem="y")], "ani2x")
+    assert "No potential here" in recommendation([PotentialErrors("x", problem="y")], "ani2x")
 
 
 def test_only_what_is_here_is_asked_by_default(monkeypatch, tmp_path):

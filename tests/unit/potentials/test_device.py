@@ -19,9 +19,9 @@ import torch
 from merrow.errors import InputError, MerrowError, NumericsError
 from merrow.potentials import load_potential
 from merrow.potentials.ani.torch_engine import TorchAni
-from merrow.potentials.checked import CheckedPotential
 from merrow.potentials.device import device_name, placed
 from merrow.potentials.interface import Capabilities, Evaluation
+from merrow.potentials.validation import CheckedPotential
 from merrow.testing import METHANOL, METHANOL_GEOMETRY
 
 TINY = Path(__file__).resolve().parents[2] / "data" / "tiny_mace.model"

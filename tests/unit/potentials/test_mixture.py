@@ -32,13 +32,13 @@ def test_mixture_of_springs_is_the_spring_of_the_mixed_constant():
     assert mixed.spread is None
 
 
-def test_identity_tells_share_and_both_potentials():
+def test_identity_tells_s_and_both_potentials():
     names = {Mixture(Spring(1.0), Spring(2.0), s).identity for s in (0.25, 0.5)}
     assert len(names) == 2
     assert all("spring:1.0" in name and "spring:2.0" in name for name in names)
 
 
-@pytest.mark.parametrize("share", [0.0, 1.0, -0.5, 2.0])
-def test_ends_are_not_mixtures(share):
+@pytest.mark.parametrize("s", [0.0, 1.0, -0.5, 2.0])
+def test_ends_are_not_mixtures(s):
     with pytest.raises(ValueError, match="between 0 and 1"):
-        Mixture(Spring(1.0), Spring(2.0), share)
+        Mixture(Spring(1.0), Spring(2.0), s)

@@ -117,16 +117,16 @@ def test_every_vibration_of_methanol_is_found_at_the_minimum(name, shared, monke
     np.testing.assert_allclose(again, found.wavenumbers, atol=1.0)
 
 
-def test_a_flat_ammonia_leaves_the_ridge(shared):
+def test_a_flat_ammonia_leaves_the_saddle(shared):
     numbers, masses = (7, 1, 1, 1), np.array([14.007, *[1.008] * 3])
     angle = np.arange(3) * 2 * np.pi / 3
     flat = np.zeros((4, 3))
     flat[1:, :2] = np.stack([np.cos(angle), np.sin(angle)], axis=1)
     weights = shared / "models"
     potential = load_potential("ani2x", Molecule(numbers), weights=weights, precision="float64")
-    ridge = minimum(potential, flat)
-    assert np.abs(ridge[:, 2]).max() < 1e-6  # symmetry keeps it flat
-    assert wavenumbers(hessian(potential, ridge), ridge, masses)[0] < -500
+    saddle = minimum(potential, flat)
+    assert np.abs(saddle[:, 2]).max() < 1e-6  # symmetry keeps it flat
+    assert wavenumbers(hessian(potential, saddle), saddle, masses)[0] < -500
     found = vibrations(potential, flat, masses)
     assert found.wavenumbers[0] > 500
     assert abs(found.positions[0, 2] - found.positions[1, 2]) > 0.2

@@ -17,7 +17,7 @@ from merrow.free_energy.budget import (
 )
 from merrow.hydration.analysis.findings import Findings
 from merrow.potentials.ani.potential import AniEnsemble
-from merrow.potentials.committee import force_spread
+from merrow.potentials.ensemble import force_spread
 from merrow.potentials.interface import Array, Potential
 from merrow.units import ANGSTROM_PER_NM, KJ_PER_KCAL
 

@@ -26,10 +26,10 @@ import numpy as np
 from merrow.errors import InputError, MissingComponentError
 from merrow.files import write_whole
 from merrow.potentials.aimnet2.files import ensemble_of, member_files, read_aimnet2
-from merrow.potentials.checked import CheckedPotential
 from merrow.potentials.device import placed, to_numpy
 from merrow.potentials.families import Family, Model
 from merrow.potentials.interface import Array, Capabilities, Evaluation, Molecule
+from merrow.potentials.validation import CheckedPotential
 from merrow.potentials.weights import cache_folder, download_wheel, file_digest, find_file
 from merrow.units import EV_KCAL
 

@@ -16,9 +16,9 @@ from merrow.potentials.ani.models import ANI_MODELS, METHANE
 from merrow.potentials.ani.parameters import AniParameters, Array
 from merrow.potentials.ani.torch_engine import DTYPES, TorchAni
 from merrow.potentials.ani.weights import load_parameters
-from merrow.potentials.checked import CheckedPotential
 from merrow.potentials.device import CPU, placed
 from merrow.potentials.interface import Evaluation, Molecule
+from merrow.potentials.validation import CheckedPotential
 from merrow.units import HARTREE_KCAL
 
 

@@ -8,13 +8,13 @@ from functools import partial
 from pathlib import Path
 
 from merrow.errors import UnsupportedPhysicsError
-from merrow.potentials.checked import CheckedPotential
 from merrow.potentials.device import placed
 from merrow.potentials.elements import symbol, symbols
 from merrow.potentials.interface import Capabilities, Molecule
 from merrow.potentials.mace.files import MaceParameters, read_mace
 from merrow.potentials.mace.network import MaceEngine
 from merrow.potentials.mace.weights import PREFIX, file_of, verified_file
+from merrow.potentials.validation import CheckedPotential
 
 
 def load_mace(

@@ -6,8 +6,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from merrow.bench.errors import Agreement, agreement, jackknife, recommendation
-from merrow.bench.plot import plot_agreement
+from merrow.bench.errors import PotentialErrors, jackknife, potential_errors, recommendation
+from merrow.bench.figure import plot_errors
 from merrow.errors import InputError
 from merrow.potentials import Evaluation
 
@@ -30,7 +30,7 @@ def test_errors_are_told_without_the_mean_and_for_each_geometry():
     rng = np.random.default_rng(3)
     zero = Evaluation(np.zeros(5), np.zeros((5, 4, 3)))
     answer = Evaluation(rng.normal(size=5) + 1e3, rng.normal(size=(5, 4, 3)), np.ones(5))
-    row = agreement("mine", answer, zero, 2.0)
+    row = potential_errors("mine", answer, zero, 2.0)
     assert row.energy_rmse == pytest.approx(answer.energies.std())
     assert row.force_rmse == pytest.approx(np.sqrt((answer.forces**2).mean()))
     np.testing.assert_allclose(row.errors.energies, answer.energies - answer.energies.mean())
@@ -41,7 +41,7 @@ def test_errors_are_told_without_the_mean_and_for_each_geometry():
 
 def row(name, force, error):
     numbers = {"ms": 1.25, "energy_rmse": 0.8, "energy_stderr": 0.1, "n_geometries": 12}
-    return Agreement(name, force_rmse=force, force_stderr=error, **numbers)
+    return PotentialErrors(name, force_rmse=force, force_stderr=error, **numbers)
 
 
 def test_the_recommendation_tells_errors_their_errors_and_times():
@@ -63,7 +63,7 @@ def test_potentials_are_told_apart_by_their_difference_on_the_same_geometries():
     common = hard * rng.normal(size=(12, 4, 3))
 
     def of(name, forces):
-        return agreement(name, Evaluation(rng.normal(size=12), forces), zero, 1.0)
+        return potential_errors(name, Evaluation(rng.normal(size=12), forces), zero, 1.0)
 
     best, worse = of("a", common), of("b", 1.2 * common)
     assert worse.force_rmse - best.force_rmse < best.force_stderr  # each by itself: a tie
@@ -76,4 +76,4 @@ def test_potentials_are_told_apart_by_their_difference_on_the_same_geometries():
 
 def test_there_is_no_picture_of_nothing(tmp_path):
     with pytest.raises(InputError, match=r"nothing to draw in .*no potential could be compared"):
-        plot_agreement([Agreement("a", problem="no")], "truth", tmp_path / "a.svg")
+        plot_errors([PotentialErrors("a", problem="no")], "truth", tmp_path / "a.svg")

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from merrow.errors import MerrowError, NumericsError
-from merrow.potentials.committee import Committee
 from merrow.potentials.device import CPU, Engine, FirstAnswer
 from merrow.potentials.elements import symbol
+from merrow.potentials.ensemble import EnsembleEngine
 from merrow.potentials.interface import Array, Capabilities, Evaluation
 
 
@@ -62,7 +62,7 @@ class CheckedPotential:
             MerrowError: The shape is wrong.
             NumericsError: A position is not finite.
         """
-        if not isinstance(self.engine, Committee):
+        if not isinstance(self.engine, EnsembleEngine):
             return None
         x = checked_positions(positions, self.numbers, self.capabilities.name)
         return self.engine.member_forces(x)

@@ -12,7 +12,7 @@ import torch
 from merrow.errors import MerrowError, MissingComponentError
 from merrow.potentials import Capabilities, Evaluation, Molecule, load_potential
 from merrow.potentials.ani.native_engine import NativeAni
-from merrow.potentials.committee import force_spread, member_forces, spread_of
+from merrow.potentials.ensemble import force_spread, member_forces, spread_of
 from merrow.system.link_atoms import LinkedPotential
 from merrow.testing import METHANOL, METHANOL_GEOMETRY, ContractError, check_potential
 from merrow.units import HARTREE_KCAL

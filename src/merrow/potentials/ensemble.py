@@ -16,7 +16,7 @@ from merrow.potentials.interface import Array, Potential
 
 
 @runtime_checkable
-class Committee(Protocol):
+class EnsembleEngine(Protocol):
     """A potential, or its engine, that can tell its members apart."""
 
     def member_forces(self, positions: Array) -> Array | None:
@@ -29,7 +29,7 @@ class Committee(Protocol):
 
 def member_forces(potential: Potential, positions: Array) -> Array | None:
     """Return the forces of each member [kcal/mol/Å], (R, M, N, 3); None where they are not told."""
-    if potential.capabilities.ensemble_size < 2 or not isinstance(potential, Committee):
+    if potential.capabilities.ensemble_size < 2 or not isinstance(potential, EnsembleEngine):
         return None
     return potential.member_forces(positions)
 
