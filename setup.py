@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How are the native parts built? Where a compiler is; where none is, the package goes without.
+"""Builds the native parts where a compiler is; where none is, the package goes without.
 
 Everything else about the package stands in pyproject.toml.
 """

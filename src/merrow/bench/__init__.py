@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""How fast and how alike are the potentials on this machine?"""
+"""Benchmarks for a user: how fast and how alike are the potentials on this machine?"""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How far is a potential from a reference, how sure is that number, and which would one take?"""
+"""Errors of a potential against a reference, their standard errors, and a recommendation."""
 
 from __future__ import annotations
 

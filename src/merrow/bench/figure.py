@@ -87,7 +87,7 @@ def _energies(axes: Any, ensembles: Sequence[tuple[int, str, Array, Array]]) -> 
     axes.plot([0, top], [0, top], color="0.5", linestyle="--", linewidth=0.8)
     axes.set_xlim(0.0, 1.1 * max(float(spread.max()) for *_, spread in ensembles))
     axes.set_ylim(bottom=0.0)
-    axes.set_xlabel("spread of the ensemble [kcal/mol]")
+    axes.set_xlabel("spread of the members [kcal/mol]")
     axes.set_ylabel("|error of the energy| [kcal/mol]")
     axes.legend(frameon=False, fontsize=8)
 

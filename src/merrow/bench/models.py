@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which potential agrees best with a reference on this molecule? Energies, forces, frequencies.
+"""Comparison of potentials with a reference on one molecule: energies, forces, frequencies.
 
 All potentials are asked about the same geometries: distorted conformers, and rigid scans of the
 rotatable bonds. Energies are compared as differences within a set, since absolute energies of two

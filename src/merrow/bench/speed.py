@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How fast is this machine at ML/MM, and how is it used best? A few real steps, timed."""
+"""Speed of this machine at ML/MM, and its best use: a few real steps, timed."""
 
 from __future__ import annotations
 

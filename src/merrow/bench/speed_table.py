@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How is speed shown? A table for the terminal and one small picture."""
+"""Speed as a table for the terminal and one small picture."""
 
 from __future__ import annotations
 

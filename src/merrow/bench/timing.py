@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How fast is a potential here? A short measurement that a user waits for."""
+"""Speed of a potential on this machine: a short measurement that a user waits for."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How far are potentials apart on the frames of a trajectory?"""
+"""Comparison of potentials on the frames of a trajectory."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How does a user learn the speed of a machine? `merrow bench`."""
+"""`merrow bench`: the speed of this machine."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which potentials are there, and are their weights here and right?"""
+"""`merrow models`: which potentials are there, and are their weights here and right?"""
 
 from __future__ import annotations
 

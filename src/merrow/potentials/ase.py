@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is the energy of these atoms by a calculator of ASE, from a package or a file of the user?
+"""Calculators of ASE as potentials, from a package or a file of the user.
 
 `ase:package.module.Class` calls the class without arguments. `ase:FILE.py` runs the user's file and
 calls its function `make_calculator(numbers, charge, multiplicity)`; the file may also define

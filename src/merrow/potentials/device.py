@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""On which device do networks of torch run, and does it say what the processor says?
+"""The device on which networks of torch run, compared once with the processor.
 
 `MERROW_DEVICE` names one as torch does: "cpu", "cuda", "cuda:1". Without it that is the first CUDA
 or ROCm device where torch finds one, else the processor. What a device says first is compared with

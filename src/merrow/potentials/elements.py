@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is the symbol of an atomic number?"""
+"""Symbols of the elements by atomic number."""
 
 from __future__ import annotations
 

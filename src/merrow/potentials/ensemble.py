@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How far do the members of an ensemble disagree on the force on each atom? On demand only.
+"""Forces of each member of an ensemble, and how far they disagree on each atom; on demand only.
 
 An evaluation gives the forces of the mean; those of each member cost more and move nothing, so
 they are asked for where a number is printed, never in a step.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which families of potentials are built in, and what does each have to offer?
+"""The built-in families of potentials, and what each has to offer.
 
 A family is one module with a value `FAMILY`, and one line in `FAMILIES`. The module is imported
 when a name is looked up, so it imports torch and other heavy libraries inside its functions.

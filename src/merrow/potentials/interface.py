@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is the energy of these atoms? The one interface that every potential fills.
+"""The one interface that every potential fills.
 
 A potential is made for one molecule (its elements never change) and then asked for batches of
 conformers. Positions, energies and forces are in AMBER's units and float64: a potential is a door.

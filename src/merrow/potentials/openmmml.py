@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is the energy of these atoms in a potential of openmm-ml, asked as OpenMM asks it?
+"""Potentials of openmm-ml, asked as OpenMM asks them.
 
 One OpenMM Context holds the molecule and nothing but the potential; conformers go through it one
 after the other. Whether the forces that come back are the slope of the energy is not taken on

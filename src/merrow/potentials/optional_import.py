@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is said when a library of an optional potential is not installed?"""
+"""Import of a library that only an optional potential needs."""
 
 from __future__ import annotations
 

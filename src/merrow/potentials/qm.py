@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is the energy of these atoms in density-functional or Hartree–Fock theory (PySCF)?
+"""Density-functional and Hartree–Fock theory as potentials (PySCF).
 
 `qm:METHOD/BASIS`, with `/df` behind it for density fitting: the baseline and the oracle of machine
 learned potentials. Every conformer begins with the atomic guess, never with the last density, so

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which potentials are there, and may this one be asked about this molecule?
+"""All potentials by name; a molecule that one is not made for is refused.
 
 Built in are the families of `families`. A plug-in is an entry point of the group
 `merrow.potentials`: its name is the potential's name, and it is a function

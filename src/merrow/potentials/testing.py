@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Does a potential keep the contract of `Potential`? Identities only, no stored numbers.
+"""Test of the contract of `Potential`: identities only, no stored numbers.
 
 `check_potential` asks everything that the rest of the program relies on. Whoever adds a potential
 calls it in a test; the built-in ones pass it too.

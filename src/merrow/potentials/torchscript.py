@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is the energy of these atoms in a TorchScript file of the user, in one of three forms?
+"""TorchScript files of the user as potentials, in one of three forms.
 
 The form is read from the signature of `forward`:
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How is every question to a potential, and every answer, checked in the same way?"""
+"""Every question to a potential and every answer is checked in the same way."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""At which frequencies does a molecule swing about a minimum of its potential, harmonically?
+"""Harmonic frequencies of a molecule at a minimum of its potential.
 
 The Hessian comes from central differences of forces, all of them in one batch. Translations and
 rotations are taken out exactly: the Hessian is diagonalised in what is orthogonal to them.

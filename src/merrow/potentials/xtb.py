@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is the energy of these atoms in extended tight binding (tblite)? A fast quantum reference.
+"""Extended tight binding as a potential (tblite): a fast quantum reference.
 
 Every conformer is solved from the same starting guess, so an answer never depends on what was asked
 before.

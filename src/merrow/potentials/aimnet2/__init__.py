@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""AIMNet2: what does its network say, and where do its weights come from?"""
+"""AIMNet2: its networks, and where their weights come from."""

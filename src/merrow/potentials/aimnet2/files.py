@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is in a model file of the package `aimnet`, and is it an AIMNet2 that we can compute?
+"""Model files of the package `aimnet`: read as data, refused where they are no AIMNet2 of ours.
 
 Since 2025 the package publishes one file per network: a dictionary of tensors, facts and a
 description in YAML ("format 2"). It is read as data: no class is looked up by the names in it, no

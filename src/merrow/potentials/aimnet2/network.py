@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What do all networks of an AIMNet2 ensemble say about a batch of conformers, in one call?
+"""All networks of an AIMNet2 ensemble on a batch of conformers, in one call.
 
 The published layers look at one network, any molecule and padded batches. Here the molecule never
 changes and all members lie side by side, so that a step is a hundred operations instead of some

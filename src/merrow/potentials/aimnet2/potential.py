@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is the energy of these atoms in an AIMNet2 ensemble, charged molecules included?
+"""AIMNet2 ensembles as potentials, charged molecules included.
 
 `aimnet2` and `aimnet2-b973c` are published; `aimnet2:FILE` is a model file of the package `aimnet`,
 or a folder with those of an ensemble.

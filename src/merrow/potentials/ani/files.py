@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How are the numbers of an ANI model read from a file? Tensors only; nothing is ever executed.
+"""Files of ANI models, read and written as tensors only; nothing is ever executed.
 
 Two sources hold the same numbers: the state dicts that torchani >= 2.7 downloads, and the
 NeuroChem files inside the wheel of torchani 2.0, which is read as a zip archive.

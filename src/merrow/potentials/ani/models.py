@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which ANI models are known, by which hashes, and where do they come from?"""
+"""The known ANI models, with their hashes and where they come from."""
 
 from __future__ import annotations
 

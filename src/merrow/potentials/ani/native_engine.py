@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Is the compiled ANI kernel here, and what does it say about this molecule?
+"""ANI by the compiled kernel, where it is here.
 
 The kernel (folder `native/`) is exact: same ensemble, same symmetry functions, analytic forces. It
 is float32 inside and float64 in the totals, runs on one thread and releases the GIL.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which numbers define an ANI model? One value, whatever file they came from."""
+"""All numbers that define an ANI model, whatever file they came from."""
 
 from __future__ import annotations
 

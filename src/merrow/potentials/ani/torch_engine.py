@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is the energy of these atoms in an ANI model, computed with torch?
+"""ANI computed with torch.
 
 Only pairs and triples inside the cutoffs are visited, and only the input columns of elements that
 are present; both savings are exact. Distances are formed in float64, so that a molecule far from

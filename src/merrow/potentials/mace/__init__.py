@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""MACE models: what do their networks say, and where do their weights come from?"""
+"""MACE models: their networks, and where their weights come from."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What does a `.model` file of MACE say? Architecture and tensors; nothing in it is executed.
+"""`.model` files of MACE: architecture and tensors are read, nothing is executed.
 
 Such a file is a pickle of a live torch module: unpickled as its authors do, it runs whatever code
 it holds. Here every name in it becomes a `Record`, which only remembers what it was given. From the

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which atoms see each other, in a batch of conformers of one molecule?
+"""Pairs of atoms within a cutoff, in a batch of conformers of one molecule.
 
 The search is over pairs that were close enough when it was last made in full; it is made in full
 again when an atom has moved by half the skin. The answer is the same, bit for bit and in the same

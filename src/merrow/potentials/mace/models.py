@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which MACE models are known by name, by which hashes, and where do they come from?"""
+"""The MACE models known by name, with their hashes and where they come from."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How does a MACE become a torch module again, and what does it answer for a batch?
+"""A MACE as a torch module again, evaluated on batches.
 
 mace-torch likes to change the process that imports it: it switches the safety catch of `torch.load`
 off. Here it is imported without leaving a trace, and its constructors draw no random numbers that
