@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""AIMNet2: its networks, and where their weights come from."""
+"""AIMNet2: its networks. Where do their weights come from?"""

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""ANI-1x, -1ccx and -2x: their networks, and where their weights come from."""
+"""ANI-1x, -1ccx and -2x: their networks. Where do their weights come from?"""

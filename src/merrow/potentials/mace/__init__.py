@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""MACE models: their networks, and where their weights come from."""
+"""MACE models: their networks. Where do their weights come from?"""
