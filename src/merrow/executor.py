@@ -25,12 +25,12 @@ from typing import Any, Literal, ParamSpec, TypeVar
 from pydantic import Field, model_validator
 
 from merrow.errors import InputError, MissingComponentError
+from merrow.process import ONE_THREAD, begin_worker
 from merrow.settings import Settings
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENMM_CPU_THREADS")
 _SUBMIT = {"slurm": "sbatch", "pbs": "qsub", "lsf": "bsub"}
 _ASK = {"slurm": ("sinfo", "-h"), "pbs": ("qstat", "-B"), "lsf": ("bhosts",)}
 """Commands that answer only where the scheduler does."""
@@ -122,8 +122,6 @@ def open_executor(processes: int) -> Iterator[Executor]:
     if processes == 1:
         yield SerialExecutor()
         return
-    for name in ONE_THREAD:
-        os.environ[name] = "1"
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(
         processes, mp_context=context, initializer=begin_worker, initargs=(os.getpid(),)
@@ -293,19 +291,3 @@ def _deaf_to_interrupts() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def begin_worker(parent: int) -> None:
-    """Keep a worker to one thread, deaf to Ctrl-C, which the parent handles, and no orphan."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    import torch  # noqa: PLC0415
-
-    torch.set_num_threads(1)
-
-
-def _end_with(parent: int) -> None:
-    """End this process soon after its parent was killed: nobody would take its result."""
-    while os.getppid() == parent:
-        time.sleep(1.0)
-    os._exit(1)

@@ -47,6 +47,15 @@ FORBIDDEN = {
 }
 # One file may touch what its room may not, and says why in its docstring (decision 8).
 EXCEPTIONS = {"src/merrow/potentials/openmmml.py": "openmm"}
+# Who owns a process: besides the command line the settings of one, and the program of a worker.
+OWNERS = ("src/merrow/process.py", "src/merrow/campaign/worker.py")
+OWNED = ("use_one_thread", "quiet_libraries", "begin_worker")
+# What other libraries read or change while they load or compute, set back at once.
+PUT_BACK = (
+    "src/merrow/potentials/openmmml.py",
+    "src/merrow/potentials/mace/network.py",
+    "src/merrow/potentials/aimnet2/network.py",
+)
 NETWORK = ("urllib.request", "http.client", "socket", "requests", "httpx", "huggingface_hub")
 # These two speak through a Unix socket, which is a file.
 LOCAL_SOCKETS = ("src/merrow/sander/server.py", "src/merrow/sander/client.py")
@@ -169,12 +178,47 @@ def is_global_randomness(name: str, pure: tuple[str, ...]) -> bool:
 
 
 @pytest.mark.parametrize("module", PRODUCT, ids=lambda module: module.name)
-def test_global_settings_of_torch_belong_to_whoever_owns_the_process(module: Module) -> None:
-    if module.room in ("engine", "executor", "cli"):
+def test_settings_of_the_process_belong_to_whoever_owns_it(module: Module) -> None:
+    if module.is_in("cli") or module.name in OWNERS or module.name in PUT_BACK:
         return
-    setters = ("set_default_dtype", "set_num_threads", "set_num_interop_threads")
-    found = [module.at(n) for n in nodes(module, ast.Call) if called(n).split(".")[-1] in setters]
-    assert not found, f"torch's global settings changed: {found}"
+    found = [module.at(node) for node in ast.walk(module.tree) if changes_the_process(node)]
+    assert not found, f"a library changes settings of the whole process: {found}"
+
+
+def changes_the_process(node: ast.AST) -> bool:
+    """Whether a statement changes the environment, loggers or defaults."""
+    if isinstance(node, ast.Assign | ast.AugAssign | ast.Delete):
+        targets = node.targets if not isinstance(node, ast.AugAssign) else [node.target]
+        names = [ast.unparse(target) for target in targets]
+        return any(name.startswith(("os.environ", "torch.backends")) for name in names)
+    if not isinstance(node, ast.Call):
+        return False
+    name = called(node)
+    changed = ("setdefault", "pop", "popitem", "update", "clear")
+    return (
+        name in (*(f"os.environ.{one}" for one in changed), "os.putenv", "os.unsetenv", *OWNED)
+        or name.startswith(
+            ("torch.set_", "np.seterr", "np.set_", "logging.basicConfig", "logging.disable")
+        )
+        or name.endswith(".setLevel")
+    )
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "os.environ['A'] = '1'",
+        "del os.environ['A']",
+        "os.environ.update(A='1')",
+        "torch.set_num_threads(1)",
+        "torch.backends.cudnn.benchmark = True",
+        "logging.getLogger('a').setLevel(10)",
+        "begin_worker(1)",
+    ],
+)
+def test_a_changed_setting_is_seen(code: str) -> None:
+    assert any(changes_the_process(node) for node in ast.walk(ast.parse(code)))
+    assert not any(changes_the_process(node) for node in ast.walk(ast.parse("os.environ.get('A')")))
 
 
 def heavy_modules_after(code: str, folder: Path) -> set[str]:

@@ -20,16 +20,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from merrow.errors import IncompleteError, InputError, MerrowError
-from merrow.executor import begin_worker, run_program
+from merrow.executor import run_program
 from merrow.folders import locked
 from merrow.hydration.run_folder import RUN_FILE, read_run_file
+from merrow.process import begin_worker, quiet_libraries
 
 if TYPE_CHECKING:
     from merrow.progress import Report
 
 LOG = "worker.log"
-CHATTY = ("pymbar", "jax")
-"""Loggers of libraries whose warnings are for their developers."""
 LOCK_PATIENCE = 60.0
 """The orphan of a killed worker ends within seconds; a lock held for longer is somebody's [s]."""
 
@@ -124,8 +123,7 @@ def main() -> None:
     folder, until, processes, parent = sys.argv[1:]
     begin_worker(int(parent))
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s: %(message)s")
-    for name in CHATTY:
-        logging.getLogger(name).setLevel(logging.ERROR)
+    quiet_libraries()
     outcome = _compute(Path(folder), float(until), int(processes))
     print(json.dumps(asdict(outcome)), flush=True)
 

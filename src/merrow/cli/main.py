@@ -27,6 +27,7 @@ from merrow.cli.mmpbsa import mmpbsa
 from merrow.cli.sander import SANDER_FLAGS, sander, serve
 from merrow.cli.simulate import simulate
 from merrow.errors import IncompleteError, InputError, MerrowError
+from merrow.process import OPENMM_THREADS, quiet_libraries
 
 app = typer.Typer(
     name="merrow",
@@ -53,10 +54,8 @@ app.add_typer(validate.app, name="validate")
 app.add_typer(campaign.app, name="campaign")
 app.add_typer(cluster.app, name="cluster")
 
-ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENMM_CPU_THREADS": "1", "LOGURU_LEVEL": "ERROR"}
+ENVIRONMENT = {"OMP_NUM_THREADS": "1", "LOGURU_LEVEL": "ERROR"}
 """Set where the user did not: processes share the cores, and alchemlyb logs through loguru."""
-CHATTY = ("pymbar", "jax", "absl", "alchemlyb")
-"""Loggers of libraries whose warnings are for their developers."""
 
 _signals: list[int] = []
 
@@ -83,8 +82,7 @@ def _options(
         level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s: %(message)s"
     )
     if not verbose:
-        for name in CHATTY:
-            logging.getLogger(name).setLevel(logging.ERROR)
+        quiet_libraries()
         if not sys.warnoptions:
             warnings.simplefilter("ignore")
 
@@ -93,6 +91,7 @@ def main() -> None:
     """Run the command line; the only place that turns errors into exit codes."""
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    os.environ[OPENMM_THREADS] = "1"  # whatever the user set: the same bits every time
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
     try:

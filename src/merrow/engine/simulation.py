@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ import openmm as mm
 
 from merrow.engine.seeds import derive_seed
 from merrow.errors import InputError, NumericsError
+from merrow.process import OPENMM_THREADS
 from merrow.system.build import HybridSystem
 
 Array = np.ndarray
@@ -91,7 +93,12 @@ def choose_platform(name: str) -> tuple[mm.Platform, dict[str, str]]:
         ) from error
     if name != "CPU":
         return platform, {}
-    os.environ["OPENMM_CPU_THREADS"] = "1"  # PME on the CPU does not ask the property Threads
+    if os.environ.get(OPENMM_THREADS) != "1":
+        warnings.warn(
+            f"{OPENMM_THREADS} is not 1, so PME on the CPU is not the same to the last bit in two "
+            "runs; call merrow.process.use_one_thread() first.",
+            stacklevel=2,
+        )
     return platform, {"Threads": "1", "DeterministicForces": "true"}
 
 
