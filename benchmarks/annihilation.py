@@ -35,7 +35,7 @@ from merrow.free_energy.estimate import Estimate, negative
 from merrow.free_energy.estimators import mbar
 from merrow.free_energy.reorganization import reorganization_energy
 from merrow.samples import LambdaState, WindowSamples
-from merrow.system.alchemy import LAMBDA_ELEC, LAMBDA_LJ, SOFT_CORE_ALPHA
+from merrow.system.alchemy import LAMBDA_ELECTROSTATICS, LAMBDA_STERICS, SOFT_CORE_ALPHA
 from merrow.system.build import NONBONDED, SOFT_CORE, HybridSystem, hybrid_system
 from merrow.system.internal import ClassicalPotential, InternalTerms
 from merrow.system.pme import Nonbonded
@@ -67,15 +67,16 @@ def annihilated_system(
 
 def _scaled_pairs(terms: InternalTerms, atoms: tuple[int, ...]) -> tuple[mm.Force, mm.Force]:
     """Return Coulomb pairs ∝ λ_elec² (both charges scaled) and soft-core Lennard-Jones pairs."""
-    coulomb = mm.CustomBondForce(f"{COULOMB_OPENMM!r}*{LAMBDA_ELEC}^2*qq/r")
-    coulomb.addGlobalParameter(LAMBDA_ELEC, 1.0)
+    coulomb = mm.CustomBondForce(f"{COULOMB_OPENMM!r}*{LAMBDA_ELECTROSTATICS}^2*qq/r")
+    coulomb.addGlobalParameter(LAMBDA_ELECTROSTATICS, 1.0)
     coulomb.addPerBondParameter("qq")
     coulomb.setForceGroup(NONBONDED)
     lj = mm.CustomBondForce(
-        f"{LAMBDA_LJ}*b*b/a*(1/(s*s) - 1/s); s = {SOFT_CORE_ALPHA}*(1 - {LAMBDA_LJ}) + b/a*r^6"
+        f"{LAMBDA_STERICS}*b*b/a*(1/(s*s) - 1/s);"
+        f"s = {SOFT_CORE_ALPHA}*(1 - {LAMBDA_STERICS}) + b/a*r^6"
     )
-    lj.addGlobalParameter(LAMBDA_LJ, 1.0)
-    lj.addEnergyParameterDerivative(LAMBDA_LJ)
+    lj.addGlobalParameter(LAMBDA_STERICS, 1.0)
+    lj.addEnergyParameterDerivative(LAMBDA_STERICS)
     lj.addPerBondParameter("a")
     lj.addPerBondParameter("b")
     lj.setForceGroup(SOFT_CORE)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """How far does water stretch the bonds of a flexible MM solute, and what is that worth?
 
-From the frames of a finished run with an MM path (route R2, or `--potential mm`): the mean length
-of each bond of the solute, coupled to water and decoupled from it. A spring k (r − r₀)² that a
+From the frames of a finished run with an MM path (the endpoint route, or `--potential mm`): the
+mean length of each bond of the solute, coupled to water and decoupled from it. A spring k (r − r₀)²
+that a
 constant force stretches by Δ has a free energy lower by k Δ² than a rigid bond under that force: so
 much of ΔG is missing from a value that was computed with constrained bonds.
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Does the hydration free energy depend on the size of the box?
 
-Propionamide, ANI-2x, route R2 (`quick`), FreeSolv's GAFF prmtop, cutoff 8 Å with tail, in boxes of
-about 24 and 32 Å (the smallest that the program accepts for it, and one of 2.4 times the volume),
-independent seeds. Resumable: run it again to go on, with a smaller target to refine.
+Propionamide, ANI-2x, the endpoint route (`quick`), FreeSolv's GAFF prmtop, cutoff 8 Å with tail, in
+boxes of about 24 and 32 Å (the smallest that the program accepts for it, and one of 2.4 times the
+volume), independent seeds. Resumable: run it again to go on, with a smaller target to refine.
 
     python benchmarks/box_size.py --data ../shared/data/freesolv --runs RUNS [--target 0.15]
 """
@@ -34,7 +34,7 @@ SEED = 2025
 
 def config(data: Path, size: str, target: float) -> HydrationConfig:
     """Return the run in one of the boxes."""
-    changes = {"name": "custom", "n_waters": WATERS[size], "target_stderr": target}
+    changes = {"name": "custom", "n_waters": WATERS[size], "target_stderr_kcal": target}
     return HydrationConfig(
         source=gaff(data, PROPIONAMIDE),
         potential="ani2x",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Does the MM control meet FreeSolv's published GAFF values, in total and leg by leg?
+"""Does the MM reference meet FreeSolv's published GAFF values, in total and leg by leg?
 
 Methane, methanol and acetone from FreeSolv's own gas-phase prmtops (GAFF 1, AM1-BCC), through the
 same path as any hydration run (`--potential mm`, bonds to hydrogen constrained, 4 fs, as the
@@ -49,12 +49,12 @@ def config(folder: Path, name: str, minutes: float | None) -> HydrationConfig:
         repeats=REPEATS[name],
         protocol=Protocol(
             name="custom",
-            route="R1",
-            timestep=4.0,
+            route="direct",
+            timestep_fs=4.0,
             solute_constraints="h-bonds",
-            gas=1.0,
-            target_stderr=TARGET,
-            maximum_sampling=1500.0,
+            gas_ps=1.0,
+            target_stderr_kcal=TARGET,
+            maximum_sampling_ps=1500.0,
             maximum_minutes=minutes,
         ),
     )

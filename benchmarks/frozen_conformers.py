@@ -2,9 +2,10 @@
 """How large is the whole reorganisation free energy, where it can be measured?
 
 ΔG = ⟨W⟩_wat + kT·KL(p_wat ‖ p_gas), with W(x) the free energy to dissolve a solute frozen at x. The
-stressed dimethoxymethane of route_agreement.py (whose folder this reads) gives ΔG by route R1 and
-conformations x from its coupled ensemble; each of them is frozen (atoms without mass) and decoupled
-by itself, with the states, exchange and estimator of R1. What remains, ΔG − ⟨W⟩_wat, stands beside
+stressed dimethoxymethane of route_agreement.py (whose folder this reads) gives ΔG by the direct
+route and conformations x from its coupled ensemble; each of them is frozen (atoms without mass) and
+decoupled by itself, with the states, exchange and estimator of the direct route. What remains, ΔG −
+⟨W⟩_wat, stands beside
 what the program says without frozen runs: ΔE_reorg, the lower bound from torsion states, and the
 Gaussian estimate of bonds and angles.
 

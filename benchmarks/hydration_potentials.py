@@ -3,8 +3,8 @@
 
 Methanol and dimethylamine, ANI-2x (networks of symmetry functions), AIMNet2 (message passing with
 charges) and GFN2-xTB (a quantum method), each by `merrow hydration SMILES --potential NAME
---protocol demo`, so route R2 with AM1-BCC charges and GAFF2. Equal seeds make the MM path of a
-molecule the same in all three runs, as far as the clock lets it go (the demo stops after 12
+--protocol demo`, so the endpoint route with AM1-BCC charges and GAFF2. Equal seeds make the MM path
+of a molecule the same in all three runs, as far as the clock lets it go (the demo stops after 12
 minutes), so that they differ by the corrections MM → ML in water and in gas. Resumable: run it
 again to go on.
 
@@ -39,9 +39,11 @@ def compute(name: str, potential: str, runs: Path) -> dict[str, Any]:
     command += ["--potential", potential, "--protocol", "demo", "--seed", str(SEED)]
     subprocess.run([*command, "--out", str(folder)], check=True)
     found = read_result(folder / "result.json")
-    mm, total = found.estimates.mm_control, found.estimates.endstate_r2
+    mm, total = found.estimates.mm_reference, found.estimates.endpoint_bar
     if mm is None or total is None:
-        raise SystemExit(f"{folder}: route R2 gave no MM value or no end-state correction")
+        raise SystemExit(
+            f"{folder}: the endpoint route gave no MM value or no end-state correction"
+        )
     return {
         "dg_kcal": total.dg_kcal,
         "stderr_kcal": total.stderr_kcal,

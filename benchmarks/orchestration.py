@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """How much of a run is not dynamics? Stepping, recording and all the rest, at 12 and more windows.
 
-Toluene (GAFF) in 330 waters, plain MM by route R1, one process: the cheapest step there is, so the
-largest share for everything else. Recording is what gives u_kn in every state and dV/dλ. The rest
+Toluene (GAFF) in 330 waters, plain MM by the direct route, one process: the cheapest step there is,
+so the largest share for everything else. Recording is what gives u_kn in every state and dV/dλ. The
+rest
 is what orchestration costs: moving the one Context between windows, exchange, checkpoints, choosing
 the next task, and estimating whether the target is met.
 
@@ -79,14 +80,14 @@ def config(data: Path, windows: int) -> HydrationConfig:
     )
     changes = {
         "name": "custom",
-        "route": "R1",
+        "route": "direct",
         "schedule": schedule,
-        "equilibration": 1.0,
-        "equilibration_per_state": 0.4,
-        "gas": 2.0,
-        "minimum_sampling": SAMPLING,
-        "maximum_sampling": SAMPLING,
-        "target_stderr": None,
+        "equilibration_ps": 1.0,
+        "equilibration_per_state_ps": 0.4,
+        "gas_ps": 2.0,
+        "minimum_sampling_ps": SAMPLING,
+        "maximum_sampling_ps": SAMPLING,
+        "target_stderr_kcal": None,
     }
     return HydrationConfig(
         source=gaff(data, TOLUENE),

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""Do route R1 and route R2 give the same free energy where they can differ?
+"""Do the direct route and the endpoint route give the same free energy where they can differ?
 
 Dimethoxymethane (GAFF, FreeSolv's prmtop) in 30 TIP3P waters at 600 K (small_box.py says why). The
 "ML" potential is GAFF with one C-O-C-O torsion shifted by 3 kcal/mol and all bonds 1.5 times
 stiffer, as native forces. In gas the compact conformer competes, in water the polar extended ones
-win, so ΔE_reorg is large and R2's end states differ in conformer and in vibration.
+win, so ΔE_reorg is large and the endpoint route's end states differ in conformer and in vibration.
 
-R1 samples the stressed solute at every state. R2 samples GAFF at every state and adds BAR
-corrections in water and in gas. The two share no configuration, except that the gas ensemble of
-the stressed solute also serves R1's ΔE_reorg. Each route's path is two legs, sampled and solved
+The direct route samples the stressed solute at every state. The endpoint route samples GAFF at
+every state and adds BAR corrections in water and in gas. The two share no configuration, except
+that the gas ensemble of the stressed solute also serves the direct route's ΔE_reorg. Each route's
+path is two legs, sampled and solved
 apart: charging (LJ on), then LJ (charges off).
 
     python benchmarks/route_agreement.py --folder RUN --minutes 60
@@ -236,7 +237,7 @@ def _starts(run: Run, phase: Gas) -> str:
 
 
 def _closure(paths: dict[str, PathEstimate], leg: str, near: Estimate, far: Estimate) -> Estimate:
-    """Return R1 − R2 on one leg; its ends are corrected in water, uncharged, or in gas."""
+    """Return direct − endpoint on one leg; its ends are corrected in water or in gas."""
     return total(paths[f"ml-{leg}"], negative(paths[f"mm-{leg}"]), negative(near), far)
 
 

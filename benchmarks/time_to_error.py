@@ -4,9 +4,9 @@
 ANI-2x, one core, GAFF2 solute in TIP3P. Five runs of each molecule, all through `run_hydration`, so
 that states, exchange, records and estimators are the same:
 
-- `peer_r1`: openmm-ml 1.8 gives the solute's energy in route R1, flexible solute, 1 fs;
+- `peer_r1`: openmm-ml 1.8 gives the solute's energy in the direct route, flexible solute, 1 fs;
 - `ours_r1`, `ours_r1_2fs`: the same with our potential, at 1 and 2 fs;
-- `ours_default`: protocol quick (R2) as it comes;
+- `ours_default`: protocol quick (endpoint) as it comes;
 - `mm`: the same path with GAFF inside, 2 fs.
 
 The peer runs to ±0.6 only. CPU time of sampling and estimating, preparation left out, is scaled to
@@ -51,14 +51,14 @@ from merrow.units import ANGSTROM_PER_NM
 
 MOLECULES = {"methanol": "CO", "toluene": "Cc1ccccc1", "acetone": "CC(C)=O"}
 WANTED, PEERS = 0.3, 0.6
-R1 = {"name": "custom", "route": "R1", "gas": 2.0, "minimum_sampling": 4.0}
-ONE_FS = {"timestep": 1.0, "solute_masses": "prmtop"}
+R1 = {"name": "custom", "route": "direct", "gas_ps": 2.0, "minimum_sampling_ps": 4.0}
+ONE_FS = {"timestep_fs": 1.0, "solute_masses": "prmtop"}
 RUNS: dict[str, tuple[str, dict[str, Any]]] = {
-    "ours_default": ("ani2x", {"target_stderr": WANTED}),
-    "mm": ("mm", {**R1, "target_stderr": WANTED}),
-    "ours_r1_2fs": ("ani2x", {**R1, "target_stderr": WANTED}),
-    "ours_r1": ("ani2x", {**R1, **ONE_FS, "target_stderr": PEERS}),
-    "peer_r1": ("ani2x", {**R1, **ONE_FS, "target_stderr": PEERS}),
+    "ours_default": ("ani2x", {"target_stderr_kcal": WANTED}),
+    "mm": ("mm", {**R1, "target_stderr_kcal": WANTED}),
+    "ours_r1_2fs": ("ani2x", {**R1, "target_stderr_kcal": WANTED}),
+    "ours_r1": ("ani2x", {**R1, **ONE_FS, "target_stderr_kcal": PEERS}),
+    "peer_r1": ("ani2x", {**R1, **ONE_FS, "target_stderr_kcal": PEERS}),
 }
 """Potential of each run, and what it changes in protocol quick."""
 

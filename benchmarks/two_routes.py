@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT
 """Do the two routes give the same hydration free energy with ANI-2x?
 
-R1 samples ML/MM at every state, R2 samples MM states and corrects both ends; same flexible solute,
-masses (heavy, 4 fs), box, cutoff (7 Å: the identity holds at any) and Ewald settings, independent
-seeds, FreeSolv's GAFF prmtop. Resumable: run it again to go on, with a smaller target to refine.
+The direct route samples ML/MM at every state, the endpoint route samples MM states and corrects
+both ends; same flexible solute, masses (heavy, 4 fs), box, cutoff (7 Å: the identity holds at any)
+and Ewald settings, independent seeds, FreeSolv's GAFF prmtop. Resumable: run it again to go on,
+with a smaller target to refine.
 
     python benchmarks/two_routes.py --molecule methanol --data ../shared/data/freesolv --runs RUNS
 
-The test is |R1 − R2| + 2σ ≤ 0.4 kcal/mol for methanol, 0.3 for a set of three.
+The test is |direct − endpoint| + 2σ ≤ 0.4 kcal/mol for methanol, 0.3 for a set of three.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ MOLECULES = {
     "nitromethane": "mobley_1952272",
     "ethane": "mobley_2008055",
 }
-SEEDS = {"R1": 2025, "R2": 2026}
+SEEDS = {"direct": 2025, "endpoint": 2026}
 
 
 def config(data: Path, molecule: str, route: str, target: float) -> HydrationConfig:
@@ -40,14 +41,14 @@ def config(data: Path, molecule: str, route: str, target: float) -> HydrationCon
     changes = {
         "name": "custom",
         "route": route,
-        "timestep": 4.0,
+        "timestep_fs": 4.0,
         "solute_masses": "heavy",
-        "target_stderr": target,
-        "maximum_sampling": 2000.0,
+        "target_stderr_kcal": target,
+        "maximum_sampling_ps": 2000.0,
         "n_waters": 290,
-        "cutoff": 7.0,
-        "water_end": 80.0,
-        "gas": 80.0,
+        "cutoff_angstrom": 7.0,
+        "endstate_water_ps": 80.0,
+        "gas_ps": 80.0,
     }
     return HydrationConfig(
         source=gaff(data, MOLECULES[molecule]),
@@ -67,7 +68,7 @@ def main() -> None:
     parser.add_argument("--only", choices=tuple(SEEDS))
     asked = parser.parse_args()
     results: dict[str, HydrationResult] = {}
-    for route in [asked.only] if asked.only else ["R2", "R1"]:
+    for route in [asked.only] if asked.only else ["endpoint", "direct"]:
         with Progress() as progress:
             results[route] = run_hydration(
                 config(asked.data, asked.molecule, route, asked.target),
@@ -78,7 +79,7 @@ def main() -> None:
         print(json.dumps(results[route].model_dump(mode="json"), indent=2), flush=True)
     if len(results) < 2:
         return
-    one, two = results["R1"].headline, results["R2"].headline
+    one, two = results["direct"].headline, results["endpoint"].headline
     difference = one.dg_kcal - two.dg_kcal
     sigma = math.hypot(one.stderr_kcal, two.stderr_kcal)
     summary = {

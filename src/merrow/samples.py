@@ -23,8 +23,8 @@ IntArray = NDArray[np.int64]
 class LambdaState(NamedTuple):
     """One alchemical state; 1 is fully coupled, 0 is decoupled."""
 
-    elec: float
-    lj: float
+    lambda_electrostatics: float
+    lambda_sterics: float
 
 
 COUPLED = LambdaState(1.0, 1.0)
@@ -44,7 +44,7 @@ class WindowSamples:
         time: Time of each row since the start of production in its state [ps], shape (n,).
         u: Reduced potential of each row in all states [kT], shape (n, K); only what depends on
             the state is in it, so a constant per row is free.
-        dvdl: ∂V/∂λ_elec and ∂V/∂λ_lj at the generating state [kJ/mol], shape (n, 2).
+        dvdl: ∂V/∂λ_elec and ∂V/∂λ_sterics at the generating state [kJ/mol], shape (n, 2).
         internal: Internal energy of the solute, E_ML or its MM terms [kJ/mol], shape (n,).
         spread: Ensemble standard deviation of E_ML [kJ/mol], shape (n,); nan where there is none.
         volume: Box volume [nm³], shape (n,).

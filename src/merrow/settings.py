@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+from collections.abc import Iterable
 from typing import Any, Self, get_args
 
 import yaml
@@ -68,9 +69,7 @@ def _sentence(model: type[Settings], error: ValidationError) -> str:
     key = ".".join(str(part) for part in (*above, last))
     if first["type"] == "extra_forbidden":
         known = tuple(_inner(model, above).model_fields)
-        close = difflib.get_close_matches(str(last), known, n=1)
-        hint = f"did you mean {close[0]}? " if close else ""
-        return f"there is no key {key}: {hint}known are {', '.join(known)}."
+        return f"there is no key {key}: {hint(str(last), known)}known are {', '.join(known)}."
     if first["type"] == "missing":
         return f"the key {key} is missing."
     if first["type"] == "value_error":
@@ -88,6 +87,14 @@ def _inner(model: type[Settings], path: list[int | str]) -> type[Settings]:
             if isinstance(kind, type) and issubclass(kind, Settings):
                 model = kind
     return model
+
+
+def hint(word: str, known: Iterable[str]) -> str:
+    """Return "did you mean ...? " for the known key nearest to a word, or nothing."""
+    names = list(known)
+    longer = sorted((name for name in names if name.startswith(f"{word}_")), key=len)
+    close = longer or difflib.get_close_matches(word, names, n=1)
+    return f"did you mean {close[0]}? " if close else ""
 
 
 def digest(value: Any) -> str:

@@ -11,11 +11,12 @@ import pytest
 
 pytestmark = pytest.mark.slow
 
-SCHEDULE = "schedule={charges: [1.0, 0.0], lennard_jones: [0.5, 0.0]}"
+SCHEDULE = "schedule={lambda_electrostatics: [1.0, 0.0], lambda_sterics: [0.5, 0.0]}"
 SETTINGS = (
-    *("cutoff=6", "n_waters=200", "equilibration=0.02", "equilibration_per_state=0.004"),
-    *("record_interval=0.004", "minimum_sampling=0.192", "maximum_sampling=0.192", "gas=1"),
-    *("target_stderr=null", "water_end=1", SCHEDULE),
+    *("cutoff_angstrom=6", "n_waters=200"),
+    *("equilibration_ps=0.02", "equilibration_per_state_ps=0.004"),
+    *("record_interval_ps=0.004", "minimum_sampling_ps=0.192", "maximum_sampling_ps=0.192"),
+    *("gas_ps=1", "target_stderr_kcal=null", "endstate_water_ps=1", SCHEDULE),
 )
 TINY = [word for setting in SETTINGS for word in ("--set", setting)]
 
@@ -27,19 +28,19 @@ def test_both_routes_in_one_folder_give_the_closure_of_their_cycle(merrow, metha
     )
     assert answer.code == 0, answer.err
     found = json.loads(Path("run/result.json").read_text())
-    assert (found["route"], found["headline"]["method"]) == ("R1", "decoupling_mbar")
+    assert (found["route"], found["headline"]["method"]) == ("direct", "decoupling_mbar")
     assert {path.name for path in Path("run/tasks").iterdir()} >= {
         *("path-ml-0", "path-ml-1", "path-mm-0", "path-mm-1"),
         *("end-ml-0", "end-ml-1", "gas-ml", "gas-mm"),
     }
-    r1, r2 = (found["estimates"][name] for name in ("decoupling_mbar", "endstate_r2"))
+    r1, r2 = (found["estimates"][name] for name in ("decoupling_mbar", "endpoint_bar"))
     difference = r1["dg_kcal"] - r2["dg_kcal"]
     assert found["closure"]["value_kcal"] == pytest.approx(difference, abs=1e-9)
     error = math.hypot(r1["stderr_kcal"], r2["stderr_kcal"])
     assert found["closure"]["stderr_kcal"] == pytest.approx(error)
     verdict = next(v for v in found["diagnostics"]["verdicts"] if v["name"] == "routes")
     assert (verdict["status"] == "pass") == (abs(difference) <= 2 * error)
-    assert "R1 − R2, zero but for sampling" in answer.out
+    assert "direct − endpoint, zero but for sampling" in answer.out
 
 
 def test_time_that_ends_before_every_part_has_samples_is_exit_code_3(merrow, files):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Does an end state of a flexible solute go on from phases of the path? A real small run of R2."""
+"""Does an end state of a flexible solute go on from phases of the path? A real small run."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from merrow.engine.storage import load_arrays
 pytestmark = pytest.mark.slow
 
 SETTINGS = (
-    *("cutoff=6", "n_waters=200", "equilibration=0.02", "equilibration_per_state=0.004"),
-    *("record_interval=0.004", "minimum_sampling=0.064", "maximum_sampling=0.08", "gas=1"),
-    *("target_stderr=null", "water_end=1", "sweeps_per_segment=1"),
-    "schedule={charges: [1.0, 0.0], lennard_jones: [0.5, 0.0]}",
+    *("cutoff_angstrom=6", "n_waters=200"),
+    *("equilibration_ps=0.02", "equilibration_per_state_ps=0.004"),
+    *("record_interval_ps=0.004", "minimum_sampling_ps=0.064", "maximum_sampling_ps=0.08"),
+    *("gas_ps=1", "target_stderr_kcal=null", "endstate_water_ps=1", "sweeps_per_segment=1"),
+    "schedule={lambda_electrostatics: [1.0, 0.0], lambda_sterics: [0.5, 0.0]}",
 )
 SMALL = [word for setting in SETTINGS for word in ("--set", setting)]
 

@@ -11,7 +11,7 @@ import sys
 import pytest
 import yaml
 
-from merrow.cli.hydration import protocol_of
+from merrow.cli.hydration import overrides_of, protocol_of
 from merrow.hydration.config import HydrationConfig
 from merrow.hydration.protocol import PROTOCOLS, usual_repeats
 
@@ -55,10 +55,15 @@ def test_repeats_follow_the_protocol_and_the_cores():
 
 
 def test_the_paper_may_have_another_box_and_cutoff_and_stays_the_paper():
-    changed = protocol_of("paper", {"cutoff": 10.0, "n_waters": 800}, "ani2x")
+    changed = protocol_of("paper", {"cutoff_angstrom": 10.0, "n_waters": 800}, "ani2x")
     assert (changed["name"], changed["headline"]) == ("paper", "as_published")
-    assert protocol_of("quick", {"cutoff": 10.0}, "ani2x")["name"] == "custom"
-    assert protocol_of("paper", {"timestep": 0.5}, "ani2x")["headline"] == "exact"
+    assert protocol_of("quick", {"cutoff_angstrom": 10.0}, "ani2x")["name"] == "custom"
+    assert protocol_of("paper", {"timestep_fs": 0.5}, "ani2x")["headline"] == "exact"
+
+
+def test_the_routes_of_the_paper_are_understood_on_the_command_line():
+    assert overrides_of(["route=R2"]) == {"route": "endpoint"}
+    assert overrides_of(None, route="R1") == {"route": "direct"}
 
 
 def test_the_chatter_of_libraries_is_off_unless_asked_for(merrow):

@@ -19,11 +19,12 @@ from merrow.units import KCAL_PER_KJ, thermal_energy
 
 pytestmark = pytest.mark.slow
 
-SCHEDULE = "schedule={charges: [1.0, 0.0], lennard_jones: [0.5, 0.0]}"
+SCHEDULE = "schedule={lambda_electrostatics: [1.0, 0.0], lambda_sterics: [0.5, 0.0]}"
 SETTINGS = (
-    *("cutoff=6", "n_waters=200", "equilibration=0.02", "equilibration_per_state=0.004"),
-    *("record_interval=0.004", "minimum_sampling=0.192", "maximum_sampling=0.192", "gas=1"),
-    *("target_stderr=null", "water_end=1", SCHEDULE),
+    *("cutoff_angstrom=6", "n_waters=200"),
+    *("equilibration_ps=0.02", "equilibration_per_state_ps=0.004"),
+    *("record_interval_ps=0.004", "minimum_sampling_ps=0.192", "maximum_sampling_ps=0.192"),
+    *("gas_ps=1", "target_stderr_kcal=null", "endstate_water_ps=1", SCHEDULE),
 )
 TINY = [word for setting in SETTINGS for word in ("--set", setting)]
 METHANE = "mobley_9055303"
@@ -68,7 +69,17 @@ def value_from_tables(folder, temperature):
 def test_r1_with_ani_gives_every_number_it_promises(merrow, methane):
     answer = merrow(
         *("hydration", *methane, "--solvate", "tip3p", "--potential", "ani1ccx"),
-        *("--route", "R1", "--control", "--processes", "1", "--out", "run", "--json", *TINY),
+        *(
+            "--route",
+            "direct",
+            "--mm-reference",
+            "--processes",
+            "1",
+            "--out",
+            "run",
+            "--json",
+            *TINY,
+        ),
     )
     assert answer.code == 0, answer.err
     assert answer.err == ""
@@ -76,12 +87,12 @@ def test_r1_with_ani_gives_every_number_it_promises(merrow, methane):
     assert files_of(run) == PROMISED
     assert answer.out == (run / "result.json").read_text()
     found = json.loads(answer.out)
-    assert found["route"] == "R1"
+    assert found["route"] == "direct"
     assert found["headline"]["method"] == "decoupling_mbar"
-    check_estimates(found, null={"endstate_r2"})
+    check_estimates(found, null={"endpoint_bar"})
     sums = found["estimates"]["decoupling_ti"]["dg_kcal"] + found["de_reorg"]["value_kcal"]
     assert found["estimates"]["as_published"]["dg_kcal"] == pytest.approx(sums, abs=1e-12)
-    assert found["estimates"]["mm_control"] != found["estimates"]["decoupling_mbar"]
+    assert found["estimates"]["mm_reference"] != found["estimates"]["decoupling_mbar"]
     assert found["settings"]["potential_identity"].startswith("ani1ccx:bbee7b20")
     assert found["seeds"] == {"run": 2025}
     assert found["versions"].keys() >= {"merrow", "openmm", "torch", "pymbar", "alchemlyb"}
@@ -102,16 +113,16 @@ def test_r2_with_ani_gives_every_number_it_promises(merrow, shared):
     )
     assert answer.code == 0, answer.err
     found = json.loads(Path("run/result.json").read_text())
-    assert (found["route"], found["charges"]) == ("R2", "file")
-    assert found["headline"]["method"] == "endstate_r2"
+    assert (found["route"], found["charges"]) == ("endpoint", "file")
+    assert found["headline"]["method"] == "endpoint_bar"
     check_estimates(found, null={"decoupling_mbar", "decoupling_ti"})
     estimates = found["estimates"]
-    sums = estimates["endstate_r2"]["dg_kcal"] + found["de_reorg"]["value_kcal"]
+    sums = estimates["endpoint_bar"]["dg_kcal"] + found["de_reorg"]["value_kcal"]
     assert estimates["as_published"]["dg_kcal"] == pytest.approx(sums, abs=1e-12)
     ends = found["diagnostics"]["gibbs_bogoliubov"]
     correction = ends["water"]["df_kcal"] - ends["gas"]["df_kcal"]
-    exact = estimates["mm_control"]["dg_kcal"] + correction
-    assert estimates["endstate_r2"]["dg_kcal"] == pytest.approx(exact, abs=1e-9)
+    exact = estimates["mm_reference"]["dg_kcal"] + correction
+    assert estimates["endpoint_bar"]["dg_kcal"] == pytest.approx(exact, abs=1e-9)
     for phase in ("water", "gas"):
         slack = 4 * ends[phase]["stderr_kcal"]
         assert ends[phase]["lower_kcal"] - slack <= ends[phase]["df_kcal"]
@@ -136,13 +147,13 @@ def solvated_run(merrow, files):
 
 def test_a_solvated_system_runs_and_its_tables_are_read_by_alchemlyb(solvated_run):
     found = json.loads(Path("run/result.json").read_text())
-    check_estimates(found, null={"endstate_r2"})
+    check_estimates(found, null={"endpoint_bar"})
     assert found["settings"]["n_waters"] == 300
     assert found["charges"] == "prmtop"
     assert Path("run/system/solvated.prmtop").read_bytes() == next(
         path.read_bytes() for path in Path("run/inputs").glob("*.prmtop")
     )
-    dg, rows = value_from_tables(Path("run"), found["temperature_k"])
+    dg, rows = value_from_tables(Path("run"), found["temperature_kelvin"])
     assert rows == found["diagnostics"]["n_samples"]
     assert dg == pytest.approx(found["headline"]["dg_kcal"], abs=found["headline"]["stderr_kcal"])
     plain = pd.read_parquet("run/samples/u_nk.parquet")
@@ -176,7 +187,7 @@ def test_a_run_file_runs_again_in_its_folder_and_in_another(merrow, solvated_run
 def test_repeats_that_are_added_later_give_the_run_that_had_them_from_the_start(merrow, shared):
     files = shared / "data" / "freesolv" / "amber_gaff"
     source = [str(files / f"{METHANE}{suffix}") for suffix in (".prmtop", ".inpcrd")]
-    asked = (*source, "--solvate", "tip3p", "--potential", "mm", "--route", "R1", *TINY)
+    asked = (*source, "--solvate", "tip3p", "--potential", "mm", "--route", "direct", *TINY)
 
     def run(folder, repeats, sampling):
         words = [f"{what}_sampling={sampling}" for what in ("minimum", "maximum")]
@@ -203,16 +214,16 @@ def test_what_init_prints_is_a_run_that_can_be_run(merrow):
     small = {
         "potential: ani2x": "potential: mm",
         "smiles: CO": "smiles: C",
-        "route: R2": "route: R1",
+        "route: endpoint": "route: direct",
         "name: quick": "name: custom",
-        "cutoff: 8.0": "cutoff: 6.0",
+        "cutoff_angstrom: 8.0": "cutoff_angstrom: 6.0",
         "n_waters: 330": "n_waters: 200",
-        "  equilibration: 12.0": "  equilibration: 0.02",
-        "equilibration_per_state: 4.0": "equilibration_per_state: 0.004",
-        "record_interval: 0.4": "record_interval: 0.004",
-        "minimum_sampling: 8.0": "minimum_sampling: 0.096",
-        "maximum_sampling: 500.0": "maximum_sampling: 0.096",
-        "  gas: 20.0": "  gas: 1.0",
+        "  equilibration_ps: 12.0": "  equilibration_ps: 0.02",
+        "equilibration_per_state_ps: 4.0": "equilibration_per_state_ps: 0.004",
+        "record_interval_ps: 0.4": "record_interval_ps: 0.004",
+        "minimum_sampling_ps: 8.0": "minimum_sampling_ps: 0.096",
+        "maximum_sampling_ps: 500.0": "maximum_sampling_ps: 0.096",
+        "  gas_ps: 20.0": "  gas_ps: 1.0",
         "processes: null": "processes: 1",
     }
     for old, new in small.items():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Does route R2 bridge two solutes that are too far apart for one BAR step? A real small run."""
+"""Are two solutes that are too far apart for one BAR step bridged? A real small run."""
 
 from __future__ import annotations
 
@@ -14,11 +14,14 @@ import pytest
 pytestmark = pytest.mark.slow
 
 FACTOR = 7.0
-SCHEDULE = "schedule={charges: [1.0, 0.0], lennard_jones: [0.5, 0.0]}"
+SCHEDULE = "schedule={lambda_electrostatics: [1.0, 0.0], lambda_sterics: [0.5, 0.0]}"
 SETTINGS = (
-    *("cutoff=6", "n_waters=200", "equilibration=0.5", "equilibration_per_state=0.1"),
-    *("record_interval=0.05", "minimum_sampling=1.2", "maximum_sampling=1.2", "gas=8"),
-    *("target_stderr=null", "water_end=4", "sweeps_per_segment=1", "timestep=1", SCHEDULE),
+    *("cutoff_angstrom=6", "n_waters=200"),
+    *("equilibration_ps=0.5", "equilibration_per_state_ps=0.1"),
+    *("record_interval_ps=0.05", "minimum_sampling_ps=1.2", "maximum_sampling_ps=1.2"),
+    *("gas_ps=8", "target_stderr_kcal=null"),
+    *("endstate_water_ps=4", "sweeps_per_segment=1", "timestep_fs=1"),
+    SCHEDULE,
 )
 SMALL = [word for setting in SETTINGS for word in ("--set", setting)]
 

@@ -28,7 +28,7 @@ FLAGS = (
 @pytest.fixture(scope="module")
 def page():
     """The page of made-up numbers."""
-    return render_page(runpy.run_path(str(SYNTHETIC))["synthetic_data"]("R2", "quick"))
+    return render_page(runpy.run_path(str(SYNTHETIC))["synthetic_data"]("endpoint", "quick"))
 
 
 def browse(html, folder, *flags):

@@ -14,11 +14,12 @@ from pathlib import Path
 from process_table import DEAD, all_processes
 
 PROGRAM = Path(sys.executable).with_name("merrow")
-SCHEDULE = "schedule={charges: [1.0, 0.0], lennard_jones: [0.5, 0.0]}"
+SCHEDULE = "schedule={lambda_electrostatics: [1.0, 0.0], lambda_sterics: [0.5, 0.0]}"
 SETTINGS = (
-    *("cutoff=6", "n_waters=200", "equilibration=0.02", "equilibration_per_state=0.004"),
-    *("record_interval=0.004", "minimum_sampling=0.096", "maximum_sampling=0.144", "gas=1"),
-    *("target_stderr=null", SCHEDULE),
+    *("cutoff_angstrom=6", "n_waters=200"),
+    *("equilibration_ps=0.02", "equilibration_per_state_ps=0.004"),
+    *("record_interval_ps=0.004", "minimum_sampling_ps=0.096", "maximum_sampling_ps=0.144"),
+    *("gas_ps=1", "target_stderr_kcal=null", SCHEDULE),
 )
 SEGMENTS = 7
 """Pieces of the whole run: three of each repeat, one of the gas phase."""

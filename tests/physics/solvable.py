@@ -51,7 +51,11 @@ class Model:
     two_legs: bool = False
 
     def couplings(self, state: LambdaState) -> tuple[float, float]:
-        return (state.elec, state.lj) if self.two_legs else (state.elec, state.elec)
+        return (
+            (state.lambda_electrostatics, state.lambda_sterics)
+            if self.two_legs
+            else (state.lambda_electrostatics, state.lambda_electrostatics)
+        )
 
     def pmf(self, state: LambdaState) -> np.ndarray:
         first, second = self.couplings(state)

@@ -33,7 +33,7 @@ def long_range_correction(box: Box, lj: float) -> float:
         soft.setUseLongRangeCorrection(correction)
         system.addForce(soft)
         context = context_of(system, box.positions, box.vectors)
-        context.setParameter("lambda_lj", lj)
+        context.setParameter("lambda_sterics", lj)
         values.append(energy(context))
     return values[0] - values[1]
 

@@ -170,5 +170,5 @@ def test_the_charge_derivative_of_openmm_is_the_trap_that_it_was(acetone):
     # OpenMM lists λ_elec with slope zero, as its NonbondedForce cannot differentiate.
     _, context = prepared(acetone, acetone.positions)
     listed = context.getState(getParameterDerivatives=True).getEnergyParameterDerivatives()
-    assert dict(listed).get("lambda_elec", 0.0) == 0.0
+    assert dict(listed).get("lambda_electrostatics", 0.0) == 0.0
     assert abs(slope(context, LambdaState(1.0, 1.0), 0)) > 1.0

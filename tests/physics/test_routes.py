@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Do routes R1 and R2, and decoupling and annihilation, belong to the same free energy?
+"""Do both routes, and decoupling and annihilation, belong to the same free energy?
 
 Exact parts here, frame by frame; what needs sampling is marked slow, and the long runs are
 `benchmarks/route_agreement.py` and `benchmarks/annihilation.py`, whose small box is used.
@@ -29,7 +29,7 @@ from merrow.engine.frames import complete_frames, read_other
 from merrow.engine.record import set_state, take_record
 from merrow.engine.simulation import open_context, set_phase
 from merrow.errors import InputError
-from merrow.free_energy.cycle import hydration_r2
+from merrow.free_energy.cycle import hydration_endpoint
 from merrow.free_energy.endstate import endstate_correction
 from merrow.free_energy.estimators import mbar
 from merrow.geometry import torsion_angles
@@ -154,7 +154,7 @@ def test_vacuum_gaff_as_the_ml_potential_gives_r1_the_mm_value(
     r1, mm_path = mbar(called.samples), mbar(expected.samples)
     assert r1.dg_kcal == pytest.approx(mm_path.dg_kcal, abs=1e-6)
     zero = endstate_correction(np.zeros(9), np.zeros(9), temperature=small_box.TEMPERATURE)
-    r2 = hydration_r2(mm_path, zero, zero, None)
+    r2 = hydration_endpoint(mm_path, zero, zero, None)
     assert r2.headline.dg_kcal == mm_path.dg_kcal
 
 
@@ -191,7 +191,7 @@ def test_a_torsion_that_is_none_is_refused(ether, torsion):
 
 
 def test_at_every_state_the_two_hamiltonians_differ_by_the_solute_alone(ether):
-    # The reason why R1 = R2: D = E_ML − E_MM is the same at every λ and in gas.
+    # The reason why direct = endpoint: D = E_ML − E_MM is the same at every λ and in gas.
     # Reference platform: energies of −7000 kJ/mol carry 1e-9.
     phase = small_box.start_phase(ether, 1)
     solute = phase.positions[None, list(ether.region.atoms)] / NM_PER_ANGSTROM
@@ -276,7 +276,7 @@ def test_records_of_annihilation_hold_the_energies_of_all_states(ether, state):
         set_state(context, other)
         whole.append(energy(context) / thermal_energy(small_box.TEMPERATURE))
     assert record.u - record.u[-1] == pytest.approx(np.array(whole) - whole[-1], abs=1e-7)
-    h, component = 1e-4, 0 if state.lj == 1.0 else 1
+    h, component = 1e-4, 0 if state.lambda_sterics == 1.0 else 1
     ends = []
     for sign in (1, -1):
         moved = np.array(state) + sign * h * (np.arange(2) == component)

@@ -76,13 +76,13 @@ def test_pilot_leaves_an_even_schedule_and_gauss_legendre_nodes_alone():
     schedule = Schedule()
     even = [LegLength("charging", np.array([1.0, 0.0]), np.ones(1))]
     uneven = [
-        LegLength("charging", np.array(schedule.charges), np.full(4, 0.03)),
-        LegLength("lj", np.array([1.0, *schedule.lennard_jones]), np.linspace(0.1, 2.0, 9)),
+        LegLength("charging", np.array(schedule.lambda_electrostatics), np.full(4, 0.03)),
+        LegLength("lj", np.array([1.0, *schedule.lambda_sterics]), np.linspace(0.1, 2.0, 9)),
     ]
     assert even_schedule(schedule, even) == schedule
     placed = even_schedule(schedule, uneven)
     assert placed != schedule
-    assert len(placed.charges) == LEAST_STEPS["charging"] + 1
+    assert len(placed.lambda_electrostatics) == LEAST_STEPS["charging"] + 1
     nodes = schedule.model_copy(update={"rule": "gauss-legendre"})
     assert even_schedule(nodes, uneven) == nodes
 
@@ -95,7 +95,7 @@ def test_time_is_due_where_the_slope_fluctuates_most():
     assert gain_of_shares(shares) > 1.5
     verdict = judge_spacing(samples)
     assert not verdict.ok
-    assert "schedule={charges: [1.0, " in verdict.advice
+    assert "schedule={lambda_electrostatics: [1.0, " in verdict.advice
 
 
 @pytest.mark.slow

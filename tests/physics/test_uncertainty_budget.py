@@ -16,7 +16,7 @@ from merrow.free_energy.budget import (
     size_sensitivity,
     well_depth_sensitivity,
 )
-from merrow.free_energy.cycle import hydration_r2
+from merrow.free_energy.cycle import hydration_endpoint
 from merrow.free_energy.endstate import endstate_correction
 from merrow.free_energy.estimators import mbar
 from merrow.samples import LambdaState
@@ -40,7 +40,7 @@ def test_one_percent_of_charge_is_the_slope_of_the_free_energy():
 
 
 def test_one_percent_of_depth_is_half_the_energy_that_the_last_leg_switches_off():
-    # scaling what the last leg switches off is λ_lj = 1 ± h, since the model is linear in it
+    # scaling what the last leg switches off is λ_sterics = 1 ± h, since the model is linear in it
     samples, h = two_legs(), 1e-4
     ends = [TWO_LEGS.free_energy(LambdaState(1.0, 1.0 + sign * h)) for sign in (1, -1)]
     found = well_depth_sensitivity(samples)
@@ -100,7 +100,7 @@ def test_parts_of_r1_and_r2_sum_to_the_square_of_the_error():
         )
         for phase in ("water", "gas")
     }
-    total = hydration_r2(path, ends["water"], ends["gas"], None).headline
+    total = hydration_endpoint(path, ends["water"], ends["gas"], None).headline
     for headline, parts in ((path, alone), (total, sampling_parts(total, path, ends))):
         assert all(part.in_stderr for part in parts)
         squares = sum(part.stderr_kcal**2 for part in parts)

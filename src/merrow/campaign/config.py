@@ -35,10 +35,10 @@ class CampaignConfig(Settings):
     """Charge models, each its own run; null: bcc, or the charges of a mol2 file."""
     gaff: Literal[1, 2] = 2
     """GAFF version of the solutes."""
-    control: bool = True
-    """Route R1: sample the MM control beside each run; R2 has it in any case."""
+    mm_reference: bool = True
+    """Direct route: sample the MM reference beside each run; the other has it in any case."""
     both_routes: bool = False
-    """Sample each run by routes R1 (the headline) and R2, and say whether they agree."""
+    """Sample each run by both routes, direct as the headline, and say whether they agree."""
     seed: int = Field(2025, ge=0, lt=2**31)
     """Seed of everything random; each run is the one that `merrow hydration` makes of it."""
     repeats: int = Field(2, ge=1)

@@ -164,8 +164,8 @@ def _configuration(config: CampaignConfig, row: Row, charges: str, base: Path) -
         name: getattr(config, name)
         for name in ("potential", "weights", "protocol", "seed", "repeats", "platform")
     }
-    control = config.control and config.potential != MM and config.protocol.route == "R1"
-    data |= {"source": source, "control": control, "both_routes": config.both_routes}
+    control = config.mm_reference and config.potential != MM and config.protocol.route == "direct"
+    data |= {"source": source, "mm_reference": control, "both_routes": config.both_routes}
     return HydrationConfig.checked(data, source=f"line {row.line} ({row.name})")
 
 

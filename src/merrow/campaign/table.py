@@ -159,7 +159,7 @@ def finished(run: Path) -> HydrationResult | None:
 
 
 def _numbers(result: HydrationResult) -> dict[str, Any]:
-    published, control = result.estimates.as_published, result.estimates.mm_control
+    published, control = result.estimates.as_published, result.estimates.mm_reference
     return {
         "dg_kcal": result.headline.dg_kcal,
         "stderr_kcal": result.headline.stderr_kcal,
@@ -175,11 +175,11 @@ def _numbers(result: HydrationResult) -> dict[str, Any]:
 
 
 def _second_route(result: HydrationResult) -> dict[str, Any]:
-    """Return route R2 and the closure of the cycle, of runs that sampled both routes."""
+    """Return the endpoint route and the closure of the cycle, of runs that sampled both routes."""
     if result.closure is None:
         return {}
     return {
-        **_pair("r2", result.estimates.endstate_r2),
+        **_pair("endpoint", result.estimates.endpoint_bar),
         "closure_kcal": result.closure.value_kcal,
         "closure_stderr_kcal": result.closure.stderr_kcal,
     }

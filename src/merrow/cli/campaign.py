@@ -32,7 +32,7 @@ WeightsFile = Annotated[Path | None, typer.Option(help="File of the potential's 
 ProtocolName = Annotated[str, typer.Option(help=f"One of {', '.join(PROTOCOLS)}.")]
 ProtocolChanges = Annotated[
     list[str] | None,
-    typer.Option("--set", help="Change one setting of the protocol, such as cutoff=9."),
+    typer.Option("--set", help="Change one setting of the protocol, such as cutoff_angstrom=9."),
 ]
 ColumnNames = Annotated[
     str | None,
@@ -44,11 +44,11 @@ ChargeModels = Annotated[
 TargetStderr = Annotated[
     float | None, typer.Option(help="Each run stops at this standard error [kcal/mol].")
 ]
-Control = Annotated[
-    bool, typer.Option("--control/--no-control", help="R1: sample the MM control too.")
+MmReference = Annotated[
+    bool, typer.Option("--mm-reference/--no-mm-reference", help="Direct route: the MM value too.")
 ]
 BothRoutes = Annotated[
-    bool, typer.Option("--both-routes", help="Each run by R1, the headline, and R2: do they agree?")
+    bool, typer.Option("--both-routes", help="Each run by both routes: do they agree?")
 ]
 EXECUTORS = "serial, processes (the default), or dask."
 ClusterFile = Annotated[
@@ -77,7 +77,7 @@ def run(
     charges: ChargeModels = None,
     gaff: Annotated[int, typer.Option(help="1 or 2.", min=1, max=2)] = 2,
     target_stderr: TargetStderr = None,
-    control: Control = True,
+    mm_reference: MmReference = True,
     both_routes: BothRoutes = False,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 2025,
     repeats: RepeatsOfRun = None,
@@ -89,9 +89,9 @@ def run(
     as_json: Annotated[bool, typer.Option("--json", help="Print results.json at the end.")] = False,
 ) -> None:
     """Compute the hydration free energy of every molecule of a table, and compare."""
-    # R1 is the headline of both
+    # The direct route is the headline of both
     changes = overrides_of(
-        settings, route="R1" if both_routes else None, target_stderr=target_stderr
+        settings, route="direct" if both_routes else None, target_stderr_kcal=target_stderr
     )
     config = CampaignConfig.checked(
         {
@@ -102,7 +102,7 @@ def run(
             "protocol": protocol_of(protocol, changes, potential),
             "charges": None if charges is None else charges.split(","),
             "gaff": gaff,
-            "control": control,
+            "mm_reference": mm_reference,
             "both_routes": both_routes,
             "seed": seed,
             "repeats": repeats or REPEATS[protocol] or 2,  # the cores are for molecules

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,16 +14,19 @@ from merrow.errors import InputError
 from merrow.executor import core_count
 from merrow.hydration.config import HydrationConfig, Source
 from merrow.hydration.protocol import PROTOCOLS, REPEATS, Protocol, usual_repeats
+from merrow.settings import hint
 
 if TYPE_CHECKING:
     from merrow.hydration.result import HydrationResult
 
-OPTIONS = {"target_stderr", "maximum_minutes", "route"}
+OPTIONS = {"target_stderr_kcal", "maximum_minutes", "route"}
 """Settings that leave a protocol its name."""
-OWN_OPTIONS = {"paper": {"cutoff", "n_waters"}}
+OWN_OPTIONS = {"paper": {"cutoff_angstrom", "n_waters"}}
 """More of them, by protocol: the original's box and cutoff are the user's to choose."""
 STRUCTURES = (".sdf", ".mol", ".mol2")
 TOPOLOGIES = (".prmtop", ".parm7", ".top")
+PAPER_ROUTES = {"R1": "direct", "R2": "endpoint"}
+"""Other names of the routes that the command line understands."""
 MINUTES = {"": 1.0, "s": 1 / 60, "m": 1.0, "min": 1.0, "h": 60.0, "d": 1440.0}
 """Minutes in each unit of time that --max-time knows."""
 
@@ -39,8 +41,18 @@ TargetOption = Annotated[float | None, typer.Option(help="Stop at this standard 
 TimeOption = Annotated[
     str | None, typer.Option(help="Stop after so long: minutes, or such as 45m, 12h, 2d.")
 ]
+RouteOption = Annotated[
+    str | None, typer.Option(help="direct or endpoint; the protocol's by default.")
+]
+SettingsOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Change one setting of the protocol, such as cutoff_angstrom=9."),
+]
+ReferenceOption = Annotated[
+    bool, typer.Option("--mm-reference", help="Direct route: the MM value too.")
+]
 BothOption = Annotated[
-    bool, typer.Option("--both-routes", help="Sample R1 and R2 and say whether they agree.")
+    bool, typer.Option("--both-routes", help="Sample both routes and say whether they agree.")
 ]
 
 
@@ -58,18 +70,15 @@ def hydration(
     ] = "ani2x",
     weights: Annotated[Path | None, typer.Option(help="File of the potential's weights.")] = None,
     protocol: Annotated[str, typer.Option(help=f"One of {', '.join(PROTOCOLS)}.")] = "quick",
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="Change one setting of the protocol, such as cutoff=9."),
-    ] = None,
-    route: Annotated[str | None, typer.Option(help="R1 or R2; the protocol's by default.")] = None,
+    settings: SettingsOption = None,
+    route: RouteOption = None,
     ml_mask: Annotated[str | None, typer.Option(help="AMBER mask of the solute.")] = None,
     solvate: SolvateOption = None,
     charges: ChargesOption = None,
     gaff: Annotated[int, typer.Option(help="1 or 2.", min=1, max=2)] = 2,
     target_stderr: TargetOption = None,
     max_time: TimeOption = None,
-    control: Annotated[bool, typer.Option("--control", help="R1: the MM control too.")] = False,
+    mm_reference: ReferenceOption = False,
     both_routes: BothOption = False,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 2025,
     repeats: Annotated[
@@ -81,10 +90,10 @@ def hydration(
 ) -> None:
     """Compute the hydration free energy of a molecule with an ML/MM Hamiltonian."""
     if both_routes and route is None:
-        route = "R1"  # the headline of both
+        route = "direct"  # the headline of both
     minutes = minutes_of(max_time)
     overrides = overrides_of(
-        settings, route=route, target_stderr=target_stderr, maximum_minutes=minutes
+        settings, route=route, target_stderr_kcal=target_stderr, maximum_minutes=minutes
     )
     config = HydrationConfig.checked(
         {
@@ -92,7 +101,7 @@ def hydration(
             "potential": potential,
             "weights": None if weights is None else str(weights.resolve()),
             "protocol": protocol_of(protocol, overrides, potential),
-            "control": control,
+            "mm_reference": mm_reference,
             "both_routes": both_routes,
             "seed": seed,
             "repeats": repeats or _repeats(protocol, out),
@@ -137,9 +146,9 @@ def init(
     for name in Protocol.model_fields:
         values = [getattr(p, name) for p in PROTOCOLS.values()]
         shown = [f"{len(v.states)} states" if name == "schedule" else str(v) for v in values]
-        typer.echo("# " + f"{name:<24}" + "".join(f"{value:<16}" for value in shown))
+        typer.echo("# " + f"{name:<28}" + "".join(f"{value:<16}" for value in shown))
     asked = "".join(f"{REPEATS[name] or 'one per core':<16}" for name in PROTOCOLS)
-    typer.echo(f"# {'repeats':<24}{asked}")
+    typer.echo(f"# {'repeats':<28}{asked}")
     config = HydrationConfig(source=Source(kind="smiles", smiles="CO"))
     typer.echo(config.to_yaml(), nl=False)
 
@@ -233,13 +242,14 @@ def overrides_of(settings: list[str] | None, **named: object) -> dict[str, Any]:
             raise InputError(f"--set {text!r} is not of the form key=value.")
         if key not in Protocol.model_fields or key == "name":
             known = ", ".join(k for k in Protocol.model_fields if k != "name")
-            close = difflib.get_close_matches(key, Protocol.model_fields, n=1)
-            hint = f"did you mean {close[0]}? " if close else ""
-            raise InputError(f"--set {key}: there is no such setting: {hint}known are {known}.")
+            near = hint(key, Protocol.model_fields)
+            raise InputError(f"--set {key}: there is no such setting: {near}known are {known}.")
         try:
             changes[key] = yaml.safe_load(value)
         except yaml.YAMLError as error:
             raise InputError(f"--set {text!r}: {value!r} is not a value in YAML.") from error
+    if isinstance(route := changes.get("route"), str):
+        changes["route"] = PAPER_ROUTES.get(route, route)
     return changes
 
 
@@ -249,7 +259,7 @@ def protocol_of(name: str, changes: dict[str, Any], potential: str) -> dict[str,
         raise InputError(f"there is no protocol {name!r}; choose one of {', '.join(PROTOCOLS)}.")
     protocol = PROTOCOLS[name]
     if potential == "mm" and "route" not in changes:
-        changes = {"route": "R1", **changes}  # the prmtop's own terms have one route
+        changes = {"route": "direct", **changes}  # the prmtop's own terms have one route
     data = protocol.model_dump(mode="json") | changes
     if set(changes) - OPTIONS - OWN_OPTIONS.get(name, set()):
         data["name"] = "custom"

@@ -3,7 +3,7 @@
 
 All replicas of one repeat take turns in one Context. A segment starts from stored phases with
 seeds derived from its number, so it can be computed again, or first after a kill, with the same
-result. One state is a leg too: the coupled end state of route R2.
+result. One state is a leg too: the coupled end state of the endpoint route.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 """What is written down of one configuration? Energies of all states, without another ML call.
 
 Under PME the energy is exactly quadratic in λ_elec, U = A + B λ + C λ², so three energies give
-every charge state and its derivative. The soft core is evaluated at each λ_lj of the schedule.
+every charge state and its derivative. The soft core is evaluated at each λ_sterics of the schedule.
 The potential's energy is that of the forces just computed. The slope by σ of the coupled state
 follows from one more energy: V = s¹² A − s⁶ B where all σ are s times as long.
 """
@@ -15,7 +15,7 @@ import numpy as np
 import openmm as mm
 
 from merrow.samples import COUPLED, LambdaState
-from merrow.system.alchemy import LAMBDA_ELEC, LAMBDA_LJ, LJ_SIZE, STRETCH
+from merrow.system.alchemy import LAMBDA_ELECTROSTATICS, LAMBDA_STERICS, LJ_SIZE, STRETCH
 from merrow.system.build import INTERNAL, NONBONDED, SOFT_CORE, HybridSystem
 from merrow.units import thermal_energy
 
@@ -31,7 +31,7 @@ class Record:
 
     Attributes:
         u: Reduced potential in all K states [kT], shape (K,).
-        dvdl: ∂V/∂λ_elec, ∂V/∂λ_lj at the generating state [kJ/mol], shape (2,).
+        dvdl: ∂V/∂λ_elec, ∂V/∂λ_sterics at the generating state [kJ/mol], shape (2,).
         internal: Internal energy of the region, absolute [kJ/mol].
         spread: Ensemble spread of it [kJ/mol] or nan.
         volume: Box volume [nm³].
@@ -51,37 +51,37 @@ class Record:
 
 def set_state(context: mm.Context, state: LambdaState) -> None:
     """Move a Context to an alchemical state."""
-    context.setParameter(LAMBDA_ELEC, state.elec)
-    context.setParameter(LAMBDA_LJ, state.lj)
+    context.setParameter(LAMBDA_ELECTROSTATICS, state.lambda_electrostatics)
+    context.setParameter(LAMBDA_STERICS, state.lambda_sterics)
 
 
 def coulomb_coefficients(context: mm.Context) -> tuple[float, float, float]:
     """Return A, B, C of U = A + B λ_elec + C λ_elec² [kJ/mol]; λ_elec is put back."""
-    before = context.getParameter(LAMBDA_ELEC)
+    before = context.getParameter(LAMBDA_ELECTROSTATICS)
     energies = []
     for value in (0.0, 0.5, 1.0):
-        context.setParameter(LAMBDA_ELEC, value)
+        context.setParameter(LAMBDA_ELECTROSTATICS, value)
         energies.append(_energy(context, NONBONDED))
-    context.setParameter(LAMBDA_ELEC, before)
+    context.setParameter(LAMBDA_ELECTROSTATICS, before)
     zero, half, one = energies
     quadratic = 2 * (zero + one - 2 * half)
     return zero, one - zero - quadratic, quadratic
 
 
 def lennard_jones(context: mm.Context, values: tuple[float, ...]) -> tuple[Array, float]:
-    """Return soft-core energies at the given λ_lj and the derivative at the present one [kJ/mol].
+    """Return soft-core energies at the given λ_sterics and the present derivative [kJ/mol].
 
-    The parameter λ_lj is put back.
+    The parameter λ_sterics is put back.
     """
-    before = context.getParameter(LAMBDA_LJ)
+    before = context.getParameter(LAMBDA_STERICS)
     state = context.getState(getParameterDerivatives=True, groups={SOFT_CORE})
-    slope = float(state.getEnergyParameterDerivatives()[LAMBDA_LJ])
+    slope = float(state.getEnergyParameterDerivatives()[LAMBDA_STERICS])
     energies = np.zeros(len(values))
     for k, value in enumerate(values):
-        if value > 0.0:  # at λ_lj = 0 the soft core is zero by construction
-            context.setParameter(LAMBDA_LJ, value)
+        if value > 0.0:  # at λ_sterics = 0 the soft core is zero by construction
+            context.setParameter(LAMBDA_STERICS, value)
             energies[k] = _energy(context, SOFT_CORE)
-    context.setParameter(LAMBDA_LJ, before)
+    context.setParameter(LAMBDA_STERICS, before)
     return energies, slope
 
 
@@ -92,7 +92,7 @@ def size_slope(context: mm.Context, hybrid: HybridSystem, volume: float) -> floa
     cutoff stays where it is.
 
     Args:
-        context: Stands at λ_lj = 1.
+        context: Stands at λ_sterics = 1.
         hybrid: Its Hamiltonian.
         volume: Volume of its box [nm³]; nan without one.
     """
@@ -154,21 +154,27 @@ def couplings(
         temperature: Temperature [K].
 
     Returns:
-        Reduced potentials [kT], shape (K,), and ∂V/∂λ_elec, ∂V/∂λ_lj [kJ/mol], shape (2,).
+        Reduced potentials [kT], shape (K,), and ∂V/∂λ_elec, ∂V/∂λ_sterics [kJ/mol], shape (2,).
     """
     tail = 0.0
     if hybrid.periodic:
         tail = hybrid.tail / float(context.getState().getPeriodicBoxVolume()._value)
     _, linear, quadratic = coulomb_coefficients(context)
-    grid = tuple(sorted({s.lj for s in states}))
+    grid = tuple(sorted({s.lambda_sterics for s in states}))
     energies, slope = lennard_jones(context, grid)
     soft = dict(zip(grid, energies, strict=True))
     potential = np.array(
-        [linear * s.elec + quadratic * s.elec**2 + soft[s.lj] + s.lj * tail for s in states]
+        [
+            linear * s.lambda_electrostatics
+            + quadratic * s.lambda_electrostatics**2
+            + soft[s.lambda_sterics]
+            + s.lambda_sterics * tail
+            for s in states
+        ]
     )
     u = potential / thermal_energy(temperature)
     u = np.clip(np.nan_to_num(u, nan=LARGEST_U, posinf=LARGEST_U), -LARGEST_U, LARGEST_U)
-    return u, np.array([linear + 2 * quadratic * here.elec, slope + tail])
+    return u, np.array([linear + 2 * quadratic * here.lambda_electrostatics, slope + tail])
 
 
 def _energy(context: mm.Context, group: int) -> float:

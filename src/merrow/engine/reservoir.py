@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Which solute takes the place of a decoupled one? A conformer of the gas phase, turned at random.
 
-In the state (λ_elec, λ_lj) = (0, 0) no energy joins solute and water. At a given box its density is
+In the state (λ_elec, λ_sterics) = (0, 0) no energy joins solute and water. At a given box its
+density is
 a product: exp(−βE_int) of the solute's shape, with the internal energy and the temperature of the
 gas phase; a uniform one of its orientation; a uniform one of its centre; Maxwell's of its
 velocities; and whatever the water's is. Shape, orientation and velocities are drawn anew from their

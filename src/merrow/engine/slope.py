@@ -9,7 +9,7 @@ from merrow.engine.record import coulomb_coefficients, lennard_jones, set_state
 from merrow.engine.simulation import Phase, choose_platform, set_phase
 from merrow.errors import UnsupportedPhysicsError
 from merrow.samples import COUPLED, LambdaState
-from merrow.system.alchemy import LAMBDA_ELEC, LAMBDA_LJ
+from merrow.system.alchemy import LAMBDA_ELECTROSTATICS, LAMBDA_STERICS
 from merrow.system.build import HybridSystem
 
 
@@ -24,7 +24,10 @@ def couple(hybrid: HybridSystem, state: LambdaState) -> None:
             "the ML region has link atoms, so it is bound to its environment and cannot be "
             "decoupled from it (icfe=1); select whole molecules."
         )
-    values = {LAMBDA_ELEC: state.elec, LAMBDA_LJ: state.lj}
+    values = {
+        LAMBDA_ELECTROSTATICS: state.lambda_electrostatics,
+        LAMBDA_STERICS: state.lambda_sterics,
+    }
     for force in hybrid.system.getForces():
         for k in range(getattr(force, "getNumGlobalParameters", int)()):
             name = force.getGlobalParameterName(k)
@@ -48,11 +51,11 @@ class Slope:
         self._hybrid, self._state = hybrid, state
 
     def at(self, phase: Phase) -> tuple[float, float]:
-        """Return ∂V/∂λ_elec and ∂V/∂λ_lj [kJ/mol] at a configuration."""
+        """Return ∂V/∂λ_elec and ∂V/∂λ_sterics [kJ/mol] at a configuration."""
         set_phase(self._context, phase)
         set_state(self._context, self._state)
         _, linear, quadratic = coulomb_coefficients(self._context)
         _, lj = lennard_jones(self._context, ())
         if self._hybrid.periodic:
             lj += self._hybrid.tail / float(self._context.getState().getPeriodicBoxVolume()._value)
-        return linear + 2 * quadratic * self._state.elec, lj
+        return linear + 2 * quadratic * self._state.lambda_electrostatics, lj

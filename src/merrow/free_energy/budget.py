@@ -51,7 +51,7 @@ def sampling_parts(
     Args:
         headline: The reported number.
         path: The sampled path.
-        ends: MM → ML by phase where the headline holds them (R2); empty for R1.
+        ends: MM → ML by phase where the headline holds them (endpoint); empty for the direct route.
     """
     inside = [Part("sampling of the path", path.errors.within, True, "analytic or blocks")]
     for phase, end in ends.items():

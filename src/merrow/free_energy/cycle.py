@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""How do the parts add up to a hydration free energy? Route R1, route R2, and "as published".
+"""The parts of a hydration free energy added up: direct route, endpoint route, "as published".
 
-R1 samples the ML/MM Hamiltonian at every state; R2 samples MM states and adds the end-state
+The direct route samples the ML/MM Hamiltonian at every state; the endpoint route samples MM states
+and adds the end-state
 corrections: ΔG = ΔG_MM + ΔF_wat(MM→ML) − ΔF_gas(MM→ML). Both are exact; neither adds ΔE_reorg.
 
-Shared frames: in R2 the MM frames of the coupled state serve the path and the correction in
-water, and E_ML of the ML frames in water serves that correction and ΔE_reorg. The error of a sum is
-therefore at least the scatter of the sum over repeats (`estimate.add`). The gas phase is a
-simulation of its own and adds in quadrature. What ΔE_reorg shares with the gas correction is not
-followed; it touches the published sum only.
+Shared frames: in the endpoint route the MM frames of the coupled state serve the path and the
+correction in water, and E_ML of the ML frames in water serves that correction and ΔE_reorg. The
+error of a sum is therefore at least the scatter of the sum over repeats (`estimate.add`). The gas
+phase is a simulation of its own and adds in quadrature. What ΔE_reorg shares with the gas
+correction is not followed; it touches the published sum only.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from merrow.free_energy.verdict import Verdict
 
 METHODS = {
     "decoupling_mbar": "MBAR of the ML/MM decoupling path",
-    "endstate_r2": "MM decoupling path (MBAR) + MM→ML/MM end-state BAR",
+    "endpoint_bar": "MM decoupling path (MBAR) + MM→ML/MM end-state BAR",
     "as_published": "TI + ΔE_reorg, as published; not a state-function estimate",
 }
 STAND_IN = "as published: end-state route + ΔE_reorg, a stand-in for TI + ΔE_reorg"
@@ -39,10 +40,10 @@ AGREEMENT = 2.0
 
 @dataclass(frozen=True)
 class Closure:
-    """How far the cycle R1 → R2 fails to close.
+    """How far the cycle direct → endpoint fails to close.
 
     Attributes:
-        difference: ΔG by R1 − ΔG by R2; zero for endless sampling.
+        difference: ΔG by the direct route − ΔG by the endpoint route; zero for endless sampling.
         verdict: Whether the two agree.
     """
 
@@ -55,10 +56,10 @@ class Hydration:
     """The hydration free energy and all numbers that stand beside it.
 
     Attributes:
-        route: "R1" or "R2".
+        route: "direct" or "endpoint".
         headline: The number that is reported.
         headline_method: How it was obtained.
-        estimates: decoupling_mbar, decoupling_ti, endstate_r2, mm_control and as_published; None
+        estimates: decoupling_mbar, decoupling_ti, endpoint_bar, mm_reference and as_published; None
             for what this route does not give.
         de_reorg: ⟨E_ML⟩_wat − ⟨E_ML⟩_gas.
         published_note: How "as published" was made.
@@ -74,13 +75,13 @@ class Hydration:
     why: str = WHY
 
 
-def hydration_r1(
+def hydration_direct(
     mbar: PathEstimate,
     ti: PathEstimate,
     de_reorg: Estimate | None,
     *,
-    mm_control: Estimate | None = None,
-    endstate_r2: Estimate | None = None,
+    mm_reference: Estimate | None = None,
+    endpoint_bar: Estimate | None = None,
     published: bool = False,
 ) -> Hydration:
     """Return the result of ML/MM sampling at every state.
@@ -89,22 +90,22 @@ def hydration_r1(
         mbar: MBAR on the ML/MM path.
         ti: TI on the same samples.
         de_reorg: ⟨E_ML⟩_wat − ⟨E_ML⟩_gas, None where the gas was not sampled.
-        mm_control: MM value of the same path, if it was run.
-        endstate_r2: The same free energy by route R2, if it was run.
+        mm_reference: MM value of the same path, if it was run.
+        endpoint_bar: The same free energy by the endpoint route, if it was run.
         published: Make "as published" the headline (protocol paper only).
     """
     as_published = None if de_reorg is None else add(shared=[ti, de_reorg])
     estimates = {
         "decoupling_mbar": mbar,
         "decoupling_ti": ti,
-        "endstate_r2": endstate_r2,
-        "mm_control": mm_control,
+        "endpoint_bar": endpoint_bar,
+        "mm_reference": mm_reference,
         "as_published": as_published,
     }
-    return _result("R1", "decoupling_mbar", estimates, de_reorg, published)
+    return _result("direct", "decoupling_mbar", estimates, de_reorg, published)
 
 
-def hydration_r2(
+def hydration_endpoint(
     mm_path: PathEstimate,
     water_end: EndStateEstimate,
     gas_end: EndStateEstimate,
@@ -130,28 +131,30 @@ def hydration_r2(
     estimates = {
         "decoupling_mbar": None,
         "decoupling_ti": None,
-        "endstate_r2": exact,
-        "mm_control": mm_path,
+        "endpoint_bar": exact,
+        "mm_reference": mm_path,
         "as_published": as_published,
     }
-    return _result("R2", "endstate_r2", estimates, de_reorg, published)
+    return _result("endpoint", "endpoint_bar", estimates, de_reorg, published)
 
 
 def closure(r1: Estimate, r2: Estimate) -> Closure:
-    """Return R1 − R2 with its error and say whether they agree.
+    """Return direct − endpoint with its error and say whether they agree.
 
-    The two routes share no simulation in water, and their errors are added in quadrature. What R1's
-    path has from the gas phase, conformers in its decoupled state, is not followed.
+    The two routes share no simulation in water, and their errors are added in quadrature. What the
+    direct route's path has from the gas phase, conformers in its decoupled state, is not followed.
     """
     difference = add(shared=[], independent=[r1, negative(r2)])
     value, error = difference.dg_kcal, difference.stderr_kcal
-    said = f"R1 − R2 = {value:+.2f} ± {error:.2f} kcal/mol"
+    said = f"direct − endpoint = {value:+.2f} ± {error:.2f} kcal/mol"
     if abs(value) <= AGREEMENT * error:
         bound = abs(value) + AGREEMENT * error
         words = f"Both routes agree: {said}; a disagreement above {bound:.2f} is unlikely."
         return Closure(difference, Verdict("routes", True, words))
     words = f"The routes disagree by more than {AGREEMENT:g} standard errors: {said}."
-    advice = "run longer; see which repeats or conformers differ, and the end-state overlap of R2"
+    advice = (
+        "run longer; see which repeats or conformers differ, and the end-state overlap of endpoint"
+    )
     return Closure(difference, Verdict("routes", False, words, advice, serious=True))
 
 
@@ -162,7 +165,7 @@ def _result(
     de_reorg: Estimate | None,
     published: bool,
 ) -> Hydration:
-    note = METHODS["as_published"] if route == "R1" else STAND_IN
+    note = METHODS["as_published"] if route == "direct" else STAND_IN
     chosen = "as_published" if published and estimates["as_published"] is not None else exact
     headline = estimates[chosen]
     if headline is None:

@@ -80,7 +80,7 @@ def correlation(samples: WindowSamples, *, discard: bool = True) -> Correlation:
 
 
 def _changing_parts(states: Sequence[LambdaState]) -> NDArray[np.bool_]:
-    """Tell which of λ_elec and λ_lj change next to each state, shape (K, 2)."""
+    """Tell which of λ_elec and λ_sterics change next to each state, shape (K, 2)."""
     values = np.array(states, dtype=np.float64)
     steps = np.diff(values, axis=0) != 0.0
     parts = np.zeros(values.shape, dtype=bool)

@@ -193,7 +193,9 @@ def judge_box(
     if least < 2.0 * cutoff:
         problems.append("the box is narrower than twice the cutoff: take more water")
     if abs(tail) > LARGE_TAIL:
-        problems.append("the tail is large: compare with a longer cutoff (--set cutoff=10)")
+        problems.append(
+            "the tail is large: compare with a longer cutoff (--set cutoff_angstrom=10)"
+        )
     if not problems:
         return Verdict("box", True, f"Box and tail are in order: {said}.")
     return Verdict("box", False, f"{said[0].upper()}{said[1:]}.", "; ".join(problems))
@@ -224,5 +226,5 @@ def judge_target(stderr: float, target: float | None) -> Verdict:
         "target",
         False,
         f"Sampling ended at a standard error of {stderr:.2f}, the target is {target:.2f} kcal/mol.",
-        "go on in the same folder with a longer --max-time or --set maximum_sampling=...",
+        "go on in the same folder with a longer --max-time or --set maximum_sampling_ps=...",
     )

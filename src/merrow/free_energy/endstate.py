@@ -211,12 +211,12 @@ def _solve(parts: Sequence[Array], shares: Sequence[float]) -> tuple[float, floa
     except (ParameterError, BoundsError, ConvergenceError, ArithmeticError) as error:
         raise NumericsError(
             f"BAR found no solution between the MM and the ML ensemble ({error}); "
-            "sample intermediate states (1-s) E_MM + s E_ML, or use route R1."
+            "sample intermediate states (1-s) E_MM + s E_ML, or use the direct route."
         ) from error
     if not math.isfinite(value + stderr):
         raise NumericsError(
             "the MM and the ML ensemble do not overlap, so BAR gives no finite free energy; "
-            "sample intermediate states (1-s) E_MM + s E_ML, or use route R1."
+            "sample intermediate states (1-s) E_MM + s E_ML, or use the direct route."
         )
     return value, stderr
 
@@ -306,7 +306,7 @@ def _judge(steps: Sequence[_Step], shares: Sequence[float]) -> Verdict:
         "end states",
         False,
         f"MM and ML solute are too different for {few}: {said}; "
-        "add intermediate states (1-s) E_MM + s E_ML, or use route R1.",
+        "add intermediate states (1-s) E_MM + s E_ML, or use the direct route.",
         serious=overlap < BAD_OVERLAP,
     )
 

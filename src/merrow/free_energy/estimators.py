@@ -166,7 +166,7 @@ def _trapezoid(samples: WindowSamples) -> Array:
 def _gauss_legendre(samples: WindowSamples, names: list[str]) -> Array:
     """Return the free energies [kT] of the named chains; alchemlyb adds charges first, then LJ."""
     sums = np.asarray(_fit(TI_GQ(), dhdl(samples)).delta_f_)[0]
-    n_charging = sum(0.0 < s.elec < 1.0 for s in samples.states)
+    n_charging = sum(0.0 < s.lambda_electrostatics < 1.0 for s in samples.states)
     parts = {"charging": sums[n_charging], "lj": sums[-1] - sums[n_charging], "total": sums[-1]}
     return np.array([parts[name] for name in names])
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 """What is ⟨E_ML⟩ in water − ⟨E_ML⟩ in gas if every sample counts, not those of the ends alone?
 
-R1: MBAR expectations in the coupled and in the decoupled state from the rows of all windows, with
-the covariance of the two (10.1063/1.2978177). The decoupled solute is the gas-phase one.
-R2: in each phase the MM frames are reweighted to ML and joined with the ML frames, which is MBAR
-of two states; the weights need the energy difference D and its BAR alone.
+direct: MBAR expectations in the coupled and in the decoupled state from the rows of all windows,
+    with the covariance of the two (10.1063/1.2978177). The decoupled solute is the gas-phase one.
+endpoint: in each phase the MM frames are reweighted to ML and joined with the ML frames, which is
+    MBAR of two states; the weights need the energy difference D and its BAR alone.
 """
 
 from __future__ import annotations

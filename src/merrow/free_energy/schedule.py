@@ -49,14 +49,20 @@ def legs(states: Sequence[LambdaState]) -> dict[str, IntArray]:
         InputError: The states do not descend along charges first, LJ second.
     """
     for i, (a, b) in enumerate(pairwise(states)):
-        charges = a.lj == b.lj and a.elec > b.elec
-        lj = a.elec == b.elec and a.lj > b.lj
-        if not (charges or (lj and a.elec == 0.0)):
+        charges = (
+            a.lambda_sterics == b.lambda_sterics
+            and a.lambda_electrostatics > b.lambda_electrostatics
+        )
+        lj = (
+            a.lambda_electrostatics == b.lambda_electrostatics
+            and a.lambda_sterics > b.lambda_sterics
+        )
+        if not (charges or (lj and a.lambda_electrostatics == 0.0)):
             raise InputError(
                 f"states {i} {tuple(a)} and {i + 1} {tuple(b)} of the schedule are not a step of a "
                 "path; list (elec, lj) from coupled to decoupled, charges to 0 first, then lj."
             )
-    steps = [0 if a.lj == b.lj else 1 for a, b in pairwise(states)]
+    steps = [0 if a.lambda_sterics == b.lambda_sterics else 1 for a, b in pairwise(states)]
     found = {}
     for name, component in COMPONENT.items():
         first = [i for i, step in enumerate(steps) if step == component]
@@ -66,7 +72,7 @@ def legs(states: Sequence[LambdaState]) -> dict[str, IntArray]:
 
 
 def weights(states: Sequence[LambdaState], rule: Rule) -> Array:
-    """Return the quadrature weight of ∂V/∂λ_elec and ∂V/∂λ_lj at each state.
+    """Return the quadrature weight of ∂V/∂λ_elec and ∂V/∂λ_sterics at each state.
 
     The free energy decoupled → coupled is Σ_k Σ_c weights[k, c] ⟨∂V/∂λ_c⟩_k. With
     "gauss-legendre" λ = 0 and 1 carry no weight; all other states of a leg must be its nodes.

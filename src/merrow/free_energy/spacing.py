@@ -155,22 +155,22 @@ def judge_spacing(samples: WindowSamples, *, rows: Correlation | None = None) ->
         f"thermodynamic length {sum(leg.total for leg in found):.1f} kT, at equal times "
         f"{cost:.2f} times the cost of even steps and {gain_of_shares(shares):.2f} times that of "
         "the best division of time; most of it is due to "
-        + ", ".join(f"({s.elec:.3g}, {s.lj:.3g})" for s in neediest)
+        + ", ".join(f"({s[0]:.3g}, {s[1]:.3g})" for s in neediest)
     )
     if cost < UNEVEN:
         return Verdict("schedule", True, f"The states are well placed: {said}.")
     better = respaced(found)
-    charges = [s.elec for s in better if s.lj == 1.0]
-    lj = [s.lj for s in better if s.lj < 1.0]
+    charges = [s.lambda_electrostatics for s in better if s.lambda_sterics == 1.0]
+    lj = [s.lambda_sterics for s in better if s.lambda_sterics < 1.0]
     advice = (
         "for a longer run of such a molecule: --set "
-        f"'schedule={{charges: {charges}, lennard_jones: {lj}}}'"
+        f"'schedule={{lambda_electrostatics: {charges}, lambda_sterics: {lj}}}'"
     )
     return Verdict("schedule", False, f"The states are placed unevenly: {said}.", advice)
 
 
 def _sigma(samples: WindowSamples, rows: Correlation) -> Array:
-    """Return the standard deviation of ∂V/∂λ_elec and ∂V/∂λ_lj in every state [kT], (K, 2)."""
+    """Return the standard deviation of ∂V/∂λ_elec and ∂V/∂λ_sterics in every state [kT], (K, 2)."""
     kt = thermal_energy(samples.temperature)
     found = np.zeros((len(samples.states), 2))
     for k in range(len(samples.states)):

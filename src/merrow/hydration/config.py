@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from merrow.hydration.protocol import LONGEST_STEP, PROTOCOLS, Protocol, check_routes
 from merrow.settings import Settings
 
-HOW_LONG = ("target_stderr", "minimum_sampling", "maximum_sampling", "maximum_minutes")
+HOW_LONG = ("target_stderr_kcal", "minimum_sampling_ps", "maximum_sampling_ps", "maximum_minutes")
 """Settings of a protocol that say when sampling ends, not what is sampled."""
 
 
@@ -68,10 +68,10 @@ class HydrationConfig(Settings):
     """Path of the potential's weights; null: resolved by name."""
     protocol: Protocol = PROTOCOLS["quick"]
     """The sampling."""
-    control: bool = False
-    """R1: sample the MM control on the same path too."""
+    mm_reference: bool = False
+    """Direct route: sample the MM reference on the same path too."""
     both_routes: bool = False
-    """Sample by routes R1 (the headline) and R2 (the check) and say whether they agree."""
+    """Sample by both routes, direct (the headline) and endpoint (the check): do they agree?"""
     seed: int = Field(2025, ge=0, lt=2**31)
     """Seed of everything random."""
     repeats: int = Field(2, ge=1)
@@ -90,10 +90,10 @@ class HydrationConfig(Settings):
                 "for potential mm alone"
             )
         longest = LONGEST_STEP[protocol.solute_masses]
-        if protocol.solute_constraints == "none" and protocol.timestep > longest:
+        if protocol.solute_constraints == "none" and protocol.timestep_fs > longest:
             raise ValueError(
-                f"timestep above {longest:g} fs needs solute_masses "
-                f"{'heavy' if protocol.timestep > 2.0 else 'repartitioned'} or constraints"
+                f"timestep_fs above {longest:g} fs needs solute_masses "
+                f"{'heavy' if protocol.timestep_fs > 2.0 else 'repartitioned'} or constraints"
             )
         if protocol.headline == "as_published" and protocol.name != "paper":
             raise ValueError("headline as_published belongs to the protocol named paper alone")

@@ -214,7 +214,7 @@ def waters_needed(protocol: Protocol, positions: Array, numbers: tuple[int, ...]
     """Return the protocol's number of waters, or more where cutoff or solute need a wider box."""
     extent = largest_distance(positions, numbers)
     margin = 1.012  # the box breathes by about 1 % in length under the barostat
-    width = margin * max(2 * protocol.cutoff + 3.5, extent + 20.0)
+    width = margin * max(2 * protocol.cutoff_angstrom + 3.5, extent + 20.0)
     heavy = sum(z > 1 for z in numbers)
     return max(protocol.n_waters, n_waters_for(width, heavy))
 
@@ -257,7 +257,9 @@ def _check_system_box(
     vectors = box_vectors(coordinates) * NM_PER_ANGSTROM
     solute = coordinates.positions[list(region.atoms)] * NM_PER_ANGSTROM
     extent = largest_distance(solute, region.molecule.numbers)
-    check_box(vectors, protocol.cutoff * NM_PER_ANGSTROM, extent, source=topology.path.name)
+    check_box(
+        vectors, protocol.cutoff_angstrom * NM_PER_ANGSTROM, extent, source=topology.path.name
+    )
 
 
 def weights_identity(config: HydrationConfig, base: Path, molecule: Molecule) -> str | None:

@@ -17,7 +17,7 @@ from merrow.free_energy.schedule import NODE_TOLERANCE
 from merrow.settings import Settings
 from merrow.system.masses import Masses
 
-Route = Literal["R1", "R2"]
+Route = Literal["direct", "endpoint"]
 
 LONGEST_STEP: dict[Masses, float] = {"prmtop": 1.0, "repartitioned": 2.0, "heavy": 4.0}
 """Longest time step [fs] of a solute without constraints, by its masses."""
@@ -32,33 +32,33 @@ LENNARD_JONES = (0.85, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0)
 class Schedule(Settings):
     """Ordered alchemical states: charges are switched off first, then Lennard-Jones."""
 
-    charges: tuple[float, ...] = CHARGES
-    """λ_elec of the charging leg, from 1 to 0, at λ_lj = 1."""
-    lennard_jones: tuple[float, ...] = LENNARD_JONES
-    """λ_lj of the Lennard-Jones leg below 1, ending at 0, at λ_elec = 0."""
+    lambda_electrostatics: tuple[float, ...] = CHARGES
+    """λ_elec of the charging leg, from 1 to 0, at λ_sterics = 1."""
+    lambda_sterics: tuple[float, ...] = LENNARD_JONES
+    """λ_sterics of the Lennard-Jones leg below 1, ending at 0, at λ_elec = 0."""
     rule: Literal["trapezoid", "gauss-legendre"] = "trapezoid"
     """Quadrature of the thermodynamic integration."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Schedule:
-        for name in ("charges", "lennard_jones"):
+        for name in ("lambda_electrostatics", "lambda_sterics"):
             values = getattr(self, name)
             if any(a <= b for a, b in itertools.pairwise(values)):
                 raise ValueError(f"{name} must fall strictly from coupled to decoupled")
             if not values or values[-1] != 0.0 or values[0] > 1.0:
                 raise ValueError(f"{name} must lie within 1..0 and end at 0")
-        if self.charges[0] != 1.0 or self.lennard_jones[0] >= 1.0:
-            raise ValueError("charges must start at 1 and lennard_jones below 1")
+        if self.lambda_electrostatics[0] != 1.0 or self.lambda_sterics[0] >= 1.0:
+            raise ValueError("lambda_electrostatics must start at 1 and lambda_sterics below 1")
         if self.rule == "gauss-legendre":
-            for name in ("charges", "lennard_jones"):
+            for name in ("lambda_electrostatics", "lambda_sterics"):
                 _check_nodes(name, getattr(self, name))
         return self
 
     @property
     def states(self) -> tuple[tuple[float, float], ...]:
-        """All (λ_elec, λ_lj), coupled end first."""
-        charging = [(value, 1.0) for value in self.charges]
-        return (*charging, *((0.0, value) for value in self.lennard_jones))
+        """All (λ_elec, λ_sterics), coupled end first."""
+        charging = [(value, 1.0) for value in self.lambda_electrostatics]
+        return (*charging, *((0.0, value) for value in self.lambda_sterics))
 
 
 class Protocol(Settings):
@@ -67,16 +67,16 @@ class Protocol(Settings):
     name: str
     """Name in the table; "custom" after any change."""
     route: Route
-    """R1: ML/MM in every state. R2: MM in every state, ML/MM at the coupled end and in gas."""
+    """direct: ML/MM in every state. endpoint: MM there, ML/MM at the coupled end and in gas."""
     schedule: Schedule = Schedule()
     """The alchemical states."""
-    split_states: bool = False
+    refine_schedule: bool = False
     """Whether a short pilot run adds states between neighbours that overlap by less than 0.15."""
-    temperature: float = Field(298.15, gt=0, lt=1000)
+    temperature_kelvin: float = Field(298.15, gt=0, lt=1000)
     """Temperature [K]."""
-    pressure: float = Field(1.01325, gt=0)
+    pressure_bar: float = Field(1.01325, gt=0)
     """Pressure [bar]."""
-    timestep: float = Field(2.0, gt=0, le=4.0)
+    timestep_fs: float = Field(2.0, gt=0, le=4.0)
     """Time step [fs]."""
     solute_masses: Masses = "repartitioned"
     """Masses of the solute; averages over configurations do not depend on them. prmtop: unchanged,
@@ -84,41 +84,41 @@ class Protocol(Settings):
     hydrogens of 8 dalton and twice the mass of all others, to 4 fs."""
     solute_constraints: Literal["none", "h-bonds"] = "none"
     """Constraints within the solute, the same in every state and phase of the cycle."""
-    friction: float = Field(1.0, gt=0)
+    friction_per_ps: float = Field(1.0, gt=0)
     """Langevin friction in water [1/ps]."""
-    gas_friction: float = Field(5.0, gt=0)
+    gas_friction_per_ps: float = Field(5.0, gt=0)
     """Langevin friction in gas [1/ps]."""
     n_waters: int = Field(330, ge=200, le=200_000)
     """Waters of a box that is built here; more where the solute needs them."""
-    cutoff: float = Field(8.0, ge=6.0, le=20.0)
+    cutoff_angstrom: float = Field(8.0, ge=6.0, le=20.0)
     """Direct-space cutoff of Coulomb and Lennard-Jones [Å]; the tail is always added."""
     ewald_tolerance: float = Field(5e-4, gt=1e-9, lt=1e-2)
     """OpenMM's relative force error of PME."""
-    equilibration: float = Field(12.0, gt=0)
+    equilibration_ps: float = Field(12.0, gt=0)
     """Equilibration of the coupled state [ps]."""
-    equilibration_per_state: float = Field(4.0, ge=0)
+    equilibration_per_state_ps: float = Field(4.0, ge=0)
     """Further equilibration in every state [ps]."""
-    record_interval: float = Field(0.4, gt=0)
+    record_interval_ps: float = Field(0.4, gt=0)
     """Time between recorded configurations of a replica [ps]."""
     records_per_sweep: int = Field(2, ge=1)
     """Records of each replica between two exchange attempts."""
     sweeps_per_segment: int = Field(3, ge=1)
     """Exchange sweeps between two checkpoints."""
-    water_end: float = Field(20.0, gt=0)
-    """R2: ML/MM sampling of the coupled state, all repeats together [ps]."""
-    gas: float = Field(20.0, gt=0)
+    endstate_water_ps: float = Field(20.0, gt=0)
+    """Endpoint route: ML/MM sampling of the coupled state, all repeats together [ps]."""
+    gas_ps: float = Field(20.0, gt=0)
     """Gas-phase sampling of each temperature ladder [ps]."""
-    gas_ladders: int = Field(2, ge=2)
+    n_gas_ladders: int = Field(2, ge=2)
     """Independent temperature ladders in gas, started from different conformers."""
     gas_reservoir: bool | None = None
     """Whether a decoupled solute that has rotatable torsions and no constraints is replaced by a
-    conformer of the gas phase before each exchange, and the ML/MM end state of R2 goes on from
-    phases of the path; null: off, as where run.yaml is older."""
-    target_stderr: float | None = Field(0.3, gt=0)
+    conformer of the gas phase before each exchange, and the ML/MM end state of the endpoint
+    route goes on from phases of the path; null: off, as where run.yaml is older."""
+    target_stderr_kcal: float | None = Field(0.3, gt=0)
     """Sampling stops at this standard error of the headline [kcal/mol]; null: never."""
-    minimum_sampling: float = Field(8.0, ge=0)
+    minimum_sampling_ps: float = Field(8.0, ge=0)
     """Least production in every state, all repeats together, before the error is believed [ps]."""
-    maximum_sampling: float = Field(500.0, gt=0)
+    maximum_sampling_ps: float = Field(500.0, gt=0)
     """Most production in every state, all repeats together [ps]."""
     maximum_minutes: float | None = Field(None, gt=0)
     """Wall time after which sampling ends with what there is [min]; null: never."""
@@ -130,14 +130,15 @@ def check_routes(potential: str, route: Route, *, both_routes: bool) -> None:
     """Refuse a route that a potential does not have.
 
     Raises:
-        ValueError: The MM terms are asked for R2, or both routes where R1 is not the headline.
+        ValueError: The MM terms are asked for the endpoint route, or both routes where the direct
+            route is not the headline.
     """
-    if potential == "mm" and route == "R2":
-        raise ValueError("potential mm has one route: R1")
-    if both_routes and (potential == "mm" or route == "R2"):
+    if potential == "mm" and route == "endpoint":
+        raise ValueError("potential mm has one route: direct")
+    if both_routes and (potential == "mm" or route == "endpoint"):
         raise ValueError(
-            "both_routes compares R1, the headline, with R2: give a potential other than mm "
-            "and route R1"
+            "both_routes compares direct, the headline, with endpoint: give a potential other than "
+            "mm and route direct"
         )
 
 
@@ -167,50 +168,50 @@ PROTOCOLS: dict[str, Protocol] = {
     for protocol in (
         Protocol(
             name="demo",
-            route="R2",
+            route="endpoint",
             n_waters=290,
-            target_stderr=0.4,
+            target_stderr_kcal=0.4,
             maximum_minutes=12.0,
-            water_end=12.0,
-            gas=10.0,
+            endstate_water_ps=12.0,
+            gas_ps=10.0,
             gas_reservoir=True,
         ),
-        Protocol(name="quick", route="R2", gas_reservoir=True),
+        Protocol(name="quick", route="endpoint", gas_reservoir=True),
         Protocol(
             name="standard",
-            route="R1",
-            split_states=True,
-            timestep=1.0,
+            route="direct",
+            refine_schedule=True,
+            timestep_fs=1.0,
             solute_masses="prmtop",
             n_waters=700,
-            cutoff=10.0,
-            equilibration=100.0,
-            equilibration_per_state=50.0,
-            gas=200.0,
+            cutoff_angstrom=10.0,
+            equilibration_ps=100.0,
+            equilibration_per_state_ps=50.0,
+            gas_ps=200.0,
             gas_reservoir=True,
-            target_stderr=0.1,
-            minimum_sampling=45.0,
-            maximum_sampling=5000.0,
+            target_stderr_kcal=0.1,
+            minimum_sampling_ps=45.0,
+            maximum_sampling_ps=5000.0,
         ),
         Protocol(
             name="paper",
-            route="R1",
+            route="direct",
             schedule=Schedule(
-                charges=(1.0, *_gauss_legendre(5), 0.0),
-                lennard_jones=(*_gauss_legendre(12), 0.0),
+                lambda_electrostatics=(1.0, *_gauss_legendre(5), 0.0),
+                lambda_sterics=(*_gauss_legendre(12), 0.0),
                 rule="gauss-legendre",
             ),
-            timestep=1.0,
+            timestep_fs=1.0,
             solute_masses="prmtop",
             n_waters=500,
-            cutoff=9.0,
-            equilibration=200.0,
-            equilibration_per_state=200.0,
-            gas=1000.0,
+            cutoff_angstrom=9.0,
+            equilibration_ps=200.0,
+            equilibration_per_state_ps=200.0,
+            gas_ps=1000.0,
             gas_reservoir=False,
-            target_stderr=None,
-            minimum_sampling=1000.0,
-            maximum_sampling=1000.0,
+            target_stderr_kcal=None,
+            minimum_sampling_ps=1000.0,
+            maximum_sampling_ps=1000.0,
             headline="as_published",
         ),
     )

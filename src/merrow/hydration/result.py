@@ -32,7 +32,7 @@ from merrow.files import write_whole
 SCHEMA_VERSION: Final = 1
 
 EstimateName = Literal[
-    "decoupling_mbar", "decoupling_ti", "endstate_r2", "mm_control", "as_published"
+    "decoupling_mbar", "decoupling_ti", "endpoint_bar", "mm_reference", "as_published"
 ]
 
 
@@ -76,13 +76,13 @@ class Estimates(_Model):
 
     decoupling_mbar: Estimate | None
     decoupling_ti: Estimate | None
-    endstate_r2: Estimate | None
-    mm_control: Estimate | None
+    endpoint_bar: Estimate | None
+    mm_reference: Estimate | None
     as_published: Estimate | None
 
 
 class Legs(_Model):
-    """The two legs of the sampled path, gas → water (of the MM path under route R2)."""
+    """The two legs of the sampled path, gas → water (of the MM path under the endpoint route)."""
 
     charging: Estimate | None
     lj: Estimate | None
@@ -109,7 +109,7 @@ class ReorganizationFreeEnergy(_Model):
 
 
 class Closure(_Model):
-    """ΔG by route R1 − ΔG by route R2 [kcal/mol]; zero but for sampling."""
+    """ΔG by the direct route − ΔG by the endpoint route [kcal/mol]; zero but for sampling."""
 
     value_kcal: float
     stderr_kcal: NonNegative
@@ -174,8 +174,8 @@ class HydrationResult(_Model):
     potential: str
     charges: str
     protocol: str
-    route: Literal["R1", "R2"]
-    temperature_k: Annotated[float, Field(gt=0.0)]
+    route: Literal["direct", "endpoint"]
+    temperature_kelvin: Annotated[float, Field(gt=0.0)]
     headline: Headline
     estimates: Estimates
     legs: Legs
@@ -253,7 +253,7 @@ def read_result(path: Path) -> HydrationResult:
 def _cells(result: HydrationResult) -> Iterator[tuple[str, object]]:
     """Yield the column names and values of the CSV row; the columns never depend on the run."""
     yield from result.molecule
-    for name in ("potential", "charges", "protocol", "route", "temperature_k"):
+    for name in ("potential", "charges", "protocol", "route", "temperature_kelvin"):
         yield name, getattr(result, name)
     yield "headline_method", result.headline.method
     yield from _pair("headline", result.headline)

@@ -118,7 +118,7 @@ def run_hydration(
         _check_identity(run, potential.identity)
         _keep_identity(run, potential.identity)
         processes = adopted.processes or core_count()
-        if adopted.protocol.split_states:
+        if adopted.protocol.refine_schedule:
             _pilot(run, adopted, processes, listen)
             adopted = refined(run, adopted)
             close_benches()

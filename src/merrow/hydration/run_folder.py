@@ -34,18 +34,18 @@ def as_begun(folder: Path, config: HydrationConfig) -> HydrationConfig:
     changes: dict[str, int | None] = {}
     there = read_run_file(run_file) if run_file.is_file() else None
     if there is None:
-        changes["gas_ladders"] = _ladders(config)
+        changes["n_gas_ladders"] = _ladders(config)
     elif there.protocol.gas_reservoir is None:
         logger.info("%s is older than gas_reservoir and goes on without.", folder)
         changes["gas_reservoir"] = None
-    elif config.protocol.gas_ladders < there.protocol.gas_ladders <= there.repeats:
-        changes["gas_ladders"] = there.protocol.gas_ladders
+    elif config.protocol.n_gas_ladders < there.protocol.n_gas_ladders <= there.repeats:
+        changes["n_gas_ladders"] = there.protocol.n_gas_ladders
     protocol = config.protocol.model_copy(update=changes)
     return config.model_copy(update={"protocol": protocol})
 
 
 def _ladders(config: HydrationConfig) -> int:
-    own = config.protocol.gas_ladders
+    own = config.protocol.n_gas_ladders
     return max(own, config.repeats) if config.protocol.gas_reservoir else own
 
 

@@ -187,7 +187,10 @@ def _dynamics(start: MdSetup, n_steps: int) -> list[Paragraph]:
         paragraphs.append(("Pressure regulation (Monte Carlo)", values))
     if c.coupling is not None:
         path = [("icfe", 1), ("clambda", c.coupling.clambda)]
-        state = [("l_elec", start.state.elec), ("l_lj", start.state.lj)]
+        state = [
+            ("l_elec", start.state.lambda_electrostatics),
+            ("l_lj", start.state.lambda_sterics),
+        ]
         paragraphs.append(("Coupling of the ML region (l_elec, l_lj: 1 coupled)", [*path, *state]))
     return paragraphs
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Linear mixture of two potentials of the same molecule: E_A + s (E_B − E_A).
 
-The ensembles of such energies lead from an MM to an ML solute in steps that overlap (route R2). It
+The ensembles of such energies lead from an MM to an ML solute in steps that overlap (the endpoint
+route). It
 is not a scaled E_ML in the sense of the coupling to the solvent: at s = 0 and 1 it is A and B.
 """
 

@@ -23,8 +23,8 @@ from merrow.potentials.interface import Array
 from merrow.system.internal import lj_matrices
 from merrow.system.pme import Nonbonded
 
-LAMBDA_ELEC = "lambda_elec"
-LAMBDA_LJ = "lambda_lj"
+LAMBDA_ELECTROSTATICS = "lambda_electrostatics"
+LAMBDA_STERICS = "lambda_sterics"
 LJ_SIZE = "lj_size"
 """Factor on σ of all pairs of region and environment; 1 but for one energy of a record."""
 STRETCH = 1.1
@@ -32,8 +32,8 @@ STRETCH = 1.1
 SOFT_CORE_ALPHA = 0.5
 
 SOFT_CORE = (
-    f"4*epsilon*{LAMBDA_LJ}*(1/(s*s) - 1/s);"
-    f"s = {SOFT_CORE_ALPHA}*(1 - {LAMBDA_LJ}) + (r/sigma)^6;"
+    f"4*epsilon*{LAMBDA_STERICS}*(1/(s*s) - 1/s);"
+    f"s = {SOFT_CORE_ALPHA}*(1 - {LAMBDA_STERICS}) + (r/sigma)^6;"
     f"sigma = {LJ_SIZE}*sigmas(type1, type2);"
     "epsilon = epsilons(type1, type2)"
 )
@@ -54,10 +54,12 @@ def couple_charges(
         charge_scale: Factor on the charges.
     """
     region = set(atoms)
-    force.addGlobalParameter(LAMBDA_ELEC, 1.0)
+    force.addGlobalParameter(LAMBDA_ELECTROSTATICS, 1.0)
     for i in atoms:
         force.setParticleParameters(i, 0.0, 0.1, 0.0)
-        force.addParticleParameterOffset(LAMBDA_ELEC, i, charges[i] * charge_scale, 0.0, 0.0)
+        force.addParticleParameterOffset(
+            LAMBDA_ELECTROSTATICS, i, charges[i] * charge_scale, 0.0, 0.0
+        )
     present = set()
     for k in range(force.getNumExceptions()):
         i, j = force.getExceptionParameters(k)[:2]
@@ -76,7 +78,7 @@ def soft_core_force(
     *,
     nonbonded: Nonbonded,
 ) -> mm.CustomNonbondedForce:
-    """Return the Lennard-Jones force between region and environment, scaled by λ_lj.
+    """Return the Lennard-Jones force between region and environment, scaled by λ_sterics.
 
     Atoms without Lennard-Jones (the hydrogens of TIP3P, hydroxyl hydrogens of GAFF) are left out,
     which also avoids 0/0.
@@ -94,9 +96,9 @@ def soft_core_force(
             name, mm.Discrete2DFunction(size, size, table.T.ravel().tolist())
         )
     force.addPerParticleParameter("type")
-    force.addGlobalParameter(LAMBDA_LJ, 1.0)
+    force.addGlobalParameter(LAMBDA_STERICS, 1.0)
     force.addGlobalParameter(LJ_SIZE, 1.0)
-    force.addEnergyParameterDerivative(LAMBDA_LJ)
+    force.addEnergyParameterDerivative(LAMBDA_STERICS)
     for kind in topology.lj_type:
         force.addParticle([float(kind)])
     for i, j in exclusions:
@@ -121,7 +123,7 @@ def soft_core_force(
 def tail_coefficient(
     topology: AmberTopology, atoms: Sequence[int], cutoff: float, *, size: float = 1.0
 ) -> float:
-    """Return K of the region-environment tail energy K/V at λ_lj = 1 [kJ nm³/mol].
+    """Return K of the region-environment tail energy K/V at λ_sterics = 1 [kJ nm³/mol].
 
     K = Σ_pairs ∫_rc^∞ 4π r² (A/r¹² − B/r⁶) dr = Σ_pairs 4π (A/(9 r_c⁹) − B/(3 r_c³)), over all
     pairs of a region atom and an environment atom of any type.
@@ -142,9 +144,9 @@ def tail_coefficient(
 
 
 def tail_force(coefficient: float) -> mm.CustomVolumeForce:
-    """Return the tail energy λ_lj·K/V; its derivative is K/V and must be taken by hand."""
-    force = mm.CustomVolumeForce(f"{LAMBDA_LJ}*{coefficient!r}/v")
-    force.addGlobalParameter(LAMBDA_LJ, 1.0)
+    """Return the tail energy λ_sterics·K/V; its derivative is K/V and must be taken by hand."""
+    force = mm.CustomVolumeForce(f"{LAMBDA_STERICS}*{coefficient!r}/v")
+    force.addGlobalParameter(LAMBDA_STERICS, 1.0)
     return force
 
 

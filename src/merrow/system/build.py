@@ -45,7 +45,7 @@ class HybridSystem:
     """A System with λ-coupling, ready for a Context.
 
     Attributes:
-        system: OpenMM System; force groups as the constants above, parameters λ_elec and λ_lj.
+        system: OpenMM System; force groups as the constants above, parameters λ_elec and λ_sterics.
         region: The ML region.
         tail: Coefficient K of the region-environment tail [kJ nm³/mol]; 0 without tail.
         stretched_tail: The same with all σ `STRETCH` times as long.

@@ -12,7 +12,7 @@ from merrow.errors import InputError
 from merrow.hydration.protocol import PROTOCOLS
 from merrow.hydration.run_folder import check_folder, read_run_file
 
-MM = PROTOCOLS["quick"].model_copy(update={"route": "R1"})
+MM = PROTOCOLS["quick"].model_copy(update={"route": "direct"})
 
 
 def campaign(**changes):
@@ -101,11 +101,15 @@ def test_the_runs_of_another_campaign_are_left_alone(tmp_path):
 def test_route_r1_samples_the_control_unless_told_otherwise(tmp_path, shared, monkeypatch):
     monkeypatch.setenv("MERROW_MODELS", str(shared / "models"))
     row = [Row(2, "a", {"smiles": "C"})]
-    for control, route, wanted in ((True, "R1", True), (False, "R1", False), (True, "R2", False)):
+    for control, route, wanted in (
+        (True, "direct", True),
+        (False, "direct", False),
+        (True, "endpoint", False),
+    ):
         protocol = PROTOCOLS["quick"].model_copy(update={"route": route})
-        config = CampaignConfig(table="set.csv", protocol=protocol, control=control)
+        config = CampaignConfig(table="set.csv", protocol=protocol, mm_reference=control)
         ((_, run),) = plan_jobs(config, row, tmp_path, tmp_path)
-        assert run.control is wanted
+        assert run.mm_reference is wanted
 
 
 def test_both_routes_are_asked_of_every_run(tmp_path, shared, monkeypatch):
@@ -113,8 +117,10 @@ def test_both_routes_are_asked_of_every_run(tmp_path, shared, monkeypatch):
     config = CampaignConfig(table="set.csv", protocol=MM, both_routes=True)
     ((_, run),) = plan_jobs(config, [Row(2, "a", {"smiles": "C"})], tmp_path, tmp_path)
     assert run.both_routes
-    assert run.control
-    with pytest.raises(ValueError, match="both_routes compares R1, the headline, with R2"):
+    assert run.mm_reference
+    with pytest.raises(
+        ValueError, match="both_routes compares direct, the headline, with endpoint"
+    ):
         CampaignConfig(table="set.csv", protocol=PROTOCOLS["quick"], both_routes=True)
 
 

@@ -21,7 +21,7 @@ EXPT = (2.0, -5.1, -3.8, -0.9)
 
 
 def row(name, expt, charges="bcc", *, shift=0.5, **more):
-    """Return a finished run that is off by `shift`; its MM control by one kcal/mol more."""
+    """Return a finished run that is off by `shift`; its MM reference by one kcal/mol more."""
     return CampaignRow(
         name=name,
         status="done",
@@ -33,7 +33,7 @@ def row(name, expt, charges="bcc", *, shift=0.5, **more):
         **{
             "dg_kcal": expt + shift,
             "stderr_kcal": 0.2,
-            "method": "endstate_r2",
+            "method": "endpoint_bar",
             "as_published_kcal": expt - shift,
             "as_published_stderr_kcal": 0.3,
             "mm_kcal": expt + shift + 1.0,
@@ -167,10 +167,10 @@ def test_the_files_hold_the_promised_columns(tmp_path, campaign_data):
 def test_a_run_by_both_routes_tells_the_second_and_the_closure():
     result = SimpleNamespace(
         closure=SimpleNamespace(value_kcal=-0.1, stderr_kcal=0.2),
-        estimates=SimpleNamespace(endstate_r2=SimpleNamespace(dg_kcal=-3.0, stderr_kcal=0.1)),
+        estimates=SimpleNamespace(endpoint_bar=SimpleNamespace(dg_kcal=-3.0, stderr_kcal=0.1)),
     )
     found = row("methanol", -5.1, **_second_route(result))
-    assert (found.r2_kcal, found.r2_stderr_kcal) == (-3.0, 0.1)
+    assert (found.endpoint_kcal, found.endpoint_stderr_kcal) == (-3.0, 0.1)
     assert (found.closure_kcal, found.closure_stderr_kcal) == (-0.1, 0.2)
     assert _second_route(SimpleNamespace(closure=None)) == {}
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Is the cycle R1 − R2 said to close when it does, and not when it does not?"""
+"""Is the cycle direct − endpoint said to close when it does, and not when it does not?"""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def test_the_slope_that_does_not_change_at_a_state_cannot_hide_a_correlation(pat
     rng = np.random.default_rng(3)
     slow = np.concatenate([memory(400, 0.9, rng) for _ in range(5)])
     # on the LJ leg a water on an uncharged atom makes dV/dlambda_elec jump without meaning
-    jumps = np.where([samples.states[k].lj < 1.0 for k in samples.state], 1e4, 0.0)
+    jumps = np.where([samples.states[k].lambda_sterics < 1.0 for k in samples.state], 1e4, 0.0)
     loud = slow + jumps * rng.standard_normal(len(samples))
     rows = correlation(dataclasses.replace(samples, dvdl=np.stack([loud, slow], axis=1)))
     assert rows.g.min() > 4

@@ -53,11 +53,14 @@ def test_end_points_carry_no_gauss_legendre_weight():
 def test_trapezoid_is_exact_for_a_line_on_uneven_states():
     states = [LambdaState(x, 1.0) for x in (1.0, 0.7, 0.1, 0.0)]
     w = weights(states, "trapezoid")[:, 0]
-    assert w @ [3.0 * s.elec + 1.0 for s in states] == pytest.approx(2.5)
+    assert w @ [3.0 * s.lambda_electrostatics + 1.0 for s in states] == pytest.approx(2.5)
 
 
 def test_rounded_nodes_are_recognised():
-    states = [LambdaState(round(s.elec, 5), round(s.lj, 5)) for s in gauss_legendre_states()]
+    states = [
+        LambdaState(round(s.lambda_electrostatics, 5), round(s.lambda_sterics, 5))
+        for s in gauss_legendre_states()
+    ]
     w = weights(states, "gauss-legendre")
     np.testing.assert_allclose(w, weights(gauss_legendre_states(), "gauss-legendre"))
 

@@ -18,7 +18,7 @@ from merrow.free_energy.convergence import (
     neighbour_overlaps,
     states_to_split,
 )
-from merrow.free_energy.cycle import hydration_r1, hydration_r2
+from merrow.free_energy.cycle import hydration_direct, hydration_endpoint
 from merrow.free_energy.endstate import endstate_correction
 from merrow.free_energy.estimate import Estimate, add, negative
 from merrow.free_energy.estimators import bar, mbar, thermodynamic_integration
@@ -157,10 +157,10 @@ def test_reorganization_energy_keeps_its_digits_under_a_large_offset():
 @pytest.mark.parametrize("published", [False, True])
 def test_route_1_headline_is_mbar_unless_published_is_asked_for(path, published):
     exact, ti = mbar(path()), thermodynamic_integration(path())
-    result = hydration_r1(exact, ti, Estimate(0.3, 0.1), published=published)
+    result = hydration_direct(exact, ti, Estimate(0.3, 0.1), published=published)
     sum_as_published = result.estimates["as_published"]
     assert sum_as_published.dg_kcal == pytest.approx(ti.dg_kcal + 0.3)
-    assert result.estimates["endstate_r2"] is None
+    assert result.estimates["endpoint_bar"] is None
     assert result.headline is (sum_as_published if published else exact)
     assert ("as published" in result.headline_method) == published
 
@@ -174,20 +174,20 @@ def test_route_2_is_the_mm_path_plus_water_minus_gas(path):
     gas = endstate_correction(
         7 + rng.standard_normal(50), 6.8 + rng.standard_normal(50), temperature=300.0
     )
-    result = hydration_r2(mm, water, gas, Estimate(0.5, 0.2))
+    result = hydration_endpoint(mm, water, gas, Estimate(0.5, 0.2))
     expected = mm.dg_kcal + water.dg_kcal - gas.dg_kcal
     error = np.sqrt(mm.stderr_kcal**2 + water.stderr_kcal**2 + gas.stderr_kcal**2)
     assert result.headline.dg_kcal == pytest.approx(expected, abs=1e-12)
     assert result.headline.stderr_kcal == pytest.approx(error)
     assert result.estimates["as_published"].dg_kcal == pytest.approx(expected + 0.5)
     assert result.estimates["decoupling_mbar"] is result.estimates["decoupling_ti"] is None
-    assert result.estimates["mm_control"] is mm
+    assert result.estimates["mm_reference"] is mm
     assert "stand-in" in result.published_note
 
 
 def test_route_2_with_the_same_energy_inside_is_the_mm_value_exactly(path):
     mm, d = mbar(path()), np.zeros(60)
     same = endstate_correction(d, d, temperature=300.0)
-    result = hydration_r2(mm, same, same, None)
+    result = hydration_endpoint(mm, same, same, None)
     assert (result.headline.dg_kcal, result.headline.stderr_kcal) == (mm.dg_kcal, mm.stderr_kcal)
     assert result.estimates["as_published"] is None

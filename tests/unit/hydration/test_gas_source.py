@@ -35,7 +35,7 @@ def bench(*, flexible=True, **protocol):
     config = HydrationConfig.checked(
         {"source": {"kind": "smiles", "smiles": "CCCC"}}, source="here"
     )
-    changes = {"gas": 3.0, **protocol}
+    changes = {"gas_ps": 3.0, **protocol}
     config = config.model_copy(update={"protocol": config.protocol.model_copy(update=changes)})
     region = SimpleNamespace(atoms=(0, 1), labels=(":BUT@C1", ":BUT@H1"))
     prepared = SimpleNamespace(topology=SimpleNamespace(bonds=((0, 1),)), region=region)
@@ -121,19 +121,19 @@ def test_a_repeat_takes_its_own_ladder_without_the_first_quarter(run):
         assert taken[:, 0, 0].tolist() == expected
 
 
-def r2(**changes):
+def endpoint(**changes):
     """Two segments of 3 ps for each of two repeats of an end state."""
-    return bench(route="R2", water_end=12.0, **changes)
+    return bench(route="endpoint", endstate_water_ps=12.0, **changes)
 
 
 def test_an_end_state_takes_phases_of_ever_more_of_the_path_after_its_first_segments():
-    assert [path_behind(r2(), index) for index in range(5)] == [0, 0, 4, 8, 12]
-    assert path_behind(r2(flexible=False), 4) == 0
-    assert path_behind(r2(gas_reservoir=None), 4) == 0
+    assert [path_behind(endpoint(), index) for index in range(5)] == [0, 0, 4, 8, 12]
+    assert path_behind(endpoint(flexible=False), 4) == 0
+    assert path_behind(endpoint(gas_reservoir=None), 4) == 0
 
 
 def test_an_end_state_waits_for_the_path_of_its_own_repeat(run, monkeypatch):
-    monkeypatch.setattr(tasks, "open_bench", lambda _run: r2())
+    monkeypatch.setattr(tasks, "open_bench", lambda _run: endpoint())
     end = Task("end", "ml", 1)
     assert not is_ready(run, end)
     PATH.folder(run).mkdir(parents=True)
@@ -148,11 +148,11 @@ def test_an_end_state_waits_for_the_path_of_its_own_repeat(run, monkeypatch):
 
 
 def test_phases_are_kept_only_where_an_end_state_takes_them():
-    assert gives_to_end(r2(), PATH)
-    assert gives_to_end(bench(route="R1"), PATH) is False
-    assert not gives_to_end(r2(flexible=False), PATH)
-    assert not gives_to_end(r2(gas_reservoir=False), PATH)
-    both = r2()
+    assert gives_to_end(endpoint(), PATH)
+    assert gives_to_end(bench(route="direct"), PATH) is False
+    assert not gives_to_end(endpoint(flexible=False), PATH)
+    assert not gives_to_end(endpoint(gas_reservoir=False), PATH)
+    both = endpoint()
     both.config = both.config.model_copy(update={"both_routes": True})
     assert not gives_to_end(both, Task("path", "ml", 1))
 
@@ -165,7 +165,7 @@ def test_the_work_of_a_phase_is_the_share_of_the_difference_of_the_two_potential
 
         return SimpleNamespace(evaluate=evaluate)
 
-    told = r2()
+    told = endpoint()
     told.potential, told.classical = potential(3.0), potential(1.0)
     x = np.array([[0.0, 0, 0], [0.05, 0, 0], [9.0, 9, 9]])
     PATH.folder(run).mkdir(parents=True)
@@ -175,7 +175,7 @@ def test_the_work_of_a_phase_is_the_share_of_the_difference_of_the_two_potential
         save_arrays(leg.coupled_path(PATH.folder(run), index), pooled)
     choose = tasks._start_of_end(told, run, Task("end", "s500", 1), 3)
     pool = choose.__self__
-    kt = 0.0019872043 * told.config.protocol.temperature
+    kt = 0.0019872043 * told.config.protocol.temperature_kelvin
     expected = [0.5 * (k + 1) / kt for k in range(2, 8)]  # without the first quarter
     assert pool.work(pool.phases) == pytest.approx(expected, rel=1e-6)
     assert tasks._start_of_end(told, run, Task("end", "s500", 1), 1) is None

@@ -31,5 +31,5 @@ def test_a_longer_solute_or_cutoff_gets_more_water_but_never_less_than_the_proto
     assert waters_needed(quick, small, (6,)) == quick.n_waters
     needed = waters_needed(quick, long, (6, 6))
     assert needed >= n_waters_for(32.0, 2)  # 12 Å + 20 Å wide
-    wide = quick.model_copy(update={"cutoff": 12.0})
+    wide = quick.model_copy(update={"cutoff_angstrom": 12.0})
     assert waters_needed(wide, small, (6,)) >= n_waters_for(27.5, 1)

@@ -23,7 +23,7 @@ from merrow.hydration.stopwatch import Stopwatch, stopwatch
 
 @pytest.fixture
 def sampler(tmp_path, monkeypatch):
-    """A sampler of route R2 in an empty folder, whose segments of gas last 1 ps."""
+    """A sampler of the endpoint route in an empty folder, whose segments of gas last 1 ps."""
     monkeypatch.setattr(rounds, "open_bench", lambda _run: SimpleNamespace(flexible=False))
     monkeypatch.setattr(rounds, "gas_source", lambda _bench, path: Task("gas", path.hamiltonian))
     monkeypatch.setattr(rounds, "gas_plan", lambda _bench, _task: SimpleNamespace(segment_time=1.0))
@@ -31,10 +31,13 @@ def sampler(tmp_path, monkeypatch):
     return make(tmp_path)
 
 
-def make(folder, *, control=False, **protocol):
+def make(folder, *, mm_reference=False, **protocol):
     config = HydrationConfig.checked({"source": {"kind": "smiles", "smiles": "CO"}}, source="here")
     config = config.model_copy(
-        update={"protocol": config.protocol.model_copy(update=protocol), "control": control}
+        update={
+            "protocol": config.protocol.model_copy(update=protocol),
+            "mm_reference": mm_reference,
+        }
     )
     watch = Stopwatch(folder / "timing.json", 0.0, 0.0)
     return Sampler(folder, config, None, 1, listen=lambda _: None, watch=watch)
@@ -43,7 +46,7 @@ def make(folder, *, control=False, **protocol):
 def findings(water: float, gas: float, total: float):
     """Errors of the end states and of the whole, as an estimate would have them."""
     ends = {"water": Estimate(0.0, water), "gas": Estimate(0.0, gas)}
-    hydration = SimpleNamespace(estimates={"endstate_r2": Estimate(0.0, total)})
+    hydration = SimpleNamespace(estimates={"endpoint_bar": Estimate(0.0, total)})
     return SimpleNamespace(ends=ends, hydration=hydration)
 
 
@@ -78,7 +81,7 @@ def test_another_process_follows_what_was_decided(sampler):
 def test_lengthening_ends_at_the_most_that_may_be_sampled(sampler):
     for wanted in range(30):
         sampler._go_on_from(wanted, findings(water=0.0, gas=0.4, total=0.4))
-    assert goals(sampler)["gas"] == sampler.config.protocol.maximum_sampling
+    assert goals(sampler)["gas"] == sampler.config.protocol.maximum_sampling_ps
 
 
 def test_a_round_without_an_estimate_lengthens_nothing(sampler):
@@ -120,11 +123,11 @@ def test_ensembles_between_mm_and_ml_become_tasks_of_their_phase(sampler):
 
 def test_gas_is_sampled_for_every_path_that_takes_its_conformers(sampler):
     def kinds(**changes):
-        found = make(sampler.run, route="R1", **changes)._fixed_goals()
+        found = make(sampler.run, route="direct", **changes)._fixed_goals()
         return [task.hamiltonian for task in found if task.phase == "gas"]
 
     assert kinds() == ["ml"]
-    assert kinds(control=True) == ["ml", "mm"]
+    assert kinds(mm_reference=True) == ["ml", "mm"]
 
 
 def test_ends_of_a_flexible_solute_grow_with_the_path(sampler, monkeypatch):

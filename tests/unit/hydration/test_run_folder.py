@@ -21,12 +21,12 @@ from merrow.hydration.run_folder import (
 DG = {"dg_kcal": -3.1, "stderr_kcal": 0.1}
 RESULT = {
     "molecule": {"smiles": "CO", "formula": "CH4O", "charge": 0, "n_atoms": 6},
-    **{"potential": "ani2x", "charges": "bcc", "protocol": "quick", "route": "R2"},
-    "temperature_k": 298.15,
-    "headline": {**DG, "method": "endstate_r2"},
+    **{"potential": "ani2x", "charges": "bcc", "protocol": "quick", "route": "endpoint"},
+    "temperature_kelvin": 298.15,
+    "headline": {**DG, "method": "endpoint_bar"},
     "estimates": {
-        **dict.fromkeys(("decoupling_mbar", "decoupling_ti", "mm_control", "as_published")),
-        "endstate_r2": DG,
+        **dict.fromkeys(("decoupling_mbar", "decoupling_ti", "mm_reference", "as_published")),
+        "endpoint_bar": DG,
     },
     "legs": {"charging": None, "lj": None},
     "de_reorg": None,
@@ -77,24 +77,24 @@ def test_a_folder_older_than_the_gas_reservoir_goes_on_without(tmp_path):
 def test_a_new_run_has_a_gas_ladder_for_each_repeat_and_keeps_them(tmp_path):
     four = CONFIG.model_copy(update={"repeats": 4})
     begun = as_begun(tmp_path, four)
-    assert begun.protocol.gas_ladders == 4
+    assert begun.protocol.n_gas_ladders == 4
     write_run_file(tmp_path, begun)
     assert as_begun(tmp_path, four) == begun
     six = as_begun(tmp_path, CONFIG.model_copy(update={"repeats": 6}))  # repeats that are added
-    assert six.protocol.gas_ladders == 4
+    assert six.protocol.n_gas_ladders == 4
     assert check_folder(tmp_path, six)
     write_run_file(tmp_path, six)
     assert as_begun(tmp_path, six.model_copy(update={"protocol": four.protocol})) == six
     off = four.protocol.model_copy(update={"gas_reservoir": False})
     elsewhere = as_begun(tmp_path / "new", four.model_copy(update={"protocol": off}))
-    assert elsewhere.protocol.gas_ladders == 2
+    assert elsewhere.protocol.n_gas_ladders == 2
 
 
 def test_a_run_that_began_with_fewer_ladders_goes_on_with_them(tmp_path):
     four = CONFIG.model_copy(update={"repeats": 4})
     write_run_file(tmp_path, four)  # as versions before wrote it
     told = as_begun(tmp_path, four)
-    assert told.protocol.gas_ladders == 2
+    assert told.protocol.n_gas_ladders == 2
     assert check_folder(tmp_path, told)
 
 
@@ -120,7 +120,7 @@ def test_a_result_counts_as_finished_only_where_it_can_be_read_and_was_not_to_go
     result = HydrationResult.model_validate(RESULT | {"settings": settings})
     write_json(result, tmp_path / "result.json")
     assert read_finished(tmp_path, CONFIG) == result
-    longer = CONFIG.protocol.model_copy(update={"target_stderr": 0.1})
+    longer = CONFIG.protocol.model_copy(update={"target_stderr_kcal": 0.1})
     assert read_finished(tmp_path, CONFIG.model_copy(update={"protocol": longer})) is None
     assert read_finished(tmp_path, CONFIG.model_copy(update={"repeats": 3})) is None
 

@@ -26,14 +26,14 @@ def falling(first, last):
 @settings(deadline=None, max_examples=40)  # YAML is slow on a busy machine
 @given(
     schedule=st.builds(
-        Schedule, charges=falling((1.0,), (0.0,)), lennard_jones=falling((), (0.0,))
+        Schedule, lambda_electrostatics=falling((1.0,), (0.0,)), lambda_sterics=falling((), (0.0,))
     ),
     name=st.sampled_from(sorted(PROTOCOLS)),
     seed=st.integers(0, 2**31 - 1),
     target=st.none() | st.floats(1e-3, 10.0),
 )
 def test_a_configuration_comes_back_from_its_own_yaml(schedule, name, seed, target):
-    changes = {"schedule": schedule, "target_stderr": target}
+    changes = {"schedule": schedule, "target_stderr_kcal": target}
     protocol = PROTOCOLS[name].model_copy(update=changes)
     config = HydrationConfig(source=METHANOL, protocol=protocol, seed=seed)
     assert HydrationConfig.from_yaml(config.to_yaml(), source="here") == config
@@ -71,18 +71,28 @@ NODES_17 = tuple((1 + np.polynomial.legendre.leggauss(17)[0][::-1]) / 2)
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"charges": (1.0, 0.5, 0.5, 0.0)}, "charges must fall strictly"),
-        ({"charges": (0.9, 0.0)}, "charges must start at 1"),
-        ({"lennard_jones": (0.5,)}, "lennard_jones must lie within 1..0 and end at 0"),
-        ({"lennard_jones": (1.0, 0.0)}, "lennard_jones below 1"),
-        ({"rule": "gauss-legendre"}, r"charges between 0 and 1 must be Gauss-Legendre nodes"),
         (
-            {"rule": "gauss-legendre", "charges": (1.0, 0.5, 0.0), "lennard_jones": (0.0,)},
-            "lennard_jones between 0 and 1 must be Gauss-Legendre nodes",
+            {"lambda_electrostatics": (1.0, 0.5, 0.5, 0.0)},
+            "lambda_electrostatics must fall strictly",
+        ),
+        ({"lambda_electrostatics": (0.9, 0.0)}, "lambda_electrostatics must start at 1"),
+        ({"lambda_sterics": (0.5,)}, "lambda_sterics must lie within 1..0 and end at 0"),
+        ({"lambda_sterics": (1.0, 0.0)}, "lambda_sterics below 1"),
+        (
+            {"rule": "gauss-legendre"},
+            r"lambda_electrostatics between 0 and 1 must be Gauss-Legendre nodes",
         ),
         (
-            {"rule": "gauss-legendre", "charges": (1.0, *NODES_17, 0.0)},
-            "charges has 17 Gauss-Legendre nodes; at most 16",
+            {
+                "rule": "gauss-legendre",
+                "lambda_electrostatics": (1.0, 0.5, 0.0),
+                "lambda_sterics": (0.0,),
+            },
+            "lambda_sterics between 0 and 1 must be Gauss-Legendre nodes",
+        ),
+        (
+            {"rule": "gauss-legendre", "lambda_electrostatics": (1.0, *NODES_17, 0.0)},
+            "lambda_electrostatics has 17 Gauss-Legendre nodes; at most 16",
         ),
     ],
 )
@@ -95,14 +105,14 @@ def test_a_schedule_out_of_order_is_refused(changes, told):
     ("data", "sentence"),
     [
         ({"nam": 1}, r"^here: there is no key nam: did you mean name\? known are name, route"),
-        ({"route": "R1"}, r"^here: the key name is missing\.$"),
+        ({"route": "direct"}, r"^here: the key name is missing\.$"),
         (
-            {"name": "x", "route": "R1", "schedule": {"charge": [1]}},
-            r"^here: there is no key schedule\.charge: did you mean charges\? known are charges, l",
+            {"name": "x", "route": "direct", "schedule": {"lambda_steric": [1]}},
+            r"^here: there is no key schedule\.lambda_steric: did you mean lambda_sterics\?",
         ),
         (
-            {"name": "x", "route": "R1", "cutoff": "a"},
-            r"^here: cutoff: input should be a valid number, .*, got 'a'\.$",
+            {"name": "x", "route": "direct", "cutoff_angstrom": "a"},
+            r"^here: cutoff_angstrom: input should be a valid number, .*, got 'a'\.$",
         ),
     ],
 )
@@ -115,9 +125,9 @@ def test_a_complaint_names_the_key_and_what_is_known(data, sentence):
     ("data", "told"),
     [
         ({"protocol": {"solute_constraints": "h-bonds"}}, "another model than the flexible ML"),
-        ({"protocol": {"timestep": 3.0}}, "above 2 fs needs solute_masses heavy"),
+        ({"protocol": {"timestep_fs": 3.0}}, "above 2 fs needs solute_masses heavy"),
         (
-            {"protocol": {"timestep": 1.5, "solute_masses": "prmtop"}},
+            {"protocol": {"timestep_fs": 1.5, "solute_masses": "prmtop"}},
             "above 1 fs needs solute_masses repartitioned",
         ),
         ({"protocol": {"headline": "as_published"}}, "belongs to the protocol named paper"),

@@ -23,15 +23,16 @@ class CampaignRow:
         dg_kcal: The headline.
         stderr_kcal: Its standard error.
         method: Which estimate the headline is.
-        decoupling_kcal: The free energy of the Hamiltonian by route R1, the headline or not.
+        decoupling_kcal: The free energy of the Hamiltonian by the direct route, the headline or
+            not.
         decoupling_stderr_kcal: Its standard error.
         as_published_kcal: The published sum.
         as_published_stderr_kcal: Its standard error.
-        mm_kcal: The MM control.
+        mm_kcal: The MM reference.
         mm_stderr_kcal: Its standard error.
-        r2_kcal: Route R2 beside a headline of route R1.
-        r2_stderr_kcal: Its standard error.
-        closure_kcal: R1 − R2.
+        endpoint_kcal: The endpoint route beside a headline of the direct route.
+        endpoint_stderr_kcal: Its standard error.
+        closure_kcal: direct − endpoint.
         closure_stderr_kcal: Its standard error.
         expt_kcal: The measured value.
         expt_stderr_kcal: Its standard error.
@@ -58,8 +59,8 @@ class CampaignRow:
     as_published_stderr_kcal: float | None = None
     mm_kcal: float | None = None
     mm_stderr_kcal: float | None = None
-    r2_kcal: float | None = None
-    r2_stderr_kcal: float | None = None
+    endpoint_kcal: float | None = None
+    endpoint_stderr_kcal: float | None = None
     closure_kcal: float | None = None
     closure_stderr_kcal: float | None = None
     expt_kcal: float | None = None

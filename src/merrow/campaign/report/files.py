@@ -50,7 +50,7 @@ def _cells(row: CampaignRow, labels: list[str]) -> Iterator[tuple[str, object]]:
     for key in (
         *("charges", "dg_kcal", "stderr_kcal", "decoupling_kcal", "decoupling_stderr_kcal"),
         *("as_published_kcal", "as_published_stderr_kcal"),
-        *("mm_kcal", "mm_stderr_kcal", "r2_kcal", "r2_stderr_kcal", "closure_kcal"),
+        *("mm_kcal", "mm_stderr_kcal", "endpoint_kcal", "endpoint_stderr_kcal", "closure_kcal"),
         *("closure_stderr_kcal", "expt_kcal", "expt_stderr_kcal", "charges_spread_kcal"),
         "charges_spread_stderr_kcal",
     ):

@@ -38,7 +38,7 @@ def with_budget(findings: Findings, potential: Potential) -> Findings:
     total = findings.hydration
     parts: list[Part] = []
     if total.headline is not total.estimates["as_published"]:
-        ends = findings.ends if total.route == "R2" else {}
+        ends = findings.ends if total.route == "endpoint" else {}
         parts += sampling_parts(total.headline, findings.path, ends)
     ensemble = getattr(potential, "engine", None)
     if findings.gas is not None and isinstance(ensemble, AniEnsemble):

@@ -114,7 +114,7 @@ def _of_the_path(
 ) -> Iterator[Verdict]:
     samples, rows = findings.samples, findings.rows
     headline = findings.hydration.headline.stderr_kcal
-    yield judge_target(headline, config.protocol.target_stderr)
+    yield judge_target(headline, config.protocol.target_stderr_kcal)
     yield judge_overlap(findings.path)
     yield judge_halves(halves, findings.path)
     yield judge_errors(findings.path)
@@ -126,7 +126,7 @@ def _of_the_path(
     if found is not None:
         yield judge_mixing(found, conformers)
     if conformers is not None:
-        shared = judge_ladders(config.repeats, config.protocol.gas_ladders)
+        shared = judge_ladders(config.repeats, config.protocol.n_gas_ladders)
         yield from () if shared is None else (shared,)
 
 
@@ -163,7 +163,7 @@ def _of_the_box(findings: Findings, prepared: Prepared, config: HydrationConfig)
     box = prepared.box * NM_PER_ANGSTROM
     first = float(abs(np.linalg.det(box)))
     faces = [np.linalg.norm(np.cross(box[i - 2], box[i - 1])) for i in range(3)]
-    cutoff = config.protocol.cutoff * NM_PER_ANGSTROM
+    cutoff = config.protocol.cutoff_angstrom * NM_PER_ANGSTROM
     k = tail_coefficient(prepared.topology, prepared.region.atoms, cutoff)
     return judge_box(
         volume,

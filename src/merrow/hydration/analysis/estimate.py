@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from merrow.errors import IncompleteError
-from merrow.free_energy.cycle import closure, hydration_r1, hydration_r2
+from merrow.free_energy.cycle import closure, hydration_direct, hydration_endpoint
 from merrow.free_energy.decorrelate import correlation
 from merrow.free_energy.endstate import EndStateEstimate, Rung, missing_shares, switch
 from merrow.free_energy.estimate import Estimate, PathEstimate
@@ -39,7 +39,7 @@ def estimate_run(
         NumericsError: The samples do not allow an estimate.
     """
     protocol = config.protocol
-    own = ML if protocol.route == "R1" and config.potential != MM else MM
+    own = ML if protocol.route == "direct" and config.potential != MM else MM
     path_data = read_water(run, config, "path", own)
     samples = path_data.samples
     rows = correlation(samples)
@@ -51,12 +51,14 @@ def estimate_run(
     water, mm_ends, second, cycle = path_data, None, None, None
     reorganization: Estimate | None
     published = protocol.headline == "as_published"
-    if protocol.route == "R2" and gas is not None:
+    if protocol.route == "endpoint" and gas is not None:
         water = read_water(run, config, "end", ML)
         mm_ends = (path_data, read_gas_phase(run, MM))
         ends = _ends(run, config, mm_ends, (water, gas))
         reorganization = _reorganization(water, gas)
-        total = hydration_r2(path, ends["water"], ends["gas"], reorganization, published=published)
+        total = hydration_endpoint(
+            path, ends["water"], ends["gas"], reorganization, published=published
+        )
     else:
         reorganization = None if gas is None else _reorganization(water, gas)
         control, control_data = _control(run, config, path)
@@ -64,10 +66,10 @@ def estimate_run(
             end = read_water(run, config, "end", ML)
             mm = (control_data, read_gas_phase(run, MM))
             ends = _ends(run, config, mm, (end, gas))
-            second = hydration_r2(control, ends["water"], ends["gas"], None).headline
+            second = hydration_endpoint(control, ends["water"], ends["gas"], None).headline
             cycle = closure(path, second)
-        total = hydration_r1(
-            path, ti, reorganization, mm_control=control, endstate_r2=second, published=published
+        total = hydration_direct(
+            path, ti, reorganization, mm_reference=control, endpoint_bar=second, published=published
         )
     findings = Findings(total, path, ti, samples, rows, water, gas, ends, mm_ends, cycle)
     return judged(findings, prepared, config) if final else findings
@@ -84,7 +86,7 @@ def _control(
     """Return the MM value of the path and, where it is another run than the path, its records."""
     if config.potential == MM:
         return path, None
-    if not (config.control or config.both_routes):
+    if not (config.mm_reference or config.both_routes):
         return None, None
     data = read_water(run, config, "path", MM)
     return mbar(data.samples), data
@@ -106,7 +108,7 @@ def missing_rungs(run: Path, config: HydrationConfig) -> dict[str, tuple[float, 
     mm = read_water(run, config, "path", MM), read_gas_phase(run, MM)
     ml = read_water(run, config, "end", ML), read_gas_phase(run, ML)
     rungs = _rungs(run, config, mm, ml)
-    temperature = config.protocol.temperature
+    temperature = config.protocol.temperature_kelvin
     return {phase: missing_shares(r, temperature=temperature) for phase, r in rungs.items()}
 
 
@@ -115,7 +117,10 @@ def _ends(
 ) -> dict[str, EndStateEstimate]:
     """Return MM → ML in water and in gas."""
     rungs = _rungs(run, config, mm, ml)
-    return {phase: switch(r, temperature=config.protocol.temperature) for phase, r in rungs.items()}
+    return {
+        phase: switch(r, temperature=config.protocol.temperature_kelvin)
+        for phase, r in rungs.items()
+    }
 
 
 def _rungs(

@@ -29,9 +29,10 @@ class Findings:
         rows: Which of them are independent.
         water: Coupled end in water of the headline's Hamiltonian.
         gas: Gas phase of the headline's Hamiltonian; None where it was not sampled.
-        ends: End-state corrections by phase (R2).
-        mm_ends: MM frames in water and in gas behind `ends`, where route R2 is the headline.
-        closure: R1 − R2, where both were sampled.
+        ends: End-state corrections by phase (endpoint).
+        mm_ends: MM frames in water and in gas behind `ends`, where the endpoint route is the
+            headline.
+        closure: direct − endpoint, where both were sampled.
         convergence: Forward and reverse estimates; None until the end.
         reorganised: What else is known of the reorganisation; empty until the end.
         budget: Of what the uncertainty is made; empty until the end.

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """What do the samples of a run say of the solute's reorganisation? From frames to the estimators.
 
-R1: coupled frames in water, gas frames, and the internal energies of all windows. R2: ML frames of
-both phases and the MM frames beside them, reweighted.
+direct: coupled frames in water, gas frames, and the internal energies of all windows. endpoint: ML
+    frames of both phases and the MM frames beside them, reweighted.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Reorganised:
     """What is known beside the plain average of ΔE_reorg; None where it cannot be computed.
 
     Attributes:
-        energy: ⟨E⟩_wat − ⟨E⟩_gas from all windows (R1) or from MM and ML frames (R2).
+        energy: ⟨E⟩_wat − ⟨E⟩_gas from all windows (direct) or from MM and ML frames (endpoint).
         bound: Lower bound of the reorganisation free energy, from torsion states.
         stiff: Estimate of the part of bonds and angles, taken as Gaussian.
     """
@@ -79,7 +79,7 @@ def from_windows(
     torsions: Torsions,
     bonds: Bonds,
 ) -> Reorganised:
-    """Return what route R1 says.
+    """Return what the direct route says.
 
     Args:
         samples: Records of the path.
@@ -109,7 +109,7 @@ def from_end_states(
     torsions: Torsions,
     bonds: Bonds,
 ) -> Reorganised:
-    """Return what route R2 says.
+    """Return what the endpoint route says.
 
     Args:
         mm: MM frames in water and in gas, with the energy of the ML potential.

@@ -38,7 +38,7 @@ def build_result(
 ) -> HydrationResult:
     """Return the result of a run; no number is changed on the way but for its unit."""
     total = findings.hydration
-    exact = "endstate_r2" if total.route == "R2" else "decoupling_mbar"
+    exact = "endpoint_bar" if total.route == "endpoint" else "decoupling_mbar"
     published = config.protocol.headline == "as_published" and total.estimates["as_published"]
     method = "as_published" if published else exact
     estimates = {name: _estimate(value) for name, value in total.estimates.items()}
@@ -53,7 +53,7 @@ def build_result(
         charges=source.charges if source.kind in ("smiles", "structure") else "prmtop",
         protocol=config.protocol.name,
         route=config.protocol.route,
-        temperature_k=config.protocol.temperature,
+        temperature_kelvin=config.protocol.temperature_kelvin,
         headline=model.Headline(
             dg_kcal=headline.dg_kcal,
             stderr_kcal=headline.stderr_kcal,
@@ -182,7 +182,7 @@ def _settings(
         "repeats": config.repeats,
         "platform": config.platform,
         "ml_device": device_of(potential),
-        "pme_alpha_per_a": None if pme is None else pme.alpha / ANGSTROM_PER_NM,
+        "pme_alpha_per_angstrom": None if pme is None else pme.alpha / ANGSTROM_PER_NM,
         "pme_grid": None if pme is None else list(pme.grid),
         "ti": findings.ti.method,
         "published": findings.hydration.published_note,
@@ -193,7 +193,7 @@ def _report_data(
     prepared: Prepared, findings: Findings, result: HydrationResult, doi: str
 ) -> page.ReportData:
     path = findings.path
-    labels = tuple(f"{s.elec:.3g} | {s.lj:.3g}" for s in path.states)
+    labels = tuple(f"{s.lambda_electrostatics:.3g} | {s.lambda_sterics:.3g}" for s in path.states)
     halves = findings.convergence
     return page.ReportData(
         result=result,

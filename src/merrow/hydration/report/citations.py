@@ -47,7 +47,7 @@ def citations(data: ReportData) -> tuple[Citation, ...]:
         works.append(Citation("potential", result.potential, data.potential_doi))
         works.append(METHOD)
     works += [OPENMM, MBAR]
-    if result.route == "R2":
+    if result.route == "endpoint":
         works.append(BAR)
     works.append(GAFF)
     works += {"bcc": [BCC], "abcg2": [ABCG2]}.get(result.charges, [])

@@ -28,7 +28,7 @@ def figures_html(data: ReportData) -> str:
 
 def _figures(data: ReportData) -> Iterator[tuple[str | None, str]]:
     """Yield pictures and captions; None and the reason where a figure is left out."""
-    mm = data.result.route == "R2" or data.result.potential == MM
+    mm = data.result.route == "endpoint" or data.result.potential == MM
     path = "the MM path" if mm else "the ML/MM path"
     inner = internal_name(data.result)
     yield (

@@ -51,32 +51,32 @@ def answer_lines(result: HydrationResult) -> tuple[Line, ...]:
 
     Under protocol paper the published sum is the headline and comes first.
     """
-    estimates, r1 = result.estimates, result.route == "R1"
+    estimates, direct = result.estimates, result.route == "direct"
     hamiltonian = _hamiltonian(result)
-    how = "MBAR over all states" if r1 else "MM path + end-state BAR"
-    sum_of = "TI + ΔE_reorg" if r1 else "R2 + ΔE_reorg, a stand-in"
-    exact_name: EstimateName = "decoupling_mbar" if r1 else "endstate_r2"
+    how = "MBAR over all states" if direct else "MM path + end-state BAR"
+    sum_of = "TI + ΔE_reorg" if direct else "endpoint + ΔE_reorg, a stand-in"
+    exact_name: EstimateName = "decoupling_mbar" if direct else "endpoint_bar"
     exact = _line(result, exact_name, f"ΔG of the {hamiltonian} Hamiltonian ({how})")
     published = _line(result, "as_published", f"ΔG as published ({sum_of})")
     lines = [published, exact] if published.headline else [exact, published]
     inner = internal_name(result)
     lines.append(_reorganization(f"⟨{inner}⟩ in water − ⟨{inner}⟩ in gas", result.de_reorg))
     if result.de_reorg_mbar is not None:
-        source = "all states" if r1 else "MM frames too"
+        source = "all states" if direct else "MM frames too"
         lines.append(_reorganization(f"the same from {source}", result.de_reorg_mbar))
     if result.dg_reorg is not None:
         lines += _reorganization_free_energy(result.dg_reorg)
-    if estimates.mm_control is not None:
-        lines.append(_line(result, "mm_control", "MM value of the same path"))
+    if estimates.mm_reference is not None:
+        lines.append(_line(result, "mm_reference", "MM value of the same path"))
     if estimates.decoupling_ti is not None:
         lines.append(_line(result, "decoupling_ti", "cross-check of the path by TI"))
-    if r1 and estimates.endstate_r2 is not None:
-        lines.append(_line(result, "endstate_r2", "cross-check by route R2"))
+    if direct and estimates.endpoint_bar is not None:
+        lines.append(_line(result, "endpoint_bar", "cross-check by the endpoint route"))
     if result.closure is not None:
         found = result.closure
         numbers = (energy(found.value_kcal), stderr(found.stderr_kcal))
-        lines.append(Line("R1 − R2, zero but for sampling", *numbers))
-    path = hamiltonian if r1 else "MM"
+        lines.append(Line("direct − endpoint, zero but for sampling", *numbers))
+    path = hamiltonian if direct else "MM"
     lines.append(_plain(f"leg of the {path} path: charging", result.legs.charging))
     lines.append(_plain(f"leg of the {path} path: Lennard-Jones", result.legs.lj))
     return tuple(lines)
@@ -110,14 +110,14 @@ def subject(result: HydrationResult) -> str:
     name = (
         molecule.formula if molecule.smiles is None else f"{molecule.smiles} ({molecule.formula})"
     )
-    return f"Hydration free energy of {name} at {result.temperature_k:g} K"
+    return f"Hydration free energy of {name} at {result.temperature_kelvin:g} K"
 
 
 def route_words(result: HydrationResult) -> str:
     """Return what the route of this run means."""
-    if result.route == "R1":
-        return f"R1: {_hamiltonian(result)} at every state"
-    return "R2: MM at every state, MM → ML/MM at the two ends"
+    if result.route == "direct":
+        return f"direct: {_hamiltonian(result)} at every state"
+    return "endpoint: MM at every state, MM → ML/MM at the two ends"
 
 
 def _hamiltonian(result: HydrationResult) -> str:

@@ -96,12 +96,12 @@ def _why(result: HydrationResult) -> str:
     if result.estimates.as_published is None:
         return first
     inner = internal_name(result)
-    kept = "every state of the path" if result.route == "R1" else "the end states"
+    kept = "every state of the path" if result.route == "direct" else "the end states"
     stand_in = ""
-    if result.route == "R2":
+    if result.route == "endpoint":
         stand_in = (
-            "<p>The published sum starts from TI with ML/MM dynamics in every window. Route R2 "
-            "has no such TI, so the sum shown here is a stand-in: R2 + ΔE_reorg.</p>"
+            "<p>The published sum starts from TI with ML/MM dynamics in every window. The endpoint "
+            "route has no such TI, so the sum shown here is a stand-in: endpoint + ΔE_reorg.</p>"
         )
     return (
         f"{first}<p>The solute keeps its full internal energy {inner} in {kept}, so what the "
@@ -171,7 +171,7 @@ def _methods(result: HydrationResult) -> str:
         "charges": result.charges,
         "protocol": result.protocol,
         "route": route_words(result),
-        "temperature": f"{result.temperature_k:g} K",
+        "temperature": f"{result.temperature_kelvin:g} K",
         "wall-clock time": duration(result.wall_s),
     }
     seeds = {name: str(seed) for name, seed in result.seeds.items()}

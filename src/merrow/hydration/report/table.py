@@ -26,7 +26,7 @@ from merrow.report.text import duration, energy, flatten, number, stderr
 WIDTH: Final = 80
 HERE: Final = ("name", "route", "n_waters")
 """Keys of the protocol that the table shows anyway; the waters are counted in the box."""
-ELSEWHERE: Final = ("source", "pme_alpha_per_a", "ti", "published")
+ELSEWHERE: Final = ("source", "pme_alpha_per_angstrom", "ti", "published")
 """Settings that other lines of the table say, or that only a methods section asks for."""
 
 
@@ -137,7 +137,7 @@ def _settings(result: HydrationResult) -> Iterator[str]:
         base = PROTOCOLS[_nearest(own)].model_dump(mode="json")
         changed = {k: v for k, v in own.items() if base.get(k) != v and k not in HERE}
         yield from (f"{name}={value}" for name, value in flatten(changed))
-        for name in ("cutoff", "timestep"):
+        for name in ("cutoff_angstrom", "timestep_fs"):
             if name not in changed and name in own:
                 yield f"{name}={own[name]}"
     for name in ELSEWHERE:

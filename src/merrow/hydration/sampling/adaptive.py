@@ -40,7 +40,7 @@ ROUNDS = "system/rounds.json"
 ENDS = {"water": "end", "gas": "gas"}
 """End state → phase of its tasks."""
 LIMITING = 1 / 3
-"""Share of the variance from which on an end state of route R2 limits the error."""
+"""Share of the variance from which on an end state of the endpoint route limits the error."""
 
 
 class Sampler:
@@ -68,8 +68,8 @@ class Sampler:
         """Sample until the protocol says stop."""
         protocol = self.config.protocol
         stop = deadline(protocol.maximum_minutes, self.watch.began)
-        least = max(1, math.ceil(protocol.minimum_sampling / self.segment_time))
-        most = max(least, math.ceil(protocol.maximum_sampling / self.segment_time))
+        least = max(1, math.ceil(protocol.minimum_sampling_ps / self.segment_time))
+        most = max(least, math.ceil(protocol.maximum_sampling_ps / self.segment_time))
         wanted, fixed = least, self._fixed_goals()
         # something of everything first: a stop by time is to leave an estimate
         strict = stop if self._is_users_limit() else (lambda: False)
@@ -81,7 +81,7 @@ class Sampler:
             if not self._went_on_after(wanted):
                 findings = self._estimate()
                 self.watch.save()
-                target = protocol.target_stderr
+                target = protocol.target_stderr_kcal
                 if target is not None and self.error is not None and self.error <= target:
                     return
                 self._go_on_from(wanted, findings)
@@ -104,7 +104,7 @@ class Sampler:
     @property
     def _switches(self) -> bool:
         """Whether MM → ML is sampled in both phases."""
-        return self.config.protocol.route == "R2" or self.config.both_routes
+        return self.config.protocol.route == "endpoint" or self.config.both_routes
 
     def _is_users_limit(self) -> bool:
         """Tell whether the time limit was asked for; a protocol's own waits for its minimum."""
@@ -144,7 +144,7 @@ class Sampler:
         """
         ends = {name: int(n) for name, n in self._recorded().items() if name in ENDS}
         if findings is not None and findings.ends:
-            total = findings.hydration.estimates["endstate_r2"]
+            total = findings.hydration.estimates["endpoint_bar"]
             goals = self._fixed_goals()
             for phase, end in findings.ends.items():
                 task = next(t for t in goals if t.phase == ENDS[phase])
@@ -167,7 +167,7 @@ class Sampler:
             segment_time: Time of one segment [ps].
         """
         least = segments_for(base, segment_time)
-        most = max(least, math.ceil(self.config.protocol.maximum_sampling / segment_time))
+        most = max(least, math.ceil(self.config.protocol.maximum_sampling_ps / segment_time))
         return min(most, max(least, int(self._recorded().get(phase, 0))))
 
     def _estimate(self) -> Findings | None:
@@ -183,7 +183,7 @@ class Sampler:
             logger.info("no estimate yet: %s", error)
             self.error = None
             return None
-        check = findings.hydration.estimates["endstate_r2"]
+        check = findings.hydration.estimates["endpoint_bar"]
         others = [] if check is None else [check.stderr_kcal]
         self.error = max([findings.hydration.headline.stderr_kcal, *others])
         return findings
@@ -210,7 +210,7 @@ class Sampler:
         goals = dict.fromkeys(self.paths, 1)
         if self._switches:
             time_of_all = leg_plan(self.config, Task("end", ML)).segment_time * repeats
-            count = self._lengthened("water", protocol.water_end, time_of_all)
+            count = self._lengthened("water", protocol.endstate_water_ps, time_of_all)
             for name in (ML, *rungs.hamiltonians("water")):
                 goals |= {Task("end", name, repeat): count for repeat in range(repeats)}
         if has_gas(self.config):
@@ -221,7 +221,7 @@ class Sampler:
             sources = filter(None, (gas_source(bench, path) for path in self.paths))
             for task in dict.fromkeys([*(Task("gas", kind) for kind in kinds), *sources]):
                 segment_time = gas_plan(bench, task).segment_time
-                goals[task] = self._lengthened("gas", protocol.gas, segment_time)
+                goals[task] = self._lengthened("gas", protocol.gas_ps, segment_time)
         return goals
 
     def _reach(
@@ -239,7 +239,7 @@ class Sampler:
                     stage,
                     tally.fraction,
                     self.error,
-                    self.config.protocol.target_stderr,
+                    self.config.protocol.target_stderr_kcal,
                     self._remaining(tally),
                 )
             )
@@ -258,7 +258,10 @@ class Sampler:
 
     def _remaining(self, tally: Tally) -> float | None:
         """Return the time left [s]: this round, then what the error law T ∝ 1/stderr² asks for."""
-        this_round, target = tally.seconds_left(self.processes), self.config.protocol.target_stderr
+        this_round, target = (
+            tally.seconds_left(self.processes),
+            self.config.protocol.target_stderr_kcal,
+        )
         if this_round is None or self.error is None or target is None:
             return this_round
         have = {task: leg.count_segments(task.folder(self.run)) for task in self.paths}

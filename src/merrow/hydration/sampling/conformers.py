@@ -54,7 +54,7 @@ def make_conformers(
         prepared: The system.
         classical: The solute's MM terms, which drive the hot run.
     """
-    count = max(config.repeats, config.protocol.gas_ladders)
+    count = max(config.repeats, config.protocol.n_gas_ladders)
     if conformers_path(run).exists() and len(read_conformers(run)) >= count:
         return
     own = prepared.positions[None, list(prepared.region.atoms)]
@@ -68,7 +68,7 @@ def make_conformers(
         ladders=WALKERS,
         masses=tuple(masses.tolist()),
         timestep=STEP,
-        friction=config.protocol.gas_friction,
+        friction=config.protocol.gas_friction_per_ps,
         equilibration=1000,
         steps_per_record=250,
         records_per_segment=40,

@@ -65,9 +65,9 @@ Progress = Callable[[Tally], None]
 
 def path_tasks(config: HydrationConfig) -> tuple[Task, ...]:
     """Return the tasks that sample all states in water; the headline's own come first."""
-    own = "mm" if config.protocol.route == "R2" or config.potential == "mm" else "ml"
+    own = "mm" if config.protocol.route == "endpoint" or config.potential == "mm" else "ml"
     tasks = [Task("path", own, repeat) for repeat in range(config.repeats)]
-    if (config.control or config.both_routes) and own == "ml":
+    if (config.mm_reference or config.both_routes) and own == "ml":
         tasks += [Task("path", "mm", repeat) for repeat in range(config.repeats)]
     return tuple(tasks)
 

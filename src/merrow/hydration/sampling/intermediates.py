@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Which ensembles stand between the MM and the ML solute of this run? Names, and what was decided.
 
-Most molecules need none. Where the two end states of route R2 are too far apart for one BAR step,
-further ones E_MM + s (E_ML − E_MM) are sampled; a resumed run follows the record.
+Most molecules need none. Where the two end states of the endpoint route are too far apart for one
+BAR step, further ones E_MM + s (E_ML − E_MM) are sampled; a resumed run follows the record.
 """
 
 from __future__ import annotations

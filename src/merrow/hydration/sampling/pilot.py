@@ -42,7 +42,7 @@ def refine_schedule(
         progress: Told after each piece.
     """
     path = run / SCHEDULE
-    if path.exists() or not config.protocol.split_states:
+    if path.exists() or not config.protocol.refine_schedule:
         return
     task = Task("pilot", path_tasks(config)[0].hamiltonian)
     plan = leg_plan(config, task)
@@ -73,8 +73,10 @@ def even_schedule(schedule: Schedule, found: Sequence[LegLength]) -> Schedule:
     logger.info("the pilot places the states anew: the old spacing costs %.2f times more.", cost)
     states = respaced(found)
     return Schedule(
-        charges=tuple(s.elec for s in states if s.lj == 1.0),
-        lennard_jones=tuple(s.lj for s in states if s.lj < 1.0),
+        lambda_electrostatics=tuple(
+            s.lambda_electrostatics for s in states if s.lambda_sterics == 1.0
+        ),
+        lambda_sterics=tuple(s.lambda_sterics for s in states if s.lambda_sterics < 1.0),
         rule=schedule.rule,
     )
 
@@ -89,7 +91,7 @@ def split_schedule(schedule: Schedule, split: tuple[int, ...]) -> Schedule:
         split: Indices k of states that need one between them and state k + 1.
     """
     states = schedule.states
-    charges, lennard_jones = list(schedule.charges), list(schedule.lennard_jones)
+    charges, lennard_jones = list(schedule.lambda_electrostatics), list(schedule.lambda_sterics)
     for k in split:
         (elec, lj), (next_elec, next_lj) = states[k], states[k + 1]
         if elec != next_elec:
@@ -97,6 +99,6 @@ def split_schedule(schedule: Schedule, split: tuple[int, ...]) -> Schedule:
         else:
             lennard_jones.append((lj + next_lj) / 2)
     return Schedule(
-        charges=tuple(sorted(charges, reverse=True)),
-        lennard_jones=tuple(sorted(lennard_jones, reverse=True)),
+        lambda_electrostatics=tuple(sorted(charges, reverse=True)),
+        lambda_sterics=tuple(sorted(lennard_jones, reverse=True)),
     )

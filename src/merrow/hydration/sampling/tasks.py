@@ -172,7 +172,7 @@ def takes_from_gas(protocol: Protocol) -> bool:
 
 def first_gas_segments(bench: Bench, task: Task) -> int:
     """Return how many segments of the gas phase the protocol asks for at least."""
-    return segments_for(bench.config.protocol.gas, gas_plan(bench, task).segment_time)
+    return segments_for(bench.config.protocol.gas_ps, gas_plan(bench, task).segment_time)
 
 
 def segments_for(time: float, segment_time: float) -> int:
@@ -182,7 +182,7 @@ def segments_for(time: float, segment_time: float) -> int:
 
 def gives_to_end(bench: Bench, task: Task) -> bool:
     """Tell whether an ML/MM end state takes phases of a path."""
-    switches = bench.config.protocol.route == "R2" or bench.config.both_routes
+    switches = bench.config.protocol.route == "endpoint" or bench.config.both_routes
     mm_beside_ml = task.hamiltonian == MM and bench.config.potential != MM
     return gas_source(bench, task) is not None and mm_beside_ml and switches
 
@@ -200,7 +200,7 @@ def path_behind(bench: Bench, index: int) -> int:
 def first_end_segments(config: HydrationConfig) -> int:
     """Return how many segments of each ML/MM end state the protocol asks for at least."""
     segment_time = leg_plan(config, Task("end", ML)).segment_time
-    return segments_for(config.protocol.water_end, segment_time * config.repeats)
+    return segments_for(config.protocol.endstate_water_ps, segment_time * config.repeats)
 
 
 def is_ready(run: Path, task: Task) -> bool:
@@ -238,7 +238,7 @@ def open_reservoir(run: Path, task: Task) -> Reservoir | None:
         conformers[len(conformers) // UNEQUILIBRATED :],
         bench.prepared.region.atoms,
         np.array(plan.masses),
-        bench.config.protocol.temperature,
+        bench.config.protocol.temperature_kelvin,
     )
 
 
@@ -249,7 +249,7 @@ def _start_of_end(bench: Bench, run: Path, task: Task, index: int) -> leg.Start 
         return None
     phases = leg.read_coupled(Task("path", MM, task.repeat).folder(run), behind)
     atoms, share = list(bench.prepared.region.atoms), share_of(task.hamiltonian)
-    kt = thermal_energy(bench.config.protocol.temperature)
+    kt = thermal_energy(bench.config.protocol.temperature_kelvin)
 
     def work(found: tuple[Phase, ...]) -> Array:
         solutes = np.array([phase.positions[atoms] for phase in found])
@@ -285,7 +285,7 @@ def build_hybrid(bench: Bench, hamiltonian: str) -> HybridSystem:
 
 def nonbonded_settings(protocol: Protocol, prepared: Prepared) -> Nonbonded:
     """Return cutoff and the Ewald parameters that stay fixed for the whole run."""
-    cutoff = protocol.cutoff * NM_PER_ANGSTROM
+    cutoff = protocol.cutoff_angstrom * NM_PER_ANGSTROM
     lengths = tuple(float(np.linalg.norm(row)) for row in prepared.box * NM_PER_ANGSTROM)
     pme = pme_parameters(lengths, cutoff, protocol.ewald_tolerance)
     return Nonbonded(cutoff, pme=pme, ewald_tolerance=protocol.ewald_tolerance)
@@ -294,16 +294,18 @@ def nonbonded_settings(protocol: Protocol, prepared: Prepared) -> Nonbonded:
 def leg_plan(config: HydrationConfig, task: Task) -> leg.LegPlan:
     """Turn the protocol into steps and seeds for one repeat in water."""
     protocol = config.protocol
-    step = protocol.timestep * PS_PER_FS
+    step = protocol.timestep_fs * PS_PER_FS
     path = task.phase in ("path", "pilot")
-    first, each = protocol.equilibration, protocol.equilibration_per_state
+    first, each = protocol.equilibration_ps, protocol.equilibration_per_state_ps
     if task.phase == "pilot":
         first, each = PILOT_EQUILIBRATION
     states = tuple(LambdaState(*s) for s in protocol.schedule.states) if path else (COUPLED,)
-    interval = protocol.record_interval if path else END_RECORD_INTERVAL
+    interval = protocol.record_interval_ps if path else END_RECORD_INTERVAL
     return leg.LegPlan(
         states=states,
-        ensemble=Ensemble(protocol.temperature, protocol.pressure, step, protocol.friction),
+        ensemble=Ensemble(
+            protocol.temperature_kelvin, protocol.pressure_bar, step, protocol.friction_per_ps
+        ),
         equilibration=round((first if path else END_EQUILIBRATION) / step),
         equilibration_per_state=round(each / step) if path else 0,
         steps_per_record=max(1, round(interval / step)),
@@ -318,15 +320,15 @@ def leg_plan(config: HydrationConfig, task: Task) -> leg.LegPlan:
 def gas_plan(bench: Bench, task: Task) -> gas.GasPlan:
     """Turn the protocol into steps and seeds for the gas phase."""
     protocol = bench.config.protocol
-    step = protocol.timestep * PS_PER_FS
+    step = protocol.timestep_fs * PS_PER_FS
     prepared = bench.prepared
     masses = region_masses(prepared.topology, prepared.region, protocol.solute_masses)
     return gas.GasPlan(
-        temperatures=gas.temperature_ladder(protocol.temperature, len(masses)),
-        ladders=protocol.gas_ladders,
+        temperatures=gas.temperature_ladder(protocol.temperature_kelvin, len(masses)),
+        ladders=protocol.n_gas_ladders,
         masses=tuple(masses.tolist()),
         timestep=step,
-        friction=protocol.gas_friction,
+        friction=protocol.gas_friction_per_ps,
         equilibration=round(GAS_EQUILIBRATION / step),
         steps_per_record=max(1, round(GAS_RECORD_INTERVAL / step)),
         records_per_segment=20,
@@ -347,7 +349,7 @@ def _advance_gas(bench: Bench, run: Path, task: Task, done: int) -> None:
 
 def _other(bench: Bench, task: Task) -> Potential | None:
     """Return the potential whose energy is also wanted on the frames of a task, for BAR."""
-    one_route = bench.config.protocol.route == "R1" and not bench.config.both_routes
+    one_route = bench.config.protocol.route == "direct" and not bench.config.both_routes
     if one_route or bench.classical is bench.potential:
         return None
     return bench.classical if share_of(task.hamiltonian) == 1.0 else bench.potential

@@ -15,7 +15,7 @@ from merrow.hydration.result import HydrationResult
 
 @pytest.fixture
 def keys() -> dict[str, Any]:
-    """The plain keys of a made-up R1 result, free to be spoiled."""
+    """The plain keys of a made-up the direct route result, free to be spoiled."""
     return synthetic_keys()
 
 
@@ -27,5 +27,5 @@ def make_result() -> Callable[..., HydrationResult]:
 
 @pytest.fixture
 def data() -> ReportData:
-    """Everything that a page of an R1 run shows."""
+    """Everything that a page of an the direct route run shows."""
     return synthetic_data()

@@ -30,19 +30,21 @@ BOUNDS = {
 }
 
 
-def synthetic_keys(route: str = "R1", protocol: str = "standard", potential: str = "ani2x") -> Any:
+def synthetic_keys(
+    route: str = "direct", protocol: str = "standard", potential: str = "ani2x"
+) -> Any:
     """Return the plain keys of a result that was made up."""
     exact = {"dg_kcal": -3.134, "stderr_kcal": 0.092}
     published = {"dg_kcal": -2.897, "stderr_kcal": 0.171}
-    r1 = route == "R1"
+    direct = route == "direct"
     estimates: dict[str, Any] = {
-        "decoupling_mbar": exact if r1 else None,
-        "decoupling_ti": {"dg_kcal": -3.168, "stderr_kcal": 0.101} if r1 else None,
-        "endstate_r2": None if r1 else exact,
-        "mm_control": None if r1 else {"dg_kcal": -3.264, "stderr_kcal": 0.073},
+        "decoupling_mbar": exact if direct else None,
+        "decoupling_ti": {"dg_kcal": -3.168, "stderr_kcal": 0.101} if direct else None,
+        "endpoint_bar": None if direct else exact,
+        "mm_reference": None if direct else {"dg_kcal": -3.264, "stderr_kcal": 0.073},
         "as_published": None if potential == "mm" else published,
     }
-    method = "decoupling_mbar" if r1 else "endstate_r2"
+    method = "decoupling_mbar" if direct else "endpoint_bar"
     if protocol == "paper":
         method = "as_published"
     return {
@@ -51,7 +53,7 @@ def synthetic_keys(route: str = "R1", protocol: str = "standard", potential: str
         "charges": "bcc",
         "protocol": protocol,
         "route": route,
-        "temperature_k": 298.15,
+        "temperature_kelvin": 298.15,
         "headline": {**estimates[method], "method": method},
         "estimates": estimates,
         "legs": {
@@ -74,7 +76,7 @@ def synthetic_keys(route: str = "R1", protocol: str = "standard", potential: str
                     "advice": "run longer: repeat the command with a smaller --stderr",
                 },
             ],
-            "gibbs_bogoliubov": None if r1 else BOUNDS,
+            "gibbs_bogoliubov": None if direct else BOUNDS,
             "statistical_inefficiency": 1.82,
             "n_effective": 4210,
         },
@@ -85,7 +87,7 @@ def synthetic_keys(route: str = "R1", protocol: str = "standard", potential: str
     }
 
 
-def synthetic_data(route: str = "R1", protocol: str = "standard") -> ReportData:
+def synthetic_data(route: str = "direct", protocol: str = "standard") -> ReportData:
     """Return everything that a page shows, from formulas and one seeded generator."""
     rng = np.random.default_rng(20250713)
     elec = np.array([1.0, 0.75, 0.5, 0.25, 0.0])

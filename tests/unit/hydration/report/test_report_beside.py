@@ -32,13 +32,13 @@ WORDS = (
     ("the same from all states", "0.24", "0.09"),
     ("its free energy, already within ΔG: at least", "≥ 0.03", "0.02"),
     ("of it in bonds and angles: an estimate", "~ 0.02", "0.01"),
-    ("R1 − R2, zero but for sampling", "-0.06", "0.11"),
+    ("direct − endpoint, zero but for sampling", "-0.06", "0.11"),
 )
 
 
 @pytest.fixture
 def result() -> HydrationResult:
-    return HydrationResult.model_validate({**synthetic_keys("R1"), **EXTRA})
+    return HydrationResult.model_validate({**synthetic_keys("direct"), **EXTRA})
 
 
 def printed(result: HydrationResult) -> list[str]:
@@ -71,12 +71,12 @@ def test_the_page_has_the_same_lines_and_the_budget(result):
 
 def test_a_gaussian_estimate_that_is_missing_is_left_out():
     bound = {**EXTRA["dg_reorg"], "gaussian_kcal": None, "gaussian_stderr_kcal": None}
-    keys = {**synthetic_keys("R1"), "dg_reorg": bound}
+    keys = {**synthetic_keys("direct"), "dg_reorg": bound}
     lines = printed(HydrationResult.model_validate(keys))
     assert any("at least" in line for line in lines)
     assert not any("bonds and angles" in line for line in lines)
 
 
 def test_an_older_result_without_these_keys_is_still_read_and_shown():
-    lines = printed(HydrationResult.model_validate(synthetic_keys("R2", "quick")))
-    assert not any("R1 − R2" in line or "members" in line for line in lines)
+    lines = printed(HydrationResult.model_validate(synthetic_keys("endpoint", "quick")))
+    assert not any("direct − endpoint" in line or "members" in line for line in lines)

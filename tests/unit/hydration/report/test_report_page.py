@@ -73,7 +73,7 @@ def test_every_figure_is_xml_with_a_name_and_ids_of_its_own(data, name):
 
 def test_equal_data_give_equal_bytes(data):
     assert figures.dvdl_figure(data.dvdl) == figures.dvdl_figure(synthetic_data().dvdl)
-    assert render_page(data) == page_of("R1")
+    assert render_page(data) == page_of("direct")
 
 
 def test_the_overlap_map_shows_its_numbers(data):
@@ -117,7 +117,7 @@ def test_arrays_of_unequal_length_are_refused():
         DvdlCurve("charging", [0.0, 1.0], [1.0, 2.0], [0.1])
 
 
-@pytest.mark.parametrize("choice", [("R1",), ("R2", "quick"), ("R1", "paper")])
+@pytest.mark.parametrize("choice", [("direct",), ("endpoint", "quick"), ("direct", "paper")])
 def test_the_page_loads_nothing_and_runs_nothing(choice):
     page = Page(page_of(*choice))
     for tag, attributes in page.elements:
@@ -133,14 +133,14 @@ def test_the_page_loads_nothing_and_runs_nothing(choice):
 
 
 def test_ids_are_unique_and_labels_point_to_them():
-    page = Page(page_of("R1"))
+    page = Page(page_of("direct"))
     ids = [a["id"] for _, a in page.elements if "id" in a]
     assert len(ids) == len(set(ids))
     assert {a["aria-labelledby"] for _, a in page.elements if "aria-labelledby" in a} <= set(ids)
 
 
 def test_tables_have_captions_and_pictures_have_names():
-    page = Page(page_of("R1"))
+    page = Page(page_of("direct"))
     tags = [tag for tag, _ in page.elements]
     assert tags.count("table") == tags.count("caption") >= 6
     svgs = [a for tag, a in page.elements if tag == "svg"]
@@ -149,7 +149,7 @@ def test_tables_have_captions_and_pictures_have_names():
 
 
 def test_the_page_holds_the_numbers_the_reason_the_advice_and_the_citations():
-    words = Page(page_of("R2", "quick")).text
+    words = Page(page_of("endpoint", "quick")).text
     for part in (
         *("−3.13 ± 0.09", "−2.90", "0.27", "−3.26", "two-numbers.md", "stand-in"),
         *("WARN", "run longer", "20250713", "ani2x:1f3a9c", "box.waters", "8 min 12 s"),
@@ -217,5 +217,5 @@ def test_a_smiles_that_cannot_be_read_is_refused():
 
 def test_the_page_is_written_whole(data, tmp_path):
     write_report(data, tmp_path / "report.html")
-    assert (tmp_path / "report.html").read_text(encoding="utf-8") == page_of("R1")
+    assert (tmp_path / "report.html").read_text(encoding="utf-8") == page_of("direct")
     assert [p.name for p in tmp_path.iterdir()] == ["report.html"]

@@ -28,7 +28,7 @@ def spoiled(keys, where, value):
 
 
 @pytest.mark.parametrize(
-    "choice", [("R1",), ("R2", "quick"), ("R1", "paper"), ("R1", "quick", "mm")]
+    "choice", [("direct",), ("endpoint", "quick"), ("direct", "paper"), ("direct", "quick", "mm")]
 )
 def test_what_is_written_is_read_back_equal(make_result, tmp_path, choice):
     result = make_result(*choice)
@@ -42,7 +42,7 @@ def test_the_keys_of_the_file_are_those_of_version_one(make_result):
     assert set(found) == {
         *("schema_version", "molecule", "potential", "charges", "protocol", "route"),
         *(
-            "temperature_k",
+            "temperature_kelvin",
             "headline",
             "estimates",
             "legs",
@@ -55,12 +55,12 @@ def test_the_keys_of_the_file_are_those_of_version_one(make_result):
     assert set(found["molecule"]) == {"smiles", "formula", "charge", "n_atoms"}
     assert set(found["headline"]) == {"dg_kcal", "stderr_kcal", "method"}
     assert set(found["estimates"]) == {
-        *("decoupling_mbar", "decoupling_ti", "endstate_r2", "mm_control", "as_published"),
+        *("decoupling_mbar", "decoupling_ti", "endpoint_bar", "mm_reference", "as_published"),
     }
     assert set(found["legs"]) == {"charging", "lj"}
     assert set(found["de_reorg"]) == {"value_kcal", "stderr_kcal"}
     assert found["schema_version"] == 1
-    assert found["estimates"]["endstate_r2"] is None
+    assert found["estimates"]["endpoint_bar"] is None
 
 
 @pytest.mark.parametrize(
@@ -73,11 +73,11 @@ def test_the_keys_of_the_file_are_those_of_version_one(make_result):
         ("legs.lj.dg_kcal", math.inf, "finite"),
         ("legs.lj.stderr_kcal", -0.1, "greater than or equal to 0"),
         ("settings.cutoff", math.nan, "finite"),
-        ("temperature_k", "298.15", "valid number"),
+        ("temperature_kelvin", "298.15", "valid number"),
         ("molecule.n_atoms", 10.5, "integer"),
         ("diagnostics.remark", "good", "valid number"),
         ("schema_version", 2, "schema_version"),
-        ("route", "R3", "R1"),
+        ("route", "R3", "direct"),
     ],
 )
 def test_a_key_that_is_unknown_or_no_number_is_refused(keys, where, value, said):
@@ -86,8 +86,8 @@ def test_a_key_that_is_unknown_or_no_number_is_refused(keys, where, value, said)
 
 
 def test_a_missing_estimate_must_be_said_to_be_null(keys):
-    del keys["estimates"]["mm_control"]
-    with pytest.raises(ValidationError, match=r"mm_control\n  Field required"):
+    del keys["estimates"]["mm_reference"]
+    with pytest.raises(ValidationError, match=r"mm_reference\n  Field required"):
         HydrationResult.model_validate(keys)
 
 
@@ -144,15 +144,19 @@ def test_a_failed_write_leaves_the_older_file_and_no_rest(make_result, tmp_path,
 
 def test_the_csv_has_one_row_and_the_same_columns_for_both_routes(make_result, tmp_path):
     rows = {}
-    for route in ("R1", "R2"):
+    for route in ("direct", "endpoint"):
         write_csv(make_result(route), tmp_path / "result.csv")
         with (tmp_path / "result.csv").open(newline="") as stream:
             (rows[route],) = csv.DictReader(stream)
-    assert list(rows["R1"]) == list(rows["R2"])
-    assert rows["R1"]["decoupling_mbar_dg_kcal"] == "-3.134"
-    assert rows["R2"]["decoupling_mbar_dg_kcal"] == ""
-    assert rows["R2"]["endstate_r2_stderr_kcal"] == rows["R2"]["headline_stderr_kcal"] == "0.092"
-    assert rows["R1"]["smiles"] == "CC(C)=O"
+    assert list(rows["direct"]) == list(rows["endpoint"])
+    assert rows["direct"]["decoupling_mbar_dg_kcal"] == "-3.134"
+    assert rows["endpoint"]["decoupling_mbar_dg_kcal"] == ""
+    assert (
+        rows["endpoint"]["endpoint_bar_stderr_kcal"]
+        == rows["endpoint"]["headline_stderr_kcal"]
+        == "0.092"
+    )
+    assert rows["direct"]["smiles"] == "CC(C)=O"
 
 
 def test_every_key_is_documented():

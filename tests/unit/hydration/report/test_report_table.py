@@ -30,7 +30,7 @@ def numbers_of(output, label):
 
 
 def test_r1_shows_the_exact_value_as_headline_and_the_published_sum_beside_it(make_result):
-    output = printed(make_result("R1"))
+    output = printed(make_result("direct"))
     exact = "ΔG of the ML/MM Hamiltonian (MBAR over all states)"
     assert numbers_of(output, exact) == "-3.13 0.09 headline"
     assert numbers_of(output, "ΔG as published (TI + ΔE_reorg)") == "-2.90 0.17"
@@ -40,24 +40,24 @@ def test_r1_shows_the_exact_value_as_headline_and_the_published_sum_beside_it(ma
 
 
 def test_the_solutes_own_energy_is_called_by_its_name(make_result):
-    result = make_result("R1")
+    result = make_result("direct")
     output = printed(result.model_copy(update={"potential": "mm"}))
     assert "⟨E_MM⟩ in water − ⟨E_MM⟩ in gas" in output
     assert "E_ML" not in output
 
 
 def test_r2_shows_the_corrected_value_the_stand_in_and_the_mm_value(make_result):
-    output = printed(make_result("R2", "quick"))
+    output = printed(make_result("endpoint", "quick"))
     exact = "ΔG of the ML/MM Hamiltonian (MM path + end-state BAR)"
     assert numbers_of(output, exact) == "-3.13 0.09 headline"
-    assert numbers_of(output, "ΔG as published (R2 + ΔE_reorg, a stand-in)") == "-2.90 0.17"
+    assert numbers_of(output, "ΔG as published (endpoint + ΔE_reorg, a stand-in)") == "-2.90 0.17"
     assert numbers_of(output, "MM value of the same path") == "-3.26 0.07"
     assert numbers_of(output, "leg of the MM path: charging") == "-5.21 0.06"
     assert "-2.53 ≤ ΔF = -1.70 ≤ 0.12" in output
 
 
 def test_protocol_paper_has_the_published_sum_first_and_marked(make_result):
-    output = printed(make_result("R1", "paper"))
+    output = printed(make_result("direct", "paper"))
     assert numbers_of(output, "ΔG as published (TI + ΔE_reorg)") == "-2.90 0.17 headline"
     exact = "ΔG of the ML/MM Hamiltonian (MBAR over all states)"
     assert numbers_of(output, exact) == "-3.13 0.09"
@@ -66,14 +66,14 @@ def test_protocol_paper_has_the_published_sum_first_and_marked(make_result):
 
 
 def test_the_mm_control_speaks_of_the_mm_hamiltonian_and_says_what_is_not_there(make_result):
-    output = printed(make_result("R1", "quick", "mm"))
+    output = printed(make_result("direct", "quick", "mm"))
     exact = "ΔG of the MM Hamiltonian (MBAR over all states)"
     assert numbers_of(output, exact) == "-3.13 0.09 headline"
     assert numbers_of(output, "ΔG as published (TI + ΔE_reorg)") == "not computed"
     assert "ML/MM Hamiltonian" not in output
 
 
-@pytest.mark.parametrize("choice", [("R1",), ("R2", "quick"), ("R1", "paper")])
+@pytest.mark.parametrize("choice", [("direct",), ("endpoint", "quick"), ("direct", "paper")])
 def test_checks_settings_versions_seeds_and_time_are_there(make_result, choice):
     output = one_line(printed(make_result(*choice)))
     assert output.count("docs/explanation/two-numbers.md") == 1
