@@ -30,7 +30,7 @@ from merrow.amber.topology import AmberTopology, read_topology
 from merrow.engine import gas
 from merrow.engine.leg import LegPlan
 from merrow.engine.seeds import derive_seed
-from merrow.engine.simulation import Phase
+from merrow.engine.simulation import Snapshot
 from merrow.free_energy.estimate import Estimate, negative
 from merrow.free_energy.estimators import mbar
 from merrow.free_energy.reorganization import reorganization_energy
@@ -87,7 +87,9 @@ def _scaled_pairs(terms: InternalTerms, atoms: tuple[int, ...]) -> tuple[mm.Forc
     return coulomb, lj
 
 
-def open_leg(solvated: box.Solvated, name: str, seed: int) -> tuple[HybridSystem, LegPlan, Phase]:
+def open_leg(
+    solvated: box.Solvated, name: str, seed: int
+) -> tuple[HybridSystem, LegPlan, Snapshot]:
     """Return system, plan and start of one leg."""
     in_gas = "gas" in name
     terms = solvated.classical.terms
@@ -99,12 +101,12 @@ def open_leg(solvated: box.Solvated, name: str, seed: int) -> tuple[HybridSystem
         region = region_of(topology, solvated.region.atoms, name="the solute")
         hybrid = annihilated_system(topology, region, terms, nonbonded=Nonbonded(None))
         positions = solvated.conformers[0] * NM_PER_ANGSTROM
-        start = Phase(positions, np.zeros_like(positions), 10.0 * np.eye(3))
+        start = Snapshot(positions, np.zeros_like(positions), 10.0 * np.eye(3))
     else:
         hybrid = annihilated_system(
             solvated.topology, solvated.region, terms, nonbonded=box.nonbonded(solvated)
         )
-        start = box.start_phase(solvated, 0)
+        start = box.start_snapshot(solvated, 0)
     for i, mass in enumerate(solvated.masses):
         hybrid.system.setParticleMass(i, mass)
     return hybrid, plan, start

@@ -28,7 +28,7 @@ from merrow.campaign.table import CAMPAIGN_FILE, write_results
 from merrow.campaign.worker import Outcome
 from merrow.engine.storage import save_json
 from merrow.executor import run_program, subprocess_pool
-from merrow.files import write_whole
+from merrow.files import atomic_write
 
 WORKERS = 64
 
@@ -46,7 +46,7 @@ def driver_cost(count: int) -> dict[str, Any]:
         for job in jobs:
             job.folder(folder).mkdir(parents=True)
         save_json(folder / JOBS, [asdict(job) for job in jobs])
-        write_whole(folder / CAMPAIGN_FILE, CampaignConfig(table="set.csv").to_yaml())
+        atomic_write(folder / CAMPAIGN_FILE, CampaignConfig(table="set.csv").to_yaml())
         began = time.process_time()
         with subprocess_pool(min(WORKERS, count)) as executor:
             backend = ComputeBackend("processes", WORKERS)

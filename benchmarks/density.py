@@ -34,7 +34,7 @@ from merrow.ambertools.solvent import solvate
 from merrow.analysis.stats import mean
 from merrow.engine.dynamics import DynamicsPlan, draw_velocities, freedom_of, run_dynamics
 from merrow.engine.seeds import derive_seed
-from merrow.engine.simulation import Phase, get_phase, set_phase
+from merrow.engine.simulation import Snapshot, get_snapshot, set_snapshot
 from merrow.engine.storage import load_arrays, save_arrays
 from merrow.potentials import load_potential
 from merrow.system.build import HybridSystem, hybrid_system
@@ -51,7 +51,7 @@ BAR = 0.01
 """Largest relative difference of the densities."""
 
 Rows = np.ndarray
-Advance = Callable[[Phase, int], tuple[Rows, Phase]]
+Advance = Callable[[Snapshot, int], tuple[Rows, Snapshot]]
 """(phase, segment) → volumes [nm³] and kinetic energies [kJ/mol], and the next phase."""
 
 
@@ -70,7 +70,7 @@ class Box:
             raise SystemExit(f"{inpcrd} has no box")
         lengths = coordinates.lengths * NM_PER_ANGSTROM
         positions = coordinates.positions * NM_PER_ANGSTROM
-        self.start = Phase(positions, np.zeros_like(positions), np.diag(lengths))
+        self.start = Snapshot(positions, np.zeros_like(positions), np.diag(lengths))
         self.nonbonded = Nonbonded(
             CUTOFF,
             pme=pme_parameters(tuple(map(float, lengths)), CUTOFF, EWALD_TOLERANCE),
@@ -122,7 +122,7 @@ def ours(box: Box) -> Advance:
     """Return how our system is carried on."""
     hybrid, plan = box.hybrid()
 
-    def advance(phase: Phase, segment: int) -> tuple[Rows, Phase]:
+    def advance(phase: Snapshot, segment: int) -> tuple[Rows, Snapshot]:
         if segment == 0:
             phase = draw_velocities(
                 hybrid, phase, temperature=TEMPERATURE, seed=box.seed, platform="CPU"
@@ -142,7 +142,7 @@ def ours(box: Box) -> Advance:
 def openmm_alone(box: Box) -> Advance:
     """Return how the plain system is carried on; a new Context and new seeds for each segment."""
 
-    def advance(phase: Phase, segment: int) -> tuple[Rows, Phase]:
+    def advance(phase: Snapshot, segment: int) -> tuple[Rows, Snapshot]:
         seed = derive_seed(box.seed, "plain", segment)
         system = box.plain()
         barostat = mm.MonteCarloBarostat(BAR_PER_ATM, TEMPERATURE, 25)
@@ -152,7 +152,7 @@ def openmm_alone(box: Box) -> Advance:
         integrator.setRandomNumberSeed(seed)
         platform = mm.Platform.getPlatformByName("CPU")
         context = mm.Context(system, integrator, platform, {"Threads": "1"})
-        set_phase(context, phase)
+        set_snapshot(context, phase)
         if segment == 0:
             mm.LocalEnergyMinimizer.minimize(context, 10.0, 200)
             context.setVelocitiesToTemperature(TEMPERATURE, seed)
@@ -161,7 +161,7 @@ def openmm_alone(box: Box) -> Advance:
             integrator.step(INTERVAL)
             state = context.getState(getEnergy=True)
             rows.append((state.getPeriodicBoxVolume()._value, state.getKineticEnergy()._value))
-        return np.array(rows), get_phase(context)
+        return np.array(rows), get_snapshot(context)
 
     return advance
 
@@ -178,7 +178,7 @@ def carry_on(box: Box, name: str, advance: Advance, length: float) -> Rows:
             save_arrays(path, {"rows": new, "box": phase.box, **arrays})
             print(f"{name}: {(segment + 1) * SEGMENT * TIMESTEP:g} ps", file=sys.stderr, flush=True)
         stored = load_arrays(path)
-        phase = Phase(stored["positions"], stored["velocities"], stored["box"])
+        phase = Snapshot(stored["positions"], stored["velocities"], stored["box"])
         rows.append(stored["rows"])
     return np.concatenate(rows[EQUILIBRATION:])
 

@@ -84,7 +84,7 @@ def _step(
     repeat: int,
 ) -> None:
     with exchange(kind):
-        start = box.start_phase(solvated, repeat % 2)
+        start = box.start_snapshot(solvated, repeat % 2)
         box.advance_leg(hybrid, plan, start, folder / name_of(kind, repeat))
 
 

@@ -28,7 +28,7 @@ from route_agreement import MOLECULE, Run, open_run, pair, read, read_gas, reorg
 from merrow.analysis.rmsd import superposed
 from merrow.engine import gas, leg
 from merrow.engine.seeds import derive_seed
-from merrow.engine.simulation import Phase
+from merrow.engine.simulation import Snapshot
 from merrow.engine.storage import load_arrays, save_arrays
 from merrow.free_energy.divergence import (
     Ensemble,
@@ -81,7 +81,7 @@ def plan_of(run: Run, k: int) -> leg.LegPlan:
     return box.leg_plan(STATES, seed=derive_seed(run.seed, "frozen", k), where=box.THIN)
 
 
-def start(run: Run, frame: np.ndarray) -> Phase:
+def start(run: Run, frame: np.ndarray) -> Snapshot:
     """Return the solvated positions with a conformation in the place of the solute."""
     positions = run.solvated.positions.copy()
     atoms = list(run.solvated.region.atoms)
@@ -89,7 +89,7 @@ def start(run: Run, frame: np.ndarray) -> Phase:
     positions[atoms] = superposed(moved, positions[atoms], np.arange(len(atoms)))[0]
     positions *= NM_PER_ANGSTROM
     lengths = np.diag(run.solvated.lengths * NM_PER_ANGSTROM)
-    return Phase(positions, np.zeros_like(positions), lengths)
+    return Snapshot(positions, np.zeros_like(positions), lengths)
 
 
 def name_of(k: int) -> str:

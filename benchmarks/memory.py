@@ -28,7 +28,7 @@ import openmm as mm
 import psutil
 from machine import save
 
-from merrow.engine.simulation import open_context, set_phase
+from merrow.engine.simulation import open_context, set_snapshot
 from merrow.system.build import hybrid_system
 from merrow.system.potentials import open_potential
 
@@ -84,7 +84,7 @@ def main() -> None:
             solute_masses=box.MASSES,
         )
         plan = box.leg_plan(STATES, seed=asked.seed)
-        start = box.start_phase(solvated, 0)
+        start = box.start_snapshot(solvated, 0)
         box.advance_leg(hybrid, plan, start, folder / "leg")
         per_segment = round(plan.segment_time / plan.ensemble.timestep) * len(STATES)
 
@@ -94,7 +94,7 @@ def main() -> None:
 
         segments = follow(segment, asked.minutes)
         context = open_context(hybrid, plan.ensemble, platform="CPU", seed=asked.seed)
-        set_phase(context, start)
+        set_snapshot(context, start)
         mm.LocalEnergyMinimizer.minimize(context, 10.0, 200)
         context.setVelocitiesToTemperature(box.TEMPERATURE, asked.seed)
 

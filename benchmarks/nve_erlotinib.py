@@ -24,7 +24,7 @@ from machine import save
 from merrow.analysis import nve
 from merrow.engine.dynamics import run_dynamics
 from merrow.engine.motion import degrees_of_freedom
-from merrow.engine.simulation import Phase
+from merrow.engine.simulation import Snapshot
 from merrow.engine.storage import load_arrays, save_arrays
 from merrow.md.nve.runs import (
     SAMPLING,
@@ -117,14 +117,14 @@ def segments(folder: Path, timestep: float) -> dict[int, Path]:
     return dict(sorted(found.items()))
 
 
-def stored_end(folder: Path, timestep: float, start: Phase) -> tuple[int, Phase]:
+def stored_end(folder: Path, timestep: float, start: Snapshot) -> tuple[int, Snapshot]:
     """Return how many steps are done and where they ended."""
     found = segments(folder, timestep)
     if not found:
         return 0, start
     done = max(found)
     data = load_arrays(found[done])
-    return done, Phase(data["positions"], data["velocities"], start.box)
+    return done, Snapshot(data["positions"], data["velocities"], start.box)
 
 
 def stored(folder: Path, timestep: float, length: float) -> Trajectory | None:

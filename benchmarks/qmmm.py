@@ -40,7 +40,7 @@ from numpy.typing import NDArray
 from rdkit import Chem
 from rdkit.Chem import AllChem
 
-from merrow.files import write_whole
+from merrow.files import atomic_write
 from merrow.potentials import Molecule, Potential, load_potential
 from merrow.potentials.qm import QmEngine, Solution, Theory, read_theory
 from merrow.units import BOHR_ANGSTROM, HARTREE_KCAL, KJ_PER_KCAL, thermal_energy
@@ -151,7 +151,7 @@ def kept(folder: Path | None, key: tuple[object, ...], work: Callable[[], Any]) 
     path = folder / f"{hashlib.sha256(told.encode()).hexdigest()[:24]}.json"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        write_whole(path, json.dumps(work()))
+        atomic_write(path, json.dumps(work()))
     return json.loads(path.read_text())
 
 

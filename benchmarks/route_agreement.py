@@ -32,7 +32,7 @@ from merrow.engine import gas
 from merrow.engine.frames import complete_frames, read_other
 from merrow.engine.leg import count_segments
 from merrow.engine.seeds import derive_seed
-from merrow.engine.simulation import Phase
+from merrow.engine.simulation import Snapshot
 from merrow.free_energy.endstate import EndStateEstimate, endstate_correction
 from merrow.free_energy.estimate import Estimate, PathEstimate, add, negative
 from merrow.free_energy.estimators import mbar
@@ -107,14 +107,14 @@ def work_of(run: Run) -> dict[str, tuple[float, Callable[[], None]]]:
     work: dict[str, tuple[float, Callable[[], None]]] = {}
     for k, (name, (_, share)) in enumerate(LEGS.items()):
         hybrid = box.hybrid_of(run.solvated, run.driver(name))
-        start = box.start_phase(run.solvated, k % 2)
+        start = box.start_snapshot(run.solvated, k % 2)
         work[name] = (share, partial(_leg_step, run, name, hybrid, start))
     for name in ("mm-gas", "ml-gas"):
         work[name] = (GAS_SHARE, partial(_gas_step, run, name))
     return work
 
 
-def _leg_step(run: Run, name: str, hybrid: HybridSystem, start: Phase) -> None:
+def _leg_step(run: Run, name: str, hybrid: HybridSystem, start: Snapshot) -> None:
     plan = box.leg_plan(LEGS[name][0], seed=derive_seed(run.seed, name), where=box.THIN)
     box.advance_leg(hybrid, plan, start, run.folder / name)
     complete_frames(run.folder / name, run.other(name), gas=False)

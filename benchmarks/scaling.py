@@ -38,7 +38,7 @@ from matplotlib.figure import Figure
 from merrow.ambertools.solvent import solvate
 from merrow.bench.speed import BenchSystem, hybrid_of, open_system, plain_mm, stepper
 from merrow.engine.record import take_record
-from merrow.engine.simulation import Ensemble, Phase, open_context, set_phase
+from merrow.engine.simulation import Ensemble, Snapshot, open_context, set_snapshot
 from merrow.engine.timing import Timing, time_in_turn
 from merrow.report.style import BLUE, ORANGE, RC
 from merrow.samples import LambdaState
@@ -99,7 +99,7 @@ def record_times(data: Path, rounds: int) -> list[dict[str, Any]]:
     system = open_box(data, "methanol", WATERS[0])
     hybrid = hybrid_of(system, open_potential("ani2x", system.topology, system.region))
     context = open_context(hybrid, Ensemble(298.15, None, 0.001, 1.0), platform="CPU", seed=1)
-    set_phase(context, Phase(system.positions, 0 * system.positions, system.box))
+    set_snapshot(context, Snapshot(system.positions, 0 * system.positions, system.box))
     context.getIntegrator().step(1)
     half = {k: np.linspace(1.0, 0.0, k // 2) for k in STATES}
     paths = {

@@ -37,7 +37,7 @@ from merrow.ambertools.solvent import solvate
 from merrow.analysis.rmsd import superposed
 from merrow.engine import gas, leg
 from merrow.engine.seeds import derive_seed
-from merrow.engine.simulation import Ensemble, Phase
+from merrow.engine.simulation import Ensemble, Snapshot
 from merrow.engine.storage import load_arrays, save_arrays
 from merrow.geometry import torsion_angles
 from merrow.samples import LambdaState, WindowSamples, concatenate
@@ -246,7 +246,7 @@ def gas_plan(solvated: Solvated, seed: int, *, hot: bool = False) -> gas.GasPlan
     )
 
 
-def start_phase(solvated: Solvated, conformer: int) -> Phase:
+def start_snapshot(solvated: Solvated, conformer: int) -> Snapshot:
     """Return the solvated positions with one of the conformers in the place of the solute."""
     positions = solvated.positions.copy()
     atoms = list(solvated.region.atoms)
@@ -254,10 +254,10 @@ def start_phase(solvated: Solvated, conformer: int) -> Phase:
     positions[atoms] = superposed(alone, positions[atoms], every)[0]
     positions *= NM_PER_ANGSTROM
     box = np.diag(solvated.lengths * NM_PER_ANGSTROM)
-    return Phase(positions, np.zeros_like(positions), box)
+    return Snapshot(positions, np.zeros_like(positions), box)
 
 
-def advance_leg(hybrid: HybridSystem, plan: leg.LegPlan, start: Phase, folder: Path) -> None:
+def advance_leg(hybrid: HybridSystem, plan: leg.LegPlan, start: Snapshot, folder: Path) -> None:
     """Equilibrate a leg, or add one segment."""
     folder.mkdir(parents=True, exist_ok=True)
     done = leg.count_segments(folder)

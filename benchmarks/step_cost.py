@@ -41,7 +41,7 @@ from merrow.bench.speed import (
     solvated,
     stepper,
 )
-from merrow.engine.simulation import Phase, choose_platform, set_phase
+from merrow.engine.simulation import Snapshot, choose_platform, set_snapshot
 from merrow.engine.timing import Timing, ns_per_day, time_in_turn
 from merrow.system.potentials import open_potential
 
@@ -137,7 +137,7 @@ def peer_stepper(system: BenchSystem, models: Path) -> Callable[[], None]:
     )
     integrator = mm.LangevinMiddleIntegrator(TEMPERATURE, FRICTION, 0.001)
     context = mm.Context(mixed, integrator, *choose_platform("CPU"))
-    set_phase(context, Phase(system.positions, 0 * system.positions, system.box))
+    set_snapshot(context, Snapshot(system.positions, 0 * system.positions, system.box))
     mm.LocalEnergyMinimizer.minimize(context, 10.0, 20)
     context.setVelocitiesToTemperature(TEMPERATURE, 1)
     return lambda: context.getIntegrator().step(STEPS)

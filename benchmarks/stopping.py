@@ -72,7 +72,7 @@ def run_once(
         least = min(leg.count_segments(place) for place in places)
         for repeat, (plan, place) in enumerate(zip(plans, places, strict=True)):
             while leg.count_segments(place) <= least:
-                box.advance_leg(hybrid, plan, box.start_phase(solvated, repeat), place)
+                box.advance_leg(hybrid, plan, box.start_snapshot(solvated, repeat), place)
         if least + 1 < LEAST:
             continue
         rows = concatenate(

@@ -14,7 +14,7 @@ from pathlib import Path
 from merrow.errors import MerrowError
 
 
-def write_whole(path: Path, content: bytes | str) -> None:
+def atomic_write(path: Path, content: bytes | str) -> None:
     """Write a file so that it is either absent, as it was, or whole; folders are made.
 
     Args:

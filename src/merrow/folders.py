@@ -101,7 +101,7 @@ def check_new(out: Path) -> None:
 
 
 @contextmanager
-def draft(out: Path) -> Iterator[Path]:
+def staging_folder(out: Path) -> Iterator[Path]:
     """Give a hidden folder beside `out`, which takes its name at the end.
 
     After a failure it stays, since programs left their logs there; after bad input it goes. The

@@ -11,7 +11,7 @@ from openmm import app, unit
 from scipy import stats
 
 from merrow.engine.dynamics import DynamicsPlan, draw_velocities, freedom_of, run_dynamics
-from merrow.engine.simulation import Phase
+from merrow.engine.simulation import Snapshot
 from merrow.system.pme import Nonbonded, pme_parameters
 from merrow.units import BAR_PER_ATM, thermal_energy
 
@@ -83,7 +83,7 @@ def test_density_and_kinetic_energy_beside_an_ml_solute_are_those_of_openmm(
         platform="CPU",
         seed=7,
     )
-    rest = Phase(box.positions, np.zeros_like(box.positions), box.vectors)
+    rest = Snapshot(box.positions, np.zeros_like(box.positions), box.vectors)
     start = draw_velocities(hybrid, rest, temperature=TEMPERATURE, seed=7, platform="CPU")
     steps = EQUILIBRATION + PRODUCTION
     frames = [

@@ -25,7 +25,7 @@ from hybrids import energy
 from merrow.engine import gas, leg
 from merrow.engine.record import couplings, set_state
 from merrow.engine.reservoir import Reservoir
-from merrow.engine.simulation import open_context, set_phase
+from merrow.engine.simulation import open_context, set_snapshot
 from merrow.free_energy.mixing import insertions
 from merrow.geometry import torsion_angles
 from merrow.samples import LambdaState
@@ -123,14 +123,14 @@ def test_decoupled_a_new_solute_costs_what_it_costs_in_gas(butane, reservoir):
     hybrid = small_box.hybrid_of(butane, butane.classical)
     ensemble = small_box.leg_plan(STATES, seed=1).ensemble
     context = open_context(hybrid, ensemble, platform="Reference", seed=1)
-    old, random = small_box.start_phase(butane, 0), np.random.default_rng(4)
-    set_phase(context, old)
+    old, random = small_box.start_snapshot(butane, 0), np.random.default_rng(4)
+    set_snapshot(context, old)
     where = {"here": GONE, "temperature": small_box.TEMPERATURE}
     for _ in range(5):
         new = reservoir.insert(old, random)
         total, own, u = [], [], []
         for phase in (old, new):
-            set_phase(context, phase)
+            set_snapshot(context, phase)
             set_state(context, GONE)
             total.append(energy(context))
             own.append(energy(context, INTERNAL))
@@ -152,7 +152,7 @@ def sample(butane, plan, folder, start, reservoir):
     """Equilibrate a leg from a conformer and run one segment."""
     hybrid = small_box.hybrid_of(butane, butane.classical)
     folder.mkdir()
-    leg.equilibrate(hybrid, plan, small_box.start_phase(butane, start), folder)
+    leg.equilibrate(hybrid, plan, small_box.start_snapshot(butane, start), folder)
     leg.run_segment(hybrid, plan, folder, 0, reservoir)
 
 

@@ -14,7 +14,14 @@ import pytest
 from hybrids import WATERS, Box, Python, context_of, energy, forces, slope
 
 from merrow.engine.record import set_state
-from merrow.engine.simulation import BAROSTATS, Ensemble, Phase, get_phase, open_context, set_phase
+from merrow.engine.simulation import (
+    BAROSTATS,
+    Ensemble,
+    Snapshot,
+    get_snapshot,
+    open_context,
+    set_snapshot,
+)
 from merrow.potentials.interface import Potential
 from merrow.samples import LambdaState
 from merrow.system.build import INTERNAL, HybridSystem
@@ -80,7 +87,7 @@ def test_native_forces_and_the_bridge_make_one_trajectory(ethanol, twins):
         context = started(twin, ethanol, pressure=1.0)
         context.setVelocitiesToTemperature(300.0, 7)
         context.getIntegrator().step(20)
-        ends.append(get_phase(context))
+        ends.append(get_snapshot(context))
     # Rounding of 1e-13 nm grows by less than 1e3 in 20 steps.
     np.testing.assert_allclose(ends[0].positions, ends[1].positions, rtol=0, atol=1e-9)
     np.testing.assert_allclose(ends[0].box, ends[1].box, rtol=0, atol=1e-12)
@@ -90,7 +97,7 @@ def test_native_forces_and_the_bridge_make_one_trajectory(ethanol, twins):
 def started(hybrid: HybridSystem, box: Box, *, pressure: float | None, every: int = 10):
     ensemble = Ensemble(300.0, pressure, 0.001, 1.0, barostat_interval=every)
     context = open_context(hybrid, ensemble, platform="Reference", seed=3)
-    set_phase(context, Phase(box.positions, np.zeros_like(box.positions), box.vectors))
+    set_snapshot(context, Snapshot(box.positions, np.zeros_like(box.positions), box.vectors))
     return context
 
 
@@ -102,7 +109,7 @@ def test_the_ml_solute_is_one_molecule(acetone):
     assert len(molecules) == 1 + WATERS
 
 
-def volume_moves(box: Box, *, whole: bool) -> tuple[Phase, Phase]:
+def volume_moves(box: Box, *, whole: bool) -> tuple[Snapshot, Snapshot]:
     """Let the barostat alone act: steps of 1e-9 ps move nothing else."""
     hybrid = box.hybrid(Python(box.classical), rigid=True)
     if not whole:
@@ -110,10 +117,10 @@ def volume_moves(box: Box, *, whole: bool) -> tuple[Phase, Phase]:
         hybrid.system.removeForce(names.index("OneMolecule"))
     ensemble = Ensemble(300.0, 1.0, 1e-9, 1.0, barostat_interval=1)
     context = open_context(hybrid, ensemble, platform="Reference", seed=3)
-    start = Phase(box.positions, np.zeros_like(box.positions), box.vectors)
-    set_phase(context, start)
+    start = Snapshot(box.positions, np.zeros_like(box.positions), box.vectors)
+    set_snapshot(context, start)
     context.getIntegrator().step(20)
-    return start, get_phase(context)
+    return start, get_snapshot(context)
 
 
 def inner_distances(positions: np.ndarray) -> np.ndarray:
@@ -150,7 +157,7 @@ def test_the_context_of_constant_volume_has_no_barostat(methane):
     started(hybrid, methane, pressure=1.0)
     context = started(hybrid, methane, pressure=None)
     context.getIntegrator().step(20)
-    np.testing.assert_array_equal(get_phase(context).box, methane.vectors)
+    np.testing.assert_array_equal(get_snapshot(context).box, methane.vectors)
     assert not any(isinstance(f, mm.MonteCarloBarostat) for f in hybrid.system.getForces())
 
 

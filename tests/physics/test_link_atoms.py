@@ -15,7 +15,7 @@ from merrow.amber.coordinates import read_coordinates
 from merrow.amber.topology import AmberTopology, read_topology
 from merrow.engine.decompose import decompose
 from merrow.engine.dynamics import DynamicsPlan, at_rest_as_a_whole, draw_velocities, run_dynamics
-from merrow.engine.simulation import Phase
+from merrow.engine.simulation import Snapshot
 from merrow.engine.slope import couple
 from merrow.errors import UnsupportedPhysicsError
 from merrow.potentials.interface import Capabilities, Evaluation
@@ -151,7 +151,7 @@ def test_the_capped_region_pushes_nothing_as_a_whole(peptides, ani):
 @pytest.mark.slow
 def test_dynamics_across_the_cut_conserve_energy_to_second_order(peptides, ani):
     hybrid, positions = with_ani(peptides, ani)
-    rest = Phase(positions, np.zeros_like(positions), np.eye(3))
+    rest = Snapshot(positions, np.zeros_like(positions), np.eye(3))
     warm = draw_velocities(hybrid, rest, temperature=300.0, seed=4, platform="Reference")
     start = at_rest_as_a_whole(hybrid, warm, platform="Reference")
     spread = []

@@ -12,7 +12,7 @@ import pytest
 from hybrids import Box, Python
 
 from merrow.engine.record import set_state, take_record
-from merrow.engine.simulation import Ensemble, Phase, get_phase, open_context, set_phase
+from merrow.engine.simulation import Ensemble, Snapshot, get_snapshot, open_context, set_snapshot
 from merrow.errors import NumericsError
 from merrow.potentials.interface import Evaluation
 from merrow.samples import LambdaState
@@ -37,7 +37,7 @@ class Watched(Python):
 
 def started(box: Box, hybrid: HybridSystem, platform: str) -> mm.Context:
     context = open_context(hybrid, BAROSTAT, platform=platform, seed=11)
-    set_phase(context, Phase(box.positions, np.zeros_like(box.positions), box.vectors))
+    set_snapshot(context, Snapshot(box.positions, np.zeros_like(box.positions), box.vectors))
     context.setVelocitiesToTemperature(298.15, 5)
     set_state(context, STATES[1])
     return context
@@ -54,10 +54,10 @@ def test_a_trajectory_with_overlap_is_the_serial_one_to_the_last_bit(acetone, pl
         context.getIntegrator().step(12)
         where = {"here": STATES[1], "temperature": 298.15}
         records.append(take_record(context, hybrid, STATES, **where))
-        ends.append(get_phase(context))
+        ends.append(get_snapshot(context))
         beside = {name for name in potential.threads if name.startswith("potential")}
         assert bool(beside) is overlap
-    for field in dataclasses.fields(Phase):
+    for field in dataclasses.fields(Snapshot):
         np.testing.assert_array_equal(*(getattr(end, field.name) for end in ends))
     for field in dataclasses.fields(records[0]):
         np.testing.assert_array_equal(*(getattr(record, field.name) for record in records))
@@ -93,7 +93,9 @@ def test_openmm_goes_on_while_the_potential_works(acetone):
         potential_force(hybrid.bridge, hybrid.region.model_atoms, group=INTERNAL)
     )
     context = open_context(hybrid, BAROSTAT, platform="Reference", seed=1)
-    set_phase(context, Phase(acetone.positions, np.zeros_like(acetone.positions), acetone.vectors))
+    set_snapshot(
+        context, Snapshot(acetone.positions, np.zeros_like(acetone.positions), acetone.vectors)
+    )
     context.getState(getForces=True)
     assert potential.saw == [(False, True)]
 
@@ -105,6 +107,8 @@ def test_an_error_in_the_background_reaches_the_caller(acetone):
 
     hybrid = acetone.hybrid(Broken(acetone.classical), overlap=True)
     context = open_context(hybrid, BAROSTAT, platform="Reference", seed=1)
-    set_phase(context, Phase(acetone.positions, np.zeros_like(acetone.positions), acetone.vectors))
+    set_snapshot(
+        context, Snapshot(acetone.positions, np.zeros_like(acetone.positions), acetone.vectors)
+    )
     with pytest.raises(Exception, match="the model is broken"):
         context.getIntegrator().step(1)

@@ -27,7 +27,7 @@ from merrow.amber.topology import read_topology
 from merrow.engine import gas, leg
 from merrow.engine.frames import complete_frames, read_other
 from merrow.engine.record import set_state, take_record
-from merrow.engine.simulation import open_context, set_phase
+from merrow.engine.simulation import open_context, set_snapshot
 from merrow.errors import InputError
 from merrow.free_energy.cycle import hydration_endpoint
 from merrow.free_energy.endstate import endstate_correction
@@ -84,7 +84,7 @@ def native(ether, tmp_path_factory) -> tuple[Path, leg.Segment]:
     """A short leg of the MM solute in double precision: its folder and what it recorded."""
     folder = tmp_path_factory.mktemp("native")
     hybrid = hybrid_with(ether, ether.classical)
-    leg.equilibrate(hybrid, short_plan("CPU"), small_box.start_phase(ether, 0), folder)
+    leg.equilibrate(hybrid, short_plan("CPU"), small_box.start_snapshot(ether, 0), folder)
     plan = short_plan("Reference")
     leg.run_segment(hybrid, plan, folder, 0)
     return folder, leg.read_segment(folder, 0, plan)
@@ -193,13 +193,13 @@ def test_a_torsion_that_is_none_is_refused(ether, torsion):
 def test_at_every_state_the_two_hamiltonians_differ_by_the_solute_alone(ether):
     # The reason why direct = endpoint: D = E_ML − E_MM is the same at every λ and in gas.
     # Reference platform: energies of −7000 kJ/mol carry 1e-9.
-    phase = small_box.start_phase(ether, 1)
+    phase = small_box.start_snapshot(ether, 1)
     solute = phase.positions[None, list(ether.region.atoms)] / NM_PER_ANGSTROM
     d = stressed(ether).evaluate(solute).energies - ether.classical.evaluate(solute).energies
     totals = []
     for potential in (ether.classical, stressed(ether)):
         context = open_reference(hybrid_with(ether, potential))
-        set_phase(context, phase)
+        set_snapshot(context, phase)
         row = []
         for state in SOME_STATES:
             set_state(context, state)
@@ -236,11 +236,11 @@ def annihilated(ether) -> HybridSystem:
 
 
 def test_before_annihilation_the_system_is_the_decoupled_ones_mm_system(ether):
-    phase = small_box.start_phase(ether, 0)
+    phase = small_box.start_snapshot(ether, 0)
     energies, forces = [], []
     for hybrid in (annihilated(ether), hybrid_with(ether, ether.classical)):
         context = open_reference(hybrid)
-        set_phase(context, phase)
+        set_snapshot(context, phase)
         state = context.getState(getForces=True, getEnergy=True)
         energies.append(state.getPotentialEnergy()._value)
         forces.append(np.array(state.getForces(asNumpy=True)._value))
@@ -251,7 +251,7 @@ def test_before_annihilation_the_system_is_the_decoupled_ones_mm_system(ether):
 def test_annihilated_in_gas_the_solute_keeps_its_bonded_terms_alone(ether):
     hybrid, plan, start = annihilation.open_leg(ether, "annihilate-gas-lj", seed=1)
     context = open_context(hybrid, plan.ensemble, platform="Reference", seed=1)
-    set_phase(context, start)
+    set_snapshot(context, start)
     set_state(context, LambdaState(1.0, 1.0))
     whole = energy(context)
     set_state(context, LambdaState(0.0, 0.0))
@@ -267,7 +267,7 @@ def test_records_of_annihilation_hold_the_energies_of_all_states(ether, state):
     # u and dV/dλ are taken as for decoupling; here against the whole energy, and its slope.
     hybrid, plan, start = annihilation.open_leg(ether, "annihilate-gas-lj", seed=1)
     context = open_context(hybrid, plan.ensemble, platform="Reference", seed=1)
-    set_phase(context, start)
+    set_snapshot(context, start)
     set_state(context, state)
     states = (*SOME_STATES, state)
     record = take_record(context, hybrid, states, here=state, temperature=small_box.TEMPERATURE)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hybrids import make_box
 
-from merrow.engine.simulation import Ensemble, Phase, get_phase, open_context, set_phase
+from merrow.engine.simulation import Ensemble, Snapshot, get_snapshot, open_context, set_snapshot
 from merrow.system.pme import Nonbonded, pme_parameters
 from merrow.units import BAR_PER_ATM
 
@@ -25,13 +25,13 @@ def test_methane_in_300_waters_has_the_density_of_tip3p(freesolv, tmp_path):
     hybrid = box.hybrid(nonbonded=nonbonded, rigid=True, solute_masses="repartitioned")
     ensemble = Ensemble(298.0, BAR_PER_ATM, 0.002, 1.0)
     context = open_context(hybrid, ensemble, platform="CPU", seed=5)
-    set_phase(context, Phase(box.positions, np.zeros_like(box.positions), box.vectors))
+    set_snapshot(context, Snapshot(box.positions, np.zeros_like(box.positions), box.vectors))
     context.setVelocitiesToTemperature(298.0, 5)
     context.getIntegrator().step(10000)  # 20 ps
     volumes = []
     for _ in range(200):  # 40 ps
         context.getIntegrator().step(100)
-        volumes.append(np.linalg.det(get_phase(context).box))
+        volumes.append(np.linalg.det(get_snapshot(context).box))
     mass = box.topology.masses.sum()
     density = mass * DALTON_PER_NM3 / np.mean(volumes)
     assert 0.97 < density < 1.00

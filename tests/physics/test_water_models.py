@@ -16,7 +16,7 @@ from merrow.amber.topology import read_topology
 from merrow.ambertools.programs import find_program, run_program
 from merrow.ambertools.solvent import solvate
 from merrow.engine.dynamics import DynamicsPlan, draw_velocities, run_dynamics
-from merrow.engine.simulation import Phase
+from merrow.engine.simulation import Snapshot
 from merrow.errors import InputError, MissingComponentError, UnsupportedPhysicsError
 from merrow.system.box import box_vectors
 from merrow.system.build import base_system, hybrid_system
@@ -90,7 +90,7 @@ def hybrid_of(files):
         topology, region, open_potential("mm", topology, region), nonbonded=nonbonded
     )
     x = coordinates.positions / 10
-    return topology, hybrid, Phase(x, np.zeros_like(x), box), nonbonded
+    return topology, hybrid, Snapshot(x, np.zeros_like(x), box), nonbonded
 
 
 def test_the_energy_with_extra_points_is_that_of_openmm(four_points):

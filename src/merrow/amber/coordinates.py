@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.io import netcdf_file
 
 from merrow.errors import InputError
-from merrow.files import write_whole
+from merrow.files import atomic_write
 
 Array = NDArray[np.float64]
 
@@ -93,7 +93,7 @@ def write_restart(path: str | Path, coordinates: Coordinates, *, time: float = 0
         if any(len(value) > WIDTH or "n" in value for value in values):
             raise InputError(f"{path.name} cannot hold these coordinates: a number is too large.")
         lines += ["".join(values[i : i + 6]) for i in range(0, len(values), 6)]
-    write_whole(path, "\n".join(lines) + "\n")
+    atomic_write(path, "\n".join(lines) + "\n")
 
 
 def _read_ascii(path: Path) -> Coordinates:

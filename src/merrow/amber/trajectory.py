@@ -22,7 +22,7 @@ from scipy.io import netcdf_file
 
 from merrow.amber.coordinates import AMBER_VELOCITY, Array, Coordinates
 from merrow.errors import InputError
-from merrow.files import write_whole
+from merrow.files import atomic_write
 
 STEP, REFERENCE, CENTRE = "merrow_step", "merrow_reference_kcal", "merrow_centre"
 GRID, OWNER = "merrow_grid", "merrow_owner"
@@ -110,7 +110,7 @@ def write_netcdf_restart(
         angles = _variable(file, "cell_angles", "d", ("cell_angular",), "degree")
         angles[:] = coordinates.angles
     file.flush()
-    write_whole(path, buffer.getvalue())
+    atomic_write(path, buffer.getvalue())
 
 
 def read_restart_metadata(path: Path) -> RestartMetadata:

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from merrow.bench.errors import PotentialErrors
 from merrow.errors import InputError
-from merrow.files import write_whole
+from merrow.files import atomic_write
 from merrow.potentials.interface import Array
 from merrow.report.style import BLUE, ORANGE, RC, to_svg
 
@@ -65,7 +65,7 @@ def plot_errors(rows: Sequence[PotentialErrors], reference: str, path: Path) -> 
         _forces(panels[-1], drawn)
         figure.suptitle(f"against {reference}", fontsize=10)
         svg = to_svg(figure, "models", f"Errors of potentials against {reference}")
-    write_whole(path, svg)
+    atomic_write(path, svg)
 
 
 def _energies(axes: Any, ensembles: Sequence[tuple[int, str, Array, Array]]) -> None:

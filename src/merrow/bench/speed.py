@@ -17,7 +17,7 @@ from merrow.amber.topology import AmberTopology, read_topology
 from merrow.ambertools.molecule import read_molecule
 from merrow.ambertools.prepare import parametrize
 from merrow.ambertools.solvent import n_waters_for, solvate
-from merrow.engine.simulation import Ensemble, Phase, open_context, set_phase
+from merrow.engine.simulation import Ensemble, Snapshot, open_context, set_snapshot
 from merrow.engine.timing import Timing, ns_per_day, time_in_turn
 from merrow.errors import InputError
 from merrow.executor import core_count, open_executor
@@ -233,7 +233,7 @@ def stepper(
     """Return a call that advances a system by so many steps after a short relaxation."""
     ensemble = Ensemble(TEMPERATURE, None, timestep * 1e-3, FRICTION)
     context = open_context(hybrid, ensemble, platform="CPU", seed=1)
-    set_phase(context, Phase(system.positions, np.zeros_like(system.positions), system.box))
+    set_snapshot(context, Snapshot(system.positions, np.zeros_like(system.positions), system.box))
     mm.LocalEnergyMinimizer.minimize(context, 10.0, 50)
     context.setVelocitiesToTemperature(TEMPERATURE, 1)
     return lambda: context.getIntegrator().step(steps)
@@ -314,7 +314,9 @@ def _threads(
     for count in _powers(limit):
         integrator = mm.LangevinMiddleIntegrator(TEMPERATURE, FRICTION, request.timestep * 1e-3)
         context = mm.Context(plain, integrator, platform, {"Threads": str(count)})
-        set_phase(context, Phase(system.positions, np.zeros_like(system.positions), system.box))
+        set_snapshot(
+            context, Snapshot(system.positions, np.zeros_like(system.positions), system.box)
+        )
         contexts.append(context)
         calls[str(count)] = partial(integrator.step, STEPS)
     times = time_in_turn(calls, rounds=15, units=STEPS, seconds=seconds)

@@ -22,7 +22,7 @@ from merrow.binding.crystal import AlphaCarbons, alpha_carbons, crystal_b
 from merrow.binding.report.data import ComplexReport, Quantity, Shape, TrajectoryNumbers
 from merrow.binding.report.page import render_complex
 from merrow.errors import InputError
-from merrow.files import write_whole
+from merrow.files import atomic_write
 from merrow.trajectories import DryFrames, dry_atoms, read_frames, read_reference
 
 BACKBONE: Final = ("N", "CA", "C")
@@ -96,10 +96,10 @@ def analyze(request: AnalyzeRequest) -> dict[str, Any]:
         notes=tuple(_notes(runs, crystal)),
     )
     answer = _json(report, request)
-    write_whole(request.out / "analysis.json", json.dumps(answer, indent=2, ensure_ascii=False))
-    write_whole(request.out / "residues.csv", _residue_table(report, carbons))
-    write_whole(request.out / "series.csv", _series_table(report))
-    write_whole(request.out / "analysis.html", render_complex(report))
+    atomic_write(request.out / "analysis.json", json.dumps(answer, indent=2, ensure_ascii=False))
+    atomic_write(request.out / "residues.csv", _residue_table(report, carbons))
+    atomic_write(request.out / "series.csv", _series_table(report))
+    atomic_write(request.out / "analysis.html", render_complex(report))
     for name, one in zip(B_STRUCTURES, lying, strict=False):
         b = bfactor.b_of(one.moved)
         write_b_structure(request.out / name, topology, dry_atoms(topology), one.positions, b)

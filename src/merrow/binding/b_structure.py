@@ -11,7 +11,7 @@ from typing import Final
 import parmed
 
 from merrow.amber.topology import AmberTopology, Array, IntArray
-from merrow.files import write_whole
+from merrow.files import atomic_write
 
 LARGEST: Final = 999.99
 """What the columns of B hold [Å²]."""
@@ -52,4 +52,4 @@ def write_b_structure(
         residue.ter = residue.chain != following.chain
     text = io.StringIO()
     structure.write_pdb(text, renumber=False, standard_resnames=True, write_links=False)
-    write_whole(path, text.getvalue())
+    atomic_write(path, text.getvalue())

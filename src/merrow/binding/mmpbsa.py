@@ -31,8 +31,8 @@ from merrow.binding.mmpbsa_program import (
 from merrow.binding.report.data import Quantity
 from merrow.binding.report.energy import BindingRun, render_binding
 from merrow.errors import InputError
-from merrow.files import write_whole
-from merrow.folders import check_new, draft
+from merrow.files import atomic_write
+from merrow.folders import check_new, staging_folder
 from merrow.system.potentials import MM
 from merrow.trajectories import DryFrames, dry_atoms, read_frames, write_frames
 from merrow.units import KCAL_PER_KJ, thermal_energy
@@ -91,7 +91,7 @@ def mmpbsa(request: MmpbsaRequest) -> dict[str, Any]:
             )
         bound = species_positions(ensembles[0][1], ligand)["ligand"]
         free = read_free(request.free, topology, ligand, bound, stride=request.stride)
-    with draft(request.out.resolve()) as folder:
+    with staging_folder(request.out.resolve()) as folder:
         return _estimate(request, topology, ligand, ensembles, free, folder)
 
 
@@ -130,9 +130,9 @@ def _estimate(
             answer["runs"].append(row)
     notes = _notes(topology, request, ensembles[0][1], free)
     answer["notes"] = notes
-    write_whole(out / "mmpbsa.json", json.dumps(answer, indent=2, ensure_ascii=False) + "\n")
+    atomic_write(out / "mmpbsa.json", json.dumps(answer, indent=2, ensure_ascii=False) + "\n")
     title = f"Binding energy of {request.ligand_mask} in {request.prmtop.name}"
-    write_whole(out / "mmpbsa.html", render_binding(title, runs, notes))
+    atomic_write(out / "mmpbsa.html", render_binding(title, runs, notes))
     return answer
 
 

@@ -37,7 +37,7 @@ from merrow.executor import (
     open_dask,
     subprocess_pool,
 )
-from merrow.files import write_whole
+from merrow.files import atomic_write
 from merrow.folders import locked, occupied
 from merrow.report.text import duration, energy, stderr
 
@@ -110,7 +110,7 @@ def run_campaign(
     plan = plan_jobs(config, rows, folder, table.parent, here=backend.cluster is None)
     folder = folder.resolve()
     with locked(folder):
-        write_whole(folder / CAMPAIGN_FILE, config.to_yaml())
+        atomic_write(folder / CAMPAIGN_FILE, config.to_yaml())
         write_jobs(folder, plan, table.parent)
         for job, _ in plan:
             if job.problem is not None:

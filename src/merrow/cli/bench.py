@@ -49,7 +49,7 @@ def bench(
     from merrow.bench.speed import BenchRequest, run_bench  # noqa: PLC0415
     from merrow.bench.speed_table import speed_figure, speed_table  # noqa: PLC0415
     from merrow.engine.storage import save_json  # noqa: PLC0415
-    from merrow.files import write_whole  # noqa: PLC0415
+    from merrow.files import atomic_write  # noqa: PLC0415
 
     defaults = BenchRequest()
     request = BenchRequest(
@@ -68,7 +68,7 @@ def bench(
         found = run_bench(request, out or Path(scratch), errors.print).as_dict()
     if out is not None:
         save_json(out / "bench.json", found)
-        write_whole(out / "speed.svg", speed_figure(found["rows"]).encode())
+        atomic_write(out / "speed.svg", speed_figure(found["rows"]).encode())
     if as_json:
         typer.echo(json.dumps(found, indent=2, allow_nan=False))
     else:

@@ -10,7 +10,7 @@ import typer
 
 from merrow.errors import InputError
 from merrow.executor import ClusterConfig, Scheduler
-from merrow.files import write_whole
+from merrow.files import atomic_write
 
 HINTS = {
     "slurm": '["--gres=gpu:1"]',
@@ -40,7 +40,9 @@ def init(
     path = out or Path(f"{scheduler}.yaml")
     if path.exists():
         raise InputError(f"{path} is there already; name another file with --out.")
-    write_whole(path, _text(ClusterConfig.checked({"scheduler": scheduler}, source="the defaults")))
+    atomic_write(
+        path, _text(ClusterConfig.checked({"scheduler": scheduler}, source="the defaults"))
+    )
     typer.echo(f"Wrote {path}: fill in the queue, then `merrow campaign run ... --cluster {path}`.")
 
 

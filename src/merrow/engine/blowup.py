@@ -8,7 +8,7 @@ import math
 import numpy as np
 import openmm as mm
 
-from merrow.engine.simulation import Phase, get_phase, set_phase
+from merrow.engine.simulation import Snapshot, get_snapshot, set_snapshot
 from merrow.errors import NumericsError
 from merrow.system import build
 from merrow.system.build import HybridSystem
@@ -49,11 +49,11 @@ class StabilityMonitor:
             NumericsError: OpenMM or the potential stopped, a coordinate is not finite, or the
                 molecules of the region are so far apart that they have no one image.
         """
-        before = get_phase(self._context)
+        before = get_snapshot(self._context)
         begun = self._context.getStepCount()
         try:
             self._context.getIntegrator().step(steps)
-            after = get_phase(self._context)
+            after = get_snapshot(self._context)
         except (mm.OpenMMException, NumericsError) as error:
             done = first + self._context.getStepCount() - begun
             reason = "" if isinstance(error, NumericsError) else f" ({str(error).rstrip('.')})"
@@ -73,15 +73,16 @@ class StabilityMonitor:
         if self._last is not None and not internal - self._last[1] < self._largest_rise:
             raise NumericsError(
                 f"E_ML jumped by {(internal - self._last[1]) * KCAL_PER_KJ:.1f} kcal/mol between "
-                f"step {self._last[0]} and step {step}: {self._culprit(get_phase(self._context))}; "
+                f"step {self._last[0]} and step {step}: "
+                f"{self._culprit(get_snapshot(self._context))}; "
                 "the run before it can be trusted, look at the structure there."
             )
         self._last = (step, internal)
 
-    def _stay_together(self, phase: Phase, step: int) -> None:
+    def _stay_together(self, snapshot: Snapshot, step: int) -> None:
         if not self._hybrid.periodic:
             return
-        positions, box = phase.positions * ANGSTROM_PER_NM, phase.box * ANGSTROM_PER_NM
+        positions, box = snapshot.positions * ANGSTROM_PER_NM, snapshot.box * ANGSTROM_PER_NM
         reach = reach_of(positions, box, self._hybrid.region)
         if reach is not None and reach.too_far:
             raise NumericsError(
@@ -89,9 +90,9 @@ class StabilityMonitor:
                 "together (mlp_confine, or a restraint) or take a larger box."
             )
 
-    def _culprit(self, phase: Phase) -> str:
-        """Say which atom the largest force acts on at a phase, and which term exerts it."""
-        set_phase(self._context, phase)
+    def _culprit(self, snapshot: Snapshot) -> str:
+        """Say which atom the largest force acts on at a snapshot, and which term exerts it."""
+        set_snapshot(self._context, snapshot)
         worst, atom, term = -1.0, 0, "an unknown term"
         groups = {f.getForceGroup() for f in self._hybrid.system.getForces()}
         for group in sorted(groups & set(TERM_OF_GROUP)):

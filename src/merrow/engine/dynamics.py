@@ -35,11 +35,11 @@ from merrow.engine.seeds import derive_seed, generator
 from merrow.engine.simulation import (
     BAROSTATS,
     Ensemble,
-    Phase,
+    Snapshot,
     choose_platform,
-    get_phase,
+    get_snapshot,
     set_barostat,
-    set_phase,
+    set_snapshot,
 )
 from merrow.engine.step_counter import StepCounter
 from merrow.errors import InputError
@@ -51,7 +51,7 @@ Array = np.ndarray
 BUSSI_INTERVAL = 10
 """Steps between two rescalings; the canonical ensemble does not depend on it."""
 EXACT = 1e-10
-"""Relative tolerance of constraints where a phase is prepared."""
+"""Relative tolerance of constraints where a snapshot is prepared."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ class StepReport:
         volume: Volume [nm³]; None without a box.
         density: Density [g/cm³]; None without a box.
         spread: Ensemble spread of E_ML [kJ/mol]; None where there is none.
-        phase: The moment itself; a new call goes on from it.
+        snapshot: The moment itself; a new call goes on from it.
     """
 
     step: int
@@ -138,19 +138,19 @@ class StepReport:
     volume: float | None
     density: float | None
     spread: float | None
-    phase: Phase
+    snapshot: Snapshot
 
 
 def run_dynamics(
     hybrid: HybridSystem,
     plan: DynamicsPlan,
-    start: Phase,
+    start: Snapshot,
     *,
     first_step: int,
     steps: int,
     report_interval: int,
     frame_interval: int = 0,
-    frame: Callable[[int, Phase], None] | None = None,
+    frame: Callable[[int, Snapshot], None] | None = None,
 ) -> Iterator[StepReport]:
     """Propagate a hybrid system and yield a report at its start, on the way and at its end.
 
@@ -161,9 +161,9 @@ def run_dynamics(
         first_step: Number of steps that the run has behind it.
         steps: Number of steps to go.
         report_interval: Reports come at the multiples of this number of steps.
-        frame_interval: At the multiples of this number of steps where no report is due, the phase
-            alone is told, which costs no energies; 0 for never.
-        frame: Told step and phase.
+        frame_interval: At the multiples of this number of steps where no report is due, the
+            snapshot alone is told, which costs no energies; 0 for never.
+        frame: Told step and snapshot.
 
     Raises:
         InputError: The plan contradicts itself or the system.
@@ -182,7 +182,7 @@ def run_dynamics(
             watch.report(clock.step, report.terms["ml"])
             yield report
         elif frame is not None and clock.is_multiple(frame_interval):
-            frame(clock.step, get_phase(run.context))
+            frame(clock.step, get_snapshot(run.context))
         if clock.step == clock.last:
             return
         if clock.is_multiple(plan.com_removal_interval):
@@ -245,29 +245,29 @@ def freedom_of(hybrid: HybridSystem, plan: DynamicsPlan) -> int:
 
 
 def draw_velocities(
-    hybrid: HybridSystem, start: Phase, *, temperature: float, seed: int, platform: str
-) -> Phase:
-    """Return a phase with Maxwell-Boltzmann velocities [nm/ps] that obey the constraints."""
+    hybrid: HybridSystem, start: Snapshot, *, temperature: float, seed: int, platform: str
+) -> Snapshot:
+    """Return a snapshot with Maxwell-Boltzmann velocities [nm/ps] that obey the constraints."""
     context = _constrained(hybrid, start, platform)
     context.setVelocitiesToTemperature(temperature, derive_seed(seed, "velocities"))
-    return get_phase(context)
+    return get_snapshot(context)
 
 
-def at_rest_as_a_whole(hybrid: HybridSystem, start: Phase, *, platform: str) -> Phase:
-    """Return a phase that obeys the constraints and neither drifts nor, without a box, spins."""
-    phase = get_phase(_constrained(hybrid, start, platform))
+def at_rest_as_a_whole(hybrid: HybridSystem, start: Snapshot, *, platform: str) -> Snapshot:
+    """Return a snapshot that obeys the constraints and neither drifts nor, without a box, spins."""
+    snapshot = get_snapshot(_constrained(hybrid, start, platform))
     velocities = without_drift(
-        phase.positions,
-        phase.velocities,
+        snapshot.positions,
+        snapshot.velocities,
         particle_masses(hybrid.system),
         rotation=not hybrid.periodic,
     )
-    return Phase(phase.positions, velocities, phase.box)
+    return Snapshot(snapshot.positions, velocities, snapshot.box)
 
 
-def _constrained(hybrid: HybridSystem, start: Phase, platform: str) -> mm.Context:
+def _constrained(hybrid: HybridSystem, start: Snapshot, platform: str) -> mm.Context:
     context = mm.Context(hybrid.system, velocity_verlet(0.001, EXACT), *choose_platform(platform))
-    set_phase(context, start)
+    set_snapshot(context, start)
     context.applyConstraints(EXACT)
     context.applyVelocityConstraints(EXACT)
     return context
@@ -302,7 +302,7 @@ class _Run:
     freedom: int
 
 
-def _open(hybrid: HybridSystem, plan: DynamicsPlan, start: Phase, first_step: int) -> _Run:
+def _open(hybrid: HybridSystem, plan: DynamicsPlan, start: Snapshot, first_step: int) -> _Run:
     seed = plan.seed_of("dynamics", first_step)
     if plan.thermostat == "langevin":
         integrator = mm.LangevinMiddleIntegrator(plan.temperature, plan.friction, plan.timestep)
@@ -322,7 +322,7 @@ def _open(hybrid: HybridSystem, plan: DynamicsPlan, start: Phase, first_step: in
     )
     set_barostat(hybrid.system, ensemble, derive_seed(seed, "barostat"))
     context = mm.Context(hybrid.system, integrator, *choose_platform(plan.platform))
-    set_phase(context, start)
+    set_snapshot(context, start)
     if first_step == 0:
         context.applyConstraints(plan.constraint_tolerance)
         context.applyVelocityConstraints(plan.constraint_tolerance)
@@ -333,10 +333,10 @@ def _open(hybrid: HybridSystem, plan: DynamicsPlan, start: Phase, first_step: in
 
 
 def _stop_drift(run: _Run) -> None:
-    phase = get_phase(run.context)
+    snapshot = get_snapshot(run.context)
     rotation = not run.hybrid.periodic
     run.context.setVelocities(
-        without_drift(phase.positions, phase.velocities, run.masses, rotation=rotation)
+        without_drift(snapshot.positions, snapshot.velocities, run.masses, rotation=rotation)
     )
 
 
@@ -355,19 +355,19 @@ def _rescale(run: _Run, random: np.random.Generator) -> None:
 
 
 def _report(run: _Run, step: int) -> StepReport:
-    phase, periodic = get_phase(run.context), run.hybrid.periodic
+    snapshot, periodic = get_snapshot(run.context), run.hybrid.periodic
     state = run.context.getState(getEnergy=True)
     kinetic = float(state.getKineticEnergy()._value)
     potential = float(state.getPotentialEnergy()._value)
-    terms = run.meter.terms(phase.positions, phase.box if periodic else None)
+    terms = run.meter.terms(snapshot.positions, snapshot.box if periodic else None)
     spread, bridge = None, run.hybrid.bridge
     if bridge is not None:
         potential += bridge.reference
-        region = phase.positions[list(run.hybrid.region.model_atoms)]
+        region = snapshot.positions[list(run.hybrid.region.model_atoms)]
         absolute, _, deviation = bridge.evaluate(region)  # it remembers this answer
         terms["ml"] += absolute
         spread = None if math.isnan(deviation) else deviation
-    volume = float(abs(np.linalg.det(phase.box))) if periodic else None
+    volume = float(abs(np.linalg.det(snapshot.box))) if periodic else None
     mass = float(run.masses.sum())
     return StepReport(
         step=step,
@@ -380,7 +380,7 @@ def _report(run: _Run, step: int) -> StepReport:
         volume=volume,
         density=None if volume is None else mass / volume * GRAM_CM3_PER_DALTON_NM3,
         spread=spread,
-        phase=phase,
+        snapshot=snapshot,
     )
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Which configurations does a leg in solution visit? Equilibration, then segments of exchange.
 
-All replicas of one repeat take turns in one Context. A segment starts from stored phases with
+All replicas of one repeat take turns in one Context. A segment starts from stored snapshots with
 seeds derived from its number, so it can be computed again, or first after a kill, with the same
 result. One state is a leg too: the coupled end state of the endpoint route.
 """
@@ -20,18 +20,18 @@ from merrow.engine.intact import require_whole
 from merrow.engine.record import Record, couplings, set_state, take_record
 from merrow.engine.reservoir import Reservoir
 from merrow.engine.seeds import derive_seed, generator
-from merrow.engine.simulation import Ensemble, Phase, get_phase, open_context, set_phase
+from merrow.engine.simulation import Ensemble, Snapshot, get_snapshot, open_context, set_snapshot
 from merrow.engine.storage import Arrays, load_arrays, save_arrays
 from merrow.errors import NumericsError
 from merrow.samples import ROW_FIELDS, LambdaState, WindowSamples
 from merrow.system.build import HybridSystem
 
 Array = np.ndarray
-Start = Callable[[Phase, np.random.Generator], Phase]
+Start = Callable[[Snapshot, np.random.Generator], Snapshot]
 
 DECOUPLED = LambdaState(0.0, 0.0)
 COUPLED = "coupled.npz"
-"""Phase of the first state after its equilibration; where an ML/MM end state begins."""
+"""Snapshot of the first state after its equilibration; where an ML/MM end state begins."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Segment:
     frame_rows: Array
 
 
-def equilibrate(hybrid: HybridSystem, plan: LegPlan, start: Phase, folder: Path) -> None:
+def equilibrate(hybrid: HybridSystem, plan: LegPlan, start: Snapshot, folder: Path) -> None:
     """Minimise, equilibrate the first state, then each state from its neighbour; resumable.
 
     Args:
@@ -98,20 +98,20 @@ def equilibrate(hybrid: HybridSystem, plan: LegPlan, start: Phase, folder: Path)
     coupled = folder / COUPLED
     if not coupled.exists():
         save_arrays(coupled, _pack([_first_equilibration(hybrid, plan, start)]))
-    phase = _unpack(load_arrays(coupled))[0]
-    phases = []
+    snapshot = _unpack(load_arrays(coupled))[0]
+    snapshots = []
     for k, state in enumerate(plan.states):
         path = folder / f"equilibrated-{k:02d}.npz"
         if not path.exists():
             context = _context(hybrid, plan, "equilibrate", k)
-            set_phase(context, phase)
+            set_snapshot(context, snapshot)
             set_state(context, state)
             _advance(context, plan.equilibration_per_state)
-            save_arrays(path, _pack([get_phase(context)]))
-        phase = _unpack(load_arrays(path))[0]
-        phases.append(phase)
-    order = np.arange(len(phases))
-    save_arrays(phases_path(folder, 0), {**_pack(phases), "state_of": order})
+            save_arrays(path, _pack([get_snapshot(context)]))
+        snapshot = _unpack(load_arrays(path))[0]
+        snapshots.append(snapshot)
+    order = np.arange(len(snapshots))
+    save_arrays(phases_path(folder, 0), {**_pack(snapshots), "state_of": order})
     for path in folder.glob("equilibrated-*.npz"):
         path.unlink()
 
@@ -126,7 +126,7 @@ def run_segment(
     start: Start | None = None,
     keep: bool = False,
 ) -> None:
-    """Compute one segment from `phases-index` and write `segment-index` and the next phases.
+    """Compute one segment from `phases-index` and write `segment-index` and the next snapshots.
 
     Args:
         hybrid: The Hamiltonian.
@@ -135,38 +135,38 @@ def run_segment(
         index: Number of the segment.
         reservoir: Conformers in gas, for the replica that is decoupled at the end of a sweep.
         start: Chooses where the first replica goes on, given where it stands.
-        keep: Whether the last phase of the first state is kept in `coupled-index`.
+        keep: Whether the last snapshot of the first state is kept in `coupled-index`.
 
     Raises:
         NumericsError: The simulation left the realm of finite numbers.
         MerrowError: The disk is full.
     """
     stored = load_arrays(phases_path(folder, index))
-    phases, state_of = _unpack(stored), np.array(stored["state_of"], dtype=np.int64)
+    snapshots, state_of = _unpack(stored), np.array(stored["state_of"], dtype=np.int64)
     context = _context(hybrid, plan, "segment", index)
-    before = phases[0].positions
+    before = snapshots[0].positions
     if start is not None:
-        phases[0] = start(phases[0], generator(plan.seed, "start", index))
+        snapshots[0] = start(snapshots[0], generator(plan.seed, "start", index))
     chooser = generator(plan.seed, "exchange", index)
     drawer = generator(plan.seed, "reservoir", index)
     records: list[tuple[int, int, Record]] = []
     for _ in range(plan.sweeps_per_segment):
-        latest = np.zeros((len(phases), len(plan.states)))
-        for replica, phase in enumerate(phases):
+        latest = np.zeros((len(snapshots), len(plan.states)))
+        for replica, snapshot in enumerate(snapshots):
             here = int(state_of[replica])
-            found, phases[replica] = _swept(context, hybrid, plan, phase, plan.states[here])
+            found, snapshots[replica] = _swept(context, hybrid, plan, snapshot, plan.states[here])
             records += [(replica, here, record) for record in found]
             latest[replica] = found[-1].u
             if reservoir is not None and plan.states[here] == DECOUPLED:
-                phases[replica], latest[replica] = _inserted(
-                    context, hybrid, plan, reservoir.insert(phases[replica], drawer)
+                snapshots[replica], latest[replica] = _inserted(
+                    context, hybrid, plan, reservoir.insert(snapshots[replica], drawer)
                 )
         state_of = exchange_states(latest, state_of, chooser)
-    for phase in phases:
-        require_whole(hybrid, before, phase.positions, when=f"in segment {index}")
+    for snapshot in snapshots:
+        require_whole(hybrid, before, snapshot.positions, when=f"in segment {index}")
     if keep:
-        save_arrays(coupled_path(folder, index), _pack([phases[int(np.argmin(state_of))]]))
-    save_arrays(phases_path(folder, index + 1), {**_pack(phases), "state_of": state_of})
+        save_arrays(coupled_path(folder, index), _pack([snapshots[int(np.argmin(state_of))]]))
+    save_arrays(phases_path(folder, index + 1), {**_pack(snapshots), "state_of": state_of})
     save_arrays(segment_path(folder, index), _rows(plan, records, index))
     if index > 0:
         phases_path(folder, index - 1).unlink(missing_ok=True)
@@ -198,17 +198,17 @@ def segment_path(folder: Path, index: int) -> Path:
 
 
 def phases_path(folder: Path, index: int) -> Path:
-    """Return where the phases at the start of a segment are kept."""
+    """Return where the snapshots at the start of a segment are kept."""
     return folder / f"phases-{index:04d}.npz"
 
 
 def coupled_path(folder: Path, index: int) -> Path:
-    """Return where the last phase of the first state in a segment is kept."""
+    """Return where the last snapshot of the first state in a segment is kept."""
     return folder / f"coupled-{index:04d}.npz"
 
 
-def read_coupled(folder: Path, count: int) -> tuple[Phase, ...]:
-    """Return the phases of the first state that the first segments kept.
+def read_coupled(folder: Path, count: int) -> tuple[Snapshot, ...]:
+    """Return the snapshots of the first state that the first segments kept.
 
     Raises:
         MerrowError: One of them is missing or damaged.
@@ -216,19 +216,19 @@ def read_coupled(folder: Path, count: int) -> tuple[Phase, ...]:
     return tuple(_unpack(load_arrays(coupled_path(folder, k)))[0] for k in range(count))
 
 
-def _first_equilibration(hybrid: HybridSystem, plan: LegPlan, start: Phase) -> Phase:
+def _first_equilibration(hybrid: HybridSystem, plan: LegPlan, start: Snapshot) -> Snapshot:
     context = _context(hybrid, plan, "equilibrate", "coupled")
-    set_phase(context, start)
+    set_snapshot(context, start)
     set_state(context, plan.states[0])
     _minimise(context, hybrid)
-    before = get_phase(context).positions
+    before = get_snapshot(context).positions
     require_whole(hybrid, start.positions, before, when="during the minimisation")
     seed = derive_seed(plan.seed, "velocities")
     context.setVelocitiesToTemperature(plan.ensemble.temperature, seed)
     _advance(context, plan.equilibration)
-    phase = get_phase(context)
-    require_whole(hybrid, before, phase.positions, when="while it was equilibrated")
-    return phase
+    snapshot = get_snapshot(context)
+    require_whole(hybrid, before, snapshot.positions, when="while it was equilibrated")
+    return snapshot
 
 
 def _minimise(context: mm.Context, hybrid: HybridSystem) -> None:
@@ -264,29 +264,29 @@ def _advance(context: mm.Context, steps: int) -> None:
 
 
 def _swept(
-    context: mm.Context, hybrid: HybridSystem, plan: LegPlan, phase: Phase, here: LambdaState
-) -> tuple[list[Record], Phase]:
+    context: mm.Context, hybrid: HybridSystem, plan: LegPlan, snapshot: Snapshot, here: LambdaState
+) -> tuple[list[Record], Snapshot]:
     """Return the records of one sweep of a replica in a state, and where it then stands."""
-    set_phase(context, phase)
+    set_snapshot(context, snapshot)
     set_state(context, here)
     records, kelvin = [], plan.ensemble.temperature
     for _ in range(plan.records_per_sweep):
         _advance(context, plan.steps_per_record)
         records.append(take_record(context, hybrid, plan.states, here=here, temperature=kelvin))
-    return records, get_phase(context)
+    return records, get_snapshot(context)
 
 
 def _inserted(
-    context: mm.Context, hybrid: HybridSystem, plan: LegPlan, phase: Phase
-) -> tuple[Phase, Array]:
-    """Return a new phase of the decoupled state and its reduced potentials [kT], shape (K,).
+    context: mm.Context, hybrid: HybridSystem, plan: LegPlan, snapshot: Snapshot
+) -> tuple[Snapshot, Array]:
+    """Return a new snapshot of the decoupled state and its reduced potentials [kT], shape (K,).
 
     The exchange that follows must judge the solute that goes on, not the one that was recorded.
     """
-    set_phase(context, phase)
+    set_snapshot(context, snapshot)
     kelvin = plan.ensemble.temperature
     u, _ = couplings(context, hybrid, plan.states, here=DECOUPLED, temperature=kelvin)
-    return phase, u
+    return snapshot, u
 
 
 def _rows(plan: LegPlan, records: list[tuple[int, int, Record]], index: int) -> Arrays:
@@ -316,14 +316,14 @@ def _rows(plan: LegPlan, records: list[tuple[int, int, Record]], index: int) -> 
     }
 
 
-def _pack(phases: list[Phase]) -> Arrays:
+def _pack(snapshots: list[Snapshot]) -> Arrays:
     return {
-        "positions": np.array([p.positions for p in phases]),
-        "velocities": np.array([p.velocities for p in phases]),
-        "box": np.array([p.box for p in phases]),
+        "positions": np.array([p.positions for p in snapshots]),
+        "velocities": np.array([p.velocities for p in snapshots]),
+        "box": np.array([p.box for p in snapshots]),
     }
 
 
-def _unpack(arrays: Arrays) -> list[Phase]:
+def _unpack(arrays: Arrays) -> list[Snapshot]:
     rows = zip(arrays["positions"], arrays["velocities"], arrays["box"], strict=True)
-    return [Phase(np.array(x), np.array(v), np.array(b)) for x, v, b in rows]
+    return [Snapshot(np.array(x), np.array(v), np.array(b)) for x, v, b in rows]

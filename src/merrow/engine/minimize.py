@@ -17,7 +17,7 @@ import openmm as mm
 from merrow.engine.decompose import EnergyDecomposition
 from merrow.engine.dynamics import velocity_verlet
 from merrow.engine.intact import require_whole
-from merrow.engine.simulation import Phase, choose_platform, get_phase, set_phase
+from merrow.engine.simulation import Snapshot, choose_platform, get_snapshot, set_snapshot
 from merrow.errors import InputError, NumericsError
 from merrow.system.build import HybridSystem
 
@@ -37,7 +37,7 @@ class MinimizeReport:
             constraints' springs included while it runs [kJ/mol/nm].
         largest_gradient: The largest component [kJ/mol/nm].
         atom: Zero-based index of the atom that it belongs to.
-        phase: The configuration, at rest.
+        snapshot: The configuration, at rest.
     """
 
     step: int
@@ -46,12 +46,12 @@ class MinimizeReport:
     rms_gradient: float
     largest_gradient: float
     atom: int
-    phase: Phase
+    snapshot: Snapshot
 
 
 def minimize(
     hybrid: HybridSystem,
-    start: Phase,
+    start: Snapshot,
     *,
     platform: str,
     tolerance: float,
@@ -81,7 +81,7 @@ def minimize(
         )
     integrator = velocity_verlet(0.001, CONSTRAINT_TOLERANCE)
     context = mm.Context(hybrid.system, integrator, *choose_platform(platform))
-    set_phase(context, Phase(start.positions, np.zeros_like(start.positions), start.box))
+    set_snapshot(context, Snapshot(start.positions, np.zeros_like(start.positions), start.box))
     meter = EnergyDecomposition(
         hybrid.system, start.box if hybrid.periodic else None, platform=platform
     )
@@ -104,7 +104,7 @@ def minimize(
     gradient = _gradient(context) if reporter.gradient is None else reporter.gradient
     final = _at(context, hybrid, meter, reporter.steps, gradient)
     _refuse_infinite(final)
-    after, when = get_phase(context).positions, "during the minimisation"
+    after, when = get_snapshot(context).positions, "during the minimisation"
     require_whole(hybrid, start.positions, after, when=when, from_any_start=True)
     return final
 
@@ -137,9 +137,13 @@ class _Reporter(mm.MinimizationReporter):  # type: ignore[misc]
         self.gradient = np.array(grad).reshape(-1, 3)
         self.positions = positions = np.array(x).reshape(-1, 3)
         if self._tell is not None and self._interval > 0 and self.steps % self._interval == 0:
-            phase = Phase(positions, np.zeros_like(positions), get_phase(self._context).box)
+            snapshot = Snapshot(
+                positions, np.zeros_like(positions), get_snapshot(self._context).box
+            )
             energy = float(args["system energy"])
-            self._tell(_report(self._hybrid, self._meter, phase, energy, self.steps, self.gradient))
+            self._tell(
+                _report(self._hybrid, self._meter, snapshot, energy, self.steps, self.gradient)
+            )
         return self.steps == self._limit
 
 
@@ -155,21 +159,23 @@ def _at(
     gradient: Array,
 ) -> MinimizeReport:
     energy = float(context.getState(getEnergy=True).getPotentialEnergy()._value)
-    return _report(hybrid, meter, get_phase(context), energy, step, gradient)
+    return _report(hybrid, meter, get_snapshot(context), energy, step, gradient)
 
 
 def _report(
     hybrid: HybridSystem,
     meter: EnergyDecomposition,
-    phase: Phase,
+    snapshot: Snapshot,
     energy: float,
     step: int,
     gradient: Array,
 ) -> MinimizeReport:
-    terms = meter.terms(phase.positions, phase.box if hybrid.periodic else None)
+    terms = meter.terms(snapshot.positions, snapshot.box if hybrid.periodic else None)
     if hybrid.bridge is not None:
         energy += hybrid.bridge.reference
-        terms["ml"] += hybrid.bridge.evaluate(phase.positions[list(hybrid.region.model_atoms)])[0]
+        terms["ml"] += hybrid.bridge.evaluate(snapshot.positions[list(hybrid.region.model_atoms)])[
+            0
+        ]
     largest = int(np.argmax(np.abs(gradient)))
     return MinimizeReport(
         step=step,
@@ -178,7 +184,7 @@ def _report(
         rms_gradient=float(np.sqrt(np.mean(gradient**2))),
         largest_gradient=float(np.abs(gradient).max()),
         atom=largest // 3,
-        phase=phase,
+        snapshot=snapshot,
     )
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 import openmm as mm
 
-from merrow.engine.simulation import Phase, choose_platform, set_phase
+from merrow.engine.simulation import Snapshot, choose_platform, set_snapshot
 from merrow.units import GAS_CONSTANT
 
 Array = np.ndarray
@@ -37,10 +37,10 @@ def unconstrained(system: mm.System) -> tuple[int, ...]:
     return tuple(i for i in range(len(masses)) if masses[i] > 0 and i not in bound)
 
 
-def force_probe(system: mm.System, start: Phase, *, platform: str) -> mm.Context:
+def force_probe(system: mm.System, start: Snapshot, *, platform: str) -> mm.Context:
     """Return a Context that is asked for forces and never moves by itself."""
     context = mm.Context(system, mm.VerletIntegrator(0.001), *choose_platform(platform))
-    set_phase(context, start)
+    set_snapshot(context, start)
     return context
 
 

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""Where does an end state go on? Where it stands, or where a phase of its MM neighbour stands.
+"""Where does an end state go on? Where it stands, or where a snapshot of its MM neighbour stands.
 
-The pool holds phases x of the MM ensemble, π₀(x) ∝ exp(−u₀(x)). The end state has the density
+The pool holds snapshots x of the MM ensemble, π₀(x) ∝ exp(−u₀(x)). The end state has the density
 π₁(x) ∝ exp(−u₀(x) − w(x)), where w = βs(E_ML − E_MM) depends on the solute alone: water, volume
-and, the masses being equal, velocities have the same factors in both. A phase is proposed at random
-from the pool, whatever the present one is: q(x) = π₀(x). Metropolis's ratio
+and, the masses being equal, velocities have the same factors in both. A snapshot is proposed at
+random from the pool, whatever the present one is: q(x) = π₀(x). Metropolis's ratio
 π₁(new) π₀(old) / π₁(old) π₀(new) is exp(w(old) − w(new)) (a Metropolised independence sampler).
 
-Proposals must be independent. Phases of a path that keeps a conformer for long are not, one after
-the other: the end state would take over the populations of MM. Hence they are drawn from all of the
-pool, which belongs to one repeat: what it does not know yet makes repeats scatter.
+Proposals must be independent. Snapshots of a path that keeps a conformer for long are not, one
+after the other: the end state would take over the populations of MM. Hence they are drawn from all
+of the pool, which belongs to one repeat: what it does not know yet makes repeats scatter.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from merrow.engine.simulation import Phase
+from merrow.engine.simulation import Snapshot
 
 Array = np.ndarray
 
 ATTEMPTS = 100
-"""Proposals before a segment; they cost nothing but one energy of each phase of the pool."""
+"""Proposals before a segment; they cost nothing but one energy of each snapshot of the pool."""
 
 
 @dataclass(frozen=True)
@@ -33,17 +33,17 @@ class Proposals:
     """Phases of the MM ensemble for an end state.
 
     Attributes:
-        phases: The pool, m phases.
-        work: w of any phases [kT], shape (k,) from k phases.
+        snapshots: The pool, m snapshots.
+        work: w of any snapshots [kT], shape (k,) from k snapshots.
     """
 
-    phases: tuple[Phase, ...]
-    work: Callable[[tuple[Phase, ...]], Array]
+    snapshots: tuple[Snapshot, ...]
+    work: Callable[[tuple[Snapshot, ...]], Array]
 
-    def choose(self, phase: Phase, random: np.random.Generator) -> Phase:
-        """Return where to go on from, after some proposals to a phase of the end state."""
-        here, *pool = self.work((phase, *self.phases)).tolist()
+    def choose(self, snapshot: Snapshot, random: np.random.Generator) -> Snapshot:
+        """Return where to go on from, after some proposals to a snapshot of the end state."""
+        here, *pool = self.work((snapshot, *self.snapshots)).tolist()
         for k in random.integers(len(pool), size=ATTEMPTS).tolist():
             if math.log(random.random()) < here - pool[k]:
-                phase, here = self.phases[k], pool[k]
-        return phase
+                snapshot, here = self.snapshots[k], pool[k]
+        return snapshot

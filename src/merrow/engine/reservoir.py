@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from merrow.engine.simulation import Phase
+from merrow.engine.simulation import Snapshot
 from merrow.units import thermal_energy
 
 Array = np.ndarray
@@ -41,19 +41,19 @@ class Reservoir:
     masses: Array
     temperature: float
 
-    def insert(self, phase: Phase, random: np.random.Generator) -> Phase:
-        """Return the phase with another solute, at the old centre of mass.
+    def insert(self, snapshot: Snapshot, random: np.random.Generator) -> Snapshot:
+        """Return the snapshot with another solute, at the old centre of mass.
 
         Args:
-            phase: A phase of the decoupled state, molecules unwrapped.
+            snapshot: A snapshot of the decoupled state, molecules unwrapped.
             random: Source of the conformer, its orientation and its velocities, in this order.
         """
         own, weight = list(self.atoms), self.masses / self.masses.sum()
         conformer = self.conformers[int(random.integers(len(self.conformers)))]
         turn = Rotation.from_quat(random.normal(size=4))  # uniform over all orientations
-        positions, velocities = phase.positions.copy(), phase.velocities.copy()
+        positions, velocities = snapshot.positions.copy(), snapshot.velocities.copy()
         centre = weight @ positions[own]
         positions[own] = turn.apply(conformer - weight @ conformer) + centre
         width = np.sqrt(thermal_energy(self.temperature) / self.masses)
         velocities[own] = random.normal(size=conformer.shape) * width[:, None]
-        return Phase(positions, velocities, phase.box)
+        return Snapshot(positions, velocities, snapshot.box)

@@ -43,7 +43,7 @@ class Ensemble:
 
 
 @dataclass(frozen=True)
-class Phase:
+class Snapshot:
     """A point in phase space: positions [nm] and velocities [nm/ps], (N, 3); box [nm], (3, 3)."""
 
     positions: Array
@@ -126,14 +126,14 @@ def set_barostat(system: mm.System, ensemble: Ensemble, seed: int) -> None:
     barostat.setRandomNumberSeed(seed)
 
 
-def set_phase(context: mm.Context, phase: Phase) -> None:
+def set_snapshot(context: mm.Context, snapshot: Snapshot) -> None:
     """Put a Context at a point in phase space, to the last bit."""
-    context.setPeriodicBoxVectors(*(mm.Vec3(*map(float, row)) for row in phase.box))
-    context.setPositions(phase.positions)
-    context.setVelocities(phase.velocities)
+    context.setPeriodicBoxVectors(*(mm.Vec3(*map(float, row)) for row in snapshot.box))
+    context.setPositions(snapshot.positions)
+    context.setVelocities(snapshot.velocities)
 
 
-def get_phase(context: mm.Context) -> Phase:
+def get_snapshot(context: mm.Context) -> Snapshot:
     """Return where a Context stands, with unwrapped molecules.
 
     Raises:
@@ -147,7 +147,7 @@ def get_phase(context: mm.Context) -> Phase:
             f"the simulation blew up: the position of atom {bad + 1} is not finite; "
             "look at the starting structure or shorten the time step."
         )
-    return Phase(
+    return Snapshot(
         positions,
         np.array(state.getVelocities(asNumpy=True)._value),
         np.array(state.getPeriodicBoxVectors(asNumpy=True)._value),

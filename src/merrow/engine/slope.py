@@ -6,7 +6,7 @@ from __future__ import annotations
 import openmm as mm
 
 from merrow.engine.record import coulomb_coefficients, lennard_jones, set_state
-from merrow.engine.simulation import Phase, choose_platform, set_phase
+from merrow.engine.simulation import Snapshot, choose_platform, set_snapshot
 from merrow.errors import UnsupportedPhysicsError
 from merrow.samples import COUPLED, LambdaState
 from merrow.system.alchemy import LAMBDA_ELECTROSTATICS, LAMBDA_STERICS
@@ -50,9 +50,9 @@ class Slope:
         self._context = mm.Context(hybrid.system, integrator, *choose_platform(platform))
         self._hybrid, self._state = hybrid, state
 
-    def at(self, phase: Phase) -> tuple[float, float]:
+    def at(self, snapshot: Snapshot) -> tuple[float, float]:
         """Return ∂V/∂λ_elec and ∂V/∂λ_sterics [kJ/mol] at a configuration."""
-        set_phase(self._context, phase)
+        set_snapshot(self._context, snapshot)
         set_state(self._context, self._state)
         _, linear, quadratic = coulomb_coefficients(self._context)
         _, lj = lennard_jones(self._context, ())

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from merrow.errors import MerrowError
-from merrow.files import write_whole
+from merrow.files import atomic_write
 
 Arrays = dict[str, NDArray[np.generic]]
 
@@ -25,7 +25,7 @@ def save_arrays(path: Path, arrays: Arrays) -> None:
     """
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **arrays)
-    write_whole(path, buffer.getvalue())
+    atomic_write(path, buffer.getvalue())
 
 
 def load_arrays(path: Path) -> Arrays:
@@ -48,4 +48,4 @@ def save_json(path: Path, value: object) -> None:
         MerrowError: The disk is full or cannot be written.
     """
     text = json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n"
-    write_whole(path, text)
+    atomic_write(path, text)

@@ -10,7 +10,12 @@ from pydantic import Field, model_validator
 from merrow.hydration.protocol import LONGEST_STEP, PROTOCOLS, Protocol, check_routes
 from merrow.settings import Settings
 
-HOW_LONG = ("target_stderr_kcal", "minimum_sampling_ps", "maximum_sampling_ps", "maximum_minutes")
+STOPPING_KEYS = (
+    "target_stderr_kcal",
+    "minimum_sampling_ps",
+    "maximum_sampling_ps",
+    "maximum_minutes",
+)
 """Settings of a protocol that say when sampling ends, not what is sampled."""
 
 
@@ -100,15 +105,15 @@ class HydrationConfig(Settings):
         check_routes(self.potential, protocol.route, both_routes=self.both_routes)
         return self
 
-    def science(self) -> dict[str, object]:
+    def sampling_settings(self) -> dict[str, object]:
         """Return what decides the samples: everything but where, how fast and how long it runs.
 
-        A run with equal science can go on in the same folder, with a smaller error as its target or
+        A run with equal ones can go on in the same folder, with a smaller error as its target or
         with more repeats.
         """
         data = self.model_dump(mode="json")
         for key in ("processes", "weights", "repeats"):
             data.pop(key)
-        for key in ("name", *HOW_LONG):
+        for key in ("name", *STOPPING_KEYS):
             data["protocol"].pop(key)
         return data

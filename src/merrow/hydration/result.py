@@ -27,7 +27,7 @@ from pydantic import (
 )
 
 from merrow.errors import InputError
-from merrow.files import write_whole
+from merrow.files import atomic_write
 
 SCHEMA_VERSION: Final = 1
 
@@ -211,7 +211,7 @@ def to_json(result: HydrationResult) -> str:
 
 def write_json(result: HydrationResult, path: Path) -> None:
     """Write `result.json` whole or not at all."""
-    write_whole(path, to_json(result))
+    atomic_write(path, to_json(result))
 
 
 def write_csv(result: HydrationResult, path: Path) -> None:
@@ -219,7 +219,7 @@ def write_csv(result: HydrationResult, path: Path) -> None:
     header, row = zip(*_cells(result), strict=True)
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([header, row])
-    write_whole(path, text.getvalue())
+    atomic_write(path, text.getvalue())
 
 
 def read_result(path: Path) -> HydrationResult:

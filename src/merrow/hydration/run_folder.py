@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from merrow.errors import InputError
-from merrow.files import write_whole
+from merrow.files import atomic_write
 from merrow.folders import first_difference, occupied, text_of
-from merrow.hydration.config import HOW_LONG, HydrationConfig
+from merrow.hydration.config import STOPPING_KEYS, HydrationConfig
 from merrow.hydration.protocol import Schedule
 from merrow.hydration.result import HydrationResult, read_result
 
@@ -59,7 +59,7 @@ def check_folder(folder: Path, config: HydrationConfig) -> bool:
     if not occupied(folder, RUN_FILE, "merrow run"):
         return False
     there = HydrationConfig.from_yaml(text_of(run_file), source=str(run_file))
-    differing = first_difference(there.science(), config.science())
+    differing = first_difference(there.sampling_settings(), config.sampling_settings())
     if differing:
         raise InputError(
             f"{folder} holds another run: {differing}; choose another --out, or continue the "
@@ -93,7 +93,7 @@ def undone_if_refused(folder: Path) -> Iterator[None]:
 def write_run_file(folder: Path, config: HydrationConfig) -> None:
     """Write the resolved configuration, `run.yaml`."""
     head = "# merrow run.yaml: everything this run was asked; run again with `merrow run`.\n"
-    write_whole(folder / RUN_FILE, head + config.to_yaml())
+    atomic_write(folder / RUN_FILE, head + config.to_yaml())
 
 
 def read_run_file(path: Path) -> HydrationConfig:
@@ -122,7 +122,7 @@ def read_finished(folder: Path, config: HydrationConfig) -> HydrationResult | No
         return None
     # asked of the result, not of run.yaml: a longer run that was killed has rewritten run.yaml
     made, wanted = result.settings.get("protocol"), config.protocol.model_dump(mode="json")
-    same = isinstance(made, dict) and all(made.get(key) == wanted[key] for key in HOW_LONG)
+    same = isinstance(made, dict) and all(made.get(key) == wanted[key] for key in STOPPING_KEYS)
     return result if same and result.settings.get("repeats") == config.repeats else None
 
 

@@ -48,7 +48,7 @@ def disagreement(
     if report.spread is None or hybrid.bridge is None:
         return None
     atoms = hybrid.region.model_atoms
-    positions = report.phase.positions[list(atoms)] * ANGSTROM_PER_NM
+    positions = report.snapshot.positions[list(atoms)] * ANGSTROM_PER_NM
     spread = force_spread(hybrid.bridge.potential, positions[None])
     energy = report.spread * KCAL_PER_KJ
     if spread is None:

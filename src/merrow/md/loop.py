@@ -24,10 +24,10 @@ from merrow.amber.mdout import Energies
 from merrow.amber.trajectory import TrajectoryWriter, write_netcdf_restart
 from merrow.engine.dynamics import StepReport, run_dynamics
 from merrow.engine.minimize import MinimizeReport, minimize
-from merrow.engine.simulation import Phase
+from merrow.engine.simulation import Snapshot
 from merrow.engine.slope import Slope
 from merrow.errors import IncompleteError, NumericsError
-from merrow.files import write_whole
+from merrow.files import atomic_write
 from merrow.md.box import NO_BOX, cell_of
 from merrow.md.ensemble_spread import SpreadMonitor, disagreement
 from merrow.md.report import (
@@ -144,7 +144,7 @@ class Run:
         config = self.start.config
         final = minimize(
             self.start.hybrid,
-            self.start.phase,
+            self.start.snapshot,
             platform=self.start.plan.platform,
             tolerance=config.gradient * KJ_PER_KCAL / NM_PER_ANGSTROM,
             max_steps=config.steps,
@@ -159,12 +159,12 @@ class Run:
         )
         self.tell("\n\n                    FINAL RESULTS\n\n")
         self._minimum(final)
-        self.save(final.phase, final.step, velocities=False)
+        self.save(final.snapshot, final.step, velocities=False)
 
     def propagate(self, files: ExitStack) -> None:
         """Run all segments."""
         start, config = self.start, self.start.config
-        first, phase = start.moment.step, start.phase
+        first, snapshot = start.moment.step, start.snapshot
         frames = self._frames(files)
         if config.ml is not None:
             self.watch = SpreadMonitor(config.ml, self.outputs.mdspread, config.title, files)
@@ -174,7 +174,7 @@ class Run:
             for report in run_dynamics(
                 start.hybrid,
                 start.plan,
-                phase,
+                snapshot,
                 first_step=step,
                 steps=end - step,
                 report_interval=config.print_interval,
@@ -183,17 +183,17 @@ class Run:
             ):
                 if report.step > step or (step == first and not config.goes_on):
                     self._step(report, frames, last=report.step == last)
-                phase = report.phase
+                snapshot = report.snapshot
             for _, writer in frames:
                 writer.sync()
             if self.watch is not None:
                 self.watch.sync()
-            phase = self.save(phase, end - first)
+            snapshot = self.save(snapshot, end - first)
             step = end
 
     def _frames(self, files: ExitStack) -> list[tuple[int, TrajectoryWriter]]:
         """Open the trajectories that were asked for, each with its interval [steps]."""
-        config, like = self.start.config, coordinates_of(self.start.phase, self.cell)
+        config, like = self.start.config, coordinates_of(self.start.snapshot, self.cell)
         asked = [
             (config.frame_interval, self.outputs.mdcrd, True, config.frame_velocities),
             (config.velocity_interval, self.outputs.mdvel, False, True),
@@ -226,7 +226,7 @@ class Run:
                 time=when,
                 reference=reference,
                 seen=self.seen,
-                slope=self._slope(report.phase),
+                slope=self._slope(report.snapshot),
                 members=members,
             )
             self.seen.append(energies)
@@ -234,25 +234,30 @@ class Run:
             if self.watch is not None:
                 self.tell(
                     self.watch.look(
-                        members, step=self.step, time=when, frame=lambda: self._frame(report.phase)
+                        members,
+                        step=self.step,
+                        time=when,
+                        frame=lambda: self._frame(report.snapshot),
                     )
                 )
-        self._write(report.step, report.phase, frames)
+        self._write(report.step, report.snapshot, frames)
 
-    def _write(self, step: int, phase: Phase, frames: list[tuple[int, TrajectoryWriter]]) -> None:
-        """Write a phase into the trajectories that are due at a step of the whole run."""
+    def _write(
+        self, step: int, snapshot: Snapshot, frames: list[tuple[int, TrajectoryWriter]]
+    ) -> None:
+        """Write a snapshot into the trajectories that are due at a step of the whole run."""
         done = step - self.start.moment.step
         for every, writer in frames:
             if done and step % every == 0:
-                writer.append(self._frame(phase), self.time(done))
+                writer.append(self._frame(snapshot), self.time(done))
 
-    def _frame(self, phase: Phase) -> Coordinates:
-        """Return a phase as a trajectory holds it."""
+    def _frame(self, snapshot: Snapshot) -> Coordinates:
+        """Return a snapshot as a trajectory holds it."""
         if self.start.config.wrap and self.start.hybrid.periodic:
-            phase = wrapped(phase, self.start.topology, self.start.hybrid.region)
-        return self._stored(phase)
+            snapshot = wrapped(snapshot, self.start.topology, self.start.hybrid.region)
+        return self._stored(snapshot)
 
-    def _slope(self, phase: Phase) -> float | None:
+    def _slope(self, snapshot: Snapshot) -> float | None:
         """Return dV/dλ [kJ/mol] along the leg by AMBER's λ, which runs against ours."""
         coupling = self.start.config.coupling
         if coupling is None:
@@ -260,13 +265,13 @@ class Run:
         if self.meter is None:
             start = self.start
             self.meter = Slope(start.hybrid, start.state, platform=start.plan.platform)
-        elec, lj = self.meter.at(phase)
+        elec, lj = self.meter.at(snapshot)
         return -lj if coupling.lj_mask else -elec
 
     def _print(self, energies: Energies) -> None:
         text, pace = layout.block(energies), self.pace()
         self.tell(text + "\n")
-        write_whole(self.outputs.mdinfo, text + timings(pace))
+        atomic_write(self.outputs.mdinfo, text + timings(pace))
         if self.listen is not None:
             self.listen(MdProgress(self.step, self.total, energies, pace))
         self.last, self.last_step = time.monotonic(), self.step
@@ -286,17 +291,17 @@ class Run:
         )
         self.seen.append(energies)
         self.tell(text)
-        write_whole(self.outputs.mdinfo, text)
+        atomic_write(self.outputs.mdinfo, text)
         self.step = report.step
         if self.listen is not None:
             self.listen(MdProgress(report.step, self.total, energies, None))
 
-    def save(self, phase: Phase, step: int, *, velocities: bool = True) -> Phase:
-        """Write the restart and return the phase that a reader of it would begin from."""
+    def save(self, snapshot: Snapshot, step: int, *, velocities: bool = True) -> Snapshot:
+        """Write the restart and return the snapshot that a reader of it would begin from."""
         config, moment = self.start.config, self.start.moment
         if config.wrap and self.start.hybrid.periodic:
-            phase = wrapped(phase, self.start.topology, self.start.hybrid.region)
-        stored = self._stored(phase, velocities=velocities)
+            snapshot = wrapped(snapshot, self.start.topology, self.start.hybrid.region)
+        stored = self._stored(snapshot, velocities=velocities)
         when = self.time(step) if velocities else moment.time
         if config.text_restart:
             write_restart(self.outputs.restrt, stored, time=when)
@@ -305,13 +310,15 @@ class Run:
             write_netcdf_restart(self.outputs.restrt, stored, at, title=config.title)
         self.saved = step
         if not velocities or stored.velocities is None:
-            return phase
+            return snapshot
         self.cell = cell_of(stored)
         box = box_vectors(stored) * NM_PER_ANGSTROM if stored.lengths is not None else NO_BOX
-        return Phase(stored.positions * NM_PER_ANGSTROM, stored.velocities * NM_PER_ANGSTROM, box)
+        return Snapshot(
+            stored.positions * NM_PER_ANGSTROM, stored.velocities * NM_PER_ANGSTROM, box
+        )
 
-    def _stored(self, phase: Phase, *, velocities: bool = True) -> Coordinates:
-        return coordinates_of(phase, self.cell, velocities=velocities)
+    def _stored(self, snapshot: Snapshot, *, velocities: bool = True) -> Coordinates:
+        return coordinates_of(snapshot, self.cell, velocities=velocities)
 
     def time(self, step: int) -> float:
         """Return the time [ps] at a step of this run."""
@@ -338,7 +345,7 @@ class Run:
         final = timings(self.pace(), final=True)
         self.tell(final)
         if not self.start.config.minimise:
-            write_whole(self.outputs.mdinfo, layout.block(self.seen[-1]) + final)
+            atomic_write(self.outputs.mdinfo, layout.block(self.seen[-1]) + final)
 
     def _kept(self) -> str:
         if self.saved is None:

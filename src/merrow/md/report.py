@@ -15,7 +15,7 @@ from merrow.amber.mdout import Energies
 from merrow.amber.topology import AmberTopology, atom_label
 from merrow.amber.trajectory import as_stored
 from merrow.engine.dynamics import StepReport
-from merrow.engine.simulation import Phase
+from merrow.engine.simulation import Snapshot
 from merrow.md.box import Cell
 from merrow.md.ensemble_spread import Disagreement
 from merrow.md.settings import THERMOSTATS, MlSettings
@@ -95,19 +95,21 @@ def energies_of(
     return Energies(step, time, values, members.atom if members else "")
 
 
-def coordinates_of(phase: Phase, cell: Cell | None, *, velocities: bool = True) -> Coordinates:
-    """Return a phase in AMBER's units, as a NetCDF restart of it will be read again."""
+def coordinates_of(
+    snapshot: Snapshot, cell: Cell | None, *, velocities: bool = True
+) -> Coordinates:
+    """Return a snapshot in AMBER's units, as a NetCDF restart of it will be read again."""
     coordinates = Coordinates(
-        phase.positions * ANGSTROM_PER_NM,
-        phase.velocities * ANGSTROM_PER_NM if velocities else None,
-        None if cell is None else cell.lengths_at(phase.box),
+        snapshot.positions * ANGSTROM_PER_NM,
+        snapshot.velocities * ANGSTROM_PER_NM if velocities else None,
+        None if cell is None else cell.lengths_at(snapshot.box),
         None if cell is None else cell.angles,
     )
     return as_stored(coordinates)
 
 
-def wrapped(phase: Phase, topology: AmberTopology, region: MLRegion) -> Phase:
-    """Return a phase whose molecules, kept whole, have their centres in the box.
+def wrapped(snapshot: Snapshot, topology: AmberTopology, region: MLRegion) -> Snapshot:
+    """Return a snapshot whose molecules, kept whole, have their centres in the box.
 
     The molecules of an ML region of several stay in one image, with their common centre in the box.
     """
@@ -117,9 +119,9 @@ def wrapped(phase: Phase, topology: AmberTopology, region: MLRegion) -> Phase:
     for part in region.parts:
         molecule[list(part)] = molecule[region.atoms[0]]
     counts = np.maximum(np.bincount(molecule), 1)[:, None]
-    centres = np.stack([np.bincount(molecule, phase.positions[:, k]) for k in range(3)], axis=1)
-    shifts = np.floor(centres / counts @ np.linalg.inv(phase.box)) @ phase.box
-    return replace(phase, positions=phase.positions - shifts[molecule])
+    centres = np.stack([np.bincount(molecule, snapshot.positions[:, k]) for k in range(3)], axis=1)
+    shifts = np.floor(centres / counts @ np.linalg.inv(snapshot.box)) @ snapshot.box
+    return replace(snapshot, positions=snapshot.positions - shifts[molecule])
 
 
 def describe(start: MdSetup, n_steps: int) -> str:

@@ -19,7 +19,7 @@ from merrow.amber.mask import select_atoms
 from merrow.amber.topology import AmberTopology, atom_label, read_topology
 from merrow.amber.trajectory import RestartMetadata, read_restart_metadata
 from merrow.engine.dynamics import DynamicsPlan, check_plan, draw_velocities
-from merrow.engine.simulation import Phase, check_platform
+from merrow.engine.simulation import Snapshot, check_platform
 from merrow.engine.slope import couple
 from merrow.errors import InputError
 from merrow.executor import core_count
@@ -69,7 +69,7 @@ class MdSetup:
         potential: The potential of the ML region.
         nonbonded: Cutoff and Ewald settings.
         plan: How it is propagated.
-        phase: Where it begins.
+        snapshot: Where it begins.
         moment: When it begins.
         state: Coupling of the ML region to its environment.
         cell: Its box, or None.
@@ -82,7 +82,7 @@ class MdSetup:
     potential: Potential
     nonbonded: Nonbonded
     plan: DynamicsPlan
-    phase: Phase
+    snapshot: Snapshot
     moment: RestartMetadata
     state: LambdaState
     cell: Cell | None
@@ -145,7 +145,7 @@ def prepare_md(inputs: MdInputs, *, platform: str) -> MdSetup:
     _add_forces(config, inputs, topology, hybrid, centre)
     plan = _plan(config, moment, platform=platform)
     check_plan(plan, hybrid)
-    phase = _first_phase(config, hybrid, plan, coordinates, NO_BOX if box is None else box)
+    snapshot = _first_phase(config, hybrid, plan, coordinates, NO_BOX if box is None else box)
     return MdSetup(
         config,
         text,
@@ -154,7 +154,7 @@ def prepare_md(inputs: MdInputs, *, platform: str) -> MdSetup:
         potential,
         nonbonded,
         plan,
-        phase,
+        snapshot,
         replace(moment, reference=reference, centre=centre, grid=nonbonded.grid),
         state,
         None if box is None else cell_of(coordinates),
@@ -348,16 +348,16 @@ def _first_phase(
     plan: DynamicsPlan,
     coordinates: Coordinates,
     box: Array,
-) -> Phase:
+) -> Snapshot:
     positions = coordinates.positions * NM_PER_ANGSTROM
     if config.goes_on and coordinates.velocities is not None:
-        return Phase(positions, coordinates.velocities * NM_PER_ANGSTROM, box)
-    phase = Phase(positions, np.zeros_like(positions), box)
+        return Snapshot(positions, coordinates.velocities * NM_PER_ANGSTROM, box)
+    snapshot = Snapshot(positions, np.zeros_like(positions), box)
     if config.minimise or config.first_temperature == 0.0:
-        return phase
+        return snapshot
     return draw_velocities(
         hybrid,
-        phase,
+        snapshot,
         temperature=config.first_temperature,
         seed=plan.seed,
         platform=plan.platform,

@@ -21,7 +21,7 @@ import numpy as np
 from merrow.amber.topology import AmberTopology, read_topology
 from merrow.ambertools.masks import number_list
 from merrow.errors import IncompleteError, InputError
-from merrow.files import write_whole
+from merrow.files import atomic_write
 from merrow.folders import first_difference, locked, occupied, text_of
 from merrow.md.run import MdOutputs, MdProgress, run_md
 from merrow.md.setup import MdInputs, prepare_md
@@ -92,7 +92,7 @@ def simulate(
     if not _begun(folder, config):
         _try(config, topology)
     with locked(folder):
-        write_whole(folder / RUN_FILE, config.to_yaml())
+        atomic_write(folder / RUN_FILE, config.to_yaml())
         clock = _Clock(minutes)
         jobs = list(_jobs(config))
         missing = [job for job in jobs if not (folder / job[0] / f"{job[1].name}.rst").exists()]
@@ -193,7 +193,7 @@ def _run(
     beside = {key: work / f"{stage.name}{end}" for key, end in names.items()}
     rare = {"mdvel": work / "velocities.nc", "mdspread": work / "spread.nc"}
     text = folder / f"{stage.name}.in"
-    write_whole(text, mdin(config, folder.name, stage, held))
+    atomic_write(text, mdin(config, folder.name, stage, held))
     begin = config.inpcrd if before is None else folder / f"{before}.rst"
     run_md(
         text,

@@ -14,7 +14,7 @@ from merrow import __version__
 from merrow.amber.topology import AmberTopology, read_topology
 from merrow.ambertools.programs import find_program
 from merrow.errors import InputError
-from merrow.files import write_whole
+from merrow.files import atomic_write
 from merrow.potentials.registry import located
 from merrow.sander.files import merged, read_evaluations
 from merrow.sander.input import MerrowInput, read_input, write_input
@@ -103,7 +103,7 @@ def run(asked: SanderRun) -> None:
         )
         evaluations = read_evaluations(energies)
         printed = mdout.read_text(errors="replace")
-        write_whole(mdout, merged(printed, evaluations, name=wanted.potential, about=about))
+        atomic_write(mdout, merged(printed, evaluations, name=wanted.potential, about=about))
 
 
 def _input(asked: SanderRun, arguments: Arguments) -> MerrowInput:

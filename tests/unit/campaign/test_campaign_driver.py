@@ -18,7 +18,7 @@ from merrow.campaign.table import write_results
 from merrow.campaign.worker import Outcome
 from merrow.engine.storage import save_json
 from merrow.executor import SerialExecutor
-from merrow.files import write_whole
+from merrow.files import atomic_write
 
 SERIAL = ComputeBackend("serial")
 
@@ -36,7 +36,7 @@ def campaign(tmp_path):
             row |= {"kind": None, "experiment": None, "references": {}, "problem": None}
             entries.append({"row": row, "charges": "bcc", "problem": None})
         save_json(tmp_path / JOBS, entries)
-        write_whole(tmp_path / "campaign.yaml", CampaignConfig(table="set.csv").to_yaml())
+        atomic_write(tmp_path / "campaign.yaml", CampaignConfig(table="set.csv").to_yaml())
         return tmp_path, jobs
 
     return make

@@ -13,7 +13,7 @@ from scipy import stats
 
 from merrow.engine.dynamics import DynamicsPlan, draw_velocities, freedom_of, run_dynamics
 from merrow.engine.motion import kinetic_energy, particle_masses, without_drift
-from merrow.engine.simulation import Phase
+from merrow.engine.simulation import Snapshot
 from merrow.errors import InputError, NumericsError
 from merrow.potentials.interface import Capabilities, Molecule
 from merrow.system.build import HybridSystem
@@ -53,13 +53,13 @@ def chain(n: int = 6, *, rigid: bool = False) -> HybridSystem:
     return HybridSystem(system, region, 0.0, None, periodic=False)
 
 
-def stretched(n: int = 6) -> Phase:
+def stretched(n: int = 6) -> Snapshot:
     """The chain along a zigzag, bonds near their lengths, at rest."""
     positions = np.array([[0.12 * i, 0.09 * (i % 2), 0.01 * i] for i in range(n)])
-    return Phase(positions, np.zeros_like(positions), np.eye(3))
+    return Snapshot(positions, np.zeros_like(positions), np.eye(3))
 
 
-def moving(hybrid: HybridSystem, seed: int = 3) -> Phase:
+def moving(hybrid: HybridSystem, seed: int = 3) -> Snapshot:
     return draw_velocities(hybrid, stretched(), temperature=300.0, seed=seed, platform="Reference")
 
 
@@ -95,10 +95,10 @@ def test_momentum_and_angular_momentum_stay_without_any_removal():
     masses = particle_masses(hybrid.system)
     first, *_, last = reports(hybrid, PLAN, start, steps=1000)
     for quantity in (lambda p: masses @ p.velocities, lambda p: angular(p, masses)):
-        np.testing.assert_allclose(quantity(last.phase), quantity(first.phase), atol=1e-10)
+        np.testing.assert_allclose(quantity(last.snapshot), quantity(first.snapshot), atol=1e-10)
 
 
-def angular(phase: Phase, masses: np.ndarray) -> np.ndarray:
+def angular(phase: Snapshot, masses: np.ndarray) -> np.ndarray:
     return masses @ np.cross(phase.positions, phase.velocities)
 
 
@@ -124,8 +124,8 @@ def test_bussi_keeps_the_degrees_of_freedom_that_are_left_after_removal():
     masses = particle_masses(hybrid.system)
     # Bussi scales all velocities alike, so a resting whole stays at rest.
     for report in frames[1:]:
-        assert np.abs(masses @ report.phase.velocities).max() < 1e-10
-        assert np.abs(angular(report.phase, masses)).max() < 1e-10
+        assert np.abs(masses @ report.snapshot.velocities).max() < 1e-10
+        assert np.abs(angular(report.snapshot, masses)).max() < 1e-10
 
 
 def test_removal_takes_exactly_the_motion_of_the_whole():
@@ -150,15 +150,15 @@ def test_the_same_segments_are_the_same_to_the_last_bit(methane, thermostat):
         barostat_interval=5,
         collision_interval=10,
     )
-    middle = reports(hybrid, plan, start, steps=20)[-1].phase
+    middle = reports(hybrid, plan, start, steps=20)[-1].snapshot
     once, twice = (reports(hybrid, plan, middle, first_step=20, steps=20)[-1] for _ in range(2))
     assert once.step == 40
     for name in ("positions", "velocities", "box"):
-        np.testing.assert_array_equal(getattr(once.phase, name), getattr(twice.phase, name))
+        np.testing.assert_array_equal(getattr(once.snapshot, name), getattr(twice.snapshot, name))
     assert once.potential == twice.potential
     if thermostat != "none":
         other = reports(hybrid, replace(plan, seed=6), middle, first_step=20, steps=20)[-1]
-        assert np.abs(other.phase.positions - once.phase.positions).max() > 0
+        assert np.abs(other.snapshot.positions - once.snapshot.positions).max() > 0
 
 
 def test_terms_add_up_and_the_box_is_described(methane):
@@ -166,7 +166,7 @@ def test_terms_add_up_and_the_box_is_described(methane):
     plan = replace(PLAN, thermostat="langevin", pressure=1.0, platform="Reference")
     report = reports(hybrid, plan, start, steps=2)[-1]
     assert sum(report.terms.values()) == pytest.approx(report.potential, abs=1e-6)
-    assert report.volume == pytest.approx(np.linalg.det(report.phase.box))
+    assert report.volume == pytest.approx(np.linalg.det(report.snapshot.box))
     assert 0.8 < report.density < 1.1
     assert np.isfinite(report.pressure)
     assert not {"restraint", "confine", "cmap"} & set(report.terms)

@@ -49,9 +49,9 @@ def torn(methane_files):
 def minimised(hybrid, start):
     """Return where the first minimisation of a leg leads."""
     context = leg._context(hybrid, tiny_leg.PLAN, "test")
-    leg.set_phase(context, start)
+    leg.set_snapshot(context, start)
     leg._minimise(context, hybrid)
-    return leg.get_phase(context)
+    return leg.get_snapshot(context)
 
 
 def test_a_minimisation_moves_the_water_and_not_the_solute_of_a_network(torn):

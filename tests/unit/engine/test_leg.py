@@ -136,7 +136,7 @@ def test_a_segment_goes_on_from_where_it_is_told_and_again_so(undisturbed, metha
 
     def start(phase, random):
         told.append((phase, float(random.random())))
-        return leg.Phase(phase.positions, -phase.velocities, phase.box)
+        return leg.Snapshot(phase.positions, -phase.velocities, phase.box)
 
     parts = []
     for name in ("one", "two"):

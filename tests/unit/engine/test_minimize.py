@@ -9,7 +9,7 @@ import pytest
 import tiny_leg
 
 from merrow.engine.minimize import MinimizeReport, minimize
-from merrow.engine.simulation import Phase
+from merrow.engine.simulation import Snapshot
 from merrow.errors import InputError, NumericsError
 from merrow.potentials.interface import Capabilities, Evaluation, Molecule
 from merrow.system.build import INTERNAL, HybridSystem
@@ -54,7 +54,7 @@ def hybrid():
 def start():
     rng = np.random.default_rng(3)
     positions = np.array([[0.2 * i, 0, 0] for i in range(4)]) + rng.normal(0, 0.02, (4, 3))
-    return Phase(positions, np.ones((4, 3)), np.eye(3))
+    return Snapshot(positions, np.ones((4, 3)), np.eye(3))
 
 
 def run(hybrid, start, **changes):
@@ -64,13 +64,13 @@ def run(hybrid, start, **changes):
 
 def test_the_minimum_is_found_with_constraints_met_and_the_system_at_rest(hybrid, start):
     end = run(hybrid, start)
-    distances = np.linalg.norm(np.diff(end.phase.positions, axis=0), axis=1)
+    distances = np.linalg.norm(np.diff(end.snapshot.positions, axis=0), axis=1)
     assert distances == pytest.approx([LENGTH, LENGTH, 0.2], abs=1e-4)
     assert distances[1] == pytest.approx(LENGTH, rel=1e-7)
     assert end.potential == pytest.approx(-50.0 * KJ_PER_KCAL, abs=1e-3)
     assert end.terms["ml"] == pytest.approx(-50.0 * KJ_PER_KCAL, abs=1e-3)
     assert end.rms_gradient < 1e-2
-    assert np.all(end.phase.velocities == 0.0)
+    assert np.all(end.snapshot.velocities == 0.0)
 
 
 def test_reports_come_at_the_start_and_at_every_interval(hybrid, start):
@@ -90,7 +90,7 @@ def test_a_limit_of_steps_is_kept(hybrid, start):
     assert end.step == 3
     assert [report.step for report in told] == [0, 1, 2, 3]
     assert end.potential < told[0].potential
-    bond = np.linalg.norm(end.phase.positions[2] - end.phase.positions[1])
+    bond = np.linalg.norm(end.snapshot.positions[2] - end.snapshot.positions[1])
     assert bond == pytest.approx(LENGTH, rel=1e-7)
 
 
@@ -110,7 +110,7 @@ def test_water_keeps_what_its_minimisation_has_reached(methane_files):
     # four times, and what came out was hardly below the start.
     hybrid, start = tiny_leg.build(*methane_files)
     rng = np.random.default_rng(4)
-    shaken = Phase(
+    shaken = Snapshot(
         start.positions + rng.normal(0, 0.02, start.positions.shape), start.velocities, start.box
     )
     words = {"platform": "CPU", "tolerance": 1.0, "report_interval": 1}
@@ -122,7 +122,7 @@ def test_water_keeps_what_its_minimisation_has_reached(methane_files):
     energies = [end.potential for end in ends]
     before = run(hybrid, start, platform="CPU", max_steps=1, tolerance=1.0).potential
     assert energies[1] < energies[0] < before
-    x = ends[1].phase.positions
+    x = ends[1].snapshot.positions
     for k in range(0, hybrid.system.getNumConstraints(), 7):
         i, j, length = hybrid.system.getConstraintParameters(k)
         assert np.linalg.norm(x[i] - x[j]) == pytest.approx(length._value, rel=1e-6)

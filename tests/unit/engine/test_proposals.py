@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 
 from merrow.engine.proposals import Proposals
-from merrow.engine.simulation import Phase
+from merrow.engine.simulation import Snapshot
 
 CHAINS = 1500
 
 
-def phase_at(x: float) -> Phase:
-    return Phase(np.full((1, 3), x), np.full((1, 3), -x), np.eye(3))
+def phase_at(x: float) -> Snapshot:
+    return Snapshot(np.full((1, 3), x), np.full((1, 3), -x), np.eye(3))
 
 
-def place(phase: Phase) -> float:
+def place(phase: Snapshot) -> float:
     return float(phase.positions[0, 0])
 
 

@@ -13,7 +13,7 @@ import tiny_leg
 from merrow.engine import leg
 from merrow.engine.record import couplings
 from merrow.engine.reservoir import Reservoir
-from merrow.engine.simulation import Phase, open_context, set_phase
+from merrow.engine.simulation import Snapshot, open_context, set_snapshot
 from merrow.engine.storage import load_arrays
 from merrow.units import thermal_energy
 
@@ -28,10 +28,10 @@ def rounded(a: np.ndarray, b: np.ndarray) -> float:
 
 
 @pytest.fixture(scope="module")
-def drawn() -> tuple[Phase, Reservoir, list[Phase]]:
+def drawn() -> tuple[Snapshot, Reservoir, list[Snapshot]]:
     """Three atoms of five, and the many phases that follow from one."""
     random = np.random.default_rng(1)
-    old = Phase(random.normal(size=(5, 3)), random.normal(size=(5, 3)), 3 * np.eye(3))
+    old = Snapshot(random.normal(size=(5, 3)), random.normal(size=(5, 3)), 3 * np.eye(3))
     pool = Reservoir(random.normal(size=(4, 3, 3)), ATOMS, MASSES, T)
     return old, pool, [pool.insert(old, random) for _ in range(DRAWS)]
 
@@ -62,7 +62,7 @@ def test_orientations_are_uniform_and_no_conformer_becomes_its_mirror_image(draw
     assert np.abs(np.diag(second) - 1 / 3).max() < 4 * np.sqrt(4 / 45 / DRAWS)
     four = np.random.default_rng(2).normal(size=(1, 4, 3))
     one = Reservoir(four, (0, 1, 2, 3), np.ones(4), T)
-    there = Phase(np.zeros((4, 3)), np.zeros((4, 3)), np.eye(3))
+    there = Snapshot(np.zeros((4, 3)), np.zeros((4, 3)), np.eye(3))
     moved = one.insert(there, np.random.default_rng(3)).positions
     volume = [np.linalg.det(x[1:] - x[0]) for x in (four[0], moved)]
     assert volume[1] == pytest.approx(volume[0])
@@ -134,10 +134,10 @@ def test_exchange_judges_the_solute_that_goes_on(methane_files, pool, tmp_path, 
     ((u, before),) = seen
     replica = int(np.flatnonzero(before == GONE)[0])
     stored = load_arrays(tmp_path / "phases-0001.npz")
-    phase = Phase(*(stored[name][replica] for name in ("positions", "velocities", "box")))
+    phase = Snapshot(*(stored[name][replica] for name in ("positions", "velocities", "box")))
     hybrid, _ = tiny_leg.build(*methane_files)
     context = open_context(hybrid, tiny_leg.PLAN.ensemble, platform="CPU", seed=1)
-    set_phase(context, phase)
+    set_snapshot(context, phase)
     expected, _ = couplings(context, hybrid, tiny_leg.STATES, here=leg.DECOUPLED, temperature=T)
     # single precision; the list of neighbours was built anew
     assert u[replica] == pytest.approx(expected, rel=1e-4, abs=1e-3)

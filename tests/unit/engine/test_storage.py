@@ -15,7 +15,7 @@ import pytest
 from merrow.engine.seeds import derive_seed, generator
 from merrow.engine.storage import load_arrays, save_arrays, save_json
 from merrow.errors import MerrowError
-from merrow.files import write_whole
+from merrow.files import atomic_write
 
 ARRAYS = {"x": np.arange(6.0).reshape(2, 3), "n": np.array([1, 2], dtype=np.int64)}
 
@@ -112,7 +112,7 @@ def test_a_writer_that_fails_leaves_the_old_json(tmp_path):
 def test_a_file_where_a_folder_should_be_is_an_error_of_the_user(tmp_path):
     (tmp_path / "run").write_text("")
     with pytest.raises(MerrowError, match="cannot be written"):
-        write_whole(tmp_path / "run" / "a", b"")
+        atomic_write(tmp_path / "run" / "a", b"")
 
 
 def test_seeds_are_distinct_known_and_never_zero():

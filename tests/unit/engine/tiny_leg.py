@@ -15,7 +15,7 @@ from merrow.amber.coordinates import read_coordinates
 from merrow.amber.topology import read_topology
 from merrow.engine import leg
 from merrow.engine.reservoir import Reservoir
-from merrow.engine.simulation import Ensemble, Phase
+from merrow.engine.simulation import Ensemble, Snapshot
 from merrow.samples import LambdaState
 from merrow.system.box import box_vectors
 from merrow.system.build import HybridSystem, hybrid_system
@@ -38,7 +38,7 @@ PLAN = leg.LegPlan(
 )
 
 
-def build(prmtop: Path, inpcrd: Path) -> tuple[HybridSystem, Phase]:
+def build(prmtop: Path, inpcrd: Path) -> tuple[HybridSystem, Snapshot]:
     """Build everything anew, as a new process would."""
     topology = read_topology(prmtop)
     region = select_region(topology, ":1")
@@ -49,7 +49,7 @@ def build(prmtop: Path, inpcrd: Path) -> tuple[HybridSystem, Phase]:
     masses = "repartitioned"
     hybrid = hybrid_system(topology, region, potential, nonbonded=nonbonded, solute_masses=masses)
     positions = coordinates.positions / 10
-    return hybrid, Phase(positions, np.zeros_like(positions), vectors)
+    return hybrid, Snapshot(positions, np.zeros_like(positions), vectors)
 
 
 def run(

@@ -50,8 +50,8 @@ def test_fingerprints_tell_configurations_apart():
 def test_where_and_how_fast_a_run_is_made_is_not_its_science():
     config = HydrationConfig(source=METHANOL)
     moved = config.model_copy(update={"processes": 7, "weights": "elsewhere.pt"})
-    assert moved.science() == config.science()
-    assert config.model_copy(update={"seed": 1}).science() != config.science()
+    assert moved.sampling_settings() == config.sampling_settings()
+    assert config.model_copy(update={"seed": 1}).sampling_settings() != config.sampling_settings()
 
 
 @pytest.mark.parametrize("name", sorted(PROTOCOLS))

@@ -39,8 +39,8 @@ from merrow.binding.prepare.tleap import (
 )
 from merrow.energy import SinglePoint, single_point
 from merrow.errors import InputError, MerrowError
-from merrow.files import write_whole
-from merrow.folders import check_new, draft
+from merrow.files import atomic_write
+from merrow.folders import check_new, staging_folder
 
 REPORT: Final = "preparation.json"
 ENERGY_TOLERANCE: Final = 0.01
@@ -93,7 +93,7 @@ def prepare_complex(request: ComplexRequest) -> dict[str, Any]:
         MerrowError: A program failed, or the energies of the result are not those of sander.
     """
     checked = _check(request)
-    with draft(request.out.resolve()) as folder:
+    with staging_folder(request.out.resolve()) as folder:
         return _prepare(request, *checked, folder)
 
 
@@ -133,7 +133,7 @@ def _prepare(
     report["removed"] = {"groups": removed, "waters_in_the_place_of_the_ligand": crowded}
     report["system"]["crystal_waters_kept"] = len(kept)
     report["energies_kcal"] = compare_energies(*files.complex)
-    write_whole(folder / REPORT, json.dumps(report, indent=2, ensure_ascii=False) + "\n")
+    atomic_write(folder / REPORT, json.dumps(report, indent=2, ensure_ascii=False) + "\n")
     return report
 
 

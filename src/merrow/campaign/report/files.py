@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from merrow.campaign.report.data import CampaignData, CampaignRow
-from merrow.files import write_whole
+from merrow.files import atomic_write
 
 SCHEMA_VERSION = 1
 
@@ -25,12 +25,12 @@ def write_table(data: CampaignData, path: Path) -> None:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(rows[0] if rows else ())
     writer.writerows(row.values() for row in rows)
-    write_whole(path, text.getvalue())
+    atomic_write(path, text.getvalue())
 
 
 def write_campaign_json(data: CampaignData, path: Path) -> None:
     """Write `results.json` whole or not at all."""
-    write_whole(path, campaign_json(data))
+    atomic_write(path, campaign_json(data))
 
 
 def campaign_json(data: CampaignData) -> str:

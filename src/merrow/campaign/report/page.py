@@ -11,7 +11,7 @@ from merrow.campaign.comparison import Interval
 from merrow.campaign.report.data import CampaignData, ClassErrors, Comparison
 from merrow.campaign.report.figures import Points, correlation_figure, error_figure
 from merrow.campaign.report.files import status_words
-from merrow.files import write_whole
+from merrow.files import atomic_write
 from merrow.report.html import escaped, facts, minus, picture, table
 from merrow.report.text import energy, stderr
 
@@ -27,7 +27,7 @@ INTERVALS = "In brackets 95 % intervals from resampling molecules."
 
 def write_campaign_page(data: CampaignData, path: Path) -> None:
     """Write the page, whole or not at all."""
-    write_whole(path, render_campaign(data))
+    atomic_write(path, render_campaign(data))
 
 
 def render_campaign(data: CampaignData) -> str:

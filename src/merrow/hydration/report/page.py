@@ -8,7 +8,7 @@ from pathlib import Path
 from string import Template
 
 from merrow.errors import MerrowError
-from merrow.files import write_whole
+from merrow.files import atomic_write
 from merrow.hydration.report.citations import Citation, citations
 from merrow.hydration.report.data import ReportData
 from merrow.hydration.report.gallery import figures_html
@@ -31,7 +31,7 @@ ADVICE_OF_PASS = "nothing to do"
 
 def write_report(data: ReportData, path: Path) -> None:
     """Write the page, whole or not at all."""
-    write_whole(path, render_page(data))
+    atomic_write(path, render_page(data))
 
 
 def render_page(data: ReportData) -> str:

@@ -21,7 +21,7 @@ from merrow.engine.frames import batched_energies, complete_frames, other_path
 from merrow.engine.proposals import Proposals
 from merrow.engine.reservoir import Reservoir
 from merrow.engine.seeds import derive_seed
-from merrow.engine.simulation import Ensemble, Phase
+from merrow.engine.simulation import Ensemble, Snapshot
 from merrow.engine.storage import load_arrays
 from merrow.hydration.config import HydrationConfig
 from merrow.hydration.prepare import Prepared, read_prepared
@@ -251,7 +251,7 @@ def _start_of_end(bench: Bench, run: Path, task: Task, index: int) -> leg.Start 
     atoms, share = list(bench.prepared.region.atoms), share_of(task.hamiltonian)
     kt = thermal_energy(bench.config.protocol.temperature_kelvin)
 
-    def work(found: tuple[Phase, ...]) -> Array:
+    def work(found: tuple[Snapshot, ...]) -> Array:
         solutes = np.array([phase.positions[atoms] for phase in found])
         ml, mm = (batched_energies(p, solutes) for p in (bench.potential, bench.classical))
         return np.asarray(share * (ml - mm) / kt)
@@ -355,17 +355,17 @@ def _other(bench: Bench, task: Task) -> Potential | None:
     return bench.classical if share_of(task.hamiltonian) == 1.0 else bench.potential
 
 
-def _start(bench: Bench, run: Path, task: Task) -> Phase:
+def _start(bench: Bench, run: Path, task: Task) -> Snapshot:
     """Return where a leg in water begins; an end state begins at its MM neighbour's."""
     prepared = bench.prepared
     if task.phase == "end":
         folder = Task("path", "mm", task.repeat).folder(run)
         stored = load_arrays(folder / leg.COUPLED)
-        return Phase(stored["positions"][0], stored["velocities"][0], stored["box"][0])
+        return Snapshot(stored["positions"][0], stored["velocities"][0], stored["box"][0])
     positions = prepared.positions.copy()
     conformer = bench.conformers[task.repeat]
     atoms = list(prepared.region.atoms)
     every = np.arange(len(atoms))
     positions[atoms] = superposed(conformer[None], positions[atoms], every)[0]
     positions *= NM_PER_ANGSTROM
-    return Phase(positions, np.zeros_like(positions), prepared.box * NM_PER_ANGSTROM)
+    return Snapshot(positions, np.zeros_like(positions), prepared.box * NM_PER_ANGSTROM)

@@ -14,7 +14,7 @@ from merrow.amber.topology import AmberTopology, read_topology
 from merrow.analysis import nve
 from merrow.engine.dynamics import DynamicsPlan, at_rest_as_a_whole, draw_velocities, run_dynamics
 from merrow.engine.motion import force_probe, forces_at, particle_masses, unconstrained
-from merrow.engine.simulation import Phase
+from merrow.engine.simulation import Snapshot
 from merrow.potentials.interface import Array, Potential
 from merrow.system.box import box_for_cutoff
 from merrow.system.build import HybridSystem, hybrid_system
@@ -103,7 +103,7 @@ class NveSetup:
     """
 
     hybrid: HybridSystem
-    start: Phase
+    start: Snapshot
     topology: AmberTopology
     region: MLRegion
     probe: mm.Context
@@ -137,11 +137,11 @@ def open_nve_setup(request: NveRequest) -> NveSetup:
     positions = near * NM_PER_ANGSTROM
     velocities = coordinates.velocities
     if velocities is not None:
-        start = Phase(positions, velocities * NM_PER_ANGSTROM, box)
+        start = Snapshot(positions, velocities * NM_PER_ANGSTROM, box)
     else:
         start = draw_velocities(
             hybrid,
-            Phase(positions, np.zeros_like(positions), box),
+            Snapshot(positions, np.zeros_like(positions), box),
             temperature=request.temperature,
             seed=request.seed,
             platform=request.platform,
@@ -181,7 +181,7 @@ def record(setup: NveSetup, request: NveRequest, timestep: float) -> Trajectory:
     plan = nve_plan(request, timestep)
     steps = round(request.time / plan.timestep)
     rows = [
-        measure(setup, report.time, report.phase, report.kinetic, report.potential)
+        measure(setup, report.time, report.snapshot, report.kinetic, report.potential)
         for report in run_dynamics(
             setup.hybrid,
             plan,
@@ -195,12 +195,12 @@ def record(setup: NveSetup, request: NveRequest, timestep: float) -> Trajectory:
 
 
 def measure(
-    setup: NveSetup, time: float, phase: Phase, kinetic: float, potential: float
+    setup: NveSetup, time: float, snapshot: Snapshot, kinetic: float, potential: float
 ) -> tuple[float, ...]:
     """Return one row of a `Trajectory`."""
     hybrid = setup.hybrid
     masses = particle_masses(hybrid.system)
-    positions, velocities = phase.positions, phase.velocities
+    positions, velocities = snapshot.positions, snapshot.velocities
     whole = nve.rigid_basis(positions, masses, range(len(masses)))
     body = nve.rigid_basis(positions, masses, hybrid.region.atoms)
     shares = nve.equipartition_share(body, whole[:, :3] if hybrid.periodic else whole)
@@ -215,21 +215,21 @@ def measure(
         *shares,
         float(np.sqrt(2 * drifting / masses.sum())),
         float(np.sqrt(2 * spinning / inertia)),
-        _curvature(setup, phase, masses),
+        _curvature(setup, snapshot, masses),
     )
 
 
-def _curvature(setup: NveSetup, phase: Phase, masses: Array) -> float:
+def _curvature(setup: NveSetup, snapshot: Snapshot, masses: Array) -> float:
     """Return v·V''·v/12 − F·M⁻¹·F/24 of the unconstrained atoms [kJ/mol/ps²].
 
     Velocity Verlet conserves H plus dt² times this, but for terms of dt⁴ (Hairer, Lubich and
     Wanner, 10.1017/S0962492902000144). The Hessian is a difference of forces.
     """
     free = list(setup.free)
-    moving = np.zeros_like(phase.velocities)
-    moving[free] = phase.velocities[free]
+    moving = np.zeros_like(snapshot.velocities)
+    moving[free] = snapshot.velocities[free]
     here, ahead, behind = (
-        forces_at(setup.probe, phase.positions + t * moving, phase.box)[free]
+        forces_at(setup.probe, snapshot.positions + t * moving, snapshot.box)[free]
         for t in (0.0, NUDGE, -NUDGE)
     )
     bent = -float(np.sum((ahead - behind) * moving[free])) / (2 * NUDGE)

