@@ -40,16 +40,16 @@ CONSTANT = 1.0e-9
 
 
 @dataclass(frozen=True)
-class Rung:
+class IntermediateEnsemble:
     """Frames of one ensemble between the MM and the ML solute.
 
     Attributes:
-        share: s of the energy E_MM + s (E_ML − E_MM) that drove them: 0 is MM, 1 is ML.
+        lambda_interpolate: s of the energy E_MM + s (E_ML − E_MM) that drove them: 0 MM, 1 ML.
         d: E_ML − E_MM on its frames [kJ/mol], shape (n,), in order of time.
         groups: Repeat or walker of each frame, shape (n,); None for one series.
     """
 
-    share: float
+    lambda_interpolate: float
     d: Array
     groups: IntArray | None = None
 
@@ -62,7 +62,6 @@ class EndStateEstimate(Estimate):
         bound_low_kcal: ⟨D⟩ on ML frames, never above the exact value.
         bound_high_kcal: ⟨D⟩ on MM frames, never below it.
         overlap: 1 for equal ensembles, 0 for ensembles that never meet; the least of all steps.
-        shares: s of the ensembles that were sampled.
         errors: The errors behind `stderr_kcal`.
         verdict: Whether neighbours overlap, and what to do if not.
     """
@@ -70,7 +69,6 @@ class EndStateEstimate(Estimate):
     bound_low_kcal: float = field(kw_only=True)
     bound_high_kcal: float = field(kw_only=True)
     overlap: float = field(kw_only=True)
-    shares: tuple[float, ...] = field(kw_only=True)
     errors: ErrorParts = field(kw_only=True)
     verdict: Verdict = field(kw_only=True)
 
@@ -92,7 +90,7 @@ def endstate_correction(
     groups_mm: IntArray | None = None,
     groups_ml: IntArray | None = None,
 ) -> EndStateEstimate:
-    """Return the free energy of MM → ML in one phase by BAR: a ladder of two rungs.
+    """Return the free energy of MM → ML in one phase from two ensembles by BAR.
 
     Args:
         d_mm: E_ML − E_MM on frames of the MM ensemble [kJ/mol], shape (n,), in order of time.
@@ -107,39 +105,46 @@ def endstate_correction(
     Raises:
         NumericsError: Too few or non-finite values, or ensembles too far apart for BAR.
     """
-    rungs = (Rung(0.0, d_mm, groups_mm), Rung(1.0, d_ml, groups_ml))
-    return switch(rungs, temperature=temperature)
+    ensembles = (
+        IntermediateEnsemble(0.0, d_mm, groups_mm),
+        IntermediateEnsemble(1.0, d_ml, groups_ml),
+    )
+    return endstate_free_energy(ensembles, temperature=temperature)
 
 
-def switch(rungs: Sequence[Rung], *, temperature: float) -> EndStateEstimate:
+def endstate_free_energy(
+    ensembles: Sequence[IntermediateEnsemble], *, temperature: float
+) -> EndStateEstimate:
     """Return the free energy of MM → ML in one phase from two or more ensembles.
 
     Two give BAR; more give MBAR with the reduced energies s D / kT.
 
     Args:
-        rungs: The ensembles by rising share; the first is MM, the last ML.
+        ensembles: The ensembles by rising s; the first is MM, the last ML.
         temperature: Temperature of all [K].
 
     Raises:
         NumericsError: Too few or non-finite values, or neighbours too far apart.
-        ValueError: The shares do not rise from 0 to 1.
+        ValueError: s does not rise from 0 to 1.
     """
-    shares = _checked(rungs)
+    lambdas = _checked(ensembles)
     kt = thermal_energy(temperature)
-    reference = float(rungs[0].d[0])  # D may be -1e5 kJ/mol: only differences enter exponentials
-    series = [split((np.asarray(r.d, float) - reference) / kt, r.groups) for r in rungs]
+    reference = float(
+        ensembles[0].d[0]
+    )  # D may be -1e5 kJ/mol: only differences enter exponentials
+    series = [split((np.asarray(r.d, float) - reference) / kt, r.groups) for r in ensembles]
     whole = [np.concatenate(groups) for groups in series]
     few = [thin(groups, inefficiency(groups)) for groups in series]
-    value = _solve(whole, shares)[0]
+    value = _solve(whole, lambdas)[0]
     errors = ErrorParts(
-        analytic=_solve(few, shares)[1] * kt * KCAL_PER_KJ,
-        blocks=_scaled(_jackknife([segments(groups) for groups in series], shares), kt),
-        repeats=_scaled(_jackknife(series, shares), kt),
+        analytic=_solve(few, lambdas)[1] * kt * KCAL_PER_KJ,
+        blocks=_scaled(_jackknife([segments(groups) for groups in series], lambdas), kt),
+        repeats=_scaled(_jackknife(series, lambdas), kt),
         freedom=max(min(map(len, series)) - 1, 1),
     )
     steps = [
-        _step(whole[k : k + 2], few[k : k + 2], shares[k + 1] - shares[k])
-        for k in range(len(rungs) - 1)
+        _step(whole[k : k + 2], few[k : k + 2], lambdas[k + 1] - lambdas[k])
+        for k in range(len(ensembles) - 1)
     ]
 
     def kcal(reduced: float) -> float:
@@ -148,66 +153,68 @@ def switch(rungs: Sequence[Rung], *, temperature: float) -> EndStateEstimate:
     return EndStateEstimate(
         kcal(value),
         errors.reported,
-        {label: kcal(f) for label, f in _by_label(rungs, series, shares).items()},
+        {label: kcal(f) for label, f in _by_label(ensembles, series, lambdas).items()},
         bound_low_kcal=kcal(float(whole[-1].mean())),
         bound_high_kcal=kcal(float(whole[0].mean())),
         overlap=min(step.overlap for step in steps),
-        shares=shares,
         errors=errors,
-        verdict=_judge(steps, shares),
+        verdict=_judge(steps, lambdas),
     )
 
 
-def missing_shares(rungs: Sequence[Rung], *, temperature: float) -> tuple[float, ...]:
-    """Return the shares of the ensembles that are missing between neighbours too far apart.
+def missing_intermediates(
+    ensembles: Sequence[IntermediateEnsemble], *, temperature: float
+) -> tuple[float, ...]:
+    """Return s of the ensembles that are missing between neighbours too far apart.
 
     The bounds of Gaussian D lie σ² apart, and n equal steps bring them σ²/n² apart each. Steps are
     halved until a step's bounds are within `MAX_GAP`, or it is 1/8.
 
     Args:
-        rungs: The ensembles by rising share.
+        ensembles: The ensembles by rising s.
         temperature: Temperature of all [K].
 
     Raises:
         NumericsError: Too few or non-finite values.
     """
-    shares, kt = _checked(rungs), thermal_energy(temperature)
+    lambdas, kt = _checked(ensembles), thermal_energy(temperature)
     missing: list[float] = []
-    for k in range(len(rungs) - 1):
-        width = shares[k + 1] - shares[k]
-        gap = width * (float(np.mean(rungs[k].d)) - float(np.mean(rungs[k + 1].d))) / kt
+    for k in range(len(ensembles) - 1):
+        width = lambdas[k + 1] - lambdas[k]
+        gap = width * (float(np.mean(ensembles[k].d)) - float(np.mean(ensembles[k + 1].d))) / kt
         halvings = max(0, math.ceil(math.log2(max(gap, MAX_GAP) / MAX_GAP) / 2.0))
         count = min(2**halvings, round(width * FINEST))
-        missing += [shares[k] + width * i / count for i in range(1, count)]
+        missing += [lambdas[k] + width * i / count for i in range(1, count)]
     return tuple(missing)
 
 
-def _checked(rungs: Sequence[Rung]) -> tuple[float, ...]:
-    """Return the shares of rungs that are in order and hold enough."""
-    shares = tuple(rung.share for rung in rungs)
-    rising = all(a < b for a, b in pairwise(shares))
-    if len(shares) < 2 or (shares[0], shares[-1]) != (0.0, 1.0) or not rising:
-        raise ValueError(f"shares must rise from 0 (MM) to 1 (ML), not {shares}")
-    for rung in rungs:
-        if len(rung.d) < MIN_ROWS or not np.isfinite(rung.d).all():
+def _checked(ensembles: Sequence[IntermediateEnsemble]) -> tuple[float, ...]:
+    """Return s of ensembles that are in order and hold enough."""
+    lambdas = tuple(ensemble.lambda_interpolate for ensemble in ensembles)
+    rising = all(a < b for a, b in pairwise(lambdas))
+    if len(lambdas) < 2 or (lambdas[0], lambdas[-1]) != (0.0, 1.0) or not rising:
+        raise ValueError(f"lambda_interpolate must rise from 0 (MM) to 1 (ML), not {lambdas}")
+    for ensemble in ensembles:
+        if len(ensemble.d) < MIN_ROWS or not np.isfinite(ensemble.d).all():
             raise NumericsError(
-                f"E_ML - E_MM on {len(rung.d)} {_name(rung.share)} frames: at least {MIN_ROWS} "
-                "finite values are needed for the end-state correction; sample it again."
+                f"E_ML - E_MM on {len(ensemble.d)} {_name(ensemble.lambda_interpolate)} frames: "
+                f"at least {MIN_ROWS} finite values are needed for the end-state correction; "
+                "sample it again."
             )
-    return shares
+    return lambdas
 
 
-def _name(share: float) -> str:
-    return {0.0: "MM", 1.0: "ML"}.get(share, f"s = {share:g}")
+def _name(s: float) -> str:
+    return {0.0: "MM", 1.0: "ML"}.get(s, f"s = {s:g}")
 
 
-def _solve(parts: Sequence[Array], shares: Sequence[float]) -> tuple[float, float]:
-    """Return ΔF and its analytic error [kT] from D on the frames of every rung."""
+def _solve(parts: Sequence[Array], lambdas: Sequence[float]) -> tuple[float, float]:
+    """Return ΔF and its analytic error [kT] from D on the frames of every ensemble."""
     lowest, highest = min(float(d.min()) for d in parts), max(float(d.max()) for d in parts)
     if highest - lowest < CONSTANT:
         return float(np.mean([d.mean() for d in parts])), 0.0
     try:
-        value, stderr = _bar(*parts) if len(parts) == 2 else _mbar(parts, shares)
+        value, stderr = _bar(*parts) if len(parts) == 2 else _mbar(parts, lambdas)
     except (ParameterError, BoundsError, ConvergenceError, ArithmeticError) as error:
         raise NumericsError(
             f"BAR found no solution between the MM and the ML ensemble ({error}); "
@@ -232,15 +239,15 @@ def _bar(a: Array, b: Array) -> tuple[float, float]:
     return value + zero, stderr
 
 
-def _mbar(parts: Sequence[Array], shares: Sequence[float]) -> tuple[float, float]:
+def _mbar(parts: Sequence[Array], lambdas: Sequence[float]) -> tuple[float, float]:
     counts = [len(d) for d in parts]
     zero = float(np.mean([d.mean() for d in parts]))
-    reduced = np.multiply.outer(np.asarray(shares), np.concatenate(list(parts)) - zero)
+    reduced = np.multiply.outer(np.asarray(lambdas), np.concatenate(list(parts)) - zero)
     found = MBAR(reduced, counts, relative_tolerance=1e-10).compute_free_energy_differences()
     return float(found["Delta_f"][0, -1]) + zero, float(found["dDelta_f"][0, -1])
 
 
-def _jackknife(series: Sequence[Sequence[Array]], shares: Sequence[float]) -> float | None:
+def _jackknife(series: Sequence[Sequence[Array]], lambdas: Sequence[float]) -> float | None:
     """Return the delete-one-group error [kT]; the ensembles are independent of each other."""
     if min(map(len, series)) < 2:
         return None
@@ -250,24 +257,26 @@ def _jackknife(series: Sequence[Sequence[Array]], shares: Sequence[float]) -> fl
         values = []
         for i in range(len(groups)):
             rest = np.concatenate([s for j, s in enumerate(groups) if j != i])
-            values.append(_solve([*whole[:k], rest, *whole[k + 1 :]], shares)[0])
+            values.append(_solve([*whole[:k], rest, *whole[k + 1 :]], lambdas)[0])
         variance += (len(values) - 1) * float(np.var(values))
     return math.sqrt(variance)
 
 
 def _by_label(
-    rungs: Sequence[Rung], series: Sequence[Sequence[Array]], shares: Sequence[float]
+    ensembles: Sequence[IntermediateEnsemble],
+    series: Sequence[Sequence[Array]],
+    lambdas: Sequence[float],
 ) -> dict[int, float]:
     """Return ΔF [kT] of each label alone that has frames in all ensembles."""
     tables: list[dict[int, Array]] = []
-    for rung, parts in zip(rungs, series, strict=True):
-        if rung.groups is None:
+    for ensemble, parts in zip(ensembles, series, strict=True):
+        if ensemble.groups is None:
             return {}
-        labels = np.unique(rung.groups).tolist()
+        labels = np.unique(ensemble.groups).tolist()
         of_label = dict(zip(labels, parts, strict=True))
         tables.append({int(k): d for k, d in of_label.items() if len(d) >= MIN_ROWS})
     common = [k for k in tables[0] if all(k in table for table in tables)]
-    return {k: _solve([table[k] for table in tables], shares)[0] for k in common}
+    return {k: _solve([table[k] for table in tables], lambdas)[0] for k in common}
 
 
 def _step(whole: Sequence[Array], few: Sequence[Array], width: float) -> _Step:
@@ -282,7 +291,7 @@ def _step(whole: Sequence[Array], few: Sequence[Array], width: float) -> _Step:
     return _Step(float(a.mean()) - float(b.mean()), noise, overlap)
 
 
-def _judge(steps: Sequence[_Step], shares: Sequence[float]) -> Verdict:
+def _judge(steps: Sequence[_Step], lambdas: Sequence[float]) -> Verdict:
     worst = min(steps, key=lambda step: step.gap + 4.0 * step.noise)
     if worst.gap < -4.0 * worst.noise - CONSTANT:
         return Verdict(
@@ -296,8 +305,8 @@ def _judge(steps: Sequence[_Step], shares: Sequence[float]) -> Verdict:
     said = f"the bounds are {gap:.1f} kT apart, overlap {overlap:.2f}"
     one = len(steps) == 1
     if not one:
-        rungs = ", ".join(f"{share:g}" for share in shares)
-        said = f"s = {rungs}; at the worst step {said}"
+        steps_at = ", ".join(f"{s:g}" for s in lambdas)
+        said = f"s = {steps_at}; at the worst step {said}"
     if gap <= MAX_GAP and overlap >= BAD_OVERLAP:
         enough = "One BAR step" if one else f"A ladder of {len(steps)} steps"
         return Verdict("end states", True, f"{enough} from MM to ML is enough: {said}.")

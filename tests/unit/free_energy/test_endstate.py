@@ -7,7 +7,12 @@ import numpy as np
 import pytest
 
 from merrow.errors import NumericsError
-from merrow.free_energy.endstate import Rung, endstate_correction, missing_shares, switch
+from merrow.free_energy.endstate import (
+    IntermediateEnsemble,
+    endstate_correction,
+    endstate_free_energy,
+    missing_intermediates,
+)
 from merrow.units import KCAL_PER_KJ
 
 T = 300.0
@@ -82,17 +87,17 @@ def test_few_or_broken_values_are_refused(bad):
         endstate_correction(gaussians()[0], bad, temperature=T)
 
 
-def ladder(shares, n: int = 400, variance: float = 24.0, seed: int = 1, groups: int = 1):
+def ladder(lambdas, n: int = 400, variance: float = 24.0, seed: int = 1, groups: int = 1):
     """Gaussian D [kJ/mol] of given variance [kT²] on frames of each E_MM + s D; ΔF = 0 exactly."""
     kt, rng = 8.31446261815324e-3 * T, np.random.default_rng(seed)
     labels = np.repeat(np.arange(groups), n)
     return [
-        Rung(
-            share,
-            kt * (np.sqrt(variance) * rng.standard_normal(n * groups) + variance * (0.5 - share)),
+        IntermediateEnsemble(
+            s,
+            kt * (np.sqrt(variance) * rng.standard_normal(n * groups) + variance * (0.5 - s)),
             labels if groups > 1 else None,
         )
-        for share in shares
+        for s in lambdas
     ]
 
 
@@ -101,8 +106,8 @@ QUARTERS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
 def test_a_ladder_bridges_what_one_step_cannot():
-    assert not switch(ladder((0.0, 1.0)), temperature=T).verdict.ok
-    estimate = switch(ladder(QUARTERS), temperature=T)
+    assert not endstate_free_energy(ladder((0.0, 1.0)), temperature=T).verdict.ok
+    estimate = endstate_free_energy(ladder(QUARTERS), temperature=T)
     assert estimate.verdict.ok
     assert "s = 0, 0.25, 0.5, 0.75, 1" in estimate.verdict.sentence
     assert abs(estimate.dg_kcal) < 4 * estimate.stderr_kcal
@@ -113,26 +118,31 @@ def test_a_ladder_bridges_what_one_step_cannot():
 def test_scores_of_ladders_are_standard_normal():
     scores = []
     for seed in range(60):
-        estimate = switch(ladder(HALVES, n=100, variance=12.0, seed=seed), temperature=T)
+        estimate = endstate_free_energy(
+            ladder(HALVES, n=100, variance=12.0, seed=seed), temperature=T
+        )
         scores.append(estimate.dg_kcal / estimate.stderr_kcal)
     assert abs(np.mean(scores)) < 4 / np.sqrt(60)
     assert 0.7 < np.std(scores, ddof=1) < 1.3
 
 
 def test_ladder_on_a_large_offset_loses_no_precision():
-    rungs = ladder(HALVES)
-    moved = [Rung(r.share, r.d - 1.0e6) for r in rungs]
-    small, large = switch(rungs, temperature=T), switch(moved, temperature=T)
+    ensembles = ladder(HALVES)
+    moved = [IntermediateEnsemble(r.lambda_interpolate, r.d - 1.0e6) for r in ensembles]
+    small, large = (
+        endstate_free_energy(ensembles, temperature=T),
+        endstate_free_energy(moved, temperature=T),
+    )
     assert large.dg_kcal + 1.0e6 * KCAL_PER_KJ == pytest.approx(small.dg_kcal, abs=1e-8)
 
 
 def test_repeats_of_a_ladder_are_kept_apart():
-    estimate = switch(ladder(HALVES, groups=3), temperature=T)
+    estimate = endstate_free_energy(ladder(HALVES, groups=3), temperature=T)
     assert sorted(estimate.by_repeat) == [0, 1, 2]
 
 
 @pytest.mark.parametrize(
-    ("shares", "variance", "missing"),
+    ("lambdas", "variance", "missing"),
     [
         ((0.0, 1.0), 4.0, ()),
         ((0.0, 1.0), 12.0, (0.5,)),
@@ -142,11 +152,11 @@ def test_repeats_of_a_ladder_are_kept_apart():
         (tuple(np.linspace(0.0, 1.0, 9)), 5000.0, ()),
     ],
 )
-def test_steps_are_halved_until_neighbours_meet(shares, variance, missing):
-    assert missing_shares(ladder(shares, variance=variance), temperature=T) == missing
+def test_steps_are_halved_until_neighbours_meet(lambdas, variance, missing):
+    assert missing_intermediates(ladder(lambdas, variance=variance), temperature=T) == missing
 
 
 def test_shares_must_rise_from_mm_to_ml():
-    for shares in ((0.0, 0.5), (0.5, 1.0), (0.0, 1.0, 0.5), (0.0,)):
-        with pytest.raises(ValueError, match="shares must rise"):
-            switch(ladder(shares), temperature=T)
+    for lambdas in ((0.0, 0.5), (0.5, 1.0), (0.0, 1.0, 0.5), (0.0,)):
+        with pytest.raises(ValueError, match="lambda_interpolate must rise"):
+            endstate_free_energy(ladder(lambdas), temperature=T)

@@ -10,7 +10,12 @@ from pathlib import Path
 from merrow.errors import IncompleteError
 from merrow.free_energy.cycle import closure, hydration_direct, hydration_endpoint
 from merrow.free_energy.decorrelate import correlation
-from merrow.free_energy.endstate import EndStateEstimate, Rung, missing_shares, switch
+from merrow.free_energy.endstate import (
+    EndStateEstimate,
+    IntermediateEnsemble,
+    endstate_free_energy,
+    missing_intermediates,
+)
 from merrow.free_energy.estimate import Estimate, PathEstimate
 from merrow.free_energy.estimators import mbar, thermodynamic_integration
 from merrow.free_energy.reorganization import reorganization_energy
@@ -109,7 +114,7 @@ def missing_rungs(run: Path, config: HydrationConfig) -> dict[str, tuple[float, 
     ml = read_water(run, config, "end", ML), read_gas_phase(run, ML)
     rungs = _rungs(run, config, mm, ml)
     temperature = config.protocol.temperature_kelvin
-    return {phase: missing_shares(r, temperature=temperature) for phase, r in rungs.items()}
+    return {phase: missing_intermediates(r, temperature=temperature) for phase, r in rungs.items()}
 
 
 def _ends(
@@ -118,14 +123,14 @@ def _ends(
     """Return MM → ML in water and in gas."""
     rungs = _rungs(run, config, mm, ml)
     return {
-        phase: switch(r, temperature=config.protocol.temperature_kelvin)
+        phase: endstate_free_energy(r, temperature=config.protocol.temperature_kelvin)
         for phase, r in rungs.items()
     }
 
 
 def _rungs(
     run: Path, config: HydrationConfig, mm: tuple[Water, Gas], ml: tuple[Water, Gas]
-) -> dict[str, list[Rung]]:
+) -> dict[str, list[IntermediateEnsemble]]:
     """Return the ensembles from MM to ML in both phases; those without samples yet are left out."""
     between = read_rungs(run)
     water = _sampled(
@@ -138,7 +143,9 @@ def _rungs(
     }
 
 
-def _sampled(names: Sequence[str], read: Callable[[str], Water | Gas]) -> list[Rung]:
+def _sampled(
+    names: Sequence[str], read: Callable[[str], Water | Gas]
+) -> list[IntermediateEnsemble]:
     """Return the ensembles of these names that have samples."""
     rungs = []
     for name in names:
@@ -147,7 +154,7 @@ def _sampled(names: Sequence[str], read: Callable[[str], Water | Gas]) -> list[R
     return rungs
 
 
-def _rung(data: Water | Gas, hamiltonian: str) -> Rung:
+def _rung(data: Water | Gas, hamiltonian: str) -> IntermediateEnsemble:
     """Return D = E_ML − E_MM on the frames of an ensemble.
 
     Its own energy is E_MM + s D. The other one that is kept is E_MM for s = 1, otherwise E_ML.
@@ -156,5 +163,5 @@ def _rung(data: Water | Gas, hamiltonian: str) -> Rung:
         raise IncompleteError("the frames of an end state lack the other potential's energies.")
     share = share_of(hamiltonian)
     if share == 1.0:
-        return Rung(share, data.internal - data.other, data.group)
-    return Rung(share, (data.other - data.internal) / (1.0 - share), data.group)
+        return IntermediateEnsemble(share, data.internal - data.other, data.group)
+    return IntermediateEnsemble(share, (data.other - data.internal) / (1.0 - share), data.group)
