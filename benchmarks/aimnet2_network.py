@@ -27,7 +27,8 @@ from qmmm import MOLECULES, build
 from turns import interleaved
 
 from merrow.potentials import load_potential
-from merrow.potentials.aimnet2.potential import fetch_aimnet2
+from merrow.potentials.aimnet2.models import AIM_MODELS
+from merrow.potentials.aimnet2.weights import weights_of
 from merrow.units import EV_KCAL
 
 BATCHES = (1, 8)
@@ -43,7 +44,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15)
     asked = parser.parse_args()
     torch.set_num_threads(1)
-    fetch_aimnet2("aimnet2")
+    weights_of(AIM_MODELS["aimnet2"]).fetch()
     rows = [row for name in NAMES for row in measure(name, asked.rounds)]
     print(json.dumps(rows, indent=1))
     print(save("aimnet2_network", {"seed": SEED, "rounds": asked.rounds, "rows": rows}))
@@ -53,7 +54,7 @@ def measure(name: str, rounds: int) -> list[dict[str, Any]]:
     """Return one row for each batch size of one molecule."""
     molecule, geometry = build(MOLECULES[name])
     potential = load_potential("aimnet2", molecule)
-    published = torch.jit.load(str(fetch_aimnet2("aimnet2"))).eval()
+    published = torch.jit.load(str(weights_of(AIM_MODELS["aimnet2"]).fetch())).eval()
     rng, rows = np.random.default_rng(SEED), []
     for k in BATCHES:
         x = geometry + DISPLACEMENT * rng.standard_normal((k, *geometry.shape))

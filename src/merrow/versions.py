@@ -13,7 +13,6 @@ PACKAGES = (
     "merrow",
     "openmm",
     "torch",
-    "torchani",
     "pymbar",
     "alchemlyb",
     "rdkit",

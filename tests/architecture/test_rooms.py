@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from source import ROOT, SOURCE, Module, called, imported, modules, nodes
 
+from merrow.potentials.families import FAMILIES
+
 PRODUCT = modules("src")
 ROOMS = sorted(
     path.parent.relative_to(SOURCE).as_posix()
@@ -112,6 +114,19 @@ def test_only_the_fetching_of_weights_may_use_the_network() -> None:
         if any(is_within(found, name) for name in NETWORK)
     ]
     assert not users, f"network outside potentials/weights: {users}"
+
+
+def test_nothing_outside_the_room_of_potentials_knows_a_family() -> None:
+    """So whoever adds one touches this room alone."""
+    families = {".".join(path.split(".")[:3]) for path in FAMILIES.values()}
+    users = [
+        found
+        for module in PRODUCT
+        if module.room != "potentials"
+        for found in package_imports(module)
+        if any(is_within(found, name) for name in families)
+    ]
+    assert not users, f"these know one family of potentials: {users}"
 
 
 @pytest.mark.parametrize("name", LOCAL_SOCKETS)

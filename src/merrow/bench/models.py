@@ -200,6 +200,7 @@ def _compare(name: str, answers: _Answers, truth: _Answers) -> PotentialErrors:
 def _is_here(name: str) -> bool:
     family = family_of(name)
     try:
-        return family is None or family.find is None or family.find(name) is not None
+        weights = None if family is None else family.weights.get(name)
+        return weights is None or weights.find() is not None
     except MissingComponentError:
         return False

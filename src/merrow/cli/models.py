@@ -12,11 +12,12 @@ import typer
 
 from merrow.errors import InputError, MissingComponentError
 from merrow.potentials.elements import symbols
-from merrow.potentials.families import families, family_of
+from merrow.potentials.families import Family, families, family_of
 from merrow.potentials.registry import capabilities, describe, generic_names, potential_names
 
 if TYPE_CHECKING:
     from merrow.bench.errors import PotentialErrors
+    from merrow.potentials.weights import Weights
 
 MANY = 20
 """Elements above which only the first and the last are shown."""
@@ -65,25 +66,25 @@ def get_model(name: Annotated[str, typer.Argument(help="A name that `list` shows
     if name == "mm":
         raise InputError("mm, the prmtop's own terms, has no weights to fetch.")
     capabilities(name)
-    family = family_of(name)
-    if family is None or family.fetch is None or name not in family.models:
+    weights = _weights(name)
+    if weights is None:
         raise InputError(
             f"{name} has no weights to fetch: `merrow models list` says what it needs."
         )
-    typer.echo(str(family.fetch(name)))
+    typer.echo(str(weights.fetch()))
 
 
 @app.command("check")
 def check_models() -> None:
     """Verify all weights that are here: their hash, and the energy of a molecule."""
-    known = [name for family in families().values() if family.check for name in family.models]
-    found = {name: path for name in known if (path := _weights(name)) is not None}
+    known = [(family, name) for family in families().values() for name in family.weights]
+    found = {name: path for f, name in known if (path := f.weights[name].find()) is not None}
     if not found:
         raise MissingComponentError(
             "no weights are here: run `merrow models get NAME`, or set MERROW_MODELS to a folder."
         )
-    failures = [name for name, path in found.items() if not _check(name, path)]
-    for name in (name for name in known if name not in found):
+    failures = [name for f, name in known if name in found and not _check(f, name, found[name])]
+    for name in (name for _, name in known if name not in found):
         typer.echo(f"{name:<9} not here")
     if failures:
         raise InputError(f"these weights are not right, see above: {', '.join(failures)}.")
@@ -204,11 +205,8 @@ def _numbers(row: PotentialErrors) -> str:
     return "".join(f"{text:>{width}}" for text, width in zip(said, WIDTHS, strict=True))
 
 
-def _check(name: str, path: Path) -> bool:
+def _check(family: Family, name: str, path: Path) -> bool:
     """Print the verdict on one file and return it."""
-    family = family_of(name)
-    if family is None or family.check is None:
-        return True
     try:
         told = family.check(name, path)
     except InputError as error:
@@ -241,8 +239,8 @@ def _row_or_problem(name: str) -> dict[str, Any]:
 def _row(name: str) -> dict[str, Any]:
     model = describe(name)
     known = model.capabilities
-    family = family_of(name)
-    path = _weights(name)
+    weights = _weights(name)
+    path = None if weights is None else weights.find()
     return {
         "name": name,
         "elements": None if known.elements is None else symbols(known.elements),
@@ -254,7 +252,7 @@ def _row(name: str) -> dict[str, Any]:
         "citation": known.citation,
         "source": model.source,
         "weights": None if path is None else str(path),
-        "fetchable": family is not None and family.fetch is not None and name in family.models,
+        "fetchable": weights is not None,
     }
 
 
@@ -281,8 +279,6 @@ def _absent(row: dict[str, Any]) -> str:
     return f"none to fetch: {row['source'] or 'its own'}"
 
 
-def _weights(name: str) -> Path | None:
+def _weights(name: str) -> Weights[Any] | None:
     family = family_of(name)
-    if family is None or family.find is None or name not in family.models:
-        return None
-    return family.find(name)
+    return None if family is None else family.weights.get(name)

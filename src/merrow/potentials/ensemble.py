@@ -27,6 +27,23 @@ class EnsembleEngine(Protocol):
         """
 
 
+@runtime_checkable
+class MemberEnergies(Protocol):
+    """A potential, or its engine, that tells the energies of its members."""
+
+    def member_energies(self, positions: Array) -> Array | None:
+        """Return the energy of each member [kcal/mol], shape (R, M), or None.
+
+        Args:
+            positions: Positions [Å], shape (R, N, 3).
+        """
+
+
+def member_energies(potential: Potential, positions: Array) -> Array | None:
+    """Return the energy of each member [kcal/mol], (R, M); None where they are not told."""
+    return potential.member_energies(positions) if isinstance(potential, MemberEnergies) else None
+
+
 def member_forces(potential: Potential, positions: Array) -> Array | None:
     """Return the forces of each member [kcal/mol/Å], (R, M, N, 3); None where they are not told."""
     if potential.capabilities.ensemble_size < 2 or not isinstance(potential, EnsembleEngine):

@@ -8,12 +8,13 @@ when a name is looked up, so it imports torch and other heavy libraries inside i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from merrow.potentials.interface import Capabilities, Molecule, Potential
+from merrow.potentials.weights import Weights
 
 FAMILIES: Final = {
     "ani": "merrow.potentials.ani.family",
@@ -60,9 +61,8 @@ class Family:
         describe: Tells of such a potential; it raises InputError where FILE is not what it should
             be.
         takes_file: Whether a path stands behind the colon of a generic name.
-        find: Returns the file of weights that a named potential would use, or None; no network.
-        fetch: Puts the weights of a named potential into the cache and returns their file.
-        check: Says in a few words how right a file of weights is, or raises InputError.
+        weights: Those of its named potentials.
+        verdict: Says more than its hash of a published file, or raises InputError; None: no more.
     """
 
     models: Mapping[str, Model]
@@ -70,9 +70,19 @@ class Family:
     generic: str = ""
     describe: Callable[[str], Model] | None = None
     takes_file: bool = False
-    find: Callable[[str], Path | None] | None = None
-    fetch: Callable[[str], Path] | None = None
-    check: Callable[[str, Path], str] | None = None
+    weights: Mapping[str, Weights[Any]] = field(default_factory=dict)
+    verdict: Callable[[str, Path], str] | None = None
+
+    def check(self, name: str, path: Path) -> str:
+        """Return in a few words how right a file of published weights is.
+
+        Raises:
+            InputError: It is not the published file.
+        """
+        if self.verdict is not None:
+            return self.verdict(name, path)
+        self.weights[name].read(path)
+        return "hash right"
 
 
 def families() -> dict[str, Family]:

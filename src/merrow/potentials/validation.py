@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from merrow.errors import MerrowError, NumericsError
 from merrow.potentials.device import CPU, Engine, FirstAnswer
 from merrow.potentials.elements import symbol
-from merrow.potentials.ensemble import EnsembleEngine
+from merrow.potentials.ensemble import EnsembleEngine, MemberEnergies
 from merrow.potentials.interface import Array, Capabilities, Evaluation
 
 
@@ -52,6 +52,20 @@ class CheckedPotential:
         if self.proof is not None:
             self.proof.compare(x, answer)
         return answer
+
+    def member_energies(self, positions: Array) -> Array | None:
+        """Return the energy of each member [kcal/mol], shape (R, M).
+
+        None where the engine does not tell its members apart.
+
+        Raises:
+            MerrowError: The shape is wrong.
+            NumericsError: A position is not finite.
+        """
+        if not isinstance(self.engine, MemberEnergies):
+            return None
+        x = checked_positions(positions, self.numbers, self.capabilities.name)
+        return self.engine.member_energies(x)
 
     def member_forces(self, positions: Array) -> Array | None:
         """Return the forces of each member [kcal/mol/Å], shape (R, M, N, 3).

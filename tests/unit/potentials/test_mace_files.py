@@ -9,16 +9,17 @@ import shutil
 import zipfile
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.response import addinfourl
 
 import pytest
 import torch
 
 from merrow.errors import InputError, MissingComponentError, UnsupportedPhysicsError
 from merrow.potentials import Molecule, load_potential
-from merrow.potentials.mace import weights
 from merrow.potentials.mace.files import read_mace
 from merrow.potentials.mace.models import MACE_MODELS
 from merrow.potentials.mace.network import library
+from merrow.potentials.mace.weights import weights_of
 from merrow.potentials.registry import describe
 from merrow.potentials.weights import cache_folder
 
@@ -169,15 +170,15 @@ def test_order_is_given_file_then_models_folder_then_our_cache_then_that_of_mace
     tmp_path, monkeypatch
 ):
     name = MACE_MODELS[SMALL].file_name
-    assert weights.find_weights(SMALL) is None
+    assert weights_of(MACE_MODELS[SMALL]).find() is None
     places = [tmp_path / "cache" / "mace", cache_folder(), tmp_path / "models"]
     for place in places:
         place.mkdir(parents=True)
         mine = Path(shutil.copy(TINY, place / name))
         if place.name == "models" and place.parent == tmp_path:
             monkeypatch.setenv("MERROW_MODELS", str(place))
-        assert weights.find_weights(SMALL) == mine
-    assert weights.find_weights(SMALL, TINY) == TINY
+        assert weights_of(MACE_MODELS[SMALL]).find() == mine
+    assert weights_of(MACE_MODELS[SMALL]).find(TINY) == TINY
 
 
 @pytest.mark.parametrize("name", [SMALL, "mace-off23b-medium"])
@@ -192,13 +193,17 @@ def test_missing_weights_without_network_say_what_to_do_and_show_the_licence(nam
 
 
 def test_a_model_without_a_known_hash_is_never_downloaded(monkeypatch):
-    monkeypatch.setattr(weights, "download", lambda *_: pytest.fail("asked the network"))
+    monkeypatch.setattr(
+        "merrow.potentials.weights.urlopen", lambda *_, **__: pytest.fail("asked the network")
+    )
     with pytest.raises(MissingComponentError, match="no hash of it is known"):
-        weights.fetch_weights("mace-off23b-medium")
+        weights_of(MACE_MODELS["mace-off23b-medium"]).fetch()
 
 
 def test_a_download_that_is_not_the_published_file_is_thrown_away(monkeypatch):
-    monkeypatch.setattr(weights, "download", lambda _, path: shutil.copy(TINY, path))
+    monkeypatch.setattr(
+        "merrow.potentials.weights.urlopen", lambda *_, **__: addinfourl(TINY.open("rb"), {}, "")
+    )
     with pytest.raises(MissingComponentError, match=f"is not the published {SMALL}"):
-        weights.fetch_weights(SMALL)
+        weights_of(MACE_MODELS[SMALL]).fetch()
     assert not cache_folder().exists()

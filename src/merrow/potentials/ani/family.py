@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How does the family of ANI models present itself?"""
+"""The family of ANI models."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Final
 
 from merrow.errors import InputError
 from merrow.potentials.ani.models import ANI_MODELS, WHEEL, AniModel
+from merrow.potentials.ani.weights import weights_of
 from merrow.potentials.families import Family, Model
 from merrow.potentials.interface import Molecule, Potential
-from merrow.potentials.weights import find_file
 
 TOLERANCE_HARTREE: Final = 1e-6
 """Largest deviation of the methane energy; float32 was seen to reach 1.5e-7."""
@@ -23,17 +23,7 @@ def _load(name: str, molecule: Molecule, weights: Path | None, precision: str) -
     return load_ani(name, molecule, weights, precision)
 
 
-def _find(name: str) -> Path | None:
-    return find_file(ANI_MODELS[name].file_name)
-
-
-def _fetch(name: str) -> Path:
-    from merrow.potentials.ani.weights import fetch_weights  # noqa: PLC0415
-
-    return fetch_weights(ANI_MODELS[name])
-
-
-def _check(name: str, path: Path) -> str:
+def _verdict(name: str, path: Path) -> str:
     """Compare the hash of the content and the energy of a methane with the published ones."""
     from merrow.potentials.ani.potential import methane_deviation  # noqa: PLC0415
 
@@ -54,7 +44,6 @@ def _model(model: AniModel) -> Model:
 FAMILY: Final = Family(
     models={name: _model(model) for name, model in ANI_MODELS.items()},
     load=_load,
-    find=_find,
-    fetch=_fetch,
-    check=_check,
+    weights={name: weights_of(model) for name, model in ANI_MODELS.items()},
+    verdict=_verdict,
 )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How does an ANI model become a potential of one molecule?"""
+"""ANI models as potentials of one molecule."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from merrow.potentials.ani import native_engine as native
 from merrow.potentials.ani.models import ANI_MODELS, METHANE
 from merrow.potentials.ani.parameters import AniParameters, Array
 from merrow.potentials.ani.torch_engine import DTYPES, TorchAni
-from merrow.potentials.ani.weights import load_parameters
+from merrow.potentials.ani.weights import weights_of
 from merrow.potentials.device import CPU, placed
 from merrow.potentials.interface import Evaluation, Molecule
 from merrow.potentials.validation import CheckedPotential
@@ -56,7 +56,7 @@ class AniEnsemble:
             spread=members.std(axis=1, ddof=1) * HARTREE_KCAL,
         )
 
-    def members(self, positions: Array) -> Array:
+    def member_energies(self, positions: Array) -> Array:
         """Return the energy of each member [kcal/mol], shape (R, M)."""
         return self.networks.evaluate(positions)[0] * HARTREE_KCAL
 
@@ -83,7 +83,7 @@ def load_ani(
     Args:
         name: "ani1x", "ani1ccx" or "ani2x".
         molecule: What it will be asked about; its elements must be known to the model.
-        weights: A file to use, or None to search (see `weights`).
+        weights: A file to use, or None to search.
         precision: "float32" or "float64".
 
     Raises:
@@ -93,7 +93,7 @@ def load_ani(
     if precision not in DTYPES:
         raise InputError(f"precision {precision!r} is unknown; use {' or '.join(DTYPES)}.")
     model = ANI_MODELS[name]
-    parameters = load_parameters(model, weights)
+    parameters = weights_of(model).load(weights)
     pruned = parameters.pruned(molecule.numbers)
     engine, proof = placed(partial(_ensemble, pruned, molecule.numbers, precision), precision)
     return CheckedPotential(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How does the family of MACE models present itself?"""
+"""The family of MACE models."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Final
 from merrow.potentials.families import Family, Model
 from merrow.potentials.interface import Molecule, Potential
 from merrow.potentials.mace.models import MACE_MODELS, MaceModel
+from merrow.potentials.mace.weights import file_of, weights_of
 
 
 def _load(name: str, molecule: Molecule, weights: Path | None, precision: str) -> Potential:
@@ -21,32 +22,15 @@ def _load(name: str, molecule: Molecule, weights: Path | None, precision: str) -
 def _describe(name: str) -> Model:
     from merrow.potentials.mace.files import read_mace  # noqa: PLC0415
     from merrow.potentials.mace.potential import file_capabilities  # noqa: PLC0415
-    from merrow.potentials.mace.weights import file_of  # noqa: PLC0415
 
     known = file_capabilities(name, read_mace(file_of(name)))
     return Model(known, "what its author fitted it to", "what its author says", "a file of yours")
 
 
-def _find(name: str) -> Path | None:
-    from merrow.potentials.mace.weights import find_weights  # noqa: PLC0415
-
-    return find_weights(name)
-
-
-def _fetch(name: str) -> Path:
-    from merrow.potentials.mace.weights import fetch_weights  # noqa: PLC0415
-
-    return fetch_weights(name)
-
-
-def _check(name: str, path: Path) -> str:
-    """Compare the hash of a file with the published one, and read it."""
-    from merrow.potentials.mace.files import read_mace  # noqa: PLC0415
-    from merrow.potentials.mace.weights import verified_file  # noqa: PLC0415
-
-    parameters = read_mace(verified_file(name, path))
+def _verdict(name: str, path: Path) -> str:
+    """Say whether a hash is known, and which content the file has."""
     known = "hash right" if MACE_MODELS[name].sha256 else "no hash of it is known"
-    return f"{known}, content {parameters.digest}"
+    return f"{known}, content {FAMILY.weights[name].read(path).digest}"
 
 
 def _model(model: MaceModel) -> Model:
@@ -60,7 +44,6 @@ FAMILY: Final = Family(
     generic="mace:FILE",
     describe=_describe,
     takes_file=True,
-    find=_find,
-    fetch=_fetch,
-    check=_check,
+    weights={name: weights_of(model) for name, model in MACE_MODELS.items()},
+    verdict=_verdict,
 )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How does a MACE model become a potential of one molecule?"""
+"""MACE models as potentials of one molecule."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from merrow.potentials.device import placed
 from merrow.potentials.elements import symbol, symbols
 from merrow.potentials.interface import Capabilities, Molecule
 from merrow.potentials.mace.files import MaceParameters, read_mace
+from merrow.potentials.mace.models import MACE_MODELS
 from merrow.potentials.mace.network import MaceEngine
-from merrow.potentials.mace.weights import PREFIX, file_of, verified_file
+from merrow.potentials.mace.weights import PREFIX, file_of, weights_of
 from merrow.potentials.validation import CheckedPotential
 
 
@@ -33,13 +34,15 @@ def load_mace(
         UnsupportedPhysicsError: The file does not know an element of the molecule.
         MissingComponentError: mace-torch or the file is not here.
     """
-    path = file_of(name, weights) if name.startswith(PREFIX) else verified_file(name, weights)
-    parameters = read_mace(path)
+    if name.startswith(PREFIX):
+        parameters, source = read_mace(file_of(name, weights)), name.removeprefix(PREFIX)
+    else:
+        parameters, source = weights_of(MACE_MODELS[name]).load(weights), name
     known = replace(file_capabilities(name, parameters), dtype=precision)
     for index, number in enumerate(molecule.numbers):
         if number not in parameters.elements:
             raise UnsupportedPhysicsError(
-                f"atom {index + 1} is {symbol(number)}, but {path} knows only "
+                f"atom {index + 1} is {symbol(number)}, but {source} knows only "
                 f"{symbols(frozenset(parameters.elements))}."
             )
     make = partial(MaceEngine, parameters, molecule.numbers, precision)
