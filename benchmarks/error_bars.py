@@ -25,8 +25,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "physics"
 from machine import save
 from solvable import Model, harmonic, line, sample, two_conformers
 
-from merrow.free_energy.agreement import DISAGREE, chance_of_agreement
 from merrow.free_energy.estimators import mbar
+from merrow.free_energy.repeats import DISAGREE, chance_of_agreement
 from merrow.samples import WindowSamples, concatenate
 
 STATES = line([0.0, 0.25, 0.5, 0.75, 1.0])

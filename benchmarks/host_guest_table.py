@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from merrow.campaign.comparison import agreement, paired_difference
+from merrow.campaign.comparison import compare_to_experiment, paired_difference
 from merrow.units import KCAL_PER_KJ, thermal_energy
 
 TEMPERATURE = 298.15
@@ -85,7 +85,7 @@ def _arrays(column: dict[str, Any], names: Sequence[str]) -> list[np.ndarray]:
 
 def _against(column: dict[str, Any]) -> dict[str, Any]:
     value, stderr, known = _arrays(column, list(column))
-    found = asdict(agreement(value, stderr, known, rng=np.random.default_rng(SEED)))
+    found = asdict(compare_to_experiment(value, stderr, known, rng=np.random.default_rng(SEED)))
     shifted = value - known
     found["rmse_after_mean_error"] = float(np.sqrt(np.mean((shifted - shifted.mean()) ** 2)))
     return found

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from merrow.analysis.rmsd import Array, IntArray, superposed
-from merrow.analysis.stats import BLOCKS, agreement, block_means, mean
+from merrow.analysis.stats import BLOCKS, block_means, correlations, mean
 
 PREFACTOR = 8.0 * math.pi**2 / 3.0
 SHORTEST = 1000.0
@@ -86,4 +86,4 @@ def block_correlations(moved: Array, crystal: Array, blocks: int = BLOCKS) -> Ar
         crystal: The crystal's B-factors of these atoms [Å²].
         blocks: Number of blocks.
     """
-    return np.array([agreement(part, crystal).pearson for part in block_means(moved, blocks)])
+    return np.array([correlations(part, crystal).pearson for part in block_means(moved, blocks)])

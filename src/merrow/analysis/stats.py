@@ -36,7 +36,7 @@ class Mean:
 
 
 @dataclass(frozen=True)
-class Agreement:
+class Correlations:
     """How two lists of n numbers agree.
 
     Attributes:
@@ -101,7 +101,7 @@ def mean(values: Array, blocks: int = BLOCKS) -> Mean:
     return Mean(float(values.mean()), max(of_blocks, of_series), of_blocks, g, len(values))
 
 
-def agreement(one: Array, two: Array) -> Agreement:
+def correlations(one: Array, two: Array) -> Correlations:
     """Return the correlations of two lists.
 
     Args:
@@ -114,7 +114,7 @@ def agreement(one: Array, two: Array) -> Agreement:
         raise ValueError(f"{one.shape} and {two.shape} are not two lists of three numbers or more.")
     if np.ptp(one) == 0.0 or np.ptp(two) == 0.0:
         raise ValueError("a constant list has no correlation.")
-    return Agreement(
+    return Correlations(
         len(one),
         float(stats.pearsonr(one, two).statistic),
         float(stats.spearmanr(one, two).statistic),

@@ -207,7 +207,7 @@ def _correlation(
     if crystal is None or span < bfactor.SHORTEST:
         return {}
     known = np.isfinite(crystal)
-    every = stats.agreement(values[known], crystal[known])
+    every = stats.correlations(values[known], crystal[known])
     blocks = bfactor.block_correlations(moved[:, known], crystal[known])
     low, high = stats.bootstrap_interval(
         values[known], crystal[known], np.random.default_rng(len(values))
@@ -222,7 +222,7 @@ def _correlation(
     }
     within = known & carbons.inner
     if within.sum() >= FEWEST_INNER and np.ptp(crystal[within]) > 0.0:
-        inner = stats.agreement(values[within], crystal[within])
+        inner = stats.correlations(values[within], crystal[within])
         numbers["pearson_without_ends"] = inner.pearson
         numbers["spearman_without_ends"] = inner.spearman
     return numbers

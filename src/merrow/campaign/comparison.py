@@ -37,7 +37,7 @@ class Interval:
 
 
 @dataclass(frozen=True)
-class Agreement:
+class ErrorStatistics:
     """Calculated against reference values of n molecules.
 
     Attributes:
@@ -80,7 +80,7 @@ class PairedDifference:
     shift: Interval
 
 
-def agreement(
+def compare_to_experiment(
     calculated: Array,
     stderr: Array,
     reference: Array,
@@ -88,7 +88,7 @@ def agreement(
     rng: np.random.Generator,
     groups: NDArray[np.int64] | None = None,
     n_resamples: int = N_RESAMPLES,
-) -> Agreement:
+) -> ErrorStatistics:
     """Compare calculated values with a reference.
 
     Args:
@@ -116,9 +116,9 @@ def agreement(
         return interval(statistic) if known else None
 
     low, lower, middle, upper, high = np.quantile(calculated - reference, np.linspace(0, 1, 5))
-    return Agreement(
+    return ErrorStatistics(
         n=n,
-        me=interval(mean_error),
+        me=interval(mean_signed_error),
         mae=interval(mean_absolute_error),
         rmse=interval(root_mean_square_error),
         r2=correlation(r_squared),
@@ -144,7 +144,7 @@ def paired_difference(
         second: Free energies of the same molecules [kcal/mol], shape (n,).
         reference: Values that both are compared with [kcal/mol], shape (n,); None: the shift alone.
         rng: Source of the resamples.
-        groups: As for `agreement`.
+        groups: As for `compare_to_experiment`.
         n_resamples: How many resamples.
 
     Raises:
@@ -163,11 +163,11 @@ def paired_difference(
         n=len(first),
         mae=None if reference is None else interval(mean_absolute_error),
         rmse=None if reference is None else interval(root_mean_square_error),
-        shift=interval(mean_error),
+        shift=interval(mean_signed_error),
     )
 
 
-def mean_error(values: Array, reference: Array) -> Array:
+def mean_signed_error(values: Array, reference: Array) -> Array:
     """Return the mean of value − reference over the last axis."""
     return np.asarray(np.nanmean(values - reference, axis=-1))
 

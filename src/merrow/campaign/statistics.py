@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from merrow.campaign.comparison import Array, agreement, paired_difference
+from merrow.campaign.comparison import Array, compare_to_experiment, paired_difference
 from merrow.campaign.report.data import CampaignRow, ClassErrors, Comparison, Pair
 
 MM = "mm"
@@ -111,7 +111,7 @@ def _comparison(column: _Column, expt: Mapping[str, float]) -> Comparison:
         column.label,
         dict(zip(names, (values - reference).tolist(), strict=True)),
         dict(zip(names, errors.tolist(), strict=True)),
-        agreement(values, errors, reference, rng=np.random.default_rng(SEED)),
+        compare_to_experiment(values, errors, reference, rng=np.random.default_rng(SEED)),
     )
 
 

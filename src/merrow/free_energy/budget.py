@@ -17,7 +17,7 @@ import numpy as np
 from merrow.free_energy.decorrelate import split
 from merrow.free_energy.endstate import EndStateEstimate
 from merrow.free_energy.estimate import Estimate, PathEstimate
-from merrow.free_energy.reorganization import mean_error
+from merrow.free_energy.reorganization import standard_error_of_mean
 from merrow.samples import Array, WindowSamples
 from merrow.units import KCAL_PER_KJ, thermal_energy
 
@@ -151,7 +151,7 @@ def size_sensitivity(coupled: WindowSamples) -> Estimate | None:
 def _percent(values: Array, rows: WindowSamples) -> Estimate:
     scale = PERCENT * KCAL_PER_KJ
     series = split(values, rows.repeat)
-    return Estimate(float(values.mean()) * scale, mean_error(series) * scale)
+    return Estimate(float(values.mean()) * scale, standard_error_of_mean(series) * scale)
 
 
 def _exponential(x: Array) -> Array:

@@ -10,10 +10,10 @@ import numpy as np
 from scipy.special import expit
 
 from merrow.errors import NumericsError
-from merrow.free_energy.agreement import judge_repeats
 from merrow.free_energy.decorrelate import Correlation, correlation
 from merrow.free_energy.estimate import Estimate, PathEstimate
 from merrow.free_energy.estimators import fit_mbar
+from merrow.free_energy.repeats import judge_repeats
 from merrow.free_energy.verdict import Verdict
 from merrow.samples import Array, WindowSamples
 from merrow.units import KCAL_PER_KJ, thermal_energy

@@ -9,7 +9,7 @@ import numpy as np
 
 from merrow.free_energy.decorrelate import MAX_DISCARD, Correlation, inefficiency, split
 from merrow.free_energy.populations import sectors
-from merrow.free_energy.reorganization import mean_error
+from merrow.free_energy.reorganization import standard_error_of_mean
 from merrow.free_energy.verdict import Verdict
 from merrow.samples import Array, IntArray, WindowSamples
 from merrow.units import KCAL_PER_KJ
@@ -141,7 +141,9 @@ def gas_and_decoupled(
     loose = split(samples.internal[last] - zero, samples.repeat[last])
     dry = split(gas - zero, ladders)
     difference = float(np.concatenate(loose).mean() - np.concatenate(dry).mean())
-    return difference * KCAL_PER_KJ, math.hypot(mean_error(loose), mean_error(dry)) * KCAL_PER_KJ
+    return difference * KCAL_PER_KJ, math.hypot(
+        standard_error_of_mean(loose), standard_error_of_mean(dry)
+    ) * KCAL_PER_KJ
 
 
 def judge_spread(spread: Array, n_atoms: int) -> Verdict:
@@ -180,7 +182,7 @@ def judge_box(
     drifts = [own[1] - own[0] for own in halves if len(own) == 2]
     drift = float(np.mean(drifts)) if drifts else 0.0
     # a trend must not hide itself as a long correlation
-    error = 2.0 * mean_error([_without_trend(s) for s in series])
+    error = 2.0 * standard_error_of_mean([_without_trend(s) for s in series])
     least = width * float(volume.min() / volume.mean()) ** (1.0 / 3.0)
     mean = float(volume.mean())
     said = (

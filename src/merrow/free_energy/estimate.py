@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from merrow.free_energy.agreement import between_repeats, combined_error
+from merrow.free_energy.repeats import between_repeats, combined_error
 from merrow.samples import Array, LambdaState
 
 

@@ -3,7 +3,7 @@
 
 All through alchemlyb and pymbar. Every result is coupled minus decoupled (first state minus last),
 that is gas → water, and its error weighs three: analytic on independent rows, the scatter of
-blocks, the scatter of repeats (`agreement`).
+blocks, the scatter of repeats (`repeats`).
 
 References:
     MBAR: 10.1063/1.2978177; BAR: 10.1016/0021-9991(76)90078-4; TI: 10.1063/1.1749657.

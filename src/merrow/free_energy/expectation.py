@@ -18,12 +18,12 @@ from pymbar import MBAR
 from pymbar.utils import BoundsError, ConvergenceError, ParameterError
 
 from merrow.errors import NumericsError
-from merrow.free_energy.agreement import between_repeats, within_repeats
 from merrow.free_energy.decorrelate import Correlation, correlation, split
 from merrow.free_energy.estimate import ErrorParts, Estimate
 from merrow.free_energy.estimators import fit_mbar
 from merrow.free_energy.frames import relative_potential
-from merrow.free_energy.reorganization import mean_error
+from merrow.free_energy.reorganization import standard_error_of_mean
+from merrow.free_energy.repeats import between_repeats, within_repeats
 from merrow.free_energy.spread import blocks, check_rows
 from merrow.samples import Array, IntArray, WindowSamples
 from merrow.units import KCAL_PER_KJ, thermal_energy
@@ -142,7 +142,7 @@ def weighted_mean(
     for label in np.unique(origin):
         mine = origin == label
         series = split(part[mine], None if groups is None else groups[mine])
-        variance += (mine.mean() * mean_error(series)) ** 2
+        variance += (mine.mean() * standard_error_of_mean(series)) ** 2
     return mean, math.sqrt(variance)
 
 

@@ -12,9 +12,9 @@ import math
 import numpy as np
 
 from merrow.errors import NumericsError
-from merrow.free_energy.agreement import between_repeats, combined_error, within_repeats
 from merrow.free_energy.decorrelate import blocks_of, inefficiency, split
 from merrow.free_energy.estimate import Estimate
+from merrow.free_energy.repeats import between_repeats, combined_error, within_repeats
 from merrow.samples import Array, IntArray
 from merrow.units import KCAL_PER_KJ
 
@@ -53,13 +53,13 @@ def reorganization_energy(
     wet, dry = split(water - reference, groups_water), split(gas - reference, groups_gas)
     low = float(np.concatenate(dry).mean())
     value = float(np.concatenate(wet).mean()) - low
-    error = math.hypot(mean_error(wet), mean_error(dry))
+    error = math.hypot(standard_error_of_mean(wet), standard_error_of_mean(dry))
     labels = [] if groups_water is None else [int(label) for label in np.unique(groups_water)]
     alone = {r: (float(s.mean()) - low) * KCAL_PER_KJ for r, s in zip(labels, wet, strict=False)}
     return Estimate(value * KCAL_PER_KJ, error * KCAL_PER_KJ, alone)
 
 
-def mean_error(series: list[Array]) -> float:
+def standard_error_of_mean(series: list[Array]) -> float:
     """Return the error of the mean of all rows, from within the groups and between them.
 
     Args:

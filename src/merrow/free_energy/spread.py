@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from merrow.errors import NumericsError
-from merrow.free_energy.agreement import between_repeats, within_repeats
 from merrow.free_energy.decorrelate import Correlation
 from merrow.free_energy.estimate import ErrorParts, Estimate, PathEstimate
+from merrow.free_energy.repeats import between_repeats, within_repeats
 from merrow.free_energy.schedule import legs
 from merrow.samples import Array, IntArray, LambdaState, WindowSamples
 from merrow.units import KCAL_PER_KJ, thermal_energy

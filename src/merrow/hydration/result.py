@@ -95,19 +95,6 @@ class Reorganization(_Model):
     stderr_kcal: NonNegative
 
 
-class ReorganizationFreeEnergy(_Model):
-    """What is known of kT·KL(p_wat ‖ p_gas) [kcal/mol]: a lower bound, and an estimate of a part.
-
-    The bound counts torsion states. The estimate takes bonds and angles as Gaussian; null where
-    there are too few frames.
-    """
-
-    lower_bound_kcal: NonNegative
-    lower_bound_stderr_kcal: NonNegative
-    gaussian_kcal: float | None
-    gaussian_stderr_kcal: NonNegative | None
-
-
 class Closure(_Model):
     """ΔG by the direct route − ΔG by the endpoint route [kcal/mol]; zero but for sampling."""
 
@@ -181,7 +168,6 @@ class HydrationResult(_Model):
     legs: Legs
     de_reorg: Reorganization | None
     de_reorg_mbar: Reorganization | None = None
-    dg_reorg: ReorganizationFreeEnergy | None = None
     closure: Closure | None = None
     budget: Annotated[tuple[UncertaintyPart, ...], Field(strict=False)] = ()
     diagnostics: Diagnostics
@@ -265,8 +251,6 @@ def _cells(result: HydrationResult) -> Iterator[tuple[str, object]]:
     again = result.de_reorg_mbar
     yield "de_reorg_mbar_value_kcal", None if again is None else again.value_kcal
     yield "de_reorg_mbar_stderr_kcal", None if again is None else again.stderr_kcal
-    bound = result.dg_reorg
-    yield "dg_reorg_lower_bound_kcal", None if bound is None else bound.lower_bound_kcal
     closure = result.closure
     yield "closure_value_kcal", None if closure is None else closure.value_kcal
     yield "closure_stderr_kcal", None if closure is None else closure.stderr_kcal

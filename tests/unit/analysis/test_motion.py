@@ -89,7 +89,7 @@ def test_b_factors_recover_the_spread_that_was_put_in(rng):
     # the fit takes six of 3n degrees of freedom, 3 %, and the sampling error of a variance is 1 %
     assert found.values == pytest.approx(expected, rel=0.2)
     assert np.median(found.values / expected) == pytest.approx(1.0, abs=0.05)
-    assert stats.agreement(found.values, expected).pearson > 0.99
+    assert stats.correlations(found.values, expected).pearson > 0.99
 
 
 def test_b_factors_are_those_of_mdanalysis_rmsf(rng):
@@ -127,19 +127,19 @@ def test_a_constant_series_has_no_error():
 
 def test_correlations_know_a_monotone_curve_from_a_line():
     x = np.arange(1.0, 11.0)
-    line, curve = stats.agreement(x, 3 * x - 1), stats.agreement(x, np.exp(x))
+    line, curve = stats.correlations(x, 3 * x - 1), stats.correlations(x, np.exp(x))
     assert (line.pearson, line.spearman, line.kendall) == pytest.approx((1.0, 1.0, 1.0))
     assert curve.spearman == pytest.approx(1.0)
     assert curve.pearson < 0.8
     with pytest.raises(ValueError, match="constant"):
-        stats.agreement(x, np.ones(10))
+        stats.correlations(x, np.ones(10))
 
 
 def test_the_bootstrap_interval_holds_the_value(rng):
     x = rng.normal(size=80)
     y = x + rng.normal(size=80)
     low, high = stats.bootstrap_interval(x, y, rng)
-    assert low < stats.agreement(x, y).pearson < high
+    assert low < stats.correlations(x, y).pearson < high
     assert 0.1 < high - low < 0.5
 
 

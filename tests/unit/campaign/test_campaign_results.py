@@ -49,7 +49,7 @@ def rows(*charges, **more):
 
 
 def by_label(found):
-    return {one.label: one.agreement for one in found.comparisons}
+    return {one.label: one.statistics for one in found.comparisons}
 
 
 def test_every_column_is_compared_with_experiment():
@@ -134,9 +134,9 @@ def test_equal_measured_values_have_no_correlation():
     table = tuple(row(n, 0.0, shift=0.1 * k) for k, n in enumerate(NAMES))
     found = statistics(table, "mm")
     (one,) = found.comparisons
-    assert (one.agreement.r2, one.agreement.tau) == (None, None)
+    assert (one.statistics.r2, one.statistics.tau) == (None, None)
     data = CampaignData("set", "mm", "demo", table, comparisons=found.comparisons)
-    assert json.loads(campaign_json(data))["comparisons"][0]["agreement"]["tau"] is None
+    assert json.loads(campaign_json(data))["comparisons"][0]["statistics"]["tau"] is None
     assert render_campaign(data)
 
 
@@ -161,7 +161,7 @@ def test_the_files_hold_the_promised_columns(tmp_path, campaign_data):
     assert failed["status"] == "failed: line 9: <b>no</b> such file."
     found = json.loads(campaign_json(campaign_data))
     assert found["counts"] == {"done": 4, "running": 0, "pending": 0, "failed": 1}
-    assert found["comparisons"][0]["agreement"]["mae"]["value"] == pytest.approx(0.5)
+    assert found["comparisons"][0]["statistics"]["mae"]["value"] == pytest.approx(0.5)
 
 
 def test_a_run_by_both_routes_tells_the_second_and_the_closure():

@@ -8,7 +8,7 @@ import pytest
 import scipy.stats
 
 from merrow.campaign.comparison import (
-    agreement,
+    compare_to_experiment,
     kendall_tau,
     mean_absolute_error,
     paired_difference,
@@ -26,7 +26,7 @@ def rng(seed=1):
 
 
 def test_the_statistics_are_those_of_a_sheet_of_paper():
-    found = agreement(CALCULATED, NONE, MEASURED, rng=rng())
+    found = compare_to_experiment(CALCULATED, NONE, MEASURED, rng=rng())
     # deviations 0.5, −0.5, 0, −1
     assert found.n == 4
     assert found.me.value == pytest.approx(-0.25)
@@ -51,7 +51,7 @@ def test_a_missing_value_is_left_out_everywhere():
 
 
 def test_perfect_agreement_has_no_width():
-    found = agreement(MEASURED, NONE, MEASURED, rng=rng())
+    found = compare_to_experiment(MEASURED, NONE, MEASURED, rng=rng())
     assert (found.mae.value, found.mae.low, found.mae.high) == (0.0, 0.0, 0.0)
     assert found.r2.value == pytest.approx(1.0)
     assert found.tau.value == pytest.approx(1.0)
@@ -59,14 +59,14 @@ def test_perfect_agreement_has_no_width():
 
 def test_the_errors_of_sampling_are_not_counted_twice():
     """They are in the deviations; drawn once more, they would shift the interval off its value."""
-    found = agreement(MEASURED + 0.1, NONE + 0.3, MEASURED, rng=rng())
+    found = compare_to_experiment(MEASURED + 0.1, NONE + 0.3, MEASURED, rng=rng())
     assert (found.mae.low, found.mae.high) == pytest.approx((0.1, 0.1))
     assert found.mean_stderr == pytest.approx(0.3)
 
 
 def test_a_constant_shift_without_noise_is_known_exactly():
     """Whatever molecules are drawn, the mean error is the shift."""
-    found = agreement(MEASURED + 0.7, NONE, MEASURED, rng=rng())
+    found = compare_to_experiment(MEASURED + 0.7, NONE, MEASURED, rng=rng())
     assert (found.me.low, found.me.high) == pytest.approx((0.7, 0.7))
 
 
@@ -78,7 +78,9 @@ def test_intervals_cover_the_truth_as_often_as_they_say():
     for _ in range(200):
         measured = random.normal(-3, 2, 30)
         calculated = measured + random.normal(0, 0.8, 30) + random.normal(0, 0.2, 30)
-        found = agreement(calculated, np.full(30, 0.2), measured, rng=random, n_resamples=300).mae
+        found = compare_to_experiment(
+            calculated, np.full(30, 0.2), measured, rng=random, n_resamples=300
+        ).mae
         hits += found.low <= truth <= found.high
     assert 0.88 <= hits / 200 <= 0.995
 
@@ -86,17 +88,17 @@ def test_intervals_cover_the_truth_as_often_as_they_say():
 def test_molecules_of_a_group_are_drawn_together():
     """Ten copies of each of two molecules say no more than the two."""
     shift = np.repeat([0.0, 1.0], 10)
-    together = agreement(
+    together = compare_to_experiment(
         shift, np.zeros(20), np.zeros(20), rng=rng(), groups=np.repeat([0, 1], 10)
     ).me
-    apart = agreement(shift, np.zeros(20), np.zeros(20), rng=rng()).me
+    apart = compare_to_experiment(shift, np.zeros(20), np.zeros(20), rng=rng()).me
     assert (together.low, together.high) == (0.0, 1.0)
     assert apart.high - apart.low < 0.6  # 2 · 1.96 · 0.5/√20 = 0.44
 
 
 def test_groups_of_different_size_count_by_their_members():
     values = np.array([0.0, 1.0, 1.0, 1.0])
-    found = agreement(values, NONE, NONE, rng=rng(), groups=np.array([0, 1, 1, 1])).me
+    found = compare_to_experiment(values, NONE, NONE, rng=rng(), groups=np.array([0, 1, 1, 1])).me
     assert found.value == pytest.approx(0.75)
     assert (found.low, found.high) == (0.0, 1.0)
 
@@ -117,7 +119,7 @@ def test_a_difference_of_two_sets_is_as_sharp_as_its_scatter():
 
 
 def test_two_molecules_have_values_but_no_interval():
-    found = agreement(CALCULATED[:2], NONE[:2], MEASURED[:2], rng=rng())
+    found = compare_to_experiment(CALCULATED[:2], NONE[:2], MEASURED[:2], rng=rng())
     assert found.mae.value == pytest.approx(0.5)
     assert (found.mae.low, found.mae.high, found.r2, found.tau) == (None, None, None, None)
 
@@ -125,4 +127,4 @@ def test_two_molecules_have_values_but_no_interval():
 @pytest.mark.parametrize("bad", [CALCULATED[:2], np.array([1.0, np.nan, 0.0, 0.0])])
 def test_values_that_cannot_be_compared_are_refused(bad):
     with pytest.raises(NumericsError):
-        agreement(bad, NONE, MEASURED, rng=rng())
+        compare_to_experiment(bad, NONE, MEASURED, rng=rng())

@@ -10,7 +10,6 @@ import pytest
 from alchemlyb.estimators import TI
 
 from merrow.errors import NumericsError
-from merrow.free_energy.agreement import combined_error
 from merrow.free_energy.convergence import (
     convergence,
     judge_halves,
@@ -24,6 +23,7 @@ from merrow.free_energy.estimate import Estimate, add, negative
 from merrow.free_energy.estimators import bar, mbar, thermodynamic_integration
 from merrow.free_energy.frames import dhdl
 from merrow.free_energy.reorganization import reorganization_energy
+from merrow.free_energy.repeats import combined_error
 from merrow.units import KCAL_PER_KJ, thermal_energy
 
 KT_KCAL = thermal_energy(300.0) * KCAL_PER_KJ

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from merrow.campaign.comparison import Agreement, PairedDifference
+from merrow.campaign.comparison import ErrorStatistics, PairedDifference
 
 
 @dataclass(frozen=True)
@@ -86,13 +86,13 @@ class Comparison:
         label: What was calculated, such as "ani2x, bcc".
         errors: Calculated − experiment of each molecule [kcal/mol], by name.
         stderr: Statistical error of each calculated value [kcal/mol], by name.
-        agreement: The statistics.
+        statistics: The statistics.
     """
 
     label: str
     errors: Mapping[str, float]
     stderr: Mapping[str, float]
-    agreement: Agreement
+    statistics: ErrorStatistics
 
 
 @dataclass(frozen=True)

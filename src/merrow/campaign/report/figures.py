@@ -92,7 +92,7 @@ def error_figure(comparisons: Sequence[Comparison]) -> str:
 
 
 def _box(comparison: Comparison) -> dict[str, Any]:
-    low, lower, middle, upper, high = comparison.agreement.quartiles
+    low, lower, middle, upper, high = comparison.statistics.quartiles
     return {
         "label": comparison.label,
         "med": middle,
@@ -100,5 +100,5 @@ def _box(comparison: Comparison) -> dict[str, Any]:
         "q3": upper,
         "whislo": low,
         "whishi": high,
-        "mean": comparison.agreement.me.value,
+        "mean": comparison.statistics.me.value,
     }

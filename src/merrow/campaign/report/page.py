@@ -71,8 +71,8 @@ def _answer(data: CampaignData) -> str:
     if not data.comparisons:
         return f"{data.counts['done']} <small>runs done</small>"
     first = data.comparisons[0]
-    mae = escaped(interval_words(first.agreement.mae))
-    small = f"kcal/mol, mean absolute error of {first.label}, {first.agreement.n} molecules"
+    mae = escaped(interval_words(first.statistics.mae))
+    small = f"kcal/mol, mean absolute error of {first.label}, {first.statistics.n} molecules"
     return f"{mae} <small>{escaped(small)}</small>"
 
 
@@ -100,7 +100,7 @@ def _statistics(data: CampaignData) -> str:
 
 
 def _statistics_row(comparison: Comparison) -> tuple[str, ...]:
-    found = comparison.agreement
+    found = comparison.statistics
     return (
         comparison.label,
         str(found.n),

@@ -44,7 +44,7 @@ def _statistics(data: CampaignData) -> Table:
         ("against experiment", "n", "MAE [95 %]", "RMSE [95 %]", "τ"), numbers=(1, 2, 3, 4)
     )
     for comparison in data.comparisons:
-        found = comparison.agreement
+        found = comparison.statistics
         tau = "" if found.tau is None else energy(found.tau.value)
         words = (interval_words(found.mae), interval_words(found.rmse), tau)
         table.add_row(Text(comparison.label), str(found.n), *map(Text, words))

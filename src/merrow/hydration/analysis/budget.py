@@ -15,7 +15,7 @@ from merrow.free_energy.budget import (
     size_sensitivity,
     well_depth_sensitivity,
 )
-from merrow.hydration.analysis.findings import Findings
+from merrow.hydration.analysis.findings import HydrationAnalysis
 from merrow.potentials.ensemble import force_spread, member_energies
 from merrow.potentials.interface import Array, Potential
 from merrow.units import ANGSTROM_PER_NM, KJ_PER_KCAL
@@ -27,7 +27,7 @@ FORCE_FRAMES = 50
 BATCH = 64
 
 
-def with_budget(findings: Findings, potential: Potential) -> Findings:
+def with_budget(findings: HydrationAnalysis, potential: Potential) -> HydrationAnalysis:
     """Return the findings with the parts of the uncertainty and the sensitivities.
 
     Args:

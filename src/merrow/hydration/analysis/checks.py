@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -38,15 +38,9 @@ from merrow.free_energy.populations import judge_populations
 from merrow.free_energy.spacing import judge_spacing
 from merrow.free_energy.verdict import Verdict
 from merrow.geometry import torsion_angles
-from merrow.hydration.analysis.findings import Findings
-from merrow.hydration.analysis.gather import Gas
-from merrow.hydration.analysis.reorganization import (
-    Bonds,
-    Reorganised,
-    Torsions,
-    from_end_states,
-    from_windows,
-)
+from merrow.hydration.analysis.findings import HydrationAnalysis
+from merrow.hydration.analysis.gather import GasFrames
+from merrow.hydration.analysis.reorganization import reorganization_from_all
 from merrow.hydration.config import HydrationConfig
 from merrow.hydration.prepare import Prepared
 from merrow.hydration.sampling.dispatch import path_tasks
@@ -56,10 +50,13 @@ from merrow.system.alchemy import tail_coefficient
 from merrow.system.torsions import rotatable_torsions
 from merrow.units import KCAL_PER_KJ, NM_PER_ANGSTROM
 
+Torsions = Sequence[tuple[int, int, int, int]]
 Exchange = tuple[Mixing | None, Insertions | None]
 
 
-def judged(findings: Findings, prepared: Prepared, config: HydrationConfig) -> Findings:
+def run_checks(
+    findings: HydrationAnalysis, prepared: Prepared, config: HydrationConfig
+) -> HydrationAnalysis:
     """Return the findings with convergence, reorganisation and verdicts.
 
     Args:
@@ -79,7 +76,7 @@ def judged(findings: Findings, prepared: Prepared, config: HydrationConfig) -> F
     return replace(
         findings,
         convergence=halves,
-        reorganised=_reorganised(findings, torsions, local_bonds(prepared)),
+        de_reorg_mbar=reorganization_from_all(findings),
         verdicts=tuple(verdicts),
         numbers=_numbers(findings, exchange),
     )
@@ -93,24 +90,8 @@ def local_bonds(prepared: Prepared) -> tuple[tuple[int, int], ...]:
     )
 
 
-def _reorganised(findings: Findings, torsions: Torsions, bonds: Bonds) -> Reorganised:
-    samples = findings.samples
-    if findings.mm_ends is None or findings.gas is None:
-        return from_windows(
-            samples, findings.rows, findings.water, findings.gas, torsions=torsions, bonds=bonds
-        )
-    return from_end_states(
-        findings.mm_ends,
-        (findings.water, findings.gas),
-        (findings.ends["water"], findings.ends["gas"]),
-        temperature=samples.temperature,
-        torsions=torsions,
-        bonds=bonds,
-    )
-
-
 def _of_the_path(
-    findings: Findings, halves: Convergence, exchange: Exchange, config: HydrationConfig
+    findings: HydrationAnalysis, halves: Convergence, exchange: Exchange, config: HydrationConfig
 ) -> Iterator[Verdict]:
     samples, rows = findings.samples, findings.rows
     headline = findings.hydration.headline.stderr_kcal
@@ -130,7 +111,7 @@ def _of_the_path(
         yield from () if shared is None else (shared,)
 
 
-def _of_the_ends(findings: Findings) -> Iterator[Verdict]:
+def _of_the_ends(findings: HydrationAnalysis) -> Iterator[Verdict]:
     if findings.closure is not None:
         yield findings.closure.verdict
     for phase, end in findings.ends.items():
@@ -139,7 +120,9 @@ def _of_the_ends(findings: Findings) -> Iterator[Verdict]:
         yield judge_gas_and_decoupled(*_gas_and_decoupled(findings, findings.gas))
 
 
-def _of_the_solute(findings: Findings, prepared: Prepared, torsions: Torsions) -> Iterator[Verdict]:
+def _of_the_solute(
+    findings: HydrationAnalysis, prepared: Prepared, torsions: Torsions
+) -> Iterator[Verdict]:
     names = tuple(
         "-".join(prepared.region.labels[i].split("@")[-1] for i in torsion) for torsion in torsions
     )
@@ -156,7 +139,9 @@ def _of_the_solute(findings: Findings, prepared: Prepared, torsions: Torsions) -
         yield judge_spread(spread * KCAL_PER_KJ, len(prepared.region.atoms))
 
 
-def _of_the_box(findings: Findings, prepared: Prepared, config: HydrationConfig) -> Verdict:
+def _of_the_box(
+    findings: HydrationAnalysis, prepared: Prepared, config: HydrationConfig
+) -> Verdict:
     samples = findings.samples
     coupled = samples.state == 0
     volume = samples.volume[coupled]
@@ -174,7 +159,7 @@ def _of_the_box(findings: Findings, prepared: Prepared, config: HydrationConfig)
     )
 
 
-def _gas_and_decoupled(findings: Findings, gas: Gas) -> tuple[float, float]:
+def _gas_and_decoupled(findings: HydrationAnalysis, gas: GasFrames) -> tuple[float, float]:
     return gas_and_decoupled(findings.samples, findings.rows, gas.internal, gas.group)
 
 
@@ -188,7 +173,7 @@ def _exchange(samples: WindowSamples, config: HydrationConfig, *, flexible: bool
     return found, insertions(samples, records_per_sweep=sweep, since=since)
 
 
-def _numbers(findings: Findings, exchange: Exchange) -> dict[str, float | None]:
+def _numbers(findings: HydrationAnalysis, exchange: Exchange) -> dict[str, float | None]:
     """Return further numbers for `result.json`, by name."""
     samples, errors = findings.samples, findings.path.errors
     found, conformers = exchange

@@ -19,9 +19,9 @@ from merrow.free_energy.endstate import (
 from merrow.free_energy.estimate import Estimate, PathEstimate
 from merrow.free_energy.estimators import mbar, thermodynamic_integration
 from merrow.free_energy.reorganization import reorganization_energy
-from merrow.hydration.analysis.checks import judged
-from merrow.hydration.analysis.findings import Findings
-from merrow.hydration.analysis.gather import Gas, Water, read_gas_phase, read_water
+from merrow.hydration.analysis.checks import run_checks
+from merrow.hydration.analysis.findings import HydrationAnalysis
+from merrow.hydration.analysis.gather import GasFrames, SolvatedFrames, read_gas_phase, read_water
 from merrow.hydration.config import HydrationConfig
 from merrow.hydration.prepare import Prepared
 from merrow.hydration.sampling.intermediates import ML, read_rungs, share_of
@@ -30,7 +30,7 @@ from merrow.system.potentials import MM
 
 def estimate_run(
     run: Path, config: HydrationConfig, prepared: Prepared, *, final: bool
-) -> Findings:
+) -> HydrationAnalysis:
     """Estimate everything that the samples allow.
 
     Args:
@@ -76,8 +76,8 @@ def estimate_run(
         total = hydration_direct(
             path, ti, reorganization, mm_reference=control, endpoint_bar=second, published=published
         )
-    findings = Findings(total, path, ti, samples, rows, water, gas, ends, mm_ends, cycle)
-    return judged(findings, prepared, config) if final else findings
+    findings = HydrationAnalysis(total, path, ti, samples, rows, water, gas, ends, mm_ends, cycle)
+    return run_checks(findings, prepared, config) if final else findings
 
 
 def has_gas(config: HydrationConfig) -> bool:
@@ -87,7 +87,7 @@ def has_gas(config: HydrationConfig) -> bool:
 
 def _control(
     run: Path, config: HydrationConfig, path: PathEstimate
-) -> tuple[PathEstimate | None, Water | None]:
+) -> tuple[PathEstimate | None, SolvatedFrames | None]:
     """Return the MM value of the path and, where it is another run than the path, its records."""
     if config.potential == MM:
         return path, None
@@ -97,7 +97,7 @@ def _control(
     return mbar(data.samples), data
 
 
-def _reorganization(water: Water, gas: Gas) -> Estimate:
+def _reorganization(water: SolvatedFrames, gas: GasFrames) -> Estimate:
     return reorganization_energy(
         water.internal, gas.internal, groups_water=water.group, groups_gas=gas.group
     )
@@ -118,7 +118,10 @@ def missing_rungs(run: Path, config: HydrationConfig) -> dict[str, tuple[float, 
 
 
 def _ends(
-    run: Path, config: HydrationConfig, mm: tuple[Water, Gas], ml: tuple[Water, Gas]
+    run: Path,
+    config: HydrationConfig,
+    mm: tuple[SolvatedFrames, GasFrames],
+    ml: tuple[SolvatedFrames, GasFrames],
 ) -> dict[str, EndStateEstimate]:
     """Return MM → ML in water and in gas."""
     rungs = _rungs(run, config, mm, ml)
@@ -129,7 +132,10 @@ def _ends(
 
 
 def _rungs(
-    run: Path, config: HydrationConfig, mm: tuple[Water, Gas], ml: tuple[Water, Gas]
+    run: Path,
+    config: HydrationConfig,
+    mm: tuple[SolvatedFrames, GasFrames],
+    ml: tuple[SolvatedFrames, GasFrames],
 ) -> dict[str, list[IntermediateEnsemble]]:
     """Return the ensembles from MM to ML in both phases; those without samples yet are left out."""
     between = read_rungs(run)
@@ -144,7 +150,7 @@ def _rungs(
 
 
 def _sampled(
-    names: Sequence[str], read: Callable[[str], Water | Gas]
+    names: Sequence[str], read: Callable[[str], SolvatedFrames | GasFrames]
 ) -> list[IntermediateEnsemble]:
     """Return the ensembles of these names that have samples."""
     rungs = []
@@ -154,7 +160,7 @@ def _sampled(
     return rungs
 
 
-def _rung(data: Water | Gas, hamiltonian: str) -> IntermediateEnsemble:
+def _rung(data: SolvatedFrames | GasFrames, hamiltonian: str) -> IntermediateEnsemble:
     """Return D = E_ML − E_MM on the frames of an ensemble.
 
     Its own energy is E_MM + s D. The other one that is kept is E_MM for s = 1, otherwise E_ML.

@@ -10,15 +10,14 @@ from merrow.free_energy.convergence import Convergence
 from merrow.free_energy.cycle import Closure, Hydration
 from merrow.free_energy.decorrelate import Correlation
 from merrow.free_energy.endstate import EndStateEstimate
-from merrow.free_energy.estimate import PathEstimate
+from merrow.free_energy.estimate import Estimate, PathEstimate
 from merrow.free_energy.verdict import Verdict
-from merrow.hydration.analysis.gather import Gas, Water
-from merrow.hydration.analysis.reorganization import Reorganised
+from merrow.hydration.analysis.gather import GasFrames, SolvatedFrames
 from merrow.samples import WindowSamples
 
 
 @dataclass(frozen=True)
-class Findings:
+class HydrationAnalysis:
     """Everything that was estimated.
 
     Attributes:
@@ -34,7 +33,7 @@ class Findings:
             headline.
         closure: direct − endpoint, where both were sampled.
         convergence: Forward and reverse estimates; None until the end.
-        reorganised: What else is known of the reorganisation; empty until the end.
+        de_reorg_mbar: ΔE_reorg from all samples; None until the end, or where there is none.
         budget: Of what the uncertainty is made; empty until the end.
         verdicts: Judgements; none until the end.
         numbers: Further numbers for the diagnostics, by name.
@@ -45,13 +44,13 @@ class Findings:
     ti: PathEstimate
     samples: WindowSamples
     rows: Correlation
-    water: Water
-    gas: Gas | None
+    water: SolvatedFrames
+    gas: GasFrames | None
     ends: dict[str, EndStateEstimate] = field(default_factory=dict)
-    mm_ends: tuple[Water, Gas] | None = None
+    mm_ends: tuple[SolvatedFrames, GasFrames] | None = None
     closure: Closure | None = None
     convergence: Convergence | None = None
-    reorganised: Reorganised = field(default_factory=Reorganised)
+    de_reorg_mbar: Estimate | None = None
     budget: tuple[Part, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     numbers: dict[str, float | None] = field(default_factory=dict)

@@ -18,7 +18,7 @@ from merrow.samples import WindowSamples, concatenate
 
 
 @dataclass(frozen=True)
-class Water:
+class SolvatedFrames:
     """All repeats of one leg in water.
 
     Attributes:
@@ -45,7 +45,7 @@ class Water:
 
 
 @dataclass(frozen=True)
-class Gas:
+class GasFrames:
     """The gas phase at the run's temperature: energies [kJ/mol] and ladder (group), shape (m,)."""
 
     positions: Array
@@ -54,7 +54,7 @@ class Gas:
     other: Array | None
 
 
-def read_water(run: Path, config: HydrationConfig, phase: str, hamiltonian: str) -> Water:
+def read_water(run: Path, config: HydrationConfig, phase: str, hamiltonian: str) -> SolvatedFrames:
     """Return all complete segments of all repeats of a leg.
 
     Raises:
@@ -78,7 +78,7 @@ def read_water(run: Path, config: HydrationConfig, phase: str, hamiltonian: str)
             if extra:
                 others.append(extra[index][coupled])
             offset += len(segment.samples)
-    return Water(
+    return SolvatedFrames(
         concatenate(samples),
         np.concatenate(frames),
         np.concatenate(rows),
@@ -86,7 +86,7 @@ def read_water(run: Path, config: HydrationConfig, phase: str, hamiltonian: str)
     )
 
 
-def read_gas_phase(run: Path, hamiltonian: str) -> Gas:
+def read_gas_phase(run: Path, hamiltonian: str) -> GasFrames:
     """Return all complete segments of the gas phase, ladder by ladder.
 
     Raises:
@@ -99,4 +99,4 @@ def read_gas_phase(run: Path, hamiltonian: str) -> Gas:
     other = None
     if (folder / "other-0000.npz").exists():
         other = np.concatenate(read_other(folder)).T.reshape(-1)
-    return Gas(conformers.positions, conformers.energies, conformers.ladder, other)
+    return GasFrames(conformers.positions, conformers.energies, conformers.ladder, other)

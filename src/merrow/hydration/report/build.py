@@ -15,7 +15,7 @@ from merrow.free_energy.frames import dhdl, storable, u_nk
 from merrow.free_energy.schedule import COMPONENT, legs
 from merrow.hydration import result as model
 from merrow.hydration.analysis.checks import local_bonds
-from merrow.hydration.analysis.findings import Findings
+from merrow.hydration.analysis.findings import HydrationAnalysis
 from merrow.hydration.config import HydrationConfig
 from merrow.hydration.prepare import Prepared
 from merrow.hydration.report import data as page
@@ -31,7 +31,7 @@ from merrow.versions import versions
 def build_result(
     config: HydrationConfig,
     prepared: Prepared,
-    findings: Findings,
+    findings: HydrationAnalysis,
     potential: Potential,
     *,
     wall: float,
@@ -65,8 +65,7 @@ def build_result(
             lj=_estimate(findings.path.legs["lj"]),
         ),
         de_reorg=_reorganization(total.de_reorg),
-        de_reorg_mbar=_reorganization(findings.reorganised.energy),
-        dg_reorg=_free_energy_bound(findings),
+        de_reorg_mbar=_reorganization(findings.de_reorg_mbar),
         closure=_closure(findings),
         budget=tuple(
             model.UncertaintyPart(
@@ -86,7 +85,7 @@ def build_result(
 
 
 def write_outputs(
-    run: Path, prepared: Prepared, findings: Findings, result: HydrationResult, doi: str
+    run: Path, prepared: Prepared, findings: HydrationAnalysis, result: HydrationResult, doi: str
 ) -> None:
     """Write result.json, result.csv, report.html and the alchemlyb tables."""
     tables = run / "samples"
@@ -110,26 +109,14 @@ def _reorganization(estimate: Estimate | None) -> model.Reorganization | None:
     return model.Reorganization(value_kcal=estimate.dg_kcal, stderr_kcal=estimate.stderr_kcal)
 
 
-def _free_energy_bound(findings: Findings) -> model.ReorganizationFreeEnergy | None:
-    bound, stiff = findings.reorganised.bound, findings.reorganised.stiff
-    if bound is None:
-        return None
-    return model.ReorganizationFreeEnergy(
-        lower_bound_kcal=bound.dg_kcal,
-        lower_bound_stderr_kcal=bound.stderr_kcal,
-        gaussian_kcal=None if stiff is None else stiff.dg_kcal,
-        gaussian_stderr_kcal=None if stiff is None else stiff.stderr_kcal,
-    )
-
-
-def _closure(findings: Findings) -> model.Closure | None:
+def _closure(findings: HydrationAnalysis) -> model.Closure | None:
     if findings.closure is None:
         return None
     found = findings.closure.difference
     return model.Closure(value_kcal=found.dg_kcal, stderr_kcal=found.stderr_kcal)
 
 
-def _diagnostics(findings: Findings) -> model.Diagnostics:
+def _diagnostics(findings: HydrationAnalysis) -> model.Diagnostics:
     samples = findings.samples
     coupled = samples.state == 0
     end = findings.water.samples
@@ -170,7 +157,7 @@ def _bounds(end: EndStateEstimate, reference: float) -> model.PhaseBounds:
 
 
 def _settings(
-    config: HydrationConfig, prepared: Prepared, findings: Findings, potential: Potential
+    config: HydrationConfig, prepared: Prepared, findings: HydrationAnalysis, potential: Potential
 ) -> dict[str, Any]:
     pme = nonbonded_settings(config.protocol, prepared).pme
     return {
@@ -190,7 +177,7 @@ def _settings(
 
 
 def _report_data(
-    prepared: Prepared, findings: Findings, result: HydrationResult, doi: str
+    prepared: Prepared, findings: HydrationAnalysis, result: HydrationResult, doi: str
 ) -> page.ReportData:
     path = findings.path
     labels = tuple(f"{s.lambda_electrostatics:.3g} | {s.lambda_sterics:.3g}" for s in path.states)
@@ -213,7 +200,7 @@ def _report_data(
     )
 
 
-def _curves(findings: Findings) -> list[page.DvdlCurve]:
+def _curves(findings: HydrationAnalysis) -> list[page.DvdlCurve]:
     samples, g = findings.samples, findings.rows
     curves = []
     names = {"charging": "charging", "lj": "Lennard-Jones"}
@@ -231,7 +218,7 @@ def _curves(findings: Findings) -> list[page.DvdlCurve]:
     return curves
 
 
-def _convergence(findings: Findings) -> page.Convergence | None:
+def _convergence(findings: HydrationAnalysis) -> page.Convergence | None:
     halves = findings.convergence
     if halves is None:
         return None
@@ -252,7 +239,7 @@ def _convergence(findings: Findings) -> page.Convergence | None:
     )
 
 
-def _internal(findings: Findings) -> page.InternalEnergies | None:
+def _internal(findings: HydrationAnalysis) -> page.InternalEnergies | None:
     if findings.gas is None:
         return None
     water, gas = findings.water.internal * KCAL_PER_KJ, findings.gas.internal * KCAL_PER_KJ

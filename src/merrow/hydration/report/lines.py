@@ -14,7 +14,6 @@ from merrow.hydration.result import (
     EstimateName,
     HydrationResult,
     Reorganization,
-    ReorganizationFreeEnergy,
 )
 from merrow.report.text import energy, stderr
 
@@ -64,8 +63,6 @@ def answer_lines(result: HydrationResult) -> tuple[Line, ...]:
     if result.de_reorg_mbar is not None:
         source = "all states" if direct else "MM frames too"
         lines.append(_reorganization(f"the same from {source}", result.de_reorg_mbar))
-    if result.dg_reorg is not None:
-        lines += _reorganization_free_energy(result.dg_reorg)
     if estimates.mm_reference is not None:
         lines.append(_line(result, "mm_reference", "MM value of the same path"))
     if estimates.decoupling_ti is not None:
@@ -139,18 +136,3 @@ def _reorganization(label: str, found: Reorganization | None) -> Line:
     if found is None:
         return Line(f"ΔE_reorg = {label}", NOT_COMPUTED, "")
     return Line(f"ΔE_reorg = {label}", energy(found.value_kcal), stderr(found.stderr_kcal))
-
-
-def _reorganization_free_energy(found: ReorganizationFreeEnergy) -> list[Line]:
-    least = f"≥ {energy(found.lower_bound_kcal)}"
-    lines = [
-        Line(
-            "its free energy, already within ΔG: at least",
-            least,
-            stderr(found.lower_bound_stderr_kcal),
-        )
-    ]
-    if found.gaussian_kcal is not None and found.gaussian_stderr_kcal is not None:
-        numbers = (f"~ {energy(found.gaussian_kcal)}", stderr(found.gaussian_stderr_kcal))
-        lines.append(Line("of it in bonds and angles: an estimate", *numbers))
-    return lines

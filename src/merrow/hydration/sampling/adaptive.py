@@ -14,7 +14,7 @@ from merrow.engine import leg
 from merrow.engine.storage import save_json
 from merrow.errors import IncompleteError, NumericsError
 from merrow.hydration.analysis.estimate import estimate_run, has_gas, missing_rungs
-from merrow.hydration.analysis.findings import Findings
+from merrow.hydration.analysis.findings import HydrationAnalysis
 from merrow.hydration.config import HydrationConfig
 from merrow.hydration.protocol import PROTOCOLS
 from merrow.hydration.sampling.dispatch import Tally, deadline, path_tasks, run_pieces
@@ -137,7 +137,7 @@ class Sampler:
             return True
         return any(leg.count_segments(task.folder(self.run)) > wanted for task in self.paths)
 
-    def _go_on_from(self, wanted: int, findings: Findings | None) -> None:
+    def _go_on_from(self, wanted: int, findings: HydrationAnalysis | None) -> None:
         """Record that this round was not enough, and lengthen the end states that limit the error.
 
         An end state with more than a third of the variance gets a third more segments.
@@ -170,7 +170,7 @@ class Sampler:
         most = max(least, math.ceil(self.config.protocol.maximum_sampling_ps / segment_time))
         return min(most, max(least, int(self._recorded().get(phase, 0))))
 
-    def _estimate(self) -> Findings | None:
+    def _estimate(self) -> HydrationAnalysis | None:
         """Estimate and note the error: the headline's, or the larger of both routes'.
 
         Returns:

@@ -48,7 +48,6 @@ def test_the_keys_of_the_file_are_those_of_version_one(make_result):
             "legs",
             "de_reorg",
             "de_reorg_mbar",
-            "dg_reorg",
         ),
         *("closure", "budget", "diagnostics", "settings", "versions", "seeds", "wall_s"),
     }

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from merrow.free_energy.agreement import (
+from merrow.free_energy.repeats import (
     DISAGREE,
     between_repeats,
     chance_of_agreement,
