@@ -83,6 +83,8 @@ def base_system(topology: AmberTopology, nonbonded: Nonbonded, *, rigid_water: b
         )
     except (ValueError, KeyError, IndexError, TypeError) as error:
         raise InputError(f"{topology.path} cannot be read by OpenMM: {error}.") from error
+    _turn_lone_pairs(system)
+    refuse_unplaced(system, topology)
     if rigid_water:
         _check_rigid(system, topology)
     for force in system.getForces():
@@ -101,6 +103,34 @@ def _name_waters(prmtop: app.AmberPrmtopFile, topology: AmberTopology) -> None:
     labels = prmtop._prmtop._raw_data["RESIDUE_LABEL"]
     for residue in {int(topology.residue_index[i]) for i in np.flatnonzero(topology.is_water)}:
         labels[residue] = WATER
+
+
+def _turn_lone_pairs(system: mm.System) -> None:
+    """Put the lone pairs of five-site water on the far side of the hydrogens, where they belong.
+
+    OpenMM's reader of prmtop files (8.6) puts them where a reflection in the oxygen would.
+    """
+    for i in range(system.getNumParticles()):
+        site = system.getVirtualSite(i) if system.isVirtualSite(i) else None
+        if isinstance(site, mm.OutOfPlaneSite) and site.getWeight12() > 0.0:
+            atoms = [site.getParticle(k) for k in range(3)]
+            weights = (site.getWeight12(), site.getWeight13(), site.getWeightCross())
+            system.setVirtualSite(i, mm.OutOfPlaneSite(*atoms, *(-w for w in weights)))
+
+
+def refuse_unplaced(system: mm.System, topology: AmberTopology) -> None:
+    """Refuse an extra point that nothing places: it would stay where it is, and hold its atom.
+
+    Raises:
+        UnsupportedPhysicsError: There is one, such as a sigma hole or a lone pair of a solute.
+    """
+    for i, number in enumerate(topology.numbers):
+        if number == 0 and not system.isVirtualSite(i):
+            raise UnsupportedPhysicsError(
+                f"{topology.path.name} has an extra point, {atom_label(topology, i)}, that is not "
+                "of a water model with four or five sites: nothing would place it; make the "
+                "prmtop without extra points."
+            )
 
 
 def _check_rigid(system: mm.System, topology: AmberTopology) -> None:

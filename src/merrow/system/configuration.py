@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: MIT
+"""One configuration of a prmtop as every command takes it: read, and each molecule whole.
+
+A trajectory or restart may be wrapped by atom, by molecule, or not at all. E_ML, which knows no box,
+and OpenMM's exclusions and bonded terms ask for molecules in one piece; images of whole molecules do
+not matter. So coordinates come in through here, and one configuration has one energy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import openmm as mm
+
+from merrow.amber.coordinates import Coordinates, read_coordinates
+from merrow.amber.topology import AmberTopology, atom_label
+from merrow.errors import InputError, UnsupportedPhysicsError
+from merrow.geometry import joined, whole_boxes
+from merrow.potentials.interface import Array
+from merrow.system.box import box_vectors
+from merrow.units import ANGSTROM_PER_NM
+
+SITE_TOLERANCE = 0.05
+"""How far an extra point of the file may lie from where its site puts it [Å]."""
+
+
+def read_configuration(path: str | Path, topology: AmberTopology) -> Coordinates:
+    """Read coordinates that belong to a prmtop, with every molecule whole along its bonds.
+
+    Args:
+        path: Restart or inpcrd file.
+        topology: The prmtop; without a box in it nothing is moved.
+
+    Raises:
+        InputError: The file is missing, damaged or of another size, or a molecule is bonded to its
+            own image.
+    """
+    coordinates = read_coordinates(path, len(topology))
+    if not topology.has_box or coordinates.lengths is None:
+        return coordinates
+    box = box_vectors(coordinates)
+    whole = joined(coordinates.positions[None], topology.bonds, box[None])[0]
+    pairs = np.array(topology.bonds, dtype=np.int64).reshape(-1, 2)
+    left = np.any(whole_boxes(whole[pairs[:, 1]] - whole[pairs[:, 0]], box), axis=1)
+    if left.any():
+        i, j = (atom_label(topology, int(k)) for k in pairs[int(np.argmax(left))])
+        raise InputError(
+            f"{i} and {j} in {Path(path).name} are bonded, but half a box or more apart in the "
+            "molecule as a whole: it is bonded to its own image, or the box is not the one of "
+            "these coordinates; give the box that they were made with."
+        )
+    return replace(coordinates, positions=whole)
+
+
+def check_sites(
+    system: mm.System, topology: AmberTopology, positions: Array, *, source: str
+) -> None:
+    """Refuse virtual sites that lie elsewhere than the file has their extra points.
+
+    Args:
+        system: OpenMM's rendering of the prmtop.
+        topology: The prmtop.
+        positions: Positions of all atoms [Å], shape (N, 3), molecules whole.
+        source: What to call the positions in a message.
+
+    Raises:
+        UnsupportedPhysicsError: A site is more than `SITE_TOLERANCE` away.
+    """
+    for i in range(system.getNumParticles()):
+        if not system.isVirtualSite(i):
+            continue
+        distance = float(np.linalg.norm(site_position(system, i, positions) - positions[i]))
+        if not distance <= SITE_TOLERANCE:
+            raise UnsupportedPhysicsError(
+                f"the extra point {atom_label(topology, i)} lies {distance:.2f} Å from where the "
+                f"water model of {topology.path.name} puts it, in {source}; give coordinates "
+                "whose extra points are placed, or use a water of three sites."
+            )
+
+
+def site_position(system: mm.System, particle: int, positions: Array) -> Array:
+    """Return where a virtual site lies [Å], shape (3,), from positions [Å], shape (N, 3)."""
+    site = system.getVirtualSite(particle)
+    atoms = positions[[site.getParticle(k) for k in range(site.getNumParticles())]]
+    if isinstance(site, mm.OutOfPlaneSite):
+        first, second = atoms[1] - atoms[0], atoms[2] - atoms[0]
+        cross = site.getWeightCross() / ANGSTROM_PER_NM  # the weight is per nm
+        flat = site.getWeight12() * first + site.getWeight13() * second
+        return np.asarray(atoms[0] + flat + cross * np.cross(first, second))
+    weights = np.array([site.getWeight(k) for k in range(len(atoms))])
+    return np.asarray(weights @ atoms)
