@@ -8,13 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from merrow.amber.coordinates import read_coordinates
 from merrow.amber.topology import read_topology
 from merrow.engine.decompose import decompose
+from merrow.engine.simulation import exact_platform
 from merrow.errors import InputError, NumericsError
 from merrow.potentials.interface import Array
 from merrow.system.box import box_for_cutoff
 from merrow.system.build import base_system, hybrid_system
+from merrow.system.configuration import read_configuration
 from merrow.system.images import together
 from merrow.system.pme import Nonbonded, PmeParameters
 from merrow.system.potentials import MM, check_potential, open_potential
@@ -41,7 +42,7 @@ class SinglePoint:
         weights: File of weights, or None to search.
         cutoff: Direct-space cutoff, used where there is a box.
         lj_tail: Whether the Lennard-Jones tail is added.
-        double: Double precision (Reference platform, float64 network) or single.
+        double: Double precision (float64 network, the platform of `exact_platform`) or single.
         ewald_tolerance: Relative force error of PME.
         ewald_coefficient, pme_grid: Explicit Ewald parameters, both or neither.
         amber_coulomb: Whether AMBER's Coulomb constant replaces OpenMM's.
@@ -79,13 +80,13 @@ def single_point(request: SinglePoint) -> SinglePointAnswer:
         UnsupportedPhysicsError: The method cannot treat the region.
     """
     topology = read_topology(request.prmtop)
-    coordinates = read_coordinates(request.inpcrd, len(topology))
+    coordinates = read_configuration(request.inpcrd, topology)
     box, cell = None, None
     if topology.has_box:
         cell = box_for_cutoff(topology, coordinates, request.cutoff, source=request.inpcrd)
         box = cell * NM_PER_ANGSTROM
     nonbonded = _nonbonded(request, periodic=box is not None)
-    platform = "Reference" if request.double else "CPU"
+    platform = exact_platform(box, nonbonded.cutoff) if request.double else "CPU"
     positions = coordinates.positions * NM_PER_ANGSTROM
     if request.potential == MM:
         if request.weights is not None:

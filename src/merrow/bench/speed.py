@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import openmm as mm
 
-from merrow.amber.coordinates import read_coordinates
 from merrow.amber.topology import AmberTopology, read_topology
 from merrow.ambertools.molecule import read_molecule
 from merrow.ambertools.prepare import parametrize
@@ -24,6 +23,7 @@ from merrow.executor import core_count, open_executor
 from merrow.potentials.interface import Array, Potential
 from merrow.system.box import box_vectors
 from merrow.system.build import HybridSystem, base_system, hybrid_system
+from merrow.system.configuration import read_configuration
 from merrow.system.pme import Nonbonded, check_box, pme_parameters
 from merrow.system.potentials import check_potential, open_potential
 from merrow.system.region import MLRegion, select_region
@@ -203,7 +203,7 @@ def open_system(name: str, prmtop: Path, inpcrd: Path, mask: str, cutoff: float)
         InputError: The files do not fit together, have no box, or the box is too small.
     """
     topology = read_topology(prmtop)
-    coordinates = read_coordinates(inpcrd, len(topology))
+    coordinates = read_configuration(inpcrd, topology)
     region = select_region(topology, mask)
     box = box_vectors(coordinates) * NM_PER_ANGSTROM
     check_box(box, cutoff * NM_PER_ANGSTROM, 0.0, source=prmtop.name)

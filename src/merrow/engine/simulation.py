@@ -17,6 +17,9 @@ from merrow.system.build import HybridSystem
 
 Array = np.ndarray
 
+MARGIN = 1.05
+"""The box may shrink by so much while it is simulated."""
+
 BAROSTATS = (mm.MonteCarloBarostat, mm.MonteCarloAnisotropicBarostat)
 """What may change the volume."""
 
@@ -100,6 +103,40 @@ def choose_platform(name: str) -> tuple[mm.Platform, dict[str, str]]:
             stacklevel=2,
         )
     return platform, {"Threads": "1", "DeterministicForces": "true"}
+
+
+def exact_platform(box: Array | None, cutoff: float | None) -> str:
+    """Return the platform for one configuration in double precision.
+
+    That is Reference, but for a triclinic box narrower than three cutoffs, where its list of
+    neighbours misses pairs (OpenMM 8.6); there CPU finds them all, in single precision with sums in
+    double.
+
+    Args:
+        box: Box vectors in reduced form [nm], shape (3, 3), or None.
+        cutoff: Direct-space cutoff [nm], or None.
+    """
+    return "CPU" if misses_pairs(box, cutoff) else "Reference"
+
+
+def misses_pairs(box: Array | None, cutoff: float | None) -> bool:
+    """Tell whether the Reference platform misses pairs within the cutoff in this box."""
+    if box is None or cutoff is None or np.count_nonzero(box - np.diag(np.diag(box))) == 0:
+        return False
+    return float(np.diag(box).min()) < MARGIN * 3.0 * cutoff
+
+
+def check_reference(platform: str, box: Array | None, cutoff: float | None) -> None:
+    """Refuse to simulate on the Reference platform where it misses pairs.
+
+    Raises:
+        InputError: The box is triclinic and narrower than three cutoffs.
+    """
+    if platform == "Reference" and misses_pairs(box, cutoff):
+        raise InputError(
+            "OpenMM's Reference platform misses pairs of atoms in a box that is not rectangular "
+            "and narrower than three cutoffs; use --platform CPU, or a larger box."
+        )
 
 
 def set_barostat(system: mm.System, ensemble: Ensemble, seed: int) -> None:

@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from merrow.amber.coordinates import Coordinates, read_coordinates
+from merrow.amber.coordinates import Coordinates
 from merrow.amber.topology import AmberTopology, read_topology
 from merrow.ambertools.molecule import InputMolecule, read_molecule
 from merrow.ambertools.prepare import Charges, check_choice, parametrize
 from merrow.ambertools.programs import find_program
 from merrow.ambertools.solvent import n_waters_for, solvate
+from merrow.engine.simulation import check_reference
 from merrow.engine.storage import save_json
 from merrow.errors import InputError
 from merrow.hydration.config import HydrationConfig, Source
@@ -28,6 +29,7 @@ from merrow.potentials.elements import symbol
 from merrow.potentials.interface import Array, Molecule
 from merrow.potentials.registry import load_potential, located
 from merrow.system.box import box_vectors
+from merrow.system.configuration import read_configuration
 from merrow.system.internal import largest_distance
 from merrow.system.pme import check_box
 from merrow.system.potentials import MM
@@ -110,6 +112,11 @@ def check_source(config: HydrationConfig, base: Path) -> tuple[Molecule, tuple[s
         )
     region = _solute(topology, source.ml_mask)
     _check_system_box(protocol, topology, region, coordinates)
+    check_reference(
+        config.platform,
+        box_vectors(coordinates) * NM_PER_ANGSTROM,
+        protocol.cutoff * NM_PER_ANGSTROM,
+    )
     return region.molecule, region.labels
 
 
@@ -176,7 +183,7 @@ def prepare_system(run: Path, config: HydrationConfig) -> None:
             shutil.copyfile(path, folder / name)
     else:
         topology = read_topology(gas[0])
-        positions = read_coordinates(gas[1], len(topology)).positions
+        positions = read_configuration(gas[1], topology).positions
         waters = waters_needed(protocol, positions, topology.numbers)
         solvate(*gas, folder=folder, n_waters=waters)
     system = read_prepared(run, config, info)
@@ -184,7 +191,7 @@ def prepare_system(run: Path, config: HydrationConfig) -> None:
         protocol,
         system.topology,
         system.region,
-        read_coordinates(folder / "solvated.inpcrd", len(system.topology)),
+        read_configuration(folder / "solvated.inpcrd", system.topology),
     )
     info |= {
         "formula": hill_formula(system.region.molecule.numbers),
@@ -201,7 +208,7 @@ def read_prepared(
     """Read the system that `prepare_system` made."""
     folder = run / SYSTEM
     topology = read_topology(folder / "solvated.prmtop")
-    coordinates = read_coordinates(folder / "solvated.inpcrd", len(topology))
+    coordinates = read_configuration(folder / "solvated.inpcrd", topology)
     mask = config.source.ml_mask if config.source.kind == "solvated" else None
     if info is None:
         info = json.loads((folder / "prepared.json").read_text())
@@ -236,7 +243,7 @@ def hill_formula(numbers: tuple[int, ...]) -> str:
 
 def _read_amber(source: Source, base: Path) -> tuple[AmberTopology, Coordinates]:
     topology = read_topology(base / str(source.prmtop))
-    return topology, read_coordinates(base / str(source.inpcrd), len(topology))
+    return topology, read_configuration(base / str(source.inpcrd), topology)
 
 
 def _solute(topology: AmberTopology, mask: str | None) -> MLRegion:

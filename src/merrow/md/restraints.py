@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import openmm as mm
 
-from merrow.amber.coordinates import read_coordinates
 from merrow.amber.mask import select_atoms
 from merrow.amber.topology import AmberTopology
 from merrow.errors import InputError
 from merrow.md.settings import Confinement, MdConfig
 from merrow.mdin.disang import Restraint, parse_disang
 from merrow.potentials.interface import Array
+from merrow.system.configuration import read_configuration
 from merrow.system.confine import confining_force
 from merrow.system.restraints import FlatBottom, flat_bottom_forces, positional_force
 from merrow.units import KJ_PER_KCAL, NM_PER_ANGSTROM
@@ -48,7 +48,7 @@ def restraint_forces(
     if config.restraint_mask is not None:
         if refc is None:
             raise InputError("ntr=1 needs reference coordinates; give them with -ref.")
-        reference = read_coordinates(refc, len(topology)).positions
+        reference = read_configuration(refc, topology).positions
         atoms = select_atoms(topology, config.restraint_mask, positions=reference)
         places = reference[list(atoms)] * NM_PER_ANGSTROM
         weight = config.restraint_weight * PER_AREA

@@ -14,12 +14,13 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial import cKDTree
 
-from merrow.amber.coordinates import Coordinates, read_coordinates
+from merrow.amber.coordinates import Coordinates
 from merrow.amber.mask import select_atoms
 from merrow.amber.topology import AmberTopology, atom_label, read_topology
 from merrow.amber.trajectory import RestartMetadata, read_restart_metadata
 from merrow.engine.dynamics import DynamicsPlan, check_plan, draw_velocities
 from merrow.engine.simulation import Snapshot, check_platform
+from merrow.engine.simulation import Phase, check_platform, check_reference
 from merrow.engine.slope import couple
 from merrow.errors import InputError
 from merrow.executor import core_count
@@ -32,6 +33,7 @@ from merrow.potentials.interface import Array, Potential
 from merrow.samples import COUPLED, LambdaState
 from merrow.system.box import box_vectors
 from merrow.system.build import HybridSystem, hybrid_system
+from merrow.system.configuration import read_configuration
 from merrow.system.images import together
 from merrow.system.internal import ClassicalPotential
 from merrow.system.pme import Nonbonded
@@ -114,12 +116,13 @@ def prepare_md(inputs: MdInputs, *, platform: str) -> MdSetup:
     ml = _ml_of(config, inputs.mdin)
     check_platform(platform)
     topology = read_topology(inputs.prmtop)
-    coordinates = read_coordinates(inputs.inpcrd, len(topology))
+    coordinates = read_configuration(inputs.inpcrd, topology)
     moment = _first_moment(config, inputs, coordinates)
     box = box_of(config, inputs.mdin, inputs.inpcrd, topology, coordinates)
     if box is None:
         config = _unwrapped(config)
     nonbonded = nonbonded_of(config, box, moment.grid)
+    check_reference(platform, box, nonbonded.cutoff)
     region = _region(config, ml, topology, coordinates)
     coordinates = _together(coordinates, region, inputs.inpcrd, periodic=box is not None)
     potential = _potential(ml, topology, region, nonbonded)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """One configuration of a prmtop as every command takes it: read, and each molecule whole.
 
-A trajectory or restart may be wrapped by atom, by molecule, or not at all. E_ML, which knows no box,
-and OpenMM's exclusions and bonded terms ask for molecules in one piece; images of whole molecules do
-not matter. So coordinates come in through here, and one configuration has one energy.
+A restart may be wrapped by atom, by molecule, or not at all. E_ML, which knows no box, and OpenMM's
+exclusions and bonded terms ask for molecules in one piece; images of whole molecules do not matter.
+So coordinates come in through here, and one configuration has one energy.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from merrow.errors import InputError, UnsupportedPhysicsError
 from merrow.geometry import joined, whole_boxes
 from merrow.potentials.interface import Array
 from merrow.system.box import box_vectors
+from merrow.system.build import base_system
+from merrow.system.pme import Nonbonded
 from merrow.units import ANGSTROM_PER_NM
 
 SITE_TOLERANCE = 0.05
@@ -36,8 +38,18 @@ def read_configuration(path: str | Path, topology: AmberTopology) -> Coordinates
     Raises:
         InputError: The file is missing, damaged or of another size, or a molecule is bonded to its
             own image.
+        UnsupportedPhysicsError: An extra point lies elsewhere than its water model puts it, or
+            nothing places it.
     """
-    coordinates = read_coordinates(path, len(topology))
+    coordinates = _whole(read_coordinates(path, len(topology)), topology, Path(path).name)
+    if 0 in topology.numbers:
+        system = base_system(topology, Nonbonded(cutoff=None), rigid_water=False)
+        check_sites(system, topology, coordinates.positions, source=Path(path).name)
+    return coordinates
+
+
+def _whole(coordinates: Coordinates, topology: AmberTopology, source: str) -> Coordinates:
+    """Return coordinates with every molecule whole; without a box nothing is moved."""
     if not topology.has_box or coordinates.lengths is None:
         return coordinates
     box = box_vectors(coordinates)
@@ -47,7 +59,7 @@ def read_configuration(path: str | Path, topology: AmberTopology) -> Coordinates
     if left.any():
         i, j = (atom_label(topology, int(k)) for k in pairs[int(np.argmax(left))])
         raise InputError(
-            f"{i} and {j} in {Path(path).name} are bonded, but half a box or more apart in the "
+            f"{i} and {j} in {source} are bonded, but half a box or more apart in the "
             "molecule as a whole: it is bonded to its own image, or the box is not the one of "
             "these coordinates; give the box that they were made with."
         )

@@ -9,15 +9,16 @@ from pathlib import Path
 import numpy as np
 import openmm as mm
 
-from merrow.amber.coordinates import read_coordinates
 from merrow.amber.topology import AmberTopology, read_topology
 from merrow.analysis import nve
 from merrow.engine.dynamics import DynamicsPlan, at_rest_as_a_whole, draw_velocities, run_dynamics
 from merrow.engine.motion import force_probe, forces_at, particle_masses, unconstrained
 from merrow.engine.simulation import Snapshot
+from merrow.engine.simulation import Phase, check_reference
 from merrow.potentials.interface import Array, Potential
 from merrow.system.box import box_for_cutoff
 from merrow.system.build import HybridSystem, hybrid_system
+from merrow.system.configuration import read_configuration
 from merrow.system.images import together
 from merrow.system.pme import Nonbonded, pme_parameters
 from merrow.system.potentials import check_potential, open_potential
@@ -117,7 +118,7 @@ def open_nve_setup(request: NveRequest) -> NveSetup:
         InputError: The files do not fit together.
     """
     topology = read_topology(request.prmtop)
-    coordinates = read_coordinates(request.inpcrd, len(topology))
+    coordinates = read_configuration(request.inpcrd, topology)
     region = select_region(topology, request.ml_mask, positions=coordinates.positions, several=True)
     check_potential(request.potential, region.molecule, region.labels)
     box, nonbonded, cell = np.eye(3), Nonbonded(cutoff=None), None
@@ -126,6 +127,7 @@ def open_nve_setup(request: NveRequest) -> NveSetup:
         box, cutoff = cell * NM_PER_ANGSTROM, request.cutoff * NM_PER_ANGSTROM
         edges = tuple(float(edge) for edge in np.diag(box))
         nonbonded = Nonbonded(cutoff=cutoff, pme=pme_parameters(edges, cutoff, 5e-4))
+        check_reference(request.platform, box, cutoff)
     hybrid = hybrid_system(
         topology,
         region,
