@@ -42,9 +42,10 @@ from merrow.engine.storage import load_arrays, save_arrays
 from merrow.geometry import torsion_angles
 from merrow.samples import LambdaState, WindowSamples, concatenate
 from merrow.system.build import HybridSystem, hybrid_system, region_masses
-from merrow.system.internal import ClassicalPotential, internal_terms, vacuum_system
+from merrow.system.internal import ClassicalPotential, internal_terms
 from merrow.system.pme import Nonbonded, pme_parameters
 from merrow.system.region import MLRegion, bonds_within, region_of
+from merrow.system.rendering import rendered
 from merrow.system.torsions import most_different, rotatable_torsions
 from merrow.units import ANGSTROM_PER_NM, NM_PER_ANGSTROM
 
@@ -137,7 +138,7 @@ def prepare(
     topology, coordinates = read_topology(prmtop), read_coordinates(inpcrd)
     n = len(read_topology(gas_prmtop))
     region = region_of(topology, tuple(range(n)), name="the solute")
-    terms = internal_terms(vacuum_system(prmtop), topology, region.atoms)
+    terms = internal_terms(rendered(read_topology(prmtop)), topology, region.atoms)
     classical = ClassicalPotential(terms, name="mm", identity=f"mm:{name}")
     masses = tuple(region_masses(topology, region, MASSES).tolist())
     torsions = rotatable_torsions(topology, region.atoms)

@@ -21,12 +21,13 @@ from hybrids import (
 )
 from scipy.spatial.transform import Rotation
 
+from merrow.amber.topology import read_topology
 from merrow.engine.record import coulomb_coefficients, set_state
 from merrow.potentials.interface import Molecule
 from merrow.samples import LambdaState
 from merrow.system.alchemy import couple_charges
 from merrow.system.build import INTERNAL, NONBONDED, base_system
-from merrow.system.internal import vacuum_system
+from merrow.system.rendering import rendered
 from merrow.units import ANGSTROM_PER_NM, KJ_PER_KCAL
 
 SUMMATION = 1e-8
@@ -58,7 +59,7 @@ def test_the_coupled_system_is_the_plain_prmtop(box):
 def test_the_internal_energy_is_that_of_the_molecule_in_vacuum(box):
     hybrid = box.hybrid()
     context = context_of(hybrid.system, box.positions, box.vectors)
-    alone = context_of(vacuum_system(box.gas), box.positions[box.atoms])
+    alone = context_of(rendered(read_topology(box.gas)), box.positions[box.atoms])
     # Combined pairs against tabulated pairs within the solute: the ninth digit again.
     assert energy(context, INTERNAL) == pytest.approx(energy(alone), abs=1e-6)
     native = box.classical.evaluate(box.positions[None, box.atoms] * ANGSTROM_PER_NM).energies[0]
@@ -101,9 +102,9 @@ def test_the_decoupled_system_is_water_and_the_isolated_solute(box):
         if i in box.atoms:
             charges.setExceptionParameters(k, i, j, 0.0, 0.1, 0.0)
     bare = context_of(water, box.positions, box.vectors)
-    bonded = context_of(vacuum_system(box.gas), box.positions[box.atoms])
+    bonded = context_of(rendered(read_topology(box.gas)), box.positions[box.atoms])
     # `water` still has the solute's bonded terms; take them out, put the whole solute in.
-    solute = vacuum_system(box.gas)
+    solute = rendered(read_topology(box.gas))
     own = force_of(solute, mm.NonbondedForce)
     for i in range(own.getNumParticles()):
         own.setParticleParameters(i, 0.0, 0.1, 0.0)

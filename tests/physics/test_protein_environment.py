@@ -15,10 +15,10 @@ from hybrids import context_of, energy, energy_at
 from merrow.amber.coordinates import read_coordinates
 from merrow.amber.topology import AmberTopology, read_topology
 from merrow.system.build import HybridSystem, base_system, hybrid_system
-from merrow.system.internal import vacuum_system
 from merrow.system.pme import Nonbonded
 from merrow.system.potentials import open_potential
 from merrow.system.region import MLRegion, region_of
+from merrow.system.rendering import rendered
 
 VACUUM = Nonbonded(cutoff=None)
 
@@ -45,7 +45,7 @@ def lysozyme(shared) -> Complex:
 
 
 def test_the_coupled_ligand_is_the_plain_complex(lysozyme):
-    plain = context_of(vacuum_system(lysozyme.topology.path), lysozyme.positions)
+    plain = context_of(rendered(lysozyme.topology), lysozyme.positions)
     hybrid = lysozyme.hybrid(rigid=False)
     context = context_of(hybrid.system, lysozyme.positions)
     # Ninth digit of A and B; the energy of the unrelaxed protein is some 1e4 kJ/mol.

@@ -36,9 +36,10 @@ from merrow.geometry import torsion_angles
 from merrow.potentials.interface import Potential
 from merrow.samples import LambdaState
 from merrow.system.build import INTERNAL, HybridSystem, hybrid_system
-from merrow.system.internal import ClassicalPotential, internal_terms, vacuum_system
+from merrow.system.internal import ClassicalPotential, internal_terms
 from merrow.system.pme import Nonbonded
 from merrow.system.region import region_of
+from merrow.system.rendering import rendered
 from merrow.system.stress import stress_potential, stressed_terms
 from merrow.units import KJ_PER_KCAL, NM_PER_ANGSTROM, thermal_energy
 
@@ -57,7 +58,7 @@ def ether(freesolv, tmp_path_factory) -> small_box.Solvated:
 def vacuum_gaff(ether) -> ClassicalPotential:
     """GAFF as the gas-phase prmtop has it, read without the solvated one."""
     topology = read_topology(ether.gas_prmtop)
-    terms = internal_terms(vacuum_system(topology.path), topology, range(len(topology)))
+    terms = internal_terms(rendered(topology), topology, range(len(topology)))
     return ClassicalPotential(terms, name="vacuum", identity="vacuum")
 
 

@@ -144,6 +144,6 @@ def test_extra_points_follow_their_water_and_velocity_verlet_is_refused(four_poi
 def test_water_that_openmm_leaves_flexible_is_refused(freesolv, tmp_path, monkeypatch):
     gas = freesolv / "amber_gaff" / f"{METHANE}.prmtop"
     wet, _ = solvate(gas, gas.with_suffix(".inpcrd"), folder=tmp_path, n_waters=210)
-    monkeypatch.setattr("merrow.system.build.WATER", "XYZ")
+    monkeypatch.setattr("merrow.system.rendering.WATER", "XYZ")
     with pytest.raises(UnsupportedPhysicsError, match="none that OpenMM can hold rigid"):
         base_system(read_topology(wet), Nonbonded(cutoff=0.8), rigid_water=True)

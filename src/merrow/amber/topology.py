@@ -8,10 +8,9 @@ we cannot reproduce is refused, and the rest becomes one immutable value.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +19,11 @@ from parmed.periodic_table import Element, element_by_mass
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from merrow.errors import InputError, UnsupportedPhysicsError
+from merrow.amber.sections import Sections, refuse_foreign
+from merrow.errors import InputError
 
 Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]
-Sections = Mapping[str, list[Any]]
 
 logger = logging.getLogger(__name__)
 
@@ -87,11 +86,11 @@ def read_topology(path: str | Path) -> AmberTopology:
 
     Raises:
         InputError: The file is missing, is not a prmtop, or is truncated.
-        UnsupportedPhysicsError: It has 12-6-4, 10-12, polarizable or AMOEBA terms.
+        UnsupportedPhysicsError: It has terms that are not available: `refuse_foreign`.
     """
     path = Path(path)
     sections = _read_sections(path)
-    _refuse_foreign_physics(sections, path)
+    refuse_foreign(sections, path)
     _check_lengths(sections, path)
     pointers = sections["POINTERS"]
     if pointers[IFBOX] > 0 and min(sections.get("BOX_DIMENSIONS", [1.0])) <= 0.0:
@@ -148,25 +147,6 @@ def _read_sections(path: Path) -> Sections:
         ) from error
     sections: Sections = file.parm_data
     return sections
-
-
-def _refuse_foreign_physics(sections: Sections, path: Path) -> None:
-    """Raise for terms of the energy that are not those of a fixed-charge AMBER force field."""
-    foreign = {
-        "LENNARD_JONES_CCOEF": "12-6-4 Lennard-Jones terms",
-        "POLARIZABILITY": "polarizabilities",
-        "AMOEBA_FORCEFIELD": "the AMOEBA force field",
-    }
-    found = [what for flag, what in foreign.items() if flag in sections]
-    if any(sections.get("IPOL", ())):
-        found.append("a polarizable force field (IPOL)")
-    if any(value != 0.0 for x in "AB" for value in sections.get(f"HBOND_{x}COEF", ())):
-        found.append("10-12 hydrogen-bond terms")
-    if found:
-        raise UnsupportedPhysicsError(
-            f"{path.name} contains {found[0]}, which cannot be reproduced here; "
-            "make the prmtop with a fixed-charge force field of 12-6 Lennard-Jones terms."
-        )
 
 
 def _check_lengths(sections: Sections, path: Path) -> None:

@@ -115,7 +115,7 @@ def check_source(config: HydrationConfig, base: Path) -> tuple[Molecule, tuple[s
     check_reference(
         config.platform,
         box_vectors(coordinates) * NM_PER_ANGSTROM,
-        protocol.cutoff * NM_PER_ANGSTROM,
+        protocol.cutoff_angstrom * NM_PER_ANGSTROM,
     )
     return region.molecule, region.labels
 

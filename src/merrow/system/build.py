@@ -12,11 +12,9 @@ import copy
 from dataclasses import dataclass
 from itertools import combinations
 
-import numpy as np
 import openmm as mm
-from openmm import app, unit
 
-from merrow.amber.topology import AmberTopology, atom_label
+from merrow.amber.topology import AmberTopology
 from merrow.errors import InputError, UnsupportedPhysicsError
 from merrow.potentials.interface import Potential
 from merrow.system import alchemy
@@ -32,12 +30,10 @@ from merrow.system.internal import (
 from merrow.system.masses import Masses, region_masses
 from merrow.system.pme import Nonbonded
 from merrow.system.region import NO_BONDS, Bonds, MLRegion, bonds_within, capped
+from merrow.system.rendering import rendered
 
 ENVIRONMENT, NONBONDED, SOFT_CORE, TAIL, INTERNAL, RESTRAINT, CONFINE = range(7)
 """Force groups of a hybrid system."""
-
-WATER = "WAT"
-"""What OpenMM calls water in a prmtop."""
 
 
 @dataclass(frozen=True)
@@ -67,88 +63,18 @@ def base_system(topology: AmberTopology, nonbonded: Nonbonded, *, rigid_water: b
     """Return OpenMM's rendering of a prmtop with our nonbonded settings and no other constraint.
 
     Raises:
-        InputError: OpenMM cannot read the prmtop, or a cutoff is asked for without a box.
+        InputError: A cutoff is asked for without a box.
+        MerrowError: As `rendered`.
     """
     if nonbonded.cutoff is not None and not topology.has_box:
         raise InputError(f"{topology.path} has no box; a cutoff needs one.")
-    try:
-        prmtop = app.AmberPrmtopFile(str(topology.path))
-        _name_waters(prmtop, topology)
-        system = prmtop.createSystem(
-            nonbondedMethod=app.NoCutoff if nonbonded.cutoff is None else app.PME,
-            nonbondedCutoff=(nonbonded.cutoff or 1.0) * unit.nanometer,
-            constraints=None,
-            rigidWater=rigid_water,
-            removeCMMotion=False,
-        )
-    except (ValueError, KeyError, IndexError, TypeError) as error:
-        raise InputError(f"{topology.path} cannot be read by OpenMM: {error}.") from error
-    _turn_lone_pairs(system)
-    refuse_unplaced(system, topology)
-    if rigid_water:
-        _check_rigid(system, topology)
+    system = rendered(topology, cutoff=nonbonded.cutoff, rigid_water=rigid_water)
     for force in system.getForces():
         if isinstance(force, mm.NonbondedForce):
             _apply_nonbonded(force, nonbonded)
         elif isinstance(force, mm.CustomNonbondedForce):
             force.setUseLongRangeCorrection(nonbonded.lj_tail and nonbonded.cutoff is not None)
     return system
-
-
-def _name_waters(prmtop: app.AmberPrmtopFile, topology: AmberTopology) -> None:
-    """Call every water by the name by which OpenMM knows water.
-
-    OpenMM makes water rigid, and places its extra points, by the name of the residue alone.
-    """
-    labels = prmtop._prmtop._raw_data["RESIDUE_LABEL"]
-    for residue in {int(topology.residue_index[i]) for i in np.flatnonzero(topology.is_water)}:
-        labels[residue] = WATER
-
-
-def _turn_lone_pairs(system: mm.System) -> None:
-    """Put the lone pairs of five-site water on the far side of the hydrogens, where they belong.
-
-    OpenMM's reader of prmtop files (8.6) puts them where a reflection in the oxygen would.
-    """
-    for i in range(system.getNumParticles()):
-        site = system.getVirtualSite(i) if system.isVirtualSite(i) else None
-        if isinstance(site, mm.OutOfPlaneSite) and site.getWeight12() > 0.0:
-            atoms = [site.getParticle(k) for k in range(3)]
-            weights = (site.getWeight12(), site.getWeight13(), site.getWeightCross())
-            system.setVirtualSite(i, mm.OutOfPlaneSite(*atoms, *(-w for w in weights)))
-
-
-def refuse_unplaced(system: mm.System, topology: AmberTopology) -> None:
-    """Refuse an extra point that nothing places: it would stay where it is, and hold its atom.
-
-    Raises:
-        UnsupportedPhysicsError: There is one, such as a sigma hole or a lone pair of a solute.
-    """
-    for i, number in enumerate(topology.numbers):
-        if number == 0 and not system.isVirtualSite(i):
-            raise UnsupportedPhysicsError(
-                f"{topology.path.name} has an extra point, {atom_label(topology, i)}, that is not "
-                "of a water model with four or five sites: nothing would place it; make the "
-                "prmtop without extra points."
-            )
-
-
-def _check_rigid(system: mm.System, topology: AmberTopology) -> None:
-    """Refuse water that OpenMM left flexible, or with extra points that nothing places.
-
-    Raises:
-        UnsupportedPhysicsError: There is some.
-    """
-    held = np.zeros(len(topology), dtype=int)
-    for k in range(system.getNumConstraints()):
-        held[list(system.getConstraintParameters(k)[:2])] += 1
-    placed = np.array([system.isVirtualSite(i) for i in range(len(topology))])
-    loose = np.flatnonzero(topology.is_water & (held < 2) & ~placed)
-    if loose.size:
-        raise UnsupportedPhysicsError(
-            f"the water of {atom_label(topology, int(loose[0]))} in {topology.path.name} is none "
-            "that OpenMM can hold rigid; use TIP3P, SPC/E, TIP4P, OPC or TIP5P."
-        )
 
 
 def virtual_site(system: mm.System, particle: int) -> mm.VirtualSite:

@@ -20,8 +20,7 @@ from merrow.errors import InputError, UnsupportedPhysicsError
 from merrow.geometry import joined, whole_boxes
 from merrow.potentials.interface import Array
 from merrow.system.box import box_vectors
-from merrow.system.build import base_system
-from merrow.system.pme import Nonbonded
+from merrow.system.rendering import rendered
 from merrow.units import ANGSTROM_PER_NM
 
 SITE_TOLERANCE = 0.05
@@ -43,8 +42,7 @@ def read_configuration(path: str | Path, topology: AmberTopology) -> Coordinates
     """
     coordinates = _whole(read_coordinates(path, len(topology)), topology, Path(path).name)
     if 0 in topology.numbers:
-        system = base_system(topology, Nonbonded(cutoff=None), rigid_water=False)
-        check_sites(system, topology, coordinates.positions, source=Path(path).name)
+        check_sites(rendered(topology), topology, coordinates.positions, source=Path(path).name)
     return coordinates
 
 

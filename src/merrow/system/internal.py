@@ -14,14 +14,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from pathlib import Path
 
 import numpy as np
 import openmm as mm
-from openmm import app
 
 from merrow.amber.topology import AmberTopology
-from merrow.errors import InputError, UnsupportedPhysicsError
+from merrow.errors import UnsupportedPhysicsError
 from merrow.potentials.interface import Array, Capabilities, Evaluation
 from merrow.units import (
     ANGSTROM_PER_NM,
@@ -235,21 +233,6 @@ class ClassicalPotential:
         state = copy.copy(self.__dict__)
         state["_context"] = None  # a Context cannot be pickled; it is made again on first use
         return state
-
-
-def vacuum_system(path: Path) -> mm.System:
-    """Return OpenMM's rendering of a prmtop without box, cutoff and constraints.
-
-    Raises:
-        InputError: OpenMM cannot read the file.
-    """
-    try:
-        prmtop = app.AmberPrmtopFile(str(path))
-        return prmtop.createSystem(
-            nonbondedMethod=app.NoCutoff, constraints=None, rigidWater=False, removeCMMotion=False
-        )
-    except (ValueError, KeyError, IndexError, TypeError) as error:
-        raise InputError(f"{path} cannot be read as a prmtop by OpenMM: {error}.") from error
 
 
 def largest_distance(positions: Array, numbers: Sequence[int]) -> float:

@@ -10,8 +10,9 @@ from merrow.amber.topology import AmberTopology, read_topology
 from merrow.errors import InputError
 from merrow.potentials.interface import Molecule, Potential
 from merrow.potentials.registry import capabilities, check_molecule, load_potential
-from merrow.system.internal import ClassicalPotential, internal_terms, vacuum_system
+from merrow.system.internal import ClassicalPotential, internal_terms
 from merrow.system.region import MLRegion
+from merrow.system.rendering import rendered
 
 MM = "mm"
 
@@ -78,6 +79,6 @@ def open_potential(
 def _classical(
     name: str, topology: AmberTopology, atoms: tuple[int, ...], charge_scale: float
 ) -> ClassicalPotential:
-    system = vacuum_system(topology.path)
+    system = rendered(topology)
     terms = internal_terms(system, topology, atoms, charge_scale=charge_scale)
     return ClassicalPotential(terms, name=name, identity=f"{name}:{terms.digest()}")
