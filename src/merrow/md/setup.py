@@ -19,8 +19,7 @@ from merrow.amber.mask import select_atoms
 from merrow.amber.topology import AmberTopology, atom_label, read_topology
 from merrow.amber.trajectory import RestartMetadata, read_restart_metadata
 from merrow.engine.dynamics import DynamicsPlan, check_plan, draw_velocities
-from merrow.engine.simulation import Snapshot, check_platform
-from merrow.engine.simulation import Phase, check_platform, check_reference
+from merrow.engine.simulation import Snapshot, check_platform, check_reference
 from merrow.engine.slope import couple
 from merrow.errors import InputError
 from merrow.executor import core_count

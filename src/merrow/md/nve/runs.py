@@ -13,8 +13,7 @@ from merrow.amber.topology import AmberTopology, read_topology
 from merrow.analysis import nve
 from merrow.engine.dynamics import DynamicsPlan, at_rest_as_a_whole, draw_velocities, run_dynamics
 from merrow.engine.motion import force_probe, forces_at, particle_masses, unconstrained
-from merrow.engine.simulation import Snapshot
-from merrow.engine.simulation import Phase, check_reference
+from merrow.engine.simulation import Snapshot, check_reference
 from merrow.potentials.interface import Array, Potential
 from merrow.system.box import box_for_cutoff
 from merrow.system.build import HybridSystem, hybrid_system
