@@ -31,9 +31,10 @@ from merrow.engine import gas
 from merrow.engine.leg import LegPlan
 from merrow.engine.seeds import derive_seed
 from merrow.engine.simulation import Snapshot
-from merrow.free_energy.estimate import Estimate, negative
+from merrow.free_energy.estimate import negative
 from merrow.free_energy.estimators import mbar
 from merrow.free_energy.reorganization import reorganization_energy
+from merrow.free_energy.stored import Estimate
 from merrow.samples import LambdaState, WindowSamples
 from merrow.system.alchemy import LAMBDA_ELECTROSTATICS, LAMBDA_STERICS, SOFT_CORE_ALPHA
 from merrow.system.build import NONBONDED, SOFT_CORE, HybridSystem, hybrid_system
@@ -142,7 +143,7 @@ def estimate(folder: Path) -> dict[str, object]:
         "annihilation_kcal": pair(annihilated),
         "annihilation_water_leg_kcal": pair(water),
         "annihilation_gas_leg_kcal": pair(dry),
-        "difference_kcal": difference.dg_kcal,
+        "difference_kcal": difference.value_kcal,
         "stderr_kcal": difference.stderr_kcal,
         "de_reorg_kcal": pair(de_reorg),
         "decoupling_plus_de_reorg_kcal": pair(total(decoupled, de_reorg)),

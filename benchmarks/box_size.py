@@ -66,7 +66,7 @@ def main() -> None:
         }
     small, large = (results[size].headline for size in WATERS)
     summary = {
-        "difference_kcal": large.dg_kcal - small.dg_kcal,
+        "difference_kcal": large.value_kcal - small.value_kcal,
         "stderr_kcal": math.hypot(small.stderr_kcal, large.stderr_kcal),
     }
     print(json.dumps(summary, indent=2))

@@ -50,7 +50,7 @@ def stopped(samples: WindowSamples) -> tuple[float, float, float, int]:
         if estimate.stderr_kcal <= TARGET or n >= MOST:
             parts = estimate.errors
             largest = max(parts.within, parts.repeats or 0.0)
-            return estimate.dg_kcal, estimate.stderr_kcal, largest, n
+            return estimate.value_kcal, estimate.stderr_kcal, largest, n
         n = min(MOST, n + n // 3)
 
 
@@ -99,7 +99,7 @@ def hidden(campaigns: int, rows: int, seed: int) -> dict[str, float]:
         p = chance_of_agreement(parts.within, parts.repeats or 0.0, parts.freedom)
         seen.append(p < DISAGREE)
         errors.append(estimate.stderr_kcal)
-        scores.append((estimate.dg_kcal - whole.exact()) / estimate.stderr_kcal)
+        scores.append((estimate.value_kcal - whole.exact()) / estimate.stderr_kcal)
     return {
         "campaigns": campaigns,
         "rows_per_state": rows,

@@ -120,7 +120,7 @@ def _of_kind(folder: Path, kind: str, segments: int, seed: int) -> dict[str, obj
         plan = plan_of(seed, kind, repeat)
         rows = box.read_leg(folder / name_of(kind, repeat), plan, segments)[0]
         within = correlation(rows)
-        dg.append(mbar(rows, rows=within).dg_kcal)
+        dg.append(mbar(rows, rows=within).value_kcal)
         g.append(float(np.nanmean(within.g)))
         moved = mixing(rows, records_per_sweep=plan.records_per_sweep)
         if moved is not None:

@@ -72,10 +72,10 @@ def compare(result: HydrationResult, row: dict[str, str]) -> dict[str, Any]:
     for name, (estimate, published) in pairs.items():
         if estimate is None:
             raise SystemExit(f"no {name} leg")
-        difference = estimate.dg_kcal - float(published)
+        difference = estimate.value_kcal - float(published)
         allowed = TOLERANCE + 2 * math.hypot(estimate.stderr_kcal, uncertainty)
         out[name] = {
-            "dg_kcal": estimate.dg_kcal,
+            "dg_kcal": estimate.value_kcal,
             "stderr_kcal": estimate.stderr_kcal,
             "freesolv_kcal": float(published),
             "freesolv_unc_kcal": uncertainty,

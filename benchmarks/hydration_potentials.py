@@ -45,11 +45,11 @@ def compute(name: str, potential: str, runs: Path) -> dict[str, Any]:
             f"{folder}: the endpoint route gave no MM value or no end-state correction"
         )
     return {
-        "dg_kcal": total.dg_kcal,
+        "dg_kcal": total.value_kcal,
         "stderr_kcal": total.stderr_kcal,
-        "mm_kcal": mm.dg_kcal,
+        "mm_kcal": mm.value_kcal,
         "mm_stderr_kcal": mm.stderr_kcal,
-        "correction_kcal": total.dg_kcal - mm.dg_kcal,
+        "correction_kcal": total.value_kcal - mm.value_kcal,
         "correction_stderr_kcal": math.hypot(
             *(part.stderr_kcal for part in found.budget if part.name.startswith("MM to ML/MM"))
         ),

@@ -34,10 +34,11 @@ from merrow.engine.leg import count_segments
 from merrow.engine.seeds import derive_seed
 from merrow.engine.simulation import Snapshot
 from merrow.free_energy.endstate import EndStateEstimate, endstate_correction
-from merrow.free_energy.estimate import Estimate, PathEstimate, add, negative
+from merrow.free_energy.estimate import PathEstimate, add, negative
 from merrow.free_energy.estimators import mbar
 from merrow.free_energy.populations import judge_populations
 from merrow.free_energy.reorganization import reorganization_energy
+from merrow.free_energy.stored import Estimate
 from merrow.geometry import torsion_angles
 from merrow.samples import LambdaState, WindowSamples
 from merrow.system.build import HybridSystem
@@ -176,7 +177,7 @@ def estimate(run: Run) -> dict[str, object]:
     return {
         "r1_kcal": pair(r1),
         "r2_kcal": pair(r2),
-        "difference_kcal": difference.dg_kcal,
+        "difference_kcal": difference.value_kcal,
         "stderr_kcal": difference.stderr_kcal,
         "as_published_kcal": pair(total(r1, de_reorg)),
         "de_reorg_kcal": pair(de_reorg),
@@ -233,7 +234,7 @@ def total(*parts: Estimate) -> Estimate:
 
 def _starts(run: Run, phase: Gas) -> str:
     names = tuple(str(torsion) for torsion in run.solvated.torsions)
-    return judge_populations(phase.angles, phase.ladder, phase="gas", names=names).sentence
+    return judge_populations(phase.angles, phase.ladder, phase="gas", names=names).message
 
 
 def _closure(paths: dict[str, PathEstimate], leg: str, near: Estimate, far: Estimate) -> Estimate:
@@ -243,7 +244,7 @@ def _closure(paths: dict[str, PathEstimate], leg: str, near: Estimate, far: Esti
 
 def pair(estimate: Estimate) -> dict[str, float]:
     """Return value and standard error for the result file."""
-    return {"dg_kcal": estimate.dg_kcal, "stderr_kcal": estimate.stderr_kcal}
+    return {"dg_kcal": estimate.value_kcal, "stderr_kcal": estimate.stderr_kcal}
 
 
 def path_summary(path: PathEstimate, samples: WindowSamples) -> dict[str, object]:

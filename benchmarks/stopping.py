@@ -80,7 +80,7 @@ def run_once(
         )
         found = mbar(rows)
         if found.stderr_kcal <= TARGET:
-            answer = {"dg_kcal": found.dg_kcal, "stderr_kcal": found.stderr_kcal}
+            answer = {"dg_kcal": found.value_kcal, "stderr_kcal": found.stderr_kcal}
             save_json(home / "answer.json", {**answer, "pieces": least + 1})
     return True
 

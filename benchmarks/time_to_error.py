@@ -103,7 +103,7 @@ def measure(molecule: str, name: str, folder: Path, models: Path) -> dict[str, A
         tasks.close_benches()  # the next run must not meet systems of this one
     found = result.headline
     return {
-        "dg_kcal": found.dg_kcal,
+        "dg_kcal": found.value_kcal,
         "stderr_kcal": found.stderr_kcal,
         "ps_per_state": result.diagnostics.numbers["ps_per_state"],
         "cpu_s": clock.seconds,

@@ -80,7 +80,7 @@ def main() -> None:
     if len(results) < 2:
         return
     one, two = results["direct"].headline, results["endpoint"].headline
-    difference = one.dg_kcal - two.dg_kcal
+    difference = one.value_kcal - two.value_kcal
     sigma = math.hypot(one.stderr_kcal, two.stderr_kcal)
     summary = {
         "difference_kcal": difference,

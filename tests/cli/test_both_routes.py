@@ -34,7 +34,7 @@ def test_both_routes_in_one_folder_give_the_closure_of_their_cycle(merrow, metha
         *("end-ml-0", "end-ml-1", "gas-ml", "gas-mm"),
     }
     r1, r2 = (found["estimates"][name] for name in ("decoupling_mbar", "endpoint_bar"))
-    difference = r1["dg_kcal"] - r2["dg_kcal"]
+    difference = r1["value_kcal"] - r2["value_kcal"]
     assert found["closure"]["value_kcal"] == pytest.approx(difference, abs=1e-9)
     error = math.hypot(r1["stderr_kcal"], r2["stderr_kcal"])
     assert found["closure"]["stderr_kcal"] == pytest.approx(error)

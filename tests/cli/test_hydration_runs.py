@@ -46,10 +46,10 @@ def check_estimates(result, null):
     for name, value in result["estimates"].items():
         assert (value is None) == (name in null), name
         if value is not None:
-            assert math.isfinite(value["dg_kcal"])
+            assert math.isfinite(value["value_kcal"])
             assert value["stderr_kcal"] > 0.0
     for leg in ("charging", "lj"):
-        assert math.isfinite(result["legs"][leg]["dg_kcal"])
+        assert math.isfinite(result["legs"][leg]["value_kcal"])
     assert result["headline"] == {
         **result["estimates"][result["headline"]["method"]],
         "method": result["headline"]["method"],
@@ -90,8 +90,8 @@ def test_r1_with_ani_gives_every_number_it_promises(merrow, methane):
     assert found["route"] == "direct"
     assert found["headline"]["method"] == "decoupling_mbar"
     check_estimates(found, null={"endpoint_bar"})
-    sums = found["estimates"]["decoupling_ti"]["dg_kcal"] + found["de_reorg"]["value_kcal"]
-    assert found["estimates"]["as_published"]["dg_kcal"] == pytest.approx(sums, abs=1e-12)
+    sums = found["estimates"]["decoupling_ti"]["value_kcal"] + found["de_reorg"]["value_kcal"]
+    assert found["estimates"]["as_published"]["value_kcal"] == pytest.approx(sums, abs=1e-12)
     assert found["estimates"]["mm_reference"] != found["estimates"]["decoupling_mbar"]
     assert found["settings"]["potential_identity"].startswith("ani1ccx:bbee7b20")
     assert found["seeds"] == {"run": 2025}
@@ -100,9 +100,9 @@ def test_r1_with_ani_gives_every_number_it_promises(merrow, methane):
     assert told["largest_ensemble_spread_kcal"] > told["ensemble_spread_kcal"] > 0.0
     assert told["worst_atom_force_spread_kcal_per_a"] > told["force_spread_kcal_per_a"] > 0.0
     assert told["worst_atom"] in range(1, 6)
-    assert read_result(run / "result.json").headline.dg_kcal == found["headline"]["dg_kcal"]
+    assert read_result(run / "result.json").headline.value_kcal == found["headline"]["value_kcal"]
     (row,) = csv.DictReader((run / "result.csv").open())
-    assert float(row["headline_dg_kcal"]) == found["headline"]["dg_kcal"]
+    assert float(row["headline_dg_kcal"]) == found["headline"]["value_kcal"]
 
 
 def test_r2_with_ani_gives_every_number_it_promises(merrow, shared):
@@ -117,12 +117,12 @@ def test_r2_with_ani_gives_every_number_it_promises(merrow, shared):
     assert found["headline"]["method"] == "endpoint_bar"
     check_estimates(found, null={"decoupling_mbar", "decoupling_ti"})
     estimates = found["estimates"]
-    sums = estimates["endpoint_bar"]["dg_kcal"] + found["de_reorg"]["value_kcal"]
-    assert estimates["as_published"]["dg_kcal"] == pytest.approx(sums, abs=1e-12)
+    sums = estimates["endpoint_bar"]["value_kcal"] + found["de_reorg"]["value_kcal"]
+    assert estimates["as_published"]["value_kcal"] == pytest.approx(sums, abs=1e-12)
     ends = found["diagnostics"]["gibbs_bogoliubov"]
     correction = ends["water"]["df_kcal"] - ends["gas"]["df_kcal"]
-    exact = estimates["mm_reference"]["dg_kcal"] + correction
-    assert estimates["endpoint_bar"]["dg_kcal"] == pytest.approx(exact, abs=1e-9)
+    exact = estimates["mm_reference"]["value_kcal"] + correction
+    assert estimates["endpoint_bar"]["value_kcal"] == pytest.approx(exact, abs=1e-9)
     for phase in ("water", "gas"):
         slack = 4 * ends[phase]["stderr_kcal"]
         assert ends[phase]["lower_kcal"] - slack <= ends[phase]["df_kcal"]
@@ -155,7 +155,9 @@ def test_a_solvated_system_runs_and_its_tables_are_read_by_alchemlyb(solvated_ru
     )
     dg, rows = value_from_tables(Path("run"), found["temperature_kelvin"])
     assert rows == found["diagnostics"]["n_samples"]
-    assert dg == pytest.approx(found["headline"]["dg_kcal"], abs=found["headline"]["stderr_kcal"])
+    assert dg == pytest.approx(
+        found["headline"]["value_kcal"], abs=found["headline"]["stderr_kcal"]
+    )
     plain = pd.read_parquet("run/samples/u_nk.parquet")
     assert len(plain) == rows
 

@@ -58,7 +58,7 @@ def judged(script, found, row, *, charging=1.0, lj=0.0):
         "lj": found["lj"]["dg_kcal"] + lj,
     }
     values = {
-        name: SimpleNamespace(dg_kcal=value, stderr_kcal=found[name]["stderr_kcal"])
+        name: SimpleNamespace(value_kcal=value, stderr_kcal=found[name]["stderr_kcal"])
         for name, value in (*legs.items(), ("total", sum(legs.values())))
     }
     numbers = SimpleNamespace(numbers={"ps_per_state": found["ps_per_state"]})

@@ -107,6 +107,6 @@ def test_even_steps_give_a_smaller_error_at_the_same_cost():
     even = tuple(LambdaState(v, 1.0) for v in equal_steps(found, 5).tolist())
     scatter = []
     for states in (plain, even):
-        off = [mbar(sample(model, states, 100, rng)).dg_kcal - model.exact() for _ in range(60)]
+        off = [mbar(sample(model, states, 100, rng)).value_kcal - model.exact() for _ in range(60)]
         scatter.append(np.sqrt(np.mean(np.square(off))))
     assert scatter[1] < 0.85 * scatter[0]  # 60 runs know each scatter to 9 %

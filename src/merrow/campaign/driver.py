@@ -211,7 +211,7 @@ class Driver:
         if result is None:
             return "done."
         found = result.headline
-        return f"done, {energy(found.dg_kcal)} ± {stderr(found.stderr_kcal)} kcal/mol."
+        return f"done, {energy(found.value_kcal)} ± {stderr(found.stderr_kcal)} kcal/mol."
 
     def _time_left(self) -> str:
         """Return how long the other runs will take if they are like those that ended."""

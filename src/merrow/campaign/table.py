@@ -19,7 +19,8 @@ from merrow.campaign.statistics import statistics
 from merrow.campaign.worker import Outcome
 from merrow.engine.storage import save_json
 from merrow.errors import InputError
-from merrow.hydration.result import Estimate, HydrationResult
+from merrow.free_energy.stored import Estimate
+from merrow.hydration.result import HydrationResult
 from merrow.hydration.run_folder import RUN_FILE, read_finished, read_run_file
 from merrow.report.text import flatten
 from merrow.versions import versions
@@ -161,7 +162,7 @@ def finished(run: Path) -> HydrationResult | None:
 def _numbers(result: HydrationResult) -> dict[str, Any]:
     published, control = result.estimates.as_published, result.estimates.mm_reference
     return {
-        "dg_kcal": result.headline.dg_kcal,
+        "dg_kcal": result.headline.value_kcal,
         "stderr_kcal": result.headline.stderr_kcal,
         "method": result.headline.method,
         **_pair("decoupling", result.estimates.decoupling_mbar),
@@ -187,6 +188,6 @@ def _second_route(result: HydrationResult) -> dict[str, Any]:
 
 def _pair(name: str, estimate: Estimate | None) -> dict[str, Any]:
     return {
-        f"{name}_kcal": None if estimate is None else estimate.dg_kcal,
+        f"{name}_kcal": None if estimate is None else estimate.value_kcal,
         f"{name}_stderr_kcal": None if estimate is None else estimate.stderr_kcal,
     }

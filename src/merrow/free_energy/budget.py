@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
 from merrow.free_energy.decorrelate import split
 from merrow.free_energy.endstate import EndStateEstimate
-from merrow.free_energy.estimate import Estimate, PathEstimate
+from merrow.free_energy.estimate import PathEstimate
 from merrow.free_energy.reorganization import standard_error_of_mean
+from merrow.free_energy.stored import Estimate, UncertaintyPart
 from merrow.samples import Array, WindowSamples
 from merrow.units import KCAL_PER_KJ, thermal_energy
 
@@ -26,26 +26,9 @@ BLOCKS = 10
 """Runs of frames that are left out in turn to see the scatter of the members' free energies."""
 
 
-@dataclass(frozen=True)
-class Part:
-    """One part of the uncertainty.
-
-    Attributes:
-        name: What is uncertain.
-        stderr_kcal: By how much [kcal/mol].
-        in_stderr: Whether it is part of the standard error of the headline.
-        note: How it was obtained.
-    """
-
-    name: str
-    stderr_kcal: float
-    in_stderr: bool
-    note: str
-
-
 def sampling_parts(
     headline: Estimate, path: PathEstimate, ends: Mapping[str, EndStateEstimate]
-) -> tuple[Part, ...]:
+) -> tuple[UncertaintyPart, ...]:
     """Return what makes up the standard error of the headline; the squares sum to its square.
 
     Args:
@@ -53,17 +36,21 @@ def sampling_parts(
         path: The sampled path.
         ends: MM → ML by phase where the headline holds them (endpoint); empty for the direct route.
     """
-    inside = [Part("sampling of the path", path.errors.within, True, "analytic or blocks")]
+    inside = [
+        UncertaintyPart("sampling of the path", path.errors.within, True, "analytic or blocks")
+    ]
     for phase, end in ends.items():
         name = f"MM to ML/MM in {phase}"
-        inside.append(Part(name, end.stderr_kcal, True, "BAR, with the scatter of its repeats"))
+        inside.append(
+            UncertaintyPart(name, end.stderr_kcal, True, "BAR, with the scatter of its repeats")
+        )
     rest = headline.stderr_kcal**2 - sum(part.stderr_kcal**2 for part in inside)
     between = math.sqrt(max(rest, 0.0))
     note = "what the scatter of the repeats adds to that"
-    return (*inside, Part("between repeats", between, True, note))
+    return (*inside, UncertaintyPart("between repeats", between, True, note))
 
 
-def member_part(water: Array, gas: Array, *, temperature: float) -> Part:
+def member_part(water: Array, gas: Array, *, temperature: float) -> UncertaintyPart:
     """Return by how much the free energy differs between the members of the potential.
 
     Each member's free energy follows by reweighting frames of the mean, without new dynamics:
@@ -87,7 +74,7 @@ def member_part(water: Array, gas: Array, *, temperature: float) -> Part:
         "from the number of frames; a lower bound of the error of the potential"
     )
     spread = math.sqrt(max(variance - noise, 0.0)) * unit
-    return Part("members of the potential", spread, False, note)
+    return UncertaintyPart("members of the potential", spread, False, note)
 
 
 def _member_shifts(x: Array) -> tuple[Array, Array]:

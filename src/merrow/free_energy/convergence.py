@@ -11,10 +11,10 @@ from scipy.special import expit
 
 from merrow.errors import NumericsError
 from merrow.free_energy.decorrelate import Correlation, correlation
-from merrow.free_energy.estimate import Estimate, PathEstimate
+from merrow.free_energy.estimate import PathEstimate
 from merrow.free_energy.estimators import fit_mbar
 from merrow.free_energy.repeats import judge_repeats
-from merrow.free_energy.verdict import Verdict
+from merrow.free_energy.stored import Estimate, Verdict, verdict
 from merrow.samples import Array, WindowSamples
 from merrow.units import KCAL_PER_KJ, thermal_energy
 
@@ -83,17 +83,17 @@ def judge_halves(result: Convergence, total: Estimate) -> Verdict:
     """
     a, b = result.first_half, result.second_half
     if a is None or b is None:
-        return Verdict(
+        return verdict(
             "halves", False, "Half of the data is too short for an estimate: run longer."
         )
     least = math.sqrt(2.0) * total.stderr_kcal
     error = math.hypot(max(a.stderr_kcal, least), max(b.stderr_kcal, least))
-    difference = b.dg_kcal - a.dg_kcal
+    difference = b.value_kcal - a.value_kcal
     ok = abs(difference) <= 2.0 * error
     said = f"the second half differs from the first by {difference:+.2f} ± {error:.2f} kcal/mol"
     if ok:
-        return Verdict("halves", True, f"Both halves agree: {said}.")
-    return Verdict("halves", False, f"Not converged: {said}; lengthen equilibration and run on.")
+        return verdict("halves", True, f"Both halves agree: {said}.")
+    return verdict("halves", False, f"Not converged: {said}; lengthen equilibration and run on.")
 
 
 def judge_errors(estimate: PathEstimate) -> Verdict:
@@ -107,7 +107,7 @@ def judge_overlap(estimate: PathEstimate) -> Verdict:
     least = estimate.min_overlap
     if least is None or estimate.overlap is None:
         words = f"{estimate.method} gives no overlap; use MBAR."
-        return Verdict("overlap", False, words, serious=True)
+        return verdict("overlap", False, words, serious=True)
     pairs = np.minimum(np.diag(estimate.overlap, 1), np.diag(estimate.overlap, -1))
     k = int(pairs.argmin())
     a, b = estimate.states[k], estimate.states[k + 1]
@@ -120,7 +120,7 @@ def judge_overlap(estimate: PathEstimate) -> Verdict:
         )
     else:
         sentence = f"All neighbours overlap well; the smallest overlap is {where}."
-    return Verdict("overlap", least >= BAD_OVERLAP, sentence, serious=True)
+    return verdict("overlap", least >= BAD_OVERLAP, sentence, serious=True)
 
 
 def states_to_split(samples: WindowSamples, estimate: PathEstimate) -> tuple[int, ...]:

@@ -14,26 +14,14 @@ correction is not followed; it touches the published sum only.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from merrow.free_energy.endstate import EndStateEstimate
-from merrow.free_energy.estimate import Estimate, PathEstimate, add, negative
-from merrow.free_energy.verdict import Verdict
+from merrow.free_energy.estimate import PathEstimate, add, negative
+from merrow.free_energy.stored import Estimate, Estimates, Headline, Method, Verdict, verdict
 
-METHODS = {
-    "decoupling_mbar": "MBAR of the ML/MM decoupling path",
-    "endpoint_bar": "MM decoupling path (MBAR) + MM→ML/MM end-state BAR",
-    "as_published": "TI + ΔE_reorg, as published; not a state-function estimate",
-}
+PUBLISHED = "TI + ΔE_reorg, as published; not a state-function estimate"
 STAND_IN = "as published: end-state route + ΔE_reorg, a stand-in for TI + ΔE_reorg"
-WHY = (
-    "The two numbers differ by ΔE_reorg = <E_ML>_wat - <E_ML>_gas: the decoupling path already "
-    "contains the reorganisation of the solute, so adding it counts it twice "
-    "(docs/explanation/two-numbers.md)."
-)
-
-
 AGREEMENT = 2.0
 """Two routes agree within this many standard errors of their difference."""
 
@@ -56,23 +44,16 @@ class Hydration:
     """The hydration free energy and all numbers that stand beside it.
 
     Attributes:
-        route: "direct" or "endpoint".
-        headline: The number that is reported.
-        headline_method: How it was obtained.
-        estimates: decoupling_mbar, decoupling_ti, endpoint_bar, mm_reference and as_published; None
-            for what this route does not give.
+        headline: The number that is reported, and by which method.
+        estimates: Every way to it.
         de_reorg: ⟨E_ML⟩_wat − ⟨E_ML⟩_gas.
         published_note: How "as published" was made.
-        why: One sentence why exact and published value differ.
     """
 
-    route: str
-    headline: Estimate
-    headline_method: str
-    estimates: Mapping[str, Estimate | None]
+    headline: Headline
+    estimates: Estimates
     de_reorg: Estimate | None
     published_note: str
-    why: str = WHY
 
 
 def hydration_direct(
@@ -95,14 +76,8 @@ def hydration_direct(
         published: Make "as published" the headline (protocol paper only).
     """
     as_published = None if de_reorg is None else add(shared=[ti, de_reorg])
-    estimates = {
-        "decoupling_mbar": mbar,
-        "decoupling_ti": ti,
-        "endpoint_bar": endpoint_bar,
-        "mm_reference": mm_reference,
-        "as_published": as_published,
-    }
-    return _result("direct", "decoupling_mbar", estimates, de_reorg, published)
+    estimates = Estimates(mbar, ti, endpoint_bar, mm_reference, as_published)
+    return _result("decoupling_mbar", estimates, de_reorg, published, PUBLISHED)
 
 
 def hydration_endpoint(
@@ -128,14 +103,8 @@ def hydration_endpoint(
     as_published = (
         None if de_reorg is None else add(shared=[*in_water, de_reorg], independent=[gas])
     )
-    estimates = {
-        "decoupling_mbar": None,
-        "decoupling_ti": None,
-        "endpoint_bar": exact,
-        "mm_reference": mm_path,
-        "as_published": as_published,
-    }
-    return _result("endpoint", "endpoint_bar", estimates, de_reorg, published)
+    estimates = Estimates(None, None, exact, mm_path, as_published)
+    return _result("endpoint_bar", estimates, de_reorg, published, STAND_IN)
 
 
 def closure(r1: Estimate, r2: Estimate) -> Closure:
@@ -145,30 +114,23 @@ def closure(r1: Estimate, r2: Estimate) -> Closure:
     direct route's path has from the gas phase, conformers in its decoupled state, is not followed.
     """
     difference = add(shared=[], independent=[r1, negative(r2)])
-    value, error = difference.dg_kcal, difference.stderr_kcal
+    value, error = difference.value_kcal, difference.stderr_kcal
     said = f"direct − endpoint = {value:+.2f} ± {error:.2f} kcal/mol"
     if abs(value) <= AGREEMENT * error:
         bound = abs(value) + AGREEMENT * error
         words = f"Both routes agree: {said}; a disagreement above {bound:.2f} is unlikely."
-        return Closure(difference, Verdict("routes", True, words))
+        return Closure(difference, verdict("routes", True, words))
     words = f"The routes disagree by more than {AGREEMENT:g} standard errors: {said}."
     advice = (
         "run longer; see which repeats or conformers differ, and the end-state overlap of endpoint"
     )
-    return Closure(difference, Verdict("routes", False, words, advice, serious=True))
+    return Closure(difference, verdict("routes", False, words, advice, serious=True))
 
 
 def _result(
-    route: str,
-    exact: str,
-    estimates: Mapping[str, Estimate | None],
-    de_reorg: Estimate | None,
-    published: bool,
+    exact: Method, estimates: Estimates, de_reorg: Estimate | None, published: bool, note: str
 ) -> Hydration:
-    note = METHODS["as_published"] if route == "direct" else STAND_IN
-    chosen = "as_published" if published and estimates["as_published"] is not None else exact
-    headline = estimates[chosen]
-    if headline is None:
-        raise ValueError(f"route {route} gave no {chosen}")
-    method = note if chosen == "as_published" else METHODS[chosen]
-    return Hydration(route, headline, method, estimates, de_reorg, note)
+    method: Method = "as_published" if published and estimates.as_published is not None else exact
+    chosen: Estimate = getattr(estimates, method)
+    headline = Headline(chosen.value_kcal, chosen.stderr_kcal, chosen.by_repeat, method=method)
+    return Hydration(headline, estimates, de_reorg, note)

@@ -10,7 +10,7 @@ import numpy as np
 from merrow.free_energy.decorrelate import MAX_DISCARD, Correlation, inefficiency, split
 from merrow.free_energy.populations import sectors
 from merrow.free_energy.reorganization import standard_error_of_mean
-from merrow.free_energy.verdict import Verdict
+from merrow.free_energy.stored import Verdict, verdict
 from merrow.samples import Array, IntArray, WindowSamples
 from merrow.units import KCAL_PER_KJ
 
@@ -34,9 +34,9 @@ def judge_equilibration(samples: WindowSamples, rows: Correlation) -> Verdict:
     where = samples.select(~rows.equilibrated).state
     words = f"{100 * lost:.1f} % of the rows are left out as unequilibrated"
     if lost <= MOST_DISCARDED:
-        return Verdict("equilibration", True, f"{words}.")
+        return verdict("equilibration", True, f"{words}.")
     worst = int(np.bincount(where, minlength=len(samples.states)).argmax())
-    return Verdict(
+    return verdict(
         "equilibration",
         False,
         f"{words}, most of them in state {worst}; at most {100 * MAX_DISCARD:.0f} % ever are.",
@@ -56,9 +56,9 @@ def judge_correlation(samples: WindowSamples, rows: Correlation) -> Verdict:
     )
     ok = bool(counts[k] >= LEAST_INDEPENDENT)
     if ok:
-        return Verdict("correlation", True, f"Every state has independent rows enough: {said}.")
+        return verdict("correlation", True, f"Every state has independent rows enough: {said}.")
     advice = f"an error from fewer than {LEAST_INDEPENDENT:.0f} is itself uncertain: sample longer"
-    return Verdict("correlation", False, f"Few independent rows: {said}.", advice)
+    return verdict("correlation", False, f"Few independent rows: {said}.", advice)
 
 
 def independent_rows(samples: WindowSamples, rows: Correlation) -> Array:
@@ -94,8 +94,8 @@ def judge_missing_states(water: Array, gas: Array, names: tuple[str, ...]) -> Ve
                 if not series[s].any() and 1.0 - (1.0 - p) ** frames > SEEN:
                     missing.append(f"{label} has a state in {there} ({100 * p:.0f} %), not {here}")
     if not missing:
-        return Verdict(name, True, "Every torsion state of one phase is seen in the other too.")
-    return Verdict(
+        return verdict(name, True, "Every torsion state of one phase is seen in the other too.")
+    return verdict(
         name,
         False,
         f"Torsion states are visited in one phase only: {'; '.join(missing)}.",
@@ -115,8 +115,8 @@ def judge_gas_and_decoupled(difference: float, stderr: float) -> Verdict:
     said = f"they differ by {difference:+.2f} ± {stderr:.2f} kcal/mol"
     if abs(difference) <= AGREEMENT * stderr:
         words = f"The decoupled solute and the gas phase have the same mean energy: {said}."
-        return Verdict("gas phase", True, words)
-    return Verdict(
+        return verdict("gas phase", True, words)
+    return verdict(
         "gas phase",
         False,
         f"The decoupled solute and the gas phase should have the same mean energy, but {said}.",
@@ -156,8 +156,8 @@ def judge_spread(spread: Array, n_atoms: int) -> Verdict:
     per_root = float(np.nanmean(spread)) / math.sqrt(n_atoms)
     said = f"σ/√N is {per_root:.2f} kcal/mol on average in water"
     if per_root <= SPREAD_PER_ROOT_ATOM:
-        return Verdict("ensemble", True, f"The members of the potential agree: {said}.")
-    return Verdict(
+        return verdict("ensemble", True, f"The members of the potential agree: {said}.")
+    return verdict(
         "ensemble",
         False,
         f"The members of the potential disagree: {said}, above {SPREAD_PER_ROOT_ATOM:g}.",
@@ -199,8 +199,8 @@ def judge_box(
             "the tail is large: compare with a longer cutoff (--set cutoff_angstrom=10)"
         )
     if not problems:
-        return Verdict("box", True, f"Box and tail are in order: {said}.")
-    return Verdict("box", False, f"{said[0].upper()}{said[1:]}.", "; ".join(problems))
+        return verdict("box", True, f"Box and tail are in order: {said}.")
+    return verdict("box", False, f"{said[0].upper()}{said[1:]}.", "; ".join(problems))
 
 
 def _without_trend(series: Array) -> Array:
@@ -220,11 +220,11 @@ def judge_target(stderr: float, target: float | None) -> Verdict:
     """
     if target is None:
         words = f"No standard error was asked for; {stderr:.2f} kcal/mol was reached."
-        return Verdict("target", True, words)
+        return verdict("target", True, words)
     if stderr <= target:
         words = f"The standard error {stderr:.2f} is within the target of {target:.2f} kcal/mol."
-        return Verdict("target", True, words)
-    return Verdict(
+        return verdict("target", True, words)
+    return verdict(
         "target",
         False,
         f"Sampling ended at a standard error of {stderr:.2f}, the target is {target:.2f} kcal/mol.",

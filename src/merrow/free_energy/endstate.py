@@ -25,8 +25,8 @@ from pymbar.utils import BoundsError, ConvergenceError, ParameterError
 from merrow.errors import NumericsError
 from merrow.free_energy.convergence import BAD_OVERLAP
 from merrow.free_energy.decorrelate import inefficiency, segments, split, thin
-from merrow.free_energy.estimate import ErrorParts, Estimate
-from merrow.free_energy.verdict import Verdict
+from merrow.free_energy.estimate import ErrorParts
+from merrow.free_energy.stored import Estimate, GibbsBogoliubov, PhaseBounds, Verdict, verdict
 from merrow.samples import Array, IntArray
 from merrow.units import KCAL_PER_KJ, thermal_energy
 
@@ -71,6 +71,21 @@ class EndStateEstimate(Estimate):
     overlap: float = field(kw_only=True)
     errors: ErrorParts = field(kw_only=True)
     verdict: Verdict = field(kw_only=True)
+
+
+def gibbs_bogoliubov(water: EndStateEstimate, gas: EndStateEstimate) -> GibbsBogoliubov:
+    """Return the bounds in both phases, relative to ΔF in gas."""
+    zero = gas.value_kcal
+
+    def bounds(end: EndStateEstimate) -> PhaseBounds:
+        return PhaseBounds(
+            end.bound_low_kcal - zero,
+            end.value_kcal - zero,
+            end.bound_high_kcal - zero,
+            end.stderr_kcal,
+        )
+
+    return GibbsBogoliubov(bounds(water), bounds(gas), zero)
 
 
 @dataclass(frozen=True)
@@ -294,7 +309,7 @@ def _step(whole: Sequence[Array], few: Sequence[Array], width: float) -> _Step:
 def _judge(steps: Sequence[_Step], lambdas: Sequence[float]) -> Verdict:
     worst = min(steps, key=lambda step: step.gap + 4.0 * step.noise)
     if worst.gap < -4.0 * worst.noise - CONSTANT:
-        return Verdict(
+        return verdict(
             "end states",
             False,
             f"<D> is {-worst.gap:.1f} kT higher on ML than on MM frames, which no ensembles can "
@@ -309,9 +324,9 @@ def _judge(steps: Sequence[_Step], lambdas: Sequence[float]) -> Verdict:
         said = f"s = {steps_at}; at the worst step {said}"
     if gap <= MAX_GAP and overlap >= BAD_OVERLAP:
         enough = "One BAR step" if one else f"A ladder of {len(steps)} steps"
-        return Verdict("end states", True, f"{enough} from MM to ML is enough: {said}.")
+        return verdict("end states", True, f"{enough} from MM to ML is enough: {said}.")
     few = "one BAR step" if one else f"{len(steps)} steps"
-    return Verdict(
+    return verdict(
         "end states",
         False,
         f"MM and ML solute are too different for {few}: {said}; "

@@ -13,22 +13,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from merrow.free_energy.repeats import between_repeats, combined_error
+from merrow.free_energy.stored import Estimate
 from merrow.samples import Array, LambdaState
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A (free) energy [kcal/mol] with one standard error [kcal/mol].
-
-    Attributes:
-        dg_kcal: The value.
-        stderr_kcal: One standard error.
-        by_repeat: The value that each independent repeat gives alone, where repeats exist.
-    """
-
-    dg_kcal: float
-    stderr_kcal: float
-    by_repeat: Mapping[int, float] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -96,7 +82,7 @@ class PathEstimate(Estimate):
 def negative(estimate: Estimate) -> Estimate:
     """Return the estimate with the other sign; its error is the same."""
     flipped = {repeat: -value for repeat, value in estimate.by_repeat.items()}
-    return Estimate(-estimate.dg_kcal, estimate.stderr_kcal, flipped)
+    return Estimate(-estimate.value_kcal, estimate.stderr_kcal, flipped)
 
 
 def add(*, shared: Sequence[Estimate], independent: Sequence[Estimate] = ()) -> Estimate:
@@ -115,9 +101,9 @@ def add(*, shared: Sequence[Estimate], independent: Sequence[Estimate] = ()) -> 
         The sum; its `by_repeat` are the sums over the common repeats.
     """
     terms = [*shared, *independent]
-    value = math.fsum(t.dg_kcal for t in terms)
+    value = math.fsum(t.value_kcal for t in terms)
     common = set.intersection(*(set(t.by_repeat) for t in shared)) if shared else set()
-    offset = math.fsum(t.dg_kcal for t in independent)
+    offset = math.fsum(t.value_kcal for t in independent)
     sums = {r: offset + math.fsum(t.by_repeat[r] for t in shared) for r in sorted(common)}
     scatter = between_repeats(list(sums.values()))
     together = combined_error(

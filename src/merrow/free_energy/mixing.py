@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from merrow.free_energy.verdict import Verdict
+from merrow.free_energy.stored import Verdict, verdict
 from merrow.samples import Array, IntArray, WindowSamples
 
 LEAST_RELAXATIONS = 5.0
@@ -102,7 +102,7 @@ def judge_ladders(repeats: int, ladders: int) -> Verdict | None:
     """
     if repeats <= ladders:
         return None
-    return Verdict(
+    return verdict(
         "gas ladders",
         False,
         f"{repeats} repeats take their conformers from {ladders} ladders in gas: the error of a "
@@ -126,10 +126,10 @@ def judge_mixing(found: Mixing, gas: Insertions | None = None) -> Verdict:
         said += f", gas conformers inserted: {gas.inserted}"
         said += f", carried to the coupled state: {gas.carried}"
     if found.sweeps >= LEAST_RELAXATIONS * found.relaxation:
-        return Verdict("exchange", True, f"The replicas mix: {said}.")
+        return verdict("exchange", True, f"The replicas mix: {said}.")
     stays = np.diag(found.transitions)
     worst = int(stays.argmax())
-    return Verdict(
+    return verdict(
         "exchange",
         False,
         f"The replicas mix slowly: {said}; the stickiest state is {worst}, kept in "

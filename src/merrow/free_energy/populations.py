@@ -10,7 +10,7 @@ import numpy as np
 from scipy.stats import norm
 
 from merrow.free_energy.decorrelate import inefficiency
-from merrow.free_energy.verdict import Verdict
+from merrow.free_energy.stored import Verdict, verdict
 from merrow.samples import Array, IntArray
 
 SECTOR = 120
@@ -40,16 +40,16 @@ def judge_populations(
     name = f"starting conformers, {phase}"
     labels = np.unique(groups)
     if angles.shape[1] == 0:
-        return Verdict(name, True, "The molecule has no torsion between heavy atoms to compare.")
+        return verdict(name, True, "The molecule has no torsion between heavy atoms to compare.")
     if len(labels) < 2:
-        return Verdict(
+        return verdict(
             name,
             False,
             f"There is one run alone in {phase}: nothing tells whether another conformer at the "
             "start would give another answer; ask for --repeats 2.",
         )
     if min(np.sum(groups == g) for g in labels) < LEAST_ROWS:
-        return Verdict(
+        return verdict(
             name,
             False,
             f"There are too few frames in {phase} to compare runs from different conformers; "
@@ -67,13 +67,13 @@ def judge_populations(
         if z > worst:
             worst, where = z, t
     if worst <= limit:
-        return Verdict(
+        return verdict(
             name,
             True,
             f"Runs from different conformers agree in {phase}: torsion populations differ by at "
             f"most {worst:.1f} standard errors (limit {limit:.1f}).",
         )
-    return Verdict(
+    return verdict(
         name,
         False,
         f"NOT CONVERGED: the populations of torsion {names[where]} differ by {worst:.1f} standard "

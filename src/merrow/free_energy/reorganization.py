@@ -13,8 +13,8 @@ import numpy as np
 
 from merrow.errors import NumericsError
 from merrow.free_energy.decorrelate import blocks_of, inefficiency, split
-from merrow.free_energy.estimate import Estimate
 from merrow.free_energy.repeats import between_repeats, combined_error, within_repeats
+from merrow.free_energy.stored import Estimate
 from merrow.samples import Array, IntArray
 from merrow.units import KCAL_PER_KJ
 

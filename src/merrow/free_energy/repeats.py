@@ -22,7 +22,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import stats
 
-from merrow.free_energy.verdict import Verdict
+from merrow.free_energy.stored import Verdict, verdict
 
 SLOW = 0.1
 """Chance, before looking, that something slow makes the repeats differ."""
@@ -97,15 +97,15 @@ def judge_repeats(within: float, between: float | None, freedom: float, *, repea
     """
     if between is None:
         words = "There is one repeat, so nothing tells whether another run would agree."
-        return Verdict("repeats", False, words, "run at least two repeats: --repeats 2")
+        return verdict("repeats", False, words, "run at least two repeats: --repeats 2")
     p = chance_of_agreement(within, between, freedom)
     said = (
         f"the scatter of {repeats} repeats alone gives ±{between:.2f}, their insides ±{within:.2f} "
         f"kcal/mol; so much scatter or more has a chance of {p:.2g}"
     )
     if p >= DISAGREE:
-        return Verdict("repeats", True, f"The repeats agree: {said}.")
-    return Verdict(
+        return verdict("repeats", True, f"The repeats agree: {said}.")
+    return verdict(
         "repeats",
         False,
         f"The repeats disagree: {said}.",

@@ -19,7 +19,7 @@ import numpy as np
 from merrow.errors import InputError
 from merrow.free_energy.decorrelate import Correlation, correlation
 from merrow.free_energy.schedule import COMPONENT, Rule, legs, weights
-from merrow.free_energy.verdict import Verdict
+from merrow.free_energy.stored import Verdict, verdict
 from merrow.samples import Array, LambdaState, WindowSamples
 from merrow.units import thermal_energy
 
@@ -158,7 +158,7 @@ def judge_spacing(samples: WindowSamples, *, rows: Correlation | None = None) ->
         + ", ".join(f"({s[0]:.3g}, {s[1]:.3g})" for s in neediest)
     )
     if cost < UNEVEN:
-        return Verdict("schedule", True, f"The states are well placed: {said}.")
+        return verdict("schedule", True, f"The states are well placed: {said}.")
     better = respaced(found)
     charges = [s.lambda_electrostatics for s in better if s.lambda_sterics == 1.0]
     lj = [s.lambda_sterics for s in better if s.lambda_sterics < 1.0]
@@ -166,7 +166,7 @@ def judge_spacing(samples: WindowSamples, *, rows: Correlation | None = None) ->
         "for a longer run of such a molecule: --set "
         f"'schedule={{lambda_electrostatics: {charges}, lambda_sterics: {lj}}}'"
     )
-    return Verdict("schedule", False, f"The states are placed unevenly: {said}.", advice)
+    return verdict("schedule", False, f"The states are placed unevenly: {said}.", advice)
 
 
 def _sigma(samples: WindowSamples, rows: Correlation) -> Array:

@@ -10,9 +10,10 @@ import numpy as np
 
 from merrow.errors import NumericsError
 from merrow.free_energy.decorrelate import Correlation
-from merrow.free_energy.estimate import ErrorParts, Estimate, PathEstimate
+from merrow.free_energy.estimate import ErrorParts, PathEstimate
 from merrow.free_energy.repeats import between_repeats, within_repeats
 from merrow.free_energy.schedule import legs
+from merrow.free_energy.stored import Estimate
 from merrow.samples import Array, IntArray, LambdaState, WindowSamples
 from merrow.units import KCAL_PER_KJ, thermal_energy
 
@@ -120,7 +121,7 @@ def path_estimate(
         entries[name] = Estimate(float(center[i]) * kt, errors[name].reported, alone)
     total = entries.pop("total")
     return PathEstimate(
-        total.dg_kcal,
+        total.value_kcal,
         total.stderr_kcal,
         total.by_repeat,
         method=method,

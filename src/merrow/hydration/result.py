@@ -28,12 +28,17 @@ from pydantic import (
 
 from merrow.errors import InputError
 from merrow.files import atomic_write
+from merrow.free_energy.stored import (
+    Estimate,
+    Estimates,
+    GibbsBogoliubov,
+    Headline,
+    NonNegative,
+    UncertaintyPart,
+    Verdict,
+)
 
 SCHEMA_VERSION: Final = 1
-
-EstimateName = Literal[
-    "decoupling_mbar", "decoupling_ti", "endpoint_bar", "mm_reference", "as_published"
-]
 
 
 def _finite_or_none(value: Any) -> Any:
@@ -41,7 +46,6 @@ def _finite_or_none(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-NonNegative = Annotated[float, Field(ge=0.0)]
 Diagnostic = Annotated[float | None, BeforeValidator(_finite_or_none)]
 
 
@@ -58,83 +62,11 @@ class MoleculeInfo(_Model):
     n_atoms: Annotated[int, Field(ge=1)]
 
 
-class Estimate(_Model):
-    """A free energy and its standard error [kcal/mol]."""
-
-    dg_kcal: float
-    stderr_kcal: NonNegative
-
-
-class Headline(Estimate):
-    """The answer: the estimate that `method` names, repeated."""
-
-    method: EstimateName
-
-
-class Estimates(_Model):
-    """Every way to the number; null where it was not computed."""
-
-    decoupling_mbar: Estimate | None
-    decoupling_ti: Estimate | None
-    endpoint_bar: Estimate | None
-    mm_reference: Estimate | None
-    as_published: Estimate | None
-
-
 class Legs(_Model):
     """The two legs of the sampled path, gas → water (of the MM path under the endpoint route)."""
 
     charging: Estimate | None
     lj: Estimate | None
-
-
-class Reorganization(_Model):
-    """⟨E_ML⟩ in water − ⟨E_ML⟩ in gas [kcal/mol]."""
-
-    value_kcal: float
-    stderr_kcal: NonNegative
-
-
-class Closure(_Model):
-    """ΔG by the direct route − ΔG by the endpoint route [kcal/mol]; zero but for sampling."""
-
-    value_kcal: float
-    stderr_kcal: NonNegative
-
-
-class UncertaintyPart(_Model):
-    """One part of the uncertainty [kcal/mol]; those `in_stderr` make up the headline's error."""
-
-    name: str
-    stderr_kcal: NonNegative
-    in_stderr: bool
-    note: str
-
-
-class Verdict(_Model):
-    """One judgement of the run: what was looked at, what was found, what to do about it."""
-
-    name: str
-    status: Literal["pass", "warn", "fail"]
-    message: str
-    advice: str = ""
-
-
-class PhaseBounds(_Model):
-    """⟨D⟩_ML ≤ ΔF ≤ ⟨D⟩_MM with D = E_ML − E_MM in one phase [kcal/mol]."""
-
-    lower_kcal: float
-    df_kcal: float
-    upper_kcal: float
-    stderr_kcal: NonNegative
-
-
-class GibbsBogoliubov(_Model):
-    """Bounds of the MM → ML/MM correction; `reference_kcal` was taken off D in both phases."""
-
-    water: PhaseBounds
-    gas: PhaseBounds
-    reference_kcal: float = 0.0
 
 
 class Diagnostics(_Model):
@@ -166,9 +98,9 @@ class HydrationResult(_Model):
     headline: Headline
     estimates: Estimates
     legs: Legs
-    de_reorg: Reorganization | None
-    de_reorg_mbar: Reorganization | None = None
-    closure: Closure | None = None
+    de_reorg: Estimate | None
+    de_reorg_mbar: Estimate | None = None
+    closure: Estimate | None = None
     budget: Annotated[tuple[UncertaintyPart, ...], Field(strict=False)] = ()
     diagnostics: Diagnostics
     settings: dict[str, JsonValue]
@@ -180,10 +112,11 @@ class HydrationResult(_Model):
     def _headline_is_an_estimate(self) -> HydrationResult:
         method = self.headline.method
         named: Estimate | None = getattr(self.estimates, method)
-        same = named is not None and (
-            (named.dg_kcal, named.stderr_kcal) == (self.headline.dg_kcal, self.headline.stderr_kcal)
-        )
-        if not same:
+        head = self.headline
+        if named is None or (named.value_kcal, named.stderr_kcal) != (
+            head.value_kcal,
+            head.stderr_kcal,
+        ):
             raise ValueError(f"the headline is not the estimate {method!r} that it names")
         if method == "as_published" and self.protocol != "paper":
             raise ValueError("the published sum is the headline only under protocol 'paper'")
@@ -242,23 +175,12 @@ def _cells(result: HydrationResult) -> Iterator[tuple[str, object]]:
     for name in ("potential", "charges", "protocol", "route", "temperature_kelvin"):
         yield name, getattr(result, name)
     yield "headline_method", result.headline.method
-    yield from _pair("headline", result.headline)
-    for name, estimate in (*result.estimates, *result.legs):
-        yield from _pair(name, estimate)
-    reorg = result.de_reorg
-    yield "de_reorg_value_kcal", None if reorg is None else reorg.value_kcal
-    yield "de_reorg_stderr_kcal", None if reorg is None else reorg.stderr_kcal
-    again = result.de_reorg_mbar
-    yield "de_reorg_mbar_value_kcal", None if again is None else again.value_kcal
-    yield "de_reorg_mbar_stderr_kcal", None if again is None else again.stderr_kcal
-    closure = result.closure
-    yield "closure_value_kcal", None if closure is None else closure.value_kcal
-    yield "closure_stderr_kcal", None if closure is None else closure.stderr_kcal
+    estimates = {"headline": result.headline, **vars(result.estimates), **dict(result.legs)}
+    for name in ("de_reorg", "de_reorg_mbar", "closure"):
+        estimates[name] = getattr(result, name)
+    for name, estimate in estimates.items():
+        yield f"{name}_kcal", None if estimate is None else estimate.value_kcal
+        yield f"{name}_stderr_kcal", None if estimate is None else estimate.stderr_kcal
     yield "min_overlap", result.diagnostics.min_overlap
     yield "wall_s", result.wall_s
     yield "schema_version", result.schema_version
-
-
-def _pair(name: str, estimate: Estimate | None) -> Iterator[tuple[str, object]]:
-    for key in ("dg_kcal", "stderr_kcal"):
-        yield f"{name}_{key}", None if estimate is None else getattr(estimate, key)

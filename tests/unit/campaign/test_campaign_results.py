@@ -167,7 +167,7 @@ def test_the_files_hold_the_promised_columns(tmp_path, campaign_data):
 def test_a_run_by_both_routes_tells_the_second_and_the_closure():
     result = SimpleNamespace(
         closure=SimpleNamespace(value_kcal=-0.1, stderr_kcal=0.2),
-        estimates=SimpleNamespace(endpoint_bar=SimpleNamespace(dg_kcal=-3.0, stderr_kcal=0.1)),
+        estimates=SimpleNamespace(endpoint_bar=SimpleNamespace(value_kcal=-3.0, stderr_kcal=0.1)),
     )
     found = row("methanol", -5.1, **_second_route(result))
     assert (found.endpoint_kcal, found.endpoint_stderr_kcal) == (-3.0, 0.1)

@@ -55,7 +55,7 @@ def test_replicas_that_hardly_move_are_said_to_mix_slowly():
     found = mixing(walk(6, 100, 0.97, seed=3), records_per_sweep=2)
     verdict = judge_mixing(found)
     assert not verdict.ok
-    assert "round trips" in verdict.sentence
+    assert "round trips" in verdict.message
     assert verdict.advice
 
 
@@ -72,9 +72,9 @@ def test_conformers_from_gas_are_counted_where_they_go_in_and_where_they_arrive(
     assert insertions(rows, records_per_sweep=1, since=0.0) == Insertions(4, 2)
     assert insertions(rows, records_per_sweep=1, since=6.0) == Insertions(1, 1)
     found = mixing(rows, records_per_sweep=1)
-    said = judge_mixing(found, Insertions(4, 2)).sentence
+    said = judge_mixing(found, Insertions(4, 2)).message
     assert "gas conformers inserted: 4, carried to the coupled state: 2" in said
-    assert "conformers" not in judge_mixing(found).sentence
+    assert "conformers" not in judge_mixing(found).message
 
 
 def test_one_state_has_nothing_to_exchange():
@@ -116,7 +116,7 @@ def test_a_torsion_state_of_one_phase_only_is_named():
     water, gas = angles([180.0], 200, 1), angles([60.0, 180.0, 300.0], 200, 2)
     verdict = judge_missing_states(water, gas, ("C1-C2-O1-H1",))
     assert not verdict.ok
-    assert "C1-C2-O1-H1 has a state in gas" in verdict.sentence
+    assert "C1-C2-O1-H1 has a state in gas" in verdict.message
     assert judge_missing_states(gas, gas[::-1], ("C1-C2-O1-H1",)).ok
 
 
@@ -151,7 +151,7 @@ def test_one_run_alone_is_said_and_is_no_failure():
         angles([60.0, 180.0], 400, 6), np.zeros(400, dtype=int), phase="water", names=("t",)
     )
     assert verdict.status == "warn"
-    assert "--repeats 2" in verdict.sentence
+    assert "--repeats 2" in verdict.message
 
 
 def test_the_decoupled_solute_and_the_gas_phase_are_compared(path):
@@ -186,7 +186,7 @@ def test_the_box_is_judged_by_width_tail_and_drift(change, said):
     volume = 10.0 + 0.1 * rng.standard_normal(600) + ramp
     verdict = judge_box(volume, repeats, width=2.15, cutoff=values["cutoff"], tail=values["tail"])
     assert verdict.ok == (not change)
-    assert said in verdict.sentence + verdict.advice
+    assert said in verdict.message + verdict.advice
 
 
 def test_an_error_above_its_target_is_said_with_what_to_do():
@@ -200,4 +200,4 @@ def test_repeats_that_share_a_ladder_are_told():
     verdict = judge_ladders(4, 2)
     assert verdict is not None
     assert not verdict.ok
-    assert "4 repeats take their conformers from 2 ladders" in verdict.sentence
+    assert "4 repeats take their conformers from 2 ladders" in verdict.message

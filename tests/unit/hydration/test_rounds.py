@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from merrow.errors import IncompleteError
-from merrow.free_energy.estimate import Estimate
+from merrow.free_energy.stored import Estimate
 from merrow.hydration.config import HydrationConfig
 from merrow.hydration.sampling import adaptive as rounds
 from merrow.hydration.sampling.adaptive import ROUNDS, Sampler
@@ -46,7 +46,7 @@ def make(folder, *, mm_reference=False, **protocol):
 def findings(water: float, gas: float, total: float):
     """Errors of the end states and of the whole, as an estimate would have them."""
     ends = {"water": Estimate(0.0, water), "gas": Estimate(0.0, gas)}
-    hydration = SimpleNamespace(estimates={"endpoint_bar": Estimate(0.0, total)})
+    hydration = SimpleNamespace(estimates=SimpleNamespace(endpoint_bar=Estimate(0.0, total)))
     return SimpleNamespace(ends=ends, hydration=hydration)
 
 

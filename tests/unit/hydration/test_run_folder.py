@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from merrow.errors import InputError
@@ -18,7 +20,7 @@ from merrow.hydration.run_folder import (
     write_run_file,
 )
 
-DG = {"dg_kcal": -3.1, "stderr_kcal": 0.1}
+DG = {"value_kcal": -3.1, "stderr_kcal": 0.1}
 RESULT = {
     "molecule": {"smiles": "CO", "formula": "CH4O", "charge": 0, "n_atoms": 6},
     **{"potential": "ani2x", "charges": "bcc", "protocol": "quick", "route": "endpoint"},
@@ -117,7 +119,7 @@ def test_a_result_counts_as_finished_only_where_it_can_be_read_and_was_not_to_go
     (tmp_path / "result.json").write_text("{}")
     assert read_finished(tmp_path, CONFIG) is None
     settings = {"protocol": CONFIG.protocol.model_dump(mode="json"), "repeats": CONFIG.repeats}
-    result = HydrationResult.model_validate(RESULT | {"settings": settings})
+    result = HydrationResult.model_validate_json(json.dumps(RESULT | {"settings": settings}))
     write_json(result, tmp_path / "result.json")
     assert read_finished(tmp_path, CONFIG) == result
     longer = CONFIG.protocol.model_copy(update={"target_stderr_kcal": 0.1})

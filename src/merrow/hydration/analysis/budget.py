@@ -8,13 +8,13 @@ from dataclasses import replace
 import numpy as np
 
 from merrow.free_energy.budget import (
-    Part,
     charge_sensitivity,
     member_part,
     sampling_parts,
     size_sensitivity,
     well_depth_sensitivity,
 )
+from merrow.free_energy.stored import UncertaintyPart
 from merrow.hydration.analysis.findings import HydrationAnalysis
 from merrow.potentials.ensemble import force_spread, member_energies
 from merrow.potentials.interface import Array, Potential
@@ -35,9 +35,9 @@ def with_budget(findings: HydrationAnalysis, potential: Potential) -> HydrationA
         potential: The potential of the solute; an ANI ensemble gives its members' energies.
     """
     total = findings.hydration
-    parts: list[Part] = []
-    if total.headline is not total.estimates["as_published"]:
-        ends = findings.ends if total.route == "endpoint" else {}
+    parts: list[UncertaintyPart] = []
+    if total.headline.method != "as_published":
+        ends = findings.ends if total.headline.method == "endpoint_bar" else {}
         parts += sampling_parts(total.headline, findings.path, ends)
     if findings.gas is not None:
         water = _deviations(potential, findings.water.frames)
@@ -48,9 +48,9 @@ def with_budget(findings: HydrationAnalysis, potential: Potential) -> HydrationA
     depths = well_depth_sensitivity(findings.samples)
     sizes = size_sensitivity(findings.water.samples)
     numbers = {
-        "dg_for_1_percent_charge_kcal": charges.dg_kcal,
-        "dg_for_1_percent_well_depth_kcal": None if depths is None else depths.dg_kcal,
-        "dg_for_1_percent_size_kcal": None if sizes is None else sizes.dg_kcal,
+        "dg_for_1_percent_charge_kcal": charges.value_kcal,
+        "dg_for_1_percent_well_depth_kcal": None if depths is None else depths.value_kcal,
+        "dg_for_1_percent_size_kcal": None if sizes is None else sizes.value_kcal,
     }
     numbers |= force_numbers(potential, findings.water.frames)
     return replace(findings, budget=tuple(parts), numbers=findings.numbers | numbers)

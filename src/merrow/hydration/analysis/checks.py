@@ -36,7 +36,7 @@ from merrow.free_energy.mixing import (
 )
 from merrow.free_energy.populations import judge_populations
 from merrow.free_energy.spacing import judge_spacing
-from merrow.free_energy.verdict import Verdict
+from merrow.free_energy.stored import Verdict
 from merrow.geometry import torsion_angles
 from merrow.hydration.analysis.findings import HydrationAnalysis
 from merrow.hydration.analysis.gather import GasFrames

@@ -16,9 +16,10 @@ from merrow.free_energy.endstate import (
     endstate_free_energy,
     missing_intermediates,
 )
-from merrow.free_energy.estimate import Estimate, PathEstimate
+from merrow.free_energy.estimate import PathEstimate
 from merrow.free_energy.estimators import mbar, thermodynamic_integration
 from merrow.free_energy.reorganization import reorganization_energy
+from merrow.free_energy.stored import Estimate
 from merrow.hydration.analysis.checks import run_checks
 from merrow.hydration.analysis.findings import HydrationAnalysis
 from merrow.hydration.analysis.gather import GasFrames, SolvatedFrames, read_gas_phase, read_water

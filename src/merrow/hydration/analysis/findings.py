@@ -5,13 +5,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from merrow.free_energy.budget import Part
 from merrow.free_energy.convergence import Convergence
 from merrow.free_energy.cycle import Closure, Hydration
 from merrow.free_energy.decorrelate import Correlation
 from merrow.free_energy.endstate import EndStateEstimate
-from merrow.free_energy.estimate import Estimate, PathEstimate
-from merrow.free_energy.verdict import Verdict
+from merrow.free_energy.estimate import PathEstimate
+from merrow.free_energy.stored import Estimate, UncertaintyPart, Verdict
 from merrow.hydration.analysis.gather import GasFrames, SolvatedFrames
 from merrow.samples import WindowSamples
 
@@ -51,6 +50,6 @@ class HydrationAnalysis:
     closure: Closure | None = None
     convergence: Convergence | None = None
     de_reorg_mbar: Estimate | None = None
-    budget: tuple[Part, ...] = ()
+    budget: tuple[UncertaintyPart, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     numbers: dict[str, float | None] = field(default_factory=dict)

@@ -12,12 +12,12 @@ import logging
 import numpy as np
 
 from merrow.errors import NumericsError
-from merrow.free_energy.estimate import Estimate
 from merrow.free_energy.expectation import (
     EndEnsemble,
     reorganization_mbar,
     reorganization_reweighted,
 )
+from merrow.free_energy.stored import Estimate
 from merrow.hydration.analysis.findings import HydrationAnalysis
 from merrow.hydration.analysis.gather import GasFrames, SolvatedFrames
 from merrow.units import KJ_PER_KCAL
@@ -41,7 +41,7 @@ def reorganization_from_all(found: HydrationAnalysis) -> Estimate | None:
     gas = _end_ensemble(found.mm_ends[1], found.gas)
     if water is None or gas is None:
         return None
-    df = found.ends["water"].dg_kcal * KJ_PER_KCAL, found.ends["gas"].dg_kcal * KJ_PER_KCAL
+    df = found.ends["water"].value_kcal * KJ_PER_KCAL, found.ends["gas"].value_kcal * KJ_PER_KCAL
     return reorganization_reweighted(water, gas, df=df, temperature=found.samples.temperature)
 
 

@@ -8,9 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from merrow.errors import MerrowError
-from merrow.free_energy.endstate import EndStateEstimate
-from merrow.free_energy.estimate import Estimate
+from merrow.free_energy.endstate import gibbs_bogoliubov
 from merrow.free_energy.frames import dhdl, storable, u_nk
 from merrow.free_energy.schedule import COMPONENT, legs
 from merrow.hydration import result as model
@@ -38,13 +36,6 @@ def build_result(
 ) -> HydrationResult:
     """Return the result of a run; no number is changed on the way but for its unit."""
     total = findings.hydration
-    exact = "endpoint_bar" if total.route == "endpoint" else "decoupling_mbar"
-    published = config.protocol.headline == "as_published" and total.estimates["as_published"]
-    method = "as_published" if published else exact
-    estimates = {name: _estimate(value) for name, value in total.estimates.items()}
-    headline = estimates[method]
-    if headline is None:
-        raise MerrowError(f"the run has no {method}.")
     source = config.source
     info = {key: prepared.info[key] for key in ("smiles", "formula", "charge", "n_atoms")}
     return HydrationResult(
@@ -54,28 +45,13 @@ def build_result(
         protocol=config.protocol.name,
         route=config.protocol.route,
         temperature_kelvin=config.protocol.temperature_kelvin,
-        headline=model.Headline(
-            dg_kcal=headline.dg_kcal,
-            stderr_kcal=headline.stderr_kcal,
-            method=method,  # type: ignore[arg-type]
-        ),
-        estimates=model.Estimates(**estimates),
-        legs=model.Legs(
-            charging=_estimate(findings.path.legs["charging"]),
-            lj=_estimate(findings.path.legs["lj"]),
-        ),
-        de_reorg=_reorganization(total.de_reorg),
-        de_reorg_mbar=_reorganization(findings.de_reorg_mbar),
-        closure=_closure(findings),
-        budget=tuple(
-            model.UncertaintyPart(
-                name=part.name,
-                stderr_kcal=part.stderr_kcal,
-                in_stderr=part.in_stderr,
-                note=part.note,
-            )
-            for part in findings.budget
-        ),
+        headline=total.headline,
+        estimates=total.estimates,
+        legs=model.Legs(**findings.path.legs),
+        de_reorg=total.de_reorg,
+        de_reorg_mbar=findings.de_reorg_mbar,
+        closure=None if findings.closure is None else findings.closure.difference,
+        budget=findings.budget,
         diagnostics=_diagnostics(findings),
         settings=_settings(config, prepared, findings, potential),
         versions=versions(),
@@ -97,25 +73,6 @@ def write_outputs(
     write_json(result, run / "result.json")
 
 
-def _estimate(estimate: Estimate | None) -> model.Estimate | None:
-    if estimate is None:
-        return None
-    return model.Estimate(dg_kcal=float(estimate.dg_kcal), stderr_kcal=float(estimate.stderr_kcal))
-
-
-def _reorganization(estimate: Estimate | None) -> model.Reorganization | None:
-    if estimate is None:
-        return None
-    return model.Reorganization(value_kcal=estimate.dg_kcal, stderr_kcal=estimate.stderr_kcal)
-
-
-def _closure(findings: HydrationAnalysis) -> model.Closure | None:
-    if findings.closure is None:
-        return None
-    found = findings.closure.difference
-    return model.Closure(value_kcal=found.dg_kcal, stderr_kcal=found.stderr_kcal)
-
-
 def _diagnostics(findings: HydrationAnalysis) -> model.Diagnostics:
     samples = findings.samples
     coupled = samples.state == 0
@@ -131,28 +88,12 @@ def _diagnostics(findings: HydrationAnalysis) -> model.Diagnostics:
         "largest_ensemble_spread_kcal": float(np.nanmax(spread)) * KCAL_PER_KJ if members else None,
         **findings.numbers,
     }
-    bounds = None
-    if findings.ends:
-        reference = findings.ends["gas"].dg_kcal
-        phases = {name: _bounds(end, reference) for name, end in findings.ends.items()}
-        bounds = model.GibbsBogoliubov(**phases, reference_kcal=reference)
+    ends = findings.ends
     return model.Diagnostics(
         min_overlap=findings.path.min_overlap,
-        verdicts=tuple(
-            model.Verdict(name=v.name, status=v.status, message=v.sentence, advice=v.advice)
-            for v in findings.verdicts
-        ),
-        gibbs_bogoliubov=bounds,
+        verdicts=findings.verdicts,
+        gibbs_bogoliubov=gibbs_bogoliubov(**ends) if ends else None,
         **numbers,
-    )
-
-
-def _bounds(end: EndStateEstimate, reference: float) -> model.PhaseBounds:
-    return model.PhaseBounds(
-        lower_kcal=end.bound_low_kcal - reference,
-        df_kcal=end.dg_kcal - reference,
-        upper_kcal=end.bound_high_kcal - reference,
-        stderr_kcal=end.stderr_kcal,
     )
 
 
@@ -231,9 +172,9 @@ def _convergence(findings: HydrationAnalysis) -> page.Convergence | None:
         return None
     return page.Convergence(
         fraction=[f for f, _, _ in rows],
-        forward_kcal=[a.dg_kcal for _, a, _ in rows],
+        forward_kcal=[a.value_kcal for _, a, _ in rows],
         forward_stderr_kcal=[a.stderr_kcal for _, a, _ in rows],
-        reverse_kcal=[b.dg_kcal for _, _, b in rows],
+        reverse_kcal=[b.value_kcal for _, _, b in rows],
         reverse_stderr_kcal=[b.stderr_kcal for _, _, b in rows],
         what="ΔG of the sampled path",
     )

@@ -9,12 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from merrow.hydration.result import (
-    Estimate,
-    EstimateName,
-    HydrationResult,
-    Reorganization,
-)
+from merrow.free_energy.stored import Estimate, Method
+from merrow.hydration.result import HydrationResult
 from merrow.report.text import energy, stderr
 
 EXPLANATION: Final = "docs/explanation/two-numbers.md"
@@ -54,15 +50,15 @@ def answer_lines(result: HydrationResult) -> tuple[Line, ...]:
     hamiltonian = _hamiltonian(result)
     how = "MBAR over all states" if direct else "MM path + end-state BAR"
     sum_of = "TI + ΔE_reorg" if direct else "endpoint + ΔE_reorg, a stand-in"
-    exact_name: EstimateName = "decoupling_mbar" if direct else "endpoint_bar"
+    exact_name: Method = "decoupling_mbar" if direct else "endpoint_bar"
     exact = _line(result, exact_name, f"ΔG of the {hamiltonian} Hamiltonian ({how})")
     published = _line(result, "as_published", f"ΔG as published ({sum_of})")
     lines = [published, exact] if published.headline else [exact, published]
     inner = internal_name(result)
-    lines.append(_reorganization(f"⟨{inner}⟩ in water − ⟨{inner}⟩ in gas", result.de_reorg))
+    lines.append(_plain(f"ΔE_reorg = ⟨{inner}⟩ in water − ⟨{inner}⟩ in gas", result.de_reorg))
     if result.de_reorg_mbar is not None:
         source = "all states" if direct else "MM frames too"
-        lines.append(_reorganization(f"the same from {source}", result.de_reorg_mbar))
+        lines.append(_plain(f"ΔE_reorg = the same from {source}", result.de_reorg_mbar))
     if estimates.mm_reference is not None:
         lines.append(_line(result, "mm_reference", "MM value of the same path"))
     if estimates.decoupling_ti is not None:
@@ -70,9 +66,7 @@ def answer_lines(result: HydrationResult) -> tuple[Line, ...]:
     if direct and estimates.endpoint_bar is not None:
         lines.append(_line(result, "endpoint_bar", "cross-check by the endpoint route"))
     if result.closure is not None:
-        found = result.closure
-        numbers = (energy(found.value_kcal), stderr(found.stderr_kcal))
-        lines.append(Line("direct − endpoint, zero but for sampling", *numbers))
+        lines.append(_plain("direct − endpoint, zero but for sampling", result.closure))
     path = hamiltonian if direct else "MM"
     lines.append(_plain(f"leg of the {path} path: charging", result.legs.charging))
     lines.append(_plain(f"leg of the {path} path: Lennard-Jones", result.legs.lj))
@@ -121,7 +115,7 @@ def _hamiltonian(result: HydrationResult) -> str:
     return "MM" if result.potential == MM else "ML/MM"
 
 
-def _line(result: HydrationResult, name: EstimateName, label: str) -> Line:
+def _line(result: HydrationResult, name: Method, label: str) -> Line:
     plain = _plain(label, getattr(result.estimates, name))
     return Line(plain.label, plain.value, plain.stderr, headline=name == result.headline.method)
 
@@ -129,10 +123,4 @@ def _line(result: HydrationResult, name: EstimateName, label: str) -> Line:
 def _plain(label: str, estimate: Estimate | None) -> Line:
     if estimate is None:
         return Line(label, NOT_COMPUTED, "")
-    return Line(label, energy(estimate.dg_kcal), stderr(estimate.stderr_kcal))
-
-
-def _reorganization(label: str, found: Reorganization | None) -> Line:
-    if found is None:
-        return Line(f"ΔE_reorg = {label}", NOT_COMPUTED, "")
-    return Line(f"ΔE_reorg = {label}", energy(found.value_kcal), stderr(found.stderr_kcal))
+    return Line(label, energy(estimate.value_kcal), stderr(estimate.stderr_kcal))

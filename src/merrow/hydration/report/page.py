@@ -9,6 +9,7 @@ from string import Template
 
 from merrow.errors import MerrowError
 from merrow.files import atomic_write
+from merrow.free_energy.stored import GibbsBogoliubov
 from merrow.hydration.report.citations import Citation, citations
 from merrow.hydration.report.data import ReportData
 from merrow.hydration.report.gallery import figures_html
@@ -22,7 +23,7 @@ from merrow.hydration.report.lines import (
     why_two_numbers,
 )
 from merrow.hydration.report.structure import structure_from_atoms, structure_from_smiles
-from merrow.hydration.result import GibbsBogoliubov, HydrationResult
+from merrow.hydration.result import HydrationResult
 from merrow.report.html import escaped, facts, minus, picture, table
 from merrow.report.text import duration, energy, flatten, number, stderr
 
@@ -46,7 +47,7 @@ def render_page(data: ReportData) -> str:
             f"protocol {result.protocol}, route {result.route}"
         ),
         headline=(
-            f"{minus(energy(head.dg_kcal))} ± {escaped(stderr(head.stderr_kcal))} "
+            f"{minus(energy(head.value_kcal))} ± {escaped(stderr(head.stderr_kcal))} "
             "<small>kcal/mol, one standard error</small>"
         ),
         headline_words=escaped(headline_words(result)),

@@ -144,7 +144,7 @@ class Sampler:
         """
         ends = {name: int(n) for name, n in self._recorded().items() if name in ENDS}
         if findings is not None and findings.ends:
-            total = findings.hydration.estimates["endpoint_bar"]
+            total = findings.hydration.estimates.endpoint_bar
             goals = self._fixed_goals()
             for phase, end in findings.ends.items():
                 task = next(t for t in goals if t.phase == ENDS[phase])
@@ -183,7 +183,7 @@ class Sampler:
             logger.info("no estimate yet: %s", error)
             self.error = None
             return None
-        check = findings.hydration.estimates["endpoint_bar"]
+        check = findings.hydration.estimates.endpoint_bar
         others = [] if check is None else [check.stderr_kcal]
         self.error = max([findings.hydration.headline.stderr_kcal, *others])
         return findings

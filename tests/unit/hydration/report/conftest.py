@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from synthetic_report import synthetic_data, synthetic_keys
+from synthetic_report import result_of, synthetic_data, synthetic_keys
 
 from merrow.hydration.report.data import ReportData
 from merrow.hydration.result import HydrationResult
@@ -22,7 +22,7 @@ def keys() -> dict[str, Any]:
 @pytest.fixture
 def make_result() -> Callable[..., HydrationResult]:
     """A maker of made-up results: route, protocol and potential can be chosen."""
-    return lambda *choice: HydrationResult.model_validate(synthetic_keys(*choice))
+    return lambda *choice: result_of(synthetic_keys(*choice))
 
 
 @pytest.fixture

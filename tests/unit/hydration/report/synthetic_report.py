@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -30,18 +31,23 @@ BOUNDS = {
 }
 
 
+def result_of(keys: Any) -> HydrationResult:
+    """Return a result as it is read from a file with these keys."""
+    return HydrationResult.model_validate_json(json.dumps(keys))
+
+
 def synthetic_keys(
     route: str = "direct", protocol: str = "standard", potential: str = "ani2x"
 ) -> Any:
     """Return the plain keys of a result that was made up."""
-    exact = {"dg_kcal": -3.134, "stderr_kcal": 0.092}
-    published = {"dg_kcal": -2.897, "stderr_kcal": 0.171}
+    exact = {"value_kcal": -3.134, "stderr_kcal": 0.092}
+    published = {"value_kcal": -2.897, "stderr_kcal": 0.171}
     direct = route == "direct"
     estimates: dict[str, Any] = {
         "decoupling_mbar": exact if direct else None,
-        "decoupling_ti": {"dg_kcal": -3.168, "stderr_kcal": 0.101} if direct else None,
+        "decoupling_ti": {"value_kcal": -3.168, "stderr_kcal": 0.101} if direct else None,
         "endpoint_bar": None if direct else exact,
-        "mm_reference": None if direct else {"dg_kcal": -3.264, "stderr_kcal": 0.073},
+        "mm_reference": None if direct else {"value_kcal": -3.264, "stderr_kcal": 0.073},
         "as_published": None if potential == "mm" else published,
     }
     method = "decoupling_mbar" if direct else "endpoint_bar"
@@ -57,8 +63,8 @@ def synthetic_keys(
         "headline": {**estimates[method], "method": method},
         "estimates": estimates,
         "legs": {
-            "charging": {"dg_kcal": -5.211, "stderr_kcal": 0.061},
-            "lj": {"dg_kcal": 2.077, "stderr_kcal": 0.069},
+            "charging": {"value_kcal": -5.211, "stderr_kcal": 0.061},
+            "lj": {"value_kcal": 2.077, "stderr_kcal": 0.069},
         },
         "de_reorg": None if potential == "mm" else {"value_kcal": 0.271, "stderr_kcal": 0.138},
         "diagnostics": {
@@ -101,7 +107,7 @@ def synthetic_data(route: str = "direct", protocol: str = "standard") -> ReportD
     time = np.arange(0.0, 80.0, 0.2)
     zero = -121063.25
     return ReportData(
-        result=HydrationResult.model_validate(synthetic_keys(route, protocol)),
+        result=result_of(synthetic_keys(route, protocol)),
         dvdl=(
             DvdlCurve("charging", elec, -10.4 * elec, 0.1 + 0.2 * elec),
             DvdlCurve("Lennard-Jones", lj, 25 * lj * np.exp(-((lj / 0.35) ** 2)), 0.3 * lj + 0.05),

@@ -7,7 +7,7 @@ import io
 
 import pytest
 from rich.console import Console
-from synthetic_report import synthetic_keys
+from synthetic_report import result_of, synthetic_keys
 
 from merrow.hydration.report.data import ReportData
 from merrow.hydration.report.page import render_page
@@ -30,7 +30,7 @@ WORDS = (
 
 @pytest.fixture
 def result() -> HydrationResult:
-    return HydrationResult.model_validate({**synthetic_keys("direct"), **EXTRA})
+    return result_of({**synthetic_keys("direct"), **EXTRA})
 
 
 def printed(result: HydrationResult) -> list[str]:
@@ -62,5 +62,5 @@ def test_the_page_has_the_same_lines_and_the_budget(result):
 
 
 def test_an_older_result_without_these_keys_is_still_read_and_shown():
-    lines = printed(HydrationResult.model_validate(synthetic_keys("endpoint", "quick")))
+    lines = printed(result_of(synthetic_keys("endpoint", "quick")))
     assert not any("direct − endpoint" in line or "members" in line for line in lines)

@@ -10,14 +10,13 @@ import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 
 import pytest
-from synthetic_report import synthetic_data
+from synthetic_report import result_of, synthetic_data
 
 from merrow.errors import InputError, MerrowError
 from merrow.hydration.report import figures
 from merrow.hydration.report.data import DvdlCurve, Overlap, ReportData, Structure
 from merrow.hydration.report.page import render_page, write_report
 from merrow.hydration.report.structure import structure_from_atoms, structure_from_smiles
-from merrow.hydration.result import HydrationResult
 
 SVG = "{http://www.w3.org/2000/svg}"
 VOID = {"meta", "link", "br", "img", "hr"}
@@ -174,7 +173,7 @@ def test_what_the_user_wrote_is_escaped(keys):
     keys |= {"charges": evil, "protocol": evil, "potential": evil}
     keys["diagnostics"]["verdicts"][0] |= {"name": evil, "message": evil, "advice": evil}
     keys["diagnostics"][evil] = 1.0
-    data = ReportData(result=HydrationResult.model_validate(keys), potential_doi=f'1"{evil}')
+    data = ReportData(result=result_of(keys), potential_doi=f'1"{evil}')
     page = Page(render_page(data))
     assert "script" not in {tag for tag, _ in page.elements}
     assert evil in page.text
@@ -183,7 +182,7 @@ def test_what_the_user_wrote_is_escaped(keys):
 
 def test_a_dollar_sign_in_a_setting_survives(keys):
     keys["settings"]["mask"] = "$title ${x}"
-    html = render_page(ReportData(result=HydrationResult.model_validate(keys)))
+    html = render_page(ReportData(result=result_of(keys)))
     assert "$title ${x}" in html
 
 

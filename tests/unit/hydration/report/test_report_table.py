@@ -8,9 +8,9 @@ import re
 
 import pytest
 from rich.console import Console
+from synthetic_report import result_of
 
 from merrow.hydration.report.table import render_table
-from merrow.hydration.result import HydrationResult
 from merrow.report import text
 
 
@@ -90,7 +90,7 @@ def test_checks_settings_versions_seeds_and_time_are_there(make_result, choice):
 
 def test_a_failed_check_is_said_beside_the_headline(keys):
     keys["diagnostics"]["verdicts"][1]["status"] = "fail"
-    output = one_line(printed(HydrationResult.model_validate(keys)))
+    output = one_line(printed(result_of(keys)))
     assert "Do not trust it yet: 1 of the checks failed." in output
 
 
@@ -98,14 +98,14 @@ def test_a_failed_check_is_said_beside_the_headline(keys):
 def test_no_line_is_longer_than_80_columns(keys, width):
     keys["settings"]["mask"] = ":LIG," * 60
     keys["molecule"]["smiles"] = "C" * 150
-    output = printed(HydrationResult.model_validate(keys), width)
+    output = printed(result_of(keys), width)
     assert max(map(len, output.splitlines())) <= min(width, 80)
     assert output.replace("\n", "").replace(" ", "").count(":LIG,") == 60
 
 
 def test_square_brackets_of_a_smiles_are_printed_and_not_read_as_markup(keys):
     keys["molecule"]["smiles"] = "[bold]C[/bold]"
-    assert "[bold]C[/bold]" in printed(HydrationResult.model_validate(keys))
+    assert "[bold]C[/bold]" in printed(result_of(keys))
 
 
 @pytest.mark.parametrize(
