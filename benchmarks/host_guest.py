@@ -44,6 +44,7 @@ from merrow.binding.free_states import FreeRequest
 from merrow.binding.mmpbsa import MmpbsaRequest, mmpbsa
 from merrow.binding.mmpbsa_program import split_topology
 from merrow.errors import MerrowError
+from merrow.md.from_mdin import read_md_settings
 from merrow.md.run import MdOutputs, run_md
 
 HERE = Path(__file__).resolve().parent
@@ -231,7 +232,14 @@ def advance(run: Run, lengths: Lengths) -> float:
         mdspread=part["spread"],
     )
     prmtop = run.start.with_suffix(".prmtop")
-    result = run_md(mdin, prmtop, start, outputs=outputs, overwrite=True, platform=run.platform)
+    result = run_md(
+        read_md_settings(mdin),
+        prmtop,
+        start,
+        outputs=outputs,
+        overwrite=True,
+        platform=run.platform,
+    )
     if part["nc"].is_file():
         part["nc"].rename(name.with_suffix(".nc"))
     part["rst"].rename(name.with_suffix(".rst"))  # last: it says that the stage is done

@@ -149,7 +149,9 @@ def report(setup: NveSetup, request: NveRequest, folder: Path, length: float) ->
     name = f"nve_erlotinib_{request.potential}_{request.precision}"
     long = stored(folder, LONG_STEP, length)
     if long is not None:
-        content["long_run"] = drift_of(long, degrees_of_freedom(setup.hybrid.system, removed=6))
+        content["long_run"] = drift_of(
+            long, degrees_of_freedom(setup.hybrid.system, at_rest=True, periodic=False)
+        )
     save(name, {"command": "benchmarks/nve_erlotinib.py", "seed": request.seed, **content})
 
 

@@ -3,8 +3,10 @@
 
 The public names, each loaded when it is first used, so that `import merrow` costs nothing:
 
-- what is asked: `HydrationConfig`, `Source`, `Protocol`, `PROTOCOLS`, `SinglePoint`, `MdOutputs`
-- what is done: `run_hydration`, `run_md`, `single_point`, `load_potential`, `read_topology`
+- what is asked: `HydrationConfig`, `Source`, `Protocol`, `PROTOCOLS`, `SinglePoint`, `MdSettings`,
+  `MdOutputs`
+- what is done: `run_hydration`, `run_md`, `single_point`, `load_potential`, `read_topology`,
+  `read_md_settings`
 - what comes out: `HydrationResult`, `MdResult`, `read_result`, `WindowSamples`
 - what goes wrong: `MerrowError`, `InputError` (the others derive from these, in `merrow.errors`)
 """
@@ -22,7 +24,9 @@ if TYPE_CHECKING:
     from merrow.hydration.protocol import PROTOCOLS, Protocol
     from merrow.hydration.result import HydrationResult, read_result
     from merrow.hydration.run import run_hydration
+    from merrow.md.from_mdin import read_md_settings
     from merrow.md.run import MdOutputs, MdResult, run_md
+    from merrow.md.settings import MdSettings
     from merrow.potentials.registry import load_potential
     from merrow.samples import WindowSamples
 
@@ -35,12 +39,14 @@ __all__ = [
     "InputError",
     "MdOutputs",
     "MdResult",
+    "MdSettings",
     "MerrowError",
     "Protocol",
     "SinglePoint",
     "Source",
     "WindowSamples",
     "load_potential",
+    "read_md_settings",
     "read_result",
     "read_topology",
     "run_hydration",
@@ -54,6 +60,7 @@ _ROOMS = {
     "InputError": "errors",
     "MdOutputs": "md.run",
     "MdResult": "md.run",
+    "MdSettings": "md.settings",
     "MerrowError": "errors",
     "PROTOCOLS": "hydration.protocol",
     "Protocol": "hydration.protocol",
@@ -61,6 +68,7 @@ _ROOMS = {
     "Source": "hydration.config",
     "WindowSamples": "samples",
     "load_potential": "potentials.registry",
+    "read_md_settings": "md.from_mdin",
     "read_result": "hydration.result",
     "read_topology": "amber.topology",
     "run_hydration": "hydration.run",

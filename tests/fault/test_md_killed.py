@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from merrow.amber.trajectory import read_restart_metadata, read_trajectory
+from merrow.md.from_mdin import read_md_settings
 from merrow.md.run import run_md
 
 TEXT = """methane in vacuum
@@ -61,10 +62,10 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(gas):
     assert len(read_trajectory(Path("mdcrd")).times) >= step // 50
     Path("restrt").rename("killed.rst")
     Path("mdin").write_text(ON.format(steps=100))
-    run_md("mdin", gas[0], "killed.rst", overwrite=True)
+    run_md(read_md_settings("mdin"), gas[0], "killed.rst", overwrite=True)
     continued = Path("restrt").read_bytes()
     Path("mdin").write_text(TEXT.format(steps=step + 100))
-    run_md("mdin", *gas, overwrite=True)
+    run_md(read_md_settings("mdin"), *gas, overwrite=True)
     assert Path("restrt").read_bytes() == continued
 
 
@@ -86,10 +87,10 @@ def test_a_killed_run_leaves_the_frames_at_which_the_members_disagreed(gas, shar
     Path("mdspread").rename("first.nc")
     Path("restrt").rename("killed.rst")
     Path("mdin").write_text(more.format(steps=50))
-    run_md("mdin", gas[0], "killed.rst", overwrite=True)
+    run_md(read_md_settings("mdin"), gas[0], "killed.rst", overwrite=True)
     goes_on = read_trajectory(Path("mdspread"))
     Path("mdin").write_text(text.format(steps=step + 50))
-    run_md("mdin", *gas, overwrite=True)
+    run_md(read_md_settings("mdin"), *gas, overwrite=True)
     whole = read_trajectory(Path("mdspread"))
     assert whole.times == pytest.approx(np.concatenate([killed.times[:upto], goes_on.times]))
     parts = np.concatenate([killed.positions[:upto], goes_on.positions])

@@ -20,6 +20,7 @@ from merrow.ambertools.sander import single_point
 from merrow.ambertools.solvent import solvate
 from merrow.energy import SinglePoint
 from merrow.energy import single_point as single_point_of
+from merrow.md.from_mdin import read_md_settings
 from merrow.md.run import run_md
 
 # as exact as sander can be, so that what differs are the programs and not their approximations
@@ -72,7 +73,7 @@ def _empty_folder(tmp_path, monkeypatch):
 def test_every_term_in_a_box_is_sanders(solute, tmp_path):
     gas, wet = solute
     Path("mdin").write_text(BOX.format(more="ifmlp=1,") + ML)
-    ours = run_md("mdin", *wet, platform="Reference").energies[0].values
+    ours = run_md(read_md_settings("mdin"), *wet, platform="Reference").energies[0].values
     theirs = sander_terms(tmp_path, BOX.format(more=""), *wet)
     inner = single_point(gas[0], inner_coordinates(wet, gas, tmp_path))
     # what is inside the region stands in EML here and in the terms of sander
@@ -103,7 +104,7 @@ def inner_coordinates(wet, gas, folder):
 def test_every_term_without_a_box_is_sanders(solute, tmp_path):
     gas, _ = solute
     Path("mdin").write_text(GAS.format(more="ifmlp=1,") + ML)
-    ours = run_md("mdin", *gas, platform="Reference").energies[0].values
+    ours = run_md(read_md_settings("mdin"), *gas, platform="Reference").energies[0].values
     theirs = sander_terms(tmp_path, GAS.format(more=""), *gas)
     assert ours["EML"] == pytest.approx(theirs["EPtot"], abs=1e-3)
     assert ours["EPtot"] == pytest.approx(ours["EML"], abs=1e-9)
@@ -120,7 +121,7 @@ def test_sander_goes_on_from_our_restart(solute, tmp_path, box):
     prmtop, start = solute[int(box)]
     text = BOX if box else GAS
     Path("mdin").write_text(text.format(more="tempi=50.0, ifmlp=1,") + ML)
-    ours = run_md("mdin", prmtop, start).energies[-1]
+    ours = run_md(read_md_settings("mdin"), prmtop, start).energies[-1]
     go_on = GO_ON.format(ntb=int(box), cut=8.0 if box else 999.0)
     (tmp_path / "go.in").write_text(go_on)
     words = ["-O", "-i", "go.in", "-o", "go.out", "-p", str(prmtop), "-c", "restrt"]
@@ -138,7 +139,7 @@ def test_dvdl_is_the_slope_of_the_energy_along_ambers_lambda(solute):
 
     def run(leg, x):
         Path("mdin").write_text(text.format(leg=leg, x=x))
-        return run_md("mdin", *solute[1], overwrite=True).energies[0].values
+        return run_md(read_md_settings("mdin"), *solute[1], overwrite=True).energies[0].values
 
     # quadratic in the charges: the difference is exact, single precision leaves 1e-3 of it
     low, middle, high = (run("", x)["EPtot"] for x in (0.2, 0.5, 0.8))

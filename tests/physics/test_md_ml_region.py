@@ -14,6 +14,7 @@ from parmed.tools import HMassRepartition
 from merrow.amber.coordinates import read_coordinates
 from merrow.amber.mdout import read_mdout
 from merrow.errors import InputError, NumericsError
+from merrow.md.from_mdin import read_md_settings
 from merrow.md.run import run_md
 
 START = """one step from rest
@@ -40,7 +41,7 @@ def run(files, mask=":1", ml="mlp_model=0", more="", steps=1, dt=0.0005, ntpr=1)
     """Run an input with these parts and return the result."""
     text = START.format(mask=mask, ml=ml, more=more, steps=steps, dt=dt, ntpr=ntpr)
     Path("mdin").write_text(text)
-    return run_md("mdin", *files, overwrite=True)
+    return run_md(read_md_settings("mdin"), *files, overwrite=True)
 
 
 def test_the_first_block_holds_the_ml_mm_energy_of_the_droplet(shared):

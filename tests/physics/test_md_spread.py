@@ -21,8 +21,9 @@ from merrow.amber.topology import atom_label, read_topology
 from merrow.amber.trajectory import read_trajectory
 from merrow.errors import InputError, NumericsError, UnsupportedPhysicsError
 from merrow.md.ensemble_spread import Disagreement, SpreadMonitor
+from merrow.md.from_mdin import md_settings, read_md_settings
 from merrow.md.run import run_md
-from merrow.md.settings import MlSettings, resolve
+from merrow.mdin.mlp import MlSettings
 from merrow.mdin.namelist import parse_mdin
 from merrow.potentials import Molecule, load_potential
 from merrow.potentials.ensemble import force_spread
@@ -58,7 +59,9 @@ def run(prmtop, ml, *changes, inpcrd=None):
     for old, new in changes:
         text = text.replace(old, new)
     Path("mdin").write_text(text)
-    return run_md("mdin", prmtop, inpcrd or prmtop.with_suffix(".inpcrd"), overwrite=True)
+    return run_md(
+        read_md_settings("mdin"), prmtop, inpcrd or prmtop.with_suffix(".inpcrd"), overwrite=True
+    )
 
 
 @pytest.fixture(scope="module")
@@ -177,7 +180,7 @@ def test_a_threshold_without_use_is_refused_before_anything_is_written(butane, m
 
 def test_a_minimisation_notes_that_it_judges_no_spread():
     text = "x\n &cntrl imin=1, ifmlp=1 /\n &mlp animask=':1', max_force_spread=1.0 /\n"
-    notes = resolve(parse_mdin(text, source="mdin")).notes
+    notes = md_settings(parse_mdin(text, source="mdin")).notes
     assert "max_force_spread does nothing here: it needs imin=0." in notes
 
 
@@ -196,13 +199,13 @@ SETTINGS = {
     "link_atoms": False,
     "constraints": False,
     "confinement": None,
-    "max_force_spread": None,
+    "max_force_spread_kcal": None,
 }
 
 
 @pytest.mark.parametrize("spread", [2.0, float("nan")])
 def test_an_excursion_begins_where_a_number_is_too_large_or_none(spread, tmp_path):
-    ml = MlSettings(**SETTINGS, max_spread=1.0, on_spread="save")
+    ml = MlSettings(**SETTINGS, max_spread_kcal=1.0, on_spread="save")
     frame = Coordinates(np.zeros((2, 3)))
     with ExitStack() as files:
         watch = SpreadMonitor(ml, tmp_path / "mdspread", "", files)

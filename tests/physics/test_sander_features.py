@@ -14,6 +14,7 @@ from test_sander_parity import ELEC, VDW
 
 from merrow.amber.coordinates import read_coordinates
 from merrow.ambertools.programs import find_program
+from merrow.md.from_mdin import read_md_settings
 from merrow.md.loop import MdOutputs
 from merrow.md.run import run_md
 from merrow.sander import scratch as extern_run
@@ -164,7 +165,8 @@ def own(folder, cntrl, prmtop, restart, name):
     )
     (folder / f"{name}.in").write_text(text)
     paths = (folder / f"{name}{end}" for end in (".out", ".rst7", ".nc", ".inf"))
-    run_md(folder / f"{name}.in", prmtop, restart, outputs=MdOutputs(*paths), overwrite=True)
+    settings = read_md_settings(folder / f"{name}.in")
+    run_md(settings, prmtop, restart, outputs=MdOutputs(*paths), overwrite=True)
     return (folder / f"{name}.out").read_text()
 
 

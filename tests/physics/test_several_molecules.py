@@ -21,6 +21,7 @@ from merrow.ambertools.sander import single_point as sander_energy
 from merrow.ambertools.solvent import solvate
 from merrow.energy import SinglePoint, single_point
 from merrow.errors import InputError, NumericsError
+from merrow.md.from_mdin import read_md_settings
 from merrow.md.run import run_md
 from merrow.system.build import base_system
 from merrow.system.images import reach_of, together
@@ -170,7 +171,7 @@ def md(pair, tmp_path, monkeypatch):
 
     def run(text: str, crd: Path) -> dict[str, float]:
         Path("mdin").write_text(text)
-        run_md("mdin", pair.prmtop, crd, overwrite=True)
+        run_md(read_md_settings("mdin"), pair.prmtop, crd, overwrite=True)
         return read_mdout(Path("mdout"))[-1].values
 
     return run

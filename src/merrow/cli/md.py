@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How is a dynamics run asked for? `merrow md`, with sander's options."""
+"""`merrow md`: a minimisation or a dynamics run, with sander's options."""
 
 from __future__ import annotations
 
@@ -41,10 +41,11 @@ def md(
 ) -> None:
     """Minimise or propagate an ML/MM system, from a sander input with ifmlp=1 and &mlp."""
     # torch and OpenMM load here, which --help must not wait for
+    from merrow.md.from_mdin import read_md_settings  # noqa: PLC0415
     from merrow.md.run import MdOutputs, run_md  # noqa: PLC0415
 
     result = run_md(
-        mdin,
+        read_md_settings(mdin),
         prmtop,
         inpcrd,
         outputs=MdOutputs(mdout, restrt, mdcrd, mdinfo, mdvel, mdspread),

@@ -54,19 +54,13 @@ EXACT = 1e-10
 """Relative tolerance of constraints where a snapshot is prepared."""
 
 
-@dataclass(frozen=True)
-class DynamicsPlan:
-    """How the system is propagated, in OpenMM's units.
+@dataclass(frozen=True, kw_only=True)
+class DynamicsPlan(Ensemble):
+    """How an ensemble is sampled, in OpenMM's units.
 
     Attributes:
-        timestep: Time step [ps].
         thermostat: "none" (constant energy), "langevin", "bussi" or "andersen".
-        temperature: Temperature [K] of thermostat and barostat.
-        friction: Langevin friction [1/ps].
         coupling_time: Relaxation time of Bussi's thermostat [ps].
-        pressure: Pressure [bar] of the Monte Carlo barostat; None for constant volume.
-        barostat_interval: Steps between two attempts to change the volume.
-        anisotropic: Whether each edge of the box changes by itself.
         com_removal_interval: Steps between two removals of the motion of the whole, without a box
             its rotation too; 0 for never. Langevin and Andersen have no use for it.
         constraint_tolerance: Relative tolerance of constraints.
@@ -77,18 +71,12 @@ class DynamicsPlan:
             tells no step begins at step 0 once more, but not with the same random numbers.
     """
 
-    timestep: float
     thermostat: Literal["none", "langevin", "bussi", "andersen"]
-    temperature: float
-    friction: float
     coupling_time: float
-    pressure: float | None
-    barostat_interval: int
     com_removal_interval: int
     constraint_tolerance: float
     platform: str
     seed: int
-    anisotropic: bool = False
     collision_interval: int = 1000
     origin: float = 0.0
 
@@ -237,11 +225,8 @@ def check_plan(plan: DynamicsPlan, hybrid: HybridSystem) -> None:
 
 def freedom_of(hybrid: HybridSystem, plan: DynamicsPlan) -> int:
     """Return the degrees of freedom that share the kinetic energy of a run."""
-    removed = 0
-    if plan.com_removal_interval:  # a line has one rotation less, and a point none
-        massive = int(np.count_nonzero(particle_masses(hybrid.system)))
-        removed = 3 if hybrid.periodic else {1: 3, 2: 5}.get(massive, 6)
-    return degrees_of_freedom(hybrid.system, removed=removed)
+    at_rest = bool(plan.com_removal_interval)
+    return degrees_of_freedom(hybrid.system, at_rest=at_rest, periodic=hybrid.periodic)
 
 
 def draw_velocities(
@@ -312,15 +297,7 @@ def _open(hybrid: HybridSystem, plan: DynamicsPlan, start: Snapshot, first_step:
     # On the CPU a CustomIntegrator and the barostat draw from one stream of the whole process,
     # which the integrator seeds last: without a seed of its own, by the clock.
     integrator.setRandomNumberSeed(derive_seed(seed, "integrator"))
-    ensemble = Ensemble(
-        plan.temperature,
-        plan.pressure,
-        plan.timestep,
-        plan.friction,
-        plan.barostat_interval,
-        plan.anisotropic,
-    )
-    set_barostat(hybrid.system, ensemble, derive_seed(seed, "barostat"))
+    set_barostat(hybrid.system, plan, derive_seed(seed, "barostat"))
     context = mm.Context(hybrid.system, integrator, *choose_platform(plan.platform))
     set_snapshot(context, start)
     if first_step == 0:

@@ -18,14 +18,23 @@ def particle_masses(system: mm.System) -> Array:
     return np.array([system.getParticleMass(i)._value for i in range(n)])
 
 
-def degrees_of_freedom(system: mm.System, *, removed: int = 0) -> int:
-    """Return 3 N − constraints − removed, where N counts the particles that have a mass."""
+def degrees_of_freedom(system: mm.System, *, at_rest: bool, periodic: bool) -> int:
+    """Return 3 N − constraints − motions of the whole, where N counts the particles with a mass.
+
+    Args:
+        system: The System.
+        at_rest: Whether the whole neither drifts nor, without a box, spins.
+        periodic: Whether there is a box.
+    """
     masses = particle_masses(system)
     constraints = 0
     for k in range(system.getNumConstraints()):
         i, j, _ = system.getConstraintParameters(k)
         constraints += bool(masses[i] > 0 and masses[j] > 0)
-    return 3 * int(np.count_nonzero(masses)) - constraints - removed
+    massive = int(np.count_nonzero(masses))
+    # a line has one rotation less than a body, and a point none
+    whole = 3 if periodic else {1: 3, 2: 5}.get(massive, 6)
+    return 3 * massive - constraints - at_rest * whole
 
 
 def unconstrained(system: mm.System) -> tuple[int, ...]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What box does a run have, and how are its electrostatics summed, as sander would?"""
+"""The box of a run, and how its electrostatics are summed, as sander derives both."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scipy.special import erfc
 from merrow.amber.coordinates import Coordinates
 from merrow.amber.topology import AmberTopology
 from merrow.errors import InputError
-from merrow.md.settings import MdConfig
+from merrow.md.settings import MdSettings
 from merrow.potentials.interface import Array
 from merrow.system.box import box_vectors
 from merrow.system.pme import Nonbonded, PmeParameters
@@ -32,13 +32,21 @@ NO_BOX = np.diag([10.0, 10.0, 10.0])
 class Cell:
     """The box as AMBER tells it, which its vectors alone do not: lengths [Å], angles [degree].
 
-    `edges` are the diagonal of its vectors [nm]. The edges of a rectangular box may change each by
-    itself; any other is scaled as a whole, so that its lengths follow the volume.
+    The edges of a rectangular box may change each by itself; any other is scaled as a whole, so
+    that its lengths follow the volume.
+
+    Attributes:
+        vectors: Its vectors in reduced form [nm], shape (3, 3).
     """
 
     lengths: Array
     angles: Array
-    edges: Array
+    vectors: Array
+
+    @property
+    def edges(self) -> Array:
+        """Diagonal of the vectors [nm]."""
+        return np.diag(self.vectors)
 
     @property
     def volume(self) -> float:
@@ -57,73 +65,81 @@ def cell_of(coordinates: Coordinates) -> Cell | None:
     if coordinates.lengths is None or coordinates.angles is None:
         return None
     vectors = box_vectors(coordinates) * NM_PER_ANGSTROM
-    return Cell(coordinates.lengths, coordinates.angles, np.diag(vectors))
+    return Cell(coordinates.lengths, coordinates.angles, vectors)
 
 
 def box_of(
-    config: MdConfig, mdin: Path, inpcrd: Path, topology: AmberTopology, coordinates: Coordinates
-) -> Array | None:
-    """Return the box vectors [nm], or None without a box."""
-    periodic = topology.has_box if config.periodic is None else config.periodic
+    settings: MdSettings, topology: AmberTopology, inpcrd: Path, coordinates: Coordinates
+) -> Cell | None:
+    """Return the box of a run, or None without one.
+
+    Raises:
+        InputError: Settings, prmtop and coordinates contradict each other, or it is too narrow.
+    """
+    mdin = settings.source.name
+    periodic = topology.has_box if settings.periodic is None else settings.periodic
     if not periodic:
-        _check_without_box(config, mdin)
+        _check_without_box(settings)
         return None
-    ntb = 1 if config.pressure is None else 2
+    ntb = 1 if settings.pressure_bar is None else 2
     if not topology.has_box:
         raise InputError(
-            f"ntb={ntb} in {mdin.name} needs a box, but {topology.path} has none; "
+            f"ntb={ntb} in {mdin} needs a box, but {topology.path} has none; "
             "use ntb=0, or solvate it."
         )
-    if coordinates.lengths is None:
+    cell = cell_of(coordinates)
+    if cell is None:
         raise InputError(
-            f"ntb={ntb} in {mdin.name} needs a box, but {inpcrd} has none; "
+            f"ntb={ntb} in {mdin} needs a box, but {inpcrd} has none; "
             "use ntb=0, or coordinates with a box."
         )
-    if config.anisotropic and not np.all(coordinates.angles == RIGHT):
+    if settings.anisotropic and not np.all(cell.angles == RIGHT):
         raise InputError(
-            f"ntp=2 in {mdin.name} changes each edge of a rectangular box by itself, but {inpcrd} "
+            f"ntp=2 in {mdin} changes each edge of a rectangular box by itself, but {inpcrd} "
             "has another shape; use ntp=1."
         )
-    vectors = box_vectors(coordinates) * NM_PER_ANGSTROM
-    cutoff = config.cutoff or DEFAULT_CUTOFF
-    width = float(np.diag(vectors).min()) * ANGSTROM_PER_NM
+    cutoff = settings.cutoff_angstrom or DEFAULT_CUTOFF
+    width = float(cell.edges.min()) * ANGSTROM_PER_NM
     if width < 2 * cutoff:
         raise InputError(
             f"the box of {inpcrd} is {width:.2f} Å wide, less than twice cut={cutoff:g} in "
-            f"{mdin.name}; shorten cut or take a larger box."
+            f"{mdin}; shorten cut or take a larger box."
         )
-    return vectors
+    return cell
 
 
-def _check_without_box(config: MdConfig, mdin: Path) -> None:
+def _check_without_box(settings: MdSettings) -> None:
     """Refuse keys that mean nothing without a box."""
-    if config.cutoff is not None and config.cutoff < NO_CUTOFF:
+    cutoff, mdin = settings.cutoff_angstrom, settings.source.name
+    if cutoff is not None and cutoff < NO_CUTOFF:
         raise InputError(
-            f"cut={config.cutoff:g} in {mdin.name}: without a box there is no cutoff here; leave "
-            "cut out or give 999.0."
+            f"cut={cutoff:g} in {mdin}: without a box there is no cutoff here; leave cut out or "
+            "give 999.0."
         )
-    if config.ewald:
-        raise InputError(f"&ewald in {mdin.name} needs a box, and there is none; take it out.")
+    if settings.needs_box:
+        raise InputError(f"&ewald in {mdin} needs a box, and there is none; take it out.")
 
 
-def nonbonded_of(config: MdConfig, box: Array | None, kept: tuple[int, ...] | None) -> Nonbonded:
+def nonbonded_of(
+    settings: MdSettings, box: Array | None, kept: tuple[int, ...] | None
+) -> Nonbonded:
     """Return cutoff and Ewald settings as sander derives them, with AMBER's Coulomb constant.
 
     Args:
-        config: What was asked.
+        settings: What was asked.
         box: Box vectors [nm], or None.
         kept: PME grid of the run before, which is kept unless another one is asked for.
     """
     scale = amber_coulomb_charge_scale()
     if box is None:
         return Nonbonded(cutoff=None, charge_scale=scale)
-    cutoff = config.cutoff or DEFAULT_CUTOFF
-    alpha = config.ewald_coefficient or ewald_coefficient(cutoff, config.direct_tolerance)
+    cutoff = settings.cutoff_angstrom or DEFAULT_CUTOFF
+    alpha = settings.ewald_per_angstrom or ewald_coefficient(cutoff, settings.direct_tolerance)
     lengths = np.linalg.norm(box, axis=1) * ANGSTROM_PER_NM
-    sizes = config.grid or kept or tuple(grid_points(float(length)) for length in lengths)
+    sizes = settings.pme_grid or kept or tuple(grid_points(float(length)) for length in lengths)
     return Nonbonded(
         cutoff=cutoff * NM_PER_ANGSTROM,
-        lj_tail=config.lj_tail,
+        lj_tail=settings.lj_tail,
         pme=PmeParameters(alpha * ANGSTROM_PER_NM, (sizes[0], sizes[1], sizes[2])),
         charge_scale=scale,
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How far do the members of the potential disagree during a run, and what is done about it?
+"""How far the members of the potential disagree during a run, and what is done about it.
 
 Asked at every block of mdout: the spread of E_ML is known from the step, that of the forces costs
 an evaluation of each member. Beyond a threshold the run stops, keeps the frame, or only says so.
@@ -19,7 +19,7 @@ from merrow.amber.topology import AmberTopology, atom_label
 from merrow.amber.trajectory import TrajectoryWriter
 from merrow.engine.dynamics import StepReport
 from merrow.errors import InputError, NumericsError
-from merrow.md.settings import MlSettings
+from merrow.mdin.mlp import MlSettings
 from merrow.potentials.ensemble import check_ensemble, force_spread
 from merrow.potentials.interface import Array, Potential
 from merrow.system.build import HybridSystem
@@ -69,13 +69,13 @@ def check_members(ml: MlSettings, potential: Potential, positions: Array) -> Non
     Raises:
         InputError: A threshold would do nothing.
     """
-    check_ensemble(ml.max_spread, potential)
+    check_ensemble(ml.max_spread_kcal, potential)
     name = potential.capabilities.name
-    if ml.max_force_spread is not None and force_spread(potential, positions[None]) is None:
+    if ml.max_force_spread_kcal is not None and force_spread(potential, positions[None]) is None:
         raise InputError(
-            f"max_force_spread={ml.max_force_spread:g} needs a potential that tells the forces of "
-            f"its members, which {name} does not; take max_force_spread out, or choose such as "
-            "ani2x or aimnet2."
+            f"max_force_spread={ml.max_force_spread_kcal:g} needs a potential that tells the "
+            f"forces of its members, which {name} does not; take max_force_spread out, or choose "
+            "such as ani2x or aimnet2."
         )
 
 
@@ -140,12 +140,12 @@ class SpreadMonitor:
     def _excess(self, found: Disagreement) -> str:
         """Say by how much the thresholds are exceeded; "" where they are not."""
         said, ml = [], self.ml
-        if ml.max_spread is not None and not found.energy <= ml.max_spread:
+        if ml.max_spread_kcal is not None and not found.energy <= ml.max_spread_kcal:
             said.append(
                 f"E_ML has a spread of {found.energy:.2f} kcal/mol, more than the "
-                f"{ml.max_spread:g} of max_spread"
+                f"{ml.max_spread_kcal:g} of max_spread"
             )
-        limit = ml.max_force_spread
+        limit = ml.max_force_spread_kcal
         if limit is not None and found.force is not None and not found.force <= limit:
             said.append(
                 f"the force on {found.atom} has one of {found.force:.2f} kcal/mol/Å, more than the "

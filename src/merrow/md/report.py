@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How are a run's settings and reports told in AMBER's units and names?"""
+"""Settings and reports of a run in AMBER's units and names."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from merrow.engine.dynamics import StepReport
 from merrow.engine.simulation import Snapshot
 from merrow.md.box import Cell
 from merrow.md.ensemble_spread import Disagreement
-from merrow.md.settings import THERMOSTATS, MlSettings
+from merrow.md.settings import THERMOSTATS, MdSettings
 from merrow.md.setup import MdSetup
+from merrow.mdin.mlp import MlSettings
 from merrow.potentials.device import device_of
 from merrow.potentials.elements import symbol
 from merrow.system.region import MLRegion
@@ -124,10 +125,10 @@ def wrapped(snapshot: Snapshot, topology: AmberTopology, region: MLRegion) -> Sn
     return replace(snapshot, positions=snapshot.positions - shifts[molecule])
 
 
-def describe(start: MdSetup, n_steps: int) -> str:
+def describe(setup: MdSetup) -> str:
     """Return section 2 of mdout: every setting of the run, as it is used."""
-    c, box = start.config, start.nonbonded
-    ntb = 0 if box.cutoff is None else 1 if c.pressure is None else 2
+    c, box = setup.settings, setup.nonbonded
+    ntb = 0 if box.cutoff is None else 1 if c.pressure_bar is None else 2
     cut = [("cut", box.cutoff * ANGSTROM_PER_NM)] if box.cutoff else []
     paragraphs: list[Paragraph] = [
         ("General flags", [("imin", int(c.minimise)), ("nmropt", int(bool(c.restraint_file)))]),
@@ -148,8 +149,8 @@ def describe(start: MdSetup, n_steps: int) -> str:
             "Potential function",
             [("ntb", ntb), ("igb", 0), ("ntf", 2 if c.constraints else 1), *cut],
         ),
-        *(_minimiser(start, n_steps) if c.minimise else _dynamics(start, n_steps)),
-        ("SHAKE", [("ntc", 2 if c.constraints else 1), ("tol", c.tolerance)]),
+        *(_minimiser(c) if c.minimise else _dynamics(setup)),
+        ("SHAKE", [("ntc", 2 if c.constraints else 1), ("tol", c.constraint_tolerance)]),
     ]
     pme = box.pme
     if pme is not None:
@@ -160,60 +161,61 @@ def describe(start: MdSetup, n_steps: int) -> str:
     return mdout.settings(paragraphs) + "".join(f"| Note: {note}\n" for note in c.notes)
 
 
-def _minimiser(start: MdSetup, n_steps: int) -> list[Paragraph]:
-    return [("Energy minimization", [("maxcyc", n_steps), ("drms", start.config.gradient)])]
+def _minimiser(c: MdSettings) -> list[Paragraph]:
+    values = [("maxcyc", c.steps), ("drms", c.gradient_kcal_per_angstrom)]
+    return [("Energy minimization", values)]
 
 
-def _dynamics(start: MdSetup, n_steps: int) -> list[Paragraph]:
-    c = start.config
-    run = [("nstlim", n_steps), ("nscm", start.plan.com_removal_interval)]
+def _dynamics(setup: MdSetup) -> list[Paragraph]:
+    c = setup.settings
+    run = [("nstlim", c.steps), ("nscm", setup.plan.com_removal_interval)]
     ntt = next(number for number, name in THERMOSTATS.items() if name == c.thermostat)
-    heat = [("ntt", ntt), ("ig", start.plan.seed)]
+    heat = [("ntt", ntt), ("ig", setup.plan.seed)]
     paragraphs: list[Paragraph] = [
-        ("Molecular dynamics", [*run, ("t", start.moment.time), ("dt", c.timestep)]),
+        ("Molecular dynamics", [*run, ("t", setup.restart.time), ("dt", c.timestep_ps)]),
         (
             "Temperature regulation",
             [
                 *heat,
-                ("temp0", c.temperature),
-                ("tempi", c.first_temperature),
-                ("gamma_ln", c.friction),
-                ("tautp", c.coupling_time),
+                ("temp0", c.temperature_k),
+                ("tempi", c.initial_temperature_k),
+                ("gamma_ln", c.friction_per_ps),
+                ("tautp", c.coupling_time_ps),
                 ("vrand", c.collision_interval),
             ],
         ),
     ]
-    if c.pressure is not None:
+    if c.pressure_bar is not None:
         kind = [("ntp", 2 if c.anisotropic else 1), ("barostat", 2)]
-        values = [*kind, ("pres0", c.pressure), ("mcbarint", c.volume_interval)]
+        values = [*kind, ("pres0", c.pressure_bar), ("mcbarint", c.barostat_interval)]
         paragraphs.append(("Pressure regulation (Monte Carlo)", values))
     if c.coupling is not None:
         path = [("icfe", 1), ("clambda", c.coupling.clambda)]
         state = [
-            ("l_elec", start.state.lambda_electrostatics),
-            ("l_lj", start.state.lambda_sterics),
+            ("l_elec", setup.state.lambda_electrostatics),
+            ("l_lj", setup.state.lambda_sterics),
         ]
         paragraphs.append(("Coupling of the ML region (l_elec, l_lj: 1 coupled)", [*path, *state]))
     return paragraphs
 
 
-def describe_region(start: MdSetup) -> str:
+def describe_region(setup: MdSetup) -> str:
     """Return what the ML region is: atoms, elements, charge, potential, reference energy."""
-    region, ml = start.hybrid.region, start.config.ml
-    known = start.potential.capabilities
-    numbers = (start.topology.numbers[i] for i in region.atoms)
+    region, ml, topology = setup.hybrid.region, setup.settings.ml, setup.inputs.topology
+    known = setup.potential.capabilities
+    numbers = (topology.numbers[i] for i in region.atoms)
     counts = Counter(symbol(z) for z in numbers)
     elements = ", ".join(f"{name} {counts[name]}" for name in sorted(counts))
     lines = [
         "ML region:",
-        f"     mask     = {ml.mask if ml else ''}",
+        f"     mask     = {ml.mask}",
         f"     atoms    = {len(region.atoms)} ({elements})",
         f"     charge   = {region.molecule.charge:+d} e",
         *([f"     molecules= {len(region.parts)}, in one image"] if region.parts else []),
-        *(f"     link H   : on {_bond(start.topology, link)}" for link in region.links),
-        f"     potential= {known.name} ({start.potential.identity}), {known.dtype}, "
-        f"{known.ensemble_size} member(s), on {device_of(start.potential)}",
-        f"     E_ML ref = {start.moment.reference or 0.0:.4f} kcal/mol, the zero of EMLREL; "
+        *(f"     link H   : on {_bond(topology, link)}" for link in region.links),
+        f"     potential= {known.name} ({setup.potential.identity}), {known.dtype}, "
+        f"{known.ensemble_size} member(s), on {device_of(setup.potential)}",
+        f"     E_ML ref = {setup.restart.reference or 0.0:.4f} kcal/mol, the zero of EMLREL; "
         "EML and EPtot are absolute",
         *_limits(ml),
         "     embedding: mechanical, with the charges and Lennard-Jones terms of the prmtop",
@@ -222,13 +224,14 @@ def describe_region(start: MdSetup) -> str:
     return "\n".join(lines)
 
 
-def _limits(ml: MlSettings | None) -> list[str]:
+def _limits(ml: MlSettings) -> list[str]:
     """Return the thresholds of the spread and what is done beyond them."""
-    if ml is None or not (ml.max_spread or ml.max_force_spread):
-        return []
-    energy = [f"{ml.max_spread:g} kcal/mol of E_ML"] if ml.max_spread else []
-    force = [f"{ml.max_force_spread:g} kcal/mol/Å of a force"] if ml.max_force_spread else []
-    return [f"     spread   : beyond {' or '.join(energy + force)}: {ml.on_spread}"]
+    limits = (
+        (ml.max_spread_kcal, "kcal/mol of E_ML"),
+        (ml.max_force_spread_kcal, "kcal/mol/Å of a force"),
+    )
+    told = [f"{limit:g} {unit}" for limit, unit in limits if limit]
+    return [f"     spread   : beyond {' or '.join(told)}: {ml.on_spread}"] if told else []
 
 
 def _bond(topology: AmberTopology, link: tuple[int, int]) -> str:

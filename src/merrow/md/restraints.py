@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which springs and walls does a run's input add to its system?"""
+"""Springs and walls that the settings of a run add to its system."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ import openmm as mm
 from merrow.amber.mask import select_atoms
 from merrow.amber.topology import AmberTopology
 from merrow.errors import InputError
-from merrow.md.settings import Confinement, MdConfig
+from merrow.md.settings import MdSettings
 from merrow.mdin.disang import Restraint, parse_disang
+from merrow.mdin.mlp import Confinement
 from merrow.potentials.interface import Array
 from merrow.system.configuration import read_configuration
 from merrow.system.confine import confining_force
@@ -25,19 +26,13 @@ PER_AREA = KJ_PER_KCAL / NM_PER_ANGSTROM**2
 
 
 def restraint_forces(
-    config: MdConfig,
-    topology: AmberTopology,
-    *,
-    folder: Path,
-    refc: Path | None,
-    periodic: bool,
+    settings: MdSettings, topology: AmberTopology, *, refc: Path | None, periodic: bool
 ) -> list[mm.Force]:
     """Return the forces of ntr=1 and nmropt=1.
 
     Args:
-        config: What was asked.
+        settings: What was asked.
         topology: The prmtop.
-        folder: What the path of DISANG is relative to.
         refc: Reference coordinates.
         periodic: Whether there is a box.
 
@@ -45,16 +40,16 @@ def restraint_forces(
         InputError: A file is missing or does not fit, or a mask selects nothing.
     """
     forces: list[mm.Force] = []
-    if config.restraint_mask is not None:
+    if settings.restraint_mask is not None:
         if refc is None:
             raise InputError("ntr=1 needs reference coordinates; give them with -ref.")
         reference = read_configuration(refc, topology).positions
-        atoms = select_atoms(topology, config.restraint_mask, positions=reference)
+        atoms = select_atoms(topology, settings.restraint_mask, positions=reference)
         places = reference[list(atoms)] * NM_PER_ANGSTROM
-        weight = config.restraint_weight * PER_AREA
+        weight = settings.restraint_kcal_per_angstrom2 * PER_AREA
         forces.append(positional_force(atoms, places, weight, periodic=periodic))
-    if config.restraint_file is not None:
-        path = folder / config.restraint_file
+    if settings.restraint_file is not None:
+        path = Path(settings.restraint_file)
         if not path.is_file():
             raise InputError(f"there is no file {path}, which DISANG names; correct the path.")
         wells = parse_disang(path.read_text(encoding="latin-1"), source=path.name)
@@ -77,8 +72,8 @@ def wall_force(wall: Confinement, atoms: tuple[int, ...], centre: Array | None) 
     """
     return confining_force(
         atoms,
-        inner=wall.inner * NM_PER_ANGSTROM,
-        outer=wall.outer * NM_PER_ANGSTROM,
+        inner=wall.inner_angstrom * NM_PER_ANGSTROM,
+        outer=wall.outer_angstrom * NM_PER_ANGSTROM,
         stiffness=wall.stiffness * PER_AREA,
         centre=None if centre is None else np.asarray(centre) * NM_PER_ANGSTROM,
     )

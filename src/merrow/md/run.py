@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How does a sander input become a run? Everything judged first, then steps, then averages."""
+"""A minimisation or a dynamics run: everything judged first, then steps, then averages."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from merrow.amber.mdout import Energies
+from merrow.amber.topology import AmberTopology, read_topology
 from merrow.errors import InputError, NumericsError
 from merrow.md.loop import Listener, MdOutputs, MdProgress, Run
-from merrow.md.settings import MdConfig
-from merrow.md.setup import MdInputs, prepare_md, read_config
+from merrow.md.settings import MdSettings
+from merrow.md.setup import MdInputs, prepare_md
 
 __all__ = ["Listener", "MdOutputs", "MdProgress", "MdResult", "run_md"]
 
@@ -32,8 +33,8 @@ class MdResult:
 
 
 def run_md(
-    mdin: str | Path,
-    prmtop: str | Path,
+    settings: MdSettings,
+    prmtop: str | Path | AmberTopology,
     inpcrd: str | Path,
     *,
     outputs: MdOutputs | None = None,
@@ -42,10 +43,10 @@ def run_md(
     platform: str = "CPU",
     listen: Listener | None = None,
 ) -> MdResult:
-    """Run the minimisation or dynamics that a sander input with an ML region asks for.
+    """Minimise or propagate a system with an ML region.
 
     Args:
-        mdin: The input.
+        settings: What is asked, such as `read_md_settings` returns of a sander input.
         prmtop: Topology.
         inpcrd: Coordinates, or a restart file.
         outputs: Where to write; sander's names in the working folder if None.
@@ -59,49 +60,51 @@ def run_md(
         NumericsError: The run blew up; the last good restart is kept.
         IncompleteError: It was interrupted; the message says how to go on.
     """
-    inputs = MdInputs(
-        Path(mdin), Path(prmtop), Path(inpcrd), None if reference is None else Path(reference)
-    )
-    outputs = outputs or MdOutputs()
-    config, _ = read_config(inputs.mdin)
-    written = _check_outputs(inputs, outputs, config, overwrite=overwrite)
-    start = prepare_md(inputs, platform=platform)
+    topology = prmtop if isinstance(prmtop, AmberTopology) else read_topology(prmtop)
+    refc = None if reference is None else Path(reference)
+    inputs, outputs = MdInputs(topology, Path(inpcrd), refc), outputs or MdOutputs()
+    written = _check_outputs(settings, inputs, outputs, overwrite=overwrite)
+    setup = prepare_md(settings, inputs, platform=platform)
     for path in written:
         path.unlink(missing_ok=True)
     with ExitStack() as files:
         log = files.enter_context(outputs.mdout.open("w", encoding="utf-8"))
-        run = Run(start, outputs, inputs, log, listen)
+        run = Run(setup, outputs, log, files, listen)
         run.open()
         try:
-            if start.config.minimise:
+            if settings.minimise:
                 run.minimise()
             else:
-                run.propagate(files)
+                run.propagate()
         except NumericsError as error:
             raise run.failed(error) from error
         except KeyboardInterrupt as error:
             raise run.stopped() from error
         run.close()
-    pace = run.pace()
-    return MdResult(tuple(run.seen), outputs, 0.0 if start.config.minimise else pace.ns_per_day)
+    speed = 0.0 if settings.minimise else run.pace().ns_per_day
+    return MdResult(tuple(run.seen), outputs, speed)
 
 
 def _check_outputs(
-    inputs: MdInputs, outputs: MdOutputs, config: MdConfig, *, overwrite: bool
+    settings: MdSettings, inputs: MdInputs, outputs: MdOutputs, *, overwrite: bool
 ) -> list[Path]:
     """Return the files that this run writes; others of these names are not its own."""
-    moves = not config.minimise
-    saves = config.ml is not None and config.ml.on_spread == "save"
+    moves = not settings.minimise
     asked = {
         "-o": (outputs.mdout, True),
         "-r": (outputs.restrt, True),
-        "-x": (outputs.mdcrd, moves and config.frame_interval > 0),
+        "-x": (outputs.mdcrd, moves and settings.frame_interval > 0),
         "-inf": (outputs.mdinfo, True),
-        "-v": (outputs.mdvel, moves and config.velocity_interval > 0),
-        "-xs": (outputs.mdspread, moves and saves),
+        "-v": (outputs.mdvel, moves and settings.velocity_interval > 0),
+        "-xs": (outputs.mdspread, moves and settings.ml.on_spread == "save"),
     }
     written = {option: path for option, (path, used) in asked.items() if used}
-    read = {"-i": inputs.mdin, "-p": inputs.prmtop, "-c": inputs.inpcrd, "-ref": inputs.refc}
+    read = {
+        "-i": settings.source,
+        "-p": inputs.topology.path,
+        "-c": inputs.inpcrd,
+        "-ref": inputs.refc,
+    }
     seen: dict[Path, str] = {
         path.resolve(): option for option, path in read.items() if path is not None
     }

@@ -15,9 +15,8 @@ from typing import Final
 
 from merrow.ambertools.masks import number_list
 from merrow.errors import InputError, UnsupportedPhysicsError
-from merrow.mdin.model_numbers import numbered_potential
+from merrow.mdin.mlp import read_mlp
 from merrow.mdin.namelist import Group, Value, parse_mdin
-from merrow.mdin.values import judged
 
 DEFAULT_POTENTIAL: Final = "ani2x"
 
@@ -239,40 +238,38 @@ def _from_mlp(text: str, groups: Mapping[str, Group], source: str) -> MerrowInpu
     if "mlp" not in groups or "qmmm" in groups:
         told = "there is none" if "mlp" not in groups else "there is a &qmmm too; keep one"
         raise InputError(f"{source}: ifmlp=1 needs a namelist &mlp with animask='...': {told}.")
-    m = judged(source, groups["mlp"], [])
-    if not m["animask"]:
-        raise InputError(f"{source}: &mlp needs animask='...', the mask of the ML region.")
-    for key, instead in (
-        ("link_atoms", "select whole molecules"),
-        ("mlp_confine", "confine it with ntr=1 or a distance restraint in DISANG"),
+    imin, ntc = (int(_value(groups["cntrl"], *key)) for key in (("imin", 0), ("ntc", 1)))
+    ml = read_mlp(source, groups["mlp"], imin=imin, ntc=ntc, notes=[])
+    for key, asked, instead in (
+        ("link_atoms", ml.link_atoms, "select whole molecules"),
+        (
+            "mlp_confine",
+            ml.confinement is not None,
+            "confine it with ntr=1 or a distance restraint in DISANG",
+        ),
     ):
-        if m[key] == 1:
+        if asked:
             raise UnsupportedPhysicsError(
                 f"{source}: &mlp: {key}=1 is not available through sander; {instead}, or use "
                 "`merrow md`."
             )
-    if m["max_force_spread"] or m["on_spread"] != "stop":
+    if ml.max_force_spread_kcal or ml.on_spread != "stop":
         raise UnsupportedPhysicsError(
             f"{source}: &mlp: max_force_spread and on_spread are not available through sander, "
             "where max_spread stops the run; take them out, or use `merrow md`."
         )
-    if m["mlp_model"] is not None and m["potential"]:
-        raise InputError(f"{source}: &mlp: mlp_model and potential both name a model; keep one.")
-    shake = m["mlp_shake"] == 1
-    if shake and _value(groups["cntrl"], "ntc", 1) == 1:
-        raise InputError(f"{source}: &mlp: mlp_shake=1 needs ntc=2; set it or take mlp_shake out.")
     return MerrowInput(
         source,
         text,
         dialect="mlp",
-        mask=str(m["animask"]),
+        mask=ml.mask,
         atoms=(),
         charge=None,
-        potential=str(m["potential"]) or numbered_potential(source, m["mlp_model"], []),
-        weights=str(m["weights"]) or None,
-        precision=str(m["precision"]),
-        max_spread=float(m["max_spread"]) or None,
-        shake=shake,
+        potential=ml.potential,
+        weights=ml.weights,
+        precision=ml.precision,
+        max_spread=ml.max_spread_kcal,
+        shake=ml.constraints,
     )
 
 

@@ -9,7 +9,7 @@ from scipy.special import erfc
 
 from merrow.amber.coordinates import Coordinates
 from merrow.md.box import cell_of, ewald_coefficient, grid_points, nonbonded_of
-from merrow.md.settings import resolve
+from merrow.md.from_mdin import md_settings
 from merrow.mdin.namelist import parse_mdin
 
 
@@ -29,10 +29,10 @@ def test_the_grid_is_even_and_at_most_one_angstrom_wide(length, points):
 
 def test_a_run_that_goes_on_keeps_its_grid_unless_another_is_asked_for():
     box = np.diag([2.5, 2.5, 2.5])
-    plain = resolve(parse_mdin("&cntrl cut=8.0 /", source="mdin"))
-    asked = resolve(
-        parse_mdin("&cntrl cut=8.0 /\n&ewald nfft1=40, nfft2=40, nfft3=40 /", source="mdin")
-    )
+    text = "&cntrl cut=8.0, ifmlp=1 /\n&mlp animask=':1' /\n"
+    grid = "&ewald nfft1=40, nfft2=40, nfft3=40 /"
+    plain = md_settings(parse_mdin(text, source="mdin"))
+    asked = md_settings(parse_mdin(text + grid, source="mdin"))
     assert nonbonded_of(plain, box, None).pme.grid == (30, 30, 30)
     assert nonbonded_of(plain, box, (24, 24, 24)).pme.grid == (24, 24, 24)
     assert nonbonded_of(asked, box, (24, 24, 24)).pme.grid == (40, 40, 40)

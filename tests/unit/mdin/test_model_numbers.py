@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from merrow.errors import InputError
-from merrow.md.settings import resolve
+from merrow.md.from_mdin import md_settings
 from merrow.mdin.namelist import parse_mdin
 from merrow.potentials import potential_names
 from merrow.sander.input import read_input
@@ -27,7 +27,7 @@ FILES = [
 def asked(words: str) -> tuple[str, str, tuple[str, ...]]:
     """Return the potential by `merrow md` and by `merrow sander`, and the notes of the first."""
     text = MDIN.format(words)
-    config = resolve(parse_mdin(text, source="mdin"))
+    config = md_settings(parse_mdin(text, source="mdin"))
     return config.ml.potential, read_input(text, source="mdin").potential, config.notes
 
 

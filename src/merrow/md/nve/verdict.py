@@ -57,7 +57,7 @@ def judge(
     """Return the report of recorded trajectories by time step [fs]."""
     steps = sorted(traces)
     smallest, hybrid = traces[steps[0]], setup.hybrid
-    freedom = degrees_of_freedom(hybrid.system, removed=3 if hybrid.periodic else 6)
+    freedom = degrees_of_freedom(hybrid.system, at_rest=True, periodic=hybrid.periodic)
     kt = 2 * float(smallest.kinetic.mean()) / freedom
     spreads = {dt: float(np.std(traces[dt].total, ddof=1)) * KCAL_PER_KJ for dt in steps}
     shadow = {dt: _shadow(traces[dt], dt) for dt in steps}

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: MIT
+"""The ML region as a sander input asks for it: the namelist &mlp, judged."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from merrow.errors import InputError
+from merrow.mdin.model_numbers import numbered_potential
+from merrow.mdin.namelist import Group
+from merrow.mdin.values import Values, judged
+from merrow.settings import Settings
+
+
+class Confinement(Settings):
+    """The wall around the ML region."""
+
+    inner_angstrom: float
+    """Radius where the wall begins [Å]."""
+    outer_angstrom: float
+    """Radius where it becomes linear [Å]."""
+    stiffness: float
+    """k of k(r − inner)²/2 [kcal/mol/Å²]."""
+    follow: bool = False
+    """Whether its centre follows the region."""
+
+
+class MlSettings(Settings):
+    """The ML region and its potential."""
+
+    mask: str
+    """AMBER mask."""
+    potential: str = "ani2x"
+    """Name of the potential, or "mm"."""
+    weights: str | None = None
+    """File of weights, or None to search for it."""
+    precision: Literal["float32", "float64"] = "float32"
+    """Arithmetic of the networks."""
+    max_spread_kcal: float | None = None
+    """Largest spread of E_ML over the members [kcal/mol]; None for any."""
+    max_force_spread_kcal: float | None = None
+    """Largest spread of the force on an atom [kcal/mol/Å]; None for any."""
+    on_spread: Literal["stop", "save", "warn"] = "stop"
+    """What is done where the members disagree by more."""
+    link_atoms: bool = False
+    """Whether the mask may cut covalent bonds."""
+    constraints: bool = False
+    """Whether bonds to hydrogen in the region are rigid."""
+    confinement: Confinement | None = None
+    """The wall, or None."""
+
+
+def read_mlp(source: str, group: Group, *, imin: int, ntc: int, notes: list[str]) -> MlSettings:
+    """Return what a namelist &mlp asks for.
+
+    Args:
+        source: Name of the input, for messages.
+        group: The namelist.
+        imin, ntc: Keys of &cntrl that decide what some of its keys do.
+        notes: What the user is told.
+
+    Raises:
+        InputError: A key is unknown, a value is not available, or keys contradict.
+    """
+    m = judged(source, group, notes)
+    if not m["animask"]:
+        raise InputError(f"{source}: &mlp needs animask='...', the mask of the ML region.")
+    if m["mlp_model"] is not None and m["potential"]:
+        raise InputError(f"{source}: mlp_model and potential both name a model; keep one.")
+    if m["mlp_shake"] == 1 and ntc == 1:
+        raise InputError(f"{source}: mlp_shake=1 needs ntc=2; set it or take mlp_shake out.")
+    limits = [key for key in ("max_spread", "max_force_spread") if m[key]]
+    if "on_spread" in group.entries and not limits:
+        raise InputError(
+            f"{source}: on_spread={m['on_spread']!r} needs max_spread or max_force_spread above 0."
+        )
+    if imin == 1:
+        notes.extend(f"{key} does nothing here: it needs imin=0." for key in limits)
+    return MlSettings(
+        mask=m["animask"],
+        potential=m["potential"] or numbered_potential(source, m["mlp_model"], notes),
+        weights=m["weights"] or None,
+        precision=m["precision"],
+        max_spread_kcal=m["max_spread"] or None,
+        max_force_spread_kcal=m["max_force_spread"] or None,
+        on_spread=m["on_spread"],
+        link_atoms=m["link_atoms"] == 1,
+        constraints=m["mlp_shake"] == 1,
+        confinement=_confinement(source, m, group),
+    )
+
+
+def _confinement(source: str, m: Values, group: Group) -> Confinement | None:
+    if m["mlp_confine"] == 0:
+        idle = [key for key in group.entries if key.startswith("confine") and m[key]]
+        if idle:
+            raise InputError(f"{source}: {idle[0]} needs mlp_confine=1; set it or take it out.")
+        return None
+    inner = float(m["confine1"])
+    outer = inner + 1.0 if m["confine2"] is None else float(m["confine2"])
+    if m["confinek"] == 0.0:
+        raise InputError(f"{source}: mlp_confine=1 needs confinek above 0.")
+    if outer <= inner:
+        raise InputError(f"{source}: confine2={outer:g} should be larger than confine1={inner:g}.")
+    return Confinement(
+        inner_angstrom=inner,
+        outer_angstrom=outer,
+        stiffness=m["confinek"],
+        follow=m["confine_center"] == "follow",
+    )
