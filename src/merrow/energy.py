@@ -18,7 +18,7 @@ from merrow.system.build import base_system, hybrid_system
 from merrow.system.configuration import read_configuration
 from merrow.system.images import together
 from merrow.system.pme import Nonbonded, PmeParameters
-from merrow.system.potentials import MM, check_potential, open_potential
+from merrow.system.potentials import MM, open_potential
 from merrow.system.region import select_region
 from merrow.units import (
     ANGSTROM_PER_NM,
@@ -102,7 +102,6 @@ def single_point(request: SinglePoint) -> SinglePointAnswer:
         )
         near = together(coordinates.positions, cell, region, source=str(request.inpcrd))
         positions = near * NM_PER_ANGSTROM
-        check_potential(request.potential, region.molecule, region.labels)
         potential = open_potential(
             request.potential,
             topology,

@@ -79,6 +79,7 @@ def load_potential(
     *,
     weights: Path | None = None,
     precision: str = "float32",
+    labels: Sequence[str] | None = None,
 ) -> Potential:
     """Return a potential for one molecule, after asking whether it may be used for it.
 
@@ -87,13 +88,14 @@ def load_potential(
         molecule: Elements, charge and multiplicity.
         weights: A file of weights, or None to search for it.
         precision: "float32" or "float64", the arithmetic of the networks.
+        labels: What to call the atoms in a message, as in `check_molecule`.
 
     Raises:
         UnsupportedPhysicsError: The potential is not made for such a molecule.
         InputError: The name, the precision or the weights are wrong.
         MissingComponentError: The weights are not here and cannot be fetched.
     """
-    check_molecule(capabilities(name), molecule)
+    check_molecule(capabilities(name), molecule, labels)
     if precision not in PRECISIONS:
         raise InputError(f"precision {precision!r} is unknown; use {' or '.join(PRECISIONS)}.")
     family = family_of(name)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which potential does a name mean for this system? Models by name, and the prmtop's own terms."""
+"""The potential that a name means for a system: models by name, and the prmtop's own terms."""
 
 from __future__ import annotations
 
@@ -70,9 +70,12 @@ def open_potential(
         if other.numbers != region.molecule.numbers:
             raise InputError(f"{path} holds other atoms than the solute, so it cannot stand in.")
         return _classical(name, other, tuple(range(len(other))), charge_scale)
-    check_molecule(capabilities(name), region.molecule, region.labels)
     return load_potential(
-        name, region.molecule, weights=Path(weights) if weights else None, precision=precision
+        name,
+        region.molecule,
+        weights=Path(weights) if weights else None,
+        precision=precision,
+        labels=region.labels,
     )
 
 

@@ -20,7 +20,7 @@ from merrow.system.build import HybridSystem, hybrid_system
 from merrow.system.configuration import read_configuration
 from merrow.system.images import together
 from merrow.system.pme import Nonbonded, pme_parameters
-from merrow.system.potentials import check_potential, open_potential
+from merrow.system.potentials import open_potential
 from merrow.system.region import MLRegion, select_region
 from merrow.units import NM_PER_ANGSTROM, PS_PER_FS
 
@@ -119,7 +119,6 @@ def open_nve_setup(request: NveRequest) -> NveSetup:
     topology = read_topology(request.prmtop)
     coordinates = read_configuration(request.inpcrd, topology)
     region = select_region(topology, request.ml_mask, positions=coordinates.positions, several=True)
-    check_potential(request.potential, region.molecule, region.labels)
     box, nonbonded, cell = np.eye(3), Nonbonded(cutoff=None), None
     if topology.has_box:
         cell = box_for_cutoff(topology, coordinates, request.cutoff, source=request.inpcrd)
