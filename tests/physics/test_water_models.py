@@ -123,7 +123,7 @@ def test_extra_points_follow_their_water_and_velocity_verlet_is_refused(four_poi
     water = next(m for m in topology.molecules if topology.is_water[m[0]])
     oxygen, one, two, extra = water
     assert system.isVirtualSite(extra)
-    x = last.phase.positions
+    x = last.snapshot.positions
     site = system.getVirtualSite(extra)
     weights = [site.getWeight(k) for k in range(3)]
     np.testing.assert_allclose(x[extra], weights @ x[[oxygen, one, two]], atol=1e-6)
