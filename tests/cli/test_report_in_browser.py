@@ -12,8 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from merrow.hydration.report.page import render_page
-
 SYNTHETIC = Path(__file__).parents[1] / "unit" / "hydration" / "report" / "synthetic_report.py"
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
@@ -28,7 +26,7 @@ FLAGS = (
 @pytest.fixture(scope="module")
 def page():
     """The page of made-up numbers."""
-    return render_page(runpy.run_path(str(SYNTHETIC))["synthetic_data"]("endpoint", "quick"))
+    return runpy.run_path(str(SYNTHETIC))["synthetic_page"]("endpoint", "quick")
 
 
 def browse(html, folder, *flags):

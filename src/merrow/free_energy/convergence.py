@@ -41,6 +41,12 @@ class Convergence:
     first_half: Estimate | None
     second_half: Estimate | None
 
+    @property
+    def complete_parts(self) -> list[tuple[float, Estimate, Estimate]]:
+        """Fraction, forward and reverse estimate of the parts that have both."""
+        rows = zip(self.fractions, self.forward, self.reverse, strict=True)
+        return [(f, a, b) for f, a, b in rows if a is not None and b is not None]
+
 
 def convergence(samples: WindowSamples, *, rows: Correlation | None = None) -> Convergence:
     """Return MBAR estimates from the first and from the last 20, 40, 60, 80, 100 % of the rows.

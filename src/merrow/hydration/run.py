@@ -12,7 +12,8 @@ from merrow.engine.storage import save_json
 from merrow.errors import InputError, UnsupportedPhysicsError
 from merrow.executor import core_count, open_executor
 from merrow.folders import locked
-from merrow.hydration.analysis.budget import with_budget
+from merrow.hydration.analysis.budget import uncertainty_budget
+from merrow.hydration.analysis.checks import run_checks
 from merrow.hydration.analysis.estimate import estimate_run
 from merrow.hydration.config import HydrationConfig
 from merrow.hydration.prepare import (
@@ -125,9 +126,11 @@ def run_hydration(
         with open_executor(processes) as executor:
             Sampler(run, adopted, executor, processes, listen=listen, watch=watch).work()
         listen(Report("estimating", 1.0))
-        findings = with_budget(estimate_run(run, adopted, prepared, final=True), potential)
-        result = build_result(adopted, prepared, findings, potential, wall=watch.total)
-        write_outputs(run, prepared, findings, result, potential.capabilities.citation)
+        found = estimate_run(run, adopted)
+        budget, numbers = uncertainty_budget(found, potential)
+        checks = run_checks(found, prepared, adopted, numbers)
+        result = build_result(adopted, prepared, found, checks, budget, potential, wall=watch.total)
+        write_outputs(run, prepared, found, checks, result, potential.capabilities.citation)
     return result
 
 

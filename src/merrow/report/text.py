@@ -18,6 +18,11 @@ def energy(value: float) -> str:
     return "0.00" if text == "-0.00" else text
 
 
+def minus(text: str) -> str:
+    """Return the text of a number with a proper minus sign."""
+    return text.replace("-", "\N{MINUS SIGN}", 1) if text.startswith("-") else text
+
+
 def stderr(value: float) -> str:
     """Return a standard error [kcal/mol] with two decimals; one above zero never reads as zero."""
     return "<0.01" if 0.0 < value < 0.005 else f"{value:.2f}"

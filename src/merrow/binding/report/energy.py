@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from merrow.binding.report.data import Quantity
 from merrow.binding.report.figures import STYLES
-from merrow.binding.report.page import page
-from merrow.report.html import escaped, picture, table
+from merrow.report.html import render
 from merrow.report.style import RC, to_svg
 from merrow.report.text import energy, number, stderr
 
 Array = NDArray[np.float64]
+MOST_RESIDUES = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,40 +67,40 @@ class BindingRun:
 
 def render_binding(title: str, runs: Sequence[BindingRun], notes: Sequence[str]) -> str:
     """Return the whole page as HTML; every text of the user is escaped."""
-    parts = ["".join(f"<p>{escaped(note)}</p>" for note in notes)]
-    for run in runs:
-        if run.headline:
-            parts.append(f"<p><b>{escaped(f'{run.name}: {run.headline}')}</b></p>")
-        rows = [
+    return render(
+        "binding/report/energy.html",
+        title=title,
+        subtitle="merrow mmpbsa",
+        notes=notes,
+        runs=[{**vars(run), **_tables(run)} for run in runs],
+        series=series_figure(runs),
+    )
+
+
+def _tables(run: BindingRun) -> dict[str, object]:
+    """Return the rows of a run's tables as texts."""
+    largest = sorted(run.residues.items(), key=lambda item: -abs(item[1]))[:MOST_RESIDUES]
+    return {
+        "terms": [
             (name, energy(q.value), stderr(q.stderr), number(q.inefficiency))
             for name, q in run.terms.items()
-        ]
-        header = ("term", "mean", "±", "frames per independent frame")
-        caption = f"{run.name}: complex − receptor − ligand [kcal/mol]; ± is one standard error."
-        chosen = [i for i, row in enumerate(rows) if row[0] == "TOTAL"]
-        parts.append(table(header, rows, caption=caption, numbers=(1, 2, 3), bold=chosen))
-        parts.append(f"<p>Interaction entropy: {escaped(run.entropy)}</p>")
-        parts.append(f"<p>{escaped(run.check)}</p>" if run.check else "")
-        parts.extend(_comparison(run.name, one) for one in run.comparisons)
-    parts.append(picture(series_figure(runs), escaped("Binding energy of each frame.")))
-    for run in (run for run in runs if run.residues):
-        largest = sorted(run.residues.items(), key=lambda item: -abs(item[1]))[:20]
-        shares = [(name, energy(value)) for name, value in largest]
-        caption = f"{run.name}: the twenty residues with the largest share [kcal/mol]."
-        parts.append(table(("residue", "share"), shares, caption=caption, numbers=(1,)))
-    return page(title, "merrow mmpbsa", parts)
-
-
-def _comparison(name: str, found: Comparison) -> str:
-    rows = [
-        (term, *(f"{energy(value)} ± {stderr(error)}" for value, error in cells))
-        for term, cells in found.rows.items()
-    ]
-    columns = tuple(range(1, len(found.columns) + 1))
-    bold = [i for i, row in enumerate(rows) if row[0] == found.bold]
-    caption = f"{name}: {found.caption} [kcal/mol]; ± is one standard error."
-    shown = table(("term", *found.columns), rows, caption=caption, numbers=columns, bold=bold)
-    return shown + (f"<p>{escaped(found.told)}</p>" if found.told else "")
+        ],
+        "bold": [i for i, name in enumerate(run.terms) if name == "TOTAL"],
+        "shares": [(name, energy(value)) for name, value in largest],
+        "comparisons": [
+            {
+                "caption": found.caption,
+                "header": ("term", *found.columns),
+                "rows": [
+                    (term, *(f"{energy(value)} ± {stderr(error)}" for value, error in cells))
+                    for term, cells in found.rows.items()
+                ],
+                "bold": [i for i, term in enumerate(found.rows) if term == found.bold],
+                "told": found.told,
+            }
+            for found in run.comparisons
+        ],
+    }
 
 
 def series_figure(runs: Sequence[BindingRun]) -> str:

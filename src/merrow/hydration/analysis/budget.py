@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from merrow.free_energy.budget import (
@@ -15,7 +13,7 @@ from merrow.free_energy.budget import (
     well_depth_sensitivity,
 )
 from merrow.free_energy.stored import UncertaintyPart
-from merrow.hydration.analysis.findings import HydrationAnalysis
+from merrow.hydration.analysis.estimate import HydrationAnalysis
 from merrow.potentials.ensemble import force_spread, member_energies
 from merrow.potentials.interface import Array, Potential
 from merrow.units import ANGSTROM_PER_NM, KJ_PER_KCAL
@@ -27,33 +25,35 @@ FORCE_FRAMES = 50
 BATCH = 64
 
 
-def with_budget(findings: HydrationAnalysis, potential: Potential) -> HydrationAnalysis:
-    """Return the findings with the parts of the uncertainty and the sensitivities.
+def uncertainty_budget(
+    found: HydrationAnalysis, potential: Potential
+) -> tuple[tuple[UncertaintyPart, ...], dict[str, float | None]]:
+    """Return the parts of the uncertainty, and the sensitivities by name.
 
     Args:
-        findings: What was estimated.
+        found: What was estimated.
         potential: The potential of the solute; an ANI ensemble gives its members' energies.
     """
-    total = findings.hydration
+    total = found.hydration
     parts: list[UncertaintyPart] = []
     if total.headline.method != "as_published":
-        ends = findings.ends if total.headline.method == "endpoint_bar" else {}
-        parts += sampling_parts(total.headline, findings.path, ends)
-    if findings.gas is not None:
-        water = _deviations(potential, findings.water.frames)
-        gas = _deviations(potential, findings.gas.positions)
+        ends = found.ends if total.headline.method == "endpoint_bar" else {}
+        parts += sampling_parts(total.headline, found.path, ends)
+    if found.gas is not None:
+        water = _deviations(potential, found.water.frames)
+        gas = _deviations(potential, found.gas.positions)
         if water is not None and gas is not None and water.shape[1] > 1:
-            parts.append(member_part(water, gas, temperature=findings.samples.temperature))
-    charges = charge_sensitivity(findings.water.samples)
-    depths = well_depth_sensitivity(findings.samples)
-    sizes = size_sensitivity(findings.water.samples)
+            parts.append(member_part(water, gas, temperature=found.samples.temperature))
+    charges = charge_sensitivity(found.water.samples)
+    depths = well_depth_sensitivity(found.samples)
+    sizes = size_sensitivity(found.water.samples)
     numbers = {
         "dg_for_1_percent_charge_kcal": charges.value_kcal,
         "dg_for_1_percent_well_depth_kcal": None if depths is None else depths.value_kcal,
         "dg_for_1_percent_size_kcal": None if sizes is None else sizes.value_kcal,
     }
-    numbers |= force_numbers(potential, findings.water.frames)
-    return replace(findings, budget=tuple(parts), numbers=findings.numbers | numbers)
+    numbers |= force_numbers(potential, found.water.frames)
+    return tuple(parts), numbers
 
 
 def force_numbers(potential: Potential, frames: Array) -> dict[str, float | None]:

@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -26,6 +27,7 @@ from merrow.free_energy.diagnostics import (
     judge_spread,
     judge_target,
 )
+from merrow.free_energy.endstate import gibbs_bogoliubov
 from merrow.free_energy.mixing import (
     Insertions,
     Mixing,
@@ -36,97 +38,110 @@ from merrow.free_energy.mixing import (
 )
 from merrow.free_energy.populations import judge_populations
 from merrow.free_energy.spacing import judge_spacing
-from merrow.free_energy.stored import Verdict
+from merrow.free_energy.stored import Estimate, Verdict
 from merrow.geometry import torsion_angles
-from merrow.hydration.analysis.findings import HydrationAnalysis
+from merrow.hydration.analysis.estimate import HydrationAnalysis
 from merrow.hydration.analysis.gather import GasFrames
 from merrow.hydration.analysis.reorganization import reorganization_from_all
 from merrow.hydration.config import HydrationConfig
 from merrow.hydration.prepare import Prepared
+from merrow.hydration.result import Diagnostics
 from merrow.hydration.sampling.dispatch import path_tasks
 from merrow.hydration.sampling.tasks import FIRST_FROM_GAS, leg_plan, takes_from_gas
 from merrow.samples import WindowSamples
 from merrow.system.alchemy import tail_coefficient
 from merrow.system.torsions import rotatable_torsions
-from merrow.units import KCAL_PER_KJ, NM_PER_ANGSTROM
+from merrow.units import ANGSTROM_PER_NM, KCAL_PER_KJ, NM_PER_ANGSTROM
 
 Torsions = Sequence[tuple[int, int, int, int]]
 Exchange = tuple[Mixing | None, Insertions | None]
 
 
+@dataclass(frozen=True)
+class RunChecks:
+    """What the samples say beside the estimates, at the end of a run.
+
+    Attributes:
+        diagnostics: Verdicts and numbers, as `result.json` holds them.
+        convergence: Estimates from parts of the data.
+        de_reorg_mbar: ΔE_reorg from all samples; None where there is none.
+    """
+
+    diagnostics: Diagnostics
+    convergence: Convergence
+    de_reorg_mbar: Estimate | None
+
+
 def run_checks(
-    findings: HydrationAnalysis, prepared: Prepared, config: HydrationConfig
-) -> HydrationAnalysis:
-    """Return the findings with convergence, reorganisation and verdicts.
+    found: HydrationAnalysis,
+    prepared: Prepared,
+    config: HydrationConfig,
+    further: Mapping[str, float | None],
+) -> RunChecks:
+    """Judge a run whose sampling has ended.
 
     Args:
-        findings: The estimates.
+        found: The estimates.
         prepared: The system.
         config: What was asked.
+        further: More numbers for the diagnostics, by name.
     """
-    halves = convergence(findings.samples, rows=findings.rows)
+    halves = convergence(found.samples, rows=found.rows)
     torsions = rotatable_torsions(prepared.topology, prepared.region.atoms)
-    exchange = _exchange(findings.samples, config, flexible=bool(torsions))
-    verdicts = [
-        *_of_the_path(findings, halves, exchange, config),
-        *_of_the_ends(findings),
-        *_of_the_solute(findings, prepared, torsions),
-        _of_the_box(findings, prepared, config),
-    ]
-    return replace(
-        findings,
-        convergence=halves,
-        de_reorg_mbar=reorganization_from_all(findings),
-        verdicts=tuple(verdicts),
-        numbers=_numbers(findings, exchange),
+    exchange = _exchange(found.samples, config, flexible=bool(torsions))
+    verdicts = (
+        *_of_the_path(found, halves, exchange, config),
+        *_of_the_ends(found),
+        *_of_the_solute(found, prepared, torsions),
+        _of_the_box(found, prepared, config),
     )
-
-
-def local_bonds(prepared: Prepared) -> tuple[tuple[int, int], ...]:
-    """Return the bonds of the solute by the places of their atoms in it."""
-    local = {atom: i for i, atom in enumerate(prepared.region.atoms)}
-    return tuple(
-        (local[i], local[j]) for i, j in prepared.topology.bonds if i in local and j in local
+    diagnostics = Diagnostics(
+        min_overlap=found.path.min_overlap,
+        verdicts=verdicts,
+        gibbs_bogoliubov=gibbs_bogoliubov(**found.ends) if found.ends else None,
+        **_numbers(found, exchange),
+        **further,
     )
+    return RunChecks(diagnostics, halves, reorganization_from_all(found))
 
 
 def _of_the_path(
-    findings: HydrationAnalysis, halves: Convergence, exchange: Exchange, config: HydrationConfig
+    found: HydrationAnalysis, halves: Convergence, exchange: Exchange, config: HydrationConfig
 ) -> Iterator[Verdict]:
-    samples, rows = findings.samples, findings.rows
-    headline = findings.hydration.headline.stderr_kcal
+    samples, rows = found.samples, found.rows
+    headline = found.hydration.headline.stderr_kcal
     yield judge_target(headline, config.protocol.target_stderr_kcal)
-    yield judge_overlap(findings.path)
-    yield judge_halves(halves, findings.path)
-    yield judge_errors(findings.path)
+    yield judge_overlap(found.path)
+    yield judge_halves(halves, found.path)
+    yield judge_errors(found.path)
     yield judge_equilibration(samples, rows)
     yield judge_correlation(samples, rows)
     if config.protocol.schedule.rule == "trapezoid":
         yield judge_spacing(samples, rows=rows)
-    found, conformers = exchange
-    if found is not None:
-        yield judge_mixing(found, conformers)
+    mixed, conformers = exchange
+    if mixed is not None:
+        yield judge_mixing(mixed, conformers)
     if conformers is not None:
         shared = judge_ladders(config.repeats, config.protocol.n_gas_ladders)
         yield from () if shared is None else (shared,)
 
 
-def _of_the_ends(findings: HydrationAnalysis) -> Iterator[Verdict]:
-    if findings.closure is not None:
-        yield findings.closure.verdict
-    for phase, end in findings.ends.items():
+def _of_the_ends(found: HydrationAnalysis) -> Iterator[Verdict]:
+    if found.closure is not None:
+        yield found.closure.verdict
+    for phase, end in found.ends.items():
         yield replace(end.verdict, name=f"{end.verdict.name}, {phase}")
-    if findings.gas is not None and findings.mm_ends is None:
-        yield judge_gas_and_decoupled(*_gas_and_decoupled(findings, findings.gas))
+    if found.gas is not None and found.mm_ends is None:
+        yield judge_gas_and_decoupled(*_gas_and_decoupled(found, found.gas))
 
 
 def _of_the_solute(
-    findings: HydrationAnalysis, prepared: Prepared, torsions: Torsions
+    found: HydrationAnalysis, prepared: Prepared, torsions: Torsions
 ) -> Iterator[Verdict]:
     names = tuple(
         "-".join(prepared.region.labels[i].split("@")[-1] for i in torsion) for torsion in torsions
     )
-    water, gas = findings.water, findings.gas
+    water, gas = found.water, found.gas
     wet = torsion_angles(water.frames, torsions)
     yield judge_populations(wet, water.group, phase="water", names=names)
     if gas is not None:
@@ -139,10 +154,8 @@ def _of_the_solute(
         yield judge_spread(spread * KCAL_PER_KJ, len(prepared.region.atoms))
 
 
-def _of_the_box(
-    findings: HydrationAnalysis, prepared: Prepared, config: HydrationConfig
-) -> Verdict:
-    samples = findings.samples
+def _of_the_box(found: HydrationAnalysis, prepared: Prepared, config: HydrationConfig) -> Verdict:
+    samples = found.samples
     coupled = samples.state == 0
     volume = samples.volume[coupled]
     box = prepared.box * NM_PER_ANGSTROM
@@ -159,32 +172,41 @@ def _of_the_box(
     )
 
 
-def _gas_and_decoupled(findings: HydrationAnalysis, gas: GasFrames) -> tuple[float, float]:
-    return gas_and_decoupled(findings.samples, findings.rows, gas.internal, gas.group)
+def _gas_and_decoupled(found: HydrationAnalysis, gas: GasFrames) -> tuple[float, float]:
+    return gas_and_decoupled(found.samples, found.rows, gas.internal, gas.group)
 
 
 def _exchange(samples: WindowSamples, config: HydrationConfig, *, flexible: bool) -> Exchange:
     """Return how the replicas moved, and what became of conformers from gas if there were any."""
     sweep = config.protocol.records_per_sweep
-    found = mixing(samples, records_per_sweep=sweep)
+    mixed = mixing(samples, records_per_sweep=sweep)
     if not (flexible and takes_from_gas(config.protocol)):
-        return found, None
+        return mixed, None
     since = leg_plan(config, path_tasks(config)[0]).segment_time * FIRST_FROM_GAS
-    return found, insertions(samples, records_per_sweep=sweep, since=since)
+    return mixed, insertions(samples, records_per_sweep=sweep, since=since)
 
 
-def _numbers(findings: HydrationAnalysis, exchange: Exchange) -> dict[str, float | None]:
+def _numbers(found: HydrationAnalysis, exchange: Exchange) -> dict[str, Any]:
     """Return further numbers for `result.json`, by name."""
-    samples, errors = findings.samples, findings.path.errors
-    found, conformers = exchange
+    samples, errors = found.samples, found.path.errors
+    mixed, conformers = exchange
+    coupled, end = samples.state == 0, found.water.samples
+    spread = end.spread[end.state == 0]
+    members = bool(np.isfinite(spread).any())
     return {
+        "n_samples": float(len(samples)),
+        "n_independent": float(found.path.n_independent),
+        "ps_per_state": float(np.sum(coupled) * samples.time.min()),
+        "mean_volume_a3": float(samples.volume[coupled].mean()) * ANGSTROM_PER_NM**3,
+        "ensemble_spread_kcal": float(np.nanmean(spread)) * KCAL_PER_KJ if members else None,
+        "largest_ensemble_spread_kcal": float(np.nanmax(spread)) * KCAL_PER_KJ if members else None,
         "stderr_analytic_kcal": errors.analytic,
         "stderr_blocks_kcal": errors.blocks,
         "stderr_repeats_kcal": errors.repeats,
-        "least_independent_rows": float(independent_rows(samples, findings.rows).min()),
-        "largest_inefficiency": float(np.nanmax(findings.rows.g)),
-        "exchange_second_eigenvalue": None if found is None else found.second_eigenvalue,
-        "exchange_round_trips": None if found is None else float(found.round_trips),
+        "least_independent_rows": float(independent_rows(samples, found.rows).min()),
+        "largest_inefficiency": float(np.nanmax(found.rows.g)),
+        "exchange_second_eigenvalue": None if mixed is None else mixed.second_eigenvalue,
+        "exchange_round_trips": None if mixed is None else float(mixed.round_trips),
         "gas_conformers_inserted": None if conformers is None else float(conformers.inserted),
         "gas_conformers_carried": None if conformers is None else float(conformers.carried),
     }

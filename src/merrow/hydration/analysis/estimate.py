@@ -5,11 +5,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from merrow.errors import IncompleteError
-from merrow.free_energy.cycle import closure, hydration_direct, hydration_endpoint
-from merrow.free_energy.decorrelate import correlation
+from merrow.free_energy.cycle import (
+    Closure,
+    Hydration,
+    closure,
+    hydration_direct,
+    hydration_endpoint,
+)
+from merrow.free_energy.decorrelate import Correlation, correlation
 from merrow.free_energy.endstate import (
     EndStateEstimate,
     IntermediateEnsemble,
@@ -20,25 +27,49 @@ from merrow.free_energy.estimate import PathEstimate
 from merrow.free_energy.estimators import mbar, thermodynamic_integration
 from merrow.free_energy.reorganization import reorganization_energy
 from merrow.free_energy.stored import Estimate
-from merrow.hydration.analysis.checks import run_checks
-from merrow.hydration.analysis.findings import HydrationAnalysis
 from merrow.hydration.analysis.gather import GasFrames, SolvatedFrames, read_gas_phase, read_water
 from merrow.hydration.config import HydrationConfig
-from merrow.hydration.prepare import Prepared
 from merrow.hydration.sampling.intermediates import ML, read_rungs, share_of
+from merrow.samples import WindowSamples
 from merrow.system.potentials import MM
 
 
-def estimate_run(
-    run: Path, config: HydrationConfig, prepared: Prepared, *, final: bool
-) -> HydrationAnalysis:
+@dataclass(frozen=True)
+class HydrationAnalysis:
+    """Everything that was estimated from the samples of a run, with the samples.
+
+    Attributes:
+        hydration: The headline and the numbers beside it.
+        path: MBAR on the sampled path.
+        ti: TI on the sampled path.
+        samples: The records of the path.
+        rows: Which of them are independent.
+        water: Coupled end in water of the headline's Hamiltonian.
+        gas: Gas phase of the headline's Hamiltonian; None where it was not sampled.
+        ends: End-state corrections by phase (endpoint).
+        mm_ends: MM frames in water and in gas behind `ends`, where the endpoint route is the
+            headline.
+        closure: direct − endpoint, where both were sampled.
+    """
+
+    hydration: Hydration
+    path: PathEstimate
+    ti: PathEstimate
+    samples: WindowSamples
+    rows: Correlation
+    water: SolvatedFrames
+    gas: GasFrames | None
+    ends: dict[str, EndStateEstimate] = field(default_factory=dict)
+    mm_ends: tuple[SolvatedFrames, GasFrames] | None = None
+    closure: Closure | None = None
+
+
+def estimate_run(run: Path, config: HydrationConfig) -> HydrationAnalysis:
     """Estimate everything that the samples allow.
 
     Args:
         run: The run folder.
         config: Its configuration.
-        prepared: Its system.
-        final: Whether all that is judged is wanted too; between rounds only the error is.
 
     Raises:
         IncompleteError: A part of the cycle has no samples yet.
@@ -77,8 +108,7 @@ def estimate_run(
         total = hydration_direct(
             path, ti, reorganization, mm_reference=control, endpoint_bar=second, published=published
         )
-    findings = HydrationAnalysis(total, path, ti, samples, rows, water, gas, ends, mm_ends, cycle)
-    return run_checks(findings, prepared, config) if final else findings
+    return HydrationAnalysis(total, path, ti, samples, rows, water, gas, ends, mm_ends, cycle)
 
 
 def has_gas(config: HydrationConfig) -> bool:

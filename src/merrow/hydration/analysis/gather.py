@@ -12,7 +12,7 @@ from merrow.engine import gas, leg
 from merrow.engine.frames import read_other
 from merrow.errors import IncompleteError
 from merrow.hydration.config import HydrationConfig
-from merrow.hydration.sampling.tasks import Task, leg_plan
+from merrow.hydration.sampling.tasks import GAS_RECORD_INTERVAL, Task, leg_plan
 from merrow.potentials.interface import Array
 from merrow.samples import WindowSamples, concatenate
 
@@ -52,6 +52,11 @@ class GasFrames:
     internal: Array
     group: np.ndarray
     other: Array | None
+
+    @property
+    def time(self) -> Array:
+        """Time of each frame [ps], one ladder after the other."""
+        return np.asarray(GAS_RECORD_INTERVAL * np.arange(1, len(self.internal) + 1))
 
 
 def read_water(run: Path, config: HydrationConfig, phase: str, hamiltonian: str) -> SolvatedFrames:

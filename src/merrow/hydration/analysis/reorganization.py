@@ -18,7 +18,7 @@ from merrow.free_energy.expectation import (
     reorganization_reweighted,
 )
 from merrow.free_energy.stored import Estimate
-from merrow.hydration.analysis.findings import HydrationAnalysis
+from merrow.hydration.analysis.estimate import HydrationAnalysis
 from merrow.hydration.analysis.gather import GasFrames, SolvatedFrames
 from merrow.units import KJ_PER_KCAL
 

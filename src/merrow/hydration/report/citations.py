@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from merrow.hydration.report.data import ReportData
 from merrow.hydration.report.lines import MM
+from merrow.hydration.result import HydrationResult
 
 
 @dataclass(frozen=True)
@@ -32,26 +32,16 @@ GAFF = Citation("solute parameters", "GAFF, J. Comput. Chem. 2004, 25, 1157", "1
 BCC = Citation("solute charges", "AM1-BCC, J. Comput. Chem. 2002, 23, 1623", "10.1002/jcc.10128")
 ABCG2 = Citation("solute charges", "ABCG2, J. Chem. Phys. 2020, 153, 114502", "10.1063/5.0019056")
 TIP3P = Citation("water model", "TIP3P, J. Chem. Phys. 1983, 79, 926", "10.1063/1.445869")
-FREESOLV = Citation(
-    "reference data",
-    "FreeSolv, J. Comput.-Aided Mol. Des. 2014, 28, 711",
-    "10.1007/s10822-014-9747-x",
-)
 
 
-def citations(data: ReportData) -> tuple[Citation, ...]:
+def citations(result: HydrationResult, potential_doi: str) -> tuple[Citation, ...]:
     """Return the works that this run used, the potential first."""
-    result = data.result
     works = []
     if result.potential != MM:
-        works.append(Citation("potential", result.potential, data.potential_doi))
-        works.append(METHOD)
+        works += [Citation("potential", result.potential, potential_doi), METHOD]
     works += [OPENMM, MBAR]
     if result.route == "endpoint":
         works.append(BAR)
     works.append(GAFF)
     works += {"bcc": [BCC], "abcg2": [ABCG2]}.get(result.charges, [])
-    works.append(TIP3P)
-    if data.freesolv:
-        works.append(FREESOLV)
-    return tuple(works)
+    return (*works, TIP3P)

@@ -7,54 +7,67 @@ bytes. All error bars are one standard error.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from merrow.hydration.report.data import (
-    Convergence,
-    DvdlCurve,
-    InternalEnergies,
-    Overlap,
-    StateProfile,
-)
+from merrow.free_energy.schedule import COMPONENT, legs
 from merrow.report.style import BLUE, MAX_POINTS, ORANGE, RC, to_svg
+from merrow.units import KCAL_PER_KJ
+
+if TYPE_CHECKING:
+    from merrow.free_energy.convergence import Convergence
+    from merrow.free_energy.decorrelate import Correlation
+    from merrow.free_energy.estimate import PathEstimate
+    from merrow.hydration.analysis.gather import GasFrames, SolvatedFrames
+    from merrow.samples import WindowSamples
 
 
-def dvdl_figure(curves: Sequence[DvdlCurve]) -> str:
+LEG_NAMES = {"charging": "charging", "lj": "Lennard-Jones"}
+
+
+def dvdl_figure(samples: WindowSamples, rows: Correlation) -> str:
     """Draw ⟨∂V/∂λ⟩ along each leg, one panel per leg."""
+    found = legs(samples.states)
     with matplotlib.rc_context(RC):
         figure = Figure(figsize=(7.2, 3.2), layout="constrained")
-        panels = figure.subplots(1, len(curves), squeeze=False)[0]
-        for axes, curve in zip(panels, curves, strict=True):
+        panels = figure.subplots(1, len(found), squeeze=False)[0]
+        for axes, (leg, states) in zip(panels, found.items(), strict=True):
+            column, means, errors = COMPONENT[leg], [], []
+            for k in states:
+                here = samples.state == k
+                values = samples.dvdl[here & rows.equilibrated, column] * KCAL_PER_KJ
+                count = max(int(np.sum(here & rows.independent)), 2)
+                means.append(values.mean())
+                errors.append(values.std(ddof=1) / np.sqrt(count))
             axes.axhline(0.0, color="0.6", linewidth=0.8)
-            _errorbar(axes, curve.lambdas, curve.mean_kcal, curve.stderr_kcal, color=BLUE)
-            axes.set_title(curve.leg)
+            lambdas = [samples.states[k][column] for k in states]
+            _errorbar(axes, lambdas, means, errors, color=BLUE)
+            axes.set_title(LEG_NAMES[leg])
             axes.set_xlabel("λ (0 decoupled, 1 coupled)")
         panels[0].set_ylabel("⟨∂V/∂λ⟩ [kcal/mol]")
         return to_svg(figure, "dvdl", "Mean derivative of the energy along the path")
 
 
-def profile_figure(profile: StateProfile) -> str:
+def profile_figure(path: PathEstimate) -> str:
     """Draw the free energy of every state relative to the decoupled one."""
     with matplotlib.rc_context(RC):
         figure = Figure(figsize=(7.2, 3.2), layout="constrained")
         axes = figure.subplots()
-        place = np.arange(len(profile.labels), dtype=np.float64)
+        place = np.arange(len(path.states), dtype=np.float64)
         axes.axhline(0.0, color="0.6", linewidth=0.8)
-        _errorbar(axes, place, profile.dg_kcal, profile.stderr_kcal, color=BLUE)
-        axes.set_xticks(place, profile.labels, rotation=60, fontsize=8)
+        _errorbar(axes, place, path.profile_kcal, path.profile_stderr_kcal, color=BLUE)
+        axes.set_xticks(place, _labels(path), rotation=60, fontsize=8)
         axes.set_xlabel("state: λ of the charges | λ of Lennard-Jones")
         axes.set_ylabel("ΔG [kcal/mol]")
         return to_svg(figure, "profile", "Free energy of every state")
 
 
-def overlap_figure(overlap: Overlap) -> str:
+def overlap_figure(path: PathEstimate) -> str:
     """Draw the overlap matrix as a map with its numbers; below 0.005 the cell stays empty."""
-    matrix = np.asarray(overlap.matrix)
+    matrix = np.asarray(path.overlap)
     with matplotlib.rc_context(RC):
         side = max(4.0, 0.44 * len(matrix) + 1.0)
         figure = Figure(figsize=(side, side), layout="constrained")
@@ -69,59 +82,57 @@ def overlap_figure(overlap: Overlap) -> str:
                 text = f"{value:.2f}".removeprefix("0")
                 axes.text(j, i, text, ha="center", va="center", color=ink, fontsize=8)
         ticks = range(len(matrix))
-        axes.set_xticks(ticks, overlap.labels, rotation=60, fontsize=8)
-        axes.set_yticks(ticks, overlap.labels, fontsize=8)
+        axes.set_xticks(ticks, _labels(path), rotation=60, fontsize=8)
+        axes.set_yticks(ticks, _labels(path), fontsize=8)
         axes.set_xlabel("state: λ of the charges | λ of Lennard-Jones")
         return to_svg(figure, "overlap", "Overlap matrix of the states")
 
 
 def convergence_figure(convergence: Convergence) -> str:
     """Draw the estimate from the first and from the last part of the data."""
-    c = convergence
+    parts = convergence.complete_parts
     with matplotlib.rc_context(RC):
         figure = Figure(figsize=(7.2, 3.2), layout="constrained")
         axes = figure.subplots()
-        percent = 100.0 * np.asarray(c.fraction)
-        final = float(np.asarray(c.forward_kcal)[-1])
-        axes.axhline(final, color="0.6", linewidth=0.8)
-        _errorbar(
-            axes, percent, c.forward_kcal, c.forward_stderr_kcal, color=BLUE, label="first part"
+        percent = [100.0 * fraction for fraction, _, _ in parts]
+        axes.axhline(parts[-1][1].value_kcal, color="0.6", linewidth=0.8)
+        styles = (
+            (1, {"color": BLUE, "label": "first part"}),
+            (2, {"color": ORANGE, "label": "last part", "marker": "s", "linestyle": "--"}),
         )
-        _errorbar(
-            axes,
-            percent,
-            c.reverse_kcal,
-            c.reverse_stderr_kcal,
-            color=ORANGE,
-            label="last part",
-            marker="s",
-            linestyle="--",
-        )
+        for column, style in styles:
+            found: list[Any] = [part[column] for part in parts]
+            values, errors = [e.value_kcal for e in found], [e.stderr_kcal for e in found]
+            _errorbar(axes, percent, values, errors, **style)
         axes.set_xlabel("part of the data [%]")
-        axes.set_ylabel(f"{c.what} [kcal/mol]")
+        axes.set_ylabel("ΔG of the sampled path [kcal/mol]")
         axes.legend(frameon=False)
         return to_svg(figure, "convergence", "Estimate from growing parts of the data")
 
 
-def internal_figure(internal: InternalEnergies, name: str) -> str:
-    """Draw the internal energy in water and gas along time and as histograms, from one zero.
+def internal_figure(water: SolvatedFrames, gas: GasFrames, name: str) -> str:
+    """Draw the internal energy in water and gas along time and as histograms.
+
+    The zero is the lowest energy in gas; repeats in water are drawn one after the other.
 
     Args:
-        internal: The energies and their zero.
+        water: The coupled state.
+        gas: The gas phase.
         name: What the energy is called, E_ML or E_MM.
     """
+    time = water.samples.time[water.rows]
+    zero = gas.internal.min()
     with matplotlib.rc_context(RC):
         figure = Figure(figsize=(7.2, 3.2), layout="constrained")
         left, right = figure.subplots(1, 2, width_ratios=(3, 2), sharey=True)
         phases = (
-            ("gas", internal.gas, ORANGE, "--"),
-            ("water", internal.water, BLUE, "-"),
+            ("gas", gas.time, gas.internal, ORANGE, "--"),
+            ("water", time + time.max() * water.group, water.internal, BLUE, "-"),
         )
-        energies = [np.asarray(series.energy_kcal) for _, series, _, _ in phases]
-        shifted = [energy - internal.reference_kcal for energy in energies]
+        shifted = [(internal - zero) * KCAL_PER_KJ for _, _, internal, _, _ in phases]
         bins = np.histogram_bin_edges(np.concatenate(shifted), bins=30)
-        for (phase, series, color, style), energy in zip(phases, shifted, strict=True):
-            time, step = np.asarray(series.time_ps), len(energy) // MAX_POINTS + 1
+        for (phase, time, _, color, style), energy in zip(phases, shifted, strict=True):
+            step = len(energy) // MAX_POINTS + 1
             left.plot(
                 time[::step],
                 energy[::step],
@@ -145,6 +156,10 @@ def internal_figure(internal: InternalEnergies, name: str) -> str:
         left.legend(frameon=False, loc="upper right", ncols=2)
         right.set_xlabel("density [mol/kcal]")
         return to_svg(figure, "internal", "Internal energy of the solute in water and in gas")
+
+
+def _labels(path: PathEstimate) -> list[str]:
+    return [f"{charges:.3g} | {lj:.3g}" for charges, lj in path.states]
 
 
 def _errorbar(

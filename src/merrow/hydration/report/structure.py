@@ -3,19 +3,35 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 from rdkit import Chem, rdBase
 from rdkit.Chem import rdDepictor, rdDetermineBonds
 from rdkit.Chem.Draw import rdMolDraw2D
 
 from merrow.errors import InputError
-from merrow.hydration.report.data import Structure
 from merrow.report.svg import inline_svg
 
 MAX_ITERATIONS: Final = 10_000
 """Trials of bond orders before a drawing with single bonds is good enough."""
+
+
+@dataclass(frozen=True, eq=False)
+class Structure:
+    """The solute for a picture where there is no SMILES.
+
+    Attributes:
+        numbers: Atomic numbers, length N.
+        positions: Positions [Å], shape (N, 3).
+        bonds: Pairs of atom indices.
+    """
+
+    numbers: tuple[int, ...]
+    positions: NDArray[np.float64]
+    bonds: tuple[tuple[int, int], ...]
 
 
 def structure_from_smiles(smiles: str) -> str:

@@ -13,8 +13,12 @@ from pathlib import Path
 from merrow.engine import leg
 from merrow.engine.storage import save_json
 from merrow.errors import IncompleteError, NumericsError
-from merrow.hydration.analysis.estimate import estimate_run, has_gas, missing_rungs
-from merrow.hydration.analysis.findings import HydrationAnalysis
+from merrow.hydration.analysis.estimate import (
+    HydrationAnalysis,
+    estimate_run,
+    has_gas,
+    missing_rungs,
+)
 from merrow.hydration.config import HydrationConfig
 from merrow.hydration.protocol import PROTOCOLS
 from merrow.hydration.sampling.dispatch import Tally, deadline, path_tasks, run_pieces
@@ -176,9 +180,8 @@ class Sampler:
         Returns:
             What was found; None where there is no estimate yet.
         """
-        prepared = open_bench(self.run).prepared
         try:
-            findings = estimate_run(self.run, self.config, prepared, final=False)
+            findings = estimate_run(self.run, self.config)
         except NumericsError as error:
             logger.info("no estimate yet: %s", error)
             self.error = None

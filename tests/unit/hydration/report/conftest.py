@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from synthetic_report import result_of, synthetic_data, synthetic_keys
 
-from merrow.hydration.report.data import ReportData
 from merrow.hydration.result import HydrationResult
 
 
@@ -26,6 +26,6 @@ def make_result() -> Callable[..., HydrationResult]:
 
 
 @pytest.fixture
-def data() -> ReportData:
-    """Everything that a page of an the direct route run shows."""
+def data() -> SimpleNamespace:
+    """Everything that the figures show."""
     return synthetic_data()

@@ -4,21 +4,21 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
-from merrow.hydration.report.data import (
-    Convergence,
-    DvdlCurve,
-    EnergySeries,
-    InternalEnergies,
-    Overlap,
-    ReportData,
-    StateProfile,
-)
+from merrow.free_energy.convergence import Convergence
+from merrow.free_energy.decorrelate import Correlation
+from merrow.free_energy.estimate import ErrorParts, PathEstimate
+from merrow.free_energy.stored import Estimate
+from merrow.hydration.analysis.gather import GasFrames, SolvatedFrames
+from merrow.hydration.report.page import render_page
 from merrow.hydration.result import HydrationResult
+from merrow.samples import LambdaState, WindowSamples
 
+ZERO = -506528.0
 BOUNDS = {
     "water": {
         "lower_kcal": -2.53,
@@ -93,39 +93,77 @@ def synthetic_keys(
     }
 
 
-def synthetic_data(route: str = "direct", protocol: str = "standard") -> ReportData:
-    """Return everything that a page shows, from formulas and one seeded generator."""
+ELEC = np.array([1.0, 0.75, 0.5, 0.25, 0.0])
+LJ = np.array([0.85, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0])
+STATES = tuple(LambdaState(*s) for s in [*((e, 1.0) for e in ELEC), *((0.0, x) for x in LJ)])
+
+
+def synthetic_page(route: str = "direct", protocol: str = "standard", **more: Any) -> str:
+    """Return the page of a made-up run."""
+    data = synthetic_data()
+    result = result_of(synthetic_keys(route, protocol))
+    doi = "10.1021/acs.jctc.0c00121"
+    return render_page(result, data.analysis, data.convergence, potential_doi=doi, **more)
+
+
+def synthetic_data() -> SimpleNamespace:
+    """Return everything that the figures show, from formulas and one seeded generator."""
     rng = np.random.default_rng(20250713)
-    elec = np.array([1.0, 0.75, 0.5, 0.25, 0.0])
-    lj = np.array([1.0, 0.85, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0])
-    labels = tuple(f"{x:g} | 1" for x in elec) + tuple(f"0 | {x:g}" for x in lj[1:])
-    k = len(labels)
+    samples = synthetic_samples(rng)
+    everything = np.ones(len(samples), dtype=bool)
+    k = len(STATES)
     near = np.exp(-0.9 * np.subtract.outer(np.arange(k), np.arange(k)) ** 2)
-    profile = np.concatenate([2.08 - 5.21 * elec**2, 2.08 * np.sin(np.pi / 2 * lj[1:] ** 0.7)])
-    fraction = np.linspace(0.1, 1.0, 10)
-    width = 0.09 / np.sqrt(fraction)
-    time = np.arange(0.0, 80.0, 0.2)
-    zero = -121063.25
-    return ReportData(
-        result=result_of(synthetic_keys(route, protocol)),
-        dvdl=(
-            DvdlCurve("charging", elec, -10.4 * elec, 0.1 + 0.2 * elec),
-            DvdlCurve("Lennard-Jones", lj, 25 * lj * np.exp(-((lj / 0.35) ** 2)), 0.3 * lj + 0.05),
-        ),
-        profile=StateProfile(labels, profile, np.linspace(0.09, 0.0, k)),
-        overlap=Overlap(labels, near / near.sum(axis=1, keepdims=True)),
-        convergence=Convergence(
-            fraction,
-            -3.13 + width * rng.normal(size=10) * (1 - fraction),
-            width,
-            -3.13 + width * rng.normal(size=10) * (1 - fraction),
-            width,
-        ),
-        internal=InternalEnergies(
-            EnergySeries(time, zero + 9.27 + 2.3 * rng.normal(size=time.size)),
-            EnergySeries(time, zero + 9.0 + 2.3 * rng.normal(size=time.size)),
-            zero,
-            "the minimised starting structure",
-        ),
-        potential_doi="10.1021/acs.jctc.0c00121",
+    path = PathEstimate(
+        -3.13,
+        0.09,
+        method="MBAR",
+        states=STATES,
+        errors=ErrorParts(0.09, None, None),
+        legs={},
+        profile_kcal=np.linspace(-3.13, 0.0, k),
+        profile_stderr_kcal=np.linspace(0.09, 0.0, k),
+        overlap=near / near.sum(axis=1, keepdims=True),
+        n_samples=len(samples),
+        n_independent=len(samples),
+    )
+    fractions = tuple(np.linspace(0.1, 1.0, 10).tolist())
+    parts = [
+        tuple(Estimate(-3.13 + rng.normal() * 0.1 * (1 - f), 0.09 / f**0.5) for f in fractions)
+        for _ in range(2)
+    ]
+    gas = GasFrames(
+        np.zeros((400, 1, 3)), ZERO + 40.0 + 9.0 * rng.random(400), np.zeros(400, dtype=int), None
+    )
+    water = SolvatedFrames(samples, np.zeros((40, 1, 3)), np.arange(40), None)
+    analysis = SimpleNamespace(
+        samples=samples,
+        rows=Correlation(everything, everything, np.ones((1, k)), 0),
+        path=path,
+        water=water,
+        gas=gas,
+    )
+    convergence = Convergence(fractions, *parts, None, None)
+    return SimpleNamespace(analysis=analysis, convergence=convergence)
+
+
+def synthetic_samples(rng: np.random.Generator) -> WindowSamples:
+    """Return forty rows of each state."""
+    k = len(STATES)
+    state = np.repeat(np.arange(k), 40)
+    n = len(state)
+    elec, lj = np.array(STATES)[state].T
+    slopes = np.column_stack([-43.0 * elec, 100.0 * lj * np.exp(-((lj / 0.35) ** 2))])
+    return WindowSamples(
+        STATES,
+        298.15,
+        repeat=np.zeros(n, dtype=int),
+        replica=state,
+        state=state,
+        time=np.tile(0.4 * np.arange(1, 41), k),
+        u=np.zeros((n, k)),
+        dvdl=slopes + rng.normal(size=(n, 2)),
+        internal=ZERO + 40.0 + 9.0 * rng.random(n),
+        spread=np.full(n, np.nan),
+        volume=np.full(n, 10.0),
+        size_slope=np.zeros(n),
     )

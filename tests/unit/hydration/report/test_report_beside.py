@@ -9,7 +9,6 @@ import pytest
 from rich.console import Console
 from synthetic_report import result_of, synthetic_keys
 
-from merrow.hydration.report.data import ReportData
 from merrow.hydration.report.page import render_page
 from merrow.hydration.report.table import render_table
 from merrow.hydration.result import HydrationResult
@@ -54,7 +53,7 @@ def test_the_budget_says_what_is_within_the_error_and_what_is_not(result):
 
 
 def test_the_page_has_the_same_lines_and_the_budget(result):
-    page = render_page(ReportData(result=result))
+    page = render_page(result)
     for label, _, _ in WORDS:
         assert label in page
     assert "Of what the uncertainty is made" in page
