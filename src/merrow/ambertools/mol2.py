@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Which molecule and which charges does a mol2 file hold, with Sybyl or with GAFF atom types?
+"""The molecule and the charges of a mol2 file, with Sybyl or with GAFF atom types.
 
-RDKit reads Sybyl types only, so the connectivity is taken as it stands and RDKit finds the bond
-orders that fit the net charge.
+The bond orders of the file count, with the formal charges that they give each atom. Where these do
+not add up to the net charge of the file, as with charges spread over aromatic bonds, RDKit looks
+for orders that do; where it finds none, the file is refused with both numbers.
 """
 
 from __future__ import annotations
@@ -21,6 +22,30 @@ from rdkit.Geometry import Point3D
 from merrow.errors import InputError
 
 Array = NDArray[np.float64]
+
+AROMATIC = 1.5
+BOND_TYPES = {
+    1.0: Chem.BondType.SINGLE,
+    1.25: Chem.BondType.SINGLE,  # an amide's, as ParmEd has it
+    AROMATIC: Chem.BondType.AROMATIC,
+    2.0: Chem.BondType.DOUBLE,
+    3.0: Chem.BondType.TRIPLE,
+}
+USUAL_VALENCES = {
+    "H": (1,),
+    "B": (3,),
+    "C": (4,),
+    "N": (3, 5),
+    "O": (2,),
+    "F": (1,),
+    "Si": (4,),
+    "P": (3, 5),
+    "S": (2, 4, 6),
+    "Cl": (1,),
+    "Br": (1,),
+    "I": (1,),
+}
+"""Sums of bond orders of atoms without formal charge; five for a nitro group drawn so."""
 
 
 def mol_from_mol2(path: Path) -> tuple[Any, Array | None]:
@@ -42,10 +67,13 @@ def mol_from_mol2(path: Path) -> tuple[Any, Array | None]:
     if not structure.atoms or not np.isfinite(structure.coordinates).all():
         raise InputError(f"{path.name} has no atoms, or positions that are not finite numbers.")
     charges = np.array([atom.charge for atom in structure.atoms], dtype=np.float64)
-    if "NO_CHARGES" in text or not charges.any():
+    none = "NO_CHARGES" in text
+    if none or not charges.any():
         mol = Chem.MolFromMol2Block(text, removeHs=False)
         if mol is None:
             raise InputError(f"{path.name} has no charges, and RDKit cannot read its atom types.")
+        if not none:
+            _check_net_charge(mol, 0, path)
         return mol, None
     total = round(charges.sum()) if np.isfinite(charges).all() else 0
     if not abs(charges.sum() - total) <= 0.01:
@@ -53,6 +81,53 @@ def mol_from_mol2(path: Path) -> tuple[Any, Array | None]:
             f"the charges in {path.name} add up to {charges.sum():.4f} e, not to a whole number: "
             "correct them, or give an SDF, for which charges are made."
         )
+    mol = _with_orders_of_file(structure, total, path) or _with_orders_found(structure, total, path)
+    mol.SetProp("_Name", text.split("@<TRIPOS>MOLECULE", 1)[1].splitlines()[1].strip())
+    return mol, charges
+
+
+def _with_orders_of_file(structure: Any, total: int, path: Path) -> Any | None:
+    """Return the molecule with the file's bond orders, or None where they do not make sense."""
+    mol = Chem.RWMol(_connected(structure, path))
+    for bond in structure.bonds:
+        kind = BOND_TYPES.get(float(bond.order))
+        if kind is None:
+            return None
+        mol.GetBondBetweenAtoms(bond.atom1.idx, bond.atom2.idx).SetBondType(kind)
+    for atom in mol.GetAtoms():
+        kinds = [bond.GetBondTypeAsDouble() for bond in atom.GetBonds()]
+        aromatic = AROMATIC in kinds
+        atom.SetIsAromatic(aromatic)
+        if not aromatic:
+            atom.SetFormalCharge(_formal_charge(atom.GetSymbol(), round(sum(kinds))))
+    for bond in mol.GetBonds():
+        bond.SetIsAromatic(bond.GetBondTypeAsDouble() == AROMATIC)
+    try:
+        Chem.SanitizeMol(mol)
+    except Chem.MolSanitizeException:
+        return None
+    radicals = any(atom.GetNumRadicalElectrons() for atom in mol.GetAtoms())
+    if radicals or Chem.GetFormalCharge(mol) != total:
+        return None
+    Chem.AssignStereochemistryFrom3D(mol)
+    return mol.GetMol()
+
+
+def _formal_charge(symbol: str, valence: int) -> int:
+    """Return the formal charge of an atom whose bonds add up to a valence."""
+    if symbol == "B" and valence == 4:
+        return -1
+    usual = USUAL_VALENCES.get(symbol, (valence,))
+    if valence in usual:
+        return 0
+    if symbol == "C":  # an anion or a cation: the bonds do not tell; RDKit would see a radical
+        return 0
+    nearest = max((v for v in usual if v < valence), default=usual[0])
+    return 1 if valence == nearest + 1 else min(valence - nearest, 0)
+
+
+def _with_orders_found(structure: Any, total: int, path: Path) -> Any:
+    """Return the molecule with bond orders of RDKit's that fit the net charge."""
     mol = _connected(structure, path)
     try:
         rdDetermineBonds.DetermineBondOrders(mol, charge=total, embedChiral=True)
@@ -62,8 +137,19 @@ def mol_from_mol2(path: Path) -> tuple[Any, Array | None]:
             f"no bond orders fit the atoms of {path.name} with net charge {total}: "
             "check its hydrogens and charges, or give an SDF."
         ) from error
-    mol.SetProp("_Name", text.split("@<TRIPOS>MOLECULE", 1)[1].splitlines()[1].strip())
-    return mol, charges
+    _check_net_charge(mol, total, path)
+    return mol
+
+
+def _check_net_charge(mol: Any, total: int, path: Path) -> None:
+    """Refuse a molecule whose formal charges are not the charges of its file."""
+    formal = Chem.GetFormalCharge(mol)
+    if formal != total:
+        raise InputError(
+            f"the charges in {path.name} add up to {total:+d}, but its atoms and bonds make "
+            f"{formal:+d}: correct them (NO_CHARGES in the fourth line says that there are none), "
+            "or give an SDF."
+        )
 
 
 def _connected(structure: Any, path: Path) -> Any:

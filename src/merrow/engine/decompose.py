@@ -18,12 +18,13 @@ Array = np.ndarray
 
 TERMS = ("bond", "angle", "dihedral", "vdw", "vdw14", "elec", "elec14", "lj_tail", "ml")
 """AMBER's terms, the tail, and "ml": the region's internal energy, whatever gives it. The terms
-"cmap", "restraint" and "confine" are named only where the System has them."""
+"cmap", "improper", "restraint" and "confine" are named only where the System has them."""
 BONDED_TERMS = {
     "HarmonicBondForce": "bond",
     "HarmonicAngleForce": "angle",
     "PeriodicTorsionForce": "dihedral",
     "CMAPTorsionForce": "cmap",
+    "CustomTorsionForce": "improper",  # CHARMM's
 }
 GROUP_TERMS = {INTERNAL: "ml", RESTRAINT: "restraint", CONFINE: "confine"}
 """Force groups that are one term, whatever forces they are made of."""

@@ -36,7 +36,7 @@ AMBER_NAMES = {
     "ml": "EML",
 }
 Paragraph = tuple[str, Sequence[tuple[str, object]]]
-OPTIONAL = {"confine": "CONFINE", "cmap": "CMAP"}
+OPTIONAL = {"confine": "CONFINE", "cmap": "CMAP", "improper": "IMPROPER"}
 
 
 def terms_kcal(terms: Mapping[str, float]) -> dict[str, float]:

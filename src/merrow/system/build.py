@@ -219,6 +219,8 @@ def _environment_part(
         return [kept]
     if isinstance(force, mm.CMAPTorsionForce):
         return [_cmap_outside(force, inside, periodic=nonbonded.cutoff is not None)]
+    if isinstance(force, mm.CustomTorsionForce):
+        return [_impropers_outside(force, inside, periodic=nonbonded.cutoff is not None)]
     if isinstance(force, mm.NonbondedForce):
         kept = copy.deepcopy(force)
         alchemy.couple_charges(
@@ -245,6 +247,22 @@ def _cmap_outside(
         grid, *atoms = force.getTorsionParameters(k)
         if not inside.issuperset(atoms):
             kept.addTorsion(grid, *atoms)
+    kept.setUsesPeriodicBoundaryConditions(periodic)
+    kept.setForceGroup(ENVIRONMENT)
+    return kept
+
+
+def _impropers_outside(
+    force: mm.CustomTorsionForce, inside: set[int], *, periodic: bool
+) -> mm.CustomTorsionForce:
+    """Keep CHARMM's impropers that have an atom outside the region."""
+    kept = mm.CustomTorsionForce(force.getEnergyFunction())
+    for k in range(force.getNumPerTorsionParameters()):
+        kept.addPerTorsionParameter(force.getPerTorsionParameterName(k))
+    for k in range(force.getNumTorsions()):
+        *atoms, parameters = force.getTorsionParameters(k)
+        if not inside.issuperset(atoms):
+            kept.addTorsion(*atoms, parameters)
     kept.setUsesPeriodicBoundaryConditions(periodic)
     kept.setForceGroup(ENVIRONMENT)
     return kept

@@ -95,8 +95,8 @@ def internal_terms(
         charge_scale: Factor on all charges.
 
     Raises:
-        UnsupportedPhysicsError: A term of another kind (CMAP, Urey-Bradley, improper of CHARMM)
-            acts within the region.
+        UnsupportedPhysicsError: A term of another kind (CMAP, CHARMM's improper) acts within the
+            region.
     """
     local = {atom: i for i, atom in enumerate(atoms)}
     bonded = []
@@ -108,26 +108,27 @@ def internal_terms(
                 if all(m in local for m in members):
                     terms.append((*(float(local[m]) for m in members), *parameters))
             bonded.append((type(force).__name__, tuple(terms)))
-        elif isinstance(force, mm.CMAPTorsionForce):
-            _refuse_inner_maps(force, local, topology)
-        elif isinstance(force, mm.CustomTorsionForce | mm.CustomBondForce):
-            raise UnsupportedPhysicsError(
-                f"{topology.path.name} has {type(force).__name__} terms; CHARMM terms are not "
-                "available beside an ML region."
-            )
+        elif isinstance(force, mm.CMAPTorsionForce | mm.CustomTorsionForce):
+            _refuse_inner(force, local, topology)
     nonbonded = next(f for f in base.getForces() if isinstance(f, mm.NonbondedForce))
     pairs = _internal_pairs(nonbonded, topology, local, charge_scale)
     return InternalTerms(len(local), tuple(bonded), pairs)
 
 
-def _refuse_inner_maps(
-    force: mm.CMAPTorsionForce, local: dict[int, int], topology: AmberTopology
+def _refuse_inner(
+    force: mm.CMAPTorsionForce | mm.CustomTorsionForce,
+    local: dict[int, int],
+    topology: AmberTopology,
 ) -> None:
+    """Refuse maps of two torsions, and CHARMM's impropers, that lie within the region."""
+    maps = isinstance(force, mm.CMAPTorsionForce)
     for k in range(force.getNumTorsions()):
-        if all(atom in local for atom in force.getTorsionParameters(k)[1:]):
+        values = force.getTorsionParameters(k)
+        if all(atom in local for atom in (values[1:] if maps else values[:4])):
             raise UnsupportedPhysicsError(
-                f"{topology.path.name} has a CMAP term within the region, which its MM energy "
-                "cannot hold; choose a region without a whole backbone unit, or an ML potential."
+                f"{topology.path.name} has a {'CMAP term' if maps else 'CHARMM improper'} within "
+                "the region, which its MM energy cannot hold; choose a region without it, or an "
+                "ML potential."
             )
 
 
