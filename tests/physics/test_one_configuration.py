@@ -24,6 +24,7 @@ from merrow.ambertools.programs import find_program, run_program
 from merrow.energy import SinglePoint, single_point
 from merrow.engine.simulation import exact_platform, misses_pairs
 from merrow.errors import InputError, MissingComponentError, UnsupportedPhysicsError
+from merrow.sander.run import SanderRun, run
 from merrow.system.box import box_vectors
 from merrow.system.configuration import check_sites, read_configuration
 from merrow.system.rendering import rendered
@@ -287,3 +288,77 @@ def merrow_md(tmp_path, monkeypatch):
         return done.stderr
 
     return run
+
+
+def test_two_atoms_at_one_place_are_refused(systems, tmp_path):
+    prmtop, inpcrd = systems("tip3p")
+    read = read_coordinates(inpcrd)
+    x = read.positions.copy()
+    x[30] = x[0]
+    write_restart(tmp_path / "both.rst7", Coordinates(x, None, read.lengths, read.angles))
+    with pytest.raises(InputError, match=r"are at one place in both\.rst7"):
+        ours(prmtop, tmp_path / "both.rst7")
+
+
+def changed(prmtop: Path, target: Path, change) -> Path:
+    """Write a prmtop whose sections were changed."""
+    parm = AmberFormat()
+    parm.rdparm_slow(str(prmtop))
+    change(parm.parm_data)
+    parm.write_parm(str(target))
+    return target
+
+
+def test_a_torsion_of_periodicity_zero_is_a_constant(systems, tmp_path):
+    prmtop = gas(systems, tmp_path)
+    inpcrd = tmp_path / "gas.inpcrd"
+
+    def constant(sections):
+        sections["DIHEDRAL_PERIODICITY"][0] = 0.0
+        sections["DIHEDRAL_PHASE"][0] = 0.0
+        sections["DIHEDRAL_FORCE_CONSTANT"][0] = 1.5
+
+    def none(sections):
+        constant(sections)
+        sections["DIHEDRAL_FORCE_CONSTANT"][0] = 0.0
+
+    with_it = ours(changed(prmtop, tmp_path / "with.prmtop", constant), inpcrd)
+    without = ours(changed(prmtop, tmp_path / "without.prmtop", none), inpcrd)
+    torsions = AmberFormat()
+    torsions.rdparm_slow(str(prmtop))
+    flat = [
+        *torsions.parm_data["DIHEDRALS_INC_HYDROGEN"],
+        *torsions.parm_data["DIHEDRALS_WITHOUT_HYDROGEN"],
+    ]
+    n = sum(kind == 1 for kind in flat[4::5])
+    assert n > 0
+    # k (1 + cos 0) of each
+    assert with_it["dihedral"] - without["dihedral"] == pytest.approx(2 * 1.5 * n, abs=1e-6)
+    right = sander_gas(tmp_path / "with.prmtop", inpcrd, tmp_path)
+    assert with_it["dihedral"] == pytest.approx(right["DIHED"], abs=1e-3)
+
+
+def sander_gas(prmtop: Path, inpcrd: Path, folder: Path) -> dict[str, float]:
+    """Return sander's terms of one point without a box [kcal/mol]."""
+    (folder / "mdin").write_text("one point\n &cntrl imin=1, maxcyc=1, ntb=0, cut=999.0 /\n")
+    command = [find_program("sander"), "-O", "-i", "mdin", "-p", prmtop, "-c", inpcrd]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    text = (folder / "mdout").read_text().split("FINAL RESULTS")[0].split("NSTEP")[1]
+    pairs = re.findall(r"([A-Z1][A-Z0-9 -]*?)\s*=\s*(-?\d+\.\d+)", text)
+    return {name.strip(): float(value) for name, value in pairs}
+
+
+def test_sander_gets_whole_molecules(systems, tmp_path, monkeypatch):
+    prmtop, inpcrd = systems("tip3p")
+    monkeypatch.chdir(tmp_path)
+    cut = wrapped(read_coordinates(inpcrd), read_topology(prmtop), "by atom")
+    write_restart("cut.rst7", cut)
+    Path("mdin").write_text(
+        "x\n &cntrl imin=1, maxcyc=1, ntb=1, cut=8.0, ifmlp=1 /\n"
+        " &mlp animask=':1-2', potential='mm' /\n"
+    )
+    energies = []
+    for start in (inpcrd, Path("cut.rst7")):
+        run(SanderRun(["-O", "-p", str(prmtop), "-c", str(start)], tmp_path))
+        energies.append(re.search(r"EXTERNESCF =\s*(\S+)", Path("mdout").read_text())[1])
+    assert float(energies[1]) == pytest.approx(float(energies[0]), abs=1e-3)

@@ -40,12 +40,15 @@ class Coordinates:
     angles: Array | None = None
 
 
-def read_coordinates(path: str | Path, n_atoms: int | None = None) -> Coordinates:
+def read_coordinates(
+    path: str | Path, n_atoms: int | None = None, *, angle: float = 90.0
+) -> Coordinates:
     """Read an ASCII restart (rst7, inpcrd) or a NetCDF restart; the content tells which.
 
     Args:
         path: The file.
         n_atoms: Number of atoms that the prmtop has, or None to take what the file has.
+        angle: Angle of a box of which the file has the edges alone [degree]; the prmtop tells it.
 
     Raises:
         InputError: The file is missing, damaged, not finite, or of another size.
@@ -57,7 +60,7 @@ def read_coordinates(path: str | Path, n_atoms: int | None = None) -> Coordinate
         magic = stream.read(4)
     if magic.startswith(b"\x89HDF"):
         raise InputError(f"{path} is a NetCDF-4 file; write an AMBER restart (rst7) of it.")
-    found = _read_netcdf(path) if magic.startswith(b"CDF") else _read_ascii(path)
+    found = _read_netcdf(path) if magic.startswith(b"CDF") else _read_ascii(path, angle)
     if n_atoms is not None and len(found.positions) != n_atoms:
         raise InputError(
             f"the prmtop has {n_atoms} atoms, but {path.name} has {len(found.positions)}: "
@@ -96,7 +99,7 @@ def write_restart(path: str | Path, coordinates: Coordinates, *, time: float = 0
     atomic_write(path, "\n".join(lines) + "\n")
 
 
-def _read_ascii(path: Path) -> Coordinates:
+def _read_ascii(path: Path, angle: float) -> Coordinates:
     """Read fixed columns of twelve characters.
 
     ParmEd's reader is not used: it leaves zeros where a line is cut or a number overflowed.
@@ -114,6 +117,12 @@ def _read_ascii(path: Path) -> Coordinates:
         ) from error
     size = 3 * n_atoms
     rest = len(values) - size
+    if rest in (3, size + 3) and rest not in (
+        6,
+        size,
+    ):  # old programs wrote the edges of the box alone
+        values, rest = np.append(values, [angle] * 3), rest + 3
+        fields += [""] * 3
     if n_atoms < 1 or rest not in (0, 6, size, size + 6) or len(values) != len(fields):
         raise InputError(
             f"{path} is truncated or damaged: {len(values)} numbers do not make {n_atoms} atoms "

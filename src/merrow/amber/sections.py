@@ -8,13 +8,17 @@ the energy. The names are those of AMBER's description of the format and of Parm
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from merrow.errors import UnsupportedPhysicsError
 
 Sections = Mapping[str, list[Any]]
+
+_FORTRAN = re.compile(rb"(\d\.\d+)[Dd](?=[+-]\d)")
 
 NPARM, IFPERT, IFCAP = 9, 20, 29
 """Places in POINTERS."""
@@ -89,6 +93,23 @@ def refuse_foreign(sections: Sections, path: Path) -> None:
             f"{path.name} has a section {unknown[0]}, which is not known here and may change the "
             "energy; make the prmtop without it."
         )
+
+
+@contextmanager
+def plain_exponents(path: Path) -> Iterator[Path]:
+    """Give a prmtop whose numbers every reader understands: Fortran's 1.0D+00 is written 1.0E+00.
+
+    Args:
+        path: The prmtop; it is given as it is where it has no such number.
+    """
+    text = path.read_bytes()
+    if _FORTRAN.search(text) is None:
+        yield path
+        return
+    with TemporaryDirectory(prefix="merrow-prmtop-") as folder:
+        copy = Path(folder) / path.name
+        copy.write_bytes(_FORTRAN.sub(rb"\1E", text))
+        yield copy
 
 
 def _stem(flag: str) -> str:

@@ -19,7 +19,7 @@ from parmed.periodic_table import Element, element_by_mass
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from merrow.amber.sections import Sections, refuse_foreign
+from merrow.amber.sections import Sections, plain_exponents, refuse_foreign
 from merrow.errors import InputError
 
 Array = NDArray[np.float64]
@@ -51,6 +51,7 @@ class AmberTopology:
         molecules: Atoms of each bonded component, in order of their first atoms.
         is_water: Whether an atom belongs to a water molecule, shape (N,).
         has_box: Whether the file announces a periodic box.
+        box_angle: Angle of the box that the prmtop announces [degree]; 90 without one.
         has_cmap: Whether it has AMBER's maps of two torsions (ff19SB); CHARMM's are others.
     """
 
@@ -69,6 +70,7 @@ class AmberTopology:
     molecules: tuple[tuple[int, ...], ...]
     is_water: NDArray[np.bool_]
     has_box: bool
+    box_angle: float
     has_cmap: bool
 
     def __len__(self) -> int:
@@ -121,6 +123,7 @@ def read_topology(path: str | Path) -> AmberTopology:
         molecules=molecules,
         is_water=_is_water(numbers, bonds, molecules),
         has_box=pointers[IFBOX] > 0,
+        box_angle=float(sections["BOX_DIMENSIONS"][0]) if sections.get("BOX_DIMENSIONS") else 90.0,
         has_cmap="CMAP_COUNT" in sections,
     )
 
@@ -139,7 +142,8 @@ def _read_sections(path: Path) -> Sections:
             raise InputError(f"{path} is not a prmtop file: it does not begin with %VERSION.")
     file = AmberFormat()
     try:
-        file.rdparm_slow(str(path))  # the compiled reader crashes on some truncated files
+        with plain_exponents(path) as readable:
+            file.rdparm_slow(str(readable))  # the compiled reader crashes on some truncated files
     except Exception as error:
         reason = " ".join(str(error).split())
         raise InputError(

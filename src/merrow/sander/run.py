@@ -10,8 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from merrow import __version__
+from merrow.amber.coordinates import Coordinates, read_coordinates, write_restart
 from merrow.amber.topology import AmberTopology, read_topology
+from merrow.amber.trajectory import read_restart_metadata
 from merrow.ambertools.programs import find_program
 from merrow.errors import InputError
 from merrow.files import atomic_write
@@ -27,6 +31,7 @@ from merrow.sander.scratch import (
     scratch_folder,
 )
 from merrow.sander.server import ModelServer, Request, ask, listens
+from merrow.system.configuration import read_configuration
 from merrow.system.potentials import check_potential
 from merrow.system.region import MLRegion, region_of, select_region
 
@@ -66,6 +71,7 @@ def run(asked: SanderRun) -> None:
     find_program("sander")
     wanted = _input(asked, arguments)
     topology = read_topology(arguments.files["-p"])
+    whole = read_configuration(arguments.files["-c"], topology)
     region = _region(topology, wanted)
     check_potential(wanted.potential, region.molecule, region.labels)
     text = write_input(
@@ -82,6 +88,7 @@ def run(asked: SanderRun) -> None:
     ).dumps()
     with contextlib.ExitStack() as stack:
         scratch = stack.enter_context(scratch_folder())
+        arguments = _with_whole(arguments, whole, scratch)
         if asked.server is None:
             models = Models()
             identity = models.open(job).identity
@@ -104,6 +111,16 @@ def run(asked: SanderRun) -> None:
         evaluations = read_evaluations(energies)
         printed = mdout.read_text(errors="replace")
         atomic_write(mdout, merged(printed, evaluations, name=wanted.potential, about=about))
+
+
+def _with_whole(arguments: Arguments, whole: Coordinates, scratch: Path) -> Arguments:
+    """Return a command line with coordinates of whole molecules, which sander itself asks for."""
+    given = arguments.files["-c"]
+    if np.array_equal(read_coordinates(given).positions, whole.positions):
+        return arguments
+    copy = scratch / "whole.rst7"
+    write_restart(copy, whole, time=read_restart_metadata(given).time)
+    return dataclasses.replace(arguments, files={**arguments.files, "-c": copy})
 
 
 def _input(asked: SanderRun, arguments: Arguments) -> MerrowInput:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import openmm as mm
+from scipy.spatial import cKDTree
 
 from merrow.amber.coordinates import Coordinates, read_coordinates
 from merrow.amber.topology import AmberTopology, atom_label
@@ -23,6 +24,8 @@ from merrow.system.box import box_vectors
 from merrow.system.rendering import rendered
 from merrow.units import ANGSTROM_PER_NM
 
+COINCIDENT = 1e-3
+"""Distance below which two atoms are at one place [Å]."""
 SITE_TOLERANCE = 0.05
 """How far an extra point of the file may lie from where its site puts it [Å]."""
 
@@ -35,14 +38,17 @@ def read_configuration(path: str | Path, topology: AmberTopology) -> Coordinates
         topology: The prmtop; without a box in it nothing is moved.
 
     Raises:
-        InputError: The file is missing, damaged or of another size, or a molecule is bonded to its
-            own image.
+        InputError: The file is missing, damaged or of another size, a molecule is bonded to its own
+            image, or two atoms are at one place.
         UnsupportedPhysicsError: An extra point lies elsewhere than its water model puts it, or
             nothing places it.
     """
-    coordinates = _whole(read_coordinates(path, len(topology)), topology, Path(path).name)
+    source = Path(path).name
+    read = read_coordinates(path, len(topology), angle=topology.box_angle)
+    coordinates = _whole(read, topology, source)
+    _refuse_coincidence(coordinates.positions, topology, source)
     if 0 in topology.numbers:
-        check_sites(rendered(topology), topology, coordinates.positions, source=Path(path).name)
+        check_sites(rendered(topology), topology, coordinates.positions, source=source)
     return coordinates
 
 
@@ -62,6 +68,22 @@ def _whole(coordinates: Coordinates, topology: AmberTopology, source: str) -> Co
             "these coordinates; give the box that they were made with."
         )
     return replace(coordinates, positions=whole)
+
+
+def _refuse_coincidence(positions: Array, topology: AmberTopology, source: str) -> None:
+    """Refuse two atoms at one place: no force field has an energy for them."""
+    real = np.flatnonzero(topology.numbers)
+    if len(real) < 2:
+        return
+    distance, nearest = cKDTree(positions[real]).query(positions[real], k=2)
+    k = int(np.argmin(distance[:, 1]))
+    if distance[k, 1] < COINCIDENT:
+        pair = sorted((int(real[k]), int(real[nearest[k][nearest[k] != k][0]])))
+        one, other = (atom_label(topology, i) for i in pair)
+        raise InputError(
+            f"{one} and {other} are at one place in {source}: give coordinates in which all atoms "
+            "are apart."
+        )
 
 
 def check_sites(

@@ -13,6 +13,7 @@ import numpy as np
 import openmm as mm
 from openmm import app, unit
 
+from merrow.amber.sections import plain_exponents
 from merrow.amber.topology import AmberTopology, atom_label
 from merrow.errors import InputError, UnsupportedPhysicsError
 
@@ -36,7 +37,8 @@ def rendered(
             held rigid.
     """
     try:
-        prmtop = app.AmberPrmtopFile(str(topology.path))
+        with plain_exponents(topology.path) as readable:
+            prmtop = app.AmberPrmtopFile(str(readable))
         _name_waters(prmtop, topology)
         system = prmtop.createSystem(
             nonbondedMethod=app.NoCutoff if cutoff is None else app.PME,

@@ -128,3 +128,18 @@ def test_every_solute_of_freesolv_fits_its_prmtop(freesolv):
         lines = file.with_suffix(".prmtop").read_text().splitlines()
         n_atoms = int(lines[lines.index(f"{'%FLAG POINTERS':80s}") + 2].split()[0])
         assert read_coordinates(file, n_atoms).lengths is None
+
+
+@pytest.mark.parametrize("velocities", [False, True])
+@pytest.mark.parametrize("angle", [90.0, 109.4712190])
+def test_a_box_of_three_numbers_takes_its_angle_from_the_prmtop(tmp_path, velocities, angle):
+    there = some(7, velocities=velocities)
+    path = tmp_path / "old.rst7"
+    write_restart(path, there)
+    *lines, box = path.read_text().splitlines()
+    path.write_text("\n".join([*lines, box[:36]]) + "\n")
+    back = read_coordinates(path, 7, angle=angle)
+    same(back.lengths, there.lengths, 1e-7)
+    same(back.angles, np.full(3, angle), 0.0)
+    same(back.positions, there.positions, 0.6e-7)
+    assert (back.velocities is None) == (not velocities)
