@@ -10,21 +10,11 @@ a busy machine disturbs them least; differences of energies and forces are print
 
 from __future__ import annotations
 
-import os
-
-for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[_name] = "1"
-
-import argparse
-import json
-import sys
 from typing import Any
 
 import numpy as np
 import torch
-from machine import save
-from qmmm import MOLECULES, build
-from turns import interleaved
+from common import geometry, interleaved, parser, save, show
 
 from merrow.potentials import load_potential
 from merrow.potentials.aimnet2.models import AIM_MODELS
@@ -40,24 +30,21 @@ WARM_UP = 4
 
 def main() -> None:
     """Measure, print, write `results/aimnet2_network.json`."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=15)
-    asked = parser.parse_args()
+    asked = parser(__doc__, "rounds").parse_args()
     torch.set_num_threads(1)
-    weights_of(AIM_MODELS["aimnet2"]).fetch()
     rows = [row for name in NAMES for row in measure(name, asked.rounds)]
-    print(json.dumps(rows, indent=1))
-    print(save("aimnet2_network", {"seed": SEED, "rounds": asked.rounds, "rows": rows}))
+    show(rows)
+    save("aimnet2_network", {"seed": SEED, "rounds": asked.rounds, "rows": rows})
 
 
 def measure(name: str, rounds: int) -> list[dict[str, Any]]:
     """Return one row for each batch size of one molecule."""
-    molecule, geometry = build(MOLECULES[name])
+    molecule, positions = geometry(name)
     potential = load_potential("aimnet2", molecule)
     published = torch.jit.load(str(weights_of(AIM_MODELS["aimnet2"]).fetch())).eval()
     rng, rows = np.random.default_rng(SEED), []
     for k in BATCHES:
-        x = geometry + DISPLACEMENT * rng.standard_normal((k, *geometry.shape))
+        x = positions + DISPLACEMENT * rng.standard_normal((k, *positions.shape))
         x = np.round(x * 1024) / 1024  # what float32 holds, for the file rounds to it
 
         def theirs(x: np.ndarray = x) -> Any:
@@ -81,7 +68,6 @@ def measure(name: str, rounds: int) -> list[dict[str, Any]]:
             "largest_energy_difference_ev": float(np.abs(energy).max()),
             "largest_force_difference_ev_per_a": float(np.abs(force).max()),
         })  # fmt: skip
-        print(name, k, f"{rows[-1]['speedup']:.1f}", file=sys.stderr, flush=True)
     return rows
 
 

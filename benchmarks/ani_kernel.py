@@ -9,25 +9,15 @@ runs must not be divided by each other. `python benchmarks/ani_kernel.py --help`
 from __future__ import annotations
 
 import os
-
-for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[_name] = "1"
-os.environ.setdefault("TORCHANI_NO_WARN_EXTENSIONS", "1")
-
-import argparse
-import json
-import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
 import torchani
-from machine import header, save
+from common import geometry, header, interleaved, parser, save, show
 from numpy.typing import NDArray
-from rdkit import Chem
-from rdkit.Chem import AllChem
-from turns import interleaved
 
 from merrow.potentials.ani.files import read_ani
 from merrow.potentials.ani.models import ANI_MODELS
@@ -42,35 +32,31 @@ DISPLACEMENT = 0.05  # Å, so that the conformers of a batch differ
 
 def main() -> None:
     """Measure, print, write `results/ani_kernel.json`."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--models", type=Path, default=_shared() / "models", help="weights folder")
-    parser.add_argument("--model", default="ani2x", choices=sorted(ANI_MODELS))
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
-    arguments = parser.parse_args()
+    model = {"default": "ani2x", "choices": sorted(ANI_MODELS)}
+    asked = parser(__doc__, "models", "rounds", "json", model=model).parse_args()
     torch.set_num_threads(1)
     rows = [
         row
         for molecule in MOLECULES
-        for row in measure(molecule, arguments.model, arguments.models, arguments.rounds)
+        for row in measure(molecule, asked.model, asked.models, asked.rounds)
     ]
-    report = {"model": arguments.model, "threads": 1, "rounds": arguments.rounds, "rows": rows}
-    print(save("ani_kernel", report), file=sys.stderr)
-    print(
-        json.dumps({**report, "environment": header()}, indent=1)
-        if arguments.json
-        else _table(rows)
-    )
+    report = {"model": asked.model, "threads": 1, "rounds": asked.rounds, "rows": rows}
+    save("ani_kernel", report)
+    if asked.json:
+        show({**report, "environment": header()})
+    else:
+        print(_table(rows))
 
 
 def measure(molecule: str, model: str, folder: Path, rounds: int) -> list[dict[str, object]]:
     """Return one row for each batch size of one molecule."""
-    numbers, positions = _geometry(molecule, folder)
+    about, positions = geometry(molecule)
+    numbers = about.numbers
     path = folder / f"{model}_state_dict.pt"
     parameters = read_ani(path, ANI_MODELS[model])
     native = NativeAni(parameters, numbers)
     ours = TorchAni(parameters, numbers, "float32")
-    eager = _torchani(model, path, numbers)
+    eager = _eager(model, path, numbers)
     rng = np.random.default_rng(7)
     rows = []
     for k in BATCHES:
@@ -90,9 +76,9 @@ def measure(molecule: str, model: str, folder: Path, rounds: int) -> list[dict[s
     return rows
 
 
-def _torchani(model: str, path: Path, numbers: tuple[int, ...]) -> Callable[[Array], object]:
+def _eager(model: str, path: Path, numbers: tuple[int, ...]) -> Callable[[Array], object]:
     """Return eager torchani, float32, energies and forces as a user calls it."""
-    os.environ["TORCHANI_DATA_DIR"] = str(_state_dicts(path))
+    os.environ["TORCHANI_DATA_DIR"] = str(state_dicts(path))
     network = {"ani1x": torchani.models.ANI1x, "ani1ccx": torchani.models.ANI1ccx}.get(
         model, torchani.models.ANI2x
     )()
@@ -107,32 +93,12 @@ def _torchani(model: str, path: Path, numbers: tuple[int, ...]) -> Callable[[Arr
     return call
 
 
-def _state_dicts(path: Path) -> Path:
+def state_dicts(path: Path) -> Path:
     """Return a folder laid out as torchani looks for weights, so that nothing is downloaded."""
-    import tempfile  # noqa: PLC0415
-
     folder = Path(tempfile.mkdtemp(prefix="torchani-"))
     (folder / "StateDicts").mkdir()
     (folder / "StateDicts" / path.name).symlink_to(path.resolve())
     return folder
-
-
-def _geometry(molecule: str, folder: Path) -> tuple[tuple[int, ...], Array]:
-    """Return atomic numbers and positions [Å]: a reference geometry, or RDKit's for toluene."""
-    known = json.loads((folder / "reference_energies.json").read_text())["molecules"]
-    for entry in known:
-        if entry["name"] == molecule:
-            return tuple(entry["atomic_numbers"]), np.asarray(entry["coordinates"])
-    toluene = Chem.AddHs(Chem.MolFromSmiles("Cc1ccccc1"))
-    AllChem.EmbedMolecule(toluene, randomSeed=1)
-    AllChem.MMFFOptimizeMolecule(toluene)
-    numbers = tuple(atom.GetAtomicNum() for atom in toluene.GetAtoms())
-    return numbers, np.asarray(toluene.GetConformer().GetPositions())
-
-
-def _shared() -> Path:
-    root = Path(__file__).resolve().parents[1]
-    return Path(os.environ.get("MERROW_SHARED", root.parent / "shared"))
 
 
 def _table(rows: list[dict[str, object]]) -> str:

@@ -15,7 +15,6 @@ state (mm-charging, mm-lj) are the decoupling value; nothing else is shared. Wit
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -24,7 +23,7 @@ from pathlib import Path
 import numpy as np
 import openmm as mm
 import small_box as box
-from route_agreement import MOLECULE, pair, path_summary, total
+from route_agreement import Run, open_run, pair, path_summary, total
 
 from merrow.amber.topology import AmberTopology, read_topology
 from merrow.engine import gas
@@ -113,18 +112,18 @@ def open_leg(
     return hybrid, plan, start
 
 
-def work_of(
-    solvated: box.Solvated, folder: Path, seed: int
-) -> dict[str, tuple[float, Callable[[], None]]]:
+def work_of(run: Run) -> dict[str, tuple[float, Callable[[], None]]]:
     """Return share and next step of every leg."""
+    steps = {name: open_leg(run.solvated, name, run.seed) for name in LEGS}
     return {
-        name: (share, partial(box.advance_leg, *open_leg(solvated, name, seed), folder / name))
+        name: (share, partial(box.advance_leg, *steps[name], run.folder / name))
         for name, (_, share) in LEGS.items()
     }
 
 
-def estimate(folder: Path) -> dict[str, object]:
+def estimate(run: Run) -> dict[str, object]:
     """Return the hydration free energy both ways, and their difference."""
+    folder = run.folder
     states = {**LEGS, "mm-charging": (box.CHARGING, 0.0), "mm-lj": (box.LJ, 0.0)}
     box.require_samples(folder, (*states, "mm-gas"))
     samples = {
@@ -158,19 +157,5 @@ def reorganization(folder: Path, charging: WindowSamples) -> Estimate:
     return reorganization_energy(wet, phase.energies, groups_gas=phase.ladder)
 
 
-def main() -> None:
-    """Sample, estimate, print, write."""
-    asked = box.arguments(__doc__ or "", "annihilation.json")
-    solvated = box.prepare(MOLECULE, asked.source, asked.folder, seed=asked.seed, where=box.THIN)
-    if asked.minutes > 0:
-        work = work_of(solvated, asked.folder, asked.seed)
-        box.run_rounds(work, asked.folder, asked.minutes)
-    found = estimate(asked.folder)
-    result = box.finish(asked, found, f"dimethoxymethane ({MOLECULE}), GAFF", box.THIN)
-    names = ("decoupling_kcal", "annihilation_kcal", "difference_kcal", "stderr_kcal")
-    names += ("decoupling_plus_de_reorg_kcal",)
-    print(json.dumps(result if asked.json else {name: result[name] for name in names}, indent=1))
-
-
 if __name__ == "__main__":
-    main()
+    box.script(__doc__, "annihilation", open_run, work_of, estimate)

@@ -12,14 +12,13 @@ much of ΔG is missing from a value that was computed with constrained bonds.
 
 from __future__ import annotations
 
-import argparse
 import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import parmed
-from machine import save
+from common import parser, save
 
 from merrow.analysis.stats import block_means
 from merrow.engine.leg import DECOUPLED, count_segments, read_segment
@@ -59,27 +58,19 @@ def stretches(run: Path) -> list[dict[str, Any]]:
         i, j = bond.atom1.idx, bond.atom2.idx
         (water, error), (gas, other) = length(wet, i, j), length(dry, i, j)
         change, stderr = water - gas, math.hypot(error, other)
-        worth = -bond.type.k * change**2
-        rows.append(
-            {
-                "bond": f"{bond.atom1.name}-{bond.atom2.name}",
-                "k_kcal_per_a2": bond.type.k,
-                "coupled_a": water,
-                "decoupled_a": gas,
-                "change_a": change,
-                "change_stderr_a": stderr,
-                "worth_kcal": worth,
-                "worth_stderr_kcal": 2.0 * bond.type.k * abs(change) * stderr,
-            }
-        )
+        rows.append({
+            "bond": f"{bond.atom1.name}-{bond.atom2.name}", "k_kcal_per_a2": bond.type.k,
+            "coupled_a": water, "decoupled_a": gas,
+            "change_a": change, "change_stderr_a": stderr,
+            "worth_kcal": -bond.type.k * change**2,
+            "worth_stderr_kcal": 2.0 * bond.type.k * abs(change) * stderr,
+        })  # fmt: skip
     return rows
 
 
 def main() -> None:
     """Print the bonds and write them to `results/bond_stretch.json`."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--run", type=Path, required=True, help="folder of a finished gas run")
-    run = parser.parse_args().run
+    run = parser(__doc__, run={"type": Path, "required": True}).parse_args().run
     rows = stretches(run)
     for row in rows:
         print(

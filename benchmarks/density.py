@@ -6,25 +6,18 @@ and the tail. Once as our hybrid system with ANI-2x, once from the same prmtop b
 reader, with its NonbondedForce for everything. Both by Langevin dynamics at 2 fs with a Monte Carlo
 barostat. Every segment of 10 ps is kept: the same command goes on where it was stopped.
 
-    python benchmarks/density.py --data ../shared/data/freesolv --folder RUN --length 200
+    python benchmarks/density.py --folder RUN --length 200
 """
 
 from __future__ import annotations
 
-import os
-
-for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENMM_CPU_THREADS"):
-    os.environ.setdefault(_name, "1")
-
-import argparse
-import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import openmm as mm
-from machine import save
+from common import gaff, parser, save, show
 from openmm import app, unit
 from scipy import stats
 
@@ -42,7 +35,6 @@ from merrow.system.pme import Nonbonded, pme_parameters
 from merrow.system.region import region_of
 from merrow.units import BAR_PER_ATM, KJ_PER_KCAL, NM_PER_ANGSTROM, thermal_energy
 
-TOLUENE = "mobley_1873346"
 WATERS, CUTOFF, EWALD_TOLERANCE = 400, 0.8, 5e-4
 TEMPERATURE, FRICTION, TIMESTEP = 298.15, 2.0, 0.002
 SEGMENT, INTERVAL, EQUILIBRATION = 5000, 50, 2
@@ -60,11 +52,9 @@ class Box:
 
     def __init__(self, data: Path, folder: Path, seed: int) -> None:
         self.seed, self.folder = seed, folder
-        source = data / "amber_gaff" / TOLUENE
         self.prmtop, inpcrd = folder / "solvated.prmtop", folder / "solvated.inpcrd"
         if not inpcrd.exists():
-            gas = (source.with_suffix(".prmtop"), source.with_suffix(".inpcrd"))
-            solvate(*gas, folder=folder, n_waters=WATERS)
+            solvate(*gaff(data, "toluene"), folder=folder, n_waters=WATERS)
         coordinates = read_coordinates(inpcrd)
         if coordinates.lengths is None:
             raise SystemExit(f"{inpcrd} has no box")
@@ -210,12 +200,7 @@ def compare(hybrid: Rows, plain: Rows, freedom: int) -> dict[str, object]:
 
 def main() -> None:
     """Sample both, compare, write `results/density.json`."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="folder with amber_gaff/")
-    parser.add_argument("--folder", type=Path, required=True)
-    parser.add_argument("--length", type=float, default=200.0, help="of each, after 20 ps [ps]")
-    parser.add_argument("--seed", type=int, default=2025)
-    asked = parser.parse_args()
+    asked = parser(__doc__, "data", "folder", length=200.0, seed=2025).parse_args()
     asked.folder.mkdir(parents=True, exist_ok=True)
     box = Box(asked.data, asked.folder, asked.seed)
     hybrid, plan = box.hybrid()
@@ -224,7 +209,7 @@ def main() -> None:
         for name, advance in (("hybrid", ours(box)), ("openmm", openmm_alone(box)))
     }
     found = compare(rows["hybrid"], rows["openmm"], freedom_of(hybrid, plan))
-    print(json.dumps(found, indent=1))
+    show(found)
     about = {"seed": asked.seed, "solute": "toluene, ANI-2x", "waters": WATERS}
     save("density", about | {"length_ps": asked.length} | found)
 

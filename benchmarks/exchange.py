@@ -14,7 +14,6 @@ Run again with the same folder it continues; with --minutes 0 it only estimates.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -22,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import small_box as box
-from route_agreement import MOLECULE
+from route_agreement import Run, open_run
 from scipy import stats
 
 from merrow.engine import leg
@@ -60,32 +59,20 @@ def plan_of(seed: int, kind: str, repeat: int) -> leg.LegPlan:
     return box.leg_plan(STATES, seed=derive_seed(seed, "exchange", kind, repeat), where=box.THIN)
 
 
-def work_of(
-    solvated: box.Solvated, folder: Path, seed: int
-) -> dict[str, tuple[float, Callable[[], None]]]:
+def work_of(run: Run) -> dict[str, tuple[float, Callable[[], None]]]:
     """Return share and next step of every repeat of both kinds."""
-    hybrid = box.hybrid_of(solvated, solvated.classical)
+    hybrid = box.hybrid_of(run.solvated, run.mm)
     return {
-        name_of(kind, repeat): (
-            1.0,
-            partial(_step, kind, hybrid, plan_of(seed, kind, repeat), solvated, folder, repeat),
-        )
+        name_of(kind, repeat): (1.0, partial(_step, run, hybrid, kind, repeat))
         for repeat in range(REPEATS)
         for kind in KINDS
     }
 
 
-def _step(
-    kind: str,
-    hybrid: HybridSystem,
-    plan: leg.LegPlan,
-    solvated: box.Solvated,
-    folder: Path,
-    repeat: int,
-) -> None:
+def _step(run: Run, hybrid: HybridSystem, kind: str, repeat: int) -> None:
     with exchange(kind):
-        start = box.start_snapshot(solvated, repeat % 2)
-        box.advance_leg(hybrid, plan, start, folder / name_of(kind, repeat))
+        start, plan = box.start_snapshot(run.solvated, repeat % 2), plan_of(run.seed, kind, repeat)
+        box.advance_leg(hybrid, plan, start, run.folder / name_of(kind, repeat))
 
 
 def name_of(kind: str, repeat: int) -> str:
@@ -93,8 +80,9 @@ def name_of(kind: str, repeat: int) -> str:
     return f"exchange-{kind}-{repeat}"
 
 
-def estimate(folder: Path, seed: int) -> dict[str, object]:
+def estimate(run: Run) -> dict[str, object]:
     """Return both kinds' free energies, and how much the exchange gains."""
+    folder, seed = run.folder, run.seed
     names = [name_of(kind, repeat) for kind in KINDS for repeat in range(REPEATS)]
     box.require_samples(folder, names)
     least = min(leg.count_segments(folder / name) for name in names)
@@ -136,17 +124,5 @@ def _of_kind(folder: Path, kind: str, segments: int, seed: int) -> dict[str, obj
     }
 
 
-def main() -> None:
-    """Sample, estimate, print, write."""
-    asked = box.arguments(__doc__ or "", "exchange.json")
-    solvated = box.prepare(MOLECULE, asked.source, asked.folder, seed=asked.seed, where=box.THIN)
-    if asked.minutes > 0:
-        work = work_of(solvated, asked.folder, asked.seed)
-        box.run_rounds(work, asked.folder, asked.minutes)
-    found = estimate(asked.folder, asked.seed)
-    result = box.finish(asked, found, f"dimethoxymethane ({MOLECULE}), GAFF", box.THIN)
-    print(json.dumps(result, indent=1))
-
-
 if __name__ == "__main__":
-    main()
+    box.script(__doc__, "exchange", open_run, work_of, estimate)

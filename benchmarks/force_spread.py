@@ -8,56 +8,42 @@ step is that of the block divided by ntpr.
 
 from __future__ import annotations
 
-import os
-
-for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[_name] = "1"
-os.environ.setdefault("TORCHANI_NO_WARN_EXTENSIONS", "1")
-
-import argparse
 from collections.abc import Callable
 
 import torch
-from machine import save
-from turns import interleaved
+from common import geometry, interleaved, parser, save
 
-from merrow.ambertools.molecule import read_molecule
-from merrow.potentials import Molecule, load_potential
+from merrow.potentials import load_potential
 from merrow.potentials.ensemble import force_spread
 
-MOLECULES = {
-    "methanol": "CO",
-    "toluene": "Cc1ccccc1",
-    "erlotinib": "COCCOc1cc2ncnc(Nc3cccc(C#C)c3)c2cc1OCCOC",
-}
+MOLECULES = ("methanol", "toluene", "erlotinib")
 
 
 def main() -> None:
     """Measure, print, write `results/force_spread.json`."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--potentials", nargs="+", default=["ani2x", "aimnet2"])
-    parser.add_argument("--rounds", type=int, default=15)
-    arguments = parser.parse_args()
+    kinds = {"nargs": "+", "default": ["ani2x", "aimnet2"]}
+    arguments = parser(__doc__, "rounds", potentials=kinds).parse_args()
     torch.set_num_threads(1)
     rows = []
     for name in arguments.potentials:
-        for molecule, smiles in MOLECULES.items():
-            row = {"potential": name, "molecule": molecule, **measure(name, smiles, arguments)}
+        for molecule in MOLECULES:
+            measured = measure(name, molecule, arguments.rounds)
+            row = {"potential": name, "molecule": molecule, **measured}
             rows.append(row)
             print(" ".join(f"{value:>10}" for value in row.values()))
-    print(save("force_spread", {"threads": 1, "rounds": arguments.rounds, "rows": rows}))
+    save("force_spread", {"threads": 1, "rounds": arguments.rounds, "rows": rows})
 
 
-def measure(name: str, smiles: str, arguments: argparse.Namespace) -> dict[str, float]:
+def measure(name: str, about: str, rounds: int) -> dict[str, float]:
     """Return the times [ms] of an evaluation and of the spread, and their ratio."""
-    source = read_molecule(smiles)
-    potential = load_potential(name, Molecule(source.numbers), precision="float32")
-    x = source.positions[None]
+    molecule, positions = geometry(about)
+    potential = load_potential(name, molecule, precision="float32")
+    x = positions[None]
     tasks: dict[str, Callable[[], object]] = {
         "evaluate_ms": lambda: potential.evaluate(x),
         "force_spread_ms": lambda: force_spread(potential, x),
     }
-    median = interleaved(tasks, arguments.rounds)
+    median = interleaved(tasks, rounds)
     ratio = median["force_spread_ms"] / median["evaluate_ms"]
     return {task: round(ms, 3) for task, ms in median.items()} | {"ratio": round(ratio, 2)}
 

@@ -5,35 +5,24 @@ Methane, methanol and acetone from FreeSolv's own gas-phase prmtops (GAFF 1, AM1
 same path as any hydration run (`--potential mm`, bonds to hydrogen constrained, 4 fs, as the
 published runs had them constrained). Resumable: run it again to go on.
 
-    python benchmarks/freesolv_control.py --data ../shared/data/freesolv --runs RUNS
+    python benchmarks/freesolv_control.py --runs RUNS
 
 Each number must agree within 0.1 + 2·√(stderr² + calc_unc²) kcal/mol.
 """
 
 from __future__ import annotations
 
-import argparse
 import csv
-import json
 import math
-import sys
 from pathlib import Path
 from typing import Any
 
-from freesolv import gaff
-from machine import save
+from common import MOLECULES, gaff_source, parser, run, save, show
 
-from merrow.cli.progress import Progress
 from merrow.hydration.config import HydrationConfig
 from merrow.hydration.protocol import Protocol
 from merrow.hydration.result import HydrationResult
-from merrow.hydration.run import run_hydration
 
-MOLECULES = {
-    "methane": "mobley_9055303",
-    "methanol": "mobley_1636752",
-    "acetone": "mobley_3867265",
-}
 REPEATS = {"methane": 2, "methanol": 2, "acetone": 4}
 """Acetone began with two, which after 250 ps per state were 0.46 kcal/mol apart: two were added,
 which the figures hold with some 165 ps per state beside 284 (ended by --minutes)."""
@@ -44,7 +33,7 @@ TOLERANCE = 0.1
 def config(folder: Path, name: str, minutes: float | None) -> HydrationConfig:
     """Return the run of one molecule."""
     return HydrationConfig(
-        source=gaff(folder, MOLECULES[name]),
+        source=gaff_source(folder, name),
         potential="mm",
         repeats=REPEATS[name],
         protocol=Protocol(
@@ -88,27 +77,16 @@ def compare(result: HydrationResult, row: dict[str, str]) -> dict[str, Any]:
 
 def main() -> None:
     """Run the molecules and write `results/freesolv_control.json`."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="folder with freesolv.csv")
-    parser.add_argument("--runs", type=Path, required=True, help="where the runs are kept")
-    parser.add_argument(
-        "--minutes", type=float, help="end each molecule in good order after so long"
-    )
-    parser.add_argument("--only", choices=MOLECULES, action="append")
-    options = parser.parse_args()
-    with (options.data / "freesolv.csv").open() as stream:
+    only = {"choices": REPEATS, "nargs": "+", "default": tuple(REPEATS)}
+    asked = parser(__doc__, "data", "runs", "minutes", only=only).parse_args()
+    with (asked.data / "freesolv.csv").open() as stream:
         rows = {row["id"]: row for row in csv.DictReader(stream)}
     results = {}
-    for name in options.only or MOLECULES:
-        request = config(options.data, name, options.minutes)
-        with Progress() as progress:
-            result = run_hydration(
-                request, options.runs / name, base=Path(), listen=progress.listen
-            )
+    for name in asked.only:
+        result = run(config(asked.data, name, asked.minutes), asked.runs / name)
         results[name] = compare(result, rows[MOLECULES[name]])
-        print(json.dumps({name: results[name]}, indent=2), flush=True)
-    path = save("freesolv_control", {"seed": 2025, "molecules": results})
-    print(path, file=sys.stderr)
+        show({name: results[name]})
+    save("freesolv_control", {"seed": 2025, "molecules": results})
 
 
 if __name__ == "__main__":

@@ -14,14 +14,10 @@ The second command prints what all of it costs, from a short probe on this machi
 
 from __future__ import annotations
 
-import os
-
-for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(_name, "1")
-
 import argparse
 import csv
 import json
+import os
 import sys
 import tempfile
 import time
@@ -32,8 +28,8 @@ from typing import Any
 from zlib import crc32
 
 import numpy as np
+from common import RESULTS, SHARED, parser, save
 from host_guest_table import summary, text
-from machine import header
 
 from merrow.amber.coordinates import Coordinates, write_restart
 from merrow.amber.mask import select_atoms
@@ -47,7 +43,6 @@ from merrow.errors import MerrowError
 from merrow.md.from_mdin import read_md_settings
 from merrow.md.run import MdOutputs, run_md
 
-HERE = Path(__file__).resolve().parent
 MASK = ":GST"
 NAME = "stage[0-9][0-9][0-9][0-9]"
 WATER = 16.0
@@ -130,28 +125,27 @@ def main() -> None:
         for potential in potentials:
             pair = (runs[pose.pair, pose.letter, potential], runs[pose.pair, "guest", potential])
             rows += analyse(pose, *pair, options.methods.split(","))
-    report = {"environment": header(), "command": "benchmarks/host_guest.py", **summary(rows)}
-    options.output.parent.mkdir(exist_ok=True)
-    options.output.write_text(json.dumps(report, indent=1) + "\n")
+    report = {"command": "benchmarks/host_guest.py", **summary(rows)}
+    save("host_guest", report, options.output)
     print(text(report))
 
 
 def arguments() -> argparse.Namespace:
     """Return what was asked for."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    shared = Path(os.environ.get("MERROW_SHARED", HERE.parent.parent / "shared"))
-    parser.add_argument("--data", type=Path, default=shared / "data" / "host-guest")
-    parser.add_argument("--runs", type=Path, required=True, help="folder of all trajectories")
-    parser.add_argument("--output", type=Path, default=HERE / "results" / "host_guest.json")
-    parser.add_argument("--pairs", default="", help="such as acd-cpe,cb7-b02; all neutral ones")
-    parser.add_argument("--ensembles", default="mm,ani2x", help="mm and potentials")
-    parser.add_argument("--methods", default="gb,pb")
-    parser.add_argument("--ps", type=float, default=200.0, help="length of each trajectory [ps]")
-    parser.add_argument("--minutes", type=float, default=1e9, help="sample no longer than this")
-    parser.add_argument("--platform", default="CPU", help="OpenMM platform")
-    parser.add_argument("--tiny", action="store_true", help="a few steps, to see that it works")
-    parser.add_argument("--dry-run", action="store_true", help="print the cost from a probe")
-    return parser.parse_args()
+    return parser(
+        __doc__,
+        "runs",
+        data={"type": Path, "default": SHARED / "data" / "host-guest"},
+        output={"type": Path, "default": RESULTS / "host_guest.json"},
+        pairs={"default": "", "help": "such as acd-cpe,cb7-b02; all neutral ones"},
+        ensembles={"default": "mm,ani2x", "help": "mm and potentials"},
+        methods="gb,pb",
+        ps={"type": float, "default": 200.0, "help": "length of each trajectory [ps]"},
+        minutes={"type": float, "default": 1e9, "help": "sample no longer than this"},
+        platform={"default": "CPU", "help": "OpenMM platform"},
+        tiny={"action": "store_true", "help": "a few steps, to see that it works"},
+        dry_run={"action": "store_true", "help": "print the cost from a probe"},
+    ).parse_args()
 
 
 def wanted(data: Path, pairs: Sequence[str]) -> Iterator[Pose]:

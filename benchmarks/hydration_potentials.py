@@ -13,15 +13,13 @@ again to go on.
 
 from __future__ import annotations
 
-import argparse
-import json
 import math
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-from machine import save
+from common import parser, save, show
 
 from merrow import read_result
 
@@ -62,19 +60,17 @@ def compute(name: str, potential: str, runs: Path) -> dict[str, Any]:
 
 def main() -> None:
     """Run all and write `results/hydration_potentials.json`."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=Path, required=True, help="where the runs are kept")
-    parser.add_argument("--molecule", choices=MOLECULES, action="append")
-    parser.add_argument("--potential", choices=POTENTIALS, action="append")
-    asked = parser.parse_args()
+    every = {"nargs": "+", "choices": MOLECULES, "default": tuple(MOLECULES)}
+    kinds = {"nargs": "+", "choices": POTENTIALS, "default": POTENTIALS}
+    asked = parser(__doc__, "runs", molecules=every, potentials=kinds).parse_args()
     results: dict[str, Any] = {}
-    for name in asked.molecule or MOLECULES:
+    for name in asked.molecules:
         _, experiment, uncertainty = MOLECULES[name]
         results[name] = {"expt_kcal": experiment, "expt_unc_kcal": uncertainty}
-        for potential in asked.potential or POTENTIALS:
+        for potential in asked.potentials:
             results[name][potential] = compute(name, potential, asked.runs)
-            print(json.dumps({name: {potential: results[name][potential]}}, indent=1), flush=True)
-    print(save("hydration_potentials", {"seed": SEED, "molecules": results}), file=sys.stderr)
+            show({name: {potential: results[name][potential]}})
+    save("hydration_potentials", {"seed": SEED, "molecules": results})
 
 
 if __name__ == "__main__":

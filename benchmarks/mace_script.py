@@ -11,14 +11,6 @@ time, median. Energies and forces are the same bits, which is checked here.
 
 from __future__ import annotations
 
-import os
-
-for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[_name] = "1"
-
-import argparse
-import json
-import sys
 import tempfile
 from functools import partial
 from pathlib import Path
@@ -26,14 +18,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from machine import save
-from qmmm import MOLECULES, build
-from turns import interleaved
+from common import ROOT, geometry, interleaved, parser, save, show
 
 from merrow.potentials.mace.files import MaceParameters, read_mace
 from merrow.potentials.mace.network import DTYPES, MaceEngine, build_network, library
 
-TINY = Path(__file__).parent.parent / "tests" / "data" / "tiny_mace.model"
+TINY = ROOT / "tests" / "data" / "tiny_mace.model"
 ELEMENTS = (1, 6, 7, 8)
 ISOLATED_EV = (-13.6, -1030.0, -1486.0, -2043.9)
 BATCHES = (1, 8)
@@ -42,18 +32,15 @@ DISPLACEMENT, SEED, PRECISION = 0.05, 7, "float32"
 
 def main() -> None:
     """Measure, print, write `results/mace_script.json`."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=11)
-    asked = parser.parse_args()
+    asked = parser(__doc__, "rounds").parse_args()
     torch.set_num_threads(1)
     shaped = shaped_like_off23_small()
     models = (("methanol", "tiny", read_mace(TINY)), ("methanol", "off23-small", shaped))
     rows = []
     for name, model, parameters in (*models, ("toluene", "off23-small", shaped)):
         rows += measure(name, model, parameters, asked.rounds)
-    print(json.dumps(rows, indent=1))
-    saved = save("mace_script", {"seed": SEED, "rounds": asked.rounds, "rows": rows})
-    print(saved, file=sys.stderr)
+    show(rows)
+    save("mace_script", {"seed": SEED, "rounds": asked.rounds, "rows": rows})
 
 
 def shaped_like_off23_small() -> MaceParameters:
@@ -79,7 +66,7 @@ def shaped_like_off23_small() -> MaceParameters:
 
 def measure(name: str, model: str, parameters: MaceParameters, rounds: int) -> list[dict[str, Any]]:
     """Return one row for each batch size."""
-    molecule, geometry = build(MOLECULES[name])
+    molecule, positions = geometry(name)
     script = MaceEngine(parameters, molecule.numbers, PRECISION)
     layers = MaceEngine(parameters, molecule.numbers, PRECISION)
     network = build_network(parameters)
@@ -87,23 +74,18 @@ def measure(name: str, model: str, parameters: MaceParameters, rounds: int) -> l
     layers._network = network.to(DTYPES[PRECISION])
     rng, rows = np.random.default_rng(SEED), []
     for k in BATCHES:
-        x = geometry + DISPLACEMENT * rng.standard_normal((k, *geometry.shape))
+        x = positions + DISPLACEMENT * rng.standard_normal((k, *positions.shape))
         one, other = script.evaluate(x), layers.evaluate(x)
         ms = interleaved(
             {"script": partial(script.evaluate, x), "layers": partial(layers.evaluate, x)}, rounds
         )
-        rows.append(
-            {
-                "molecule": name,
-                "model": model,
-                "batch": k,
-                "script_ms": ms["script"],
-                "layers_ms": ms["layers"],
-                "ratio": ms["script"] / ms["layers"],
-                "equal_energies": bool((one.energies == other.energies).all()),
-                "largest_force_difference": float(np.abs(one.forces - other.forces).max()),
-            }
-        )
+        rows.append({
+            "molecule": name, "model": model, "batch": k,
+            "script_ms": ms["script"], "layers_ms": ms["layers"],
+            "ratio": ms["script"] / ms["layers"],
+            "equal_energies": bool((one.energies == other.energies).all()),
+            "largest_force_difference": float(np.abs(one.forces - other.forces).max()),
+        })  # fmt: skip
     return rows
 
 

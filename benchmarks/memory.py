@@ -12,11 +12,6 @@ steps.
 
 from __future__ import annotations
 
-import small_box as box  # isort: skip  (sets the threads)
-
-import argparse
-import json
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -26,13 +21,13 @@ from typing import Any
 import numpy as np
 import openmm as mm
 import psutil
-from machine import save
+import small_box as box
+from common import parser, save, show
 
 from merrow.engine.simulation import open_context, set_snapshot
 from merrow.system.build import hybrid_system
 from merrow.system.potentials import open_potential
 
-METHANOL = "mobley_1636752"
 STATES = (*box.CHARGING, *box.LJ[1:])
 PIECE = 2000
 """Steps of a piece of the long dynamics."""
@@ -64,17 +59,10 @@ def follow(piece: Callable[[], int], minutes: float) -> dict[str, Any]:
 
 def main() -> None:
     """Run both, print, write `results/memory.json`."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    root = Path(__file__).resolve().parents[1]
-    parser.add_argument(
-        "--source", type=Path, default=root.parent / "shared/data/freesolv/amber_gaff"
-    )
-    parser.add_argument("--minutes", type=float, default=6.0, help="wall time of each kind")
-    parser.add_argument("--seed", type=int, default=2025)
-    asked = parser.parse_args()
+    asked = parser(__doc__, "data", minutes=6.0, seed=2025).parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        solvated = box.prepare(METHANOL, asked.source, folder, seed=asked.seed)
+        solvated = box.prepare("methanol", asked.data, folder, seed=asked.seed)
         potential = open_potential("ani2x", solvated.topology, solvated.region)
         hybrid = hybrid_system(
             solvated.topology,
@@ -104,8 +92,8 @@ def main() -> None:
             return PIECE
 
         found = {"segments": segments, "dynamics": follow(dynamics, asked.minutes)}
-    print(json.dumps(found, indent=1))
-    print(save("memory", found | {"seed": asked.seed}), file=sys.stderr)
+    show(found)
+    save("memory", found | {"seed": asked.seed})
 
 
 if __name__ == "__main__":

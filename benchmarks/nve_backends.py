@@ -9,12 +9,11 @@ energies in each, so that the ratio of the swings is no longer 4 even for the pr
 The MACE is the small one of the tests, which knows methanol only. Reports are kept: the same
 command goes on.
 
-    python benchmarks/nve_backends.py --data ../shared/data/freesolv --folder RUN
+    python benchmarks/nve_backends.py --folder RUN
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import subprocess
 import sys
@@ -24,14 +23,15 @@ from typing import Any
 import numpy as np
 import openmm as mm
 import parmed
-from machine import save
+from common import ROOT, gaff, parser, save, show
 from openmm import unit
 
 from merrow.ambertools.solvent import solvate
 
-METHANOL, SOLUTE = "mobley_1636752", 6
+SOLUTE = 6
+"""Atoms of methanol."""
 WATERS, BOXED, TEMPERATURE = 30, 250, 500.0
-TINY_MACE = Path(__file__).parent.parent / "tests" / "data" / "tiny_mace.model"
+TINY_MACE = ROOT / "tests" / "data" / "tiny_mace.model"
 POTENTIALS = ("ani1x", "ani1ccx", "ani2x", "aimnet2", f"mace:{TINY_MACE}", "xtb:gfn2", "mm")
 KEPT = (
     *("energy_sd_kcal", "sd_ratios", "drift_kcal_per_ns_per_dof"),
@@ -48,9 +48,8 @@ def droplet(data: Path, folder: Path) -> tuple[Path, Path]:
     files = folder / "droplet.prmtop", folder / "droplet.rst7"
     if files[1].exists():
         return files
-    gas = data / "amber_gaff" / METHANOL
-    names = gas.with_suffix(".prmtop"), gas.with_suffix(".inpcrd")
-    parm = parmed.load_file(*map(str, solvate(*names, folder=folder, n_waters=BOXED)))
+    gas = gaff(data, "methanol")
+    parm = parmed.load_file(*map(str, solvate(*gas, folder=folder, n_waters=BOXED)))
     centre = parm.coordinates[:SOLUTE].mean(axis=0)
     edge = parm.box[:3]
     waters = parm.coordinates[SOLUTE:].reshape(BOXED, 3, 3)
@@ -93,21 +92,17 @@ def validate(potential: str, files: tuple[Path, Path], folder: Path, time: float
 
 def main() -> None:
     """Test all potentials and write `results/nve_backends.json`."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="folder with amber_gaff/")
-    parser.add_argument("--folder", type=Path, required=True)
-    parser.add_argument("--potential", action="append", help="default: all")
-    parser.add_argument("--time", type=float, default=5.0, help="of each trajectory [ps]")
-    asked = parser.parse_args()
+    kinds = {"nargs": "+", "default": POTENTIALS}
+    asked = parser(__doc__, "data", "folder", potentials=kinds, time=5.0).parse_args()
     asked.folder.mkdir(parents=True, exist_ok=True)
     files = droplet(asked.data, asked.folder)
     rows = {}
-    for potential in asked.potential or POTENTIALS:
+    for potential in asked.potentials:
         name = "mace:tests/data/tiny_mace.model" if "mace" in potential else potential
         rows[name] = validate(potential, files, asked.folder, asked.time)
         short = validate(potential, files, asked.folder, ORDER_TIME)
         rows[name] |= {f"sd_ratios_{ORDER_TIME:g}_ps": short["sd_ratios"]}
-        print(json.dumps({name: rows[name]}), flush=True)
+        show({name: rows[name]})
     about = {"solute": "methanol", "waters": WATERS, "time_ps": asked.time, "seed": 1}
     save("nve_backends", about | {"potentials": rows})
 

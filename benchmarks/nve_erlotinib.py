@@ -5,21 +5,20 @@ Time steps of 0.25, 0.5 and 1 fs over 5 ps give the spread and its order; 20 ps 
 drift with its error. Each segment of a trajectory is kept, so the same command goes on where it was
 stopped, and the report is written anew whenever a trajectory is complete.
 
-    python benchmarks/nve_erlotinib.py --folder RUN --data ERLOTINIB --potential ani2x
+    python benchmarks/nve_erlotinib.py --folder RUN --potential ani2x
 
 A drift whose error is larger than the bar is not resolved: --long 60 makes the long run longer.
-ERLOTINIB is the folder of erlotinib_33wat.prmtop and erlotinib_33wat_300K.rst7.
+The data are the folder of erlotinib_33wat.prmtop and erlotinib_33wat_300K.rst7.
 """
 
 from __future__ import annotations
 
-import argparse
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from machine import save
+from common import SHARED, parser, save
 
 from merrow.analysis import nve
 from merrow.engine.dynamics import run_dynamics
@@ -38,6 +37,7 @@ from merrow.md.nve.runs import (
 from merrow.md.nve.verdict import DRIFT, judge
 from merrow.units import GAS_CONSTANT, KCAL_PER_KJ, PS_PER_FS
 
+DATA = SHARED / "data" / "erlotinib"
 SEGMENT = 500
 """Steps."""
 SHORT, LONG, LONG_STEP = 5.0, 20.0, 0.5
@@ -48,16 +48,17 @@ SHORT_STEPS = (0.5, 1.0, 0.25)
 
 def main() -> None:
     """Advance all trajectories to their lengths and write the report."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, required=True)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--potential", default="ani2x")
-    parser.add_argument("--precision", default="float32")
-    parser.add_argument("--timestep", type=float, help="Advance this one alone [fs].")
-    parser.add_argument("--short", type=float, default=SHORT, help="Judge so much of each [ps].")
-    parser.add_argument("--long", type=float, default=LONG, help="Length of the long run [ps].")
-    parser.add_argument("--report", action="store_true", help="Judge what is there, run nothing.")
-    given = parser.parse_args()
+    given = parser(
+        __doc__,
+        "folder",
+        "potential",
+        data=DATA,
+        precision="float32",
+        timestep={"type": float, "help": "advance this one alone [fs]"},
+        short=SHORT,
+        long=LONG,
+        report={"action": "store_true", "help": "judge what is there, run nothing"},
+    ).parse_args()
     request = NveRequest(
         given.data / "erlotinib_33wat.prmtop",
         given.data / "erlotinib_33wat_300K.rst7",
@@ -89,12 +90,7 @@ def advance(
     while done < last:
         rows = []
         for moment in run_dynamics(
-            setup.hybrid,
-            plan,
-            phase,
-            first_step=done,
-            steps=SEGMENT,
-            report_interval=interval,
+            setup.hybrid, plan, phase, first_step=done, steps=SEGMENT, report_interval=interval
         ):
             if moment.step > done or moment.step == 0:
                 rows.append(

@@ -16,11 +16,6 @@ there, and the same command goes on; a row's times are of one process.
 
 from __future__ import annotations
 
-import os
-
-for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[_name] = "1"
-
 import argparse
 import hashlib
 import json
@@ -35,10 +30,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from machine import header
+from common import geometry, header, parser, save, show
 from numpy.typing import NDArray
 from rdkit import Chem
-from rdkit.Chem import AllChem
 
 from merrow.files import atomic_write
 from merrow.potentials import Molecule, Potential, load_potential
@@ -46,12 +40,6 @@ from merrow.potentials.qm import QmEngine, Solution, Theory, read_theory
 from merrow.units import BOHR_ANGSTROM, HARTREE_KCAL, KJ_PER_KCAL, thermal_energy
 
 Array = NDArray[np.float64]
-MOLECULES = {
-    "methanol": "CO",
-    "toluene": "Cc1ccccc1",
-    "paracetamol": "CC(=O)Nc1ccc(O)cc1",
-    "erlotinib": "COCCOc1cc2ncnc(Nc3cccc(C#C)c3)c2cc1OCCOC",
-}
 FRAMES = {"methanol": 50, "toluene": 20, "paracetamol": 5, "erlotinib": 0}
 SCF_TOLERANCE = 1e-9  # Hartree, PySCF's own default
 TEMPERATURE = 298.15
@@ -76,19 +64,20 @@ class Row:
 
 def main() -> None:
     """Measure, print, write the JSON where asked."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--molecules", nargs="+", choices=MOLECULES, default=list(FRAMES)[:3])
-    parser.add_argument("--potentials", nargs="+", default=["ani2x", "aimnet2"])
-    parser.add_argument("--theory", default="qm:wb97x/6-31g*", help="without /df")
-    parser.add_argument("--steps", type=int, default=5, help="the first only warms up, unless 1")
-    parser.add_argument("--frames", type=int, help="frames for errors; by molecule if not given")
-    parser.add_argument("--fitting-only", action="store_true", help="no four-centre integrals")
-    parser.add_argument("--mm-step-ms", type=float, help="cost of the MM step, for ratios per step")
-    parser.add_argument("--folder", type=Path, help="keep what is done, and go on from it")
-    parser.add_argument("--tiny", action="store_true", help="methanol, HF/STO-3G: does it run?")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
-    parser.add_argument("--output", type=Path, help="write the JSON to this file as well")
-    arguments = parser.parse_args()
+    arguments = parser(
+        __doc__,
+        "json",
+        molecules={"nargs": "+", "choices": FRAMES, "default": list(FRAMES)[:3]},
+        potentials={"nargs": "+", "default": ["ani2x", "aimnet2"]},
+        theory={"default": "qm:wb97x/6-31g*", "help": "without /df"},
+        steps={"type": int, "default": 5, "help": "the first only warms up, unless 1"},
+        frames={"type": int, "help": "frames for errors; by molecule if not given"},
+        fitting_only={"action": "store_true", "help": "no four-centre integrals"},
+        mm_step_ms={"type": float, "help": "cost of the MM step, for ratios per step"},
+        folder={"type": Path, "help": "keep what is done, and go on from it"},
+        tiny={"action": "store_true", "help": "methanol, HF/STO-3G: does it run?"},
+        output={"type": Path, "help": "write the JSON to this file as well"},
+    ).parse_args()
     torch.set_num_threads(1)
     if arguments.tiny:
         arguments.molecules, arguments.theory = ["methanol"], "qm:hf/sto-3g"
@@ -101,16 +90,17 @@ def main() -> None:
         "rows": [asdict(row) for row in rows],
         "environment": header() | {"pyscf": version("pyscf")},
     }
-    text = json.dumps(report, indent=1)
     if arguments.output:
-        arguments.output.parent.mkdir(parents=True, exist_ok=True)
-        arguments.output.write_text(text + "\n")
-    print(text if arguments.json else table(rows))
+        save("qmmm", report, arguments.output)
+    if arguments.json:
+        show(report)
+    else:
+        print(table(rows))
 
 
 def measure(name: str, arguments: argparse.Namespace) -> list[Row]:
     """Return the rows of one molecule."""
-    molecule, start = build(MOLECULES[name])
+    molecule, start = geometry(name)
     driver = load_potential(arguments.potentials[0], molecule)
     path = trajectory(driver, molecule, start, arguments.steps)
     n_frames = FRAMES[name] if arguments.frames is None else arguments.frames
@@ -161,15 +151,6 @@ def solve(engine: QmEngine, conformer: Array) -> tuple[float, list[list[float]],
     found = engine.solve(conformer)
     ms = 1e3 * (time.process_time() - begin)
     return found.energy, found.gradient.tolist(), ms, found.iterations
-
-
-def build(smiles: str) -> tuple[Molecule, Array]:
-    """Return a molecule and its MMFF geometry [Å]."""
-    mol = Chem.AddHs(Chem.MolFromSmiles(smiles))
-    AllChem.EmbedMolecule(mol, randomSeed=1)
-    AllChem.MMFFOptimizeMolecule(mol)
-    numbers = tuple(atom.GetAtomicNum() for atom in mol.GetAtoms())
-    return Molecule(numbers), np.array(mol.GetConformer().GetPositions())
 
 
 def trajectory(potential: Potential, molecule: Molecule, start: Array, steps: int) -> Array:

@@ -19,7 +19,7 @@ Run again with the same folder it continues; with --minutes 0 it only estimates.
 
 from __future__ import annotations
 
-import json
+import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -27,6 +27,7 @@ from pathlib import Path
 
 import numpy as np
 import small_box as box
+from stressed import SHIFT, STIFFNESS, stressed
 
 from merrow.engine import gas
 from merrow.engine.frames import complete_frames, read_other
@@ -43,12 +44,11 @@ from merrow.geometry import torsion_angles
 from merrow.samples import LambdaState, WindowSamples
 from merrow.system.build import HybridSystem
 from merrow.system.internal import ClassicalPotential
-from merrow.system.stress import SHIFT, STIFFNESS, stress_potential
 from merrow.units import NM_PER_ANGSTROM
 
 Array = np.ndarray
 
-MOLECULE = "mobley_3083321"
+MOLECULE = "dimethoxymethane"
 TORSION = (0, 1, 2, 3)
 """The C-O-C-O torsion that is shifted."""
 LEGS: dict[str, tuple[tuple[LambdaState, ...], float]] = {
@@ -96,11 +96,11 @@ class Leg:
         return self.samples.internal[self.rows[mine]], self.other[mine], self.frames[mine]
 
 
-def open_run(folder: Path, source: Path, seed: int) -> Run:
+def open_run(asked: argparse.Namespace) -> Run:
     """Prepare or reopen a run."""
-    solvated = box.prepare(MOLECULE, source, folder, seed=seed, where=box.THIN)
+    solvated = box.prepare(MOLECULE, asked.data, asked.folder, seed=asked.seed, where=box.THIN)
     mm = solvated.classical
-    return Run(folder, seed, solvated, mm, stress_potential(mm.terms, TORSION))
+    return Run(asked.folder, asked.seed, solvated, mm, stressed(mm.terms, TORSION))
 
 
 def work_of(run: Run) -> dict[str, tuple[float, Callable[[], None]]]:
@@ -201,6 +201,7 @@ def estimate(run: Run) -> dict[str, object]:
             for name in ("mm-charging", "ml-charging", "ml-end")
         },
         "trans_in_gas": {"mm": _trans(mm_gas.angles), "ml": _trans(ml_gas.angles)},
+        "stress": {"torsion": TORSION, "shift_kcal": SHIFT, "bond_factor": STIFFNESS},
         "gas_starts": {"mm": _starts(run, mm_gas), "ml": _starts(run, ml_gas)},
     }
 
@@ -263,29 +264,5 @@ def _trans(angles: Array) -> list[float]:
     return [float(x) for x in (np.abs(angles) > 120.0).mean(axis=0)]
 
 
-def main() -> None:
-    """Sample, estimate, print, write."""
-    asked = box.arguments(__doc__ or "", "route_agreement.json")
-    run = open_run(asked.folder, asked.source, asked.seed)
-    if asked.minutes > 0:
-        box.run_rounds(work_of(run), run.folder, asked.minutes)
-    stress = {"torsion": TORSION, "shift_kcal": SHIFT, "bond_factor": STIFFNESS}
-    found = {**estimate(run), "stress": stress}
-    result = box.finish(asked, found, f"dimethoxymethane ({MOLECULE}), GAFF", box.THIN)
-    print(json.dumps(result, indent=1) if asked.json else _table(result))
-
-
-def _table(result: dict[str, object]) -> str:
-    lines = []
-    for name in ("r1_kcal", "r2_kcal", "difference_kcal", "stderr_kcal", "as_published_kcal",
-                 "de_reorg_kcal"):  # fmt: skip
-        value = result[name]
-        if isinstance(value, dict):
-            lines.append(f"{name:18} {value['dg_kcal']:8.3f} ± {value['stderr_kcal']:.3f}")
-        else:
-            lines.append(f"{name:18} {value:8.3f}")
-    return "\n".join(lines)
-
-
 if __name__ == "__main__":
-    main()
+    box.script(__doc__, "route_agreement", open_run, work_of, estimate)

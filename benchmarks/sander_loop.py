@@ -30,7 +30,7 @@ from pathlib import Path
 
 import amber_mlips
 import numpy as np
-from machine import RESULTS, save
+from common import RESULTS, parser, save, show
 
 from merrow.amber.topology import read_topology
 from merrow.ambertools.programs import find_program
@@ -196,7 +196,8 @@ def main() -> None:
                 "ml_energy_kcal": energies,
             }
             told = summary({name: slope(each, long - short) for name, each in found.items()})
-            print(save("sander_loop", {**about, **told, "rounds_seconds": found}), told)
+            show(told)
+            save("sander_loop", {**about, **told, "rounds_seconds": found})
 
 
 def slope(rounds: list[list[float]], steps: int) -> float:
@@ -220,22 +221,20 @@ def summary(best: dict[str, float]) -> dict[str, object]:
 
 def arguments() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--prmtop", type=Path, required=True)
-    parser.add_argument("--restart", type=Path, required=True)
-    parser.add_argument("--mask", default=":1")
-    parser.add_argument("--potential", default="ani2x")
-    parser.add_argument("--cutoff", type=float, default=8.0)
-    parser.add_argument("--steps", type=int, nargs=2, default=(50, 300))
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--add", action="store_true", help="to the rounds of the result")
-    parser.add_argument("--amber-mlips", type=Path, help="where it was installed")
-    parser.add_argument("--mace", type=Path, help="a .model file")
-    asked = parser.parse_args()
-    for name in ("prmtop", "restart", "mace", "amber_mlips"):
-        if path := getattr(asked, name):
-            setattr(asked, name, path.absolute())
-    return asked
+    path = {"type": lambda text: Path(text).absolute()}
+    return parser(
+        __doc__,
+        "mask",
+        "potential",
+        prmtop={**path, "required": True},
+        restart={**path, "required": True},
+        cutoff=8.0,
+        steps={"type": int, "nargs": 2, "default": (50, 300)},
+        rounds=3,
+        add={"action": "store_true", "help": "to the rounds of the result"},
+        amber_mlips={**path, "help": "where it was installed"},
+        mace={**path, "help": "a .model file"},
+    ).parse_args()
 
 
 if __name__ == "__main__":

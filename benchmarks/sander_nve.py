@@ -6,14 +6,13 @@ python benchmarks/sander_nve.py --prmtop solvated.prmtop --restart eq.rst7 --mas
 
 from __future__ import annotations
 
-import argparse
 import re
 import subprocess
 import tempfile
 from pathlib import Path
 
 import numpy as np
-from machine import save
+from common import parser, save, show
 
 from merrow.amber.topology import read_topology
 from merrow.ambertools.programs import find_program
@@ -44,14 +43,8 @@ def figures(total: np.ndarray, atoms: int) -> dict[str, float]:
 
 def main() -> None:
     """Run both and write `results/sander_nve.json`."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--prmtop", type=Path, required=True)
-    parser.add_argument("--restart", type=Path, required=True)
-    parser.add_argument("--mask", default=":1")
-    parser.add_argument("--potential", default="ani2x")
-    parser.add_argument("--cutoff", type=float, default=8.0)
-    parser.add_argument("--steps", type=int, default=1000)
-    asked = parser.parse_args()
+    asked = parser(__doc__, "prmtop", "restart", "mask", "potential", cutoff=8.0, steps=1000)
+    asked = asked.parse_args()
     atoms = len(read_topology(asked.prmtop))
     files = ["-p", str(asked.prmtop.absolute()), "-c", str(asked.restart.absolute())]
     cntrl = f"{CNTRL}, cut={asked.cutoff}, nstlim={asked.steps}"
@@ -67,7 +60,8 @@ def main() -> None:
         run(SanderRun(["-O", "-i", "ml.in", "-o", "ml.out", *files], folder))
         found = {way: figures(energies(folder / f"{way}.out"), atoms) for way in ("mm", "ml")}
     content = {"atoms": atoms, "steps": asked.steps, "step_ps": STEP, "potential": asked.potential}
-    print(save("sander_nve", {**content, **found}), found)
+    show(found)
+    save("sander_nve", {**content, **found})
 
 
 if __name__ == "__main__":

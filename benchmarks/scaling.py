@@ -10,44 +10,33 @@ peak memory is its own. Times are CPU time, medians over rounds of calls that ta
 - states: energies of all K states of one configuration (the cost of a record), methanol;
 - batch: toluene, conformers in one call of the potential.
 
-    python benchmarks/scaling.py --data ../shared/data [--quick]
+    python benchmarks/scaling.py [--quick]
 """
 
 from __future__ import annotations
 
-import os
-
-for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENMM_CPU_THREADS"):
-    os.environ[_name] = "1"
-
-import argparse
-import json
 import multiprocessing
+import os
 import resource
-import sys
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
-from machine import RESULTS, save
-from matplotlib.figure import Figure
+from common import SHARED, gaff, parser, save, show
 
 from merrow.ambertools.solvent import solvate
 from merrow.bench.speed import BenchSystem, hybrid_of, open_system, plain_mm, stepper
 from merrow.engine.record import take_record
 from merrow.engine.simulation import Ensemble, Snapshot, open_context, set_snapshot
 from merrow.engine.timing import Timing, time_in_turn
-from merrow.report.style import BLUE, ORANGE, RC
 from merrow.samples import LambdaState
 from merrow.system.potentials import open_potential
 
 CUTOFF = 9.0
 SCRATCH = "MERROW_SCALING_SCRATCH"
 """Variable that tells the processes where to keep their files."""
-FREESOLV = {"methanol": "mobley_1636752", "toluene": "mobley_1873346"}
 REGIONS = ("methanol", "toluene", "erlotinib", "alpha-cyclodextrin")
 REGION_WATERS = 1500
 WATERS = (500, 1600, 5000, 16600)
@@ -57,13 +46,13 @@ BATCHES = (1, 2, 4, 8, 16, 32, 64)
 
 def gas_files(data: Path, name: str) -> tuple[Path, Path]:
     """Return prmtop and inpcrd of a molecule without water."""
-    if name == "erlotinib":
-        stem = data / "erlotinib" / "erlotinib_gas"
-    elif name == "alpha-cyclodextrin":
-        stem = data / "host-guest" / "acd" / "acd_gaff2"
-    else:
-        stem = data / "freesolv" / "amber_gaff" / FREESOLV[name]
-    return stem.with_suffix(".prmtop"), stem.with_suffix(".inpcrd")
+    others = {
+        "erlotinib": data / "erlotinib" / "erlotinib_gas",
+        "alpha-cyclodextrin": data / "host-guest" / "acd" / "acd_gaff2",
+    }
+    if name not in others:
+        return gaff(data / "freesolv", name)
+    return others[name].with_suffix(".prmtop"), others[name].with_suffix(".inpcrd")
 
 
 def open_box(data: Path, name: str, waters: int) -> BenchSystem:
@@ -146,35 +135,11 @@ def exponent(rows: list[dict[str, Any]], size: str, time: str) -> float:
     return float(np.polyfit(x, y, 1)[0])
 
 
-def draw(found: dict[str, Any], path: Path) -> None:
-    """Draw the four tables."""
-    panels = (
-        ("region", "n_ml_atoms", (("ml", BLUE, "o-"), ("ml_mm", ORANGE, "s--")), "ML atoms"),
-        ("box", "n_atoms", (("mm", BLUE, "o-"), ("ml_mm", ORANGE, "s--")), "atoms"),
-        ("states", "states", (("record", BLUE, "o-"), ("step", ORANGE, "s--")), "states"),
-        ("batch", "batch", (("ml_per_conformer", BLUE, "o-"),), "conformers in a batch"),
-    )
-    with matplotlib.rc_context(RC):
-        figure = Figure(figsize=(7.2, 5.6), layout="constrained")
-        for axes, (name, size, curves, label) in zip(
-            figure.subplots(2, 2).flat, panels, strict=True
-        ):
-            rows = found[name]
-            for key, colour, style in curves:
-                x, y = ([row[k] for row in rows] for k in (size, key))
-                axes.loglog(x, y, style, color=colour, label=key.replace("_", " "))
-            axes.set_xlabel(label)
-            axes.set_ylabel("CPU time [ms]")
-            axes.legend(frameon=False)
-        figure.savefig(path, metadata={"Date": None})
-
-
 def main() -> None:
-    """Measure, print, write `results/scaling.json` and `scaling.svg`."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="folder with freesolv/ and others")
-    parser.add_argument("--quick", action="store_true", help="small sizes, few rounds, no file")
-    asked = parser.parse_args()
+    """Measure, print, write `results/scaling.json`."""
+    data = {"type": Path, "default": SHARED / "data", "help": "folder with freesolv/ and others"}
+    quick = {"action": "store_true", "help": "small sizes, few rounds, no file"}
+    asked = parser(__doc__, data=data, quick=quick).parse_args()
     rounds = 3 if asked.quick else 15
     regions = REGIONS[:2] if asked.quick else REGIONS
     waters = WATERS[:2] if asked.quick else WATERS
@@ -184,19 +149,16 @@ def main() -> None:
         tempfile.TemporaryDirectory() as os.environ[SCRATCH],
         ProcessPoolExecutor(1, mp_context=spawn, max_tasks_per_child=1) as alone,
     ):
+
+        def each(call: Any, *words: Any) -> Any:
+            return alone.submit(call, asked.data, *words).result()
+
+        few = max(rounds // 3, 3)
         found: dict[str, Any] = {
-            "region": [
-                alone.submit(step_times, asked.data, name, REGION_WATERS, rounds, 10).result()
-                for name in regions
-            ],
-            "box": [
-                alone.submit(
-                    step_times, asked.data, "methanol", n, max(rounds // 3, 3), 10
-                ).result()
-                for n in waters
-            ],
-            "states": alone.submit(record_times, asked.data, rounds).result(),
-            "batch": alone.submit(batch_times, asked.data, rounds).result(),
+            "region": [each(step_times, name, REGION_WATERS, rounds, 10) for name in regions],
+            "box": [each(step_times, "methanol", n, few, 10) for n in waters],
+            "states": each(record_times, rounds),
+            "batch": each(batch_times, rounds),
         }
     found["exponents"] = {
         "ml_by_region": exponent(found["region"], "n_ml_atoms", "ml"),
@@ -204,10 +166,9 @@ def main() -> None:
         "ml_mm_by_box": exponent(found["box"], "n_atoms", "ml_mm"),
         "memory_by_box": exponent(found["box"], "n_atoms", "peak_mb"),
     }
-    print(json.dumps(found, indent=1))
+    show(found)
     if not asked.quick:
-        draw(found, RESULTS / "scaling.svg")
-        print(save("scaling", found), file=sys.stderr)
+        save("scaling", found)
 
 
 if __name__ == "__main__":

@@ -14,22 +14,16 @@ exchange, gas walkers and estimators are those of the package.
 
 from __future__ import annotations
 
-import os
-
-for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENMM_CPU_THREADS"):
-    os.environ.setdefault(_name, "1")
-
 import argparse
-import json
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 import parmed
-from machine import RESULTS, header
+from common import gaff, parser, save, show
 
 from merrow.amber.coordinates import read_coordinates
 from merrow.amber.topology import AmberTopology, read_topology
@@ -50,6 +44,7 @@ from merrow.system.torsions import most_different, rotatable_torsions
 from merrow.units import ANGSTROM_PER_NM, NM_PER_ANGSTROM
 
 Array = np.ndarray
+T = TypeVar("T")
 
 CUTOFF = 0.6
 EWALD_TOLERANCE = 1e-3
@@ -117,31 +112,28 @@ class Solvated:
 
 
 def prepare(
-    name: str, source: Path, folder: Path, *, seed: int, where: Environment = LIQUID
+    name: str, data: Path, folder: Path, *, seed: int, where: Environment = LIQUID
 ) -> Solvated:
     """Solvate a molecule and choose its starting conformers; the files are made once.
 
     Args:
-        name: Name in FreeSolv, mobley_N.
-        source: Folder with name.prmtop and name.inpcrd.
+        name: One of `common.MOLECULES`.
+        data: Folder of FreeSolv.
         folder: Gets the solvated files and the conformers.
         seed: Run seed.
         where: What is around the molecule.
     """
-    gas_prmtop, gas_inpcrd = source / f"{name}.prmtop", source / f"{name}.inpcrd"
+    gas = gaff(data, name)
     prmtop, inpcrd = folder / "solvated.prmtop", folder / "solvated.inpcrd"
     if not inpcrd.exists():
         full = folder if where.waters == where.room else folder / "full"
-        files = solvate(gas_prmtop, gas_inpcrd, folder=full, n_waters=where.room)
+        files = solvate(*gas, folder=full, n_waters=where.room)
         if full != folder:
             thin_out(files, where.waters, prmtop, inpcrd)
     topology, coordinates = read_topology(prmtop), read_coordinates(inpcrd)
-    n = len(read_topology(gas_prmtop))
+    n = len(read_topology(gas[0]))
     region = region_of(topology, tuple(range(n)), name="the solute")
-    terms = internal_terms(rendered(read_topology(prmtop)), topology, region.atoms)
-    classical = ClassicalPotential(terms, name="mm", identity=f"mm:{name}")
-    masses = tuple(region_masses(topology, region, MASSES).tolist())
-    torsions = rotatable_torsions(topology, region.atoms)
+    terms = internal_terms(rendered(topology), topology, region.atoms)
     if coordinates.lengths is None:
         raise ValueError(f"{inpcrd} has no box")
     solvated = Solvated(
@@ -149,19 +141,14 @@ def prepare(
         region,
         coordinates.positions,
         coordinates.lengths,
-        classical,
-        masses,
-        gas_prmtop,
+        ClassicalPotential(terms, name="mm", identity=f"mm:{gas[0].stem}"),
+        tuple(region_masses(topology, region, MASSES).tolist()),
+        gas[0],
         coordinates.positions[None, :n],
-        torsions,
+        rotatable_torsions(topology, region.atoms),
         where,
     )
-    return Solvated(
-        **{
-            **{field: getattr(solvated, field) for field in Solvated.__dataclass_fields__},
-            "conformers": _conformers(solvated, folder, seed),
-        }
-    )
+    return replace(solvated, conformers=_conformers(solvated, folder, seed))
 
 
 def thin_out(full: tuple[Path, Path], count: int, prmtop: Path, inpcrd: Path) -> None:
@@ -312,61 +299,37 @@ def read_leg(
     return concatenate(samples), np.concatenate(frames), np.concatenate(rows)
 
 
-def provenance(seed: int, where: Environment) -> dict[str, object]:
-    """Return machine, versions, seed and settings for the result file."""
-    return {
-        "environment": header(),
-        "seed": seed,
-        "settings": {
-            "waters": where.waters,
-            "waters_that_would_fill_the_box": where.room,
-            "cutoff_angstrom": CUTOFF * ANGSTROM_PER_NM,
-            "lj_tail": True,
-            "temperature_k": where.temperature,
-            "pressure_bar": where.pressure,
-            "timestep_fs": 1000 * TIMESTEP,
-            "solute_masses": MASSES,
-        },
-        "date": time.strftime("%Y-%m-%d"),
-    }
-
-
-def write_json(path: Path, result: dict[str, object]) -> None:
-    """Write a result file, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_suffix(".part")
-    scratch.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    scratch.replace(path)
-
-
-def finish(
-    asked: argparse.Namespace, found: dict[str, object], molecule: str, where: Environment
-) -> dict[str, object]:
-    """Write what was found, and on what, to the file that was asked for; return all of it."""
-    result = {**found, "molecule": molecule, **provenance(asked.seed, where)}
-    write_json(asked.output, result)
-    return result
-
-
-def arguments(doc: str, result: str) -> argparse.Namespace:
-    """Return the command line of `parser`, read."""
-    return parser(doc, result).parse_args()
-
-
-def parser(doc: str, result: str) -> argparse.ArgumentParser:
-    """Return what reads the command line: source, folder, minutes, seed, json, output.
+def script(
+    doc: str | None,
+    name: str,
+    open_run: Callable[[argparse.Namespace], T],
+    work_of: Callable[[T], Mapping[str, tuple[float, Callable[[], None]]]],
+    estimate: Callable[[T], dict[str, object]],
+) -> None:
+    """Be the main function of a script: sample dimethoxymethane, estimate, print, write.
 
     Args:
-        doc: Docstring of the script; its first line says what it asks.
-        result: Name of the file in `results/`.
+        doc: Docstring of the script.
+        name: Name of the file in `results/`.
+        open_run: Prepares or reopens what the next two need.
+        work_of: Returns share and next step of each task.
+        estimate: Returns what is found.
     """
-    reader = argparse.ArgumentParser(description=doc.splitlines()[0])
-    root = Path(__file__).resolve().parents[1]
-    shared = Path(os.environ.get("MERROW_SHARED", root.parent / "shared"))
-    reader.add_argument("--source", type=Path, default=shared / "data/freesolv/amber_gaff")
-    reader.add_argument("--folder", type=Path, required=True, help="where the samples are kept")
-    reader.add_argument("--minutes", type=float, default=60.0, help="wall time; 0 only estimates")
-    reader.add_argument("--seed", type=int, default=20250101)
-    reader.add_argument("--json", action="store_true", help="print everything as JSON")
-    reader.add_argument("--output", type=Path, default=RESULTS / result, help="result file")
-    return reader
+    asked = parser(doc, "data", "folder", minutes=60.0, seed=20250101).parse_args()
+    run = open_run(asked)
+    if asked.minutes > 0:
+        run_rounds(work_of(run), asked.folder, asked.minutes)
+    found = estimate(run)
+    show(found)
+    settings = {
+        "waters": THIN.waters,
+        "waters_that_would_fill_the_box": THIN.room,
+        "cutoff_angstrom": CUTOFF * ANGSTROM_PER_NM,
+        "lj_tail": True,
+        "temperature_k": THIN.temperature,
+        "pressure_bar": THIN.pressure,
+        "timestep_fs": 1000 * TIMESTEP,
+        "solute_masses": MASSES,
+    }
+    about = {"molecule": "dimethoxymethane, GAFF", "seed": asked.seed, "settings": settings}
+    save(name, {**found, **about, "date": time.strftime("%Y-%m-%d")})

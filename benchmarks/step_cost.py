@@ -12,14 +12,6 @@ least. Peer: `pip install openmmml==1.8`.
 from __future__ import annotations
 
 import os
-
-for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENMM_CPU_THREADS"):
-    os.environ[_name] = "1"
-os.environ.setdefault("TORCHANI_NO_WARN_EXTENSIONS", "1")
-
-import argparse
-import json
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -28,7 +20,7 @@ from typing import Any
 import ani_kernel
 import openmm as mm
 import torch
-from machine import header, save
+from common import SMILES, header, parser, save, show
 from openmm import app, unit
 
 from merrow.bench.speed import (
@@ -45,22 +37,23 @@ from merrow.engine.simulation import Snapshot, choose_platform, set_snapshot
 from merrow.engine.timing import Timing, ns_per_day, time_in_turn
 from merrow.system.potentials import open_potential
 
-MOLECULES = {"toluene": "Cc1ccccc1", "methanol": "CO"}
+MOLECULES = ("toluene", "methanol")
 CUTOFF = 9.0
 STEPS = 20
 
 
 def main() -> None:
     """Measure, print, write `results/step_cost.json`."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="toluene only, few rounds")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--folder", type=Path, help="where the prepared systems are kept")
-    parser.add_argument("--models", type=Path, default=_models(), help="folder with the weights")
-    options = parser.parse_args()
+    options = parser(
+        __doc__,
+        "models",
+        "json",
+        quick={"action": "store_true", "help": "toluene only, few rounds"},
+        folder={"type": Path, "help": "where the prepared systems are kept"},
+    ).parse_args()
     torch.set_num_threads(1)
     os.environ["MERROW_MODELS"] = str(options.models)
-    names = ["toluene"] if options.quick else list(MOLECULES)
+    names = ["toluene"] if options.quick else MOLECULES
     rounds = 7 if options.quick else 21
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.folder or Path(scratch)
@@ -72,15 +65,16 @@ def main() -> None:
                     "kernel_speedup_vs_torchani", "system")
     } | {"rounds": rounds, "rows": rows}  # fmt: skip
     if not options.quick:
-        print(save("step_cost", report), file=sys.stderr)
-    print(
-        json.dumps({**report, "environment": header()}, indent=1) if options.json else table(rows)
-    )
+        save("step_cost", report)
+    if options.json:
+        show({**report, "environment": header()})
+    else:
+        print(table(rows))
 
 
 def measure(name: str, folder: Path, models: Path, rounds: int) -> dict[str, Any]:
     """Return times and ratios of one molecule."""
-    files = solvated(MOLECULES[name], folder / name)
+    files = solvated(SMILES[name], folder / name)
     system = open_system(name, *files, ":1", CUTOFF)
     potential = open_potential("ani2x", system.topology, system.region)
     slower = {"solute_masses": "repartitioned"}
@@ -124,7 +118,7 @@ def peer_stepper(system: BenchSystem, models: Path) -> Callable[[], None]:
         from openmmml import MLPotential  # noqa: PLC0415
     except ImportError as error:
         raise SystemExit("openmm-ml is not installed: pip install openmmml==1.8") from error
-    os.environ["TORCHANI_DATA_DIR"] = str(ani_kernel._state_dicts(models / "ani2x_state_dict.pt"))
+    os.environ["TORCHANI_DATA_DIR"] = str(ani_kernel.state_dicts(models / "ani2x_state_dict.pt"))
     prmtop = app.AmberPrmtopFile(str(system.topology.path))
     plain = prmtop.createSystem(
         nonbondedMethod=app.PME,
@@ -160,12 +154,6 @@ def table(rows: list[dict[str, Any]]) -> str:
             f" {row['kernel_speedup_vs_torchani']:7.1f}"
         )
     return "\n".join(lines)
-
-
-def _models() -> Path:
-    root = Path(__file__).resolve().parents[1]
-    shared = Path(os.environ.get("MERROW_SHARED", root.parent / "shared"))
-    return Path(os.environ.get("MERROW_MODELS", shared / "models"))
 
 
 if __name__ == "__main__":

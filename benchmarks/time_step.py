@@ -10,25 +10,19 @@ of each molecule, LangevinMiddle, friction 10/ps; the error is their scatter.
 
 from __future__ import annotations
 
-import os
-
-for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENMM_CPU_THREADS"):
-    os.environ[_name] = "1"
-
 import argparse
 import math
-import sys
 from typing import Any
 
 import numpy as np
-from machine import save
+from common import SMILES, parser, save
 
 from merrow.ambertools.molecule import read_molecule
 from merrow.potentials.interface import Array, Molecule, Potential
 from merrow.potentials.registry import load_potential
 from merrow.units import ANGSTROM_PER_NM, GAS_CONSTANT, KJ_PER_KCAL, NM_PER_ANGSTROM, PS_PER_FS
 
-MOLECULES = {"methanol": "CO", "acetonitrile": "CC#N", "acetone": "CC(=O)C"}
+MOLECULES = ("methanol", "acetonitrile", "acetone")
 """O-H, the stiffest bond to hydrogen; C≡N, the stiffest without; C=O beside soft methyl rotors."""
 SETTINGS = ((1.0, "prmtop"), (2.0, "repartitioned"), (4.0, "heavy"))
 """Time step [fs] and masses, the reference first."""
@@ -37,16 +31,13 @@ TEMPERATURE, FRICTION, WALKERS, EQUILIBRATION = 298.15, 10.0, 12, 3.0
 
 def main() -> None:
     """Run, print, write `results/time_step.json`."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--picoseconds", type=float, default=40.0, help="time of each walker")
-    parser.add_argument("--only", choices=MOLECULES, action="append")
-    parser.add_argument("--seed", type=int, default=1)
-    options = parser.parse_args()
+    only = {"choices": MOLECULES, "nargs": "+", "default": MOLECULES}
+    options = parser(__doc__, picoseconds=40.0, only=only, seed=1).parse_args()
     rows: list[dict[str, Any]] = []
-    for name in options.only or MOLECULES:
+    for name in options.only:
         reference = None
         for timestep, kind in SETTINGS:
-            mean, stderr = mean_energy(MOLECULES[name], timestep, kind, options)
+            mean, stderr = mean_energy(SMILES[name], timestep, kind, options)
             reference = reference or (mean, stderr)
             rows.append({
                 "molecule": name,
@@ -58,7 +49,7 @@ def main() -> None:
             print("{molecule:13} {timestep_fs:3.0f} fs {masses:14} {difference_kcal:7.3f} "
                   "± {stderr_kcal:.3f} kcal/mol".format(**rows[-1]), flush=True)  # fmt: skip
     settings = {"walkers": WALKERS, "picoseconds": options.picoseconds, "seed": options.seed}
-    print(save("time_step", {"settings": settings, "rows": rows}), file=sys.stderr)
+    save("time_step", {"settings": settings, "rows": rows})
 
 
 def mean_energy(

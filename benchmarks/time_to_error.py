@@ -20,15 +20,8 @@ Run it again with the same folder and it goes on. Peer: `pip install openmmml==1
 
 from __future__ import annotations
 
-import os
-
-for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENMM_CPU_THREADS"):
-    os.environ[_name] = "1"
-os.environ.setdefault("TORCHANI_NO_WARN_EXTENSIONS", "1")
-
-import argparse
 import importlib.metadata
-import json
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -38,8 +31,8 @@ from typing import Any
 from unittest.mock import patch
 
 import torch
-from ani_kernel import _state_dicts
-from machine import save
+from ani_kernel import state_dicts
+from common import SMILES, parser, save, show
 from openmm import app
 
 from merrow.hydration.config import HydrationConfig, Source
@@ -49,7 +42,7 @@ from merrow.hydration.sampling import tasks
 from merrow.system.build import INTERNAL, HybridSystem
 from merrow.units import ANGSTROM_PER_NM
 
-MOLECULES = {"methanol": "CO", "toluene": "Cc1ccccc1", "acetone": "CC(C)=O"}
+MOLECULES = ("methanol", "toluene", "acetone")
 WANTED, PEERS = 0.3, 0.6
 R1 = {"name": "custom", "route": "direct", "gas_ps": 2.0, "minimum_sampling_ps": 4.0}
 ONE_FS = {"timestep_fs": 1.0, "solute_masses": "prmtop"}
@@ -65,15 +58,9 @@ RUNS: dict[str, tuple[str, dict[str, Any]]] = {
 
 def main() -> None:
     """Run what is missing, print, write `results/time_to_error.json`."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=Path, required=True, help="where the runs are kept")
-    parser.add_argument(
-        "--models", type=Path, help="folder with the weights; default: MERROW_MODELS"
-    )
-    parser.add_argument("--molecules", nargs="+", choices=MOLECULES, default=list(MOLECULES)[:2])
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    options = parser.parse_args()
-    models = options.models or Path(os.environ.get("MERROW_MODELS", ""))
+    molecules = {"nargs": "+", "choices": MOLECULES, "default": MOLECULES[:2]}
+    options = parser(__doc__, "runs", "models", "json", molecules=molecules).parse_args()
+    models = options.models
     os.environ["MERROW_MODELS"] = str(models)
     torch.set_num_threads(1)
     rows = {}
@@ -84,15 +71,18 @@ def main() -> None:
         rows[molecule] = {"ratios": ratios(runs), "runs": runs}
     first = rows[options.molecules[0]]["ratios"]
     report = {**first, "molecule": options.molecules[0], "wanted_kcal": WANTED, "molecules": rows}
-    path = save("time_to_error", report)
-    print(json.dumps(report, indent=1) if options.json else f"{table(rows)}\n{path}")
+    save("time_to_error", report)
+    if options.json:
+        show(report)
+    else:
+        print(table(rows))
 
 
 def measure(molecule: str, name: str, folder: Path, models: Path) -> dict[str, Any]:
     """Run one variant to its error, or go on with it, and return its figures."""
     potential, changes = RUNS[name]
     config = HydrationConfig(
-        source=Source(kind="smiles", smiles=MOLECULES[molecule]),
+        source=Source(kind="smiles", smiles=SMILES[molecule]),
         potential=potential,
         protocol=PROTOCOLS["quick"].model_copy(update=changes),
         processes=1,
@@ -141,7 +131,7 @@ def peer(models: Path) -> Iterator[None]:
         from openmmml.models import anipotential  # noqa: PLC0415
     except ImportError as error:
         raise SystemExit("openmm-ml is not installed: pip install openmmml==1.8") from error
-    os.environ["TORCHANI_DATA_DIR"] = str(_state_dicts(models / "ani2x_state_dict.pt"))
+    os.environ["TORCHANI_DATA_DIR"] = str(state_dicts(models / "ani2x_state_dict.pt"))
 
     def build(bench: tasks.Bench, hamiltonian: str) -> HybridSystem:
         classical = build_ours(replace(bench, potential=bench.classical), hamiltonian)

@@ -15,13 +15,6 @@ free energy can be tested with a real one; it is not made for science.
 
 from __future__ import annotations
 
-import os
-
-for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[_name] = "1"
-os.environ.setdefault("TORCHANI_NO_WARN_EXTENSIONS", "1")
-
-import argparse
 import hashlib
 import json
 import math
@@ -29,6 +22,7 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
+from common import parser  # isort: skip  (sets the threads)
 import mace  # noqa: F401 — before e3nn, which cannot read its own constants otherwise
 import numpy as np
 import torch
@@ -58,11 +52,12 @@ FORCE_WEIGHT, ENERGY_WEIGHT = 1.0, 10.0
 
 def main() -> None:
     """Make the data, train, judge."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, default=Path("tiny-mace"), help="what is kept")
-    parser.add_argument("--epochs", type=int, default=EPOCHS)
-    parser.add_argument("--output", type=Path, default=Path("tests/data/tiny_mace.model"))
-    arguments = parser.parse_args()
+    arguments = parser(
+        __doc__,
+        folder={"type": Path, "default": Path("tiny-mace"), "help": "what is kept"},
+        epochs=EPOCHS,
+        output={"type": Path, "default": Path("tests/data/tiny_mace.model")},
+    ).parse_args()
     torch.set_num_threads(1)
     torch.set_default_dtype(torch.float64)
     arguments.folder.mkdir(parents=True, exist_ok=True)

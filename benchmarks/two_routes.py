@@ -6,34 +6,23 @@ both ends; same flexible solute, masses (heavy, 4 fs), box, cutoff (7 Å: the id
 and Ewald settings, independent seeds, FreeSolv's GAFF prmtop. Resumable: run it again to go on,
 with a smaller target to refine.
 
-    python benchmarks/two_routes.py --molecule methanol --data ../shared/data/freesolv --runs RUNS
+    python benchmarks/two_routes.py --molecule methanol --runs RUNS
 
 The test is |direct − endpoint| + 2σ ≤ 0.4 kcal/mol for methanol, 0.3 for a set of three.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 from pathlib import Path
 
-from freesolv import gaff
-from machine import RESULTS, save
+from common import MOLECULES, RESULTS, gaff_source, parser, run, save, show
 
-from merrow.cli.progress import Progress
 from merrow.hydration.config import HydrationConfig
 from merrow.hydration.protocol import PROTOCOLS
-from merrow.hydration.result import HydrationResult
-from merrow.hydration.run import run_hydration
 
-MOLECULES = {
-    "methanol": "mobley_1636752",
-    "acetone": "mobley_3867265",
-    "nitromethane": "mobley_1952272",
-    "ethane": "mobley_2008055",
-}
-SEEDS = {"direct": 2025, "endpoint": 2026}
+SEEDS = {"endpoint": 2026, "direct": 2025}
 
 
 def config(data: Path, molecule: str, route: str, target: float) -> HydrationConfig:
@@ -51,7 +40,7 @@ def config(data: Path, molecule: str, route: str, target: float) -> HydrationCon
         "gas_ps": 80.0,
     }
     return HydrationConfig(
-        source=gaff(data, MOLECULES[molecule]),
+        source=gaff_source(data, molecule),
         potential="ani2x",
         protocol=PROTOCOLS["quick"].model_copy(update=changes),
         seed=SEEDS[route],
@@ -60,23 +49,14 @@ def config(data: Path, molecule: str, route: str, target: float) -> HydrationCon
 
 def main() -> None:
     """Run both routes and write them to `results/two_routes.json`, beside other molecules."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--molecule", choices=MOLECULES, default="methanol")
-    parser.add_argument("--data", type=Path, required=True, help="folder with amber_gaff/")
-    parser.add_argument("--runs", type=Path, required=True, help="where the runs are kept")
-    parser.add_argument("--target", type=float, default=0.09, help="stderr of each route")
-    parser.add_argument("--only", choices=tuple(SEEDS))
-    asked = parser.parse_args()
-    results: dict[str, HydrationResult] = {}
-    for route in [asked.only] if asked.only else ["endpoint", "direct"]:
-        with Progress() as progress:
-            results[route] = run_hydration(
-                config(asked.data, asked.molecule, route, asked.target),
-                asked.runs / f"{asked.molecule}-{route}",
-                base=Path(),
-                listen=progress.listen,
-            )
-        print(json.dumps(results[route].model_dump(mode="json"), indent=2), flush=True)
+    only = {"choices": tuple(SEEDS), "nargs": "+", "default": tuple(SEEDS)}
+    molecule = {"choices": MOLECULES, "default": "methanol"}
+    asked = parser(__doc__, "data", "runs", molecule=molecule, target=0.09, only=only).parse_args()
+    results = {}
+    for route in asked.only:
+        request = config(asked.data, asked.molecule, route, asked.target)
+        results[route] = run(request, asked.runs / f"{asked.molecule}-{route}")
+        show(results[route].model_dump(mode="json"))
     if len(results) < 2:
         return
     one, two = results["direct"].headline, results["endpoint"].headline
@@ -87,7 +67,7 @@ def main() -> None:
         "stderr_kcal": sigma,
         "difference_plus_2_sigma_kcal": abs(difference) + 2 * sigma,
     }
-    print(json.dumps(summary, indent=2))
+    show(summary)
     routes = {route: result.model_dump(mode="json") for route, result in results.items()}
     path = RESULTS / "two_routes.json"
     known = json.loads(path.read_text())["molecules"] if path.exists() else {}

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +13,10 @@ DEAD = "Z"
 
 @dataclass(frozen=True)
 class Process:
-    """One line of the table: number, state, the process above, and its command's words."""
+    """One line of the table: number, program, state, the process above, its command's words."""
 
     pid: int
+    name: str
     state: str
     parent: int
     words: tuple[str, ...]
@@ -24,11 +26,12 @@ def look(pid):
     """Return a process, or None if there is none."""
     folder = Path(f"/proc/{pid}")
     try:
-        state, parent = (folder / "stat").read_text().rpartition(")")[2].split()[:2]
+        name, _, rest = (folder / "stat").read_text().rpartition(")")
+        state, parent = rest.split()[:2]
         words = (folder / "cmdline").read_text().split("\0")
     except OSError:
         return None
-    return Process(int(pid), state, int(parent), tuple(words))
+    return Process(int(pid), name.partition("(")[2], state, int(parent), tuple(words))
 
 
 def all_processes():
@@ -41,3 +44,30 @@ def is_alive(pid):
     """Tell whether a process still computes."""
     process = look(pid)
     return process is not None and process.state != DEAD
+
+
+def below(pid):
+    """Return the numbers of a process and its descendants."""
+    found = [pid]
+    for parent in found:  # grows
+        try:
+            found += map(int, Path(f"/proc/{parent}/task/{parent}/children").read_text().split())
+        except OSError:
+            continue
+    return found
+
+
+def above(pid):
+    """Return the numbers of a process and those above it."""
+    found = [pid]
+    while found[-1] > 1 and (process := look(found[-1])) is not None:
+        found.append(process.parent)
+    return found
+
+
+def place(pid):
+    """Return the folder in which a process works, or "" if there is none."""
+    try:
+        return os.readlink(f"/proc/{pid}/cwd")
+    except OSError:
+        return ""

@@ -11,15 +11,16 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from household import KINDS, LIMIT, MDIN, campaign, unexpected, wait
+from process_table import below
 
 from merrow.amber.coordinates import read_coordinates
 from merrow.ambertools.programs import find_program
 from merrow.errors import MissingComponentError
 from merrow.sander.scratch import COMPILED_CLIENT
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
-from processes import below, wait
-from sander_kills import KINDS, LIMIT, MDIN, campaign, unexpected
+EVENTS = int(os.environ.get("MERROW_KILLS", 2 * len(KINDS)))
+"""How often a part dies."""
 
 
 @pytest.fixture
@@ -59,9 +60,9 @@ def test_a_killed_run_takes_its_own_server_and_sander_along(gas, base):
 def test_whoever_dies_the_rest_ends_in_time_or_lives_on(gas, base):
     if not COMPILED_CLIENT.is_file():
         pytest.skip("the client was not compiled: no C compiler at installation")
-    result = campaign(base, *gas, events=2 * len(KINDS), seed=3)
-    assert len(result["events"]) == 12
+    result = campaign(base, *gas, events=EVENTS, seed=3)
+    assert len(result["events"]) == EVENTS
     assert result["left"] == []
-    assert [unexpected(event) for event in result["events"]] == [""] * 12
+    assert [unexpected(event) for event in result["events"]] == [""] * EVENTS
     assert {event["kind"] for event in result["events"]} == set(KINDS)
     assert min(result["times"].values()) > 0.0  # they went on from their last restarts

@@ -33,7 +33,6 @@ from merrow.system.build import INTERNAL
 from merrow.system.internal import ClassicalPotential
 from merrow.units import thermal_energy
 
-BUTANE = "mobley_1923244"
 BARRIER, LEAN = 12.0, 2.0
 """kJ/mol; V = 12 (1 + cos 3φ) + 2 (1 + cos φ): 10 kT to cross, about one crossing in 10 ns."""
 GONE = LambdaState(0.0, 0.0)
@@ -62,7 +61,7 @@ EXACT = float(DENSITY[trans(GRID)].sum() / DENSITY.sum())
 def butane(freesolv, tmp_path_factory) -> small_box.Solvated:
     """Butane with one torsion in 70 waters, and a trans and a gauche conformer."""
     folder = tmp_path_factory.mktemp("butane")
-    made = small_box.prepare(BUTANE, freesolv / "amber_gaff", folder, seed=1)
+    made = small_box.prepare("butane", freesolv, folder, seed=1)
     bonded = dict(made.classical.terms.bonded)
     rows = tuple((*map(float, made.torsions[0]), n, 0.0, k) for n, k in ((3, BARRIER), (1, LEAN)))
     terms = replace(

@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 import annihilation
 import route_agreement
 import small_box
+import stressed as stress
 from hybrids import Python
 
 from merrow.amber.topology import read_topology
@@ -40,10 +41,8 @@ from merrow.system.internal import ClassicalPotential, internal_terms
 from merrow.system.pme import Nonbonded
 from merrow.system.region import region_of
 from merrow.system.rendering import rendered
-from merrow.system.stress import stress_potential, stressed_terms
 from merrow.units import KJ_PER_KCAL, NM_PER_ANGSTROM, thermal_energy
 
-ETHER = "mobley_3083321"  # dimethoxymethane
 SOME_STATES = (LambdaState(1, 1), LambdaState(0.4, 1), LambdaState(0, 1), LambdaState(0, 0.3))
 
 
@@ -51,7 +50,7 @@ SOME_STATES = (LambdaState(1, 1), LambdaState(0.4, 1), LambdaState(0, 1), Lambda
 def ether(freesolv, tmp_path_factory) -> small_box.Solvated:
     """Dimethoxymethane in the benchmarks' small box."""
     folder = tmp_path_factory.mktemp("ether")
-    return small_box.prepare(ETHER, freesolv / "amber_gaff", folder, seed=1)
+    return small_box.prepare("dimethoxymethane", freesolv, folder, seed=1)
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +62,7 @@ def vacuum_gaff(ether) -> ClassicalPotential:
 
 
 def stressed(ether) -> ClassicalPotential:
-    return stress_potential(ether.classical.terms, route_agreement.TORSION)
+    return stress.stressed(ether.classical.terms, route_agreement.TORSION)
 
 
 def short_plan(platform: str) -> leg.LegPlan:
@@ -178,9 +177,7 @@ def test_the_stress_potential_adds_what_it_says(ether):
 
 
 def test_no_shift_and_no_stiffening_is_no_stress(ether):
-    same = stress_potential(
-        ether.classical.terms, route_agreement.TORSION, shift=0.0, stiffness=1.0
-    )
+    same = stress.stressed(ether.classical.terms, route_agreement.TORSION, shift=0.0, stiffness=1.0)
     x = ether.conformers
     assert same.evaluate(x).energies == pytest.approx(ether.classical.evaluate(x).energies)
 
@@ -188,7 +185,7 @@ def test_no_shift_and_no_stiffening_is_no_stress(ether):
 @pytest.mark.parametrize("torsion", [(0, 1, 2), (0, 1, 2, 2), (0, 1, 2, 13), (-1, 0, 1, 2)])
 def test_a_torsion_that_is_none_is_refused(ether, torsion):
     with pytest.raises(InputError, match="four"):
-        stressed_terms(ether.classical.terms, torsion)
+        stress.stressed(ether.classical.terms, torsion)
 
 
 def test_at_every_state_the_two_hamiltonians_differ_by_the_solute_alone(ether):

@@ -1,36 +1,29 @@
 # SPDX-License-Identifier: MIT
-"""Does `merrow sander` survive the death of each of its parts, at random moments, many times?
+"""Two runs of `merrow sander` with one server, whose parts die at random moments.
 
-Two runs share one server. Client, server, sander, or `merrow sander` itself is killed, frozen or
-interrupted; whoever depends on it must end within ten seconds and say why, the others must go on,
-and no process, zombie, scratch folder or socket may stay behind. What ended starts again from its
-own last restart, which must be readable.
-
-    python benchmarks/sander_kills.py --batches 20 --prmtop gas.prmtop --inpcrd gas.inpcrd
-
-A batch that `results/sander_kills.json` has already is not done again.
+Client, server, sander, or `merrow sander` itself is killed, frozen or interrupted; whoever depends
+on it must end within ten seconds and say why, the others must go on, and no process, zombie,
+scratch folder or socket may stay behind. What ended starts again from its own last restart, which
+must be readable.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import logging
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from processes import ancestors, below, command, link, processes, state, wait, zombies
+from process_table import DEAD, above, all_processes, below, look, place
 from scipy.io import netcdf_file
 
 from merrow.amber.coordinates import read_coordinates
@@ -80,7 +73,7 @@ class Household:
         """Start what is not alive, and wait until both runs have made a step."""
         self.scratch.mkdir(exist_ok=True)
         if self.server is None or self.server.poll() is not None:
-            words = [sys.executable, __file__, "--serve", str(self.socket)]
+            words = [sys.executable, __file__, str(self.socket)]
             self.server = subprocess.Popen(words, text=True)
             wait(lambda: listens(self.socket), 120.0)
         for name in ("a", "b"):
@@ -128,7 +121,7 @@ class Household:
         try:
             told = {one: self.runs[one].communicate(timeout=LIMIT)[1] for one in ending}
         except subprocess.TimeoutExpired as error:
-            alive = [f"{command(pid)} {state(pid)}" for pid in below(run.pid)]
+            alive = [look(pid) for pid in below(run.pid)]
             raise TimeoutError(f"{kind}: {name} goes on after {LIMIT} s: {alive}") from error
         seconds = time.monotonic() - start
         if kind in ("server", "freeze") and self.server is not None:
@@ -153,12 +146,12 @@ class Household:
     def strays(self) -> list[int]:
         """Return processes in scratch folders that belong to no living run."""
         owners = {run.pid for run in self.runs.values() if run.poll() is None}
-        found = []
-        for pid in processes():
-            place = link(pid, "cwd")
-            if place.startswith(str(self.scratch)) and not owners & set(ancestors(pid)):
-                found.append(pid)
-        return found
+        return [
+            process.pid
+            for process in all_processes()
+            if place(process.pid).startswith(str(self.scratch))
+            and not owners & set(above(process.pid))
+        ]
 
     def close(self) -> list[str]:
         """End everything in order; return what stayed behind."""
@@ -256,8 +249,8 @@ def _kill_at_work(pid: int, name: str) -> bool:
     """Kill a process; False if it is a client that has ended or has delivered, which is no loss."""
     try:
         os.kill(pid, signal.SIGSTOP)
-        folder = Path(link(pid, "cwd"))
-        stopped = "T" in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:1]
+        folder, process = Path(place(pid)), look(pid)
+        stopped = process is not None and process.state == "T"
         if name == "orca" and (not stopped or (folder / "orc_job.engrad").exists()):
             os.kill(pid, signal.SIGCONT)
             return False
@@ -267,70 +260,35 @@ def _kill_at_work(pid: int, name: str) -> bool:
     return True
 
 
-def main() -> None:
-    """Run batches of events; each that is done stands in `results/sander_kills.json`."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--events", type=int, default=10, help="in a batch")
-    parser.add_argument("--batches", type=int, default=20)
-    parser.add_argument("--seed", type=int, default=1, help="of the first batch")
-    parser.add_argument("--prmtop", type=Path, help="gas-phase molecule")
-    parser.add_argument("--inpcrd", type=Path)
-    parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
-    asked = parser.parse_args()
-    if asked.serve:
-        serve(asked.serve)
-        return
-    from machine import RESULTS, save  # noqa: PLC0415  (only where this runs as a script)
+def wait(condition: Callable[[], bool], seconds: float) -> None:
+    """Wait until something is so.
 
-    old = RESULTS / "sander_kills.json"
-    batches = json.loads(old.read_text())["batches"] if old.is_file() else {}
-    files = (asked.prmtop.absolute(), asked.inpcrd.absolute())
-    for seed in range(asked.seed, asked.seed + asked.batches):
-        if str(seed) in batches:
-            continue
-        base = Path(tempfile.mkdtemp(prefix="merrow-kills-"))
-        try:
-            batches[str(seed)] = _short(campaign(base, *files, asked.events, seed))
-        except (TimeoutError, RuntimeError) as error:
-            batches[str(seed)] = {"events": [], "left": [], "failed": str(error)}
-        finally:
-            shutil.rmtree(base, ignore_errors=True)
-        content = {
-            "limit_seconds": LIMIT,
-            "client_timeout_seconds": TIMEOUT,
-            **_totals(list(batches.values())),
-            "batches": batches,
-        }
-        print(
-            save("sander_kills", content),
-            content["events"],
-            content["left"],
-            content["failed"],
-            flush=True,
-        )
+    Raises:
+        TimeoutError: It is not so in time.
+    """
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError("what had to happen did not happen in time")
+        time.sleep(0.02)
 
 
-def _short(result: dict[str, Any]) -> dict[str, Any]:
-    """Return what of a batch is worth keeping."""
-    events = [[event["kind"], round(event["seconds"], 2)] for event in result["events"]]
-    return {"events": events, "last_restart_ps": result["times"], "left": result["left"]}
+def command(pid: int) -> str:
+    """Return the name that a process was started by."""
+    process = look(pid)
+    return "" if process is None else Path(process.words[0]).name
 
 
-def _totals(batches: list[dict[str, Any]]) -> dict[str, Any]:
-    """Count events by kind over all batches, with the longest time that anything took to end."""
-    events = [event for batch in batches for event in batch["events"]]
-    seconds = {kind: [each for name, each in events if name == kind] for kind in KINDS}
-    return {
-        "events": len(events),
-        "by_kind": {
-            kind: {"events": len(all_of_it), "longest_seconds": max(all_of_it)}
-            for kind, all_of_it in seconds.items()
-            if all_of_it
-        },
-        "left": [name for batch in batches for name in batch["left"]],
-        "failed": [batch["failed"] for batch in batches if "failed" in batch],
-    }
+def zombies() -> list[int]:
+    """Return dead children that nobody has waited for: ours, and those of a killed parent."""
+    return [
+        process.pid
+        for process in all_processes()
+        if process.state == DEAD
+        and process.name in ("sander", "orca", "merrow", "sh")
+        and (process.parent == 1 or os.getpid() in above(process.pid))
+    ]
 
 
 if __name__ == "__main__":
-    main()
+    serve(Path(sys.argv[1]))

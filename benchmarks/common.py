@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: MIT
+"""What the scripts share: one thread, the command line, FreeSolv's files, the file of figures."""
+
+from __future__ import annotations
+
+import os
+
+for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENMM_CPU_THREADS"):
+    os.environ.setdefault(_name, "1")
+os.environ.setdefault("TORCHANI_NO_WARN_EXTENSIONS", "1")
+
+import argparse
+import json
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from merrow.hydration.config import HydrationConfig, Source
+    from merrow.hydration.result import HydrationResult
+    from merrow.potentials import Molecule
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+SHARED = Path(os.environ.get("MERROW_SHARED", ROOT.parent / "shared"))
+MS_PER_S = 1000.0
+MOLECULES = {
+    "methane": "mobley_9055303",
+    "methanol": "mobley_1636752",
+    "ethane": "mobley_2008055",
+    "butane": "mobley_1923244",
+    "acetone": "mobley_3867265",
+    "toluene": "mobley_1873346",
+    "nitromethane": "mobley_1952272",
+    "propionamide": "mobley_8427539",
+    "dimethoxymethane": "mobley_3083321",
+}
+"""FreeSolv's names."""
+SMILES = {
+    "methanol": "CO",
+    "toluene": "Cc1ccccc1",
+    "acetone": "CC(C)=O",
+    "acetonitrile": "CC#N",
+    "paracetamol": "CC(=O)Nc1ccc(O)cc1",
+    "erlotinib": "COCCOc1cc2ncnc(Nc3cccc(C#C)c3)c2cc1OCCOC",
+}
+OPTIONS: dict[str, dict[str, Any]] = {
+    "data": {"type": Path, "default": SHARED / "data/freesolv", "help": "folder of FreeSolv"},
+    "folder": {"type": Path, "required": True, "help": "what is kept, to go on from"},
+    "json": {"action": "store_true", "help": "print JSON"},
+    "minutes": {"type": float, "help": "end in good order after so long"},
+    "mask": {"default": ":1", "help": "ML region"},
+    "models": {
+        "type": Path,
+        "default": Path(os.environ.get("MERROW_MODELS", SHARED / "models")),
+        "help": "folder with the weights",
+    },
+    "potential": {"default": "ani2x"},
+    "prmtop": {"type": Path, "required": True},
+    "restart": {"type": Path, "required": True},
+    "runs": {"type": Path, "required": True, "help": "where runs are kept, to go on from"},
+    "rounds": {"type": int, "default": 15, "help": "rounds, one call of each variant"},
+}
+"""Options that several scripts have."""
+
+
+def parser(doc: str | None, *names: str, **own: Any) -> argparse.ArgumentParser:
+    """Return what reads a command line.
+
+    Args:
+        doc: Docstring of the script.
+        names: Names of `OPTIONS`.
+        own: Further options, each with its default or with the words of `add_argument`.
+    """
+    reader = argparse.ArgumentParser(
+        description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    for name in names:
+        reader.add_argument(f"--{name}", **OPTIONS[name])
+    for name, words in own.items():
+        given = words if isinstance(words, dict) else {"type": type(words), "default": words}
+        reader.add_argument(f"--{name.replace('_', '-')}", **given)
+    return reader
+
+
+def header() -> dict[str, Any]:
+    """Return machine, load and versions: on what a figure was measured."""
+    from merrow.versions import versions  # noqa: PLC0415
+
+    return {
+        "machine": platform.machine(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "load": round(os.getloadavg()[0], 1),
+        "system": platform.platform(),
+        "versions": versions(),
+    }
+
+
+def save(name: str, content: dict[str, Any], path: Path | None = None) -> Path:
+    """Write `results/NAME.json`, or another file, whole or not at all; print where."""
+    path = path or RESULTS / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_suffix(".part")
+    scratch.write_text(json.dumps({"environment": header(), **content}, indent=1) + "\n")
+    scratch.replace(path)
+    print(path, file=sys.stderr)
+    return path
+
+
+def show(content: Any) -> None:
+    """Print something as JSON."""
+    print(json.dumps(content, indent=1), flush=True)
+
+
+def interleaved(
+    variants: Mapping[str, Callable[[], object]], rounds: int, *, warm_up: int = 2
+) -> dict[str, float]:
+    """Return the median CPU time of one call of each variant, measured in turn [ms].
+
+    Args:
+        variants: Calls by name.
+        rounds: Rounds that count, one call of each variant.
+        warm_up: Rounds before them.
+    """
+    times: dict[str, list[float]] = {name: [] for name in variants}
+    for turn in range(rounds + warm_up):
+        for name, call in variants.items():
+            begin = time.process_time()
+            call()
+            if turn >= warm_up:
+                times[name].append(MS_PER_S * (time.process_time() - begin))
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def gaff(data: Path, molecule: str) -> tuple[Path, Path]:
+    """Return FreeSolv's own GAFF prmtop and coordinates of a molecule."""
+    stem = data.resolve() / "amber_gaff" / MOLECULES[molecule]
+    return stem.with_suffix(".prmtop"), stem.with_suffix(".inpcrd")
+
+
+def gaff_source(data: Path, molecule: str) -> Source:
+    """Return the same as the start of a run, charges as they are."""
+    from merrow.hydration.config import Source  # noqa: PLC0415
+
+    prmtop, inpcrd = gaff(data, molecule)
+    return Source(kind="gas", prmtop=str(prmtop), inpcrd=str(inpcrd), charges="prmtop")
+
+
+def run(config: HydrationConfig, folder: Path) -> HydrationResult:
+    """Run a hydration free energy, or go on with it, and show how far it is."""
+    from merrow.cli.progress import Progress  # noqa: PLC0415
+    from merrow.hydration.run import run_hydration  # noqa: PLC0415
+
+    with Progress() as progress:
+        return run_hydration(config, folder, base=Path(), listen=progress.listen)
+
+
+def geometry(molecule: str) -> tuple[Molecule, np.ndarray]:
+    """Return one of `SMILES` and its MMFF geometry [Å]."""
+    from rdkit import Chem  # noqa: PLC0415
+    from rdkit.Chem import AllChem  # noqa: PLC0415
+
+    from merrow.potentials import Molecule  # noqa: PLC0415
+
+    mol = Chem.AddHs(Chem.MolFromSmiles(SMILES[molecule]))
+    AllChem.EmbedMolecule(mol, randomSeed=1)
+    AllChem.MMFFOptimizeMolecule(mol)
+    numbers = tuple(atom.GetAtomicNum() for atom in mol.GetAtoms())
+    return Molecule(numbers), mol.GetConformer().GetPositions()
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    found = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    return next(found, platform.processor())
