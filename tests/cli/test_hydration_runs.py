@@ -102,7 +102,7 @@ def test_r1_with_ani_gives_every_number_it_promises(merrow, methane):
     assert told["worst_atom"] in range(1, 6)
     assert read_result(run / "result.json").headline.value_kcal == found["headline"]["value_kcal"]
     (row,) = csv.DictReader((run / "result.csv").open())
-    assert float(row["headline_dg_kcal"]) == found["headline"]["value_kcal"]
+    assert float(row["headline_kcal"]) == found["headline"]["value_kcal"]
 
 
 def test_r2_with_ani_gives_every_number_it_promises(merrow, shared):

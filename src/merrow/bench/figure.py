@@ -15,10 +15,8 @@ from merrow.bench.errors import PotentialErrors
 from merrow.errors import InputError
 from merrow.files import atomic_write
 from merrow.potentials.interface import Array
-from merrow.report.style import BLUE, ORANGE, RC, to_svg
+from merrow.report.style import COLOURS, RC, to_svg
 
-COLORS: Final = (BLUE, ORANGE, "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
-"""Okabe and Ito, told apart by colour-blind eyes; the markers differ too."""
 MARKERS: Final = "os^DvPX"
 WHISKERS: Final = (5.0, 95.0)
 """Percentiles."""
@@ -79,7 +77,7 @@ def _energies(axes: Any, ensembles: Sequence[tuple[int, str, Array, Array]]) -> 
             linestyle="none",
             marker=MARKERS[k % len(MARKERS)],
             markersize=4,
-            color=COLORS[k % len(COLORS)],
+            color=COLOURS[k % len(COLOURS)],
             alpha=0.8,
             label=name,
         )
@@ -105,7 +103,7 @@ def _forces(axes: Any, rows: Sequence[PotentialErrors]) -> None:
         medianprops={"color": "black"},
     )
     for k, box in enumerate(boxes["boxes"]):
-        box.set_facecolor(COLORS[k % len(COLORS)])
+        box.set_facecolor(COLOURS[k % len(COLOURS)])
         box.set_alpha(0.5)
     labels = [f"{row.name}\n{row.ms or 0.0:.3g} ms" for row in rows]
     axes.set_yticks(range(1, len(rows) + 1), labels, fontsize=8)

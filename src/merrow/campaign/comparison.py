@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How well do calculated free energies agree with a reference, and which of two sets is better?
+"""Errors of calculated free energies against a reference, and of two sets against each other.
 
 Every interval comes from resampling molecules and from nothing else. The deviations hold the errors
 of sampling and of the reference already: to draw them once more would count them twice, and shift

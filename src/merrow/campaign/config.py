@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What was asked of a set of molecules, and where may it run? `campaign.yaml`, a cluster file.
+"""What is asked of a set of molecules: `campaign.yaml`.
 
 The cluster file is apart, since where a campaign runs never changes its numbers.
 """

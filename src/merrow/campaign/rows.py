@@ -27,7 +27,7 @@ _NUMBER = re.compile(r"(?P<what>expt|ref_\w+?)(?P<stderr>_stderr)?_kcal")
 class Reference:
     """A value to compare with, and its standard error where it is known [kcal/mol]."""
 
-    kcal: float
+    value_kcal: float
     stderr_kcal: float | None = None
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What does a campaign's table say as a whole? Every column against experiment, and in pairs."""
+"""Statistics of a campaign's table: every column against experiment, and in pairs."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import numpy as np
 
 from merrow.campaign.comparison import Array, compare_to_experiment, paired_difference
 from merrow.campaign.report.data import CampaignRow, ClassErrors, Comparison, Pair
+from merrow.campaign.rows import Reference
+from merrow.free_energy.stored import Estimate
 
 MM = "mm"
 SEED = 30
@@ -50,10 +52,10 @@ def statistics(rows: Sequence[CampaignRow], potential: str) -> Statistics:
         potential: Name of the potential.
     """
     done = [row for row in rows if row.status == "done"]
-    expt = {row.name: row.expt_kcal for row in done if row.expt_kcal is not None}
+    measured = {row.name: row.experiment for row in done if row.experiment is not None}
+    expt = {name: value.value_kcal for name, value in measured.items()}
     kinds = {row.name: row.kind for row in done}
-    uncertain = {row.name: row.expt_stderr_kcal for row in done if row.name in expt}
-    known = [value for value in uncertain.values() if value is not None]
+    known = [v.stderr_kcal for v in measured.values() if v.stderr_kcal is not None]
     columns = [column for column in _columns(done, potential) if column.values]
     comparisons = tuple(_comparison(c, expt) for c in columns if expt.keys() & c.values)
     return Statistics(
@@ -72,30 +74,22 @@ def _columns(done: Sequence[CampaignRow], potential: str) -> Iterator[_Column]:
     name = "MM" if potential == MM else potential
     for charges in dict.fromkeys(row.charges for row in done):
         own = [row for row in done if row.charges == charges]
-        control = f"MM, {charges}"
-        values = {row.name: _value(*row.exact) for row in own}
-        yield _Column(f"{name}, {charges}", _known(values))
+        yield _column(f"{name}, {charges}", {row.name: row.exact for row in own})
         if potential != MM:
-            values = {row.name: _value(row.mm_kcal, row.mm_stderr_kcal) for row in own}
-            yield _Column(control, _known(values))
-            values = {
-                row.name: _value(row.as_published_kcal, row.as_published_stderr_kcal) for row in own
-            }
-            yield _Column(f"{name}, {charges}, published sum", _known(values))
+            found = {row.name: row.estimates for row in own}
+            mm = {molecule: one.mm_reference for molecule, one in found.items()}
+            yield _column(f"MM, {charges}", mm)
+            published = {molecule: one.as_published for molecule, one in found.items()}
+            yield _column(f"{name}, {charges}, published sum", published)
     for label in sorted({label for row in done for label in row.references}):
         given = {row.name: row.references[label] for row in done if label in row.references}
-        yield _Column(
-            f"{label} (published)",
-            {k: (value, error or 0.0) for k, (value, error) in given.items()},
-        )
+        yield _column(f"{label} (published)", given)
 
 
-def _value(value: float | None, stderr: float | None) -> tuple[float, float] | None:
-    return None if value is None or stderr is None else (value, stderr)
-
-
-def _known(values: Mapping[str, tuple[float, float] | None]) -> dict[str, tuple[float, float]]:
-    return {name: value for name, value in values.items() if value is not None}
+def _column(label: str, found: Mapping[str, Estimate | Reference | None]) -> _Column:
+    """Return a column of the values that are there."""
+    there = {name: value for name, value in found.items() if value is not None}
+    return _Column(label, {k: (v.value_kcal, v.stderr_kcal or 0.0) for k, v in there.items()})
 
 
 def _arrays(column: _Column, names: Sequence[str]) -> tuple[Array, Array]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What has a campaign found? From its run folders to the table, the statistics and the page."""
+"""From the run folders of a campaign to the table, the statistics and the page."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import json
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from merrow.campaign.classes import compound_class
 from merrow.campaign.config import CampaignConfig
@@ -85,18 +84,15 @@ def _with_spread(rows: list[CampaignRow]) -> tuple[CampaignRow, ...]:
     """Return the rows with how far the charge models of a molecule are apart."""
     found: dict[str, list[tuple[float, float]]] = {}
     for row in rows:
-        value, error = row.exact
-        if value is not None and error is not None:
-            found.setdefault(row.name, []).append((value, error))
-    spread: dict[str, dict[str, Any]] = {}
+        if row.exact is not None:
+            pair = (row.exact.value_kcal, row.exact.stderr_kcal)
+            found.setdefault(row.name, []).append(pair)
+    spread = {}
     for name, values in found.items():
         if len(values) > 1:
             (low, low_error), (high, high_error) = min(values), max(values)
-            spread[name] = {
-                "charges_spread_kcal": high - low,
-                "charges_spread_stderr_kcal": math.hypot(low_error, high_error),
-            }
-    return tuple(replace(row, **spread.get(row.name, {})) for row in rows)
+            spread[name] = Estimate(high - low, math.hypot(low_error, high_error))
+    return tuple(replace(row, charges_spread=spread.get(row.name)) for row in rows)
 
 
 def _with_statistics(config: CampaignConfig, data: CampaignData) -> CampaignData:
@@ -133,23 +129,30 @@ def _row(folder: Path, job: Job) -> CampaignRow:
         status, why = "failed", json.loads((run / FAILURE).read_text(encoding="utf-8"))["why"]
     elif (run / "system").exists():
         status = "running"
-    experiment = row.experiment
     smiles = row.source.get("smiles") or (result.molecule.smiles if result else None)
-    measured: dict[str, Any] = {
-        "expt_kcal": None if experiment is None else experiment.kcal,
-        "expt_stderr_kcal": None if experiment is None else experiment.stderr_kcal,
-    }
-    return CampaignRow(
+    known = CampaignRow(
         name=row.name,
         status=status,
         why=why,
         charges=job.charges,
         kind=row.kind or compound_class(smiles),
         smiles=smiles,
-        references={k: (v.kcal, v.stderr_kcal) for k, v in row.references.items()},
+        experiment=row.experiment,
+        references=row.references,
         folder=str(run.relative_to(folder)),
-        **measured,
-        **(_numbers(result) if result else {}),
+    )
+    return known if result is None else with_result(known, result)
+
+
+def with_result(row: CampaignRow, result: HydrationResult) -> CampaignRow:
+    """Return a row with what its run has found."""
+    verdicts = result.diagnostics.verdicts
+    return replace(
+        row,
+        headline=result.headline,
+        estimates=result.estimates,
+        closure=result.closure,
+        warnings=tuple(f"{v.name}: {v.message}" for v in verdicts if not v.ok),
     )
 
 
@@ -157,37 +160,3 @@ def finished(run: Path) -> HydrationResult | None:
     """Return the result of a run that came to the end that its run.yaml asks for."""
     path = run / RUN_FILE
     return read_finished(run, read_run_file(path)) if path.exists() else None
-
-
-def _numbers(result: HydrationResult) -> dict[str, Any]:
-    published, control = result.estimates.as_published, result.estimates.mm_reference
-    return {
-        "dg_kcal": result.headline.value_kcal,
-        "stderr_kcal": result.headline.stderr_kcal,
-        "method": result.headline.method,
-        **_pair("decoupling", result.estimates.decoupling_mbar),
-        **_pair("as_published", published),
-        **_pair("mm", control),
-        **_second_route(result),
-        "warnings": tuple(
-            f"{v.name}: {v.message}" for v in result.diagnostics.verdicts if v.status != "pass"
-        ),
-    }
-
-
-def _second_route(result: HydrationResult) -> dict[str, Any]:
-    """Return the endpoint route and the closure of the cycle, of runs that sampled both routes."""
-    if result.closure is None:
-        return {}
-    return {
-        **_pair("endpoint", result.estimates.endpoint_bar),
-        "closure_kcal": result.closure.value_kcal,
-        "closure_stderr_kcal": result.closure.stderr_kcal,
-    }
-
-
-def _pair(name: str, estimate: Estimate | None) -> dict[str, Any]:
-    return {
-        f"{name}_kcal": None if estimate is None else estimate.value_kcal,
-        f"{name}_stderr_kcal": None if estimate is None else estimate.stderr_kcal,
-    }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Of what is the uncertainty of a hydration free energy made, and what would move it?
+"""The parts of the uncertainty of a hydration free energy, and what would move the number.
 
 Parts that are errors of sampling add up to the standard error of the headline. The spread of the
 potential's members is no part of it: it says how far the answer depends on which network was

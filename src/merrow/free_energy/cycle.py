@@ -22,7 +22,7 @@ from merrow.free_energy.stored import Estimate, Estimates, Headline, Method, Ver
 
 PUBLISHED = "TI + ΔE_reorg, as published; not a state-function estimate"
 STAND_IN = "as published: end-state route + ΔE_reorg, a stand-in for TI + ΔE_reorg"
-AGREEMENT = 2.0
+MAX_Z = 2.0
 """Two routes agree within this many standard errors of their difference."""
 
 
@@ -116,11 +116,11 @@ def closure(r1: Estimate, r2: Estimate) -> Closure:
     difference = add(shared=[], independent=[r1, negative(r2)])
     value, error = difference.value_kcal, difference.stderr_kcal
     said = f"direct − endpoint = {value:+.2f} ± {error:.2f} kcal/mol"
-    if abs(value) <= AGREEMENT * error:
-        bound = abs(value) + AGREEMENT * error
+    if abs(value) <= MAX_Z * error:
+        bound = abs(value) + MAX_Z * error
         words = f"Both routes agree: {said}; a disagreement above {bound:.2f} is unlikely."
         return Closure(difference, verdict("routes", True, words))
-    words = f"The routes disagree by more than {AGREEMENT:g} standard errors: {said}."
+    words = f"The routes disagree by more than {MAX_Z:g} standard errors: {said}."
     advice = (
         "run longer; see which repeats or conformers differ, and the end-state overlap of endpoint"
     )

@@ -22,7 +22,7 @@ SPREAD_PER_ROOT_ATOM = 0.23
 """ρ = σ/√N [kcal/mol] above which an ANI ensemble is out of its depth (10.1063/1.5023802)."""
 LARGE_TAIL = 1.0
 """Tail beyond the cutoff [kcal/mol] that makes the result depend on what lies out there."""
-AGREEMENT = 3.0
+MAX_Z = 3.0
 """Two means agree within this many standard errors of their difference."""
 SEEN = 0.95
 """Chance with which a torsion state that is missing in a phase should have been seen there."""
@@ -113,7 +113,7 @@ def judge_gas_and_decoupled(difference: float, stderr: float) -> Verdict:
         stderr: Its error [kcal/mol].
     """
     said = f"they differ by {difference:+.2f} ± {stderr:.2f} kcal/mol"
-    if abs(difference) <= AGREEMENT * stderr:
+    if abs(difference) <= MAX_Z * stderr:
         words = f"The decoupled solute and the gas phase have the same mean energy: {said}."
         return verdict("gas phase", True, words)
     return verdict(
@@ -190,7 +190,7 @@ def judge_box(
         f"{10 * least:.1f} Å for a cutoff of {10 * cutoff:.1f} Å; tail {tail:+.2f} kcal/mol"
     )
     problems = []
-    if abs(drift) > AGREEMENT * error:
+    if abs(drift) > MAX_Z * error:
         problems.append("the volume drifts: lengthen equilibration")
     if least < 2.0 * cutoff:
         problems.append("the box is narrower than twice the cutoff: take more water")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Do independent repeats agree, and what does their scatter make of the standard error?
+"""Agreement of independent repeats, and what their scatter makes of the standard error.
 
 The error within repeats (analytic, blocks) has many degrees of freedom but cannot see what a
 repeat never visits. The scatter between repeats sees it but has R − 1 degrees of freedom: with

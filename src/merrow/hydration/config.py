@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What hydration free energy was asked for? The resolved run file, `run.yaml`."""
+"""What is asked of one hydration free energy: the resolved run file, `run.yaml`."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How is a hydration free energy sampled? The table of protocols, the only place of its numbers.
+"""The table of protocols: how a hydration free energy is sampled, the only place of its numbers.
 
 Reasons for the defaults stand in `docs/explanation/protocols.md`.
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is the answer, in a form that other programs can read? `result.json`, version 1.
+"""The answer in a form that other programs can read: `result.json`, version 1.
 
 Every number is in AMBER's units and every error is one standard error. The keys are documented in
 `docs/reference/result.md`; a test compares the two. NaN and infinity never reach a file: where a

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How do we show it? The result model and its files, the terminal table, figures, the HTML page.
+"""How do reports look alike? Pages from templates, the style of figures, numbers as texts.
 
 May touch: the one output folder. Never: recomputes a number, simulates, or asks the network.
 """

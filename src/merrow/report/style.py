@@ -12,7 +12,9 @@ from matplotlib.figure import Figure
 
 from merrow.report.svg import inline_svg
 
-BLUE, ORANGE = "#0072b2", "#d55e00"  # Okabe and Ito: told apart by colour-blind eyes
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
+"""Okabe and Ito's: told apart by colour-blind eyes."""
+BLUE, ORANGE, *_ = COLOURS
 RC: Final = {
     "font.family": "sans-serif",
     "font.size": 10,

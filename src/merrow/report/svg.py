@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How does an SVG document become a part of a page: no header, its own ids, a name for readers?"""
+"""An SVG document as a part of a page: no header, its own ids, a name for readers."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How is a number, a time or a nested setting written for people, the same way everywhere?
+"""Numbers, times and nested settings written for people, the same way everywhere.
 
 Free energies and their errors carry two decimals: 0.01 kcal/mol is below what any run resolves.
 """

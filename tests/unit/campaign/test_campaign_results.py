@@ -6,22 +6,31 @@ from __future__ import annotations
 import csv
 import json
 from dataclasses import replace
-from types import SimpleNamespace
 
 import pytest
 
 from merrow.campaign.report.data import CampaignData, CampaignRow
 from merrow.campaign.report.files import campaign_json, write_table
 from merrow.campaign.report.page import render_campaign
+from merrow.campaign.rows import Reference
 from merrow.campaign.statistics import statistics
-from merrow.campaign.table import _second_route, _with_spread
+from merrow.campaign.table import _with_spread
+from merrow.free_energy.stored import Estimate, Estimates, Headline
 
 NAMES = ("methane", "methanol", "acetone", "benzene")
 EXPT = (2.0, -5.1, -3.8, -0.9)
 
 
-def row(name, expt, charges="bcc", *, shift=0.5, **more):
+def row(name, expt, charges="bcc", *, shift=0.5, error=0.2, published=None, **more):
     """Return a finished run that is off by `shift`; its MM reference by one kcal/mol more."""
+    exact = Estimate(expt + shift, error)
+    estimates = Estimates(
+        decoupling_mbar=exact,
+        decoupling_ti=None,
+        endpoint_bar=None,
+        mm_reference=Estimate(expt + shift + 1.0, 0.15),
+        as_published=published or Estimate(expt - shift, 0.3),
+    )
     return CampaignRow(
         name=name,
         status="done",
@@ -29,16 +38,10 @@ def row(name, expt, charges="bcc", *, shift=0.5, **more):
         folder=f"runs/{name}-{charges}",
         kind="alkane" if name == "methane" else "other",
         smiles="C",
-        expt_kcal=expt,
         **{
-            "dg_kcal": expt + shift,
-            "stderr_kcal": 0.2,
-            "method": "endpoint_bar",
-            "as_published_kcal": expt - shift,
-            "as_published_stderr_kcal": 0.3,
-            "mm_kcal": expt + shift + 1.0,
-            "mm_stderr_kcal": 0.15,
-            "expt_stderr_kcal": 0.2,
+            "headline": Headline(exact.value_kcal, error, method="decoupling_mbar"),
+            "estimates": estimates,
+            "experiment": Reference(expt, 0.2),
         }
         | more,
     )
@@ -62,8 +65,8 @@ def test_every_column_is_compared_with_experiment():
 
 def test_runs_that_are_not_done_or_lack_an_experiment_do_not_count():
     more = (
-        CampaignRow("late", "running", "bcc", "runs/late-bcc", expt_kcal=1.0),
-        CampaignRow("free", "done", "bcc", "runs/free-bcc", dg_kcal=1.0, stderr_kcal=0.1),
+        CampaignRow("late", "running", "bcc", "runs/late", experiment=Reference(1.0)),
+        replace(row("free", 1.0), experiment=None),
     )
     found = by_label(statistics(rows("bcc") + more, "ani2x"))
     assert found["ani2x, bcc"].n == 4
@@ -71,7 +74,7 @@ def test_runs_that_are_not_done_or_lack_an_experiment_do_not_count():
 
 def test_charge_models_controls_and_published_values_are_paired():
     table = tuple(
-        row(n, e, c, shift=shift, references={"gaff": (e + 2.0, 0.02)})
+        row(n, e, c, shift=shift, references={"gaff": Reference(e + 2.0, 0.02)})
         for c, shift in (("bcc", 0.5), ("abcg2", -0.2))
         for n, e in zip(NAMES, EXPT, strict=True)
     )
@@ -85,7 +88,7 @@ def test_charge_models_controls_and_published_values_are_paired():
 
 def test_charge_models_are_paired_without_experiment_too():
     table = tuple(
-        replace(one, expt_kcal=None, expt_stderr_kcal=None)
+        replace(one, experiment=None)
         for charges, shift in (("bcc", 0.5), ("abcg2", -0.2))
         for one in rows(charges, shift=shift)
     )
@@ -101,14 +104,14 @@ def test_charge_models_are_paired_without_experiment_too():
 
 def test_each_molecule_tells_how_far_its_charge_models_are_apart():
     found = _with_spread([*rows("bcc", shift=0.5), *rows("abcg2", shift=-0.2)])
-    assert [one.charges_spread_kcal for one in found] == pytest.approx([0.7] * 8)
-    assert found[0].charges_spread_stderr_kcal == pytest.approx(0.2 * 2**0.5)
-    assert all(one.charges_spread_kcal is None for one in _with_spread([*rows("bcc")]))
+    assert [one.charges_spread.value_kcal for one in found] == pytest.approx([0.7] * 8)
+    assert found[0].charges_spread.stderr_kcal == pytest.approx(0.2 * 2**0.5)
+    assert all(one.charges_spread is None for one in _with_spread([*rows("bcc")]))
 
 
 def test_a_shift_between_columns_of_one_run_is_seen_though_both_are_uncertain():
     table = tuple(
-        row(n, e, stderr_kcal=0.3, as_published_kcal=e + 0.6, as_published_stderr_kcal=0.3)
+        row(n, e, error=0.3, published=Estimate(e + 0.6, 0.3))
         for n, e in zip(NAMES, EXPT, strict=True)
     )
     (shift,) = (
@@ -121,10 +124,9 @@ def test_a_shift_between_columns_of_one_run_is_seen_though_both_are_uncertain():
 
 def test_a_published_headline_is_never_called_the_free_energy():
     table = tuple(
-        row(n, e, dg_kcal=e - 0.5, method="as_published", decoupling_kcal=e + 0.5,
-            decoupling_stderr_kcal=0.2)
+        row(n, e, headline=Headline(e - 0.5, 0.3, method="as_published"))
         for n, e in zip(NAMES, EXPT, strict=True)
-    )  # fmt: skip
+    )
     found = by_label(statistics(table, "ani2x"))
     assert found["ani2x, bcc"].me.value == pytest.approx(0.5)
     assert found["ani2x, bcc, published sum"].me.value == pytest.approx(-0.5)
@@ -164,15 +166,17 @@ def test_the_files_hold_the_promised_columns(tmp_path, campaign_data):
     assert found["comparisons"][0]["statistics"]["mae"]["value"] == pytest.approx(0.5)
 
 
-def test_a_run_by_both_routes_tells_the_second_and_the_closure():
-    result = SimpleNamespace(
-        closure=SimpleNamespace(value_kcal=-0.1, stderr_kcal=0.2),
-        estimates=SimpleNamespace(endpoint_bar=SimpleNamespace(value_kcal=-3.0, stderr_kcal=0.1)),
-    )
-    found = row("methanol", -5.1, **_second_route(result))
-    assert (found.endpoint_kcal, found.endpoint_stderr_kcal) == (-3.0, 0.1)
-    assert (found.closure_kcal, found.closure_stderr_kcal) == (-0.1, 0.2)
-    assert _second_route(SimpleNamespace(closure=None)) == {}
+def test_a_run_by_both_routes_tells_the_second_and_the_closure(tmp_path):
+    one = row("methanol", -5.1)
+    estimates = replace(one.estimates, endpoint_bar=Estimate(-3.0, 0.1))
+    both = replace(one, estimates=estimates, closure=Estimate(-0.1, 0.2))
+    headline_only = replace(one, estimates=estimates)
+    write_table(CampaignData("set", "ani2x", "quick", (both, headline_only)), tmp_path / "t.csv")
+    with (tmp_path / "t.csv").open() as stream:
+        first, second = csv.DictReader(stream)
+    told = [first[f"{name}_kcal"] for name in ("endpoint", "endpoint_stderr", "closure")]
+    assert told == ["-3.0", "0.1", "-0.1"]
+    assert (second["endpoint_kcal"], second["closure_kcal"]) == ("", "")
 
 
 def test_the_page_shows_tables_and_both_figures_and_nothing_from_elsewhere(campaign_data):
@@ -220,7 +224,9 @@ def test_published_gaff_on_the_shared_set_has_the_errors_that_its_readme_tells(f
             row(
                 entry["id"],
                 float(entry["expt"]),
-                references={"gaff": (float(entry["mobley_calc"]), float(entry["calc_unc"]))},
+                references={
+                    "gaff": Reference(float(entry["mobley_calc"]), float(entry["calc_unc"]))
+                },
             )
             for entry in csv.DictReader(stream)
         ]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What does the report of a complex show? Numbers of one trajectory, and of its control."""
+"""What the report of a complex shows: numbers of one trajectory, and of its control."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How is an end-point binding energy shown? Terms with errors, the series, residues, one page."""
+"""The page of an end-point binding energy: terms with errors, the series, residues."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What do the motions of a complex look like? One function per figure, each returns an SVG."""
+"""Figures of the motions of a complex: one function per figure, each returns an SVG."""
 
 from __future__ import annotations
 

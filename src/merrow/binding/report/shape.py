@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which parts of the protein move? Its chain from three sides, coloured by B, as an inline SVG.
+"""The protein's chain from three sides, coloured by B-factor, as an inline SVG.
 
 Pages run no script, so nothing turns: three views along the axes of the molecule show what one
 would turn it for.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What does a campaign hand to its page and its files? One row for each run, and the statistics."""
+"""What a campaign hands to its page and its files: one row for each run, and the statistics."""
 
 from __future__ import annotations
 
@@ -7,40 +7,31 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from merrow.campaign.comparison import ErrorStatistics, PairedDifference
+from merrow.campaign.rows import Reference
+from merrow.free_energy.stored import Estimate, Estimates, Headline
+
+NONE_YET = Estimates(None, None, None, None, None)
 
 
 @dataclass(frozen=True)
 class CampaignRow:
-    """One run; every energy is in kcal/mol, None where it is not there.
+    """One run; what is not there is None.
 
     Attributes:
         name: Name of the molecule.
         status: done, running, pending, or failed.
-        why: Why it failed.
         charges: Charge model.
-        kind: Class of compounds.
-        smiles: SMILES of the molecule.
-        dg_kcal: The headline.
-        stderr_kcal: Its standard error.
-        method: Which estimate the headline is.
-        decoupling_kcal: The free energy of the Hamiltonian by the direct route, the headline or
-            not.
-        decoupling_stderr_kcal: Its standard error.
-        as_published_kcal: The published sum.
-        as_published_stderr_kcal: Its standard error.
-        mm_kcal: The MM reference.
-        mm_stderr_kcal: Its standard error.
-        endpoint_kcal: The endpoint route beside a headline of the direct route.
-        endpoint_stderr_kcal: Its standard error.
-        closure_kcal: direct − endpoint.
-        closure_stderr_kcal: Its standard error.
-        expt_kcal: The measured value.
-        expt_stderr_kcal: Its standard error.
-        charges_spread_kcal: Largest − smallest free energy of the molecule over its charge models.
-        charges_spread_stderr_kcal: Its standard error.
-        references: Published calculated values by label, each with its standard error or None.
-        warnings: Sentences of verdicts that did not pass.
         folder: Run folder, relative to the campaign's.
+        kind: Class of compounds.
+        why: Why it failed.
+        smiles: SMILES of the molecule.
+        headline: The answer of the run.
+        estimates: All its estimates.
+        closure: direct − endpoint, of runs that sampled both routes.
+        experiment: The measured value.
+        charges_spread: Largest − smallest free energy of the molecule over its charge models.
+        references: Published calculated values by label.
+        warnings: Sentences of verdicts that did not pass.
     """
 
     name: str
@@ -50,32 +41,20 @@ class CampaignRow:
     kind: str = ""
     why: str = ""
     smiles: str | None = None
-    dg_kcal: float | None = None
-    stderr_kcal: float | None = None
-    method: str | None = None
-    decoupling_kcal: float | None = None
-    decoupling_stderr_kcal: float | None = None
-    as_published_kcal: float | None = None
-    as_published_stderr_kcal: float | None = None
-    mm_kcal: float | None = None
-    mm_stderr_kcal: float | None = None
-    endpoint_kcal: float | None = None
-    endpoint_stderr_kcal: float | None = None
-    closure_kcal: float | None = None
-    closure_stderr_kcal: float | None = None
-    expt_kcal: float | None = None
-    expt_stderr_kcal: float | None = None
-    charges_spread_kcal: float | None = None
-    charges_spread_stderr_kcal: float | None = None
-    references: Mapping[str, tuple[float, float | None]] = field(default_factory=dict)
+    headline: Headline | None = None
+    estimates: Estimates = NONE_YET
+    closure: Estimate | None = None
+    experiment: Reference | None = None
+    charges_spread: Estimate | None = None
+    references: Mapping[str, Reference] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
     @property
-    def exact(self) -> tuple[float | None, float | None]:
-        """The free energy of the Hamiltonian and its standard error, whatever the headline is."""
-        if self.method == "as_published":
-            return self.decoupling_kcal, self.decoupling_stderr_kcal
-        return self.dg_kcal, self.stderr_kcal
+    def exact(self) -> Estimate | None:
+        """The free energy of the Hamiltonian, whatever the headline is."""
+        if self.headline is not None and self.headline.method == "as_published":
+            return self.estimates.decoupling_mbar
+        return self.headline
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How do calculated and measured values of a set lie together? A correlation and a box plot."""
+"""Figures of calculated against measured values: a correlation and a box plot."""
 
 from __future__ import annotations
 
@@ -13,10 +13,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from merrow.campaign.report.data import Comparison
-from merrow.report.style import RC, to_svg
+from merrow.report.style import COLOURS, RC, to_svg
 
-COLOURS: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-"""Okabe and Ito's colours: told apart by colour-blind eyes."""
 PANELS_ACROSS: Final = 3
 
 

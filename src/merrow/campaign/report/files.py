@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How do other programs read a campaign? `results.csv`, a row for each run, and `results.json`."""
+"""The files of a campaign for other programs: `results.csv`, a row for each run; `results.json`."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ import csv
 import io
 import json
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, astuple, replace
 from pathlib import Path
 from typing import Any
 
 from merrow.campaign.report.data import CampaignData, CampaignRow
+from merrow.campaign.rows import Reference
 from merrow.files import atomic_write
+from merrow.free_energy.stored import Estimate
 
 SCHEMA_VERSION = 1
 
@@ -35,8 +37,17 @@ def write_campaign_json(data: CampaignData, path: Path) -> None:
 
 def campaign_json(data: CampaignData) -> str:
     """Return the text of `results.json`, which `--json` prints too."""
+    rows = [
+        {key: getattr(row, key) for key in ("name", "status", "charges", "folder", "kind", "why")}
+        | {"smiles": row.smiles, "method": None if row.headline is None else row.headline.method}
+        | dict(_numbers(row))
+        | {"references": {label: astuple(value) for label, value in row.references.items()}}
+        | {"warnings": row.warnings}
+        for row in data.rows
+    ]
     found: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "counts": data.counts}
-    return json.dumps(found | asdict(data), indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+    found |= asdict(replace(data, rows=())) | {"rows": rows}
+    return json.dumps(found, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
 
 
 def status_words(row: CampaignRow) -> str:
@@ -47,20 +58,32 @@ def status_words(row: CampaignRow) -> str:
 def _cells(row: CampaignRow, labels: list[str]) -> Iterator[tuple[str, object]]:
     yield "name", row.name
     yield "status", status_words(row)
-    for key in (
-        *("charges", "dg_kcal", "stderr_kcal", "decoupling_kcal", "decoupling_stderr_kcal"),
-        *("as_published_kcal", "as_published_stderr_kcal"),
-        *("mm_kcal", "mm_stderr_kcal", "endpoint_kcal", "endpoint_stderr_kcal", "closure_kcal"),
-        *("closure_stderr_kcal", "expt_kcal", "expt_stderr_kcal", "charges_spread_kcal"),
-        "charges_spread_stderr_kcal",
-    ):
-        yield key, getattr(row, key)
+    yield "charges", row.charges
+    yield from _numbers(row)
     for label in labels:
-        value, stderr = row.references.get(label, (None, None))
-        yield f"ref_{label}_kcal", value
-        yield f"ref_{label}_stderr_kcal", stderr
+        yield from _pair(f"ref_{label}_", row.references.get(label))
     yield "class", row.kind
-    yield "method", row.method
+    yield "method", None if row.headline is None else row.headline.method
     yield "smiles", row.smiles
     yield "warnings", len(row.warnings)
     yield "folder", row.folder
+
+
+def _numbers(row: CampaignRow) -> Iterator[tuple[str, float | None]]:
+    """Yield the energies of a run and their errors [kcal/mol]."""
+    found, head = row.estimates, row.headline
+    yield "dg_kcal", None if head is None else head.value_kcal
+    yield "stderr_kcal", None if head is None else head.stderr_kcal
+    yield from _pair("decoupling_", found.decoupling_mbar)
+    yield from _pair("as_published_", found.as_published)
+    yield from _pair("mm_", found.mm_reference)
+    # of the endpoint route alone it is the headline
+    yield from _pair("endpoint_", None if row.closure is None else found.endpoint_bar)
+    yield from _pair("closure_", row.closure)
+    yield from _pair("expt_", row.experiment)
+    yield from _pair("charges_spread_", row.charges_spread)
+
+
+def _pair(name: str, value: Estimate | Reference | None) -> Iterator[tuple[str, float | None]]:
+    yield f"{name}kcal", None if value is None else value.value_kcal
+    yield f"{name}stderr_kcal", None if value is None else value.stderr_kcal

@@ -9,7 +9,9 @@ from merrow.campaign.comparison import Interval
 from merrow.campaign.report.data import CampaignData, CampaignRow, ClassErrors, Comparison
 from merrow.campaign.report.figures import Points, correlation_figure, error_figure
 from merrow.campaign.report.files import status_words
+from merrow.campaign.rows import Reference
 from merrow.files import atomic_write
+from merrow.free_energy.stored import Estimate
 from merrow.report.html import render
 from merrow.report.text import energy, minus, stderr
 
@@ -82,7 +84,8 @@ def _statistics(comparison: Comparison) -> tuple[object, ...]:
 
 
 def _points(data: CampaignData, comparison: Comparison) -> Points:
-    measured = {row.name: row.expt_kcal for row in data.rows if row.expt_kcal is not None}
+    known = ((row.name, row.experiment) for row in data.rows)
+    measured = {name: value.value_kcal for name, value in known if value is not None}
     names = list(comparison.errors)
     return Points(
         comparison.label,
@@ -113,18 +116,27 @@ def _labels(data: CampaignData) -> list[str]:
 
 
 def _run(row: CampaignRow, labels: list[str]) -> tuple[str, ...]:
-    spread, error = row.charges_spread_kcal, row.charges_spread_stderr_kcal
+    found, spread = row.estimates, row.charges_spread
     return (
         row.name,
         row.charges,
         status_words(row),
-        *map(_number, (*row.exact, row.as_published_kcal, row.mm_kcal)),
-        *map(_number, (row.expt_kcal, row.expt_stderr_kcal)),
-        "" if spread is None or error is None else f"{energy(spread)} ± {stderr(error)}",
-        *(_number(row.references.get(label, (None, None))[0]) for label in labels),
+        *value_and_stderr(row.exact),
+        number(found.as_published),
+        number(found.mm_reference),
+        *value_and_stderr(row.experiment),
+        "" if spread is None else f"{energy(spread.value_kcal)} ± {stderr(spread.stderr_kcal)}",
+        *(number(row.references.get(label)) for label in labels),
         "; ".join(row.warnings),
     )
 
 
-def _number(value: float | None) -> str:
-    return "" if value is None else energy(value)
+def number(found: Estimate | Reference | None) -> str:
+    """Return a value, or nothing."""
+    return "" if found is None else energy(found.value_kcal)
+
+
+def value_and_stderr(found: Estimate | Reference | None) -> tuple[str, str]:
+    """Return a value and its standard error, each empty where it is not known."""
+    error = None if found is None else found.stderr_kcal
+    return number(found), "" if error is None else energy(error)

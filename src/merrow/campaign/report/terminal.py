@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What does the terminal show at the end of a campaign? Its runs, and how they compare."""
+"""What the terminal shows at the end of a campaign: its runs, and how they compare."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rich.text import Text
 
 from merrow.campaign.report.data import CampaignData
 from merrow.campaign.report.files import status_words
-from merrow.campaign.report.page import counts_words, interval_words
+from merrow.campaign.report.page import counts_words, interval_words, number
 from merrow.report.text import energy, stderr
 
 
@@ -26,14 +26,14 @@ def _runs(data: CampaignData) -> Table:
         ("kcal/mol", "charges", "ΔG", "±", "MM", "measured", "status"), numbers=range(2, 6)
     )
     for row in data.rows:
-        value, error = row.exact
+        exact = row.exact
         table.add_row(
             Text(row.name),
             row.charges,
-            _number(value),
-            "" if error is None else stderr(error),
-            _number(row.mm_kcal),
-            _number(row.expt_kcal),
+            number(exact),
+            "" if exact is None else stderr(exact.stderr_kcal),
+            number(row.estimates.mm_reference),
+            number(row.experiment),
             Text(status_words(row)),
         )
     return table
@@ -57,7 +57,3 @@ def _table(header: tuple[str, ...], *, numbers: range | tuple[int, ...]) -> Tabl
         right = column in numbers
         table.add_column(name, justify="right" if right else "left", no_wrap=right)
     return table
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else energy(value)

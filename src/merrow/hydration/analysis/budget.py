@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What would change the number beside sampling? The potential's members, charges, sizes, depths."""
+"""What would change the number beside sampling: the potential's members, charges, sizes, depths."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""May the numbers of a run be believed, and what else do its samples tell? Asked at the end."""
+"""The checks at the end of a run: may its numbers be believed, and what else do they tell?"""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What do the samples of a run say? From the run folder to the estimates."""
+"""From the samples of a run folder to the estimates."""
 
 from __future__ import annotations
 

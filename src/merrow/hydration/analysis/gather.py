@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which samples are in a run folder? Read back what the tasks wrote, in the order of time."""
+"""The samples of a run folder: what the tasks wrote, read back in the order of time."""
 
 from __future__ import annotations
 

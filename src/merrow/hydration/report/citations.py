@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which works does a run owe a citation?"""
+"""The works that a run owes a citation."""
 
 from __future__ import annotations
 

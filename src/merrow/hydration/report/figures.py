@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What do the samples look like? One function per figure, each returns one inline SVG.
+"""Figures of the samples: one function per figure, each returns one inline SVG.
 
 Curves differ by marker and line as well as by colour, text stays text, and equal data give equal
 bytes. All error bars are one standard error.

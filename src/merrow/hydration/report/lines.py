@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which lines does the answer have, in which order and in which words? For terminal and page alike.
+"""The lines of the answer, their order and their words, for terminal and page alike.
 
 The numbers are taken as they stand in the result; nothing is added or subtracted here.
 """

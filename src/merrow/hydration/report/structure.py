@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What does the solute look like on paper? A drawing of its formula, as inline SVG."""
+"""A drawing of the solute's formula, as inline SVG."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What does the terminal show at the end of a run? One table, 80 columns, no meaning by colour."""
+"""What the terminal shows at the end of a run: one table, 80 columns, no meaning by colour."""
 
 from __future__ import annotations
 
