@@ -17,8 +17,8 @@ X86 = platform.machine().lower() in {"x86_64", "amd64"}
 KERNEL = "native/ani_kernel.cpp"
 LIBRARY = "native/ani_library.cpp"
 FLAGS = ["-std=c++17", "-O3", "-g0", "-fvisibility=hidden", "-Wno-psabi"]
-CLIENT = "native/extern_client.c"
-CLIENT_NAME = "merrow.sander._extern_client"
+CLIENT = "native/sander_client.c"
+CLIENT_NAME = "merrow.sander._client"
 
 # The kernel is compiled once for each instruction set and chooses at run time. No -march=native: a
 # wheel or a shared file system may serve another machine. No -ffast-math: a NaN must stay a NaN.

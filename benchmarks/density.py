@@ -123,7 +123,7 @@ def ours(box: Box) -> Advance:
         ):
             if report.step > first:
                 rows.append((report.volume, report.kinetic))
-            phase = report.phase
+            phase = report.snapshot
         return np.array(rows, dtype=np.float64), phase
 
     return advance

@@ -94,9 +94,9 @@ def advance(
         ):
             if moment.step > done or moment.step == 0:
                 rows.append(
-                    measure(setup, moment.time, moment.phase, moment.kinetic, moment.potential)
+                    measure(setup, moment.time, moment.snapshot, moment.kinetic, moment.potential)
                 )
-            phase = moment.phase
+            phase = moment.snapshot
         done += SEGMENT
         arrays = {
             "rows": np.array(rows),

@@ -34,7 +34,7 @@ from common import RESULTS, parser, save, show
 
 from merrow.amber.topology import read_topology
 from merrow.ambertools.programs import find_program
-from merrow.sander import scratch as extern_run
+from merrow.sander import scratch as sander_scratch
 from merrow.sander.files import read_geometry, results_text
 from merrow.sander.input import read_input, write_input
 from merrow.sander.models import Job, Models
@@ -114,12 +114,12 @@ def programs(folder: Path) -> dict[str, Path]:
     """Make folders of programs: null, compiled, python."""
     (folder / "null").mkdir()
     (folder / "null" / "orca").symlink_to(shutil.which("true") or "/bin/true")
-    if extern_run.COMPILED_CLIENT.is_file():
-        extern_run.install_client(folder / "compiled")
-    compiled = extern_run.COMPILED_CLIENT
-    extern_run.COMPILED_CLIENT = Path("not-there")
-    extern_run.install_client(folder / "python")
-    extern_run.COMPILED_CLIENT = compiled
+    if sander_scratch.COMPILED_CLIENT.is_file():
+        sander_scratch.install_client(folder / "compiled")
+    compiled = sander_scratch.COMPILED_CLIENT
+    sander_scratch.COMPILED_CLIENT = Path("not-there")
+    sander_scratch.install_client(folder / "python")
+    sander_scratch.COMPILED_CLIENT = compiled
     return {path.name: path for path in folder.iterdir()}
 
 

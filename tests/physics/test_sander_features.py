@@ -17,7 +17,7 @@ from merrow.ambertools.programs import find_program
 from merrow.md.from_mdin import read_md_settings
 from merrow.md.loop import MdOutputs
 from merrow.md.run import run_md
-from merrow.sander import scratch as extern_run
+from merrow.sander import scratch as sander_scratch
 from merrow.sander.models import Models
 from merrow.sander.server import ModelServer
 
@@ -77,7 +77,7 @@ def test_the_identity_holds_for_a_stored_trajectory(toluene, tmp_path):
 
 
 def test_the_client_in_python_does_the_same(toluene, tmp_path, monkeypatch):
-    monkeypatch.setattr(extern_run, "COMPILED_CLIENT", Path("not-there"))
+    monkeypatch.setattr(sander_scratch, "COMPILED_CLIENT", Path("not-there"))
     assert printed(ml(tmp_path, MD, toluene.files)) == printed(mm(tmp_path, MD, toluene.files))
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""How does a step of sander reach the model server where no compiler built the small client?
+"""The way of a step of sander to the model server where no compiler built the small client.
 
-The same as `native/extern_client.c`, with Python's standard library alone; it is run as a program
+The same as `native/sander_client.c`, with Python's standard library alone; it is run as a program
 and knows nothing of the package. It costs the start of an interpreter at every step.
 """
 
@@ -48,22 +48,39 @@ def ask(name: str) -> None:
     for path in (name, GEOMETRY):
         with open(path, "rb") as file:
             parts.append(file.read())
+    patience = float(os.environ.get("MERROW_TIMEOUT", "10"))
+    results, line = exchange(os.environ["MERROW_SOCKET"], parts, patience)
+    with open(ENERGIES, "ab") as file:
+        file.write(line)
+    with open(f"{RESULTS}.part", "wb") as file:
+        file.write(results)
+    os.replace(f"{RESULTS}.part", RESULTS)
+
+
+def exchange(path: str, parts: list[bytes], patience: float) -> tuple[bytes, bytes]:
+    """Send a job and the two files of its step; return the results and the line of energies.
+
+    Args:
+        path: Where the server listens.
+        parts: The job, the input and the geometry.
+        patience: Time without a sign of life after which it is dead [s].
+
+    Raises:
+        OSError: The server does not answer.
+        ValueError: The server says that it cannot.
+    """
     head = "MERROW1 {} {} {}\n".format(*(len(part) for part in parts)).encode()
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as server:
-        server.settimeout(float(os.environ.get("MERROW_TIMEOUT", "10")))
+        server.settimeout(patience)
         try:
-            server.connect(os.environ["MERROW_SOCKET"])
+            server.connect(path)
             server.sendall(head + b"".join(parts))
         except OSError as error:
             raise OSError(f"the model server does not answer (did it end?): {error}") from error
         kind, results, line = _receive(server)
     if kind != b"ok":
         raise ValueError(results.decode())
-    with open(ENERGIES, "ab") as file:
-        file.write(line)
-    with open(f"{RESULTS}.part", "wb") as file:
-        file.write(results)
-    os.replace(f"{RESULTS}.part", RESULTS)
+    return results, line
 
 
 def check_owner(path: str) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What stands in the files that sander exchanges with an external program, and in its mdout?
+"""The files that sander exchanges with an external program, and its mdout.
 
 sander writes a geometry [Å], reads energy [Hartree] and gradient [Hartree/bohr], and converts with
 constants of its own; the same constants here give back the energy [kcal/mol] to the last digit.

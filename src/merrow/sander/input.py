@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What must a user's sander input say so that stock sander asks us for the ML energy?
+"""A user's sander input, and the one by which stock sander asks us for the ML energy.
 
 Two dialects come in: `ifmlp=1` with `&mlp`, and `ifqnt=1` with `&qmmm qm_theory='EXTERN'`. Out goes
 the same text, only these namelists changed; every other namelist, &wt, redirection and group of
@@ -15,7 +15,7 @@ from typing import Final
 
 from merrow.ambertools.masks import number_list
 from merrow.errors import InputError, UnsupportedPhysicsError
-from merrow.mdin.mlp import read_mlp
+from merrow.mdin.mlp import MlSettings, read_mlp
 from merrow.mdin.namelist import Group, Value, parse_mdin
 
 DEFAULT_POTENTIAL: Final = "ani2x"
@@ -68,37 +68,27 @@ DEFAULTS: Final[Mapping[str, Value]] = {"qmmm_int": 1, "qm_ewald": 0, "spin": 1}
 
 
 @dataclass(frozen=True)
-class MerrowInput:
+class SanderInput:
     """What a sander input asks of the model.
 
     Attributes:
         source: Name of the file, for messages.
         text: The file as it stands.
         dialect: "mlp" or "qmmm".
-        mask: AMBER mask of the ML region, or "" where `atoms` names it.
-        atoms: Its atoms counted from 1, or empty where `mask` does.
+        ml: The ML region and its potential; its mask is "" where `atoms` names it.
+        atoms: Atoms of the region counted from 1, or empty where the mask does.
         charge: Net charge that the input claims [e], or None.
-        potential: Name of the potential.
-        weights: File of weights, or None.
-        precision: Arithmetic of the networks, "float32" or "float64".
-        max_spread: The run stops where the ensemble spread exceeds this [kcal/mol], or None.
-        shake: Whether bonds to hydrogen in the region may be constrained (with ntc=2).
     """
 
     source: str
     text: str
     dialect: str
-    mask: str
-    atoms: tuple[int, ...]
-    charge: int | None
-    potential: str
-    weights: str | None = None
-    precision: str = "float32"
-    max_spread: float | None = None
-    shake: bool = True
+    ml: MlSettings
+    atoms: tuple[int, ...] = ()
+    charge: int | None = None
 
 
-def read_input(text: str, *, source: str) -> MerrowInput:
+def read_input(text: str, *, source: str) -> SanderInput:
     """Read what a sander input asks of the model, and refuse what sander would do wrongly.
 
     Args:
@@ -124,7 +114,7 @@ def read_input(text: str, *, source: str) -> MerrowInput:
     return _from_mlp(text, groups, source) if ml else _from_qmmm(text, groups, source)
 
 
-def write_input(asked: MerrowInput, *, atoms: Sequence[int], charge: int) -> str:
+def write_input(asked: SanderInput, *, atoms: Sequence[int], charge: int) -> str:
     """Return the input for stock sander.
 
     Args:
@@ -148,9 +138,9 @@ def write_input(asked: MerrowInput, *, atoms: Sequence[int], charge: int) -> str
     text = f"{asked.text[:after]} ifqnt=1,{switched}{asked.text[end:]}"
     _, start, end = next(_groups(text, asked.source, ("mlp",)))
     new = (
-        f"{_orc(asked.potential)}&qmmm\n"
+        f"{_orc(asked.ml.potential)}&qmmm\n"
         f"  qmmask='@{number_list(atoms)}', qmcharge={charge}, spin=1,\n"
-        f"  qm_theory='EXTERN', qmmm_int=5, qm_ewald=0, qmshake={int(asked.shake)},\n /"
+        f"  qm_theory='EXTERN', qmmm_int=5, qm_ewald=0, qmshake={int(asked.ml.constraints)},\n /"
     )
     return text[:start] + new + text[end:]
 
@@ -234,7 +224,7 @@ def _refuse(cntrl: Group, source: str) -> None:
             )
 
 
-def _from_mlp(text: str, groups: Mapping[str, Group], source: str) -> MerrowInput:
+def _from_mlp(text: str, groups: Mapping[str, Group], source: str) -> SanderInput:
     if "mlp" not in groups or "qmmm" in groups:
         told = "there is none" if "mlp" not in groups else "there is a &qmmm too; keep one"
         raise InputError(f"{source}: ifmlp=1 needs a namelist &mlp with animask='...': {told}.")
@@ -258,22 +248,10 @@ def _from_mlp(text: str, groups: Mapping[str, Group], source: str) -> MerrowInpu
             f"{source}: &mlp: max_force_spread and on_spread are not available through sander, "
             "where max_spread stops the run; take them out, or use `merrow md`."
         )
-    return MerrowInput(
-        source,
-        text,
-        dialect="mlp",
-        mask=ml.mask,
-        atoms=(),
-        charge=None,
-        potential=ml.potential,
-        weights=ml.weights,
-        precision=ml.precision,
-        max_spread=ml.max_spread_kcal,
-        shake=ml.constraints,
-    )
+    return SanderInput(source, text, "mlp", ml)
 
 
-def _from_qmmm(text: str, groups: Mapping[str, Group], source: str) -> MerrowInput:
+def _from_qmmm(text: str, groups: Mapping[str, Group], source: str) -> SanderInput:
     qmmm = groups.get("qmmm")
     if qmmm is None:
         raise InputError(f"{source}: ifqnt=1 needs a namelist &qmmm.")
@@ -297,29 +275,28 @@ def _from_qmmm(text: str, groups: Mapping[str, Group], source: str) -> MerrowInp
     mask, listed = str(_value(qmmm, "qmmask", "")), qmmm.entries.get("iqmatoms")
     if bool(mask) == bool(listed):
         raise InputError(f"{source}: &qmmm needs either qmmask='...' or iqmatoms=..., one of them.")
-    charge = _value(qmmm, "qmcharge", 0)
-    orc = groups.get("orc")
+    charge, orc = qmmm.entries.get("qmcharge"), groups.get("orc")
     for key in ("use_template", "dipole"):
         if orc is not None and _value(orc, key, 0) != 0:
             raise InputError(
                 f"{source}: &orc: {key}=1 has no meaning for a potential; take it out."
             )
-    return MerrowInput(
+    name = DEFAULT_POTENTIAL if orc is None else str(_value(orc, "method", DEFAULT_POTENTIAL))
+    shake = _value(qmmm, "qmshake", 1) == 1
+    return SanderInput(
         source,
         text,
-        dialect="qmmm",
-        mask=mask,
+        "qmmm",
+        MlSettings(mask=mask, potential=name, constraints=shake),
         atoms=tuple(sorted(int(value) for value in listed.values)) if listed else (),
-        charge=int(charge) if "qmcharge" in qmmm.entries else None,
-        potential=DEFAULT_POTENTIAL if orc is None else str(_value(orc, "method", "ani2x")),
-        shake=_value(qmmm, "qmshake", 1) == 1,
+        charge=None if charge is None else int(charge.values[0]),
     )
 
 
-def _completed(asked: MerrowInput, charge: int) -> str:
+def _completed(asked: SanderInput, charge: int) -> str:
     """Return a plain &qmmm input with what it left open; keys of the user come last and win."""
     added = f" qmcharge={charge}, spin=1, qm_ewald=0,"
-    pieces, position, orc = [], 0, _orc(asked.potential)
+    pieces, position, orc = [], 0, _orc(asked.ml.potential)
     for group, start, _ in _groups(asked.text, asked.source, ("qmmm", "orc")):
         after = start + len(group.name) + 1
         pieces += [asked.text[position:after], added if group.name == "qmmm" else "\n"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What does the model server answer? A step of sander in, energy and forces out."""
+"""What the model server answers: a step of sander in, energy and forces out."""
 
 from __future__ import annotations
 

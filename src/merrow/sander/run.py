@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""How does a user's sander input run in stock sander with our potentials? Serve, run, merge."""
+"""A user's sander input in stock sander with our potentials: serve, run, merge."""
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +20,7 @@ from merrow.errors import InputError
 from merrow.files import atomic_write
 from merrow.potentials.registry import located
 from merrow.sander.files import merged, read_evaluations
-from merrow.sander.input import MerrowInput, read_input, write_input
+from merrow.sander.input import SanderInput, read_input, write_input
 from merrow.sander.models import Job, Models, file_states
 from merrow.sander.scratch import (
     Arguments,
@@ -70,21 +69,21 @@ def run(asked: SanderRun) -> None:
     arguments = read_arguments(asked.words, asked.folder)
     find_program("sander")
     wanted = _input(asked, arguments)
-    topology = read_topology(arguments.files["-p"])
+    topology, ml = read_topology(arguments.files["-p"]), wanted.ml
     whole = read_configuration(arguments.files["-c"], topology)
     region = _region(topology, wanted)
-    check_potential(wanted.potential, region.molecule, region.labels)
+    check_potential(ml.potential, region.molecule, region.labels)
     text = write_input(
         wanted, atoms=[atom + 1 for atom in region.atoms], charge=region.molecule.charge
     )
     job = Job(
         prmtop=str(topology.path),
         atoms=region.atoms,
-        potential=wanted.potential,
-        weights=wanted.weights,
-        precision=wanted.precision,
-        max_spread=wanted.max_spread,
-        files=file_states(str(topology.path), wanted.weights, wanted.potential.partition(":")[2]),
+        potential=ml.potential,
+        weights=ml.weights,
+        precision=ml.precision,
+        max_spread=ml.max_spread_kcal,
+        files=file_states(str(topology.path), ml.weights, ml.potential.partition(":")[2]),
     ).dumps()
     with contextlib.ExitStack() as stack:
         scratch = stack.enter_context(scratch_folder())
@@ -110,7 +109,7 @@ def run(asked: SanderRun) -> None:
         )
         evaluations = read_evaluations(energies)
         printed = mdout.read_text(errors="replace")
-        atomic_write(mdout, merged(printed, evaluations, name=wanted.potential, about=about))
+        atomic_write(mdout, merged(printed, evaluations, name=ml.potential, about=about))
 
 
 def _with_whole(arguments: Arguments, whole: Coordinates, scratch: Path) -> Arguments:
@@ -120,27 +119,27 @@ def _with_whole(arguments: Arguments, whole: Coordinates, scratch: Path) -> Argu
         return arguments
     copy = scratch / "whole.rst7"
     write_restart(copy, whole, time=read_restart_metadata(given).time)
-    return dataclasses.replace(arguments, files={**arguments.files, "-c": copy})
+    return replace(arguments, files={**arguments.files, "-c": copy})
 
 
-def _input(asked: SanderRun, arguments: Arguments) -> MerrowInput:
+def _input(asked: SanderRun, arguments: Arguments) -> SanderInput:
     """Return what the input asks of the model, with the command line's changes."""
     path = arguments.files["-i"]
     wanted = read_input(path.read_text(encoding="latin-1"), source=path.name)
-    weights = asked.weights or (Path(wanted.weights) if wanted.weights else None)
+    weights = asked.weights or wanted.ml.weights
     if weights is not None and not (asked.folder / weights).is_file():
         raise InputError(f"there is no weights file {weights}.")
     if asked.precision not in (None, "float32", "float64"):
         raise InputError(f"--precision {asked.precision} is unknown; use float32 or float64.")
-    return dataclasses.replace(
-        wanted,
-        potential=located(asked.potential or wanted.potential, asked.folder),
-        weights=None if weights is None else str(asked.folder / weights),
-        precision=asked.precision or wanted.precision,
-    )
+    changes = {
+        "potential": located(asked.potential or wanted.ml.potential, asked.folder),
+        "weights": None if weights is None else str(asked.folder / weights),
+        "precision": asked.precision or wanted.ml.precision,
+    }
+    return replace(wanted, ml=wanted.ml.model_copy(update=changes))
 
 
-def _region(topology: AmberTopology, wanted: MerrowInput) -> MLRegion:
+def _region(topology: AmberTopology, wanted: SanderInput) -> MLRegion:
     if wanted.atoms:
         if not 1 <= wanted.atoms[0] <= wanted.atoms[-1] <= len(topology):
             raise InputError(
@@ -148,4 +147,4 @@ def _region(topology: AmberTopology, wanted: MerrowInput) -> MLRegion:
             )
         atoms = [atom - 1 for atom in wanted.atoms]
         return region_of(topology, atoms, name=f"{wanted.source}: iqmatoms")
-    return select_region(topology, wanted.mask)
+    return select_region(topology, wanted.ml.mask)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How does stock sander run in a scratch folder as if it ran in the user's own?
+"""Stock sander in a scratch folder, as if it ran in the user's own.
 
 The files of its interface to external programs have fixed names, so each run gets a folder. There,
 links stand for what the user's folder holds; whatever sander writes new is moved back at the end.
@@ -24,10 +24,10 @@ from typing import Final
 
 from merrow.ambertools.programs import find_program
 from merrow.errors import InputError, MerrowError, UnsupportedPhysicsError
-from merrow.sander import client as extern_client
+from merrow.sander import client
 from merrow.sander.input import rewrite_redirections
 
-COMPILED_CLIENT: Final = Path(__file__).with_name("_extern_client.abi3.so")
+COMPILED_CLIENT: Final = Path(__file__).with_name("_client.abi3.so")
 """A program, not a library; named so that the build takes it along."""
 PREFIX: Final = "merrow-sander-"
 LAST_WORDS: Final = 2.0
@@ -184,7 +184,7 @@ def install_client(folder: Path) -> None:
         for name in ("orca", "rm", "mv"):
             (folder / name).symlink_to(program)
         return
-    python = f"unset LD_LIBRARY_PATH\nexec '{sys.executable}' -I -S '{extern_client.__file__}'"
+    python = f"unset LD_LIBRARY_PATH\nexec '{sys.executable}' -I -S '{client.__file__}'"
     scripts = {
         "orca": f'rm -f orc_job.engrad\n{python} "$@"',
         "rm": '/bin/rm -f orc_job.engrad\nexec /bin/rm "$@"',
@@ -245,7 +245,7 @@ def run_sander(
     try:
         code = _execute([str(program), *command], work, environment, log)
         if code == 0:
-            extern_client.keep_restart(str(made), str(kept))
+            client.keep_restart(str(made), str(kept))
     finally:
         made.unlink(missing_ok=True)  # unless sander ended well, it may be torn
         _bring_home(work, folder, restart=kept)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""How do many programs share one model? Requests by a private Unix socket, answered one at a time.
+"""A server by which programs share one model: a private Unix socket, one answer at a time.
 
-The wire is that of `native/extern_client.c`. There is no network port: the socket lies in a folder
+The wire is that of `native/sander_client.c`. There is no network port: the socket lies in a folder
 that its owner alone may enter, and callers of another user are turned away by the kernel's word.
 """
 
@@ -23,6 +23,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from merrow.errors import InputError, MerrowError
+from merrow.sander.client import exchange
 
 MAGIC: Final = "MERROW1"
 LONGEST_PATH: Final = 103
@@ -182,20 +183,13 @@ def ask(path: Path, request: Request) -> Reply:
         MerrowError: It says that it cannot, or gives no sign of life for ten seconds.
     """
     parts = [text.encode() for text in (request.job, request.input, request.geometry)]
-    head = " ".join([MAGIC, *(str(len(part)) for part in parts)])
     try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as server:
-            server.settimeout(PATIENCE)
-            server.connect(str(path))
-            server.sendall(b"\n".join([head.encode(), b"".join(parts)]))
-            with server.makefile("rb") as stream:
-                kind, *lengths = stream.readline().lstrip(b".").split()
-                first, second = (stream.read(int(length)).decode() for length in lengths)
-    except (OSError, ValueError) as error:
+        results, line = exchange(str(path), parts, PATIENCE)
+    except ValueError as error:
+        raise MerrowError(str(error)) from error
+    except OSError as error:
         raise MerrowError(f"the model server at {path} does not answer: {error}.") from error
-    if kind != b"ok":
-        raise MerrowError(first)
-    return Reply(first, second)
+    return Reply(results.decode(), line.decode())
 
 
 def private_folder(folder: Path) -> None:

@@ -28,7 +28,7 @@ def asked(words: str) -> tuple[str, str, tuple[str, ...]]:
     """Return the potential by `merrow md` and by `merrow sander`, and the notes of the first."""
     text = MDIN.format(words)
     config = md_settings(parse_mdin(text, source="mdin"))
-    return config.ml.potential, read_input(text, source="mdin").potential, config.notes
+    return config.ml.potential, read_input(text, source="mdin").ml.potential, config.notes
 
 
 @pytest.mark.parametrize(("number", "file_name", "name"), FILES)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from merrow.errors import NumericsError
-from merrow.sander import client as extern_client
+from merrow.sander import client as python_client
 from merrow.sander.scratch import COMPILED_CLIENT
 from merrow.sander.server import ModelServer, Reply, Request
 
@@ -84,7 +84,7 @@ class Client:
 def client(request, tmp_path):
     """Return a client in a fresh folder."""
     if request.param == "python":
-        command = [sys.executable, "-I", "-S", str(extern_client.__file__)]
+        command = [sys.executable, "-I", "-S", str(python_client.__file__)]
     elif COMPILED_CLIENT.is_file():
         shutil.copyfile(COMPILED_CLIENT, tmp_path / "orca")
         (tmp_path / "orca").chmod(0o700)

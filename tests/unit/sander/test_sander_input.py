@@ -86,7 +86,7 @@ def test_a_plain_input_without_a_program_gets_ours():
 def test_the_region_may_be_a_list_of_atoms():
     asked = read_input(QMMM.replace("qmmask='@1-6'", "iqmatoms=3,1,2"), source="mdin")
     assert asked.atoms == (1, 2, 3)
-    assert asked.potential == "ani1ccx"
+    assert asked.ml.potential == "ani1ccx"
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_the_region_may_be_a_list_of_atoms():
 )
 def test_the_numbers_of_the_original_name_potentials(number, name):
     text = MLP.replace("mlp_model=0", f"mlp_model={number}")
-    assert read_input(text, source="mdin").potential == name
+    assert read_input(text, source="mdin").ml.potential == name
 
 
 def test_redirections_get_new_names_and_namelists_do_not():

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from merrow.errors import InputError, MerrowError, UnsupportedPhysicsError
-from merrow.sander import scratch as extern_run
+from merrow.sander import scratch as sander_scratch
 from merrow.sander.scratch import read_arguments, run_sander, scratch_folder
 
 TEXT = "x\n &cntrl /\n &wt type='END' /\nDISANG=../far/d.RST\nDUMPAVE=new/dump.dat\nLISTIN=in.dat\n"
@@ -40,7 +40,7 @@ def run(folder, tmp_path, monkeypatch):
         program = tmp_path / "program"
         program.write_text(f"#!/bin/sh\n{script}\n")
         program.chmod(0o700)
-        monkeypatch.setattr(extern_run, "find_program", lambda name: program)
+        monkeypatch.setattr(sander_scratch, "find_program", lambda name: program)
         with scratch_folder() as scratch:
             run_sander(
                 read_arguments(["-O", *words], folder),
@@ -125,12 +125,12 @@ def test_folders_of_killed_runs_are_removed_and_those_of_living_ones_kept(monkey
     assert names(tmp_path) == ["merrow-sander-alive"]
 
 
-@pytest.mark.parametrize("name", extern_run.RANKS)
+@pytest.mark.parametrize("name", sander_scratch.RANKS)
 def test_one_of_several_ranks_is_refused_and_a_single_one_is_not(name):
-    extern_run.refuse_ranks({})
-    extern_run.refuse_ranks({name: "1"})
+    sander_scratch.refuse_ranks({})
+    sander_scratch.refuse_ranks({name: "1"})
     with pytest.raises(UnsupportedPhysicsError, match=r"mpirun started 4 copies"):
-        extern_run.refuse_ranks({name: "4"})
+        sander_scratch.refuse_ranks({name: "4"})
 
 
 @pytest.mark.parametrize(
