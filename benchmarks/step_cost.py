@@ -17,10 +17,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import ani_kernel
 import openmm as mm
 import torch
 from common import SMILES, header, parser, save, show
+from network_speed import ani, state_dicts
 from openmm import app, unit
 
 from merrow.bench.speed import (
@@ -85,9 +85,7 @@ def measure(name: str, folder: Path, models: Path, rounds: int) -> dict[str, Any
         "ml_mm_2fs": stepper(system, hybrid_of(system, potential, **slower), 2.0, STEPS),
     }
     times = time_in_turn(calls, rounds=rounds, units=STEPS)
-    kernel = next(
-        row for row in ani_kernel.measure(name, "ani2x", models, rounds) if row["batch"] == 1
-    )
+    (kernel,) = (case.row(rounds) for case in ani("ani2x", (name,), (1,), models))
     return {
         "system": {
             "molecule": name,
@@ -118,7 +116,7 @@ def peer_stepper(system: BenchSystem, models: Path) -> Callable[[], None]:
         from openmmml import MLPotential  # noqa: PLC0415
     except ImportError as error:
         raise SystemExit("openmm-ml is not installed: pip install openmmml==1.8") from error
-    os.environ["TORCHANI_DATA_DIR"] = str(ani_kernel.state_dicts(models / "ani2x_state_dict.pt"))
+    os.environ["TORCHANI_DATA_DIR"] = str(state_dicts(models / "ani2x_state_dict.pt"))
     prmtop = app.AmberPrmtopFile(str(system.topology.path))
     plain = prmtop.createSystem(
         nonbondedMethod=app.PME,

@@ -31,8 +31,8 @@ from typing import Any
 from unittest.mock import patch
 
 import torch
-from ani_kernel import state_dicts
 from common import SMILES, parser, save, show
+from network_speed import state_dicts
 from openmm import app
 
 from merrow.hydration.config import HydrationConfig, Source

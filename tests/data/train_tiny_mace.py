@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How is the small MACE of the tests made? Methanol as ANI-2x sees it, learnt in minutes.
+"""Makes the small MACE of the tests: methanol as ANI-2x sees it, learnt in minutes.
 
 Three steps, each kept in `--folder`, so that an interrupted run goes on where it stopped:
 
@@ -15,6 +15,7 @@ free energy can be tested with a real one; it is not made for science.
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import json
 import math
@@ -22,7 +23,6 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
-from common import parser  # isort: skip  (sets the threads)
 import mace  # noqa: F401 — before e3nn, which cannot read its own constants otherwise
 import numpy as np
 import torch
@@ -52,12 +52,11 @@ FORCE_WEIGHT, ENERGY_WEIGHT = 1.0, 10.0
 
 def main() -> None:
     """Make the data, train, judge."""
-    arguments = parser(
-        __doc__,
-        folder={"type": Path, "default": Path("tiny-mace"), "help": "what is kept"},
-        epochs=EPOCHS,
-        output={"type": Path, "default": Path("tests/data/tiny_mace.model")},
-    ).parse_args()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, default=Path("tiny-mace"), help="what is kept")
+    parser.add_argument("--epochs", type=int, default=EPOCHS)
+    parser.add_argument("--output", type=Path, default=Path("tests/data/tiny_mace.model"))
+    arguments = parser.parse_args()
     torch.set_num_threads(1)
     torch.set_default_dtype(torch.float64)
     arguments.folder.mkdir(parents=True, exist_ok=True)
@@ -68,7 +67,7 @@ def main() -> None:
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     torch.save(model, arguments.output)
     judge(arguments.output, test, {
-        "script": "benchmarks/train_tiny_mace.py",
+        "script": "tests/data/train_tiny_mace.py",
         "versions": {name: version(name) for name in ("torch", "mace-torch", "e3nn", "numpy")},
         "labels": ani.identity, "training_frames": len(train["energy"]),
         "epochs": arguments.epochs, "training_cpu_seconds": round(seconds),
