@@ -121,9 +121,7 @@ def closure(r1: Estimate, r2: Estimate) -> Closure:
         words = f"Both routes agree: {said}; a disagreement above {bound:.2f} is unlikely."
         return Closure(difference, verdict("routes", True, words))
     words = f"The routes disagree by more than {MAX_Z:g} standard errors: {said}."
-    advice = (
-        "run longer; see which repeats or conformers differ, and the end-state overlap of endpoint"
-    )
+    advice = "run longer; see which repeats or conformers differ, and the end-state overlap"
     return Closure(difference, verdict("routes", False, words, advice, serious=True))
 
 
