@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -133,13 +134,17 @@ def _rising(times: Array, path: Path) -> tuple[Array, str]:
     Raises:
         InputError: No frame is later than the one before.
     """
+    if np.isnan(times).any():
+        note = f"{path.name} tells no times; its frames are taken as 1 ps apart."
+        return np.arange(len(times), dtype=np.float64), note
     steps = np.diff(times)
     if steps.min() > 0.0:
         return times - times[0], ""
     if steps.max() <= 0.0:
         raise InputError(
-            f"{path.name} does not tell the times of its frames; write it again with them, as "
-            "cpptraj's `trajout md.nc time0 0.0 dt 1.0` does."
+            f"{path.name} does not tell the times of its frames; write it again with them, with "
+            "the lines `time time0 0.0 dt 1.0` (first time and interval in ps) and `trajout md.nc` "
+            "of cpptraj."
         )
     interval = float(np.median(steps[steps > 0.0]))
     note = (
@@ -187,7 +192,7 @@ def _read(
     with path.open("rb") as stream:
         netcdf = stream.read(3) == b"CDF"
     try:
-        source = _netcdf(path) if netcdf else _other(path)
+        source = _netcdf(path) if netcdf else _other(path, len(topology))
         n_atoms = next(source)
         if n_atoms == len(topology):
             rows = [
@@ -228,8 +233,18 @@ def _netcdf(path: Path) -> Iterator[Any]:
             yield frame, time, cell
 
 
-def _other(path: Path) -> Iterator[Any]:
-    """Yield the number of atoms, then position, time and box of each frame of another format."""
+def _is_mdcrd(path: Path) -> bool:
+    """Tell AMBER's ASCII trajectory by its content: a title, then ten numbers of eight columns."""
+    with path.open("rb") as stream:
+        lines = stream.read(400).split(b"\n")
+    return len(lines) > 2 and re.fullmatch(rb"( *-?\d+\.\d{3}){10}\r?", lines[1]) is not None
+
+
+def _other(path: Path, n_atoms: int) -> Iterator[Any]:
+    """Yield the number of atoms, then position, time and box of each frame of another format.
+
+    AMBER's ASCII format tells neither how many atoms it has nor the times of its frames.
+    """
     try:
         from MDAnalysis.coordinates.core import get_reader_for  # noqa: PLC0415
     except ImportError as error:
@@ -237,7 +252,11 @@ def _other(path: Path) -> Iterator[Any]:
             f"{path.name} is not NetCDF, so MDAnalysis is needed to read it: "
             "`pip install 'merrow[analysis]'`."
         ) from error
-    with get_reader_for(str(path))(str(path)) as reader:
+    ascii_format = _is_mdcrd(path)
+    reader_of = get_reader_for(str(path), format="TRJ" if ascii_format else None)
+    with reader_of(str(path), **({"n_atoms": n_atoms} if ascii_format else {})) as reader:
         yield reader.n_atoms
         for frame in reader:
-            yield np.array(frame.positions), float(frame.time), frame.triclinic_dimensions
+            # MDAnalysis gives frames without times 0, 1, 2 ps
+            time = float(frame.time) if "time" in frame.data else np.nan
+            yield np.array(frame.positions), time, frame.triclinic_dimensions

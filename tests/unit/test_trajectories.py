@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
 from merrow.amber.coordinates import Coordinates, read_coordinates, write_restart
 from merrow.amber.topology import read_topology
 from merrow.amber.trajectory import TrajectoryWriter
-from merrow.errors import InputError
+from merrow.ambertools.programs import find_program, run_program
+from merrow.errors import InputError, MissingComponentError
 from merrow.trajectories import read_frames, read_reference
 
 EDGE = 30.0
@@ -52,6 +55,46 @@ def test_frames_without_times_are_refused(pentane, tmp_path):
     topology, x = pentane
     with pytest.raises(InputError, match="does not tell the times"):
         read_frames(written(tmp_path / "md.nc", x, np.zeros(12)), topology)
+
+
+def test_the_advice_for_frames_without_times_works(pentane, tmp_path, cpptraj):
+    topology, x = pentane
+    bare = written(tmp_path / "bare.nc", x, np.zeros(12))
+    with pytest.raises(InputError) as caught:
+        read_frames(bare, topology)
+    advised = re.findall(r"`([^`]+)`", str(caught.value))
+    assert len(advised) == 2
+    lines = [f"parm {topology.path}", f"trajin {bare}", *advised, "run"]
+    cpptraj(lines)
+    found = read_frames(tmp_path / "md.nc", topology)
+    np.testing.assert_allclose(found.times, np.arange(12.0))
+    assert found.note == ""
+
+
+def test_ascii_trajectories_are_read_and_their_times_are_said_to_be_unknown(
+    pentane, tmp_path, cpptraj
+):
+    topology, x = pentane
+    times = written(tmp_path / "md.nc", x, np.arange(12.0))
+    cpptraj([f"parm {topology.path}", f"trajin {times}", "trajout out.mdcrd", "run"])
+    found = read_frames(tmp_path / "out.mdcrd", topology)
+    np.testing.assert_allclose(found.positions[3], x, atol=6e-4)  # three decimals
+    assert "tells no times; its frames are taken as 1 ps apart" in found.note
+
+
+@pytest.fixture
+def cpptraj(tmp_path):
+    """Return a function that runs lines of cpptraj in the folder of the test."""
+
+    def run(lines):
+        try:
+            find_program("cpptraj")
+        except MissingComponentError as error:
+            pytest.skip(str(error))
+        (tmp_path / "cpptraj.in").write_text("\n".join(lines) + "\n")
+        run_program("cpptraj", ["-i", "cpptraj.in"], folder=tmp_path, log="cpptraj.log")
+
+    return run
 
 
 def test_a_reference_whose_molecule_lies_across_a_wall_is_made_whole(freesolv, tmp_path):
