@@ -153,7 +153,7 @@ def test_a_solvated_system_runs_and_its_tables_are_read_by_alchemlyb(solvated_ru
     assert Path("run/system/solvated.prmtop").read_bytes() == next(
         path.read_bytes() for path in Path("run/inputs").glob("*.prmtop")
     )
-    dg, rows = value_from_tables(Path("run"), found["temperature_kelvin"])
+    dg, rows = value_from_tables(Path("run"), found["temperature_k"])
     assert rows == found["diagnostics"]["n_samples"]
     assert dg == pytest.approx(
         found["headline"]["value_kcal"], abs=found["headline"]["stderr_kcal"]

@@ -72,7 +72,7 @@ class Protocol(Settings):
     """The alchemical states."""
     refine_schedule: bool = False
     """Whether a short pilot run adds states between neighbours that overlap by less than 0.15."""
-    temperature_kelvin: float = Field(298.15, gt=0, lt=1000)
+    temperature_k: float = Field(298.15, gt=0, lt=1000)
     """Temperature [K]."""
     pressure_bar: float = Field(1.01325, gt=0)
     """Pressure [bar]."""

@@ -94,7 +94,7 @@ class HydrationResult(_Model):
     charges: str
     protocol: str
     route: Literal["direct", "endpoint"]
-    temperature_kelvin: Annotated[float, Field(gt=0.0)]
+    temperature_k: Annotated[float, Field(gt=0.0)]
     headline: Headline
     estimates: Estimates
     legs: Legs
@@ -172,7 +172,7 @@ def read_result(path: Path) -> HydrationResult:
 def _cells(result: HydrationResult) -> Iterator[tuple[str, object]]:
     """Yield the column names and values of the CSV row; the columns never depend on the run."""
     yield from result.molecule
-    for name in ("potential", "charges", "protocol", "route", "temperature_kelvin"):
+    for name in ("potential", "charges", "protocol", "route", "temperature_k"):
         yield name, getattr(result, name)
     yield "headline_method", result.headline.method
     estimates = {"headline": result.headline, **vars(result.estimates), **dict(result.legs)}

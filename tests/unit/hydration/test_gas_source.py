@@ -175,7 +175,7 @@ def test_the_work_of_a_phase_is_the_share_of_the_difference_of_the_two_potential
         save_arrays(leg.coupled_path(PATH.folder(run), index), pooled)
     choose = tasks._start_of_end(told, run, Task("end", "s500", 1), 3)
     pool = choose.__self__
-    kt = 0.0019872043 * told.config.protocol.temperature_kelvin
+    kt = 0.0019872043 * told.config.protocol.temperature_k
     expected = [0.5 * (k + 1) / kt for k in range(2, 8)]  # without the first quarter
     assert pool.work(pool.snapshots) == pytest.approx(expected, rel=1e-6)
     assert tasks._start_of_end(told, run, Task("end", "s500", 1), 1) is None

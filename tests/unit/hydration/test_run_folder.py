@@ -24,7 +24,7 @@ DG = {"value_kcal": -3.1, "stderr_kcal": 0.1}
 RESULT = {
     "molecule": {"smiles": "CO", "formula": "CH4O", "charge": 0, "n_atoms": 6},
     **{"potential": "ani2x", "charges": "bcc", "protocol": "quick", "route": "endpoint"},
-    "temperature_kelvin": 298.15,
+    "temperature_k": 298.15,
     "headline": {**DG, "method": "endpoint_bar"},
     "estimates": {
         **dict.fromkeys(("decoupling_mbar", "decoupling_ti", "mm_reference", "as_published")),

@@ -144,7 +144,7 @@ def missing_rungs(run: Path, config: HydrationConfig) -> dict[str, tuple[float, 
     mm = read_water(run, config, "path", MM), read_gas_phase(run, MM)
     ml = read_water(run, config, "end", ML), read_gas_phase(run, ML)
     rungs = _rungs(run, config, mm, ml)
-    temperature = config.protocol.temperature_kelvin
+    temperature = config.protocol.temperature_k
     return {phase: missing_intermediates(r, temperature=temperature) for phase, r in rungs.items()}
 
 
@@ -157,7 +157,7 @@ def _ends(
     """Return MM → ML in water and in gas."""
     rungs = _rungs(run, config, mm, ml)
     return {
-        phase: endstate_free_energy(r, temperature=config.protocol.temperature_kelvin)
+        phase: endstate_free_energy(r, temperature=config.protocol.temperature_k)
         for phase, r in rungs.items()
     }
 

@@ -44,7 +44,7 @@ def build_result(
         charges=source.charges if source.kind in ("smiles", "structure") else "prmtop",
         protocol=config.protocol.name,
         route=config.protocol.route,
-        temperature_kelvin=config.protocol.temperature_kelvin,
+        temperature_k=config.protocol.temperature_k,
         headline=total.headline,
         estimates=total.estimates,
         legs=Legs(**found.path.legs),

@@ -101,7 +101,7 @@ def subject(result: HydrationResult) -> str:
     name = (
         molecule.formula if molecule.smiles is None else f"{molecule.smiles} ({molecule.formula})"
     )
-    return f"Hydration free energy of {name} at {result.temperature_kelvin:g} K"
+    return f"Hydration free energy of {name} at {result.temperature_k:g} K"
 
 
 def route_words(result: HydrationResult) -> str:

@@ -87,7 +87,7 @@ def render_page(
             "charges": result.charges,
             "protocol": result.protocol,
             "route": route_words(result),
-            "temperature": f"{result.temperature_kelvin:g} K",
+            "temperature": f"{result.temperature_k:g} K",
             "wall-clock time": duration(result.wall_s),
         },
         settings=dict(flatten(result.settings)),

@@ -238,7 +238,7 @@ def open_reservoir(run: Path, task: Task) -> Reservoir | None:
         conformers[len(conformers) // UNEQUILIBRATED :],
         bench.prepared.region.atoms,
         np.array(plan.masses),
-        bench.config.protocol.temperature_kelvin,
+        bench.config.protocol.temperature_k,
     )
 
 
@@ -249,7 +249,7 @@ def _start_of_end(bench: Bench, run: Path, task: Task, index: int) -> leg.Start 
         return None
     phases = leg.read_coupled(Task("path", MM, task.repeat).folder(run), behind)
     atoms, share = list(bench.prepared.region.atoms), share_of(task.hamiltonian)
-    kt = thermal_energy(bench.config.protocol.temperature_kelvin)
+    kt = thermal_energy(bench.config.protocol.temperature_k)
 
     def work(found: tuple[Snapshot, ...]) -> Array:
         solutes = np.array([phase.positions[atoms] for phase in found])
@@ -304,7 +304,7 @@ def leg_plan(config: HydrationConfig, task: Task) -> leg.LegPlan:
     return leg.LegPlan(
         states=states,
         ensemble=Ensemble(
-            protocol.temperature_kelvin, protocol.pressure_bar, step, protocol.friction_per_ps
+            protocol.temperature_k, protocol.pressure_bar, step, protocol.friction_per_ps
         ),
         equilibration=round((first if path else END_EQUILIBRATION) / step),
         equilibration_per_state=round(each / step) if path else 0,
@@ -324,7 +324,7 @@ def gas_plan(bench: Bench, task: Task) -> gas.GasPlan:
     prepared = bench.prepared
     masses = region_masses(prepared.topology, prepared.region, protocol.solute_masses)
     return gas.GasPlan(
-        temperatures=gas.temperature_ladder(protocol.temperature_kelvin, len(masses)),
+        temperatures=gas.temperature_ladder(protocol.temperature_k, len(masses)),
         ladders=protocol.n_gas_ladders,
         masses=tuple(masses.tolist()),
         timestep=step,

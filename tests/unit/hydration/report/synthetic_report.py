@@ -59,7 +59,7 @@ def synthetic_keys(
         "charges": "bcc",
         "protocol": protocol,
         "route": route,
-        "temperature_kelvin": 298.15,
+        "temperature_k": 298.15,
         "headline": {**estimates[method], "method": method},
         "estimates": estimates,
         "legs": {

@@ -43,7 +43,7 @@ def test_the_keys_of_the_file_are_those_of_version_one(make_result):
     assert set(found) == {
         *("schema_version", "molecule", "potential", "charges", "protocol", "route"),
         *(
-            "temperature_kelvin",
+            "temperature_k",
             "headline",
             "estimates",
             "legs",
@@ -72,7 +72,7 @@ def test_the_keys_of_the_file_are_those_of_version_one(make_result):
         ("headline.value_kcal", math.nan, "finite"),
         ("legs.lj.value_kcal", math.inf, "finite"),
         ("legs.lj.stderr_kcal", -0.1, "greater than or equal to 0"),
-        ("temperature_kelvin", "298.15", "valid number"),
+        ("temperature_k", "298.15", "valid number"),
         ("molecule.n_atoms", 10.5, "integer"),
         ("diagnostics.remark", "good", "valid number"),
         ("schema_version", 2, "schema_version"),
