@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is the ML/MM energy of one configuration? prmtop + coordinates → terms and forces."""
+"""The ML/MM energy of one configuration: prmtop + coordinates → terms and forces."""
 
 from __future__ import annotations
 

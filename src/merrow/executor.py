@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Where does the work run? Local processes, one core each, or the jobs of a batch scheduler.
+"""Where work runs: local processes, one core each, or the jobs of a batch scheduler.
 
 Nothing here knows chemistry. `open_executor` gives processes that call functions; `subprocess_pool`
 and `open_dask` give places from which `run_program` starts whole programs, so that one that is

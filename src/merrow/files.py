@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How does a file reach the disk whole or not at all?
+"""Files that reach the disk whole or not at all.
 
 Write beside, sync, rename. A file that has its final name is whole, whatever was killed when.
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What does every piece of configuration have in common?
+"""The base of all settings.
 
 Frozen, unknown keys refused, no files opened, and a fingerprint that names the work it asks for.
 """

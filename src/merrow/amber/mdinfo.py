@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How far is a run, how fast, and when will it end? sander's mdinfo."""
+"""sander's mdinfo: how far a run is, how fast, and when it will end."""
 
 from __future__ import annotations
 

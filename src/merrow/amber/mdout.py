@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How does sander write an mdout? The same sections and columns, so that AMBER's scripts read ours.
+"""An mdout with sander's sections and columns, so that AMBER's scripts read ours.
 
 Lines of our own (the ML energy) stand inside the blocks in the same "NAME = value" form. EPtot is
 the sum of all terms with absolute E_ML.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How do frames and restarts of a run reach AMBER's NetCDF files, and come back to the last bit?
+"""Frames and restarts in AMBER's NetCDF files, which come back to the last bit.
 
 A restart is double precision and written whole. A trajectory grows by one record at a time: its
 count of frames is raised after the frame is on the disk, so a killed run leaves a readable file.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How is stock sander run with our potentials? `merrow sander` with its flags, `merrow serve`."""
+"""`merrow sander`, stock sander with our potentials by its own flags, and `merrow serve`."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How is a simulation from prepared files to production asked for? `merrow simulate`."""
+"""`merrow simulate`: from prepared files to production."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How is a simulation put to the test? `merrow validate nve`."""
+"""`merrow validate nve`: a test of constant energy with the user's files."""
 
 from __future__ import annotations
 

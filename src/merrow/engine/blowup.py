@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Did the simulation leave the realm of physics, at which step, which atom, by which term?"""
+"""Steps under watch: where a simulation leaves the realm of physics, it stops and says by what."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class StabilityMonitor:
         self._last = (step, internal)
 
     def _stay_together(self, snapshot: Snapshot, step: int) -> None:
-        if not self._hybrid.periodic:
+        if not self._hybrid.periodic or not self._hybrid.region.parts:
             return
         positions, box = snapshot.positions * ANGSTROM_PER_NM, snapshot.box * ANGSTROM_PER_NM
         reach = reach_of(positions, box, self._hybrid.region)

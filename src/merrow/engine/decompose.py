@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: MIT
-"""What is the energy of one configuration, term by term as AMBER names them?"""
+"""The energy of one configuration, term by term as AMBER names them."""
 
 from __future__ import annotations
 
 import copy
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import openmm as mm
 
-from merrow.engine.simulation import choose_platform
+from merrow.engine.simulation import Snapshot, choose_platform
 from merrow.errors import InputError, UnsupportedPhysicsError
-from merrow.system.build import CONFINE, INTERNAL, RESTRAINT, virtual_site
+from merrow.system.build import CONFINE, INTERNAL, RESTRAINT, HybridSystem, virtual_site
 from merrow.units import COULOMB_OPENMM
 
 Array = np.ndarray
@@ -107,6 +108,41 @@ class EnergyDecomposition:
         raise UnsupportedPhysicsError(f"{kind} has no AMBER term; the system cannot be decomposed.")
 
 
+@dataclass(frozen=True)
+class HybridEnergies:
+    """What a snapshot of a hybrid system is worth.
+
+    Attributes:
+        terms: Energies [kJ/mol] by the names of `TERMS`; "ml" is absolute.
+        shift: What OpenMM's potential energy lacks of the absolute one [kJ/mol].
+        spread: Spread of E_ML over the members of the potential [kJ/mol]; None without members.
+    """
+
+    terms: dict[str, float]
+    shift: float
+    spread: float | None
+
+
+class HybridDecomposition(EnergyDecomposition):
+    """Measures one hybrid system term by term, that of the potential among them."""
+
+    def __init__(self, hybrid: HybridSystem, box: Array, *, platform: str) -> None:
+        """Prepare the measurement, as `EnergyDecomposition`."""
+        super().__init__(hybrid.system, box if hybrid.periodic else None, platform=platform)
+        self._hybrid = hybrid
+
+    def at(self, snapshot: Snapshot) -> HybridEnergies:
+        """Return the energies of a snapshot."""
+        hybrid, bridge = self._hybrid, self._hybrid.bridge
+        terms = self.terms(snapshot.positions, snapshot.box if hybrid.periodic else None)
+        if bridge is None:
+            return HybridEnergies(terms, 0.0, None)
+        # the bridge remembers its answer to the positions where the Context stands
+        absolute, _, spread = bridge.evaluate(snapshot.positions[list(hybrid.region.model_atoms)])
+        terms["ml"] += absolute
+        return HybridEnergies(terms, bridge.reference, None if math.isnan(spread) else spread)
+
+
 def decompose(
     system: mm.System, positions: Array, box: Array | None, *, platform: str
 ) -> Decomposition:
@@ -122,11 +158,11 @@ def decompose(
         InputError: OpenMM refuses the configuration, such as a box below twice the cutoff.
         UnsupportedPhysicsError: A force has no AMBER term.
     """
-    meter = EnergyDecomposition(system, box, platform=platform)
+    decomposition = EnergyDecomposition(system, box, platform=platform)
     context = _context(system, box, platform)
     _place(context, positions)
     state = context.getState(getEnergy=True, getForces=True)
-    terms = meter.terms(positions, box)
+    terms = decomposition.terms(positions, box)
     called = {f.getForceGroup() for f in system.getForces() if isinstance(f, mm.PythonForce)}
     terms["ml"] += sum(_energy(context, {group}) for group in called)
     total = float(state.getPotentialEnergy()._value)

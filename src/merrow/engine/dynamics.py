@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Where does the hybrid system go in time, and what is measured on the way?
+"""The way of a hybrid system in time, and what is measured on it.
 
 Without a thermostat, with Bussi's (10.1063/1.2408420) and with Andersen's (10.1063/1.439486, all
 velocities drawn anew at intervals), positions and velocities stand at the
@@ -23,7 +23,7 @@ import numpy as np
 import openmm as mm
 
 from merrow.engine.blowup import StabilityMonitor
-from merrow.engine.decompose import EnergyDecomposition
+from merrow.engine.decompose import HybridDecomposition
 from merrow.engine.motion import (
     degrees_of_freedom,
     kinetic_energy,
@@ -160,29 +160,29 @@ def run_dynamics(
     check_plan(plan, hybrid)
     rescaling = BUSSI_INTERVAL if plan.thermostat == "bussi" else 0
     strides = (plan.com_removal_interval, plan.collisions, rescaling, frame_interval)
-    clock = StepCounter(first_step, first_step + steps, report_interval, strides)
+    counter = StepCounter(first_step, first_step + steps, report_interval, strides)
     run = _open(hybrid, plan, start, first_step)
-    watch = StabilityMonitor(hybrid, plan.temperature, run.context)
+    monitor = StabilityMonitor(hybrid, plan.temperature, run.context)
     thermostat = plan.generator_of("dynamics", first_step, "bussi")
     while True:
-        if clock.is_report():
-            report = _report(run, clock.step)
-            watch.report(clock.step, report.terms["ml"])
+        if counter.is_report():
+            report = _report(run, counter.step)
+            monitor.report(counter.step, report.terms["ml"])
             yield report
-        elif frame is not None and clock.is_multiple(frame_interval):
-            frame(clock.step, get_snapshot(run.context))
-        if clock.step == clock.last:
+        elif frame is not None and counter.is_multiple(frame_interval):
+            frame(counter.step, get_snapshot(run.context))
+        if counter.step == counter.last:
             return
-        if clock.is_multiple(plan.com_removal_interval):
+        if counter.is_multiple(plan.com_removal_interval):
             _stop_drift(run)
-        if clock.is_multiple(rescaling):
+        if counter.is_multiple(rescaling):
             _rescale(run, thermostat)
-        if clock.step and clock.is_multiple(plan.collisions):
-            seed = plan.seed_of("collision", clock.step)
+        if counter.step and counter.is_multiple(plan.collisions):
+            seed = plan.seed_of("collision", counter.step)
             run.context.setVelocitiesToTemperature(plan.temperature, seed)
-        target = clock.next()
-        watch.advance(target - clock.step, clock.step)
-        clock.step = target
+        target = counter.next()
+        monitor.advance(target - counter.step, counter.step)
+        counter.step = target
 
 
 def check_plan(plan: DynamicsPlan, hybrid: HybridSystem) -> None:
@@ -282,7 +282,7 @@ class _Run:
     hybrid: HybridSystem
     plan: DynamicsPlan
     context: mm.Context
-    meter: EnergyDecomposition
+    decomposition: HybridDecomposition
     masses: Array
     freedom: int
 
@@ -303,10 +303,9 @@ def _open(hybrid: HybridSystem, plan: DynamicsPlan, start: Snapshot, first_step:
     if first_step == 0:
         context.applyConstraints(plan.constraint_tolerance)
         context.applyVelocityConstraints(plan.constraint_tolerance)
-    box = start.box if hybrid.periodic else None
-    meter = EnergyDecomposition(hybrid.system, box, platform=plan.platform)
+    decomposition = HybridDecomposition(hybrid, start.box, platform=plan.platform)
     masses = particle_masses(hybrid.system)
-    return _Run(hybrid, plan, context, meter, masses, freedom_of(hybrid, plan))
+    return _Run(hybrid, plan, context, decomposition, masses, freedom_of(hybrid, plan))
 
 
 def _stop_drift(run: _Run) -> None:
@@ -335,28 +334,20 @@ def _report(run: _Run, step: int) -> StepReport:
     snapshot, periodic = get_snapshot(run.context), run.hybrid.periodic
     state = run.context.getState(getEnergy=True)
     kinetic = float(state.getKineticEnergy()._value)
-    potential = float(state.getPotentialEnergy()._value)
-    terms = run.meter.terms(snapshot.positions, snapshot.box if periodic else None)
-    spread, bridge = None, run.hybrid.bridge
-    if bridge is not None:
-        potential += bridge.reference
-        region = snapshot.positions[list(run.hybrid.region.model_atoms)]
-        absolute, _, deviation = bridge.evaluate(region)  # it remembers this answer
-        terms["ml"] += absolute
-        spread = None if math.isnan(deviation) else deviation
+    energies = run.decomposition.at(snapshot)
     volume = float(abs(np.linalg.det(snapshot.box))) if periodic else None
     mass = float(run.masses.sum())
     return StepReport(
         step=step,
         time=step * run.plan.timestep,
         kinetic=kinetic,
-        potential=potential,
-        terms=terms,
+        potential=float(state.getPotentialEnergy()._value) + energies.shift,
+        terms=energies.terms,
         temperature=kinetic_temperature(kinetic, run.freedom),
         pressure=_pressure(run),
         volume=volume,
         density=None if volume is None else mass / volume * GRAM_CM3_PER_DALTON_NM3,
-        spread=spread,
+        spread=energies.spread,
         snapshot=snapshot,
     )
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Where is the nearest minimum of the hybrid energy? OpenMM's L-BFGS, with reports on the way.
+"""The nearest minimum of the hybrid energy: OpenMM's L-BFGS, with reports on the way.
 
 Constraints are stiff springs while it runs and exact at its end. Where it ends at its limit, OpenMM
 would go back to the start, because springs are not constraints; what was reached is kept here.
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import openmm as mm
 
-from merrow.engine.decompose import EnergyDecomposition
+from merrow.engine.decompose import HybridDecomposition
 from merrow.engine.dynamics import velocity_verlet
 from merrow.engine.intact import require_whole
 from merrow.engine.simulation import Snapshot, choose_platform, get_snapshot, set_snapshot
@@ -82,14 +82,11 @@ def minimize(
     integrator = velocity_verlet(0.001, CONSTRAINT_TOLERANCE)
     context = mm.Context(hybrid.system, integrator, *choose_platform(platform))
     set_snapshot(context, Snapshot(start.positions, np.zeros_like(start.positions), start.box))
-    meter = EnergyDecomposition(
-        hybrid.system, start.box if hybrid.periodic else None, platform=platform
-    )
-    first = _at(context, hybrid, meter, 0, _gradient(context))
-    _refuse_infinite(first)
+    run = _Run(hybrid, context, HybridDecomposition(hybrid, start.box, platform=platform))
+    first = run.report(0)
     if report is not None:
         report(first)
-    reporter = _Reporter(context, hybrid, meter, report_interval, report, max_steps)
+    reporter = _Reporter(run, report_interval, report, max_steps)
     try:
         mm.LocalEnergyMinimizer.minimize(context, tolerance, max_steps, reporter)
     except mm.OpenMMException as error:
@@ -101,33 +98,68 @@ def minimize(
         context.setPositions(reporter.positions)
         context.applyConstraints(CONSTRAINT_TOLERANCE)
         context.computeVirtualSites()
-    gradient = _gradient(context) if reporter.gradient is None else reporter.gradient
-    final = _at(context, hybrid, meter, reporter.steps, gradient)
-    _refuse_infinite(final)
-    after, when = get_snapshot(context).positions, "during the minimisation"
+    final = run.report(reporter.steps, reporter.gradient)
+    after, when = final.snapshot.positions, "during the minimisation"
     require_whole(hybrid, start.positions, after, when=when, from_any_start=True)
     return final
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What is minimised, and what measures its energy."""
+
+    hybrid: HybridSystem
+    context: mm.Context
+    decomposition: HybridDecomposition
+
+    def report(self, step: int, gradient: Array | None = None) -> MinimizeReport:
+        """Return where the Context stands.
+
+        Args:
+            step: Number of iterations.
+            gradient: Gradient that the minimiser saw last [kJ/mol/nm], (N, 3); None asks for it.
+
+        Raises:
+            NumericsError: The energy or the gradient is not finite.
+        """
+        if gradient is None:
+            state = self.context.getState(getForces=True)
+            gradient = -np.array(state.getForces(asNumpy=True)._value)
+        energy = float(self.context.getState(getEnergy=True).getPotentialEnergy()._value)
+        found = self.of(get_snapshot(self.context), energy, step, gradient)
+        if not np.isfinite(found.potential) or not np.isfinite(found.rms_gradient):
+            raise NumericsError(
+                f"the energy at step {step} of the minimisation is not finite, first at atom "
+                f"{found.atom + 1}; look for atoms that lie on each other."
+            )
+        return found
+
+    def of(self, snapshot: Snapshot, energy: float, step: int, gradient: Array) -> MinimizeReport:
+        """Return a report of what is known."""
+        measured = self.decomposition.at(snapshot)
+        largest = int(np.argmax(np.abs(gradient)))
+        return MinimizeReport(
+            step=step,
+            potential=energy + measured.shift,
+            terms=measured.terms,
+            rms_gradient=float(np.sqrt(np.mean(gradient**2))),
+            largest_gradient=float(np.abs(gradient).max()),
+            atom=largest // 3,
+            snapshot=snapshot,
+        )
 
 
 class _Reporter(mm.MinimizationReporter):  # type: ignore[misc]
     """Counts iterations over all springs, hands reports on, and stops L-BFGS at the limit."""
 
     def __init__(
-        self,
-        context: mm.Context,
-        hybrid: HybridSystem,
-        meter: EnergyDecomposition,
-        interval: int,
-        tell: Callable[[MinimizeReport], None] | None,
-        limit: int,
+        self, run: _Run, interval: int, tell: Callable[[MinimizeReport], None] | None, limit: int
     ) -> None:
         super().__init__()
         self.steps = 0
         self.gradient: Array | None = None
         self.positions: Array | None = None
-        self._limit = limit
-        self._context, self._hybrid, self._meter = context, hybrid, meter
-        self._interval, self._tell = interval, tell
+        self._run, self._interval, self._tell, self._limit = run, interval, tell, limit
 
     def report(self, _iteration: int, x: Any, grad: Any, args: Any) -> bool:
         """Answer OpenMM after an iteration whether to stop."""
@@ -137,60 +169,8 @@ class _Reporter(mm.MinimizationReporter):  # type: ignore[misc]
         self.gradient = np.array(grad).reshape(-1, 3)
         self.positions = positions = np.array(x).reshape(-1, 3)
         if self._tell is not None and self._interval > 0 and self.steps % self._interval == 0:
-            snapshot = Snapshot(
-                positions, np.zeros_like(positions), get_snapshot(self._context).box
-            )
+            box = get_snapshot(self._run.context).box
+            snapshot = Snapshot(positions, np.zeros_like(positions), box)
             energy = float(args["system energy"])
-            self._tell(
-                _report(self._hybrid, self._meter, snapshot, energy, self.steps, self.gradient)
-            )
+            self._tell(self._run.of(snapshot, energy, self.steps, self.gradient))
         return self.steps == self._limit
-
-
-def _gradient(context: mm.Context) -> Array:
-    return -np.array(context.getState(getForces=True).getForces(asNumpy=True)._value)
-
-
-def _at(
-    context: mm.Context,
-    hybrid: HybridSystem,
-    meter: EnergyDecomposition,
-    step: int,
-    gradient: Array,
-) -> MinimizeReport:
-    energy = float(context.getState(getEnergy=True).getPotentialEnergy()._value)
-    return _report(hybrid, meter, get_snapshot(context), energy, step, gradient)
-
-
-def _report(
-    hybrid: HybridSystem,
-    meter: EnergyDecomposition,
-    snapshot: Snapshot,
-    energy: float,
-    step: int,
-    gradient: Array,
-) -> MinimizeReport:
-    terms = meter.terms(snapshot.positions, snapshot.box if hybrid.periodic else None)
-    if hybrid.bridge is not None:
-        energy += hybrid.bridge.reference
-        terms["ml"] += hybrid.bridge.evaluate(snapshot.positions[list(hybrid.region.model_atoms)])[
-            0
-        ]
-    largest = int(np.argmax(np.abs(gradient)))
-    return MinimizeReport(
-        step=step,
-        potential=energy,
-        terms=terms,
-        rms_gradient=float(np.sqrt(np.mean(gradient**2))),
-        largest_gradient=float(np.abs(gradient).max()),
-        atom=largest // 3,
-        snapshot=snapshot,
-    )
-
-
-def _refuse_infinite(report: MinimizeReport) -> None:
-    if not np.isfinite(report.potential) or not np.isfinite(report.rms_gradient):
-        raise NumericsError(
-            f"the energy at step {report.step} of the minimisation is not finite, first at atom "
-            f"{report.atom + 1}; look for atoms that lie on each other."
-        )

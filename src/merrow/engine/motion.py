@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How many ways can a System move, and how is it kept from drifting or spinning as a whole?"""
+"""Degrees of freedom of a System, and the motion of the whole."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""On what, and how, is a System propagated? Platform, integrator, barostat and their seeds."""
+"""What a System is propagated on and by: platform, integrator, barostat and their seeds."""
 
 from __future__ import annotations
 

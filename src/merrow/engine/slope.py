@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""At which coupling does a run stand, and how steep is the energy there?"""
+"""The coupling at which a run stands, and the slope of the energy there."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which step is it, and up to which may the integrator run alone?"""
+"""Steps of a run, and up to which the integrator may go alone."""
 
 from __future__ import annotations
 

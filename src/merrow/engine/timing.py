@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How long does a call take? Several calls in turn, round after round, so that load hits all alike.
+"""Times of several calls in turn, round after round, so that load hits all alike.
 
 Times of one run may be divided by each other; times of two runs may not.
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What was asked of a simulation from prepared files to production? `simulate.yaml`."""
+"""Settings of a simulation from prepared files to production, as `simulate.yaml` holds them."""
 
 from __future__ import annotations
 

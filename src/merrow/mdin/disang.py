@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which distances, angles and torsions does a DISANG file restrain? Its &rst namelists, judged."""
+"""Restraints of a DISANG file: its &rst namelists, judged."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What does each key of a sander input mean here? Honoured, of no effect, or refused, and why.
+"""What each key of a sander input means here: honoured, of no effect, or refused, and why.
 
 One table: the reader judges by it, and docs/reference/mdin.md is made from it.
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which potential does a number mlp_model name: a file of the original program, or one of ours?
+"""The potential that a number mlp_model names: a file of the original program, or one of ours.
 
 The original program reads TorchScript files of fixed names from the folder in the environment
 variable MODEL_PATH. Where that is set, its users mean those files; elsewhere a number names our own

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What stands in a sander input? Namelists with their keys, values and lines, unjudged.
+"""Namelists of a sander input with their keys, values and lines, unjudged.
 
 A small reader of our own: f90nml keeps the last of two equal keys, drops leading digits of names,
 has no line numbers, and prints to the terminal where a quote is left open.

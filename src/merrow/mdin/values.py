@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Is each key of a namelist known, of the right type, and of a value that is available here?"""
+"""Values of a namelist, judged: known keys, of the right type, available here."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How does λ couple the region to its environment?
+"""The coupling of the region to its environment by λ.
 
 Charges of the region are parameter offsets λ_elec·q of one PME force, so the energy is exactly
 quadratic in λ_elec. Lennard-Jones pairs between region and environment are a 12-6 soft core

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which Hamiltonian is simulated? prmtop + region + potential → one OpenMM System.
+"""The Hamiltonian that is simulated: prmtop + region + potential → one OpenMM System.
 
 E = E_internal(region) + E_MM(environment) + E_region-environment(λ), mechanical embedding:
 E_internal is the potential or the region's own MM terms and is never scaled; the region meets its

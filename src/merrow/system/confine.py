@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What keeps the ML region together? A wall around its centre, in three branches.
+"""A wall that keeps the ML region together: around its centre, in three branches.
 
 With r the distance of an atom from the centre: zero below `inner`, ½k(r − inner)² up to `outer`,
 and beyond it straight on with the slope there. The form is that of MLMM4AMBER; here its energy is

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How does a potential act inside OpenMM? The one door between PyTorch and OpenMM."""
+"""A potential inside OpenMM: the one door between PyTorch and OpenMM."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""In which image of the box does the potential see each molecule of its region?
+"""The image of the box in which the potential sees each molecule of its region.
 
 A region of several molecules has one image: the one in which all of its atoms are nearer to each
 other than half the box is wide. There the nearest image of every pair is the pair itself, so E_ML,

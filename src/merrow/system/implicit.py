@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is the generalised Born energy of a molecule by OpenMM, under sander's conventions?
+"""The generalised Born energy of a molecule by OpenMM, under sander's conventions.
 
 sander screens salt with 0.73 κ, κ² = 0.10806 I/Å², cuts the integral of the Born radii at rgbmax =
 25 Å, and has AMBER's Coulomb constant; MMPBSA hands it a solvent dielectric constant of 80. With

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is the molecular-mechanics energy of the region among itself?
+"""The molecular-mechanics energy of the region among itself.
 
 The terms that an ML potential replaces: bonded terms, 1-4 terms and nonbonded pairs of the region
 in vacuum, without cutoff. They drive the MM reference and the MM end states, and as a `Potential`

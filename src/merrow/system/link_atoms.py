@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What does a potential see where the ML region cuts a covalent bond? A hydrogen on the bond.
+"""Link atoms: a hydrogen on each covalent bond that the ML region cuts.
 
 A link atom has no degrees of freedom: it lies on the bond from the ML atom Q to its MM partner M,
 at a fixed distance from Q (1.09 Å, sander's `lnk_dis`). Its force is handed on to Q and M by the

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How are electrostatics and dispersion cut and summed?"""
+"""Cutoffs and sums of electrostatics and dispersion."""
 
 from __future__ import annotations
 

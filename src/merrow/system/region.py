@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which atoms are the ML region, and may they be?
+"""The atoms of the ML region, and whether they may be one.
 
 A region is one whole molecule of the prmtop, without water; where the caller allows it several of
 them, or a part of one that is capped with link atoms. Everything else is refused by name before any

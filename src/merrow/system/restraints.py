@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which extra springs hold atoms, distances, angles and torsions? In AMBER's forms, without ½."""
+"""Springs that hold atoms, distances, angles and torsions, in AMBER's forms, without ½."""
 
 from __future__ import annotations
 

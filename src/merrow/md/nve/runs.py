@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What happens to a system at constant energy? One start, one trajectory per time step."""
+"""Trajectories at constant energy: one start, one trajectory for each time step."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Does this potential with these files conserve energy and momentum? Runs, figures, verdicts.
+"""A test of whether a potential with these files conserves energy and momentum.
 
 Short trajectories at constant energy from one start, one per time step, judged against fixed
 bars; the potential itself is asked about net force and torque, slope against energy, and single

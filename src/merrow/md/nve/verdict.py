@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Is the test of constant energy passed? Recorded trajectories and the potential against bars."""
+"""Recorded trajectories and the potential itself against fixed bars."""
 
 from __future__ import annotations
 
