@@ -17,7 +17,7 @@ from merrow.system.box import box_for_cutoff
 from merrow.system.build import base_system, hybrid_system
 from merrow.system.configuration import read_configuration
 from merrow.system.images import together
-from merrow.system.pme import Nonbonded, PmeParameters
+from merrow.system.pme import Nonbonded, PmeParameters, pme_parameters, sander_pme
 from merrow.system.potentials import MM, open_potential
 from merrow.system.region import select_region
 from merrow.units import (
@@ -27,6 +27,8 @@ from merrow.units import (
     amber_coulomb_charge_scale,
 )
 
+DIRECT_TOLERANCE, SPACING = 1e-6, 0.5
+"""sander's `dsum_tol` and the spacing of the grid [Å] of a single point, which costs nothing."""
 LEAST_GRID = 6
 """Points of a PME grid along an edge that splines of order 5 need."""
 
@@ -43,9 +45,9 @@ class SinglePoint:
         cutoff: Direct-space cutoff, used where there is a box.
         lj_tail: Whether the Lennard-Jones tail is added.
         double: Double precision (float64 network, the platform of `exact_platform`) or single.
-        ewald_tolerance: Relative force error of PME.
+        ewald_tolerance: OpenMM's relative force error of PME; None: sander's rule, converged.
         ewald_coefficient, pme_grid: Explicit Ewald parameters, both or neither.
-        amber_coulomb: Whether AMBER's Coulomb constant replaces OpenMM's.
+        amber_coulomb: Whether Coulomb's constant is AMBER's, as in `merrow md`, or OpenMM's.
     """
 
     prmtop: Path
@@ -56,10 +58,10 @@ class SinglePoint:
     cutoff: float = 9.0
     lj_tail: bool = True
     double: bool = True
-    ewald_tolerance: float = 5e-4
+    ewald_tolerance: float | None = None
     ewald_coefficient: float | None = None
     pme_grid: tuple[int, int, int] | None = None
-    amber_coulomb: bool = False
+    amber_coulomb: bool = True
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ def single_point(request: SinglePoint) -> SinglePointAnswer:
     if topology.has_box:
         cell = box_for_cutoff(topology, coordinates, request.cutoff, source=request.inpcrd)
         box = cell * NM_PER_ANGSTROM
-    nonbonded = _nonbonded(request, periodic=box is not None)
+    nonbonded = _nonbonded(request, cell)
     platform = exact_platform(box, nonbonded.cutoff) if request.double else "CPU"
     positions = coordinates.positions * NM_PER_ANGSTROM
     if request.potential == MM:
@@ -129,21 +131,32 @@ def single_point(request: SinglePoint) -> SinglePointAnswer:
     )
 
 
-def _nonbonded(request: SinglePoint, *, periodic: bool) -> Nonbonded:
-    if not 0.0 < request.ewald_tolerance < 0.5:
-        raise InputError(f"--ewald-tol {request.ewald_tolerance:g} must lie between 0 and 0.5.")
+def _nonbonded(request: SinglePoint, cell: Array | None) -> Nonbonded:
+    """Return how the sums are made; `cell` are the box vectors [Å], or None."""
+    tolerance = request.ewald_tolerance
+    if tolerance is not None and not 0.0 < tolerance < 0.5:
+        raise InputError(f"--ewald-tol {tolerance:g} must lie between 0 and 0.5.")
     if request.ewald_coefficient is not None and not request.ewald_coefficient > 0.0:
         raise InputError(f"--ewald-coeff {request.ewald_coefficient:g} must be above 0.")
     if request.pme_grid is not None and min(request.pme_grid) < LEAST_GRID:
         grid = ",".join(map(str, request.pme_grid))
         raise InputError(f"--pme-grid {grid} needs {LEAST_GRID} points or more in each direction.")
-    pme = None
+    charge_scale = amber_coulomb_charge_scale() if request.amber_coulomb else 1.0
+    if cell is None:
+        return Nonbonded(cutoff=None, lj_tail=request.lj_tail, charge_scale=charge_scale)
     if request.ewald_coefficient is not None and request.pme_grid is not None:
         pme = PmeParameters(request.ewald_coefficient * ANGSTROM_PER_NM, request.pme_grid)
+    elif tolerance is not None:
+        # OpenMM's own rule asks for the widths of the box
+        edges = [float(edge) * NM_PER_ANGSTROM for edge in np.diag(cell)]
+        cutoff = request.cutoff * NM_PER_ANGSTROM
+        pme = pme_parameters((edges[0], edges[1], edges[2]), cutoff, tolerance)
+    else:
+        lengths = np.linalg.norm(cell, axis=1).tolist()
+        pme = sander_pme(lengths, request.cutoff, tolerance=DIRECT_TOLERANCE, spacing=SPACING)
     return Nonbonded(
-        cutoff=request.cutoff * NM_PER_ANGSTROM if periodic else None,
+        cutoff=request.cutoff * NM_PER_ANGSTROM,
         lj_tail=request.lj_tail,
         pme=pme,
-        ewald_tolerance=request.ewald_tolerance,
-        charge_scale=amber_coulomb_charge_scale() if request.amber_coulomb else 1.0,
+        charge_scale=charge_scale,
     )

@@ -19,11 +19,14 @@ import pytest
 from parmed.amber import AmberFormat
 
 from merrow.amber.coordinates import Coordinates, read_coordinates, write_restart
+from merrow.amber.mdout import read_mdout
 from merrow.amber.topology import AmberTopology, read_topology
 from merrow.ambertools.programs import find_program, run_program
 from merrow.energy import SinglePoint, single_point
 from merrow.engine.simulation import exact_platform, misses_pairs
 from merrow.errors import InputError, MissingComponentError, UnsupportedPhysicsError
+from merrow.md.from_mdin import read_md_settings
+from merrow.md.run import run_md
 from merrow.sander.run import SanderRun, run
 from merrow.system.box import box_vectors
 from merrow.system.configuration import check_sites, read_configuration
@@ -362,3 +365,28 @@ def test_sander_gets_whole_molecules(systems, tmp_path, monkeypatch):
         run(SanderRun(["-O", "-p", str(prmtop), "-c", str(start)], tmp_path))
         energies.append(re.search(r"EXTERNESCF =\s*(\S+)", Path("mdout").read_text())[1])
     assert float(energies[1]) == pytest.approx(float(energies[0]), abs=1e-3)
+
+
+EWALD = "ew_coeff=0.4, nfft1=64, nfft2=64, nfft3=64"
+
+
+def test_energy_and_step_0_of_md_and_sander_agree(systems, tmp_path, monkeypatch):
+    prmtop, inpcrd = systems("tip3p")
+    monkeypatch.chdir(tmp_path)
+    cntrl = "imin=0, nstlim=1, dt=0.0005, ntb=1, cut=8.0, ntpr=1, ntc=1, ntf=1, nscm=0"
+    text = f"x\n &cntrl {cntrl}, ifmlp=1 /\n &ewald {EWALD} /\n &mlp animask='!:WAT'"
+    Path("mdin").write_text(f"{text}, potential='mm' /\n")
+    md = run_md(read_md_settings("mdin"), prmtop, inpcrd).energies[0].values["EPtot"]
+    single = ours(prmtop, inpcrd, ewald_tolerance=None, ewald_coefficient=0.4, pme_grid=(64,) * 3)
+    assert md == pytest.approx(single["total"], abs=0.05)
+    Path("s.in").write_text(f"x\n &cntrl {cntrl} /\n &ewald {EWALD}, netfrc=0 /\n")
+    run_program("sander", ["-O", "-i", "s.in", "-p", str(prmtop), "-c", str(inpcrd)],
+                folder=tmp_path, log="sander.log")  # fmt: skip
+    right = read_mdout(tmp_path / "mdout")[0].values["EPtot"]
+    assert single["total"] == pytest.approx(right, abs=0.05)
+
+
+@pytest.mark.parametrize("name", ["tip3p", "octahedron"])
+def test_the_default_of_energy_is_the_converged_sum(systems, name):
+    default, converged = (ours(*systems(name), ewald_tolerance=tol) for tol in (None, 1e-7))
+    assert default["total"] == pytest.approx(converged["total"], abs=0.02)

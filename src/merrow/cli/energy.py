@@ -31,12 +31,19 @@ def energy(
     precision: Annotated[
         str, typer.Option(help="double (Reference platform) or single (CPU platform).")
     ] = "double",
-    ewald_tol: Annotated[float, typer.Option(help="Relative force error of PME.")] = 5e-4,
+    ewald_tol: Annotated[
+        float | None,
+        typer.Option(help="OpenMM's relative force error of PME; default: a converged sum."),
+    ] = None,
     ewald_coeff: Annotated[float | None, typer.Option(help="Ewald coefficient [1/Å].")] = None,
     pme_grid: Annotated[str | None, typer.Option(help="PME grid, such as 64,64,64.")] = None,
     amber_coulomb: Annotated[
-        bool, typer.Option("--amber-coulomb", help="Use AMBER's Coulomb constant, 332.0522.")
-    ] = False,
+        bool,
+        typer.Option(
+            "--amber-coulomb/--openmm-coulomb",
+            help="Coulomb's constant: AMBER's, 332.0522, as in `merrow md`, or OpenMM's, 332.0637.",
+        ),
+    ] = True,
     forces: Annotated[
         Path | None, typer.Option(help="Write forces [kcal/mol/Å] here, .npy, (N, 3).")
     ] = None,

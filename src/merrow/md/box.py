@@ -3,12 +3,10 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from scipy.special import erfc
 
 from merrow.amber.coordinates import Coordinates
 from merrow.amber.topology import AmberTopology
@@ -16,7 +14,7 @@ from merrow.errors import InputError
 from merrow.md.settings import MdSettings
 from merrow.potentials.interface import Array
 from merrow.system.box import box_vectors
-from merrow.system.pme import Nonbonded, PmeParameters
+from merrow.system.pme import Nonbonded, sander_pme
 from merrow.units import ANGSTROM_PER_NM, NM_PER_ANGSTROM, amber_coulomb_charge_scale
 
 DEFAULT_CUTOFF = 8.0
@@ -134,36 +132,15 @@ def nonbonded_of(
     if box is None:
         return Nonbonded(cutoff=None, charge_scale=scale)
     cutoff = settings.cutoff_angstrom or DEFAULT_CUTOFF
-    alpha = settings.ewald_per_angstrom or ewald_coefficient(cutoff, settings.direct_tolerance)
     lengths = np.linalg.norm(box, axis=1) * ANGSTROM_PER_NM
-    sizes = settings.pme_grid or kept or tuple(grid_points(float(length)) for length in lengths)
+    pme = sander_pme(lengths.tolist(), cutoff, tolerance=settings.direct_tolerance)
+    if settings.ewald_per_angstrom:
+        pme = replace(pme, alpha=settings.ewald_per_angstrom * ANGSTROM_PER_NM)
+    if grid := settings.pme_grid or kept:
+        pme = replace(pme, grid=(grid[0], grid[1], grid[2]))
     return Nonbonded(
         cutoff=cutoff * NM_PER_ANGSTROM,
         lj_tail=settings.lj_tail,
-        pme=PmeParameters(alpha * ANGSTROM_PER_NM, (sizes[0], sizes[1], sizes[2])),
+        pme=pme,
         charge_scale=scale,
     )
-
-
-def ewald_coefficient(cutoff: float, tolerance: float) -> float:
-    """Return sander's Ewald coefficient β [1/Å] with erfc(β r)/r = tolerance at the cutoff [Å]."""
-    low, high = 0.0, 1.0
-    while erfc(high * cutoff) / cutoff > tolerance:
-        high *= 2.0
-    for _ in range(60):
-        middle = 0.5 * (low + high)
-        low, high = (middle, high) if erfc(middle * cutoff) / cutoff > tolerance else (low, middle)
-    return 0.5 * (low + high)
-
-
-def grid_points(length: float) -> int:
-    """Return sander's number of grid points: even, of factors 2, 3, 5, at most 1 Å apart."""
-    size = 2 * math.ceil(length / 2)
-    while True:
-        rest = size
-        for prime in (2, 3, 5):
-            while rest % prime == 0:
-                rest //= prime
-        if rest == 1:
-            return size
-        size += 2

@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import erfc
 
 from merrow.errors import InputError
 from merrow.units import ANGSTROM_PER_NM
@@ -63,6 +65,51 @@ def pme_parameters(lengths: tuple[float, ...], cutoff: float, tolerance: float) 
     alpha = math.sqrt(-math.log(2 * tolerance)) / cutoff
     sizes = [_fft_size(2 * alpha * edge / (3 * tolerance**0.2)) for edge in lengths]
     return PmeParameters(alpha, (sizes[0], sizes[1], sizes[2]))
+
+
+def sander_pme(
+    lengths: Sequence[float], cutoff: float, *, tolerance: float, spacing: float = 1.0
+) -> PmeParameters:
+    """Return the Ewald parameters that sander derives from `dsum_tol` and the spacing of its grid.
+
+    Args:
+        lengths: Lengths of the three box vectors [Å].
+        cutoff: Direct-space cutoff [Å].
+        tolerance: What is left of a direct-space term at the cutoff [1/Å], sander's `dsum_tol`.
+        spacing: Largest distance between two points of the grid [Å].
+    """
+    sizes = [grid_points(float(length), spacing) for length in lengths]
+    alpha = ewald_coefficient(cutoff, tolerance)
+    return PmeParameters(alpha * ANGSTROM_PER_NM, (sizes[0], sizes[1], sizes[2]))
+
+
+def ewald_coefficient(cutoff: float, tolerance: float) -> float:
+    """Return sander's Ewald coefficient β [1/Å] with erfc(β r)/r = tolerance at the cutoff [Å]."""
+    low, high = 0.0, 1.0
+    while erfc(high * cutoff) / cutoff > tolerance:
+        high *= 2.0
+    for _ in range(60):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if erfc(middle * cutoff) / cutoff > tolerance else (low, middle)
+    return 0.5 * (low + high)
+
+
+def grid_points(length: float, spacing: float = 1.0) -> int:
+    """Return sander's number of grid points along an edge: even, of factors 2, 3 and 5.
+
+    Args:
+        length: Length of the edge [Å].
+        spacing: Largest distance between two points [Å]; sander's own is 1.
+    """
+    size = 2 * math.ceil(length / (2 * spacing))
+    while True:
+        rest = size
+        for prime in (2, 3, 5):
+            while rest % prime == 0:
+                rest //= prime
+        if rest == 1:
+            return size
+        size += 2
 
 
 def _fft_size(at_least: float) -> int:

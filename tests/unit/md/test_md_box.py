@@ -8,9 +8,10 @@ import pytest
 from scipy.special import erfc
 
 from merrow.amber.coordinates import Coordinates
-from merrow.md.box import cell_of, ewald_coefficient, grid_points, nonbonded_of
+from merrow.md.box import cell_of, nonbonded_of
 from merrow.md.from_mdin import md_settings
 from merrow.mdin.namelist import parse_mdin
+from merrow.system.pme import ewald_coefficient, grid_points
 
 
 @pytest.mark.parametrize(("cutoff", "printed"), [(8.0, 0.34864), (9.0, 0.30768)])
