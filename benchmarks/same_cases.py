@@ -107,14 +107,18 @@ class Side:
 
     def word(self, name: str, *, of: str = "init hydration") -> str:
         """Return what this side calls something, by the text of one of its commands."""
+        older = next((old for old, new in RENAMED.items() if new == name), name)
+        known = re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", self.help(of))
+        return name if known else older
+
+    def help(self, of: str) -> str:
+        """Return the text of one command of this side."""
         if of not in self._helps:
             words = [str(self.program), *of.split()]
             self._helps[of] = subprocess.run(
                 words, capture_output=True, text=True, check=False
             ).stdout
-        older = next((old for old, new in RENAMED.items() if new == name), name)
-        known = re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", self._helps[of])
-        return name if known else older
+        return self._helps[of]
 
     def words(self, settings: dict[str, Any]) -> dict[str, Any]:
         """Return settings with this side's keys."""
@@ -211,7 +215,9 @@ def energy(side: Side) -> None:
     """Compute single points and forces with several potentials, in both precisions."""
     model = Path(__file__).parents[1] / "tests/data/tiny_mace.model"
     (side.out / "energy/tiny_mace.model").write_bytes(model.read_bytes())
-    asked = f"energy {SYSTEM} --ml-mask :LIG --cutoff 6 --json"
+    asked = f"energy {SYSTEM} --ml-mask :LIG --cutoff 6 --ewald-tol 5e-4 --json"
+    if "--openmm-coulomb" in side.help("energy --help"):
+        asked += " --openmm-coulomb"  # the default of the older one
     for potential in POTENTIALS:
         name = re.sub(r"\W", "_", potential)
         line = f"{asked} --potential {potential} --forces {name}.npy"

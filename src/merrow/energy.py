@@ -17,7 +17,7 @@ from merrow.system.box import box_for_cutoff
 from merrow.system.build import base_system, hybrid_system
 from merrow.system.configuration import read_configuration
 from merrow.system.images import together
-from merrow.system.pme import Nonbonded, PmeParameters, pme_parameters, sander_pme
+from merrow.system.pme import Nonbonded, PmeParameters, sander_pme
 from merrow.system.potentials import MM, open_potential
 from merrow.system.region import select_region
 from merrow.units import (
@@ -144,19 +144,16 @@ def _nonbonded(request: SinglePoint, cell: Array | None) -> Nonbonded:
     charge_scale = amber_coulomb_charge_scale() if request.amber_coulomb else 1.0
     if cell is None:
         return Nonbonded(cutoff=None, lj_tail=request.lj_tail, charge_scale=charge_scale)
+    pme = None  # OpenMM's own choice for a tolerance
     if request.ewald_coefficient is not None and request.pme_grid is not None:
         pme = PmeParameters(request.ewald_coefficient * ANGSTROM_PER_NM, request.pme_grid)
-    elif tolerance is not None:
-        # OpenMM's own rule asks for the widths of the box
-        edges = [float(edge) * NM_PER_ANGSTROM for edge in np.diag(cell)]
-        cutoff = request.cutoff * NM_PER_ANGSTROM
-        pme = pme_parameters((edges[0], edges[1], edges[2]), cutoff, tolerance)
-    else:
+    elif tolerance is None:
         lengths = np.linalg.norm(cell, axis=1).tolist()
         pme = sander_pme(lengths, request.cutoff, tolerance=DIRECT_TOLERANCE, spacing=SPACING)
     return Nonbonded(
         cutoff=request.cutoff * NM_PER_ANGSTROM,
         lj_tail=request.lj_tail,
         pme=pme,
+        ewald_tolerance=Nonbonded.ewald_tolerance if tolerance is None else tolerance,
         charge_scale=charge_scale,
     )
