@@ -32,8 +32,7 @@ import torch
 from common import OPTIONS, ROOT, geometry, interleaved, parser, save, show
 
 from merrow.potentials import Molecule, load_potential
-from merrow.potentials.aimnet2.models import AIM_MODELS
-from merrow.potentials.aimnet2.weights import weights_of
+from merrow.potentials.aimnet2.weights import AIM_WEIGHTS
 from merrow.potentials.ani.files import read_ani
 from merrow.potentials.ani.models import ANI_MODELS
 from merrow.potentials.ani.native_engine import NativeAni
@@ -139,7 +138,7 @@ def state_dicts(path: Path) -> Path:
 
 def aimnet2() -> Iterator[Case]:
     """Yield the cases of AIMNet2."""
-    published = torch.jit.load(str(weights_of(AIM_MODELS["aimnet2"]).fetch())).eval()
+    published = torch.jit.load(str(AIM_WEIGHTS["aimnet2"].fetch())).eval()
     for name in MOLECULES:
         for about, molecule, x in batches(name, (1, 8)):
             told = {

@@ -32,3 +32,8 @@ class IncompleteError(MerrowError):
     """Work stopped in good order before it was done; run the same command again to go on."""
 
     exit_code = 3
+
+
+def first_line(error: object) -> str:
+    """Return the first line of what an error or a program says, without its full stop."""
+    return (str(error).strip().splitlines() or ["no message"])[0].rstrip(".")

@@ -24,7 +24,7 @@ from typing import Any, Literal, ParamSpec, TypeVar
 
 from pydantic import Field, model_validator
 
-from merrow.errors import InputError, MissingComponentError
+from merrow.errors import InputError, MissingComponentError, first_line
 from merrow.process import ONE_THREAD, begin_worker
 from merrow.settings import Settings
 
@@ -212,9 +212,9 @@ def check_cluster(cluster: ClusterConfig | None) -> None:
     except subprocess.TimeoutExpired:
         told = "no answer in 30 s"
     if told:
-        first = told.strip().splitlines()[0].rstrip(".")
         raise InputError(
-            f"the scheduler {cluster.scheduler} cannot be reached: `{' '.join(ask)}` says: {first}."
+            f"the scheduler {cluster.scheduler} cannot be reached: `{' '.join(ask)}` says: "
+            f"{first_line(told)}."
         )
 
 

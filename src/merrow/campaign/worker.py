@@ -19,7 +19,7 @@ from os import getpid
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from merrow.errors import IncompleteError, InputError, MerrowError
+from merrow.errors import IncompleteError, InputError, MerrowError, first_line
 from merrow.executor import run_program
 from merrow.folders import locked
 from merrow.hydration.run_folder import RUN_FILE, read_run_file
@@ -100,8 +100,9 @@ def _compute(folder: Path, until: float, processes: int) -> Outcome:
         return Outcome("failed", str(error))
     except Exception as error:
         traceback.print_exc()
-        first = (str(error).splitlines() or ["no message"])[0].rstrip(".")
-        return Outcome("failed", f"unexpected {type(error).__name__}: {first}; see {LOG}.")
+        return Outcome(
+            "failed", f"unexpected {type(error).__name__}: {first_line(error)}; see {LOG}."
+        )
     return Outcome("done")
 
 

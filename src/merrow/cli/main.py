@@ -26,7 +26,7 @@ from merrow.cli.md import md
 from merrow.cli.mmpbsa import mmpbsa
 from merrow.cli.sander import SANDER_FLAGS, sander, serve
 from merrow.cli.simulate import simulate
-from merrow.errors import IncompleteError, InputError, MerrowError
+from merrow.errors import IncompleteError, InputError, MerrowError, first_line
 from merrow.process import OPENMM_THREADS, quiet_libraries
 
 app = typer.Typer(
@@ -136,8 +136,7 @@ def _as_our_own(error: BaseException) -> MerrowError:
         return InputError(f"{sentence}; see `{path} --help`.")
     if isinstance(error, OSError):
         return MerrowError(f"{error.filename or 'a file'}: {error.strerror or error}.")
-    first = (str(error).splitlines() or ["without a message"])[0].rstrip(".")
     return MerrowError(
-        f"unexpected {type(error).__name__}: {first}; what was finished is kept, "
+        f"unexpected {type(error).__name__}: {first_line(error)}; what was finished is kept, "
         "`merrow --verbose ...` shows where it happened: please report it."
     )

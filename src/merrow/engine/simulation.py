@@ -11,7 +11,7 @@ import numpy as np
 import openmm as mm
 
 from merrow.engine.seeds import derive_seed
-from merrow.errors import InputError, NumericsError
+from merrow.errors import InputError, NumericsError, first_line
 from merrow.process import OPENMM_THREADS
 from merrow.system.build import HybridSystem
 
@@ -203,7 +203,7 @@ def check_platform(name: str) -> None:
         platform = mm.Platform.getPlatformByName(name)
         mm.Context(system, mm.VerletIntegrator(0.001), platform)
     except mm.OpenMMException as error:
-        reason = str(error).splitlines()[0].rstrip(".")
         raise InputError(
-            f"the OpenMM platform {name} cannot be used here ({reason}); use --platform CPU."
+            f"the OpenMM platform {name} cannot be used here ({first_line(error)}); "
+            "use --platform CPU."
         ) from error

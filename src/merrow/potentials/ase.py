@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from merrow.errors import InputError, MerrowError, MissingComponentError
+from merrow.errors import InputError, MerrowError, MissingComponentError, first_line
 from merrow.potentials.elements import SYMBOLS
 from merrow.potentials.families import Family, Model
 from merrow.potentials.interface import Array, Capabilities, Evaluation, Molecule
@@ -49,7 +49,7 @@ class AseEngine:
             return target()
         except Exception as error:
             raise InputError(
-                f"{self.name} makes no calculator ({type(error).__name__}: {_first(error)}); "
+                f"{self.name} makes no calculator ({type(error).__name__}: {first_line(error)}); "
                 f"write a file with a function {MAKER}(numbers, charge, multiplicity)."
             ) from error
 
@@ -76,7 +76,7 @@ class AseEngine:
             except Exception as error:
                 raise MerrowError(
                     f"{self.name} fails on conformer {k + 1} ({type(error).__name__}: "
-                    f"{_first(error)})."
+                    f"{first_line(error)})."
                 ) from error
         return Evaluation(energies * EV_KCAL, forces * EV_KCAL)
 
@@ -175,7 +175,7 @@ def _target(name: str) -> Any:
         return getattr(importlib.import_module(module), attribute)
     except ImportError as error:
         raise MissingComponentError(
-            f"{name} needs the module {module}, which does not load here ({_first(error)}); "
+            f"{name} needs the module {module}, which does not load here ({first_line(error)}); "
             "install its package."
         ) from error
     except AttributeError as error:
@@ -193,7 +193,7 @@ def _run(path: Path, _changed: int) -> ModuleType:
         spec.loader.exec_module(module)
     except Exception as error:
         raise InputError(
-            f"{path} cannot be run ({type(error).__name__}: {_first(error)}); correct it."
+            f"{path} cannot be run ({type(error).__name__}: {first_line(error)}); correct it."
         ) from error
     if not callable(getattr(module, MAKER, None)):
         raise InputError(
@@ -201,10 +201,6 @@ def _run(path: Path, _changed: int) -> ModuleType:
             "calculator of ASE; add it."
         )
     return module
-
-
-def _first(error: Exception) -> str:
-    return (str(error).strip().splitlines() or ["no message"])[0].rstrip(".")
 
 
 FAMILY: Final = Family(

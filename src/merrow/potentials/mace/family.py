@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Final
 
 from merrow.potentials.families import Family, Model
-from merrow.potentials.interface import Molecule, Potential
-from merrow.potentials.mace.models import MACE_MODELS, MaceModel
-from merrow.potentials.mace.weights import file_of, weights_of
+from merrow.potentials.interface import Capabilities, Molecule, Potential
+from merrow.potentials.mace.weights import LICENSE, MACE_WEIGHTS, file_of
+
+ELEMENTS: Final = frozenset({1, 6, 7, 8, 9, 15, 16, 17, 35, 53})
+"""H, C, N, O, F, P, S, Cl, Br, I: all elements of MACE-OFF."""
 
 
 def _load(name: str, molecule: Molecule, weights: Path | None, precision: str) -> Potential:
@@ -29,21 +31,24 @@ def _describe(name: str) -> Model:
 
 def _verdict(name: str, path: Path) -> str:
     """Say whether a hash is known, and which content the file has."""
-    known = "hash right" if MACE_MODELS[name].sha256 else "no hash of it is known"
-    return f"{known}, content {FAMILY.weights[name].read(path).digest}"
-
-
-def _model(model: MaceModel) -> Model:
-    source = "GitHub of the MACE authors, or the cache of mace-torch"
-    return Model(model.capabilities, model.level_of_theory, model.license, source)
+    known = "hash right" if MACE_WEIGHTS[name].sha256 else "no hash of it is known"
+    return f"{known}, content {MACE_WEIGHTS[name].read(path).digest}"
 
 
 FAMILY: Final = Family(
-    models={name: _model(model) for name, model in MACE_MODELS.items()},
+    models={
+        name: Model(
+            Capabilities(name, ELEMENTS, dtype="float32", citation="10.1021/jacs.4c07099"),
+            "ωB97M-D3(BJ)/def2-TZVPPD",
+            LICENSE,
+            "GitHub of the MACE authors, or the cache of mace-torch",
+        )
+        for name in MACE_WEIGHTS
+    },
     load=_load,
     generic="mace:FILE",
     describe=_describe,
     takes_file=True,
-    weights={name: weights_of(model) for name, model in MACE_MODELS.items()},
+    weights=MACE_WEIGHTS,
     verdict=_verdict,
 )

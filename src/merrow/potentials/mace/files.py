@@ -22,7 +22,7 @@ from typing import Any, Final
 import numpy as np
 import torch
 
-from merrow.errors import InputError, MerrowError, UnsupportedPhysicsError
+from merrow.errors import InputError, MerrowError, UnsupportedPhysicsError, first_line
 
 KINDS: Final = ("MACE", "ScaleShiftMACE")
 INTERACTIONS: Final = tuple(
@@ -147,7 +147,7 @@ def read_mace(path: Path) -> MaceParameters:
     except KeyError as error:
         raise InputError(_unreadable(path, f"it has no {error.args[0]}")) from error
     except Exception as error:  # a damaged pickle can lead the unpickler anywhere
-        cause = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        cause = f"{type(error).__name__}: {first_line(error)}"
         raise InputError(_unreadable(path, cause[:120])) from error
 
 

@@ -12,9 +12,8 @@ from merrow.potentials.device import placed
 from merrow.potentials.elements import symbol, symbols
 from merrow.potentials.interface import Capabilities, Molecule
 from merrow.potentials.mace.files import MaceParameters, read_mace
-from merrow.potentials.mace.models import MACE_MODELS
 from merrow.potentials.mace.network import MaceEngine
-from merrow.potentials.mace.weights import PREFIX, file_of, weights_of
+from merrow.potentials.mace.weights import MACE_WEIGHTS, PREFIX, file_of
 from merrow.potentials.validation import CheckedPotential
 
 
@@ -24,7 +23,7 @@ def load_mace(
     """Return a MACE model as a potential of one molecule.
 
     Args:
-        name: One of `MACE_MODELS`, or "mace:FILE".
+        name: One of `MACE_WEIGHTS`, or "mace:FILE".
         molecule: What it will be asked about.
         weights: A file to use for a named model, or None to search.
         precision: "float32" or "float64".
@@ -37,7 +36,7 @@ def load_mace(
     if name.startswith(PREFIX):
         parameters, source = read_mace(file_of(name, weights)), name.removeprefix(PREFIX)
     else:
-        parameters, source = weights_of(MACE_MODELS[name]).load(weights), name
+        parameters, source = MACE_WEIGHTS[name].load(weights), name
     known = replace(file_capabilities(name, parameters), dtype=precision)
     for index, number in enumerate(molecule.numbers):
         if number not in parameters.elements:

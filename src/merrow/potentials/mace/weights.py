@@ -1,39 +1,71 @@
 # SPDX-License-Identifier: MIT
-"""Where the files of MACE models come from, and what makes them the published ones."""
+"""The MACE models known by name, with their hashes and where they come from."""
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from merrow.errors import InputError
-from merrow.potentials.mace.models import MaceModel
-from merrow.potentials.weights import Weights, file_digest, from_nowhere, from_web, require_hash
+from merrow.potentials.weights import Weights, from_nowhere, from_web
 
 if TYPE_CHECKING:
     from merrow.potentials.mace.files import MaceParameters
 
 PREFIX: Final = "mace:"
+LICENSE: Final = "Academic Software License (ASL): no commercial use"
+SITE: Final = "https://raw.githubusercontent.com/ACEsuit/mace-off/main"
 
 
-def weights_of(model: MaceModel) -> Weights[MaceParameters]:
-    """Return the weights of a named model; they may lie in the cache of mace-torch, too."""
-    source = from_web(*model.urls)
-    if model.sha256 is None:
+def _off(name: str, path: str, sha256: str | None) -> Weights[MaceParameters]:
+    source = from_web(f"{SITE}/{path}")
+    if sha256 is None:
         source = from_nowhere("no hash of it is known, so it is never downloaded")
-    read = partial(_read_verified, model=model)
-    return Weights(model.name, model.file_name, read, (source,), model.license, other_cache="mace")
+    return Weights(
+        name,
+        path.rpartition("/")[2],
+        _read,
+        (source,),
+        LICENSE,
+        sha256,
+        alternative=f"use it under its own name with --potential {PREFIX}{{path}}",
+        other_cache="mace",
+    )
 
 
-def _read_verified(path: Path, *, model: MaceModel) -> MaceParameters:
+def _read(path: Path) -> MaceParameters:
     from merrow.potentials.mace.files import read_mace  # noqa: PLC0415  (torch)
 
-    if model.sha256 is not None:
-        instead = f"use it under its own name with --potential {PREFIX}{path}"
-        names = {"what": model.name, "model": model.name, "instead": instead}
-        require_hash(path, file_digest(path), model.sha256, **names)
     return read_mace(path)
+
+
+_ALL = (
+    _off(
+        "mace-off23-small",
+        "mace_off23/MACE-OFF23_small.model",
+        "165cce4cfec5a34b9c64d4ebf95de15d71106bb584b7291c8470f0749977c46f",
+    ),
+    _off(
+        "mace-off23-medium",
+        "mace_off23/MACE-OFF23_medium.model",
+        "4842c52ad210d6e1f84d6cf1ffa70fae25a7e0d755ed55cf223f43913f587db7",
+    ),
+    _off(
+        "mace-off23-large",
+        "mace_off23/MACE-OFF23_large.model",
+        "a29e397dbf3e7a24ac50a9b0dfc919bd5a62efa346f5895a6237b0950c1d76f4",
+    ),
+    _off("mace-off23b-medium", "mace_off23/MACE-OFF23b_medium.model", None),
+    _off(
+        "mace-off24-medium",
+        "mace_off24/MACE-OFF24_medium.model",
+        "e5ccf5837f685899811a68754e7c994393bfd1a81720393b03c643b46c70bc69",
+    ),
+)
+MACE_WEIGHTS: Final = {weights.model: weights for weights in _ALL}
+"""By name. The publishers print no hashes: these are the ones that several projects, independent of
+each other, have written down for the files that they downloaded. A model without one is never
+downloaded, and any file of its name is taken."""
 
 
 def file_of(name: str, weights: Path | None = None) -> Path:
