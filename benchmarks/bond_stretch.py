@@ -20,10 +20,10 @@ import numpy as np
 import parmed
 from common import parser, save
 
-from merrow.analysis.stats import block_means
 from merrow.engine.leg import DECOUPLED, count_segments, read_segment
 from merrow.hydration.sampling.tasks import Task, open_leg
 from merrow.samples import COUPLED, LambdaState
+from merrow.uncertainty import mean
 from merrow.units import ANGSTROM_PER_NM
 
 
@@ -43,10 +43,9 @@ def frames(run: Path, state: LambdaState) -> np.ndarray:
 
 
 def length(positions: np.ndarray, i: int, j: int) -> tuple[float, float]:
-    """Return the mean length of a bond and its error, from blocks [Å]."""
+    """Return the mean length of a bond and its error [Å]."""
     values = np.linalg.norm(positions[:, i] - positions[:, j], axis=1)
-    means = block_means(values)
-    return float(values.mean()), float(means.std(ddof=1) / math.sqrt(len(means)))
+    return float(values.mean()), mean(values).stderr
 
 
 def stretches(run: Path) -> list[dict[str, Any]]:

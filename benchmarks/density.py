@@ -24,7 +24,6 @@ from scipy import stats
 from merrow.amber.coordinates import read_coordinates
 from merrow.amber.topology import read_topology
 from merrow.ambertools.solvent import solvate
-from merrow.analysis.stats import mean
 from merrow.engine.dynamics import DynamicsPlan, draw_velocities, freedom_of, run_dynamics
 from merrow.engine.seeds import derive_seed
 from merrow.engine.simulation import Snapshot, get_snapshot, set_snapshot
@@ -33,6 +32,7 @@ from merrow.potentials import load_potential
 from merrow.system.build import HybridSystem, hybrid_system
 from merrow.system.pme import Nonbonded, pme_parameters
 from merrow.system.region import region_of
+from merrow.uncertainty import mean
 from merrow.units import BAR_PER_ATM, KJ_PER_KCAL, NM_PER_ANGSTROM, thermal_energy
 
 WATERS, CUTOFF, EWALD_TOLERANCE = 400, 0.8, 5e-4

@@ -13,11 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from merrow.analysis.rmsd import Array, IntArray, superposed
-from merrow.analysis.stats import BLOCKS, block_means, correlations, mean
+from merrow.uncertainty import central_interval, mean, pearson, resample
 
 PREFACTOR = 8.0 * math.pi**2 / 3.0
 SHORTEST = 1000.0
 """Time below which no correlation with a crystal is a result [ps]: loops move in nanoseconds."""
+BLOCKS = 5
+"""Blocks of a run that are each compared with the crystal."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,13 +68,10 @@ def typical_frame(turned: Array) -> int:
 
 
 def b_factors(moved: Array) -> BFactors:
-    """Return B-factors with errors that know of slow motion: u² is of the mean of all frames.
+    """Return B-factors with errors that know of correlation: u² is of the mean of all frames.
 
     Args:
-        moved: u² of each frame [Å²], shape (F, n), F at least the number of blocks.
-
-    Raises:
-        ValueError: There are too few frames.
+        moved: u² of each frame [Å²], shape (F, n) with F ≥ 2.
     """
     means = [mean(series) for series in PREFACTOR * moved.T]
     return BFactors(np.array([m.value for m in means]), np.array([m.stderr for m in means]))
@@ -86,4 +85,12 @@ def block_correlations(moved: Array, crystal: Array, blocks: int = BLOCKS) -> Ar
         crystal: The crystal's B-factors of these atoms [Å²].
         blocks: Number of blocks.
     """
-    return np.array([correlations(part, crystal).pearson for part in block_means(moved, blocks)])
+    parts = np.array_split(moved, blocks)
+    return np.array([pearson(part.mean(axis=0), crystal) for part in parts])
+
+
+def correlation_interval(values: Array, crystal: Array) -> tuple[float, float]:
+    """Return the 95 % interval of Pearson's correlation, the residues resampled; nan of too few."""
+    rng = np.random.default_rng(len(values))
+    found = central_interval(pearson(*resample(values, crystal, rng=rng)))
+    return found or (math.nan, math.nan)

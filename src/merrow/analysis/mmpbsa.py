@@ -10,7 +10,11 @@ from typing import Literal
 
 import numpy as np
 
-from merrow.analysis.stats import BLOCKS, Array, Mean, mean
+from merrow.samples import Array
+from merrow.uncertainty import Mean, jackknife_variance, mean
+
+BLOCKS = 5
+"""Blocks of the jackknife."""
 
 TRUSTED, LARGEST = 3.6, 6.0
 """Spread of the interaction energy [kcal/mol] up to which the exponential average converges, and
@@ -35,11 +39,11 @@ class InteractionEntropy:
 
 
 def means(delta: Mapping[str, Array]) -> dict[str, Mean]:
-    """Return the mean of every term, with blocks and autocorrelation in its error."""
+    """Return the mean of every term."""
     return {name: mean(values) for name, values in delta.items()}
 
 
-def interaction_entropy(energy: Array, kt: float, blocks: int = BLOCKS) -> InteractionEntropy:
+def interaction_entropy(energy: Array, kt: float) -> InteractionEntropy:
     """Return −TΔS = kT ln⟨exp(β(E − ⟨E⟩))⟩ where it can converge.
 
     Above a spread of 3.6 kcal/mol the second cumulant σ²/2kT stands in, and above 6.0 kcal/mol
@@ -48,7 +52,6 @@ def interaction_entropy(energy: Array, kt: float, blocks: int = BLOCKS) -> Inter
     Args:
         energy: Interaction energy of each frame of one trajectory [kcal/mol], shape (F,).
         kt: Thermal energy [kcal/mol].
-        blocks: Blocks of the jackknife.
 
     Reference:
         Duan, Liu and Zhang, doi:10.1021/jacs.6b02682.
@@ -65,9 +68,7 @@ def interaction_entropy(energy: Array, kt: float, blocks: int = BLOCKS) -> Inter
         top = float(scaled.max())
         return kt * (top + math.log(float(np.exp(scaled - top).mean())))
 
-    parts = np.array_split(np.arange(len(energy)), blocks)
-    left = np.array([of(np.delete(energy, part)) for part in parts])
-    spread = math.sqrt((blocks - 1) / blocks * float(((left - left.mean()) ** 2).sum()))
+    spread = math.sqrt(float(jackknife_variance(np.array_split(energy, BLOCKS), of)))
     how: Literal["exponential", "second cumulant"] = (
         "exponential" if exponential else "second cumulant"
     )

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from merrow.uncertainty import inefficiency
+
 Array = NDArray[np.float64]
 
 BLOCKS = 10
@@ -123,23 +125,8 @@ def equipartition_z(ratios: Array) -> float:
     Args:
         ratios: Energies divided by their expectation, equally spaced in time, shape (n,).
     """
-    independent = len(ratios) / inefficiency(ratios)
+    independent = len(ratios) / inefficiency([ratios])
     return float((ratios.mean() - 1.0) / math.sqrt(2.0 / 3.0 / max(independent, 1.0)))
-
-
-def inefficiency(values: Array) -> float:
-    """Return 1 + 2 Σ ρ(k) up to the first k at which the autocorrelation ρ is not positive."""
-    centred = values - values.mean()
-    variance = float(centred @ centred) / len(values)
-    if variance == 0.0:
-        return float(len(values))
-    total = 1.0
-    for lag in range(1, len(values) // 2):
-        correlation = float(centred[:-lag] @ centred[lag:]) / (len(values) - lag) / variance
-        if correlation <= 0:
-            break
-        total += 2 * correlation
-    return total
 
 
 def net_force(forces: Array) -> float:

@@ -10,8 +10,8 @@ import numpy as np
 from scipy.stats import norm
 
 from merrow.analysis.rmsd import Array, IntArray
-from merrow.analysis.stats import mean
 from merrow.geometry import Quadruple, in_ring, neighbours, torsion_angles
+from merrow.uncertainty import mean
 
 CONTACT = 4.5
 """Heavy atoms nearer than this are in contact [Å]."""

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from merrow.potentials.interface import Array, Evaluation
+from merrow.uncertainty import jackknife_variance
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,9 +92,9 @@ def potential_errors(
         name,
         ms=ms,
         energy_rmse=rmse(answer, truth),
-        energy_stderr=jackknife(difference, np.std),
+        energy_stderr=_jackknife(difference, np.std),
         force_rmse=float(np.sqrt(errors.squares.mean())),
-        force_stderr=jackknife(errors.squares, lambda x: np.sqrt(x.mean())),
+        force_stderr=_jackknife(errors.squares, lambda x: np.sqrt(x.mean())),
         spread=None if answer.spread is None else float(answer.spread.mean()),
         n_geometries=len(difference),
         errors=errors,
@@ -105,16 +106,11 @@ def rmse(answer: Evaluation, truth: Evaluation) -> float:
     return float((answer.energies - truth.energies).std())
 
 
-def jackknife(values: Array, statistic: Callable[[Array], Any]) -> float | None:
-    """Return the standard error of a statistic of independent rows, None below three of them.
-
-    Reference: Efron, Stein, 10.1214/aos/1176345462.
-    """
-    n = len(values)
-    if n < 3:
+def _jackknife(values: Array, statistic: Callable[[Array], Any]) -> float | None:
+    """Return the standard error of a statistic of independent rows, None below three of them."""
+    if len(values) < 3:
         return None
-    without = np.array([statistic(np.delete(values, k, axis=0)) for k in range(n)])
-    return float(np.sqrt((n - 1) * without.var()))
+    return float(np.sqrt(jackknife_variance(np.split(values, len(values)), statistic)))
 
 
 def recommendation(rows: Sequence[PotentialErrors], reference: str) -> str:
@@ -160,7 +156,7 @@ def _is_tie(best: PotentialErrors, other: PotentialErrors) -> bool:
         return False
     squares = np.stack([one.squares for one in (best.errors, other.errors)], axis=1)
     gap = float(_gap(squares))
-    error = jackknife(squares, _gap)
+    error = _jackknife(squares, _gap)
     return error is None or gap < 2 * error
 
 

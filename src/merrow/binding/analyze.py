@@ -12,18 +12,20 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from scipy.stats import spearmanr
 
 from merrow.amber.mask import select_atoms
 from merrow.amber.topology import AmberTopology, Array, IntArray, atom_label, read_topology
-from merrow.analysis import bfactor, pose, stats
+from merrow.analysis import bfactor, pose
 from merrow.analysis.rmsd import rmsd, superposed
 from merrow.binding.b_structure import write_b_structure
 from merrow.binding.crystal import AlphaCarbons, alpha_carbons, crystal_b
-from merrow.binding.report.data import ComplexReport, Quantity, Shape, TrajectoryNumbers
+from merrow.binding.report.data import ComplexReport, Shape, TrajectoryNumbers
 from merrow.binding.report.page import render_complex
 from merrow.errors import InputError
 from merrow.files import atomic_write
 from merrow.trajectories import DryFrames, dry_atoms, read_frames, read_reference
+from merrow.uncertainty import between_repeats, mean, pearson
 
 BACKBONE: Final = ("N", "CA", "C")
 POLAR: Final = (7, 8, 9)
@@ -183,14 +185,13 @@ def _numbers(
         series["ligand by itself"] = rmsd(inner, start, frames.local(heavy))
     moved = typical.moved[:, frames.local(carbons.atoms)]
     found = bfactor.b_factors(moved)
-    means = {key: stats.mean(values) for key, values in series.items()}
     of_ligand = _ligand_numbers(topology, frames, typical, ligand, heavy) if len(heavy) else {}
     return TrajectoryNumbers(
         name=name,
         times=frames.times,
         span=frames.span,
         rmsd=series,
-        means={k: Quantity(m.value, m.stderr, m.inefficiency) for k, m in means.items()},
+        means={key: mean(values) for key, values in series.items()},
         b_values=found.values,
         b_stderr=found.stderr,
         shape=_shape(topology, frames, typical, carbons, ligand),
@@ -207,24 +208,21 @@ def _correlation(
     if crystal is None or span < bfactor.SHORTEST:
         return {}
     known = np.isfinite(crystal)
-    every = stats.correlations(values[known], crystal[known])
     blocks = bfactor.block_correlations(moved[:, known], crystal[known])
-    low, high = stats.bootstrap_interval(
-        values[known], crystal[known], np.random.default_rng(len(values))
-    )
+    low, high = bfactor.correlation_interval(values[known], crystal[known])
     numbers = {
-        "residues": float(every.n),
-        "pearson": every.pearson,
+        "residues": float(known.sum()),
+        "pearson": float(pearson(values[known], crystal[known])),
         "pearson_low_95": low,
         "pearson_high_95": high,
-        "pearson_stderr_blocks": float(blocks.std(ddof=1)) / len(blocks) ** 0.5,
-        "spearman": every.spearman,
+        "pearson_stderr_blocks": between_repeats(blocks) or 0.0,
+        "spearman": float(spearmanr(values[known], crystal[known]).statistic),
     }
     within = known & carbons.inner
     if within.sum() >= FEWEST_INNER and np.ptp(crystal[within]) > 0.0:
-        inner = stats.correlations(values[within], crystal[within])
-        numbers["pearson_without_ends"] = inner.pearson
-        numbers["spearman_without_ends"] = inner.spearman
+        inner = values[within], crystal[within]
+        numbers["pearson_without_ends"] = float(pearson(*inner))
+        numbers["spearman_without_ends"] = float(spearmanr(*inner).statistic)
     return numbers
 
 

@@ -16,12 +16,12 @@ from merrow.analysis.end_states import (
     three_ensembles,
     with_ml,
 )
-from merrow.analysis.stats import Mean
 from merrow.binding.free_states import FreeStates
 from merrow.binding.mmpbsa_program import Energies, Method, Settings, Topologies, run_alone
 from merrow.binding.report.energy import Comparison
 from merrow.system.potentials import MM
 from merrow.trajectories import write_frames
+from merrow.uncertainty import Mean
 
 ONE_TRAJECTORY = "one trajectory"
 ENTROPY = (

@@ -15,7 +15,6 @@ from merrow.amber.topology import AmberTopology, Array, read_topology
 from merrow.ambertools.programs import find_program, version
 from merrow.analysis.end_states import INTERNAL
 from merrow.analysis.mmpbsa import InteractionEntropy, interaction_entropy, means
-from merrow.analysis.stats import Mean
 from merrow.binding.free_states import FreeRequest, FreeStates, read_free
 from merrow.binding.free_terms import Headline, as_json, comparisons, free_terms, headline
 from merrow.binding.gb_check import gb_check
@@ -28,7 +27,6 @@ from merrow.binding.mmpbsa_program import (
     run_mmpbsa,
     split_topology,
 )
-from merrow.binding.report.data import Quantity
 from merrow.binding.report.energy import BindingRun, render_binding
 from merrow.errors import InputError
 from merrow.files import atomic_write
@@ -168,7 +166,7 @@ def _run(
     first = headline(found["TOTAL"], added, free)
     run = BindingRun(
         name=f"{one.name}, MM-{one.method.upper()}SA",
-        terms={k: _quantity(m) for k, m in found.items()},
+        terms=found,
         series=delta["TOTAL"],
         entropy=_entropy_words(entropy),
         residues=residues,
@@ -212,10 +210,6 @@ def species_positions(frames: DryFrames, ligand: tuple[int, ...]) -> dict[str, A
     own = np.isin(frames.atoms, ligand)
     whole = frames.positions
     return {"complex": whole, "receptor": whole[:, ~own], "ligand": whole[:, own]}
-
-
-def _quantity(m: Mean) -> Quantity:
-    return Quantity(m.value, m.stderr, m.inefficiency)
 
 
 def _entropy_words(found: InteractionEntropy) -> str:

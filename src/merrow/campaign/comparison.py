@@ -15,14 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from merrow.errors import NumericsError
+from merrow.uncertainty import RESAMPLES, central_interval, pearson, resample
 
 Array = NDArray[np.float64]
 Statistic = Callable[[Array, Array], Array]
-"""From values and references, shape (..., n), NaN where none is, to numbers of shape (...)."""
+"""From values and references, shape (..., n), to numbers of shape (...)."""
 
-LEVEL = 0.95
-"""Probability that an interval is meant to cover."""
-N_RESAMPLES = 2000
 CHUNK = 4_000_000
 """Elements of the largest temporary array."""
 
@@ -86,8 +84,7 @@ def compare_to_experiment(
     reference: Array,
     *,
     rng: np.random.Generator,
-    groups: NDArray[np.int64] | None = None,
-    n_resamples: int = N_RESAMPLES,
+    n_resamples: int = RESAMPLES,
 ) -> ErrorStatistics:
     """Compare calculated values with a reference.
 
@@ -96,8 +93,6 @@ def compare_to_experiment(
         stderr: Their standard errors [kcal/mol], shape (n,).
         reference: Values to compare with [kcal/mol], shape (n,).
         rng: Source of the resamples.
-        groups: Molecules with one label are resampled together (they share a trajectory), shape
-            (n,); None: each for itself.
         n_resamples: How many resamples.
 
     Raises:
@@ -105,11 +100,10 @@ def compare_to_experiment(
     """
     calculated, stderr, reference = _checked(calculated, stderr, reference)
     n = len(calculated)
-    rows = _resampled_rows(n, groups, rng, n_resamples)
-    drawn, against = _take(calculated, rows), _take(reference, rows)
+    drawn = resample(calculated, reference, rng=rng, n=n_resamples)
 
     def interval(statistic: Statistic) -> Interval:
-        return _interval(n, statistic(calculated, reference), statistic(drawn, against))
+        return _interval(n, statistic(calculated, reference), statistic(*drawn))
 
     def correlation(statistic: Statistic) -> Interval | None:
         known = n >= 3 and bool(np.isfinite(statistic(calculated, reference)))
@@ -134,8 +128,7 @@ def paired_difference(
     reference: Array | None,
     *,
     rng: np.random.Generator,
-    groups: NDArray[np.int64] | None = None,
-    n_resamples: int = N_RESAMPLES,
+    n_resamples: int = RESAMPLES,
 ) -> PairedDifference:
     """Compare two sets of calculated values, and both with a reference, molecule by molecule.
 
@@ -144,7 +137,6 @@ def paired_difference(
         second: Free energies of the same molecules [kcal/mol], shape (n,).
         reference: Values that both are compared with [kcal/mol], shape (n,); None: the shift alone.
         rng: Source of the resamples.
-        groups: As for `compare_to_experiment`.
         n_resamples: How many resamples.
 
     Raises:
@@ -152,8 +144,7 @@ def paired_difference(
     """
     measured = np.zeros_like(first) if reference is None else reference
     first, second, measured = _checked(first, second, measured)
-    rows = _resampled_rows(len(first), groups, rng, n_resamples)
-    one, two, against = (_take(values, rows) for values in (first, second, measured))
+    one, two, against = resample(first, second, measured, rng=rng, n=n_resamples)
 
     def interval(statistic: Statistic) -> Interval:
         value = statistic(first, measured) - statistic(second, measured)
@@ -169,26 +160,22 @@ def paired_difference(
 
 def mean_signed_error(values: Array, reference: Array) -> Array:
     """Return the mean of value − reference over the last axis."""
-    return np.asarray(np.nanmean(values - reference, axis=-1))
+    return np.asarray(np.mean(values - reference, axis=-1))
 
 
 def mean_absolute_error(values: Array, reference: Array) -> Array:
     """Return the mean of |value − reference| over the last axis."""
-    return np.asarray(np.nanmean(np.abs(values - reference), axis=-1))
+    return np.asarray(np.mean(np.abs(values - reference), axis=-1))
 
 
 def root_mean_square_error(values: Array, reference: Array) -> Array:
     """Return the root of the mean of (value − reference)² over the last axis."""
-    return np.asarray(np.sqrt(np.nanmean((values - reference) ** 2, axis=-1)))
+    return np.asarray(np.sqrt(np.mean((values - reference) ** 2, axis=-1)))
 
 
 def r_squared(values: Array, reference: Array) -> Array:
     """Return the square of Pearson's correlation; NaN where one side has no spread."""
-    x = values - np.nanmean(values, axis=-1, keepdims=True)
-    y = reference - np.nanmean(reference, axis=-1, keepdims=True)
-    spread = np.nansum(x * x, axis=-1) * np.nansum(y * y, axis=-1)
-    top = np.nansum(x * y, axis=-1) ** 2
-    return np.asarray(np.divide(top, spread, out=np.full_like(spread, np.nan), where=spread > 0))
+    return np.asarray(pearson(values, reference) ** 2)
 
 
 def kendall_tau(values: Array, reference: Array) -> Array:
@@ -204,8 +191,6 @@ def kendall_tau(values: Array, reference: Array) -> Array:
     for start in range(0, len(x), step):
         dx = np.sign(x[start : start + step, first] - x[start : start + step, second])
         dy = np.sign(y[start : start + step, first] - y[start : start + step, second])
-        known = np.isfinite(dx) & np.isfinite(dy)
-        dx, dy = np.where(known, dx, 0.0), np.where(known, dy, 0.0)
         spread = np.sqrt((dx * dx).sum(axis=-1) * (dy * dy).sum(axis=-1))
         top = (dx * dy).sum(axis=-1)
         parts.append(np.divide(top, spread, out=np.full_like(spread, np.nan), where=spread > 0))
@@ -224,30 +209,7 @@ def _checked(*arrays: Array) -> list[Array]:
     return found
 
 
-def _resampled_rows(
-    n: int, groups: NDArray[np.int64] | None, rng: np.random.Generator, n_resamples: int
-) -> NDArray[np.int64]:
-    """Return rows drawn with replacement, shape (n_resamples, at least n); −1 fills up."""
-    if groups is None:
-        return rng.integers(0, n, (n_resamples, n))
-    _, label = np.unique(groups, return_inverse=True)
-    members = [np.flatnonzero(label == g) for g in range(label.max() + 1)]
-    longest = max(map(len, members))
-    table = np.full((len(members), longest), -1)
-    for row, own in zip(table, members, strict=True):
-        row[: len(own)] = own
-    drawn = rng.integers(0, len(members), (n_resamples, len(members)))
-    return table[drawn].reshape(n_resamples, -1)
-
-
-def _take(values: Array, rows: NDArray[np.int64]) -> Array:
-    return np.where(rows < 0, np.nan, values[rows])
-
-
 def _interval(n: int, value: Array, draws: Array) -> Interval:
     """Return a value with the central interval of its resamples, from three molecules on."""
-    kept = draws[np.isfinite(draws)]
-    if n < 3 or len(kept) < 0.9 * len(draws):
-        return Interval(float(value), None, None)
-    low, high = np.quantile(kept, ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
-    return Interval(float(value), float(low), float(high))
+    ends = central_interval(draws) if n >= 3 else None
+    return Interval(float(value), *(ends or (None, None)))

@@ -16,9 +16,9 @@ import numpy as np
 from merrow.free_energy.decorrelate import split
 from merrow.free_energy.endstate import EndStateEstimate
 from merrow.free_energy.estimate import PathEstimate
-from merrow.free_energy.reorganization import standard_error_of_mean
 from merrow.free_energy.stored import Estimate, UncertaintyPart
 from merrow.samples import Array, WindowSamples
+from merrow.uncertainty import jackknife_variance, standard_error_of_mean
 from merrow.units import KCAL_PER_KJ, thermal_energy
 
 PERCENT = 0.01
@@ -81,9 +81,7 @@ def _member_shifts(x: Array) -> tuple[Array, Array]:
     """Return −ln⟨e^{−x}⟩ of each member about their mean, and its jackknife variance, each (M,)."""
     if len(x) < 2:
         return _centred(x), np.zeros(x.shape[1])
-    blocks = np.array_split(np.arange(len(x)), min(BLOCKS, len(x)))
-    without = np.array([_centred(np.delete(x, block, axis=0)) for block in blocks])
-    return _centred(x), (len(blocks) - 1) * np.asarray(without.var(axis=0))
+    return _centred(x), jackknife_variance(np.array_split(x, min(BLOCKS, len(x))), _centred)
 
 
 def _centred(x: Array) -> Array:

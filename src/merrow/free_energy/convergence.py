@@ -13,14 +13,16 @@ from merrow.errors import NumericsError
 from merrow.free_energy.decorrelate import Correlation, correlation
 from merrow.free_energy.estimate import PathEstimate
 from merrow.free_energy.estimators import fit_mbar
-from merrow.free_energy.repeats import judge_repeats
 from merrow.free_energy.stored import Estimate, Verdict, verdict
 from merrow.samples import Array, WindowSamples
+from merrow.uncertainty import chance_of_agreement
 from merrow.units import KCAL_PER_KJ, thermal_energy
 
 FRACTIONS = (0.2, 0.4, 0.6, 0.8, 1.0)
 BAD_OVERLAP = 0.03
 LOW_OVERLAP = 0.15
+DISAGREE = 0.01
+"""Repeats that differ so much less often than this by chance are said to disagree."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,35 @@ def judge_errors(estimate: PathEstimate) -> Verdict:
     """Say whether the independent repeats of a path agree."""
     errors, repeats = estimate.errors, max(len(estimate.by_repeat), 1)
     return judge_repeats(errors.within, errors.repeats, errors.freedom, repeats=repeats)
+
+
+def judge_repeats(within: float, between: float | None, freedom: float, *, repeats: int) -> Verdict:
+    """Say whether the repeats agree within the errors that they have alone.
+
+    Args:
+        within: Standard error from within the repeats [kcal/mol].
+        between: Standard error from their scatter [kcal/mol]; None for a single repeat.
+        freedom: Degrees of freedom of `between`.
+        repeats: Number of repeats, for the sentence.
+    """
+    if between is None:
+        words = "There is one repeat, so nothing tells whether another run would agree."
+        return verdict("repeats", False, words, "run at least two repeats: --repeats 2")
+    p = chance_of_agreement(within, between, freedom)
+    said = (
+        f"the scatter of {repeats} repeats alone gives ±{between:.2f}, their insides ±{within:.2f} "
+        f"kcal/mol; so much scatter or more has a chance of {p:.2g}"
+    )
+    if p >= DISAGREE:
+        return verdict("repeats", True, f"The repeats agree: {said}.")
+    return verdict(
+        "repeats",
+        False,
+        f"The repeats disagree: {said}.",
+        "something slow (a torsion, water in a pocket) differs between them: run longer, and with "
+        "more repeats",
+        serious=True,
+    )
 
 
 def judge_overlap(estimate: PathEstimate) -> Verdict:

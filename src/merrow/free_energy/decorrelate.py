@@ -16,13 +16,12 @@ from pymbar import timeseries
 
 from merrow.free_energy.frames import relative_potential
 from merrow.samples import Array, IntArray, LambdaState, WindowSamples
+from merrow.uncertainty import MIN_SERIES, inefficiency
 
 MAX_DISCARD = 0.25
 """Never more than this fraction of a series is called unequilibrated."""
 DISCARD_GAIN = 1.5
 """Rows are dropped only if that multiplies the number of independent ones by this factor."""
-MIN_SERIES = 10
-"""Shorter series tell nothing about their correlation; they are taken as they are (g = 1)."""
 SPIKE = 50.0
 """Δu beyond this many kT weighs nothing in an estimator and must not hide a correlation."""
 
@@ -89,20 +88,6 @@ def _changing_parts(states: Sequence[LambdaState]) -> NDArray[np.bool_]:
     return parts
 
 
-def inefficiency(series: Sequence[Array]) -> float:
-    """Return the statistical inefficiency g ≥ 1 of one or more runs of the same quantity.
-
-    Several runs (walkers) are measured against their common mean, so walkers that stay apart
-    are seen as a long correlation.
-    """
-    long_enough = [s for s in series if len(s) >= MIN_SERIES]
-    if not long_enough or np.ptp(np.concatenate(long_enough)) == 0.0:
-        return 1.0
-    if len(long_enough) == 1:
-        return float(timeseries.statistical_inefficiency(long_enough[0]))
-    return float(timeseries.statistical_inefficiency_multiple(long_enough))
-
-
 def split(values: Array, groups: IntArray | None) -> list[Array]:
     """Return the series of each group (walker, repeat) in the order of its label; rows in time."""
     if groups is None:
@@ -113,21 +98,6 @@ def split(values: Array, groups: IntArray | None) -> list[Array]:
 def thin(series: Sequence[Array], g: float) -> Array:
     """Return the values of all series that are about g rows apart."""
     return np.concatenate([s[_stride(len(s), g)] for s in series])
-
-
-def segments(series: Sequence[Array], n_blocks: int = 10) -> list[Array]:
-    """Cut each series into equal runs so that about n_blocks of at least 5 rows result."""
-    return [block for own in blocks_of(series, n_blocks) for block in own]
-
-
-def blocks_of(series: Sequence[Array], n_blocks: int = 10) -> list[list[Array]]:
-    """Return the blocks of `segments`, series by series."""
-    total = sum(len(s) for s in series)
-    cut: list[list[Array]] = []
-    for s in series:
-        n = max(1, min(round(n_blocks * len(s) / max(total, 1)), len(s) // 5))
-        cut.append([b for b in np.array_split(s, n) if len(b)])
-    return cut
 
 
 def _stride(n: int, g: float) -> IntArray:

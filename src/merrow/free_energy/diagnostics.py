@@ -7,11 +7,11 @@ import math
 
 import numpy as np
 
-from merrow.free_energy.decorrelate import MAX_DISCARD, Correlation, inefficiency, split
+from merrow.free_energy.decorrelate import MAX_DISCARD, Correlation, split
 from merrow.free_energy.populations import sectors
-from merrow.free_energy.reorganization import standard_error_of_mean
 from merrow.free_energy.stored import Verdict, verdict
 from merrow.samples import Array, IntArray, WindowSamples
+from merrow.uncertainty import inefficiency, standard_error_of_mean
 from merrow.units import KCAL_PER_KJ
 
 LEAST_INDEPENDENT = 50.0

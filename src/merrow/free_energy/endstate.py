@@ -13,9 +13,9 @@ References:
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import chain, pairwise
 
 import numpy as np
 from pymbar import MBAR
@@ -24,10 +24,11 @@ from pymbar.utils import BoundsError, ConvergenceError, ParameterError
 
 from merrow.errors import NumericsError
 from merrow.free_energy.convergence import BAD_OVERLAP
-from merrow.free_energy.decorrelate import inefficiency, segments, split, thin
+from merrow.free_energy.decorrelate import split, thin
 from merrow.free_energy.estimate import ErrorParts
 from merrow.free_energy.stored import Estimate, GibbsBogoliubov, PhaseBounds, Verdict, verdict
 from merrow.samples import Array, IntArray
+from merrow.uncertainty import blocks_of, inefficiency, jackknife_variance
 from merrow.units import KCAL_PER_KJ, thermal_energy
 
 MAX_GAP = 6.0
@@ -153,7 +154,9 @@ def endstate_free_energy(
     value = _solve(whole, lambdas)[0]
     errors = ErrorParts(
         analytic=_solve(few, lambdas)[1] * kt * KCAL_PER_KJ,
-        blocks=_scaled(_jackknife([segments(groups) for groups in series], lambdas), kt),
+        blocks=_scaled(
+            _jackknife([[*chain.from_iterable(blocks_of(s))] for s in series], lambdas), kt
+        ),
         repeats=_scaled(_jackknife(series, lambdas), kt),
         freedom=max(min(map(len, series)) - 1, 1),
     )
@@ -266,15 +269,13 @@ def _jackknife(series: Sequence[Sequence[Array]], lambdas: Sequence[float]) -> f
     """Return the delete-one-group error [kT]; the ensembles are independent of each other."""
     if min(map(len, series)) < 2:
         return None
-    variance = 0.0
     whole = [np.concatenate(list(groups)) for groups in series]
-    for k, groups in enumerate(series):
-        values = []
-        for i in range(len(groups)):
-            rest = np.concatenate([s for j, s in enumerate(groups) if j != i])
-            values.append(_solve([*whole[:k], rest, *whole[k + 1 :]], lambdas)[0])
-        variance += (len(values) - 1) * float(np.var(values))
-    return math.sqrt(variance)
+
+    def without(k: int) -> Callable[[Array], float]:
+        return lambda rest: _solve([*whole[:k], rest, *whole[k + 1 :]], lambdas)[0]
+
+    parts = (jackknife_variance(groups, without(k)) for k, groups in enumerate(series))
+    return math.sqrt(sum(float(part) for part in parts))
 
 
 def _by_label(

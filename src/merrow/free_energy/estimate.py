@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from merrow.free_energy.repeats import between_repeats, combined_error
 from merrow.free_energy.stored import Estimate
 from merrow.samples import Array, LambdaState
+from merrow.uncertainty import between_repeats, combined_error
 
 
 @dataclass(frozen=True)

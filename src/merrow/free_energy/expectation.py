@@ -22,11 +22,10 @@ from merrow.free_energy.decorrelate import Correlation, correlation, split
 from merrow.free_energy.estimate import ErrorParts
 from merrow.free_energy.estimators import fit_mbar
 from merrow.free_energy.frames import relative_potential
-from merrow.free_energy.reorganization import standard_error_of_mean
-from merrow.free_energy.repeats import between_repeats, within_repeats
 from merrow.free_energy.spread import blocks, check_rows
 from merrow.free_energy.stored import Estimate
 from merrow.samples import Array, IntArray, WindowSamples
+from merrow.uncertainty import between_repeats, standard_error_of_mean, within_repeats
 from merrow.units import KCAL_PER_KJ, thermal_energy
 
 

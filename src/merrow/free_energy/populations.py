@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import norm
 
-from merrow.free_energy.decorrelate import inefficiency
 from merrow.free_energy.stored import Verdict, verdict
 from merrow.samples import Array, IntArray
+from merrow.uncertainty import inefficiency
 
 SECTOR = 120
 """Width of a torsion state [degree]."""

@@ -12,13 +12,11 @@ import math
 import numpy as np
 
 from merrow.errors import NumericsError
-from merrow.free_energy.decorrelate import blocks_of, inefficiency, split
-from merrow.free_energy.repeats import between_repeats, combined_error, within_repeats
+from merrow.free_energy.decorrelate import split
 from merrow.free_energy.stored import Estimate
 from merrow.samples import Array, IntArray
+from merrow.uncertainty import standard_error_of_mean
 from merrow.units import KCAL_PER_KJ
-
-MIN_BLOCKS = 5
 
 
 def reorganization_energy(
@@ -57,20 +55,3 @@ def reorganization_energy(
     labels = [] if groups_water is None else [int(label) for label in np.unique(groups_water)]
     alone = {r: (float(s.mean()) - low) * KCAL_PER_KJ for r, s in zip(labels, wet, strict=False)}
     return Estimate(value * KCAL_PER_KJ, error * KCAL_PER_KJ, alone)
-
-
-def standard_error_of_mean(series: list[Array]) -> float:
-    """Return the error of the mean of all rows, from within the groups and between them.
-
-    Args:
-        series: One array per group, in order of time; any unit, which the error shares.
-    """
-    values = np.concatenate(series)
-    n_eff = max(len(values) / inefficiency(series), 1.0)
-    analytic = float(values.std(ddof=1)) / math.sqrt(n_eff)
-    cut = blocks_of(series)
-    blocks = None
-    if sum(map(len, cut)) >= MIN_BLOCKS:
-        blocks = within_repeats([[float(b.mean()) for b in own] for own in cut])
-    between = between_repeats([float(s.mean()) for s in series])
-    return combined_error(max(analytic, blocks or 0.0), between, max(len(series) - 1, 1))

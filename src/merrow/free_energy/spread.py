@@ -11,10 +11,10 @@ import numpy as np
 from merrow.errors import NumericsError
 from merrow.free_energy.decorrelate import Correlation
 from merrow.free_energy.estimate import ErrorParts, PathEstimate
-from merrow.free_energy.repeats import between_repeats, within_repeats
 from merrow.free_energy.schedule import legs
 from merrow.free_energy.stored import Estimate
 from merrow.samples import Array, IntArray, LambdaState, WindowSamples
+from merrow.uncertainty import between_repeats, within_repeats
 from merrow.units import KCAL_PER_KJ, thermal_energy
 
 N_BLOCKS = 10

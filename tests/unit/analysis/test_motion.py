@@ -10,8 +10,9 @@ import pytest
 from scipy.signal import lfilter
 from scipy.spatial.transform import Rotation
 
-from merrow.analysis import bfactor, pose, stats
+from merrow.analysis import bfactor, pose
 from merrow.analysis.rmsd import gathered, rmsd, superposed
+from merrow.uncertainty import mean, pearson
 
 
 @pytest.fixture
@@ -89,7 +90,7 @@ def test_b_factors_recover_the_spread_that_was_put_in(rng):
     # the fit takes six of 3n degrees of freedom, 3 %, and the sampling error of a variance is 1 %
     assert found.values == pytest.approx(expected, rel=0.2)
     assert np.median(found.values / expected) == pytest.approx(1.0, abs=0.05)
-    assert stats.correlations(found.values, expected).pearson > 0.99
+    assert pearson(found.values, expected) > 0.99
 
 
 def test_b_factors_are_those_of_mdanalysis_rmsf(rng):
@@ -113,7 +114,7 @@ def test_the_error_of_a_correlated_series_is_honest(rng):
     phi, hits, g = 0.9, 0, []
     for _ in range(200):
         series = lfilter([1.0], [1.0, -phi], rng.normal(size=2200))[200:]  # its start forgotten
-        found = stats.mean(series, blocks=10)
+        found = mean(series)
         hits += abs(found.value) < found.stderr
         g.append(found.inefficiency)
     assert np.mean(g) == pytest.approx((1 + phi) / (1 - phi), rel=0.15)
@@ -121,26 +122,20 @@ def test_the_error_of_a_correlated_series_is_honest(rng):
 
 
 def test_a_constant_series_has_no_error():
-    found = stats.mean(np.full(50, -3.0))
+    found = mean(np.full(50, -3.0))
     assert (found.value, found.stderr, found.inefficiency) == (-3.0, 0.0, 1.0)
 
 
-def test_correlations_know_a_monotone_curve_from_a_line():
-    x = np.arange(1.0, 11.0)
-    line, curve = stats.correlations(x, 3 * x - 1), stats.correlations(x, np.exp(x))
-    assert (line.pearson, line.spearman, line.kendall) == pytest.approx((1.0, 1.0, 1.0))
-    assert curve.spearman == pytest.approx(1.0)
-    assert curve.pearson < 0.8
-    with pytest.raises(ValueError, match="constant"):
-        stats.correlations(x, np.ones(10))
-
-
-def test_the_bootstrap_interval_holds_the_value(rng):
+def test_the_interval_of_a_correlation_holds_its_value(rng):
     x = rng.normal(size=80)
     y = x + rng.normal(size=80)
-    low, high = stats.bootstrap_interval(x, y, rng)
-    assert low < stats.correlations(x, y).pearson < high
+    low, high = bfactor.correlation_interval(x, y)
+    assert low < pearson(x, y) < high
     assert 0.1 < high - low < 0.5
+
+
+def test_a_constant_list_has_no_correlation():
+    assert np.isnan(pearson(np.arange(10.0), np.ones(10)))
 
 
 def test_torsions_are_found_outside_rings_and_measured():

@@ -6,24 +6,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from merrow.bench.errors import PotentialErrors, jackknife, potential_errors, recommendation
+from merrow.bench.errors import PotentialErrors, potential_errors, recommendation
 from merrow.bench.figure import plot_errors
 from merrow.errors import InputError
 from merrow.potentials import Evaluation
-
-
-def test_the_jackknife_of_a_mean_is_its_standard_error():
-    values = np.random.default_rng(1).normal(size=17)
-    exact = values.std(ddof=1) / np.sqrt(17)
-    assert jackknife(values, np.mean) == pytest.approx(exact, rel=1e-12)
-    assert jackknife(values[:2], np.mean) is None
-
-
-def test_the_error_of_an_rmse_is_that_of_many_repetitions():
-    # independent errors of σ = 2: the RMSE over K has the standard error σ/√(2 K)
-    rng, k = np.random.default_rng(2), 40
-    found = [jackknife(2.0 * rng.normal(size=k), np.std) for _ in range(300)]
-    assert np.mean(found) == pytest.approx(2.0 / np.sqrt(2 * k), rel=0.05)  # 300 draws: 1 %
 
 
 def test_errors_are_told_without_the_mean_and_for_each_geometry():

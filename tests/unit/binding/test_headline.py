@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from merrow.analysis.end_states import Difference, Strain, Term
-from merrow.analysis.stats import Mean
 from merrow.binding.free_states import FreeStates
 from merrow.binding.free_terms import FreeTerms, headline
 from merrow.trajectories import DryFrames
+from merrow.uncertainty import Mean
 
-TOTAL = Mean(-8.0, 0.2, 0.2, 1.0, 100)
+TOTAL = Mean(-8.0, 0.2, 1.0)
 
 
 def a_strain(stderr):

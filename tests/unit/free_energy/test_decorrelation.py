@@ -8,7 +8,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from merrow.free_energy.decorrelate import MAX_DISCARD, correlation, inefficiency, segments, split
+from merrow.free_energy.decorrelate import MAX_DISCARD, correlation, split
+from merrow.uncertainty import blocks_of, inefficiency
 
 
 def memory(n: int, rho: float, rng) -> np.ndarray:
@@ -94,10 +95,10 @@ def test_rows_out_of_order_are_read_in_order_of_time(path):
     np.testing.assert_array_equal(correlation(shuffled).g, correlation(samples).g)
 
 
-def test_split_and_segments_lose_no_row():
+def test_split_and_blocks_lose_no_row():
     values, groups = np.arange(103.0), np.repeat([4, 7], [50, 53])
     series = split(values, groups)
     assert [len(s) for s in series] == [50, 53]
-    blocks = segments(series)
+    blocks = [block for own in blocks_of(series) for block in own]
     assert len(blocks) == 10
     np.testing.assert_array_equal(np.concatenate(blocks), values)

@@ -23,8 +23,8 @@ from merrow.free_energy.estimate import add, negative
 from merrow.free_energy.estimators import bar, mbar, thermodynamic_integration
 from merrow.free_energy.frames import dhdl
 from merrow.free_energy.reorganization import reorganization_energy
-from merrow.free_energy.repeats import combined_error
 from merrow.free_energy.stored import Estimate
+from merrow.uncertainty import combined_error
 from merrow.units import KCAL_PER_KJ, thermal_energy
 
 KT_KCAL = thermal_energy(300.0) * KCAL_PER_KJ

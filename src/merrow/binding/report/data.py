@@ -8,16 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from merrow.uncertainty import Mean
+
 Array = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Quantity:
-    """A mean with one standard error, and frames per independent frame."""
-
-    value: float
-    stderr: float
-    inefficiency: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +54,7 @@ class TrajectoryNumbers:
     times: Array
     span: float
     rmsd: dict[str, Array]
-    means: dict[str, Quantity]
+    means: dict[str, Mean]
     b_values: Array
     b_stderr: Array
     shape: Shape

@@ -11,11 +11,11 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from merrow.binding.report.data import Quantity
 from merrow.binding.report.figures import STYLES
 from merrow.report.html import render
 from merrow.report.style import RC, to_svg
 from merrow.report.text import energy, number, stderr
+from merrow.uncertainty import Mean
 
 Array = NDArray[np.float64]
 MOST_RESIDUES = 20
@@ -56,7 +56,7 @@ class BindingRun:
     """
 
     name: str
-    terms: Mapping[str, Quantity]
+    terms: Mapping[str, Mean]
     series: Array
     entropy: str
     residues: Mapping[str, float] = field(default_factory=dict)

@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: MIT
-"""Is the error that is weighed from within and between repeats neither jumpy nor blind?"""
+"""Are errors from blocks, repeats and left-out parts right, neither jumpy nor blind?"""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from merrow.free_energy.repeats import (
-    DISAGREE,
+from merrow.free_energy.convergence import DISAGREE, judge_repeats
+from merrow.uncertainty import (
     between_repeats,
     chance_of_agreement,
     combined_error,
-    judge_repeats,
+    jackknife_variance,
     within_repeats,
 )
 
@@ -107,3 +107,16 @@ def test_verdicts_say_what_to_do():
     assert apart.status == "fail"
     assert "more repeats" in apart.advice
     assert judge_repeats(0.1, None, 1, repeats=1).status == "warn"
+
+
+def test_the_jackknife_of_a_mean_is_its_standard_error():
+    values = np.random.default_rng(1).normal(size=17)
+    exact = values.std(ddof=1) / np.sqrt(17)
+    assert np.sqrt(jackknife_variance(np.split(values, 17), np.mean)) == pytest.approx(exact)
+
+
+def test_the_jackknife_error_of_an_rmse_is_that_of_many_repetitions():
+    # independent errors of σ = 2: the RMSE over K has the standard error σ/√(2 K)
+    rng, k = np.random.default_rng(2), 40
+    found = [jackknife_variance(np.split(2.0 * rng.normal(size=k), k), np.std) for _ in range(300)]
+    assert np.mean(np.sqrt(found)) == pytest.approx(2.0 / np.sqrt(2 * k), rel=0.05)  # draws: 1 %
