@@ -254,7 +254,7 @@ def read_trajectory(path: Path) -> Trajectory:
 
 
 def _attributes(file: Any, convention: str, title: str) -> None:
-    file.title = title or "merrow"
+    file.title = (title or "merrow").encode()  # scipy takes letters beyond ASCII as bytes only
     file.application = "AMBER"
     file.program = "merrow"
     file.programVersion = version("merrow")

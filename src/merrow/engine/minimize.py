@@ -20,6 +20,7 @@ from merrow.engine.intact import require_whole
 from merrow.engine.simulation import Snapshot, choose_platform, get_snapshot, set_snapshot
 from merrow.errors import InputError, NumericsError
 from merrow.system.build import HybridSystem
+from merrow.system.configuration import place_sites
 
 Array = np.ndarray
 CONSTRAINT_TOLERANCE = 1e-8
@@ -169,6 +170,7 @@ class _Reporter(mm.MinimizationReporter):  # type: ignore[misc]
         self.gradient = np.array(grad).reshape(-1, 3)
         self.positions = positions = np.array(x).reshape(-1, 3)
         if self._tell is not None and self._interval > 0 and self.steps % self._interval == 0:
+            place_sites(self._run.hybrid.system, positions)
             box = get_snapshot(self._run.context).box
             snapshot = Snapshot(positions, np.zeros_like(positions), box)
             energy = float(args["system energy"])

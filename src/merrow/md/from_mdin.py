@@ -30,10 +30,13 @@ def read_md_settings(path: str | Path) -> MdSettings:
     path = Path(path)
     if not path.is_file():
         raise InputError(f"there is no input file {path}; give one with -i.")
+    raw = path.read_bytes()
+    if b"\0" in raw:
+        raise InputError(f"{path} is not a text file; give a sander input with -i.")
     try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not a text file; give a sander input with -i.") from error
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:  # an older editor's letters, in titles and comments
+        text = raw.decode("latin-1")
     return md_settings(parse_mdin(text, source=path.name), path)
 
 

@@ -132,7 +132,8 @@ def prepare_md(settings: MdSettings, inputs: MdInputs, *, platform: str) -> MdSe
     for force in _restraints(settings, inputs, region, centre, periodic=cell is not None):
         hybrid.system.addForce(force)
     plan = _plan(settings, restart, platform=platform)
-    check_plan(plan, hybrid)
+    if not settings.minimise:
+        check_plan(plan, hybrid)
     snapshot = _first_snapshot(settings, hybrid, plan, coordinates, box)
     restart = replace(restart, reference=reference, centre=centre, grid=nonbonded.grid)
     return MdSetup(

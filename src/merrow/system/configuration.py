@@ -112,13 +112,25 @@ def check_sites(
             )
 
 
+def place_sites(system: mm.System, positions: Array) -> None:
+    """Move the virtual sites among positions [nm], shape (N, 3), to where they belong; in place."""
+    for i in range(system.getNumParticles()):
+        if system.isVirtualSite(i):
+            positions[i] = _site(system, i, positions)
+
+
 def site_position(system: mm.System, particle: int, positions: Array) -> Array:
     """Return where a virtual site lies [Å], shape (3,), from positions [Å], shape (N, 3)."""
+    return _site(system, particle, positions, per_nm=ANGSTROM_PER_NM)
+
+
+def _site(system: mm.System, particle: int, positions: Array, *, per_nm: float = 1.0) -> Array:
+    """Return where a virtual site lies, in the unit of the positions; a nm has `per_nm` of it."""
     site = system.getVirtualSite(particle)
     atoms = positions[[site.getParticle(k) for k in range(site.getNumParticles())]]
     if isinstance(site, mm.OutOfPlaneSite):
         first, second = atoms[1] - atoms[0], atoms[2] - atoms[0]
-        cross = site.getWeightCross() / ANGSTROM_PER_NM  # the weight is per nm
+        cross = site.getWeightCross() / per_nm  # an area becomes a length
         flat = site.getWeight12() * first + site.getWeight13() * second
         return np.asarray(atoms[0] + flat + cross * np.cross(first, second))
     weights = np.array([site.getWeight(k) for k in range(len(atoms))])
