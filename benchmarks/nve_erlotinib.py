@@ -64,7 +64,7 @@ def main() -> None:
         given.data / "erlotinib_33wat_300K.rst7",
         ":1",
         given.potential,
-        time=given.short,
+        time_ps=given.short,
         precision=given.precision,
     )
     setup = open_nve_setup(request)
@@ -137,11 +137,11 @@ def stored(folder: Path, timestep: float, length: float) -> Trajectory | None:
 
 def report(setup: NveSetup, request: NveRequest, folder: Path, length: float) -> None:
     """Write what is known so far, once all the short trajectories are there."""
-    shorts = {dt: stored(folder, dt, request.time) for dt in sorted(SHORT_STEPS)}
+    shorts = {dt: stored(folder, dt, request.time_ps) for dt in sorted(SHORT_STEPS)}
     traces = {dt: trace for dt, trace in shorts.items() if trace is not None}
     if len(traces) < len(shorts):
         return
-    content = judge(setup, replace(request, timesteps=tuple(traces)), traces)
+    content = judge(setup, replace(request, timesteps_fs=tuple(traces)), traces)
     name = f"nve_erlotinib_{request.potential}_{request.precision}"
     long = stored(folder, LONG_STEP, length)
     if long is not None:

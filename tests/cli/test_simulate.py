@@ -44,7 +44,7 @@ def simulate(merrow, files):
 def whole(simulate, begun, tmp_path_factory):
     """The same folder for every test that only reads it, with its first answer."""
     if not begun:
-        answer = simulate("--control")
+        answer = simulate("--mm-reference")
         begun["answer"] = answer
         begun["folder"] = tmp_path_factory.mktemp("whole") / "out"
         shutil.copytree("out", begun["folder"])
@@ -96,7 +96,7 @@ def test_what_is_missing_is_computed_again_with_the_same_numbers(whole, simulate
     old = {p: p.stat().st_mtime_ns for p in Path("out").rglob("*.rst")}
     for name in ("prod-0002.rst", "prod-0002.nc"):  # as a kill before the last move leaves it
         Path("out/ml_mm", name).unlink()
-    assert simulate("--control").code == 0
+    assert simulate("--mm-reference").code == 0
     new = {p: p.stat().st_mtime_ns for p in old}
     assert [p for p in old if new[p] != old[p]] == [Path("out/ml_mm/prod-0002.rst")]
     for name in ("prod-0002.rst", "prod-0002.nc"):
@@ -107,7 +107,7 @@ def test_what_is_missing_is_computed_again_with_the_same_numbers(whole, simulate
 def test_a_production_may_grow(whole, simulate):
     shutil.copytree(whole["folder"], "out")
     old = {p: p.stat().st_mtime_ns for p in Path("out").rglob("*.nc")}
-    answer = simulate("--control", "--length", "0.024")
+    answer = simulate("--mm-reference", "--length", "0.024")
     assert answer.code == 0, answer.err
     assert "0.024 ps of mm in 3 files" in answer.out
     assert all(p.stat().st_mtime_ns == when for p, when in old.items())
@@ -124,13 +124,13 @@ def test_it_stops_before_its_time_is_up_and_goes_on(simulate):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("--temperature", "310"), "temperature is 300.0 there and 310.0 here"),
-        ((), "control is True there and False here"),
+        (("--temperature", "310"), "temperature_k is 300.0 there and 310.0 here"),
+        ((), "mm_reference is True there and False here"),
     ],
 )
 def test_the_folder_of_another_simulation_is_refused(whole, simulate, words, told):
     shutil.copytree(whole["folder"], "out")
-    answer = simulate(*words, *(["--control"] if words else []))
+    answer = simulate(*words, *(["--mm-reference"] if words else []))
     assert told in one_sentence(answer)
 
 

@@ -20,20 +20,32 @@ def simulate(
     *,
     potential: Annotated[str, typer.Option(help="As `merrow models list` names it.")] = "ani2x",
     weights: Annotated[Path | None, typer.Option(help="File of its weights.")] = None,
-    control: Annotated[
-        bool, typer.Option("--control", help="Run the same with MM alone beside it.")
+    mm_reference: Annotated[
+        bool, typer.Option("--mm-reference", help="Run the same with MM alone beside it.")
     ] = False,
-    length: Annotated[float, typer.Option(help="Production [ps]; may grow later.")] = 1000.0,
-    chunk: Annotated[float, typer.Option(help="Production in one piece [ps].")] = 50.0,
-    equilibration: Annotated[float, typer.Option(help="Before production [ps].")] = 200.0,
-    frame_interval: Annotated[float, typer.Option(help="Between two frames [ps].")] = 1.0,
-    timestep: Annotated[float, typer.Option(help="Time step [ps].")] = 0.002,
-    temperature: Annotated[float, typer.Option(help="Temperature [K].")] = 300.0,
-    pressure: Annotated[float, typer.Option(help="Pressure [bar].")] = 1.0,
-    friction: Annotated[float, typer.Option(help="Friction of the thermostat [1/ps].")] = 2.0,
-    cutoff: Annotated[float, typer.Option(help="Cutoff [Å].")] = 9.0,
+    length_ps: Annotated[
+        float, typer.Option("--length", help="Production [ps]; may grow later.")
+    ] = 1000.0,
+    chunk_ps: Annotated[
+        float, typer.Option("--chunk", help="Production in one piece [ps].")
+    ] = 50.0,
+    equilibration_ps: Annotated[
+        float, typer.Option("--equilibration", help="Before production [ps].")
+    ] = 200.0,
+    frame_interval_ps: Annotated[
+        float, typer.Option("--frame-interval", help="Between two frames [ps].")
+    ] = 1.0,
+    timestep_ps: Annotated[float, typer.Option("--timestep", help="Time step [ps].")] = 0.002,
+    temperature_k: Annotated[float, typer.Option("--temperature", help="Temperature [K].")] = 300.0,
+    pressure_bar: Annotated[float, typer.Option("--pressure", help="Pressure [bar].")] = 1.0,
+    friction_per_ps: Annotated[
+        float, typer.Option("--friction", help="Friction of the thermostat [1/ps].")
+    ] = 2.0,
+    cutoff_angstrom: Annotated[float, typer.Option("--cutoff", help="Cutoff [Å].")] = 9.0,
     minimisation: Annotated[int, typer.Option(help="Most steps of each minimisation.")] = 1000,
-    restraint: Annotated[float, typer.Option(help="k of k·d² in heating [kcal/mol/Å²].")] = 5.0,
+    restraint_kcal_per_angstrom2: Annotated[
+        float, typer.Option("--restraint", help="k of k·d² in heating [kcal/mol/Å²].")
+    ] = 5.0,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 2025,
     platform: Annotated[str, typer.Option(help="OpenMM platform.")] = "CPU",
     minutes: Annotated[
@@ -41,7 +53,7 @@ def simulate(
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
 ) -> None:
-    """Minimise, heat, relax the box and produce: ML/MM, with --control MM beside it; resumable."""
+    """Minimise, heat, relax the box and produce, ML/MM or with MM beside it; resumable."""
     given = dict(locals())  # options have the names of the keys
     # torch and OpenMM load here, which --help must not wait for
     from merrow.cli.progress import Progress  # noqa: PLC0415
@@ -61,7 +73,7 @@ def simulate(
 
 def _next(config: SimulationConfig, out: Path) -> str:
     """Return the command that looks at what was made."""
-    control = f" --control {out / 'mm'}" if config.control else ""
+    control = f" --control {out / 'mm'}" if config.mm_reference else ""
     return (
         f"next: merrow analyze -p {config.prmtop} -y {out / 'ml_mm'}{control} -c {config.inpcrd} "
         f"--ligand-mask '{config.ml_mask}' --out {out / 'analysis'}"

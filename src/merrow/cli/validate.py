@@ -64,13 +64,13 @@ def nve(
         ml_mask=ml_mask,
         potential=potential,
         weights=weights,
-        time=time,
-        timesteps=_timesteps(dt),
+        time_ps=time,
+        timesteps_fs=_timesteps(dt),
         rigid_water=water == "rigid",
         precision=precision,
         platform=platform,
-        temperature=temperature,
-        cutoff=cutoff,
+        temperature_k=temperature,
+        cutoff_angstrom=cutoff,
         seed=seed,
     )
     answer = validate_nve(request, lambda line: typer.echo(line, err=True))

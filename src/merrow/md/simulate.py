@@ -93,7 +93,9 @@ def simulate(
             clock.passed()
             meter.add(job.stage.settings.steps)
     found = {job.leg: pieces(folder / job.leg) for job in jobs}
-    return SimulationResult(found, config.n_chunks * config.steps(config.chunk) * config.timestep)
+    return SimulationResult(
+        found, config.n_chunks * config.steps(config.chunk_ps) * config.timestep_ps
+    )
 
 
 def held_mask(topology: AmberTopology) -> str:
@@ -104,7 +106,7 @@ def held_mask(topology: AmberTopology) -> str:
 
 def _jobs(config: SimulationConfig, topology: AmberTopology) -> Iterator[Job]:
     """Yield all stages, both legs side by side."""
-    legs = tuple(LEGS) if config.control else ("ml_mm",)
+    legs = tuple(LEGS) if config.mm_reference else ("ml_mm",)
     held, before = held_mask(topology), None
     for row in zip(*(stages(config, leg, held) for leg in legs), strict=True):
         for leg, stage in zip(legs, row, strict=True):
@@ -190,7 +192,7 @@ def _begun(folder: Path, config: SimulationConfig) -> bool:
     """
     if not occupied(folder, RUN_FILE, "simulation"):
         return False
-    path, free = folder / RUN_FILE, {"length", "platform"}
+    path, free = folder / RUN_FILE, {"length_ps", "platform"}
     there = SimulationConfig.from_yaml(text_of(path), source=str(path))
     old, new = (each.model_dump(exclude=free) for each in (there, config))
     if differing := first_difference(old, new):

@@ -16,7 +16,7 @@ HEATING, RESTRAINED = 0.15, 0.25
 
 
 class SimulationConfig(Settings):
-    """Minimisation, heating, constant pressure and production, the same for ML/MM and control."""
+    """Minimisation, heating, constant pressure and production, the same for ML/MM and MM alone."""
 
     task: Literal["simulation"] = "simulation"
     """What this file is for."""
@@ -30,29 +30,29 @@ class SimulationConfig(Settings):
     """Name of the potential."""
     weights: str | None = None
     """Path of its weights; null: resolved by name."""
-    control: bool = False
+    mm_reference: bool = False
     """Run the same with MM alone beside it."""
-    length: float = Field(1000.0, gt=0)
+    length_ps: float = Field(1000.0, gt=0)
     """Production [ps]."""
-    chunk: float = Field(50.0, gt=0)
+    chunk_ps: float = Field(50.0, gt=0)
     """Production in one piece, which a kill costs at most [ps]."""
-    equilibration: float = Field(200.0, gt=0)
+    equilibration_ps: float = Field(200.0, gt=0)
     """Heating and constant pressure before it [ps]."""
-    frame_interval: float = Field(1.0, gt=0)
+    frame_interval_ps: float = Field(1.0, gt=0)
     """Time between two frames of the trajectory [ps]."""
-    timestep: float = Field(0.002, gt=0, le=0.004)
+    timestep_ps: float = Field(0.002, gt=0, le=0.004)
     """Time step [ps]."""
-    temperature: float = Field(300.0, gt=0)
+    temperature_k: float = Field(300.0, gt=0)
     """Temperature [K]."""
-    pressure: float = 1.0
+    pressure_bar: float = 1.0
     """Pressure [bar]."""
-    friction: float = Field(2.0, gt=0)
+    friction_per_ps: float = Field(2.0, gt=0)
     """Friction of the Langevin thermostat [1/ps]."""
-    cutoff: float = Field(9.0, ge=4)
+    cutoff_angstrom: float = Field(9.0, ge=4)
     """Cutoff of the direct sum and of Lennard-Jones [Å]."""
     minimisation: int = Field(1000, ge=1)
     """Most steps of each of the two minimisations."""
-    restraint: float = Field(5.0, ge=0)
+    restraint_kcal_per_angstrom2: float = Field(5.0, ge=0)
     """Weight k of k·d² for the solute's heavy atoms while it is heated [kcal/mol/Å²]."""
     seed: int = Field(2025, ge=0, lt=2**31)
     """Seed of everything random."""
@@ -61,17 +61,17 @@ class SimulationConfig(Settings):
 
     @model_validator(mode="after")
     def _whole_pieces(self) -> SimulationConfig:
-        if self.steps(self.frame_interval) > self.steps(self.chunk):
+        if self.steps(self.frame_interval_ps) > self.steps(self.chunk_ps):
             raise ValueError("chunk must hold at least one frame: make it longer")
-        if self.steps(self.chunk) % self.steps(self.frame_interval):
+        if self.steps(self.chunk_ps) % self.steps(self.frame_interval_ps):
             raise ValueError("chunk must be a multiple of frame_interval")
         return self
 
     def steps(self, time: float) -> int:
         """Return how many steps a time takes [ps], at least one."""
-        return max(1, round(time / self.timestep))
+        return max(1, round(time / self.timestep_ps))
 
     @property
     def n_chunks(self) -> int:
         """Pieces of the production; the last one is as long as the others."""
-        return -(-self.steps(self.length) // self.steps(self.chunk))
+        return -(-self.steps(self.length_ps) // self.steps(self.chunk_ps))

@@ -51,13 +51,15 @@ def stages(config: SimulationConfig, leg: str, held: str) -> Iterator[Stage]:
         if hold:
             own |= {
                 "restraint_mask": held,
-                "restraint_kcal_per_angstrom2": _as_told(hold * config.restraint),
+                "restraint_kcal_per_angstrom2": _as_told(
+                    hold * config.restraint_kcal_per_angstrom2
+                ),
             }
         if not own.get("minimise"):
             own |= {
-                "timestep_ps": _as_told(config.timestep),
+                "timestep_ps": _as_told(config.timestep_ps),
                 "thermostat": "langevin",
-                "friction_per_ps": _as_told(config.friction),
+                "friction_per_ps": _as_told(config.friction_per_ps),
                 "seed": config.seed,
                 "restart_interval": own["steps"],
             }
@@ -65,7 +67,7 @@ def stages(config: SimulationConfig, leg: str, held: str) -> Iterator[Stage]:
             title=f"{LEGS[leg]} {name}",
             ml=_ml_region(config, leg),
             periodic=True,
-            cutoff_angstrom=_as_told(config.cutoff),
+            cutoff_angstrom=_as_told(config.cutoff_angstrom),
             constraints=True,
             print_interval=max(1, own["steps"] // BLOCKS),
             **own,
@@ -76,23 +78,23 @@ def stages(config: SimulationConfig, leg: str, held: str) -> Iterator[Stage]:
     n = config.minimisation
     yield stage("01-min-restrained", hold=1.0, minimise=True, steps=n)
     yield stage("02-min", minimise=True, steps=n)
-    n = config.steps(config.equilibration * HEATING / len(WARMER))
+    n = config.steps(config.equilibration_ps * HEATING / len(WARMER))
     for k, part in enumerate(WARMER):
-        warm = _as_told(config.temperature * part)
+        warm = _as_told(config.temperature_k * part)
         begin = {"goes_on": True} if k else {"initial_temperature_k": warm}
         yield stage(f"{3 + k:02d}-heat", hold=1.0, steps=n, temperature_k=warm, **begin)
     press = {
         "goes_on": True,
-        "pressure_bar": _as_told(config.pressure),
-        "temperature_k": _as_told(config.temperature),
+        "pressure_bar": _as_told(config.pressure_bar),
+        "temperature_k": _as_told(config.temperature_k),
     }
-    n = config.steps(config.equilibration * RESTRAINED)
+    n = config.steps(config.equilibration_ps * RESTRAINED)
     yield stage("06-npt-restrained", hold=WEAKER, steps=n, **press)
-    n = config.steps(config.equilibration * (1.0 - HEATING - RESTRAINED))
+    n = config.steps(config.equilibration_ps * (1.0 - HEATING - RESTRAINED))
     yield stage("07-npt", steps=n, **press)
-    n, every = config.steps(config.chunk), config.steps(config.frame_interval)
+    n, every = config.steps(config.chunk_ps), config.steps(config.frame_interval_ps)
     for k in range(config.n_chunks):
-        length = n * config.timestep
+        length = n * config.timestep_ps
         yield stage(f"prod-{k + 1:04d}", time=length, steps=n, frame_interval=every, **press)
 
 
@@ -121,7 +123,7 @@ def sander_input(s: MdSettings) -> str:
 
 
 def _ml_region(config: SimulationConfig, leg: str) -> MlSettings:
-    rigid = config.timestep >= RIGID_FROM
+    rigid = config.timestep_ps >= RIGID_FROM
     if leg == "mm":
         return MlSettings(mask=config.ml_mask, potential="mm", constraints=rigid)
     return MlSettings(

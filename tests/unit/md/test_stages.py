@@ -11,14 +11,14 @@ from merrow.md.stages import LEGS, stages
 
 FILES = {"prmtop": "a.prmtop", "inpcrd": "a.inpcrd"}
 ODD = {
-    "temperature": 298.15,
-    "pressure": 1.01325,
-    "friction": 1.23456789,
-    "cutoff": 8.7654321,
-    "restraint": 3.3333333333,
-    "timestep": 0.00123456789,
-    "chunk": 10.0,
-    "length": 20.0,
+    "temperature_k": 298.15,
+    "pressure_bar": 1.01325,
+    "friction_per_ps": 1.23456789,
+    "cutoff_angstrom": 8.7654321,
+    "restraint_kcal_per_angstrom2": 3.3333333333,
+    "timestep_ps": 0.00123456789,
+    "chunk_ps": 10.0,
+    "length_ps": 20.0,
     "seed": 7,
     "minimisation": 3,
 }
@@ -29,7 +29,7 @@ ODD = {
     "more",
     [
         {"ml_mask": ":LIG"},
-        {"ml_mask": ":1@C1'", "weights": "folder/w.pt", "timestep": 0.004},
+        {"ml_mask": ":1@C1'", "weights": "folder/w.pt", "timestep_ps": 0.004},
         {"ml_mask": ":1", "potential": "mm", **ODD},
     ],
 )
@@ -42,7 +42,7 @@ def test_its_input_is_read_as_its_settings(leg, more, tmp_path):
 
 
 def test_the_production_is_as_long_as_was_asked():
-    config = SimulationConfig(**FILES, ml_mask=":1", length=120.0, chunk=50.0)
+    config = SimulationConfig(**FILES, ml_mask=":1", length_ps=120.0, chunk_ps=50.0)
     found = [stage for stage in stages(config, "mm", ":1") if stage.production_ps]
     assert [stage.name for stage in found] == ["prod-0001", "prod-0002", "prod-0003"]
     assert sum(stage.production_ps for stage in found) == pytest.approx(150.0)

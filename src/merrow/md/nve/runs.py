@@ -32,20 +32,20 @@ SAMPLING = 5.0
 
 @dataclass(frozen=True)
 class NveRequest:
-    """What is put to the test; lengths in Å, times in ps but for `timesteps`.
+    """What is put to the test.
 
     Attributes:
         prmtop, inpcrd: The AMBER files.
         ml_mask: Mask of the ML region.
         potential: Name of the potential.
         weights: File of its weights, or None to search.
-        time: Length of each trajectory [ps].
-        timesteps: Time steps [fs], each once.
+        time_ps: Length of each trajectory [ps].
+        timesteps_fs: Time steps [fs], each once.
         rigid_water: Whether water is rigid; if not, nothing is constrained.
         precision: Arithmetic of the networks, "float32" or "float64".
         platform: OpenMM platform; Reference is double precision throughout.
-        temperature: Temperature of the velocities [K], where the coordinates have none.
-        cutoff: Direct-space cutoff, used where there is a box.
+        temperature_k: Temperature of the velocities [K], where the coordinates have none.
+        cutoff_angstrom: Direct-space cutoff, used where there is a box.
         seed: Seed of velocities.
     """
 
@@ -54,13 +54,13 @@ class NveRequest:
     ml_mask: str
     potential: str
     weights: Path | None = None
-    time: float = 5.0
-    timesteps: tuple[float, ...] = (0.25, 0.5, 1.0)
+    time_ps: float = 5.0
+    timesteps_fs: tuple[float, ...] = (0.25, 0.5, 1.0)
     rigid_water: bool = True
     precision: str = "float32"
     platform: str = "Reference"
-    temperature: float = 300.0
-    cutoff: float = 9.0
+    temperature_k: float = 300.0
+    cutoff_angstrom: float = 9.0
     seed: int = 1
 
 
@@ -121,8 +121,8 @@ def open_nve_setup(request: NveRequest) -> NveSetup:
     region = select_region(topology, request.ml_mask, positions=coordinates.positions, several=True)
     box, nonbonded, cell = np.eye(3), Nonbonded(cutoff=None), None
     if topology.has_box:
-        cell = box_for_cutoff(topology, coordinates, request.cutoff, source=request.inpcrd)
-        box, cutoff = cell * NM_PER_ANGSTROM, request.cutoff * NM_PER_ANGSTROM
+        cell = box_for_cutoff(topology, coordinates, request.cutoff_angstrom, source=request.inpcrd)
+        box, cutoff = cell * NM_PER_ANGSTROM, request.cutoff_angstrom * NM_PER_ANGSTROM
         edges = tuple(float(edge) for edge in np.diag(box))
         nonbonded = Nonbonded(cutoff=cutoff, pme=pme_parameters(edges, cutoff, 5e-4))
         check_reference(request.platform, box, cutoff)
@@ -142,7 +142,7 @@ def open_nve_setup(request: NveRequest) -> NveSetup:
         start = draw_velocities(
             hybrid,
             Snapshot(positions, np.zeros_like(positions), box),
-            temperature=request.temperature,
+            temperature=request.temperature_k,
             seed=request.seed,
             platform=request.platform,
         )
@@ -164,7 +164,7 @@ def nve_plan(request: NveRequest, timestep: float) -> DynamicsPlan:
     return DynamicsPlan(
         timestep=timestep * PS_PER_FS,
         thermostat="none",
-        temperature=request.temperature,
+        temperature=request.temperature_k,
         friction=0.0,
         coupling_time=0.0,
         pressure=None,
@@ -179,7 +179,7 @@ def nve_plan(request: NveRequest, timestep: float) -> DynamicsPlan:
 def record(setup: NveSetup, request: NveRequest, timestep: float) -> Trajectory:
     """Run one trajectory with a time step [fs] and return what it recorded."""
     plan = nve_plan(request, timestep)
-    steps = round(request.time / plan.timestep)
+    steps = round(request.time_ps / plan.timestep)
     rows = [
         measure(setup, report.time, report.snapshot, report.kinetic, report.potential)
         for report in run_dynamics(

@@ -33,10 +33,10 @@ def validate_nve(request: NveRequest, tell: Callable[[str], None]) -> dict[str, 
     check_request(request)
     setup = open_nve_setup(request)
     traces = {}
-    for timestep in sorted(request.timesteps):
+    for timestep in sorted(request.timesteps_fs):
         traces[timestep] = record(setup, request, timestep)
         spread = float(np.std(traces[timestep].total, ddof=1)) * KCAL_PER_KJ
-        tell(f"{timestep:g} fs: {request.time:g} ps, SD of the energy {spread:.4f} kcal/mol")
+        tell(f"{timestep:g} fs: {request.time_ps:g} ps, SD of the energy {spread:.4f} kcal/mol")
     return judge(setup, request, traces)
 
 
@@ -46,11 +46,12 @@ def check_request(request: NveRequest) -> None:
     Raises:
         InputError: It cannot.
     """
-    steps = request.timesteps
+    steps = request.timesteps_fs
     if not steps or len(set(steps)) != len(steps) or min(steps) <= 0:
         raise InputError("--dt needs different positive time steps [fs], such as 0.25,0.5,1.0.")
     needed = max(2 * nve.BLOCKS * SAMPLING, 2 * nve.BLOCKS * max(steps)) * PS_PER_FS
-    if not request.time >= needed:
+    if not request.time_ps >= needed:
         raise InputError(
-            f"--time {request.time:g} ps is too short to judge a drift; give at least {needed:g}."
+            f"--time {request.time_ps:g} ps is too short to judge a drift; give at least "
+            f"{needed:g}."
         )

@@ -100,7 +100,7 @@ def judge(
         "degrees_of_freedom": freedom,
         "n_ml_atoms": len(setup.region.atoms),
         "n_atoms": len(setup.topology),
-        "time_ps": request.time,
+        "time_ps": request.time_ps,
         **model,
         "checks": [vars(check) for check in checks],
         "passed": all(check.passed for check in checks),
