@@ -127,6 +127,13 @@ def test_a_molecule_that_gaff_turns_out_not_to_know_leaves_nothing_behind(merrow
     assert [path.name for path in Path("run").rglob("*")] == [".lock"]
 
 
+@pytest.mark.parametrize("name", ["prmtop", "lig.prm7", "lig.parm", "system"])
+def test_a_prmtop_is_known_by_its_content(merrow, files, tmp_path, name):
+    Path(name).write_bytes(Path(files["gas"]).read_bytes())
+    told = one_sentence(merrow("hydration", name, "--out", "run"))
+    assert f"{name} needs its coordinates" in told
+
+
 def test_coordinates_of_a_solvated_system_that_lack_their_box_are_told(merrow, files, tmp_path):
     lines = Path(files["wet_crd"]).read_text().splitlines(keepends=True)
     bare = tmp_path / "bare.inpcrd"

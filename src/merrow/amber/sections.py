@@ -59,6 +59,14 @@ FOREIGN: Final = {
 """Sections whose physics is not available → what it is."""
 
 
+def is_prmtop(path: Path) -> bool:
+    """Tell by the first words of a file whether it is a prmtop, whatever its name."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as stream:
+        return stream.read(80).lstrip().startswith(b"%VERSION")
+
+
 def refuse_foreign(sections: Sections, path: Path) -> None:
     """Raise for sections and values whose energy cannot be reproduced here.
 

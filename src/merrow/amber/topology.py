@@ -19,7 +19,7 @@ from parmed.periodic_table import Element, element_by_mass
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from merrow.amber.sections import Sections, plain_exponents, refuse_foreign
+from merrow.amber.sections import Sections, is_prmtop, plain_exponents, refuse_foreign
 from merrow.errors import InputError
 
 Array = NDArray[np.float64]
@@ -137,9 +137,8 @@ def _read_sections(path: Path) -> Sections:
     """Return the sections of a prmtop by their flags, charges in e."""
     if not path.is_file():
         raise InputError(f"there is no prmtop file {path}.")
-    with path.open("rb") as stream:
-        if not stream.read(80).lstrip().startswith(b"%VERSION"):
-            raise InputError(f"{path} is not a prmtop file: it does not begin with %VERSION.")
+    if not is_prmtop(path):
+        raise InputError(f"{path} is not a prmtop file: it does not begin with %VERSION.")
     file = AmberFormat()
     try:
         with plain_exponents(path) as readable:

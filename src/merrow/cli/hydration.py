@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 import yaml
 
+from merrow.amber.sections import is_prmtop
 from merrow.errors import InputError
 from merrow.executor import core_count
 from merrow.hydration.config import HydrationConfig, Source
@@ -24,7 +25,8 @@ OPTIONS = {"target_stderr_kcal", "maximum_minutes", "route"}
 OWN_OPTIONS = {"paper": {"cutoff_angstrom", "n_waters"}}
 """More of them, by protocol: the original's box and cutoff are the user's to choose."""
 STRUCTURES = (".sdf", ".mol", ".mol2")
-TOPOLOGIES = (".prmtop", ".parm7", ".top")
+TOPOLOGIES = (".prmtop", ".parm7", ".prm7", ".parm", ".top")
+"""Names of a prmtop that is not there; one that is there is known by its content."""
 PAPER_ROUTES = {"R1": "direct", "R2": "endpoint"}
 """Other names of the routes that the command line understands."""
 MINUTES = {"": 1.0, "s": 1 / 60, "m": 1.0, "min": 1.0, "h": 60.0, "d": 1440.0}
@@ -196,7 +198,7 @@ def _source(
     gaff: int,
 ) -> dict[str, Any]:
     suffix = Path(source).suffix.lower()
-    if suffix in TOPOLOGIES:
+    if suffix in TOPOLOGIES or is_prmtop(Path(source)):
         if inpcrd is None:
             raise InputError(
                 f"{source} needs its coordinates: merrow hydration {source} lig.inpcrd."
