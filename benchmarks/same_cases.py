@@ -24,7 +24,6 @@ RENAMED = {
     "charges": "lambda_electrostatics",
     "lennard_jones": "lambda_sterics",
     "temperature": "temperature_k",
-    "temperature_k": "temperature_k",
     "pressure": "pressure_bar",
     "friction": "friction_per_ps",
     "gas_friction": "gas_friction_per_ps",

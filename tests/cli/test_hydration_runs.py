@@ -192,7 +192,7 @@ def test_repeats_that_are_added_later_give_the_run_that_had_them_from_the_start(
     asked = (*source, "--solvate", "tip3p", "--potential", "mm", "--route", "direct", *TINY)
 
     def run(folder, repeats, sampling):
-        words = [f"{what}_sampling={sampling}" for what in ("minimum", "maximum")]
+        words = [f"{what}_sampling_ps={sampling}" for what in ("minimum", "maximum")]
         more = [word for each in words for word in ("--set", each)]
         answer = merrow(
             "hydration", *asked, *more, "--repeats", str(repeats), "-o", folder, "--json"
