@@ -12,10 +12,7 @@ os.environ.setdefault("TORCHANI_NO_WARN_EXTENSIONS", "1")
 import argparse
 import json
 import platform
-import statistics
 import sys
-import time
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +26,6 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 SHARED = Path(os.environ.get("MERROW_SHARED", ROOT.parent / "shared"))
-MS_PER_S = 1000.0
 MOLECULES = {
     "methane": "mobley_9055303",
     "methanol": "mobley_1636752",
@@ -117,26 +113,6 @@ def save(name: str, content: dict[str, Any], path: Path | None = None) -> Path:
 def show(content: Any) -> None:
     """Print something as JSON."""
     print(json.dumps(content, indent=1), flush=True)
-
-
-def interleaved(
-    variants: Mapping[str, Callable[[], object]], rounds: int, *, warm_up: int = 2
-) -> dict[str, float]:
-    """Return the median CPU time of one call of each variant, measured in turn [ms].
-
-    Args:
-        variants: Calls by name.
-        rounds: Rounds that count, one call of each variant.
-        warm_up: Rounds before them.
-    """
-    times: dict[str, list[float]] = {name: [] for name in variants}
-    for turn in range(rounds + warm_up):
-        for name, call in variants.items():
-            begin = time.process_time()
-            call()
-            if turn >= warm_up:
-                times[name].append(MS_PER_S * (time.process_time() - begin))
-    return {name: statistics.median(values) for name, values in times.items()}
 
 
 def gaff(data: Path, molecule: str) -> tuple[Path, Path]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from rdkit import Chem
 from rdkit.Chem import rdDistGeom, rdForceFieldHelpers, rdMolTransforms
+from rdkit.Chem.Lipinski import RotatableBondSmarts
 
 from merrow.ambertools.molecule import InputMolecule
 from merrow.bench.errors import PotentialErrors, potential_errors, rmse
@@ -31,7 +32,6 @@ NOISE = 0.04
 """Standard deviation of a distortion [Å]: bonds as at room temperature."""
 SCANS = 3
 ANGLES = 12
-ROTATABLE = Chem.MolFromSmarts("[!$(*#*)&!D1:1]-&!@[!$(*#*)&!D1:2]")
 MOST_ATOMS = 30
 """Of a molecule whose frequencies are computed."""
 MS_PER_S = 1000.0
@@ -120,7 +120,7 @@ def make_geometries(source: InputMolecule) -> Geometries:
 def _rotatable(mol: Chem.Mol) -> list[tuple[int, int, int, int]]:
     """Return four atoms for every rotatable bond, heavy neighbours where there are any."""
     out = []
-    for b, c in mol.GetSubstructMatches(ROTATABLE):
+    for b, c in mol.GetSubstructMatches(RotatableBondSmarts):
         ends = []
         for middle, other in ((b, c), (c, b)):
             around = mol.GetAtomWithIdx(middle).GetNeighbors()

@@ -46,8 +46,8 @@ class BenchRequest:
         potentials: Names of potentials.
         molecules: SMILES, each in a TIP3P box of 26 Å with AM1-BCC charges.
         prmtop, inpcrd, ml_mask: A system of the user's instead of molecules.
-        cutoff: Direct-space cutoff [Å].
-        timestep: Time step [fs].
+        cutoff_angstrom: Direct-space cutoff [Å].
+        timestep_fs: Time step [fs].
         minutes: Wall time that the timing may take.
         processes: Greatest number of processes and threads tried; None means the cores here.
     """
@@ -57,8 +57,8 @@ class BenchRequest:
     prmtop: Path | None = None
     inpcrd: Path | None = None
     ml_mask: str | None = None
-    cutoff: float = 9.0
-    timestep: float = 1.0
+    cutoff_angstrom: float = 9.0
+    timestep_fs: float = 1.0
     minutes: float = 3.0
     processes: int | None = None
 
@@ -157,7 +157,7 @@ def run_bench(request: BenchRequest, folder: Path, say: Say = lambda _: None) ->
     threads = _threads(systems[0], limit, request, seconds)
     say("timing processes")
     processes = _processes(systems[0], request, limit, seconds)
-    found = BenchResult(tuple(rows), threads, processes, request.timestep, ())
+    found = BenchResult(tuple(rows), threads, processes, request.timestep_fs, ())
     return replace(found, advice=advise(found))
 
 
@@ -260,21 +260,25 @@ def _systems(request: BenchRequest, folder: Path, say: Say) -> Iterable[BenchSys
         if request.inpcrd is None or request.ml_mask is None:
             raise InputError("bench needs -p, -c and --ml-mask together.")
         yield open_system(
-            request.prmtop.stem, request.prmtop, request.inpcrd, request.ml_mask, request.cutoff
+            request.prmtop.stem,
+            request.prmtop,
+            request.inpcrd,
+            request.ml_mask,
+            request.cutoff_angstrom,
         )
         return
     for index, smiles in enumerate(request.molecules):
         say(f"preparing {smiles}")
         files = solvated(smiles, folder / f"molecule-{index + 1}")
-        yield open_system(smiles, *files, ":1", request.cutoff)
+        yield open_system(smiles, *files, ":1", request.cutoff_angstrom)
 
 
 def _row(system: BenchSystem, name: str, request: BenchRequest, seconds: float) -> BenchRow:
     potential = open_potential(name, system.topology, system.region)
-    calls = {"mm": stepper(system, plain_mm(system), request.timestep, STEPS)}
+    calls = {"mm": stepper(system, plain_mm(system), request.timestep_fs, STEPS)}
     for key, overlap in (("ml_mm", False), ("overlap", True)):
         hybrid = hybrid_of(system, potential, overlap=overlap)
-        calls[key] = stepper(system, hybrid, request.timestep, STEPS)
+        calls[key] = stepper(system, hybrid, request.timestep_fs, STEPS)
     steps = time_in_turn(calls, rounds=25, units=STEPS, seconds=0.7 * seconds)
     alone = _alone(system, potential, 0.3 * seconds)
     ml_mm = steps["ml_mm"].wall
@@ -287,7 +291,7 @@ def _row(system: BenchSystem, name: str, request: BenchRequest, seconds: float) 
         ml_mm_ms=ml_mm,
         overlap_ms=steps["overlap"].wall,
         ml_ms={k: alone[str(k)].wall / k for k in BATCHES},
-        ns_day=ns_per_day(ml_mm, request.timestep),
+        ns_day=ns_per_day(ml_mm, request.timestep_fs),
         ratio_vs_mm=ml_mm / steps["mm"].wall,
     )
 
@@ -312,7 +316,7 @@ def _threads(
     calls: dict[str, Callable[[], object]] = {}
     contexts = []
     for count in _powers(limit):
-        integrator = mm.LangevinMiddleIntegrator(TEMPERATURE, FRICTION, request.timestep * 1e-3)
+        integrator = mm.LangevinMiddleIntegrator(TEMPERATURE, FRICTION, request.timestep_fs * 1e-3)
         context = mm.Context(plain, integrator, platform, {"Threads": str(count)})
         set_snapshot(
             context, Snapshot(system.positions, np.zeros_like(system.positions), system.box)
@@ -329,13 +333,13 @@ def _processes(
     """Return what 1, 2, 4, … processes do together [ns/day]."""
     found = {}
     counts = _powers(limit)
-    args = (system, request.potentials[0], request.timestep, seconds / (2 * len(counts)))
+    args = (system, request.potentials[0], request.timestep_fs, seconds / (2 * len(counts)))
     for count in counts:
         with open_executor(count) as executor:
             for ready in [executor.submit(_pace, *args[:3], 0.0) for _ in range(count)]:
                 ready.result()
             paces = [executor.submit(_pace, *args) for _ in range(count)]
-            found[count] = sum(ns_per_day(p.result(), request.timestep) for p in paces)
+            found[count] = sum(ns_per_day(p.result(), request.timestep_fs) for p in paces)
     return found
 
 

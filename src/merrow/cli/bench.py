@@ -58,8 +58,8 @@ def bench(
         prmtop=prmtop,
         inpcrd=inpcrd,
         ml_mask=ml_mask,
-        cutoff=cutoff,
-        timestep=timestep,
+        cutoff_angstrom=cutoff,
+        timestep_fs=timestep,
         minutes=minutes,
         processes=processes,
     )

@@ -72,7 +72,7 @@ def test_a_real_system_is_timed(freesolv: Path, tmp_path: Path):
     gas = freesolv / "amber_gaff" / "mobley_9055303.prmtop"
     prmtop, inpcrd = solvate(gas, gas.with_suffix(".inpcrd"), folder=tmp_path, n_waters=260)
     request = BenchRequest(
-        potentials=("mm",), prmtop=prmtop, inpcrd=inpcrd, ml_mask=":1", cutoff=7.0,
+        potentials=("mm",), prmtop=prmtop, inpcrd=inpcrd, ml_mask=":1", cutoff_angstrom=7.0,
         minutes=0.2, processes=1,
     )  # fmt: skip
     said = []
