@@ -26,10 +26,11 @@ import small_box as box
 from route_agreement import Run, open_run, pair, path_summary, total
 
 from merrow.amber.topology import AmberTopology, read_topology
-from merrow.engine import gas
-from merrow.engine.leg import LegPlan
+from merrow.engine.plans import LegPlan
 from merrow.engine.seeds import derive_seed
+from merrow.engine.segments import gas_frames
 from merrow.engine.simulation import Snapshot
+from merrow.engine.storage import TaskFolder
 from merrow.free_energy.estimate import negative
 from merrow.free_energy.estimators import mbar
 from merrow.free_energy.reorganization import reorganization_energy
@@ -152,9 +153,9 @@ def estimate(run: Run) -> dict[str, object]:
 
 def reorganization(folder: Path, charging: WindowSamples) -> Estimate:
     """Return ⟨E_MM⟩_wat − ⟨E_MM⟩_gas of the solute's own terms."""
-    phase = gas.read_gas(folder / "mm-gas")
+    phase = gas_frames(TaskFolder(folder / "mm-gas").read_gas())
     wet = charging.internal[charging.state == 0]
-    return reorganization_energy(wet, phase.energies, groups_gas=phase.ladder)
+    return reorganization_energy(wet, phase.internal, groups_gas=phase.group)
 
 
 if __name__ == "__main__":

@@ -20,9 +20,9 @@ import numpy as np
 import parmed
 from common import parser, save
 
-from merrow.engine.leg import DECOUPLED, count_segments, read_segment
-from merrow.hydration.sampling.tasks import Task, open_leg
-from merrow.samples import COUPLED, LambdaState
+from merrow.hydration.run_folder import RunFolder
+from merrow.hydration.sampling.tasks import MM_SOLUTE, Task, leg_plan
+from merrow.samples import COUPLED, DECOUPLED, LambdaState
 from merrow.uncertainty import mean
 from merrow.units import ANGSTROM_PER_NM
 
@@ -30,11 +30,13 @@ from merrow.units import ANGSTROM_PER_NM
 def frames(run: Path, state: LambdaState) -> np.ndarray:
     """Return the solute of all repeats in one state of the MM path [Å], shape (F, N, 3)."""
     found = []
-    for folder in sorted(run.glob("tasks/path-mm-*")):
-        task = Task("path", "mm", int(folder.name.rpartition("-")[2]))
-        _, plan = open_leg(run, task)
-        for index in range(count_segments(folder)):
-            segment = read_segment(folder, index, plan)
+    folder = RunFolder(run)
+    config = folder.config()
+    for repeat in range(config.repeats):
+        task = Task("path", MM_SOLUTE, repeat)
+        plan = leg_plan(config, task)
+        segments = folder.task(task).read_segments(plan.states, plan.ensemble.temperature)
+        for segment in segments:
             here = segment.samples.state[segment.frame_rows] == plan.states.index(state)
             found.append(ANGSTROM_PER_NM * segment.frames[here])
     if not found:

@@ -25,7 +25,9 @@ from route_agreement import Run, open_run
 from scipy import stats
 
 from merrow.engine import leg
+from merrow.engine.plans import LegPlan
 from merrow.engine.seeds import derive_seed
+from merrow.engine.storage import TaskFolder
 from merrow.free_energy.decorrelate import correlation
 from merrow.free_energy.estimators import mbar
 from merrow.free_energy.mixing import mixing
@@ -54,7 +56,7 @@ def _stay(u: np.ndarray, state_of: np.ndarray, generator: np.random.Generator) -
     return state_of
 
 
-def plan_of(seed: int, kind: str, repeat: int) -> leg.LegPlan:
+def plan_of(seed: int, kind: str, repeat: int) -> LegPlan:
     """Return the plan of one repeat."""
     return box.leg_plan(STATES, seed=derive_seed(seed, "exchange", kind, repeat), where=box.THIN)
 
@@ -85,7 +87,7 @@ def estimate(run: Run) -> dict[str, object]:
     folder, seed = run.folder, run.seed
     names = [name_of(kind, repeat) for kind in KINDS for repeat in range(REPEATS)]
     box.require_samples(folder, names)
-    least = min(leg.count_segments(folder / name) for name in names)
+    least = min(TaskFolder(folder / name).count_segments() for name in names)
     found = {kind: _of_kind(folder, kind, least, seed) for kind in KINDS}
     values = {kind: np.array(found[kind]["dg_kcal_of_repeats"]) for kind in KINDS}
     sem = {kind: float(v.std(ddof=1) / np.sqrt(REPEATS)) for kind, v in values.items()}

@@ -29,11 +29,11 @@ import numpy as np
 import small_box as box
 from stressed import SHIFT, STIFFNESS, stressed
 
-from merrow.engine import gas
-from merrow.engine.frames import complete_frames, read_other
-from merrow.engine.leg import count_segments
+from merrow.engine.pieces import advance_gas, complete_frames
 from merrow.engine.seeds import derive_seed
+from merrow.engine.segments import gas_frames
 from merrow.engine.simulation import Snapshot
+from merrow.engine.storage import TaskFolder
 from merrow.free_energy.endstate import EndStateEstimate, endstate_correction
 from merrow.free_energy.estimate import PathEstimate, add, negative
 from merrow.free_energy.estimators import mbar
@@ -118,23 +118,23 @@ def work_of(run: Run) -> dict[str, tuple[float, Callable[[], None]]]:
 def _leg_step(run: Run, name: str, hybrid: HybridSystem, start: Snapshot) -> None:
     plan = box.leg_plan(LEGS[name][0], seed=derive_seed(run.seed, name), where=box.THIN)
     box.advance_leg(hybrid, plan, start, run.folder / name)
-    complete_frames(run.folder / name, run.other(name), gas=False)
+    complete_frames(TaskFolder(run.folder / name), run.other(name))
 
 
 def _gas_step(run: Run, name: str) -> None:
-    folder, plan = run.folder / name, box.gas_plan(run.solvated, derive_seed(run.seed, name))
-    folder.mkdir(exist_ok=True)
+    folder = TaskFolder(run.folder / name)
+    plan = box.gas_plan(run.solvated, derive_seed(run.seed, name))
     starts = run.solvated.conformers * NM_PER_ANGSTROM
-    gas.start_gas(run.driver(name), plan, starts, folder)
-    gas.run_gas_segment(run.driver(name), plan, folder, count_segments(folder))
-    complete_frames(folder, run.other(name), gas=True)
+    advance_gas(folder, run.driver(name), plan, starts)
+    complete_frames(folder, run.other(name))
 
 
 def read(run: Run, name: str) -> Leg:
     """Read a leg back."""
     plan = box.leg_plan(LEGS[name][0], seed=0, where=box.THIN)
     samples, frames, rows = box.read_leg(run.folder / name, plan)
-    return Leg(samples, frames, rows, np.concatenate(read_other(run.folder / name)))
+    others = TaskFolder(run.folder / name).read_segments(plan.states, plan.ensemble.temperature)
+    return Leg(samples, frames, rows, np.concatenate([part.other for part in others]))
 
 
 @dataclass(frozen=True)
@@ -149,10 +149,9 @@ class Gas:
 
 def read_gas(run: Run, name: str) -> Gas:
     """Read a gas phase back, ladder by ladder."""
-    samples = gas.read_gas(run.folder / name)
-    other = np.concatenate(read_other(run.folder / name)).T.reshape(-1)
-    angles = torsion_angles(samples.positions, run.solvated.torsions)
-    return Gas(samples.energies, other, samples.ladder, angles)
+    found = gas_frames(TaskFolder(run.folder / name).read_gas())
+    angles = torsion_angles(found.positions, run.solvated.torsions)
+    return Gas(found.internal, found.other, found.group, angles)
 
 
 def correction(mm: tuple[Array, ...], ml: tuple[Array, ...]) -> EndStateEstimate:

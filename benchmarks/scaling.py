@@ -28,8 +28,9 @@ from common import SHARED, gaff, parser, save, show
 
 from merrow.ambertools.solvent import solvate
 from merrow.bench.speed import BenchSystem, hybrid_of, open_system, plain_mm, stepper
+from merrow.engine.plans import Ensemble
 from merrow.engine.record import take_record
-from merrow.engine.simulation import Ensemble, Snapshot, open_context, set_snapshot
+from merrow.engine.simulation import Snapshot, open_context, set_snapshot
 from merrow.engine.timing import Timing, time_in_turn
 from merrow.samples import LambdaState
 from merrow.system.potentials import open_potential

@@ -29,10 +29,12 @@ from merrow.amber.coordinates import read_coordinates
 from merrow.amber.topology import AmberTopology, read_topology
 from merrow.ambertools.solvent import solvate
 from merrow.analysis.rmsd import superposed
-from merrow.engine import gas, leg
+from merrow.engine import gas, pieces
+from merrow.engine.plans import Ensemble, LegPlan
 from merrow.engine.seeds import derive_seed
-from merrow.engine.simulation import Ensemble, Snapshot
-from merrow.engine.storage import load_arrays, save_arrays
+from merrow.engine.segments import gas_frames
+from merrow.engine.simulation import Snapshot
+from merrow.engine.storage import TaskFolder, load_arrays, save_arrays
 from merrow.geometry import torsion_angles
 from merrow.samples import LambdaState, WindowSamples, concatenate
 from merrow.system.build import HybridSystem, hybrid_system, region_masses
@@ -165,10 +167,9 @@ def _conformers(solvated: Solvated, folder: Path, seed: int) -> Array:
     if not path.exists():
         plan = gas_plan(solvated, derive_seed(seed, "conformers"), hot=True)
         starts = np.repeat(solvated.conformers, plan.ladders, axis=0) * NM_PER_ANGSTROM
-        hot = folder / "hot"
-        gas.start_gas(solvated.classical, plan, starts, hot)
-        gas.run_gas_segment(solvated.classical, plan, hot, 0)
-        pool = gas.read_gas(hot).positions * ANGSTROM_PER_NM
+        walkers = gas.start_gas(solvated.classical, plan, starts)
+        hot, _ = gas.run_gas_segment(solvated.classical, plan, walkers, 0)
+        pool = gas_frames([hot]).positions * ANGSTROM_PER_NM
         chosen = most_different(torsion_angles(pool, solvated.torsions), 2)
         save_arrays(path, {"positions": pool[chosen]})
     return np.array(load_arrays(path)["positions"])
@@ -198,12 +199,12 @@ def leg_plan(
     seed: int,
     gas_phase: bool = False,
     where: Environment = LIQUID,
-) -> leg.LegPlan:
+) -> LegPlan:
     """Return a plan whose segments add about 200 ps in all states together."""
     alone = len(states) == 1
     records = 10 if alone else 2
     friction = GAS_FRICTION if gas_phase else where.friction
-    return leg.LegPlan(
+    return LegPlan(
         states=states,
         ensemble=Ensemble(where.temperature, where.pressure, TIMESTEP, friction),
         equilibration=EQUILIBRATION,
@@ -245,14 +246,9 @@ def start_snapshot(solvated: Solvated, conformer: int) -> Snapshot:
     return Snapshot(positions, np.zeros_like(positions), box)
 
 
-def advance_leg(hybrid: HybridSystem, plan: leg.LegPlan, start: Snapshot, folder: Path) -> None:
+def advance_leg(hybrid: HybridSystem, plan: LegPlan, start: Snapshot, folder: Path) -> None:
     """Equilibrate a leg, or add one segment."""
-    folder.mkdir(parents=True, exist_ok=True)
-    done = leg.count_segments(folder)
-    if leg.phases_path(folder, done).exists():
-        leg.run_segment(hybrid, plan, folder, done)
-    else:
-        leg.equilibrate(hybrid, plan, start, folder)
+    pieces.advance_leg(TaskFolder(folder), hybrid, plan, lambda: start)
 
 
 def run_rounds(
@@ -267,19 +263,19 @@ def run_rounds(
     """
     end = time.monotonic() + 60 * minutes
     while time.monotonic() < end:
-        name = min(work, key=lambda n: (leg.count_segments(folder / n) + 0.5) / work[n][0])
+        name = min(work, key=lambda n: (TaskFolder(folder / n).count_segments() + 0.5) / work[n][0])
         work[name][1]()
 
 
 def require_samples(folder: Path, names: Iterable[str]) -> None:
     """End the script with one sentence if a task has no complete segment yet."""
-    missing = [name for name in names if leg.count_segments(folder / name) == 0]
+    missing = [name for name in names if not TaskFolder(folder / name).count_segments()]
     if missing:
         raise SystemExit(f"{', '.join(missing)}: no samples yet; run the same command again.")
 
 
 def read_leg(
-    folder: Path, plan: leg.LegPlan, segments: int | None = None
+    folder: Path, plan: LegPlan, segments: int | None = None
 ) -> tuple[WindowSamples, Array, Array]:
     """Return the rows of a leg, its end-state frames [nm] and the rows they belong to.
 
@@ -290,8 +286,8 @@ def read_leg(
     """
     samples, frames, rows = [], [], []
     offset = 0
-    for index in range(leg.count_segments(folder) if segments is None else segments):
-        segment = leg.read_segment(folder, index, plan)
+    temperature = plan.ensemble.temperature
+    for segment in TaskFolder(folder).read_segments(plan.states, temperature, segments):
         samples.append(segment.samples)
         frames.append(segment.frames)
         rows.append(segment.frame_rows + offset)

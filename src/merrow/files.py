@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import os
 from pathlib import Path
 
@@ -41,3 +42,13 @@ def atomic_write(path: Path, content: bytes | str) -> None:
             f"{path} cannot be written: {reason}. What was finished is kept; make room and run "
             "the same command again."
         ) from error
+
+
+def save_json(path: Path, value: object) -> None:
+    """Write a value as JSON, as `atomic_write` does.
+
+    Raises:
+        MerrowError: The disk is full or the place cannot be written.
+    """
+    text = json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n"
+    atomic_write(path, text)

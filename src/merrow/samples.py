@@ -29,6 +29,8 @@ class LambdaState(NamedTuple):
 
 COUPLED = LambdaState(1.0, 1.0)
 """Where all of the solute's interactions with its surroundings are on."""
+DECOUPLED = LambdaState(0.0, 0.0)
+"""Where none of them is."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class WindowSamples:
         spread: Ensemble standard deviation of E_ML [kJ/mol], shape (n,); nan where there is none.
         volume: Box volume [nm³], shape (n,).
         size_slope: ∂V/∂ln σ of all pairs of solute and solvent [kJ/mol], shape (n,); nan in all
-            states but the coupled one, and in records of versions that did not know it.
+            states but the coupled one.
     """
 
     states: tuple[LambdaState, ...]

@@ -22,10 +22,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 import small_box
 from hybrids import energy
 
-from merrow.engine import gas, leg
+from merrow.engine import gas
+from merrow.engine.pieces import advance_leg
 from merrow.engine.record import couplings, set_state
 from merrow.engine.reservoir import Reservoir
+from merrow.engine.segments import gas_frames
 from merrow.engine.simulation import open_context, set_snapshot
+from merrow.engine.storage import TaskFolder
 from merrow.free_energy.mixing import insertions
 from merrow.geometry import torsion_angles
 from merrow.samples import LambdaState
@@ -92,13 +95,13 @@ def turned(butane, frames, angles):
 
 
 @pytest.fixture(scope="module")
-def reservoir(butane, tmp_path_factory) -> Reservoir:
+def reservoir(butane) -> Reservoir:
     """A thousand frames of the exact gas phase."""
-    folder, plan = tmp_path_factory.mktemp("gas"), small_box.gas_plan(butane, 2)
+    plan = small_box.gas_plan(butane, 2)
     plan = replace(plan, temperatures=(small_box.TEMPERATURE,), ladders=5)
-    gas.start_gas(butane.classical, plan, butane.conformers[[0] * 5] / 10, folder)
-    gas.run_gas_segment(butane.classical, plan, folder, 0)
-    frames, random = gas.read_gas(folder).positions, np.random.default_rng(3)
+    walkers = gas.start_gas(butane.classical, plan, butane.conformers[[0] * 5] / 10)
+    segment, _ = gas.run_gas_segment(butane.classical, plan, walkers, 0)
+    frames, random = gas_frames([segment]).positions, np.random.default_rng(3)
     angles = random.choice(GRID, size=len(frames), p=DENSITY / DENSITY.sum())
     exact = turned(butane, frames, angles)
     assert torsion_angles(exact, butane.torsions)[:, 0] == pytest.approx(angles, abs=1e-6)
@@ -150,9 +153,9 @@ def angles_of(butane, folder, plan, state):
 def sample(butane, plan, folder, start, reservoir):
     """Equilibrate a leg from a conformer and run one segment."""
     hybrid = small_box.hybrid_of(butane, butane.classical)
-    folder.mkdir()
-    leg.equilibrate(hybrid, plan, small_box.start_snapshot(butane, start), folder)
-    leg.run_segment(hybrid, plan, folder, 0, reservoir)
+    beginning = small_box.start_snapshot(butane, start)
+    for _ in range(2):
+        advance_leg(TaskFolder(folder), hybrid, plan, lambda: beginning, reservoir=reservoir)
 
 
 def test_decoupled_the_populations_are_those_of_the_quadrature(butane, reservoir, tmp_path):

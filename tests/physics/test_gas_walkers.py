@@ -13,6 +13,9 @@ import numpy as np
 import pytest
 
 from merrow.engine import gas
+from merrow.engine.pieces import advance_gas
+from merrow.engine.segments import GasFrames, gas_frames
+from merrow.engine.storage import TaskFolder
 from merrow.potentials.interface import Capabilities, Evaluation
 from merrow.units import KJ_PER_KCAL, NM_PER_ANGSTROM, thermal_energy
 
@@ -65,12 +68,14 @@ PLAN = gas.GasPlan(
 )
 
 
-def sampled(potential, plan, distance, folder, segments=1) -> gas.GasSamples:
+def sampled(potential, plan, distance, segments=1) -> GasFrames:
     start = np.array([[0.0, 0.0, 0.0], [distance * NM_PER_ANGSTROM, 0.0, 0.0]])
-    gas.start_gas(potential, plan, np.repeat(start[None], plan.ladders, axis=0), folder)
+    walkers = gas.start_gas(potential, plan, np.repeat(start[None], plan.ladders, axis=0))
+    found = []
     for index in range(segments):
-        gas.run_gas_segment(potential, plan, folder, index)
-    return gas.read_gas(folder)
+        segment, walkers = gas.run_gas_segment(potential, plan, walkers, index)
+        found.append(segment)
+    return gas_frames(found)
 
 
 def by_ladder(values, ladder) -> tuple[float, float]:
@@ -79,7 +84,7 @@ def by_ladder(values, ladder) -> tuple[float, float]:
     return float(means.mean()), float(means.std(ddof=1) / np.sqrt(len(means)))
 
 
-def distances(samples: gas.GasSamples) -> np.ndarray:
+def distances(samples: GasFrames) -> np.ndarray:
     return np.linalg.norm(samples.positions[:, 1] - samples.positions[:, 0], axis=1) * 10
 
 
@@ -90,32 +95,32 @@ def right_fraction() -> float:
 
 
 @pytest.mark.parametrize("temperatures", [(T0,), (T0, 500.0, 900.0)])
-def test_a_spring_holds_three_halves_kt(tmp_path, temperatures):
+def test_a_spring_holds_three_halves_kt(temperatures):
     # E = k r²/2 in three dimensions: ⟨E⟩ = 3/2 kT. LangevinMiddle samples positions of a harmonic
     # oscillator without an error of the time step. Exchange must not change it.
     plan = dataclasses.replace(PLAN, temperatures=temperatures)
-    samples = sampled(SPRING, plan, 0.5, tmp_path)
-    mean, stderr = by_ladder(samples.energies / KJ_PER_KCAL, samples.ladder)
+    samples = sampled(SPRING, plan, 0.5)
+    mean, stderr = by_ladder(samples.internal / KJ_PER_KCAL, samples.group)
     assert stderr < 0.05
     assert abs(mean - 1.5 * KT) < 4 * stderr
 
 
-def test_energies_and_positions_of_a_record_belong_together(tmp_path):
-    samples = sampled(WELLS, dataclasses.replace(PLAN, records_per_segment=5), 2.5, tmp_path)
+def test_energies_and_positions_of_a_record_belong_together():
+    samples = sampled(WELLS, dataclasses.replace(PLAN, records_per_segment=5), 2.5)
     expected = well(distances(samples)) * KJ_PER_KCAL
-    np.testing.assert_allclose(samples.energies, expected, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(samples.internal, expected, rtol=1e-9, atol=1e-9)
 
 
 @pytest.fixture(scope="module")
-def tempered(tmp_path_factory) -> gas.GasSamples:
+def tempered() -> GasFrames:
     """All ladders start in the left well; the first third is given to the crossing."""
-    samples = sampled(WELLS, PLAN, 2.5, tmp_path_factory.mktemp("tempered"), segments=4)
+    samples = sampled(WELLS, PLAN, 2.5, segments=4)
     keep = np.tile(np.arange(1200) >= 400, PLAN.ladders)
-    return gas.GasSamples(samples.positions[keep], samples.energies[keep], samples.ladder[keep])
+    return GasFrames(samples.positions[keep], samples.internal[keep], samples.group[keep])
 
 
 def test_exchange_of_temperatures_gives_both_wells_their_weight(tempered):
-    mean, stderr = by_ladder((distances(tempered) > 3.0).astype(float), tempered.ladder)
+    mean, stderr = by_ladder((distances(tempered) > 3.0).astype(float), tempered.group)
     assert stderr < 0.1
     assert abs(mean - right_fraction()) < 4 * stderr
     assert right_fraction() > 0.7
@@ -125,39 +130,42 @@ def test_exchange_of_temperatures_keeps_the_mean_energy(tempered):
     r = np.linspace(1.5, 4.5, 30001)
     weight = r**2 * np.exp(-well(r) / KT)
     exact = float((weight * well(r)).sum() / weight.sum())
-    mean, stderr = by_ladder(tempered.energies / KJ_PER_KCAL, tempered.ladder)
+    mean, stderr = by_ladder(tempered.internal / KJ_PER_KCAL, tempered.group)
     assert abs(mean - exact) < 4 * stderr
 
 
-def test_plain_langevin_stays_where_it_began(tmp_path):
+def test_plain_langevin_stays_where_it_began():
     plan = dataclasses.replace(PLAN, temperatures=(T0,))
-    samples = sampled(WELLS, plan, 2.5, tmp_path)
+    samples = sampled(WELLS, plan, 2.5)
     assert np.all(distances(samples) < 3.0)
 
 
-def test_swaps_that_ignore_the_energy_are_seen(tmp_path, monkeypatch):
+def test_swaps_that_ignore_the_energy_are_seen(monkeypatch):
     # The mutant accepts every swap.
     monkeypatch.setattr("merrow.engine.gas.math.log", lambda x: -np.inf)
     plan = dataclasses.replace(PLAN, temperatures=(T0, 900.0))
-    samples = sampled(SPRING, plan, 0.5, tmp_path)
-    mean, stderr = by_ladder(samples.energies / KJ_PER_KCAL, samples.ladder)
+    samples = sampled(SPRING, plan, 0.5)
+    mean, stderr = by_ladder(samples.internal / KJ_PER_KCAL, samples.group)
     assert abs(mean - 1.5 * KT) > 10 * stderr
 
 
 def test_a_resumed_gas_phase_is_the_undisturbed_one(tmp_path):
     plan = dataclasses.replace(PLAN, equilibration=50, records_per_segment=5)
-    whole = sampled(WELLS, plan, 2.5, tmp_path / "whole", segments=3)
-    stopped = tmp_path / "stopped"
-    sampled(WELLS, plan, 2.5, stopped, segments=2)
-    (stopped / "segment-0001.npz").unlink()  # the kill fell between its phases and itself
-    before = (stopped / "segment-0000.npz").stat().st_mtime_ns
-    for index in (1, 2):
-        gas.run_gas_segment(WELLS, plan, stopped, index)
-    resumed = gas.read_gas(stopped)
+    whole = sampled(WELLS, plan, 2.5, segments=3)
+    starts = np.zeros((plan.ladders, 2, 3))
+    starts[:, 1, 0] = 2.5 * NM_PER_ANGSTROM
+    stopped = TaskFolder(tmp_path)
+    for _ in range(3):  # equilibration and two segments
+        advance_gas(stopped, WELLS, plan, starts)
+    stopped.segment(1).unlink()  # the kill fell between what follows it and itself
+    before = stopped.segment(0).stat().st_mtime_ns
+    for _ in range(2):
+        advance_gas(stopped, WELLS, plan, starts)
+    resumed = gas_frames(stopped.read_gas())
     np.testing.assert_array_equal(resumed.positions, whole.positions)
-    np.testing.assert_array_equal(resumed.energies, whole.energies)
-    np.testing.assert_array_equal(resumed.ladder, whole.ladder)
-    assert (stopped / "segment-0000.npz").stat().st_mtime_ns == before
+    np.testing.assert_array_equal(resumed.internal, whole.internal)
+    np.testing.assert_array_equal(resumed.group, whole.group)
+    assert stopped.segment(0).stat().st_mtime_ns == before
 
 
 @pytest.mark.parametrize("n_atoms", [2, 10, 40])

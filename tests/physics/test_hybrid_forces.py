@@ -13,15 +13,9 @@ import openmm as mm
 import pytest
 from hybrids import WATERS, Box, Python, context_of, energy, forces, slope
 
+from merrow.engine.plans import Ensemble
 from merrow.engine.record import set_state
-from merrow.engine.simulation import (
-    BAROSTATS,
-    Ensemble,
-    Snapshot,
-    get_snapshot,
-    open_context,
-    set_snapshot,
-)
+from merrow.engine.simulation import BAROSTATS, Snapshot, get_snapshot, open_context, set_snapshot
 from merrow.potentials.interface import Potential
 from merrow.samples import LambdaState
 from merrow.system.build import INTERNAL, HybridSystem

@@ -11,8 +11,9 @@ import openmm as mm
 import pytest
 from hybrids import Box, Python
 
+from merrow.engine.plans import Ensemble
 from merrow.engine.record import set_state, take_record
-from merrow.engine.simulation import Ensemble, Snapshot, get_snapshot, open_context, set_snapshot
+from merrow.engine.simulation import Snapshot, get_snapshot, open_context, set_snapshot
 from merrow.errors import NumericsError
 from merrow.potentials.interface import Evaluation
 from merrow.samples import LambdaState

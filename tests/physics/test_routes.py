@@ -8,7 +8,6 @@ Exact parts here, frame by frame; what needs sampling is marked slow, and the lo
 from __future__ import annotations
 
 import dataclasses
-import shutil
 import sys
 from pathlib import Path
 
@@ -26,9 +25,12 @@ from hybrids import Python
 
 from merrow.amber.topology import read_topology
 from merrow.engine import gas, leg
-from merrow.engine.frames import complete_frames, read_other
+from merrow.engine.pieces import batched_energies
+from merrow.engine.plans import LegPlan
 from merrow.engine.record import set_state, take_record
+from merrow.engine.segments import Segment, gas_frames
 from merrow.engine.simulation import open_context, set_snapshot
+from merrow.engine.storage import TaskFolder
 from merrow.errors import InputError
 from merrow.free_energy.cycle import hydration_endpoint
 from merrow.free_energy.endstate import endstate_correction
@@ -65,7 +67,7 @@ def stressed(ether) -> ClassicalPotential:
     return stress.stressed(ether.classical.terms, route_agreement.TORSION)
 
 
-def short_plan(platform: str) -> leg.LegPlan:
+def short_plan(platform: str) -> LegPlan:
     """A few femtoseconds in three states."""
     plan = small_box.leg_plan(SOME_STATES[:3], seed=7)
     return dataclasses.replace(
@@ -80,14 +82,14 @@ def short_plan(platform: str) -> leg.LegPlan:
 
 
 @pytest.fixture(scope="module")
-def native(ether, tmp_path_factory) -> tuple[Path, leg.Segment]:
-    """A short leg of the MM solute in double precision: its folder and what it recorded."""
-    folder = tmp_path_factory.mktemp("native")
-    hybrid = hybrid_with(ether, ether.classical)
-    leg.equilibrate(hybrid, short_plan("CPU"), small_box.start_snapshot(ether, 0), folder)
-    plan = short_plan("Reference")
-    leg.run_segment(hybrid, plan, folder, 0)
-    return folder, leg.read_segment(folder, 0, plan)
+def native(ether) -> tuple[leg.Replicas, Segment]:
+    """A short leg of the MM solute in double precision: where it began and what it recorded."""
+    hybrid, plan = hybrid_with(ether, ether.classical), short_plan("CPU")
+    snapshots = [leg.equilibrate_coupled(hybrid, plan, small_box.start_snapshot(ether, 0))]
+    for state in range(len(plan.states)):
+        snapshots.append(leg.equilibrate_state(hybrid, plan, snapshots[-1], state))
+    begun = leg.Replicas(tuple(snapshots[1:]), np.arange(len(plan.states)))
+    return begun, leg.run_segment(hybrid, short_plan("Reference"), begun, 0)[0]
 
 
 def hybrid_with(ether, potential: Potential) -> HybridSystem:
@@ -114,10 +116,9 @@ def open_reference(hybrid: HybridSystem) -> mm.Context:
 
 def test_vacuum_gaff_as_the_ml_potential_has_no_end_state_correction(native, vacuum_gaff):
     # Both say the same of every frame but for the last bits of ~50 kJ/mol.
-    folder, segment = native
-    complete_frames(folder, vacuum_gaff, gas=False)
+    _, segment = native
     internal = segment.samples.internal[segment.frame_rows]
-    d = read_other(folder)[0] - internal
+    d = batched_energies(vacuum_gaff, segment.frames) - internal
     correction = endstate_correction(d, d, temperature=small_box.TEMPERATURE)
     assert np.ptp(internal) > 1.0  # the frames differ
     assert np.abs(d).max() < 1e-9
@@ -125,29 +126,24 @@ def test_vacuum_gaff_as_the_ml_potential_has_no_end_state_correction(native, vac
     assert correction.stderr_kcal < 1e-9
 
 
-def test_nor_has_it_one_in_gas(ether, vacuum_gaff, tmp_path):
+def test_nor_has_it_one_in_gas(ether, vacuum_gaff):
     plan = small_box.gas_plan(ether, seed=3)
     plan = dataclasses.replace(plan, equilibration=10, steps_per_record=3, records_per_segment=10)
-    gas.start_gas(ether.classical, plan, ether.conformers * NM_PER_ANGSTROM, tmp_path)
-    gas.run_gas_segment(ether.classical, plan, tmp_path, 0)
-    complete_frames(tmp_path, vacuum_gaff, gas=True)
-    d = (read_other(tmp_path)[0].T - gas.read_gas(tmp_path).energies.reshape(2, -1)).ravel()
+    walkers = gas.start_gas(ether.classical, plan, ether.conformers * NM_PER_ANGSTROM)
+    frames = gas_frames([gas.run_gas_segment(ether.classical, plan, walkers, 0)[0]])
+    d = batched_energies(vacuum_gaff, frames.positions) - frames.internal
     correction = endstate_correction(d, d, temperature=small_box.TEMPERATURE)
     assert np.abs(d).max() < 1e-9
     assert abs(correction.value_kcal) < 1e-9
     assert correction.stderr_kcal < 1e-9
 
 
-def test_vacuum_gaff_as_the_ml_potential_gives_r1_the_mm_value(
-    ether, native, vacuum_gaff, tmp_path
-):
+def test_vacuum_gaff_as_the_ml_potential_gives_r1_the_mm_value(ether, native, vacuum_gaff):
     # Same start, same seeds, native forces or a PythonForce: in a few steps of a replica round-off
     # has not yet grown to 1e-6 kJ/mol or kT.
-    folder, expected = native
+    begun, expected = native
     hybrid, plan = hybrid_with(ether, Python(vacuum_gaff)), short_plan("Reference")
-    shutil.copy(leg.phases_path(folder, 0), leg.phases_path(tmp_path, 0))
-    leg.run_segment(hybrid, plan, tmp_path, 0)
-    called = leg.read_segment(tmp_path, 0, plan)
+    called, _ = leg.run_segment(hybrid, plan, begun, 0)
     assert called.samples.state.tolist() == expected.samples.state.tolist()
     assert called.samples.internal == pytest.approx(expected.samples.internal, abs=1e-6)
     assert called.samples.u == pytest.approx(expected.samples.u, abs=1e-6)
@@ -214,7 +210,7 @@ def test_the_two_routes_agree_on_short_runs(freesolv, tmp_path):
     run = route_agreement.open_run(tmp_path, freesolv / "amber_gaff", 5)
     work = route_agreement.work_of(run)
     for name, (_, step) in work.items():
-        while leg.count_segments(tmp_path / name) < (12 if name.endswith("gas") else 1):
+        while TaskFolder(tmp_path / name).count_segments() < (12 if name.endswith("gas") else 1):
             step()
     result = route_agreement.estimate(run)
     assert result["stderr_kcal"] < 1.0

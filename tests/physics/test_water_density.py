@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from hybrids import make_box
 
-from merrow.engine.simulation import Ensemble, Snapshot, get_snapshot, open_context, set_snapshot
+from merrow.engine.plans import Ensemble
+from merrow.engine.simulation import Snapshot, get_snapshot, open_context, set_snapshot
 from merrow.system.pme import Nonbonded, pme_parameters
 from merrow.units import BAR_PER_ATM
 

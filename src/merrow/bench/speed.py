@@ -16,7 +16,8 @@ from merrow.amber.topology import AmberTopology, read_topology
 from merrow.ambertools.molecule import read_molecule
 from merrow.ambertools.prepare import parametrize
 from merrow.ambertools.solvent import n_waters_for, solvate
-from merrow.engine.simulation import Ensemble, Snapshot, open_context, set_snapshot
+from merrow.engine.plans import Ensemble
+from merrow.engine.simulation import Snapshot, open_context, set_snapshot
 from merrow.engine.timing import Timing, ns_per_day, time_in_turn
 from merrow.errors import InputError
 from merrow.executor import core_count, open_executor

@@ -20,14 +20,7 @@ from typing import Literal
 from merrow.campaign.config import CampaignConfig
 from merrow.campaign.plan import Job, plan_jobs, write_jobs
 from merrow.campaign.rows import read_rows
-from merrow.campaign.table import (
-    CAMPAIGN_FILE,
-    CampaignResult,
-    finished,
-    forget_failure,
-    remember_failure,
-    write_results,
-)
+from merrow.campaign.table import CAMPAIGN_FILE, CampaignResult, write_results
 from merrow.campaign.worker import Outcome, compute, supervise
 from merrow.executor import (
     ClusterConfig,
@@ -39,6 +32,7 @@ from merrow.executor import (
 )
 from merrow.files import atomic_write
 from merrow.folders import locked, occupied
+from merrow.hydration.run_folder import Failure
 from merrow.report.text import duration, energy, stderr
 
 logger = logging.getLogger(__name__)
@@ -116,7 +110,7 @@ def run_campaign(
             if job.problem is not None:
                 listen(f"{job.row.name}: {job.problem}")
         sound = [job for job, run in plan if run is not None]
-        jobs = [job for job in sound if finished(job.folder(folder)) is None]
+        jobs = [job for job in sound if job.run(folder).finished() is None]
         if len(jobs) < len(sound):
             listen(f"{len(sound) - len(jobs)} of {len(sound)} runs are done already.")
         if jobs:
@@ -154,11 +148,11 @@ class Driver:
         while True:
             while self.queue and len(running) < self.width and not self._late():
                 job = self.queue.popleft()
-                folder = job.folder(self.folder)
-                before = pieces(folder)
-                forget_failure(folder)
+                run = job.run(self.folder)
+                before = run.count_files()
+                run.forget(Failure)
                 future = executor.submit(
-                    self.work_on, str(folder), self.slice_s, self.deadline, self.processes
+                    self.work_on, str(run.path), self.slice_s, self.deadline, self.processes
                 )
                 running[future] = job, before
             if not running:
@@ -184,7 +178,7 @@ class Driver:
             self.queue.appendleft(job)
             return
         if outcome.status == "lost":
-            moved = pieces(job.folder(self.folder)) > before
+            moved = job.run(self.folder).count_files() > before
             self.losses[job.name] = 1 if moved else self.losses.get(job.name, 0) + 1
             if self.losses[job.name] < MAX_LOSSES:
                 self.listen(f"{job.name}: {outcome.why}; it goes on where it was.")
@@ -196,7 +190,8 @@ class Driver:
                 "of memory; finished pieces are kept: run the same command again.",
             )
         self.ended += 1
-        remember_failure(job.folder(self.folder), outcome)
+        if outcome.status == "failed":
+            job.run(self.folder).save(Failure(why=outcome.why))
         told = self._answer(job) if outcome.status == "done" else f"failed: {outcome.why}"
         self.listen(f"[{self.ended}/{self.of}] {job.name}: {told}{self._time_left()}")
         if time.monotonic() >= self.next_table:
@@ -207,7 +202,7 @@ class Driver:
 
     def _answer(self, job: Job) -> str:
         """Return the result of a run in words."""
-        result = finished(job.folder(self.folder))
+        result = job.run(self.folder).finished()
         if result is None:
             return "done."
         found = result.headline
@@ -218,11 +213,6 @@ class Driver:
         passed = time.monotonic() - self.began
         left = passed * (self.of - self.ended) / self.ended
         return f" About {duration(left)} left." if left > 60 else ""
-
-
-def pieces(run: Path) -> int:
-    """Return how many pieces of a run are on the disk."""
-    return sum(1 for _ in run.glob("tasks/*/*.npz"))
 
 
 @contextmanager

@@ -17,12 +17,12 @@ from merrow.amber.topology import read_topology
 from merrow.campaign.config import CampaignConfig
 from merrow.campaign.rows import Reference, Row, folder_name
 from merrow.engine.simulation import check_platform
-from merrow.engine.storage import save_json
 from merrow.errors import InputError, MerrowError, MissingComponentError
+from merrow.files import save_json
 from merrow.hydration.config import HydrationConfig
-from merrow.hydration.prepare import adopt_inputs
+from merrow.hydration.prepare import begin_run, resolve_config
 from merrow.hydration.run import check_hydration
-from merrow.hydration.run_folder import as_begun, check_folder, write_run_file
+from merrow.hydration.run_folder import RunFolder
 from merrow.system.potentials import MM
 
 JOBS = "jobs.json"
@@ -48,9 +48,9 @@ class Job:
         """Name of the run, unique in the campaign."""
         return f"{folder_name(self.row.name)}-{self.charges}"
 
-    def folder(self, campaign: Path) -> Path:
+    def run(self, campaign: Path) -> RunFolder:
         """Return its run folder."""
-        return campaign / RUNS / self.name
+        return RunFolder(campaign / RUNS / self.name)
 
 
 def plan_jobs(
@@ -82,12 +82,12 @@ def plan_jobs(
                 plan.append((job, None))
                 continue
             try:
-                run = as_begun(job.folder(folder), _configuration(config, row, charges, base))
-                adopted = adopt_inputs(run, base, None)
+                run = _configuration(config, row, charges, base)
+                resolved = resolve_config(run, base, job.run(folder))
             except InputError as error:
                 plan.append((_bad(job, error), None))
                 continue
-            if not check_folder(job.folder(folder), adopted):
+            if not job.run(folder).holds(resolved):
                 try:
                     check_hydration(run, base, with_weights=not weights_seen)
                     weights_seen = True
@@ -108,10 +108,9 @@ def write_jobs(
 ) -> None:
     """Make the run folders with their inputs, and the list of all runs."""
     for job, run in plan:
-        target = job.folder(folder)
         if run is not None:
-            write_run_file(target, adopt_inputs(run, base, None))
-            adopt_inputs(run, base, target)
+            target = job.run(folder)
+            begin_run(target, resolve_config(run, base, target), run.source, base)
     save_json(folder / JOBS, [asdict(job) for job, _ in plan])
 
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,17 +14,14 @@ from merrow.campaign.report.data import CampaignData, CampaignRow
 from merrow.campaign.report.files import write_campaign_json, write_table
 from merrow.campaign.report.page import write_campaign_page
 from merrow.campaign.statistics import statistics
-from merrow.campaign.worker import Outcome
-from merrow.engine.storage import save_json
 from merrow.errors import InputError
 from merrow.free_energy.stored import Estimate
 from merrow.hydration.result import HydrationResult
-from merrow.hydration.run_folder import RUN_FILE, read_finished, read_run_file
+from merrow.hydration.run_folder import Failure
 from merrow.report.text import flatten
 from merrow.versions import versions
 
 CAMPAIGN_FILE = "campaign.yaml"
-FAILURE = "failure.json"
 
 
 @dataclass(frozen=True)
@@ -45,17 +41,6 @@ class CampaignResult:
         """Whether no run is left to go on with."""
         counts = self.data.counts
         return counts["running"] + counts["pending"] == 0
-
-
-def remember_failure(run: Path, outcome: Outcome) -> None:
-    """Keep why a run failed, so that the table can say it later."""
-    if outcome.status == "failed":
-        save_json(run / FAILURE, {"why": outcome.why})
-
-
-def forget_failure(run: Path) -> None:
-    """Take an earlier failure off a run that is tried again."""
-    (run / FAILURE).unlink(missing_ok=True)
 
 
 def write_results(folder: Path, *, final: bool = True) -> CampaignResult:
@@ -119,15 +104,15 @@ def _configuration(folder: Path) -> CampaignConfig:
 
 def _row(folder: Path, job: Job) -> CampaignRow:
     """Return what is known about a run now."""
-    run, row = job.folder(folder), job.row
+    run, row = job.run(folder), job.row
     status, why, result = "pending", "", None
     if job.problem is not None:
         status, why = "failed", job.problem
-    elif (result := finished(run)) is not None:
+    elif (result := run.finished()) is not None:
         status = "done"
-    elif (run / FAILURE).exists():
-        status, why = "failed", json.loads((run / FAILURE).read_text(encoding="utf-8"))["why"]
-    elif (run / "system").exists():
+    elif (failure := run.read(Failure)) is not None:
+        status, why = "failed", failure.why
+    elif run.system.exists():
         status = "running"
     smiles = row.source.get("smiles") or (result.molecule.smiles if result else None)
     known = CampaignRow(
@@ -139,7 +124,7 @@ def _row(folder: Path, job: Job) -> CampaignRow:
         smiles=smiles,
         experiment=row.experiment,
         references=row.references,
-        folder=str(run.relative_to(folder)),
+        folder=str(run.path.relative_to(folder)),
     )
     return known if result is None else with_result(known, result)
 
@@ -154,9 +139,3 @@ def with_result(row: CampaignRow, result: HydrationResult) -> CampaignRow:
         closure=result.closure,
         warnings=tuple(f"{v.name}: {v.message}" for v in verdicts if not v.ok),
     )
-
-
-def finished(run: Path) -> HydrationResult | None:
-    """Return the result of a run that came to the end that its run.yaml asks for."""
-    path = run / RUN_FILE
-    return read_finished(run, read_run_file(path)) if path.exists() else None

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Literal
 from merrow.errors import IncompleteError, InputError, MerrowError, first_line
 from merrow.executor import run_program
 from merrow.folders import locked
-from merrow.hydration.run_folder import RUN_FILE, read_run_file
+from merrow.hydration.run_folder import RunFolder
 from merrow.process import begin_worker, quiet_libraries
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def _compute(folder: Path, until: float, processes: int) -> Outcome:
             raise _TimeIsUpError("its time was up.")
 
     try:
-        config = read_run_file(folder / RUN_FILE).model_copy(update={"processes": processes})
+        config = RunFolder(folder).config().model_copy(update={"processes": processes})
         if not _free(folder):
             return Outcome("lost", "another merrow process is working in its folder")
         run_hydration(config, folder, base=folder, listen=stop_in_time)

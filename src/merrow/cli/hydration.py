@@ -167,10 +167,11 @@ def _run(config: HydrationConfig, out: Path, *, base: Path, as_json: bool) -> No
 
 def _repeats(protocol: str, out: Path) -> int:
     """Return the repeats that a run has, or a new one of this protocol gets."""
-    from merrow.hydration.run_folder import RUN_FILE, read_run_file  # noqa: PLC0415
+    from merrow.hydration.run_folder import RunFolder  # noqa: PLC0415
 
-    if (out / RUN_FILE).is_file():
-        return read_run_file(out / RUN_FILE).repeats
+    folder = RunFolder(out)
+    if folder.run_file.is_file():
+        return folder.config().repeats
     return usual_repeats(protocol, core_count())
 
 

@@ -31,10 +31,10 @@ from merrow.engine.motion import (
     particle_masses,
     without_drift,
 )
+from merrow.engine.plans import Ensemble
 from merrow.engine.seeds import derive_seed, generator
 from merrow.engine.simulation import (
     BAROSTATS,
-    Ensemble,
     Snapshot,
     choose_platform,
     get_snapshot,

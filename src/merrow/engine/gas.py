@@ -11,14 +11,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from merrow.engine.intact import require_bonds
-from merrow.engine.leg import count_segments, segment_path
 from merrow.engine.seeds import generator
-from merrow.engine.storage import load_arrays, save_arrays
+from merrow.engine.segments import GasSegment
 from merrow.errors import NumericsError
 from merrow.potentials.interface import Potential
 from merrow.system.region import NO_BONDS, Bonds
@@ -58,25 +56,18 @@ class GasPlan:
     seed: int
     bonds: Bonds = NO_BONDS
 
-    @property
-    def segment_time(self) -> float:
-        """Production time that one segment adds to each ladder [ps]."""
-        return self.records_per_segment * self.steps_per_record * self.timestep
-
 
 @dataclass(frozen=True)
-class GasSamples:
-    """Conformers at the lowest temperature.
+class Walkers:
+    """Where all walkers of all ladders stand, ladder by ladder, coldest first.
 
     Attributes:
-        positions: Positions [nm], shape (m, n, 3).
-        energies: Energy of the potential that drove them, absolute [kJ/mol], shape (m,).
-        ladder: Ladder of each, shape (m,).
+        positions: Positions [nm], shape (walkers, n, 3).
+        velocities: Velocities [nm/ps], shape (walkers, n, 3).
     """
 
     positions: Array
-    energies: Array
-    ladder: Array
+    velocities: Array
 
 
 def temperature_ladder(lowest: float, n_atoms: int) -> tuple[float, ...]:
@@ -92,103 +83,70 @@ def temperature_ladder(lowest: float, n_atoms: int) -> tuple[float, ...]:
     )
 
 
-def start_gas(potential: Potential, plan: GasPlan, starts: Array, folder: Path) -> None:
-    """Equilibrate all walkers and store them as the start of the first segment; resumable.
+def start_gas(potential: Potential, plan: GasPlan, starts: Array) -> Walkers:
+    """Equilibrate all walkers.
 
     Args:
         potential: What drives the walkers.
         plan: Ladder, integrator, seeds.
         starts: One conformer for each ladder [nm], shape (ladders, n, 3).
-        folder: Gets `phases-0000.npz`.
 
     Raises:
         NumericsError: An energy is not finite, or a bond tore.
     """
-    path = folder / "phases-0000.npz"
-    if path.exists():
-        return
     random = generator(plan.seed, "equilibrate")
     positions = np.repeat(starts, len(plan.temperatures), axis=0)
     thermal = _thermal(plan)
     velocities = random.normal(size=positions.shape) * np.sqrt(thermal / _mass(plan))
-    walkers = _Walkers(potential, plan, positions, velocities, random)
+    motion = _Motion(potential, plan, Walkers(positions, velocities), random)
     done = 0
     while done < plan.equilibration:
-        walkers.advance(min(plan.steps_per_record, plan.equilibration - done))
-        walkers.exchange()
+        motion.advance(min(plan.steps_per_record, plan.equilibration - done))
+        motion.exchange()
         done += plan.steps_per_record
-    save_arrays(path, {"positions": walkers.positions, "velocities": walkers.velocities})
+    return motion.walkers
 
 
-def run_gas_segment(potential: Potential, plan: GasPlan, folder: Path, index: int) -> None:
-    """Compute one segment from `phases-index`; write `segment-index` and the next phases.
+def run_gas_segment(
+    potential: Potential, plan: GasPlan, walkers: Walkers, index: int
+) -> tuple[GasSegment, Walkers]:
+    """Return what a segment records, and where the walkers then stand.
+
+    Args:
+        potential: What drives the walkers.
+        plan: Ladder, integrator, seeds.
+        walkers: Where they stand.
+        index: Number of the segment.
 
     Raises:
         NumericsError: An energy is not finite, or a bond tore.
     """
-    stored = load_arrays(folder / f"phases-{index:04d}.npz")
-    walkers = _Walkers(
-        potential,
-        plan,
-        np.array(stored["positions"]),
-        np.array(stored["velocities"]),
-        generator(plan.seed, "segment", index),
-    )
+    motion = _Motion(potential, plan, walkers, generator(plan.seed, "segment", index))
     frames, energies = [], []
     cold = np.arange(plan.ladders) * len(plan.temperatures)
     for _ in range(plan.records_per_segment):
-        walkers.advance(plan.steps_per_record)
-        frames.append(walkers.positions[cold])
-        energies.append(walkers.energies[cold])
-        walkers.exchange()
-    save_arrays(
-        folder / f"phases-{index + 1:04d}.npz",
-        {"positions": walkers.positions, "velocities": walkers.velocities},
-    )
-    arrays = {"positions": np.array(frames), "energies": np.array(energies)}
-    save_arrays(segment_path(folder, index), arrays)
-    if index > 0:
-        (folder / f"phases-{index - 1:04d}.npz").unlink(missing_ok=True)
+        motion.advance(plan.steps_per_record)
+        frames.append(motion.positions[cold])
+        energies.append(motion.energies[cold])
+        motion.exchange()
+    return GasSegment(np.array(frames), np.array(energies)), motion.walkers
 
 
-def read_gas(folder: Path) -> GasSamples:
-    """Read all complete segments, ladder by ladder in the order of time."""
-    parts = [load_arrays(segment_path(folder, k)) for k in range(count_segments(folder))]
-    positions = np.concatenate([part["positions"] for part in parts])
-    energies = np.concatenate([part["energies"] for part in parts])
-    records, ladders = energies.shape
-    return GasSamples(
-        positions.swapaxes(0, 1).reshape(records * ladders, *positions.shape[2:]),
-        energies.T.reshape(-1),
-        np.repeat(np.arange(ladders), records),
-    )
-
-
-def read_ladder(folder: Path, count: int, ladder: int) -> Array:
-    """Return the conformers of one ladder in its first segments [nm], in time, shape (m, n, 3).
-
-    Raises:
-        MerrowError: One of the segments is missing or damaged.
-    """
-    parts = [load_arrays(segment_path(folder, k))["positions"] for k in range(count)]
-    return np.asarray(np.concatenate(parts)[:, ladder])
-
-
-class _Walkers:
-    """All walkers of all ladders, ladder by ladder, coldest first."""
+class _Motion:
+    """All walkers while they move and exchange temperatures."""
 
     def __init__(
-        self,
-        potential: Potential,
-        plan: GasPlan,
-        positions: Array,
-        velocities: Array,
-        random: np.random.Generator,
+        self, potential: Potential, plan: GasPlan, start: Walkers, random: np.random.Generator
     ) -> None:
         self.potential, self.plan, self.random = potential, plan, random
-        self.positions, self.velocities = positions, velocities
-        self.first = positions.copy()
+        self.positions, self.velocities = start.positions.copy(), start.velocities.copy()
+        self.first = self.positions.copy()
         self.energies, self.forces = self._evaluate()
+
+    @property
+    def walkers(self) -> Walkers:
+        """Where they stand."""
+        return Walkers(self.positions, self.velocities)
 
     def advance(self, steps: int) -> None:
         """Propagate by the LangevinMiddle scheme: kick, half drift, friction, half drift."""

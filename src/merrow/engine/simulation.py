@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import openmm as mm
 
+from merrow.engine.plans import Ensemble
 from merrow.engine.seeds import derive_seed
 from merrow.errors import InputError, NumericsError, first_line
 from merrow.process import OPENMM_THREADS
@@ -22,27 +23,6 @@ MARGIN = 1.05
 
 BAROSTATS = (mm.MonteCarloBarostat, mm.MonteCarloAnisotropicBarostat)
 """What may change the volume."""
-
-
-@dataclass(frozen=True)
-class Ensemble:
-    """The thermodynamic state and the integrator, in OpenMM's units.
-
-    Attributes:
-        temperature: Temperature [K].
-        pressure: Pressure [bar]; None for constant volume.
-        timestep: Time step [ps].
-        friction: Langevin friction [1/ps].
-        barostat_interval: Steps between two attempts to change the volume.
-        anisotropic: Whether each edge of the box changes by itself.
-    """
-
-    temperature: float
-    pressure: float | None
-    timestep: float
-    friction: float
-    barostat_interval: int = 25
-    anisotropic: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,20 +1,116 @@
 # SPDX-License-Identifier: MIT
-"""How do results reach the disk so that a kill at any moment loses at most one segment?"""
+"""The files of a task, written so that a kill at any moment loses at most one segment.
+
+A file is whole or not there (`files.py`). What the next segment begins from is written before the
+segment, and the start of the one before is deleted last: whatever a kill leaves, the segment that
+is missing can be computed, with the same result.
+"""
 
 from __future__ import annotations
 
 import io
-import json
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from merrow.engine.segments import GasSegment, Segment
 from merrow.errors import MerrowError
 from merrow.files import atomic_write
+from merrow.samples import ROW_FIELDS, LambdaState, WindowSamples
 
 Arrays = dict[str, NDArray[np.generic]]
+
+
+@dataclass(frozen=True)
+class TaskFolder:
+    """The folder of one stream of segments, of a leg or of the gas phase."""
+
+    path: Path
+
+    @property
+    def coupled(self) -> Path:
+        """Snapshot of the first state after its equilibration; an ML/MM end state begins there."""
+        return self.path / "coupled.npz"
+
+    def equilibrated(self, state: int) -> Path:
+        """Return where the snapshot of a state is kept until all of them are equilibrated."""
+        return self.path / f"equilibrated-{state:02d}.npz"
+
+    def start(self, index: int) -> Path:
+        """Return where the points in phase space at the start of a segment are kept."""
+        return self.path / f"phases-{index:04d}.npz"
+
+    def segment(self, index: int) -> Path:
+        """Return where a segment is kept."""
+        return self.path / f"segment-{index:04d}.npz"
+
+    def other(self, index: int) -> Path:
+        """Return where another potential's energies on the frames of a segment are kept."""
+        return self.path / f"other-{index:04d}.npz"
+
+    def last_coupled(self, index: int) -> Path:
+        """Return where the last snapshot of the first state in a segment is kept."""
+        return self.path / f"coupled-{index:04d}.npz"
+
+    def count_segments(self) -> int:
+        """Return how many segments, from the first on, are complete."""
+        count = 0
+        while self.segment(count).exists():
+            count += 1
+        return count
+
+    def read_segments(
+        self, states: tuple[LambdaState, ...], temperature: float, count: int | None = None
+    ) -> list[Segment]:
+        """Return the first segments of a leg, all of them by default.
+
+        Args:
+            states: Its alchemical states.
+            temperature: Its temperature [K].
+            count: How many segments.
+
+        Raises:
+            MerrowError: A file is damaged.
+        """
+        found = []
+        for index in range(self.count_segments() if count is None else count):
+            data = load_arrays(self.segment(index))
+            rows = (data[name] for name in ROW_FIELDS)
+            samples = WindowSamples(states, temperature, *rows)  # type: ignore[arg-type]
+            found.append(
+                Segment(samples, data["frames"], data["frame_rows"], self._read_other(index))
+            )
+        return found
+
+    def read_gas(self, count: int | None = None) -> list[GasSegment]:
+        """Return the first segments of the gas phase, all of them by default.
+
+        Raises:
+            MerrowError: A file is missing or damaged.
+        """
+        found = []
+        for index in range(self.count_segments() if count is None else count):
+            data = load_arrays(self.segment(index))
+            found.append(GasSegment(data["positions"], data["energies"], self._read_other(index)))
+        return found
+
+    def _read_other(self, index: int) -> NDArray[np.generic] | None:
+        path = self.other(index)
+        return load_arrays(path)["energies"] if path.exists() else None
+
+    def save_piece(self, index: int, segment: Arrays, following: Arrays) -> None:
+        """Keep a segment and the start of the following one, and drop the start before its own.
+
+        Raises:
+            MerrowError: The disk is full or cannot be written.
+        """
+        save_arrays(self.start(index + 1), following)
+        save_arrays(self.segment(index), segment)
+        if index > 0:
+            self.start(index - 1).unlink(missing_ok=True)
 
 
 def save_arrays(path: Path, arrays: Arrays) -> None:
@@ -39,13 +135,3 @@ def load_arrays(path: Path) -> Arrays:
             return {name: data[name] for name in data.files}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise MerrowError(f"{path} cannot be read ({error}); delete it and run again.") from error
-
-
-def save_json(path: Path, value: object) -> None:
-    """Write JSON, atomically.
-
-    Raises:
-        MerrowError: The disk is full or cannot be written.
-    """
-    text = json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n"
-    atomic_write(path, text)

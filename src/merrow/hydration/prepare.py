@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What exactly is simulated? From a molecule or AMBER files to a solvated system in the run folder.
+"""From a molecule or AMBER files to a solvated system in the run folder.
 
 Everything that can be refused is refused by `check_source`, before the run folder exists.
 """
@@ -7,12 +7,10 @@ Everything that can be refused is refused by `check_source`, before the run fold
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from merrow.amber.coordinates import Coordinates
 from merrow.amber.topology import AmberTopology, read_topology
@@ -21,12 +19,12 @@ from merrow.ambertools.prepare import Charges, check_choice, parametrize
 from merrow.ambertools.programs import find_program
 from merrow.ambertools.solvent import n_waters_for, solvate
 from merrow.engine.simulation import check_reference
-from merrow.engine.storage import save_json
 from merrow.errors import InputError
 from merrow.hydration.config import HydrationConfig, Source
 from merrow.hydration.protocol import Protocol
+from merrow.hydration.run_folder import PreparedInfo, RunFolder
 from merrow.potentials.elements import symbol
-from merrow.potentials.interface import Array, Molecule
+from merrow.potentials.interface import Array, Molecule, Potential
 from merrow.potentials.registry import load_potential, located
 from merrow.system.box import box_vectors
 from merrow.system.configuration import read_configuration
@@ -35,9 +33,6 @@ from merrow.system.pme import check_box
 from merrow.system.potentials import MM
 from merrow.system.region import MLRegion, region_of, select_region
 from merrow.units import NM_PER_ANGSTROM
-
-SYSTEM = "system"
-INPUTS = "inputs"
 
 
 @dataclass(frozen=True)
@@ -49,14 +44,14 @@ class Prepared:
         region: The solute.
         positions: Positions of all atoms [Å], shape (N, 3).
         box: Box vectors [Å], shape (3, 3).
-        info: smiles, formula, charge, n_atoms, n_waters, charge_shift_e.
+        info: What is said of it.
     """
 
     topology: AmberTopology
     region: MLRegion
     positions: Array
     box: Array
-    info: dict[str, Any]
+    info: PreparedInfo
 
 
 def check_source(config: HydrationConfig, base: Path) -> tuple[Molecule, tuple[str, ...] | None]:
@@ -126,95 +121,106 @@ def _molecule(source: Source, base: Path) -> InputMolecule:
     return read_molecule(base / str(source.structure))
 
 
-def adopt_inputs(config: HydrationConfig, base: Path, run: Path | None) -> HydrationConfig:
-    """Return the configuration with input paths inside the run folder, and copy the files there.
+def resolve_config(config: HydrationConfig, base: Path, folder: RunFolder) -> HydrationConfig:
+    """Return the configuration as run.yaml holds it: self-contained, and as the run was begun.
 
-    With run=None nothing is copied: the result only serves to recognise a run.
+    Args:
+        config: What is asked.
+        base: What its relative paths refer to.
+        folder: The run folder; nothing is written.
+
+    Raises:
+        InputError: An input file is missing, or two have one name.
     """
-    source = config.source
-    changes: dict[str, object] = {}
+    sources = input_files(config.source, base)
+    names = [path.name for path in sources.values()]
     sha = hashlib.sha256()
-    for key in ("structure", "prmtop", "inpcrd"):
-        value = getattr(source, key)
-        if value is None:
-            continue
-        path = base / value
+    for key, path in sources.items():
         if not path.is_file():
             raise InputError(f"there is no file {path} ({key}); correct the path.")
-        if f"{INPUTS}/{path.name}" in changes.values():
+        if names.count(path.name) > 1:
             raise InputError(f"prmtop and inpcrd are both named {path.name}; rename one of them.")
         sha.update(path.read_bytes())
-        changes[key] = f"{INPUTS}/{path.name}"
-        if run is not None:
-            (run / INPUTS).mkdir(parents=True, exist_ok=True)
-            if (run / INPUTS / path.name).resolve() != path.resolve():
-                shutil.copyfile(path, run / INPUTS / path.name)
+    changes = {key: f"{folder.inputs.name}/{path.name}" for key, path in sources.items()}
     if changes:
         changes["digest"] = sha.hexdigest()[:16]
-    update: dict[str, object] = {"source": source.model_copy(update=changes)}
+    update: dict[str, object] = {"source": config.source.model_copy(update=changes)}
     update["potential"] = located(config.potential, base)
     if config.weights is not None:
         update["weights"] = str((base / config.weights).resolve())
-    return config.model_copy(update=update)
+    return folder.as_begun(config.model_copy(update=update))
 
 
-def prepare_system(run: Path, config: HydrationConfig) -> None:
-    """Make `system/solvated.prmtop`, `.inpcrd` and `prepared.json`; does nothing when they exist.
+def begin_run(folder: RunFolder, resolved: HydrationConfig, source: Source, base: Path) -> None:
+    """Write run.yaml and copy the input files beside it.
+
+    Args:
+        folder: The run folder.
+        resolved: What `resolve_config` made of what is asked.
+        source: The molecule as it is asked.
+        base: What its relative paths refer to.
+    """
+    folder.save_config(resolved)
+    for path in input_files(source, base).values():
+        copy = folder.inputs / path.name
+        if copy.resolve() != path.resolve():
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, copy)
+
+
+def input_files(source: Source, base: Path) -> dict[str, Path]:
+    """Return the files that a source names, by its keys."""
+    values = {key: getattr(source, key) for key in ("structure", "prmtop", "inpcrd")}
+    return {key: base / value for key, value in values.items() if value is not None}
+
+
+def prepare_system(folder: RunFolder, config: HydrationConfig) -> Prepared:
+    """Return the solvated system of a run; it is made where it is not complete.
 
     Raises:
         MerrowError: A program failed or the system cannot be built.
     """
-    folder = run / SYSTEM
-    if (folder / "prepared.json").exists():
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    source, protocol = config.source, config.protocol
-    info: dict[str, Any] = {"smiles": None, "charge_shift_e": 0.0}
+    info, smiles, shift = folder.read(PreparedInfo), None, 0.0
+    if info is None:
+        smiles, shift = _make_solvated(folder, config)
+    topology = read_topology(folder.solvated[0])
+    coordinates = read_configuration(folder.solvated[1], topology)
+    region = _solute(topology, config.source.ml_mask if config.source.kind == "solvated" else None)
+    if info is None:
+        _check_system_box(config.protocol, topology, region, coordinates)
+        info = PreparedInfo(
+            smiles=smiles,
+            formula=hill_formula(region.molecule.numbers),
+            charge=region.molecule.charge,
+            n_atoms=len(region.atoms),
+            n_waters=sum(bool(topology.is_water[m[0]]) for m in topology.molecules),
+            charge_shift_e=shift,
+        )
+        folder.save(info)
+    return Prepared(topology, region, coordinates.positions, box_vectors(coordinates), info)
+
+
+def _make_solvated(folder: RunFolder, config: HydrationConfig) -> tuple[str | None, float]:
+    """Make prmtop and inpcrd of the solvated system; return SMILES and shift of the charges [e]."""
+    folder.system.mkdir(parents=True, exist_ok=True)
+    source, smiles, shift = config.source, None, 0.0
     if source.kind in ("smiles", "structure"):
-        molecule = _molecule(source, run)
+        molecule = _molecule(source, folder.path)
         model = charge_model(source)
-        files = parametrize(molecule, charges=model, gaff=source.gaff, folder=folder)
-        info |= {"smiles": molecule.smiles, "charge_shift_e": files.charge_shift}
+        files = parametrize(molecule, charges=model, gaff=source.gaff, folder=folder.system)
+        smiles, shift = molecule.smiles, files.charge_shift
         gas = (files.prmtop, files.inpcrd)
     else:
-        gas = (run / str(source.prmtop), run / str(source.inpcrd))
+        gas = (folder.path / str(source.prmtop), folder.path / str(source.inpcrd))
     if source.kind == "solvated":
-        for path, name in zip(gas, ("solvated.prmtop", "solvated.inpcrd"), strict=True):
-            shutil.copyfile(path, folder / name)
+        for path, copy in zip(gas, folder.solvated, strict=True):
+            shutil.copyfile(path, copy)
     else:
         topology = read_topology(gas[0])
         positions = read_configuration(gas[1], topology).positions
-        waters = waters_needed(protocol, positions, topology.numbers)
-        solvate(*gas, folder=folder, n_waters=waters)
-    system = read_prepared(run, config, info)
-    _check_system_box(
-        protocol,
-        system.topology,
-        system.region,
-        read_configuration(folder / "solvated.inpcrd", system.topology),
-    )
-    info |= {
-        "formula": hill_formula(system.region.molecule.numbers),
-        "charge": system.region.molecule.charge,
-        "n_atoms": len(system.region.atoms),
-        "n_waters": sum(bool(system.topology.is_water[m[0]]) for m in system.topology.molecules),
-    }
-    save_json(folder / "prepared.json", info)
-
-
-def read_prepared(
-    run: Path, config: HydrationConfig, info: dict[str, Any] | None = None
-) -> Prepared:
-    """Read the system that `prepare_system` made."""
-    folder = run / SYSTEM
-    topology = read_topology(folder / "solvated.prmtop")
-    coordinates = read_configuration(folder / "solvated.inpcrd", topology)
-    mask = config.source.ml_mask if config.source.kind == "solvated" else None
-    if info is None:
-        info = json.loads((folder / "prepared.json").read_text())
-    return Prepared(
-        topology, _solute(topology, mask), coordinates.positions, box_vectors(coordinates), info
-    )
+        waters = waters_needed(config.protocol, positions, topology.numbers)
+        solvate(*gas, folder=folder.system, n_waters=waters)
+    return smiles, shift
 
 
 def waters_needed(protocol: Protocol, positions: Array, numbers: tuple[int, ...]) -> int:
@@ -269,8 +275,10 @@ def _check_system_box(
     )
 
 
-def weights_identity(config: HydrationConfig, base: Path, molecule: Molecule) -> str | None:
-    """Open the weights of a run, fetched and verified; None for MM terms, which have none.
+def load_checked(config: HydrationConfig, base: Path, molecule: Molecule) -> Potential | None:
+    """Return the potential of a run, its weights fetched and verified; None for MM terms.
+
+    MM terms need the prepared system.
 
     Args:
         config: The run.
@@ -284,5 +292,4 @@ def weights_identity(config: HydrationConfig, base: Path, molecule: Molecule) ->
     if config.potential == MM or config.potential.startswith("mm:"):
         return None
     weights = None if config.weights is None else base / config.weights
-    name = located(config.potential, base)
-    return load_potential(name, molecule, weights=weights).identity
+    return load_potential(located(config.potential, base), molecule, weights=weights)

@@ -1,99 +1,381 @@
 # SPDX-License-Identifier: MIT
-"""Whose folder is this, and may this run write here? Create, lock, recognise, resume."""
+"""The folder of a run: every file in it, what each holds, and how a run goes on after a kill.
+
+    run.yaml                 what is asked; written first
+    inputs/                  copies of the files that were given
+    system/                  the solvated system (`PreparedInfo` is written when it is complete),
+                             the conformers to begin from, and what was decided on the way
+    tasks/KIND-HAMILTONIAN-REPEAT/
+                             segments of samples (`engine/storage.py`)
+    timing.json              time of all processes
+    result.json, result.csv, report.html, samples/
+                             written at the end; samples are never deleted
+
+Each file is whole or not there, and each step of a run first looks for what it would make. So the
+same command goes on where a kill left the folder: what is there is read, what is missing is made.
+Decisions that depend on samples (the refined schedule, the intermediate ensembles, the rounds) are
+written before they are acted on: a resumed run follows them, although it may have more samples by
+now than the decision saw.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
-from merrow.errors import InputError
-from merrow.files import atomic_write
+import numpy as np
+from numpy.typing import NDArray
+
+from merrow.engine.storage import TaskFolder, load_arrays, save_arrays
+from merrow.errors import InputError, MerrowError
+from merrow.files import atomic_write, save_json
 from merrow.folders import first_difference, occupied, text_of
 from merrow.hydration.config import STOPPING_KEYS, HydrationConfig
 from merrow.hydration.protocol import Schedule
 from merrow.hydration.result import HydrationResult, read_result
+from merrow.hydration.sampling.tasks import PHASES, Hamiltonian, Phase, Task
+from merrow.settings import Settings
 
 logger = logging.getLogger(__name__)
 
 RUN_FILE = "run.yaml"
-SCHEDULE = "system/schedule.json"
+HEAD = "# merrow run.yaml: everything this run was asked; run again with `merrow run`.\n"
 
 
-def as_begun(folder: Path, config: HydrationConfig) -> HydrationConfig:
-    """Return the configuration with what a run folder was begun with.
+class PreparedInfo(Settings):
+    """What is said of the prepared system."""
 
-    A run.yaml that does not know `gas_reservoir` was sampled without; it goes on as it began. Where
-    repeats take conformers from gas, a new run gets a ladder for each: two repeats of one ladder
-    would share its error, and their scatter would not show it.
-    """
-    run_file = folder / RUN_FILE
-    changes: dict[str, int | None] = {}
-    there = read_run_file(run_file) if run_file.is_file() else None
-    if there is None:
-        changes["n_gas_ladders"] = _ladders(config)
-    elif there.protocol.gas_reservoir is None:
-        logger.info("%s is older than gas_reservoir and goes on without.", folder)
-        changes["gas_reservoir"] = None
-    elif config.protocol.n_gas_ladders < there.protocol.n_gas_ladders <= there.repeats:
-        changes["n_gas_ladders"] = there.protocol.n_gas_ladders
-    protocol = config.protocol.model_copy(update=changes)
-    return config.model_copy(update={"protocol": protocol})
+    formula: str
+    """Of the solute, in Hill order."""
+    charge: int
+    """Net charge of the solute [e]."""
+    n_atoms: int
+    """Atoms of the solute."""
+    n_waters: int
+    """Water molecules."""
+    smiles: str | None = None
+    """Of a molecule that was parametrised here."""
+    charge_shift_e: float = 0.0
+    """What was added to each of its charges to make their sum whole [e]."""
 
 
-def _ladders(config: HydrationConfig) -> int:
-    own = config.protocol.n_gas_ladders
-    return max(own, config.repeats) if config.protocol.gas_reservoir else own
+class PotentialIdentity(Settings):
+    """The weights that the samples were made with."""
+
+    identity: str
+    """Name and hash."""
 
 
-def check_folder(folder: Path, config: HydrationConfig) -> bool:
-    """Tell whether a folder already holds this run, and refuse any other occupied folder.
+class Intermediates(Settings):
+    """The ensembles between the MM and the ML solute, by s, rising; most molecules need none."""
 
-    Raises:
-        InputError: The folder is a file, holds another run, or holds something else.
-    """
-    run_file = folder / RUN_FILE
-    if not occupied(folder, RUN_FILE, "merrow run"):
-        return False
-    there = HydrationConfig.from_yaml(text_of(run_file), source=str(run_file))
-    differing = first_difference(there.sampling_settings(), config.sampling_settings())
-    if differing:
-        raise InputError(
-            f"{folder} holds another run: {differing}; choose another --out, or continue the "
-            f"run there with `merrow run {run_file}`."
+    water: tuple[float, ...] = ()
+    """In water."""
+    gas: tuple[float, ...] = ()
+    """In gas."""
+    settled: bool = False
+    """Whether it was judged that no more are needed."""
+
+    def hamiltonians(self, phase: Phase) -> tuple[Hamiltonian, ...]:
+        """Return what drives the ensembles of a phase, without the ends."""
+        return tuple(Hamiltonian(s) for s in (self.water if phase == "water" else self.gas))
+
+    def joined(self, more: Mapping[str, Iterable[float]]) -> Intermediates:
+        """Return these and further ones; settled if there are none."""
+        water, gas = (set(more.get(phase, ())) for phase in PHASES)
+        return Intermediates(
+            water=tuple(sorted(water.union(self.water))),
+            gas=tuple(sorted(gas.union(self.gas))),
+            settled=not (water or gas),
         )
-    if config.repeats < there.repeats:
-        raise InputError(
-            f"{folder} holds a run of {there.repeats} repeats, but {config.repeats} are asked "
-            "for: repeats can be added, never taken away; ask for as many, or choose another "
-            "--out."
-        )
-    return True
 
 
-@contextmanager
-def undone_if_refused(folder: Path) -> Iterator[None]:
-    """Leave nothing of a new run whose input turns out to be impossible while it is prepared."""
-    new = not (folder / RUN_FILE).exists()
-    try:
-        yield
-    except InputError:
-        if new and not (folder / "tasks").exists():
-            for path in (p for p in folder.iterdir() if not p.name.startswith(".")):
-                if path.is_dir():
-                    shutil.rmtree(path)
-                else:
-                    path.unlink()
-        raise
+class Rounds(Settings):
+    """What the rounds of sampling decided."""
+
+    judged: int = 0
+    """Segments of the path at the last judgement that they are not enough."""
+    water: int = 0
+    """Segments that each end state in water is lengthened to; 0: as the protocol says."""
+    gas: int = 0
+    """The same for the gas phase."""
+
+    def segments(self, phase: Phase) -> int:
+        """Return what was decided for the end states of a phase."""
+        return self.water if phase == "water" else self.gas
 
 
-def write_run_file(folder: Path, config: HydrationConfig) -> None:
-    """Write the resolved configuration, `run.yaml`."""
-    head = "# merrow run.yaml: everything this run was asked; run again with `merrow run`.\n"
-    atomic_write(folder / RUN_FILE, head + config.to_yaml())
+class Timing(Settings):
+    """How long the run has taken."""
+
+    wall_s: float = 0.0
+    """Over all processes that worked on it, one after the other [s]."""
+
+
+class Failure(Settings):
+    """Why a run of a campaign failed, until it is tried again."""
+
+    why: str
+    """One sentence."""
+
+
+STATE_FILES: dict[type[Settings], str] = {
+    PreparedInfo: "system/prepared.json",
+    PotentialIdentity: "system/potential.json",
+    Schedule: "system/schedule.json",
+    Intermediates: "system/intermediates.json",
+    Rounds: "system/rounds.json",
+    Timing: "timing.json",
+    Failure: "failure.json",
+}
+"""Where each kind of state is kept; a `Schedule` is the one that the pilot refined."""
+
+S = TypeVar("S", bound=Settings)
+
+
+@dataclass(frozen=True)
+class Stopwatch:
+    """Wall time of a run: of earlier processes [s], and since when this one works (monotonic)."""
+
+    earlier: float
+    began: float
+
+    @property
+    def total(self) -> float:
+        """Time of all processes [s]."""
+        return self.earlier + time.monotonic() - self.began
+
+    @property
+    def timing(self) -> Timing:
+        """The same, to be kept."""
+        return Timing(wall_s=self.total)
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The folder of one hydration run."""
+
+    path: Path
+
+    # What is asked.
+
+    @property
+    def run_file(self) -> Path:
+        """The resolved configuration."""
+        return self.path / RUN_FILE
+
+    @property
+    def inputs(self) -> Path:
+        """Copies of the files that were given."""
+        return self.path / "inputs"
+
+    def config(self) -> HydrationConfig:
+        """Return what the run was asked.
+
+        Raises:
+            InputError: run.yaml is missing, not YAML, or holds an unknown key or value.
+        """
+        return read_run_file(self.run_file)
+
+    def as_begun(self, config: HydrationConfig) -> HydrationConfig:
+        """Return a configuration with the gas ladders that the run has, or a new one gets.
+
+        Where repeats take conformers from gas, a new run gets a ladder for each: two repeats of one
+        ladder would share its error, and their scatter would not show it.
+        """
+        ladders = config.protocol.n_gas_ladders
+        if self.run_file.is_file():
+            there = self.config()
+            if ladders < there.protocol.n_gas_ladders <= there.repeats:
+                ladders = there.protocol.n_gas_ladders
+        elif config.protocol.gas_reservoir:
+            ladders = max(ladders, config.repeats)
+        protocol = config.protocol.model_copy(update={"n_gas_ladders": ladders})
+        return config.model_copy(update={"protocol": protocol})
+
+    def holds(self, config: HydrationConfig) -> bool:
+        """Tell whether the folder already holds this run, and refuse any other occupied folder.
+
+        Raises:
+            InputError: The folder is a file, holds another run, or holds something else.
+        """
+        if not occupied(self.path, RUN_FILE, "merrow run"):
+            return False
+        there = self.config()
+        differing = first_difference(there.sampling_settings(), config.sampling_settings())
+        if differing:
+            raise InputError(
+                f"{self.path} holds another run: {differing}; choose another --out, or continue "
+                f"the run there with `merrow run {self.run_file}`."
+            )
+        if config.repeats < there.repeats:
+            raise InputError(
+                f"{self.path} holds a run of {there.repeats} repeats, but {config.repeats} are "
+                "asked for: repeats can be added, never taken away; ask for as many, or choose "
+                "another --out."
+            )
+        return True
+
+    def save_config(self, config: HydrationConfig) -> None:
+        """Write the resolved configuration."""
+        atomic_write(self.run_file, HEAD + config.to_yaml())
+
+    @contextlib.contextmanager
+    def undone_if_refused(self) -> Iterator[None]:
+        """Leave nothing of a new run whose input turns out impossible while it is prepared."""
+        new = not self.run_file.exists()
+        try:
+            yield
+        except InputError:
+            if new and not self.tasks.exists():
+                for path in (p for p in self.path.iterdir() if not p.name.startswith(".")):
+                    if path.is_dir():
+                        shutil.rmtree(path)
+                    else:
+                        path.unlink()
+            raise
+
+    # What is prepared and decided.
+
+    @property
+    def system(self) -> Path:
+        """Folder of the system."""
+        return self.path / "system"
+
+    @property
+    def solvated(self) -> tuple[Path, Path]:
+        """The prmtop that is simulated, and its first coordinates."""
+        return self.system / "solvated.prmtop", self.system / "solvated.inpcrd"
+
+    @property
+    def conformers(self) -> Path:
+        """Conformers that the repeats and the gas ladders begin in."""
+        return self.system / "conformers.npz"
+
+    def read_conformers(self) -> NDArray[np.float64] | None:
+        """Return these [Å], shape (count, n, 3), the input's first; None before they are made."""
+        path = self.conformers
+        return np.array(load_arrays(path)["positions"]) if path.exists() else None
+
+    def save_conformers(self, positions: NDArray[np.float64]) -> None:
+        """Keep conformers to begin in [Å], shape (count, n, 3)."""
+        save_arrays(self.conformers, {"positions": positions})
+
+    def read(self, kind: type[S]) -> S | None:
+        """Return what is kept of a kind of state; None where nothing is.
+
+        Raises:
+            InputError: The file is damaged.
+        """
+        path = self.path / STATE_FILES[kind]
+        if not path.exists():
+            return None
+        try:
+            found = json.loads(text_of(path))
+        except ValueError as error:
+            raise InputError(f"{path} is damaged ({error}); delete it and run again.") from error
+        return kind.checked(found, source=str(path))
+
+    def save(self, state: Settings) -> None:
+        """Keep a state in the file of its kind."""
+        save_json(self.path / STATE_FILES[type(state)], state.model_dump(mode="json"))
+
+    def forget(self, kind: type[Settings]) -> None:
+        """Delete what is kept of a kind of state."""
+        (self.path / STATE_FILES[kind]).unlink(missing_ok=True)
+
+    def check_identity(self, identity: str) -> None:
+        """Refuse to go on with other weights than those the samples were made with.
+
+        Raises:
+            InputError: They are others.
+        """
+        there = self.read(PotentialIdentity)
+        if there is not None and there.identity != identity:
+            raise InputError(
+                f"{self.path} was sampled with {there.identity} but the weights found now are "
+                f"{identity}; give the original weights or another --out."
+            )
+
+    # What is sampled.
+
+    def task(self, task: Task) -> TaskFolder:
+        """Return the folder of a task."""
+        return TaskFolder(self.tasks / task.name)
+
+    @property
+    def tasks(self) -> Path:
+        """Holds the folders of all tasks."""
+        return self.path / "tasks"
+
+    @property
+    def hot(self) -> TaskFolder:
+        """The short hot run in gas that proposes conformers."""
+        return TaskFolder(self.system / "hot")
+
+    def count_files(self) -> int:
+        """Return how many files of samples there are: more, if the run got on."""
+        return sum(1 for _ in self.tasks.glob("*/*.npz"))
+
+    @contextlib.contextmanager
+    def stopwatch(self) -> Iterator[Stopwatch]:
+        """Measure this process, and keep the sum however it ends."""
+        watch = Stopwatch((self.read(Timing) or Timing()).wall_s, time.monotonic())
+        try:
+            yield watch
+        finally:
+            with contextlib.suppress(MerrowError):  # a full disk has been told already
+                self.save(watch.timing)
+
+    # What came out.
+
+    @property
+    def result(self) -> Path:
+        """The result."""
+        return self.path / "result.json"
+
+    @property
+    def result_table(self) -> Path:
+        """The result in one line."""
+        return self.path / "result.csv"
+
+    @property
+    def report(self) -> Path:
+        """The page that shows it."""
+        return self.path / "report.html"
+
+    @property
+    def tables(self) -> Path:
+        """Samples as alchemlyb reads them."""
+        return self.path / "samples"
+
+    def finished(self, config: HydrationConfig | None = None) -> HydrationResult | None:
+        """Return the result of a run that came to its end; None where it did not, or is to go on.
+
+        A result that this version cannot read is left to be estimated again from the samples.
+
+        Args:
+            config: What is asked now; None: what run.yaml asks.
+        """
+        if not (self.result.exists() and self.run_file.exists()):
+            return None
+        config = config or self.config()
+        try:
+            result = read_result(self.result)
+        except InputError as error:
+            logger.warning("%s It is made again from the samples.", error)
+            return None
+        # asked of the result, not of run.yaml: a longer run that was killed has rewritten run.yaml
+        made, wanted = result.settings.get("protocol"), config.protocol.model_dump(mode="json")
+        same = isinstance(made, dict) and all(made.get(key) == wanted[key] for key in STOPPING_KEYS)
+        return result if same and result.settings.get("repeats") == config.repeats else None
 
 
 def read_run_file(path: Path) -> HydrationConfig:
@@ -105,32 +387,3 @@ def read_run_file(path: Path) -> HydrationConfig:
     if not path.is_file():
         raise InputError(f"{path} does not exist; give the run.yaml of a run folder.")
     return HydrationConfig.from_yaml(text_of(path), source=str(path))
-
-
-def read_finished(folder: Path, config: HydrationConfig) -> HydrationResult | None:
-    """Return the result of a run that came to its end; None where it did not, or is to go on.
-
-    A result that this version cannot read is left to be estimated again from the samples.
-    """
-    path = folder / "result.json"
-    if not path.exists():
-        return None
-    try:
-        result = read_result(path)
-    except InputError as error:
-        logger.warning("%s It is made again from the samples.", error)
-        return None
-    # asked of the result, not of run.yaml: a longer run that was killed has rewritten run.yaml
-    made, wanted = result.settings.get("protocol"), config.protocol.model_dump(mode="json")
-    same = isinstance(made, dict) and all(made.get(key) == wanted[key] for key in STOPPING_KEYS)
-    return result if same and result.settings.get("repeats") == config.repeats else None
-
-
-def refined(run: Path, config: HydrationConfig) -> HydrationConfig:
-    """Return the configuration with the refined schedule, where there is one."""
-    path = run / SCHEDULE
-    if not path.exists():
-        return config
-    schedule = Schedule.checked(json.loads(path.read_text()), source=str(path))
-    protocol = config.protocol.model_copy(update={"schedule": schedule})
-    return config.model_copy(update={"protocol": protocol})

@@ -16,9 +16,8 @@ from merrow.campaign.plan import JOBS, Job
 from merrow.campaign.rows import Row
 from merrow.campaign.table import write_results
 from merrow.campaign.worker import Outcome
-from merrow.engine.storage import save_json
 from merrow.executor import SerialExecutor
-from merrow.files import atomic_write
+from merrow.files import atomic_write, save_json
 
 SERIAL = ComputeBackend("serial")
 
@@ -31,7 +30,7 @@ def campaign(tmp_path):
         jobs = [Job(Row(i + 2, f"m{i}", {"smiles": "C"}), "bcc") for i in range(count)]
         entries = []
         for job in jobs:
-            job.folder(tmp_path).mkdir(parents=True)
+            job.run(tmp_path).path.mkdir(parents=True)
             row = {"line": job.row.line, "name": job.row.name, "source": job.row.source}
             row |= {"kind": None, "experiment": None, "references": {}, "problem": None}
             entries.append({"row": row, "charges": "bcc", "problem": None})
@@ -79,7 +78,7 @@ def test_a_run_that_is_killed_again_and_again_but_moves_on_is_never_given_up(cam
         calls.append(run)
         if len(calls) == 20:
             return Outcome("done")
-        finish_a_piece(jobs[0].folder(folder))
+        finish_a_piece(jobs[0].run(folder).path)
         return Outcome("lost", "its process ended with signal 9")
 
     said = drive(folder, jobs, work)
@@ -99,7 +98,7 @@ def test_a_run_that_is_killed_without_moving_on_fails_and_the_others_go_on(campa
     drive(folder, jobs, work)
     assert calls.count("m1-bcc") == MAX_LOSSES
     assert [calls.count(name) for name in ("m0-bcc", "m2-bcc")] == [1, 1]
-    why = json.loads((jobs[1].folder(folder) / "failure.json").read_text())["why"]
+    why = json.loads((jobs[1].run(folder).path / "failure.json").read_text())["why"]
     assert "3 times without finishing a piece, perhaps for want of memory" in why
     rows = write_results(folder).data.rows
     assert [row.status for row in rows] == ["pending", "failed", "pending"]

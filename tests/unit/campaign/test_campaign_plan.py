@@ -10,7 +10,7 @@ from merrow.campaign.plan import plan_jobs, read_jobs, write_jobs
 from merrow.campaign.rows import Reference, Row
 from merrow.errors import InputError
 from merrow.hydration.protocol import PROTOCOLS
-from merrow.hydration.run_folder import check_folder, read_run_file
+from merrow.hydration.run_folder import RunFolder
 
 MM = PROTOCOLS["quick"].model_copy(update={"route": "direct"})
 
@@ -84,10 +84,10 @@ def test_runs_and_list_are_written_whole_and_read_back(freesolv, tmp_path):
         write_jobs(tmp_path, found, freesolv)
         assert read_jobs(tmp_path) == [job for job, _ in found]
     run = tmp_path / "runs" / "a-bcc"
-    config = read_run_file(run / "run.yaml")
+    config = RunFolder(run).config()
     assert config.source.structure == "inputs/mobley_9055303.sdf"
     assert (run / "inputs" / "mobley_9055303.sdf").is_file()
-    assert check_folder(run, config)
+    assert RunFolder(run).holds(config)
     assert not (tmp_path / "runs" / "b-bcc").exists()
 
 

@@ -12,6 +12,8 @@ import tiny_leg
 from merrow.engine import gas, leg
 from merrow.engine.intact import require_whole
 from merrow.engine.minimize import minimize
+from merrow.engine.pieces import advance_gas, advance_leg
+from merrow.engine.storage import TaskFolder
 from merrow.errors import NumericsError
 from merrow.potentials.interface import Capabilities, Evaluation
 from merrow.system.build import hybrid_system
@@ -58,9 +60,9 @@ def test_a_minimisation_moves_the_water_and_not_the_solute_of_a_network(torn):
     hybrid, start = torn
     solute = list(hybrid.region.atoms)
     before = [hybrid.system.getParticleMass(i) for i in solute]
-    phase = minimised(hybrid, start)
-    np.testing.assert_allclose(phase.positions[solute], start.positions[solute], atol=1e-6)
-    moved = np.abs(phase.positions - start.positions).max(axis=1)
+    snapshot = minimised(hybrid, start)
+    np.testing.assert_allclose(snapshot.positions[solute], start.positions[solute], atol=1e-6)
+    moved = np.abs(snapshot.positions - start.positions).max(axis=1)
     assert np.median(moved[len(solute) :]) > 1e-3
     assert [hybrid.system.getParticleMass(i) for i in solute] == before
 
@@ -69,8 +71,8 @@ def test_the_solute_of_a_force_field_is_minimised(methane_files):
     hybrid, start = tiny_leg.build(*methane_files)
     positions = start.positions.copy()
     positions[1] += 0.3 * (positions[1] - positions[0])  # a C-H bond of 1.4 Å
-    phase = minimised(hybrid, replace(start, positions=positions))
-    bond = np.linalg.norm(phase.positions[1] - phase.positions[0])
+    snapshot = minimised(hybrid, replace(start, positions=positions))
+    bond = np.linalg.norm(snapshot.positions[1] - snapshot.positions[0])
     assert 0.100 < bond < 0.115
 
 
@@ -78,7 +80,7 @@ def test_a_molecule_that_comes_apart_is_refused_and_nothing_is_kept(torn, tmp_pa
     hybrid, start = torn
     plan = replace(tiny_leg.PLAN, equilibration=14)
     with pytest.raises(NumericsError, match="came apart while it was equilibrated") as caught:
-        leg.equilibrate(hybrid, plan, start, tmp_path)
+        advance_leg(TaskFolder(tmp_path), hybrid, plan, lambda: start)
     assert "which are bonded, went from 1.09 to" in str(caught.value)
     assert not list(tmp_path.iterdir())
 
@@ -127,20 +129,19 @@ def alone(methane_files):
 def test_a_molecule_that_comes_apart_in_gas_is_refused_and_nothing_is_kept(alone, tmp_path):
     starts, _, plan = alone
     with pytest.raises(NumericsError, match="came apart in gas, among walkers of up to 900 K"):
-        gas.start_gas(Tearing(100.0), plan, starts, tmp_path)
+        advance_gas(TaskFolder(tmp_path), Tearing(100.0), plan, starts)
     assert not list(tmp_path.iterdir())
 
 
 def test_a_segment_in_which_it_comes_apart_is_refused_and_not_kept(alone, tmp_path):
     starts, potential, plan = alone
-    gas.start_gas(potential, plan, starts, tmp_path)
+    advance_gas(TaskFolder(tmp_path), potential, plan, starts)
     with pytest.raises(NumericsError, match="came apart in gas"):
-        gas.run_gas_segment(Tearing(100.0), plan, tmp_path, 0)
+        advance_gas(TaskFolder(tmp_path), Tearing(100.0), plan, starts)
     assert [path.name for path in tmp_path.iterdir()] == ["phases-0000.npz"]
 
 
-def test_walkers_of_900_kelvin_stay_whole(alone, tmp_path):
+def test_walkers_of_900_kelvin_stay_whole(alone):
     starts, potential, plan = alone
-    gas.start_gas(potential, plan, starts, tmp_path)
-    gas.run_gas_segment(potential, plan, tmp_path, 0)
-    assert len(gas.read_gas(tmp_path).energies) == plan.records_per_segment
+    segment, _ = gas.run_gas_segment(potential, plan, gas.start_gas(potential, plan, starts), 0)
+    assert len(segment.energies) == plan.records_per_segment

@@ -14,8 +14,11 @@ import numpy as np
 import pytest
 import tiny_leg
 
-from merrow.engine import leg
-from merrow.engine.storage import load_arrays
+from merrow.engine.pieces import advance_leg, read_snapshots
+from merrow.engine.plans import LegPlan
+from merrow.engine.segments import Segment
+from merrow.engine.simulation import Snapshot
+from merrow.engine.storage import TaskFolder, load_arrays
 from merrow.errors import MerrowError
 
 SEGMENTS = 3
@@ -39,6 +42,18 @@ def resume(undisturbed: Path, after: int, folder: Path) -> Path:
     return Path(shutil.copytree(undisturbed / f"after-{after}", folder / "leg"))
 
 
+def read(folder: Path) -> list[Segment]:
+    """What the segments of a leg recorded."""
+    plan = tiny_leg.PLAN
+    return TaskFolder(folder).read_segments(plan.states, plan.ensemble.temperature)
+
+
+def advance(folder: Path, methane_files, **more) -> None:
+    """Do the next piece of a leg in a system of its own."""
+    hybrid, start = tiny_leg.build(*methane_files)
+    advance_leg(TaskFolder(folder), hybrid, tiny_leg.PLAN, lambda: start, **more)
+
+
 def assert_same(folder: Path, expected: Path) -> None:
     names = [f"segment-{k:04d}.npz" for k in range(SEGMENTS)]
     for name in [*names, f"phases-{SEGMENTS:04d}.npz"]:
@@ -49,7 +64,7 @@ def assert_same(folder: Path, expected: Path) -> None:
 
 
 def test_the_leg_moved_recorded_and_exchanged(undisturbed):
-    parts = [leg.read_segment(undisturbed, k, tiny_leg.PLAN) for k in range(SEGMENTS)]
+    parts = read(undisturbed)
     samples = parts[0].samples
     assert len(samples) == 3 * 2 * 2  # replicas, sweeps, records
     assert np.bincount(samples.state).tolist() == [4, 4, 4]
@@ -67,7 +82,7 @@ def test_the_leg_moved_recorded_and_exchanged(undisturbed):
 
 
 def test_internal_energies_belong_to_the_frames(undisturbed, methane_files):
-    part = leg.read_segment(undisturbed, 1, tiny_leg.PLAN)
+    part = read(undisturbed)[1]
     topology = tiny_leg.read_topology(methane_files[0])
     region = tiny_leg.select_region(topology, ":1")
     classical = tiny_leg.open_potential("mm", topology, region)
@@ -100,13 +115,13 @@ def test_a_kill_between_the_two_files_of_a_segment_is_made_good(
 
 
 def test_a_stopped_equilibration_goes_on_where_it_was(undisturbed, methane_files, tmp_path):
-    hybrid, start = tiny_leg.build(*methane_files)
     folder = tmp_path / "leg"
     folder.mkdir()
-    shutil.copy(undisturbed / leg.COUPLED, folder / leg.COUPLED)
-    kept = (folder / leg.COUPLED).stat().st_mtime_ns
-    leg.equilibrate(hybrid, tiny_leg.PLAN, start, folder)
-    assert (folder / leg.COUPLED).stat().st_mtime_ns == kept
+    coupled = TaskFolder(folder).coupled
+    shutil.copy(TaskFolder(undisturbed).coupled, coupled)
+    kept = coupled.stat().st_mtime_ns
+    advance(folder, methane_files)
+    assert coupled.stat().st_mtime_ns == kept
     tiny_leg.run(*methane_files, folder, SEGMENTS)
     assert_same(folder, undisturbed)
     assert not list(folder.glob("equilibrated-*"))
@@ -116,14 +131,12 @@ def test_the_coupled_phase_is_kept_on_demand_and_nothing_else_changes(
     undisturbed, methane_files, tmp_path
 ):
     folder = resume(undisturbed, 1, tmp_path)
-    hybrid, _ = tiny_leg.build(*methane_files)
-    leg.run_segment(hybrid, tiny_leg.PLAN, folder, 1, keep=True)
-    leg.run_segment(hybrid, tiny_leg.PLAN, folder, 2)
+    advance(folder, methane_files, keep_coupled=True)
+    advance(folder, methane_files)
     assert_same(folder, undisturbed)
     stored = load_arrays(undisturbed / "phases-0003.npz")
-    assert not leg.coupled_path(folder, 2).exists()
-    leg.coupled_path(folder, 1).rename(leg.coupled_path(folder, 0))
-    (kept,) = leg.read_coupled(folder, 1)
+    assert not TaskFolder(folder).last_coupled(2).exists()
+    (kept,) = read_snapshots([TaskFolder(folder).last_coupled(1)])
     assert kept.positions.shape == stored["positions"][0].shape
     before = load_arrays(undisturbed / "after-2" / "phases-0002.npz")
     replica = int(np.flatnonzero(before["state_of"] == 0)[0])
@@ -134,16 +147,15 @@ def test_the_coupled_phase_is_kept_on_demand_and_nothing_else_changes(
 def test_a_segment_goes_on_from_where_it_is_told_and_again_so(undisturbed, methane_files, tmp_path):
     told = []
 
-    def start(phase, random):
+    def select(phase, random):
         told.append((phase, float(random.random())))
-        return leg.Snapshot(phase.positions, -phase.velocities, phase.box)
+        return Snapshot(phase.positions, -phase.velocities, phase.box)
 
     parts = []
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         folder = resume(undisturbed, 1, tmp_path / name)
-        hybrid, _ = tiny_leg.build(*methane_files)
-        leg.run_segment(hybrid, tiny_leg.PLAN, folder, 1, start=start)
+        advance(folder, methane_files, select=select)
         parts.append(load_arrays(folder / "segment-0001.npz")["internal"])
     np.testing.assert_array_equal(parts[0], parts[1])
     assert not np.array_equal(parts[0], load_arrays(undisturbed / "segment-0001.npz")["internal"])
@@ -154,7 +166,7 @@ def test_a_segment_goes_on_from_where_it_is_told_and_again_so(undisturbed, metha
 
 def test_another_seed_is_another_leg(undisturbed, methane_files, tmp_path, monkeypatch):
     folder = resume(undisturbed, 1, tmp_path)
-    other = tiny_leg.leg.LegPlan(**{**vars(tiny_leg.PLAN), "seed": 78})
+    other = LegPlan(**{**vars(tiny_leg.PLAN), "seed": 78})
     monkeypatch.setattr(tiny_leg, "PLAN", other)
     tiny_leg.run(*methane_files, folder, 2)
     ours, theirs = (load_arrays(f / "segment-0001.npz") for f in (folder, undisturbed))
@@ -174,7 +186,7 @@ def test_a_killed_process_costs_at_most_one_segment(undisturbed, methane_files, 
     time.sleep(0.05)  # into the middle of the next segment
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
-    done = leg.count_segments(folder)
+    done = TaskFolder(folder).count_segments()
     assert done < SEGMENTS
     old = {p.name: p.stat().st_mtime_ns for p in folder.glob("segment-*.npz")}
     tiny_leg.run(*methane_files, folder, SEGMENTS)

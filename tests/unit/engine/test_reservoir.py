@@ -11,16 +11,18 @@ import pytest
 import tiny_leg
 
 from merrow.engine import leg
+from merrow.engine.plans import LegPlan
 from merrow.engine.record import couplings
 from merrow.engine.reservoir import Reservoir
 from merrow.engine.simulation import Snapshot, open_context, set_snapshot
 from merrow.engine.storage import load_arrays
+from merrow.samples import DECOUPLED
 from merrow.units import thermal_energy
 
 T = tiny_leg.PLAN.ensemble.temperature
 ATOMS, MASSES = (1, 2, 3), np.array([12.0, 1.0, 16.0])
 DRAWS = 4000
-GONE = tiny_leg.STATES.index(leg.DECOUPLED)
+GONE = tiny_leg.STATES.index(DECOUPLED)
 
 
 def rounded(a: np.ndarray, b: np.ndarray) -> float:
@@ -128,7 +130,7 @@ def test_exchange_judges_the_solute_that_goes_on(methane_files, pool, tmp_path, 
 
     monkeypatch.setattr(leg, "exchange_states", watched)
     monkeypatch.setattr(
-        tiny_leg, "PLAN", leg.LegPlan(**{**vars(tiny_leg.PLAN), "sweeps_per_segment": 1})
+        tiny_leg, "PLAN", LegPlan(**{**vars(tiny_leg.PLAN), "sweeps_per_segment": 1})
     )
     tiny_leg.run(*methane_files, tmp_path, 1, pool)
     ((u, before),) = seen
@@ -138,7 +140,7 @@ def test_exchange_judges_the_solute_that_goes_on(methane_files, pool, tmp_path, 
     hybrid, _ = tiny_leg.build(*methane_files)
     context = open_context(hybrid, tiny_leg.PLAN.ensemble, platform="CPU", seed=1)
     set_snapshot(context, phase)
-    expected, _ = couplings(context, hybrid, tiny_leg.STATES, here=leg.DECOUPLED, temperature=T)
+    expected, _ = couplings(context, hybrid, tiny_leg.STATES, here=DECOUPLED, temperature=T)
     # single precision; the list of neighbours was built anew
     assert u[replica] == pytest.approx(expected, rel=1e-4, abs=1e-3)
     recorded = load_arrays(tmp_path / "segment-0000.npz")

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from merrow.engine.seeds import derive_seed, generator
-from merrow.engine.storage import load_arrays, save_arrays, save_json
+from merrow.engine.storage import load_arrays, save_arrays
 from merrow.errors import MerrowError
-from merrow.files import atomic_write
+from merrow.files import atomic_write, save_json
 
 ARRAYS = {"x": np.arange(6.0).reshape(2, 3), "n": np.array([1, 2], dtype=np.int64)}
 

@@ -13,9 +13,11 @@ import numpy as np
 
 from merrow.amber.coordinates import read_coordinates
 from merrow.amber.topology import read_topology
-from merrow.engine import leg
+from merrow.engine.pieces import advance_leg
+from merrow.engine.plans import Ensemble, LegPlan
 from merrow.engine.reservoir import Reservoir
-from merrow.engine.simulation import Ensemble, Snapshot
+from merrow.engine.simulation import Snapshot
+from merrow.engine.storage import TaskFolder
 from merrow.samples import LambdaState
 from merrow.system.box import box_vectors
 from merrow.system.build import HybridSystem, hybrid_system
@@ -24,7 +26,7 @@ from merrow.system.potentials import open_potential
 from merrow.system.region import select_region
 
 STATES = (LambdaState(1.0, 1.0), LambdaState(0.0, 0.7), LambdaState(0.0, 0.0))
-PLAN = leg.LegPlan(
+PLAN = LegPlan(
     states=STATES,
     ensemble=Ensemble(298.15, 1.01325, 0.002, 1.0, barostat_interval=2),
     equilibration=4,
@@ -57,11 +59,9 @@ def run(
 ) -> None:
     """Do what is missing until there are `count` segments."""
     hybrid, start = build(prmtop, inpcrd)
-    while (done := leg.count_segments(folder)) < count:
-        if leg.phases_path(folder, done).exists():
-            leg.run_segment(hybrid, PLAN, folder, done, reservoir)
-        else:
-            leg.equilibrate(hybrid, PLAN, start, folder)
+    task = TaskFolder(folder)
+    while task.count_segments() < count:
+        advance_leg(task, hybrid, PLAN, lambda: start, reservoir=reservoir)
 
 
 if __name__ == "__main__":

@@ -1,158 +1,172 @@
 # SPDX-License-Identifier: MIT
 """Is what limits the error sampled first, and does a resumed run decide what the undisturbed did?
 
-The decisions alone are tested, on estimates that are made up; nothing is sampled.
+The decisions alone are tested, on errors that are made up; nothing is sampled.
 """
 
 from __future__ import annotations
 
-import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 
 from merrow.errors import IncompleteError
-from merrow.free_energy.stored import Estimate
 from merrow.hydration.config import HydrationConfig
-from merrow.hydration.sampling import adaptive as rounds
-from merrow.hydration.sampling.adaptive import ROUNDS, Sampler
-from merrow.hydration.sampling.intermediates import Rungs, name_of, read_rungs, save_rungs, share_of
-from merrow.hydration.sampling.tasks import Task
-from merrow.hydration.stopwatch import Stopwatch, stopwatch
+from merrow.hydration.run_folder import Intermediates, Rounds, RunFolder, Stopwatch
+from merrow.hydration.sampling.adaptive import Sampler
+from merrow.hydration.sampling.rounds import (
+    RoundErrors,
+    SamplingState,
+    first_state,
+    is_enough,
+    is_users_limit,
+    plan_round,
+)
+from merrow.hydration.sampling.tasks import (
+    ML_SOLUTE,
+    MM_SOLUTE,
+    Hamiltonian,
+    Task,
+    gas_segment_time,
+)
+
+END, GAS, PATH = Task("end", ML_SOLUTE, 0), Task("gas", ML_SOLUTE), Task("path", MM_SOLUTE, 0)
 
 
-@pytest.fixture
-def sampler(tmp_path, monkeypatch):
-    """A sampler of the endpoint route in an empty folder, whose segments of gas last 1 ps."""
-    monkeypatch.setattr(rounds, "open_bench", lambda _run: SimpleNamespace(flexible=False))
-    monkeypatch.setattr(rounds, "gas_source", lambda _bench, path: Task("gas", path.hamiltonian))
-    monkeypatch.setattr(rounds, "gas_plan", lambda _bench, _task: SimpleNamespace(segment_time=1.0))
-    (tmp_path / "system").mkdir()
-    return make(tmp_path)
+def config(*, mm_reference=False, **protocol):
+    """A run of methanol by the endpoint route."""
+    found = HydrationConfig.checked({"source": {"kind": "smiles", "smiles": "CO"}}, source="here")
+    changes = {"protocol": found.protocol.model_copy(update=protocol), "mm_reference": mm_reference}
+    return found.model_copy(update=changes)
 
 
-def make(folder, *, mm_reference=False, **protocol):
-    config = HydrationConfig.checked({"source": {"kind": "smiles", "smiles": "CO"}}, source="here")
-    config = config.model_copy(
-        update={
-            "protocol": config.protocol.model_copy(update=protocol),
-            "mm_reference": mm_reference,
-        }
+def begun(*, flexible=False, **changes) -> SamplingState:
+    return first_state(config(**changes), Rounds(), Intermediates(), flexible=flexible)
+
+
+def errors(water: float, gas: float, total: float) -> RoundErrors:
+    return RoundErrors(total, total, {"water": water, "gas": gas})
+
+
+def ends(state: SamplingState) -> tuple[int, int]:
+    goals = state.first_goals()
+    return goals[END], goals[GAS]
+
+
+def test_an_end_state_that_limits_the_error_is_lengthened():
+    state = begun()
+    water, gas = ends(state)
+    following = plan_round(state, errors(water=0.1, gas=0.3, total=0.4))
+    assert ends(following) == (water, gas + gas // 3)
+    assert following.rounds == Rounds(judged=state.path, gas=gas + gas // 3)
+
+
+def test_where_the_path_limits_the_error_nothing_else_grows():
+    state = begun()
+    following = plan_round(state, errors(water=0.1, gas=0.1, total=0.4))
+    assert ends(following) == ends(state)
+    assert following.path == state.path + max(1, state.path // 6)
+    assert following.goals()[PATH] == following.path
+
+
+def test_a_round_without_an_estimate_lengthens_nothing_and_follows_all_the_same():
+    state = plan_round(begun(), errors(water=0.3, gas=0.3, total=0.4))
+    following = plan_round(state, None)
+    assert ends(following) == ends(state)
+    assert following.rounds.judged == state.path
+    assert following.path > state.path
+
+
+def test_another_process_follows_what_was_decided():
+    decided = plan_round(begun(), errors(water=0.3, gas=0.3, total=0.45))
+    other = first_state(config(), decided.rounds, Intermediates(), flexible=False)
+    assert ends(other) == ends(decided)
+    assert other.was_judged([other.path, other.path])
+    assert replace(other, path=decided.path).was_judged([decided.path]) is False
+    assert other.longer() == decided
+
+
+def test_a_round_that_was_left_behind_is_not_judged_again():
+    state = begun()
+    assert not state.was_judged([state.path, state.path])
+    assert state.was_judged([state.path, state.path + 1])
+
+
+def test_lengthening_ends_at_the_most_that_may_be_sampled():
+    state = begun()
+    for _ in range(30):
+        state = plan_round(state, errors(water=0.0, gas=0.4, total=0.4))
+    protocol = state.config.protocol
+    assert ends(state)[1] == protocol.maximum_sampling_ps / gas_segment_time(protocol)
+    for _ in range(100):
+        state = plan_round(state, None)
+    assert state.path == state.most
+
+
+def test_the_target_is_met_or_there_is_none():
+    assert is_enough(config(target_stderr_kcal=0.3), RoundErrors(0.3))
+    assert not is_enough(config(target_stderr_kcal=0.3), RoundErrors(0.31))
+    assert not is_enough(config(target_stderr_kcal=0.3), None)
+    assert not is_enough(config(target_stderr_kcal=None), RoundErrors(0.0))
+
+
+def test_a_protocols_own_limit_waits_for_a_result_and_a_users_does_not():
+    def users(**changes):
+        return is_users_limit(config(**changes).protocol)
+
+    assert not users()  # quick has none
+    assert users(maximum_minutes=30.0)
+    assert not users(name="demo", maximum_minutes=12.0)
+    assert not users(name="custom", maximum_minutes=12.0)
+    assert users(name="custom", maximum_minutes=30.0)
+
+
+def test_a_part_without_samples_when_the_time_ends_is_no_result(tmp_path):
+    run = SimpleNamespace(config=config(maximum_minutes=5.0), folder=RunFolder(tmp_path))
+    sampler = Sampler(
+        SimpleNamespace(run=run), listen=lambda _: None, watch=Stopwatch(0.0, began=0.0)
     )
-    watch = Stopwatch(folder / "timing.json", 0.0, 0.0)
-    return Sampler(folder, config, None, 1, listen=lambda _: None, watch=watch)
-
-
-def findings(water: float, gas: float, total: float):
-    """Errors of the end states and of the whole, as an estimate would have them."""
-    ends = {"water": Estimate(0.0, water), "gas": Estimate(0.0, gas)}
-    hydration = SimpleNamespace(estimates=SimpleNamespace(endpoint_bar=Estimate(0.0, total)))
-    return SimpleNamespace(ends=ends, hydration=hydration)
-
-
-def goals(sampler) -> dict[str, int]:
-    found = sampler._fixed_goals()
-    return {"water": found[Task("end", "ml", 0)], "gas": found[Task("gas", "ml")]}
-
-
-def test_an_end_state_that_limits_the_error_is_lengthened(sampler):
-    before = goals(sampler)
-    sampler._go_on_from(3, findings(water=0.1, gas=0.3, total=0.4))
-    after = goals(sampler)
-    assert after["water"] == before["water"]
-    assert after["gas"] == before["gas"] + before["gas"] // 3
-
-
-def test_where_the_path_limits_the_error_nothing_else_grows(sampler):
-    before = goals(sampler)
-    sampler._go_on_from(3, findings(water=0.1, gas=0.1, total=0.4))
-    assert goals(sampler) == before
-
-
-def test_another_process_follows_what_was_decided(sampler):
-    sampler._go_on_from(3, findings(water=0.3, gas=0.3, total=0.45))
-    other = make(sampler.run)
-    assert goals(other) == goals(sampler)
-    assert other._went_on_after(3)
-    assert not other._went_on_after(4)
-    assert json.loads((sampler.run / ROUNDS).read_text())["judged"] == 3
-
-
-def test_lengthening_ends_at_the_most_that_may_be_sampled(sampler):
-    for wanted in range(30):
-        sampler._go_on_from(wanted, findings(water=0.0, gas=0.4, total=0.4))
-    assert goals(sampler)["gas"] == sampler.config.protocol.maximum_sampling_ps
-
-
-def test_a_round_without_an_estimate_lengthens_nothing(sampler):
-    before = goals(sampler)
-    sampler._go_on_from(2, None)
-    assert goals(sampler) == before
-    assert sampler._went_on_after(2)
-
-
-def test_a_protocols_own_limit_waits_for_a_result_and_a_users_does_not(sampler):
-    assert not sampler._is_users_limit()  # quick has none
-    assert make(sampler.run, maximum_minutes=30.0)._is_users_limit()
-    assert not make(sampler.run, name="demo", maximum_minutes=12.0)._is_users_limit()
-    assert not make(sampler.run, name="custom", maximum_minutes=12.0)._is_users_limit()
-    assert make(sampler.run, name="custom", maximum_minutes=30.0)._is_users_limit()
-
-
-def test_the_time_of_every_process_counts_however_it_ended(tmp_path):
-    (tmp_path / "timing.json").write_text('{"wall_s": 100.0}')
-    with pytest.raises(KeyboardInterrupt), stopwatch(tmp_path) as watch:
-        raise KeyboardInterrupt
-    assert json.loads((tmp_path / "timing.json").read_text())["wall_s"] > 100.0
-    assert watch.total > 100.0
-
-
-def test_a_part_without_samples_when_the_time_ends_is_no_result(sampler):
-    limited = make(sampler.run, maximum_minutes=5.0)
     with pytest.raises(IncompleteError, match="the 5 min ended before path-mm-0 had samples"):
-        limited._check_parts(limited._fixed_goals())
+        sampler._check_parts(begun().first_goals())
     assert sampler._check_parts({}) is None
 
 
-def test_ensembles_between_mm_and_ml_become_tasks_of_their_phase(sampler):
-    save_rungs(sampler.run, Rungs({"water": (0.5,)}))
-    found = sampler._fixed_goals()
-    assert found[Task("end", "s500", 0)] == found[Task("end", "ml", 0)]
-    assert Task("gas", "s500") not in found
+def test_ensembles_between_mm_and_ml_become_tasks_of_their_phase():
+    half = Hamiltonian(0.5)
+    goals = replace(begun(), intermediates=Intermediates(water=(0.5,))).first_goals()
+    assert goals[Task("end", half, 0)] == goals[END]
+    assert Task("gas", half) not in goals
 
 
-def test_gas_is_sampled_for_every_path_that_takes_its_conformers(sampler):
-    def kinds(**changes):
-        found = make(sampler.run, route="direct", **changes)._fixed_goals()
-        return [task.hamiltonian for task in found if task.phase == "gas"]
+def test_gas_is_sampled_for_every_path_that_takes_its_conformers():
+    def kinds(*, flexible=True, **changes):
+        goals = begun(flexible=flexible, route="direct", **changes).first_goals()
+        return [task.hamiltonian.name for task in goals if task.kind == "gas"]
 
     assert kinds() == ["ml"]
     assert kinds(mm_reference=True) == ["ml", "mm"]
+    assert kinds(mm_reference=True, flexible=False) == ["ml"]
 
 
-def test_ends_of_a_flexible_solute_grow_with_the_path(sampler, monkeypatch):
-    task = Task("end", "ml", 1)
-    first = goals(sampler)["water"]
-    assert sampler._goals(40)[task] == first
-    flexible = SimpleNamespace(flexible=True, config=sampler.config)
-    monkeypatch.setattr(rounds, "open_bench", lambda _run: flexible)
-    found = {wanted: sampler._goals(wanted) for wanted in (3, 4, 7, 8, 40)}
-    assert [goal[task] - first for goal in found.values()] == [0, 1, 1, 2, 10]
-    assert found[40][Task("path", "mm", 0)] == 40
-    assert goals(sampler)["water"] == first
+def test_ends_of_a_flexible_solute_grow_with_the_path():
+    rigid, flexible = begun(), begun(flexible=True)
+    first = ends(rigid)[0]
+    assert replace(rigid, path=40).goals()[END] == first
+    found = {path: replace(flexible, path=path).goals() for path in (3, 4, 7, 8, 40)}
+    assert [goal[END] - first for goal in found.values()] == [0, 1, 1, 2, 10]
+    assert found[40][PATH] == 40
+    assert ends(flexible)[0] == first
 
 
-def test_rungs_are_settled_once_no_more_are_missing(sampler):
-    first = Rungs().joined({"water": (0.5,), "gas": ()})
-    assert (first.between["water"], first.settled) == ((0.5,), False)
+def test_intermediates_are_settled_once_no_more_are_missing():
+    first = Intermediates().joined({"water": (0.5,), "gas": ()})
+    assert first == Intermediates(water=(0.5,))
     second = first.joined({"water": (0.25, 0.75), "gas": ()})
-    assert second.hamiltonians("water") == ("s250", "s500", "s750")
-    third = second.joined({"water": (), "gas": ()})
-    save_rungs(sampler.run, third)
-    assert read_rungs(sampler.run) == third
-    assert third.settled
+    assert [own.name for own in second.hamiltonians("water")] == ["s250", "s500", "s750"]
+    assert second.joined({"water": (), "gas": ()}) == second.model_copy(update={"settled": True})
 
 
-def test_names_and_shares_of_hamiltonians_are_each_others_inverse():
-    for eighth in range(9):
-        assert share_of(name_of(eighth / 8)) == eighth / 8
+def test_hamiltonians_have_the_names_that_seeds_and_folders_know():
+    names = [Hamiltonian(eighth / 8).name for eighth in range(9)]
+    assert names == ["mm", "s125", "s250", "s375", "s500", "s625", "s750", "s875", "ml"]

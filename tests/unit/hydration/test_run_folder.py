@@ -10,14 +10,18 @@ import pytest
 from merrow.errors import InputError
 from merrow.folders import locked
 from merrow.hydration.config import HydrationConfig, Source
-from merrow.hydration.prepare import adopt_inputs
+from merrow.hydration.prepare import begin_run, resolve_config
+from merrow.hydration.protocol import Schedule
 from merrow.hydration.result import HydrationResult, write_json
 from merrow.hydration.run_folder import (
-    as_begun,
-    check_folder,
-    read_finished,
-    read_run_file,
-    write_run_file,
+    STATE_FILES,
+    Failure,
+    Intermediates,
+    PotentialIdentity,
+    PreparedInfo,
+    Rounds,
+    RunFolder,
+    Timing,
 )
 
 DG = {"value_kcal": -3.1, "stderr_kcal": 0.1}
@@ -39,72 +43,59 @@ CONFIG = HydrationConfig(source=Source(kind="smiles", smiles="CO"))
 
 
 def test_a_run_file_is_read_as_it_was_written(tmp_path):
-    write_run_file(tmp_path, CONFIG)
-    assert read_run_file(tmp_path / "run.yaml") == CONFIG
+    RunFolder(tmp_path).save_config(CONFIG)
+    assert RunFolder(tmp_path).config() == CONFIG
     assert [path.name for path in tmp_path.iterdir()] == ["run.yaml"]
 
 
 def test_a_folder_is_free_its_own_or_somebody_elses(tmp_path):
     folder = tmp_path / "run"
-    assert not check_folder(folder, CONFIG)
+    assert not RunFolder(folder).holds(CONFIG)
     folder.mkdir()
-    assert not check_folder(folder, CONFIG)
+    assert not RunFolder(folder).holds(CONFIG)
     (folder / ".lock").touch()  # what a kill leaves before the run file is written
-    assert not check_folder(folder, CONFIG)
-    write_run_file(folder, CONFIG)
-    assert check_folder(folder, CONFIG)
-    assert check_folder(folder, CONFIG.model_copy(update={"processes": 3}))
+    assert not RunFolder(folder).holds(CONFIG)
+    RunFolder(folder).save_config(CONFIG)
+    assert RunFolder(folder).holds(CONFIG)
+    assert RunFolder(folder).holds(CONFIG.model_copy(update={"processes": 3}))
     with pytest.raises(InputError, match="potential is 'ani2x' there and 'ani1x' here"):
-        check_folder(folder, CONFIG.model_copy(update={"potential": "ani1x"}))
-    assert check_folder(folder, CONFIG.model_copy(update={"repeats": 3}))
+        RunFolder(folder).holds(CONFIG.model_copy(update={"potential": "ani1x"}))
+    assert RunFolder(folder).holds(CONFIG.model_copy(update={"repeats": 3}))
     with pytest.raises(InputError, match="a run of 2 repeats, but 1 are asked for"):
-        check_folder(folder, CONFIG.model_copy(update={"repeats": 1}))
-
-
-def test_a_folder_older_than_the_gas_reservoir_goes_on_without(tmp_path):
-    write_run_file(tmp_path, CONFIG)
-    assert CONFIG.protocol.gas_reservoir
-    assert as_begun(tmp_path, CONFIG) == CONFIG
-    path = tmp_path / "run.yaml"
-    lines = path.read_text().splitlines(keepends=True)
-    path.write_text("".join(line for line in lines if "gas_reservoir" not in line))
-    for _ in range(2):  # what the run then writes is recognised again
-        told = as_begun(tmp_path, CONFIG)
-        assert told.protocol.gas_reservoir is None
-        assert check_folder(tmp_path, told)
-        write_run_file(tmp_path, told)
-    assert read_run_file(path) == told
+        RunFolder(folder).holds(CONFIG.model_copy(update={"repeats": 1}))
 
 
 def test_a_new_run_has_a_gas_ladder_for_each_repeat_and_keeps_them(tmp_path):
     four = CONFIG.model_copy(update={"repeats": 4})
-    begun = as_begun(tmp_path, four)
+    begun = RunFolder(tmp_path).as_begun(four)
     assert begun.protocol.n_gas_ladders == 4
-    write_run_file(tmp_path, begun)
-    assert as_begun(tmp_path, four) == begun
-    six = as_begun(tmp_path, CONFIG.model_copy(update={"repeats": 6}))  # repeats that are added
+    RunFolder(tmp_path).save_config(begun)
+    assert RunFolder(tmp_path).as_begun(four) == begun
+    six = RunFolder(tmp_path).as_begun(
+        CONFIG.model_copy(update={"repeats": 6})
+    )  # repeats that are added
     assert six.protocol.n_gas_ladders == 4
-    assert check_folder(tmp_path, six)
-    write_run_file(tmp_path, six)
-    assert as_begun(tmp_path, six.model_copy(update={"protocol": four.protocol})) == six
+    assert RunFolder(tmp_path).holds(six)
+    RunFolder(tmp_path).save_config(six)
+    assert RunFolder(tmp_path).as_begun(six.model_copy(update={"protocol": four.protocol})) == six
     off = four.protocol.model_copy(update={"gas_reservoir": False})
-    elsewhere = as_begun(tmp_path / "new", four.model_copy(update={"protocol": off}))
+    elsewhere = RunFolder(tmp_path / "new").as_begun(four.model_copy(update={"protocol": off}))
     assert elsewhere.protocol.n_gas_ladders == 2
 
 
 def test_a_run_that_began_with_fewer_ladders_goes_on_with_them(tmp_path):
     four = CONFIG.model_copy(update={"repeats": 4})
-    write_run_file(tmp_path, four)  # as versions before wrote it
-    told = as_begun(tmp_path, four)
+    RunFolder(tmp_path).save_config(four)  # as versions before wrote it
+    told = RunFolder(tmp_path).as_begun(four)
     assert told.protocol.n_gas_ladders == 2
-    assert check_folder(tmp_path, told)
+    assert RunFolder(tmp_path).holds(told)
 
 
 def test_a_folder_that_says_no_to_the_gas_reservoir_is_refused_to_who_wants_it(tmp_path):
     off = CONFIG.protocol.model_copy(update={"gas_reservoir": False})
-    write_run_file(tmp_path, CONFIG.model_copy(update={"protocol": off}))
+    RunFolder(tmp_path).save_config(CONFIG.model_copy(update={"protocol": off}))
     with pytest.raises(InputError, match="gas_reservoir is False there and True here"):
-        check_folder(tmp_path, as_begun(tmp_path, CONFIG))
+        RunFolder(tmp_path).holds(RunFolder(tmp_path).as_begun(CONFIG))
 
 
 def test_a_lock_is_for_one_and_is_given_back(tmp_path):
@@ -115,16 +106,17 @@ def test_a_lock_is_for_one_and_is_given_back(tmp_path):
 
 
 def test_a_result_counts_as_finished_only_where_it_can_be_read_and_was_not_to_go_on(tmp_path):
-    assert read_finished(tmp_path, CONFIG) is None
+    assert RunFolder(tmp_path).finished(CONFIG) is None
+    RunFolder(tmp_path).save_config(CONFIG)
     (tmp_path / "result.json").write_text("{}")
-    assert read_finished(tmp_path, CONFIG) is None
+    assert RunFolder(tmp_path).finished(CONFIG) is None
     settings = {"protocol": CONFIG.protocol.model_dump(mode="json"), "repeats": CONFIG.repeats}
     result = HydrationResult.model_validate_json(json.dumps(RESULT | {"settings": settings}))
     write_json(result, tmp_path / "result.json")
-    assert read_finished(tmp_path, CONFIG) == result
+    assert RunFolder(tmp_path).finished(CONFIG) == result
     longer = CONFIG.protocol.model_copy(update={"target_stderr_kcal": 0.1})
-    assert read_finished(tmp_path, CONFIG.model_copy(update={"protocol": longer})) is None
-    assert read_finished(tmp_path, CONFIG.model_copy(update={"repeats": 3})) is None
+    assert RunFolder(tmp_path).finished(CONFIG.model_copy(update={"protocol": longer})) is None
+    assert RunFolder(tmp_path).finished(CONFIG.model_copy(update={"repeats": 3})) is None
 
 
 def structure(tmp_path, text):
@@ -136,14 +128,17 @@ def structure(tmp_path, text):
 
 def test_input_files_are_copied_and_their_content_names_the_run(tmp_path):
     config = structure(tmp_path, "one")
-    run = tmp_path / "run"
-    told = adopt_inputs(config, tmp_path, None)
-    assert not run.exists()
-    assert adopt_inputs(config, tmp_path, run) == told
-    assert (run / "inputs" / "lig.sdf").read_text() == "one"
+    run = RunFolder(tmp_path / "run")
+    told = resolve_config(config, tmp_path, run)
+    assert not run.path.exists()
+    begin_run(run, told, config.source, tmp_path)
+    assert (run.inputs / "lig.sdf").read_text() == "one"
     assert told.source.structure == "inputs/lig.sdf"
-    assert adopt_inputs(told, run, run) == told  # from its own folder, as `merrow run` does
-    other = adopt_inputs(structure(tmp_path, "two"), tmp_path, None)
+    again = resolve_config(run.config(), run.path, run)  # from its own folder, as `merrow run` does
+    begin_run(run, again, again.source, run.path)
+    assert run.config() == again == told
+    assert (run.inputs / "lig.sdf").read_text() == "one"
+    other = resolve_config(structure(tmp_path, "two"), tmp_path, run)
     assert other.source.digest != told.source.digest
 
 
@@ -153,10 +148,59 @@ def test_two_inputs_of_one_name_are_refused(tmp_path):
         (tmp_path / name / "x").write_text(name)
     source = Source(kind="gas", prmtop="a/x", inpcrd="b/x", charges="prmtop")
     with pytest.raises(InputError, match="both named x"):
-        adopt_inputs(HydrationConfig(source=source), tmp_path, None)
+        resolve_config(HydrationConfig(source=source), tmp_path, RunFolder(tmp_path / "run"))
 
 
 def test_a_relative_path_of_weights_belongs_to_the_run_file(tmp_path):
     config = CONFIG.model_copy(update={"weights": "weights/ani2x.pt"})
-    told = adopt_inputs(config, tmp_path, None)
+    told = resolve_config(config, tmp_path, RunFolder(tmp_path / "run"))
     assert told.weights == str(tmp_path / "weights" / "ani2x.pt")
+
+
+STATES = [
+    PreparedInfo(formula="CH4O", charge=0, n_atoms=6, n_waters=330, smiles="CO"),
+    PotentialIdentity(identity="ani2x:1f3a"),
+    Schedule(),
+    Intermediates(water=(0.25, 0.5), settled=True),
+    Rounds(judged=7, gas=12),
+    Timing(wall_s=12.5),
+    Failure(why="the disk is full."),
+]
+
+
+@pytest.mark.parametrize("state", STATES, ids=lambda state: type(state).__name__)
+def test_what_was_decided_is_read_as_it_was_kept(tmp_path, state):
+    folder = RunFolder(tmp_path)
+    assert folder.read(type(state)) is None
+    folder.save(state)
+    assert folder.read(type(state)) == state
+    (file,) = (path for path in tmp_path.rglob("*") if path.is_file())
+    assert str(file.relative_to(tmp_path)) == STATE_FILES[type(state)]
+    file.write_text(file.read_text()[:-5])
+    with pytest.raises(InputError, match=f"{file.name} is damaged"):
+        folder.read(type(state))
+    folder.forget(type(state))
+    assert folder.read(type(state)) is None
+
+
+def test_every_kind_of_state_has_a_file_of_its_own():
+    assert {type(state) for state in STATES} == set(STATE_FILES)
+    assert len(set(STATE_FILES.values())) == len(STATES)
+
+
+def test_other_weights_than_those_of_the_samples_are_refused(tmp_path):
+    folder = RunFolder(tmp_path)
+    folder.check_identity("ani2x:1f3a")
+    folder.save(PotentialIdentity(identity="ani2x:1f3a"))
+    folder.check_identity("ani2x:1f3a")
+    with pytest.raises(InputError, match="sampled with ani2x:1f3a but the weights found now are b"):
+        folder.check_identity("b")
+
+
+def test_the_time_of_every_process_counts_however_it_ended(tmp_path):
+    folder = RunFolder(tmp_path)
+    folder.save(Timing(wall_s=100.0))
+    with pytest.raises(KeyboardInterrupt), folder.stopwatch() as watch:
+        raise KeyboardInterrupt
+    assert watch.total > 100.0
+    assert folder.read(Timing).wall_s > 100.0

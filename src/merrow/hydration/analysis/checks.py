@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from merrow.engine.segments import GasFrames
 from merrow.free_energy.convergence import (
     Convergence,
     convergence,
@@ -41,17 +42,18 @@ from merrow.free_energy.spacing import judge_spacing
 from merrow.free_energy.stored import Estimate, Verdict
 from merrow.geometry import torsion_angles
 from merrow.hydration.analysis.estimate import HydrationAnalysis
-from merrow.hydration.analysis.gather import GasFrames
 from merrow.hydration.analysis.reorganization import reorganization_from_all
 from merrow.hydration.config import HydrationConfig
-from merrow.hydration.prepare import Prepared
 from merrow.hydration.result import Diagnostics
-from merrow.hydration.sampling.dispatch import path_tasks
-from merrow.hydration.sampling.tasks import FIRST_FROM_GAS, leg_plan, takes_from_gas
+from merrow.hydration.sampling.tasks import FIRST_FROM_GAS, leg_plan, path_tasks, takes_from_gas
 from merrow.samples import WindowSamples
 from merrow.system.alchemy import tail_coefficient
 from merrow.system.torsions import rotatable_torsions
 from merrow.units import ANGSTROM_PER_NM, KCAL_PER_KJ, NM_PER_ANGSTROM
+
+if TYPE_CHECKING:
+    from merrow.hydration.prepare import Prepared
+    from merrow.hydration.sampling.context import RunContext
 
 Torsions = Sequence[tuple[int, int, int, int]]
 Exchange = tuple[Mixing | None, Insertions | None]
@@ -73,19 +75,16 @@ class RunChecks:
 
 
 def run_checks(
-    found: HydrationAnalysis,
-    prepared: Prepared,
-    config: HydrationConfig,
-    further: Mapping[str, float | None],
+    run: RunContext, found: HydrationAnalysis, further: Mapping[str, float | None]
 ) -> RunChecks:
     """Judge a run whose sampling has ended.
 
     Args:
+        run: The run.
         found: The estimates.
-        prepared: The system.
-        config: What was asked.
         further: More numbers for the diagnostics, by name.
     """
+    config, prepared = run.config, run.prepared
     halves = convergence(found.samples, rows=found.rows)
     torsions = rotatable_torsions(prepared.topology, prepared.region.atoms)
     exchange = _exchange(found.samples, config, flexible=bool(torsions))
@@ -180,7 +179,7 @@ def _exchange(samples: WindowSamples, config: HydrationConfig, *, flexible: bool
     """Return how the replicas moved, and what became of conformers from gas if there were any."""
     sweep = config.protocol.records_per_sweep
     mixed = mixing(samples, records_per_sweep=sweep)
-    if not (flexible and takes_from_gas(config.protocol)):
+    if not takes_from_gas(config.protocol, flexible=flexible):
         return mixed, None
     since = leg_plan(config, path_tasks(config)[0]).segment_time * FIRST_FROM_GAS
     return mixed, insertions(samples, records_per_sweep=sweep, since=since)

@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import TYPE_CHECKING
 
+from merrow.engine.segments import GasFrames
 from merrow.errors import IncompleteError
 from merrow.free_energy.cycle import (
     Closure,
@@ -27,11 +27,19 @@ from merrow.free_energy.estimate import PathEstimate
 from merrow.free_energy.estimators import mbar, thermodynamic_integration
 from merrow.free_energy.reorganization import reorganization_energy
 from merrow.free_energy.stored import Estimate
-from merrow.hydration.analysis.gather import GasFrames, SolvatedFrames, read_gas_phase, read_water
-from merrow.hydration.config import HydrationConfig
-from merrow.hydration.sampling.intermediates import ML, read_rungs, share_of
+from merrow.hydration.analysis.gather import SolvatedFrames, read_gas_phase, read_water
+from merrow.hydration.run_folder import Intermediates
+from merrow.hydration.sampling.tasks import (
+    ML_SOLUTE,
+    MM_SOLUTE,
+    Hamiltonian,
+    has_gas,
+    own_hamiltonian,
+)
 from merrow.samples import WindowSamples
-from merrow.system.potentials import MM
+
+if TYPE_CHECKING:
+    from merrow.hydration.sampling.context import RunContext
 
 
 @dataclass(frozen=True)
@@ -64,45 +72,39 @@ class HydrationAnalysis:
     closure: Closure | None = None
 
 
-def estimate_run(run: Path, config: HydrationConfig) -> HydrationAnalysis:
+def estimate_run(run: RunContext) -> HydrationAnalysis:
     """Estimate everything that the samples allow.
-
-    Args:
-        run: The run folder.
-        config: Its configuration.
 
     Raises:
         IncompleteError: A part of the cycle has no samples yet.
         NumericsError: The samples do not allow an estimate.
     """
-    protocol = config.protocol
-    own = ML if protocol.route == "direct" and config.potential != MM else MM
-    path_data = read_water(run, config, "path", own)
+    config, protocol = run.config, run.config.protocol
+    path_data = read_water(run, "path", own_hamiltonian(config))
     samples = path_data.samples
     rows = correlation(samples)
     path = mbar(samples, rows=rows)
     ti = thermodynamic_integration(samples, protocol.schedule.rule, rows=rows)
-    kind = MM if config.potential == MM else ML
-    gas = read_gas_phase(run, kind) if has_gas(config) else None
+    kind = MM_SOLUTE if config.potential == "mm" else ML_SOLUTE
+    gas = read_gas_phase(run, kind) if has_gas(protocol) else None
     ends: dict[str, EndStateEstimate] = {}
     water, mm_ends, second, cycle = path_data, None, None, None
     reorganization: Estimate | None
     published = protocol.headline == "as_published"
     if protocol.route == "endpoint" and gas is not None:
-        water = read_water(run, config, "end", ML)
-        mm_ends = (path_data, read_gas_phase(run, MM))
-        ends = _ends(run, config, mm_ends, (water, gas))
+        water = read_water(run, "end", ML_SOLUTE)
+        mm_ends = (path_data, read_gas_phase(run, MM_SOLUTE))
+        ends = _ends(run, mm_ends, (water, gas))
         reorganization = _reorganization(water, gas)
         total = hydration_endpoint(
             path, ends["water"], ends["gas"], reorganization, published=published
         )
     else:
         reorganization = None if gas is None else _reorganization(water, gas)
-        control, control_data = _control(run, config, path)
+        control, control_data = _control(run, path)
         if config.both_routes and gas is not None and control and control_data:
-            end = read_water(run, config, "end", ML)
-            mm = (control_data, read_gas_phase(run, MM))
-            ends = _ends(run, config, mm, (end, gas))
+            end = read_water(run, "end", ML_SOLUTE)
+            ends = _ends(run, (control_data, read_gas_phase(run, MM_SOLUTE)), (end, gas))
             second = hydration_endpoint(control, ends["water"], ends["gas"], None).headline
             cycle = closure(path, second)
         total = hydration_direct(
@@ -111,20 +113,15 @@ def estimate_run(run: Path, config: HydrationConfig) -> HydrationAnalysis:
     return HydrationAnalysis(total, path, ti, samples, rows, water, gas, ends, mm_ends, cycle)
 
 
-def has_gas(config: HydrationConfig) -> bool:
-    """Tell whether the gas phase is sampled; our walkers know no constraints."""
-    return config.protocol.solute_constraints == "none"
-
-
 def _control(
-    run: Path, config: HydrationConfig, path: PathEstimate
+    run: RunContext, path: PathEstimate
 ) -> tuple[PathEstimate | None, SolvatedFrames | None]:
     """Return the MM value of the path and, where it is another run than the path, its records."""
-    if config.potential == MM:
+    if run.config.potential == "mm":
         return path, None
-    if not (config.mm_reference or config.both_routes):
+    if not (run.config.mm_reference or run.config.both_routes):
         return None, None
-    data = read_water(run, config, "path", MM)
+    data = read_water(run, "path", MM_SOLUTE)
     return mbar(data.samples), data
 
 
@@ -134,71 +131,63 @@ def _reorganization(water: SolvatedFrames, gas: GasFrames) -> Estimate:
     )
 
 
-def missing_rungs(run: Path, config: HydrationConfig) -> dict[str, tuple[float, ...]]:
-    """Return, by phase, the shares of the ensembles that MM and ML still need between them.
+def missing_ensembles(run: RunContext) -> dict[str, tuple[float, ...]]:
+    """Return s of the ensembles that MM and ML still need between them, by phase.
 
     Raises:
         IncompleteError: An end state has no samples yet.
         NumericsError: An energy is not finite.
     """
-    mm = read_water(run, config, "path", MM), read_gas_phase(run, MM)
-    ml = read_water(run, config, "end", ML), read_gas_phase(run, ML)
-    rungs = _rungs(run, config, mm, ml)
-    temperature = config.protocol.temperature_k
-    return {phase: missing_intermediates(r, temperature=temperature) for phase, r in rungs.items()}
+    mm = read_water(run, "path", MM_SOLUTE), read_gas_phase(run, MM_SOLUTE)
+    ml = read_water(run, "end", ML_SOLUTE), read_gas_phase(run, ML_SOLUTE)
+    temperature = run.config.protocol.temperature_k
+    return {
+        phase: missing_intermediates(found, temperature=temperature)
+        for phase, found in _ensembles(run, mm, ml).items()
+    }
 
 
 def _ends(
-    run: Path,
-    config: HydrationConfig,
+    run: RunContext,
     mm: tuple[SolvatedFrames, GasFrames],
     ml: tuple[SolvatedFrames, GasFrames],
 ) -> dict[str, EndStateEstimate]:
     """Return MM → ML in water and in gas."""
-    rungs = _rungs(run, config, mm, ml)
+    temperature = run.config.protocol.temperature_k
     return {
-        phase: endstate_free_energy(r, temperature=config.protocol.temperature_k)
-        for phase, r in rungs.items()
+        phase: endstate_free_energy(found, temperature=temperature)
+        for phase, found in _ensembles(run, mm, ml).items()
     }
 
 
-def _rungs(
-    run: Path,
-    config: HydrationConfig,
+def _ensembles(
+    run: RunContext,
     mm: tuple[SolvatedFrames, GasFrames],
     ml: tuple[SolvatedFrames, GasFrames],
 ) -> dict[str, list[IntermediateEnsemble]]:
     """Return the ensembles from MM to ML in both phases; those without samples yet are left out."""
-    between = read_rungs(run)
-    water = _sampled(
-        between.hamiltonians("water"), lambda name: read_water(run, config, "end", name)
-    )
-    gas = _sampled(between.hamiltonians("gas"), lambda name: read_gas_phase(run, name))
+    between = run.folder.read(Intermediates) or Intermediates()
+    water, gas = [_ensemble(mm[0], MM_SOLUTE)], [_ensemble(mm[1], MM_SOLUTE)]
+    for own in between.hamiltonians("water"):
+        with suppress(IncompleteError):
+            water.append(_ensemble(read_water(run, "end", own), own))
+    for own in between.hamiltonians("gas"):
+        with suppress(IncompleteError):
+            gas.append(_ensemble(read_gas_phase(run, own), own))
     return {
-        "water": [_rung(mm[0], MM), *water, _rung(ml[0], ML)],
-        "gas": [_rung(mm[1], MM), *gas, _rung(ml[1], ML)],
+        "water": [*water, _ensemble(ml[0], ML_SOLUTE)],
+        "gas": [*gas, _ensemble(ml[1], ML_SOLUTE)],
     }
 
 
-def _sampled(
-    names: Sequence[str], read: Callable[[str], SolvatedFrames | GasFrames]
-) -> list[IntermediateEnsemble]:
-    """Return the ensembles of these names that have samples."""
-    rungs = []
-    for name in names:
-        with suppress(IncompleteError):
-            rungs.append(_rung(read(name), name))
-    return rungs
-
-
-def _rung(data: SolvatedFrames | GasFrames, hamiltonian: str) -> IntermediateEnsemble:
+def _ensemble(data: SolvatedFrames | GasFrames, own: Hamiltonian) -> IntermediateEnsemble:
     """Return D = E_ML − E_MM on the frames of an ensemble.
 
     Its own energy is E_MM + s D. The other one that is kept is E_MM for s = 1, otherwise E_ML.
     """
     if data.other is None:
         raise IncompleteError("the frames of an end state lack the other potential's energies.")
-    share = share_of(hamiltonian)
-    if share == 1.0:
-        return IntermediateEnsemble(share, data.internal - data.other, data.group)
-    return IntermediateEnsemble(share, (data.other - data.internal) / (1.0 - share), data.group)
+    s = own.lambda_interpolate
+    if s == 1.0:
+        return IntermediateEnsemble(s, data.internal - data.other, data.group)
+    return IntermediateEnsemble(s, (data.other - data.internal) / (1.0 - s), data.group)

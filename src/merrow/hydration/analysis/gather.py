@@ -4,17 +4,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from merrow.engine import gas, leg
-from merrow.engine.frames import read_other
+from merrow.engine.segments import GasFrames, Segment, gas_frames
 from merrow.errors import IncompleteError
-from merrow.hydration.config import HydrationConfig
-from merrow.hydration.sampling.tasks import GAS_RECORD_INTERVAL, Task, leg_plan
+from merrow.hydration.sampling.tasks import Hamiltonian, Task, leg_plan
 from merrow.potentials.interface import Array
 from merrow.samples import WindowSamples, concatenate
+
+if TYPE_CHECKING:
+    from merrow.hydration.sampling.context import RunContext
 
 
 @dataclass(frozen=True)
@@ -44,64 +45,39 @@ class SolvatedFrames:
         return np.asarray(self.samples.repeat[self.rows])
 
 
-@dataclass(frozen=True)
-class GasFrames:
-    """The gas phase at the run's temperature: energies [kJ/mol] and ladder (group), shape (m,)."""
-
-    positions: Array
-    internal: Array
-    group: np.ndarray
-    other: Array | None
-
-    @property
-    def time(self) -> Array:
-        """Time of each frame [ps], one ladder after the other."""
-        return np.asarray(GAS_RECORD_INTERVAL * np.arange(1, len(self.internal) + 1))
-
-
-def read_water(run: Path, config: HydrationConfig, phase: str, hamiltonian: str) -> SolvatedFrames:
+def read_water(run: RunContext, kind: Literal["path", "end"], own: Hamiltonian) -> SolvatedFrames:
     """Return all complete segments of all repeats of a leg.
 
     Raises:
         IncompleteError: A repeat has no complete segment.
     """
-    samples, frames, rows, others = [], [], [], []
-    offset = 0
-    for repeat in range(config.repeats):
-        task = Task("end" if phase == "end" else "path", hamiltonian, repeat)
-        folder, plan = task.folder(run), leg_plan(config, task)
-        count = leg.count_segments(folder)
-        if count == 0:
+    segments: list[Segment] = []
+    for repeat in range(run.config.repeats):
+        task = Task(kind, own, repeat)
+        plan = leg_plan(run.config, task)
+        found = run.folder.task(task).read_segments(plan.states, plan.ensemble.temperature)
+        if not found:
             raise IncompleteError(f"{task.name} has no samples yet; run the same command again.")
-        extra = read_other(folder) if (folder / "other-0000.npz").exists() else []
-        for index in range(count):
-            segment = leg.read_segment(folder, index, plan)
-            coupled = segment.samples.state[segment.frame_rows] == 0
-            samples.append(segment.samples)
-            frames.append(segment.frames[coupled])
-            rows.append(segment.frame_rows[coupled] + offset)
-            if extra:
-                others.append(extra[index][coupled])
-            offset += len(segment.samples)
+        segments += found
+    coupled = [part.samples.state[part.frame_rows] == 0 for part in segments]
+    before = np.cumsum([0, *(len(part.samples) for part in segments)])
+    pairs = list(zip(segments, coupled, strict=True))
+    others = [part.other[here] for part, here in pairs if part.other is not None]
     return SolvatedFrames(
-        concatenate(samples),
-        np.concatenate(frames),
-        np.concatenate(rows),
-        np.concatenate(others) if others else None,
+        concatenate([part.samples for part in segments]),
+        np.concatenate([part.frames[here] for part, here in pairs]),
+        np.concatenate([p.frame_rows[h] + n for (p, h), n in zip(pairs, before, strict=False)]),
+        np.concatenate(others) if len(others) == len(segments) else None,
     )
 
 
-def read_gas_phase(run: Path, hamiltonian: str) -> GasFrames:
+def read_gas_phase(run: RunContext, own: Hamiltonian) -> GasFrames:
     """Return all complete segments of the gas phase, ladder by ladder.
 
     Raises:
         IncompleteError: There is no complete segment.
     """
-    folder = Task("gas", hamiltonian).folder(run)
-    if leg.count_segments(folder) == 0:
+    segments = run.folder.task(Task("gas", own)).read_gas()
+    if not segments:
         raise IncompleteError("the gas phase has no samples yet; run the same command again.")
-    conformers = gas.read_gas(folder)
-    other = None
-    if (folder / "other-0000.npz").exists():
-        other = np.concatenate(read_other(folder)).T.reshape(-1)
-    return GasFrames(conformers.positions, conformers.energies, conformers.ladder, other)
+    return gas_frames(segments)

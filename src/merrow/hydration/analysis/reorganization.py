@@ -11,6 +11,7 @@ import logging
 
 import numpy as np
 
+from merrow.engine.segments import GasFrames
 from merrow.errors import NumericsError
 from merrow.free_energy.expectation import (
     EndEnsemble,
@@ -19,7 +20,7 @@ from merrow.free_energy.expectation import (
 )
 from merrow.free_energy.stored import Estimate
 from merrow.hydration.analysis.estimate import HydrationAnalysis
-from merrow.hydration.analysis.gather import GasFrames, SolvatedFrames
+from merrow.hydration.analysis.gather import SolvatedFrames
 from merrow.units import KJ_PER_KCAL
 
 logger = logging.getLogger(__name__)

@@ -14,14 +14,16 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from merrow.free_energy.schedule import COMPONENT, legs
+from merrow.hydration.sampling.tasks import GAS_RECORD_INTERVAL
 from merrow.report.style import BLUE, MAX_POINTS, ORANGE, RC, to_svg
 from merrow.units import KCAL_PER_KJ
 
 if TYPE_CHECKING:
+    from merrow.engine.segments import GasFrames
     from merrow.free_energy.convergence import Convergence
     from merrow.free_energy.decorrelate import Correlation
     from merrow.free_energy.estimate import PathEstimate
-    from merrow.hydration.analysis.gather import GasFrames, SolvatedFrames
+    from merrow.hydration.analysis.gather import SolvatedFrames
     from merrow.samples import WindowSamples
 
 
@@ -121,12 +123,12 @@ def internal_figure(water: SolvatedFrames, gas: GasFrames, name: str) -> str:
         name: What the energy is called, E_ML or E_MM.
     """
     time = water.samples.time[water.rows]
-    zero = gas.internal.min()
+    zero, in_gas = gas.internal.min(), GAS_RECORD_INTERVAL * np.arange(1, len(gas.internal) + 1)
     with matplotlib.rc_context(RC):
         figure = Figure(figsize=(7.2, 3.2), layout="constrained")
         left, right = figure.subplots(1, 2, width_ratios=(3, 2), sharey=True)
         phases = (
-            ("gas", gas.time, gas.internal, ORANGE, "--"),
+            ("gas", in_gas, gas.internal, ORANGE, "--"),
             ("water", time + time.max() * water.group, water.internal, BLUE, "-"),
         )
         shifted = [(internal - zero) * KCAL_PER_KJ for _, _, internal, _, _ in phases]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""From which conformers do the independent repeats start? From those that differ most.
+"""The conformers that independent repeats begin in: those that differ most.
 
 Repeats and gas-phase ladders that begin in different conformers and end with different populations
 show that a barrier was not crossed. The conformers come from a short hot MM run in gas, so every
@@ -8,17 +8,17 @@ kind of input has them.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 
-from merrow.engine import gas
-from merrow.engine.leg import segment_path
+from merrow.engine.gas import HOTTEST, GasPlan
+from merrow.engine.pieces import advance_gas
 from merrow.engine.seeds import derive_seed
-from merrow.engine.storage import load_arrays, save_arrays
+from merrow.engine.segments import gas_frames
+from merrow.engine.storage import TaskFolder
 from merrow.geometry import torsion_angles
 from merrow.hydration.config import HydrationConfig
-from merrow.hydration.prepare import SYSTEM, Prepared
+from merrow.hydration.prepare import Prepared
+from merrow.hydration.run_folder import RunFolder
 from merrow.potentials.interface import Array, Potential
 from merrow.system.masses import region_masses
 from merrow.system.region import bonds_within
@@ -30,41 +30,46 @@ STEP = 0.001
 """Time step of the hot run [ps]; it only proposes starting structures."""
 
 
-def conformers_path(run: Path) -> Path:
-    """Return where the starting conformers are kept."""
-    return run / SYSTEM / "conformers.npz"
-
-
-def read_conformers(run: Path) -> Array:
-    """Return the starting conformers [Å], shape (count, n, 3); the first is the input's."""
-    return np.array(load_arrays(conformers_path(run))["positions"])
-
-
 def make_conformers(
-    run: Path, config: HydrationConfig, prepared: Prepared, classical: Potential
-) -> None:
-    """Choose one conformer for each repeat or gas-phase ladder, whichever are more.
+    folder: RunFolder, config: HydrationConfig, prepared: Prepared, classical: Potential
+) -> Array:
+    """Return one conformer for each repeat or gas-phase ladder, whichever are more.
 
     The choice is greedy and the hot run is kept, so repeats that are added later change nothing
     for those before them.
 
     Args:
-        run: The run folder; nothing happens where enough conformers are there already.
+        folder: The run folder; where it has enough conformers already, they are read.
         config: Seed, repeats, ladders.
         prepared: The system.
         classical: The solute's MM terms, which drive the hot run.
+
+    Returns:
+        Positions [Å], shape (count, n, 3); the first conformer is the input's.
     """
     count = max(config.repeats, config.protocol.n_gas_ladders)
-    if conformers_path(run).exists() and len(read_conformers(run)) >= count:
-        return
+    there = folder.read_conformers()
+    if there is not None and len(there) >= count:
+        return there
     own = prepared.positions[None, list(prepared.region.atoms)]
     torsions = rotatable_torsions(prepared.topology, prepared.region.atoms)
-    if not torsions:
-        save_arrays(conformers_path(run), {"positions": np.repeat(own, count, axis=0)})
-        return
+    if torsions:
+        pool = np.concatenate([own, _hot_run(folder.hot, config, prepared, classical)])
+        chosen = pool[most_different(torsion_angles(pool, torsions), count)]
+    else:
+        chosen = np.repeat(own, count, axis=0)
+    folder.save_conformers(chosen)
+    return chosen
+
+
+def _hot_run(
+    folder: TaskFolder, config: HydrationConfig, prepared: Prepared, classical: Potential
+) -> Array:
+    """Return conformers of a short run at 900 K [Å], shape (m, n, 3)."""
+    own = prepared.positions[None, list(prepared.region.atoms)]
     masses = region_masses(prepared.topology, prepared.region, config.protocol.solute_masses)
-    plan = gas.GasPlan(
-        temperatures=(gas.HOTTEST,),
+    plan = GasPlan(
+        temperatures=(HOTTEST,),
         ladders=WALKERS,
         masses=tuple(masses.tolist()),
         timestep=STEP,
@@ -75,12 +80,7 @@ def make_conformers(
         seed=derive_seed(config.seed, "conformers"),
         bonds=bonds_within(prepared.topology, prepared.region),
     )
-    folder = run / SYSTEM / "hot"
     starts = np.repeat(own, WALKERS, axis=0) * NM_PER_ANGSTROM
-    gas.start_gas(classical, plan, starts, folder)
-    if not segment_path(folder, 0).exists():
-        gas.run_gas_segment(classical, plan, folder, 0)
-    hot = gas.read_gas(folder).positions * ANGSTROM_PER_NM
-    pool = np.concatenate([own, hot])
-    chosen = most_different(torsion_angles(pool, torsions), count)
-    save_arrays(conformers_path(run), {"positions": pool[chosen]})
+    while not folder.count_segments():
+        advance_gas(folder, classical, plan, starts)
+    return gas_frames(folder.read_gas()).positions * ANGSTROM_PER_NM

@@ -1,25 +1,27 @@
 # SPDX-License-Identifier: MIT
-"""In which order is the work done, and when is it enough?
+"""The order of the work: each task has one piece at a time with a worker, until goals are reached.
 
-Pieces are handed to the executor one at a time for each task, in the order of the list, as soon as
-what they build on is there. Rounds of path sampling end at an estimate; the answer decides whether
-another round follows.
+Pieces are handed out in the order of the list, as soon as what they build on is there.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 from statistics import fmean
 
 from merrow.errors import MerrowError
-from merrow.hydration.config import HydrationConfig
-from merrow.hydration.sampling.tasks import Task, advance, count_finished, is_ready
+from merrow.executor import open_executor
+from merrow.hydration.sampling.context import RunContext
+from merrow.hydration.sampling.pieces import advance, count_finished, is_ready
+from merrow.hydration.sampling.tasks import Hamiltonian, Task
+from merrow.hydration.sampling.worker import advance_in_worker
 
-Kind = tuple[str, str]
+Kind = tuple[str, Hamiltonian]
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Tally:
     Attributes:
         done: Segments complete, by task.
         wanted: Segments wanted, by task.
-        pace: Mean time of a segment [s], by phase and Hamiltonian of the task.
+        pace: Mean time of a segment [s], by kind and Hamiltonian of the task.
     """
 
     done: Mapping[Task, int]
@@ -54,51 +56,56 @@ class Tally:
         return max(sum(costs) / processes, max(costs, default=0.0))
 
     def _seconds(self, task: Task) -> float | None:
-        if (task.phase, task.hamiltonian) in self.pace:
-            return self.pace[task.phase, task.hamiltonian]
+        if (task.kind, task.hamiltonian) in self.pace:
+            return self.pace[task.kind, task.hamiltonian]
         return fmean(self.pace.values()) if self.pace else None
 
 
-Progress = Callable[[Tally], None]
-"""Told after each piece."""
+@dataclass(frozen=True)
+class Workers:
+    """Who does the pieces of a run: this process, or some that have read the run themselves.
+
+    Attributes:
+        run: The run, as this process has read it.
+        processes: Pieces at a time.
+        submit: Hands out the next piece of a task.
+    """
+
+    run: RunContext
+    processes: int
+    submit: Callable[[Task], Future[int]]
 
 
-def path_tasks(config: HydrationConfig) -> tuple[Task, ...]:
-    """Return the tasks that sample all states in water; the headline's own come first."""
-    own = "mm" if config.protocol.route == "endpoint" or config.potential == "mm" else "ml"
-    tasks = [Task("path", own, repeat) for repeat in range(config.repeats)]
-    if (config.mm_reference or config.both_routes) and own == "ml":
-        tasks += [Task("path", "mm", repeat) for repeat in range(config.repeats)]
-    return tuple(tasks)
+@contextmanager
+def open_workers(run: RunContext, processes: int) -> Iterator[Workers]:
+    """Yield workers for a run; one process means this one."""
+    with open_executor(processes) as executor:
+        do = (
+            partial(advance, run) if processes == 1 else partial(advance_in_worker, run.folder.path)
+        )
+        yield Workers(run, processes, partial(executor.submit, do))
 
 
 def run_pieces(
-    executor: Executor,
-    processes: int,
-    run: Path,
+    workers: Workers,
     goals: Mapping[Task, int],
     *,
-    progress: Progress,
+    progress: Callable[[Tally], None],
     stop: Callable[[], bool] = lambda: False,
-) -> bool:
-    """Advance every task to its goal.
+) -> None:
+    """Advance every task to its goal, or as far as there is time.
 
     Args:
-        executor: Where pieces run.
-        processes: Pieces at a time.
-        run: The run folder.
+        workers: Who does it.
         goals: Segments wanted of each task, in order of preference.
         progress: Told after each piece.
         stop: Asked before a piece is begun; True lets the running ones end and begins no more.
-
-    Returns:
-        Whether all goals were reached.
 
     Raises:
         MerrowError: A piece failed or its process was killed; finished pieces are kept.
     """
     try:
-        return _run_pieces(executor, processes, run, goals, progress, stop)
+        _run_pieces(workers, goals, progress, stop)
     except BrokenExecutor as error:
         raise MerrowError(
             "a worker process was killed while sampling, perhaps for want of memory; finished "
@@ -107,39 +114,32 @@ def run_pieces(
 
 
 def _run_pieces(
-    executor: Executor,
-    processes: int,
-    run: Path,
+    workers: Workers,
     goals: Mapping[Task, int],
-    progress: Progress,
+    progress: Callable[[Tally], None],
     stop: Callable[[], bool],
-) -> bool:
-    done = {task: count_finished(run, task) for task in goals}
+) -> None:
+    done = {task: count_finished(workers.run, task) for task in goals}
     running: dict[Future[int], Task] = {}
     began: dict[Task, float] = {}
     times: dict[Kind, list[float]] = {}
     while True:
         if not stop():
             for task in goals:
-                if len(running) >= processes:
+                if len(running) >= workers.processes:
                     break
                 if task in running.values() or done[task] >= goals[task]:
                     continue
-                if is_ready(run, task):
+                if is_ready(workers.run, task):
                     began[task] = time.monotonic()
-                    running[executor.submit(advance, run, task)] = task
+                    running[workers.submit(task)] = task
         if not running:
-            return all(done[task] >= goals[task] for task in goals)
+            return
         finished, _ = wait(running, return_when=FIRST_COMPLETED)
         for future in finished:
             task, count = running.pop(future), future.result()
             if count > done[task]:  # equilibration is a piece too, but not a segment
                 passed = time.monotonic() - began[task]
-                times.setdefault((task.phase, task.hamiltonian), []).append(passed)
+                times.setdefault((task.kind, task.hamiltonian), []).append(passed)
             done[task] = count
         progress(Tally(done, goals, {kind: fmean(values) for kind, values in times.items()}))
-
-
-def deadline(minutes: float | None, since: float) -> Callable[[], bool]:
-    """Return a question: have so many minutes passed since a monotonic time?"""
-    return lambda: minutes is not None and time.monotonic() - since > 60 * minutes

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Are the states of the schedule where they should be? A short pilot run answers, once.
+"""A short pilot run that puts the states of the schedule where they should be, once.
 
 Where neighbours overlap by less than 0.15 a state is put half-way between them. Where they all
 overlap but the steps are uneven (thermodynamic length), the states are placed anew, as many as
@@ -10,54 +10,58 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from concurrent.futures import Executor
-from pathlib import Path
 
-from merrow.engine import leg
-from merrow.engine.storage import save_json
 from merrow.free_energy.convergence import states_to_split
 from merrow.free_energy.estimators import mbar
 from merrow.free_energy.spacing import UNEVEN, LegLength, lengths, respaced, unevenness
-from merrow.hydration.config import HydrationConfig
 from merrow.hydration.protocol import Schedule
-from merrow.hydration.run_folder import SCHEDULE
-from merrow.hydration.sampling.dispatch import Progress, path_tasks, run_pieces
-from merrow.hydration.sampling.tasks import PILOT_SAMPLING, Task, leg_plan
-from merrow.samples import concatenate
+from merrow.hydration.sampling.context import RunContext
+from merrow.hydration.sampling.dispatch import Tally, open_workers, run_pieces
+from merrow.hydration.sampling.tasks import PILOT_SAMPLING, Task, leg_plan, own_hamiltonian
+from merrow.progress import Listener, Report
+from merrow.samples import WindowSamples, concatenate
 
 logger = logging.getLogger(__name__)
 
 
-def refine_schedule(
-    executor: Executor, processes: int, run: Path, config: HydrationConfig, *, progress: Progress
-) -> None:
-    """Run the pilot and write the refined schedule; does nothing where it is written.
+def refine_schedule(run: RunContext, processes: int, listen: Listener) -> RunContext:
+    """Return the run on the schedule that a pilot refined; where that is done, it is only read.
 
     Args:
-        executor: Where the pilot runs; its workers must not be used for the refined path, since
-            they keep what they have read.
-        processes: Pieces at a time.
-        run: The run folder.
-        config: The run, with the protocol's own schedule.
-        progress: Told after each piece.
+        run: The run, on the protocol's own schedule.
+        processes: Pieces at a time, by workers of their own: each keeps the schedule that it read.
+        listen: Told after each piece.
     """
-    path = run / SCHEDULE
-    if path.exists() or not config.protocol.refine_schedule:
-        return
-    task = Task("pilot", path_tasks(config)[0].hamiltonian)
-    plan = leg_plan(config, task)
-    goal = max(1, round(PILOT_SAMPLING / plan.segment_time))
-    run_pieces(executor, processes, run, {task: goal}, progress=progress)
-    folder = task.folder(run)
-    segments = range(leg.count_segments(folder))
-    samples = concatenate([leg.read_segment(folder, k, plan).samples for k in segments])
-    split = states_to_split(samples, mbar(samples))
-    if split:
-        schedule = split_schedule(config.protocol.schedule, split)
-        logger.info("the pilot adds %d states to the schedule.", len(split))
-    else:
-        schedule = even_schedule(config.protocol.schedule, lengths(samples))
-    save_json(path, schedule.model_dump(mode="json"))
+    schedule = run.folder.read(Schedule)
+    if schedule is None:
+        schedule = _judged(run, _pilot_samples(run, processes, listen))
+        run.folder.save(schedule)
+    return run.with_schedule(schedule)
+
+
+def _pilot_samples(run: RunContext, processes: int, listen: Listener) -> WindowSamples:
+    """Sample every state of the schedule for a short while."""
+    task = Task("pilot", own_hamiltonian(run.config))
+    plan = leg_plan(run.config, task)
+
+    def progress(tally: Tally) -> None:
+        left = tally.seconds_left(processes)
+        listen(Report("pilot run", tally.fraction, remaining_s=left))
+
+    with open_workers(run, processes) as workers:
+        goal = max(1, round(PILOT_SAMPLING / plan.segment_time))
+        run_pieces(workers, {task: goal}, progress=progress)
+    segments = run.folder.task(task).read_segments(plan.states, plan.ensemble.temperature)
+    return concatenate([segment.samples for segment in segments])
+
+
+def _judged(run: RunContext, samples: WindowSamples) -> Schedule:
+    """Return the schedule with more states where neighbours are far apart, else with even steps."""
+    schedule, split = run.config.protocol.schedule, states_to_split(samples, mbar(samples))
+    if not split:
+        return even_schedule(schedule, lengths(samples))
+    logger.info("the pilot adds %d states to the schedule.", len(split))
+    return split_schedule(schedule, split)
 
 
 def even_schedule(schedule: Schedule, found: Sequence[LegLength]) -> Schedule:

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from merrow.engine.segments import GasFrames
 from merrow.free_energy.convergence import Convergence
 from merrow.free_energy.decorrelate import Correlation
 from merrow.free_energy.estimate import ErrorParts, PathEstimate
 from merrow.free_energy.stored import Estimate
-from merrow.hydration.analysis.gather import GasFrames, SolvatedFrames
+from merrow.hydration.analysis.gather import SolvatedFrames
 from merrow.hydration.report.page import render_page
 from merrow.hydration.result import HydrationResult
 from merrow.samples import LambdaState, WindowSamples

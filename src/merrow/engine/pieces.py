@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: MIT
+"""The next piece of a task, computed from its folder and kept there: an equilibration or a segment.
+
+What was finished is never computed again, and a piece that a kill took is computed to the same
+result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from merrow.engine.gas import GasPlan, Walkers, run_gas_segment, start_gas
+from merrow.engine.leg import (
+    Replicas,
+    StartSelector,
+    equilibrate_coupled,
+    equilibrate_state,
+    run_segment,
+)
+from merrow.engine.plans import LegPlan
+from merrow.engine.reservoir import Reservoir
+from merrow.engine.simulation import Snapshot
+from merrow.engine.storage import Arrays, TaskFolder, load_arrays, save_arrays
+from merrow.potentials.interface import Potential
+from merrow.samples import ROW_FIELDS
+from merrow.system.build import HybridSystem
+from merrow.units import ANGSTROM_PER_NM, KJ_PER_KCAL
+
+Array = np.ndarray
+
+BATCH = 64
+"""Conformers of which a potential is asked at a time."""
+
+
+def advance_leg(
+    folder: TaskFolder,
+    hybrid: HybridSystem,
+    plan: LegPlan,
+    begin: Callable[[], Snapshot],
+    *,
+    reservoir: Reservoir | None = None,
+    select: StartSelector | None = None,
+    keep_coupled: bool = False,
+) -> None:
+    """Equilibrate a leg or, where that is done, add its next segment.
+
+    Args:
+        folder: The task's.
+        hybrid: The Hamiltonian.
+        plan: Steps and seeds.
+        begin: Returns where the equilibration begins.
+        reservoir: As for `run_segment`.
+        select: As for `run_segment`.
+        keep_coupled: Whether the last snapshot of the first state is kept, too.
+
+    Raises:
+        NumericsError: The simulation left the realm of finite numbers, or a bond tore.
+        MerrowError: The disk is full, or a file is damaged.
+    """
+    index = folder.count_segments()
+    if index == 0 and not folder.start(0).exists():
+        _equilibrate(folder, hybrid, plan, begin)
+        return
+    stored = load_arrays(folder.start(index))
+    replicas = Replicas(_unpack(stored), np.array(stored["state_of"], dtype=np.int64))
+    segment, after = run_segment(hybrid, plan, replicas, index, reservoir=reservoir, select=select)
+    if keep_coupled:
+        save_arrays(folder.last_coupled(index), _pack([after.coupled]))
+    rows: Arrays = {name: getattr(segment.samples, name) for name in ROW_FIELDS}
+    frames = {"frames": segment.frames, "frame_rows": segment.frame_rows}
+    following = {**_pack(after.snapshots), "state_of": after.state_of}
+    folder.save_piece(index, rows | frames, following)
+
+
+def _equilibrate(
+    folder: TaskFolder, hybrid: HybridSystem, plan: LegPlan, begin: Callable[[], Snapshot]
+) -> None:
+    """Equilibrate the first state, then each state from its neighbour; resumable after each."""
+    if not folder.coupled.exists():
+        save_arrays(folder.coupled, _pack([equilibrate_coupled(hybrid, plan, begin())]))
+    (snapshot,) = read_snapshots([folder.coupled])
+    snapshots = []
+    for state in range(len(plan.states)):
+        path = folder.equilibrated(state)
+        if not path.exists():
+            save_arrays(path, _pack([equilibrate_state(hybrid, plan, snapshot, state)]))
+        (snapshot,) = read_snapshots([path])
+        snapshots.append(snapshot)
+    order = np.arange(len(snapshots))
+    save_arrays(folder.start(0), {**_pack(snapshots), "state_of": order})
+    for state in range(len(plan.states)):
+        folder.equilibrated(state).unlink(missing_ok=True)
+
+
+def advance_gas(folder: TaskFolder, potential: Potential, plan: GasPlan, starts: Array) -> None:
+    """Equilibrate the walkers of the gas phase or, where that is done, add their next segment.
+
+    Args:
+        folder: The task's.
+        potential: What drives the walkers.
+        plan: Ladder, integrator, seeds.
+        starts: One conformer for each ladder [nm], shape (ladders, n, 3).
+
+    Raises:
+        NumericsError: An energy is not finite, or a bond tore.
+        MerrowError: The disk is full, or a file is damaged.
+    """
+    index = folder.count_segments()
+    if index == 0 and not folder.start(0).exists():
+        save_arrays(folder.start(0), vars(start_gas(potential, plan, starts)))
+        return
+    walkers = Walkers(**load_arrays(folder.start(index)))
+    segment, after = run_gas_segment(potential, plan, walkers, index)
+    recorded = {"positions": segment.positions, "energies": segment.energies}
+    folder.save_piece(index, recorded, vars(after))
+
+
+def complete_frames(folder: TaskFolder, other: Potential | None) -> None:
+    """Ask another potential about the frames of every segment that lacks its energies.
+
+    The energy difference between two potentials depends on the region alone, so batched single
+    points of stored frames are enough.
+
+    Args:
+        folder: Folder of a task.
+        other: The potential to ask; None does nothing.
+    """
+    if other is None:
+        return
+    for index in range(folder.count_segments()):
+        if folder.other(index).exists():
+            continue
+        arrays = load_arrays(folder.segment(index))
+        frames = arrays["frames" if "frames" in arrays else "positions"]  # of a leg, of gas
+        flat = frames.reshape(-1, *frames.shape[-2:])
+        energies = batched_energies(other, flat).reshape(frames.shape[:-2])
+        save_arrays(folder.other(index), {"energies": energies})
+
+
+def batched_energies(potential: Potential, positions: Array) -> Array:
+    """Return energies [kJ/mol] of many conformers [nm], shape (m, n, 3) → (m,)."""
+    centred = (positions - positions[:, :1]) * ANGSTROM_PER_NM
+    parts = [
+        potential.evaluate(centred[k : k + BATCH]).energies for k in range(0, len(centred), BATCH)
+    ]
+    return np.concatenate([np.zeros(0), *parts]) * KJ_PER_KCAL
+
+
+def _pack(snapshots: Sequence[Snapshot]) -> Arrays:
+    return {
+        "positions": np.array([p.positions for p in snapshots]),
+        "velocities": np.array([p.velocities for p in snapshots]),
+        "box": np.array([p.box for p in snapshots]),
+    }
+
+
+def _unpack(arrays: Arrays) -> tuple[Snapshot, ...]:
+    rows = zip(arrays["positions"], arrays["velocities"], arrays["box"], strict=True)
+    return tuple(Snapshot(np.array(x), np.array(v), np.array(b)) for x, v, b in rows)
+
+
+def read_snapshots(paths: Sequence[Path]) -> tuple[Snapshot, ...]:
+    """Return the first snapshot of each file.
+
+    Raises:
+        MerrowError: A file is missing or damaged.
+    """
+    return tuple(_unpack(load_arrays(path))[0] for path in paths)

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: MIT
+"""What a process needs to work on a run: configuration, system and potentials, read once.
+
+A context is never changed. Whoever computes makes one and passes it on; a worker process makes its
+own (`worker.py`). A refined schedule makes a new one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+
+from merrow.engine.gas import GasPlan, temperature_ladder
+from merrow.engine.seeds import derive_seed
+from merrow.hydration.config import HydrationConfig
+from merrow.hydration.prepare import Prepared, prepare_system
+from merrow.hydration.protocol import Schedule
+from merrow.hydration.run_folder import RunFolder
+from merrow.hydration.sampling.conformers import make_conformers
+from merrow.hydration.sampling.tasks import (
+    GAS_RECORDS_PER_SEGMENT,
+    Hamiltonian,
+    gas_steps_per_record,
+)
+from merrow.potentials.interface import Array, Potential
+from merrow.potentials.mixture import Mixture
+from merrow.system.build import HybridSystem, hybrid_system
+from merrow.system.masses import region_masses
+from merrow.system.pme import Nonbonded, pme_parameters
+from merrow.system.potentials import MM, open_potential
+from merrow.system.region import bonds_within
+from merrow.system.torsions import rotatable_torsions
+from merrow.units import KJ_PER_KCAL, NM_PER_ANGSTROM, PS_PER_FS
+
+GAS_EQUILIBRATION = 2.0
+"""Equilibration of the gas phase [ps]."""
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """What was read of a run.
+
+    Attributes:
+        folder: The run folder.
+        config: What is asked, with the refined schedule where there is one.
+        prepared: The system.
+        classical: The solute's MM terms.
+        potential: The potential of the run, which may be the same.
+        conformers: Conformers to begin in [Å], shape (count, n, 3).
+    """
+
+    folder: RunFolder
+    config: HydrationConfig
+    prepared: Prepared
+    classical: Potential
+    potential: Potential
+    conformers: Array
+    _hybrids: dict[Hamiltonian, HybridSystem] = field(default_factory=dict)
+
+    def with_schedule(self, schedule: Schedule) -> RunContext:
+        """Return the context of the same run on another schedule."""
+        return replace(self, config=_with_schedule(self.config, schedule))
+
+    @cached_property
+    def flexible(self) -> bool:
+        """Whether the solute has rotatable torsions."""
+        atoms = self.prepared.region.atoms
+        return bool(rotatable_torsions(self.prepared.topology, atoms))
+
+    def driver(self, hamiltonian: Hamiltonian) -> Potential:
+        """Return the potential that drives the solute."""
+        s = hamiltonian.lambda_interpolate
+        if 0.0 < s < 1.0:
+            return Mixture(self.classical, self.potential, s)
+        return self.potential if s else self.classical
+
+    def hybrid(self, hamiltonian: Hamiltonian) -> HybridSystem:
+        """Return the hybrid system, built when it is first asked for.
+
+        All Hamiltonians share masses, constraints and PME.
+        """
+        if hamiltonian not in self._hybrids:
+            protocol, prepared = self.config.protocol, self.prepared
+            potential = self.driver(hamiltonian)
+            first = prepared.positions[None, list(prepared.region.atoms)]
+            self._hybrids[hamiltonian] = hybrid_system(
+                prepared.topology,
+                prepared.region,
+                potential,
+                nonbonded=self.nonbonded,
+                solute_constraints=protocol.solute_constraints == "h-bonds",
+                solute_masses=protocol.solute_masses,
+                reference=float(potential.evaluate(first).energies[0]) * KJ_PER_KCAL,
+            )
+        return self._hybrids[hamiltonian]
+
+    @cached_property
+    def nonbonded(self) -> Nonbonded:
+        """Cutoff and the Ewald parameters that stay fixed for the whole run."""
+        protocol = self.config.protocol
+        cutoff = protocol.cutoff_angstrom * NM_PER_ANGSTROM
+        lengths = tuple(float(np.linalg.norm(row)) for row in self.prepared.box * NM_PER_ANGSTROM)
+        pme = pme_parameters(lengths, cutoff, protocol.ewald_tolerance)
+        return Nonbonded(cutoff, pme=pme, ewald_tolerance=protocol.ewald_tolerance)
+
+    def gas_plan(self, hamiltonian: Hamiltonian) -> GasPlan:
+        """Turn the protocol into steps and seeds for the gas phase."""
+        protocol, prepared = self.config.protocol, self.prepared
+        step = protocol.timestep_fs * PS_PER_FS
+        masses = region_masses(prepared.topology, prepared.region, protocol.solute_masses)
+        return GasPlan(
+            temperatures=temperature_ladder(protocol.temperature_k, len(masses)),
+            ladders=protocol.n_gas_ladders,
+            masses=tuple(masses.tolist()),
+            timestep=step,
+            friction=protocol.gas_friction_per_ps,
+            equilibration=round(GAS_EQUILIBRATION / step),
+            steps_per_record=gas_steps_per_record(protocol),
+            records_per_segment=GAS_RECORDS_PER_SEGMENT,
+            seed=derive_seed(self.config.seed, "gas", hamiltonian.name),
+            bonds=bonds_within(prepared.topology, prepared.region),
+        )
+
+
+def open_run(
+    folder: RunFolder, config: HydrationConfig, checked: Potential | None = None
+) -> RunContext:
+    """Read what a run folder holds, make what it lacks, and open the potentials.
+
+    Args:
+        folder: The run folder.
+        config: What its run.yaml asks.
+        checked: The potential, where it was opened already.
+
+    Raises:
+        MerrowError: The system, the conformers or the potential cannot be made.
+    """
+    schedule = folder.read(Schedule)
+    config = config if schedule is None else _with_schedule(config, schedule)
+    prepared = prepare_system(folder, config)
+    system = (prepared.topology, prepared.region)
+    classical = potential = open_potential(MM, *system)
+    if config.potential != MM:
+        potential = checked or open_potential(
+            config.potential, *system, weights=config.weights, run=folder.path
+        )
+    conformers = make_conformers(folder, config, prepared, classical)
+    return RunContext(folder, config, prepared, classical, potential, conformers)
+
+
+def _with_schedule(config: HydrationConfig, schedule: Schedule) -> HydrationConfig:
+    protocol = config.protocol.model_copy(update={"schedule": schedule})
+    return config.model_copy(update={"protocol": protocol})

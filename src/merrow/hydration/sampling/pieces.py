@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: MIT
+"""The next piece of a task of a run: what it begins from, whether that is there, and its doing."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from merrow.analysis.rmsd import superposed
+from merrow.engine.leg import StartSelector
+from merrow.engine.pieces import (
+    advance_gas,
+    advance_leg,
+    batched_energies,
+    complete_frames,
+    read_snapshots,
+)
+from merrow.engine.proposals import Proposals
+from merrow.engine.reservoir import Reservoir
+from merrow.engine.simulation import Snapshot
+from merrow.hydration.sampling.context import RunContext
+from merrow.hydration.sampling.tasks import (
+    FIRST_FROM_GAS,
+    ML_SOLUTE,
+    MM_SOLUTE,
+    Task,
+    first_gas_segments,
+    gives_to_end,
+    has_end_states,
+    leg_plan,
+    path_behind,
+    takes_from_gas,
+)
+from merrow.potentials.interface import Array, Potential
+from merrow.system.masses import region_masses
+from merrow.units import NM_PER_ANGSTROM, thermal_energy
+
+UNEQUILIBRATED = 4
+"""One part in so many, the first, of a ladder's conformers or of a path's snapshots is not taken.
+"""
+
+
+def advance(run: RunContext, task: Task) -> int:
+    """Do the next piece of a task (its equilibration or one segment); return segments complete."""
+    folder, other = run.folder.task(task), _other(run, task)
+    index = folder.count_segments()
+    if count_finished(run, task) == index:  # else a stop came before a segment's other energies
+        if task.kind == "gas":
+            plan = run.gas_plan(task.hamiltonian)
+            starts = run.conformers[: plan.ladders] * NM_PER_ANGSTROM
+            advance_gas(folder, run.driver(task.hamiltonian), plan, starts)
+        else:
+            advance_leg(
+                folder,
+                run.hybrid(task.hamiltonian),
+                leg_plan(run.config, task),
+                partial(_beginning, run, task),
+                reservoir=reservoir_of(run, task) if index >= FIRST_FROM_GAS else None,
+                select=selector_of(run, task, index),
+                keep_coupled=gives_to_end(run.config, task, flexible=run.flexible),
+            )
+    complete_frames(folder, other)
+    return folder.count_segments()
+
+
+def count_finished(run: RunContext, task: Task) -> int:
+    """Return how many segments of a task are there with the other potential's energies."""
+    folder = run.folder.task(task)
+    done = folder.count_segments()
+    if done and _other(run, task) is not None:
+        return sum(folder.other(index).exists() for index in range(done))
+    return done
+
+
+def is_ready(run: RunContext, task: Task) -> bool:
+    """Tell whether what the next piece of a task begins from exists."""
+    done = run.folder.task(task).count_segments()
+    if task.kind == "end":
+        path = run.folder.task(Task("path", MM_SOLUTE, task.repeat))
+        behind = path_behind(run.config, done, flexible=run.flexible)
+        return path.coupled.exists() and path.count_segments() >= behind
+    if task.kind != "path" or done < FIRST_FROM_GAS or not _takes(run):
+        return True
+    gas = run.folder.task(Task("gas", task.hamiltonian))
+    return gas.count_segments() >= first_gas_segments(run.config.protocol)
+
+
+def reservoir_of(run: RunContext, task: Task) -> Reservoir | None:
+    """Return the conformers that a path takes in its decoupled state; None where it takes none.
+
+    They are always the same, whatever else there is by now: the first segments of the gas phase. A
+    repeat takes those of one ladder. The ladders begin in different conformers, so repeats scatter
+    where a ladder has not found its populations.
+    """
+    if task.kind != "path" or not _takes(run):
+        return None
+    protocol, prepared = run.config.protocol, run.prepared
+    gas = run.folder.task(Task("gas", task.hamiltonian))
+    segments = gas.read_gas(first_gas_segments(protocol))
+    ladder = task.repeat % protocol.n_gas_ladders
+    conformers = np.concatenate([segment.positions[:, ladder] for segment in segments])
+    return Reservoir(
+        conformers[len(conformers) // UNEQUILIBRATED :],
+        prepared.region.atoms,
+        region_masses(prepared.topology, prepared.region, protocol.solute_masses),
+        protocol.temperature_k,
+    )
+
+
+def selector_of(run: RunContext, task: Task, index: int) -> StartSelector | None:
+    """Return what chooses where an end state goes on; None where it goes on where it stands."""
+    flexible = run.flexible
+    behind = path_behind(run.config, index, flexible=flexible) if task.kind == "end" else 0
+    if behind == 0:
+        return None
+    path = run.folder.task(Task("path", MM_SOLUTE, task.repeat))
+    snapshots = read_snapshots([path.last_coupled(k) for k in range(behind)])
+    atoms, s = list(run.prepared.region.atoms), task.hamiltonian.lambda_interpolate
+    kt = thermal_energy(run.config.protocol.temperature_k)
+
+    def work(found: tuple[Snapshot, ...]) -> Array:
+        solutes = np.array([snapshot.positions[atoms] for snapshot in found])
+        ml, mm = (batched_energies(p, solutes) for p in (run.potential, run.classical))
+        return np.asarray(s * (ml - mm) / kt)
+
+    return Proposals(snapshots[behind // UNEQUILIBRATED :], work).choose
+
+
+def _takes(run: RunContext) -> bool:
+    return takes_from_gas(run.config.protocol, flexible=run.flexible)
+
+
+def _other(run: RunContext, task: Task) -> Potential | None:
+    """Return the potential whose energy is also wanted on the frames of a task, for BAR."""
+    if not has_end_states(run.config) or run.classical is run.potential:
+        return None
+    return run.classical if task.hamiltonian == ML_SOLUTE else run.potential
+
+
+def _beginning(run: RunContext, task: Task) -> Snapshot:
+    """Return where a leg in water begins; an end state begins at its MM neighbour's."""
+    prepared = run.prepared
+    if task.kind == "end":
+        path = run.folder.task(Task("path", MM_SOLUTE, task.repeat))
+        return read_snapshots([path.coupled])[0]
+    positions = prepared.positions.copy()
+    conformer = run.conformers[task.repeat]
+    atoms = list(prepared.region.atoms)
+    every = np.arange(len(atoms))
+    positions[atoms] = superposed(conformer[None], positions[atoms], every)[0]
+    positions *= NM_PER_ANGSTROM
+    return Snapshot(positions, np.zeros_like(positions), prepared.box * NM_PER_ANGSTROM)
