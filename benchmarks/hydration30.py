@@ -41,7 +41,7 @@ def main() -> None:
         asked.runs,
         base=asked.data.resolve(),
         backend=ComputeBackend(workers=asked.workers, minutes=asked.minutes),
-        listen=lambda sentence: print(sentence, file=sys.stderr),
+        listen=lambda told: print(told.text, file=sys.stderr),
     )
     data = asdict(result.data)
     content = {"seed": config.seed, "counts": result.data.counts} | {k: data[k] for k in KEPT}

@@ -39,6 +39,7 @@ from merrow.hydration.config import HydrationConfig, Source
 from merrow.hydration.protocol import PROTOCOLS
 from merrow.hydration.run import run_hydration
 from merrow.hydration.sampling import tasks
+from merrow.progress import Progress
 from merrow.system.build import INTERNAL, HybridSystem
 from merrow.units import ANGSTROM_PER_NM
 
@@ -109,13 +110,13 @@ class Clock:
         self.seconds = float(path.read_text()) if path.exists() else 0.0
         self._last: float | None = None
 
-    def listen(self, report: Any) -> None:
+    def listen(self, told: Progress) -> None:
         """Add the time since the last report, unless the system is still being prepared."""
         now = time.process_time()
         if self._last is not None:
             self.seconds += now - self._last
             self.path.write_text(repr(self.seconds))
-        self._last = None if report.stage.startswith("preparing") else now
+        self._last = None if told.text.startswith("preparing") else now
 
 
 @contextmanager

@@ -1,31 +1,61 @@
 # SPDX-License-Identifier: MIT
-"""What a run tells about its progress, and who listens."""
+"""What a piece of work tells about its progress, who listens, and how long it may take."""
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Self
 
 
 @dataclass(frozen=True)
-class Report:
-    """What the workflow tells about its progress.
+class Progress:
+    """How far a piece of work is.
 
     Attributes:
-        stage: What is done now.
+        text: What is done now, or a sentence to keep.
         fraction: Part of the present goals that is reached, 0 to 1.
-        stderr_kcal: Standard error of the headline so far [kcal/mol], None before the first one.
-        target_kcal: Error at which sampling stops [kcal/mol], None without a target.
+        details: What else is worth seeing, such as "stderr 0.31 of 0.20 kcal/mol".
         remaining_s: Estimate of the time left [s], None where there is no ground for one.
-        lasting: Whether it is worth keeping in sight after the next report.
+        lasting: Whether it is a sentence that stays in sight after the next report.
     """
 
-    stage: str
-    fraction: float
-    stderr_kcal: float | None = None
-    target_kcal: float | None = None
+    text: str
+    fraction: float = 0.0
+    details: tuple[str, ...] = ()
     remaining_s: float | None = None
     lasting: bool = False
 
 
-Listener = Callable[[Report], None]
+Listener = Callable[[Progress], None]
+
+
+def silent(_progress: Progress) -> None:
+    """Tell nobody."""
+
+
+def say(listen: Listener, sentence: str) -> None:
+    """Tell a sentence that stays in sight."""
+    listen(Progress(sentence, lasting=True))
+
+
+@dataclass(frozen=True, order=True)
+class TimeLimit:
+    """A moment from which on no further work begins, the same for all processes of a run.
+
+    Attributes:
+        at: The moment, as `time.time()` counts [s]; infinite where there is no limit.
+    """
+
+    at: float = math.inf
+
+    @classmethod
+    def after(cls, seconds: float | None) -> Self:
+        """Return the limit that so many seconds from now are; None means no limit."""
+        return cls() if seconds is None else cls(time.time() + seconds)
+
+    def passed(self, *, ahead_s: float = 0.0) -> bool:
+        """Tell whether the moment has come, or will have in so many seconds."""
+        return time.time() + ahead_s >= self.at

@@ -22,6 +22,7 @@ from merrow.engine.timing import Timing, ns_per_day, time_in_turn
 from merrow.errors import InputError
 from merrow.executor import core_count, open_executor
 from merrow.potentials.interface import Array, Potential
+from merrow.progress import Listener, say, silent
 from merrow.system.box import box_vectors
 from merrow.system.build import HybridSystem, base_system, hybrid_system
 from merrow.system.configuration import read_configuration
@@ -127,23 +128,20 @@ class BenchResult:
         return asdict(self)
 
 
-Say = Callable[[str], None]
-
-
-def run_bench(request: BenchRequest, folder: Path, say: Say = lambda _: None) -> BenchResult:
+def run_bench(request: BenchRequest, folder: Path, listen: Listener = silent) -> BenchResult:
     """Prepare the systems and time them.
 
     Args:
         request: What is timed.
         folder: Gets the prepared systems.
-        say: Told what is done now.
+        listen: Told what is done now.
 
     Raises:
         InputError: The request or its files are wrong.
         UnsupportedPhysicsError: A potential is not made for a molecule.
         MissingComponentError: AmberTools or weights are not here.
     """
-    systems = [*_systems(request, folder, say)]
+    systems = [*_systems(request, folder, listen)]
     for system in systems:
         for name in request.potentials:
             check_potential(name, system.region.molecule, system.region.labels)
@@ -152,11 +150,11 @@ def run_bench(request: BenchRequest, folder: Path, say: Say = lambda _: None) ->
     rows = []
     for system in systems:
         for name in request.potentials:
-            say(f"timing {name} on {system.name}")
+            say(listen, f"timing {name} on {system.name}")
             rows.append(_row(system, name, request, seconds))
-    say("timing threads")
+    say(listen, "timing threads")
     threads = _threads(systems[0], limit, request, seconds)
-    say("timing processes")
+    say(listen, "timing processes")
     processes = _processes(systems[0], request, limit, seconds)
     found = BenchResult(tuple(rows), threads, processes, request.timestep_fs, ())
     return replace(found, advice=advise(found))
@@ -256,7 +254,7 @@ def plain_mm(system: BenchSystem) -> HybridSystem:
     return HybridSystem(plain, system.region, 0.0, None, periodic=True)
 
 
-def _systems(request: BenchRequest, folder: Path, say: Say) -> Iterable[BenchSystem]:
+def _systems(request: BenchRequest, folder: Path, listen: Listener) -> Iterable[BenchSystem]:
     if request.prmtop is not None:
         if request.inpcrd is None or request.ml_mask is None:
             raise InputError("bench needs -p, -c and --ml-mask together.")
@@ -269,7 +267,7 @@ def _systems(request: BenchRequest, folder: Path, say: Say) -> Iterable[BenchSys
         )
         return
     for index, smiles in enumerate(request.molecules):
-        say(f"preparing {smiles}")
+        say(listen, f"preparing {smiles}")
         files = solvated(smiles, folder / f"molecule-{index + 1}")
         yield open_system(smiles, *files, ":1", request.cutoff_angstrom)
 

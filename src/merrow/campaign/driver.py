@@ -33,6 +33,7 @@ from merrow.executor import (
 from merrow.files import atomic_write
 from merrow.folders import locked, occupied
 from merrow.hydration.run_folder import Failure
+from merrow.progress import Listener, TimeLimit, say, silent
 from merrow.report.text import duration, energy, stderr
 
 logger = logging.getLogger(__name__)
@@ -44,8 +45,7 @@ MAX_LOSSES = 3
 TABLE_COST = 50
 """The table on the way is not written again before so many times the time that it took."""
 
-Work = Callable[[str, float | None, float | None, int], Outcome]
-Listener = Callable[[str], None]
+Work = Callable[[str, TimeLimit, float | None, int], Outcome]
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def run_campaign(
     *,
     base: Path,
     backend: ComputeBackend = ComputeBackend(),
-    listen: Listener = lambda _: None,
+    listen: Listener = silent,
 ) -> CampaignResult:
     """Compute, or go on computing, every molecule of a table.
 
@@ -87,7 +87,7 @@ def run_campaign(
         folder: The campaign's folder; made if it is absent.
         base: What a relative path of the table refers to; paths in it refer to its own folder.
         backend: Where it runs and for how long.
-        listen: Told in a sentence about what happens.
+        listen: Told about what happens.
 
     Returns:
         The table with its statistics, also written to the folder.
@@ -95,7 +95,7 @@ def run_campaign(
     Raises:
         InputError: The table, the request or the cluster is wrong; nothing is written.
     """
-    deadline = None if backend.minutes is None else time.time() + 60 * backend.minutes
+    limit = TimeLimit.after(None if backend.minutes is None else 60 * backend.minutes)
     table = base / config.table
     rows = read_rows(table, config.columns)
     if backend.executor == DASK:
@@ -108,15 +108,15 @@ def run_campaign(
         write_jobs(folder, plan, table.parent)
         for job, _ in plan:
             if job.problem is not None:
-                listen(f"{job.row.name}: {job.problem}")
+                say(listen, f"{job.row.name}: {job.problem}")
         sound = [job for job, run in plan if run is not None]
         jobs = [job for job in sound if job.run(folder).finished() is None]
         if len(jobs) < len(sound):
-            listen(f"{len(sound) - len(jobs)} of {len(sound)} runs are done already.")
+            say(listen, f"{len(sound) - len(jobs)} of {len(sound)} runs are done already.")
         if jobs:
             work = compute if backend.executor == "serial" else supervise
             with _open(backend, min(backend.width, len(jobs)), folder, listen) as executor:
-                Driver(folder, jobs, work, backend, deadline, listen).work(executor)
+                Driver(folder, jobs, work, backend, limit, listen).work(executor)
         return write_results(folder)
 
 
@@ -129,13 +129,13 @@ class Driver:
         jobs: list[Job],
         work: Work,
         backend: ComputeBackend,
-        deadline: float | None,
+        limit: TimeLimit,
         listen: Listener,
     ) -> None:
         self.folder, self.work_on, self.listen = folder, work, listen
         self.queue = deque(jobs)
         self.of, self.ended = len(jobs), 0
-        self.width, self.deadline = backend.width, deadline
+        self.width, self.limit = backend.width, limit
         self.slice_s = None if backend.cluster is None else 60 * backend.cluster.slice_minutes
         local = backend.executor == "processes"
         self.processes = max(1, backend.width // len(jobs)) if local else 1
@@ -146,13 +146,13 @@ class Driver:
         """Hand out runs; one that was stopped or lost goes on before another is begun."""
         running: dict[Future[Outcome], tuple[Job, int]] = {}
         while True:
-            while self.queue and len(running) < self.width and not self._late():
+            while self.queue and len(running) < self.width and not self.limit.passed():
                 job = self.queue.popleft()
                 run = job.run(self.folder)
                 before = run.count_files()
                 run.forget(Failure)
                 future = executor.submit(
-                    self.work_on, str(run.path), self.slice_s, self.deadline, self.processes
+                    self.work_on, str(run.path), self.limit, self.slice_s, self.processes
                 )
                 running[future] = job, before
             if not running:
@@ -160,9 +160,6 @@ class Driver:
             ended, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in ended:
                 self._take(*running.pop(future), self._outcome(future))
-
-    def _late(self) -> bool:
-        return self.deadline is not None and time.time() >= self.deadline
 
     def _outcome(self, future: Future[Outcome]) -> Outcome:
         """Return how a run ended; that its worker broke is an outcome too."""
@@ -181,7 +178,7 @@ class Driver:
             moved = job.run(self.folder).count_files() > before
             self.losses[job.name] = 1 if moved else self.losses.get(job.name, 0) + 1
             if self.losses[job.name] < MAX_LOSSES:
-                self.listen(f"{job.name}: {outcome.why}; it goes on where it was.")
+                say(self.listen, f"{job.name}: {outcome.why}; it goes on where it was.")
                 self.queue.appendleft(job)
                 return
             outcome = Outcome(
@@ -193,7 +190,7 @@ class Driver:
         if outcome.status == "failed":
             job.run(self.folder).save(Failure(why=outcome.why))
         told = self._answer(job) if outcome.status == "done" else f"failed: {outcome.why}"
-        self.listen(f"[{self.ended}/{self.of}] {job.name}: {told}{self._time_left()}")
+        say(self.listen, f"[{self.ended}/{self.of}] {job.name}: {told}{self._time_left()}")
         if time.monotonic() >= self.next_table:
             began = time.monotonic()
             write_results(self.folder, final=False)
@@ -226,5 +223,5 @@ def _open(
             yield executor
     else:
         with open_dask(places, backend.cluster, folder / "cluster") as (executor, link):
-            listen(f"Dask's dashboard: {link}")
+            say(listen, f"Dask's dashboard: {link}")
             yield executor

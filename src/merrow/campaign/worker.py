@@ -17,16 +17,14 @@ import traceback
 from dataclasses import asdict, dataclass
 from os import getpid
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from merrow.errors import IncompleteError, InputError, MerrowError, first_line
 from merrow.executor import run_program
 from merrow.folders import locked
 from merrow.hydration.run_folder import RunFolder
 from merrow.process import begin_worker, quiet_libraries
-
-if TYPE_CHECKING:
-    from merrow.progress import Report
+from merrow.progress import Progress, TimeLimit
 
 LOG = "worker.log"
 LOCK_PATIENCE = 60.0
@@ -51,21 +49,18 @@ class _TimeIsUpError(IncompleteError):
     """The time of this process is up; its run goes on in another."""
 
 
-def supervise(
-    folder: str, slice_s: float | None, deadline: float | None, processes: int
-) -> Outcome:
+def supervise(folder: str, limit: TimeLimit, slice_s: float | None, processes: int) -> Outcome:
     """Go on with a run in a process of its own, and wait for it.
 
     Args:
         folder: The run folder.
-        slice_s: Time after which the run is to stop in good order [s]; None: at its end.
-        deadline: Moment, as `time.time()` counts, after which it is to stop; None: never.
+        limit: When it is to stop in good order.
+        slice_s: Time after which it is to stop, too [s]; None: at its end.
         processes: Pieces of the run at a time.
     """
-    limits = [] if slice_s is None else [time.time() + slice_s]
-    until = min([*limits, *([] if deadline is None else [deadline])], default=float("inf"))
+    limit = min(limit, TimeLimit.after(slice_s))
     module = [sys.executable, "-m", "merrow.campaign.worker"]
-    words = [*module, folder, repr(until), str(processes), str(getpid())]
+    words = [*module, folder, repr(limit.at), str(processes), str(getpid())]
     code, out = run_program(words, Path(folder) / LOG)
     try:
         return Outcome(**json.loads(out.splitlines()[-1]))
@@ -74,19 +69,17 @@ def supervise(
         return Outcome("lost", f"its process ended with {ended}")
 
 
-def compute(folder: str, slice_s: float | None, deadline: float | None, processes: int) -> Outcome:
+def compute(folder: str, limit: TimeLimit, slice_s: float | None, processes: int) -> Outcome:
     """Do the same as `supervise` in this process, for debugging."""
-    limits = [] if slice_s is None else [time.time() + slice_s]
-    until = min([*limits, *([] if deadline is None else [deadline])], default=float("inf"))
-    return _compute(Path(folder), until, processes)
+    return _compute(Path(folder), min(limit, TimeLimit.after(slice_s)), processes)
 
 
-def _compute(folder: Path, until: float, processes: int) -> Outcome:
-    """Go on with a run until its end or the given moment, whichever comes first."""
+def _compute(folder: Path, limit: TimeLimit, processes: int) -> Outcome:
+    """Go on with a run until its end or the limit, whichever comes first."""
     from merrow.hydration.run import run_hydration  # noqa: PLC0415
 
-    def stop_in_time(_: Report) -> None:
-        if time.time() > until:
+    def stop_in_time(_: Progress) -> None:
+        if limit.passed():
             raise _TimeIsUpError("its time was up.")
 
     try:
@@ -125,7 +118,7 @@ def main() -> None:
     begin_worker(int(parent))
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s: %(message)s")
     quiet_libraries()
-    outcome = _compute(Path(folder), float(until), int(processes))
+    outcome = _compute(Path(folder), TimeLimit(float(until)), int(processes))
     print(json.dumps(asdict(outcome)), flush=True)
 
 

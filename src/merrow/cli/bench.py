@@ -48,6 +48,7 @@ def bench(
 
     from merrow.bench.speed import BenchRequest, run_bench  # noqa: PLC0415
     from merrow.bench.speed_table import speed_figure, speed_table  # noqa: PLC0415
+    from merrow.cli.progress import ProgressLine  # noqa: PLC0415
     from merrow.files import atomic_write, save_json  # noqa: PLC0415
 
     defaults = BenchRequest()
@@ -62,9 +63,8 @@ def bench(
         minutes=minutes,
         processes=processes,
     )
-    errors = Console(stderr=True, highlight=False)
     with tempfile.TemporaryDirectory() as scratch:
-        found = run_bench(request, out or Path(scratch), errors.print).as_dict()
+        found = run_bench(request, out or Path(scratch), ProgressLine().listen).as_dict()
     if out is not None:
         save_json(out / "bench.json", found)
         atomic_write(out / "speed.svg", speed_figure(found["rows"]).encode())

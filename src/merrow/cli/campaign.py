@@ -114,13 +114,14 @@ def run(
     minutes = minutes_of(max_time)
     # the workflow loads torch and OpenMM, which --help must not wait for
     from merrow.campaign.driver import ComputeBackend, run_campaign  # noqa: PLC0415
+    from merrow.cli.progress import ProgressLine  # noqa: PLC0415
 
     result = run_campaign(
         config,
         out,
         base=table.parent,
         backend=ComputeBackend(name, workers, file, minutes),
-        listen=lambda sentence: typer.echo(sentence, err=True),
+        listen=ProgressLine().listen,
     )
     _show(result, as_json=as_json)
     _end(result)

@@ -3,14 +3,10 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-
-if TYPE_CHECKING:
-    from merrow.md.run import Listener, MdProgress
 
 
 def md(
@@ -41,44 +37,24 @@ def md(
 ) -> None:
     """Minimise or propagate an ML/MM system, from a sander input with ifmlp=1 and &mlp."""
     # torch and OpenMM load here, which --help must not wait for
+    from merrow.cli.progress import ProgressLine  # noqa: PLC0415
     from merrow.md.from_mdin import read_md_settings  # noqa: PLC0415
     from merrow.md.run import MdOutputs, run_md  # noqa: PLC0415
 
-    result = run_md(
-        read_md_settings(mdin),
-        prmtop,
-        inpcrd,
-        outputs=MdOutputs(mdout, restrt, mdcrd, mdinfo, mdvel, mdspread),
-        reference=refc,
-        overwrite=overwrite,
-        platform=platform,
-        listen=None if quiet else _listener(),
-    )
+    with ProgressLine(quiet=quiet, terminal_only=True) as line:
+        result = run_md(
+            read_md_settings(mdin),
+            prmtop,
+            inpcrd,
+            outputs=MdOutputs(mdout, restrt, mdcrd, mdinfo, mdvel, mdspread),
+            reference=refc,
+            overwrite=overwrite,
+            platform=platform,
+            listen=line.listen,
+        )
     last = result.energies[-1]
     speed = f", {result.ns_per_day:.3g} ns/day" if result.ns_per_day else ""
     typer.echo(
         f"{mdout}: {last.step} steps, EPtot {last.values['EPtot']:.4f} kcal/mol{speed}; "
         f"go on from {restrt}"
     )
-
-
-def _listener() -> Listener:
-    """Return what shows progress on stderr: one line that changes, or nothing off a terminal."""
-
-    def show(progress: MdProgress) -> None:
-        if sys.stderr.isatty():
-            end = "\n" if progress.done >= progress.total else ""
-            print(f"\r\x1b[2K{_line(progress)}", end=end, file=sys.stderr, flush=True)
-
-    return show
-
-
-def _line(progress: MdProgress) -> str:
-    values = progress.energies.values
-    parts = [f"step {progress.done} of {progress.total}", f"EPtot {values['EPtot']:.2f}"]
-    if "TEMP" in values:
-        parts.append(f"{values['TEMP']:.0f} K")
-    if progress.pace is not None and progress.done:
-        minutes, seconds = divmod(round(progress.pace.remaining), 60)
-        parts += [f"{progress.pace.ns_per_day:.3g} ns/day", f"{minutes}:{seconds:02d} left"]
-    return ", ".join(parts)

@@ -1,36 +1,39 @@
 # SPDX-License-Identifier: MIT
-"""How does a long calculation show that it lives? One line with time left, on the terminal."""
+"""The line on stderr by which a long calculation shows that it lives, with the time left."""
 
 from __future__ import annotations
 
+import shutil
+import sys
 import time
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
-from rich.live import Live
-from rich.text import Text
-
-from merrow.progress import Report
+from merrow.progress import Progress
+from merrow.report.text import duration
 
 EVERY = 60.0
 """Where the output is not a terminal, one line in so many seconds [s]."""
+CLEAR = "\r\x1b[2K"
+"""What takes a terminal back to the beginning of an empty line."""
 
 
-class Progress:
-    """Shows reports of a workflow on stderr; a context manager."""
+class ProgressLine:
+    """Shows progress on stderr: one line that changes, or now and then one off a terminal."""
 
-    def __init__(self, *, quiet: bool = False) -> None:
-        self._console = Console(stderr=True)
-        self._quiet = quiet
-        self._live: Live | None = None
-        self._last = 0.0
-        self._began = time.monotonic()
+    def __init__(self, *, quiet: bool = False, terminal_only: bool = False) -> None:
+        """Begin to measure the time.
+
+        Args:
+            quiet: Show nothing.
+            terminal_only: Show nothing off a terminal.
+        """
+        self._terminal = sys.stderr.isatty()
+        self._quiet = quiet or (terminal_only and not self._terminal)
+        self._open = False
+        self._began, self._last = time.monotonic(), 0.0
 
     def __enter__(self) -> Self:
-        if self._console.is_terminal and not self._quiet:
-            self._live = Live(Text(""), console=self._console, refresh_per_second=4)
-            self._live.start()
         return self
 
     def __exit__(
@@ -39,39 +42,33 @@ class Progress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._live is not None:
-            self._live.stop()
+        if self._open:
+            print(file=sys.stderr, flush=True)
 
-    def listen(self, report: Report) -> None:
-        """Show one report."""
+    def listen(self, progress: Progress) -> None:
+        """Show how far it is."""
         if self._quiet:
             return
-        if report.lasting:
-            self._console.print(f"{report.stage}.", highlight=False, soft_wrap=True)
-            return
-        line = _line(report, time.monotonic() - self._began)
-        if self._live is not None:
-            self._live.update(Text(line))
+        start = CLEAR if self._terminal else ""
+        if progress.lasting:
+            print(f"{start}{progress.text}", file=sys.stderr, flush=True)
+            self._open = False
             return
         now = time.monotonic()
-        if now - self._last >= EVERY or report.fraction in (0.0, 1.0):
+        line = line_of(progress, now - self._began)
+        if self._terminal:
+            line = line[: shutil.get_terminal_size().columns - 1]
+            print(f"{start}{line}", end="", file=sys.stderr, flush=True)
+            self._open = True
+        elif now - self._last >= EVERY or progress.fraction in (0.0, 1.0):
             self._last = now
-            self._console.print(line, highlight=False)
+            print(line, file=sys.stderr, flush=True)
 
 
-def _line(report: Report, passed: float) -> str:
-    parts = [f"{report.stage}: {100 * report.fraction:3.0f} %", f"{_clock(passed)} passed"]
-    if report.stderr_kcal is not None:
-        text = f"stderr {report.stderr_kcal:.2f}"
-        if report.target_kcal is not None:
-            text += f" of {report.target_kcal:.2f}"
-        parts.append(text + " kcal/mol")
-    if report.remaining_s is not None:
-        parts.append(f"about {_clock(report.remaining_s)} left")
+def line_of(progress: Progress, passed_s: float) -> str:
+    """Return the line that says how far it is after so many seconds."""
+    parts = [f"{progress.text}: {100 * progress.fraction:.0f} %", f"{duration(passed_s)} passed"]
+    parts += progress.details
+    if progress.remaining_s is not None:
+        parts.append(f"about {duration(progress.remaining_s)} left")
     return ", ".join(parts)
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -56,7 +56,7 @@ def simulate(
     """Minimise, heat, relax the box and produce, ML/MM or with MM beside it; resumable."""
     given = dict(locals())  # options have the names of the keys
     # torch and OpenMM load here, which --help must not wait for
-    from merrow.cli.progress import Progress  # noqa: PLC0415
+    from merrow.cli.progress import ProgressLine  # noqa: PLC0415
     from merrow.md.simulate import simulate as run  # noqa: PLC0415
     from merrow.md.simulate_config import SimulationConfig  # noqa: PLC0415
 
@@ -64,8 +64,8 @@ def simulate(
     files = {"prmtop": prmtop, "inpcrd": inpcrd, "weights": weights}
     asked |= {key: str(path.resolve()) for key, path in files.items() if path is not None}
     config = SimulationConfig.checked(asked, source="merrow simulate")
-    with Progress(quiet=quiet) as progress:
-        found = run(config, out, minutes=minutes, listen=progress.listen)
+    with ProgressLine(quiet=quiet) as line:
+        found = run(config, out, minutes=minutes, listen=line.listen)
     for leg, paths in found.trajectories.items():
         typer.echo(f"{found.length:g} ps of {leg} in {len(paths)} files, {out / leg}/prod-*.nc")
     typer.echo(_next(config, out))

@@ -49,6 +49,7 @@ def nve(
 ) -> None:
     """Test conservation at constant energy: spread and its order, drift, momenta, forces."""
     # torch and OpenMM load here, which --help must not wait for
+    from merrow.cli.progress import ProgressLine  # noqa: PLC0415
     from merrow.md.nve.runs import NveRequest  # noqa: PLC0415
     from merrow.md.nve.validate import validate_nve  # noqa: PLC0415
 
@@ -73,7 +74,7 @@ def nve(
         cutoff_angstrom=cutoff,
         seed=seed,
     )
-    answer = validate_nve(request, lambda line: typer.echo(line, err=True))
+    answer = validate_nve(request, ProgressLine().listen)
     _show(answer, as_json=as_json)
     if not answer["passed"]:
         raise NumericsError("the test of constant energy is not passed; see the report.")

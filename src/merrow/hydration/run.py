@@ -23,7 +23,7 @@ from merrow.hydration.sampling.dispatch import open_workers
 from merrow.hydration.sampling.pilot import refine_schedule
 from merrow.potentials.interface import Potential
 from merrow.potentials.registry import located
-from merrow.progress import Listener, Report
+from merrow.progress import Listener, Progress, silent
 from merrow.system.potentials import check_potential
 
 
@@ -56,7 +56,7 @@ def check_hydration(
 
 
 def run_hydration(
-    config: HydrationConfig, folder: Path, *, base: Path, listen: Listener = lambda _: None
+    config: HydrationConfig, folder: Path, *, base: Path, listen: Listener = silent
 ) -> HydrationResult:
     """Compute, or go on computing, one hydration free energy in a folder.
 
@@ -85,7 +85,7 @@ def run_hydration(
         run.check_identity(checked.identity)
     with locked(run.path), run.undone_if_refused(), run.stopwatch() as watch:
         begin_run(run, resolved, config.source, base)
-        listen(Report("preparing the system", 0.0))
+        listen(Progress("preparing the system", 0.0))
         context = open_run(run, resolved, checked)
         potential = context.potential
         potential.evaluate(context.conformers[:1])  # what it cannot do is said before any sampling
@@ -96,7 +96,7 @@ def run_hydration(
             context = refine_schedule(context, processes, listen)
         with open_workers(context, processes) as workers:
             Sampler(workers, listen=listen, watch=watch).work()
-        listen(Report("estimating", 1.0))
+        listen(Progress("estimating", 1.0))
         found = estimate_run(context)
         budget, numbers = uncertainty_budget(found, potential)
         checks = run_checks(context, found, numbers)

@@ -148,9 +148,14 @@ class Stopwatch:
     began: float
 
     @property
+    def elapsed(self) -> float:
+        """Time of this process [s]."""
+        return time.monotonic() - self.began
+
+    @property
     def total(self) -> float:
         """Time of all processes [s]."""
-        return self.earlier + time.monotonic() - self.began
+        return self.earlier + self.elapsed
 
     @property
     def timing(self) -> Timing:

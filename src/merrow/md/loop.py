@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -39,6 +38,7 @@ from merrow.md.report import (
     wrapped,
 )
 from merrow.md.setup import MdSetup
+from merrow.progress import Listener, Progress
 from merrow.units import KCAL_PER_KJ, KJ_PER_KCAL, NM_PER_ANGSTROM
 
 
@@ -58,19 +58,6 @@ class MdOutputs:
     mdspread: Path = Path("mdspread")
 
 
-@dataclass(frozen=True)
-class MdProgress:
-    """How far a run is: steps, newest energies, speed; pace is None while it minimises."""
-
-    done: int
-    total: int
-    energies: Energies
-    pace: Pace | None
-
-
-Listener = Callable[[MdProgress], None]
-
-
 @dataclass
 class Run:
     """One run: what it knows, and what it has told."""
@@ -79,7 +66,7 @@ class Run:
     outputs: MdOutputs
     log: TextIO
     files: ExitStack
-    listen: Listener | None
+    listen: Listener
     seen: list[Energies] = field(default_factory=list)
     saved: int | None = None
     step: int = 0
@@ -265,8 +252,7 @@ class Run:
         text, pace = layout.block(energies), self.pace()
         self.tell(text + "\n")
         atomic_write(self.outputs.mdinfo, text + timings(pace))
-        if self.listen is not None:
-            self.listen(MdProgress(self.step, self.setup.settings.steps, energies, pace))
+        self._report(energies, pace)
         self.last, self.last_step = time.monotonic(), self.step
 
     def _minimum(self, report: MinimizeReport) -> None:
@@ -286,8 +272,25 @@ class Run:
         self.tell(text)
         atomic_write(self.outputs.mdinfo, text)
         self.step = report.step
-        if self.listen is not None:
-            self.listen(MdProgress(report.step, self.setup.settings.steps, energies, None))
+        self._report(energies, None)
+
+    def _report(self, energies: Energies, pace: Pace | None) -> None:
+        """Tell the listener of a printed step; a minimisation has no pace."""
+        steps, values = self.setup.settings.steps, energies.values
+        details = [f"EPtot {values['EPtot']:.2f}"]
+        if "TEMP" in values:
+            details.append(f"{values['TEMP']:.0f} K")
+        known = pace is not None and self.step > 0
+        if pace is not None and known:
+            details.append(f"{pace.ns_per_day:.3g} ns/day")
+        self.listen(
+            Progress(
+                f"step {self.step} of {steps}",
+                self.step / max(steps, 1),
+                tuple(details),
+                pace.remaining if pace is not None and known else None,
+            )
+        )
 
     def save(self, snapshot: Snapshot, step: int, *, velocities: bool = True) -> Snapshot:
         """Write the restart and return the snapshot that a reader of it would begin from."""

@@ -10,11 +10,12 @@ from pathlib import Path
 from merrow.amber.mdout import Energies
 from merrow.amber.topology import AmberTopology, read_topology
 from merrow.errors import InputError, NumericsError
-from merrow.md.loop import Listener, MdOutputs, MdProgress, Run
+from merrow.md.loop import MdOutputs, Run
 from merrow.md.settings import MdSettings
 from merrow.md.setup import MdInputs, prepare_md
+from merrow.progress import Listener, silent
 
-__all__ = ["Listener", "MdOutputs", "MdProgress", "MdResult", "run_md"]
+__all__ = ["MdOutputs", "MdResult", "run_md"]
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def run_md(
     reference: str | Path | None = None,
     overwrite: bool = False,
     platform: str = "CPU",
-    listen: Listener | None = None,
+    listen: Listener = silent,
 ) -> MdResult:
     """Minimise or propagate a system with an ML region.
 

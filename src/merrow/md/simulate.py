@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -23,11 +23,12 @@ from merrow.ambertools.masks import number_list
 from merrow.errors import IncompleteError, InputError
 from merrow.files import atomic_write
 from merrow.folders import first_difference, locked, occupied, text_of
-from merrow.md.run import MdOutputs, MdProgress, run_md
+from merrow.md.run import MdOutputs, run_md
+from merrow.md.settings import MdSettings
 from merrow.md.setup import MdInputs, prepare_md
 from merrow.md.simulate_config import SimulationConfig
 from merrow.md.stages import LEGS, Stage, stages
-from merrow.progress import Listener, Report
+from merrow.progress import Listener, Progress, TimeLimit, silent
 from merrow.trajectories import dry_atoms, pieces
 
 RUN_FILE: Final = "simulate.yaml"
@@ -59,7 +60,7 @@ def simulate(
     folder: Path,
     *,
     minutes: float | None = None,
-    listen: Listener | None = None,
+    listen: Listener = silent,
 ) -> SimulationResult:
     """Run all stages that are missing.
 
@@ -82,16 +83,18 @@ def simulate(
         _try(config, topology, jobs)
     with locked(folder):
         atomic_write(folder / RUN_FILE, config.to_yaml())
-        clock = _Clock(minutes)
+        limit, longest = TimeLimit.after(None if minutes is None else 60.0 * minutes), 0.0
         missing = [job for job in jobs if not job.restart(folder).exists()]
         total, left = (sum(job.stage.settings.steps for job in some) for some in (jobs, missing))
         meter = _Meter(total, total - left)
         for k, job in enumerate(missing):
-            clock.check(folder, missing[k:])
-            told = partial(meter.tell, listen or _silent, job.stage.settings.title)
+            if longest and limit.passed(ahead_s=longest):  # a stage may take as long as any so far
+                raise _time_is_up(folder, missing[k:])
+            began, settings = time.monotonic(), job.stage.settings
+            told = partial(meter.tell, listen, settings)
             _run(config, topology, folder / job.leg, job, told)
-            clock.passed()
-            meter.add(job.stage.settings.steps)
+            longest = max(longest, time.monotonic() - began)
+            meter.done += settings.steps
     found = {job.leg: pieces(folder / job.leg) for job in jobs}
     return SimulationResult(
         found, config.n_chunks * config.steps(config.chunk_ps) * config.timestep_ps
@@ -119,7 +122,7 @@ def _run(
     topology: AmberTopology,
     folder: Path,
     job: Job,
-    listen: Callable[[MdProgress], None],
+    listen: Listener,
 ) -> None:
     """Compute one stage beside, and move its files when it is whole."""
     name, settings = job.stage.name, job.stage.settings
@@ -146,28 +149,13 @@ def _run(
     shutil.rmtree(work)
 
 
-class _Clock:
-    """Says when no further stage should begin; a stage takes as long as the longest so far."""
-
-    def __init__(self, minutes: float | None) -> None:
-        self._end = None if minutes is None else time.monotonic() + 60.0 * minutes
-        self._began = time.monotonic()
-        self._longest = 0.0
-
-    def check(self, folder: Path, left: list[Job]) -> None:
-        self._began = time.monotonic()
-        if self._end is None or not self._longest or self._began + self._longest <= self._end:
-            return
-        missing = max(
-            sum(job.stage.production_ps for job in left if job.leg == leg) for leg in LEGS
-        )
-        raise IncompleteError(
-            f"the time is up: {len(left)} stages are left in {folder}, with {missing:g} ps of "
-            "production; run the same command again to go on."
-        )
-
-    def passed(self) -> None:
-        self._longest = max(self._longest, time.monotonic() - self._began)
+def _time_is_up(folder: Path, left: list[Job]) -> IncompleteError:
+    """Return the error that says what is left."""
+    missing = max(sum(job.stage.production_ps for job in left if job.leg == leg) for leg in LEGS)
+    return IncompleteError(
+        f"the time is up: {len(left)} stages are left in {folder}, with {missing:g} ps of "
+        "production; run the same command again to go on."
+    )
 
 
 def _try(config: SimulationConfig, topology: AmberTopology, jobs: list[Job]) -> None:
@@ -204,18 +192,12 @@ class _Meter:
     """Says how far everything is, in steps, and how long the rest takes at the pace so far."""
 
     def __init__(self, total: int, done: int) -> None:
-        self._total, self._first, self._done = total, done, done
-        self._began = time.monotonic()
+        self.total, self.first, self.done = total, done, done
+        self.began = time.monotonic()
 
-    def add(self, steps: int) -> None:
-        self._done += steps
-
-    def tell(self, listen: Listener, stage: str, progress: MdProgress) -> None:
-        done = self._done + progress.done
-        passed, new = time.monotonic() - self._began, done - self._first
-        remaining = passed / new * (self._total - done) if new else None
-        listen(Report(stage, done / self._total, remaining_s=remaining))
-
-
-def _silent(_report: Report) -> None:
-    """Tell nobody."""
+    def tell(self, listen: Listener, stage: MdSettings, progress: Progress) -> None:
+        done = self.done + progress.fraction * stage.steps
+        passed, new = time.monotonic() - self.began, done - self.first
+        left = passed / new * (self.total - done) if new else None
+        part = done / self.total
+        listen(replace(progress, text=stage.title, fraction=part, remaining_s=left))

@@ -18,6 +18,7 @@ from merrow.campaign.table import write_results
 from merrow.campaign.worker import Outcome
 from merrow.executor import SerialExecutor
 from merrow.files import atomic_write, save_json
+from merrow.progress import TimeLimit
 
 SERIAL = ComputeBackend("serial")
 
@@ -41,10 +42,13 @@ def campaign(tmp_path):
     return make
 
 
-def drive(folder, jobs, work, *, backend=SERIAL, deadline=None, executor=None):
+NO_LIMIT = TimeLimit()
+
+
+def drive(folder, jobs, work, *, backend=SERIAL, limit=NO_LIMIT, executor=None):
     """Run a driver and return what it said."""
     said = []
-    driver = Driver(folder, jobs, work, backend, deadline, said.append)
+    driver = Driver(folder, jobs, work, backend, limit, lambda told: said.append(told.text))
     driver.work(executor or SerialExecutor())
     return said
 
@@ -61,7 +65,7 @@ def test_a_stopped_run_goes_on_before_the_next_is_begun(campaign):
     folder, jobs = campaign(2)
     calls = []
 
-    def work(run, slice_s, deadline, processes):
+    def work(run, limit, slice_s, processes):
         calls.append(run[-6:])
         return Outcome("done" if calls.count(run[-6:]) == 3 else "stopped", "its time was up")
 
@@ -74,7 +78,7 @@ def test_a_run_that_is_killed_again_and_again_but_moves_on_is_never_given_up(cam
     folder, jobs = campaign(1)
     calls = []
 
-    def work(run, slice_s, deadline, processes):
+    def work(run, limit, slice_s, processes):
         calls.append(run)
         if len(calls) == 20:
             return Outcome("done")
@@ -91,7 +95,7 @@ def test_a_run_that_is_killed_without_moving_on_fails_and_the_others_go_on(campa
     folder, jobs = campaign(3)
     calls = []
 
-    def work(run, slice_s, deadline, processes):
+    def work(run, limit, slice_s, processes):
         calls.append(run[-6:])
         return Outcome("lost", "signal 9") if "m1" in run else Outcome("done")
 
@@ -108,7 +112,7 @@ def test_a_worker_that_breaks_is_a_loss_and_not_the_end(campaign):
     folder, jobs = campaign(2)
     calls = []
 
-    def work(run, slice_s, deadline, processes):
+    def work(run, limit, slice_s, processes):
         calls.append(run)
         if len(calls) == 1:
             raise RuntimeError("the scheduler lost the worker")
@@ -122,14 +126,14 @@ def test_a_worker_that_breaks_is_a_loss_and_not_the_end(campaign):
 def test_nothing_is_begun_after_the_deadline(campaign):
     folder, jobs = campaign(3)
     calls = []
-    deadline = time.time() + 2.0
+    limit = TimeLimit.after(2.0)
 
-    def work(run, slice_s, deadline, processes):
+    def work(run, limit, slice_s, processes):
         calls.append(run)
-        time.sleep(max(0.0, deadline - time.time()) + 0.05)  # until it is over
+        time.sleep(max(0.0, limit.at - time.time()) + 0.05)  # until it is over
         return Outcome("stopped", "its time was up")
 
-    drive(folder, jobs, work, deadline=deadline)
+    drive(folder, jobs, work, limit=limit)
     assert len(calls) == 1
 
 
@@ -137,7 +141,7 @@ def test_all_workers_are_busy_and_no_run_is_given_to_two(campaign):
     folder, jobs = campaign(6)
     lock, now, most = threading.Lock(), [], []
 
-    def work(run, slice_s, deadline, processes):
+    def work(run, limit, slice_s, processes):
         with lock:
             assert run not in now
             now.append(run)
@@ -156,7 +160,7 @@ def test_few_runs_share_the_cores(campaign):
     folder, jobs = campaign(2)
     seen = []
 
-    def work(run, slice_s, deadline, processes):
+    def work(run, limit, slice_s, processes):
         seen.append(processes)
         return Outcome("done")
 

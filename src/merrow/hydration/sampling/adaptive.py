@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import logging
 import math
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -22,7 +21,7 @@ from merrow.hydration.sampling.rounds import (
     plan_round,
 )
 from merrow.hydration.sampling.tasks import Task, has_end_states, path_tasks
-from merrow.progress import Listener, Report
+from merrow.progress import Listener, Progress, TimeLimit, say
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +34,9 @@ class Sampler:
         self.config, self.folder = self.run.config, self.run.folder
         self.listen, self.watch = listen, watch
         self.paths = path_tasks(self.config)
+        minutes = self.config.protocol.maximum_minutes
+        left = None if minutes is None else 60 * minutes - watch.elapsed
+        self.late = TimeLimit.after(left).passed
         self.error: float | None = None
         self.greeted = False
 
@@ -52,12 +54,12 @@ class Sampler:
             flexible=self.run.flexible,
         )
         # something of everything first: a stop by time is to leave an estimate
-        strict = self._late if is_users_limit(self.config.protocol) else (lambda: False)
+        strict = self.late if is_users_limit(self.config.protocol) else (lambda: False)
         self._reach(state.first_goals(), "sampling, first part", strict)
         self._check_parts(state.first_goals())
         self._reach(state.goals(), "sampling", strict)
         state = self._place_intermediates(state, strict)
-        while state.path < state.most and not self._late():
+        while state.path < state.most and not self.late():
             if state.was_judged(self._sampled().values()):
                 state = state.longer()
             else:
@@ -67,12 +69,7 @@ class Sampler:
                     return
                 state = plan_round(state, errors)
                 self.folder.save(state.rounds)
-            self._reach(state.goals(), "sampling", self._late)
-
-    def _late(self) -> bool:
-        """Tell whether the time that the protocol allows has passed."""
-        minutes = self.config.protocol.maximum_minutes
-        return minutes is not None and time.monotonic() - self.watch.began > 60 * minutes
+            self._reach(state.goals(), "sampling", self.late)
 
     def _place_intermediates(self, state: SamplingState, stop: Callable[[], bool]) -> SamplingState:
         """Sample ensembles between MM and ML solute where the two are too far apart for BAR."""
@@ -122,9 +119,8 @@ class Sampler:
         self._greet(goals)
 
         def progress(tally: Tally) -> None:
-            target = self.config.protocol.target_stderr_kcal
             left = self._remaining(tally)
-            self.listen(Report(stage, tally.fraction, self.error, target, left))
+            self.listen(Progress(stage, tally.fraction, self._error_told(), left))
 
         run_pieces(self.workers, goals, progress=progress, stop=stop)
 
@@ -136,8 +132,15 @@ class Sampler:
         start = {task: self.folder.task(task).count_segments() for task in goals}
         done, of = sum(start.values()), sum(max(start[t], goals[t]) for t in goals)
         if done:
-            words = f"resuming in {self.folder.path}: {done} of {of} pieces done"
-            self.listen(Report(words, done / of, lasting=True))
+            say(self.listen, f"resuming in {self.folder.path}: {done} of {of} pieces done.")
+
+    def _error_told(self) -> tuple[str, ...]:
+        """Return the error that is reached, in words."""
+        if self.error is None:
+            return ()
+        target = self.config.protocol.target_stderr_kcal
+        of = "" if target is None else f" of {target:.2f}"
+        return (f"stderr {self.error:.2f}{of} kcal/mol",)
 
     def _remaining(self, tally: Tally) -> float | None:
         """Return the time left [s]: this round, then what the error law T ∝ 1/stderr² asks for."""

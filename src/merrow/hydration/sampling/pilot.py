@@ -18,7 +18,7 @@ from merrow.hydration.protocol import Schedule
 from merrow.hydration.sampling.context import RunContext
 from merrow.hydration.sampling.dispatch import Tally, open_workers, run_pieces
 from merrow.hydration.sampling.tasks import PILOT_SAMPLING, Task, leg_plan, own_hamiltonian
-from merrow.progress import Listener, Report
+from merrow.progress import Listener, Progress
 from merrow.samples import WindowSamples, concatenate
 
 logger = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ def _pilot_samples(run: RunContext, processes: int, listen: Listener) -> WindowS
 
     def progress(tally: Tally) -> None:
         left = tally.seconds_left(processes)
-        listen(Report("pilot run", tally.fraction, remaining_s=left))
+        listen(Progress("pilot run", tally.fraction, remaining_s=left))
 
     with open_workers(run, processes) as workers:
         goal = max(1, round(PILOT_SAMPLING / plan.segment_time))

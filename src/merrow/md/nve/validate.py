@@ -8,23 +8,22 @@ against double precision.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from merrow.analysis import nve
 from merrow.errors import InputError
 from merrow.md.nve.runs import SAMPLING, NveRequest, open_nve_setup, record
 from merrow.md.nve.verdict import judge
+from merrow.progress import Listener, say, silent
 from merrow.units import KCAL_PER_KJ, PS_PER_FS
 
 
-def validate_nve(request: NveRequest, tell: Callable[[str], None]) -> dict[str, object]:
+def validate_nve(request: NveRequest, listen: Listener = silent) -> dict[str, object]:
     """Run the test and return its report, ready for JSON.
 
     Args:
         request: What is tested.
-        tell: Called with one line whenever a trajectory is done.
+        listen: Told one line whenever a trajectory is done.
 
     Raises:
         InputError: The files or the request do not fit together.
@@ -36,7 +35,10 @@ def validate_nve(request: NveRequest, tell: Callable[[str], None]) -> dict[str, 
     for timestep in sorted(request.timesteps_fs):
         traces[timestep] = record(setup, request, timestep)
         spread = float(np.std(traces[timestep].total, ddof=1)) * KCAL_PER_KJ
-        tell(f"{timestep:g} fs: {request.time_ps:g} ps, SD of the energy {spread:.4f} kcal/mol")
+        sentence = (
+            f"{timestep:g} fs: {request.time_ps:g} ps, SD of the energy {spread:.4f} kcal/mol"
+        )
+        say(listen, sentence)
     return judge(setup, request, traces)
 
 
