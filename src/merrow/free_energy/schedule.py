@@ -48,19 +48,13 @@ def legs(states: Sequence[LambdaState]) -> dict[str, IntArray]:
     Raises:
         InputError: The states do not descend along charges first, LJ second.
     """
-    for i, (a, b) in enumerate(pairwise(states)):
-        charges = (
-            a.lambda_sterics == b.lambda_sterics
-            and a.lambda_electrostatics > b.lambda_electrostatics
-        )
-        lj = (
-            a.lambda_electrostatics == b.lambda_electrostatics
-            and a.lambda_sterics > b.lambda_sterics
-        )
-        if not (charges or (lj and a.lambda_electrostatics == 0.0)):
+    for i, ((elec, lj), (next_elec, next_lj)) in enumerate(pairwise(states)):
+        charging = lj == next_lj and elec > next_elec
+        if not (charging or (elec == next_elec == 0.0 and lj > next_lj)):
             raise InputError(
-                f"states {i} {tuple(a)} and {i + 1} {tuple(b)} of the schedule are not a step of a "
-                "path; list (elec, lj) from coupled to decoupled, charges to 0 first, then lj."
+                f"states {i} ({elec}, {lj}) and {i + 1} ({next_elec}, {next_lj}) of the schedule "
+                "are not a step of a path; list (elec, lj) from coupled to decoupled, charges to 0 "
+                "first, then lj."
             )
     steps = [0 if a.lambda_sterics == b.lambda_sterics else 1 for a, b in pairwise(states)]
     found = {}

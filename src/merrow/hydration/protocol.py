@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from merrow.free_energy.schedule import NODE_TOLERANCE
+from merrow.free_energy.schedule import NODE_TOLERANCE, gauss_legendre
 from merrow.settings import Settings
 from merrow.system.masses import Masses
 
@@ -145,7 +145,7 @@ def check_routes(potential: str, route: Route, *, both_routes: bool) -> None:
 def _check_nodes(leg: str, values: Sequence[float]) -> None:
     """Refuse states that the quadrature has no weights for."""
     inner = [value for value in values if 0.0 < value < 1.0]
-    nodes = _gauss_legendre(len(inner)) if inner else ()
+    nodes = _nodes(len(inner)) if inner else ()
     if not inner or not np.allclose(inner, nodes, rtol=0.0, atol=NODE_TOLERANCE):
         told = ", ".join(f"{node:.5f}" for node in nodes)
         raise ValueError(
@@ -157,10 +157,9 @@ def _check_nodes(leg: str, values: Sequence[float]) -> None:
         raise ValueError(f"{leg} has {len(inner)} Gauss-Legendre nodes; at most {MOST_NODES}")
 
 
-def _gauss_legendre(n: int) -> tuple[float, ...]:
+def _nodes(n: int) -> tuple[float, ...]:
     """Return the n Gauss-Legendre nodes on (0, 1), falling."""
-    nodes, _ = np.polynomial.legendre.leggauss(n)
-    return tuple(sorted(((float(x) + 1) / 2 for x in nodes), reverse=True))
+    return tuple(gauss_legendre(n)[0].tolist())
 
 
 PROTOCOLS: dict[str, Protocol] = {
@@ -197,8 +196,8 @@ PROTOCOLS: dict[str, Protocol] = {
             name="paper",
             route="direct",
             schedule=Schedule(
-                lambda_electrostatics=(1.0, *_gauss_legendre(5), 0.0),
-                lambda_sterics=(*_gauss_legendre(12), 0.0),
+                lambda_electrostatics=(1.0, *_nodes(5), 0.0),
+                lambda_sterics=(*_nodes(12), 0.0),
                 rule="gauss-legendre",
             ),
             timestep_fs=1.0,
