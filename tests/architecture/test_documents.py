@@ -11,7 +11,7 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
-from source import ROOT
+from source import ROOT, SOURCE
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
@@ -76,6 +76,39 @@ def test_files_speak_of_the_project_alone() -> None:
             if FOREIGN.search(line)
         ]
     assert not told, f"absolute paths of somebody's machine: {told}"
+
+
+WALKS = re.findall(
+    r"^## (The way of [^\n]*)\n(.*?)^## ",
+    (ROOT / "docs" / "map.md").read_text(encoding="utf-8"),
+    re.MULTILINE | re.DOTALL,
+)
+
+
+@pytest.mark.parametrize(("title", "text"), WALKS, ids=[title for title, _ in WALKS])
+def test_a_way_on_the_map_leads_through_files_that_have_these_functions(
+    title: str, text: str
+) -> None:
+    rows = [line.split("|") for line in text.splitlines() if line.startswith("| `")]
+    assert len(rows) > 10, f"{title} has no steps"
+    for _, file, functions, *_ in rows:
+        source = (SOURCE / file.strip(" `")).read_text(encoding="utf-8")
+        lost = [
+            name
+            for name in re.findall(r"`(\w+)`", functions)
+            if not re.search(rf"^ *(def|class) {name}\b", source, re.MULTILINE)
+        ]
+        assert not lost, f"{title}: {file} has no {lost}"
+
+
+@pytest.mark.parametrize(("title", "text"), WALKS, ids=[title for title, _ in WALKS])
+def test_a_way_on_the_map_says_how_often_it_returns(title: str, text: str) -> None:
+    rooms = [line.split("`")[1].split("/")[0] for line in text.splitlines() if line[:3] == "| `"]
+    steps = [room for k, room in enumerate(rooms) if k == 0 or room != rooms[k - 1]]
+    returns = len(steps) - len(set(steps))
+    assert re.search(rf"^{returns} of these steps return to a room", text, re.MULTILINE), (
+        f"{title} returns {returns} times"
+    )
 
 
 @pytest.mark.parametrize("code", ["demo", "test"])

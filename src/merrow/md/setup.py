@@ -90,7 +90,6 @@ def prepare_md(settings: MdSettings, inputs: MdInputs, *, platform: str) -> MdSe
         InputError: The files do not fit together or to the settings.
         UnsupportedPhysicsError: The method cannot treat what is asked.
     """
-    check_platform(platform)
     topology, ml = inputs.topology, settings.ml
     coordinates = read_configuration(inputs.inpcrd, topology)
     restart = _read_restart(settings, inputs, coordinates)
@@ -100,6 +99,7 @@ def prepare_md(settings: MdSettings, inputs: MdInputs, *, platform: str) -> MdSe
         settings = settings.model_copy(update={"wrap": False, "notes": notes})
     box = NO_BOX if cell is None else cell.vectors
     nonbonded = nonbonded_of(settings, None if cell is None else box, restart.grid)
+    check_platform(platform)
     check_reference(platform, box, nonbonded.cutoff)
     region = _region(settings, topology, coordinates)
     coordinates = _together(coordinates, region, inputs.inpcrd, periodic=cell is not None)
@@ -116,6 +116,9 @@ def prepare_md(settings: MdSettings, inputs: MdInputs, *, platform: str) -> MdSe
     check_members(ml, model, seen)
     restart = _own(restart, potential, region)
     reference = _reference(model, seen, restart)
+    centre = _wall_centre(settings, coordinates, region, restart)
+    forces = _restraints(settings, inputs, region, centre, periodic=cell is not None)
+    state = _state(settings, topology, region)
     hybrid = hybrid_system(
         topology,
         region,
@@ -126,11 +129,9 @@ def prepare_md(settings: MdSettings, inputs: MdInputs, *, platform: str) -> MdSe
         reference=reference * KJ_PER_KCAL,
         overlap=core_count() > 1,
     )
-    state = _state(settings, topology, region)
-    couple(hybrid, state)
-    centre = _wall_centre(settings, coordinates, region, restart)
-    for force in _restraints(settings, inputs, region, centre, periodic=cell is not None):
+    for force in forces:
         hybrid.system.addForce(force)
+    couple(hybrid, state)
     plan = _plan(settings, restart, platform=platform)
     if not settings.minimise:
         check_plan(plan, hybrid)
