@@ -7,6 +7,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 
 Array = NDArray[np.float64]
 Quadruple = tuple[int, int, int, int]
@@ -27,6 +29,22 @@ def neighbours(
             near[i].add(j)
             near[j].add(i)
     return {i: tuple(sorted(around)) for i, around in near.items()}
+
+
+def connected_atoms(n_atoms: int, bonds: Iterable[tuple[int, int]]) -> tuple[tuple[int, ...], ...]:
+    """Return the atoms of each connected part of a graph of bonds, in order of their first atoms.
+
+    Args:
+        n_atoms: Number of atoms.
+        bonds: Pairs of them.
+    """
+    pairs = np.array(list(bonds), dtype=np.int64).reshape(-1, 2)
+    graph = coo_matrix((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(n_atoms, n_atoms))
+    n_molecules, label = connected_components(graph, directed=False)
+    members: list[list[int]] = [[] for _ in range(n_molecules)]
+    for atom, molecule in enumerate(label):
+        members[molecule].append(atom)
+    return tuple(sorted(tuple(atoms) for atoms in members))
 
 
 def in_ring(near: Mapping[int, Sequence[int]], i: int, j: int) -> bool:
@@ -80,6 +98,21 @@ def whole_boxes(differences: Array, cells: Array) -> Array:
         images = np.round(rest[..., k] / cells[..., k, k])
         rest -= images[..., None] * cells[..., k, :]
     return np.asarray(differences - rest)
+
+
+def beside(frames: Array, molecules: Sequence[Sequence[int]], cells: Array) -> Array:
+    """Return frames with each molecule at the image whose centre is nearest to the first one's.
+
+    Args:
+        frames: Positions, shape (F, N, 3), each molecule whole.
+        molecules: Atoms of each molecule; the first stays where it is.
+        cells: Box vectors of each frame as `whole_boxes` has them, shape (F, 3, 3).
+    """
+    moved = np.array(frames)
+    anchor = moved[:, list(molecules[0])].mean(axis=1)
+    for atoms in map(list, molecules[1:]):
+        moved[:, atoms] -= whole_boxes(moved[:, atoms].mean(axis=1) - anchor, cells)[:, None]
+    return moved
 
 
 def joined(frames: Array, bonds: Sequence[tuple[int, int]], cells: Array) -> Array:

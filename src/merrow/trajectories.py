@@ -3,22 +3,18 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 import warnings
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from scipy.io import netcdf_file
 
 from merrow.amber.coordinates import Coordinates, read_coordinates
 from merrow.amber.topology import AmberTopology, Array, IntArray
-from merrow.amber.trajectory import TrajectoryWriter
-from merrow.analysis.rmsd import gathered
+from merrow.amber.trajectory import Trajectory, TrajectoryWriter, check_atoms, read_trajectory
 from merrow.errors import InputError, MissingComponentError
+from merrow.geometry import beside, joined
 from merrow.system.box import box_vectors
 
 FEWEST = 10
@@ -74,23 +70,19 @@ def read_frames(path: Path, topology: AmberTopology, *, stride: int = 1) -> DryF
         MissingComponentError: It is not NetCDF, and MDAnalysis is not installed.
     """
     atoms = dry_atoms(topology)
-    rows: list[tuple[Any, float, Any]] = []
-    every = itertools.count()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for piece in pieces(path):
-            rows += _read(piece, topology, atoms, lambda: next(every) % stride == 0)
-    if len(rows) < FEWEST:
+        parts = [_read(piece, topology, atoms) for piece in pieces(path)]
+    positions, times, cells = (np.concatenate(one)[::stride] for one in zip(*parts, strict=True))
+    if len(positions) < FEWEST:
         raise InputError(
-            f"{path.name} has {len(rows)} frames (every {stride}), but at least {FEWEST} are "
+            f"{path.name} has {len(positions)} frames (every {stride}), but at least {FEWEST} are "
             "needed: sample longer or write frames more often."
         )
-    frames, times, cells = (list(column) for column in zip(*rows, strict=True))
-    positions = np.array(frames)
     if not np.isfinite(positions).all():
         raise InputError(f"{path.name} has positions that are not finite numbers.")
-    box = np.array(cells) if topology.has_box and cells and cells[0] is not None else None
-    time, note = _rising(np.array(times), path)
+    box = cells if topology.has_box and cells[0].any() else None
+    time, note = _rising(times, path)
     return DryFrames(atoms, time, whole_frames(positions, atoms, topology, box), note)
 
 
@@ -120,12 +112,11 @@ def whole_frames(
         topology: The prmtop.
         cells: Box vectors of each frame [Å], shape (F, 3, 3); None without a box.
     """
+    if cells is None:
+        return np.array(positions, dtype=np.float64)
     local = {int(i): k for k, i in enumerate(atoms)}
-    molecules = [
-        np.array([local[i] for i in m], dtype=np.int64) for m in topology.molecules if m[0] in local
-    ]
-    bonds = [(local[i], local[j]) for i, j in topology.bonds if i in local and j in local]
-    return gathered(positions, molecules, bonds, cells)
+    molecules = [[local[i] for i in m] for m in topology.molecules if m[0] in local]
+    return beside(joined(positions, topology.bonds_among(atoms), cells), molecules, cells)
 
 
 def _rising(times: Array, path: Path) -> tuple[Array, str]:
@@ -185,52 +176,34 @@ def write_frames(folder: Path, frames: DryFrames) -> Path:
     return path
 
 
-def _read(
-    path: Path, topology: AmberTopology, atoms: IntArray, wanted: Callable[[], bool]
-) -> list[tuple[Any, float, Any]]:
-    """Return positions of the dry atoms, time [ps] and box vectors of the wanted frames."""
+def cells_of(trajectory: Trajectory) -> Array | None:
+    """Return the box vectors of each frame [Å], shape (F, 3, 3); None without a box."""
+    lengths, angles = trajectory.lengths, trajectory.angles
+    if lengths is None or angles is None or not len(lengths) or lengths.min() <= 0.0:
+        return None
+    boxes = zip(lengths, angles, strict=True)
+    return np.array([box_vectors(Coordinates(np.empty((0, 3)), None, *box)) for box in boxes])
+
+
+def _read(path: Path, topology: AmberTopology, atoms: IntArray) -> tuple[Array, Array, Array]:
+    """Return positions of some atoms [Å], times [ps] and box vectors [Å] of every frame.
+
+    Box vectors are zero without a box.
+    """
     with path.open("rb") as stream:
         netcdf = stream.read(3) == b"CDF"
     try:
-        source = _netcdf(path) if netcdf else _other(path, len(topology))
-        n_atoms = next(source)
-        if n_atoms == len(topology):
-            rows = [
-                (place[atoms].astype(np.float64), time, cell)
-                for place, time, cell in source
-                if wanted()
-            ]
-    except MissingComponentError:
+        if netcdf:
+            read = read_trajectory(path, topology, atoms)
+            cells = cells_of(read)
+            none = np.zeros((len(read.times), 3, 3))
+            return read.positions, read.times, none if cells is None else cells
+        return _other(path, topology, atoms)
+    except (InputError, MissingComponentError):
         raise
     except Exception as error:
         reason = " ".join(str(error).split())[:200]
         raise InputError(f"{path} is not a trajectory that can be read ({reason}).") from error
-    if n_atoms != len(topology):
-        raise InputError(
-            f"{path.name} has {n_atoms} atoms, but {topology.path.name} has "
-            f"{len(topology)}: give the trajectory that belongs to the prmtop."
-        )
-    return rows
-
-
-def _netcdf(path: Path) -> Iterator[Any]:
-    """Yield the number of atoms, then position, time and box of each frame of AMBER's NetCDF."""
-    with netcdf_file(path, "r", mmap=False) as file:
-        place = file.variables["coordinates"]
-        if len(place.shape) != 3:
-            raise ValueError("it holds a single frame")
-        yield place.shape[1]
-        cells = [file.variables.get(f"cell_{name}") for name in ("lengths", "angles")]
-        times = file.variables.get("time")
-        for k in range(place.shape[0]):
-            time = 0.0 if times is None else float(times[k])
-            frame = np.array(place[k])
-            cell = None
-            if None not in cells:
-                lengths, angles = (np.array(one[k], dtype=np.float64) for one in cells)
-                if lengths.min() > 0.0:
-                    cell = box_vectors(Coordinates(frame, lengths=lengths, angles=angles))
-            yield frame, time, cell
 
 
 def _is_mdcrd(path: Path) -> bool:
@@ -240,8 +213,8 @@ def _is_mdcrd(path: Path) -> bool:
     return len(lines) > 2 and re.fullmatch(rb"( *-?\d+\.\d{3}){10}\r?", lines[1]) is not None
 
 
-def _other(path: Path, n_atoms: int) -> Iterator[Any]:
-    """Yield the number of atoms, then position, time and box of each frame of another format.
+def _other(path: Path, topology: AmberTopology, atoms: IntArray) -> tuple[Array, Array, Array]:
+    """Do as `_read` with another format.
 
     AMBER's ASCII format tells neither how many atoms it has nor the times of its frames.
     """
@@ -254,9 +227,16 @@ def _other(path: Path, n_atoms: int) -> Iterator[Any]:
         ) from error
     ascii_format = _is_mdcrd(path)
     reader_of = get_reader_for(str(path), format="TRJ" if ascii_format else None)
-    with reader_of(str(path), **({"n_atoms": n_atoms} if ascii_format else {})) as reader:
-        yield reader.n_atoms
-        for frame in reader:
-            # MDAnalysis gives frames without times 0, 1, 2 ps
-            time = float(frame.time) if "time" in frame.data else np.nan
-            yield np.array(frame.positions), time, frame.triclinic_dimensions
+    with reader_of(str(path), **({"n_atoms": len(topology)} if ascii_format else {})) as reader:
+        check_atoms(path, reader.n_atoms, topology)
+        rows = [
+            (
+                frame.positions[atoms],
+                # MDAnalysis gives frames without times 0, 1, 2 ps
+                frame.time if "time" in frame.data else np.nan,
+                np.zeros((3, 3)) if (box := frame.triclinic_dimensions) is None else box,
+            )
+            for frame in reader
+        ]
+    positions, times, cells = (np.array(one, dtype=np.float64) for one in zip(*rows, strict=True))
+    return positions, times, cells

@@ -48,11 +48,13 @@ class Mean:
         value: The mean.
         stderr: One standard error.
         inefficiency: Statistical inefficiency g, frames per independent frame.
+        n_frames: Number of frames.
     """
 
     value: float
     stderr: float
     inefficiency: float
+    n_frames: int
 
 
 def mean(values: Array) -> Mean:
@@ -63,7 +65,8 @@ def mean(values: Array) -> Mean:
     """
     if len(values) < 2:
         raise ValueError(f"{len(values)} frames give no standard error.")
-    return Mean(float(values.mean()), standard_error_of_mean([values]), inefficiency([values]))
+    stderr, g = standard_error_of_mean([values]), inefficiency([values])
+    return Mean(float(values.mean()), stderr, g, len(values))
 
 
 def inefficiency(series: Sequence[Array]) -> float:

@@ -30,7 +30,7 @@ from merrow.free_energy.cycle import hydration_endpoint
 from merrow.free_energy.endstate import endstate_correction
 from merrow.free_energy.estimators import bar, mbar, thermodynamic_integration
 from merrow.free_energy.reorganization import reorganization_energy
-from merrow.free_energy.schedule import gauss_legendre, gauss_legendre_states
+from merrow.free_energy.schedule import gauss_legendre
 from merrow.samples import LambdaState, WindowSamples
 from merrow.units import KJ_PER_KCAL
 
@@ -123,7 +123,11 @@ def test_stiffening_solvent_gives_a_negative_published_term_from_samples():
 
 def two_leg_samples(seed: int) -> tuple[Model, WindowSamples]:
     model = Model(two_conformers(3.0, 1.0), g=1.5, c=4.0, w=3.0, two_legs=True)
-    states = gauss_legendre_states(5, 9)
+    charging, lj = (gauss_legendre(n)[0].tolist() for n in (5, 9))
+    ends = LambdaState(1.0, 1.0), LambdaState(0.0, 1.0), LambdaState(0.0, 0.0)
+    charges = [LambdaState(x, 1.0) for x in charging]
+    sizes = [LambdaState(0.0, x) for x in lj]
+    states = (ends[0], *charges, ends[1], *sizes, ends[2])
     return model, sample(model, states, 500, np.random.default_rng(seed), repeats=2)
 
 

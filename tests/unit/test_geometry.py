@@ -9,7 +9,7 @@ from rdkit import Chem
 from rdkit.Chem import rdMolTransforms
 from rdkit.Geometry import Point3D
 
-from merrow.geometry import in_ring, neighbours, torsion_angles
+from merrow.geometry import beside, in_ring, joined, neighbours, torsion_angles
 
 MOLECULES = (
     "C1CC2CCC1C2",  # bridged
@@ -49,3 +49,22 @@ def test_angles_are_those_of_rdkit():
             conformer.SetAtomPosition(i, Point3D(*x))
         expected = [rdMolTransforms.GetDihedralDeg(conformer, *torsion) for torsion in torsions]
         assert row == pytest.approx(expected, abs=1e-9)
+
+
+def test_a_ligand_across_the_wall_comes_back():
+    rng = np.random.default_rng(7)
+    cell = np.array([[30.0, 0.0, 0.0], [0.0, 30.0, 0.0], [10.0, 10.0, 28.0]])
+    frame = rng.normal(15.0, 1.0, (1, 10, 3))
+    parts = [np.arange(6), np.arange(6, 10)]
+    broken = frame.copy()
+    broken[:, 6:] += 2 * cell[2] - cell[0]
+    bonds = [(k, k + 1) for k in range(9) if k != 5]
+    assert beside(joined(broken, bonds, cell[None]), parts, cell[None]) == pytest.approx(
+        frame, abs=1e-9
+    )
+    torn = broken.copy()
+    torn[:, 2:5] -= cell[1] + 3 * cell[0]
+    torn[:, 7] += cell[2]
+    assert beside(joined(torn, bonds, cell[None]), parts, cell[None]) == pytest.approx(
+        frame, abs=1e-9
+    )

@@ -16,11 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from parmed.amber import AmberFormat
 from parmed.periodic_table import Element, element_by_mass
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 from merrow.amber.sections import Sections, is_prmtop, plain_exponents, refuse_foreign
 from merrow.errors import InputError
+from merrow.geometry import connected_atoms
 
 Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -76,6 +75,19 @@ class AmberTopology:
     def __len__(self) -> int:
         return len(self.numbers)
 
+    @property
+    def molecule_index(self) -> IntArray:
+        """Molecule of each atom, counted from 0, shape (N,)."""
+        index = np.zeros(len(self), dtype=np.int64)
+        for k, atoms in enumerate(self.molecules):
+            index[list(atoms)] = k
+        return index
+
+    def bonds_among(self, atoms: Iterable[int]) -> tuple[tuple[int, int], ...]:
+        """Return the bonds among some atoms, each atom by its place in the given order."""
+        place = {int(atom): k for k, atom in enumerate(atoms)}
+        return tuple((place[i], place[j]) for i, j in self.bonds if i in place and j in place)
+
 
 def read_topology(path: str | Path) -> AmberTopology:
     """Read a prmtop (parm7) file, CHAMBER ones too.
@@ -105,7 +117,7 @@ def read_topology(path: str | Path) -> AmberTopology:
     starts = np.array(sections["RESIDUE_POINTER"]) - 1
     numbers = _atomic_numbers(sections, names, path)
     bonds = _bonds(sections)
-    molecules = _molecules(n_atoms, bonds)
+    molecules = connected_atoms(n_atoms, bonds)
     lj_a, lj_b = _lennard_jones(sections, n_types, path)
     return AmberTopology(
         path=path,
@@ -216,17 +228,6 @@ def _bonds(sections: Sections) -> tuple[tuple[int, int], ...]:
     flat = sections["BONDS_INC_HYDROGEN"] + sections["BONDS_WITHOUT_HYDROGEN"]
     pairs = zip(flat[::3], flat[1::3], strict=True)
     return tuple(sorted((min(i, j) // 3, max(i, j) // 3) for i, j in pairs))
-
-
-def _molecules(n_atoms: int, bonds: Iterable[tuple[int, int]]) -> tuple[tuple[int, ...], ...]:
-    """Return the connected components of the bond graph, in order of their first atoms."""
-    pairs = np.array(list(bonds), dtype=np.int64).reshape(-1, 2)
-    graph = coo_matrix((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(n_atoms, n_atoms))
-    n_molecules, label = connected_components(graph, directed=False)
-    members: list[list[int]] = [[] for _ in range(n_molecules)]
-    for atom, molecule in enumerate(label):
-        members[molecule].append(atom)
-    return tuple(sorted(tuple(atoms) for atoms in members))
 
 
 def _is_water(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import os
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -21,6 +22,7 @@ import numpy as np
 from scipy.io import netcdf_file
 
 from merrow.amber.coordinates import AMBER_VELOCITY, Array, Coordinates
+from merrow.amber.topology import AmberTopology, IntArray
 from merrow.errors import InputError
 from merrow.files import atomic_write
 
@@ -52,7 +54,10 @@ class RestartMetadata:
 
 @dataclass(frozen=True, eq=False)
 class Trajectory:
-    """Frames of a trajectory: times [ps], (F,); positions [Å], (F, N, 3); box or None, (F, 3)."""
+    """Frames of N atoms: times [ps], (F,); positions [Å], (F, N, 3); box or None, (F, 3).
+
+    Times are zero where the file has none.
+    """
 
     times: Array
     positions: Array
@@ -228,29 +233,57 @@ class TrajectoryWriter:
         return b"".join(part.tobytes() for part in parts)
 
 
-def read_trajectory(path: Path) -> Trajectory:
+def read_trajectory(
+    path: Path, topology: AmberTopology | None = None, atoms: Sequence[int] | IntArray | None = None
+) -> Trajectory:
     """Read all frames of a NetCDF trajectory.
 
+    Args:
+        path: The file.
+        topology: The prmtop that it must belong to; None for any.
+        atoms: Atoms whose positions are wanted; None for all.
+
     Raises:
-        InputError: The file is missing, damaged, truncated, or no trajectory.
+        InputError: The file is missing, damaged, truncated, no trajectory, or of other atoms.
     """
     if not path.is_file():
         raise InputError(f"there is no trajectory {path}.")
     try:
         with netcdf_file(path, "r", mmap=False) as file:
-            arrays = {
-                name: np.array(file.variables[name][:], dtype=np.float64)
-                for name in ("time", "coordinates", "cell_lengths", "cell_angles")
-                if name in file.variables
-            }
+            variables = file.variables
+            place = variables.get("coordinates")
+            if place is None or len(place.shape) != 3:
+                raise InputError(
+                    f"{path} is no AMBER NetCDF trajectory: it has no frames of coordinates."
+                )
+            if topology is not None:
+                check_atoms(path, place.shape[1], topology)
+            chosen = slice(None) if atoms is None else np.asarray(atoms, dtype=np.int64)
+            positions = np.array(place[:][:, chosen], dtype=np.float64)
+            times, lengths, angles = (
+                np.array(variables[name][:], dtype=np.float64) if name in variables else None
+                for name in ("time", "cell_lengths", "cell_angles")
+            )
+    except InputError:
+        raise
     except Exception as error:
         raise InputError(f"{path} is a damaged NetCDF trajectory ({error}).") from error
-    positions = arrays.get("coordinates")
-    if positions is None or positions.ndim != 3 or "time" not in arrays:
-        raise InputError(f"{path} is no AMBER NetCDF trajectory: it has no frames of coordinates.")
     return Trajectory(
-        arrays["time"], positions, arrays.get("cell_lengths"), arrays.get("cell_angles")
+        np.zeros(len(positions)) if times is None else times, positions, lengths, angles
     )
+
+
+def check_atoms(path: Path, n_atoms: int, topology: AmberTopology) -> None:
+    """Refuse a trajectory that has another number of atoms than its prmtop.
+
+    Raises:
+        InputError: It has.
+    """
+    if n_atoms != len(topology):
+        raise InputError(
+            f"{path.name} has {n_atoms} atoms, but {topology.path.name} has "
+            f"{len(topology)}: give the trajectory that belongs to the prmtop."
+        )
 
 
 def _attributes(file: Any, convention: str, title: str) -> None:

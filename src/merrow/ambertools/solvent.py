@@ -17,11 +17,10 @@ import parmed
 from numpy.typing import NDArray
 from openmm import app, unit
 from parmed.amber import AmberAsciiRestart, AmberFormat
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from merrow.errors import InputError, UnsupportedPhysicsError
+from merrow.geometry import connected_atoms
 
 Array = NDArray[np.float64]
 Sections = dict[str, list[Any]]
@@ -255,10 +254,7 @@ def _combine(one: Sequence[float], two: Sequence[float]) -> tuple[float, float]:
 def _molecule_sizes(data: Sections, n_atoms: int) -> list[int]:
     """Return the number of atoms of each molecule of the solute, in order."""
     flat = np.array(data["BONDS_INC_HYDROGEN"] + data["BONDS_WITHOUT_HYDROGEN"], dtype=int)
-    i, j = flat[::3] // 3, flat[1::3] // 3
-    graph = coo_matrix((np.ones(len(i)), (i, j)), shape=(n_atoms, n_atoms))
-    _, labels = connected_components(graph, directed=False)
-    starts = np.flatnonzero(np.diff(labels, prepend=-1))
-    if len(starts) != labels.max() + 1:
+    molecules = connected_atoms(n_atoms, zip(flat[::3] // 3, flat[1::3] // 3, strict=True))
+    if any(atoms[-1] - atoms[0] >= len(atoms) for atoms in molecules):
         raise InputError("the molecules of the prmtop are interleaved: reorder them with tleap.")
-    return [int(size) for size in np.diff(starts, append=n_atoms)]
+    return [len(atoms) for atoms in molecules]

@@ -116,6 +116,6 @@ def three_ensembles(whole: Terms, receptor: Terms, ligand: Terms) -> dict[str, T
         series = [terms.get(name, np.zeros(2)) for terms in (whole, receptor, ligand)]
         if not any(np.any(values) for values in series):
             continue
-        a, b, c = (mean(v) if np.any(v) else Mean(0.0, 0.0, 1.0) for v in series)
+        a, b, c = (mean(v) if np.any(v) else Mean(0.0, 0.0, 1.0, len(v)) for v in series)
         found[name] = Term(a, b, c, difference(a, b, c))
     return found

@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from scipy.stats import norm
 
 from merrow.analysis.rmsd import Array, IntArray
-from merrow.geometry import Quadruple, in_ring, neighbours, torsion_angles
+from merrow.geometry import Quadruple, torsion_angles
 from merrow.uncertainty import mean
 
 CONTACT = 4.5
@@ -18,26 +18,6 @@ CONTACT = 4.5
 HBOND_LENGTH, HBOND_ANGLE = 3.5, 120.0
 """Longest distance donor–acceptor [Å] and smallest angle at the hydrogen [degree]."""
 WELLS = {"gauche+": (0.0, 120.0), "trans": (120.0, 240.0), "gauche-": (240.0, 360.0)}
-
-
-def rotatable(
-    bonds: Sequence[tuple[int, int]], numbers: Mapping[int, int], atoms: Sequence[int]
-) -> list[Quadruple]:
-    """Return one torsion of heavy atoms for each bond that is not in a ring, lowest atoms first.
-
-    Args:
-        bonds: Pairs of bonded atoms.
-        numbers: Atomic number of each atom.
-        atoms: The atoms of the molecule.
-    """
-    near = neighbours(bonds, [i for i in atoms if numbers[i] > 1])
-    found = []
-    for i in sorted(near):
-        for j in near[i]:
-            ends = [k for k in near[i] if k != j], [k for k in near[j] if k != i]
-            if i < j and all(ends) and not in_ring(near, i, j):
-                found.append((ends[0][0], i, j, ends[1][0]))
-    return found
 
 
 def torsions(frames: Array, quadruples: Sequence[Quadruple]) -> Array:

@@ -3,40 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
-from merrow.geometry import joined, whole_boxes
-
 Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]
-
-
-def gathered(
-    frames: Array,
-    molecules: Sequence[IntArray],
-    bonds: Sequence[tuple[int, int]],
-    cells: Array | None,
-) -> Array:
-    """Return frames with whole molecules, each at the image nearest to the first one's centre.
-
-    Args:
-        frames: Positions [Å], shape (F, N, 3).
-        molecules: Atoms of each molecule; the first stays where it is.
-        bonds: Pairs of bonded atoms.
-        cells: Box vectors of each frame as rows [Å], in the form of `geometry.whole_boxes`, shape
-            (F, 3, 3); None without a box.
-    """
-    if cells is None:
-        return np.array(frames, dtype=np.float64)
-    moved = joined(frames, bonds, cells)
-    anchor = moved[:, molecules[0]].mean(axis=1)
-    for atoms in molecules[1:]:
-        apart = moved[:, atoms].mean(axis=1) - anchor
-        moved[:, atoms] -= whole_boxes(apart, cells)[:, None]
-    return moved
 
 
 def superposed(frames: Array, reference: Array, fit: IntArray) -> Array:

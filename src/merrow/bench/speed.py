@@ -23,10 +23,10 @@ from merrow.errors import InputError
 from merrow.executor import core_count, open_executor
 from merrow.potentials.interface import Array, Potential
 from merrow.progress import Listener, say, silent
-from merrow.system.box import box_vectors
+from merrow.system.box import box_for_cutoff
 from merrow.system.build import HybridSystem, base_system, hybrid_system
 from merrow.system.configuration import read_configuration
-from merrow.system.pme import Nonbonded, check_box, pme_parameters
+from merrow.system.pme import Nonbonded, pme_parameters
 from merrow.system.potentials import check_potential, open_potential
 from merrow.system.region import MLRegion, select_region
 from merrow.units import NM_PER_ANGSTROM
@@ -204,8 +204,7 @@ def open_system(name: str, prmtop: Path, inpcrd: Path, mask: str, cutoff: float)
     topology = read_topology(prmtop)
     coordinates = read_configuration(inpcrd, topology)
     region = select_region(topology, mask)
-    box = box_vectors(coordinates) * NM_PER_ANGSTROM
-    check_box(box, cutoff * NM_PER_ANGSTROM, 0.0, source=prmtop.name)
+    box = box_for_cutoff(topology, coordinates, cutoff, source=inpcrd) * NM_PER_ANGSTROM
     lengths = tuple(float(np.linalg.norm(row)) for row in box)
     pme = pme_parameters(lengths, cutoff * NM_PER_ANGSTROM, 5e-4)
     nonbonded = Nonbonded(cutoff * NM_PER_ANGSTROM, pme=pme)

@@ -8,16 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from merrow.amber.coordinates import Coordinates
-from merrow.amber.topology import AmberTopology, read_topology
-from merrow.amber.trajectory import Trajectory, read_trajectory
+from merrow.amber.topology import read_topology
+from merrow.amber.trajectory import read_trajectory
 from merrow.bench.errors import PotentialErrors
 from merrow.bench.models import Geometries, compare_models
 from merrow.errors import InputError
-from merrow.potentials.interface import Array
-from merrow.system.box import box_vectors
 from merrow.system.region import select_region
-from merrow.trajectories import whole_frames
+from merrow.trajectories import cells_of, whole_frames
 
 
 def compare_on_trajectory(
@@ -44,12 +41,7 @@ def compare_on_trajectory(
     """
     topology = read_topology(prmtop)
     region = select_region(topology, ml_mask)
-    read = read_trajectory(trajectory)
-    if read.positions.shape[1] != len(topology):
-        raise InputError(
-            f"{trajectory} has {read.positions.shape[1]} atoms, but {prmtop} has {len(topology)}; "
-            "give the files that belong together."
-        )
+    read = read_trajectory(trajectory, topology, region.atoms)
     if len(read.positions) < 2 or frames < 2:
         raise InputError(
             f"{trajectory} has {len(read.positions)} frame(s), of which {frames} are asked for; "
@@ -57,25 +49,8 @@ def compare_on_trajectory(
         )
     last = len(read.positions) - 1
     chosen = np.unique(np.linspace(0, last, min(frames, last + 1)).round().astype(int))
-    positions = whole_region(read, chosen.tolist(), topology, region.atoms)
-    geometries = Geometries(region.molecule, positions)
-    return compare_models(geometries, reference=reference, names=names)
-
-
-def whole_region(
-    trajectory: Trajectory, frames: Sequence[int], topology: AmberTopology, atoms: Sequence[int]
-) -> Array:
-    """Return some molecules in some frames [Å], shape (F, n, 3), whole and in one image.
-
-    Args:
-        trajectory: Where they move.
-        frames: Places of the frames wanted.
-        topology: The prmtop.
-        atoms: Atoms of the molecules, all of each.
-    """
-    x: Array = trajectory.positions[np.array(frames)[:, None], np.array(atoms)]
-    cells = None
-    if trajectory.lengths is not None and trajectory.angles is not None:
-        boxes = zip(trajectory.lengths[frames], trajectory.angles[frames], strict=True)
-        cells = np.array([box_vectors(Coordinates(x[0], None, *box)) for box in boxes])
-    return whole_frames(x, tuple(atoms), topology, cells)
+    cells = cells_of(read)
+    positions = whole_frames(
+        read.positions[chosen], region.atoms, topology, None if cells is None else cells[chosen]
+    )
+    return compare_models(Geometries(region.molecule, positions), reference=reference, names=names)

@@ -24,6 +24,7 @@ from merrow.binding.report.data import ComplexReport, Shape, TrajectoryNumbers
 from merrow.binding.report.page import render_complex
 from merrow.errors import InputError
 from merrow.files import atomic_write
+from merrow.system.torsions import heavy_torsions
 from merrow.trajectories import DryFrames, dry_atoms, read_frames, read_reference
 from merrow.uncertainty import between_repeats, mean, pearson
 
@@ -151,16 +152,13 @@ def _shape(
 ) -> Shape:
     """Return what is drawn of a frame."""
     heavy = _heavy(topology, ligand).tolist()
-    place = {i: k for k, i in enumerate(heavy)}
-    bonds = [(place[i], place[j]) for i, j in topology.bonds if i in place and j in place]
     residue = topology.residue_index[list(carbons.atoms)]
-    chains = {i: k for k, molecule in enumerate(topology.molecules) for i in molecule}
-    chain = np.array([chains[i] for i in carbons.atoms])
+    chain = topology.molecule_index[list(carbons.atoms)]
     return Shape(
         typical.positions[frames.local(carbons.atoms)],
         (np.diff(residue) == 1) & (np.diff(chain) == 0),
         typical.positions[frames.local(heavy)],
-        tuple(bonds),
+        topology.bonds_among(heavy),
     )
 
 
@@ -235,9 +233,8 @@ def _ligand_numbers(
 ) -> dict[str, Any]:
     """Return B-factors, torsions, contacts and hydrogen bonds of the ligand."""
     numbers = dict(enumerate(topology.numbers))
-    quadruples = pose.rotatable(topology.bonds, numbers, ligand.tolist())
-    local = [tuple(frames.local(q).tolist()) for q in quadruples]
-    angles = pose.torsions(frames.positions, local)
+    quadruples = heavy_torsions(topology, ligand.tolist())
+    angles = pose.torsions(frames.positions[:, frames.local(ligand)], quadruples)
     groups: dict[int, list[int]] = {}
     own = set(ligand.tolist())
     for i in frames.atoms.tolist():
@@ -250,7 +247,7 @@ def _ligand_numbers(
     return {
         "ligand_b": {topology.names[i]: float(x) for i, x in zip(heavy, b, strict=True)},
         "torsions": {
-            "–".join(topology.names[i] for i in q): pose.populations(angles[:, k])
+            "–".join(topology.names[ligand[i]] for i in q): pose.populations(angles[:, k])
             for k, q in enumerate(quadruples)
         },
         "contacts": {

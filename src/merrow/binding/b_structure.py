@@ -8,6 +8,7 @@ import itertools
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import parmed
 
 from merrow.amber.topology import AmberTopology, Array, IntArray
@@ -30,10 +31,8 @@ def write_b_structure(
         positions: Their positions [Å], shape (n, 3).
         b: Their B-factors [Å²], shape (n,); larger ones than the format holds are cut.
     """
-    chain_of = {i: k for k, molecule in enumerate(topology.molecules) for i in molecule}
-    chains = {
-        k: CHAINS[n % len(CHAINS)] for n, k in enumerate(sorted({chain_of[i] for i in atoms}))
-    }
+    chain_of = topology.molecule_index
+    chains = {k: CHAINS[n % len(CHAINS)] for n, k in enumerate(np.unique(chain_of[atoms]))}
     structure = parmed.Structure()
     rows = zip(atoms.tolist(), positions.tolist(), b.tolist(), strict=True)
     for serial, (i, place, value) in enumerate(rows, start=1):

@@ -52,7 +52,7 @@ def alpha_carbons(topology: AmberTopology) -> AlphaCarbons:
     members: dict[int, set[str]] = {}
     for i, name in enumerate(topology.names):
         members.setdefault(int(topology.residue_index[i]), set()).add(name)
-    chain_of = {i: k for k, molecule in enumerate(topology.molecules) for i in molecule}
+    chain_of = topology.molecule_index
     atoms, labels, names, chains = [], [], [], []
     for i, name in enumerate(topology.names):
         residue = int(topology.residue_index[i])

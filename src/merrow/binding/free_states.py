@@ -15,6 +15,7 @@ from merrow.errors import InputError, UnsupportedPhysicsError
 from merrow.potentials.interface import Potential
 from merrow.system.potentials import MM, open_potential
 from merrow.system.region import region_of
+from merrow.system.torsions import heavy_torsions
 from merrow.trajectories import DryFrames, dry_atoms, read_frames
 
 CHARGE_TOLERANCE = 1e-4
@@ -140,13 +141,8 @@ def check_same(
                 f"{atom_label(topology, i)} of {name}: element, charge or Lennard-Jones parameters "
                 "differ; the order of the atoms must be the same too."
             )
-    if _bonds(topology, atoms) != _bonds(other, dry):
+    if set(topology.bonds_among(atoms)) != set(other.bonds_among(dry)):
         raise InputError(f"{other.path.name} has other bonds than {name}.")
-
-
-def _bonds(topology: AmberTopology, atoms: IntArray) -> set[tuple[int, int]]:
-    place = {int(i): k for k, i in enumerate(atoms)}
-    return {(place[i], place[j]) for i, j in topology.bonds if i in place and j in place}
 
 
 def _potential(
@@ -167,11 +163,9 @@ def _evaluate(potential: Potential, positions: Array) -> Array:
 
 def _moving(topology: AmberTopology, frames: DryFrames) -> dict[str, float]:
     """Return the torsions of heavy atoms that have not settled, by the names of their atoms."""
-    numbers = dict(enumerate(topology.numbers))
-    quadruples = pose.rotatable(topology.bonds, numbers, frames.atoms.tolist())
-    local = [tuple(frames.local(q).tolist()) for q in quadruples]
-    angles = pose.torsions(frames.positions, local)
+    quadruples = heavy_torsions(topology, frames.atoms.tolist())
+    angles = pose.torsions(frames.positions, quadruples)
     return {
-        "–".join(topology.names[i] for i in quadruples[k]): apart
+        "–".join(topology.names[frames.atoms[i]] for i in quadruples[k]): apart
         for k, apart in pose.unsettled(angles).items()
     }

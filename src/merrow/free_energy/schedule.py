@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from merrow.errors import InputError
 from merrow.samples import Array, IntArray, LambdaState
@@ -28,18 +29,6 @@ def gauss_legendre(n: int) -> tuple[Array, Array]:
     """Return nodes (descending) and weights of n-point Gauss–Legendre quadrature on [0, 1]."""
     x, w = np.polynomial.legendre.leggauss(n)
     return (x[::-1] + 1.0) / 2.0, w[::-1] / 2.0
-
-
-def gauss_legendre_states(n_elec: int = 5, n_lj: int = 12) -> tuple[LambdaState, ...]:
-    """Return a path with Gauss–Legendre nodes on each leg, and λ = 0 and 1 of each as well."""
-    elec, lj = gauss_legendre(n_elec)[0], gauss_legendre(n_lj)[0]
-    return (
-        LambdaState(1.0, 1.0),
-        *(LambdaState(float(x), 1.0) for x in elec),
-        LambdaState(0.0, 1.0),
-        *(LambdaState(0.0, float(x)) for x in lj),
-        LambdaState(0.0, 0.0),
-    )
 
 
 def legs(states: Sequence[LambdaState]) -> dict[str, IntArray]:
@@ -93,16 +82,26 @@ def weights(states: Sequence[LambdaState], rule: Rule) -> Array:
             result[index[1:], component] += half
         else:
             inside = (lam > 0.0) & (lam < 1.0)
-            result[index[inside], component] = _gauss_weights(name, lam[inside])
+            result[index[inside], component] = gauss_legendre_weights(name, lam[inside])
     return result
 
 
-def _gauss_weights(leg: str, lam: Array) -> Array:
-    """Return the weights of nodes (descending), or say that these are no nodes."""
+def gauss_legendre_weights(leg: str, inner: ArrayLike) -> Array:
+    """Return the weights of the inner states of a leg, which must be Gauss-Legendre nodes.
+
+    Args:
+        leg: Name of the leg in messages.
+        inner: λ of its states between 0 and 1, falling.
+
+    Raises:
+        InputError: They are not the nodes of the rule with as many points.
+    """
+    lam = np.asarray(inner, dtype=np.float64)
     nodes, w = gauss_legendre(len(lam)) if len(lam) else (lam, lam)
     if not len(lam) or np.abs(nodes - lam).max() > NODE_TOLERANCE:
+        told = f" (for {len(lam)} of them: {', '.join(f'{node:.5f}' for node in nodes)})"
         raise InputError(
-            f"the {len(lam)} inner states of leg {leg} are not Gauss–Legendre nodes "
-            f"(expected {np.round(nodes, 5).tolist()}); use the trapezoid or those nodes."
+            f"{leg} between 0 and 1 must be Gauss-Legendre nodes with rule gauss-legendre"
+            f"{told if len(lam) else ''}; or use rule trapezoid."
         )
     return w

@@ -10,10 +10,10 @@ import itertools
 from collections.abc import Sequence
 from typing import Literal
 
-import numpy as np
 from pydantic import Field, model_validator
 
-from merrow.free_energy.schedule import NODE_TOLERANCE, gauss_legendre
+from merrow.errors import InputError
+from merrow.free_energy.schedule import gauss_legendre, gauss_legendre_weights
 from merrow.settings import Settings
 from merrow.system.masses import Masses
 
@@ -145,14 +145,10 @@ def check_routes(potential: str, route: Route, *, both_routes: bool) -> None:
 def _check_nodes(leg: str, values: Sequence[float]) -> None:
     """Refuse states that the quadrature has no weights for."""
     inner = [value for value in values if 0.0 < value < 1.0]
-    nodes = _nodes(len(inner)) if inner else ()
-    if not inner or not np.allclose(inner, nodes, rtol=0.0, atol=NODE_TOLERANCE):
-        told = ", ".join(f"{node:.5f}" for node in nodes)
-        raise ValueError(
-            f"{leg} between 0 and 1 must be Gauss-Legendre nodes with rule gauss-legendre"
-            + (f" (for {len(inner)} of them: {told})" if inner else "")
-            + "; or use rule trapezoid"
-        )
+    try:
+        gauss_legendre_weights(leg, inner)
+    except InputError as error:
+        raise ValueError(str(error).rstrip(".")) from error
     if len(inner) > MOST_NODES:
         raise ValueError(f"{leg} has {len(inner)} Gauss-Legendre nodes; at most {MOST_NODES}")
 

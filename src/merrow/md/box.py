@@ -13,7 +13,7 @@ from merrow.amber.topology import AmberTopology
 from merrow.errors import InputError
 from merrow.md.settings import MdSettings
 from merrow.potentials.interface import Array
-from merrow.system.box import box_vectors
+from merrow.system.box import box_vectors, check_width
 from merrow.system.pme import Nonbonded, sander_pme
 from merrow.units import ANGSTROM_PER_NM, NM_PER_ANGSTROM, amber_coulomb_charge_scale
 
@@ -97,12 +97,8 @@ def box_of(
             "has another shape; use ntp=1."
         )
     cutoff = settings.cutoff_angstrom or DEFAULT_CUTOFF
-    width = float(cell.edges.min()) * ANGSTROM_PER_NM
-    if width < 2 * cutoff:
-        raise InputError(
-            f"the box of {inpcrd} is {width:.2f} Å wide, less than twice cut={cutoff:g} in "
-            f"{mdin}; shorten cut or take a larger box."
-        )
+    said = f"cut={cutoff:g} in {mdin}"
+    check_width(cell.vectors * ANGSTROM_PER_NM, cutoff, said, source=inpcrd)
     return cell
 
 

@@ -114,9 +114,7 @@ def wrapped(snapshot: Snapshot, topology: AmberTopology, region: MLRegion) -> Sn
 
     The molecules of an ML region of several stay in one image, with their common centre in the box.
     """
-    molecule = np.zeros(len(topology), dtype=np.int64)
-    for index, atoms in enumerate(topology.molecules):
-        molecule[list(atoms)] = index
+    molecule = topology.molecule_index
     for part in region.parts:
         molecule[list(part)] = molecule[region.atoms[0]]
     counts = np.maximum(np.bincount(molecule), 1)[:, None]

@@ -47,10 +47,25 @@ def box_for_cutoff(
     if coordinates.lengths is None:
         raise InputError(f"{source} has no box, but {topology.path} asks for one.")
     box = box_vectors(coordinates)
+    check_width(box, cutoff, f"the cutoff of {cutoff:g} Å", source=source)
+    return box
+
+
+def check_width(box: Array, cutoff: float, said: str, *, source: Path) -> None:
+    """Refuse a box in which the cutoff would reach two images of an atom.
+
+    Args:
+        box: Box vectors in reduced form [Å], shape (3, 3).
+        cutoff: Direct-space cutoff [Å].
+        said: What to call the cutoff in the message.
+        source: The coordinate file.
+
+    Raises:
+        InputError: It is narrower than twice the cutoff.
+    """
     width = float(np.diag(box).min())
     if width < 2 * cutoff:
         raise InputError(
-            f"the box of {source} is {width:.2f} Å wide, less than twice the cutoff of "
-            f"{cutoff:g} Å; shorten --cutoff."
+            f"the box of {source} is {width:.2f} Å wide, less than twice {said}; "
+            "shorten the cutoff or take a larger box."
         )
-    return box

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from merrow.errors import InputError
-from merrow.geometry import whole_boxes
+from merrow.geometry import beside
 from merrow.potentials.interface import Array
 from merrow.system.region import MLRegion
 
@@ -61,11 +61,7 @@ def together(positions: Array, box: Array | None, region: MLRegion, *, source: s
     """
     if box is None or not region.parts:
         return positions
-    moved = positions.copy()
-    centre = positions[list(region.parts[0])].mean(axis=0)
-    for part in region.parts[1:]:
-        members = list(part)
-        moved[members] -= whole_boxes(positions[members].mean(axis=0) - centre, box)
+    moved: Array = beside(positions[None], region.parts, box[None])[0]
     reach = reach_of(moved, box, region)
     if reach is not None and reach.too_far:
         raise InputError(

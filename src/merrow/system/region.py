@@ -68,8 +68,7 @@ NO_BONDS: Final = Bonds()
 
 def bonds_within(topology: AmberTopology, region: MLRegion) -> Bonds:
     """Return the bonds of a prmtop that lie within a region."""
-    place = {atom: k for k, atom in enumerate(region.atoms)}
-    pairs = tuple((place[i], place[j]) for i, j in topology.bonds if i in place and j in place)
+    pairs = topology.bonds_among(region.atoms)
     return Bonds(pairs, tuple((region.labels[i], region.labels[j]) for i, j in pairs))
 
 

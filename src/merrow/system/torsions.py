@@ -24,9 +24,7 @@ def rotatable_torsions(topology: AmberTopology, atoms: Sequence[int]) -> tuple[Q
     Returns:
         Local indices (positions in `atoms`) of the four atoms of each torsion.
     """
-    local = {atom: i for i, atom in enumerate(atoms)}
-    bonds = ((local.get(a, -1), local.get(b, -1)) for a, b in topology.bonds)
-    near = neighbours(bonds, range(len(atoms)))
+    near = neighbours(topology.bonds_among(atoms), range(len(atoms)))
     numbers = [topology.numbers[atom] for atom in atoms]
     found = []
     for b, around in near.items():
@@ -37,6 +35,12 @@ def rotatable_torsions(topology: AmberTopology, atoms: Sequence[int]) -> tuple[Q
             if ends[0] is not None and ends[1] is not None:
                 found.append((ends[0], b, c, ends[1]))
     return tuple(found)
+
+
+def heavy_torsions(topology: AmberTopology, atoms: Sequence[int]) -> tuple[Quadruple, ...]:
+    """Return those of `rotatable_torsions` whose four atoms are all heavy."""
+    heavy = [topology.numbers[atom] > 1 for atom in atoms]
+    return tuple(q for q in rotatable_torsions(topology, atoms) if all(heavy[i] for i in q))
 
 
 def most_different(angles: Array, count: int) -> list[int]:

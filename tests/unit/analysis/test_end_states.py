@@ -26,7 +26,7 @@ def species(seed=2):
 
 
 def test_errors_of_independent_means_add_as_squares():
-    one, two, three = (Mean(v, e, 1.0) for v, e in ((7.0, 0.3), (2.0, 0.4), (1.0, 1.2)))
+    one, two, three = (Mean(v, e, 1.0, N) for v, e in ((7.0, 0.3), (2.0, 0.4), (1.0, 1.2)))
     found = difference(one, two, three)
     assert found.value == pytest.approx(4.0)
     assert found.stderr == pytest.approx(1.3)

@@ -11,7 +11,7 @@ from scipy.signal import lfilter
 from scipy.spatial.transform import Rotation
 
 from merrow.analysis import bfactor, pose
-from merrow.analysis.rmsd import gathered, rmsd, superposed
+from merrow.analysis.rmsd import rmsd, superposed
 from merrow.uncertainty import mean, pearson
 
 
@@ -48,20 +48,6 @@ def test_the_rmsd_is_that_of_mdanalysis(rng):
     ours = rmsd(superposed(frames, body, every), body, every)
     theirs = [rms.rmsd(frame, body, center=True, superposition=True) for frame in frames]
     assert ours == pytest.approx(theirs, abs=1e-6)
-
-
-def test_a_ligand_across_the_wall_comes_back(rng):
-    cell = np.array([[30.0, 0.0, 0.0], [0.0, 30.0, 0.0], [10.0, 10.0, 28.0]])
-    frame = rng.normal(15.0, 1.0, (1, 10, 3))
-    parts = [np.arange(6), np.arange(6, 10)]
-    broken = frame.copy()
-    broken[:, 6:] += 2 * cell[2] - cell[0]
-    bonds = [(k, k + 1) for k in range(9) if k != 5]
-    assert gathered(broken, parts, bonds, cell[None]) == pytest.approx(frame, abs=1e-9)
-    torn = broken.copy()
-    torn[:, 2:5] -= cell[1] + 3 * cell[0]
-    torn[:, 7] += cell[2]
-    assert gathered(torn, parts, bonds, cell[None]) == pytest.approx(frame, abs=1e-9)
 
 
 def test_the_error_of_a_b_factor_knows_of_slow_motion(rng):
@@ -138,11 +124,7 @@ def test_a_constant_list_has_no_correlation():
     assert np.isnan(pearson(np.arange(10.0), np.ones(10)))
 
 
-def test_torsions_are_found_outside_rings_and_measured():
-    # methylcyclopropane with an ethyl tail: ring 0-1-2, chain 2-3-4-5
-    bonds = [(0, 1), (1, 2), (0, 2), (2, 3), (3, 4), (4, 5), (5, 6)]
-    numbers = dict.fromkeys(range(6), 6) | {6: 1}
-    assert pose.rotatable(bonds, numbers, range(7)) == [(0, 2, 3, 4), (2, 3, 4, 5)]
+def test_torsions_are_measured_and_counted_by_wells():
     for angle in (30.0, 60.0, 180.0, 300.0):
         turn = math.radians(angle)
         end = [1.0, math.cos(turn), math.sin(turn)]

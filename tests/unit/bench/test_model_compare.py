@@ -13,11 +13,12 @@ from typer.testing import CliRunner
 from merrow.amber.coordinates import Coordinates, read_coordinates
 from merrow.amber.topology import read_topology
 from merrow.amber.trajectory import TrajectoryWriter, read_trajectory
-from merrow.bench.trajectory import compare_on_trajectory, whole_region
+from merrow.bench.trajectory import compare_on_trajectory
 from merrow.cli.models import app
 from merrow.errors import InputError
 from merrow.potentials import Molecule, load_potential
 from merrow.system.box import box_vectors
+from merrow.trajectories import cells_of, whole_frames
 
 N_FRAMES = 6
 
@@ -65,6 +66,11 @@ def test_errors_are_those_of_the_whole_molecule_in_every_frame(
     assert row.torsion_rmse is None
 
 
+def whole_of(path, prmtop):
+    read, topology = read_trajectory(path), read_topology(prmtop)
+    return whole_frames(read.positions, range(len(topology)), topology, cells_of(read))
+
+
 @pytest.mark.parametrize("angles", [(90.0, 90.0, 90.0), (109.4712, 109.4712, 109.4712)])
 def test_a_molecule_across_a_border_is_made_whole(acetone, tmp_path, angles):
     prmtop, x = acetone
@@ -74,7 +80,7 @@ def test_a_molecule_across_a_border_is_made_whole(acetone, tmp_path, angles):
     path = tmp_path / "md.nc"
     with TrajectoryWriter(path, like, velocities=False) as writer:
         writer.append(replace(like, positions=x + images), 0.0)
-    whole = whole_region(read_trajectory(path), [0], read_topology(prmtop), range(len(x)))[0]
+    whole = whole_of(path, prmtop)[0]
     between = np.linalg.norm(whole[:, None] - whole[None], axis=-1)
     expected = np.linalg.norm(x[:, None] - x[None], axis=-1)
     np.testing.assert_allclose(between, expected, atol=1e-4)  # the file holds float32
@@ -88,7 +94,7 @@ def test_a_molecule_longer_than_half_the_box_is_left_as_it_is(freesolv, tmp_path
     with TrajectoryWriter(tmp_path / "md.nc", like, velocities=False) as writer:
         writer.append(like, 0.0)
     read = read_trajectory(tmp_path / "md.nc")
-    whole = whole_region(read, [0], read_topology(path), range(len(x)))
+    whole = whole_of(tmp_path / "md.nc", path)
     np.testing.assert_array_equal(whole[0], read.positions[0])
 
 
@@ -101,9 +107,7 @@ def test_frames_are_spread_over_the_trajectory(acetone, trajectory, monkeypatch)
     words = {"ml_mask": ":1", "reference": "ani1x", "names": ("ani2x",)}
     compare_on_trajectory(acetone[0], trajectory, frames=2, **words)
     compare_on_trajectory(acetone[0], trajectory, frames=100, **words)
-    read = read_trajectory(trajectory)
-    n_atoms = read.positions.shape[1]
-    ends = whole_region(read, [0, N_FRAMES - 1], read_topology(acetone[0]), range(n_atoms))
+    ends = whole_of(trajectory, acetone[0])[[0, N_FRAMES - 1]]
     np.testing.assert_array_equal(asked[0], ends)
     assert len(asked[1]) == N_FRAMES
 

@@ -12,7 +12,7 @@ from merrow.binding.free_terms import FreeTerms, headline
 from merrow.trajectories import DryFrames
 from merrow.uncertainty import Mean
 
-TOTAL = Mean(-8.0, 0.2, 1.0)
+TOTAL = Mean(-8.0, 0.2, 1.0, 100)
 
 
 def a_strain(stderr):

@@ -8,8 +8,11 @@ import pytest
 from alchemlyb.estimators import TI_GQ
 
 from merrow.errors import InputError
-from merrow.free_energy.schedule import gauss_legendre, gauss_legendre_states, legs, weights
+from merrow.free_energy.schedule import gauss_legendre, legs, weights
+from merrow.hydration.protocol import PROTOCOLS
 from merrow.samples import LambdaState
+
+PAPER = [LambdaState(*state) for state in PROTOCOLS["paper"].schedule.states]
 
 
 @pytest.mark.parametrize("n", [1, 3, 5, 12])
@@ -28,8 +31,8 @@ def test_nodes_and_weights_are_those_of_alchemlyb(n):
     np.testing.assert_allclose(w[::-1], table["weights"], atol=1e-5)
 
 
-def test_default_gauss_legendre_path_has_both_legs_with_their_ends():
-    states = gauss_legendre_states()
+def test_the_path_of_the_paper_has_both_legs_with_their_ends():
+    states = PAPER
     assert len(states) == 1 + 5 + 1 + 12 + 1
     assert states[0] == (1.0, 1.0)
     assert states[6] == (0.0, 1.0)
@@ -40,12 +43,12 @@ def test_default_gauss_legendre_path_has_both_legs_with_their_ends():
 
 @pytest.mark.parametrize("rule", ["trapezoid", "gauss-legendre"])
 def test_weights_of_each_leg_sum_to_its_length(rule):
-    w = weights(gauss_legendre_states(), rule)
+    w = weights(PAPER, rule)
     assert w.sum(axis=0) == pytest.approx([1.0, 1.0])
 
 
 def test_end_points_carry_no_gauss_legendre_weight():
-    w = weights(gauss_legendre_states(), "gauss-legendre")
+    w = weights(PAPER, "gauss-legendre")
     assert not w[[0, 6, 19]].any()
     assert (w.any(axis=1)).sum() == 17
 
@@ -58,16 +61,15 @@ def test_trapezoid_is_exact_for_a_line_on_uneven_states():
 
 def test_rounded_nodes_are_recognised():
     states = [
-        LambdaState(round(s.lambda_electrostatics, 5), round(s.lambda_sterics, 5))
-        for s in gauss_legendre_states()
+        LambdaState(round(s.lambda_electrostatics, 5), round(s.lambda_sterics, 5)) for s in PAPER
     ]
     w = weights(states, "gauss-legendre")
-    np.testing.assert_allclose(w, weights(gauss_legendre_states(), "gauss-legendre"))
+    np.testing.assert_allclose(w, weights(PAPER, "gauss-legendre"))
 
 
 def test_states_that_are_no_nodes_are_refused():
     states = [LambdaState(x, 1.0) for x in (1.0, 0.75, 0.5, 0.25, 0.0)]
-    with pytest.raises(InputError, match="leg charging are not Gauss"):
+    with pytest.raises(InputError, match="charging between 0 and 1 must be Gauss"):
         weights(states, "gauss-legendre")
 
 
@@ -87,4 +89,4 @@ def test_what_is_no_path_is_refused(states):
 
 def test_unknown_rule_is_refused():
     with pytest.raises(InputError, match="simpson"):
-        weights(gauss_legendre_states(), "simpson")
+        weights(PAPER, "simpson")

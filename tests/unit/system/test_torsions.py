@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from merrow.amber.topology import read_topology
-from merrow.system.torsions import most_different, rotatable_torsions
+from merrow.system.torsions import heavy_torsions, most_different, rotatable_torsions
 
 COUNTS = {
     "mobley_9055303": 0,  # methane
@@ -34,6 +34,14 @@ def test_torsions_that_make_conformers_are_found_and_no_other(freesolv, name):
     for torsion in torsions:
         assert len(set(torsion)) == 4
         assert all(frozenset(pair) in bonded for pair in itertools.pairwise(torsion))
+
+
+def test_torsions_of_heavy_atoms_end_in_no_hydroxyl(freesolv):
+    for name, count in (("mobley_2310185", 0), ("mobley_20524", 0), ("mobley_2178600", 3)):
+        topology = read_topology(freesolv / "amber_gaff" / f"{name}.prmtop")
+        found = heavy_torsions(topology, range(len(topology)))
+        assert len(found) == count
+        assert all(topology.numbers[i] > 1 for torsion in found for i in torsion)
 
 
 def test_frames_that_differ_most_are_taken_and_the_first_is_kept():
