@@ -98,7 +98,11 @@ def test_r1_with_ani_gives_every_number_it_promises(merrow, methane):
     assert found["versions"].keys() >= {"merrow", "openmm", "torch", "pymbar", "alchemlyb"}
     told = found["diagnostics"]
     assert told["largest_ensemble_spread_kcal"] > told["ensemble_spread_kcal"] > 0.0
-    assert told["worst_atom_force_spread_kcal_per_a"] > told["force_spread_kcal_per_a"] > 0.0
+    assert (
+        told["worst_atom_force_spread_kcal_per_angstrom"]
+        > told["force_spread_kcal_per_angstrom"]
+        > 0.0
+    )
     assert told["worst_atom"] in range(1, 6)
     assert read_result(run / "result.json").headline.value_kcal == found["headline"]["value_kcal"]
     (row,) = csv.DictReader((run / "result.csv").open())

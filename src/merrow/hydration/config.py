@@ -68,7 +68,7 @@ class HydrationConfig(Settings):
     source: Source
     """The molecule."""
     potential: str = "ani2x"
-    """Name of the potential; "mm" keeps the prmtop's own terms (the control)."""
+    """Name of the potential; "mm" keeps the prmtop's own terms (the MM reference)."""
     weights: str | None = None
     """Path of the potential's weights; null: resolved by name."""
     protocol: Protocol = PROTOCOLS["quick"]

@@ -36,8 +36,8 @@ def test_a_bounded_number_of_frames_gives_root_mean_squares(n_frames):
     assert two.asked <= FORCE_FRAMES
     # two values d apart have the standard deviation d/√2
     assert found == {
-        "force_spread_kcal_per_a": pytest.approx(np.sqrt((0.5 + 2.0 + 0.5) / 3)),
-        "worst_atom_force_spread_kcal_per_a": pytest.approx(np.sqrt(2.0)),
+        "force_spread_kcal_per_angstrom": pytest.approx(np.sqrt((0.5 + 2.0 + 0.5) / 3)),
+        "worst_atom_force_spread_kcal_per_angstrom": pytest.approx(np.sqrt(2.0)),
         "worst_atom": 2.0,
     }
 

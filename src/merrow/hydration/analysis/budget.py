@@ -74,8 +74,8 @@ def force_numbers(potential: Potential, frames: Array) -> dict[str, float | None
         return {}
     square = (spread**2).mean(axis=0)
     return {
-        "force_spread_kcal_per_a": float(np.sqrt(square.mean())),
-        "worst_atom_force_spread_kcal_per_a": float(np.sqrt(square.max())),
+        "force_spread_kcal_per_angstrom": float(np.sqrt(square.mean())),
+        "worst_atom_force_spread_kcal_per_angstrom": float(np.sqrt(square.max())),
         "worst_atom": float(square.argmax() + 1),
     }
 

@@ -196,7 +196,7 @@ def _numbers(found: HydrationAnalysis, exchange: Exchange) -> dict[str, Any]:
         "n_samples": float(len(samples)),
         "n_independent": float(found.path.n_independent),
         "ps_per_state": float(np.sum(coupled) * samples.time.min()),
-        "mean_volume_a3": float(samples.volume[coupled].mean()) * ANGSTROM_PER_NM**3,
+        "mean_volume_angstrom3": float(samples.volume[coupled].mean()) * ANGSTROM_PER_NM**3,
         "ensemble_spread_kcal": float(np.nanmean(spread)) * KCAL_PER_KJ if members else None,
         "largest_ensemble_spread_kcal": float(np.nanmax(spread)) * KCAL_PER_KJ if members else None,
         "stderr_analytic_kcal": errors.analytic,

@@ -101,19 +101,24 @@ def estimate_run(run: RunContext) -> HydrationAnalysis:
         )
     else:
         reorganization = None if gas is None else _reorganization(water, gas)
-        control, control_data = _control(run, path)
-        if config.both_routes and gas is not None and control and control_data:
+        reference, mm_data = _mm_reference(run, path)
+        if config.both_routes and gas is not None and reference and mm_data:
             end = read_water(run, "end", ML_SOLUTE)
-            ends = _ends(run, (control_data, read_gas_phase(run, MM_SOLUTE)), (end, gas))
-            second = hydration_endpoint(control, ends["water"], ends["gas"], None).headline
+            ends = _ends(run, (mm_data, read_gas_phase(run, MM_SOLUTE)), (end, gas))
+            second = hydration_endpoint(reference, ends["water"], ends["gas"], None).headline
             cycle = closure(path, second)
         total = hydration_direct(
-            path, ti, reorganization, mm_reference=control, endpoint_bar=second, published=published
+            path,
+            ti,
+            reorganization,
+            mm_reference=reference,
+            endpoint_bar=second,
+            published=published,
         )
     return HydrationAnalysis(total, path, ti, samples, rows, water, gas, ends, mm_ends, cycle)
 
 
-def _control(
+def _mm_reference(
     run: RunContext, path: PathEstimate
 ) -> tuple[PathEstimate | None, SolvatedFrames | None]:
     """Return the MM value of the path and, where it is another run than the path, its records."""

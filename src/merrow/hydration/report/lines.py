@@ -16,7 +16,7 @@ from merrow.report.text import energy, stderr
 EXPLANATION: Final = "docs/explanation/two-numbers.md"
 NOT_COMPUTED: Final = "not computed"
 MM: Final = "mm"
-"""The potential that is the classical force field itself: the control."""
+"""The potential that is the classical force field itself."""
 
 
 @dataclass(frozen=True)
