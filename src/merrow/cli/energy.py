@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How is a single point asked for? `merrow energy`."""
+"""`merrow energy`: the ML/MM energy of one configuration."""
 
 from __future__ import annotations
 
@@ -13,6 +13,14 @@ from merrow.errors import InputError
 
 if TYPE_CHECKING:
     from merrow.energy import SinglePointAnswer
+
+CoulombOption = Annotated[
+    bool,
+    typer.Option(
+        "--amber-coulomb/--openmm-coulomb",
+        help="Coulomb's constant: AMBER's, 332.0522, as in `merrow md`, or OpenMM's, 332.0637.",
+    ),
+]
 
 
 def energy(
@@ -37,13 +45,7 @@ def energy(
     ] = None,
     ewald_coeff: Annotated[float | None, typer.Option(help="Ewald coefficient [1/Å].")] = None,
     pme_grid: Annotated[str | None, typer.Option(help="PME grid, such as 64,64,64.")] = None,
-    amber_coulomb: Annotated[
-        bool,
-        typer.Option(
-            "--amber-coulomb/--openmm-coulomb",
-            help="Coulomb's constant: AMBER's, 332.0522, as in `merrow md`, or OpenMM's, 332.0637.",
-        ),
-    ] = True,
+    amber_coulomb: CoulombOption = True,
     forces: Annotated[
         Path | None, typer.Option(help="Write forces [kcal/mol/Å] here, .npy, (N, 3).")
     ] = None,
@@ -59,10 +61,8 @@ def energy(
         raise InputError(f"--precision {precision!r} is not known; use double or single.")
     if (ewald_coeff is None) != (pme_grid is None):
         raise InputError("--ewald-coeff and --pme-grid belong together; give both.")
-    if forces is not None and not forces.resolve().parent.is_dir():
-        raise InputError(f"--forces {forces}: its folder does not exist; make it first.")
-    if forces is not None and forces.is_dir():
-        raise InputError(f"--forces {forces} is a folder; name a file, such as f.npy.")
+    if forces is not None:
+        _check_place(forces)
     request = SinglePoint(
         prmtop=prmtop,
         inpcrd=inpcrd,
@@ -82,6 +82,13 @@ def energy(
         with forces.open("wb") as stream:  # np.save would add .npy to the name
             np.save(stream, answer.forces)
     _show(answer, as_json=as_json)
+
+
+def _check_place(forces: Path) -> None:
+    if not forces.resolve().parent.is_dir():
+        raise InputError(f"--forces {forces}: its folder does not exist; make it first.")
+    if forces.is_dir():
+        raise InputError(f"--forces {forces} is a folder; name a file, such as f.npy.")
 
 
 def _show(answer: SinglePointAnswer, *, as_json: bool) -> None:
