@@ -163,7 +163,13 @@ def _connected(structure: Any, path: Path) -> Any:
         mol.AddAtom(new)
         conformer.SetAtomPosition(i, Point3D(atom.xx, atom.xy, atom.xz))
     for bond in structure.bonds:
-        mol.AddBond(bond.atom1.idx, bond.atom2.idx, Chem.BondType.SINGLE)
+        i, j = bond.atom1.idx, bond.atom2.idx
+        if i == j or mol.GetBondBetweenAtoms(i, j) is not None:
+            raise InputError(
+                f"{path.name} has the bond of atoms {i + 1} and {j + 1} twice, or of an atom with "
+                "itself: correct its section BOND."
+            )
+        mol.AddBond(i, j, Chem.BondType.SINGLE)
     mol.AddConformer(conformer)
     return mol.GetMol()
 

@@ -148,11 +148,17 @@ def _mol_from_mdl(path: Path) -> Any:
             f"{path.name} has {len(blocks)} records, but one molecule is expected: "
             "put the one you mean into a file of its own."
         )
-    mol = Chem.MolFromMolBlock(blocks[0], removeHs=False) if blocks else None
-    if mol is None or mol.GetNumAtoms() == 0:
-        raise InputError(f"{path.name} is not a valid MOL or SDF file: RDKit cannot read it.")
-    flat = not mol.GetNumConformers() or not mol.GetConformer().Is3D()
-    full = Chem.AddHs(mol, addCoords=not flat)
+    try:
+        mol = Chem.MolFromMolBlock(blocks[0], removeHs=False) if blocks else None
+        if mol is None or mol.GetNumAtoms() == 0:
+            raise InputError(f"{path.name} is not a valid MOL or SDF file: RDKit cannot read it.")
+        flat = not mol.GetNumConformers() or not mol.GetConformer().Is3D()
+        full = Chem.AddHs(mol, addCoords=not flat)
+    except RuntimeError as error:  # of RDKit, where atoms lie on each other
+        raise InputError(
+            f"{path.name} has positions that make no molecule ({str(error).splitlines()[0]}); give "
+            "a 3D structure, or a SMILES."
+        ) from error
     if flat:
         full.RemoveAllConformers()
     return full

@@ -20,11 +20,22 @@ def box_vectors(coordinates: Coordinates) -> Array:
     """Return box vectors in OpenMM's reduced form [Å], shape (3, 3).
 
     Raises:
-        InputError: The coordinates have no box.
+        InputError: The coordinates have no box, or edges and angles that no box has.
     """
     if coordinates.lengths is None or coordinates.angles is None:
         raise InputError("the coordinates have no box.")
     angles = np.radians(coordinates.angles)
+    a, b, c = np.cos(angles)
+    inside = 1.0 - a * a - b * b - c * c + 2.0 * a * b * c  # (volume / product of the edges)²
+    if min(coordinates.lengths) <= 0.0 or np.sin(angles).min() <= 0.0 or not inside > 1e-6:
+        edges, corners = (
+            ", ".join(f"{value:g}" for value in values)
+            for values in (coordinates.lengths, coordinates.angles)
+        )
+        raise InputError(
+            f"no box has edges of {edges} Å and angles of {corners}°; look at the last line of the "
+            "coordinate file."
+        )
     lengths = coordinates.lengths * NM_PER_ANGSTROM
     vectors = computePeriodicBoxVectors(*lengths.tolist(), *angles.tolist())
     return np.array(vectors.value_in_unit(unit.nanometer)) * ANGSTROM_PER_NM
