@@ -27,7 +27,7 @@ from merrow.errors import InputError, MissingComponentError
 from merrow.potentials.device import CPU, to_numpy
 from merrow.potentials.interface import Array, Evaluation
 from merrow.potentials.mace.files import MaceParameters
-from merrow.potentials.mace.graph import Index, NeighbourList, Pairs
+from merrow.potentials.mace.graph import Index, Pairs, pairs_within
 from merrow.units import EV_KCAL
 
 DTYPES: Final = {"float32": torch.float32, "float64": torch.float64}
@@ -242,7 +242,7 @@ class MaceEngine:
         """
         self._recipe = (parameters, numbers, precision, device)
         self._dtype, self._device = DTYPES[precision], device
-        self._neighbours = NeighbourList(parameters.cutoff)
+        self._cutoff = parameters.cutoff
         self._head = _head(parameters.architecture["heads"])
         network = build_network(parameters)
         alone = network.get_buffer("atomic_energies_fn.atomic_energies")
@@ -263,7 +263,7 @@ class MaceEngine:
 
     def evaluate(self, positions: Array) -> Evaluation:
         """Return energies [kcal/mol] and forces [kcal/mol/Å] of positions [Å], (R, N, 3)."""
-        pairs = self._neighbours.pairs(positions)
+        pairs = pairs_within(self._cutoff, positions)
         passes = max(1, -(-len(pairs.i) // PAIRS_PER_PASS))
         parts = [
             self._pass(pairs, part, positions.shape[1])
