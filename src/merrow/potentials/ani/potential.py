@@ -10,11 +10,10 @@ from typing import Protocol
 
 import numpy as np
 
-from merrow.errors import InputError
 from merrow.potentials.ani import native_engine as native
 from merrow.potentials.ani.models import ANI_MODELS, METHANE
 from merrow.potentials.ani.parameters import AniParameters, Array
-from merrow.potentials.ani.torch_engine import DTYPES, TorchAni
+from merrow.potentials.ani.torch_engine import TorchAni
 from merrow.potentials.ani.weights import weights_of
 from merrow.potentials.device import CPU, placed
 from merrow.potentials.interface import Evaluation, Molecule
@@ -87,11 +86,9 @@ def load_ani(
         precision: "float32" or "float64".
 
     Raises:
-        InputError: The precision is unknown, or the weights are not what they should be.
+        InputError: The weights are not what they should be.
         MissingComponentError: The weights are not here.
     """
-    if precision not in DTYPES:
-        raise InputError(f"precision {precision!r} is unknown; use {' or '.join(DTYPES)}.")
     model = ANI_MODELS[name]
     parameters = weights_of(model).load(weights)
     pruned = parameters.pruned(molecule.numbers)

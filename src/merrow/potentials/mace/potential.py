@@ -7,13 +7,12 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from merrow.errors import UnsupportedPhysicsError
 from merrow.potentials.device import placed
-from merrow.potentials.elements import symbol, symbols
 from merrow.potentials.interface import Capabilities, Molecule
 from merrow.potentials.mace.files import MaceParameters, read_mace
 from merrow.potentials.mace.network import MaceEngine
 from merrow.potentials.mace.weights import MACE_WEIGHTS, PREFIX, file_of
+from merrow.potentials.registry import check_molecule
 from merrow.potentials.validation import CheckedPotential
 
 
@@ -34,16 +33,11 @@ def load_mace(
         MissingComponentError: mace-torch or the file is not here.
     """
     if name.startswith(PREFIX):
-        parameters, source = read_mace(file_of(name, weights)), name.removeprefix(PREFIX)
+        parameters = read_mace(file_of(name, weights))
     else:
-        parameters, source = MACE_WEIGHTS[name].load(weights), name
+        parameters = MACE_WEIGHTS[name].load(weights)
     known = replace(file_capabilities(name, parameters), dtype=precision)
-    for index, number in enumerate(molecule.numbers):
-        if number not in parameters.elements:
-            raise UnsupportedPhysicsError(
-                f"atom {index + 1} is {symbol(number)}, but {source} knows only "
-                f"{symbols(frozenset(parameters.elements))}."
-            )
+    check_molecule(known, molecule)
     make = partial(MaceEngine, parameters, molecule.numbers, precision)
     identity = f"{known.name}:{parameters.digest}"
     return CheckedPotential(known, identity, molecule.numbers, *placed(make, precision))
