@@ -58,13 +58,14 @@ def read_rows(path: Path, columns: Mapping[str, str]) -> list[Row]:
     """Read the table.
 
     Args:
-        path: The CSV file.
+        path: The table, with commas, semicolons or tabs between its columns.
         columns: Column of the file for a key; a key that is not named has a column of its name.
 
     Raises:
         InputError: The file cannot be read, lacks columns, or has a name twice.
     """
-    reader = csv.DictReader(io.StringIO(_text(path), newline=""), strict=True)
+    text = _text(path)
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True, delimiter=_separator(text))
     try:
         keys = _columns(path, tuple(reader.fieldnames or ()), columns)
         rows = [
@@ -99,6 +100,12 @@ def _text(path: Path) -> str:
         raise InputError(f"there is no table {path}; give a CSV file.") from error
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path} cannot be read as text in UTF-8; give a CSV file.") from error
+
+
+def _separator(text: str) -> str:
+    """Return what stands between the columns of the header: a comma, a semicolon or a tab."""
+    header = text.partition("\n")[0]
+    return max(",;\t", key=header.count)
 
 
 def _columns(path: Path, header: tuple[str, ...], columns: Mapping[str, str]) -> dict[str, str]:

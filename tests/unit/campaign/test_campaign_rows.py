@@ -135,3 +135,14 @@ def test_a_name_becomes_a_safe_folder(name, folder):
 )
 def test_a_molecule_has_one_class(smiles, kind):
     assert compound_class(smiles) == kind
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_columns_may_be_separated_as_spreadsheets_do(tmp_path, separator):
+    table = tmp_path / "set.csv"
+    lines = [["name", "smiles", "expt_kcal"], ["methanol", "CO", "-5.11"], ["ethane", "CC", "1.83"]]
+    table.write_text("\n".join(separator.join(line) for line in lines) + "\n")
+    found = read_rows(table, {})
+    assert [row.name for row in found] == ["methanol", "ethane"]
+    assert [row.source for row in found] == [{"smiles": "CO"}, {"smiles": "CC"}]
+    assert found[0].experiment.value_kcal == pytest.approx(-5.11)
