@@ -46,7 +46,7 @@ def test_an_end_state_goes_on_from_the_path_and_a_stopped_one_does_so_again(merr
     tasks = Path("run/tasks")
     end = tasks / "end-ml-0"
     assert len(list(end.glob("segment-*"))) == 2, "the second comes with four segments of the path"
-    before = load_arrays(end / "phases-0001.npz")["positions"][0]
+    before = load_arrays(end / "snapshots-0001.npz")["positions"][0]
     pool = [load_arrays(tasks / f"path-mm-0/coupled-{k:04d}.npz")["positions"] for k in range(4)]
     first = load_arrays(end / "segment-0001.npz")["frames"][0].mean(axis=0)
     own = slice(0, 9)
@@ -55,7 +55,7 @@ def test_an_end_state_goes_on_from_the_path_and_a_stopped_one_does_so_again(merr
 
     # as after a kill in the second segment
     whole = {path: load_arrays(path) for path in sorted(tasks.rglob("*.npz"))}
-    lost = [end / name for name in ("segment-0001.npz", "other-0001.npz", "phases-0002.npz")]
+    lost = [end / name for name in ("segment-0001.npz", "other-0001.npz", "snapshots-0002.npz")]
     for path in (*lost, Path("run/result.json")):
         path.unlink()
     assert (answer := merrow(*words)).code == 0, answer.err

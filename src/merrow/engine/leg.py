@@ -27,6 +27,8 @@ from merrow.samples import DECOUPLED, LambdaState, WindowSamples
 from merrow.system.build import HybridSystem
 
 Array = np.ndarray
+MEASURED = ("u", "dvdl", "internal", "spread", "volume", "size_slope")
+"""What rows of samples take from a record."""
 StartSelector = Callable[[Snapshot, np.random.Generator], Snapshot]
 """Chooses where the first replica goes on, given where it stands."""
 
@@ -217,12 +219,7 @@ def _segment(plan: LegPlan, records: list[tuple[int, int, Record]], index: int) 
         replica=np.array([replica for replica, _, _ in records], dtype=np.int64),
         state=state,
         time=time,
-        u=np.array([r.u for _, _, r in records]),
-        dvdl=np.array([r.dvdl for _, _, r in records]),
-        internal=np.array([r.internal for _, _, r in records]),
-        spread=np.array([r.spread for _, _, r in records]),
-        volume=np.array([r.volume for _, _, r in records]),
-        size_slope=np.array([r.size_slope for _, _, r in records]),
+        **{name: np.array([getattr(r, name) for _, _, r in records]) for name in MEASURED},
     )
     ends = np.flatnonzero((state == 0) | (state == len(plan.states) - 1))
     return Segment(samples, np.array([records[row][2].positions for row in ends]), ends)

@@ -8,6 +8,7 @@ result.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -61,10 +62,10 @@ def advance_leg(
         MerrowError: The disk is full, or a file is damaged.
     """
     index = folder.count_segments()
-    if index == 0 and not folder.start(0).exists():
+    if index == 0 and not folder.snapshots(0).exists():
         _equilibrate(folder, hybrid, plan, begin)
         return
-    stored = load_arrays(folder.start(index))
+    stored = load_arrays(folder.snapshots(index))
     replicas = Replicas(_unpack(stored), np.array(stored["state_of"], dtype=np.int64))
     segment, after = run_segment(hybrid, plan, replicas, index, reservoir=reservoir, select=select)
     if keep_coupled:
@@ -79,20 +80,21 @@ def _equilibrate(
     folder: TaskFolder, hybrid: HybridSystem, plan: LegPlan, begin: Callable[[], Snapshot]
 ) -> None:
     """Equilibrate the first state, then each state from its neighbour; resumable after each."""
-    if not folder.coupled.exists():
-        save_arrays(folder.coupled, _pack([equilibrate_coupled(hybrid, plan, begin())]))
-    (snapshot,) = read_snapshots([folder.coupled])
-    snapshots = []
-    for state in range(len(plan.states)):
-        path = folder.equilibrated(state)
-        if not path.exists():
-            save_arrays(path, _pack([equilibrate_state(hybrid, plan, snapshot, state)]))
-        (snapshot,) = read_snapshots([path])
-        snapshots.append(snapshot)
-    order = np.arange(len(snapshots))
-    save_arrays(folder.start(0), {**_pack(snapshots), "state_of": order})
-    for state in range(len(plan.states)):
+    coupled = _kept(folder.coupled, lambda: equilibrate_coupled(hybrid, plan, begin()))
+    snapshots, count = [coupled], len(plan.states)
+    for state in range(count):
+        make = partial(equilibrate_state, hybrid, plan, snapshots[-1], state)
+        snapshots.append(_kept(folder.equilibrated(state), make))
+    save_arrays(folder.snapshots(0), {**_pack(snapshots[1:]), "state_of": np.arange(count)})
+    for state in range(count):
         folder.equilibrated(state).unlink(missing_ok=True)
+
+
+def _kept(path: Path, make: Callable[[], Snapshot]) -> Snapshot:
+    """Return the snapshot in a file, which is made where it is not there."""
+    if not path.exists():
+        save_arrays(path, _pack([make()]))
+    return read_snapshots([path])[0]
 
 
 def advance_gas(folder: TaskFolder, potential: Potential, plan: GasPlan, starts: Array) -> None:
@@ -109,10 +111,10 @@ def advance_gas(folder: TaskFolder, potential: Potential, plan: GasPlan, starts:
         MerrowError: The disk is full, or a file is damaged.
     """
     index = folder.count_segments()
-    if index == 0 and not folder.start(0).exists():
-        save_arrays(folder.start(0), vars(start_gas(potential, plan, starts)))
+    if index == 0 and not folder.snapshots(0).exists():
+        save_arrays(folder.snapshots(0), vars(start_gas(potential, plan, starts)))
         return
-    walkers = Walkers(**load_arrays(folder.start(index)))
+    walkers = Walkers(**load_arrays(folder.snapshots(index)))
     segment, after = run_gas_segment(potential, plan, walkers, index)
     recorded = {"positions": segment.positions, "energies": segment.energies}
     folder.save_piece(index, recorded, vars(after))

@@ -39,9 +39,9 @@ class TaskFolder:
         """Return where the snapshot of a state is kept until all of them are equilibrated."""
         return self.path / f"equilibrated-{state:02d}.npz"
 
-    def start(self, index: int) -> Path:
+    def snapshots(self, index: int) -> Path:
         """Return where the points in phase space at the start of a segment are kept."""
-        return self.path / f"phases-{index:04d}.npz"
+        return self.path / f"snapshots-{index:04d}.npz"
 
     def segment(self, index: int) -> Path:
         """Return where a segment is kept."""
@@ -107,10 +107,10 @@ class TaskFolder:
         Raises:
             MerrowError: The disk is full or cannot be written.
         """
-        save_arrays(self.start(index + 1), following)
+        save_arrays(self.snapshots(index + 1), following)
         save_arrays(self.segment(index), segment)
         if index > 0:
-            self.start(index - 1).unlink(missing_ok=True)
+            self.snapshots(index - 1).unlink(missing_ok=True)
 
 
 def save_arrays(path: Path, arrays: Arrays) -> None:

@@ -10,6 +10,7 @@ import hashlib
 import shutil
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from merrow.amber.coordinates import Coordinates
@@ -20,8 +21,10 @@ from merrow.ambertools.programs import find_program
 from merrow.ambertools.solvent import n_waters_for, solvate
 from merrow.engine.simulation import check_reference
 from merrow.errors import InputError
+from merrow.geometry import Quadruple
 from merrow.hydration.config import HydrationConfig, Source
 from merrow.hydration.protocol import Protocol
+from merrow.hydration.result import MoleculeInfo
 from merrow.hydration.run_folder import PreparedInfo, RunFolder
 from merrow.potentials.elements import symbol
 from merrow.potentials.interface import Array, Molecule, Potential
@@ -29,9 +32,11 @@ from merrow.potentials.registry import load_potential, located
 from merrow.system.box import box_vectors
 from merrow.system.configuration import read_configuration
 from merrow.system.internal import largest_distance
+from merrow.system.masses import region_masses
 from merrow.system.pme import check_box
 from merrow.system.potentials import MM
-from merrow.system.region import MLRegion, region_of, select_region
+from merrow.system.region import Bonds, MLRegion, bonds_within, region_of, select_region
+from merrow.system.torsions import rotatable_torsions
 from merrow.units import NM_PER_ANGSTROM
 
 
@@ -44,6 +49,8 @@ class Prepared:
         region: The solute.
         positions: Positions of all atoms [Å], shape (N, 3).
         box: Box vectors [Å], shape (3, 3).
+        masses: Masses of the solute's atoms [dalton], shape (n,).
+        torsions: Rotatable torsions of the solute, by the places of their atoms in it.
         info: What is said of it.
     """
 
@@ -51,7 +58,19 @@ class Prepared:
     region: MLRegion
     positions: Array
     box: Array
+    masses: Array
+    torsions: tuple[Quadruple, ...]
     info: PreparedInfo
+
+    @property
+    def solute(self) -> Array:
+        """Positions of the solute [Å], shape (n, 3)."""
+        return self.positions[list(self.region.atoms)]
+
+    @cached_property
+    def bonds(self) -> Bonds:
+        """The bonds of the solute."""
+        return bonds_within(self.topology, self.region)
 
 
 def check_source(config: HydrationConfig, base: Path) -> tuple[Molecule, tuple[str, ...] | None]:
@@ -183,21 +202,32 @@ def prepare_system(folder: RunFolder, config: HydrationConfig) -> Prepared:
     info, smiles, shift = folder.read(PreparedInfo), None, 0.0
     if info is None:
         smiles, shift = _make_solvated(folder, config)
-    topology = read_topology(folder.solvated[0])
-    coordinates = read_configuration(folder.solvated[1], topology)
+    topology = read_topology(folder.prmtop)
+    coordinates = read_configuration(folder.inpcrd, topology)
     region = _solute(topology, config.source.ml_mask if config.source.kind == "solvated" else None)
     if info is None:
         _check_system_box(config.protocol, topology, region, coordinates)
+        solute = region.molecule
         info = PreparedInfo(
-            smiles=smiles,
-            formula=hill_formula(region.molecule.numbers),
-            charge=region.molecule.charge,
-            n_atoms=len(region.atoms),
+            molecule=MoleculeInfo(
+                smiles=smiles,
+                formula=hill_formula(solute.numbers),
+                charge=solute.charge,
+                n_atoms=len(solute.numbers),
+            ),
             n_waters=sum(bool(topology.is_water[m[0]]) for m in topology.molecules),
             charge_shift_e=shift,
         )
         folder.save(info)
-    return Prepared(topology, region, coordinates.positions, box_vectors(coordinates), info)
+    return Prepared(
+        topology,
+        region,
+        coordinates.positions,
+        box_vectors(coordinates),
+        region_masses(topology, region, config.protocol.solute_masses),
+        rotatable_torsions(topology, region.atoms),
+        info,
+    )
 
 
 def _make_solvated(folder: RunFolder, config: HydrationConfig) -> tuple[str | None, float]:
@@ -213,7 +243,7 @@ def _make_solvated(folder: RunFolder, config: HydrationConfig) -> tuple[str | No
     else:
         gas = (folder.path / str(source.prmtop), folder.path / str(source.inpcrd))
     if source.kind == "solvated":
-        for path, copy in zip(gas, folder.solvated, strict=True):
+        for path, copy in zip(gas, (folder.prmtop, folder.inpcrd), strict=True):
             shutil.copyfile(path, copy)
     else:
         topology = read_topology(gas[0])

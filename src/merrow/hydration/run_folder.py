@@ -39,7 +39,7 @@ from merrow.files import atomic_write, save_json
 from merrow.folders import first_difference, occupied, text_of
 from merrow.hydration.config import STOPPING_KEYS, HydrationConfig
 from merrow.hydration.protocol import Schedule
-from merrow.hydration.result import HydrationResult, read_result
+from merrow.hydration.result import HydrationResult, MoleculeInfo, read_result
 from merrow.hydration.sampling.tasks import PHASES, Hamiltonian, Phase, Task
 from merrow.settings import Settings
 
@@ -52,18 +52,12 @@ HEAD = "# merrow run.yaml: everything this run was asked; run again with `merrow
 class PreparedInfo(Settings):
     """What is said of the prepared system."""
 
-    formula: str
-    """Of the solute, in Hill order."""
-    charge: int
-    """Net charge of the solute [e]."""
-    n_atoms: int
-    """Atoms of the solute."""
+    molecule: MoleculeInfo
+    """The solute."""
     n_waters: int
     """Water molecules."""
-    smiles: str | None = None
-    """Of a molecule that was parametrised here."""
     charge_shift_e: float = 0.0
-    """What was added to each of its charges to make their sum whole [e]."""
+    """What was added to each charge of the solute to make their sum whole [e]."""
 
 
 class PotentialIdentity(Settings):
@@ -157,10 +151,15 @@ class Stopwatch:
         """Time of all processes [s]."""
         return self.earlier + self.elapsed
 
-    @property
-    def timing(self) -> Timing:
-        """The same, to be kept."""
-        return Timing(wall_s=self.total)
+
+@dataclass(frozen=True)
+class _Inside:
+    """A path inside a run folder."""
+
+    name: str
+
+    def __get__(self, folder: RunFolder, _: object) -> Path:
+        return folder.path / self.name
 
 
 @dataclass(frozen=True)
@@ -169,23 +168,34 @@ class RunFolder:
 
     path: Path
 
-    # What is asked.
-
-    @property
-    def run_file(self) -> Path:
-        """The resolved configuration."""
-        return self.path / RUN_FILE
-
-    @property
-    def inputs(self) -> Path:
-        """Copies of the files that were given."""
-        return self.path / "inputs"
+    run_file = _Inside(RUN_FILE)
+    """The resolved configuration."""
+    inputs = _Inside("inputs")
+    """Copies of the files that were given."""
+    system = _Inside("system")
+    """Folder of the system that is simulated."""
+    prmtop = _Inside("system/solvated.prmtop")
+    """Its topology."""
+    inpcrd = _Inside("system/solvated.inpcrd")
+    """Its first coordinates."""
+    conformers = _Inside("system/conformers.npz")
+    """Conformers that the repeats and the gas ladders begin in."""
+    tasks = _Inside("tasks")
+    """Holds the folders of all tasks."""
+    result = _Inside("result.json")
+    """The result; the last file of a run."""
+    result_table = _Inside("result.csv")
+    """The result in one line."""
+    report = _Inside("report.html")
+    """The page that shows it."""
+    tables = _Inside("samples")
+    """Samples as alchemlyb reads them."""
 
     def config(self) -> HydrationConfig:
         """Return what the run was asked.
 
         Raises:
-            InputError: run.yaml is missing, not YAML, or holds an unknown key or value.
+            InputError: run.yaml is missing or holds what is not understood.
         """
         return read_run_file(self.run_file)
 
@@ -247,27 +257,11 @@ class RunFolder:
                         path.unlink()
             raise
 
-    # What is prepared and decided.
-
-    @property
-    def system(self) -> Path:
-        """Folder of the system."""
-        return self.path / "system"
-
-    @property
-    def solvated(self) -> tuple[Path, Path]:
-        """The prmtop that is simulated, and its first coordinates."""
-        return self.system / "solvated.prmtop", self.system / "solvated.inpcrd"
-
-    @property
-    def conformers(self) -> Path:
-        """Conformers that the repeats and the gas ladders begin in."""
-        return self.system / "conformers.npz"
-
     def read_conformers(self) -> NDArray[np.float64] | None:
         """Return these [Å], shape (count, n, 3), the input's first; None before they are made."""
-        path = self.conformers
-        return np.array(load_arrays(path)["positions"]) if path.exists() else None
+        if not self.conformers.exists():
+            return None
+        return np.array(load_arrays(self.conformers)["positions"])
 
     def save_conformers(self, positions: NDArray[np.float64]) -> None:
         """Keep conformers to begin in [Å], shape (count, n, 3)."""
@@ -309,16 +303,9 @@ class RunFolder:
                 f"{identity}; give the original weights or another --out."
             )
 
-    # What is sampled.
-
     def task(self, task: Task) -> TaskFolder:
         """Return the folder of a task."""
         return TaskFolder(self.tasks / task.name)
-
-    @property
-    def tasks(self) -> Path:
-        """Holds the folders of all tasks."""
-        return self.path / "tasks"
 
     @property
     def hot(self) -> TaskFolder:
@@ -337,29 +324,7 @@ class RunFolder:
             yield watch
         finally:
             with contextlib.suppress(MerrowError):  # a full disk has been told already
-                self.save(watch.timing)
-
-    # What came out.
-
-    @property
-    def result(self) -> Path:
-        """The result."""
-        return self.path / "result.json"
-
-    @property
-    def result_table(self) -> Path:
-        """The result in one line."""
-        return self.path / "result.csv"
-
-    @property
-    def report(self) -> Path:
-        """The page that shows it."""
-        return self.path / "report.html"
-
-    @property
-    def tables(self) -> Path:
-        """Samples as alchemlyb reads them."""
-        return self.path / "samples"
+                self.save(Timing(wall_s=watch.total))
 
     def finished(self, config: HydrationConfig | None = None) -> HydrationResult | None:
         """Return the result of a run that came to its end; None where it did not, or is to go on.

@@ -138,7 +138,7 @@ def test_a_segment_in_which_it_comes_apart_is_refused_and_not_kept(alone, tmp_pa
     advance_gas(TaskFolder(tmp_path), potential, plan, starts)
     with pytest.raises(NumericsError, match="came apart in gas"):
         advance_gas(TaskFolder(tmp_path), Tearing(100.0), plan, starts)
-    assert [path.name for path in tmp_path.iterdir()] == ["phases-0000.npz"]
+    assert [path.name for path in tmp_path.iterdir()] == ["snapshots-0000.npz"]
 
 
 def test_walkers_of_900_kelvin_stay_whole(alone):

@@ -56,7 +56,7 @@ def advance(folder: Path, methane_files, **more) -> None:
 
 def assert_same(folder: Path, expected: Path) -> None:
     names = [f"segment-{k:04d}.npz" for k in range(SEGMENTS)]
-    for name in [*names, f"phases-{SEGMENTS:04d}.npz"]:
+    for name in [*names, f"snapshots-{SEGMENTS:04d}.npz"]:
         ours, theirs = load_arrays(folder / name), load_arrays(expected / name)
         assert set(ours) == set(theirs)
         for key, value in ours.items():
@@ -134,11 +134,11 @@ def test_the_coupled_phase_is_kept_on_demand_and_nothing_else_changes(
     advance(folder, methane_files, keep_coupled=True)
     advance(folder, methane_files)
     assert_same(folder, undisturbed)
-    stored = load_arrays(undisturbed / "phases-0003.npz")
+    stored = load_arrays(undisturbed / "snapshots-0003.npz")
     assert not TaskFolder(folder).last_coupled(2).exists()
     (kept,) = read_snapshots([TaskFolder(folder).last_coupled(1)])
     assert kept.positions.shape == stored["positions"][0].shape
-    before = load_arrays(undisturbed / "after-2" / "phases-0002.npz")
+    before = load_arrays(undisturbed / "after-2" / "snapshots-0002.npz")
     replica = int(np.flatnonzero(before["state_of"] == 0)[0])
     for name in ("positions", "velocities", "box"):
         np.testing.assert_array_equal(getattr(kept, name), before[name][replica])
@@ -159,7 +159,7 @@ def test_a_segment_goes_on_from_where_it_is_told_and_again_so(undisturbed, metha
         parts.append(load_arrays(folder / "segment-0001.npz")["internal"])
     np.testing.assert_array_equal(parts[0], parts[1])
     assert not np.array_equal(parts[0], load_arrays(undisturbed / "segment-0001.npz")["internal"])
-    stored = load_arrays(undisturbed / "after-1" / "phases-0001.npz")
+    stored = load_arrays(undisturbed / "after-1" / "snapshots-0001.npz")
     np.testing.assert_array_equal(told[0][0].velocities, stored["velocities"][0])
     assert told[0][1] == told[1][1]
 
@@ -173,7 +173,7 @@ def test_another_seed_is_another_leg(undisturbed, methane_files, tmp_path, monke
     assert not np.array_equal(ours["u"], theirs["u"])
 
 
-@pytest.mark.parametrize("moment", ["phases-0000.npz", "segment-0000.npz"])
+@pytest.mark.parametrize("moment", ["snapshots-0000.npz", "segment-0000.npz"])
 def test_a_killed_process_costs_at_most_one_segment(undisturbed, methane_files, tmp_path, moment):
     folder = tmp_path / "leg"
     folder.mkdir()
@@ -196,7 +196,7 @@ def test_a_killed_process_costs_at_most_one_segment(undisturbed, methane_files, 
 
 def test_a_damaged_phase_is_named(undisturbed, methane_files, tmp_path):
     folder = resume(undisturbed, 1, tmp_path)
-    path = folder / "phases-0001.npz"
+    path = folder / "snapshots-0001.npz"
     path.write_bytes(path.read_bytes()[:200])
-    with pytest.raises(MerrowError, match=r"phases-0001\.npz cannot be read"):
+    with pytest.raises(MerrowError, match=r"snapshots-0001\.npz cannot be read"):
         tiny_leg.run(*methane_files, folder, 2)

@@ -102,7 +102,7 @@ def undisturbed(methane_files, pool, tmp_path_factory) -> Path:
 def test_a_leg_with_conformers_resumes_to_the_last_bit(undisturbed, methane_files, pool, tmp_path):
     folder = Path(shutil.copytree(undisturbed.with_name("after-1"), tmp_path / "leg"))
     tiny_leg.run(*methane_files, folder, 3, pool)
-    for name in ("segment-0001.npz", "segment-0002.npz", "phases-0003.npz"):
+    for name in ("segment-0001.npz", "segment-0002.npz", "snapshots-0003.npz"):
         ours, theirs = load_arrays(folder / name), load_arrays(undisturbed / name)
         for key, value in ours.items():
             np.testing.assert_array_equal(value, theirs[key], err_msg=f"{name} {key}")
@@ -135,7 +135,7 @@ def test_exchange_judges_the_solute_that_goes_on(methane_files, pool, tmp_path, 
     tiny_leg.run(*methane_files, tmp_path, 1, pool)
     ((u, before),) = seen
     replica = int(np.flatnonzero(before == GONE)[0])
-    stored = load_arrays(tmp_path / "phases-0001.npz")
+    stored = load_arrays(tmp_path / "snapshots-0001.npz")
     phase = Snapshot(*(stored[name][replica] for name in ("positions", "velocities", "box")))
     hybrid, _ = tiny_leg.build(*methane_files)
     context = open_context(hybrid, tiny_leg.PLAN.ensemble, platform="CPU", seed=1)

@@ -15,7 +15,6 @@ from merrow.engine.storage import TaskFolder, save_arrays
 from merrow.hydration.config import HydrationConfig
 from merrow.hydration.protocol import PROTOCOLS
 from merrow.hydration.run_folder import RunFolder
-from merrow.hydration.sampling import pieces
 from merrow.hydration.sampling.context import RunContext
 from merrow.hydration.sampling.pieces import is_ready, reservoir_of, selector_of
 from merrow.hydration.sampling.tasks import (
@@ -46,18 +45,15 @@ def endpoint(**changes):
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch):
+def run(tmp_path):
     """Make what a process has read of a run, as far as it matters here."""
-    masses = np.array([12.0, 1.0])
-    monkeypatch.setattr(pieces, "region_masses", lambda *_: masses)
-    region = SimpleNamespace(atoms=(0, 1))
-    prepared = SimpleNamespace(topology=None, region=region)
+    region, masses = SimpleNamespace(atoms=(0, 1)), np.array([12.0, 1.0])
 
     def make(told=None, *, flexible=True, potentials=(None, None)):
         told = config() if told is None else told
-        made = RunContext(RunFolder(tmp_path), told, prepared, *potentials, conformers=None)
-        made.__dict__["flexible"] = flexible
-        return made
+        torsions = ((0, 1, 2, 3),) if flexible else ()
+        prepared = SimpleNamespace(region=region, masses=masses, torsions=torsions)
+        return RunContext(RunFolder(tmp_path), told, prepared, *potentials, conformers=None)
 
     return make
 

@@ -158,7 +158,7 @@ def test_a_relative_path_of_weights_belongs_to_the_run_file(tmp_path):
 
 
 STATES = [
-    PreparedInfo(formula="CH4O", charge=0, n_atoms=6, n_waters=330, smiles="CO"),
+    PreparedInfo(molecule=RESULT["molecule"], n_waters=330),
     PotentialIdentity(identity="ani2x:1f3a"),
     Schedule(),
     Intermediates(water=(0.25, 0.5), settled=True),

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -47,15 +47,12 @@ from merrow.hydration.config import HydrationConfig
 from merrow.hydration.result import Diagnostics
 from merrow.hydration.sampling.tasks import FIRST_FROM_GAS, leg_plan, path_tasks, takes_from_gas
 from merrow.samples import WindowSamples
-from merrow.system.alchemy import tail_coefficient
-from merrow.system.torsions import rotatable_torsions
 from merrow.units import ANGSTROM_PER_NM, KCAL_PER_KJ, NM_PER_ANGSTROM
 
 if TYPE_CHECKING:
     from merrow.hydration.prepare import Prepared
     from merrow.hydration.sampling.context import RunContext
 
-Torsions = Sequence[tuple[int, int, int, int]]
 Exchange = tuple[Mixing | None, Insertions | None]
 
 
@@ -84,15 +81,14 @@ def run_checks(
         found: The estimates.
         further: More numbers for the diagnostics, by name.
     """
-    config, prepared = run.config, run.prepared
+    config = run.config
     halves = convergence(found.samples, rows=found.rows)
-    torsions = rotatable_torsions(prepared.topology, prepared.region.atoms)
-    exchange = _exchange(found.samples, config, flexible=bool(torsions))
+    exchange = _exchange(found.samples, config, flexible=run.flexible)
     verdicts = (
         *_of_the_path(found, halves, exchange, config),
         *_of_the_ends(found),
-        *_of_the_solute(found, prepared, torsions),
-        _of_the_box(found, prepared, config),
+        *_of_the_solute(found, run.prepared),
+        _of_the_box(found, run),
     )
     diagnostics = Diagnostics(
         min_overlap=found.path.min_overlap,
@@ -134,9 +130,8 @@ def _of_the_ends(found: HydrationAnalysis) -> Iterator[Verdict]:
         yield judge_gas_and_decoupled(*_gas_and_decoupled(found, found.gas))
 
 
-def _of_the_solute(
-    found: HydrationAnalysis, prepared: Prepared, torsions: Torsions
-) -> Iterator[Verdict]:
+def _of_the_solute(found: HydrationAnalysis, prepared: Prepared) -> Iterator[Verdict]:
+    torsions = prepared.torsions
     names = tuple(
         "-".join(prepared.region.labels[i].split("@")[-1] for i in torsion) for torsion in torsions
     )
@@ -153,21 +148,19 @@ def _of_the_solute(
         yield judge_spread(spread * KCAL_PER_KJ, len(prepared.region.atoms))
 
 
-def _of_the_box(found: HydrationAnalysis, prepared: Prepared, config: HydrationConfig) -> Verdict:
+def _of_the_box(found: HydrationAnalysis, run: RunContext) -> Verdict:
     samples = found.samples
     coupled = samples.state == 0
     volume = samples.volume[coupled]
-    box = prepared.box * NM_PER_ANGSTROM
+    box = run.prepared.box * NM_PER_ANGSTROM
     first = float(abs(np.linalg.det(box)))
     faces = [np.linalg.norm(np.cross(box[i - 2], box[i - 1])) for i in range(3)]
-    cutoff = config.protocol.cutoff_angstrom * NM_PER_ANGSTROM
-    k = tail_coefficient(prepared.topology, prepared.region.atoms, cutoff)
     return judge_box(
         volume,
         samples.repeat[coupled],
         width=first / float(max(faces)) * float(volume.mean() / first) ** (1.0 / 3.0),
-        cutoff=cutoff,
-        tail=k / float(volume.mean()) * KCAL_PER_KJ,
+        cutoff=run.config.protocol.cutoff_angstrom * NM_PER_ANGSTROM,
+        tail=run.lj_tail / float(volume.mean()) * KCAL_PER_KJ,
     )
 
 

@@ -12,9 +12,7 @@ from merrow.hydration.analysis.checks import RunChecks
 from merrow.hydration.analysis.estimate import HydrationAnalysis
 from merrow.hydration.report.page import render_page
 from merrow.hydration.report.structure import Structure
-from merrow.hydration.result import HydrationResult, Legs, MoleculeInfo, write_csv, write_json
-from merrow.potentials.device import device_of
-from merrow.system.region import bonds_within
+from merrow.hydration.result import HydrationResult, Legs, write_csv, write_json
 from merrow.units import ANGSTROM_PER_NM
 from merrow.versions import versions
 
@@ -32,11 +30,9 @@ def build_result(
 ) -> HydrationResult:
     """Return the result of a run, put together from what was estimated and judged."""
     config, total = run.config, found.hydration
-    source, info = config.source, run.prepared.info
+    source = config.source
     return HydrationResult(
-        molecule=MoleculeInfo(
-            smiles=info.smiles, formula=info.formula, charge=info.charge, n_atoms=info.n_atoms
-        ),
+        molecule=run.prepared.info.molecule,
         potential=config.potential,
         charges=source.charges if source.kind in ("smiles", "structure") else "prmtop",
         protocol=config.protocol.name,
@@ -68,8 +64,8 @@ def write_outputs(
     region = prepared.region
     structure = Structure(
         region.molecule.numbers,
-        prepared.positions[list(region.atoms)],
-        bonds_within(prepared.topology, region).pairs,
+        prepared.solute,
+        prepared.bonds.pairs,
     )
     doi = run.potential.capabilities.citation
     page = render_page(result, found, checks.convergence, structure=structure, potential_doi=doi)
@@ -88,7 +84,7 @@ def _settings(run: RunContext, found: HydrationAnalysis) -> dict[str, Any]:
         "n_waters": info.n_waters,
         "repeats": config.repeats,
         "platform": config.platform,
-        "ml_device": device_of(run.potential),
+        "ml_device": run.device,
         "pme_alpha_per_angstrom": None if pme is None else pme.alpha / ANGSTROM_PER_NM,
         "pme_grid": None if pme is None else list(pme.grid),
         "ti": found.ti.method,

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from merrow.errors import IncompleteError, NumericsError
 from merrow.hydration.analysis.estimate import estimate_run, missing_ensembles
-from merrow.hydration.run_folder import Intermediates, Rounds, Stopwatch
+from merrow.hydration.run_folder import Intermediates, Rounds, Stopwatch, Timing
 from merrow.hydration.sampling.dispatch import Tally, Workers, run_pieces
 from merrow.hydration.sampling.rounds import (
     RoundErrors,
@@ -64,7 +64,7 @@ class Sampler:
                 state = state.longer()
             else:
                 errors = self._estimate()
-                self.folder.save(self.watch.timing)
+                self.folder.save(Timing(wall_s=self.watch.total))
                 if is_enough(self.config, errors):
                     return
                 state = plan_round(state, errors)

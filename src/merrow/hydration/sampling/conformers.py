@@ -20,9 +20,7 @@ from merrow.hydration.config import HydrationConfig
 from merrow.hydration.prepare import Prepared
 from merrow.hydration.run_folder import RunFolder
 from merrow.potentials.interface import Array, Potential
-from merrow.system.masses import region_masses
-from merrow.system.region import bonds_within
-from merrow.system.torsions import most_different, rotatable_torsions
+from merrow.system.torsions import most_different
 from merrow.units import ANGSTROM_PER_NM, NM_PER_ANGSTROM
 
 WALKERS = 4
@@ -51,13 +49,11 @@ def make_conformers(
     there = folder.read_conformers()
     if there is not None and len(there) >= count:
         return there
-    own = prepared.positions[None, list(prepared.region.atoms)]
-    torsions = rotatable_torsions(prepared.topology, prepared.region.atoms)
-    if torsions:
-        pool = np.concatenate([own, _hot_run(folder.hot, config, prepared, classical)])
-        chosen = pool[most_different(torsion_angles(pool, torsions), count)]
-    else:
-        chosen = np.repeat(own, count, axis=0)
+    chosen = np.repeat(prepared.solute[None], count, axis=0)
+    if prepared.torsions:
+        hot = _hot_run(folder.hot, config, prepared, classical)
+        pool = np.concatenate([prepared.solute[None], hot])
+        chosen = pool[most_different(torsion_angles(pool, prepared.torsions), count)]
     folder.save_conformers(chosen)
     return chosen
 
@@ -66,21 +62,19 @@ def _hot_run(
     folder: TaskFolder, config: HydrationConfig, prepared: Prepared, classical: Potential
 ) -> Array:
     """Return conformers of a short run at 900 K [Å], shape (m, n, 3)."""
-    own = prepared.positions[None, list(prepared.region.atoms)]
-    masses = region_masses(prepared.topology, prepared.region, config.protocol.solute_masses)
     plan = GasPlan(
         temperatures=(HOTTEST,),
         ladders=WALKERS,
-        masses=tuple(masses.tolist()),
+        masses=tuple(prepared.masses.tolist()),
         timestep=STEP,
         friction=config.protocol.gas_friction_per_ps,
         equilibration=1000,
         steps_per_record=250,
         records_per_segment=40,
         seed=derive_seed(config.seed, "conformers"),
-        bonds=bonds_within(prepared.topology, prepared.region),
+        bonds=prepared.bonds,
     )
-    starts = np.repeat(own, WALKERS, axis=0) * NM_PER_ANGSTROM
+    starts = np.repeat(prepared.solute[None], WALKERS, axis=0) * NM_PER_ANGSTROM
     while not folder.count_segments():
         advance_gas(folder, classical, plan, starts)
     return gas_frames(folder.read_gas()).positions * ANGSTROM_PER_NM

@@ -24,14 +24,13 @@ from merrow.hydration.sampling.tasks import (
     Hamiltonian,
     gas_steps_per_record,
 )
+from merrow.potentials.device import device_of
 from merrow.potentials.interface import Array, Potential
 from merrow.potentials.mixture import Mixture
+from merrow.system.alchemy import tail_coefficient
 from merrow.system.build import HybridSystem, hybrid_system
-from merrow.system.masses import region_masses
 from merrow.system.pme import Nonbonded, pme_parameters
 from merrow.system.potentials import MM, open_potential
-from merrow.system.region import bonds_within
-from merrow.system.torsions import rotatable_torsions
 from merrow.units import KJ_PER_KCAL, NM_PER_ANGSTROM, PS_PER_FS
 
 GAS_EQUILIBRATION = 2.0
@@ -61,13 +60,13 @@ class RunContext:
 
     def with_schedule(self, schedule: Schedule) -> RunContext:
         """Return the context of the same run on another schedule."""
-        return replace(self, config=_with_schedule(self.config, schedule))
+        protocol = self.config.protocol.model_copy(update={"schedule": schedule})
+        return replace(self, config=self.config.model_copy(update={"protocol": protocol}))
 
-    @cached_property
+    @property
     def flexible(self) -> bool:
         """Whether the solute has rotatable torsions."""
-        atoms = self.prepared.region.atoms
-        return bool(rotatable_torsions(self.prepared.topology, atoms))
+        return bool(self.prepared.torsions)
 
     def driver(self, hamiltonian: Hamiltonian) -> Potential:
         """Return the potential that drives the solute."""
@@ -84,7 +83,7 @@ class RunContext:
         if hamiltonian not in self._hybrids:
             protocol, prepared = self.config.protocol, self.prepared
             potential = self.driver(hamiltonian)
-            first = prepared.positions[None, list(prepared.region.atoms)]
+            first = potential.evaluate(prepared.solute[None]).energies[0]
             self._hybrids[hamiltonian] = hybrid_system(
                 prepared.topology,
                 prepared.region,
@@ -92,7 +91,7 @@ class RunContext:
                 nonbonded=self.nonbonded,
                 solute_constraints=protocol.solute_constraints == "h-bonds",
                 solute_masses=protocol.solute_masses,
-                reference=float(potential.evaluate(first).energies[0]) * KJ_PER_KCAL,
+                reference=float(first) * KJ_PER_KCAL,
             )
         return self._hybrids[hamiltonian]
 
@@ -105,22 +104,32 @@ class RunContext:
         pme = pme_parameters(lengths, cutoff, protocol.ewald_tolerance)
         return Nonbonded(cutoff, pme=pme, ewald_tolerance=protocol.ewald_tolerance)
 
+    @property
+    def lj_tail(self) -> float:
+        """K of the energy K/V of solute and environment beyond the cutoff [kJ nm³/mol]."""
+        cutoff = self.config.protocol.cutoff_angstrom * NM_PER_ANGSTROM
+        return tail_coefficient(self.prepared.topology, self.prepared.region.atoms, cutoff)
+
+    @property
+    def device(self) -> str:
+        """Where the potential computes."""
+        return device_of(self.potential)
+
     def gas_plan(self, hamiltonian: Hamiltonian) -> GasPlan:
         """Turn the protocol into steps and seeds for the gas phase."""
         protocol, prepared = self.config.protocol, self.prepared
         step = protocol.timestep_fs * PS_PER_FS
-        masses = region_masses(prepared.topology, prepared.region, protocol.solute_masses)
         return GasPlan(
-            temperatures=temperature_ladder(protocol.temperature_k, len(masses)),
+            temperatures=temperature_ladder(protocol.temperature_k, len(prepared.masses)),
             ladders=protocol.n_gas_ladders,
-            masses=tuple(masses.tolist()),
+            masses=tuple(prepared.masses.tolist()),
             timestep=step,
             friction=protocol.gas_friction_per_ps,
             equilibration=round(GAS_EQUILIBRATION / step),
             steps_per_record=gas_steps_per_record(protocol),
             records_per_segment=GAS_RECORDS_PER_SEGMENT,
             seed=derive_seed(self.config.seed, "gas", hamiltonian.name),
-            bonds=bonds_within(prepared.topology, prepared.region),
+            bonds=prepared.bonds,
         )
 
 
@@ -137,8 +146,6 @@ def open_run(
     Raises:
         MerrowError: The system, the conformers or the potential cannot be made.
     """
-    schedule = folder.read(Schedule)
-    config = config if schedule is None else _with_schedule(config, schedule)
     prepared = prepare_system(folder, config)
     system = (prepared.topology, prepared.region)
     classical = potential = open_potential(MM, *system)
@@ -147,9 +154,6 @@ def open_run(
             config.potential, *system, weights=config.weights, run=folder.path
         )
     conformers = make_conformers(folder, config, prepared, classical)
-    return RunContext(folder, config, prepared, classical, potential, conformers)
-
-
-def _with_schedule(config: HydrationConfig, schedule: Schedule) -> HydrationConfig:
-    protocol = config.protocol.model_copy(update={"schedule": schedule})
-    return config.model_copy(update={"protocol": protocol})
+    run = RunContext(folder, config, prepared, classical, potential, conformers)
+    schedule = folder.read(Schedule)
+    return run if schedule is None else run.with_schedule(schedule)

@@ -33,7 +33,6 @@ from merrow.hydration.sampling.tasks import (
     takes_from_gas,
 )
 from merrow.potentials.interface import Array, Potential
-from merrow.system.masses import region_masses
 from merrow.units import NM_PER_ANGSTROM, thermal_energy
 
 UNEQUILIBRATED = 4
@@ -103,7 +102,7 @@ def reservoir_of(run: RunContext, task: Task) -> Reservoir | None:
     return Reservoir(
         conformers[len(conformers) // UNEQUILIBRATED :],
         prepared.region.atoms,
-        region_masses(prepared.topology, prepared.region, protocol.solute_masses),
+        prepared.masses,
         protocol.temperature_k,
     )
 
@@ -144,10 +143,8 @@ def _beginning(run: RunContext, task: Task) -> Snapshot:
     if task.kind == "end":
         path = run.folder.task(Task("path", MM_SOLUTE, task.repeat))
         return read_snapshots([path.coupled])[0]
+    conformer, every = run.conformers[task.repeat], np.arange(len(prepared.region.atoms))
     positions = prepared.positions.copy()
-    conformer = run.conformers[task.repeat]
-    atoms = list(prepared.region.atoms)
-    every = np.arange(len(atoms))
-    positions[atoms] = superposed(conformer[None], positions[atoms], every)[0]
+    positions[list(prepared.region.atoms)] = superposed(conformer[None], prepared.solute, every)[0]
     positions *= NM_PER_ANGSTROM
     return Snapshot(positions, np.zeros_like(positions), prepared.box * NM_PER_ANGSTROM)
