@@ -12,7 +12,7 @@ barostat. Every segment of 10 ps is kept: the same command goes on where it was 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -21,19 +21,16 @@ from common import gaff, parser, save, show
 from openmm import app, unit
 from scipy import stats
 
-from merrow.amber.coordinates import read_coordinates
-from merrow.amber.topology import read_topology
 from merrow.ambertools.solvent import solvate
+from merrow.bench.speed import BenchSystem, hybrid_of, open_system
 from merrow.engine.dynamics import DynamicsPlan, draw_velocities, freedom_of, run_dynamics
 from merrow.engine.seeds import derive_seed
 from merrow.engine.simulation import Snapshot, get_snapshot, set_snapshot
 from merrow.engine.storage import load_arrays, save_arrays
 from merrow.potentials import load_potential
-from merrow.system.build import HybridSystem, hybrid_system
-from merrow.system.pme import Nonbonded, pme_parameters
-from merrow.system.region import region_of
+from merrow.system.build import HybridSystem
 from merrow.uncertainty import mean
-from merrow.units import BAR_PER_ATM, KJ_PER_KCAL, NM_PER_ANGSTROM, thermal_energy
+from merrow.units import ANGSTROM_PER_NM, BAR_PER_ATM, KJ_PER_KCAL, thermal_energy
 
 WATERS, CUTOFF, EWALD_TOLERANCE = 400, 0.8, 5e-4
 TEMPERATURE, FRICTION, TIMESTEP = 298.15, 2.0, 0.002
@@ -43,62 +40,50 @@ BAR = 0.01
 """Largest relative difference of the densities."""
 
 Rows = np.ndarray
-Advance = Callable[[Snapshot, int], tuple[Rows, Snapshot]]
-"""(phase, segment) → volumes [nm³] and kinetic energies [kJ/mol], and the next phase."""
+Advance = Callable[[Snapshot, int], Iterator[tuple[float, float, Snapshot]]]
+"""(start, segment) → volume [nm³], kinetic energy [kJ/mol] and snapshot at every interval."""
 
 
-class Box:
-    """The files, the hybrid system and the plain one."""
+def ours(box: BenchSystem, seed: int) -> tuple[HybridSystem, DynamicsPlan, Advance]:
+    """Return our system, how it is propagated, and how it is carried on."""
+    potential = load_potential("ani2x", box.region.molecule)
+    first = box.positions[None, : len(box.region.atoms)] * ANGSTROM_PER_NM
+    zero = float(potential.evaluate(first).energies[0]) * KJ_PER_KCAL
+    hybrid = hybrid_of(box, potential, solute_masses="repartitioned", reference=zero)
+    plan = DynamicsPlan(
+        timestep=TIMESTEP,
+        thermostat="langevin",
+        temperature=TEMPERATURE,
+        friction=FRICTION,
+        coupling_time=0.0,
+        pressure=BAR_PER_ATM,
+        barostat_interval=25,
+        com_removal_interval=0,
+        constraint_tolerance=1e-6,
+        platform="CPU",
+        seed=seed,
+    )
 
-    def __init__(self, data: Path, folder: Path, seed: int) -> None:
-        self.seed, self.folder = seed, folder
-        self.prmtop, inpcrd = folder / "solvated.prmtop", folder / "solvated.inpcrd"
-        if not inpcrd.exists():
-            solvate(*gaff(data, "toluene"), folder=folder, n_waters=WATERS)
-        coordinates = read_coordinates(inpcrd)
-        if coordinates.lengths is None:
-            raise SystemExit(f"{inpcrd} has no box")
-        lengths = coordinates.lengths * NM_PER_ANGSTROM
-        positions = coordinates.positions * NM_PER_ANGSTROM
-        self.start = Snapshot(positions, np.zeros_like(positions), np.diag(lengths))
-        self.nonbonded = Nonbonded(
-            CUTOFF,
-            pme=pme_parameters(tuple(map(float, lengths)), CUTOFF, EWALD_TOLERANCE),
-            ewald_tolerance=EWALD_TOLERANCE,
-        )
+    def advance(start: Snapshot, segment: int) -> Iterator[tuple[float, float, Snapshot]]:
+        if segment == 0:
+            start = draw_velocities(
+                hybrid, start, temperature=TEMPERATURE, seed=seed, platform="CPU"
+            )
+        first = segment * SEGMENT
+        steps = {"first_step": first, "steps": SEGMENT, "report_interval": INTERVAL}
+        for report in run_dynamics(hybrid, plan, start, **steps):
+            if report.step > first:
+                yield report.volume, report.kinetic, report.snapshot
 
-    def hybrid(self) -> tuple[HybridSystem, DynamicsPlan]:
-        """Return our system and how it is propagated."""
-        topology = read_topology(self.prmtop)
-        region = region_of(topology, topology.molecules[0], name="toluene")
-        potential = load_potential("ani2x", region.molecule)
-        first = self.start.positions[None, : len(region.atoms)] / NM_PER_ANGSTROM
-        hybrid = hybrid_system(
-            topology,
-            region,
-            potential,
-            nonbonded=self.nonbonded,
-            solute_masses="repartitioned",
-            reference=float(potential.evaluate(first).energies[0]) * KJ_PER_KCAL,
-        )
-        plan = DynamicsPlan(
-            timestep=TIMESTEP,
-            thermostat="langevin",
-            temperature=TEMPERATURE,
-            friction=FRICTION,
-            coupling_time=0.0,
-            pressure=BAR_PER_ATM,
-            barostat_interval=25,
-            com_removal_interval=0,
-            constraint_tolerance=1e-6,
-            platform="CPU",
-            seed=self.seed,
-        )
-        return hybrid, plan
+    return hybrid, plan, advance
 
-    def plain(self) -> mm.System:
-        """Return OpenMM's own rendering of the prmtop; the CMMotionRemover stays out."""
-        return app.AmberPrmtopFile(str(self.prmtop)).createSystem(
+
+def openmm_alone(box: BenchSystem, seed: int) -> Advance:
+    """Return how OpenMM's own rendering of the prmtop is carried on, a Context a segment."""
+
+    def advance(start: Snapshot, segment: int) -> Iterator[tuple[float, float, Snapshot]]:
+        own = derive_seed(seed, "plain", segment)
+        system = app.AmberPrmtopFile(str(box.topology.path)).createSystem(
             nonbondedMethod=app.PME,
             nonbondedCutoff=CUTOFF * unit.nanometer,
             constraints=app.HBonds,
@@ -106,69 +91,39 @@ class Box:
             ewaldErrorTolerance=EWALD_TOLERANCE,
             removeCMMotion=False,
         )
-
-
-def ours(box: Box) -> Advance:
-    """Return how our system is carried on."""
-    hybrid, plan = box.hybrid()
-
-    def advance(phase: Snapshot, segment: int) -> tuple[Rows, Snapshot]:
-        if segment == 0:
-            phase = draw_velocities(
-                hybrid, phase, temperature=TEMPERATURE, seed=box.seed, platform="CPU"
-            )
-        first, rows = segment * SEGMENT, []
-        for report in run_dynamics(
-            hybrid, plan, phase, first_step=first, steps=SEGMENT, report_interval=INTERVAL
-        ):
-            if report.step > first:
-                rows.append((report.volume, report.kinetic))
-            phase = report.snapshot
-        return np.array(rows, dtype=np.float64), phase
-
-    return advance
-
-
-def openmm_alone(box: Box) -> Advance:
-    """Return how the plain system is carried on; a new Context and new seeds for each segment."""
-
-    def advance(phase: Snapshot, segment: int) -> tuple[Rows, Snapshot]:
-        seed = derive_seed(box.seed, "plain", segment)
-        system = box.plain()
         barostat = mm.MonteCarloBarostat(BAR_PER_ATM, TEMPERATURE, 25)
-        barostat.setRandomNumberSeed(seed)
-        system.addForce(barostat)
         integrator = mm.LangevinMiddleIntegrator(TEMPERATURE, FRICTION, TIMESTEP)
-        integrator.setRandomNumberSeed(seed)
+        for part in (barostat, integrator):
+            part.setRandomNumberSeed(own)
+        system.addForce(barostat)
         platform = mm.Platform.getPlatformByName("CPU")
         context = mm.Context(system, integrator, platform, {"Threads": "1"})
-        set_snapshot(context, phase)
+        set_snapshot(context, start)
         if segment == 0:
             mm.LocalEnergyMinimizer.minimize(context, 10.0, 200)
-            context.setVelocitiesToTemperature(TEMPERATURE, seed)
-        rows = []
+            context.setVelocitiesToTemperature(TEMPERATURE, own)
         for _ in range(SEGMENT // INTERVAL):
             integrator.step(INTERVAL)
             state = context.getState(getEnergy=True)
-            rows.append((state.getPeriodicBoxVolume()._value, state.getKineticEnergy()._value))
-        return np.array(rows), get_snapshot(context)
+            energy, volume = state.getKineticEnergy(), state.getPeriodicBoxVolume()
+            yield volume._value, energy._value, get_snapshot(context)
 
     return advance
 
 
-def carry_on(box: Box, name: str, advance: Advance, length: float) -> Rows:
+def carry_on(folder: Path, name: str, start: Snapshot, advance: Advance, length: float) -> Rows:
     """Add the segments that are missing [ps]; return the rows after the equilibration."""
-    wanted = round(length / (SEGMENT * TIMESTEP)) + EQUILIBRATION
-    rows, phase = [], box.start
-    for segment in range(wanted):
-        path = box.folder / f"{name}-{segment:04d}.npz"
+    rows = []
+    for segment in range(round(length / (SEGMENT * TIMESTEP)) + EQUILIBRATION):
+        path = folder / f"{name}-{segment:04d}.npz"
         if not path.exists():
-            new, phase = advance(phase, segment)
-            arrays = {"positions": phase.positions, "velocities": phase.velocities}
-            save_arrays(path, {"rows": new, "box": phase.box, **arrays})
+            *_, end = found = list(advance(start, segment))
+            last = end[2]
+            arrays = {"positions": last.positions, "velocities": last.velocities, "box": last.box}
+            save_arrays(path, {"rows": np.array([row[:2] for row in found]), **arrays})
             print(f"{name}: {(segment + 1) * SEGMENT * TIMESTEP:g} ps", file=sys.stderr, flush=True)
         stored = load_arrays(path)
-        phase = Snapshot(stored["positions"], stored["velocities"], stored["box"])
+        start = Snapshot(stored["positions"], stored["velocities"], stored["box"])
         rows.append(stored["rows"])
     return np.concatenate(rows[EQUILIBRATION:])
 
@@ -201,14 +156,17 @@ def compare(hybrid: Rows, plain: Rows, freedom: int) -> dict[str, object]:
 def main() -> None:
     """Sample both, compare, write `results/density.json`."""
     asked = parser(__doc__, "data", "folder", length=200.0, seed=2025).parse_args()
-    asked.folder.mkdir(parents=True, exist_ok=True)
-    box = Box(asked.data, asked.folder, asked.seed)
-    hybrid, plan = box.hybrid()
-    rows = {
-        name: carry_on(box, name, advance, asked.length)
-        for name, advance in (("hybrid", ours(box)), ("openmm", openmm_alone(box)))
-    }
-    found = compare(rows["hybrid"], rows["openmm"], freedom_of(hybrid, plan))
+    files = asked.folder / "solvated.prmtop", asked.folder / "solvated.inpcrd"
+    if not files[1].exists():
+        solvate(*gaff(asked.data, "toluene"), folder=asked.folder, n_waters=WATERS)
+    box = open_system("toluene", *files, ":1", CUTOFF * ANGSTROM_PER_NM)
+    start = Snapshot(box.positions, np.zeros_like(box.positions), box.box)
+    hybrid, plan, own = ours(box, asked.seed)
+    rows = [
+        carry_on(asked.folder, name, start, advance, asked.length)
+        for name, advance in (("hybrid", own), ("openmm", openmm_alone(box, asked.seed)))
+    ]
+    found = compare(*rows, freedom_of(hybrid, plan))
     show(found)
     about = {"seed": asked.seed, "solute": "toluene, ANI-2x", "waters": WATERS}
     save("density", about | {"length_ps": asked.length} | found)
