@@ -34,7 +34,7 @@ from merrow.engine.seeds import derive_seed
 from merrow.engine.segments import gas_frames
 from merrow.engine.simulation import Snapshot
 from merrow.engine.storage import TaskFolder
-from merrow.free_energy.endstate import EndStateEstimate, endstate_correction
+from merrow.free_energy.endstate import EndStateEstimate, IntermediateEnsemble, endstate_free_energy
 from merrow.free_energy.estimate import PathEstimate, add, negative
 from merrow.free_energy.estimators import mbar
 from merrow.free_energy.populations import judge_populations
@@ -156,7 +156,8 @@ def read_gas(run: Run, name: str) -> Gas:
 
 def correction(mm: tuple[Array, ...], ml: tuple[Array, ...]) -> EndStateEstimate:
     """Return F(ML) − F(MM) in water from (driver's, other) energies of both ensembles."""
-    return endstate_correction(mm[1] - mm[0], ml[0] - ml[1], temperature=box.THIN.temperature)
+    ends = IntermediateEnsemble(0.0, mm[1] - mm[0]), IntermediateEnsemble(1.0, ml[0] - ml[1])
+    return endstate_free_energy(ends, temperature=box.THIN.temperature)
 
 
 def estimate(run: Run) -> dict[str, object]:
@@ -207,13 +208,11 @@ def estimate(run: Run) -> dict[str, object]:
 
 def gas_correction(mm: Gas, ml: Gas) -> EndStateEstimate:
     """Return F(ML) − F(MM) in gas."""
-    return endstate_correction(
-        mm.other - mm.internal,
-        ml.internal - ml.other,
-        temperature=box.THIN.temperature,
-        groups_mm=mm.ladder,
-        groups_ml=ml.ladder,
+    ends = (
+        IntermediateEnsemble(0.0, mm.other - mm.internal, mm.ladder),
+        IntermediateEnsemble(1.0, ml.internal - ml.other, ml.ladder),
     )
+    return endstate_free_energy(ends, temperature=box.THIN.temperature)
 
 
 def reorganization(legs: dict[str, Leg], dry: Gas) -> Estimate:

@@ -25,10 +25,6 @@ class Settings(BaseModel):
         frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True
     )
 
-    def fingerprint(self) -> str:
-        """Return 16 hex digits that are equal for equal settings."""
-        return digest(self.model_dump(mode="json"))
-
     @classmethod
     def from_yaml(cls, text: str, *, source: str) -> Self:
         """Read settings from YAML text.

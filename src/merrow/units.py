@@ -37,8 +37,6 @@ COULOMB_OPENMM: Final = 138.93545764438198
 """1/(4πε₀) of OpenMM [kJ nm/mol/e²]; 332.0637 kcal Å/mol/e²."""
 COULOMB_AMBER: Final = 18.2223**2 * KJ_PER_KCAL * NM_PER_ANGSTROM
 """1/(4πε₀) of AMBER, 18.2223² kcal Å/mol/e² = 332.0522, in kJ nm/mol/e²."""
-AMBER_CHARGE: Final = 18.2223
-"""Charges stand in a prmtop multiplied by this number."""
 
 BAR_NM3_KJ: Final = 0.060221407600
 """bar·nm³ in kJ/mol (exact: 1e5 Pa · 1e-27 m³ · Avogadro)."""

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from test_bad_input import one_sentence
 
+from mdout_reader import read_mdout
 from merrow.amber.coordinates import Coordinates, read_coordinates
-from merrow.amber.mdout import read_mdout
 from merrow.amber.trajectory import RestartMetadata, write_netcdf_restart
 
 ORIGINAL = runpy.run_path(str(Path(__file__).parents[1] / "unit" / "md" / "test_md_settings.py"))[

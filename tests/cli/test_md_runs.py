@@ -11,8 +11,8 @@ import pytest
 from scipy.io import netcdf_file
 from test_bad_input import contents, one_sentence
 
+from mdout_reader import read_mdout
 from merrow.amber.coordinates import Coordinates, read_coordinates, write_restart
-from merrow.amber.mdout import read_mdout
 from merrow.amber.trajectory import (
     read_restart_metadata,
     read_trajectory,

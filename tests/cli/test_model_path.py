@@ -12,8 +12,8 @@ import torch
 from test_bad_input import one_sentence
 from torch import Tensor
 
+from mdout_reader import read_mdout
 from merrow.amber.coordinates import read_coordinates
-from merrow.amber.mdout import read_mdout
 from merrow.ambertools.programs import find_program
 from merrow.errors import MissingComponentError
 from merrow.units import HARTREE_KCAL

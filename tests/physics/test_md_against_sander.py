@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from peptides import alanine_dipeptide
 
+from mdout_reader import read_mdout
 from merrow.amber.coordinates import Coordinates, read_coordinates, write_restart
-from merrow.amber.mdout import read_mdout
 from merrow.ambertools.programs import run_program
 from merrow.ambertools.sander import single_point
 from merrow.ambertools.solvent import solvate

@@ -11,8 +11,8 @@ import parmed
 import pytest
 from parmed.tools import HMassRepartition
 
+from mdout_reader import read_mdout
 from merrow.amber.coordinates import read_coordinates
-from merrow.amber.mdout import read_mdout
 from merrow.errors import InputError, NumericsError
 from merrow.md.from_mdin import read_md_settings
 from merrow.md.run import run_md

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mdout_reader import read_mdout
 from merrow.amber.coordinates import Coordinates
-from merrow.amber.mdout import read_mdout
 from merrow.amber.topology import atom_label, read_topology
 from merrow.amber.trajectory import read_trajectory
 from merrow.errors import InputError, NumericsError, UnsupportedPhysicsError

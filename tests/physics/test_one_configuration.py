@@ -18,8 +18,8 @@ import openmm as mm
 import pytest
 from parmed.amber import AmberFormat
 
+from mdout_reader import read_mdout
 from merrow.amber.coordinates import Coordinates, read_coordinates, write_restart
-from merrow.amber.mdout import read_mdout
 from merrow.amber.topology import AmberTopology, read_topology
 from merrow.ambertools.programs import find_program, run_program
 from merrow.energy import SinglePoint, single_point

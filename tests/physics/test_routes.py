@@ -33,7 +33,6 @@ from merrow.engine.simulation import open_context, set_snapshot
 from merrow.engine.storage import TaskFolder
 from merrow.errors import InputError
 from merrow.free_energy.cycle import hydration_endpoint
-from merrow.free_energy.endstate import endstate_correction
 from merrow.free_energy.estimators import mbar
 from merrow.geometry import torsion_angles
 from merrow.potentials.interface import Potential
@@ -44,6 +43,7 @@ from merrow.system.pme import Nonbonded
 from merrow.system.region import region_of
 from merrow.system.rendering import rendered
 from merrow.units import KJ_PER_KCAL, NM_PER_ANGSTROM, thermal_energy
+from two_ensembles import endstate_correction
 
 SOME_STATES = (LambdaState(1, 1), LambdaState(0.4, 1), LambdaState(0, 1), LambdaState(0, 0.3))
 

@@ -13,8 +13,8 @@ import parmed
 import pytest
 from hybrids import Box, Python, context_of, energy, forces, read_box, slope
 
+from mdout_reader import read_mdout
 from merrow.amber.coordinates import Coordinates, write_restart
-from merrow.amber.mdout import read_mdout
 from merrow.amber.topology import AmberTopology
 from merrow.amber.trajectory import RestartMetadata, read_trajectory, write_netcdf_restart
 from merrow.ambertools.sander import single_point as sander_energy

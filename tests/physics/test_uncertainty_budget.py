@@ -17,10 +17,10 @@ from merrow.free_energy.budget import (
     well_depth_sensitivity,
 )
 from merrow.free_energy.cycle import hydration_endpoint
-from merrow.free_energy.endstate import endstate_correction
 from merrow.free_energy.estimators import mbar
 from merrow.samples import LambdaState
 from merrow.units import KJ_PER_KCAL
+from two_ensembles import endstate_correction
 
 PATH = (COUPLED, LambdaState(0.5, 1.0), CORNER, LambdaState(0.0, 0.5), GONE)
 TWO_LEGS = Model(harmonic(20.0), g=4.0, c=4.0, w=12.0, two_legs=True)

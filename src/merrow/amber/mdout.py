@@ -7,15 +7,11 @@ the sum of all terms with absolute E_ML.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import numpy as np
-
-from merrow.errors import InputError
 
 RULE: Final = "-" * 80
 BLOCK_RULE: Final = " " + "-" * 78
@@ -40,7 +36,6 @@ MINIMUM_ROWS: Final = (
 )
 WIDTHS: Final = (7, 8, 11)
 MINIMUM_WIDTHS: Final = (8, 8, 11)
-NAME: Final = r"[A-Z0-9][\w/()-]*(?: (?:NB|EEL|VDW)|\(PS\)|\(K\))?"
 
 
 @dataclass(frozen=True)
@@ -154,30 +149,6 @@ def averages(records: Sequence[Energies]) -> str:
         f"\n      A V E R A G E S   O V E R {len(records):7d} S T E P S\n\n\n{block(mean)}"
         f"\n      R M S  F L U C T U A T I O N S\n\n\n{block(rms)}"
     )
-
-
-def read_mdout(path: Path) -> list[Energies]:
-    """Return the blocks of steps of an mdout, ours or sander's, without averages.
-
-    Raises:
-        InputError: There is no such file, or no block in it.
-    """
-    if not path.is_file():
-        raise InputError(f"there is no mdout {path}.")
-    text = path.read_text(errors="replace").partition("A V E R A G E S")[0]
-    found = []
-    for part in re.split(r"(?=^ NSTEP = )", text, flags=re.MULTILINE)[1:]:
-        body = part.partition("\n " + "-" * 20)[0]
-        numbers = {
-            name.strip(): float(value)
-            for name, value in re.findall(rf"({NAME})\s*=\s*(-?[\d.]+)", body)
-        }
-        step, time = int(numbers.pop("NSTEP")), numbers.pop("TIME(PS)")
-        numbers["TEMP"] = numbers.pop("TEMP(K)")
-        found.append(Energies(step, time, numbers))
-    if not found:
-        raise InputError(f"{path} holds no step of dynamics.")
-    return found
 
 
 def settings(pairs: Iterable[tuple[str, Iterable[tuple[str, object]]]]) -> str:

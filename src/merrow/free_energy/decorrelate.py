@@ -43,7 +43,7 @@ class Correlation:
     n_discarded: int
 
 
-def correlation(samples: WindowSamples, *, discard: bool = True) -> Correlation:
+def correlation(samples: WindowSamples) -> Correlation:
     """Return the equilibrated and the independent rows of every (repeat, state).
 
     g is the largest of those of dV/dλ (of the parts that change next to the state: on the LJ leg
@@ -68,7 +68,7 @@ def correlation(samples: WindowSamples, *, discard: bool = True) -> Correlation:
                 continue
             rows = rows[np.argsort(samples.time[rows], kind="stable")]
             slope = samples.dvdl[rows][:, active[k]].sum(axis=1)
-            start = _start(slope) if discard else 0
+            start = _start(slope)
             kept = rows[start:]
             neighbours = [j for j in (k - 1, k + 1) if 0 <= j < k_states]
             series = [slope[start:], *(np.clip(u[kept, j], -SPIKE, SPIKE) for j in neighbours)]

@@ -98,36 +98,6 @@ class _Step:
     overlap: float
 
 
-def endstate_correction(
-    d_mm: Array,
-    d_ml: Array,
-    *,
-    temperature: float,
-    groups_mm: IntArray | None = None,
-    groups_ml: IntArray | None = None,
-) -> EndStateEstimate:
-    """Return the free energy of MM → ML in one phase from two ensembles by BAR.
-
-    Args:
-        d_mm: E_ML − E_MM on frames of the MM ensemble [kJ/mol], shape (n,), in order of time.
-        d_ml: The same on frames of the ML ensemble, shape (m,).
-        temperature: Temperature of both [K].
-        groups_mm: Repeat or walker of each row of d_mm; None for one series.
-        groups_ml: The same for d_ml.
-
-    Returns:
-        The correction; `by_repeat` holds labels that both ensembles have.
-
-    Raises:
-        NumericsError: Too few or non-finite values, or ensembles too far apart for BAR.
-    """
-    ensembles = (
-        IntermediateEnsemble(0.0, d_mm, groups_mm),
-        IntermediateEnsemble(1.0, d_ml, groups_ml),
-    )
-    return endstate_free_energy(ensembles, temperature=temperature)
-
-
 def endstate_free_energy(
     ensembles: Sequence[IntermediateEnsemble], *, temperature: float
 ) -> EndStateEstimate:

@@ -57,7 +57,6 @@ class PathEstimate(Estimate):
             method gives none.
         profile_stderr_kcal: Analytic errors of the profile, shape (K,); None for another method.
         overlap: MBAR overlap matrix, shape (K, K); None for another method.
-        n_samples: Rows that entered the value.
         n_independent: Rows left after decorrelation.
     """
 
@@ -68,7 +67,6 @@ class PathEstimate(Estimate):
     profile_kcal: Array = field(kw_only=True, repr=False)
     profile_stderr_kcal: Array | None = field(kw_only=True, repr=False, default=None)
     overlap: Array | None = field(kw_only=True, repr=False, default=None)
-    n_samples: int = field(kw_only=True)
     n_independent: int = field(kw_only=True)
 
     @property

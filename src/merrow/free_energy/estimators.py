@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""What is the free energy of a sampled path? MBAR, BAR and thermodynamic integration.
+"""What is the free energy of a sampled path? MBAR and thermodynamic integration.
 
 All through alchemlyb and pymbar. Every result is coupled minus decoupled (first state minus last),
 that is gas → water, and its error weighs three: analytic on independent rows, the scatter of
-blocks, the scatter of repeats (`repeats`).
+blocks, the scatter of repeats (`uncertainty`).
 
 References:
-    MBAR: 10.1063/1.2978177; BAR: 10.1016/0021-9991(76)90078-4; TI: 10.1063/1.1749657.
+    MBAR: 10.1063/1.2978177; TI: 10.1063/1.1749657.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from alchemlyb.estimators import BAR, MBAR, TI, TI_GQ
+from alchemlyb.estimators import MBAR, TI, TI_GQ
 from pymbar.utils import BoundsError, ConvergenceError, ParameterError
 
 from merrow.errors import NumericsError
@@ -61,36 +61,6 @@ def mbar(samples: WindowSamples, *, rows: Correlation | None = None) -> PathEsti
     )
     kt = thermal_energy(samples.temperature) * KCAL_PER_KJ
     return replace(estimate, profile_stderr_kcal=thinned.d_delta_f_.to_numpy()[-1] * kt)
-
-
-def bar(samples: WindowSamples, *, rows: Correlation | None = None) -> PathEstimate:
-    """Return the free energy of the path from BAR between neighbours: a check on MBAR.
-
-    Its analytic error ignores that two neighbouring steps share the rows of a state.
-
-    Raises:
-        NumericsError: A state has too few rows, or BAR finds no solution.
-    """
-    check_rows(samples)
-    rows = rows or correlation(samples)
-    ends = chains(samples.states)
-
-    def values(part: WindowSamples) -> Array:
-        check_rows(part, minimum=1)
-        return differences(_fit(BAR(), u_nk(part)).delta_f_.to_numpy(), ends)
-
-    delta = _fit(BAR(), u_nk(samples.select(rows.equilibrated))).delta_f_.to_numpy()
-    thinned = _fit(BAR(), u_nk(samples.select(rows.independent))).d_delta_f_.to_numpy()
-    steps = np.diag(thinned, 1) ** 2
-    return path_estimate(
-        "BAR",
-        samples,
-        rows,
-        center=differences(delta, ends),
-        analytic=np.sqrt([steps[high:low].sum() for high, low in ends.values()]),
-        values=values,
-        profile=delta[-1],
-    )
 
 
 def thermodynamic_integration(

@@ -130,7 +130,6 @@ def path_estimate(
         legs=entries,
         profile_kcal=profile * kt,
         overlap=overlap,
-        n_samples=len(kept),
         n_independent=int(rows.independent.sum()),
     )
 

@@ -110,10 +110,10 @@ class Protocol(Settings):
     """Gas-phase sampling of each temperature ladder [ps]."""
     n_gas_ladders: int = Field(2, ge=2)
     """Independent temperature ladders in gas, started from different conformers."""
-    gas_reservoir: bool | None = None
+    gas_reservoir: bool = False
     """Whether a decoupled solute that has rotatable torsions and no constraints is replaced by a
     conformer of the gas phase before each exchange, and the ML/MM end state of the endpoint
-    route goes on from phases of the path; null: off, as where run.yaml is older."""
+    route goes on from phases of the path."""
     target_stderr_kcal: float | None = Field(0.3, gt=0)
     """Sampling stops at this standard error of the headline [kcal/mol]; null: never."""
     minimum_sampling_ps: float = Field(8.0, ge=0)

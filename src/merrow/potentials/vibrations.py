@@ -68,7 +68,7 @@ def vibrations(potential: Potential, start: Array, masses: Array) -> Vibrations:
     """
     for _ in range(1 + MOST_SADDLE_POINTS):
         positions = minimum(potential, start)
-        found, modes = _modes(hessian(potential, positions), positions, masses)
+        found, modes = normal_modes(hessian(potential, positions), positions, masses)
         if not len(found) or found[0] > SADDLE_POINT:
             break
         way = modes[:, 0].reshape(start.shape)
@@ -110,18 +110,7 @@ def hessian(potential: Potential, positions: Array) -> Array:
     return np.asarray((second + second.T) / 2)
 
 
-def wavenumbers(second: Array, positions: Array, masses: Array) -> Array:
-    """Return the harmonic wavenumbers [cm⁻¹] of a Hessian, ascending, imaginary ones negative.
-
-    Args:
-        second: ∂²E/∂x∂x [kcal/mol/Å²], shape (3 N, 3 N).
-        positions: Where it was taken [Å], shape (N, 3).
-        masses: Masses [dalton], shape (N,).
-    """
-    return _modes(second, positions, masses)[0]
-
-
-def _modes(second: Array, positions: Array, masses: Array) -> tuple[Array, Array]:
+def normal_modes(second: Array, positions: Array, masses: Array) -> tuple[Array, Array]:
     """Return wavenumbers [cm⁻¹], (n,), and how the atoms move, one mode a column, (3 N, n)."""
     root = np.repeat(np.sqrt(masses), 3)
     inner = _inner(positions, masses)

@@ -6,9 +6,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from mdout_reader import read_mdout
 from merrow.amber.mdinfo import Pace, timings
-from merrow.amber.mdout import Energies, averages, block, minimum_block, read_mdout
-from merrow.errors import InputError
+from merrow.amber.mdout import Energies, averages, block, minimum_block
 
 SANDER = """\
  NSTEP =       10   TIME(PS) =       0.060  TEMP(K) =   274.88  PRESS = -1317.2
@@ -76,14 +76,6 @@ def test_a_step_of_minimisation_is_written_as_sander_writes_it():
         " VDWAALS =      401.4891  EEL     =    -2473.7404  HBOND      =        0.0000\n"
         " 1-4 VDW =        0.0000  1-4 EEL =        0.0000  RESTRAINT  =        0.0000\n"
     ) in text
-
-
-def test_a_file_without_steps_is_named(tmp_path):
-    (tmp_path / "mdout").write_text("nothing here")
-    with pytest.raises(InputError, match="holds no step"):
-        read_mdout(tmp_path / "mdout")
-    with pytest.raises(InputError, match="there is no mdout"):
-        read_mdout(tmp_path / "lost")
 
 
 def test_speed_and_time_left_follow_from_what_was_done():

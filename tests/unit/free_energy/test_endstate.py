@@ -9,11 +9,11 @@ import pytest
 from merrow.errors import NumericsError
 from merrow.free_energy.endstate import (
     IntermediateEnsemble,
-    endstate_correction,
     endstate_free_energy,
     missing_intermediates,
 )
 from merrow.units import KCAL_PER_KJ
+from two_ensembles import endstate_correction
 
 T = 300.0
 

@@ -50,15 +50,11 @@ class Pose:
     """How the ligand lies in the protein.
 
     Attributes:
-        min_distance: Shortest distance between heavy atoms [Å].
         clashes: Pairs of heavy atoms that overlap, the worst first.
-        n_contact: Heavy atoms of the ligand in contact with the protein.
         neighbours: Labels of residues in contact.
     """
 
-    min_distance: float
     clashes: tuple[str, ...]
-    n_contact: int
     neighbours: tuple[str, ...]
 
 
@@ -133,7 +129,7 @@ def check_pose(protein: Protein, molecule: InputMolecule, *, allow_clashes: bool
         )
     close = (distance < CONTACT).any(axis=0)
     near = {labels[j].split(" of ", 1)[1]: None for j in np.flatnonzero(close)}
-    return Pose(float(distance.min()), clashes, int(in_contact.sum()), tuple(near))
+    return Pose(clashes, tuple(near))
 
 
 def own_copies(
