@@ -8,7 +8,6 @@ VENV ?= .venv
 PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(shell command -v $(name))))
 JOBS ?= 2
 SLOW ?= slow
-BENCH ?= $(wildcard benchmarks/*.py)
 
 BIN := $(abspath $(VENV))/bin
 READY := $(VENV)/.ready
@@ -50,10 +49,11 @@ check: $(READY)
 	$(BIN)/lint-imports
 	$(MAKE) test
 
-# Each script writes its figures, with machine, versions and seed, into benchmarks/results.
+# A script writes its figures, with machine, versions and seed, into benchmarks/results; most need a folder
+# to keep their runs in: make bench BENCH="step_cost.py --quick"
 bench: $(READY)
-	@test -n "$(BENCH)" || { echo "make: there is no script in benchmarks/ yet." >&2; exit 1; }
-	for script in $(BENCH); do $(BIN)/python $$script || exit 1; done
+	@test -n "$(BENCH)" || { echo 'make: name a script, such as BENCH="step_cost.py --quick".' >&2; exit 1; }
+	$(BIN)/python benchmarks/$(BENCH)
 
 # Every link leads somewhere, every Python example of the documents runs.
 docs: $(READY)
