@@ -210,8 +210,8 @@ class Run:
                 slope=self._slope(report.snapshot),
                 members=members,
             )
-            self.seen.append(energies)
-            self._print(energies)
+            self._publish(energies, layout.block(energies), self.pace())
+            self.last, self.last_step = time.monotonic(), self.step
             self.tell(
                 self.spread.look(
                     members, step=self.step, time=when, frame=lambda: self._frame(report.snapshot)
@@ -248,13 +248,6 @@ class Run:
         elec, lj = self.slope.at(snapshot)
         return -lj if coupling.lj_mask else -elec
 
-    def _print(self, energies: Energies) -> None:
-        text, pace = layout.block(energies), self.pace()
-        self.tell(text + "\n")
-        atomic_write(self.outputs.mdinfo, text + timings(pace))
-        self._report(energies, pace)
-        self.last, self.last_step = time.monotonic(), self.step
-
     def _minimum(self, report: MinimizeReport) -> None:
         values: dict[str, float] = terms_kcal(report.terms)
         values["EPtot"] = report.potential * KCAL_PER_KJ
@@ -268,29 +261,23 @@ class Run:
             name=self.setup.inputs.topology.names[report.atom],
             atom=report.atom + 1,
         )
-        self.seen.append(energies)
-        self.tell(text)
-        atomic_write(self.outputs.mdinfo, text)
         self.step = report.step
-        self._report(energies, None)
+        self._publish(energies, text, None)
 
-    def _report(self, energies: Energies, pace: Pace | None) -> None:
-        """Tell the listener of a printed step; a minimisation has no pace."""
-        steps, values = self.setup.settings.steps, energies.values
+    def _publish(self, energies: Energies, text: str, pace: Pace | None) -> None:
+        """Tell mdout, mdinfo and the listener of a printed step; a minimisation has no pace."""
+        self.seen.append(energies)
+        self.tell(text if pace is None else text + "\n")
+        atomic_write(self.outputs.mdinfo, text if pace is None else text + timings(pace))
+        steps, values, left = self.setup.settings.steps, energies.values, None
         details = [f"EPtot {values['EPtot']:.2f}"]
         if "TEMP" in values:
             details.append(f"{values['TEMP']:.0f} K")
-        known = pace is not None and self.step > 0
-        if pace is not None and known:
+        if pace is not None and self.step > 0:
             details.append(f"{pace.ns_per_day:.3g} ns/day")
-        self.listen(
-            Progress(
-                f"step {self.step} of {steps}",
-                self.step / max(steps, 1),
-                tuple(details),
-                pace.remaining if pace is not None and known else None,
-            )
-        )
+            left = pace.remaining
+        fraction = self.step / max(steps, 1)
+        self.listen(Progress(f"step {self.step} of {steps}", fraction, tuple(details), left))
 
     def save(self, snapshot: Snapshot, step: int, *, velocities: bool = True) -> Snapshot:
         """Write the restart and return the snapshot that a reader of it would begin from."""

@@ -12,7 +12,7 @@ from merrow.amber.topology import AmberTopology, read_topology
 from merrow.errors import InputError, NumericsError
 from merrow.md.loop import MdOutputs, Run
 from merrow.md.settings import MdSettings
-from merrow.md.setup import MdInputs, prepare_md
+from merrow.md.setup import MdInputs, MdSetup, prepare_md
 from merrow.progress import Listener, silent
 
 __all__ = ["MdOutputs", "MdResult", "run_md"]
@@ -68,12 +68,27 @@ def run_md(
     setup = prepare_md(settings, inputs, platform=platform)
     for path in written:
         path.unlink(missing_ok=True)
+    return run_setup(setup, outputs, listen)
+
+
+def run_setup(setup: MdSetup, outputs: MdOutputs, listen: Listener) -> MdResult:
+    """Run what is ready to begin.
+
+    Args:
+        setup: What is simulated, and how.
+        outputs: Where to write; what is there is overwritten.
+        listen: Called with every printed step.
+
+    Raises:
+        NumericsError, IncompleteError: As `run_md`.
+    """
+    minimises = setup.settings.minimise
     with ExitStack() as files:
         log = files.enter_context(outputs.mdout.open("w", encoding="utf-8"))
         run = Run(setup, outputs, log, files, listen)
         run.open()
         try:
-            if settings.minimise:
+            if minimises:
                 run.minimise()
             else:
                 run.propagate()
@@ -82,7 +97,7 @@ def run_md(
         except KeyboardInterrupt as error:
             raise run.stopped() from error
         run.close()
-    speed = 0.0 if settings.minimise else run.pace().ns_per_day
+    speed = 0.0 if minimises else run.pace().ns_per_day
     return MdResult(tuple(run.seen), outputs, speed)
 
 

@@ -47,11 +47,19 @@ CLOSEST, LONGEST_BOND = 0.1, 3.0
 
 @dataclass(frozen=True)
 class MdInputs:
-    """What a run reads beside its settings: the prmtop, coordinates, and those of restraints."""
+    """What a run takes beside its settings.
+
+    Attributes:
+        topology: The prmtop.
+        inpcrd: File of coordinates.
+        refc: File of reference coordinates, for restraints.
+        potential: The potential of the settings, where it is loaded already.
+    """
 
     topology: AmberTopology
     inpcrd: Path
     refc: Path | None = None
+    potential: Potential | None = None
 
 
 @dataclass(frozen=True)
@@ -103,7 +111,7 @@ def prepare_md(settings: MdSettings, inputs: MdInputs, *, platform: str) -> MdSe
     check_reference(platform, box, nonbonded.cutoff)
     region = _region(settings, topology, coordinates)
     coordinates = _together(coordinates, region, inputs.inpcrd, periodic=cell is not None)
-    potential = open_potential(
+    potential = inputs.potential or open_potential(
         ml.potential,
         topology,
         region,

@@ -23,11 +23,12 @@ from merrow.ambertools.masks import number_list
 from merrow.errors import IncompleteError, InputError
 from merrow.files import atomic_write
 from merrow.folders import first_difference, locked, occupied, text_of
-from merrow.md.run import MdOutputs, run_md
+from merrow.md.run import MdOutputs, run_setup
 from merrow.md.settings import MdSettings
 from merrow.md.setup import MdInputs, prepare_md
 from merrow.md.simulate_config import SimulationConfig
 from merrow.md.stages import LEGS, Stage, stages
+from merrow.potentials.interface import Potential
 from merrow.progress import Listener, Progress, TimeLimit, silent
 from merrow.trajectories import dry_atoms, pieces
 
@@ -87,12 +88,14 @@ def simulate(
         missing = [job for job in jobs if not job.restart(folder).exists()]
         total, left = (sum(job.stage.settings.steps for job in some) for some in (jobs, missing))
         meter = _Meter(total, total - left)
+        loaded: dict[str, Potential] = {}
         for k, job in enumerate(missing):
             if longest and limit.passed(ahead_s=longest):  # a stage may take as long as any so far
                 raise _time_is_up(folder, missing[k:])
             began, settings = time.monotonic(), job.stage.settings
             told = partial(meter.tell, listen, settings)
-            _run(config, topology, folder / job.leg, job, told)
+            known = loaded.get(job.leg)
+            loaded[job.leg] = _run(config, topology, folder / job.leg, job, known, told)
             longest = max(longest, time.monotonic() - began)
             meter.done += settings.steps
     found = {job.leg: pieces(folder / job.leg) for job in jobs}
@@ -122,9 +125,10 @@ def _run(
     topology: AmberTopology,
     folder: Path,
     job: Job,
+    potential: Potential | None,
     listen: Listener,
-) -> None:
-    """Compute one stage beside, and move its files when it is whole."""
+) -> Potential:
+    """Compute one stage beside, move its files when it is whole, and return its potential."""
     name, settings = job.stage.name, job.stage.settings
     work = folder / "unfinished"
     work.mkdir(parents=True, exist_ok=True)
@@ -133,20 +137,17 @@ def _run(
     rare = {"mdvel": work / "velocities.nc", "mdspread": work / "spread.nc"}
     source = folder / f"{name}.in"
     atomic_write(source, settings.text)
-    run_md(
-        settings.model_copy(update={"source": source}),
-        topology,
-        config.inpcrd if job.before is None else folder / f"{job.before}.rst",
-        outputs=MdOutputs(**beside, **rare),
-        reference=config.inpcrd if settings.restraint_mask else None,
-        overwrite=True,
-        platform=config.platform,
-        listen=listen,
-    )
+    start = Path(config.inpcrd)
+    begin = start if job.before is None else folder / f"{job.before}.rst"
+    inputs = MdInputs(topology, begin, start if settings.restraint_mask else None, potential)
+    settings = settings.model_copy(update={"source": source})
+    setup = prepare_md(settings, inputs, platform=config.platform)
+    run_setup(setup, MdOutputs(**beside, **rare), listen)
     for path in beside.values():  # the restart file last: it says "done"
         if path.exists():
             path.replace(folder / path.name)
     shutil.rmtree(work)
+    return setup.potential
 
 
 def _time_is_up(folder: Path, left: list[Job]) -> IncompleteError:
