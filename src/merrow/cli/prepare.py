@@ -35,7 +35,7 @@ def complex_(
     implicit: Annotated[
         bool, typer.Option("--implicit", help="No box of water: the dry files alone.")
     ] = False,
-    remove: Annotated[str, typer.Option(help="Residue names to leave out, such as GOL,SO4.")] = "",
+    remove: Annotated[str, typer.Option(help="Residues to leave out: GOL,SO4 or GLY:A:201.")] = "",
     waters: Annotated[str, typer.Option(help="Crystal waters: keep or none.")] = "keep",
     charges: Annotated[str, typer.Option(help="Charges of the ligand: bcc, abcg2, file.")] = "bcc",
     protein_ff: Annotated[str, typer.Option(help="Protein: ff14SB or ff19SB.")] = "ff14SB",

@@ -11,8 +11,8 @@ import pytest
 from rdkit import Chem
 
 from merrow.ambertools.molecule import read_molecule
+from merrow.binding.prepare.ligand_form import check_form
 from merrow.binding.prepare.pose import (
-    check_form,
     check_pose,
     own_copies,
     read_ligand,
@@ -91,8 +91,8 @@ def test_a_metal_ion_is_refused_and_other_groups_must_be_named(crystals):
 
 
 def test_an_amino_acid_without_parameters_is_refused(edited):
-    path = edited("5uez.pdb", lambda lines: [x.replace("MET A 457", "MSE A 457") for x in lines])
-    with pytest.raises(UnsupportedPhysicsError, match="MSE A 457"):
+    path = edited("5uez.pdb", lambda lines: [x.replace("MET A 457", "CSO A 457") for x in lines])
+    with pytest.raises(UnsupportedPhysicsError, match="CSO A 457"):
         read_protein(path)
 
 

@@ -18,10 +18,10 @@ from merrow.ambertools import sander
 from merrow.ambertools.molecule import InputMolecule
 from merrow.ambertools.prepare import check_choice, parametrize
 from merrow.ambertools.programs import find_program, version
+from merrow.binding.prepare.ligand_form import check_form
 from merrow.binding.prepare.pose import (
     CLASH,
     Pose,
-    check_form,
     check_pose,
     own_copies,
     read_ligand,
@@ -60,7 +60,7 @@ class ComplexRequest:
         buffer: Least distance between solute and face of the box [Å].
         ions: Salt beside the counter-ions [mol/l].
         implicit: No box: the dry files alone.
-        remove: Residue names to leave out.
+        remove: Residues to leave out, as GOL or GLY:A:201.
         waters: Crystal waters to keep.
         relax_clashes: Whether a clashing pose is minimised instead of refused.
         ligand_as_given: Whether an unusual protonation of the ligand is accepted.
@@ -102,7 +102,6 @@ def _prepare(
     protein: Protein,
     molecule: InputMolecule,
     pose: Pose,
-    removed: list[str],
     folder: Path,
 ) -> dict[str, Any]:
     """Make all files in a folder and return the report."""
@@ -130,7 +129,7 @@ def _prepare(
         )
     report = _report(request, protein, molecule, whole, files)
     report["pose"] = asdict(pose) | {"relaxation": moved}
-    report["removed"] = {"groups": removed, "waters_in_the_place_of_the_ligand": crowded}
+    report["removed"] = {"groups": protein.removed, "waters_in_the_place_of_the_ligand": crowded}
     report["system"]["crystal_waters_kept"] = len(kept)
     report["energies_kcal"] = compare_energies(*files.complex)
     atomic_write(folder / REPORT, json.dumps(report, indent=2, ensure_ascii=False) + "\n")
@@ -164,7 +163,7 @@ def compare_energies(prmtop: Path, inpcrd: Path) -> dict[str, dict[str, float]]:
 
 def _check(
     request: ComplexRequest,
-) -> tuple[Protein, InputMolecule, Pose, list[str]]:
+) -> tuple[Protein, InputMolecule, Pose]:
     """Refuse all that can be seen before anything is computed or written."""
     out = request.out
     check_new(out)
@@ -177,21 +176,15 @@ def _check(
     for program in ("tleap", "antechamber", "sander"):
         find_program(program)
     require_pdb2pqr()
-    before = read_protein(request.protein)
+    protein = read_protein(request.protein, remove=request.remove)
     molecule = read_ligand(request.ligand)
     check_choice(molecule, request.charges, 2)
-    names = {r.name for r in (*before.others, *before.residues(), *before.waters)}
-    for name in request.remove:
-        if name not in names:
-            raise InputError(f"--remove {name}: {request.protein.name} has no such residue.")
-    protein = read_protein(request.protein, remove=request.remove)
     _, others = own_copies(protein, molecule)
     refuse_unknown(protein, others)
     if not request.ligand_as_given:
         check_form(molecule, request.ph)
     pose = check_pose(protein, molecule, allow_clashes=request.relax_clashes)
-    gone = {r.label for r in before.others} - {r.label for r in protein.others}
-    return protein, molecule, pose, sorted(gone)
+    return protein, molecule, pose
 
 
 def _relaxed(protein: Protein, whole: Protonated, folder: Path) -> dict[str, float]:
@@ -245,6 +238,7 @@ def _report(
         },
         "changes": {
             "alternate_locations": list(protein.alternates),
+            "read_under_another_name": list(protein.renamed),
             "heavy_atoms_built": list(whole.built),
             "side_chains_flipped": list(whole.flipped),
             "disulfides": [list(pair) for pair in whole.bridges],

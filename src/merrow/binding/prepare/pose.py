@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Does the ligand lie in a pocket, free of clashes and bonds, in the form of this pH?"""
+"""Whether the ligand lies in a pocket of the protein, free of clashes and bonds."""
 
 from __future__ import annotations
 
@@ -25,24 +25,6 @@ WATER_CLASH: Final = 2.4
 """A crystal water nearer than this to a heavy atom of the ligand makes room for it [Å]."""
 SAME_PLACE: Final = 0.5
 """Largest distance between an atom of the SDF and the same atom in the PDB file [Å]."""
-
-ALKYL: Final = "$([CX4]([#6,#1])([#6,#1])[#6,#1])"
-STATES: Final = (
-    ("[CX3](=O)[OX2H1]", "a neutral carboxylic acid", 4.5, "acid"),
-    ("[CX3](=O)[O-]", "a carboxylate", 4.5, "base"),
-    ("[SX4](=O)(=O)[OX2H1]", "a neutral sulfonic acid", 0.0, "acid"),
-    ("[PX4](=O)([OX2H1])[#6,#8]", "a neutral phosphonic or phosphoric acid", 2.0, "acid"),
-    (f"[NX3;+0;H2][{ALKYL}]", "a neutral primary amine", 10.0, "base"),
-    (f"[NX3;+0;H1]([{ALKYL}])[{ALKYL}]", "a neutral secondary amine", 10.5, "base"),
-    (f"[NX3;+0;H0]([{ALKYL}])([{ALKYL}])[{ALKYL}]", "a neutral tertiary amine", 10.0, "base"),
-    ("[NX4;+1;!H0]", "a protonated amine", 10.0, "acid"),
-    ("[#6;!a][CX3](=[NX2;+0;H1])[NX3;H2]", "a neutral amidine", 12.0, "base"),
-    ("c[CX3](=[NX2;+0;H1])[NX3;H2]", "a neutral amidine", 11.5, "base"),
-    ("[NX3;H2][CX3](=[NX2;+0])[NX3][#6X4]", "a neutral guanidine", 13.0, "base"),
-)
-"""Pattern, name, usual pKa, and whether the group as written holds the proton (acid) or not."""
-MARGIN: Final = 1.5
-"""pH units between pKa and pH from which on a form is called wrong."""
 
 
 @dataclass(frozen=True)
@@ -80,24 +62,6 @@ def read_ligand(path: Path) -> InputMolecule:
     elif path.suffix.lower() != ".mol2":
         raise InputError(f"{path} is no .sdf, .mol or .mol2 file, so it holds no pose.")
     return molecule
-
-
-def check_form(molecule: InputMolecule, ph: float) -> None:
-    """Raise where a group of the ligand is in a form that it hardly has at this pH.
-
-    Raises:
-        InputError: It is; the message names the group and its usual pKa.
-    """
-    for smarts, name, pka, kind in STATES:
-        wrong = ph > pka + MARGIN if kind == "acid" else ph < pka - MARGIN
-        hits = molecule.mol.GetSubstructMatches(Chem.MolFromSmarts(smarts)) if wrong else ()
-        if hits:
-            atom = molecule.mol.GetAtomWithIdx(hits[0][0])
-            raise InputError(
-                f"atom {atom.GetIdx() + 1} ({atom.GetSymbol()}) of the ligand {molecule.name} "
-                f"belongs to {name}, whose pKa is usually near {pka:g}, but the pH is {ph:g}: give "
-                "the other form, or say --ligand-as-given if you know better."
-            )
 
 
 def check_pose(protein: Protein, molecule: InputMolecule, *, allow_clashes: bool) -> Pose:

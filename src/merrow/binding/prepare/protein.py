@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: MIT
-"""Which protein does a PDB file hold, and is it whole enough to be simulated without a guess?"""
+"""The protein of a PDB or mmCIF file: whole enough to be simulated without a guess, or refused."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import parmed
 from numpy.typing import NDArray
 
+from merrow.binding.prepare.names import WATERS, atom_name, residue_name
+from merrow.binding.prepare.structure_file import read_structure
 from merrow.errors import InputError, UnsupportedPhysicsError
 
 Array = NDArray[np.float64]
@@ -26,9 +26,9 @@ PHOSPHORYLATED: Final = frozenset({"SEP", "TPO", "PTR"})
 """Parameters in leaprc.phosaa14SB and phosaa19SB, as dianions."""
 N_CAPS: Final = frozenset({"ACE"})
 C_CAPS: Final = frozenset({"NME", "NHE"})
-WATERS: Final = frozenset({"HOH", "WAT", "DOD", "TIP", "TIP3"})
 BACKBONE: Final = ("N", "CA", "C", "O")
 METALS: Final = frozenset({3, 4, 11, 12, 13, *range(19, 32), *range(37, 51), *range(55, 84)})
+SULFUR: Final = 16
 PEPTIDE_BOND: Final = 2.0
 """Longest distance C–N that is still read as a peptide bond [Å]."""
 
@@ -58,6 +58,11 @@ class Residue:
         """The name for messages, such as "HIS A 161"."""
         return f"{self.name} {self.chain} {self.number}{self.insertion}".replace("  ", " ")
 
+    @property
+    def place(self) -> str:
+        """The name for --remove, such as "GLY:A:201"."""
+        return f"{self.name}:{self.chain}:{self.number}{self.insertion}"
+
     def positions(self) -> Array:
         """Return the positions of the heavy atoms [Å], shape (n, 3)."""
         return np.array(list(self.atoms.values()))
@@ -73,6 +78,8 @@ class Protein:
         waters: Water molecules, oxygen only.
         others: Every other group: ligands, ions, additives.
         alternates: Residues with two locations, and which was taken.
+        removed: Labels of the groups that were left out.
+        renamed: What other programs call otherwise, and how it was read.
         missing: Labels of residues that REMARK 465 lists as not located.
         links: Pairs of residue labels that LINK records bind.
     """
@@ -82,6 +89,8 @@ class Protein:
     waters: tuple[Residue, ...]
     others: tuple[Residue, ...]
     alternates: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    renamed: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     links: tuple[tuple[str, str], ...] = ()
     _cache: dict[str, Array] = field(default_factory=dict)
@@ -100,59 +109,55 @@ class Protein:
 
 
 def read_protein(path: Path, *, remove: Collection[str] = ()) -> Protein:
-    """Read a PDB file: of alternate locations the more occupied one, hydrogens left out.
+    """Read a PDB or mmCIF file: of alternate locations the more occupied one, hydrogens left out.
 
     Args:
         path: The file.
-        remove: Names of residues that are to be left out, such as crystallisation additives.
+        remove: Residues that are to be left out: all of a name, "GOL", or one, "GLY:A:201".
 
     Raises:
         InputError: The file is missing, damaged, has no protein, several models, a residue that
-            is not known, or a gap in a chain.
+            is not known, a gap in a chain, or nothing that `remove` names.
     """
-    if not path.is_file():
-        raise InputError(f"there is no protein file {path}.")
-    text = path.read_text(errors="replace")
-    n_models = len(re.findall(r"^MODEL ", text, flags=re.M))
-    if n_models > 1:
-        raise InputError(
-            f"{path.name} has {n_models} models: put the one that you mean into a file of its own."
-        )
-    if not re.search(r"^(ATOM|HETATM)", text, flags=re.M):
-        raise InputError(f"{path.name} has no atoms: give the PDB file of a protein.")
-    structure = _parse(path)
-    residues, alternates = [], []
-    for found in structure.residues:
-        if found.name in remove:
+    file = read_structure(path)
+    residues, alternates, renamed, removed = [], [], [], []
+    unseen = set(remove)
+    for found in file.structure.residues:
+        original, choice = _one_location(found)
+        names = {original.name, original.place}
+        unseen -= names
+        if names & set(remove):
+            removed += [original.label]
             continue
-        residue, choice = _one_location(found)
+        residue = _in_ambers_names(original)
+        if residue.name != original.name and original.name not in WATERS:
+            renamed += [f"{original.label}: {residue.name}"]
         residues += [residue] if residue.atoms else []
         alternates += [choice] if choice else []
+    if unseen:
+        raise InputError(f"--remove {sorted(unseen)[0]}: {path.name} has no such residue.")
     known = AMINO_ACIDS | PHOSPHORYLATED | N_CAPS | C_CAPS
-    polymer = [r for r in residues if r.name in known]
+    free = _free_amino_acids([r for r in residues if r.name in known])
+    polymer = [r for r in residues if r.name in known and r not in free]
     if not any(r.name in AMINO_ACIDS for r in polymer):
-        raise InputError(f"{path.name} holds no amino acid: give the PDB file of a protein.")
-    others = tuple(r for r in residues if r.name not in known and r.name not in WATERS)
+        raise InputError(f"{path.name} holds no amino acid: give the file of a protein.")
+    others = tuple(r for r in residues if r not in polymer and r.name not in WATERS)
     for residue in others:
-        if {"N", "CA", "C"} <= residue.atoms.keys():
+        if {"N", "CA", "C"} <= residue.atoms.keys() and _is_bonded(residue, polymer):
             raise UnsupportedPhysicsError(
                 f"{residue.label} of {path.name} is an amino acid without AMBER parameters here: "
                 "mutate it to its parent, or make the prmtop yourself."
             )
-    missing = tuple(
-        f"{name} {chain} {number}"
-        for name, chain, number in re.findall(
-            r"^REMARK 465 +(?:\d+ +)?([A-Z]{3}) ([A-Z0-9]) +(-?\d+)", text, flags=re.M
-        )
-    )
     return Protein(
         path=path,
-        chains=_chains(polymer, missing, path),
+        chains=_chains(polymer, file.missing, path),
         waters=tuple(r for r in residues if r.name in WATERS),
         others=others,
         alternates=tuple(alternates),
-        missing=missing,
-        links=_links(text),
+        removed=tuple(sorted(removed)),
+        renamed=tuple(renamed),
+        missing=file.missing,
+        links=file.links,
     )
 
 
@@ -177,17 +182,6 @@ def refuse_unknown(protein: Protein, others: Sequence[Residue]) -> None:
             f"{protein.path.name} holds {labels}, neither protein, nor water, nor the ligand: "
             f"if they may be left out, say so with --remove {','.join(names)}."
         )
-
-
-def _parse(path: Path) -> Any:
-    try:
-        structure = parmed.read_PDB(str(path), skip_bonds=True)
-    except Exception as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path.name} is not a valid PDB file ({reason}).") from error
-    if not np.isfinite(structure.coordinates).all():
-        raise InputError(f"{path.name} has positions that are not finite numbers.")
-    return structure
 
 
 def _one_location(found: Any) -> tuple[Residue, str | None]:
@@ -217,6 +211,39 @@ def _one_location(found: Any) -> tuple[Residue, str | None]:
         return residue, None
     shown = ", ".join(f"{letter} {value:.2f}" for letter, value in means.items())
     return residue, f"{residue.label}: {best} taken of occupancies {shown}"
+
+
+def _in_ambers_names(residue: Residue) -> Residue:
+    """Return a residue of GROMACS, CHARMM or Maestro with AMBER's names; MSE's Se becomes S."""
+    name = residue_name(residue.name)
+    present = frozenset(residue.atoms)
+    atoms = {atom_name(name, atom, present): x for atom, x in residue.atoms.items()}
+    numbers = {
+        atom_name(name, atom, present): SULFUR if (name, atom) == ("MET", "SE") else number
+        for atom, number in residue.numbers.items()
+    }
+    return replace(residue, name=name, atoms=atoms, numbers=numbers)
+
+
+def _free_amino_acids(polymer: Sequence[Residue]) -> list[Residue]:
+    """Return amino acids with both ends of their own that no peptide bond holds: ligands."""
+    return [
+        residue
+        for residue in polymer
+        if residue.name in AMINO_ACIDS
+        and {"N", "CA", "C", "OXT"} <= residue.atoms.keys()
+        and not _is_bonded(residue, [r for r in polymer if r is not residue])
+    ]
+
+
+def _is_bonded(residue: Residue, polymer: Sequence[Residue]) -> bool:
+    """Tell whether a peptide bond joins a residue to another one."""
+    ends = [(residue.atoms["N"], "C"), (residue.atoms["C"], "N")]
+    return any(
+        other in r.atoms and float(np.linalg.norm(place - r.atoms[other])) < PEPTIDE_BOND
+        for place, other in ends
+        for r in polymer
+    )
 
 
 def _chains(
@@ -256,14 +283,3 @@ def _gap(last: Residue, nxt: Residue, length: float, missing: Sequence[str], pat
         f"{path.name} has a gap between {last.label} and {nxt.label}, {length:.1f} Å apart{told}: "
         "model the missing loop first, with a program made for that."
     )
-
-
-def _links(text: str) -> tuple[tuple[str, str], ...]:
-    """Return the residues that LINK records bind, by their labels."""
-
-    def label(line: str, at: int) -> str:
-        name, chain, number = line[at : at + 3], line[at + 4], line[at + 5 : at + 9]
-        return f"{name.strip()} {chain.strip()} {number.strip()}{line[at + 9].strip()}"
-
-    lines = [line.ljust(80) for line in text.splitlines() if line.startswith("LINK  ")]
-    return tuple((label(line, 17), label(line, 47)) for line in lines)

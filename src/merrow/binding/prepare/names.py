@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: MIT
+"""Names of residues and atoms in files of GROMACS, CHARMM and Maestro, and AMBER's for the same."""
+
+from __future__ import annotations
+
+from typing import Final
+
+RESIDUES: Final = {
+    "HSD": "HID",
+    "HSE": "HIE",
+    "HSP": "HIP",
+    "HISD": "HID",
+    "HISE": "HIE",
+    "HISH": "HIP",
+    "HISP": "HIP",
+    "LYSH": "LYS",
+    "ASPH": "ASH",
+    "GLUH": "GLH",
+    "CYS2": "CYX",
+    "NMA": "NME",
+    "NMET": "NME",
+    "MSE": "MET",
+}
+"""Residue of another program → AMBER's."""
+WATERS: Final = frozenset(
+    {"HOH", "WAT", "DOD", "TIP", "TIP3", "TP3", "T3P", "TIP4", "T4P", "SOL", "SPC", "H2O"}
+)
+CARBOXYLATE: Final = {"OC1": "O", "OC2": "OXT", "OT1": "O", "OT2": "OXT", "O1": "O", "O2": "OXT"}
+"""Oxygens at the end of a chain, in GROMACS and CHARMM."""
+ATOMS: Final = {("ILE", "CD"): "CD1", ("MET", "SE"): "SD"}
+"""Residue (AMBER's name) and atom of another program → AMBER's atom."""
+
+
+def residue_name(name: str) -> str:
+    """Return AMBER's name of a residue."""
+    return RESIDUES.get(name, name)
+
+
+def atom_name(residue: str, name: str, present: frozenset[str]) -> str:
+    """Return AMBER's name of an atom.
+
+    Args:
+        residue: AMBER's name of its residue.
+        name: Its name in the file.
+        present: All names of the residue in the file: O1 and O2 are the end of a chain only where
+            there is no O.
+    """
+    if name in CARBOXYLATE and "O" not in present and {"N", "CA", "C"} <= present:
+        return CARBOXYLATE[name]
+    return ATOMS.get((residue, name), name)
