@@ -20,7 +20,7 @@ from merrow.units import ANGSTROM_PER_NM
 
 Array = np.ndarray
 
-STRETCH = 1.6
+MAX_BOND_STRETCH = 1.6
 """Factor between two lengths of a bond at which it is another molecule.
 
 Heat is far from it: the spring of a C-H bond (340 kcal/mol/Å²) has a standard deviation of 0.03 Å
@@ -46,7 +46,7 @@ def require_whole(
             bonds that grew beyond `TORN` are refused.
 
     Raises:
-        NumericsError: A bond is longer or shorter than before by the factor `STRETCH`.
+        NumericsError: A bond is longer or shorter than before by the factor `MAX_BOND_STRETCH`.
     """
     atoms = list(hybrid.region.atoms)
     require_bonds(
@@ -76,7 +76,7 @@ def require_bonds(
     if from_any_start:
         change[new < TORN] = 0.0
     worst = np.unravel_index(np.argmax(change), change.shape)
-    if change[worst] <= math.log(STRETCH):
+    if change[worst] <= math.log(MAX_BOND_STRETCH):
         return
     i, j = bonds.names[int(worst[-1])]
     raise NumericsError(

@@ -15,7 +15,7 @@ import numpy as np
 import openmm as mm
 
 from merrow.samples import COUPLED, LambdaState
-from merrow.system.alchemy import LAMBDA_ELECTROSTATICS, LAMBDA_STERICS, LJ_SIZE, STRETCH
+from merrow.system.alchemy import LAMBDA_ELECTROSTATICS, LAMBDA_STERICS, LJ_SIZE, SIGMA_SCALE
 from merrow.system.build import INTERNAL, NONBONDED, SOFT_CORE, HybridSystem
 from merrow.units import thermal_energy
 
@@ -97,13 +97,13 @@ def size_slope(context: mm.Context, hybrid: HybridSystem, volume: float) -> floa
         volume: Volume of its box [nm³]; nan without one.
     """
     energy = _energy(context, SOFT_CORE)
-    context.setParameter(LJ_SIZE, STRETCH)
+    context.setParameter(LJ_SIZE, SIGMA_SCALE)
     stretched = _energy(context, SOFT_CORE)
     context.setParameter(LJ_SIZE, 1.0)
     if hybrid.periodic:
         energy += hybrid.tail / volume
         stretched += hybrid.stretched_tail / volume
-    repulsion = (stretched - STRETCH**6 * energy) / (STRETCH**12 - STRETCH**6)
+    repulsion = (stretched - SIGMA_SCALE**6 * energy) / (SIGMA_SCALE**12 - SIGMA_SCALE**6)
     return 6 * (repulsion + energy)
 
 

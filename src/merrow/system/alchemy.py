@@ -27,7 +27,7 @@ LAMBDA_ELECTROSTATICS = "lambda_electrostatics"
 LAMBDA_STERICS = "lambda_sterics"
 LJ_SIZE = "lj_size"
 """Factor on σ of all pairs of region and environment; 1 but for one energy of a record."""
-STRETCH = 1.1
+SIGMA_SCALE = 1.1
 """Where that energy is taken."""
 SOFT_CORE_ALPHA = 0.5
 

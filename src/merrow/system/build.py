@@ -44,7 +44,7 @@ class HybridSystem:
         system: OpenMM System; force groups as the constants above, parameters λ_elec and λ_sterics.
         region: The ML region.
         tail: Coefficient K of the region-environment tail [kJ nm³/mol]; 0 without tail.
-        stretched_tail: The same with all σ `STRETCH` times as long.
+        stretched_tail: The same with all σ `SIGMA_SCALE` times as long.
         bonds: Bonds within the region.
         bridge: The potential inside the System, or None where the internal energy is native.
         periodic: Whether there is a box.
@@ -169,7 +169,7 @@ def _add_soft_core(
         return 0.0, 0.0
     tail, stretched = (
         alchemy.tail_coefficient(topology, region.atoms, nonbonded.cutoff, size=size)
-        for size in (1.0, alchemy.STRETCH)
+        for size in (1.0, alchemy.SIGMA_SCALE)
     )
     tail_force = alchemy.tail_force(tail)
     tail_force.setForceGroup(TAIL)
