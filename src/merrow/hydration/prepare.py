@@ -27,14 +27,13 @@ from merrow.hydration.protocol import Protocol
 from merrow.hydration.result import MoleculeInfo
 from merrow.hydration.run_folder import PreparedInfo, RunFolder
 from merrow.potentials.elements import symbol
-from merrow.potentials.interface import Array, Molecule, Potential
-from merrow.potentials.registry import load_potential, located
+from merrow.potentials.interface import Array, Molecule
+from merrow.potentials.registry import located
 from merrow.system.box import box_vectors
 from merrow.system.configuration import read_configuration
 from merrow.system.internal import largest_distance
 from merrow.system.masses import region_masses
 from merrow.system.pme import check_box
-from merrow.system.potentials import MM
 from merrow.system.region import Bonds, MLRegion, bonds_within, region_of, select_region
 from merrow.system.torsions import rotatable_torsions
 from merrow.units import NM_PER_ANGSTROM
@@ -88,7 +87,7 @@ def check_source(config: HydrationConfig, base: Path) -> tuple[Molecule, tuple[s
         UnsupportedPhysicsError: The method cannot treat it.
         MissingComponentError: Its preparation needs AmberTools, which is not here.
     """
-    source, protocol = config.source, config.protocol
+    source = config.source
     if source.kind in ("smiles", "structure"):
         molecule = _molecule(source, base)
         if hill_formula(molecule.numbers) == "H2O":
@@ -100,7 +99,8 @@ def check_source(config: HydrationConfig, base: Path) -> tuple[Molecule, tuple[s
         for program in ("antechamber", "parmchk2", "tleap"):
             find_program(program)
         return Molecule(molecule.numbers, molecule.charge), None
-    topology, coordinates = _read_amber(source, base)
+    topology = read_topology(base / str(source.prmtop))
+    coordinates = read_configuration(base / str(source.inpcrd), topology)
     if source.kind == "gas":
         region = _solute(topology, source.ml_mask)
         if len(region.atoms) != len(topology):
@@ -125,12 +125,7 @@ def check_source(config: HydrationConfig, base: Path) -> tuple[Molecule, tuple[s
             "`--solvate tip3p`, or give a solvated system."
         )
     region = _solute(topology, source.ml_mask)
-    _check_system_box(protocol, topology, region, coordinates)
-    check_reference(
-        config.platform,
-        box_vectors(coordinates) * NM_PER_ANGSTROM,
-        protocol.cutoff_angstrom * NM_PER_ANGSTROM,
-    )
+    _check_system_box(config, topology, region, coordinates)
     return region.molecule, region.labels
 
 
@@ -206,7 +201,7 @@ def prepare_system(folder: RunFolder, config: HydrationConfig) -> Prepared:
     coordinates = read_configuration(folder.inpcrd, topology)
     region = _solute(topology, config.source.ml_mask if config.source.kind == "solvated" else None)
     if info is None:
-        _check_system_box(config.protocol, topology, region, coordinates)
+        _check_system_box(config, topology, region, coordinates)
         solute = region.molecule
         info = PreparedInfo(
             molecule=MoleculeInfo(
@@ -277,11 +272,6 @@ def hill_formula(numbers: tuple[int, ...]) -> str:
     return "".join(f"{s}{count[s] if count[s] > 1 else ''}" for s in (*first, *rest))
 
 
-def _read_amber(source: Source, base: Path) -> tuple[AmberTopology, Coordinates]:
-    topology = read_topology(base / str(source.prmtop))
-    return topology, read_configuration(base / str(source.inpcrd), topology)
-
-
 def _solute(topology: AmberTopology, mask: str | None) -> MLRegion:
     if mask is not None:
         return select_region(topology, mask)
@@ -295,31 +285,11 @@ def _solute(topology: AmberTopology, mask: str | None) -> MLRegion:
 
 
 def _check_system_box(
-    protocol: Protocol, topology: AmberTopology, region: MLRegion, coordinates: Coordinates
+    config: HydrationConfig, topology: AmberTopology, region: MLRegion, coordinates: Coordinates
 ) -> None:
     vectors = box_vectors(coordinates) * NM_PER_ANGSTROM
+    cutoff = config.protocol.cutoff_angstrom * NM_PER_ANGSTROM
     solute = coordinates.positions[list(region.atoms)] * NM_PER_ANGSTROM
     extent = largest_distance(solute, region.molecule.numbers)
-    check_box(
-        vectors, protocol.cutoff_angstrom * NM_PER_ANGSTROM, extent, source=topology.path.name
-    )
-
-
-def load_checked(config: HydrationConfig, base: Path, molecule: Molecule) -> Potential | None:
-    """Return the potential of a run, its weights fetched and verified; None for MM terms.
-
-    MM terms need the prepared system.
-
-    Args:
-        config: The run.
-        base: Folder that a relative path of weights refers to.
-        molecule: The solute.
-
-    Raises:
-        InputError: The weights are not what they should be.
-        MissingComponentError: They are not here and cannot be fetched.
-    """
-    if config.potential == MM or config.potential.startswith("mm:"):
-        return None
-    weights = None if config.weights is None else base / config.weights
-    return load_potential(located(config.potential, base), molecule, weights=weights)
+    check_box(vectors, cutoff, extent, source=topology.path.name)
+    check_reference(config.platform, vectors, cutoff)

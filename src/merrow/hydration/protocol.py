@@ -113,7 +113,7 @@ class Protocol(Settings):
     gas_reservoir: bool = False
     """Whether a decoupled solute that has rotatable torsions and no constraints is replaced by a
     conformer of the gas phase before each exchange, and the ML/MM end state of the endpoint
-    route goes on from phases of the path."""
+    route goes on from snapshots of the path."""
     target_stderr_kcal: float | None = Field(0.3, gt=0)
     """Sampling stops at this standard error of the headline [kcal/mol]; null: never."""
     minimum_sampling_ps: float = Field(8.0, ge=0)

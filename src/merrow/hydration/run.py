@@ -13,7 +13,7 @@ from merrow.hydration.analysis.budget import uncertainty_budget
 from merrow.hydration.analysis.checks import run_checks
 from merrow.hydration.analysis.estimate import estimate_run
 from merrow.hydration.config import HydrationConfig
-from merrow.hydration.prepare import begin_run, check_source, load_checked, resolve_config
+from merrow.hydration.prepare import begin_run, check_source, resolve_config
 from merrow.hydration.report.build import build_result, write_outputs
 from merrow.hydration.result import HydrationResult
 from merrow.hydration.run_folder import PotentialIdentity, RunFolder
@@ -22,9 +22,9 @@ from merrow.hydration.sampling.context import open_run
 from merrow.hydration.sampling.dispatch import open_workers
 from merrow.hydration.sampling.pilot import refine_schedule
 from merrow.potentials.interface import Potential
-from merrow.potentials.registry import located
+from merrow.potentials.registry import load_potential, located
 from merrow.progress import Listener, Progress, silent
-from merrow.system.potentials import check_potential
+from merrow.system.potentials import MM, check_potential
 
 
 def check_hydration(
@@ -51,8 +51,12 @@ def check_hydration(
             "an ion needs corrections for the periodic box and the surface of water, which are not "
             "built in; ask for its neutral form, or for `merrow energy`."
         )
-    check_potential(located(config.potential, base), molecule, labels)
-    return load_checked(config, base, molecule) if with_weights else None
+    name = located(config.potential, base)
+    check_potential(name, molecule, labels)
+    if not with_weights or name.partition(":")[0] == MM:
+        return None
+    weights = None if config.weights is None else base / config.weights
+    return load_potential(name, molecule, weights=weights, labels=labels)
 
 
 def run_hydration(

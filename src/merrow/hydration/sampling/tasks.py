@@ -112,7 +112,7 @@ def takes_from_gas(protocol: Protocol, *, flexible: bool) -> bool:
         protocol: The sampling.
         flexible: Whether the solute has rotatable torsions.
     """
-    return flexible and bool(protocol.gas_reservoir) and has_gas(protocol)
+    return flexible and protocol.gas_reservoir and has_gas(protocol)
 
 
 def gives_to_end(config: HydrationConfig, task: Task, *, flexible: bool) -> bool:
