@@ -20,6 +20,9 @@ Array = NDArray[np.float64]
 SEED = 20170712
 """Seed of the embedding, fixed so that the same input gives the same start."""
 
+BOND_TYPES = frozenset(
+    (Chem.BondType.SINGLE, Chem.BondType.DOUBLE, Chem.BondType.TRIPLE, Chem.BondType.AROMATIC)
+)
 SUFFIXES = (".sdf", ".mol", ".mol2")
 
 
@@ -172,6 +175,13 @@ def _check_one_closed_shell(mol: Any, source: str) -> None:
             f"{source} has {n_fragments} separate fragments, but one molecule is expected: "
             "leave out counter-ions and solvent."
         )
+    for bond in mol.GetBonds():
+        if bond.GetBondType() not in BOND_TYPES or bond.HasQuery():
+            i, j = bond.GetBeginAtomIdx() + 1, bond.GetEndAtomIdx() + 1
+            raise InputError(
+                f"the bond of atoms {i} and {j} of {source} is none of single, double, triple and "
+                "aromatic: say which one it is."
+            )
     for atom in mol.GetAtoms():
         label = f"atom {atom.GetIdx() + 1} ({atom.GetSymbol()}) of {source}"
         if atom.GetAtomicNum() == 0:

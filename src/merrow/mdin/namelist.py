@@ -7,6 +7,7 @@ has no line numbers, and prints to the terminal where a quote is left open.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -32,6 +33,8 @@ _TOKEN = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _FLOAT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([deDE][+-]?\d+)?")
+MOST_REPEATS = 100_000
+"""Most values that "3*0.5" may stand for."""
 _REPEAT = re.compile(r"(\d+)\*(.+)")
 
 
@@ -193,11 +196,16 @@ def _numbers(word: str, source: str, key: str, line: int) -> list[Value]:
     """Return the values that an unquoted word stands for; "3*0.5" stands for three."""
     repeat = _REPEAT.fullmatch(word)
     if repeat:
+        if int(repeat[1]) > MOST_REPEATS:
+            raise InputError(f"{source} line {line}: {key}: {word} repeats a value too often.")
         return int(repeat[1]) * _numbers(repeat[2], source, key, line)
     if re.fullmatch(r"[+-]?\d+", word):
         return [int(word)]
     if _FLOAT.fullmatch(word):
-        return [float(re.sub("[dD]", "e", word))]
+        value = float(re.sub("[dD]", "e", word))
+        if not math.isfinite(value):
+            raise InputError(f"{source} line {line}: {key}: {word} is too large a number.")
+        return [value]
     if re.fullmatch(r"\.?(t|true|f|false)\.?", word, re.IGNORECASE):
         return ["t" in word.lower()]
     raise InputError(

@@ -130,3 +130,9 @@ def test_conformers_are_distinct_and_reproducible():
 def test_a_rigid_molecule_has_one_conformer():
     assert conformers(read_molecule("C"), 3).shape == (1, 5, 3)
     assert conformers(read_molecule("c1ccccc1"), 3).shape == (1, 12, 3)
+
+
+@pytest.mark.parametrize("smiles", ["CC(=O)Oc1cc~ccc1", "[Fe]<-[NH3]", "C~C"])
+def test_bonds_of_no_order_are_refused(smiles):
+    with pytest.raises(InputError, match=r"none of single, double, triple|not a valid SMILES"):
+        read_molecule(smiles)

@@ -77,3 +77,11 @@ def test_a_slip_is_named_with_its_line(text, told):
     assert told in str(stop.value)
     assert str(stop.value).startswith("mdin")
     assert "\n" not in str(stop.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "told"), [("1e400", "too large a number"), ("999999999999*0.5", "repeats a value")]
+)
+def test_numbers_that_no_memory_holds_are_refused(value, told):
+    with pytest.raises(InputError, match=told):
+        parse_mdin(f"x\n &cntrl cut={value} /\n", source="mdin")
