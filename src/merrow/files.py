@@ -10,9 +10,28 @@ import contextlib
 import errno
 import json
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from merrow.errors import MerrowError
+
+_guards: dict[str, Callable[[], None]] = {}
+"""By folder: what is asked before a file of it is written."""
+
+
+def guard(folder: Path, check: Callable[[], None]) -> None:
+    """Ask a check before this process writes a file of a folder; it raises where it must not."""
+    _guards[os.path.abspath(folder)] = check
+
+
+@contextlib.contextmanager
+def guarded(folder: Path, check: Callable[[], None]) -> Iterator[None]:
+    """Do the same until the block is left."""
+    guard(folder, check)
+    try:
+        yield
+    finally:
+        del _guards[os.path.abspath(folder)]
 
 
 def atomic_write(path: Path, content: bytes | str) -> None:
@@ -23,8 +42,13 @@ def atomic_write(path: Path, content: bytes | str) -> None:
         content: Bytes, or text that is written as UTF-8.
 
     Raises:
-        MerrowError: The disk is full or the place cannot be written; nothing is left behind.
+        MerrowError: The disk is full, the place cannot be written, or the folder is held by another
+            process by now; nothing is left behind.
     """
+    place = os.path.abspath(path)
+    for folder, check in tuple(_guards.items()):
+        if place.startswith(folder + os.sep):
+            check()
     data = content.encode() if isinstance(content, str) else content
     scratch = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:

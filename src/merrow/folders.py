@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Folders of results: new, occupied, held by one process, whole or not at all."""
+"""Folders of results: new, occupied, begun by the same question, whole or not at all."""
 
 from __future__ import annotations
 
-import fcntl
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -35,30 +34,6 @@ def occupied(folder: Path, by: str, what: str) -> bool:
     return False
 
 
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold the folder for this process alone.
-
-    Raises:
-        InputError: Another process is working in it.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"the folder {folder} cannot be made ({error.strerror}); choose another --out."
-        ) from error
-    with (folder / ".lock").open("w") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise InputError(
-                f"another merrow process is working in {folder}; wait for it, or choose "
-                "another --out."
-            ) from error
-        yield
-
-
 def text_of(path: Path) -> str:
     """Return a text file.
 
@@ -71,19 +46,39 @@ def text_of(path: Path) -> str:
         raise InputError(f"{path} is not a text file in UTF-8.") from error
 
 
-def first_difference(there: Mapping[str, object], here: Mapping[str, object], at: str = "") -> str:
-    """Return in words the first key whose value differs, or an empty text.
+def resumes(
+    folder: Path,
+    by: str,
+    what: str,
+    *,
+    asked: Mapping[str, object],
+    read: Callable[[Path], Mapping[str, object]],
+) -> bool:
+    """Tell whether a folder holds the work that is asked for; refuse one that holds something else.
 
     Args:
-        there: What a folder holds.
-        here: What is asked for.
-        at: Name of the part, with a dot.
+        folder: The folder.
+        by: Name of the file that says what was asked there.
+        what: What it speaks of, such as "run".
+        asked: What is asked now, as far as it must be the same.
+        read: Returns the same part of that file.
+
+    Raises:
+        InputError: The folder is a file, or holds something else.
     """
+    if not occupied(folder, by, f"merrow {what}"):
+        return False
+    if differing := _first_difference(read(folder / by), asked):
+        raise InputError(f"{folder} holds another {what}: {differing}; choose another --out.")
+    return True
+
+
+def _first_difference(there: Mapping[str, object], here: Mapping[str, object], at: str = "") -> str:
+    """Return in words the first key whose value differs, or an empty text."""
     for key, value in here.items():
         other = there.get(key)
         if isinstance(value, dict) and isinstance(other, dict):
-            found = first_difference(other, value, f"{at}{key}.")
-            if found:
+            if found := _first_difference(other, value, f"{at}{key}."):
                 return found
         elif value != other:
             return f"{at}{key} is {other!r} there and {value!r} here"

@@ -124,7 +124,7 @@ def test_a_molecule_that_gaff_turns_out_not_to_know_leaves_nothing_behind(merrow
     answer = merrow("hydration", "Cl", "--out", "run")
     assert answer.code == 2
     assert answer.err.splitlines()[-1].startswith("merrow: GAFF has no parameters for cl-ha of Cl")
-    assert [path.name for path in Path("run").rglob("*")] == [".lock"]
+    assert [path.name for path in Path("run").rglob("*")] == [".lock.1"]
 
 
 @pytest.mark.parametrize("name", ["prmtop", "lig.prm7", "lig.parm", "system"])
@@ -196,7 +196,7 @@ def test_a_run_that_was_sampled_with_other_weights_is_left_alone(merrow):
 def test_two_processes_in_one_folder_are_one_too_many(merrow, tmp_path):
     write_run(merrow, "run")
     code = (
-        "import sys; from pathlib import Path; from merrow.folders import locked\n"
+        "import sys; from pathlib import Path; from merrow.locks import locked\n"
         "with locked(Path('run')):\n    print('held', flush=True); sys.stdin.read()"
     )
     with subprocess.Popen(

@@ -31,8 +31,9 @@ from merrow.executor import (
     subprocess_pool,
 )
 from merrow.files import atomic_write
-from merrow.folders import locked, occupied
+from merrow.folders import occupied
 from merrow.hydration.run_folder import Failure
+from merrow.locks import locked
 from merrow.progress import Listener, TimeLimit, say, silent
 from merrow.report.text import duration, energy, stderr
 

@@ -21,14 +21,15 @@ from typing import Literal
 
 from merrow.errors import IncompleteError, InputError, MerrowError, first_line
 from merrow.executor import run_program
-from merrow.folders import locked
 from merrow.hydration.run_folder import RunFolder
+from merrow.locks import PATIENCE, TakenOverError, locked
 from merrow.process import begin_worker, quiet_libraries
 from merrow.progress import Progress, TimeLimit
 
 LOG = "worker.log"
-LOCK_PATIENCE = 60.0
-"""The orphan of a killed worker ends within seconds; a lock held for longer is somebody's [s]."""
+LOCK_PATIENCE = PATIENCE + 30.0
+"""The orphan of a killed worker ends within seconds, and the lock of a dead machine falls; one held
+for longer is somebody's [s]."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,8 @@ def _compute(folder: Path, limit: TimeLimit, processes: int) -> Outcome:
         run_hydration(config, folder, base=folder, listen=stop_in_time)
     except _TimeIsUpError as error:
         return Outcome("stopped", str(error))
+    except TakenOverError as error:
+        return Outcome("lost", str(error))
     except MerrowError as error:
         return Outcome("failed", str(error))
     except Exception as error:

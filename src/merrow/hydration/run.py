@@ -8,7 +8,6 @@ from pathlib import Path
 from merrow.engine.simulation import check_platform
 from merrow.errors import UnsupportedPhysicsError
 from merrow.executor import core_count
-from merrow.folders import locked
 from merrow.hydration.analysis.budget import uncertainty_budget
 from merrow.hydration.analysis.checks import run_checks
 from merrow.hydration.analysis.estimate import estimate_run
@@ -21,6 +20,7 @@ from merrow.hydration.sampling.adaptive import Sampler
 from merrow.hydration.sampling.context import open_run
 from merrow.hydration.sampling.dispatch import open_workers
 from merrow.hydration.sampling.pilot import refine_schedule
+from merrow.locks import locked
 from merrow.potentials.interface import Potential
 from merrow.potentials.registry import load_potential, located
 from merrow.progress import Listener, Progress, silent

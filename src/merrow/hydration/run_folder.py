@@ -36,7 +36,7 @@ from numpy.typing import NDArray
 from merrow.engine.storage import TaskFolder, load_arrays, save_arrays
 from merrow.errors import InputError, MerrowError
 from merrow.files import atomic_write, save_json
-from merrow.folders import first_difference, occupied, text_of
+from merrow.folders import resumes, text_of
 from merrow.hydration.config import STOPPING_KEYS, HydrationConfig
 from merrow.hydration.protocol import Schedule
 from merrow.hydration.result import HydrationResult, MoleculeInfo, read_result
@@ -221,15 +221,16 @@ class RunFolder:
         Raises:
             InputError: The folder is a file, holds another run, or holds something else.
         """
-        if not occupied(self.path, RUN_FILE, "merrow run"):
+        asked = config.sampling_settings()
+        if not resumes(
+            self.path,
+            RUN_FILE,
+            "run",
+            asked=asked,
+            read=lambda path: read_run_file(path).sampling_settings(),
+        ):
             return False
         there = self.config()
-        differing = first_difference(there.sampling_settings(), config.sampling_settings())
-        if differing:
-            raise InputError(
-                f"{self.path} holds another run: {differing}; choose another --out, or continue "
-                f"the run there with `merrow run {self.run_file}`."
-            )
         if config.repeats < there.repeats:
             raise InputError(
                 f"{self.path} holds a run of {there.repeats} repeats, but {config.repeats} are "

@@ -22,7 +22,8 @@ from merrow.amber.topology import AmberTopology, read_topology
 from merrow.ambertools.masks import number_list
 from merrow.errors import IncompleteError, InputError
 from merrow.files import atomic_write
-from merrow.folders import first_difference, locked, occupied, text_of
+from merrow.folders import resumes, text_of
+from merrow.locks import locked
 from merrow.md.run import MdOutputs, run_setup
 from merrow.md.settings import MdSettings
 from merrow.md.setup import MdInputs, prepare_md
@@ -179,14 +180,16 @@ def _begun(folder: Path, config: SimulationConfig) -> bool:
     Raises:
         InputError: It does.
     """
-    if not occupied(folder, RUN_FILE, "simulation"):
-        return False
-    path, free = folder / RUN_FILE, {"length_ps", "platform"}
-    there = SimulationConfig.from_yaml(text_of(path), source=str(path))
-    old, new = (each.model_dump(exclude=free) for each in (there, config))
-    if differing := first_difference(old, new):
-        raise InputError(f"{folder} holds another simulation: {differing}; choose another --out.")
-    return True
+    free = {"length_ps", "platform"}
+    return resumes(
+        folder,
+        RUN_FILE,
+        "simulation",
+        asked=config.model_dump(exclude=free),
+        read=lambda path: SimulationConfig.from_yaml(text_of(path), source=str(path)).model_dump(
+            exclude=free
+        ),
+    )
 
 
 class _Meter:

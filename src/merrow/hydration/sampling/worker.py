@@ -15,11 +15,13 @@ from merrow.hydration.run_folder import RunFolder
 from merrow.hydration.sampling.context import RunContext, open_run
 from merrow.hydration.sampling.pieces import advance
 from merrow.hydration.sampling.tasks import Task
+from merrow.locks import follow_lock
 
 
 @functools.cache
 def _context(run: Path) -> RunContext:
     """Return the context of this process, made by its first piece."""
+    follow_lock(run)
     folder = RunFolder(run)
     return open_run(folder, folder.config())
 

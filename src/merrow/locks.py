@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: MIT
+"""A lock that holds a folder for one process, on shared file systems too (decision 16).
+
+The lock is a file `.lock.N` whose name only one process can create; the largest N counts and is
+never deleted, so that who creates N + 1 has taken over from N, alone. It names its owner, and its
+time of change is the owner's heartbeat; 1970 says that it was given back. Others take over when the
+owner is gone: on the owner's machine its process tells, stopped or not, elsewhere the heartbeat.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import os
+import re
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+from merrow.errors import InputError, MerrowError
+from merrow.files import guard, guarded
+
+HEARTBEAT = 10.0
+"""Time between two signs of life of an owner [s]."""
+PATIENCE = 120.0
+"""Time without a sign of life after which an owner on another machine is gone [s]; file systems
+tell a change up to a minute late."""
+PREFIX = ".lock."
+
+
+class TakenOverError(MerrowError):
+    """Another process holds a folder that this one held."""
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The process that holds a folder.
+
+    Attributes:
+        node: Name of its machine, for people.
+        machine: What tells the machine, its start and its container from all others.
+        pid: Process id.
+        started: When the process began, in the machine's own words: ids are used again.
+    """
+
+    node: str
+    machine: str
+    pid: int
+    started: str
+
+    def is_gone(self) -> bool:
+        """Tell whether it ended; it was a process of this machine."""
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return True
+        except PermissionError:
+            pass  # another user's
+        began = _started(self.pid)
+        return began is not None and began != self.started
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the folder for this process alone; files are written there only as long as it is held.
+
+    Raises:
+        InputError: Another process is working in it, or it cannot be made.
+        TakenOverError: Raised where a file is written after another process took over.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock, text = _take(folder)
+    except OSError as error:
+        raise InputError(
+            f"the folder {folder} cannot be made ({error.strerror}); choose another --out."
+        ) from error
+    done = threading.Event()
+    heart = threading.Thread(target=_beat, args=(lock, done), daemon=True)
+    heart.start()
+    try:
+        with guarded(folder, partial(_check, lock, text)):
+            yield
+    finally:
+        done.set()
+        heart.join()
+        with contextlib.suppress(OSError, TakenOverError):
+            _check(lock, text)
+            os.utime(lock, (0, 0))
+
+
+def follow_lock(folder: Path) -> None:
+    """Let this worker write into a folder only as long as whoever holds it now does."""
+    lock = _newest(folder)
+    if lock is not None:
+        guard(folder, partial(_check, lock, lock.read_text()))
+
+
+def _take(folder: Path) -> tuple[Path, str]:
+    """Create the next lock of a folder, unless it is held; return it and what stands in it."""
+    text = json.dumps(asdict(_this_process()))
+    while True:
+        newest = _newest(folder)
+        if newest is not None and not _is_free(newest):
+            _refuse(folder, newest)
+        lock = folder / f"{PREFIX}{_number(newest) + 1}"
+        try:
+            stream = os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+        except FileExistsError:  # another was faster
+            time.sleep(0.05)
+            continue
+        try:
+            os.write(stream, text.encode())
+        except OSError:
+            lock.unlink()
+            raise
+        finally:
+            os.close(stream)
+        if _newest(folder) == lock:
+            break
+        lock.unlink()  # the lock that it follows was deleted: others were faster by two
+    for old in folder.glob(f"{PREFIX}*"):
+        if _number(old) < _number(lock):
+            old.unlink(missing_ok=True)
+    return lock, text
+
+
+def _newest(folder: Path) -> Path | None:
+    found = [path for path in folder.glob(f"{PREFIX}*") if _number(path)]
+    return max(found, key=_number, default=None)
+
+
+def _number(lock: Path | None) -> int:
+    found = None if lock is None else re.fullmatch(re.escape(PREFIX) + r"(\d+)", lock.name)
+    return 0 if found is None else int(found[1])
+
+
+def _is_free(lock: Path) -> bool:
+    """Tell whether a lock was given back, or its owner is gone."""
+    try:
+        owner, beat = _read(lock)
+    except FileNotFoundError:  # deleted by who took over
+        return True
+    if beat == 0.0:
+        return True
+    if owner is not None and owner.machine == _machine():
+        return owner.is_gone()
+    with tempfile.NamedTemporaryFile(dir=lock.parent, prefix=".now.") as now:
+        return os.fstat(now.fileno()).st_mtime - beat > PATIENCE  # by one clock, the disk's
+
+
+def _read(lock: Path) -> tuple[Owner | None, float]:
+    """Return the owner, None while its name is being written, and the time of its heartbeat."""
+    with lock.open(encoding="utf-8") as stream:
+        text, beat = stream.read(), os.fstat(stream.fileno()).st_mtime
+    try:
+        return Owner(**json.loads(text)), beat
+    except (ValueError, TypeError):
+        return None, beat
+
+
+def _refuse(folder: Path, lock: Path) -> None:
+    owner = None
+    with contextlib.suppress(FileNotFoundError):
+        owner, _ = _read(lock)
+    who = "" if owner is None else f" ({owner.pid} on {owner.node})"
+    raise InputError(
+        f"another merrow process is working in {folder}{who}; wait for it, or choose another --out."
+    )
+
+
+def _check(lock: Path, text: str) -> None:
+    """Raise if a lock is not the newest any more.
+
+    Raises:
+        TakenOverError: It is not.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        if lock.read_text(encoding="utf-8") == text and _newest(lock.parent) == lock:
+            return
+    raise TakenOverError(
+        f"another merrow process took over {lock.parent} while this one gave no sign of life; this "
+        "one stops, and the other goes on."
+    )
+
+
+def _beat(lock: Path, done: threading.Event) -> None:
+    """Give signs of life until it is done."""
+    while not done.wait(HEARTBEAT):
+        with contextlib.suppress(OSError):
+            os.utime(lock)
+
+
+def _this_process() -> Owner:
+    pid = os.getpid()
+    return Owner(os.uname().nodename, _machine(), pid, _started(pid) or "")
+
+
+@functools.cache
+def _machine() -> str:
+    """Return what tells this machine, its start and its container from all others."""
+    parts = [os.uname().nodename]
+    with contextlib.suppress(OSError):
+        parts.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip())
+        parts.append(os.readlink("/proc/self/ns/pid"))
+    return " ".join(parts)
+
+
+def _started(pid: int) -> str | None:
+    """Return when a process of this machine began; "" if it died, None if it cannot be told."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return "" if fields[0] in "ZX" else fields[19]
+    except OSError:  # no Linux, or processes of others are hidden
+        asked = ["ps", "-o", "lstart=", "-p", str(pid)]
+        told = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
+        return told or None
