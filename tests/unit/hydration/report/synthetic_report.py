@@ -124,7 +124,6 @@ def synthetic_data() -> SimpleNamespace:
         profile_kcal=np.linspace(-3.13, 0.0, k),
         profile_stderr_kcal=np.linspace(0.09, 0.0, k),
         overlap=near / near.sum(axis=1, keepdims=True),
-        n_samples=len(samples),
         n_independent=len(samples),
     )
     fractions = tuple(np.linspace(0.1, 1.0, 10).tolist())
