@@ -110,13 +110,7 @@ def start_gas(potential: Potential, plan: GasPlan, starts: Array) -> Walkers:
 def run_gas_segment(
     potential: Potential, plan: GasPlan, walkers: Walkers, index: int
 ) -> tuple[GasSegment, Walkers]:
-    """Return what a segment records, and where the walkers then stand.
-
-    Args:
-        potential: What drives the walkers.
-        plan: Ladder, integrator, seeds.
-        walkers: Where they stand.
-        index: Number of the segment.
+    """Return what the segment of some index records, and where the walkers then stand.
 
     Raises:
         NumericsError: An energy is not finite, or a bond tore.

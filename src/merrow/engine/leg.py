@@ -52,15 +52,10 @@ class Replicas:
 
 
 def equilibrate_coupled(hybrid: HybridSystem, plan: LegPlan, start: Snapshot) -> Snapshot:
-    """Minimise, draw velocities and equilibrate the first state.
-
-    Args:
-        hybrid: The Hamiltonian.
-        plan: Steps and seeds.
-        start: Where to begin; its velocities do not count.
+    """Minimise a snapshot, draw new velocities and equilibrate the first state.
 
     Raises:
-        NumericsError: The simulation left the realm of finite numbers, or a bond tore.
+        NumericsError: A number is not finite, or a bond tore.
     """
     context = _context(hybrid, plan, "equilibrate", "coupled")
     set_snapshot(context, start)
@@ -79,16 +74,10 @@ def equilibrate_coupled(hybrid: HybridSystem, plan: LegPlan, start: Snapshot) ->
 def equilibrate_state(
     hybrid: HybridSystem, plan: LegPlan, neighbour: Snapshot, state: int
 ) -> Snapshot:
-    """Equilibrate a state from where the state before it stands.
-
-    Args:
-        hybrid: The Hamiltonian.
-        plan: Steps and seeds.
-        neighbour: Where to begin.
-        state: Index of the state.
+    """Equilibrate the state of some index from where the state before it stands.
 
     Raises:
-        NumericsError: The simulation left the realm of finite numbers.
+        NumericsError: A number is not finite.
     """
     context = _context(hybrid, plan, "equilibrate", state)
     set_snapshot(context, neighbour)
@@ -117,7 +106,7 @@ def run_segment(
         select: Chooses where the first replica goes on; None: where it stands.
 
     Raises:
-        NumericsError: The simulation left the realm of finite numbers, or a bond tore.
+        NumericsError: A number is not finite, or a bond tore.
     """
     snapshots, state_of = list(replicas.snapshots), replicas.state_of
     context = _context(hybrid, plan, "segment", index)

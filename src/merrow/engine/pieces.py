@@ -53,13 +53,12 @@ def advance_leg(
         hybrid: The Hamiltonian.
         plan: Steps and seeds.
         begin: Returns where the equilibration begins.
-        reservoir: As for `run_segment`.
-        select: As for `run_segment`.
+        reservoir: As for `run_segment`, and so is select.
+        select: Chooses where the first replica goes on.
         keep_coupled: Whether the last snapshot of the first state is kept, too.
 
     Raises:
-        NumericsError: The simulation left the realm of finite numbers, or a bond tore.
-        MerrowError: The disk is full, or a file is damaged.
+        MerrowError: The simulation failed, the disk is full, or a file is damaged.
     """
     index = folder.count_segments()
     if index == 0 and not folder.snapshots(0).exists():
@@ -107,8 +106,7 @@ def advance_gas(folder: TaskFolder, potential: Potential, plan: GasPlan, starts:
         starts: One conformer for each ladder [nm], shape (ladders, n, 3).
 
     Raises:
-        NumericsError: An energy is not finite, or a bond tore.
-        MerrowError: The disk is full, or a file is damaged.
+        MerrowError: The simulation failed, the disk is full, or a file is damaged.
     """
     index = folder.count_segments()
     if index == 0 and not folder.snapshots(0).exists():
@@ -121,14 +119,10 @@ def advance_gas(folder: TaskFolder, potential: Potential, plan: GasPlan, starts:
 
 
 def complete_frames(folder: TaskFolder, other: Potential | None) -> None:
-    """Ask another potential about the frames of every segment that lacks its energies.
+    """Ask another potential, if there is one, about the frames that lack its energies.
 
     The energy difference between two potentials depends on the region alone, so batched single
     points of stored frames are enough.
-
-    Args:
-        folder: Folder of a task.
-        other: The potential to ask; None does nothing.
     """
     if other is None:
         return

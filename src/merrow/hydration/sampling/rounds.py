@@ -129,14 +129,7 @@ class SamplingState:
 def first_state(
     config: HydrationConfig, rounds: Rounds, intermediates: Intermediates, *, flexible: bool
 ) -> SamplingState:
-    """Return the state of the first round.
-
-    Args:
-        config: What is asked.
-        rounds: What an earlier process decided.
-        intermediates: The same of the ensembles between MM and ML.
-        flexible: Whether the solute has rotatable torsions.
-    """
+    """Return the state of the first round, with what an earlier process decided."""
     return SamplingState(config, flexible, least_path(config), rounds, intermediates)
 
 
