@@ -1,16 +1,14 @@
 # SPDX-License-Identifier: MIT
 """The base of all settings.
 
-Frozen, unknown keys refused, no files opened, and a fingerprint that names the work it asks for.
+Frozen, unknown keys refused, and no files opened.
 """
 
 from __future__ import annotations
 
 import difflib
-import hashlib
-import json
 from collections.abc import Iterable
-from typing import Any, Self, get_args
+from typing import Self, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -91,9 +89,3 @@ def hint(word: str, known: Iterable[str]) -> str:
     longer = sorted((name for name in names if name.startswith(f"{word}_")), key=len)
     close = longer or difflib.get_close_matches(word, names, n=1)
     return f"did you mean {close[0]}? " if close else ""
-
-
-def digest(value: Any) -> str:
-    """Return 16 hex digits of the SHA-256 of a JSON value."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]

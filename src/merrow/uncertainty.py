@@ -28,8 +28,8 @@ Array = NDArray[np.float64]
 
 MIN_SERIES = 10
 """Shorter series tell nothing about their correlation; they are taken as they are (g = 1)."""
-MIN_BLOCKS = 5
-"""Blocks whose scatter is called an error."""
+N_BLOCKS, MIN_BLOCKS = 10, 5
+"""Blocks aimed at; the least whose scatter is called an error."""
 SLOW = 0.1
 """Chance, before looking, that something slow makes the repeats differ."""
 WORTH = 10.0
@@ -102,12 +102,12 @@ def standard_error_of_mean(series: Sequence[Array]) -> float:
     return combined_error(max(analytic, blocks or 0.0), between, max(len(series) - 1, 1))
 
 
-def blocks_of(series: Sequence[Array], n_blocks: int = 10) -> list[list[Array]]:
-    """Cut each series into equal blocks, about n_blocks in all, of at least 5 rows each."""
+def blocks_of(series: Sequence[Array]) -> list[list[Array]]:
+    """Cut each series into equal blocks, about ten in all, of at least 5 rows each."""
     total = sum(len(s) for s in series)
     cut: list[list[Array]] = []
     for s in series:
-        n = max(1, min(round(n_blocks * len(s) / max(total, 1)), len(s) // 5))
+        n = max(1, min(round(N_BLOCKS * len(s) / max(total, 1)), len(s) // 5))
         cut.append([b for b in np.array_split(s, n) if len(b)])
     return cut
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from rdkit import Chem, rdBase
-from rdkit.Chem import rdDistGeom, rdForceFieldHelpers, rdMolAlign, rdMolDescriptors
+from rdkit.Chem import rdDistGeom, rdForceFieldHelpers, rdMolDescriptors
 
 from merrow.ambertools.mol2 import mol_from_mol2
 from merrow.errors import InputError, UnsupportedPhysicsError
@@ -87,41 +87,6 @@ def read_molecule(source: str | Path) -> InputMolecule:
         positions=np.array(mol.GetConformer().GetPositions(), dtype=np.float64),
         charges=charges,
     )
-
-
-def conformers(molecule: InputMolecule, n: int, seed: int = SEED) -> Array:
-    """Return up to n distinct conformers of low MMFF (or UFF) energy, the lowest first.
-
-    Args:
-        molecule: The molecule.
-        n: How many; a rigid molecule has fewer, and then fewer are returned.
-        seed: Seed of the embedding.
-
-    Returns:
-        Positions [Å], shape (m, N, 3) with 1 ≤ m ≤ n; they differ by more than 0.5 Å in the best
-        superposition of heavy atoms (all atoms where there are fewer than four heavy ones).
-
-    Raises:
-        InputError: No 3D structure could be made.
-    """
-    mol = Chem.Mol(molecule.mol)
-    parameters: Any = rdDistGeom.ETKDGv3()
-    parameters.randomSeed = seed
-    parameters.numThreads = 1
-    ids = list(rdDistGeom.EmbedMultipleConfs(mol, max(10 * n, 20), parameters))
-    if not ids:
-        raise InputError(f"no 3D structure of {molecule.smiles!r} could be made.")
-    with rdBase.BlockLogs():
-        energies = [energy for _, energy in _optimize(mol)]
-    heavy = [i for i, number in enumerate(molecule.numbers) if number > 1]
-    probe = Chem.RemoveHs(mol) if len(heavy) >= 4 else mol
-    kept: list[int] = []
-    for i in sorted(ids, key=lambda k: energies[k]):
-        if all(rdMolAlign.GetBestRMS(Chem.Mol(probe), probe, i, j) > 0.5 for j in kept):
-            kept.append(i)
-        if len(kept) == n:
-            break
-    return np.array([mol.GetConformer(i).GetPositions() for i in kept], dtype=np.float64)
 
 
 def _existing(path: Path) -> Path:
@@ -205,18 +170,8 @@ def _with_3d(mol: Any, source: str) -> Any:
             raise InputError(
                 f"no 3D structure of {source} could be made: give an SDF with 3D coordinates."
             )
-    _optimize(mol)
+    if rdForceFieldHelpers.MMFFHasAllMoleculeParams(mol):
+        rdForceFieldHelpers.MMFFOptimizeMoleculeConfs(mol, numThreads=1, maxIters=2000)
+    elif rdForceFieldHelpers.UFFHasAllMoleculeParams(mol):
+        rdForceFieldHelpers.UFFOptimizeMoleculeConfs(mol, numThreads=1, maxIters=2000)
     return mol
-
-
-def _optimize(mol: Any) -> list[tuple[int, float]]:
-    """Minimise every conformer by MMFF94, or UFF where MMFF has no parameters."""
-    mmff = rdForceFieldHelpers.MMFFHasAllMoleculeParams(mol)
-    if not mmff and not rdForceFieldHelpers.UFFHasAllMoleculeParams(mol):
-        return [(0, 0.0)] * mol.GetNumConformers()
-    optimize = (
-        rdForceFieldHelpers.MMFFOptimizeMoleculeConfs
-        if mmff
-        else rdForceFieldHelpers.UFFOptimizeMoleculeConfs
-    )
-    return list(optimize(mol, numThreads=1, maxIters=2000))

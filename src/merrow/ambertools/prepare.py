@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from parmed.amber import AmberAsciiRestart, AmberFormat
 from rdkit import Chem
 
@@ -31,7 +30,6 @@ from merrow.errors import InputError, MerrowError, UnsupportedPhysicsError
 
 __all__ = ["Charges", "GasFiles", "check_choice", "n_waters_for", "parametrize", "solvate"]
 
-Array = NDArray[np.float64]
 Charges = Literal["bcc", "abcg2", "file"]
 
 RESIDUE: Final = "LIG"

@@ -18,6 +18,8 @@ from merrow.uncertainty import central_interval, mean, pearson, resample
 PREFACTOR = 8.0 * math.pi**2 / 3.0
 SHORTEST = 1000.0
 """Time below which no correlation with a crystal is a result [ps]: loops move in nanoseconds."""
+ROUNDS = 5
+"""Superpositions on the mean, which changes by less than 1e-3 Å after three."""
 BLOCKS = 5
 """Blocks of a run that are each compared with the crystal."""
 
@@ -35,16 +37,15 @@ class BFactors:
     stderr: Array
 
 
-def mean_superposed(frames: Array, fit: IntArray, rounds: int = 5) -> Array:
+def mean_superposed(frames: Array, fit: IntArray) -> Array:
     """Return frames superposed on their own mean structure.
 
     Args:
         frames: Positions [Å], shape (F, N, 3).
         fit: Atoms that are fitted.
-        rounds: Superpositions; the mean changes by less than 1e-3 Å after three.
     """
     reference = frames[0]
-    for _ in range(rounds):
+    for _ in range(ROUNDS):
         turned = superposed(frames, reference, fit)
         reference = turned.mean(axis=0)
     return turned
@@ -77,15 +78,14 @@ def b_factors(moved: Array) -> BFactors:
     return BFactors(np.array([m.value for m in means]), np.array([m.stderr for m in means]))
 
 
-def block_correlations(moved: Array, crystal: Array, blocks: int = BLOCKS) -> Array:
+def block_correlations(moved: Array, crystal: Array) -> Array:
     """Return Pearson's correlation of each block's ⟨u²⟩ with the crystal's B, shape (blocks,).
 
     Args:
         moved: u² of each frame [Å²], shape (F, n).
         crystal: The crystal's B-factors of these atoms [Å²].
-        blocks: Number of blocks.
     """
-    parts = np.array_split(moved, blocks)
+    parts = np.array_split(moved, BLOCKS)
     return np.array([pearson(part.mean(axis=0), crystal) for part in parts])
 
 

@@ -30,7 +30,7 @@ class Trend:
     stderr: float
 
 
-def trend(time: Array, values: Array, *, blocks: int = BLOCKS) -> Trend:
+def trend(time: Array, values: Array) -> Trend:
     """Return the slope of values in time, fitted to the means of equal blocks.
 
     The standard error is the larger of two: that of the fit, which is right for noise about a
@@ -39,21 +39,20 @@ def trend(time: Array, values: Array, *, blocks: int = BLOCKS) -> Trend:
 
     Args:
         time: Times, shape (n,).
-        values: Values, shape (n,) with n ≥ blocks.
-        blocks: Number of blocks, at least 3.
+        values: Values, shape (n,).
 
     Raises:
-        ValueError: There are fewer values than blocks, or fewer than three blocks.
+        ValueError: There are fewer values than blocks.
     """
-    if blocks < 3 or len(values) < blocks:
-        raise ValueError(f"{len(values)} values do not make {blocks} blocks of a trend.")
-    x = np.array([part.mean() for part in np.array_split(time, blocks)])
-    y = np.array([part.mean() for part in np.array_split(values - values[0], blocks)])
+    if len(values) < BLOCKS:
+        raise ValueError(f"{len(values)} values do not make {BLOCKS} blocks of a trend.")
+    x = np.array([part.mean() for part in np.array_split(time, BLOCKS)])
+    y = np.array([part.mean() for part in np.array_split(values - values[0], BLOCKS)])
     x -= x.mean()
     slope = float(x @ y / (x @ x))
     residual = y - y.mean() - slope * x
-    fit = math.sqrt(float(residual @ residual) / (blocks - 2) / float(x @ x))
-    walk = float(np.std(np.diff(y), ddof=1)) * math.sqrt(blocks - 1) / float(x[-1] - x[0])
+    fit = math.sqrt(float(residual @ residual) / (BLOCKS - 2) / float(x @ x))
+    walk = float(np.std(np.diff(y), ddof=1)) * math.sqrt(BLOCKS - 1) / float(x[-1] - x[0])
     return Trend(slope, max(fit, 1.1 * walk))
 
 

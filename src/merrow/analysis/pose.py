@@ -15,6 +15,8 @@ from merrow.uncertainty import mean
 
 CONTACT = 4.5
 """Heavy atoms nearer than this are in contact [Å]."""
+FALSE_ALARM = 0.05
+"""Chance with which settled populations are said to move, over all torsions together."""
 HBOND_LENGTH, HBOND_ANGLE = 3.5, 120.0
 """Longest distance donor–acceptor [Å] and smallest angle at the hydrogen [degree]."""
 WELLS = {"gauche+": (0.0, 120.0), "trans": (120.0, 240.0), "gauche-": (240.0, 360.0)}
@@ -37,18 +39,17 @@ def populations(angles: Array) -> dict[str, float]:
     }
 
 
-def unsettled(angles: Array, level: float = 0.05) -> dict[int, float]:
+def unsettled(angles: Array) -> dict[int, float]:
     """Return torsions whose populations differ between the halves of a run, and by how much.
 
-    A difference counts where it is beyond its error, from blocks and autocorrelation, at the given
-    level for all torsions together. A well that was never seen is not missed by this.
+    A difference counts where it is beyond its error, from blocks and autocorrelation, with one
+    chance of a false alarm for all torsions together. A well that was never seen is not missed.
 
     Args:
         angles: Angles between 0 and 360 [degree], shape (F, torsions) with F ≥ 10.
-        level: Chance of a false alarm.
     """
     wells = list(WELLS.values())
-    limit = float(norm.isf(level / 2.0 / max(1, angles.shape[1] * (len(wells) - 1))))
+    limit = float(norm.isf(FALSE_ALARM / 2.0 / max(1, angles.shape[1] * (len(wells) - 1))))
     found: dict[int, float] = {}
     for k in range(angles.shape[1]):
         for low, high in wells:

@@ -3,20 +3,19 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
+from merrow.engine.timing import time_in_turn
 from merrow.errors import MerrowError
-from merrow.potentials.interface import Array, Potential
 from merrow.potentials.registry import load_potential
 from merrow.potentials.testing import METHANOL, METHANOL_GEOMETRY
 
 BATCH = 8
-PATIENCE = 1.0
-"""Time that one measurement may take [s]; a single slow call may take longer."""
-MS_PER_S = 1000.0
+MOST_ROUNDS, PATIENCE = 10_000, 2.0
+"""Calls of each kind, and time after which no further one begins [s]."""
 
 
 @dataclass(frozen=True)
@@ -53,20 +52,9 @@ def measure_speed(name: str, *, offline: bool = False) -> Speed:
         return Speed(None, None, f"its weights are not here; merrow models get {name}")
     try:
         potential = load_potential(name, METHANOL)
-        single = _shortest(potential, METHANOL_GEOMETRY[None])
-        batch = _shortest(potential, np.repeat(METHANOL_GEOMETRY[None], BATCH, axis=0))
+        sizes = {size: np.repeat(METHANOL_GEOMETRY[None], size, axis=0) for size in (1, BATCH)}
+        calls = {str(size): partial(potential.evaluate, x) for size, x in sizes.items()}
+        times = time_in_turn(calls, rounds=MOST_ROUNDS, seconds=PATIENCE)
     except MerrowError as error:
         return Speed(None, None, str(error).rstrip("."))
-    return Speed(single * MS_PER_S, batch * MS_PER_S / BATCH)
-
-
-def _shortest(potential: Potential, positions: Array) -> float:
-    """Return the shortest time of a call [s]; the first, which may compile, does not count."""
-    potential.evaluate(positions)
-    times: list[float] = []
-    end = time.monotonic() + PATIENCE
-    while not times or time.monotonic() < end:
-        begin = time.perf_counter()
-        potential.evaluate(positions)
-        times.append(time.perf_counter() - begin)
-    return min(times)
+    return Speed(times["1"].best, times[str(BATCH)].best / BATCH)

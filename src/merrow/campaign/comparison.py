@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
 from merrow.errors import NumericsError
 from merrow.uncertainty import RESAMPLES, central_interval, pearson, resample
@@ -20,9 +21,6 @@ from merrow.uncertainty import RESAMPLES, central_interval, pearson, resample
 Array = NDArray[np.float64]
 Statistic = Callable[[Array, Array], Array]
 """From values and references, shape (..., n), to numbers of shape (...)."""
-
-CHUNK = 4_000_000
-"""Elements of the largest temporary array."""
 
 
 @dataclass(frozen=True)
@@ -179,22 +177,10 @@ def r_squared(values: Array, reference: Array) -> Array:
 
 
 def kendall_tau(values: Array, reference: Array) -> Array:
-    """Return Kendall's τ_b over the last axis; NaN where one side has no order.
-
-    Reference: M. G. Kendall, Biometrika 1945, 33, 239, DOI 10.1093/biomet/33.3.239.
-    """
-    x, y = np.atleast_2d(values), np.atleast_2d(reference)
-    n = x.shape[-1]
-    first, second = np.triu_indices(n, 1)
-    step = max(1, CHUNK // max(1, len(first)))
-    parts = []
-    for start in range(0, len(x), step):
-        dx = np.sign(x[start : start + step, first] - x[start : start + step, second])
-        dy = np.sign(y[start : start + step, first] - y[start : start + step, second])
-        spread = np.sqrt((dx * dx).sum(axis=-1) * (dy * dy).sum(axis=-1))
-        top = (dx * dy).sum(axis=-1)
-        parts.append(np.divide(top, spread, out=np.full_like(spread, np.nan), where=spread > 0))
-    return np.asarray(np.concatenate(parts).reshape(np.shape(values)[:-1]), dtype=np.float64)
+    """Return Kendall's τ_b over the last axis; NaN where one side has no order."""
+    pairs = zip(np.atleast_2d(values), np.atleast_2d(reference), strict=True)
+    found = [stats.kendalltau(x, y, method="asymptotic").statistic for x, y in pairs]
+    return np.reshape(np.array(found, dtype=np.float64), np.shape(values)[:-1])
 
 
 def _checked(*arrays: Array) -> list[Array]:

@@ -123,13 +123,11 @@ def endstate_free_energy(
     few = [thin(groups, inefficiency(groups)) for groups in series]
     value = _solve(whole, lambdas)[0]
     errors = ErrorParts(
-        analytic=_solve(few, lambdas)[1] * kt * KCAL_PER_KJ,
-        blocks=_scaled(
-            _jackknife([[*chain.from_iterable(blocks_of(s))] for s in series], lambdas), kt
-        ),
-        repeats=_scaled(_jackknife(series, lambdas), kt),
+        analytic=_solve(few, lambdas)[1],
+        blocks=_jackknife([[*chain.from_iterable(blocks_of(s))] for s in series], lambdas),
+        repeats=_jackknife(series, lambdas),
         freedom=max(min(map(len, series)) - 1, 1),
-    )
+    ).scaled(kt * KCAL_PER_KJ)
     steps = [
         _step(whole[k : k + 2], few[k : k + 2], lambdas[k + 1] - lambdas[k])
         for k in range(len(ensembles) - 1)
@@ -304,7 +302,3 @@ def _judge(steps: Sequence[_Step], lambdas: Sequence[float]) -> Verdict:
         "add intermediate states (1-s) E_MM + s E_ML, or use the direct route.",
         serious=overlap < BAD_OVERLAP,
     )
-
-
-def _scaled(reduced: float | None, kt: float) -> float | None:
-    return None if reduced is None else reduced * kt * KCAL_PER_KJ

@@ -33,6 +33,13 @@ class ErrorParts:
     repeats: float | None
     freedom: float = 1.0
 
+    def scaled(self, factor: float) -> ErrorParts:
+        """Return the same errors in another unit."""
+        blocks, repeats = (
+            None if error is None else error * factor for error in (self.blocks, self.repeats)
+        )
+        return ErrorParts(self.analytic * factor, blocks, repeats, self.freedom)
+
     @property
     def within(self) -> float:
         """The error that the insides of the repeats give."""

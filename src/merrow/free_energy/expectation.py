@@ -54,11 +54,8 @@ def reorganization_mbar(samples: WindowSamples, *, rows: Correlation | None = No
         for own in blocks(kept, np.arange(len(samples.states)))
     ]
     errors = ErrorParts(
-        analytic * KCAL_PER_KJ,
-        _kcal(within_repeats(by_block)),
-        _kcal(between_repeats(alone)),
-        max(len(alone) - 1, 1),
-    )
+        analytic, within_repeats(by_block), between_repeats(alone), max(len(alone) - 1, 1)
+    ).scaled(KCAL_PER_KJ)
     labels = [int(r) for r in np.unique(kept.repeat)]
     by_repeat = {r: v * KCAL_PER_KJ for r, v in zip(labels, alone, strict=False)}
     return Estimate(value * KCAL_PER_KJ, errors.reported, by_repeat)
@@ -174,7 +171,3 @@ def _reweighted(samples: WindowSamples, f: Array, zero: float) -> float:
         w = np.exp(-u[:, k] - log_mixture - np.max(-u[:, k] - log_mixture))
         ends.append(float(np.sum(w * energy) / np.sum(w)))
     return ends[0] - ends[1]
-
-
-def _kcal(value: float | None) -> float | None:
-    return None if value is None else value * KCAL_PER_KJ

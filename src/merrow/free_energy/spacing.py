@@ -18,7 +18,7 @@ import numpy as np
 
 from merrow.errors import InputError
 from merrow.free_energy.decorrelate import Correlation, correlation
-from merrow.free_energy.schedule import COMPONENT, Rule, legs, weights
+from merrow.free_energy.schedule import COMPONENT, legs, weights
 from merrow.free_energy.stored import Verdict, verdict
 from merrow.samples import Array, LambdaState, WindowSamples
 from merrow.units import thermal_energy
@@ -93,28 +93,25 @@ def equal_steps(found: LegLength, n_steps: int) -> Array:
     return np.asarray(np.interp(np.linspace(0.0, passed[-1], n_steps + 1), passed, found.lambdas))
 
 
-def respaced(found: Sequence[LegLength], *, longest: float = LONGEST) -> tuple[LambdaState, ...]:
+def respaced(found: Sequence[LegLength]) -> tuple[LambdaState, ...]:
     """Return a path of as many steps, or more, whose steps have equal length on each leg.
 
     Args:
         found: The length of the legs of a path from (1, 1) to (0, 0).
-        longest: Longest step [kT].
     """
     whole = sum(leg.total for leg in found)
-    step = min(longest, whole / sum(len(leg.steps) for leg in found))
+    step = min(LONGEST, whole / sum(len(leg.steps) for leg in found))
     states = []
     for leg in found:
         as_many = round(leg.total / step) if step > 0.0 else 1
-        count = max(LEAST_STEPS[leg.leg], as_many, int(np.ceil(leg.total / longest)))
+        count = max(LEAST_STEPS[leg.leg], as_many, int(np.ceil(leg.total / LONGEST)))
         values = np.round(equal_steps(leg, count), 4)
         charges = leg.leg == "charging"
         states += [LambdaState(v, 1.0) if charges else LambdaState(0.0, v) for v in values.tolist()]
     return tuple(dict.fromkeys(states))  # the corner ends one leg and begins the other
 
 
-def time_shares(
-    samples: WindowSamples, rule: Rule = "trapezoid", *, rows: Correlation | None = None
-) -> Array:
+def time_shares(samples: WindowSamples, *, rows: Correlation | None = None) -> Array:
     """Return the part of the time that each state should get: w·σ·√τ, with sum one, shape (K,).
 
     That is the optimum for Σ w ⟨∂V/∂λ⟩ at a fixed total time; for MBAR with good overlap the
@@ -122,11 +119,10 @@ def time_shares(
 
     Args:
         samples: All repeats of one path.
-        rule: Quadrature whose weights count.
         rows: What `correlation(samples)` gave, if it is at hand.
     """
     rows = rows or correlation(samples)
-    w, sigma = weights(samples.states, rule), _sigma(samples, rows)
+    w, sigma = weights(samples.states, "trapezoid"), _sigma(samples, rows)
     g = np.array([np.nanmean(column) for column in rows.g.T])
     need = np.sqrt(np.sum((w * sigma) ** 2, axis=1) * np.nan_to_num(g, nan=1.0))
     return np.asarray(need / need.sum())

@@ -112,11 +112,11 @@ def path_estimate(
     entries, errors = {}, {}
     for i, name in enumerate(chains(samples.states)):
         errors[name] = ErrorParts(
-            analytic=float(analytic[i]) * kt,
-            blocks=_kcal(within_repeats([[b[i] for b in own] for own in by_block]), kt),
-            repeats=_kcal(between_repeats([r[i] for r in by_repeat]), kt),
+            analytic=float(analytic[i]),
+            blocks=within_repeats([[b[i] for b in own] for own in by_block]),
+            repeats=between_repeats([r[i] for r in by_repeat]),
             freedom=max(len(by_repeat) - 1, 1),
-        )
+        ).scaled(kt)
         alone = {r: float(v[i]) * kt for r, v in zip(labels, by_repeat, strict=False)}
         entries[name] = Estimate(float(center[i]) * kt, errors[name].reported, alone)
     total = entries.pop("total")
@@ -162,7 +162,3 @@ def _each(values: Values, parts: Sequence[WindowSamples]) -> list[Array]:
         return [values(part) for part in parts]
     except NumericsError:
         return []
-
-
-def _kcal(value: float | None, kt: float) -> float | None:
-    return None if value is None else value * kt

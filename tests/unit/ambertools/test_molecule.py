@@ -10,7 +10,7 @@ import pytest
 from rdkit import Chem
 from rdkit.Chem import rdDepictor
 
-from merrow.ambertools.molecule import conformers, read_molecule
+from merrow.ambertools.molecule import read_molecule
 from merrow.errors import InputError, UnsupportedPhysicsError
 
 
@@ -115,21 +115,6 @@ def test_a_mol2_file_with_wrong_charges_or_types_is_refused(freesolv, tmp_path, 
     (tmp_path / "x.mol2").write_text(text.replace(old, new, 1))
     with pytest.raises(InputError, match=message):
         read_molecule(tmp_path / "x.mol2")
-
-
-def test_conformers_are_distinct_and_reproducible():
-    molecule = read_molecule("COCOC")
-    found = conformers(molecule, 2, seed=7)
-    assert found.shape == (2, 13, 3)
-    assert np.array_equal(found, conformers(molecule, 2, seed=7))
-    # Distances between heavy atoms do not change by superposition; conformers differ in them.
-    ends = np.linalg.norm(found[:, 0] - found[:, 4], axis=-1)
-    assert abs(ends[0] - ends[1]) > 0.3
-
-
-def test_a_rigid_molecule_has_one_conformer():
-    assert conformers(read_molecule("C"), 3).shape == (1, 5, 3)
-    assert conformers(read_molecule("c1ccccc1"), 3).shape == (1, 12, 3)
 
 
 @pytest.mark.parametrize("smiles", ["CC(=O)Oc1cc~ccc1", "[Fe]<-[NH3]", "C~C"])

@@ -8,14 +8,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 from rdkit import Chem, rdBase
 
 from merrow.ambertools.molecule import InputMolecule, read_molecule
 from merrow.binding.prepare.protein import Protein, Residue
 from merrow.errors import InputError, UnsupportedPhysicsError
-
-Array = NDArray[np.float64]
 
 CLASH: Final = 2.3
 """Heavy atoms of ligand and protein nearer than this overlap [Å]; a short hydrogen bond is 2.5."""
