@@ -109,8 +109,8 @@ def prepare_md(settings: MdSettings, inputs: MdInputs, *, platform: str) -> MdSe
     nonbonded = nonbonded_of(settings, None if cell is None else box, restart.grid)
     check_platform(platform)
     check_reference(platform, box, nonbonded.cutoff)
-    region = _region(settings, topology, coordinates)
-    coordinates = _together(coordinates, region, inputs.inpcrd, periodic=cell is not None)
+    periodic = cell is not None
+    region, coordinates = _region(settings, inputs, coordinates, periodic=periodic)
     potential = inputs.potential or open_potential(
         ml.potential,
         topology,
@@ -124,8 +124,8 @@ def prepare_md(settings: MdSettings, inputs: MdInputs, *, platform: str) -> MdSe
     check_members(ml, model, seen)
     restart = _own(restart, potential, region)
     reference = _reference(model, seen, restart)
-    centre = _wall_centre(settings, coordinates, region, restart)
-    forces = _restraints(settings, inputs, region, centre, periodic=cell is not None)
+    springs = restraint_forces(settings, topology, refc=inputs.refc, periodic=periodic)
+    wall, centre = _wall(settings, region, coordinates.positions, restart)
     state = _state(settings, topology, region)
     hybrid = hybrid_system(
         topology,
@@ -137,7 +137,7 @@ def prepare_md(settings: MdSettings, inputs: MdInputs, *, platform: str) -> MdSe
         reference=reference * KJ_PER_KCAL,
         overlap=core_count() > 1,
     )
-    for force in forces:
+    for force in (*springs, *wall):
         hybrid.system.addForce(force)
     couple(hybrid, state)
     plan = _plan(settings, restart, platform=platform)
@@ -163,29 +163,23 @@ def _read_restart(
     return read_restart_metadata(inputs.inpcrd)
 
 
-def _region(settings: MdSettings, topology: AmberTopology, coordinates: Coordinates) -> MLRegion:
-    mask = settings.ml.mask
-    if settings.goes_on and set("<>") & set(mask):
+def _region(
+    settings: MdSettings, inputs: MdInputs, coordinates: Coordinates, *, periodic: bool
+) -> tuple[MLRegion, Coordinates]:
+    """Return the ML region, and coordinates with its molecules in one image."""
+    ml = settings.ml
+    if settings.goes_on and set("<>") & set(ml.mask):
         raise InputError(
-            f"animask={mask!r} asks for distances, which are others now than when the run "
+            f"animask={ml.mask!r} asks for distances, which are others now than when the run "
             "began; to go on, name the atoms themselves."
         )
-    return select_region(
-        topology,
-        mask,
-        positions=coordinates.positions,
-        link_atoms=settings.ml.link_atoms,
-        several=True,
+    x = coordinates.positions
+    region = select_region(
+        inputs.topology, ml.mask, positions=x, link_atoms=ml.link_atoms, several=True
     )
-
-
-def _together(
-    coordinates: Coordinates, region: MLRegion, path: Path, *, periodic: bool
-) -> Coordinates:
-    """Return coordinates with the molecules of the region in one image."""
     box = box_vectors(coordinates) if periodic else None
-    near = together(coordinates.positions, box, region, source=str(path))
-    return replace(coordinates, positions=near)
+    near = together(x, box, region, source=str(inputs.inpcrd))
+    return region, replace(coordinates, positions=near)
 
 
 def _state(settings: MdSettings, topology: AmberTopology, region: MLRegion) -> LambdaState:
@@ -226,33 +220,21 @@ def _reference(potential: Potential, region: Array, restart: RestartMetadata) ->
     return float(potential.evaluate(region[None]).energies[0])
 
 
-def _restraints(
-    settings: MdSettings,
-    inputs: MdInputs,
-    region: MLRegion,
-    centre: tuple[float, ...] | None,
-    *,
-    periodic: bool,
-) -> list[mm.Force]:
-    """Return restraints and the confining wall."""
-    forces = restraint_forces(settings, inputs.topology, refc=inputs.refc, periodic=periodic)
-    wall = settings.ml.confinement
-    if wall is not None:
-        at = None if centre is None else np.array(centre)
-        forces.append(wall_force(wall, region.atoms, at))
-    return forces
+def _wall(
+    settings: MdSettings, region: MLRegion, positions: Array, restart: RestartMetadata
+) -> tuple[list[mm.Force], tuple[float, ...] | None]:
+    """Return the confining wall, and its centre [Å] where that is fixed.
 
-
-def _wall_centre(
-    settings: MdSettings, coordinates: Coordinates, region: MLRegion, restart: RestartMetadata
-) -> tuple[float, ...] | None:
-    """Return the fixed centre [Å]: that of the run before, or the region's centroid now."""
-    wall = settings.ml.confinement
-    if wall is None or wall.follow:
-        return None
-    if restart.centre is not None:
-        return restart.centre
-    return tuple(coordinates.positions[list(region.atoms)].mean(axis=0).tolist())
+    That is the centre of the run before, or the region's centroid now.
+    """
+    wall, centre = settings.ml.confinement, None
+    if wall is None:
+        return [], None
+    if not wall.follow:
+        centroid = positions[list(region.atoms)].mean(axis=0).tolist()
+        centre = tuple(centroid) if restart.centre is None else restart.centre
+    at = None if centre is None else np.array(centre)
+    return [wall_force(wall, region.atoms, at)], centre
 
 
 def _check_structure(inputs: MdInputs, region: MLRegion, positions: Array) -> None:
