@@ -180,13 +180,14 @@ def _show(result: HydrationResult, out: Path, *, as_json: bool) -> None:
 
     from merrow.hydration.report.table import render_table  # noqa: PLC0415
     from merrow.hydration.result import to_json  # noqa: PLC0415
+    from merrow.hydration.run_folder import RunFolder  # noqa: PLC0415
 
     if as_json:
         typer.echo(to_json(result), nl=False)
         return
     console = Console()
     console.print(render_table(result))
-    paths = f"Report: {out / 'report.html'}   Data: {out / 'result.json'}"
+    paths = f"Report: {RunFolder(out).report}   Data: {RunFolder(out).result}"
     console.print(paths, highlight=False, soft_wrap=True)
 
 
