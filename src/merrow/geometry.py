@@ -48,13 +48,7 @@ def connected_atoms(n_atoms: int, bonds: Iterable[tuple[int, int]]) -> tuple[tup
 
 
 def in_ring(near: Mapping[int, Sequence[int]], i: int, j: int) -> bool:
-    """Tell whether a bond is part of a ring: j is reached from i without it.
-
-    Args:
-        near: The neighbours of each atom.
-        i: One atom of the bond.
-        j: The other.
-    """
+    """Tell whether the bond i–j is part of a ring: j is reached from i without it."""
     seen, todo = {i}, [k for k in near[i] if k != j]
     while todo:
         here = todo.pop()
@@ -64,6 +58,22 @@ def in_ring(near: Mapping[int, Sequence[int]], i: int, j: int) -> bool:
             seen.add(here)
             todo.extend(near[here])
     return False
+
+
+def rigid_motions(positions: Array, masses: Array) -> Array:
+    """Return mass-weighted motions of a rigid body as columns, shape (3 N, 6).
+
+    Three translations, then three rotations about the centre of mass; not normalised.
+
+    Args:
+        positions: Positions, shape (N, 3).
+        masses: Masses, shape (N,); zero for what is no part of the body.
+    """
+    root = np.sqrt(masses)[:, None]
+    arms = positions - masses @ positions / masses.sum()
+    moves = [root * axis for axis in np.eye(3)]
+    turns = [root * np.cross(axis, arms) for axis in np.eye(3)]
+    return np.array([*moves, *turns]).reshape(6, -1).T
 
 
 def torsion_angles(positions: Array, torsions: Sequence[Quadruple]) -> Array:

@@ -92,12 +92,6 @@ class AmberTopology:
 def read_topology(path: str | Path) -> AmberTopology:
     """Read a prmtop (parm7) file, CHAMBER ones too.
 
-    Args:
-        path: The file.
-
-    Returns:
-        The atoms, their parameters and their molecules.
-
     Raises:
         InputError: The file is missing, is not a prmtop, or is truncated.
         UnsupportedPhysicsError: It has terms that are not available: `refuse_foreign`.

@@ -78,12 +78,6 @@ def write_netcdf_restart(
 ) -> None:
     """Write a NetCDF restart whole, or leave the old one.
 
-    Args:
-        path: The file.
-        coordinates: Positions, velocities and box.
-        metadata: When this was.
-        title: Title of the file.
-
     Raises:
         MerrowError: The place cannot be written.
     """

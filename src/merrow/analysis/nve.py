@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from merrow.geometry import rigid_motions
 from merrow.uncertainty import inefficiency
 
 Array = NDArray[np.float64]
@@ -87,14 +88,7 @@ def rigid_basis(positions: Array, masses: Array, atoms: Sequence[int]) -> Array:
     chosen = list(atoms)
     weights = np.zeros(len(masses))
     weights[chosen] = masses[chosen]
-    arms = positions - weights @ positions / weights.sum()
-    columns = []
-    for axis in np.eye(3):
-        columns.append(np.sqrt(weights)[:, None] * axis)
-    for axis in np.eye(3):
-        columns.append(np.sqrt(weights)[:, None] * np.cross(axis, arms))
-    basis, _ = np.linalg.qr(np.array([c.ravel() for c in columns]).T)
-    return np.asarray(basis)
+    return np.asarray(np.linalg.qr(rigid_motions(positions, weights))[0])
 
 
 def rigid_energies(basis: Array, velocities: Array, masses: Array) -> tuple[float, float]:

@@ -54,10 +54,6 @@ def convergence(samples: WindowSamples, *, rows: Correlation | None = None) -> C
     """Return MBAR estimates from the first and from the last 20, 40, 60, 80, 100 % of the rows.
 
     Errors are analytic, on independent rows.
-
-    Args:
-        samples: All repeats of one path; each (repeat, state) is cut by itself.
-        rows: What `correlation(samples)` gave, if it is at hand.
     """
     rows = rows or correlation(samples)
     age = _age(samples, rows)
@@ -172,10 +168,6 @@ def neighbour_overlaps(samples: WindowSamples, estimate: PathEstimate) -> Array:
     Equal states overlap by 0.5. In the overlap matrix of all states the same two states share
     their weight with all others that resemble them, so an element there falls when states are
     added and cannot say where one is needed.
-
-    Args:
-        samples: The path.
-        estimate: Its free energies.
     """
     f = estimate.profile_kcal / (thermal_energy(samples.temperature) * KCAL_PER_KJ)
     overlaps = np.empty(len(f) - 1)

@@ -3,6 +3,8 @@
 
 Values are estimated from all equilibrated rows, analytic errors from the independent ones:
 the mean of a correlated series uses all of it, its error counts only N/g of it.
+Functions that take `rows` take what `correlation` gave of the same samples,
+and make it where it is not given.
 """
 
 from __future__ import annotations

@@ -32,10 +32,6 @@ from merrow.units import KCAL_PER_KJ, thermal_energy
 def mbar(samples: WindowSamples, *, rows: Correlation | None = None) -> PathEstimate:
     """Return the free energy of the path from MBAR on all equilibrated rows.
 
-    Args:
-        samples: All repeats of one path; energies of every row in every state.
-        rows: What `correlation(samples)` gave, if it is at hand.
-
     Raises:
         NumericsError: A state has too few rows, or the equations have no solution.
     """
@@ -69,11 +65,9 @@ def thermodynamic_integration(
     """Return the free energy of the path from the integral of ⟨∂V/∂λ⟩, leg by leg.
 
     Args:
-        samples: All repeats of one path.
         rule: "trapezoid" over all states (alchemlyb's TI), or "gauss-legendre" over the inner
             states of each leg, which must be its nodes (alchemlyb's TI_GQ, whose weights have
             five digits: at most 2e-5 of the slope).
-        rows: What `correlation(samples)` gave, if it is at hand.
 
     Raises:
         InputError: The states do not fit the rule.

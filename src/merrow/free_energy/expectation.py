@@ -32,10 +32,6 @@ from merrow.units import KCAL_PER_KJ, thermal_energy
 def reorganization_mbar(samples: WindowSamples, *, rows: Correlation | None = None) -> Estimate:
     """Return ⟨E⟩_coupled − ⟨E⟩_decoupled [kcal/mol] from the rows of all windows.
 
-    Args:
-        samples: All repeats of one path, with the internal energy of every row.
-        rows: What `correlation(samples)` gave, if it is at hand.
-
     Raises:
         NumericsError: A state has too few rows, or an energy is not finite.
     """

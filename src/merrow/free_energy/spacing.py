@@ -52,12 +52,7 @@ class LegLength:
 
 
 def lengths(samples: WindowSamples, *, rows: Correlation | None = None) -> tuple[LegLength, ...]:
-    """Return the thermodynamic length of each leg, σ interpolated linearly between the states.
-
-    Args:
-        samples: All repeats of one path.
-        rows: What `correlation(samples)` gave, if it is at hand.
-    """
+    """Return the thermodynamic length of each leg, σ interpolated linearly between the states."""
     rows = rows or correlation(samples)
     sigma = _sigma(samples, rows)
     found = []
@@ -116,10 +111,6 @@ def time_shares(samples: WindowSamples, *, rows: Correlation | None = None) -> A
 
     That is the optimum for Σ w ⟨∂V/∂λ⟩ at a fixed total time; for MBAR with good overlap the
     weights are those of the trapezoid.
-
-    Args:
-        samples: All repeats of one path.
-        rows: What `correlation(samples)` gave, if it is at hand.
     """
     rows = rows or correlation(samples)
     w, sigma = weights(samples.states, "trapezoid"), _sigma(samples, rows)
@@ -137,12 +128,7 @@ def gain_of_shares(shares: Array) -> float:
 
 
 def judge_spacing(samples: WindowSamples, *, rows: Correlation | None = None) -> Verdict:
-    """Say what the spacing costs, which states deserve most time, and a better schedule.
-
-    Args:
-        samples: All repeats of one path.
-        rows: What `correlation(samples)` gave, if it is at hand.
-    """
+    """Say what the spacing costs, which states deserve most time, and a better schedule."""
     rows = rows or correlation(samples)
     found = lengths(samples, rows=rows)
     cost, shares = unevenness(found), time_shares(samples, rows=rows)

@@ -16,6 +16,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from merrow.errors import NumericsError
+from merrow.geometry import rigid_motions
 from merrow.potentials.interface import Array, Potential
 from merrow.units import WAVENUMBER
 
@@ -121,10 +122,5 @@ def normal_modes(second: Array, positions: Array, masses: Array) -> tuple[Array,
 
 def _inner(positions: Array, masses: Array) -> Array:
     """Return mass-weighted directions that neither move nor turn the whole, as columns."""
-    root = np.sqrt(masses)
-    arms = positions - masses @ positions / masses.sum()
-    moves = [np.outer(root, axis) for axis in np.eye(3)]
-    turns = [root[:, None] * np.cross(axis, arms) for axis in np.eye(3)]
-    whole = np.array([*moves, *turns]).reshape(6, -1).T
-    directions, sizes, _ = np.linalg.svd(whole)
+    directions, sizes, _ = np.linalg.svd(rigid_motions(positions, masses))
     return np.asarray(directions[:, int((sizes > LINEAR).sum()) :])

@@ -17,10 +17,6 @@ def rotatable_torsions(topology: AmberTopology, atoms: Sequence[int]) -> tuple[Q
     Both ends of the bond need another neighbour; a heavy one is preferred over a hydrogen, and
     ends that carry nothing but equal hydrogens (methyl) do not count.
 
-    Args:
-        topology: The prmtop.
-        atoms: Atoms of the molecule.
-
     Returns:
         Local indices (positions in `atoms`) of the four atoms of each torsion.
     """
