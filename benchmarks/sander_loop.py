@@ -72,7 +72,12 @@ class Case:
 
     def job(self, potential: str) -> str:
         """Return what the server must know."""
-        return Job(str(self.prmtop), self.region.atoms, potential, precision="float64").dumps()
+        return Job(
+            prmtop=str(self.prmtop),
+            atoms=self.region.atoms,
+            potential=potential,
+            precision="float64",
+        ).model_dump_json()
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import json
 import math
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from merrow.amber.topology import read_topology
@@ -17,53 +15,42 @@ from merrow.potentials.ensemble import check_ensemble
 from merrow.potentials.interface import Potential
 from merrow.sander.files import read_geometry, results_text
 from merrow.sander.server import Reply, Request
+from merrow.settings import Settings
 from merrow.system.potentials import open_potential
 from merrow.system.region import MLRegion, region_of
 from merrow.units import amber_coulomb_charge_scale
 
 
-@dataclass(frozen=True)
-class Job:
-    """What a run of sander needs a model for; it travels with every request, as JSON.
-
-    Attributes:
-        prmtop: Absolute path of the topology.
-        atoms: Atoms of the ML region counted from 0, ascending.
-        potential: Name of the potential.
-        weights: Absolute path of its weights, or None to search for them.
-        precision: Arithmetic of the networks.
-        max_spread: The run stops where the ensemble spread exceeds this [kcal/mol], or None.
-        files: What it depends on: path, time of the last change [ns] and size [bytes] of each when
-            the run began. A server that outlives a file's change keeps the two models apart.
-    """
+class Job(Settings):
+    """What a run of sander needs a model for; it travels with every request, as JSON."""
 
     prmtop: str
+    """Absolute path of the topology."""
     atoms: tuple[int, ...]
+    """Atoms of the ML region counted from 0, ascending."""
     potential: str
+    """Name of the potential."""
     weights: str | None = None
+    """Absolute path of its weights, or None to search for them."""
     precision: str = "float32"
-    max_spread: float | None = None
+    """Arithmetic of the networks."""
+    max_spread_kcal: float | None = None
+    """The run stops where the ensemble spread exceeds this [kcal/mol], or None."""
     files: tuple[tuple[str, int, int], ...] = ()
-
-    def dumps(self) -> str:
-        """Return the job as one line of JSON."""
-        return json.dumps(asdict(self))
+    """What it depends on: path, time of the last change [ns] and size [bytes] of each when the run
+    began. A server that outlives a file's change keeps the two models apart."""
 
 
 def parse_job(text: str) -> Job:
-    """Return the job that `Job.dumps` wrote.
+    """Return the job that a caller wrote as JSON.
 
     Raises:
         InputError: It is of another version.
     """
     try:
-        values = json.loads(text)
-        files = tuple((str(path), int(when), int(size)) for path, when, size in values["files"])
-        return Job(**{**values, "atoms": tuple(values["atoms"]), "files": files})
-    except (ValueError, TypeError, KeyError) as error:
-        raise InputError(
-            f"the job of a caller is of another version of merrow ({error})."
-        ) from error
+        return Job.model_validate_json(text)
+    except ValueError as error:
+        raise InputError("the job of a caller is of another version of merrow.") from error
 
 
 def file_states(*paths: str | None) -> tuple[tuple[str, int, int], ...]:
@@ -144,7 +131,7 @@ class Models:
                 precision=job.precision,
                 charge_scale=amber_coulomb_charge_scale(),
             )
-            check_ensemble(job.max_spread, potential)
-            limit = math.inf if job.max_spread is None else job.max_spread
+            check_ensemble(job.max_spread_kcal, potential)
+            limit = math.inf if job.max_spread_kcal is None else job.max_spread_kcal
             self._opened[text] = (potential, region, limit)
         return self._opened[text]

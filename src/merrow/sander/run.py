@@ -82,9 +82,9 @@ def run(asked: SanderRun) -> None:
         potential=ml.potential,
         weights=ml.weights,
         precision=ml.precision,
-        max_spread=ml.max_spread_kcal,
+        max_spread_kcal=ml.max_spread_kcal,
         files=file_states(str(topology.path), ml.weights, ml.potential.partition(":")[2]),
-    ).dumps()
+    ).model_dump_json()
     with contextlib.ExitStack() as stack:
         scratch = stack.enter_context(scratch_folder())
         arguments = _with_whole(arguments, whole, scratch)

@@ -21,12 +21,13 @@ def prmtop(freesolv, tmp_path):
 
 
 def job_of(path) -> str:
-    return Job(str(path), (0, 1, 2, 3, 4), "mm", files=file_states(str(path))).dumps()
+    job = Job(prmtop=str(path), atoms=(0, 1, 2, 3, 4), potential="mm", files=file_states(str(path)))
+    return job.model_dump_json()
 
 
 def test_a_job_travels_as_json(prmtop):
     text = job_of(prmtop)
-    assert parse_job(text).dumps() == text
+    assert parse_job(text).model_dump_json() == text
     assert parse_job(text).files[0][0] == str(prmtop)
 
 
