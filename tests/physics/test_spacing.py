@@ -14,11 +14,11 @@ from merrow.free_energy.spacing import (
     LEAST_STEPS,
     LegLength,
     equal_steps,
-    gain_of_shares,
+    gain_of_fractions,
     judge_spacing,
     lengths,
     respaced,
-    time_shares,
+    time_fractions,
     unevenness,
 )
 from merrow.hydration.protocol import Schedule
@@ -89,10 +89,10 @@ def test_pilot_leaves_an_even_schedule_and_gauss_legendre_nodes_alone():
 
 def test_time_is_due_where_the_slope_fluctuates_most():
     samples = sample(STIFF, line([0.0, 0.25, 0.5, 0.75, 1.0]), 400, np.random.default_rng(62))
-    shares = time_shares(samples)
-    assert shares.sum() == pytest.approx(1.0)
-    assert shares.argmax() == 4  # the decoupled end
-    assert gain_of_shares(shares) > 1.5
+    fractions = time_fractions(samples)
+    assert fractions.sum() == pytest.approx(1.0)
+    assert fractions.argmax() == 4  # the decoupled end
+    assert gain_of_fractions(fractions) > 1.5
     verdict = judge_spacing(samples)
     assert not verdict.ok
     assert "schedule={lambda_electrostatics: [1.0, " in verdict.advice

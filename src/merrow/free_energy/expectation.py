@@ -127,9 +127,9 @@ def weighted_mean(
         drawn_from: Ensemble that each row was sampled in; each has a fixed number of rows, so that
             only the scatter about its own mean is chance. None for one.
     """
-    share = weights / weights.mean()
-    mean = float(np.mean(share * values))
-    part = share * (values - mean)
+    scaled = weights / weights.mean()
+    mean = float(np.mean(scaled * values))
+    part = scaled * (values - mean)
     origin = np.zeros(len(values)) if drawn_from is None else drawn_from
     variance = 0.0
     for label in np.unique(origin):

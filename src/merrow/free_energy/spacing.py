@@ -106,7 +106,7 @@ def respaced(found: Sequence[LegLength]) -> tuple[LambdaState, ...]:
     return tuple(dict.fromkeys(states))  # the corner ends one leg and begins the other
 
 
-def time_shares(samples: WindowSamples, *, rows: Correlation | None = None) -> Array:
+def time_fractions(samples: WindowSamples, *, rows: Correlation | None = None) -> Array:
     """Return the part of the time that each state should get: w·σ·√τ, with sum one, shape (K,).
 
     That is the optimum for Σ w ⟨∂V/∂λ⟩ at a fixed total time; for MBAR with good overlap the
@@ -119,24 +119,24 @@ def time_shares(samples: WindowSamples, *, rows: Correlation | None = None) -> A
     return np.asarray(need / need.sum())
 
 
-def gain_of_shares(shares: Array) -> float:
+def gain_of_fractions(fractions: Array) -> float:
     """Return by what factor less time than equal times would do, at least 1.
 
     Equal times need K Σ s² where the optimum needs (Σ s)², s being w·σ·√τ.
     """
-    return float(len(shares) * np.sum(shares**2) / np.sum(shares) ** 2)
+    return float(len(fractions) * np.sum(fractions**2) / np.sum(fractions) ** 2)
 
 
 def judge_spacing(samples: WindowSamples, *, rows: Correlation | None = None) -> Verdict:
     """Say what the spacing costs, which states deserve most time, and a better schedule."""
     rows = rows or correlation(samples)
     found = lengths(samples, rows=rows)
-    cost, shares = unevenness(found), time_shares(samples, rows=rows)
-    neediest = [samples.states[k] for k in np.argsort(-shares)[:3]]
+    cost, fractions = unevenness(found), time_fractions(samples, rows=rows)
+    neediest = [samples.states[k] for k in np.argsort(-fractions)[:3]]
     said = (
         f"thermodynamic length {sum(leg.total for leg in found):.1f} kT, at equal times "
-        f"{cost:.2f} times the cost of even steps and {gain_of_shares(shares):.2f} times that of "
-        "the best division of time; most of it is due to "
+        f"{cost:.2f} times the cost of even steps and {gain_of_fractions(fractions):.2f} times "
+        "that of the best division of time; most of it is due to "
         + ", ".join(f"({s[0]:.3g}, {s[1]:.3g})" for s in neediest)
     )
     if cost < UNEVEN:
