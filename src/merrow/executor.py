@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Where work runs: local processes, one core each, or the jobs of a batch scheduler.
 
-Nothing here knows chemistry. `open_executor` gives processes that call functions; `subprocess_pool`
-and `open_dask` give places from which `run_program` starts whole programs, so that one that is
-killed takes no other with it.
+`process_pool` gives processes that call functions; from the threads of `subprocess_pool` and the
+workers of `dask_pool`, `run_subprocess` starts whole programs, so that one that is killed takes no
+other with it. Nothing here knows what is computed.
 """
 
 from __future__ import annotations
@@ -52,13 +52,13 @@ class ClusterConfig(Settings):
     project: str | None = None
     """Account to charge; null: the scheduler's default."""
     jobs: int = Field(4, ge=1)
-    """Jobs at a time at most; each computes one molecule after another."""
+    """Jobs at a time at most; each does one piece of work after another."""
     memory: str = "4GB"
     """Memory of a job."""
     walltime: str = "04:00:00"
     """Time after which the scheduler ends a job, as [hours:]minutes:seconds."""
     slice_minutes: float = Field(30.0, gt=0)
-    """A molecule goes on for so long before the job asks for work again [min]."""
+    """A piece of work goes on for so long before the job asks for work again [min]."""
     gpus: int = Field(0, ge=0)
     """GPUs of a job; ask the scheduler for them with job_extra_directives."""
     interface: str | None = None
@@ -73,7 +73,7 @@ class ClusterConfig(Settings):
         if self.walltime_s <= 60 * self.slice_minutes:
             raise ValueError(
                 f"slice_minutes {self.slice_minutes:g} is not shorter than walltime "
-                f"{self.walltime}; a molecule would never be handed on in good order"
+                f"{self.walltime}; work would never be handed on in good order"
             )
         return self
 
@@ -114,7 +114,7 @@ def core_count() -> int:
 
 
 @contextmanager
-def open_executor(processes: int) -> Iterator[Executor]:
+def process_pool(processes: int) -> Iterator[Executor]:
     """Yield an executor of so many single-threaded processes; one process means this one.
 
     Work that has not begun is dropped when the block is left by an exception.
@@ -140,12 +140,12 @@ def open_executor(processes: int) -> Iterator[Executor]:
 
 
 @contextmanager
-def subprocess_pool(places: int) -> Iterator[Executor]:
+def subprocess_pool(programs: int) -> Iterator[Executor]:
     """Yield an executor from which so many programs run at a time.
 
     Programs that still run are ended when the block is left by an exception.
     """
-    pool = ThreadPoolExecutor(places)
+    pool = ThreadPoolExecutor(programs)
     try:
         yield pool
     except BaseException:
@@ -158,7 +158,7 @@ def subprocess_pool(places: int) -> Iterator[Executor]:
     pool.shutdown()
 
 
-def run_program(words: Sequence[str], log: Path) -> tuple[int, str]:
+def run_subprocess(words: Sequence[str], log: Path) -> tuple[int, str]:
     """Run a program with one thread; return its exit code (below zero: a signal) and stdout.
 
     Args:
@@ -219,13 +219,13 @@ def check_cluster(cluster: ClusterConfig | None) -> None:
 
 
 @contextmanager
-def open_dask(
-    places: int, cluster: ClusterConfig | None, folder: Path
+def dask_pool(
+    workers: int, cluster: ClusterConfig | None, folder: Path
 ) -> Iterator[tuple[Executor, str]]:
     """Yield a Dask executor of so many workers, and the address of its dashboard.
 
     Args:
-        places: Workers, of one thread each.
+        workers: How many, of one thread each.
         cluster: The batch scheduler that is asked for them; None: processes of this machine.
         folder: Where Dask, and jobs, leave their logs and scratch files.
     """
@@ -240,19 +240,19 @@ def open_dask(
         "distributed.comm.timeouts.connect": "60s",
     }
     with dask.config.set(settings):
-        opened = _local(places) if cluster is None else _jobs(places, cluster, folder)
-        with opened as workers, distributed.Client(workers) as client:
+        opened = _local(workers) if cluster is None else _jobs(workers, cluster, folder)
+        with opened as found, distributed.Client(found) as client:
             resources = {"GPU": cluster.gpus} if cluster is not None and cluster.gpus else None
             yield client.get_executor(pure=False, resources=resources), client.dashboard_link
 
 
-def _local(places: int) -> Any:
+def _local(workers: int) -> Any:
     from distributed import LocalCluster  # noqa: PLC0415
 
-    return LocalCluster(n_workers=places, threads_per_worker=1, silence_logs="ERROR")
+    return LocalCluster(n_workers=workers, threads_per_worker=1, silence_logs="ERROR")
 
 
-def _jobs(places: int, cluster: ClusterConfig, folder: Path) -> Any:
+def _jobs(workers: int, cluster: ClusterConfig, folder: Path) -> Any:
     """Return a cluster that keeps so many jobs in the queue, replacing those that end."""
     import dask_jobqueue  # noqa: PLC0415
 
@@ -262,7 +262,7 @@ def _jobs(places: int, cluster: ClusterConfig, folder: Path) -> Any:
         extra += ["--resources", f"GPU={cluster.gpus}"]
     lsf = cluster.scheduler == "lsf"
     account = "project" if lsf else "account"
-    workers = getattr(dask_jobqueue, kinds[cluster.scheduler])(
+    found = getattr(dask_jobqueue, kinds[cluster.scheduler])(
         queue=cluster.queue,
         cores=1,
         processes=1,
@@ -276,8 +276,8 @@ def _jobs(places: int, cluster: ClusterConfig, folder: Path) -> Any:
         local_directory=str(folder),
         **{account: cluster.project},
     )
-    workers.adapt(minimum=places, maximum=places)
-    return workers
+    found.adapt(minimum=workers, maximum=workers)
+    return found
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from merrow.engine.plans import Ensemble
 from merrow.engine.simulation import Snapshot, open_context, set_snapshot
 from merrow.engine.timing import Timing, ns_per_day, time_in_turn
 from merrow.errors import InputError
-from merrow.executor import core_count, open_executor
+from merrow.executor import core_count, process_pool
 from merrow.potentials.interface import Array, Potential
 from merrow.progress import Listener, say, silent
 from merrow.system.box import box_for_cutoff
@@ -333,7 +333,7 @@ def _processes(
     counts = _powers(limit)
     args = (system, request.potentials[0], request.timestep_fs, seconds / (2 * len(counts)))
     for count in counts:
-        with open_executor(count) as executor:
+        with process_pool(count) as executor:
             for ready in [executor.submit(_pace, *args[:3], 0.0) for _ in range(count)]:
                 ready.result()
             paces = [executor.submit(_pace, *args) for _ in range(count)]

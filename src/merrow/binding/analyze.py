@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What did the complex do? Trajectory in, numbers, tables and one page out."""
+"""Motions of a complex: trajectory in, numbers, tables and one page out."""
 
 from __future__ import annotations
 

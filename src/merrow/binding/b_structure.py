@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How do B-factors of a trajectory get into a viewer? As a PDB file of one frame with its B."""
+"""B-factors of a trajectory for a viewer: a PDB file of one frame with its B."""
 
 from __future__ import annotations
 

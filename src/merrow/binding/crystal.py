@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which B-factor of a crystal structure belongs to which residue of a prmtop?"""
+"""B-factors of a crystal structure, assigned to the residues of a prmtop."""
 
 from __future__ import annotations
 

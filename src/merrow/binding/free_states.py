@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What do trajectories of the free ligand and receptor say? Read, checked, E_ML of their frames."""
+"""Trajectories of the free ligand and receptor: read, checked, E_ML of their frames."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What do free ligand and receptor add to one run of MMPBSA, and which number is the headline?"""
+"""What free ligand and receptor add to a run of MMPBSA: strain, and which number comes first."""
 
 from __future__ import annotations
 

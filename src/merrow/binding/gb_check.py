@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Does another program find the GB energies of MMPBSA on the same frames? OpenMM, some frames."""
+"""GB energies of MMPBSA, checked against OpenMM on some of the frames."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What does MM-PBSA or MM-GBSA make of an ensemble? One trajectory, or free species beside it."""
+"""MM-PBSA and MM-GBSA binding energies: of one trajectory, or of free species beside it."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What does AmberTools' MMPBSA say about these frames? Topologies made, program run, table read.
+"""AmberTools' MMPBSA on frames of a complex: topologies made, program run, table read.
 
 `use_sander=1` is always set: the wheel of AmberTools has no mmpbsa_py_energy. The per-frame table
 of `-eo` is read, so no printed digit is lost.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""To which class of compounds does a molecule belong? To one, so that classes are a partition.
+"""The class of compounds of a molecule: one, so that classes are a partition.
 
 The first pattern that fits decides: what dominates a hydration free energy stands first.
 """

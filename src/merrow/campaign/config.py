@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is asked of a set of molecules: `campaign.yaml`.
+"""Settings of a campaign, one protocol for a set of molecules: `campaign.yaml`.
 
 The cluster file is apart, since where a campaign runs never changes its numbers.
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How is a whole set of molecules computed so that no kill, crash or bad row stops the others?
+"""The driver of a campaign: every molecule of a table, whatever is killed, crashes or is refused.
 
 The state of a campaign is the state of its run folders; the driver only decides which of them goes
 on next. Whoever starts the same command again goes on where it was.
@@ -27,7 +27,7 @@ from merrow.executor import (
     SerialExecutor,
     check_cluster,
     core_count,
-    open_dask,
+    dask_pool,
     subprocess_pool,
 )
 from merrow.files import atomic_write
@@ -215,14 +215,14 @@ class Driver:
 
 @contextmanager
 def _open(
-    backend: ComputeBackend, places: int, folder: Path, listen: Listener
+    backend: ComputeBackend, workers: int, folder: Path, listen: Listener
 ) -> Iterator[Executor]:
     if backend.executor == "serial":
         yield SerialExecutor()
     elif backend.executor == "processes":
-        with subprocess_pool(places) as executor:
+        with subprocess_pool(workers) as executor:
             yield executor
     else:
-        with open_dask(places, backend.cluster, folder / "cluster") as (executor, link):
+        with dask_pool(workers, backend.cluster, folder / "cluster") as (executor, link):
             say(listen, f"Dask's dashboard: {link}")
             yield executor

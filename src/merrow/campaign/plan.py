@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which runs make up a campaign? Molecules × charge models, each a hydration run of its own.
+"""The runs of a campaign: molecules × charge models, each a hydration run of its own.
 
 Every run folder is complete before the first one is computed: it can be inspected, moved, and run
 alone with `merrow run`.
@@ -7,18 +7,18 @@ alone with `merrow run`.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from pydantic import TypeAdapter
 
 from merrow.amber.topology import read_topology
 from merrow.campaign.config import CampaignConfig
-from merrow.campaign.rows import Reference, Row, folder_name
+from merrow.campaign.rows import Row, folder_name
 from merrow.engine.simulation import check_platform
 from merrow.errors import InputError, MerrowError, MissingComponentError
-from merrow.files import save_json
+from merrow.files import atomic_write
 from merrow.hydration.config import HydrationConfig
 from merrow.hydration.prepare import begin_run, resolve_config
 from merrow.hydration.run import check_hydration
@@ -51,6 +51,10 @@ class Job:
     def run(self, campaign: Path) -> RunFolder:
         """Return its run folder."""
         return RunFolder(campaign / RUNS / self.name)
+
+
+JOB_LIST = TypeAdapter(list[Job])
+"""How `jobs.json` is written and read."""
 
 
 def plan_jobs(
@@ -111,7 +115,7 @@ def write_jobs(
         if run is not None:
             target = job.run(folder)
             begin_run(target, resolve_config(run, base, target), run.source, base)
-    save_json(folder / JOBS, [asdict(job) for job, _ in plan])
+    atomic_write(folder / JOBS, JOB_LIST.dump_json([job for job, _ in plan], indent=2))
 
 
 def read_jobs(folder: Path) -> list[Job]:
@@ -121,20 +125,11 @@ def read_jobs(folder: Path) -> list[Job]:
         InputError: The folder holds no campaign.
     """
     try:
-        found = json.loads((folder / JOBS).read_text(encoding="utf-8"))
+        return JOB_LIST.validate_json((folder / JOBS).read_bytes())
     except (OSError, ValueError) as error:
         raise InputError(
             f"{folder} holds no campaign; give the folder of `merrow campaign run`."
         ) from error
-    return [_job(entry) for entry in found]
-
-
-def _job(entry: Mapping[str, Any]) -> Job:
-    row = dict(entry["row"])
-    if row["experiment"] is not None:
-        row["experiment"] = Reference(**row["experiment"])
-    row["references"] = {label: Reference(**value) for label, value in row["references"].items()}
-    return Job(Row(**row), entry["charges"], entry["problem"])
 
 
 def _charges(config: CampaignConfig, row: Row) -> tuple[str, ...]:

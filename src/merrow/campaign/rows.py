@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which molecules does a CSV file name? Good rows, and what is wrong with each of the others.
+"""Molecules of a CSV file: good rows, and what is wrong with each of the others.
 
 A slip in the table itself (a missing column, a name twice) is refused; a slip in one row is
 remembered with its line, and the other rows are computed.

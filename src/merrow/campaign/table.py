@@ -58,7 +58,12 @@ def write_results(folder: Path, *, final: bool = True) -> CampaignResult:
     rows = _with_spread([_row(folder, job) for job in jobs])
     data = CampaignData(folder.resolve().name, config.potential, config.protocol.name, rows)
     if final:
-        data = _with_statistics(config, data)
+        data = replace(
+            data,
+            **vars(statistics(data.rows, config.potential)),
+            settings=dict(flatten(config.model_dump(mode="json"))),
+            versions=versions(),
+        )
         write_campaign_json(data, folder / "results.json")
         write_campaign_page(data, folder / "report.html")
     write_table(data, folder / "results.csv")
@@ -78,19 +83,6 @@ def _with_spread(rows: list[CampaignRow]) -> tuple[CampaignRow, ...]:
             (low, low_error), (high, high_error) = min(values), max(values)
             spread[name] = Estimate(high - low, math.hypot(low_error, high_error))
     return tuple(replace(row, charges_spread=spread.get(row.name)) for row in rows)
-
-
-def _with_statistics(config: CampaignConfig, data: CampaignData) -> CampaignData:
-    found = statistics(data.rows, config.potential)
-    return replace(
-        data,
-        comparisons=found.comparisons,
-        pairs=found.pairs,
-        classes=found.classes,
-        expt_stderr_kcal=found.expt_stderr_kcal,
-        settings=dict(flatten(config.model_dump(mode="json"))),
-        versions=versions(),
-    )
 
 
 def _configuration(folder: Path) -> CampaignConfig:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How is one run of a campaign computed? In a process of its own, as far as its time allows.
+"""One run of a campaign, computed in a process of its own as far as its time allows.
 
     python -m merrow.campaign.worker RUN_FOLDER UNTIL PROCESSES PARENT
 
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Literal
 
 from merrow.errors import IncompleteError, InputError, MerrowError, first_line
-from merrow.executor import run_program
+from merrow.executor import run_subprocess
 from merrow.hydration.run_folder import RunFolder
 from merrow.locks import PATIENCE, TakenOverError, locked
 from merrow.process import begin_worker, quiet_libraries
@@ -62,7 +62,7 @@ def supervise(folder: str, limit: TimeLimit, slice_s: float | None, processes: i
     limit = min(limit, TimeLimit.after(slice_s))
     module = [sys.executable, "-m", "merrow.campaign.worker"]
     words = [*module, folder, repr(limit.at), str(processes), str(getpid())]
-    code, out = run_program(words, Path(folder) / LOG)
+    code, out = run_subprocess(words, Path(folder) / LOG)
     try:
         return Outcome(**json.loads(out.splitlines()[-1]))
     except (IndexError, ValueError, TypeError):

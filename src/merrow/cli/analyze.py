@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How is a trajectory of a complex analysed? `merrow analyze`."""
+"""`merrow analyze`: what a trajectory of a complex shows."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How is a whole set of molecules asked for? `merrow campaign run`, `merrow campaign report`."""
+"""`merrow campaign run` and `merrow campaign report`: a whole set of molecules."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How does a batch system become known? `merrow cluster init` writes a file to be filled in."""
+"""`merrow cluster init`: writes a file about a batch system, to be filled in."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What does the user see? One command, a few verbs; errors in one sentence and honest exit codes.
+"""The command `merrow`: a few verbs; errors in one sentence and honest exit codes.
 
 0 done, 1 failed, 2 bad input, 3 stopped before the end (run the same command again to go on).
 """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How is an end-point binding energy asked for? `merrow mmpbsa`."""
+"""`merrow mmpbsa`: an end-point binding energy."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How are AMBER files of a complex asked for? `merrow prepare complex`."""
+"""`merrow prepare complex`: AMBER files of a complex."""
 
 from __future__ import annotations
 

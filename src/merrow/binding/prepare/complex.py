@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How does a PDB file and a pose become AMBER files of a complex, with a report of every change?"""
+"""AMBER files of a complex from a PDB file and a pose, with a report of every change."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which hydrogens does a protein have at this pH? PROPKA's pKa, PDB2PQR's hydrogen-bond network.
+"""Hydrogens of a protein at a pH: PROPKA's pKa, PDB2PQR's hydrogen-bond network.
 
 Residues are numbered from 1 through the whole protein on the way, so that the number is the one
 that the residue will have in the prmtop, whatever chains and insertion codes the file has.

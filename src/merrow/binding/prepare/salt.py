@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which waters give way to ions? A seeded choice, so that the same input gives the same box."""
+"""Waters that give way to ions: a seeded choice, so that the same input gives the same box."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which AMBER files describe a protein with its ligand? tleap makes them, dry and in water.
+"""AMBER files of a protein with its ligand, made by tleap, dry and in water.
 
 Every script, log and intermediate structure stays in the folder.
 """

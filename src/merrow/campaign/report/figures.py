@@ -3,8 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from itertools import cycle
 from typing import Any, Final
 
@@ -18,19 +17,11 @@ from merrow.report.style import COLOURS, RC, to_svg
 PANELS_ACROSS: Final = 3
 
 
-@dataclass(frozen=True)
-class Points:
-    """One column against experiment [kcal/mol], every array of shape (n,)."""
-
-    label: str
-    measured: Sequence[float]
-    calculated: Sequence[float]
-    stderr: Sequence[float]
-
-
-def correlation_figure(columns: Sequence[Points]) -> str:
+def correlation_figure(columns: Sequence[Comparison], expt: Mapping[str, float]) -> str:
     """Draw calculated against measured values, a panel each, with equality and ±1 kcal/mol."""
-    every = np.concatenate([np.concatenate([p.measured, p.calculated]) for p in columns])
+    measured = [np.array([expt[name] for name in one.errors]) for one in columns]
+    calculated = [x + list(one.errors.values()) for x, one in zip(measured, columns, strict=True)]
+    every = np.concatenate([*measured, *calculated])
     ends = np.array([every.min() - 1.0, every.max() + 1.0])
     across = min(len(columns), PANELS_ACROSS)
     down = -(-len(columns) // across)
@@ -39,13 +30,14 @@ def correlation_figure(columns: Sequence[Points]) -> str:
         figure = Figure(figsize=size, layout="constrained")
         grid = figure.subplots(down, across, squeeze=False, sharex=True, sharey=True)
         panels = list(grid.flat)
-        for axes, points, colour in zip(panels, columns, cycle(COLOURS), strict=False):
+        drawn = zip(panels, columns, measured, calculated, cycle(COLOURS), strict=False)
+        for axes, one, x, y, colour in drawn:
             axes.fill_between(ends, ends - 1.0, ends + 1.0, color="0.9", linewidth=0, zorder=0)
             axes.plot(ends, ends, color="0.5", linewidth=0.8, zorder=1)
             axes.errorbar(
-                points.measured,
-                points.calculated,
-                yerr=points.stderr,
+                x,
+                y,
+                yerr=list(one.stderr.values()),
                 linestyle="none",
                 marker="o",
                 markersize=4,
@@ -56,7 +48,7 @@ def correlation_figure(columns: Sequence[Points]) -> str:
             axes.set_xlim(*ends)
             axes.set_ylim(*ends)
             axes.set_aspect("equal")
-            axes.set_title(points.label, fontsize=9)
+            axes.set_title(one.label, fontsize=9)
         for axes in panels[len(columns) :]:
             axes.set_visible(False)
         figure.supxlabel("measured ΔG of hydration [kcal/mol]", fontsize=10)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from merrow.campaign.comparison import Interval
 from merrow.campaign.report.data import CampaignData, CampaignRow, ClassErrors, Comparison
-from merrow.campaign.report.figures import Points, correlation_figure, error_figure
+from merrow.campaign.report.figures import correlation_figure, error_figure
 from merrow.campaign.report.files import status_words
 from merrow.campaign.rows import Reference
 from merrow.files import atomic_write
@@ -29,6 +29,7 @@ def write_campaign_page(data: CampaignData, path: Path) -> None:
 def render_campaign(data: CampaignData) -> str:
     """Return the whole page as HTML; every text of the user is escaped."""
     compared, labels = data.comparisons, _labels(data)
+    expt = {row.name: row.experiment.value_kcal for row in data.rows if row.experiment}
     class_header, classes = _classes(data)
     return render(
         "campaign/report/page.html",
@@ -37,7 +38,7 @@ def render_campaign(data: CampaignData) -> str:
         counts=counts_words(data),
         mae=interval_words(compared[0].statistics.mae) if compared else "",
         statistics=[_statistics(one) for one in compared],
-        correlation=correlation_figure([_points(data, c) for c in compared]) if compared else "",
+        correlation=correlation_figure(compared, expt) if compared else "",
         errors=error_figure(compared) if compared else "",
         pairs=[
             (
@@ -80,18 +81,6 @@ def _statistics(comparison: Comparison) -> tuple[object, ...]:
         found.n,
         *map(interval_words, (found.me, found.mae, found.rmse, found.r2, found.tau)),
         stderr(found.mean_stderr),
-    )
-
-
-def _points(data: CampaignData, comparison: Comparison) -> Points:
-    known = ((row.name, row.experiment) for row in data.rows)
-    measured = {name: value.value_kcal for name, value in known if value is not None}
-    names = list(comparison.errors)
-    return Points(
-        comparison.label,
-        [measured[name] for name in names],
-        [measured[name] + comparison.errors[name] for name in names],
-        [comparison.stderr[name] for name in names],
     )
 
 

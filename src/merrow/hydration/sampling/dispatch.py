@@ -15,7 +15,7 @@ from functools import partial
 from statistics import fmean
 
 from merrow.errors import MerrowError
-from merrow.executor import open_executor
+from merrow.executor import process_pool
 from merrow.hydration.sampling.context import RunContext
 from merrow.hydration.sampling.pieces import advance, count_finished, is_ready
 from merrow.hydration.sampling.tasks import Hamiltonian, Task
@@ -79,7 +79,7 @@ class Workers:
 @contextmanager
 def open_workers(run: RunContext, processes: int) -> Iterator[Workers]:
     """Yield workers for a run; one process means this one."""
-    with open_executor(processes) as executor:
+    with process_pool(processes) as executor:
         do = (
             partial(advance, run) if processes == 1 else partial(advance_in_worker, run.folder.path)
         )
