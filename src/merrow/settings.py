@@ -87,5 +87,6 @@ def hint(word: str, known: Iterable[str]) -> str:
     """Return "did you mean ...? " for the known key nearest to a word, or nothing."""
     names = list(known)
     longer = sorted((name for name in names if name.startswith(f"{word}_")), key=len)
-    close = longer or difflib.get_close_matches(word, names, n=1)
+    whole = {name.rpartition("_")[0]: name for name in names} | {name: name for name in names}
+    close = longer or [whole[k] for k in difflib.get_close_matches(word, whole, n=1)]
     return f"did you mean {close[0]}? " if close else ""

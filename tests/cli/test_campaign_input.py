@@ -32,7 +32,7 @@ REFUSED = [
         "good.csv --charges bcc,bcc --out set",
         "charges must name at least one model, and none twice",
     ),
-    ("good.csv --set cutof=9 --out set", "did you mean cutoff?"),
+    ("good.csv --set cutof=9 --out set", "did you mean cutoff_angstrom?"),
     ("good.csv --platform HIP --out set", "the OpenMM platform HIP cannot be used here"),
     ("good.csv --executor ray --out set", "there is no executor 'ray'"),
     ("good.csv --executor serial --cluster slurm.yaml --out set", "--cluster goes with"),
