@@ -40,6 +40,9 @@ GAFF_ELEMENTS: Final = frozenset({1, 6, 7, 8, 9, 15, 16, 17, 35, 53})
 
 PRODUCTS: Final = ("gas.prmtop", "gas.inpcrd", "ligand.mol2", "ligand.frcmod")
 
+PARMCHK_RUNS: Final = 40
+"""Runs of parmchk2 after which an atom type that it takes for unknown is so."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -154,9 +157,7 @@ def _run_ambertools(molecule: InputMolecule, charges: Charges, gaff: int, folder
     (folder / "charges.json").write_text(
         json.dumps({"model": charges, "charge_shift_e": shift, "ambertools": version()}) + "\n"
     )
-    arguments = ["-i", "ligand.mol2", "-f", "mol2", "-o", "ligand.frcmod", "-s", types]
-    run_program("parmchk2", arguments, folder=folder, log="parmchk2.log")
-    _refuse_missing_parameters(molecule, folder / "ligand.frcmod")
+    _write_frcmod(molecule, types, folder)
     (folder / "gas.leap").write_text(
         f"source leaprc.{types}\n{RESIDUE} = loadmol2 ligand.mol2\n"
         f"loadamberparams ligand.frcmod\nsaveamberparm {RESIDUE} gas.prmtop gas.inpcrd\nquit\n"
@@ -188,6 +189,29 @@ def _normalize(mol2: str, formal_charge: int) -> tuple[str, float]:
     values += shift / len(values)
     lines = [f"{left} {value:12.8f}" for (left, _), value in zip(rows, values, strict=True)]
     return f"{head}@<TRIPOS>ATOM\n" + "\n".join(lines) + f"\n@<TRIPOS>BOND{tail}", shift
+
+
+def _write_frcmod(molecule: InputMolecule, types: str, folder: Path) -> None:
+    """Write the parameters that GAFF lacks, and none of a type that it has.
+
+    parmchk2 of AmberTools 26 reads memory that it never set: in one run of two or three it takes
+    GAFF2's own n9 (ammonia) for unknown, and writes n3 in its place. It then writes a mass, too.
+
+    Raises:
+        MerrowError: parmchk2 does so every time.
+    """
+    frcmod = folder / "ligand.frcmod"
+    arguments = ["-i", "ligand.mol2", "-f", "mol2", "-o", frcmod.name, "-s", types]
+    for _ in range(PARMCHK_RUNS):
+        run_program("parmchk2", arguments, folder=folder, log="parmchk2.log")
+        _refuse_missing_parameters(molecule, frcmod)
+        unknown = frcmod.read_text().partition("MASS\n")[2].partition("BOND")[0].split()
+        if not unknown:
+            return
+    raise MerrowError(
+        f"parmchk2 does not know the atom type {unknown[0]} of its own {types}: use another "
+        "version of AmberTools, or prepare a prmtop with parameters of your own."
+    )
 
 
 def _refuse_missing_parameters(molecule: InputMolecule, frcmod: Path) -> None:

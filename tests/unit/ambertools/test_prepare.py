@@ -122,6 +122,28 @@ def test_elements_that_gaff_does_not_know_are_named(tmp_path, smiles, symbol):
     assert not (tmp_path / "x").exists()
 
 
+@pytest.mark.usefixtures("ambertools")
+def test_ammonia_has_gaffs_own_parameters_every_time(tmp_path):
+    # parmchk2 takes n9 for unknown in one run of two or three, as the addresses of its memory are
+    molecule = read_molecule("N")
+    for k in range(4):
+        files = parametrize(molecule, folder=tmp_path / f"{k}", cache=tmp_path / f"cache{k}")
+        nitrogen = parmed.load_file(str(files.prmtop)).atoms[0]
+        assert (nitrogen.type, nitrogen.rmin) == ("n9", pytest.approx(2.27, abs=1e-6))
+        assert nitrogen.epsilon == pytest.approx(0.0095, abs=1e-7)
+
+
+def test_a_type_that_parmchk_never_knows_is_named(tmp_path, monkeypatch):
+    def write(*_: object, folder: Path, **_also: object) -> str:
+        text = "Remark\nMASS\nn9 14.010  0.530  same as n3\n\nBOND\n"
+        (folder / "ligand.frcmod").write_text(text)
+        return ""
+
+    monkeypatch.setattr(prepare, "run_program", write)
+    with pytest.raises(MerrowError, match="atom type n9 of its own gaff2"):
+        prepare._write_frcmod(read_molecule("N"), "gaff2", tmp_path)
+
+
 def test_missing_parameters_are_named(tmp_path):
     frcmod = tmp_path / "x.frcmod"
     frcmod.write_text("BOND\nbo-c3    0.00   0.000       ATTN, need revision\n")
