@@ -15,8 +15,8 @@ from test_sander_parity import ELEC, VDW
 from merrow.amber.coordinates import read_coordinates
 from merrow.ambertools.programs import find_program
 from merrow.md.from_mdin import read_md_settings
-from merrow.md.loop import MdOutputs
 from merrow.md.run import run_md
+from merrow.md.setup import MdOutputs
 from merrow.sander import scratch as sander_scratch
 from merrow.sander.models import Models
 from merrow.sander.server import ModelServer

@@ -12,10 +12,8 @@ import math
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TextIO
 
-from merrow import __version__
 from merrow.amber import mdout as layout
 from merrow.amber.coordinates import Coordinates, write_restart
 from merrow.amber.mdinfo import Pace, timings
@@ -31,31 +29,14 @@ from merrow.md.box import NO_BOX, cell_of
 from merrow.md.ensemble_spread import SpreadMonitor, disagreement
 from merrow.md.report import (
     coordinates_of,
-    describe,
-    describe_region,
     energies_of,
+    preamble,
     terms_kcal,
     wrapped,
 )
-from merrow.md.setup import MdSetup
+from merrow.md.setup import MdOutputs, MdSetup
 from merrow.progress import Listener, Progress
 from merrow.units import KCAL_PER_KJ, KJ_PER_KCAL, NM_PER_ANGSTROM
-
-
-@dataclass(frozen=True)
-class MdOutputs:
-    """The files of a run that are written.
-
-    mdcrd is only where ntwx asks for it, mdvel where ntwv does, and mdspread where on_spread='save'
-    found frames at which the members of the potential disagree.
-    """
-
-    mdout: Path = Path("mdout")
-    restrt: Path = Path("restrt")
-    mdcrd: Path = Path("mdcrd")
-    mdinfo: Path = Path("mdinfo")
-    mdvel: Path = Path("mdvel")
-    mdspread: Path = Path("mdspread")
 
 
 @dataclass
@@ -81,41 +62,7 @@ class Run:
         """Write everything above the results."""
         self.began = self.last = time.monotonic()
         self.last_step = 0
-        settings, inputs = self.setup.settings, self.setup.inputs
-        topology = inputs.topology
-        files = {
-            "MDIN": settings.source,
-            "MDOUT": self.outputs.mdout,
-            "INPCRD": inputs.inpcrd,
-            "PARM": topology.path,
-            "RESTRT": self.outputs.restrt,
-            "REFC": inputs.refc or "",
-            "MDCRD": self.outputs.mdcrd,
-            "MDVEL": self.outputs.mdvel,
-            "MDSPREAD": self.outputs.mdspread,
-            "MDINFO": self.outputs.mdinfo,
-        }
-        self.tell(
-            layout.header(
-                {name: str(path) for name, path in files.items()},
-                settings.text,
-                version=__version__,
-                began=time.strftime("%Y-%m-%d at %H:%M:%S"),
-            )
-        )
-        self.tell(layout.section(1, "RESOURCE   USE:") + "\n")
-        self.tell(
-            f" NATOM  = {len(topology):8d} NRES   = {len(topology.residue_names):8d} "
-            f"IFBOX  = {int(topology.has_box):8d}\n"
-            f"| OpenMM platform {self.setup.plan.platform}; Coulomb constant of AMBER, "
-            "332.0522 kcal A/mol/e^2\n\n"
-        )
-        self.tell(layout.section(2, "CONTROL  DATA  FOR  THE  RUN") + "\n")
-        self.tell(f"{settings.title}\n\n{describe(self.setup)}\n")
-        self.tell(describe_region(self.setup) + "\n")
-        self.tell(layout.section(3, "ATOMIC COORDINATES AND VELOCITIES") + "\n")
-        self.tell(f" begin time read from input coords ={self.setup.restart.time:10.3f} ps\n\n")
-        self.tell(layout.section(4, "RESULTS") + "\n")
+        self.tell(preamble(self.setup, self.outputs))
 
     def tell(self, text: str) -> None:
         """Add to mdout at once."""

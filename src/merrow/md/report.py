@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from merrow import __version__
 from merrow.amber import mdout
 from merrow.amber.coordinates import Coordinates
 from merrow.amber.mdout import Energies
@@ -19,7 +21,7 @@ from merrow.engine.simulation import Snapshot
 from merrow.md.box import Cell
 from merrow.md.ensemble_spread import Disagreement
 from merrow.md.settings import THERMOSTATS, MdSettings
-from merrow.md.setup import MdSetup
+from merrow.md.setup import MdOutputs, MdSetup
 from merrow.mdin.mlp import MlSettings
 from merrow.potentials.device import device_of
 from merrow.potentials.elements import symbol
@@ -123,7 +125,44 @@ def wrapped(snapshot: Snapshot, topology: AmberTopology, region: MLRegion) -> Sn
     return replace(snapshot, positions=snapshot.positions - shifts[molecule])
 
 
-def describe(setup: MdSetup) -> str:
+def preamble(setup: MdSetup, outputs: MdOutputs) -> str:
+    """Return everything of an mdout that stands above the results."""
+    settings, inputs, topology = setup.settings, setup.inputs, setup.inputs.topology
+    files = {
+        "MDIN": settings.source,
+        "MDOUT": outputs.mdout,
+        "INPCRD": inputs.inpcrd,
+        "PARM": topology.path,
+        "RESTRT": outputs.restrt,
+        "REFC": inputs.refc or "",
+        "MDCRD": outputs.mdcrd,
+        "MDVEL": outputs.mdvel,
+        "MDSPREAD": outputs.mdspread,
+        "MDINFO": outputs.mdinfo,
+    }
+    parts = [
+        mdout.header(
+            {name: str(path) for name, path in files.items()},
+            settings.text,
+            version=__version__,
+            began=time.strftime("%Y-%m-%d at %H:%M:%S"),
+        ),
+        mdout.section(1, "RESOURCE   USE:"),
+        f" NATOM  = {len(topology):8d} NRES   = {len(topology.residue_names):8d} "
+        f"IFBOX  = {int(topology.has_box):8d}\n"
+        f"| OpenMM platform {setup.plan.platform}; Coulomb constant of AMBER, "
+        "332.0522 kcal A/mol/e^2\n",
+        mdout.section(2, "CONTROL  DATA  FOR  THE  RUN"),
+        f"{settings.title}\n\n{_describe(setup)}",
+        _describe_region(setup),
+        mdout.section(3, "ATOMIC COORDINATES AND VELOCITIES"),
+        f" begin time read from input coords ={setup.restart.time:10.3f} ps\n",
+        mdout.section(4, "RESULTS"),
+    ]
+    return parts[0] + "".join(f"{part}\n" for part in parts[1:])
+
+
+def _describe(setup: MdSetup) -> str:
     """Return section 2 of mdout: every setting of the run, as it is used."""
     c, box = setup.settings, setup.nonbonded
     ntb = 0 if box.cutoff is None else 1 if c.pressure_bar is None else 2
@@ -197,7 +236,7 @@ def _dynamics(setup: MdSetup) -> list[Paragraph]:
     return paragraphs
 
 
-def describe_region(setup: MdSetup) -> str:
+def _describe_region(setup: MdSetup) -> str:
     """Return what the ML region is: atoms, elements, charge, potential, reference energy."""
     region, ml, topology = setup.hybrid.region, setup.settings.ml, setup.inputs.topology
     known = setup.potential.capabilities

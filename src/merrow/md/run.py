@@ -10,9 +10,9 @@ from pathlib import Path
 from merrow.amber.mdout import Energies
 from merrow.amber.topology import AmberTopology, read_topology
 from merrow.errors import InputError, NumericsError
-from merrow.md.loop import MdOutputs, Run
+from merrow.md.loop import Run
 from merrow.md.settings import MdSettings
-from merrow.md.setup import MdInputs, MdSetup, prepare_md
+from merrow.md.setup import MdInputs, MdOutputs, MdSetup, prepare_md
 from merrow.progress import Listener, silent
 
 __all__ = ["MdOutputs", "MdResult", "run_md"]

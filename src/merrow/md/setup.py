@@ -63,6 +63,22 @@ class MdInputs:
 
 
 @dataclass(frozen=True)
+class MdOutputs:
+    """The files of a run that are written.
+
+    mdcrd is only where ntwx asks for it, mdvel where ntwv does, and mdspread where on_spread='save'
+    found frames at which the members of the potential disagree.
+    """
+
+    mdout: Path = Path("mdout")
+    restrt: Path = Path("restrt")
+    mdcrd: Path = Path("mdcrd")
+    mdinfo: Path = Path("mdinfo")
+    mdvel: Path = Path("mdvel")
+    mdspread: Path = Path("mdspread")
+
+
+@dataclass(frozen=True)
 class MdSetup:
     """A run that is ready to begin.
 
