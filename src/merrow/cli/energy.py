@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from merrow.cli.choices import one_of
 from merrow.errors import InputError
 
 if TYPE_CHECKING:
@@ -57,8 +58,6 @@ def energy(
 
     from merrow.energy import SinglePoint, single_point  # noqa: PLC0415
 
-    if precision not in ("double", "single"):
-        raise InputError(f"--precision {precision!r} is not known; use double or single.")
     if (ewald_coeff is None) != (pme_grid is None):
         raise InputError("--ewald-coeff and --pme-grid belong together; give both.")
     if forces is not None:
@@ -71,7 +70,7 @@ def energy(
         weights=weights,
         cutoff=cutoff,
         lj_tail=not no_lj_tail,
-        double=precision == "double",
+        double=one_of("--precision", precision, ("double", "single")) == "double",
         ewald_tolerance=ewald_tol,
         ewald_coefficient=ewald_coeff,
         pme_grid=None if pme_grid is None else _grid(pme_grid),

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from merrow.errors import InputError
+from merrow.cli.choices import one_of
 
 app = typer.Typer(
     help="Make AMBER files from structures.", no_args_is_help=True, rich_markup_mode=None
@@ -53,12 +53,6 @@ def complex_(
     # parmed and RDKit load here, which --help must not wait for
     from merrow.binding.prepare.complex import ComplexRequest, prepare_complex  # noqa: PLC0415
 
-    if waters not in ("keep", "none"):
-        raise InputError(f"--waters {waters!r} is not known; use keep or none.")
-    if charges not in ("bcc", "abcg2", "file"):
-        raise InputError(f"--charges {charges!r} is not known; use bcc, abcg2 or file.")
-    if protein_ff not in ("ff14SB", "ff19SB"):
-        raise InputError(f"--protein-ff {protein_ff!r} is not known; use ff14SB or ff19SB.")
     request = ComplexRequest(
         protein=protein,
         ligand=ligand,
@@ -68,11 +62,11 @@ def complex_(
         ions=ions,
         implicit=implicit,
         remove=tuple(name.strip() for name in remove.split(",") if name.strip()),
-        waters="keep" if waters == "keep" else "none",
+        waters=one_of("--waters", waters, ("keep", "none")),
         relax_clashes=relax_clashes,
         ligand_as_given=ligand_as_given,
-        charges="bcc" if charges == "bcc" else "abcg2" if charges == "abcg2" else "file",
-        force_field="ff14SB" if protein_ff == "ff14SB" else "ff19SB",
+        charges=one_of("--charges", charges, ("bcc", "abcg2", "file")),
+        force_field=one_of("--protein-ff", protein_ff, ("ff14SB", "ff19SB")),
     )
     report = prepare_complex(request)
     if as_json:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from merrow.cli.choices import one_of
 from merrow.errors import InputError, NumericsError
 
 app = typer.Typer(help="Put the engine to the test with your own files.", no_args_is_help=True)
@@ -53,12 +54,6 @@ def nve(
     from merrow.md.nve.runs import NveRequest  # noqa: PLC0415
     from merrow.md.nve.validate import validate_nve  # noqa: PLC0415
 
-    for name, value, known in (
-        ("--water", water, ("rigid", "flexible")),
-        ("--precision", precision, ("float32", "float64")),
-    ):
-        if value not in known:
-            raise InputError(f"{name} {value!r} is not known; use {' or '.join(known)}.")
     request = NveRequest(
         prmtop=prmtop,
         inpcrd=inpcrd,
@@ -67,8 +62,8 @@ def nve(
         weights=weights,
         time_ps=time,
         timesteps_fs=_timesteps(dt),
-        rigid_water=water == "rigid",
-        precision=precision,
+        rigid_water=one_of("--water", water, ("rigid", "flexible")) == "rigid",
+        precision=one_of("--precision", precision, ("float32", "float64")),
         platform=platform,
         temperature_k=temperature,
         cutoff_angstrom=cutoff,

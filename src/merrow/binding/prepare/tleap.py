@@ -20,7 +20,7 @@ from merrow.ambertools.programs import failure, run_program
 from merrow.binding.prepare.protein import PHOSPHORYLATED, Residue
 from merrow.binding.prepare.protonate import Protonated
 from merrow.binding.prepare.salt import choose_waters, ion_pdb, water_pdb
-from merrow.errors import InputError, MerrowError
+from merrow.errors import MerrowError
 
 ProteinForceField = Literal["ff14SB", "ff19SB"]
 WATER_MOLARITY: Final = 55.5
@@ -156,13 +156,9 @@ def solvate_complex(
         ions: Concentration of salt beside the counter-ions [mol/l].
 
     Raises:
-        InputError: The buffer or the concentration is out of range.
+        InputError: There is no room for so many ions.
         MerrowError: tleap failed.
     """
-    if not 4.0 <= buffer <= 30.0:
-        raise InputError(f"--buffer {buffer:g} Å is not between 4 and 30 Å.")
-    if not 0.0 <= ions <= 2.0:
-        raise InputError(f"--ions {ions:g} is not between 0 and 2 mol/l.")
     if waters:
         places = np.array([water.positions()[:1] for water in waters])
         (folder / "waters.pdb").write_text(water_pdb(places))
