@@ -7,7 +7,6 @@ import signal
 import sys
 from dataclasses import dataclass
 
-import numpy as np
 import pytest
 
 from merrow.ambertools.solvent import solvate
@@ -97,9 +96,3 @@ def files(shared, methane, tmp_path_factory):
 def _written(path, text):
     path.write_text(text)
     return path
-
-
-def read_numbers(path):
-    """Return every array of an npz."""
-    with np.load(path) as data:
-        return {name: data[name] for name in data.files}

@@ -20,7 +20,6 @@ c = sequence { ACE ALA GLY NME }
 savepdb c capped.pdb
 quit
 """
-PARTS = ("comp", "asym", "seq")
 GLYCINE = [
     ("N", 0.0, 0.0),
     ("CA", 1.46, 0.0),
