@@ -4,14 +4,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from merrow.samples import Array
-from merrow.uncertainty import Mean, jackknife_variance, mean
+from merrow.uncertainty import jackknife_variance
 
 BLOCKS = 5
 """Blocks of the jackknife."""
@@ -36,11 +35,6 @@ class InteractionEntropy:
     stderr: float | None
     sigma: float
     how: Literal["exponential", "second cumulant", "refused"]
-
-
-def means(delta: Mapping[str, Array]) -> dict[str, Mean]:
-    """Return the mean of every term."""
-    return {name: mean(values) for name, values in delta.items()}
 
 
 def interaction_entropy(energy: Array, kt: float) -> InteractionEntropy:

@@ -14,7 +14,7 @@ from merrow.amber.mask import select_atoms
 from merrow.amber.topology import AmberTopology, Array, read_topology
 from merrow.ambertools.programs import find_program, version
 from merrow.analysis.end_states import INTERNAL
-from merrow.analysis.mmpbsa import InteractionEntropy, interaction_entropy, means
+from merrow.analysis.mmpbsa import InteractionEntropy, interaction_entropy
 from merrow.binding.free_states import FreeRequest, FreeStates, read_free
 from merrow.binding.free_terms import Headline, as_json, comparisons, free_terms, headline
 from merrow.binding.gb_check import gb_check
@@ -33,6 +33,7 @@ from merrow.files import atomic_write
 from merrow.folders import check_new, staging_folder
 from merrow.system.potentials import MM
 from merrow.trajectories import DryFrames, dry_atoms, read_frames, write_frames
+from merrow.uncertainty import mean
 from merrow.units import KCAL_PER_KJ, thermal_energy
 
 GAS_TERMS: Final = ("VDWAALS", "EEL")
@@ -152,7 +153,7 @@ def _run(
     settings, frames, free = request.settings, one.frames, one.free
     tables = _tables(one, settings, species, folder)
     delta = {k: v for k, v in tables["delta"].items() if k not in INTERNAL}
-    found = means(delta)
+    found = {name: mean(values) for name, values in delta.items()}
     gas = np.sum([delta[term] for term in GAS_TERMS], axis=0)
     entropy = interaction_entropy(gas, thermal_energy(request.temperature) * KCAL_PER_KJ)
     residues: dict[str, float] = {}

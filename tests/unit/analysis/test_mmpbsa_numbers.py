@@ -6,7 +6,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from merrow.analysis.mmpbsa import interaction_entropy, means
+from merrow.analysis.mmpbsa import interaction_entropy
+from merrow.uncertainty import mean
 
 KT = 0.593  # kcal/mol at 298 K
 
@@ -46,6 +47,6 @@ def test_a_very_broad_energy_is_refused(rng):
 
 
 def test_means_carry_errors(rng):
-    found = means({"TOTAL": -5.0 + rng.normal(size=400)})["TOTAL"]
+    found = mean(-5.0 + rng.normal(size=400))
     assert abs(found.value + 5.0) < 4 * found.stderr
     assert found.stderr == pytest.approx(0.05, rel=0.8)
