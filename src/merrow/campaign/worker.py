@@ -71,23 +71,21 @@ def supervise(folder: str, limit: TimeLimit, slice_s: float | None, processes: i
 
 
 def compute(folder: str, limit: TimeLimit, slice_s: float | None, processes: int) -> Outcome:
-    """Do the same as `supervise` in this process, for debugging."""
-    return _compute(Path(folder), min(limit, TimeLimit.after(slice_s)), processes)
-
-
-def _compute(folder: Path, limit: TimeLimit, processes: int) -> Outcome:
-    """Go on with a run until its end or the limit, whichever comes first."""
+    """Go on with a run in this process, as `supervise` does in another."""
     from merrow.hydration.run import run_hydration  # noqa: PLC0415
+
+    limit = min(limit, TimeLimit.after(slice_s))
 
     def stop_in_time(_: Progress) -> None:
         if limit.passed():
             raise _TimeIsUpError("its time was up.")
 
     try:
-        config = RunFolder(folder).config().model_copy(update={"processes": processes})
-        if not _free(folder):
+        run = RunFolder(Path(folder))
+        config = run.config().model_copy(update={"processes": processes})
+        if not _free(run.path):
             return Outcome("lost", "another merrow process is working in its folder")
-        run_hydration(config, folder, base=folder, listen=stop_in_time)
+        run_hydration(config, run.path, base=run.path, listen=stop_in_time)
     except _TimeIsUpError as error:
         return Outcome("stopped", str(error))
     except TakenOverError as error:
@@ -121,7 +119,7 @@ def main() -> None:
     begin_worker(int(parent))
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s: %(message)s")
     quiet_libraries()
-    outcome = _compute(Path(folder), TimeLimit(float(until)), int(processes))
+    outcome = compute(folder, TimeLimit(float(until)), None, int(processes))
     print(json.dumps(asdict(outcome)), flush=True)
 
 

@@ -15,9 +15,12 @@ from merrow.campaign.driver import MAX_LOSSES, ComputeBackend, Driver
 from merrow.campaign.plan import JOBS, Job
 from merrow.campaign.rows import Row
 from merrow.campaign.table import write_results
-from merrow.campaign.worker import Outcome
+from merrow.campaign.worker import Outcome, compute
 from merrow.executor import SerialExecutor
 from merrow.files import atomic_write, save_json
+from merrow.hydration.config import HydrationConfig, Source
+from merrow.hydration.run_folder import RunFolder
+from merrow.locks import TakenOverError
 from merrow.progress import TimeLimit
 
 SERIAL = ComputeBackend("serial")
@@ -174,3 +177,14 @@ def test_a_failure_is_forgotten_when_the_run_succeeds(campaign):
     assert write_results(folder).data.rows[0].why == "the disk is full."
     drive(folder, jobs, lambda *_: Outcome("done"))
     assert write_results(folder).data.counts["failed"] == 0
+
+
+def test_a_run_that_another_process_took_over_is_lost_and_not_failed(tmp_path, monkeypatch):
+    def taken_over(*_args, **_more):
+        raise TakenOverError("another merrow process took over")
+
+    monkeypatch.setattr("merrow.hydration.run.run_hydration", taken_over)
+    source = Source(kind="smiles", smiles="C")
+    RunFolder(tmp_path).save_config(HydrationConfig(source=source))
+    outcome = compute(str(tmp_path), NO_LIMIT, None, 1)
+    assert outcome == Outcome("lost", "another merrow process took over")
