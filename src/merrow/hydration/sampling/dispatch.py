@@ -104,42 +104,29 @@ def run_pieces(
     Raises:
         MerrowError: A piece failed or its process was killed; finished pieces are kept.
     """
+    done = {task: count_finished(workers.run, task) for task in goals}
+    running: dict[Future[int], Task] = {}
+    began: dict[Task, float] = {}
+    times: dict[Kind, list[float]] = {}
     try:
-        _run_pieces(workers, goals, progress, stop)
+        while True:
+            for task in () if stop() else goals:
+                busy = len(running) >= workers.processes or task in running.values()
+                if not busy and done[task] < goals[task] and is_ready(workers.run, task):
+                    began[task] = time.monotonic()
+                    running[workers.submit(task)] = task
+            if not running:
+                return
+            finished, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in finished:
+                task, count = running.pop(future), future.result()
+                if count > done[task]:  # equilibration is a piece too, but not a segment
+                    passed = time.monotonic() - began[task]
+                    times.setdefault((task.kind, task.hamiltonian), []).append(passed)
+                done[task] = count
+            progress(Tally(done, goals, {kind: fmean(values) for kind, values in times.items()}))
     except BrokenExecutor as error:
         raise MerrowError(
             "a worker process was killed while sampling, perhaps for want of memory; finished "
             "pieces are kept: run the same command again, with --processes 1 if memory is short."
         ) from error
-
-
-def _run_pieces(
-    workers: Workers,
-    goals: Mapping[Task, int],
-    progress: Callable[[Tally], None],
-    stop: Callable[[], bool],
-) -> None:
-    done = {task: count_finished(workers.run, task) for task in goals}
-    running: dict[Future[int], Task] = {}
-    began: dict[Task, float] = {}
-    times: dict[Kind, list[float]] = {}
-    while True:
-        if not stop():
-            for task in goals:
-                if len(running) >= workers.processes:
-                    break
-                if task in running.values() or done[task] >= goals[task]:
-                    continue
-                if is_ready(workers.run, task):
-                    began[task] = time.monotonic()
-                    running[workers.submit(task)] = task
-        if not running:
-            return
-        finished, _ = wait(running, return_when=FIRST_COMPLETED)
-        for future in finished:
-            task, count = running.pop(future), future.result()
-            if count > done[task]:  # equilibration is a piece too, but not a segment
-                passed = time.monotonic() - began[task]
-                times.setdefault((task.kind, task.hamiltonian), []).append(passed)
-            done[task] = count
-        progress(Tally(done, goals, {kind: fmean(values) for kind, values in times.items()}))
