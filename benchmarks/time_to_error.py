@@ -38,7 +38,8 @@ from openmm import app
 from merrow.hydration.config import HydrationConfig, Source
 from merrow.hydration.protocol import PROTOCOLS
 from merrow.hydration.run import run_hydration
-from merrow.hydration.sampling import tasks
+from merrow.hydration.sampling.context import RunContext
+from merrow.hydration.sampling.tasks import Hamiltonian
 from merrow.progress import Progress
 from merrow.system.build import INTERNAL, HybridSystem
 from merrow.units import ANGSTROM_PER_NM
@@ -91,7 +92,6 @@ def measure(molecule: str, name: str, folder: Path, models: Path) -> dict[str, A
     clock = Clock(folder.parent / f"{name}.cpu")
     with peer(models) if name == "peer_r1" else nullcontext():
         result = run_hydration(config, folder, base=Path(), listen=clock.listen)
-        tasks.close_benches()  # the next run must not meet systems of this one
     found = result.headline
     return {
         "dg_kcal": found.value_kcal,
@@ -134,25 +134,27 @@ def peer(models: Path) -> Iterator[None]:
         raise SystemExit("openmm-ml is not installed: pip install openmmml==1.8") from error
     os.environ["TORCHANI_DATA_DIR"] = str(state_dicts(models / "ani2x_state_dict.pt"))
 
-    def build(bench: tasks.Bench, hamiltonian: str) -> HybridSystem:
-        classical = build_ours(replace(bench, potential=bench.classical), hamiltonian)
-        system = classical.system
-        for index in reversed(range(system.getNumForces())):
-            if system.getForce(index).getForceGroup() == INTERNAL:
-                system.removeForce(index)
-        topology = app.AmberPrmtopFile(str(bench.prepared.topology.path)).topology
-        atoms = list(classical.region.atoms)
-        MLPotential("ani2x")._impl.addForces(topology, system, atoms, INTERNAL)
-        return classical
+    def hybrid(run: RunContext, hamiltonian: Hamiltonian) -> HybridSystem:
+        if hamiltonian not in run._hybrids:
+            plain = ours(replace(run, potential=run.classical, _hybrids={}), hamiltonian)
+            system = plain.system
+            for index in reversed(range(system.getNumForces())):
+                if system.getForce(index).getForceGroup() == INTERNAL:
+                    system.removeForce(index)
+            topology = app.AmberPrmtopFile(str(run.prepared.topology.path)).topology
+            atoms = list(plain.region.atoms)
+            MLPotential("ani2x")._impl.addForces(topology, system, atoms, INTERNAL)
+            run._hybrids[hamiltonian] = plain
+        return run._hybrids[hamiltonian]
 
     def compute(state: Any, **model: Any) -> tuple[Any, Any]:
         energy, forces = compute_peer(state, **model)
         return energy, factor * forces
 
     factor = ANGSTROM_PER_NM if importlib.metadata.version("openmmml") == "1.8" else 1.0
-    build_ours, compute_peer = tasks.build_hybrid, anipotential._computeANI
+    ours, compute_peer = RunContext.hybrid, anipotential._computeANI
     with (
-        patch.object(tasks, "build_hybrid", build),
+        patch.object(RunContext, "hybrid", hybrid),
         patch.object(anipotential, "_computeANI", compute),
     ):
         yield
