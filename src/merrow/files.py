@@ -61,11 +61,16 @@ def atomic_write(path: Path, content: bytes | str) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             scratch.unlink()
-        reason = "the disk is full" if error.errno == errno.ENOSPC else str(error.strerror)
-        raise MerrowError(
-            f"{path} cannot be written: {reason}. What was finished is kept; make room and run "
-            "the same command again."
-        ) from error
+        raise cannot_write(path, error) from error
+
+
+def cannot_write(path: Path, error: OSError) -> MerrowError:
+    """Return the error that says why a place cannot be written."""
+    reason = "the disk is full" if error.errno == errno.ENOSPC else str(error.strerror)
+    return MerrowError(
+        f"{path} cannot be written: {reason}. What was finished is kept; make room and run "
+        "the same command again."
+    )
 
 
 def save_json(path: Path, value: object) -> None:

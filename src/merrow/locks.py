@@ -10,6 +10,7 @@ owner is gone: on the owner's machine its process tells, stopped or not, elsewhe
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import json
 import os
@@ -24,7 +25,7 @@ from functools import partial
 from pathlib import Path
 
 from merrow.errors import InputError, MerrowError
-from merrow.files import guard, guarded
+from merrow.files import cannot_write, guard, guarded
 
 HEARTBEAT = 10.0
 """Time between two signs of life of an owner [s]."""
@@ -72,12 +73,15 @@ def locked(folder: Path) -> Iterator[None]:
 
     Raises:
         InputError: Another process is working in it, or it cannot be made.
+        MerrowError: The disk is full.
         TakenOverError: Raised where a file is written after another process took over.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock, text = _take(folder)
     except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise cannot_write(folder, error) from error
         raise InputError(
             f"the folder {folder} cannot be made ({error.strerror}); choose another --out."
         ) from error
@@ -116,7 +120,8 @@ def _take(folder: Path) -> tuple[Path, str]:
             time.sleep(0.05)
             continue
         try:
-            os.write(stream, text.encode())
+            if os.write(stream, text.encode()) < len(text.encode()):
+                raise OSError(errno.ENOSPC, "no room for the lock")
         except OSError:
             lock.unlink()
             raise
