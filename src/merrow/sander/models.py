@@ -8,7 +8,7 @@ import importlib
 import math
 from pathlib import Path
 
-from merrow.amber.topology import read_topology
+from merrow.amber.topology import AmberTopology, read_topology
 from merrow.errors import InputError, MerrowError, NumericsError
 from merrow.potentials.elements import SYMBOLS
 from merrow.potentials.ensemble import check_ensemble
@@ -73,13 +73,17 @@ class Models:
         """Begin without any model."""
         self._opened: dict[str, tuple[Potential, MLRegion, float]] = {}
 
-    def open(self, text: str) -> Potential:
+    def open(self, text: str, topology: AmberTopology | None = None) -> Potential:
         """Return the potential of a job, loaded at its first request.
+
+        Args:
+            text: The job.
+            topology: Its prmtop, where that is read already.
 
         Raises:
             MerrowError: The job's files or its potential cannot be used.
         """
-        return self._open(text)[0]
+        return self._open(text, topology)[0]
 
     def answer(self, request: Request) -> Reply:
         """Return sander's file of results and the client's line "energy spread" [kcal/mol].
@@ -115,13 +119,16 @@ class Models:
             )
         return Reply(results_text(energy, evaluation.forces[0]), f"{energy:.8f} {spread:.8f}\n")
 
-    def _open(self, text: str) -> tuple[Potential, MLRegion, float]:
+    def _open(
+        self, text: str, topology: AmberTopology | None = None
+    ) -> tuple[Potential, MLRegion, float]:
         if text not in self._opened:
             job = parse_job(text)
             for state in job.files:
                 if file_states(state[0]) != (state,):
                     raise InputError(f"{state[0]} has changed since the run began; begin it anew.")
-            topology = read_topology(Path(job.prmtop))
+            if topology is None:
+                topology = read_topology(Path(job.prmtop))
             region = region_of(topology, job.atoms, name="the ML region")
             potential = open_potential(
                 job.potential,

@@ -90,7 +90,7 @@ def run(asked: SanderRun) -> None:
         arguments = _with_whole(arguments, whole, scratch)
         if asked.server is None:
             models = Models()
-            identity = models.open(job).identity
+            identity = models.open(job, topology).identity
             socket = stack.enter_context(ModelServer(scratch / "socket", models.answer)).path
         elif listens(asked.server):
             socket = asked.server.absolute()

@@ -53,6 +53,8 @@ RANKS: Final = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE")
 """Where mpirun tells each copy of a program how many there are."""
 LONGEST_NAME: Final = 255
 """Characters that sander keeps of a file's name."""
+PULSE: Final = 1.0
+"""Time after which an interrupt is seen at the latest [s]."""
 GRACE: Final = 5.0
 """Time that sander has to end after SIGTERM [s]."""
 
@@ -266,7 +268,11 @@ def _execute(command: list[str], work: Path, environment: Mapping[str, str], log
             start_new_session=True,
         )
         try:
-            return process.wait()
+            while (
+                True
+            ):  # a signal that comes just before a wait without end would have to wait, too
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    return process.wait(timeout=PULSE)
         except BaseException:
             _end(process)
             raise
