@@ -10,9 +10,9 @@ left in the folders must then be the same, bit for bit, every number within 1e-1
     python benchmarks/same_numbers.py run --program NEW/.venv/bin/merrow --out B
     python benchmarks/same_numbers.py compare A B
 
-A side takes about 8 minutes on one core; weights are looked for in MLMM_MODELS, MERROW_MODELS and the
-cache of each, parameters of molecules too. Standard errors and what follows from them are listed by
-themselves, with their change: they may change where another estimator takes the place of one.
+A side takes about 8 minutes on one core. Weights are looked for in MLMM_MODELS, MERROW_MODELS and
+the cache of each, parameters of molecules in the cache, too. Standard errors and what follows from
+them are listed by themselves: they may change where another estimator takes the place of one.
 """
 
 from __future__ import annotations
