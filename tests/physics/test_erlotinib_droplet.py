@@ -33,6 +33,7 @@ def case(folder):
 def ask(shared, folder, **changes) -> SinglePointAnswer:
     options = {
         "ml_mask": ":ERL",
+        "amber_coulomb": False,  # the reference has OpenMM's constant
         "potential": "ani2x",
         "weights": shared / "models" / "ani2x_state_dict.pt",
         **changes,
