@@ -116,8 +116,10 @@ def show(content: Any) -> None:
 
 
 def gaff(data: Path, molecule: str) -> tuple[Path, Path]:
-    """Return FreeSolv's own GAFF prmtop and coordinates of a molecule."""
-    stem = data.resolve() / "amber_gaff" / MOLECULES[molecule]
+    """Return GAFF prmtop and coordinates: FreeSolv's own, or those by name in a plain folder."""
+    stem = data.resolve() / molecule
+    if not stem.with_suffix(".prmtop").is_file():
+        stem = data.resolve() / "amber_gaff" / MOLECULES[molecule]
     return stem.with_suffix(".prmtop"), stem.with_suffix(".inpcrd")
 
 

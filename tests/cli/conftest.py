@@ -38,9 +38,8 @@ def offline(monkeypatch, tmp_path):
 
 
 @pytest.fixture
-def merrow(monkeypatch, capfd, shared, offline, tmp_path):
-    """Run one command in an empty folder with the shared weights, as the shell would."""
-    monkeypatch.setenv("MERROW_MODELS", str(shared / "models"))
+def merrow(monkeypatch, capfd, ani_weights, offline, tmp_path):
+    """Run one command in an empty folder with weights of ours, as the shell would."""
     work = tmp_path / "here"
     work.mkdir()
     monkeypatch.chdir(work)
@@ -60,19 +59,17 @@ def merrow(monkeypatch, capfd, shared, offline, tmp_path):
 
 
 @pytest.fixture(scope="session")
-def methane(shared):
+def methane(systems):
     """Gas-phase prmtop and inpcrd of methane."""
-    base = shared / "data" / "freesolv" / "amber_gaff" / "mobley_9055303"
-    return base.with_suffix(".prmtop"), base.with_suffix(".inpcrd")
+    return systems / "methane.prmtop", systems / "methane.inpcrd"
 
 
 @pytest.fixture(scope="session")
-def files(shared, methane, tmp_path_factory):
+def files(systems, stand_ins, methane, tmp_path_factory):
     """Files by name for the commands of these tests, good ones and bad ones."""
     folder = tmp_path_factory.mktemp("files")
     gas, gas_crd = methane
-    acetone = shared / "data" / "freesolv" / "amber_gaff" / "mobley_3867265"
-    found = {"gas": gas, "gas_crd": gas_crd, "acetone_crd": acetone.with_suffix(".inpcrd")}
+    found = {"gas": gas, "gas_crd": gas_crd, "acetone_crd": systems / "acetone.inpcrd"}
     for name, waters in (("wet", 300), ("tight", 150)):
         found[name], found[f"{name}_crd"] = solvate(
             gas, gas_crd, folder=folder / name, n_waters=waters
@@ -87,9 +84,9 @@ def files(shared, methane, tmp_path_factory):
     lines = gas_crd.read_text().splitlines()
     lines[2] = "         NaN" + lines[2][12:]
     found["nan_crd"] = _written(folder / "nan.inpcrd", "\n".join(lines) + "\n")
-    found["sdf"] = shared / "data" / "freesolv" / "sdf" / "mobley_9055303.sdf"
+    found["sdf"] = systems / "methane.sdf"
     found["junk"] = _written(folder / "junk.pt", "these are no weights")
-    found["ani1x"] = shared / "models" / "ani1x_state_dict.pt"
+    found["ani1x"] = stand_ins.folder / "ani1x_state_dict.pt"
     return {name: str(path) for name, path in found.items()}
 
 

@@ -19,11 +19,9 @@ pytestmark = pytest.mark.filterwarnings("ignore:Could not find netCDF4")
 
 
 @pytest.fixture(scope="module")
-def lysozyme(shared):
-    """Topology, coordinates and crystal of T4 lysozyme with benzene; the ligand comes first."""
-    folder = shared / "data" / "protein-ligand" / "systems" / "t4l_181l"
-    crystal = shared / "data" / "bfactor-crystals"
-    return folder / "181l_complex.prmtop", folder / "181l_complex.inpcrd", crystal / "181l.pdb"
+def helix(systems):
+    """Topology, coordinates and crystal of a helix with toluene; the ligand comes first."""
+    return [systems / f"helix{end}" for end in ("_complex.prmtop", "_complex.inpcrd", ".pdb")]
 
 
 def write_trajectory(path, frames, step):
@@ -36,12 +34,12 @@ def write_trajectory(path, frames, step):
 
 
 @pytest.fixture(scope="module")
-def crystal_motion(lysozyme, tmp_path_factory):
+def crystal_motion(helix, tmp_path_factory):
     """Frames whose CA move with the amplitudes of the crystal's B-factors, everything else a bit.
 
     B = 8π²σ² of each coordinate, so a correct pipeline must find the crystal's B again.
     """
-    prmtop, inpcrd, pdb = lysozyme
+    prmtop, inpcrd, pdb = helix
     topology = read_topology(prmtop)
     start = read_coordinates(inpcrd).positions
     rng = np.random.default_rng(3)
@@ -62,8 +60,8 @@ def crystal_motion(lysozyme, tmp_path_factory):
     return folder
 
 
-def test_the_crystals_b_factors_are_found_again(merrow, lysozyme, crystal_motion):
-    prmtop, inpcrd, pdb = lysozyme
+def test_the_crystals_b_factors_are_found_again(merrow, helix, crystal_motion):
+    prmtop, inpcrd, pdb = helix
     done = merrow(
         *("analyze", "-p", prmtop, "-y", crystal_motion / "long.nc", "-c", inpcrd, "--pdb", pdb),
         *(
@@ -80,21 +78,21 @@ def test_the_crystals_b_factors_are_found_again(merrow, lysozyme, crystal_motion
     long, short = json.loads(done.out)["runs"]
     # 80 frames give a B to 9 %, so the correlation cannot be perfect
     assert long["b_factor_correlation"]["pearson"] > 0.95
-    assert long["b_factor_correlation"]["residues"] == 162
+    assert long["b_factor_correlation"]["residues"] == 17
     assert short["b_factor_correlation"] is None
     rows = list(csv.DictReader(Path("out/residues.csv").read_text().splitlines()))
     ratio = [float(row["b_0"]) / float(row["b_crystal"]) for row in rows]
     assert np.median(ratio) == pytest.approx(1.0, abs=0.1)
-    assert sum(row["inner"] == "1" for row in rows) == 162 - 6
+    assert sum(row["inner"] == "1" for row in rows) == 17 - 6
     page = Path("out/analysis.html").read_text()
     assert page.count("<svg") == 3
     assert "http://" not in page.replace("http://www.w3.org", "")
     assert "at least 1000 ps are needed" in page
     assert_written_for_viewers(Path("out/bfactors.pdb"), rows, read_topology(prmtop))
     assert Path("out/bfactors_control.pdb").exists()
-    # benzene has no rotatable bond, and sits among these residues
+    # toluene has no rotatable bond, and lies at the end of the helix
     assert long["torsion_populations"] == {}
-    assert {"LEU 119", "PHE 154", "ALA 100"} <= long["contacts"].keys()
+    assert {"LYS 17", "GLY 18"} <= long["contacts"].keys()
 
 
 def assert_written_for_viewers(path, rows, topology):
@@ -109,8 +107,8 @@ def assert_written_for_viewers(path, rows, topology):
     np.testing.assert_allclose([a.bfactor for a in alphas], b, atol=0.006)
 
 
-def test_a_short_run_prints_no_correlation(merrow, lysozyme, crystal_motion):
-    prmtop, _, pdb = lysozyme
+def test_a_short_run_prints_no_correlation(merrow, helix, crystal_motion):
+    prmtop, _, pdb = helix
     words = ("analyze", "-p", prmtop, "-y", crystal_motion / "short.nc", "--pdb", pdb, "-o", "out")
     done = merrow(*words)
     assert done.code == 0, done.err
@@ -123,20 +121,20 @@ def test_a_short_run_prints_no_correlation(merrow, lysozyme, crystal_motion):
     [
         ("-y {motion}/few.nc", "few.nc has 5 frames"),
         ("-y {motion}/short.nc --stride 3", "at least 10 are needed"),
-        ("-y {motion}/other.nc", "has 2614 atoms, but 181l_complex.prmtop has 2615"),
+        ("-y {motion}/other.nc", "has 260 atoms, but helix_complex.prmtop has 261"),
         ("-y lost.nc", "there is no trajectory file lost.nc"),
         ("-y {sdf}", "is not a trajectory that can be read"),
-        ("-y {inpcrd}", "181l_complex.inpcrd has 1 frames"),
+        ("-y {inpcrd}", "helix_complex.inpcrd has 1 frames"),
         ("-y {motion}/short.nc --ligand-mask :LIGAND", "selects 0 of"),
         ("-y {motion}/short.nc --pdb lost.pdb", "there is no PDB file"),
         ("-y {motion}/short.nc --pdb {other}", "give the crystal structure of the same protein"),
         ("-y {motion}/short.nc -c lost.rst7", "there is no coordinate file"),
     ],
 )
-def test_analyze_refuses(merrow, shared, lysozyme, crystal_motion, words, told):
-    prmtop, inpcrd, pdb = lysozyme
-    other = shared / "data" / "bfactor-crystals" / "5uez.pdb"
-    sdf = other.with_name("5uez_ligand.sdf")
+def test_analyze_refuses(merrow, systems, helix, crystal_motion, words, told):
+    prmtop, inpcrd, pdb = helix
+    other, sdf = crystal_motion / "other.pdb", systems / "helix_ligand.sdf"
+    other.write_text(pdb.read_text().replace("LEU", "TRP").replace("LYS", "TYR"))
     given = words.format(
         motion=crystal_motion, pdb=pdb, inpcrd=inpcrd, other=other, sdf=sdf
     ).split()

@@ -52,7 +52,7 @@ HYDRATION = [
     ("{gas} {gas_crd} --solvate opc --out run", "--solvate 'opc' is not available; use tip3p"),
     ("{gas} {gas_crd} --out run", "has no box; add `--solvate tip3p`"),
     ("{wet} {wet_crd} --solvate tip3p --out run", "holds more than the solute"),
-    ("{gas} {acetone_crd} --solvate tip3p --out run", "has 5 atoms, but mobley_3867265.inpcrd"),
+    ("{gas} {acetone_crd} --solvate tip3p --out run", "has 5 atoms, but acetone.inpcrd"),
     ("{gas} {nan_crd} --solvate tip3p --out run", "nan.inpcrd"),
     ("lost.prmtop {gas_crd} --out run", "there is no file lost.prmtop (prmtop)"),
     ("{torn} {wet_crd} --out run", "torn.prmtop"),
@@ -296,12 +296,12 @@ def test_an_unknown_word_is_one_sentence_too(merrow, words, told):
     assert told in one_sentence(merrow(*words.split()))
 
 
-def test_the_real_program_ends_as_the_tests_above_say(shared, tmp_path):
+def test_the_real_program_ends_as_the_tests_above_say(stand_ins, tmp_path):
     # The others call main() in this process; this one asks the shell's own exit code.
     done = subprocess.run(
         [Path(sys.executable).with_name("merrow"), "hydration", "C1CC", "--out", "run"],
         cwd=tmp_path,
-        env=os.environ | {"MERROW_MODELS": str(shared / "models")},
+        env=os.environ | {"MERROW_MODELS": str(stand_ins.folder)},
         capture_output=True,
         text=True,
         check=False,

@@ -126,8 +126,8 @@ def test_what_cannot_be_computed_is_refused_in_one_sentence(merrow, files, words
     assert "Traceback" not in answer.err
 
 
-def test_another_molecule_cannot_stand_in(merrow, files, shared):
-    other = shared / "data" / "freesolv" / "amber_gaff" / "mobley_3867265.prmtop"
+def test_another_molecule_cannot_stand_in(merrow, files, systems):
+    other = systems / "acetone.prmtop"
     answer = ask(merrow, files, "--ml-mask", ":1", "--potential", f"mm:{other}")
     assert answer.code == 2
     assert "holds other atoms than the solute" in answer.err

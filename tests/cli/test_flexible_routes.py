@@ -24,9 +24,9 @@ SMALL = [word for setting in SETTINGS for word in ("--set", setting)]
 
 
 @pytest.fixture
-def ethanol(shared, tmp_path):
+def ethanol(systems, tmp_path):
     """Gas-phase files of ethanol, and a prmtop with another hydroxyl torsion, which plays ML."""
-    base = shared / "data" / "freesolv" / "amber_gaff" / "mobley_2310185"
+    base = systems / "ethanol"
     structure = parmed.load_file(str(base.with_suffix(".prmtop")))
     for kind in structure.dihedral_types:
         kind.phi_k *= 1.5

@@ -27,7 +27,6 @@ SETTINGS = (
     *("gas_ps=1", "target_stderr_kcal=null", "endstate_water_ps=1", SCHEDULE),
 )
 TINY = [word for setting in SETTINGS for word in ("--set", setting)]
-METHANE = "mobley_9055303"
 
 
 def files_of(folder):
@@ -66,7 +65,7 @@ def value_from_tables(folder, temperature):
     return float(delta.to_numpy()[0, 0]) * thermal_energy(temperature) * KCAL_PER_KJ, len(u_nk)
 
 
-def test_r1_with_ani_gives_every_number_it_promises(merrow, methane):
+def test_r1_with_ani_gives_every_number_it_promises(merrow, methane, stand_ins):
     answer = merrow(
         *("hydration", *methane, "--solvate", "tip3p", "--potential", "ani1ccx"),
         *(
@@ -93,7 +92,8 @@ def test_r1_with_ani_gives_every_number_it_promises(merrow, methane):
     sums = found["estimates"]["decoupling_ti"]["value_kcal"] + found["de_reorg"]["value_kcal"]
     assert found["estimates"]["as_published"]["value_kcal"] == pytest.approx(sums, abs=1e-12)
     assert found["estimates"]["mm_reference"] != found["estimates"]["decoupling_mbar"]
-    assert found["settings"]["potential_identity"].startswith("ani1ccx:bbee7b20")
+    identity = f"ani1ccx:{stand_ins.models['ani1ccx'].digest}"
+    assert found["settings"]["potential_identity"] == identity
     assert found["seeds"] == {"run": 2025}
     assert found["versions"].keys() >= {"merrow", "openmm", "torch", "pymbar", "alchemlyb"}
     told = found["diagnostics"]
@@ -109,8 +109,8 @@ def test_r1_with_ani_gives_every_number_it_promises(merrow, methane):
     assert float(row["headline_kcal"]) == found["headline"]["value_kcal"]
 
 
-def test_r2_with_ani_gives_every_number_it_promises(merrow, shared):
-    mol2 = shared / "data" / "freesolv" / "mol2_gaff" / f"{METHANE}.mol2"
+def test_r2_with_ani_gives_every_number_it_promises(merrow, systems):
+    mol2 = systems / "methane.mol2"
     answer = merrow(
         *("hydration", mol2, "--potential", "ani1ccx", "--processes", "1", "--gaff", "1"),
         *("--out", "run", *TINY),
@@ -190,9 +190,8 @@ def test_a_run_file_runs_again_in_its_folder_and_in_another(merrow, solvated_run
     assert numbers == [expected, expected]
 
 
-def test_repeats_that_are_added_later_give_the_run_that_had_them_from_the_start(merrow, shared):
-    files = shared / "data" / "freesolv" / "amber_gaff"
-    source = [str(files / f"{METHANE}{suffix}") for suffix in (".prmtop", ".inpcrd")]
+def test_repeats_that_are_added_later_give_the_run_that_had_them_from_the_start(merrow, methane):
+    source = [str(path) for path in methane]
     asked = (*source, "--solvate", "tip3p", "--potential", "mm", "--route", "direct", *TINY)
 
     def run(folder, repeats, sampling):

@@ -17,6 +17,7 @@ from short_runs import short_run
 
 from merrow.amber.coordinates import Coordinates
 from merrow.amber.trajectory import TrajectoryWriter
+from merrow.ambertools.solvent import solvate
 from merrow.binding.mmpbsa_program import Settings, read_frames_table
 
 if shutil.which("MMPBSA", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}") is None:
@@ -26,10 +27,9 @@ N_FRAMES = 10
 
 
 @pytest.fixture(scope="module")
-def dimer(shared, tmp_path_factory):
-    """α-cyclodextrin with cyclopentanol, and frames of a short run in implicit water."""
-    folder = shared / "data" / "host-guest" / "acd" / "cpe"
-    prmtop, inpcrd = (folder / f"cpe_complex_gaff2.{s}" for s in ("prmtop", "inpcrd"))
+def dimer(systems, tmp_path_factory):
+    """An ester with an ether beside it, and frames of a short run in implicit water."""
+    prmtop, inpcrd = systems / "complex.prmtop", systems / "complex.inpcrd"
     path = tmp_path_factory.mktemp("dimer") / "run.nc"
     return prmtop, short_run(prmtop, inpcrd, path, frames=N_FRAMES)
 
@@ -130,11 +130,11 @@ def test_poisson_boltzmann_shares_the_gas_phase_with_gb(merrow, dimer, estimate)
 
 
 @pytest.mark.slow
-def test_water_is_left_out_and_images_are_joined(merrow, shared, tmp_path):
+def test_water_is_left_out_and_images_are_joined(merrow, systems, tmp_path):
     """Frames of the dry complex, and the same frames in water with the guest one box away."""
-    folder = shared / "data" / "host-guest" / "acd" / "cpe"
-    wet = app.AmberPrmtopFile(str(folder / "cpe_complex_tip3p.prmtop"))
-    start = app.AmberInpcrdFile(str(folder / "cpe_complex_tip3p.inpcrd"))
+    dry = systems / "complex.prmtop", systems / "complex.inpcrd"
+    prmtop, inpcrd = solvate(*dry, folder=tmp_path / "wet", n_waters=300)
+    wet, start = app.AmberPrmtopFile(str(prmtop)), app.AmberInpcrdFile(str(inpcrd))
     place = np.array(start.positions.value_in_unit(unit.angstrom))
     box = np.diag(start.boxVectors.value_in_unit(unit.angstrom))
     names = [residue.name for residue in wet.topology.residues()]
@@ -143,7 +143,7 @@ def test_water_is_left_out_and_images_are_joined(merrow, shared, tmp_path):
     frames = place + 0.02 * rng.normal(size=(10, *place.shape))
     angles = np.full(3, 90.0)
     moved = frames.copy()
-    moved[5:, 126:142] += [box[0], 0.0, -box[2]]
+    moved[5:, 21:34] += [box[0], 0.0, -box[2]]
     answers = []
     for name, some in (("here", frames), ("there", moved)):
         path = tmp_path / f"{name}.nc"
@@ -151,7 +151,6 @@ def test_water_is_left_out_and_images_are_joined(merrow, shared, tmp_path):
         with TrajectoryWriter(path, like, velocities=False) as writer:
             for k, frame in enumerate(some):
                 writer.append(Coordinates(frame, lengths=box, angles=angles), 1.0 * k)
-        prmtop = folder / "cpe_complex_tip3p.prmtop"
         words = ("mmpbsa", "-p", prmtop, "-y", path, "--ligand-mask", ":GST", "-o", name, "--json")
         done = merrow(*words)
         assert done.code == 0, done.err

@@ -17,17 +17,14 @@ MDIN = """methane
 
 
 @pytest.fixture(autouse=True)
-def ani(shared, tmp_path, monkeypatch):
+def ani(random_weights, tmp_path, monkeypatch):
     """openmm-ml's own ani2x, whose torchani finds its weights without a download."""
     try:
         if version("openmmml") != "1.8":
             pytest.skip("later versions may have set it right")
     except PackageNotFoundError:
         pytest.skip("openmm-ml is not here: pip install 'merrow[openmmml]'")
-    folder = tmp_path / "StateDicts"
-    folder.mkdir()
-    (folder / "ani2x_state_dict.pt").symlink_to(shared / "models" / "ani2x_state_dict.pt")
-    monkeypatch.setenv("TORCHANI_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("TORCHANI_DATA_DIR", str(random_weights.parent))
 
 
 def test_energy_refuses_it(merrow, files):

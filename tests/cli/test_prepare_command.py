@@ -12,35 +12,53 @@ import pytest
 from merrow.amber.coordinates import read_coordinates
 from merrow.amber.topology import read_topology
 
+OTHER = """\
+HETATM  901  C1  GOL A 401     -21.844 -12.575   4.826  1.00 20.00           C
+HETATM  902  C2  GOL A 401     -21.138 -11.937   3.667  1.00 20.00           C
+HETATM  903  O2  GOL A 401     -19.744 -11.810   3.669  1.00 20.00           O
+END
+"""
+"""Another molecule in the place of the ligand."""
+
 
 @pytest.fixture
-def inputs(shared, tmp_path, monkeypatch):
-    """Paths of crystal structures, and an empty place to work in."""
+def inputs(systems, tmp_path, monkeypatch):
+    """Paths of structures of a helix, whole and with faults, and an empty place to work in."""
     work = tmp_path / "work"
     work.mkdir()
     monkeypatch.chdir(work)
-    crystals = shared / "data" / "bfactor-crystals"
-    return {f"{p.stem}_{p.suffix[1:]}": p for p in crystals.iterdir()}
+    text = (systems / "helix.pdb").read_text()
+    gap = "".join(line for line in text.splitlines(True) if line[22:26] not in (" 307", " 308"))
+    metal = text.replace(" CL   CL A", "CA    CA A").replace("          CL", "          CA")
+    alone = "".join(line for line in text.splitlines(True) if line[17:20] not in ("TOL", " CL"))
+    crystals = {"helix": text, "gap": gap, "metal": metal, "alone": alone}
+    crystals["other"] = alone.replace("END\n", "") + OTHER
+    for name, content in crystals.items():
+        (tmp_path / f"{name}.pdb").write_text(content)
+    return {
+        **{name: tmp_path / f"{name}.pdb" for name in crystals},
+        "ligand": systems / "helix_ligand.sdf",
+    }
 
 
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ("{181l_pdb} {181l_ligand_sdf}", "--remove CL,HED"),
-        ("{181l_pdb} {181l_ligand_sdf} --remove CL,HED,GOL", "has no such residue"),
-        ("{1m17_pdb} {1m17_ligand_sdf}", "gap between HIS A 964 and LEU A 977"),
-        ("{1bju_pdb} {1bju_ligand_sdf}", "metal ion CA A 246"),
-        ("lost.pdb {5uez_ligand_sdf}", "there is no protein file lost.pdb"),
-        ("{5uez_ligand_sdf} {5uez_ligand_sdf}", "5uez_ligand.sdf"),
-        ("{5uez_pdb} lost.sdf", "there is no molecule file lost.sdf"),
-        ("{5uez_pdb} CO", "so it holds no pose"),
-        ("{5uez_pdb} {181l_ligand_sdf}", "--remove 89G"),
-        ("{5uez_pdb} {5uez_ligand_sdf} --ph 15", "not between 0 and 14"),
-        ("{5uez_pdb} {5uez_ligand_sdf} --buffer 2", "not between 4 and 30"),
-        ("{5uez_pdb} {5uez_ligand_sdf} --ions 5", "not between 0 and 2"),
-        ("{5uez_pdb} {5uez_ligand_sdf} --waters some", "use keep or none"),
-        ("{5uez_pdb} {5uez_ligand_sdf} --charges am1", "use bcc, abcg2 or file"),
-        ("{5uez_pdb} {5uez_ligand_sdf} --charges file", "needs a mol2 file with charges"),
+        ("{helix} {ligand}", "--remove CL"),
+        ("{helix} {ligand} --remove CL,GOL", "has no such residue"),
+        ("{gap} {ligand} --remove CL", "gap between CYS A 306 and ALA A 309"),
+        ("{metal} {ligand}", "metal ion CA A 402"),
+        ("lost.pdb {ligand}", "there is no protein file lost.pdb"),
+        ("{ligand} {ligand}", "helix_ligand.sdf"),
+        ("{alone} lost.sdf", "there is no molecule file lost.sdf"),
+        ("{alone} CO", "so it holds no pose"),
+        ("{other} {ligand}", "--remove GOL"),
+        ("{alone} {ligand} --ph 15", "not between 0 and 14"),
+        ("{alone} {ligand} --buffer 2", "not between 4 and 30"),
+        ("{alone} {ligand} --ions 5", "not between 0 and 2"),
+        ("{alone} {ligand} --waters some", "use keep or none"),
+        ("{alone} {ligand} --charges am1", "use bcc, abcg2 or file"),
+        ("{alone} {ligand} --charges file", "needs a mol2 file with charges"),
     ],
 )
 def test_prepare_refuses(merrow, inputs, words, told):
@@ -56,17 +74,17 @@ def test_prepare_refuses(merrow, inputs, words, told):
 
 
 @pytest.mark.slow
-def test_lysozyme_and_benzene_from_the_deposited_files(merrow, inputs):
+def test_a_helix_and_toluene_from_the_files(merrow, inputs):
     pytest.importorskip("pdb2pqr")
-    words = ("--protein", inputs["181l_pdb"], "--ligand", inputs["181l_ligand_sdf"])
-    done = merrow("prepare", "complex", *words, "--remove", "CL,HED", "-o", "c", "--json")
+    words = ("--protein", inputs["helix"], "--ligand", inputs["ligand"])
+    done = merrow("prepare", "complex", *words, "--remove", "CL", "-o", "c", "--json")
     assert done.code == 0, done.err
     report = json.loads(done.out)
     assert report == json.loads(Path("c/preparation.json").read_text())
-    assert report["changes"]["unresolved_at_the_ends"] == ["ASN A 163", "LEU A 164"]
-    assert report["removed"]["groups"] == ["CL A 173", "CL A 178", "HED A 170"]
-    assert report["system"]["dry_charge_e"] == 8
-    assert report["system"]["chloride"] - report["system"]["sodium"] == 8
+    assert report["changes"]["unresolved_at_the_ends"] == ["ASN A 318", "LEU A 319"]
+    assert report["removed"]["groups"] == ["CL A 402"]
+    assert report["system"]["dry_charge_e"] == 1
+    assert report["system"]["chloride"] - report["system"]["sodium"] == 1
     # four decimals are printed; a parameter that went astray would be off by far more
     assert max(abs(row["difference"]) for row in report["energies_kcal"].values()) < 2e-3
     topology = read_topology("c/solvated.prmtop")
@@ -77,22 +95,20 @@ def test_lysozyme_and_benzene_from_the_deposited_files(merrow, inputs):
     # tleap only shifts the complex as a whole when it adds the box; three decimals on the way
     shift = place.positions[: len(pose)] - pose
     assert np.abs(shift - shift.mean(axis=0)).max() < 2e-3
-    assert np.array_equal(
-        np.array(topology.residue_names)[:162], report["protein"]["residue_names"]
-    )
+    assert np.array_equal(np.array(topology.residue_names)[:17], report["protein"]["residue_names"])
 
 
 @pytest.mark.slow
 def test_ff19sb_has_its_cmap_in_both_programs(merrow, inputs):
     pytest.importorskip("pdb2pqr")
-    words = ("--protein", inputs["181l_pdb"], "--ligand", inputs["181l_ligand_sdf"])
-    more = ("--remove", "CL,HED", "--implicit", "--protein-ff", "ff19SB", "--json")
+    words = ("--protein", inputs["helix"], "--ligand", inputs["ligand"])
+    more = ("--remove", "CL", "--implicit", "--protein-ff", "ff19SB", "--json")
     done = merrow("prepare", "complex", *words, *more, "-o", "c")
     assert done.code == 0, done.err
     report = json.loads(done.out)
     assert report["protein"]["force_field"] == "ff19SB"
     cmap = report["energies_kcal"]["cmap"]
-    assert abs(cmap["sander"]) > 10.0
+    assert abs(cmap["sander"]) > 1.0
     assert cmap["difference"] == pytest.approx(0.0, abs=2e-3)
     wrong = merrow("prepare", "complex", *words, "--protein-ff", "ff99", "-o", "d")
     assert wrong.code == 2

@@ -71,17 +71,14 @@ def test_its_own_test_passes(installed):
     assert "1 passed" in done.stdout
 
 
-def test_energy_is_computed_with_it(installed, freesolv):
-    prmtop = sorted(freesolv.rglob("mobley_3867265.prmtop"))
-    if not prmtop:
-        pytest.skip("no prmtop of acetone or methane in the shared data")
-    inpcrd = prmtop[0].with_suffix(".inpcrd")
+def test_energy_is_computed_with_it(installed, systems):
+    prmtop, inpcrd = systems / "acetone.prmtop", systems / "acetone.inpcrd"
     forces = installed / "forces.npy"
-    words = ("-p", prmtop[0], "-c", inpcrd, "--ml-mask", ":1", "--potential", "springs")
+    words = ("-p", prmtop, "-c", inpcrd, "--ml-mask", ":1", "--potential", "springs")
     done = merrow(installed, "energy", *words, "--forces", forces, "--json")
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
-    x = load_file(str(prmtop[0]), str(inpcrd)).coordinates
+    x = load_file(str(prmtop), str(inpcrd)).coordinates
     i, j = np.triu_indices(len(x), 1)
     stretch = np.linalg.norm(x[i] - x[j], axis=1) - 1.5
     assert answer["terms_kcal"]["ml"] == pytest.approx(2.5 * (stretch**2).sum(), abs=1e-4)

@@ -40,9 +40,8 @@ differ by 0.034 kcal/mol/Å, and by 0.004 on the grid of level 5, energies by 3e
 
 
 @pytest.fixture(autouse=True)
-def weights_folder(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The shared weights; those of other families are in the cache or not here."""
-    monkeypatch.setenv("MERROW_MODELS", str(shared / "models"))
+def _weights(ani_weights: Path) -> None:
+    """Stand-ins of ANI's weights; those of other families are in the cache or not here."""
 
 
 def kept(name: str, **options: object) -> list[str]:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,13 +13,21 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_a_tiny_run_prints_ratios_and_errors(shared, tmp_path):
+def test_a_tiny_run_prints_ratios_and_errors(tmp_path):
     pytest.importorskip("pyscf")
     output = tmp_path / "qmmm.json"
-    words = ["--tiny", "--potentials", "ani2x", "--mm-step-ms", "5", "--json", "--output", output]
+    words = [
+        "--tiny",
+        "--potentials",
+        "tiny-ani",
+        "--mm-step-ms",
+        "5",
+        "--json",
+        "--output",
+        output,
+    ]
     done = subprocess.run(
         [sys.executable, ROOT / "benchmarks" / "qmmm.py", *map(str, words)],
-        env={**os.environ, "MERROW_MODELS": str(shared / "models")},
         capture_output=True,
         text=True,
         check=False,
@@ -31,12 +38,13 @@ def test_a_tiny_run_prints_ratios_and_errors(shared, tmp_path):
     assert report == json.loads(output.read_text())
     rows = {row["method"]: row for row in report["rows"]}
     assert rows["pyscf, last density"]["iterations"] <= rows["pyscf, atomic guess"]["iterations"]
-    assert len(report["ratios"]["ani2x methanol"]) == 4
-    with_mm = report["ratios_per_step"]["ani2x methanol"]
+    assert len(report["ratios"]["tiny-ani methanol"]) == 4
+    with_mm = report["ratios_per_step"]["tiny-ani methanol"]
     assert all(
-        1 < with_mm[method] < ratio for method, ratio in report["ratios"]["ani2x methanol"].items()
+        1 < with_mm[method] < ratio
+        for method, ratio in report["ratios"]["tiny-ani methanol"].items()
     )
     assert report["ratio_vs_pyscf"] == min(
-        rows[method]["ms"] / rows["ani2x"]["ms"] for method in rows if method != "ani2x"
+        rows[method]["ms"] / rows["tiny-ani"]["ms"] for method in rows if method != "tiny-ani"
     )
-    assert rows["ani2x"]["force_rmse_kcal"] > 0
+    assert rows["tiny-ani"]["force_rmse_kcal"] > 0

@@ -9,16 +9,16 @@ from tiny_run import SEGMENTS, TinyRun, segments
 
 
 @pytest.fixture(scope="session")
-def gas(shared):
+def gas(systems):
     """Gas-phase prmtop and inpcrd of methane."""
-    base = shared / "data" / "freesolv" / "amber_gaff" / "mobley_9055303"
+    base = systems / "methane"
     return base.with_suffix(".prmtop"), base.with_suffix(".inpcrd")
 
 
 @pytest.fixture(scope="session")
-def ethanol(shared):
+def ethanol(systems):
     """Gas-phase prmtop and inpcrd of ethanol, which has two conformers."""
-    base = shared / "data" / "freesolv" / "amber_gaff" / "mobley_2310185"
+    base = systems / "ethanol"
     return base.with_suffix(".prmtop"), base.with_suffix(".inpcrd")
 
 
@@ -56,9 +56,9 @@ def undisturbed_ethanol(ethanol, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def table(shared, tmp_path_factory):
+def table(tmp_path_factory):
     """Table of methane, methanol, and a lost file."""
-    return write_table(tmp_path_factory.mktemp("table"), shared)
+    return write_table(tmp_path_factory.mktemp("table"))
 
 
 @pytest.fixture(scope="session")

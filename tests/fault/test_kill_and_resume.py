@@ -61,7 +61,7 @@ def test_a_killed_run_takes_the_same_conformers_of_the_gas_phase(
 
 def test_energies_that_a_stop_left_out_are_made_up_for(tiny):
     run = tiny(2)
-    run.words[run.words.index("mm")] = "ani1ccx"
+    run.words[run.words.index("mm")] = "tiny-ani"
     run.complete()
     whole, kept = numbers(run.folder), times(segments(run.folder))
     others = sorted(run.folder.glob("tasks/*/other-*.npz"))

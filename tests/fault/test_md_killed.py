@@ -28,10 +28,10 @@ ON = TEXT.replace("irest=0, ntx=1", "irest=1, ntx=5").replace("tempi=300.0, ", "
 
 
 @pytest.fixture
-def gas(freesolv, tmp_path, monkeypatch):
+def gas(systems, tmp_path, monkeypatch):
     """Methane's prmtop and coordinates; the working folder is empty."""
     monkeypatch.chdir(tmp_path)
-    base = freesolv / "amber_gaff" / "mobley_9055303"
+    base = systems / "methane"
     return base.with_suffix(".prmtop"), base.with_suffix(".inpcrd")
 
 
@@ -70,9 +70,8 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(gas):
 
 
 @pytest.mark.slow
-def test_a_killed_run_leaves_the_frames_at_which_the_members_disagreed(gas, shared, monkeypatch):
-    monkeypatch.setenv("MERROW_MODELS", str(shared / "models"))
-    ml = "potential='ani1ccx', max_spread=1e-6, on_spread='save'"  # every block is beyond
+def test_a_killed_run_leaves_the_frames_at_which_the_members_disagreed(gas):
+    ml = "potential='tiny-ani', max_spread=1e-6, on_spread='save'"  # every block is beyond
     changes = (("potential='mm'", ml), ("ntpr=50", "ntpr=10"))
     text, more = TEXT, ON
     for change in changes:

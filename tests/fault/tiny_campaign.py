@@ -24,19 +24,20 @@ from pathlib import Path
 from process_table import all_processes
 from tiny_run import PATIENCE, PROGRAM, SETTINGS, numbers, times
 
-MOLECULES = {"methane": "mobley_9055303", "methanol": "mobley_1636752"}
+MOLECULES = ("methane", "methanol")
+SYSTEMS = Path(__file__).resolve().parents[1] / "data" / "systems"
 TASK = "merrow.campaign.worker"
 
 
-def write_table(folder, shared):
+def write_table(folder):
     """Write the table of a tiny campaign, and a row of which the file is lost."""
     path = folder / "set.csv"
-    files = shared / "data" / "freesolv" / "amber_gaff"
     with path.open("w", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow(("name", "prmtop", "inpcrd", "expt_kcal"))
-        for name, stem in MOLECULES.items():
-            writer.writerow((name, files / f"{stem}.prmtop", files / f"{stem}.inpcrd", -1.0))
+        for name in MOLECULES:
+            files = (SYSTEMS / f"{name}{suffix}" for suffix in (".prmtop", ".inpcrd"))
+            writer.writerow((name, *files, -1.0))
         writer.writerow(("lost", "lost.prmtop", "lost.inpcrd", ""))
     return path
 
@@ -159,11 +160,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
-    shared = Path(__file__).resolve().parents[3] / "shared"
-    parser.add_argument("--shared", type=Path, default=os.environ.get("MERROW_SHARED", shared))
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        table = write_table(Path(name), Path(options.shared).resolve())
+        table = write_table(Path(name))
         count = iter(range(10_000))
 
         def make():

@@ -17,7 +17,7 @@ from merrow.ambertools.programs import find_program
 from merrow.ambertools.solvent import solvate
 from merrow.sander.run import SanderRun, run
 
-TOLUENE = "mobley_1873346"
+TOLUENE = "toluene"
 MD = "imin=0, irest=1, ntx=5, nstlim=10, dt=0.0005, ntpr=1, cut=8.0, ntb=1"
 """Ten steps of NVE that print everything. The cutoff is longer than toluene: MM has no pair of the
 region beyond its cutoff, but E_MM(region in vacuum) has them all."""

@@ -11,9 +11,7 @@ own energy, as is asked here before they are compared with that set right.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import openmm as mm
@@ -31,7 +29,7 @@ from merrow.system.pme import Nonbonded, PmeParameters
 from merrow.system.region import MLRegion, select_region
 from merrow.units import ANGSTROM_PER_NM, KCAL_PER_KJ
 
-TOLUENE = "mobley_1873346"
+TOLUENE = "toluene"
 WATERS, CUTOFF = 300, 0.9
 PME = PmeParameters(3.5, (48, 48, 48))
 PEER_GROUP = 9
@@ -74,10 +72,10 @@ def forces_in(context: mm.Context, groups: set[int]) -> np.ndarray:
 
 
 @pytest.fixture(scope="module", params=["toluene", "alanine dipeptide"])
-def case(request, freesolv, sander, tmp_path_factory) -> Case:
+def case(request, systems, sander, tmp_path_factory) -> Case:
     folder = tmp_path_factory.mktemp("peer")
     if request.param == "toluene":
-        gas = freesolv / "amber_gaff" / f"{TOLUENE}.prmtop"
+        gas = systems / f"{TOLUENE}.prmtop"
         wet = solvate(gas, gas.with_suffix(".inpcrd"), folder=folder, n_waters=WATERS)
     else:
         wet = alanine_dipeptide(folder, force_field="ff19SB", n_waters=WATERS)[2:]
@@ -89,17 +87,11 @@ def case(request, freesolv, sander, tmp_path_factory) -> Case:
 
 
 @pytest.fixture(scope="module")
-def peer(shared: Path, tmp_path_factory):
+def peer(random_weights):
     """openmm-ml's MLPotential, whose torchani finds its weights without a download."""
     openmmml = pytest.importorskip("openmmml", reason="openmm-ml is not here: pip install openmmml")
-    weights = Path(os.environ.get("MERROW_MODELS", shared / "models")) / "ani2x_state_dict.pt"
-    if not weights.is_file():
-        pytest.skip(f"no weights {weights.name}: set MERROW_MODELS to their folder")
-    folder = tmp_path_factory.mktemp("torchani")
-    (folder / "StateDicts").mkdir()
-    (folder / "StateDicts" / weights.name).symlink_to(weights.resolve())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TORCHANI_DATA_DIR", str(folder))
+        patch.setenv("TORCHANI_DATA_DIR", str(random_weights.parent))
         yield openmmml.MLPotential("ani2x")
 
 
@@ -140,9 +132,9 @@ def force_unit(case: Case, system: mm.System) -> int:
     return found[0]
 
 
-def test_embedding_e_ml_and_forces_are_openmm_mls(case, peer, ani):
+def test_embedding_e_ml_and_forces_are_openmm_mls(case, peer, random_ani2x):
     nonbonded = Nonbonded(CUTOFF, lj_tail=False, pme=PME)
-    potential = ani("ani2x", case.region.molecule)
+    potential = random_ani2x(case.region.molecule)
     hybrid = hybrid_system(case.topology, case.region, potential, nonbonded=nonbonded, rigid=False)
     ours, system = case.asked(hybrid.system, INTERNAL), their_system(case, peer)
     theirs = case.asked(system, PEER_GROUP)

@@ -56,10 +56,8 @@ def plain_volumes(box) -> np.ndarray:
 
 
 @pytest.mark.slow
-def test_density_and_kinetic_energy_beside_an_ml_solute_are_those_of_openmm(
-    freesolv, ani, tmp_path
-):
-    box = make_box(freesolv / "amber_gaff" / "mobley_9055303.prmtop", tmp_path, WATERS)
+def test_density_and_kinetic_energy_beside_an_ml_solute_are_those_of_openmm(systems, ani, tmp_path):
+    box = make_box(systems / "methane.prmtop", tmp_path, WATERS)
     nonbonded = Nonbonded(CUTOFF, pme=pme_parameters(tuple(np.diag(box.vectors)), CUTOFF, 5e-4))
     potential = ani("ani1ccx", box.region.molecule)
     reference = float(potential.evaluate(box.positions[None, box.atoms] * 10).energies[0]) * 4.0

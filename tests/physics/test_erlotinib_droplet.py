@@ -8,11 +8,15 @@ ligand alone, plus ANI-2x of torchani in float64.
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
+from test_md_ml_region import START
 
 from merrow.energy import SinglePoint, SinglePointAnswer, single_point
+from merrow.md.from_mdin import read_md_settings
+from merrow.md.run import run_md
 
 BAR = 0.02
 """kcal/mol, as the reference states; the hartree of the two differs in the ninth digit, 1e-4."""
@@ -101,3 +105,20 @@ def test_the_ligand_as_its_own_potential_gives_plain_mm_back(shared, folder, cas
     reference = case["no_cutoff"]
     assert answer.terms_kcal["ml"] == pytest.approx(reference["E_MM_ml_alone"], abs=1e-5)
     assert answer.total_kcal == pytest.approx(reference["E_MM_all"], abs=1e-5)
+
+
+def test_the_first_block_of_a_run_holds_the_same_energy(
+    shared, folder, case, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("MERROW_MODELS", str(shared / "models"))
+    monkeypatch.chdir(tmp_path)
+    ml = "potential='ani2x', precision='float64'"
+    Path("mdin").write_text(START.format(mask=":1", ml=ml, more="", steps=1, dt=0.0005, ntpr=1))
+    files = folder / "erlotinib_33wat.prmtop", folder / "erlotinib_33wat_min.inpcrd"
+    first = run_md(read_md_settings("mdin"), *files).energies[0].values
+    assert first["EML"] == pytest.approx(case["E_ML_ani2x"], abs=1e-3)
+    # the reference has OpenMM's Coulomb constant, 3.5e-5 larger: 0.01 in these 400 kcal/mol
+    total = case["no_cutoff"]["E_total_mechanical_embedding"]
+    assert first["EPtot"] == pytest.approx(total, abs=0.03)
+    assert first["EMLREL"] == pytest.approx(0.0, abs=1e-6)
+    assert "atoms    = 52 (C 22, H 23, N 3, O 4)" in Path("mdout").read_text()

@@ -61,10 +61,10 @@ EXACT = float(DENSITY[trans(GRID)].sum() / DENSITY.sum())
 
 
 @pytest.fixture(scope="module")
-def butane(freesolv, tmp_path_factory) -> small_box.Solvated:
+def butane(systems, tmp_path_factory) -> small_box.Solvated:
     """Butane with one torsion in 70 waters, and a trans and a gauche conformer."""
     folder = tmp_path_factory.mktemp("butane")
-    made = small_box.prepare("butane", freesolv, folder, seed=1)
+    made = small_box.prepare("butane", systems, folder, seed=1)
     bonded = dict(made.classical.terms.bonded)
     rows = tuple((*map(float, made.torsions[0]), n, 0.0, k) for n, k in ((3, BARRIER), (1, LEAN)))
     terms = replace(

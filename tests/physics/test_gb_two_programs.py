@@ -33,16 +33,15 @@ def sander_gb(prmtop, frames, settings, folder):
 
 
 @pytest.fixture(scope="module")
-def host_and_guest(shared):
-    """α-cyclodextrin with cyclopentanol and three frames, in single precision as in a file."""
-    folder = shared / "data" / "host-guest" / "acd" / "cpe"
-    start = read_coordinates(folder / "cpe_complex_gaff2.inpcrd", 142).positions
+def host_and_guest(systems):
+    """An ester with an ether beside it and three frames, in single precision as in a file."""
+    start = read_coordinates(systems / "complex.inpcrd", 34).positions
     noise = 0.03 * np.random.default_rng(3).normal(size=(3, *start.shape))
-    return folder / "cpe_complex_gaff2.prmtop", (start + noise).astype(np.float32).astype(float)
+    return systems / "complex.prmtop", (start + noise).astype(np.float32).astype(float)
 
 
 def split(host_and_guest, igb, folder):
-    return split_topology(host_and_guest[0], range(142), range(126, 142), igb=igb, folder=folder)
+    return split_topology(host_and_guest[0], range(34), range(21, 34), igb=igb, folder=folder)
 
 
 @pytest.mark.parametrize(("igb", "salt"), [(5, 0.0), *((igb, 0.3) for igb in RADII)])
@@ -73,7 +72,7 @@ def test_a_protein_wider_than_rgbmax_agrees_too(shared, tmp_path, monkeypatch):
 def test_a_difference_is_told(host_and_guest, tmp_path):
     species: Topologies = split(host_and_guest, 5, tmp_path)
     frames = host_and_guest[1]
-    parts = {"complex": frames, "receptor": frames[:, :126], "ligand": frames[:, 126:]}
+    parts = {"complex": frames, "receptor": frames[:, :21], "ligand": frames[:, 21:]}
     files = {"complex": species.complex, "receptor": species.receptor, "ligand": species.ligand}
     settings = Settings(igb=5, salt=0.15)
     tables = {

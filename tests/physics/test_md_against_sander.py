@@ -51,11 +51,11 @@ def sander_terms(folder, text, prmtop, coordinates):
 
 
 @pytest.fixture(scope="module", params=["toluene", "alanine dipeptide"])
-def solute(request, freesolv, tmp_path_factory):
+def solute(request, systems, tmp_path_factory):
     """prmtop and coordinates of a molecule alone, and in 300 waters, 21.9 Å wide."""
     folder = tmp_path_factory.mktemp("solute")
     if request.param == "toluene":
-        base = freesolv / "amber_gaff" / "mobley_1873346"
+        base = systems / "toluene"
         gas = base.with_suffix(".prmtop"), base.with_suffix(".inpcrd")
         return gas, solvate(*gas, folder=folder, n_waters=300)
     files = alanine_dipeptide(folder, force_field="ff14SB", n_waters=300)

@@ -29,7 +29,7 @@ from merrow.potentials import Molecule, load_potential
 from merrow.potentials.ensemble import force_spread
 from merrow.sander.input import read_input
 
-ENERGY, FORCE = 0.25, 1.5
+ENERGY, FORCE = 4.1, 16.73
 HOT = """hot butane
  &cntrl
   imin=0, nstlim=100, dt=0.0005, ntb=0, cut=999.0, ntpr=10, ntwx=10, ntwr=80, nscm=0,
@@ -41,15 +41,14 @@ LIMITS = f"mlp_model=0, max_spread={ENERGY}, max_force_spread={FORCE}, on_spread
 
 
 @pytest.fixture(scope="module")
-def prmtop(freesolv):
+def prmtop(systems):
     """n-Butane alone."""
-    return freesolv / "amber_gaff" / "mobley_1923244.prmtop"
+    return systems / "butane.prmtop"
 
 
 @pytest.fixture
-def butane(prmtop, shared, tmp_path, monkeypatch):
+def butane(prmtop, ani_weights, tmp_path, monkeypatch):
     """Run a sander input on n-butane in an empty folder."""
-    monkeypatch.setenv("MERROW_MODELS", str(shared / "models"))
     monkeypatch.chdir(tmp_path)
     return partial(run, prmtop)
 
@@ -65,11 +64,10 @@ def run(prmtop, ml, *changes, inpcrd=None):
 
 
 @pytest.fixture(scope="module")
-def saved(prmtop, shared, tmp_path_factory):
+def saved(prmtop, stand_ins, tmp_path_factory):
     """A run that keeps frames: its folder and its energies."""
     folder = tmp_path_factory.mktemp("saved")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MERROW_MODELS", str(shared / "models"))
+    with pytest.MonkeyPatch.context() as patch, stand_ins.active():
         patch.chdir(folder)
         return folder, run(prmtop, LIMITS + "'save'").energies
 
@@ -95,12 +93,10 @@ def test_frames_beyond_a_threshold_are_kept_and_each_excursion_is_told_once(save
     np.testing.assert_array_equal(kept.positions, every.positions[chosen])
 
 
-def test_each_block_tells_the_largest_spread_of_a_force_and_its_atom(saved, prmtop, shared):
+def test_each_block_tells_the_largest_spread_of_a_force_and_its_atom(saved, prmtop, ani_weights):
     folder, energies = saved[0], saved[1][1:]
     topology, frames = read_topology(prmtop), read_trajectory(folder / "mdcrd").positions
-    potential = load_potential(
-        "ani2x", Molecule(topology.numbers), weights=shared / "models", precision="float32"
-    )
+    potential = load_potential("ani2x", Molecule(topology.numbers), precision="float32")
     spread = force_spread(potential, frames)
     # frames are stored in single precision, 1e-6 Å, times a stiffness of 1e3 kcal/mol/Å²
     assert [e.values["FMLSD"] for e in energies] == pytest.approx(spread.max(axis=1), abs=5e-3)

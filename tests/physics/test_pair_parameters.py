@@ -4,12 +4,24 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from pathlib import Path
 
 import numpy as np
 import openmm as mm
+import parmed
 import pytest
-from hybrids import CUTOFF, WATERS, Box, context_of, energy, energy_at, read_box, solute_pairs
+from hybrids import (
+    CUTOFF,
+    WATERS,
+    Box,
+    context_of,
+    energy,
+    energy_at,
+    make_box,
+    read_box,
+    solute_pairs,
+)
 from parmed.amber import AmberFormat
 
 from merrow.amber.topology import read_topology
@@ -158,7 +170,13 @@ def test_twelve_six_four_terms_are_refused(acetone, tmp_path):
         read_topology(tmp_path / "c.prmtop")
 
 
-def test_types_without_lennard_jones_are_left_out(ethanol):
+def test_types_without_lennard_jones_are_left_out(systems, tmp_path):
+    # as in GAFF's first generation, whose hydroxyl hydrogens have none
+    gas = parmed.load_file(str(systems / "ethanol.prmtop"))
+    parmed.tools.changeLJSingleType(gas, "@%ho", 0.0, 0.0).execute()
+    gas.write_parm(str(tmp_path / "ethanol.prmtop"))
+    shutil.copy(systems / "ethanol.inpcrd", tmp_path)
+    ethanol = make_box(tmp_path / "ethanol.prmtop", tmp_path / "wet", WATERS)
     hybrid = ethanol.hybrid()
     (soft,) = [f for f in hybrid.system.getForces() if f.getForceGroup() == SOFT_CORE]
     acting, partners = soft.getInteractionGroupParameters(0)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Is a ligand within a protein coupled as the prmtop says? No water, no box: the same identities.
 
-T4 lysozyme with its ligand, Reference platform.
+A helix of 17 residues with toluene, Reference platform.
 """
 
 from __future__ import annotations
@@ -35,40 +35,40 @@ class Complex:
 
 
 @pytest.fixture(scope="module")
-def lysozyme(shared) -> Complex:
-    folder = shared / "data" / "protein-ligand" / "systems" / "t4l_181l"
-    topology = read_topology(folder / "181l_complex.prmtop")
-    ligand = len(read_topology(folder / "181l_ligand.prmtop"))
-    atoms = next(m for m in topology.molecules if len(m) == ligand)
-    positions = read_coordinates(folder / "181l_complex.inpcrd", len(topology)).positions / 10
-    return Complex(topology, region_of(topology, atoms, name="the ligand"), positions)
+def helix(systems) -> Complex:
+    """A helix of 17 residues with toluene."""
+    topology = read_topology(systems / "helix_complex.prmtop")
+    positions = read_coordinates(systems / "helix_complex.inpcrd", len(topology)).positions / 10
+    region = region_of(topology, topology.molecules[0], name="the ligand")
+    return Complex(topology, region, positions)
 
 
-def test_the_coupled_ligand_is_the_plain_complex(lysozyme):
-    plain = context_of(rendered(lysozyme.topology), lysozyme.positions)
-    hybrid = lysozyme.hybrid(rigid=False)
-    context = context_of(hybrid.system, lysozyme.positions)
-    # Ninth digit of A and B; the energy of the unrelaxed protein is some 1e4 kJ/mol.
+def test_the_coupled_ligand_is_the_plain_complex(helix):
+    plain = context_of(rendered(helix.topology), helix.positions)
+    hybrid = helix.hybrid(rigid=False)
+    context = context_of(hybrid.system, helix.positions)
+    # Ninth digit of A and B; the energy of the helix is some 1e3 kJ/mol.
     assert energy_at(context, 1.0, 1.0) == pytest.approx(energy(plain), abs=1e-4)
-    assert abs(energy_at(context, 0.0, 0.0) - energy(plain)) > 10
+    # toluene at the end of the helix: some −5 kJ/mol, 5e4 times the bar above
+    assert abs(energy_at(context, 0.0, 0.0) - energy(plain)) > 1
 
 
-def test_the_decoupled_ligand_may_leave_the_protein(lysozyme):
-    hybrid = lysozyme.hybrid(rigid=False)
-    context = context_of(hybrid.system, lysozyme.positions)
+def test_the_decoupled_ligand_may_leave_the_protein(helix):
+    hybrid = helix.hybrid(rigid=False)
+    context = context_of(hybrid.system, helix.positions)
     inside = energy_at(context, 0.0, 0.0)
-    moved = lysozyme.positions.copy()
-    moved[list(lysozyme.region.atoms)] += 5.0
+    moved = helix.positions.copy()
+    moved[list(helix.region.atoms)] += 5.0
     context.setPositions(moved)
     assert energy(context) == pytest.approx(inside, abs=1e-7)
 
 
-def test_hydrogens_of_the_protein_are_held_at_the_length_of_the_prmtop(lysozyme):
-    system = lysozyme.hybrid(rigid=True).system
-    plain = base_system(lysozyme.topology, VACUUM, rigid_water=False)
+def test_hydrogens_of_the_protein_are_held_at_the_length_of_the_prmtop(helix):
+    system = helix.hybrid(rigid=True).system
+    plain = base_system(helix.topology, VACUUM, rigid_water=False)
     assert plain.getNumConstraints() == 0
-    numbers, inside = lysozyme.topology.numbers, set(lysozyme.region.atoms)
-    to_hydrogen = [b for b in lysozyme.topology.bonds if 1 in (numbers[b[0]], numbers[b[1]])]
+    numbers, inside = helix.topology.numbers, set(helix.region.atoms)
+    to_hydrogen = [b for b in helix.topology.bonds if 1 in (numbers[b[0]], numbers[b[1]])]
     expected = {b for b in to_hydrogen if b[0] not in inside}
     found = {}
     for k in range(system.getNumConstraints()):

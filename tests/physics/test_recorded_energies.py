@@ -62,7 +62,7 @@ def overlapping(box: Box) -> np.ndarray:
     solute = box.positions[box.atoms].mean(axis=0)
     nearest = min(waters, key=lambda i: np.linalg.norm(box.positions[i] - solute))
     moved = box.positions.copy()
-    moved[box.atoms] += 0.8 * (box.positions[nearest] - solute)
+    moved[box.atoms] += 0.9 * (box.positions[nearest] - solute)
     return moved
 
 

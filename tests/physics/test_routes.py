@@ -49,10 +49,10 @@ SOME_STATES = (LambdaState(1, 1), LambdaState(0.4, 1), LambdaState(0, 1), Lambda
 
 
 @pytest.fixture(scope="module")
-def ether(freesolv, tmp_path_factory) -> small_box.Solvated:
+def ether(systems, tmp_path_factory) -> small_box.Solvated:
     """Dimethoxymethane in the benchmarks' small box."""
     folder = tmp_path_factory.mktemp("ether")
-    return small_box.prepare("dimethoxymethane", freesolv, folder, seed=1)
+    return small_box.prepare("dimethoxymethane", systems, folder, seed=1)
 
 
 @pytest.fixture(scope="module")
@@ -205,9 +205,9 @@ def test_at_every_state_the_two_hamiltonians_differ_by_the_solute_alone(ether):
 
 
 @pytest.mark.slow
-def test_the_two_routes_agree_on_short_runs(freesolv, tmp_path):
+def test_the_two_routes_agree_on_short_runs(systems, tmp_path):
     # About 200 ps for each leg; a sign error in a correction (−2 and −1 kcal/mol) would show.
-    run = route_agreement.open_run(tmp_path, freesolv / "amber_gaff", 5)
+    run = route_agreement.open_run(tmp_path, systems, 5)
     work = route_agreement.work_of(run)
     for name, (_, step) in work.items():
         while TaskFolder(tmp_path / name).count_segments() < (12 if name.endswith("gas") else 1):

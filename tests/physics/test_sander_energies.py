@@ -23,19 +23,16 @@ pytestmark = pytest.mark.usefixtures("sander")
 
 
 @pytest.fixture(scope="module")
-def toluene(freesolv, tmp_path_factory):
+def toluene(systems, tmp_path_factory):
     """Toluene in 250 waters."""
     folder = tmp_path_factory.mktemp("toluene")
-    source = freesolv / "amber_gaff" / f"{TOLUENE}.prmtop"
+    source = systems / f"{TOLUENE}.prmtop"
     return make_sander_box(exact(source, folder), source.with_suffix(".inpcrd"), folder, 250)
 
 
 @pytest.fixture
-def ani2x(shared, monkeypatch):
-    """Weights of ANI-2x where the program looks for them."""
-    if not (shared / "models" / "ani2x_state_dict.pt").is_file():
-        pytest.skip("no weights of ANI-2x")
-    monkeypatch.setenv("MERROW_MODELS", str(shared / "models"))
+def ani2x(ani_weights):
+    """Stand-ins of the weights of ANI-2x where the program looks for them."""
 
 
 def test_mm_as_ml_prints_what_mm_prints(toluene, tmp_path):

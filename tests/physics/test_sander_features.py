@@ -25,10 +25,10 @@ pytestmark = [pytest.mark.usefixtures("sander"), pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
-def toluene(freesolv, tmp_path_factory):
+def toluene(systems, tmp_path_factory):
     """Toluene in 250 waters."""
     folder = tmp_path_factory.mktemp("toluene")
-    source = freesolv / "amber_gaff" / f"{TOLUENE}.prmtop"
+    source = systems / f"{TOLUENE}.prmtop"
     return make_sander_box(exact(source, folder), source.with_suffix(".inpcrd"), folder, 250)
 
 
@@ -100,10 +100,7 @@ def test_one_server_serves_several_runs_at_once(toluene, tmp_path):
     assert [found[i] for i in range(3)] == [theirs] * 3
 
 
-def test_energy_is_conserved_with_ani2x_as_well_as_with_mm(toluene, shared, tmp_path, monkeypatch):
-    if not (shared / "models" / "ani2x_state_dict.pt").is_file():
-        pytest.skip("no weights of ANI-2x")
-    monkeypatch.setenv("MERROW_MODELS", str(shared / "models"))
+def test_energy_is_conserved_with_ani2x_as_well_as_with_mm(toluene, ani_weights, tmp_path):
     cntrl = MD.replace("nstlim=10", "nstlim=1000").replace("ntpr=1", "ntpr=5")
     cntrl += ", ntc=2, ntf=2, tol=1e-8, nscm=0"
     theirs = np.array(values(mm(tmp_path, f"{cntrl}, noshakemask=':1'", toluene.files), "Etot"))
@@ -118,10 +115,7 @@ def test_energy_is_conserved_with_ani2x_as_well_as_with_mm(toluene, shared, tmp_
     assert np.ptp(values(mdout, "ML energy (ani2x)")) > 1.0  # it moved
 
 
-def test_an_umbrella_and_restraints_pull_an_ml_molecule(toluene, shared, tmp_path, monkeypatch):
-    if not (shared / "models" / "ani2x_state_dict.pt").is_file():
-        pytest.skip("no weights of ANI-2x")
-    monkeypatch.setenv("MERROW_MODELS", str(shared / "models"))
+def test_an_umbrella_and_restraints_pull_an_ml_molecule(toluene, ani_weights, tmp_path):
     start = read_coordinates(toluene.restart).positions
     distance = np.linalg.norm(start[0] - start[18])  # a carbon and an oxygen of water
     (tmp_path / "window.RST").write_text(
@@ -170,11 +164,8 @@ def own(folder, cntrl, prmtop, restart, name):
     return (folder / f"{name}.out").read_text()
 
 
-def test_runs_go_on_in_the_other_program(toluene, shared, tmp_path, monkeypatch):
+def test_runs_go_on_in_the_other_program(toluene, ani_weights, tmp_path):
     # Where one program ends, the other finds the same ML/MM energy, in both directions.
-    if not (shared / "models" / "ani2x_state_dict.pt").is_file():
-        pytest.skip("no weights of ANI-2x")
-    monkeypatch.setenv("MERROW_MODELS", str(shared / "models"))
     prmtop, mlp = toluene.prmtop, "animask=':1'"
     files = ["-p", prmtop, "-c", tmp_path / "ours.rst7"]
     ours = own(tmp_path, MD, prmtop, toluene.restart, "ours")

@@ -22,12 +22,12 @@ pytestmark = pytest.mark.usefixtures("sander")
 
 # methanol, acetone, pyridine, N-methylacetamide, 1-chloropentane, a trifluoro-alcohol
 MOLECULES = [
-    "mobley_1636752",
-    "mobley_3867265",
-    "mobley_296847",
-    "mobley_1963873",
-    "mobley_2178600",
-    "mobley_9979854",
+    "methanol",
+    "acetone",
+    "pyridine",
+    "methylacetamide",
+    "chloropentane",
+    "trifluoropropanol",
 ]
 BONDED = ("bond", "angle", "dihedral")
 PRINTED = 1e-3
@@ -58,8 +58,8 @@ def ours(prmtop: Path, inpcrd: Path, **changes) -> dict[str, float]:
 
 
 @pytest.mark.parametrize("name", MOLECULES)
-def test_every_term_in_gas_agrees(freesolv, tmp_path, name):
-    source = freesolv / "amber_gaff" / f"{name}.prmtop"
+def test_every_term_in_gas_agrees(systems, tmp_path, name):
+    source = systems / f"{name}.prmtop"
     prmtop, inpcrd = neutral(source, tmp_path), source.with_suffix(".inpcrd")
     theirs = amber.single_point(prmtop, inpcrd)
     terms = ours(prmtop, inpcrd)
@@ -67,8 +67,8 @@ def test_every_term_in_gas_agrees(freesolv, tmp_path, name):
         assert terms[term] == pytest.approx(theirs[term], abs=PRINTED), term
 
 
-def test_another_coulomb_constant_would_be_seen(freesolv, tmp_path):
-    source = freesolv / "amber_gaff" / "mobley_1963873.prmtop"
+def test_another_coulomb_constant_would_be_seen(systems, tmp_path):
+    source = systems / "methylacetamide.prmtop"
     prmtop, inpcrd = neutral(source, tmp_path), source.with_suffix(".inpcrd")
     theirs = amber.single_point(prmtop, inpcrd)
     terms = ours(prmtop, inpcrd, amber_coulomb=False)
@@ -79,10 +79,10 @@ PME = {"cutoff": 8.0, "ewald_coefficient": 0.4}
 
 
 @pytest.fixture(scope="module")
-def solvated(freesolv, tmp_path_factory):
+def solvated(systems, tmp_path_factory):
     """N-methylacetamide in 300 waters: gas and solvated files of one neutral solute."""
     folder = tmp_path_factory.mktemp("parity")
-    gas = freesolv / "amber_gaff" / "mobley_1963873.prmtop"
+    gas = systems / "methylacetamide.prmtop"
     lone = neutral(gas, folder)
     prmtop, inpcrd = solvate(lone, gas.with_suffix(".inpcrd"), folder=folder, n_waters=300)
     return lone, prmtop, inpcrd
@@ -132,14 +132,11 @@ def test_environment_and_coupling_are_sander_of_all_less_sander_of_the_solute(so
     assert terms["ml"] == pytest.approx(solute["total"], abs=PRINTED)
 
 
-def test_an_ml_potential_changes_no_other_term(solvated, shared):
+def test_an_ml_potential_changes_no_other_term(solvated, ani_weights):
     lone, prmtop, inpcrd = solvated
-    weights = shared / "models" / "ani2x_state_dict.pt"
-    if not weights.is_file():
-        pytest.skip("no weights of ANI-2x")
     options = {**PME, "pme_grid": (48, 48, 48), "ml_mask": ":1"}
     with_mm = ours(prmtop, inpcrd, **options, potential=f"mm:{lone}")
-    with_ml = ours(prmtop, inpcrd, **options, potential="ani2x", weights=weights)
+    with_ml = ours(prmtop, inpcrd, **options, potential="ani2x")
     assert with_ml.pop("ml") < -1e5  # absolute: total energies of the electrons
     with_mm.pop("ml")
     assert with_ml == with_mm

@@ -22,10 +22,10 @@ PRINTED = 5e-4
 
 
 @pytest.fixture(scope="module")
-def droplet(shared, tmp_path_factory, sander):
-    """Erlotinib alone: its prmtop, a reference, and coordinates moved by 0.2 Å each way."""
+def droplet(systems, tmp_path_factory, sander):
+    """An ester alone: its prmtop, a reference, and coordinates moved by 0.2 Å each way."""
     folder = tmp_path_factory.mktemp("restraints")
-    prmtop = shared / "data" / "erlotinib" / "erlotinib_gas.prmtop"
+    prmtop = systems / "ethoxyethyl_acetate.prmtop"
     reference = read_coordinates(prmtop.with_suffix(".inpcrd"))
     noise = np.random.default_rng(4).normal(0.0, 0.2, reference.positions.shape)
     write_restart(folder / "moved.rst7", Coordinates(reference.positions + noise))

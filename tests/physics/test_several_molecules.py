@@ -28,7 +28,7 @@ from merrow.system.images import reach_of, together
 from merrow.system.region import select_region
 from merrow.units import ANGSTROM_PER_NM, KCAL_PER_KJ
 
-METHANE, ETHANOL, BOTH = "mobley_9055303", "mobley_2310185", ":1-2"
+METHANE, ETHANOL, BOTH = "methane", "ethanol", ":1-2"
 WATERS, CUTOFF = 170, 0.8
 """8 Å; the pair is 7 Å long, so every pair within it is inside the cutoff of plain MM too."""
 
@@ -45,12 +45,12 @@ NPT = MD.format(
 
 
 @pytest.fixture(scope="module")
-def pair(freesolv, tmp_path_factory) -> Box:
+def pair(systems, tmp_path_factory) -> Box:
     """Methane and ethanol 4.2 Å apart in water, with the prmtop of both in vacuum."""
     folder = tmp_path_factory.mktemp("pair")
     parts, positions = [], []
     for name, shift in ((METHANE, 0.0), (ETHANOL, 4.2)):
-        base = freesolv / "amber_gaff" / name
+        base = systems / name
         parts.append(parmed.load_file(f"{base}.prmtop", f"{base}.inpcrd"))
         x = parts[-1].coordinates
         positions.append(x - x.mean(axis=0) + [shift, 0.0, 0.0])

@@ -17,10 +17,10 @@ DALTON_PER_NM3 = 1.66053906660e-3
 
 
 @pytest.mark.slow
-def test_methane_in_300_waters_has_the_density_of_tip3p(freesolv, tmp_path):
+def test_methane_in_300_waters_has_the_density_of_tip3p(systems, tmp_path):
     # TIP3P at 298 K and 1 atm: 0.982 g/cm³ with PME and tail; ±1.5 % holds the fluctuations of a
     # small box over 40 ps (its spread is 1 %, correlated over about 1 ps) and the methane.
-    box = make_box(freesolv / "amber_gaff" / "mobley_9055303.prmtop", tmp_path, 300)
+    box = make_box(systems / "methane.prmtop", tmp_path, 300)
     pme = pme_parameters(tuple(np.diag(box.vectors)), 0.8, 5e-4)
     nonbonded = Nonbonded(0.8, pme=pme)
     hybrid = box.hybrid(nonbonded=nonbonded, rigid=True, solute_masses="repartitioned")

@@ -24,7 +24,7 @@ from merrow.system.pme import Nonbonded, pme_parameters
 from merrow.system.potentials import open_potential
 from merrow.system.region import select_region
 
-METHANE = "mobley_9055303"
+METHANE = "methane"
 PLAN = DynamicsPlan(
     timestep=0.002,
     thermostat="langevin",
@@ -54,8 +54,8 @@ def renamed(path: Path, to: str) -> Path:
     return other
 
 
-def test_water_is_rigid_whatever_its_name(freesolv, tmp_path):
-    gas = freesolv / "amber_gaff" / f"{METHANE}.prmtop"
+def test_water_is_rigid_whatever_its_name(systems, tmp_path):
+    gas = systems / f"{METHANE}.prmtop"
     wet, _ = solvate(gas, gas.with_suffix(".inpcrd"), folder=tmp_path, n_waters=210)
     for path in (wet, renamed(wet, "SOL"), renamed(wet, "TP3")):
         topology = read_topology(path)
@@ -65,14 +65,14 @@ def test_water_is_rigid_whatever_its_name(freesolv, tmp_path):
 
 
 @pytest.fixture(scope="module", params=[("tip4pew", "TIP4PEWBOX"), ("opc", "OPCBOX")])
-def four_points(request, freesolv, tmp_path_factory):
+def four_points(request, systems, tmp_path_factory):
     """Methane in water of four points: prmtop and coordinates, by tleap."""
     try:
         find_program("tleap")
     except MissingComponentError as error:
         pytest.skip(str(error))
     folder = tmp_path_factory.mktemp(request.param[0])
-    mol2 = freesolv / "mol2_gaff" / f"{METHANE}.mol2"
+    mol2 = systems / f"{METHANE}.mol2"
     text = LEAP.format(leaprc=request.param[0], mol2=mol2, box=request.param[1])
     (folder / "in.leap").write_text(text)
     run_program("tleap", ["-f", "in.leap"], folder=folder, log="leap.log")
@@ -141,8 +141,8 @@ def test_extra_points_follow_their_water_and_velocity_verlet_is_refused(four_poi
         )
 
 
-def test_water_that_openmm_leaves_flexible_is_refused(freesolv, tmp_path, monkeypatch):
-    gas = freesolv / "amber_gaff" / f"{METHANE}.prmtop"
+def test_water_that_openmm_leaves_flexible_is_refused(systems, tmp_path, monkeypatch):
+    gas = systems / f"{METHANE}.prmtop"
     wet, _ = solvate(gas, gas.with_suffix(".inpcrd"), folder=tmp_path, n_waters=210)
     monkeypatch.setattr("merrow.system.rendering.WATER", "XYZ")
     with pytest.raises(UnsupportedPhysicsError, match="none that OpenMM can hold rigid"):

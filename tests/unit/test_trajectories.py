@@ -19,9 +19,9 @@ EDGE = 30.0
 
 
 @pytest.fixture
-def pentane(freesolv):
+def pentane(systems):
     """Prmtop of 1-chloropentane and its positions [Å]."""
-    base = freesolv / "amber_gaff" / "mobley_2178600"
+    base = systems / "chloropentane"
     return read_topology(base.with_suffix(".prmtop")), read_coordinates(
         base.with_suffix(".inpcrd")
     ).positions
@@ -97,8 +97,8 @@ def cpptraj(tmp_path):
     return run
 
 
-def test_a_reference_whose_molecule_lies_across_a_wall_is_made_whole(freesolv, tmp_path):
-    base = freesolv / "amber_gaff" / "mobley_1636752"
+def test_a_reference_whose_molecule_lies_across_a_wall_is_made_whole(systems, tmp_path):
+    base = systems / "methanol"
     alone = read_topology(base.with_suffix(".prmtop"))
     x = read_coordinates(base.with_suffix(".inpcrd")).positions
     images = np.zeros_like(x)

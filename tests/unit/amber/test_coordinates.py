@@ -121,12 +121,12 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["x.rst7"]
 
 
-def test_every_solute_of_freesolv_fits_its_prmtop(freesolv):
-    files = sorted((freesolv / "amber_gaff").glob("*.inpcrd"))
-    assert len(files) == 30
+def test_every_solute_fits_its_prmtop(systems):
+    files = sorted(systems.glob("*.inpcrd"))
+    assert len(files) >= 17
     for file in files:
-        lines = file.with_suffix(".prmtop").read_text().splitlines()
-        n_atoms = int(lines[lines.index(f"{'%FLAG POINTERS':80s}") + 2].split()[0])
+        lines = [line.rstrip() for line in file.with_suffix(".prmtop").read_text().splitlines()]
+        n_atoms = int(lines[lines.index("%FLAG POINTERS") + 2].split()[0])
         assert read_coordinates(file, n_atoms).lengths is None
 
 

@@ -13,17 +13,26 @@ import pytest
 from openmm import NonbondedForce, app, unit
 
 from merrow.amber.topology import atom_label, read_topology
+from merrow.ambertools.solvent import solvate
 from merrow.errors import InputError, UnsupportedPhysicsError
 
 
 @pytest.fixture(scope="module")
-def methanol(freesolv) -> Path:
-    return freesolv / "amber_gaff" / "mobley_1636752.prmtop"
+def methanol(systems) -> Path:
+    return systems / "methanol.prmtop"
 
 
 @pytest.fixture(scope="module")
-def box(shared):
-    return read_topology(shared / "data" / "erlotinib" / "erlotinib_box.prmtop")
+def box_file(systems, tmp_path_factory):
+    """An ester in 400 waters."""
+    gas = systems / "ethoxyethyl_acetate.prmtop"
+    folder = tmp_path_factory.mktemp("box")
+    return solvate(gas, gas.with_suffix(".inpcrd"), folder=folder, n_waters=400)[0]
+
+
+@pytest.fixture(scope="module")
+def box(box_file):
+    return read_topology(box_file)
 
 
 def test_methanol_has_its_atoms_bonds_and_label(methanol):
@@ -33,7 +42,7 @@ def test_methanol_has_its_atoms_bonds_and_label(methanol):
     assert found.types == ("c3", "oh", "h1", "h1", "h1", "ho")
     assert found.bonds == ((0, 1), (0, 2), (0, 3), (0, 4), (1, 5))
     assert found.molecules == ((0, 1, 2, 3, 4, 5),)
-    assert found.residue_names == ("MOL",)
+    assert found.residue_names == ("LIG",)
     assert not found.has_box
     assert not found.is_water.any()
     assert atom_label(found, 5) == ":1@H4"
@@ -66,16 +75,15 @@ def test_lennard_jones_table_follows_lorentz_berthelot_for_gaff(box):
     np.testing.assert_allclose(box.lj_b[np.ix_(real, real)], 2 * e * r**6, rtol=1e-5)
 
 
-def test_water_is_known_by_its_atoms_and_not_by_its_name(shared, tmp_path):
-    source = shared / "data" / "erlotinib" / "erlotinib_33wat.prmtop"
+def test_water_is_known_by_its_atoms_and_not_by_its_name(box_file, tmp_path):
     renamed = tmp_path / "renamed.prmtop"
-    text = source.read_text()
+    text = box_file.read_text()
     renamed.write_text(text.replace("WAT ", "FOO "))
     found = read_topology(renamed)
     assert "WAT" not in found.residue_names
-    assert found.is_water.sum() == 3 * 33
-    assert not found.is_water[:52].any()
-    assert len(found.molecules) == 34
+    assert found.is_water.sum() == 3 * 400
+    assert not found.is_water[:21].any()
+    assert len(found.molecules) == 401
 
 
 @pytest.mark.parametrize("model", ["tip3p", "opc", "tip4pew"])
@@ -94,11 +102,11 @@ def test_waters_with_extra_points_are_water(tmp_path, model):
     assert found.numbers[3:] == (() if model == "tip3p" else (0,))
 
 
-def test_box_of_erlotinib_is_neutral_and_residues_are_contiguous(box):
+def test_a_box_is_neutral_and_residues_are_contiguous(box):
     assert box.has_box
-    assert box.charges.sum() == pytest.approx(0.0, abs=1e-6)  # nine digits, 2149 atoms
+    assert box.charges.sum() == pytest.approx(0.0, abs=1e-6)  # nine digits, 1221 atoms
     assert (np.diff(box.residue_index) >= 0).all()
-    assert [len(m) for m in box.molecules] == [52] + [3] * 699
+    assert [len(m) for m in box.molecules] == [21] + [3] * 400
 
 
 def test_elements_are_deduced_from_masses_when_absent(methanol, tmp_path, caplog):
@@ -129,7 +137,7 @@ def test_a_truncated_file_is_refused(methanol, tmp_path, fraction):
 @pytest.mark.parametrize("wrong", ["**************", "           nan", "         hello"])
 def test_a_number_that_is_none_is_refused(methanol, tmp_path, wrong):
     broken = tmp_path / "broken.prmtop"
-    broken.write_text(methanol.read_text().replace("2.12472018E+00", wrong, 1))
+    broken.write_text(methanol.read_text().replace("2.12654241E+00", wrong, 1))
     with pytest.raises(InputError, match="damaged"):
         read_topology(broken)
 

@@ -94,8 +94,8 @@ def test_a_truncated_file_is_named(tmp_path, kept):
         read_trajectory(path)
 
 
-def test_cpptraj_reads_trajectory_and_restart(tmp_path, freesolv):
-    gas = freesolv / "amber_gaff" / "mobley_9055303.prmtop"
+def test_cpptraj_reads_trajectory_and_restart(tmp_path, systems):
+    gas = systems / "methane.prmtop"
     atoms = some_atoms(5)
     with TrajectoryWriter(tmp_path / "a.nc", atoms, velocities=True) as writer:
         for k in range(4):

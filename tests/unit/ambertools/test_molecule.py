@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import csv
+import runpy
 
 import numpy as np
 import pytest
@@ -35,6 +36,15 @@ def test_formal_charges_are_counted(smiles, charge):
     assert read_molecule(smiles).charge == charge
 
 
+@pytest.mark.parametrize("kind", ["sdf", "mol2"])
+def test_every_file_is_the_molecule_that_it_was_made_of(systems, kind):
+    made_of = runpy.run_path(str(systems.parent / "make_systems.py"))["MOLECULES"]
+    for name, smiles in made_of.items():
+        found = read_molecule(systems / f"{name}.{kind}")
+        assert found.smiles == Chem.CanonSmiles(smiles), name
+        assert (found.charges is not None) == (kind == "mol2")
+
+
 @pytest.mark.parametrize("kind", ["sdf", "mol2_gaff"])
 def test_every_file_of_freesolv_is_the_molecule_of_its_row(freesolv, kind):
     with (freesolv / "hydration30.csv").open() as stream:
@@ -48,8 +58,8 @@ def test_every_file_of_freesolv_is_the_molecule_of_its_row(freesolv, kind):
         assert (found.charges is not None) == (kind == "mol2_gaff")
 
 
-def test_positions_and_charges_of_a_mol2_file_are_kept(freesolv):
-    file = freesolv / "mol2_gaff" / "mobley_1636752.mol2"
+def test_positions_and_charges_of_a_mol2_file_are_kept(systems):
+    file = systems / "methanol.mol2"
     rows = file.read_text().split("@<TRIPOS>ATOM\n")[1].split("@<TRIPOS>")[0].splitlines()
     found = read_molecule(file)
     assert np.array_equal(found.positions, [[float(x) for x in r.split()[2:5]] for r in rows])
@@ -104,13 +114,13 @@ def test_files_that_are_empty_broken_or_hold_several_records_are_refused(tmp_pat
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("0.1166", "0.6166", "whole number"),
+        ("0.1167", "0.6167", "whole number"),
         ("c3 ", "X9 ", "neither Sybyl's nor GAFF's"),
-        ("0.116600", "     nan", "whole number"),
+        ("0.11670000", "       nan", "whole number"),
     ],
 )
-def test_a_mol2_file_with_wrong_charges_or_types_is_refused(freesolv, tmp_path, old, new, message):
-    text = (freesolv / "mol2_gaff" / "mobley_1636752.mol2").read_text()
+def test_a_mol2_file_with_wrong_charges_or_types_is_refused(systems, tmp_path, old, new, message):
+    text = (systems / "methanol.mol2").read_text()
     assert old in text
     (tmp_path / "x.mol2").write_text(text.replace(old, new, 1))
     with pytest.raises(InputError, match=message):

@@ -97,9 +97,9 @@ def summed(terms):
 
 
 @pytest.mark.usefixtures("ambertools")
-@pytest.mark.parametrize("name", ["mobley_1636752", "mobley_7417968", "mobley_4483973"])
-def test_gas_terms_agree_with_openmm(freesolv, name):
-    prmtop = freesolv / "amber_gaff" / f"{name}.prmtop"
+@pytest.mark.parametrize("name", ["methanol", "ethoxyethyl_acetate", "fluorobenzene"])
+def test_gas_terms_agree_with_openmm(systems, name):
+    prmtop = systems / f"{name}.prmtop"
     sander = summed(single_point(prmtop, prmtop.with_suffix(".inpcrd")))
     expected = openmm_terms(prmtop, prmtop.with_suffix(".inpcrd"))
     # Four printed decimals, two of them added; OpenMM's conversions keep nine digits.
@@ -122,8 +122,8 @@ def tail(prmtop, inpcrd, cutoff):
 
 @pytest.mark.usefixtures("ambertools")
 @pytest.mark.parametrize("lj_tail", [True, False])
-def test_pme_terms_agree_with_openmm_at_matched_settings(freesolv, tmp_path, lj_tail):
-    gas = freesolv / "amber_gaff" / "mobley_1636752.prmtop"
+def test_pme_terms_agree_with_openmm_at_matched_settings(systems, tmp_path, lj_tail):
+    gas = systems / "methanol.prmtop"
     prmtop, inpcrd = solvate(gas, gas.with_suffix(".inpcrd"), folder=tmp_path, n_waters=300)
     pme = {"cutoff": 8.0, "ewald_coefficient": 0.4, "grid": (48, 48, 48)}
     sander = summed(single_point(prmtop, inpcrd, **pme, lj_tail=lj_tail, folder=tmp_path))
@@ -161,8 +161,8 @@ def test_a_block_that_cannot_be_compared_is_refused(tmp_path, old, new, message)
 
 
 @pytest.mark.usefixtures("ambertools")
-def test_a_failure_of_sander_quotes_what_it_said(freesolv, tmp_path):
-    prmtop = freesolv / "amber_gaff" / "mobley_1636752.prmtop"
+def test_a_failure_of_sander_quotes_what_it_said(systems, tmp_path):
+    prmtop = systems / "methanol.prmtop"
     with pytest.raises(MerrowError, match="sander"):
         single_point(prmtop, tmp_path / "absent.inpcrd", folder=tmp_path)
 

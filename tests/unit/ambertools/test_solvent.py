@@ -18,12 +18,12 @@ from merrow.ambertools.programs import find_program
 from merrow.ambertools.solvent import n_waters_for, place_waters, solvate
 from merrow.errors import InputError, UnsupportedPhysicsError
 
-SOLUTES = ("mobley_1636752", "mobley_9055303", "mobley_7417968")  # methanol, methane, a long ester
+SOLUTES = ("methanol", "methane", "ethoxyethyl_acetate")  # methanol, methane, a long ester
 
 
 @pytest.fixture(scope="module", params=SOLUTES)
-def pair(request, freesolv, tmp_path_factory):
-    gas = freesolv / "amber_gaff" / f"{request.param}.prmtop"
+def pair(request, systems, tmp_path_factory):
+    gas = systems / f"{request.param}.prmtop"
     folder = tmp_path_factory.mktemp("solvated")
     prmtop, inpcrd = solvate(gas, gas.with_suffix(".inpcrd"), folder=folder, n_waters=300)
     return gas, prmtop, inpcrd
@@ -67,8 +67,8 @@ def test_every_digit_of_the_solutes_parameters_is_kept(pair):
         assert raw(prmtop, flag)[: len(old)] == old, flag
 
 
-def test_coordinates_may_be_a_netcdf_restart(freesolv, tmp_path):
-    gas = freesolv / "amber_gaff" / f"{SOLUTES[0]}.prmtop"
+def test_coordinates_may_be_a_netcdf_restart(systems, tmp_path):
+    gas = systems / f"{SOLUTES[0]}.prmtop"
     crd = gas.with_suffix(".inpcrd")
     whole = parmed.load_file(str(gas), str(crd))
     restart = tmp_path / "gas.rst7"
@@ -125,11 +125,11 @@ def test_waters_are_those_that_tleap_writes(pair, tmp_path):
 
 
 @pytest.mark.usefixtures("ambertools")
-def test_solute_water_pairs_are_those_that_tleap_writes(freesolv, tmp_path):
-    """tleap combines GAFF2 and TIP3P itself in FreeSolv's solvated files' way."""
+def test_solute_water_pairs_are_those_that_tleap_writes(systems, tmp_path):
+    """tleap combines GAFF2 and TIP3P itself."""
     (tmp_path / "in").write_text(
         "source leaprc.gaff2\nsource leaprc.water.tip3p\n"
-        f"m = loadmol2 {freesolv / 'mol2_gaff' / 'mobley_1636752.mol2'}\n"
+        f"m = loadmol2 {systems / 'methanol.mol2'}\n"
         "saveamberparm m gas.prmtop gas.inpcrd\nsolvatebox m TIP3PBOX 4.0\n"
         "saveamberparm m box.prmtop box.inpcrd\nquit\n"
     )
@@ -151,8 +151,8 @@ def test_solute_water_pairs_are_those_that_tleap_writes(freesolv, tmp_path):
     np.testing.assert_allclose(tables[1], tables[3], rtol=1e-6, atol=1e-12)
 
 
-def test_an_nbfix_pair_of_the_solute_survives(freesolv, tmp_path):
-    gas = freesolv / "amber_gaff" / "mobley_1636752.prmtop"
+def test_an_nbfix_pair_of_the_solute_survives(systems, tmp_path):
+    gas = systems / "methanol.prmtop"
     text = gas.read_text()
     pair = raw(gas, "LENNARD_JONES_ACOEF")[1]  # the unlike pair of types 1 and 2
     (tmp_path / "nbfix.prmtop").write_text(text.replace(pair, "1.23456789E+05"))
@@ -212,8 +212,8 @@ def test_sander_reads_the_box_and_finds_a_finite_energy(pair, tmp_path):
     assert re.search(r"Number of triangulated 3-point waters found:\s+300", out)
 
 
-def test_the_same_input_gives_the_same_box(freesolv, tmp_path):
-    gas = freesolv / "amber_gaff" / "mobley_1636752.prmtop"
+def test_the_same_input_gives_the_same_box(systems, tmp_path):
+    gas = systems / "methanol.prmtop"
     made = [
         solvate(gas, gas.with_suffix(".inpcrd"), folder=tmp_path / name, edge=20.0) for name in "ab"
     ]
@@ -226,13 +226,15 @@ def test_water_has_the_density_of_water():
     assert n_waters_for(100.0) * 18.0154 / 0.602214 / 1e6 == pytest.approx(0.984, abs=0.002)
 
 
-def test_wrong_requests_are_refused(freesolv, shared, tmp_path):
-    gas = freesolv / "amber_gaff" / "mobley_1636752.prmtop"
-    other = freesolv / "amber_gaff" / "mobley_9055303.inpcrd"
-    boxed = shared / "data" / "erlotinib" / "erlotinib_box.prmtop"
+def test_wrong_requests_are_refused(systems, tmp_path):
+    gas = systems / "methanol.prmtop"
+    other = systems / "methane.inpcrd"
+    boxed, boxed_crd = solvate(
+        gas, gas.with_suffix(".inpcrd"), folder=tmp_path / "boxed", n_waters=100
+    )
     for prmtop, inpcrd, n, message in (
         (gas, other, 300, "6 atoms, but .* 5"),
-        (boxed, boxed.with_suffix(".inpcrd"), 300, "has a box already"),
+        (boxed, boxed_crd, 300, "has a box already"),
         (gas, gas.with_suffix(".inpcrd"), 0, "cannot fill"),
         (gas, gas.with_suffix(".inpcrd"), 3, "ask for more water"),
         (gas, gas.with_suffix(".inpcrd"), None, "either"),

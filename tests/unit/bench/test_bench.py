@@ -67,9 +67,9 @@ def test_the_advice_follows_the_times():
     assert "second core" not in words
 
 
-def test_a_real_system_is_timed(freesolv: Path, tmp_path: Path):
+def test_a_real_system_is_timed(systems: Path, tmp_path: Path):
     """GAFF methane in 260 waters: MM plain, through λ terms, threads and processes."""
-    gas = freesolv / "amber_gaff" / "mobley_9055303.prmtop"
+    gas = systems / "methane.prmtop"
     prmtop, inpcrd = solvate(gas, gas.with_suffix(".inpcrd"), folder=tmp_path, n_waters=260)
     request = BenchRequest(
         potentials=("mm",), prmtop=prmtop, inpcrd=inpcrd, ml_mask=":1", cutoff_angstrom=7.0,

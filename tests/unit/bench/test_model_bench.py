@@ -30,8 +30,8 @@ CAVEAT = "a potential that was fitted to a better theory than the reference shou
 
 
 @pytest.fixture(autouse=True)
-def weights_folder(shared, monkeypatch):
-    monkeypatch.setenv("MERROW_MODELS", str(shared / "models"))
+def _weights(ani_weights):
+    """Stand-ins of the published weights."""
 
 
 def test_scans_turn_one_bond_and_change_no_bond_length():

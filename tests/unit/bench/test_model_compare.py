@@ -24,9 +24,9 @@ N_FRAMES = 6
 
 
 @pytest.fixture
-def acetone(freesolv):
+def acetone(systems):
     """Prmtop of acetone and its positions [Å]."""
-    base = freesolv / "amber_gaff" / "mobley_3867265"
+    base = systems / "acetone"
     return base.with_suffix(".prmtop"), read_coordinates(base.with_suffix(".inpcrd")).positions
 
 
@@ -50,10 +50,7 @@ def trajectory(acetone, tmp_path):
     return path
 
 
-def test_errors_are_those_of_the_whole_molecule_in_every_frame(
-    acetone, trajectory, shared, monkeypatch
-):
-    monkeypatch.setenv("MERROW_MODELS", str(shared / "models"))
+def test_errors_are_those_of_the_whole_molecule_in_every_frame(acetone, trajectory, ani_weights):
     prmtop, _ = acetone
     (row,) = compare_on_trajectory(
         prmtop, trajectory, ml_mask=":1", reference="ani1x", names=("ani2x",)
@@ -86,8 +83,8 @@ def test_a_molecule_across_a_border_is_made_whole(acetone, tmp_path, angles):
     np.testing.assert_allclose(between, expected, atol=1e-4)  # the file holds float32
 
 
-def test_a_molecule_longer_than_half_the_box_is_left_as_it_is(freesolv, tmp_path):
-    path = freesolv / "amber_gaff" / "mobley_2178600.prmtop"  # 1-chloropentane
+def test_a_molecule_longer_than_half_the_box_is_left_as_it_is(systems, tmp_path):
+    path = systems / "chloropentane.prmtop"  # 1-chloropentane
     x = read_coordinates(path.with_suffix(".inpcrd")).positions
     reach = np.linalg.norm(x[:, None] - x[None], axis=-1).max()
     like = Coordinates(x, lengths=np.full(3, 1.5 * reach), angles=np.full(3, 90.0))
@@ -113,15 +110,14 @@ def test_frames_are_spread_over_the_trajectory(acetone, trajectory, monkeypatch)
 
 
 def test_the_command_prints_json_and_refuses_files_that_do_not_fit(
-    acetone, trajectory, freesolv, shared, monkeypatch
+    acetone, trajectory, systems, ani_weights
 ):
-    monkeypatch.setenv("MERROW_MODELS", str(shared / "models"))
     words = ["compare", "-y", str(trajectory), "--ml-mask", ":1", "--reference", "ani1x"]
     words += ["--potential", "ani1ccx", "--json"]
     told = json.loads(CliRunner().invoke(app, [*words, "-p", str(acetone[0])]).stdout)
     assert told["rows"][0]["name"] == "ani1ccx"
     assert told["rows"][0]["force_rmse"] > 0
-    other = freesolv / "amber_gaff" / "mobley_9055303.prmtop"
+    other = systems / "methane.prmtop"
     result = CliRunner().invoke(app, [*words, "-p", str(other)])
     assert isinstance(result.exception, InputError)
     assert "has 10 atoms" in str(result.exception)

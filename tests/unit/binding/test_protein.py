@@ -25,74 +25,79 @@ from merrow.errors import InputError, UnsupportedPhysicsError
 
 
 @pytest.fixture
-def crystals(shared):
-    return shared / "data" / "bfactor-crystals"
+def edited(systems, tmp_path):
+    """A function that writes an altered copy of the structure of the helix."""
 
-
-@pytest.fixture
-def edited(crystals, tmp_path):
-    """A function that writes an altered copy of a crystal structure."""
-
-    def write(name, change):
-        lines = (crystals / name).read_text().splitlines()
-        path = tmp_path / name
+    def write(change):
+        lines = (systems / "helix.pdb").read_text().splitlines()
+        path = tmp_path / "helix.pdb"
         path.write_text("\n".join(change(lines)) + "\n")
         return path
 
     return write
 
 
-def test_a_deposited_file_is_read_whole(crystals):
-    protein = read_protein(crystals / "181l.pdb")
-    assert [len(chain) for chain in protein.chains] == [162]
-    assert len(protein.waters) == 136
-    assert [group.name for group in protein.others] == ["CL", "CL", "HED", "BNZ"]
-    assert protein.missing == ("ASN A 163", "LEU A 164")
+def test_a_deposited_file_is_read_whole(systems):
+    protein = read_protein(systems / "helix.pdb")
+    assert [len(chain) for chain in protein.chains] == [17]
+    assert len(protein.waters) == 4
+    assert [group.name for group in protein.others] == ["TOL", "CL"]
+    assert protein.missing == ("ASN A 318", "LEU A 319")
 
 
 def test_of_two_locations_the_more_occupied_one_is_taken(edited):
     def prefer_b(lines):
         return [
             f"{line[:54]}{'  0.30' if line[16] == 'A' else '  0.70'}{line[60:]}"
-            if line.startswith("ATOM") and line[16] in "AB" and line[22:26] == " 356"
+            if line.startswith("ATOM") and line[16] in "AB" and line[22:26] == " 306"
             else line
             for line in lines
         ]
 
-    path = edited("5uez.pdb", prefer_b)
+    path = edited(prefer_b)
     sulfur = next(line for line in path.read_text().splitlines() if line[12:20] == " SG BCYS")
-    cysteine = next(r for r in read_protein(path).residues() if r.number == 356)
+    cysteine = next(r for r in read_protein(path).residues() if r.number == 306)
     assert cysteine.atoms["SG"] == pytest.approx([float(x) for x in sulfur[30:54].split()])
-    assert "CYS A 356: B taken" in read_protein(path).alternates[0]
+    assert "CYS A 306: B taken" in read_protein(path).alternates[0]
 
 
-def test_a_missing_loop_is_refused_with_its_ends(crystals):
-    with pytest.raises(InputError, match=r"gap between HIS A 964 and LEU A 977.*12 residues"):
-        read_protein(crystals / "1m17.pdb")
+def test_a_missing_loop_is_refused_with_its_ends(edited):
+    lost = {f"{name} A {number}": number for name, number in (("ALA", 307), ("HIS", 308))}
 
+    def without(lines):
+        told = [f"REMARK 465     {label.replace(' A ', ' A   ')}" for label in lost]
+        return [*told, *(x for x in lines if not (x[:4] == "ATOM" and x[17:26] in lost))]
 
-def test_a_residue_without_backbone_is_refused(edited):
-    alpha = (" CA ", " 400")
-    path = edited("5uez.pdb", lambda lines: [x for x in lines if (x[12:16], x[22:26]) != alpha])
-    with pytest.raises(InputError, match=r"400 of 5uez\.pdb lacks the backbone atom CA"):
+    path = edited(without)
+    with pytest.raises(InputError, match=r"gap between CYS A 306 and ALA A 309.*2 residues"):
         read_protein(path)
 
 
-def test_a_metal_ion_is_refused_and_other_groups_must_be_named(crystals):
-    trypsin = read_protein(crystals / "1bju.pdb")
-    with pytest.raises(UnsupportedPhysicsError, match="metal ion CA A 246"):
-        refuse_unknown(trypsin, trypsin.others)
-    pim = read_protein(crystals / "4alw.pdb")
-    with pytest.raises(InputError, match="--remove HY7,IMD"):
-        refuse_unknown(pim, pim.others)
-    left = read_protein(crystals / "4alw.pdb", remove=("HY7", "IMD"))
+def test_a_residue_without_backbone_is_refused(edited):
+    alpha = (" CA ", " 309")
+    path = edited(lambda lines: [x for x in lines if (x[12:16], x[22:26]) != alpha])
+    with pytest.raises(InputError, match=r"309 of helix\.pdb lacks the backbone atom CA"):
+        read_protein(path)
+
+
+def test_a_metal_ion_is_refused_and_other_groups_must_be_named(edited):
+    path = edited(lambda lines: [x.replace(" CL   CL A", "CA    CA A") for x in lines])
+    path.write_text(path.read_text().replace("          CL", "          CA"))
+    with_calcium = read_protein(path)
+    with pytest.raises(UnsupportedPhysicsError, match="metal ion CA A 402"):
+        refuse_unknown(with_calcium, with_calcium.others)
+    path = edited(list)
+    whole = read_protein(path)
+    with pytest.raises(InputError, match="--remove CL,TOL"):
+        refuse_unknown(whole, whole.others)
+    left = read_protein(path, remove=("CL", "TOL"))
     refuse_unknown(left, left.others)
     assert left.others == ()
 
 
 def test_an_amino_acid_without_parameters_is_refused(edited):
-    path = edited("5uez.pdb", lambda lines: [x.replace("MET A 457", "CSO A 457") for x in lines])
-    with pytest.raises(UnsupportedPhysicsError, match="CSO A 457"):
+    path = edited(lambda lines: [x.replace("MET A 310", "CSO A 310") for x in lines])
+    with pytest.raises(UnsupportedPhysicsError, match="CSO A 310"):
         read_protein(path)
 
 
@@ -110,29 +115,29 @@ def test_a_file_without_one_protein_is_refused(tmp_path, text, told):
         read_protein(tmp_path / "p.pdb")
 
 
-def test_the_ligand_is_recognised_in_the_deposited_file(crystals):
-    protein = read_protein(crystals / "5uez.pdb")
-    ligand = read_ligand(crystals / "5uez_ligand.sdf")
+def test_the_ligand_is_recognised_in_the_deposited_file(systems):
+    protein = read_protein(systems / "helix.pdb")
+    ligand = read_ligand(systems / "helix_ligand.sdf")
     same, rest = own_copies(protein, ligand)
-    assert [group.label for group in same] == ["89G A 501"]
-    assert rest == ()
+    assert [group.label for group in same] == ["TOL A 401"]
+    assert [group.name for group in rest] == ["CL"]
     pose = check_pose(protein, ligand, allow_clashes=False)
     assert pose.clashes == ()
-    assert "ASN A 433" in pose.neighbours  # the asparagine that bromodomains bind acetyl-lysine by
+    assert "LYS A 316" in pose.neighbours
 
 
-def test_a_ligand_bound_by_a_link_record_is_refused(edited, crystals):
-    link = "LINK         C1  89G A 501                 SG  CYS A 429     1555   1555  1.80"
-    protein = read_protein(edited("5uez.pdb", lambda lines: [link, *lines]))
-    with pytest.raises(UnsupportedPhysicsError, match="89G A 501 to CYS A 429: covalent"):
-        own_copies(protein, read_ligand(crystals / "5uez_ligand.sdf"))
+def test_a_ligand_bound_by_a_link_record_is_refused(edited, systems):
+    link = "LINK         C1  TOL A 401                 SG  CYS A 306     1555   1555  1.80"
+    protein = read_protein(edited(lambda lines: [link, *lines]))
+    with pytest.raises(UnsupportedPhysicsError, match="TOL A 401 to CYS A 306: covalent"):
+        own_copies(protein, read_ligand(systems / "helix_ligand.sdf"))
 
 
-def test_a_ligand_elsewhere_is_refused(crystals):
-    protein = read_protein(crystals / "5uez.pdb")
-    ligand = read_ligand(crystals / "5uez_ligand.sdf")
-    away = replace(ligand, positions=ligand.positions + np.array([30.0, 0, 0]))
-    with pytest.raises(InputError, match=r"0 of the 23 heavy atoms.*not in a pocket"):
+def test_a_ligand_elsewhere_is_refused(systems):
+    protein = read_protein(systems / "helix.pdb")
+    ligand = read_ligand(systems / "helix_ligand.sdf")
+    away = replace(ligand, positions=ligand.positions + np.array([0, 60.0, 0]))
+    with pytest.raises(InputError, match=r"0 of the 7 heavy atoms.*not in a pocket"):
         check_pose(protein, away, allow_clashes=False)
 
 
@@ -180,21 +185,21 @@ def test_a_usual_form_is_accepted_at_ph_7(smiles):
     assert check_form(read_molecule(smiles), 7.4) is None
 
 
-def test_a_pose_without_hydrogens_is_refused(crystals, tmp_path):
-    mol = Chem.RemoveHs(Chem.MolFromMolFile(str(crystals / "5uez_ligand.sdf")))
+def test_a_pose_without_hydrogens_is_refused(systems, tmp_path):
+    mol = Chem.RemoveHs(Chem.MolFromMolFile(str(systems / "helix_ligand.sdf")))
     Chem.MolToMolFile(mol, str(tmp_path / "bare.sdf"))
-    with pytest.raises(InputError, match="lacks 16 hydrogens"):
+    with pytest.raises(InputError, match="lacks 8 hydrogens"):
         read_ligand(tmp_path / "bare.sdf")
 
 
-def test_waters_in_the_place_of_the_ligand_leave(crystals, edited):
-    ligand = read_ligand(crystals / "5uez_ligand.sdf")
+def test_waters_in_the_place_of_the_ligand_leave(systems, edited):
+    ligand = read_ligand(systems / "helix_ligand.sdf")
     x, y, z = ligand.positions[0] + np.array([1.0, 0.0, 0.0])
     extra = f"HETATM 9999  O   HOH A 999    {x:8.3f}{y:8.3f}{z:8.3f}  1.00 20.00           O"
-    protein = read_protein(edited("5uez.pdb", lambda lines: [*lines[:-1], extra]))
+    protein = read_protein(edited(lambda lines: [*lines[:-1], extra]))
     kept, gone = waters_to_keep(protein, ligand)
     assert gone == ("HOH A 999",)
-    assert len(kept) == 183
+    assert len(kept) == 4
 
 
 def test_ions_keep_apart_and_the_choice_is_the_same_every_time():
@@ -219,17 +224,16 @@ def test_missing_side_chains_are_built_and_reported(edited, tmp_path):
     pytest.importorskip("pdb2pqr")
     gone = {" CG ", " CD ", " CE ", " NZ "}
     path = edited(
-        "5uez.pdb",
-        lambda lines: [x for x in lines if not (x[17:26] == "LYS A 362" and x[12:16] in gone)],
+        lambda lines: [x for x in lines if not (x[17:26] == "LYS A 303" and x[12:16] in gone)]
     )
     made = protonate(read_protein(path), ph=7.4, folder=tmp_path / "h")
-    assert set(made.built) == {f"{a.strip()} of LYS A 362" for a in gone} | {"OXT of MET A 457"}
-    assert "HIS A 369: HIE" in made.states
-    assert len(made.names) == 109
+    assert set(made.built) == {f"{a.strip()} of LYS A 303" for a in gone}
+    assert "HIS A 308: HIE" in made.states
+    assert len(made.names) == 17
 
 
 @pytest.mark.slow
-def test_a_low_ph_protonates_histidines(crystals, tmp_path):
+def test_a_low_ph_protonates_histidines(systems, tmp_path):
     pytest.importorskip("pdb2pqr")
-    made = protonate(read_protein(crystals / "5uez.pdb"), ph=4.0, folder=tmp_path / "h")
-    assert made.names.count("HIP") == 5
+    made = protonate(read_protein(systems / "helix.pdb"), ph=4.0, folder=tmp_path / "h")
+    assert made.names.count("HIP") == 1

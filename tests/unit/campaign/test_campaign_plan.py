@@ -24,16 +24,16 @@ def plan(rows, folder, base, **changes):
     return plan_jobs(campaign(**changes), rows, folder, base)
 
 
-def test_every_kind_of_source_becomes_a_run(freesolv, tmp_path):
-    files = {"prmtop": "amber_gaff/mobley_9055303.prmtop"}
-    files["inpcrd"] = "amber_gaff/mobley_9055303.inpcrd"
+def test_every_kind_of_source_becomes_a_run(systems, tmp_path):
+    files = {"prmtop": "methane.prmtop"}
+    files["inpcrd"] = "methane.inpcrd"
     rows = [
         Row(2, "drawn", {"smiles": "C"}),
-        Row(3, "sdf", {"path": "sdf/mobley_9055303.sdf"}),
-        Row(4, "mol2", {"path": "mol2_gaff/mobley_9055303.mol2"}),
+        Row(3, "sdf", {"path": "methane.sdf"}),
+        Row(4, "mol2", {"path": "methane.mol2"}),
         Row(5, "amber", files),
     ]
-    found = plan(rows, tmp_path, freesolv)
+    found = plan(rows, tmp_path, systems)
     assert [(job.name, run.source.kind, run.source.charges) for job, run in found] == [
         ("drawn-bcc", "smiles", "bcc"),
         ("sdf-bcc", "structure", "bcc"),
@@ -74,19 +74,19 @@ def test_a_table_without_one_good_row_is_refused(tmp_path):
         plan([Row(2, "bad", {"smiles": "C1CC"})], tmp_path, tmp_path)
 
 
-def test_runs_and_list_are_written_whole_and_read_back(freesolv, tmp_path):
+def test_runs_and_list_are_written_whole_and_read_back(systems, tmp_path):
     rows = [
-        Row(2, "a", {"path": "sdf/mobley_9055303.sdf"}, "alkane", Reference(2.0, 0.2)),
+        Row(2, "a", {"path": "methane.sdf"}, "alkane", Reference(2.0, 0.2)),
         Row(3, "b", {"smiles": "C1CC"}, references={"gaff": Reference(1.0)}),
     ]
-    found = plan(rows, tmp_path, freesolv)
+    found = plan(rows, tmp_path, systems)
     for _ in range(2):  # again changes nothing
-        write_jobs(tmp_path, found, freesolv)
+        write_jobs(tmp_path, found, systems)
         assert read_jobs(tmp_path) == [job for job, _ in found]
     run = tmp_path / "runs" / "a-bcc"
     config = RunFolder(run).config()
-    assert config.source.structure == "inputs/mobley_9055303.sdf"
-    assert (run / "inputs" / "mobley_9055303.sdf").is_file()
+    assert config.source.structure == "inputs/methane.sdf"
+    assert (run / "inputs" / "methane.sdf").is_file()
     assert RunFolder(run).holds(config)
     assert not (tmp_path / "runs" / "b-bcc").exists()
 
@@ -98,8 +98,7 @@ def test_the_runs_of_another_campaign_are_left_alone(tmp_path):
         plan(rows, tmp_path, tmp_path, seed=1)
 
 
-def test_route_r1_samples_the_control_unless_told_otherwise(tmp_path, shared, monkeypatch):
-    monkeypatch.setenv("MERROW_MODELS", str(shared / "models"))
+def test_route_r1_samples_the_control_unless_told_otherwise(tmp_path, ani_weights, monkeypatch):
     row = [Row(2, "a", {"smiles": "C"})]
     for control, route, wanted in (
         (True, "direct", True),
@@ -112,8 +111,7 @@ def test_route_r1_samples_the_control_unless_told_otherwise(tmp_path, shared, mo
         assert run.mm_reference is wanted
 
 
-def test_both_routes_are_asked_of_every_run(tmp_path, shared, monkeypatch):
-    monkeypatch.setenv("MERROW_MODELS", str(shared / "models"))
+def test_both_routes_are_asked_of_every_run(tmp_path, ani_weights, monkeypatch):
     config = CampaignConfig(table="set.csv", protocol=MM, both_routes=True)
     ((_, run),) = plan_jobs(config, [Row(2, "a", {"smiles": "C"})], tmp_path, tmp_path)
     assert run.both_routes

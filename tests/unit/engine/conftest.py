@@ -11,8 +11,8 @@ from merrow.ambertools.solvent import solvate
 
 
 @pytest.fixture(scope="session")
-def methane_files(freesolv: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+def methane_files(systems: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Solvated prmtop and coordinates of methane."""
-    gas = freesolv / "amber_gaff" / "mobley_9055303.prmtop"
+    gas = systems / "methane.prmtop"
     folder = tmp_path_factory.mktemp("methane")
     return solvate(gas, gas.with_suffix(".inpcrd"), folder=folder, n_waters=210)

@@ -22,7 +22,7 @@ def test_a_written_state_dict_reads_back_as_the_same_model(parameters_of, tmp_pa
     path = tmp_path / "copy.pt"
     write_state_dict(path, parameters_of(name))
     again = read_ani(path, ANI_MODELS[name])
-    assert again.digest() == ANI_MODELS[name].digest
+    assert again.digest() == parameters_of(name).digest()
     for field in dataclasses.fields(AniParameters):
         if field.name != "networks":
             np.testing.assert_array_equal(
@@ -41,23 +41,42 @@ def test_a_failed_write_leaves_neither_file_nor_trace(parameters_of, tmp_path, m
 
 
 @pytest.mark.parametrize("name", ["ani1x", "ani1ccx"])
-def test_neurochem_files_give_the_digest_of_the_state_dict(
-    parameters_of, models_folder, tmp_path, name
-):
-    # The published text files of constants and self energies (float64, as in the wheel of
-    # torchani 2.0), and the networks in NeuroChem's raw layout.
+def test_neurochem_files_give_the_digest_of_the_state_dict(parameters_of, tmp_path, name):
+    # Text files of constants and self energies as in the wheel of torchani 2.0, and the networks in
+    # NeuroChem's raw layout.
     path = tmp_path / "some.whl"
-    write_neurochem(path, parameters_of(name), models_folder)
-    assert read_ani(path, ANI_MODELS[name]).digest() == ANI_MODELS[name].digest
+    write_neurochem(path, parameters_of(name))
+    assert read_ani(path, ANI_MODELS[name]).digest() == parameters_of(name).digest()
 
 
-def write_neurochem(path: Path, parameters: AniParameters, models_folder: Path) -> None:
+def constants_text(parameters: AniParameters) -> str:
+    """Return the symmetry functions as the published files tell them, with eight digits."""
+
+    def many(values) -> str:
+        return "[" + ",".join(f"{value:.7e}" for value in np.atleast_1d(values)) + "]"
+
+    return "\n".join([
+        "TM = 1", f"Rcr = {parameters.radial_cutoff:.4e}", f"Rca = {parameters.angular_cutoff:.4e}",
+        f"EtaR = {many(parameters.radial_eta)}", f"ShfR = {many(parameters.radial_shifts)}",
+        f"Zeta = {many(parameters.zeta)}", f"ShfZ = {many(parameters.sections)}",
+        f"EtaA = {many(parameters.angular_eta)}", f"ShfA = {many(parameters.angular_shifts)}",
+        f"Atyp = [{','.join(map(symbol, parameters.elements))}]", "",
+    ])  # fmt: skip
+
+
+def write_neurochem(path: Path, parameters: AniParameters) -> None:
+    energies = "\n".join(
+        f"{symbol(number)},{k}={energy:.12f}"
+        for k, (number, energy) in enumerate(
+            zip(parameters.elements, parameters.self_energies, strict=True)
+        )
+    )
     folder = ANI_MODELS[parameters.name].wheel_folder
     root = f"torchani/resources/{folder}"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(f"{root}.info", f"{folder}/c.params\n{folder}/s.dat\n{folder}/train\n8\n")
-        archive.write(models_folder / f"aev_{parameters.name}.params", f"{root}/c.params")
-        archive.write(models_folder / f"sae_{parameters.name}.dat", f"{root}/s.dat")
+        archive.writestr(f"{root}/c.params", constants_text(parameters))
+        archive.writestr(f"{root}/s.dat", energies)
         for number, layers in zip(parameters.elements, parameters.networks, strict=True):
             for depth, layer in enumerate(layers):
                 for member in range(8):

@@ -31,25 +31,23 @@ def ani(models_folder):
     return load
 
 
-def test_the_spread_is_that_of_torchanis_own_members(ani, models_folder, tmp_path, monkeypatch):
+def test_the_spread_is_that_of_torchanis_own_members(random_ani2x, random_weights, monkeypatch):
     torchani = pytest.importorskip("torchani")
-    (tmp_path / "StateDicts").mkdir()
-    file_name = "ani2x_state_dict.pt"
-    (tmp_path / "StateDicts" / file_name).symlink_to(models_folder / file_name)
-    monkeypatch.setenv("TORCHANI_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("TORCHANI_DATA_DIR", str(random_weights.parent))
+    potential = random_ani2x(METHANOL)
     model, x = torchani.models.ANI2x().double(), conformers(2)
     species, theirs = torch.tensor([METHANOL.numbers] * 2), []
     for index in range(8):
         leaf = torch.tensor(x, requires_grad=True)
         energy = model[index]((species, leaf)).energies.sum()
         theirs.append(-torch.autograd.grad(energy, leaf)[0].numpy() * HARTREE_KCAL)
-    ours = member_forces(ani(), x)
+    ours = member_forces(potential, x)
     # Round-off of float64 only, in kcal/mol/Å.
     np.testing.assert_allclose(ours, np.stack(theirs, axis=1), rtol=0, atol=1e-7)
     # The definition, written out: root of Σ |f_m − mean|² / (M − 1) for each atom.
     away = np.array(theirs) - np.mean(theirs, axis=0)
     expected = np.sqrt((away**2).sum(axis=(0, 3)) / 7)
-    np.testing.assert_allclose(force_spread(ani(), x), expected, rtol=0, atol=1e-7)
+    np.testing.assert_allclose(force_spread(potential, x), expected, rtol=0, atol=1e-7)
     assert expected.min() > 0.01
 
 

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from merrow.cli.models import app
 from merrow.errors import InputError, MissingComponentError
+from merrow.potentials.ani.models import ANI_MODELS
 
 
 @pytest.fixture
@@ -86,7 +87,7 @@ def test_check_fails_on_a_file_with_the_content_of_another_model(folder):
     assert isinstance(result.exception, InputError)
     assert "ani1x     ok" in result.stdout
     assert "ani1ccx   WRONG" in result.stdout
-    assert "expected bbee7b20d0ef" in result.stdout
+    assert f"expected {ANI_MODELS['ani1ccx'].digest[:12]}" in result.stdout
 
 
 def test_check_without_any_weights_says_how_to_get_them(tmp_path, monkeypatch):

@@ -126,12 +126,9 @@ def test_a_mace_through_openmm_ml_keeps_the_contract(mace):
 
 @pytest.mark.skipif(version("openmmml") != "1.8", reason="later versions may have set it right")
 def test_the_ani_of_openmm_ml_1_8_is_refused_for_forces_that_are_a_tenth(
-    models_folder, tmp_path, monkeypatch
+    random_weights, monkeypatch
 ):
-    (tmp_path / "StateDicts").mkdir()
-    weights = models_folder / "ani2x_state_dict.pt"
-    (tmp_path / "StateDicts" / weights.name).symlink_to(weights.resolve())
-    monkeypatch.setenv("TORCHANI_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("TORCHANI_DATA_DIR", str(random_weights.parent))
     potential = load_potential("openmmml:ani2x", METHANOL)
     with pytest.raises(
         UnsupportedPhysicsError, match=r"not the slope of its energy but 0\.1 times"

@@ -20,9 +20,11 @@ from merrow.errors import InputError, MissingComponentError
 from merrow.potentials.ani.models import ANI_MODELS
 from merrow.potentials.ani.weights import read_verified, weights_of
 from merrow.potentials.weights import cache_folder
+from stand_ins import stand_in
 
 NOWHERE = ("http://127.0.0.1:9/nothing.pt",)  # the discard port: refused at once
-MODEL = replace(ANI_MODELS["ani1ccx"], urls=NOWHERE)
+MODEL = replace(ANI_MODELS["ani1ccx"], urls=NOWHERE, digest=stand_in("ani1ccx").digest())
+"""A model whose published weights are the stand-ins of the tests."""
 NAME = MODEL.file_name
 
 

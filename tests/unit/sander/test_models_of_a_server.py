@@ -15,9 +15,9 @@ from merrow.sander.server import Request
 
 
 @pytest.fixture
-def prmtop(freesolv, tmp_path):
+def prmtop(systems, tmp_path):
     """A copy of methane's prmtop."""
-    return shutil.copy(freesolv / "amber_gaff" / "mobley_9055303.prmtop", tmp_path / "mine.prmtop")
+    return shutil.copy(systems / "methane.prmtop", tmp_path / "mine.prmtop")
 
 
 def job_of(path) -> str:

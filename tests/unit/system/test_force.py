@@ -90,8 +90,8 @@ def test_openmm_sees_the_energy_less_its_reference_on_the_chosen_atoms():
 
 
 @pytest.fixture(scope="module")
-def ester(freesolv):
-    path = freesolv / "amber_gaff" / "mobley_7417968.prmtop"
+def ester(systems):
+    path = systems / "ethoxyethyl_acetate.prmtop"
     topology = read_topology(path)
     region = region_of(topology, range(len(topology)), name="all")
     return topology, region, read_coordinates(path.with_suffix(".inpcrd")).positions

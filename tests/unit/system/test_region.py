@@ -18,8 +18,8 @@ from merrow.system.region import MLRegion, region_of, select_region
 
 
 @pytest.fixture(scope="module")
-def ethanol(freesolv: Path, tmp_path_factory: pytest.TempPathFactory) -> AmberTopology:
-    gas = freesolv / "amber_gaff" / "mobley_2310185.prmtop"
+def ethanol(systems: Path, tmp_path_factory: pytest.TempPathFactory) -> AmberTopology:
+    gas = systems / "ethanol.prmtop"
     folder = tmp_path_factory.mktemp("ethanol")
     prmtop, _ = solvate(gas, gas.with_suffix(".inpcrd"), folder=folder, n_waters=210)
     return read_topology(prmtop)

@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from merrow.potentials.ani import native_engine as native
-from merrow.potentials.ani.models import ANI_MODELS, METHANE
+from merrow.potentials.ani.models import ANI_MODELS, METHANE, AniModel
 from merrow.potentials.ani.parameters import AniParameters, Array
 from merrow.potentials.ani.torch_engine import TorchAni
 from merrow.potentials.ani.weights import weights_of
@@ -90,12 +90,25 @@ def load_ani(
         MissingComponentError: The weights are not here.
     """
     model = ANI_MODELS[name]
-    parameters = weights_of(model).load(weights)
+    return ani_potential(model, weights_of(model).load(weights), molecule, precision)
+
+
+def ani_potential(
+    model: AniModel, parameters: AniParameters, molecule: Molecule, precision: str
+) -> CheckedPotential:
+    """Return parameters in memory as a potential of one molecule.
+
+    Args:
+        model: What is known about the model.
+        parameters: Its numbers.
+        molecule: As in `load_ani`.
+        precision: "float32" or "float64".
+    """
     pruned = parameters.pruned(molecule.numbers)
     engine, proof = placed(partial(_ensemble, pruned, molecule.numbers, precision), precision)
     return CheckedPotential(
         capabilities=replace(model.capabilities, dtype=precision),
-        identity=f"{name}:{parameters.digest()}",
+        identity=f"{model.name}:{parameters.digest()}",
         numbers=molecule.numbers,
         engine=engine,
         proof=proof,
