@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,22 +30,47 @@ ROW = BenchRow(
 FOUND = BenchResult((ROW,), {1: 5.0, 2: 3.0}, {1: 14.0, 2: 26.6}, 1.0, ())
 
 
-def test_calls_take_turns_and_each_is_charged_its_own_time():
+class Clock:
+    """A clock that stands still but for what it is told; nothing takes time by itself."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def passes(self, seconds: float) -> None:
+        self.now += seconds
+
+    def perf_counter(self) -> float:
+        return self.now
+
+    def process_time(self) -> float:
+        return 0.25 * self.now
+
+
+@pytest.fixture
+def clock(monkeypatch) -> Clock:
+    """The clock that timings read."""
+    clock = Clock()
+    monkeypatch.setattr("merrow.engine.timing.time", clock)
+    return clock
+
+
+def test_calls_take_turns_and_each_is_charged_its_own_time(clock):
     order = []
     calls = {
-        "short": lambda: (order.append("short"), time.sleep(0.01)),
-        "long": lambda: (order.append("long"), time.sleep(0.03)),
+        "short": lambda: (order.append("short"), clock.passes(0.01)),
+        "long": lambda: (order.append("long"), clock.passes(0.03)),
     }
     times = time_in_turn(calls, rounds=3, units=2)
     assert order == ["short", "long"] * 4  # one round warms up
-    assert 5.0 <= times["short"].best <= times["short"].wall < times["long"].best
-    assert times["long"].best >= 15.0
-    assert times["long"].cpu < 5.0  # sleeping costs no CPU time
+    for name, milliseconds in (("short", 5.0), ("long", 15.0)):
+        assert times[name].best == pytest.approx(milliseconds)
+        assert times[name].wall == pytest.approx(milliseconds)
+        assert times[name].cpu == pytest.approx(0.25 * milliseconds)
 
 
-def test_no_further_round_begins_after_the_time_is_up():
+def test_no_further_round_begins_after_the_time_is_up(clock):
     count = []
-    time_in_turn({"a": lambda: (count.append(1), time.sleep(0.02))}, rounds=500, seconds=0.01)
+    time_in_turn({"a": lambda: (count.append(1), clock.passes(0.02))}, rounds=500, seconds=0.01)
     assert len(count) == 3  # a warm-up and the two rounds that are always made
 
 

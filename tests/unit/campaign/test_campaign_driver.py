@@ -143,13 +143,14 @@ def test_nothing_is_begun_after_the_deadline(campaign):
 def test_all_workers_are_busy_and_no_run_is_given_to_two(campaign):
     folder, jobs = campaign(6)
     lock, now, most = threading.Lock(), [], []
+    together = threading.Barrier(3)  # nobody goes on before three are at work
 
     def work(run, limit, slice_s, processes):
         with lock:
             assert run not in now
             now.append(run)
             most.append(len(now))
-        time.sleep(0.05)
+        together.wait(timeout=120.0)
         with lock:
             now.remove(run)
         return Outcome("done")
@@ -157,6 +158,7 @@ def test_all_workers_are_busy_and_no_run_is_given_to_two(campaign):
     with ThreadPoolExecutor(8) as executor:
         drive(folder, jobs, work, backend=ComputeBackend("processes", 3), executor=executor)
     assert max(most) == 3
+    assert not together.broken
 
 
 def test_few_runs_share_the_cores(campaign):
