@@ -158,7 +158,17 @@ def test_dynamics_across_the_cut_conserve_energy_to_second_order(peptides, ani):
     for halving in (1, 2):
         timestep = 0.0005 / halving
         plan = DynamicsPlan(
-            timestep, "none", 300.0, 0.0, 0.0, None, 0, 0, 1e-10, "Reference", seed=1
+            timestep=timestep,
+            thermostat="none",
+            temperature=300.0,
+            friction=0.0,
+            coupling_time=0.0,
+            pressure=None,
+            barostat_interval=0,
+            com_removal_interval=0,
+            constraint_tolerance=1e-10,
+            platform="Reference",
+            seed=1,
         )
         frames = run_dynamics(
             hybrid, plan, start, first_step=0, steps=120 * halving, report_interval=2 * halving

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from argparse import Namespace
 from pathlib import Path
 
 import numpy as np
@@ -207,7 +208,7 @@ def test_at_every_state_the_two_hamiltonians_differ_by_the_solute_alone(ether):
 @pytest.mark.slow
 def test_the_two_routes_agree_on_short_runs(systems, tmp_path):
     # About 200 ps for each leg; a sign error in a correction (−2 and −1 kcal/mol) would show.
-    run = route_agreement.open_run(tmp_path, systems, 5)
+    run = route_agreement.open_run(Namespace(folder=tmp_path, data=systems, seed=5))
     work = route_agreement.work_of(run)
     for name, (_, step) in work.items():
         while TaskFolder(tmp_path / name).count_segments() < (12 if name.endswith("gas") else 1):
