@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -59,6 +59,24 @@ def _judge(report: pytest.TestReport | pytest.CollectReport, test: str) -> None:
 def systems() -> Path:
     """Our own small AMBER systems; see `tests/data/README.md`."""
     return DATA / "systems"
+
+
+@pytest.fixture(scope="session")
+def tleap() -> Callable[[Path, str], None]:
+    """Return a function (folder, script) that runs tleap there."""
+    from merrow.ambertools.programs import find_program, run_program  # noqa: PLC0415
+    from merrow.errors import MissingComponentError  # noqa: PLC0415
+
+    try:
+        find_program("tleap")
+    except MissingComponentError as error:
+        pytest.skip(str(error))
+
+    def run(folder: Path, script: str) -> None:
+        (folder / "in.leap").write_text(script)
+        run_program("tleap", ["-f", "in.leap"], folder=folder, log="leap.log")
+
+    return run
 
 
 @pytest.fixture(scope="session")

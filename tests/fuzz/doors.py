@@ -15,7 +15,7 @@ import tempfile
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -143,7 +143,7 @@ def doors(folder: Path) -> dict[str, Door]:
         start.positions, np.ones_like(start.positions), start.lengths, start.angles
     )
     write_restart(folder / "moving.rst7", moving, time=1.0)
-    read = (folder / "gas.inpcrd", folder / "wet.inpcrd", folder / "moving.rst7")
+    read = (folder / "wet.inpcrd", folder / "moving.rst7")
     sdf = _sdf()
     run = HydrationConfig(source=Source(kind="smiles", smiles="CO"))
     return {
@@ -154,7 +154,7 @@ def doors(folder: Path) -> dict[str, Door]:
         "disang": Door(_words([DISANG]), "", lambda text: parse_disang(text, source="RST")),
         "prmtop": Door((gas.read_bytes(),), ".prmtop", read_topology),
         "coordinates": Door(
-            tuple(path.read_bytes() for path in read[1:]),
+            tuple(path.read_bytes() for path in read),
             ".rst7",
             lambda path: read_configuration(path, topology),
         ),
@@ -168,7 +168,7 @@ def doors(folder: Path) -> dict[str, Door]:
     }
 
 
-def _words(texts: Iterator[str] | tuple[str, ...] | list[str]) -> tuple[bytes, ...]:
+def _words(texts: Iterable[str]) -> tuple[bytes, ...]:
     return tuple(text.encode() for text in texts)
 
 

@@ -9,9 +9,6 @@ from __future__ import annotations
 import pytest
 from doors import doors, search
 
-from merrow.ambertools.programs import find_program
-from merrow.errors import MissingComponentError
-
 NAMES = (
     *("mask", "smiles", "mdin", "sander", "disang", "prmtop", "coordinates", "mol2", "sdf"),
     *("table", "run.yaml", "result.json"),
@@ -20,12 +17,8 @@ CASES = 150
 
 
 @pytest.fixture(scope="module")
-def places(tmp_path_factory):
+def places(tmp_path_factory, tleap):
     """Return all doors, and a folder for damaged files."""
-    try:
-        find_program("tleap")
-    except MissingComponentError as error:
-        pytest.skip(str(error))
     folder = tmp_path_factory.mktemp("doors")
     return doors(folder), folder
 

@@ -9,8 +9,6 @@ import numpy as np
 import pytest
 
 from merrow.amber.topology import read_topology
-from merrow.ambertools.programs import find_program, run_program
-from merrow.errors import MissingComponentError
 from merrow.md.from_mdin import read_md_settings
 from merrow.md.run import run_md
 from merrow.system.configuration import place_sites, read_configuration
@@ -34,15 +32,10 @@ DYNAMICS = f"""300 K, a comment with a letter of latin-1: Bj\xf6rk
 
 
 @pytest.fixture(scope="module")
-def opc(tmp_path_factory):
+def opc(tmp_path_factory, tleap):
     """Return prmtop and coordinates of a peptide bond in OPC water."""
     folder = tmp_path_factory.mktemp("opc")
-    try:
-        find_program("tleap")
-    except MissingComponentError as error:
-        pytest.skip(str(error))
-    (folder / "in.leap").write_text(LEAP)
-    run_program("tleap", ["-f", "in.leap"], folder=folder, log="leap.log")
+    tleap(folder, LEAP)
     return folder / "wet.prmtop", folder / "wet.inpcrd"
 
 

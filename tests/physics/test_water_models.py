@@ -13,11 +13,10 @@ from openmm import app
 
 from merrow.amber.coordinates import read_coordinates
 from merrow.amber.topology import read_topology
-from merrow.ambertools.programs import find_program, run_program
 from merrow.ambertools.solvent import solvate
 from merrow.engine.dynamics import DynamicsPlan, draw_velocities, run_dynamics
 from merrow.engine.simulation import Snapshot
-from merrow.errors import InputError, MissingComponentError, UnsupportedPhysicsError
+from merrow.errors import InputError, UnsupportedPhysicsError
 from merrow.system.box import box_vectors
 from merrow.system.build import base_system, hybrid_system
 from merrow.system.pme import Nonbonded, pme_parameters
@@ -65,17 +64,12 @@ def test_water_is_rigid_whatever_its_name(systems, tmp_path):
 
 
 @pytest.fixture(scope="module", params=[("tip4pew", "TIP4PEWBOX"), ("opc", "OPCBOX")])
-def four_points(request, systems, tmp_path_factory):
+def four_points(request, systems, tmp_path_factory, tleap):
     """Methane in water of four points: prmtop and coordinates, by tleap."""
-    try:
-        find_program("tleap")
-    except MissingComponentError as error:
-        pytest.skip(str(error))
     folder = tmp_path_factory.mktemp(request.param[0])
     mol2 = systems / f"{METHANE}.mol2"
     text = LEAP.format(leaprc=request.param[0], mol2=mol2, box=request.param[1])
-    (folder / "in.leap").write_text(text)
-    run_program("tleap", ["-f", "in.leap"], folder=folder, log="leap.log")
+    tleap(folder, text)
     return folder / "wet.prmtop", folder / "wet.inpcrd"
 
 

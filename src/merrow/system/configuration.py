@@ -22,7 +22,7 @@ from merrow.geometry import joined, whole_boxes
 from merrow.potentials.interface import Array
 from merrow.system.box import box_vectors
 from merrow.system.rendering import rendered
-from merrow.units import ANGSTROM_PER_NM
+from merrow.units import ANGSTROM_PER_NM, NM_PER_ANGSTROM
 
 COINCIDENT = 1e-3
 """Distance below which two atoms are at one place [Å]."""
@@ -100,38 +100,32 @@ def check_sites(
     Raises:
         UnsupportedPhysicsError: A site is more than `SITE_TOLERANCE` away.
     """
-    for i in range(system.getNumParticles()):
-        if not system.isVirtualSite(i):
-            continue
-        distance = float(np.linalg.norm(site_position(system, i, positions) - positions[i]))
-        if not distance <= SITE_TOLERANCE:
-            raise UnsupportedPhysicsError(
-                f"the extra point {atom_label(topology, i)} lies {distance:.2f} Å from where the "
-                f"water model of {topology.path.name} puts it, in {source}; give coordinates "
-                "whose extra points are placed, or use a water of three sites."
-            )
+    placed = positions * NM_PER_ANGSTROM
+    place_sites(system, placed)
+    distance = np.linalg.norm(placed * ANGSTROM_PER_NM - positions, axis=1)
+    away = np.flatnonzero(~(distance <= SITE_TOLERANCE))
+    if away.size:
+        i = int(away[0])
+        raise UnsupportedPhysicsError(
+            f"the extra point {atom_label(topology, i)} lies {distance[i]:.2f} Å from where the "
+            f"water model of {topology.path.name} puts it, in {source}; give coordinates "
+            "whose extra points are placed, or use a water of three sites."
+        )
 
 
 def place_sites(system: mm.System, positions: Array) -> None:
     """Move the virtual sites among positions [nm], shape (N, 3), to where they belong; in place."""
     for i in range(system.getNumParticles()):
         if system.isVirtualSite(i):
-            positions[i] = _site(system, i, positions)
+            positions[i] = _site_position(system.getVirtualSite(i), positions)
 
 
-def site_position(system: mm.System, particle: int, positions: Array) -> Array:
-    """Return where a virtual site lies [Å], shape (3,), from positions [Å], shape (N, 3)."""
-    return _site(system, particle, positions, per_nm=ANGSTROM_PER_NM)
-
-
-def _site(system: mm.System, particle: int, positions: Array, *, per_nm: float = 1.0) -> Array:
-    """Return where a virtual site lies, in the unit of the positions; a nm has `per_nm` of it."""
-    site = system.getVirtualSite(particle)
+def _site_position(site: mm.VirtualSite, positions: Array) -> Array:
+    """Return where a virtual site lies [nm], shape (3,), from positions [nm], shape (N, 3)."""
     atoms = positions[[site.getParticle(k) for k in range(site.getNumParticles())]]
     if isinstance(site, mm.OutOfPlaneSite):
         first, second = atoms[1] - atoms[0], atoms[2] - atoms[0]
-        cross = site.getWeightCross() / per_nm  # an area becomes a length
         flat = site.getWeight12() * first + site.getWeight13() * second
-        return np.asarray(atoms[0] + flat + cross * np.cross(first, second))
+        return np.asarray(atoms[0] + flat + site.getWeightCross() * np.cross(first, second))
     weights = np.array([site.getWeight(k) for k in range(len(atoms))])
     return np.asarray(weights @ atoms)

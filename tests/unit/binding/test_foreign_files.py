@@ -8,10 +8,9 @@ import parmed
 import pytest
 
 from merrow.ambertools.molecule import read_molecule
-from merrow.ambertools.programs import find_program, run_program
 from merrow.binding.prepare.ligand_form import check_form
 from merrow.binding.prepare.protein import read_protein, refuse_unknown
-from merrow.errors import InputError, MissingComponentError
+from merrow.errors import InputError
 
 LEAP = """source leaprc.protein.ff14SB
 m = sequence { NALA HIE MET ILE CGLY }
@@ -30,15 +29,10 @@ GLYCINE = [
 
 
 @pytest.fixture(scope="module")
-def peptides(tmp_path_factory):
+def peptides(tmp_path_factory, tleap):
     """Return a folder with bare.pdb and capped.pdb, by tleap."""
     folder = tmp_path_factory.mktemp("peptides")
-    try:
-        find_program("tleap")
-    except MissingComponentError as error:
-        pytest.skip(str(error))
-    (folder / "in.leap").write_text(LEAP)
-    run_program("tleap", ["-f", "in.leap"], folder=folder, log="leap.log")
+    tleap(folder, LEAP)
     return folder
 
 
