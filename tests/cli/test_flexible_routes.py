@@ -48,10 +48,13 @@ def test_an_end_state_goes_on_from_the_path_and_a_stopped_one_does_so_again(merr
     assert len(list(end.glob("segment-*"))) == 2, "the second comes with four segments of the path"
     before = load_arrays(end / "snapshots-0001.npz")["positions"][0]
     pool = [load_arrays(tasks / f"path-mm-0/coupled-{k:04d}.npz")["positions"] for k in range(4)]
-    first = load_arrays(end / "segment-0001.npz")["frames"][0].mean(axis=0)
-    own = slice(0, 9)
-    near = min(float(np.linalg.norm(p[0][own].mean(axis=0) - first)) for p in pool[1:])
-    assert near < 0.1 < np.linalg.norm(before[own].mean(axis=0) - first)  # nm
+    after = load_arrays(end / "snapshots-0002.npz")["positions"][0]
+
+    def moved(start):
+        """How far the water has come from a phase [nm]; half of its oxygens came less far."""
+        return np.median(np.linalg.norm((after - start)[9::3], axis=1))
+
+    assert min(moved(phase[0]) for phase in pool[1:]) < 0.7 * moved(before)
 
     # as after a kill in the second segment
     whole = {path: load_arrays(path) for path in sorted(tasks.rglob("*.npz"))}

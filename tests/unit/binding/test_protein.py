@@ -228,8 +228,9 @@ def test_missing_side_chains_are_built_and_reported(edited, tmp_path):
     )
     made = protonate(read_protein(path), ph=7.4, folder=tmp_path / "h")
     assert set(made.built) == {f"{a.strip()} of LYS A 303" for a in gone}
-    assert "HIS A 308: HIE" in made.states
     assert len(made.names) == 17
+    neutral = next(name for name in made.names if name in ("HID", "HIE"))  # nothing decides which
+    assert made.states == (f"HIS A 308: {neutral}",)
 
 
 @pytest.mark.slow
