@@ -85,18 +85,21 @@ def test_steps_of_4_fs_hold_with_heavy_hydrogens_and_rigid_bonds_to_them(systems
     HMassRepartition(parm, 3.024).execute()
     parm.write_parm("heavy.prmtop")
     files = Path("heavy.prmtop"), base.with_suffix(".inpcrd")
-    more = "ntc=2, ntf=2, tol=1e-8, tempi=300.0, ig=4,"
     ml = "mlp_model=0, mlp_shake=1"
-    coarse = run(files, ml=ml, more=more, steps=250, dt=0.004)
-    fine = run(files, ml=ml, more=more, steps=500, dt=0.002, ntpr=2)
-    sd = [np.std([one.values["Etot"] for one in r.energies]) for r in (coarse, fine)]
-    # Second order is a factor of 4; at 4 fs the terms of fourth order add a quarter of it.
+    coarse, fine = [], []  # Etot and TEMP of each record, for eight starts
+    for seed in range(4, 12):
+        more = f"ntc=2, ntf=2, tol=1e-8, tempi=100.0, ig={seed},"
+        for dt, every, records in ((0.004, 1, coarse), (0.002, 2, fine)):
+            result = run(files, ml=ml, more=more, steps=250 * every, dt=dt, ntpr=every)
+            records.append([(one.values["Etot"], one.values["TEMP"]) for one in result.energies])
+    energy, warm = np.moveaxis(np.array([coarse, fine]), -1, 0)  # each (step, start, record)
+    sd = np.sqrt(energy.var(axis=-1).mean(axis=-1))
+    # Second order is a factor of 4; at 4 fs the terms of fourth order add a quarter of it. One
+    # start has between 3 and 9 by chance, the mean of eight 4.8 with a standard error of 0.3.
     assert 3.2 < sd[0] / sd[1] < 6.0
-    energy = np.array([one.values["Etot"] for one in coarse.energies])
-    # The halves differ by chance only: the energy swings within some steps, 250 of them.
-    assert abs(energy[125:].mean() - energy[:125].mean()) < sd[0]
-    warm = [np.mean([one.values["TEMP"] for one in r.energies]) for r in (coarse, fine)]
-    assert warm[0] == pytest.approx(warm[1], rel=0.05)
+    drift = energy[0, :, 126:].mean() - energy[0, :, :125].mean()
+    assert abs(drift) < 0.7 * sd[0]
+    assert warm[0].mean() == pytest.approx(warm[1].mean(), rel=0.05)
 
 
 def test_the_wall_keeps_its_centre_over_a_restart(butane):
