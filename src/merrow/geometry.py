@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
 
 Array = NDArray[np.float64]
 Quadruple = tuple[int, int, int, int]
@@ -108,6 +109,41 @@ def whole_boxes(differences: Array, cells: Array) -> Array:
         images = np.round(rest[..., k] / cells[..., k, k])
         rest -= images[..., None] * cells[..., k, :]
     return np.asarray(differences - rest)
+
+
+def closest_pair(
+    positions: Array, cell: Array | None, *, within: float
+) -> tuple[int, int, float] | None:
+    """Return the two points nearest to each other, i < j, and their distance.
+
+    Args:
+        positions: Positions, shape (N, 3).
+        cell: Box vectors as `whole_boxes` has them, shape (3, 3), which make every image of a point
+            count; None without a box.
+        within: Largest distance that matters, far below the width of the box.
+
+    Returns:
+        The pair, or None where no two points are so near.
+    """
+    if len(positions) < 2:
+        return None
+    points, origin = positions, np.arange(len(positions))
+    if cell is not None:
+        to_fraction = np.linalg.inv(cell)
+        part = positions @ to_fraction
+        part -= np.floor(part)
+        for k, margin in enumerate(within * np.linalg.norm(to_fraction, axis=0)):
+            low = np.flatnonzero(part[:, k] <= margin)  # seen again beyond the opposite wall
+            part = np.concatenate([part, part[low] + np.eye(3)[k]])
+            origin = np.concatenate([origin, origin[low]])
+        points = part @ cell
+    distance, near = cKDTree(points).query(points, k=2, distance_upper_bound=within)
+    k = int(np.argmin(distance[:, 1]))
+    if not np.isfinite(distance[k, 1]):
+        return None
+    other = next(int(n) for n in near[k] if n != k)
+    i, j = sorted((int(origin[k]), int(origin[other])))
+    return i, j, float(distance[k, 1])
 
 
 def beside(frames: Array, molecules: Sequence[Sequence[int]], cells: Array) -> Array:

@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from rdkit import Chem
 from rdkit.Chem import rdMolTransforms
 from rdkit.Geometry import Point3D
 
-from merrow.geometry import beside, in_ring, joined, neighbours, torsion_angles
+from merrow.geometry import beside, closest_pair, in_ring, joined, neighbours, torsion_angles
 
 MOLECULES = (
     "C1CC2CCC1C2",  # bridged
@@ -68,3 +70,45 @@ def test_a_ligand_across_the_wall_comes_back():
     assert beside(joined(torn, bonds, cell[None]), parts, cell[None]) == pytest.approx(
         frame, abs=1e-9
     )
+
+
+CELLS = {
+    "none": None,
+    "cube": np.diag([6.0, 7.0, 8.0]),
+    "octahedron": np.array([[8.0, 0, 0], [-8 / 3, 7.542, 0], [-8 / 3, -3.771, 6.532]]),
+    "skewed": np.array([[7.0, 0, 0], [3.4, 6.0, 0], [-3.4, 2.9, 9.0]]),
+}
+
+
+@pytest.mark.parametrize("within", [0.1, 1.5])
+@pytest.mark.parametrize("name", CELLS)
+def test_the_closest_pair_is_that_of_all_images(name, within):
+    cell = CELLS[name]
+    shifts = np.zeros((1, 3))
+    if cell is not None:
+        shifts = np.array(list(itertools.product(range(-3, 4), repeat=3))) @ cell
+    rng = np.random.default_rng(5)
+    found = 0
+    for _ in range(60):
+        points = rng.uniform(-9.0, 9.0, (12, 3))
+        pairs = list(itertools.combinations(range(12), 2))
+        apart = [min(np.linalg.norm(points[j] - points[i] + shifts, axis=1)) for i, j in pairs]
+        least = int(np.argmin(apart))
+        pair = closest_pair(points, cell, within=within)
+        if apart[least] > within:
+            assert pair is None
+        else:
+            found += 1
+            assert pair[:2] == pairs[least]
+            assert pair[2] == pytest.approx(apart[least], abs=1e-9)
+    assert found > 0 or within < 1.0
+
+
+def test_a_point_upon_an_image_far_away_is_found():
+    cell = CELLS["skewed"]
+    points = np.array([[0.0, 0.0, 0.0], [1.0, 2.0, 3.0], [2.0, 2.0, 2.0]])
+    points[2] = points[0] + [1e5, -1e5, 1e5] @ cell  # 10^6 Å away
+    i, j, distance = closest_pair(points, cell, within=1e-3)
+    assert (i, j) == (0, 2)
+    assert distance < 1e-6
+    assert closest_pair(points[:1], cell, within=1.0) is None

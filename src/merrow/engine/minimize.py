@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The nearest minimum of the hybrid energy: OpenMM's L-BFGS, with reports on the way.
 
-Constraints are stiff springs while it runs and exact at its end. Where it ends at its limit, OpenMM
-would go back to the start, because springs are not constraints; what was reached is kept here.
+Constraints are stiff springs while it runs, and exact in all that is reported: an energy is that of
+the configuration beside it. Where it ends at its limit, OpenMM would go back to the start, because
+springs are not constraints; what was reached is kept here.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ from merrow.engine.intact import require_whole
 from merrow.engine.simulation import Snapshot, choose_platform, get_snapshot, set_snapshot
 from merrow.errors import InputError, NumericsError
 from merrow.system.build import HybridSystem
-from merrow.system.configuration import place_sites
 
 Array = np.ndarray
 CONSTRAINT_TOLERANCE = 1e-8
@@ -96,9 +96,7 @@ def minimize(
             "look at the starting structure."
         ) from error
     if reporter.positions is not None:  # OpenMM goes back to the start where springs do not hold
-        context.setPositions(reporter.positions)
-        context.applyConstraints(CONSTRAINT_TOLERANCE)
-        context.computeVirtualSites()
+        run.place(reporter.positions)
     final = run.report(reporter.steps, reporter.gradient)
     after, when = final.snapshot.positions, "during the minimisation"
     require_whole(hybrid, start.positions, after, when=when, from_any_start=True)
@@ -127,18 +125,14 @@ class _Run:
             state = self.context.getState(getForces=True)
             gradient = -np.array(state.getForces(asNumpy=True)._value)
         energy = float(self.context.getState(getEnergy=True).getPotentialEnergy()._value)
-        found = self.of(get_snapshot(self.context), energy, step, gradient)
-        if not np.isfinite(found.potential) or not np.isfinite(found.rms_gradient):
-            raise NumericsError(
-                f"the energy at step {step} of the minimisation is not finite, first at atom "
-                f"{found.atom + 1}; look for atoms that lie on each other."
-            )
-        return found
-
-    def of(self, snapshot: Snapshot, energy: float, step: int, gradient: Array) -> MinimizeReport:
-        """Return a report of what is known."""
+        snapshot = get_snapshot(self.context)
         measured = self.decomposition.at(snapshot)
         largest = int(np.argmax(np.abs(gradient)))
+        if not np.isfinite(energy) or not np.isfinite(gradient).all():
+            raise NumericsError(
+                f"the energy at step {step} of the minimisation is not finite, first at atom "
+                f"{largest // 3 + 1}; look for atoms that lie on each other."
+            )
         return MinimizeReport(
             step=step,
             potential=energy + measured.shift,
@@ -148,6 +142,12 @@ class _Run:
             atom=largest // 3,
             snapshot=snapshot,
         )
+
+    def place(self, positions: Array) -> None:
+        """Put the Context at positions [nm], shape (N, 3), with every constraint met."""
+        self.context.setPositions(positions)
+        self.context.applyConstraints(CONSTRAINT_TOLERANCE)
+        self.context.computeVirtualSites()
 
 
 class _Reporter(mm.MinimizationReporter):  # type: ignore[misc]
@@ -162,17 +162,16 @@ class _Reporter(mm.MinimizationReporter):  # type: ignore[misc]
         self.positions: Array | None = None
         self._run, self._interval, self._tell, self._limit = run, interval, tell, limit
 
-    def report(self, _iteration: int, x: Any, grad: Any, args: Any) -> bool:
+    def report(self, _iteration: int, x: Any, grad: Any, _args: Any) -> bool:
         """Answer OpenMM after an iteration whether to stop."""
         if 0 < self._limit <= self.steps:  # it tries stiffer springs once more
             return True
         self.steps += 1
         self.gradient = np.array(grad).reshape(-1, 3)
-        self.positions = positions = np.array(x).reshape(-1, 3)
+        self.positions = np.array(x).reshape(-1, 3)
         if self._tell is not None and self._interval > 0 and self.steps % self._interval == 0:
-            place_sites(self._run.hybrid.system, positions)
-            box = get_snapshot(self._run.context).box
-            snapshot = Snapshot(positions, np.zeros_like(positions), box)
-            energy = float(args["system energy"])
-            self._tell(self._run.of(snapshot, energy, self.steps, self.gradient))
+            before = self._run.context.getState(getPositions=True).getPositions(asNumpy=True)
+            self._run.place(self.positions)
+            self._tell(self._run.report(self.steps, self.gradient))
+            self._run.context.setPositions(before)  # OpenMM looks there how far springs hold
         return self.steps == self._limit

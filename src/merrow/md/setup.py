@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import openmm as mm
-from scipy.spatial import cKDTree
 
 from merrow.amber.coordinates import Coordinates
 from merrow.amber.mask import select_atoms
@@ -32,7 +31,7 @@ from merrow.potentials.interface import Array, Potential
 from merrow.samples import COUPLED, LambdaState
 from merrow.system.box import box_vectors
 from merrow.system.build import HybridSystem, hybrid_system
-from merrow.system.configuration import read_configuration
+from merrow.system.configuration import overlap, read_configuration
 from merrow.system.images import together
 from merrow.system.internal import ClassicalPotential
 from merrow.system.pme import Nonbonded
@@ -135,7 +134,7 @@ def prepare_md(settings: MdSettings, inputs: MdInputs, *, platform: str) -> MdSe
         precision=ml.precision,
         charge_scale=nonbonded.charge_scale,
     )
-    _check_structure(inputs, region, coordinates.positions)
+    _check_structure(inputs, region, coordinates)
     model, seen = capped(potential, region), coordinates.positions[list(region.model_atoms)]
     check_members(ml, model, seen)
     restart = _own(restart, potential, region)
@@ -253,19 +252,17 @@ def _wall(
     return [wall_force(wall, region.atoms, at)], centre
 
 
-def _check_structure(inputs: MdInputs, region: MLRegion, positions: Array) -> None:
+def _check_structure(inputs: MdInputs, region: MLRegion, coordinates: Coordinates) -> None:
     """Refuse atoms that lie on each other, and an ML region that is broken across the box."""
     topology, path = inputs.topology, inputs.inpcrd
-    real = np.flatnonzero(np.array(topology.numbers) > 0)
-    pairs = cKDTree(positions[real]).query_pairs(CLOSEST)
-    if pairs:
-        i, j = (int(real[k]) for k in min(pairs))
-        gap = float(np.linalg.norm(positions[i] - positions[j]))
+    pair = overlap(coordinates, topology, within=CLOSEST)
+    if pair is not None:
+        i, j, gap = pair
         raise InputError(
             f"atoms {i + 1} and {j + 1} in {path} lie on each other ({gap:.3f} Å); "
             "repair the structure."
         )
-    inside = set(region.atoms)
+    inside, positions = set(region.atoms), coordinates.positions
     for i, j in topology.bonds:
         gap = float(np.linalg.norm(positions[i] - positions[j]))
         if (i in inside or j in inside) and gap > LONGEST_BOND:

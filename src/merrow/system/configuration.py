@@ -13,12 +13,11 @@ from pathlib import Path
 
 import numpy as np
 import openmm as mm
-from scipy.spatial import cKDTree
 
 from merrow.amber.coordinates import Coordinates, read_coordinates
 from merrow.amber.topology import AmberTopology, atom_label
 from merrow.errors import InputError, UnsupportedPhysicsError
-from merrow.geometry import joined, whole_boxes
+from merrow.geometry import closest_pair, joined, whole_boxes
 from merrow.potentials.interface import Array
 from merrow.system.box import box_vectors
 from merrow.system.rendering import rendered
@@ -46,7 +45,7 @@ def read_configuration(path: str | Path, topology: AmberTopology) -> Coordinates
     source = Path(path).name
     read = read_coordinates(path, len(topology), angle=topology.box_angle)
     coordinates = _whole(read, topology, source)
-    _refuse_coincidence(coordinates.positions, topology, source)
+    _refuse_coincidence(coordinates, topology, source)
     if 0 in topology.numbers:
         check_sites(rendered(topology), topology, coordinates.positions, source=source)
     return coordinates
@@ -70,20 +69,37 @@ def _whole(coordinates: Coordinates, topology: AmberTopology, source: str) -> Co
     return replace(coordinates, positions=whole)
 
 
-def _refuse_coincidence(positions: Array, topology: AmberTopology, source: str) -> None:
+def _refuse_coincidence(coordinates: Coordinates, topology: AmberTopology, source: str) -> None:
     """Refuse two atoms at one place: no force field has an energy for them."""
-    real = np.flatnonzero(topology.numbers)
-    if len(real) < 2:
-        return
-    distance, nearest = cKDTree(positions[real]).query(positions[real], k=2)
-    k = int(np.argmin(distance[:, 1]))
-    if distance[k, 1] < COINCIDENT:
-        pair = sorted((int(real[k]), int(real[nearest[k][nearest[k] != k][0]])))
-        one, other = (atom_label(topology, i) for i in pair)
+    pair = overlap(coordinates, topology, within=COINCIDENT)
+    if pair is not None:
+        one, other = (atom_label(topology, i) for i in pair[:2])
         raise InputError(
             f"{one} and {other} are at one place in {source}: give coordinates in which all atoms "
             "are apart."
         )
+
+
+def overlap(
+    coordinates: Coordinates, topology: AmberTopology, *, within: float
+) -> tuple[int, int, float] | None:
+    """Return the two atoms nearest to each other, i < j, and their distance [Å].
+
+    Where the prmtop has a box, every image of an atom counts; extra points do not.
+
+    Args:
+        coordinates: The configuration.
+        topology: The prmtop.
+        within: Largest distance that matters [Å].
+
+    Returns:
+        The pair, or None where no two atoms are so near.
+    """
+    real = np.flatnonzero(topology.numbers)
+    boxed = topology.has_box and coordinates.lengths is not None
+    cell = box_vectors(coordinates) if boxed else None
+    pair = closest_pair(coordinates.positions[real], cell, within=within)
+    return None if pair is None else (int(real[pair[0]]), int(real[pair[1]]), pair[2])
 
 
 def check_sites(

@@ -9,7 +9,7 @@ import pytest
 import tiny_leg
 
 from merrow.engine.minimize import MinimizeReport, minimize
-from merrow.engine.simulation import Snapshot
+from merrow.engine.simulation import Snapshot, set_snapshot
 from merrow.errors import InputError, NumericsError
 from merrow.potentials.interface import Capabilities, Evaluation, Molecule
 from merrow.system.build import INTERNAL, HybridSystem
@@ -92,6 +92,34 @@ def test_a_limit_of_steps_is_kept(hybrid, start):
     assert end.potential < told[0].potential
     bond = np.linalg.norm(end.snapshot.positions[2] - end.snapshot.positions[1])
     assert bond == pytest.approx(LENGTH, rel=1e-7)
+
+
+def test_every_report_has_the_energy_of_its_own_configuration(methane_files):
+    # rigid water: with its constraints as springs the energy is some 10 kcal/mol lower
+    hybrid, start = tiny_leg.build(*methane_files)
+    rng = np.random.default_rng(4)
+    shaken = Snapshot(
+        start.positions + rng.normal(0, 0.01, start.positions.shape), start.velocities, start.box
+    )
+    told: list[MinimizeReport] = []
+    words = {"platform": "CPU", "tolerance": 1.0, "report_interval": 5}
+    end = run(hybrid, shaken, max_steps=20, report=told.append, **words)
+    context = mm.Context(
+        hybrid.system, mm.VerletIntegrator(0.001), mm.Platform.getPlatformByName("CPU")
+    )
+    for report in (*told, end):
+        set_snapshot(context, report.snapshot)
+        energy = context.getState(getEnergy=True).getPotentialEnergy()._value
+        shift = 0.0 if hybrid.bridge is None else hybrid.bridge.reference
+        assert report.potential == pytest.approx(energy + shift, abs=0.05)  # kJ/mol, float32 mesh
+        if report.step == 0:
+            continue  # the start is as it was given
+        x = report.snapshot.positions
+        for k in range(hybrid.system.getNumConstraints()):
+            i, j, length = hybrid.system.getConstraintParameters(k)
+            assert np.linalg.norm(x[i] - x[j]) == pytest.approx(length._value, rel=1e-6)
+    assert told[-1].step == end.step == 20
+    assert told[-1].potential == pytest.approx(end.potential, abs=0.05)
 
 
 def test_a_tolerance_that_cannot_be_met_is_refused(hybrid, start):
