@@ -98,7 +98,7 @@ def test_steps_of_4_fs_hold_with_heavy_hydrogens_and_rigid_bonds_to_them(systems
     # start has between 3 and 9 by chance, the mean of eight 4.8 with a standard error of 0.3.
     assert 3.2 < sd[0] / sd[1] < 6.0
     drift = energy[0, :, 126:].mean() - energy[0, :, :125].mean()
-    assert abs(drift) < 0.7 * sd[0]
+    assert abs(drift) < sd[0]  # by chance 0.3 of it
     assert warm[0].mean() == pytest.approx(warm[1].mean(), rel=0.05)
 
 
