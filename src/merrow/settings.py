@@ -35,6 +35,8 @@ class Settings(BaseModel):
         except yaml.YAMLError as error:
             line = getattr(getattr(error, "problem_mark", None), "line", 0) + 1
             raise InputError(f"{source} is not valid YAML (line {line}).") from error
+        except RecursionError as error:
+            raise InputError(f"{source} is nested too deeply to be settings.") from error
         return cls.checked(data if data is not None else {}, source=source)
 
     @classmethod

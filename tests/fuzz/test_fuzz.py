@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Every door takes an input or refuses it with a named error, in time, whatever its damage.
 
-A bounded slice; `python tests/fuzz/doors.py --cases N` looks further.
+A bounded slice; `python tests/fuzz/campaign.py --folder FOLDER` looks further.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ import pytest
 from doors import doors, search
 
 NAMES = (
-    *("mask", "smiles", "mdin", "sander", "disang", "prmtop", "coordinates", "mol2", "sdf"),
-    *("table", "run.yaml", "result.json"),
+    *("smiles", "mdin", "sander", "disang", "mol2", "sdf", "table"),
+    *("mask", "prmtop", "coordinates", "netcdf", "trajectory", "pdb"),
+    *("run.yaml", "campaign.yaml", "simulate.yaml", "cluster.yaml", "result.json", "job"),
+    *("ani", "mace", "torchscript"),
 )
 CASES = 150
 
@@ -25,7 +27,7 @@ def places(tmp_path_factory, tleap):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_damaged_input_is_taken_or_refused(places, name):
-    found, taken = search(name, places[0][name], places[1], cases=CASES, seed=20261128)
+    found, taken = search(name, places[0][name], places[1], cases=range(CASES), seed=20261128)
     assert not found, [(finding.case, finding.what) for finding in found]
     assert 0 < taken < CASES  # else the damage was too small or too large to try anything
 

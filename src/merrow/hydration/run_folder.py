@@ -279,7 +279,7 @@ class RunFolder:
             return None
         try:
             found = json.loads(text_of(path))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InputError(f"{path} is damaged ({error}); delete it and run again.") from error
         return kind.checked(found, source=str(path))
 

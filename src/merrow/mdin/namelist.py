@@ -32,10 +32,13 @@ _TOKEN = re.compile(
     |(?P<word>[^\s,=!'"/&$]+)""",
     re.VERBOSE | re.IGNORECASE,
 )
-_FLOAT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([deDE][+-]?\d+)?")
+_WHOLE = re.compile(r"[+-]?[0-9]+")
+_FLOAT = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([deDE][+-]?[0-9]+)?")
+_REPEAT = re.compile(r"([0-9]+)\*([^*]+)")
+LONGEST_WHOLE = 18
+"""Digits of a whole number that fits into 64 bits for sure."""
 MOST_REPEATS = 100_000
 """Most values that "3*0.5" may stand for."""
-_REPEAT = re.compile(r"(\d+)\*(.+)")
 
 
 @dataclass(frozen=True)
@@ -196,16 +199,17 @@ def _numbers(word: str, source: str, key: str, line: int) -> list[Value]:
     """Return the values that an unquoted word stands for; "3*0.5" stands for three."""
     repeat = _REPEAT.fullmatch(word)
     if repeat:
-        if int(repeat[1]) > MOST_REPEATS:
-            raise InputError(f"{source} line {line}: {key}: {word} repeats a value too often.")
+        if len(repeat[1]) > LONGEST_WHOLE or int(repeat[1]) > MOST_REPEATS:
+            told = word[:LONGEST_WHOLE]
+            raise InputError(f"{source} line {line}: {key}: {told} repeats a value too often.")
         return int(repeat[1]) * _numbers(repeat[2], source, key, line)
-    if re.fullmatch(r"[+-]?\d+", word):
-        return [int(word)]
     if _FLOAT.fullmatch(word):
         value = float(re.sub("[dD]", "e", word))
-        if not math.isfinite(value):
-            raise InputError(f"{source} line {line}: {key}: {word} is too large a number.")
-        return [value]
+        whole = _WHOLE.fullmatch(word) is not None
+        if not math.isfinite(value) or (whole and len(word.lstrip("+-")) > LONGEST_WHOLE):
+            told = word[:LONGEST_WHOLE] + "…" * (len(word) > LONGEST_WHOLE)
+            raise InputError(f"{source} line {line}: {key}: {told} is too large a number.")
+        return [int(word) if whole else value]
     if re.fullmatch(r"\.?(t|true|f|false)\.?", word, re.IGNORECASE):
         return ["t" in word.lower()]
     raise InputError(

@@ -134,3 +134,9 @@ def test_what_does_not_go_together_is_refused(data, told):
     with pytest.raises(InputError, match=told) as error:
         HydrationConfig.checked(whole, source="here")
     assert "Value error" not in str(error.value)
+
+
+@pytest.mark.parametrize("bracket", ["[", "{", "- " * 2])
+def test_settings_nested_without_end_are_refused(bracket):
+    with pytest.raises(InputError, match=r"^here is (nested too deeply|not valid YAML)"):
+        Protocol.from_yaml(bracket * 5000, source="here")

@@ -80,8 +80,23 @@ def test_a_slip_is_named_with_its_line(text, told):
 
 
 @pytest.mark.parametrize(
-    ("value", "told"), [("1e400", "too large a number"), ("999999999999*0.5", "repeats a value")]
+    ("value", "told"),
+    [
+        ("1e400", "too large a number"),
+        ("9" * 400, "999… is too large a number"),
+        ("9" * 5000, "999… is too large a number"),  # more digits than Python converts
+        ("999999999999*0.5", "repeats a value"),
+        ("9" * 5000 + "*1", "repeats a value"),
+        ("9999*9999*0.5", "is no number"),
+        ("٣", "is no number"),  # a digit, but none of sander's
+    ],
 )
 def test_numbers_that_no_memory_holds_are_refused(value, told):
-    with pytest.raises(InputError, match=told):
+    with pytest.raises(InputError, match=told) as stop:
         parse_mdin(f"x\n &cntrl cut={value} /\n", source="mdin")
+    assert len(str(stop.value)) < 120
+
+
+def test_the_largest_whole_number_is_exact():
+    group = parse_mdin("x\n &cntrl ig=999999999999999999 /\n", source="mdin").group("cntrl")
+    assert group.entries["ig"].values == (999999999999999999,)

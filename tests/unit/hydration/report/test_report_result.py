@@ -118,6 +118,7 @@ def test_the_published_sum_is_a_headline_only_under_protocol_paper(keys):
     ("text", "said"),
     [
         ("{", "cannot be read as JSON"),
+        ("[" * 100_000, "cannot be read as JSON"),
         ("[]", "schema_version None"),
         ('{"schema_version": 2}', "schema_version 2, this merrow reads 1"),
         ('{"schema_version": 1}', "molecule: Field required"),
