@@ -57,7 +57,7 @@ def convergence(samples: WindowSamples, *, rows: Correlation | None = None) -> C
     """
     rows = rows or correlation(samples)
     age = _age(samples, rows)
-    guess = fit_mbar(samples.select(rows.equilibrated)).delta_f_.iloc[0].to_numpy()
+    guess = fit_mbar(samples.select(rows.equilibrated)).delta[0]
 
     def part(low: float, high: float) -> Estimate | None:
         inside = (age >= low) & (age < high)
@@ -67,8 +67,8 @@ def convergence(samples: WindowSamples, *, rows: Correlation | None = None) -> C
         except NumericsError:
             return None
         kt = thermal_energy(samples.temperature) * KCAL_PER_KJ
-        error = float(thin.d_delta_f_.iloc[-1, 0]) * kt
-        value = float(full.delta_f_.iloc[-1, 0]) * kt
+        error = float(thin.stderr[-1, 0]) * kt
+        value = float(full.delta[-1, 0]) * kt
         return Estimate(value, error) if math.isfinite(value + error) else None
 
     return Convergence(

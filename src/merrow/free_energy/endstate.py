@@ -26,6 +26,7 @@ from merrow.errors import NumericsError
 from merrow.free_energy.convergence import BAD_OVERLAP
 from merrow.free_energy.decorrelate import split, thin
 from merrow.free_energy.estimate import ErrorParts
+from merrow.free_energy.estimators import AWAY_FROM_ZERO
 from merrow.free_energy.stored import Estimate, GibbsBogoliubov, PhaseBounds, Verdict, verdict
 from merrow.samples import Array, IntArray
 from merrow.uncertainty import blocks_of, inefficiency, jackknife_variance
@@ -217,7 +218,7 @@ def _solve(parts: Sequence[Array], lambdas: Sequence[float]) -> tuple[float, flo
 def _bar(a: Array, b: Array) -> tuple[float, float]:
     # A zero near the answer (the middle of the bounds), but not on it, where BAR's relative
     # tolerance would never be met.
-    zero = float(a.mean() + b.mean()) / 2.0 - 10.0
+    zero = float(a.mean() + b.mean()) / 2.0 - AWAY_FROM_ZERO
     result = bar(a - zero, zero - b, relative_tolerance=1e-10)
     value, stderr = float(result["Delta_f"]), float(result["dDelta_f"])
     if value == 0.0 and stderr == 0.0:  # how pymbar says that nothing overlaps
@@ -227,7 +228,7 @@ def _bar(a: Array, b: Array) -> tuple[float, float]:
 
 def _mbar(parts: Sequence[Array], lambdas: Sequence[float]) -> tuple[float, float]:
     counts = [len(d) for d in parts]
-    zero = float(np.mean([d.mean() for d in parts]))
+    zero = float(parts[-1].mean()) - AWAY_FROM_ZERO  # ⟨D⟩_ML is the least slope of F(s)
     reduced = np.multiply.outer(np.asarray(lambdas), np.concatenate(list(parts)) - zero)
     found = MBAR(reduced, counts, relative_tolerance=1e-10).compute_free_energy_differences()
     return float(found["Delta_f"][0, -1]) + zero, float(found["dDelta_f"][0, -1])
@@ -269,8 +270,8 @@ def _step(whole: Sequence[Array], few: Sequence[Array], width: float) -> _Step:
     noise = math.hypot(*(width * float(d.std()) / math.sqrt(len(d)) for d in few))
     value = _solve((a, b), (0.0, 1.0))[0]
     u = np.zeros((2, len(a) + len(b)))
-    u[1] = np.concatenate([a, b])
-    fitted = MBAR(u, [len(a), len(b)], initial_f_k=np.array([0.0, value]))
+    u[1] = np.concatenate([a, b]) - value + AWAY_FROM_ZERO
+    fitted = MBAR(u, [len(a), len(b)], initial_f_k=np.array([0.0, AWAY_FROM_ZERO]))
     overlap = float(fitted.compute_overlap()["scalar"])
     return _Step(float(a.mean()) - float(b.mean()), noise, overlap)
 

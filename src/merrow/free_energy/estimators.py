@@ -11,12 +11,13 @@ References:
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from alchemlyb.estimators import MBAR, TI, TI_GQ
+from alchemlyb.estimators import BAR, MBAR, TI, TI_GQ
 from pymbar.utils import BoundsError, ConvergenceError, ParameterError
 
 from merrow.errors import NumericsError
@@ -27,6 +28,30 @@ from merrow.free_energy.schedule import COMPONENT, Rule, weights
 from merrow.free_energy.spread import chains, check_rows, differences, path_estimate
 from merrow.samples import Array, WindowSamples
 from merrow.units import KCAL_PER_KJ, thermal_energy
+
+AWAY_FROM_ZERO = 10.0
+"""Least free energy above the first state's that pymbar is let see [kT]: its tolerance is relative,
+so that it would iterate to its limit on a free energy that is about zero."""
+
+
+@dataclass(frozen=True)
+class MbarFit:
+    """A solution of MBAR's equations, states in their order.
+
+    Attributes:
+        delta: F_j − F_i [kT], shape (K, K).
+        stderr: Their standard errors if all rows are independent [kT], shape (K, K).
+        estimator: alchemlyb's, of free energies with a constant added.
+    """
+
+    delta: Array
+    stderr: Array
+    estimator: MBAR
+
+    @cached_property
+    def overlap(self) -> Array:
+        """Overlap of the states, shape (K, K)."""
+        return np.asarray(self.estimator.overlap_matrix)
 
 
 def mbar(samples: WindowSamples, *, rows: Correlation | None = None) -> PathEstimate:
@@ -39,24 +64,24 @@ def mbar(samples: WindowSamples, *, rows: Correlation | None = None) -> PathEsti
     rows = rows or correlation(samples)
     ends = chains(samples.states)
     full = fit_mbar(samples.select(rows.equilibrated))
-    delta = full.delta_f_.to_numpy()
-    thinned = fit_mbar(samples.select(rows.independent), delta[0])
+    guess = full.delta[0]
+    thinned = fit_mbar(samples.select(rows.independent), guess)
 
     def values(part: WindowSamples) -> Array:
-        return differences(fit_mbar(part, delta[0]).delta_f_.to_numpy(), ends)
+        return differences(fit_mbar(part, guess).delta, ends)
 
     estimate = path_estimate(
         "MBAR",
         samples,
         rows,
-        center=differences(delta, ends),
-        analytic=differences(thinned.d_delta_f_.to_numpy(), ends),
+        center=differences(full.delta, ends),
+        analytic=differences(thinned.stderr, ends),
         values=values,
-        profile=delta[-1],
-        overlap=np.asarray(full.overlap_matrix),
+        profile=full.delta[-1],
+        overlap=full.overlap,
     )
     kt = thermal_energy(samples.temperature) * KCAL_PER_KJ
-    return replace(estimate, profile_stderr_kcal=thinned.d_delta_f_.to_numpy()[-1] * kt)
+    return replace(estimate, profile_stderr_kcal=thinned.stderr[-1] * kt)
 
 
 def thermodynamic_integration(
@@ -98,8 +123,8 @@ def thermodynamic_integration(
     )
 
 
-def fit_mbar(samples: WindowSamples, guess: Array | None = None) -> Any:
-    """Return alchemlyb's fitted MBAR, its matrices in the order of the states.
+def fit_mbar(samples: WindowSamples, guess: Array | None = None) -> MbarFit:
+    """Return alchemlyb's solution of MBAR.
 
     Args:
         samples: Rows, at least one of each state.
@@ -109,7 +134,14 @@ def fit_mbar(samples: WindowSamples, guess: Array | None = None) -> Any:
         NumericsError: A state has no row, or the equations have no solution.
     """
     check_rows(samples, minimum=1)
-    return _fit(MBAR(initial_f_k="BAR" if guess is None else guess.copy()), u_nk(samples))
+    table = u_nk(samples)
+    if guess is None:
+        guess = _fit(BAR(), table).delta_f_.iloc[0].to_numpy()
+    added = np.full(len(guess), AWAY_FROM_ZERO - min(guess[1:], default=0.0))
+    added[0] = 0.0
+    fitted = _fit(MBAR(initial_f_k=guess + added), table + added)
+    delta = fitted.delta_f_.to_numpy() - (added - added[:, None])
+    return MbarFit(delta, fitted.d_delta_f_.to_numpy(), fitted)
 
 
 def _fit(estimator: Any, table: pd.DataFrame) -> Any:

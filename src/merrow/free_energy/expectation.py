@@ -40,7 +40,7 @@ def reorganization_mbar(samples: WindowSamples, *, rows: Correlation | None = No
     rows = rows or correlation(samples)
     zero = float(samples.internal[0])  # absolute energies are ~1e5: subtract before taking means
     kept = samples.select(rows.equilibrated)
-    f = fit_mbar(kept).delta_f_.to_numpy()[0]
+    f = fit_mbar(kept).delta[0]
     value = _difference(kept, f, zero)[0]
     analytic = _difference(samples.select(rows.independent), f, zero)[1]
     repeats = [kept.select(kept.repeat == r) for r in np.unique(kept.repeat)]

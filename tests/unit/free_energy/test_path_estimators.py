@@ -8,6 +8,7 @@ import dataclasses
 import numpy as np
 import pytest
 from alchemlyb.estimators import TI
+from pymbar import mbar_solvers
 
 from merrow.errors import NumericsError
 from merrow.free_energy.convergence import (
@@ -19,10 +20,12 @@ from merrow.free_energy.convergence import (
 )
 from merrow.free_energy.cycle import hydration_direct, hydration_endpoint
 from merrow.free_energy.estimate import add, negative
-from merrow.free_energy.estimators import mbar, thermodynamic_integration
+from merrow.free_energy.estimators import fit_mbar, mbar, thermodynamic_integration
 from merrow.free_energy.frames import dhdl
 from merrow.free_energy.reorganization import reorganization_energy
 from merrow.free_energy.stored import Estimate
+from merrow.hydration.protocol import Schedule
+from merrow.samples import LambdaState
 from merrow.uncertainty import combined_error
 from merrow.units import KCAL_PER_KJ, thermal_energy
 from two_ensembles import endstate_correction
@@ -196,3 +199,21 @@ def test_route_2_with_the_same_energy_inside_is_the_mm_value_exactly(path):
         mm.stderr_kcal,
     )
     assert result.estimates.as_published is None
+
+
+@pytest.mark.parametrize("size", [1e-3, 1e-4, 1e-5, 1e-6])
+def test_free_energies_about_zero_take_no_more_iterations(path, monkeypatch, size):
+    # pymbar asks for 1e-12 of each free energy, which round-off of one about zero never reaches.
+    states = tuple(LambdaState(*state) for state in Schedule().states)
+    calls, hessian = [], mbar_solvers.mbar_hessian
+    samples, small = path(n=100, states=states), size * np.arange(len(states))  # kT
+    plain = fit_mbar(samples)
+    shifted = dataclasses.replace(samples, u=samples.u - plain.delta[0] + small)
+    monkeypatch.setattr(
+        mbar_solvers, "mbar_hessian", lambda *words: calls.append(1) or hessian(*words)
+    )
+    found = fit_mbar(shifted)
+    assert len(calls) < 20
+    assert found.delta[0] == pytest.approx(small, abs=1e-10)  # pymbar's tolerance of 10 kT
+    assert found.stderr == pytest.approx(plain.stderr, rel=1e-6, abs=1e-9)
+    assert found.overlap == pytest.approx(plain.overlap, abs=1e-9)
