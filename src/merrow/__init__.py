@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from merrow.amber.topology import read_topology
-    from merrow.energy import SinglePoint, single_point
     from merrow.errors import InputError, MerrowError
     from merrow.hydration.config import HydrationConfig, Source
     from merrow.hydration.protocol import PROTOCOLS, Protocol
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from merrow.md.settings import MdSettings
     from merrow.potentials.registry import load_potential
     from merrow.samples import WindowSamples
+    from merrow.single_point import SinglePoint, single_point
 
 __version__ = "0.1.0"
 
@@ -64,7 +64,7 @@ _ROOMS = {
     "MerrowError": "errors",
     "PROTOCOLS": "hydration.protocol",
     "Protocol": "hydration.protocol",
-    "SinglePoint": "energy",
+    "SinglePoint": "single_point",
     "Source": "hydration.config",
     "WindowSamples": "samples",
     "load_potential": "potentials.registry",
@@ -73,7 +73,7 @@ _ROOMS = {
     "read_topology": "amber.topology",
     "run_hydration": "hydration.run",
     "run_md": "md.run",
-    "single_point": "energy",
+    "single_point": "single_point",
 }
 
 

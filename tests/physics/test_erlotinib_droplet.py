@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from test_md_ml_region import START
 
-from merrow.energy import SinglePoint, SinglePointAnswer, single_point
 from merrow.md.from_mdin import read_md_settings
 from merrow.md.run import run_md
+from merrow.single_point import EnergyResult, SinglePoint, single_point
 
 BAR = 0.02
 """kcal/mol, as the reference states; the hartree of the two differs in the ninth digit, 1e-4."""
@@ -34,7 +34,7 @@ def case(folder):
     ]
 
 
-def ask(shared, folder, **changes) -> SinglePointAnswer:
+def ask(shared, folder, **changes) -> EnergyResult:
     options = {
         "ml_mask": ":ERL",
         "amber_coulomb": False,  # the reference has OpenMM's constant
@@ -55,17 +55,17 @@ def answer(shared, folder):
 
 def test_total_and_ml_energy_are_the_reference(answer, case):
     assert answer.n_ml_atoms == len(case["ml_atoms"]) == 52
-    assert answer.terms_kcal["ml"] == pytest.approx(case["E_ML_ani2x"], abs=BAR)
+    assert answer.terms["ml"] == pytest.approx(case["E_ML_ani2x"], abs=BAR)
     expected = case["no_cutoff"]["E_total_mechanical_embedding"]
-    assert answer.total_kcal == pytest.approx(expected, abs=BAR)
-    assert sum(answer.terms_kcal.values()) == pytest.approx(answer.total_kcal, abs=1e-6)
+    assert answer.total == pytest.approx(expected, abs=BAR)
+    assert sum(answer.terms.values()) == pytest.approx(answer.total, abs=1e-6)
 
 
 def test_the_embedding_alone_is_the_reference(answer, case):
     # Free of the network and its large absolute energy: nine digits of a prmtop remain.
     reference = case["no_cutoff"]
     expected = reference["E_MM_all"] - reference["E_MM_ml_alone"]
-    embedding = answer.total_kcal - answer.terms_kcal["ml"]
+    embedding = answer.total - answer.terms["ml"]
     assert embedding == pytest.approx(expected, abs=1e-5)
 
 
@@ -88,14 +88,14 @@ def test_plain_mm_is_the_reference(shared, folder, case):
     answer = ask(shared, folder, potential="mm", ml_mask=None, weights=None)
     reference = case["no_cutoff"]
     parts = reference["E_MM_components"]
-    assert answer.total_kcal == pytest.approx(reference["E_MM_all"], abs=1e-6)
+    assert answer.total == pytest.approx(reference["E_MM_all"], abs=1e-6)
     for ours, theirs in (
         (("bond",), "HarmonicBondForce"),
         (("angle",), "HarmonicAngleForce"),
         (("dihedral",), "PeriodicTorsionForce"),
         (("vdw", "vdw14", "elec", "elec14"), "NonbondedForce"),
     ):
-        total = sum(answer.terms_kcal[name] for name in ours)
+        total = sum(answer.terms[name] for name in ours)
         assert total == pytest.approx(parts[theirs], abs=1e-6), theirs
 
 
@@ -103,8 +103,8 @@ def test_the_ligand_as_its_own_potential_gives_plain_mm_back(shared, folder, cas
     potential = f"mm:{folder / 'erlotinib_gas.prmtop'}"
     answer = ask(shared, folder, potential=potential, weights=None)
     reference = case["no_cutoff"]
-    assert answer.terms_kcal["ml"] == pytest.approx(reference["E_MM_ml_alone"], abs=1e-5)
-    assert answer.total_kcal == pytest.approx(reference["E_MM_all"], abs=1e-5)
+    assert answer.terms["ml"] == pytest.approx(reference["E_MM_ml_alone"], abs=1e-5)
+    assert answer.total == pytest.approx(reference["E_MM_all"], abs=1e-5)
 
 
 def test_the_first_block_of_a_run_holds_the_same_energy(

@@ -18,10 +18,10 @@ from merrow.amber.coordinates import Coordinates, read_coordinates, write_restar
 from merrow.ambertools.programs import run_program
 from merrow.ambertools.sander import single_point
 from merrow.ambertools.solvent import solvate
-from merrow.energy import SinglePoint
-from merrow.energy import single_point as single_point_of
 from merrow.md.from_mdin import read_md_settings
 from merrow.md.run import run_md
+from merrow.single_point import SinglePoint
+from merrow.single_point import single_point as single_point_of
 
 # as exact as sander can be, so that what differs are the programs and not their approximations
 BOX = """same input for both
@@ -108,7 +108,7 @@ def test_every_term_without_a_box_is_sanders(solute, tmp_path):
     theirs = sander_terms(tmp_path, GAS.format(more=""), *gas)
     assert ours["EML"] == pytest.approx(theirs["EPtot"], abs=1e-3)
     assert ours["EPtot"] == pytest.approx(ours["EML"], abs=1e-9)
-    plain = single_point_of(SinglePoint(*gas, None, "mm", amber_coulomb=True)).terms_kcal
+    plain = single_point_of(SinglePoint(*gas, None, "mm", amber_coulomb=True)).terms
     printed = ("BOND", "ANGLE", "DIHED", "1-4 NB", "1-4 EEL", "VDWAALS", "EELEC")
     names = ("bond", "angle", "dihedral", "vdw14", "elec14", "vdw", "elec")
     for theirs_name, name in zip(printed, names, strict=True):

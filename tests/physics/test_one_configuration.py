@@ -23,12 +23,12 @@ from merrow.amber.coordinates import Coordinates, read_coordinates, write_restar
 from merrow.amber.topology import AmberTopology, read_topology
 from merrow.ambertools import sander
 from merrow.ambertools.programs import run_program
-from merrow.energy import SinglePoint, single_point
 from merrow.engine.simulation import exact_platform, misses_pairs
 from merrow.errors import InputError, UnsupportedPhysicsError
 from merrow.md.from_mdin import read_md_settings
 from merrow.md.run import run_md
 from merrow.sander.run import SanderRun, run
+from merrow.single_point import SinglePoint, single_point
 from merrow.system.box import box_vectors
 from merrow.system.configuration import check_sites, read_configuration
 from merrow.system.rendering import rendered
@@ -93,7 +93,7 @@ def ours(prmtop: Path, inpcrd: Path, **changes) -> dict[str, float]:
     """Return the terms of the MM energy [kcal/mol], converged electrostatics."""
     asked = {"potential": "mm", "cutoff": CUTOFF, "ewald_tolerance": 1e-6, "amber_coulomb": True}
     found = single_point(SinglePoint(prmtop, inpcrd, None, **{**asked, **changes}))
-    return {**found.terms_kcal, "total": found.total_kcal}
+    return {**found.terms, "total": found.total}
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
@@ -189,7 +189,7 @@ def test_ml_mm_does_not_depend_on_images(systems, gas, tmp_path):
                                  cutoff=CUTOFF))
         for path in (inpcrd, other)
     )  # fmt: skip
-    assert found.terms_kcal == pytest.approx(right.terms_kcal, abs=1e-3)
+    assert found.terms == pytest.approx(right.terms, abs=1e-3)
     np.testing.assert_allclose(found.forces, right.forces, atol=1e-2)
 
 

@@ -15,9 +15,9 @@ from scipy.io import netcdf_file
 from test_sander_parity import ELEC, VDW
 
 from merrow.amber.coordinates import Coordinates, read_coordinates, write_restart
-from merrow.energy import SinglePoint, single_point
 from merrow.errors import InputError, MerrowError
 from merrow.sander.run import SanderRun, run
+from merrow.single_point import SinglePoint, single_point
 
 pytestmark = pytest.mark.usefixtures("sander")
 
@@ -105,14 +105,14 @@ def test_ani2x_through_sander_is_our_own_hamiltonian(toluene, ani2x, tmp_path):
             pme_grid=(36, 36, 36),
         )
     )
-    terms = ours.terms_kcal
+    terms = ours.terms
     ml_energy = values(mdout, "ML energy (ani2x)")[0]
     assert ml_energy == pytest.approx(terms["ml"], abs=1e-3)  # float32 network against float64
     assert ml_energy == pytest.approx(values(mdout, "EXTERNESCF")[0], abs=6e-5)  # four decimals
     assert values(mdout, "spread")[0] > 0.0
     assert values(mdout, "VDWAALS")[0] == pytest.approx(terms["vdw"], abs=VDW)
     assert values(mdout, "EELEC")[0] == pytest.approx(terms["elec"], abs=ELEC)
-    assert values(mdout, "EPtot")[0] == pytest.approx(ours.total_kcal, abs=VDW + ELEC)
+    assert values(mdout, "EPtot")[0] == pytest.approx(ours.total, abs=VDW + ELEC)
     with netcdf_file(tmp_path / "forces.nc", "r", mmap=False) as file:
         forces = np.array(file.variables["forces"][0], dtype=np.float64)
     # Forces are stored in float32 and reach 1e2; splines of order 5 against 6 make 1e-2.
@@ -152,6 +152,6 @@ def test_restarts_go_from_our_engine_to_sander_and_back(toluene, tmp_path):
             ewald_coefficient=0.4,
             pme_grid=(36, 36, 36),
         )
-    ).total_kcal
+    ).total
     assert values(first, "EPtot")[-1] == pytest.approx(energy, abs=VDW + ELEC)
     assert isinstance(found, Coordinates)

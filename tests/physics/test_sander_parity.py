@@ -16,7 +16,7 @@ from merrow.amber.coordinates import Coordinates, read_coordinates, write_restar
 from merrow.amber.topology import read_topology
 from merrow.ambertools import sander as amber
 from merrow.ambertools.solvent import solvate
-from merrow.energy import SinglePoint, single_point
+from merrow.single_point import SinglePoint, single_point
 
 pytestmark = pytest.mark.usefixtures("sander")
 
@@ -53,8 +53,8 @@ def neutral(prmtop: Path, folder: Path, residue: int | None = None) -> Path:
 def ours(prmtop: Path, inpcrd: Path, **changes) -> dict[str, float]:
     options = {"ml_mask": None, "potential": "mm", "amber_coulomb": True, **changes}
     answer = single_point(SinglePoint(prmtop, inpcrd, **options))
-    assert sum(answer.terms_kcal.values()) == pytest.approx(answer.total_kcal, abs=1e-6)
-    return answer.terms_kcal
+    assert sum(answer.terms.values()) == pytest.approx(answer.total, abs=1e-6)
+    return answer.terms
 
 
 @pytest.mark.parametrize("name", MOLECULES)

@@ -127,7 +127,7 @@ def read_topology(path: str | Path) -> AmberTopology:
         lj_b=lj_b,
         bonds=bonds,
         molecules=molecules,
-        is_water=_is_water(numbers, bonds, molecules),
+        is_water=find_water(numbers, bonds, molecules),
         has_box=pointers[IFBOX] > 0,
         box_angle=float(sections["BOX_DIMENSIONS"][0]) if sections.get("BOX_DIMENSIONS") else 90.0,
         has_cmap="CMAP_COUNT" in sections,
@@ -224,7 +224,7 @@ def _bonds(sections: Sections) -> tuple[tuple[int, int], ...]:
     return tuple(sorted((min(i, j) // 3, max(i, j) // 3) for i, j in pairs))
 
 
-def _is_water(
+def find_water(
     numbers: Sequence[int],
     bonds: Sequence[tuple[int, int]],
     molecules: Sequence[Sequence[int]],

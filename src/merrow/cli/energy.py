@@ -13,7 +13,7 @@ from merrow.cli.choices import one_of
 from merrow.errors import InputError
 
 if TYPE_CHECKING:
-    from merrow.energy import SinglePointAnswer
+    from merrow.single_point import EnergyResult
 
 CoulombOption = Annotated[
     bool,
@@ -56,7 +56,7 @@ def energy(
     # torch and OpenMM load here, which --help must not wait for
     import numpy as np  # noqa: PLC0415
 
-    from merrow.energy import SinglePoint, single_point  # noqa: PLC0415
+    from merrow.single_point import SinglePoint, single_point  # noqa: PLC0415
 
     if (ewald_coeff is None) != (pme_grid is None):
         raise InputError("--ewald-coeff and --pme-grid belong together; give both.")
@@ -90,16 +90,16 @@ def _check_place(forces: Path) -> None:
         raise InputError(f"--forces {forces} is a folder; name a file, such as f.npy.")
 
 
-def _show(answer: SinglePointAnswer, *, as_json: bool) -> None:
+def _show(answer: EnergyResult, *, as_json: bool) -> None:
     if as_json:
         data = {
-            "total_kcal": answer.total_kcal,
-            "terms_kcal": answer.terms_kcal,
+            "total_kcal": answer.total,
+            "terms_kcal": answer.terms,
             "n_ml_atoms": answer.n_ml_atoms,
         }
         typer.echo(json.dumps(data, indent=2, allow_nan=False))
         return
-    for name, value in (*answer.terms_kcal.items(), ("total", answer.total_kcal)):
+    for name, value in (*answer.terms.items(), ("total", answer.total)):
         typer.echo(f"{name:<10} {value:18.4f} kcal/mol")
 
 

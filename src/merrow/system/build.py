@@ -19,15 +19,9 @@ from merrow.errors import InputError, UnsupportedPhysicsError
 from merrow.potentials.interface import Potential
 from merrow.system import alchemy
 from merrow.system.force import PotentialBridge, PrefetchForce, potential_force
-from merrow.system.internal import (
-    BONDED,
-    ClassicalPotential,
-    add_parameters,
-    add_term,
-    internal_forces,
-    n_terms,
-)
+from merrow.system.internal import ClassicalPotential, internal_forces
 from merrow.system.masses import Masses, region_masses
+from merrow.system.outside import Bonded, outside
 from merrow.system.pme import Nonbonded
 from merrow.system.region import NO_BONDS, Bonds, MLRegion, bonds_within, capped
 from merrow.system.rendering import rendered
@@ -208,19 +202,11 @@ def _environment_part(
 ) -> list[mm.Force]:
     """Return what of a force of the prmtop acts outside the region."""
     inside = set(region.atoms)
-    if isinstance(force, BONDED):
-        kept = type(force)()
+    if isinstance(force, Bonded):
+        kept = outside(force, inside)
         kept.setUsesPeriodicBoundaryConditions(nonbonded.cutoff is not None)
-        for k in range(n_terms(force)):
-            atoms, parameters = add_parameters(force, k)
-            if not all(atom in inside for atom in atoms):
-                add_term(kept, atoms, parameters)
         kept.setForceGroup(ENVIRONMENT)
         return [kept]
-    if isinstance(force, mm.CMAPTorsionForce):
-        return [_cmap_outside(force, inside, periodic=nonbonded.cutoff is not None)]
-    if isinstance(force, mm.CustomTorsionForce):
-        return [_impropers_outside(force, inside, periodic=nonbonded.cutoff is not None)]
     if isinstance(force, mm.NonbondedForce):
         kept = copy.deepcopy(force)
         alchemy.couple_charges(
@@ -234,38 +220,6 @@ def _environment_part(
         f"{topology.path.name} has {type(force).__name__} terms, which are not available beside "
         "an ML region."
     )
-
-
-def _cmap_outside(
-    force: mm.CMAPTorsionForce, inside: set[int], *, periodic: bool
-) -> mm.CMAPTorsionForce:
-    """Keep the maps of two torsions that have an atom outside the region."""
-    kept = mm.CMAPTorsionForce()
-    for k in range(force.getNumMaps()):
-        kept.addMap(*force.getMapParameters(k))
-    for k in range(force.getNumTorsions()):
-        grid, *atoms = force.getTorsionParameters(k)
-        if not inside.issuperset(atoms):
-            kept.addTorsion(grid, *atoms)
-    kept.setUsesPeriodicBoundaryConditions(periodic)
-    kept.setForceGroup(ENVIRONMENT)
-    return kept
-
-
-def _impropers_outside(
-    force: mm.CustomTorsionForce, inside: set[int], *, periodic: bool
-) -> mm.CustomTorsionForce:
-    """Keep CHARMM's impropers that have an atom outside the region."""
-    kept = mm.CustomTorsionForce(force.getEnergyFunction())
-    for k in range(force.getNumPerTorsionParameters()):
-        kept.addPerTorsionParameter(force.getPerTorsionParameterName(k))
-    for k in range(force.getNumTorsions()):
-        *atoms, parameters = force.getTorsionParameters(k)
-        if not inside.issuperset(atoms):
-            kept.addTorsion(*atoms, parameters)
-    kept.setUsesPeriodicBoundaryConditions(periodic)
-    kept.setForceGroup(ENVIRONMENT)
-    return kept
 
 
 def _without_region(force: mm.CustomNonbondedForce, inside: set[int]) -> mm.CustomNonbondedForce:

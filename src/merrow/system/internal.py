@@ -29,11 +29,17 @@ from merrow.units import (
     NM_PER_ANGSTROM,
 )
 
-BONDED = (mm.HarmonicBondForce, mm.HarmonicAngleForce, mm.PeriodicTorsionForce)
+BONDED = (
+    mm.HarmonicBondForce,
+    mm.HarmonicAngleForce,
+    mm.PeriodicTorsionForce,
+    mm.RBTorsionForce,  # of no prmtop, but of a System of the user's own
+)
 TERM_OF = {
     "HarmonicBondForce": ("Bond", 2),
     "HarmonicAngleForce": ("Angle", 3),
     "PeriodicTorsionForce": ("Torsion", 4),
+    "RBTorsionForce": ("Torsion", 4),
 }
 """What OpenMM calls one term of each bonded force, and its number of atoms."""
 

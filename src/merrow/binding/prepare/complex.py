@@ -37,10 +37,10 @@ from merrow.binding.prepare.tleap import (
     relax,
     solvate_complex,
 )
-from merrow.energy import SinglePoint, single_point
 from merrow.errors import InputError, MerrowError
 from merrow.files import atomic_write
 from merrow.folders import check_new, staging_folder
+from merrow.single_point import SinglePoint, single_point
 
 REPORT: Final = "preparation.json"
 ENERGY_TOLERANCE: Final = 0.01
@@ -145,7 +145,7 @@ def compare_energies(prmtop: Path, inpcrd: Path) -> dict[str, dict[str, float]]:
     theirs = sander.single_point(prmtop, inpcrd)
     ours = single_point(
         SinglePoint(prmtop, inpcrd, None, "mm", double=True, amber_coulomb=True)
-    ).terms_kcal
+    ).terms
     table = {
         name: {"sander": value, "openmm": ours[name], "difference": ours[name] - value}
         for name, value in theirs.items()

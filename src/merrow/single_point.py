@@ -65,16 +65,16 @@ class SinglePoint:
 
 
 @dataclass(frozen=True)
-class SinglePointAnswer:
+class EnergyResult:
     """Energies [kcal/mol] by AMBER's names, forces [kcal/mol/Å] in prmtop order, shape (N, 3)."""
 
-    total_kcal: float
-    terms_kcal: dict[str, float]
+    total: float
+    terms: dict[str, float]
     forces: Array
     n_ml_atoms: int
 
 
-def single_point(request: SinglePoint) -> SinglePointAnswer:
+def single_point(request: SinglePoint) -> EnergyResult:
     """Compute energy terms and forces of one configuration.
 
     Raises:
@@ -123,7 +123,7 @@ def single_point(request: SinglePoint) -> SinglePointAnswer:
             "the energy or a force is not a finite number: look for atoms on top of each other in "
             f"{request.inpcrd}, and at the Ewald settings if some were given."
         )
-    return SinglePointAnswer(
+    return EnergyResult(
         answer.total * KCAL_PER_KJ,
         {name: value * KCAL_PER_KJ for name, value in answer.terms.items()},
         answer.forces * (KCAL_PER_KJ / ANGSTROM_PER_NM),
