@@ -62,9 +62,7 @@ MASKS = (":1", ":ACE@CA,H*", "(:1-2&!@H=)|:WAT", "@1-6", "!:WAT", "@%CT", "*", "
 SMILES = ("CO", "CC(=O)Oc1ccccc1C(=O)O", "C[N+](C)(C)C", "[O-][n+]1ccccc1", "F/C=C/F")
 
 
-JOB = (
-    '{"prmtop": "/tmp/a.prmtop", "atoms": [0, 1, 2], "potential": "ani2x", "precision": "float32"}'
-)
+JOB = '{"prmtop": "a.prmtop", "atoms": [0, 1, 2], "potential": "ani2x", "precision": "float32"}'
 CAMPAIGN = "task: campaign\ntable: set.csv\ncolumns: {name: id}\npotential: ani2x\nrepeats: 1\n"
 SIMULATION = "task: simulation\nprmtop: a.prmtop\ninpcrd: a.inpcrd\nml_mask: ':1'\nseed: 7\n"
 CLUSTER = "scheduler: slurm\nqueue: short\njobs: 2\nwalltime: '01:00:00'\n"

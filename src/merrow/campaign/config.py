@@ -32,7 +32,7 @@ class CampaignConfig(Settings):
     protocol: Protocol = PROTOCOLS["quick"]
     """The sampling."""
     charges: tuple[ChargeModel, ...] | None = None
-    """Charge models, each its own run; null: bcc, or the charges of a mol2 file."""
+    """Charge models, each its own run; null: as `merrow hydration` chooses for each molecule."""
     gaff: Literal[1, 2] = 2
     """GAFF version of the solutes."""
     mm_reference: bool = True

@@ -19,7 +19,7 @@ from merrow.campaign.rows import Row, folder_name
 from merrow.engine.simulation import check_platform
 from merrow.errors import InputError, MerrowError, MissingComponentError
 from merrow.files import atomic_write
-from merrow.hydration.config import HydrationConfig
+from merrow.hydration.config import HydrationConfig, usual_charges
 from merrow.hydration.prepare import begin_run, resolve_config
 from merrow.hydration.run import check_hydration
 from merrow.hydration.run_folder import RunFolder
@@ -138,7 +138,8 @@ def _charges(config: CampaignConfig, row: Row) -> tuple[str, ...]:
         return ("prmtop",)
     if config.charges is not None:
         return config.charges
-    return ("file",) if row.source.get("path", "").lower().endswith(".mol2") else ("bcc",)
+    source = {"structure": row.source.get("path"), "gaff": config.gaff}
+    return (usual_charges(source, config.protocol.name),)
 
 
 def _configuration(config: CampaignConfig, row: Row, charges: str, base: Path) -> HydrationConfig:

@@ -37,7 +37,8 @@ SolvateOption = Annotated[
     str | None, typer.Option(help='"tip3p": put a gas-phase prmtop into water.')
 ]
 ChargesOption = Annotated[
-    str | None, typer.Option(help="bcc, abcg2, or file (the mol2 file's own, its default).")
+    str | None,
+    typer.Option(help="abcg2 (GAFF2's default), bcc, or file (a mol2 file's own, its default)."),
 ]
 TargetOption = Annotated[float | None, typer.Option(help="Stop at this standard error [kcal/mol].")]
 TimeOption = Annotated[
@@ -52,6 +53,13 @@ SettingsOption = Annotated[
 ]
 ReferenceOption = Annotated[
     bool, typer.Option("--mm-reference", help="Direct route: the MM value too.")
+]
+ExptOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Measured value [kcal/mol], such as -5.1 or -5.1,0.6 with its error, or a table: "
+        "FreeSolv's database.txt, or CSV with smiles and expt_kcal."
+    ),
 ]
 BothOption = Annotated[
     bool, typer.Option("--both-routes", help="Sample both routes and say whether they agree.")
@@ -88,12 +96,14 @@ def hydration(
     ] = None,
     processes: Annotated[int | None, typer.Option(help="Processes at a time.", min=1)] = None,
     platform: Annotated[str, typer.Option(help="OpenMM platform.")] = "CPU",
+    expt: ExptOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Compute the hydration free energy of a molecule with an ML/MM Hamiltonian."""
     if both_routes and route is None:
         route = "direct"  # the headline of both
     minutes = minutes_of(max_time)
+    value, error = _measured(expt, source)
     overrides = overrides_of(
         settings, route=route, target_stderr_kcal=target_stderr, maximum_minutes=minutes
     )
@@ -109,6 +119,8 @@ def hydration(
             "repeats": repeats or _repeats(protocol, out),
             "processes": processes,
             "platform": platform,
+            "expt_kcal": value,
+            "expt_stderr_kcal": error,
         },
         source="the command line",
     )
@@ -220,9 +232,22 @@ def _source(
         if value is not None:
             raise InputError(f"{name} belongs to a prmtop, but {source!r} is none.")
     if suffix in STRUCTURES:
-        own = "file" if suffix == ".mol2" else "bcc"
-        return {"kind": "structure", "structure": source, "charges": charges or own, "gaff": gaff}
-    return {"kind": "smiles", "smiles": source, "charges": charges or "bcc", "gaff": gaff}
+        return {"kind": "structure", "structure": source, "charges": charges, "gaff": gaff}
+    return {"kind": "smiles", "smiles": source, "charges": charges, "gaff": gaff}
+
+
+def _measured(expt: str | None, source: str) -> tuple[float | None, float | None]:
+    """Return the measured value and its error [kcal/mol] that `--expt` means."""
+    if expt is None:
+        return None, None
+    from merrow.ambertools.molecule import read_molecule  # noqa: PLC0415
+    from merrow.hydration.measured import read_value, value_in_table  # noqa: PLC0415
+
+    if not Path(expt).is_file():
+        return read_value(expt)
+    bare = is_prmtop(Path(source))  # atoms and bonds, but no SMILES
+    found = value_in_table(Path(expt), None if bare else read_molecule(source).smiles)
+    return found.value_kcal, found.stderr_kcal
 
 
 def minutes_of(text: str | None) -> float | None:

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Final, Literal
 
 from pydantic import Field, model_validator
 
@@ -17,6 +18,28 @@ STOPPING_KEYS = (
     "maximum_minutes",
 )
 """Settings of a protocol that say when sampling ends, not what is sampled."""
+
+
+ChargeModel = Literal["bcc", "abcg2", "file", "prmtop"]
+USUAL_CHARGES: Final = "abcg2"
+"""What a SMILES or an SDF file gets: made for GAFF2, 0.37 kcal/mol from experiment; bcc 1.03."""
+
+
+def usual_charges(source: Mapping[str, Any], protocol: str) -> ChargeModel:
+    """Return the charge model of a source that names none.
+
+    A prmtop and a mol2 file keep their own. ABCG2 was made for GAFF2 (10.1063/5.0019056), so GAFF
+    has AM1-BCC; so has the protocol paper, whose authors used it.
+
+    Args:
+        source: Keys of a `Source`.
+        protocol: The protocol's name.
+    """
+    if source.get("kind") in ("solvated", "gas"):
+        return "prmtop"
+    if str(source.get("structure") or "").lower().endswith(".mol2"):
+        return "file"
+    return "bcc" if protocol == "paper" or source.get("gaff", 2) == 1 else USUAL_CHARGES
 
 
 class Source(Settings):
@@ -34,8 +57,9 @@ class Source(Settings):
     """kind solvated or gas: path of the coordinates."""
     ml_mask: str | None = None
     """kind solvated or gas: AMBER mask of the solute; null: the molecule that is not water."""
-    charges: Literal["bcc", "abcg2", "file", "prmtop"] = "bcc"
-    """Charge model of the solute."""
+    charges: ChargeModel = USUAL_CHARGES
+    """Charge model of the solute; by default bcc for gaff 1 and protocol paper, the file's own for
+    a mol2 file or a prmtop."""
     gaff: Literal[1, 2] = 2
     """GAFF version of the solute."""
 
@@ -85,6 +109,20 @@ class HydrationConfig(Settings):
     """Processes at a time; null: one for each core."""
     platform: Literal["CPU", "Reference", "CUDA", "OpenCL", "HIP"] = "CPU"
     """OpenMM platform."""
+    expt_kcal: float | None = Field(None, allow_inf_nan=False)
+    """Measured value that the report shows beside the result [kcal/mol]; null: a known one."""
+    expt_stderr_kcal: float | None = Field(None, ge=0.0, allow_inf_nan=False)
+    """Error of the measured value [kcal/mol]; null: not known."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_charges(cls, data: Any) -> Any:
+        source = data.get("source") if isinstance(data, Mapping) else None
+        if not isinstance(source, Mapping) or source.get("charges") is not None:
+            return data
+        protocol = data.get("protocol", {})
+        name = protocol.get("name") if isinstance(protocol, Mapping) else protocol.name
+        return {**data, "source": {**source, "charges": usual_charges(source, str(name))}}
 
     @model_validator(mode="after")
     def _consistent(self) -> HydrationConfig:
@@ -112,7 +150,7 @@ class HydrationConfig(Settings):
         with more repeats.
         """
         data = self.model_dump(mode="json")
-        for key in ("processes", "weights", "repeats"):
+        for key in ("processes", "weights", "repeats", "expt_kcal", "expt_stderr_kcal"):
             data.pop(key)
         for key in ("name", *STOPPING_KEYS):
             data["protocol"].pop(key)

@@ -37,6 +37,7 @@ from merrow.free_energy.stored import (
     UncertaintyPart,
     Verdict,
 )
+from merrow.hydration.measured import Measured
 
 SCHEMA_VERSION: Final = 1
 
@@ -102,6 +103,7 @@ class HydrationResult(_Model):
     de_reorg_mbar: Estimate | None = None
     closure: Estimate | None = None
     budget: Annotated[tuple[UncertaintyPart, ...], Field(strict=False)] = ()
+    measured: Measured | None = None
     diagnostics: Diagnostics
     settings: dict[str, JsonValue]
     versions: dict[str, str]

@@ -346,7 +346,9 @@ class RunFolder:
         # asked of the result, not of run.yaml: a longer run that was killed has rewritten run.yaml
         made, wanted = result.settings.get("protocol"), config.protocol.model_dump(mode="json")
         same = isinstance(made, dict) and all(made.get(key) == wanted[key] for key in STOPPING_KEYS)
-        return result if same and result.settings.get("repeats") == config.repeats else None
+        for key in ("repeats", "expt_kcal", "expt_stderr_kcal"):
+            same &= result.settings.get(key) == getattr(config, key)
+        return result if same else None
 
 
 def read_run_file(path: Path) -> HydrationConfig:

@@ -35,8 +35,8 @@ def test_every_kind_of_source_becomes_a_run(systems, tmp_path):
     ]
     found = plan(rows, tmp_path, systems)
     assert [(job.name, run.source.kind, run.source.charges) for job, run in found] == [
-        ("drawn-bcc", "smiles", "bcc"),
-        ("sdf-bcc", "structure", "bcc"),
+        ("drawn-abcg2", "smiles", "abcg2"),
+        ("sdf-abcg2", "structure", "abcg2"),
         ("mol2-file", "structure", "file"),
         ("amber-prmtop", "gas", "prmtop"),
     ]
@@ -83,18 +83,20 @@ def test_runs_and_list_are_written_whole_and_read_back(systems, tmp_path):
     for _ in range(2):  # again changes nothing
         write_jobs(tmp_path, found, systems)
         assert read_jobs(tmp_path) == [job for job, _ in found]
-    run = tmp_path / "runs" / "a-bcc"
+    run = tmp_path / "runs" / "a-abcg2"
     config = RunFolder(run).config()
     assert config.source.structure == "inputs/methane.sdf"
     assert (run / "inputs" / "methane.sdf").is_file()
     assert RunFolder(run).holds(config)
-    assert not (tmp_path / "runs" / "b-bcc").exists()
+    assert not (tmp_path / "runs" / "b-abcg2").exists()
 
 
 def test_the_runs_of_another_campaign_are_left_alone(tmp_path):
     rows = [Row(2, "a", {"smiles": "C"})]
     write_jobs(tmp_path, plan(rows, tmp_path, tmp_path), tmp_path)
-    with pytest.raises(InputError, match="a-bcc holds another run: seed is 2025 there and 1 here"):
+    with pytest.raises(
+        InputError, match="a-abcg2 holds another run: seed is 2025 there and 1 here"
+    ):
         plan(rows, tmp_path, tmp_path, seed=1)
 
 

@@ -10,6 +10,7 @@ from merrow.free_energy.frames import dhdl, storable, u_nk
 from merrow.free_energy.stored import UncertaintyPart
 from merrow.hydration.analysis.checks import RunChecks
 from merrow.hydration.analysis.estimate import HydrationAnalysis
+from merrow.hydration.measured import YOURS, Measured, known_value
 from merrow.hydration.report.page import render_page
 from merrow.hydration.report.structure import Structure
 from merrow.hydration.result import HydrationResult, Legs, write_csv, write_json
@@ -34,7 +35,7 @@ def build_result(
     return HydrationResult(
         molecule=run.prepared.info.molecule,
         potential=config.potential,
-        charges=source.charges if source.kind in ("smiles", "structure") else "prmtop",
+        charges=source.charges,
         protocol=config.protocol.name,
         route=config.protocol.route,
         temperature_k=config.protocol.temperature_k,
@@ -45,6 +46,7 @@ def build_result(
         de_reorg_mbar=checks.de_reorg_mbar,
         closure=None if found.closure is None else found.closure.difference,
         budget=budget,
+        measured=_measured(run),
         diagnostics=checks.diagnostics,
         settings=_settings(run, found),
         versions=versions(),
@@ -74,6 +76,14 @@ def write_outputs(
     write_json(result, folder.result)
 
 
+def _measured(run: RunContext) -> Measured | None:
+    """Return the measured value that the user gave, or one that is known for this molecule."""
+    config = run.config
+    if config.expt_kcal is None:
+        return known_value(run.prepared.info.molecule.smiles)
+    return Measured(value_kcal=config.expt_kcal, stderr_kcal=config.expt_stderr_kcal, source=YOURS)
+
+
 def _settings(run: RunContext, found: HydrationAnalysis) -> dict[str, Any]:
     config, info, pme = run.config, run.prepared.info, run.nonbonded.pme
     return {
@@ -84,6 +94,8 @@ def _settings(run: RunContext, found: HydrationAnalysis) -> dict[str, Any]:
         "n_waters": info.n_waters,
         "repeats": config.repeats,
         "platform": config.platform,
+        "expt_kcal": config.expt_kcal,
+        "expt_stderr_kcal": config.expt_stderr_kcal,
         "ml_device": run.device,
         "pme_alpha_per_angstrom": None if pme is None else pme.alpha / ANGSTROM_PER_NM,
         "pme_grid": None if pme is None else list(pme.grid),

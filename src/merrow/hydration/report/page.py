@@ -17,10 +17,13 @@ from merrow.hydration.report.figures import (
 from merrow.hydration.report.lines import (
     EXPLANATION,
     MM,
+    accuracy_words,
     answer_lines,
     headline_words,
     internal_name,
+    measured_words,
     route_words,
+    sensitivity_words,
     subject,
     why_two_numbers,
 )
@@ -67,6 +70,9 @@ def render_page(
         title=subject(result),
         result=result,
         headline_words=headline_words(result),
+        measured=measured_words(result),
+        accuracy=accuracy_words(result),
+        sensitivity=sensitivity_words(result),
         structure=picture,
         no_structure=no_picture,
         molecule=_molecule(result),

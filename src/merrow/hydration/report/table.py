@@ -14,9 +14,12 @@ from rich.text import Text
 
 from merrow.hydration.protocol import PROTOCOLS
 from merrow.hydration.report.lines import (
+    accuracy_words,
     answer_lines,
     headline_words,
+    measured_words,
     route_words,
+    sensitivity_words,
     subject,
     why_two_numbers,
 )
@@ -26,7 +29,14 @@ from merrow.report.text import duration, energy, flatten, number, stderr
 WIDTH: Final = 80
 HERE: Final = ("name", "route", "n_waters")
 """Keys of the protocol that the table shows anyway; the waters are counted in the box."""
-ELSEWHERE: Final = ("source", "pme_alpha_per_angstrom", "ti", "published")
+ELSEWHERE: Final = (
+    "source",
+    "pme_alpha_per_angstrom",
+    "ti",
+    "published",
+    "expt_kcal",
+    "expt_stderr_kcal",
+)
 """Settings that other lines of the table say, or that only a methods section asks for."""
 
 
@@ -37,6 +47,7 @@ def render_table(result: HydrationResult) -> RenderableType:
         Text(),
         _answer(result),
         Text(),
+        *_beside(result),
         Text(headline_words(result)),
         Text(why_two_numbers(result)),
         Text(),
@@ -46,6 +57,14 @@ def render_table(result: HydrationResult) -> RenderableType:
         _circumstances(result),
     )
     return Constrain(Group(*parts), width=WIDTH)
+
+
+def _beside(result: HydrationResult) -> tuple[RenderableType, ...]:
+    """Return the measured value, and what is known about the model's accuracy."""
+    measured = measured_words(result)
+    lines = [f"Measured: {measured}"] if measured else []
+    lines += [accuracy_words(result), sensitivity_words(result)]
+    return tuple(Text(line) for line in lines if line)
 
 
 def _answer(result: HydrationResult) -> Table:

@@ -20,6 +20,7 @@ from merrow.hydration.result import HydrationResult
 from merrow.samples import LambdaState, WindowSamples
 
 ZERO = -506528.0
+MEASURED = {"value_kcal": -3.8, "stderr_kcal": 0.6, "source": "FreeSolv 0.52", "name": "acetone"}
 BOUNDS = {
     "water": {
         "lower_kcal": -2.53,
@@ -58,6 +59,7 @@ def synthetic_keys(
         "molecule": {"smiles": "CC(C)=O", "formula": "C3H6O", "charge": 0, "n_atoms": 10},
         "potential": potential,
         "charges": "bcc",
+        "measured": MEASURED,
         "protocol": protocol,
         "route": route,
         "temperature_k": 298.15,

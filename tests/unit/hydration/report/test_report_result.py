@@ -50,7 +50,16 @@ def test_the_keys_of_the_file_are_those_of_version_one(make_result):
             "de_reorg",
             "de_reorg_mbar",
         ),
-        *("closure", "budget", "diagnostics", "settings", "versions", "seeds", "wall_s"),
+        *(
+            "closure",
+            "budget",
+            "measured",
+            "diagnostics",
+            "settings",
+            "versions",
+            "seeds",
+            "wall_s",
+        ),
     }
     assert set(found["molecule"]) == {"smiles", "formula", "charge", "n_atoms"}
     assert set(found["headline"]) == {"value_kcal", "stderr_kcal", "method"}

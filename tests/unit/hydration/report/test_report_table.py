@@ -39,6 +39,20 @@ def test_r1_shows_the_exact_value_as_headline_and_the_published_sum_beside_it(ma
     assert "MM value" not in output
 
 
+def test_the_measured_value_and_what_is_not_in_the_error_stand_beside_the_answer(keys):
+    keys["settings"]["source"] = {"gaff": 2}
+    keys["diagnostics"]["dg_for_1_percent_charge_kcal"] = -0.135
+    output = " ".join(printed(result_of(keys)).split())
+    assert "Measured: -3.80 ± 0.60 (FreeSolv 0.52)" in output
+    assert "GAFF2 with AM1-BCC charges alone is on average 1.03 kcal/mol from experiment" in output
+    words = "moves the number most beside sampling is the solute's charges, if 10 % larger: -1.35"
+    assert words in output
+    keys |= {"measured": None, "charges": "prmtop"}
+    output = " ".join(printed(result_of(keys)).split())
+    assert "Measured" not in output
+    assert "How accurate the charges of this input are is not known here." in output
+
+
 def test_the_solutes_own_energy_is_called_by_its_name(make_result):
     result = make_result("direct")
     output = printed(result.model_copy(update={"potential": "mm"}))

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: MIT
+"""Measured hydration free energies: of a few molecules, or of a table that the user gives.
+
+The values below are single facts as the FreeSolv database 0.52 collects them (cite Mobley and
+Guthrie, 10.1007/s10822-014-9747-x, and the works that it names). The database itself is not part of
+merrow: its licence is not ours to give on. Its `database.txt` can be given with `--expt`.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Final
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from merrow.errors import InputError
+from merrow.folders import text_of
+
+FREESOLV: Final = "FreeSolv 0.52"
+YOURS: Final = "given by you"
+_KNOWN: Final = (
+    # SMILES, name, value, error [kcal/mol]; 0.6 is FreeSolv's error where none was published
+    ("C", "methane", 2.0, 0.2),
+    ("CCCC", "butane", 2.1, 0.2),
+    ("c1ccccc1", "benzene", -0.9, 0.2),
+    ("Cc1ccccc1", "toluene", -0.9, 0.2),
+    ("c1ccncc1", "pyridine", -4.69, 0.6),
+    ("CO", "methanol", -5.1, 0.6),
+    ("CCO", "ethanol", -5.0, 0.6),
+    ("c1ccc(cc1)O", "phenol", -6.6, 0.2),
+    ("COCOC", "dimethoxymethane", -2.93, 0.2),
+    ("C1CCOC1", "tetrahydrofuran", -3.47, 0.6),
+    ("COc1ccccc1", "anisole", -2.45, 0.6),
+    ("CC=O", "acetaldehyde", -3.5, 0.6),
+    ("Cc1ccccc1C=O", "2-methylbenzaldehyde", -3.93, 0.1),
+    ("CC(=O)C", "acetone", -3.8, 0.6),
+    ("CCC(=O)CC", "pentan-3-one", -3.41, 0.2),
+    ("C1CCC(=O)C1", "cyclopentanone", -4.7, 0.6),
+    ("CN", "methylamine", -4.55, 0.6),
+    ("CCNCC", "diethylamine", -4.07, 0.6),
+    ("CN(C)C", "trimethylamine", -3.2, 0.6),
+    ("c1ccc(cc1)N", "aniline", -5.49, 0.6),
+    ("CC(=O)OC", "methyl acetate", -3.13, 0.6),
+    ("CCOCCOC(=O)C", "2-ethoxyethyl acetate", -5.31, 0.1),
+    ("CCC(=O)N", "propionamide", -9.4, 0.2),
+    ("CC(=O)NC", "N-methylacetamide", -10.0, 0.6),
+    ("CC#N", "acetonitrile", -3.88, 0.6),
+    ("CCCCCCl", "1-chloropentane", -0.1, 0.2),
+    ("c1ccc(cc1)Cl", "chlorobenzene", -1.12, 0.6),
+    ("c1ccc(cc1)F", "fluorobenzene", -0.8, 0.6),
+    ("CC(F)F", "1,1-difluoroethane", -0.11, 0.6),
+    ("C[C@H](C(F)(F)F)O", "1,1,1-trifluoropropan-2-ol", -4.2, 0.2),
+)
+_VALUE_COLUMNS: Final = ("expt_kcal", "expt", "experimental_kcal")
+_ERROR_COLUMNS: Final = ("expt_stderr_kcal", "expt_unc", "expt_error")
+
+
+class Measured(BaseModel):
+    """A measured hydration free energy [kcal/mol], 1 mol/L gas → 1 mol/L water at 298.15 K.
+
+    Attributes:
+        value_kcal: The value.
+        stderr_kcal: Its error; None where it is not known.
+        source: Where it is from.
+        name: The molecule's name there, or "".
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    value_kcal: float
+    stderr_kcal: Annotated[float, Field(ge=0.0)] | None = None
+    source: str
+    name: str = ""
+
+
+def known_value(smiles: str | None) -> Measured | None:
+    """Return the measured value of a molecule that merrow knows, or None.
+
+    Args:
+        smiles: The molecule; None where only AMBER files were given.
+    """
+    wanted = _canonical(smiles)
+    if wanted is None:
+        return None
+    for known, name, value, stderr in _KNOWN:
+        if _canonical(known) == wanted:
+            return Measured(value_kcal=value, stderr_kcal=stderr, source=FREESOLV, name=name)
+    return None
+
+
+def value_in_table(path: Path, smiles: str | None) -> Measured:
+    """Return the measured value of a molecule in a table.
+
+    Args:
+        path: FreeSolv's database.txt, or a CSV file with the columns `smiles` and `expt_kcal`
+            (and `expt_stderr_kcal`, where errors are known).
+        smiles: The molecule.
+
+    Raises:
+        InputError: The file is not such a table, or does not hold the molecule.
+    """
+    wanted = _canonical(smiles)
+    if wanted is None:
+        raise InputError(
+            f"--expt {path}: a molecule without SMILES cannot be looked up; give its value, such "
+            "as --expt -5.1."
+        )
+    for found, name, value, stderr in _rows(path):
+        if _canonical(found) == wanted:
+            return Measured(value_kcal=value, stderr_kcal=stderr, source=path.name, name=name)
+    raise InputError(f"{path} has no molecule {smiles}; give its value, such as --expt -5.1.")
+
+
+def read_value(text: str) -> tuple[float, float | None]:
+    """Return a measured value and its error [kcal/mol] from such as "-5.1" or "-5.1,0.6".
+
+    Raises:
+        InputError: It is no number, or the error is below zero.
+    """
+    value, comma, error = text.partition(",")
+    try:
+        numbers = (float(value), float(error) if comma else None)
+    except ValueError:
+        numbers = (math.nan, None)
+    if not (math.isfinite(numbers[0]) and 0.0 <= (numbers[1] or 0.0) < math.inf):
+        raise InputError(
+            f"--expt {text!r} is neither a value in kcal/mol, such as -5.1 or -5.1,0.6 with its "
+            "error, nor a file that is there."
+        )
+    return numbers
+
+
+def _canonical(smiles: str | None) -> str | None:
+    from rdkit import Chem  # noqa: PLC0415  (slow to import, and most commands need none)
+
+    mol = None if not smiles else Chem.MolFromSmiles(smiles)
+    return None if mol is None else str(Chem.MolToSmiles(Chem.RemoveHs(mol)))
+
+
+def _rows(path: Path) -> Iterator[tuple[str, str, float, float | None]]:
+    """Yield SMILES, name, value and error of each row of a table."""
+    lines = [line for line in text_of(path).splitlines() if line.strip()]
+    if lines and lines[0].startswith("#") and any("; " in line for line in lines):
+        cells = [line.split(";") for line in lines if not line.startswith("#")]
+        rows = [
+            dict(zip(("", "smiles", "name", "expt", "expt_unc"), map(str.strip, row), strict=False))
+            for row in cells
+        ]
+    else:
+        rows = list(csv.DictReader(lines, restval=""))
+    header = set(rows[0]) if rows else set()
+    value = next((name for name in _VALUE_COLUMNS if name in header), None)
+    if value is None or "smiles" not in header:
+        raise InputError(
+            f"{path} is no table of measured values: it needs the columns smiles and expt_kcal, or "
+            "to be FreeSolv's database.txt."
+        )
+    error = next((name for name in _ERROR_COLUMNS if name in header), "")
+    for number, row in enumerate(rows, 1):
+        if not row[value]:
+            continue
+        try:
+            spread = float(row[error]) if row.get(error) else None
+            yield row["smiles"], row.get("name", ""), float(row[value]), spread
+        except ValueError:
+            raise InputError(f"{path}, molecule {number}: {row[value]!r} is no number.") from None
