@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from merrow.amber.topology import read_topology
+    from merrow.api.systems import MLPotential, alchemical_system
     from merrow.errors import InputError, MerrowError
     from merrow.hydration.config import HydrationConfig, Source
     from merrow.hydration.protocol import PROTOCOLS, Protocol
@@ -37,6 +38,7 @@ __all__ = [
     "HydrationConfig",
     "HydrationResult",
     "InputError",
+    "MLPotential",
     "MdOutputs",
     "MdResult",
     "MdSettings",
@@ -45,6 +47,7 @@ __all__ = [
     "SinglePoint",
     "Source",
     "WindowSamples",
+    "alchemical_system",
     "load_potential",
     "read_md_settings",
     "read_result",
@@ -58,6 +61,7 @@ _ROOMS = {
     "HydrationConfig": "hydration.config",
     "HydrationResult": "hydration.result",
     "InputError": "errors",
+    "MLPotential": "api.systems",
     "MdOutputs": "md.run",
     "MdResult": "md.run",
     "MdSettings": "md.settings",
@@ -67,6 +71,7 @@ _ROOMS = {
     "SinglePoint": "single_point",
     "Source": "hydration.config",
     "WindowSamples": "samples",
+    "alchemical_system": "api.systems",
     "load_potential": "potentials.registry",
     "read_md_settings": "md.from_mdin",
     "read_result": "hydration.result",

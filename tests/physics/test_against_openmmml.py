@@ -25,14 +25,18 @@ from merrow.amber.topology import AmberTopology, read_topology
 from merrow.ambertools.solvent import solvate
 from merrow.system.box import box_vectors
 from merrow.system.build import INTERNAL, base_system, hybrid_system
+from merrow.system.mixed import mixed_system
 from merrow.system.pme import Nonbonded, PmeParameters
-from merrow.system.region import MLRegion, select_region
+from merrow.system.region import MLRegion, region_of, select_region
+from merrow.system.user_system import described
 from merrow.units import ANGSTROM_PER_NM, KCAL_PER_KJ
 
 TOLUENE = "toluene"
 WATERS, CUTOFF = 300, 0.9
 PME = PmeParameters(3.5, (48, 48, 48))
 PEER_GROUP = 9
+MIXED = 0.01
+"""kJ/mol, of E − E_ML on the same input."""
 EMBEDDING, E_ML, FORCE = 1e-3, 0.06, 0.02
 """kcal/mol, kcal/mol and kcal/mol/Å. Single precision rounds 1.7e5 kcal/mol to 0.02."""
 
@@ -95,7 +99,8 @@ def peer(random_weights):
         yield openmmml.MLPotential("ani2x")
 
 
-def their_system(case: Case, peer) -> mm.System:
+def plain_system(case: Case) -> tuple[app.Topology, mm.System]:
+    """Return the MM System that a user of OpenMM makes of the files."""
     prmtop = app.AmberPrmtopFile(str(case.topology.path))
     plain = prmtop.createSystem(
         nonbondedMethod=app.PME,
@@ -106,8 +111,12 @@ def their_system(case: Case, peer) -> mm.System:
     (force,) = [f for f in plain.getForces() if isinstance(f, mm.NonbondedForce)]
     force.setPMEParameters(PME.alpha, *PME.grid)
     force.setUseDispersionCorrection(False)
-    atoms = list(case.region.atoms)
-    return peer.createMixedSystem(prmtop.topology, plain, atoms, forceGroup=PEER_GROUP)
+    return prmtop.topology, plain
+
+
+def their_system(case: Case, peer) -> mm.System:
+    topology, plain = plain_system(case)
+    return peer.createMixedSystem(topology, plain, list(case.region.atoms), forceGroup=PEER_GROUP)
 
 
 def force_unit(case: Case, system: mm.System) -> int:
@@ -146,6 +155,28 @@ def test_embedding_e_ml_and_forces_are_openmm_mls(case, peer, random_ani2x):
     plain = case.asked(base_system(case.topology, nonbonded, rigid_water=False), INTERNAL)
     assert abs(ours.embedding - plain.embedding) > 1.0
     assert np.abs(ours.ml_forces).max() > 1.0
+
+
+def test_a_mixed_system_of_the_same_input_is_openmm_mls(case, peer, random_ani2x):
+    topology, plain = plain_system(case)
+    (force,) = [f for f in plain.getForces() if isinstance(f, mm.NonbondedForce)]
+    force.setUseDispersionCorrection(True)  # both leave it as it is
+    view = described(topology, plain)
+    region = region_of(view, case.region.atoms, name="the solute")
+    potential = random_ani2x(region.molecule)
+    ours = case.asked(
+        mixed_system(plain, view, region, potential, force_group=PEER_GROUP), PEER_GROUP
+    )
+    atoms = list(case.region.atoms)
+    theirs = case.asked(
+        peer.createMixedSystem(topology, plain, atoms, forceGroup=PEER_GROUP), PEER_GROUP
+    )
+    direct = potential.evaluate(case.positions[None, atoms] * ANGSTROM_PER_NM).energies[0]
+    assert ours.embedding == pytest.approx(theirs.embedding, abs=MIXED * KCAL_PER_KJ)
+    assert ours.ml == pytest.approx(direct, abs=1e-6)
+    assert ours.ml == pytest.approx(theirs.ml, abs=E_ML)
+    difference = ours.embedding_forces - theirs.embedding_forces
+    assert np.abs(difference).max() < 1e-6
 
 
 def test_a_lost_exclusion_would_be_a_hundred_times_the_bar(case):

@@ -121,26 +121,49 @@ def soft_core_force(
 
 
 def tail_coefficient(
-    topology: AmberTopology, atoms: Sequence[int], cutoff: float, *, size: float = 1.0
+    topology: AmberTopology,
+    atoms: Sequence[int],
+    cutoff: float,
+    *,
+    size: float = 1.0,
+    switch: float | None = None,
 ) -> float:
     """Return K of the region-environment tail energy K/V at λ_sterics = 1 [kJ nm³/mol].
 
     K = Σ_pairs ∫_rc^∞ 4π r² (A/r¹² − B/r⁶) dr = Σ_pairs 4π (A/(9 r_c⁹) − B/(3 r_c³)), over all
-    pairs of a region atom and an environment atom of any type.
+    pairs of a region atom and an environment atom of any type; with a switching function also what
+    that takes away below the cutoff.
 
     Args:
         topology: The whole system.
         atoms: Indices of the region.
         cutoff: Direct-space cutoff [nm].
         size: Factor on σ of all pairs: A goes with its 12th power, B with its 6th.
+        switch: Where OpenMM's switching function begins [nm]; None without one.
     """
     lj_a, lj_b = lj_matrices(topology)
     repulsion, attraction = size**12 * lj_a, size**6 * lj_b
-    per_pair = 4 * math.pi * (repulsion / (9 * cutoff**9) - attraction / (3 * cutoff**3))
-    size = len(lj_a)
-    inside = np.bincount(topology.lj_type[list(atoms)], minlength=size)
-    outside = np.bincount(topology.lj_type, minlength=size) - inside
+    per_pair = (
+        4
+        * math.pi
+        * (repulsion * _beyond(12, cutoff, switch) - attraction * _beyond(6, cutoff, switch))
+    )
+    n_types = len(lj_a)
+    inside = np.bincount(topology.lj_type[list(atoms)], minlength=n_types)
+    outside = np.bincount(topology.lj_type, minlength=n_types) - inside
     return float(inside @ per_pair @ outside)
+
+
+def _beyond(power: int, cutoff: float, switch: float | None) -> float:
+    """Return ∫ r² r⁻ᵖ (1 − S(r)) dr, where S = 0 from the cutoff on [nm^(3−p)]."""
+    beyond = 1.0 / ((power - 3) * cutoff ** (power - 3))
+    if switch is None:
+        return beyond
+    nodes, weights = np.polynomial.legendre.leggauss(48)
+    x = (nodes + 1.0) / 2.0
+    r = switch + x * (cutoff - switch)
+    taken = x**3 * (10.0 - 15.0 * x + 6.0 * x**2)  # 1 − S of OpenMM
+    return beyond + float(np.sum(weights * taken * r ** (2 - power))) * (cutoff - switch) / 2.0
 
 
 def tail_force(coefficient: float) -> mm.CustomVolumeForce:

@@ -1,0 +1,365 @@
+# SPDX-License-Identifier: MIT
+"""An ML region in an OpenMM System of the user's own, as it is or coupled by λ.
+
+The System is copied. Bonded terms, constraints and nonbonded pairs within the region give way to
+the potential; all else stays: the region meets its surroundings with the charges and Lennard-Jones
+parameters of the System, at the cutoff and by the Ewald sum that it has. A force of which it is not
+certain what belongs to the region is refused by name.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from itertools import combinations
+
+import numpy as np
+import openmm as mm
+
+from merrow.amber.topology import AmberTopology, atom_label
+from merrow.errors import InputError, UnsupportedPhysicsError
+from merrow.geometry import joined
+from merrow.potentials.interface import Array, Potential
+from merrow.system import alchemy
+from merrow.system.force import PotentialBridge, potential_force
+from merrow.system.internal import ClassicalPotential, internal_forces
+from merrow.system.outside import Bonded, outside
+from merrow.system.pme import Nonbonded
+from merrow.system.region import MLRegion, capped
+from merrow.system.user_system import nonbonded_force
+
+UNTOUCHED = (
+    mm.CMMotionRemover,
+    mm.AndersenThermostat,
+    mm.MonteCarloBarostat,
+    mm.MonteCarloAnisotropicBarostat,
+    mm.MonteCarloMembraneBarostat,
+    mm.MonteCarloFlexibleBarostat,
+    mm.CustomExternalForce,
+    mm.RMSDForce,
+)
+"""Forces without a term of a molecule among itself."""
+IMPLICIT_SOLVENT = (mm.GBSAOBCForce, mm.CustomGBForce)
+"""They describe the solvent's answer to all charges, those of the region among them."""
+CUSTOM_BONDED = (mm.CustomBondForce, mm.CustomAngleForce, mm.CustomCompoundBondForce)
+READERS_IMPROPER = "k*min(dtheta, 2*"
+"""How the harmonic impropers begin that OpenMM's readers of prmtop and PSF write."""
+ADVICE = "make mm_system without it; if it is a restraint, add it to the System that is returned."
+
+PairForce = Callable[[mm.NonbondedForce], list[mm.Force]]
+
+
+class WholeRegion:
+    """Asks a potential about a region that the box may have cut, made whole along its bonds."""
+
+    def __init__(self, bridge: PotentialBridge, bonds: Sequence[tuple[int, int]]) -> None:
+        """Wrap a bridge.
+
+        Args:
+            bridge: The potential of the region.
+            bonds: Pairs of bonded atoms, by their places among the potential's atoms.
+        """
+        self.bridge, self.bonds = bridge, tuple(bonds)
+
+    def __call__(self, state: mm.State) -> tuple[float, Array]:
+        """Answer OpenMM: energy [kJ/mol], forces [kJ/mol/nm], shape (N, 3)."""
+        positions = state.getPositions(asNumpy=True)._value
+        box = np.array(state.getPeriodicBoxVectors(asNumpy=True)._value)
+        whole = joined(positions[None], self.bonds, box[None])[0]
+        energy, forces, _ = self.bridge.evaluate(whole)
+        return energy - self.bridge.reference, forces
+
+
+def mixed_system(
+    system: mm.System,
+    topology: AmberTopology,
+    region: MLRegion,
+    potential: Potential,
+    *,
+    remove_constraints: bool = True,
+    force_group: int = 0,
+) -> mm.System:
+    """Return a System in which the region's internal energy is a potential's.
+
+    Args:
+        system: The user's System; left as it is.
+        topology: What `described` says of it.
+        region: The ML region.
+        potential: A potential of the region's molecule, or its own MM terms.
+        remove_constraints: Whether constraints within the region are taken out.
+        force_group: Group of the potential's force.
+
+    Raises:
+        InputError: The MM terms of the region are not complete.
+        UnsupportedPhysicsError: A force is not understood beside the region.
+    """
+
+    def pairs(force: mm.NonbondedForce) -> list[mm.Force]:
+        for i, j in combinations(region.atoms, 2):
+            force.addException(i, j, 0.0, 1.0, 0.0, True)
+        return [force]
+
+    return _with_region(system, topology, region, potential, pairs, remove_constraints, force_group)
+
+
+def coupled_system(
+    system: mm.System,
+    topology: AmberTopology,
+    region: MLRegion,
+    potential: Potential,
+    *,
+    remove_constraints: bool = True,
+    force_group: int = 0,
+) -> mm.System:
+    """Return a mixed System in which λ couples the region to its surroundings.
+
+    Charges by `lambda_electrostatics`, Lennard-Jones pairs by `lambda_sterics` through a soft core;
+    at λ = 1 the System is the mixed one, but for the tail of Lennard-Jones of pairs within the
+    region, which the dispersion correction of a NonbondedForce counts and this one does not.
+
+    Args:
+        system: The user's System; left as it is.
+        topology: What `described` says of it.
+        region: The ML region, whole molecules.
+        potential: A potential of the region's molecule, or its own MM terms.
+        remove_constraints: Whether constraints within the region are taken out.
+        force_group: Group of the potential's force.
+
+    Raises:
+        InputError: The MM terms of the region are not complete.
+        UnsupportedPhysicsError: A force is not understood beside the region, or cannot be scaled.
+    """
+    _check_coupling(system, topology, region)
+
+    def pairs(force: mm.NonbondedForce) -> list[mm.Force]:
+        switched = force.getUseSwitchingFunction()
+        periodic = force.usesPeriodicBoundaryConditions()
+        cutoff = force.getCutoffDistance()._value if periodic else None
+        tail = bool(periodic and force.getUseDispersionCorrection())
+        alchemy.couple_charges(force, topology.charges, region.atoms, charge_scale=1.0)
+        excluded = [force.getExceptionParameters(k)[:2] for k in range(force.getNumExceptions())]
+        soft = alchemy.soft_core_force(
+            topology, region.atoms, excluded, nonbonded=Nonbonded(cutoff, lj_tail=tail)
+        )
+        soft.setForceGroup(force.getForceGroup())
+        start = force.getSwitchingDistance()._value if periodic and switched else None
+        if start is not None:
+            soft.setUseSwitchingFunction(True)
+            soft.setSwitchingDistance(start)
+        forces: list[mm.Force] = [force, soft]
+        if tail and cutoff is not None:
+            k_tail = alchemy.tail_coefficient(topology, region.atoms, cutoff, switch=start)
+            forces.append(alchemy.tail_force(k_tail))
+            forces[-1].setForceGroup(force.getForceGroup())
+        return forces
+
+    return _with_region(system, topology, region, potential, pairs, remove_constraints, force_group)
+
+
+def _with_region(
+    system: mm.System,
+    topology: AmberTopology,
+    region: MLRegion,
+    potential: Potential,
+    pairs: PairForce,
+    remove_constraints: bool,
+    force_group: int,
+) -> mm.System:
+    """Return a copy with the potential; `pairs` says what becomes of the NonbondedForce."""
+    _check_region(system, topology, region, potential, remove_constraints)
+    parts = [_beside(force, region, topology, pairs) for force in system.getForces()]
+    new = copy.deepcopy(system)
+    for k in reversed(range(new.getNumForces())):
+        new.removeForce(k)
+    for force in (force for part in parts for force in part):
+        new.addForce(force)
+    new.addForce(alchemy.whole_molecule_force(region.atoms))
+    if isinstance(potential, ClassicalPotential):
+        for force in internal_forces(potential.terms, region.atoms, group=force_group):
+            new.addForce(force)
+    else:
+        bonds = topology.bonds_among(region.model_atoms)
+        new.addForce(_ml_force(capped(potential, region), region, bonds, topology, force_group))
+    if remove_constraints:
+        inside = set(region.atoms)
+        for k in reversed(range(new.getNumConstraints())):
+            i, j, _ = new.getConstraintParameters(k)
+            if i in inside and j in inside:
+                new.removeConstraint(k)
+    return new
+
+
+def _ml_force(
+    potential: Potential,
+    region: MLRegion,
+    bonds: Sequence[tuple[int, int]],
+    topology: AmberTopology,
+    group: int,
+) -> mm.PythonForce:
+    bridge = PotentialBridge(potential)
+    if not topology.has_box:
+        return potential_force(bridge, region.model_atoms, group=group)
+    force = mm.PythonForce(WholeRegion(bridge, bonds), {})
+    force.setParticles(list(region.model_atoms))
+    force.setUsesPeriodicBoundaryConditions(True)
+    force.setForceGroup(group)
+    force.setName(PotentialBridge.__name__)
+    return force
+
+
+def _beside(
+    force: mm.Force, region: MLRegion, topology: AmberTopology, pairs: PairForce
+) -> list[mm.Force]:
+    """Return what of a force stays beside the region.
+
+    Raises:
+        UnsupportedPhysicsError: That is not certain.
+    """
+    inside = set(region.atoms)
+    if isinstance(force, mm.CustomTorsionForce) and not _is_improper(force):
+        _refuse_terms(force, "Torsion", inside, topology)
+        return [copy.deepcopy(force)]
+    if isinstance(force, Bonded):
+        return [outside(force, inside)]
+    if isinstance(force, CUSTOM_BONDED):
+        _refuse_terms(
+            force, "Angle" if isinstance(force, mm.CustomAngleForce) else "Bond", inside, topology
+        )
+        return [copy.deepcopy(force)]
+    if isinstance(force, mm.NonbondedForce):
+        _refuse_offsets(force, inside, topology)
+        kept = copy.deepcopy(force)
+        kept.setExceptionsUsePeriodicBoundaryConditions(topology.has_box)
+        return pairs(kept)
+    if isinstance(force, mm.CustomNonbondedForce):
+        return [_without_pairs(force, region.atoms)]
+    if isinstance(force, UNTOUCHED + IMPLICIT_SOLVENT):
+        return [copy.deepcopy(force)]
+    raise UnsupportedPhysicsError(
+        f"mm_system has a {_told(force)}, which is not understood beside an ML region; {ADVICE}"
+    )
+
+
+def _is_improper(force: mm.CustomTorsionForce) -> bool:
+    """Tell whether a force is one of the harmonic impropers that OpenMM's readers write."""
+    parameters = [
+        force.getPerTorsionParameterName(k) for k in range(force.getNumPerTorsionParameters())
+    ]
+    return (
+        force.getEnergyFunction().startswith(READERS_IMPROPER)
+        and parameters == ["k", "theta0"]
+        and force.getNumGlobalParameters() == 0
+    )
+
+
+def _refuse_terms(force: mm.Force, kind: str, inside: set[int], topology: AmberTopology) -> None:
+    """Refuse terms within the region that may be of the force field, or a restraint."""
+    for k in range(getattr(force, f"getNum{kind}s")()):
+        values = getattr(force, f"get{kind}Parameters")(k)
+        first = values[0]
+        atoms = (
+            list(first)
+            if isinstance(first, list | tuple)
+            else [v for v in values if isinstance(v, int)]
+        )
+        if inside.issuperset(atoms):
+            label = "-".join(atom_label(topology, i) for i in atoms)
+            raise UnsupportedPhysicsError(
+                f"mm_system has a {_told(force)} with the term {label} within the ML region, "
+                f"which may belong to the force field or not; {ADVICE}"
+            )
+
+
+def _refuse_offsets(force: mm.NonbondedForce, inside: set[int], topology: AmberTopology) -> None:
+    """Refuse parameters of the region that depend on a global one."""
+    changed = [
+        force.getParticleParameterOffset(k)[:2]
+        for k in range(force.getNumParticleParameterOffsets())
+    ]
+    for k in range(force.getNumExceptionParameterOffsets()):
+        name, exception, *_ = force.getExceptionParameterOffset(k)
+        changed += [(name, i) for i in force.getExceptionParameters(exception)[:2]]
+    for name, atom in changed:
+        if atom in inside:
+            raise UnsupportedPhysicsError(
+                f"mm_system has a {_told(force)} in which {name} changes "
+                f"{atom_label(topology, atom)} of the ML region; give a System without it."
+            )
+
+
+def _without_pairs(force: mm.CustomNonbondedForce, atoms: Sequence[int]) -> mm.Force:
+    """Return a copy in which pairs of the region are excluded."""
+    kept = copy.deepcopy(force)
+    there = {tuple(sorted(kept.getExclusionParticles(k))) for k in range(kept.getNumExclusions())}
+    for pair in combinations(atoms, 2):
+        if pair not in there:
+            kept.addExclusion(*pair)
+    return kept
+
+
+def _check_region(
+    system: mm.System,
+    topology: AmberTopology,
+    region: MLRegion,
+    potential: Potential,
+    remove_constraints: bool,
+) -> None:
+    """Refuse a region that no potential can be asked about here."""
+    inside = set(region.atoms)
+    if region.parts and topology.has_box:
+        raise UnsupportedPhysicsError(
+            f"the ML region has {len(region.parts)} molecules, which move apart into different "
+            "images of the box; choose one of them."
+        )
+    for i in region.atoms:
+        if system.isVirtualSite(i) or topology.numbers[i] == 0:
+            raise UnsupportedPhysicsError(
+                f"{atom_label(topology, i)} of the ML region is no atom but a site or an extra "
+                "point; choose a region of atoms, or a force field without such sites for it."
+            )
+    constrained = [system.getConstraintParameters(k)[:2] for k in range(system.getNumConstraints())]
+    within = [pair for pair in constrained if inside.issuperset(pair)]
+    if within and isinstance(potential, ClassicalPotential) and remove_constraints:
+        label = "-".join(atom_label(topology, i) for i in within[0])
+        raise InputError(
+            f"mm_system constrains the bond {label} of the region, so its MM terms are not in it; "
+            "make the System with constraints=None, or ask for remove_constraints=False."
+        )
+
+
+def _check_coupling(system: mm.System, topology: AmberTopology, region: MLRegion) -> None:
+    """Refuse interactions of region and environment that λ cannot scale."""
+    for force in system.getForces():
+        if isinstance(force, (mm.CustomNonbondedForce, *IMPLICIT_SOLVENT)):
+            raise UnsupportedPhysicsError(
+                f"mm_system has a {_told(force)}, which λ does not scale; use a force field whose "
+                "nonbonded terms are in one NonbondedForce."
+            )
+    force = nonbonded_force(system)
+    if force is None:
+        raise UnsupportedPhysicsError("mm_system has no NonbondedForce that λ could scale.")
+    known = (mm.NonbondedForce.NoCutoff, mm.NonbondedForce.CutoffPeriodic)
+    if force.getNonbondedMethod() not in (*known, mm.NonbondedForce.Ewald, mm.NonbondedForce.PME):
+        raise UnsupportedPhysicsError(
+            f"mm_system has a {_told(force)} with LJPME or with a cutoff without a box, which λ "
+            "does not scale; make the System with PME, or with NoCutoff."
+        )
+    if region.links:
+        raise UnsupportedPhysicsError(
+            "the ML region is bonded to its surroundings and cannot be decoupled; select a whole "
+            "molecule."
+        )
+    inside = set(region.atoms)
+    for k in range(force.getNumExceptions()):
+        i, j = force.getExceptionParameters(k)[:2]
+        if (i in inside) != (j in inside):
+            pair = f"{atom_label(topology, i)}-{atom_label(topology, j)}"
+            raise UnsupportedPhysicsError(
+                f"mm_system has a {_told(force)} with the exception {pair} between the region and "
+                "its surroundings, which λ does not scale; give a System without it."
+            )
+
+
+def _told(force: mm.Force) -> str:
+    kind, name = type(force).__name__, force.getName()
+    return kind if name == kind else f"{kind} named {name!r}"
