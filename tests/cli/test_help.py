@@ -11,7 +11,7 @@ import sys
 import pytest
 import yaml
 
-from merrow.cli.hydration import overrides_of, protocol_of
+from merrow.hydration.asked import overrides_of, protocol_of
 from merrow.hydration.config import HydrationConfig
 from merrow.hydration.protocol import PROTOCOLS, usual_repeats
 

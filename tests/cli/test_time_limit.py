@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import pytest
 
-from merrow.cli.hydration import minutes_of
 from merrow.errors import InputError
+from merrow.hydration.asked import minutes_of
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Literal, get_args
 import typer
 
 from merrow.campaign.config import CampaignConfig
-from merrow.cli.hydration import minutes_of, overrides_of, protocol_of
 from merrow.errors import IncompleteError, InputError, MerrowError
 from merrow.executor import ClusterConfig
+from merrow.hydration.asked import minutes_of, overrides_of, protocol_of
 from merrow.hydration.protocol import PROTOCOLS, REPEATS
 
 if TYPE_CHECKING:

@@ -3,34 +3,18 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-import yaml
 
-from merrow.amber.sections import is_prmtop
 from merrow.errors import InputError
-from merrow.executor import core_count
+from merrow.hydration.asked import hydration_config
 from merrow.hydration.config import HydrationConfig, Source
-from merrow.hydration.protocol import PROTOCOLS, REPEATS, Protocol, usual_repeats
-from merrow.settings import hint
+from merrow.hydration.protocol import PROTOCOLS, REPEATS, Protocol
 
 if TYPE_CHECKING:
     from merrow.hydration.result import HydrationResult
-
-OPTIONS = {"target_stderr_kcal", "maximum_minutes", "route"}
-"""Settings that leave a protocol its name."""
-OWN_OPTIONS = {"paper": {"cutoff_angstrom", "n_waters"}}
-"""More of them, by protocol: the original's box and cutoff are the user's to choose."""
-STRUCTURES = (".sdf", ".mol", ".mol2")
-TOPOLOGIES = (".prmtop", ".parm7", ".prm7", ".parm", ".top")
-"""Names of a prmtop that is not there; one that is there is known by its content."""
-PAPER_ROUTES = {"R1": "direct", "R2": "endpoint"}
-"""Other names of the routes that the command line understands."""
-MINUTES = {"": 1.0, "s": 1 / 60, "m": 1.0, "min": 1.0, "h": 60.0, "d": 1440.0}
-"""Minutes in each unit of time that --max-time knows."""
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print result.json at the end.")]
 SolvateOption = Annotated[
@@ -100,29 +84,28 @@ def hydration(
     as_json: JsonOption = False,
 ) -> None:
     """Compute the hydration free energy of a molecule with an ML/MM Hamiltonian."""
-    if both_routes and route is None:
-        route = "direct"  # the headline of both
-    minutes = minutes_of(max_time)
-    value, error = _measured(expt, source)
-    overrides = overrides_of(
-        settings, route=route, target_stderr_kcal=target_stderr, maximum_minutes=minutes
-    )
-    config = HydrationConfig.checked(
-        {
-            "source": _source(source, inpcrd, ml_mask, solvate, charges, gaff),
-            "potential": potential,
-            "weights": None if weights is None else str(weights.resolve()),
-            "protocol": protocol_of(protocol, overrides, potential),
-            "mm_reference": mm_reference,
-            "both_routes": both_routes,
-            "seed": seed,
-            "repeats": repeats or _repeats(protocol, out),
-            "processes": processes,
-            "platform": platform,
-            "expt_kcal": value,
-            "expt_stderr_kcal": error,
-        },
-        source="the command line",
+    config = hydration_config(
+        source,
+        inpcrd,
+        out=out,
+        potential=potential,
+        weights=weights,
+        protocol=protocol,
+        settings=settings,
+        route=route,
+        ml_mask=ml_mask,
+        solvate=solvate,
+        charges=charges,
+        gaff=gaff,
+        target_stderr=target_stderr,
+        max_time=max_time,
+        mm_reference=mm_reference,
+        both_routes=both_routes,
+        seed=seed,
+        repeats=repeats,
+        processes=processes,
+        platform=platform,
+        expt=expt,
     )
     _run(config, out, base=Path(), as_json=as_json)
 
@@ -177,16 +160,6 @@ def _run(config: HydrationConfig, out: Path, *, base: Path, as_json: bool) -> No
     _show(result, out, as_json=as_json)
 
 
-def _repeats(protocol: str, out: Path) -> int:
-    """Return the repeats that a run has, or a new one of this protocol gets."""
-    from merrow.hydration.run_folder import RunFolder  # noqa: PLC0415
-
-    folder = RunFolder(out)
-    if folder.run_file.is_file():
-        return folder.config().repeats
-    return usual_repeats(protocol, core_count())
-
-
 def _show(result: HydrationResult, out: Path, *, as_json: bool) -> None:
     from rich.console import Console  # noqa: PLC0415
 
@@ -201,97 +174,3 @@ def _show(result: HydrationResult, out: Path, *, as_json: bool) -> None:
     console.print(render_table(result))
     paths = f"Report: {RunFolder(out).report}   Data: {RunFolder(out).result}"
     console.print(paths, highlight=False, soft_wrap=True)
-
-
-def _source(
-    source: str,
-    inpcrd: Path | None,
-    ml_mask: str | None,
-    solvate: str | None,
-    charges: str | None,
-    gaff: int,
-) -> dict[str, Any]:
-    suffix = Path(source).suffix.lower()
-    if suffix in TOPOLOGIES or is_prmtop(Path(source)):
-        if inpcrd is None:
-            raise InputError(
-                f"{source} needs its coordinates: merrow hydration {source} lig.inpcrd."
-            )
-        if charges is not None:
-            raise InputError("--charges has no meaning for a prmtop, which brings its own.")
-        if solvate not in (None, "tip3p"):
-            raise InputError(f"--solvate {solvate!r} is not available; use tip3p.")
-        return {
-            "kind": "solvated" if solvate is None else "gas",
-            "prmtop": source,
-            "inpcrd": str(inpcrd),
-            "ml_mask": ml_mask,
-            "charges": "prmtop",
-        }
-    for name, value in (("inpcrd", inpcrd), ("--ml-mask", ml_mask), ("--solvate", solvate)):
-        if value is not None:
-            raise InputError(f"{name} belongs to a prmtop, but {source!r} is none.")
-    if suffix in STRUCTURES:
-        return {"kind": "structure", "structure": source, "charges": charges, "gaff": gaff}
-    return {"kind": "smiles", "smiles": source, "charges": charges, "gaff": gaff}
-
-
-def _measured(expt: str | None, source: str) -> tuple[float | None, float | None]:
-    """Return the measured value and its error [kcal/mol] that `--expt` means."""
-    if expt is None:
-        return None, None
-    from merrow.ambertools.molecule import read_molecule  # noqa: PLC0415
-    from merrow.hydration.measured import read_value, value_in_table  # noqa: PLC0415
-
-    if not Path(expt).is_file():
-        return read_value(expt)
-    bare = is_prmtop(Path(source))  # atoms and bonds, but no SMILES
-    found = value_in_table(Path(expt), None if bare else read_molecule(source).smiles)
-    return found.value_kcal, found.stderr_kcal
-
-
-def minutes_of(text: str | None) -> float | None:
-    """Return a time such as "90", "45m" or "12h" in minutes."""
-    if text is None:
-        return None
-    found = re.fullmatch(r"([0-9]*\.?[0-9]+) *([a-z]*)", text.strip().lower())
-    if found is None or found[2] not in MINUTES or float(found[1]) <= 0.0:
-        raise InputError(
-            f"--max-time {text!r} is no time; give minutes above zero, or such as 45m, 12h or 2d."
-        )
-    return float(found[1]) * MINUTES[found[2]]
-
-
-def overrides_of(settings: list[str] | None, **named: object) -> dict[str, Any]:
-    """Return the protocol's changed settings from `--set key=value` and named options."""
-    changes: dict[str, Any] = {key: value for key, value in named.items() if value is not None}
-    for text in settings or []:
-        key, equals, value = text.partition("=")
-        if not equals:
-            raise InputError(f"--set {text!r} is not of the form key=value.")
-        if key not in Protocol.model_fields or key == "name":
-            known = ", ".join(k for k in Protocol.model_fields if k != "name")
-            near = hint(key, Protocol.model_fields)
-            raise InputError(f"--set {key}: there is no such setting: {near}known are {known}.")
-        try:
-            changes[key] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            raise InputError(f"--set {text!r}: {value!r} is not a value in YAML.") from error
-    if isinstance(route := changes.get("route"), str):
-        changes["route"] = PAPER_ROUTES.get(route, route)
-    return changes
-
-
-def protocol_of(name: str, changes: dict[str, Any], potential: str) -> dict[str, Any]:
-    """Return a protocol of the table with changed settings, as data for its checked model."""
-    if name not in PROTOCOLS:
-        raise InputError(f"there is no protocol {name!r}; choose one of {', '.join(PROTOCOLS)}.")
-    protocol = PROTOCOLS[name]
-    if potential == "mm" and "route" not in changes:
-        changes = {"route": "direct", **changes}  # the prmtop's own terms have one route
-    data = protocol.model_dump(mode="json") | changes
-    if set(changes) - OPTIONS - OWN_OPTIONS.get(name, set()):
-        data["name"] = "custom"
-        if "headline" not in changes:
-            data["headline"] = "exact"  # the published sum comes first under paper alone
-    return data

@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: MIT
+"""What a user says of one hydration free energy, at the command line or in Python, as settings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from merrow.amber.sections import is_prmtop
+from merrow.errors import InputError
+from merrow.executor import core_count
+from merrow.hydration.config import HydrationConfig
+from merrow.hydration.protocol import PROTOCOLS, Protocol, usual_repeats
+from merrow.settings import hint
+
+OPTIONS = {"target_stderr_kcal", "maximum_minutes", "route"}
+"""Settings that leave a protocol its name."""
+OWN_OPTIONS = {"paper": {"cutoff_angstrom", "n_waters"}}
+"""More of them, by protocol: the original's box and cutoff are the user's to choose."""
+STRUCTURES = (".sdf", ".mol", ".mol2")
+TOPOLOGIES = (".prmtop", ".parm7", ".prm7", ".parm", ".top")
+"""Names of a prmtop that is not there; one that is there is known by its content."""
+PAPER_ROUTES = {"R1": "direct", "R2": "endpoint"}
+"""Other names of the routes that the command line understands."""
+MINUTES = {"": 1.0, "s": 1 / 60, "m": 1.0, "min": 1.0, "h": 60.0, "d": 1440.0}
+"""Minutes in each unit of time that --max-time knows."""
+
+
+def hydration_config(
+    source: str | Path,
+    inpcrd: str | Path | None = None,
+    *,
+    out: str | Path,
+    potential: str = "ani2x",
+    weights: str | Path | None = None,
+    protocol: str = "quick",
+    settings: list[str] | Mapping[str, object] | None = None,
+    route: str | None = None,
+    ml_mask: str | None = None,
+    solvate: str | None = None,
+    charges: str | None = None,
+    gaff: int = 2,
+    target_stderr: float | None = None,
+    max_time: str | float | None = None,
+    mm_reference: bool = False,
+    both_routes: bool = False,
+    seed: int = 2025,
+    repeats: int | None = None,
+    processes: int | None = None,
+    platform: str = "CPU",
+    expt: str | float | None = None,
+    where: str = "the command line",
+) -> HydrationConfig:
+    """Return the settings of a run; the arguments are the options of `merrow hydration`.
+
+    Args:
+        source: SMILES, an SDF or mol2 file, or a prmtop with `inpcrd`.
+        out: The run folder; a run that is there keeps its repeats.
+        where: What messages call the arguments.
+
+    Raises:
+        InputError: They do not fit together.
+    """
+    if both_routes and route is None:
+        route = "direct"  # the headline of both
+    value, error = measured(None if expt is None else str(expt), str(source))
+    minutes = minutes_of(max_time)
+    overrides = overrides_of(
+        settings, route=route, target_stderr_kcal=target_stderr, maximum_minutes=minutes
+    )
+    return HydrationConfig.checked(
+        {
+            "source": source_of(str(source), inpcrd, ml_mask, solvate, charges, gaff),
+            "potential": potential,
+            "weights": None if weights is None else str(Path(weights).resolve()),
+            "protocol": protocol_of(protocol, overrides, potential),
+            "mm_reference": mm_reference,
+            "both_routes": both_routes,
+            "seed": seed,
+            "repeats": repeats or repeats_of(protocol, Path(out)),
+            "processes": processes,
+            "platform": platform,
+            "expt_kcal": value,
+            "expt_stderr_kcal": error,
+        },
+        source=where,
+    )
+
+
+def source_of(
+    source: str,
+    inpcrd: str | Path | None,
+    ml_mask: str | None,
+    solvate: str | None,
+    charges: str | None,
+    gaff: int,
+) -> dict[str, Any]:
+    """Return what `Source` is made from: a SMILES, a structure, or AMBER files.
+
+    Raises:
+        InputError: An option belongs to another kind of source.
+    """
+    suffix = Path(source).suffix.lower()
+    if suffix in TOPOLOGIES or is_prmtop(Path(source)):
+        if inpcrd is None:
+            raise InputError(
+                f"{source} needs its coordinates: merrow hydration {source} lig.inpcrd."
+            )
+        if charges is not None:
+            raise InputError("--charges has no meaning for a prmtop, which brings its own.")
+        if solvate not in (None, "tip3p"):
+            raise InputError(f"--solvate {solvate!r} is not available; use tip3p.")
+        return {
+            "kind": "solvated" if solvate is None else "gas",
+            "prmtop": source,
+            "inpcrd": str(inpcrd),
+            "ml_mask": ml_mask,
+            "charges": "prmtop",
+        }
+    for name, value in (("inpcrd", inpcrd), ("--ml-mask", ml_mask), ("--solvate", solvate)):
+        if value is not None:
+            raise InputError(f"{name} belongs to a prmtop, but {source!r} is none.")
+    if suffix in STRUCTURES:
+        return {"kind": "structure", "structure": source, "charges": charges, "gaff": gaff}
+    return {"kind": "smiles", "smiles": source, "charges": charges, "gaff": gaff}
+
+
+def measured(expt: str | None, source: str) -> tuple[float | None, float | None]:
+    """Return the measured value and its error [kcal/mol] that `--expt` means.
+
+    Raises:
+        InputError: It is no value, and no table that names the molecule.
+    """
+    if expt is None:
+        return None, None
+    from merrow.ambertools.molecule import read_molecule  # noqa: PLC0415
+    from merrow.hydration.measured import read_value, value_in_table  # noqa: PLC0415
+
+    if not Path(expt).is_file():
+        return read_value(expt)
+    bare = is_prmtop(Path(source))  # atoms and bonds, but no SMILES
+    found = value_in_table(Path(expt), None if bare else read_molecule(source).smiles)
+    return found.value_kcal, found.stderr_kcal
+
+
+def repeats_of(protocol: str, out: Path) -> int:
+    """Return the repeats that a run has, or a new one of this protocol gets."""
+    from merrow.hydration.run_folder import RunFolder  # noqa: PLC0415
+
+    folder = RunFolder(out)
+    if folder.run_file.is_file():
+        return folder.config().repeats
+    return usual_repeats(protocol, core_count())
+
+
+def minutes_of(text: str | float | None) -> float | None:
+    """Return a time such as 90, "90", "45m" or "12h" in minutes.
+
+    Raises:
+        InputError: It is no time above zero.
+    """
+    if text is None:
+        return None
+    found = re.fullmatch(r"([0-9]*\.?[0-9]+) *([a-z]*)", str(text).strip().lower())
+    if found is None or found[2] not in MINUTES or float(found[1]) <= 0.0:
+        raise InputError(
+            f"--max-time {text!r} is no time; give minutes above zero, or such as 45m, 12h or 2d."
+        )
+    return float(found[1]) * MINUTES[found[2]]
+
+
+def overrides_of(
+    settings: list[str] | Mapping[str, object] | None, **named: object
+) -> dict[str, Any]:
+    """Return the protocol's changed settings from those that are given and named options.
+
+    Args:
+        settings: "key=value", as `--set` has them, or values by key.
+        named: Values of options that are such settings; None: not given.
+
+    Raises:
+        InputError: There is no such setting, or its value cannot be read.
+    """
+    changes: dict[str, Any] = {key: value for key, value in named.items() if value is not None}
+    given = settings.items() if isinstance(settings, Mapping) else map(_pair, settings or [])
+    for key, value in given:
+        if key not in Protocol.model_fields or key == "name":
+            known = ", ".join(k for k in Protocol.model_fields if k != "name")
+            near = hint(key, Protocol.model_fields)
+            raise InputError(f"--set {key}: there is no such setting: {near}known are {known}.")
+        changes[key] = value
+    if isinstance(route := changes.get("route"), str):
+        changes["route"] = PAPER_ROUTES.get(route, route)
+    return changes
+
+
+def _pair(text: str) -> tuple[str, object]:
+    """Return key and value of "key=value"."""
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise InputError(f"--set {text!r} is not of the form key=value.")
+    try:
+        return key, yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise InputError(f"--set {text!r}: {value!r} is not a value in YAML.") from error
+
+
+def protocol_of(name: str, changes: dict[str, Any], potential: str) -> dict[str, Any]:
+    """Return a protocol of the table with changed settings, as data for its checked model.
+
+    Args:
+        name: A key of `PROTOCOLS`.
+        changes: Changed settings.
+        potential: Name of the potential.
+
+    Raises:
+        InputError: There is no such protocol.
+    """
+    if name not in PROTOCOLS:
+        raise InputError(f"there is no protocol {name!r}; choose one of {', '.join(PROTOCOLS)}.")
+    protocol = PROTOCOLS[name]
+    if potential == "mm" and "route" not in changes:
+        changes = {"route": "direct", **changes}  # the prmtop's own terms have one route
+    data = protocol.model_dump(mode="json") | changes
+    if set(changes) - OPTIONS - OWN_OPTIONS.get(name, set()):
+        data["name"] = "custom"
+        if "headline" not in changes:
+            data["headline"] = "exact"  # the published sum comes first under paper alone
+    return data
