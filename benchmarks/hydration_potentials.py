@@ -34,7 +34,16 @@ def compute(name: str, potential: str, runs: Path) -> dict[str, Any]:
     folder = runs / f"{name}-{potential.replace(':', '-')}"
     merrow = str(Path(sys.executable).with_name("merrow"))
     command = [merrow, "hydration", MOLECULES[name][0]]
-    command += ["--potential", potential, "--protocol", "demo", "--seed", str(SEED)]
+    command += [
+        "--potential",
+        potential,
+        "--protocol",
+        "demo",
+        "--charges",
+        "bcc",
+        "--seed",
+        str(SEED),
+    ]
     subprocess.run([*command, "--out", str(folder)], check=True)
     found = read_result(folder / "result.json")
     mm, total = found.estimates.mm_reference, found.estimates.endpoint_bar

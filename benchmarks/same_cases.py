@@ -156,7 +156,7 @@ class Side:
 def endpoint(side: Side) -> None:
     """Run a flexible molecule from SMILES by the endpoint route: two repeats, conformers of gas."""
     run = {
-        "source": {"kind": "smiles", "smiles": MOLECULE},
+        "source": {"kind": "smiles", "smiles": MOLECULE, "charges": "bcc"},
         "potential": "ani1ccx",
         "repeats": 2,
     }
@@ -212,7 +212,8 @@ def campaign(side: Side) -> None:
         f"--set {key}={json.dumps(value, separators=(',', ':'))}"
         for key, value in side.words(changes).items()
     ]
-    line = f"campaign run set.csv --out run --potential ani1ccx --repeats 1 {' '.join(told)}"
+    run = "campaign run set.csv --out run --charges bcc --potential ani1ccx --repeats 1"
+    line = f"{run} {' '.join(told)}"
     side.call("campaign", f"{line} --workers 1 --seed {SEED} --json", save="printed.json")
 
 

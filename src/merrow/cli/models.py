@@ -62,7 +62,7 @@ def describe_model(
 
 @app.command("get")
 def get_model(name: Annotated[str, typer.Argument(help="A name that `list` shows.")]) -> None:
-    """Fetch the weights of one model into the cache, verified."""
+    """Fetch the weights of one model into the cache, unless they are here, and verify them."""
     if name == "mm":
         raise InputError("mm, the prmtop's own terms, has no weights to fetch.")
     capabilities(name)
@@ -71,7 +71,13 @@ def get_model(name: Annotated[str, typer.Argument(help="A name that `list` shows
         raise InputError(
             f"{name} has no weights to fetch: `merrow models list` says what it needs."
         )
-    typer.echo(str(weights.fetch()))
+    from merrow.potentials.weights import cache_folder  # noqa: PLC0415
+
+    given = weights.find()
+    if given is None or given.parent == cache_folder():  # what is wrong there is fetched anew
+        given = weights.fetch()
+    weights.read(given)
+    typer.echo(str(given))
 
 
 @app.command("check")
