@@ -133,8 +133,8 @@ def gaff_source(data: Path, molecule: str) -> Source:
 
 def run(config: HydrationConfig, folder: Path) -> HydrationResult:
     """Run a hydration free energy, or go on with it, and show how far it is."""
-    from merrow.cli.progress import ProgressLine  # noqa: PLC0415
     from merrow.hydration.run import run_hydration  # noqa: PLC0415
+    from merrow.report.progress_line import ProgressLine  # noqa: PLC0415
 
     with ProgressLine() as line:
         return run_hydration(config, folder, base=Path(), listen=line.listen)

@@ -48,8 +48,8 @@ def bench(
 
     from merrow.bench.speed import BenchRequest, run_bench  # noqa: PLC0415
     from merrow.bench.speed_table import speed_figure, speed_table  # noqa: PLC0415
-    from merrow.cli.progress import ProgressLine  # noqa: PLC0415
     from merrow.files import atomic_write, save_json  # noqa: PLC0415
+    from merrow.report.progress_line import ProgressLine  # noqa: PLC0415
 
     defaults = BenchRequest()
     request = BenchRequest(

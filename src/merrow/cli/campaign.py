@@ -114,7 +114,7 @@ def run(
     minutes = minutes_of(max_time)
     # the workflow loads torch and OpenMM, which --help must not wait for
     from merrow.campaign.driver import ComputeBackend, run_campaign  # noqa: PLC0415
-    from merrow.cli.progress import ProgressLine  # noqa: PLC0415
+    from merrow.report.progress_line import ProgressLine  # noqa: PLC0415
 
     result = run_campaign(
         config,

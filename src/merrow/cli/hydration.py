@@ -152,8 +152,8 @@ def init(
 
 def _run(config: HydrationConfig, out: Path, *, base: Path, as_json: bool) -> None:
     # the workflow loads torch and OpenMM, which --help must not wait for
-    from merrow.cli.progress import ProgressLine  # noqa: PLC0415
     from merrow.hydration.run import run_hydration  # noqa: PLC0415
+    from merrow.report.progress_line import ProgressLine  # noqa: PLC0415
 
     with ProgressLine(quiet=as_json) as line:
         result = run_hydration(config, out, base=base, listen=line.listen)

@@ -37,9 +37,9 @@ def md(
 ) -> None:
     """Minimise or propagate an ML/MM system, from a sander input with ifmlp=1 and &mlp."""
     # torch and OpenMM load here, which --help must not wait for
-    from merrow.cli.progress import ProgressLine  # noqa: PLC0415
     from merrow.md.from_mdin import read_md_settings  # noqa: PLC0415
     from merrow.md.run import MdOutputs, run_md  # noqa: PLC0415
+    from merrow.report.progress_line import ProgressLine  # noqa: PLC0415
 
     with ProgressLine(quiet=quiet, terminal_only=True) as line:
         result = run_md(

@@ -56,9 +56,9 @@ def simulate(
     """Minimise, heat, relax the box and produce, ML/MM or with MM beside it; resumable."""
     given = dict(locals())  # options have the names of the keys
     # torch and OpenMM load here, which --help must not wait for
-    from merrow.cli.progress import ProgressLine  # noqa: PLC0415
     from merrow.md.simulate import simulate as run  # noqa: PLC0415
     from merrow.md.simulate_config import SimulationConfig  # noqa: PLC0415
+    from merrow.report.progress_line import ProgressLine  # noqa: PLC0415
 
     asked = {key: value for key, value in given.items() if key in SimulationConfig.model_fields}
     files = {"prmtop": prmtop, "inpcrd": inpcrd, "weights": weights}

@@ -50,9 +50,9 @@ def nve(
 ) -> None:
     """Test conservation at constant energy: spread and its order, drift, momenta, forces."""
     # torch and OpenMM load here, which --help must not wait for
-    from merrow.cli.progress import ProgressLine  # noqa: PLC0415
     from merrow.md.nve.runs import NveRequest  # noqa: PLC0415
     from merrow.md.nve.validate import validate_nve  # noqa: PLC0415
+    from merrow.report.progress_line import ProgressLine  # noqa: PLC0415
 
     request = NveRequest(
         prmtop=prmtop,

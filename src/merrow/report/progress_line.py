@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The line on stderr by which a long calculation shows that it lives, with the time left."""
+"""A line on stderr by which a long calculation shows that it lives, with the time left."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ EVERY = 60.0
 CLEAR = "\r\x1b[2K"
 """What takes a terminal back to the beginning of an empty line."""
 
+NOTEBOOK_WIDTH = 100
+"""Characters that are written over in a notebook."""
+
 
 class ProgressLine:
     """Shows progress on stderr: one line that changes, or now and then one off a terminal."""
@@ -28,7 +31,10 @@ class ProgressLine:
             quiet: Show nothing.
             terminal_only: Show nothing off a terminal.
         """
-        self._terminal = sys.stderr.isatty()
+        notebook = "ipykernel" in sys.modules  # its stream goes back to the line's beginning
+        self._terminal = sys.stderr.isatty() or notebook
+        self._clear = "\r" if notebook else CLEAR
+        self._width = NOTEBOOK_WIDTH if notebook else None
         self._quiet = quiet or (terminal_only and not self._terminal)
         self._open = False
         self._began, self._last = time.monotonic(), 0.0
@@ -49,7 +55,7 @@ class ProgressLine:
         """Show how far it is."""
         if self._quiet:
             return
-        start = CLEAR if self._terminal else ""
+        start = self._clear if self._terminal else ""
         if progress.lasting:
             print(f"{start}{progress.text}", file=sys.stderr, flush=True)
             self._open = False
@@ -57,7 +63,10 @@ class ProgressLine:
         now = time.monotonic()
         line = line_of(progress, now - self._began)
         if self._terminal:
-            line = line[: shutil.get_terminal_size().columns - 1]
+            if self._width is None:
+                line = line[: shutil.get_terminal_size().columns - 1]
+            else:
+                line = line.ljust(self._width)  # over what stood there
             print(f"{start}{line}", end="", file=sys.stderr, flush=True)
             self._open = True
         elif now - self._last >= EVERY or progress.fraction in (0.0, 1.0):
