@@ -114,17 +114,22 @@ def core_count() -> int:
 
 
 @contextmanager
-def process_pool(processes: int) -> Iterator[Executor]:
+def process_pool(processes: int, modules: Sequence[str] = ()) -> Iterator[Executor]:
     """Yield an executor of so many single-threaded processes; one process means this one.
 
-    Work that has not begun is dropped when the block is left by an exception.
+    The processes start at once and load what they need while this one goes on. Work that has not
+    begun is dropped when the block is left by an exception.
+
+    Args:
+        processes: How many.
+        modules: Names of the modules that they need.
     """
     if processes == 1:
         yield SerialExecutor()
         return
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(
-        processes, mp_context=context, initializer=begin_worker, initargs=(os.getpid(),)
+        processes, mp_context=context, initializer=begin_worker, initargs=(os.getpid(), modules)
     )
     try:
         with _deaf_to_interrupts():  # workers inherit it

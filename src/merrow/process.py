@@ -7,11 +7,14 @@ numbers that are the same to the last bit, it calls `use_one_thread` before it i
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 import signal
+import sys
 import threading
 import time
+from collections.abc import Sequence
 
 OPENMM_THREADS = "OPENMM_CPU_THREADS"
 """OpenMM's PME on the CPU reads this and not its platform's property Threads."""
@@ -31,14 +34,20 @@ def quiet_libraries() -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
 
 
-def begin_worker(parent: int) -> None:
-    """Keep a worker to one thread, deaf to Ctrl-C, which the parent handles, and no orphan."""
+def begin_worker(parent: int, modules: Sequence[str] = ()) -> None:
+    """Keep a worker to one thread, deaf to Ctrl-C, which the parent handles, and no orphan.
+
+    Args:
+        parent: Id of the process that waits for it.
+        modules: What it will need, to be loaded before there is work.
+    """
     use_one_thread()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    import torch  # noqa: PLC0415
-
-    torch.set_num_threads(1)
+    for name in modules:
+        importlib.import_module(name)
+    if (torch := sys.modules.get("torch")) is not None:  # else it will read the environment
+        torch.set_num_threads(1)
 
 
 def _end_with(parent: int) -> None:

@@ -164,6 +164,11 @@ def test_a_solvated_system_runs_and_its_tables_are_read_by_alchemlyb(solvated_ru
     )
     plain = pd.read_parquet("run/samples/u_nk.parquet")
     assert len(plain) == rows
+    g = pd.read_csv("run/samples/inefficiency.csv")
+    assert len(g) == found["settings"]["repeats"] * len(plain.columns)
+    assert g["rows_per_independent_row"].max() == pytest.approx(
+        found["diagnostics"]["numbers"]["largest_inefficiency"], abs=1e-3
+    )
 
 
 def test_a_run_file_runs_again_in_its_folder_and_in_another(merrow, solvated_run):
@@ -225,7 +230,7 @@ def test_what_init_prints_is_a_run_that_can_be_run(merrow):
         "n_waters: 330": "n_waters: 200",
         "  equilibration_ps: 12.0": "  equilibration_ps: 0.02",
         "equilibration_per_state_ps: 4.0": "equilibration_per_state_ps: 0.004",
-        "record_interval_ps: 0.4": "record_interval_ps: 0.004",
+        "record_interval_ps: null": "record_interval_ps: 0.004",
         "minimum_sampling_ps: 8.0": "minimum_sampling_ps: 0.096",
         "maximum_sampling_ps: 500.0": "maximum_sampling_ps: 0.096",
         "  gas_ps: 20.0": "  gas_ps: 1.0",

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -151,12 +152,17 @@ def init(
 
 
 def _run(config: HydrationConfig, out: Path, *, base: Path, as_json: bool) -> None:
-    # the workflow loads torch and OpenMM, which --help must not wait for
-    from merrow.hydration.run import run_hydration  # noqa: PLC0415
-    from merrow.report.progress_line import ProgressLine  # noqa: PLC0415
+    from merrow.hydration.run_folder import RunFolder  # noqa: PLC0415
+    from merrow.hydration.workers import start_workers  # noqa: PLC0415
 
-    with ProgressLine(quiet=as_json) as line:
-        result = run_hydration(config, out, base=base, listen=line.listen)
+    finished = RunFolder(out).result.exists()  # most likely, nothing is left to do
+    with nullcontext() if finished else start_workers(config) as executor:
+        # the workflow loads torch and OpenMM, as the processes do meanwhile
+        from merrow.hydration.run import run_hydration  # noqa: PLC0415
+        from merrow.report.progress_line import ProgressLine  # noqa: PLC0415
+
+        with ProgressLine(quiet=as_json) as line:
+            result = run_hydration(config, out, base=base, listen=line.listen, executor=executor)
     _show(result, out, as_json=as_json)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -24,6 +24,15 @@ LONGEST_STEP: dict[Masses, float] = {"prmtop": 1.0, "repartitioned": 2.0, "heavy
 
 MOST_NODES = 16
 """Gauss-Legendre nodes of a leg that alchemlyb has weights for."""
+
+RECORD_INTERVAL = 0.4
+"""Time between records where none is given [ps]."""
+OFTEN = 4
+"""Records in that time where they cost next to nothing: the same dynamics then gave 1.3 to 1.7
+times less variance (methanol)."""
+
+CLOSER: dict[str, Any] = {"ewald_direct_tolerance": 1e-4, "record_interval_ps": None}
+"""What gives a smaller error at the same cost, in protocols that owe nothing to another program."""
 
 CHARGES = (1.0, 0.75, 0.5, 0.25, 0.0)
 LENNARD_JONES = (0.85, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0)
@@ -94,12 +103,16 @@ class Protocol(Settings):
     """Direct-space cutoff of Coulomb and Lennard-Jones [Å]; the tail is always added."""
     ewald_tolerance: float = Field(5e-4, gt=1e-9, lt=1e-2)
     """OpenMM's relative force error of PME."""
+    ewald_direct_tolerance: float | None = Field(None, gt=1e-9, lt=1e-2)
+    """Relative force error that the Ewald coefficient is chosen for, while the grid stays that of
+    ewald_tolerance; null: the same. What direct space leaves out is most of the error of PME."""
     equilibration_ps: float = Field(12.0, gt=0)
     """Equilibration of the coupled state [ps]."""
     equilibration_per_state_ps: float = Field(4.0, ge=0)
     """Further equilibration in every state [ps]."""
-    record_interval_ps: float = Field(0.4, gt=0)
-    """Time between recorded configurations of a replica [ps]."""
+    record_interval_ps: float | None = Field(0.4, gt=0)
+    """Time between recorded configurations of a replica [ps]; null: 0.4, or 0.1 and four times
+    records_per_sweep where a record costs next to nothing, as chosen when a run begins."""
     records_per_sweep: int = Field(2, ge=1)
     """Records of each replica between two exchange attempts."""
     sweeps_per_segment: int = Field(3, ge=1)
@@ -124,6 +137,21 @@ class Protocol(Settings):
     """Wall time after which sampling ends with what there is [min]; null: never."""
     headline: Literal["exact", "as_published"] = "exact"
     """Which number is printed first."""
+
+    def recorded(self, *, often: bool) -> Protocol:
+        """Return the protocol with a time between records, chosen where none is given.
+
+        Args:
+            often: Whether a record costs next to nothing. A sweep keeps its length.
+        """
+        if self.record_interval_ps is not None:
+            return self
+        records = OFTEN if often else 1
+        update = {
+            "record_interval_ps": RECORD_INTERVAL / records,
+            "records_per_sweep": records * self.records_per_sweep,
+        }
+        return self.model_copy(update=update)
 
 
 def check_routes(potential: str, route: Route, *, both_routes: bool) -> None:
@@ -162,6 +190,7 @@ PROTOCOLS: dict[str, Protocol] = {
     protocol.name: protocol
     for protocol in (
         Protocol(
+            **CLOSER,
             name="demo",
             route="endpoint",
             n_waters=290,
@@ -171,8 +200,9 @@ PROTOCOLS: dict[str, Protocol] = {
             gas_ps=10.0,
             gas_reservoir=True,
         ),
-        Protocol(name="quick", route="endpoint", gas_reservoir=True),
+        Protocol(**CLOSER, name="quick", route="endpoint", gas_reservoir=True),
         Protocol(
+            **CLOSER,
             name="standard",
             route="direct",
             refine_schedule=True,

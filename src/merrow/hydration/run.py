@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Executor
+from contextlib import nullcontext
 from pathlib import Path
 
 from merrow.engine.simulation import check_platform
 from merrow.errors import UnsupportedPhysicsError
-from merrow.executor import core_count
 from merrow.hydration.analysis.budget import uncertainty_budget
 from merrow.hydration.analysis.checks import run_checks
 from merrow.hydration.analysis.estimate import estimate_run
@@ -20,6 +21,7 @@ from merrow.hydration.sampling.adaptive import Sampler
 from merrow.hydration.sampling.context import open_run
 from merrow.hydration.sampling.dispatch import open_workers
 from merrow.hydration.sampling.pilot import refine_schedule
+from merrow.hydration.workers import start_workers
 from merrow.locks import locked
 from merrow.potentials.interface import Potential
 from merrow.potentials.registry import load_potential, located
@@ -60,7 +62,12 @@ def check_hydration(
 
 
 def run_hydration(
-    config: HydrationConfig, folder: Path, *, base: Path, listen: Listener = silent
+    config: HydrationConfig,
+    folder: Path,
+    *,
+    base: Path,
+    listen: Listener = silent,
+    executor: Executor | None = None,
 ) -> HydrationResult:
     """Compute, or go on computing, one hydration free energy in a folder.
 
@@ -71,6 +78,7 @@ def run_hydration(
         folder: The run folder; made if it is absent.
         base: What relative paths refer to.
         listen: Told about progress.
+        executor: From `start_workers`, to be shut down here; None: they are started here.
 
     Returns:
         The result, also written to the folder with the tables and the report.
@@ -87,7 +95,8 @@ def run_hydration(
     run = RunFolder(folder.resolve())
     if checked is not None:
         run.check_identity(checked.identity)
-    with locked(run.path), run.undone_if_refused(), run.stopwatch() as watch:
+    opened = start_workers(resolved) if executor is None else nullcontext(executor)
+    with opened as workers, locked(run.path), run.undone_if_refused(), run.stopwatch() as watch:
         begin_run(run, resolved, config.source, base)
         listen(Progress("preparing the system", 0.0))
         context = open_run(run, resolved, checked)
@@ -95,13 +104,12 @@ def run_hydration(
         potential.evaluate(context.conformers[:1])  # what it cannot do is said before any sampling
         run.check_identity(potential.identity)
         run.save(PotentialIdentity(identity=potential.identity))
-        processes = resolved.processes or core_count()
         if resolved.protocol.refine_schedule:
-            context = refine_schedule(context, processes, listen)
-        with open_workers(context, processes) as workers:
-            Sampler(workers, listen=listen, watch=watch).work()
+            context = refine_schedule(context, workers, listen)
+        found = Sampler(open_workers(context, workers), listen=listen, watch=watch).work()
+        workers.shutdown(wait=False)  # they end while this process goes on
         listen(Progress("estimating", 1.0))
-        found = estimate_run(context)
+        found = found or estimate_run(context)
         budget, numbers = uncertainty_budget(found, potential)
         checks = run_checks(context, found, numbers)
         result = build_result(context, found, checks, budget, wall=watch.total)

@@ -37,6 +37,7 @@ from merrow.engine.storage import TaskFolder, load_arrays, save_arrays
 from merrow.errors import InputError, MerrowError
 from merrow.files import atomic_write, save_json
 from merrow.folders import resumes, text_of
+from merrow.hydration.choices import with_choices, with_choices_of
 from merrow.hydration.config import STOPPING_KEYS, HydrationConfig
 from merrow.hydration.protocol import Schedule
 from merrow.hydration.result import HydrationResult, MoleculeInfo, read_result
@@ -200,18 +201,21 @@ class RunFolder:
         return read_run_file(self.run_file)
 
     def as_begun(self, config: HydrationConfig) -> HydrationConfig:
-        """Return a configuration with the gas ladders that the run has, or a new one gets.
+        """Return a configuration with all that the run has chosen, or a new one chooses.
 
         Where repeats take conformers from gas, a new run gets a ladder for each: two repeats of one
         ladder would share its error, and their scatter would not show it.
         """
         ladders = config.protocol.n_gas_ladders
         if self.run_file.is_file():
-            there = self.config()
+            there = with_choices(self.config())
+            config = with_choices_of(config, there)
             if ladders < there.protocol.n_gas_ladders <= there.repeats:
                 ladders = there.protocol.n_gas_ladders
-        elif config.protocol.gas_reservoir:
-            ladders = max(ladders, config.repeats)
+        else:
+            config = with_choices(config)
+            if config.protocol.gas_reservoir:
+                ladders = max(ladders, config.repeats)
         protocol = config.protocol.model_copy(update={"n_gas_ladders": ladders})
         return config.model_copy(update={"protocol": protocol})
 
@@ -221,13 +225,13 @@ class RunFolder:
         Raises:
             InputError: The folder is a file, holds another run, or holds something else.
         """
-        asked = config.sampling_settings()
+        asked = self.as_begun(config).sampling_settings()
         if not resumes(
             self.path,
             RUN_FILE,
             "run",
             asked=asked,
-            read=lambda path: read_run_file(path).sampling_settings(),
+            read=lambda path: with_choices(read_run_file(path)).sampling_settings(),
         ):
             return False
         there = self.config()

@@ -10,7 +10,7 @@ import pytest
 from merrow.errors import InputError
 from merrow.hydration.config import HydrationConfig, Source
 from merrow.hydration.prepare import begin_run, resolve_config
-from merrow.hydration.protocol import Schedule
+from merrow.hydration.protocol import PROTOCOLS, Schedule
 from merrow.hydration.result import HydrationResult, write_json
 from merrow.hydration.run_folder import (
     STATE_FILES,
@@ -22,6 +22,7 @@ from merrow.hydration.run_folder import (
     RunFolder,
     Timing,
 )
+from merrow.hydration.sampling.tasks import MM_SOLUTE, Task, leg_plan
 
 DG = {"value_kcal": -3.1, "stderr_kcal": 0.1}
 RESULT = {
@@ -196,3 +197,37 @@ def test_the_time_of_every_process_counts_however_it_ended(tmp_path):
         raise KeyboardInterrupt
     assert watch.total > 100.0
     assert folder.read(Timing).wall_s > 100.0
+
+
+def test_a_new_run_chooses_its_time_between_records_and_keeps_it(tmp_path):
+    asked = CONFIG
+    assert asked.protocol.record_interval_ps is None
+    folder = RunFolder(tmp_path)
+    begun = folder.as_begun(asked)
+    assert (begun.protocol.record_interval_ps, begun.protocol.records_per_sweep) == (0.4, 2)
+    folder.save_config(begun)
+    assert folder.as_begun(asked) == begun
+    assert folder.holds(folder.as_begun(asked))
+    # a run that chose otherwise, elsewhere, is gone on with as it is
+    often = begun.model_copy(update={"protocol": asked.protocol.recorded(often=True)})
+    folder.save_config(often)
+    assert folder.as_begun(asked) == often
+    # and what is asked by its value is taken at its word
+    slow = asked.protocol.model_copy(update={"record_interval_ps": 0.8})
+    with pytest.raises(InputError, match=r"record_interval_ps is 0\.1 there and 0\.8 here"):
+        folder.holds(folder.as_begun(asked.model_copy(update={"protocol": slow})))
+
+
+def test_sweeps_and_segments_keep_their_length_however_often_is_recorded():
+    plans = [
+        leg_plan(
+            CONFIG.model_copy(update={"protocol": PROTOCOLS["quick"].recorded(often=often)}),
+            Task("path", MM_SOLUTE),
+        )
+        for often in (False, True)
+    ]
+    seldom, often = plans
+    assert often.segment_time == seldom.segment_time
+    assert often.sweeps_per_segment == seldom.sweeps_per_segment
+    assert (seldom.steps_per_record, often.steps_per_record) == (200, 50)
+    assert PROTOCOLS["paper"].recorded(often=True) == PROTOCOLS["paper"]

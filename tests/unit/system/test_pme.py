@@ -41,6 +41,13 @@ def test_splitting_and_grid_are_openmms_own(edges, cutoff, tolerance):
     assert list(ours.grid) == [next(n for n in itertools.count(size) if legal(n)) for size in grid]
 
 
+def test_a_tolerance_for_direct_space_moves_the_splitting_alone():
+    plain, closer = (pme_parameters((2.2,) * 3, 0.8, 5e-4, direct=d) for d in (None, 1e-4))
+    assert closer.grid == plain.grid
+    assert closer.alpha == pme_parameters((2.2,) * 3, 0.8, 1e-4).alpha > plain.alpha
+    assert plain == pme_parameters((2.2,) * 3, 0.8, 5e-4)
+
+
 def legal(size: int) -> bool:
     return any(
         size == 2**a * 3**b * 5**c * 7**d

@@ -5,8 +5,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from merrow.files import atomic_write
-from merrow.free_energy.frames import dhdl, storable, u_nk
+from merrow.free_energy.frames import LAMBDA_NAMES, dhdl, storable, u_nk
 from merrow.free_energy.stored import UncertaintyPart
 from merrow.hydration.analysis.checks import RunChecks
 from merrow.hydration.analysis.estimate import HydrationAnalysis
@@ -63,6 +65,7 @@ def write_outputs(
     folder.tables.mkdir(exist_ok=True)
     for name, table in (("u_nk", u_nk(found.samples)), ("dHdl", dhdl(found.samples))):
         storable(table).to_parquet(folder.tables / f"{name}.parquet")
+    atomic_write(folder.tables / "inefficiency.csv", _inefficiencies(found))
     region = prepared.region
     structure = Structure(
         region.molecule.numbers,
@@ -82,6 +85,15 @@ def _measured(run: RunContext) -> Measured | None:
     if config.expt_kcal is None:
         return known_value(run.prepared.info.molecule.smiles)
     return Measured(value_kcal=config.expt_kcal, stderr_kcal=config.expt_stderr_kcal, source=YOURS)
+
+
+def _inefficiencies(found: HydrationAnalysis) -> str:
+    """Return how many rows of `samples/` are one independent row, by repeat and state."""
+    lines = [",".join(("repeat", *LAMBDA_NAMES, "rows_per_independent_row"))]
+    for repeat, of_repeat in zip(np.unique(found.samples.repeat), found.rows.g, strict=True):
+        for (elec, lj), g in zip(found.samples.states, of_repeat, strict=True):
+            lines.append(f"{repeat},{elec:g},{lj:g},{g:.3f}")
+    return "\n".join(lines) + "\n"
 
 
 def _settings(run: RunContext, found: HydrationAnalysis) -> dict[str, Any]:

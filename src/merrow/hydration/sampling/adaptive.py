@@ -9,13 +9,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from merrow.errors import IncompleteError, NumericsError
-from merrow.hydration.analysis.estimate import estimate_run, missing_ensembles
+from merrow.hydration.analysis.estimate import (
+    HydrationAnalysis,
+    estimate_run,
+    missing_ensembles,
+)
 from merrow.hydration.run_folder import Intermediates, Rounds, Stopwatch, Timing
 from merrow.hydration.sampling.dispatch import Tally, Workers, run_pieces
 from merrow.hydration.sampling.rounds import (
     RoundErrors,
     SamplingState,
     first_state,
+    gas_first,
     is_enough,
     is_users_limit,
     plan_round,
@@ -40,8 +45,11 @@ class Sampler:
         self.error: float | None = None
         self.greeted = False
 
-    def work(self) -> None:
+    def work(self) -> HydrationAnalysis | None:
         """Sample until the protocol says stop.
+
+        Returns:
+            The estimate that was good enough; None where sampling ended otherwise.
 
         Raises:
             IncompleteError: The time ended before there was something of everything.
@@ -55,21 +63,22 @@ class Sampler:
         )
         # something of everything first: a stop by time is to leave an estimate
         strict = self.late if is_users_limit(self.config.protocol) else (lambda: False)
-        self._reach(state.first_goals(), "sampling, first part", strict)
-        self._check_parts(state.first_goals())
-        self._reach(state.goals(), "sampling", strict)
+        first = state.first_goals()
+        self._reach(state.goals(), "sampling", strict, first=gas_first(first))
+        self._check_parts(first)
         state = self._place_intermediates(state, strict)
         while state.path < state.most and not self.late():
             if state.was_judged(self._sampled().values()):
                 state = state.longer()
             else:
-                errors = self._estimate()
+                found, errors = self._estimate()
                 self.folder.save(Timing(wall_s=self.watch.total))
                 if is_enough(self.config, errors):
-                    return
+                    return found
                 state = plan_round(state, errors)
                 self.folder.save(state.rounds)
             self._reach(state.goals(), "sampling", self.late)
+        return None
 
     def _place_intermediates(self, state: SamplingState, stop: Callable[[], bool]) -> SamplingState:
         """Sample ensembles between MM and ML solute where the two are too far apart for BAR."""
@@ -83,7 +92,7 @@ class Sampler:
                 missing = {}
             state = replace(state, intermediates=state.intermediates.joined(missing))
             self.folder.save(state.intermediates)
-            self._reach(state.first_goals(), "sampling between MM and ML", stop)
+            self._reach(gas_first(state.first_goals()), "sampling between MM and ML", stop)
         return state
 
     def _check_parts(self, goals: Mapping[Task, int]) -> None:
@@ -96,33 +105,39 @@ class Sampler:
                 "again to go on."
             )
 
-    def _estimate(self) -> RoundErrors | None:
+    def _estimate(self) -> tuple[HydrationAnalysis | None, RoundErrors | None]:
         """Estimate and note the error; None where there is no estimate yet."""
         try:
             found = estimate_run(self.run)
         except NumericsError as error:
             logger.info("no estimate yet: %s", error)
             self.error = None
-            return None
+            return None, None
         check = found.hydration.estimates.endpoint_bar
         endpoint = None if check is None else check.stderr_kcal
         self.error = max(found.hydration.headline.stderr_kcal, endpoint or 0.0)
-        return RoundErrors(
-            self.error, endpoint, {phase: end.stderr_kcal for phase, end in found.ends.items()}
-        )
+        ends = {phase: end.stderr_kcal for phase, end in found.ends.items()}
+        return found, RoundErrors(self.error, endpoint, ends)
 
     def _sampled(self) -> dict[Task, int]:
         """Return the segments that there are of each path."""
         return {task: self.folder.task(task).count_segments() for task in self.paths}
 
-    def _reach(self, goals: Mapping[Task, int], stage: str, stop: Callable[[], bool]) -> None:
+    def _reach(
+        self,
+        goals: Mapping[Task, int],
+        stage: str,
+        stop: Callable[[], bool],
+        *,
+        first: Mapping[Task, int] | None = None,
+    ) -> None:
         self._greet(goals)
 
         def progress(tally: Tally) -> None:
             left = self._remaining(tally)
             self.listen(Progress(stage, tally.fraction, self._error_told(), left))
 
-        run_pieces(self.workers, goals, progress=progress, stop=stop)
+        run_pieces(self.workers, goals, first=first, progress=progress, stop=stop)
 
     def _greet(self, goals: Mapping[Task, int]) -> None:
         """Say once what an earlier process left done."""

@@ -101,7 +101,9 @@ class RunContext:
         protocol = self.config.protocol
         cutoff = protocol.cutoff_angstrom * NM_PER_ANGSTROM
         lengths = tuple(float(np.linalg.norm(row)) for row in self.prepared.box * NM_PER_ANGSTROM)
-        pme = pme_parameters(lengths, cutoff, protocol.ewald_tolerance)
+        pme = pme_parameters(
+            lengths, cutoff, protocol.ewald_tolerance, direct=protocol.ewald_direct_tolerance
+        )
         return Nonbonded(cutoff, pme=pme, ewald_tolerance=protocol.ewald_tolerance)
 
     @property

@@ -7,15 +7,14 @@ Pieces are handed out in the order of the list, as soon as what they build on is
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from dataclasses import dataclass
 from functools import partial
 from statistics import fmean
 
 from merrow.errors import MerrowError
-from merrow.executor import process_pool
+from merrow.executor import SerialExecutor, core_count
 from merrow.hydration.sampling.context import RunContext
 from merrow.hydration.sampling.pieces import advance, count_finished, is_ready
 from merrow.hydration.sampling.tasks import Hamiltonian, Task
@@ -76,20 +75,24 @@ class Workers:
     submit: Callable[[Task], Future[int]]
 
 
-@contextmanager
-def open_workers(run: RunContext, processes: int) -> Iterator[Workers]:
-    """Yield workers for a run; one process means this one."""
-    with process_pool(processes) as executor:
-        do = (
-            partial(advance, run) if processes == 1 else partial(advance_in_worker, run.folder.path)
-        )
-        yield Workers(run, processes, partial(executor.submit, do))
+def open_workers(run: RunContext, executor: Executor) -> Workers:
+    """Return workers for a run.
+
+    Args:
+        run: The run.
+        executor: Its processes, as `start_workers` starts them; one process means this one.
+    """
+    serial = isinstance(executor, SerialExecutor)
+    do = partial(advance, run) if serial else partial(advance_in_worker, run.folder.path)
+    processes = 1 if serial else run.config.processes or core_count()
+    return Workers(run, processes, partial(executor.submit, do))
 
 
 def run_pieces(
     workers: Workers,
     goals: Mapping[Task, int],
     *,
+    first: Mapping[Task, int] | None = None,
     progress: Callable[[Tally], None],
     stop: Callable[[], bool] = lambda: False,
 ) -> None:
@@ -98,6 +101,7 @@ def run_pieces(
     Args:
         workers: Who does it.
         goals: Segments wanted of each task, in order of preference.
+        first: Segments of some tasks that are preferred to all others, in this order.
         progress: Told after each piece.
         stop: Asked before a piece is begun; True lets the running ones end and begins no more.
 
@@ -108,11 +112,12 @@ def run_pieces(
     running: dict[Future[int], Task] = {}
     began: dict[Task, float] = {}
     times: dict[Kind, list[float]] = {}
+    wanted = [*(first or {}).items(), *goals.items()]
     try:
         while True:
-            for task in () if stop() else goals:
+            for task, goal in () if stop() else wanted:
                 busy = len(running) >= workers.processes or task in running.values()
-                if not busy and done[task] < goals[task] and is_ready(workers.run, task):
+                if not busy and done[task] < goal and is_ready(workers.run, task):
                     began[task] = time.monotonic()
                     running[workers.submit(task)] = task
             if not running:

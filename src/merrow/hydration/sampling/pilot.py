@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from concurrent.futures import Executor
 
 from merrow.free_energy.convergence import states_to_split
 from merrow.free_energy.estimators import mbar
@@ -24,33 +25,32 @@ from merrow.samples import WindowSamples, concatenate
 logger = logging.getLogger(__name__)
 
 
-def refine_schedule(run: RunContext, processes: int, listen: Listener) -> RunContext:
+def refine_schedule(run: RunContext, executor: Executor, listen: Listener) -> RunContext:
     """Return the run on the schedule that a pilot refined; where that is done, it is only read.
 
     Args:
         run: The run, on the protocol's own schedule.
-        processes: Pieces at a time, by workers of their own: each keeps the schedule that it read.
+        executor: Its processes.
         listen: Told after each piece.
     """
     schedule = run.folder.read(Schedule)
     if schedule is None:
-        schedule = _judged(run, _pilot_samples(run, processes, listen))
+        schedule = _judged(run, _pilot_samples(run, executor, listen))
         run.folder.save(schedule)
     return run.with_schedule(schedule)
 
 
-def _pilot_samples(run: RunContext, processes: int, listen: Listener) -> WindowSamples:
+def _pilot_samples(run: RunContext, executor: Executor, listen: Listener) -> WindowSamples:
     """Sample every state of the schedule for a short while."""
     task = Task("pilot", own_hamiltonian(run.config))
-    plan = leg_plan(run.config, task)
+    plan, workers = leg_plan(run.config, task), open_workers(run, executor)
 
     def progress(tally: Tally) -> None:
-        left = tally.seconds_left(processes)
+        left = tally.seconds_left(workers.processes)
         listen(Progress("pilot run", tally.fraction, remaining_s=left))
 
-    with open_workers(run, processes) as workers:
-        goal = max(1, round(PILOT_SAMPLING / plan.segment_time))
-        run_pieces(workers, {task: goal}, progress=progress)
+    goal = max(1, round(PILOT_SAMPLING / plan.segment_time))
+    run_pieces(workers, {task: goal}, progress=progress)
     segments = run.folder.task(task).read_segments(plan.states, plan.ensemble.temperature)
     return concatenate([segment.samples for segment in segments])
 

@@ -133,6 +133,15 @@ def first_state(
     return SamplingState(config, flexible, least_path(config), rounds, intermediates)
 
 
+def gas_first(goals: Mapping[Task, int]) -> dict[Task, int]:
+    """Return goals in the order of preference: the gas phase, then the others as they are.
+
+    The gas phase is one chain of many short pieces, which nobody could share at the end, and others
+    wait for it.
+    """
+    return dict(sorted(goals.items(), key=lambda item: item[0].kind != "gas"))
+
+
 def plan_round(state: SamplingState, errors: RoundErrors | None) -> SamplingState:
     """Return the state of the round that follows one that was not enough.
 

@@ -13,7 +13,7 @@ from typing import Literal
 from merrow.engine.plans import Ensemble, LegPlan
 from merrow.engine.seeds import derive_seed
 from merrow.hydration.config import HydrationConfig
-from merrow.hydration.protocol import Protocol
+from merrow.hydration.protocol import RECORD_INTERVAL, Protocol
 from merrow.samples import COUPLED, LambdaState
 from merrow.units import PS_PER_FS
 
@@ -172,7 +172,7 @@ def leg_plan(config: HydrationConfig, task: Task) -> LegPlan:
     if task.kind == "pilot":
         first, each = PILOT_EQUILIBRATION
     states = tuple(LambdaState(*s) for s in protocol.schedule.states) if path else (COUPLED,)
-    interval = protocol.record_interval_ps if path else END_RECORD_INTERVAL
+    interval = (protocol.record_interval_ps or RECORD_INTERVAL) if path else END_RECORD_INTERVAL
     return LegPlan(
         states=states,
         ensemble=Ensemble(
