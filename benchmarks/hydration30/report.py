@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: MIT
+"""Statistics, figure and documentation page of the hydration free energies in results.csv.
+
+Everything is computed from results.csv and molecules.csv; nothing is simulated.
+
+    python benchmarks/hydration30/report.py
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent)]
+
+from run import MOLECULES, RESULTS, read  # noqa: E402
+
+from merrow.campaign.report.data import CampaignRow, Comparison, Pair  # noqa: E402
+from merrow.campaign.report.figures import error_figure  # noqa: E402
+from merrow.campaign.rows import read_rows  # noqa: E402
+from merrow.campaign.statistics import statistics  # noqa: E402
+from merrow.free_energy.stored import Estimate, Estimates, Headline  # noqa: E402
+
+DOCS = HERE.parents[1] / "docs" / "explanation"
+PAGE, FIGURE = DOCS / "hydration30.md", DOCS / "hydration30.svg"
+PUBLISHED = (
+    ("ANI-2x, the paper's 30", "0.45", "JCTC 2025, 21, 6979"),
+    ("MACE-OFF23-S, the paper's 30", "0.59", "the same"),
+    ("GAFF, the paper's 30", "0.80", "the same"),
+    ("CGenFF, the paper's 30", "0.96", "the same"),
+    ("GAFF2 with ABCG2, 442 molecules it was fitted to", "0.37", "10.1063/5.0019056"),
+    ("GAFF2 with AM1-BCC, the same 442", "1.03", "10.1063/5.0019056"),
+    ("MACE-OFF24-SC, 36 molecules, 8 GPUs for 24–48 h each", "0.69", "arXiv 2405.18171"),
+)
+"""Mean absolute errors of others [kcal/mol], each on a set of its own."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What results.csv says.
+
+    Attributes:
+        rows: The rows by potential.
+        comparisons: Against experiment.
+        pairs: Column against column on the same molecules.
+        shift: Published sum − exact value by column: mean, its 95 % interval, SD [kcal/mol].
+    """
+
+    rows: dict[str, tuple[CampaignRow, ...]]
+    comparisons: tuple[Comparison, ...]
+    pairs: tuple[Pair, ...]
+    shift: dict[str, dict[str, float]]
+
+
+def found(results: Path = RESULTS) -> Found:
+    """Return the statistics of a table of results."""
+    given = {row.name: row for row in read_rows(MOLECULES, {})}
+    rows: dict[str, list[CampaignRow]] = {}
+    for row in read(results):
+        here = given[row["name"]]
+        dg = _estimate(row, "dg_kcal", "stderr_kcal")
+        estimates = Estimates(
+            decoupling_mbar=None,
+            decoupling_ti=None,
+            endpoint_bar=dg,
+            mm_reference=_estimate(row, "mm_kcal", "mm_stderr_kcal"),
+            as_published=_estimate(row, "as_published_kcal", "as_published_stderr_kcal"),
+        )
+        one = CampaignRow(
+            name=here.name,
+            status="done",
+            charges=row["charges"],
+            folder="",
+            kind=here.kind or "",
+            smiles=here.source["smiles"],
+            headline=Headline(dg.value_kcal, dg.stderr_kcal, method="endpoint_bar"),
+            estimates=estimates,
+            experiment=here.experiment,
+            references=here.references,
+        )
+        rows.setdefault(row["potential"], []).append(one)
+    parts = [statistics(group, potential) for potential, group in rows.items()]
+    return Found(
+        rows={potential: tuple(group) for potential, group in rows.items()},
+        comparisons=tuple({c.label: c for part in parts for c in part.comparisons}.values()),
+        pairs=tuple(pair for part in parts for pair in part.pairs),
+        shift=dict(_shifts(rows)),
+    )
+
+
+def _estimate(row: dict[str, str], value: str, error: str) -> Estimate:
+    return Estimate(float(row[value]), float(row[error]))
+
+
+def _shifts(rows: dict[str, list[CampaignRow]]) -> Iterator[tuple[str, dict[str, float]]]:
+    for potential, group in rows.items():
+        for charges in dict.fromkeys(row.charges for row in group):
+            shift = np.array(
+                [
+                    row.estimates.as_published.value_kcal - row.headline.value_kcal
+                    for row in group
+                    if row.charges == charges and row.estimates.as_published and row.headline
+                ]
+            )
+            spread = float(shift.std(ddof=1)) if len(shift) > 1 else 0.0
+            yield (
+                f"{potential}, {charges}",
+                {"n": len(shift), "mean_kcal": float(shift.mean()), "sd_kcal": spread},
+            )
+
+
+def page(data: Found, rows: Sequence[dict[str, str]]) -> str:
+    """Return the documentation page."""
+    total = len(read(MOLECULES))
+    lines = [
+        "# Thirty hydration free energies against experiment",
+        "",
+        "Made by `benchmarks/hydration30/report.py` from",
+        "[results.csv](../../benchmarks/hydration30/results.csv), whose rows come from",
+        "`benchmarks/hydration30/run.py`: the endpoint route, protocol `quick` to a standard",
+        "error of 0.18 kcal/mol. A row says where it was computed. Rows that are not there yet",
+        "are computed by the same command, which goes on from those that are.",
+        "",
+        f"**So far {_counts(data)} of {total} molecules for each column.**",
+        "",
+        "![Errors of every column](hydration30.svg)",
+        "",
+        "| calculated | n | mean absolute error | root mean square | mean error | Kendall's τ |",
+        "|---|---|---|---|---|---|",
+    ]
+    for one in data.comparisons:
+        s = one.statistics
+        lines.append(
+            f"| {one.label} | {s.n} | {_interval(s.mae)} | {_interval(s.rmse)} | {_interval(s.me)} "
+            f"| {'–' if s.tau is None else _interval(s.tau)} |"
+        )
+    lines += [
+        "",
+        "kcal/mol, calculated − measured, with 95 % intervals from resampling the molecules.",
+        "ABCG2 charges were fitted to measured hydration free energies, most of which are in",
+        "FreeSolv too, so the errors with ABCG2 are those of a fit, not of a prediction.",
+        "",
+        "## In pairs",
+        "",
+        "| first − second, the same molecules | n | difference of mean absolute errors | shift |",
+        "|---|---|---|---|",
+    ]
+    for pair in data.pairs:
+        if "published" not in f"{pair.first}{pair.second}":
+            d = pair.difference
+            lines.append(
+                f"| {pair.first} − {pair.second} | {d.n} | "
+                f"{'–' if d.mae is None else _interval(d.mae)} | {_interval(d.shift)} |"
+            )
+    lines += ["", "## What the published sum does", ""]
+    for label, one in data.shift.items():
+        lines.append(
+            f"- {label}: published sum − exact value {one['mean_kcal']:+.2f} on average, standard "
+            f"deviation {one['sd_kcal']:.2f} kcal/mol over {one['n']} molecules."
+        )
+    lines += ["", *_times(rows), "", "## What others found", ""]
+    lines += ["| method and set | mean absolute error [kcal/mol] | source |", "|---|---|---|"]
+    lines += [f"| {name} | {mae} | {source} |" for name, mae, source in PUBLISHED]
+    lines += [
+        "",
+        "The sets differ, so these numbers say where the field stands and nothing more.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _counts(data: Found) -> str:
+    counts = {c.statistics.n for c in data.comparisons if "published" not in c.label}
+    return "–".join(str(n) for n in sorted({min(counts), max(counts)})) if counts else "0"
+
+
+def _interval(found: Any) -> str:
+    value = f"{found.value:.2f}"
+    return value if found.low is None else f"{value} ({found.low:.2f} to {found.high:.2f})"
+
+
+def _times(rows: Sequence[dict[str, str]]) -> Iterator[str]:
+    """Yield a sentence about time for each machine."""
+    for place in dict.fromkeys(row["where"] for row in rows):
+        here = [row for row in rows if row["where"] == place]
+        wall = np.array([float(row["wall_s"]) for row in here]) / 60
+        core = np.array([float(row["core_h"]) for row in here])
+        yield (
+            f"On {place}: {len(here)} runs, {np.median(wall):.0f} minutes each (median; "
+            f"{wall.min():.0f} to {wall.max():.0f}), {core.mean():.2f} core hours on average."
+        )
+
+
+def summary(data: Found) -> dict[str, Any]:
+    """Return the statistics as plain data."""
+    return {
+        "comparisons": {c.label: asdict(c.statistics) for c in data.comparisons},
+        "pairs": [asdict(pair) for pair in data.pairs],
+        "published_minus_exact": data.shift,
+    }
+
+
+def main() -> None:
+    """Write page and figure."""
+    data = found()
+    FIGURE.write_text(error_figure(data.comparisons))
+    PAGE.write_text(page(data, read(RESULTS)))
+
+
+if __name__ == "__main__":
+    main()

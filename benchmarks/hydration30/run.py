@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: MIT
+"""How far from experiment are 30 hydration free energies, with ABCG2 and with AM1-BCC charges?
+
+A campaign by the endpoint route, so that each run gives ML/MM and its MM reference. It goes on
+where it was stopped, and passes over the rows that results.csv has; what it finds is added.
+
+    python benchmarks/hydration30/run.py --runs RUNS --minutes 120
+    python benchmarks/hydration30/report.py
+
+A machine that cannot fetch the weights of ANI-2x needs MERROW_MODELS. The measured values and
+FreeSolv's GAFF values in molecules.csv are single facts as FreeSolv 0.52 has them
+(10.1007/s10822-014-9747-x, 10.1021/acs.jced.7b00104).
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+
+from common import header, parser  # noqa: E402
+
+from merrow.campaign.config import CampaignConfig  # noqa: E402
+from merrow.campaign.driver import ComputeBackend, run_campaign  # noqa: E402
+from merrow.campaign.report.data import CampaignRow  # noqa: E402
+from merrow.files import atomic_write  # noqa: E402
+from merrow.hydration.protocol import PROTOCOLS  # noqa: E402
+from merrow.hydration.result import HydrationResult  # noqa: E402
+from merrow.hydration.run_folder import RunFolder  # noqa: E402
+
+MOLECULES = HERE / "molecules.csv"
+RESULTS = HERE / "results.csv"
+TARGET = 0.18
+"""Standard error at which a run ends [kcal/mol]; 0.2 is what the table promises."""
+KEY = ("name", "charges", "potential")
+
+
+def main() -> None:
+    """Go on with the campaign; write `results.csv`."""
+    own: dict[str, Any] = {
+        "workers": {"type": int, "help": "runs at a time"},
+        "charges": {"nargs": "+", "default": ("abcg2", "bcc"), "help": "charge models"},
+        "only": {"nargs": "+", "help": "names of molecules"},
+    }
+    asked = parser(__doc__, "potential", "runs", "minutes", **own).parse_args()
+    for charges in asked.charges:
+        folder = asked.runs / f"{asked.potential}-{charges}"
+        table = _left(folder, charges, asked)
+        if table is None:
+            continue
+        protocol = PROTOCOLS["quick"].model_copy(update={"target_stderr_kcal": TARGET})
+        config = CampaignConfig(
+            table=str(table), charges=(charges,), potential=asked.potential, protocol=protocol
+        )
+        backend = ComputeBackend(workers=asked.workers, minutes=asked.minutes)
+        found = run_campaign(
+            config,
+            folder,
+            base=Path(),
+            backend=backend,
+            listen=lambda told: print(told.text, file=sys.stderr, flush=True),
+        )
+        keep(asked.potential, [(row, folder) for row in found.data.rows])
+
+
+def _left(folder: Path, charges: str, asked: Any) -> Path | None:
+    """Write the table of the molecules without a row in `results.csv`; None where all have one."""
+    table = folder.with_suffix(".csv")
+    if table.is_file():  # a campaign that was begun keeps its table
+        return table
+    done = {tuple(row[k] for k in KEY) for row in read(RESULTS)}
+    rows = [
+        row
+        for row in read(MOLECULES)
+        if (row["name"], charges, asked.potential) not in done
+        and (asked.only is None or row["name"] in asked.only)
+    ]
+    if not rows:
+        return None
+    table.parent.mkdir(parents=True, exist_ok=True)
+    write(table, rows)
+    return table
+
+
+def keep(potential: str, found: list[tuple[CampaignRow, Path]]) -> None:
+    """Add the rows of the finished runs to `results.csv`, in the order of the molecules."""
+    rows = {tuple(row[k] for k in KEY): row for row in read(RESULTS)}
+    for row, folder in found:
+        result = RunFolder(folder / row.folder).finished()
+        if result is not None:
+            rows[row.name, row.charges, potential] = _row(row, result)
+    order = [row["name"] for row in read(MOLECULES)]
+
+    def place(row: dict[str, Any]) -> tuple[str, str, int]:
+        return row["potential"], row["charges"], order.index(row["name"])
+
+    if rows:
+        write(RESULTS, sorted(rows.values(), key=place))
+
+
+def _row(row: CampaignRow, result: HydrationResult) -> dict[str, Any]:
+    found = {"": result.headline, "mm_": result.estimates.mm_reference}
+    found["as_published_"] = result.estimates.as_published
+    numbers = {}
+    for name, one in found.items():
+        numbers[f"{name or 'dg_'}kcal"] = "" if one is None else round(one.value_kcal, 4)
+        numbers[f"{name}stderr_kcal"] = "" if one is None else round(one.stderr_kcal, 4)
+    expt, here = row.experiment, header()
+    processes = min(int(str(result.settings["repeats"])), here["cores"])
+    return {
+        "name": row.name,
+        "charges": row.charges,
+        "potential": result.potential,
+        **numbers,
+        "expt_kcal": "" if expt is None else expt.value_kcal,
+        "expt_stderr_kcal": "" if expt is None or expt.stderr_kcal is None else expt.stderr_kcal,
+        "warnings": len(row.warnings),
+        "wall_s": round(result.wall_s),
+        "core_h": round(result.wall_s * processes / 3600, 3),
+        "seed": result.seeds["run"],
+        "merrow": result.versions["merrow"],
+        "where": f"{here['processor']}, {here['cores']} cores",
+    }
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """Return the rows of a table; none where it is not there."""
+    if not path.is_file():
+        return []
+    with path.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def write(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Write a table whole or not at all."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    atomic_write(path, text.getvalue())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: MIT
+"""Do statistics, figure and page of the thirty molecules follow from the rows of results.csv?"""
+
+from __future__ import annotations
+
+import csv
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+FOLDER = Path(__file__).resolve().parents[2] / "benchmarks" / "hydration30"
+
+
+@pytest.fixture(scope="module")
+def scripts():
+    """The two scripts, imported from their folder."""
+    sys.path[:0] = [str(FOLDER), str(FOLDER.parent)]
+    try:
+        import report  # noqa: PLC0415
+        import run  # noqa: PLC0415
+    finally:
+        sys.path[:] = [p for p in sys.path if p not in (str(FOLDER), str(FOLDER.parent))]
+    return run, report
+
+
+@pytest.fixture
+def table(scripts, tmp_path):
+    """Rows of all molecules with both charge models: experiment + a known error."""
+    run, _ = scripts
+    rng = np.random.default_rng(3)
+    rows = []
+    for charges, shift in (("abcg2", 0.2), ("bcc", 1.0)):
+        for row in run.read(run.MOLECULES):
+            dg = float(row["expt_kcal"]) + shift + rng.normal(0.0, 0.3)
+            rows.append(
+                {"name": row["name"], "charges": charges, "potential": "ani2x"}
+                | {"dg_kcal": dg, "stderr_kcal": 0.15, "mm_kcal": dg - 0.1}
+                | {"mm_stderr_kcal": 0.12, "as_published_kcal": dg + 0.25}
+                | {"as_published_stderr_kcal": 0.2, "expt_kcal": row["expt_kcal"]}
+                | {"expt_stderr_kcal": row["expt_stderr_kcal"], "wall_s": 300, "core_h": 0.17}
+                | {"where": "a machine"}
+            )
+    run.write(tmp_path / "results.csv", rows)
+    return tmp_path / "results.csv", rows
+
+
+def test_the_statistics_are_those_of_the_rows(scripts, table):
+    _, report = scripts
+    path, rows = table
+    data = report.found(path)
+    by_label = {one.label: one.statistics for one in data.comparisons}
+    for charges in ("abcg2", "bcc"):
+        error = [
+            float(r["dg_kcal"]) - float(r["expt_kcal"]) for r in rows if r["charges"] == charges
+        ]
+        found = by_label[f"ani2x, {charges}"]
+        assert (found.n, found.mae.value) == (30, pytest.approx(np.abs(error).mean()))
+        assert found.rmse.value == pytest.approx(np.sqrt(np.mean(np.square(error))))
+        assert found.mae.low < found.mae.value < found.mae.high
+    assert by_label["gaff (published)"].mae.value == pytest.approx(0.72, abs=0.005)
+    assert data.shift["ani2x, bcc"]["mean_kcal"] == pytest.approx(0.25)
+    pair = next(p for p in data.pairs if (p.first, p.second) == ("ani2x, abcg2", "ani2x, bcc"))
+    assert pair.difference.mae.high < 0.0, "the better charges are seen to be better"
+
+
+def test_the_page_and_the_figure_show_them(scripts, table):
+    run, report = scripts
+    path, _ = table
+    data = report.found(path)
+    text = report.page(data, run.read(path))
+    assert "**So far 30 of 30 molecules for each column.**" in text
+    assert "published sum − exact value +0.25 on average" in text
+    assert "On a machine: 60 runs, 5 minutes each" in text
+    svg = report.error_figure(data.comparisons)
+    assert all(label in svg for label in ("ani2x, abcg2", "MM, bcc", "gaff (published)"))
+
+
+def test_what_is_committed_follows_from_the_committed_rows(scripts):
+    run, report = scripts
+    if not run.RESULTS.is_file():
+        assert not report.PAGE.is_file(), "a page without rows"
+        return
+    data = report.found()
+    assert report.PAGE.read_text(encoding="utf-8") == report.page(data, run.read(run.RESULTS))
+    labels = {one.label for one in data.comparisons}
+    assert all(label in report.FIGURE.read_text(encoding="utf-8") for label in labels)
+
+
+def test_names_with_commas_come_back(scripts, tmp_path):
+    run, _ = scripts
+    rows = run.read(run.MOLECULES)
+    run.write(tmp_path / "again.csv", rows)
+    assert run.read(tmp_path / "again.csv") == rows
+    with run.MOLECULES.open(newline="") as stream:
+        assert len(list(csv.reader(stream))) == 31
