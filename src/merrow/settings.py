@@ -15,6 +15,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from merrow.errors import InputError
 
+MOST_BRACKETS = 1000
+"""Lists and mappings in brackets that settings may have."""
+
 
 class Settings(BaseModel):
     """Base of all configuration models."""
@@ -30,6 +33,8 @@ class Settings(BaseModel):
         Raises:
             InputError: The text is not YAML, or a key or value is not understood.
         """
+        if sum(map(text.count, "[{")) > MOST_BRACKETS:  # PyYAML takes seconds for thousands
+            raise InputError(f"{source} is nested too deeply to be settings.")
         try:
             data = yaml.safe_load(text)
         except yaml.YAMLError as error:
@@ -50,6 +55,8 @@ class Settings(BaseModel):
             return cls.model_validate(data)
         except ValidationError as error:
             raise InputError(f"{source}: {_sentence(cls, error)}") from error
+        except OverflowError as error:
+            raise InputError(f"{source} has a number that is too large.") from error
 
     def to_yaml(self) -> str:
         """Return the settings as YAML, in the order of the model."""

@@ -33,6 +33,8 @@ MEMORY = 8 * 2**30
 """Bytes of addresses that a process may have: what torch has mapped at its start, and some GiB."""
 GROWTH = 500
 """MiB by which a door may make a process grow in one block."""
+FEWEST = 10_000
+"""Cases that every door gets before any gets more."""
 SEED = 20261128
 
 
@@ -60,6 +62,8 @@ def block(name: str, door: Door, folder: Path, cases: range, seed: int) -> dict[
             told[what] += 1
         elif what.startswith("MiB "):
             told["grown_mib"], ended = int(what[4:]), True
+            if told["grown_mib"] > GROWTH:
+                told["findings"][cases.start] = f"more than {GROWTH} MiB"
         else:
             told["findings"][at] = what
     process.join()
@@ -85,7 +89,7 @@ def _resident() -> int:
 
 
 def campaign(folder: Path, *, minutes: float, goal: int, only: list[str]) -> None:
-    """Go on with the door that has had the fewest cases, until time is up or all have the goal."""
+    """Go on until time is up or all doors have the goal; they share the time, not the cases."""
     state_file, until = folder / "state.json", time.monotonic() + 60 * minutes
     state = json.loads(state_file.read_text()) if state_file.is_file() else {}
     with tempfile.TemporaryDirectory() as scratch:
@@ -98,7 +102,8 @@ def campaign(folder: Path, *, minutes: float, goal: int, only: list[str]) -> Non
             left = [n for n in only or all_doors if state[n]["cases"] < goal]
             if not left:
                 break
-            name = min(left, key=lambda one: state[one]["seconds"])
+            few = [n for n in left if state[n]["cases"] < FEWEST]
+            name = min(few or left, key=lambda one: state[one]["cases" if few else "seconds"])
             row, door = state[name], all_doors[name]
             began = time.monotonic()
             cases = range(row["cases"], row["cases"] + BLOCK)

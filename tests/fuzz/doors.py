@@ -45,7 +45,7 @@ from merrow.trajectories import read_frames
 
 TAKEN, REFUSED = "taken", "refused"
 PATIENCE = 10
-"""Seconds that a door may take."""
+"""Seconds of its processor that a door may take."""
 PLUGINS = str(seeds.TESTS / "plugins")
 METHANE = np.array([[[0, 0, 0], [1, 1, 1], [-1, -1, 1], [-1, 1, -1], [1, -1, -1]]]) * 0.63
 
@@ -222,10 +222,10 @@ def _patience() -> Iterator[None]:
     def late(*_: object) -> None:
         raise TimeoutError(f"no answer within {PATIENCE} s")
 
-    before = signal.signal(signal.SIGALRM, late)
-    signal.alarm(PATIENCE)
+    before = signal.signal(signal.SIGPROF, late)
+    signal.setitimer(signal.ITIMER_PROF, PATIENCE)
     try:
         yield
     finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)

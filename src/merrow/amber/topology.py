@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from parmed.amber import AmberFormat
 from parmed.periodic_table import Element, element_by_mass
 
+from merrow.amber.indices import check_indices
 from merrow.amber.sections import Sections, is_prmtop, plain_exponents, refuse_foreign
 from merrow.errors import InputError
 from merrow.geometry import connected_atoms
@@ -100,6 +101,7 @@ def read_topology(path: str | Path) -> AmberTopology:
     sections = _read_sections(path)
     refuse_foreign(sections, path)
     _check_lengths(sections, path)
+    check_indices(sections, path)
     pointers = sections["POINTERS"]
     if pointers[IFBOX] > 0 and min(sections.get("BOX_DIMENSIONS", [1.0])) <= 0.0:
         raise InputError(

@@ -17,6 +17,8 @@ Forces that are not returned are taken by automatic differentiation. An attribut
 
 from __future__ import annotations
 
+import pickletools
+import zipfile
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
@@ -232,12 +234,22 @@ def _read(path: Path, device: str = CPU) -> Any:
     import torch  # noqa: PLC0415
 
     try:
+        _walk_records(path)
         return torch.jit.load(str(path), map_location=device)
-    except (RuntimeError, ValueError, OSError) as error:
+    except Exception as error:  # a damaged archive can lead its reader anywhere
         raise InputError(
             f"{path} is not a TorchScript file, or it is damaged; write it with torch.jit.save "
             "(pickled modules are refused, since reading one can run any program)."
         ) from error
+
+
+def _walk_records(path: Path) -> None:
+    """Raise where a record ends before what it announces, for which torch would reserve memory."""
+    with zipfile.ZipFile(path) as archive:
+        for name in archive.namelist():
+            if name.endswith(".pkl"):
+                for _ in pickletools.genops(archive.read(name)):
+                    pass
 
 
 def _elements(path: Path, module: Any, key: str) -> tuple[int, ...] | None:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """OpenMM's rendering of a prmtop, with what its reader gets wrong put right or refused.
 
-Every System of ours begins here: lone pairs of five-site water, torsions of periodicity zero, and
-extra points that nothing places are looked at once for all.
+Every System of ours begins here: lone pairs of five-site water, torsions of periodicity zero, 1-4
+pairs of the first atom, and extra points that nothing places are looked at once for all.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from merrow.amber.sections import plain_exponents
 from merrow.amber.topology import AmberTopology, atom_label
 from merrow.errors import InputError, UnsupportedPhysicsError
 
-WATER = "WAT"
-"""What OpenMM calls water in a prmtop."""
+WATER, ATOMS = "WAT", {8: "O", 1: "H", 0: "EP"}
+"""What OpenMM calls water in a prmtop, and its atoms by their atomic numbers."""
 
 
 def rendered(
@@ -40,6 +40,7 @@ def rendered(
         with plain_exponents(topology.path) as readable:
             prmtop = app.AmberPrmtopFile(str(readable))
         _name_waters(prmtop, topology)
+        _turn_torsions(prmtop)
         system = prmtop.createSystem(
             nonbondedMethod=app.NoCutoff if cutoff is None else app.PME,
             nonbondedCutoff=(cutoff or 1.0) * unit.nanometer,
@@ -60,11 +61,32 @@ def rendered(
 def _name_waters(prmtop: app.AmberPrmtopFile, topology: AmberTopology) -> None:
     """Call every water by the name by which OpenMM knows water.
 
-    OpenMM makes water rigid, and places its extra points, by the name of the residue alone.
+    OpenMM makes water rigid, and places its extra points, by the names of residue and atoms alone.
     """
-    labels = prmtop._prmtop._raw_data["RESIDUE_LABEL"]
-    for residue in {int(topology.residue_index[i]) for i in np.flatnonzero(topology.is_water)}:
-        labels[residue] = WATER
+    labels, names = (prmtop._prmtop._raw_data[f] for f in ("RESIDUE_LABEL", "ATOM_NAME"))
+    for i in np.flatnonzero(topology.is_water):
+        labels[topology.residue_index[i]] = WATER
+        names[i] = ATOMS[topology.numbers[i]]
+
+
+def _turn_torsions(prmtop: app.AmberPrmtopFile) -> None:
+    """Tell torsions whose third or fourth atom is the first of the file from their other end.
+
+    A minus there says that a torsion adds no 1-4 pair. Index 0 can carry none, and OpenMM's reader
+    (8.6) takes it for one, so that the pair would get no interaction.
+    """
+    for half in ("INC_HYDROGEN", "WITHOUT_HYDROGEN"):
+        flat = prmtop._prmtop._raw_data[f"DIHEDRALS_{half}"]
+        for k in range(0, len(flat), 5):
+            i, j, third, fourth = map(int, flat[k : k + 4])
+            if 0 in (third, fourth):
+                turned = (
+                    abs(fourth),
+                    abs(third),
+                    math.copysign(j, third),
+                    math.copysign(i, fourth),
+                )
+                flat[k : k + 4] = [str(int(atom)) for atom in turned]
 
 
 def _turn_lone_pairs(system: mm.System) -> None:

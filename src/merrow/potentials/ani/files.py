@@ -46,11 +46,11 @@ def read_ani(path: Path, model: AniModel) -> AniParameters:
     try:
         read = _read_wheel if path.suffix == ".whl" else _read_state_dict
         return read(path, model)
-    except (OSError, LookupError, ValueError, RuntimeError, EOFError, TypeError) as error:
-        cause = f"{type(error).__name__}: {first_line(error)}"
-        raise InputError(_unreadable(path, model, cause[:120])) from error
     except (pickle.UnpicklingError, zipfile.BadZipFile) as error:
         raise InputError(_unreadable(path, model, "it is damaged or of another kind")) from error
+    except Exception as error:  # a damaged pickle can lead the unpickler anywhere
+        cause = f"{type(error).__name__}: {first_line(error)}"
+        raise InputError(_unreadable(path, model, cause[:120])) from error
 
 
 def _unreadable(path: Path, model: AniModel, cause: str) -> str:

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: MIT
+"""Do the indices of a prmtop point to what is there, and exclude what is bonded?
+
+Programs differ in what they make of others: sander draws the exclusions from the bonds once more,
+OpenMM believes the list, and an index that is no multiple of three is rounded or not.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import coo_matrix
+
+from merrow.amber.sections import Sections
+from merrow.errors import InputError
+
+IntArray = NDArray[np.int64]
+
+TERMS = {"BONDS": (2, "BOND"), "ANGLES": (3, "ANGLE"), "DIHEDRALS": (4, "DIHEDRAL")}
+"""Sections of terms → atoms of a term, and how the sections of their parameters begin."""
+
+
+def check_indices(sections: Sections, path: Path) -> None:
+    """Refuse indices that point to no atom, residue, type or parameter, and wrong exclusions.
+
+    Args:
+        sections: The sections of a prmtop, of their announced lengths.
+        path: The prmtop.
+
+    Raises:
+        InputError: There is one, named in the message.
+    """
+    n_atoms, n_types, n_residues = (sections["POINTERS"][k] for k in (0, 1, 11))
+    for name, (size, parameter) in TERMS.items():
+        n_parameters = len(sections[f"{parameter}_FORCE_CONSTANT"])
+        for half in ("INC_HYDROGEN", "WITHOUT_HYDROGEN"):
+            flag = f"{name}_{half}"
+            rows = np.array(sections[flag], dtype=np.int64).reshape(-1, size + 1)
+            atoms = np.abs(rows[:, :-1]) if name == "DIHEDRALS" else rows[:, :-1]
+            _require(
+                np.all(atoms % 3 == 0) and _within(atoms, 0, 3 * n_atoms - 3), path, flag, "an atom"
+            )
+            _require(_within(rows[:, -1], 1, n_parameters), path, flag, "a parameter")
+            distinct = np.sort(atoms, axis=1)
+            _require(
+                not np.any(distinct[:, 1:] == distinct[:, :-1]), path, flag, "an atom of its own"
+            )
+    types = np.array(sections["ATOM_TYPE_INDEX"])
+    _require(_within(types, 1, n_types), path, "ATOM_TYPE_INDEX", "a Lennard-Jones type")
+    starts = np.array(sections["RESIDUE_POINTER"])
+    rising = starts[0] == 1 and np.all(np.diff(starts) > 0) and starts[-1] <= n_atoms
+    _require(rising and n_residues > 0, path, "RESIDUE_POINTER", "the first atom of a residue")
+    if "CMAP_INDEX" in sections:
+        flat, (n_terms, n_maps) = np.array(sections["CMAP_INDEX"]), sections["CMAP_COUNT"][:2]
+        _require(len(flat) == 6 * n_terms, path, "CMAP_INDEX", "an atom or a map")
+        atoms, maps = np.split(flat.reshape(-1, 6), [5], axis=1)
+        sound = _within(atoms, 1, n_atoms) and _within(maps, 1, n_maps)
+        _require(sound, path, "CMAP_INDEX", "an atom or a map")
+    _check_exclusions(sections, path)
+
+
+def _within(values: IntArray, low: int, high: int) -> bool:
+    return bool(np.all((values >= low) & (values <= high)))
+
+
+def _require(sound: bool | np.bool_, path: Path, flag: str, what: str) -> None:
+    if not sound:
+        raise InputError(
+            f"{path} is damaged: an index of section {flag} does not point to {what}; make the "
+            "prmtop again."
+        )
+
+
+def _check_exclusions(sections: Sections, path: Path) -> None:
+    """Refuse a list of exclusions that are not the pairs within three bonds."""
+    counts = np.array(sections["NUMBER_EXCLUDED_ATOMS"], dtype=np.int64)
+    listed = np.array(sections["EXCLUDED_ATOMS_LIST"], dtype=np.int64)
+    n_atoms = len(counts)
+    if counts.min() < 0 or counts.sum() != len(listed) or not _within(listed, 0, n_atoms):
+        raise InputError(
+            f"{path} is damaged: NUMBER_EXCLUDED_ATOMS and EXCLUDED_ATOMS_LIST do not fit "
+            "together; make the prmtop again."
+        )
+    first = np.repeat(np.arange(n_atoms), counts)
+    real = listed > 0  # a zero stands where an atom has none
+    found = np.sort(first[real] * n_atoms + listed[real] - 1)
+    bonded = _within_three_bonds(sections, n_atoms)
+    if not np.array_equal(found, bonded):
+        wrong = np.setxor1d(found, bonded)
+        i, j = divmod(int(wrong[0] if wrong.size else found[0]), n_atoms)
+        named = "excludes" if wrong.size and wrong[0] in found else "does not exclude"
+        raise InputError(
+            f"{path} {named} the pair of atoms {i + 1} and {j + 1}, in EXCLUDED_ATOMS_LIST, but "
+            "what sander excludes are the pairs within three bonds; make the prmtop again."
+        )
+
+
+def _within_three_bonds(sections: Sections, n_atoms: int) -> IntArray:
+    """Return the pairs i < j within three bonds as i N + j, sorted."""
+    flat = [*sections["BONDS_INC_HYDROGEN"], *sections["BONDS_WITHOUT_HYDROGEN"]]
+    pairs = np.array(flat, dtype=np.int64).reshape(-1, 3)[:, :2] // 3
+    i, j = np.concatenate([pairs, pairs[:, ::-1]]).T
+    one = coo_matrix((np.ones(len(i), dtype=np.int64), (i, j)), shape=(n_atoms, n_atoms)).tocsr()
+    near = coo_matrix(one + one @ one + one @ one @ one)
+    upper = near.row < near.col
+    return np.sort(near.row[upper].astype(np.int64) * n_atoms + near.col[upper])

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: MIT
+"""Are indices of a prmtop that point nowhere refused, by the name of their section?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from parmed.amber import AmberFormat
+
+from merrow.amber.topology import read_topology
+from merrow.errors import InputError
+
+
+@pytest.fixture
+def slipped(systems, tmp_path):
+    """Return a function (section, place, value) → alanine dipeptide with that value in it."""
+
+    def change(section: str, place: int, value: int) -> Path:
+        parm = AmberFormat()
+        parm.rdparm_slow(str(systems / "dipeptide.prmtop"))
+        parm.parm_data[section][place] = value
+        parm.write_parm(str(tmp_path / "slip.prmtop"))
+        return tmp_path / "slip.prmtop"
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("section", "place", "value", "what"),
+    [
+        ("BONDS_INC_HYDROGEN", 1, 10, "an atom;"),  # no multiple of three: sander rounds it
+        ("BONDS_INC_HYDROGEN", 1, 300, "an atom;"),
+        ("BONDS_WITHOUT_HYDROGEN", 0, -3, "an atom;"),
+        ("BONDS_WITHOUT_HYDROGEN", 2, 99, "a parameter"),
+        ("BONDS_WITHOUT_HYDROGEN", 2, 0, "a parameter"),
+        ("ANGLES_INC_HYDROGEN", 0, 301, "an atom;"),
+        ("DIHEDRALS_INC_HYDROGEN", 3, -300, "an atom;"),
+        ("ATOM_TYPE_INDEX", 3, 99, "a Lennard-Jones type"),
+        ("RESIDUE_POINTER", 1, 1, "the first atom of a residue"),
+    ],
+)
+def test_an_index_that_points_nowhere_is_refused(slipped, section, place, value, what):
+    with pytest.raises(InputError, match=f"an index of section {section} does not point to {what}"):
+        read_topology(slipped(section, place, value))
+
+
+def test_a_term_from_an_atom_to_itself_is_refused(slipped, systems):
+    parm = AmberFormat()
+    parm.rdparm_slow(str(systems / "dipeptide.prmtop"))
+    first = parm.parm_data["ANGLES_INC_HYDROGEN"][0]
+    with pytest.raises(
+        InputError, match="ANGLES_INC_HYDROGEN does not point to an atom of its own"
+    ):
+        read_topology(slipped("ANGLES_INC_HYDROGEN", 2, first))
+
+
+@pytest.mark.parametrize(
+    ("section", "place", "value", "told"),
+    [
+        ("NUMBER_EXCLUDED_ATOMS", 0, 3, "do not fit together"),
+        ("EXCLUDED_ATOMS_LIST", 0, 99, "do not fit together"),
+        ("EXCLUDED_ATOMS_LIST", 0, 20, "does not exclude the pair of atoms 1 and 2,"),
+        ("EXCLUDED_ATOMS_LIST", 0, 3, "does not exclude the pair of atoms 1 and 2,"),
+    ],
+)
+def test_other_exclusions_than_the_pairs_within_three_bonds_are_refused(
+    slipped, section, place, value, told
+):
+    with pytest.raises(InputError, match=told):
+        read_topology(slipped(section, place, value))
+
+
+def test_a_bond_to_another_atom_does_not_fit_the_exclusions(slipped):
+    # sander would draw the exclusions from the bonds once more, OpenMM believe the list
+    with pytest.raises(InputError, match="what sander excludes are the pairs within three bonds"):
+        read_topology(slipped("BONDS_WITHOUT_HYDROGEN", 1, 51))
