@@ -36,6 +36,7 @@ FORBIDDEN = {
     "ambertools": ("torch", "torchani", "matplotlib"),
     "binding/prepare": ("torch", "torchani", "matplotlib"),
     "potentials": ("openmm", "rdkit", "matplotlib"),
+    "nonbonded": SETTINGS,
     "system": ("rdkit", "matplotlib", "subprocess", "random"),
     "engine": ("rdkit", "matplotlib", "subprocess", "pymbar", "alchemlyb"),
     "sander/server": (*SIMULATION, "rdkit", "matplotlib", "subprocess"),

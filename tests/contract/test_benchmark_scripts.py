@@ -3,9 +3,14 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
+
+from merrow.nonbonded.kernel import why_not
 
 FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
 
@@ -22,3 +27,14 @@ def test_every_script_can_be_imported():
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_a_slice_of_the_kernel_campaign_finds_no_difference_and_goes_on(tmp_path):
+    if reason := why_not():
+        pytest.skip(reason)
+    out = tmp_path / "campaign.json"
+    for count in (24, 96):
+        command = [sys.executable, "kernel_campaign.py", "--count", str(count), "--out", str(out)]
+        done = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert json.loads(out.read_text())["done"] == count

@@ -85,10 +85,10 @@ class Python:
         return self.inner.evaluate(positions)
 
 
-def read_box(gas: Path, prmtop: Path, inpcrd: Path) -> Box:
+def read_box(gas: Path, prmtop: Path, inpcrd: Path, mask: str = ":1") -> Box:
     topology = read_topology(prmtop)
     coordinates = read_coordinates(inpcrd, len(topology))
-    region = select_region(topology, ":1")
+    region = select_region(topology, mask)
     vectors = box_vectors(coordinates) / 10
     return Box(gas, prmtop, inpcrd, topology, region, coordinates.positions / 10, vectors)
 

@@ -16,6 +16,7 @@ import openmm as mm
 
 from merrow.amber.topology import AmberTopology
 from merrow.errors import InputError, UnsupportedPhysicsError
+from merrow.nonbonded.kernel import NonbondedKernel
 from merrow.potentials.interface import Potential
 from merrow.system import alchemy
 from merrow.system.force import PotentialBridge, PrefetchForce, potential_force
@@ -30,6 +31,19 @@ ENVIRONMENT, NONBONDED, SOFT_CORE, TAIL, INTERNAL, RESTRAINT, CONFINE = range(7)
 """Force groups of a hybrid system."""
 
 
+@dataclass(frozen=True, eq=False)
+class NativeForces:
+    """Our kernel inside a System, and the forces of OpenMM that it stands for.
+
+    Attributes:
+        kernel: The kernel of the force in the System.
+        replaced: System of the same particles with OpenMM's nonbonded and soft-core forces alone.
+    """
+
+    kernel: NonbondedKernel
+    replaced: mm.System
+
+
 @dataclass(frozen=True)
 class HybridSystem:
     """A System with λ-coupling, ready for a Context.
@@ -42,6 +56,7 @@ class HybridSystem:
         bonds: Bonds within the region.
         bridge: The potential inside the System, or None where the internal energy is native.
         periodic: Whether there is a box.
+        native: What stands in place of OpenMM's nonbonded forces; None: they are in the System.
     """
 
     system: mm.System
@@ -51,6 +66,12 @@ class HybridSystem:
     periodic: bool
     stretched_tail: float = 0.0
     bonds: Bonds = NO_BONDS
+    native: NativeForces | None = None
+
+    @property
+    def couplable(self) -> mm.System:
+        """System that holds OpenMM's own nonbonded and soft-core forces."""
+        return self.system if self.native is None else self.native.replaced
 
 
 def base_system(topology: AmberTopology, nonbonded: Nonbonded, *, rigid_water: bool) -> mm.System:

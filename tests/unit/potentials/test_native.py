@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 
 from merrow.errors import InputError, MissingComponentError, NumericsError
+from merrow.native import ISAS
 from merrow.potentials.ani import native_engine as native
 from merrow.potentials.ani.models import ANI_MODELS
-from merrow.potentials.ani.native_engine import ISAS, NativeAni
+from merrow.potentials.ani.native_engine import NativeAni
 from merrow.potentials.ani.parameters import Array
 
 needs_kernel = pytest.mark.skipif(not native.available(), reason=native.why_not())

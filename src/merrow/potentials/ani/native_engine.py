@@ -2,17 +2,14 @@
 """ANI by the compiled kernel, where it is here.
 
 The kernel (folder `native/`) is exact: same ensemble, same symmetry functions, analytic forces. It
-is float32 inside and float64 in the totals, runs on one thread and releases the GIL.
-Environment: MERROW_NATIVE=0 turns it off; MERROW_NATIVE_ISA=baseline|avx2|avx512 forces one
-instruction set instead of the best one of this machine.
+is float32 inside and float64 in the totals, runs on one thread and releases the GIL; see
+`merrow.native` for how it is turned off or held to one instruction set.
 """
 
 from __future__ import annotations
 
 import ctypes
-import os
 from functools import cache
-from importlib.machinery import EXTENSION_SUFFIXES
 from itertools import combinations_with_replacement
 from pathlib import Path
 from weakref import finalize
@@ -21,15 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from merrow.errors import InputError, MissingComponentError, NumericsError
+from merrow.native import best_isa, load, turned_off
 from merrow.potentials.ani.parameters import AniParameters, Layer
 
 Array = NDArray[np.float64]
 IntArray = NDArray[np.int32]
 
-ISAS = ("avx512", "avx2", "baseline")
-"""Instruction sets, best first."""
-
 _ABI = 1
+_NAME = "ANI kernel"
 _RADIAL, _ANGULAR, _ABSENT = 16, 32, -1
 
 
@@ -40,9 +36,7 @@ def available() -> bool:
 
 def why_not() -> str:
     """Return why the kernel cannot be used, in one sentence with the way out; "" if it can."""
-    if os.environ.get("MERROW_NATIVE", "1") == "0":
-        return "The native ANI kernel is turned off by MERROW_NATIVE=0; unset it to use the kernel."
-    return _load()[1]
+    return turned_off(_NAME) or _load()[1]
 
 
 def instruction_set() -> str:
@@ -56,13 +50,7 @@ def instruction_set() -> str:
     library = _load()[0]
     if reason or library is None:
         raise MissingComponentError(reason)
-    supported = [isa for isa in ISAS if library.merrow_ani_supports(isa.encode())]
-    wanted = os.environ.get("MERROW_NATIVE_ISA") or supported[0]
-    if wanted not in supported:
-        raise InputError(
-            f"MERROW_NATIVE_ISA={wanted!r} cannot run here; choose one of {', '.join(supported)}."
-        )
-    return wanted
+    return best_isa(library.merrow_ani_supports)
 
 
 class NativeAni:
@@ -131,19 +119,9 @@ class NativeAni:
 @cache
 def _load() -> tuple[ctypes.CDLL | None, str]:
     """Return the library and "", or None and the reason."""
-    folder = Path(__file__).parent
-    paths = [folder / f"_ani_kernel{suffix}" for suffix in EXTENSION_SUFFIXES]
-    path = next((p for p in paths if p.exists()), None)
-    again = "install a C++ compiler (g++ or clang++) and run `pip install` of merrow again."
-    if path is None:
-        return None, f"The native ANI kernel was not built when merrow was installed; {again}"
-    try:
-        library = ctypes.CDLL(str(path))
-        abi = int(library.merrow_ani_abi())
-    except (OSError, AttributeError) as error:
-        return None, f"The native ANI kernel {path.name} cannot be loaded ({error}); {again}"
-    if abi != _ABI:
-        return None, f"The native ANI kernel {path.name} is of another version of merrow; {again}"
+    library, reason = load(Path(__file__).parent, "_ani_kernel", _NAME, ("merrow_ani_abi", _ABI))
+    if library is None:
+        return None, reason
     pointer, integer, text = ctypes.c_void_p, ctypes.c_int, ctypes.c_char_p
     library.merrow_ani_supports.argtypes = [text]
     library.merrow_ani_create.restype = pointer

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: MIT
+"""The compiled kernels of `native/`: are they here, and which instruction set do they use?
+
+Environment: MERROW_NATIVE=0 turns them off; MERROW_NATIVE_ISA=baseline|avx2|avx512 forces one
+instruction set instead of the best one of this machine.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Callable
+from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
+
+from merrow.errors import InputError
+
+ISAS = ("avx512", "avx2", "baseline")
+"""Instruction sets, best first."""
+
+
+def turned_off(kernel: str) -> str:
+    """Return why a kernel must not be used, in one sentence; "" if it may."""
+    if os.environ.get("MERROW_NATIVE", "1") == "0":
+        return f"The native {kernel} is turned off by MERROW_NATIVE=0; unset it to use the kernel."
+    return ""
+
+
+def load(
+    folder: Path, stem: str, kernel: str, abi: tuple[str, int]
+) -> tuple[ctypes.CDLL | None, str]:
+    """Return a library and "", or None and the reason in one sentence.
+
+    Args:
+        folder: Where it was installed.
+        stem: Its file name without the ending.
+        kernel: What it is called in sentences.
+        abi: The function that tells its version, and the version that is needed.
+    """
+    paths = [folder / f"{stem}{suffix}" for suffix in EXTENSION_SUFFIXES]
+    path = next((p for p in paths if p.exists()), None)
+    again = "install a C++ compiler (g++ or clang++) and run `pip install` of merrow again."
+    if path is None:
+        return None, f"The native {kernel} was not built when merrow was installed; {again}"
+    try:
+        library = ctypes.CDLL(str(path))
+        found = int(getattr(library, abi[0])())
+    except (OSError, AttributeError) as error:
+        return None, f"The native {kernel} {path.name} cannot be loaded ({error}); {again}"
+    if found != abi[1]:
+        return None, f"The native {kernel} {path.name} is of another version of merrow; {again}"
+    return library, ""
+
+
+def best_isa(supports: Callable[[bytes], int]) -> str:
+    """Return the instruction set that a kernel will use: a name of `ISAS`.
+
+    Args:
+        supports: The library's own answer, by name.
+
+    Raises:
+        InputError: MERROW_NATIVE_ISA names something that this machine does not have.
+    """
+    supported = [isa for isa in ISAS if supports(isa.encode())]
+    wanted = os.environ.get("MERROW_NATIVE_ISA") or supported[0]
+    if wanted not in supported:
+        raise InputError(
+            f"MERROW_NATIVE_ISA={wanted!r} cannot run here; choose one of {', '.join(supported)}."
+        )
+    return wanted

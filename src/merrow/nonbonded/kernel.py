@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: MIT
+"""Nonbonded energy and forces by the compiled kernel (folder `native/`), where it is here.
+
+Pairs are computed in float32 and summed in float64. One call after the other gives the same numbers
+in every process, because the list of neighbours is part of what came before: `forget` makes what
+comes next independent of it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import math
+from dataclasses import dataclass
+from functools import cache
+from itertools import combinations
+from pathlib import Path
+from weakref import finalize
+
+import numpy as np
+from numpy.typing import NDArray
+
+from merrow.errors import InputError, MissingComponentError, NumericsError
+from merrow.native import best_isa, load, turned_off
+from merrow.nonbonded.ewald import correction_polynomials
+from merrow.nonbonded.parameters import NonbondedParameters
+from merrow.units import COULOMB_OPENMM
+
+Array = NDArray[np.float64]
+
+ENERGIES = ("direct", "lennard_jones", "soft_core", "reciprocal", "self", "tail")
+"""Parts of the energy, in the kernel's order; "self" is the Ewald sum's and holds the background of
+a net charge."""
+BUFFER = 0.07
+"""How much farther than the cutoff the list of neighbours reaches [nm]."""
+CENTRE = 0.35
+"""Where the point that stands for a water lies between its O and the middle of its hydrogens."""
+
+_ABI = 1
+_NAME = "nonbonded kernel"
+_NO_MEMORY, _NOT_NUMBERS, _TOO_NARROW = 1, 2, 3
+
+
+@dataclass(frozen=True)
+class Couplings:
+    """What the reduced potentials of all states are made of; tails are not in it.
+
+    Attributes:
+        linear: B of U = A + B λ_elec + C λ_elec² [kJ/mol].
+        quadratic: C [kJ/mol].
+        soft_core: Soft-core energies at the λ_sterics that were asked for [kJ/mol].
+        sterics_slope: ∂V/∂λ_sterics at the present λ_sterics [kJ/mol].
+        size_slope: ∂V/∂ln σ of all pairs of solute and others at λ_sterics = 1 [kJ/mol].
+    """
+
+    linear: float
+    quadratic: float
+    soft_core: Array
+    sterics_slope: float
+    size_slope: float
+
+
+def why_not() -> str:
+    """Return why the kernel cannot be used, in one sentence with the way out; "" if it can."""
+    return turned_off(_NAME) or _load()[1]
+
+
+def instruction_set() -> str:
+    """Return the instruction set that a new `NonbondedKernel` will use.
+
+    Raises:
+        MissingComponentError: The kernel is not available.
+        InputError: MERROW_NATIVE_ISA names something that this machine does not have.
+    """
+    return best_isa(_library().merrow_nb_supports)
+
+
+class NonbondedKernel:
+    """The kernel for one system. It can be pickled (by its parameters), not shared by threads.
+
+    Args:
+        parameters: The system.
+        isa: Instruction set; None: as `instruction_set`.
+
+    Raises:
+        MissingComponentError: The kernel is not available; the message says why.
+        InputError: This machine does not have the instruction set.
+    """
+
+    def __init__(self, parameters: NonbondedParameters, isa: str | None = None) -> None:
+        self.parameters = parameters
+        self.isa = isa or instruction_set()
+        self._library = _library()
+        if not self._library.merrow_nb_supports(self.isa.encode()):
+            raise InputError(f"this machine does not have the instruction set {self.isa}.")
+        self._handle = _create(self._library, parameters, self.isa)
+        finalize(self, self._library.merrow_nb_destroy, self._handle)
+        self.forces = np.zeros((parameters.n_atoms, 3))
+        self._parts = np.zeros(len(ENERGIES))
+
+    def __reduce__(self) -> tuple[type[NonbondedKernel], tuple[NonbondedParameters, str]]:
+        return NonbondedKernel, (self.parameters, self.isa)
+
+    @property
+    def parts(self) -> dict[str, float]:
+        """Parts of the last energy [kJ/mol] by the names of `ENERGIES`."""
+        return dict(zip(ENERGIES, self._parts.tolist(), strict=True))
+
+    @property
+    def lists_built(self) -> int:
+        """How often the list of neighbours was built."""
+        return int(self._library.merrow_nb_lists(self._handle))
+
+    def forget(self) -> None:
+        """Forget the list of neighbours, so that what comes next does not depend on the past."""
+        self._library.merrow_nb_forget(self._handle)
+
+    def evaluate(
+        self, positions: Array, box: Array, *, electrostatics: float, sterics: float
+    ) -> tuple[float, Array]:
+        """Return the energy [kJ/mol] and the forces [kJ/mol/nm], which the next call overwrites.
+
+        Args:
+            positions: Positions of all atoms [nm], shape (N, 3), molecules whole.
+            box: Edges of the box [nm], shape (3,).
+            electrostatics: λ_elec.
+            sterics: λ_sterics.
+
+        Raises:
+            NumericsError: Energy or forces are not finite, or the box is below two cutoffs.
+        """
+        x, edges = self._checked(positions, box)
+        status = self._library.merrow_nb_compute(
+            self._handle, x.ctypes.data, edges.ctypes.data, electrostatics, sterics,
+            self.forces.ctypes.data, self._parts.ctypes.data,
+        )  # fmt: skip
+        self._raise(status)
+        return float(self._parts.sum()), self.forces
+
+    def couplings(
+        self, positions: Array, box: Array, *, sterics: float, grid: tuple[float, ...]
+    ) -> Couplings:
+        """Return what depends on λ, all at once.
+
+        Args:
+            positions: As for `evaluate`, and so is box.
+            box: Edges of the box [nm], shape (3,).
+            sterics: The present λ_sterics.
+            grid: λ_sterics at which soft-core energies are wanted.
+
+        Raises:
+            NumericsError: As `evaluate`, of positions; an energy may be infinite.
+        """
+        x, edges = self._checked(positions, box)
+        values = np.array(grid, dtype=np.float64)
+        soft_core, out = np.zeros(len(values)), np.zeros(4)
+        status = self._library.merrow_nb_record(
+            self._handle, x.ctypes.data, edges.ctypes.data, sterics, len(values),
+            values.ctypes.data, out.ctypes.data, soft_core.ctypes.data,
+        )  # fmt: skip
+        self._raise(status)
+        linear, quadratic, sterics_slope, size_slope = out.tolist()
+        return Couplings(linear, quadratic, soft_core, sterics_slope, size_slope)
+
+    def _checked(self, positions: Array, box: Array) -> tuple[Array, Array]:
+        x = np.ascontiguousarray(positions, dtype=np.float64)
+        edges = np.ascontiguousarray(box, dtype=np.float64)
+        if x.shape != self.forces.shape or edges.shape != (3,):
+            raise InputError(
+                f"positions and box have shapes {x.shape} and {edges.shape}, but "
+                f"{self.forces.shape} and (3,) are needed."
+            )
+        return x, edges
+
+    def _raise(self, status: int) -> None:
+        if status == _NO_MEMORY:
+            raise NumericsError("there is no memory for the list of neighbours; use a smaller box.")
+        if status == _TOO_NARROW:
+            raise NumericsError(
+                "the box became narrower than twice the cutoff; begin with a larger box, or with "
+                "one whose density is nearer to that of water."
+            )
+        if status == _NOT_NUMBERS:
+            raise NumericsError(
+                "nonbonded energy or forces are not finite: the simulation blew up, or two atoms "
+                "stand in one place; look at the starting structure or shorten the time step."
+            )
+
+
+def _library() -> ctypes.CDLL:
+    library, reason = _load()
+    reason = turned_off(_NAME) or reason
+    if reason or library is None:
+        raise MissingComponentError(reason)
+    return library
+
+
+@cache
+def _load() -> tuple[ctypes.CDLL | None, str]:
+    """Return the library and "", or None and the reason."""
+    library, reason = load(Path(__file__).parent, "_nb_kernel", _NAME, ("merrow_nb_abi", _ABI))
+    if library is None:
+        return None, reason
+    pointer, integer, real, text = ctypes.c_void_p, ctypes.c_int, ctypes.c_double, ctypes.c_char_p
+    library.merrow_nb_supports.argtypes = [text]
+    library.merrow_nb_create.restype = pointer
+    library.merrow_nb_create.argtypes = [text, *[pointer] * 9]
+    library.merrow_nb_compute.argtypes = [*[pointer] * 3, real, real, pointer, pointer]
+    library.merrow_nb_record.argtypes = [*[pointer] * 3, real, integer, *[pointer] * 3]
+    for name in ("forget", "lists", "destroy"):
+        getattr(library, f"merrow_nb_{name}").argtypes = [pointer]
+    library.merrow_nb_forget.restype = library.merrow_nb_destroy.restype = None
+    library.merrow_nb_lists.restype = ctypes.c_int64
+    return library, ""
+
+
+def _create(library: ctypes.CDLL, p: NonbondedParameters, isa: str) -> int:
+    """Return the handle of a new model in the library."""
+    scale = math.sqrt(COULOMB_OPENMM)
+    excluded = list(combinations(range(p.n_solute), 2))
+    sizes = (p.n_atoms, len(p.waters), p.n_solute, len(p.single), len(excluded), len(p.pairs))
+    product, sigma, epsilon = p.pair_terms.T
+    numbers = (
+        *(scale * q for q in p.water_charges),
+        *p.water_lj,
+        *(p.cutoff, p.alpha, p.tail, BUFFER, CENTRE),
+        *np.concatenate(correction_polynomials(p.alpha, p.cutoff)),
+    )
+    integers, reals = np.int32, np.float64
+    arrays = [
+        np.ascontiguousarray(values, dtype=kind)
+        for values, kind in (
+            (sizes, integers),
+            (p.waters, integers),
+            (p.single, integers),
+            (np.stack([scale * p.charges, p.sigma**6, p.epsilon], axis=1), reals),
+            (p.grid, integers),
+            (numbers, reals),
+            (excluded, integers),
+            (p.pairs, integers),
+            (np.stack([COULOMB_OPENMM * product, sigma**6, epsilon], axis=1), reals),
+        )
+    ]
+    handle = library.merrow_nb_create(isa.encode(), *(a.ctypes.data for a in arrays))
+    if handle is None:
+        raise MissingComponentError(
+            "the native nonbonded kernel cannot hold this system: no memory, or a grid with a "
+            "prime factor above 7; set mm_kernel: openmm."
+        )
+    return int(handle)

@@ -1,0 +1,300 @@
+# SPDX-License-Identifier: MIT
+"""Our own kernel in place of OpenMM's nonbonded forces of a hybrid system, where it can be.
+
+The kernel knows a solute and ions in rigid 3-site water, in a rectangular box. What it is told is
+read out of the System, so it has the interactions that OpenMM would have; all that is not exactly
+of this kind is refused by name, and OpenMM's forces stay.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections import Counter
+from dataclasses import replace
+from itertools import combinations
+
+import numpy as np
+import openmm as mm
+
+from merrow.errors import NumericsError, UnsupportedPhysicsError
+from merrow.nonbonded.ewald import LARGEST_ERROR, fit_error
+from merrow.nonbonded.kernel import NonbondedKernel
+from merrow.nonbonded.parameters import NonbondedParameters
+from merrow.potentials.interface import Array
+from merrow.system.alchemy import LAMBDA_ELECTROSTATICS, LAMBDA_STERICS
+from merrow.system.build import NONBONDED, HybridSystem, NativeForces
+
+MOST_IONS = 100
+"""All pairs of ions are looked at in every step."""
+
+
+class KernelForce:
+    """Answers OpenMM with the kernel's energy and forces.
+
+    The kernel's list of neighbours is what it knows of the past. Whoever puts a Context at another
+    point gives `FRESH` a new value there, and the list is built anew.
+    """
+
+    FRESH = "nonbonded_list"
+    """Global parameter that changes where a new list must be built; no energy depends on it."""
+
+    def __init__(self, kernel: NonbondedKernel) -> None:
+        self.kernel = kernel
+        self._fresh = math.nan
+
+    def __call__(self, state: mm.State) -> tuple[float, Array]:
+        """Answer with energy [kJ/mol] and forces [kJ/mol/nm], shape (N, 3)."""
+        parameters = state.getParameters()
+        fresh = parameters[self.FRESH]
+        if fresh != self._fresh:
+            self.kernel.forget()
+            self._fresh = fresh
+        return self.kernel.evaluate(
+            state.getPositions(asNumpy=True)._value,
+            rectangular(state.getPeriodicBoxVectors()._value),
+            electrostatics=parameters[LAMBDA_ELECTROSTATICS],
+            sterics=parameters[LAMBDA_STERICS],
+        )
+
+
+def rectangular(vectors: tuple[mm.Vec3, mm.Vec3, mm.Vec3]) -> Array:
+    """Return the edges [nm] of a rectangular box.
+
+    Raises:
+        NumericsError: It is not rectangular.
+    """
+    a, b, c = vectors
+    if a[1] or a[2] or b[0] or b[2] or c[0] or c[1]:
+        raise NumericsError("the box is no longer rectangular, which the native kernel needs.")
+    return np.array([a[0], b[1], c[2]])
+
+
+def with_native_forces(hybrid: HybridSystem, isa: str | None = None) -> HybridSystem:
+    """Return the same Hamiltonian with one force of our kernel in place of two of OpenMM.
+
+    The System is changed in place: its nonbonded force and the soft core move to `NativeForces`.
+
+    Args:
+        hybrid: On OpenMM's forces.
+        isa: Instruction set; None: the best one of this machine.
+
+    Raises:
+        UnsupportedPhysicsError: The kernel cannot do this system; the message says why.
+        MissingComponentError: The kernel is not available.
+    """
+    kernel = NonbondedKernel(read_parameters(hybrid), isa)
+    system, replaced = hybrid.system, mm.System()
+    for i in range(system.getNumParticles()):
+        replaced.addParticle(system.getParticleMass(i))
+    replaced.setDefaultPeriodicBoxVectors(*system.getDefaultPeriodicBoxVectors())
+    for k in reversed(range(system.getNumForces())):
+        if isinstance(system.getForce(k), mm.NonbondedForce | mm.CustomNonbondedForce):
+            replaced.addForce(copy.deepcopy(system.getForce(k)))
+            system.removeForce(k)
+    parameters = {LAMBDA_ELECTROSTATICS: 1.0, LAMBDA_STERICS: 1.0, KernelForce.FRESH: 0.0}
+    force = mm.PythonForce(KernelForce(kernel), parameters)
+    force.setUsesPeriodicBoundaryConditions(True)
+    force.setForceGroup(NONBONDED)
+    force.setName("NativeNonbonded")
+    system.addForce(force)
+    return replace(hybrid, native=NativeForces(kernel, replaced))
+
+
+def read_parameters(hybrid: HybridSystem) -> NonbondedParameters:
+    """Return what the kernel is told of a hybrid system.
+
+    Raises:
+        UnsupportedPhysicsError: The kernel cannot do it; the message says why.
+    """
+    if not hybrid.periodic:
+        raise _refused("there is no box")
+    own, soft = _nonbonded_forces(hybrid.system)
+    alpha, grid = _ewald(own)
+    cutoff = own.getCutoffDistance()._value
+    _check_box(hybrid.system, cutoff)
+    charges, sigma, epsilon = _particles(own)
+    solute = np.array(hybrid.region.atoms)
+    waters, ions = _environment(hybrid.system, own, solute)
+    _check_waters(waters, charges, sigma, epsilon)
+    oxygen, hydrogen = int(waters[0]), int(waters[0]) + 1
+    single = np.concatenate([solute, ions])
+    soft_sigma, soft_epsilon = _soft_core_tables(soft)
+    of_type = _types(soft)
+
+    def mixed(i: int, j: int) -> tuple[float, float]:
+        """σ and ε of a pair with one atom of the solute at least, or with none."""
+        if i in inside or j in inside:
+            ti, tj = of_type[i], of_type[j]
+            return float(soft_sigma[ti, tj]), float(soft_epsilon[ti, tj])
+        return float(sigma[i] + sigma[j]) / 2, math.sqrt(float(epsilon[i] * epsilon[j]))
+
+    inside = set(solute.tolist())
+    pairs = [
+        (a, b) for a, b in combinations(range(len(single)), 2) if b >= len(solute)
+    ]  # those within the solute are excluded
+    terms = [
+        (charges[single[a]] * charges[single[b]], *mixed(int(single[a]), int(single[b])))
+        for a, b in pairs
+    ]
+    with_oxygen = np.array([mixed(int(i), oxygen) for i in single]).reshape(-1, 2)
+    lj = 4 * epsilon[oxygen] * sigma[oxygen] ** np.array([12, 6])
+    return NonbondedParameters(
+        n_atoms=len(charges),
+        waters=waters.astype(np.int32),
+        single=single.astype(np.int32),
+        n_solute=len(solute),
+        charges=charges[single],
+        sigma=with_oxygen[:, 0],
+        epsilon=with_oxygen[:, 1],
+        water_charges=(float(charges[oxygen]), float(charges[hydrogen])),
+        water_lj=(float(lj[0]), float(lj[1])),
+        pairs=np.array(pairs, dtype=np.int32).reshape(-1, 2),
+        pair_terms=np.array(terms, dtype=np.float64).reshape(-1, 3),
+        cutoff=cutoff,
+        alpha=alpha,
+        grid=grid,
+        tail=_tail(sigma, epsilon, cutoff) if own.getUseDispersionCorrection() else 0.0,
+    )
+
+
+def _refused(reason: str) -> UnsupportedPhysicsError:
+    return UnsupportedPhysicsError(f"the native nonbonded kernel cannot be used: {reason}.")
+
+
+def _nonbonded_forces(system: mm.System) -> tuple[mm.NonbondedForce, mm.CustomNonbondedForce]:
+    forces = system.getForces()
+    own = [f for f in forces if isinstance(f, mm.NonbondedForce)]
+    soft = [f for f in forces if isinstance(f, mm.CustomNonbondedForce)]
+    if len(own) != 1 or len(soft) != 1:
+        raise _refused("the prmtop has 12-6-4 or NBFIX Lennard-Jones terms")
+    if any(system.isVirtualSite(i) for i in range(system.getNumParticles())):
+        raise _refused("the water has extra points")
+    if own[0].getUseSwitchingFunction():
+        raise _refused("Lennard-Jones is switched off before the cutoff")
+    return own[0], soft[0]
+
+
+def _ewald(force: mm.NonbondedForce) -> tuple[float, tuple[int, int, int]]:
+    alpha, *grid = force.getPMEParameters()
+    alpha = float(getattr(alpha, "_value", alpha))
+    if force.getNonbondedMethod() != mm.NonbondedForce.PME or 0 in grid or alpha <= 0.0:
+        raise _refused("its Ewald sum is not PME with a fixed grid")
+    for size in grid:
+        rest = size
+        for prime in (2, 3, 5, 7):
+            while rest % prime == 0:
+                rest //= prime
+        if rest != 1 or size < 6:
+            raise _refused(
+                f"a PME grid of {size} points has a prime factor above 7, or is too small"
+            )
+    error = fit_error(alpha, force.getCutoffDistance()._value)
+    if error > LARGEST_ERROR:
+        raise _refused(f"the Ewald coefficient {alpha:.3f}/nm is too large for the cutoff")
+    return alpha, (grid[0], grid[1], grid[2])
+
+
+def _check_box(system: mm.System, cutoff: float) -> None:
+    vectors = np.array(
+        [list(getattr(v, "_value", v)) for v in system.getDefaultPeriodicBoxVectors()]
+    )
+    if np.count_nonzero(vectors - np.diag(np.diag(vectors))):
+        raise _refused("the box is not rectangular")
+    if np.diag(vectors).min() < 2 * cutoff:
+        raise _refused("the box is narrower than twice the cutoff")
+
+
+def _particles(force: mm.NonbondedForce) -> tuple[Array, Array, Array]:
+    """Return charges at λ_elec = 1, σ and ε of all atoms."""
+    rows = [
+        [value._value for value in force.getParticleParameters(i)]
+        for i in range(force.getNumParticles())
+    ]
+    charges, sigma, epsilon = np.array(rows).T
+    for k in range(force.getNumParticleParameterOffsets()):
+        name, i, charge, own_sigma, own_epsilon = force.getParticleParameterOffset(k)
+        if name != LAMBDA_ELECTROSTATICS or own_sigma or own_epsilon or charges[i]:
+            raise _refused("its charges depend on more than one coupling")
+        charges[i] = charge
+    return charges, sigma, epsilon
+
+
+def _environment(system: mm.System, force: mm.NonbondedForce, solute: Array) -> tuple[Array, Array]:
+    """Return the first atoms of the waters, and the ions."""
+    inside = set(solute.tolist())
+    excluded: dict[int, set[int]] = {}
+    for k in range(force.getNumExceptions()):
+        i, j, product, _, epsilon = force.getExceptionParameters(k)
+        if product._value or epsilon._value or (i in inside) != (j in inside):
+            raise _refused("it holds molecules other than the solute, 3-site water and ions")
+        excluded.setdefault(i, set()).add(j)
+        excluded.setdefault(j, set()).add(i)
+    rigid = {
+        (min(i, j), max(i, j))
+        for i, j, _ in map(system.getConstraintParameters, range(system.getNumConstraints()))
+    }
+    waters, ions, i = [], [], 0
+    while i < system.getNumParticles():
+        if i in inside:
+            i += 1
+        elif i not in excluded:
+            ions.append(i)
+            i += 1
+        else:
+            triple = {i, i + 1, i + 2}
+            if any(excluded.get(k, set()) != triple - {k} for k in triple):
+                raise _refused("it holds molecules other than the solute, 3-site water and ions")
+            if not rigid.issuperset(combinations(sorted(triple), 2)):
+                raise _refused("the water is flexible")
+            waters.append(i)
+            i += 3
+    if not waters:
+        raise _refused("there is no water")
+    if len(ions) > MOST_IONS:
+        raise _refused(f"there are {len(ions)} ions, more than {MOST_IONS}")
+    return np.array(waters), np.array(ions, dtype=np.int64)
+
+
+def _check_waters(waters: Array, charges: Array, sigma: Array, epsilon: Array) -> None:
+    """Refuse waters that differ, and hydrogens with Lennard-Jones."""
+    kinds = Counter(
+        tuple(row)
+        for row in np.concatenate(
+            [values[waters[:, None] + np.arange(3)] for values in (charges, sigma, epsilon)], axis=1
+        ).tolist()
+    )
+    if len(kinds) != 1:
+        raise _refused("it has waters of several kinds")
+    _, first, second, *_, first_epsilon, second_epsilon = next(iter(kinds))
+    if first_epsilon or second_epsilon:
+        raise _refused("the hydrogens of its water have Lennard-Jones terms")
+    if first != second:
+        raise _refused("the hydrogens of its water differ")
+
+
+def _soft_core_tables(force: mm.CustomNonbondedForce) -> tuple[Array, Array]:
+    """Return σ [nm] and ε [kJ/mol] of pairs of types, of the solute with all others."""
+    found = {}
+    for k in range(force.getNumTabulatedFunctions()):
+        rows, columns, values = force.getTabulatedFunction(k).getFunctionParameters()
+        found[force.getTabulatedFunctionName(k)] = np.array(values).reshape(columns, rows).T
+    return found["sigmas"], found["epsilons"]
+
+
+def _types(force: mm.CustomNonbondedForce) -> list[int]:
+    return [int(force.getParticleParameters(i)[0]) for i in range(force.getNumParticles())]
+
+
+def _tail(sigma: Array, epsilon: Array, cutoff: float) -> float:
+    """Return OpenMM's K of the dispersion correction K/V [kJ nm³/mol]: means over all pairs."""
+    kinds, counts = np.unique(np.stack([sigma, epsilon], axis=1), axis=0, return_counts=True)
+    n = len(sigma)
+    number = np.triu(counts[:, None] * counts[None]).astype(float)
+    np.fill_diagonal(number, counts * (counts + 1) / 2)
+    pair_sigma = (kinds[:, None, 0] + kinds[None, :, 0]) / 2
+    pair_epsilon = np.sqrt(kinds[:, None, 1] * kinds[None, :, 1])
+    repulsion, attraction = (np.sum(number * pair_epsilon * pair_sigma**k) for k in (12, 6))
+    pairs = n * (n + 1) / 2
+    mean = repulsion / (9 * cutoff**9) - attraction / (3 * cutoff**3)
+    return float(8 * math.pi * n * n * mean / pairs)

@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: MIT
+"""Is the kernel's energy the plain sum's, for every box and instruction set?"""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+
+from merrow.errors import InputError, NumericsError
+from merrow.native import ISAS
+from merrow.nonbonded import plain
+from merrow.nonbonded.kernel import NonbondedKernel, instruction_set, why_not
+from merrow.nonbonded.testing import disagreement, random_box
+
+pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not())
+
+STATES = [(1.0, 1.0), (0.5, 1.0), (0.0, 0.5), (0.0, 0.0)]
+BOXES = {
+    "usual": {},
+    "wide": {"length": 1.9, "waters": 60},
+    "dilute": {"waters": 3, "solute": 2},
+    "crowded": {"crowded": True, "waters": 40},
+    "on top of a water": {"overlap": True},
+    "salt": {"ions": 5},
+    "ions alone": {"solute": 0, "ions": 3},
+    "one of each": {"solute": 1, "ions": 1, "waters": 1},
+}
+
+
+def supported() -> list[str]:
+    kernels = []
+    for isa in ISAS:
+        try:
+            NonbondedKernel(random_box(np.random.default_rng(0))[0], isa)
+        except InputError:
+            continue
+        kernels.append(isa)
+    return kernels
+
+
+@pytest.fixture(params=supported() if not why_not() else [])
+def isa(request) -> str:
+    return request.param
+
+
+def fine(seed: int, **options):
+    return random_box(np.random.default_rng(seed), alpha=3.3, grid=64, **options)
+
+
+@pytest.mark.parametrize("kind", BOXES)
+@pytest.mark.parametrize("seed", range(3))
+def test_energy_and_forces_are_those_of_plain_sums(isa, kind, seed):
+    p, x, box = fine(seed, **BOXES[kind])
+    kernel = NonbondedKernel(p, isa)
+    for electrostatics, sterics in STATES:
+        found = disagreement(kernel, x, box, electrostatics=electrostatics, sterics=sterics)
+        assert max(found.values()) < 1.0, found
+        assert kernel.parts["tail"] == pytest.approx(p.tail / box.prod())
+
+
+def test_forces_are_slopes_of_the_energy(isa):
+    p, x, box = random_box(np.random.default_rng(5), ions=2, waters=30)
+    kernel, random = NonbondedKernel(p, isa), np.random.default_rng(6)
+    state = {"electrostatics": 0.7, "sterics": 0.6}
+    forces = kernel.evaluate(x, box, **state)[1].copy()
+    for atom in random.choice(p.n_atoms, 8, replace=False):
+        way = random.normal(size=3)
+        way /= np.linalg.norm(way)
+        step, energies = 2e-4, []
+        for sign in (1, -1):
+            moved = x.copy()
+            moved[atom] += sign * step * way
+            energies.append(kernel.evaluate(moved, box, **state)[0])
+        slope = -(energies[0] - energies[1]) / (2 * step)
+        assert forces[atom] @ way == pytest.approx(slope, rel=1e-2, abs=5.0)
+
+
+def test_a_list_is_kept_until_it_misses_a_pair(isa):
+    p, x, box = fine(11, waters=60, length=1.9, ions=2)
+    kernel = NonbondedKernel(p, isa)
+    random, molecules = np.random.default_rng(12), plain.molecules(p)
+    for step in range(60):
+        x = x + random.normal(scale=0.006, size=(molecules.max() + 1, 3))[molecules]
+        edges = box * (1 + 0.002 * np.sin(step))
+        found = disagreement(kernel, x, edges, electrostatics=1.0, sterics=1.0)
+        assert max(found.values()) < 1.0, found
+    assert 3 < kernel.lists_built < 40
+
+
+def test_a_water_that_grows_gets_a_new_list(isa):
+    p, x, box = fine(13, waters=40)
+    kernel = NonbondedKernel(p, isa)
+    kernel.evaluate(x, box, electrostatics=1.0, sterics=1.0)
+    x[p.waters[0] + 1] += 0.02 * (x[p.waters[0] + 1] - x[p.waters[0]])
+    kernel.evaluate(x, box, electrostatics=1.0, sterics=1.0)
+    assert kernel.lists_built == 2
+
+
+def test_what_follows_does_not_depend_on_what_was_forgotten(isa):
+    p, x, box = random_box(np.random.default_rng(3), waters=60, length=1.9)
+    state = {"electrostatics": 1.0, "sterics": 0.5}
+    used, new = NonbondedKernel(p, isa), NonbondedKernel(p, isa)
+    for k in range(5):
+        used.evaluate(x + 0.3 * k, box * 1.01, **state)
+    used.forget()
+    one, two = used.evaluate(x, box, **state), new.evaluate(x, box, **state)
+    assert one[0] == two[0]
+    assert np.array_equal(one[1], two[1])
+
+
+def test_couplings_are_differences_of_the_energy(isa):
+    p, x, box = random_box(np.random.default_rng(21), ions=3, waters=40)
+    kernel = NonbondedKernel(p, isa)
+    grid = (0.0, 0.3, 1.0)
+    found = kernel.couplings(x, box, sterics=0.3, grid=grid)
+
+    def energy(electrostatics: float, sterics: float) -> float:
+        return sum(
+            plain.direct_space(p, x, box, electrostatics=electrostatics, sterics=sterics).energies
+        ) + (
+            plain.reciprocal_space(p, x, box, electrostatics=electrostatics)[0]
+            + plain.self_energy(p, box, electrostatics=electrostatics)
+        )
+
+    zero, half, one = (energy(value, 0.0) for value in (0.0, 0.5, 1.0))
+    quadratic = 2 * (zero + one - 2 * half)
+    # the mesh is the everyday one here: its error is 1e-5 of some hundred kJ/mol
+    assert found.quadratic == pytest.approx(quadratic, abs=1e-2)
+    assert found.linear == pytest.approx(one - zero - quadratic, abs=2e-2)
+    soft = [energy(0.0, value) - zero for value in grid]
+    assert found.soft_core == pytest.approx(soft, rel=1e-5, abs=1e-4)
+    slope = (energy(0.0, 0.301) - energy(0.0, 0.299)) / 0.002
+    assert found.sterics_slope == pytest.approx(slope, rel=1e-4)
+
+
+def test_the_decoupled_solute_may_stand_on_an_atom(isa):
+    p, x, box = random_box(np.random.default_rng(8), solute=3)
+    x[p.single[1]] = x[p.waters[0]]
+    kernel = NonbondedKernel(p, isa)
+    energy, forces = kernel.evaluate(x, box, electrostatics=0.0, sterics=0.4)
+    assert np.isfinite(energy)
+    assert np.all(np.isfinite(forces))
+    found = kernel.couplings(x, box, sterics=0.4, grid=(0.4, 1.0))
+    assert np.isfinite(found.soft_core[0])
+    assert found.soft_core[1] > 1e9
+
+
+def test_clashes_have_finite_forces(isa):
+    p, x, box = random_box(np.random.default_rng(9))
+    x[p.waters[1] : p.waters[1] + 3] += x[p.waters[0]] - x[p.waters[1]] + 1e-4
+    energy, forces = NonbondedKernel(p, isa).evaluate(x, box, electrostatics=1.0, sterics=1.0)
+    assert energy > 1e9
+    assert np.all(np.isfinite(forces))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e300])
+def test_positions_that_are_no_numbers_are_an_error_that_passes(isa, value):
+    p, x, box = random_box(np.random.default_rng(4))
+    kernel, bad = NonbondedKernel(p, isa), x.copy()
+    bad[5, 1] = value
+    with pytest.raises(NumericsError, match="not finite"):
+        kernel.evaluate(bad, box, electrostatics=1.0, sterics=1.0)
+    with pytest.raises(NumericsError, match="not finite"):
+        kernel.couplings(bad, box, sterics=1.0, grid=(1.0,))
+    after = kernel.evaluate(x, box, electrostatics=1.0, sterics=1.0)[0]
+    assert after == NonbondedKernel(p, isa).evaluate(x, box, electrostatics=1.0, sterics=1.0)[0]
+
+
+def test_a_box_below_two_cutoffs_is_an_error():
+    p, x, box = random_box(np.random.default_rng(4))
+    with pytest.raises(NumericsError, match="twice the cutoff"):
+        NonbondedKernel(p).evaluate(
+            x, np.array([box[0], 1.19, box[2]]), electrostatics=1, sterics=1
+        )
+
+
+def test_a_kernel_can_be_pickled():
+    p, x, box = random_box(np.random.default_rng(4))
+    kernel = NonbondedKernel(p)
+    other = pickle.loads(pickle.dumps(kernel))
+    assert other.isa == kernel.isa
+    one, two = (k.evaluate(x, box, electrostatics=1.0, sterics=1.0) for k in (kernel, other))
+    assert one[0] == two[0]
+
+
+def test_the_instruction_set_can_be_chosen(monkeypatch):
+    monkeypatch.setenv("MERROW_NATIVE_ISA", "baseline")
+    assert instruction_set() == "baseline"
+    monkeypatch.setenv("MERROW_NATIVE_ISA", "none such")
+    with pytest.raises(InputError, match="baseline"):
+        instruction_set()
+
+
+def test_the_kernel_can_be_turned_off(monkeypatch):
+    monkeypatch.setenv("MERROW_NATIVE", "0")
+    assert "MERROW_NATIVE=0" in why_not()
