@@ -20,6 +20,7 @@ from merrow import __version__
 from merrow.cli import campaign, cluster, models, prepare, validate
 from merrow.cli.analyze import analyze
 from merrow.cli.bench import bench
+from merrow.cli.doctor import doctor
 from merrow.cli.energy import energy
 from merrow.cli.hydration import hydration, init, run
 from merrow.cli.md import md
@@ -48,6 +49,7 @@ app.command("init")(init)
 app.command("sander", context_settings=SANDER_FLAGS)(sander)
 app.command("serve")(serve)
 app.command("bench")(bench)
+app.command("doctor")(doctor)
 app.add_typer(models.app, name="models")
 app.add_typer(prepare.app, name="prepare")
 app.add_typer(validate.app, name="validate")

