@@ -14,7 +14,6 @@ import re
 import shutil
 import signal
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -25,7 +24,7 @@ from typing import Any, Literal, ParamSpec, TypeVar
 from pydantic import Field, model_validator
 
 from merrow.errors import InputError, MissingComponentError, first_line
-from merrow.process import ONE_THREAD, begin_worker
+from merrow.process import ONE_THREAD, begin_worker, end_tree
 from merrow.settings import Settings
 
 P = ParamSpec("P")
@@ -117,8 +116,8 @@ def core_count() -> int:
 def process_pool(processes: int, modules: Sequence[str] = ()) -> Iterator[Executor]:
     """Yield an executor of so many single-threaded processes; one process means this one.
 
-    The processes start at once and load what they need while this one goes on. Work that has not
-    begun is dropped when the block is left by an exception.
+    The processes start at once and load what they need while this one goes on. They are ended, with
+    what they are doing, when the block is left by an exception.
 
     Args:
         processes: How many.
@@ -137,9 +136,9 @@ def process_pool(processes: int, modules: Sequence[str] = ()) -> Iterator[Execut
                 pool.submit(os.getpid)
         yield pool
     except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        for process in list((pool._processes or {}).values()):
-            process.terminate()
+        for worker in tuple(pool._processes):  # a shutdown would wait for what they do
+            end_tree(worker)
+        pool.shutdown(cancel_futures=True)
         raise
     pool.shutdown()
 
@@ -157,7 +156,7 @@ def subprocess_pool(programs: int) -> Iterator[Executor]:
         pool.shutdown(wait=False, cancel_futures=True)
         while any(thread.is_alive() for thread in pool._threads):
             for program in tuple(_programs):
-                program.terminate()
+                end_tree(program.pid)
             time.sleep(0.05)
         raise
     pool.shutdown()
@@ -287,12 +286,9 @@ def _jobs(workers: int, cluster: ClusterConfig, folder: Path) -> Any:
 
 @contextmanager
 def _deaf_to_interrupts() -> Iterator[None]:
-    """Ignore Ctrl-C for a moment; only the main thread may change that."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Put off Ctrl-C for a moment; what is started meanwhile never hears it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

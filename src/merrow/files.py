@@ -64,6 +64,14 @@ def atomic_write(path: Path, content: bytes | str) -> None:
         raise cannot_write(path, error) from error
 
 
+def sweep(folder: Path) -> None:
+    """Remove what killed processes were writing in a folder and below; nobody else writes there."""
+    for scratch in folder.rglob(".*.part"):
+        if scratch.is_file():
+            with contextlib.suppress(OSError):
+                scratch.unlink()
+
+
 def cannot_write(path: Path, error: OSError) -> MerrowError:
     """Return the error that says why a place cannot be written."""
     reason = "the disk is full" if error.errno == errno.ENOSPC else str(error.strerror)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Settings that belong to a whole process: the command line's, and a worker's.
+"""Settings that belong to a whole process: the command line's, and a worker's; how each ends.
 
 Nothing else in the package changes them, so that a program that imports it keeps its own. For
 numbers that are the same to the last bit, it calls `use_one_thread` before it imports NumPy.
@@ -7,20 +7,39 @@ numbers that are the same to the last bit, it calls `use_one_thread` before it i
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import logging
 import os
+import select
 import signal
 import sys
 import threading
 import time
 from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
 
 OPENMM_THREADS = "OPENMM_CPU_THREADS"
 """OpenMM's PME on the CPU reads this and not its platform's property Threads."""
 ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", OPENMM_THREADS)
 CHATTY = ("pymbar", "jax", "absl", "alchemlyb")
 """Loggers of libraries whose warnings are for their developers."""
+STOPS = (signal.SIGINT, signal.SIGTERM)
+PULSE = 0.1
+"""The main thread is woken so often until it has heard a signal [s]."""
+TOGETHER = 0.5
+"""Signals within so long are one: some programs send one to the process and to its group [s]."""
+GRACE = 3.0
+"""After so long it is told that the stop has to wait [s]."""
+_asked = threading.Event()
+
+LATE = "merrow: stopping when this step is done; Ctrl-C once more stops at once."
+AT_ONCE = "merrow: stopped at once; what was finished is kept."
 
 
 def use_one_thread() -> None:
@@ -54,4 +73,138 @@ def _end_with(parent: int) -> None:
     """End this process soon after its parent was killed: nobody would take its result."""
     while os.getppid() == parent:
         time.sleep(1.0)
-    os._exit(1)
+    end_tree(os.getpid())
+
+
+def end_tree(pid: int) -> None:
+    """Kill a process with everything that it started, and that those started."""
+    _kill([*_below(pid), pid])
+
+
+def end_children() -> None:
+    """Kill everything that this process started, and that those started.
+
+    Python's own helper, which removes what killed workers left, ends by itself.
+    """
+    _kill([pid for pid in _below(os.getpid()) if b"resource_tracker" not in _words(pid)])
+
+
+def _below(pid: int) -> list[int]:
+    """Return the living descendants of a process, the farthest first."""
+    parents: dict[int, int] = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            parents[int(entry.name)] = int(fields[1])
+    tree = [pid]
+    for above in tree:  # grows
+        tree += [child for child, parent in parents.items() if parent == above]
+    return tree[:0:-1]
+
+
+def _words(pid: int) -> bytes:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b""
+
+
+def _kill(pids: list[int]) -> None:
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def stop_asked() -> bool:
+    """Tell whether Ctrl-C or SIGTERM came to this command line."""
+    return _asked.is_set()
+
+
+class StopSignals:
+    """What Ctrl-C and SIGTERM do to the command line.
+
+    The first raises KeyboardInterrupt in the main thread; one that comes later ends everything at
+    once. Two things can keep the first from being heard. RDKit puts back a handler after which
+    system calls go on as if nothing had happened: a thread of its own, which Python tells of every
+    signal, wakes the main thread until it has heard. And where an exception cannot leave, as in the
+    end of an object's life, Python drops it: then it is raised once more.
+
+    Attributes:
+        number: The signal that came; None before.
+    """
+
+    def __init__(self) -> None:
+        self.number: int | None = None
+        self._heard = True
+        self._reading, self._writing = os.pipe()
+        os.set_blocking(self._writing, False)
+
+    def __enter__(self) -> Self:
+        _asked.clear()
+        self._main = threading.get_ident()
+        for number in STOPS:
+            signal.signal(number, self._hear)
+        self._urgent = signal.signal(signal.SIGURG, self._hear_again)
+        self._told = signal.set_wakeup_fd(self._writing, warn_on_full_buffer=False)
+        self._hook, sys.unraisablehook = sys.unraisablehook, self._dropped
+        threading.Thread(target=self._watch, daemon=True).start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._heard = True
+        for number in STOPS:  # whoever waits for the end of the process can still end it
+            signal.signal(number, signal.SIG_DFL)
+        signal.set_wakeup_fd(self._told)
+        signal.signal(signal.SIGURG, self._urgent)
+        sys.unraisablehook = self._hook
+        os.close(self._writing)
+
+    def _hear(self, number: int, _frame: FrameType | None) -> None:
+        if self.number is None:
+            self.number, self._heard = number, True
+            _asked.set()
+            raise KeyboardInterrupt
+
+    def _hear_again(self, _number: int, _frame: FrameType | None) -> None:
+        if not self._heard:
+            self._heard = True
+            raise KeyboardInterrupt
+
+    def _dropped(self, what: UnraisableHookArgs) -> None:
+        if not issubclass(what.exc_type, KeyboardInterrupt):
+            self._hook(what)
+        elif self.number is not None:
+            self._heard = False
+            os.write(self._writing, b"\0")
+
+    def _watch(self) -> None:
+        """Wake the main thread until it has heard; end the process at a second signal."""
+        came, told = 0.0, False
+        while True:
+            heard = self._heard and self.number is not None
+            wait = None if heard or not came else PULSE
+            if not select.select([self._reading], [], [], wait)[0]:
+                signal.pthread_kill(self._main, signal.SIGURG)
+                if not told and time.monotonic() > came + GRACE:
+                    told = True
+                    print(LATE, file=sys.stderr, flush=True)
+                continue
+            numbers = os.read(self._reading, 64)
+            if not numbers:
+                break
+            for number in set(numbers) & set(STOPS):
+                if not came:
+                    came = time.monotonic()
+                elif time.monotonic() > came + TOGETHER:
+                    self._end_at_once(number)
+        os.close(self._reading)
+
+    def _end_at_once(self, number: int) -> None:
+        """End this process and all that it started."""
+        print(AT_ONCE, file=sys.stderr, flush=True)
+        end_children()
+        os._exit(128 + number)

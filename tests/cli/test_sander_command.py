@@ -138,8 +138,8 @@ def test_ctrl_c_ends_sander_and_keeps_its_files(files, tmp_path, scratch):
     wait_for((tmp_path / "restrt").exists)
     os.kill(run.pid, signal.SIGINT)
     _, error = run.communicate(timeout=120)
-    assert run.returncode == 3
-    assert error == "merrow: stopped; run the same command again to go on.\n"
+    assert run.returncode == 130
+    assert error == "merrow: stopped; run the same command again.\n"
     assert list(scratch.iterdir()) == []
     assert (tmp_path / "restrt").stat().st_size > 0
 

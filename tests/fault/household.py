@@ -36,7 +36,7 @@ KINDS = {
     "freeze": (1, "no sign of life"),
     "sander": (1, "killed by signal 9"),
     "owner": (-signal.SIGKILL, ""),
-    "interrupt": (3, "stopped; run the same command again"),
+    "interrupt": (128 + signal.SIGINT, "stopped; run the same command again"),
 }
 """What is done, the exit code that `merrow sander` must have then, and what it must say."""
 LIMIT = 10.0

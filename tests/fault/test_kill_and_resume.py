@@ -103,7 +103,7 @@ def test_an_interrupt_ends_in_good_order(tiny, processes, number):
     else:
         run.process.send_signal(number)
     code, out, err = run.finish()
-    assert code == 3
+    assert code == 128 + number
     assert out == ""
     assert err.splitlines()[-1] == "merrow: stopped; run the same command again to go on."
     assert "Traceback" not in err

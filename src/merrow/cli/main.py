@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: MIT
 """The command `merrow`: a few verbs; errors in one sentence and honest exit codes.
 
-0 done, 1 failed, 2 bad input, 3 stopped before the end (run the same command again to go on).
+0 done, 1 failed, 2 bad input, 3 stopped before the end because the time was up, 130 by Ctrl-C, 143
+by SIGTERM.
 """
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
-import signal
 import sys
 import traceback
 import warnings
-from types import FrameType
 
 import typer
 
@@ -28,7 +28,7 @@ from merrow.cli.mmpbsa import mmpbsa
 from merrow.cli.sander import SANDER_FLAGS, sander, serve
 from merrow.cli.simulate import simulate
 from merrow.errors import IncompleteError, InputError, MerrowError, first_line
-from merrow.process import OPENMM_THREADS, quiet_libraries
+from merrow.process import OPENMM_THREADS, StopSignals, end_children, quiet_libraries
 
 app = typer.Typer(
     name="merrow",
@@ -59,7 +59,8 @@ app.add_typer(cluster.app, name="cluster")
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "LOGURU_LEVEL": "ERROR"}
 """Set where the user did not: processes share the cores, and alchemlyb logs through loguru."""
 
-_signals: list[int] = []
+GO_ON = ("hydration", "run", "campaign", "simulate")
+"""Verbs that go on where they were stopped; others begin anew, or say themselves how to go on."""
 
 
 def _print_version(show: bool) -> None:
@@ -94,42 +95,43 @@ def main() -> None:
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     os.environ[OPENMM_THREADS] = "1"  # whatever the user set: the same bits every time
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _interrupt)
-    try:
-        code = app(prog_name="merrow", standalone_mode=False)
-    except (Exception, KeyboardInterrupt) as error:
-        code = _explain(error)
-    # typer turns an interrupt into an exit code of its own
-    sys.exit(_explain(KeyboardInterrupt()) if _signals and code not in (0, 3) else code or 0)
+    with StopSignals() as stop:
+        try:
+            code = app(prog_name="merrow", standalone_mode=False) or 0
+            if stop.number is not None and code:  # typer turns an interrupt into a code of its own
+                raise KeyboardInterrupt
+        except (Exception, KeyboardInterrupt) as error:
+            code = _explain(error, stop)
+    if stop.number is not None:
+        end_children()
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        os._exit(code)  # libraries take seconds to unload
+    sys.exit(code)
 
 
-def _interrupt(number: int, _frame: FrameType | None) -> None:
-    """Remember the signal, since a library in between may turn the exception into another."""
-    _signals.append(number)
-    raise KeyboardInterrupt
-
-
-def _explain(error: BaseException) -> int:
+def _explain(error: BaseException, stop: StopSignals) -> int:
     """Say in one sentence on stderr what went wrong; return the exit code."""
     if type(error).__name__ == "NoArgsIsHelpError":  # `merrow` alone; typer does not export it
         print(str(error), file=sys.stderr)
         return InputError.exit_code
-    known = _as_our_own(error)
+    known = _as_our_own(error, stop)
+    code = known.exit_code if stop.number is None else 128 + stop.number
     if isinstance(error, BrokenPipeError):  # `merrow ... | head` has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return known.exit_code
+        return code
     print(f"merrow: {known}", file=sys.stderr)
     if logging.getLogger().isEnabledFor(logging.INFO):
         traceback.print_exception(error)
-    return known.exit_code
+    return code
 
 
-def _as_our_own(error: BaseException) -> MerrowError:
+def _as_our_own(error: BaseException, stop: StopSignals) -> MerrowError:
     if isinstance(error, IncompleteError):  # it says itself how to go on
         return error
-    if _signals or isinstance(error, KeyboardInterrupt):
-        return IncompleteError("stopped; run the same command again to go on.")
+    # a library in between may turn the exception into another
+    if stop.number is not None or isinstance(error, KeyboardInterrupt):
+        return IncompleteError(f"stopped{_how_to_go_on(error)}.")
     if isinstance(error, MerrowError):
         return error
     if hasattr(error, "format_message"):  # a usage error of typer; its class has moved before
@@ -142,3 +144,10 @@ def _as_our_own(error: BaseException) -> MerrowError:
         f"unexpected {type(error).__name__}: {first_line(error)}; what was finished is kept, "
         "`merrow --verbose ...` shows where it happened: please report it."
     )
+
+
+def _how_to_go_on(error: BaseException) -> str:
+    for note in getattr(error, "__notes__", ()):
+        return f": {note}"
+    verb = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
+    return "; run the same command again" + (" to go on" if verb in GO_ON else "")

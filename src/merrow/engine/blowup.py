@@ -8,7 +8,7 @@ import math
 import numpy as np
 import openmm as mm
 
-from merrow.engine.simulation import Snapshot, get_snapshot, set_snapshot
+from merrow.engine.simulation import Snapshot, get_snapshot, heed_interrupt, set_snapshot
 from merrow.errors import NumericsError
 from merrow.system import build
 from merrow.system.build import HybridSystem
@@ -55,6 +55,7 @@ class StabilityMonitor:
             self._context.getIntegrator().step(steps)
             after = get_snapshot(self._context)
         except (mm.OpenMMException, NumericsError) as error:
+            heed_interrupt(error)
             done = first + self._context.getStepCount() - begun
             reason = "" if isinstance(error, NumericsError) else f" ({str(error).rstrip('.')})"
             raise NumericsError(

@@ -21,7 +21,13 @@ from merrow.engine.record import Record, couplings, set_state, take_record
 from merrow.engine.reservoir import Reservoir
 from merrow.engine.seeds import derive_seed, generator
 from merrow.engine.segments import Segment
-from merrow.engine.simulation import Snapshot, get_snapshot, open_context, set_snapshot
+from merrow.engine.simulation import (
+    Snapshot,
+    get_snapshot,
+    heed_interrupt,
+    open_context,
+    set_snapshot,
+)
 from merrow.errors import NumericsError
 from merrow.samples import DECOUPLED, LambdaState, WindowSamples
 from merrow.system.build import HybridSystem
@@ -160,6 +166,7 @@ def _advance(context: mm.Context, steps: int) -> None:
     try:
         context.getIntegrator().step(steps)
     except mm.OpenMMException as error:
+        heed_interrupt(error)
         raise NumericsError(
             f"OpenMM stopped: {error}; look at the starting structure, the box or the time step."
         ) from error

@@ -18,7 +18,13 @@ import openmm as mm
 from merrow.engine.decompose import HybridDecomposition
 from merrow.engine.dynamics import velocity_verlet
 from merrow.engine.intact import require_whole
-from merrow.engine.simulation import Snapshot, choose_platform, get_snapshot, set_snapshot
+from merrow.engine.simulation import (
+    Snapshot,
+    choose_platform,
+    get_snapshot,
+    heed_interrupt,
+    set_snapshot,
+)
 from merrow.errors import InputError, NumericsError
 from merrow.system.build import HybridSystem
 
@@ -91,6 +97,7 @@ def minimize(
     try:
         mm.LocalEnergyMinimizer.minimize(context, tolerance, max_steps, reporter)
     except mm.OpenMMException as error:
+        heed_interrupt(error)
         raise NumericsError(
             f"minimisation stopped after {reporter.steps} steps: {str(error).rstrip('.')}; "
             "look at the starting structure."

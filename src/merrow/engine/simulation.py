@@ -143,6 +143,18 @@ def set_barostat(system: mm.System, ensemble: Ensemble, seed: int) -> None:
     barostat.setRandomNumberSeed(seed)
 
 
+def heed_interrupt(error: mm.OpenMMException) -> None:
+    """Raise the Ctrl-C that came while OpenMM asked a potential.
+
+    OpenMM makes an exception of its own of it, which has no text; every other has one.
+
+    Raises:
+        KeyboardInterrupt: It was one.
+    """
+    if not str(error):
+        raise KeyboardInterrupt from error
+
+
 def set_snapshot(context: mm.Context, snapshot: Snapshot) -> None:
     """Put a Context at a point in phase space, to the last bit."""
     context.setPeriodicBoxVectors(*(mm.Vec3(*map(float, row)) for row in snapshot.box))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from merrow.engine.simulation import check_platform
 from merrow.errors import UnsupportedPhysicsError
+from merrow.files import sweep
 from merrow.hydration.analysis.budget import uncertainty_budget
 from merrow.hydration.analysis.checks import run_checks
 from merrow.hydration.analysis.estimate import estimate_run
@@ -97,6 +98,7 @@ def run_hydration(
         run.check_identity(checked.identity)
     opened = start_workers(resolved) if executor is None else nullcontext(executor)
     with opened as workers, locked(run.path), run.undone_if_refused(), run.stopwatch() as watch:
+        sweep(run.path)
         begin_run(run, resolved, config.source, base)
         listen(Progress("preparing the system", 0.0))
         context = open_run(run, resolved, checked)

@@ -273,7 +273,8 @@ class Run:
         if not self.setup.settings.minimise:
             atomic_write(self.outputs.mdinfo, layout.block(self.seen[-1]) + final)
 
-    def _kept(self) -> str:
+    def kept(self) -> str:
+        """Return what is left of the run, and how to go on."""
         if self.saved is None:
             return f"no restart was written yet, begin again from {self.setup.inputs.inpcrd}"
         left = self.setup.settings.steps - self.saved
@@ -284,12 +285,14 @@ class Run:
 
     def failed(self, error: NumericsError) -> NumericsError:
         """Return the error with what is left of the run; mdout tells it too."""
-        message = f"{str(error).rstrip('.')}; {self._kept()}."
+        message = f"{str(error).rstrip('.')}; {self.kept()}."
         self.tell(f"\n ERROR: {message}\n")
-        return NumericsError(message)
+        failure = NumericsError(message)
+        failure.add_note(self.kept())
+        return failure
 
     def stopped(self) -> IncompleteError:
         """Return the error of an interrupted run."""
-        message = f"stopped after step {self.step} of {self.setup.settings.steps}: {self._kept()}."
+        message = f"stopped after step {self.step} of {self.setup.settings.steps}: {self.kept()}."
         self.tell(f"\n STOPPED: {message}\n")
         return IncompleteError(message)

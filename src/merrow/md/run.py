@@ -96,6 +96,9 @@ def run_setup(setup: MdSetup, outputs: MdOutputs, listen: Listener) -> MdResult:
             raise run.failed(error) from error
         except KeyboardInterrupt as error:
             raise run.stopped() from error
+        except Exception as error:  # a library may turn an interrupt into anything
+            error.add_note(run.kept())
+            raise
         run.close()
     speed = 0.0 if minimises else run.pace().ns_per_day
     return MdResult(tuple(run.seen), outputs, speed)

@@ -21,7 +21,7 @@ import numpy as np
 from merrow.amber.topology import AmberTopology, read_topology
 from merrow.ambertools.masks import number_list
 from merrow.errors import IncompleteError, InputError
-from merrow.files import atomic_write
+from merrow.files import atomic_write, sweep
 from merrow.folders import resumes, text_of
 from merrow.locks import locked
 from merrow.md.run import MdOutputs, run_setup
@@ -84,6 +84,7 @@ def simulate(
     if not _begun(folder, config):
         _try(config, topology, jobs)
     with locked(folder):
+        sweep(folder)
         atomic_write(folder / RUN_FILE, config.to_yaml())
         limit, longest = TimeLimit.after(None if minutes is None else 60.0 * minutes), 0.0
         missing = [job for job in jobs if not job.restart(folder).exists()]

@@ -9,6 +9,7 @@ import time
 from types import TracebackType
 from typing import Self
 
+from merrow.process import stop_asked
 from merrow.progress import Progress
 from merrow.report.text import duration
 
@@ -52,7 +53,13 @@ class ProgressLine:
             print(file=sys.stderr, flush=True)
 
     def listen(self, progress: Progress) -> None:
-        """Show how far it is."""
+        """Show how far it is; stop where that was asked for and some library kept it to itself.
+
+        Raises:
+            KeyboardInterrupt: It was.
+        """
+        if stop_asked():
+            raise KeyboardInterrupt
         if self._quiet:
             return
         start = self._clear if self._terminal else ""

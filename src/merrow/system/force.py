@@ -83,8 +83,18 @@ class PotentialBridge:
         return energy, forces, spread
 
     def __call__(self, state: mm.State) -> tuple[float, Array]:
-        """Answer OpenMM: energy less the reference [kJ/mol], forces [kJ/mol/nm], shape (N, 3)."""
-        energy, forces, _ = self.evaluate(state.getPositions(asNumpy=True)._value)
+        """Answer OpenMM: energy less the reference [kJ/mol], forces [kJ/mol/nm], shape (N, 3).
+
+        Raises:
+            NumericsError: The potential failed without a word; OpenMM keeps no more of an exception
+                than its words, and one without any is Ctrl-C (`engine/simulation.py`).
+        """
+        try:
+            energy, forces, _ = self.evaluate(state.getPositions(asNumpy=True)._value)
+        except Exception as error:
+            if str(error):
+                raise
+            raise NumericsError(f"the potential raised {type(error).__name__}.") from error
         return energy - self.reference, forces
 
 
