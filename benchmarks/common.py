@@ -52,11 +52,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "json": {"action": "store_true", "help": "print JSON"},
     "minutes": {"type": float, "help": "end in good order after so long"},
     "mask": {"default": ":1", "help": "ML region"},
-    "models": {
-        "type": Path,
-        "default": Path(os.environ.get("MERROW_MODELS", SHARED / "models")),
-        "help": "folder with the weights",
-    },
+    "models": {"type": Path, "help": "folder with the weights; default: where the program looks"},
     "potential": {"default": "ani2x"},
     "prmtop": {"type": Path, "required": True},
     "restart": {"type": Path, "required": True},
@@ -138,6 +134,36 @@ def run(config: HydrationConfig, folder: Path) -> HydrationResult:
 
     with ProgressLine() as line:
         return run_hydration(config, folder, base=Path(), listen=line.listen)
+
+
+def ani_weights(folder: Path | None, *names: str) -> tuple[str, Path]:
+    """Return the first ANI model whose weights are here or can be fetched, and their file.
+
+    They are looked for as the program does, in `MERROW_MODELS` and in the user's cache, and here
+    beside the clone, too.
+
+    Args:
+        folder: A folder to look in instead.
+        names: Names of models, the wanted one first.
+    """
+    from merrow.errors import MissingComponentError  # noqa: PLC0415
+    from merrow.potentials.ani.models import ANI_MODELS  # noqa: PLC0415
+    from merrow.potentials.ani.weights import weights_of  # noqa: PLC0415
+
+    beside = SHARED / "models"
+    if folder is not None or ("MERROW_MODELS" not in os.environ and beside.is_dir()):
+        os.environ["MERROW_MODELS"] = str(folder or beside)
+    missing = ""
+    for name in names:
+        weights = weights_of(ANI_MODELS[name])
+        try:
+            path = weights.find() or weights.fetch()
+        except MissingComponentError as error:
+            missing = str(error)
+            print(f"{name} is left out: {error}", file=sys.stderr)
+            continue
+        return name, path
+    raise SystemExit(missing)
 
 
 def geometry(molecule: str) -> tuple[Molecule, np.ndarray]:

@@ -23,13 +23,14 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import partial
+from functools import partial, partialmethod
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import torch
-from common import OPTIONS, ROOT, geometry, parser, save, show
+from common import ROOT, ani_weights, geometry, parser, save, show
 
 from merrow.engine.timing import time_in_turn
 from merrow.potentials import Molecule, load_potential
@@ -46,6 +47,8 @@ from merrow.units import EV_KCAL
 Array = np.ndarray
 MOLECULES = ("methanol", "toluene", "erlotinib")
 DISPLACEMENT, SEED, PRECISION, WARM_UP = 0.05, 7, "float32", 4
+TORCHANI = {"ani2x": "ANI2x", "ani1ccx": "ANI1ccx", "ani1x": "ANI1x"}
+"""Names that torchani has for the models."""
 TINY_MACE = ROOT / "tests" / "data" / "tiny_mace.model"
 MACE_ELEMENTS = {1: -13.6, 6: -1030.0, 7: -1486.0, 8: -2043.9}
 """Elements of the untrained MACE, with energies of isolated atoms [eV]."""
@@ -98,10 +101,9 @@ def ani(
     model: str = "ani2x",
     names: tuple[str, ...] = MOLECULES,
     sizes: tuple[int, ...] = (1, 4, 12),
-    folder: Path = OPTIONS["models"]["default"],
 ) -> Iterator[Case]:
-    """Yield the cases of an ANI model; its weights lie in a folder."""
-    path = folder / f"{model}_state_dict.pt"
+    """Yield the cases of an ANI model."""
+    model, path = ani_weights(None, model)
     parameters = read_ani(path, ANI_MODELS[model])
     for name in names:
         for about, molecule, x in batches(name, sizes):
@@ -109,18 +111,19 @@ def ani(
             calls = {
                 "native": partial(native.evaluate, x),
                 "torch": partial(TorchAni(parameters, molecule.numbers, PRECISION).evaluate, x),
-                "torchani": partial(eager_torchani(path, molecule), x),
+                "torchani": partial(eager_torchani(model, path, molecule), x),
             }
             ratios = {f"speedup_vs_{other}": (other, "native") for other in ("torchani", "torch")}
             yield Case({**about, "isa": native.isa}, calls, ratios)
 
 
-def eager_torchani(path: Path, molecule: Molecule) -> Callable[[Array], object]:
-    """Return ANI-2x of torchani, energies and forces as a user calls it."""
+def eager_torchani(model: str, path: Path, molecule: Molecule) -> Callable[[Array], object]:
+    """Return an ANI model of torchani, energies and forces as a user calls it."""
     import torchani  # noqa: PLC0415
 
-    os.environ["TORCHANI_DATA_DIR"] = str(state_dicts(path))
-    network, species = torchani.models.ANI2x(), torch.tensor([molecule.numbers])
+    os.environ["TORCHANI_DATA_DIR"] = str(state_dicts(model, path))
+    network = getattr(torchani.models, TORCHANI[model])()
+    species = torch.tensor([molecule.numbers])
 
     def call(x: Array) -> tuple[Array, Array]:
         leaf = torch.tensor(x, dtype=torch.float32, requires_grad=True)
@@ -131,11 +134,24 @@ def eager_torchani(path: Path, molecule: Molecule) -> Callable[[Array], object]:
     return call
 
 
-def state_dicts(path: Path) -> Path:
-    """Return a folder laid out as torchani looks for weights, so that nothing is downloaded."""
+def state_dicts(model: str, path: Path) -> Path:
+    """Return a folder laid out as torchani looks for weights, so that nothing is downloaded.
+
+    Files made from the wheel of torchani 2.0 lack two tables that follow from the elements, and
+    that later versions ask for; torchani itself puts them in.
+    """
+    import torchani  # noqa: PLC0415
+
     folder = Path(tempfile.mkdtemp(prefix="torchani-"))
-    (folder / "StateDicts").mkdir()
-    (folder / "StateDicts" / path.name).symlink_to(path.resolve())
+    kept = folder / "StateDicts" / path.name
+    kept.parent.mkdir()
+    kept.symlink_to(path.resolve())
+    os.environ["TORCHANI_DATA_DIR"] = str(folder)
+    lenient = partialmethod(torch.nn.Module.load_state_dict, strict=False)
+    with patch.object(torch.nn.Module, "load_state_dict", lenient):
+        whole = getattr(torchani.models, TORCHANI[model])()
+    kept.unlink()
+    torch.save(whole.state_dict(), kept)
     return folder
 
 

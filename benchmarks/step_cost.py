@@ -4,13 +4,15 @@
 Toluene (and methanol) with ANI-2x in a 26 Å box of TIP3P, PME, cutoff 9 Å, one thread. Ours carries
 the λ terms of a free energy; the peer, openmm-ml's `createMixedSystem`, does not. All variants take
 turns in one run; times are CPU time of the process, medians over rounds, so that load disturbs them
-least. Peer: `pip install openmmml==1.8`.
+least. Where `gmx` is on the PATH, GROMACS runs the same box with MM terms, right after. Peer:
+`pip install openmmml==1.8`. Where the weights of ANI-2x cannot be had, ANI-1ccx takes their place.
 
     python benchmarks/step_cost.py --quick --json
 """
 
 from __future__ import annotations
 
+import math
 import os
 import tempfile
 from collections.abc import Callable
@@ -19,7 +21,8 @@ from typing import Any
 
 import openmm as mm
 import torch
-from common import SMILES, header, parser, save, show
+from common import SMILES, ani_weights, header, parser, save, show
+from gromacs import time_of_step
 from network_speed import ani, state_dicts
 from openmm import app, unit
 
@@ -52,12 +55,12 @@ def main() -> None:
         folder={"type": Path, "help": "where the prepared systems are kept"},
     ).parse_args()
     torch.set_num_threads(1)
-    os.environ["MERROW_MODELS"] = str(options.models)
+    model, weights = ani_weights(options.models, "ani2x", "ani1ccx")
     names = ["toluene"] if options.quick else MOLECULES
     rounds = 7 if options.quick else 21
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.folder or Path(scratch)
-        rows = [measure(name, folder, options.models, rounds) for name in names]
+        rows = [measure(name, folder, model, weights, rounds) for name in names]
     first = rows[0]
     report = {
         key: first[key]
@@ -72,23 +75,25 @@ def main() -> None:
         print(table(rows))
 
 
-def measure(name: str, folder: Path, models: Path, rounds: int) -> dict[str, Any]:
+def measure(name: str, folder: Path, model: str, weights: Path, rounds: int) -> dict[str, Any]:
     """Return times and ratios of one molecule."""
     files = solvated(SMILES[name], folder / name)
     system = open_system(name, *files, ":1", CUTOFF)
-    potential = open_potential("ani2x", system.topology, system.region)
+    potential = open_potential(model, system.topology, system.region)
     slower = {"solute_masses": "repartitioned"}
     calls: dict[str, Callable[[], object]] = {
-        "openmmml": peer_stepper(system, models),
+        "openmmml": peer_stepper(system, model, weights),
         "mm": stepper(system, plain_mm(system), 1.0, STEPS),
         "ml_mm": stepper(system, hybrid_of(system, potential), 1.0, STEPS),
         "ml_mm_2fs": stepper(system, hybrid_of(system, potential, **slower), 2.0, STEPS),
     }
     times = time_in_turn(calls, rounds=rounds, units=STEPS)
-    (kernel,) = (case.row(rounds) for case in ani("ani2x", (name,), (1,), models))
+    (kernel,) = (case.row(rounds) for case in ani(model, (name,), (1,)))
+    gromacs = time_of_step(system, CUTOFF, files[0].parent, step_fs=1.0, rounds=max(3, rounds // 4))
     return {
         "system": {
             "molecule": name,
+            "potential": model,
             "n_atoms": len(system.topology),
             "n_ml_atoms": len(system.region.atoms),
             "cutoff_angstrom": CUTOFF,
@@ -104,10 +109,12 @@ def measure(name: str, folder: Path, models: Path, rounds: int) -> dict[str, Any
         "ratio_vs_openmmml_2fs": 2 * ratio(times, "openmmml", "ml_mm_2fs"),
         "ratio_vs_mm": ratio(times, "ml_mm", "mm"),
         "kernel_speedup_vs_torchani": kernel["speedup_vs_torchani"],
+        "gromacs": gromacs,
+        "mm_vs_gromacs": None if gromacs is None else times["mm"].cpu / gromacs["cpu_ms"],
     }
 
 
-def peer_stepper(system: BenchSystem, models: Path) -> Callable[[], None]:
+def peer_stepper(system: BenchSystem, model: str, weights: Path) -> Callable[[], None]:
     """Return openmm-ml's mixed system as its manual makes it, at 1 fs.
 
     Its bonds are not constrained, its water is rigid, as in ours.
@@ -116,7 +123,7 @@ def peer_stepper(system: BenchSystem, models: Path) -> Callable[[], None]:
         from openmmml import MLPotential  # noqa: PLC0415
     except ImportError as error:
         raise SystemExit("openmm-ml is not installed: pip install openmmml==1.8") from error
-    os.environ["TORCHANI_DATA_DIR"] = str(state_dicts(models / "ani2x_state_dict.pt"))
+    os.environ["TORCHANI_DATA_DIR"] = str(state_dicts(model, weights))
     prmtop = app.AmberPrmtopFile(str(system.topology.path))
     plain = prmtop.createSystem(
         nonbondedMethod=app.PME,
@@ -124,9 +131,7 @@ def peer_stepper(system: BenchSystem, models: Path) -> Callable[[], None]:
         rigidWater=True,
         constraints=None,
     )
-    mixed = MLPotential("ani2x").createMixedSystem(
-        prmtop.topology, plain, list(system.region.atoms)
-    )
+    mixed = MLPotential(model).createMixedSystem(prmtop.topology, plain, list(system.region.atoms))
     integrator = mm.LangevinMiddleIntegrator(TEMPERATURE, FRICTION, 0.001)
     context = mm.Context(mixed, integrator, *choose_platform("CPU"))
     set_snapshot(context, Snapshot(system.positions, 0 * system.positions, system.box))
@@ -142,12 +147,14 @@ def ratio(times: dict[str, Timing], above: str, below: str) -> float:
 
 def table(rows: list[dict[str, Any]]) -> str:
     """Return what a terminal shows."""
-    lines = ["molecule    peer     MM  ML/MM  2 fs [CPU ms]   vs peer  2 fs  vs MM  kernel"]
+    lines = ["molecule    peer     MM  ML/MM  2 fs GROMACS [CPU ms]   vs peer  2 fs  vs MM  kernel"]
     for row in rows:
         ms = row["cpu_ms"]
         lines.append(
             f"{row['system']['molecule']:9} {ms['openmmml']:6.2f} {ms['mm']:6.2f}"
-            f" {ms['ml_mm']:6.2f} {ms['ml_mm_2fs']:5.2f} {row['ratio_vs_openmmml']:19.2f}"
+            f" {ms['ml_mm']:6.2f} {ms['ml_mm_2fs']:5.2f}"
+            f" {row['gromacs']['cpu_ms'] if row['gromacs'] else math.nan:7.2f}"
+            f" {row['ratio_vs_openmmml']:19.2f}"
             f" {row['ratio_vs_openmmml_2fs']:5.2f} {row['ratio_vs_mm']:6.2f}"
             f" {row['kernel_speedup_vs_torchani']:7.1f}"
         )

@@ -31,7 +31,7 @@ from typing import Any
 from unittest.mock import patch
 
 import torch
-from common import SMILES, parser, save, show
+from common import SMILES, ani_weights, parser, save, show
 from network_speed import state_dicts
 from openmm import app
 
@@ -49,11 +49,11 @@ WANTED, PEERS = 0.3, 0.6
 R1 = {"name": "custom", "route": "direct", "gas_ps": 2.0, "minimum_sampling_ps": 4.0}
 ONE_FS = {"timestep_fs": 1.0, "solute_masses": "prmtop"}
 RUNS: dict[str, tuple[str, dict[str, Any]]] = {
-    "ours_default": ("ani2x", {"target_stderr_kcal": WANTED}),
+    "ours_default": ("ml", {"target_stderr_kcal": WANTED}),
     "mm": ("mm", {**R1, "target_stderr_kcal": WANTED}),
-    "ours_r1_2fs": ("ani2x", {**R1, "target_stderr_kcal": WANTED}),
-    "ours_r1": ("ani2x", {**R1, **ONE_FS, "target_stderr_kcal": PEERS}),
-    "peer_r1": ("ani2x", {**R1, **ONE_FS, "target_stderr_kcal": PEERS}),
+    "ours_r1_2fs": ("ml", {**R1, "target_stderr_kcal": WANTED}),
+    "ours_r1": ("ml", {**R1, **ONE_FS, "target_stderr_kcal": PEERS}),
+    "peer_r1": ("ml", {**R1, **ONE_FS, "target_stderr_kcal": PEERS}),
 }
 """Potential of each run, and what it changes in protocol quick."""
 
@@ -62,13 +62,13 @@ def main() -> None:
     """Run what is missing, print, write `results/time_to_error.json`."""
     molecules = {"nargs": "+", "choices": MOLECULES, "default": MOLECULES[:2]}
     options = parser(__doc__, "runs", "models", "json", molecules=molecules).parse_args()
-    models = options.models
-    os.environ["MERROW_MODELS"] = str(models)
+    model, weights = ani_weights(options.models, "ani2x", "ani1ccx")
     torch.set_num_threads(1)
     rows = {}
     for molecule in options.molecules:
         runs = {
-            name: measure(molecule, name, options.runs / molecule / name, models) for name in RUNS
+            name: measure(molecule, name, options.runs / molecule / name, model, weights)
+            for name in RUNS
         }
         rows[molecule] = {"ratios": ratios(runs), "runs": runs}
     first = rows[options.molecules[0]]["ratios"]
@@ -80,17 +80,17 @@ def main() -> None:
         print(table(rows))
 
 
-def measure(molecule: str, name: str, folder: Path, models: Path) -> dict[str, Any]:
+def measure(molecule: str, name: str, folder: Path, model: str, weights: Path) -> dict[str, Any]:
     """Run one variant to its error, or go on with it, and return its figures."""
-    potential, changes = RUNS[name]
+    kind, changes = RUNS[name]
     config = HydrationConfig(
         source=Source(kind="smiles", smiles=SMILES[molecule]),
-        potential=potential,
+        potential=model if kind == "ml" else kind,
         protocol=PROTOCOLS["quick"].model_copy(update=changes),
         processes=1,
     )
     clock = Clock(folder.parent / f"{name}.cpu")
-    with peer(models) if name == "peer_r1" else nullcontext():
+    with peer(model, weights) if name == "peer_r1" else nullcontext():
         result = run_hydration(config, folder, base=Path(), listen=clock.listen)
     found = result.headline
     return {
@@ -120,7 +120,7 @@ class Clock:
 
 
 @contextmanager
-def peer(models: Path) -> Iterator[None]:
+def peer(model: str, weights: Path) -> Iterator[None]:
     """Let openmm-ml's own force drive the solute in every hybrid system of this process.
 
     Version 1.8 returns forces per Å where OpenMM takes them per nm
@@ -132,7 +132,7 @@ def peer(models: Path) -> Iterator[None]:
         from openmmml.models import anipotential  # noqa: PLC0415
     except ImportError as error:
         raise SystemExit("openmm-ml is not installed: pip install openmmml==1.8") from error
-    os.environ["TORCHANI_DATA_DIR"] = str(state_dicts(models / "ani2x_state_dict.pt"))
+    os.environ["TORCHANI_DATA_DIR"] = str(state_dicts(model, weights))
 
     def hybrid(run: RunContext, hamiltonian: Hamiltonian) -> HybridSystem:
         if hamiltonian not in run._hybrids:
@@ -143,7 +143,7 @@ def peer(models: Path) -> Iterator[None]:
                     system.removeForce(index)
             topology = app.AmberPrmtopFile(str(run.prepared.topology.path)).topology
             atoms = list(plain.region.atoms)
-            MLPotential("ani2x")._impl.addForces(topology, system, atoms, INTERNAL)
+            MLPotential(model)._impl.addForces(topology, system, atoms, INTERNAL)
             run._hybrids[hamiltonian] = plain
         return run._hybrids[hamiltonian]
 

@@ -54,7 +54,7 @@ def advance(run: RunContext, task: Task) -> int:
                 folder,
                 run.hybrid(task.hamiltonian),
                 leg_plan(run.config, task),
-                partial(_beginning, run, task),
+                partial(beginning, run, task),
                 reservoir=reservoir_of(run, task) if index >= FIRST_FROM_GAS else None,
                 select=selector_of(run, task, index),
                 keep_coupled=gives_to_end(run.config, task, flexible=run.flexible),
@@ -137,7 +137,7 @@ def _other(run: RunContext, task: Task) -> Potential | None:
     return run.classical if task.hamiltonian == ML_SOLUTE else run.potential
 
 
-def _beginning(run: RunContext, task: Task) -> Snapshot:
+def beginning(run: RunContext, task: Task) -> Snapshot:
     """Return where a leg in water begins; an end state begins at its MM neighbour's."""
     prepared = run.prepared
     if task.kind == "end":
