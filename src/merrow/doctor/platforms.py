@@ -96,7 +96,7 @@ def platform_checks() -> Iterator[Check]:
         if name != "Reference":
             yield _judged(name, system, positions, truth)
     if not any(name in GPU_PLATFORMS for name in platform_names()):
-        advice = "with an NVIDIA GPU: pip install OpenMM-CUDA-12 (or -13), of OpenMM's own version"
+        advice = 'with a GPU: pip install "merrow[cuda12]" (or cuda13, hip6, hip7)'
         yield Check("OpenMM on a GPU", "ok", "no platform for a GPU here", advice)
     yield from plugin_checks(mm.Platform.getPluginLoadFailures())
 

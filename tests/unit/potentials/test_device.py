@@ -18,7 +18,7 @@ import torch
 
 from merrow.errors import InputError, MerrowError, NumericsError
 from merrow.potentials import load_potential
-from merrow.potentials.ani.torch_engine import TorchAni
+from merrow.potentials.ani.static_engine import StaticAni
 from merrow.potentials.device import device_name, placed
 from merrow.potentials.interface import Capabilities, Evaluation
 from merrow.potentials.validation import CheckedPotential
@@ -89,7 +89,7 @@ def test_the_compiled_kernel_serves_the_processor_alone(there):
         potential = load_potential("ani1ccx", METHANOL)
     except MerrowError as error:
         pytest.skip(str(error))
-    assert isinstance(potential.engine.networks, TorchAni)
+    assert isinstance(potential.engine.networks, StaticAni)
 
 
 @dataclass

@@ -13,6 +13,7 @@ import numpy as np
 from merrow.potentials.ani import native_engine as native
 from merrow.potentials.ani.models import ANI_MODELS, METHANE, AniModel
 from merrow.potentials.ani.parameters import AniParameters, Array
+from merrow.potentials.ani.static_engine import StaticAni
 from merrow.potentials.ani.torch_engine import TorchAni
 from merrow.potentials.ani.weights import weights_of
 from merrow.potentials.device import CPU, placed
@@ -22,7 +23,7 @@ from merrow.units import HARTREE_KCAL
 
 
 class Networks(Protocol):
-    """Whoever computes: torch, or the compiled kernel."""
+    """Whoever computes: torch, in lists or in fixed shapes, or the compiled kernel."""
 
     def evaluate(self, positions: Array) -> tuple[Array, Array]:
         """Return energies of all members (R, M) [Hartree] and forces (R, N, 3) [Hartree/Å]."""
@@ -142,4 +143,6 @@ def _networks(
     """Choose who computes; the one place where that is decided."""
     if device == CPU and precision == "float32" and native.available():
         return native.NativeAni(parameters, numbers)
-    return TorchAni(parameters, numbers, precision, device)
+    if device == CPU:
+        return TorchAni(parameters, numbers, precision)
+    return StaticAni(parameters, numbers, precision, device)

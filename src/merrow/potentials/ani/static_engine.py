@@ -1,0 +1,271 @@
+# SPDX-License-Identifier: MIT
+"""ANI computed with torch in fixed shapes, so that a GPU replays one graph for each call.
+
+The same equations as `torch_engine`, whose neighbour lists have another length in each call: there
+a GPU waits for about 150 launches and copies. Here every atom has a fixed number of places for
+neighbours inside the angular cutoff, and what is farther away has weight zero. Where an atom has
+more neighbours than places, all get more places and the call is repeated: nothing is left out.
+
+Distances are formed in float64, totals are summed in float64.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from merrow.potentials.ani.parameters import AniParameters, Array
+from merrow.potentials.ani.torch_engine import DTYPES
+from merrow.potentials.device import CPU, to_numpy
+
+SPARE: Final = 4
+"""Places for neighbours beyond those of the crowdest atom of the first conformers."""
+MOST_TERMS: Final = 50_000_000
+"""Bound on the angular terms of one pass; larger batches are cut into passes (memory)."""
+WARM_UP: Final = 3
+"""Calls before a graph is captured, in which libraries allocate what they need."""
+
+logger = logging.getLogger(__name__)
+Answer = tuple[Tensor, Tensor, Tensor]
+"""Member energies (R, M), slope of their mean (R, N, 3), most neighbours of an atom ()."""
+
+
+class StaticAni:
+    """An ANI ensemble for one molecule; `evaluate` is all that there is to it."""
+
+    def __init__(
+        self,
+        parameters: AniParameters,
+        numbers: tuple[int, ...],
+        precision: str,
+        device: str = CPU,
+    ) -> None:
+        """Arrange the networks for one molecule.
+
+        Args:
+            parameters: The model, best `pruned` to the elements of the molecule.
+            numbers: Atomic numbers of the molecule, length N.
+            precision: "float32" or "float64", the arithmetic of descriptors and networks.
+            device: Where descriptors and networks are computed.
+        """
+        self._parameters, self._numbers = parameters, numbers
+        self._precision, self._device = precision, device
+        self._arrange()
+
+    def __getstate__(self) -> tuple[AniParameters, tuple[int, ...], str, str]:
+        return self._parameters, self._numbers, self._precision, self._device
+
+    def __setstate__(self, state: tuple[AniParameters, tuple[int, ...], str, str]) -> None:
+        self._parameters, self._numbers, self._precision, self._device = state
+        self._arrange()
+
+    def _arrange(self) -> None:
+        p, n = self._parameters, len(self._numbers)
+        element = np.array([p.elements.index(number) for number in self._numbers])
+        n_elements = len(p.elements)
+        self._element = self._tensor(element, torch.int64)
+        self._one_hot = self._tensor(np.eye(n_elements)[element])
+        a, b = np.triu_indices(n_elements)
+        table = np.zeros((n_elements, n_elements), dtype=np.int64)
+        table[a, b] = table[b, a] = np.arange(len(a))
+        self._kind, self._n_kinds = self._tensor(table, torch.int64), len(a)
+        self._atoms = [
+            self._tensor(np.flatnonzero(element == e), torch.int64) for e in range(n_elements)
+        ]
+        self._self = self._tensor(np.eye(n), torch.bool)
+        self._shifts = self._tensor(p.radial_shifts), self._tensor(p.angular_shifts)
+        self._turns = self._tensor(np.cos(p.sections)), self._tensor(np.sin(p.sections))
+        self._networks = [
+            [(self._tensor(one.weight), self._tensor(one.bias)[:, None]) for one in layers]
+            for layers in p.networks
+        ]
+        self._self_energy = float(p.self_energies[element].sum())
+        self._places = 0
+        self._programs: dict[int, Program] = {}
+
+    def evaluate(self, positions: Array) -> tuple[Array, Array]:
+        """Return the energies of all members and the forces of their mean.
+
+        Args:
+            positions: Positions [Å], shape (R, N, 3), float64.
+
+        Returns:
+            Total energies with self energies [Hartree], shape (R, M), and forces of the ensemble
+            mean −∂E/∂x [Hartree/Å], shape (R, N, 3), both float64.
+        """
+        if not self._programs:
+            self._make_room(_crowd(positions, self._parameters.angular_cutoff) + SPARE)
+        rows = _rows(len(positions), self._most_rows())
+        energies, forces = [], []
+        for first in range(0, len(positions), rows):
+            part = positions[first : first + rows]
+            members, pull = self._pass(part, rows)
+            energies.append(members[: len(part)])
+            forces.append(pull[: len(part)])
+        return np.concatenate(energies) + self._self_energy, np.concatenate(forces)
+
+    def _pass(self, positions: Array, rows: int) -> tuple[Array, Array]:
+        """Return energies (rows, M) and forces (rows, N, 3); what is missing repeats the last."""
+        missing = rows - len(positions)
+        whole = np.concatenate([positions, np.repeat(positions[-1:], missing, axis=0)])
+        while True:
+            if rows not in self._programs:
+                self._programs[rows] = Program(
+                    self._answer, (rows, len(self._numbers), 3), self._device
+                )
+            members, slope, crowd = self._programs[rows](whole)
+            if crowd <= self._places:
+                return members, -slope
+            self._make_room(int(crowd) + SPARE)
+
+    def _make_room(self, places: int) -> None:
+        """Give every atom so many places for neighbours; earlier programs have too few."""
+        self._places = min(max(0, len(self._numbers) - 1), places)
+        self._second, self._third = (
+            self._tensor(index, torch.int64) for index in np.triu_indices(self._places, 1)
+        )
+        self._programs = {}
+
+    def _most_rows(self) -> int:
+        terms = len(self._numbers) * len(self._second)
+        width = len(self._shifts[1]) * len(self._turns[0]) + self._n_kinds
+        return max(1, MOST_TERMS // max(1, terms * width))
+
+    def _answer(self, positions: Tensor) -> Answer:
+        """Return the answer for positions [Å], shape (R, N, 3), float64, on the device."""
+        leaf = positions.detach().requires_grad_()
+        with torch.enable_grad():
+            arms = leaf[:, None] - leaf[:, :, None]  # (R, i, j, 3), from i to j
+            square = (arms * arms).sum(-1).masked_fill(self._self, 1.0)
+            distance = square.sqrt().to(self._dtype)
+            hidden = distance.detach().masked_fill(self._self, math.inf)
+            crowd = (hidden < self._parameters.angular_cutoff).sum(-1).max()
+            descriptors = torch.cat(
+                [
+                    self._radial(distance, hidden).flatten(2),
+                    self._angular(arms.to(self._dtype), distance, hidden).flatten(2),
+                ],
+                dim=-1,
+            )
+            members = self._member_energies(descriptors)
+            (slope,) = torch.autograd.grad(members.mean(1).sum(), leaf)
+        return members.detach(), slope, crowd
+
+    def _radial(self, distance: Tensor, hidden: Tensor) -> Tensor:
+        """Return equation 3 of every atom, shape (R, N, elements, radial shifts)."""
+        p = self._parameters
+        weight = 0.25 * _cutoff(distance, p.radial_cutoff) * (hidden < p.radial_cutoff)
+        terms = torch.exp(-p.radial_eta * (distance[..., None] - self._shifts[0]) ** 2)
+        return torch.einsum("rijs,rij,je->ries", terms, weight, self._one_hot)
+
+    def _angular(self, arms: Tensor, distance: Tensor, hidden: Tensor) -> Tensor:
+        """Return equation 4 of every atom, shape (R, N, kinds, angular shifts · sections)."""
+        p = self._parameters
+        apart, neighbour = hidden.topk(self._places, dim=-1, largest=False, sorted=True)
+        near = apart < p.angular_cutoff
+        d = distance.gather(-1, neighbour)
+        arm = arms.gather(-2, neighbour[..., None].expand(*neighbour.shape, 3))
+        kind = self._element[neighbour]
+        kind = self._kind[kind[..., self._second], kind[..., self._third]]
+        envelope = _cutoff(d, p.angular_cutoff) * near
+        d2, d3 = d[..., self._second], d[..., self._third]
+        dot = (arm[..., self._second, :] * arm[..., self._third, :]).sum(-1)
+        cosine = 0.95 * dot / (d2 * d3)
+        sine = torch.sqrt(1 - cosine**2)  # at most 0.95² below the root: never zero
+        turn = 0.5 * (1 + cosine[..., None] * self._turns[0] + sine[..., None] * self._turns[1])
+        weight = 2 * envelope[..., self._second] * envelope[..., self._third]
+        shell = torch.exp(-p.angular_eta * (0.5 * (d2 + d3)[..., None] - self._shifts[1]) ** 2)
+        terms = (shell * weight[..., None])[..., :, None] * (turn**p.zeta)[..., None, :]
+        one_hot = torch.nn.functional.one_hot(kind, self._n_kinds).to(self._dtype)
+        return torch.einsum("rnts,rntk->rnks", terms.flatten(3), one_hot)
+
+    def _member_energies(self, descriptors: Tensor) -> Tensor:
+        """Return the sum over atoms for each conformer and member [Hartree], (R, M), float64."""
+        total: Tensor | float = 0.0
+        for atoms, layers in zip(self._atoms, self._networks, strict=True):
+            x = descriptors[:, atoms].flatten(0, 1).expand(len(layers[0][0]), -1, -1)
+            for depth, (weight, bias) in enumerate(layers):
+                x = torch.baddbmm(bias, x, weight)
+                if depth < len(layers) - 1:
+                    x = torch.nn.functional.celu(x, alpha=0.1)
+            total = total + x.to(torch.float64).view(len(x), len(descriptors), len(atoms)).sum(-1).T
+        return torch.as_tensor(total)
+
+    @property
+    def _dtype(self) -> torch.dtype:
+        return DTYPES[self._precision]
+
+    def _tensor(self, values: object, dtype: torch.dtype | None = None) -> Tensor:
+        return torch.tensor(np.asarray(values), dtype=dtype or self._dtype, device=self._device)
+
+
+@dataclass
+class Program:
+    """A function of positions in one shape; on a CUDA device it is captured once and replayed.
+
+    Attributes:
+        function: From positions on the device to an answer.
+        shape: Shape of the positions, (R, N, 3).
+        device: Where it runs.
+    """
+
+    function: Callable[[Tensor], Answer]
+    shape: tuple[int, int, int]
+    device: str
+
+    def __post_init__(self) -> None:
+        self._input = torch.zeros(self.shape, dtype=torch.float64, device=self.device)
+        self._graph: torch.cuda.CUDAGraph | None = None
+        self._output: Answer | None = None
+
+    def __call__(self, positions: Array) -> tuple[Array, Array, int]:
+        """Return member energies, slope and the most neighbours of an atom."""
+        given = torch.from_numpy(np.ascontiguousarray(positions))
+        if torch.device(self.device).type == "cuda":
+            given = given.pin_memory()
+        self._input.copy_(given, non_blocking=True)
+        if torch.device(self.device).type == "cuda" and self._graph is None:
+            self._capture()
+        if self._graph is not None and self._output is not None:
+            self._graph.replay()
+            members, slope, crowd = self._output
+        else:
+            members, slope, crowd = self.function(self._input)
+        return to_numpy(members), to_numpy(slope), int(crowd)
+
+    def _capture(self) -> None:
+        """Record the function as one graph."""
+        stream = torch.cuda.Stream(self.device)
+        stream.wait_stream(torch.cuda.current_stream(self.device))
+        with torch.cuda.stream(stream):
+            for _ in range(WARM_UP):
+                self.function(self._input)
+        torch.cuda.current_stream(self.device).wait_stream(stream)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            self._output = self.function(self._input)
+        self._graph = graph
+        logger.info("ANI for %d conformers runs as one graph on %s.", self.shape[0], self.device)
+
+
+def _cutoff(distance: Tensor, radius: float) -> Tensor:
+    """Return ½ cos(π r / R) + ½ as a square, which cannot cancel to a negative number at r = R."""
+    return torch.cos(distance * (0.5 * math.pi / radius)) ** 2
+
+
+def _crowd(positions: Array, radius: float) -> int:
+    """Return the most neighbours inside a radius [Å] that an atom has."""
+    apart = np.linalg.norm(positions[:, :, None] - positions[:, None], axis=-1)
+    return int((apart < radius).sum(axis=-1).max()) - 1
+
+
+def _rows(n: int, most: int) -> int:
+    """Return the rows of a pass: a power of two, so that few shapes occur."""
+    return min(1 << max(0, n - 1).bit_length(), 1 << (most.bit_length() - 1))

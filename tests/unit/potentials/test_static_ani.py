@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: MIT
+"""Is ANI in fixed shapes, as GPUs replay it, the ANI of neighbour lists, for every geometry?"""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+from rdkit import Chem
+from rdkit.Chem import AllChem
+
+from merrow.potentials.ani import static_engine
+from merrow.potentials.ani.static_engine import StaticAni
+from merrow.potentials.ani.torch_engine import TorchAni
+from merrow.units import HARTREE_KCAL
+
+MOLECULES = (
+    *("O", "C", "N", "CO", "C#N", "CC", "C=O", "CN", "CC=O", "CC#N", "CCO", "CC(C)=O", "C1CC1"),
+    *("c1ccccc1", "Cc1ccccc1", "c1ccncc1", "Oc1ccccc1", "CC(=O)NC", "CC(=O)OC", "NC=O", "OO"),
+    *("C1CCCCC1", "c1ccc2ccccc2c1", "CC(C)(C)C", "CC(=O)Oc1ccccc1C(=O)O", "CCCCCCCC"),
+    *("Cn1cnc2c1c(=O)n(C)c(=O)n2C", "CC(C)Cc1ccc(cc1)C(C)C(=O)O"),
+    *("COCCOc1cc2ncnc(Nc3cccc(C#C)c3)c2cc1OCCOC", "CC12CCC3C(CCC4=CC(=O)CCC34C)C1CCC2O"),
+)
+
+
+def geometries():
+    """Yield names, atomic numbers and positions [Å], (R, N, 3): relaxed, stretched, crowded."""
+    rng = np.random.default_rng(8)
+    for smiles in MOLECULES:
+        mol = Chem.AddHs(Chem.MolFromSmiles(smiles))
+        AllChem.EmbedMolecule(mol, randomSeed=1)
+        relaxed = np.array(mol.GetConformer().GetPositions())
+        noise = rng.normal(0.0, 0.08, (4, *relaxed.shape))
+        scales = np.array([1.0, 1.0, 1.45, 0.85])[:, None, None]
+        far = np.array([0.0, 300.0, 0.0, -50.0])[:, None, None]
+        numbers = tuple(atom.GetAtomicNum() for atom in mol.GetAtoms())
+        yield smiles, numbers, relaxed * scales + noise + far
+
+
+def test_thirty_molecules_have_the_same_energies_and_forces(parameters_of):
+    sizes = []
+    for k, (smiles, numbers, positions) in enumerate(geometries()):
+        full = parameters_of(("ani2x", "ani1ccx")[k % 2])
+        parameters = full.pruned(numbers)
+        lists = TorchAni(parameters, numbers, "float32").evaluate(positions)
+        fixed = StaticAni(parameters, numbers, "float32").evaluate(positions)
+        exact = StaticAni(parameters, numbers, "float64").evaluate(positions)
+        truth = TorchAni(parameters, numbers, "float64").evaluate(positions)
+        sizes.append(len(numbers))
+        for one, two, energy, force, part in (
+            (fixed, lists, 1e-4, 5e-4, 2e-6),
+            (exact, truth, 1e-9, 1e-9, 1e-12),
+        ):
+            mean = HARTREE_KCAL * np.abs(one[0].mean(1) - two[0].mean(1))
+            assert mean.max() < energy, smiles
+            wrong = HARTREE_KCAL * np.abs(one[1] - two[1]).max(axis=(1, 2))
+            largest = HARTREE_KCAL * np.abs(two[1]).max(axis=(1, 2))
+            assert np.all(wrong < np.maximum(force, part * largest)), smiles
+    assert len(sizes) == 30
+    assert (min(sizes), max(sizes) >= 48) == (3, True)
+
+
+@pytest.mark.parametrize("which", ["radial_cutoff", "angular_cutoff"])
+def test_a_pair_at_the_cutoff_counts_the_same(parameters_of, which):
+    numbers = (6, 1, 1, 8)
+    parameters = parameters_of("ani2x").pruned(numbers)
+    edge = getattr(parameters, which)
+    steps = np.array([-1e-3, -1e-9, 0.0, 1e-9, 1e-3])
+    positions = np.zeros((len(steps), 4, 3))
+    positions[:, 1, 0] = edge + steps
+    positions[:, 2, 1] = 1.1
+    positions[:, 3, 2] = edge - steps
+    one = StaticAni(parameters, numbers, "float64").evaluate(positions)
+    two = TorchAni(parameters, numbers, "float64").evaluate(positions)
+    np.testing.assert_allclose(one[0], two[0], rtol=0, atol=1e-12)
+    np.testing.assert_allclose(one[1], two[1], rtol=0, atol=1e-12)
+
+
+def test_more_neighbours_than_places_get_more_places(parameters_of):
+    """The first call sees a stretched chain, the second the same atoms in a heap."""
+    rng = np.random.default_rng(2)
+    numbers = (6, 1, 8, 7, 1, 6) * 4
+    parameters = parameters_of("ani2x").pruned(numbers)
+    chain = np.zeros((1, 24, 3))
+    chain[0, :, 0] = 2.6 * np.arange(24)
+    heap = chain / 2.6 * 0.02 + rng.uniform(-1.5, 1.5, (1, 24, 3))
+    engine = StaticAni(parameters, numbers, "float64")
+    engine.evaluate(chain)
+    few = engine._places
+    found = engine.evaluate(heap)
+    assert engine._places > few
+    truth = TorchAni(parameters, numbers, "float64").evaluate(heap)
+    np.testing.assert_allclose(found[0], truth[0], rtol=1e-10)
+    np.testing.assert_allclose(found[1], truth[1], rtol=1e-8, atol=1e-9)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 5, 8, 13])
+def test_any_number_of_conformers_gives_what_each_gives_alone(parameters_of, monkeypatch, rows):
+    numbers = (6, 8, 1, 1, 1, 1)
+    parameters = parameters_of("ani1ccx").pruned(numbers)
+    positions = np.random.default_rng(rows).uniform(-1.6, 1.6, (rows, 6, 3))
+    alone = [StaticAni(parameters, numbers, "float64").evaluate(x[None]) for x in positions]
+    monkeypatch.setattr(static_engine, "MOST_TERMS", 6 * 10 * 42 * 4)  # four rows or so
+    engine = pickle.loads(pickle.dumps(StaticAni(parameters, numbers, "float64")))
+    energies, forces = engine.evaluate(positions)
+    np.testing.assert_allclose(energies, np.concatenate([e for e, _ in alone]), rtol=1e-12)
+    np.testing.assert_allclose(forces, np.concatenate([f for _, f in alone]), atol=1e-10)
+    assert all(shape in (1, 2, 4, 8, 16) for shape in engine._programs)
+
+
+@pytest.mark.parametrize("numbers", [(1,), (8, 1)])
+def test_an_atom_or_two_have_no_angles_and_no_fault(parameters_of, numbers):
+    parameters = parameters_of("ani2x").pruned(numbers)
+    positions = np.arange(3.0 * len(numbers)).reshape(1, len(numbers), 3) * 0.3
+    one = StaticAni(parameters, numbers, "float64").evaluate(positions)
+    two = TorchAni(parameters, numbers, "float64").evaluate(positions)
+    np.testing.assert_allclose(one[0], two[0], atol=1e-12)
+    np.testing.assert_allclose(one[1], two[1], atol=1e-12)
