@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What does the reference say of commands, run.yaml and mdin? Made from the code: run me after it.
+"""What does the reference say of commands, Python, run.yaml and mdin? Made from the code.
 
     python docs/generate.py
 
@@ -8,12 +8,18 @@ A test compares the pages with the code, so that they cannot fall behind.
 
 from __future__ import annotations
 
+import inspect
+import textwrap
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import typer
 
+import merrow
+from merrow.api.runs import Picture, Plots, Run
+from merrow.api.showing import JobResult
 from merrow.cli.main import app
 from merrow.hydration.config import HydrationConfig, Source
 from merrow.hydration.protocol import PROTOCOLS, Protocol, Schedule
@@ -98,6 +104,69 @@ def mdin_page() -> str:
     return "\n".join(lines)
 
 
+def python_page() -> str:
+    """Return the page of all public names."""
+    lines = [
+        MADE,
+        "# Python\n",
+        "All names of `import merrow`, which loads each when it is first used. Files may be `str`",
+        "or `Path`; settings are keywords. `progress` is False, True for a line on stderr, or a",
+        "function that is called with every `merrow.Progress`. Results are frozen; `to_json()`",
+        "gives the text that the command prints with `--json`, `to_frame()` a table of pandas, and",
+        "a notebook shows them. Errors are `merrow.MerrowError`, or `merrow.InputError` for wrong",
+        "input: one sentence. Energies are in kcal/mol and lengths in Å, but in Systems of OpenMM,",
+        "which keep its units.",
+        "How to use them: [Python](../how-to/python.md).\n",
+    ]
+    found = {name: getattr(merrow, name) for name in merrow.__all__}
+    doors = {
+        name: one
+        for name, one in found.items()
+        if getattr(one, "__module__", "").startswith("merrow.api.")
+    }
+    for name, one in doors.items():
+        lines += _definition(f"merrow.{name}", one, "##")
+        lines += _members(name, one)
+    for one in (Run, Plots, Picture, JobResult):
+        lines += [*_definition(one.__name__, one, "##"), *_members(one.__name__, one)]
+    lines += ["## Further names\n", "| name | what it is |", "|---|---|"]
+    for name in sorted(found.keys() - doors.keys()):
+        first = " ".join((inspect.getdoc(found[name]) or "").split("\n\n")[0].split())
+        if name == "PROTOCOLS":
+            first = "The named protocols: a mapping of names to `Protocol`."
+        lines.append(f"| `{name}` | {first} |")
+    return "\n".join([*lines, ""])
+
+
+def _definition(name: str, one: Any, level: str) -> list[str]:
+    """Return heading, call and docstring of a class, function or method."""
+    lines = [f"{level} `{name}`\n"]
+    if inspect.isfunction(one) or (inspect.isclass(one) and "__init__" in vars(one)):
+        parameters = inspect.signature(one).parameters.values()
+        shown = [_parameter(p) for p in parameters if p.name != "self"]
+        star = [p.kind is p.KEYWORD_ONLY for p in parameters if p.name != "self"]
+        if any(star):
+            shown.insert(star.index(True), "*")
+        call = f"{name.rpartition('.')[2]}({', '.join(shown)})"
+        lines += ["```", *textwrap.wrap(call, 100, subsequent_indent="    "), "```\n"]
+    return [*lines, "```", inspect.getdoc(one) or "", "```\n"]
+
+
+def _parameter(parameter: inspect.Parameter) -> str:
+    if parameter.default is parameter.empty:
+        return parameter.name
+    return f"{parameter.name}={parameter.default!r}"
+
+
+def _members(name: str, one: Any) -> Iterator[str]:
+    """Yield the lines of what a class offers: methods and properties of its own."""
+    for member_name, member in vars(one).items() if inspect.isclass(one) else ():
+        if not member_name.startswith("_") and (
+            inspect.isfunction(member) or isinstance(member, property | cached_property)
+        ):
+            yield from _definition(f"{name}.{member_name}", member, "###")
+
+
 def _mdin_row(name: str, key: Key) -> str:
     default = "" if key.default is None else f"`{key.default!r}`"
     limits = [f"≥ {key.low:g}" if key.low is not None else ""]
@@ -175,6 +244,7 @@ def main() -> None:
     """Write the pages."""
     (REFERENCE / "cli.md").write_text(cli_page(), encoding="utf-8")
     (REFERENCE / "run-yaml.md").write_text(run_file_page(), encoding="utf-8")
+    (REFERENCE / "python.md").write_text(python_page(), encoding="utf-8")
     (REFERENCE / "mdin.md").write_text(mdin_page(), encoding="utf-8")
 
 

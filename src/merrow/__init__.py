@@ -3,11 +3,13 @@
 
 The public names, each loaded when it is first used, so that `import merrow` costs nothing:
 
-- what is asked: `HydrationConfig`, `Source`, `Protocol`, `PROTOCOLS`, `SinglePoint`, `MdSettings`,
-  `MdOutputs`
-- what is done: `run_hydration`, `run_md`, `single_point`, `load_potential`, `read_topology`,
-  `read_md_settings`
-- what comes out: `HydrationResult`, `MdResult`, `read_result`, `WindowSamples`
+- free energies: `Hydration`, `load_run`, `Campaign`
+- energies and OpenMM: `energy`, `MLPotential`, `alchemical_system`, `load_potential`
+- dynamics: `simulate`, `run_md`, `validate_nve`
+- complexes: `prepare_complex`, `analyze`, `mmpbsa`
+- what is read: `read_topology`, `read_md_settings`, `read_result`
+- values: `PROTOCOLS`, `Protocol`, `MdSettings`, `MdOutputs`, `MdResult`, `HydrationResult`,
+  `Progress`
 - what goes wrong: `MerrowError`, `InputError` (the others derive from these, in `merrow.errors`)
 """
 
@@ -18,24 +20,27 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from merrow.amber.topology import read_topology
+    from merrow.api.campaigns import Campaign
+    from merrow.api.complexes import analyze, mmpbsa, prepare_complex
+    from merrow.api.dynamics import simulate, validate_nve
+    from merrow.api.energies import energy
+    from merrow.api.runs import Hydration, load_run
     from merrow.api.systems import MLPotential, alchemical_system
     from merrow.errors import InputError, MerrowError
-    from merrow.hydration.config import HydrationConfig, Source
     from merrow.hydration.protocol import PROTOCOLS, Protocol
     from merrow.hydration.result import HydrationResult, read_result
-    from merrow.hydration.run import run_hydration
     from merrow.md.from_mdin import read_md_settings
     from merrow.md.run import MdOutputs, MdResult, run_md
     from merrow.md.settings import MdSettings
     from merrow.potentials.registry import load_potential
-    from merrow.samples import WindowSamples
-    from merrow.single_point import SinglePoint, single_point
+    from merrow.progress import Progress
 
 __version__ = "0.1.0"
 
 __all__ = [
     "PROTOCOLS",
-    "HydrationConfig",
+    "Campaign",
+    "Hydration",
     "HydrationResult",
     "InputError",
     "MLPotential",
@@ -43,22 +48,26 @@ __all__ = [
     "MdResult",
     "MdSettings",
     "MerrowError",
+    "Progress",
     "Protocol",
-    "SinglePoint",
-    "Source",
-    "WindowSamples",
     "alchemical_system",
+    "analyze",
+    "energy",
     "load_potential",
+    "load_run",
+    "mmpbsa",
+    "prepare_complex",
     "read_md_settings",
     "read_result",
     "read_topology",
-    "run_hydration",
     "run_md",
-    "single_point",
+    "simulate",
+    "validate_nve",
 ]
 
 _ROOMS = {
-    "HydrationConfig": "hydration.config",
+    "Campaign": "api.campaigns",
+    "Hydration": "api.runs",
     "HydrationResult": "hydration.result",
     "InputError": "errors",
     "MLPotential": "api.systems",
@@ -67,18 +76,21 @@ _ROOMS = {
     "MdSettings": "md.settings",
     "MerrowError": "errors",
     "PROTOCOLS": "hydration.protocol",
+    "Progress": "progress",
     "Protocol": "hydration.protocol",
-    "SinglePoint": "single_point",
-    "Source": "hydration.config",
-    "WindowSamples": "samples",
     "alchemical_system": "api.systems",
+    "analyze": "api.complexes",
+    "energy": "api.energies",
     "load_potential": "potentials.registry",
+    "load_run": "api.runs",
+    "mmpbsa": "api.complexes",
+    "prepare_complex": "api.complexes",
     "read_md_settings": "md.from_mdin",
     "read_result": "hydration.result",
     "read_topology": "amber.topology",
-    "run_hydration": "hydration.run",
     "run_md": "md.run",
-    "single_point": "single_point",
+    "simulate": "api.dynamics",
+    "validate_nve": "api.dynamics",
 }
 
 

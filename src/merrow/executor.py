@@ -8,16 +8,18 @@ other with it. Nothing here knows what is computed.
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
+from multiprocessing.context import SpawnContext, SpawnProcess
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, Literal, ParamSpec, TypeVar
 
@@ -126,9 +128,11 @@ def process_pool(processes: int, modules: Sequence[str] = ()) -> Iterator[Execut
     if processes == 1:
         yield SerialExecutor()
         return
-    context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(
-        processes, mp_context=context, initializer=begin_worker, initargs=(os.getpid(), modules)
+        processes,
+        mp_context=_WorkerContext(),
+        initializer=begin_worker,
+        initargs=(os.getpid(), modules),
     )
     try:
         with _deaf_to_interrupts():  # workers inherit it
@@ -141,6 +145,27 @@ def process_pool(processes: int, modules: Sequence[str] = ()) -> Iterator[Execut
         pool.shutdown(cancel_futures=True)
         raise
     pool.shutdown()
+
+
+class _WorkerProcess(SpawnProcess):
+    """A new interpreter that does not run the user's script, which may have no guard of its own.
+
+    Workers call what is in packages; multiprocessing would run `__main__` again in each.
+    """
+
+    @staticmethod
+    def _Popen(process_obj: BaseProcess) -> Any:  # noqa: N802, its name in multiprocessing
+        main = vars(sys.modules["__main__"])
+        hidden: dict[str, Any] = {n: main.pop(n) for n in ("__file__", "__spec__") if n in main}
+        main["__spec__"] = None
+        try:
+            return SpawnProcess._Popen(process_obj)
+        finally:
+            main.update(hidden)
+
+
+class _WorkerContext(SpawnContext):
+    Process = _WorkerProcess
 
 
 @contextmanager

@@ -7,8 +7,8 @@ Frozen, unknown keys refused, and no files opened.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
-from typing import Self, get_args
+from collections.abc import Iterable, Sequence
+from typing import Self, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -17,6 +17,7 @@ from merrow.errors import InputError
 
 MOST_BRACKETS = 1000
 """Lists and mappings in brackets that settings may have."""
+Word = TypeVar("Word", bound=str)
 
 
 class Settings(BaseModel):
@@ -99,3 +100,16 @@ def hint(word: str, known: Iterable[str]) -> str:
     whole = {name.rpartition("_")[0]: name for name in names} | {name: name for name in names}
     close = longer or [whole[k] for k in difflib.get_close_matches(word, whole, n=1)]
     return f"did you mean {close[0]}? " if close else ""
+
+
+def one_of(option: str, word: str, known: Sequence[Word]) -> Word:
+    """Return a word as one of those that an option takes.
+
+    Raises:
+        InputError: It is none of them.
+    """
+    for one in known:
+        if word == one:
+            return one
+    *most, last = known
+    raise InputError(f"{option} {word!r} is not known; use {', '.join(most)} or {last}.")

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +15,7 @@ from merrow.engine.decompose import decompose
 from merrow.engine.simulation import exact_platform
 from merrow.errors import InputError, NumericsError
 from merrow.potentials.interface import Array
+from merrow.report.notebook import html_table
 from merrow.system.box import box_for_cutoff
 from merrow.system.build import base_system, hybrid_system
 from merrow.system.configuration import read_configuration
@@ -26,6 +29,9 @@ from merrow.units import (
     NM_PER_ANGSTROM,
     amber_coulomb_charge_scale,
 )
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 DIRECT_TOLERANCE, SPACING = 1e-6, 0.5
 """sander's `dsum_tol` and the spacing of the grid [Å] of a single point, which costs nothing."""
@@ -66,12 +72,38 @@ class SinglePoint:
 
 @dataclass(frozen=True)
 class EnergyResult:
-    """Energies [kcal/mol] by AMBER's names, forces [kcal/mol/Å] in prmtop order, shape (N, 3)."""
+    """The energy of one configuration.
+
+    Attributes:
+        total: Sum of the terms [kcal/mol].
+        terms: Energies [kcal/mol] by AMBER's names; "ml" is that of the region by itself.
+        forces: Forces [kcal/mol/Å] in prmtop order, shape (N, 3).
+        n_ml_atoms: Atoms of the ML region.
+    """
 
     total: float
     terms: dict[str, float]
     forces: Array
     n_ml_atoms: int
+
+    def to_json(self) -> str:
+        """Return what `merrow energy --json` prints: all but the forces."""
+        data = {
+            "total_kcal": self.total,
+            "terms_kcal": self.terms,
+            "n_ml_atoms": self.n_ml_atoms,
+        }
+        return json.dumps(data, indent=2, allow_nan=False) + "\n"
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the terms and their total, a row each, with the column energy_kcal."""
+        import pandas as pd  # noqa: PLC0415
+
+        rows = {**self.terms, "total": self.total}
+        return pd.DataFrame({"energy_kcal": rows}, index=pd.Index(rows, name="term"))
+
+    def _repr_html_(self) -> str:
+        return html_table("Energy [kcal/mol]", self.to_frame())
 
 
 def single_point(request: SinglePoint) -> EnergyResult:

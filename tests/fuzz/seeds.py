@@ -12,7 +12,6 @@ from merrow.amber.coordinates import Coordinates, read_coordinates, write_restar
 from merrow.amber.topology import read_topology
 from merrow.amber.trajectory import RestartMetadata, TrajectoryWriter, write_netcdf_restart
 from merrow.ambertools.programs import run_program
-from merrow.hydration.result import to_json
 
 TESTS = Path(__file__).resolve().parents[1]
 DATA = TESTS / "data"
@@ -89,7 +88,7 @@ def result() -> str:
     sys.path.insert(0, str(TESTS / "unit" / "hydration" / "report"))
     from synthetic_report import result_of, synthetic_keys  # noqa: PLC0415
 
-    return to_json(result_of(synthetic_keys()))
+    return result_of(synthetic_keys()).to_json()
 
 
 def sdf() -> bytes:

@@ -19,7 +19,12 @@ def generator():
 
 @pytest.mark.parametrize(
     ("name", "function"),
-    [("cli.md", "cli_page"), ("run-yaml.md", "run_file_page"), ("mdin.md", "mdin_page")],
+    [
+        ("cli.md", "cli_page"),
+        ("run-yaml.md", "run_file_page"),
+        ("mdin.md", "mdin_page"),
+        ("python.md", "python_page"),
+    ],
 )
 def test_the_page_is_what_the_code_says(generator, name, function):
     there = (DOCS / "reference" / name).read_text(encoding="utf-8")

@@ -44,6 +44,37 @@ class FreeRequest:
     weights: Path | None = None
 
 
+def free_request(
+    ligand: tuple[Path | None, Path | None],
+    receptor: tuple[Path | None, Path | None],
+    potential: str | None,
+    weights: Path | None,
+) -> FreeRequest | None:
+    """Return the free species that are asked for; None where none are.
+
+    Args:
+        ligand: Topology and trajectory of the free ligand.
+        receptor: Those of the free receptor.
+        potential: What the ligand was sampled with; None: not said.
+        weights: File of its weights.
+
+    Raises:
+        InputError: Half a question.
+    """
+    for name, pair in (("ligand", ligand), ("receptor", receptor)):
+        if (pair[0] is None) != (pair[1] is None):
+            raise InputError(f"--free-{name} and --free-{name}-prmtop belong together; give both.")
+    if ligand[0] is None or ligand[1] is None:
+        if receptor[0] is not None:
+            raise InputError("--free-receptor needs --free-ligand too: three trajectories.")
+        if potential is not None or weights is not None:
+            raise InputError(
+                "--potential and --weights need --free-ligand: E_ML cancels in one trajectory."
+            )
+        return None
+    return FreeRequest(ligand[0], ligand[1], *receptor, potential or MM, weights)
+
+
 @dataclass(frozen=True, eq=False)
 class FreeStates:
     """What was read.

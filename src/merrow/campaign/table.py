@@ -6,20 +6,30 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from merrow.campaign.classes import compound_class
 from merrow.campaign.config import CampaignConfig
 from merrow.campaign.plan import Job, read_jobs
 from merrow.campaign.report.data import CampaignData, CampaignRow
-from merrow.campaign.report.files import write_campaign_json, write_table
+from merrow.campaign.report.files import (
+    campaign_json,
+    table_rows,
+    write_campaign_json,
+    write_table,
+)
 from merrow.campaign.report.page import write_campaign_page
 from merrow.campaign.statistics import statistics
 from merrow.errors import InputError
 from merrow.free_energy.stored import Estimate
 from merrow.hydration.result import HydrationResult
 from merrow.hydration.run_folder import Failure
+from merrow.report.notebook import html_table
 from merrow.report.text import flatten
 from merrow.versions import versions
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CAMPAIGN_FILE = "campaign.yaml"
 
@@ -41,6 +51,20 @@ class CampaignResult:
         """Whether no run is left to go on with."""
         counts = self.data.counts
         return counts["running"] + counts["pending"] == 0
+
+    def to_json(self) -> str:
+        """Return the text of `results.json`."""
+        return campaign_json(self.data)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the table of `results.csv`, a row for each run; energies in kcal/mol."""
+        import pandas as pd  # noqa: PLC0415
+
+        return pd.DataFrame(table_rows(self.data))
+
+    def _repr_html_(self) -> str:
+        shown = ["name", "status", "charges", "dg_kcal", "stderr_kcal", "mm_kcal", "expt_kcal"]
+        return html_table(self.data.title, self.to_frame()[shown])
 
 
 def write_results(folder: Path, *, final: bool = True) -> CampaignResult:

@@ -4,20 +4,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, get_args
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from merrow.campaign.config import CampaignConfig
+from merrow.campaign.asked import campaign_config, place_of
 from merrow.errors import IncompleteError, InputError, MerrowError
-from merrow.executor import ClusterConfig
-from merrow.hydration.asked import minutes_of, overrides_of, protocol_of
-from merrow.hydration.protocol import PROTOCOLS, REPEATS
+from merrow.hydration.asked import minutes_of
+from merrow.hydration.protocol import PROTOCOLS
 
 if TYPE_CHECKING:
     from merrow.campaign.table import CampaignResult
 
-ExecutorName = Literal["serial", "processes", "dask"]
 
 TableFile = Annotated[
     Path, typer.Argument(help="CSV: name and smiles, path, or prmtop and inpcrd; expt_kcal, ...")
@@ -89,28 +87,23 @@ def run(
     as_json: Annotated[bool, typer.Option("--json", help="Print results.json at the end.")] = False,
 ) -> None:
     """Compute the hydration free energy of every molecule of a table, and compare."""
-    # The direct route is the headline of both
-    changes = overrides_of(
-        settings, route="direct" if both_routes else None, target_stderr_kcal=target_stderr
+    config = campaign_config(
+        table,
+        potential=potential,
+        weights=weights,
+        protocol=protocol,
+        settings=settings,
+        columns=_columns(columns),
+        charges=None if charges is None else charges.split(","),
+        gaff=gaff,
+        target_stderr=target_stderr,
+        mm_reference=mm_reference,
+        both_routes=both_routes,
+        seed=seed,
+        repeats=repeats,
+        platform=platform,
     )
-    config = CampaignConfig.checked(
-        {
-            "table": table.name,
-            "columns": _columns(columns),
-            "potential": potential,
-            "weights": None if weights is None else str(weights.resolve()),
-            "protocol": protocol_of(protocol, changes, potential),
-            "charges": None if charges is None else charges.split(","),
-            "gaff": gaff,
-            "mm_reference": mm_reference,
-            "both_routes": both_routes,
-            "seed": seed,
-            "repeats": repeats or REPEATS[protocol] or 2,  # the cores are for molecules
-            "platform": platform,
-        },
-        source="the command line",
-    )
-    name, file = _place(executor, cluster)
+    name, file = place_of(executor, cluster)
     minutes = minutes_of(max_time)
     # the workflow loads torch and OpenMM, which --help must not wait for
     from merrow.campaign.driver import ComputeBackend, run_campaign  # noqa: PLC0415
@@ -147,25 +140,6 @@ def _columns(text: str | None) -> dict[str, str]:
             raise InputError(f"--columns {part!r}: expected key=column, each key once.")
         found[key] = column
     return found
-
-
-def _place(executor: str | None, cluster: Path | None) -> tuple[ExecutorName, ClusterConfig | None]:
-    names: tuple[ExecutorName, ...] = get_args(ExecutorName)
-    name = next((one for one in names if one == executor), None)
-    if name is None and executor is not None:
-        raise InputError(f"there is no executor {executor!r}; choose serial, processes or dask.")
-    if cluster is None:
-        return name or "processes", None
-    name = name or "dask"
-    if name != "dask":
-        raise InputError(f"--cluster goes with --executor dask, not with {name}.")
-    try:
-        text = cluster.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"{cluster} cannot be read; `merrow cluster init slurm` writes such a file."
-        ) from error
-    return name, ClusterConfig.from_yaml(text, source=str(cluster))
 
 
 def _show(result: CampaignResult, *, as_json: bool) -> None:

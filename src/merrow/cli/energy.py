@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from merrow.cli.choices import one_of
 from merrow.errors import InputError
+from merrow.settings import one_of
 
 if TYPE_CHECKING:
     from merrow.single_point import EnergyResult
@@ -92,12 +91,7 @@ def _check_place(forces: Path) -> None:
 
 def _show(answer: EnergyResult, *, as_json: bool) -> None:
     if as_json:
-        data = {
-            "total_kcal": answer.total,
-            "terms_kcal": answer.terms,
-            "n_ml_atoms": answer.n_ml_atoms,
-        }
-        typer.echo(json.dumps(data, indent=2, allow_nan=False))
+        typer.echo(answer.to_json(), nl=False)
         return
     for name, value in (*answer.terms.items(), ("total", answer.total)):
         typer.echo(f"{name:<10} {value:18.4f} kcal/mol")

@@ -170,11 +170,10 @@ def _show(result: HydrationResult, out: Path, *, as_json: bool) -> None:
     from rich.console import Console  # noqa: PLC0415
 
     from merrow.hydration.report.table import render_table  # noqa: PLC0415
-    from merrow.hydration.result import to_json  # noqa: PLC0415
     from merrow.hydration.run_folder import RunFolder  # noqa: PLC0415
 
     if as_json:
-        typer.echo(to_json(result), nl=False)
+        typer.echo(result.to_json(), nl=False)
         return
     console = Console()
     console.print(render_table(result))

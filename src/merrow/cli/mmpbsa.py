@@ -12,7 +12,6 @@ import typer
 from merrow.errors import InputError
 
 if TYPE_CHECKING:
-    from merrow.binding.free_states import FreeRequest
     from merrow.binding.mmpbsa_program import Method
 
 FreeLigand = Annotated[
@@ -62,6 +61,7 @@ def mmpbsa(
 ) -> None:
     """Estimate a binding energy by AmberTools' MM-PBSA or MM-GBSA, with errors."""
     # parmed and matplotlib load here, which --help must not wait for
+    from merrow.binding.free_states import free_request  # noqa: PLC0415
     from merrow.binding.mmpbsa import MmpbsaRequest  # noqa: PLC0415
     from merrow.binding.mmpbsa import mmpbsa as run  # noqa: PLC0415
     from merrow.binding.mmpbsa_program import Settings  # noqa: PLC0415
@@ -74,7 +74,7 @@ def mmpbsa(
         out=out,
         methods=_methods(method),
         control=control,
-        free=_free(ligand, receptor, potential, weights),
+        free=free_request(ligand, receptor, potential, weights),
         stride=stride,
         temperature=temperature,
         settings=Settings(igb, salt, surface_tension, decompose),
@@ -87,29 +87,6 @@ def _methods(text: str) -> tuple[Method, ...]:
     if not words or set(words) - {"gb", "pb"}:
         raise InputError(f"--method {text!r} is not known; use gb, pb or gb,pb.")
     return tuple("gb" if word == "gb" else "pb" for word in words)
-
-
-def _free(
-    ligand: tuple[Path | None, Path | None],
-    receptor: tuple[Path | None, Path | None],
-    potential: str | None,
-    weights: Path | None,
-) -> FreeRequest | None:
-    """Return the free species that were asked for; refuse half a question."""
-    from merrow.binding.free_states import FreeRequest  # noqa: PLC0415
-
-    for name, pair in (("ligand", ligand), ("receptor", receptor)):
-        if (pair[0] is None) != (pair[1] is None):
-            raise InputError(f"--free-{name} and --free-{name}-prmtop belong together; give both.")
-    if ligand[0] is None or ligand[1] is None:
-        if receptor[0] is not None:
-            raise InputError("--free-receptor needs --free-ligand too: three trajectories.")
-        if potential is not None or weights is not None:
-            raise InputError(
-                "--potential and --weights need --free-ligand: E_ML cancels in one trajectory."
-            )
-        return None
-    return FreeRequest(ligand[0], ligand[1], *receptor, potential or "mm", weights)
 
 
 def _show(answer: dict[str, Any], out: Path, *, as_json: bool) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from merrow.cli.choices import one_of
+from merrow.settings import one_of
 
 app = typer.Typer(
     help="Make AMBER files from structures.", no_args_is_help=True, rich_markup_mode=None

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from merrow.cli.choices import one_of
 from merrow.errors import InputError, NumericsError
+from merrow.settings import one_of
 
 app = typer.Typer(help="Put the engine to the test with your own files.", no_args_is_help=True)
 

@@ -14,7 +14,7 @@ import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import (
     BaseModel,
@@ -38,6 +38,10 @@ from merrow.free_energy.stored import (
     Verdict,
 )
 from merrow.hydration.measured import Measured
+from merrow.report.notebook import html_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SCHEMA_VERSION: Final = 1
 
@@ -124,15 +128,49 @@ class HydrationResult(_Model):
             raise ValueError("the published sum is the headline only under protocol 'paper'")
         return self
 
+    def to_json(self) -> str:
+        """Return the text of `result.json`, which `--json` prints too."""
+        return json.dumps(self.model_dump(mode="json"), indent=2, allow_nan=False) + "\n"
 
-def to_json(result: HydrationResult) -> str:
-    """Return the text of `result.json`, which `--json` prints too."""
-    return json.dumps(result.model_dump(mode="json"), indent=2, allow_nan=False) + "\n"
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row with the columns of `result.csv`; what is null there is NaN or None."""
+        import pandas as pd  # noqa: PLC0415
+
+        return pd.DataFrame([dict(_cells(self))])
+
+    def __str__(self) -> str:
+        """Return the table that the command prints."""
+        # the table is made from results: it is asked for when there is one to show
+        from rich.console import Console  # noqa: PLC0415
+
+        from merrow.hydration.report.table import WIDTH, render_table  # noqa: PLC0415
+
+        console = Console(file=io.StringIO(), width=WIDTH, color_system=None)
+        with console.capture() as shown:
+            console.print(render_table(self))
+        return shown.get()
+
+    def __repr__(self) -> str:
+        """Return the same, so that a prompt shows it."""
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        import pandas as pd  # noqa: PLC0415
+
+        found = {"headline": self.headline, **vars(self.estimates)}
+        rows = {
+            name.replace("_", " "): (estimate.value_kcal, estimate.stderr_kcal)
+            for name, estimate in found.items()
+            if estimate is not None
+        }
+        table = pd.DataFrame.from_dict(rows, orient="index", columns=["ΔG [kcal/mol]", "±"])
+        name = self.molecule.smiles or self.molecule.formula
+        return html_table(f"{name}: hydration free energy with {self.potential}", table)
 
 
 def write_json(result: HydrationResult, path: Path) -> None:
     """Write `result.json` whole or not at all."""
-    atomic_write(path, to_json(result))
+    atomic_write(path, result.to_json())
 
 
 def write_csv(result: HydrationResult, path: Path) -> None:

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from merrow.amber.mdout import Energies
 from merrow.amber.topology import AmberTopology, read_topology
@@ -14,6 +16,10 @@ from merrow.md.loop import Run
 from merrow.md.settings import MdSettings
 from merrow.md.setup import MdInputs, MdOutputs, MdSetup, prepare_md
 from merrow.progress import Listener, silent
+from merrow.report.notebook import html_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["MdOutputs", "MdResult", "run_md"]
 
@@ -31,6 +37,26 @@ class MdResult:
     energies: tuple[Energies, ...]
     outputs: MdOutputs
     ns_per_day: float
+
+    def to_json(self) -> str:
+        """Return energies of the printed steps, files that are there, and speed."""
+        files = {name: str(path) for name, path in vars(self.outputs).items() if path.exists()}
+        data = {
+            "ns_per_day": self.ns_per_day,
+            "outputs": files,
+            "energies": self.to_frame().reset_index().to_dict("records"),
+        }
+        return json.dumps(data, indent=2, allow_nan=False) + "\n"
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a row for each printed step with time [ps] and mdout's numbers, by its names."""
+        import pandas as pd  # noqa: PLC0415
+
+        index = pd.Index([one.step for one in self.energies], name="step")
+        return pd.DataFrame([{"time": one.time, **one.values} for one in self.energies], index)
+
+    def _repr_html_(self) -> str:
+        return html_table(f"{self.ns_per_day:.3g} ns/day", self.to_frame())
 
 
 def run_md(

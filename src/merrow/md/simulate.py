@@ -8,13 +8,14 @@ a killed run begins its last stage anew, with the same numbers.
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -31,7 +32,11 @@ from merrow.md.simulate_config import SimulationConfig
 from merrow.md.stages import LEGS, Stage, stages
 from merrow.potentials.interface import Potential
 from merrow.progress import Listener, Progress, TimeLimit, silent
+from merrow.report.notebook import html_table
 from merrow.trajectories import dry_atoms, pieces
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 RUN_FILE: Final = "simulate.yaml"
 
@@ -51,10 +56,30 @@ class Job:
 
 @dataclass(frozen=True)
 class SimulationResult:
-    """Trajectories of the production by leg, and of how long they are [ps]."""
+    """What a simulation left.
+
+    Attributes:
+        trajectories: Files of the production, by leg ("ml_mm", "mm").
+        length: How long each leg is [ps].
+    """
 
     trajectories: dict[str, tuple[Path, ...]]
     length: float
+
+    def to_json(self) -> str:
+        """Return files and length as JSON."""
+        files = {leg: [str(path) for path in paths] for leg, paths in self.trajectories.items()}
+        return json.dumps({"length_ps": self.length, "trajectories": files}, indent=2) + "\n"
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a row for each file of the production: leg and file."""
+        import pandas as pd  # noqa: PLC0415
+
+        rows = [(leg, str(path)) for leg, paths in self.trajectories.items() for path in paths]
+        return pd.DataFrame(rows, columns=["leg", "file"])
+
+    def _repr_html_(self) -> str:
+        return html_table(f"{self.length:g} ps of production", self.to_frame())
 
 
 def simulate(

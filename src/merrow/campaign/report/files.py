@@ -21,13 +21,18 @@ SCHEMA_VERSION = 1
 
 def write_table(data: CampaignData, path: Path) -> None:
     """Write `results.csv` whole or not at all; what is not known is an empty cell."""
-    labels = sorted({label for row in data.rows for label in row.references})
-    rows = [dict(_cells(row, labels)) for row in data.rows]
+    rows = table_rows(data)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(rows[0] if rows else ())
     writer.writerows(row.values() for row in rows)
     atomic_write(path, text.getvalue())
+
+
+def table_rows(data: CampaignData) -> list[dict[str, object]]:
+    """Return the rows of `results.csv`, all with the same columns; what is not known is None."""
+    labels = sorted({label for row in data.rows for label in row.references})
+    return [dict(_cells(row, labels)) for row in data.rows]
 
 
 def write_campaign_json(data: CampaignData, path: Path) -> None:

@@ -15,6 +15,8 @@ from merrow.potentials.interface import Array
 from merrow.samples import WindowSamples, concatenate
 
 if TYPE_CHECKING:
+    from merrow.hydration.config import HydrationConfig
+    from merrow.hydration.run_folder import RunFolder
     from merrow.hydration.sampling.context import RunContext
 
 
@@ -51,14 +53,7 @@ def read_water(run: RunContext, kind: Literal["path", "end"], own: Hamiltonian) 
     Raises:
         IncompleteError: A repeat has no complete segment.
     """
-    segments: list[Segment] = []
-    for repeat in range(run.config.repeats):
-        task = Task(kind, own, repeat)
-        plan = leg_plan(run.config, task)
-        found = run.folder.task(task).read_segments(plan.states, plan.ensemble.temperature)
-        if not found:
-            raise IncompleteError(f"{task.name} has no samples yet; run the same command again.")
-        segments += found
+    segments = read_segments(run.folder, run.config, kind, own)
     coupled = [part.samples.state[part.frame_rows] == 0 for part in segments]
     before = np.cumsum([0, *(len(part.samples) for part in segments)])
     pairs = list(zip(segments, coupled, strict=True))
@@ -69,6 +64,31 @@ def read_water(run: RunContext, kind: Literal["path", "end"], own: Hamiltonian) 
         np.concatenate([p.frame_rows[h] + n for (p, h), n in zip(pairs, before, strict=False)]),
         np.concatenate(others) if len(others) == len(segments) else None,
     )
+
+
+def read_segments(
+    folder: RunFolder, config: HydrationConfig, kind: Literal["path", "end"], own: Hamiltonian
+) -> list[Segment]:
+    """Return all complete segments of all repeats of a leg in water.
+
+    Args:
+        folder: The run folder.
+        config: What is asked, with the refined schedule where there is one.
+        kind: All states, or the coupled one.
+        own: What drives the solute.
+
+    Raises:
+        IncompleteError: A repeat has no complete segment.
+    """
+    segments: list[Segment] = []
+    for repeat in range(config.repeats):
+        task = Task(kind, own, repeat)
+        plan = leg_plan(config, task)
+        found = folder.task(task).read_segments(plan.states, plan.ensemble.temperature)
+        if not found:
+            raise IncompleteError(f"{task.name} has no samples yet; run the same command again.")
+        segments += found
+    return segments
 
 
 def read_gas_phase(run: RunContext, own: Hamiltonian) -> GasFrames:

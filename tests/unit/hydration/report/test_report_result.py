@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from synthetic_report import result_of
 
 from merrow.errors import InputError, MerrowError
-from merrow.hydration.result import HydrationResult, read_result, to_json, write_csv, write_json
+from merrow.hydration.result import HydrationResult, read_result, write_csv, write_json
 
 DOC = Path(__file__).parents[4] / "docs" / "reference" / "result.md"
 
@@ -39,7 +39,7 @@ def test_what_is_written_is_read_back_equal(make_result, tmp_path, choice):
 
 
 def test_the_keys_of_the_file_are_those_of_version_one(make_result):
-    found = json.loads(to_json(make_result()))
+    found = json.loads(make_result().to_json())
     assert set(found) == {
         *("schema_version", "molecule", "potential", "charges", "protocol", "route"),
         *(
@@ -106,7 +106,7 @@ def test_a_missing_estimate_must_be_said_to_be_null(keys):
 
 def test_a_diagnostic_that_is_no_number_is_written_as_null(keys):
     keys["diagnostics"] |= {"min_overlap": math.nan, "trips": math.inf, "spread": 0.4}
-    found = json.loads(to_json(result_of(keys)))["diagnostics"]
+    found = json.loads(result_of(keys).to_json())["diagnostics"]
     assert (found["min_overlap"], found["trips"], found["spread"]) == (None, None, 0.4)
 
 
@@ -186,4 +186,4 @@ def test_the_example_of_the_documentation_is_a_result(tmp_path):
     block = re.search(r"```json\n(.*?)```", DOC.read_text(encoding="utf-8"), re.DOTALL)
     path = tmp_path / "result.json"
     path.write_text(block[1])
-    assert to_json(read_result(path)) == json.dumps(json.loads(block[1]), indent=2) + "\n"
+    assert read_result(path).to_json() == json.dumps(json.loads(block[1]), indent=2) + "\n"

@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: MIT
+"""`merrow.prepare_complex`, `merrow.analyze`, `merrow.mmpbsa`: a ligand in its protein."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from merrow.api.showing import JobResult, quantities
+from merrow.binding.analyze import AnalyzeRequest
+from merrow.binding.analyze import analyze as run_analysis
+from merrow.binding.free_states import free_request
+from merrow.binding.mmpbsa import MmpbsaRequest
+from merrow.binding.mmpbsa import mmpbsa as run_mmpbsa
+from merrow.binding.mmpbsa_program import Method, Settings
+from merrow.binding.prepare.complex import ComplexRequest
+from merrow.binding.prepare.complex import prepare_complex as run_preparation
+from merrow.errors import InputError
+from merrow.settings import one_of
+
+
+def prepare_complex(
+    protein: str | Path,
+    ligand: str | Path,
+    *,
+    out: str | Path,
+    ph: float = 7.4,
+    buffer: float = 10.0,
+    ions: float = 0.15,
+    implicit: bool = False,
+    remove: Sequence[str] = (),
+    waters: Literal["keep", "none"] = "keep",
+    charges: Literal["bcc", "abcg2", "file"] = "bcc",
+    protein_ff: Literal["ff14SB", "ff19SB"] = "ff14SB",
+    relax_clashes: bool = False,
+    ligand_as_given: bool = False,
+) -> JobResult:
+    """Make AMBER files of a complex, as `merrow prepare complex` does.
+
+    Args:
+        protein: PDB or mmCIF file of the protein.
+        ligand: SDF, MOL or MOL2 file of the pose, with all hydrogens.
+        out: New folder for all files.
+        ph, buffer, ions: pH, water around the complex [Å], salt beside the counter-ions [mol/l].
+        implicit: No box of water.
+        remove: Residues to leave out, such as ("GOL", "GLY:A:201").
+        waters: Crystal waters: keep or none.
+        charges, protein_ff: Charges of the ligand, force field of the protein.
+        relax_clashes: Whether a pose that clashes is minimised instead of refused.
+        ligand_as_given: Whether an unusual protonation of the ligand is accepted.
+
+    Returns:
+        The report of every change; the table compares energies by OpenMM and sander [kcal/mol].
+
+    Raises:
+        InputError: The input would have to be guessed at, or the folder is in use.
+        UnsupportedPhysicsError: The method cannot treat what is in the files.
+        MissingComponentError: AmberTools or PDB2PQR is not here.
+    """
+    request = ComplexRequest(
+        protein=Path(protein),
+        ligand=Path(ligand),
+        out=Path(out),
+        ph=ph,
+        buffer=buffer,
+        ions=ions,
+        implicit=implicit,
+        remove=tuple(remove),
+        waters=one_of("waters", waters, ("keep", "none")),
+        charges=one_of("charges", charges, ("bcc", "abcg2", "file")),
+        force_field=one_of("protein_ff", protein_ff, ("ff14SB", "ff19SB")),
+        relax_clashes=relax_clashes,
+        ligand_as_given=ligand_as_given,
+    )
+    found = run_preparation(request)
+    rows = tuple({"term": term, **row} for term, row in found["energies_kcal"].items())
+    return JobResult(f"Complex in {request.out}", found, rows, request.out)
+
+
+def analyze(
+    prmtop: str | Path,
+    trajectory: str | Path,
+    *,
+    out: str | Path,
+    reference: str | Path | None = None,
+    pdb: str | Path | None = None,
+    ligand_mask: str | None = None,
+    control: str | Path | None = None,
+    stride: int = 1,
+) -> JobResult:
+    """Analyse the trajectory of a complex, as `merrow analyze` does.
+
+    Args:
+        prmtop: Topology of the trajectory.
+        trajectory: Trajectory, or a folder of `merrow.simulate`.
+        out: Folder for tables and page.
+        reference: Coordinates that RMSD refers to; None: the first frame.
+        pdb: Crystal structure with B-factors.
+        ligand_mask: AMBER mask of the ligand.
+        control: Trajectory of the same prmtop with MM alone.
+        stride: Read every n-th frame.
+
+    Returns:
+        All numbers; the table holds those with an error.
+
+    Raises:
+        InputError: The files do not fit together, or there is too little to say anything.
+        MissingComponentError: The trajectory needs MDAnalysis, which is not here.
+    """
+    request = AnalyzeRequest(
+        Path(prmtop),
+        Path(trajectory),
+        Path(out),
+        _path(reference),
+        _path(pdb),
+        ligand_mask,
+        _path(control),
+        stride,
+    )
+    found = run_analysis(request)
+    return JobResult(f"Motions of {request.prmtop.name}", found, _rows(found), request.out)
+
+
+def mmpbsa(
+    prmtop: str | Path,
+    trajectory: str | Path,
+    *,
+    ligand_mask: str,
+    out: str | Path,
+    method: Method | Sequence[Method] = "gb",
+    control: str | Path | None = None,
+    free_ligand: str | Path | None = None,
+    free_ligand_prmtop: str | Path | None = None,
+    free_receptor: str | Path | None = None,
+    free_receptor_prmtop: str | Path | None = None,
+    potential: str | None = None,
+    weights: str | Path | None = None,
+    stride: int = 1,
+    igb: int = 5,
+    salt: float = 0.15,
+    surface_tension: float = 0.0072,
+    decompose: bool = False,
+    temperature: float = 298.15,
+) -> JobResult:
+    """Estimate a binding energy by AmberTools' MM-PBSA or MM-GBSA, as `merrow mmpbsa` does.
+
+    Args:
+        prmtop, trajectory: Topology; trajectory, or a folder of `merrow.simulate`.
+        ligand_mask, out: AMBER mask of the ligand; new folder for everything.
+        method, control: "gb", "pb", or both; trajectory of the same prmtop with MM alone.
+        free_ligand, free_ligand_prmtop: The ligand by itself: adds its strain.
+        free_receptor, free_receptor_prmtop: The receptor by itself.
+        potential, weights: What the ligand was sampled with: its energy replaces MM there.
+        igb, salt, surface_tension: GB model, ionic strength [mol/l], nonpolar term [kcal/mol/Å²].
+        decompose, temperature, stride: Split by residue; for the interaction entropy [K]; take
+            every n-th frame.
+
+    Returns:
+        All numbers; the table holds those with an error [kcal/mol].
+
+    Raises:
+        InputError: The files do not fit together, or there are too few frames.
+        MissingComponentError: AmberTools is not here.
+    """
+    request = MmpbsaRequest(
+        prmtop=Path(prmtop),
+        trajectory=Path(trajectory),
+        ligand_mask=ligand_mask,
+        out=Path(out),
+        methods=_methods(method),
+        control=_path(control),
+        free=free_request(
+            (_path(free_ligand_prmtop), _path(free_ligand)),
+            (_path(free_receptor_prmtop), _path(free_receptor)),
+            potential,
+            _path(weights),
+        ),
+        stride=stride,
+        temperature=temperature,
+        settings=Settings(igb, salt, surface_tension, decompose),
+    )
+    found = run_mmpbsa(request)
+    return JobResult(f"Binding energy of {ligand_mask}", found, _rows(found), request.out)
+
+
+def _methods(method: Method | Sequence[Method]) -> tuple[Method, ...]:
+    asked = (method,) if isinstance(method, str) else tuple(dict.fromkeys(method))
+    if not asked or set(asked) - {"gb", "pb"}:
+        raise InputError(f"method {method!r} is not known; use gb, pb or both.")
+    return asked
+
+
+def _rows(found: dict[str, Any]) -> tuple[dict[str, object], ...]:
+    """Return the numbers with errors of all trajectories."""
+    return tuple(
+        {key: run[key] for key in ("trajectory", "method") if key in run} | row
+        for run in found["runs"]
+        for row in quantities(run)
+    )
+
+
+def _path(path: str | Path | None) -> Path | None:
+    return None if path is None else Path(path)

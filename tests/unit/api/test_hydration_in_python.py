@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: MIT
+"""Does a hydration free energy in Python do what the command does, and show what it holds?"""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+from alchemlyb.estimators import MBAR, TI
+
+import merrow
+from merrow.errors import IncompleteError, InputError
+from merrow.hydration.run_folder import RunFolder
+from merrow.units import KCAL_PER_KJ, thermal_energy
+
+SETTINGS = {
+    "cutoff_angstrom": 6.0,
+    "n_waters": 200,
+    "equilibration_ps": 0.02,
+    "equilibration_per_state_ps": 0.004,
+    "record_interval_ps": 0.004,
+    "minimum_sampling_ps": 0.096,
+    "maximum_sampling_ps": 0.096,
+    "gas_ps": 1.0,
+    "target_stderr_kcal": None,
+    "schedule": {"lambda_electrostatics": [1.0, 0.0], "lambda_sterics": [0.5, 0.0]},
+}
+
+
+def methane(systems: Path, out: Path, **changes) -> merrow.Hydration:
+    """A tiny run of which the numbers are noise."""
+    options = {
+        "solvate": "tip3p",
+        "potential": "mm",
+        "settings": SETTINGS,
+        "repeats": 2,
+        "processes": 1,
+        **changes,
+    }
+    return merrow.Hydration(
+        systems / "methane.prmtop", systems / "methane.inpcrd", out=out, **options
+    )
+
+
+@pytest.fixture(scope="module")
+def told() -> list[merrow.Progress]:
+    return []
+
+
+@pytest.fixture(scope="module")
+def run(systems, ambertools, told, tmp_path_factory) -> merrow.Hydration:
+    """A finished run."""
+    found = methane(systems, tmp_path_factory.mktemp("python") / "methane")
+    found.run(told.append)
+    return found
+
+
+def test_whoever_listens_is_told(run, told):
+    assert all(isinstance(progress, merrow.Progress) for progress in told)
+    assert told[0].text == "preparing the system"
+    assert told[-1].fraction == 1.0
+
+
+def test_the_result_is_that_of_the_folder_and_stays(run):
+    assert run.result == merrow.read_result(run.folder / "result.json")
+    assert run.run() == run.result  # nothing is computed again
+    assert json.loads(run.result.to_json())["potential"] == "mm"
+    table = run.result.to_frame()
+    assert table.loc[0, "headline_kcal"] == run.result.headline.value_kcal
+    assert "decoupling mbar" in run.result._repr_html_()
+    assert "kcal/mol" in str(run.result)
+    assert "finished" in repr(run)
+
+
+def test_alchemlyb_gives_the_estimate_of_the_run(run):
+    found, temperature = merrow.load_run(run.folder), run.config.protocol.temperature_k
+    kt = thermal_energy(temperature) * KCAL_PER_KJ
+    u_nk = found.u_nk()
+    assert u_nk.attrs == {"temperature": temperature, "energy_unit": "kT"}
+    assert len(found.u_nk(repeat=0)) + len(found.u_nk(repeat=1)) == len(u_nk) == len(found.dhdl())
+    delta = MBAR().fit(u_nk).delta_f_.loc[[(0.0, 0.0)], [(1.0, 1.0)]].to_numpy()[0, 0]
+    # the run leaves out what is not equilibrated, so its value is another one by a few kT at most
+    assert delta * kt == pytest.approx(run.result.headline.value_kcal, abs=5 * kt)
+    assert math.isfinite(TI().fit(found.dhdl()).delta_f_.to_numpy()[0, -1])
+    with pytest.raises(InputError, match="repeats 0 to 1"):
+        found.u_nk(repeat=2)
+
+
+@pytest.mark.parametrize("name", ["overlap", "profile", "dhdl"])
+def test_a_plot_is_shown_and_saved(run, name, tmp_path):
+    picture = getattr(merrow.load_run(run.folder).plot, name)()
+    assert "<svg" in picture._repr_html_()
+    picture.save(tmp_path / "figure.svg")
+    assert (tmp_path / "figure.svg").read_text().startswith("<svg")
+
+
+def test_a_prepared_run_says_what_it_will_take_and_has_sampled_nothing(
+    systems, ambertools, tmp_path
+):
+    run = methane(systems, tmp_path / "new", processes=2)
+    with pytest.raises(IncompleteError, match="no result yet"):
+        run.result  # noqa: B018
+    assert run.prepare()["n_waters"] >= 200
+    cost = run.estimate_cost()
+    assert 0.0 < cost.least_minutes <= cost.most_minutes < 60.0
+    assert cost.processes == 2
+    assert min(cost.milliseconds.values()) > 0.0
+    assert set(cost.to_frame()) >= {"least_minutes", "disk_mib", "water_mm_ms", "gas_mm_ms"}
+    assert RunFolder(run.folder).count_files() == 0
+    with pytest.raises(IncompleteError, match="no samples yet"):
+        merrow.load_run(run.folder).u_nk()
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"protocol": "swift"}, "swift"),
+        ({"settings": {"cutoff": 9.0}}, "cutoff"),
+        ({"max_time": "soon"}, "soon"),
+        ({"solvate": "oil"}, "oil"),
+        ({"charges": "bcc"}, "charges"),
+        ({"platform": "GPU"}, "platform"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_before_anything_is_written(
+    systems, tmp_path, changes, told
+):
+    with pytest.raises(InputError, match=told):
+        methane(systems, tmp_path / "never", **changes)
+    assert not (tmp_path / "never").exists()
+
+
+def test_a_folder_without_a_run_is_refused(tmp_path):
+    with pytest.raises(InputError, match="no run folder"):
+        merrow.load_run(tmp_path)
