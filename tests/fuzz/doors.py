@@ -18,17 +18,20 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import openmm as mm
 import seeds
 from damage import damaged, damaged_archive, damaged_binary
+from openmm import app
 
 from merrow.amber.mask import select_atoms
 from merrow.amber.topology import read_topology
 from merrow.amber.trajectory import read_restart_metadata
 from merrow.ambertools.molecule import read_molecule
+from merrow.api.systems import MLPotential, alchemical_system, region_at
 from merrow.binding.prepare.protein import read_protein
 from merrow.campaign.config import CampaignConfig
 from merrow.campaign.rows import read_rows
-from merrow.errors import MerrowError
+from merrow.errors import InputError, MerrowError
 from merrow.executor import ClusterConfig
 from merrow.hydration.config import HydrationConfig, Source
 from merrow.hydration.result import read_result
@@ -41,6 +44,7 @@ from merrow.potentials.registry import load_potential
 from merrow.sander.input import read_input
 from merrow.sander.models import parse_job
 from merrow.system.configuration import read_configuration
+from merrow.system.user_system import described
 from merrow.trajectories import read_frames
 
 TAKEN, REFUSED = "taken", "refused"
@@ -84,7 +88,13 @@ class Finding:
 def doors(folder: Path) -> dict[str, Door]:
     """Return all doors with their seeds; tleap makes the files of AMBER in a folder."""
     seeds.amber_files(folder)
-    return {**_inputs(), **_structures(folder), **_settings(), **_weights(folder)}
+    return {
+        **_inputs(),
+        **_structures(folder),
+        **_openmm(folder),
+        **_settings(),
+        **_weights(folder),
+    }
 
 
 def _inputs() -> dict[str, Door]:
@@ -120,6 +130,44 @@ def _structures(folder: Path) -> dict[str, Door]:
             read("gas.nc"), ".nc", partial(read_frames, topology=gas), damaged_binary
         ),
         "pdb": Door((protein,), ".pdb", read_protein),
+    }
+
+
+def _openmm(folder: Path) -> dict[str, Door]:
+    """Systems of the user's own, whose energy must stay with their own MM terms in a region."""
+    prmtop = app.AmberPrmtopFile(str(folder / "gas.prmtop"))
+    wet = app.AmberPrmtopFile(str(folder / "wet.prmtop"))
+    view = described(wet.topology, wet.createSystem())
+    x = app.AmberInpcrdFile(str(folder / "gas.inpcrd")).positions
+    atoms = range(prmtop.topology.getNumAtoms())
+
+    def energy(system: mm.System) -> float:
+        reference = mm.Platform.getPlatformByName("Reference")
+        context = mm.Context(system, mm.VerletIntegrator(0.001), reference)
+        context.setPositions(x)
+        return float(context.getState(energy=True).getPotentialEnergy()._value)
+
+    def take(text: str) -> None:
+        try:
+            system = mm.XmlSerializer.deserialize(text)
+            before = energy(system)
+        except Exception as error:  # OpenMM itself has no use for it
+            raise InputError(str(error)) from error
+        for made in (
+            MLPotential("mm").create_mixed_system(prmtop.topology, system, atoms),
+            alchemical_system(prmtop.topology, system, atoms),
+        ):
+            after = energy(made)
+            if not abs(after - before) <= 1e-6 * max(1.0, abs(before)) and np.isfinite(before):
+                raise WrongNumberError(f"{after} kJ/mol instead of {before}")
+
+    return {
+        "openmm mask": Door(
+            _words(seeds.OPENMM_MASKS), "", partial(region_at, view, link_atoms=True)
+        ),
+        "openmm system": Door(
+            _words([mm.XmlSerializer.serialize(prmtop.createSystem())]), "", take
+        ),
     }
 
 

@@ -12,6 +12,7 @@ from doors import doors, search
 NAMES = (
     *("smiles", "mdin", "sander", "disang", "mol2", "sdf", "table"),
     *("mask", "prmtop", "coordinates", "netcdf", "trajectory", "pdb"),
+    *("openmm mask", "openmm system"),
     *("run.yaml", "campaign.yaml", "simulate.yaml", "cluster.yaml", "result.json", "job"),
     *("ani", "mace", "torchscript"),
 )

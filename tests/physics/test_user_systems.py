@@ -16,11 +16,16 @@ from hybrids import CUTOFF, Box, context_of, energy, forces, slope
 from openmm import app, unit
 
 import merrow
-from merrow.api import systems
+from merrow.amber.coordinates import read_coordinates
+from merrow.amber.topology import read_topology
+from merrow.api.systems import region_at
 from merrow.errors import InputError, UnsupportedPhysicsError
 from merrow.potentials.interface import Molecule
 from merrow.potentials.registry import load_potential
 from merrow.system.alchemy import tail_coefficient
+from merrow.system.build import hybrid_system
+from merrow.system.pme import Nonbonded
+from merrow.system.region import select_region
 from merrow.system.user_system import described
 from merrow.units import KJ_PER_KCAL
 
@@ -193,8 +198,8 @@ def test_decoupled_is_the_surroundings_and_the_model_alone(acetone):
 def test_mask_and_indices_select_the_same(acetone):
     topology, plain = own_system(acetone)
     view = described(topology, plain)
-    by_mask = systems._region(view, ":1", link_atoms=False)
-    assert by_mask == systems._region(view, np.arange(10), link_atoms=False)
+    by_mask = region_at(view, ":1", link_atoms=False)
+    assert by_mask == region_at(view, np.arange(10), link_atoms=False)
     assert by_mask.atoms == acetone.region.atoms
     assert by_mask.molecule == acetone.region.molecule == Molecule(by_mask.molecule.numbers)
 
@@ -273,9 +278,30 @@ def test_what_lambda_cannot_scale_is_refused_by_name(acetone):
     nonbonded(plain).addException(0, 20, 0.0, 0.1, 0.0)
     with pytest.raises(UnsupportedPhysicsError, match="exception"):
         merrow.alchemical_system(topology, plain, ":1")
+    nonbonded(plain).setIncludeDirectSpace(False)
+    with pytest.raises(UnsupportedPhysicsError, match="direct space"):
+        merrow.MLPotential(TINY).create_mixed_system(topology, plain, ":1")
     twice = merrow.alchemical_system(topology, own_system(acetone)[1], ":1")
     with pytest.raises(UnsupportedPhysicsError, match="lambda_electrostatics"):
         merrow.MLPotential(TINY).create_mixed_system(topology, twice, ":1")
+
+
+def test_a_bond_that_is_cut_is_capped_as_in_the_amber_files(systems):
+    # dipeptide: the side chain of ALA is the region, with a link atom in the place of CA
+    prmtop = systems / "dipeptide.prmtop"
+    mask = ":2@CB,HB1,HB2,HB3"
+    files, loaded = app.AmberPrmtopFile(str(prmtop)), read_topology(prmtop)
+    x = read_coordinates(systems / "dipeptide.inpcrd").positions / 10
+    potential = merrow.MLPotential(TINY, precision="float64")
+    mixed = potential.create_mixed_system(
+        files.topology, files.createSystem(), mask, link_atoms=True
+    )
+    region = select_region(loaded, mask, link_atoms=True)
+    model = load_potential(TINY, region.molecule, precision="float64")
+    hybrid = hybrid_system(loaded, region, model, nonbonded=Nonbonded(cutoff=None), rigid=False)
+    here, there = context_of(mixed, x), context_of(hybrid.system, x)
+    assert energy(here) == pytest.approx(energy(there), abs=1e-4)  # nine digits of A and B
+    np.testing.assert_allclose(forces(here), forces(there), rtol=0, atol=1e-2)
 
 
 def test_constraints_of_the_region_go_with_its_mm_terms(acetone):

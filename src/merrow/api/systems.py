@@ -21,7 +21,7 @@ from merrow.system.internal import ClassicalPotential, internal_terms
 from merrow.system.mixed import coupled_system, mixed_system
 from merrow.system.potentials import MM
 from merrow.system.region import MLRegion, region_of
-from merrow.system.user_system import described
+from merrow.system.user_system import described, nonbonded_force
 
 Atoms = str | Iterable[int]
 """An AMBER mask, or the indices of atoms, counted from 0."""
@@ -82,7 +82,7 @@ class MLPotential:
             MissingComponentError: The weights are not here.
         """
         view = described(topology, mm_system)
-        region = _region(view, atoms, link_atoms=link_atoms)
+        region = region_at(view, atoms, link_atoms=link_atoms)
         return mixed_system(
             mm_system,
             view,
@@ -105,6 +105,8 @@ class MLPotential:
             )
         if self.weights is not None:
             raise InputError("mm has no weights; take weights out, or name the potential.")
+        if nonbonded_force(system) is None:
+            raise InputError("mm_system has no NonbondedForce, so the MM terms are not complete.")
         terms = internal_terms(system, view, region.atoms)
         return ClassicalPotential(terms, name=MM, identity=f"{MM}:{terms.digest()}")
 
@@ -143,7 +145,7 @@ def alchemical_system(
     """
     ml = potential if isinstance(potential, MLPotential) else MLPotential(potential)
     view = described(topology, mm_system)
-    region = _region(view, atoms, link_atoms=False)
+    region = region_at(view, atoms, link_atoms=False)
     return coupled_system(
         mm_system,
         view,
@@ -154,7 +156,18 @@ def alchemical_system(
     )
 
 
-def _region(view: AmberTopology, atoms: Atoms, *, link_atoms: bool) -> MLRegion:
+def region_at(view: AmberTopology, atoms: Atoms, *, link_atoms: bool) -> MLRegion:
+    """Return the ML region that a mask or indices mean.
+
+    Args:
+        view: What `described` says of the System.
+        atoms: AMBER mask, or indices from 0.
+        link_atoms: Whether C-C single bonds may be cut.
+
+    Raises:
+        InputError: They name no atoms.
+        UnsupportedPhysicsError: The atoms cannot be a region.
+    """
     if isinstance(atoms, str):
         if "%" in atoms:
             raise InputError(

@@ -227,6 +227,11 @@ def _beside(
         )
         return [copy.deepcopy(force)]
     if isinstance(force, mm.NonbondedForce):
+        if not force.getIncludeDirectSpace():
+            raise UnsupportedPhysicsError(
+                f"mm_system has a {_told(force)} without its direct space, so another force holds "
+                "pairs of the region; make the System with both in one."
+            )
         _refuse_offsets(force, inside, topology)
         kept = copy.deepcopy(force)
         kept.setExceptionsUsePeriodicBoundaryConditions(topology.has_box)
