@@ -136,8 +136,8 @@ def _charges(config: CampaignConfig, row: Row) -> tuple[str, ...]:
     """Return the charge models of a row; a prmtop has its own, as a mol2 unless told otherwise."""
     if "prmtop" in row.source:
         return ("prmtop",)
-    if config.charges is not None:
-        return config.charges
+    if row.charges or config.charges is not None:
+        return row.charges or config.charges or ()
     source = {"structure": row.source.get("path"), "gaff": config.gaff}
     return (usual_charges(source, config.protocol.name),)
 

@@ -9,18 +9,27 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from merrow.errors import InputError
+from merrow.units import KCAL_PER_KJ
 
+MODELS = ("abcg2", "bcc", "file")
+"""Charge models that a row may name."""
 SOURCES = (("smiles",), ("path",), ("prmtop", "inpcrd"))
 """Columns that say which molecule a row means: one of these sets."""
-KEYS = ("name", "smiles", "path", "prmtop", "inpcrd", "ml_mask", "class")
-_NUMBER = re.compile(r"(?P<what>expt|ref_\w+?)(?P<stderr>_stderr)?_kcal")
+KEYS = ("name", "smiles", "path", "prmtop", "inpcrd", "ml_mask", "class", "charges")
+_NUMBER = re.compile(r"(?P<what>expt|ref_\w+?)(?P<stderr>_stderr)?_(?P<unit>kcal|kJ)")
+_MEASURED = re.compile(r"expt?\b|experiment|measured|dg_exp|expt?[_ ]", re.IGNORECASE)
+"""Columns that people give measured values, where none has a name of ours."""
+_CHARGES = re.compile(r"charge|charges?[_ ]?model|partial[_ ]charges", re.IGNORECASE)
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -40,6 +49,7 @@ class Row:
         name: Its name, unique in the table.
         source: Which molecule: smiles, or path, or prmtop and inpcrd (and ml_mask).
         kind: Its class as the table gives it; None without such a column.
+        charges: Its charge models as the table gives them; empty where it does not.
         experiment: The measured value; None where there is none.
         references: Published calculated values by label (column `ref_LABEL_kcal`).
         problem: Why the row cannot be computed; None for a good row.
@@ -51,6 +61,7 @@ class Row:
     kind: str | None = None
     experiment: Reference | None = None
     references: dict[str, Reference] = field(default_factory=dict)
+    charges: tuple[str, ...] = ()
     problem: str | None = None
 
 
@@ -118,7 +129,7 @@ def _columns(path: Path, header: tuple[str, ...], columns: Mapping[str, str]) ->
         if key not in KEYS and _NUMBER.fullmatch(key) is None:
             raise InputError(
                 f"--columns {key}={column}: there is no key {key!r}; known are {', '.join(KEYS)}, "
-                "expt_kcal, expt_stderr_kcal, ref_LABEL_kcal and ref_LABEL_stderr_kcal."
+                "expt_kcal, expt_stderr_kcal, ref_LABEL_kcal and ref_LABEL_stderr_kcal (or _kJ)."
             )
         if column not in names:
             raise InputError(
@@ -131,13 +142,35 @@ def _columns(path: Path, header: tuple[str, ...], columns: Mapping[str, str]) ->
         if (name in KEYS or _NUMBER.fullmatch(name)) and name not in mapped:
             keys.setdefault(name, raw)
     raws = dict(zip(names, header, strict=True))
-    keys = {key: raws.get(column, column) for key, column in keys.items()}
+    keys = {key: column.strip() for key, column in keys.items()}
     if "name" not in keys or not any(set(source) <= set(keys) for source in SOURCES):
         raise InputError(
             f"{path} needs a column name and one of smiles, path, or prmtop and inpcrd; it has "
             f"{', '.join(names)}: say which is which with --columns name=...,smiles=...."
         )
-    return keys
+    _check_unused(path, [name for name in names if name not in keys.values()], keys)
+    return {key: raws.get(column, column) for key, column in keys.items()}
+
+
+def _check_unused(path: Path, unused: Sequence[str], keys: Mapping[str, str]) -> None:
+    """Name the columns that are not used; refuse those that were meant to be.
+
+    Raises:
+        InputError: Measured values or charge models stand in a column of another name.
+    """
+    for pattern, key, example in (
+        (_MEASURED, "expt", "expt_kcal={0} or expt_kJ={0}"),
+        (_CHARGES, "charges", "charges={0}"),
+    ):
+        known = any(name == key or name.startswith(f"{key}_k") for name in keys)
+        meant = [name for name in unused if pattern.match(name)]
+        if meant and not known:
+            raise InputError(
+                f"{path}: the column {meant[0]!r} is not understood; say what it is with "
+                f"--columns {example.format(meant[0])}, or rename it if it is something else."
+            )
+    if unused:
+        logger.warning("%s: columns that are not used: %s.", path, ", ".join(unused))
 
 
 def _row(
@@ -161,28 +194,53 @@ def _row(
         if set(given) - {"ml_mask"} not in [set(source) for source in SOURCES]:
             told = " and ".join(given) or "nothing"
             raise InputError(f"needs one of smiles, path, or prmtop and inpcrd, but gives {told}")
-        numbers = {key: _number(key, cell(key)) for key in keys if _NUMBER.fullmatch(key)}
+        charges = _charge_models(cell("charges"), given)
+        numbers: dict[tuple[str, bool], float | None] = {}
+        for key in keys:
+            if (found := _NUMBER.fullmatch(key)) is None:
+                continue
+            place = found["what"], found["stderr"] is not None
+            if place in numbers:
+                raise InputError(f"gives {found['what']} in kcal and in kJ")
+            unit = 1.0 if found["unit"] == "kcal" else KCAL_PER_KJ
+            value = _number(key, cell(key))
+            numbers[place] = None if value is None else value * unit
     except InputError as error:
         return Row(line, name, given, cell("class") or None, problem=f"line {line} {error}.")
-    found = {
-        what: Reference(value, numbers.get(f"{what}_stderr_kcal"))
-        for key, value in numbers.items()
-        if value is not None and not key.endswith("_stderr_kcal")
-        for what in [key.removesuffix("_kcal")]
+    known = {
+        what: Reference(value, numbers.get((what, True)))
+        for (what, is_error), value in numbers.items()
+        if value is not None and not is_error
     }
-    experiment = found.pop("expt", None)
-    references = {what.removeprefix("ref_"): value for what, value in found.items()}
-    return Row(line, name, given, cell("class") or None, experiment, references)
+    experiment = known.pop("expt", None)
+    references = {what.removeprefix("ref_"): value for what, value in known.items()}
+    return Row(line, name, given, cell("class") or None, experiment, references, charges)
+
+
+def _charge_models(text: str, given: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the charge models of a cell such as "abcg2" or "bcc+abcg2"."""
+    models = tuple(re.split(r"[ ,;+]+", text)) if text else ()
+    if "prmtop" in given:
+        if models not in ((), ("prmtop",)):
+            raise InputError(f"has {text!r} as charges, but its prmtop brings its own")
+        return ()
+    wrong = [model for model in models if model not in MODELS]
+    if wrong or len(set(models)) < len(models):
+        raise InputError(
+            f"has {text!r} as charges; known are {', '.join(MODELS)}, or several as bcc+abcg2"
+        )
+    return models
 
 
 def _number(key: str, text: str) -> float | None:
-    """Return a number [kcal/mol]; None for an empty cell."""
+    """Return a number; None for an empty cell."""
     if not text:
         return None
     try:
         value = float(text)
     except ValueError:
         value = math.nan
-    if not math.isfinite(value) or (key.endswith("_stderr_kcal") and value < 0):
-        raise InputError(f"has {text!r} as {key}, which is no such number [kcal/mol]")
+    if not math.isfinite(value) or ("_stderr_" in key and value < 0):
+        unit = key.rpartition("_")[2]
+        raise InputError(f"has {text!r} as {key}, which is no such number [{unit}/mol]")
     return value

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from merrow.campaign.classes import compound_class
@@ -146,3 +148,48 @@ def test_columns_may_be_separated_as_spreadsheets_do(tmp_path, separator):
     assert [row.name for row in found] == ["methanol", "ethane"]
     assert [row.source for row in found] == [{"smiles": "CO"}, {"smiles": "CC"}]
     assert found[0].experiment.value_kcal == pytest.approx(-5.11)
+
+
+def test_values_in_kj_are_read_in_kcal(tmp_path):
+    (row,) = rows(
+        tmp_path, "name,smiles,expt_kJ,expt_stderr_kJ,ref_x_kJ\na,C,8.368,0.8368,-4.184\n"
+    )
+    assert (row.experiment.value_kcal, row.experiment.stderr_kcal) == pytest.approx((2.0, 0.2))
+    assert row.references["x"].value_kcal == pytest.approx(-1.0)
+    (row,) = rows(tmp_path, "name,smiles,expt_kJ,expt_kcal\na,C,1,1\n")
+    assert row.problem == "line 2 gives expt in kcal and in kJ."
+
+
+@pytest.mark.parametrize(
+    ("column", "told"),
+    [
+        ("expt", "--columns expt_kcal=expt or expt_kJ=expt"),
+        ("experimental dG", "the column 'experimental dG' is not understood"),
+        ("exp_dg", "--columns expt_kcal=exp_dg"),
+        ("Measured", "--columns expt_kcal=Measured"),
+        ("charge", "--columns charges=charge"),
+        ("charge_model", "--columns charges=charge_model"),
+    ],
+)
+def test_a_column_that_was_meant_to_be_used_is_not_passed_over(tmp_path, column, told):
+    with pytest.raises(InputError, match=re.escape(told)):
+        rows(tmp_path, f"name,smiles,{column}\na,C,1\n")
+
+
+def test_columns_that_are_not_used_are_named(tmp_path, caplog):
+    found = rows(tmp_path, "name,smiles,iupac,expt_kcal,expt_reference\na,C,methane,2,10.1\n")
+    assert found[0].experiment.value_kcal == 2.0
+    assert "columns that are not used: iupac, expt_reference." in caplog.text
+
+
+def test_a_row_may_name_its_charges(tmp_path):
+    text = "name,smiles,charges\na,C,bcc\nb,CC,\nc,CO,bcc+abcg2\nd,CN,resp\ne,CCC,bcc bcc\n"
+    found = rows(tmp_path, text)
+    assert [row.charges for row in found] == [("bcc",), (), ("bcc", "abcg2"), (), ()]
+    assert found[3].problem is not None
+    assert "line 5 has 'resp' as charges; known are abcg2, bcc, file" in found[3].problem
+    assert found[4].problem is not None
+    text = "name,prmtop,inpcrd,charges\na,x,y,bcc\nb,x,y,prmtop\nc,x,y,\n"
+    problems = [row.problem for row in rows(tmp_path, text)]
+    assert problems[1:] == [None, None]
+    assert "its prmtop brings its own" in problems[0]
