@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from merrow.hydration.result import HydrationResult
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print result.json at the end.")]
+FullOption = Annotated[bool, typer.Option("--full", help="Print everything at the end.")]
 SolvateOption = Annotated[
     str | None, typer.Option(help='"tip3p": put a gas-phase prmtop into water.')
 ]
@@ -82,6 +83,7 @@ def hydration(
     processes: Annotated[int | None, typer.Option(help="Processes at a time.", min=1)] = None,
     platform: Annotated[str, typer.Option(help="OpenMM platform.")] = "CPU",
     expt: ExptOption = None,
+    full: FullOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Compute the hydration free energy of a molecule with an ML/MM Hamiltonian."""
@@ -108,7 +110,7 @@ def hydration(
         platform=platform,
         expt=expt,
     )
-    _run(config, out, base=Path(), as_json=as_json)
+    _run(config, out, base=Path(), full=full, as_json=as_json)
 
 
 def run(
@@ -117,6 +119,7 @@ def run(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Run folder; the file's own by default.")
     ] = None,
+    full: FullOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Run, or go on with, what a run.yaml asks for."""
@@ -129,7 +132,7 @@ def run(
             "where to run."
         )
     base = run_file.resolve().parent
-    _run(config, out or base, base=base, as_json=as_json)
+    _run(config, out or base, base=base, full=full, as_json=as_json)
 
 
 def init(
@@ -151,7 +154,7 @@ def init(
     typer.echo(config.to_yaml(), nl=False)
 
 
-def _run(config: HydrationConfig, out: Path, *, base: Path, as_json: bool) -> None:
+def _run(config: HydrationConfig, out: Path, *, base: Path, full: bool, as_json: bool) -> None:
     from merrow.hydration.run_folder import RunFolder  # noqa: PLC0415
     from merrow.hydration.workers import start_workers  # noqa: PLC0415
 
@@ -163,17 +166,21 @@ def _run(config: HydrationConfig, out: Path, *, base: Path, as_json: bool) -> No
 
         with ProgressLine(quiet=as_json) as line:
             result = run_hydration(config, out, base=base, listen=line.listen, executor=executor)
-    _show(result, out, as_json=as_json)
+    _show(result, out, as_json=as_json, full=full)
 
 
-def _show(result: HydrationResult, out: Path, *, as_json: bool) -> None:
+def _show(result: HydrationResult, out: Path, *, as_json: bool, full: bool) -> None:
     from rich.console import Console  # noqa: PLC0415
 
+    from merrow.hydration.report.answer import render_answer  # noqa: PLC0415
     from merrow.hydration.report.table import render_table  # noqa: PLC0415
     from merrow.hydration.run_folder import RunFolder  # noqa: PLC0415
 
     if as_json:
         typer.echo(result.to_json(), nl=False)
+        return
+    if not full:
+        typer.echo(render_answer(result, out))
         return
     console = Console()
     console.print(render_table(result))

@@ -120,7 +120,7 @@ def judge_repeats(within: float, between: float | None, freedom: float, *, repea
         return verdict("repeats", False, words, "run at least two repeats: --repeats 2")
     p = chance_of_agreement(within, between, freedom)
     said = (
-        f"the scatter of {repeats} repeats alone gives ±{between:.2f}, their insides ±{within:.2f} "
+        f"the scatter of {repeats} repeats gives ±{between:.2f}, each by itself ±{within:.2f} "
         f"kcal/mol; so much scatter or more has a chance of {p:.2g}"
     )
     if p >= DISAGREE:

@@ -118,9 +118,11 @@ def judge_mixing(found: Mixing, gas: Insertions | None = None) -> Verdict:
         found: What the exchange did.
         gas: What became of conformers from the gas phase, where they were used.
     """
+    slow = found.relaxation > found.sweeps
+    relaxes = "longer than the run" if slow else f"{found.relaxation:.1f} sweeps"
     said = (
-        f"second eigenvalue {found.second_eigenvalue:.3f}, relaxation in {found.relaxation:.1f} of "
-        f"{found.sweeps:.0f} sweeps, round trips: {found.round_trips}"
+        f"{found.round_trips} round trips in {found.sweeps:.0f} sweeps, relaxation {relaxes} "
+        f"(second eigenvalue {found.second_eigenvalue:.3f})"
     )
     if gas is not None:
         said += f", gas conformers inserted: {gas.inserted}"
@@ -132,9 +134,9 @@ def judge_mixing(found: Mixing, gas: Insertions | None = None) -> Verdict:
     return verdict(
         "exchange",
         False,
-        f"The replicas mix slowly: {said}; the stickiest state is {worst}, kept in "
+        f"The replicas mix slowly: {said}; state {worst} keeps its replica in "
         f"{100.0 * stays[worst]:.0f} % of the sweeps.",
-        "exchange then helps little beyond its neighbours: sample longer, or add a state there",
+        "sample longer (--target-stderr), or add a state there",
     )
 
 

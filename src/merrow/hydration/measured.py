@@ -20,7 +20,7 @@ from merrow.errors import InputError
 from merrow.folders import text_of
 
 FREESOLV: Final = "FreeSolv 0.52"
-YOURS: Final = "given by you"
+YOURS: Final = "yours"
 _KNOWN: Final = (
     # SMILES, name, value, error [kcal/mol]; 0.6 is FreeSolv's error where none was published
     ("C", "methane", 2.0, 0.2),

@@ -84,7 +84,13 @@ def _measured(run: RunContext) -> Measured | None:
     config = run.config
     if config.expt_kcal is None:
         return known_value(run.prepared.info.molecule.smiles)
-    return Measured(value_kcal=config.expt_kcal, stderr_kcal=config.expt_stderr_kcal, source=YOURS)
+    known = known_value(run.prepared.info.molecule.smiles)
+    return Measured(
+        value_kcal=config.expt_kcal,
+        stderr_kcal=config.expt_stderr_kcal,
+        source=YOURS,
+        name="" if known is None else known.name,
+    )
 
 
 def _inefficiencies(found: HydrationAnalysis) -> str:

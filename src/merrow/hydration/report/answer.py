@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: MIT
+"""The answer of a run in at most fifteen lines of 80 columns; everything else is in the report."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from merrow.free_energy.stored import Estimate, Verdict
+from merrow.hydration.report.lines import MM
+from merrow.hydration.result import HydrationResult
+from merrow.report.text import duration, energy, minus, stderr
+
+WIDTH: Final = 80
+MOST_LINES: Final = 15
+FORCE_FIELD: Final = {1: "GAFF", 2: "GAFF2"}
+CHARGES: Final = {"bcc": "AM1-BCC", "abcg2": "ABCG2", "file": "the file's charges"}
+END_CORRECTION: Final = "MM to ML/MM"
+"""Beginning of the names of the parts of the uncertainty that the endpoint route adds to MM."""
+
+
+def render_answer(result: HydrationResult, folder: Path) -> str:
+    """Return the answer as text.
+
+    Args:
+        result: The answer.
+        folder: The run folder, as the user named it.
+    """
+    head = [*_headline(result).splitlines(), *_beside(result)]
+    last = [
+        *_wrapped(f"report {folder / 'report.html'} · data {folder / 'result.json'}", "  "),
+        *_wrapped(f"again: merrow run {folder / 'run.yaml'} · everything: add --full", "  "),
+    ]
+    checks = _checks(result, MOST_LINES - len(head) - len(last))
+    return "\n".join([*head, *checks, *last])
+
+
+def _headline(result: HydrationResult) -> str:
+    left = f"{subject_name(result)}   ΔG(hydration) = {_value(result.headline)} kcal/mol"
+    right = f"{model_words(result)}, {result.protocol}, {duration(result.wall_s)}"
+    gap = WIDTH - len(left) - len(right)
+    return f"{left}{' ' * gap}{right}" if gap > 1 else f"{left}\n  {right}"
+
+
+def subject_name(result: HydrationResult) -> str:
+    """Return the molecule's name, where one is known, and its SMILES or formula."""
+    molecule = result.molecule
+    text = molecule.smiles or molecule.formula
+    name = "" if result.measured is None else result.measured.name
+    return f"{name} ({text})" if name else text
+
+
+def model_words(result: HydrationResult) -> str:
+    """Return potential, force field and charges in a few words."""
+    potential = "MM" if result.potential == MM else result.potential
+    source = result.settings.get("source")
+    gaff = source.get("gaff") if isinstance(source, dict) else None
+    if result.charges not in CHARGES or not isinstance(gaff, int):
+        return f"{potential} on the prmtop's parameters"
+    field = f"{FORCE_FIELD.get(gaff, 'GAFF')}/{CHARGES[result.charges]}"
+    return field if potential == "MM" else f"{potential} on {field}"
+
+
+def _beside(result: HydrationResult) -> Iterator[str]:
+    """Yield what stands beside the number: measured, MM, published, what the error leaves out."""
+    first = []
+    if (found := result.measured) is not None:
+        spread = "" if found.stderr_kcal is None else f" ± {stderr(found.stderr_kcal)}"
+        first.append(f"measured {minus(energy(found.value_kcal))}{spread} ({found.source})")
+    mm = result.estimates.mm_reference
+    if result.potential != MM and mm is not None:
+        moved = result.headline.value_kcal - mm.value_kcal
+        by = _value(Estimate(moved, _moved_error(result, mm)))
+        first.append(f"MM alone {_value(mm)}, the network adds {by}")
+    second = []
+    if result.potential != MM and (published := result.estimates.as_published) is not None:
+        if result.headline.method == "as_published":
+            exact = result.estimates.decoupling_mbar
+            second.append("as published (+ ΔE_reorg)")
+            if exact is not None:
+                second.append(f"free energy of the Hamiltonian {_value(exact)}")
+        else:
+            second.append(f"as published (+ ΔE_reorg): {_value(published)}")
+    second.append(f"1 M gas → 1 M water, {result.temperature_k:g} K")
+    for words in (first, second, _outside(result)):
+        yield from _wrapped(" · ".join(words), "  ")
+
+
+def _moved_error(result: HydrationResult, mm: Estimate) -> float:
+    """Return the error of headline − MM: by the endpoint route both share the path."""
+    parts = [p.stderr_kcal for p in result.budget if p.name.startswith(END_CORRECTION)]
+    if result.headline.method == "endpoint_bar" and parts:
+        return math.hypot(*parts)
+    return math.hypot(result.headline.stderr_kcal, mm.stderr_kcal)
+
+
+def _outside(result: HydrationResult) -> list[str]:
+    """Return what the standard error does not hold."""
+    found = []
+    charge = result.diagnostics.numbers.get("dg_for_1_percent_charge_kcal")
+    if charge is not None:
+        found.append(f"10 % of the charges {minus(energy(10.0 * charge))}")
+    depth = result.diagnostics.numbers.get("dg_for_1_percent_well_depth_kcal")
+    if depth is not None:
+        found.append(f"of LJ depths {minus(energy(10.0 * depth))}")
+    members = [p.stderr_kcal for p in result.budget if not p.in_stderr]
+    if members:
+        found.append(f"potential ≥ {stderr(max(members))}")
+    return [f"not in the ±: {', '.join(found)}"] if found else []
+
+
+def _checks(result: HydrationResult, room: int) -> list[str]:
+    """Return how many checks passed, and those that did not, in so many lines."""
+    verdicts = result.diagnostics.verdicts
+    bad = sorted((v for v in verdicts if not v.ok), key=lambda v: v.status != "fail")
+    failed = sum(v.status == "fail" for v in bad)
+    words = [f"{len(verdicts) - len(bad)} checks passed"]
+    words += [f"{failed} FAILED: do not trust the number yet"] if failed else []
+    warned = len(bad) - failed
+    words += [f"{warned} warning{'s' * (warned > 1)}"] if warned else []
+    lines = [f"  {', '.join(words)}"]
+    told = ""
+    for k, verdict in enumerate(bad):
+        entry = _entry(verdict, told)
+        left = room - len(lines)
+        if len(entry) > left - (k < len(bad) - 1):
+            lines.append(f"  ! {len(bad) - k} more: add --full, or see the report")
+            break
+        lines += entry
+        told = verdict.advice or told
+    return lines
+
+
+def _entry(verdict: Verdict, told: str) -> list[str]:
+    """Return a verdict in at most two lines."""
+    mark = "!!" if verdict.status == "fail" else "!"
+    advice = "as above" if verdict.advice and verdict.advice == told else verdict.advice
+    text = f"{mark} {verdict.name}: {verdict.message}{f' → {advice}' if advice else ''}"
+    lines = textwrap.wrap(text, WIDTH - 4, subsequent_indent="  ", break_on_hyphens=False)
+    if len(lines) > 2:
+        lines = [lines[0], textwrap.shorten(" ".join(lines[1:]), WIDTH - 6, placeholder=" …")]
+        lines[1] = f"  {lines[1]}"
+    return [f"  {line}" for line in lines]
+
+
+def _wrapped(text: str, indent: str) -> list[str]:
+    """Return a text in lines; nothing for no text."""
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
+
+
+def _value(estimate: Estimate) -> str:
+    return f"{minus(energy(estimate.value_kcal))} ± {stderr(estimate.stderr_kcal)}"
