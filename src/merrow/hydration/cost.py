@@ -120,7 +120,9 @@ def estimate_cost(context: RunContext) -> Cost:
         least_minutes=minutes[0],
         most_minutes=minutes[1] if limit is None else max(minutes[0], min(minutes[1], limit)),
         processes=processes,
-        milliseconds={f"{phase}_{own.name}": ms for (phase, own), ms in sorted(times.items())},
+        milliseconds=dict(
+            sorted((f"{phase}_{own.name}", ms) for (phase, own), ms in times.items())
+        ),
         memory_mib=peak * (processes if processes > 1 else 1),
         disk_mib=sum(_bytes(context, task, n) for task, n in most.items()) / BYTES_PER_MIB,
     )

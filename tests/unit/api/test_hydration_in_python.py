@@ -113,6 +113,15 @@ def test_a_prepared_run_says_what_it_will_take_and_has_sampled_nothing(
         merrow.load_run(run.folder).u_nk()
 
 
+def test_both_potentials_of_the_endpoint_route_are_measured(systems, ambertools, tmp_path):
+    run = methane(systems, tmp_path / "new", potential="tiny-ani", route="endpoint")
+    cost = run.estimate_cost()
+    assert list(cost.milliseconds) == ["gas_ml", "gas_mm", "water_ml", "water_mm"]
+    assert cost.milliseconds["water_ml"] > 0.0
+    assert json.loads(cost.to_json())["processes"] == 1
+    assert "least_minutes" in cost._repr_html_()
+
+
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
