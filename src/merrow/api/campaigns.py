@@ -35,6 +35,7 @@ class Campaign:
         seed: Seed of everything random.
         repeats: Independent repeats of each run; None: the protocol's.
         platform: OpenMM platform.
+        mm_kernel: Nonbonded forces: "auto", "openmm" or "native".
 
     Attributes:
         table: The CSV file of the molecules.
@@ -60,6 +61,7 @@ class Campaign:
         seed: int = 2025,
         repeats: int | None = None,
         platform: str = "CPU",
+        mm_kernel: str = "auto",
     ) -> None:
         """Say what is asked, in words as above; nothing is computed or written yet.
 
@@ -82,6 +84,7 @@ class Campaign:
             seed=seed,
             repeats=repeats,
             platform=platform,
+            mm_kernel=mm_kernel,
             where="merrow.Campaign",
         )
 

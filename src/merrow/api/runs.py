@@ -57,6 +57,7 @@ class Hydration:
         repeats: Independent repeats; None: the protocol's.
         processes: Processes at a time; None: one for each core.
         platform: OpenMM platform.
+        mm_kernel: Nonbonded forces: "auto", "openmm" or "native".
         expt: Measured value [kcal/mol], "value,error", or a table of them.
 
     Attributes:
@@ -87,6 +88,7 @@ class Hydration:
         repeats: int | None = None,
         processes: int | None = None,
         platform: str = "CPU",
+        mm_kernel: str = "auto",
         expt: str | float | None = None,
     ) -> None:
         """Say what is asked, in words as above; nothing is computed or written yet.
@@ -116,6 +118,7 @@ class Hydration:
             repeats=repeats,
             processes=processes,
             platform=platform,
+            mm_kernel=mm_kernel,
             expt=expt,
             where="merrow.Hydration",
         )

@@ -32,6 +32,7 @@ def campaign_config(
     seed: int = 2025,
     repeats: int | None = None,
     platform: str = "CPU",
+    mm_kernel: str = "auto",
     where: str = "the command line",
 ) -> CampaignConfig:
     """Return the settings of a campaign; the arguments are the options of `merrow campaign run`.
@@ -63,6 +64,7 @@ def campaign_config(
             "seed": seed,
             "repeats": repeats or REPEATS[protocol] or 2,  # the cores are for molecules
             "platform": platform,
+            "mm_kernel": mm_kernel,
         },
         source=where,
     )

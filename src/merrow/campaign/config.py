@@ -45,6 +45,8 @@ class CampaignConfig(Settings):
     """Independent repeats of each run."""
     platform: Literal["CPU", "Reference", "CUDA", "OpenCL", "HIP"] = "CPU"
     """OpenMM platform."""
+    mm_kernel: Literal["auto", "openmm", "native"] = "auto"
+    """What computes nonbonded forces, as `merrow hydration` has it."""
 
     @model_validator(mode="after")
     def _consistent(self) -> CampaignConfig:

@@ -157,7 +157,7 @@ def _configuration(config: CampaignConfig, row: Row, charges: str, base: Path) -
         source |= {"kind": "smiles", "smiles": row.source["smiles"]}
     data = {
         name: getattr(config, name)
-        for name in ("potential", "weights", "protocol", "seed", "repeats", "platform")
+        for name in ("potential", "weights", "protocol", "seed", "repeats", "platform", "mm_kernel")
     }
     control = config.mm_reference and config.potential != MM and config.protocol.route == "direct"
     data |= {"source": source, "mm_reference": control, "both_routes": config.both_routes}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from merrow.campaign.asked import campaign_config, place_of
+from merrow.cli.choices import KernelOption
 from merrow.errors import IncompleteError, InputError, MerrowError
 from merrow.hydration.asked import minutes_of
 from merrow.hydration.protocol import PROTOCOLS
@@ -80,6 +81,7 @@ def run(
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 2025,
     repeats: RepeatsOfRun = None,
     platform: Annotated[str, typer.Option(help="OpenMM platform.")] = "CPU",
+    mm_kernel: KernelOption = "auto",
     executor: Annotated[str | None, typer.Option(help=EXECUTORS)] = None,
     workers: Annotated[int | None, typer.Option(help="Runs at a time.", min=1)] = None,
     cluster: ClusterFile = None,
@@ -102,6 +104,7 @@ def run(
         seed=seed,
         repeats=repeats,
         platform=platform,
+        mm_kernel=mm_kernel,
     )
     name, file = place_of(executor, cluster)
     minutes = minutes_of(max_time)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from merrow.cli.choices import KernelOption
 from merrow.errors import InputError
 from merrow.hydration.asked import hydration_config
 from merrow.hydration.config import HydrationConfig, Source
@@ -82,6 +83,7 @@ def hydration(
     ] = None,
     processes: Annotated[int | None, typer.Option(help="Processes at a time.", min=1)] = None,
     platform: Annotated[str, typer.Option(help="OpenMM platform.")] = "CPU",
+    mm_kernel: KernelOption = "auto",
     expt: ExptOption = None,
     full: FullOption = False,
     as_json: JsonOption = False,
@@ -108,6 +110,7 @@ def hydration(
         repeats=repeats,
         processes=processes,
         platform=platform,
+        mm_kernel=mm_kernel,
         expt=expt,
     )
     _run(config, out, base=Path(), full=full, as_json=as_json)

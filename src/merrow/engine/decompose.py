@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,13 +55,21 @@ class EnergyDecomposition:
     once. Forces that call Python are left to the caller, who has their last answer at hand.
     """
 
-    def __init__(self, system: mm.System, box: Array | None, *, platform: str) -> None:
+    def __init__(
+        self,
+        system: mm.System,
+        box: Array | None,
+        *,
+        platform: str,
+        more: Sequence[mm.Force] = (),
+    ) -> None:
         """Prepare the measurement.
 
         Args:
             system: A plain or a hybrid System.
             box: Box vectors [nm], shape (3, 3), or None.
             platform: OpenMM platform.
+            more: Forces that are measured as well, such as those that our kernel stands for.
 
         Raises:
             InputError: OpenMM refuses a force, such as a box below twice the cutoff.
@@ -69,7 +78,7 @@ class EnergyDecomposition:
         self._probes: list[tuple[str, float, mm.Context]] = []
         self._one_four: list[mm.NonbondedForce] = []
         self.names: list[str] = [*TERMS]
-        for force in system.getForces():
+        for force in [*system.getForces(), *more]:
             for name, sign, part in self._parts(force):
                 self._probes.append((name, sign, _alone(part, system, box, platform)))
                 if name not in self.names:
@@ -128,7 +137,9 @@ class HybridDecomposition(EnergyDecomposition):
 
     def __init__(self, hybrid: HybridSystem, box: Array, *, platform: str) -> None:
         """Prepare the measurement, as `EnergyDecomposition`."""
-        super().__init__(hybrid.system, box if hybrid.periodic else None, platform=platform)
+        within = box if hybrid.periodic else None
+        more = () if hybrid.native is None else hybrid.native.replaced.getForces()
+        super().__init__(hybrid.system, within, platform=platform, more=more)
         self._hybrid = hybrid
 
     def at(self, snapshot: Snapshot) -> HybridEnergies:

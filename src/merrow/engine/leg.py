@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import openmm as mm
 
+from merrow.engine.agreement import require_agreement
 from merrow.engine.exchange import exchange_states
 from merrow.engine.intact import require_whole
 from merrow.engine.plans import LegPlan
@@ -67,6 +68,7 @@ def equilibrate_coupled(hybrid: HybridSystem, plan: LegPlan, start: Snapshot) ->
     set_snapshot(context, start)
     set_state(context, plan.states[0])
     _minimise(context, hybrid)
+    require_agreement(hybrid, context, plan.states, here=plan.states[0])
     before = get_snapshot(context).positions
     require_whole(hybrid, start.positions, before, when="during the minimisation")
     seed = derive_seed(plan.seed, "velocities")
@@ -88,6 +90,7 @@ def equilibrate_state(
     context = _context(hybrid, plan, "equilibrate", state)
     set_snapshot(context, neighbour)
     set_state(context, plan.states[state])
+    require_agreement(hybrid, context, plan.states, here=plan.states[state])
     _advance(context, plan.equilibration_per_state)
     return get_snapshot(context)
 
@@ -119,6 +122,11 @@ def run_segment(
     before = snapshots[0].positions
     if select is not None:
         snapshots[0] = select(snapshots[0], generator(plan.seed, "start", index))
+    if hybrid.native is not None:
+        first = plan.states[int(state_of[0])]
+        set_snapshot(context, snapshots[0])
+        set_state(context, first)
+        require_agreement(hybrid, context, plan.states, here=first)
     chooser = generator(plan.seed, "exchange", index)
     drawer = generator(plan.seed, "reservoir", index)
     records: list[tuple[int, int, Record]] = []

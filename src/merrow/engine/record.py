@@ -3,6 +3,7 @@
 
 Under PME the energy is exactly quadratic in λ_elec, U = A + B λ + C λ², so three energies give
 every charge state and its derivative. The soft core is evaluated at each λ_sterics of the schedule.
+Our own nonbonded kernel gives all of that in one pass.
 The potential's energy is that of the forces just computed. The slope by σ of the coupled state
 follows from one more energy: V = s¹² A − s⁶ B where all σ are s times as long.
 """
@@ -14,9 +15,11 @@ from dataclasses import dataclass
 import numpy as np
 import openmm as mm
 
+from merrow.nonbonded.kernel import Couplings
 from merrow.samples import COUPLED, LambdaState
 from merrow.system.alchemy import LAMBDA_ELECTROSTATICS, LAMBDA_STERICS, LJ_SIZE, SIGMA_SCALE
 from merrow.system.build import INTERNAL, NONBONDED, SOFT_CORE, HybridSystem
+from merrow.system.native_forces import rectangular
 from merrow.units import thermal_energy
 
 Array = np.ndarray
@@ -85,17 +88,23 @@ def lennard_jones(context: mm.Context, values: tuple[float, ...]) -> tuple[Array
     return energies, slope
 
 
-def size_slope(context: mm.Context, hybrid: HybridSystem, volume: float) -> float:
+def size_slope(
+    context: mm.Context, hybrid: HybridSystem, volume: float, measured: Couplings
+) -> float:
     """Return ∂V/∂ln σ of a Context in the coupled state [kJ/mol]; the parameter is put back.
 
-    Two energies give A and B of V = s¹² A − s⁶ B, the tail included, and the slope 12 A − 6 B. The
-    cutoff stays where it is.
+    Two energies give A and B of V = s¹² A − s⁶ B, the tail included, and the slope 12 A − 6 B; our
+    kernel has measured the slope of all but the tail. The cutoff stays where it is.
 
     Args:
         context: Stands at λ_sterics = 1.
         hybrid: Its Hamiltonian.
         volume: Volume of its box [nm³]; nan without one.
+        measured: What was measured there.
     """
+    if hybrid.native is not None:
+        tail = _slope_of(hybrid.tail / volume, hybrid.stretched_tail / volume)
+        return measured.size_slope + tail
     energy = _energy(context, SOFT_CORE)
     context.setParameter(LJ_SIZE, SIGMA_SCALE)
     stretched = _energy(context, SOFT_CORE)
@@ -103,6 +112,10 @@ def size_slope(context: mm.Context, hybrid: HybridSystem, volume: float) -> floa
     if hybrid.periodic:
         energy += hybrid.tail / volume
         stretched += hybrid.stretched_tail / volume
+    return _slope_of(energy, stretched)
+
+
+def _slope_of(energy: float, stretched: float) -> float:
     repulsion = (stretched - SIGMA_SCALE**6 * energy) / (SIGMA_SCALE**12 - SIGMA_SCALE**6)
     return 6 * (repulsion + energy)
 
@@ -119,19 +132,22 @@ def take_record(
     state = context.getState(getPositions=True)
     positions = state.getPositions(asNumpy=True)._value[list(hybrid.region.atoms)]
     volume = float(state.getPeriodicBoxVolume()._value) if hybrid.periodic else float("nan")
-    u, dvdl = couplings(context, hybrid, states, here=here, temperature=temperature)
+    measured = _measured(context, hybrid, sterics_grid(states), here)
+    u, dvdl = _reduced(measured, context, hybrid, states, here=here, temperature=temperature)
     if hybrid.bridge is not None:
         internal, _, spread = hybrid.bridge.evaluate(positions)
     else:
         internal, spread = _energy(context, INTERNAL), float("nan")
-    coupled = here == COUPLED
+    slope = float("nan")
+    if here == COUPLED:
+        slope = size_slope(context, hybrid, volume, measured)
     return Record(
         u=u,
         dvdl=dvdl,
         internal=internal,
         spread=spread,
         volume=volume,
-        size_slope=size_slope(context, hybrid, volume) if coupled else float("nan"),
+        size_slope=slope,
         positions=np.array(positions),
     )
 
@@ -156,13 +172,50 @@ def couplings(
     Returns:
         Reduced potentials [kT], shape (K,), and ∂V/∂λ_elec, ∂V/∂λ_sterics [kJ/mol], shape (2,).
     """
+    measured = _measured(context, hybrid, sterics_grid(states), here)
+    return _reduced(measured, context, hybrid, states, here=here, temperature=temperature)
+
+
+def sterics_grid(states: tuple[LambdaState, ...]) -> tuple[float, ...]:
+    """Return the different λ_sterics of some states, rising."""
+    return tuple(sorted({s.lambda_sterics for s in states}))
+
+
+def _measured(
+    context: mm.Context, hybrid: HybridSystem, grid: tuple[float, ...], here: LambdaState
+) -> Couplings:
+    """Return what a Context in state `here` gives; the soft core at the λ_sterics of a grid.
+
+    Our kernel tells it all at once, OpenMM energy by energy and without the slope by size.
+    """
+    if hybrid.native is not None:
+        state = context.getState(getPositions=True)
+        return hybrid.native.kernel.couplings(
+            state.getPositions(asNumpy=True)._value,
+            rectangular(state.getPeriodicBoxVectors()._value),
+            sterics=here.lambda_sterics,
+            grid=grid,
+        )
+    _, linear, quadratic = coulomb_coefficients(context)
+    energies, slope = lennard_jones(context, grid)
+    return Couplings(linear, quadratic, energies, slope, float("nan"))
+
+
+def _reduced(
+    measured: Couplings,
+    context: mm.Context,
+    hybrid: HybridSystem,
+    states: tuple[LambdaState, ...],
+    *,
+    here: LambdaState,
+    temperature: float,
+) -> tuple[Array, Array]:
+    """Return reduced potentials [kT] and both ∂V/∂λ [kJ/mol] of what was measured."""
     tail = 0.0
     if hybrid.periodic:
         tail = hybrid.tail / float(context.getState().getPeriodicBoxVolume()._value)
-    _, linear, quadratic = coulomb_coefficients(context)
-    grid = tuple(sorted({s.lambda_sterics for s in states}))
-    energies, slope = lennard_jones(context, grid)
-    soft = dict(zip(grid, energies, strict=True))
+    linear, quadratic = measured.linear, measured.quadratic
+    soft = dict(zip(sterics_grid(states), measured.soft_core, strict=True))
     potential = np.array(
         [
             linear * s.lambda_electrostatics
@@ -174,7 +227,8 @@ def couplings(
     )
     u = potential / thermal_energy(temperature)
     u = np.clip(np.nan_to_num(u, nan=LARGEST_U, posinf=LARGEST_U), -LARGEST_U, LARGEST_U)
-    return u, np.array([linear + 2 * quadratic * here.lambda_electrostatics, slope + tail])
+    slope = linear + 2 * quadratic * here.lambda_electrostatics
+    return u, np.array([slope, measured.sterics_slope + tail])
 
 
 def _energy(context: mm.Context, group: int) -> float:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import warnings
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from merrow.engine.seeds import derive_seed
 from merrow.errors import InputError, NumericsError, first_line
 from merrow.process import OPENMM_THREADS
 from merrow.system.build import HybridSystem
+from merrow.system.native_forces import KernelForce
 
 Array = np.ndarray
 
@@ -23,6 +25,10 @@ MARGIN = 1.05
 
 BAROSTATS = (mm.MonteCarloBarostat, mm.MonteCarloAnisotropicBarostat)
 """What may change the volume."""
+
+
+_fresh = itertools.count(1)
+"""No two snapshots that a process puts into Contexts share a number; no energy depends on it."""
 
 
 @dataclass(frozen=True)
@@ -160,6 +166,8 @@ def set_snapshot(context: mm.Context, snapshot: Snapshot) -> None:
     context.setPeriodicBoxVectors(*(mm.Vec3(*map(float, row)) for row in snapshot.box))
     context.setPositions(snapshot.positions)
     context.setVelocities(snapshot.velocities)
+    if KernelForce.FRESH in context.getParameters():
+        context.setParameter(KernelForce.FRESH, float(next(_fresh)))
 
 
 def get_snapshot(context: mm.Context) -> Snapshot:

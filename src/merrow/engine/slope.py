@@ -47,7 +47,7 @@ class Slope:
             platform: OpenMM platform.
         """
         integrator = mm.VerletIntegrator(0.001)
-        self._context = mm.Context(hybrid.system, integrator, *choose_platform(platform))
+        self._context = mm.Context(hybrid.couplable, integrator, *choose_platform(platform))
         self._hybrid, self._state = hybrid, state
 
     def at(self, snapshot: Snapshot) -> tuple[float, float]:

@@ -52,6 +52,7 @@ def hydration_config(
     repeats: int | None = None,
     processes: int | None = None,
     platform: str = "CPU",
+    mm_kernel: str = "auto",
     expt: str | float | None = None,
     where: str = "the command line",
 ) -> HydrationConfig:
@@ -68,10 +69,8 @@ def hydration_config(
     if both_routes and route is None:
         route = "direct"  # the headline of both
     value, error = measured(None if expt is None else str(expt), str(source))
-    minutes = minutes_of(max_time)
-    overrides = overrides_of(
-        settings, route=route, target_stderr_kcal=target_stderr, maximum_minutes=minutes
-    )
+    limits = {"target_stderr_kcal": target_stderr, "maximum_minutes": minutes_of(max_time)}
+    overrides = overrides_of(settings, route=route, **limits)
     return HydrationConfig.checked(
         {
             "source": source_of(str(source), inpcrd, ml_mask, solvate, charges, gaff),
@@ -84,6 +83,7 @@ def hydration_config(
             "repeats": repeats or repeats_of(protocol, Path(out)),
             "processes": processes,
             "platform": platform,
+            "mm_kernel": mm_kernel,
             "expt_kcal": value,
             "expt_stderr_kcal": error,
         },

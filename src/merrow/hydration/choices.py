@@ -27,3 +27,18 @@ def with_choices_of(config: HydrationConfig, begun: HydrationConfig) -> Hydratio
         if all(getattr(protocol, key) == getattr(there, key) for key in CHOSEN):
             return config.model_copy(update={"protocol": protocol})
     return with_choices(config)
+
+
+def with_kernel_of(config: HydrationConfig, begun: HydrationConfig) -> HydrationConfig:
+    """Return a configuration that leaves the nonbonded kernel to the run that was begun.
+
+    Args:
+        config: What is asked.
+        begun: The run.
+    """
+    kernel, isa = config.mm_kernel, config.mm_instruction_set
+    if kernel == "auto":
+        kernel = begun.mm_kernel
+    if kernel == begun.mm_kernel:
+        isa = isa or begun.mm_instruction_set
+    return config.model_copy(update={"mm_kernel": kernel, "mm_instruction_set": isa})

@@ -109,6 +109,13 @@ class HydrationConfig(Settings):
     """Processes at a time; null: one for each core."""
     platform: Literal["CPU", "Reference", "CUDA", "OpenCL", "HIP"] = "CPU"
     """OpenMM platform."""
+    mm_kernel: Literal["auto", "openmm", "native"] = "auto"
+    """What computes nonbonded forces: OpenMM's own code, or our kernel, which is several times
+    faster for a solute in 3-site water on the CPU. auto: our kernel where it can; run.yaml then
+    says which."""
+    mm_instruction_set: Literal["avx512", "avx2", "baseline"] | None = None
+    """Instruction set of our kernel, on which last digits depend; null: the best one here, which
+    run.yaml then names."""
     expt_kcal: float | None = Field(None, allow_inf_nan=False)
     """Measured value that the report shows beside the result [kcal/mol]; null: a known one."""
     expt_stderr_kcal: float | None = Field(None, ge=0.0, allow_inf_nan=False)
@@ -132,6 +139,10 @@ class HydrationConfig(Settings):
                 "solute_constraints h-bonds is another model than the flexible ML solute; it is "
                 "for potential mm alone"
             )
+        if self.mm_kernel == "native" and self.platform != "CPU":
+            raise ValueError(f"mm_kernel native is for platform CPU, not {self.platform}")
+        if self.mm_kernel == "openmm" and self.mm_instruction_set is not None:
+            raise ValueError("mm_instruction_set belongs to mm_kernel native")
         longest = LONGEST_STEP[protocol.solute_masses]
         if protocol.solute_constraints == "none" and protocol.timestep_fs > longest:
             raise ValueError(

@@ -37,7 +37,7 @@ from merrow.engine.storage import TaskFolder, load_arrays, save_arrays
 from merrow.errors import InputError, MerrowError
 from merrow.files import atomic_write, save_json
 from merrow.folders import resumes, text_of
-from merrow.hydration.choices import with_choices, with_choices_of
+from merrow.hydration.choices import with_choices, with_choices_of, with_kernel_of
 from merrow.hydration.config import STOPPING_KEYS, HydrationConfig
 from merrow.hydration.protocol import Schedule
 from merrow.hydration.result import HydrationResult, MoleculeInfo, read_result
@@ -198,7 +198,10 @@ class RunFolder:
         Raises:
             InputError: run.yaml is missing or holds what is not understood.
         """
-        return read_run_file(self.run_file)
+        config = read_run_file(self.run_file)
+        if "mm_kernel" not in config.model_fields_set and self.tasks.exists():
+            config = config.model_copy(update={"mm_kernel": "openmm"})  # older than the choice
+        return config
 
     def as_begun(self, config: HydrationConfig) -> HydrationConfig:
         """Return a configuration with all that the run has chosen, or a new one chooses.
@@ -209,7 +212,7 @@ class RunFolder:
         ladders = config.protocol.n_gas_ladders
         if self.run_file.is_file():
             there = with_choices(self.config())
-            config = with_choices_of(config, there)
+            config = with_kernel_of(with_choices_of(config, there), there)
             if ladders < there.protocol.n_gas_ladders <= there.repeats:
                 ladders = there.protocol.n_gas_ladders
         else:
@@ -231,7 +234,7 @@ class RunFolder:
             RUN_FILE,
             "run",
             asked=asked,
-            read=lambda path: with_choices(read_run_file(path)).sampling_settings(),
+            read=lambda _: with_choices(self.config()).sampling_settings(),
         ):
             return False
         there = self.config()

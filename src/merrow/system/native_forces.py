@@ -92,13 +92,22 @@ def with_native_forces(hybrid: HybridSystem, isa: str | None = None) -> HybridSy
         if isinstance(system.getForce(k), mm.NonbondedForce | mm.CustomNonbondedForce):
             replaced.addForce(copy.deepcopy(system.getForce(k)))
             system.removeForce(k)
-    parameters = {LAMBDA_ELECTROSTATICS: 1.0, LAMBDA_STERICS: 1.0, KernelForce.FRESH: 0.0}
+    parameters = {**_defaults(replaced), KernelForce.FRESH: 0.0}
     force = mm.PythonForce(KernelForce(kernel), parameters)
     force.setUsesPeriodicBoundaryConditions(True)
     force.setForceGroup(NONBONDED)
     force.setName("NativeNonbonded")
     system.addForce(force)
     return replace(hybrid, native=NativeForces(kernel, replaced))
+
+
+def _defaults(system: mm.System) -> dict[str, float]:
+    """Return the λ that new Contexts begin at."""
+    found = {}
+    for force in system.getForces():
+        for k in range(force.getNumGlobalParameters()):
+            found[force.getGlobalParameterName(k)] = force.getGlobalParameterDefaultValue(k)
+    return {name: found[name] for name in (LAMBDA_ELECTROSTATICS, LAMBDA_STERICS)}
 
 
 def read_parameters(hybrid: HybridSystem) -> NonbondedParameters:

@@ -21,6 +21,7 @@ from merrow.engine.storage import TaskFolder
 from merrow.samples import LambdaState
 from merrow.system.box import box_vectors
 from merrow.system.build import HybridSystem, hybrid_system
+from merrow.system.native_forces import with_native_forces
 from merrow.system.pme import Nonbonded, pme_parameters
 from merrow.system.potentials import open_potential
 from merrow.system.region import select_region
@@ -40,8 +41,8 @@ PLAN = LegPlan(
 )
 
 
-def build(prmtop: Path, inpcrd: Path) -> tuple[HybridSystem, Snapshot]:
-    """Build everything anew, as a new process would."""
+def build(prmtop: Path, inpcrd: Path, *, native: bool = False) -> tuple[HybridSystem, Snapshot]:
+    """Build everything anew, as a new process would; on our nonbonded kernel or on OpenMM's."""
     topology = read_topology(prmtop)
     region = select_region(topology, ":1")
     coordinates = read_coordinates(inpcrd, len(topology))
@@ -50,6 +51,8 @@ def build(prmtop: Path, inpcrd: Path) -> tuple[HybridSystem, Snapshot]:
     potential = open_potential("mm", topology, region)
     masses = "repartitioned"
     hybrid = hybrid_system(topology, region, potential, nonbonded=nonbonded, solute_masses=masses)
+    if native:
+        hybrid = with_native_forces(hybrid)
     positions = coordinates.positions / 10
     return hybrid, Snapshot(positions, np.zeros_like(positions), vectors)
 

@@ -231,3 +231,45 @@ def test_sweeps_and_segments_keep_their_length_however_often_is_recorded():
     assert often.sweeps_per_segment == seldom.sweeps_per_segment
     assert (seldom.steps_per_record, often.steps_per_record) == (200, 50)
     assert PROTOCOLS["paper"].recorded(often=True) == PROTOCOLS["paper"]
+
+
+def native(isa: str = "avx2") -> HydrationConfig:
+    return CONFIG.model_copy(update={"mm_kernel": "native", "mm_instruction_set": isa})
+
+
+def test_a_run_goes_on_with_the_kernel_that_it_began_with_or_refuses(tmp_path):
+    folder = RunFolder(tmp_path)
+    assert folder.as_begun(CONFIG).mm_kernel == "auto"
+    folder.save_config(folder.as_begun(native()))
+    begun = folder.as_begun(CONFIG)
+    assert (begun.mm_kernel, begun.mm_instruction_set) == ("native", "avx2")
+    assert folder.holds(begun)
+    assert folder.holds(folder.as_begun(CONFIG.model_copy(update={"mm_kernel": "native"})))
+    for other in (CONFIG.model_copy(update={"mm_kernel": "openmm"}), native("avx512")):
+        with pytest.raises(InputError, match="mm_"):
+            folder.holds(folder.as_begun(other))
+
+
+def test_a_run_from_before_there_was_a_choice_stays_on_openmm(tmp_path):
+    folder = RunFolder(tmp_path)
+    folder.save_config(folder.as_begun(CONFIG))
+    lines = folder.run_file.read_text().splitlines(keepends=True)
+    folder.run_file.write_text("".join(line for line in lines if not line.startswith("mm_")))
+    assert folder.config().mm_kernel == "auto"  # written by hand, nothing sampled yet
+    folder.tasks.mkdir()
+    assert folder.config().mm_kernel == "openmm"
+    assert folder.holds(folder.as_begun(CONFIG))
+    assert folder.as_begun(CONFIG).mm_kernel == "openmm"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"mm_kernel": "native", "platform": "CUDA"},
+        {"mm_kernel": "openmm", "mm_instruction_set": "avx2"},
+        {"mm_kernel": "gromacs"},
+    ],
+)
+def test_a_kernel_that_cannot_be_is_refused(changes):
+    with pytest.raises(InputError, match="mm_kernel"):
+        HydrationConfig.checked({**CONFIG.model_dump(), **changes}, source="here")

@@ -112,6 +112,8 @@ def _settings(run: RunContext, found: HydrationAnalysis) -> dict[str, Any]:
         "n_waters": info.n_waters,
         "repeats": config.repeats,
         "platform": config.platform,
+        "mm_kernel": config.mm_kernel,
+        "mm_instruction_set": config.mm_instruction_set,
         "expt_kcal": config.expt_kcal,
         "expt_stderr_kcal": config.expt_stderr_kcal,
         "ml_device": run.device,

@@ -7,6 +7,7 @@ own (`worker.py`). A refined schedule makes a new one.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -14,6 +15,7 @@ import numpy as np
 
 from merrow.engine.gas import GasPlan, temperature_ladder
 from merrow.engine.seeds import derive_seed
+from merrow.errors import UnsupportedPhysicsError
 from merrow.hydration.config import HydrationConfig
 from merrow.hydration.prepare import Prepared, prepare_system
 from merrow.hydration.protocol import Schedule
@@ -21,17 +23,22 @@ from merrow.hydration.run_folder import RunFolder
 from merrow.hydration.sampling.conformers import make_conformers
 from merrow.hydration.sampling.tasks import (
     GAS_RECORDS_PER_SEGMENT,
+    MM_SOLUTE,
     Hamiltonian,
     gas_steps_per_record,
 )
+from merrow.nonbonded.kernel import instruction_set, why_not
 from merrow.potentials.device import device_of
 from merrow.potentials.interface import Array, Potential
 from merrow.potentials.mixture import Mixture
 from merrow.system.alchemy import tail_coefficient
 from merrow.system.build import HybridSystem, hybrid_system
+from merrow.system.native_forces import read_parameters, with_native_forces
 from merrow.system.pme import Nonbonded, pme_parameters
 from merrow.system.potentials import MM, open_potential
 from merrow.units import KJ_PER_KCAL, NM_PER_ANGSTROM, PS_PER_FS
+
+logger = logging.getLogger(__name__)
 
 GAS_EQUILIBRATION = 2.0
 """Equilibration of the gas phase [ps]."""
@@ -63,6 +70,30 @@ class RunContext:
         protocol = self.config.protocol.model_copy(update={"schedule": schedule})
         return replace(self, config=self.config.model_copy(update={"protocol": protocol}))
 
+    def with_kernel(self) -> RunContext:
+        """Return the context with the nonbonded kernel decided, which run.yaml then names too.
+
+        Raises:
+            UnsupportedPhysicsError: Our kernel is asked for, and cannot do this system.
+        """
+        config = self.config
+        native = config.mm_kernel == "native"
+        if config.mm_kernel == "openmm" or (native and config.mm_instruction_set):
+            return self
+        reason = self.why_not_native()
+        if reason and native:
+            raise UnsupportedPhysicsError(f"mm_kernel native: {reason}")
+        if reason:
+            logger.warning("OpenMM computes the nonbonded forces of this run: %s", reason)
+        choice = {
+            "mm_kernel": "openmm" if reason else "native",
+            "mm_instruction_set": None
+            if reason
+            else config.mm_instruction_set or instruction_set(),
+        }
+        self.folder.save_config(self.folder.config().model_copy(update=choice))
+        return replace(self, config=config.model_copy(update=choice))
+
     @property
     def flexible(self) -> bool:
         """Whether the solute has rotatable torsions."""
@@ -81,19 +112,39 @@ class RunContext:
         All Hamiltonians share masses, constraints and PME.
         """
         if hamiltonian not in self._hybrids:
-            protocol, prepared = self.config.protocol, self.prepared
-            potential = self.driver(hamiltonian)
-            first = potential.evaluate(prepared.solute[None]).energies[0]
-            self._hybrids[hamiltonian] = hybrid_system(
-                prepared.topology,
-                prepared.region,
-                potential,
-                nonbonded=self.nonbonded,
-                solute_constraints=protocol.solute_constraints == "h-bonds",
-                solute_masses=protocol.solute_masses,
-                reference=float(first) * KJ_PER_KCAL,
-            )
+            built = self._on_openmm(hamiltonian)
+            if self.config.mm_kernel == "native":
+                built = with_native_forces(built, self.config.mm_instruction_set)
+            self._hybrids[hamiltonian] = built
         return self._hybrids[hamiltonian]
+
+    def why_not_native(self) -> str:
+        """Return why our nonbonded kernel cannot do this system here; "" if it can."""
+        if self.config.platform != "CPU":
+            return f"the platform is {self.config.platform}, not CPU."
+        if reason := why_not():
+            return reason
+        try:
+            read_parameters(self._on_openmm(MM_SOLUTE))
+        except UnsupportedPhysicsError as error:
+            return str(error)
+        return ""
+
+    def _on_openmm(self, hamiltonian: Hamiltonian) -> HybridSystem:
+        protocol, prepared = self.config.protocol, self.prepared
+        potential = self.driver(hamiltonian)
+        first = potential.evaluate(prepared.solute[None]).energies[0]
+        built = hybrid_system(
+            prepared.topology,
+            prepared.region,
+            potential,
+            nonbonded=self.nonbonded,
+            solute_constraints=protocol.solute_constraints == "h-bonds",
+            solute_masses=protocol.solute_masses,
+            reference=float(first) * KJ_PER_KCAL,
+        )
+        built.system.setDefaultPeriodicBoxVectors(*(prepared.box * NM_PER_ANGSTROM))
+        return built
 
     @cached_property
     def nonbonded(self) -> Nonbonded:
@@ -156,6 +207,6 @@ def open_run(
             config.potential, *system, weights=config.weights, run=folder.path
         )
     conformers = make_conformers(folder, config, prepared, classical)
-    run = RunContext(folder, config, prepared, classical, potential, conformers)
+    run = RunContext(folder, config, prepared, classical, potential, conformers).with_kernel()
     schedule = folder.read(Schedule)
     return run if schedule is None else run.with_schedule(schedule)

@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: MIT
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+KernelOption = Annotated[
+    str,
+    typer.Option(help="Nonbonded forces: auto, openmm or native (ours, faster, 3-site water)."),
+]
