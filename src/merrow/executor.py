@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
+from importlib.machinery import ModuleSpec
 from multiprocessing.context import SpawnContext, SpawnProcess
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -147,21 +148,27 @@ def process_pool(processes: int, modules: Sequence[str] = ()) -> Iterator[Execut
     pool.shutdown()
 
 
-class _WorkerProcess(SpawnProcess):
-    """A new interpreter that does not run the user's script, which may have no guard of its own.
+@contextmanager
+def _script_runs_once() -> Iterator[None]:
+    """Let processes that start meanwhile not run the user's script, which may have no guard.
 
-    Workers call what is in packages; multiprocessing would run `__main__` again in each.
+    They call what is in packages; multiprocessing would run `__main__` again in each, but for one
+    of this name.
     """
+    main = vars(sys.modules["__main__"])
+    before = main.get("__spec__")
+    main["__spec__"] = ModuleSpec("__main__", None)
+    try:
+        yield
+    finally:
+        main["__spec__"] = before
 
+
+class _WorkerProcess(SpawnProcess):
     @staticmethod
     def _Popen(process_obj: BaseProcess) -> Any:  # noqa: N802, its name in multiprocessing
-        main = vars(sys.modules["__main__"])
-        hidden: dict[str, Any] = {n: main.pop(n) for n in ("__file__", "__spec__") if n in main}
-        main["__spec__"] = None
-        try:
+        with _script_runs_once():
             return SpawnProcess._Popen(process_obj)
-        finally:
-            main.update(hidden)
 
 
 class _WorkerContext(SpawnContext):
@@ -268,7 +275,7 @@ def dask_pool(
         "distributed.worker.memory.terminate": False,  # the programs, not the workers, use memory
         "distributed.comm.timeouts.connect": "60s",
     }
-    with dask.config.set(settings):
+    with dask.config.set(settings), _script_runs_once():
         opened = _local(workers) if cluster is None else _jobs(workers, cluster, folder)
         with opened as found, distributed.Client(found) as client:
             resources = {"GPU": cluster.gpus} if cluster is not None and cluster.gpus else None
