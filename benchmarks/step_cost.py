@@ -7,6 +7,9 @@ turns in one run; times are CPU time of the process, medians over rounds, so tha
 least. Where `gmx` is on the PATH, GROMACS runs the same box with MM terms, right after. Peer:
 `pip install openmmml==1.8`. Where the weights of ANI-2x cannot be had, ANI-1ccx takes their place.
 
+`mm_step_speedup` is an MM step with the λ terms on OpenMM's nonbonded forces over one on our
+kernel, in this box; `mm_step_speedup_small` the same in that of protocol quick (1,000 atoms, 8 Å).
+
     python benchmarks/step_cost.py --quick --json
 """
 
@@ -26,6 +29,7 @@ from gromacs import time_of_step
 from network_speed import ani, state_dicts
 from openmm import app, unit
 
+from merrow.ambertools.solvent import solvate
 from merrow.bench.speed import (
     FRICTION,
     TEMPERATURE,
@@ -38,6 +42,7 @@ from merrow.bench.speed import (
 )
 from merrow.engine.simulation import Snapshot, choose_platform, set_snapshot
 from merrow.engine.timing import Timing, ns_per_day, time_in_turn
+from merrow.system.native_forces import Kernel
 from merrow.system.potentials import open_potential
 
 MOLECULES = ("toluene", "methanol")
@@ -61,12 +66,19 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.folder or Path(scratch)
         rows = [measure(name, folder, model, weights, rounds) for name in names]
+        small = path_speedup(small_box(names[0], folder), rounds)
     first = rows[0]
     report = {
         key: first[key]
-        for key in ("ratio_vs_openmmml", "ratio_vs_openmmml_2fs", "ratio_vs_mm",
-                    "kernel_speedup_vs_torchani", "system")
-    } | {"rounds": rounds, "rows": rows}  # fmt: skip
+        for key in (
+            "ratio_vs_openmmml",
+            "ratio_vs_openmmml_2fs",
+            "ratio_vs_mm",
+            "kernel_speedup_vs_torchani",
+            "mm_step_speedup",
+            "system",
+        )
+    } | {"mm_step_speedup_small": small, "rounds": rounds, "rows": rows}
     if not options.quick:
         save("step_cost", report)
     if options.json:
@@ -86,6 +98,7 @@ def measure(name: str, folder: Path, model: str, weights: Path, rounds: int) -> 
         "mm": stepper(system, plain_mm(system), 1.0, STEPS),
         "ml_mm": stepper(system, hybrid_of(system, potential), 1.0, STEPS),
         "ml_mm_2fs": stepper(system, hybrid_of(system, potential, **slower), 2.0, STEPS),
+        **path_steppers(system),
     }
     times = time_in_turn(calls, rounds=rounds, units=STEPS)
     (kernel,) = (case.row(rounds) for case in ani(model, (name,), (1,)))
@@ -109,9 +122,39 @@ def measure(name: str, folder: Path, model: str, weights: Path, rounds: int) -> 
         "ratio_vs_openmmml_2fs": 2 * ratio(times, "openmmml", "ml_mm_2fs"),
         "ratio_vs_mm": ratio(times, "ml_mm", "mm"),
         "kernel_speedup_vs_torchani": kernel["speedup_vs_torchani"],
+        "mm_step_speedup": ratio(times, "mm_path_openmm", "mm_path"),
         "gromacs": gromacs,
         "mm_vs_gromacs": None if gromacs is None else times["mm"].cpu / gromacs["cpu_ms"],
     }
+
+
+def path_steppers(system: BenchSystem) -> dict[str, Callable[[], object]]:
+    """Return an MM step with the λ terms, on OpenMM's nonbonded forces and on our kernel."""
+    classical = open_potential("mm", system.topology, system.region)
+    kernels: dict[str, Kernel] = {"mm_path_openmm": "openmm", "mm_path": "auto"}
+    return {
+        name: stepper(system, hybrid_of(system, classical, kernel=kernel), 1.0, STEPS)
+        for name, kernel in kernels.items()
+    }
+
+
+def path_speedup(system: BenchSystem, rounds: int) -> dict[str, float]:
+    """Return CPU times of an MM step with the λ terms [ms], and their ratio."""
+    times = time_in_turn(path_steppers(system), rounds=rounds, units=STEPS)
+    cpu = {f"{name}_cpu_ms": timing.cpu for name, timing in times.items()}
+    speedup = ratio(times, "mm_path_openmm", "mm_path")
+    return {"n_atoms": len(system.topology), **cpu, "mm_step_speedup": speedup}
+
+
+def small_box(name: str, folder: Path) -> BenchSystem:
+    """Return a molecule in 330 waters at a cutoff of 8 Å, as protocol quick has it."""
+    gas = solvated(SMILES[name], folder / name)[0].parent / "gas.prmtop"
+    small = folder / f"{name}-small"
+    files = small / "solvated.prmtop", small / "solvated.inpcrd"
+    if not files[1].exists():
+        small.mkdir(parents=True, exist_ok=True)
+        files = solvate(gas, gas.with_suffix(".inpcrd"), folder=small, n_waters=330)
+    return open_system(name, *files, ":1", 8.0)
 
 
 def peer_stepper(system: BenchSystem, model: str, weights: Path) -> Callable[[], None]:
@@ -147,7 +190,9 @@ def ratio(times: dict[str, Timing], above: str, below: str) -> float:
 
 def table(rows: list[dict[str, Any]]) -> str:
     """Return what a terminal shows."""
-    lines = ["molecule    peer     MM  ML/MM  2 fs GROMACS [CPU ms]   vs peer  2 fs  vs MM  kernel"]
+    lines = [
+        "molecule    peer     MM  ML/MM  2 fs GROMACS [CPU ms]   vs peer  2 fs  vs MM  kernel  path"
+    ]
     for row in rows:
         ms = row["cpu_ms"]
         lines.append(
@@ -156,7 +201,7 @@ def table(rows: list[dict[str, Any]]) -> str:
             f" {row['gromacs']['cpu_ms'] if row['gromacs'] else math.nan:7.2f}"
             f" {row['ratio_vs_openmmml']:19.2f}"
             f" {row['ratio_vs_openmmml_2fs']:5.2f} {row['ratio_vs_mm']:6.2f}"
-            f" {row['kernel_speedup_vs_torchani']:7.1f}"
+            f" {row['kernel_speedup_vs_torchani']:7.1f} {row['mm_step_speedup']:5.1f}"
         )
     return "\n".join(lines)
 

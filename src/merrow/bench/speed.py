@@ -26,6 +26,7 @@ from merrow.progress import Listener, say, silent
 from merrow.system.box import box_for_cutoff
 from merrow.system.build import HybridSystem, base_system, hybrid_system
 from merrow.system.configuration import read_configuration
+from merrow.system.native_forces import Kernel, on_kernel
 from merrow.system.pme import Nonbonded, pme_parameters
 from merrow.system.potentials import check_potential, open_potential
 from merrow.system.region import MLRegion, select_region
@@ -238,13 +239,20 @@ def stepper(
 
 
 def hybrid_of(
-    system: BenchSystem, potential: Potential, *, overlap: bool = False, **changes: Any
+    system: BenchSystem,
+    potential: Potential,
+    *,
+    overlap: bool = False,
+    kernel: Kernel = "auto",
+    **changes: Any,
 ) -> HybridSystem:
-    """Build the hybrid system of a bench system."""
-    return hybrid_system(
+    """Build the hybrid system of a bench system, on our nonbonded kernel where that can be."""
+    hybrid = hybrid_system(
         system.topology, system.region, potential, nonbonded=system.nonbonded, overlap=overlap,
         **changes,
     )  # fmt: skip
+    hybrid.system.setDefaultPeriodicBoxVectors(*system.box)
+    return on_kernel(hybrid, kernel).hybrid
 
 
 def plain_mm(system: BenchSystem) -> HybridSystem:

@@ -13,20 +13,33 @@ import math
 from collections import Counter
 from dataclasses import replace
 from itertools import combinations
+from typing import Literal, NamedTuple
 
 import numpy as np
 import openmm as mm
 
-from merrow.errors import NumericsError, UnsupportedPhysicsError
+from merrow.errors import MissingComponentError, NumericsError, UnsupportedPhysicsError
 from merrow.nonbonded.ewald import LARGEST_ERROR, fit_error
 from merrow.nonbonded.kernel import NonbondedKernel
 from merrow.nonbonded.parameters import NonbondedParameters
 from merrow.potentials.interface import Array
 from merrow.system.alchemy import LAMBDA_ELECTROSTATICS, LAMBDA_STERICS
-from merrow.system.build import NONBONDED, HybridSystem, NativeForces
+from merrow.system.build import INTERNAL, NONBONDED, HybridSystem, NativeForces
+from merrow.system.force import potential_force
 
 MOST_IONS = 100
 """All pairs of ions are looked at in every step."""
+
+
+Kernel = Literal["auto", "openmm", "native"]
+"""Who computes nonbonded forces."""
+
+
+class Choice(NamedTuple):
+    """A Hamiltonian, and why it is not on our kernel although it might be; "" otherwise."""
+
+    hybrid: HybridSystem
+    why_not: str
 
 
 class KernelForce:
@@ -88,16 +101,23 @@ def with_native_forces(hybrid: HybridSystem, isa: str | None = None) -> HybridSy
     for i in range(system.getNumParticles()):
         replaced.addParticle(system.getParticleMass(i))
     replaced.setDefaultPeriodicBoxVectors(*system.getDefaultPeriodicBoxVectors())
+    last = None
     for k in reversed(range(system.getNumForces())):
-        if isinstance(system.getForce(k), mm.NonbondedForce | mm.CustomNonbondedForce):
-            replaced.addForce(copy.deepcopy(system.getForce(k)))
+        force = system.getForce(k)
+        if isinstance(force, mm.NonbondedForce | mm.CustomNonbondedForce):
+            replaced.addForce(copy.deepcopy(force))
             system.removeForce(k)
+        elif force.getName() == type(hybrid.bridge).__name__:
+            system.removeForce(k)
+            last = hybrid.bridge  # collected when the kernel is done, if it works in a thread
     parameters = {**_defaults(replaced), KernelForce.FRESH: 0.0}
     force = mm.PythonForce(KernelForce(kernel), parameters)
     force.setUsesPeriodicBoundaryConditions(True)
     force.setForceGroup(NONBONDED)
     force.setName("NativeNonbonded")
     system.addForce(force)
+    if last is not None:
+        system.addForce(potential_force(last, hybrid.region.model_atoms, group=INTERNAL))
     return replace(hybrid, native=NativeForces(kernel, replaced))
 
 
@@ -108,6 +128,27 @@ def _defaults(system: mm.System) -> dict[str, float]:
         for k in range(force.getNumGlobalParameters()):
             found[force.getGlobalParameterName(k)] = force.getGlobalParameterDefaultValue(k)
     return {name: found[name] for name in (LAMBDA_ELECTROSTATICS, LAMBDA_STERICS)}
+
+
+def on_kernel(hybrid: HybridSystem, kernel: Kernel, isa: str | None = None) -> Choice:
+    """Return a Hamiltonian on the forces that are asked for; on ours if it can be, under "auto".
+
+    Args:
+        hybrid: On OpenMM's forces; changed in place where ours replace them.
+        kernel: "auto", "openmm" or "native".
+        isa: Instruction set of our kernel; None: the best one of this machine.
+
+    Raises:
+        InputError: Our kernel is asked for and cannot be used; the message says why.
+    """
+    if kernel == "openmm":
+        return Choice(hybrid, "")
+    try:
+        return Choice(with_native_forces(hybrid, isa), "")
+    except (UnsupportedPhysicsError, MissingComponentError) as error:
+        if kernel == "native":
+            raise
+        return Choice(hybrid, str(error))
 
 
 def read_parameters(hybrid: HybridSystem) -> NonbondedParameters:
