@@ -9,6 +9,8 @@ PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(
 JOBS ?= 2
 SLOW ?= slow
 
+TOOLS ?= $(VENV)-tools
+
 BIN := $(abspath $(VENV))/bin
 READY := $(VENV)/.ready
 # AmberTools' own scripts call python3 and each other through PATH. One thread for each process:
@@ -18,7 +20,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 one_thread := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENMM_CPU_THREADS=1
 pytest := $(one_thread) $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
-.PHONY: setup demo test slow check bench docs clean
+.PHONY: setup demo test slow check bench docs sbom audit clean
 
 setup: $(READY)
 
@@ -61,6 +63,21 @@ bench: $(READY)
 # Every link leads somewhere, every Python example of the documents runs.
 docs: $(READY)
 	$(pytest) tests/architecture/test_documents.py
+
+# Tools that look at the environment from outside, in one of their own.
+$(TOOLS)/.ready:
+	$(PYTHON) -m venv $(TOOLS)
+	$(TOOLS)/bin/pip install -q cyclonedx-bom==7.5.0 pip-audit==2.10.1
+	@touch $@
+
+# Every package of the environment with version and licence, as CycloneDX.
+sbom: $(READY) $(TOOLS)/.ready
+	@mkdir -p build
+	$(TOOLS)/bin/cyclonedx-py environment $(BIN)/python --output-reproducible --of JSON -o build/sbom.json
+
+# Known vulnerabilities of these packages.
+audit: $(READY) $(TOOLS)/.ready
+	@$(BIN)/python .ci/audit.py $(TOOLS)/bin/pip-audit "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
 
 # The environment and the results of `make demo` stay.
 clean:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 OPENMM_THREADS = "OPENMM_CPU_THREADS"
 """OpenMM's PME on the CPU reads this and not its platform's property Threads."""
 ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", OPENMM_THREADS)
-CHATTY = ("pymbar", "jax", "absl", "alchemlyb")
+CHATTY = ("pymbar", "jax", "absl", "alchemlyb", "MDAnalysis")
 """Loggers of libraries whose warnings are for their developers."""
 STOPS = (signal.SIGINT, signal.SIGTERM)
 PULSE = 0.1
@@ -176,7 +176,8 @@ class StopSignals:
 
     def _dropped(self, what: UnraisableHookArgs) -> None:
         if not issubclass(what.exc_type, KeyboardInterrupt):
-            self._hook(what)
+            if logging.getLogger().isEnabledFor(logging.INFO):  # of a library, at an object's end
+                self._hook(what)
         elif self.number is not None:
             self._heard = False
             os.write(self._writing, b"\0")

@@ -8,6 +8,7 @@ of `-eo` is read, so no printed digit is lost.
 from __future__ import annotations
 
 import csv
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -169,7 +170,8 @@ def _run(text: str, files: dict[str, Path], folder: Path) -> Energies:
     if "&decomp" in text:
         arguments += ["-do", "residues.csv"]
     for flag, path in files.items():
-        arguments += [flag, str(path.resolve())]
+        # not the whole path: MMPBSA writes it into scripts that end at a space
+        arguments += [flag, os.path.relpath(path.resolve(), folder.resolve())]
     beside = Path(sys.executable).parent  # MMPBSA takes the first python3 on PATH
     run_program("MMPBSA", arguments, folder=folder, log="mmpbsa.log", path_first=beside)
     if not (folder / "frames.csv").is_file():

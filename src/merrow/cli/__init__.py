@@ -1,2 +1,8 @@
 # SPDX-License-Identifier: MIT
 """What does the user see? One small file for each verb."""
+
+import signal
+import sys
+
+if sys.argv[0].endswith("merrow"):  # Ctrl-C while the program loads ends it without a word
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

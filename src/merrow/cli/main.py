@@ -120,7 +120,7 @@ def _explain(error: BaseException, stop: StopSignals) -> int:
     if isinstance(error, BrokenPipeError):  # `merrow ... | head` has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return code
-    print(f"merrow: {known}", file=sys.stderr)
+    print(f"merrow: {_printable(str(known))}", file=sys.stderr)
     if logging.getLogger().isEnabledFor(logging.INFO):
         traceback.print_exception(error)
     return code
@@ -151,3 +151,8 @@ def _how_to_go_on(error: BaseException) -> str:
         return f": {note}"
     verb = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
     return "; run the same command again" + (" to go on" if verb in GO_ON else "")
+
+
+def _printable(text: str) -> str:
+    """Return a text in which a file name can neither begin a line nor command the terminal."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

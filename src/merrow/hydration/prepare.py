@@ -197,6 +197,8 @@ def prepare_system(folder: RunFolder, config: HydrationConfig) -> Prepared:
     info, smiles, shift = folder.read(PreparedInfo), None, 0.0
     if info is None:
         smiles, shift = _make_solvated(folder, config)
+    else:
+        check_unchanged(folder, info)
     topology = read_topology(folder.prmtop)
     coordinates = read_configuration(folder.inpcrd, topology)
     region = _solute(topology, config.source.ml_mask if config.source.kind == "solvated" else None)
@@ -212,6 +214,7 @@ def prepare_system(folder: RunFolder, config: HydrationConfig) -> Prepared:
             ),
             n_waters=sum(bool(topology.is_water[m[0]]) for m in topology.molecules),
             charge_shift_e=shift,
+            files={path.name: digest(path) for path in (folder.prmtop, folder.inpcrd)},
         )
         folder.save(info)
     return Prepared(
@@ -223,6 +226,32 @@ def prepare_system(folder: RunFolder, config: HydrationConfig) -> Prepared:
         rotatable_torsions(topology, region.atoms),
         info,
     )
+
+
+def check_unchanged(folder: RunFolder, info: PreparedInfo) -> None:
+    """Refuse files of the system in which a bit has flipped since they were made.
+
+    Raises:
+        InputError: One is.
+    """
+    for path in (folder.prmtop, folder.inpcrd):
+        if path.name in info.files and digest(path) != info.files[path.name]:
+            raise InputError(
+                f"{path} is damaged: it is not the file that this run was begun with; restore it, "
+                "or begin again in another --out."
+            )
+
+
+def digest(path: Path) -> str:
+    """Return the sha256 of a file.
+
+    Raises:
+        InputError: It cannot be read.
+    """
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}).") from error
 
 
 def _make_solvated(folder: RunFolder, config: HydrationConfig) -> tuple[str | None, float]:

@@ -21,6 +21,7 @@ now than the decision saw.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import logging
 import shutil
@@ -32,6 +33,7 @@ from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from merrow.engine.storage import TaskFolder, load_arrays, save_arrays
 from merrow.errors import InputError, MerrowError
@@ -47,6 +49,8 @@ from merrow.settings import Settings
 logger = logging.getLogger(__name__)
 
 RUN_FILE = "run.yaml"
+SUM = "checksum"
+"""Key of a state file for the sum of the others; absent in folders of before."""
 HEAD = "# merrow run.yaml: everything this run was asked; run again with `merrow run`.\n"
 
 
@@ -59,6 +63,8 @@ class PreparedInfo(Settings):
     """Water molecules."""
     charge_shift_e: float = 0.0
     """What was added to each charge of the solute to make their sum whole [e]."""
+    files: dict[str, str] = Field(default_factory=dict)
+    """sha256 of topology and coordinates, by name; empty in folders of before."""
 
 
 class PotentialIdentity(Settings):
@@ -288,11 +294,14 @@ class RunFolder:
             found = json.loads(text_of(path))
         except (ValueError, RecursionError) as error:
             raise InputError(f"{path} is damaged ({error}); delete it and run again.") from error
+        if isinstance(found, dict) and found.pop(SUM, None) not in (None, _sum_of(found)):
+            raise InputError(f"{path} is damaged (its checksum is wrong); delete it and run again.")
         return kind.checked(found, source=str(path))
 
     def save(self, state: Settings) -> None:
         """Keep a state in the file of its kind."""
-        save_json(self.path / STATE_FILES[type(state)], state.model_dump(mode="json"))
+        content = state.model_dump(mode="json")
+        save_json(self.path / STATE_FILES[type(state)], content | {SUM: _sum_of(content)})
 
     def forget(self, kind: type[Settings]) -> None:
         """Delete what is kept of a kind of state."""
@@ -356,6 +365,11 @@ class RunFolder:
         for key in ("repeats", "expt_kcal", "expt_stderr_kcal"):
             same &= result.settings.get(key) == getattr(config, key)
         return result if same else None
+
+
+def _sum_of(content: dict[str, object]) -> str:
+    """Return what tells the content of a state file from one in which a bit has flipped."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def read_run_file(path: Path) -> HydrationConfig:

@@ -22,6 +22,7 @@ import numpy as np
 from merrow.errors import InputError, MerrowError, MissingComponentError, first_line
 from merrow.potentials.elements import SYMBOLS
 from merrow.potentials.families import Family, Model
+from merrow.potentials.guest import Guest, tell_of_code
 from merrow.potentials.interface import Array, Capabilities, Evaluation, Molecule
 from merrow.potentials.optional_import import require
 from merrow.potentials.validation import CheckedPotential
@@ -43,10 +44,11 @@ class AseEngine:
         target = _target(self.name)
         molecule = self.molecule
         try:
-            if isinstance(target, ModuleType):
-                maker = getattr(target, MAKER)
-                return maker(molecule.numbers, molecule.charge, molecule.multiplicity)
-            return target()
+            with _guest(self.name).at_work():
+                if isinstance(target, ModuleType):
+                    maker = getattr(target, MAKER)
+                    return maker(molecule.numbers, molecule.charge, molecule.multiplicity)
+                return target()
         except Exception as error:
             raise InputError(
                 f"{self.name} makes no calculator ({type(error).__name__}: {first_line(error)}); "
@@ -54,7 +56,7 @@ class AseEngine:
             ) from error
 
     def __getstate__(self) -> dict[str, Any]:
-        return {k: v for k, v in self.__dict__.items() if k != "_calculator"}
+        return {k: v for k, v in self.__dict__.items() if not k.startswith("_")}
 
     def evaluate(self, positions: Array) -> Evaluation:
         """Return energies and forces of positions (R, N, 3) [Å], one conformer after the other.
@@ -69,10 +71,11 @@ class AseEngine:
             atoms = ase.Atoms(numbers=molecule.numbers, positions=conformer)
             atoms.info |= {"charge": molecule.charge, "spin": molecule.multiplicity}
             try:
-                if hasattr(calculator, "reset"):
-                    calculator.reset()  # nothing of the last conformer may shape this answer
-                energies[k] = calculator.get_potential_energy(atoms)
-                forces[k] = calculator.get_forces(atoms)
+                with _guest(self.name).at_work():
+                    if hasattr(calculator, "reset"):
+                        calculator.reset()  # nothing of the last conformer may shape this answer
+                    energies[k] = calculator.get_potential_energy(atoms)
+                    forces[k] = calculator.get_forces(atoms)
             except Exception as error:
                 raise MerrowError(
                     f"{self.name} fails on conformer {k + 1} ({type(error).__name__}: "
@@ -165,14 +168,16 @@ def _target(name: str) -> Any:
     if path is not None:
         if not path.is_file():
             raise InputError(f"there is no file {path} (--potential {name}); correct the path.")
-        return _run(path.resolve(), path.stat().st_mtime_ns)
+        tell_of_code(path)
+        return _run(name, path.resolve(), path.stat().st_mtime_ns)
     module, _, attribute = name.partition(":")[2].rpartition(".")
     if not module:
         raise InputError(
             f"{name!r} is neither ase:package.module.Class nor ase:FILE.py; write one of them."
         )
     try:
-        return getattr(importlib.import_module(module), attribute)
+        with _guest(name).at_work():
+            return getattr(importlib.import_module(module), attribute)
     except ImportError as error:
         raise MissingComponentError(
             f"{name} needs the module {module}, which does not load here ({first_line(error)}); "
@@ -183,14 +188,21 @@ def _target(name: str) -> Any:
 
 
 @lru_cache(maxsize=8)
-def _run(path: Path, _changed: int) -> ModuleType:
+def _guest(_name: str) -> Guest:
+    """Return what keeps the switches of a calculator's code, which its import may have set."""
+    return Guest()
+
+
+@lru_cache(maxsize=8)
+def _run(name: str, path: Path, _changed: int) -> ModuleType:
     """Run a user's file, once for each content."""
     spec = importlib.util.spec_from_file_location(f"merrow_user_{path.stem}", path)
     if spec is None or spec.loader is None:
         raise InputError(f"{path} is not a file of Python; it must end in .py.")
     module = importlib.util.module_from_spec(spec)
     try:
-        spec.loader.exec_module(module)
+        with _guest(name).at_work():
+            spec.loader.exec_module(module)
     except Exception as error:
         raise InputError(
             f"{path} cannot be run ({type(error).__name__}: {first_line(error)}); correct it."

@@ -30,6 +30,7 @@ from merrow.errors import (
     first_line,
 )
 from merrow.potentials.families import Family, Model
+from merrow.potentials.guest import GUARD, UNGUARDED, Guest
 from merrow.potentials.interface import Array, Capabilities, Evaluation, Molecule
 from merrow.potentials.optional_import import require
 from merrow.potentials.validation import CheckedPotential
@@ -69,8 +70,6 @@ STRIDE: Final = 0.1
 some 2 kcal/mol of curvature even at a minimum."""
 FORGIVEN: Final = 0.1
 """Share by which the work of right forces may miss the energy; a wrong unit misses by 0.9."""
-GUARD: Final = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
-UNGUARDED: Final = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
 
 
 class OpenMMEngine:
@@ -199,18 +198,14 @@ def _switches(name: str, weights: Path | None) -> Iterator[None]:
     mace-torch turns the safety catch off where it is first imported, for good. Here that holds for
     the models that it publishes and while they are loaded; for a file of the user, the catch is on.
     """
-    before = {key: os.environ.pop(key, None) for key in (GUARD, UNGUARDED)}
-    try:
+    with Guest().at_work():
+        for key in (GUARD, UNGUARDED):
+            os.environ.pop(key, None)
         if weights is not None:
             os.environ[GUARD] = "1"
         elif name.startswith("mace-"):
             os.environ[UNGUARDED] = "1"
         yield
-    finally:
-        for key, value in before.items():
-            os.environ.pop(key, None)
-            if value is not None:
-                os.environ[key] = value
 
 
 @contextlib.contextmanager

@@ -28,6 +28,7 @@ from merrow.errors import InputError, MerrowError
 from merrow.potentials.device import CPU, placed, to_numpy
 from merrow.potentials.elements import SYMBOLS
 from merrow.potentials.families import Family, Model
+from merrow.potentials.guest import tell_of_code
 from merrow.potentials.interface import Array, Capabilities, Evaluation, Molecule
 from merrow.potentials.validation import CheckedPotential
 from merrow.potentials.weights import file_digest
@@ -199,6 +200,7 @@ def read_script(name: str) -> Script:
     path = Path(name.removeprefix(PREFIX))
     if not path.is_file():
         raise InputError(f"there is no file {path} (--potential {name}); correct the path.")
+    tell_of_code(path)
     return _inspect(path.resolve(), path.stat().st_mtime_ns)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from merrow.errors import InputError
 from merrow.hydration.config import HydrationConfig, Source
-from merrow.hydration.prepare import begin_run, resolve_config
+from merrow.hydration.prepare import begin_run, check_unchanged, digest, resolve_config
 from merrow.hydration.protocol import PROTOCOLS, Schedule
 from merrow.hydration.result import HydrationResult, write_json
 from merrow.hydration.run_folder import (
@@ -174,6 +174,31 @@ def test_what_was_decided_is_read_as_it_was_kept(tmp_path, state):
         folder.read(type(state))
     folder.forget(type(state))
     assert folder.read(type(state)) is None
+
+
+def test_a_flipped_bit_is_told_and_a_file_of_before_is_read(tmp_path):
+    folder, file = RunFolder(tmp_path), tmp_path / STATE_FILES[Rounds]
+    folder.save(Rounds(judged=7, gas=12))
+    file.write_text(file.read_text().replace("12", "13"))
+    with pytest.raises(InputError, match="damaged \\(its checksum is wrong"):
+        folder.read(Rounds)
+    file.write_text('{"judged": 7, "gas": 13}')
+    assert folder.read(Rounds) == Rounds(judged=7, gas=13)
+
+
+def test_a_system_in_which_a_bit_flipped_is_refused(tmp_path):
+    folder = RunFolder(tmp_path)
+    folder.system.mkdir()
+    for path in (folder.prmtop, folder.inpcrd):
+        path.write_text("a file of AMBER")
+    sums = {path.name: digest(path) for path in (folder.prmtop, folder.inpcrd)}
+    check_unchanged(folder, PreparedInfo(molecule=RESULT["molecule"], n_waters=7, files=sums))
+    folder.inpcrd.write_text("a file of AMBES")
+    check_unchanged(
+        folder, PreparedInfo(molecule=RESULT["molecule"], n_waters=7)
+    )  # a folder of before
+    with pytest.raises(InputError, match=r"solvated.inpcrd is damaged: it is not the file that"):
+        check_unchanged(folder, PreparedInfo(molecule=RESULT["molecule"], n_waters=7, files=sums))
 
 
 def test_every_kind_of_state_has_a_file_of_its_own():

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from statistics import fmean
@@ -124,7 +125,8 @@ def run_pieces(
                 return
             finished, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in finished:
-                task, count = running.pop(future), future.result()
+                task = running.pop(future)
+                count = _answer(workers.run, task, future)
                 if count > done[task]:  # equilibration is a piece too, but not a segment
                     passed = time.monotonic() - began[task]
                     times.setdefault((task.kind, task.hamiltonian), []).append(passed)
@@ -135,3 +137,21 @@ def run_pieces(
             "a worker process was killed while sampling, perhaps for want of memory; finished "
             "pieces are kept: run the same command again, with --processes 1 if memory is short."
         ) from error
+
+
+def _answer(run: RunContext, task: Task, future: Future[int]) -> int:
+    """Return how many segments of a task are complete; what a worker says must agree with the disk.
+
+    Raises:
+        MerrowError: It does not, or the piece failed.
+    """
+    told: object = None
+    with suppress(SystemExit):  # of a library in the worker
+        told = future.result()
+    count = count_finished(run, task)
+    if told != count:
+        raise MerrowError(
+            f"a worker process answered {told!r} where {count} segments of {task.name} are "
+            "complete; finished pieces are kept: run the same command again."
+        )
+    return count
