@@ -13,8 +13,10 @@ import argparse
 import json
 import platform
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,8 +48,14 @@ SMILES = {
     "paracetamol": "CC(=O)Nc1ccc(O)cc1",
     "erlotinib": "COCCOc1cc2ncnc(Nc3cccc(C#C)c3)c2cc1OCCOC",
 }
+FREESOLV = SHARED / "data/freesolv"
+SYSTEMS = ROOT / "tests" / "data" / "systems"
 OPTIONS: dict[str, dict[str, Any]] = {
-    "data": {"type": Path, "default": SHARED / "data/freesolv", "help": "folder of FreeSolv"},
+    "data": {
+        "type": Path,
+        "default": FREESOLV if FREESOLV.is_dir() else SYSTEMS,
+        "help": "folder of FreeSolv, or of prmtop and inpcrd files named by their molecules",
+    },
     "folder": {"type": Path, "required": True, "help": "what is kept, to go on from"},
     "json": {"action": "store_true", "help": "print JSON"},
     "minutes": {"type": float, "help": "end in good order after so long"},
@@ -102,6 +110,42 @@ def save(name: str, content: dict[str, Any], path: Path | None = None) -> Path:
     scratch = path.with_suffix(".part")
     scratch.write_text(json.dumps({"environment": header(), **content}, indent=1) + "\n")
     scratch.replace(path)
+    print(path, file=sys.stderr)
+    return path
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A part of a figure: lines by their labels, each x and y."""
+
+    title: str
+    x: str
+    y: str
+    lines: dict[str, tuple[Sequence[float], Sequence[float]]]
+    scale: Literal["linear", "log"] = "log"
+
+
+def figure(name: str, panels: Sequence[Panel], path: Path | None = None) -> Path:
+    """Write `results/NAME.svg`, or another file; print where."""
+    import matplotlib  # noqa: PLC0415
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
+    from merrow.report.style import COLOURS, RC, to_svg  # noqa: PLC0415
+
+    with matplotlib.rc_context(RC):
+        whole = Figure(figsize=(1.0 + 3.4 * len(panels), 3.6), layout="constrained")
+        for axes, panel in zip(
+            whole.subplots(1, len(panels), squeeze=False)[0], panels, strict=True
+        ):
+            for (label, (x, y)), colour in zip(panel.lines.items(), COLOURS, strict=False):
+                axes.plot(x, y, "o-", color=colour, label=label, markersize=4)
+            axes.set(title=panel.title, xlabel=panel.x, ylabel=panel.y)
+            axes.set(xscale=panel.scale, yscale=panel.scale)
+            axes.legend(frameon=False, fontsize=8)
+        svg = to_svg(whole, name, f"{name}: {', '.join(panel.title for panel in panels)}")
+    path = path or RESULTS / f"{name}.svg"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(svg)
     print(path, file=sys.stderr)
     return path
 

@@ -22,7 +22,7 @@ import numpy as np
 import openmm as mm
 import psutil
 import small_box as box
-from common import parser, save, show
+from common import Panel, ani_weights, figure, parser, save
 
 from merrow.engine.simulation import open_context, set_snapshot
 from merrow.system.build import hybrid_system
@@ -54,7 +54,20 @@ def follow(piece: Callable[[], int], minutes: float) -> dict[str, Any]:
         "last_mb": memory[-1],
         "mb_per_million_steps": 1e6 * float(slope),
         "stderr": 1e6 * float(np.sqrt(covariance[0, 0])),
+        "at_steps": steps,
+        "memory_mb": memory,
     }
+
+
+def table(found: dict[str, Any]) -> str:
+    """Return what a terminal shows."""
+    lines = ["           pieces    steps  first [MB]  last [MB]  MB in 10⁶ steps"]
+    lines += [
+        f"{name:9} {part['pieces']:7} {part['steps']:8} {part['first_mb']:10.1f} "
+        f"{part['last_mb']:10.1f} {part['mb_per_million_steps']:9.1f} ± {part['stderr']:.1f}"
+        for name, part in found.items()
+    ]
+    return "\n".join(lines)
 
 
 def main() -> None:
@@ -63,7 +76,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         solvated = box.prepare("methanol", asked.data, folder, seed=asked.seed)
-        potential = open_potential("ani2x", solvated.topology, solvated.region)
+        model, _ = ani_weights(None, "ani2x", "ani1ccx")
+        potential = open_potential(model, solvated.topology, solvated.region)
         hybrid = hybrid_system(
             solvated.topology,
             solvated.region,
@@ -92,8 +106,10 @@ def main() -> None:
             return PIECE
 
         found = {"segments": segments, "dynamics": follow(dynamics, asked.minutes)}
-    show(found)
+    print(table(found))
     save("memory", found | {"seed": asked.seed})
+    lines = {name: (part.pop("at_steps"), part.pop("memory_mb")) for name, part in found.items()}
+    figure("memory", [Panel("resident memory", "steps", "MB", lines, "linear")])
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
 """How do time and memory grow with the ML region, the box, the states, and the replicas in a batch?
 
-ANI-2x, one thread. Each size is measured in a process of its own, one after the other, so that its
-peak memory is its own. Times are CPU time, medians over rounds of calls that take turns.
+ANI-2x (ANI-1ccx where it cannot be had), one thread. Each size is measured in a process of its own,
+one after the other, so that its peak memory is its own. Times are CPU time, medians over rounds of
+calls that take turns.
 
-- region: methanol (6 atoms), toluene (15), erlotinib (52), alpha-cyclodextrin (126), each in 1,500
-  waters;
+- region: methanol (6 atoms), toluene (15), and where their files are, erlotinib (52) and
+  alpha-cyclodextrin (126), each in 1,500 waters;
 - box: methanol in 500 to 16,600 waters;
 - states: energies of all K states of one configuration (the cost of a record), methanol;
 - batch: toluene, conformers in one call of the potential.
@@ -19,12 +20,13 @@ import multiprocessing
 import os
 import resource
 import tempfile
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import SHARED, gaff, parser, save, show
+from common import RESULTS, SHARED, SYSTEMS, Panel, ani_weights, figure, gaff, parser, save
 
 from merrow.ambertools.solvent import solvate
 from merrow.bench.speed import BenchSystem, hybrid_of, open_system, plain_mm, stepper
@@ -37,7 +39,8 @@ from merrow.system.potentials import open_potential
 
 CUTOFF = 9.0
 SCRATCH = "MERROW_SCALING_SCRATCH"
-"""Variable that tells the processes where to keep their files."""
+MODEL = "MERROW_SCALING_MODEL"
+"""Variables that tell the processes where to keep their files, and the name of the ANI model."""
 REGIONS = ("methanol", "toluene", "erlotinib", "alpha-cyclodextrin")
 REGION_WATERS = 1500
 WATERS = (500, 1600, 5000, 16600)
@@ -52,7 +55,7 @@ def gas_files(data: Path, name: str) -> tuple[Path, Path]:
         "alpha-cyclodextrin": data / "host-guest" / "acd" / "acd_gaff2",
     }
     if name not in others:
-        return gaff(data / "freesolv", name)
+        return gaff(data / "freesolv" if (data / "freesolv").is_dir() else SYSTEMS, name)
     return others[name].with_suffix(".prmtop"), others[name].with_suffix(".inpcrd")
 
 
@@ -67,7 +70,7 @@ def open_box(data: Path, name: str, waters: int) -> BenchSystem:
 def step_times(data: Path, name: str, waters: int, rounds: int, steps: int) -> dict[str, Any]:
     """Return the time of steps and of the potential alone [ms], and the peak memory [MB]."""
     system = open_box(data, name, waters)
-    potential = open_potential("ani2x", system.topology, system.region)
+    potential = open_potential(os.environ[MODEL], system.topology, system.region)
     x = system.positions[list(system.region.atoms)][None] * 10.0
     calls = {
         "mm": stepper(system, plain_mm(system), 1.0, steps),
@@ -87,7 +90,7 @@ def step_times(data: Path, name: str, waters: int, rounds: int, steps: int) -> d
 def record_times(data: Path, rounds: int) -> list[dict[str, Any]]:
     """Return the time of one record by the number of states [ms], beside that of a step."""
     system = open_box(data, "methanol", WATERS[0])
-    hybrid = hybrid_of(system, open_potential("ani2x", system.topology, system.region))
+    hybrid = hybrid_of(system, open_potential(os.environ[MODEL], system.topology, system.region))
     context = open_context(hybrid, Ensemble(298.15, None, 0.001, 1.0), platform="CPU", seed=1)
     set_snapshot(context, Snapshot(system.positions, 0 * system.positions, system.box))
     context.getIntegrator().step(1)
@@ -113,7 +116,7 @@ def record_times(data: Path, rounds: int) -> list[dict[str, Any]]:
 def batch_times(data: Path, rounds: int) -> list[dict[str, Any]]:
     """Return the time of the potential for each conformer of a batch [ms]."""
     system = open_box(data, "toluene", WATERS[0])
-    potential = open_potential("ani2x", system.topology, system.region)
+    potential = open_potential(os.environ[MODEL], system.topology, system.region)
     x = system.positions[list(system.region.atoms)] * 10.0
     noise = np.random.default_rng(1).normal(scale=0.02, size=(max(BATCHES), *x.shape))
     calls = {str(k): lambda k=k: potential.evaluate(x + noise[:k]) for k in BATCHES}
@@ -139,11 +142,13 @@ def exponent(rows: list[dict[str, Any]], size: str, time: str) -> float:
 def main() -> None:
     """Measure, print, write `results/scaling.json`."""
     data = {"type": Path, "default": SHARED / "data", "help": "folder with freesolv/ and others"}
-    quick = {"action": "store_true", "help": "small sizes, few rounds, no file"}
+    quick = {"action": "store_true", "help": "small sizes, few rounds, files elsewhere"}
     asked = parser(__doc__, data=data, quick=quick).parse_args()
     rounds = 3 if asked.quick else 15
     regions = REGIONS[:2] if asked.quick else REGIONS
+    regions = [name for name in regions if gas_files(asked.data, name)[0].is_file()]
     waters = WATERS[:2] if asked.quick else WATERS
+    os.environ[MODEL], _ = ani_weights(None, "ani2x", "ani1ccx")
     # a process for each size; "spawn" starts it without the memory of this one
     spawn = multiprocessing.get_context("spawn")
     with (
@@ -167,9 +172,42 @@ def main() -> None:
         "ml_mm_by_box": exponent(found["box"], "n_atoms", "ml_mm"),
         "memory_by_box": exponent(found["box"], "n_atoms", "peak_mb"),
     }
-    show(found)
-    if not asked.quick:
-        save("scaling", found)
+    print(table(found))
+    folder = Path(tempfile.mkdtemp()) if asked.quick else RESULTS  # figures of few rounds are none
+    save("scaling", found, folder / "scaling.json")
+    figure("scaling", panels(found), folder / "scaling.svg")
+
+
+def table(found: dict[str, Any]) -> str:
+    """Return what a terminal shows: CPU times [ms]."""
+    lines = []
+    for part in ("region", "box", "states", "batch"):
+        rows = found[part]
+        lines.append(part.ljust(8) + "".join(f"{key:>18}" for key in rows[0]))
+        lines += [
+            " " * 8
+            + "".join(f"{v:18.2f}" if isinstance(v, float) else f"{v:>18}" for v in row.values())
+            for row in rows
+        ]
+    lines += [f"{name} ~ size^{power:.2f}" for name, power in found["exponents"].items()]
+    return "\n".join(lines)
+
+
+def panels(found: dict[str, Any]) -> list[Panel]:
+    """Return the figure's parts."""
+
+    def lines(part: str, size: str, names: Sequence[str]) -> dict[str, Any]:
+        x = [row[size] for row in found[part]]
+        return {name: (x, [row[name] for row in found[part]]) for name in names}
+
+    ms = "CPU time [ms]"
+    steps = ("mm", "ml_mm", "ml")
+    return [
+        Panel("ML region", "atoms", ms, lines("region", "n_ml_atoms", steps)),
+        Panel("box", "atoms", ms, lines("box", "n_atoms", steps)),
+        Panel("record", "states", ms, lines("states", "states", ("record", "step"))),
+        Panel("batch", "replicas", ms, lines("batch", "batch", ("ml_per_conformer",))),
+    ]
 
 
 if __name__ == "__main__":

@@ -13,9 +13,10 @@ The peer runs to ±0.6 only. CPU time of sampling and estimating, preparation le
 ±0.3 by T ∝ 1/stderr², for every run from the error that it reached. An error from two repeats is
 itself uncertain by a fifth or more, so a ratio by almost twice that much.
 
-    python benchmarks/time_to_error.py --runs RUNS [--molecules methanol] [--json]
+    python benchmarks/time_to_error.py --runs RUNS [--molecules methanol] [--json] [--quick]
 
-Run it again with the same folder and it goes on. Peer: `pip install openmmml==1.8`.
+Run it again with the same folder and it goes on; --quick shows in minutes that all of it runs, with
+numbers that mean nothing. Peer: `pip install openmmml==1.8`.
 """
 
 from __future__ import annotations
@@ -31,12 +32,12 @@ from typing import Any
 from unittest.mock import patch
 
 import torch
-from common import SMILES, ani_weights, parser, save, show
+from common import RESULTS, SMILES, Panel, ani_weights, figure, parser, save, show
 from network_speed import state_dicts
 from openmm import app
 
 from merrow.hydration.config import HydrationConfig, Source
-from merrow.hydration.protocol import PROTOCOLS
+from merrow.hydration.protocol import PROTOCOLS, Schedule
 from merrow.hydration.run import run_hydration
 from merrow.hydration.sampling.context import RunContext
 from merrow.hydration.sampling.tasks import Hamiltonian
@@ -56,37 +57,65 @@ RUNS: dict[str, tuple[str, dict[str, Any]]] = {
     "peer_r1": ("ml", {**R1, **ONE_FS, "target_stderr_kcal": PEERS}),
 }
 """Potential of each run, and what it changes in protocol quick."""
+SMALL = {
+    "schedule": Schedule(lambda_electrostatics=(1.0, 0.0), lambda_sterics=(0.5, 0.0)),
+    "n_waters": 200,
+    "cutoff_angstrom": 6.0,
+    "equilibration_ps": 0.2,
+    "equilibration_per_state_ps": 0.1,
+    "target_stderr_kcal": None,
+    "minimum_sampling_ps": 0.1,
+    "maximum_sampling_ps": 0.1,
+    "record_interval_ps": 0.02,
+    "gas_ps": 1.0,
+    "endstate_water_ps": 1.0,
+}
+"""What --quick changes beside."""
 
 
 def main() -> None:
     """Run what is missing, print, write `results/time_to_error.json`."""
     molecules = {"nargs": "+", "choices": MOLECULES, "default": MOLECULES[:2]}
-    options = parser(__doc__, "runs", "models", "json", molecules=molecules).parse_args()
+    quick = {"action": "store_true", "help": "few states, small box, large errors; no results file"}
+    options = parser(
+        __doc__, "runs", "models", "json", molecules=molecules, quick=quick
+    ).parse_args()
     model, weights = ani_weights(options.models, "ani2x", "ani1ccx")
     torch.set_num_threads(1)
     rows = {}
     for molecule in options.molecules:
         runs = {
-            name: measure(molecule, name, options.runs / molecule / name, model, weights)
+            name: measure(
+                molecule,
+                name,
+                options.runs / molecule / name,
+                model,
+                weights,
+                SMALL if options.quick else {},
+            )
             for name in RUNS
         }
         rows[molecule] = {"ratios": ratios(runs), "runs": runs}
     first = rows[options.molecules[0]]["ratios"]
     report = {**first, "molecule": options.molecules[0], "wanted_kcal": WANTED, "molecules": rows}
-    save("time_to_error", report)
+    folder = options.runs if options.quick else RESULTS
+    save("time_to_error", report, folder / "time_to_error.json")
+    figure("time_to_error", panels(rows), folder / "time_to_error.svg")
     if options.json:
         show(report)
     else:
         print(table(rows))
 
 
-def measure(molecule: str, name: str, folder: Path, model: str, weights: Path) -> dict[str, Any]:
+def measure(
+    molecule: str, name: str, folder: Path, model: str, weights: Path, small: dict[str, Any]
+) -> dict[str, Any]:
     """Run one variant to its error, or go on with it, and return its figures."""
     kind, changes = RUNS[name]
     config = HydrationConfig(
         source=Source(kind="smiles", smiles=SMILES[molecule]),
         potential=model if kind == "ml" else kind,
-        protocol=PROTOCOLS["quick"].model_copy(update=changes),
+        protocol=PROTOCOLS["quick"].model_copy(update=changes | small),
         processes=1,
     )
     clock = Clock(folder.parent / f"{name}.cpu")
@@ -169,6 +198,19 @@ def ratios(runs: dict[str, dict[str, Any]]) -> dict[str, float]:
         "best_vs_openmmml_r1": cost["peer_r1"] / cost["ours_default"],
         "best_vs_mm_only": cost["ours_default"] / cost["mm"],
     }
+
+
+def panels(rows: dict[str, Any]) -> list[Panel]:
+    """Return the figure's parts: the error of each run by the time, by T ∝ 1/stderr²."""
+    found = []
+    for molecule, row in rows.items():
+        lines = {}
+        for name, run in row["runs"].items():
+            errors = [2 * WANTED, WANTED, WANTED / 2]
+            minutes = [run["cpu_s_to_wanted"] / 60 * (WANTED / error) ** 2 for error in errors]
+            lines[name] = (minutes, errors)
+        found.append(Panel(molecule, "CPU time [min]", "stderr [kcal/mol]", lines))
+    return found
 
 
 def table(rows: dict[str, Any]) -> str:
