@@ -39,7 +39,7 @@ from merrow.engine.storage import TaskFolder, load_arrays, save_arrays
 from merrow.errors import InputError, MerrowError
 from merrow.files import atomic_write, save_json
 from merrow.folders import resumes, text_of
-from merrow.hydration.choices import with_choices, with_choices_of, with_kernel_of
+from merrow.hydration.choices import with_choices_of
 from merrow.hydration.config import STOPPING_KEYS, HydrationConfig
 from merrow.hydration.protocol import Schedule
 from merrow.hydration.result import HydrationResult, MoleculeInfo, read_result
@@ -217,14 +217,12 @@ class RunFolder:
         """
         ladders = config.protocol.n_gas_ladders
         if self.run_file.is_file():
-            there = with_choices(self.config())
-            config = with_kernel_of(with_choices_of(config, there), there)
+            there = self.config()
+            config = with_choices_of(config, there)
             if ladders < there.protocol.n_gas_ladders <= there.repeats:
                 ladders = there.protocol.n_gas_ladders
-        else:
-            config = with_choices(config)
-            if config.protocol.gas_reservoir:
-                ladders = max(ladders, config.repeats)
+        elif config.protocol.gas_reservoir:
+            ladders = max(ladders, config.repeats)
         protocol = config.protocol.model_copy(update={"n_gas_ladders": ladders})
         return config.model_copy(update={"protocol": protocol})
 
@@ -240,7 +238,7 @@ class RunFolder:
             RUN_FILE,
             "run",
             asked=asked,
-            read=lambda _: with_choices(self.config()).sampling_settings(),
+            read=lambda _: self.config().sampling_settings(),
         ):
             return False
         there = self.config()

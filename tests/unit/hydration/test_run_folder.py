@@ -22,6 +22,7 @@ from merrow.hydration.run_folder import (
     RunFolder,
     Timing,
 )
+from merrow.hydration.sampling.context import RunContext
 from merrow.hydration.sampling.tasks import MM_SOLUTE, Task, leg_plan
 
 DG = {"value_kcal": -3.1, "stderr_kcal": 0.1}
@@ -224,23 +225,34 @@ def test_the_time_of_every_process_counts_however_it_ended(tmp_path):
     assert folder.read(Timing).wall_s > 100.0
 
 
-def test_a_new_run_chooses_its_time_between_records_and_keeps_it(tmp_path):
-    asked = CONFIG
-    assert asked.protocol.record_interval_ps is None
+@pytest.mark.parametrize("often", [False, True])
+def test_a_run_keeps_the_time_between_records_that_it_chose(tmp_path, often):
     folder = RunFolder(tmp_path)
-    begun = folder.as_begun(asked)
-    assert (begun.protocol.record_interval_ps, begun.protocol.records_per_sweep) == (0.4, 2)
+    folder.save_config(folder.as_begun(CONFIG))  # killed before it has chosen
+    assert folder.as_begun(CONFIG).protocol.record_interval_ps is None
+    assert folder.holds(CONFIG)
+    protocol = CONFIG.protocol.recorded(often=often)
+    begun = CONFIG.model_copy(update={"protocol": protocol})
     folder.save_config(begun)
-    assert folder.as_begun(asked) == begun
-    assert folder.holds(folder.as_begun(asked))
-    # a run that chose otherwise, elsewhere, is gone on with as it is
-    often = begun.model_copy(update={"protocol": asked.protocol.recorded(often=True)})
-    folder.save_config(often)
-    assert folder.as_begun(asked) == often
-    # and what is asked by its value is taken at its word
-    slow = asked.protocol.model_copy(update={"record_interval_ps": 0.8})
-    with pytest.raises(InputError, match=r"record_interval_ps is 0\.1 there and 0\.8 here"):
-        folder.holds(folder.as_begun(asked.model_copy(update={"protocol": slow})))
+    assert folder.as_begun(CONFIG) == begun
+    assert folder.holds(CONFIG)
+    # what is asked by its value is taken at its word
+    slow = CONFIG.protocol.model_copy(update={"record_interval_ps": 0.8})
+    with pytest.raises(InputError, match=r"record_interval_ps is 0\.\d there and 0\.8 here"):
+        folder.holds(CONFIG.model_copy(update={"protocol": slow}))
+
+
+@pytest.mark.parametrize(("kernel", "interval"), [("native", 0.1), ("openmm", 0.4)])
+def test_records_are_written_often_where_they_cost_next_to_nothing(tmp_path, kernel, interval):
+    isa = "avx2" if kernel == "native" else None
+    config = CONFIG.model_copy(update={"mm_kernel": kernel, "mm_instruction_set": isa})
+    folder = RunFolder(tmp_path)
+    folder.save_config(config)
+    run = RunContext(folder, config, *[None] * 4).with_kernel()
+    for found in (run.config.protocol, folder.config().protocol):
+        assert found.record_interval_ps == pytest.approx(interval)
+        assert found.record_interval_ps * found.records_per_sweep == pytest.approx(0.8)
+    assert run.with_kernel() is run
 
 
 def test_sweeps_and_segments_keep_their_length_however_often_is_recorded():

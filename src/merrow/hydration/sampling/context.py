@@ -71,28 +71,38 @@ class RunContext:
         return replace(self, config=self.config.model_copy(update={"protocol": protocol}))
 
     def with_kernel(self) -> RunContext:
-        """Return the context with the nonbonded kernel decided, which run.yaml then names too.
+        """Return the context with the nonbonded kernel decided, and the time between records.
+
+        run.yaml then names them too. Our kernel records in a hundredth of OpenMM's time.
 
         Raises:
             UnsupportedPhysicsError: Our kernel is asked for, and cannot do this system.
         """
-        config = self.config
-        native = config.mm_kernel == "native"
-        if config.mm_kernel == "openmm" or (native and config.mm_instruction_set):
+        kernel = self._decided_kernel()
+        often = kernel["mm_kernel"] == "native"
+
+        def chosen(config: HydrationConfig) -> HydrationConfig:
+            protocol = config.protocol.recorded(often=often)
+            return config.model_copy(update={**kernel, "protocol": protocol})
+
+        decided = chosen(self.config)
+        if decided == self.config:
             return self
+        self.folder.save_config(chosen(self.folder.config()))
+        return replace(self, config=decided)
+
+    def _decided_kernel(self) -> dict[str, str | None]:
+        """Return the settings that name the kernel and, if it is ours, its instruction set."""
+        kernel, isa = self.config.mm_kernel, self.config.mm_instruction_set
+        if kernel == "openmm" or (kernel == "native" and isa):
+            return {"mm_kernel": kernel, "mm_instruction_set": isa}
         reason = self.why_not_native()
-        if reason and native:
+        if reason and kernel == "native":
             raise UnsupportedPhysicsError(f"mm_kernel native: {reason}")
         if reason:
             logger.warning("OpenMM computes the nonbonded forces of this run: %s", reason)
-        choice = {
-            "mm_kernel": "openmm" if reason else "native",
-            "mm_instruction_set": None
-            if reason
-            else config.mm_instruction_set or instruction_set(),
-        }
-        self.folder.save_config(self.folder.config().model_copy(update=choice))
-        return replace(self, config=config.model_copy(update=choice))
+            return {"mm_kernel": "openmm", "mm_instruction_set": None}
+        return {"mm_kernel": "native", "mm_instruction_set": isa or instruction_set()}
 
     @property
     def flexible(self) -> bool:
