@@ -10,7 +10,8 @@ import openmm as mm
 import pytest
 
 from merrow.doctor import machine, platforms
-from merrow.doctor.platforms import ask, platform_checks, plugin_checks, water_box
+from merrow.doctor.platforms import platform_checks, plugin_checks
+from merrow.engine.platforms import ask, water_box
 from merrow.errors import MissingComponentError
 
 
