@@ -60,7 +60,7 @@ class Campaign:
         both_routes: bool = False,
         seed: int = 2025,
         repeats: int | None = None,
-        platform: str = "CPU",
+        platform: str = "auto",
         mm_kernel: str = "auto",
     ) -> None:
         """Say what is asked, in words as above; nothing is computed or written yet.

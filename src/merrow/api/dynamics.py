@@ -38,7 +38,7 @@ def simulate(
     minimisation: int = 1000,
     restraint_kcal_per_angstrom2: float = 5.0,
     seed: int = 2025,
-    platform: str = "CPU",
+    platform: str = "auto",
     max_time: str | float | None = None,
     progress: Told = False,
 ) -> SimulationResult:

@@ -87,7 +87,7 @@ class Hydration:
         seed: int = 2025,
         repeats: int | None = None,
         processes: int | None = None,
-        platform: str = "CPU",
+        platform: str = "auto",
         mm_kernel: str = "auto",
         expt: str | float | None = None,
     ) -> None:

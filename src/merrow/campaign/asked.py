@@ -31,7 +31,7 @@ def campaign_config(
     both_routes: bool = False,
     seed: int = 2025,
     repeats: int | None = None,
-    platform: str = "CPU",
+    platform: str = "auto",
     mm_kernel: str = "auto",
     where: str = "the command line",
 ) -> CampaignConfig:

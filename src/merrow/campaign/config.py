@@ -43,8 +43,8 @@ class CampaignConfig(Settings):
     """Seed of everything random; each run is the one that `merrow hydration` makes of it."""
     repeats: int = Field(2, ge=1)
     """Independent repeats of each run."""
-    platform: Literal["CPU", "Reference", "CUDA", "OpenCL", "HIP"] = "CPU"
-    """OpenMM platform."""
+    platform: Literal["auto", "CPU", "Reference", "CUDA", "OpenCL", "HIP"] = "auto"
+    """OpenMM platform; auto: the fastest that computes what Reference computes, chosen once."""
     mm_kernel: Literal["auto", "openmm", "native"] = "auto"
     """What computes nonbonded forces, as `merrow hydration` has it."""
 

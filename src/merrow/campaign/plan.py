@@ -16,6 +16,7 @@ from pydantic import TypeAdapter
 from merrow.amber.topology import read_topology
 from merrow.campaign.config import CampaignConfig
 from merrow.campaign.rows import Row, folder_name
+from merrow.engine.platforms import chosen_platform
 from merrow.engine.simulation import check_platform
 from merrow.errors import InputError, MerrowError, MissingComponentError
 from merrow.files import atomic_write
@@ -76,7 +77,7 @@ def plan_jobs(
         MissingComponentError: A program that all molecules need is not here.
     """
     if here:
-        check_platform(config.platform)
+        check_platform(chosen_platform(config.platform))
     plan: list[tuple[Job, HydrationConfig | None]] = []
     weights_seen = False
     for row in rows:

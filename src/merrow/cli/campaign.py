@@ -80,7 +80,9 @@ def run(
     both_routes: BothRoutes = False,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 2025,
     repeats: RepeatsOfRun = None,
-    platform: Annotated[str, typer.Option(help="OpenMM platform.")] = "CPU",
+    platform: Annotated[
+        str, typer.Option(help="OpenMM platform; auto: the fastest that is right.")
+    ] = "auto",
     mm_kernel: KernelOption = "auto",
     executor: Annotated[str | None, typer.Option(help=EXECUTORS)] = None,
     workers: Annotated[int | None, typer.Option(help="Runs at a time.", min=1)] = None,

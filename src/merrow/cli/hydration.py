@@ -82,7 +82,9 @@ def hydration(
         int | None, typer.Option(help="Independent repeats; the protocol's by default.", min=1)
     ] = None,
     processes: Annotated[int | None, typer.Option(help="Processes at a time.", min=1)] = None,
-    platform: Annotated[str, typer.Option(help="OpenMM platform.")] = "CPU",
+    platform: Annotated[
+        str, typer.Option(help="OpenMM platform; auto: the fastest that is right.")
+    ] = "auto",
     mm_kernel: KernelOption = "auto",
     expt: ExptOption = None,
     full: FullOption = False,

@@ -47,7 +47,9 @@ def simulate(
         float, typer.Option("--restraint", help="k of k·d² in heating [kcal/mol/Å²].")
     ] = 5.0,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 2025,
-    platform: Annotated[str, typer.Option(help="OpenMM platform.")] = "CPU",
+    platform: Annotated[
+        str, typer.Option(help="OpenMM platform; auto: the fastest that is right.")
+    ] = "auto",
     minutes: Annotated[
         float | None, typer.Option("--max-minutes", help="Begin no stage that ends later.")
     ] = None,

@@ -107,6 +107,11 @@ def is_right(found: Answer, truth: Answer) -> bool:
     return error <= LARGEST_ERROR
 
 
+def chosen_platform(name: str) -> str:
+    """Return a platform by name; `auto` is `fastest_platform`."""
+    return fastest_platform() if name == AUTO else name
+
+
 @cache
 def fastest_platform() -> str:
     """Return the fastest platform of this machine that computes what Reference computes.

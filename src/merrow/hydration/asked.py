@@ -51,7 +51,7 @@ def hydration_config(
     seed: int = 2025,
     repeats: int | None = None,
     processes: int | None = None,
-    platform: str = "CPU",
+    platform: str = "auto",
     mm_kernel: str = "auto",
     expt: str | float | None = None,
     where: str = "the command line",

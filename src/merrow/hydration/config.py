@@ -107,8 +107,8 @@ class HydrationConfig(Settings):
     """Independent repeats, each in a process of its own."""
     processes: int | None = Field(None, ge=1)
     """Processes at a time; null: one for each core."""
-    platform: Literal["CPU", "Reference", "CUDA", "OpenCL", "HIP"] = "CPU"
-    """OpenMM platform."""
+    platform: Literal["auto", "CPU", "Reference", "CUDA", "OpenCL", "HIP"] = "auto"
+    """OpenMM platform; auto: the fastest that computes what Reference computes, chosen once."""
     mm_kernel: Literal["auto", "openmm", "native"] = "auto"
     """What computes nonbonded forces: OpenMM's own code, or our kernel, which is several times
     faster for a solute in 3-site water on the CPU. auto: our kernel where it can; run.yaml then
@@ -139,7 +139,7 @@ class HydrationConfig(Settings):
                 "solute_constraints h-bonds is another model than the flexible ML solute; it is "
                 "for potential mm alone"
             )
-        if self.mm_kernel == "native" and self.platform != "CPU":
+        if self.mm_kernel == "native" and self.platform not in ("CPU", "auto"):
             raise ValueError(f"mm_kernel native is for platform CPU, not {self.platform}")
         if self.mm_kernel == "openmm" and self.mm_instruction_set is not None:
             raise ValueError("mm_instruction_set belongs to mm_kernel native")

@@ -88,7 +88,7 @@ def prepare_hydration(config: HydrationConfig, folder: Path, *, base: Path) -> R
     resolved = resolve_config(config, base, run)
     run.holds(resolved)
     checked = check_hydration(config, base)
-    check_platform(config.platform)
+    check_platform(resolved.platform)
     if checked is not None:
         run.check_identity(checked.identity)
     with locked(run.path), run.undone_if_refused():

@@ -19,6 +19,7 @@ from merrow.ambertools.molecule import InputMolecule, read_molecule
 from merrow.ambertools.prepare import Charges, check_choice, parametrize
 from merrow.ambertools.programs import find_program
 from merrow.ambertools.solvent import n_waters_for, solvate
+from merrow.engine.platforms import AUTO, chosen_platform
 from merrow.engine.simulation import check_reference
 from merrow.errors import InputError
 from merrow.geometry import Quadruple
@@ -162,7 +163,18 @@ def resolve_config(config: HydrationConfig, base: Path, folder: RunFolder) -> Hy
     update["potential"] = located(config.potential, base)
     if config.weights is not None:
         update["weights"] = str((base / config.weights).resolve())
+    update["platform"] = _platform(config, folder)
     return folder.as_begun(config.model_copy(update=update))
+
+
+def _platform(config: HydrationConfig, folder: RunFolder) -> str:
+    """Return the platform: of the run that was begun, or chosen on this machine, if it is auto."""
+    if config.platform != AUTO:
+        return config.platform
+    begun = folder.config().platform if folder.run_file.is_file() else AUTO
+    if begun == AUTO and config.mm_kernel == "native":
+        return "CPU"  # where the kernel runs
+    return chosen_platform(begun)
 
 
 def begin_run(folder: RunFolder, resolved: HydrationConfig, source: Source, base: Path) -> None:

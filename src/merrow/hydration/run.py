@@ -92,7 +92,7 @@ def run_hydration(
     if run.holds(resolved) and (finished := run.finished(resolved)) is not None:
         return finished
     checked = check_hydration(config, base)
-    check_platform(config.platform)
+    check_platform(resolved.platform)
     run = RunFolder(folder.resolve())
     if checked is not None:
         run.check_identity(checked.identity)

@@ -67,7 +67,7 @@ def run_md(
     outputs: MdOutputs | None = None,
     reference: str | Path | None = None,
     overwrite: bool = False,
-    platform: str = "CPU",
+    platform: str = "auto",
     listen: Listener = silent,
 ) -> MdResult:
     """Minimise or propagate a system with an ML region.
@@ -79,7 +79,7 @@ def run_md(
         outputs: Where to write; sander's names in the working folder if None.
         reference: Coordinates of positional restraints (ntr=1).
         overwrite: Whether existing outputs are replaced (sander's -O).
-        platform: OpenMM platform.
+        platform: OpenMM platform; "auto" is the fastest that computes what Reference computes.
         listen: Called with every printed step.
 
     Raises:

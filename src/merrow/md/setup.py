@@ -19,6 +19,7 @@ from merrow.amber.mask import select_atoms
 from merrow.amber.topology import AmberTopology, atom_label
 from merrow.amber.trajectory import RestartMetadata, read_restart_metadata
 from merrow.engine.dynamics import DynamicsPlan, check_plan, draw_velocities
+from merrow.engine.platforms import chosen_platform
 from merrow.engine.simulation import Snapshot, check_platform, check_reference
 from merrow.engine.slope import couple
 from merrow.errors import InputError
@@ -122,6 +123,7 @@ def prepare_md(settings: MdSettings, inputs: MdInputs, *, platform: str) -> MdSe
         settings = settings.model_copy(update={"wrap": False, "notes": notes})
     box = NO_BOX if cell is None else cell.vectors
     nonbonded = nonbonded_of(settings, None if cell is None else box, restart.grid)
+    platform = chosen_platform(platform)
     check_platform(platform)
     check_reference(platform, box, nonbonded.cutoff)
     periodic = cell is not None

@@ -21,6 +21,7 @@ import numpy as np
 
 from merrow.amber.topology import AmberTopology, read_topology
 from merrow.ambertools.masks import number_list
+from merrow.engine.platforms import chosen_platform
 from merrow.errors import IncompleteError, InputError
 from merrow.files import atomic_write, sweep
 from merrow.folders import resumes, text_of
@@ -102,6 +103,7 @@ def simulate(
         IncompleteError: The time was up, or it was interrupted; the same command goes on.
         NumericsError: A stage blew up.
     """
+    config = config.model_copy(update={"platform": chosen_platform(config.platform)})
     topology = read_topology(config.prmtop)
     if not topology.has_box:
         raise InputError(f"{config.prmtop} has no box: give the solvated system.")

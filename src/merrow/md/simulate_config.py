@@ -56,8 +56,8 @@ class SimulationConfig(Settings):
     """Weight k of k·d² for the solute's heavy atoms while it is heated [kcal/mol/Å²]."""
     seed: int = Field(2025, ge=0, lt=2**31)
     """Seed of everything random."""
-    platform: Literal["CPU", "Reference", "CUDA", "OpenCL", "HIP"] = "CPU"
-    """OpenMM platform."""
+    platform: Literal["auto", "CPU", "Reference", "CUDA", "OpenCL", "HIP"] = "auto"
+    """OpenMM platform; auto: the fastest that computes what Reference computes."""
 
     @model_validator(mode="after")
     def _whole_pieces(self) -> SimulationConfig:
