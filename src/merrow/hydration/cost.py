@@ -20,7 +20,7 @@ from merrow.hydration.run import check_hydration
 from merrow.hydration.run_folder import Intermediates, Rounds, RunFolder
 from merrow.hydration.sampling.context import RunContext, open_run
 from merrow.hydration.sampling.rounds import first_state
-from merrow.hydration.sampling.tasks import Hamiltonian, Task, leg_plan
+from merrow.hydration.sampling.tasks import Hamiltonian, Task, gives_to_end, leg_plan
 from merrow.locks import locked
 from merrow.report.notebook import html_table
 from merrow.units import NM_PER_ANGSTROM
@@ -47,7 +47,7 @@ class Cost:
         processes: Processes at a time.
         milliseconds: Of a step in water, and of a step of all walkers in gas, by name [ms].
         memory_mib: Memory of all processes together [MiB].
-        disk_mib: Samples in the run folder at the longest sampling [MiB].
+        disk_mib: Samples and snapshots in the run folder at the longest sampling [MiB].
     """
 
     least_minutes: float
@@ -99,8 +99,9 @@ def prepare_hydration(config: HydrationConfig, folder: Path, *, base: Path) -> R
 def estimate_cost(context: RunContext) -> Cost:
     """Measure some steps of every kind, and return what the whole run will take.
 
-    Rounds that lengthen end states, and ensembles between MM and ML, which most molecules do not
-    need, are not counted; the processes are taken to be equally busy.
+    Rounds that lengthen end states, ensembles between MM and ML, which most molecules do not need,
+    and the start of processes (seconds) are not counted; the processes are taken to be equally
+    busy.
 
     Args:
         context: A prepared run.
@@ -144,15 +145,19 @@ def _steps(context: RunContext, task: Task, segments: int) -> int:
 
 
 def _bytes(context: RunContext, task: Task, segments: int) -> int:
-    """Return about how much the samples of a task take: energies in all states, and frames."""
+    """Return about how much a task takes: energies in all states, frames, where it goes on from."""
     n_atoms = len(context.prepared.region.atoms)
     if task.kind == "gas":
         gas = context.gas_plan(task.hamiltonian)
         return segments * gas.records_per_segment * gas.ladders * (3 * n_atoms + 2) * BYTES
     plan = leg_plan(context.config, task)
     records = plan.records_per_sweep * plan.sweeps_per_segment
-    n_states = len(plan.states)
-    return segments * records * (n_states * (n_states + 10) + 3 * n_atoms) * BYTES
+    n_states, snapshot = len(plan.states), 6 * len(context.prepared.topology)
+    kept = 2 * n_states + 1  # of two segments, and the first one
+    if gives_to_end(context.config, task, flexible=context.flexible):
+        kept += segments
+    rows = n_states * (n_states + 10) + 3 * n_atoms
+    return (segments * records * rows + kept * snapshot) * BYTES
 
 
 def _measured(

@@ -96,6 +96,12 @@ def test_a_plot_is_shown_and_saved(run, name, tmp_path):
     assert (tmp_path / "figure.svg").read_text().startswith("<svg")
 
 
+def test_the_disk_is_what_was_estimated(run):
+    tasks = [path for path in (run.folder / "tasks").rglob("*") if path.is_file()]
+    taken = sum(path.stat().st_size for path in tasks) / 2**20
+    assert 0.5 * taken < run.estimate_cost().disk_mib < 2.0 * taken
+
+
 def test_a_prepared_run_says_what_it_will_take_and_has_sampled_nothing(
     systems, ambertools, tmp_path
 ):
