@@ -24,10 +24,10 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, Literal, ParamSpec, TypeVar
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from merrow.errors import InputError, MissingComponentError, first_line
-from merrow.process import ONE_THREAD, begin_worker, end_tree
+from merrow.process import ONE_THREAD, begin_worker, end_tree, quiet_package
 from merrow.settings import Settings
 
 P = ParamSpec("P")
@@ -54,7 +54,9 @@ class ClusterConfig(Settings):
     project: str | None = None
     """Account to charge; null: the scheduler's default."""
     jobs: int = Field(4, ge=1)
-    """Jobs at a time at most; each does one piece of work after another."""
+    """Jobs at a time at most; each process of a job does one piece of work after another."""
+    processes_per_job: int = Field(1, ge=1)
+    """Processes of a job, each on a core of its own: all cores where a queue gives whole nodes."""
     memory: str = "4GB"
     """Memory of a job."""
     walltime: str = "04:00:00"
@@ -69,6 +71,19 @@ class ClusterConfig(Settings):
     """Further directives of the job script, such as "--gres=gpu:1"."""
     job_script_prologue: tuple[str, ...] = ()
     """Shell lines before the work, such as "source env/bin/activate"."""
+
+    @field_validator("walltime", mode="before")
+    @classmethod
+    def _as_text(cls, value: object) -> object:
+        """Undo YAML, which reads 12:00:00 without quotation marks as 43200 [s]."""
+        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            return value
+        return f"{value // 3600:02d}:{value // 60 % 60:02d}:{value % 60:02d}"
+
+    @property
+    def workers(self) -> int:
+        """Pieces of work at a time."""
+        return self.jobs * self.processes_per_job
 
     @model_validator(mode="after")
     def _slices_fit(self) -> ClusterConfig:
@@ -268,6 +283,7 @@ def dask_pool(
     import dask  # noqa: PLC0415
     import distributed  # noqa: PLC0415
 
+    quiet_package("distributed")
     folder.mkdir(parents=True, exist_ok=True)
     settings = {
         "temporary-directory": str(folder),
@@ -300,8 +316,8 @@ def _jobs(workers: int, cluster: ClusterConfig, folder: Path) -> Any:
     account = "project" if lsf else "account"
     found = getattr(dask_jobqueue, kinds[cluster.scheduler])(
         queue=cluster.queue,
-        cores=1,
-        processes=1,
+        cores=cluster.processes_per_job,
+        processes=cluster.processes_per_job,
         memory=cluster.memory,
         walltime=cluster.minutes_of_walltime if lsf else cluster.walltime,
         interface=cluster.interface,

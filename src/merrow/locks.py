@@ -99,6 +99,12 @@ def locked(folder: Path) -> Iterator[None]:
             os.utime(lock, (0, 0))
 
 
+def is_held(folder: Path) -> bool:
+    """Tell whether a process is working in a folder now."""
+    newest = _newest(folder)
+    return newest is not None and not _is_free(newest)
+
+
 def follow_lock(folder: Path) -> None:
     """Let this worker write into a folder only as long as whoever holds it now does."""
     lock = _newest(folder)

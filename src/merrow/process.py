@@ -53,6 +53,18 @@ def quiet_libraries() -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
 
 
+def quiet_package(package: str) -> None:
+    """Let a package log errors only, whatever levels it gave its loggers when it was imported.
+
+    Nothing is changed where information is asked for.
+    """
+    if logging.getLogger().isEnabledFor(logging.INFO):
+        return
+    for name in list(logging.root.manager.loggerDict):
+        if name.partition(".")[0] == package:
+            logging.getLogger(name).setLevel(logging.ERROR)
+
+
 def begin_worker(parent: int, modules: Sequence[str] = ()) -> None:
     """Keep a worker to one thread, deaf to Ctrl-C, which the parent handles, and no orphan.
 
@@ -61,6 +73,7 @@ def begin_worker(parent: int, modules: Sequence[str] = ()) -> None:
         modules: What it will need, to be loaded before there is work.
     """
     use_one_thread()
+    quiet_libraries()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     for name in modules:

@@ -90,6 +90,9 @@ def test_the_crystals_b_factors_are_found_again(merrow, helix, crystal_motion):
     assert "at least 1000 ps are needed" in page
     assert_written_for_viewers(Path("out/bfactors.pdb"), rows, read_topology(prmtop))
     assert Path("out/bfactors_control.pdb").exists()
+    words = ("-p", prmtop, "-y", crystal_motion / "long.nc", "--out", "out")
+    assert merrow("analyze", *words).code == 0
+    assert not Path("out/bfactors_control.pdb").exists(), "nothing of an earlier analysis is left"
     # toluene has no rotatable bond, and lies at the end of the helix
     assert long["torsion_populations"] == {}
     assert {"LYS 17", "GLY 18"} <= long["contacts"].keys()

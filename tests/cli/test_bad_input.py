@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from merrow.hydration.run_folder import HEAD
+
 HYDRATION = [
     ("C1CC --out run", "'C1CC' is not a valid SMILES"),
     ("CSC --potential ani1ccx --out run", "is S, but ani1ccx knows only H, C, N, O"),
@@ -164,7 +166,7 @@ def test_a_folder_of_something_else_is_left_alone(merrow):
 def write_run(merrow, folder, *changes):
     """Make a folder that a run of ethane left before it began to sample."""
     Path(folder).mkdir()
-    text = merrow("init", "hydration").out.replace("smiles: CO", "smiles: CC")
+    text = HEAD + merrow("init", "hydration").out.replace("smiles: CO", "smiles: CC")
     for old, new in changes:
         assert text.count(old) == 1
         text = text.replace(old, new)
@@ -243,6 +245,22 @@ def test_run_says_which_run_file_is_missing_or_none_at_all(merrow):
     assert "the key source is missing" in one_sentence(merrow("run", "run.yaml"))
     Path("run.yaml").write_text("- 1")
     assert "run.yaml:" in one_sentence(merrow("run", "run.yaml"))
+
+
+def test_a_run_file_that_is_no_run_folders_writes_nothing_beside_itself(merrow):
+    Path("run.yaml").write_text(merrow("init", "hydration").out)
+    told = one_sentence(merrow("run", "run.yaml"))
+    assert "run.yaml is a run file of your own" in told
+    assert [path.name for path in Path.cwd().iterdir()] == ["run.yaml"]
+
+
+def test_run_takes_a_run_folder_and_names_the_command_for_a_campaigns(merrow):
+    path = write_run(merrow, "run", ("task: hydration", "task: binding"))
+    assert "run/run.yaml: task: input should be 'hydration'" in one_sentence(merrow("run", path))
+    assert "run/run.yaml: task: input should be" in one_sentence(merrow("run", "run"))
+    Path("set").mkdir()
+    Path("set/campaign.yaml").write_text("")
+    assert "`merrow campaign run` goes on with it" in one_sentence(merrow("run", "set"))
 
 
 def test_a_run_file_of_another_name_needs_an_output_folder(merrow):

@@ -115,6 +115,11 @@ def test_a_walltime_is_a_number_of_seconds(text, seconds):
     assert config.walltime_s == seconds
 
 
+def test_a_walltime_without_quotation_marks_is_read_as_it_was_meant():
+    config = ClusterConfig.from_yaml("scheduler: slurm\nwalltime: 12:00:00\n", source="here")
+    assert (config.walltime, config.walltime_s) == ("12:00:00", 43200.0)
+
+
 def test_a_scheduler_that_does_not_answer_is_named(tmp_path, monkeypatch):
     from merrow.executor import check_cluster  # noqa: PLC0415
 

@@ -51,7 +51,7 @@ def test_too_large_a_time_step_fails_the_test_with_exit_code_1(merrow, files):
     assert answer.code == 1
     assert "FAILED  energy_sd_kcal" in answer.out
     assert "passed" in answer.out.splitlines()[-1]
-    assert "not passed; see the report" in answer.err
+    assert "the test of constant energy is not passed: energy_sd_kcal" in answer.err
 
 
 @pytest.mark.parametrize(

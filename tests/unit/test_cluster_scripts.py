@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from merrow.executor import ClusterConfig, _jobs
+from merrow.executor import ClusterConfig, _jobs, dask_pool
 
 pytest.importorskip("dask_jobqueue", reason="pip install 'merrow[cluster]'")
 
@@ -41,3 +41,17 @@ def test_a_worker_on_a_gpu_says_so_and_the_directive_is_in_the_script(tmp_path):
 
 def test_lsf_reads_minutes(tmp_path):
     assert "#BSUB -W 00:45\n" in script(tmp_path, "lsf", walltime="45:30", slice_minutes=5)
+
+
+def test_a_job_of_a_whole_node_has_a_process_for_each_core(tmp_path):
+    found = script(tmp_path, "slurm", processes_per_job=8)
+    assert "#SBATCH --cpus-per-task=8" in found
+    assert "--nworkers 8" in found
+    assert "--nthreads 1" in found
+    assert ClusterConfig(scheduler="slurm", jobs=3, processes_per_job=8).workers == 24
+
+
+def test_dask_says_nothing_of_its_own(tmp_path, caplog):
+    with dask_pool(1, None, tmp_path) as (executor, _):
+        assert executor.submit(int, "3").result() == 3
+    assert [one.message for one in caplog.records if one.levelname == "INFO"] == []

@@ -10,6 +10,7 @@ from collections import Counter
 from parmed import Atom, Structure
 from parmed.amber import AmberMask
 
+from merrow.amber.residues import AMINO_ACIDS, C_CAPS, N_CAPS, PHOSPHORYLATED
 from merrow.amber.topology import AmberTopology, Array
 from merrow.errors import InputError
 
@@ -57,14 +58,27 @@ def _structure(topology: AmberTopology) -> Structure:
     return structure
 
 
+def _special(topology: AmberTopology) -> set[str]:
+    """Return the names of residues that are neither amino acids, nor water, nor single ions."""
+    ions = {molecule[0] for molecule in topology.molecules if len(molecule) == 1}
+    usual = AMINO_ACIDS | PHOSPHORYLATED | N_CAPS | C_CAPS
+    found = {
+        topology.residue_names[topology.residue_index[i]]
+        for i in range(len(topology))
+        if not topology.is_water[i] and i not in ions
+    }
+    return found - usual
+
+
 def _hint(topology: AmberTopology, mask: str) -> str:
     """Return which residues are there and the mask that was perhaps meant."""
-    counts = Counter(topology.residue_names)
+    names = topology.residue_names
+    special = _special(topology)  # what a mask is meant for most
+    counts = Counter(sorted(names, key=lambda name: name not in special))
     shown = [f"{name} ({n})" if n > 1 else name for name, n in list(counts.items())[:8]]
     more = ", …" if len(counts) > len(shown) else ""
     asked = re.search(r"[A-Za-z]\w*", mask)
     upper = {name.upper(): name for name in counts}
     close = difflib.get_close_matches(asked.group().upper() if asked else "", upper, n=1)
-    dry = [topology.residue_names[i] for i in topology.residue_index[~topology.is_water]]
-    guess = upper[close[0]] if close else next(iter(dry), "")
+    guess = upper[close[0]] if close else next((name for name in names if name in special), "")
     return f"Residues: {', '.join(shown)}{more}." + (f" Did you mean ':{guess}'?" if guess else "")

@@ -28,7 +28,7 @@ from merrow.system.build import HybridSystem, base_system, hybrid_system
 from merrow.system.configuration import read_configuration
 from merrow.system.native_forces import Kernel, on_kernel
 from merrow.system.pme import Nonbonded, pme_parameters
-from merrow.system.potentials import check_potential, open_potential
+from merrow.system.potentials import check_name, check_potential, open_potential
 from merrow.system.region import MLRegion, select_region
 from merrow.units import NM_PER_ANGSTROM
 
@@ -142,6 +142,8 @@ def run_bench(request: BenchRequest, folder: Path, listen: Listener = silent) ->
         UnsupportedPhysicsError: A potential is not made for a molecule.
         MissingComponentError: AmberTools or weights are not here.
     """
+    for name in request.potentials:
+        check_name(name)
     systems = [*_systems(request, folder, listen)]
     for system in systems:
         for name in request.potentials:

@@ -103,6 +103,8 @@ def analyze(request: AnalyzeRequest) -> dict[str, Any]:
     atomic_write(request.out / "residues.csv", _residue_table(report, carbons))
     atomic_write(request.out / "series.csv", _series_table(report))
     atomic_write(request.out / "analysis.html", render_complex(report))
+    for name in B_STRUCTURES[len(lying) :]:  # of an earlier analysis with a control
+        (request.out / name).unlink(missing_ok=True)
     for name, one in zip(B_STRUCTURES, lying, strict=False):
         b = bfactor.b_of(one.moved)
         write_b_structure(request.out / name, topology, dry_atoms(topology), one.positions, b)

@@ -70,7 +70,7 @@ class ComputeBackend:
         """Runs at a time."""
         if self.executor == "serial":
             return 1
-        return self.workers or (self.cluster.jobs if self.cluster else core_count())
+        return self.workers or (self.cluster.workers if self.cluster else core_count())
 
 
 def run_campaign(

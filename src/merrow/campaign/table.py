@@ -24,6 +24,7 @@ from merrow.errors import InputError
 from merrow.free_energy.stored import Estimate
 from merrow.hydration.result import HydrationResult
 from merrow.hydration.run_folder import Failure
+from merrow.locks import is_held
 from merrow.report.notebook import html_table
 from merrow.report.text import flatten
 from merrow.versions import versions
@@ -50,7 +51,7 @@ class CampaignResult:
     def complete(self) -> bool:
         """Whether no run is left to go on with."""
         counts = self.data.counts
-        return counts["running"] + counts["pending"] == 0
+        return counts["running"] + counts["stopped"] + counts["pending"] == 0
 
     def to_json(self) -> str:
         """Return the text of `results.json`."""
@@ -129,7 +130,7 @@ def _row(folder: Path, job: Job) -> CampaignRow:
     elif (failure := run.read(Failure)) is not None:
         status, why = "failed", failure.why
     elif run.system.exists():
-        status = "running"
+        status = "running" if is_held(run.path) else "stopped"
     smiles = row.source.get("smiles") or (result.molecule.smiles if result else None)
     known = CampaignRow(
         name=row.name,

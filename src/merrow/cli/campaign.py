@@ -167,7 +167,7 @@ def _end(result: CampaignResult) -> None:
     """Turn what is missing into the exit code."""
     counts = result.data.counts
     if not result.complete:
-        left = counts["running"] + counts["pending"]
+        left = counts["running"] + counts["stopped"] + counts["pending"]
         raise IncompleteError(
             f"time is up with {left} of {len(result.data.rows)} runs to go; run the same command "
             "again to go on."

@@ -119,7 +119,9 @@ def hydration(
 
 
 def run(
-    run_file: Annotated[Path, typer.Argument(help="run.yaml of a run folder, or your own.")],
+    run_file: Annotated[
+        Path, typer.Argument(help="A run folder, its run.yaml, or your own run file.")
+    ],
     *,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Run folder; the file's own by default.")
@@ -128,13 +130,20 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Run, or go on with, what a run.yaml asks for."""
-    from merrow.hydration.run_folder import RUN_FILE, read_run_file  # noqa: PLC0415
+    from merrow.hydration.run_folder import RUN_FILE, begun_by_merrow, read_run_file  # noqa: PLC0415
 
+    if run_file.is_dir():
+        run_file /= RUN_FILE
     config = read_run_file(run_file)
     if out is None and run_file.name != RUN_FILE:
         raise InputError(
             f"{run_file} is not named {RUN_FILE}, so its folder is no run folder; say with --out "
             "where to run."
+        )
+    if out is None and not begun_by_merrow(run_file):
+        raise InputError(
+            f"{run_file} is a run file of your own, beside which nothing is written; say with "
+            "--out where to run."
         )
     base = run_file.resolve().parent
     _run(config, out or base, base=base, full=full, as_json=as_json)

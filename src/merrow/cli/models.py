@@ -48,6 +48,10 @@ def describe_model(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
 ) -> None:
     """Tell what one potential is and knows, and how fast it is on this machine."""
+    if name == "mm":
+        about = "the prmtop's own terms: every element and charge; no weights to fetch"
+        typer.echo(json.dumps({"name": name, "about": about}) if as_json else f"mm  {about}")
+        return
     # torch loads here, which --help must not wait for
     from merrow.bench.timing import measure_speed  # noqa: PLC0415
 

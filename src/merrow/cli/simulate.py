@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from merrow.errors import InputError
+
 if TYPE_CHECKING:
     from merrow.md.simulate_config import SimulationConfig
 
@@ -75,6 +77,13 @@ def simulate(
 
 def _next(config: SimulationConfig, out: Path) -> str:
     """Return the command that looks at what was made."""
+    from merrow.amber.topology import read_topology  # noqa: PLC0415
+    from merrow.binding.crystal import alpha_carbons  # noqa: PLC0415
+
+    try:
+        alpha_carbons(read_topology(Path(config.prmtop)))
+    except InputError:  # no protein, which `analyze` is made for
+        return f"next: cpptraj or MDAnalysis; the frames in {out / 'ml_mm'} are AMBER's NetCDF"
     control = f" --control {out / 'mm'}" if config.mm_reference else ""
     return (
         f"next: merrow analyze -p {config.prmtop} -y {out / 'ml_mm'}{control} -c {config.inpcrd} "

@@ -72,7 +72,8 @@ def nve(
     answer = validate_nve(request, ProgressLine().listen)
     _show(answer, as_json=as_json)
     if not answer["passed"]:
-        raise NumericsError("the test of constant energy is not passed; see the report.")
+        failed = ", ".join(check["name"] for check in answer["checks"] if not check["passed"])
+        raise NumericsError(f"the test of constant energy is not passed: {failed}.")
 
 
 def _timesteps(text: str) -> tuple[float, ...]:

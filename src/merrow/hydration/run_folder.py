@@ -370,6 +370,14 @@ def _sum_of(content: dict[str, object]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
+def begun_by_merrow(run_file: Path) -> bool:
+    """Tell whether a run file is that of a run folder, and not one that a user put somewhere."""
+    folder = RunFolder(run_file.parent)
+    if folder.system.exists() or folder.result.exists():
+        return True
+    return text_of(run_file).startswith(HEAD)
+
+
 def read_run_file(path: Path) -> HydrationConfig:
     """Read a run file.
 
@@ -377,5 +385,8 @@ def read_run_file(path: Path) -> HydrationConfig:
         InputError: It is missing, not YAML, or holds an unknown key or value.
     """
     if not path.is_file():
-        raise InputError(f"{path} does not exist; give the run.yaml of a run folder.")
+        hint = "give a run folder, or its run.yaml"
+        if (path.parent / "campaign.yaml").is_file():
+            hint = f"{path.parent} is a campaign's folder: `merrow campaign run` goes on with it"
+        raise InputError(f"{path} does not exist; {hint}.")
     return HydrationConfig.from_yaml(text_of(path), source=str(path))

@@ -200,9 +200,15 @@ def _plugin(name: str) -> Factory:
 
 def _unknown(name: str) -> str:
     names = (*potential_names(), "mm")
-    close = difflib.get_close_matches(name, names, n=1)
-    hint = f" (did you mean {close[0]}?)" if close else ""
+    spelt = {_letters(known): known for known in names}
+    close = difflib.get_close_matches(_letters(name), spelt, n=1)
+    hint = f" (did you mean {spelt[close[0]]}?)" if close else ""
     return f"there is no potential {name!r}; choose one of {', '.join(names)}{hint}."
+
+
+def _letters(name: str) -> str:
+    """Return letters and digits alone: "ANI-2x" is meant to be "ani2x"."""
+    return "".join(filter(str.isalnum, name.lower()))
 
 
 def _plugins() -> dict[str, EntryPoint]:

@@ -202,8 +202,9 @@ def private_folder(folder: Path) -> None:
     about = folder.stat()
     if about.st_uid != os.getuid() or stat.S_IMODE(about.st_mode) & 0o077:
         raise InputError(
-            f"the folder {folder} of the socket is open to other users: `chmod 700 {folder}`, or "
-            "choose a folder of your own."
+            f"the folder {folder} of the socket is open to other users; choose one that is yours "
+            f"alone, such as --socket {folder / f'merrow-{os.getuid()}' / 'socket'}, whose "
+            "folder is made."
         )
 
 

@@ -29,9 +29,20 @@ def check_potential(name: str, molecule: Molecule, labels: Sequence[str] | None 
         InputError: There is no such potential.
         UnsupportedPhysicsError: The potential is not made for the molecule.
     """
+    if check_name(name):
+        check_molecule(capabilities(name), molecule, labels)
+
+
+def check_name(name: str) -> bool:
+    """Refuse an unknown name; tell whether it is a model's, and not the prmtop's own terms.
+
+    Raises:
+        InputError: There is no such potential.
+    """
     if name == MM or name.startswith("mm:"):
-        return
-    check_molecule(capabilities(name), molecule, labels)
+        return False
+    capabilities(name)
+    return True
 
 
 def open_potential(

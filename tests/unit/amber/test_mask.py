@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from merrow.amber.coordinates import read_coordinates
 from merrow.amber.mask import select_atoms
+from merrow.amber.residues import AMINO_ACIDS
 from merrow.amber.topology import read_topology
 from merrow.ambertools.solvent import solvate
 from merrow.errors import InputError
@@ -84,3 +85,12 @@ def test_a_mask_that_selects_nothing_or_is_wrong_says_what_is_there(droplet, mas
     with pytest.raises(InputError, match=re.escape(repr(mask))) as caught:
         select_atoms(droplet, mask)
     assert ":1.5" in mask or "Residues: LIG, WAT (33). Did you mean ':LIG'?" in str(caught.value)
+
+
+def test_what_is_no_amino_acid_is_named_first_and_guessed(systems):
+    topology = read_topology(systems / "helix_complex.prmtop")
+    ligand = sorted(set(topology.residue_names) - AMINO_ACIDS - {"ACE", "NME"})
+    with pytest.raises(InputError) as caught:
+        select_atoms(topology, ":BNZ")
+    assert f"Residues: {ligand[0]}, " in str(caught.value)
+    assert str(caught.value).endswith(f"Did you mean ':{ligand[0]}'?")

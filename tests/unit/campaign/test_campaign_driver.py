@@ -20,7 +20,7 @@ from merrow.executor import SerialExecutor
 from merrow.files import atomic_write, save_json
 from merrow.hydration.config import HydrationConfig, Source
 from merrow.hydration.run_folder import RunFolder
-from merrow.locks import TakenOverError
+from merrow.locks import TakenOverError, locked
 from merrow.progress import TimeLimit
 
 SERIAL = ComputeBackend("serial")
@@ -190,3 +190,14 @@ def test_a_run_that_another_process_took_over_is_lost_and_not_failed(tmp_path, m
     RunFolder(tmp_path).save_config(HydrationConfig(source=source))
     outcome = compute(str(tmp_path), NO_LIMIT, None, 1)
     assert outcome == Outcome("lost", "another merrow process took over")
+
+
+def test_a_begun_run_is_running_only_while_a_process_works_on_it(campaign):
+    folder, jobs = campaign(1)
+    run = jobs[0].run(folder)
+    run.system.mkdir()
+    with locked(run.path):
+        assert [row.status for row in write_results(folder).data.rows] == ["running"]
+    found = write_results(folder)
+    assert [row.status for row in found.data.rows] == ["stopped"]
+    assert not found.complete

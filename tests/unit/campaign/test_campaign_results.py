@@ -162,7 +162,7 @@ def test_the_files_hold_the_promised_columns(tmp_path, campaign_data):
     assert (first["name"], first["status"], float(first["dg_kcal"])) == ("methane", "done", 2.5)
     assert failed["status"] == "failed: line 9: <b>no</b> such file."
     found = json.loads(campaign_json(campaign_data))
-    assert found["counts"] == {"done": 4, "running": 0, "pending": 0, "failed": 1}
+    assert found["counts"] == {"done": 4, "running": 0, "stopped": 0, "pending": 0, "failed": 1}
     assert found["comparisons"][0]["statistics"]["mae"]["value"] == pytest.approx(0.5)
 
 

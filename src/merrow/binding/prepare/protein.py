@@ -11,21 +11,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from merrow.amber.residues import AMINO_ACIDS, C_CAPS, N_CAPS, PHOSPHORYLATED
 from merrow.binding.prepare.names import WATERS, atom_name, residue_name
 from merrow.binding.prepare.structure_file import read_structure
 from merrow.errors import InputError, UnsupportedPhysicsError
 
 Array = NDArray[np.float64]
 
-AMINO_ACIDS: Final = frozenset(
-    {"ALA", "ARG", "ASN", "ASP", "CYS", "GLN", "GLU", "GLY", "HIS", "ILE"}
-    | {"LEU", "LYS", "MET", "PHE", "PRO", "SER", "THR", "TRP", "TYR", "VAL"}
-    | {"HID", "HIE", "HIP", "CYX", "CYM", "ASH", "GLH", "LYN"}  # AMBER's protonation states
-)
-PHOSPHORYLATED: Final = frozenset({"SEP", "TPO", "PTR"})
-"""Parameters in leaprc.phosaa14SB and phosaa19SB, as dianions."""
-N_CAPS: Final = frozenset({"ACE"})
-C_CAPS: Final = frozenset({"NME", "NHE"})
 BACKBONE: Final = ("N", "CA", "C", "O")
 METALS: Final = frozenset({3, 4, 11, 12, 13, *range(19, 32), *range(37, 51), *range(55, 84)})
 SULFUR: Final = 16

@@ -17,8 +17,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from merrow.amber.residues import C_CAPS, N_CAPS, PHOSPHORYLATED
 from merrow.ambertools.programs import failure, run_program
-from merrow.binding.prepare.protein import C_CAPS, N_CAPS, PHOSPHORYLATED, Protein, Residue
+from merrow.binding.prepare.protein import Protein, Residue
 from merrow.errors import InputError, MerrowError, MissingComponentError
 
 Array = NDArray[np.float64]

@@ -19,7 +19,8 @@ class CampaignRow:
 
     Attributes:
         name: Name of the molecule.
-        status: done, running, pending, or failed.
+        status: done, running (a process works on it), stopped (begun, to go on), pending, or
+            failed.
         charges: Charge model.
         folder: Run folder, relative to the campaign's.
         kind: Class of compounds.
@@ -132,6 +133,6 @@ class CampaignData:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Number of runs by status, in the order done, running, pending, failed."""
-        order = ("done", "running", "pending", "failed")
+        """Number of runs by status, in the order done, running, stopped, pending, failed."""
+        order = ("done", "running", "stopped", "pending", "failed")
         return {status: sum(row.status == status for row in self.rows) for status in order}

@@ -8,6 +8,8 @@ against double precision.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from merrow.analysis import nve
@@ -18,7 +20,7 @@ from merrow.progress import Listener, say, silent
 from merrow.units import KCAL_PER_KJ, PS_PER_FS
 
 
-def validate_nve(request: NveRequest, listen: Listener = silent) -> dict[str, object]:
+def validate_nve(request: NveRequest, listen: Listener = silent) -> dict[str, Any]:
     """Run the test and return its report, ready for JSON.
 
     Args:

@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: MIT
+"""Names of the residues that AMBER's force fields for proteins know."""
+
+from __future__ import annotations
+
+from typing import Final
+
+AMINO_ACIDS: Final = frozenset(
+    {"ALA", "ARG", "ASN", "ASP", "CYS", "GLN", "GLU", "GLY", "HIS", "ILE"}
+    | {"LEU", "LYS", "MET", "PHE", "PRO", "SER", "THR", "TRP", "TYR", "VAL"}
+    | {"HID", "HIE", "HIP", "CYX", "CYM", "ASH", "GLH", "LYN"}  # AMBER's protonation states
+)
+PHOSPHORYLATED: Final = frozenset({"SEP", "TPO", "PTR"})
+"""Parameters in leaprc.phosaa14SB and phosaa19SB, as dianions."""
+N_CAPS: Final = frozenset({"ACE"})
+C_CAPS: Final = frozenset({"NME", "NHE"})
