@@ -320,6 +320,15 @@ def test_a_topology_of_other_atoms_is_refused(acetone):
         merrow.MLPotential(TINY).create_mixed_system(acetone.prmtop, mm.System(), ":1")
 
 
+@pytest.mark.parametrize("value", [1e200, float("nan")])
+def test_parameters_beyond_all_sense_are_refused(acetone, value):
+    topology, plain = own_system(acetone)
+    i, j, *_ = nonbonded(plain).getExceptionParameters(0)
+    nonbonded(plain).setExceptionParameters(0, i, j, 0.0, value, 1.0)
+    with pytest.raises(InputError, match="an exception with the parameter"):
+        merrow.MLPotential("mm").create_mixed_system(topology, plain, ":1")
+
+
 def test_bonds_that_a_topology_lacks_are_those_of_the_system(acetone):
     topology, plain = own_system(acetone)
     bare = app.Topology()

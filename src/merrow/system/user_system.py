@@ -23,6 +23,8 @@ from merrow.units import ANGSTROM_PER_NM, KCAL_PER_KJ
 
 NAME = Path("the topology")
 """What messages call it."""
+LARGEST = 1e6
+"""No charge [e], σ [nm] or ε [kJ/mol] is larger."""
 
 
 def described(topology: app.Topology, system: mm.System) -> AmberTopology:
@@ -130,8 +132,26 @@ def _parameters(system: mm.System) -> tuple[Array, Array, Array]:
     if force is None:
         return np.zeros(n), np.ones(n), np.zeros(n)
     rows = [_plain(force.getParticleParameters(i)) for i in range(n)]
-    charges, sigma, epsilon = np.array(rows, dtype=np.float64).reshape(-1, 3).T
+    charges, sigma, epsilon = _sound(rows, "a particle").T
+    exceptions = range(force.getNumExceptions())
+    _sound([_plain(force.getExceptionParameters(k)[2:]) for k in exceptions], "an exception")
     return charges, np.where(epsilon == 0.0, 1.0, sigma), epsilon
+
+
+def _sound(rows: list[list[float]], what: str) -> Array:
+    """Return parameters of the NonbondedForce as an array, shape (n, 3).
+
+    Raises:
+        InputError: One of them is beyond all sense.
+    """
+    found = np.array(rows, dtype=np.float64).reshape(-1, 3)
+    wild = found[~(np.abs(found) < LARGEST)]
+    if wild.size:
+        raise InputError(
+            f"the NonbondedForce of mm_system has {what} with the parameter {wild[0]:g}; correct "
+            "the System."
+        )
+    return found
 
 
 def _plain(values: Iterable[Any]) -> list[float]:
