@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
@@ -131,7 +131,9 @@ def core_count() -> int:
 
 
 @contextmanager
-def process_pool(processes: int, modules: Sequence[str] = ()) -> Iterator[Executor]:
+def process_pool(
+    processes: int, modules: Sequence[str] = (), environment: Mapping[str, str] | None = None
+) -> Iterator[Executor]:
     """Yield an executor of so many single-threaded processes; one process means this one.
 
     The processes start at once and load what they need while this one goes on. They are ended, with
@@ -140,6 +142,7 @@ def process_pool(processes: int, modules: Sequence[str] = ()) -> Iterator[Execut
     Args:
         processes: How many.
         modules: Names of the modules that they need.
+        environment: What their environment has that this process's has not.
     """
     if processes == 1:
         yield SerialExecutor()
@@ -148,7 +151,7 @@ def process_pool(processes: int, modules: Sequence[str] = ()) -> Iterator[Execut
         processes,
         mp_context=_WorkerContext(),
         initializer=begin_worker,
-        initargs=(os.getpid(), modules),
+        initargs=(os.getpid(), modules, environment),
     )
     try:
         with _deaf_to_interrupts():  # workers inherit it

@@ -7,16 +7,24 @@ the same for itself waits once.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import Executor
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 
 from merrow.executor import core_count, process_pool
 from merrow.hydration.config import HydrationConfig
+from merrow.mps import shared_gpu
 
 WORKER = "merrow.hydration.sampling.worker"
 
 
-def start_workers(config: HydrationConfig) -> AbstractContextManager[Executor]:
-    """Return the processes of a run: as many as it asks for, or one for each core."""
+@contextmanager
+def start_workers(config: HydrationConfig) -> Iterator[Executor]:
+    """Yield the processes of a run: as many as it asks for, or one for each core."""
     modules = (WORKER,) if config.potential == "mm" else (WORKER, "torch")
-    return process_pool(config.processes or core_count(), modules)
+    processes = config.processes or core_count()
+    with (
+        shared_gpu(config.platform, processes) as environment,
+        process_pool(processes, modules, environment) as executor,
+    ):
+        yield executor
