@@ -34,7 +34,7 @@ MEMORY = 8 * 2**30
 GROWTH = 500
 """MiB by which a door may make a process grow in one block."""
 FEWEST = 10_000
-"""Cases that every door gets before any gets more."""
+"""Cases that every door should have; every second block goes to the one that has the fewest."""
 SEED = 20261128
 
 
@@ -89,7 +89,7 @@ def _resident() -> int:
 
 
 def campaign(folder: Path, *, minutes: float, goal: int, only: list[str]) -> None:
-    """Go on until time is up or all doors have the goal; they share the time, not the cases."""
+    """Go on until time is up or all doors have the goal; but for `FEWEST`, they share the time."""
     state_file, until = folder / "state.json", time.monotonic() + 60 * minutes
     state = json.loads(state_file.read_text()) if state_file.is_file() else {}
     with tempfile.TemporaryDirectory() as scratch:
@@ -98,12 +98,14 @@ def campaign(folder: Path, *, minutes: float, goal: int, only: list[str]) -> Non
             state.setdefault(name, dict.fromkeys(("cases", "taken", "refused", "grown_mib"), 0))
             state[name].setdefault("findings", {})
             state[name].setdefault("seconds", 0.0)
+        turn = 0
         while time.monotonic() < until:
             left = [n for n in only or all_doors if state[n]["cases"] < goal]
             if not left:
                 break
-            few = [n for n in left if state[n]["cases"] < FEWEST]
+            few = [n for n in left if state[n]["cases"] < FEWEST] if turn % 2 else []
             name = min(few or left, key=lambda one: state[one]["cases" if few else "seconds"])
+            turn += 1
             row, door = state[name], all_doors[name]
             began = time.monotonic()
             cases = range(row["cases"], row["cases"] + BLOCK)

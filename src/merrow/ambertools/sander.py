@@ -120,7 +120,7 @@ def _mdin(
 ) -> str:
     """Return sander's input for one energy, as exact as sander can be."""
     space = "ntb=0, igb=0, cut=9999.0" if cutoff is None else f"ntb=1, cut={cutoff:.6f}"
-    lines = ["one energy", f"&cntrl imin=1, maxcyc=1, ntpr=1, ntc=1, ntf=1, {space} /"]
+    lines = ["one energy", f"&cntrl imin=1, maxcyc=1, ntpr=1, ntc=1, ntf=1, jfastw=4, {space} /"]
     if cutoff is not None:
         # Sixth-order splines, a fine erfc table, and no removal of the net force.
         ewald = f"&ewald order=6, eedtbdns=5000, netfrc=0, vdwmeth={int(lj_tail)}"

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import openmm as mm
 
+from merrow.errors import NumericsError
 from merrow.nonbonded.kernel import Couplings
 from merrow.samples import COUPLED, LambdaState
 from merrow.system.alchemy import LAMBDA_ELECTROSTATICS, LAMBDA_STERICS, LJ_SIZE, SIGMA_SCALE
@@ -171,6 +172,10 @@ def couplings(
 
     Returns:
         Reduced potentials [kT], shape (K,), and ∂V/∂λ_elec, ∂V/∂λ_sterics [kJ/mol], shape (2,).
+
+    Raises:
+        NumericsError: The energy or its slope in the generating state is no number, or so large
+            that no such configuration is ever visited.
     """
     measured = _measured(context, hybrid, sterics_grid(states), here)
     return _reduced(measured, context, hybrid, states, here=here, temperature=temperature)
@@ -226,9 +231,17 @@ def _reduced(
         ]
     )
     u = potential / thermal_energy(temperature)
-    u = np.clip(np.nan_to_num(u, nan=LARGEST_U, posinf=LARGEST_U), -LARGEST_U, LARGEST_U)
     slope = linear + 2 * quadratic * here.lambda_electrostatics
-    return u, np.array([slope, measured.sterics_slope + tail])
+    dvdl = np.array([slope, measured.sterics_slope + tail])
+    own = u[[k for k, state in enumerate(states) if state == here]]
+    if not (np.all(np.abs(own) < LARGEST_U) and np.isfinite(dvdl).all()):
+        raise NumericsError(
+            "a configuration has no finite energy in the state that it was sampled in, λ = "
+            f"({here.lambda_electrostatics:g}, {here.lambda_sterics:g}): the simulation blew up; "
+            "look at the starting structure or shorten the time step."
+        )
+    u = np.clip(np.nan_to_num(u, nan=LARGEST_U, posinf=LARGEST_U), -LARGEST_U, LARGEST_U)
+    return u, dvdl
 
 
 def _energy(context: mm.Context, group: int) -> float:

@@ -9,6 +9,7 @@ environment with the prmtop's charges (PME) and Lennard-Jones parameters.
 from __future__ import annotations
 
 import copy
+import os
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -29,6 +30,8 @@ from merrow.system.rendering import rendered
 
 ENVIRONMENT, NONBONDED, SOFT_CORE, TAIL, INTERNAL, RESTRAINT, CONFINE = range(7)
 """Force groups of a hybrid system."""
+PAIR_BYTES = 1800
+"""Memory that each of the n² pairs of a region needs while its energy is told by terms [bytes]."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,8 +140,10 @@ def hybrid_system(
 
     Raises:
         InputError: OpenMM cannot read the prmtop.
-        UnsupportedPhysicsError: A force of the prmtop is not understood beside a region.
+        UnsupportedPhysicsError: A force of the prmtop is not understood beside a region, or the
+            pairs of the region do not fit into memory.
     """
+    _refuse_size(len(region.atoms))
     base = base_system(topology, nonbonded, rigid_water=rigid)
     system = mm.System()
     _copy_particles(base, system)
@@ -169,6 +174,20 @@ def hybrid_system(
     return HybridSystem(
         system, region, tail, bridge, periodic, stretched_tail=stretched, bonds=bonds
     )
+
+
+def physical_memory() -> int:
+    """Return the memory of this machine [bytes]."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def _refuse_size(n_atoms: int) -> None:
+    needed, there = PAIR_BYTES * n_atoms**2, physical_memory()
+    if needed > there:
+        raise UnsupportedPhysicsError(
+            f"the ML region has {n_atoms} atoms, whose pairs need about {needed / 2**30:.1f} GiB, "
+            f"and this machine has {there / 2**30:.1f} GiB; select fewer atoms."
+        )
 
 
 def _add_soft_core(

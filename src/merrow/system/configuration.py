@@ -23,6 +23,8 @@ from merrow.system.box import box_vectors
 from merrow.system.rendering import rendered
 from merrow.units import ANGSTROM_PER_NM, NM_PER_ANGSTROM
 
+FARTHEST = 1e4
+"""How far from the origin atoms may be [Å]: single precision has 0.001 Å there."""
 COINCIDENT = 1e-3
 """Distance below which two atoms are at one place [Å]."""
 SITE_TOLERANCE = 0.05
@@ -38,13 +40,13 @@ def read_configuration(path: str | Path, topology: AmberTopology) -> Coordinates
 
     Raises:
         InputError: The file is missing, damaged or of another size, a molecule is bonded to its own
-            image, or two atoms are at one place.
+            image, two atoms are at one place, or one is far from the origin and there is no box.
         UnsupportedPhysicsError: An extra point lies elsewhere than its water model puts it, or
             nothing places it.
     """
     source = Path(path).name
     read = read_coordinates(path, len(topology), angle=topology.box_angle)
-    coordinates = _whole(read, topology, source)
+    coordinates = _near_origin(_whole(read, topology, source), topology, source)
     _refuse_coincidence(coordinates, topology, source)
     if 0 in topology.numbers:
         check_sites(rendered(topology), topology, coordinates.positions, source=source)
@@ -67,6 +69,28 @@ def _whole(coordinates: Coordinates, topology: AmberTopology, source: str) -> Co
             "these coordinates; give the box that they were made with."
         )
     return replace(coordinates, positions=whole)
+
+
+def _near_origin(coordinates: Coordinates, topology: AmberTopology, source: str) -> Coordinates:
+    """Return coordinates in which single precision has digits left for what is between atoms.
+
+    Molecules that are farther away are moved by boxes; without a box they are refused.
+    """
+    positions = coordinates.positions
+    i = int(np.argmax(np.abs(positions).max(axis=1)))
+    largest = float(np.abs(positions[i]).max())
+    if largest <= FARTHEST:
+        return coordinates
+    if not topology.has_box or coordinates.lengths is None:
+        raise InputError(
+            f"{atom_label(topology, i)} is {largest:.3g} Å from the origin in {source}, where "
+            "single precision has no digits left for distances; move the system to the origin "
+            "(cpptraj: center origin)."
+        )
+    box, moved = box_vectors(coordinates), positions.copy()
+    for atoms in map(list, topology.molecules):
+        moved[atoms] -= whole_boxes(moved[atoms].mean(axis=0), box)
+    return replace(coordinates, positions=moved)
 
 
 def _refuse_coincidence(coordinates: Coordinates, topology: AmberTopology, source: str) -> None:

@@ -167,7 +167,17 @@ def test_the_decoupled_solute_and_the_gas_phase_are_compared(path):
 
 def test_the_spread_of_the_members_is_judged_per_root_atom():
     assert judge_spread(np.full(10, 0.6), 9).ok
-    assert not judge_spread(np.full(10, 0.9), 9).ok
+    far = judge_spread(np.full(10, 0.9), 9)
+    assert not far.ok
+    assert "the mean is above 0.23" in far.message
+
+
+def test_one_extrapolated_frame_is_not_hidden_by_a_mean():
+    spread = np.full(1000, 0.3)
+    spread[500] = 30.0  # σ/√N = 10 in a mean of 0.11
+    verdict = judge_spread(spread, 9)
+    assert not verdict.ok
+    assert "at most 10.00; 1 of 1000 frames are above 0.69" in verdict.message
 
 
 @pytest.mark.parametrize(
