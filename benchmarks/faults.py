@@ -19,6 +19,7 @@ import os
 import random
 import shutil
 import signal
+import subprocess
 import time
 from collections import Counter
 from pathlib import Path
@@ -120,7 +121,10 @@ class Faults:
         chance = random.Random(f"{seed} {number}")
         mark = f"e{number}"
         place = self.folder / "now" / mark
-        shutil.rmtree(place, ignore_errors=True)
+        if place.is_mount():  # this script was killed there
+            subprocess.run(["umount", "--lazy", str(place)], check=True)
+        for old in (place, *place.parent.glob(f"{mark}-*")):
+            shutil.rmtree(old, ignore_errors=True)
         place.parent.mkdir(exist_ok=True)
         if state in ("half", "whole"):
             shutil.copytree(self.folder / state / name, place)

@@ -20,6 +20,12 @@ def test_distances_angles_and_torsions_are_told_by_their_atoms():
     assert (one.bounds, one.rk2, one.rk3) == ((1.0, 2.0, 2.5, 4.0), 5.0, 10.0)
 
 
+def test_one_side_of_a_well_may_have_no_force():
+    text = f"&rst iat=1,2, {WELL.replace('rk2=5.0', 'rk2=0.0')} /"
+    (one,) = parse_disang(text, source="d.rst")
+    assert (one.rk2, one.rk3) == (0.0, 10.0)
+
+
 def test_an_empty_restraint_ends_the_file():
     text = f"&rst iat=1,2, {WELL} /\n&rst /\n&rst iat=3,4, {WELL} /"
     assert len(parse_disang(text, source="d.rst")) == 1

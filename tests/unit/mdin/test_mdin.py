@@ -100,3 +100,8 @@ def test_numbers_that_no_memory_holds_are_refused(value, told):
 def test_the_largest_whole_number_is_exact():
     group = parse_mdin("x\n &cntrl ig=999999999999999999 /\n", source="mdin").group("cntrl")
     assert group.entries["ig"].values == (999999999999999999,)
+
+
+def test_lines_are_counted_from_the_first_also_where_it_is_empty():
+    with pytest.raises(InputError, match="mdin line 3: there is a second &cntrl"):
+        parse_mdin("\n&cntrl imin=0 /\n&cntrl imin=1 /\n", source="mdin")

@@ -158,3 +158,11 @@ def test_walls_and_springs_that_make_no_sense_are_refused():
         confining_force([0], inner=0.3, outer=0.1, stiffness=1.0, centre=None)
     with pytest.raises(InputError, match="restraintmask"):
         positional_force([], np.zeros((0, 3)), 1.0, periodic=False)
+
+
+@pytest.mark.parametrize("periodic", [False, True])
+@pytest.mark.parametrize("atoms", [(0, 1), (0, 1, 2), (0, 1, 2, 3)])
+def test_a_well_takes_the_nearest_image_where_there_is_a_box(atoms, periodic):
+    restraint = FlatBottom(atoms, (0.1, 0.2, 0.3, 0.4), 700.0, 900.0)
+    (force,) = flat_bottom_forces([restraint], periodic=periodic)
+    assert force.usesPeriodicBoundaryConditions() is periodic

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: MIT
+"""Would a wrong index, sign, unit or bound in the estimators be noticed? Mutants asked for it."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+
+from merrow.errors import NumericsError
+from merrow.free_energy.budget import member_part
+from merrow.free_energy.convergence import Convergence, convergence, judge_repeats
+from merrow.free_energy.decorrelate import correlation
+from merrow.free_energy.diagnostics import gas_and_decoupled, judge_equilibration
+from merrow.free_energy.endstate import IntermediateEnsemble, endstate_free_energy
+from merrow.free_energy.estimators import mbar
+from merrow.free_energy.expectation import reorganization_mbar
+from merrow.free_energy.reorganization import reorganization_energy
+from merrow.free_energy.stored import Estimate
+from merrow.system.implicit import MODELS
+from merrow.units import KCAL_PER_KJ, thermal_energy
+
+T = 300.0
+KT = thermal_energy(T)
+
+
+def slow(n, rng, memory=0.95):
+    """A series that forgets slowly."""
+    x = np.zeros(n)
+    for i in range(1, n):
+        x[i] = memory * x[i - 1] + rng.standard_normal()
+    return x
+
+
+@pytest.mark.parametrize(("state", "neighbour"), [(1, 0), (1, 2), (4, 3), (0, 1)])
+def test_rows_are_as_correlated_as_the_energy_of_either_neighbour(path, state, neighbour):
+    samples = path(n=400)
+    u, rng = samples.u.copy(), np.random.default_rng(1)
+    rows = np.flatnonzero(samples.state == state)
+    u[rows, neighbour] = u[rows, state] + slow(len(rows), rng)
+    before = correlation(samples).g[0]
+    after = correlation(dataclasses.replace(samples, u=u)).g[0]
+    assert before[state] < 3.0
+    assert after[state] > 8.0
+    others = np.arange(5) != state
+    np.testing.assert_array_equal(before[others], after[others])
+
+
+def test_noise_of_the_frames_is_taken_off_the_spread_of_the_members():
+    rng, true, n = np.random.default_rng(5), 0.3 * KT, 400
+    shift, found = true * np.array([1.0, 0.0, -1.0]), []
+    for _ in range(200):
+        noise = 4.0 * rng.standard_normal((n, 3))
+        noise -= noise.mean(axis=1, keepdims=True)  # E is the mean of the members
+        gas = np.zeros((n, 3))
+        part = member_part(noise + shift, gas, temperature=T)
+        found.append((part.stderr_kcal / KCAL_PER_KJ) ** 2)
+    scatter = np.std(found, ddof=1) / math.sqrt(len(found))
+    # second order of the exponential, a few per cent of the variance
+    assert np.mean(found) == pytest.approx(true**2, abs=4 * scatter + 0.05 * true**2)
+
+
+def test_the_decoupled_state_is_compared_with_gas(path):
+    samples, rng = path(n=400), np.random.default_rng(2)
+    internal = samples.internal + np.where(samples.state == 4, 7.0, -50.0)
+    samples = dataclasses.replace(samples, internal=internal)
+    gas = 5.0 + rng.standard_normal(1600)
+    found, error = gas_and_decoupled(samples, correlation(samples), gas, np.repeat([0, 1], 800))
+    assert found == pytest.approx(2.0 * KCAL_PER_KJ, abs=4 * error)
+    assert error == pytest.approx(math.sqrt(1 / 400 + 1 / 1600) * KCAL_PER_KJ, rel=0.4)
+
+
+def test_the_state_that_lost_most_rows_is_named(path):
+    samples = path(n=200)
+    rows = correlation(samples)
+    lost = (samples.state == 3) & (np.arange(len(samples)) % 2 == 0)
+    rows = dataclasses.replace(rows, equilibrated=~lost, n_discarded=400)
+    assert "most of them in state 3" in judge_equilibration(samples, rows).message
+
+
+def test_a_part_with_one_direction_only_is_not_complete():
+    one = Estimate(1.0, 0.1)
+    found = Convergence((0.2, 0.4, 0.6), (None, one, one), (one, None, one), one, one)
+    assert found.complete_parts == [(0.6, one, one)]
+
+
+def test_the_first_half_knows_nothing_of_the_second(path):
+    samples = path(n=200)
+    rows = correlation(samples)
+    later = samples.time >= 0.5 * 200 * 0.4
+    u = samples.u + np.where(later, 3.0, 0.0)[:, None] * np.arange(5)
+    before = convergence(samples, rows=rows)
+    after = convergence(dataclasses.replace(samples, u=u), rows=rows)
+    assert after.first_half.value_kcal == pytest.approx(before.first_half.value_kcal, abs=1e-6)
+    assert abs(after.second_half.value_kcal - before.second_half.value_kcal) > 1.0
+
+
+def test_repeats_that_disagree_are_told_so():
+    assert judge_repeats(0.1, 0.1, 2, repeats=3).ok
+    verdict = judge_repeats(0.1, 1.0, 2, repeats=3)
+    assert not verdict.ok
+    assert verdict.advice
+
+
+def test_errors_of_a_ladder_are_those_of_its_whole_length():
+    values, errors = [], []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        # D of each ensemble: a Gaussian whose mean falls with s, so that F(1) − F(0) = 0
+        parts = [
+            IntermediateEnsemble(
+                s, KT * (2.0 * (1.0 - 2.0 * s) + 2.0 * rng.standard_normal(150)), np.arange(150) % 3
+            )
+            for s in (0.0, 0.5, 1.0)
+        ]
+        found = endstate_free_energy(parts, temperature=T)
+        values.append(found.value_kcal)
+        errors.append(found.stderr_kcal)
+    assert 0.8 < np.mean(errors) / np.std(values, ddof=1) < 1.9  # of the scatter, or of blocks
+
+
+def test_repeats_of_reorganization_scatter_about_the_whole(path):
+    assert reorganization_mbar(path(n=100)).by_repeat == {}
+    found = reorganization_mbar(path(n=100, repeats=3))
+    assert sorted(found.by_repeat) == [0, 1, 2]
+    alone = np.array(list(found.by_repeat.values()))
+    assert abs(alone.mean() - found.value_kcal) < 3 * found.stderr_kcal
+    rng = np.random.default_rng(1)
+    water, gas = 4.0 + rng.standard_normal(3000), rng.standard_normal(3000)
+    plain = reorganization_energy(water, gas, groups_water=np.repeat([0, 1, 2], 1000))
+    alone = np.array(list(plain.by_repeat.values()))
+    assert alone.mean() == pytest.approx(plain.value_kcal, abs=1e-9)
+
+
+def test_the_least_overlap_is_looked_for_on_both_sides(path):
+    found = mbar(path(n=100))
+    for at in ((1, 2), (2, 1)):
+        overlap = np.full((5, 5), 0.2)
+        overlap[at] = 0.01
+        assert dataclasses.replace(found, overlap=overlap).min_overlap == 0.01
+    overlap = np.full((5, 5), 0.2)
+    overlap[0, 4] = overlap[4, 0] = 0.01  # no neighbours
+    assert dataclasses.replace(found, overlap=overlap).min_overlap == 0.2
+
+
+@pytest.mark.parametrize("pair", [(math.nan, 0.1), (1.0, math.inf)])
+def test_an_estimate_that_is_no_number_is_refused(pair):
+    with pytest.raises(NumericsError, match="is no number"):
+        Estimate(*pair)
+
+
+def test_every_model_of_generalised_born_has_sanders_number():
+    names = {number: str(model) for number, model in MODELS.items()}
+    assert names == {1: "HCT", 2: "OBC1", 5: "OBC2", 7: "GBn", 8: "GBn2"}
