@@ -4,7 +4,8 @@
 ANI-2x, one core, GAFF2 solute in TIP3P. Five runs of each molecule, all through `run_hydration`, so
 that states, exchange, records and estimators are the same:
 
-- `peer_r1`: openmm-ml 1.8 gives the solute's energy in the direct route, flexible solute, 1 fs;
+- `peer_r1`: openmm-ml 1.8 gives the solute's energy in the direct route, flexible solute, 1 fs, on
+  OpenMM's nonbonded forces;
 - `ours_r1`, `ours_r1_2fs`: the same with our potential, at 1 and 2 fs;
 - `ours_default`: protocol quick (endpoint) as it comes;
 - `mm`: the same path with GAFF inside, 2 fs.
@@ -117,6 +118,7 @@ def measure(
         potential=model if kind == "ml" else kind,
         protocol=PROTOCOLS["quick"].model_copy(update=changes | small),
         processes=1,
+        mm_kernel="openmm" if name == "peer_r1" else "auto",
     )
     clock = Clock(folder.parent / f"{name}.cpu")
     with peer(model, weights) if name == "peer_r1" else nullcontext():
