@@ -38,6 +38,9 @@ SettingsOption = Annotated[
     list[str] | None,
     typer.Option("--set", help="Change one setting of the protocol, such as cutoff_angstrom=9."),
 ]
+PlatformOption = Annotated[
+    str, typer.Option(help="OpenMM platform; auto: the fastest that is right.")
+]
 ReferenceOption = Annotated[
     bool, typer.Option("--mm-reference", help="Direct route: the MM value too.")
 ]
@@ -82,9 +85,7 @@ def hydration(
         int | None, typer.Option(help="Independent repeats; the protocol's by default.", min=1)
     ] = None,
     processes: Annotated[int | None, typer.Option(help="Processes at a time.", min=1)] = None,
-    platform: Annotated[
-        str, typer.Option(help="OpenMM platform; auto: the fastest that is right.")
-    ] = "auto",
+    platform: PlatformOption = "auto",
     mm_kernel: KernelOption = "auto",
     expt: ExptOption = None,
     full: FullOption = False,
