@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from merrow.campaign.asked import campaign_config, place_of
-from merrow.cli.choices import KernelOption
+from merrow.cli.choices import KernelOption, PlatformOption
 from merrow.errors import IncompleteError, InputError, MerrowError
 from merrow.hydration.asked import minutes_of
 from merrow.hydration.protocol import PROTOCOLS
@@ -80,9 +80,7 @@ def run(
     both_routes: BothRoutes = False,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 2025,
     repeats: RepeatsOfRun = None,
-    platform: Annotated[
-        str, typer.Option(help="OpenMM platform; auto: the fastest that is right.")
-    ] = "auto",
+    platform: PlatformOption = "auto",
     mm_kernel: KernelOption = "auto",
     executor: Annotated[str | None, typer.Option(help=EXECUTORS)] = None,
     workers: Annotated[int | None, typer.Option(help="Runs at a time.", min=1)] = None,

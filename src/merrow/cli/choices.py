@@ -11,3 +11,6 @@ KernelOption = Annotated[
     str,
     typer.Option(help="Nonbonded forces: auto, openmm or native (ours, faster, 3-site water)."),
 ]
+PlatformOption = Annotated[
+    str, typer.Option("--platform", help="OpenMM platform; auto: the fastest that is right.")
+]

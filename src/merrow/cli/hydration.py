@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from merrow.cli.choices import KernelOption
+from merrow.cli.choices import KernelOption, PlatformOption
 from merrow.errors import InputError
 from merrow.hydration.asked import hydration_config
 from merrow.hydration.config import HydrationConfig, Source

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from merrow.cli.choices import PlatformOption
+
 
 def md(
     mdin: Annotated[Path, typer.Option("-i", help="Input, as sander reads it.")] = Path("mdin"),
@@ -32,9 +34,7 @@ def md(
         Path | None, typer.Option("-ref", help="Reference coordinates of ntr=1.")
     ] = None,
     overwrite: Annotated[bool, typer.Option("-O", help="Overwrite existing outputs.")] = False,
-    platform: Annotated[
-        str, typer.Option("--platform", help="OpenMM platform; auto: the fastest that is right.")
-    ] = "auto",
+    platform: PlatformOption = "auto",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
 ) -> None:
     """Minimise or propagate an ML/MM system, from a sander input with ifmlp=1 and &mlp."""

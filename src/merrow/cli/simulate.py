@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from merrow.cli.choices import PlatformOption
 from merrow.errors import InputError
 
 if TYPE_CHECKING:
@@ -49,9 +50,7 @@ def simulate(
         float, typer.Option("--restraint", help="k of k·d² in heating [kcal/mol/Å²].")
     ] = 5.0,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 2025,
-    platform: Annotated[
-        str, typer.Option(help="OpenMM platform; auto: the fastest that is right.")
-    ] = "auto",
+    platform: PlatformOption = "auto",
     minutes: Annotated[
         float | None, typer.Option("--max-minutes", help="Begin no stage that ends later.")
     ] = None,
