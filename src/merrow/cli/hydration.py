@@ -38,9 +38,6 @@ SettingsOption = Annotated[
     list[str] | None,
     typer.Option("--set", help="Change one setting of the protocol, such as cutoff_angstrom=9."),
 ]
-PlatformOption = Annotated[
-    str, typer.Option(help="OpenMM platform; auto: the fastest that is right.")
-]
 ReferenceOption = Annotated[
     bool, typer.Option("--mm-reference", help="Direct route: the MM value too.")
 ]
