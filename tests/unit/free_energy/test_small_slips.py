@@ -17,6 +17,7 @@ from merrow.free_energy.diagnostics import gas_and_decoupled, judge_equilibratio
 from merrow.free_energy.endstate import IntermediateEnsemble, endstate_free_energy
 from merrow.free_energy.estimators import mbar
 from merrow.free_energy.expectation import reorganization_mbar
+from merrow.free_energy.populations import _largest_z
 from merrow.free_energy.reorganization import reorganization_energy
 from merrow.free_energy.stored import Estimate
 from merrow.system.implicit import MODELS
@@ -154,3 +155,21 @@ def test_an_estimate_that_is_no_number_is_refused(pair):
 def test_every_model_of_generalised_born_has_sanders_number():
     names = {number: str(model) for number, model in MODELS.items()}
     assert names == {1: "HCT", 2: "OBC1", 5: "OBC2", 7: "GBn", 8: "GBn2"}
+
+
+def test_two_repeats_have_a_scatter_too(path):
+    found = mbar(path(n=100, repeats=2))
+    assert sorted(found.by_repeat) == [0, 1]
+    assert found.errors.repeats is not None
+    assert found.errors.freedom == 1
+    assert mbar(path(n=100, repeats=4)).errors.freedom == 3
+    assert mbar(path(n=100)).errors.repeats is None
+
+
+def test_populations_of_equal_repeats_differ_by_one_standard_error():
+    found = []
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        one, other = ((rng.random(400) < 0.4).astype(float) for _ in range(2))
+        found.append(_largest_z([one, other]) ** 2)
+    assert np.mean(found) == pytest.approx(1.0, abs=4 * np.std(found) / math.sqrt(200))
