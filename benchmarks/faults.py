@@ -58,14 +58,17 @@ class Faults:
         self.state = folder / "state.json"
         self.events: list[dict[str, Any]] = []
         self.known: dict[str, Any] = {}
+        self.found: list[dict[str, Any]] = []  # what went wrong before something was mended
         if self.state.exists():
             kept = json.loads(self.state.read_text())
             self.events, self.known = kept["events"], kept["known"]
+            self.found = kept.get("found", [])
 
     def keep(self) -> None:
         """Write what is known."""
         scratch = self.state.with_suffix(".part")
-        scratch.write_text(json.dumps({"events": self.events, "known": self.known}))
+        kept = {"events": self.events, "known": self.known, "found": self.found}
+        scratch.write_text(json.dumps(kept))
         scratch.replace(self.state)
 
     def prepare(self) -> None:
@@ -156,11 +159,9 @@ def report(faults: Faults, seed: int) -> None:
     wrong = sum(bool(row["wrong"]) for row in faults.events)
     counts = {name: dict(counter) for name, counter in sorted(table.items())}
     place = str(faults.folder)
-    rows = json.loads(json.dumps(faults.events).replace(place, "FOLDER"))
-    save(
-        "faults",
-        {"seed": seed, "tried": len(rows), "wrong": wrong, "table": counts, "events": rows},
-    )
+    rows, found = json.loads(json.dumps([faults.events, faults.found]).replace(place, "FOLDER"))
+    content = {"seed": seed, "tried": len(rows), "wrong": wrong, "table": counts}
+    save("faults", {**content, "found_before": found, "events": rows})
 
 
 def main() -> None:
@@ -177,6 +178,7 @@ def main() -> None:
         print(faults.one(options.only, options.seed, *plan[options.only]))
         return
     if options.again:
+        faults.found += [row for row in faults.events if row["wrong"]]
         faults.events = [row for row in faults.events if not row["wrong"]]
     done = {row["event"] for row in faults.events}
     for number, event in enumerate(plan):
