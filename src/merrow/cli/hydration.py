@@ -41,6 +41,9 @@ SettingsOption = Annotated[
 ReferenceOption = Annotated[
     bool, typer.Option("--mm-reference", help="Direct route: the MM value too.")
 ]
+RepeatsOption = Annotated[
+    int | None, typer.Option(help="Independent repeats; the protocol's by default.", min=1)
+]
 ExptOption = Annotated[
     str | None,
     typer.Option(
@@ -78,9 +81,7 @@ def hydration(
     mm_reference: ReferenceOption = False,
     both_routes: BothOption = False,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 2025,
-    repeats: Annotated[
-        int | None, typer.Option(help="Independent repeats; the protocol's by default.", min=1)
-    ] = None,
+    repeats: RepeatsOption = None,
     processes: Annotated[int | None, typer.Option(help="Processes at a time.", min=1)] = None,
     platform: PlatformOption = "auto",
     mm_kernel: KernelOption = "auto",

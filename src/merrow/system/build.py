@@ -166,8 +166,7 @@ def hybrid_system(
         system.addForce(potential_force(bridge, region.model_atoms, group=INTERNAL))
     if rigid:
         _constrain_hydrogens(system, base, topology, region, solute_constraints)
-    masses = region_masses(topology, region, solute_masses)
-    for i, mass in zip(region.atoms, masses, strict=True):
+    for i, mass in zip(region.atoms, region_masses(topology, region, solute_masses), strict=True):
         system.setParticleMass(i, mass)
     periodic = nonbonded.cutoff is not None
     bonds = bonds_within(topology, region)
