@@ -19,6 +19,7 @@ class Progress:
         fraction: Part of the present goals that is reached, 0 to 1.
         details: What else is worth seeing, such as "stderr 0.31 of 0.20 kcal/mol".
         remaining_s: Estimate of the time left [s], None where there is no ground for one.
+        known: Whether the fraction is; a phase without one shows the time that it has taken.
         lasting: Whether it is a sentence that stays in sight after the next report.
     """
 
@@ -26,6 +27,7 @@ class Progress:
     fraction: float = 0.0
     details: tuple[str, ...] = ()
     remaining_s: float | None = None
+    known: bool = True
     lasting: bool = False
 
 

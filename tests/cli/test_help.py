@@ -31,6 +31,11 @@ def test_what_needs_no_computing_loads_nothing_heavy(words):
     assert HEAVY & set(done.stdout.rpartition("LOADED")[2].split()) == set()
 
 
+def test_the_short_word_for_help_is_understood_everywhere(merrow):
+    assert merrow("-h").out == merrow("--help").out
+    assert merrow("campaign", "run", "-h").out == merrow("campaign", "run", "--help").out
+
+
 def test_help_shows_units(merrow):
     answer = merrow("hydration", "--help")
     assert answer.code == 0

@@ -34,7 +34,7 @@ from merrow.files import atomic_write
 from merrow.folders import occupied
 from merrow.hydration.run_folder import Failure
 from merrow.locks import locked
-from merrow.progress import Listener, TimeLimit, say, silent
+from merrow.progress import Listener, Progress, TimeLimit, say, silent
 from merrow.report.text import duration, energy, stderr
 
 logger = logging.getLogger(__name__)
@@ -158,6 +158,7 @@ class Driver:
                 running[future] = job, before
             if not running:
                 return
+            self._tell([job.name for job, _ in running.values()])
             ended, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in ended:
                 self._take(*running.pop(future), self._outcome(future))
@@ -206,11 +207,21 @@ class Driver:
         found = result.headline
         return f"done, {energy(found.value_kcal)} ± {stderr(found.stderr_kcal)} kcal/mol."
 
+    def _tell(self, names: list[str]) -> None:
+        """Tell how many runs ended, and which are under way."""
+        done = f"{self.ended} of {self.of} runs ended"
+        way = f"under way: {', '.join(names)}"
+        self.listen(Progress(done, self.ended / self.of, (way,), self._left()))
+
+    def _left(self) -> float | None:
+        """Return how long the other runs will take if they are like those that ended [s]."""
+        if not self.ended:
+            return None
+        return (time.monotonic() - self.began) * (self.of - self.ended) / self.ended
+
     def _time_left(self) -> str:
-        """Return how long the other runs will take if they are like those that ended."""
-        passed = time.monotonic() - self.began
-        left = passed * (self.of - self.ended) / self.ended
-        return f" About {duration(left)} left." if left > 60 else ""
+        left = self._left()
+        return f" About {duration(left)} left." if left is not None and left > 60 else ""
 
 
 @contextmanager

@@ -63,8 +63,8 @@ def bench(
         minutes=minutes,
         processes=processes,
     )
-    with tempfile.TemporaryDirectory() as scratch:
-        found = run_bench(request, out or Path(scratch), ProgressLine().listen).as_dict()
+    with tempfile.TemporaryDirectory() as scratch, ProgressLine() as line:
+        found = run_bench(request, out or Path(scratch), line.listen).as_dict()
     if out is not None:
         save_json(out / "bench.json", found)
         atomic_write(out / "speed.svg", speed_figure(found["rows"]).encode())

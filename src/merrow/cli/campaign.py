@@ -112,13 +112,9 @@ def run(
     from merrow.campaign.driver import ComputeBackend, run_campaign  # noqa: PLC0415
     from merrow.report.progress_line import ProgressLine  # noqa: PLC0415
 
-    result = run_campaign(
-        config,
-        out,
-        base=table.parent,
-        backend=ComputeBackend(name, workers, file, minutes),
-        listen=ProgressLine().listen,
-    )
+    backend = ComputeBackend(name, workers, file, minutes)
+    with ProgressLine() as line:
+        result = run_campaign(config, out, base=table.parent, backend=backend, listen=line.listen)
     _show(result, as_json=as_json)
     _end(result)
 

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from merrow.hydration.result import HydrationResult
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print result.json at the end.")]
+DryRunOption = Annotated[
+    bool,
+    typer.Option("--dry-run", help="Prepare and measure; tell time, memory and disk; no sampling."),
+]
 FullOption = Annotated[bool, typer.Option("--full", help="Print everything at the end.")]
 SolvateOption = Annotated[
     str | None, typer.Option(help='"tip3p": put a gas-phase prmtop into water.')
@@ -86,6 +90,7 @@ def hydration(
     platform: PlatformOption = "auto",
     mm_kernel: KernelOption = "auto",
     expt: ExptOption = None,
+    dry_run: DryRunOption = False,
     full: FullOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -114,6 +119,9 @@ def hydration(
         mm_kernel=mm_kernel,
         expt=expt,
     )
+    if dry_run:
+        _tell_cost(config, out, as_json=as_json)
+        return
     _run(config, out, base=Path(), full=full, as_json=as_json)
 
 
@@ -165,6 +173,33 @@ def init(
     typer.echo(f"# {'repeats':<28}{asked}")
     config = HydrationConfig(source=Source(kind="smiles", smiles="CO"))
     typer.echo(config.to_yaml(), nl=False)
+
+
+def _tell_cost(config: HydrationConfig, out: Path, *, as_json: bool) -> None:
+    from merrow.hydration.cost import estimate_cost, prepare_hydration  # noqa: PLC0415
+    from merrow.progress import Progress  # noqa: PLC0415
+    from merrow.report.progress_line import ProgressLine  # noqa: PLC0415
+    from merrow.report.text import duration  # noqa: PLC0415
+
+    with ProgressLine(quiet=as_json) as line:
+        line.listen(Progress("preparing the system", known=False))
+        context = prepare_hydration(config, out, base=Path())
+        line.listen(Progress("measuring", 1.0, known=False))
+        cost = estimate_cost(context)
+    if as_json:
+        typer.echo(cost.to_json(), nl=False)
+        return
+    source = config.source
+    what = source.smiles or source.structure or source.prmtop
+    typer.echo(f"{what}: {config.potential}, {config.protocol.name}, {config.protocol.route} route")
+    typer.echo(
+        f"  {duration(60 * cost.least_minutes)} of sampling at least, "
+        f"{duration(60 * cost.most_minutes)} at most, with {cost.processes} processes at a time"
+    )
+    steps = ", ".join(f"{name} {ms:.3g}" for name, ms in cost.milliseconds.items())
+    typer.echo(f"  ms a step: {steps}")
+    typer.echo(f"  memory {cost.memory_mib:.0f} MiB, disk up to {cost.disk_mib:.0f} MiB in {out}")
+    typer.echo("  prepared, nothing sampled: the same command without --dry-run goes on from here")
 
 
 def _run(config: HydrationConfig, out: Path, *, base: Path, full: bool, as_json: bool) -> None:

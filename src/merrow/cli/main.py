@@ -34,7 +34,7 @@ app = typer.Typer(
     name="merrow",
     help="Hybrid machine-learning / molecular-mechanics free energies for AMBER files.",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # or units in square brackets vanish from the help
 )

@@ -69,7 +69,8 @@ def nve(
         cutoff_angstrom=cutoff,
         seed=seed,
     )
-    answer = validate_nve(request, ProgressLine().listen)
+    with ProgressLine() as line:
+        answer = validate_nve(request, line.listen)
     _show(answer, as_json=as_json)
     if not answer["passed"]:
         failed = ", ".join(check["name"] for check in answer["checks"] if not check["passed"])

@@ -100,7 +100,7 @@ def run_hydration(
     with opened as workers, locked(run.path), run.undone_if_refused(), run.stopwatch() as watch:
         sweep(run.path)
         begin_run(run, resolved, config.source, base)
-        listen(Progress("preparing the system", 0.0))
+        listen(Progress("preparing the system", 0.0, known=False))
         context = open_run(run, resolved, checked)
         potential = context.potential
         potential.evaluate(context.conformers[:1])  # what it cannot do is said before any sampling
@@ -110,7 +110,7 @@ def run_hydration(
             context = refine_schedule(context, workers, listen)
         found = Sampler(open_workers(context, workers), listen=listen, watch=watch).work()
         workers.shutdown(wait=False)  # they end while this process goes on
-        listen(Progress("estimating", 1.0))
+        listen(Progress("estimating", 1.0, known=False))
         found = found or estimate_run(context)
         budget, numbers = uncertainty_budget(found, potential)
         checks = run_checks(context, found, numbers)

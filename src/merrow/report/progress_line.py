@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import shutil
 import sys
+import threading
 import time
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
@@ -13,6 +15,8 @@ from merrow.process import stop_asked
 from merrow.progress import Progress
 from merrow.report.text import duration
 
+TICK = 1.0
+"""A terminal's line shows the time anew so often, told or not [s]."""
 EVERY = 60.0
 """Where the output is not a terminal, one line in so many seconds [s]."""
 CLEAR = "\r\x1b[2K"
@@ -39,6 +43,9 @@ class ProgressLine:
         self._quiet = quiet or (terminal_only and not self._terminal)
         self._open = False
         self._began, self._last = time.monotonic(), 0.0
+        self._told: tuple[Progress, float] | None = None
+        self._writing, self._done = threading.Lock(), threading.Event()
+        self._clock: threading.Thread | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -49,8 +56,10 @@ class ProgressLine:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._open:
-            print(file=sys.stderr, flush=True)
+        self._done.set()
+        with self._writing:
+            if self._open:
+                print(file=sys.stderr, flush=True)
 
     def listen(self, progress: Progress) -> None:
         """Show how far it is; stop where that was asked for and some library kept it to itself.
@@ -62,29 +71,52 @@ class ProgressLine:
             raise KeyboardInterrupt
         if self._quiet:
             return
+        with self._writing:
+            self._show(progress)
+
+    def _show(self, progress: Progress) -> None:
         start = self._clear if self._terminal else ""
         if progress.lasting:
             print(f"{start}{progress.text}", file=sys.stderr, flush=True)
             self._open = False
             return
         now = time.monotonic()
-        line = line_of(progress, now - self._began)
         if self._terminal:
-            if self._width is None:
-                line = line[: shutil.get_terminal_size().columns - 1]
-            else:
-                line = line.ljust(self._width)  # over what stood there
-            print(f"{start}{line}", end="", file=sys.stderr, flush=True)
-            self._open = True
+            self._told = progress, now
+            self._draw(progress, now)
+            if self._clock is None:
+                self._clock = threading.Thread(target=self._tick, daemon=True)
+                self._clock.start()
         elif now - self._last >= EVERY or progress.fraction in (0.0, 1.0):
             self._last = now
-            print(line, file=sys.stderr, flush=True)
+            print(line_of(progress, now - self._began), file=sys.stderr, flush=True)
+
+    def _draw(self, progress: Progress, now: float) -> None:
+        line = line_of(progress, now - self._began)
+        if self._width is None:
+            line = line[: shutil.get_terminal_size().columns - 1]
+        else:
+            line = line.ljust(self._width)  # over what stood there
+        print(f"{self._clear}{line}", end="", file=sys.stderr, flush=True)
+        self._open = True
+
+    def _tick(self) -> None:
+        """Show that time passes while nothing is told."""
+        while not self._done.wait(TICK):
+            with self._writing:
+                if self._told is None or not self._open or self._done.is_set():
+                    continue
+                progress, told = self._told
+                now = time.monotonic()
+                if (left := progress.remaining_s) is not None:
+                    progress = replace(progress, remaining_s=max(0.0, left - (now - told)))
+                self._draw(progress, now)
 
 
 def line_of(progress: Progress, passed_s: float) -> str:
     """Return the line that says how far it is after so many seconds."""
-    parts = [f"{progress.text}: {100 * progress.fraction:.0f} %", f"{duration(passed_s)} passed"]
-    parts += progress.details
-    if progress.remaining_s is not None:
+    part = f": {100 * progress.fraction:.0f} %" if progress.known else ""
+    parts = [f"{progress.text}{part}", f"{duration(passed_s)} passed", *progress.details]
+    if progress.remaining_s is not None and progress.remaining_s >= 1.0:
         parts.append(f"about {duration(progress.remaining_s)} left")
     return ", ".join(parts)

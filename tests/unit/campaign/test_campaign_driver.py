@@ -49,11 +49,11 @@ NO_LIMIT = TimeLimit()
 
 
 def drive(folder, jobs, work, *, backend=SERIAL, limit=NO_LIMIT, executor=None):
-    """Run a driver and return what it said."""
-    said = []
-    driver = Driver(folder, jobs, work, backend, limit, lambda told: said.append(told.text))
+    """Run a driver and return the sentences that it said."""
+    heard = []
+    driver = Driver(folder, jobs, work, backend, limit, heard.append)
     driver.work(executor or SerialExecutor())
-    return said
+    return [told.text for told in heard if told.lasting]
 
 
 def finish_a_piece(folder, count=[0]):  # noqa: B006
@@ -201,3 +201,15 @@ def test_a_begun_run_is_running_only_while_a_process_works_on_it(campaign):
     found = write_results(folder)
     assert [row.status for row in found.data.rows] == ["stopped"]
     assert not found.complete
+
+
+def test_every_molecule_under_way_is_shown(campaign):
+    folder, jobs = campaign(2)
+    heard = []
+    driver = Driver(folder, jobs, lambda *_: Outcome("done"), SERIAL, NO_LIMIT, heard.append)
+    driver.work(SerialExecutor())
+    shown = [(told.text, *told.details) for told in heard if not told.lasting]
+    assert shown == [
+        ("0 of 2 runs ended", "under way: m0-bcc"),
+        ("1 of 2 runs ended", "under way: m1-bcc"),
+    ]

@@ -61,7 +61,8 @@ def render_campaign(data: CampaignData) -> str:
 def counts_words(data: CampaignData) -> str:
     """Return how many runs came how far, in words."""
     told = [f"{n} {status}" for status, n in data.counts.items() if n]
-    return f"{len(data.rows)} runs: {', '.join(told)}." if told else "No runs."
+    many = "run" if len(data.rows) == 1 else "runs"
+    return f"{len(data.rows)} {many}: {', '.join(told)}." if told else "No runs."
 
 
 def interval_words(interval: Interval | None) -> str:

@@ -101,8 +101,8 @@ class Sampler:
         missing = [t.name for t in goals if not self.folder.task(t).count_segments()]
         if minutes is not None and missing:
             raise IncompleteError(
-                f"the {minutes:g} min ended before {missing[0]} had samples; run the same command "
-                "again to go on."
+                f"the {minutes:g} min ended with {len(missing)} of {len(goals)} parts without "
+                "samples, so there is no number yet; run the same command again to go on."
             )
 
     def _estimate(self) -> tuple[HydrationAnalysis | None, RoundErrors | None]:
