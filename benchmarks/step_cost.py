@@ -42,7 +42,7 @@ from merrow.bench.speed import (
 )
 from merrow.engine.simulation import Snapshot, choose_platform, set_snapshot
 from merrow.engine.timing import Timing, ns_per_day, time_in_turn
-from merrow.system.native_forces import Kernel
+from merrow.native import MmKernel
 from merrow.system.potentials import open_potential
 
 MOLECULES = ("toluene", "methanol")
@@ -131,7 +131,7 @@ def measure(name: str, folder: Path, model: str, weights: Path, rounds: int) -> 
 def path_steppers(system: BenchSystem) -> dict[str, Callable[[], object]]:
     """Return an MM step with the λ terms, on OpenMM's nonbonded forces and on our kernel."""
     classical = open_potential("mm", system.topology, system.region)
-    kernels: dict[str, Kernel] = {"mm_path_openmm": "openmm", "mm_path": "auto"}
+    kernels: dict[str, MmKernel] = {"mm_path_openmm": "openmm", "mm_path": "auto"}
     return {
         name: stepper(system, hybrid_of(system, classical, kernel=kernel), 1.0, STEPS)
         for name, kernel in kernels.items()

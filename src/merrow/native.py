@@ -12,9 +12,13 @@ import os
 from collections.abc import Callable
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
+from typing import Literal, get_args
 
 from merrow.errors import InputError
 
+MmKernel = Literal["auto", "openmm", "native"]
+"""Who computes nonbonded forces: OpenMM, the nonbonded kernel, or it where it can."""
+MM_KERNELS: tuple[MmKernel, ...] = get_args(MmKernel)
 ISAS = ("avx512", "avx2", "baseline")
 """Instruction sets, best first."""
 

@@ -21,12 +21,13 @@ from merrow.engine.simulation import Snapshot, open_context, set_snapshot
 from merrow.engine.timing import Timing, ns_per_day, time_in_turn
 from merrow.errors import InputError
 from merrow.executor import core_count, process_pool
+from merrow.native import MmKernel
 from merrow.potentials.interface import Array, Potential
 from merrow.progress import Listener, say, silent
 from merrow.system.box import box_for_cutoff
 from merrow.system.build import HybridSystem, base_system, hybrid_system
 from merrow.system.configuration import read_configuration
-from merrow.system.native_forces import Kernel, on_kernel
+from merrow.system.native_forces import on_kernel
 from merrow.system.pme import Nonbonded, pme_parameters
 from merrow.system.potentials import check_name, check_potential, open_potential
 from merrow.system.region import MLRegion, select_region
@@ -245,7 +246,7 @@ def hybrid_of(
     potential: Potential,
     *,
     overlap: bool = False,
-    kernel: Kernel = "auto",
+    kernel: MmKernel = "auto",
     **changes: Any,
 ) -> HybridSystem:
     """Build the hybrid system of a bench system, on our nonbonded kernel where that can be."""
@@ -253,8 +254,7 @@ def hybrid_of(
         system.topology, system.region, potential, nonbonded=system.nonbonded, overlap=overlap,
         **changes,
     )  # fmt: skip
-    hybrid.system.setDefaultPeriodicBoxVectors(*system.box)
-    return on_kernel(hybrid, kernel).hybrid
+    return on_kernel(hybrid, kernel, box=system.box).hybrid
 
 
 def plain_mm(system: BenchSystem) -> HybridSystem:

@@ -96,8 +96,7 @@ def hydration(
 ) -> None:
     """Compute the hydration free energy of a molecule with an ML/MM Hamiltonian."""
     config = hydration_config(
-        source,
-        inpcrd,
+        *(source, inpcrd),
         out=out,
         potential=potential,
         weights=weights,

@@ -8,7 +8,9 @@ from typing import Annotated
 
 import typer
 
-from merrow.cli.choices import PlatformOption
+from merrow.cli.choices import KernelOption, PlatformOption
+from merrow.native import MM_KERNELS
+from merrow.settings import one_of
 
 
 def md(
@@ -35,6 +37,7 @@ def md(
     ] = None,
     overwrite: Annotated[bool, typer.Option("-O", help="Overwrite existing outputs.")] = False,
     platform: PlatformOption = "auto",
+    mm_kernel: KernelOption = "openmm",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
 ) -> None:
     """Minimise or propagate an ML/MM system, from a sander input with ifmlp=1 and &mlp."""
@@ -52,6 +55,7 @@ def md(
             reference=refc,
             overwrite=overwrite,
             platform=platform,
+            mm_kernel=one_of("--mm-kernel", mm_kernel, MM_KERNELS),
             listen=line.listen,
         )
     last = result.energies[-1]

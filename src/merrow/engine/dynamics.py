@@ -22,6 +22,7 @@ from typing import Literal
 import numpy as np
 import openmm as mm
 
+from merrow.engine.agreement import require_agreement
 from merrow.engine.blowup import StabilityMonitor
 from merrow.engine.decompose import HybridDecomposition
 from merrow.engine.motion import (
@@ -43,6 +44,8 @@ from merrow.engine.simulation import (
 )
 from merrow.engine.step_counter import StepCounter
 from merrow.errors import InputError
+from merrow.samples import LambdaState
+from merrow.system.alchemy import LAMBDA_ELECTROSTATICS, LAMBDA_STERICS
 from merrow.system.build import HybridSystem
 from merrow.units import GRAM_CM3_PER_DALTON_NM3, thermal_energy
 
@@ -50,6 +53,7 @@ Array = np.ndarray
 
 BUSSI_INTERVAL = 10
 """Steps between two rescalings; the canonical ensemble does not depend on it."""
+LAMBDAS = (LAMBDA_ELECTROSTATICS, LAMBDA_STERICS)
 EXACT = 1e-10
 """Relative tolerance of constraints where a snapshot is prepared."""
 
@@ -303,6 +307,9 @@ def _open(hybrid: HybridSystem, plan: DynamicsPlan, start: Snapshot, first_step:
     if first_step == 0:
         context.applyConstraints(plan.constraint_tolerance)
         context.applyVelocityConstraints(plan.constraint_tolerance)
+    if hybrid.native is not None:
+        here = LambdaState(*map(context.getParameter, LAMBDAS))
+        require_agreement(hybrid, context, (here,), here=here)
     decomposition = HybridDecomposition(hybrid, start.box, platform=plan.platform)
     masses = particle_masses(hybrid.system)
     return _Run(hybrid, plan, context, decomposition, masses, freedom_of(hybrid, plan))

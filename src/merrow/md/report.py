@@ -150,7 +150,7 @@ def preamble(setup: MdSetup, outputs: MdOutputs) -> str:
         mdout.section(1, "RESOURCE   USE:"),
         f" NATOM  = {len(topology):8d} NRES   = {len(topology.residue_names):8d} "
         f"IFBOX  = {int(topology.has_box):8d}\n"
-        f"| OpenMM platform {setup.plan.platform}; Coulomb constant of AMBER, "
+        f"| OpenMM platform {setup.plan.platform}{_kernel(setup)}; Coulomb constant of AMBER, "
         "332.0522 kcal A/mol/e^2\n",
         mdout.section(2, "CONTROL  DATA  FOR  THE  RUN"),
         f"{settings.title}\n\n{_describe(setup)}",
@@ -160,6 +160,12 @@ def preamble(setup: MdSetup, outputs: MdOutputs) -> str:
         mdout.section(4, "RESULTS"),
     ]
     return parts[0] + "".join(f"{part}\n" for part in parts[1:])
+
+
+def _kernel(setup: MdSetup) -> str:
+    """Return what is said of nonbonded forces that are not OpenMM's own."""
+    native = setup.hybrid.native
+    return "" if native is None else f", nonbonded forces of merrow ({native.kernel.isa})"
 
 
 def _describe(setup: MdSetup) -> str:

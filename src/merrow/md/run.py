@@ -15,6 +15,7 @@ from merrow.errors import InputError, NumericsError
 from merrow.md.loop import Run
 from merrow.md.settings import MdSettings
 from merrow.md.setup import MdInputs, MdOutputs, MdSetup, prepare_md
+from merrow.native import MmKernel
 from merrow.progress import Listener, silent
 from merrow.report.notebook import html_table
 
@@ -68,6 +69,7 @@ def run_md(
     reference: str | Path | None = None,
     overwrite: bool = False,
     platform: str = "auto",
+    mm_kernel: MmKernel = "openmm",
     listen: Listener = silent,
 ) -> MdResult:
     """Minimise or propagate a system with an ML region.
@@ -80,6 +82,7 @@ def run_md(
         reference: Coordinates of positional restraints (ntr=1).
         overwrite: Whether existing outputs are replaced (sander's -O).
         platform: OpenMM platform; "auto" is the fastest that computes what Reference computes.
+        mm_kernel: Nonbonded forces: "openmm", "native" (our kernel), or "auto": ours if it can be.
         listen: Called with every printed step.
 
     Raises:
@@ -91,7 +94,7 @@ def run_md(
     refc = None if reference is None else Path(reference)
     inputs, outputs = MdInputs(topology, Path(inpcrd), refc), outputs or MdOutputs()
     written = _check_outputs(settings, inputs, outputs, overwrite=overwrite)
-    setup = prepare_md(settings, inputs, platform=platform)
+    setup = prepare_md(settings, inputs, platform=platform, kernel=mm_kernel)
     for path in written:
         path.unlink(missing_ok=True)
     return run_setup(setup, outputs, listen)

@@ -7,6 +7,7 @@ Everything is read and judged here, before any output is opened.
 from __future__ import annotations
 
 import hashlib
+import logging
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,12 +23,13 @@ from merrow.engine.dynamics import DynamicsPlan, check_plan, draw_velocities
 from merrow.engine.platforms import chosen_platform
 from merrow.engine.simulation import Snapshot, check_platform, check_reference
 from merrow.engine.slope import couple
-from merrow.errors import InputError
+from merrow.errors import InputError, UnsupportedPhysicsError
 from merrow.executor import core_count
 from merrow.md.box import NO_BOX, Cell, box_of, nonbonded_of
 from merrow.md.ensemble_spread import check_members
 from merrow.md.restraints import restraint_forces, wall_force
 from merrow.md.settings import MdSettings
+from merrow.native import MmKernel
 from merrow.potentials.interface import Array, Potential
 from merrow.samples import COUPLED, LambdaState
 from merrow.system.box import box_vectors
@@ -35,10 +37,13 @@ from merrow.system.build import HybridSystem, hybrid_system
 from merrow.system.configuration import overlap, read_configuration
 from merrow.system.images import together
 from merrow.system.internal import ClassicalPotential
+from merrow.system.native_forces import on_kernel
 from merrow.system.pme import Nonbonded
 from merrow.system.potentials import open_potential
 from merrow.system.region import MLRegion, capped, select_region
 from merrow.units import KJ_PER_KCAL, NM_PER_ANGSTROM
+
+logger = logging.getLogger(__name__)
 
 NO_WRAP = "iwrap does nothing here: it needs a box."
 CLOSEST, LONGEST_BOND = 0.1, 3.0
@@ -107,8 +112,10 @@ class MdSetup:
     cell: Cell | None
 
 
-def prepare_md(settings: MdSettings, inputs: MdInputs, *, platform: str) -> MdSetup:
-    """Read and judge all inputs and build the hybrid system.
+def prepare_md(
+    settings: MdSettings, inputs: MdInputs, *, platform: str, kernel: MmKernel = "openmm"
+) -> MdSetup:
+    """Read and judge all inputs and build the hybrid system, on the kernel that is asked for.
 
     Raises:
         InputError: The files do not fit together or to the settings.
@@ -121,12 +128,11 @@ def prepare_md(settings: MdSettings, inputs: MdInputs, *, platform: str) -> MdSe
     if cell is None and settings.wrap:
         notes = (*settings.notes, NO_WRAP)
         settings = settings.model_copy(update={"wrap": False, "notes": notes})
-    box = NO_BOX if cell is None else cell.vectors
-    nonbonded = nonbonded_of(settings, None if cell is None else box, restart.grid)
+    box, periodic = NO_BOX if cell is None else cell.vectors, cell is not None
+    nonbonded = nonbonded_of(settings, box if periodic else None, restart.grid)
     platform = chosen_platform(platform)
     check_platform(platform)
     check_reference(platform, box, nonbonded.cutoff)
-    periodic = cell is not None
     region, coordinates = _region(settings, inputs, coordinates, periodic=periodic)
     potential = inputs.potential or open_potential(
         ml.potential,
@@ -157,6 +163,7 @@ def prepare_md(settings: MdSettings, inputs: MdInputs, *, platform: str) -> MdSe
     for force in (*springs, *wall):
         hybrid.system.addForce(force)
     couple(hybrid, state)
+    hybrid = _on_kernel(hybrid, kernel, platform, box)
     plan = _plan(settings, restart, platform=platform)
     if not settings.minimise:
         check_plan(plan, hybrid)
@@ -165,6 +172,19 @@ def prepare_md(settings: MdSettings, inputs: MdInputs, *, platform: str) -> MdSe
     return MdSetup(
         settings, inputs, hybrid, potential, nonbonded, plan, snapshot, restart, state, cell
     )
+
+
+def _on_kernel(hybrid: HybridSystem, kernel: MmKernel, platform: str, box: Array) -> HybridSystem:
+    if platform != "CPU" or not hybrid.periodic:
+        if kernel == "native":
+            raise UnsupportedPhysicsError(
+                "--mm-kernel native is for a periodic box on OpenMM's platform CPU; leave it out."
+            )
+        return hybrid
+    chosen = on_kernel(hybrid, kernel, box=box)
+    if chosen.why_not:
+        logger.warning("OpenMM computes the nonbonded forces of this run: %s", chosen.why_not)
+    return chosen.hybrid
 
 
 def _read_restart(

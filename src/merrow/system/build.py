@@ -168,8 +168,7 @@ def hybrid_system(
         _constrain_hydrogens(system, base, topology, region, solute_constraints)
     for i, mass in zip(region.atoms, region_masses(topology, region, solute_masses), strict=True):
         system.setParticleMass(i, mass)
-    periodic = nonbonded.cutoff is not None
-    bonds = bonds_within(topology, region)
+    bonds, periodic = bonds_within(topology, region), nonbonded.cutoff is not None
     return HybridSystem(
         system, region, tail, bridge, periodic, stretched_tail=stretched, bonds=bonds
     )

@@ -13,12 +13,13 @@ import math
 from collections import Counter
 from dataclasses import replace
 from itertools import combinations
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import openmm as mm
 
 from merrow.errors import MissingComponentError, NumericsError, UnsupportedPhysicsError
+from merrow.native import MmKernel
 from merrow.nonbonded.ewald import LARGEST_ERROR, fit_error
 from merrow.nonbonded.kernel import NonbondedKernel
 from merrow.nonbonded.parameters import NonbondedParameters
@@ -29,10 +30,6 @@ from merrow.system.force import potential_force
 
 MOST_IONS = 100
 """All pairs of ions are looked at in every step."""
-
-
-Kernel = Literal["auto", "openmm", "native"]
-"""Who computes nonbonded forces."""
 
 
 class Choice(NamedTuple):
@@ -83,7 +80,9 @@ def rectangular(vectors: tuple[mm.Vec3, mm.Vec3, mm.Vec3]) -> Array:
     return np.array([a[0], b[1], c[2]])
 
 
-def with_native_forces(hybrid: HybridSystem, isa: str | None = None) -> HybridSystem:
+def with_native_forces(
+    hybrid: HybridSystem, isa: str | None = None, *, box: Array | None = None
+) -> HybridSystem:
     """Return the same Hamiltonian with one force of our kernel in place of two of OpenMM.
 
     The System is changed in place: its nonbonded force and the soft core move to `NativeForces`.
@@ -91,12 +90,13 @@ def with_native_forces(hybrid: HybridSystem, isa: str | None = None) -> HybridSy
     Args:
         hybrid: On OpenMM's forces.
         isa: Instruction set; None: the best one of this machine.
+        box: Box vectors that it begins with [nm], shape (3, 3); None: the System's own.
 
     Raises:
         UnsupportedPhysicsError: The kernel cannot do this system; the message says why.
         MissingComponentError: The kernel is not available.
     """
-    kernel = NonbondedKernel(read_parameters(hybrid), isa)
+    kernel = NonbondedKernel(read_parameters(hybrid, box=box), isa)
     system, replaced = hybrid.system, mm.System()
     for i in range(system.getNumParticles()):
         replaced.addParticle(system.getParticleMass(i))
@@ -130,13 +130,13 @@ def _defaults(system: mm.System) -> dict[str, float]:
     return {name: found[name] for name in (LAMBDA_ELECTROSTATICS, LAMBDA_STERICS)}
 
 
-def on_kernel(hybrid: HybridSystem, kernel: Kernel, isa: str | None = None) -> Choice:
+def on_kernel(hybrid: HybridSystem, kernel: MmKernel, *, box: Array | None = None) -> Choice:
     """Return a Hamiltonian on the forces that are asked for; on ours if it can be, under "auto".
 
     Args:
         hybrid: On OpenMM's forces; changed in place where ours replace them.
         kernel: "auto", "openmm" or "native".
-        isa: Instruction set of our kernel; None: the best one of this machine.
+        box: Box vectors that it begins with [nm], shape (3, 3); None: the System's own.
 
     Raises:
         InputError: Our kernel is asked for and cannot be used; the message says why.
@@ -144,15 +144,19 @@ def on_kernel(hybrid: HybridSystem, kernel: Kernel, isa: str | None = None) -> C
     if kernel == "openmm":
         return Choice(hybrid, "")
     try:
-        return Choice(with_native_forces(hybrid, isa), "")
+        return Choice(with_native_forces(hybrid, box=box), "")
     except (UnsupportedPhysicsError, MissingComponentError) as error:
         if kernel == "native":
             raise
         return Choice(hybrid, str(error))
 
 
-def read_parameters(hybrid: HybridSystem) -> NonbondedParameters:
+def read_parameters(hybrid: HybridSystem, *, box: Array | None = None) -> NonbondedParameters:
     """Return what the kernel is told of a hybrid system.
+
+    Args:
+        hybrid: On OpenMM's forces.
+        box: Box vectors that it begins with [nm], shape (3, 3); None: the System's own.
 
     Raises:
         UnsupportedPhysicsError: The kernel cannot do it; the message says why.
@@ -162,7 +166,8 @@ def read_parameters(hybrid: HybridSystem) -> NonbondedParameters:
     own, soft = _nonbonded_forces(hybrid.system)
     alpha, grid = _ewald(own)
     cutoff = own.getCutoffDistance()._value
-    _check_box(hybrid.system, cutoff)
+    rows = hybrid.system.getDefaultPeriodicBoxVectors() if box is None else box
+    _check_box(np.array([list(getattr(row, "_value", row)) for row in rows]), cutoff)
     charges, sigma, epsilon = _particles(own)
     solute = np.array(hybrid.region.atoms)
     waters, ions = _environment(hybrid.system, own, solute)
@@ -245,10 +250,7 @@ def _ewald(force: mm.NonbondedForce) -> tuple[float, tuple[int, int, int]]:
     return alpha, (grid[0], grid[1], grid[2])
 
 
-def _check_box(system: mm.System, cutoff: float) -> None:
-    vectors = np.array(
-        [list(getattr(v, "_value", v)) for v in system.getDefaultPeriodicBoxVectors()]
-    )
+def _check_box(vectors: Array, cutoff: float) -> None:
     if np.count_nonzero(vectors - np.diag(np.diag(vectors))):
         raise _refused("the box is not rectangular")
     if np.diag(vectors).min() < 2 * cutoff:

@@ -99,8 +99,9 @@ class RunContext:
         reason = self.why_not_native()
         if reason and kernel == "native":
             raise UnsupportedPhysicsError(f"mm_kernel native: {reason}")
-        if reason:
+        if reason and self.config.platform == "CPU":
             logger.warning("OpenMM computes the nonbonded forces of this run: %s", reason)
+        if reason:
             return {"mm_kernel": "openmm", "mm_instruction_set": None}
         return {"mm_kernel": "native", "mm_instruction_set": isa or instruction_set()}
 
@@ -124,7 +125,11 @@ class RunContext:
         if hamiltonian not in self._hybrids:
             built = self._on_openmm(hamiltonian)
             if self.config.mm_kernel == "native":
-                built = with_native_forces(built, self.config.mm_instruction_set)
+                built = with_native_forces(
+                    built,
+                    self.config.mm_instruction_set,
+                    box=self.prepared.box * NM_PER_ANGSTROM,
+                )
             self._hybrids[hamiltonian] = built
         return self._hybrids[hamiltonian]
 
@@ -135,7 +140,8 @@ class RunContext:
         if reason := why_not():
             return reason
         try:
-            read_parameters(self._on_openmm(MM_SOLUTE))
+            box = self.prepared.box * NM_PER_ANGSTROM
+            read_parameters(self._on_openmm(MM_SOLUTE), box=box)
         except UnsupportedPhysicsError as error:
             return str(error)
         return ""
@@ -144,7 +150,7 @@ class RunContext:
         protocol, prepared = self.config.protocol, self.prepared
         potential = self.driver(hamiltonian)
         first = potential.evaluate(prepared.solute[None]).energies[0]
-        built = hybrid_system(
+        return hybrid_system(
             prepared.topology,
             prepared.region,
             potential,
@@ -153,8 +159,6 @@ class RunContext:
             solute_masses=protocol.solute_masses,
             reference=float(first) * KJ_PER_KCAL,
         )
-        built.system.setDefaultPeriodicBoxVectors(*(prepared.box * NM_PER_ANGSTROM))
-        return built
 
     @cached_property
     def nonbonded(self) -> Nonbonded:
