@@ -151,8 +151,8 @@ def run(
             f"{run_file} is a run file of your own, beside which nothing is written; say with "
             "--out where to run."
         )
-    base = run_file.resolve().parent
-    _run(config, out or base, base=base, full=full, as_json=as_json)
+    here = run_file.parent  # as the user named it
+    _run(config, out or here, base=here.resolve(), full=full, as_json=as_json)
 
 
 def init(
