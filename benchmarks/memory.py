@@ -31,6 +31,8 @@ from merrow.system.potentials import open_potential
 STATES = (*box.CHARGING, *box.LJ[1:])
 PIECE = 2000
 """Steps of a piece of the long dynamics."""
+LEAST = 12
+"""Pieces at least: a slope needs a few."""
 
 
 def follow(piece: Callable[[], int], minutes: float) -> dict[str, Any]:
@@ -42,7 +44,7 @@ def follow(piece: Callable[[], int], minutes: float) -> dict[str, Any]:
     """
     own, end = psutil.Process(), time.monotonic() + 60 * minutes
     steps, memory = [0], [own.memory_info().rss / 2**20]
-    while time.monotonic() < end:
+    while time.monotonic() < end or len(steps) < LEAST:
         steps.append(steps[-1] + piece())
         memory.append(own.memory_info().rss / 2**20)
     half = len(steps) // 2
