@@ -49,6 +49,7 @@ MmReference = Annotated[
 BothRoutes = Annotated[
     bool, typer.Option("--both-routes", help="Each run by both routes: do they agree?")
 ]
+FullOption = Annotated[bool, typer.Option("--full", help="Print every run and comparison.")]
 EXECUTORS = "serial, processes (the default), or dask."
 ClusterFile = Annotated[
     Path | None, typer.Option(help="Dask in a batch system: file of `merrow cluster init`.")
@@ -86,6 +87,7 @@ def run(
     workers: Annotated[int | None, typer.Option(help="Runs at a time.", min=1)] = None,
     cluster: ClusterFile = None,
     max_time: MaxTime = None,
+    full: FullOption = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print results.json at the end.")] = False,
 ) -> None:
     """Compute the hydration free energy of every molecule of a table, and compare."""
@@ -115,7 +117,7 @@ def run(
     backend = ComputeBackend(name, workers, file, minutes)
     with ProgressLine() as line:
         result = run_campaign(config, out, base=table.parent, backend=backend, listen=line.listen)
-    _show(result, as_json=as_json)
+    _show(result, as_json=as_json, full=full)
     _end(result)
 
 
@@ -123,12 +125,13 @@ def run(
 def report(
     folder: Annotated[Path, typer.Argument(help="Folder of `merrow campaign run`.")],
     *,
+    full: FullOption = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print results.json.")] = False,
 ) -> None:
     """Make table, statistics and page again from what the runs have found so far."""
     from merrow.campaign.table import write_results  # noqa: PLC0415
 
-    _show(write_results(folder), as_json=as_json)
+    _show(write_results(folder), as_json=as_json, full=full)
 
 
 def _columns(text: str | None) -> dict[str, str]:
@@ -141,7 +144,7 @@ def _columns(text: str | None) -> dict[str, str]:
     return found
 
 
-def _show(result: CampaignResult, *, as_json: bool) -> None:
+def _show(result: CampaignResult, *, as_json: bool, full: bool) -> None:
     from rich.console import Console  # noqa: PLC0415
 
     from merrow.campaign.report.files import campaign_json  # noqa: PLC0415
@@ -151,7 +154,7 @@ def _show(result: CampaignResult, *, as_json: bool) -> None:
         typer.echo(campaign_json(result.data), nl=False)
         return
     console = Console()
-    console.print(render_campaign_table(result.data))
+    console.print(render_campaign_table(result.data, full=full))
     folder = result.folder
     paths = f"Report: {folder / 'report.html'}   Table: {folder / 'results.csv'}"
     console.print(paths, highlight=False, soft_wrap=True)

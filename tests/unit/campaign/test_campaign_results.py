@@ -4,14 +4,17 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from dataclasses import replace
 
 import pytest
+from rich.console import Console
 
 from merrow.campaign.report.data import CampaignData, CampaignRow
 from merrow.campaign.report.files import campaign_json, write_table
 from merrow.campaign.report.page import render_campaign
+from merrow.campaign.report.terminal import render_campaign_table
 from merrow.campaign.rows import Reference
 from merrow.campaign.statistics import statistics
 from merrow.campaign.table import _with_spread
@@ -233,3 +236,24 @@ def test_published_gaff_on_the_shared_set_has_the_errors_that_its_readme_tells(f
     found = by_label(statistics(table, "ani2x"))["gaff (published)"]
     told = (found.n, found.mae.value, found.me.value, found.rmse.value)
     assert told == pytest.approx((30, 0.72, 0.58, 0.86), abs=0.005)
+
+
+def test_the_answer_of_a_large_campaign_is_short_and_names_what_wants_a_look():
+    many = [row(f"molecule-{i}", -1.0, shift=0.01 * i) for i in range(40)]
+    lost = CampaignRow("lost", "failed", "bcc", "runs/lost-bcc", why="line 9: no such file. " * 9)
+    both = [*many, *(replace(one, charges="abcg2") for one in many), lost]
+    found = statistics(tuple(both), "ani2x")
+    data = replace(CampaignData("set", "ani2x", "quick", tuple(both)), **vars(found))
+
+    def shown(**words):
+        console = Console(file=io.StringIO(), width=80, color_system=None)
+        console.print(render_campaign_table(data, **words))
+        return console.file.getvalue().splitlines()
+
+    short = shown()
+    assert len(short) < 15, "the line of the files is the last"
+    assert max(map(len, short)) <= 80
+    assert short[2].startswith("lost")
+    assert short[3].startswith("molecule-39")
+    assert "… 75 more: --full, or the report" in short
+    assert len(shown(full=True)) > 81

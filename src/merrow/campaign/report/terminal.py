@@ -1,31 +1,62 @@
 # SPDX-License-Identifier: MIT
-"""What the terminal shows at the end of a campaign: its runs, and how they compare."""
+"""What the terminal shows at the end of a campaign: its runs, and how they compare.
+
+At most fifteen lines, with the line of the files: of a larger set the runs that want a look.
+"""
 
 from __future__ import annotations
+
+from typing import Final
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from merrow.campaign.report.data import CampaignData
+from merrow.campaign.report.data import CampaignData, CampaignRow, Comparison
 from merrow.campaign.report.files import status_words
 from merrow.campaign.report.page import counts_words, interval_words, number
 from merrow.report.text import energy, stderr
 
+MOST_RUNS: Final = 6
+MOST_COMPARISONS: Final = 2
+WIDEST: Final = 22
+"""Columns of a name and of a status, where they are cut."""
 
-def render_campaign_table(data: CampaignData) -> RenderableType:
-    """Return runs and statistics for a `rich` console."""
-    parts: list[RenderableType] = [Text(data.title, style="bold"), _runs(data)]
+
+def render_campaign_table(data: CampaignData, *, full: bool = False) -> RenderableType:
+    """Return runs and statistics for a `rich` console.
+
+    Args:
+        data: The campaign.
+        full: All runs and comparisons; else few, failures and the largest errors first.
+    """
+    rows = data.rows if full else tuple(sorted(data.rows, key=_urgency))[:MOST_RUNS]
+    if len(rows) == len(data.rows):
+        rows = data.rows
+    parts: list[RenderableType] = [Text(data.title, style="bold"), _runs(rows, full=full)]
+    if left := len(data.rows) - len(rows):
+        parts.append(Text(f"… {left} more: --full, or the report"))
     if data.comparisons:
-        parts += [Text(), _statistics(data)]
+        shown = data.comparisons if full else data.comparisons[:MOST_COMPARISONS]
+        parts += [Text(), _statistics(shown)]
     return Group(*parts, Text(counts_words(data)))
 
 
-def _runs(data: CampaignData) -> Table:
+def _urgency(row: CampaignRow) -> tuple[bool, float]:
+    """Return what sorts failures first, then the largest deviations from experiment."""
+    exact, expt = row.exact, row.experiment
+    error = 0.0 if exact is None or expt is None else abs(exact.value_kcal - expt.value_kcal)
+    return row.status != "failed", -error
+
+
+def _runs(rows: tuple[CampaignRow, ...], *, full: bool) -> Table:
     table = _table(
         ("kcal/mol", "charges", "ΔG", "±", "MM", "measured", "status"), numbers=range(2, 6)
     )
-    for row in data.rows:
+    if not full:
+        for column in (table.columns[0], table.columns[-1]):
+            column.no_wrap, column.overflow, column.max_width = True, "ellipsis", WIDEST
+    for row in rows:
         exact = row.exact
         table.add_row(
             Text(row.name),
@@ -39,11 +70,11 @@ def _runs(data: CampaignData) -> Table:
     return table
 
 
-def _statistics(data: CampaignData) -> Table:
+def _statistics(comparisons: tuple[Comparison, ...]) -> Table:
     table = _table(
         ("against experiment", "n", "MAE [95 %]", "RMSE [95 %]", "τ"), numbers=(1, 2, 3, 4)
     )
-    for comparison in data.comparisons:
+    for comparison in comparisons:
         found = comparison.statistics
         tau = "" if found.tau is None else energy(found.tau.value)
         words = (interval_words(found.mae), interval_words(found.rmse), tau)
