@@ -42,7 +42,7 @@ class ErrorParts:
 
     @property
     def within(self) -> float:
-        """The error that the insides of the repeats give."""
+        """The error that the repeats give, each by itself."""
         return max(self.analytic, self.blocks or 0.0)
 
     @property

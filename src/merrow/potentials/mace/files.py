@@ -71,7 +71,7 @@ class Record:
         return value
 
     def get(self, path: str, default: Any = None) -> Any:
-        """Return what stands at a path, or a default."""
+        """Return what a path holds, or a default."""
         try:
             return self[path]
         except KeyError:
