@@ -140,8 +140,7 @@ def hybrid_system(
 
     Raises:
         InputError: OpenMM cannot read the prmtop.
-        UnsupportedPhysicsError: A force of the prmtop is not understood beside a region, or the
-            pairs of the region do not fit into memory.
+        UnsupportedPhysicsError: A force is not understood, or no memory holds the region's pairs.
     """
     _refuse_size(len(region.atoms))
     base = base_system(topology, nonbonded, rigid_water=rigid)
