@@ -58,6 +58,9 @@ def check_indices(sections: Sections, path: Path) -> None:
         atoms, maps = np.split(flat.reshape(-1, 6), [5], axis=1)
         sound = _within(atoms, 1, n_atoms) and _within(maps, 1, n_maps)
         _require(sound, path, "CMAP_INDEX", "an atom or a map")
+        for k, size in enumerate(sections["CMAP_RESOLUTION"], start=1):
+            length = len(sections.get(f"CMAP_PARAMETER_{k:02d}", ()))
+            _require(length == size**2, path, "CMAP_RESOLUTION", "all values of a map")
     _check_exclusions(sections, path)
 
 
@@ -94,6 +97,34 @@ def _check_exclusions(sections: Sections, path: Path) -> None:
         raise InputError(
             f"{path} {named} the pair of atoms {i + 1} and {j + 1}, in EXCLUDED_ATOMS_LIST, but "
             "what sander excludes are the pairs within three bonds; make the prmtop again."
+        )
+    _check_terms(sections, bonded, n_atoms, path)
+
+
+def _check_terms(sections: Sections, near: IntArray, n_atoms: int, path: Path) -> None:
+    """Refuse terms whose ends are not the pairs within three bonds, extra points aside.
+
+    sander excludes the ends of each term from the other interactions, whatever the list says.
+    """
+    ends = []
+    for name, (size, _) in TERMS.items():
+        for half in ("INC_HYDROGEN", "WITHOUT_HYDROGEN"):
+            flat = np.abs(np.array(sections[f"{name}_{half}"], dtype=np.int64))
+            pairs = np.sort(flat.reshape(-1, size + 1)[:, [0, size - 1]] // 3, axis=1)
+            ends.append(pairs[:, 0] * n_atoms + pairs[:, 1])
+    found = np.unique(np.concatenate(ends))
+    strange, absent = np.setdiff1d(found, near), np.setdiff1d(near, found)
+    real = np.array(sections["MASS"]) > 0.0
+    absent = absent[real[absent // n_atoms] & real[absent % n_atoms]]
+    if "CTITLE" in sections:  # CHARMM knows chains without torsions
+        absent = absent[:0]
+    if strange.size or absent.size:
+        i, j = divmod(int((strange if strange.size else absent)[0]), n_atoms)
+        told = "a term between" if strange.size else "no bond, angle or torsion between"
+        which = "are not" if strange.size else "are"
+        raise InputError(
+            f"{path} has {told} atoms {i + 1} and {j + 1}, which {which} within three bonds: "
+            "programs differ in what they exclude there; make the prmtop again."
         )
 
 

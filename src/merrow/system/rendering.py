@@ -48,7 +48,7 @@ def rendered(
             rigidWater=rigid_water,
             removeCMMotion=False,
         )
-    except (ValueError, KeyError, IndexError, TypeError) as error:
+    except Exception as error:  # its reader raises many kinds
         raise InputError(f"{topology.path} cannot be read by OpenMM: {error}.") from error
     _turn_lone_pairs(system)
     _refuse_unplaced(system, topology)

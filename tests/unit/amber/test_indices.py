@@ -75,3 +75,28 @@ def test_a_bond_to_another_atom_does_not_fit_the_exclusions(slipped):
     # sander would draw the exclusions from the bonds once more, OpenMM believe the list
     with pytest.raises(InputError, match="what sander excludes are the pairs within three bonds"):
         read_topology(slipped("BONDS_WITHOUT_HYDROGEN", 1, 51))
+
+
+@pytest.mark.parametrize(
+    ("section", "place", "value", "told"),
+    [
+        ("ANGLES_INC_HYDROGEN", 2, 63, "has a term between atoms"),
+        ("DIHEDRALS_INC_HYDROGEN", 3, 63, "has a term between atoms"),
+    ],
+)
+def test_terms_between_atoms_that_are_not_bonded_are_refused(slipped, section, place, value, told):
+    with pytest.raises(InputError, match=told):
+        read_topology(slipped(section, place, value))
+
+
+def test_a_chain_without_its_angle_is_refused(systems, tmp_path):
+    parm = AmberFormat()
+    parm.rdparm_slow(str(systems / "dipeptide.prmtop"))
+    rows = parm.parm_data["ANGLES_INC_HYDROGEN"]
+    hydrogens = [k for k in range(0, len(rows), 4) if rows[k] == 0 and rows[k + 1] == 3]
+    assert len(hydrogens) >= 2  # of the methyl group, which has no improper torsion
+    k, other = hydrogens[:2]
+    rows[k : k + 4] = rows[other : other + 4]
+    parm.write_parm(str(tmp_path / "slip.prmtop"))
+    with pytest.raises(InputError, match="has no bond, angle or torsion between atoms"):
+        read_topology(tmp_path / "slip.prmtop")
