@@ -283,7 +283,8 @@ def report(campaign: Campaign, drawn: list[Mutant], seed: int) -> None:
             row |= {"verdict": "argued", "argument": argued[mutant.id]}
         rows.append(row)
     tally = Counter(row["verdict"] for row in rows)
-    save("mutation", {"seed": seed, "tried": len(rows), "tally": dict(tally), "mutants": rows})
+    content = {"seed": seed, "drawn": len(drawn), "tried": len(rows), "tally": dict(tally)}
+    save("mutation", {**content, "mutants": rows})
 
 
 def main() -> None:
