@@ -48,7 +48,7 @@ HYDRATION = [
     ("CO --route R3 --out run", "protocol.route: input should be 'direct' or 'endpoint', got 'R3'"),
     ("CO --potential mm --route endpoint --out run", "potential mm has one route: direct"),
     ("CO --seed -1 --out run", "seed: input should be greater than or equal to 0"),
-    ("CO --platform GPU --out run", "platform: input should be 'CPU'"),
+    ("CO --platform GPU --out run", "platform: input should be 'auto', 'CPU'"),
     ("CO --platform HIP --out run", "the OpenMM platform HIP cannot be used here"),
     ("{gas} --solvate tip3p --out run", "needs its coordinates"),
     ("{gas} {gas_crd} --solvate opc --out run", "--solvate 'opc' is not available; use tip3p"),

@@ -252,8 +252,16 @@ def _lennard_jones(sections: Sections, n_types: int, path: Path) -> tuple[Array,
     index = np.array(sections["NONBONDED_PARM_INDEX"]).reshape(n_types, n_types)
     if not np.array_equal(index, index.T) or index.max() > n_types * (n_types + 1) // 2:
         raise InputError(f"{path} is damaged: NONBONDED_PARM_INDEX is not a table of type pairs.")
-    a, b = (
-        np.where(index > 0, np.array(sections[f"LENNARD_JONES_{x}COEF"])[index - 1], 0.0)
-        for x in "AB"
-    )
+    tables = [np.array(sections[f"LENNARD_JONES_{x}COEF"]) for x in "AB"]
+    a, b = (np.where(index > 0, table[index - 1], 0.0) for table in tables)
+    high, low = np.maximum(*np.indices(index.shape)), np.minimum(*np.indices(index.shape))
+    usual = high * (high + 1) // 2 + low
+    if any(
+        np.any((table[usual] != x) & (index > 0)) for table, x in zip(tables, (a, b), strict=True)
+    ):
+        raise InputError(
+            f"{path}: NONBONDED_PARM_INDEX is not in the usual order of type pairs, by which "
+            "sander takes the Lennard-Jones terms of 1-4 pairs whatever the table says, so that "
+            "programs give it different energies; make the prmtop again."
+        )
     return a, b

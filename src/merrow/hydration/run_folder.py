@@ -238,7 +238,7 @@ class RunFolder:
             RUN_FILE,
             "run",
             asked=asked,
-            read=lambda _: self.config().sampling_settings(),
+            read=lambda _: self._begun(config).sampling_settings(),
         ):
             return False
         there = self.config()
@@ -249,6 +249,13 @@ class RunFolder:
                 "another --out."
             )
         return True
+
+    def _begun(self, asked: HydrationConfig) -> HydrationConfig:
+        """Return what the run was asked; a platform not chosen yet is the one that is asked now."""
+        there = self.config()
+        if there.platform != "auto":
+            return there
+        return there.model_copy(update={"platform": asked.platform})
 
     def save_config(self, config: HydrationConfig) -> None:
         """Write the resolved configuration."""

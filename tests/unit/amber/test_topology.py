@@ -178,3 +178,21 @@ def test_hydrogen_bond_terms_are_refused_only_when_they_act(methanol, tmp_path):
                 read_topology(file)
         else:
             assert len(read_topology(file)) == 6
+
+
+def test_lennard_jones_in_another_order_is_refused(systems, tmp_path):
+    """Ours would follow the table, sander's 1-4 pairs the order: no number is given."""
+    text = (systems / "ethanol.prmtop").read_text()
+    head, flag, rest = text.partition("%FLAG NONBONDED_PARM_INDEX")
+    form, _, rest = rest.partition("%FLAG")
+    lines = form.splitlines()
+    first = [int(x) for x in " ".join(lines[2:]).split()]
+    n = round(len(first) ** 0.5)
+    table = np.array(first).reshape(n, n)
+    table[0, 0], table[1, 1] = table[1, 1], table[0, 0]
+    cells = [f"{k:8d}" for k in table.ravel()]
+    body = "\n".join("".join(cells[k : k + 10]) for k in range(0, len(cells), 10))
+    changed = "\n".join([lines[0], lines[1], body, ""])
+    (path := tmp_path / "other.prmtop").write_text(f"{head}{flag}{changed}%FLAG{rest}")
+    with pytest.raises(InputError, match="not in the usual order of type pairs"):
+        read_topology(path)
