@@ -30,10 +30,12 @@ def test_a_terminal_sees_one_line_that_changes(merrow, files, monkeypatch, words
         assert seen.strip() == "end"
         return
     lines = seen.replace("end", "").split("\r\x1b[2K")[1:]
-    assert [line.partition(":")[0] for line in lines] == [f"step {k} of 4" for k in (0, 2, 4)]
+    steps = [line.partition(":")[0] for line in lines]  # told again while the clock goes on
+    assert list(dict.fromkeys(steps)) == [f"step {k} of 4" for k in (0, 2, 4)]
     assert "EPtot" in lines[-1]
     assert "ns/day" in lines[-1]
-    assert lines[-1].strip().endswith("about 0 s left")
+    assert ": 100 %," in lines[-1]
+    assert "left" not in lines[-1]
     assert lines[0].count("\n") == 0
 
 

@@ -57,7 +57,7 @@ DISANG = """ &rst iat=1,5, r1=0.0, r2=2.0, r3=3.0, r4=8.0, rk2=10.0, rk3=10.0, /
  &rst iat=1,2,3,4, r1=-180, r2=60, r3=60, r4=180, rk2=5., rk3=5. /
 """
 TABLE = "name,smiles,expt_kcal,expt_stderr_kcal\nmethanol,CO,-5.11,0.6\nacetone,CC(C)=O,-3.8,0.1\n"
-OPENMM_MASKS = (":1", ":ACE@CA,H*", ":2&@CH3,H*", "@1-6", "!:WAT,HOH", "@1-12")
+OPENMM_MASKS = (":1-2", "@1-12", "!:WAT,HOH", ":ACE,NME", "(:1|:2)&!@Na+", ":1-2&!:WAT")
 MASKS = (":1", ":ACE@CA,H*", "(:1-2&!@H=)|:WAT", "@1-6", "!:WAT", "@%CT", "*", ":1@C,O")
 SMILES = ("CO", "CC(=O)Oc1ccccc1C(=O)O", "C[N+](C)(C)C", "[O-][n+]1ccccc1", "F/C=C/F")
 

@@ -45,6 +45,12 @@ SettingsOption = Annotated[
 ReferenceOption = Annotated[
     bool, typer.Option("--mm-reference", help="Direct route: the MM value too.")
 ]
+CoordinatesArgument = Annotated[
+    Path | None, typer.Argument(help="Coordinates that belong to the prmtop.")
+]
+PotentialOption = Annotated[
+    str, typer.Option(help='A name that `merrow models list` shows, or "mm" for the control.')
+]
 RepeatsOption = Annotated[
     int | None, typer.Option(help="Independent repeats; the protocol's by default.", min=1)
 ]
@@ -64,14 +70,10 @@ def hydration(
     source: Annotated[
         str, typer.Argument(help="SMILES, an SDF or mol2 file, or a prmtop (with its coordinates).")
     ],
-    inpcrd: Annotated[
-        Path | None, typer.Argument(help="Coordinates that belong to the prmtop.")
-    ] = None,
+    inpcrd: CoordinatesArgument = None,
     *,
     out: Annotated[Path, typer.Option("--out", "-o", help="Run folder; resumed if it is there.")],
-    potential: Annotated[
-        str, typer.Option(help='A name that `merrow models list` shows, or "mm" for the control.')
-    ] = "ani2x",
+    potential: PotentialOption = "ani2x",
     weights: Annotated[Path | None, typer.Option(help="File of the potential's weights.")] = None,
     protocol: Annotated[str, typer.Option(help=f"One of {', '.join(PROTOCOLS)}.")] = "quick",
     settings: SettingsOption = None,
@@ -96,7 +98,8 @@ def hydration(
 ) -> None:
     """Compute the hydration free energy of a molecule with an ML/MM Hamiltonian."""
     config = hydration_config(
-        *(source, inpcrd),
+        source,
+        inpcrd,
         out=out,
         potential=potential,
         weights=weights,
