@@ -131,7 +131,10 @@ def test_r2_with_ani_gives_every_number_it_promises(merrow, systems):
         slack = 4 * ends[phase]["stderr_kcal"]
         assert ends[phase]["lower_kcal"] - slack <= ends[phase]["df_kcal"]
         assert ends[phase]["df_kcal"] <= ends[phase]["upper_kcal"] + slack
-    assert "ΔG of the ML/MM Hamiltonian (MM path + end-state BAR)" in answer.out
+    assert "ΔG(hydration) = " in answer.out
+    assert "as published (+ ΔE_reorg): " in answer.out
+    full = merrow("run", "run", "--full").out
+    assert "ΔG of the ML/MM Hamiltonian (MM path + end-state BAR)" in full
     assert "PyMBAR" not in answer.err
     assert "WARNING" not in answer.err
     charges = (Path("run") / "system" / "ligand.mol2").read_text()

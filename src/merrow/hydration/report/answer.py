@@ -85,6 +85,8 @@ def _beside(result: HydrationResult) -> Iterator[str]:
         else:
             second.append(f"as published (+ ΔE_reorg): {_value(published)}")
     second.append(f"1 M gas → 1 M water, {result.temperature_k:g} K")
+    if result.closure is not None:
+        second.append(f"direct − endpoint {_value(result.closure)}")
     for words in (first, second, _outside(result)):
         yield from _wrapped(" · ".join(words), "  ")
 
