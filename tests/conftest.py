@@ -87,6 +87,17 @@ def stand_ins(tmp_path_factory: pytest.TempPathFactory):
     return StandIns(tmp_path_factory.mktemp("models"))
 
 
+@pytest.fixture(autouse=True)
+def _folder_of_weights() -> Iterator[None]:
+    """Leave MERROW_MODELS as it was, in whatever order others set it and set it back."""
+    before = os.environ.get("MERROW_MODELS")
+    yield
+    if before is None:
+        os.environ.pop("MERROW_MODELS", None)
+    else:
+        os.environ["MERROW_MODELS"] = before
+
+
 @pytest.fixture
 def ani_weights(stand_ins) -> Iterator[Path]:
     """The folder of the stand-ins, which count as the published weights in this process."""

@@ -99,7 +99,7 @@ def test_constant_energy_is_judged_as_by_the_command(merrow, files, here):
     assert [progress.lasting for progress in told] == [True]
 
 
-def test_a_simulation_runs_and_goes_on(files, here):
+def test_a_simulation_runs_and_goes_on(files, here, ani_weights):
     options = {
         "minimisation": 5,
         "equilibration_ps": 0.04,
