@@ -23,28 +23,17 @@ from merrow.errors import InputError
 from merrow.files import save_json
 from merrow.native import ISAS
 from merrow.nonbonded.kernel import NonbondedKernel
-from merrow.nonbonded.testing import disagreement, random_box
+from merrow.nonbonded.testing import BOXES, disagreement, random_box
 
 SEED = 22
-KINDS: dict[str, dict[str, float]] = {
-    "usual": {},
-    "wide": {"length": 1.9, "waters": 60},
-    "dilute": {"waters": 3, "solute": 2},
-    "crowded": {"crowded": True, "waters": 40},
-    "on top of a water": {"overlap": True},
-    "salt": {"ions": 5},
-    "ions alone": {"solute": 0, "ions": 3},
-    "one of each": {"solute": 1, "ions": 1, "waters": 1},
-}
-"""Options of `random_box`; atoms lie across all faces and edges in every one."""
 WRITTEN = 200
 
 
 def judged(index: int) -> tuple[str, dict[str, dict[str, float]]]:
     """Return the kind of a box, and its ratios of difference and bar by instruction set."""
     random = np.random.default_rng([SEED, index])
-    kind = list(KINDS)[index % len(KINDS)]
-    parameters, positions, box = random_box(random, alpha=3.3, grid=64, **KINDS[kind])
+    kind = list(BOXES)[index % len(BOXES)]
+    parameters, positions, box = random_box(random, alpha=3.3, grid=64, **BOXES[kind])
     # ends of the path as often as what lies between
     electrostatics, sterics = random.choice([0.0, 1.0, random.random()], 2)
     found = {}

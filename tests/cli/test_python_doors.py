@@ -17,19 +17,7 @@ from test_analyze import write_trajectory
 import merrow as package
 from merrow.amber.coordinates import read_coordinates
 from merrow.errors import InputError
-
-TINY = {
-    "cutoff_angstrom": 6.0,
-    "n_waters": 200,
-    "equilibration_ps": 0.02,
-    "equilibration_per_state_ps": 0.004,
-    "record_interval_ps": 0.004,
-    "minimum_sampling_ps": 0.096,
-    "maximum_sampling_ps": 0.096,
-    "gas_ps": 1.0,
-    "target_stderr_kcal": None,
-    "schedule": {"lambda_electrostatics": [1.0, 0.0], "lambda_sterics": [0.5, 0.0]},
-}
+from tiny_run import TINY
 
 
 def untouched(door, *arguments, **options):

@@ -25,6 +25,8 @@ from typing import Any
 
 from doors import PATIENCE, REFUSED, TAKEN, Door, doors, input_of, tried
 
+from merrow.files import save_json
+
 BLOCK = 500
 """Cases of a process."""
 HANG = 6 * PATIENCE
@@ -120,9 +122,7 @@ def campaign(folder: Path, *, minutes: float, goal: int, only: list[str]) -> Non
                 keep.parent.mkdir(parents=True, exist_ok=True)
                 keep.write_bytes(input_of(door, int(case), SEED))
                 print(name, case, what, file=sys.stderr, flush=True)
-            part = state_file.with_suffix(".part")
-            part.write_text(json.dumps(state, indent=1))
-            part.replace(state_file)
+            save_json(state_file, state)
 
 
 def table(folder: Path) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from merrow.amber.trajectory import RestartMetadata, write_netcdf_restart
 from merrow.ambertools import sander
 from merrow.ambertools.programs import run_program
 from merrow.errors import MerrowError
+from merrow.files import save_json
 from merrow.single_point import SinglePoint, single_point
 
 PLUGINS = str(TESTS / "plugins")
@@ -188,9 +189,7 @@ def campaign(folder: Path, *, minutes: float, only: list[str]) -> None:
                         row["findings"][str(row["cases"])] = f"{change}: {what}"
                         print(kind, row["cases"], change, what, file=sys.stderr, flush=True)
                     row["cases"] += 1
-            part = file.with_suffix(".part")
-            part.write_text(json.dumps(state, indent=1))
-            part.replace(file)
+            save_json(file, state)
 
 
 def table(folder: Path) -> dict[str, Any]:

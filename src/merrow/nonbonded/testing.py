@@ -9,6 +9,7 @@ term that an atom's force is made of. A pair at the cutoff may be in or out.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,18 @@ OH, HALF_ANGLE = 0.09572, np.deg2rad(104.52 / 2)
 WATER_CHARGES = (-0.834, 0.417)
 WATER_SIGMA, WATER_EPSILON = 0.315075, 0.635968
 """TIP3P's [e, nm, kJ/mol]."""
+
+BOXES: Final[dict[str, dict[str, float]]] = {
+    "usual": {},
+    "wide": {"length": 1.9, "waters": 60},
+    "dilute": {"waters": 3, "solute": 2},
+    "crowded": {"crowded": True, "waters": 40},
+    "on top of a water": {"overlap": True},
+    "salt": {"ions": 5},
+    "ions alone": {"solute": 0, "ions": 3},
+    "one of each": {"solute": 1, "ions": 1, "waters": 1},
+}
+"""Options of `random_box`; atoms lie across all faces and edges in every one."""
 
 
 def random_box(

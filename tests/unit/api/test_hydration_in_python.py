@@ -14,19 +14,7 @@ import merrow
 from merrow.errors import IncompleteError, InputError
 from merrow.hydration.run_folder import RunFolder
 from merrow.units import KCAL_PER_KJ, thermal_energy
-
-SETTINGS = {
-    "cutoff_angstrom": 6.0,
-    "n_waters": 200,
-    "equilibration_ps": 0.02,
-    "equilibration_per_state_ps": 0.004,
-    "record_interval_ps": 0.004,
-    "minimum_sampling_ps": 0.096,
-    "maximum_sampling_ps": 0.096,
-    "gas_ps": 1.0,
-    "target_stderr_kcal": None,
-    "schedule": {"lambda_electrostatics": [1.0, 0.0], "lambda_sterics": [0.5, 0.0]},
-}
+from tiny_run import TINY
 
 
 def methane(systems: Path, out: Path, **changes) -> merrow.Hydration:
@@ -34,7 +22,7 @@ def methane(systems: Path, out: Path, **changes) -> merrow.Hydration:
     options = {
         "solvate": "tip3p",
         "potential": "mm",
-        "settings": SETTINGS,
+        "settings": TINY,
         "repeats": 2,
         "processes": 1,
         **changes,

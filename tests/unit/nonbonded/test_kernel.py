@@ -12,21 +12,11 @@ from merrow.errors import InputError, NumericsError
 from merrow.native import ISAS
 from merrow.nonbonded import plain
 from merrow.nonbonded.kernel import NonbondedKernel, instruction_set, why_not
-from merrow.nonbonded.testing import disagreement, random_box
+from merrow.nonbonded.testing import BOXES, disagreement, random_box
 
 pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not())
 
 STATES = [(1.0, 1.0), (0.5, 1.0), (0.0, 0.5), (0.0, 0.0)]
-BOXES = {
-    "usual": {},
-    "wide": {"length": 1.9, "waters": 60},
-    "dilute": {"waters": 3, "solute": 2},
-    "crowded": {"crowded": True, "waters": 40},
-    "on top of a water": {"overlap": True},
-    "salt": {"ions": 5},
-    "ions alone": {"solute": 0, "ions": 3},
-    "one of each": {"solute": 1, "ions": 1, "waters": 1},
-}
 
 
 def supported() -> list[str]:

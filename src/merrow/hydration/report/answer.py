@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from merrow.free_energy.stored import Estimate, Verdict
-from merrow.hydration.report.lines import MM
+from merrow.hydration.report.lines import MM, measured_words
 from merrow.hydration.result import HydrationResult
 from merrow.report.text import duration, energy, minus, stderr
 
@@ -67,9 +67,8 @@ def model_words(result: HydrationResult) -> str:
 def _beside(result: HydrationResult) -> Iterator[str]:
     """Yield what stands beside the number: measured, MM, published, what the error leaves out."""
     first = []
-    if (found := result.measured) is not None:
-        spread = "" if found.stderr_kcal is None else f" ± {stderr(found.stderr_kcal)}"
-        first.append(f"measured {minus(energy(found.value_kcal))}{spread} ({found.source})")
+    if measured := measured_words(result):
+        first.append(f"measured {minus(measured)}")
     mm = result.estimates.mm_reference
     if result.potential != MM and mm is not None:
         moved = result.headline.value_kcal - mm.value_kcal

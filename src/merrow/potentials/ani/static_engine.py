@@ -22,7 +22,12 @@ import torch
 from torch import Tensor
 
 from merrow.potentials.ani.parameters import AniParameters, Array
-from merrow.potentials.ani.torch_engine import DTYPES
+from merrow.potentials.ani.torch_engine import (
+    DTYPES,
+    cutoff_weight,
+    member_energies,
+    pair_table,
+)
 from merrow.potentials.device import CPU, to_numpy
 
 SPARE: Final = 4
@@ -72,10 +77,8 @@ class StaticAni:
         n_elements = len(p.elements)
         self._element = self._tensor(element, torch.int64)
         self._one_hot = self._tensor(np.eye(n_elements)[element])
-        a, b = np.triu_indices(n_elements)
-        table = np.zeros((n_elements, n_elements), dtype=np.int64)
-        table[a, b] = table[b, a] = np.arange(len(a))
-        self._kind, self._n_kinds = self._tensor(table, torch.int64), len(a)
+        table = pair_table(n_elements)
+        self._kind, self._n_kinds = self._tensor(table, torch.int64), int(table.max()) + 1
         self._atoms = [
             self._tensor(np.flatnonzero(element == e), torch.int64) for e in range(n_elements)
         ]
@@ -154,14 +157,14 @@ class StaticAni:
                 ],
                 dim=-1,
             )
-            members = self._member_energies(descriptors)
+            members = member_energies(descriptors, self._atoms, self._networks)
             (slope,) = torch.autograd.grad(members.mean(1).sum(), leaf)
         return members.detach(), slope, crowd
 
     def _radial(self, distance: Tensor, hidden: Tensor) -> Tensor:
         """Return equation 3 of every atom, shape (R, N, elements, radial shifts)."""
         p = self._parameters
-        weight = 0.25 * _cutoff(distance, p.radial_cutoff) * (hidden < p.radial_cutoff)
+        weight = 0.25 * cutoff_weight(distance, p.radial_cutoff) * (hidden < p.radial_cutoff)
         terms = torch.exp(-p.radial_eta * (distance[..., None] - self._shifts[0]) ** 2)
         return torch.einsum("rijs,rij,je->ries", terms, weight, self._one_hot)
 
@@ -174,7 +177,7 @@ class StaticAni:
         arm = arms.gather(-2, neighbour[..., None].expand(*neighbour.shape, 3))
         kind = self._element[neighbour]
         kind = self._kind[kind[..., self._second], kind[..., self._third]]
-        envelope = _cutoff(d, p.angular_cutoff) * near
+        envelope = cutoff_weight(d, p.angular_cutoff) * near
         d2, d3 = d[..., self._second], d[..., self._third]
         dot = (arm[..., self._second, :] * arm[..., self._third, :]).sum(-1)
         cosine = 0.95 * dot / (d2 * d3)
@@ -185,18 +188,6 @@ class StaticAni:
         terms = (shell * weight[..., None])[..., :, None] * (turn**p.zeta)[..., None, :]
         one_hot = torch.nn.functional.one_hot(kind, self._n_kinds).to(self._dtype)
         return torch.einsum("rnts,rntk->rnks", terms.flatten(3), one_hot)
-
-    def _member_energies(self, descriptors: Tensor) -> Tensor:
-        """Return the sum over atoms for each conformer and member [Hartree], (R, M), float64."""
-        total: Tensor | float = 0.0
-        for atoms, layers in zip(self._atoms, self._networks, strict=True):
-            x = descriptors[:, atoms].flatten(0, 1).expand(len(layers[0][0]), -1, -1)
-            for depth, (weight, bias) in enumerate(layers):
-                x = torch.baddbmm(bias, x, weight)
-                if depth < len(layers) - 1:
-                    x = torch.nn.functional.celu(x, alpha=0.1)
-            total = total + x.to(torch.float64).view(len(x), len(descriptors), len(atoms)).sum(-1).T
-        return torch.as_tensor(total)
 
     @property
     def _dtype(self) -> torch.dtype:
@@ -253,11 +244,6 @@ class Program:
             self._output = self.function(self._input)
         self._graph = graph
         logger.info("ANI for %d conformers runs as one graph on %s.", self.shape[0], self.device)
-
-
-def _cutoff(distance: Tensor, radius: float) -> Tensor:
-    """Return ½ cos(π r / R) + ½ as a square, which cannot cancel to a negative number at r = R."""
-    return torch.cos(distance * (0.5 * math.pi / radius)) ** 2
 
 
 def _crowd(positions: Array, radius: float) -> int:

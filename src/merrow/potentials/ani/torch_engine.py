@@ -12,6 +12,7 @@ radial terms carry a factor 0.25 and the cosine of an angle a factor 0.95.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -53,7 +54,7 @@ class TorchAni:
         self._atoms = [
             self._index(np.flatnonzero(self._element == e)) for e in range(self._n_elements)
         ]
-        self._pair_index = _triangle(self._n_elements)
+        self._pair_index = pair_table(self._n_elements)
         self._second, self._third = np.triu_indices(len(numbers), 1)
         self._cutoffs = p.radial_cutoff, p.angular_cutoff
         self._etas = p.radial_eta, p.angular_eta
@@ -100,7 +101,9 @@ class TorchAni:
         leaf = torch.from_numpy(arms).to(self._dtype).to(self._device).requires_grad_()
         with torch.enable_grad():
             descriptors = self._describe(leaf, pairs, triples, n_conformers)
-            members = self._member_energies(descriptors.view(n_conformers, n, -1))
+            members = member_energies(
+                descriptors.view(n_conformers, n, -1), self._atoms, self._networks
+            )
             (slope,) = torch.autograd.grad(members.mean(1).sum(), leaf)
         pull = to_numpy(slope)
         forces = np.zeros((n_conformers * n, 3))
@@ -146,7 +149,7 @@ class TorchAni:
 
     def _radial(self, distance: Tensor) -> Tensor:
         """Return equation 3 of every pair, shape (pairs, radial shifts)."""
-        weight = 0.25 * _cutoff(distance, self._cutoffs[0])
+        weight = 0.25 * cutoff_weight(distance, self._cutoffs[0])
         return (
             torch.exp(-self._etas[0] * (distance[:, None] - self._shifts[0]) ** 2) * weight[:, None]
         )
@@ -157,22 +160,10 @@ class TorchAni:
         cosine = 0.95 * (arms[second] * arms[third]).sum(-1) / (d2 * d3)
         sine = torch.sqrt(1 - cosine**2)  # at most 0.95² below the root: never zero
         turn = 0.5 * (1 + cosine[:, None] * self._cos + sine[:, None] * self._sin)
-        envelope = _cutoff(distance, self._cutoffs[1])
+        envelope = cutoff_weight(distance, self._cutoffs[1])
         weight = 2 * envelope[second] * envelope[third]
         shell = torch.exp(-self._etas[1] * (0.5 * (d2 + d3)[:, None] - self._shifts[1]) ** 2)
         return ((shell * weight[:, None])[:, :, None] * (turn**self._zeta)[:, None, :]).flatten(1)
-
-    def _member_energies(self, descriptors: Tensor) -> Tensor:
-        """Return the sum over atoms for each conformer and member [Hartree], (R, M), float64."""
-        total: Tensor | float = 0.0
-        for atoms, layers in zip(self._atoms, self._networks, strict=True):
-            x = descriptors[:, atoms].flatten(0, 1).expand(len(layers[0][0]), -1, -1)
-            for depth, (weight, bias) in enumerate(layers):
-                x = torch.baddbmm(bias, x, weight)
-                if depth < len(layers) - 1:
-                    x = torch.nn.functional.celu(x, alpha=0.1)
-            total = total + x.to(torch.float64).view(len(x), len(descriptors), len(atoms)).sum(-1).T
-        return total
 
     def _summed(self, terms: Tensor, row: Index, n_rows: int) -> Tensor:
         """Return the terms (n, columns) added up by row, shape (n_rows, columns)."""
@@ -185,12 +176,35 @@ class TorchAni:
 Index = NDArray[np.intp]
 
 
-def _cutoff(distance: Tensor, radius: float) -> Tensor:
+def member_energies(
+    descriptors: Tensor,
+    atoms: Sequence[Tensor],
+    networks: Sequence[Sequence[tuple[Tensor, Tensor]]],
+) -> Tensor:
+    """Return the sum over atoms for each conformer and member [Hartree], (R, M), float64.
+
+    Args:
+        descriptors: Of all atoms, shape (R, N, columns).
+        atoms: Places of the atoms of each element.
+        networks: Weight and bias of each layer, for each element.
+    """
+    total: Tensor | float = 0.0
+    for own, layers in zip(atoms, networks, strict=True):
+        x = descriptors[:, own].flatten(0, 1).expand(len(layers[0][0]), -1, -1)
+        for depth, (weight, bias) in enumerate(layers):
+            x = torch.baddbmm(bias, x, weight)
+            if depth < len(layers) - 1:
+                x = torch.nn.functional.celu(x, alpha=0.1)
+        total = total + x.to(torch.float64).view(len(x), len(descriptors), len(own)).sum(-1).T
+    return torch.as_tensor(total)
+
+
+def cutoff_weight(distance: Tensor, radius: float) -> Tensor:
     """Return ½ cos(π r / R) + ½ as a square, which cannot cancel to a negative number at r = R."""
     return torch.cos(distance * (0.5 * math.pi / radius)) ** 2
 
 
-def _triangle(n: int) -> Index:
+def pair_table(n: int) -> Index:
     """Return the place of each unordered pair (a ≤ b), row by row, as a symmetric (n, n) table."""
     table = np.zeros((n, n), dtype=np.intp)
     a, b = np.triu_indices(n)
