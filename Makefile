@@ -48,7 +48,7 @@ slow: $(READY)
 	$(pytest) -m '$(SLOW)' --durations 10
 
 check: $(READY)
-	$(BIN)/ruff check .
+	$(BIN)/ruff check --no-cache .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports

@@ -17,7 +17,7 @@ from test_analyze import write_trajectory
 import merrow as package
 from merrow.amber.coordinates import read_coordinates
 from merrow.errors import InputError
-from tiny_run import TINY
+from tiny_settings import TINY
 
 
 def untouched(door, *arguments, **options):

@@ -14,7 +14,7 @@ import merrow
 from merrow.errors import IncompleteError, InputError
 from merrow.hydration.run_folder import RunFolder
 from merrow.units import KCAL_PER_KJ, thermal_energy
-from tiny_run import TINY
+from tiny_settings import TINY
 
 
 def methane(systems: Path, out: Path, **changes) -> merrow.Hydration:
