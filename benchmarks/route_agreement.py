@@ -29,7 +29,7 @@ import numpy as np
 import small_box as box
 from stressed import SHIFT, STIFFNESS, stressed
 
-from merrow.engine.pieces import advance_gas, complete_frames
+from merrow.engine.advance import advance_gas, complete_frames
 from merrow.engine.seeds import derive_seed
 from merrow.engine.segments import gas_frames
 from merrow.engine.simulation import Snapshot

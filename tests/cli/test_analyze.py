@@ -67,7 +67,7 @@ def test_the_crystals_b_factors_are_found_again(merrow, helix, crystal_motion):
         *(
             "--ligand-mask",
             ":1",
-            "--control",
+            "--mm-reference",
             crystal_motion / "short.nc",
             "--out",
             "out",
@@ -89,10 +89,10 @@ def test_the_crystals_b_factors_are_found_again(merrow, helix, crystal_motion):
     assert "http://" not in page.replace("http://www.w3.org", "")
     assert "at least 1000 ps are needed" in page
     assert_written_for_viewers(Path("out/bfactors.pdb"), rows, read_topology(prmtop))
-    assert Path("out/bfactors_control.pdb").exists()
+    assert Path("out/bfactors_mm.pdb").exists()
     words = ("-p", prmtop, "-y", crystal_motion / "long.nc", "--out", "out")
     assert merrow("analyze", *words).code == 0
-    assert not Path("out/bfactors_control.pdb").exists(), "nothing of an earlier analysis is left"
+    assert not Path("out/bfactors_mm.pdb").exists(), "nothing of an earlier analysis is left"
     # toluene has no rotatable bond, and lies at the end of the helix
     assert long["torsion_populations"] == {}
     assert {"LYS 17", "GLY 18"} <= long["contacts"].keys()

@@ -106,14 +106,14 @@ def test_openmm_and_sander_agree_on_the_gb_energy(estimate):
 
 
 @pytest.mark.slow
-def test_a_control_stands_beside(merrow, dimer):
+def test_an_mm_reference_stands_beside(merrow, dimer):
     prmtop, trajectory = dimer
     words = ("mmpbsa", "-p", prmtop, "-y", trajectory, "--ligand-mask", ":GST", "-o", "out")
-    done = merrow(*words, "--control", trajectory, "--json")
+    done = merrow(*words, "--mm-reference", trajectory, "--json")
     assert done.code == 0, done.err
-    run, control = json.loads(done.out)["runs"]
-    assert run["delta_kcal"] == control["delta_kcal"]
-    assert Path("out/gb_control/frames.csv").is_file()
+    run, reference = json.loads(done.out)["runs"]
+    assert run["delta_kcal"] == reference["delta_kcal"]
+    assert Path("out/gb_mm/frames.csv").is_file()
 
 
 @pytest.mark.slow
@@ -168,7 +168,7 @@ def test_water_is_left_out_and_images_are_joined(merrow, systems, tmp_path):
         ("--ligand-mask :GST --method mm", "use gb, pb or gb,pb"),
         ("--ligand-mask :GST --igb 3", "igb 3 is not known"),
         ("--ligand-mask :GST --stride 4", "at least 10 are needed"),
-        ("--ligand-mask :GST --control lost.nc", "there is no trajectory file lost.nc"),
+        ("--ligand-mask :GST --mm-reference lost.nc", "there is no trajectory file lost.nc"),
     ],
 )
 def test_mmpbsa_refuses(merrow, dimer, words, told):

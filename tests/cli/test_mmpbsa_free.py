@@ -170,8 +170,8 @@ def test_an_ml_potential_replaces_the_energy_of_the_ligand(merrow, files):
         ("--free-ligand LIGAND --free-ligand-prmtop HOST", "has 21 atoms that are neither"),
         ("--free-ligand RECEPTOR --free-ligand-prmtop GUEST", "has 21 atoms, but"),
         (
-            "--free-ligand LIGAND --free-ligand-prmtop GUEST --control LIGAND",
-            "a control has no free ligand",
+            "--free-ligand LIGAND --free-ligand-prmtop GUEST --mm-reference LIGAND",
+            "the MM reference has no free ligand",
         ),
         (
             "--free-ligand LIGAND --free-ligand-prmtop GUEST --potential ani3",
@@ -203,7 +203,7 @@ def test_half_a_question_and_other_molecules_are_refused(
     names["OTHER"] = str(mapped.with_name("other.prmtop"))
     other.write_parm(names["OTHER"])
     given = [names.get(word, word) for word in words.split()]
-    if "--control" in words:  # read before it is refused, so it must be one of the complex
+    if "--mm-reference" in words:  # read before it is refused, so it must be one of the complex
         given[-1] = names["COMPLEX"]
     first = ("-p", files["prmtop"], "-y", files["complex"], "--ligand-mask", ":GST", "-o", "out")
     answer = merrow("mmpbsa", *first, *given)

@@ -23,7 +23,7 @@ import small_box
 from hybrids import energy
 
 from merrow.engine import gas
-from merrow.engine.pieces import advance_leg
+from merrow.engine.advance import advance_leg
 from merrow.engine.record import couplings, set_state
 from merrow.engine.reservoir import Reservoir
 from merrow.engine.segments import gas_frames

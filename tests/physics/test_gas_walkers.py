@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from merrow.engine import gas
-from merrow.engine.pieces import advance_gas
+from merrow.engine.advance import advance_gas
 from merrow.engine.segments import GasFrames, gas_frames
 from merrow.engine.storage import TaskFolder
 from merrow.potentials.interface import Capabilities, Evaluation

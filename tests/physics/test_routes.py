@@ -26,7 +26,7 @@ from hybrids import Python
 
 from merrow.amber.topology import read_topology
 from merrow.engine import gas, leg
-from merrow.engine.pieces import batched_energies
+from merrow.engine.advance import batched_energies
 from merrow.engine.plans import LegPlan
 from merrow.engine.record import set_state, take_record
 from merrow.engine.segments import Segment, gas_frames

@@ -86,7 +86,7 @@ def analyze(
     reference: str | Path | None = None,
     pdb: str | Path | None = None,
     ligand_mask: str | None = None,
-    control: str | Path | None = None,
+    mm_reference: str | Path | None = None,
     stride: int = 1,
 ) -> JobResult:
     """Analyse the trajectory of a complex, as `merrow analyze` does.
@@ -98,7 +98,7 @@ def analyze(
         reference: Coordinates that RMSD refers to; None: the first frame.
         pdb: Crystal structure with B-factors.
         ligand_mask: AMBER mask of the ligand.
-        control: Trajectory of the same prmtop with MM alone.
+        mm_reference: Trajectory of the same prmtop with MM alone.
         stride: Read every n-th frame.
 
     Returns:
@@ -115,7 +115,7 @@ def analyze(
         _path(reference),
         _path(pdb),
         ligand_mask,
-        _path(control),
+        _path(mm_reference),
         stride,
     )
     found = run_analysis(request)
@@ -129,7 +129,7 @@ def mmpbsa(
     ligand_mask: str,
     out: str | Path,
     method: Method | Sequence[Method] = "gb",
-    control: str | Path | None = None,
+    mm_reference: str | Path | None = None,
     free_ligand: str | Path | None = None,
     free_ligand_prmtop: str | Path | None = None,
     free_receptor: str | Path | None = None,
@@ -148,7 +148,7 @@ def mmpbsa(
     Args:
         prmtop, trajectory: Topology; trajectory, or a folder of `merrow.simulate`.
         ligand_mask, out: AMBER mask of the ligand; new folder for everything.
-        method, control: "gb", "pb", or both; trajectory of the same prmtop with MM alone.
+        method, mm_reference: "gb", "pb", or both; trajectory of the same prmtop with MM alone.
         free_ligand, free_ligand_prmtop: The ligand by itself: adds its strain.
         free_receptor, free_receptor_prmtop: The receptor by itself.
         potential, weights: What the ligand was sampled with: its energy replaces MM there.
@@ -169,7 +169,7 @@ def mmpbsa(
         ligand_mask=ligand_mask,
         out=Path(out),
         methods=_methods(method),
-        control=_path(control),
+        mm_reference=_path(mm_reference),
         free=free_request(
             (_path(free_ligand_prmtop), _path(free_ligand)),
             (_path(free_receptor_prmtop), _path(free_receptor)),

@@ -36,7 +36,7 @@ class MLPotential:
 
     Attributes:
         name: As `merrow models list` shows it, such as "ani2x" or "mace:mine.model"; "mm" for the
-            System's own MM terms, the control.
+            System's own MM terms, the reference.
         weights: File of weights; None to search for them.
         precision: Arithmetic of the network, "float32" or "float64".
     """

@@ -32,7 +32,7 @@ BACKBONE: Final = ("N", "CA", "C")
 POLAR: Final = (7, 8, 9)
 FEWEST_INNER: Final = 10
 """Residues inside their chains below which these get no correlation of their own."""
-B_STRUCTURES: Final = ("bfactors.pdb", "bfactors_control.pdb")
+B_STRUCTURES: Final = ("bfactors.pdb", "bfactors_mm.pdb")
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class AnalyzeRequest:
         reference: Coordinates that RMSD refers to; None means the first frame.
         pdb: Crystal structure with B-factors.
         ligand_mask: Mask of the ligand; None means no ligand.
-        control: Trajectory of the same prmtop with the MM force field alone.
+        mm_reference: Trajectory of the same prmtop with the MM force field alone.
         stride: Every how many frames one is read.
     """
 
@@ -55,7 +55,7 @@ class AnalyzeRequest:
     reference: Path | None = None
     pdb: Path | None = None
     ligand_mask: str | None = None
-    control: Path | None = None
+    mm_reference: Path | None = None
     stride: int = 1
 
 
@@ -79,7 +79,7 @@ def analyze(request: AnalyzeRequest) -> dict[str, Any]:
     carbons = alpha_carbons(topology)
     ligand = _ligand(request, topology)
     crystal = None if request.pdb is None else crystal_b(request.pdb, carbons)
-    paths = [request.trajectory] + ([request.control] if request.control else [])
+    paths = [request.trajectory] + ([request.mm_reference] if request.mm_reference else [])
     reference = None
     if request.reference is not None:
         reference = read_reference(request.reference, topology)
@@ -103,7 +103,7 @@ def analyze(request: AnalyzeRequest) -> dict[str, Any]:
     atomic_write(request.out / "residues.csv", _residue_table(report, carbons))
     atomic_write(request.out / "series.csv", _series_table(report))
     atomic_write(request.out / "analysis.html", render_complex(report))
-    for name in B_STRUCTURES[len(lying) :]:  # of an earlier analysis with a control
+    for name in B_STRUCTURES[len(lying) :]:  # of an earlier analysis with an MM reference
         (request.out / name).unlink(missing_ok=True)
     for name, one in zip(B_STRUCTURES, lying, strict=False):
         b = bfactor.b_of(one.moved)

@@ -48,7 +48,7 @@ class MmpbsaRequest:
         ligand_mask: Mask of the ligand, whole residues.
         out: Folder for everything.
         methods: "gb", "pb" or both.
-        control: Trajectory of the same prmtop with the MM force field alone.
+        mm_reference: Trajectory of the same prmtop with the MM force field alone.
         free: Trajectories of ligand and receptor by themselves.
         stride: Every how many frames one is taken.
         temperature: For the interaction entropy [K].
@@ -60,7 +60,7 @@ class MmpbsaRequest:
     ligand_mask: str
     out: Path
     methods: tuple[Method, ...] = ("gb",)
-    control: Path | None = None
+    mm_reference: Path | None = None
     free: FreeRequest | None = None
     stride: int = 1
     temperature: float = 298.15
@@ -79,14 +79,14 @@ def mmpbsa(request: MmpbsaRequest) -> dict[str, Any]:
     find_program("MMPBSA")
     topology = read_topology(request.prmtop)
     ligand = select_atoms(topology, request.ligand_mask)
-    paths = [request.trajectory] + ([request.control] if request.control else [])
+    paths = [request.trajectory] + ([request.mm_reference] if request.mm_reference else [])
     ensembles = [(path, read_frames(path, topology, stride=request.stride)) for path in paths]
     free = None
     if request.free is not None:
-        if request.control is not None:
+        if request.mm_reference is not None:
             raise InputError(
-                "a control has no free ligand of its own here: run the command once for ML/MM and "
-                "once for MM, each with its own free trajectories."
+                "the MM reference has no free ligand of its own here: run the command once for ML/MM "
+                "and once for MM, each with its own free trajectories."
             )
         bound = species_positions(ensembles[0][1], ligand)["ligand"]
         free = read_free(request.free, topology, ligand, bound, stride=request.stride)
@@ -122,7 +122,7 @@ def _estimate(
     }
     for k, (path, frames) in enumerate(ensembles):
         for method in request.methods:
-            folder = out / f"{method}_{'control' if k else 'run'}"
+            folder = out / f"{method}_{'mm' if k else 'run'}"
             one = _One(method, path.name, frames, ligand, free)
             run, row = _run(one, request, species, folder)
             runs.append(run)

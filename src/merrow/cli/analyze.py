@@ -23,7 +23,7 @@ def analyze(
     ligand_mask: Annotated[
         str | None, typer.Option(help="AMBER mask of the ligand, such as :LIG.")
     ] = None,
-    control: Annotated[
+    mm_reference: Annotated[
         Path | None, typer.Option(help="Trajectory of the same prmtop with MM alone.")
     ] = None,
     stride: Annotated[int, typer.Option(help="Read every n-th frame.", min=1)] = 1,
@@ -35,7 +35,7 @@ def analyze(
     from merrow.binding.analyze import analyze as run  # noqa: PLC0415
 
     answer = run(
-        AnalyzeRequest(prmtop, trajectory, out, reference, pdb, ligand_mask, control, stride)
+        AnalyzeRequest(prmtop, trajectory, out, reference, pdb, ligand_mask, mm_reference, stride)
     )
     if as_json:
         typer.echo(json.dumps(answer, indent=2, allow_nan=False))

@@ -49,7 +49,8 @@ CoordinatesArgument = Annotated[
     Path | None, typer.Argument(help="Coordinates that belong to the prmtop.")
 ]
 PotentialOption = Annotated[
-    str, typer.Option(help='A name that `merrow models list` shows, or "mm" for the control.')
+    str,
+    typer.Option(help='A name that `merrow models list` shows, or "mm" for the force field alone.'),
 ]
 RepeatsOption = Annotated[
     int | None, typer.Option(help="Independent repeats; the protocol's by default.", min=1)

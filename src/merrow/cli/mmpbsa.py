@@ -36,7 +36,7 @@ def mmpbsa(
     out: Annotated[Path, typer.Option("--out", "-o", help="New folder for everything.")],
     *,
     method: Annotated[str, typer.Option(help="gb, pb, or gb,pb.")] = "gb",
-    control: Annotated[
+    mm_reference: Annotated[
         Path | None, typer.Option(help="Trajectory of the same prmtop with MM alone.")
     ] = None,
     free_ligand: FreeLigand = None,
@@ -73,7 +73,7 @@ def mmpbsa(
         ligand_mask=ligand_mask,
         out=out,
         methods=_methods(method),
-        control=control,
+        mm_reference=mm_reference,
         free=free_request(ligand, receptor, potential, weights),
         stride=stride,
         temperature=temperature,

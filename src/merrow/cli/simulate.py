@@ -83,7 +83,7 @@ def _next(config: SimulationConfig, out: Path) -> str:
         alpha_carbons(read_topology(Path(config.prmtop)))
     except InputError:  # no protein, which `analyze` is made for
         return f"next: cpptraj or MDAnalysis; the frames in {out / 'ml_mm'} are AMBER's NetCDF"
-    control = f" --control {out / 'mm'}" if config.mm_reference else ""
+    control = f" --mm-reference {out / 'mm'}" if config.mm_reference else ""
     return (
         f"next: merrow analyze -p {config.prmtop} -y {out / 'ml_mm'}{control} -c {config.inpcrd} "
         f"--ligand-mask '{config.ml_mask}' --out {out / 'analysis'}"

@@ -62,21 +62,18 @@ class TaskFolder:
             count += 1
         return count
 
-    def read_segments(
-        self, states: tuple[LambdaState, ...], temperature: float, count: int | None = None
-    ) -> list[Segment]:
-        """Return the first segments of a leg, all of them by default.
+    def read_segments(self, states: tuple[LambdaState, ...], temperature: float) -> list[Segment]:
+        """Return the complete segments of a leg.
 
         Args:
             states: Its alchemical states.
             temperature: Its temperature [K].
-            count: How many segments.
 
         Raises:
             MerrowError: A file is damaged.
         """
         found = []
-        for index in range(self.count_segments() if count is None else count):
+        for index in range(self.count_segments()):
             data = load_arrays(self.segment(index))
             rows = (data[name] for name in ROW_FIELDS)
             samples = WindowSamples(states, temperature, *rows)  # type: ignore[arg-type]

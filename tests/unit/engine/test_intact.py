@@ -10,9 +10,9 @@ import pytest
 import tiny_leg
 
 from merrow.engine import gas, leg
+from merrow.engine.advance import advance_gas, advance_leg
 from merrow.engine.intact import require_whole
 from merrow.engine.minimize import minimize
-from merrow.engine.pieces import advance_gas, advance_leg
 from merrow.engine.storage import TaskFolder
 from merrow.errors import NumericsError
 from merrow.potentials.interface import Capabilities, Evaluation

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import tiny_leg
 
-from merrow.engine.pieces import advance_leg, read_snapshots
+from merrow.engine.advance import advance_leg, read_snapshots
 from merrow.engine.plans import LegPlan
 from merrow.engine.segments import Segment
 from merrow.engine.simulation import Snapshot

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tiny_leg
 
-from merrow.engine.pieces import advance_leg
+from merrow.engine.advance import advance_leg
 from merrow.engine.storage import TaskFolder, load_arrays
 from merrow.errors import NumericsError
 from merrow.nonbonded.kernel import NonbondedKernel, why_not

@@ -13,7 +13,7 @@ import numpy as np
 
 from merrow.amber.coordinates import read_coordinates
 from merrow.amber.topology import read_topology
-from merrow.engine.pieces import advance_leg
+from merrow.engine.advance import advance_leg
 from merrow.engine.plans import Ensemble, LegPlan
 from merrow.engine.reservoir import Reservoir
 from merrow.engine.simulation import Snapshot

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the report of a complex shows: numbers of one trajectory, and of its control."""
+"""What the report of a complex shows: numbers of one trajectory, and of its MM reference."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class ComplexReport:
         title: What was analysed.
         residues: Labels of the residues with a CA, length R.
         crystal_b: Crystal B-factors [Å²], shape (R,), NaN where not known; None without a crystal.
-        runs: The trajectory, and its control where there is one.
+        runs: The trajectory, and its MM reference where there is one.
         notes: Sentences that the reader must know.
     """
 

@@ -11,7 +11,7 @@ from merrow.binding.report.data import ComplexReport
 from merrow.report.style import BLUE, MAX_POINTS, ORANGE, RC, to_svg
 
 STYLES = ((BLUE, "-"), (ORANGE, "--"))
-"""The trajectory and its control, told apart by line as well as by colour."""
+"""The trajectory and its MM reference, told apart by line as well as by colour."""
 
 
 def rmsd_figure(report: ComplexReport) -> str:

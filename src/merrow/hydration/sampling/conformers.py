@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from merrow.engine.advance import advance_gas
 from merrow.engine.gas import HOTTEST, GasPlan
-from merrow.engine.pieces import advance_gas
 from merrow.engine.seeds import derive_seed
 from merrow.engine.segments import gas_frames
 from merrow.engine.storage import TaskFolder

@@ -8,14 +8,14 @@ from functools import partial
 import numpy as np
 
 from merrow.analysis.rmsd import superposed
-from merrow.engine.leg import StartSelector
-from merrow.engine.pieces import (
+from merrow.engine.advance import (
     advance_gas,
     advance_leg,
     batched_energies,
     complete_frames,
     read_snapshots,
 )
+from merrow.engine.leg import StartSelector
 from merrow.engine.proposals import Proposals
 from merrow.engine.reservoir import Reservoir
 from merrow.engine.simulation import Snapshot
