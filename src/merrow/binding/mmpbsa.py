@@ -85,8 +85,8 @@ def mmpbsa(request: MmpbsaRequest) -> dict[str, Any]:
     if request.free is not None:
         if request.mm_reference is not None:
             raise InputError(
-                "the MM reference has no free ligand of its own here: run the command once for ML/MM "
-                "and once for MM, each with its own free trajectories."
+                "the MM reference has no free ligand of its own here: run the command "
+                "once for ML/MM and once for MM, each with its own free trajectories."
             )
         bound = species_positions(ensembles[0][1], ligand)["ligand"]
         free = read_free(request.free, topology, ligand, bound, stride=request.stride)

@@ -50,7 +50,7 @@ CoordinatesArgument = Annotated[
 ]
 PotentialOption = Annotated[
     str,
-    typer.Option(help='A name that `merrow models list` shows, or "mm" for the force field alone.'),
+    typer.Option(help='A name that `merrow models list` shows, or "mm" for MM alone.'),
 ]
 RepeatsOption = Annotated[
     int | None, typer.Option(help="Independent repeats; the protocol's by default.", min=1)
