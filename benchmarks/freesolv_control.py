@@ -5,19 +5,22 @@ Methane, methanol and acetone from FreeSolv's own gas-phase prmtops (GAFF 1, AM1
 same path as any hydration run (`--potential mm`, bonds to hydrogen constrained, 4 fs, as the
 published runs had them constrained). Resumable: run it again to go on.
 
-    python benchmarks/freesolv_control.py --runs RUNS
+    python benchmarks/freesolv_control.py --runs RUNS [--mm-kernel native]
 
-Each number must agree within 0.1 + 2·√(stderr² + calc_unc²) kcal/mol.
+With the native kernel the figures are written beside OpenMM's and compared with them, too: one χ²
+of the three. Each number must agree within 0.1 + 2·√(stderr² + calc_unc²) kcal/mol.
 """
 
 from __future__ import annotations
 
 import csv
+import json
 import math
 from pathlib import Path
 from typing import Any
 
-from common import MOLECULES, gaff_source, parser, run, save, show
+from common import MOLECULES, RESULTS, gaff_source, parser, run, save, show
+from scipy import stats
 
 from merrow.hydration.config import HydrationConfig
 from merrow.hydration.protocol import Protocol
@@ -30,12 +33,13 @@ TARGET = 0.1
 TOLERANCE = 0.1
 
 
-def config(folder: Path, name: str, minutes: float | None) -> HydrationConfig:
+def config(folder: Path, name: str, minutes: float | None, kernel: Any) -> HydrationConfig:
     """Return the run of one molecule."""
     return HydrationConfig(
         source=gaff_source(folder, name),
         potential="mm",
         repeats=REPEATS[name],
+        mm_kernel=kernel,
         protocol=Protocol(
             name="custom",
             route="direct",
@@ -78,15 +82,34 @@ def compare(result: HydrationResult, row: dict[str, str]) -> dict[str, Any]:
 def main() -> None:
     """Run the molecules and write `results/freesolv_control.json`."""
     only = {"choices": REPEATS, "nargs": "+", "default": tuple(REPEATS)}
-    asked = parser(__doc__, "data", "runs", "minutes", only=only).parse_args()
+    kernel = {"choices": ("openmm", "native"), "default": "openmm"}
+    asked = parser(__doc__, "data", "runs", "minutes", only=only, mm_kernel=kernel).parse_args()
     with (asked.data / "freesolv.csv").open() as stream:
         rows = {row["id"]: row for row in csv.DictReader(stream)}
     results = {}
     for name in asked.only:
-        result = run(config(asked.data, name, asked.minutes), asked.runs / name)
+        settings = config(asked.data, name, asked.minutes, asked.mm_kernel)
+        result = run(settings, asked.runs / name)
         results[name] = compare(result, rows[MOLECULES[name]])
         show({name: results[name]})
-    save("freesolv_control", {"seed": 2025, "molecules": results})
+    report: dict[str, Any] = {"seed": 2025, "molecules": results}
+    if asked.mm_kernel == "openmm":
+        save("freesolv_control", report)
+    else:
+        report["same_as_openmm"] = same_as_openmm(results)
+        show(report["same_as_openmm"])
+        save("freesolv_kernel", report)
+
+
+def same_as_openmm(results: dict[str, Any]) -> dict[str, float]:
+    """Return χ² of the totals against those of OpenMM's forces, and its p."""
+    others = json.loads((RESULTS / "freesolv_control.json").read_text())["molecules"]
+    chi2 = sum(
+        (mine["total"]["dg_kcal"] - others[name]["total"]["dg_kcal"]) ** 2
+        / (mine["total"]["stderr_kcal"] ** 2 + others[name]["total"]["stderr_kcal"] ** 2)
+        for name, mine in results.items()
+    )
+    return {"chi2": chi2, "molecules": len(results), "p": float(stats.chi2.sf(chi2, len(results)))}
 
 
 if __name__ == "__main__":
