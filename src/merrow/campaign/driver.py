@@ -32,7 +32,7 @@ from merrow.executor import (
 )
 from merrow.files import atomic_write
 from merrow.folders import occupied
-from merrow.hydration.run_folder import Failure
+from merrow.hydration.state import Failure
 from merrow.locks import locked
 from merrow.progress import Listener, Progress, TimeLimit, say, silent
 from merrow.report.text import duration, energy, stderr

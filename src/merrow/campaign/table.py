@@ -23,7 +23,7 @@ from merrow.campaign.statistics import statistics
 from merrow.errors import InputError
 from merrow.free_energy.stored import Estimate
 from merrow.hydration.result import HydrationResult
-from merrow.hydration.run_folder import Failure
+from merrow.hydration.state import Failure
 from merrow.locks import is_held
 from merrow.report.notebook import html_table
 from merrow.report.text import flatten

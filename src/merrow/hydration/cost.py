@@ -17,10 +17,11 @@ from merrow.engine.timing import time_in_turn
 from merrow.executor import core_count
 from merrow.hydration.prepare import begin_run, resolve_config
 from merrow.hydration.run import check_hydration
-from merrow.hydration.run_folder import Intermediates, Rounds, RunFolder
+from merrow.hydration.run_folder import RunFolder
 from merrow.hydration.sampling.context import RunContext, open_run
 from merrow.hydration.sampling.rounds import first_state
 from merrow.hydration.sampling.tasks import Hamiltonian, Task, gives_to_end, leg_plan
+from merrow.hydration.state import Intermediates, Rounds
 from merrow.locks import locked
 from merrow.report.notebook import html_table
 from merrow.units import NM_PER_ANGSTROM

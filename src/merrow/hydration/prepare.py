@@ -26,7 +26,8 @@ from merrow.geometry import Quadruple
 from merrow.hydration.config import HydrationConfig, Source
 from merrow.hydration.protocol import Protocol
 from merrow.hydration.result import MoleculeInfo
-from merrow.hydration.run_folder import PreparedInfo, RunFolder
+from merrow.hydration.run_folder import RunFolder
+from merrow.hydration.state import PreparedInfo
 from merrow.potentials.elements import symbol
 from merrow.potentials.interface import Array, Molecule
 from merrow.potentials.registry import located

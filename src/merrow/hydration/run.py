@@ -17,11 +17,13 @@ from merrow.hydration.config import HydrationConfig
 from merrow.hydration.prepare import begin_run, check_source, resolve_config
 from merrow.hydration.report.build import build_result, write_outputs
 from merrow.hydration.result import HydrationResult
-from merrow.hydration.run_folder import PotentialIdentity, RunFolder
+from merrow.hydration.run_folder import RunFolder
 from merrow.hydration.sampling.adaptive import Sampler
 from merrow.hydration.sampling.context import open_run
 from merrow.hydration.sampling.dispatch import open_workers
 from merrow.hydration.sampling.pilot import refine_schedule
+from merrow.hydration.sampling.placing import place_networks
+from merrow.hydration.state import PotentialIdentity
 from merrow.hydration.workers import start_workers
 from merrow.locks import locked
 from merrow.potentials.interface import Potential
@@ -101,6 +103,8 @@ def run_hydration(
         sweep(run.path)
         begin_run(run, resolved, config.source, base)
         listen(Progress("preparing the system", 0.0, known=False))
+        if checked is not None:
+            checked = place_networks(run, resolved, checked, workers)
         context = open_run(run, resolved, checked)
         potential = context.potential
         potential.evaluate(context.conformers[:1])  # what it cannot do is said before any sampling

@@ -26,14 +26,13 @@ import json
 import logging
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
 from merrow.engine.storage import TaskFolder, load_arrays, save_arrays
 from merrow.errors import InputError, MerrowError
@@ -41,9 +40,9 @@ from merrow.files import atomic_write, save_json
 from merrow.folders import resumes, text_of
 from merrow.hydration.choices import with_choices_of
 from merrow.hydration.config import STOPPING_KEYS, HydrationConfig
-from merrow.hydration.protocol import Schedule
-from merrow.hydration.result import HydrationResult, MoleculeInfo, read_result
-from merrow.hydration.sampling.tasks import PHASES, Hamiltonian, Phase, Task
+from merrow.hydration.result import HydrationResult, read_result
+from merrow.hydration.sampling.tasks import Task
+from merrow.hydration.state import STATE_FILES, PotentialIdentity, Timing
 from merrow.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -53,90 +52,6 @@ SUM = "checksum"
 """Key of a state file for the sum of the others; absent in folders of before."""
 HEAD = "# merrow run.yaml: everything this run was asked; run again with `merrow run`.\n"
 
-
-class PreparedInfo(Settings):
-    """What is said of the prepared system."""
-
-    molecule: MoleculeInfo
-    """The solute."""
-    n_waters: int
-    """Water molecules."""
-    charge_shift_e: float = 0.0
-    """What was added to each charge of the solute to make their sum whole [e]."""
-    files: dict[str, str] = Field(default_factory=dict)
-    """sha256 of topology and coordinates, by name; empty in folders of before."""
-
-
-class PotentialIdentity(Settings):
-    """The weights that the samples were made with."""
-
-    identity: str
-    """Name and hash."""
-
-
-class Intermediates(Settings):
-    """The ensembles between the MM and the ML solute, by s, rising; most molecules need none."""
-
-    water: tuple[float, ...] = ()
-    """In water."""
-    gas: tuple[float, ...] = ()
-    """In gas."""
-    settled: bool = False
-    """Whether it was judged that no more are needed."""
-
-    def hamiltonians(self, phase: Phase) -> tuple[Hamiltonian, ...]:
-        """Return what drives the ensembles of a phase, without the ends."""
-        return tuple(Hamiltonian(s) for s in (self.water if phase == "water" else self.gas))
-
-    def joined(self, more: Mapping[str, Iterable[float]]) -> Intermediates:
-        """Return these and further ones; settled if there are none."""
-        water, gas = (set(more.get(phase, ())) for phase in PHASES)
-        return Intermediates(
-            water=tuple(sorted(water.union(self.water))),
-            gas=tuple(sorted(gas.union(self.gas))),
-            settled=not (water or gas),
-        )
-
-
-class Rounds(Settings):
-    """What the rounds of sampling decided."""
-
-    judged: int = 0
-    """Segments of the path at the last judgement that they are not enough."""
-    water: int = 0
-    """Segments that each end state in water is lengthened to; 0: as the protocol says."""
-    gas: int = 0
-    """The same for the gas phase."""
-
-    def segments(self, phase: Phase) -> int:
-        """Return what was decided for the end states of a phase."""
-        return self.water if phase == "water" else self.gas
-
-
-class Timing(Settings):
-    """How long the run has taken."""
-
-    wall_s: float = 0.0
-    """Over all processes that worked on it, one after the other [s]."""
-
-
-class Failure(Settings):
-    """Why a run of a campaign failed, until it is tried again."""
-
-    why: str
-    """One sentence."""
-
-
-STATE_FILES: dict[type[Settings], str] = {
-    PreparedInfo: "system/prepared.json",
-    PotentialIdentity: "system/potential.json",
-    Schedule: "system/schedule.json",
-    Intermediates: "system/intermediates.json",
-    Rounds: "system/rounds.json",
-    Timing: "timing.json",
-    Failure: "failure.json",
-}
-"""Where each kind of state is kept; a `Schedule` is the one that the pilot refined."""
 
 S = TypeVar("S", bound=Settings)
 

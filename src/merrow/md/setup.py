@@ -10,6 +10,7 @@ import hashlib
 import logging
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,7 @@ from merrow.md.restraints import restraint_forces, wall_force
 from merrow.md.settings import MdSettings
 from merrow.native import MmKernel
 from merrow.potentials.interface import Array, Potential
+from merrow.potentials.placement import on_fastest
 from merrow.samples import COUPLED, LambdaState
 from merrow.system.box import box_vectors
 from merrow.system.build import HybridSystem, hybrid_system
@@ -134,16 +136,9 @@ def prepare_md(
     check_platform(platform)
     check_reference(platform, box, nonbonded.cutoff)
     region, coordinates = _region(settings, inputs, coordinates, periodic=periodic)
-    potential = inputs.potential or open_potential(
-        ml.potential,
-        topology,
-        region,
-        weights=ml.weights,
-        precision=ml.precision,
-        charge_scale=nonbonded.charge_scale,
-    )
-    _check_structure(inputs, region, coordinates)
-    model, seen = capped(potential, region), coordinates.positions[list(region.model_atoms)]
+    potential = _potential(settings, inputs, nonbonded, region, coordinates)
+    seen = coordinates.positions[list(region.model_atoms)]
+    model = capped(potential, region)
     check_members(ml, model, seen)
     restart = _own(restart, potential, region)
     reference = _reference(model, seen, restart)
@@ -172,6 +167,32 @@ def prepare_md(
     return MdSetup(
         settings, inputs, hybrid, potential, nonbonded, plan, snapshot, restart, state, cell
     )
+
+
+def _potential(
+    settings: MdSettings,
+    inputs: MdInputs,
+    nonbonded: Nonbonded,
+    region: MLRegion,
+    coordinates: Coordinates,
+) -> Potential:
+    """Return the potential, on the device where this process is the fastest."""
+    ml = settings.ml
+    load = partial(
+        open_potential,
+        ml.potential,
+        inputs.topology,
+        region,
+        weights=ml.weights,
+        precision=ml.precision,
+        charge_scale=nonbonded.charge_scale,
+    )
+    potential = inputs.potential or load()
+    _check_structure(inputs, region, coordinates)
+    if inputs.potential is not None:
+        return potential
+    seen = coordinates.positions[None, list(region.model_atoms)]
+    return on_fastest(potential, load, lambda loaded: capped(loaded, region).evaluate(seen))
 
 
 def _on_kernel(hybrid: HybridSystem, kernel: MmKernel, platform: str, box: Array) -> HybridSystem:

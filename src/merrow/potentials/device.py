@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: MIT
 """The device on which networks of torch run, compared once with the processor.
 
-`MERROW_DEVICE` names one as torch does: "cpu", "cuda", "cuda:1". Without it that is the first CUDA
-or ROCm device where torch finds one, else the processor. What a device says first is compared with
-what the processor says of the same conformer; a difference ends the run before it counts.
+`MERROW_DEVICE` names one as torch does: "cpu", "cuda", "cuda:1". Without it that is the one that a
+job has measured to be the fastest (`placement.py`); before that the first CUDA or ROCm device where
+torch finds one, else the processor. What a device says first is compared with what the processor
+says of the same conformer; a difference ends the run before it counts.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 import numpy as np
@@ -39,28 +42,49 @@ class Engine(Protocol):
 E = TypeVar("E", bound=Engine)
 
 
+_chosen: ContextVar[str] = ContextVar("device of networks", default="")
+
+
+@contextmanager
+def on_device(name: str) -> Iterator[None]:
+    """Let networks that are loaded meanwhile compute on a device, unless `MERROW_DEVICE` names one.
+
+    Args:
+        name: In torch's words; "" leaves it as it is.
+    """
+    token = _chosen.set(name or _chosen.get())
+    try:
+        yield
+    finally:
+        _chosen.reset(token)
+
+
+def is_forced() -> bool:
+    """Tell whether `MERROW_DEVICE` names the device."""
+    return bool(os.environ.get(VARIABLE))
+
+
 def device_name() -> str:
     """Return the device on which networks run here.
 
     Raises:
-        InputError: `MERROW_DEVICE` names what torch does not know or does not find here.
+        InputError: `MERROW_DEVICE`, or the choice of a run, is what torch does not know or does
+            not find here.
     """
     import torch  # noqa: PLC0415
 
     wanted = os.environ.get(VARIABLE, "")
+    if not wanted and _chosen.get():
+        return _chosen_device()
     if not wanted:
         return "cuda" if torch.cuda.is_available() else CPU
     try:
-        device = torch.device(wanted)
-        module = torch.get_device_module(device)
-        found = device.type == CPU or (
-            module.is_available() and (device.index or 0) < module.device_count()
-        )
+        found = _is_here(wanted)
     except (RuntimeError, AttributeError):
         raise InputError(
             f"{VARIABLE}={wanted} is no device of torch; use cpu, cuda or cuda:N, or unset it."
         ) from None
-    if device.type == "mps":
+    if torch.device(wanted).type == "mps":
         raise InputError(
             f"{VARIABLE}=mps: it has no float64, in which energies are summed; use cpu."
         )
@@ -70,6 +94,26 @@ def device_name() -> str:
             "install torch for it, or unset the variable to use the processor."
         )
     return wanted
+
+
+def _chosen_device() -> str:
+    name = _chosen.get()
+    if not _is_here(name):
+        raise InputError(
+            f"the networks of this run compute on {name}, which torch does not find here; go on "
+            f"where it is, or set {VARIABLE}=cpu to go on on the processor."
+        )
+    return name
+
+
+def _is_here(name: str) -> bool:
+    import torch  # noqa: PLC0415
+
+    device = torch.device(name)
+    if device.type == CPU:
+        return True
+    module = torch.get_device_module(device)
+    return bool(module.is_available() and (device.index or 0) < module.device_count())
 
 
 def device_of(potential: object) -> str:

@@ -13,7 +13,7 @@ import pytest
 
 from merrow.errors import IncompleteError
 from merrow.hydration.config import HydrationConfig
-from merrow.hydration.run_folder import Intermediates, Rounds, RunFolder, Stopwatch
+from merrow.hydration.run_folder import RunFolder, Stopwatch
 from merrow.hydration.sampling.adaptive import Sampler
 from merrow.hydration.sampling.rounds import (
     RoundErrors,
@@ -30,6 +30,7 @@ from merrow.hydration.sampling.tasks import (
     Task,
     gas_segment_time,
 )
+from merrow.hydration.state import Intermediates, Rounds
 
 END, GAS, PATH = Task("end", ML_SOLUTE, 0), Task("gas", ML_SOLUTE), Task("path", MM_SOLUTE, 0)
 

@@ -12,18 +12,19 @@ from merrow.hydration.config import HydrationConfig, Source
 from merrow.hydration.prepare import begin_run, check_unchanged, digest, resolve_config
 from merrow.hydration.protocol import PROTOCOLS, Schedule
 from merrow.hydration.result import HydrationResult, write_json
-from merrow.hydration.run_folder import (
+from merrow.hydration.run_folder import RunFolder
+from merrow.hydration.sampling.context import RunContext
+from merrow.hydration.sampling.tasks import MM_SOLUTE, Task, leg_plan
+from merrow.hydration.state import (
     STATE_FILES,
     Failure,
     Intermediates,
+    Placement,
     PotentialIdentity,
     PreparedInfo,
     Rounds,
-    RunFolder,
     Timing,
 )
-from merrow.hydration.sampling.context import RunContext
-from merrow.hydration.sampling.tasks import MM_SOLUTE, Task, leg_plan
 
 DG = {"value_kcal": -3.1, "stderr_kcal": 0.1}
 RESULT = {
@@ -157,6 +158,7 @@ STATES = [
     Schedule(),
     Intermediates(water=(0.25, 0.5), settled=True),
     Rounds(judged=7, gas=12),
+    Placement(device="cpu", call_ms={"cpu": 0.5, "cuda": None}, processes=4),
     Timing(wall_s=12.5),
     Failure(why="the disk is full."),
 ]

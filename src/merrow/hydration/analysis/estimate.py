@@ -28,7 +28,6 @@ from merrow.free_energy.estimators import mbar, thermodynamic_integration
 from merrow.free_energy.reorganization import reorganization_energy
 from merrow.free_energy.stored import Estimate
 from merrow.hydration.analysis.gather import SolvatedFrames, read_gas_phase, read_water
-from merrow.hydration.run_folder import Intermediates
 from merrow.hydration.sampling.tasks import (
     ML_SOLUTE,
     MM_SOLUTE,
@@ -36,6 +35,7 @@ from merrow.hydration.sampling.tasks import (
     has_gas,
     own_hamiltonian,
 )
+from merrow.hydration.state import Intermediates
 from merrow.samples import WindowSamples
 
 if TYPE_CHECKING:

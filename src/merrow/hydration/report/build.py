@@ -16,6 +16,7 @@ from merrow.hydration.measured import YOURS, Measured, known_value
 from merrow.hydration.report.page import render_page
 from merrow.hydration.report.structure import Structure
 from merrow.hydration.result import HydrationResult, Legs, write_csv, write_json
+from merrow.hydration.state import Placement
 from merrow.units import ANGSTROM_PER_NM
 from merrow.versions import versions
 
@@ -104,6 +105,7 @@ def _inefficiencies(found: HydrationAnalysis) -> str:
 
 def _settings(run: RunContext, found: HydrationAnalysis) -> dict[str, Any]:
     config, info, pme = run.config, run.prepared.info, run.nonbonded.pme
+    placed = run.folder.read(Placement)
     return {
         "protocol": config.protocol.model_dump(mode="json"),
         "potential_identity": run.potential.identity,
@@ -117,6 +119,7 @@ def _settings(run: RunContext, found: HydrationAnalysis) -> dict[str, Any]:
         "expt_kcal": config.expt_kcal,
         "expt_stderr_kcal": config.expt_stderr_kcal,
         "ml_device": run.device,
+        "ml_device_ms": {} if placed is None else placed.call_ms,
         "pme_alpha_per_angstrom": None if pme is None else pme.alpha / ANGSTROM_PER_NM,
         "pme_grid": None if pme is None else list(pme.grid),
         "ti": found.ti.method,

@@ -14,7 +14,7 @@ from merrow.hydration.analysis.estimate import (
     estimate_run,
     missing_ensembles,
 )
-from merrow.hydration.run_folder import Intermediates, Rounds, Stopwatch, Timing
+from merrow.hydration.run_folder import Stopwatch
 from merrow.hydration.sampling.dispatch import Tally, Workers, run_pieces
 from merrow.hydration.sampling.rounds import (
     RoundErrors,
@@ -26,6 +26,7 @@ from merrow.hydration.sampling.rounds import (
     plan_round,
 )
 from merrow.hydration.sampling.tasks import Task, has_end_states, path_tasks
+from merrow.hydration.state import Intermediates, Rounds, Timing
 from merrow.progress import Listener, Progress, TimeLimit, say
 
 logger = logging.getLogger(__name__)

@@ -27,8 +27,9 @@ from merrow.hydration.sampling.tasks import (
     Hamiltonian,
     gas_steps_per_record,
 )
+from merrow.hydration.state import Placement
 from merrow.nonbonded.kernel import instruction_set, why_not
-from merrow.potentials.device import device_of
+from merrow.potentials.device import device_of, on_device
 from merrow.potentials.interface import Array, Potential
 from merrow.potentials.mixture import Mixture
 from merrow.system.alchemy import tail_coefficient
@@ -217,9 +218,11 @@ def open_run(
     system = (prepared.topology, prepared.region)
     classical = potential = open_potential(MM, *system)
     if config.potential != MM:
-        potential = checked or open_potential(
-            config.potential, *system, weights=config.weights, run=folder.path
-        )
+        placed = folder.read(Placement)
+        with on_device("" if placed is None else placed.device):
+            potential = checked or open_potential(
+                config.potential, *system, weights=config.weights, run=folder.path
+            )
     conformers = make_conformers(folder, config, prepared, classical)
     run = RunContext(folder, config, prepared, classical, potential, conformers).with_kernel()
     schedule = folder.read(Schedule)

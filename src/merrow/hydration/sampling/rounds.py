@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 
 from merrow.hydration.config import HydrationConfig
 from merrow.hydration.protocol import PROTOCOLS, Protocol
-from merrow.hydration.run_folder import Intermediates, Rounds
 from merrow.hydration.sampling.tasks import (
     ML_SOLUTE,
     MM_SOLUTE,
@@ -31,6 +30,7 @@ from merrow.hydration.sampling.tasks import (
     segments_for,
     takes_from_gas,
 )
+from merrow.hydration.state import Intermediates, Rounds
 
 LIMITING = 1 / 3
 """Part of the variance from which on an end state of the endpoint route limits the error."""

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: MIT
+"""Where do the networks of a run compute? Measured when it begins, and kept with it.
+
+A step in water asks for one conformer, in as many processes as the run has; so that is measured:
+one conformer, in all processes at once.
+"""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from concurrent.futures import Executor
+from functools import partial
+from pathlib import Path
+from statistics import fmean
+
+from merrow.executor import SerialExecutor, core_count
+from merrow.hydration.config import HydrationConfig
+from merrow.hydration.prepare import prepare_system
+from merrow.hydration.run_folder import RunFolder
+from merrow.hydration.state import Placement
+from merrow.meeting import Meeting
+from merrow.potentials.device import device_of, on_device
+from merrow.potentials.interface import Potential
+from merrow.potentials.placement import call_ms, candidates, fastest
+from merrow.system.potentials import open_potential
+
+
+def place_networks(
+    folder: RunFolder, config: HydrationConfig, loaded: Potential, executor: Executor
+) -> Potential:
+    """Return the potential of a run where its networks are the fastest, as the run keeps it.
+
+    Args:
+        folder: The run folder, in which the system is prepared if it is not.
+        config: The run.
+        loaded: The potential on the device that torch prefers.
+        executor: Processes of the run.
+    """
+    among = candidates(loaded)
+    if len(among) == 1:
+        return loaded
+    found = folder.read(Placement)
+    if found is None:
+        prepare_system(folder, config)
+        count = process_count(config, executor)
+        times = {device: _measured(folder.path, device, executor, count) for device in among}
+        told = {device: ms if math.isfinite(ms) else None for device, ms in times.items()}
+        found = Placement(device=fastest(times), call_ms=told, processes=count)
+        folder.save(found)
+    if found.device == device_of(loaded):
+        return loaded
+    return _opened(folder, config, found.device)
+
+
+def process_count(config: HydrationConfig, executor: Executor) -> int:
+    """Return how many processes work at once."""
+    if isinstance(executor, SerialExecutor):
+        return 1
+    return config.processes or core_count()
+
+
+def call_ms_in_worker(run: Path, device: str, meeting: Meeting) -> float:
+    """Return the time of a call on a device [ms] while other processes call, too."""
+    folder = RunFolder(run)
+    config = folder.config()
+    solute = prepare_system(folder, config).solute[None]
+    try:
+        return call_ms(
+            partial(_opened, folder, config, ""),
+            device,
+            lambda potential: potential.evaluate(solute),
+            ready=partial(meeting.meet, 0),
+        )
+    except BaseException:
+        meeting.leave()
+        raise
+
+
+def _measured(run: Path, device: str, executor: Executor, count: int) -> float:
+    with tempfile.TemporaryDirectory(prefix="merrow-") as place:
+        meetings = [Meeting(Path(place), count, k) for k in range(count)]
+        asked = [executor.submit(call_ms_in_worker, run, device, one) for one in meetings]
+        return fmean(one.result() for one in asked)
+
+
+def _opened(folder: RunFolder, config: HydrationConfig, device: str) -> Potential:
+    prepared = prepare_system(folder, config)
+    with on_device(device):
+        return open_potential(
+            config.potential,
+            prepared.topology,
+            prepared.region,
+            weights=config.weights,
+            run=folder.path,
+        )
