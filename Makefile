@@ -20,7 +20,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 one_thread := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENMM_CPU_THREADS=1
 pytest := $(one_thread) $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
-.PHONY: setup demo test slow check bench docs sbom audit clean
+.PHONY: setup demo test slow check bench docs site sbom audit clean
 
 setup: $(READY)
 
@@ -63,6 +63,10 @@ bench: $(READY)
 # Every link leads somewhere, every Python example of the documents runs.
 docs: $(READY)
 	$(pytest) tests/architecture/test_documents.py
+
+# The pages as a site, build/site/index.html; a warning is an error.
+site: $(READY)
+	$(BIN)/python -m sphinx -q -W --keep-going -n -E -b html -d build/doctrees docs build/site
 
 # Tools that look at the environment from outside, in one of their own.
 $(TOOLS)/.ready:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What does the reference say of commands, Python, run.yaml and mdin? Made from the code.
+"""What does the reference say of commands, Python, settings and mdin? Made from the code.
 
     python docs/generate.py
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import inspect
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,19 @@ from typing import Any
 import typer
 
 import merrow
+import merrow.potentials
+import merrow.testing
 from merrow.api.runs import Picture, Plots, Run
 from merrow.api.showing import JobResult
+from merrow.campaign.config import CampaignConfig
 from merrow.cli.main import app
+from merrow.executor import ClusterConfig
 from merrow.hydration.config import HydrationConfig, Source
 from merrow.hydration.protocol import PROTOCOLS, Protocol, Schedule
+from merrow.md.settings import Coupling, MdSettings
+from merrow.md.simulate_config import SimulationConfig
 from merrow.mdin.keys import TABLES, Key
+from merrow.mdin.mlp import Confinement, MlSettings
 from merrow.settings import Settings
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -129,13 +136,55 @@ def python_page() -> str:
         lines += _members(name, one)
     for one in (Run, Plots, Picture, JobResult):
         lines += [*_definition(one.__name__, one, "##"), *_members(one.__name__, one)]
-    lines += ["## Further names\n", "| name | what it is |", "|---|---|"]
     for name in sorted(found.keys() - doors.keys()):
-        first = " ".join((inspect.getdoc(found[name]) or "").split("\n\n")[0].split())
-        if name == "PROTOCOLS":
-            first = "The named protocols: a mapping of names to `Protocol`."
-        lines.append(f"| `{name}` | {first} |")
+        lines += _further(f"merrow.{name}", found[name])
+    lines += [
+        "# For those who add a potential\n",
+        "Names of `merrow.potentials` and `merrow.testing`, for",
+        "[a potential of your own](../tutorials/new-potential.md).\n",
+    ]
+    for module in (merrow.potentials, merrow.testing):
+        for name in module.__all__:
+            if name not in found:
+                lines += _further(f"{module.__name__}.{name}", getattr(module, name))
     return "\n".join([*lines, ""])
+
+
+def settings_page() -> str:
+    """Return the page of the settings of dynamics, campaigns and clusters."""
+    lines = [
+        MADE,
+        "# Settings of dynamics, campaigns and clusters\n",
+        "Keys of the files that these commands write and read, and fields of the classes in",
+        "Python. A key that is not named here is refused. Those of a hydration free energy are in",
+        "[run.yaml](run-yaml.md), those of a sander input in [mdin, key by key](mdin.md).\n",
+    ]
+    parts: tuple[tuple[str, str, type[Settings]], ...] = (
+        ("`simulate.yaml`", "What `merrow simulate` was asked.", SimulationConfig),
+        ("`campaign.yaml`", "What `merrow campaign run` was asked.", CampaignConfig),
+        ("A cluster file", "`merrow cluster init` writes one.", ClusterConfig),
+        ("`merrow.MdSettings`", "A run of `merrow md`, without an input file.", MdSettings),
+        ("`MdSettings.ml`", "The ML region; `&mlp` of a sander input.", MlSettings),
+        ("`MdSettings.ml.confinement`", "The wall of `mlp_confine`.", Confinement),
+        ("`MdSettings.coupling`", "One state of a coupling path.", Coupling),
+    )
+    for title, about, model in parts:
+        lines += [f"## {title}\n", f"{about}\n"]
+        lines += ["| key | meaning | default | allowed |", "|---|---|---|---|", *_keys(model), ""]
+    return "\n".join(lines)
+
+
+def _further(name: str, one: Any) -> list[str]:
+    """Return what stands of a name that is no door: settings have a page of their own."""
+    if isinstance(one, Mapping):
+        return [f"## `{name}`\n", f"A mapping of {', '.join(f'`{key}`' for key in one)}.\n"]
+    if inspect.isclass(one) and issubclass(one, Settings):
+        page = "run-yaml.md" if one is Protocol else "settings.md"
+        about = (inspect.getdoc(one) or "").split("\n\n")[0]
+        return [f"## `{name}`\n", f"{about} Its fields: [settings]({page}).\n"]
+    if not (inspect.isclass(one) or inspect.isfunction(one)):
+        return [f"## `{name}`\n", f"A constant: `{one!r}`.\n"]
+    return [*_definition(name, one, "##"), *_members(name.rpartition(".")[2], one)]
 
 
 def _definition(name: str, one: Any, level: str) -> list[str]:
@@ -245,6 +294,7 @@ def main() -> None:
     (REFERENCE / "cli.md").write_text(cli_page(), encoding="utf-8")
     (REFERENCE / "run-yaml.md").write_text(run_file_page(), encoding="utf-8")
     (REFERENCE / "python.md").write_text(python_page(), encoding="utf-8")
+    (REFERENCE / "settings.md").write_text(settings_page(), encoding="utf-8")
     (REFERENCE / "mdin.md").write_text(mdin_page(), encoding="utf-8")
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from parmed import load_file
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "add-a-potential.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "tutorials" / "new-potential.md"
 BLOCK = re.compile(r"^## \d\. [^`\n]*`([^`]+)`.*?^```\w+\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
