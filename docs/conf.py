@@ -72,7 +72,7 @@ def _read(app: Any, name: str, content: list[str]) -> None:
     content[0] = lead_out(Path(app.env.doc2path(name)), content[0])
 
 
-def _included(app: Any, relative: Path, parent: str, content: list[str]) -> None:
+def _included(_app: Any, relative: Path, _parent: str, content: list[str]) -> None:
     page = (HERE / relative).resolve()
     text = lead_out(page, content[0])
     inside = r"\1/\2\3"  # links to our own pages, counted from the folder of the file included

@@ -204,7 +204,8 @@ def _definition(name: str, one: Any, level: str) -> list[str]:
 def _parameter(parameter: inspect.Parameter) -> str:
     if parameter.default is parameter.empty:
         return parameter.name
-    return f"{parameter.name}={parameter.default!r}"
+    default = getattr(parameter.default, "__name__", repr(parameter.default))
+    return f"{parameter.name}={default}"
 
 
 def _members(name: str, one: Any) -> Iterator[str]:
