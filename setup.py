@@ -118,7 +118,7 @@ setup(
             Extension(
                 name,
                 sources=[f"native/{stem}_kernel.cpp", f"native/{stem}_library.cpp"],
-                depends=sorted(glob(f"native/{stem}_*.hpp")),
+                depends=["native/library.hpp", *sorted(glob(f"native/{stem}_*.hpp"))],
                 language="c++",
                 optional=True,
                 py_limited_api=True,  # it does not touch Python at all: one wheel for every version

@@ -7,13 +7,8 @@
 #include <new>
 #include <vector>
 
-#if defined(MERROW_X86)
-#include <xmmintrin.h>
-#endif
-
 #include "ani_model.hpp"
-
-#define MERROW_EXPORT extern "C" __attribute__((visibility("default")))
+#include "library.hpp"
 
 namespace merrow {
 
@@ -72,31 +67,11 @@ float* new_weights(Handle& handle, size_t n) {
     return handle.weights.back().data();
 }
 
-const Kernel* find_kernel(const char* name) {
 #if defined(MERROW_X86)
-    __builtin_cpu_init();
-    const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-    const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-                        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
-    if (avx512 && !std::strcmp(name, "avx512")) return &kernel_avx512;
-    if (avx2 && !std::strcmp(name, "avx2")) return &kernel_avx2;
+constexpr const Kernel* kKernels[] = {&kernel_avx512, &kernel_avx2, &kernel_baseline};
+#else
+constexpr const Kernel* kKernels[] = {&kernel_baseline};
 #endif
-    return std::strcmp(name, "baseline") ? nullptr : &kernel_baseline;
-}
-
-// Treats numbers below 1e-38 as zero while it lives: the tails of the symmetry functions are full of
-// them, and x86 processors take a hundred times longer for each.
-class FlushTinyNumbers {
-#if defined(MERROW_X86)
-   public:
-    FlushTinyNumbers() : before_(_mm_getcsr()) { _mm_setcsr(before_ | 0x8040); }
-    ~FlushTinyNumbers() { _mm_setcsr(before_); }
-    FlushTinyNumbers(const FlushTinyNumbers&) = delete;
-
-   private:
-    unsigned before_;
-#endif
-};
 
 template <class Function>
 int guarded(Function&& function) {   // no exception may cross the C ABI
@@ -116,7 +91,7 @@ using namespace merrow;
 // Changes with every change of the functions below; native.py refuses another number.
 MERROW_EXPORT int merrow_ani_abi() { return 1; }
 
-MERROW_EXPORT int merrow_ani_supports(const char* isa) { return find_kernel(isa) != nullptr; }
+MERROW_EXPORT int merrow_ani_supports(const char* isa) { return find_kernel(kKernels, isa) != nullptr; }
 
 // Offsets are those of Model. constants: radial cutoff, angular cutoff, radial eta, angular eta,
 // zeta, self energy, then radial shifts (16), shift and section of each angular term (32 + 32).
@@ -127,7 +102,7 @@ MERROW_EXPORT Handle* merrow_ani_create(const char* isa, int n_atoms, int n_spec
     Handle* handle = nullptr;
     const int status = guarded([&] {
         handle = new Handle;
-        if (!(handle->kernel = find_kernel(isa))) throw std::bad_alloc();
+        if (!(handle->kernel = find_kernel(kKernels, isa))) throw std::bad_alloc();
         handle->species.assign(species, species + n_atoms);
         handle->radial_offset.assign(radial_offset, radial_offset + n_species * n_species);
         handle->angular_offset.assign(angular_offset, angular_offset + n_species * n_species * n_species);

@@ -65,7 +65,7 @@ void* reserve(Workspace& workspace, Slot slot, size_t bytes);   // contents are 
 
 // One instruction set. Energies (conformer, member) and forces (conformer, atom, xyz) are float64.
 struct Kernel {
-    const char* name;
+    const char* isa;
     int lanes;
     void (*evaluate)(const Model&, Workspace&, int n_conformers, const double* positions,
                      double* member_energies, double* forces);

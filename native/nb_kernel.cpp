@@ -49,16 +49,13 @@ struct Near {                      // a pair of single atoms within the cutoff
 
 // act(pair, near) for the pairs of ions, and of ions and the solute, within the cutoff.
 template <class Act>
-void each_pair(const Model& model, const Workspace& ws, const double* box, Act act) {
+void each_pair(const Model& model, const Workspace& ws, const Cell& cell, Act act) {
     for (int p = 0; p < model.n_pairs; p++) {
         const Pair& pair = model.pairs[p];
         Near n;
-        n.r2 = 0.;
-        for (int k = 0; k < 3; k++) {
-            n.d[k] = double(ws.single_x[3 * pair.j + k]) - ws.single_x[3 * pair.i + k];
-            n.d[k] -= box[k] * __builtin_rint(n.d[k] / box[k]);
-            n.r2 += n.d[k] * n.d[k];
-        }
+        for (int k = 0; k < 3; k++) n.d[k] = double(ws.single_x[3 * pair.j + k]) - ws.single_x[3 * pair.i + k];
+        to_nearest(cell, n.d);
+        n.r2 = n.d[0] * n.d[0] + n.d[1] * n.d[1] + n.d[2] * n.d[2];
         if (n.r2 >= model.cutoff * model.cutoff) continue;
         n.r2 = n.r2 < 1e-8 ? 1e-8 : n.r2;
         const double r = __builtin_sqrt(n.r2), s = model.alpha * r;
@@ -81,9 +78,9 @@ Soft soft_core(double x6, double lambda) {
     return {4. * lambda * e, 4. * (e + .5 * lambda * steep), 24. * lambda * steep * x6};
 }
 
-void self_energies(const Model& model, const double* box, double* out) {   // of lambda: 1, lambda, lambda^2
+void self_energies(const Model& model, const Cell& cell, double* out) {   // of lambda: 1, lambda, lambda^2
     const double self = -model.alpha / __builtin_sqrt(kPi);
-    const double plasma = -kPi / (2. * box[0] * box[1] * box[2] * model.alpha * model.alpha);
+    const double plasma = -kPi / (2. * volume(cell) * model.alpha * model.alpha);
     const double qo = model.charge_o, qh = model.charge_h;
     double sum[2] = {0., (qo + 2. * qh) * model.n_water}, square[2] = {0., (qo * qo + 2. * qh * qh) * model.n_water};
     for (int i = 0; i < model.n_single; i++) {
@@ -102,38 +99,37 @@ void set_charges(const Model& model, Workspace& ws, double lambda_elec) {
 }
 
 // Positions into records and a list that is good for them.
-Status prepare(const Model& model, Workspace& ws, const double* positions, const double* box) {
-    for (int d = 0; d < 3; d++)
-        if (!(box[d] >= 2. * model.cutoff)) return kTooNarrow;
-    Positions state = convert(model, ws, positions, box);
-    if (state == kFar || (state == kGood && !list_holds(model, ws, box))) {
-        build_list(model, ws, positions, box);
-        state = convert(model, ws, positions, box);
+Status prepare(const Model& model, Workspace& ws, const double* positions, const Cell& cell) {
+    for (double length : cell.length)
+        if (!(length >= 2. * model.cutoff)) return kTooNarrow;
+    Positions state = convert(model, ws, positions, cell);
+    if (state == kFar || (state == kGood && !list_holds(model, ws, cell))) {
+        build_list(model, ws, positions, cell);
+        state = convert(model, ws, positions, cell);
     }
+    if (state == kGood && is_tilted(cell) && shortest(cell.length) < ws.list_radius) return kTooNarrow;   // see Distance
     if (state != kGood) ws.valid = 0;
     return state == kGood ? Status::kDone : Status::kNotNumbers;
 }
 
-bool is_narrow(const Model& model, const Workspace& ws, const double* box) {
-    double least = box[0] < box[1] ? box[0] : box[1];
-    least = box[2] < least ? box[2] : least;
-    return least < 2. * (model.cutoff + 2. * ws.list_reach_o);
+bool is_narrow(const Model& model, const Workspace& ws, const Cell& cell) {
+    return shortest(cell.length) < 2. * (model.cutoff + 2. * ws.list_reach_o);
 }
 
-template <bool kNarrow>
-void direct_space(const Model& model, Workspace& ws, const double* box_d, double lambda_elec, double lambda_sterics, double* solute,
+template <int kN, bool kNarrow>
+void direct_space(const Model& model, Workspace& ws, const Cell& cell, double lambda_elec, double lambda_sterics, double* solute,
                   double* energies) {
-    const Box box = float_box(box_d);
+    const Box box = float_box(cell);
     double e[2];
     SingleEnergies s;
-    water_pairs<kNarrow>(model, ws, box, e);
+    water_pairs<kN, kNarrow>(model, ws, box, e);
     const double corrections = water_corrections(model, ws);
-    single_water<true, kNarrow>(model, ws, box, model.n_single, float(lambda_elec), float(lambda_sterics), &s);
+    single_water<true, kN, kNarrow>(model, ws, box, model.n_single, float(lambda_elec), float(lambda_sterics), &s);
     for (int i = 0; i < 3 * model.n_single; i++) solute[i] = sum(load(ws.single_f + size_t(kLanes) * i));
     energies[kDirect] = e[0] + corrections + lambda_elec * s.solute_coulomb + s.ion_coulomb + excluded_pairs(model, ws, solute);
     energies[kLennardJones] = e[1] + s.ion_lj;
     energies[kSoftCore] = s.soft_core;
-    each_pair(model, ws, box_d, [&](const Pair& pair, const Near& near) {
+    each_pair(model, ws, cell, [&](const Pair& pair, const Near& near) {
         const double qq = pair.charge_product * (near.soft ? lambda_elec : 1.);
         const Soft lj = soft_core(near.x6, near.soft ? lambda_sterics : 1.);
         energies[kDirect] += qq * near.coulomb;
@@ -146,47 +142,49 @@ void direct_space(const Model& model, Workspace& ws, const double* box_d, double
     });
 }
 
-void add_mesh_forces(const Model& model, Workspace& ws, const double* box, double* single) {
-    float per[3];
-    for (int d = 0; d < 3; d++) per[d] = float(-model.grid[d] / box[d]);
+void add_mesh_forces(const Model& model, Workspace& ws, const Spacing& spacing, double* single) {
+    const auto& per = spacing.per;
     const int first_single = batches(model.n_water) * kSites * kLanes;
     gather_places<false>(model, ws, false, [&](int place, float x, float y, float z, float) {
         const float q = ws.splines[size_t(16) * place + 10];
-        if (place >= first_single) {
-            double* f = single + 3 * (place - first_single);
-            f[0] += q * per[0] * x, f[1] += q * per[1] * y, f[2] += q * per[2] * z;
-        } else {
-            const int batch = place / kLanes, water = batch / kSites * kLanes + place % kLanes;
-            float* f = ws.forces + size_t(kRecord) * water + 4 * (batch % kSites);
-            f[0] += q * per[0] * x, f[1] += q * per[1] * y, f[2] += q * per[2] * z;
-        }
+        const int batch = place / kLanes, water = batch / kSites * kLanes + place % kLanes;
+        auto add = [&](auto* f) {
+            f[0] -= q * per[0][0] * x;
+            f[1] -= q * per[0][1] * x, f[1] -= q * per[1][1] * y;
+            f[2] -= q * per[0][2] * x, f[2] -= q * per[1][2] * y, f[2] -= q * per[2][2] * z;
+        };
+        if (place >= first_single) add(single + 3 * (place - first_single));
+        else add(ws.forces + size_t(kRecord) * water + 4 * (batch % kSites));
     });
 }
 
-Status compute(const Model& model, Workspace& ws, const double* positions, const double* box, double lambda_elec,
+Status compute(const Model& model, Workspace& ws, const double* positions, const Cell& cell, double lambda_elec,
                double lambda_sterics, double* forces, double* energies) {
-    if (const Status status = prepare(model, ws, positions, box)) return status;
+    if (const Status status = prepare(model, ws, positions, cell)) return status;
     double* single = ws.single_total;
     memset(ws.forces, 0, size_t(kRecord) * (model.n_water + 1) * sizeof(float));
     set_charges(model, ws, lambda_elec);
-    if (is_narrow(model, ws, box)) direct_space<true>(model, ws, box, lambda_elec, lambda_sterics, single, energies);
-    else direct_space<false>(model, ws, box, lambda_elec, lambda_sterics, single, energies);
-    set_influence(model, ws, box);
-    place_all(model, ws, box);
+    const bool narrow = is_narrow(model, ws, cell);
+    const auto direct = model.n_sites == 4 ? narrow ? direct_space<4, true> : direct_space<4, false>
+                                           : narrow ? direct_space<3, true> : direct_space<3, false>;
+    direct(model, ws, cell, lambda_elec, lambda_sterics, single, energies);
+    const Spacing spacing(model, cell);
+    set_influence(model, ws, cell);
+    place_all(model, ws, spacing);
     spread_places(model, ws, false);
     energies[kReciprocal] = solve<true, true>(model, ws);
-    add_mesh_forces(model, ws, box, single);
+    add_mesh_forces(model, ws, spacing, single);
     double self[3];
-    self_energies(model, box, self);
+    self_energies(model, cell, self);
     energies[kSelf] = self[0] + lambda_elec * (self[1] + lambda_elec * self[2]);
-    energies[kTail] = model.tail / (box[0] * box[1] * box[2]);
+    energies[kTail] = model.tail / volume(cell);
     double bad = 0.;
     for (int p = 0; p < model.n_water; p++) {
         const float* f = ws.forces + size_t(kRecord) * p;
         double* out = forces + size_t(3) * model.water[ws.order[p]];
-        for (int k = 0; k < kSites; k++)
+        for (int k = 0; k < model.n_sites; k++)
             for (int d = 0; d < 3; d++) {
-                out[3 * k + d] = f[4 * k + d];
+                out[3 * model.site[k] + d] = f[4 * k + d];
                 bad += f[4 * k + d] * 0.;
             }
     }
@@ -201,9 +199,9 @@ Status compute(const Model& model, Workspace& ws, const double* positions, const
 
 // One transform of all charges gives the potential of waters and of the solute at the solute, one of the
 // solute alone its own.
-void record_mesh(const Model& model, Workspace& ws, const double* box, double* linear, double* quadratic) {
-    set_influence(model, ws, box);
-    place_all(model, ws, box);
+void record_mesh(const Model& model, Workspace& ws, const Cell& cell, double* linear, double* quadratic) {
+    set_influence(model, ws, cell);
+    place_all(model, ws, Spacing(model, cell));
     spread_places(model, ws, false);
     solve<false, true>(model, ws);
     const int first = batches(model.n_water) * kSites * kLanes;
@@ -216,24 +214,26 @@ void record_mesh(const Model& model, Workspace& ws, const double* box, double* l
     *linear = both - 2. * *quadratic;
 }
 
-Status record(const Model& model, Workspace& ws, const double* positions, const double* box_d, double lambda_sterics, int n_sterics,
+Status record(const Model& model, Workspace& ws, const double* positions, const Cell& cell, double lambda_sterics, int n_sterics,
               const double* sterics, Couplings* couplings, double* energies) {
-    if (const Status status = prepare(model, ws, positions, box_d)) return status;
-    const Box box = float_box(box_d);
+    if (const Status status = prepare(model, ws, positions, cell)) return status;
+    const Box box = float_box(cell);
     set_charges(model, ws, 1.);
     SingleEnergies s;
-    if (is_narrow(model, ws, box_d)) single_water<false, true>(model, ws, box, model.n_solute, 1.f, float(lambda_sterics), &s);
-    else single_water<false, false>(model, ws, box, model.n_solute, 1.f, float(lambda_sterics), &s);
+    const bool narrow = is_narrow(model, ws, cell);
+    const auto solute = model.n_sites == 4 ? narrow ? single_water<false, 4, true> : single_water<false, 4, false>
+                                           : narrow ? single_water<false, 3, true> : single_water<false, 3, false>;
+    solute(model, ws, box, model.n_solute, 1.f, float(lambda_sterics), &s);
     double self[3];
-    self_energies(model, box_d, self);
+    self_energies(model, cell, self);
     *couplings = {};
-    record_mesh(model, ws, box_d, &couplings->linear, &couplings->quadratic);
+    record_mesh(model, ws, cell, &couplings->linear, &couplings->quadratic);
     couplings->linear += s.solute_coulomb + self[1];
     couplings->quadratic += excluded_pairs(model, ws, ws.single_total) + self[2];
     couplings->sterics_slope = s.sterics_slope;
     for (int k = 0; k < n_sterics; k++) energies[k] = 0.;
     soft_core_energies(model, ws, box, n_sterics, sterics, energies, &couplings->size_slope);
-    each_pair(model, ws, box_d, [&](const Pair& pair, const Near& near) {
+    each_pair(model, ws, cell, [&](const Pair& pair, const Near& near) {
         if (!near.soft) return;
         couplings->linear += pair.charge_product * near.coulomb;
         couplings->sterics_slope += pair.epsilon * soft_core(near.x6, lambda_sterics).slope;

@@ -7,39 +7,21 @@
 #include <new>
 #include <vector>
 
-#if defined(MERROW_X86)
-#include <xmmintrin.h>
-#endif
-
+#include "library.hpp"
 #include "nb_model.hpp"
-
-#define MERROW_EXPORT extern "C" __attribute__((visibility("default")))
 
 namespace merrow::nb {
 namespace {
 
-const Kernel* find_kernel(const char* name) {
 #if defined(MERROW_X86)
-    __builtin_cpu_init();
-    const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-    const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-                        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
-    if (avx512 && !std::strcmp(name, "avx512")) return &kernel_avx512;
-    if (avx2 && !std::strcmp(name, "avx2")) return &kernel_avx2;
+constexpr const Kernel* kKernels[] = {&kernel_avx512, &kernel_avx2, &kernel_baseline};
+#else
+constexpr const Kernel* kKernels[] = {&kernel_baseline};
 #endif
-    return std::strcmp(name, "baseline") ? nullptr : &kernel_baseline;
+
+Cell cell_of(const double* vectors) {
+    return {{vectors[0], vectors[4], vectors[8]}, vectors[3], vectors[6], vectors[7]};
 }
-
-class FlushTinyNumbers {   // numbers below 1e-38 are zero while it lives
-#if defined(MERROW_X86)
-   public:
-    FlushTinyNumbers() : before_(_mm_getcsr()) { _mm_setcsr(before_ | 0x8040); }
-    ~FlushTinyNumbers() { _mm_setcsr(before_); }
-
-   private:
-    unsigned before_;
-#endif
-};
 
 void* zeroed(size_t bytes) {
     const size_t size = (bytes / 64 + 2) * 64;
@@ -186,15 +168,17 @@ void grow_entries(Workspace& ws, size_t at_least) {
 
 }  // namespace merrow::nb
 
+using namespace merrow;
 using namespace merrow::nb;
 
-MERROW_EXPORT int merrow_nb_abi() { return 1; }
+MERROW_EXPORT int merrow_nb_abi() { return 2; }
 
-MERROW_EXPORT int merrow_nb_supports(const char* isa) { return find_kernel(isa) != nullptr; }
+MERROW_EXPORT int merrow_nb_supports(const char* isa) { return find_kernel(kKernels, isa) != nullptr; }
 
+// sizes: atoms, waters, atoms of the solute, single atoms, excluded pairs, pairs, sites of a water;
 // single_terms: charge [scaled], sigma^6 and epsilon with the O of water, of each single atom;
-// pair_terms: product of charges [scaled], sigma^6, epsilon; numbers: charges of O and of H [scaled], A
-// and B of O-O, cutoff, alpha, tail, buffer, centre, then the two polynomials.
+// pair_terms: product of charges [scaled], sigma^6, epsilon; numbers: charges of O (or the extra
+// point) and of H [scaled], A and B of O-O, cutoff, alpha, tail, buffer, centre, then the two polynomials.
 MERROW_EXPORT Handle* merrow_nb_create(const char* isa, const int32_t* sizes, const int32_t* water, const int32_t* single,
                                        const double* single_terms, const int32_t* grid, const double* numbers, const int32_t* excluded,
                                        const int32_t* pair_atoms, const double* pair_terms) {
@@ -202,9 +186,12 @@ MERROW_EXPORT Handle* merrow_nb_create(const char* isa, const int32_t* sizes, co
     try {
         h = new Handle;
         Model& m = h->model;
-        if (!(h->kernel = find_kernel(isa))) throw std::bad_alloc();
+        if (!(h->kernel = find_kernel(kKernels, isa))) throw std::bad_alloc();
         m.n_atoms = sizes[0], m.n_water = sizes[1], m.n_solute = sizes[2], m.n_single = sizes[3];
         m.n_excluded = sizes[4], m.n_pairs = sizes[5];
+        const int site[2][4] = {{0, 1, 2, 0}, {3, 1, 2, 0}};
+        m.n_sites = sizes[6];
+        std::memcpy(m.site, site[m.n_sites == 4], sizeof m.site);
         h->water.assign(water, water + m.n_water);
         h->single.assign(single, single + m.n_single);
         for (int i = 0; i < m.n_single; i++) {
@@ -229,11 +216,12 @@ MERROW_EXPORT Handle* merrow_nb_create(const char* isa, const int32_t* sizes, co
     }
 }
 
+// box: its vectors, a row each; what stands above the diagonal is 0.
 MERROW_EXPORT int merrow_nb_compute(Handle* h, const double* positions, const double* box, double lambda_elec, double lambda_sterics,
                                     double* forces, double* energies) {
     const FlushTinyNumbers flush;
     try {
-        return h->kernel->compute(h->model, h->ws, positions, box, lambda_elec, lambda_sterics, forces, energies);
+        return h->kernel->compute(h->model, h->ws, positions, cell_of(box), lambda_elec, lambda_sterics, forces, energies);
     } catch (...) {
         return kNoMemory;
     }
@@ -244,7 +232,7 @@ MERROW_EXPORT int merrow_nb_record(Handle* h, const double* positions, const dou
     const FlushTinyNumbers flush;
     try {
         Couplings found;
-        const Status status = h->kernel->record(h->model, h->ws, positions, box, lambda_sterics, n_sterics, sterics, &found, soft_core);
+        const Status status = h->kernel->record(h->model, h->ws, positions, cell_of(box), lambda_sterics, n_sterics, sterics, &found, soft_core);
         couplings[0] = found.linear, couplings[1] = found.quadratic;
         couplings[2] = found.sterics_slope, couplings[3] = found.size_slope;
         return status;

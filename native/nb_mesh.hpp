@@ -8,6 +8,7 @@
 // Atoms have places on the mesh: batch of kLanes waters, then site, then lane; single atoms follow.
 #pragma once
 
+#include "nb_cell.hpp"
 #include "nb_fourier.hpp"
 
 namespace merrow::nb {
@@ -36,15 +37,24 @@ inline void spline(Vec w, Vec* value, Vec* slope) {
     for (int j = 0; j < kOrder; j++) value[j] = t[j];
 }
 
+// Mesh points per nm along each of its axes.
+struct Spacing {
+    float per[3][3];
+    Spacing(const Model& model, const Cell& cell) {
+        const Reciprocal reciprocal(cell);
+        for (int d = 0; d < 3; d++)
+            for (int e = 0; e < 3; e++) per[d][e] = float(model.grid[d] * reciprocal.row[d][e]);
+    }
+};
+
 // Splines of kLanes atoms become one record of 16 floats for each: x (5), y (5), charge, z (5).
-inline void place_batch(const Model& model, Workspace& ws, const float* per_length, Vec x, Vec y, Vec z, Vec charge, int at) {
+inline void place_batch(const Model& model, Workspace& ws, const Spacing& spacing, Vec x, Vec y, Vec z, Vec charge, int at) {
     Vec value[16], slope[16];
-    const Vec position[3] = {x, y, z};
     constexpr int kAt[3] = {0, 5, 11};
     for (int i = 0; i < 16; i++) value[i] = slope[i] = Vec{};
     for (int d = 0; d < 3; d++) {
         const float n = float(model.grid[d]);
-        Vec u = position[d] * per_length[d];
+        Vec u = x * spacing.per[d][0] + (y * spacing.per[d][1] + z * spacing.per[d][2]);
         u -= n * nearest(u * (1.f / n) - .5f);       // within the mesh, or on its far border
         const Vec whole = nearest(u - .5f);
         spline(u - whole, value + kAt[d], slope + kAt[d]);
@@ -111,29 +121,36 @@ inline void spread_places(const Model& model, Workspace& ws, bool solute_only) {
 
 // Influence function / 2, since the transform along x gives twice each row; blocks of kLanes lines
 // along z, [block][z][line].
-inline void set_influence(const Model& model, Workspace& ws, const double* box) {
-    if (ws.influence_box[0] == box[0] && ws.influence_box[1] == box[1] && ws.influence_box[2] == box[2]) return;
-    memcpy(ws.influence_box, box, sizeof ws.influence_box);
+inline void set_influence(const Model& model, Workspace& ws, const Cell& cell) {
+    if (!memcmp(&ws.influence_cell, &cell, sizeof cell)) return;
+    ws.influence_cell = cell;
+    const Reciprocal reciprocal(cell);
     const int nx = model.grid[0], ny = model.grid[1], nz = model.grid[2], lines = (nx / 2 + 1) * ny;
+    auto number = [&](int d, int k) { return k <= model.grid[d] / 2 ? k : k - model.grid[d]; };
     auto square = [&](int d, int k) {
-        const int n = model.grid[d], m = k <= n / 2 ? k : k - n;
-        return m / box[d] * (m / box[d]);
+        const double m = number(d, k) / reciprocal.width[d];
+        return m * m;
     };
-    // exp(-pi^2 m^2/alpha^2) is a product of three
-    const double f = kPi * kPi / (model.alpha * model.alpha), scale = .5 / (kPi * box[0] * box[1] * box[2]);
-    double* table = reinterpret_cast<double*>(ws.buffer);   // z: square, factor
+    // the last wave of an even number of points stands for m and -m, whose mixed terms cancel
+    auto mixed = [&](int d, int k) { return 2 * k == model.grid[d] ? 0. : number(d, k); };
+    const double f = kPi * kPi / (model.alpha * model.alpha), scale = .5 / (kPi * volume(cell));
+    const double xy = 2. * reciprocal.product(0, 1), xz = 2. * reciprocal.product(0, 2), yz = 2. * reciprocal.product(1, 2);
+    const bool tilted = is_tilted(cell);
+    double* table = reinterpret_cast<double*>(ws.buffer);   // z: square, Gaussian
     for (int k = 0; k < nz; k++) {
         table[2 * k] = square(2, k);
         table[2 * k + 1] = __builtin_exp(-f * square(2, k)) / ws.moduli[2][k];
     }
     for (int line = 0; line < lines; line++) {
         const int kx = line / ny, ky = line % ny;
-        const double xy = square(0, kx) + square(1, ky);
-        const double head = scale * __builtin_exp(-f * xy) / (ws.moduli[0][kx] * ws.moduli[1][ky]);
+        const double mx = mixed(0, kx), my = mixed(1, ky), flat = square(0, kx) + square(1, ky) + xy * mx * my;
+        const double spread = scale / (ws.moduli[0][kx] * ws.moduli[1][ky]), head = spread * __builtin_exp(-f * flat);
         float* p = ws.influence + size_t(line / kLanes) * nz * kLanes + line % kLanes;
         for (int kz = 0; kz < nz; kz++) {
-            const double m2 = xy + table[2 * kz];
-            p[size_t(kz) * kLanes] = m2 > 0. ? float(head * table[2 * kz + 1] / m2) : 0.f;
+            // exp(-pi^2 m^2/alpha^2) is a product of three where the vectors are at right angles
+            const double m2 = flat + table[2 * kz] + (xz * mx + yz * my) * mixed(2, kz);
+            const double gauss = tilted ? spread * __builtin_exp(-f * m2) / ws.moduli[2][kz] : head * table[2 * kz + 1];
+            p[size_t(kz) * kLanes] = m2 > 0. ? float(gauss / m2) : 0.f;
         }
     }
 }
@@ -293,17 +310,15 @@ void gather_places(const Model& model, const Workspace& ws, bool solute_only, Ac
     });
 }
 
-inline void place_all(const Model& model, Workspace& ws, const double* box) {
-    float per_length[3];
-    for (int d = 0; d < 3; d++) per_length[d] = float(model.grid[d] / box[d]);
+inline void place_all(const Model& model, Workspace& ws, const Spacing& spacing) {
     const int water = batches(model.n_water);
     for (int b = 0; b < water; b++) {
         uint32_t index[kLanes];
         for (int l = 0; l < kLanes; l++) index[l] = kRecord * (b * kLanes + l);
         Sites s;
-        read_sites(ws.sites, index, s);
+        read_sites<3>(ws.sites, index, s);
         for (int k = 0; k < kSites; k++)
-            place_batch(model, ws, per_length, s.x[k], s.y[k], s.z[k], all(k ? model.charge_h : model.charge_o), (b * kSites + k) * kLanes);
+            place_batch(model, ws, spacing, s.x[k], s.y[k], s.z[k], all(k ? model.charge_h : model.charge_o), (b * kSites + k) * kLanes);
     }
     for (int i = 0; i < model.n_single; i += kLanes) {
         Vec p[3]{}, charge{};
@@ -311,7 +326,7 @@ inline void place_all(const Model& model, Workspace& ws, const double* box) {
             for (int d = 0; d < 3; d++) p[d][l] = ws.single_x[3 * (i + l) + d];
             charge[l] = ws.single_q[i + l];
         }
-        place_batch(model, ws, per_length, p[0], p[1], p[2], charge, water * kSites * kLanes + i);
+        place_batch(model, ws, spacing, p[0], p[1], p[2], charge, water * kSites * kLanes + i);
     }
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // What does the kernel know of a system? Plain data: shared by all instruction sets, no library template.
 //
-// A system is a box of rigid 3-site waters and of single atoms: those of the solute, then ions. The
-// solute's charges are scaled by lambda_elec, its Lennard-Jones pairs with all others are a soft core
+// A system is a box of rigid waters of 3 or 4 sites and of single atoms: those of the solute, then ions.
+// The solute's charges are scaled by lambda_elec, its Lennard-Jones pairs with all others are a soft core
 // at lambda_sterics; nothing acts within it. Lengths in nm, energies in kJ/mol, charges multiplied by
 // the square root of Coulomb's constant.
 #pragma once
@@ -20,6 +20,9 @@ enum Energy { kDirect, kLennardJones, kSoftCore, kReciprocal, kSelf, kTail, kEne
 
 enum Status { kDone, kNoMemory, kNotNumbers, kTooNarrow };
 
+// The box: vectors (x, 0, 0), (yx, y, 0) and (zx, zy, z); length is x, y, z.
+struct Cell { double length[3], yx, zx, zy; };
+
 // A pair of single atoms, one of which at least is an ion.
 struct Pair {
     int32_t i, j;                  // of the single atoms
@@ -29,15 +32,17 @@ struct Pair {
 // Parameters that never change.
 struct Model {
     int n_atoms, n_water, n_solute, n_single;   // single atoms: solute and ions
-    const int32_t* water;          // first atom of each water: O, H, H follow each other
+    const int32_t* water;          // first atom of each water: O, H, H (and an extra point) follow each other
+    int n_sites;                   // 3, or 4 with an extra point
+    int site[4];                   // which atom of a water is each site: charged ones, H and H, then O if it has no charge
     const int32_t* single;         // atoms of the solute, then ions
     const float* single_charge;    // at lambda_elec = 1
     const float *single_sigma6, *single_epsilon;   // with the O of water; epsilon 0 = none
-    float charge_o, charge_h;
+    float charge_o, charge_h;      // of the site that is not H: O or the extra point
     float lj_a, lj_b;              // of O-O
     double cutoff, alpha, tail;    // tail: of all pairs but those of the solute [kJ nm3/mol]
     int grid[3];
-    double buffer, centre;         // of the list; where between O and the middle of HH its points are
+    double buffer, centre;         // of the list; where between the first site and the middle of HH its points are
     int n_excluded;                // pairs of single atoms without direct terms: -erf only
     const int32_t* excluded;
     int n_pairs;
@@ -68,13 +73,14 @@ struct Workspace {
     size_t capacity;
     uint32_t* near;                // the same of waters near single atoms
     int n_near, valid;
-    double list_box[3], list_radius, list_reach;   // reach of a site from the point of its water
-    float list_reach_o;            // and from its O
+    Cell list_cell;
+    double list_radius, list_reach;   // reach of a site from the point of its water
+    float list_reach_o;            // and from its first site
     // mesh
     float *mesh, *re, *im, *influence, *splines, *slopes;
     int32_t *cell, *x_offset, *y_offset;
     float* buffer;                 // of one batch of Fourier transforms
-    double influence_box[3];
+    Cell influence_cell;
     int row;                       // floats in a row of the mesh
     FourierPlan plan[3];
     const double* moduli[3];
@@ -89,9 +95,9 @@ struct Couplings {
 struct Kernel {
     const char* isa;
     int lanes;
-    Status (*compute)(const Model&, Workspace&, const double* positions, const double* box, double lambda_elec,
+    Status (*compute)(const Model&, Workspace&, const double* positions, const Cell& cell, double lambda_elec,
                       double lambda_sterics, double* forces, double* energies);
-    Status (*record)(const Model&, Workspace&, const double* positions, const double* box, double lambda_sterics,
+    Status (*record)(const Model&, Workspace&, const double* positions, const Cell& cell, double lambda_sterics,
                      int n_sterics, const double* sterics, Couplings* couplings, double* soft_core);
 };
 

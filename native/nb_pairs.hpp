@@ -2,26 +2,18 @@
 // What do waters do to each other and to single atoms in direct space?
 //
 // A list names for each water its partners; kLanes partners are read at once (records of 16 floats,
-// transposed in registers) and meet the nine site pairs of the water. Half lists: each pair once.
+// transposed in registers) and meet the nine pairs of charges of the water. Half lists: each pair once.
 // Entries that do not fill a vector are handed on to the partner's list, so hardly a lane is empty.
+// Lennard-Jones acts between O, which is the first site or, in a water of four, the last.
 #pragma once
 
-#include "nb_model.hpp"
-#include "nb_vector.hpp"
+#include "nb_cell.hpp"
 
 namespace merrow::nb {
 namespace {
 
 constexpr float kClosest = 1e5f;    // 4/r2 of a pair of O [nm-2]: nearer, the force grows no more; 1/r14 would overflow
 constexpr float kHardest = 1e-12f;  // the same of (r/sigma)^6
-
-struct Box { float length[3], inverse[3]; };
-
-inline Box float_box(const double* box) {
-    Box b;
-    for (int d = 0; d < 3; d++) b.length[d] = float(box[d]), b.inverse[d] = float(1. / box[d]);
-    return b;
-}
 
 // Even and odd powers apart: half as long a chain of dependent operations.
 NB_INLINE Vec polynomial(const float* c, Vec u) {
@@ -52,8 +44,8 @@ struct Coulomb {
 
 // Pairs of waters. One shift brings all sites of a partner near, by its O; in a narrow box, where a pair
 // of sites within the cutoff may be of another image than their O, each pair has its own. Returns
-// energies [Coulomb, Lennard-Jones].
-template <bool kNarrow>
+// energies [Coulomb, Lennard-Jones]. kN: sites of a water.
+template <int kN, bool kNarrow>
 void water_pairs(const Model& model, Workspace& ws, const Box& box, double* energies) {
     const float rc2 = float(model.cutoff * model.cutoff), per_cutoff2 = float(2. / (model.cutoff * model.cutoff));
     const float qq[3] = {model.charge_o * model.charge_o, model.charge_o * model.charge_h, model.charge_h * model.charge_h};
@@ -70,16 +62,12 @@ void water_pairs(const Model& model, Workspace& ws, const Box& box, double* ener
             Vec cut = all(rc2);
             if (end - at < kLanes) cut = lanes() < end - at ? cut : all(-1.f);
             Sites x, fj{};
-            read_sites(ws.sites, index, x);
-            Vec sx{}, sy{}, sz{};
-            if (!kNarrow) {
-                sx = nearest((x.x[0] - xi[0]) * box.inverse[0]) * box.length[0];
-                sy = nearest((x.y[0] - xi[1]) * box.inverse[1]) * box.length[1];
-                sz = nearest((x.z[0] - xi[2]) * box.inverse[2]) * box.length[2];
-            }
+            read_sites<kN>(ws.sites, index, x);
+            Vec3 shift{};
+            if (!kNarrow) shift = image(box, x.x[0] - xi[0], x.y[0] - xi[1], x.z[0] - xi[2]);
 #pragma GCC unroll 3
             for (int b = 0; b < kSites; b++) {
-                const Vec xb = x.x[b] - sx, yb = x.y[b] - sy, zb = x.z[b] - sz;
+                const Vec xb = x.x[b] - shift.x, yb = x.y[b] - shift.y, zb = x.z[b] - shift.z;
                 // three pairs in step: the processor sees independent operations side by side
                 Vec dx[kSites], dy[kSites], dz[kSites], r2[kSites], y[kSites], y2[kSites], u[kSites], w[kSites], even[kSites], odd[kSites], f[kSites];
                 Mask inside[kSites];
@@ -88,9 +76,7 @@ void water_pairs(const Model& model, Workspace& ws, const Box& box, double* ener
                 NB_EACH dy[a] = yb - xi[4 * a + 1];
                 NB_EACH dz[a] = zb - xi[4 * a + 2];
                 if (kNarrow) {
-                    NB_EACH dx[a] -= nearest(dx[a] * box.inverse[0]) * box.length[0];
-                    NB_EACH dy[a] -= nearest(dy[a] * box.inverse[1]) * box.length[1];
-                    NB_EACH dz[a] -= nearest(dz[a] * box.inverse[2]) * box.length[2];
+                    NB_EACH to_nearest(box, dx[a], dy[a], dz[a]);
                 }
                 NB_EACH r2[a] = dx[a] * dx[a];
                 NB_EACH r2[a] += dy[a] * dy[a];
@@ -113,7 +99,7 @@ void water_pairs(const Model& model, Workspace& ws, const Box& box, double* ener
                 NB_EACH even[a] = y2[a] * y[a] + even[a];
                 NB_EACH f[a] = product(inside[a], even[a], all(qq[(a > 0) + (b > 0)] * .125f));
                 NB_EACH e_coulomb += product(inside[a], y[a] + polynomial(model.energy_poly, u[a]), all(qq[(a > 0) + (b > 0)] * .5f));
-                if (b == 0) {
+                if (kN == 3 && b == 0) {
                     y2[0] = y2[0] < kClosest ? y2[0] : all(kClosest);
                     const Vec r6 = y2[0] * y2[0] * y2[0];
                     f[0] += product(inside[0], a_force * r6 - b_force, r6 * y2[0]);
@@ -126,10 +112,22 @@ void water_pairs(const Model& model, Workspace& ws, const Box& box, double* ener
                 for (int a = 1; a < kSites; a++) fx += f[a] * dx[a], fy += f[a] * dy[a], fz += f[a] * dz[a];
                 fj.x[b] = fx, fj.y[b] = fy, fj.z[b] = fz;
             }
-            add_sites(ws.forces, index, fj);
+            if (kN == 4) {
+                Vec dx = x.x[3] - shift.x - xi[12], dy = x.y[3] - shift.y - xi[13], dz = x.z[3] - shift.z - xi[14];
+                if (kNarrow) to_nearest(box, dx, dy, dz);
+                const Vec r2 = dx * dx + dy * dy + dz * dz, y = rough_rsqrt(r2), twice = y * (3.f - (r2 * y) * y);
+                Vec square = twice * twice;   // 4/r2
+                square = square < kClosest ? square : all(kClosest);
+                const Mask inside = less(r2, cut);
+                const Vec r6 = square * square * square, f = product(inside, a_force * r6 - b_force, r6 * square);
+                e_lj += product(inside, a_energy * r6 - b_energy, r6);
+                fj.x[3] = f * dx, fj.y[3] = f * dy, fj.z[3] = f * dz;
+                fi.x[3] -= fj.x[3], fi.y[3] -= fj.y[3], fi.z[3] -= fj.z[3];
+            }
+            add_sites<kN>(ws.forces, index, fj);
         }
         float* out = ws.forces + size_t(kRecord) * i;
-        for (int a = 0; a < kSites; a++) add_sums(out + 4 * a, quarter(fi.x[a]), quarter(fi.y[a]), quarter(fi.z[a]));
+        for (int a = 0; a < kN; a++) add_sums(out + 4 * a, quarter(fi.x[a]), quarter(fi.y[a]), quarter(fi.z[a]));
         coulomb += sum(e_coulomb);
         lj += sum(e_lj);
     }
@@ -147,7 +145,7 @@ inline double water_corrections(const Model& model, Workspace& ws) {
         for (int l = 0; l < kLanes; l++) index[l] = kRecord * (i + l < model.n_water ? i + l : model.n_water);   // the empty record
         const IntVec real = lanes() < model.n_water - i;
         Sites x, f{};
-        read_sites(ws.sites, index, x);
+        read_sites<3>(ws.sites, index, x);
         Vec e{};
         for (int a = 0; a < kSites; a++)
             for (int b = a + 1; b < kSites; b++) {
@@ -159,7 +157,7 @@ inline double water_corrections(const Model& model, Workspace& ws) {
                 f.x[a] -= p * dx, f.y[a] -= p * dy, f.z[a] -= p * dz;
                 f.x[b] += p * dx, f.y[b] += p * dy, f.z[b] += p * dz;
             }
-        add_sites(ws.forces, index, f);
+        add_sites<kMostSites>(ws.forces, index, f);
         energy += sum(e);
     }
     return energy;
@@ -172,7 +170,7 @@ struct SingleEnergies {
 
 // Single atoms and water. Charges are those of ws.single_q; the Lennard-Jones soft core of the solute is
 // 4 eps L (1/s2 - 1/s), s = (1 - L)/2 + (r/sigma)^6; ions have it at L = 1. With kForces, forces are added.
-template <bool kForces, bool kNarrow>
+template <bool kForces, int kN, bool kNarrow>
 void single_water(const Model& model, Workspace& ws, const Box& box, int n, float lambda_elec, float lambda_sterics,
                   SingleEnergies* energies) {
     const float cutoff2 = float(model.cutoff * model.cutoff), per_cutoff2 = float(2. / (model.cutoff * model.cutoff));
@@ -185,40 +183,36 @@ void single_water(const Model& model, Workspace& ws, const Box& box, int n, floa
         Vec cut = all(cutoff2);
         if (ws.n_near - at < kLanes) cut = lanes() < ws.n_near - at ? cut : all(-1.f);
         Sites x, fj{};
-        read_sites(ws.sites, index, x);
+        read_sites<kN>(ws.sites, index, x);
         for (int i = 0; i < n; i++) {
             const int ion = i >= model.n_solute;
             const float* xi = ws.single_x + 3 * i;
             Vec ox = x.x[0] - xi[0], oy = x.y[0] - xi[1], oz = x.z[0] - xi[2];
-            const Vec sx = nearest(ox * box.inverse[0]) * box.length[0];
-            const Vec sy = nearest(oy * box.inverse[1]) * box.length[1];
-            const Vec sz = nearest(oz * box.inverse[2]) * box.length[2];
-            ox -= sx, oy -= sy, oz -= sz;
+            const Vec3 shift = image(box, ox, oy, oz);
+            ox -= shift.x, oy -= shift.y, oz -= shift.z;
             if (!kNarrow && !any(ox * ox + oy * oy + oz * oz < far2)) continue;
             const float q = model.single_charge[i], scale = ion ? 1.f : lambda_elec, lambda = ion ? 1.f : lambda_sterics;
-            const float shift = .5f * (1.f - lambda);
+            const float least = .5f * (1.f - lambda);
             Vec fx{}, fy{}, fz{}, e_coulomb{}, e_lj{}, e_slope{};
-#pragma GCC unroll 3
-            for (int b = 0; b < kSites; b++) {
+#pragma GCC unroll 4
+            for (int b = 0; b < kN; b++) {
                 Vec dx = x.x[b] - xi[0], dy = x.y[b] - xi[1], dz = x.z[b] - xi[2];
-                if (kNarrow) {
-                    dx -= nearest(dx * box.inverse[0]) * box.length[0];
-                    dy -= nearest(dy * box.inverse[1]) * box.length[1];
-                    dz -= nearest(dz * box.inverse[2]) * box.length[2];
-                } else {
-                    dx -= sx, dy -= sy, dz -= sz;
-                }
+                if (kNarrow) to_nearest(box, dx, dy, dz);
+                else dx -= shift.x, dy -= shift.y, dz -= shift.z;
                 Vec r2 = dx * dx + dy * dy + dz * dz;
                 r2 = r2 < 1e-8f ? all(1e-8f) : r2;   // a decoupled solute may stand on an atom
                 const IntVec inside = r2 < cut;
-                const Coulomb c(r2, per_cutoff2);
-                const float qq = q * q_site[b > 0];
-                Vec f = c.force(model.force_poly) * (scale * qq * .125f);
-                e_coulomb += select(inside, c.energy(model.energy_poly) * (qq * .5f));
-                if (b == 0 && model.single_epsilon[i] > 0.f) {
+                Vec f{};
+                if (b < kSites) {
+                    const Coulomb c(r2, per_cutoff2);
+                    const float qq = q * q_site[b > 0];
+                    f = c.force(model.force_poly) * (scale * qq * .125f);
+                    e_coulomb += select(inside, c.energy(model.energy_poly) * (qq * .5f));
+                }
+                if (b == (kN == 4 ? 3 : 0) && model.single_epsilon[i] > 0.f) {
                     const float per_sigma6 = 1.f / model.single_sigma6[i], four = 4.f * model.single_epsilon[i];
                     const Vec r4 = r2 * r2 * per_sigma6;
-                    Vec s = shift + r4 * r2;
+                    Vec s = least + r4 * r2;
                     s = s < kHardest ? all(kHardest) : s;
                     const Vec v = 1.f / s, e = v * v - v, steep = (v * v) * (2.f * v - 1.f);
                     f += (6.f * four * lambda) * steep * r4;
@@ -239,7 +233,7 @@ void single_water(const Model& model, Workspace& ws, const Box& box, int n, floa
             store(out + kLanes, load(out + kLanes) + fy);
             store(out + 2 * kLanes, load(out + 2 * kLanes) + fz);
         }
-        if (kForces) add_sites(ws.forces, index, fj);
+        if (kForces) add_sites<kN>(ws.forces, index, fj);
     }
     *energies = {coulomb[0], coulomb[1], lj[0], lj[1], slope};
 }
@@ -255,16 +249,14 @@ inline void soft_core_energies(const Model& model, const Workspace& ws, const Bo
         if (ws.n_near - at < kLanes) cut = lanes() < ws.n_near - at ? cut : all(-1.f);
         Vec ox{}, oy{}, oz{};
         for (int l = 0; l < kLanes; l++) {
-            const float* p = ws.sites + ws.near[at + l];
+            const float* p = ws.sites + ws.near[at + l] + (model.n_sites == 4 ? 12 : 0);
             ox[l] = p[0], oy[l] = p[1], oz[l] = p[2];
         }
         for (int i = 0; i < model.n_solute; i++) {
             if (!(model.single_epsilon[i] > 0.f)) continue;
             const float* xi = ws.single_x + 3 * i;
             Vec dx = ox - xi[0], dy = oy - xi[1], dz = oz - xi[2];
-            dx -= nearest(dx * box.inverse[0]) * box.length[0];
-            dy -= nearest(dy * box.inverse[1]) * box.length[1];
-            dz -= nearest(dz * box.inverse[2]) * box.length[2];
+            to_nearest(box, dx, dy, dz);
             Vec r2 = dx * dx + dy * dy + dz * dz;
             const IntVec inside = r2 < cut;
             r2 = r2 < 1e-8f ? all(1e-8f) : r2;

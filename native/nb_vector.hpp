@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What can be done with one vector of floats, and how do 3-site records become such vectors?
+// What can be done with one vector of floats, and how do records of waters become such vectors?
 // Included once for each instruction set by nb_kernel.cpp, all of it in an anonymous namespace.
 #pragma once
 
@@ -186,10 +186,10 @@ inline void transpose(Vec* v) {
     }
 }
 
-// A record is 16 floats: x, y, z and one spare of three sites, and four spare.
-constexpr int kRecord = 16, kSites = 3;
+// A record is 16 floats: x, y, z and one spare of three sites with charges, and of O if it has none.
+constexpr int kRecord = 16, kSites = 3, kMostSites = 4;
 
-struct Sites { Vec x[kSites], y[kSites], z[kSites]; };
+struct Sites { Vec x[kMostSites], y[kMostSites], z[kMostSites]; };
 
 NB_INLINE void to_columns(Vec a, Vec b, Vec c, Vec d, Vec& x, Vec& y, Vec& z) {   // 4x4 in each block
     const Vec ab = low1(a, b), cd = low1(c, d);
@@ -206,8 +206,8 @@ NB_INLINE void to_rows(Vec x, Vec y, Vec z, Vec& a, Vec& b, Vec& c, Vec& d) {
     d = high2(hi, zhi);
 }
 
-// Reads the records of kLanes molecules; index is where each begins, in floats.
-NB_INLINE void read_sites(const float* records, const uint32_t* index, Sites& s) {
+// Reads kN sites of the records of kLanes molecules; index is where each begins, in floats.
+template <int kN> NB_INLINE void read_sites(const float* records, const uint32_t* index, Sites& s) {
     if constexpr (kLanes == 16) {
         Vec x[4], y[4], z[4];
         for (int g = 0; g < 4; g++)
@@ -217,7 +217,9 @@ NB_INLINE void read_sites(const float* records, const uint32_t* index, Sites& s)
             const Vec e01 = even4(r[0], r[1]), e23 = even4(r[2], r[3]);
             out[0] = even4(e01, e23);
             out[2] = odd4(e01, e23);
-            out[1] = even4(odd4(r[0], r[1]), odd4(r[2], r[3]));
+            const Vec o01 = odd4(r[0], r[1]), o23 = odd4(r[2], r[3]);
+            out[1] = even4(o01, o23);
+            if (kN == 4) out[3] = odd4(o01, o23);
         };
         blocks(x, s.x), blocks(y, s.y), blocks(z, s.z);
     } else if constexpr (kLanes == 8) {
@@ -231,26 +233,28 @@ NB_INLINE void read_sites(const float* records, const uint32_t* index, Sites& s)
             out[0] = even4(r[0], r[1]);
             out[1] = odd4(r[0], r[1]);
             out[2] = even4(r[2], r[3]);
+            if (kN == 4) out[3] = odd4(r[2], r[3]);
         };
         blocks(x, s.x), blocks(y, s.y), blocks(z, s.z);
     } else {
-        for (int k = 0; k < kSites; k++)
+        for (int k = 0; k < kN; k++)
             to_columns(load(records + index[0] + 4 * k), load(records + index[1] + 4 * k),
                        load(records + index[2] + 4 * k), load(records + index[3] + 4 * k), s.x[k], s.y[k], s.z[k]);
     }
 }
 
-// Adds to the records of kLanes molecules; the spare floats get anything finite.
-NB_INLINE void add_sites(float* records, const uint32_t* index, const Sites& s) {
+// Adds kN sites to the records of kLanes molecules; the spare floats get anything finite.
+template <int kN> NB_INLINE void add_sites(float* records, const uint32_t* index, const Sites& s) {
     auto add = [](float* p, Vec v) __attribute__((always_inline)) { store(p, load(p) + v); };
+    constexpr int kLast = kN - 1;
     if constexpr (kLanes == 16) {
         Vec x[4], y[4], z[4];
         auto blocks = [](const Vec* in, Vec* r) __attribute__((always_inline)) {
-            const Vec e01 = even4(in[0], in[1]), e2 = even4(in[2], in[2]), o01 = odd4(in[0], in[1]), o2 = odd4(in[2], in[2]);
-            r[0] = even4(e01, e2);
-            r[2] = odd4(e01, e2);
-            r[1] = even4(o01, o2);
-            r[3] = odd4(o01, o2);
+            const Vec e01 = even4(in[0], in[1]), e23 = even4(in[2], in[kLast]), o01 = odd4(in[0], in[1]), o23 = odd4(in[2], in[kLast]);
+            r[0] = even4(e01, e23);
+            r[2] = odd4(e01, e23);
+            r[1] = even4(o01, o23);
+            r[3] = odd4(o01, o23);
         };
         blocks(s.x, x), blocks(s.y, y), blocks(s.z, z);
         for (int g = 0; g < 4; g++) {
@@ -264,14 +268,14 @@ NB_INLINE void add_sites(float* records, const uint32_t* index, const Sites& s) 
             Vec lo[4], hi[4];
             // even4(a, b) = [a.block0, b.block0]: molecules 0..3 of two sites; odd4: molecules 4..7
             to_rows(pick(s.x[0], s.x[1]), pick(s.y[0], s.y[1]), pick(s.z[0], s.z[1]), lo[0], lo[1], lo[2], lo[3]);
-            to_rows(pick(s.x[2], s.x[2]), pick(s.y[2], s.y[2]), pick(s.z[2], s.z[2]), hi[0], hi[1], hi[2], hi[3]);
+            to_rows(pick(s.x[2], s.x[kLast]), pick(s.y[2], s.y[kLast]), pick(s.z[2], s.z[kLast]), hi[0], hi[1], hi[2], hi[3]);
             for (int k = 0; k < 4; k++) {
                 add(records + index[4 * g + k], lo[k]);
                 add(records + index[4 * g + k] + 8, hi[k]);
             }
         }
     } else {
-        for (int k = 0; k < kSites; k++) {
+        for (int k = 0; k < kN; k++) {
             Vec r[4];
             to_rows(s.x[k], s.y[k], s.z[k], r[0], r[1], r[2], r[3]);
             for (int m = 0; m < 4; m++) add(records + index[m] + 4 * k, r[m]);

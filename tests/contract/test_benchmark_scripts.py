@@ -33,8 +33,10 @@ def test_a_slice_of_the_kernel_campaign_finds_no_difference_and_goes_on(tmp_path
     if reason := why_not():
         pytest.skip(reason)
     out = tmp_path / "campaign.json"
-    for count in (24, 96):
-        command = [sys.executable, "kernel_campaign.py", "--count", str(count), "--out", str(out)]
+    for count in (24, 48):
+        counts = ["--count", str(count), "--others", str(count)]
+        command = [sys.executable, "kernel_campaign.py", *counts, "--out", str(out)]
         done = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
-        assert json.loads(out.read_text())["done"] == count
+        state = json.loads(out.read_text())
+        assert [state[group]["done"] for group in ("rectangular", "others")] == [count, count]

@@ -9,7 +9,7 @@ import typer
 
 KernelOption = Annotated[
     str,
-    typer.Option(help="Nonbonded forces: auto, openmm or native (ours, faster, 3-site water)."),
+    typer.Option(help="Nonbonded forces: auto, openmm or native (ours, faster, in water)."),
 ]
 PlatformOption = Annotated[
     str, typer.Option("--platform", help="OpenMM platform; auto: the fastest that is right.")

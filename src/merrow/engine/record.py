@@ -20,7 +20,6 @@ from merrow.nonbonded.kernel import Couplings
 from merrow.samples import COUPLED, LambdaState
 from merrow.system.alchemy import LAMBDA_ELECTROSTATICS, LAMBDA_STERICS, LJ_SIZE, SIGMA_SCALE
 from merrow.system.build import INTERNAL, NONBONDED, SOFT_CORE, HybridSystem
-from merrow.system.native_forces import rectangular
 from merrow.units import thermal_energy
 
 Array = np.ndarray
@@ -197,7 +196,7 @@ def _measured(
         state = context.getState(getPositions=True)
         return hybrid.native.kernel.couplings(
             state.getPositions(asNumpy=True)._value,
-            rectangular(state.getPeriodicBoxVectors()._value),
+            state.getPeriodicBoxVectors(asNumpy=True)._value,
             sterics=here.lambda_sterics,
             grid=grid,
         )

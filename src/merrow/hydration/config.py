@@ -111,7 +111,7 @@ class HydrationConfig(Settings):
     """OpenMM platform; auto: the fastest that computes what Reference computes, chosen once."""
     mm_kernel: Literal["auto", "openmm", "native"] = "auto"
     """What computes nonbonded forces: OpenMM's own code, or our kernel, which is several times
-    faster for a solute in 3-site water on the CPU. auto: our kernel where it can; run.yaml then
+    faster for a solute in rigid water on the CPU. auto: our kernel where it can; run.yaml then
     says which."""
     mm_instruction_set: Literal["avx512", "avx2", "baseline"] | None = None
     """Instruction set of our kernel, on which last digits depend; null: the best one here, which

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""What are the nonbonded energy and forces of a solute and ions in a box of 3-site water?"""
+"""What are the nonbonded energy and forces of a solute and ions in a box of water?"""

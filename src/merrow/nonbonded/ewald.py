@@ -8,6 +8,7 @@ u = 2 r²/r_c² − 1, so its largest error is near the least possible.
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ LARGEST_ERROR = 4e-7
 """Largest error of either polynomial, as a part of its largest value: some roundings of float32."""
 
 
+@cache
 def correction_polynomials(alpha: float, cutoff: float) -> tuple[Array, Array]:
     """Return the coefficients in u of −8 α³ P and −2 α Q, with P = −2 dQ/d(x²).
 

@@ -33,9 +33,9 @@ a net charge."""
 BUFFER = 0.07
 """How much farther than the cutoff the list of neighbours reaches [nm]."""
 CENTRE = 0.35
-"""Where the point that stands for a water lies between its O and the middle of its hydrogens."""
+"""Where the point that stands for a water lies between its first charge and the middle of HH."""
 
-_ABI = 1
+_ABI = 2
 _NAME = "nonbonded kernel"
 _NO_MEMORY, _NOT_NUMBERS, _TOO_NARROW = 1, 2, 3
 
@@ -121,16 +121,17 @@ class NonbondedKernel:
 
         Args:
             positions: Positions of all atoms [nm], shape (N, 3), molecules whole.
-            box: Edges of the box [nm], shape (3,).
+            box: Box vectors [nm], shape (3, 3), reduced as OpenMM's.
             electrostatics: λ_elec.
             sterics: λ_sterics.
 
         Raises:
             NumericsError: Energy or forces are not finite, or the box is below two cutoffs.
+            InputError: The shapes do not fit, or the box is not reduced.
         """
-        x, edges = self._checked(positions, box)
+        x, vectors = self._checked(positions, box)
         status = self._library.merrow_nb_compute(
-            self._handle, x.ctypes.data, edges.ctypes.data, electrostatics, sterics,
+            self._handle, x.ctypes.data, vectors.ctypes.data, electrostatics, sterics,
             self.forces.ctypes.data, self._parts.ctypes.data,
         )  # fmt: skip
         self._raise(status)
@@ -142,19 +143,19 @@ class NonbondedKernel:
         """Return what depends on λ, all at once.
 
         Args:
-            positions: As for `evaluate`, and so is box.
-            box: Edges of the box [nm], shape (3,).
+            positions: As for `evaluate`.
+            box: As for `evaluate`.
             sterics: The present λ_sterics.
             grid: λ_sterics at which soft-core energies are wanted.
 
         Raises:
             NumericsError: As `evaluate`, of positions; an energy may be infinite.
         """
-        x, edges = self._checked(positions, box)
+        x, vectors = self._checked(positions, box)
         values = np.array(grid, dtype=np.float64)
         soft_core, out = np.zeros(len(values)), np.zeros(4)
         status = self._library.merrow_nb_record(
-            self._handle, x.ctypes.data, edges.ctypes.data, sterics, len(values),
+            self._handle, x.ctypes.data, vectors.ctypes.data, sterics, len(values),
             values.ctypes.data, out.ctypes.data, soft_core.ctypes.data,
         )  # fmt: skip
         self._raise(status)
@@ -163,13 +164,17 @@ class NonbondedKernel:
 
     def _checked(self, positions: Array, box: Array) -> tuple[Array, Array]:
         x = np.ascontiguousarray(positions, dtype=np.float64)
-        edges = np.ascontiguousarray(box, dtype=np.float64)
-        if x.shape != self.forces.shape or edges.shape != (3,):
+        vectors = np.ascontiguousarray(box, dtype=np.float64)
+        if x.shape != self.forces.shape or vectors.shape != (3, 3):
             raise InputError(
-                f"positions and box have shapes {x.shape} and {edges.shape}, but "
-                f"{self.forces.shape} and (3,) are needed."
+                f"positions and box have shapes {x.shape} and {vectors.shape}, but "
+                f"{self.forces.shape} and (3, 3) are needed."
             )
-        return x, edges
+        if vectors[0, 1] or vectors[0, 2] or vectors[1, 2]:
+            raise InputError(
+                "the box vectors are not reduced: the first must lie along x, the second in xy."
+            )
+        return x, vectors
 
     def _raise(self, status: int) -> None:
         if status == _NO_MEMORY:
@@ -217,7 +222,10 @@ def _create(library: ctypes.CDLL, p: NonbondedParameters, isa: str) -> int:
     """Return the handle of a new model in the library."""
     scale = math.sqrt(COULOMB_OPENMM)
     excluded = list(combinations(range(p.n_solute), 2))
-    sizes = (p.n_atoms, len(p.waters), p.n_solute, len(p.single), len(excluded), len(p.pairs))
+    sizes = (
+        *(p.n_atoms, len(p.waters), p.n_solute, len(p.single)),
+        *(len(excluded), len(p.pairs), p.water_sites),
+    )
     product, sigma, epsilon = p.pair_terms.T
     numbers = (
         *(scale * q for q in p.water_charges),

@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: MIT
 """The kernel's energy by plain sums in double precision: slow, and short enough to be believed.
 
-Direct space is a sum over all pairs, reciprocal space one over wave vectors (Essmann et al.,
-10.1063/1.470117, eqs. 2.1-2.5) without any mesh. What the kernel says is compared with it.
+Direct space is a sum over all pairs and images, reciprocal space one over wave vectors (Essmann et
+al., 10.1063/1.470117, eqs. 2.1-2.5) without any mesh. What the kernel says is compared with it.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,18 +63,21 @@ def direct_space(
     Args:
         p: The system.
         positions: Positions [nm], shape (N, 3).
-        box: Edges of the box [nm], shape (3,).
+        box: Box vectors [nm], shape (3, 3), reduced as OpenMM's.
         electrostatics: λ_elec.
         sterics: λ_sterics.
     """
     charges, molecule = scaled_charges(p, electrostatics), molecules(p)
     i, j = np.triu_indices(p.n_atoms, 1)
     d = positions[j] - positions[i]
-    same = molecule[i] == molecule[j]
-    d[~same] -= box * np.round(d[~same] / box)
-    r = np.linalg.norm(d, axis=1)
-    acts = same | (r < p.cutoff)
-    i, j, d, r, same = i[acts], j[acts], d[acts], r[acts], same[acts]
+    inside = molecule[i] == molecule[j]
+    found = [(i[inside], j[inside], d[inside])]
+    i, j, d = i[~inside], j[~inside], d[~inside]
+    for image in _images(d, box):
+        near = np.sum(image**2, axis=1) < p.cutoff**2
+        found.append((i[near], j[near], image[near]))
+    i, j, d = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
+    same, r = molecule[i] == molecule[j], np.linalg.norm(d, axis=1)
     qq = COULOMB_OPENMM * charges[i] * charges[j]
     gauss = 2 * p.alpha / math.sqrt(math.pi) * np.exp(-((p.alpha * r) ** 2))
     energy = qq * np.where(same, -erf(p.alpha * r), erfc(p.alpha * r)) / r
@@ -89,22 +94,28 @@ def reciprocal_space(
     """Return energy [kJ/mol] and forces [kJ/mol/nm] of the sum over wave vectors."""
     charges = scaled_charges(p, electrostatics)
     largest = p.alpha / math.pi * math.sqrt(-math.log(SMALLEST))
-    most = np.ceil(largest * box).astype(int)
+    inverse = np.linalg.inv(box)  # its columns are the reciprocal vectors
+    most = np.ceil(largest * np.linalg.norm(box, axis=1)).astype(int)
     axes = [np.arange(0 if k == 0 else -n, n + 1) for k, n in enumerate(most)]
     m = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
-    m = m[np.any(m != 0, axis=1)]
-    twice = np.where(m[:, 0] > 0, 2.0, 1.0)  # m and −m say the same
-    waves = m / box
+    waves = m @ inverse.T
     square = np.sum(waves**2, axis=1)
-    keep = square < largest**2
-    waves, square, twice = waves[keep], square[keep], twice[keep]
-    phase = 2 * math.pi * positions @ waves.T
-    cos, sin = np.cos(phase), np.sin(phase)
-    real, imaginary = charges @ cos, charges @ sin
+    keep = (square < largest**2) & np.any(m != 0, axis=1)
+    m, waves, square = m[keep], waves[keep], square[keep]
+    twice = np.where(m[:, 0] > 0, 2.0, 1.0)  # m and −m say the same
+    # exp(2πi m·s) of fractional s is a product of three
+    powers = [
+        np.exp(2j * math.pi * np.outer(s, axis))
+        for s, axis in zip((positions @ inverse).T, axes, strict=True)
+    ]
+    first = [axis[0] for axis in axes]
+    wave = powers[0][:, m[:, 0] - first[0]] * powers[1][:, m[:, 1] - first[1]]
+    wave *= powers[2][:, m[:, 2] - first[2]]
+    structure = charges @ wave
     factor = COULOMB_OPENMM * twice * np.exp(-((math.pi / p.alpha) ** 2) * square) / square
-    factor /= 2 * math.pi * box.prod()
-    energy = float(factor @ (real**2 + imaginary**2))
-    along = factor * (sin * real - cos * imaginary)
+    factor /= 2 * math.pi * np.linalg.det(box)
+    energy = float(factor @ np.abs(structure) ** 2)
+    along = np.imag(wave * np.conj(structure)) * factor
     forces = 4 * math.pi * charges[:, None] * (along @ waves)
     return energy, forces
 
@@ -113,14 +124,14 @@ def self_energy(p: NonbondedParameters, box: Array, *, electrostatics: float) ->
     """Return the Ewald sum's self energy, with the background of a net charge [kJ/mol]."""
     charges = scaled_charges(p, electrostatics)
     own = -p.alpha / math.sqrt(math.pi) * np.sum(charges**2)
-    background = -math.pi * charges.sum() ** 2 / (2 * box.prod() * p.alpha**2)
+    background = -math.pi * charges.sum() ** 2 / (2 * np.linalg.det(box) * p.alpha**2)
     return COULOMB_OPENMM * float(own + background)
 
 
 def scaled_charges(p: NonbondedParameters, electrostatics: float) -> Array:
     """Return the charges of all atoms [e], shape (N,)."""
     charges = np.zeros(p.n_atoms)
-    charges[p.waters] = p.water_charges[0]
+    charges[p.waters + (3 if p.water_sites == 4 else 0)] = p.water_charges[0]
     charges[p.waters + 1] = charges[p.waters + 2] = p.water_charges[1]
     charges[p.single] = p.charges
     charges[p.single[: p.n_solute]] *= electrostatics
@@ -130,12 +141,24 @@ def scaled_charges(p: NonbondedParameters, electrostatics: float) -> Array:
 def molecules(p: NonbondedParameters) -> NDArray[np.int64]:
     """Return the number of the molecule of each atom; the solute is one."""
     molecule = np.zeros(p.n_atoms, dtype=np.int64)
-    for k in range(3):
+    for k in range(p.water_sites):
         molecule[p.waters + k] = np.arange(len(p.waters))
     ions = p.single[p.n_solute :]
     molecule[p.single] = len(p.waters)
     molecule[ions] = len(p.waters) + 1 + np.arange(len(ions))
     return molecule
+
+
+def _images(d: Array, box: Array) -> Iterator[Array]:
+    """Yield the images of some differences [nm] that may be nearer than half of every diagonal.
+
+    In fractional coordinates those are less than 1.125 from 0, since vectors are reduced.
+    """
+    fractions = d @ np.linalg.inv(box)
+    fractions -= np.round(fractions)
+    tilted = np.count_nonzero(box) > 3
+    for shift in product((-1, 0, 1), repeat=3) if tilted else [(0, 0, 0)]:
+        yield (fractions + np.array(shift)) @ box
 
 
 def _lennard_jones(

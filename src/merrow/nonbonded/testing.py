@@ -8,8 +8,8 @@ term that an atom's force is made of. A pair at the cutoff may be in or out.
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,11 +27,16 @@ PLACE = 3e-7
 MESH = 2e-6
 """Error of a mesh of 64 points at α = 3.3/nm and 2.2 nm, of the energy in reciprocal space."""
 OH, HALF_ANGLE = 0.09572, np.deg2rad(104.52 / 2)
-WATER_CHARGES = (-0.834, 0.417)
+WATER_CHARGES = {3: (-0.834, 0.417), 4: (-1.04844, 0.52422)}
+"""TIP3P's and TIP4P-Ew's [e]."""
 WATER_SIGMA, WATER_EPSILON = 0.315075, 0.635968
-"""TIP3P's [e, nm, kJ/mol]."""
+"""TIP3P's [nm, kJ/mol]."""
+EXTRA_POINT = 0.0125
+"""How far TIP4P-Ew's charge is from O [nm]."""
+OCTAHEDRON = np.array([[1.0, 0.0, 0.0], [1 / 3, 8**0.5 / 3, 0.0], [-1 / 3, 2**0.5 / 3, 6**0.5 / 3]])
+"""Vectors of a truncated octahedron, reduced, for an edge of 1."""
 
-BOXES: Final[dict[str, dict[str, float]]] = {
+BOXES: Final[dict[str, dict[str, Any]]] = {
     "usual": {},
     "wide": {"length": 1.9, "waters": 60},
     "dilute": {"waters": 3, "solute": 2},
@@ -40,8 +45,22 @@ BOXES: Final[dict[str, dict[str, float]]] = {
     "salt": {"ions": 5},
     "ions alone": {"solute": 0, "ions": 3},
     "one of each": {"solute": 1, "ions": 1, "waters": 1},
+    "octahedron": {"shape": "octahedron", "length": 1.55},
+    "wide octahedron": {"shape": "octahedron", "length": 2.2, "waters": 60, "ions": 2},
+    "tilted": {"shape": "tilted"},
+    "wide tilted": {"shape": "tilted", "length": 1.9, "waters": 50, "ions": 1},
+    "tilted, crowded": {"shape": "tilted", "crowded": True, "waters": 40},
+    "tilted, on top of a water": {"shape": "tilted", "overlap": True, "ions": 3},
+    "four sites": {"sites": 4, "ions": 1},
+    "four sites, wide": {"sites": 4, "length": 1.9, "waters": 60},
+    "four sites, crowded": {"sites": 4, "crowded": True, "waters": 40},
+    "four sites, on top of a water": {"sites": 4, "overlap": True},
+    "four sites, octahedron": {"sites": 4, "shape": "octahedron", "length": 1.55, "ions": 2},
+    "four sites, wide tilted": {"sites": 4, "shape": "tilted", "length": 1.9, "waters": 50},
 }
 """Options of `random_box`; atoms lie across all faces and edges in every one."""
+RECTANGULAR = 8
+"""How many of them, the first, are rectangular boxes of 3-site water."""
 
 
 def random_box(
@@ -56,59 +75,109 @@ def random_box(
     grid: int = 32,
     crowded: bool = False,
     overlap: bool = False,
+    shape: Literal["rectangular", "tilted", "octahedron"] = "rectangular",
+    sites: int = 3,
 ) -> tuple[NonbondedParameters, Array, Array]:
-    """A system, positions [nm] and edges [nm].
+    """A system, positions [nm] and box vectors [nm].
 
     Atoms lie anywhere, across all faces; no two oxygens or ions are nearer than 0.22 nm, or than
     0.1 nm in a crowded box. `overlap` puts the solute on top of a water.
     """
-    box = length * random.uniform(1.0, 1.15, 3)
+    box = np.diag(length * random.uniform(1.0, 1.15, 3))
+    if shape == "octahedron":
+        box = box[0, 0] * OCTAHEDRON
+    elif shape == "tilted":
+        box[1, 0], box[2, 0] = random.uniform(-0.5, 0.5, 2) * box[0, 0]
+        box[2, 1] = random.uniform(-0.5, 0.5) * box[1, 1]
     apart = 0.1 if crowded else 0.22
     centres: list[Array] = []
     while len(centres) < waters + 1 + ions:
-        trial = random.uniform(-1.0, 2.0, 3) * box  # any image
+        trial = random.uniform(-1.0, 2.0, 3) @ box  # any image
         d = np.array(centres).reshape(-1, 3) - trial
-        d -= box * np.round(d / box)
+        for k in (2, 1, 0):
+            d -= np.round(d[:, k, None] / box[k, k]) * box[k]
         if not centres or np.linalg.norm(d, axis=1).min() > apart:
             centres.append(trial)
-    molecule = water_sites()
+    molecule = water_sites(sites)
     positions = [centre + molecule @ random_rotation(random).T for centre in centres[:waters]]
     at = centres[waters] if not overlap else centres[0] + 0.01
     chain = at + np.cumsum(0.11 * _directions(random, solute), axis=0)
     order = random.permutation(2)  # solute first, or last
     parts = [np.concatenate(positions), chain] if order[0] else [chain, np.concatenate(positions)]
     first = 0 if order[0] else solute
+    water = sites * waters
     x = np.concatenate([*parts, np.array(centres[waters + 1 :]).reshape(-1, 3)])
-    atoms = 3 * waters + np.arange(solute) if order[0] else np.arange(solute)
-    single = np.concatenate([atoms, 3 * waters + solute + np.arange(ions)])
-    return _parameters(random, first, waters, single, solute, cutoff, alpha, grid), x, box
+    atoms = water + np.arange(solute) if order[0] else np.arange(solute)
+    single = np.concatenate([atoms, water + solute + np.arange(ions)])
+    firsts = first + sites * np.arange(waters)
+    return _parameters(random, firsts, sites, single, solute, cutoff, alpha, grid), x, box
 
 
-def disagreement(
-    kernel: NonbondedKernel,
+@dataclass(frozen=True)
+class Expected:
+    """What plain sums say at one configuration, and how far from it rounding may be.
+
+    Attributes:
+        positions: Positions [nm], shape (N, 3).
+        box: Box vectors [nm], shape (3, 3).
+        electrostatics: λ_elec.
+        sterics: λ_sterics.
+        energies: "direct", "reciprocal" and "self" energies [kJ/mol], each with its bar.
+        forces: Forces [kJ/mol/nm], shape (N, 3).
+        bars: Bars of their lengths, shape (N,).
+    """
+
+    positions: Array
+    box: Array
+    electrostatics: float
+    sterics: float
+    energies: dict[str, tuple[float, float]]
+    forces: Array
+    bars: Array
+
+
+def disagreement(kernel: NonbondedKernel, expected: Expected) -> dict[str, float]:
+    """Return how far the kernel is from plain sums, as parts of what rounding explains.
+
+    Returns:
+        Ratios of difference and bar of "direct", "reciprocal" and "self" energy and of the worst
+        "force"; below 1 all is well.
+    """
+    forces = kernel.evaluate(
+        expected.positions,
+        expected.box,
+        electrostatics=expected.electrostatics,
+        sterics=expected.sterics,
+    )[1]
+    parts = kernel.parts
+    parts["direct"] += parts["lennard_jones"] + parts["soft_core"]
+    error = np.linalg.norm(forces - expected.forces, axis=1)
+    return {
+        **{name: abs(parts[name] - v) / bar for name, (v, bar) in expected.energies.items()},
+        "force": float(np.max(error / expected.bars)),
+    }
+
+
+def expected(
+    p: NonbondedParameters,
     positions: Array,
     box: Array,
     *,
     electrostatics: float,
     sterics: float,
     mesh: float = MESH,
-) -> dict[str, float]:
-    """Return how far the kernel is from plain sums, as parts of what rounding explains.
+) -> Expected:
+    """Return plain sums.
 
     Args:
-        kernel: The kernel of one system.
+        p: The system.
         positions: Positions [nm], shape (N, 3).
-        box: Edges of the box [nm], shape (3,).
+        box: Box vectors [nm], shape (3, 3).
         electrostatics: λ_elec.
         sterics: λ_sterics.
         mesh: Error of the mesh, as a part of the energy in reciprocal space.
-
-    Returns:
-        Ratios of difference and bar of "direct", "reciprocal" and "self" energy and of the worst
-        "force"; below 1 all is well.
     """
-    p, coupling = kernel.parameters, {"electrostatics": electrostatics, "sterics": sterics}
-    forces = kernel.evaluate(positions, box, **coupling)[1]
+    coupling = {"electrostatics": electrostatics, "sterics": sterics}
     wider = replace(p, cutoff=p.cutoff + 2 * PLACE)
     pairs = plain.direct_space(wider, positions, box, **coupling)
     edge = (np.abs(pairs.r - p.cutoff) <= 2 * PLACE) & ~pairs.within
@@ -122,26 +191,26 @@ def disagreement(
         p, positions, box, electrostatics=electrostatics
     )
     both = np.concatenate([pairs.i, pairs.j])
-    bar = np.bincount(both, np.concatenate([force_bars, force_bars]), minlength=p.n_atoms)
+    bar = np.zeros(p.n_atoms)
+    np.add.at(bar, both, np.concatenate([force_bars, force_bars]))
     charges = np.abs(plain.scaled_charges(p, electrostatics))
     own_force = COULOMB_OPENMM * p.alpha**2 * charges * charges.max()  # of a charge and its mesh
     bar += 10 * mesh * (np.sqrt(np.mean(wave_forces**2)) + own_force)
-    error = np.linalg.norm(forces - pairs.forces(p.n_atoms) - wave_forces, axis=1)
-    direct = sum(kernel.parts[name] for name in ("direct", "lennard_jones", "soft_core"))
     own = plain.self_energy(p, box, electrostatics=electrostatics)
-    wave_bar = mesh * (wave_energy + 0.01 * abs(own))
-    return {
-        "direct": abs(direct - pairs.energies.sum()) / energy_bars.sum(),
-        "reciprocal": abs(kernel.parts["reciprocal"] - wave_energy) / wave_bar,
-        "self": abs(kernel.parts["self"] - own) / (1e-7 * abs(own)),
-        "force": float(np.max(error / bar)),
+    energies = {
+        "direct": (float(pairs.energies.sum()), float(energy_bars.sum())),
+        "reciprocal": (wave_energy, mesh * (wave_energy + 0.01 * abs(own))),
+        "self": (own, 1e-7 * abs(own)),
     }
+    forces = pairs.forces(p.n_atoms) + wave_forces
+    return Expected(positions, box, electrostatics, sterics, energies, forces, bar)
 
 
-def water_sites() -> Array:
-    """O, H, H of a rigid water [nm], shape (3, 3)."""
+def water_sites(sites: int = 3) -> Array:
+    """O, H, H, and the extra point if there are four, of a rigid water [nm], shape (sites, 3)."""
     x, y = OH * np.sin(HALF_ANGLE), OH * np.cos(HALF_ANGLE)
-    return np.array([[0.0, 0.0, 0.0], [x, y, 0.0], [-x, y, 0.0]])
+    found = [[0.0, 0.0, 0.0], [x, y, 0.0], [-x, y, 0.0], [0.0, EXTRA_POINT, 0.0]]
+    return np.array(found[:sites])
 
 
 def random_rotation(random: np.random.Generator) -> Array:
@@ -157,9 +226,9 @@ def _directions(random: np.random.Generator, n: int) -> Array:
 
 def _parameters(
     random: np.random.Generator,
-    first: int,
-    waters: int,
-    single: Array,
+    waters: NDArray[np.int64],
+    sites: int,
+    single: NDArray[np.int64],
     solute: int,
     cutoff: float,
     alpha: float,
@@ -178,14 +247,14 @@ def _parameters(
     ]
     s6, eps = WATER_SIGMA**6, WATER_EPSILON
     return NonbondedParameters(
-        n_atoms=3 * waters + n,
-        waters=(first + 3 * np.arange(waters)).astype(np.int32),
+        n_atoms=sites * len(waters) + n,
+        waters=waters.astype(np.int32),
         single=single.astype(np.int32),
         n_solute=solute,
         charges=charges,
         sigma=sigma,
         epsilon=epsilon,
-        water_charges=WATER_CHARGES,
+        water_charges=WATER_CHARGES[sites],
         water_lj=(4 * eps * s6**2, 4 * eps * s6),
         pairs=np.array(pairs, dtype=np.int32).reshape(-1, 2),
         pair_terms=np.array(terms, dtype=np.float64).reshape(-1, 3),
@@ -193,4 +262,5 @@ def _parameters(
         alpha=alpha,
         grid=(grid, grid, grid),
         tail=-3.0,
+        water_sites=sites,
     )

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Our own kernel in place of OpenMM's nonbonded forces of a hybrid system, where it can be.
 
-The kernel knows a solute and ions in rigid 3-site water, in a rectangular box. What it is told is
-read out of the System, so it has the interactions that OpenMM would have; all that is not exactly
-of this kind is refused by name, and OpenMM's forces stay.
+The kernel knows a solute and ions in rigid water of three sites, or of four with a massless point
+that OpenMM places, and whose force it spreads. What the kernel is told is read out of the System,
+so that it has the interactions that OpenMM would have; all that is not exactly of this kind is
+refused by name, and OpenMM's forces stay.
 """
 
 from __future__ import annotations
@@ -18,18 +19,21 @@ from typing import NamedTuple
 import numpy as np
 import openmm as mm
 
-from merrow.errors import MissingComponentError, NumericsError, UnsupportedPhysicsError
+from merrow.errors import MissingComponentError, UnsupportedPhysicsError
 from merrow.native import MmKernel
 from merrow.nonbonded.ewald import LARGEST_ERROR, fit_error
 from merrow.nonbonded.kernel import NonbondedKernel
 from merrow.nonbonded.parameters import NonbondedParameters
 from merrow.potentials.interface import Array
 from merrow.system.alchemy import LAMBDA_ELECTROSTATICS, LAMBDA_STERICS
-from merrow.system.build import INTERNAL, NONBONDED, HybridSystem, NativeForces
+from merrow.system.build import INTERNAL, NONBONDED, HybridSystem, NativeForces, virtual_site
 from merrow.system.force import potential_force
 
 MOST_IONS = 100
 """All pairs of ions are looked at in every step."""
+
+
+OTHER_MOLECULES = "it holds molecules other than the solute, water of three or four sites and ions"
 
 
 class Choice(NamedTuple):
@@ -62,22 +66,10 @@ class KernelForce:
             self._fresh = fresh
         return self.kernel.evaluate(
             state.getPositions(asNumpy=True)._value,
-            rectangular(state.getPeriodicBoxVectors()._value),
+            state.getPeriodicBoxVectors(asNumpy=True)._value,
             electrostatics=parameters[LAMBDA_ELECTROSTATICS],
             sterics=parameters[LAMBDA_STERICS],
         )
-
-
-def rectangular(vectors: tuple[mm.Vec3, mm.Vec3, mm.Vec3]) -> Array:
-    """Return the edges [nm] of a rectangular box.
-
-    Raises:
-        NumericsError: It is not rectangular.
-    """
-    a, b, c = vectors
-    if a[1] or a[2] or b[0] or b[2] or c[0] or c[1]:
-        raise NumericsError("the box is no longer rectangular, which the native kernel needs.")
-    return np.array([a[0], b[1], c[2]])
 
 
 def with_native_forces(
@@ -100,6 +92,8 @@ def with_native_forces(
     system, replaced = hybrid.system, mm.System()
     for i in range(system.getNumParticles()):
         replaced.addParticle(system.getParticleMass(i))
+        if system.isVirtualSite(i):
+            replaced.setVirtualSite(i, virtual_site(system, i))
     replaced.setDefaultPeriodicBoxVectors(*system.getDefaultPeriodicBoxVectors())
     last = None
     for k in reversed(range(system.getNumForces())):
@@ -170,9 +164,9 @@ def read_parameters(hybrid: HybridSystem, *, box: Array | None = None) -> Nonbon
     _check_box(np.array([list(getattr(row, "_value", row)) for row in rows]), cutoff)
     charges, sigma, epsilon = _particles(own)
     solute = np.array(hybrid.region.atoms)
-    waters, ions = _environment(hybrid.system, own, solute)
-    _check_waters(waters, charges, sigma, epsilon)
-    oxygen, hydrogen = int(waters[0]), int(waters[0]) + 1
+    waters, ions, sites = _environment(hybrid.system, own, solute)
+    _check_waters(waters, sites, charges, sigma, epsilon)
+    oxygen = int(waters[0])
     single = np.concatenate([solute, ions])
     soft_sigma, soft_epsilon = _soft_core_tables(soft)
     of_type = _types(soft)
@@ -202,7 +196,7 @@ def read_parameters(hybrid: HybridSystem, *, box: Array | None = None) -> Nonbon
         charges=charges[single],
         sigma=with_oxygen[:, 0],
         epsilon=with_oxygen[:, 1],
-        water_charges=(float(charges[oxygen]), float(charges[hydrogen])),
+        water_charges=(float(charges[oxygen + sites // 4 * 3]), float(charges[oxygen + 1])),
         water_lj=(float(lj[0]), float(lj[1])),
         pairs=np.array(pairs, dtype=np.int32).reshape(-1, 2),
         pair_terms=np.array(terms, dtype=np.float64).reshape(-1, 3),
@@ -210,6 +204,7 @@ def read_parameters(hybrid: HybridSystem, *, box: Array | None = None) -> Nonbon
         alpha=alpha,
         grid=grid,
         tail=_tail(sigma, epsilon, cutoff) if own.getUseDispersionCorrection() else 0.0,
+        water_sites=sites,
     )
 
 
@@ -223,8 +218,6 @@ def _nonbonded_forces(system: mm.System) -> tuple[mm.NonbondedForce, mm.CustomNo
     soft = [f for f in forces if isinstance(f, mm.CustomNonbondedForce)]
     if len(own) != 1 or len(soft) != 1:
         raise _refused("the prmtop has 12-6-4 or NBFIX Lennard-Jones terms")
-    if any(system.isVirtualSite(i) for i in range(system.getNumParticles())):
-        raise _refused("the water has extra points")
     if own[0].getUseSwitchingFunction():
         raise _refused("Lennard-Jones is switched off before the cutoff")
     return own[0], soft[0]
@@ -251,8 +244,6 @@ def _ewald(force: mm.NonbondedForce) -> tuple[float, tuple[int, int, int]]:
 
 
 def _check_box(vectors: Array, cutoff: float) -> None:
-    if np.count_nonzero(vectors - np.diag(np.diag(vectors))):
-        raise _refused("the box is not rectangular")
     if np.diag(vectors).min() < 2 * cutoff:
         raise _refused("the box is narrower than twice the cutoff")
 
@@ -272,14 +263,19 @@ def _particles(force: mm.NonbondedForce) -> tuple[Array, Array, Array]:
     return charges, sigma, epsilon
 
 
-def _environment(system: mm.System, force: mm.NonbondedForce, solute: Array) -> tuple[Array, Array]:
-    """Return the first atoms of the waters, and the ions."""
+def _environment(
+    system: mm.System, force: mm.NonbondedForce, solute: Array
+) -> tuple[Array, Array, int]:
+    """Return the first atoms of the waters, the ions, and how many sites a water has."""
     inside = set(solute.tolist())
+    n_atoms = system.getNumParticles()
+    extra = [i for i in range(n_atoms) if system.isVirtualSite(i)]
+    sites = 4 if extra else 3
     excluded: dict[int, set[int]] = {}
     for k in range(force.getNumExceptions()):
         i, j, product, _, epsilon = force.getExceptionParameters(k)
         if product._value or epsilon._value or (i in inside) != (j in inside):
-            raise _refused("it holds molecules other than the solute, 3-site water and ions")
+            raise _refused(OTHER_MOLECULES)
         excluded.setdefault(i, set()).add(j)
         excluded.setdefault(j, set()).add(i)
     rigid = {
@@ -287,42 +283,57 @@ def _environment(system: mm.System, force: mm.NonbondedForce, solute: Array) -> 
         for i, j, _ in map(system.getConstraintParameters, range(system.getNumConstraints()))
     }
     waters, ions, i = [], [], 0
-    while i < system.getNumParticles():
+    while i < n_atoms:
         if i in inside:
             i += 1
         elif i not in excluded:
             ions.append(i)
             i += 1
         else:
-            triple = {i, i + 1, i + 2}
-            if any(excluded.get(k, set()) != triple - {k} for k in triple):
-                raise _refused("it holds molecules other than the solute, 3-site water and ions")
-            if not rigid.issuperset(combinations(sorted(triple), 2)):
+            water = set(range(i, i + sites))
+            if any(excluded.get(k, set()) != water - {k} for k in water):
+                raise _refused(OTHER_MOLECULES)
+            if not rigid.issuperset(combinations(range(i, i + 3), 2)):
                 raise _refused("the water is flexible")
             waters.append(i)
-            i += 3
+            i += sites
     if not waters:
         raise _refused("there is no water")
+    if extra and (extra != [first + 3 for first in waters] or not _within_waters(system, extra)):
+        raise _refused("it has extra points other than the fourth site of its waters")
     if len(ions) > MOST_IONS:
         raise _refused(f"there are {len(ions)} ions, more than {MOST_IONS}")
-    return np.array(waters), np.array(ions, dtype=np.int64)
+    return np.array(waters), np.array(ions, dtype=np.int64), sites
 
 
-def _check_waters(waters: Array, charges: Array, sigma: Array, epsilon: Array) -> None:
-    """Refuse waters that differ, and hydrogens with Lennard-Jones."""
+def _within_waters(system: mm.System, extra: list[int]) -> bool:
+    """Tell whether each extra point is placed by the three atoms before it."""
+    sites = [system.getVirtualSite(i) for i in extra]
+    return all(
+        {site.getParticle(k) for k in range(site.getNumParticles())} <= {i - 3, i - 2, i - 1}
+        for i, site in zip(extra, sites, strict=True)
+    )
+
+
+def _check_waters(waters: Array, sites: int, charges: Array, sigma: Array, epsilon: Array) -> None:
+    """Refuse waters that differ, and those with Lennard-Jones or a charge where it is not known."""
     kinds = Counter(
         tuple(row)
         for row in np.concatenate(
-            [values[waters[:, None] + np.arange(3)] for values in (charges, sigma, epsilon)], axis=1
+            [values[waters[:, None] + np.arange(sites)] for values in (charges, sigma, epsilon)],
+            axis=1,
         ).tolist()
     )
     if len(kinds) != 1:
         raise _refused("it has waters of several kinds")
-    _, first, second, *_, first_epsilon, second_epsilon = next(iter(kinds))
-    if first_epsilon or second_epsilon:
+    (kind,) = kinds
+    oxygen, first, second = kind[:3]
+    if any(kind[-sites + 1 :]):
         raise _refused("the hydrogens of its water have Lennard-Jones terms")
     if first != second:
         raise _refused("the hydrogens of its water differ")
+    if sites == 4 and oxygen:
+        raise _refused("the oxygen of its 4-site water has a charge")
 
 
 def _soft_core_tables(force: mm.CustomNonbondedForce) -> tuple[Array, Array]:

@@ -12,7 +12,7 @@ from merrow.errors import InputError, NumericsError
 from merrow.native import ISAS
 from merrow.nonbonded import plain
 from merrow.nonbonded.kernel import NonbondedKernel, instruction_set, why_not
-from merrow.nonbonded.testing import BOXES, disagreement, random_box
+from merrow.nonbonded.testing import BOXES, disagreement, expected, random_box
 
 pytestmark = pytest.mark.skipif(bool(why_not()), reason=why_not())
 
@@ -45,13 +45,19 @@ def test_energy_and_forces_are_those_of_plain_sums(isa, kind, seed):
     p, x, box = fine(seed, **BOXES[kind])
     kernel = NonbondedKernel(p, isa)
     for electrostatics, sterics in STATES:
-        found = disagreement(kernel, x, box, electrostatics=electrostatics, sterics=sterics)
+        right = expected(p, x, box, electrostatics=electrostatics, sterics=sterics)
+        found = disagreement(kernel, right)
         assert max(found.values()) < 1.0, found
-        assert kernel.parts["tail"] == pytest.approx(p.tail / box.prod())
+        assert kernel.parts["tail"] == pytest.approx(p.tail / np.linalg.det(box))
 
 
-def test_forces_are_slopes_of_the_energy(isa):
-    p, x, box = random_box(np.random.default_rng(5), ions=2, waters=30)
+ALIKE = [{}, {"shape": "octahedron", "length": 1.6}, {"sites": 4}, {"sites": 4, "shape": "tilted"}]
+"""Kinds of boxes and waters whose code differs."""
+
+
+@pytest.mark.parametrize("kind", ALIKE, ids=str)
+def test_forces_are_slopes_of_the_energy(isa, kind):
+    p, x, box = random_box(np.random.default_rng(5), ions=2, waters=30, **kind)
     kernel, random = NonbondedKernel(p, isa), np.random.default_rng(6)
     state = {"electrostatics": 0.7, "sterics": 0.6}
     forces = kernel.evaluate(x, box, **state)[1].copy()
@@ -67,16 +73,40 @@ def test_forces_are_slopes_of_the_energy(isa):
         assert forces[atom] @ way == pytest.approx(slope, rel=1e-2, abs=5.0)
 
 
-def test_a_list_is_kept_until_it_misses_a_pair(isa):
-    p, x, box = fine(11, waters=60, length=1.9, ions=2)
+@pytest.mark.parametrize("kind", ALIKE, ids=str)
+def test_a_list_is_kept_until_it_misses_a_pair(isa, kind):
+    p, x, box = fine(11, **{"waters": 60, "length": 1.9, "ions": 2, **kind})
     kernel = NonbondedKernel(p, isa)
     random, molecules = np.random.default_rng(12), plain.molecules(p)
     for step in range(60):
         x = x + random.normal(scale=0.006, size=(molecules.max() + 1, 3))[molecules]
-        edges = box * (1 + 0.002 * np.sin(step))
-        found = disagreement(kernel, x, edges, electrostatics=1.0, sterics=1.0)
+        vectors = box * (1 + 0.002 * np.sin(step))
+        right = expected(p, x, vectors, electrostatics=1.0, sterics=1.0)
+        found = disagreement(kernel, right)
         assert max(found.values()) < 1.0, found
     assert 3 < kernel.lists_built < 40
+
+
+def test_a_box_that_is_tilted_otherwise_gets_a_new_list(isa):
+    p, x, box = fine(14, shape="tilted", waters=40)
+    kernel = NonbondedKernel(p, isa)
+    for tilt, lists in ((0.0, 1), (0.0, 1), (1e-4, 2)):
+        vectors = box + np.array([[0, 0, 0], [0, 0, 0], [tilt, 0, 0]])
+        right = expected(p, x, vectors, electrostatics=1.0, sterics=1.0)
+        assert max(disagreement(kernel, right).values()) < 1.0
+        assert kernel.lists_built == lists
+
+
+def test_a_box_does_not_depend_on_the_vectors_that_name_it(isa):
+    p, x, box = fine(15, waters=60, length=1.9, ions=1)
+    same = box.copy()
+    same[2] += box[1]  # the lattice is as before, though the vectors are not the shortest
+    kernel, state = NonbondedKernel(p, isa), {"electrostatics": 1.0, "sterics": 1.0}
+    right, forces = kernel.evaluate(x, box, **state)
+    forces = forces.copy()
+    other, others = kernel.evaluate(x, same, **state)
+    assert other == pytest.approx(right, rel=1e-6)
+    assert np.abs(others - forces).max() < 1e-4 * np.abs(forces).max()
 
 
 def test_a_water_that_grows_gets_a_new_list(isa):
@@ -100,8 +130,9 @@ def test_what_follows_does_not_depend_on_what_was_forgotten(isa):
     assert np.array_equal(one[1], two[1])
 
 
-def test_couplings_are_differences_of_the_energy(isa):
-    p, x, box = random_box(np.random.default_rng(21), ions=3, waters=40)
+@pytest.mark.parametrize("kind", ALIKE, ids=str)
+def test_couplings_are_differences_of_the_energy(isa, kind):
+    p, x, box = random_box(np.random.default_rng(21), ions=3, waters=40, **kind)
     kernel = NonbondedKernel(p, isa)
     grid = (0.0, 0.3, 1.0)
     found = kernel.couplings(x, box, sterics=0.3, grid=grid)
@@ -162,8 +193,14 @@ def test_a_box_below_two_cutoffs_is_an_error():
     p, x, box = random_box(np.random.default_rng(4))
     with pytest.raises(NumericsError, match="twice the cutoff"):
         NonbondedKernel(p).evaluate(
-            x, np.array([box[0], 1.19, box[2]]), electrostatics=1, sterics=1
+            x, np.diag([box[0, 0], 1.19, box[2, 2]]), electrostatics=1, sterics=1
         )
+
+
+def test_vectors_that_are_not_reduced_are_an_error():
+    p, x, box = random_box(np.random.default_rng(4), shape="tilted")
+    with pytest.raises(InputError, match="not reduced"):
+        NonbondedKernel(p).evaluate(x, box.T, electrostatics=1, sterics=1)
 
 
 def test_a_kernel_can_be_pickled():
