@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Parsers of our own, fuzzed by what their code does with each input (atheris).
 
-pip install atheris==3.0.0
+pip install -c constraints.txt ".[fuzz]"
 python tests/fuzz/guided.py --folder FOLDER --runs 100000    # goes on from what it has learnt
 """
 
@@ -17,7 +17,9 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-TARGETS = ("namelist", "mdin", "sander", "disang", "coordinates", "table", "settings", "prmtop")
+TARGETS = (
+    *("namelist", "mdin", "sander", "disang", "mask", "coordinates", "table", "settings", "prmtop"),
+)
 """Names of the parsers; each is fuzzed in a process of its own."""
 _DONE = re.compile(r"^Done (\d+) runs|^stat::number_of_executed_units: *(\d+)", re.MULTILINE)
 
@@ -26,7 +28,7 @@ def work(target: str, folder: Path, runs: int) -> None:
     """Fuzz one parser in this process, which ends with it."""
     import atheris  # noqa: PLC0415
 
-    with atheris.instrument_imports(include=["merrow"]):
+    with atheris.instrument_imports(include=["merrow", "parmed.amber.mask"]):
         import targets  # noqa: PLC0415
 
         from merrow.errors import MerrowError  # noqa: PLC0415

@@ -9,6 +9,7 @@ from pathlib import Path
 import seeds
 
 from merrow.amber.coordinates import read_coordinates
+from merrow.amber.mask import select_atoms
 from merrow.amber.topology import read_topology
 from merrow.campaign.rows import read_rows
 from merrow.hydration.config import HydrationConfig
@@ -38,10 +39,15 @@ def parser(name: str, folder: Path) -> tuple[Callable[[bytes], object], list[byt
         return parse
 
     prmtop = seeds.DATA / "systems" / "methane.prmtop"
+    peptide = read_topology(seeds.DATA / "systems" / "dipeptide.prmtop")
     known: dict[str, tuple[Callable[[bytes], object], list[bytes]]] = {
         "namelist": (of_text(lambda text: parse_mdin(text, source="x")), [seeds.MDIN.encode()]),
         "disang": (of_text(lambda text: parse_disang(text, source="x")), [seeds.DISANG.encode()]),
         "sander": (of_text(lambda text: read_input(text, source="x")), [seeds.SANDER.encode()]),
+        "mask": (
+            of_text(lambda text: select_atoms(peptide, text)),
+            [mask.encode() for mask in seeds.MASKS],
+        ),
         "settings": (
             of_text(lambda text: HydrationConfig.from_yaml(text, source="x")),
             [RUN.encode()],

@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from merrow.engine.simulation import check_platform
-from merrow.errors import UnsupportedPhysicsError
+from merrow.errors import InputError, UnsupportedPhysicsError
 from merrow.files import sweep
 from merrow.hydration.analysis.budget import uncertainty_budget
 from merrow.hydration.analysis.checks import run_checks
@@ -58,7 +58,10 @@ def check_hydration(
         )
     name = located(config.potential, base)
     check_potential(name, molecule, labels)
-    if not with_weights or name.partition(":")[0] == MM:
+    mm = name.partition(":")[0] == MM
+    if mm and config.weights is not None:
+        raise InputError(f"{name} has no weights; leave out --weights, or name the potential.")
+    if not with_weights or mm:
         return None
     weights = None if config.weights is None else base / config.weights
     return load_potential(name, molecule, weights=weights, labels=labels)

@@ -155,7 +155,7 @@ def _refuse_contradictions(at: str, c: Values) -> None:
         ),
         (ntt != 3 and c["gamma_ln"] != 0.0, "gamma_ln needs ntt=3; set it or take gamma_ln out."),
         (
-            ntt != 0 and c["temp0"] == 0.0,
+            c["imin"] == 0 and ntt != 0 and c["temp0"] == 0.0,
             "temp0=0 leaves the thermostat nothing to do; use imin=1.",
         ),
         (ntp != 0 and c["ntb"] not in (None, 2), f"ntp={ntp} needs ntb=2, but ntb={c['ntb']}."),
