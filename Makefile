@@ -1,13 +1,15 @@
 # Thin targets: continuous integration calls the same ones, and none needs an activated environment.
 #   make demo    set up, then methanol from SMILES to its hydration free energy, beside the measured one
 #   make test    set up, then the fast tests
-#   make check   style, types, layers, then the fast tests
-# VENV=folder puts the environment elsewhere; PYTHON=program chooses the interpreter (3.11 is tested).
+#   make check   style, types, layers (`make lint`), then the fast tests
+#   make site    these pages as a site: build/site/index.html
+# VENV=folder puts the environment elsewhere; PYTHON=program chooses the interpreter (3.11 to 3.13).
 
 VENV ?= .venv
 PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(shell command -v $(name))))
 JOBS ?= 2
 SLOW ?= slow
+TESTS ?=
 
 TOOLS ?= $(VENV)-tools
 
@@ -20,7 +22,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 one_thread := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENMM_CPU_THREADS=1
 pytest := $(one_thread) $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
-.PHONY: setup demo test slow check bench docs site sbom audit clean
+.PHONY: setup demo test slow lint check bench docs site package sbom audit clean
 
 setup: $(READY)
 
@@ -42,17 +44,18 @@ demo: $(READY)
 	$(BIN)/merrow hydration "CO" --potential $$model --protocol demo --out demo/
 
 test: $(READY)
-	$(pytest)
+	$(pytest) $(TESTS)
 
 slow: $(READY)
-	$(pytest) -m '$(SLOW)' --durations 10
+	$(pytest) -m '$(SLOW)' --durations 10 $(TESTS)
 
-check: $(READY)
+lint: $(READY)
 	$(BIN)/ruff check --no-cache .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(MAKE) test
+
+check: lint test
 
 # A script writes its figures, with machine, versions and seed, into benchmarks/results; most need a folder
 # to keep their runs in: make bench BENCH="step_cost.py --quick"
@@ -67,6 +70,10 @@ docs: $(READY)
 # The pages as a site, build/site/index.html; a warning is an error.
 site: $(READY)
 	$(BIN)/python -m sphinx -q -W --keep-going -n -E -b html -d build/doctrees docs build/site
+
+# Archive of sources and wheel, tried in bare environments of every Python from 3.11 to 3.13 that is here.
+package: $(READY)
+	PYTHON=$(BIN)/python packaging/check.sh dist
 
 # Tools that look at the environment from outside, in one of their own.
 $(TOOLS)/.ready:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Builds the native parts where a compiler is; where none is, the package goes without.
 
-Everything else about the package stands in pyproject.toml.
+With MERROW_REQUIRE_NATIVE=1, as for every wheel that is handed on, a part that does not compile ends
+the build. Everything else about the package stands in pyproject.toml.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ KERNELS = {"merrow.potentials.ani._ani_kernel": "ani", "merrow.nonbonded._nb_ker
 # Each is native/NAME_kernel.cpp, compiled once for each instruction set, and NAME_library.cpp.
 FLAGS = ["-std=c++17", "-O3", "-g0", "-fvisibility=hidden", "-Wno-psabi"]
 CLIENT = "native/sander_client.c"
-CLIENT_NAME = "merrow.sander._client"
+CLIENT_PROGRAM = "merrow/sander/sander-client"
+REQUIRED = os.environ.get("MERROW_REQUIRE_NATIVE") == "1"
 
 # The kernel is compiled once for each instruction set and chooses at run time. No -march=native: a
 # wheel or a shared file system may serve another machine. No -ffast-math: a NaN must stay a NaN.
@@ -38,16 +40,23 @@ SCHEDULED = ["-mtune=icelake-server", "-fschedule-insns", "-fsched-pressure"]
 
 
 class BuildNative(build_ext):
-    """Compile one source several times, or into a program, which an Extension alone cannot say."""
+    """Compile one source several times, and a program, which an Extension alone cannot say."""
+
+    def run(self) -> None:
+        """Compile the kernels, then the program that sander calls."""
+        super().run()
+        try:
+            self.build_client()
+        except Exception as error:  # distutils' own classes have moved between versions
+            if REQUIRED:
+                raise
+            self.warn(f"the client for sander was not compiled: {error}")
 
     def build_extension(self, ext: Extension) -> None:
-        """Compile one native part."""
+        """Compile one kernel."""
         if self.compiler.compiler_type != "unix":
             raise_unsupported(self.compiler.compiler_type)
-        if ext.name == CLIENT_NAME:
-            self.build_client(ext)
-        else:
-            self.build_kernel(ext)
+        self.build_kernel(ext)
 
     def build_kernel(self, ext: Extension) -> None:
         """Compile the kernel for every instruction set, then link all of it into one library."""
@@ -84,20 +93,34 @@ class BuildNative(build_ext):
             return False
         return "__GNUC__" in macros and "__clang__" not in macros
 
-    def build_client(self, ext: Extension) -> None:
+    def build_client(self) -> None:
         """Compile the program that sander calls; static, if libc is here so, since it starts often.
 
-        It gets the name of an extension, so that wheels and editable installs take it along.
+        It is data of the package: Python never loads it.
         """
         objects = self.compiler.compile(
             [CLIENT], output_dir=self.build_temp, extra_postargs=["-O2", "-g0"]
         )
-        target = self.get_ext_fullpath(ext.name)
+        target = self.client_path()
         self.mkpath(os.path.dirname(target))
         try:
             self.link_program(objects, target, ["-static", "-s"])
         except Exception:  # distutils' own class has moved between versions
             self.link_program(objects, target, ["-s"])
+
+    def client_path(self) -> str:
+        """Return where the program goes: among the sources of an editable installation, or built."""
+        in_place = self.inplace or getattr(self, "editable_mode", False)
+        return os.path.join("src" if in_place else self.build_lib, CLIENT_PROGRAM)
+
+    def get_outputs(self) -> list[str]:
+        """Return what was built."""
+        built = [*super().get_outputs(), self.client_path()]
+        return [path for path in built if os.path.exists(path)]
+
+    def get_source_files(self) -> list[str]:
+        """Return what belongs into the archive of sources."""
+        return [*super().get_source_files(), CLIENT, *glob("native/*.hpp")]
 
     def link_program(self, objects: list[str], target: str, flags: list[str]) -> None:
         """Link a program; `link_executable` would add flags of shared libraries of Python."""
@@ -114,18 +137,15 @@ def raise_unsupported(compiler: str) -> None:
 setup(
     cmdclass={"build_ext": BuildNative},
     ext_modules=[
-        *(
-            Extension(
-                name,
-                sources=[f"native/{stem}_kernel.cpp", f"native/{stem}_library.cpp"],
-                depends=["native/library.hpp", *sorted(glob(f"native/{stem}_*.hpp"))],
-                language="c++",
-                optional=True,
-                py_limited_api=True,  # it does not touch Python at all: one wheel for every version
-            )
-            for name, stem in KERNELS.items()
-        ),
-        Extension(CLIENT_NAME, sources=[CLIENT], optional=True, py_limited_api=True),
+        Extension(
+            name,
+            sources=[f"native/{stem}_kernel.cpp", f"native/{stem}_library.cpp"],
+            depends=["native/library.hpp", *sorted(glob(f"native/{stem}_*.hpp"))],
+            language="c++",
+            optional=not REQUIRED,
+            py_limited_api=True,  # it does not touch Python at all: one wheel for every version
+        )
+        for name, stem in KERNELS.items()
     ],
     options={"bdist_wheel": {"py_limited_api": "cp311"}},
 )

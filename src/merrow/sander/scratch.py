@@ -27,7 +27,7 @@ from merrow.errors import InputError, MerrowError, UnsupportedPhysicsError
 from merrow.sander import client
 from merrow.sander.input import rewrite_redirections
 
-COMPILED_CLIENT: Final = Path(__file__).with_name("_client.abi3.so")
+COMPILED_CLIENT: Final = Path(__file__).with_name("sander-client")
 """A program, not a library; named so that the build takes it along."""
 PREFIX: Final = "merrow-sander-"
 LAST_WORDS: Final = 2.0
