@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Builds the native parts where a compiler is; where none is, the package goes without.
 
-With MERROW_REQUIRE_NATIVE=1, as for every wheel that is handed on, a part that does not compile ends
-the build. Everything else about the package stands in pyproject.toml.
+With MERROW_REQUIRE_NATIVE=1, as for every wheel that is handed on, a part that does not compile
+ends the build. Everything else about the package stands in pyproject.toml.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ class BuildNative(build_ext):
             self.link_program(objects, target, ["-s"])
 
     def client_path(self) -> str:
-        """Return where the program goes: among the sources of an editable installation, or built."""
+        """Return where the program goes: to the sources if the installation is editable."""
         in_place = self.inplace or getattr(self, "editable_mode", False)
         return os.path.join("src" if in_place else self.build_lib, CLIENT_PROGRAM)
 

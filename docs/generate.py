@@ -9,6 +9,7 @@ A test compares the pages with the code, so that they cannot fall behind.
 from __future__ import annotations
 
 import inspect
+import json
 import textwrap
 from collections.abc import Iterator, Mapping
 from functools import cached_property
@@ -33,7 +34,8 @@ from merrow.mdin.keys import TABLES, Key
 from merrow.mdin.mlp import Confinement, MlSettings
 from merrow.settings import Settings
 
-REFERENCE = Path(__file__).parent / "reference"
+ROOT = Path(__file__).resolve().parents[1]
+REFERENCE = ROOT / "docs" / "reference"
 MADE = "<!-- Made by docs/generate.py; change the code's help texts instead. -->\n"
 
 
@@ -174,6 +176,80 @@ def settings_page() -> str:
     return "\n".join(lines)
 
 
+def conformance_page() -> str:
+    """Return the page of what programs do with forces, images, charge and cuts, as measured."""
+    measured = json.loads((ROOT / "benchmarks/results/conformance.json").read_text())
+    same = measured["same_kcal"]
+    lines = [
+        "<!-- Made by docs/generate.py from benchmarks/results/conformance.json. -->\n",
+        "# What programs do with a network in an OpenMM System\n",
+        "The same Systems and the same weights went to both programs; every cell is an answer that",
+        "[`benchmarks/conformance.py`](../../benchmarks/conformance.py) found",
+        "([figures](../../benchmarks/results/conformance.json), with all versions). What each",
+        "column asks:\n",
+        "- **forces / slope**: the largest force on an atom of methanol over the fall of E_ML",
+        "  along it; 1 if forces are the slope of the energy.",
+        "- **cut by the box**: E_ML [kcal/mol] of a molecule that the wall of the box cuts, minus",
+        "  that of the molecule whole.",
+        "- **in the box − alone**: E_ML [kcal/mol] in a box of 22 Å minus what the model says of",
+        "  the molecule by itself. Not zero where a network sees images, or changes its Coulomb",
+        "  sum.",
+        "- **acetate**: what becomes of the charge of −1 e in the System.",
+        "- **cut bond**: what becomes of a methyl group that is cut off a dipeptide.\n",
+        "| model | program | forces / slope | cut by the box | in the box − alone | acetate "
+        "| cut bond |",
+        "|---" * 7 + "|",
+    ]
+    for row in measured["rows"]:
+        cells = [row["model"], row["peer"], _number(row["slope"], ".2f")]
+        cells += [_number(row["images"], "+.2f"), _number(row["alone"], "+.2f")]
+        cells += [_of_charge(row["charge"], same), _of_link(row["link"], same)]
+        lines.append(f"| {' | '.join(cells)} |")
+    lines += [
+        "",
+        "The package `aimnet` sums Coulomb interactions with a cutoff as soon as it gets a box,",
+        "hence its difference. openmm-ml caps a cut bond with a particle of its own, so",
+        "that topology and positions change; merrow adds none. amber-mlips, which works between",
+        "sander and a network, is compared in",
+        "[ML/MM in your own sander](../how-to/sander.md#speed).",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _number(value: float | dict[str, str], form: str) -> str:
+    """Return a measured number, or the sentence with which the program stopped."""
+    if isinstance(value, dict):
+        return _stops(value)
+    return f"{round(value, 2) + 0.0:{form}}".replace("-", "−")
+
+
+def _stops(found: dict[str, str]) -> str:
+    return f"stops: {found['stops'].partition(': ')[2].split(';')[0].split('. ')[0]}"
+
+
+def _of_charge(found: dict[str, Any], same: float) -> str:
+    """Return in words what becomes of the charge of an anion."""
+    plain, model = found["not told"], found["the model"]
+    if isinstance(plain, dict):
+        return "refused" if "net charge" in plain["stops"] else _stops(plain)
+    if isinstance(model, dict):
+        return "computed as if it had none, without a word"
+    if abs(plain - model) < same:
+        return "taken from the System"
+    told = found["told -1"]
+    right = not isinstance(told, dict) and abs(told - model) < same
+    return "taken as 0 unless `charge=-1` is given" if right else "not understood"
+
+
+def _of_link(found: dict[str, Any], same: float) -> str:
+    """Return in words what becomes of a region that cuts a bond."""
+    if "stops" in found:
+        return _stops(found)
+    capped = abs(found["e_ml"] - found["methane"]) < same
+    return f"capped with H at {found['bond_angstrom']:.2f} Å" if capped else "another molecule"
+
+
 def _further(name: str, one: Any) -> list[str]:
     """Return what stands of a name that is no door: settings have a page of their own."""
     if isinstance(one, Mapping):
@@ -295,6 +371,7 @@ def main() -> None:
     (REFERENCE / "cli.md").write_text(cli_page(), encoding="utf-8")
     (REFERENCE / "run-yaml.md").write_text(run_file_page(), encoding="utf-8")
     (REFERENCE / "python.md").write_text(python_page(), encoding="utf-8")
+    (REFERENCE / "conformance.md").write_text(conformance_page(), encoding="utf-8")
     (REFERENCE / "settings.md").write_text(settings_page(), encoding="utf-8")
     (REFERENCE / "mdin.md").write_text(mdin_page(), encoding="utf-8")
 

@@ -120,9 +120,9 @@ def random_ani(name: str) -> AniParameters:
     )
 
 
-def write_for_torchani(path: Path) -> None:
-    """Write random networks of ANI-2x with the two tables that torchani wants to read as well."""
-    parameters = random_ani("ani2x")
+def write_for_torchani(path: Path, parameters: AniParameters | None = None) -> None:
+    """Write networks, else random ones of ANI-2x, with two tables that torchani reads as well."""
+    parameters = parameters or random_ani("ani2x")
     write_state_dict(path, parameters)
     state = torch.load(path, weights_only=True)
     place = torch.full((120,), -1)

@@ -24,6 +24,8 @@ def generator():
         ("run-yaml.md", "run_file_page"),
         ("mdin.md", "mdin_page"),
         ("python.md", "python_page"),
+        ("settings.md", "settings_page"),
+        ("conformance.md", "conformance_page"),
     ],
 )
 def test_the_page_is_what_the_code_says(generator, name, function):
