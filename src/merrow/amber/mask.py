@@ -6,6 +6,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections import Counter
+from typing import Any
 
 from parmed import Atom, Structure
 from parmed.amber import AmberMask
@@ -13,6 +14,22 @@ from parmed.amber import AmberMask
 from merrow.amber.residues import AMINO_ACIDS, C_CAPS, N_CAPS, PHOSPHORYLATED
 from merrow.amber.topology import AmberTopology, Array
 from merrow.errors import InputError
+
+_LIST = re.compile(r"(?<![<>])([:@][%/]?)([^:@&|!()<>]+)")
+"""A list of numbers or of names, not the distance after < or >."""
+_NUMBERS = re.compile(r"\d+(-\d+)?")
+
+
+class _Mask(AmberMask):  # type: ignore[misc]
+    """ParmEd's mask, where X>@4 is what lies beyond 4 Å of all of X, as in sander and cpptraj.
+
+    ParmEd's own answer is what lies beyond 4 Å of any atom of X, which is nearly everything.
+    """
+
+    def _selectDistd(self, criterion: str, found: Any) -> Any:  # noqa: N802
+        if criterion[0] == ">":
+            return super()._selectDistd(f"<{criterion[1:]}", found).Not()
+        return super()._selectDistd(criterion, found)
 
 
 def select_atoms(
@@ -31,11 +48,12 @@ def select_atoms(
     """
     if "." in mask and not set("<>") & set(mask):
         raise InputError(f"mask {mask!r} is not understood: a number has a decimal point.")
+    _refuse_ambiguous(mask)
     structure = _structure(topology)
     if positions is not None:
         structure.coordinates = positions
     try:
-        selected = tuple(AmberMask(structure, mask).Selected())
+        selected = tuple(_Mask(structure, mask).Selected())
     except Exception as error:
         raise InputError(
             f"mask {mask!r} is not understood ({error}). {_hint(topology, mask)}"
@@ -46,6 +64,27 @@ def select_atoms(
             f"{_hint(topology, mask)}"
         )
     return selected
+
+
+def _refuse_ambiguous(mask: str) -> None:
+    """Refuse what ParmEd, sander and cpptraj read differently."""
+    for kind, told in _LIST.findall("".join(mask.split())):
+        entries = [entry for entry in told.split(",") if entry]
+        numbers = [entry for entry in entries if _NUMBERS.fullmatch(entry)]
+        names = [entry for entry in entries if entry not in numbers]
+        if any(int(number) == 0 for entry in numbers for number in entry.split("-")):
+            raise InputError(f"mask {mask!r} has the number 0; AMBER counts from 1.")
+        if numbers and names:
+            parts = f"{kind}{','.join(numbers)}|{kind}{','.join(names)}"
+            raise InputError(
+                f"mask {mask!r} has numbers and names in one list, of which sander takes the names "
+                f"alone; write ({parts})."
+            )
+        if any(re.search(r"\*[^*]", name) for name in names):
+            raise InputError(
+                f"mask {mask!r} has a * before other characters, which cpptraj ignores and sander "
+                "refuses; write a ? for each character instead."
+            )
 
 
 def _structure(topology: AmberTopology) -> Structure:

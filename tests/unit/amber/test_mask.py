@@ -66,6 +66,32 @@ def test_distances_need_positions(files, droplet):
     x = read_coordinates(files[1], len(droplet)).positions
     far = np.linalg.norm(x[:, None] - x[None, :21], axis=-1).min(axis=1)
     assert select_atoms(droplet, ":1<@3.0", positions=x) == tuple(np.flatnonzero(far < 3.0))
+    # as sander and cpptraj: beyond every atom of the mask; ParmEd says beyond any
+    assert select_atoms(droplet, ":1>@3.0", positions=x) == tuple(np.flatnonzero(far >= 3.0))
+    near = {droplet.residue_index[i] for i in np.flatnonzero(far < 3.0)}
+    beyond = tuple(i for i in range(len(droplet)) if droplet.residue_index[i] not in near)
+    assert select_atoms(droplet, ":1>:3.0", positions=x) == beyond
+    assert len(beyond) > 10
+
+
+@pytest.mark.parametrize(
+    ("mask", "told", "right", "number"),
+    [
+        ("@0-3", "has the number 0; AMBER counts from 1", "@1-3", 3),
+        (":WAT@0", "has the number 0", ":WAT@O", 33),
+        (":1,WAT@O", "write (:1|:WAT)", "(:1|:WAT)&@O", 33),
+        ("@1-3,O", "write (@1-3|@O)", "(@1-3|@O)", 36),
+        (":W*T", "write a ? for each character", ":W?T", 99),
+        ("@%c*3", "write a ? for each character", "@%c?", None),
+    ],
+)
+def test_what_programs_read_differently_is_refused_and_the_remedy_helps(
+    droplet, mask, told, right, number
+):
+    with pytest.raises(InputError, match=re.escape(told)):
+        select_atoms(droplet, mask)
+    if number is not None:
+        assert len(select_atoms(droplet, right)) == number
 
 
 @settings(max_examples=30, deadline=None)
