@@ -17,6 +17,7 @@ NM_PER_ANGSTROM: Final = 0.1
 ANGSTROM_PER_NM: Final = 10.0
 BAR_PER_ATM: Final = 1.01325
 PS_PER_FS: Final = 1.0e-3
+NS_PER_PS: Final = 1.0e-3
 
 HARTREE_KCAL: Final = 627.5094740631
 """Hartree in kcal/mol (CODATA 2018)."""

@@ -52,7 +52,7 @@ def browse(html, folder, *flags):
 def test_the_page_opens_without_console_message_or_request(page, tmp_path):
     document, console = browse(page, tmp_path, "--dump-dom")
     assert console == []
-    assert document.count("<svg") == 6
+    assert document.count("<svg") == 8
     assert "−3.13 ± 0.09" in document
     assert document.rstrip().endswith("</html>")
 

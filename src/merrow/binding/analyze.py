@@ -21,6 +21,7 @@ from merrow.analysis.rmsd import rmsd, superposed
 from merrow.binding.b_structure import write_b_structure
 from merrow.binding.crystal import AlphaCarbons, alpha_carbons, crystal_b
 from merrow.binding.report.data import ComplexReport, Shape, TrajectoryNumbers
+from merrow.binding.report.ligand import ligand_drawing
 from merrow.binding.report.page import render_complex
 from merrow.errors import InputError
 from merrow.files import atomic_write
@@ -83,10 +84,13 @@ def analyze(request: AnalyzeRequest) -> dict[str, Any]:
     reference = None
     if request.reference is not None:
         reference = read_reference(request.reference, topology)
-    runs, lying = [], []
+    runs, lying, drawing = [], [], ""
     for path in paths:
         frames = read_frames(path, topology, stride=request.stride)
         start = frames.positions[0] if reference is None else reference
+        if not drawing and len(ligand):
+            place = frames.positions[0][frames.local(ligand)]
+            drawing = ligand_drawing(topology, ligand.tolist(), place)
         lying.append(_typical(topology, frames, carbons))
         runs.append(
             _numbers(path.name, topology, frames, lying[-1], start, carbons, ligand, crystal)
@@ -97,6 +101,7 @@ def analyze(request: AnalyzeRequest) -> dict[str, Any]:
         crystal_b=crystal,
         runs=tuple(runs),
         notes=tuple(_notes(runs, crystal)),
+        structure=drawing,
     )
     answer = _json(report, request)
     atomic_write(request.out / "analysis.json", json.dumps(answer, indent=2, ensure_ascii=False))

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
+from merrow import __version__
 from merrow.amber.mask import select_atoms
 from merrow.amber.topology import AmberTopology, Array, read_topology
 from merrow.ambertools.programs import find_program, version
@@ -17,8 +19,9 @@ from merrow.analysis.end_states import INTERNAL
 from merrow.analysis.mmpbsa import InteractionEntropy, interaction_entropy
 from merrow.binding.free_states import FreeRequest, FreeStates, read_free
 from merrow.binding.free_terms import Headline, as_json, comparisons, free_terms, headline
-from merrow.binding.gb_check import gb_check
+from merrow.binding.gb_check import GbCheck, gb_check
 from merrow.binding.mmpbsa_program import (
+    RADII,
     Energies,
     Method,
     Settings,
@@ -27,16 +30,20 @@ from merrow.binding.mmpbsa_program import (
     run_mmpbsa,
     split_topology,
 )
-from merrow.binding.report.energy import BindingRun, render_binding
+from merrow.binding.report.energy import BindingAbout, BindingRun, changes, render_binding
+from merrow.binding.report.ligand import ligand_drawing
 from merrow.errors import InputError
 from merrow.files import atomic_write
 from merrow.folders import check_new, staging_folder
+from merrow.free_energy.stored import Verdict, verdict
 from merrow.system.potentials import MM
 from merrow.trajectories import DryFrames, dry_atoms, read_frames, write_frames
 from merrow.uncertainty import mean
 from merrow.units import KCAL_PER_KJ, thermal_energy
 
 GAS_TERMS: Final = ("VDWAALS", "EEL")
+SHORTEST: Final = 1000.0
+"""Time below which a trajectory shows the pipeline rather than a result [ps]."""
 
 
 @dataclass(frozen=True)
@@ -123,16 +130,58 @@ def _estimate(
     for k, (path, frames) in enumerate(ensembles):
         for method in request.methods:
             folder = out / f"{method}_{'mm' if k else 'run'}"
-            one = _One(method, path.name, frames, ligand, free)
+            ensemble = ("MM" if k else "ML/MM") if request.mm_reference else ""
+            one = _One(method, path.name, ensemble, frames, ligand, free)
             run, row = _run(one, request, species, folder)
             runs.append(run)
             answer["runs"].append(row)
     notes = _notes(topology, request, ensembles[0][1], free)
     answer["notes"] = notes
+    answer["ml_mm_minus_mm_kcal"] = {
+        one.method: dict(zip(("value", "stderr"), one.difference, strict=True))
+        for one in changes(runs)
+    }
     atomic_write(out / "mmpbsa.json", json.dumps(answer, indent=2, ensure_ascii=False) + "\n")
-    title = f"Binding energy of {request.ligand_mask} in {request.prmtop.name}"
-    atomic_write(out / "mmpbsa.html", render_binding(title, runs, notes))
+    about = _about(topology, request, ligand, ensembles)
+    lengths = [_length(path.name, frames) for path, frames in ensembles]
+    atomic_write(out / "mmpbsa.html", render_binding(about, runs, notes, lengths))
     return answer
+
+
+def _about(
+    topology: AmberTopology,
+    request: MmpbsaRequest,
+    ligand: tuple[int, ...],
+    ensembles: list[tuple[Path, DryFrames]],
+) -> BindingAbout:
+    """Return what the page says about the request."""
+    settings = request.settings
+    frames = ensembles[0][1]
+    residues = dict.fromkeys(int(topology.residue_index[i]) for i in ligand)
+    own = frames.positions[0][np.isin(frames.atoms, ligand)]
+    return BindingAbout(
+        ligand=" ".join(topology.residue_names[i] for i in residues),
+        prmtop=request.prmtop.name,
+        sampled=" and ".join(
+            f"{len(x.positions)} frames over {x.span:g} ps ({path.name})" for path, x in ensembles
+        ),
+        temperature=request.temperature,
+        igb=settings.igb,
+        salt=settings.salt,
+        surface_tension=settings.surface_tension,
+        radii=RADII[settings.igb],
+        settings={
+            "generalised Born model, igb": str(settings.igb),
+            "radii": RADII[settings.igb],
+            "salt": f"{settings.salt:g} mol/L",
+            "surface tension": f"{settings.surface_tension:g} kcal/mol/Å²",
+            "split by residue": "yes" if settings.decompose else "no",
+            "every n-th frame": str(request.stride),
+            "temperature of the interaction entropy": f"{request.temperature:g} K",
+        },
+        versions={"merrow": __version__, "AmberTools": version()},
+        structure=ligand_drawing(topology, ligand, own),
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,6 +190,7 @@ class _One:
 
     method: Method
     name: str
+    ensemble: str
     frames: DryFrames
     ligand: tuple[int, ...]
     free: FreeStates | None
@@ -156,23 +206,31 @@ def _run(
     found = {name: mean(values) for name, values in delta.items()}
     gas = np.sum([delta[term] for term in GAS_TERMS], axis=0)
     entropy = interaction_entropy(gas, thermal_energy(request.temperature) * KCAL_PER_KJ)
-    residues: dict[str, float] = {}
+    residues: dict[str, tuple[float, float]] = {}
     check = None
     if one.method == "gb":
         check = gb_check(species, species_positions(frames, one.ligand), tables, settings)
-        residues = read_residue_table(folder / "residues.csv") if settings.decompose else {}
+        if settings.decompose:
+            # neighbouring frames are as alike for a residue as they are for the sum of all
+            more = math.sqrt(max(found["TOTAL"].inefficiency, 1.0))
+            table = read_residue_table(folder / "residues.csv")
+            residues = {name: (value, more * error) for name, (value, error) in table.items()}
     added = None
     if free is not None:
         added = free_terms(one.method, free, tables, species, settings, folder=folder)
     first = headline(found["TOTAL"], added, free)
     run = BindingRun(
-        name=f"{one.name}, MM-{one.method.upper()}SA",
+        name=f"{one.ensemble or one.name}, MM-{one.method.upper()}SA",
+        method=f"MM-{one.method.upper()}SA",
+        ensemble=one.ensemble,
+        answer=(first.value, first.stderr),
+        kind=first.kind,
         terms=found,
         series=delta["TOTAL"],
         entropy=_entropy_words(entropy),
         residues=residues,
-        check="" if check is None else check.sentence(),
         headline=_headline_words(first),
+        checks=_checks(one, entropy, check),
         comparisons=() if added is None or free is None else comparisons(added, free),
     )
     row = {
@@ -185,7 +243,8 @@ def _run(
             key: {k: float(v.mean()) for k, v in terms.items()} for key, terms in tables.items()
         },
         "interaction_entropy": asdict(entropy),
-        "residues_kcal": residues,
+        "residues_kcal": {name: value for name, (value, _) in residues.items()},
+        "residues_stderr_kcal": {name: error for name, (_, error) in residues.items()},
         "openmm_check": None if check is None else {**asdict(check), "told": check.sentence()},
         "free_species": None if added is None or free is None else as_json(added, free),
     }
@@ -211,6 +270,30 @@ def species_positions(frames: DryFrames, ligand: tuple[int, ...]) -> dict[str, A
     own = np.isin(frames.atoms, ligand)
     whole = frames.positions
     return {"complex": whole, "receptor": whole[:, ~own], "ligand": whole[:, own]}
+
+
+def _checks(one: _One, entropy: InteractionEntropy, check: GbCheck | None) -> list[Verdict]:
+    """Return what speaks for the numbers of a run, and what against."""
+    name = one.ensemble or one.name
+    found = [
+        verdict(
+            f"interaction entropy, {name}, MM-{one.method.upper()}SA",
+            entropy.how == "exponential",
+            f"The interaction energy spreads by {entropy.sigma:.2f} kcal/mol; its exponential "
+            "average converges up to 3.6.",
+            "" if entropy.how == "exponential" else "take no entropy from this trajectory",
+        ),
+    ]
+    if check is not None:
+        title = f"GB by two programs, {name}"
+        found.append(verdict(title, check.agree, check.sentence(), serious=True))
+    return found
+
+
+def _length(name: str, frames: DryFrames) -> Verdict:
+    long = frames.span >= SHORTEST
+    advice = "" if long else "a result needs nanoseconds, and a second trajectory"
+    return verdict(f"length, {name}", long, f"{name} covers {frames.span:g} ps.", advice)
 
 
 def _entropy_words(found: InteractionEntropy) -> str:
@@ -255,7 +338,7 @@ def _notes(
             f"its energy by itself is {own}. Trajectories count as independent."
         )
         span = min(span, free.ligand.span)
-    if span < 1000.0:
+    if span < SHORTEST:
         notes.append(f"{span:g} ps show how the pipeline works; a result needs nanoseconds.")
     if "pb" in request.methods:
         notes.append("PB uses the radii of the GB model (radiopt=0) and nonpolar term inp=2.")

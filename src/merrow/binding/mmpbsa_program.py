@@ -242,19 +242,21 @@ def read_frames_table(path: Path, *, alone: bool = False) -> Energies:
     return found
 
 
-def read_residue_table(path: Path) -> dict[str, float]:
-    """Return each residue's share of the binding energy [kcal/mol] from MMPBSA's -do table.
+def read_residue_table(path: Path) -> dict[str, tuple[float, float]]:
+    """Return each residue's share of the binding energy from MMPBSA's -do table, by residue.
+
+    Mean [kcal/mol], and its standard error [kcal/mol] if frames were independent.
 
     Raises:
         MerrowError: The table of differences is not there.
     """
-    found: dict[str, float] = {}
+    found: dict[str, tuple[float, float]] = {}
     inside = False
     for row in csv.reader(path.read_text().splitlines()):
         if row and row[0].startswith("DELTAS"):
             inside = True
         elif inside and len(row) > MASK_COLUMNS and row[0].strip() not in ("", "Residue"):
-            found.setdefault(" ".join(row[0].split()), float(row[-3]))
+            found.setdefault(" ".join(row[0].split()), (float(row[-3]), float(row[-1])))
     if not found:
         raise MerrowError(f"{path} has no table of differences by residue.")
     return found

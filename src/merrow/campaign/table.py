@@ -26,7 +26,7 @@ from merrow.hydration.result import HydrationResult
 from merrow.hydration.state import Failure
 from merrow.locks import is_held
 from merrow.report.notebook import html_table
-from merrow.report.text import flatten
+from merrow.report.text import flatten, named_settings
 from merrow.versions import versions
 
 if TYPE_CHECKING:
@@ -90,7 +90,13 @@ def write_results(folder: Path, *, final: bool = True) -> CampaignResult:
             versions=versions(),
         )
         write_campaign_json(data, folder / "results.json")
-        write_campaign_page(data, folder / "report.html")
+        finished = (job.run(folder).finished() for job in jobs if job.problem is None)
+        write_campaign_page(
+            data,
+            folder / "report.html",
+            settings=named_settings(config.model_dump(mode="json")),
+            example=next((result for result in finished if result is not None), None),
+        )
     write_table(data, folder / "results.csv")
     return CampaignResult(folder, data)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How every figure looks: fonts, colours, and the way to inline SVG."""
+"""How every figure looks: fonts, colours, sizes, and the way to inline SVG."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import matplotlib
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-from merrow.report.svg import inline_svg
+from merrow.report.svg import INK, PAPER, SOFT, inline_svg
 
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", INK)
 """Okabe and Ito's: told apart by colour-blind eyes."""
-BLUE, ORANGE, *_ = COLOURS
+BLUE, ORANGE, GREEN, *_ = COLOURS
 RC: Final = {
     "font.family": "sans-serif",
     "font.size": 10,
@@ -24,7 +24,18 @@ RC: Final = {
     "axes.spines.right": False,
     "axes.axisbelow": True,
     "axes.unicode_minus": True,
+    "figure.facecolor": PAPER,
+    "axes.facecolor": PAPER,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": SOFT,
+    "xtick.color": SOFT,
+    "ytick.color": SOFT,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
 }
+WIDTH: Final = 5.0
+"""Of a figure [inches]: its text is read at 400 pixels, and two stand side by side on a screen."""
 MAX_POINTS: Final = 2000
 """A time series is drawn with every n-th point only, so that the page stays small."""
 NO_METADATA: Final = dict.fromkeys(("Creator", "Date", "Format", "Type"))

@@ -7,9 +7,30 @@ Free energies and their errors carry two decimals: 0.01 kcal/mol is below what a
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 from pydantic import JsonValue
+
+DOCUMENTATION: Final = "https://github.com/merrow/merrow/blob/main/docs/"
+"""Where the pages of `docs/` can be read."""
+UNITS: Final = {
+    "per_angstrom": "1/Å",
+    "per_ps": "1/ps",
+    "kcal": "kcal/mol",
+    "angstrom": "Å",
+    "angstrom3": "Å³",
+    "fs": "fs",
+    "ps": "ps",
+    "ns": "ns",
+    "bar": "bar",
+    "minutes": "min",
+    "k": "K",
+    "e": "e",
+}
+"""Units of settings by the end of their names, the longer ends first."""
+_MINUS = re.compile(r"(?<![\w.)])-(?=\d)")
 
 
 def energy(value: float) -> str:
@@ -18,9 +39,23 @@ def energy(value: float) -> str:
     return "0.00" if text == "-0.00" else text
 
 
+def documentation(page: str) -> str:
+    """Return the address of a page of the documentation.
+
+    Args:
+        page: Path below `docs/`, such as "how-to/analyze.md"; "#" and a heading may follow.
+    """
+    return f"{DOCUMENTATION}{page}"
+
+
 def minus(text: str) -> str:
     """Return the text of a number with a proper minus sign."""
     return text.replace("-", "\N{MINUS SIGN}", 1) if text.startswith("-") else text
+
+
+def minus_all(text: str) -> str:
+    """Return a sentence with proper minus signs before its numbers."""
+    return _MINUS.sub("\N{MINUS SIGN}", text)
 
 
 def stderr(value: float) -> str:
@@ -54,3 +89,31 @@ def flatten(settings: Mapping[str, JsonValue], prefix: str = "") -> Iterator[tup
         else:
             text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
             yield f"{prefix}{key}", text
+
+
+def named_settings(settings: Mapping[str, JsonValue]) -> dict[str, str]:
+    """Return nested settings in words: names without their units, values with them.
+
+    What was not set is left out. The names of a group stand before its settings.
+    """
+    return dict(_named(settings, ""))
+
+
+def _named(settings: Mapping[str, JsonValue], prefix: str) -> Iterator[tuple[str, str]]:
+    for key, value in settings.items():
+        if value is None or value in ("", [], {}):
+            continue
+        if isinstance(value, dict):
+            yield from _named(value, f"{prefix}{key.replace('_', ' ')}, ")
+            continue
+        end = next((end for end in UNITS if key.endswith(f"_{end}")), "")
+        name = key.removesuffix(f"_{end}") if end else key
+        yield f"{prefix}{name.replace('_', ' ')}", f"{_plain(value)} {UNITS.get(end, '')}".rstrip()
+
+
+def _plain(value: JsonValue) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(map(_plain, value))
+    return minus_all(f"{value:g}" if isinstance(value, float) else str(value))

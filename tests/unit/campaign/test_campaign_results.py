@@ -12,6 +12,7 @@ import pytest
 from rich.console import Console
 
 from merrow.campaign.report.data import CampaignData, CampaignRow
+from merrow.campaign.report.figures import label_places
 from merrow.campaign.report.files import campaign_json, write_table
 from merrow.campaign.report.page import render_campaign
 from merrow.campaign.report.terminal import render_campaign_table
@@ -19,6 +20,7 @@ from merrow.campaign.rows import Reference
 from merrow.campaign.statistics import statistics
 from merrow.campaign.table import _with_spread
 from merrow.free_energy.stored import Estimate, Estimates, Headline
+from page_reader import check_page
 
 NAMES = ("methane", "methanol", "acetone", "benzene")
 EXPT = (2.0, -5.1, -3.8, -0.9)
@@ -182,15 +184,34 @@ def test_a_run_by_both_routes_tells_the_second_and_the_closure(tmp_path):
     assert (second["endpoint_kcal"], second["closure_kcal"]) == ("", "")
 
 
-def test_the_page_shows_tables_and_both_figures_and_nothing_from_elsewhere(campaign_data):
-    page = render_campaign(campaign_data)
-    assert page.count("<svg") == 2
+def test_the_page_shows_tables_and_figures_and_leads_to_every_run(campaign_data):
+    html = render_campaign(campaign_data)
+    page = check_page(html)
+    # a correlation for each of the three columns, the errors; a molecule for each finished run
+    assert len(page.tags("svg")) == 3 + 1 + 4
     for text in ("ani2x, bcc", "MM, bcc", "1.50 [", "alkane", "4 done, 1 failed"):
-        assert text in page, text
-    assert "<b>no</b>" not in page
-    assert "&lt;b&gt;no&lt;/b&gt;" in page
-    assert "<script" not in page
-    assert page.count("http") == page.count("http-equiv") + page.count("http://www.w3.org")
+        assert text in page.text, text
+    assert "<b>no</b>" not in html
+    assert "line 9: <b>no</b> such file." in page.text
+    links = {a["href"] for a in page.tags("a")}
+    assert {f"runs/{name}-bcc/report.html" for name in NAMES} <= links
+    assert "runs/lost-bcc/report.html" not in links
+    assert len(page.scripts) == 1  # it sorts; its hash is in the policy
+
+
+def test_warnings_are_a_count_with_their_sentences_beneath():
+    warned = replace(row("methanol", -5.1), warnings=("overlap: little", "halves: differ"))
+    words = check_page(render_campaign(CampaignData("set", "ani2x", "quick", (warned,)))).text
+    assert "2 warnings" in words
+    assert "overlap, halves overlap: little halves: differ" in words.replace("  ", " ")
+
+
+def test_names_of_points_hide_neither_points_nor_each_other():
+    points = {"a": (50.0, 50.0), "b": (55.0, 52.0), "far": (150.0, 150.0), "edge": (198.0, 5.0)}
+    found = label_places(points, tuple(points), 200.0)
+    assert found["far"] == (7.0, 0.0)
+    assert found["edge"][0] < 0.0  # there is no room on its right
+    assert found["a"] != found["b"]
 
 
 def test_a_page_without_a_finished_run_says_so():

@@ -76,6 +76,7 @@ class ComplexReport:
         crystal_b: Crystal B-factors [Å²], shape (R,), NaN where not known; None without a crystal.
         runs: The trajectory, and its MM reference where there is one.
         notes: Sentences that the reader must know.
+        structure: Drawing of the ligand; empty for none.
     """
 
     title: str
@@ -83,3 +84,4 @@ class ComplexReport:
     crystal_b: Array | None
     runs: tuple[TrajectoryNumbers, ...]
     notes: tuple[str, ...]
+    structure: str = ""

@@ -8,8 +8,12 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from merrow.binding.report.data import ComplexReport
-from merrow.report.style import BLUE, MAX_POINTS, ORANGE, RC, to_svg
+from merrow.report.style import BLUE, MAX_POINTS, ORANGE, RC, WIDTH, to_svg
+from merrow.report.svg import INK
+from merrow.units import NS_PER_PS
 
+LONG = 1000.0
+"""Time from which on the axis counts nanoseconds [ps]."""
 STYLES = ((BLUE, "-"), (ORANGE, "--"))
 """The trajectory and its MM reference, told apart by line as well as by colour."""
 
@@ -17,18 +21,22 @@ STYLES = ((BLUE, "-"), (ORANGE, "--"))
 def rmsd_figure(report: ComplexReport) -> str:
     """Draw the RMSD of backbone and ligand against time, one panel each."""
     names = list(report.runs[0].rmsd)
+    long = max(float(run.times[-1]) for run in report.runs) >= LONG
+    unit, scale = ("ns", NS_PER_PS) if long else ("ps", 1.0)
     with matplotlib.rc_context(RC):
-        figure = Figure(figsize=(7.2, 2.2 * len(names) + 0.6), layout="constrained")
+        figure = Figure(figsize=(WIDTH, 1.6 * len(names) + 0.6), layout="constrained")
         panels = figure.subplots(len(names), 1, squeeze=False, sharex=True)[:, 0]
         for axes, name in zip(panels, names, strict=True):
             for run, (colour, line) in zip(report.runs, STYLES, strict=False):
                 step = max(1, len(run.times) // MAX_POINTS)
                 series = run.rmsd[name][::step]
-                axes.plot(run.times[::step], series, line, color=colour, label=run.name, lw=1.0)
+                axes.plot(
+                    scale * run.times[::step], series, line, color=colour, label=run.name, lw=1.0
+                )
             axes.set_title(name, fontsize=9)
             axes.set_ylabel("RMSD [Å]")
             axes.set_ylim(bottom=0.0)
-        panels[-1].set_xlabel("time [ps]")
+        panels[-1].set_xlabel(f"time [{unit}]")
         if len(report.runs) > 1:
             panels[0].legend(frameon=False, fontsize=8)
         return to_svg(figure, "rmsd", "Root mean square deviation against time")
@@ -38,10 +46,10 @@ def b_figure(report: ComplexReport) -> str:
     """Draw B-factors of CA against residue: simulated, with one standard error, and crystal."""
     place = np.arange(1, len(report.residues) + 1)
     with matplotlib.rc_context(RC):
-        figure = Figure(figsize=(7.2, 3.4), layout="constrained")
+        figure = Figure(figsize=(WIDTH, 3.4), layout="constrained")
         axes = figure.subplots()
         if report.crystal_b is not None:
-            axes.plot(place, report.crystal_b, ":", color="0.35", lw=1.4, label="crystal")
+            axes.plot(place, report.crystal_b, ":", color=INK, lw=1.4, label="crystal")
         for run, (colour, line) in zip(report.runs, STYLES, strict=False):
             low, high = run.b_values - run.b_stderr, run.b_values + run.b_stderr
             axes.fill_between(place, low, high, color=colour, alpha=0.25, linewidth=0.0)

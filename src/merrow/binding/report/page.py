@@ -3,14 +3,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
+from merrow import __version__
 from merrow.binding.report.data import ComplexReport, TrajectoryNumbers
 from merrow.binding.report.figures import b_figure, rmsd_figure
 from merrow.binding.report.shape import shape_figure
+from merrow.free_energy.stored import Verdict, verdict
+from merrow.report.citations import Cited, Work
 from merrow.report.html import render
-from merrow.report.text import number
+from merrow.report.text import number, stderr
 
+CONTENTS: Final = (
+    ("checks", "Checks"),
+    ("numbers", "Numbers"),
+    ("chain", "Chain"),
+    ("ligand", "Ligand"),
+    ("methods", "Methods"),
+)
+FEWEST_FRAMES: Final = 20
+"""Independent frames below which an error is a guess."""
 MOST_PARTS = 30
 """Residues or hydrogen bonds that a table shows."""
 
@@ -18,10 +32,31 @@ MOST_PARTS = 30
 def render_complex(report: ComplexReport) -> str:
     """Return the whole page of an analysis as HTML; every text of the user is escaped."""
     names = tuple(run.name for run in report.runs)
+    checks = _checks(report)
+    first = report.runs[0]
+    key = next(
+        (name for name in reversed(first.means) if "frame of" in name), next(iter(first.means))
+    )
+    paragraph, works = _methods(report)
     return render(
         "binding/report/complex.html",
+        verb="motions of a complex",
+        page="how-to/analyze.md",
+        contents=CONTENTS,
         title=report.title,
-        subtitle="merrow analyze",
+        sampled="; ".join(
+            f"{run.name}: {len(run.times)} frames over {run.span:g} ps" for run in report.runs
+        ),
+        answer={
+            "name": key,
+            "value": f"{first.means[key].value:.2f}",
+            "stderr": stderr(first.means[key].stderr),
+        },
+        leads=list(_leads(report, key)),
+        checks=checks,
+        counts=Counter(check.status for check in checks),
+        paragraph=paragraph,
+        works=works,
         report=report,
         means=[
             (f"{name}, {run.name}", number(q.value), number(q.stderr), number(q.inefficiency))
@@ -47,6 +82,57 @@ def render_complex(report: ComplexReport) -> str:
             for name in report.runs[0].torsions
         ],
     )
+
+
+def _leads(report: ComplexReport, key: str) -> Iterator[str]:
+    """Yield the sentences that stand first beside the number."""
+    for run in report.runs[1:]:
+        mean = run.means[key]
+        yield f"MM reference ({run.name}): {mean.value:.2f} ± {stderr(mean.stderr)} Å."
+    for run in report.runs:
+        if found := run.correlation:
+            yield (
+                f"B-factors against the crystal, {run.name}: Pearson {found['pearson']:.2f} "
+                f"[{found['pearson_low_95']:.2f}, {found['pearson_high_95']:.2f}] over "
+                f"{found['residues']:.0f} residues."
+            )
+
+
+def _checks(report: ComplexReport) -> list[Verdict]:
+    """Return what speaks for the numbers, and what against."""
+    found = []
+    for run in report.runs:
+        fewest = min(run.means.values(), key=lambda q: q.n_frames / q.inefficiency)
+        independent = fewest.n_frames / fewest.inefficiency
+        enough = independent >= FEWEST_FRAMES
+        found.append(
+            verdict(
+                f"independent frames, {run.name}",
+                enough,
+                f"About {independent:.0f} of {fewest.n_frames} frames are independent.",
+                "" if enough else f"below {FEWEST_FRAMES} an error is a guess: sample longer",
+            )
+        )
+        if report.crystal_b is not None:
+            words = f"It covers {run.span:g} ps."
+            long = bool(run.correlation)
+            advice = "" if long else "loops need nanoseconds before B-factors mean something"
+            found.append(verdict(f"time for B-factors, {run.name}", long, words, advice))
+    return found
+
+
+def _methods(report: ComplexReport) -> tuple[str, list[Work]]:
+    """Return the paragraph to paste and its works."""
+    cited = Cited()
+    words = (
+        f"Trajectories ({'; '.join(run.name for run in report.runs)}) were analysed with merrow "
+        f"{__version__}: frames were superposed on the protein's backbone (N, CA, C) "
+        f"{cited('superposition')}, B-factors are 8π²/3 ⟨u²⟩ about the mean structure, contacts "
+        "count heavy atoms, and ± is one standard error from blocks and autocorrelation."
+    )
+    if len(report.runs) > 1:
+        words += f" ML/MM dynamics {cited('ML/MM')} and MM dynamics are compared."
+    return words, cited.works
 
 
 def _parts(found: Sequence[Mapping[str, float]]) -> list[tuple[str, ...]]:

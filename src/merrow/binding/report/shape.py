@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 
 from merrow.binding.report.data import Array, ComplexReport, Shape
 from merrow.report.style import RC, to_svg
+from merrow.report.svg import INK
 
 MAP: Final = "viridis"
 WIDTHS: Final = 1.0, 3.4
@@ -69,7 +70,7 @@ def _draw(axes: Any, shape: Shape, b: Array, view: Array, limits: Normalize) -> 
     segments = np.concatenate([ends, bonds])
     colours = matplotlib.colormaps[MAP](limits(np.nan_to_num(value)))
     colours[~np.isfinite(value)] = (0.7, 0.7, 0.7, 1.0)  # no B is known of it
-    colours = np.concatenate([colours, np.tile((0.0, 0.0, 0.0, 1.0), (len(bonds), 1))])
+    colours = np.concatenate([colours, np.tile(matplotlib.colors.to_rgba(INK), (len(bonds), 1))])
     depth = segments[:, :, 2].mean(axis=1)
     nearness = (depth - depth.min()) / max(float(np.ptp(depth)), 1e-9)
     back = np.argsort(depth)
@@ -86,5 +87,5 @@ def _draw(axes: Any, shape: Shape, b: Array, view: Array, limits: Normalize) -> 
     axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
     axes.axis("off")
     bar = np.array([-0.5, 0.5]) * BAR
-    axes.plot(bar, [-0.94 * reach] * 2, color="0.2", linewidth=1.2)
+    axes.plot(bar, [-0.94 * reach] * 2, color=INK, linewidth=1.2)
     axes.text(0.0, -0.97 * reach, f"{BAR:g} Å", ha="center", va="top", fontsize=7)

@@ -1,44 +1,81 @@
 # SPDX-License-Identifier: MIT
-"""The page of a campaign: one HTML file, no network, no script, no second file."""
+"""The page of a campaign: one HTML file, no network; its one script sorts the runs."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
+from urllib.parse import quote
 
 from merrow.campaign.comparison import Interval
 from merrow.campaign.report.data import CampaignData, CampaignRow, ClassErrors, Comparison
-from merrow.campaign.report.figures import correlation_figure, error_figure
-from merrow.campaign.report.files import status_words
+from merrow.campaign.report.figures import MOST_NAMES, correlation_figures, error_figure
 from merrow.campaign.rows import Reference
+from merrow.errors import MerrowError
 from merrow.files import atomic_write
 from merrow.free_energy.stored import Estimate
-from merrow.report.html import render
+from merrow.hydration.report.methods import methods
+from merrow.hydration.result import HydrationResult
+from merrow.report.citations import Work
+from merrow.report.html import render, script
+from merrow.report.structure import structure_from_smiles
 from merrow.report.text import energy, minus, stderr
 
-RUN_HEADER = (
-    *("molecule", "charges", "status", "ΔG", "±", "published sum", "MM"),
-    *("measured", "±", "between charges"),
+CONTENTS: Final = (
+    ("runs", "Runs"),
+    ("statistics", "Against experiment"),
+    ("methods", "Methods"),
 )
+MOST_PICTURES: Final = 200
+"""Runs up to which each has a picture of its molecule, so that the page stays small."""
+SIGNS: Final = {"done": "pass", "failed": "fail"}
 
 
-def write_campaign_page(data: CampaignData, path: Path) -> None:
-    """Write the page, whole or not at all."""
-    atomic_write(path, render_campaign(data))
+def write_campaign_page(
+    data: CampaignData,
+    path: Path,
+    *,
+    settings: Mapping[str, str],
+    example: HydrationResult | None,
+) -> None:
+    """Write the page, whole or not at all; see `render_campaign`."""
+    atomic_write(path, render_campaign(data, settings=settings, example=example))
 
 
-def render_campaign(data: CampaignData) -> str:
-    """Return the whole page as HTML; every text of the user is escaped."""
+def render_campaign(
+    data: CampaignData,
+    *,
+    settings: Mapping[str, str] | None = None,
+    example: HydrationResult | None = None,
+) -> str:
+    """Return the whole page as HTML; every text of the user is escaped.
+
+    Args:
+        data: The campaign.
+        settings: What was asked, in words.
+        example: Result of a run, from which the methods section is written.
+    """
     compared, labels = data.comparisons, _labels(data)
-    expt = {row.name: row.experiment.value_kcal for row in data.rows if row.experiment}
+    expt = {row.name: row.experiment for row in data.rows if row.experiment}
     class_header, classes = _classes(data)
+    several = len({row.charges for row in data.rows}) > 1
+    paragraph, works = _methods(data, example)
+    most = max((len(one.errors) for one in compared), default=0)
     return render(
         "campaign/report/page.html",
+        verb="campaign of hydration free energies",
+        page="how-to/campaigns.md",
+        scripts=script("report/sort.js"),
+        contents=CONTENTS,
         title=data.title,
         data=data,
         counts=counts_words(data),
+        warned=sum(row.status == "done" and bool(row.warnings) for row in data.rows),
         mae=interval_words(compared[0].statistics.mae) if compared else "",
         statistics=[_statistics(one) for one in compared],
-        correlation=correlation_figure(compared, expt) if compared else "",
+        correlations=correlation_figures(compared, expt) if compared else [],
+        named="" if most <= MOST_NAMES else f" The {MOST_NAMES} largest errors are named.",
         errors=error_figure(compared) if compared else "",
         pairs=[
             (
@@ -53,9 +90,40 @@ def render_campaign(data: CampaignData) -> str:
         ],
         class_header=class_header,
         classes=classes,
-        run_header=(*RUN_HEADER, *labels, "warnings"),
-        runs=[_run(row, labels) for row in data.rows],
+        several=several,
+        header=_header(labels, several=several),
+        runs=[_run(row, labels, draw=len(data.rows) <= MOST_PICTURES) for row in data.rows],
+        settings=settings or {},
+        paragraph=paragraph,
+        works=works,
     )
+
+
+def _methods(data: CampaignData, example: HydrationResult | None) -> tuple[str, list[Work]]:
+    """Return the paragraph to paste and its works; nothing without a finished run."""
+    if example is None:
+        return "", []
+    done = [row for row in data.rows if row.status == "done"]
+    charges = dict.fromkeys(row.charges for row in done)
+    return methods(example, molecules=len({row.name for row in done}), charges=charges)
+
+
+def _header(labels: list[str], *, several: bool) -> list[tuple[str, str]]:
+    """Return the names of the columns of the runs with their classes."""
+    minor = "number minor"
+    return [
+        ("molecule", ""),
+        *([("charges", "")] if several else []),
+        ("ΔG", "number"),
+        ("measured", "number middle"),
+        ("deviation", "number"),
+        ("MM", minor),
+        ("published sum", minor),
+        *([("between charges", minor)] if several else []),
+        *((label, minor) for label in labels),
+        ("class", "minor"),
+        ("status", ""),
+    ]
 
 
 def counts_words(data: CampaignData) -> str:
@@ -105,20 +173,40 @@ def _labels(data: CampaignData) -> list[str]:
     return sorted({label for row in data.rows for label in row.references})
 
 
-def _run(row: CampaignRow, labels: list[str]) -> tuple[str, ...]:
-    found, spread = row.estimates, row.charges_spread
-    return (
-        row.name,
-        row.charges,
-        status_words(row),
-        *value_and_stderr(row.exact),
-        number(found.as_published),
-        number(found.mm_reference),
-        *value_and_stderr(row.experiment),
-        "" if spread is None else f"{energy(spread.value_kcal)} ± {stderr(spread.stderr_kcal)}",
-        *(number(row.references.get(label)) for label in labels),
-        "; ".join(row.warnings),
-    )
+def _run(row: CampaignRow, labels: list[str], *, draw: bool) -> dict[str, object]:
+    """Return what the table shows of a run."""
+    found, exact, expt = row.estimates, row.exact, row.experiment
+    error = "" if exact is None or expt is None else energy(exact.value_kcal - expt.value_kcal)
+    status, many = row.status, len(row.warnings)
+    words, details = status, list(row.warnings)
+    if status == "done" and many:
+        words = f"{many} warning{'s' * (many > 1)}"
+    if row.why:
+        details = [row.why]
+    return {
+        "row": row,
+        "picture": _picture(row.smiles) if draw and row.smiles else "",
+        "link": f"{quote(row.folder)}/report.html" if status == "done" else "",
+        "exact": value_words(exact),
+        "experiment": value_words(expt),
+        "error": error,
+        "mm": number(found.mm_reference),
+        "published": number(found.as_published),
+        "spread": value_words(row.charges_spread),
+        "references": [number(row.references.get(label)) for label in labels],
+        "sign": "warn" if status == "done" and many else SIGNS.get(status, "none"),
+        "words": words,
+        "order": many if status == "done" else -1 if status == "failed" else 1000,
+        "summary": "Why it failed" if row.why else ", ".join(w.split(":")[0] for w in details),
+        "details": details,
+    }
+
+
+def _picture(smiles: str) -> str:
+    try:
+        return structure_from_smiles(smiles)
+    except MerrowError:
+        return ""
 
 
 def number(found: Estimate | Reference | None) -> str:
@@ -126,7 +214,8 @@ def number(found: Estimate | Reference | None) -> str:
     return "" if found is None else energy(found.value_kcal)
 
 
-def value_and_stderr(found: Estimate | Reference | None) -> tuple[str, str]:
-    """Return a value and its standard error, each empty where it is not known."""
-    error = None if found is None else found.stderr_kcal
-    return number(found), "" if error is None else energy(error)
+def value_words(found: Estimate | Reference | None) -> str:
+    """Return a value with its standard error where that is known; nothing without a value."""
+    if found is None or found.stderr_kcal is None:
+        return number(found)
+    return f"{number(found)} ± {stderr(found.stderr_kcal)}"

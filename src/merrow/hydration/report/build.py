@@ -14,9 +14,9 @@ from merrow.hydration.analysis.checks import RunChecks
 from merrow.hydration.analysis.estimate import HydrationAnalysis
 from merrow.hydration.measured import YOURS, Measured, known_value
 from merrow.hydration.report.page import render_page
-from merrow.hydration.report.structure import Structure
 from merrow.hydration.result import HydrationResult, Legs, write_csv, write_json
 from merrow.hydration.state import Placement
+from merrow.report.structure import Structure
 from merrow.units import ANGSTROM_PER_NM
 from merrow.versions import versions
 
@@ -73,8 +73,7 @@ def write_outputs(
         prepared.solute,
         prepared.bonds.pairs,
     )
-    doi = run.potential.capabilities.citation
-    page = render_page(result, found, checks.convergence, structure=structure, potential_doi=doi)
+    page = render_page(result, found, checks.convergence, structure=structure)
     atomic_write(folder.report, page)
     write_csv(result, folder.result_table)
     write_json(result, folder.result)
@@ -109,6 +108,7 @@ def _settings(run: RunContext, found: HydrationAnalysis) -> dict[str, Any]:
     return {
         "protocol": config.protocol.model_dump(mode="json"),
         "potential_identity": run.potential.identity,
+        "potential_doi": run.potential.capabilities.citation,
         "source": config.source.model_dump(mode="json"),
         "charge_shift_e": info.charge_shift_e,
         "n_waters": info.n_waters,

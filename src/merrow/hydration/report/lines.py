@@ -11,9 +11,9 @@ from typing import Final
 
 from merrow.free_energy.stored import Estimate, Method
 from merrow.hydration.result import HydrationResult
-from merrow.report.text import energy, stderr
+from merrow.report.text import documentation, energy, stderr
 
-EXPLANATION: Final = "docs/explanation/two-numbers.md"
+EXPLANATION: Final = documentation("explanation/two-numbers.md")
 NOT_COMPUTED: Final = "not computed"
 ACCURACY: Final = {
     (2, "abcg2"): "GAFF2 with ABCG2 charges alone is on average 0.37 kcal/mol from experiment (442 "
@@ -80,6 +80,25 @@ def answer_lines(result: HydrationResult) -> tuple[Line, ...]:
     lines.append(_plain(f"leg of the {path} path: charging", result.legs.charging))
     lines.append(_plain(f"leg of the {path} path: Lennard-Jones", result.legs.lj))
     return tuple(lines)
+
+
+def drawn_estimates(result: HydrationResult) -> list[tuple[str, Estimate, bool]]:
+    """Return the ways to the number for a figure: short name, estimate, whether it is the answer.
+
+    The answer is the first one.
+    """
+    own, direct = _hamiltonian(result), result.route == "direct"
+    names: dict[Method, str] = {
+        "decoupling_mbar": own if direct else "direct route",
+        "endpoint_bar": "endpoint route" if direct else own,
+        "decoupling_ti": f"{own} by TI",
+        "as_published": "as published",
+        "mm_reference": "MM alone",
+    }
+    head = result.headline.method
+    order = sorted(names, key=lambda name: name != head)
+    found = [(name, getattr(result.estimates, name)) for name in order]
+    return [(names[name], one, name == head) for name, one in found if one is not None]
 
 
 def why_two_numbers(result: HydrationResult) -> str:

@@ -1,47 +1,60 @@
 # SPDX-License-Identifier: MIT
-"""The page of a run: one HTML file, no network, no script, no second file."""
+"""The page of a run: one HTML file, no network, no script."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from collections import Counter
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import JsonValue
 
 from merrow.errors import MerrowError
-from merrow.hydration.report.citations import citations
+from merrow.hydration.report.answer import model_words, subject_name
+from merrow.hydration.report.cycle import cycle_drawing
 from merrow.hydration.report.figures import (
     convergence_figure,
     dvdl_figure,
+    estimates_figure,
     internal_figure,
     overlap_figure,
     profile_figure,
+    sampled_ns,
 )
 from merrow.hydration.report.lines import (
-    EXPLANATION,
     MM,
     accuracy_words,
     answer_lines,
     headline_words,
     internal_name,
     measured_words,
-    route_words,
     sensitivity_words,
-    subject,
     why_two_numbers,
 )
-from merrow.hydration.report.structure import (
+from merrow.hydration.report.methods import methods
+from merrow.hydration.result import HydrationResult
+from merrow.report.html import render
+from merrow.report.structure import (
     Structure,
     structure_from_atoms,
     structure_from_smiles,
 )
-from merrow.hydration.result import HydrationResult
-from merrow.report.html import render
-from merrow.report.text import duration, energy, flatten, minus, number, stderr
+from merrow.report.text import energy, minus, named_settings, number, stderr
 from merrow.units import KCAL_PER_KJ
 
 if TYPE_CHECKING:
     from merrow.free_energy.convergence import Convergence
     from merrow.hydration.analysis.estimate import HydrationAnalysis
 
-ADVICE_OF_PASS = "nothing to do"
+CONTENTS: Final = (
+    ("checks", "Checks"),
+    ("numbers", "Numbers"),
+    ("figures", "Figures"),
+    ("methods", "Methods"),
+)
+HIDDEN: Final = ("protocol", "potential_doi", "published", "expt_kcal", "expt_stderr_kcal")
+"""Settings that stand elsewhere on the page."""
 
 
 def render_page(
@@ -50,7 +63,6 @@ def render_page(
     convergence: Convergence | None = None,
     *,
     structure: Structure | None = None,
-    potential_doi: str = "",
 ) -> str:
     """Return the whole page as HTML; every text of the user is escaped.
 
@@ -59,23 +71,31 @@ def render_page(
         analysis: What the figures show; what is absent is left out and said.
         convergence: Estimates from parts of the data.
         structure: The solute; needed only where the result has no SMILES.
-        potential_doi: DOI to cite for the potential.
     """
     lines, inner = answer_lines(result), internal_name(result)
     mm_path = result.route == "endpoint" or result.potential == MM
-    picture, no_picture = _picture(result, structure)
+    drawn, no_picture = _picture(result, structure)
     gas = None if analysis is None else analysis.gas
+    paragraph, works = methods(result)
     return render(
         "hydration/report/page.html",
-        title=subject(result),
+        verb="free energy of hydration",
+        page="tutorials/first-hydration.md",
+        contents=CONTENTS,
+        title=subject_name(result),
+        name=_name(result),
         result=result,
+        model=model_words(result),
         headline_words=headline_words(result),
         measured=measured_words(result),
+        deviation=_deviation(result),
         accuracy=accuracy_words(result),
         sensitivity=sensitivity_words(result),
-        structure=picture,
+        structure=drawn,
         no_structure=no_picture,
         molecule=_molecule(result),
+        formula=result.molecule.formula,
+        cycle=cycle_drawing(result),
         numbers=[
             (line.label + (" — headline" if line.headline else ""), line.value, line.stderr)
             for line in lines
@@ -83,22 +103,37 @@ def render_page(
         bold=[i for i, line in enumerate(lines) if line.headline],
         why=why_two_numbers(result),
         inner=inner,
-        explanation=EXPLANATION,
         **_checks(result),
         path="the MM path" if mm_path else "the ML/MM path",
-        figures=_figures(analysis, convergence, inner),
+        figures=_figures(result, analysis, convergence, inner),
         zero="" if gas is None else minus(energy(float(gas.internal.min()) * KCAL_PER_KJ)),
-        run={
-            "potential": result.potential,
-            "charges": result.charges,
-            "protocol": result.protocol,
-            "route": route_words(result),
-            "temperature": f"{result.temperature_k:g} K",
-            "wall-clock time": duration(result.wall_s),
-        },
-        settings=dict(flatten(result.settings)),
-        citations=citations(result, potential_doi),
+        settings=named_settings(_grouped(result.settings)),
+        paragraph=paragraph,
+        works=works,
     )
+
+
+def _name(result: HydrationResult) -> str:
+    """Return the molecule's name as a heading, or what stands for it."""
+    molecule = result.molecule
+    name = "" if result.measured is None else result.measured.name
+    return name[:1].upper() + name[1:] if name else molecule.smiles or molecule.formula
+
+
+def _deviation(result: HydrationResult) -> str:
+    """Return calculated − measured with the error of both; "" without a measured value."""
+    head, measured = result.headline, result.measured
+    if measured is None:
+        return ""
+    spread = math.hypot(head.stderr_kcal, measured.stderr_kcal or 0.0)
+    return f"{energy(head.value_kcal - measured.value_kcal)} ± {stderr(spread)}"
+
+
+def _grouped(settings: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    """Return the settings with those of the protocol among the others."""
+    own = settings.get("protocol")
+    rest = {key: value for key, value in settings.items() if key not in HIDDEN}
+    return rest if not isinstance(own, dict) else {**own, **rest}
 
 
 def _picture(result: HydrationResult, structure: Structure | None) -> tuple[str, str]:
@@ -116,20 +151,17 @@ def _picture(result: HydrationResult, structure: Structure | None) -> tuple[str,
 
 def _molecule(result: HydrationResult) -> str:
     molecule = result.molecule
-    text = f"{molecule.formula}, charge {molecule.charge:+d}, {molecule.n_atoms} atoms"
-    return text.replace("+0", "0")
+    charge = f", charge {molecule.charge:+d}" if molecule.charge else ""
+    return f"{molecule.formula}{charge}, {molecule.n_atoms} atoms"
 
 
-def _checks(result: HydrationResult) -> dict[str, object]:
+def _checks(result: HydrationResult) -> dict[str, Any]:
     """Return the rows of the tables that say whether the numbers can be trusted."""
     diagnostics = result.diagnostics
     bounds = diagnostics.gibbs_bogoliubov
     phases = () if bounds is None else (("water", bounds.water), ("gas", bounds.gas))
     return {
-        "verdicts": [
-            (v.name, v.status.upper(), v.message, v.advice or ADVICE_OF_PASS)
-            for v in diagnostics.verdicts
-        ],
+        "counts": Counter(v.status for v in diagnostics.verdicts),
         "phases": [
             (
                 name,
@@ -148,10 +180,14 @@ def _checks(result: HydrationResult) -> dict[str, object]:
 
 
 def _figures(
-    analysis: HydrationAnalysis | None, convergence: Convergence | None, inner: str
+    result: HydrationResult,
+    analysis: HydrationAnalysis | None,
+    convergence: Convergence | None,
+    inner: str,
 ) -> dict[str, str]:
     """Return the figures by name; an empty text where there are no data."""
     figures = dict.fromkeys(("dvdl", "profile", "overlap", "convergence", "internal"), "")
+    figures["estimates"] = estimates_figure(result)
     if analysis is None:
         return figures
     path = analysis.path
@@ -161,7 +197,7 @@ def _figures(
     if path.overlap is not None:
         figures["overlap"] = overlap_figure(path)
     if convergence is not None and convergence.complete_parts:
-        figures["convergence"] = convergence_figure(convergence)
+        figures["convergence"] = convergence_figure(convergence, sampled_ns(analysis.samples))
     if analysis.gas is not None:
         figures["internal"] = internal_figure(analysis.water, analysis.gas, inner)
     return figures

@@ -31,6 +31,7 @@ HERE: Final = ("name", "route", "n_waters")
 """Keys of the protocol that the table shows anyway; the waters are counted in the box."""
 ELSEWHERE: Final = (
     "source",
+    "potential_doi",
     "pme_alpha_per_angstrom",
     "ti",
     "published",

@@ -15,6 +15,7 @@ from merrow.free_energy.decorrelate import Correlation
 from merrow.free_energy.estimate import ErrorParts, PathEstimate
 from merrow.free_energy.stored import Estimate
 from merrow.hydration.analysis.gather import SolvatedFrames
+from merrow.hydration.protocol import PROTOCOLS
 from merrow.hydration.report.page import render_page
 from merrow.hydration.result import HydrationResult
 from merrow.samples import LambdaState, WindowSamples
@@ -89,8 +90,20 @@ def synthetic_keys(
             "statistical_inefficiency": 1.82,
             "n_effective": 4210,
         },
-        "settings": {"timestep_fs": 2.0, "box": {"waters": 324, "cutoff_angstrom": 8.0}},
-        "versions": {"merrow": "0.1.0", "openmm": "8.6.1", "weights": "ani2x:1f3a9c"},
+        "settings": {
+            "protocol": PROTOCOLS["quick"].model_dump(mode="json") | {"timestep_fs": 2.0},
+            "potential_doi": "10.1021/acs.jctc.0c00121",
+            "source": {"kind": "smiles", "smiles": "CC(C)=O", "gaff": 2, "charges": "bcc"},
+            "n_waters": 324,
+            "repeats": 2,
+        },
+        "versions": {
+            "merrow": "0.1.0",
+            "openmm": "8.6.1",
+            "pymbar": "4.0.3",
+            "AmberTools": "26.0",
+            "weights": "ani2x:1f3a9c",
+        },
         "seeds": {"run": 20250713},
         "wall_s": 492.4,
     }
@@ -105,8 +118,7 @@ def synthetic_page(route: str = "direct", protocol: str = "standard", **more: An
     """Return the page of a made-up run."""
     data = synthetic_data()
     result = result_of(synthetic_keys(route, protocol))
-    doi = "10.1021/acs.jctc.0c00121"
-    return render_page(result, data.analysis, data.convergence, potential_doi=doi, **more)
+    return render_page(result, data.analysis, data.convergence, **more)
 
 
 def synthetic_data() -> SimpleNamespace:

@@ -79,6 +79,9 @@ def _draw(molecule: Any, title: str) -> str:
     rdDepictor.Compute2DCoords(molecule)
     drawer: Any = rdMolDraw2D.MolDraw2DSVG(320, 220)
     drawer.drawOptions().clearBackground = False
-    rdMolDraw2D.PrepareAndDrawMolecule(drawer, molecule, kekulize=False)
+    try:
+        rdMolDraw2D.PrepareAndDrawMolecule(drawer, molecule)
+    except (ValueError, RuntimeError):  # no Kekulé formula fits
+        rdMolDraw2D.PrepareAndDrawMolecule(drawer, molecule, kekulize=False)
     drawer.FinishDrawing()
     return inline_svg(drawer.GetDrawingText(), name="structure", title=title)

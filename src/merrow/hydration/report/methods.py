@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: MIT
+"""The paragraph for a methods section: what this run really used, with the works to cite."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, Final
+
+from merrow.hydration.measured import FREESOLV
+from merrow.hydration.report.lines import MM
+from merrow.hydration.result import HydrationResult
+from merrow.report.citations import Cited, Work
+
+CHARGES: Final = {"bcc": "AM1-BCC", "abcg2": "ABCG2"}
+"""Name of a charge model, also in `WORKS`."""
+MASSES: Final = {
+    "prmtop": "",
+    "repartitioned": ", hydrogen masses repartitioned to 3.024 dalton",
+    "heavy": ", hydrogens of 8 dalton and all other solute atoms of twice their mass",
+}
+
+
+def methods(
+    result: HydrationResult, *, molecules: int = 1, charges: Collection[str] = ()
+) -> tuple[str, list[Work]]:
+    """Return the paragraph and the works that it cites, in their order.
+
+    Args:
+        result: The answer, with its settings and versions; of a campaign any of its answers.
+        molecules: How many molecules were computed so.
+        charges: Their charge models, where there are several.
+    """
+    cited = Cited()
+    sentences = [
+        _purpose(result, molecules, cited),
+        _parameters(result, charges or (result.charges,), cited),
+        *_sampling(result, cited),
+        _estimator(result, cited),
+        *_closing(result, cited),
+    ]
+    return " ".join(sentences), cited.works
+
+
+def _purpose(result: HydrationResult, molecules: int, cited: Cited) -> str:
+    molecule = result.molecule
+    name = "" if result.measured is None else result.measured.name
+    what = f"The free energy of hydration of {name or molecule.formula}"
+    if molecule.smiles:
+        what += f" (SMILES {molecule.smiles})"
+    was = "was"
+    if molecules > 1:
+        what, was = f"Free energies of hydration of {molecules} molecules", "were"
+    begin = (
+        f"{what} at {result.temperature_k:g} K (1 mol/L in gas to 1 mol/L in water) {was} computed "
+        f"with merrow {result.versions.get('merrow', '')}"
+    ).rstrip()
+    if result.potential == MM:
+        return f"{begin} from the MM force field."
+    doi = result.settings.get("potential_doi")
+    work = Work(f"The potential {result.potential}.", doi if isinstance(doi, str) else "")
+    return (
+        f"{begin} from a hybrid ML/MM Hamiltonian with mechanical embedding {cited('ML/MM')}: "
+        f"the potential {result.potential} {cited(work)} gives the internal energy of the solute, "
+        "the MM force field its interaction with water and all else."
+    )
+
+
+def _parameters(result: HydrationResult, charges: Collection[str], cited: Cited) -> str:
+    """Return the sentence on force field, charges and water."""
+    source = result.settings.get("source")
+    found: Mapping[str, Any] = source if isinstance(source, dict) else {}
+    tools = f"AmberTools {result.versions.get('AmberTools', '')}".rstrip()
+    waters = result.settings.get("n_waters")
+    box = f"a box of {waters} TIP3P waters" if waters else "a box of TIP3P waters"
+    if found.get("kind") == "solvated":
+        return "Parameters, charges and water were those of the prmtop."
+    if found.get("kind") == "gas":
+        return f"Parameters and charges were those of the prmtop; {box} {cited('TIP3P')} was added."
+    field = "GAFF" if found.get("gaff") == 1 else "GAFF2"
+    field = f"{field} {cited('GAFF')}"
+    models = [f"{CHARGES[one]} {cited(CHARGES[one])}" for one in charges if one in CHARGES]
+    own = f"{' or '.join(models)} charges" if models else "the charges of its file"
+    return (
+        f"The solute had {field} parameters and {own} from {tools} {cited('AmberTools')}, and "
+        f"stood in {box} {cited('TIP3P')}."
+    )
+
+
+def _sampling(result: HydrationResult, cited: Cited) -> Iterator[str]:
+    """Yield the sentences on λ states and dynamics; nothing where they were not recorded."""
+    protocol = result.settings.get("protocol")
+    if not isinstance(protocol, dict):
+        yield f"Dynamics were run with OpenMM {cited('OpenMM')}."
+        return
+    found: dict[str, Any] = protocol
+    schedule = found.get("schedule", {})
+    charging = len(schedule.get("lambda_electrostatics", ()))
+    sterics = len(schedule.get("lambda_sterics", ()))
+    repeats = result.settings.get("repeats")
+    own = "MM" if result.potential == MM or result.route == "endpoint" else "ML/MM"
+    yield (
+        f"The {own} solute was coupled to water over {charging + sterics} λ states ({charging} of "
+        f"the charges, {sterics} of Lennard-Jones with a soft core {cited('softcore')}) with "
+        f"exchange of states {cited('exchange')}"
+        f"{f', in {repeats} independent repeats' if repeats else ''}."
+    )
+    version = result.versions.get("openmm", "")
+    yield (
+        f"Dynamics were run with OpenMM {version} {cited('OpenMM')} by Langevin's equation "
+        f"{cited('Langevin')} with a friction of {found['friction_per_ps']:g} ps⁻¹ and a time step "
+        f"of {found['timestep_fs']:g} fs{MASSES.get(str(found.get('solute_masses')), '')}, at "
+        f"{found['pressure_bar']:g} bar {cited('barostat')}, with a cutoff of "
+        f"{found['cutoff_angstrom']:g} Å, particle mesh Ewald {cited('PME')} and the long-range "
+        "correction of Lennard-Jones."
+    )
+
+
+def _estimator(result: HydrationResult, cited: Cited) -> str:
+    """Return the sentence on estimators and errors."""
+    pymbar = f"pymbar {result.versions.get('pymbar', '')}".rstrip()
+    method = result.headline.method
+    if method == "as_published":
+        how = f"thermodynamic integration {cited('TI')} and ΔE_reorg, as published"
+    else:
+        how = f"MBAR {cited('MBAR')} ({pymbar})"
+    if method == "endpoint_bar":
+        how += f", and of MM → ML/MM in water and in gas by BAR {cited('BAR')}"
+    return (
+        f"Free energies were estimated by {how}; ± is one standard error, from blocks of "
+        "correlated data and from independent repeats where there are any."
+    )
+
+
+def _closing(result: HydrationResult, cited: Cited) -> Iterator[str]:
+    if result.measured is not None and result.measured.source == FREESOLV:
+        yield f"Measured values are FreeSolv's {cited('FreeSolv')}."
+    if seed := result.seeds.get("run"):
+        yield f"The seed of the random numbers was {seed}."
