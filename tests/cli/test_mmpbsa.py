@@ -19,6 +19,7 @@ from merrow.amber.coordinates import Coordinates
 from merrow.amber.trajectory import TrajectoryWriter
 from merrow.ambertools.solvent import solvate
 from merrow.binding.mmpbsa_program import Settings, read_frames_table
+from page_reader import check_page
 
 if shutil.which("MMPBSA", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}") is None:
     pytest.skip("no AmberTools", allow_module_level=True)
@@ -90,9 +91,15 @@ def test_the_answer_is_the_table(estimate):
     shares = answer["runs"][0]["residues_kcal"]
     # four decimals of five terms, twice
     assert sum(shares.values()) == pytest.approx(told["TOTAL"]["value"], abs=2e-3)
-    page = (out / "mmpbsa.html").read_text()
-    assert "no entropy is in TOTAL" in page
-    assert page.count("<svg") == 1
+    errors = answer["runs"][0]["residues_stderr_kcal"]
+    assert errors.keys() == shares.keys()
+    # the ligand and its host alone make the sum, so each has about its error
+    assert max(errors.values()) >= 0.3 * told["TOTAL"]["stderr"]
+    page = check_page((out / "mmpbsa.html").read_text())
+    assert "no entropy is in TOTAL" in page.text
+    for words in ("igb = 5", "0.15 mol/L", "10.1021/ct300418h", "10.1002/prot.20033"):
+        assert words in page.text, words
+    assert len(page.tags("svg")) == 4  # the ligand, terms, series, residues
 
 
 def test_openmm_and_sander_agree_on_the_gb_energy(estimate):
@@ -113,6 +120,10 @@ def test_an_mm_reference_stands_beside(merrow, dimer):
     assert done.code == 0, done.err
     run, reference = json.loads(done.out)["runs"]
     assert run["delta_kcal"] == reference["delta_kcal"]
+    (apart,) = json.loads(done.out)["ml_mm_minus_mm_kcal"].values()
+    error = run["delta_kcal"]["TOTAL"]["stderr"]
+    assert apart == {"value": 0.0, "stderr": pytest.approx(error * 2**0.5)}
+    assert "ML/MM − MM: 0.00 ±" in check_page(Path("out/mmpbsa.html").read_text()).text
     assert Path("out/gb_mm/frames.csv").is_file()
 
 

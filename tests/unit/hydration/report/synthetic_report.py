@@ -33,6 +33,21 @@ BOUNDS = {
     "reference_kcal": -121063.25,
 }
 
+SETTINGS = {
+    "protocol": PROTOCOLS["quick"].model_dump(mode="json") | {"timestep_fs": 2.0},
+    "potential_doi": "10.1021/acs.jctc.0c00121",
+    "source": {"kind": "smiles", "smiles": "CC(C)=O", "gaff": 2, "charges": "bcc"},
+    "n_waters": 324,
+    "repeats": 2,
+}
+VERSIONS = {
+    "merrow": "0.1.0",
+    "openmm": "8.6.1",
+    "pymbar": "4.0.3",
+    "AmberTools": "26.0",
+    "weights": "ani2x:1f3a9c",
+}
+
 
 def result_of(keys: Any) -> HydrationResult:
     """Return a result as it is read from a file with these keys."""
@@ -90,20 +105,8 @@ def synthetic_keys(
             "statistical_inefficiency": 1.82,
             "n_effective": 4210,
         },
-        "settings": {
-            "protocol": PROTOCOLS["quick"].model_dump(mode="json") | {"timestep_fs": 2.0},
-            "potential_doi": "10.1021/acs.jctc.0c00121",
-            "source": {"kind": "smiles", "smiles": "CC(C)=O", "gaff": 2, "charges": "bcc"},
-            "n_waters": 324,
-            "repeats": 2,
-        },
-        "versions": {
-            "merrow": "0.1.0",
-            "openmm": "8.6.1",
-            "pymbar": "4.0.3",
-            "AmberTools": "26.0",
-            "weights": "ani2x:1f3a9c",
-        },
+        "settings": dict(SETTINGS),
+        "versions": dict(VERSIONS),
         "seeds": {"run": 20250713},
         "wall_s": 492.4,
     }
