@@ -45,7 +45,8 @@ def shape_figure(report: ComplexReport) -> str:
             line[0].set_title(name, loc="left", fontsize=9)
             colours = matplotlib.cm.ScalarMappable(limits, MAP)
             bar = figure.colorbar(colours, ax=line.tolist(), label="B [Å²]", shrink=0.8)
-            bar.solids.set_rasterized(False)  # no bitmap in a page
+            if bar.solids is not None:
+                bar.solids.set_rasterized(False)  # no bitmap in a page
         return to_svg(figure, "shape", "The chain of alpha carbons coloured by B-factor")
 
 
