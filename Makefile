@@ -63,9 +63,9 @@ bench: $(READY)
 	@test -n "$(BENCH)" || { echo 'make: name a script, such as BENCH="step_cost.py --quick".' >&2; exit 1; }
 	$(BIN)/python benchmarks/$(BENCH)
 
-# Every link leads somewhere, every Python example of the documents runs.
+# Every link leads somewhere, every Python example runs, every command exists.
 docs: $(READY)
-	$(pytest) tests/architecture/test_documents.py
+	$(pytest) tests/architecture/test_documents.py tests/docs
 
 # The pages as a site, build/site/index.html; a warning is an error.
 site: $(READY)

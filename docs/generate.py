@@ -47,7 +47,7 @@ def cli_page() -> str:
         "Exit codes: 0 done; 1 failed (what was finished is kept); 2 bad input, with one sentence",
         "that says what is wrong, and nothing written; 3 stopped before the end, by Ctrl-C or",
         "SIGTERM: give the same command again to go on.\n",
-        "Progress and errors go to stderr, results to stdout. `merrow --verbose ...` tells more,",
+        "Progress and errors go to stderr, results to stdout. `merrow --verbose ...` says more,",
         "and where an error happened; `merrow --version` names the version.\n",
     ]
     root = typer.main.get_command(app)
@@ -96,7 +96,7 @@ def mdin_page() -> str:
         MADE,
         "# `mdin`, key by key\n",
         "What `merrow md` does with each key of a sander input. **Honoured** keys do what sander's",
-        "manual says, or what stands here where it differs. **Noted** keys are accepted, do",
+        "manual says, or what is said here where it differs. **Noted** keys are accepted, do",
         "nothing here, and mdout says so with the reason. **Refused** keys pass only with the",
         "value that leaves their feature off. A key that is not in this table, given twice, or of",
         "another type is refused with its line; so are keys that contradict each other. A key that",
@@ -251,7 +251,7 @@ def _of_link(found: dict[str, Any], same: float) -> str:
 
 
 def _further(name: str, one: Any) -> list[str]:
-    """Return what stands of a name that is no door: settings have a page of their own."""
+    """Return the entry of a further name; settings have a page of their own."""
     if isinstance(one, Mapping):
         return [f"## `{name}`\n", f"A mapping of {', '.join(f'`{key}`' for key in one)}.\n"]
     if inspect.isclass(one) and issubclass(one, Settings):
