@@ -87,7 +87,7 @@ def test_the_crystals_b_factors_are_found_again(merrow, helix, crystal_motion):
     assert sum(row["inner"] == "1" for row in rows) == 17 - 6
     page = check_page(Path("out/analysis.html").read_text())
     assert len(page.tags("svg")) == 4  # the ligand, RMSD, B-factors, the chain
-    assert "at least 1000 ps are needed" in page
+    assert "at least 1000 ps are needed" in page.text
     assert_written_for_viewers(Path("out/bfactors.pdb"), rows, read_topology(prmtop))
     assert Path("out/bfactors_mm.pdb").exists()
     words = ("-p", prmtop, "-y", crystal_motion / "long.nc", "--out", "out")
