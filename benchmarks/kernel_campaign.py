@@ -38,7 +38,7 @@ def judged(index: int, kinds: list[str]) -> tuple[str, dict[str, dict[str, float
     """Return the kind of a box, and its ratios of difference and bar by instruction set."""
     random = np.random.default_rng([SEED, index])
     kind = kinds[index % len(kinds)]
-    parameters, positions, box = random_box(random, alpha=3.3, grid=64, **BOXES[kind])
+    parameters, positions, box = random_box(random, alpha=2.0, grid=40, **BOXES[kind])
     # ends of the path as often as what lies between
     electrostatics, sterics = random.choice([0.0, 1.0, random.random()], 2)
     right = expected(parameters, positions, box, electrostatics=electrostatics, sterics=sterics)

@@ -90,23 +90,26 @@ def random_box(
         box[1, 0], box[2, 0] = random.uniform(-0.5, 0.5, 2) * box[0, 0]
         box[2, 1] = random.uniform(-0.5, 0.5) * box[1, 1]
     apart = 0.1 if crowded else 0.22
-    centres: list[Array] = []
-    while len(centres) < waters + 1 + ions:
+    centres = np.empty((waters + 1 + ions, 3))
+    found = 0
+    while found < len(centres):
         trial = random.uniform(-1.0, 2.0, 3) @ box  # any image
-        d = np.array(centres).reshape(-1, 3) - trial
+        d = centres[:found] - trial
         for k in (2, 1, 0):
             d -= np.round(d[:, k, None] / box[k, k]) * box[k]
-        if not centres or np.linalg.norm(d, axis=1).min() > apart:
-            centres.append(trial)
+        if np.all(np.sum(d**2, axis=1) > apart**2):
+            centres[found] = trial
+            found += 1
     molecule = water_sites(sites)
-    positions = [centre + molecule @ random_rotation(random).T for centre in centres[:waters]]
+    turned = molecule @ random_rotations(random, waters).transpose(0, 2, 1)
+    positions = (centres[:waters, None] + turned).reshape(-1, 3)
     at = centres[waters] if not overlap else centres[0] + 0.01
     chain = at + np.cumsum(0.11 * _directions(random, solute), axis=0)
     order = random.permutation(2)  # solute first, or last
-    parts = [np.concatenate(positions), chain] if order[0] else [chain, np.concatenate(positions)]
+    parts = [positions, chain] if order[0] else [chain, positions]
     first = 0 if order[0] else solute
     water = sites * waters
-    x = np.concatenate([*parts, np.array(centres[waters + 1 :]).reshape(-1, 3)])
+    x = np.concatenate([*parts, centres[waters + 1 :]])
     atoms = water + np.arange(solute) if order[0] else np.arange(solute)
     single = np.concatenate([atoms, water + solute + np.arange(ions)])
     firsts = first + sites * np.arange(waters)
@@ -213,10 +216,10 @@ def water_sites(sites: int = 3) -> Array:
     return np.array(found[:sites])
 
 
-def random_rotation(random: np.random.Generator) -> Array:
-    """Return an orthogonal matrix, uniformly drawn."""
-    q, r = np.linalg.qr(random.normal(size=(3, 3)))
-    return np.asarray(q * np.sign(np.diag(r)))
+def random_rotations(random: np.random.Generator, n: int) -> Array:
+    """Return orthogonal matrices, uniformly drawn, shape (n, 3, 3)."""
+    q, r = np.linalg.qr(random.normal(size=(n, 3, 3)))
+    return np.asarray(q * np.sign(np.diagonal(r, axis1=1, axis2=2))[:, None, :])
 
 
 def _directions(random: np.random.Generator, n: int) -> Array:
