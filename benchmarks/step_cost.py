@@ -9,6 +9,7 @@ least. Where `gmx` is on the PATH, GROMACS runs the same box with MM terms, righ
 
 `mm_step_speedup` is an MM step with the λ terms on OpenMM's nonbonded forces over one on our
 kernel, in this box; `mm_step_speedup_small` the same in that of protocol quick (1,000 atoms, 8 Å).
+`mm_step_speedup_by_isa` tells of the other instruction sets of this machine.
 
     python benchmarks/step_cost.py --quick --json
 """
@@ -19,6 +20,7 @@ import math
 import os
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +44,9 @@ from merrow.bench.speed import (
 )
 from merrow.engine.simulation import Snapshot, choose_platform, set_snapshot
 from merrow.engine.timing import Timing, ns_per_day, time_in_turn
-from merrow.native import MmKernel
+from merrow.errors import InputError
+from merrow.native import ISAS, MmKernel
+from merrow.system.native_forces import with_native_forces
 from merrow.system.potentials import open_potential
 
 MOLECULES = ("toluene", "methanol")
@@ -123,6 +127,7 @@ def measure(name: str, folder: Path, model: str, weights: Path, rounds: int) -> 
         "ratio_vs_mm": ratio(times, "ml_mm", "mm"),
         "kernel_speedup_vs_torchani": kernel["speedup_vs_torchani"],
         "mm_step_speedup": ratio(times, "mm_path_openmm", "mm_path"),
+        "mm_step_speedup_by_isa": by_isa(times),
         "gromacs": gromacs,
         "mm_vs_gromacs": None if gromacs is None else times["mm"].cpu / gromacs["cpu_ms"],
     }
@@ -132,18 +137,29 @@ def path_steppers(system: BenchSystem) -> dict[str, Callable[[], object]]:
     """Return an MM step with the λ terms, on OpenMM's nonbonded forces and on our kernel."""
     classical = open_potential("mm", system.topology, system.region)
     kernels: dict[str, MmKernel] = {"mm_path_openmm": "openmm", "mm_path": "auto"}
-    return {
-        name: stepper(system, hybrid_of(system, classical, kernel=kernel), 1.0, STEPS)
-        for name, kernel in kernels.items()
+    hybrids = {
+        name: hybrid_of(system, classical, kernel=kernel) for name, kernel in kernels.items()
     }
+    for isa in ISAS if hybrids["mm_path"].native else ():
+        with suppress(InputError):  # not on this machine
+            plain = hybrid_of(system, classical, kernel="openmm")
+            hybrids[f"mm_path_{isa}"] = with_native_forces(plain, isa, box=system.box)
+    return {name: stepper(system, hybrid, 1.0, STEPS) for name, hybrid in hybrids.items()}
 
 
-def path_speedup(system: BenchSystem, rounds: int) -> dict[str, float]:
+def by_isa(times: dict[str, Timing]) -> dict[str, float]:
+    """Return the ratios of OpenMM's step and the kernel's, by instruction set."""
+    names = [isa for isa in ISAS if f"mm_path_{isa}" in times]
+    return {isa: ratio(times, "mm_path_openmm", f"mm_path_{isa}") for isa in names}
+
+
+def path_speedup(system: BenchSystem, rounds: int) -> dict[str, Any]:
     """Return CPU times of an MM step with the λ terms [ms], and their ratio."""
     times = time_in_turn(path_steppers(system), rounds=rounds, units=STEPS)
     cpu = {f"{name}_cpu_ms": timing.cpu for name, timing in times.items()}
     speedup = ratio(times, "mm_path_openmm", "mm_path")
-    return {"n_atoms": len(system.topology), **cpu, "mm_step_speedup": speedup}
+    isas = {"mm_step_speedup_by_isa": by_isa(times)}
+    return {"n_atoms": len(system.topology), **cpu, "mm_step_speedup": speedup, **isas}
 
 
 def small_box(name: str, folder: Path) -> BenchSystem:

@@ -13,6 +13,7 @@ from test_bad_input import one_sentence
 
 from merrow.amber.topology import read_topology
 from merrow.amber.trajectory import read_restart_metadata, read_trajectory
+from merrow.nonbonded.kernel import why_not
 from merrow.trajectories import read_frames
 
 SHORT = (
@@ -111,6 +112,23 @@ def test_a_production_may_grow(whole, simulate):
     assert answer.code == 0, answer.err
     assert "0.024 ps of mm in 3 files" in answer.out
     assert all(p.stat().st_mtime_ns == when for p, when in old.items())
+
+
+def test_a_simulation_keeps_the_forces_that_it_began_with(whole, simulate):
+    if reason := why_not():
+        pytest.skip(reason)
+    assert "mm_kernel: native" in (whole["folder"] / "simulate.yaml").read_text()
+    last = "prod-0002.out"
+    assert "nonbonded forces of merrow" in (whole["folder"] / "ml_mm" / last).read_text()
+    shutil.copytree(whole["folder"], "out")
+    Path("out/ml_mm/prod-0002.rst").unlink()
+    config = Path("out/simulate.yaml")
+    config.write_text(config.read_text().replace("mm_kernel: native\n", ""))  # an older version's
+    answer = simulate("--mm-reference", "--mm-kernel", "native")
+    assert "mm_kernel is 'openmm' there and 'native' here" in one_sentence(answer)
+    assert simulate("--mm-reference").code == 0
+    assert "nonbonded forces of merrow" not in Path("out/ml_mm", last).read_text()
+    assert "mm_kernel: openmm" in config.read_text()
 
 
 def test_it_stops_before_its_time_is_up_and_goes_on(simulate):

@@ -39,6 +39,7 @@ def simulate(
     restraint_kcal_per_angstrom2: float = 5.0,
     seed: int = 2025,
     platform: str = "auto",
+    mm_kernel: str = "auto",
     max_time: str | float | None = None,
     progress: Told = False,
 ) -> SimulationResult:
@@ -56,6 +57,7 @@ def simulate(
         cutoff_angstrom, minimisation: Cutoff [Å]; most steps of each minimisation.
         restraint_kcal_per_angstrom2: k of k·d² while it is heated [kcal/mol/Å²].
         seed, platform: Seed of everything random, and OpenMM's platform.
+        mm_kernel: Nonbonded forces: "auto", "openmm" or "native".
         max_time: Begin no stage that ends later: minutes, or such as "45m", "12h".
         progress: True shows a line; or a function that is called with every `merrow.Progress`.
 

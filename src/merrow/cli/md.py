@@ -37,7 +37,7 @@ def md(
     ] = None,
     overwrite: Annotated[bool, typer.Option("-O", help="Overwrite existing outputs.")] = False,
     platform: PlatformOption = "auto",
-    mm_kernel: KernelOption = "openmm",
+    mm_kernel: KernelOption = "auto",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
 ) -> None:
     """Minimise or propagate an ML/MM system, from a sander input with ifmlp=1 and &mlp."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from merrow.cli.choices import PlatformOption
+from merrow.cli.choices import KernelOption, PlatformOption
 from merrow.errors import InputError
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ def simulate(
     ] = 5.0,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 2025,
     platform: PlatformOption = "auto",
+    mm_kernel: KernelOption = "auto",
     minutes: Annotated[
         float | None, typer.Option("--max-minutes", help="Begin no stage that ends later.")
     ] = None,

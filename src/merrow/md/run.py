@@ -69,7 +69,7 @@ def run_md(
     reference: str | Path | None = None,
     overwrite: bool = False,
     platform: str = "auto",
-    mm_kernel: MmKernel = "openmm",
+    mm_kernel: MmKernel = "auto",
     listen: Listener = silent,
 ) -> MdResult:
     """Minimise or propagate a system with an ML region.

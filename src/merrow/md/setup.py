@@ -115,7 +115,7 @@ class MdSetup:
 
 
 def prepare_md(
-    settings: MdSettings, inputs: MdInputs, *, platform: str, kernel: MmKernel = "openmm"
+    settings: MdSettings, inputs: MdInputs, *, platform: str, kernel: MmKernel = "auto"
 ) -> MdSetup:
     """Read and judge all inputs and build the hybrid system, on the kernel that is asked for.
 

@@ -31,6 +31,7 @@ from merrow.md.settings import MdSettings
 from merrow.md.setup import MdInputs, prepare_md
 from merrow.md.simulate_config import SimulationConfig
 from merrow.md.stages import LEGS, Stage, stages
+from merrow.native import MmKernel
 from merrow.potentials.interface import Potential
 from merrow.progress import Listener, Progress, TimeLimit, silent
 from merrow.report.notebook import html_table
@@ -108,8 +109,9 @@ def simulate(
     if not topology.has_box:
         raise InputError(f"{config.prmtop} has no box: give the solvated system.")
     jobs = list(_jobs(config, topology))
-    if not _begun(folder, config):
-        _try(config, topology, jobs)
+    begun = _begun(folder, config)
+    kernel = _kernel_of(folder) if begun else _try(config, topology, jobs)
+    config = config.model_copy(update={"mm_kernel": kernel})
     with locked(folder):
         sweep(folder)
         atomic_write(folder / RUN_FILE, config.to_yaml())
@@ -170,7 +172,8 @@ def _run(
     begin = start if job.before is None else folder / f"{job.before}.rst"
     inputs = MdInputs(topology, begin, start if settings.restraint_mask else None, potential)
     settings = settings.model_copy(update={"source": source})
-    setup = prepare_md(settings, inputs, platform=config.platform)
+    kernel = config.mm_kernel if config.platform == "CPU" else "openmm"
+    setup = prepare_md(settings, inputs, platform=config.platform, kernel=kernel)
     run_setup(setup, MdOutputs(**beside, **rare), listen)
     for path in beside.values():  # the restart file last: it says "done"
         if path.exists():
@@ -188,18 +191,24 @@ def _time_is_up(folder: Path, left: list[Job]) -> IncompleteError:
     )
 
 
-def _try(config: SimulationConfig, topology: AmberTopology, jobs: list[Job]) -> None:
+def _try(config: SimulationConfig, topology: AmberTopology, jobs: list[Job]) -> MmKernel:
     """Build what the first stage of each leg simulates, so that nothing is written if it is wrong.
+
+    Returns:
+        What computes the nonbonded forces.
 
     Raises:
         InputError: The files or the settings are wrong.
     """
+    kernel = config.mm_kernel
     inputs = MdInputs(topology, Path(config.inpcrd), Path(config.inpcrd))
     for job in jobs:
         if job.before is None:
             source = Path(f"{job.stage.name}.in")
             settings = job.stage.settings.model_copy(update={"source": source})
-            prepare_md(settings, inputs, platform=config.platform)
+            setup = prepare_md(settings, inputs, platform=config.platform, kernel=kernel)
+            kernel = "openmm" if setup.hybrid.native is None else "native"
+    return kernel
 
 
 def _begun(folder: Path, config: SimulationConfig) -> bool:
@@ -208,16 +217,25 @@ def _begun(folder: Path, config: SimulationConfig) -> bool:
     Raises:
         InputError: It does.
     """
-    free = {"length_ps", "platform"}
+    free = {"length_ps", "platform", *(("mm_kernel",) if config.mm_kernel == "auto" else ())}
     return resumes(
         folder,
         RUN_FILE,
         "simulation",
         asked=config.model_dump(exclude=free),
-        read=lambda path: SimulationConfig.from_yaml(text_of(path), source=str(path)).model_dump(
-            exclude=free
-        ),
+        read=lambda _: {**_read(folder).model_dump(), "mm_kernel": _kernel_of(folder)},
     )
+
+
+def _kernel_of(folder: Path) -> MmKernel:
+    """Return what computes the nonbonded forces of a simulation that was begun."""
+    begun = _read(folder)  # the file of an older version does not say
+    return begun.mm_kernel if "mm_kernel" in begun.model_fields_set else "openmm"
+
+
+def _read(folder: Path) -> SimulationConfig:
+    path = folder / RUN_FILE
+    return SimulationConfig.from_yaml(text_of(path), source=str(path))
 
 
 class _Meter:

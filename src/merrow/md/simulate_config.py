@@ -58,6 +58,8 @@ class SimulationConfig(Settings):
     """Seed of everything random."""
     platform: Literal["auto", "CPU", "Reference", "CUDA", "OpenCL", "HIP"] = "auto"
     """OpenMM platform; auto: the fastest that computes what Reference computes."""
+    mm_kernel: Literal["auto", "openmm", "native"] = "auto"
+    """What computes nonbonded forces, as `merrow hydration` has it; the file then says which."""
 
     @model_validator(mode="after")
     def _whole_pieces(self) -> SimulationConfig:

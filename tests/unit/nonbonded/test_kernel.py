@@ -73,6 +73,15 @@ def test_forces_are_slopes_of_the_energy(isa, kind):
         assert forces[atom] @ way == pytest.approx(slope, rel=1e-2, abs=5.0)
 
 
+def test_instruction_sets_agree_on_a_box_of_many_lists(isa):
+    p, x, box = random_box(np.random.default_rng(17), waters=330, length=2.2, cutoff=0.8, alpha=3.6)
+    state = {"electrostatics": 0.5, "sterics": 0.5}
+    energy, forces = NonbondedKernel(p, isa).evaluate(x, box, **state)
+    right, others = NonbondedKernel(p, "baseline").evaluate(x, box, **state)
+    assert energy == pytest.approx(right, rel=1e-6)
+    assert np.sqrt(np.mean((forces - others) ** 2)) < 1e-5 * np.sqrt(np.mean(others**2))
+
+
 @pytest.mark.parametrize("kind", ALIKE, ids=str)
 def test_a_list_is_kept_until_it_misses_a_pair(isa, kind):
     p, x, box = fine(11, **{"waters": 60, "length": 1.9, "ions": 2, **kind})
