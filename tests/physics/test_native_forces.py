@@ -14,7 +14,7 @@ import pytest
 from hybrids import Box, context_of, energy, read_box
 
 from merrow.engine.record import set_state
-from merrow.engine.simulation import misses_pairs
+from merrow.engine.simulation import choose_platform, misses_pairs
 from merrow.errors import UnsupportedPhysicsError
 from merrow.native import ISAS
 from merrow.nonbonded.kernel import NonbondedKernel, instruction_set, why_not
@@ -158,6 +158,31 @@ def test_the_kernel_inside_openmm_is_the_kernel(wet, name):
     for state in STATES:
         ours, theirs = nonbonded_of(replaced, state)[0], nonbonded_of(right, state)[0]
         assert ours == pytest.approx(theirs, rel=1e-12)
+
+
+@pytest.mark.parametrize("name", ["octahedron", "opc"])
+def test_energy_is_conserved_as_it_is_with_openmm(wet, name):
+    system = wet(name)
+    x, vectors = system.box.positions, system.box.vectors
+    noise = []
+    for hybrid in (system.hybrid(), with_native_forces(system.hybrid())):
+        integrator = mm.VerletIntegrator(0.001)
+        integrator.setConstraintTolerance(1e-7)
+        context = mm.Context(hybrid.system, integrator, *choose_platform("CPU"))
+        context.setPeriodicBoxVectors(*vectors)
+        context.setPositions(x)
+        context.setVelocitiesToTemperature(298.15, 3)
+        integrator.step(20)
+        totals = []
+        for _ in range(30):
+            integrator.step(10)
+            state = context.getState(getEnergy=True)
+            totals.append((state.getPotentialEnergy() + state.getKineticEnergy())._value)
+        freedom = 2 * len(system.box.topology)
+        drift, _ = np.polyfit(np.linspace(0.0, 1.0, 30), totals, 1)
+        assert abs(drift) < 2e-3 * freedom  # kJ/mol in 0.3 ps; a force that is wrong heats by more
+        noise.append(np.std(np.diff(totals)))
+    assert noise[1] == pytest.approx(noise[0], rel=0.4)  # of 29 differences: three of their errors
 
 
 def test_a_pair_in_a_narrow_box_has_its_own_image(methane):
