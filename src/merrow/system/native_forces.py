@@ -168,8 +168,7 @@ def read_parameters(hybrid: HybridSystem, *, box: Array | None = None) -> Nonbon
     _check_waters(waters, sites, charges, sigma, epsilon)
     oxygen = int(waters[0])
     single = np.concatenate([solute, ions])
-    soft_sigma, soft_epsilon = _soft_core_tables(soft)
-    of_type = _types(soft)
+    (soft_sigma, soft_epsilon), of_type = _soft_core_tables(soft), _types(soft)
 
     def mixed(i: int, j: int) -> tuple[float, float]:
         """σ and ε of a pair with one atom of the solute at least, or with none."""
