@@ -28,6 +28,7 @@ from common import header, parser  # noqa: E402
 from merrow.campaign.config import CampaignConfig  # noqa: E402
 from merrow.campaign.driver import ComputeBackend, run_campaign  # noqa: E402
 from merrow.campaign.report.data import CampaignRow  # noqa: E402
+from merrow.campaign.table import write_results  # noqa: E402
 from merrow.files import atomic_write  # noqa: E402
 from merrow.hydration.protocol import PROTOCOLS  # noqa: E402
 from merrow.hydration.result import HydrationResult  # noqa: E402
@@ -58,14 +59,17 @@ def main() -> None:
             table=str(table), charges=(charges,), potential=asked.potential, protocol=protocol
         )
         backend = ComputeBackend(workers=asked.workers, minutes=asked.minutes)
-        found = run_campaign(
-            config,
-            folder,
-            base=Path(),
-            backend=backend,
-            listen=lambda told: print(told.text, file=sys.stderr, flush=True),
-        )
-        keep(asked.potential, [(row, folder) for row in found.data.rows])
+        try:
+            run_campaign(
+                config,
+                folder,
+                base=Path(),
+                backend=backend,
+                listen=lambda told: print(told.text, file=sys.stderr, flush=True),
+            )
+        finally:  # Ctrl-C, too, leaves the rows that there are
+            rows = write_results(folder, final=False).data.rows
+            keep(asked.potential, [(row, folder) for row in rows])
 
 
 def _left(folder: Path, charges: str, asked: Any) -> Path | None:
