@@ -12,7 +12,11 @@ from pathlib import Path
 
 import pytest
 
-SYNTHETIC = Path(__file__).parents[1] / "unit" / "hydration" / "report" / "synthetic_report.py"
+from merrow.campaign.report.page import render_campaign
+
+UNIT = Path(__file__).parents[1] / "unit"
+SYNTHETIC = UNIT / "hydration" / "report" / "synthetic_report.py"
+CAMPAIGN = UNIT / "campaign" / "test_campaign_results.py"
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--enable-unsafe-swiftshader"),
@@ -55,6 +59,15 @@ def test_the_page_opens_without_console_message_or_request(page, tmp_path):
     assert document.count("<svg") == 8
     assert "−3.13 ± 0.09" in document
     assert document.rstrip().endswith("</html>")
+
+
+def test_the_table_of_a_campaign_sorts_by_its_own_script_alone(tmp_path):
+    data = runpy.run_path(str(CAMPAIGN))["synthetic_campaign"]()
+    document, console = browse(render_campaign(data), tmp_path, "--dump-dom")
+    assert console == []
+    begin = document.index('<table class="wide sortable"')
+    head = document[begin : document.index("</thead>", begin)]
+    assert head.count("<button>") == head.count('<th scope="col"') == 8
 
 
 def test_a_page_that_asks_a_stranger_or_runs_a_script_is_stopped_and_reported(page, tmp_path):

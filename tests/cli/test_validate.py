@@ -4,8 +4,11 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
+
+from page_reader import check_page
 
 KEYS = {
     "energy_sd_kcal",
@@ -47,11 +50,16 @@ def test_methane_conserves_energy_and_momentum_to_second_order(merrow, files):
 
 
 def test_too_large_a_time_step_fails_the_test_with_exit_code_1(merrow, files):
-    answer = ask(merrow, files, "--potential", "mm", "--time", "0.3", "--dt", "2.0")
+    words = ("--potential", "mm", "--time", "0.3", "--dt", "2.0", "--out", "nve")
+    answer = ask(merrow, files, *words)
     assert answer.code == 1
     assert "FAILED  energy_sd_kcal" in answer.out
-    assert "passed" in answer.out.splitlines()[-1]
+    assert "not passed" in answer.out
     assert "the test of constant energy is not passed: energy_sd_kcal" in answer.err
+    assert "see nve/nve.html" in answer.err
+    page = check_page(Path("nve/nve.html").read_text())
+    assert "✕ FAIL spread of the total energy [kcal/mol]" in page.text
+    assert json.loads(Path("nve/nve.json").read_text())["passed"] is False
 
 
 @pytest.mark.parametrize(

@@ -82,6 +82,7 @@ def validate_nve(
     inpcrd: str | Path,
     *,
     ml_mask: str,
+    out: str | Path | None = None,
     potential: str = "ani2x",
     weights: str | Path | None = None,
     time: float = 5.0,
@@ -99,6 +100,7 @@ def validate_nve(
     Args:
         prmtop, inpcrd: Topology and coordinates, with velocities or without.
         ml_mask, potential, weights: AMBER mask of the ML region, its potential, file of weights.
+        out: Folder for the report, nve.html and nve.json; None for no files.
         time, dt: Length of each trajectory [ps]; time steps [fs].
         water: "rigid" or "flexible"; if flexible, nothing is constrained.
         precision, platform: Arithmetic of the network; OpenMM's platform (Reference is double).
@@ -129,7 +131,7 @@ def validate_nve(
         seed=seed,
     )
     with listener(progress) as listen:
-        found = run_nve(request, listen)
+        found = run_nve(request, listen, out=None if out is None else Path(out))
     checks: Any = found["checks"]
     verdict = "passed" if found["passed"] else "not passed"
     return JobResult(f"Constant energy with {potential}: {verdict}", found, tuple(checks))

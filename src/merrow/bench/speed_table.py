@@ -12,7 +12,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from merrow.report.style import BLUE, ORANGE, RC, to_svg
+from merrow.report.style import BLUE, ORANGE, RC, WIDTH, to_svg
 
 COLUMNS: Final = (
     ("atoms", "n_atoms", "d"),
@@ -52,7 +52,7 @@ def speed_table(found: Mapping[str, Any]) -> RenderableType:
 def speed_figure(rows: Sequence[Mapping[str, Any]]) -> str:
     """Draw the time of a step of every system and potential, MM beneath, as inline SVG."""
     with matplotlib.rc_context(RC):
-        figure = Figure(figsize=(7.2, 0.8 + 0.5 * len(rows)), layout="constrained")
+        figure = Figure(figsize=(WIDTH, 1.1 + 0.55 * len(rows)), layout="constrained")
         axes = figure.subplots()
         names = [f"{row['system']}, {row['potential']}" for row in rows]
         mm = [row["mm_ms"] for row in rows]
@@ -61,7 +61,7 @@ def speed_figure(rows: Sequence[Mapping[str, Any]]) -> str:
         axes.barh(names, extra, left=mm, color=ORANGE, hatch="//", label="ML and coupling")
         axes.invert_yaxis()
         axes.set_xlabel("time of a step on one core [ms]")
-        axes.legend(frameon=False)
+        axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, fontsize=9)
         return to_svg(figure, "speed", "Time of a step by system and potential")
 
 

@@ -36,7 +36,7 @@ def bench(
         int | None, typer.Option(help="Most processes and threads tried; default: all.", min=1)
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for bench.json, speed.svg and the systems.")
+        Path | None, typer.Option(help="Folder for bench.html, bench.json, speed.svg, the systems.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
 ) -> None:
@@ -46,9 +46,9 @@ def bench(
     # torch and OpenMM load here, which --help must not wait for
     from rich.console import Console  # noqa: PLC0415
 
+    from merrow.bench.page import write_bench  # noqa: PLC0415
     from merrow.bench.speed import BenchRequest, run_bench  # noqa: PLC0415
-    from merrow.bench.speed_table import speed_figure, speed_table  # noqa: PLC0415
-    from merrow.files import atomic_write, save_json  # noqa: PLC0415
+    from merrow.bench.speed_table import speed_table  # noqa: PLC0415
     from merrow.report.progress_line import ProgressLine  # noqa: PLC0415
 
     defaults = BenchRequest()
@@ -66,8 +66,7 @@ def bench(
     with tempfile.TemporaryDirectory() as scratch, ProgressLine() as line:
         found = run_bench(request, out or Path(scratch), line.listen).as_dict()
     if out is not None:
-        save_json(out / "bench.json", found)
-        atomic_write(out / "speed.svg", speed_figure(found["rows"]).encode())
+        write_bench(found, out)
     if as_json:
         typer.echo(json.dumps(found, indent=2, allow_nan=False))
     else:

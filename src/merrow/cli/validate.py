@@ -28,6 +28,9 @@ def nve(
     ],
     ml_mask: Annotated[str, typer.Option(help="AMBER mask of the ML region.")],
     *,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder for the report, nve.html.")
+    ] = None,
     potential: Annotated[
         str, typer.Option(help="A name that `merrow models list` shows, or mm.")
     ] = "ani2x",
@@ -70,11 +73,14 @@ def nve(
         seed=seed,
     )
     with ProgressLine() as line:
-        answer = validate_nve(request, line.listen)
+        answer = validate_nve(request, line.listen, out=out)
     _show(answer, as_json=as_json)
+    if out is not None and not as_json:
+        typer.echo(f"report {out / 'nve.html'}")
     if not answer["passed"]:
         failed = ", ".join(check["name"] for check in answer["checks"] if not check["passed"])
-        raise NumericsError(f"the test of constant energy is not passed: {failed}.")
+        report = "add --out for a report" if out is None else f"see {out / 'nve.html'}"
+        raise NumericsError(f"the test of constant energy is not passed: {failed}; {report}.")
 
 
 def _timesteps(text: str) -> tuple[float, ...]:

@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from merrow.ambertools.solvent import solvate
+from merrow.bench.page import render_bench
 from merrow.bench.speed import BenchRequest, BenchResult, BenchRow, advise, run_bench
 from merrow.bench.speed_table import speed_figure, speed_table
 from merrow.engine.timing import ns_per_day, time_in_turn
 from merrow.errors import InputError
+from page_reader import check_page
 
 ROW = BenchRow(
     system="methanol",
@@ -116,6 +118,7 @@ def test_a_real_system_is_timed(systems: Path, tmp_path: Path):
     svg = speed_figure(data["rows"])
     assert svg.startswith("<svg")
     assert "mm" in svg
+    assert "ns/day on one core" in check_page(render_bench(data)).text
 
 
 def test_a_system_needs_its_coordinates_and_mask(tmp_path: Path):

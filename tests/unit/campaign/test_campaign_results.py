@@ -222,6 +222,10 @@ def test_a_page_without_a_finished_run_says_so():
 @pytest.fixture
 def campaign_data():
     """A campaign of four finished runs and a failed one."""
+    return synthetic_campaign()
+
+
+def synthetic_campaign():
     table = (
         *rows("bcc"),
         CampaignRow("lost", "failed", "bcc", "runs/lost-bcc", why="line 9: <b>no</b> such file."),

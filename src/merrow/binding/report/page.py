@@ -16,7 +16,7 @@ from merrow.report.citations import Cited, Work
 from merrow.report.html import render
 from merrow.report.text import number, stderr
 
-CONTENTS: Final = (
+CONTENTS: Final[tuple[tuple[str, str], ...]] = (
     ("checks", "Checks"),
     ("numbers", "Numbers"),
     ("chain", "Chain"),
@@ -42,7 +42,7 @@ def render_complex(report: ComplexReport) -> str:
         "binding/report/complex.html",
         verb="motions of a complex",
         page="how-to/analyze.md",
-        contents=CONTENTS,
+        contents=[one for one in CONTENTS if report.structure or one[0] != "ligand"],
         title=report.title,
         sampled="; ".join(
             f"{run.name}: {len(run.times)} frames over {run.span:g} ps" for run in report.runs

@@ -47,6 +47,7 @@ def shape_figure(report: ComplexReport) -> str:
             bar = figure.colorbar(colours, ax=line.tolist(), label="B [Å²]", shrink=0.8)
             if bar.solids is not None:
                 bar.solids.set_rasterized(False)  # no bitmap in a page
+                bar.solids.set_edgecolor("face")  # and no seams
         return to_svg(figure, "shape", "The chain of alpha carbons coloured by B-factor")
 
 

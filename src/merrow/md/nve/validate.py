@@ -8,24 +8,30 @@ against double precision.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from merrow.analysis import nve
 from merrow.errors import InputError
+from merrow.files import atomic_write, save_json
+from merrow.md.nve.page import render_nve
 from merrow.md.nve.runs import SAMPLING, NveRequest, open_nve_setup, record
 from merrow.md.nve.verdict import judge
 from merrow.progress import Listener, say, silent
 from merrow.units import KCAL_PER_KJ, PS_PER_FS
 
 
-def validate_nve(request: NveRequest, listen: Listener = silent) -> dict[str, Any]:
+def validate_nve(
+    request: NveRequest, listen: Listener = silent, *, out: Path | None = None
+) -> dict[str, Any]:
     """Run the test and return its report, ready for JSON.
 
     Args:
         request: What is tested.
         listen: Told one line whenever a trajectory is done.
+        out: Folder for the report, nve.json and nve.html; None for no files.
 
     Raises:
         InputError: The files or the request do not fit together.
@@ -41,7 +47,11 @@ def validate_nve(request: NveRequest, listen: Listener = silent) -> dict[str, An
             f"{timestep:g} fs: {request.time_ps:g} ps, SD of the energy {spread:.4f} kcal/mol"
         )
         say(listen, sentence)
-    return judge(setup, request, traces)
+    found = judge(setup, request, traces)
+    if out is not None:
+        save_json(out / "nve.json", found)
+        atomic_write(out / "nve.html", render_nve(found, request, traces))
+    return found
 
 
 def check_request(request: NveRequest) -> None:
