@@ -8,6 +8,7 @@ folder (scripts, figures, licences) has no page of its own: such a link leads to
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import merrow
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
+NOTEBOOKS = ROOT / "examples" / "notebooks"  # docs/notebooks is a copy that the build makes
 REPOSITORY = "https://github.com/merrow/merrow"
 PAGES = {  # files of the repository's first folder that are pages of the site
     "CHANGELOG.md": "project/changelog.md",
@@ -43,6 +45,11 @@ html_copy_source = False
 LINK = re.compile(r"(\]\()([^)\s]+)(\))")
 
 
+shutil.copytree(
+    NOTEBOOKS, HERE / "notebooks", dirs_exist_ok=True, ignore=shutil.ignore_patterns(".*")
+)
+
+
 def lead_out(page: Path, text: str) -> str:
     """Return a page in which links to files without a page lead to the repository.
 
@@ -56,10 +63,11 @@ def lead_out(page: Path, text: str) -> str:
         if not link or re.match(r"[a-z]+:", link):
             return match[0]
         aim = (page.parent / link).resolve()
-        if aim.is_relative_to(HERE):
-            return match[0] if aim.suffix else f"{match[1]}{REPOSITORY}/tree/main/docs{match[3]}"
-        inside = aim.relative_to(ROOT).as_posix()
         ending = f"#{anchor}" if anchor else ""
+        for folder, place in ((NOTEBOOKS, "/notebooks/"), (HERE, "/")):
+            if aim.is_relative_to(folder) and aim.suffix:
+                return f"{match[1]}{place}{aim.relative_to(folder).as_posix()}{ending}{match[3]}"
+        inside = aim.relative_to(ROOT).as_posix()
         if inside in PAGES:
             return f"{match[1]}/{PAGES[inside]}{ending}{match[3]}"
         kind = "tree" if aim.is_dir() else "blob"
@@ -74,9 +82,7 @@ def _read(app: Any, name: str, content: list[str]) -> None:
 
 def _included(_app: Any, relative: Path, _parent: str, content: list[str]) -> None:
     page = (HERE / relative).resolve()
-    text = lead_out(page, content[0])
-    inside = r"\1/\2\3"  # links to our own pages, counted from the folder of the file included
-    content[0] = re.sub(r"(\]\()docs/([^)\s]+)(\))", inside, text)
+    content[0] = lead_out(page, content[0])
 
 
 def setup(app: Any) -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -43,3 +44,5 @@ def test_there_are_five_without_outputs_of_somebodys_machine() -> None:
         assert not any(cell.get("outputs") for cell in cells), path.name
         prose = [line for c in cells if c["cell_type"] == "markdown" for line in c["source"]]
         assert sum(len(line) for line in prose) < 2000, f"{path.name} is a page, not a notebook"
+        links = re.findall(r"\]\(([^)\s]+)\)", "".join(prose))
+        assert all((path.parent / link).is_file() for link in links), path.name
