@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -53,6 +54,7 @@ def atomic_write(path: Path, content: bytes | str) -> None:
     scratch = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _sweep_beside(path)
         with scratch.open("wb") as stream:
             stream.write(data)
             stream.flush()
@@ -62,6 +64,25 @@ def atomic_write(path: Path, content: bytes | str) -> None:
         with contextlib.suppress(OSError):
             scratch.unlink()
         raise cannot_write(path, error) from error
+
+
+def _sweep_beside(path: Path) -> None:
+    """Remove what killed processes of this machine were writing to a file."""
+    for scratch in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+        owner = scratch.name.removesuffix(".part").rpartition(".")[2]
+        if owner.isdigit() and not _lives(int(owner)):
+            with contextlib.suppress(OSError):
+                scratch.unlink()
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def sweep(folder: Path) -> None:

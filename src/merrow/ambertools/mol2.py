@@ -71,7 +71,9 @@ def mol_from_mol2(path: Path) -> tuple[Any, Array | None]:
     if none or not charges.any():
         mol = Chem.MolFromMol2Block(text, removeHs=False)
         if mol is None:
-            raise InputError(f"{path.name} has no charges, and RDKit cannot read its atom types.")
+            raise InputError(
+                f"{path.name} has no charges, and RDKit cannot read its atom types: give an SDF."
+            )
         if not none:
             _check_net_charge(mol, 0, path)
         return mol, None
