@@ -9,11 +9,13 @@ other with it. Nothing here knows what is computed.
 from __future__ import annotations
 
 import os
+import queue
 import re
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -36,6 +38,9 @@ T = TypeVar("T")
 _SUBMIT = {"slurm": "sbatch", "pbs": "qsub", "lsf": "bsub"}
 _ASK = {"slurm": ("sinfo", "-h"), "pbs": ("qstat", "-B"), "lsf": ("bhosts",)}
 """Commands that answer only where the scheduler does."""
+
+_slot = threading.local()
+"""What a thread of `subprocess_pool` adds to the environment of its programs."""
 
 _programs: set[subprocess.Popen[str]] = set()
 
@@ -132,7 +137,9 @@ def core_count() -> int:
 
 @contextmanager
 def process_pool(
-    processes: int, modules: Sequence[str] = (), environment: Mapping[str, str] | None = None
+    processes: int,
+    modules: Sequence[str] = (),
+    environments: Sequence[Mapping[str, str]] | None = None,
 ) -> Iterator[Executor]:
     """Yield an executor of so many single-threaded processes; one process means this one.
 
@@ -142,16 +149,20 @@ def process_pool(
     Args:
         processes: How many.
         modules: Names of the modules that they need.
-        environment: What their environment has that this process's has not.
+        environments: What the environment of each has that this process's has not.
     """
     if processes == 1:
         yield SerialExecutor()
         return
+    context = _WorkerContext()
+    own = context.SimpleQueue()
+    for environment in environments or ({},) * processes:
+        own.put(dict(environment))
     pool = ProcessPoolExecutor(
         processes,
-        mp_context=_WorkerContext(),
+        mp_context=context,
         initializer=begin_worker,
-        initargs=(os.getpid(), modules, environment),
+        initargs=(os.getpid(), modules, own.get),
     )
     try:
         with _deaf_to_interrupts():  # workers inherit it
@@ -194,12 +205,25 @@ class _WorkerContext(SpawnContext):
 
 
 @contextmanager
-def subprocess_pool(programs: int) -> Iterator[Executor]:
+def subprocess_pool(
+    programs: int, environments: Sequence[Mapping[str, str]] | None = None
+) -> Iterator[Executor]:
     """Yield an executor from which so many programs run at a time.
 
     Programs that still run are ended when the block is left by an exception.
+
+    Args:
+        programs: How many.
+        environments: What the environment of each has that this process's has not.
     """
-    pool = ThreadPoolExecutor(programs)
+    own: queue.SimpleQueue[Mapping[str, str]] = queue.SimpleQueue()
+    for environment in environments or ({},) * programs:
+        own.put(environment)
+
+    def begin() -> None:
+        _slot.environment = own.get()
+
+    pool = ThreadPoolExecutor(programs, initializer=begin)
     try:
         yield pool
     except BaseException:
@@ -219,7 +243,7 @@ def run_subprocess(words: Sequence[str], log: Path) -> tuple[int, str]:
         words: The program and its arguments.
         log: File to which its stderr is appended.
     """
-    environment = os.environ | dict.fromkeys(ONE_THREAD, "1")
+    environment = os.environ | getattr(_slot, "environment", {}) | dict.fromkeys(ONE_THREAD, "1")
     with log.open("a", encoding="utf-8") as stream:
         program = subprocess.Popen(
             words,

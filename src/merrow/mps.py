@@ -5,6 +5,9 @@ Without it processes take turns on a GPU: fourteen did less than one alone (H100
 it eight times more. The daemon needs no rights and changes no setting of the card. It is ours
 alone: its folder is private, a daemon of the system or of the user is left as it is, and it ends
 with this process, after a `kill -9` too.
+
+Where there are several GPUs, processes are dealt out to them. A scheduler tells a job in
+CUDA_VISIBLE_DEVICES which are its own; no other is touched.
 """
 
 from __future__ import annotations
@@ -24,6 +27,9 @@ PIPES: Final = "CUDA_MPS_PIPE_DIRECTORY"
 LOGS: Final = "CUDA_MPS_LOG_DIRECTORY"
 DEVICES: Final = "CUDA_VISIBLE_DEVICES"
 SHARE: Final = "CUDA_MPS_ACTIVE_THREAD_PERCENTAGE"
+GPUS: Final = "MERROW_GPUS"
+"""Tells a process how many GPUs it and its like have."""
+LIST: Final = "nvidia-smi"
 START_S: Final = 60.0
 WATCH: Final = 'exec 3<&0; (read _ <&3; echo quit | "$0"; rm -rf "$1") >/dev/null 2>&1 &'
 """Waits, as nobody's child, until the pipe from this process is closed, and ends the daemon."""
@@ -31,23 +37,30 @@ WATCH: Final = 'exec 3<&0; (read _ <&3; echo quit | "$0"; rm -rf "$1") >/dev/nul
 logger = logging.getLogger(__name__)
 
 
+Environment = Mapping[str, str]
+
+
 @contextmanager
-def shared_gpu(platform: str, processes: int) -> Iterator[Mapping[str, str]]:
-    """Yield what the processes' environment needs to share GPUs; nothing where that is not so.
+def shared_gpu(platform: str, processes: int) -> Iterator[tuple[Environment, ...]]:
+    """Yield what the environment of each process needs to share GPUs; nothing where there is none.
 
     Args:
         platform: OpenMM platform of the processes; only CUDA has such a daemon, and "auto" may be
-            CUDA where the daemon's program is.
+            CUDA where NVIDIA's programs are.
         processes: How many there are.
     """
     program = shutil.which(CONTROL)
-    possible = platform == "CUDA" or (platform == "auto" and program is not None)
-    if not possible or processes < 2 or PIPES in os.environ:
-        yield {}
+    possible = platform == "CUDA" or (platform == "auto" and bool(program or shutil.which(LIST)))
+    if not possible or processes < 2:
+        yield ({},) * processes
         return
-    if program is None:
-        logger.warning("%d processes take turns on the GPU: %s is not here.", processes, CONTROL)
-        yield {}
+    gpus = visible_gpus()
+    if PIPES in os.environ or program is None:
+        if PIPES not in os.environ and platform == "CUDA":
+            logger.warning(
+                "%d processes take turns on the GPU: %s is not here.", processes, CONTROL
+            )
+        yield _dealt(gpus, processes)
         return
     folder = Path(tempfile.mkdtemp(prefix="mps-"))  # short: a socket's path has 108 characters
     own = {PIPES: str(folder), LOGS: str(folder)}
@@ -57,14 +70,44 @@ def shared_gpu(platform: str, processes: int) -> Iterator[Mapping[str, str]]:
     )
     try:
         if _started(program, environment):
-            yield {**own, **_renumbered(), SHARE: str(max(1, min(100, 200 // processes)))}
+            share = {SHARE: str(max(1, min(100, 200 * len(gpus) // processes)))}
+            renumbered = tuple(str(k) for k, _ in enumerate(gpus))  # the daemon's first is 0
+            yield _dealt(renumbered, processes, own | share)
         else:
             logger.warning("%d processes take turns on the GPU: MPS did not start.", processes)
-            yield {}
+            yield _dealt(gpus, processes)
     finally:
         if watcher.stdin is not None:
             watcher.stdin.close()  # what the watcher waits for
         watcher.wait()
+
+
+def visible_gpus() -> tuple[str, ...]:
+    """Return the GPUs of this process as CUDA names them: those that it was given, or all.
+
+    One is taken to be there where nothing tells.
+    """
+    given = os.environ.get(DEVICES)
+    if given is not None:
+        return tuple(name.strip() for name in given.split(",") if name.strip()) or ("0",)
+    try:
+        told = subprocess.run(
+            [LIST, "-L"], capture_output=True, text=True, timeout=START_S, check=False
+        ).stdout
+    except (OSError, subprocess.SubprocessError):
+        told = ""
+    count = sum(line.startswith("GPU ") for line in told.splitlines())
+    return tuple(str(k) for k in range(max(1, count)))
+
+
+def _dealt(
+    gpus: tuple[str, ...], processes: int, common: Environment | None = None
+) -> tuple[Environment, ...]:
+    """Return the environment of each process, with a GPU of its own where there are several."""
+    common = {**(common or {}), GPUS: str(len(gpus))}
+    if len(gpus) == 1 and DEVICES not in os.environ:
+        return (common,) * processes
+    return tuple({**common, DEVICES: gpus[k % len(gpus)]} for k in range(processes))
 
 
 def _started(program: str, environment: Mapping[str, str]) -> bool:
@@ -81,11 +124,3 @@ def _started(program: str, environment: Mapping[str, str]) -> bool:
     except (OSError, subprocess.SubprocessError):
         return False
     return done.returncode == 0
-
-
-def _renumbered() -> dict[str, str]:
-    """Return the devices as clients count them: the daemon's first is 0."""
-    visible = os.environ.get(DEVICES)
-    if not visible:
-        return {}
-    return {DEVICES: ",".join(str(k) for k, _ in enumerate(visible.split(",")))}

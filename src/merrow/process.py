@@ -16,7 +16,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Self
@@ -66,16 +66,19 @@ def quiet_package(package: str) -> None:
 
 
 def begin_worker(
-    parent: int, modules: Sequence[str] = (), environment: Mapping[str, str] | None = None
+    parent: int,
+    modules: Sequence[str] = (),
+    environment: Callable[[], Mapping[str, str]] | None = None,
 ) -> None:
     """Keep a worker to one thread, deaf to Ctrl-C, which the parent handles, and no orphan.
 
     Args:
         parent: Id of the process that waits for it.
         modules: What it will need, to be loaded before there is work.
-        environment: What its environment has that the parent's has not.
+        environment: Returns what its environment has that the parent's has not.
     """
-    os.environ.update(environment or {})
+    if environment is not None:
+        os.environ.update(environment())
     use_one_thread()
     quiet_libraries()
     signal.signal(signal.SIGINT, signal.SIG_IGN)

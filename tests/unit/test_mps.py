@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from merrow.mps import CONTROL, DEVICES, LOGS, PIPES, SHARE, shared_gpu
+from merrow.mps import CONTROL, DEVICES, GPUS, LIST, LOGS, PIPES, SHARE, shared_gpu, visible_gpus
 
 DAEMON = """#!/bin/sh
 if [ "$1" = "-d" ]; then echo "start $CUDA_MPS_PIPE_DIRECTORY" >> "$MPS_TEST_LOG"; exit {code}; fi
@@ -23,7 +23,22 @@ LONG_S = 60.0
 
 
 @pytest.fixture
-def daemon(tmp_path, monkeypatch):
+def gpus(tmp_path, monkeypatch):
+    """Install a program that lists so many GPUs."""
+
+    def install(count):
+        program = tmp_path / LIST
+        told = "".join(f"echo 'GPU {k}: one (UUID: GPU-{k})'\n" for k in range(count))
+        program.write_text(f"#!/bin/sh\n{told}")
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+        monkeypatch.delenv(DEVICES, raising=False)
+
+    return install
+
+
+@pytest.fixture
+def daemon(tmp_path, monkeypatch, gpus):
     """Install a program of that name, which writes down what it is asked; return its log."""
 
     def install(code=0):
@@ -36,6 +51,7 @@ def daemon(tmp_path, monkeypatch):
         monkeypatch.setenv("MPS_TEST_LOG", str(log))
         for name in (PIPES, LOGS, DEVICES):
             monkeypatch.delenv(name, raising=False)
+        gpus(1)
         return log
 
     return install
@@ -58,10 +74,12 @@ def gone(folder):
 
 def test_it_runs_while_it_is_needed(daemon):
     log = daemon()
-    with shared_gpu("CUDA", 4) as environment:
-        folder = Path(environment[PIPES])
+    with shared_gpu("CUDA", 4) as environments:
+        folder = Path(environments[0][PIPES])
         assert folder.stat().st_mode & 0o777 == 0o700
-        assert environment == {PIPES: str(folder), LOGS: str(folder), SHARE: "50"}
+        assert (
+            environments == ({PIPES: str(folder), LOGS: str(folder), SHARE: "50", GPUS: "1"},) * 4
+        )
         assert lines(log, 1) == [f"start {folder}"]
     assert lines(log, 2)[1:] == [f"quit {folder}"]
     assert gone(folder)
@@ -86,45 +104,65 @@ def test_it_ends_when_its_process_is_killed(daemon):
 
 def test_a_platform_that_is_chosen_later_may_be_one_that_shares(daemon, monkeypatch):
     daemon()
-    with shared_gpu("auto", 4) as environment:
-        assert PIPES in environment
+    with shared_gpu("auto", 4) as environments:
+        assert PIPES in environments[3]
     monkeypatch.setattr("shutil.which", lambda name: None)
-    with shared_gpu("auto", 4) as environment:
-        assert environment == {}
+    with shared_gpu("auto", 4) as environments:
+        assert environments == ({},) * 4
 
 
-def test_devices_are_counted_as_the_daemon_counts_them(daemon, monkeypatch):
+@pytest.mark.parametrize("mps", [True, False])
+def test_the_gpus_that_a_scheduler_gave_are_dealt_out_and_no_other(daemon, monkeypatch, mps):
+    """A daemon counts those that it was given from 0; without one they keep their names."""
+    daemon(code=0 if mps else 1)
+    monkeypatch.setenv(DEVICES, "3,GPU-5")
+    with shared_gpu("CUDA", 5) as environments:
+        first, second = ("0", "1") if mps else ("3", "GPU-5")
+        assert [e[DEVICES] for e in environments] == [first, second, first, second, first]
+        assert {e[GPUS] for e in environments} == {"2"}
+        assert {e.get(SHARE) for e in environments} == ({"80"} if mps else {None})
+        assert os.environ[DEVICES] == "3,GPU-5"
+
+
+def test_all_gpus_are_used_where_nobody_gave_some(daemon, gpus):
     daemon()
-    monkeypatch.setenv(DEVICES, "3,5")
-    with shared_gpu("CUDA", 2) as environment:
-        assert environment[DEVICES] == "0,1"
-        assert os.environ[DEVICES] == "3,5"
+    gpus(3)
+    assert visible_gpus() == ("0", "1", "2")
+    with shared_gpu("CUDA", 4) as environments:
+        assert [e[DEVICES] for e in environments] == ["0", "1", "2", "0"]
+
+
+def test_one_gpu_of_a_job_is_the_daemons_first(daemon, monkeypatch):
+    daemon()
+    monkeypatch.setenv(DEVICES, "3")
+    with shared_gpu("CUDA", 2) as environments:
+        assert [e[DEVICES] for e in environments] == ["0", "0"]
 
 
 @pytest.mark.parametrize(("platform", "processes"), [("CPU", 4), ("OpenCL", 4), ("CUDA", 1)])
 def test_it_is_not_started_where_nothing_is_shared(daemon, platform, processes):
     log = daemon()
-    with shared_gpu(platform, processes) as environment:
-        assert environment == {}
+    with shared_gpu(platform, processes) as environments:
+        assert environments == ({},) * processes
     assert log.read_text() == ""
 
 
 def test_a_daemon_of_the_user_is_left_as_it_is(daemon, monkeypatch, tmp_path):
     log = daemon()
     monkeypatch.setenv(PIPES, str(tmp_path))
-    with shared_gpu("CUDA", 4) as environment:
-        assert environment == {}
+    with shared_gpu("CUDA", 4) as environments:
+        assert environments == ({GPUS: "1"},) * 4
     assert log.read_text() == ""
 
 
 def test_where_it_cannot_be_had_that_is_told(daemon, monkeypatch, caplog):
     log = daemon(code=1)
-    with shared_gpu("CUDA", 4) as environment:
-        assert environment == {}
+    with shared_gpu("CUDA", 4) as environments:
+        assert environments == ({GPUS: "1"},) * 4
     assert "MPS did not start" in caplog.text
     folder = Path(lines(log, 2)[0].removeprefix("start "))
     assert gone(folder)
     monkeypatch.setattr("shutil.which", lambda name: None)
-    with shared_gpu("CUDA", 4) as environment:
-        assert environment == {}
+    with shared_gpu("CUDA", 4) as environments:
+        assert environments == ({GPUS: "1"},) * 4
     assert f"4 processes take turns on the GPU: {CONTROL} is not here." in caplog.text

@@ -44,3 +44,34 @@ def test_a_script_without_a_guard_may_ask_for_processes_and_runs_once(tmp_path, 
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["script", "True", "script.py", "None"]
+
+
+ENVIRONMENTS = """
+import os
+from merrow.executor import process_pool, run_subprocess, subprocess_pool
+from pathlib import Path
+import sys
+given = [{"GIVEN": "one"}, {"GIVEN": "two"}]
+with process_pool(2, environments=given) as pool:
+    jobs = [pool.submit(os.getenv, "GIVEN") for _ in range(20)]
+    print({job.result() for job in jobs} <= {"one", "two"}, os.getenv("GIVEN"))
+words = [sys.executable, "-c", "import os, time; time.sleep(1); print(os.getenv('GIVEN'))"]
+with subprocess_pool(2, given) as pool:
+    jobs = [pool.submit(run_subprocess, words, Path("log")) for _ in range(2)]
+    print(*sorted(job.result()[1].strip() for job in jobs))
+"""
+
+
+def test_each_process_has_an_environment_of_its_own(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(ENVIRONMENTS)
+    done = subprocess.run(
+        [sys.executable, str(script)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["True", "None", "one", "two"]

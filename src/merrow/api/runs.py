@@ -57,6 +57,7 @@ class Hydration:
         repeats: Independent repeats; None: the protocol's.
         processes: Processes at a time; None: one for each core.
         platform: OpenMM platform.
+        continue_on: Platform on which a run goes on that lost its own: "CPU".
         mm_kernel: Nonbonded forces: "auto", "openmm" or "native".
         expt: Measured value [kcal/mol], "value,error", or a table of them.
 
@@ -88,6 +89,7 @@ class Hydration:
         repeats: int | None = None,
         processes: int | None = None,
         platform: str = "auto",
+        continue_on: str | None = None,
         mm_kernel: str = "auto",
         expt: str | float | None = None,
     ) -> None:
@@ -118,6 +120,7 @@ class Hydration:
             repeats=repeats,
             processes=processes,
             platform=platform,
+            continue_on=continue_on,
             mm_kernel=mm_kernel,
             expt=expt,
             where="merrow.Hydration",

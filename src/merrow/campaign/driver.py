@@ -34,6 +34,7 @@ from merrow.files import atomic_write
 from merrow.folders import occupied
 from merrow.hydration.state import Failure
 from merrow.locks import locked
+from merrow.mps import shared_gpu
 from merrow.progress import Listener, Progress, TimeLimit, say, silent
 from merrow.report.text import duration, energy, stderr
 
@@ -116,7 +117,8 @@ def run_campaign(
             say(listen, f"{len(sound) - len(jobs)} of {len(sound)} runs are done already.")
         if jobs:
             work = compute if backend.executor == "serial" else supervise
-            with _open(backend, min(backend.width, len(jobs)), folder, listen) as executor:
+            workers = min(backend.width, len(jobs))
+            with _open(backend, workers, config.platform, folder, listen) as executor:
                 Driver(folder, jobs, work, backend, limit, listen).work(executor)
         return write_results(folder)
 
@@ -226,12 +228,15 @@ class Driver:
 
 @contextmanager
 def _open(
-    backend: ComputeBackend, workers: int, folder: Path, listen: Listener
+    backend: ComputeBackend, workers: int, platform: str, folder: Path, listen: Listener
 ) -> Iterator[Executor]:
     if backend.executor == "serial":
         yield SerialExecutor()
     elif backend.executor == "processes":
-        with subprocess_pool(workers) as executor:
+        with (
+            shared_gpu(platform, workers) as environments,
+            subprocess_pool(workers, environments) as executor,
+        ):
             yield executor
     else:
         with dask_pool(workers, backend.cluster, folder / "cluster") as (executor, link):

@@ -11,6 +11,10 @@ KernelOption = Annotated[
     str,
     typer.Option(help="Nonbonded forces: auto, openmm or native (ours, faster, in water)."),
 ]
+ContinueOption = Annotated[
+    str | None,
+    typer.Option(help="CPU: go on there with a run that lost its GPU; its samples are labelled."),
+]
 PlatformOption = Annotated[
     str, typer.Option("--platform", help="OpenMM platform; auto: the fastest that is right.")
 ]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from merrow.cli.choices import KernelOption, PlatformOption
+from merrow.cli.choices import ContinueOption, KernelOption, PlatformOption
 from merrow.errors import InputError
 from merrow.hydration.asked import hydration_config
 from merrow.hydration.config import HydrationConfig, Source
@@ -91,6 +91,7 @@ def hydration(
     repeats: RepeatsOption = None,
     processes: Annotated[int | None, typer.Option(help="Processes at a time.", min=1)] = None,
     platform: PlatformOption = "auto",
+    continue_on: ContinueOption = None,
     mm_kernel: KernelOption = "auto",
     expt: ExptOption = None,
     dry_run: DryRunOption = False,
@@ -119,6 +120,7 @@ def hydration(
         repeats=repeats,
         processes=processes,
         platform=platform,
+        continue_on=continue_on,
         mm_kernel=mm_kernel,
         expt=expt,
     )

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from merrow.doctor.check import Check, Status
 from merrow.engine.platforms import (
-    GPU_PLATFORMS,
     Answer,
     ask,
     disagreement,
@@ -20,6 +19,7 @@ from merrow.engine.platforms import (
     platform_names,
     water_box,
 )
+from merrow.engine.simulation import GPU_PLATFORMS
 from merrow.errors import first_line
 
 

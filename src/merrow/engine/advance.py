@@ -15,14 +15,19 @@ import numpy as np
 
 from merrow.engine.gas import GasPlan, Walkers, run_gas_segment, start_gas
 from merrow.engine.leg import (
+    Company,
     Replicas,
+    Share,
     StartSelector,
     equilibrate_coupled,
     equilibrate_state,
+    joined,
     run_segment,
+    run_share,
 )
 from merrow.engine.plans import LegPlan
 from merrow.engine.reservoir import Reservoir
+from merrow.engine.segments import Segment
 from merrow.engine.simulation import Snapshot
 from merrow.engine.storage import Arrays, TaskFolder, load_arrays, save_arrays
 from merrow.potentials.interface import Potential
@@ -64,15 +69,69 @@ def advance_leg(
     if index == 0 and not folder.snapshots(0).exists():
         _equilibrate(folder, hybrid, plan, begin)
         return
-    stored = load_arrays(folder.snapshots(index))
-    replicas = Replicas(_unpack(stored), np.array(stored["state_of"], dtype=np.int64))
+    replicas = _replicas(folder, index)
     segment, after = run_segment(hybrid, plan, replicas, index, reservoir=reservoir, select=select)
+    _keep(folder, index, segment, after, keep_coupled=keep_coupled)
+
+
+def share_leg(
+    folder: TaskFolder,
+    hybrid: HybridSystem,
+    plan: LegPlan,
+    company: Company,
+    *,
+    reservoir: Reservoir | None = None,
+) -> Share:
+    """Do this process's share of the next segment of a leg that is equilibrated; keep nothing.
+
+    Args:
+        folder: The task's.
+        hybrid: The Hamiltonian.
+        plan: Steps and seeds.
+        company: The processes that share it.
+        reservoir: As for `run_segment`.
+
+    Raises:
+        MerrowError: The simulation failed, or a file is damaged.
+    """
+    index = folder.count_segments()
+    replicas = _replicas(folder, index)
+    return run_share(hybrid, plan, replicas, index, reservoir=reservoir, company=company)
+
+
+def join_leg(
+    folder: TaskFolder, plan: LegPlan, shares: Sequence[Share], *, keep_coupled: bool = False
+) -> None:
+    """Keep the next segment of a leg, of which all shares are given.
+
+    Raises:
+        MerrowError: The shares do not fit together, or the disk is full.
+    """
+    index = folder.count_segments()
+    segment, after = joined(plan, shares, index)
+    _keep(folder, index, segment, after, keep_coupled=keep_coupled)
+
+
+def is_equilibrated(folder: TaskFolder) -> bool:
+    """Tell whether the next piece of a leg is a segment."""
+    return folder.snapshots(folder.count_segments()).exists()
+
+
+def _replicas(folder: TaskFolder, index: int) -> Replicas:
+    stored = load_arrays(folder.snapshots(index))
+    return Replicas(_unpack(stored), np.array(stored["state_of"], dtype=np.int64))
+
+
+def _keep(
+    folder: TaskFolder, index: int, segment: Segment, after: Replicas, *, keep_coupled: bool
+) -> None:
     if keep_coupled:
         save_arrays(folder.last_coupled(index), _pack([after.coupled]))
     rows: Arrays = {name: getattr(segment.samples, name) for name in ROW_FIELDS}
     frames = {"frames": segment.frames, "frame_rows": segment.frame_rows}
     following = {**_pack(after.snapshots), "state_of": after.state_of}
-    folder.save_piece(index, rows | frames, following)
+    label: Arrays = {"made_on": np.array(segment.made_on)}
+    folder.save_piece(index, rows | frames | label, following)
 
 
 def _equilibrate(

@@ -4,12 +4,18 @@
 All replicas of one repeat take turns in one Context. A segment starts from given snapshots with
 seeds derived from its number, so it can be computed again, or first after a kill, with the same
 result. One state is a leg too: the coupled end state of the endpoint route.
+
+On a GPU one process does not fill the device: there the replicas of a segment are dealt out to a
+company of processes, each with a Context of its own. After each sweep they show each other the
+reduced potentials of their replicas, and all draw the same exchange.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import re
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import openmm as mm
@@ -29,15 +35,66 @@ from merrow.engine.simulation import (
     open_context,
     set_snapshot,
 )
-from merrow.errors import NumericsError
+from merrow.errors import MerrowError, NumericsError, first_line
+from merrow.meeting import Meeting
+from merrow.potentials.device import device_of
 from merrow.samples import DECOUPLED, LambdaState, WindowSamples
 from merrow.system.build import HybridSystem
 
 Array = np.ndarray
 MEASURED = ("u", "dvdl", "internal", "spread", "volume", "size_slope")
 """What rows of samples take from a record."""
+OF_DEVICE = re.compile(r"CUDA|cuda|OpenCL|HIP|hip[A-Z]|out of memory|cuFFT|NVRTC")
+"""What OpenMM's and torch's errors say that are a device's fault, and not the simulation's."""
+TRIAL_STEPS = 20
+"""Steps between two looks at the clock while speed is tried."""
 StartSelector = Callable[[Snapshot, np.random.Generator], Snapshot]
 """Chooses where the first replica goes on, given where it stands."""
+
+
+@dataclass(frozen=True)
+class Company:
+    """The processes that share a segment.
+
+    Attributes:
+        meeting: Theirs; replica r is propagated by number r mod size.
+    """
+
+    meeting: Meeting
+
+    def own(self, count: int) -> range:
+        """Return which of so many replicas this process propagates."""
+        return range(self.meeting.place, count, self.meeting.size)
+
+    def exchanged(self, point: int, latest: Array) -> Array:
+        """Return the reduced potentials of all replicas in all states [kT], shape (K, K).
+
+        Args:
+            point: Number of the sweep.
+            latest: The same, of which this process knows the rows of its own replicas.
+        """
+        own = latest[self.meeting.place :: self.meeting.size]
+        whole = latest.copy()
+        for place, rows in enumerate(self.meeting.meet(point, own)):
+            whole[place :: self.meeting.size] = rows
+        return whole
+
+
+@dataclass(frozen=True)
+class Share:
+    """What one process did of a segment.
+
+    Attributes:
+        records: Sweep, replica, state and record, in the order of time.
+        snapshots: Where its own replicas then stand.
+        state_of: States of all replicas, shape (K,).
+        made_on: Platform, and device of the networks.
+    """
+
+    records: list[tuple[int, int, int, Record]]
+    snapshots: dict[int, Snapshot]
+    state_of: Array
+    made_on: str
 
 
 @dataclass(frozen=True)
@@ -117,34 +174,119 @@ def run_segment(
     Raises:
         NumericsError: A number is not finite, or a bond tore.
     """
+    whole = run_share(hybrid, plan, replicas, index, reservoir=reservoir, select=select)
+    return joined(plan, [whole], index)
+
+
+def run_share(
+    hybrid: HybridSystem,
+    plan: LegPlan,
+    replicas: Replicas,
+    index: int,
+    *,
+    reservoir: Reservoir | None = None,
+    select: StartSelector | None = None,
+    company: Company | None = None,
+) -> Share:
+    """Propagate the replicas of a segment that are this process's; without company, all.
+
+    The other arguments are those of `run_segment`.
+
+    Raises:
+        NumericsError: A number is not finite, or a bond tore.
+        LeftError: Another process of the company has left.
+    """
     snapshots, state_of = list(replicas.snapshots), replicas.state_of
-    context = _context(hybrid, plan, "segment", index)
+    own = range(len(snapshots)) if company is None else company.own(len(snapshots))
+    place = () if company is None else ("share", company.meeting.place)
+    context = _context(hybrid, plan, "segment", index, *place)
     before = snapshots[0].positions
     if select is not None:
         snapshots[0] = select(snapshots[0], generator(plan.seed, "start", index))
     if hybrid.native is not None:
-        first = plan.states[int(state_of[0])]
-        set_snapshot(context, snapshots[0])
+        first = plan.states[int(state_of[own[0]])]
+        set_snapshot(context, snapshots[own[0]])
         set_state(context, first)
         require_agreement(hybrid, context, plan.states, here=first)
     chooser = generator(plan.seed, "exchange", index)
-    drawer = generator(plan.seed, "reservoir", index)
-    records: list[tuple[int, int, Record]] = []
-    for _ in range(plan.sweeps_per_segment):
+    drawer = generator(plan.seed, "reservoir", index, *place)
+    records: list[tuple[int, int, int, Record]] = []
+    for sweep in range(plan.sweeps_per_segment):
         latest = np.zeros((len(snapshots), len(plan.states)))
-        for replica, snapshot in enumerate(snapshots):
+        for replica in own:
             here = int(state_of[replica])
-            found, snapshots[replica] = _swept(context, hybrid, plan, snapshot, plan.states[here])
-            records += [(replica, here, record) for record in found]
+            found, snapshots[replica] = _swept(
+                context, hybrid, plan, snapshots[replica], plan.states[here]
+            )
+            records += [(sweep, replica, here, record) for record in found]
             latest[replica] = found[-1].u
             if reservoir is not None and plan.states[here] == DECOUPLED:
                 snapshots[replica], latest[replica] = _inserted(
                     context, hybrid, plan, reservoir.insert(snapshots[replica], drawer)
                 )
+        if company is not None:
+            latest = company.exchanged(sweep, latest)
         state_of = exchange_states(latest, state_of, chooser)
-    for snapshot in snapshots:
-        require_whole(hybrid, before, snapshot.positions, when=f"in segment {index}")
-    return _segment(plan, records, index), Replicas(tuple(snapshots), state_of)
+    for replica in own:
+        positions = snapshots[replica].positions
+        require_whole(hybrid, before, positions, when=f"in segment {index}")
+    there = {replica: snapshots[replica] for replica in own}
+    return Share(records, there, state_of, _made_on(hybrid, plan))
+
+
+def _made_on(hybrid: HybridSystem, plan: LegPlan) -> str:
+    """Return where a leg is sampled, in words."""
+    if hybrid.bridge is None:
+        return plan.platform
+    return f"{plan.platform}, network on {device_of(hybrid.bridge.potential)}"
+
+
+def joined(plan: LegPlan, shares: Sequence[Share], index: int) -> tuple[Segment, Replicas]:
+    """Return what a segment recorded, and where its replicas stand, of the shares of all.
+
+    Raises:
+        MerrowError: They did not exchange the same states.
+    """
+    state_of = shares[0].state_of
+    if any(not np.array_equal(share.state_of, state_of) for share in shares):
+        raise MerrowError("processes that share a segment exchanged other states; run it again.")
+    records = [record for share in shares for record in share.records]
+    records.sort(key=lambda record: record[:2])  # stable: records of a sweep keep their order
+    snapshots: dict[int, Snapshot] = {}
+    for share in shares:
+        snapshots |= share.snapshots
+    ordered = tuple(snapshots[replica] for replica in range(len(state_of)))
+    segment = _segment(plan, [record[1:] for record in records], index)
+    return replace(segment, made_on=shares[0].made_on), Replicas(ordered, state_of)
+
+
+def stepper(
+    hybrid: HybridSystem, plan: LegPlan, start: Snapshot, place: int
+) -> Callable[[float], float]:
+    """Return what steps in the first state for some time [s] and tells steps per second.
+
+    Args:
+        hybrid: The Hamiltonian.
+        plan: Its steps.
+        start: Where it begins; relaxed first.
+        place: Number of the process, of which its random numbers depend.
+    """
+    context = _context(hybrid, plan, "trial", place)
+    set_snapshot(context, start)
+    set_state(context, plan.states[0])
+    _minimise(context, hybrid)
+    context.setVelocitiesToTemperature(plan.ensemble.temperature, derive_seed(plan.seed, "trial"))
+    _advance(context, TRIAL_STEPS)
+
+    def step(seconds: float) -> float:
+        began, steps = time.perf_counter(), 0
+        while (passed := time.perf_counter() - began) < seconds or not steps:
+            _advance(context, TRIAL_STEPS)
+            context.getState(getEnergy=True)  # waits for the device
+            steps += TRIAL_STEPS
+        return steps / max(passed, 1e-9)
+
+    return step
 
 
 def _minimise(context: mm.Context, hybrid: HybridSystem) -> None:
@@ -175,6 +317,11 @@ def _advance(context: mm.Context, steps: int) -> None:
         context.getIntegrator().step(steps)
     except mm.OpenMMException as error:
         heed_interrupt(error)
+        if OF_DEVICE.search(str(error)):
+            raise MerrowError(
+                f"the GPU or its driver failed ({first_line(error)}); what was finished is kept: "
+                "run the same command again, or with --continue-on CPU to go on on the processor."
+            ) from error
         raise NumericsError(
             f"OpenMM stopped: {error}; look at the starting structure, the box or the time step."
         ) from error

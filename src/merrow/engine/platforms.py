@@ -16,7 +16,7 @@ import openmm as mm
 from numpy.typing import NDArray
 from openmm import app, unit
 
-from merrow.engine.simulation import choose_platform
+from merrow.engine.simulation import GPU_PLATFORMS, choose_platform
 from merrow.errors import first_line
 
 logger = logging.getLogger(__name__)
@@ -28,8 +28,6 @@ EDGE = 2.2
 STEPS = 20
 LARGEST_ERROR = 1e-4
 """Root mean square error of a force as a part of the forces' own: single precision has 2e-6."""
-MIXED = {"CUDA": "Precision", "OpenCL": "Precision", "HIP": "Precision"}
-GPU_PLATFORMS = tuple(MIXED)
 
 
 @dataclass(frozen=True)
@@ -69,8 +67,6 @@ def ask(name: str, system: mm.System, positions: NDArray[np.float64]) -> Answer:
         openmm.OpenMMException: It finds no device, or cannot compute.
     """
     platform, properties = choose_platform(name)
-    if name in MIXED:
-        properties = {MIXED[name]: "mixed"}
     integrator = mm.LangevinMiddleIntegrator(298.15, 1.0, 0.002)
     context = mm.Context(system, integrator, platform, properties)
     context.setPositions(positions)

@@ -2,10 +2,10 @@
 """What is written down of one configuration? Energies of all states, without another ML call.
 
 Under PME the energy is exactly quadratic in λ_elec, U = A + B λ + C λ², so three energies give
-every charge state and its derivative. The soft core is evaluated at each λ_sterics of the schedule.
+every charge state and its derivative. The soft core at each λ_sterics of the schedule, and its
+slopes by λ and by σ, are a sum over its pairs, whose distances are the same for all states.
 Our own nonbonded kernel gives all of that in one pass.
-The potential's energy is that of the forces just computed. The slope by σ of the coupled state
-follows from one more energy: V = s¹² A − s⁶ B where all σ are s times as long.
+The potential's energy is that of the forces just computed.
 """
 
 from __future__ import annotations
@@ -18,8 +18,14 @@ import openmm as mm
 from merrow.errors import NumericsError
 from merrow.nonbonded.kernel import Couplings
 from merrow.samples import COUPLED, LambdaState
-from merrow.system.alchemy import LAMBDA_ELECTROSTATICS, LAMBDA_STERICS, LJ_SIZE, SIGMA_SCALE
+from merrow.system.alchemy import (
+    EDGE_POINT,
+    LAMBDA_ELECTROSTATICS,
+    LAMBDA_STERICS,
+    SIGMA_SCALE,
+)
 from merrow.system.build import INTERNAL, NONBONDED, SOFT_CORE, HybridSystem
+from merrow.system.soft_core import soft_core_sum
 from merrow.units import thermal_energy
 
 Array = np.ndarray
@@ -71,53 +77,27 @@ def coulomb_coefficients(context: mm.Context) -> tuple[float, float, float]:
     return zero, one - zero - quadratic, quadratic
 
 
-def lennard_jones(context: mm.Context, values: tuple[float, ...]) -> tuple[Array, float]:
-    """Return soft-core energies at the given λ_sterics and the present derivative [kJ/mol].
-
-    The parameter λ_sterics is put back.
-    """
-    before = context.getParameter(LAMBDA_STERICS)
+def sterics_slope(context: mm.Context) -> float:
+    """Return ∂V/∂λ_sterics of the soft core [kJ/mol] as OpenMM tells it."""
     state = context.getState(getParameterDerivatives=True, groups={SOFT_CORE})
-    slope = float(state.getEnergyParameterDerivatives()[LAMBDA_STERICS])
-    energies = np.zeros(len(values))
-    for k, value in enumerate(values):
-        if value > 0.0:  # at λ_sterics = 0 the soft core is zero by construction
-            context.setParameter(LAMBDA_STERICS, value)
-            energies[k] = _energy(context, SOFT_CORE)
-    context.setParameter(LAMBDA_STERICS, before)
-    return energies, slope
+    return float(state.getEnergyParameterDerivatives()[LAMBDA_STERICS])
 
 
-def size_slope(
-    context: mm.Context, hybrid: HybridSystem, volume: float, measured: Couplings
-) -> float:
-    """Return ∂V/∂ln σ of a Context in the coupled state [kJ/mol]; the parameter is put back.
+def size_slope(hybrid: HybridSystem, volume: float, measured: Couplings) -> float:
+    """Return ∂V/∂ln σ of the coupled state [kJ/mol]; the cutoff stays where it is.
 
-    Two energies give A and B of V = s¹² A − s⁶ B, the tail included, and the slope 12 A − 6 B; our
-    kernel has measured the slope of all but the tail. The cutoff stays where it is.
+    The tail's follows from two energies: V = s¹² A − s⁶ B where all σ are s times as long.
 
     Args:
-        context: Stands at λ_sterics = 1.
-        hybrid: Its Hamiltonian.
+        hybrid: The Hamiltonian.
         volume: Volume of its box [nm³]; nan without one.
-        measured: What was measured there.
+        measured: What was measured of all but the tail.
     """
-    if hybrid.native is not None:
-        tail = _slope_of(hybrid.tail / volume, hybrid.stretched_tail / volume)
-        return measured.size_slope + tail
-    energy = _energy(context, SOFT_CORE)
-    context.setParameter(LJ_SIZE, SIGMA_SCALE)
-    stretched = _energy(context, SOFT_CORE)
-    context.setParameter(LJ_SIZE, 1.0)
-    if hybrid.periodic:
-        energy += hybrid.tail / volume
-        stretched += hybrid.stretched_tail / volume
-    return _slope_of(energy, stretched)
-
-
-def _slope_of(energy: float, stretched: float) -> float:
+    if not hybrid.periodic:
+        return measured.size_slope
+    energy, stretched = hybrid.tail / volume, hybrid.stretched_tail / volume
     repulsion = (stretched - SIGMA_SCALE**6 * energy) / (SIGMA_SCALE**12 - SIGMA_SCALE**6)
-    return 6 * (repulsion + energy)
+    return measured.size_slope + 6 * (repulsion + energy)
 
 
 def take_record(
@@ -132,6 +112,7 @@ def take_record(
     state = context.getState(getPositions=True)
     positions = state.getPositions(asNumpy=True)._value[list(hybrid.region.atoms)]
     volume = float(state.getPeriodicBoxVolume()._value) if hybrid.periodic else float("nan")
+    _require_edges(hybrid, state)
     measured = _measured(context, hybrid, sterics_grid(states), here)
     u, dvdl = _reduced(measured, context, hybrid, states, here=here, temperature=temperature)
     if hybrid.bridge is not None:
@@ -140,7 +121,7 @@ def take_record(
         internal, spread = _energy(context, INTERNAL), float("nan")
     slope = float("nan")
     if here == COUPLED:
-        slope = size_slope(context, hybrid, volume, measured)
+        slope = size_slope(hybrid, volume, measured)
     return Record(
         u=u,
         dvdl=dvdl,
@@ -150,6 +131,18 @@ def take_record(
         size_slope=slope,
         positions=np.array(positions),
     )
+
+
+def _require_edges(hybrid: HybridSystem, state: mm.State) -> None:
+    """Refuse a box whose tail the System no longer tells rightly."""
+    if hybrid.edges is None:
+        return
+    ratio = np.diag(state.getPeriodicBoxVectors(asNumpy=True)._value) / np.array(hybrid.edges)
+    if not np.all((ratio > EDGE_POINT) & (ratio < 2 * EDGE_POINT)):
+        raise NumericsError(
+            "an edge of the box has changed by more than a quarter since the run began: begin "
+            "with a box whose density is nearer to that of water."
+        )
 
 
 def couplings(
@@ -190,10 +183,10 @@ def _measured(
 ) -> Couplings:
     """Return what a Context in state `here` gives; the soft core at the λ_sterics of a grid.
 
-    Our kernel tells it all at once, OpenMM energy by energy and without the slope by size.
+    Our kernel tells it all at once; OpenMM is asked for three energies of the charges.
     """
+    state = context.getState(getPositions=True)
     if hybrid.native is not None:
-        state = context.getState(getPositions=True)
         return hybrid.native.kernel.couplings(
             state.getPositions(asNumpy=True)._value,
             state.getPeriodicBoxVectors(asNumpy=True)._value,
@@ -201,8 +194,13 @@ def _measured(
             grid=grid,
         )
     _, linear, quadratic = coulomb_coefficients(context)
-    energies, slope = lennard_jones(context, grid)
-    return Couplings(linear, quadratic, energies, slope, float("nan"))
+    soft = soft_core_sum(hybrid.couplable).at(
+        state.getPositions(asNumpy=True)._value,
+        state.getPeriodicBoxVectors(asNumpy=True)._value,
+        here=here.lambda_sterics,
+        grid=grid,
+    )
+    return Couplings(linear, quadratic, soft.energies, soft.slope, soft.size_slope)
 
 
 def _reduced(

@@ -22,12 +22,14 @@ class Segment:
         frames: Positions of the region in the end states [nm], shape (f, n, 3).
         frame_rows: Row of `samples` of each frame, shape (f,).
         other: Energy of another potential on each frame [kJ/mol], shape (f,); None without one.
+        made_on: Platform, and device of the networks; "" in folders of before.
     """
 
     samples: WindowSamples
     frames: Array
     frame_rows: Array
     other: Array | None = None
+    made_on: str = ""
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,8 @@ Array = np.ndarray
 MARGIN = 1.05
 """The box may shrink by so much while it is simulated."""
 
+GPU_PLATFORMS = ("CUDA", "OpenCL", "HIP")
+"""Platforms of OpenMM that run on a GPU."""
 BAROSTATS = (mm.MonteCarloBarostat, mm.MonteCarloAnisotropicBarostat)
 """What may change the volume."""
 
@@ -68,7 +70,10 @@ def open_context(
 
 
 def choose_platform(name: str) -> tuple[mm.Platform, dict[str, str]]:
-    """Return an OpenMM platform and its properties: CPU with one thread, deterministically.
+    """Return an OpenMM platform and its properties.
+
+    CPU has one thread and is deterministic; GPUs compute forces in single precision, and sum and
+    integrate in double ("mixed").
 
     Raises:
         InputError: The platform is not available.
@@ -80,6 +85,8 @@ def choose_platform(name: str) -> tuple[mm.Platform, dict[str, str]]:
         raise InputError(
             f"OpenMM platform {name!r} is not available here; choose one of {', '.join(names)}."
         ) from error
+    if name in GPU_PLATFORMS:
+        return platform, {"Precision": "mixed"}
     if name != "CPU":
         return platform, {}
     if os.environ.get(OPENMM_THREADS) != "1":

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import openmm as mm
 
-from merrow.engine.record import coulomb_coefficients, lennard_jones, set_state
+from merrow.engine.record import coulomb_coefficients, set_state, sterics_slope
 from merrow.engine.simulation import Snapshot, choose_platform, set_snapshot
 from merrow.errors import UnsupportedPhysicsError
 from merrow.samples import COUPLED, LambdaState
@@ -55,7 +55,7 @@ class Slope:
         set_snapshot(self._context, snapshot)
         set_state(self._context, self._state)
         _, linear, quadratic = coulomb_coefficients(self._context)
-        _, lj = lennard_jones(self._context, ())
+        lj = sterics_slope(self._context)
         if self._hybrid.periodic:
             lj += self._hybrid.tail / float(self._context.getState().getPeriodicBoxVolume()._value)
         return linear + 2 * quadratic * self._state.lambda_electrostatics, lj

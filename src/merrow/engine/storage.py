@@ -78,7 +78,10 @@ class TaskFolder:
             rows = (data[name] for name in ROW_FIELDS)
             samples = WindowSamples(states, temperature, *rows)  # type: ignore[arg-type]
             found.append(
-                Segment(samples, data["frames"], data["frame_rows"], self._read_other(index))
+                Segment(
+                    *(samples, data["frames"], data["frame_rows"], self._read_other(index)),
+                    made_on=str(data.get("made_on", "")),
+                )
             )
         return found
 
@@ -108,6 +111,19 @@ class TaskFolder:
         save_arrays(self.segment(index), segment)
         if index > 0:
             self.snapshots(index - 1).unlink(missing_ok=True)
+
+
+def made_on(path: Path) -> str:
+    """Return where a segment of a leg was made, without reading the rest of it.
+
+    Raises:
+        MerrowError: The file is damaged.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            return str(data["made_on"]) if "made_on" in data.files else ""
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise MerrowError(f"{path} cannot be read ({error}); delete it and run again.") from error
 
 
 def save_arrays(path: Path, arrays: Arrays) -> None:

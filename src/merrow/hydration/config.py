@@ -109,6 +109,9 @@ class HydrationConfig(Settings):
     """Processes at a time; null: one for each core."""
     platform: Literal["auto", "CPU", "Reference", "CUDA", "OpenCL", "HIP"] = "auto"
     """OpenMM platform; auto: the fastest that computes what Reference computes, chosen once."""
+    continue_on: Literal["CPU"] | None = None
+    """Platform on which a run goes on after it lost its own; the result tells how many samples were
+    made where. null: its own."""
     mm_kernel: Literal["auto", "openmm", "native"] = "auto"
     """What computes nonbonded forces: OpenMM's own code, or our kernel, which is several times
     faster for a solute in rigid water on the CPU. auto: our kernel where it can; run.yaml then
@@ -154,6 +157,11 @@ class HydrationConfig(Settings):
         check_routes(self.potential, protocol.route, both_routes=self.both_routes)
         return self
 
+    @property
+    def working_platform(self) -> str:
+        """The platform on which the run works now."""
+        return self.continue_on or self.platform
+
     def sampling_settings(self) -> dict[str, object]:
         """Return what decides the samples: everything but where, how fast and how long it runs.
 
@@ -161,7 +169,14 @@ class HydrationConfig(Settings):
         with more repeats.
         """
         data = self.model_dump(mode="json")
-        for key in ("processes", "weights", "repeats", "expt_kcal", "expt_stderr_kcal"):
+        for key in (
+            "processes",
+            "weights",
+            "repeats",
+            "expt_kcal",
+            "expt_stderr_kcal",
+            "continue_on",
+        ):
             data.pop(key)
         for key in ("name", *STOPPING_KEYS):
             data["protocol"].pop(key)

@@ -334,4 +334,4 @@ def _check_system_box(
     solute = coordinates.positions[list(region.atoms)] * NM_PER_ANGSTROM
     extent = largest_distance(solute, region.molecule.numbers)
     check_box(vectors, cutoff, extent, source=topology.path.name)
-    check_reference(config.platform, vectors, cutoff)
+    check_reference(config.working_platform, vectors, cutoff)

@@ -97,7 +97,7 @@ def run_hydration(
     if run.holds(resolved) and (finished := run.finished(resolved)) is not None:
         return finished
     checked = check_hydration(config, base)
-    check_platform(resolved.platform)
+    check_platform(resolved.working_platform)
     run = RunFolder(folder.resolve())
     if checked is not None:
         run.check_identity(checked.identity)

@@ -26,6 +26,7 @@ import json
 import logging
 import shutil
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +35,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from merrow.engine.storage import TaskFolder, load_arrays, save_arrays
+from merrow.engine.storage import TaskFolder, load_arrays, made_on, save_arrays
 from merrow.errors import InputError, MerrowError
 from merrow.files import atomic_write, save_json
 from merrow.folders import resumes, text_of
@@ -252,6 +253,12 @@ class RunFolder:
     def count_files(self) -> int:
         """Return how many files of samples there are: more, if the run got on."""
         return sum(1 for _ in self.tasks.glob("*/*.npz"))
+
+    def made_on(self) -> dict[str, int]:
+        """Return how many segments in water were made where: on which platform and device."""
+        paths = sorted(self.tasks.glob("*/segment-*.npz"))
+        told = Counter(made_on(path) for path in paths)
+        return {where: count for where, count in told.items() if where}
 
     @contextlib.contextmanager
     def stopwatch(self) -> Iterator[Stopwatch]:

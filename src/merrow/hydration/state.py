@@ -91,6 +91,16 @@ class Placement(Settings):
     """Processes that worked at once when that was measured."""
 
 
+class Crew(Settings):
+    """How many processes share the GPUs of the run."""
+
+    processes: int = Field(ge=1)
+    """The number that was chosen."""
+    steps_per_s: dict[str, float]
+    """Steps per second of all together, by how many they are; empty where they take turns on a
+    GPU, which one process does best."""
+
+
 class Failure(Settings):
     """Why a run of a campaign failed, until it is tried again."""
 
@@ -105,6 +115,7 @@ STATE_FILES: dict[type[Settings], str] = {
     Intermediates: "system/intermediates.json",
     Rounds: "system/rounds.json",
     Placement: "system/placement.json",
+    Crew: "system/crew.json",
     Timing: "timing.json",
     Failure: "failure.json",
 }

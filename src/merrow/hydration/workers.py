@@ -24,7 +24,7 @@ def start_workers(config: HydrationConfig) -> Iterator[Executor]:
     modules = (WORKER,) if config.potential == "mm" else (WORKER, "torch")
     processes = config.processes or core_count()
     with (
-        shared_gpu(config.platform, processes) as environment,
-        process_pool(processes, modules, environment) as executor,
+        shared_gpu(config.working_platform, processes) as environments,
+        process_pool(processes, modules, environments) as executor,
     ):
         yield executor

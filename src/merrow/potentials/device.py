@@ -10,7 +10,7 @@ says of the same conformer; a difference ends the run before it counts.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
@@ -28,6 +28,10 @@ CPU: Final = "cpu"
 ENERGY, FORCE, SLOPE = 0.02, 0.02, 1e-4
 """Largest differences of an energy [kcal/mol], and of a force [kcal/mol/Å] beside a part of the
 largest one: what float32 may do that sums in another order."""
+CONFORMERS: Final = 4
+"""Conformers that are compared."""
+SHAKEN: Final = 0.03
+"""Standard deviation of the coordinates of one that is made for that [Å]."""
 SUMMED: Final = 1e-7
 """The same for float64, as a part of those."""
 
@@ -143,7 +147,10 @@ def placed(make: Callable[[str], E], precision: str) -> tuple[E, FirstAnswer | N
 
 
 class FirstAnswer:
-    """Compares, once in each process, the answer of a device with that of the processor.
+    """Compares the first answer of a device with that of the processor, of several conformers.
+
+    Once in each process, and again for each new instance of what runs there: a graph that was
+    captured for another number of conformers has yet to show that it computes the same.
 
     Attributes:
         device: The device.
@@ -153,33 +160,53 @@ class FirstAnswer:
         """Keep how to make the engine; see `placed`."""
         self.device = device
         self._make, self._precision = make, precision
-        self._done = False
+        self._proven: set[Hashable] = set()
 
     def __getstate__(self) -> dict[str, object]:
-        return self.__dict__ | {"_done": False}
+        return self.__dict__ | {"_proven": set()}
 
-    def compare(self, positions: Array, answer: Evaluation) -> None:
-        """Compare the first conformer of an answer, if nothing was compared before.
+    def compare(self, engine: Engine, positions: Array, answer: Evaluation) -> None:
+        """Compare an answer of an instance that has not been compared before.
+
+        A batch of few conformers is followed by others, slightly distorted, through the same
+        instance: right forces of one conformer were seen before wrong ones of the next.
 
         Args:
+            engine: Who gave the answer.
             positions: Positions [Å], shape (R, N, 3).
             answer: What the device says of them.
 
         Raises:
             NumericsError: The device says something else than the processor.
         """
-        if self._done:
+        instance = self._instance(engine, len(positions))
+        if instance in self._proven:
             return
-        truth = self._make(CPU).evaluate(positions[:1])
-        energy = float(abs(answer.energies[0] - truth.energies[0]))
-        force = float(np.abs(answer.forces[0] - truth.forces[0]).max())
+        truth = self._make(CPU)
+        self._compare(truth, positions[:CONFORMERS], answer)
+        random, compared = np.random.default_rng(len(positions)), len(positions)
+        while compared < CONFORMERS:
+            shaken = positions + random.normal(0.0, SHAKEN, positions.shape)
+            self._compare(truth, shaken, engine.evaluate(shaken))
+            compared += len(positions)
+        self._proven |= {instance, self._instance(engine, len(positions))}
+
+    def _instance(self, engine: Engine, conformers: int) -> Hashable:
+        tell = getattr(engine, "instance", None)
+        return None if tell is None else tell(conformers)
+
+    def _compare(self, engine: Engine, positions: Array, answer: Evaluation) -> None:
+        """Compare an answer of the device with that of an engine on the processor."""
+        truth = engine.evaluate(positions)
+        count = len(positions)
+        energy = float(np.abs(answer.energies[:count] - truth.energies).max())
+        force = np.abs(answer.forces[:count] - truth.forces).max(axis=(1, 2))
         part = 1.0 if self._precision == "float32" else SUMMED
-        largest = part * (FORCE + SLOPE * float(np.abs(truth.forces).max()))
-        size = 1e-12 * abs(float(truth.energies[0]))  # a total of 1e6 kcal/mol in float64
-        if not (energy <= part * ENERGY + size and force <= largest):
+        largest = part * (FORCE + SLOPE * np.abs(truth.forces).max(axis=(1, 2)))
+        size = 1e-12 * float(np.abs(truth.energies).max())  # 1e6 kcal/mol in float64
+        if not (energy <= part * ENERGY + size and np.all(force <= largest)):
             raise NumericsError(
                 f"the device {self.device} and the processor differ by {energy:.2g} kcal/mol and "
-                f"{force:.2g} kcal/mol/Å on the first conformer: set {VARIABLE}=cpu, and mistrust "
-                "its driver or its version of torch."
+                f"{force.max():.2g} kcal/mol/Å on the first conformers: set {VARIABLE}=cpu, and "
+                "mistrust its driver or its version of torch."
             )
-        self._done = True

@@ -50,7 +50,7 @@ class CheckedPotential:
         answer = self.engine.evaluate(x)
         check_answer(answer.energies, answer.forces, self.numbers)
         if self.proof is not None:
-            self.proof.compare(x, answer)
+            self.proof.compare(self.engine, x, answer)
         return answer
 
     def member_energies(self, positions: Array) -> Array | None:

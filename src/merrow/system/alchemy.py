@@ -4,8 +4,7 @@
 Charges of the region are parameter offsets λ_elec·q of one PME force, so the energy is exactly
 quadratic in λ_elec. Lennard-Jones pairs between region and environment are a 12-6 soft core
 (Beutler et al., 10.1016/0009-2614(94)00397-1, α = 0.5) with A and B from the prmtop, plus the
-isotropic tail beyond the cutoff. What acts within the region never depends on λ. A second
-parameter stretches all σ between the two, to ask how far the answer depends on them.
+isotropic tail beyond the cutoff. What acts within the region never depends on λ.
 """
 
 from __future__ import annotations
@@ -25,16 +24,19 @@ from merrow.system.pme import Nonbonded
 
 LAMBDA_ELECTROSTATICS = "lambda_electrostatics"
 LAMBDA_STERICS = "lambda_sterics"
-LJ_SIZE = "lj_size"
-"""Factor on σ of all pairs of region and environment; 1 but for one energy of a record."""
 SIGMA_SCALE = 1.1
-"""Where that energy is taken."""
+"""Factor on all σ with which the tail is known, too, to tell its slope by them."""
 SOFT_CORE_ALPHA = 0.5
+SOFT_CORE_NAME = "SoftCore"
+"""Name of the force."""
+
+EDGE_POINT = 0.75
+"""Point on an axis, as a part of the edge, of which the edge is told."""
 
 SOFT_CORE = (
     f"4*epsilon*{LAMBDA_STERICS}*(1/(s*s) - 1/s);"
     f"s = {SOFT_CORE_ALPHA}*(1 - {LAMBDA_STERICS}) + (r/sigma)^6;"
-    f"sigma = {LJ_SIZE}*sigmas(type1, type2);"
+    "sigma = sigmas(type1, type2);"
     "epsilon = epsilons(type1, type2)"
 )
 
@@ -77,11 +79,19 @@ def soft_core_force(
     exclusions: Sequence[tuple[int, int]],
     *,
     nonbonded: Nonbonded,
+    slope: bool = True,
 ) -> mm.CustomNonbondedForce:
     """Return the Lennard-Jones force between region and environment, scaled by λ_sterics.
 
     Atoms without Lennard-Jones (the hydrogens of TIP3P, hydroxyl hydrogens of GAFF) are left out,
     which also avoids 0/0.
+
+    Args:
+        topology: The whole system.
+        atoms: Indices of the region.
+        exclusions: Pairs that are left out, which all nonbonded forces of a System must share.
+        nonbonded: Cutoff.
+        slope: Whether OpenMM tells ∂V/∂λ_sterics, too, which a GPU computes in every step.
 
     Raises:
         UnsupportedPhysicsError: A pair of region and environment has A without B, or B without A,
@@ -91,14 +101,15 @@ def soft_core_force(
     sigma, epsilon = _sigma_epsilon(topology)
     size = len(sigma)
     force = mm.CustomNonbondedForce(SOFT_CORE)
+    force.setName(SOFT_CORE_NAME)
     for name, table in (("sigmas", sigma), ("epsilons", epsilon)):
         force.addTabulatedFunction(
             name, mm.Discrete2DFunction(size, size, table.T.ravel().tolist())
         )
     force.addPerParticleParameter("type")
     force.addGlobalParameter(LAMBDA_STERICS, 1.0)
-    force.addGlobalParameter(LJ_SIZE, 1.0)
-    force.addEnergyParameterDerivative(LAMBDA_STERICS)
+    if slope:
+        force.addEnergyParameterDerivative(LAMBDA_STERICS)
     for kind in topology.lj_type:
         force.addParticle([float(kind)])
     for i, j in exclusions:
@@ -170,6 +181,30 @@ def tail_force(coefficient: float) -> mm.CustomVolumeForce:
     """Return the tail energy λ_sterics·K/V; its derivative is K/V and must be taken by hand."""
     force = mm.CustomVolumeForce(f"{LAMBDA_STERICS}*{coefficient!r}/v")
     force.addGlobalParameter(LAMBDA_STERICS, 1.0)
+    return force
+
+
+def tail_force_by_edges(coefficient: float, edges: Sequence[float]) -> mm.CustomExternalForce:
+    """Return λ_sterics·K/V of a rectangular box as a force that a GPU computes by itself.
+
+    In OpenMM 8.6 a CustomVolumeForce brings all positions from the GPU to the processor, and forces
+    back, in every step, although it has none. An external force stays on the GPU, but knows no
+    volume. What it knows is the distance to the nearest image: that of the origin and of a point
+    X = ¾ L₀ on an axis is L − X while 0.75 L₀ < L < 1.5 L₀, so that an edge is L = X + distance.
+
+    Args:
+        coefficient: K [kJ nm³/mol].
+        edges: L₀, the edges where the simulation begins [nm].
+    """
+    points = [EDGE_POINT * edge for edge in edges]
+    text = f"{LAMBDA_STERICS}*{coefficient!r}/(lx*ly*lz)"
+    for axis, at in enumerate(points):
+        target = ", ".join(repr(at) if k == axis else "0" for k in range(3))
+        text += f"; l{'xyz'[axis]} = {at!r} + periodicdistance(0, 0, 0, {target})"
+    force = mm.CustomExternalForce(text)
+    force.addGlobalParameter(LAMBDA_STERICS, 1.0)
+    force.addParticle(0, [])
+    force.setName("TailByEdges")
     return force
 
 

@@ -60,6 +60,8 @@ class HybridSystem:
         bridge: The potential inside the System, or None where the internal energy is native.
         periodic: Whether there is a box.
         native: What stands in place of OpenMM's nonbonded forces; None: they are in the System.
+        edges: Edges of the box that the tail inside the System was made for [nm]; it holds while
+            they change by less than a quarter. None: it holds always.
     """
 
     system: mm.System
@@ -70,6 +72,7 @@ class HybridSystem:
     stretched_tail: float = 0.0
     bonds: Bonds = NO_BONDS
     native: NativeForces | None = None
+    edges: tuple[float, ...] | None = None
 
     @property
     def couplable(self) -> mm.System:
@@ -124,6 +127,7 @@ def hybrid_system(
     solute_masses: Masses = "prmtop",
     reference: float = 0.0,
     overlap: bool = False,
+    gpu_edges: tuple[float, ...] | None = None,
 ) -> HybridSystem:
     """Build the hybrid system of a prmtop.
 
@@ -137,6 +141,8 @@ def hybrid_system(
         solute_masses: How the region's masses are chosen.
         reference: Energy subtracted from E_ML inside OpenMM [kJ/mol].
         overlap: Whether the potential works in a thread beside the MM forces; numbers stay equal.
+        gpu_edges: Edges of the rectangular box that it begins in [nm], for a System that a GPU
+            shall compute without asking the processor; None: a System for any platform and box.
 
     Raises:
         InputError: OpenMM cannot read the prmtop.
@@ -156,21 +162,29 @@ def hybrid_system(
     for force in base.getForces():
         for part in _environment_part(force, topology, region, nonbonded):
             system.addForce(part)
-    tail, stretched = _add_soft_core(system, topology, region, nonbonded)
+    tails = _add_soft_core(system, topology, region, nonbonded, gpu_edges)
     system.addForce(alchemy.whole_molecule_force(region.atoms))
-    if isinstance(potential, ClassicalPotential):
-        for force in internal_forces(potential.terms, region.atoms, group=INTERNAL):
-            system.addForce(force)
-    elif bridge is not None:
-        system.addForce(potential_force(bridge, region.model_atoms, group=INTERNAL))
+    for force in _internal_part(potential, bridge, region):
+        system.addForce(force)
     if rigid:
         _constrain_hydrogens(system, base, topology, region, solute_constraints)
     for i, mass in zip(region.atoms, region_masses(topology, region, solute_masses), strict=True):
         system.setParticleMass(i, mass)
-    bonds, periodic = bonds_within(topology, region), nonbonded.cutoff is not None
     return HybridSystem(
-        system, region, tail, bridge, periodic, stretched_tail=stretched, bonds=bonds
+        *(system, region, tails[0], bridge, nonbonded.cutoff is not None),
+        stretched_tail=tails[1],
+        bonds=bonds_within(topology, region),
+        edges=gpu_edges if tails[0] else None,
     )
+
+
+def _internal_part(
+    potential: Potential, bridge: PotentialBridge | None, region: MLRegion
+) -> list[mm.Force]:
+    """Return what acts within the region."""
+    if isinstance(potential, ClassicalPotential):
+        return list(internal_forces(potential.terms, region.atoms, group=INTERNAL))
+    return [] if bridge is None else [potential_force(bridge, region.model_atoms, group=INTERNAL)]
 
 
 def physical_memory() -> int:
@@ -188,12 +202,18 @@ def _refuse_size(n_atoms: int) -> None:
 
 
 def _add_soft_core(
-    system: mm.System, topology: AmberTopology, region: MLRegion, nonbonded: Nonbonded
+    system: mm.System,
+    topology: AmberTopology,
+    region: MLRegion,
+    nonbonded: Nonbonded,
+    gpu_edges: tuple[float, ...] | None,
 ) -> tuple[float, float]:
     """Add the Lennard-Jones terms of region and environment; return K of their tail, twice."""
     own = next(f for f in system.getForces() if isinstance(f, mm.NonbondedForce))
     pairs = [own.getExceptionParameters(k)[:2] for k in range(own.getNumExceptions())]
-    soft = alchemy.soft_core_force(topology, region.atoms, pairs, nonbonded=nonbonded)
+    soft = alchemy.soft_core_force(
+        topology, region.atoms, pairs, nonbonded=nonbonded, slope=gpu_edges is None
+    )
     soft.setForceGroup(SOFT_CORE)
     system.addForce(soft)
     if not nonbonded.lj_tail or nonbonded.cutoff is None:
@@ -202,7 +222,9 @@ def _add_soft_core(
         alchemy.tail_coefficient(topology, region.atoms, nonbonded.cutoff, size=size)
         for size in (1.0, alchemy.SIGMA_SCALE)
     )
-    tail_force = alchemy.tail_force(tail)
+    tail_force: mm.Force = alchemy.tail_force(tail)
+    if gpu_edges is not None:
+        tail_force = alchemy.tail_force_by_edges(tail, gpu_edges)
     tail_force.setForceGroup(TAIL)
     system.addForce(tail_force)
     return tail, stretched

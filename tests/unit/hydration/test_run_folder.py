@@ -17,6 +17,7 @@ from merrow.hydration.sampling.context import RunContext
 from merrow.hydration.sampling.tasks import MM_SOLUTE, Task, leg_plan
 from merrow.hydration.state import (
     STATE_FILES,
+    Crew,
     Failure,
     Intermediates,
     Placement,
@@ -159,6 +160,7 @@ STATES = [
     Intermediates(water=(0.25, 0.5), settled=True),
     Rounds(judged=7, gas=12),
     Placement(device="cpu", call_ms={"cpu": 0.5, "cuda": None}, processes=4),
+    Crew(processes=4, steps_per_s={"1": 900.0, "4": 2500.5}),
     Timing(wall_s=12.5),
     Failure(why="the disk is full."),
 ]

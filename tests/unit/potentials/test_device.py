@@ -131,6 +131,61 @@ def test_a_device_is_compared_once_in_each_process(there, batch):
         pickle.loads(pickle.dumps(right)).evaluate(batch)
 
 
+@dataclass
+class Graphs(Wrong):
+    """A device that is right until a conformer, or a program, too many."""
+
+    calls: int = 0
+    wrong_call: int = 10**9
+    wrong_rows: int = 0
+    one_program: bool = False
+
+    def instance(self, conformers):
+        return None if self.one_program else conformers
+
+    def evaluate(self, positions):
+        self.calls += 1
+        wrong = self.calls == self.wrong_call or len(positions) == self.wrong_rows
+        self.force = 1.0 if wrong else 0.0
+        return super().evaluate(positions)
+
+
+def graphs(**faults):
+    engine, proof = placed(lambda device: Graphs(0.0, 0.0, device, **faults), "float32")
+    return CheckedPotential(Capabilities("x", None), "x", METHANOL.numbers, engine, proof)
+
+
+@pytest.mark.parametrize("wrong_call", [1, 2, 4])
+def test_forces_of_several_conformers_are_compared(there, batch, wrong_call):
+    with pytest.raises(NumericsError, match="elsewhere and the processor differ"):
+        graphs(wrong_call=wrong_call).evaluate(batch[:1])
+    graphs(wrong_call=5).evaluate(batch[:1])
+
+
+def test_every_program_is_compared_before_it_counts(there, batch):
+    found = graphs(wrong_rows=3)
+    for _ in range(3):
+        found.evaluate(batch[:1])
+        found.evaluate(batch[:2])
+    calls = found.engine.calls
+    assert calls == 6 + 3 + 1  # others, distorted, make four conformers of each
+    with pytest.raises(NumericsError, match="elsewhere and the processor differ"):
+        found.evaluate(batch)
+    graphs(wrong_rows=3, one_program=True).evaluate(batch[:2])
+
+
+def test_a_static_program_that_grows_is_another_one(parameters_of):
+    numbers = (6, 1, 8, 7, 1, 6) * 4
+    static = StaticAni(parameters_of("ani2x").pruned(numbers), numbers, "float32")
+    chain = np.zeros((1, 24, 3))
+    chain[0, :, 0] = 2.6 * np.arange(24)
+    static.evaluate(chain)
+    few = [static.instance(rows) for rows in (1, 3, 4, 5)]
+    assert [rows for rows, _ in few] == [1, 4, 4, 8]
+    static.evaluate(np.random.default_rng(2).uniform(-2.0, 2.0, (1, 24, 3)))
+    assert static.instance(1) != few[0]
+
+
 def test_nan_from_a_device_is_refused_first(there, batch):
     with pytest.raises(NumericsError, match="no finite"):
         potential(float("nan"), 0.0, "float32").evaluate(batch)

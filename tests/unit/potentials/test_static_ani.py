@@ -4,15 +4,18 @@
 from __future__ import annotations
 
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
 from rdkit import Chem
 from rdkit.Chem import AllChem
 
+from merrow.potentials.aimnet2 import potential as aimnet2
 from merrow.potentials.ani import static_engine
 from merrow.potentials.ani.static_engine import StaticAni
 from merrow.potentials.ani.torch_engine import TorchAni
+from merrow.testing import METHANOL
 from merrow.units import HARTREE_KCAL
 
 MOLECULES = (
@@ -117,3 +120,28 @@ def test_an_atom_or_two_have_no_angles_and_no_fault(parameters_of, numbers):
     two = TorchAni(parameters, numbers, "float64").evaluate(positions)
     np.testing.assert_allclose(one[0], two[0], atol=1e-12)
     np.testing.assert_allclose(one[1], two[1], atol=1e-12)
+
+
+class Alike:
+    """A network without weights that tells all conformers apart."""
+
+    def evaluate(self, positions, *, apart):
+        assert not apart
+        energies = positions.square().sum((1, 2))[None]
+        return energies, -2 * positions[None], positions.sum(-1)[None]
+
+
+@pytest.mark.parametrize("rows", [1, 3, 4, 9])
+def test_passes_of_a_fixed_shape_say_what_each_conformer_is_alone(monkeypatch, rows):
+    """AIMNet2, whose atoms see all others, runs on CUDA by programs, too."""
+    monkeypatch.setattr(aimnet2, "ATOM_PAIRS", 6**2 * 4)  # four rows or so
+    engine = aimnet2.AimNet2(Path(), METHANOL, "float64", (), "cpu")
+    engine.__dict__["_ensemble"] = Alike()
+    positions = np.random.default_rng(rows).normal(size=(rows, 6, 3))
+    energies, forces, charges = engine._graphs_say(positions, apart=False)
+    centred = positions - positions.mean(axis=1, keepdims=True)
+    np.testing.assert_allclose(energies[0], (centred**2).sum((1, 2)), rtol=1e-14)
+    np.testing.assert_allclose(forces[0], -2 * centred, rtol=1e-14)
+    np.testing.assert_allclose(charges[0], centred.sum(-1), rtol=1e-12, atol=1e-12)
+    assert engine.instance(rows) in (1, 4)
+    assert pickle.loads(pickle.dumps(engine))._programs == {}

@@ -15,7 +15,7 @@ from merrow.hydration.analysis.estimate import HydrationAnalysis
 from merrow.hydration.measured import YOURS, Measured, known_value
 from merrow.hydration.report.page import render_page
 from merrow.hydration.result import HydrationResult, Legs, write_csv, write_json
-from merrow.hydration.state import Placement
+from merrow.hydration.state import Crew, Placement
 from merrow.report.structure import Structure
 from merrow.units import ANGSTROM_PER_NM
 from merrow.versions import versions
@@ -104,7 +104,7 @@ def _inefficiencies(found: HydrationAnalysis) -> str:
 
 def _settings(run: RunContext, found: HydrationAnalysis) -> dict[str, Any]:
     config, info, pme = run.config, run.prepared.info, run.nonbonded.pme
-    placed = run.folder.read(Placement)
+    placed, crew = run.folder.read(Placement), run.folder.read(Crew)
     return {
         "protocol": config.protocol.model_dump(mode="json"),
         "potential_identity": run.potential.identity,
@@ -118,8 +118,10 @@ def _settings(run: RunContext, found: HydrationAnalysis) -> dict[str, Any]:
         "mm_instruction_set": config.mm_instruction_set,
         "expt_kcal": config.expt_kcal,
         "expt_stderr_kcal": config.expt_stderr_kcal,
+        "segments_made_on": run.folder.made_on(),
         "ml_device": run.device,
         "ml_device_ms": {} if placed is None else placed.call_ms,
+        "gpu_steps_per_s": {} if crew is None else crew.steps_per_s,
         "pme_alpha_per_angstrom": None if pme is None else pme.alpha / ANGSTROM_PER_NM,
         "pme_grid": None if pme is None else list(pme.grid),
         "ti": found.ti.method,

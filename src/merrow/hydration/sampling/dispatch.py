@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The order of the work: each task has one piece at a time with a worker, until goals are reached.
 
-Pieces are handed out in the order of the list, as soon as what they build on is there.
+Pieces are handed out in the order of the list, as soon as what they build on is there. On a GPU a
+segment of a path is dealt out to several workers, which have to be free together: nothing that
+comes later in the list is begun while the next piece waits for them.
 """
 
 from __future__ import annotations
@@ -15,9 +17,10 @@ from functools import partial
 from statistics import fmean
 
 from merrow.errors import MerrowError
-from merrow.executor import SerialExecutor, core_count
+from merrow.executor import SerialExecutor
 from merrow.hydration.sampling.context import RunContext
 from merrow.hydration.sampling.pieces import advance, count_finished, is_ready
+from merrow.hydration.sampling.sharing import share_count, submit_shares, useful_processes
 from merrow.hydration.sampling.tasks import Hamiltonian, Task
 from merrow.hydration.sampling.worker import advance_in_worker
 
@@ -69,11 +72,13 @@ class Workers:
         run: The run, as this process has read it.
         processes: Pieces at a time.
         submit: Hands out the next piece of a task.
+        width: How many workers do that piece together.
     """
 
     run: RunContext
     processes: int
     submit: Callable[[Task], Future[int]]
+    width: Callable[[Task], int] = lambda _: 1
 
 
 def open_workers(run: RunContext, executor: Executor) -> Workers:
@@ -83,10 +88,17 @@ def open_workers(run: RunContext, executor: Executor) -> Workers:
         run: The run.
         executor: Its processes, as `start_workers` starts them; one process means this one.
     """
-    serial = isinstance(executor, SerialExecutor)
-    do = partial(advance, run) if serial else partial(advance_in_worker, run.folder.path)
-    processes = 1 if serial else run.config.processes or core_count()
-    return Workers(run, processes, partial(executor.submit, do))
+    if isinstance(executor, SerialExecutor):
+        return Workers(run, 1, partial(executor.submit, partial(advance, run)))
+    processes = useful_processes(run, executor)
+    width = partial(share_count, run, processes)
+
+    def submit(task: Task) -> Future[int]:
+        if (count := width(task)) > 1:
+            return submit_shares(run, executor, task, count)
+        return executor.submit(advance_in_worker, run.folder.path, task)
+
+    return Workers(run, processes, submit, width)
 
 
 def run_pieces(
@@ -111,21 +123,30 @@ def run_pieces(
     """
     done = {task: count_finished(workers.run, task) for task in goals}
     running: dict[Future[int], Task] = {}
+    free, widths = workers.processes, dict[Task, int]()
     began: dict[Task, float] = {}
     times: dict[Kind, list[float]] = {}
     wanted = [*(first or {}).items(), *goals.items()]
     try:
         while True:
             for task, goal in () if stop() else wanted:
-                busy = len(running) >= workers.processes or task in running.values()
-                if not busy and done[task] < goal and is_ready(workers.run, task):
-                    began[task] = time.monotonic()
-                    running[workers.submit(task)] = task
+                if task in running.values() or done[task] >= goal:
+                    continue
+                if free <= 0:
+                    break
+                if not is_ready(workers.run, task):
+                    continue
+                if (wide := workers.width(task)) > free:
+                    break
+                began[task], widths[task] = time.monotonic(), wide
+                running[workers.submit(task)] = task
+                free -= wide
             if not running:
                 return
             finished, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in finished:
                 task = running.pop(future)
+                free += widths[task]
                 count = _answer(workers.run, task, future)
                 if count > done[task]:  # equilibration is a piece too, but not a segment
                     passed = time.monotonic() - began[task]

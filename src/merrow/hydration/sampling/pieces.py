@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -13,9 +14,12 @@ from merrow.engine.advance import (
     advance_leg,
     batched_energies,
     complete_frames,
+    is_equilibrated,
+    join_leg,
     read_snapshots,
+    share_leg,
 )
-from merrow.engine.leg import StartSelector
+from merrow.engine.leg import Company, Share, StartSelector
 from merrow.engine.proposals import Proposals
 from merrow.engine.reservoir import Reservoir
 from merrow.engine.simulation import Snapshot
@@ -61,6 +65,29 @@ def advance(run: RunContext, task: Task) -> int:
             )
     complete_frames(folder, other)
     return folder.count_segments()
+
+
+def can_be_shared(run: RunContext, task: Task) -> bool:
+    """Tell whether the next piece of a task is a segment whose replicas can be dealt out."""
+    folder = run.folder.task(task)
+    if task.kind not in ("path", "pilot") or not is_equilibrated(folder):
+        return False
+    return count_finished(run, task) == folder.count_segments()
+
+
+def share(run: RunContext, task: Task, company: Company) -> Share:
+    """Do this process's share of the next segment of a task; nothing is kept yet."""
+    folder, plan = run.folder.task(task), leg_plan(run.config, task)
+    taking = folder.count_segments() >= FIRST_FROM_GAS
+    reservoir = reservoir_of(run, task) if taking else None
+    return share_leg(folder, run.hybrid(task.hamiltonian), plan, company, reservoir=reservoir)
+
+
+def join(run: RunContext, task: Task, shares: Sequence[Share]) -> int:
+    """Keep the next segment of a task, given all shares of it; return `count_finished`."""
+    keep = gives_to_end(run.config, task, flexible=run.flexible)
+    join_leg(run.folder.task(task), leg_plan(run.config, task), shares, keep_coupled=keep)
+    return count_finished(run, task)
 
 
 def count_finished(run: RunContext, task: Task) -> int:

@@ -183,7 +183,7 @@ def leg_plan(config: HydrationConfig, task: Task) -> LegPlan:
         steps_per_record=max(1, round(interval / step)),
         records_per_sweep=protocol.records_per_sweep if path else 10,
         sweeps_per_segment=protocol.sweeps_per_segment,
-        platform=config.platform,
+        platform=config.working_platform,
         seed=derive_seed(config.seed, task.kind, task.hamiltonian.name, task.repeat),
         repeat=task.repeat,
     )

@@ -32,6 +32,7 @@ from merrow.units import EV_KCAL
 
 if TYPE_CHECKING:
     from merrow.potentials.aimnet2.network import AimNetworks
+    from merrow.potentials.program import Program
 
 ELEMENTS: Final = frozenset({1, 5, 6, 7, 8, 9, 14, 15, 16, 17, 33, 34, 35, 53})
 N_MEMBERS: Final = 4
@@ -61,6 +62,7 @@ class AimNet2:
         """
         self._path, self._molecule, self._precision = path, molecule, precision
         self._networks, self._device = networks, device
+        self._programs: dict[int, Program] = {}
 
     @cached_property
     def _ensemble(self) -> AimNetworks:
@@ -76,11 +78,13 @@ class AimNet2:
         return AimNetworks(members, about.numbers, about.charge, dtype, self._device)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {k: v for k, v in self.__dict__.items() if k != "_ensemble"}
+        kept = {k: v for k, v in self.__dict__.items() if k != "_ensemble"}
+        return kept | {"_programs": {}}
 
     def evaluate(self, positions: Array) -> Evaluation:
         """Return energies, forces, spread of energies and atomic charges of positions (R, N, 3)."""
-        energy, force, charge = self._members_say(positions, apart=False)
+        say = self._graphs_say if self._device.startswith("cuda") else self._members_say
+        energy, force, charge = say(positions, apart=False)
         return Evaluation(
             energies=energy.mean(axis=0) * EV_KCAL,
             forces=force[0] * EV_KCAL,
@@ -92,13 +96,45 @@ class AimNet2:
         """Return the forces of each member [kcal/mol/Å], shape (R, M, N, 3)."""
         return np.moveaxis(self._members_say(positions, apart=True)[1], 0, 1) * EV_KCAL
 
+    def instance(self, conformers: int) -> int:
+        """Return what tells the program for so many conformers from any other one."""
+        from merrow.potentials.program import rows_of  # noqa: PLC0415  (torch)
+
+        return rows_of(conformers, self._most_rows)
+
+    @property
+    def _most_rows(self) -> int:
+        return max(1, ATOM_PAIRS // len(self._molecule.numbers) ** 2)
+
+    def _graphs_say(self, positions: Array, *, apart: bool) -> list[Array]:
+        """Return what `AimNetworks.evaluate` does, by programs of fixed shape.
+
+        What is missing in the last pass repeats the last conformer.
+        """
+        centred = positions - positions.mean(axis=1, keepdims=True)
+        from merrow.potentials.program import Program  # noqa: PLC0415  (torch)
+
+        rows = self.instance(len(positions))
+        if rows not in self._programs:
+            shape = (rows, *positions.shape[1:])
+            answer = partial(self._ensemble.evaluate, apart=apart)
+            self._programs[rows] = Program(answer, shape, self._device)
+        parts = []
+        for first in range(0, len(centred), rows):
+            part = centred[first : first + rows]
+            whole = np.concatenate([part, np.repeat(part[-1:], rows - len(part), axis=0)])
+            found = self._programs[rows](whole)
+            parts.append([values[:, : len(part)] for values in found])
+        return [np.concatenate(each, axis=1) for each in zip(*parts, strict=True)]
+
     def _members_say(self, positions: Array, *, apart: bool) -> list[Array]:
         """Return what `AimNetworks.evaluate` does, of any number of conformers."""
         import torch  # noqa: PLC0415
 
         centred = torch.from_numpy(positions - positions.mean(axis=1, keepdims=True))
-        rows = max(1, ATOM_PAIRS // positions.shape[1] ** 2)
-        parts = [self._ensemble.evaluate(each, apart=apart) for each in centred.split(rows)]
+        parts = [
+            self._ensemble.evaluate(each, apart=apart) for each in centred.split(self._most_rows)
+        ]
         return [to_numpy(torch.cat(each, 1)) for each in zip(*parts, strict=True)]
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -55,6 +56,11 @@ class AniEnsemble:
             forces=forces * HARTREE_KCAL,
             spread=members.std(axis=1, ddof=1) * HARTREE_KCAL,
         )
+
+    def instance(self, conformers: int) -> Hashable:
+        """Return what tells the program for so many conformers from any other one."""
+        own = self.networks
+        return own.instance(conformers) if isinstance(own, StaticAni) else None
 
     def member_energies(self, positions: Array) -> Array:
         """Return the energy of each member [kcal/mol], shape (R, M)."""

@@ -11,10 +11,7 @@ Distances are formed in float64, totals are summed in float64.
 
 from __future__ import annotations
 
-import logging
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -28,16 +25,14 @@ from merrow.potentials.ani.torch_engine import (
     member_energies,
     pair_table,
 )
-from merrow.potentials.device import CPU, to_numpy
+from merrow.potentials.device import CPU
+from merrow.potentials.program import Program, rows_of
 
 SPARE: Final = 4
 """Places for neighbours beyond those of the crowdest atom of the first conformers."""
 MOST_TERMS: Final = 50_000_000
 """Bound on the angular terms of one pass; larger batches are cut into passes (memory)."""
-WARM_UP: Final = 3
-"""Calls before a graph is captured, in which libraries allocate what they need."""
 
-logger = logging.getLogger(__name__)
 Answer = tuple[Tensor, Tensor, Tensor]
 """Member energies (R, M), slope of their mean (R, N, 3), most neighbours of an atom ()."""
 
@@ -105,7 +100,7 @@ class StaticAni:
         """
         if not self._programs:
             self._make_room(_crowd(positions, self._parameters.angular_cutoff) + SPARE)
-        rows = _rows(len(positions), self._most_rows())
+        rows = rows_of(len(positions), self._most_rows())
         energies, forces = [], []
         for first in range(0, len(positions), rows):
             part = positions[first : first + rows]
@@ -113,6 +108,10 @@ class StaticAni:
             energies.append(members[: len(part)])
             forces.append(pull[: len(part)])
         return np.concatenate(energies) + self._self_energy, np.concatenate(forces)
+
+    def instance(self, conformers: int) -> tuple[int, int]:
+        """Return rows and places of the program for so many conformers, as it is now."""
+        return rows_of(conformers, self._most_rows()), self._places
 
     def _pass(self, positions: Array, rows: int) -> tuple[Array, Array]:
         """Return energies (rows, M) and forces (rows, N, 3); what is missing repeats the last."""
@@ -124,7 +123,7 @@ class StaticAni:
                     self._answer, (rows, len(self._numbers), 3), self._device
                 )
             members, slope, crowd = self._programs[rows](whole)
-            if crowd <= self._places:
+            if int(crowd) <= self._places:
                 return members, -slope
             self._make_room(int(crowd) + SPARE)
 
@@ -197,61 +196,7 @@ class StaticAni:
         return torch.tensor(np.asarray(values), dtype=dtype or self._dtype, device=self._device)
 
 
-@dataclass
-class Program:
-    """A function of positions in one shape; on a CUDA device it is captured once and replayed.
-
-    Attributes:
-        function: From positions on the device to an answer.
-        shape: Shape of the positions, (R, N, 3).
-        device: Where it runs.
-    """
-
-    function: Callable[[Tensor], Answer]
-    shape: tuple[int, int, int]
-    device: str
-
-    def __post_init__(self) -> None:
-        self._input = torch.zeros(self.shape, dtype=torch.float64, device=self.device)
-        self._graph: torch.cuda.CUDAGraph | None = None
-        self._output: Answer | None = None
-
-    def __call__(self, positions: Array) -> tuple[Array, Array, int]:
-        """Return member energies, slope and the most neighbours of an atom."""
-        given = torch.from_numpy(np.ascontiguousarray(positions))
-        if torch.device(self.device).type == "cuda":
-            given = given.pin_memory()
-        self._input.copy_(given, non_blocking=True)
-        if torch.device(self.device).type == "cuda" and self._graph is None:
-            self._capture()
-        if self._graph is not None and self._output is not None:
-            self._graph.replay()
-            members, slope, crowd = self._output
-        else:
-            members, slope, crowd = self.function(self._input)
-        return to_numpy(members), to_numpy(slope), int(crowd)
-
-    def _capture(self) -> None:
-        """Record the function as one graph."""
-        stream = torch.cuda.Stream(self.device)
-        stream.wait_stream(torch.cuda.current_stream(self.device))
-        with torch.cuda.stream(stream):
-            for _ in range(WARM_UP):
-                self.function(self._input)
-        torch.cuda.current_stream(self.device).wait_stream(stream)
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            self._output = self.function(self._input)
-        self._graph = graph
-        logger.info("ANI for %d conformers runs as one graph on %s.", self.shape[0], self.device)
-
-
 def _crowd(positions: Array, radius: float) -> int:
     """Return the most neighbours inside a radius [Å] that an atom has."""
     apart = np.linalg.norm(positions[:, :, None] - positions[:, None], axis=-1)
     return int((apart < radius).sum(axis=-1).max()) - 1
-
-
-def _rows(n: int, most: int) -> int:
-    """Return the rows of a pass: a power of two, so that few shapes occur."""
-    return min(1 << max(0, n - 1).bit_length(), 1 << (most.bit_length() - 1))

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: MIT
+"""The soft core of one configuration at any number of λ_sterics, by a sum over its pairs.
+
+The region's pairs within the cutoff are a few thousand, and their distances do not depend on λ: one
+look at the positions gives what OpenMM would need an energy for, one for each λ.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import openmm as mm
+
+from merrow.errors import UnsupportedPhysicsError
+from merrow.potentials.interface import Array
+from merrow.system.alchemy import SOFT_CORE_ALPHA, SOFT_CORE_NAME
+
+
+@dataclass(frozen=True)
+class SoftCore:
+    """What the soft core of a configuration says.
+
+    Attributes:
+        energies: Energies at the λ_sterics that were asked for [kJ/mol].
+        slope: ∂V/∂λ_sterics at the present λ_sterics [kJ/mol].
+        size_slope: ∂V/∂ln σ of all pairs at λ_sterics = 1 [kJ/mol].
+    """
+
+    energies: Array
+    slope: float
+    size_slope: float
+
+
+class SoftCoreSum:
+    """The pairs of a soft-core force of `alchemy.soft_core_force`."""
+
+    def __init__(self, force: mm.CustomNonbondedForce) -> None:
+        """Read the force: its one interaction group, types and tables.
+
+        Raises:
+            UnsupportedPhysicsError: It has a switching function.
+        """
+        if force.getUseSwitchingFunction():
+            raise UnsupportedPhysicsError("a soft core that is switched off before the cutoff.")
+        tables = {}
+        for k in range(force.getNumTabulatedFunctions()):
+            rows, columns, values = force.getTabulatedFunction(k).getFunctionParameters()
+            tables[force.getTabulatedFunctionName(k)] = np.reshape(values, (columns, rows)).T
+        kinds = np.array([int(force.getParticleParameters(i)[0]) for i in range(_count(force))])
+        acting, partners = force.getInteractionGroupParameters(0)
+        self._acting, self._partners = np.array(acting, int), np.array(partners, int)
+        pairs = np.ix_(kinds[self._acting], kinds[self._partners])
+        self._sigma, self._epsilon = tables["sigmas"][pairs], tables["epsilons"][pairs]
+        periodic = force.getNonbondedMethod() == mm.CustomNonbondedForce.CutoffPeriodic
+        self._cutoff = float(force.getCutoffDistance()._value) if periodic else None
+
+    def at(self, positions: Array, box: Array, *, here: float, grid: tuple[float, ...]) -> SoftCore:
+        """Return energies and slopes.
+
+        Args:
+            positions: Positions of all atoms [nm], shape (N, 3).
+            box: Box vectors in reduced form [nm], shape (3, 3); without a cutoff not looked at.
+            here: The present λ_sterics.
+            grid: λ_sterics at which energies are wanted.
+        """
+        if not len(self._acting) or not len(self._partners):
+            return SoftCore(np.zeros(len(grid)), 0.0, 0.0)
+        x, epsilon = self._pairs(positions, box)
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # atoms on each other
+            energies = [
+                float(np.sum(_energy(x, epsilon, value))) if value > 0.0 else 0.0 for value in grid
+            ]
+            slope = float(np.sum(_slope(x, epsilon, here)))
+            size = float(np.sum(4 * epsilon * (12 / x**2 - 6 / x)))
+        return SoftCore(np.array(energies), slope, size)
+
+    def _pairs(self, positions: Array, box: Array) -> tuple[Array, Array]:
+        """Return (r/σ)⁶ and ε [kJ/mol] of the pairs within the cutoff."""
+        own, others = positions[self._acting], positions[self._partners]
+        if self._cutoff is None:
+            square = np.sum((own[:, None] - others[None]) ** 2, axis=-1)
+            return (square / self._sigma**2).ravel() ** 3, self._epsilon.ravel()
+        reach = self._cutoff + float(np.linalg.norm(own - own[0], axis=1).max())
+        near = np.flatnonzero(np.sum(_nearest(others - own[0], box) ** 2, axis=-1) < reach**2)
+        square = np.sum(_nearest(own[:, None] - others[None, near], box) ** 2, axis=-1)
+        within = square < self._cutoff**2
+        sigma, epsilon = self._sigma[:, near][within], self._epsilon[:, near][within]
+        return (square[within] / sigma**2) ** 3, epsilon
+
+
+def soft_core_sum(system: mm.System) -> SoftCoreSum:
+    """Return the sum for the soft core of a System, read once."""
+    if system not in _sums:
+        force = next(f for f in system.getForces() if f.getName() == SOFT_CORE_NAME)
+        _sums[system] = SoftCoreSum(force)
+    return _sums[system]
+
+
+_sums: WeakKeyDictionary[mm.System, SoftCoreSum] = WeakKeyDictionary()
+
+
+def _count(force: mm.CustomNonbondedForce) -> int:
+    return int(force.getNumParticles())
+
+
+def _nearest(vectors: Array, box: Array) -> Array:
+    """Return the nearest images of vectors [nm], as OpenMM takes them."""
+    found = vectors - np.round(vectors[..., 2:3] / box[2, 2]) * box[2]
+    found = found - np.round(found[..., 1:2] / box[1, 1]) * box[1]
+    return np.asarray(found - np.round(found[..., :1] / box[0, 0]) * box[0])
+
+
+def _energy(x: Array, epsilon: Array, value: float) -> Array:
+    s = SOFT_CORE_ALPHA * (1 - value) + x
+    return np.asarray(4 * epsilon * value * (1 / s**2 - 1 / s))
+
+
+def _slope(x: Array, epsilon: Array, value: float) -> Array:
+    s = SOFT_CORE_ALPHA * (1 - value) + x
+    change = SOFT_CORE_ALPHA * value * (2 / s**3 - 1 / s**2)
+    return np.asarray(4 * epsilon * (1 / s**2 - 1 / s + change))
