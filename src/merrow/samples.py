@@ -26,6 +26,13 @@ class LambdaState(NamedTuple):
     lambda_electrostatics: float
     lambda_sterics: float
 
+    @property
+    def words(self) -> str:
+        """The λ that changes next to this state, such as "λ(LJ) = 0.3"."""
+        if self.lambda_sterics == 1.0:
+            return f"λ(charges) = {self.lambda_electrostatics:.3g}"
+        return f"λ(LJ) = {self.lambda_sterics:.3g}"
+
 
 COUPLED = LambdaState(1.0, 1.0)
 """Where all of the solute's interactions with its surroundings are on."""

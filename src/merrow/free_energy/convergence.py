@@ -144,7 +144,7 @@ def judge_overlap(estimate: PathEstimate) -> Verdict:
     pairs = np.minimum(np.diag(estimate.overlap, 1), np.diag(estimate.overlap, -1))
     k = int(pairs.argmin())
     a, b = estimate.states[k], estimate.states[k + 1]
-    where = f"{least:.3f} between ({a[0]:g}, {a[1]:g}) and ({b[0]:g}, {b[1]:g})"
+    where = f"{least:.3f} between {a.words} and {b.words}"
     if least < BAD_OVERLAP:
         sentence = f"Neighbouring states do not overlap: {where}; add a state there."
     elif least < LOW_OVERLAP:

@@ -37,11 +37,11 @@ def judge_equilibration(samples: WindowSamples, rows: Correlation) -> Verdict:
     words = f"{100 * lost:.1f} % of the rows are left out as unequilibrated"
     if lost <= MOST_DISCARDED:
         return verdict("equilibration", True, f"{words}.")
-    worst = int(np.bincount(where, minlength=len(samples.states)).argmax())
+    worst = samples.states[int(np.bincount(where, minlength=len(samples.states)).argmax())]
     return verdict(
         "equilibration",
         False,
-        f"{words}, most of them in state {worst}; at most {100 * MAX_DISCARD:.0f} % ever are.",
+        f"{words}, most of them at {worst.words}; at most {100 * MAX_DISCARD:.0f} % ever are.",
         "lengthen equilibration and equilibration_per_state, or sample longer",
     )
 
@@ -51,9 +51,8 @@ def judge_correlation(samples: WindowSamples, rows: Correlation) -> Verdict:
     counts = independent_rows(samples, rows)
     k = int(counts.argmin())
     g = float(np.nanmax(rows.g[:, k]))
-    elec, lj = samples.states[k]
     said = (
-        f"state ({elec:g}, {lj:g}) has the fewest independent rows, about {counts[k]:.0f} "
+        f"{samples.states[k].words} has the fewest independent rows, about {counts[k]:.0f} "
         f"(statistical inefficiency up to {g:.1f})"
     )
     ok = bool(counts[k] >= LEAST_INDEPENDENT)

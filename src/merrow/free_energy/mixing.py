@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from merrow.free_energy.stored import Verdict, verdict
-from merrow.samples import Array, IntArray, WindowSamples
+from merrow.samples import Array, IntArray, LambdaState, WindowSamples
 
 LEAST_RELAXATIONS = 5.0
 """Relaxation times of the exchange that a repeat should hold."""
@@ -26,12 +26,14 @@ class Mixing:
         second_eigenvalue: The second largest one; 1 means that the states fall apart.
         sweeps: Mean number of sweeps of a repeat.
         round_trips: Ways coupled → decoupled → coupled of all replicas of all repeats.
+        states: The K states.
     """
 
     transitions: Array
     second_eigenvalue: float
     sweeps: float
     round_trips: int
+    states: tuple[LambdaState, ...]
 
     @property
     def relaxation(self) -> float:
@@ -60,7 +62,9 @@ def mixing(samples: WindowSamples, *, records_per_sweep: int) -> Mixing | None:
     rows = counts.sum(axis=1, keepdims=True)
     matrix = np.divide(counts, rows, out=np.eye(k_states), where=rows > 0.0)
     eigenvalues = np.sort(np.linalg.eigvals(matrix).real)[::-1]
-    return Mixing(matrix, float(min(eigenvalues[1], 1.0)), float(np.mean(lengths)), trips)
+    return Mixing(
+        matrix, float(min(eigenvalues[1], 1.0)), float(np.mean(lengths)), trips, samples.states
+    )
 
 
 @dataclass(frozen=True)
@@ -134,7 +138,7 @@ def judge_mixing(found: Mixing, gas: Insertions | None = None) -> Verdict:
     return verdict(
         "exchange",
         False,
-        f"The replicas mix slowly: {said}; state {worst} keeps its replica in "
+        f"The replicas mix slowly: {said}; {found.states[worst].words} keeps its replica in "
         f"{100.0 * stays[worst]:.0f} % of the sweeps.",
         "sample longer (--target-stderr), or add a state there",
     )

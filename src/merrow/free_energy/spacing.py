@@ -137,7 +137,7 @@ def judge_spacing(samples: WindowSamples, *, rows: Correlation | None = None) ->
         f"thermodynamic length {sum(leg.total for leg in found):.1f} kT, at equal times "
         f"{cost:.2f} times the cost of even steps and {gain_of_fractions(fractions):.2f} times "
         "that of the best division of time; most of it is due to "
-        + ", ".join(f"({s[0]:.3g}, {s[1]:.3g})" for s in neediest)
+        + ", ".join(s.words for s in neediest)
     )
     if cost < UNEVEN:
         return verdict("schedule", True, f"The states are well placed: {said}.")

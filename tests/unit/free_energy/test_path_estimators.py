@@ -90,7 +90,7 @@ def test_overlap_is_judged_and_its_place_named(path):
     matrix = bad.overlap + bad.overlap.T
     verdict = judge_overlap(dataclasses.replace(good, overlap=matrix))
     assert not verdict.ok
-    assert "0.020 between (1, 1) and (0.5, 1)" in verdict.message
+    assert "0.020 between λ(charges) = 1 and λ(charges) = 0.5" in verdict.message
 
 
 def test_equal_neighbours_overlap_by_one_half_and_are_not_split(path):
