@@ -29,7 +29,7 @@ from merrow.amber.coordinates import read_coordinates
 from merrow.amber.topology import AmberTopology, read_topology
 from merrow.ambertools.solvent import solvate
 from merrow.analysis.rmsd import superposed
-from merrow.engine import gas, pieces
+from merrow.engine import advance, gas
 from merrow.engine.plans import Ensemble, LegPlan
 from merrow.engine.seeds import derive_seed
 from merrow.engine.segments import gas_frames
@@ -248,7 +248,7 @@ def start_snapshot(solvated: Solvated, conformer: int) -> Snapshot:
 
 def advance_leg(hybrid: HybridSystem, plan: LegPlan, start: Snapshot, folder: Path) -> None:
     """Equilibrate a leg, or add one segment."""
-    pieces.advance_leg(TaskFolder(folder), hybrid, plan, lambda: start)
+    advance.advance_leg(TaskFolder(folder), hybrid, plan, lambda: start)
 
 
 def run_rounds(
