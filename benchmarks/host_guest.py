@@ -36,8 +36,9 @@ from merrow.amber.mask import select_atoms
 from merrow.amber.topology import read_topology
 from merrow.amber.trajectory import TrajectoryWriter, read_trajectory
 from merrow.ambertools.solvent import solvate
+from merrow.binding.ensembles import MmpbsaRequest
 from merrow.binding.free_states import FreeRequest
-from merrow.binding.mmpbsa import MmpbsaRequest, mmpbsa
+from merrow.binding.mmpbsa import mmpbsa
 from merrow.binding.mmpbsa_program import split_topology
 from merrow.errors import MerrowError
 from merrow.md.from_mdin import read_md_settings

@@ -133,7 +133,7 @@ def _rising(times: Array, path: Path) -> tuple[Array, str]:
         return times - times[0], ""
     if steps.max() <= 0.0:
         raise InputError(
-            f"{path.name} does not tell the times of its frames; write it again with them, with "
+            f"{path.name} has no times of its frames; write it again with them, with "
             "the lines `time time0 0.0 dt 1.0` (first time and interval in ps) and `trajout md.nc` "
             "of cpptraj."
         )

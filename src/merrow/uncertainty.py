@@ -75,7 +75,8 @@ def inefficiency(series: Sequence[Array]) -> float:
     Several runs (walkers) are measured against their common mean, so walkers that stay apart
     are seen as a long correlation.
     """
-    from pymbar import timeseries  # noqa: PLC0415 (takes seconds, and not every caller comes here)
+    # takes seconds, and not every caller comes here
+    from merrow.mbar_libraries import timeseries  # noqa: PLC0415
 
     long_enough = [s for s in series if len(s) >= MIN_SERIES]
     if not long_enough or np.ptp(np.concatenate(long_enough)) == 0.0:

@@ -14,10 +14,12 @@ from merrow.hydration.run_folder import HEAD
 
 HYDRATION = [
     ("C1CC --out run", "'C1CC' is not a valid SMILES"),
+    ("aspirin --out run", "'aspirin' is neither a file nor a SMILES, and names are not looked up"),
+    ("2-methylbutane --out run", "give the SMILES in quotation marks, as PubChem shows it"),
     ("CSC --potential ani1ccx --out run", "is S, but ani1ccx knows only H, C, N, O"),
     ("CBr --potential ani2x --out run", "is Br, but ani2x knows only"),
     ("C[NH3+] --out run", "net charge of +1: the hydration free energy of an ion needs"),
-    ("O --out run", "the molecule is water, which cannot be told from its solvent"),
+    ("O --out run", "the molecule is water, which cannot be distinguished from its solvent"),
     ("C --set n_waters=20000000 --out run", "protocol.n_waters: input should be less than"),
     ("C --out {gas}/run", "cannot be made"),
     ("{blank} --out run", "blank.sdf is not a valid MOL or SDF file"),
@@ -30,7 +32,7 @@ HYDRATION = [
     ("CO --charges abcg2 --gaff 1 --out run", "abcg2 were made for GAFF2"),
     ("lost.sdf --out run", "there is no file lost.sdf"),
     ("CO lig.inpcrd --out run", "inpcrd belongs to a prmtop"),
-    ("CO --potential ani3x --out run", "there is no potential 'ani3x'; choose one of ani1x"),
+    ("CO --potential ani3x --out run", "there is no potential 'ani3x'; did you mean ani"),
     ("CO --protocol slow --out run", "there is no protocol 'slow'; choose one of demo, quick"),
     ("CO --set cutoff=9 --out run", "did you mean cutoff_angstrom?"),
     ("CO --set cutoff --out run", "not of the form key=value"),
@@ -77,8 +79,8 @@ HYDRATION = [
     ("C --out run --sed 3", "No such option: --sed"),
     ("C --out run --seed three", "Invalid value for '--seed'"),
     ("C --out run --repeats 0", "--repeats"),
-    ("C --out run --max-time soon", "--max-time 'soon' is no time; give minutes above zero"),
-    ("C --out run --max-time 0h", "--max-time '0h' is no time"),
+    ("C --out run --max-time soon", "--max-time 'soon' is not a time; give minutes above zero"),
+    ("C --out run --max-time 0h", "--max-time '0h' is not a time"),
     (
         "C --out run --both-routes --route endpoint",
         "both_routes compares direct, the headline, with endpoint",

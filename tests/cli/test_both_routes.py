@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
 
 import pytest
@@ -43,13 +44,13 @@ def test_both_routes_in_one_folder_give_the_closure_of_their_cycle(merrow, metha
     assert "direct − endpoint " in answer.out
 
 
-def test_time_that_ends_before_every_part_has_samples_is_exit_code_3(merrow, files):
+def test_time_that_is_too_short_for_a_number_is_refused_with_the_least_that_is_not(merrow, files):
     words = (
         *("hydration", files["wet"], files["wet_crd"], "--ml-mask", ":1", "--potential", "mm"),
         *("--processes", "1", "--out", "run", *TINY),
     )
     early = merrow(*words, "--max-time", "0.001s")
-    assert early.code == 3
-    assert "run the same command again to go on" in early.err
-    assert not Path("run/result.json").exists()
-    assert merrow(*words).code == 0  # no limit: goes on in the same folder
+    assert early.code == 2
+    assert re.search(r"too short for a number: .* give at least --max-time \d+m\.$", early.err)
+    assert not list(Path("run").glob("*"))
+    assert merrow(*words, "--max-time", "9h").code == 0

@@ -45,7 +45,7 @@ REFUSED = [
     ("good.csv --out notes", "notes is not empty and holds no campaign"),
     ("good.csv --out good.csv", "good.csv is a file; --out needs a folder"),
     ("bad.csv --out set", "no molecule of bad.csv can be computed; the first: line 2"),
-    ("good.csv --max-time soon --out set", "--max-time 'soon' is no time"),
+    ("good.csv --max-time soon --out set", "--max-time 'soon' is not a time"),
     ("good.csv --workers 0 --out set", "--workers"),
     ("good.csv", "Missing option '--out'"),
 ]

@@ -52,7 +52,7 @@ ENERGY = [
     (ML, "energy needs --ml-mask, such as ':LIG'", f"{ML} --ml-mask :1 --potential tiny-ani"),
     (
         f"{ML} --ml-mask :1 --potential tiny-anj",
-        "there is no potential 'tiny-anj'; choose one of",
+        "there is no potential 'tiny-anj'; did you mean tiny-ani",
         f"{ML} --ml-mask :1 --potential tiny-ani",
     ),
     (f"{MM} --cutoff 30", "shorten the cutoff", MM),

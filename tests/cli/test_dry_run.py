@@ -1,24 +1,70 @@
 # SPDX-License-Identifier: MIT
-"""Does a dry run prepare and measure, tell what the run will take, and sample nothing?"""
+"""Does a dry run measure, tell what the run will take, and write nothing?"""
 
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
+import pytest
+from short_runs import short_run
 
-def ask(merrow, systems, *more):
-    files = (systems / "methane.prmtop", systems / "methane.inpcrd")
-    words = ("--solvate", "tip3p", "--potential", "mm", "--out", "run", "--dry-run")
-    return merrow("hydration", *files, *words, *more)
+from merrow.ambertools.programs import find_program
+from merrow.errors import MissingComponentError
+
+LINES = 15
 
 
-def test_it_tells_time_memory_and_disk_and_samples_nothing(merrow, systems):
-    answer = ask(merrow, systems)
+def short(answer, *words):
+    """Assert a short answer with all of these words, and an empty folder; return it."""
     assert answer.code == 0, answer.err
-    assert len(answer.out.splitlines()) == 5
-    for words in ("of sampling at least", "at most", "ms a step: ", "memory", "MiB in run"):
-        assert words in answer.out
-    assert not list(Path("run").rglob("segment-*"))
-    found = json.loads(ask(merrow, systems, "--json").out)
+    assert len(answer.out.splitlines()) <= LINES
+    for word in (*words, "memory", "disk up to", "nothing was written"):
+        assert word in answer.out
+    return answer.out
+
+
+def test_hydration_tells_time_memory_and_disk(merrow, systems):
+    files = (systems / "methane.prmtop", systems / "methane.inpcrd")
+    words = ("hydration", *files, "--solvate", "tip3p", "--potential", "mm", "--out", "run")
+    short(merrow(*words, "--dry-run"), "of sampling at least", "at most", "ms a step: ")
+    found = json.loads(merrow(*words, "--dry-run", "--json").out)
     assert 0 < found["least_minutes"] <= found["most_minutes"]
+    assert not list(Path().iterdir())
+
+
+def test_a_campaign_measures_its_smallest_and_largest_molecule(merrow, systems):
+    names = ("methane", "methanol", "benzene")
+    for name in names:
+        for end in ("prmtop", "inpcrd"):
+            shutil.copy(systems / f"{name}.{end}", f"{name}.{end}")
+    rows = "".join(f"{name},{name}.prmtop,{name}.inpcrd\n" for name in names)
+    Path("set.csv").write_text(f"name,prmtop,inpcrd\n{rows}lost,lost.prmtop,lost.inpcrd\n")
+    answer = merrow("campaign", "run", "set.csv", "--potential", "mm", "--out", "set", "--dry-run")
+    told = short(answer, "3 runs to do", "1 cannot be computed", "of sampling at least")
+    assert "measured: methane-prmtop, benzene-prmtop" in told
+    assert not Path("set").exists()
+
+
+def test_simulate_tells_the_speed_of_both_legs(merrow, files):
+    given = ("-p", files["wet"], "-c", files["wet_crd"], "--ml-mask", ":1", "-o", "out")
+    words = ("simulate", *given, "--cutoff", "8", "--mm-reference", "--dry-run")
+    told = short(merrow(*words), "1000 ps of production", "ml_mm", "ns/day", "stages to do")
+    assert "ML/MM and MM" in told
+    found = json.loads(merrow(*words, "--json").out)
+    assert found["minutes"] > 0
+    assert found["ns_per_day"]["mm"] > 0
+    assert not Path("out").exists()
+
+
+def test_mmpbsa_times_its_first_frames(merrow, systems, tmp_path):
+    try:
+        find_program("MMPBSA")
+    except MissingComponentError as error:
+        pytest.skip(str(error))
+    prmtop = systems / "complex.prmtop"
+    frames = short_run(prmtop, systems / "complex.inpcrd", tmp_path / "run.nc", frames=10)
+    words = ("mmpbsa", "-p", prmtop, "-y", frames, "--ligand-mask", ":GST", "--out", "out")
+    short(merrow(*words, "--dry-run"), "10 frames of run.nc", "s a frame")
+    assert not Path("out").exists()

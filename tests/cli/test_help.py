@@ -86,3 +86,12 @@ def test_verbose_shows_where_an_error_happened():
     assert done.returncode == 2
     assert done.stderr.startswith("merrow: lost.yaml does not exist")
     assert "Traceback" in done.stderr
+
+
+def test_the_list_of_potentials_fits_a_terminal_and_has_all_with_full(merrow):
+    short, full = merrow("models", "list").out, merrow("models", "list", "--full").out
+    own = [line for line in short.splitlines() if "tiny-ani" not in line]  # of these tests
+    assert len(own) <= 15
+    assert max(map(len, own)) <= 80
+    assert "mace-off23-small|medium|large" in short
+    assert "licence MIT, doi:10.1021/acs.jctc.0c00121" in full

@@ -38,7 +38,8 @@ def dimer(systems, tmp_path_factory):
 @pytest.fixture(scope="module")
 def estimate(dimer, tmp_path_factory):
     """What our own run made of these frames."""
-    from merrow.binding.mmpbsa import MmpbsaRequest, mmpbsa  # noqa: PLC0415
+    from merrow.binding.ensembles import MmpbsaRequest  # noqa: PLC0415
+    from merrow.binding.mmpbsa import mmpbsa  # noqa: PLC0415
 
     prmtop, trajectory = dimer
     out = tmp_path_factory.mktemp("estimate") / "out"

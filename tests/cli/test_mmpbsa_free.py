@@ -18,8 +18,9 @@ from short_runs import short_run
 
 from merrow.amber.mask import select_atoms
 from merrow.amber.topology import read_topology
+from merrow.binding.ensembles import MmpbsaRequest
 from merrow.binding.free_states import FreeRequest
-from merrow.binding.mmpbsa import MmpbsaRequest, mmpbsa
+from merrow.binding.mmpbsa import mmpbsa
 from merrow.binding.mmpbsa_program import Settings, read_frames_table, split_topology
 
 if shutil.which("MMPBSA", path=f"{Path(sys.executable).parent}:{os.environ['PATH']}") is None:

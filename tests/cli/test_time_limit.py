@@ -27,5 +27,5 @@ def test_minutes_hours_and_days_are_understood(text, minutes):
 
 @pytest.mark.parametrize("text", ["", "h", "-3", "1:30", "2 weeks", "0", "nan"])
 def test_what_is_no_time_is_refused(text):
-    with pytest.raises(InputError, match="is no time"):
+    with pytest.raises(InputError, match="is not a time"):
         minutes_of(text)

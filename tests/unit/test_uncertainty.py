@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -120,3 +123,14 @@ def test_the_jackknife_error_of_an_rmse_is_that_of_many_repetitions():
     rng, k = np.random.default_rng(2), 40
     found = [jackknife_variance(np.split(2.0 * rng.normal(size=k), k), np.std) for _ in range(300)]
     assert np.mean(np.sqrt(found)) == pytest.approx(2.0 / np.sqrt(2 * k), rel=0.05)  # draws: 1 %
+
+
+def test_pymbar_is_imported_without_its_banners_and_keeps_its_logger():
+    code = (
+        "import logging; logging.getLogger('pymbar').setLevel(logging.INFO)\n"
+        "import merrow.free_energy.estimators, merrow.uncertainty\n"
+        "merrow.uncertainty.inefficiency([merrow.uncertainty.np.arange(20.0) % 3])\n"
+        "assert logging.getLogger('pymbar').level == logging.INFO"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "")

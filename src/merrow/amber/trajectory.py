@@ -134,7 +134,7 @@ def read_restart_metadata(path: Path) -> RestartMetadata:
                 owner=None if owner is None else owner.decode(),
             )
     except Exception as error:
-        raise InputError(f"{path} tells no time, or it is damaged ({error}).") from error
+        raise InputError(f"{path} has no time, or it is damaged ({error}).") from error
 
 
 class TrajectoryWriter:

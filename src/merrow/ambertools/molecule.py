@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ BOND_TYPES = frozenset(
     (Chem.BondType.SINGLE, Chem.BondType.DOUBLE, Chem.BondType.TRIPLE, Chem.BondType.AROMATIC)
 )
 SUFFIXES = (".sdf", ".mol", ".mol2")
+NAME = re.compile(r"[\w ,'-]*[A-Za-z]{3}[\w ,'-]*")
+"""What looks like the name of a molecule: none of the signs of a SMILES, three letters in a row."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +105,13 @@ def _mol_from_smiles(text: str) -> Any:
     if not text:
         raise InputError("no molecule is given: expected a SMILES or a file .sdf, .mol or .mol2.")
     mol = Chem.MolFromSmiles(text)
-    if mol is None or mol.GetNumAtoms() == 0:
+    empty = mol is None or mol.GetNumAtoms() == 0
+    if empty and NAME.fullmatch(text):
+        raise InputError(
+            f"{text!r} is neither a file nor a SMILES, and names are not looked up: give the "
+            "SMILES in quotation marks, as PubChem shows it for a name, or an .sdf or .mol2 file."
+        )
+    if empty:
         hint = f" (a file must end in {', '.join(SUFFIXES)})" if Path(text).suffix else ""
         raise InputError(f"{text!r} is not a valid SMILES{hint}: check brackets, rings, valences.")
     return Chem.AddHs(mol)

@@ -8,11 +8,14 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
 from merrow.errors import MerrowError, MissingComponentError
+
+LOOK = 2.0
+"""How often it is looked what a program has done so far [s]."""
 
 
 def find_program(name: str) -> Path:
@@ -32,7 +35,13 @@ def find_program(name: str) -> Path:
 
 
 def run_program(
-    name: str, arguments: Sequence[str], *, folder: Path, log: str, path_first: Path | None = None
+    name: str,
+    arguments: Sequence[str],
+    *,
+    folder: Path,
+    log: str,
+    path_first: Path | None = None,
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> str:
     """Run a program of AmberTools in a folder, on one thread, and keep what it says.
 
@@ -42,6 +51,7 @@ def run_program(
         folder: Where it runs and leaves its files.
         log: Name of the file in the folder that receives its output.
         path_first: Folder that it searches for programs before the user's PATH.
+        meanwhile: Called every few seconds while it runs.
 
     Returns:
         Its output, standard error included.
@@ -53,7 +63,7 @@ def run_program(
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     if path_first is not None:
         environment["PATH"] = f"{path_first}{os.pathsep}{os.environ.get('PATH', '')}"
-    done = subprocess.run(
+    with subprocess.Popen(
         [str(find_program(name)), *arguments],
         cwd=folder,
         env=environment,
@@ -62,12 +72,24 @@ def run_program(
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
-        check=False,
-    )
-    (folder / log).write_text(done.stdout)
-    if done.returncode != 0:
-        raise failure(name, folder / log, f"ended with exit code {done.returncode}")
-    return done.stdout
+    ) as program:
+        try:
+            output = _output(program, meanwhile)
+        except BaseException:
+            program.kill()
+            raise
+    (folder / log).write_text(output)
+    if program.returncode != 0:
+        raise failure(name, folder / log, f"ended with exit code {program.returncode}")
+    return output
+
+
+def _output(program: subprocess.Popen[str], meanwhile: Callable[[], None]) -> str:
+    while True:
+        try:
+            return program.communicate(timeout=LOOK)[0]
+        except subprocess.TimeoutExpired:
+            meanwhile()
 
 
 def failure(name: str, log: Path, what: str) -> MerrowError:
@@ -75,7 +97,7 @@ def failure(name: str, log: Path, what: str) -> MerrowError:
     text = log.read_text(errors="replace") if log.is_file() else ""
     clean = re.sub(r"\x1b\[[0-9;]*m", "", text)
     tail = " | ".join(line.strip() for line in clean.splitlines() if line.strip())[-400:]
-    return MerrowError(f"{name} {what}; its files and log are in {log}; it said last: {tail}")
+    return MerrowError(f"{name} {what}; its files and log are in {log}; its last output: {tail}")
 
 
 @cache

@@ -32,7 +32,7 @@ class Campaign:
         target_stderr: Each run stops at this standard error [kcal/mol].
         mm_reference: Direct route: whether MM is sampled too.
         both_routes: Whether each run samples both routes.
-        seed: Seed of everything random.
+        seed: Random seed.
         repeats: Independent repeats of each run; None: the protocol's.
         platform: OpenMM platform.
         mm_kernel: Nonbonded forces: "auto", "openmm" or "native".

@@ -10,8 +10,8 @@ from typing import Any, Literal
 from merrow.api.showing import JobResult, quantities
 from merrow.binding.analyze import AnalyzeRequest
 from merrow.binding.analyze import analyze as run_analysis
+from merrow.binding.ensembles import MmpbsaRequest
 from merrow.binding.free_states import free_request
-from merrow.binding.mmpbsa import MmpbsaRequest
 from merrow.binding.mmpbsa import mmpbsa as run_mmpbsa
 from merrow.binding.mmpbsa_program import Method, Settings
 from merrow.binding.prepare.complex import ComplexRequest

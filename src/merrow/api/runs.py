@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from merrow.api.showing import JobResult, Told, listener
 from merrow.errors import IncompleteError, InputError
@@ -53,13 +53,14 @@ class Hydration:
         max_time: Stop after minutes, or such as "45m", "12h".
         mm_reference: Direct route: whether MM is sampled too.
         both_routes: Whether both routes are sampled.
-        seed: Seed of everything random.
+        seed: Random seed.
         repeats: Independent repeats; None: the protocol's.
         processes: Processes at a time; None: one for each core.
         platform: OpenMM platform.
         continue_on: Platform on which a run goes on that lost its own: "CPU".
         mm_kernel: Nonbonded forces: "auto", "openmm" or "native".
         expt: Measured value [kcal/mol], "value,error", or a table of them.
+        name: Name of the molecule in answer and report; None: a known one, or the input file's.
 
     Attributes:
         folder: The run folder.
@@ -92,39 +93,16 @@ class Hydration:
         continue_on: str | None = None,
         mm_kernel: str = "auto",
         expt: str | float | None = None,
+        name: str | None = None,
     ) -> None:
         """Say what is asked, in words as above; nothing is computed or written yet.
 
         Raises:
             InputError: The arguments do not fit together.
         """
+        asked: dict[str, Any] = {key: value for key, value in locals().items() if key != "self"}
         self.folder = Path(out)
-        self.config: HydrationConfig = hydration_config(
-            source,
-            inpcrd,
-            out=out,
-            potential=potential,
-            weights=weights,
-            protocol=protocol,
-            settings=settings,
-            route=route,
-            ml_mask=ml_mask,
-            solvate=solvate,
-            charges=charges,
-            gaff=gaff,
-            target_stderr=target_stderr,
-            max_time=max_time,
-            mm_reference=mm_reference,
-            both_routes=both_routes,
-            seed=seed,
-            repeats=repeats,
-            processes=processes,
-            platform=platform,
-            continue_on=continue_on,
-            mm_kernel=mm_kernel,
-            expt=expt,
-            where="merrow.Hydration",
-        )
+        self.config: HydrationConfig = hydration_config(**asked, where="merrow.Hydration")
         self._context: RunContext | None = None
 
     def prepare(self) -> JobResult:

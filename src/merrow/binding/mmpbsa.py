@@ -5,118 +5,79 @@ from __future__ import annotations
 
 import json
 import math
+import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
 from merrow import __version__
-from merrow.amber.mask import select_atoms
-from merrow.amber.topology import AmberTopology, Array, read_topology
-from merrow.ambertools.programs import find_program, version
+from merrow.amber.topology import AmberTopology
+from merrow.ambertools.programs import version
 from merrow.analysis.end_states import INTERNAL
 from merrow.analysis.mmpbsa import InteractionEntropy, interaction_entropy
-from merrow.binding.free_states import FreeRequest, FreeStates, read_free
+from merrow.binding.ensembles import (
+    Ensemble,
+    MmpbsaRequest,
+    RequestFiles,
+    make_topologies,
+    read_request,
+    run_tables,
+    species_positions,
+)
+from merrow.binding.free_states import FreeStates
 from merrow.binding.free_terms import Headline, as_json, comparisons, free_terms, headline
 from merrow.binding.gb_check import GbCheck, gb_check
 from merrow.binding.mmpbsa_program import (
     RADII,
-    Energies,
-    Method,
-    Settings,
     Topologies,
     read_residue_table,
-    run_mmpbsa,
-    split_topology,
 )
 from merrow.binding.report.energy import BindingAbout, BindingRun, changes, render_binding
 from merrow.binding.report.ligand import ligand_drawing
-from merrow.errors import InputError
 from merrow.files import atomic_write
-from merrow.folders import check_new, staging_folder
+from merrow.folders import staging_folder
 from merrow.free_energy.stored import Verdict, verdict
+from merrow.progress import Listener, Progress, silent
 from merrow.system.potentials import MM
-from merrow.trajectories import DryFrames, dry_atoms, read_frames, write_frames
+from merrow.trajectories import DryFrames
 from merrow.uncertainty import mean
 from merrow.units import KCAL_PER_KJ, thermal_energy
 
 GAS_TERMS: Final = ("VDWAALS", "EEL")
 SHORTEST: Final = 1000.0
 """Time below which a trajectory shows the pipeline rather than a result [ps]."""
+SPECIES: Final = ("complex", "receptor", "ligand")
 
 
-@dataclass(frozen=True)
-class MmpbsaRequest:
-    """What is to be estimated.
-
-    Attributes:
-        prmtop, trajectory: The run, solvated or not.
-        ligand_mask: Mask of the ligand, whole residues.
-        out: Folder for everything.
-        methods: "gb", "pb" or both.
-        mm_reference: Trajectory of the same prmtop with the MM force field alone.
-        free: Trajectories of ligand and receptor by themselves.
-        stride: Every how many frames one is taken.
-        temperature: For the interaction entropy [K].
-        settings: How the solvent is described.
-    """
-
-    prmtop: Path
-    trajectory: Path
-    ligand_mask: str
-    out: Path
-    methods: tuple[Method, ...] = ("gb",)
-    mm_reference: Path | None = None
-    free: FreeRequest | None = None
-    stride: int = 1
-    temperature: float = 298.15
-    settings: Settings = field(default_factory=Settings)
-
-
-def mmpbsa(request: MmpbsaRequest) -> dict[str, Any]:
+def mmpbsa(request: MmpbsaRequest, listen: Listener = silent) -> dict[str, Any]:
     """Write mmpbsa.json, mmpbsa.html and MMPBSA's own files; return the JSON.
+
+    Args:
+        request: What is to be estimated.
+        listen: Told how far it is.
 
     Raises:
         InputError: The files do not fit together, or there are too few frames.
         MissingComponentError: AmberTools is not here.
         MerrowError: MMPBSA failed.
     """
-    check_new(request.out)
-    find_program("MMPBSA")
-    topology = read_topology(request.prmtop)
-    ligand = select_atoms(topology, request.ligand_mask)
-    paths = [request.trajectory] + ([request.mm_reference] if request.mm_reference else [])
-    ensembles = [(path, read_frames(path, topology, stride=request.stride)) for path in paths]
-    free = None
-    if request.free is not None:
-        if request.mm_reference is not None:
-            raise InputError(
-                "the MM reference has no free ligand of its own here: run the command "
-                "once for ML/MM and once for MM, each with its own free trajectories."
-            )
-        bound = species_positions(ensembles[0][1], ligand)["ligand"]
-        free = read_free(request.free, topology, ligand, bound, stride=request.stride)
+    listen(Progress("reading trajectories", known=False))
+    read = read_request(request)
     with staging_folder(request.out.resolve()) as folder:
-        return _estimate(request, topology, ligand, ensembles, free, folder)
+        return _estimate(request, read, folder, listen)
 
 
 def _estimate(
-    request: MmpbsaRequest,
-    topology: AmberTopology,
-    ligand: tuple[int, ...],
-    ensembles: list[tuple[Path, DryFrames]],
-    free: FreeStates | None,
-    out: Path,
+    request: MmpbsaRequest, read: RequestFiles, out: Path, listen: Listener
 ) -> dict[str, Any]:
     """Run every method on every ensemble and write all files."""
-    species = split_topology(
-        request.prmtop,
-        dry_atoms(topology).tolist(),
-        ligand,
-        igb=request.settings.igb,
-        folder=out / "topologies",
-    )
+    topology, ensembles, free = read.topology, read.ensembles, read.free
+    species = make_topologies(request, read, out)
+    meter = _Meter(len(request.methods) * sum(len(frames.positions) for _, frames in ensembles))
     runs: list[BindingRun] = []
     answer: dict[str, Any] = {
         "prmtop": request.prmtop.name,
@@ -131,8 +92,9 @@ def _estimate(
         for method in request.methods:
             folder = out / f"{method}_{'mm' if k else 'run'}"
             ensemble = ("MM" if k else "ML/MM") if request.mm_reference else ""
-            one = _One(method, path.name, ensemble, frames, ligand, free)
-            run, row = _run(one, request, species, folder)
+            one = Ensemble(method, path.name, ensemble, frames, read.ligand, free)
+            run, row = _run(one, request, species, folder, partial(meter.tell, listen, one))
+            meter.before += len(frames.positions)
             runs.append(run)
             answer["runs"].append(row)
     notes = _notes(topology, request, ensembles[0][1], free)
@@ -142,7 +104,7 @@ def _estimate(
         for one in changes(runs)
     }
     atomic_write(out / "mmpbsa.json", json.dumps(answer, indent=2, ensure_ascii=False) + "\n")
-    about = _about(topology, request, ligand, ensembles)
+    about = _about(topology, request, read.ligand, ensembles)
     lengths = [_length(path.name, frames) for path, frames in ensembles]
     atomic_write(out / "mmpbsa.html", render_binding(about, runs, notes, lengths))
     return answer
@@ -184,24 +146,33 @@ def _about(
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _One:
-    """One method on one ensemble."""
+@dataclass
+class _Meter:
+    """Says how far everything is, in frames, and how long the rest takes at the pace so far."""
 
-    method: Method
-    name: str
-    ensemble: str
-    frames: DryFrames
-    ligand: tuple[int, ...]
-    free: FreeStates | None
+    total: int
+    before: int = 0
+    began: float = field(default_factory=time.monotonic)
+
+    def tell(self, listen: Listener, one: Ensemble, done: int) -> None:
+        """Tell how many frames of one ensemble are done, of its three species together."""
+        frames = self.before + done / len(SPECIES)
+        passed = time.monotonic() - self.began
+        left = passed * (self.total - frames) / frames if frames else None
+        text = f"MM-{one.method.upper()}SA of {one.name}"
+        listen(Progress(text, min(1.0, frames / self.total), remaining_s=left))
 
 
 def _run(
-    one: _One, request: MmpbsaRequest, species: Topologies, folder: Path
+    one: Ensemble,
+    request: MmpbsaRequest,
+    species: Topologies,
+    folder: Path,
+    tell: Callable[[int], None],
 ) -> tuple[BindingRun, dict[str, Any]]:
     """Run one method on one ensemble and return what the page and the JSON show."""
     settings, frames, free = request.settings, one.frames, one.free
-    tables = _tables(one, settings, species, folder)
+    tables = run_tables(one, settings, species, folder, tell)
     delta = {k: v for k, v in tables["delta"].items() if k not in INTERNAL}
     found = {name: mean(values) for name, values in delta.items()}
     gas = np.sum([delta[term] for term in GAS_TERMS], axis=0)
@@ -251,28 +222,7 @@ def _run(
     return run, row
 
 
-def _tables(one: _One, settings: Settings, species: Topologies, folder: Path) -> Energies:
-    """Run MMPBSA and see that it used every frame."""
-    path = write_frames(folder, one.frames)
-    every = one.free is not None
-    tables = run_mmpbsa(one.method, species, path, settings, folder=folder, every_term=every)
-    used = len(tables["delta"]["TOTAL"])
-    if used != len(one.frames.positions):
-        raise InputError(
-            f"MMPBSA used {used} of {len(one.frames.positions)} frames of {one.name}: see "
-            f"{folder / 'mmpbsa.log'}."
-        )
-    return tables
-
-
-def species_positions(frames: DryFrames, ligand: tuple[int, ...]) -> dict[str, Array]:
-    """Return the positions of each species in the frames of the complex [Å]."""
-    own = np.isin(frames.atoms, ligand)
-    whole = frames.positions
-    return {"complex": whole, "receptor": whole[:, ~own], "ligand": whole[:, own]}
-
-
-def _checks(one: _One, entropy: InteractionEntropy, check: GbCheck | None) -> list[Verdict]:
+def _checks(one: Ensemble, entropy: InteractionEntropy, check: GbCheck | None) -> list[Verdict]:
     """Return what speaks for the numbers of a run, and what against."""
     name = one.ensemble or one.name
     found = [

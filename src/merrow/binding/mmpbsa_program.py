@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -114,6 +114,7 @@ def run_mmpbsa(
     *,
     folder: Path,
     every_term: bool = False,
+    tell: Callable[[int], None] = lambda _: None,
 ) -> Energies:
     """Run MMPBSA on every frame of a dry trajectory; one trajectory serves all species.
 
@@ -123,7 +124,8 @@ def run_mmpbsa(
         trajectory: Frames of the complex.
         settings: How the solvent is described.
         folder: Receives input, logs and tables.
-        every_term: Whether terms that cancel in one trajectory are told too.
+        every_term: Whether terms that cancel in one trajectory are given too.
+        tell: Called now and then with the number of frames that are done, of all three species.
 
     Raises:
         MissingComponentError: There is no MMPBSA.
@@ -140,7 +142,14 @@ def run_mmpbsa(
         "-y": trajectory,
     }
     decompose = settings.decompose and method == "gb"
-    return _run(input_text(method, settings, masks, decompose=decompose), files, folder)
+    text = input_text(method, settings, masks, decompose=decompose)
+    return _run(text, files, folder, lambda: tell(frames_done(folder)))
+
+
+def frames_done(folder: Path) -> int:
+    """Return how many frames sander has done so far, of all species."""
+    outputs = folder.glob("_MMPBSA_*.mdout.*")
+    return sum(path.read_text(errors="replace").count("BOND    =") for path in outputs)
 
 
 def run_alone(
@@ -163,7 +172,12 @@ def run_alone(
     return _run(input_text(method, settings), files, folder)["complex"]
 
 
-def _run(text: str, files: dict[str, Path], folder: Path) -> Energies:
+def _run(
+    text: str,
+    files: dict[str, Path],
+    folder: Path,
+    meanwhile: Callable[[], None] = lambda: None,
+) -> Energies:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "mmpbsa.in").write_text(text)
     arguments = ["-O", "-i", "mmpbsa.in", "-o", "final.dat", "-eo", "frames.csv"]
@@ -173,7 +187,14 @@ def _run(text: str, files: dict[str, Path], folder: Path) -> Energies:
         # not the whole path: MMPBSA writes it into scripts that end at a space
         arguments += [flag, os.path.relpath(path.resolve(), folder.resolve())]
     beside = Path(sys.executable).parent  # MMPBSA takes the first python3 on PATH
-    run_program("MMPBSA", arguments, folder=folder, log="mmpbsa.log", path_first=beside)
+    run_program(
+        "MMPBSA",
+        arguments,
+        folder=folder,
+        log="mmpbsa.log",
+        path_first=beside,
+        meanwhile=meanwhile,
+    )
     if not (folder / "frames.csv").is_file():
         raise failure("MMPBSA", folder / "mmpbsa.log", "ended with exit code 0")
     return read_frames_table(folder / "frames.csv", alone="-rp" not in files)

@@ -32,7 +32,7 @@ from merrow.executor import (
 )
 from merrow.files import atomic_write
 from merrow.folders import occupied
-from merrow.hydration.state import Failure
+from merrow.hydration.state import Failure, Underway
 from merrow.locks import locked
 from merrow.mps import shared_gpu
 from merrow.progress import Listener, Progress, TimeLimit, say, silent
@@ -44,6 +44,10 @@ DASK = "dask"
 MAX_LOSSES = 3
 """A run whose process is killed so often without finishing a piece has failed."""
 
+LOOK = 5.0
+"""It is looked so often how far the runs are that are under way [s]."""
+LEAST = 0.1
+"""Runs' worth of work that must be done before the time left is told."""
 TABLE_COST = 50
 """The table on the way is not written again before so many times the time that it took."""
 
@@ -160,8 +164,8 @@ class Driver:
                 running[future] = job, before
             if not running:
                 return
-            self._tell([job.name for job, _ in running.values()])
-            ended, _ = wait(running, return_when=FIRST_COMPLETED)
+            self._tell([job for job, _ in running.values()])
+            ended, _ = wait(running, timeout=LOOK, return_when=FIRST_COMPLETED)
             for future in ended:
                 self._take(*running.pop(future), self._outcome(future))
 
@@ -209,17 +213,28 @@ class Driver:
         found = result.headline
         return f"done, {energy(found.value_kcal)} ± {stderr(found.stderr_kcal)} kcal/mol."
 
-    def _tell(self, names: list[str]) -> None:
-        """Tell how many runs ended, and which are under way."""
+    def _tell(self, jobs: list[Job]) -> None:
+        """Tell how many runs ended, and how far each is that is under way."""
+        found = {job.name: job.run(self.folder).read(Underway) for job in jobs}
+        parts = [0.0 if one is None else one.fraction or 0.0 for one in found.values()]
+        words = [
+            name if one is None or one.fraction is None else f"{name} {100 * one.fraction:.0f} %"
+            for name, one in found.items()
+        ]
         done = f"{self.ended} of {self.of} runs ended"
-        way = f"under way: {', '.join(names)}"
-        self.listen(Progress(done, self.ended / self.of, (way,), self._left()))
+        part, way = (self.ended + sum(parts)) / self.of, f"under way: {', '.join(words)}"
+        self.listen(Progress(done, part, (way,), self._left(sum(parts))))
 
-    def _left(self) -> float | None:
-        """Return how long the other runs will take if they are like those that ended [s]."""
-        if not self.ended:
+    def _left(self, begun: float = 0.0) -> float | None:
+        """Return how long the other runs will take if they are like those so far [s].
+
+        Args:
+            begun: Runs' worth of what is done of those that are under way.
+        """
+        done = self.ended + begun
+        if done < LEAST:
             return None
-        return (time.monotonic() - self.began) * (self.of - self.ended) / self.ended
+        return (time.monotonic() - self.began) * (self.of - done) / done
 
     def _time_left(self) -> str:
         left = self._left()

@@ -162,6 +162,7 @@ def _configuration(config: CampaignConfig, row: Row, charges: str, base: Path) -
     }
     control = config.mm_reference and config.potential != MM and config.protocol.route == "direct"
     data |= {"source": source, "mm_reference": control, "both_routes": config.both_routes}
+    data["name"] = row.name[:80]
     return HydrationConfig.checked(data, source=f"line {row.line} ({row.name})")
 
 

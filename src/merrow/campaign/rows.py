@@ -69,23 +69,24 @@ def read_rows(path: Path, columns: Mapping[str, str]) -> list[Row]:
     """Read the table.
 
     Args:
-        path: The table, with commas, semicolons or tabs between its columns.
+        path: The table, with commas, semicolons or tabs between its columns; lines above its header
+            that begin with # are comments.
         columns: Column of the file for a key; a key that is not named has a column of its name.
 
     Raises:
         InputError: The file cannot be read, lacks columns, or has a name twice.
     """
-    text = _text(path)
+    text, above = _below_comments(_text(path))
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True, delimiter=_separator(text))
     try:
         keys = _columns(path, tuple(reader.fieldnames or ()), columns)
         rows = [
-            _row(reader.line_num, cells, keys)
+            _row(above + reader.line_num, cells, keys)
             for cells in reader
             if any(v.strip() for v in cells.values() if isinstance(v, str))
         ]
     except csv.Error as error:
-        raise InputError(f"{path}, line {reader.line_num}: not CSV ({error}).") from error
+        raise InputError(f"{path}, line {above + reader.line_num}: not CSV ({error}).") from error
     if not rows:
         raise InputError(f"{path} has no molecule below its header.")
     seen: dict[str, Row] = {}
@@ -111,6 +112,13 @@ def _text(path: Path) -> str:
         raise InputError(f"there is no table {path}; give a CSV file.") from error
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path} cannot be read as text in UTF-8; give a CSV file.") from error
+
+
+def _below_comments(text: str) -> tuple[str, int]:
+    """Return a table without the lines above its header that begin with #, and their number."""
+    lines = text.splitlines(keepends=True)
+    count = next((k for k, line in enumerate(lines) if not line.startswith("#")), len(lines))
+    return "".join(lines[count:]), count
 
 
 def _separator(text: str) -> str:

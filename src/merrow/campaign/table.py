@@ -79,8 +79,8 @@ def write_results(folder: Path, *, final: bool = True) -> CampaignResult:
         InputError: The folder holds no campaign.
     """
     jobs = read_jobs(folder)
-    config = _configuration(folder)
-    rows = _with_spread([_row(folder, job) for job in jobs])
+    config = read_config(folder)
+    rows = _with_spread([job_row(folder, job) for job in jobs])
     data = CampaignData(folder.resolve().name, config.potential, config.protocol.name, rows)
     if final:
         data = replace(
@@ -116,7 +116,12 @@ def _with_spread(rows: list[CampaignRow]) -> tuple[CampaignRow, ...]:
     return tuple(replace(row, charges_spread=spread.get(row.name)) for row in rows)
 
 
-def _configuration(folder: Path) -> CampaignConfig:
+def read_config(folder: Path) -> CampaignConfig:
+    """Return what a campaign was asked.
+
+    Raises:
+        InputError: The folder holds none.
+    """
     path = folder / CAMPAIGN_FILE
     try:
         text = path.read_text(encoding="utf-8")
@@ -125,7 +130,7 @@ def _configuration(folder: Path) -> CampaignConfig:
     return CampaignConfig.from_yaml(text, source=str(path))
 
 
-def _row(folder: Path, job: Job) -> CampaignRow:
+def job_row(folder: Path, job: Job) -> CampaignRow:
     """Return what is known about a run now."""
     run, row = job.run(folder), job.row
     status, why, result = "pending", "", None

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,11 +11,14 @@ import typer
 
 from merrow.campaign.asked import campaign_config, place_of
 from merrow.cli.choices import KernelOption, PlatformOption
+from merrow.cli.dry_run import DryRunOption, resources, tell_cost
 from merrow.errors import IncompleteError, InputError, MerrowError
 from merrow.hydration.asked import minutes_of
 from merrow.hydration.protocol import PROTOCOLS
 
 if TYPE_CHECKING:
+    from merrow.campaign.config import CampaignConfig
+    from merrow.campaign.driver import ComputeBackend
     from merrow.campaign.table import CampaignResult
 
 
@@ -79,7 +83,7 @@ def run(
     target_stderr: TargetStderr = None,
     mm_reference: MmReference = True,
     both_routes: BothRoutes = False,
-    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 2025,
+    seed: Annotated[int, typer.Option(help="Random seed.")] = 2025,
     repeats: RepeatsOfRun = None,
     platform: PlatformOption = "auto",
     mm_kernel: KernelOption = "auto",
@@ -87,6 +91,7 @@ def run(
     workers: Annotated[int | None, typer.Option(help="Runs at a time.", min=1)] = None,
     cluster: ClusterFile = None,
     max_time: MaxTime = None,
+    dry_run: DryRunOption = False,
     full: FullOption = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print results.json at the end.")] = False,
 ) -> None:
@@ -115,9 +120,12 @@ def run(
     from merrow.report.progress_line import ProgressLine  # noqa: PLC0415
 
     backend = ComputeBackend(name, workers, file, minutes)
+    if dry_run:
+        _tell_cost(config, out, base=table.parent, backend=backend, as_json=as_json)
+        return
     with ProgressLine() as line:
         result = run_campaign(config, out, base=table.parent, backend=backend, listen=line.listen)
-    _show(result, as_json=as_json, full=full)
+    show_campaign(result, as_json=as_json, full=full)
     _end(result)
 
 
@@ -131,7 +139,33 @@ def report(
     """Make table, statistics and page again from what the runs have found so far."""
     from merrow.campaign.table import write_results  # noqa: PLC0415
 
-    _show(write_results(folder), as_json=as_json, full=full)
+    show_campaign(write_results(folder), as_json=as_json, full=full)
+
+
+def _tell_cost(
+    config: CampaignConfig, out: Path, *, base: Path, backend: ComputeBackend, as_json: bool
+) -> None:
+    from merrow.campaign.cost import CampaignCost, campaign_cost  # noqa: PLC0415
+    from merrow.report.text import duration  # noqa: PLC0415
+
+    def lines(cost: CampaignCost) -> Iterator[str]:
+        refused = f", {cost.refused} cannot be computed" if cost.refused else ""
+        yield (
+            f"{config.table}: {cost.runs} runs to do, {cost.at_a_time} at a time{refused}; "
+            f"{config.potential}, {config.protocol.name}"
+        )
+        if cost.runs:
+            yield (
+                f"  {duration(60 * cost.least_minutes)} of sampling at least, "
+                f"{duration(60 * cost.most_minutes)} at most; measured: {', '.join(cost.probes)}"
+            )
+            yield resources(cost.memory_mib, cost.disk_mib, out)
+
+    tell_cost(
+        lambda listen: campaign_cost(config, out, base=base, backend=backend, listen=listen),
+        lambda cost: [*lines(cost)],
+        as_json=as_json,
+    )
 
 
 def _columns(text: str | None) -> dict[str, str]:
@@ -144,7 +178,8 @@ def _columns(text: str | None) -> dict[str, str]:
     return found
 
 
-def _show(result: CampaignResult, *, as_json: bool, full: bool) -> None:
+def show_campaign(result: CampaignResult, *, as_json: bool, full: bool) -> None:
+    """Print the answer of a campaign."""
     from rich.console import Console  # noqa: PLC0415
 
     from merrow.campaign.report.files import campaign_json  # noqa: PLC0415

@@ -14,6 +14,7 @@ from merrow.errors import MerrowError
 
 def doctor(
     *,
+    full: Annotated[bool, typer.Option("--full", help="Every line whole.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
 ) -> None:
     """Look at programs, kernels, devices and weights, and compare each device with Reference."""
@@ -31,6 +32,6 @@ def doctor(
         content = {"versions": versions(), "checks": [asdict(check) for check in checks]}
         typer.echo(json.dumps(content, indent=2))
     else:
-        Console().print(check_table(checks))
+        Console().print(check_table(checks, full=full))
     if failed:
         raise MerrowError(f"this machine computes wrongly, see above: {', '.join(failed)}.")

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""How is a hydration free energy asked for? `merrow hydration`, `merrow run`, `merrow init`."""
+"""How is a hydration free energy asked for? `merrow hydration` and `merrow run`."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,19 +11,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from merrow.cli.choices import ContinueOption, KernelOption, PlatformOption
+from merrow.cli.dry_run import DryRunOption, resources, tell_cost
 from merrow.errors import InputError
 from merrow.hydration.asked import hydration_config
-from merrow.hydration.config import HydrationConfig, Source
-from merrow.hydration.protocol import PROTOCOLS, REPEATS, Protocol
+from merrow.hydration.config import HydrationConfig
+from merrow.hydration.protocol import PROTOCOLS
 
 if TYPE_CHECKING:
     from merrow.hydration.result import HydrationResult
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print result.json at the end.")]
-DryRunOption = Annotated[
-    bool,
-    typer.Option("--dry-run", help="Prepare and measure; tell time, memory and disk; no sampling."),
-]
 FullOption = Annotated[bool, typer.Option("--full", help="Print everything at the end.")]
 SolvateOption = Annotated[
     str | None, typer.Option(help='"tip3p": put a gas-phase prmtop into water.')
@@ -62,6 +60,9 @@ ExptOption = Annotated[
         "FreeSolv's database.txt, or CSV with smiles and expt_kcal."
     ),
 ]
+NameOption = Annotated[str | None, typer.Option(help="Name of the molecule in answer and report.")]
+NOT_ASKED = {"dry_run", "full", "as_json"}
+"""Options of the command that are no settings of a run."""
 BothOption = Annotated[
     bool, typer.Option("--both-routes", help="Sample both routes and say whether they agree.")
 ]
@@ -87,43 +88,21 @@ def hydration(
     max_time: TimeOption = None,
     mm_reference: ReferenceOption = False,
     both_routes: BothOption = False,
-    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 2025,
+    seed: Annotated[int, typer.Option(help="Random seed.")] = 2025,
     repeats: RepeatsOption = None,
     processes: Annotated[int | None, typer.Option(help="Processes at a time.", min=1)] = None,
     platform: PlatformOption = "auto",
     continue_on: ContinueOption = None,
     mm_kernel: KernelOption = "auto",
     expt: ExptOption = None,
+    name: NameOption = None,
     dry_run: DryRunOption = False,
     full: FullOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Compute the hydration free energy of a molecule with an ML/MM Hamiltonian."""
-    config = hydration_config(
-        source,
-        inpcrd,
-        out=out,
-        potential=potential,
-        weights=weights,
-        protocol=protocol,
-        settings=settings,
-        route=route,
-        ml_mask=ml_mask,
-        solvate=solvate,
-        charges=charges,
-        gaff=gaff,
-        target_stderr=target_stderr,
-        max_time=max_time,
-        mm_reference=mm_reference,
-        both_routes=both_routes,
-        seed=seed,
-        repeats=repeats,
-        processes=processes,
-        platform=platform,
-        continue_on=continue_on,
-        mm_kernel=mm_kernel,
-        expt=expt,
-    )
+    asked = dict(locals())  # options have the names of the arguments
+    config = hydration_config(**{key: asked[key] for key in asked if key not in NOT_ASKED})
     if dry_run:
         _tell_cost(config, out, as_json=as_json)
         return
@@ -161,50 +140,24 @@ def run(
     _run(config, out or here, base=here.resolve(), full=full, as_json=as_json)
 
 
-def init(
-    task: Annotated[str, typer.Argument(help='What to configure: "hydration".')],
-) -> None:
-    """Print the table of protocols and a complete run.yaml with the defaults."""
-    if task != "hydration":
-        raise InputError(
-            f"there is nothing to configure for {task!r}; try `merrow init hydration`."
-        )
-    typer.echo("# The protocols; `protocol:` below may hold any change of them.")
-    for name in Protocol.model_fields:
-        values = [getattr(p, name) for p in PROTOCOLS.values()]
-        shown = [f"{len(v.states)} states" if name == "schedule" else str(v) for v in values]
-        typer.echo("# " + f"{name:<28}" + "".join(f"{value:<16}" for value in shown))
-    asked = "".join(f"{REPEATS[name] or 'one per core':<16}" for name in PROTOCOLS)
-    typer.echo(f"# {'repeats':<28}{asked}")
-    config = HydrationConfig(source=Source(kind="smiles", smiles="CO"))
-    typer.echo(config.to_yaml(), nl=False)
-
-
 def _tell_cost(config: HydrationConfig, out: Path, *, as_json: bool) -> None:
-    from merrow.hydration.cost import estimate_cost, prepare_hydration  # noqa: PLC0415
-    from merrow.progress import Progress  # noqa: PLC0415
-    from merrow.report.progress_line import ProgressLine  # noqa: PLC0415
+    from merrow.hydration.cost import Cost  # noqa: PLC0415
+    from merrow.hydration.cost import dry_run as measure  # noqa: PLC0415
     from merrow.report.text import duration  # noqa: PLC0415
 
-    with ProgressLine(quiet=as_json) as line:
-        line.listen(Progress("preparing the system", known=False))
-        context = prepare_hydration(config, out, base=Path())
-        line.listen(Progress("measuring", 1.0, known=False))
-        cost = estimate_cost(context)
-    if as_json:
-        typer.echo(cost.to_json(), nl=False)
-        return
-    source = config.source
-    what = source.smiles or source.structure or source.prmtop
-    typer.echo(f"{what}: {config.potential}, {config.protocol.name}, {config.protocol.route} route")
-    typer.echo(
-        f"  {duration(60 * cost.least_minutes)} of sampling at least, "
-        f"{duration(60 * cost.most_minutes)} at most, with {cost.processes} processes at a time"
-    )
-    steps = ", ".join(f"{name} {ms:.3g}" for name, ms in cost.milliseconds.items())
-    typer.echo(f"  ms a step: {steps}")
-    typer.echo(f"  memory {cost.memory_mib:.0f} MiB, disk up to {cost.disk_mib:.0f} MiB in {out}")
-    typer.echo("  prepared, nothing sampled: the same command without --dry-run goes on from here")
+    def lines(cost: Cost) -> Iterator[str]:
+        source, protocol = config.source, config.protocol
+        what = source.smiles or source.structure or source.prmtop
+        yield f"{what}: {config.potential}, {protocol.name}, {protocol.route} route"
+        yield (
+            f"  {duration(60 * cost.least_minutes)} of sampling at least, "
+            f"{duration(60 * cost.most_minutes)} at most, {cost.processes} processes at a time"
+        )
+        steps = ", ".join(f"{name} {ms:.3g}" for name, ms in cost.milliseconds.items())
+        yield f"  ms a step: {steps}"
+        yield resources(cost.memory_mib, cost.disk_mib, out)
+
+    tell_cost(lambda _: measure(config, out, base=Path()), lambda c: [*lines(c)], as_json=as_json)
 
 
 def _run(config: HydrationConfig, out: Path, *, base: Path, full: bool, as_json: bool) -> None:
@@ -219,10 +172,11 @@ def _run(config: HydrationConfig, out: Path, *, base: Path, full: bool, as_json:
 
         with ProgressLine(quiet=as_json) as line:
             result = run_hydration(config, out, base=base, listen=line.listen, executor=executor)
-    _show(result, out, as_json=as_json, full=full)
+    show_result(result, out, as_json=as_json, full=full)
 
 
-def _show(result: HydrationResult, out: Path, *, as_json: bool, full: bool) -> None:
+def show_result(result: HydrationResult, out: Path, *, as_json: bool, full: bool) -> None:
+    """Print the answer of a run."""
     from rich.console import Console  # noqa: PLC0415
 
     from merrow.hydration.report.answer import render_answer  # noqa: PLC0415

@@ -22,11 +22,14 @@ from merrow.cli.analyze import analyze
 from merrow.cli.bench import bench
 from merrow.cli.doctor import doctor
 from merrow.cli.energy import energy
-from merrow.cli.hydration import hydration, init, run
+from merrow.cli.hydration import hydration, run
+from merrow.cli.init import completion, init
 from merrow.cli.md import md
 from merrow.cli.mmpbsa import mmpbsa
+from merrow.cli.report import report
 from merrow.cli.sander import SANDER_FLAGS, sander, serve
 from merrow.cli.simulate import simulate
+from merrow.cli.status import status
 from merrow.errors import IncompleteError, InputError, MerrowError, first_line
 from merrow.process import OPENMM_THREADS, StopSignals, end_children, quiet_libraries
 
@@ -45,7 +48,10 @@ app.command("mmpbsa")(mmpbsa)
 app.command("md")(md)
 app.command("simulate")(simulate)
 app.command("run")(run)
+app.command("status")(status)
+app.command("report")(report)
 app.command("init")(init)
+app.command("completion")(completion)
 app.command("sander", context_settings=SANDER_FLAGS)(sander)
 app.command("serve")(serve)
 app.command("bench")(bench)

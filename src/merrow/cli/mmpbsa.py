@@ -4,14 +4,18 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from merrow.cli.dry_run import DryRunOption, resources, tell_cost
 from merrow.errors import InputError
 
 if TYPE_CHECKING:
+    from merrow.binding.ensembles import MmpbsaRequest
+    from merrow.binding.mmpbsa_cost import MmpbsaCost
     from merrow.binding.mmpbsa_program import Method
 
 FreeLigand = Annotated[
@@ -57,14 +61,17 @@ def mmpbsa(
     temperature: Annotated[
         float, typer.Option(help="For the interaction entropy [K].", min=1.0)
     ] = 298.15,
+    dry_run: DryRunOption = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
 ) -> None:
     """Estimate a binding energy by AmberTools' MM-PBSA or MM-GBSA, with errors."""
     # parmed and matplotlib load here, which --help must not wait for
+    from merrow.binding.ensembles import MmpbsaRequest  # noqa: PLC0415
     from merrow.binding.free_states import free_request  # noqa: PLC0415
-    from merrow.binding.mmpbsa import MmpbsaRequest  # noqa: PLC0415
     from merrow.binding.mmpbsa import mmpbsa as run  # noqa: PLC0415
+    from merrow.binding.mmpbsa_cost import mmpbsa_cost  # noqa: PLC0415
     from merrow.binding.mmpbsa_program import Settings  # noqa: PLC0415
+    from merrow.report.progress_line import ProgressLine  # noqa: PLC0415
 
     ligand, receptor = (free_ligand_prmtop, free_ligand), (free_receptor_prmtop, free_receptor)
     request = MmpbsaRequest(
@@ -79,7 +86,24 @@ def mmpbsa(
         temperature=temperature,
         settings=Settings(igb, salt, surface_tension, decompose),
     )
-    _show(run(request), out, as_json=as_json)
+    if dry_run:
+        tell_cost(lambda _: mmpbsa_cost(request), partial(_cost, request), as_json=as_json)
+        return
+    with ProgressLine(quiet=as_json, terminal_only=True) as line:
+        answer = run(request, line.listen)
+    _show(answer, out, as_json=as_json)
+
+
+def _cost(request: MmpbsaRequest, cost: MmpbsaCost) -> list[str]:
+    from merrow.report.text import duration  # noqa: PLC0415
+
+    frames = ", ".join(f"{count} frames of {name}" for name, count in cost.frames.items())
+    each = ", ".join(f"{method} {s:.2g} s a frame" for method, s in cost.seconds_per_frame.items())
+    return [
+        f"{request.prmtop}, ligand {request.ligand_mask}: {frames}",
+        f"  about {duration(60 * cost.minutes)}: {each}",
+        resources(cost.memory_mib, cost.disk_mib, request.out),
+    ]
 
 
 def _methods(text: str) -> tuple[Method, ...]:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 MANY = 20
 """Elements above which only the first and the last are shown."""
+FEW = 7
+"""The same in the short list."""
 WIDTHS = (8, 14, 9, 14, 8, 8)
 """Of the columns of a comparison."""
 
@@ -29,16 +31,23 @@ app = typer.Typer(help="List potentials, fetch their weights, check them.", no_a
 
 @app.command("list")
 def list_models(
-    *, as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False
+    *,
+    full: Annotated[
+        bool, typer.Option("--full", help="Charges, licence, citation, place of the weights too.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
 ) -> None:
-    """List all potentials: elements, level of theory, licence, citation, weights."""
+    """List all potentials with their elements, level of theory, licence and weights."""
     rows = [_row_or_problem(name) for name in potential_names()]
     if as_json:
         typer.echo(json.dumps(rows, indent=1))
-        return
-    for row in rows:
-        _show(row)
-    typer.echo(f"Others are written as {', '.join((*generic_names(), 'mm', 'mm:FILE'))}.")
+    elif full:
+        for row in rows:
+            _show(row)
+        typer.echo(f"Others are written as {', '.join((*generic_names(), 'mm', 'mm:FILE'))}.")
+    else:
+        for line in _short_list(rows):
+            typer.echo(line)
 
 
 @app.command("describe")
@@ -47,7 +56,7 @@ def describe_model(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
 ) -> None:
-    """Tell what one potential is and knows, and how fast it is on this machine."""
+    """Describe one potential: elements, level of theory, licence, and its speed on this machine."""
     if name == "mm":
         about = "the prmtop's own terms: every element and charge; no weights to fetch"
         typer.echo(json.dumps({"name": name, "about": about}) if as_json else f"mm  {about}")
@@ -225,6 +234,36 @@ def _check(family: Family, name: str, path: Path) -> bool:
     typer.echo(f"{name:<9} ok: {path}")
     typer.echo(f"{'':<9} {told}")
     return True
+
+
+def _short_list(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """Yield a line for each potential; sizes of a model that differ in nothing else share one."""
+    lines: dict[tuple[str, ...], list[str]] = {}
+    for row in rows:
+        stem, _, size = row["name"].rpartition("-")
+        cells = (row["problem"],) if "problem" in row else _short_cells(row)
+        lines.setdefault((stem, *cells) if stem else (size, *cells), []).append(size)
+    yield _columns("potential", "elements", "level of theory", "weights")
+    for (stem, *rest), sizes in lines.items():
+        name = stem if sizes == [stem] else f"{stem}-{'|'.join(sizes)}"
+        yield f"{name}: does not load: {rest[0]}" if len(rest) == 1 else _columns(name, *rest)
+    names = ", ".join(f"{name.partition(':')[0]}:" for name in generic_names())
+    yield f"others (--full): {names}, mm"
+    yield "licences and citations: --full; weights to get: merrow models get NAME"
+
+
+def _short_cells(row: dict[str, Any]) -> tuple[str, ...]:
+    elements = (row["elements"] or "any").split(", ")
+    many = len(elements) > FEW
+    return (
+        f"{elements[0]} to {elements[-1]} ({len(elements)})" if many else " ".join(elements),
+        row["level_of_theory"].partition(",")[0].replace(" with density fitting", " (df)"),
+        "here" if row["weights"] else "to get" if row["fetchable"] else "none",
+    )
+
+
+def _columns(name: str, elements: str, level: str, weights: str) -> str:
+    return f"{name:<29}  {elements:<14}  {level:<24}  {weights}"
 
 
 def _show(row: dict[str, Any]) -> None:

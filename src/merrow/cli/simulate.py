@@ -3,16 +3,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from merrow.cli.choices import KernelOption, PlatformOption
+from merrow.cli.dry_run import DryRunOption, resources, tell_cost
 from merrow.errors import InputError
 
 if TYPE_CHECKING:
     from merrow.md.simulate_config import SimulationConfig
+
+ReferenceOption = Annotated[
+    bool, typer.Option("--mm-reference", help="Run the same with MM alone beside it.")
+]
+BeforeOption = Annotated[float, typer.Option("--equilibration", help="Before production [ps].")]
+LengthOption = Annotated[float, typer.Option("--length", help="Production [ps]; may grow later.")]
 
 
 def simulate(
@@ -23,18 +31,12 @@ def simulate(
     *,
     potential: Annotated[str, typer.Option(help="As `merrow models list` names it.")] = "ani2x",
     weights: Annotated[Path | None, typer.Option(help="File of its weights.")] = None,
-    mm_reference: Annotated[
-        bool, typer.Option("--mm-reference", help="Run the same with MM alone beside it.")
-    ] = False,
-    length_ps: Annotated[
-        float, typer.Option("--length", help="Production [ps]; may grow later.")
-    ] = 1000.0,
+    mm_reference: ReferenceOption = False,
+    length_ps: LengthOption = 1000.0,
     chunk_ps: Annotated[
         float, typer.Option("--chunk", help="Production in one piece [ps].")
     ] = 50.0,
-    equilibration_ps: Annotated[
-        float, typer.Option("--equilibration", help="Before production [ps].")
-    ] = 200.0,
+    equilibration_ps: BeforeOption = 200.0,
     frame_interval_ps: Annotated[
         float, typer.Option("--frame-interval", help="Between two frames [ps].")
     ] = 1.0,
@@ -49,13 +51,15 @@ def simulate(
     restraint_kcal_per_angstrom2: Annotated[
         float, typer.Option("--restraint", help="k of k·d² in heating [kcal/mol/Å²].")
     ] = 5.0,
-    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 2025,
+    seed: Annotated[int, typer.Option(help="Random seed.")] = 2025,
     platform: PlatformOption = "auto",
     mm_kernel: KernelOption = "auto",
     minutes: Annotated[
         float | None, typer.Option("--max-minutes", help="Begin no stage that ends later.")
     ] = None,
+    dry_run: DryRunOption = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
 ) -> None:
     """Minimise, heat, relax the box and produce, ML/MM or with MM beside it; resumable."""
     given = dict(locals())  # options have the names of the keys
@@ -68,11 +72,37 @@ def simulate(
     files = {"prmtop": prmtop, "inpcrd": inpcrd, "weights": weights}
     asked |= {key: str(path.resolve()) for key, path in files.items() if path is not None}
     config = SimulationConfig.checked(asked, source="merrow simulate")
-    with ProgressLine(quiet=quiet) as line:
+    if dry_run:
+        _tell_cost(config, out, as_json=as_json)
+        return
+    with ProgressLine(quiet=quiet or as_json) as line:
         found = run(config, out, minutes=minutes, listen=line.listen)
+    if as_json:
+        typer.echo(found.to_json(), nl=False)
+        return
     for leg, paths in found.trajectories.items():
         typer.echo(f"{found.length:g} ps of {leg} in {len(paths)} files, {out / leg}/prod-*.nc")
     typer.echo(_next(config, out))
+
+
+def _tell_cost(config: SimulationConfig, out: Path, *, as_json: bool) -> None:
+    from merrow.md.cost import SimulationCost, simulation_cost  # noqa: PLC0415
+    from merrow.report.text import duration  # noqa: PLC0415
+
+    def lines(cost: SimulationCost) -> Iterator[str]:
+        legs = "ML/MM and MM" if config.mm_reference else "ML/MM"
+        yield (
+            f"{config.prmtop}: {legs}, {config.length_ps:g} ps of production after "
+            f"{config.equilibration_ps:g} ps, {cost.stages} stages to do"
+        )
+        speeds = (
+            f"{leg} {ms:.3g} ms a step, {cost.ns_per_day[leg]:.3g} ns/day"
+            for leg, ms in cost.milliseconds.items()
+        )
+        yield f"  about {duration(60 * cost.minutes)}: {'; '.join(speeds)}"
+        yield resources(cost.memory_mib, cost.disk_mib, out)
+
+    tell_cost(lambda _: simulation_cost(config, out), lambda cost: [*lines(cost)], as_json=as_json)
 
 
 def _next(config: SimulationConfig, out: Path) -> str:

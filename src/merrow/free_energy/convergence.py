@@ -116,7 +116,7 @@ def judge_repeats(within: float, between: float | None, freedom: float, *, repea
         repeats: Number of repeats, for the sentence.
     """
     if between is None:
-        words = "There is one repeat, so nothing tells whether another run would agree."
+        words = "There is one repeat only, so agreement between runs cannot be judged."
         return verdict("repeats", False, words, "run at least two repeats: --repeats 2")
     p = chance_of_agreement(within, between, freedom)
     said = (

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from pymbar import timeseries
 
 from merrow.free_energy.frames import relative_potential
+from merrow.mbar_libraries import timeseries
 from merrow.samples import Array, IntArray, LambdaState, WindowSamples
 from merrow.uncertainty import MIN_SERIES, inefficiency
 

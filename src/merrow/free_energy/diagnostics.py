@@ -41,7 +41,7 @@ def judge_equilibration(samples: WindowSamples, rows: Correlation) -> Verdict:
     return verdict(
         "equilibration",
         False,
-        f"{words}, most of them at {worst.words}; at most {100 * MAX_DISCARD:.0f} % ever are.",
+        f"{words}, most of them at {worst.words}; never more than {100 * MAX_DISCARD:.0f} %.",
         "lengthen equilibration and equilibration_per_state, or sample longer",
     )
 
@@ -57,7 +57,7 @@ def judge_correlation(samples: WindowSamples, rows: Correlation) -> Verdict:
     )
     ok = bool(counts[k] >= LEAST_INDEPENDENT)
     if ok:
-        return verdict("correlation", True, f"Every state has independent rows enough: {said}.")
+        return verdict("correlation", True, f"Every state has enough independent rows: {said}.")
     advice = f"an error from fewer than {LEAST_INDEPENDENT:.0f} is itself uncertain: sample longer"
     return verdict("correlation", False, f"Few independent rows: {said}.", advice)
 
@@ -169,8 +169,8 @@ def judge_spread(spread: Array, n_atoms: int) -> Verdict:
         "ensemble",
         False,
         f"The members of the potential disagree: {said}.",
-        "the molecule, or a shape that it took, is unlike what the potential was trained on: look "
-        "at these frames, and compare with another potential",
+        "the molecule, or one of its conformations, is unlike what the potential was trained on: "
+        "look at these frames, and compare with another potential",
     )
 
 

@@ -18,9 +18,6 @@ from dataclasses import dataclass, field
 from itertools import chain, pairwise
 
 import numpy as np
-from pymbar import MBAR
-from pymbar.other_estimators import bar
-from pymbar.utils import BoundsError, ConvergenceError, ParameterError
 
 from merrow.errors import NumericsError
 from merrow.free_energy.convergence import BAD_OVERLAP
@@ -28,6 +25,7 @@ from merrow.free_energy.decorrelate import split, thin
 from merrow.free_energy.estimate import ErrorParts
 from merrow.free_energy.estimators import AWAY_FROM_ZERO
 from merrow.free_energy.stored import Estimate, GibbsBogoliubov, PhaseBounds, Verdict, verdict
+from merrow.mbar_libraries import MBAR, BoundsError, ConvergenceError, ParameterError, bar
 from merrow.samples import Array, IntArray
 from merrow.uncertainty import blocks_of, inefficiency, jackknife_variance
 from merrow.units import KCAL_PER_KJ, thermal_energy

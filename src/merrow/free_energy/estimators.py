@@ -17,8 +17,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from alchemlyb.estimators import BAR, MBAR, TI, TI_GQ
-from pymbar.utils import BoundsError, ConvergenceError, ParameterError
 
 from merrow.errors import NumericsError
 from merrow.free_energy.decorrelate import Correlation, correlation
@@ -26,6 +24,15 @@ from merrow.free_energy.estimate import PathEstimate
 from merrow.free_energy.frames import dhdl, u_nk
 from merrow.free_energy.schedule import COMPONENT, Rule, weights
 from merrow.free_energy.spread import chains, check_rows, differences, path_estimate
+from merrow.mbar_libraries import (
+    ALCHEMLYB_MBAR,
+    BAR,
+    TI,
+    TI_GQ,
+    BoundsError,
+    ConvergenceError,
+    ParameterError,
+)
 from merrow.samples import Array, WindowSamples
 from merrow.units import KCAL_PER_KJ, thermal_energy
 
@@ -46,7 +53,7 @@ class MbarFit:
 
     delta: Array
     stderr: Array
-    estimator: MBAR
+    estimator: ALCHEMLYB_MBAR
 
     @cached_property
     def overlap(self) -> Array:
@@ -139,7 +146,7 @@ def fit_mbar(samples: WindowSamples, guess: Array | None = None) -> MbarFit:
         guess = _fit(BAR(), table).delta_f_.iloc[0].to_numpy()
     added = np.full(len(guess), AWAY_FROM_ZERO - min(guess[1:], default=0.0))
     added[0] = 0.0
-    fitted = _fit(MBAR(initial_f_k=guess + added), table + added)
+    fitted = _fit(ALCHEMLYB_MBAR(initial_f_k=guess + added), table + added)
     delta = fitted.delta_f_.to_numpy() - (added - added[:, None])
     return MbarFit(delta, fitted.d_delta_f_.to_numpy(), fitted)
 

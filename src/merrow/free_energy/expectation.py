@@ -14,8 +14,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from pymbar import MBAR
-from pymbar.utils import BoundsError, ConvergenceError, ParameterError
 
 from merrow.errors import NumericsError
 from merrow.free_energy.decorrelate import Correlation, correlation, split
@@ -24,6 +22,7 @@ from merrow.free_energy.estimators import fit_mbar
 from merrow.free_energy.frames import relative_potential
 from merrow.free_energy.spread import blocks, check_rows
 from merrow.free_energy.stored import Estimate
+from merrow.mbar_libraries import MBAR, BoundsError, ConvergenceError, ParameterError
 from merrow.samples import Array, IntArray, WindowSamples
 from merrow.uncertainty import between_repeats, standard_error_of_mean, within_repeats
 from merrow.units import KCAL_PER_KJ, thermal_energy

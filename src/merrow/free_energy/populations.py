@@ -45,8 +45,8 @@ def judge_populations(
         return verdict(
             name,
             False,
-            f"There is one run alone in {phase}: nothing tells whether another conformer at the "
-            "start would give another answer; ask for --repeats 2.",
+            f"There is only one run in {phase}, so it is not known whether another starting "
+            "conformer would give another answer; ask for --repeats 2.",
         )
     if min(np.sum(groups == g) for g in labels) < LEAST_ROWS:
         return verdict(

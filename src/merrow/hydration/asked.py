@@ -26,6 +26,8 @@ TOPOLOGIES = (".prmtop", ".parm7", ".prm7", ".parm", ".top")
 """Names of a prmtop that is not there; one that is there is known by its content."""
 PAPER_ROUTES = {"R1": "direct", "R2": "endpoint"}
 """Other names of the routes that the command line understands."""
+EXPT_KEYS = ("expt_kcal", "expt_stderr_kcal")
+"""Settings that `--expt` means: a measured value and its error."""
 MINUTES = {"": 1.0, "s": 1 / 60, "m": 1.0, "min": 1.0, "h": 60.0, "d": 1440.0}
 """Minutes in each unit of time that --max-time knows."""
 
@@ -55,6 +57,7 @@ def hydration_config(
     continue_on: str | None = None,
     mm_kernel: str = "auto",
     expt: str | float | None = None,
+    name: str | None = None,
     where: str = "the command line",
 ) -> HydrationConfig:
     """Return the settings of a run; the arguments are the options of `merrow hydration`.
@@ -67,9 +70,7 @@ def hydration_config(
     Raises:
         InputError: They do not fit together.
     """
-    if both_routes and route is None:
-        route = "direct"  # the headline of both
-    value, error = measured(None if expt is None else str(expt), str(source))
+    route = route or ("direct" if both_routes else None)  # the headline of both
     limits = {"target_stderr_kcal": target_stderr, "maximum_minutes": minutes_of(max_time)}
     overrides = overrides_of(settings, route=route, **limits)
     return HydrationConfig.checked(
@@ -86,8 +87,8 @@ def hydration_config(
             "platform": platform,
             "continue_on": continue_on,
             "mm_kernel": mm_kernel,
-            "expt_kcal": value,
-            "expt_stderr_kcal": error,
+            **measured(expt, str(source)),
+            "name": name,
         },
         source=where,
     )
@@ -131,22 +132,23 @@ def source_of(
     return {"kind": "smiles", "smiles": source, "charges": charges, "gaff": gaff}
 
 
-def measured(expt: str | None, source: str) -> tuple[float | None, float | None]:
+def measured(expt: str | float | None, source: str) -> dict[str, float | None]:
     """Return the measured value and its error [kcal/mol] that `--expt` means.
 
     Raises:
         InputError: It is no value, and no table that names the molecule.
     """
     if expt is None:
-        return None, None
+        return {}
+    expt = str(expt)
     from merrow.ambertools.molecule import read_molecule  # noqa: PLC0415
     from merrow.hydration.measured import read_value, value_in_table  # noqa: PLC0415
 
     if not Path(expt).is_file():
-        return read_value(expt)
+        return dict(zip(EXPT_KEYS, read_value(expt), strict=True))
     bare = is_prmtop(Path(source))  # atoms and bonds, but no SMILES
     found = value_in_table(Path(expt), None if bare else read_molecule(source).smiles)
-    return found.value_kcal, found.stderr_kcal
+    return dict(zip(EXPT_KEYS, (found.value_kcal, found.stderr_kcal), strict=True))
 
 
 def repeats_of(protocol: str, out: Path) -> int:
@@ -163,14 +165,15 @@ def minutes_of(text: str | float | None) -> float | None:
     """Return a time such as 90, "90", "45m" or "12h" in minutes.
 
     Raises:
-        InputError: It is no time above zero.
+        InputError: It is not a time above zero.
     """
     if text is None:
         return None
     found = re.fullmatch(r"([0-9]*\.?[0-9]+) *([a-z]*)", str(text).strip().lower())
     if found is None or found[2] not in MINUTES or float(found[1]) <= 0.0:
         raise InputError(
-            f"--max-time {text!r} is no time; give minutes above zero, or such as 45m, 12h or 2d."
+            f"--max-time {text!r} is not a time; give minutes above zero, or such as "
+            "45m, 12h or 2d."
         )
     return float(found[1]) * MINUTES[found[2]]
 

@@ -18,6 +18,8 @@ STOPPING_KEYS = (
     "maximum_minutes",
 )
 """Settings of a protocol that say when sampling ends, not what is sampled."""
+SHOWN_KEYS = ("expt_kcal", "expt_stderr_kcal", "name")
+"""Settings that the report shows, and that change nothing else."""
 
 
 ChargeModel = Literal["bcc", "abcg2", "file", "prmtop"]
@@ -102,7 +104,7 @@ class HydrationConfig(Settings):
     both_routes: bool = False
     """Sample by both routes, direct (the headline) and endpoint (the check): do they agree?"""
     seed: int = Field(2025, ge=0, lt=2**31)
-    """Seed of everything random."""
+    """Random seed."""
     repeats: int = Field(2, ge=1)
     """Independent repeats, each in a process of its own."""
     processes: int | None = Field(None, ge=1)
@@ -123,6 +125,8 @@ class HydrationConfig(Settings):
     """Measured value that the report shows beside the result [kcal/mol]; null: a known one."""
     expt_stderr_kcal: float | None = Field(None, ge=0.0, allow_inf_nan=False)
     """Error of the measured value [kcal/mol]; null: not known."""
+    name: str | None = Field(None, min_length=1, max_length=80)
+    """Name of the molecule in answer and report; null: one that is known, or the input file's."""
 
     @model_validator(mode="before")
     @classmethod
@@ -169,14 +173,7 @@ class HydrationConfig(Settings):
         with more repeats.
         """
         data = self.model_dump(mode="json")
-        for key in (
-            "processes",
-            "weights",
-            "repeats",
-            "expt_kcal",
-            "expt_stderr_kcal",
-            "continue_on",
-        ):
+        for key in ("processes", "weights", "repeats", "continue_on", *SHOWN_KEYS):
             data.pop(key)
         for key in ("name", *STOPPING_KEYS):
             data["protocol"].pop(key)

@@ -5,36 +5,32 @@ from __future__ import annotations
 
 import json
 import resource
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from merrow.engine.simulation import Snapshot, check_platform, open_context, set_snapshot
-from merrow.engine.timing import time_in_turn
+from merrow.engine.simulation import check_platform
 from merrow.executor import core_count
 from merrow.hydration.prepare import begin_run, resolve_config
 from merrow.hydration.run import check_hydration
 from merrow.hydration.run_folder import RunFolder
 from merrow.hydration.sampling.context import RunContext, open_run
 from merrow.hydration.sampling.rounds import first_state
-from merrow.hydration.sampling.tasks import Hamiltonian, Task, gives_to_end, leg_plan
+from merrow.hydration.sampling.tasks import Task, gives_to_end, leg_plan
+from merrow.hydration.sampling.work import Meter
 from merrow.hydration.state import Intermediates, Rounds
 from merrow.locks import locked
 from merrow.report.notebook import html_table
-from merrow.units import NM_PER_ANGSTROM
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from merrow.hydration.config import HydrationConfig
 
-STEPS, ROUNDS, SECONDS = 20, 5, 3.0
-"""Steps in water that are timed at once, how often, and for how long at most [s]."""
 BYTES = 8
-MS_IN_MINUTES = 1.0 / 60_000
+S_PER_MIN = 60.0
 KIB_PER_MIB, BYTES_PER_MIB = 1024, 1024**2
 
 
@@ -43,8 +39,8 @@ class Cost:
     """What a run will take on this machine.
 
     Attributes:
-        least_minutes: Until the first estimate that may be good enough [min].
-        most_minutes: Until the protocol's longest sampling, or its limit of time [min].
+        least_minutes: From now until the first estimate that may be good enough [min].
+        most_minutes: From now until the protocol's longest sampling, or its limit of time [min].
         processes: Processes at a time.
         milliseconds: Of a step in water, and of a step of all walkers in gas, by name [ms].
         memory_mib: Memory of all processes together [MiB].
@@ -97,6 +93,26 @@ def prepare_hydration(config: HydrationConfig, folder: Path, *, base: Path) -> R
         return open_run(run, resolved, checked)
 
 
+def dry_run(config: HydrationConfig, folder: Path, *, base: Path) -> Cost:
+    """Return what a run will take, and leave its folder as it is.
+
+    The system of a new run is made aside; what its parameters cost is kept in the user's cache.
+
+    Args:
+        config: What is asked; paths relative to `base`.
+        folder: The run folder, which may be absent.
+        base: What relative paths refer to.
+
+    Raises:
+        MerrowError: As `run_hydration` refuses it.
+    """
+    run = RunFolder(folder)
+    if run.holds(resolve_config(config, base, run)):
+        return estimate_cost(prepare_hydration(config, folder, base=base))
+    with tempfile.TemporaryDirectory() as scratch:
+        return estimate_cost(prepare_hydration(config, Path(scratch) / "run", base=base))
+
+
 def estimate_cost(context: RunContext) -> Cost:
     """Measure some steps of every kind, and return what the whole run will take.
 
@@ -110,39 +126,22 @@ def estimate_cost(context: RunContext) -> Cost:
     config, protocol = context.config, context.config.protocol
     state = first_state(config, Rounds(), Intermediates(), flexible=context.flexible)
     least, most = state.goals(), replace(state, path=state.most).goals()
-    times = _measured(context, {_key(task) for task in most})
     processes = min(config.processes or core_count(), len(most))
+    meter = Meter(context, processes)
+    meter.measure(most)
+    minutes = [(meter.seconds_left(goals) or 0.0) / S_PER_MIN for goals in (least, most)]
     limit = protocol.maximum_minutes
-    minutes = []
-    for goals in (least, most):
-        costs = [_steps(context, task, n) * times[_key(task)] for task, n in goals.items()]
-        minutes.append(max(sum(costs) / processes, *costs) * MS_IN_MINUTES)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KIB_PER_MIB
     return Cost(
         least_minutes=minutes[0],
         most_minutes=minutes[1] if limit is None else max(minutes[0], min(minutes[1], limit)),
         processes=processes,
         milliseconds=dict(
-            sorted((f"{phase}_{own.name}", ms) for (phase, own), ms in times.items())
+            sorted((f"{phase}_{own.name}", 1e3 * s) for (phase, own), s in meter.measured.items())
         ),
         memory_mib=peak * (processes if processes > 1 else 1),
         disk_mib=sum(_bytes(context, task, n) for task, n in most.items()) / BYTES_PER_MIB,
     )
-
-
-def _key(task: Task) -> tuple[str, Hamiltonian]:
-    return "gas" if task.kind == "gas" else "water", task.hamiltonian
-
-
-def _steps(context: RunContext, task: Task, segments: int) -> int:
-    """Return the steps of a task with so many segments; in gas all walkers make one at a time."""
-    if task.kind == "gas":
-        gas = context.gas_plan(task.hamiltonian)
-        return gas.equilibration + segments * gas.records_per_segment * gas.steps_per_record
-    plan = leg_plan(context.config, task)
-    each = plan.steps_per_record * plan.records_per_sweep * plan.sweeps_per_segment
-    n_states = len(plan.states)
-    return plan.equilibration + n_states * (plan.equilibration_per_state + segments * each)
 
 
 def _bytes(context: RunContext, task: Task, segments: int) -> int:
@@ -159,47 +158,3 @@ def _bytes(context: RunContext, task: Task, segments: int) -> int:
         kept += segments
     rows = n_states * (n_states + 10) + 3 * n_atoms
     return (segments * records * rows + kept * snapshot) * BYTES
-
-
-def _measured(
-    context: RunContext, keys: set[tuple[str, Hamiltonian]]
-) -> dict[tuple[str, Hamiltonian], float]:
-    """Return the time of a step of each kind [ms]."""
-    calls = {
-        (phase, own): _gas_steps(context, own) if phase == "gas" else _water_steps(context, own)
-        for phase, own in keys
-    }
-    found = {}
-    for key, call in calls.items():
-        units = STEPS if key[0] == "water" else 1
-        timed = time_in_turn({"step": call}, rounds=ROUNDS, units=units, seconds=SECONDS)
-        found[key] = timed["step"].wall
-    return found
-
-
-def _water_steps(context: RunContext, own: Hamiltonian) -> Callable[[], None]:
-    """Return what makes some steps in water."""
-    hybrid = context.hybrid(own)
-    plan = leg_plan(context.config, Task("end", own))
-    simulation = open_context(hybrid, plan.ensemble, platform=plan.platform, seed=plan.seed)
-    x = context.prepared.positions * NM_PER_ANGSTROM
-    start = Snapshot(x, np.zeros_like(x), context.prepared.box * NM_PER_ANGSTROM)
-
-    def steps() -> None:
-        set_snapshot(simulation, start)  # so that no measurement runs away from a rough start
-        simulation.getIntegrator().step(STEPS)
-
-    return steps
-
-
-def _gas_steps(context: RunContext, own: Hamiltonian) -> Callable[[], None]:
-    """Return what asks for the forces of all walkers in gas once."""
-    plan, potential = context.gas_plan(own), context.driver(own)
-    walkers = np.repeat(
-        context.prepared.solute[None], plan.ladders * len(plan.temperatures), axis=0
-    )
-
-    def step() -> None:
-        potential.evaluate(walkers)
-
-    return step

@@ -31,6 +31,7 @@ from merrow.hydration.state import PreparedInfo
 from merrow.potentials.elements import symbol
 from merrow.potentials.interface import Array, Molecule
 from merrow.potentials.registry import located
+from merrow.progress import Listener, Progress, silent
 from merrow.system.box import box_vectors
 from merrow.system.configuration import read_configuration
 from merrow.system.internal import largest_distance
@@ -94,8 +95,8 @@ def check_source(config: HydrationConfig, base: Path) -> tuple[Molecule, tuple[s
         molecule = _molecule(source, base)
         if hill_formula(molecule.numbers) == "H2O":
             raise InputError(
-                "the molecule is water, which cannot be told from its solvent here; give a "
-                "solvated prmtop and --ml-mask."
+                "the molecule is water, which cannot be distinguished from its solvent here; "
+                "give a solvated prmtop and --ml-mask."
             )
         check_choice(molecule, charge_model(source), source.gaff)
         for program in ("antechamber", "parmchk2", "tleap"):
@@ -201,15 +202,22 @@ def input_files(source: Source, base: Path) -> dict[str, Path]:
     return {key: base / value for key, value in values.items() if value is not None}
 
 
-def prepare_system(folder: RunFolder, config: HydrationConfig) -> Prepared:
+def prepare_system(
+    folder: RunFolder, config: HydrationConfig, listen: Listener = silent
+) -> Prepared:
     """Return the solvated system of a run; it is made where it is not complete.
+
+    Args:
+        folder: The run folder.
+        config: What its run.yaml asks.
+        listen: Told what is made.
 
     Raises:
         MerrowError: A program failed or the system cannot be built.
     """
     info, smiles, shift = folder.read(PreparedInfo), None, 0.0
     if info is None:
-        smiles, shift = _make_solvated(folder, config)
+        smiles, shift = _make_solvated(folder, config, listen)
     else:
         check_unchanged(folder, info)
     topology = read_topology(folder.prmtop)
@@ -267,13 +275,16 @@ def digest(path: Path) -> str:
         raise InputError(f"{path} cannot be read ({error.strerror}).") from error
 
 
-def _make_solvated(folder: RunFolder, config: HydrationConfig) -> tuple[str | None, float]:
+def _make_solvated(
+    folder: RunFolder, config: HydrationConfig, listen: Listener
+) -> tuple[str | None, float]:
     """Make prmtop and inpcrd of the solvated system; return SMILES and shift of the charges [e]."""
     folder.system.mkdir(parents=True, exist_ok=True)
     source, smiles, shift = config.source, None, 0.0
     if source.kind in ("smiles", "structure"):
         molecule = _molecule(source, folder.path)
         model = charge_model(source)
+        listen(Progress("preparing: charges and parameters", known=False))
         files = parametrize(molecule, charges=model, gaff=source.gaff, folder=folder.system)
         smiles, shift = molecule.smiles, files.charge_shift
         gas = (files.prmtop, files.inpcrd)
@@ -285,6 +296,7 @@ def _make_solvated(folder: RunFolder, config: HydrationConfig) -> tuple[str | No
     else:
         topology = read_topology(gas[0])
         positions = read_configuration(gas[1], topology).positions
+        listen(Progress("preparing: box of water", known=False))
         waters = waters_needed(config.protocol, positions, topology.numbers)
         solvate(*gas, folder=folder.system, n_waters=waters)
     return smiles, shift

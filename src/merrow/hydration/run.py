@@ -12,18 +12,18 @@ from merrow.errors import InputError, UnsupportedPhysicsError
 from merrow.files import sweep
 from merrow.hydration.analysis.budget import uncertainty_budget
 from merrow.hydration.analysis.checks import run_checks
-from merrow.hydration.analysis.estimate import estimate_run
+from merrow.hydration.analysis.estimate import HydrationAnalysis, estimate_run
 from merrow.hydration.config import HydrationConfig
 from merrow.hydration.prepare import begin_run, check_source, resolve_config
 from merrow.hydration.report.build import build_result, write_outputs
 from merrow.hydration.result import HydrationResult
 from merrow.hydration.run_folder import RunFolder
 from merrow.hydration.sampling.adaptive import Sampler
-from merrow.hydration.sampling.context import open_run
+from merrow.hydration.sampling.context import RunContext, open_run
 from merrow.hydration.sampling.dispatch import open_workers
 from merrow.hydration.sampling.pilot import refine_schedule
 from merrow.hydration.sampling.placing import place_networks
-from merrow.hydration.state import PotentialIdentity
+from merrow.hydration.state import PotentialIdentity, Timing
 from merrow.hydration.workers import start_workers
 from merrow.locks import locked
 from merrow.potentials.interface import Potential
@@ -102,25 +102,55 @@ def run_hydration(
     if checked is not None:
         run.check_identity(checked.identity)
     opened = start_workers(resolved) if executor is None else nullcontext(executor)
-    with opened as workers, locked(run.path), run.undone_if_refused(), run.stopwatch() as watch:
+    with (
+        opened as workers,
+        locked(run.path),
+        run.undone_if_refused(),
+        run.stopwatch() as watch,
+        run.noted(listen) as tell,
+    ):
         sweep(run.path)
         begin_run(run, resolved, config.source, base)
-        listen(Progress("preparing the system", 0.0, known=False))
         if checked is not None:
-            checked = place_networks(run, resolved, checked, workers)
-        context = open_run(run, resolved, checked)
+            checked = place_networks(run, resolved, checked, workers, tell)
+        context = open_run(run, resolved, checked, tell)
         potential = context.potential
         potential.evaluate(context.conformers[:1])  # what it cannot do is said before any sampling
         run.check_identity(potential.identity)
         run.save(PotentialIdentity(identity=potential.identity))
         if resolved.protocol.refine_schedule:
-            context = refine_schedule(context, workers, listen)
-        found = Sampler(open_workers(context, workers), listen=listen, watch=watch).work()
+            context = refine_schedule(context, workers, tell)
+        found = Sampler(open_workers(context, workers), listen=tell, watch=watch).work()
         workers.shutdown(wait=False)  # they end while this process goes on
+        tell(Progress("estimating", 1.0, known=False))
+        return _finish(context, found or estimate_run(context), watch.total)
+
+
+def rebuild(folder: Path, listen: Listener = silent) -> HydrationResult:
+    """Estimate again from the samples of a run, and write its result and report anew.
+
+    Args:
+        folder: The run folder; a run that is not finished needs samples of every part.
+        listen: Told what is done.
+
+    Raises:
+        IncompleteError: A part of the cycle has no samples yet.
+        MerrowError: The folder is no run, or a process is working in it.
+    """
+    run = RunFolder(folder.resolve())
+    config = run.config()
+    with locked(run.path):
+        listen(Progress("reading the run", known=False))
+        context = open_run(run, config)
         listen(Progress("estimating", 1.0, known=False))
-        found = found or estimate_run(context)
-        budget, numbers = uncertainty_budget(found, potential)
-        checks = run_checks(context, found, numbers)
-        result = build_result(context, found, checks, budget, wall=watch.total)
-        write_outputs(context, found, checks, result)
+        wall = (run.read(Timing) or Timing()).wall_s  # what the sampling took
+        return _finish(context, estimate_run(context), wall)
+
+
+def _finish(context: RunContext, found: HydrationAnalysis, wall: float) -> HydrationResult:
+    """Judge an estimate and write everything that shows it."""
+    budget, numbers = uncertainty_budget(found, context.potential)
+    checks = run_checks(context, found, numbers)
+    result = build_result(context, found, checks, budget, wall=wall)
+    write_outputs(context, found, checks, result)
     return result

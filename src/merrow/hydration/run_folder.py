@@ -8,6 +8,7 @@
     tasks/KIND-HAMILTONIAN-REPEAT/
                              segments of samples (`engine/storage.py`)
     timing.json              time of all processes
+    progress.json            how far the process is that works on it now
     result.json, result.csv, report.html, samples/
                              written at the end; samples are never deleted
 
@@ -40,15 +41,18 @@ from merrow.errors import InputError, MerrowError
 from merrow.files import atomic_write, save_json
 from merrow.folders import resumes, text_of
 from merrow.hydration.choices import with_choices_of
-from merrow.hydration.config import STOPPING_KEYS, HydrationConfig
+from merrow.hydration.config import SHOWN_KEYS, STOPPING_KEYS, HydrationConfig
 from merrow.hydration.result import HydrationResult, read_result
 from merrow.hydration.sampling.tasks import Task
-from merrow.hydration.state import STATE_FILES, PotentialIdentity, Timing
+from merrow.hydration.state import STATE_FILES, PotentialIdentity, Timing, Underway
+from merrow.progress import Listener, Progress
 from merrow.settings import Settings
 
 logger = logging.getLogger(__name__)
 
 RUN_FILE = "run.yaml"
+NOTE_EVERY = 5.0
+"""How far a run is is noted so often at most [s]."""
 SUM = "checksum"
 """Key of a state file for the sum of the others; absent in folders of before."""
 HEAD = "# merrow run.yaml: everything this run was asked; run again with `merrow run`.\n"
@@ -261,6 +265,34 @@ class RunFolder:
         return {where: count for where, count in told.items() if where}
 
     @contextlib.contextmanager
+    def noted(self, listen: Listener) -> Iterator[Listener]:
+        """Yield a listener that also notes in the folder, now and then, how far the run is."""
+        last = 0.0
+
+        def both(progress: Progress) -> None:
+            nonlocal last
+            listen(progress)
+            if progress.lasting or time.monotonic() < last + NOTE_EVERY:
+                return
+            last = time.monotonic()
+            part = progress.fraction if progress.known else None
+            left = progress.remaining_s
+            with contextlib.suppress(MerrowError):  # a full disk is noticed by what matters
+                self.save(
+                    Underway(
+                        text=progress.text,
+                        fraction=part,
+                        details=progress.details,
+                        remaining_s=left,
+                    )
+                )
+
+        try:
+            yield both
+        finally:
+            self.forget(Underway)
+
+    @contextlib.contextmanager
     def stopwatch(self) -> Iterator[Stopwatch]:
         """Measure this process, and keep the sum however it ends."""
         watch = Stopwatch((self.read(Timing) or Timing()).wall_s, time.monotonic())
@@ -289,7 +321,7 @@ class RunFolder:
         # asked of the result, not of run.yaml: a longer run that was killed has rewritten run.yaml
         made, wanted = result.settings.get("protocol"), config.protocol.model_dump(mode="json")
         same = isinstance(made, dict) and all(made.get(key) == wanted[key] for key in STOPPING_KEYS)
-        for key in ("repeats", "expt_kcal", "expt_stderr_kcal"):
+        for key in ("repeats", *SHOWN_KEYS):
             same &= result.settings.get(key) == getattr(config, key)
         return result if same else None
 

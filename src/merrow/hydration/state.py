@@ -101,6 +101,19 @@ class Crew(Settings):
     GPU, which one process does best."""
 
 
+class Underway(Settings):
+    """How far a run is while a process works on it; absent afterwards."""
+
+    text: str
+    """What is done now."""
+    fraction: float | None = None
+    """Part of the present goals that is reached; null where it is not known."""
+    details: tuple[str, ...] = ()
+    """What else is worth seeing."""
+    remaining_s: float | None = None
+    """Estimate of the time left [s]."""
+
+
 class Failure(Settings):
     """Why a run of a campaign failed, until it is tried again."""
 
@@ -117,6 +130,7 @@ STATE_FILES: dict[type[Settings], str] = {
     Placement: "system/placement.json",
     Crew: "system/crew.json",
     Timing: "timing.json",
+    Underway: "progress.json",
     Failure: "failure.json",
 }
 """Where each kind of state is kept; a `Schedule` is the one that the pilot refined."""

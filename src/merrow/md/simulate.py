@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -28,7 +28,7 @@ from merrow.folders import resumes, text_of
 from merrow.locks import locked
 from merrow.md.run import MdOutputs, run_setup
 from merrow.md.settings import MdSettings
-from merrow.md.setup import MdInputs, prepare_md
+from merrow.md.setup import MdInputs, MdSetup, prepare_md
 from merrow.md.simulate_config import SimulationConfig
 from merrow.md.stages import LEGS, Stage, stages
 from merrow.native import MmKernel
@@ -104,14 +104,8 @@ def simulate(
         IncompleteError: The time was up, or it was interrupted; the same command goes on.
         NumericsError: A stage blew up.
     """
-    config = config.model_copy(update={"platform": chosen_platform(config.platform)})
-    topology = read_topology(config.prmtop)
-    if not topology.has_box:
-        raise InputError(f"{config.prmtop} has no box: give the solvated system.")
-    jobs = list(_jobs(config, topology))
-    begun = _begun(folder, config)
-    kernel = _kernel_of(folder) if begun else _try(config, topology, jobs)
-    config = config.model_copy(update={"mm_kernel": kernel})
+    config, topology, jobs = plan_simulation(config)
+    config, _ = with_kernel(config, topology, jobs, folder)
     with locked(folder):
         sweep(folder)
         atomic_write(folder / RUN_FILE, config.to_yaml())
@@ -133,6 +127,21 @@ def simulate(
     return SimulationResult(
         found, config.n_chunks * config.steps(config.chunk_ps) * config.timestep_ps
     )
+
+
+def plan_simulation(
+    config: SimulationConfig,
+) -> tuple[SimulationConfig, AmberTopology, list[Job]]:
+    """Return the settings with their platform chosen, what the prmtop says, and all stages.
+
+    Raises:
+        InputError: The prmtop cannot be read, or has no box.
+    """
+    config = config.model_copy(update={"platform": chosen_platform(config.platform)})
+    topology = read_topology(config.prmtop)
+    if not topology.has_box:
+        raise InputError(f"{config.prmtop} has no box: give the solvated system.")
+    return config, topology, list(_jobs(config, topology))
 
 
 def held_mask(topology: AmberTopology) -> str:
@@ -191,16 +200,37 @@ def _time_is_up(folder: Path, left: list[Job]) -> IncompleteError:
     )
 
 
-def _try(config: SimulationConfig, topology: AmberTopology, jobs: list[Job]) -> MmKernel:
-    """Build what the first stage of each leg simulates, so that nothing is written if it is wrong.
+def with_kernel(
+    config: SimulationConfig, topology: AmberTopology, jobs: Sequence[Job], folder: Path
+) -> tuple[SimulationConfig, dict[str, MdSetup]]:
+    """Return the settings with what computes the nonbonded forces, as the folder keeps it.
 
     Returns:
-        What computes the nonbonded forces.
+        The settings; and what the first stage of each leg simulates, where the folder is new.
+
+    Raises:
+        InputError: The files are wrong, or the folder holds another simulation.
+    """
+    if begun_before(folder, config):
+        return config.model_copy(update={"mm_kernel": _kernel_of(folder)}), {}
+    setups = first_setups(config, topology, jobs)
+    last = list(setups.values())[-1]
+    kernel: MmKernel = "openmm" if last.hybrid.native is None else "native"
+    return config.model_copy(update={"mm_kernel": kernel}), setups
+
+
+def first_setups(
+    config: SimulationConfig, topology: AmberTopology, jobs: Sequence[Job]
+) -> dict[str, MdSetup]:
+    """Build what the first stage of each leg simulates, on one kernel; nothing is written.
+
+    Returns:
+        The setups by leg.
 
     Raises:
         InputError: The files or the settings are wrong.
     """
-    kernel = config.mm_kernel
+    kernel, found = config.mm_kernel, {}
     inputs = MdInputs(topology, Path(config.inpcrd), Path(config.inpcrd))
     for job in jobs:
         if job.before is None:
@@ -208,10 +238,11 @@ def _try(config: SimulationConfig, topology: AmberTopology, jobs: list[Job]) -> 
             settings = job.stage.settings.model_copy(update={"source": source})
             setup = prepare_md(settings, inputs, platform=config.platform, kernel=kernel)
             kernel = "openmm" if setup.hybrid.native is None else "native"
-    return kernel
+            found[job.leg] = setup
+    return found
 
 
-def _begun(folder: Path, config: SimulationConfig) -> bool:
+def begun_before(folder: Path, config: SimulationConfig) -> bool:
     """Tell whether a folder holds this simulation; refuse one that holds something else.
 
     Raises:

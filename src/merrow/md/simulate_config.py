@@ -55,7 +55,7 @@ class SimulationConfig(Settings):
     restraint_kcal_per_angstrom2: float = Field(5.0, ge=0)
     """Weight k of k·d² for the solute's heavy atoms while it is heated [kcal/mol/Å²]."""
     seed: int = Field(2025, ge=0, lt=2**31)
-    """Seed of everything random."""
+    """Random seed."""
     platform: Literal["auto", "CPU", "Reference", "CUDA", "OpenCL", "HIP"] = "auto"
     """OpenMM platform; auto: the fastest that computes what Reference computes."""
     mm_kernel: Literal["auto", "openmm", "native"] = "auto"

@@ -124,7 +124,7 @@ def _redirection(words: str, source: str, line: int) -> tuple[str, str]:
     if found and found[1].upper() in REDIRECTIONS:
         return found[1].upper(), found[2].strip("'\"")
     raise InputError(
-        f"{source} line {line}: {words!r} stands outside of any namelist; take it out, or close "
+        f"{source} line {line}: {words!r} is outside of any namelist; take it out, or close "
         "the namelist before it with a / after its last key."
     )
 
@@ -191,7 +191,7 @@ def _store(
         raise InputError(f"{source} line {line}: {key} has no value.")
     if key in entries:
         first = entries[key].line
-        raise InputError(f"{source} line {line}: {key} stands there already (line {first}).")
+        raise InputError(f"{source} line {line}: {key} is given twice (first on line {first}).")
     entries[key] = Entry(tuple(values), line)
 
 

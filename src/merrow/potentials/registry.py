@@ -202,8 +202,12 @@ def _unknown(name: str) -> str:
     names = (*potential_names(), "mm")
     spelt = {_letters(known): known for known in names}
     close = difflib.get_close_matches(_letters(name), spelt, n=1)
-    hint = f" (did you mean {spelt[close[0]]}?)" if close else ""
-    return f"there is no potential {name!r}; choose one of {', '.join(names)}{hint}."
+    if close:
+        return (
+            f"there is no potential {name!r}; did you mean {spelt[close[0]]}? `merrow models list` "
+            "shows all."
+        )
+    return f"there is no potential {name!r}; choose one of {', '.join(names)}."
 
 
 def _letters(name: str) -> str:

@@ -94,7 +94,7 @@ def read_arguments(words: Sequence[str], folder: Path) -> Arguments:
         if flag in SWITCHES:
             switches.append(flag)
         elif flag == "-A":
-            raise InputError("-A appends to an older mdout, which cannot be told apart: use -O.")
+            raise InputError("-A appends to an older mdout, which cannot be distinguished: use -O.")
         elif flag in PARALLEL:
             raise UnsupportedPhysicsError(
                 f"{flag} needs sander.MPI, whose ranks would not all get the ML forces; run one "
@@ -346,4 +346,4 @@ def _check(code: int, failure: Path, mdout: Path, log: Path) -> None:
         )
     tail = " | ".join(line.strip() for line in text.splitlines() if line.strip())[-400:]
     how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-    raise MerrowError(f"sander {how}; {mdout} tells more; it said last: {tail}")
+    raise MerrowError(f"sander {how}; see {mdout}; its last output: {tail}")

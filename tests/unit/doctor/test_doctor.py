@@ -8,9 +8,12 @@ from dataclasses import replace
 
 import openmm as mm
 import pytest
+from rich.console import Console
 
 from merrow.doctor import machine, platforms
+from merrow.doctor.check import Check
 from merrow.doctor.platforms import platform_checks, plugin_checks
+from merrow.doctor.table import check_table
 from merrow.engine.platforms import ask, water_box
 from merrow.errors import MissingComponentError
 
@@ -113,3 +116,23 @@ def test_a_network_that_cannot_be_used_fails(ani_weights, monkeypatch):
         "fail",
         "it is damaged.",
     )
+
+
+def test_the_table_is_short_where_all_is_in_order_and_whole_with_full():
+    networks = [Check(f"network ani{k}", "ok", f"{k}.00 ms for methanol on cpu") for k in range(5)]
+    checks = [Check("weights", "ok", "here: " + ", ".join("abcdefgh" * 20)), *networks]
+    checks.append(Check("cache", "warn", "a disk that is nearly full " * 5, "make room"))
+
+    def shown(full):
+        console = Console(width=80, color_system=None)
+        with console.capture() as text:
+            console.print(check_table(checks, full=full))
+        return text.get()
+
+    short = shown(full=False)
+    words = " ".join(short.split())
+    assert "networks" in short
+    assert "ani4 4.00 ms" in words
+    assert "make room" in words
+    assert len(short.splitlines()) < len(shown(full=True).splitlines())
+    assert "network ani4" in shown(full=True)

@@ -11,6 +11,7 @@ from merrow.errors import MerrowError
 from merrow.hydration.sampling import dispatch
 from merrow.hydration.sampling.dispatch import Workers, run_pieces
 from merrow.hydration.sampling.tasks import MM_SOLUTE, Task
+from merrow.hydration.sampling.work import Meter
 
 
 def answers(value):
@@ -32,11 +33,13 @@ def one_task(monkeypatch):
     """A task of which no segment is complete, whatever a worker says."""
     monkeypatch.setattr(dispatch, "count_finished", lambda run, task: 0)
     monkeypatch.setattr(dispatch, "is_ready", lambda run, task: True)
+    monkeypatch.setattr(dispatch, "steps_done", lambda run, task: 0)
     return Task("gas", MM_SOLUTE)
 
 
 @pytest.mark.parametrize("value", ["nonsense", None, 10**9, float("nan"), {}, SystemExit(3)])
 def test_a_worker_that_answers_nonsense_is_one_sentence(one_task, value):
     workers = Workers(run=None, processes=1, submit=answers(value))
+    meter = Meter(None, 1)
     with pytest.raises(MerrowError, match=r"a worker process answered .* where 0 segments of"):
-        run_pieces(workers, {one_task: 1}, progress=print)
+        run_pieces(workers, {one_task: 1}, meter=meter)

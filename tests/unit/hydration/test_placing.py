@@ -26,7 +26,7 @@ def folder(tmp_path, monkeypatch):
     """A run folder whose system and potential are substitutes."""
     monkeypatch.delenv(VARIABLE, raising=False)
     prepared = SimpleNamespace(solute=np.zeros((3, 3)))
-    monkeypatch.setattr(placing, "prepare_system", lambda folder, config: prepared)
+    monkeypatch.setattr(placing, "prepare_system", lambda folder, config, listen=None: prepared)
     monkeypatch.setattr(
         placing, "_opened", lambda folder, config, device: SimpleNamespace(device=device)
     )

@@ -126,7 +126,9 @@ def test_a_protocols_own_limit_waits_for_a_result_and_a_users_does_not():
 def test_a_part_without_samples_when_the_time_ends_is_no_result(tmp_path):
     run = SimpleNamespace(config=config(maximum_minutes=5.0), folder=RunFolder(tmp_path))
     sampler = Sampler(
-        SimpleNamespace(run=run), listen=lambda _: None, watch=Stopwatch(0.0, began=0.0)
+        SimpleNamespace(run=run, processes=1),
+        listen=lambda _: None,
+        watch=Stopwatch(0.0, began=0.0),
     )
     with pytest.raises(
         IncompleteError, match=r"the 5 min ended with \d+ of \d+ parts without samples"

@@ -25,6 +25,7 @@ from merrow.hydration.state import (
     PreparedInfo,
     Rounds,
     Timing,
+    Underway,
 )
 
 DG = {"value_kcal": -3.1, "stderr_kcal": 0.1}
@@ -162,6 +163,7 @@ STATES = [
     Placement(device="cpu", call_ms={"cpu": 0.5, "cuda": None}, processes=4),
     Crew(processes=4, steps_per_s={"1": 900.0, "4": 2500.5}),
     Timing(wall_s=12.5),
+    Underway(text="sampling path", fraction=0.5, remaining_s=60.0),
     Failure(why="the disk is full."),
 ]
 

@@ -46,10 +46,16 @@ def _headline(result: HydrationResult) -> str:
 
 
 def subject_name(result: HydrationResult) -> str:
-    """Return the molecule's name, where one is known, and its SMILES or formula."""
-    molecule = result.molecule
+    """Return the molecule's name, where there is one, and its SMILES or formula.
+
+    The user's own name comes first, then a known one, then that of the input file.
+    """
+    molecule, name = result.molecule, result.settings.get("name")
     text = molecule.smiles or molecule.formula
-    name = "" if result.measured is None else result.measured.name
+    if not name and result.measured is not None:
+        name = result.measured.name
+    if not name and isinstance(source := result.settings.get("source"), dict):
+        name = Path(str(source.get("structure") or source.get("prmtop") or "")).stem
     return f"{name} ({text})" if name else text
 
 

@@ -145,7 +145,7 @@ def accuracy_words(result: HydrationResult) -> str:
     """Return what is published about these charges and this force field."""
     source = result.settings.get("source")
     gaff = source.get("gaff") if isinstance(source, dict) else None
-    unknown = "How accurate the charges of this input are is not known here"
+    unknown = "The accuracy of this input's charges is not known"
     return ACCURACY.get((gaff if isinstance(gaff, int) else 0, result.charges), unknown) + "."
 
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 
-from merrow.errors import IncompleteError, NumericsError
+from merrow.errors import IncompleteError, InputError, NumericsError
 from merrow.hydration.analysis.estimate import (
     HydrationAnalysis,
     estimate_run,
     missing_ensembles,
 )
 from merrow.hydration.run_folder import Stopwatch
-from merrow.hydration.sampling.dispatch import Tally, Workers, run_pieces
+from merrow.hydration.sampling.dispatch import Workers, run_pieces
 from merrow.hydration.sampling.rounds import (
     RoundErrors,
     SamplingState,
@@ -26,10 +27,18 @@ from merrow.hydration.sampling.rounds import (
     plan_round,
 )
 from merrow.hydration.sampling.tasks import Task, has_end_states, path_tasks
+from merrow.hydration.sampling.work import Meter, phase_words
 from merrow.hydration.state import Intermediates, Rounds, Timing
 from merrow.progress import Listener, Progress, TimeLimit, say
+from merrow.report.text import duration
 
 logger = logging.getLogger(__name__)
+
+MARGIN = 1.2
+"""What is measured beforehand is taken to last so many times longer: the machine is shared."""
+SOON = 10.0
+"""After so long the pace is measured where no piece has shown it, for the time left [s]."""
+S_PER_MIN = 60.0
 
 
 class Sampler:
@@ -41,8 +50,9 @@ class Sampler:
         self.listen, self.watch = listen, watch
         self.paths = path_tasks(self.config)
         minutes = self.config.protocol.maximum_minutes
-        left = None if minutes is None else 60 * minutes - watch.elapsed
-        self.late = TimeLimit.after(left).passed
+        self.left_s = math.inf if minutes is None else S_PER_MIN * minutes - watch.total
+        self.late = TimeLimit.after(None if minutes is None else self.left_s).passed
+        self.meter = Meter(self.run, workers.processes)
         self.error: float | None = None
         self.greeted = False
 
@@ -65,7 +75,9 @@ class Sampler:
         # something of everything first: a stop by time is to leave an estimate
         strict = self.late if is_users_limit(self.config.protocol) else (lambda: False)
         first = state.first_goals()
-        self._reach(state.goals(), "sampling", strict, first=gas_first(first))
+        if is_users_limit(self.config.protocol):
+            self._check_time(first)
+        self._reach(state.goals(), strict, first=gas_first(first))
         self._check_parts(first)
         state = self._place_intermediates(state, strict)
         while state.path < state.most and not self.late():
@@ -78,7 +90,7 @@ class Sampler:
                     return found
                 state = plan_round(state, errors)
                 self.folder.save(state.rounds)
-            self._reach(state.goals(), "sampling", self.late)
+            self._reach(state.goals(), self.late)
         return None
 
     def _place_intermediates(self, state: SamplingState, stop: Callable[[], bool]) -> SamplingState:
@@ -93,8 +105,28 @@ class Sampler:
                 missing = {}
             state = replace(state, intermediates=state.intermediates.joined(missing))
             self.folder.save(state.intermediates)
-            self._reach(gas_first(state.first_goals()), "sampling between MM and ML", stop)
+            self._reach(gas_first(state.first_goals()), stop)
         return state
+
+    def _check_time(self, goals: Mapping[Task, int]) -> None:
+        """Refuse a limit of time within which there cannot be something of everything.
+
+        Raises:
+            InputError: It is such a one.
+        """
+        if not any(self.folder.task(task).count_segments() < goals[task] for task in goals):
+            return
+        self.listen(Progress("measuring the pace", known=False))
+        self.meter.measure(goals)
+        needed = MARGIN * (self.meter.seconds_left(goals) or 0.0)
+        if needed <= self.left_s:
+            return
+        least = math.ceil((self.watch.total + needed) / S_PER_MIN)
+        raise InputError(
+            f"--max-time {self.config.protocol.maximum_minutes:g}m is too short for a number: the "
+            f"run has taken {duration(self.watch.total)}, and the least sampling of every part "
+            f"takes about {duration(needed)} on this machine; give at least --max-time {least}m."
+        )
 
     def _check_parts(self, goals: Mapping[Task, int]) -> None:
         """Refuse to go on to an estimate without samples of every part."""
@@ -103,7 +135,7 @@ class Sampler:
         if minutes is not None and missing:
             raise IncompleteError(
                 f"the {minutes:g} min ended with {len(missing)} of {len(goals)} parts without "
-                "samples, so there is no number yet; run the same command again to go on."
+                "samples, so there is no number yet; run the same command with more time to go on."
             )
 
     def _estimate(self) -> tuple[HydrationAnalysis | None, RoundErrors | None]:
@@ -127,18 +159,20 @@ class Sampler:
     def _reach(
         self,
         goals: Mapping[Task, int],
-        stage: str,
         stop: Callable[[], bool],
         *,
         first: Mapping[Task, int] | None = None,
     ) -> None:
         self._greet(goals)
+        began = time.monotonic()
 
-        def progress(tally: Tally) -> None:
-            left = self._remaining(tally)
-            self.listen(Progress(stage, tally.fraction, self._error_told(), left))
+        def tell(running: Collection[Task]) -> None:
+            if self.workers.processes > 1 and time.monotonic() > began + SOON:
+                self.meter.measure(goals)  # this process has nothing else to do
+            words, left = phase_words(self.run, running), self._remaining(goals, running)
+            self.listen(Progress(words, self.meter.fraction(goals), self._error_told(), left))
 
-        run_pieces(self.workers, goals, first=first, progress=progress, stop=stop)
+        run_pieces(self.workers, goals, first=first, meter=self.meter, tell=tell, stop=stop)
 
     def _greet(self, goals: Mapping[Task, int]) -> None:
         """Say once what an earlier process left done."""
@@ -158,13 +192,12 @@ class Sampler:
         of = "" if target is None else f" of {target:.2f}"
         return (f"stderr {self.error:.2f}{of} kcal/mol",)
 
-    def _remaining(self, tally: Tally) -> float | None:
+    def _remaining(self, goals: Mapping[Task, int], running: Collection[Task]) -> float | None:
         """Return the time left [s]: this round, then what the error law T ∝ 1/stderr² asks for."""
         target = self.config.protocol.target_stderr_kcal
-        this_round = tally.seconds_left(self.workers.processes)
-        if this_round is None or self.error is None or target is None:
-            return this_round
-        have, factor = self._sampled(), max((self.error / target) ** 2, 1.0)
-        wanted = {task: math.ceil(count * factor) for task, count in have.items()}
-        whole = Tally(have, wanted, tally.pace).seconds_left(self.workers.processes)
-        return this_round if whole is None else max(this_round, whole)
+        left = self.meter.seconds_left(goals, running)
+        if left is not None and self.error is not None and target is not None:
+            factor = max((self.error / target) ** 2, 1.0)
+            wanted = {task: math.ceil(count * factor) for task, count in self._sampled().items()}
+            left = max(left, self.meter.seconds_left(wanted) or 0.0)
+        return left

@@ -33,6 +33,7 @@ from merrow.nonbonded.kernel import instruction_set, why_not
 from merrow.potentials.device import device_of, on_device
 from merrow.potentials.interface import Array, Potential
 from merrow.potentials.mixture import Mixture
+from merrow.progress import Listener, Progress, silent
 from merrow.system.alchemy import tail_coefficient
 from merrow.system.build import HybridSystem, hybrid_system
 from merrow.system.native_forces import read_parameters, with_native_forces
@@ -219,7 +220,10 @@ class RunContext:
 
 
 def open_run(
-    folder: RunFolder, config: HydrationConfig, checked: Potential | None = None
+    folder: RunFolder,
+    config: HydrationConfig,
+    checked: Potential | None = None,
+    listen: Listener = silent,
 ) -> RunContext:
     """Read what a run folder holds, make what it lacks, and open the potentials.
 
@@ -227,11 +231,12 @@ def open_run(
         folder: The run folder.
         config: What its run.yaml asks.
         checked: The potential, where it was opened already.
+        listen: Told what is made.
 
     Raises:
         MerrowError: The system, the conformers or the potential cannot be made.
     """
-    prepared = prepare_system(folder, config)
+    prepared = prepare_system(folder, config, listen)
     system = (prepared.topology, prepared.region)
     classical = potential = open_potential(MM, *system)
     if config.potential != MM:
@@ -240,6 +245,7 @@ def open_run(
             potential = checked or open_potential(
                 config.potential, *system, weights=config.weights, run=folder.path
             )
+    listen(Progress("preparing: starting conformers", known=False))
     conformers = make_conformers(folder, config, prepared, classical)
     run = RunContext(folder, config, prepared, classical, potential, conformers).with_kernel()
     schedule = folder.read(Schedule)

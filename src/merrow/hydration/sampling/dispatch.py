@@ -9,59 +9,23 @@ comes later in the list is begun while the next piece waits for them.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from statistics import fmean
 
 from merrow.errors import MerrowError
 from merrow.executor import SerialExecutor
 from merrow.hydration.sampling.context import RunContext
 from merrow.hydration.sampling.pieces import advance, count_finished, is_ready
 from merrow.hydration.sampling.sharing import share_count, submit_shares, useful_processes
-from merrow.hydration.sampling.tasks import Hamiltonian, Task
+from merrow.hydration.sampling.tasks import Task
+from merrow.hydration.sampling.work import Meter, steps_done
 from merrow.hydration.sampling.worker import advance_in_worker
 
-Kind = tuple[str, Hamiltonian]
-
-
-@dataclass(frozen=True)
-class Tally:
-    """How far the work is, and how fast it goes.
-
-    Attributes:
-        done: Segments complete, by task.
-        wanted: Segments wanted, by task.
-        pace: Mean time of a segment [s], by kind and Hamiltonian of the task.
-    """
-
-    done: Mapping[Task, int]
-    wanted: Mapping[Task, int]
-    pace: Mapping[Kind, float]
-
-    @property
-    def fraction(self) -> float:
-        """Part of the goals that is reached, 0 to 1, weighed by time."""
-        cost = {task: self._seconds(task) or 1.0 for task in self.wanted}
-        whole = sum(cost[task] * self.wanted[task] for task in self.wanted)
-        done = sum(cost[task] * min(self.done[task], self.wanted[task]) for task in self.wanted)
-        return done / whole if whole else 1.0
-
-    def seconds_left(self, processes: int) -> float | None:
-        """Return the time to reach the goals [s], None before any segment was timed."""
-        left = {task: max(self.wanted[task] - self.done[task], 0) for task in self.wanted}
-        times = {task: self._seconds(task) for task, count in left.items() if count}
-        if any(seconds is None for seconds in times.values()):
-            return None
-        costs = [left[task] * (seconds or 0.0) for task, seconds in times.items()]
-        return max(sum(costs) / processes, max(costs, default=0.0))
-
-    def _seconds(self, task: Task) -> float | None:
-        if (task.kind, task.hamiltonian) in self.pace:
-            return self.pace[task.kind, task.hamiltonian]
-        return fmean(self.pace.values()) if self.pace else None
+LOOK = 5.0
+"""While pieces are worked on, it is looked so often how far they are [s]."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +70,8 @@ def run_pieces(
     goals: Mapping[Task, int],
     *,
     first: Mapping[Task, int] | None = None,
-    progress: Callable[[Tally], None],
+    meter: Meter,
+    tell: Callable[[Collection[Task]], None] = lambda _: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> None:
     """Advance every task to its goal, or as far as there is time.
@@ -115,44 +80,44 @@ def run_pieces(
         workers: Who does it.
         goals: Segments wanted of each task, in order of preference.
         first: Segments of some tasks that are preferred to all others, in this order.
-        progress: Told after each piece.
+        meter: Takes note of every piece.
+        tell: Called with the tasks that are worked on, after each piece and every few seconds.
         stop: Asked before a piece is begun; True lets the running ones end and begins no more.
 
     Raises:
         MerrowError: A piece failed or its process was killed; finished pieces are kept.
     """
-    done = {task: count_finished(workers.run, task) for task in goals}
-    running: dict[Future[int], Task] = {}
+    run = workers.run
+    done = {task: count_finished(run, task) for task in goals}
+    running: dict[Future[int], tuple[Task, int, float]] = {}
     free, widths = workers.processes, dict[Task, int]()
-    began: dict[Task, float] = {}
-    times: dict[Kind, list[float]] = {}
     wanted = [*(first or {}).items(), *goals.items()]
     try:
         while True:
+            at_work = {task for task, _, _ in running.values()}
             for task, goal in () if stop() else wanted:
-                if task in running.values() or done[task] >= goal:
+                if task in at_work or done[task] >= goal:
                     continue
                 if free <= 0:
                     break
-                if not is_ready(workers.run, task):
+                if not is_ready(run, task):
                     continue
                 if (wide := workers.width(task)) > free:
                     break
-                began[task], widths[task] = time.monotonic(), wide
-                running[workers.submit(task)] = task
+                began, widths[task] = (steps_done(run, task), time.monotonic()), wide
+                at_work.add(task)
+                running[workers.submit(task)] = (task, *began)
                 free -= wide
             if not running:
                 return
-            finished, _ = wait(running, return_when=FIRST_COMPLETED)
+            tell(at_work)
+            finished, _ = wait(running, timeout=LOOK, return_when=FIRST_COMPLETED)
             for future in finished:
-                task = running.pop(future)
+                task, before, since = running.pop(future)
                 free += widths[task]
-                count = _answer(workers.run, task, future)
-                if count > done[task]:  # equilibration is a piece too, but not a segment
-                    passed = time.monotonic() - began[task]
-                    times.setdefault((task.kind, task.hamiltonian), []).append(passed)
-                done[task] = count
-            progress(Tally(done, goals, {kind: fmean(values) for kind, values in times.items()}))
+                done[task] = _answer(run, task, future)
+                steps, seconds = steps_done(run, task) - before, time.monotonic() - since
+                meter.ended(task, steps, seconds, processes=widths[task])
     except BrokenExecutor as error:
         raise MerrowError(
             "a worker process was killed while sampling, perhaps for want of memory; finished "

@@ -9,7 +9,7 @@ before. The refined schedule is kept with the system and replaces the protocol's
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import Executor
 
 from merrow.free_energy.convergence import states_to_split
@@ -17,8 +17,9 @@ from merrow.free_energy.estimators import mbar
 from merrow.free_energy.spacing import UNEVEN, LegLength, lengths, respaced, unevenness
 from merrow.hydration.protocol import Schedule
 from merrow.hydration.sampling.context import RunContext
-from merrow.hydration.sampling.dispatch import Tally, open_workers, run_pieces
+from merrow.hydration.sampling.dispatch import open_workers, run_pieces
 from merrow.hydration.sampling.tasks import PILOT_SAMPLING, Task, leg_plan, own_hamiltonian
+from merrow.hydration.sampling.work import Meter
 from merrow.progress import Listener, Progress
 from merrow.samples import WindowSamples, concatenate
 
@@ -45,12 +46,14 @@ def _pilot_samples(run: RunContext, executor: Executor, listen: Listener) -> Win
     task = Task("pilot", own_hamiltonian(run.config))
     plan, workers = leg_plan(run.config, task), open_workers(run, executor)
 
-    def progress(tally: Tally) -> None:
-        left = tally.seconds_left(workers.processes)
-        listen(Progress("pilot run", tally.fraction, remaining_s=left))
+    goals = {task: max(1, round(PILOT_SAMPLING / plan.segment_time))}
+    meter = Meter(run, workers.processes)
 
-    goal = max(1, round(PILOT_SAMPLING / plan.segment_time))
-    run_pieces(workers, {task: goal}, progress=progress)
+    def tell(running: Collection[Task]) -> None:
+        left = meter.seconds_left(goals, running)
+        listen(Progress("pilot run", meter.fraction(goals), remaining_s=left))
+
+    run_pieces(workers, goals, meter=meter, tell=tell)
     segments = run.folder.task(task).read_segments(plan.states, plan.ensemble.temperature)
     return concatenate([segment.samples for segment in segments])
 

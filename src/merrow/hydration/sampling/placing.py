@@ -23,11 +23,16 @@ from merrow.meeting import Meeting
 from merrow.potentials.device import device_of, on_device
 from merrow.potentials.interface import Potential
 from merrow.potentials.placement import call_ms, candidates, fastest
+from merrow.progress import Listener, Progress, silent
 from merrow.system.potentials import open_potential
 
 
 def place_networks(
-    folder: RunFolder, config: HydrationConfig, loaded: Potential, executor: Executor
+    folder: RunFolder,
+    config: HydrationConfig,
+    loaded: Potential,
+    executor: Executor,
+    listen: Listener = silent,
 ) -> Potential:
     """Return the potential of a run where its networks are the fastest, as the run keeps it.
 
@@ -36,13 +41,15 @@ def place_networks(
         config: The run.
         loaded: The potential on the device that torch prefers.
         executor: Processes of the run.
+        listen: Told what is done.
     """
     among = candidates(loaded)
     if len(among) == 1:
         return loaded
     found = folder.read(Placement)
     if found is None:
-        prepare_system(folder, config)
+        prepare_system(folder, config, listen)
+        listen(Progress("preparing: where the networks run fastest", known=False))
         count = process_count(config, executor)
         times = {device: _measured(folder.path, device, executor, count) for device in among}
         told = {device: ms if math.isfinite(ms) else None for device, ms in times.items()}

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -176,21 +177,32 @@ def nve_plan(request: NveRequest, timestep: float) -> DynamicsPlan:
     )
 
 
-def record(setup: NveSetup, request: NveRequest, timestep: float) -> Trajectory:
-    """Run one trajectory with a time step [fs] and return what it recorded."""
+def record(
+    setup: NveSetup,
+    request: NveRequest,
+    timestep: float,
+    tell: Callable[[int], None] = lambda _: None,
+) -> Trajectory:
+    """Run one trajectory and return what it recorded.
+
+    Args:
+        setup: The system and its start.
+        request: How long, and how.
+        timestep: Time step [fs].
+        tell: Called now and then with the number of steps that are done.
+    """
     plan = nve_plan(request, timestep)
-    steps = round(request.time_ps / plan.timestep)
-    rows = [
-        measure(setup, report.time, report.snapshot, report.kinetic, report.potential)
-        for report in run_dynamics(
-            setup.hybrid,
-            plan,
-            setup.start,
-            first_step=0,
-            steps=steps,
-            report_interval=max(1, round(SAMPLING / timestep)),
-        )
-    ]
+    rows = []
+    for report in run_dynamics(
+        setup.hybrid,
+        plan,
+        setup.start,
+        first_step=0,
+        steps=round(request.time_ps / plan.timestep),
+        report_interval=max(1, round(SAMPLING / timestep)),
+    ):
+        tell(report.step)
+        rows.append(measure(setup, report.time, report.snapshot, report.kinetic, report.potential))
     return Trajectory(*np.array(rows).T)
 
 

@@ -8,6 +8,7 @@ against double precision.
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from merrow.files import atomic_write, save_json
 from merrow.md.nve.page import render_nve
 from merrow.md.nve.runs import SAMPLING, NveRequest, open_nve_setup, record
 from merrow.md.nve.verdict import judge
-from merrow.progress import Listener, say, silent
+from merrow.progress import Listener, Progress, say, silent
 from merrow.units import KCAL_PER_KJ, PS_PER_FS
 
 
@@ -30,7 +31,7 @@ def validate_nve(
 
     Args:
         request: What is tested.
-        listen: Told one line whenever a trajectory is done.
+        listen: Told how far it is, and a sentence whenever a trajectory is done.
         out: Folder for the report, nve.json and nve.html; None for no files.
 
     Raises:
@@ -39,14 +40,23 @@ def validate_nve(
     """
     check_request(request)
     setup = open_nve_setup(request)
-    traces = {}
+    traces, before, began = {}, 0, time.monotonic()
+    total = sum(round(request.time_ps / (step * PS_PER_FS)) for step in request.timesteps_fs)
     for timestep in sorted(request.timesteps_fs):
-        traces[timestep] = record(setup, request, timestep)
+
+        def tell(step: int, *, at: float = timestep, before: int = before) -> None:
+            done, passed = before + step, time.monotonic() - began
+            left = passed * (total - done) / done if done else None
+            listen(Progress(f"time step {at:g} fs", done / total, remaining_s=left))
+
+        traces[timestep] = record(setup, request, timestep, tell)
+        before += round(request.time_ps / (timestep * PS_PER_FS))
         spread = float(np.std(traces[timestep].total, ddof=1)) * KCAL_PER_KJ
         sentence = (
             f"{timestep:g} fs: {request.time_ps:g} ps, SD of the energy {spread:.4f} kcal/mol"
         )
         say(listen, sentence)
+    listen(Progress("judging", 1.0, known=False))
     found = judge(setup, request, traces)
     if out is not None:
         save_json(out / "nve.json", found)

@@ -50,7 +50,7 @@ def test_the_measured_value_and_what_is_not_in_the_error_stand_beside_the_answer
     keys |= {"measured": None, "charges": "prmtop"}
     output = " ".join(printed(result_of(keys)).split())
     assert "Measured" not in output
-    assert "How accurate the charges of this input are is not known here." in output
+    assert "The accuracy of this input's charges is not known." in output
 
 
 def test_the_solutes_own_energy_is_called_by_its_name(make_result):

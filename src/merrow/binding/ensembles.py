@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: MIT
+"""What an estimate of a binding energy reads: the files of a request, frames of each species."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from merrow.amber.mask import select_atoms
+from merrow.amber.topology import AmberTopology, Array, read_topology
+from merrow.ambertools.programs import find_program
+from merrow.binding.free_states import FreeRequest, FreeStates, read_free
+from merrow.binding.mmpbsa_program import (
+    Energies,
+    Method,
+    Settings,
+    Topologies,
+    run_mmpbsa,
+    split_topology,
+)
+from merrow.errors import InputError
+from merrow.folders import check_new
+from merrow.trajectories import DryFrames, dry_atoms, read_frames, write_frames
+
+
+@dataclass(frozen=True)
+class MmpbsaRequest:
+    """What is to be estimated.
+
+    Attributes:
+        prmtop, trajectory: The run, solvated or not.
+        ligand_mask: Mask of the ligand, whole residues.
+        out: Folder for everything.
+        methods: "gb", "pb" or both.
+        mm_reference: Trajectory of the same prmtop with the MM force field alone.
+        free: Trajectories of ligand and receptor by themselves.
+        stride: Every how many frames one is taken.
+        temperature: For the interaction entropy [K].
+        settings: How the solvent is described.
+    """
+
+    prmtop: Path
+    trajectory: Path
+    ligand_mask: str
+    out: Path
+    methods: tuple[Method, ...] = ("gb",)
+    mm_reference: Path | None = None
+    free: FreeRequest | None = None
+    stride: int = 1
+    temperature: float = 298.15
+    settings: Settings = field(default_factory=Settings)
+
+
+@dataclass(frozen=True, eq=False)
+class RequestFiles:
+    """The files of a request, read and checked."""
+
+    topology: AmberTopology
+    ligand: tuple[int, ...]
+    ensembles: list[tuple[Path, DryFrames]]
+    free: FreeStates | None
+
+
+@dataclass(frozen=True, eq=False)
+class Ensemble:
+    """One method on one ensemble."""
+
+    method: Method
+    name: str
+    ensemble: str
+    frames: DryFrames
+    ligand: tuple[int, ...]
+    free: FreeStates | None
+
+
+def read_request(request: MmpbsaRequest) -> RequestFiles:
+    """Read and check the files of a request, before anything is written.
+
+    Raises:
+        InputError: The files do not fit together, there are too few frames, or the folder is used.
+        MissingComponentError: AmberTools is not here.
+    """
+    check_new(request.out)
+    find_program("MMPBSA")
+    topology = read_topology(request.prmtop)
+    ligand = select_atoms(topology, request.ligand_mask)
+    paths = [request.trajectory] + ([request.mm_reference] if request.mm_reference else [])
+    ensembles = [(path, read_frames(path, topology, stride=request.stride)) for path in paths]
+    free = None
+    if request.free is not None:
+        if request.mm_reference is not None:
+            raise InputError(
+                "the MM reference has no free ligand of its own here: run the command "
+                "once for ML/MM and once for MM, each with its own free trajectories."
+            )
+        bound = species_positions(ensembles[0][1], ligand)["ligand"]
+        free = read_free(request.free, topology, ligand, bound, stride=request.stride)
+    return RequestFiles(topology, ligand, ensembles, free)
+
+
+def make_topologies(request: MmpbsaRequest, read: RequestFiles, out: Path) -> Topologies:
+    """Write the dry topologies of complex, receptor and ligand below a folder."""
+    return split_topology(
+        request.prmtop,
+        dry_atoms(read.topology).tolist(),
+        read.ligand,
+        igb=request.settings.igb,
+        folder=out / "topologies",
+    )
+
+
+def run_tables(
+    one: Ensemble,
+    settings: Settings,
+    species: Topologies,
+    folder: Path,
+    tell: Callable[[int], None] = lambda _: None,
+) -> Energies:
+    """Run MMPBSA and see that it used every frame."""
+    tell(0)
+    path = write_frames(folder, one.frames)
+    every = one.free is not None
+    tables = run_mmpbsa(
+        one.method, species, path, settings, folder=folder, every_term=every, tell=tell
+    )
+    used = len(tables["delta"]["TOTAL"])
+    if used != len(one.frames.positions):
+        raise InputError(
+            f"MMPBSA used {used} of {len(one.frames.positions)} frames of {one.name}: see "
+            f"{folder / 'mmpbsa.log'}."
+        )
+    return tables
+
+
+def species_positions(frames: DryFrames, ligand: tuple[int, ...]) -> dict[str, Array]:
+    """Return the positions of each species in the frames of the complex [Å]."""
+    own = np.isin(frames.atoms, ligand)
+    whole = frames.positions
+    return {"complex": whole, "receptor": whole[:, ~own], "ligand": whole[:, own]}

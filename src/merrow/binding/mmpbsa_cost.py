@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: MIT
+"""What an estimate of a binding energy will take: MMPBSA is timed on a few frames, aside."""
+
+from __future__ import annotations
+
+import json
+import resource
+import tempfile
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from merrow.binding.ensembles import (
+    Ensemble,
+    MmpbsaRequest,
+    RequestFiles,
+    make_topologies,
+    read_request,
+    run_tables,
+)
+from merrow.binding.mmpbsa_program import Method, Topologies
+from merrow.trajectories import dry_atoms
+
+PROBES: Final = (2, 5)
+"""Frames of two short runs, whose times tell what one frame takes."""
+ROW: Final = 1500
+"""Bytes of a frame in tables and outputs, about."""
+KIB_PER_MIB, BYTES_PER_MIB, S_PER_MIN = 1024, 1024**2, 60.0
+
+
+@dataclass(frozen=True)
+class MmpbsaCost:
+    """What an estimate will take on this machine.
+
+    Attributes:
+        frames: Frames of each trajectory.
+        minutes: Wall time [min].
+        seconds_per_frame: Of each method [s].
+        memory_mib: Memory of this process, which the run will need too [MiB].
+        disk_mib: Dry frames and tables [MiB].
+    """
+
+    frames: dict[str, int]
+    minutes: float
+    seconds_per_frame: dict[str, float]
+    memory_mib: float
+    disk_mib: float
+
+    def to_json(self) -> str:
+        """Return all numbers as JSON."""
+        return json.dumps(asdict(self), indent=2, allow_nan=False) + "\n"
+
+
+def mmpbsa_cost(request: MmpbsaRequest) -> MmpbsaCost:
+    """Check a request as `mmpbsa` does, and time MMPBSA on its first frames, aside.
+
+    Raises:
+        InputError: The files do not fit together, or there are too few frames.
+        MissingComponentError: AmberTools is not here.
+        MerrowError: MMPBSA failed.
+    """
+    read = read_request(request)
+    counts = {path.name: len(frames.positions) for path, frames in read.ensembles}
+    pace: dict[str, float] = {}
+    begin = 0.0
+    few, more = PROBES
+    with tempfile.TemporaryDirectory() as scratch:
+        species = make_topologies(request, read, Path(scratch))
+        for method in request.methods:
+            first, second = (
+                _probe(method, count, request, read, species, Path(scratch)) for count in PROBES
+            )
+            pace[method] = max((second - first) / (more - few), 0.1 * second / more)
+            begin += first
+    n_frames, n_atoms = sum(counts.values()), len(dry_atoms(read.topology))
+    return MmpbsaCost(
+        frames=counts,
+        minutes=(begin * len(counts) + sum(pace.values()) * n_frames) / S_PER_MIN,
+        seconds_per_frame=pace,
+        memory_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KIB_PER_MIB,
+        disk_mib=n_frames * (12 * n_atoms + ROW) * len(request.methods) / BYTES_PER_MIB,
+    )
+
+
+def _probe(
+    method: Method,
+    count: int,
+    request: MmpbsaRequest,
+    read: RequestFiles,
+    species: Topologies,
+    scratch: Path,
+) -> float:
+    """Return the time of MMPBSA on the first frames of a trajectory [s]."""
+    frames = read.ensembles[0][1]
+    first = replace(frames, positions=frames.positions[:count], times=frames.times[:count])
+    one, began = Ensemble(method, "probe", "", first, read.ligand, None), time.monotonic()
+    run_tables(one, request.settings, species, scratch / f"{method}{count}")
+    return time.monotonic() - began

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: MIT
+"""What a campaign will take: its smallest and largest molecules are prepared aside and measured.
+
+Nothing is written to the campaign's folder.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from merrow.campaign.config import CampaignConfig
+from merrow.campaign.driver import ComputeBackend
+from merrow.campaign.plan import plan_jobs
+from merrow.campaign.rows import read_rows
+from merrow.executor import check_cluster
+from merrow.hydration.config import HydrationConfig
+from merrow.hydration.cost import Cost, estimate_cost, prepare_hydration
+from merrow.hydration.prepare import check_source
+from merrow.progress import Listener, Progress, silent
+
+
+@dataclass(frozen=True)
+class CampaignCost:
+    """What the runs of a campaign that are not finished will take.
+
+    Attributes:
+        runs: How many there are.
+        refused: How many rows cannot be computed.
+        at_a_time: Runs at a time.
+        least_minutes: Wall time if every run ends with its first estimate [min].
+        most_minutes: Wall time of the protocol's longest sampling of every run [min].
+        memory_mib: Memory of the runs at a time [MiB].
+        disk_mib: Samples of all runs at the longest sampling [MiB].
+        probes: The molecules that were measured.
+    """
+
+    runs: int
+    refused: int
+    at_a_time: int
+    least_minutes: float
+    most_minutes: float
+    memory_mib: float
+    disk_mib: float
+    probes: tuple[str, ...]
+
+    def to_json(self) -> str:
+        """Return all numbers as JSON."""
+        return json.dumps(asdict(self), indent=2, allow_nan=False) + "\n"
+
+
+def campaign_cost(
+    config: CampaignConfig,
+    folder: Path,
+    *,
+    base: Path,
+    backend: ComputeBackend,
+    listen: Listener = silent,
+) -> CampaignCost:
+    """Check a campaign as `run_campaign` does, and measure its smallest and largest molecules.
+
+    Args:
+        config: What is asked; the table and its paths relative to `base`.
+        folder: The campaign's folder; finished runs there cost nothing.
+        base: What a relative path of the table refers to.
+        backend: Where it will run; the pace is measured here in any case.
+        listen: Told what is measured.
+
+    Raises:
+        InputError: The table, the request or the cluster is wrong.
+    """
+    table = base / config.table
+    rows = read_rows(table, config.columns)
+    if backend.executor == "dask":
+        check_cluster(backend.cluster)
+    here = backend.cluster is None
+    plan = plan_jobs(config, rows, folder, table.parent, here=here)
+    runs = [
+        (job.name, run.model_copy(update={"processes": 1}))
+        for job, run in plan
+        if run is not None and job.run(folder).finished() is None
+    ]
+    refused = sum(run is None for _, run in plan)
+    if not runs:
+        return CampaignCost(0, refused, backend.width, 0.0, 0.0, 0.0, 0.0, ())
+    sizes = [len(check_source(run, table.parent)[0].numbers) for _, run in runs]
+    order = np.argsort(sizes, kind="stable")
+    chosen = sorted({int(order[0]), int(order[-1])}, key=lambda k: sizes[k])
+    found = []
+    for k in chosen:
+        name, run = runs[k]
+        listen(Progress(f"preparing and measuring {name}", known=False))
+        found.append(_cost(run, table.parent))
+    width = min(backend.width, len(runs))
+
+    def total(values: list[float]) -> float:
+        return float(np.interp(sizes, [sizes[k] for k in chosen], values).sum())
+
+    def wall(values: list[float]) -> float:
+        return max(total(values) / backend.width, max(values) * width / backend.width)
+
+    return CampaignCost(
+        runs=len(runs),
+        refused=refused,
+        at_a_time=width,
+        least_minutes=wall([cost.least_minutes for cost in found]),
+        most_minutes=wall([cost.most_minutes for cost in found]),
+        memory_mib=width * max(cost.memory_mib for cost in found),
+        disk_mib=total([cost.disk_mib for cost in found]),
+        probes=tuple(runs[k][0] for k in chosen),
+    )
+
+
+def _cost(run: HydrationConfig, base: Path) -> Cost:
+    with tempfile.TemporaryDirectory() as scratch:
+        return estimate_cost(prepare_hydration(run, Path(scratch) / "run", base=base))

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: MIT
+"""`--dry-run`: what a command would take, from a short measured probe; nothing is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Annotated, Protocol, TypeVar
+
+import typer
+
+from merrow.progress import Listener, Progress
+
+DryRunOption = Annotated[
+    bool,
+    typer.Option("--dry-run", help="Measure briefly, tell time, memory and disk; write nothing."),
+]
+
+
+class Cost(Protocol):
+    """What a command will take."""
+
+    def to_json(self) -> str:
+        """Return all numbers as JSON."""
+
+
+C = TypeVar("C", bound=Cost)
+
+
+def tell_cost(
+    measure: Callable[[Listener], C], lines: Callable[[C], Sequence[str]], *, as_json: bool = False
+) -> None:
+    """Measure, and print what is found.
+
+    Args:
+        measure: Told a listener, returns the numbers.
+        lines: Returns them in words.
+        as_json: Whether they are printed as JSON instead.
+    """
+    from merrow.report.progress_line import ProgressLine  # noqa: PLC0415
+
+    with ProgressLine(quiet=as_json) as line:
+        line.listen(Progress("preparing and measuring", known=False))
+        cost = measure(line.listen)
+    if as_json:
+        typer.echo(cost.to_json(), nl=False)
+        return
+    for text in (*lines(cost), "nothing was written; without --dry-run it begins"):
+        typer.echo(text)
+
+
+def resources(memory_mib: float, disk_mib: float, out: object) -> str:
+    """Return memory and disk in words."""
+    return f"  memory {_size(memory_mib)}, disk up to {_size(disk_mib)} in {out}"
+
+
+def _size(mib: float) -> str:
+    return f"{mib:.0f} MiB" if mib < 10_000 else f"{mib / 1024:.1f} GiB"

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: MIT
+"""pymbar and alchemlyb, imported without the banners that pymbar logs at that moment."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+__all__ = [
+    "ALCHEMLYB_MBAR",
+    "BAR",
+    "MBAR",
+    "TI",
+    "TI_GQ",
+    "BoundsError",
+    "ConvergenceError",
+    "ParameterError",
+    "bar",
+    "timeseries",
+]
+
+
+@contextmanager
+def _errors_only(name: str) -> Iterator[None]:
+    """Let a library's loggers report errors only inside the block."""
+    logger = logging.getLogger(name)
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
+with _errors_only("pymbar"):
+    from alchemlyb.estimators import BAR, TI, TI_GQ
+    from alchemlyb.estimators import MBAR as ALCHEMLYB_MBAR
+    from pymbar import MBAR, timeseries
+    from pymbar.other_estimators import bar
+    from pymbar.utils import BoundsError, ConvergenceError, ParameterError

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: MIT
+"""What a simulation will take: some steps of each leg are timed, and nothing is written."""
+
+from __future__ import annotations
+
+import json
+import resource
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from merrow.engine.plans import Ensemble
+from merrow.engine.simulation import Snapshot, open_context, set_snapshot
+from merrow.engine.timing import ns_per_day, time_in_turn
+from merrow.md.setup import MdSetup
+from merrow.md.simulate import first_setups, plan_simulation, with_kernel
+from merrow.md.simulate_config import SimulationConfig
+from merrow.units import PS_PER_FS
+
+STEPS, ROUNDS, SECONDS = 20, 5, 10.0
+"""Steps that are timed at once, how often, and for how long at most [s]."""
+SLOW = 1e-6
+"""Time step of the timed steps [ps]: they cost the same, and go nowhere from a rough start."""
+FRAME, RESTART = 12, 48
+"""Bytes of an atom in a frame of a trajectory, and in a restart file."""
+KIB_PER_MIB, BYTES_PER_MIB, MS_PER_MIN = 1024, 1024**2, 60_000.0
+
+
+@dataclass(frozen=True)
+class SimulationCost:
+    """What the stages that are missing will take on this machine.
+
+    Attributes:
+        stages: How many stages are missing, of both legs.
+        minutes: Wall time [min].
+        milliseconds: Of a step, by leg [ms].
+        ns_per_day: Speed of each leg.
+        memory_mib: Memory of this process now, which the run will need too [MiB].
+        disk_mib: Trajectories and restart files [MiB].
+    """
+
+    stages: int
+    minutes: float
+    milliseconds: dict[str, float]
+    ns_per_day: dict[str, float]
+    memory_mib: float
+    disk_mib: float
+
+    def to_json(self) -> str:
+        """Return all numbers as JSON."""
+        return json.dumps(asdict(self), indent=2, allow_nan=False) + "\n"
+
+
+def simulation_cost(config: SimulationConfig, folder: Path) -> SimulationCost:
+    """Check a simulation as `simulate` does, and measure its pace.
+
+    Args:
+        config: What is asked.
+        folder: Its folder; stages that are done there cost nothing.
+
+    Raises:
+        InputError: The files are wrong, or the folder holds another simulation.
+    """
+    config, topology, jobs = plan_simulation(config)
+    config, found = with_kernel(config, topology, jobs, folder)
+    setups = found or first_setups(config, topology, jobs)
+    calls = {leg: _steps(setup) for leg, setup in setups.items()}
+    timed = time_in_turn(calls, rounds=ROUNDS, units=STEPS, seconds=SECONDS)
+    pace = {leg: timing.wall for leg, timing in timed.items()}
+    missing = [job for job in jobs if not job.restart(folder).exists()]
+    frames = sum(job.stage.production_ps for job in missing) / config.frame_interval_ps
+    size = len(topology) * (frames * FRAME + len(missing) * RESTART)
+    fs = config.timestep_ps / PS_PER_FS
+    return SimulationCost(
+        stages=len(missing),
+        minutes=sum(pace[job.leg] * job.stage.settings.steps for job in missing) / MS_PER_MIN,
+        milliseconds=pace,
+        ns_per_day={leg: ns_per_day(ms, fs) for leg, ms in pace.items()},
+        memory_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KIB_PER_MIB,
+        disk_mib=size / BYTES_PER_MIB,
+    )
+
+
+def _steps(setup: MdSetup) -> Callable[[], None]:
+    """Return what makes some steps."""
+    ensemble = Ensemble(setup.plan.temperature, None, SLOW, 1.0)
+    context = open_context(setup.hybrid, ensemble, platform=setup.plan.platform, seed=1)
+    at_rest = np.zeros_like(setup.snapshot.positions)
+    start = Snapshot(setup.snapshot.positions, at_rest, setup.snapshot.box)
+
+    def steps() -> None:
+        set_snapshot(context, start)
+        context.getIntegrator().step(STEPS)
+
+    return steps
