@@ -70,6 +70,9 @@ def reader() -> argparse.ArgumentParser:
     )
     parser.add_argument("parts", nargs="*", metavar="PART", help="; ".join(PARTS))
     parser.add_argument("--pack", type=Path, help="archive of pack.py; default: what is installed")
+    parser.add_argument(
+        "--unpack", type=Path, default=ROOT / "build" / "gpu" / "unpacked", help="where it goes"
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder of the results")
     parser.add_argument("--systems", type=Path, help="folder with NAME/solvated.prmtop and .inpcrd")
     parser.add_argument("--device", default="cuda", help="cuda or cpu")
@@ -85,9 +88,9 @@ def reader() -> argparse.ArgumentParser:
 def unpacked(given: argparse.Namespace) -> dict[str, str]:
     """Return the environment of the parts, in which the pack is installed."""
     paths, environment = [str(ROOT / "src")], dict(os.environ)
-    given.systems = given.systems or ROOT / "build" / "gpu" / "pack" / "systems"
+    given.systems = given.systems or ROOT / "build" / "gpu" / "systems"
     if given.pack is not None:
-        place = (given.out / "pack").resolve()
+        place = given.unpack.resolve()
         if not place.is_dir():
             with tarfile.open(given.pack) as archive:
                 archive.extractall(place, filter="data")

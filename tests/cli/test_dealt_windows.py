@@ -13,6 +13,8 @@ from merrow.hydration.run import run_hydration
 from merrow.hydration.run_folder import RunFolder
 from merrow.hydration.sampling import sharing
 from merrow.hydration.sampling.tasks import MM_SOLUTE, Task, leg_plan
+from merrow.hydration.sampling.worker import try_steps
+from merrow.meeting import Meeting
 from tiny_settings import TINY
 
 pytestmark = pytest.mark.slow
@@ -50,6 +52,9 @@ def test_a_run_of_shared_segments_ends_with_a_result_and_goes_on(config, tmp_pat
     for segment in segments:
         counts = np.bincount(segment.samples.state, minlength=4)
         assert counts.tolist() == [plan.records_per_sweep * plan.sweeps_per_segment] * 4
+    place = tmp_path / "meeting"
+    place.mkdir()
+    assert min(try_steps(tmp_path / "run", Meeting(place, 1, 0), [1, 1])) > 0.0
     # a segment that a kill took is done again, by another number of processes
     last = len(segments) - 1
     (tmp_path / "run" / "result.json").unlink()

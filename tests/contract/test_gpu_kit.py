@@ -89,10 +89,11 @@ def test_the_pack_holds_package_kernels_weights_and_systems(prepared, tmp_path):
     assert done.returncode == 0, done.stderr
     assert "and the checkout" in done.stdout
     found = tmp_path / "found"
+    pack = tmp_path / "unpacked"
     words = [sys.executable, str(KIT / "kit.py"), "--pack", str(out), "--out", str(found)]
-    subprocess.run([*words, "--device", "cpu", "machine"], check=True, capture_output=True)
+    words += ["--unpack", str(pack), "--device", "cpu", "machine"]
+    subprocess.run(words, check=True, capture_output=True)
     assert json.loads((found / "kit.json").read_text())["machine"]["systems"] == ["methanol26"]
-    pack = found / "pack"
     assert (pack / "models" / "ani1ccx_state_dict.pt").read_bytes() == b"weights"
     assert not [*pack.rglob("__pycache__")]
     source = KIT.parents[1] / "src" / "merrow"

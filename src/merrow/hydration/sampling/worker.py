@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from merrow.engine.leg import Company, Share, stepper
+from merrow.hydration.protocol import Schedule
 from merrow.hydration.run_folder import RunFolder
 from merrow.hydration.sampling.context import RunContext, open_run
 from merrow.hydration.sampling.pieces import advance, share
@@ -75,7 +76,9 @@ def try_steps(run: Path, meeting: Meeting, counts: Sequence[int]) -> list[float]
         counts: How many that is, one after the other; who is not among them rests.
     """
     try:
-        context = _context(run, True)  # before a pilot changes the schedule
+        folder = RunFolder(run)
+        refining = folder.config().protocol.refine_schedule and folder.read(Schedule) is None
+        context = _context(run, refining)  # not kept when a pilot has changed the schedule
         plan = leg_plan(context.config, path_tasks(context.config)[0])
         hybrid = context.hybrid(own_hamiltonian(context.config))
         step = stepper(hybrid, plan, context.start, meeting.place)
