@@ -8,18 +8,23 @@ import math
 
 import numpy as np
 import pytest
+from pymbar import MBAR
 
+from merrow.amber.topology import read_topology
 from merrow.errors import NumericsError
 from merrow.free_energy.convergence import Convergence, convergence, judge_repeats
 from merrow.free_energy.decorrelate import correlation
-from merrow.free_energy.diagnostics import gas_and_decoupled, judge_equilibration
+from merrow.free_energy.diagnostics import gas_and_decoupled, judge_box, judge_equilibration
 from merrow.free_energy.endstate import IntermediateEnsemble, endstate_free_energy
 from merrow.free_energy.estimators import mbar
 from merrow.free_energy.expectation import reorganization_mbar
 from merrow.free_energy.populations import _largest_z
 from merrow.free_energy.reorganization import reorganization_energy
+from merrow.free_energy.spacing import LegLength, equal_steps
 from merrow.free_energy.stored import Estimate
 from merrow.system.implicit import MODELS
+from merrow.system.internal import internal_terms
+from merrow.system.rendering import rendered
 from merrow.units import KCAL_PER_KJ, thermal_energy
 
 T = 300.0
@@ -161,3 +166,40 @@ def test_populations_of_equal_repeats_differ_by_one_standard_error():
         one, other = ((rng.random(400) < 0.4).astype(float) for _ in range(2))
         found.append(_largest_z([one, other]) ** 2)
     assert np.mean(found) == pytest.approx(1.0, abs=4 * np.std(found) / math.sqrt(200))
+
+
+def test_the_errors_of_a_ladder_are_those_of_the_way_from_mm_to_ml():
+    rng, lambdas, n = np.random.default_rng(4), (0.0, 0.05, 1.0), 150
+    parts = [2.0 * rng.standard_normal(n) + 4.0 * (0.5 - s) for s in lambdas]
+    labels = np.repeat([0, 1, 2], n // 3)
+    ladder = [IntermediateEnsemble(s, KT * d, labels) for s, d in zip(lambdas, parts, strict=True)]
+    errors = endstate_free_energy(ladder, temperature=T).errors
+    reduced = np.multiply.outer(np.array(lambdas), np.concatenate(parts))
+    right = (
+        MBAR(reduced, [n, n, n]).compute_free_energy_differences()["dDelta_f"] * KT * KCAL_PER_KJ
+    )
+    assert right[0, 1] < right[0, 2] / 5
+    assert errors.analytic == pytest.approx(right[0, 2], rel=0.5)
+    assert right[0, 2] / 5 < errors.repeats < 5 * right[0, 2]
+
+
+def test_the_box_is_judged_where_it_is_smallest():
+    volume = np.tile([7.9, 8.1], 50)
+    volume[20] = 7.5
+    told = {"width": 2.0, "cutoff": 0.985, "tail": 0.0}  # (7.5 / 8)^(1/3) is 0.979
+    narrow = judge_box(volume, np.zeros(100, int), **told)
+    wide = judge_box(np.delete(volume, 20), np.zeros(99, int), **told)
+    assert "narrower than twice the cutoff" in narrow.advice
+    assert "narrower" not in wide.advice
+
+
+def test_a_leg_without_length_is_cut_into_equal_steps_of_lambda():
+    flat = LegLength("charging", (1.0, 0.9, 0.0), (0.0, 0.0))
+    np.testing.assert_allclose(equal_steps(flat, 4), [1.0, 0.75, 0.5, 0.25, 0.0])
+
+
+def test_pairs_without_charges_belong_to_the_energy_of_the_region_too(systems):
+    topology = read_topology(systems / "ethanol.prmtop")
+    bare = dataclasses.replace(topology, charges=np.zeros(len(topology)))
+    pairs = internal_terms(rendered(topology), bare, range(len(topology))).pairs
+    assert any(product == 0.0 and b > 0.0 for _, _, product, _, b in pairs)
