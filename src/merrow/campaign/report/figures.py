@@ -111,7 +111,7 @@ def label_places(
     found: dict[str, tuple[float, float]] = {}
     for name in names:
         x, y = points[name]
-        width, half = 0.56 * LABEL * len(name), 0.6 * LABEL
+        width, half = 0.62 * LABEL * len(name), 0.6 * LABEL
         for dx, dy in _offsets(width):
             box = (x + dx, y + dy - half, x + dx + width, y + dy + half)
             inside = box[0] >= 0.0 and box[1] >= 0.0 and box[2] <= side and box[3] <= side
