@@ -16,7 +16,11 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 X86 = platform.machine().lower() in {"x86_64", "amd64"}
-KERNELS = {"merrow.potentials.ani._ani_kernel": "ani", "merrow.nonbonded._nb_kernel": "nb"}
+KERNELS = {
+    "merrow.potentials.ani._ani_kernel": "ani",
+    "merrow.nonbonded._nb_kernel": "nb",
+    "merrow.nonbonded._loop_kernel": "loop",
+}
 # Each is native/NAME_kernel.cpp, compiled once for each instruction set, and NAME_library.cpp.
 FLAGS = ["-std=c++17", "-O3", "-g0", "-fvisibility=hidden", "-Wno-psabi"]
 CLIENT = "native/sander_client.c"

@@ -10,6 +10,7 @@ least. Where `gmx` is on the PATH, GROMACS runs the same box with MM terms, righ
 `mm_step_speedup` is an MM step with the λ terms on OpenMM's nonbonded forces over one on our
 kernel, in this box; `mm_step_speedup_small` the same in that of protocol quick (1,000 atoms, 8 Å).
 `mm_step_speedup_by_isa` tells of the other instruction sets of this machine.
+`mm_loop_speedup` and `ratio_vs_openmmml_loop` are those of our own loop, where it can be.
 
     python benchmarks/step_cost.py --quick --json
 """
@@ -46,6 +47,7 @@ from merrow.engine.simulation import Snapshot, choose_platform, set_snapshot
 from merrow.engine.timing import Timing, ns_per_day, time_in_turn
 from merrow.errors import InputError
 from merrow.native import ISAS, MmKernel
+from merrow.nonbonded.loop import why_no_loop
 from merrow.system.native_forces import with_native_forces
 from merrow.system.potentials import open_potential
 
@@ -80,6 +82,8 @@ def main() -> None:
             "ratio_vs_mm",
             "kernel_speedup_vs_torchani",
             "mm_step_speedup",
+            "mm_loop_speedup",
+            "ratio_vs_openmmml_loop",
             "system",
         )
     } | {"mm_step_speedup_small": small, "rounds": rounds, "rows": rows}
@@ -104,6 +108,9 @@ def measure(name: str, folder: Path, model: str, weights: Path, rounds: int) -> 
         "ml_mm_2fs": stepper(system, hybrid_of(system, potential, **slower), 2.0, STEPS),
         **path_steppers(system),
     }
+    if not why_no_loop():
+        own = hybrid_of(system, potential, kernel="native")
+        calls["ml_mm_loop"] = stepper(system, own, 1.0, STEPS, "native")
     times = time_in_turn(calls, rounds=rounds, units=STEPS)
     (kernel,) = (case.row(rounds) for case in ani(model, (name,), (1,)))
     gromacs = time_of_step(system, CUTOFF, files[0].parent, step_fs=1.0, rounds=max(3, rounds // 4))
@@ -128,13 +135,15 @@ def measure(name: str, folder: Path, model: str, weights: Path, rounds: int) -> 
         "kernel_speedup_vs_torchani": kernel["speedup_vs_torchani"],
         "mm_step_speedup": ratio(times, "mm_path_openmm", "mm_path"),
         "mm_step_speedup_by_isa": by_isa(times),
+        "mm_loop_speedup": loop_ratio(times, "mm_path_openmm", "mm_path_loop"),
+        "ratio_vs_openmmml_loop": loop_ratio(times, "openmmml", "ml_mm_loop"),
         "gromacs": gromacs,
         "mm_vs_gromacs": None if gromacs is None else times["mm"].cpu / gromacs["cpu_ms"],
     }
 
 
 def path_steppers(system: BenchSystem) -> dict[str, Callable[[], object]]:
-    """Return an MM step with the λ terms, on OpenMM's nonbonded forces and on our kernel."""
+    """Return an MM step with the λ terms: on OpenMM's forces, on our kernel, by our own loop."""
     classical = open_potential("mm", system.topology, system.region)
     kernels: dict[str, MmKernel] = {"mm_path_openmm": "openmm", "mm_path": "auto"}
     hybrids = {
@@ -144,7 +153,11 @@ def path_steppers(system: BenchSystem) -> dict[str, Callable[[], object]]:
         with suppress(InputError):  # not on this machine
             plain = hybrid_of(system, classical, kernel="openmm")
             hybrids[f"mm_path_{isa}"] = with_native_forces(plain, isa, box=system.box)
-    return {name: stepper(system, hybrid, 1.0, STEPS) for name, hybrid in hybrids.items()}
+    calls = {name: stepper(system, hybrid, 1.0, STEPS) for name, hybrid in hybrids.items()}
+    if hybrids["mm_path"].native and not why_no_loop():
+        own = hybrid_of(system, classical, kernel="native")
+        calls["mm_path_loop"] = stepper(system, own, 1.0, STEPS, "native")
+    return calls
 
 
 def by_isa(times: dict[str, Timing]) -> dict[str, float]:
@@ -158,8 +171,11 @@ def path_speedup(system: BenchSystem, rounds: int) -> dict[str, Any]:
     times = time_in_turn(path_steppers(system), rounds=rounds, units=STEPS)
     cpu = {f"{name}_cpu_ms": timing.cpu for name, timing in times.items()}
     speedup = ratio(times, "mm_path_openmm", "mm_path")
-    isas = {"mm_step_speedup_by_isa": by_isa(times)}
-    return {"n_atoms": len(system.topology), **cpu, "mm_step_speedup": speedup, **isas}
+    own = {
+        "mm_step_speedup_by_isa": by_isa(times),
+        "mm_loop_speedup": loop_ratio(times, "mm_path_openmm", "mm_path_loop"),
+    }
+    return {"n_atoms": len(system.topology), **cpu, "mm_step_speedup": speedup, **own}
 
 
 def small_box(name: str, folder: Path) -> BenchSystem:
@@ -204,10 +220,16 @@ def ratio(times: dict[str, Timing], above: str, below: str) -> float:
     return times[above].cpu / times[below].cpu
 
 
+def loop_ratio(times: dict[str, Timing], above: str, below: str) -> float | None:
+    """Return the same of our loop; None where it was not measured."""
+    return ratio(times, above, below) if below in times else None
+
+
 def table(rows: list[dict[str, Any]]) -> str:
     """Return what a terminal shows."""
     lines = [
-        "molecule    peer     MM  ML/MM  2 fs GROMACS [CPU ms]   vs peer  2 fs  vs MM  kernel  path"
+        "molecule    peer     MM  ML/MM  2 fs GROMACS [CPU ms]   vs peer  2 fs  vs MM  kernel"
+        "  path  loop"
     ]
     for row in rows:
         ms = row["cpu_ms"]
@@ -218,6 +240,7 @@ def table(rows: list[dict[str, Any]]) -> str:
             f" {row['ratio_vs_openmmml']:19.2f}"
             f" {row['ratio_vs_openmmml_2fs']:5.2f} {row['ratio_vs_mm']:6.2f}"
             f" {row['kernel_speedup_vs_torchani']:7.1f} {row['mm_step_speedup']:5.1f}"
+            f" {row['mm_loop_speedup'] or math.nan:5.1f}"
         )
     return "\n".join(lines)
 

@@ -19,6 +19,8 @@ from merrow.errors import InputError
 MmKernel = Literal["auto", "openmm", "native"]
 """Who computes nonbonded forces: OpenMM, the nonbonded kernel, or it where it can."""
 MM_KERNELS: tuple[MmKernel, ...] = get_args(MmKernel)
+Engine = Literal["openmm", "native"]
+"""Who moves the configurations of a leg: OpenMM, or our own loop."""
 ISAS = ("avx512", "avx2", "baseline")
 """Instruction sets, best first."""
 

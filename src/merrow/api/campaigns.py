@@ -36,6 +36,7 @@ class Campaign:
         repeats: Independent repeats of each run; None: the protocol's.
         platform: OpenMM platform.
         mm_kernel: Nonbonded forces: "auto", "openmm" or "native".
+        engine: What moves the configurations: "auto", "openmm" or "native".
 
     Attributes:
         table: The CSV file of the molecules.
@@ -62,6 +63,7 @@ class Campaign:
         repeats: int | None = None,
         platform: str = "auto",
         mm_kernel: str = "auto",
+        engine: str = "auto",
     ) -> None:
         """Say what is asked, in words as above; nothing is computed or written yet.
 
@@ -85,6 +87,7 @@ class Campaign:
             repeats=repeats,
             platform=platform,
             mm_kernel=mm_kernel,
+            engine=engine,
             where="merrow.Campaign",
         )
 

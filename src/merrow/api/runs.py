@@ -59,6 +59,7 @@ class Hydration:
         platform: OpenMM platform.
         continue_on: Platform on which a run goes on that lost its own: "CPU".
         mm_kernel: Nonbonded forces: "auto", "openmm" or "native".
+        engine: What moves the configurations: "auto", "openmm" or "native".
         expt: Measured value [kcal/mol], "value,error", or a table of them.
         name: Name of the molecule in answer and report; None: a known one, or the input file's.
 
@@ -92,6 +93,7 @@ class Hydration:
         platform: str = "auto",
         continue_on: str | None = None,
         mm_kernel: str = "auto",
+        engine: str = "auto",
         expt: str | float | None = None,
         name: str | None = None,
     ) -> None:

@@ -16,15 +16,17 @@ from merrow.amber.topology import AmberTopology, read_topology
 from merrow.ambertools.molecule import read_molecule
 from merrow.ambertools.prepare import parametrize
 from merrow.ambertools.solvent import n_waters_for, solvate
-from merrow.engine.plans import Ensemble
-from merrow.engine.simulation import Snapshot, open_context, set_snapshot
+from merrow.engine.plans import Ensemble, LegPlan
+from merrow.engine.simulation import Snapshot, get_snapshot, open_context, set_snapshot
 from merrow.engine.timing import Timing, ns_per_day, time_in_turn
+from merrow.engine.walkers import open_walker
 from merrow.errors import InputError
 from merrow.executor import core_count, process_pool
-from merrow.native import MmKernel
+from merrow.native import Engine, MmKernel
 from merrow.potentials.interface import Array, Potential
 from merrow.potentials.placement import on_fastest
 from merrow.progress import Listener, say, silent
+from merrow.samples import COUPLED
 from merrow.system.box import box_for_cutoff
 from merrow.system.build import HybridSystem, base_system, hybrid_system
 from merrow.system.configuration import read_configuration
@@ -231,15 +233,32 @@ def solvated(smiles: str, folder: Path) -> tuple[Path, Path]:
 
 
 def stepper(
-    system: BenchSystem, hybrid: HybridSystem, timestep: float, steps: int
+    system: BenchSystem,
+    hybrid: HybridSystem,
+    timestep: float,
+    steps: int,
+    engine: Engine = "openmm",
 ) -> Callable[[], None]:
-    """Return a call that advances a system by so many steps after a short relaxation."""
+    """Return a call that advances a system by so many steps after a short relaxation.
+
+    Args:
+        system: Where it begins.
+        hybrid: Its Hamiltonian; for our loop on our kernel.
+        timestep: Time step [fs].
+        steps: Steps of a call.
+        engine: What moves it.
+    """
     ensemble = Ensemble(TEMPERATURE, None, timestep * 1e-3, FRICTION)
     context = open_context(hybrid, ensemble, platform="CPU", seed=1)
     set_snapshot(context, Snapshot(system.positions, np.zeros_like(system.positions), system.box))
     mm.LocalEnergyMinimizer.minimize(context, 10.0, 50)
     context.setVelocitiesToTemperature(TEMPERATURE, 1)
-    return lambda: context.getIntegrator().step(steps)
+    if engine == "openmm":
+        return lambda: context.getIntegrator().step(steps)
+    plan = LegPlan((COUPLED,), ensemble, 0, 0, steps, 1, 1, "CPU", 1, 0, engine)
+    walker = open_walker(hybrid, plan, "speed")
+    walker.place(get_snapshot(context), COUPLED)
+    return partial(walker.advance, steps)
 
 
 def hybrid_of(

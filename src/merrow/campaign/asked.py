@@ -33,6 +33,7 @@ def campaign_config(
     repeats: int | None = None,
     platform: str = "auto",
     mm_kernel: str = "auto",
+    engine: str = "auto",
     where: str = "the command line",
 ) -> CampaignConfig:
     """Return the settings of a campaign; the arguments are the options of `merrow campaign run`.
@@ -65,6 +66,7 @@ def campaign_config(
             "repeats": repeats or REPEATS[protocol] or 2,  # the cores are for molecules
             "platform": platform,
             "mm_kernel": mm_kernel,
+            "engine": engine,
         },
         source=where,
     )

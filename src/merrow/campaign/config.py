@@ -47,6 +47,8 @@ class CampaignConfig(Settings):
     """OpenMM platform; auto: the fastest that computes what Reference computes, chosen once."""
     mm_kernel: Literal["auto", "openmm", "native"] = "auto"
     """What computes nonbonded forces, as `merrow hydration` has it."""
+    engine: Literal["auto", "openmm", "native"] = "auto"
+    """What moves the configurations in water, as `merrow hydration` has it."""
 
     @model_validator(mode="after")
     def _consistent(self) -> CampaignConfig:

@@ -28,6 +28,11 @@ from merrow.system.potentials import MM
 
 JOBS = "jobs.json"
 RUNS = "runs"
+OF_ALL_RUNS = (
+    *("potential", "weights", "protocol", "seed", "repeats", "platform"),
+    *("mm_kernel", "engine"),
+)
+"""Settings of a campaign that each run has."""
 
 
 @dataclass(frozen=True)
@@ -156,10 +161,7 @@ def _configuration(config: CampaignConfig, row: Row, charges: str, base: Path) -
         source |= {"kind": "structure", "structure": row.source["path"]}
     else:
         source |= {"kind": "smiles", "smiles": row.source["smiles"]}
-    data = {
-        name: getattr(config, name)
-        for name in ("potential", "weights", "protocol", "seed", "repeats", "platform", "mm_kernel")
-    }
+    data = {name: getattr(config, name) for name in OF_ALL_RUNS}
     control = config.mm_reference and config.potential != MM and config.protocol.route == "direct"
     data |= {"source": source, "mm_reference": control, "both_routes": config.both_routes}
     data["name"] = row.name[:80]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from merrow.campaign.asked import campaign_config, place_of
-from merrow.cli.choices import KernelOption, PlatformOption
+from merrow.cli.choices import EngineOption, KernelOption, PlatformOption
 from merrow.cli.dry_run import DryRunOption, resources, tell_cost
 from merrow.errors import IncompleteError, InputError, MerrowError
 from merrow.hydration.asked import minutes_of
@@ -87,6 +87,7 @@ def run(
     repeats: RepeatsOfRun = None,
     platform: PlatformOption = "auto",
     mm_kernel: KernelOption = "auto",
+    engine: EngineOption = "auto",
     executor: Annotated[str | None, typer.Option(help=EXECUTORS)] = None,
     workers: Annotated[int | None, typer.Option(help="Runs at a time.", min=1)] = None,
     cluster: ClusterFile = None,
@@ -112,6 +113,7 @@ def run(
         repeats=repeats,
         platform=platform,
         mm_kernel=mm_kernel,
+        engine=engine,
     )
     name, file = place_of(executor, cluster)
     minutes = minutes_of(max_time)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from merrow.cli.choices import ContinueOption, KernelOption, PlatformOption
+from merrow.cli.choices import ContinueOption, EngineOption, KernelOption, PlatformOption
 from merrow.cli.dry_run import DryRunOption, resources, tell_cost
 from merrow.errors import InputError
 from merrow.hydration.asked import hydration_config
@@ -43,6 +43,9 @@ SettingsOption = Annotated[
 ReferenceOption = Annotated[
     bool, typer.Option("--mm-reference", help="Direct route: the MM value too.")
 ]
+SourceArgument = Annotated[
+    str, typer.Argument(help="SMILES, an SDF or mol2 file, or a prmtop (with its coordinates).")
+]
 CoordinatesArgument = Annotated[
     Path | None, typer.Argument(help="Coordinates that belong to the prmtop.")
 ]
@@ -69,9 +72,7 @@ BothOption = Annotated[
 
 
 def hydration(
-    source: Annotated[
-        str, typer.Argument(help="SMILES, an SDF or mol2 file, or a prmtop (with its coordinates).")
-    ],
+    source: SourceArgument,
     inpcrd: CoordinatesArgument = None,
     *,
     out: Annotated[Path, typer.Option("--out", "-o", help="Run folder; resumed if it is there.")],
@@ -94,6 +95,7 @@ def hydration(
     platform: PlatformOption = "auto",
     continue_on: ContinueOption = None,
     mm_kernel: KernelOption = "auto",
+    engine: EngineOption = "auto",
     expt: ExptOption = None,
     name: NameOption = None,
     dry_run: DryRunOption = False,

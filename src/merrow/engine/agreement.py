@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Is our nonbonded kernel, inside a Context, what OpenMM's own forces say there?
+"""Is our nonbonded kernel, inside a Context or in our own loop, what OpenMM's forces say there?
 
 Asked of the first configuration of each segment: one evaluation of OpenMM's forces. A fault of the
 kernel would bias every number and show nowhere else, so a difference ends the run.
@@ -7,17 +7,28 @@ kernel would bias every number and show nowhere else, so a difference ends the r
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from weakref import WeakKeyDictionary
 
 import numpy as np
 import openmm as mm
 
-from merrow.engine.record import couplings, set_state
+from merrow.engine.record import couplings, reduced, set_state
 from merrow.engine.simulation import choose_platform
 from merrow.errors import NumericsError
+from merrow.nonbonded.kernel import Couplings
+from merrow.nonbonded.loop import NativeLoop
 from merrow.samples import LambdaState
-from merrow.system.build import NONBONDED, SOFT_CORE, HybridSystem, NativeForces
+from merrow.system.build import (
+    ENVIRONMENT,
+    INTERNAL,
+    NONBONDED,
+    SOFT_CORE,
+    TAIL,
+    HybridSystem,
+    NativeForces,
+)
 
 ENERGY = 1e-5
 """Largest difference of the energies, as a part of them: both round to 2e-6."""
@@ -32,7 +43,14 @@ LARGE = 1e3
 ROOM = 298.15
 """Temperature that u is compared at [K]."""
 
-_contexts: WeakKeyDictionary[NativeForces, mm.Context] = WeakKeyDictionary()
+REPLACED = {NONBONDED, SOFT_CORE}
+"""Force groups of OpenMM that our kernel stands for."""
+OTHERS = {ENVIRONMENT, TAIL, INTERNAL}
+"""Those that our loop computes beside it."""
+Answer = tuple[float, np.ndarray]
+
+_judges: WeakKeyDictionary[NativeForces, mm.Context] = WeakKeyDictionary()
+_wholes: WeakKeyDictionary[NativeForces, mm.Context] = WeakKeyDictionary()
 
 
 def require_agreement(
@@ -56,37 +74,121 @@ def require_agreement(
     if hybrid.native is None:
         return
     state = context.getState(getPositions=True)
-    judge = _context(hybrid.native)
-    judge.setPeriodicBoxVectors(*state.getPeriodicBoxVectors())
-    judge.setPositions(state.getPositions(asNumpy=True))
+    judge = _judge(hybrid.native, state.getPositions(asNumpy=True), state.getPeriodicBoxVectors())
     set_state(judge, here)
-    energy, forces = _nonbonded(context)
-    right, right_forces = _nonbonded(judge)
-    off = abs(energy - right) / abs(right)
-    rms = float(np.sqrt(np.mean((forces - right_forces) ** 2) / np.mean(right_forces**2)))
     u, _ = couplings(context, hybrid, states, here=here, temperature=ROOM)
-    on_openmm = replace(hybrid, system=hybrid.native.replaced, native=None)
+    _require(hybrid, _asked(context, REPLACED), u, judge, states, here)
+
+
+def require_same_motion(
+    hybrid: HybridSystem,
+    loop: NativeLoop,
+    measured: Couplings,
+    states: tuple[LambdaState, ...],
+    *,
+    here: LambdaState,
+) -> None:
+    """Compare energies, forces and couplings of our loop where it stands with those of OpenMM.
+
+    What is nonbonded and what acts within the solute are compared one by one, so that a fault of
+    the one does not hide behind the size of the other.
+
+    Args:
+        hybrid: Its Hamiltonian, on our kernel.
+        loop: Stands somewhere.
+        measured: What its kernel says of λ there, at the λ_sterics of the states.
+        states: The states of the schedule.
+        here: The state in which it stands.
+
+    Raises:
+        NumericsError: They differ by more than rounding.
+    """
+    if hybrid.native is None:
+        raise NumericsError("our loop needs our nonbonded kernel.")
+    vectors, volume = loop.box, float(np.diag(loop.box).prod())
+    judge = _judge(hybrid.native, loop.positions, vectors)
+    others = _whole(hybrid, hybrid.native, loop.positions, vectors)
+    for context in (judge, others):
+        set_state(context, here)
+    energy, internal = loop.evaluate(here)
+    tail = here.lambda_sterics * hybrid.tail / volume
+    right, right_forces = _asked(others, OTHERS)
+    solute = list(hybrid.region.atoms)
+    apart = _rms(loop.internal_forces[solute] - right_forces[solute])
+    size = _rms(right_forces[solute])
+    off = abs(internal + tail - right) / max(abs(right), 1.0)
+    if not (off < ENERGY and apart <= FORCES * size):
+        raise NumericsError(
+            f"the native loop and OpenMM differ in what acts within the solute: energy by {off:.1e}"
+            f", forces by {apart:.1e} of {size:.1e} kJ/mol/nm. This is a fault of merrow: please "
+            "report it; a new folder with engine: openmm does without the loop."
+        )
+    u, _ = reduced(measured, hybrid, states, here=here, temperature=ROOM, volume=volume)
+    nonbonded = energy - tail, loop.forces - loop.internal_forces
+    _require(hybrid, nonbonded, u, judge, states, here)
+
+
+def _require(
+    hybrid: HybridSystem,
+    found: Answer,
+    u: np.ndarray,
+    judge: mm.Context,
+    states: tuple[LambdaState, ...],
+    here: LambdaState,
+) -> None:
+    """Refuse a nonbonded energy, forces or reduced potentials that are not the judge's."""
+    energy, forces = found
+    right, right_forces = _asked(judge, REPLACED)
+    off = abs(energy - right) / abs(right)
+    rms = _rms(forces - right_forces) / _rms(right_forces)
+    native = hybrid.native
+    judged = hybrid.system if native is None else native.replaced
+    on_openmm = replace(hybrid, system=judged, native=None)
     right_u, _ = couplings(judge, on_openmm, states, here=here, temperature=ROOM)
     near = np.abs(right_u) < LARGE
     difference = u[near] - right_u[near]
     apart = float(np.max(np.abs(difference), initial=0.0))
     if not (off < ENERGY and rms < FORCES and apart < COUPLING):
+        isa = "" if native is None else native.kernel.isa
         raise NumericsError(
-            f"the native kernel ({hybrid.native.kernel.isa}) and OpenMM differ: energy by "
+            f"the native kernel ({isa}) and OpenMM differ: energy by "
             f"{off:.1e}, forces by {rms:.1e} of themselves, reduced potentials by {apart:.1e} kT. "
             "This is a fault of merrow: please report it; a new folder with mm_kernel: openmm "
             "does without the kernel."
         )
 
 
-def _context(native: NativeForces) -> mm.Context:
-    """Return a Context of OpenMM's forces, made once in this process."""
-    if native not in _contexts:
-        integrator = mm.VerletIntegrator(0.001)
-        _contexts[native] = mm.Context(native.replaced, integrator, *choose_platform("CPU"))
-    return _contexts[native]
+def _judge(native: NativeForces, positions: object, vectors: Iterable[object]) -> mm.Context:
+    """Return a Context of OpenMM's nonbonded forces there, made once in this process."""
+    if native not in _judges:
+        _judges[native] = _still(native.replaced)
+    return _put(_judges[native], positions, vectors)
 
 
-def _nonbonded(context: mm.Context) -> tuple[float, np.ndarray]:
-    found = context.getState(getEnergy=True, getForces=True, groups={NONBONDED, SOFT_CORE})
+def _whole(
+    hybrid: HybridSystem, native: NativeForces, positions: object, vectors: Iterable[object]
+) -> mm.Context:
+    """Return a Context of all forces of a hybrid system there, made once in this process."""
+    if native not in _wholes:
+        _wholes[native] = _still(hybrid.system)
+    return _put(_wholes[native], positions, vectors)
+
+
+def _still(system: mm.System) -> mm.Context:
+    return mm.Context(system, mm.VerletIntegrator(0.001), *choose_platform("CPU"))
+
+
+def _put(context: mm.Context, positions: object, vectors: Iterable[object]) -> mm.Context:
+    context.setPeriodicBoxVectors(*vectors)
+    context.setPositions(positions)
+    return context
+
+
+def _asked(context: mm.Context, groups: set[int]) -> Answer:
+    """Return energy [kJ/mol] and forces [kJ/mol/nm], shape (N, 3), of some force groups."""
+    found = context.getState(getEnergy=True, getForces=True, groups=groups)
     return float(found.getPotentialEnergy()._value), found.getForces(asNumpy=True)._value
+
+
+def _rms(forces: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(forces**2)))

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """A leg in solution: equilibration, then segments in which replicas exchange their states.
 
-All replicas of one repeat take turns in one Context. A segment starts from given snapshots with
-seeds derived from its number, so it can be computed again, or first after a kill, with the same
-result. One state is a leg too: the coupled end state of the endpoint route.
+All replicas of one repeat take turns in one Context, or in our own loop. A segment starts from
+given snapshots with seeds derived from its number, so it can be computed again, or first after a
+kill, with the same result. One state is a leg too: the coupled end state of the endpoint route.
 
 On a GPU one process does not fill the device: there the replicas of a segment are dealt out to a
 company of processes, each with a Context of its own. After each sweep they show each other the
@@ -12,7 +12,6 @@ reduced potentials of their replicas, and all draw the same exchange.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -20,22 +19,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 import openmm as mm
 
-from merrow.engine.agreement import require_agreement
 from merrow.engine.exchange import exchange_states
 from merrow.engine.intact import require_whole
 from merrow.engine.plans import LegPlan
-from merrow.engine.record import Record, couplings, set_state, take_record
+from merrow.engine.record import Record
 from merrow.engine.reservoir import Reservoir
 from merrow.engine.seeds import derive_seed, generator
 from merrow.engine.segments import Segment
-from merrow.engine.simulation import (
-    Snapshot,
-    get_snapshot,
-    heed_interrupt,
-    open_context,
-    set_snapshot,
-)
-from merrow.errors import MerrowError, NumericsError, first_line
+from merrow.engine.simulation import Snapshot
+from merrow.engine.walkers import ContextWalker, Walker, open_walker
+from merrow.errors import MerrowError
 from merrow.meeting import Meeting
 from merrow.potentials.device import device_of
 from merrow.samples import DECOUPLED, LambdaState, WindowSamples
@@ -44,8 +37,6 @@ from merrow.system.build import HybridSystem
 Array = np.ndarray
 MEASURED = ("u", "dvdl", "internal", "spread", "volume", "size_slope")
 """What rows of samples take from a record."""
-OF_DEVICE = re.compile(r"CUDA|cuda|OpenCL|HIP|hip[A-Z]|out of memory|cuFFT|NVRTC")
-"""What OpenMM's and torch's errors say that are a device's fault, and not the simulation's."""
 TRIAL_STEPS = 20
 """Steps between two looks at the clock while speed is tried."""
 StartSelector = Callable[[Snapshot, np.random.Generator], Snapshot]
@@ -121,17 +112,22 @@ def equilibrate_coupled(hybrid: HybridSystem, plan: LegPlan, start: Snapshot) ->
     Raises:
         NumericsError: A number is not finite, or a bond tore.
     """
-    context = _context(hybrid, plan, "equilibrate", "coupled")
-    set_snapshot(context, start)
-    set_state(context, plan.states[0])
-    _minimise(context, hybrid)
-    require_agreement(hybrid, context, plan.states, here=plan.states[0])
-    before = get_snapshot(context).positions
+    labels, first = ("equilibrate", "coupled"), plan.states[0]
+    opened = ContextWalker(hybrid, plan, derive_seed(plan.seed, *labels))
+    opened.place(start, first)
+    _minimise(opened.context, hybrid)
+    opened.require_agreement()
+    before = opened.snapshot().positions
     require_whole(hybrid, start.positions, before, when="during the minimisation")
     seed = derive_seed(plan.seed, "velocities")
-    context.setVelocitiesToTemperature(plan.ensemble.temperature, seed)
-    _advance(context, plan.equilibration)
-    snapshot = get_snapshot(context)
+    opened.context.setVelocitiesToTemperature(plan.ensemble.temperature, seed)
+    walker: Walker = opened
+    if plan.engine != "openmm":  # OpenMM minimises and draws velocities for every engine
+        walker = open_walker(hybrid, plan, *labels)
+        walker.place(opened.snapshot(), first)
+        walker.require_agreement()
+    walker.advance(plan.equilibration)
+    snapshot = walker.snapshot()
     require_whole(hybrid, before, snapshot.positions, when="while it was equilibrated")
     return snapshot
 
@@ -144,12 +140,11 @@ def equilibrate_state(
     Raises:
         NumericsError: A number is not finite.
     """
-    context = _context(hybrid, plan, "equilibrate", state)
-    set_snapshot(context, neighbour)
-    set_state(context, plan.states[state])
-    require_agreement(hybrid, context, plan.states, here=plan.states[state])
-    _advance(context, plan.equilibration_per_state)
-    return get_snapshot(context)
+    walker = open_walker(hybrid, plan, "equilibrate", state)
+    walker.place(neighbour, plan.states[state])
+    walker.require_agreement()
+    walker.advance(plan.equilibration_per_state)
+    return walker.snapshot()
 
 
 def run_segment(
@@ -199,15 +194,13 @@ def run_share(
     snapshots, state_of = list(replicas.snapshots), replicas.state_of
     own = range(len(snapshots)) if company is None else company.own(len(snapshots))
     place = () if company is None else ("share", company.meeting.place)
-    context = _context(hybrid, plan, "segment", index, *place)
+    walker = open_walker(hybrid, plan, "segment", index, *place)
     before = snapshots[0].positions
     if select is not None:
         snapshots[0] = select(snapshots[0], generator(plan.seed, "start", index))
     if hybrid.native is not None:
-        first = plan.states[int(state_of[own[0]])]
-        set_snapshot(context, snapshots[own[0]])
-        set_state(context, first)
-        require_agreement(hybrid, context, plan.states, here=first)
+        walker.place(snapshots[own[0]], plan.states[int(state_of[own[0]])])
+        walker.require_agreement()
     chooser = generator(plan.seed, "exchange", index)
     drawer = generator(plan.seed, "reservoir", index, *place)
     records: list[tuple[int, int, int, Record]] = []
@@ -215,15 +208,14 @@ def run_share(
         latest = np.zeros((len(snapshots), len(plan.states)))
         for replica in own:
             here = int(state_of[replica])
-            found, snapshots[replica] = _swept(
-                context, hybrid, plan, snapshots[replica], plan.states[here]
-            )
+            found, snapshots[replica] = _swept(walker, plan, snapshots[replica], plan.states[here])
             records += [(sweep, replica, here, record) for record in found]
             latest[replica] = found[-1].u
             if reservoir is not None and plan.states[here] == DECOUPLED:
-                snapshots[replica], latest[replica] = _inserted(
-                    context, hybrid, plan, reservoir.insert(snapshots[replica], drawer)
-                )
+                # the exchange judges the solute that goes on, not the one that was recorded
+                snapshots[replica] = reservoir.insert(snapshots[replica], drawer)
+                walker.place(snapshots[replica], DECOUPLED)
+                latest[replica] = walker.couplings()
         if company is not None:
             latest = company.exchanged(sweep, latest)
         state_of = exchange_states(latest, state_of, chooser)
@@ -271,18 +263,18 @@ def stepper(
         start: Where it begins; relaxed first.
         place: Number of the process, of which its random numbers depend.
     """
-    context = _context(hybrid, plan, "trial", place)
-    set_snapshot(context, start)
-    set_state(context, plan.states[0])
-    _minimise(context, hybrid)
-    context.setVelocitiesToTemperature(plan.ensemble.temperature, derive_seed(plan.seed, "trial"))
-    _advance(context, TRIAL_STEPS)
+    walker = ContextWalker(hybrid, plan, derive_seed(plan.seed, "trial", place))
+    walker.place(start, plan.states[0])
+    _minimise(walker.context, hybrid)
+    seed = derive_seed(plan.seed, "trial")
+    walker.context.setVelocitiesToTemperature(plan.ensemble.temperature, seed)
+    walker.advance(TRIAL_STEPS)
 
     def step(seconds: float) -> float:
         began, steps = time.perf_counter(), 0
         while (passed := time.perf_counter() - began) < seconds or not steps:
-            _advance(context, TRIAL_STEPS)
-            context.getState(getEnergy=True)  # waits for the device
+            walker.advance(TRIAL_STEPS)
+            walker.context.getState(getEnergy=True)  # waits for the device
             steps += TRIAL_STEPS
         return steps / max(passed, 1e-9)
 
@@ -307,50 +299,16 @@ def _minimise(context: mm.Context, hybrid: HybridSystem) -> None:
             hybrid.system.setParticleMass(i, mass)
 
 
-def _context(hybrid: HybridSystem, plan: LegPlan, *labels: str | int) -> mm.Context:
-    seed = derive_seed(plan.seed, *labels)
-    return open_context(hybrid, plan.ensemble, platform=plan.platform, seed=seed)
-
-
-def _advance(context: mm.Context, steps: int) -> None:
-    try:
-        context.getIntegrator().step(steps)
-    except mm.OpenMMException as error:
-        heed_interrupt(error)
-        if OF_DEVICE.search(str(error)):
-            raise MerrowError(
-                f"the GPU or its driver failed ({first_line(error)}); what was finished is kept: "
-                "run the same command again, or with --continue-on CPU to go on on the processor."
-            ) from error
-        raise NumericsError(
-            f"OpenMM stopped: {error}; look at the starting structure, the box or the time step."
-        ) from error
-
-
 def _swept(
-    context: mm.Context, hybrid: HybridSystem, plan: LegPlan, snapshot: Snapshot, here: LambdaState
+    walker: Walker, plan: LegPlan, snapshot: Snapshot, here: LambdaState
 ) -> tuple[list[Record], Snapshot]:
     """Return the records of one sweep of a replica in a state, and where it then stands."""
-    set_snapshot(context, snapshot)
-    set_state(context, here)
-    records, kelvin = [], plan.ensemble.temperature
+    walker.place(snapshot, here)
+    records = []
     for _ in range(plan.records_per_sweep):
-        _advance(context, plan.steps_per_record)
-        records.append(take_record(context, hybrid, plan.states, here=here, temperature=kelvin))
-    return records, get_snapshot(context)
-
-
-def _inserted(
-    context: mm.Context, hybrid: HybridSystem, plan: LegPlan, snapshot: Snapshot
-) -> tuple[Snapshot, Array]:
-    """Return a new snapshot of the decoupled state and its reduced potentials [kT], shape (K,).
-
-    The exchange that follows must judge the solute that goes on, not the one that was recorded.
-    """
-    set_snapshot(context, snapshot)
-    kelvin = plan.ensemble.temperature
-    u, _ = couplings(context, hybrid, plan.states, here=DECOUPLED, temperature=kelvin)
-    return snapshot, u
+        walker.advance(plan.steps_per_record)
+        records.append(walker.record())
+    return records, walker.snapshot()
 
 
 def _segment(plan: LegPlan, records: list[tuple[int, int, Record]], index: int) -> Segment:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from merrow.native import Engine
 from merrow.samples import LambdaState
 
 
@@ -44,6 +45,7 @@ class LegPlan:
         platform: OpenMM platform.
         seed: Seed of this repeat of this leg.
         repeat: Number of the repeat.
+        engine: What moves the configurations: "openmm", or "native", our own loop.
     """
 
     states: tuple[LambdaState, ...]
@@ -56,6 +58,7 @@ class LegPlan:
     platform: str
     seed: int
     repeat: int
+    engine: Engine = "openmm"
 
     @property
     def segment_time(self) -> float:

@@ -114,7 +114,7 @@ def take_record(
     volume = float(state.getPeriodicBoxVolume()._value) if hybrid.periodic else float("nan")
     _require_edges(hybrid, state)
     measured = _measured(context, hybrid, sterics_grid(states), here)
-    u, dvdl = _reduced(measured, context, hybrid, states, here=here, temperature=temperature)
+    u, dvdl = reduced(measured, hybrid, states, here=here, temperature=temperature, volume=volume)
     if hybrid.bridge is not None:
         internal, _, spread = hybrid.bridge.evaluate(positions)
     else:
@@ -170,7 +170,8 @@ def couplings(
             that no such configuration is ever visited.
     """
     measured = _measured(context, hybrid, sterics_grid(states), here)
-    return _reduced(measured, context, hybrid, states, here=here, temperature=temperature)
+    volume = float(context.getState().getPeriodicBoxVolume()._value)
+    return reduced(measured, hybrid, states, here=here, temperature=temperature, volume=volume)
 
 
 def sterics_grid(states: tuple[LambdaState, ...]) -> tuple[float, ...]:
@@ -203,19 +204,29 @@ def _measured(
     return Couplings(linear, quadratic, soft.energies, soft.slope, soft.size_slope)
 
 
-def _reduced(
+def reduced(
     measured: Couplings,
-    context: mm.Context,
     hybrid: HybridSystem,
     states: tuple[LambdaState, ...],
     *,
     here: LambdaState,
     temperature: float,
+    volume: float,
 ) -> tuple[Array, Array]:
-    """Return reduced potentials [kT] and both ∂V/∂λ [kJ/mol] of what was measured."""
-    tail = 0.0
-    if hybrid.periodic:
-        tail = hybrid.tail / float(context.getState().getPeriodicBoxVolume()._value)
+    """Return reduced potentials [kT] and both ∂V/∂λ [kJ/mol] of what was measured.
+
+    Args:
+        measured: Energies of a configuration.
+        hybrid: The Hamiltonian.
+        states: The K states of the schedule.
+        here: The generating state.
+        temperature: Temperature [K].
+        volume: Volume of the box [nm³]; anything without one.
+
+    Raises:
+        NumericsError: As `couplings`.
+    """
+    tail = hybrid.tail / volume if hybrid.periodic else 0.0
     linear, quadratic = measured.linear, measured.quadratic
     soft = dict(zip(sterics_grid(states), measured.soft_core, strict=True))
     potential = np.array(

@@ -185,16 +185,26 @@ def get_snapshot(context: mm.Context) -> Snapshot:
     """
     state = context.getState(getPositions=True, getVelocities=True)
     positions = np.array(state.getPositions(asNumpy=True)._value)
-    if not np.all(np.isfinite(positions)):
-        bad = int(np.argwhere(~np.isfinite(positions))[0][0])
-        raise NumericsError(
-            f"the simulation blew up: the position of atom {bad + 1} is not finite; "
-            "look at the starting structure or shorten the time step."
-        )
+    require_finite(positions)
     return Snapshot(
         positions,
         np.array(state.getVelocities(asNumpy=True)._value),
         np.array(state.getPeriodicBoxVectors(asNumpy=True)._value),
+    )
+
+
+def require_finite(positions: Array) -> None:
+    """Refuse positions [nm], shape (N, 3), that are no numbers.
+
+    Raises:
+        NumericsError: A coordinate is not finite.
+    """
+    if np.all(np.isfinite(positions)):
+        return
+    bad = int(np.argwhere(~np.isfinite(positions))[0][0])
+    raise NumericsError(
+        f"the simulation blew up: the position of atom {bad + 1} is not finite; "
+        "look at the starting structure or shorten the time step."
     )
 
 

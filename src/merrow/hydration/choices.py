@@ -26,4 +26,6 @@ def with_choices_of(config: HydrationConfig, begun: HydrationConfig) -> Hydratio
         kernel = begun.mm_kernel
     if kernel == begun.mm_kernel:
         isa = isa or begun.mm_instruction_set
-    return config.model_copy(update={"mm_kernel": kernel, "mm_instruction_set": isa})
+    engine = begun.engine if config.engine == "auto" else config.engine
+    chosen = {"mm_kernel": kernel, "mm_instruction_set": isa, "engine": engine}
+    return config.model_copy(update=chosen)

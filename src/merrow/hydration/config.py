@@ -121,6 +121,9 @@ class HydrationConfig(Settings):
     mm_instruction_set: Literal["avx512", "avx2", "baseline"] | None = None
     """Instruction set of our kernel, on which last digits depend; null: the best one here, which
     run.yaml then names."""
+    engine: Literal["auto", "openmm", "native"] = "auto"
+    """What moves the configurations in water: OpenMM, or our own loop on our kernel, which spends
+    no time between the two. auto: our loop where it can; run.yaml then says which."""
     expt_kcal: float | None = Field(None, allow_inf_nan=False)
     """Measured value that the report shows beside the result [kcal/mol]; null: a known one."""
     expt_stderr_kcal: float | None = Field(None, ge=0.0, allow_inf_nan=False)
@@ -146,10 +149,13 @@ class HydrationConfig(Settings):
                 "solute_constraints h-bonds is another model than the flexible ML solute; it is "
                 "for potential mm alone"
             )
-        if self.mm_kernel == "native" and self.platform not in ("CPU", "auto"):
-            raise ValueError(f"mm_kernel native is for platform CPU, not {self.platform}")
+        for key in ("mm_kernel", "engine"):
+            if getattr(self, key) == "native" and self.platform not in ("CPU", "auto"):
+                raise ValueError(f"{key} native is for platform CPU, not {self.platform}")
         if self.mm_kernel == "openmm" and self.mm_instruction_set is not None:
             raise ValueError("mm_instruction_set belongs to mm_kernel native")
+        if self.engine == "native" and self.mm_kernel == "openmm":
+            raise ValueError("engine native needs mm_kernel native")
         longest = LONGEST_STEP[protocol.solute_masses]
         if protocol.solute_constraints == "none" and protocol.timestep_fs > longest:
             raise ValueError(

@@ -125,9 +125,10 @@ class RunFolder:
             InputError: run.yaml is missing or holds what is not understood.
         """
         config = read_run_file(self.run_file)
-        if "mm_kernel" not in config.model_fields_set and self.tasks.exists():
-            config = config.model_copy(update={"mm_kernel": "openmm"})  # older than the choice
-        return config
+        if not self.tasks.exists():
+            return config
+        older = {"mm_kernel", "engine"} - config.model_fields_set  # than these choices
+        return config.model_copy(update=dict.fromkeys(older, "openmm"))
 
     def as_begun(self, config: HydrationConfig) -> HydrationConfig:
         """Return a configuration with all that the run has chosen, or a new one chooses.

@@ -110,6 +110,12 @@ class NonbondedKernel:
         """How often the list of neighbours was built."""
         return int(self._library.merrow_nb_lists(self._handle))
 
+    @property
+    def entry(self) -> tuple[int, int]:
+        """Addresses of the function behind `evaluate` and of its model, for compiled code."""
+        function = ctypes.cast(self._library.merrow_nb_compute, ctypes.c_void_p)
+        return int(function.value or 0), self._handle
+
     def forget(self) -> None:
         """Forget the list of neighbours, so that what comes next does not depend on the past."""
         self._library.merrow_nb_forget(self._handle)
@@ -134,7 +140,7 @@ class NonbondedKernel:
             self._handle, x.ctypes.data, vectors.ctypes.data, electrostatics, sterics,
             self.forces.ctypes.data, self._parts.ctypes.data,
         )  # fmt: skip
-        self._raise(status)
+        self.check(status)
         return float(self._parts.sum()), self.forces
 
     def couplings(
@@ -158,7 +164,7 @@ class NonbondedKernel:
             self._handle, x.ctypes.data, vectors.ctypes.data, sterics, len(values),
             values.ctypes.data, out.ctypes.data, soft_core.ctypes.data,
         )  # fmt: skip
-        self._raise(status)
+        self.check(status)
         linear, quadratic, sterics_slope, size_slope = out.tolist()
         return Couplings(linear, quadratic, soft_core, sterics_slope, size_slope)
 
@@ -176,7 +182,12 @@ class NonbondedKernel:
             )
         return x, vectors
 
-    def _raise(self, status: int) -> None:
+    def check(self, status: int) -> None:
+        """Refuse what the library answered, unless that is 0.
+
+        Raises:
+            NumericsError: It is another number; the message says what that means.
+        """
         if status == _NO_MEMORY:
             raise NumericsError("there is no memory for the list of neighbours; use a smaller box.")
         if status == _TOO_NARROW:

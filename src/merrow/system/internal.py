@@ -42,6 +42,8 @@ TERM_OF = {
     "RBTorsionForce": ("Torsion", 4),
 }
 """What OpenMM calls one term of each bonded force, and its number of atoms."""
+PAIR_ENERGY = f"{COULOMB_OPENMM!r}*qq/r + (a/r6 - b)/r6; r6=r^6"
+"""Coulomb and Lennard-Jones energy of a pair in vacuum."""
 
 
 @dataclass(frozen=True)
@@ -175,7 +177,7 @@ def internal_forces(terms: InternalTerms, atoms: Sequence[int], *, group: int) -
                 parameters[0] = int(parameters[0])
             add_term(force, [atoms[int(i)] for i in row[:size]], parameters)
         forces.append(force)
-    pair_force = mm.CustomBondForce(f"{COULOMB_OPENMM!r}*qq/r + (a/r6 - b)/r6; r6=r^6")
+    pair_force = mm.CustomBondForce(PAIR_ENERGY)
     for parameter in ("qq", "a", "b"):
         pair_force.addPerBondParameter(parameter)
     for i, j, product, a, b in terms.pairs:

@@ -14,6 +14,7 @@ from merrow.engine.advance import advance_gas, advance_leg
 from merrow.engine.intact import require_whole
 from merrow.engine.minimize import minimize
 from merrow.engine.storage import TaskFolder
+from merrow.engine.walkers import ContextWalker
 from merrow.errors import NumericsError
 from merrow.potentials.interface import Capabilities, Evaluation
 from merrow.system.build import hybrid_system
@@ -50,10 +51,10 @@ def torn(methane_files):
 
 def minimised(hybrid, start):
     """Return where the first minimisation of a leg leads."""
-    context = leg._context(hybrid, tiny_leg.PLAN, "test")
-    leg.set_snapshot(context, start)
-    leg._minimise(context, hybrid)
-    return leg.get_snapshot(context)
+    walker = ContextWalker(hybrid, tiny_leg.PLAN, seed=1)
+    walker.place(start, tiny_leg.STATES[0])
+    leg._minimise(walker.context, hybrid)
+    return walker.snapshot()
 
 
 def test_a_minimisation_moves_the_water_and_not_the_solute_of_a_network(torn):

@@ -21,13 +21,15 @@ SEGMENTS = 3
 PLAN = replace(tiny_leg.PLAN, steps_per_record=20, equilibration=30)
 
 
-def test_new_processes_go_on_as_one_would_have(methane_files, tmp_path):
+@pytest.mark.parametrize("engine", ["openmm", "native"])
+def test_new_processes_go_on_as_one_would_have(methane_files, tmp_path, engine):
     hybrid, start = tiny_leg.build(*methane_files, native=True)
+    plan = replace(PLAN, engine=engine)
     for _ in range(SEGMENTS + 1):  # the first piece is the equilibration
-        advance_leg(TaskFolder(tmp_path / "one"), hybrid, PLAN, lambda: start)
+        advance_leg(TaskFolder(tmp_path / "one"), hybrid, plan, lambda: start)
     for _ in range(SEGMENTS + 1):
         other, _ = tiny_leg.build(*methane_files, native=True)
-        advance_leg(TaskFolder(tmp_path / "many"), other, PLAN, lambda: start)
+        advance_leg(TaskFolder(tmp_path / "many"), other, plan, lambda: start)
     assert hybrid.native.kernel.lists_built > SEGMENTS * 12
     names = sorted(path.name for path in (tmp_path / "one").glob("*.npz"))
     assert len(names) > SEGMENTS
@@ -53,10 +55,11 @@ def test_a_leg_on_a_kernel_with_a_fault_ends_at_its_first_configuration(methane_
     assert task.count_segments() == 0
 
 
-def test_the_kernel_is_asked_once_for_each_record(methane_files, tmp_path):
+@pytest.mark.parametrize("engine", ["openmm", "native"])
+def test_the_kernel_is_asked_once_for_each_record(methane_files, tmp_path, engine):
     hybrid, start = tiny_leg.build(*methane_files, native=True)
-    task = TaskFolder(tmp_path)
-    advance_leg(task, hybrid, PLAN, lambda: start)
+    task, plan = TaskFolder(tmp_path), replace(PLAN, engine=engine)
+    advance_leg(task, hybrid, plan, lambda: start)
     counted = []
     with pytest.MonkeyPatch.context() as patch:
         right = NonbondedKernel.couplings
@@ -66,6 +69,6 @@ def test_the_kernel_is_asked_once_for_each_record(methane_files, tmp_path):
             return right(*values, **named)
 
         patch.setattr(NonbondedKernel, "couplings", count)
-        advance_leg(task, hybrid, PLAN, lambda: start)
+        advance_leg(task, hybrid, plan, lambda: start)
     records = len(PLAN.states) * PLAN.records_per_sweep * PLAN.sweeps_per_segment
     assert len(counted) == records + 1  # and once at the first configuration

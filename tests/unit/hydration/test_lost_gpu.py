@@ -12,6 +12,7 @@ import pytest
 
 from merrow.engine import leg
 from merrow.engine.storage import save_arrays
+from merrow.engine.walkers import ContextWalker
 from merrow.errors import InputError, MerrowError, NumericsError
 from merrow.hydration.config import HydrationConfig, Source
 from merrow.hydration.run_folder import RunFolder
@@ -44,13 +45,13 @@ class Broken:
 )
 def test_a_fault_of_the_device_is_told_as_such_with_both_ways_out(told):
     with pytest.raises(MerrowError, match=r"the GPU .*failed .*kept: .*--continue-on CPU") as info:
-        leg._advance(Broken(told), 5)
+        ContextWalker.advance(SimpleNamespace(context=Broken(told)), 5)
     assert not isinstance(info.value, NumericsError)
 
 
 def test_a_fault_of_the_simulation_is_not_the_devices():
     with pytest.raises(NumericsError, match="starting structure"):
-        leg._advance(Broken("Particle coordinate is NaN"), 5)
+        ContextWalker.advance(SimpleNamespace(context=Broken("Particle coordinate is NaN")), 5)
 
 
 def test_a_run_goes_on_on_the_processor_only_where_that_is_asked(tmp_path):

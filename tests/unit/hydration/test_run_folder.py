@@ -251,7 +251,8 @@ def test_a_run_keeps_the_time_between_records_that_it_chose(tmp_path, often):
 @pytest.mark.parametrize(("kernel", "interval"), [("native", 0.1), ("openmm", 0.4)])
 def test_records_are_written_often_where_they_cost_next_to_nothing(tmp_path, kernel, interval):
     isa = "avx2" if kernel == "native" else None
-    config = CONFIG.model_copy(update={"mm_kernel": kernel, "mm_instruction_set": isa})
+    decided = {"mm_kernel": kernel, "mm_instruction_set": isa, "engine": "openmm"}
+    config = CONFIG.model_copy(update=decided)
     folder = RunFolder(tmp_path)
     folder.save_config(config)
     run = RunContext(folder, config, *[None] * 4).with_kernel()

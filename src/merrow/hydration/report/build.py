@@ -116,6 +116,7 @@ def _settings(run: RunContext, found: HydrationAnalysis) -> dict[str, Any]:
         "platform": config.platform,
         "mm_kernel": config.mm_kernel,
         "mm_instruction_set": config.mm_instruction_set,
+        "engine": config.engine,
         "name": config.name,
         "expt_kcal": config.expt_kcal,
         "expt_stderr_kcal": config.expt_stderr_kcal,

@@ -30,6 +30,7 @@ from merrow.hydration.sampling.tasks import (
 )
 from merrow.hydration.state import Placement
 from merrow.nonbonded.kernel import instruction_set, why_not
+from merrow.nonbonded.loop import why_no_loop
 from merrow.potentials.device import device_of, on_device
 from merrow.potentials.interface import Array, Potential
 from merrow.potentials.mixture import Mixture
@@ -37,6 +38,7 @@ from merrow.progress import Listener, Progress, silent
 from merrow.system.alchemy import tail_coefficient
 from merrow.system.build import HybridSystem, hybrid_system
 from merrow.system.native_forces import read_parameters, with_native_forces
+from merrow.system.native_loop import loop_parameters
 from merrow.system.pme import Nonbonded, pme_parameters
 from merrow.system.potentials import MM, open_potential
 from merrow.units import KJ_PER_KCAL, NM_PER_ANGSTROM, PS_PER_FS
@@ -74,19 +76,20 @@ class RunContext:
         return replace(self, config=self.config.model_copy(update={"protocol": protocol}))
 
     def with_kernel(self) -> RunContext:
-        """Return the context with the nonbonded kernel decided, and the time between records.
+        """Return the context with kernel, engine and the time between records decided.
 
-        run.yaml then names them too. Our kernel records in a hundredth of OpenMM's time.
+        run.yaml then names them. Our kernel records in a hundredth of OpenMM's time.
 
         Raises:
-            UnsupportedPhysicsError: Our kernel is asked for, and cannot do this system.
+            UnsupportedPhysicsError: Our kernel or loop is asked for, and cannot do this system.
         """
         kernel = self._decided_kernel()
         often = kernel["mm_kernel"] == "native"
+        engine = self._decided_engine(kernel["mm_instruction_set"])
 
         def chosen(config: HydrationConfig) -> HydrationConfig:
             protocol = config.protocol.recorded(often=often)
-            return config.model_copy(update={**kernel, "protocol": protocol})
+            return config.model_copy(update={**kernel, "engine": engine, "protocol": protocol})
 
         decided = chosen(self.config)
         if decided == self.config:
@@ -108,6 +111,24 @@ class RunContext:
             return {"mm_kernel": "openmm", "mm_instruction_set": None}
         return {"mm_kernel": "native", "mm_instruction_set": isa or instruction_set()}
 
+    def _decided_engine(self, isa: str | None) -> str:
+        """Return the engine; ours where it is asked for or, under auto, can move the system.
+
+        Args:
+            isa: Instruction set of our kernel; None where OpenMM computes the nonbonded forces.
+        """
+        asked = self.config.engine
+        if asked == "openmm" or (isa is None and asked == "auto"):
+            return "openmm"
+        if asked == "native" and self.config.mm_instruction_set:  # decided when the run began
+            return "native"
+        reason = self.why_no_loop(isa)
+        if reason and asked == "native":
+            raise UnsupportedPhysicsError(f"engine native: {reason}")
+        if reason:
+            logger.warning("OpenMM moves the configurations of this run: %s", reason)
+        return "openmm" if reason else "native"
+
     @property
     def flexible(self) -> bool:
         """Whether the solute has rotatable torsions."""
@@ -126,14 +147,12 @@ class RunContext:
         All Hamiltonians share masses, constraints and PME.
         """
         if hamiltonian not in self._hybrids:
-            built = self._on_openmm(hamiltonian)
-            if self.config.mm_kernel == "native":
-                built = with_native_forces(
-                    built,
-                    self.config.mm_instruction_set,
-                    box=self.prepared.box * NM_PER_ANGSTROM,
-                )
-            self._hybrids[hamiltonian] = built
+            native = self.config.mm_kernel == "native"
+            self._hybrids[hamiltonian] = (
+                self._on_kernel(hamiltonian, self.config.mm_instruction_set)
+                if native
+                else self._on_openmm(hamiltonian)
+            )
         return self._hybrids[hamiltonian]
 
     def why_not_native(self) -> str:
@@ -148,6 +167,26 @@ class RunContext:
         except UnsupportedPhysicsError as error:
             return str(error)
         return ""
+
+    def why_no_loop(self, isa: str | None) -> str:
+        """Return why our loop cannot move this system here; "" if it can.
+
+        Args:
+            isa: Instruction set of our kernel; None where it is not in use.
+        """
+        if isa is None:
+            return "it needs mm_kernel native."
+        if reason := why_no_loop():
+            return reason
+        try:
+            loop_parameters(self._on_kernel(MM_SOLUTE, isa))
+        except UnsupportedPhysicsError as error:
+            return str(error)
+        return ""
+
+    def _on_kernel(self, hamiltonian: Hamiltonian, isa: str | None) -> HybridSystem:
+        box = self.prepared.box * NM_PER_ANGSTROM
+        return with_native_forces(self._on_openmm(hamiltonian), isa, box=box)
 
     def _on_openmm(self, hamiltonian: Hamiltonian) -> HybridSystem:
         protocol, prepared = self.config.protocol, self.prepared

@@ -186,4 +186,5 @@ def leg_plan(config: HydrationConfig, task: Task) -> LegPlan:
         platform=config.working_platform,
         seed=derive_seed(config.seed, task.kind, task.hamiltonian.name, task.repeat),
         repeat=task.repeat,
+        engine="native" if config.engine == "native" else "openmm",
     )

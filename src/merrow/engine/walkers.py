@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: MIT
+"""What moves a configuration: a Context of OpenMM, or our own loop. Both tell the same records."""
+
+from __future__ import annotations
+
+import re
+from typing import Protocol
+
+import numpy as np
+import openmm as mm
+
+from merrow.engine.agreement import require_agreement, require_same_motion
+from merrow.engine.plans import LegPlan
+from merrow.engine.record import (
+    Record,
+    couplings,
+    reduced,
+    set_state,
+    size_slope,
+    sterics_grid,
+    take_record,
+)
+from merrow.engine.seeds import derive_seed
+from merrow.engine.simulation import (
+    Snapshot,
+    get_snapshot,
+    heed_interrupt,
+    open_context,
+    require_finite,
+    set_snapshot,
+)
+from merrow.errors import MerrowError, NumericsError, UnsupportedPhysicsError, first_line
+from merrow.nonbonded.kernel import Couplings
+from merrow.nonbonded.loop import LoopPlan, NativeLoop, Potential
+from merrow.samples import COUPLED, LambdaState
+from merrow.system.build import HybridSystem
+from merrow.system.force import PotentialBridge
+from merrow.system.native_loop import loop_parameters
+
+Array = np.ndarray
+
+OF_DEVICE = re.compile(r"CUDA|cuda|OpenCL|HIP|hip[A-Z]|out of memory|cuFFT|NVRTC")
+"""What OpenMM's and torch's errors say that are a device's fault, and not the simulation's."""
+
+
+class Walker(Protocol):
+    """One configuration at a time, in one state at a time."""
+
+    def place(self, snapshot: Snapshot, state: LambdaState) -> None:
+        """Put it at a point in phase space and in a state."""
+
+    def require_agreement(self) -> None:
+        """Compare energy and forces of our own code, where it has a part, with OpenMM's.
+
+        Raises:
+            NumericsError: They differ by more than rounding.
+        """
+
+    def advance(self, steps: int) -> None:
+        """Move by some steps.
+
+        Raises:
+            NumericsError: A number is not finite.
+        """
+
+    def record(self) -> Record:
+        """Return what is written down of the configuration."""
+
+    def couplings(self) -> Array:
+        """Return reduced potentials of all states [kT], shape (K,), without asking a potential."""
+
+    def snapshot(self) -> Snapshot:
+        """Return where it stands.
+
+        Raises:
+            NumericsError: A coordinate is not finite.
+        """
+
+
+def open_walker(hybrid: HybridSystem, plan: LegPlan, *labels: str | int) -> Walker:
+    """Return what the plan's engine moves, with seeds of its own.
+
+    Args:
+        hybrid: The Hamiltonian.
+        plan: Engine, ensemble, states, seed.
+        labels: What tells these seeds from others.
+
+    Raises:
+        InputError: The engine cannot move it; the message says why.
+    """
+    kind = LoopWalker if plan.engine == "native" else ContextWalker
+    return kind(hybrid, plan, derive_seed(plan.seed, *labels))
+
+
+class ContextWalker:
+    """A configuration in a Context of OpenMM."""
+
+    def __init__(self, hybrid: HybridSystem, plan: LegPlan, seed: int) -> None:
+        self.hybrid, self.plan, self.here = hybrid, plan, plan.states[0]
+        self.context = open_context(hybrid, plan.ensemble, platform=plan.platform, seed=seed)
+
+    def place(self, snapshot: Snapshot, state: LambdaState) -> None:
+        """Put it at a point in phase space and in a state."""
+        self.here = state
+        set_snapshot(self.context, snapshot)
+        set_state(self.context, state)
+
+    def require_agreement(self) -> None:
+        """Compare the nonbonded kernel, where it is in use, with OpenMM's own forces."""
+        require_agreement(self.hybrid, self.context, self.plan.states, here=self.here)
+
+    def advance(self, steps: int) -> None:
+        """Move by some steps."""
+        try:
+            self.context.getIntegrator().step(steps)
+        except mm.OpenMMException as error:
+            heed_interrupt(error)
+            if OF_DEVICE.search(str(error)):
+                raise MerrowError(
+                    f"the GPU or its driver failed ({first_line(error)}); what was finished is "
+                    "kept: run the same command again, or with --continue-on CPU to go on on the "
+                    "processor."
+                ) from error
+            raise NumericsError(
+                f"OpenMM stopped: {error}; look at the starting structure, the box or the time "
+                "step."
+            ) from error
+
+    def record(self) -> Record:
+        """Return what is written down of the configuration."""
+        return take_record(
+            self.context,
+            self.hybrid,
+            self.plan.states,
+            here=self.here,
+            temperature=self.plan.ensemble.temperature,
+        )
+
+    def couplings(self) -> Array:
+        """Return reduced potentials of all states [kT], shape (K,)."""
+        u, _ = couplings(
+            self.context,
+            self.hybrid,
+            self.plan.states,
+            here=self.here,
+            temperature=self.plan.ensemble.temperature,
+        )
+        return u
+
+    def snapshot(self) -> Snapshot:
+        """Return where it stands."""
+        return get_snapshot(self.context)
+
+
+class LoopWalker:
+    """A configuration in our own loop; the solute is driven by the potential or by its MM terms."""
+
+    def __init__(self, hybrid: HybridSystem, plan: LegPlan, seed: int) -> None:
+        if hybrid.native is None or plan.ensemble.anisotropic:
+            raise UnsupportedPhysicsError(
+                "the native loop needs the native nonbonded kernel and an isotropic barostat."
+            )
+        self.hybrid, self.plan, self.here = hybrid, plan, plan.states[0]
+        ensemble = plan.ensemble
+        self.loop = NativeLoop(
+            hybrid.native.kernel,
+            loop_parameters(hybrid),
+            LoopPlan(
+                timestep=ensemble.timestep,
+                friction=ensemble.friction,
+                temperature=ensemble.temperature,
+                pressure=ensemble.pressure,
+                barostat_interval=ensemble.barostat_interval,
+                key=(derive_seed(seed, "integrator"), derive_seed(seed, "barostat")),
+            ),
+            None if hybrid.bridge is None else _driver(hybrid.bridge),
+        )
+
+    @property
+    def volume(self) -> float:
+        """Volume of the box [nm³]."""
+        return float(np.diag(self.loop.box).prod())
+
+    def place(self, snapshot: Snapshot, state: LambdaState) -> None:
+        """Put it at a point in phase space and in a state."""
+        self.here = state
+        self.loop.place(snapshot.positions, snapshot.velocities, snapshot.box)
+
+    def require_agreement(self) -> None:
+        """Compare all energies and forces, and the kernel's couplings, with OpenMM's."""
+        require_same_motion(
+            self.hybrid, self.loop, self._couplings(), self.plan.states, here=self.here
+        )
+
+    def advance(self, steps: int) -> None:
+        """Move by some steps."""
+        self.loop.run(steps, self.here)
+
+    def record(self) -> Record:
+        """Return what is written down of the configuration."""
+        solute = np.array(self.loop.positions[list(self.hybrid.region.atoms)])
+        measured, bridge = self._couplings(), self.hybrid.bridge
+        u, dvdl = self._reduced(measured)
+        internal, spread, slope = self.loop.internal_energy(), float("nan"), float("nan")
+        if bridge is not None:
+            internal, _, spread = bridge.evaluate(solute)
+        if self.here == COUPLED:
+            slope = size_slope(self.hybrid, self.volume, measured)
+        return Record(u, dvdl, internal, spread, self.volume, slope, solute)
+
+    def couplings(self) -> Array:
+        """Return reduced potentials of all states [kT], shape (K,)."""
+        return self._reduced(self._couplings())[0]
+
+    def snapshot(self) -> Snapshot:
+        """Return where it stands."""
+        require_finite(self.loop.positions)
+        return Snapshot(
+            self.loop.positions.copy(), self.loop.velocities.copy(), self.loop.box.copy()
+        )
+
+    def _couplings(self) -> Couplings:
+        return self.loop.kernel.couplings(
+            self.loop.positions,
+            self.loop.box,
+            sterics=self.here.lambda_sterics,
+            grid=sterics_grid(self.plan.states),
+        )
+
+    def _reduced(self, measured: Couplings) -> tuple[Array, Array]:
+        return reduced(
+            measured,
+            self.hybrid,
+            self.plan.states,
+            here=self.here,
+            temperature=self.plan.ensemble.temperature,
+            volume=self.volume,
+        )
+
+
+def _driver(bridge: PotentialBridge) -> Potential:
+    """Return a potential as the loop asks for it: OpenMM's energy, and its forces."""
+
+    def energy_and_forces(positions: Array) -> tuple[float, Array]:
+        energy, forces, _ = bridge.evaluate(positions)
+        return energy - bridge.reference, forces
+
+    return energy_and_forces
