@@ -323,7 +323,8 @@ class RunFolder:
         made, wanted = result.settings.get("protocol"), config.protocol.model_dump(mode="json")
         same = isinstance(made, dict) and all(made.get(key) == wanted[key] for key in STOPPING_KEYS)
         for key in ("repeats", *SHOWN_KEYS):
-            same &= result.settings.get(key) == getattr(config, key)
+            before = config.name if key == "name" else None  # a result of before has no name
+            same &= result.settings.get(key, before) == getattr(config, key)
         return result if same else None
 
 
