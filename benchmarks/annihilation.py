@@ -4,7 +4,7 @@
 Decoupling scales what acts between solute and water. Annihilation scales the solute's own Coulomb
 and Lennard-Jones pairs as well, in water and in a gas-phase leg that is then subtracted. It is for
 MM solutes only, so it lives here and not in the package: two forces among the solute's atoms that
-carry the same λ and stand in the same force groups, so that records and exchange need no change.
+carry the same λ and stand in the same force groups; records sum their pairs, too.
 
     python benchmarks/annihilation.py --folder RUN --minutes 60
 
@@ -41,6 +41,7 @@ from merrow.system.build import NONBONDED, SOFT_CORE, HybridSystem, hybrid_syste
 from merrow.system.internal import ClassicalPotential, InternalTerms
 from merrow.system.pme import Nonbonded
 from merrow.system.region import MLRegion, region_of
+from merrow.system.soft_core import SoftCoreSum, soft_core_of
 from merrow.units import COULOMB_OPENMM, NM_PER_ANGSTROM
 
 LEGS: dict[str, tuple[tuple[LambdaState, ...], float]] = {
@@ -63,7 +64,12 @@ def annihilated_system(
     hybrid = hybrid_system(topology, region, bare, nonbonded=nonbonded)
     for force in _scaled_pairs(terms, region.atoms):
         hybrid.system.addForce(force)
-    return hybrid
+    pairs = [
+        (region.atoms[i], region.atoms[j], (a / b) ** (1 / 6), b * b / (4 * a))
+        for i, j, _, a, b in terms.pairs
+        if a > 0.0 and b > 0.0
+    ]
+    return replace(hybrid, soft_core=SoftCoreSum(soft_core_of(hybrid.system), pairs))
 
 
 def _scaled_pairs(terms: InternalTerms, atoms: tuple[int, ...]) -> tuple[mm.Force, mm.Force]:

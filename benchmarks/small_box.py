@@ -287,7 +287,7 @@ def read_leg(
     samples, frames, rows = [], [], []
     offset = 0
     temperature = plan.ensemble.temperature
-    for segment in TaskFolder(folder).read_segments(plan.states, temperature, segments):
+    for segment in TaskFolder(folder).read_segments(plan.states, temperature)[:segments]:
         samples.append(segment.samples)
         frames.append(segment.frames)
         rows.append(segment.frame_rows + offset)

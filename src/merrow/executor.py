@@ -24,6 +24,7 @@ from importlib.machinery import ModuleSpec
 from multiprocessing.context import SpawnContext, SpawnProcess
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Literal, ParamSpec, TypeVar
 
 from pydantic import Field, field_validator, model_validator
@@ -269,7 +270,7 @@ def check_cluster(cluster: ClusterConfig | None) -> None:
         InputError: The scheduler does not answer.
     """
     try:
-        import dask_jobqueue  # noqa: F401, PLC0415
+        _jobqueue()
         import distributed  # noqa: F401, PLC0415
     except ImportError as error:
         raise MissingComponentError(
@@ -331,17 +332,25 @@ def _local(workers: int) -> Any:
     return LocalCluster(n_workers=workers, threads_per_worker=1, silence_logs="ERROR")
 
 
-def _jobs(workers: int, cluster: ClusterConfig, folder: Path) -> Any:
-    """Return a cluster that keeps so many jobs in the queue, replacing those that end."""
+def _jobqueue() -> ModuleType:
+    """Return dask_jobqueue, whose import takes SIGINT: Ctrl-C would end with exit code 0."""
+    before = signal.getsignal(signal.SIGINT)
     import dask_jobqueue  # noqa: PLC0415
 
+    if signal.getsignal(signal.SIGINT) is not before:
+        signal.signal(signal.SIGINT, before)
+    return dask_jobqueue  # type: ignore[no-any-return]
+
+
+def _jobs(workers: int, cluster: ClusterConfig, folder: Path) -> Any:
+    """Return a cluster that keeps so many jobs in the queue, replacing those that end."""
     kinds = {"slurm": "SLURMCluster", "pbs": "PBSCluster", "lsf": "LSFCluster"}
     extra = ["--lifetime", f"{round(cluster.walltime_s - min(60, 0.1 * cluster.walltime_s))}s"]
     if cluster.gpus:
         extra += ["--resources", f"GPU={cluster.gpus}"]
     lsf = cluster.scheduler == "lsf"
     account = "project" if lsf else "account"
-    found = getattr(dask_jobqueue, kinds[cluster.scheduler])(
+    found = getattr(_jobqueue(), kinds[cluster.scheduler])(
         queue=cluster.queue,
         cores=cluster.processes_per_job,
         processes=cluster.processes_per_job,

@@ -307,7 +307,7 @@ def test_energy_refuses(merrow, files, words, told):
     [
         ("hydrate C", "No such command 'hydrate'"),
         ("--fast", "No such option"),
-        ("init md", "nothing to configure for 'md'"),
+        ("init energy", "nothing to configure for 'energy'"),
         ("models get ani3x", "there is no potential 'ani3x'"),
         ("models get mm", "mm, the prmtop's own terms, has no weights"),
     ],

@@ -31,7 +31,7 @@ BAD = [
     ("energy -p {gas} -c {gas_crd} --ml-mask :1 --potential ani3x", "did you mean ani2x?"),
     ("models describe ani3x", "there is no potential 'ani3x'; did you mean ani2x?"),
     ("models describe ANI-2x", "; did you mean ani2x?"),
-    ("models describe MACE-OFF23-small", "(did you mean mace-off23-small?)"),
+    ("models describe MACE-OFF23-small", "did you mean mace-off23-small?"),
     ("bench --potential nope", "there is no potential 'nope'"),
     ("models describe torchscript:lost.pt", "there is no file lost.pt"),
     ("models get ani3x", "there is no potential 'ani3x'"),

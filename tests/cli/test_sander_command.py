@@ -109,7 +109,9 @@ def test_sanders_own_refusal_is_told(merrow, files, write):
     write(MDIN.replace("ntb=0", "ntb=0, nosuchkey=1"))
     answer = merrow("sander", "-O", "-p", files["gas"], "-c", files["gas_crd"])
     assert answer.code == 1
-    assert re.match(r"merrow: sander ended with exit code \d+; .*mdout tells more", answer.err)
+    assert re.match(
+        r"merrow: sander ended with exit code \d+; see .*mdout; its last output: ", answer.err
+    )
 
 
 def start(folder, scratch, *words):

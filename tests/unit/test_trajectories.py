@@ -53,7 +53,7 @@ def test_runs_put_together_keep_their_interval_and_it_is_said(pentane, tmp_path)
 
 def test_frames_without_times_are_refused(pentane, tmp_path):
     topology, x = pentane
-    with pytest.raises(InputError, match="does not tell the times"):
+    with pytest.raises(InputError, match="has no times of its frames"):
         read_frames(written(tmp_path / "md.nc", x, np.zeros(12)), topology)
 
 

@@ -195,7 +195,7 @@ def _measured(
             grid=grid,
         )
     _, linear, quadratic = coulomb_coefficients(context)
-    soft = soft_core_sum(hybrid.couplable).at(
+    soft = (hybrid.soft_core or soft_core_sum(hybrid.couplable)).at(
         state.getPositions(asNumpy=True)._value,
         state.getPeriodicBoxVectors(asNumpy=True)._value,
         here=here.lambda_sterics,

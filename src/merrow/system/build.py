@@ -27,6 +27,7 @@ from merrow.system.outside import Bonded, outside
 from merrow.system.pme import Nonbonded
 from merrow.system.region import NO_BONDS, Bonds, MLRegion, bonds_within, capped
 from merrow.system.rendering import rendered
+from merrow.system.soft_core import SoftCoreSum
 
 ENVIRONMENT, NONBONDED, SOFT_CORE, TAIL, INTERNAL, RESTRAINT, CONFINE = range(7)
 """Force groups of a hybrid system."""
@@ -62,6 +63,7 @@ class HybridSystem:
         native: What stands in place of OpenMM's nonbonded forces; None: they are in the System.
         edges: Edges of the box that the tail inside the System was made for [nm]; it holds while
             they change by less than a quarter. None: it holds always.
+        soft_core: What tells the soft core of a record; None: the pairs of the System's force.
     """
 
     system: mm.System
@@ -73,6 +75,7 @@ class HybridSystem:
     bonds: Bonds = NO_BONDS
     native: NativeForces | None = None
     edges: tuple[float, ...] | None = None
+    soft_core: SoftCoreSum | None = None
 
     @property
     def couplable(self) -> mm.System:

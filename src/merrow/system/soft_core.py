@@ -7,6 +7,7 @@ look at the positions gives what OpenMM would need an energy for, one for each �
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
@@ -16,6 +17,8 @@ import openmm as mm
 from merrow.errors import UnsupportedPhysicsError
 from merrow.potentials.interface import Array
 from merrow.system.alchemy import SOFT_CORE_ALPHA, SOFT_CORE_NAME
+
+Pair = tuple[int, int, float, float]
 
 
 @dataclass(frozen=True)
@@ -34,10 +37,15 @@ class SoftCore:
 
 
 class SoftCoreSum:
-    """The pairs of a soft-core force of `alchemy.soft_core_force`."""
+    """The pairs of a soft-core force of `alchemy.soft_core_force`, and others of its form."""
 
-    def __init__(self, force: mm.CustomNonbondedForce) -> None:
+    def __init__(self, force: mm.CustomNonbondedForce, more: Sequence[Pair] = ()) -> None:
         """Read the force: its one interaction group, types and tables.
+
+        Args:
+            force: The force.
+            more: Pairs that the System has in other forces, without cutoff or images: two atoms,
+                σ [nm] and ε [kJ/mol].
 
         Raises:
             UnsupportedPhysicsError: It has a switching function.
@@ -55,6 +63,9 @@ class SoftCoreSum:
         self._sigma, self._epsilon = tables["sigmas"][pairs], tables["epsilons"][pairs]
         periodic = force.getNonbondedMethod() == mm.CustomNonbondedForce.CutoffPeriodic
         self._cutoff = float(force.getCutoffDistance()._value) if periodic else None
+        self._more = np.array([pair[:2] for pair in more], int).reshape(-1, 2).T
+        self._more_sigma = np.array([pair[2] for pair in more])
+        self._more_epsilon = np.array([pair[3] for pair in more])
 
     def at(self, positions: Array, box: Array, *, here: float, grid: tuple[float, ...]) -> SoftCore:
         """Return energies and slopes.
@@ -65,8 +76,6 @@ class SoftCoreSum:
             here: The present λ_sterics.
             grid: λ_sterics at which energies are wanted.
         """
-        if not len(self._acting) or not len(self._partners):
-            return SoftCore(np.zeros(len(grid)), 0.0, 0.0)
         x, epsilon = self._pairs(positions, box)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # atoms on each other
             energies = [
@@ -77,7 +86,15 @@ class SoftCoreSum:
         return SoftCore(np.array(energies), slope, size)
 
     def _pairs(self, positions: Array, box: Array) -> tuple[Array, Array]:
-        """Return (r/σ)⁶ and ε [kJ/mol] of the pairs within the cutoff."""
+        """Return (r/σ)⁶ and ε [kJ/mol] of the pairs within the cutoff, and of the further ones."""
+        x, epsilon = self._near(positions, box)
+        one, other = positions[self._more[0]], positions[self._more[1]]
+        further = (np.sum((one - other) ** 2, axis=-1) / self._more_sigma**2) ** 3
+        return np.concatenate([x, further]), np.concatenate([epsilon, self._more_epsilon])
+
+    def _near(self, positions: Array, box: Array) -> tuple[Array, Array]:
+        if not len(self._acting) or not len(self._partners):
+            return np.zeros(0), np.zeros(0)
         own, others = positions[self._acting], positions[self._partners]
         if self._cutoff is None:
             square = np.sum((own[:, None] - others[None]) ** 2, axis=-1)
@@ -93,9 +110,13 @@ class SoftCoreSum:
 def soft_core_sum(system: mm.System) -> SoftCoreSum:
     """Return the sum for the soft core of a System, read once."""
     if system not in _sums:
-        force = next(f for f in system.getForces() if f.getName() == SOFT_CORE_NAME)
-        _sums[system] = SoftCoreSum(force)
+        _sums[system] = SoftCoreSum(soft_core_of(system))
     return _sums[system]
+
+
+def soft_core_of(system: mm.System) -> mm.CustomNonbondedForce:
+    """Return the soft-core force of a System."""
+    return next(f for f in system.getForces() if f.getName() == SOFT_CORE_NAME)
 
 
 _sums: WeakKeyDictionary[mm.System, SoftCoreSum] = WeakKeyDictionary()

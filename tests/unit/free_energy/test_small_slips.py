@@ -68,7 +68,7 @@ def test_the_state_that_lost_most_rows_is_named(path):
     rows = correlation(samples)
     lost = (samples.state == 3) & (np.arange(len(samples)) % 2 == 0)
     rows = dataclasses.replace(rows, equilibrated=~lost, n_discarded=400)
-    assert "most of them in state 3" in judge_equilibration(samples, rows).message
+    assert "most of them at λ(LJ) = 0.5" in judge_equilibration(samples, rows).message
 
 
 def test_a_part_with_one_direction_only_is_not_complete():

@@ -16,6 +16,7 @@ from merrow.hydration.sampling import dispatch, sharing
 from merrow.hydration.sampling.dispatch import Workers, run_pieces
 from merrow.hydration.sampling.sharing import share_count, submit_shares, useful_processes
 from merrow.hydration.sampling.tasks import ML_SOLUTE, Task
+from merrow.hydration.sampling.work import Meter
 from merrow.hydration.sampling.worker import Sharing
 from merrow.hydration.state import Crew
 
@@ -121,6 +122,7 @@ def counted(monkeypatch):
     done = dict.fromkeys([*PATHS, GAS], 0)
     monkeypatch.setattr(dispatch, "count_finished", lambda run, task: done[task])
     monkeypatch.setattr(dispatch, "is_ready", lambda run, task: True)
+    monkeypatch.setattr(dispatch, "steps_done", lambda run, task: done[task])
     return done
 
 
@@ -136,7 +138,7 @@ def test_a_wide_piece_waits_until_enough_are_free_and_nothing_overtakes_it(count
     def width(task):
         return 1 if task.kind == "gas" else 3
 
-    def first_ends(running, *, return_when):
+    def first_ends(running, *, timeout, return_when):
         at_once.append(sum(width(future.task) for future in running))
         future = next(iter(running))
         counted[future.task] += 1
@@ -146,7 +148,7 @@ def test_a_wide_piece_waits_until_enough_are_free_and_nothing_overtakes_it(count
     monkeypatch.setattr(dispatch, "wait", first_ends)
     workers = Workers(run=None, processes=4, submit=submit, width=width)
     goals = {GAS: 2, PATHS[0]: 3, PATHS[1]: 3}
-    run_pieces(workers, goals, progress=lambda tally: None)
+    run_pieces(workers, goals, meter=Meter(None, 4))
     assert counted == goals
     assert max(at_once) == 4
     assert order[:3] == [GAS, PATHS[0], GAS]
@@ -154,7 +156,7 @@ def test_a_wide_piece_waits_until_enough_are_free_and_nothing_overtakes_it(count
     late = {PATHS[0]: 2, PATHS[1]: 2, GAS: 3}
     order.clear()
     counted.update(dict.fromkeys(counted, 0))
-    run_pieces(workers, late, progress=lambda tally: None)
+    run_pieces(workers, late, meter=Meter(None, 4))
     assert order.index(PATHS[1]) < order.index(GAS)
 
 

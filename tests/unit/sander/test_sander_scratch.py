@@ -107,7 +107,7 @@ def test_a_killed_client_is_named_and_not_what_sander_made_of_it(run, folder):
 
 
 def test_other_failures_show_what_sander_said_last(run):
-    with pytest.raises(MerrowError, match=r"exit code 7; .*said last: NetCDF is missing"):
+    with pytest.raises(MerrowError, match=r"exit code 7; .*its last output: NetCDF is missing"):
         run("echo NetCDF is missing; exit 7")
 
 
