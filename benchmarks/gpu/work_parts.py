@@ -133,7 +133,8 @@ def _tiny(kit: Kit) -> list[str]:
 
 def merrow(words: Sequence[object], seconds: float) -> tuple[int, str]:
     """Run the command line; return its exit code and the end of what it said."""
-    command = [sys.executable, "-m", "merrow.cli.main", *map(str, words)]
+    program = "from merrow.cli.main import main; main()"
+    command = [sys.executable, "-c", program, *map(str, words)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
         told, _ = process.communicate(timeout=seconds)

@@ -52,5 +52,5 @@ def test_time_that_is_too_short_for_a_number_is_refused_with_the_least_that_is_n
     early = merrow(*words, "--max-time", "0.001s")
     assert early.code == 2
     assert re.search(r"too short for a number: .* give at least --max-time \d+m\.$", early.err)
-    assert not list(Path("run").glob("*"))
+    assert [path.name for path in Path("run").iterdir()] in ([], [".lock.1"])  # nothing of a run
     assert merrow(*words, "--max-time", "9h").code == 0

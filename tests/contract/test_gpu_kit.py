@@ -62,7 +62,7 @@ def test_the_other_parts_run_too(prepared, tmp_path):
     assert found["batches"]["methanol26 cpu 4"]["energy_error_kcal"] < 1e-3
     assert found["processes"]["mps mm"]["1"] > 0.0
     assert found["hydration"]["rc"] == 0, found["hydration"]
-    assert found["hydration"]["ml_device"] == "cpu"
+    assert found["hydration"].get("ml_device") == "cpu", found["hydration"]
     assert found["campaign"]["rc"] == 0, found["campaign"]
     assert found["campaign"]["rows"][0]["name"] == "methanol26"
     assert "prepare complex" in found["complex"]["skipped"]
