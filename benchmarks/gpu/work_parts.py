@@ -122,7 +122,7 @@ def _tiny(kit: Kit) -> list[str]:
     if not kit.small:
         return []
     settings = (
-        *(f"cutoff_angstrom={kit.cutoff}", "equilibration_ps=0.02", "gas_ps=1"),
+        *("cutoff_angstrom=6", "equilibration_ps=0.02", "gas_ps=1"),
         *("equilibration_per_state_ps=0.004", "record_interval_ps=0.004"),
         *("minimum_sampling_ps=0.096", "maximum_sampling_ps=0.096", "target_stderr_kcal=null"),
         *("endstate_water_ps=1",),
@@ -205,7 +205,7 @@ def campaign(kit: Kit) -> dict[str, Any]:
             if name.endswith("26"):
                 rows.writerow([name, *kit.files(name), ":1"])
     words = ["campaign", "run", table, "--potential", kit.potential, "--platform", kit.platform]
-    words += ["--out", out, "--minutes", kit.minutes, *_tiny(kit)]
+    words += ["--out", out, "--max-time", f"{kit.minutes}m", *_tiny(kit)]
     code, told = merrow(words, 60 * kit.minutes + 80.0)
     results = out / "results.csv"
     lines = list(csv.DictReader(results.open())) if results.exists() else []

@@ -22,7 +22,7 @@ def prepared(systems, tmp_path_factory):
     place = folder / "methanol26"
     place.mkdir()
     gas = systems / "methanol.prmtop"
-    solvate(gas, gas.with_suffix(".inpcrd"), folder=place, n_waters=180)
+    solvate(gas, gas.with_suffix(".inpcrd"), folder=place, n_waters=300)
     return folder
 
 

@@ -73,7 +73,7 @@ def test_an_interrupt_ends_driver_and_workers_in_good_order(tiny_campaign, numbe
 
 
 def test_time_that_is_up_ends_in_good_order_and_goes_on_later(tiny_campaign, undisturbed_campaign):
-    campaign = tiny_campaign("--max-time", "0.08")
+    campaign = tiny_campaign("--max-time", "0.01")
     campaign.start()
     code, _, err = campaign.finish()
     assert code == 3, err
@@ -81,7 +81,7 @@ def test_time_that_is_up_ends_in_good_order_and_goes_on_later(tiny_campaign, und
     status = [line.split(",")[1] for line in campaign.results()[0].splitlines()[1:3]]
     assert set(status) <= {"stopped", "pending"}
     kept = pieces(campaign.folder)
-    campaign.words = [word for word in campaign.words if word not in ("--max-time", "0.08")]
+    campaign.words = [word for word in campaign.words if word not in ("--max-time", "0.01")]
     campaign.complete()
     assert campaign.results() == undisturbed_campaign.results()
     assert {path: pieces(campaign.folder)[path] for path in kept} == kept

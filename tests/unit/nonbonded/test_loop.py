@@ -114,10 +114,14 @@ def test_noise_is_normal_and_another_at_every_step_and_key():
 
 def test_ctrl_c_is_heard_between_steps():
     loop = loop_of()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # dask-jobqueue had it
     timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
-    with pytest.raises(KeyboardInterrupt):
-        loop.run(10**9, (1.0, 1.0))
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            loop.run(10**9, (1.0, 1.0))
+    finally:
+        signal.signal(signal.SIGINT, before)
     loop.run(1, (1.0, 1.0))  # and it can go on
 
 
