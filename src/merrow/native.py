@@ -14,7 +14,7 @@ from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import Literal, get_args
 
-from merrow.errors import InputError
+from merrow.errors import InputError, MissingComponentError
 
 MmKernel = Literal["auto", "openmm", "native"]
 """Who computes nonbonded forces: OpenMM, the nonbonded kernel, or it where it can."""
@@ -56,6 +56,23 @@ def load(
     if found != abi[1]:
         return None, f"The native {kernel} {path.name} is of another version of merrow; {again}"
     return library, ""
+
+
+def usable(loaded: tuple[ctypes.CDLL | None, str], kernel: str) -> ctypes.CDLL:
+    """Return the library that `load` found.
+
+    Args:
+        loaded: Its answer.
+        kernel: What the kernel is called in sentences.
+
+    Raises:
+        MissingComponentError: It is not here or turned off; the message says which.
+    """
+    library, reason = loaded
+    reason = turned_off(kernel) or reason
+    if reason or library is None:
+        raise MissingComponentError(reason)
+    return library
 
 
 def best_isa(supports: Callable[[bytes], int]) -> str:

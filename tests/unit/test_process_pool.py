@@ -28,22 +28,27 @@ print(__file__[-9:], __spec__)
 """
 
 
-@pytest.mark.parametrize("text", [SCRIPT, DASK], ids=["processes", "dask"])
-def test_a_script_without_a_guard_may_ask_for_processes_and_runs_once(tmp_path, text):
-    if text == DASK:
-        pytest.importorskip("distributed")
-    script = tmp_path / "script.py"
+def said_by(folder, text):
+    """Run a script of its own; return the words that it printed."""
+    script = folder / "script.py"
     script.write_text(text)
     done = subprocess.run(
         [sys.executable, str(script)],
-        cwd=tmp_path,
+        cwd=folder,
         capture_output=True,
         text=True,
         check=False,
         timeout=120,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == ["script", "True", "script.py", "None"]
+    return done.stdout.split()
+
+
+@pytest.mark.parametrize("text", [SCRIPT, DASK], ids=["processes", "dask"])
+def test_a_script_without_a_guard_may_ask_for_processes_and_runs_once(tmp_path, text):
+    if text == DASK:
+        pytest.importorskip("distributed")
+    assert said_by(tmp_path, text) == ["script", "True", "script.py", "None"]
 
 
 ENVIRONMENTS = """
@@ -63,15 +68,4 @@ with subprocess_pool(2, given) as pool:
 
 
 def test_each_process_has_an_environment_of_its_own(tmp_path):
-    script = tmp_path / "script.py"
-    script.write_text(ENVIRONMENTS)
-    done = subprocess.run(
-        [sys.executable, str(script)],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == ["True", "None", "one", "two"]
+    assert said_by(tmp_path, ENVIRONMENTS) == ["True", "None", "one", "two"]

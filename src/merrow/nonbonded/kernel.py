@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from merrow.errors import InputError, MissingComponentError, NumericsError
-from merrow.native import best_isa, load, turned_off
+from merrow.native import best_isa, load, turned_off, usable
 from merrow.nonbonded.ewald import correction_polynomials
 from merrow.nonbonded.parameters import NonbondedParameters
 from merrow.units import COULOMB_OPENMM
@@ -71,7 +71,7 @@ def instruction_set() -> str:
         MissingComponentError: The kernel is not available.
         InputError: MERROW_NATIVE_ISA names something that this machine does not have.
     """
-    return best_isa(_library().merrow_nb_supports)
+    return best_isa(usable(_load(), _NAME).merrow_nb_supports)
 
 
 class NonbondedKernel:
@@ -89,7 +89,7 @@ class NonbondedKernel:
     def __init__(self, parameters: NonbondedParameters, isa: str | None = None) -> None:
         self.parameters = parameters
         self.isa = isa or instruction_set()
-        self._library = _library()
+        self._library = usable(_load(), _NAME)
         if not self._library.merrow_nb_supports(self.isa.encode()):
             raise InputError(f"this machine does not have the instruction set {self.isa}.")
         self._handle = _create(self._library, parameters, self.isa)
@@ -200,14 +200,6 @@ class NonbondedKernel:
                 "nonbonded energy or forces are not finite: the simulation blew up, or two atoms "
                 "stand in one place; look at the starting structure or shorten the time step."
             )
-
-
-def _library() -> ctypes.CDLL:
-    library, reason = _load()
-    reason = turned_off(_NAME) or reason
-    if reason or library is None:
-        raise MissingComponentError(reason)
-    return library
 
 
 @cache

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from merrow.errors import InputError, MissingComponentError
-from merrow.native import load, turned_off
+from merrow.native import load, turned_off, usable
 from merrow.nonbonded.kernel import NonbondedKernel
 from merrow.nonbonded.parameters import IntArray
 from merrow.units import BAR_NM3_KJ, thermal_energy
@@ -117,7 +117,7 @@ class NativeLoop:
             MissingComponentError: The loop is not available; the message says why.
         """
         self.kernel = kernel
-        self._library = _library()
+        self._library = usable(_load(), _NAME)
         self._handle = _create(self._library, kernel, parameters, plan)
         finalize(self, self._library.merrow_loop_destroy, self._handle)
         shape = (kernel.parameters.n_atoms, 3)
@@ -215,14 +215,6 @@ def _doubles(address: int | None, count: int) -> Array:
     """Return an array that is the memory at an address."""
     memory = (ctypes.c_double * count).from_address(address or 0)
     return np.ctypeslib.as_array(memory)
-
-
-def _library() -> ctypes.CDLL:
-    library, reason = _load()
-    reason = turned_off(_NAME) or reason
-    if reason or library is None:
-        raise MissingComponentError(reason)
-    return library
 
 
 @cache

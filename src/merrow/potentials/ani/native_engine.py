@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from merrow.errors import InputError, MissingComponentError, NumericsError
-from merrow.native import best_isa, load, turned_off
+from merrow.native import best_isa, load, turned_off, usable
 from merrow.potentials.ani.parameters import AniParameters, Layer
 
 Array = NDArray[np.float64]
@@ -46,11 +46,7 @@ def instruction_set() -> str:
         MissingComponentError: The kernel is not available.
         InputError: MERROW_NATIVE_ISA names something that this machine does not have.
     """
-    reason = why_not()
-    library = _load()[0]
-    if reason or library is None:
-        raise MissingComponentError(reason)
-    return best_isa(library.merrow_ani_supports)
+    return best_isa(usable(_load(), _NAME).merrow_ani_supports)
 
 
 class NativeAni:
@@ -72,9 +68,7 @@ class NativeAni:
         self.numbers = tuple(int(z) for z in numbers)
         self.isa = instruction_set()
         _check(parameters, self.numbers)
-        library = _load()[0]
-        if library is None:  # instruction_set() has raised already
-            raise MissingComponentError(why_not())
+        library = usable(_load(), _NAME)
         self._library = library
         self._handle = _build(library, parameters, self.numbers, self.isa)
         finalize(self, library.merrow_ani_destroy, self._handle)
