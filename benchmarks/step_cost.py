@@ -8,9 +8,10 @@ least. Where `gmx` is on the PATH, GROMACS runs the same box with MM terms, righ
 `pip install openmmml==1.8`. Where the weights of ANI-2x cannot be had, ANI-1ccx takes their place.
 
 `mm_step_speedup` is an MM step with the λ terms on OpenMM's nonbonded forces over one on our
-kernel, in this box; `mm_step_speedup_small` the same in that of protocol quick (1,000 atoms, 8 Å).
-`mm_step_speedup_by_isa` tells of the other instruction sets of this machine.
-`mm_loop_speedup` and `ratio_vs_openmmml_loop` are those of our own loop, where it can be.
+kernel within OpenMM, in this box; `mm_step_speedup_small` the same in that of protocol quick (1,000
+atoms, 8 Å), `mm_step_speedup_by_isa` with each instruction set of this machine.
+`mm_loop_speedup` and `ratio_vs_openmmml_loop` are those of our kernel in our own loop, which
+`merrow hydration` takes by itself.
 
     python benchmarks/step_cost.py --quick --json
 """
@@ -53,7 +54,7 @@ from merrow.system.potentials import open_potential
 
 MOLECULES = ("toluene", "methanol")
 CUTOFF = 9.0
-STEPS = 20
+STEPS = 50
 
 
 def main() -> None:

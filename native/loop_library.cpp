@@ -21,7 +21,7 @@ const Kernel* const kKernels[] = {
 #endif
     &kernel_baseline};
 
-// merrow_nb_compute of nb_library.cpp, and the potential of the region: positions of all atoms -> energy and forces that are added.
+// merrow_nb_compute of nb_library.cpp (energies: null where none are wanted), and the potential of the region: positions of all atoms -> energy and forces that are added.
 using Nonbonded = int (*)(void* handle, const double* x, const double* box, double lambda_elec, double lambda_sterics,
                           double* forces, double* energies);
 using Potential = int (*)(const double* x, double* energy, double* forces);
@@ -40,7 +40,7 @@ struct Barostat {                  // as OpenMM's MonteCarloBarostat: its moves,
 
 struct Forces {                    // of all atoms at one configuration
     std::vector<double> total;
-    double nonbonded, internal;
+    double nonbonded, internal;    // the first is no number where it was not wanted
 };
 
 struct Loop {
@@ -64,12 +64,14 @@ struct Loop {
 // Box vectors are rows; what stands above the diagonal is 0.
 double volume_of(const double* box) { return box[0] * box[4] * box[8]; }
 
-int nonbonded_at(Loop& loop, const double* x, const double* box, const double* lambda, Forces& out) {
+int nonbonded_at(Loop& loop, const double* x, const double* box, const double* lambda, bool energy, Forces& out) {
     double parts[kParts];
-    const int status = loop.nonbonded(loop.nonbonded_handle, x, box, lambda[0], lambda[1], out.total.data(), parts);
+    double* wanted = energy ? parts : nullptr;
+    const int status = loop.nonbonded(loop.nonbonded_handle, x, box, lambda[0], lambda[1], out.total.data(), wanted);
     if (status) return status;
-    out.nonbonded = lambda[1] * loop.tail / volume_of(box);
-    for (double part : parts) out.nonbonded += part;
+    out.nonbonded = energy ? lambda[1] * loop.tail / volume_of(box) : NAN;
+    if (energy)
+        for (double part : parts) out.nonbonded += part;
     return kDone;
 }
 
@@ -88,9 +90,9 @@ double add_internal(Loop& loop) {  // 0, or no number where a force is none
     return bad;
 }
 
-// The forces at positions, those of the molecule among itself included.
-int forces_at(Loop& loop, const double* x, const double* box, const double* lambda) {
-    if (const int status = nonbonded_at(loop, x, box, lambda, loop.here)) return status;
+// The forces at positions, those of the molecule among itself included, and the nonbonded energy where it is wanted.
+int forces_at(Loop& loop, const double* x, const double* box, const double* lambda, bool energy) {
+    if (const int status = nonbonded_at(loop, x, box, lambda, energy, loop.here)) return status;
     clear_internal(loop);
     if (loop.potential) {
         if (loop.potential(x, &loop.here.internal, loop.internal.data())) return kRaised;
@@ -129,8 +131,7 @@ void adapt(Barostat& barostat, double volume) {
 
 int change_volume(Loop& loop, double* x, double* box, const double* lambda) {
     Barostat& barostat = loop.barostat;
-    if (!loop.known)
-        if (const int status = forces_at(loop, x, box, lambda)) return status;
+    if (const int status = forces_at(loop, x, box, lambda, true)) return status;
     const double volume = volume_of(box);
     if (barostat.largest == 0.) barostat.largest = .01 * volume;
     uint64_t random[4] = {0, loop.step & 0xffffffffu, loop.step >> 32, kVolume};
@@ -140,7 +141,7 @@ int change_volume(Loop& loop, double* x, double* box, const double* lambda) {
     double trial_box[9];
     for (int k = 0; k < 9; k++) trial_box[k] = scale * box[k];
     scale_molecules(barostat, x, scale, loop.trial.data());
-    if (const int status = nonbonded_at(loop, loop.trial.data(), trial_box, lambda, loop.there)) return status;
+    if (const int status = nonbonded_at(loop, loop.trial.data(), trial_box, lambda, true, loop.there)) return status;
     const double n = double(barostat.molecules.size()) - 1.;
     const double work = loop.there.nonbonded - loop.here.nonbonded + barostat.pressure * change -
                         n * barostat.kt * std::log((volume + change) / volume);
@@ -165,7 +166,7 @@ int run(Loop& loop, int64_t n_steps, double* x, double* v, double* box, const do
             if (const int status = change_volume(loop, x, box, lambda)) return status;
         }
         if (!loop.known)
-            if (const int status = forces_at(loop, x, box, lambda)) return status;
+            if (const int status = forces_at(loop, x, box, lambda, false)) return status;
         if (loop.model.kick > 0.) loop.kernel->normals(loop.key, loop.step, loop.blocks, loop.noise.data());
         loop.kernel->advance(loop.model, loop.here.total.data(), loop.noise.data(), x, v);
         loop.step++;
@@ -254,7 +255,7 @@ MERROW_EXPORT int merrow_loop_run(Loop* loop, int64_t n_steps, double* x, double
 MERROW_EXPORT int merrow_loop_evaluate(Loop* loop, const double* x, const double* box, const double* lambda, double* forces,
                                        double* internal, double* energies) {
     return guarded([&] {
-        if (const int status = forces_at(*loop, x, box, lambda)) return status;
+        if (const int status = forces_at(*loop, x, box, lambda, true)) return status;
         std::copy(loop->here.total.begin(), loop->here.total.end(), forces);
         std::copy(loop->internal.begin(), loop->internal.end(), internal);
         energies[0] = loop->here.nonbonded, energies[1] = loop->here.internal;

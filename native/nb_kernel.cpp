@@ -116,14 +116,14 @@ bool is_narrow(const Model& model, const Workspace& ws, const Cell& cell) {
     return shortest(cell.length) < 2. * (model.cutoff + 2. * ws.list_reach_o);
 }
 
-template <int kN, bool kNarrow>
+template <int kN, bool kNarrow, bool kEnergy>
 void direct_space(const Model& model, Workspace& ws, const Cell& cell, double lambda_elec, double lambda_sterics, double* solute,
                   double* energies) {
     const Box box = float_box(cell);
     double e[2];
     SingleEnergies s;
-    water_pairs<kN, kNarrow>(model, ws, box, e);
-    const double corrections = water_corrections(model, ws);
+    water_pairs<kN, kNarrow, kEnergy>(model, ws, box, e);
+    const double corrections = water_corrections<kEnergy>(model, ws);
     single_water<true, kN, kNarrow>(model, ws, box, model.n_single, float(lambda_elec), float(lambda_sterics), &s);
     for (int i = 0; i < 3 * model.n_single; i++) solute[i] = sum(load(ws.single_f + size_t(kLanes) * i));
     energies[kDirect] = e[0] + corrections + lambda_elec * s.solute_coulomb + s.ion_coulomb + excluded_pairs(model, ws, solute);
@@ -158,21 +158,22 @@ void add_mesh_forces(const Model& model, Workspace& ws, const Spacing& spacing, 
     });
 }
 
-Status compute(const Model& model, Workspace& ws, const double* positions, const Cell& cell, double lambda_elec,
-               double lambda_sterics, double* forces, double* energies) {
+template <bool kEnergy>
+Status forces_of(const Model& model, Workspace& ws, const double* positions, const Cell& cell, double lambda_elec,
+                 double lambda_sterics, double* forces, double* energies) {
     if (const Status status = prepare(model, ws, positions, cell)) return status;
     double* single = ws.single_total;
     memset(ws.forces, 0, size_t(kRecord) * (model.n_water + 1) * sizeof(float));
     set_charges(model, ws, lambda_elec);
     const bool narrow = is_narrow(model, ws, cell);
-    const auto direct = model.n_sites == 4 ? narrow ? direct_space<4, true> : direct_space<4, false>
-                                           : narrow ? direct_space<3, true> : direct_space<3, false>;
+    const auto direct = model.n_sites == 4 ? narrow ? direct_space<4, true, kEnergy> : direct_space<4, false, kEnergy>
+                                           : narrow ? direct_space<3, true, kEnergy> : direct_space<3, false, kEnergy>;
     direct(model, ws, cell, lambda_elec, lambda_sterics, single, energies);
     const Spacing spacing(model, cell);
     set_influence(model, ws, cell);
     place_all(model, ws, spacing);
     spread_places(model, ws, false);
-    energies[kReciprocal] = solve<true, true>(model, ws);
+    energies[kReciprocal] = solve<kEnergy, true>(model, ws);
     add_mesh_forces(model, ws, spacing, single);
     double self[3];
     self_energies(model, cell, self);
@@ -195,6 +196,14 @@ Status compute(const Model& model, Workspace& ws, const double* positions, const
         }
     for (int k = 0; k < kEnergies; k++) bad += energies[k] * 0.;
     return bad == 0. ? Status::kDone : Status::kNotNumbers;
+}
+
+// energies: null where forces are enough, which saves a seventh of the time.
+Status compute(const Model& model, Workspace& ws, const double* positions, const Cell& cell, double lambda_elec,
+               double lambda_sterics, double* forces, double* energies) {
+    double rest[kEnergies];        // what costs nothing beside
+    return energies ? forces_of<true>(model, ws, positions, cell, lambda_elec, lambda_sterics, forces, energies)
+                    : forces_of<false>(model, ws, positions, cell, lambda_elec, lambda_sterics, forces, rest);
 }
 
 // One transform of all charges gives the potential of waters and of the solute at the solute, one of the

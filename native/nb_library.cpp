@@ -171,7 +171,7 @@ void grow_entries(Workspace& ws, size_t at_least) {
 using namespace merrow;
 using namespace merrow::nb;
 
-MERROW_EXPORT int merrow_nb_abi() { return 2; }
+MERROW_EXPORT int merrow_nb_abi() { return 3; }
 
 MERROW_EXPORT int merrow_nb_supports(const char* isa) { return find_kernel(kKernels, isa) != nullptr; }
 
@@ -216,7 +216,7 @@ MERROW_EXPORT Handle* merrow_nb_create(const char* isa, const int32_t* sizes, co
     }
 }
 
-// box: its vectors, a row each; what stands above the diagonal is 0.
+// box: its vectors, a row each; what stands above the diagonal is 0. energies: null where none are wanted.
 MERROW_EXPORT int merrow_nb_compute(Handle* h, const double* positions, const double* box, double lambda_elec, double lambda_sterics,
                                     double* forces, double* energies) {
     const FlushTinyNumbers flush;

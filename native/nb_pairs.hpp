@@ -44,8 +44,8 @@ struct Coulomb {
 
 // Pairs of waters. One shift brings all sites of a partner near, by its O; in a narrow box, where a pair
 // of sites within the cutoff may be of another image than their O, each pair has its own. Returns
-// energies [Coulomb, Lennard-Jones]. kN: sites of a water.
-template <int kN, bool kNarrow>
+// energies [Coulomb, Lennard-Jones] where they are wanted. kN: sites of a water.
+template <int kN, bool kNarrow, bool kEnergy>
 void water_pairs(const Model& model, Workspace& ws, const Box& box, double* energies) {
     const float rc2 = float(model.cutoff * model.cutoff), per_cutoff2 = float(2. / (model.cutoff * model.cutoff));
     const float qq[3] = {model.charge_o * model.charge_o, model.charge_o * model.charge_h, model.charge_h * model.charge_h};
@@ -98,12 +98,12 @@ void water_pairs(const Model& model, Workspace& ws, const Box& box, double* ener
                 NB_EACH even[a] = odd[a] * u[a] + even[a];
                 NB_EACH even[a] = y2[a] * y[a] + even[a];
                 NB_EACH f[a] = product(inside[a], even[a], all(qq[(a > 0) + (b > 0)] * .125f));
-                NB_EACH e_coulomb += product(inside[a], y[a] + polynomial(model.energy_poly, u[a]), all(qq[(a > 0) + (b > 0)] * .5f));
+                if (kEnergy) NB_EACH e_coulomb += product(inside[a], y[a] + polynomial(model.energy_poly, u[a]), all(qq[(a > 0) + (b > 0)] * .5f));
                 if (kN == 3 && b == 0) {
                     y2[0] = y2[0] < kClosest ? y2[0] : all(kClosest);
                     const Vec r6 = y2[0] * y2[0] * y2[0];
                     f[0] += product(inside[0], a_force * r6 - b_force, r6 * y2[0]);
-                    e_lj += product(inside[0], a_energy * r6 - b_energy, r6);
+                    if (kEnergy) e_lj += product(inside[0], a_energy * r6 - b_energy, r6);
                 }
                 Vec fx = f[0] * dx[0], fy = f[0] * dy[0], fz = f[0] * dz[0];
                 NB_EACH fi.x[a] -= f[a] * dx[a];
@@ -120,7 +120,7 @@ void water_pairs(const Model& model, Workspace& ws, const Box& box, double* ener
                 square = square < kClosest ? square : all(kClosest);
                 const Mask inside = less(r2, cut);
                 const Vec r6 = square * square * square, f = product(inside, a_force * r6 - b_force, r6 * square);
-                e_lj += product(inside, a_energy * r6 - b_energy, r6);
+                if (kEnergy) e_lj += product(inside, a_energy * r6 - b_energy, r6);
                 fj.x[3] = f * dx, fj.y[3] = f * dy, fj.z[3] = f * dz;
                 fi.x[3] -= fj.x[3], fi.y[3] -= fj.y[3], fi.z[3] -= fj.z[3];
             }
@@ -136,7 +136,8 @@ void water_pairs(const Model& model, Workspace& ws, const Box& box, double* ener
 }
 
 // What the mesh does within a molecule and should not: -erf(alpha r)/r of the three pairs of a water.
-inline double water_corrections(const Model& model, Workspace& ws) {
+template <bool kEnergy>
+double water_corrections(const Model& model, Workspace& ws) {
     const float per_cutoff2 = float(2. / (model.cutoff * model.cutoff));
     const float qq[3] = {0.f, model.charge_o * model.charge_h, model.charge_h * model.charge_h};
     double energy = 0.;
@@ -153,7 +154,7 @@ inline double water_corrections(const Model& model, Workspace& ws) {
                 const Vec u = (dx * dx + dy * dy + dz * dz) * per_cutoff2 - 1.f;
                 const float q = qq[(a > 0) + (b > 0)];
                 const Vec p = select(real, polynomial(model.force_poly, u) * (q * .125f));
-                e += select(real, polynomial(model.energy_poly, u) * (q * .5f));
+                if (kEnergy) e += select(real, polynomial(model.energy_poly, u) * (q * .5f));
                 f.x[a] -= p * dx, f.y[a] -= p * dy, f.z[a] -= p * dz;
                 f.x[b] += p * dx, f.y[b] += p * dy, f.z[b] += p * dz;
             }

@@ -35,7 +35,7 @@ BUFFER = 0.07
 CENTRE = 0.35
 """Where the point that stands for a water lies between its first charge and the middle of HH."""
 
-_ABI = 2
+_ABI = 3
 _NAME = "nonbonded kernel"
 _NO_MEMORY, _NOT_NUMBERS, _TOO_NARROW = 1, 2, 3
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import pickle
 
 import numpy as np
@@ -71,6 +72,25 @@ def test_forces_are_slopes_of_the_energy(isa, kind):
             energies.append(kernel.evaluate(moved, box, **state)[0])
         slope = -(energies[0] - energies[1]) / (2 * step)
         assert forces[atom] @ way == pytest.approx(slope, rel=1e-2, abs=5.0)
+
+
+@pytest.mark.parametrize("kind", ALIKE, ids=str)
+def test_forces_without_the_energy_are_the_same(isa, kind):
+    """Compiled code, as the dynamics loop, asks so at most of its steps."""
+    p, x, box = random_box(np.random.default_rng(7), ions=2, waters=30, **kind)
+    kernel = NonbondedKernel(p, isa)
+    right = kernel.evaluate(x, box, electrostatics=0.7, sterics=0.6)[1].copy()
+    address, handle = kernel.entry
+    pointer, number = ctypes.c_void_p, ctypes.c_double
+    compute = ctypes.CFUNCTYPE(ctypes.c_int, *[pointer] * 3, number, number, pointer, pointer)(
+        address
+    )
+    found = np.zeros_like(right)
+    status = compute(
+        handle, x.ctypes.data, np.array(box).ctypes.data, 0.7, 0.6, found.ctypes.data, None
+    )
+    assert status == 0
+    assert np.abs(found - right).max() < 1e-6 * np.abs(right).max()
 
 
 def test_instruction_sets_agree_on_a_box_of_many_lists(isa):
