@@ -3,7 +3,7 @@
 
 ANI-2x (ANI-1ccx where it cannot be had), one thread. Each size is measured in a process of its own,
 one after the other, so that its peak memory is its own. Times are CPU time, medians over rounds of
-calls that take turns.
+calls that take turns: MM by OpenMM, ML/MM by our kernel within OpenMM and by our loop, ML alone.
 
 - region: methanol (6 atoms), toluene (15), and where their files are, erlotinib (52) and
   alpha-cyclodextrin (126), each in 1,500 waters;
@@ -34,6 +34,7 @@ from merrow.engine.plans import Ensemble
 from merrow.engine.record import take_record
 from merrow.engine.simulation import Snapshot, open_context, set_snapshot
 from merrow.engine.timing import Timing, time_in_turn
+from merrow.nonbonded.loop import why_no_loop
 from merrow.samples import LambdaState
 from merrow.system.potentials import open_potential
 
@@ -77,6 +78,9 @@ def step_times(data: Path, name: str, waters: int, rounds: int, steps: int) -> d
         "ml_mm": stepper(system, hybrid_of(system, potential), 1.0, steps),
         "ml": lambda: [potential.evaluate(x + 1e-6 * k) for k in range(steps)],
     }
+    if not why_no_loop():
+        own = hybrid_of(system, potential, kernel="native")
+        calls["ml_mm_loop"] = stepper(system, own, 1.0, steps, "native")
     times = time_in_turn(calls, rounds=rounds, units=steps)
     return {
         "molecule": name,
@@ -166,10 +170,10 @@ def main() -> None:
             "states": each(record_times, rounds),
             "batch": each(batch_times, rounds),
         }
+    ways = [way for way in ("mm", "ml_mm", "ml_mm_loop") if way in found["box"][0]]
     found["exponents"] = {
         "ml_by_region": exponent(found["region"], "n_ml_atoms", "ml"),
-        "mm_by_box": exponent(found["box"], "n_atoms", "mm"),
-        "ml_mm_by_box": exponent(found["box"], "n_atoms", "ml_mm"),
+        **{f"{way}_by_box": exponent(found["box"], "n_atoms", way) for way in ways},
         "memory_by_box": exponent(found["box"], "n_atoms", "peak_mb"),
     }
     print(table(found))
@@ -198,10 +202,11 @@ def panels(found: dict[str, Any]) -> list[Panel]:
 
     def lines(part: str, size: str, names: Sequence[str]) -> dict[str, Any]:
         x = [row[size] for row in found[part]]
-        return {name: (x, [row[name] for row in found[part]]) for name in names}
+        rows = found[part]
+        return {name: (x, [row[name] for row in rows]) for name in names if name in rows[0]}
 
     ms = "CPU time [ms]"
-    steps = ("mm", "ml_mm", "ml")
+    steps = ("mm", "ml_mm", "ml", "ml_mm_loop")
     return [
         Panel("ML region", "atoms", ms, lines("region", "n_ml_atoms", steps)),
         Panel("box", "atoms", ms, lines("box", "n_atoms", steps)),

@@ -64,7 +64,7 @@ def measure(
 ) -> dict[str, Any]:
     """Run one to its error, or read what it took, and return its figures."""
     folder = runs / f"{molecule}-{way}-{error:g}"
-    clock = folder.with_suffix(".json")
+    clock = folder.with_name(f"{folder.name}.json")
     if not clock.exists():
         if folder.exists():
             raise SystemExit(f"{folder} was not finished: remove it, its time is not known")

@@ -69,7 +69,7 @@ def main() -> None:
             )
         finally:  # Ctrl-C, too, leaves the rows that there are
             rows = write_results(folder, final=False).data.rows
-            keep(asked.potential, [(row, folder) for row in rows])
+            keep(asked.potential, [(row, folder) for row in rows], backend.width)
 
 
 def _left(folder: Path, charges: str, asked: Any) -> Path | None:
@@ -91,13 +91,13 @@ def _left(folder: Path, charges: str, asked: Any) -> Path | None:
     return table
 
 
-def keep(potential: str, found: list[tuple[CampaignRow, Path]]) -> None:
+def keep(potential: str, found: list[tuple[CampaignRow, Path]], workers: int) -> None:
     """Add the rows of the finished runs to `results.csv`, in the order of the molecules."""
     rows = {tuple(row[k] for k in KEY): row for row in read(RESULTS)}
     for row, folder in found:
         result = RunFolder(folder / row.folder).finished()
         if result is not None:
-            rows[row.name, row.charges, potential] = _row(row, result)
+            rows[row.name, row.charges, potential] = _row(row, result, workers)
     order = [row["name"] for row in read(MOLECULES)]
 
     def place(row: dict[str, Any]) -> tuple[str, str, int]:
@@ -107,7 +107,7 @@ def keep(potential: str, found: list[tuple[CampaignRow, Path]]) -> None:
         write(RESULTS, sorted(rows.values(), key=place))
 
 
-def _row(row: CampaignRow, result: HydrationResult) -> dict[str, Any]:
+def _row(row: CampaignRow, result: HydrationResult, workers: int) -> dict[str, Any]:
     found = {"": result.headline, "mm_": result.estimates.mm_reference}
     found["as_published_"] = result.estimates.as_published
     numbers = {}
@@ -115,7 +115,7 @@ def _row(row: CampaignRow, result: HydrationResult) -> dict[str, Any]:
         numbers[f"{name or 'dg_'}kcal"] = "" if one is None else round(one.value_kcal, 4)
         numbers[f"{name}stderr_kcal"] = "" if one is None else round(one.stderr_kcal, 4)
     expt, here = row.experiment, header()
-    processes = min(int(str(result.settings["repeats"])), here["cores"])
+    cores = max(1, here["cores"] // workers)  # which a run had for itself
     return {
         "name": row.name,
         "charges": row.charges,
@@ -125,7 +125,7 @@ def _row(row: CampaignRow, result: HydrationResult) -> dict[str, Any]:
         "expt_stderr_kcal": "" if expt is None or expt.stderr_kcal is None else expt.stderr_kcal,
         "warnings": len(row.warnings),
         "wall_s": round(result.wall_s),
-        "core_h": round(result.wall_s * processes / 3600, 3),
+        "core_h": round(result.wall_s * cores / 3600, 3),
         "seed": result.seeds["run"],
         "merrow": result.versions["merrow"],
         "where": f"{here['processor']}, {here['cores']} cores",
