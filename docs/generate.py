@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import sys
 import textwrap
 from collections.abc import Iterator, Mapping
 from functools import cached_property
@@ -33,6 +34,10 @@ from merrow.md.simulate_config import SimulationConfig
 from merrow.mdin.keys import TABLES, Key
 from merrow.mdin.mlp import Confinement, MlSettings
 from merrow.settings import Settings
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import speed
 
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = ROOT / "docs" / "reference"
@@ -374,6 +379,7 @@ def main() -> None:
     (REFERENCE / "conformance.md").write_text(conformance_page(), encoding="utf-8")
     (REFERENCE / "settings.md").write_text(settings_page(), encoding="utf-8")
     (REFERENCE / "mdin.md").write_text(mdin_page(), encoding="utf-8")
+    speed.PAGE.write_text(speed.speed_page(), encoding="utf-8")
 
 
 if __name__ == "__main__":

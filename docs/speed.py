@@ -105,7 +105,7 @@ def time_to_answer(measured: dict[str, Any]) -> list[str]:
 
 
 def scaling(measured: dict[str, Any]) -> list[str]:
-    """Return CPU times of a step by the size of the box and of the region, of records and batches."""
+    """Return CPU times by the size of box and region, of records and of batches."""
     names = {"mm": "MM, OpenMM", "ml_mm": "ML/MM", "ml_mm_loop": "ML/MM, our loop", "ml": "ML"}
     names = {key: name for key, name in names.items() if key in measured["box"][0]}
     rows = [

@@ -31,3 +31,10 @@ def generator():
 def test_the_page_is_what_the_code_says(generator, name, function):
     there = (DOCS / "reference" / name).read_text(encoding="utf-8")
     assert generator[function]() == there, "run `python docs/generate.py`"
+
+
+def test_tables_of_the_page_on_speed_are_the_figures(generator):
+    speed = generator["speed"]
+    assert speed.speed_page() == speed.PAGE.read_text(encoding="utf-8"), (
+        "run `python docs/generate.py`"
+    )
