@@ -20,11 +20,13 @@ class Timing:
         wall: Median wall time [ms].
         best: Least wall time [ms]: what a quiet machine would need.
         cpu: Median CPU time of this process, all its threads [ms].
+        least_cpu: Least CPU time [ms]: neighbours on the machine only add to it.
     """
 
     wall: float
     best: float
     cpu: float
+    least_cpu: float
 
 
 def time_in_turn(
@@ -63,6 +65,7 @@ def time_in_turn(
             wall=statistics.median(wall[name]),
             best=min(wall[name]),
             cpu=statistics.median(cpu[name]),
+            least_cpu=min(cpu[name]),
         )
         for name in calls
     }
