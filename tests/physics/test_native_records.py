@@ -10,7 +10,7 @@ import openmm as mm
 import pytest
 from hybrids import Box, context_of, energy
 
-from merrow.engine.agreement import require_agreement
+from merrow.engine.agreement import COUPLING, LARGE, require_agreement
 from merrow.engine.decompose import HybridDecomposition
 from merrow.engine.plans import Ensemble
 from merrow.engine.record import LARGEST_U, couplings, set_state, take_record
@@ -112,6 +112,33 @@ def test_openmm_and_the_kernel_agree_and_nothing_is_asked_of_openmm_alone(aceton
         for here in HERE:
             set_state(context, here)
             require_agreement(hybrid, context, STATES, here=here)
+
+
+def test_rounding_in_states_that_have_no_weight_is_no_fault(acetone, native, warm):
+    """A decoupled solute lies in water, where a step of float32 is much of a steep r⁻¹²."""
+    random, here = np.random.default_rng(4), LambdaState(0.0, 0.3)
+    plain = on_openmm(acetone)
+    judge, context = (
+        context_of(one.system, warm.positions, warm.box, platform="CPU") for one in (plain, native)
+    )
+
+    def asked(hybrid: HybridSystem, one: mm.Context, x: np.ndarray) -> np.ndarray:
+        one.setPositions(x)
+        set_state(one, here)
+        u, _ = couplings(one, hybrid, STATES, here=here, temperature=TEMPERATURE)
+        return u - u.min()
+
+    steep = []
+    for shift in random.uniform(0.0, 1.0, (4000, 3)) @ warm.box:
+        x = warm.positions.copy()
+        x[acetone.atoms] += shift
+        if 0.5 * LARGE < (highest := asked(native, context, x).max()) < 0.99 * LARGE:
+            steep.append((highest, x))
+    apart = []
+    for _, x in sorted(steep, key=lambda one: -one[0])[:30]:
+        apart.append(np.abs(asked(native, context, x) - asked(plain, judge, x)).max())
+        require_agreement(native, context, STATES, here=here)
+    assert max(apart) > COUPLING / 5  # of states with a weight it is 2e-4
 
 
 @pytest.mark.parametrize(
