@@ -24,6 +24,9 @@ Array = NDArray[np.float64]
 ROUNDING = 1e-6
 PLACE = 3e-7
 """Rounding of a distance in a box of some nm [nm]."""
+ABSURD = 1e20
+"""Energy of a pair [kJ/mol] from which it is not compared: nearer than some 0.003 nm the kernel
+lets it grow no more."""
 MESH = 2e-6
 """Error of a mesh of 64 points at α = 3.3/nm and 2.2 nm, of the energy in reciprocal space."""
 OH, HALF_ANGLE = 0.09572, np.deg2rad(104.52 / 2)
@@ -194,6 +197,8 @@ def expected(
         p, positions, box, electrostatics=electrostatics
     )
     both = np.concatenate([pairs.i, pairs.j])
+    absurd = np.abs(pairs.energies) > ABSURD
+    energy_bars[absurd] = force_bars[absurd] = np.inf
     bar = np.zeros(p.n_atoms)
     np.add.at(bar, both, np.concatenate([force_bars, force_bars]))
     charges = np.abs(plain.scaled_charges(p, electrostatics))

@@ -56,6 +56,18 @@ ALIKE = [{}, {"shape": "octahedron", "length": 1.6}, {"sites": 4}, {"sites": 4, 
 """Kinds of boxes and waters whose code differs."""
 
 
+def test_a_pair_in_one_place_grows_no_more_and_spoils_no_other(isa):
+    p, x, box = fine(8, overlap=True)
+    atom = p.single[np.argmax(p.epsilon[: p.n_solute])]
+    x[atom] = x[p.waters[0]] + 0.0005  # an atom of the solute on an oxygen
+    right = expected(p, x, box, electrostatics=1.0, sterics=1.0)
+    kernel = NonbondedKernel(p, isa)
+    found = disagreement(kernel, right)
+    assert max(found.values()) < 1.0, found
+    assert np.isfinite(right.bars).sum() == p.n_atoms - 2
+    assert kernel.parts["soft_core"] + kernel.parts["direct"] > 1e18
+
+
 @pytest.mark.parametrize("kind", ALIKE, ids=str)
 def test_forces_are_slopes_of_the_energy(isa, kind):
     p, x, box = random_box(np.random.default_rng(5), ions=2, waters=30, **kind)
