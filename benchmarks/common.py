@@ -58,7 +58,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     },
     "folder": {"type": Path, "required": True, "help": "what is kept, to go on from"},
     "json": {"action": "store_true", "help": "print JSON"},
-    "minutes": {"type": float, "help": "end in good order after so long"},
+    "minutes": {"type": float, "help": "end cleanly after so long"},
     "mask": {"default": ":1", "help": "ML region"},
     "models": {"type": Path, "help": "folder with the weights; default: where the program looks"},
     "potential": {"default": "ani2x"},

@@ -7,7 +7,7 @@ print, and their mean with the long run: a bias of short runs would show there.
 
     python benchmarks/coverage.py --folder KEPT [--molecules methanol dimethoxymethane]
 
-Runs are kept, so that the same command goes on; --minutes ends it in good order, and the figures
+Runs are kept, so that the same command goes on; --minutes ends it cleanly, and the figures
 are of what is there.
 """
 

@@ -9,7 +9,7 @@ A run that records T ps in each state takes over that difference times (length o
 
     python benchmarks/equilibration.py --folder KEPT [--molecules methanol toluene] [--repeats 24]
 
-Repeats are kept, so that the same command goes on.
+Repeats are kept, so that the same command resumes it.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ degree of freedom, or two errors. The best of those has the least stderr² · CP
 
     python benchmarks/time_step.py --folder KEPT [--molecules methanol] [--error 0.07]
 
-What is finished is kept there, so that the same command goes on.
+What is finished is kept there, so that the same command resumes it.
 """
 
 from __future__ import annotations

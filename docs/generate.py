@@ -51,8 +51,8 @@ def cli_page() -> str:
         "# The command line\n",
         "Exit codes: 0 done; 1 failed (what was finished is kept); 2 bad input, with one sentence",
         "that says what is wrong, and nothing written; 3 stopped before the end, by Ctrl-C or",
-        "SIGTERM: give the same command again to go on.\n",
-        "Progress and errors go to stderr, results to stdout. `merrow --verbose ...` says more,",
+        "SIGTERM: give the same command again to resume.\n",
+        "Progress and errors go to stderr, results to stdout. `merrow --verbose ...` prints more,",
         "and where an error happened; `merrow --version` names the version.\n",
     ]
     root = typer.main.get_command(app)

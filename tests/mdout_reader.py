@@ -24,5 +24,5 @@ def read_mdout(path: Path) -> list[Energies]:
         step, time = int(numbers.pop("NSTEP")), numbers.pop("TIME(PS)")
         numbers["TEMP"] = numbers.pop("TEMP(K)")
         found.append(Energies(step, time, numbers))
-    assert found, f"{path} holds no step of dynamics"
+    assert found, f"{path} contains no step of dynamics"
     return found

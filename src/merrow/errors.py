@@ -29,7 +29,7 @@ class NumericsError(MerrowError):
 
 
 class IncompleteError(MerrowError):
-    """Work stopped in good order before it was done; run the same command again to go on."""
+    """Work stopped cleanly before it was done; run the same command again to resume."""
 
     exit_code = 3
 

@@ -96,7 +96,7 @@ class ClusterConfig(Settings):
         if self.walltime_s <= 60 * self.slice_minutes:
             raise ValueError(
                 f"slice_minutes {self.slice_minutes:g} is not shorter than walltime "
-                f"{self.walltime}; work would never be handed on in good order"
+                f"{self.walltime}; work would never be handed on cleanly"
             )
         return self
 

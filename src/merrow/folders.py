@@ -30,7 +30,7 @@ def occupied(folder: Path, by: str, what: str) -> bool:
         return True
     # hidden files are a lock, and what a kill left of a write that was not finished
     if any(not path.name.startswith(".") for path in folder.iterdir()):
-        raise InputError(f"{folder} is not empty and holds no {what}; choose another --out.")
+        raise InputError(f"{folder} is not empty and contains no {what}; choose another --out.")
     return False
 
 
@@ -69,7 +69,7 @@ def resumes(
     if not occupied(folder, by, f"merrow {what}"):
         return False
     if differing := _first_difference(read(folder / by), asked):
-        raise InputError(f"{folder} holds another {what}: {differing}; choose another --out.")
+        raise InputError(f"{folder} contains another {what}: {differing}; choose another --out.")
     return True
 
 

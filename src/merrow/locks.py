@@ -198,7 +198,7 @@ def _check(lock: Path, text: str) -> None:
             return
     raise TakenOverError(
         f"another merrow process took over {lock.parent} while this one gave no sign of life; this "
-        "one stops, and the other goes on."
+        "one stops, and the other continues."
     )
 
 

@@ -159,7 +159,7 @@ def pieces(path: Path) -> tuple[Path, ...]:
     found = tuple(sorted(path.glob(PIECES)))
     if not found:
         raise InputError(
-            f"the folder {path} holds no {PIECES} of `merrow simulate`."
+            f"the folder {path} contains no {PIECES} of `merrow simulate`."
             if path.is_dir()
             else f"there is no trajectory file {path}."
         )

@@ -159,7 +159,7 @@ def test_a_folder_of_something_else_is_left_alone(merrow):
     Path("notes/diary.txt").write_text("do not touch")
     before = contents(Path.cwd())
     told = one_sentence(merrow("hydration", "C", "--out", "notes"))
-    assert "notes is not empty and holds no merrow run; choose another --out" in told
+    assert "notes is not empty and contains no merrow run; choose another --out" in told
     told = one_sentence(merrow("hydration", "C", "--out", "notes/diary.txt"))
     assert "notes/diary.txt is a file; --out needs a folder" in told
     assert contents(Path.cwd()) == before
@@ -181,7 +181,7 @@ def test_the_folder_of_another_run_is_left_alone(merrow):
     write_run(merrow, "run")
     before = contents(Path.cwd())
     told = one_sentence(merrow("hydration", "CO", "--out", "run"))
-    assert "run holds another run: source.smiles is 'CC' there and 'CO' here" in told
+    assert "run contains another run: source.smiles is 'CC' there and 'CO' here" in told
     told = one_sentence(merrow("hydration", "CC", "--seed", "3", "--out", "run"))
     assert "seed is 2025 there and 3 here" in told
     assert contents(Path.cwd()) == before
@@ -262,7 +262,7 @@ def test_run_takes_a_run_folder_and_names_the_command_for_a_campaigns(merrow):
     assert "run/run.yaml: task: input should be" in one_sentence(merrow("run", "run"))
     Path("set").mkdir()
     Path("set/campaign.yaml").write_text("")
-    assert "`merrow campaign run` goes on with it" in one_sentence(merrow("run", "set"))
+    assert "`merrow campaign run` resumes it" in one_sentence(merrow("run", "set"))
 
 
 def test_a_run_file_of_another_name_needs_an_output_folder(merrow):

@@ -42,7 +42,7 @@ REFUSED = [
     ("good.csv --cluster typo.yaml --out set", "there is no key wall: did you mean walltime?"),
     ("good.csv --cluster odd.yaml --out set", "walltime 'soon' is not of the form"),
     ("good.csv --cluster slurm.yaml --out set", "there is no sbatch on the PATH"),
-    ("good.csv --out notes", "notes is not empty and holds no campaign"),
+    ("good.csv --out notes", "notes is not empty and contains no campaign"),
     ("good.csv --out good.csv", "good.csv is a file; --out needs a folder"),
     ("bad.csv --out set", "no molecule of bad.csv can be computed; the first: line 2"),
     ("good.csv --max-time soon --out set", "--max-time 'soon' is not a time"),
@@ -86,7 +86,7 @@ def test_a_campaign_is_refused_before_anything_is_written(merrow, here, words, t
 def test_a_report_needs_a_campaign(merrow, here):
     answer = merrow("campaign", "report", "notes")
     assert answer.code == 2
-    assert "notes holds no campaign; give the folder of `merrow campaign run`" in answer.err
+    assert "notes contains no campaign; give the folder of `merrow campaign run`" in answer.err
 
 
 @pytest.mark.parametrize("scheduler", ["slurm", "pbs", "lsf"])

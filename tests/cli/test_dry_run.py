@@ -8,21 +8,16 @@ import shutil
 from pathlib import Path
 
 import pytest
+from short_answers import assert_short
 from short_runs import short_run
 
 from merrow.ambertools.programs import find_program
 from merrow.errors import MissingComponentError
 
-LINES = 15
-
 
 def short(answer, *words):
-    """Assert a short answer with all of these words, and an empty folder; return it."""
-    assert answer.code == 0, answer.err
-    assert len(answer.out.splitlines()) <= LINES
-    for word in (*words, "memory", "disk up to", "nothing was written"):
-        assert word in answer.out
-    return answer.out
+    """Assert a short answer that says what a run takes; return it."""
+    return assert_short(answer, *words, "memory", "disk up to", "nothing was written")
 
 
 def test_hydration_tells_time_memory_and_disk(merrow, systems):
@@ -68,3 +63,27 @@ def test_mmpbsa_times_its_first_frames(merrow, systems, tmp_path):
     words = ("mmpbsa", "-p", prmtop, "-y", frames, "--ligand-mask", ":GST", "--out", "out")
     short(merrow(*words, "--dry-run"), "10 frames of run.nc", "s a frame")
     assert not Path("out").exists()
+
+
+def test_analyze_counts_its_frames_and_writes_nothing(merrow, systems, tmp_path):
+    prmtop, inpcrd = systems / "helix_complex.prmtop", systems / "helix_complex.inpcrd"
+    frames = short_run(prmtop, inpcrd, tmp_path / "run.nc", frames=12)
+    words = ("analyze", "-p", prmtop, "-y", frames, "--ligand-mask", ":1", "--out", "out")
+    short(merrow(*words, "--dry-run"), "12 frames of run.nc", "for reading")
+    found = json.loads(merrow(*words, "--dry-run", "--json").out)
+    assert found["frames"] == {"run.nc": 12}
+    assert 60 * found["minutes"] >= found["reading_s"] > 0
+    assert found["disk_mib"] > 0
+    assert not Path("out").exists()
+
+
+def test_prepare_decides_the_protonation_and_times_a_step_of_am1(merrow, systems):
+    pytest.importorskip("pdb2pqr")
+    files = ("--protein", systems / "helix.pdb", "--ligand", systems / "helix_ligand.sdf")
+    words = ("prepare", "complex", *files, "--remove", "CL", "--out", "helix", "--dry-run")
+    short(merrow(*words), "protonation: ", "TIP3P waters", "ASN A 318")
+    found = json.loads(merrow(*words, "--json").out)
+    assert 0 < found["least_minutes"] < found["most_minutes"]
+    assert found["waters"] == pytest.approx(3504, rel=0.1)  # tleap's own box has so many
+    assert found["changes"]["unresolved_at_the_ends"] == ["ASN A 318", "LEU A 319"]
+    assert not Path("helix").exists()

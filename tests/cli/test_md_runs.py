@@ -154,7 +154,7 @@ def test_a_blow_up_keeps_the_last_good_restart_and_says_where(md):
     ("text", "words", "told"),
     [
         (NPT.replace("nstlim", "nstlmi"), "", "line 3: &cntrl has no key nstlmi: did you mean"),
-        (NPT.replace("irest=0, ntx=1", "irest=1, ntx=1"), "", "irest=1 goes on with velocities"),
+        (NPT.replace("irest=0, ntx=1", "irest=1, ntx=1"), "", "irest=1 continues with velocities"),
         (NPT.replace("irest=0, ntx=1", "irest=1, ntx=5"), "", "has none; use irest=0, ntx=1"),
         (NPT.replace("gamma_ln=2.0", "gamma_ln=0.0"), "", "ntt=3 with gamma_ln=0"),
         (NPT.replace("cut=8.0", "cut=12.0"), "", "less than twice cut=12"),

@@ -51,7 +51,7 @@ def inputs(systems, tmp_path, monkeypatch):
         ("lost.pdb {ligand}", "there is no protein file lost.pdb"),
         ("{ligand} {ligand}", "helix_ligand.sdf"),
         ("{alone} lost.sdf", "there is no molecule file lost.sdf"),
-        ("{alone} CO", "so it holds no pose"),
+        ("{alone} CO", "so it contains no pose"),
         ("{other} {ligand}", "--remove GOL"),
         ("{alone} {ligand} --ph 15", "not between 0 and 14"),
         ("{alone} {ligand} --buffer 2", "not between 4 and 30"),

@@ -74,7 +74,7 @@ def test_a_finished_run_a_running_one_and_a_stopped_one(merrow):
     assert told[4] == "  sampling path + gas: 42 %, about 2 min 10 s left"
     assert told[5].endswith("ps of every state sampled (at least 8, at most 500)")
     found = json.loads(merrow("status", "other", "--json").out)
-    assert (found[0]["state"], found[0]["next"]) == ("stopped", "merrow run other (goes on)")
+    assert (found[0]["state"], found[0]["next"]) == ("stopped", "merrow run other (resumes)")
 
 
 def test_a_campaign_is_told_in_few_lines_with_what_failed(merrow):

@@ -67,7 +67,7 @@ def test_an_interrupt_ends_driver_and_workers_in_good_order(tiny_campaign, numbe
         campaign.process.send_signal(number)
     code, out, err = campaign.finish()
     assert (code, out) == (128 + number, "")
-    assert err.splitlines()[-1] == "merrow: stopped; run the same command again to go on."
+    assert err.splitlines()[-1] == "merrow: stopped; run the same command again to resume."
     assert "Traceback" not in err
     wait_for(lambda: not any(map(is_alive, helpers)), "the workers to end")
 

@@ -105,7 +105,7 @@ def test_an_interrupt_ends_in_good_order(tiny, processes, number):
     code, out, err = run.finish()
     assert code == 128 + number
     assert out == ""
-    assert err.splitlines()[-1] == "merrow: stopped; run the same command again to go on."
+    assert err.splitlines()[-1] == "merrow: stopped; run the same command again to resume."
     assert "Traceback" not in err
     wait_for(lambda: not any(map(is_alive, helpers)), "the workers to end")
     assert len(segments(run.folder)) >= 1

@@ -158,7 +158,7 @@ def _read_netcdf(path: Path) -> Coordinates:
         raise InputError(f"{path} is a damaged NetCDF file ({error}).") from error
     positions = arrays.get("coordinates")
     if positions is None or positions.ndim != 2:
-        raise InputError(f"{path} holds no single set of coordinates: give a restart file.")
+        raise InputError(f"{path} contains no single set of coordinates: give a restart file.")
     velocities = arrays.get("velocities")
     lengths, angles = arrays.get("cell_lengths"), arrays.get("cell_angles")
     if lengths is None or angles is None or lengths.min() <= 0.0:

@@ -28,7 +28,15 @@ from merrow.ambertools.programs import failure, run_program, version
 from merrow.ambertools.solvent import n_waters_for, solvate
 from merrow.errors import InputError, MerrowError, UnsupportedPhysicsError
 
-__all__ = ["Charges", "GasFiles", "check_choice", "n_waters_for", "parametrize", "solvate"]
+__all__ = [
+    "Charges",
+    "GasFiles",
+    "check_choice",
+    "is_known",
+    "n_waters_for",
+    "parametrize",
+    "solvate",
+]
 
 Charges = Literal["bcc", "abcg2", "file"]
 
@@ -90,12 +98,12 @@ def parametrize(
         MerrowError: A program of AmberTools failed; the message has the tail of its log.
     """
     check_choice(molecule, charges, gaff)
-    shelf = (cache or _user_cache()) / _fingerprint(molecule, charges, gaff)
+    shelf = _shelf(molecule, charges, gaff, cache)
     folder.mkdir(parents=True, exist_ok=True)
     for name in (*PRODUCTS, "antechamber.mol2"):
         (folder / name).unlink(missing_ok=True)
     (folder / "input.sdf").write_text(Chem.MolToMolBlock(molecule.mol) + "$$$$\n")
-    if all((shelf / name).is_file() for name in (*PRODUCTS, "charges.json")):
+    if _is_whole(shelf):
         logger.info("parameters of %s taken from the cache %s.", molecule.smiles, shelf)
         shutil.copytree(shelf, folder, dirs_exist_ok=True)
     else:
@@ -109,6 +117,11 @@ def parametrize(
     )  # fmt: skip
     prmtop, inpcrd, mol2, frcmod = (folder / name for name in PRODUCTS)
     return GasFiles(prmtop, inpcrd, mol2, frcmod, charge_shift=shift)
+
+
+def is_known(molecule: InputMolecule, *, charges: Charges, gaff: Literal[1, 2] = 2) -> bool:
+    """Tell whether the user's cache has the parameters of a molecule."""
+    return _is_whole(_shelf(molecule, charges, gaff, None))
 
 
 def check_choice(molecule: InputMolecule, charges: Charges, gaff: int) -> None:
@@ -255,6 +268,14 @@ def _fingerprint(molecule: InputMolecule, charges: Charges, gaff: int) -> str:
     block = Chem.MolToMolBlock(molecule.mol).split("\n", 3)[3]  # without name and program
     content: list[Any] = [block, molecule.charge, charges, gaff, given, RESIDUE, version()]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:24]
+
+
+def _shelf(molecule: InputMolecule, charges: Charges, gaff: int, cache: Path | None) -> Path:
+    return (cache or _user_cache()) / _fingerprint(molecule, charges, gaff)
+
+
+def _is_whole(shelf: Path) -> bool:
+    return all((shelf / name).is_file() for name in (*PRODUCTS, "charges.json"))
 
 
 def _user_cache() -> Path:

@@ -106,7 +106,7 @@ class Campaign:
             executor: "serial", "processes" or "dask"; None: processes, or dask with a cluster file.
             workers: Runs at a time; None: one for each core, or as the cluster file says.
             cluster: File of `merrow cluster init`, for a batch system.
-            max_time: Stop in good order after minutes, or such as "45m", "12h".
+            max_time: Stop cleanly after minutes, or such as "45m", "12h".
             progress: True shows lines; or a function that is called with every `merrow.Progress`.
 
         Returns:
@@ -127,6 +127,6 @@ class Campaign:
         """What the runs have found so far; table and page are written again.
 
         Raises:
-            InputError: The folder holds no campaign.
+            InputError: The folder contains no campaign.
         """
         return write_results(self.folder)

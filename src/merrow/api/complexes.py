@@ -88,6 +88,7 @@ def analyze(
     ligand_mask: str | None = None,
     mm_reference: str | Path | None = None,
     stride: int = 1,
+    interactive: bool = False,
 ) -> JobResult:
     """Analyse the trajectory of a complex, as `merrow analyze` does.
 
@@ -100,6 +101,7 @@ def analyze(
         ligand_mask: AMBER mask of the ligand.
         mm_reference: Trajectory of the same prmtop with MM alone.
         stride: Read every n-th frame.
+        interactive: Add an interactive 3-D view to the report.
 
     Returns:
         All numbers; the table holds those with an error.
@@ -117,6 +119,7 @@ def analyze(
         ligand_mask,
         _path(mm_reference),
         stride,
+        interactive,
     )
     found = run_analysis(request)
     return JobResult(f"Motions of {request.prmtop.name}", found, _rows(found), request.out)
@@ -142,6 +145,7 @@ def mmpbsa(
     surface_tension: float = 0.0072,
     decompose: bool = False,
     temperature: float = 298.15,
+    interactive: bool = False,
 ) -> JobResult:
     """Estimate a binding energy by AmberTools' MM-PBSA or MM-GBSA, as `merrow mmpbsa` does.
 
@@ -155,6 +159,7 @@ def mmpbsa(
         igb, salt, surface_tension: GB model, ionic strength [mol/l], nonpolar term [kcal/mol/Å²].
         decompose, temperature, stride: Split by residue; for the interaction entropy [K]; take
             every n-th frame.
+        interactive: Add an interactive 3-D view to the report.
 
     Returns:
         All numbers; the table holds those with an error [kcal/mol].
@@ -179,6 +184,7 @@ def mmpbsa(
         stride=stride,
         temperature=temperature,
         settings=Settings(igb, salt, surface_tension, decompose),
+        interactive=interactive,
     )
     found = run_mmpbsa(request)
     return JobResult(f"Binding energy of {ligand_mask}", found, _rows(found), request.out)

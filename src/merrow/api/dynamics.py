@@ -48,7 +48,7 @@ def simulate(
     Args:
         prmtop, inpcrd: Topology and coordinates of the solvated system.
         ml_mask, potential, weights: AMBER mask of the ML region, its potential, file of weights.
-        out: Folder of the run; it goes on where it is.
+        out: Folder of the run; it is resumed if it exists.
         mm_reference: Whether the same is run with MM alone beside it.
         length_ps, chunk_ps, equilibration_ps, frame_interval_ps, timestep_ps: Times [ps] of the
             production, of one piece of it, before it, between two frames, and of a step.
@@ -65,8 +65,8 @@ def simulate(
         Trajectories of the production by leg.
 
     Raises:
-        InputError: Files or settings are wrong, or the folder holds another simulation.
-        IncompleteError: The time was up, or it was interrupted; the same call goes on.
+        InputError: Files or settings are wrong, or the folder contains another simulation.
+        IncompleteError: The time was up, or it was interrupted; the same call resumes it.
         NumericsError: A stage blew up.
     """
     asked = {key: value for key, value in locals().items() if key in SimulationConfig.model_fields}

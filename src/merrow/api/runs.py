@@ -34,7 +34,7 @@ class Hydration:
         run.run(progress=True)
         run.result
 
-    Whoever makes it again with the same arguments goes on where the folder is.
+    Created again with the same arguments, it resumes the run in the folder.
 
     Args:
         source: SMILES, an SDF or mol2 file, or a prmtop.

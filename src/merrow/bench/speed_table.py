@@ -8,11 +8,9 @@ from typing import Any, Final
 
 import matplotlib
 from matplotlib.figure import Figure
-from rich.console import Group, RenderableType
-from rich.table import Table
-from rich.text import Text
 
 from merrow.report.style import BLUE, ORANGE, RC, WIDTH, to_svg
+from merrow.report.text import fitted, wrapped
 
 COLUMNS: Final = (
     ("atoms", "n_atoms", "d"),
@@ -23,30 +21,37 @@ COLUMNS: Final = (
     ("/MM", "ratio_vs_mm", ".2f"),
     ("ns/day", "ns_day", ".1f"),
 )
+NAMES: Final = 13, 10
+"""Columns of the names of system and potential, where they are cut."""
 
 
-def speed_table(found: Mapping[str, Any]) -> RenderableType:
-    """Return the table of `merrow bench`, at most 80 columns wide.
+def speed_lines(
+    found: Mapping[str, Any], last: Sequence[str] = (), *, full: bool = False
+) -> list[str]:
+    """Return the answer of `merrow bench` in lines of 80 columns, at most fifteen.
 
     Args:
         found: `BenchResult.as_dict()`.
+        last: Lines at its end.
+        full: Whether all of it is shown.
     """
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("system")
-    table.add_column("potential")
-    for name, _, _ in COLUMNS:
-        table.add_column(name, justify="right")
+    wide, narrow = NAMES
+    head = f"{'ms per step':<{wide}} {'potential':<{narrow}}"
+    rows = [head + "".join(f"{name:>8}" for name, _, _ in COLUMNS)]
     for row in found["rows"]:
-        values = (format(row[key], style) for _, key, style in COLUMNS)
-        table.add_row(row["system"], row["potential"], *values)
+        names = f"{row['system'][:wide]:<{wide}} {row['potential'][:narrow]:<{narrow}}"
+        rows.append(names + "".join(f"{row[key]:>8{style}}" for _, key, style in COLUMNS))
     step = found["timestep_fs"]
-    note = (
-        f"ms per step, one core; 2 cores: the potential in a thread beside MM; /MM: ML/MM over MM; "
+    rows += wrapped(
+        f"One core; 2 cores: the potential in a thread beside MM; /MM: ML/MM over MM; "
         f"ns/day at {step:g} fs."
     )
-    return Group(
-        table, Text(note), Text(_pairs(found)), *(Text(f"- {line}") for line in found["advice"])
-    )
+    threads = ", ".join(f"{k}: {ms:.2f} ms" for k, ms in found["threads_ms"].items())
+    together = found["processes_ns_day"].items()
+    processes = ", ".join(f"{k}: {speed:.1f} ns/day" for k, speed in together)
+    more = wrapped(f"MM step by threads: {threads}. Processes together: {processes}.")
+    advice = [line for text in found["advice"] for line in wrapped(f"- {text}", more="  ")]
+    return fitted(rows, [*advice, *more], last, full=full)
 
 
 def speed_figure(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -63,10 +68,3 @@ def speed_figure(rows: Sequence[Mapping[str, Any]]) -> str:
         axes.set_xlabel("time of a step on one core [ms]")
         axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, fontsize=9)
         return to_svg(figure, "speed", "Time of a step by system and potential")
-
-
-def _pairs(found: Mapping[str, Any]) -> str:
-    threads = ", ".join(f"{k}: {ms:.2f} ms" for k, ms in found["threads_ms"].items())
-    together = found["processes_ns_day"].items()
-    processes = ", ".join(f"{k}: {speed:.1f} ns/day" for k, speed in together)
-    return f"MM step by threads {threads}. All processes together {processes}."

@@ -3,10 +3,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -23,6 +21,8 @@ from merrow.binding.crystal import AlphaCarbons, alpha_carbons, crystal_b
 from merrow.binding.report.data import ComplexReport, Shape, TrajectoryNumbers
 from merrow.binding.report.ligand import ligand_drawing
 from merrow.binding.report.page import render_complex
+from merrow.binding.report.tables import residue_table, series_table
+from merrow.binding.view import complex_view
 from merrow.errors import InputError
 from merrow.files import atomic_write
 from merrow.system.torsions import heavy_torsions
@@ -48,6 +48,7 @@ class AnalyzeRequest:
         ligand_mask: Mask of the ligand; None means no ligand.
         mm_reference: Trajectory of the same prmtop with the MM force field alone.
         stride: Every how many frames one is read.
+        interactive: Whether the page holds a view to turn and to play.
     """
 
     prmtop: Path
@@ -58,6 +59,26 @@ class AnalyzeRequest:
     ligand_mask: str | None = None
     mm_reference: Path | None = None
     stride: int = 1
+    interactive: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class AnalyzeFiles:
+    """What a request reads besides its trajectories, checked.
+
+    Attributes:
+        topology: The prmtop.
+        carbons: Its alpha carbons.
+        ligand: Atoms of the ligand; empty for none.
+        crystal: B-factors of the crystal [Å²]; None without a crystal.
+        reference: Coordinates that RMSD refers to [Å]; None means the first frame.
+    """
+
+    topology: AmberTopology
+    carbons: AlphaCarbons
+    ligand: IntArray
+    crystal: Array | None
+    reference: Array | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,40 +97,78 @@ def analyze(request: AnalyzeRequest) -> dict[str, Any]:
         InputError: The files do not fit together, or there is too little to say anything.
         MissingComponentError: The trajectory is not NetCDF, and MDAnalysis is not installed.
     """
+    files = read_files(request)
+    return write_analysis(
+        request,
+        files,
+        (
+            (path.name, read_frames(path, files.topology, stride=request.stride))
+            for path in trajectories(request)
+        ),
+    )
+
+
+def trajectories(request: AnalyzeRequest) -> list[Path]:
+    """Return the trajectories of a request, the one with MM alone last."""
+    return [request.trajectory, *([request.mm_reference] if request.mm_reference else [])]
+
+
+def read_files(request: AnalyzeRequest) -> AnalyzeFiles:
+    """Read and check all files of a request but its trajectories.
+
+    Raises:
+        InputError: They do not fit together.
+    """
     topology = read_topology(request.prmtop)
     carbons = alpha_carbons(topology)
-    ligand = _ligand(request, topology)
-    crystal = None if request.pdb is None else crystal_b(request.pdb, carbons)
-    paths = [request.trajectory] + ([request.mm_reference] if request.mm_reference else [])
-    reference = None
-    if request.reference is not None:
-        reference = read_reference(request.reference, topology)
-    runs, lying, drawing = [], [], ""
-    for path in paths:
-        frames = read_frames(path, topology, stride=request.stride)
-        start = frames.positions[0] if reference is None else reference
+    return AnalyzeFiles(
+        topology,
+        carbons,
+        _ligand(request, topology),
+        None if request.pdb is None else crystal_b(request.pdb, carbons),
+        None if request.reference is None else read_reference(request.reference, topology),
+    )
+
+
+def write_analysis(
+    request: AnalyzeRequest, files: AnalyzeFiles, ensembles: Iterable[tuple[str, DryFrames]]
+) -> dict[str, Any]:
+    """Write everything into the request's folder and return the JSON.
+
+    Args:
+        request: What is to be analysed.
+        files: Its files.
+        ensembles: Name and frames of each trajectory; one at a time is held in memory.
+
+    Raises:
+        InputError: There is too little to say anything.
+    """
+    topology, ligand = files.topology, files.ligand
+    runs, lying, drawing, view = [], [], "", None
+    for name, frames in ensembles:
         if not drawing and len(ligand):
             place = frames.positions[0][frames.local(ligand)]
             drawing = ligand_drawing(topology, ligand.tolist(), place)
-        lying.append(_typical(topology, frames, carbons))
-        runs.append(
-            _numbers(path.name, topology, frames, lying[-1], start, carbons, ligand, crystal)
-        )
+        lying.append(_typical(topology, frames, files.carbons))
+        runs.append(_numbers(name, files, frames, lying[-1]))
+        if request.interactive and view is None:
+            view = complex_view(topology, frames, ligand, runs[0].b_values)
     report = ComplexReport(
         title=f"Motions of {request.prmtop.name}",
-        residues=carbons.labels,
-        crystal_b=crystal,
+        residues=files.carbons.labels,
+        crystal_b=files.crystal,
         runs=tuple(runs),
-        notes=tuple(_notes(runs, crystal)),
+        notes=tuple(_notes(runs, files.crystal)),
         structure=drawing,
+        view=view,
     )
     answer = _json(report, request)
     atomic_write(request.out / "analysis.json", json.dumps(answer, indent=2, ensure_ascii=False))
-    atomic_write(request.out / "residues.csv", _residue_table(report, carbons))
-    atomic_write(request.out / "series.csv", _series_table(report))
+    atomic_write(request.out / "residues.csv", residue_table(report, files.carbons.inner))
+    atomic_write(request.out / "series.csv", series_table(report))
     atomic_write(request.out / "analysis.html", render_complex(report))
-    for name in B_STRUCTURES[len(lying) :]:  # of an earlier analysis with an MM reference
-        (request.out / name).unlink(missing_ok=True)
+    for old in B_STRUCTURES[len(lying) :]:  # of an earlier analysis with an MM reference
+        (request.out / old).unlink(missing_ok=True)
     for name, one in zip(B_STRUCTURES, lying, strict=False):
         b = bfactor.b_of(one.moved)
         write_b_structure(request.out / name, topology, dry_atoms(topology), one.positions, b)
@@ -170,16 +229,11 @@ def _shape(
 
 
 def _numbers(
-    name: str,
-    topology: AmberTopology,
-    frames: DryFrames,
-    typical: _Typical,
-    start: Array,
-    carbons: AlphaCarbons,
-    ligand: IntArray,
-    crystal: Array | None,
+    name: str, files: AnalyzeFiles, frames: DryFrames, typical: _Typical
 ) -> TrajectoryNumbers:
     """Return what one trajectory says."""
+    topology, carbons, ligand = files.topology, files.carbons, files.ligand
+    start = frames.positions[0] if files.reference is None else files.reference
     fit = frames.local(_backbone(topology, carbons))
     lying = superposed(frames.positions, start, fit)
     series = {"protein backbone": rmsd(lying, start, fit)}
@@ -200,7 +254,7 @@ def _numbers(
         b_values=found.values,
         b_stderr=found.stderr,
         shape=_shape(topology, frames, typical, carbons, ligand),
-        correlation=_correlation(frames.span, moved, found.values, carbons, crystal),
+        correlation=_correlation(frames.span, moved, found.values, carbons, files.crystal),
         note=frames.note,
         **of_ligand,
     )
@@ -325,28 +379,3 @@ def _json(report: ComplexReport, request: AnalyzeRequest) -> dict[str, Any]:
             for run in report.runs
         ],
     }
-
-
-def _residue_table(report: ComplexReport, carbons: AlphaCarbons) -> str:
-    """Return B-factors residue by residue as CSV [Å²]."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    names = [f"{kind}_{i}" for i, _ in enumerate(report.runs) for kind in ("b", "stderr")]
-    writer.writerow(["residue", "inner", "b_crystal", *names])
-    for k, label in enumerate(report.residues):
-        crystal = "" if report.crystal_b is None else f"{report.crystal_b[k]:.2f}"
-        values = [f"{x[k]:.3f}" for run in report.runs for x in (run.b_values, run.b_stderr)]
-        writer.writerow([label, int(carbons.inner[k]), crystal.replace("nan", ""), *values])
-    return out.getvalue()
-
-
-def _series_table(report: ComplexReport) -> str:
-    """Return RMSD against time as CSV [ps, Å]."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["trajectory", "time_ps", *report.runs[0].rmsd])
-    for run in report.runs:
-        for k, time in enumerate(run.times):
-            values = [f"{series[k]:.4f}" for series in run.rmsd.values()]
-            writer.writerow([run.name, f"{time:g}", *values])
-    return out.getvalue()

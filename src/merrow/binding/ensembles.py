@@ -40,6 +40,7 @@ class MmpbsaRequest:
         stride: Every how many frames one is taken.
         temperature: For the interaction entropy [K].
         settings: How the solvent is described.
+        interactive: Whether the page holds a view to turn and to play.
     """
 
     prmtop: Path
@@ -52,6 +53,7 @@ class MmpbsaRequest:
     stride: int = 1
     temperature: float = 298.15
     settings: Settings = field(default_factory=Settings)
+    interactive: bool = False
 
 
 @dataclass(frozen=True, eq=False)

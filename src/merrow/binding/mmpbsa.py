@@ -38,6 +38,7 @@ from merrow.binding.mmpbsa_program import (
 )
 from merrow.binding.report.energy import BindingAbout, BindingRun, changes, render_binding
 from merrow.binding.report.ligand import ligand_drawing
+from merrow.binding.view import complex_view
 from merrow.files import atomic_write
 from merrow.folders import staging_folder
 from merrow.free_energy.stored import Verdict, verdict
@@ -143,6 +144,7 @@ def _about(
         },
         versions={"merrow": __version__, "AmberTools": version()},
         structure=ligand_drawing(topology, ligand, own),
+        view=complex_view(topology, frames, np.array(ligand)) if request.interactive else None,
     )
 
 

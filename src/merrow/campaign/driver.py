@@ -62,7 +62,7 @@ class ComputeBackend:
         executor: serial (this process), processes, or dask.
         workers: Runs at a time; None: one for each core, or as many as the cluster file says.
         cluster: The batch scheduler under dask; None: workers on this machine.
-        minutes: Time after which the campaign stops in good order [min]; None: never.
+        minutes: Time after which the campaign stops cleanly [min]; None: never.
     """
 
     executor: Literal["serial", "processes", "dask"] = "processes"
@@ -186,7 +186,7 @@ class Driver:
             moved = job.run(self.folder).count_files() > before
             self.losses[job.name] = 1 if moved else self.losses.get(job.name, 0) + 1
             if self.losses[job.name] < MAX_LOSSES:
-                say(self.listen, f"{job.name}: {outcome.why}; it goes on where it was.")
+                say(self.listen, f"{job.name}: {outcome.why}; it will be resumed.")
                 self.queue.appendleft(job)
                 return
             outcome = Outcome(

@@ -128,13 +128,13 @@ def read_jobs(folder: Path) -> list[Job]:
     """Read the list of runs.
 
     Raises:
-        InputError: The folder holds no campaign.
+        InputError: The folder contains no campaign.
     """
     try:
         return JOB_LIST.validate_json((folder / JOBS).read_bytes())
     except (OSError, ValueError) as error:
         raise InputError(
-            f"{folder} holds no campaign; give the folder of `merrow campaign run`."
+            f"{folder} contains no campaign; give the folder of `merrow campaign run`."
         ) from error
 
 

@@ -76,7 +76,7 @@ def write_results(folder: Path, *, final: bool = True) -> CampaignResult:
         final: Whether statistics and the page are wanted, too.
 
     Raises:
-        InputError: The folder holds no campaign.
+        InputError: The folder contains no campaign.
     """
     jobs = read_jobs(folder)
     config = read_config(folder)

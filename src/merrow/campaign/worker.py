@@ -37,7 +37,7 @@ class Outcome:
     """How the work on one run ended.
 
     Attributes:
-        status: done; failed (again and again, until something is changed); stopped in good order
+        status: done; failed (again and again, until something is changed); stopped cleanly
             before the end; lost (its process was killed, it can go on at once).
         why: One sentence for all but done.
     """
@@ -55,7 +55,7 @@ def supervise(folder: str, limit: TimeLimit, slice_s: float | None, processes: i
 
     Args:
         folder: The run folder.
-        limit: When it is to stop in good order.
+        limit: When it is to stop cleanly.
         slice_s: Time after which it is to stop, too [s]; None: at its end.
         processes: Pieces of the run at a time.
     """

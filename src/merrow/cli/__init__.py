@@ -4,5 +4,6 @@
 import signal
 import sys
 
-if sys.argv[0].endswith("merrow"):  # Ctrl-C while the program loads ends it without a word
+# Ctrl-C while the program loads ends it without a word
+if sys.argv[0].endswith(("merrow", "merrow/__main__.py")):
     signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -4,10 +4,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from merrow.cli.choices import InteractiveOption
+from merrow.cli.dry_run import DryRunOption, print_cost, resources
+
+if TYPE_CHECKING:
+    from merrow.binding.analyze import AnalyzeRequest
+    from merrow.binding.analyze_cost import AnalyzeCost
 
 
 def analyze(
@@ -27,32 +36,64 @@ def analyze(
         Path | None, typer.Option(help="Trajectory of the same prmtop with MM alone.")
     ] = None,
     stride: Annotated[int, typer.Option(help="Read every n-th frame.", min=1)] = 1,
+    interactive: InteractiveOption = False,
+    dry_run: DryRunOption = False,
+    full: Annotated[bool, typer.Option("--full", help="Print everything.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
 ) -> None:
     """Analyse a complex: RMSD, B-factors, torsions, contacts, hydrogen bonds, with errors."""
     # MDAnalysis loads here, which --help must not wait for
     from merrow.binding.analyze import AnalyzeRequest  # noqa: PLC0415
     from merrow.binding.analyze import analyze as run  # noqa: PLC0415
+    from merrow.binding.analyze_cost import analyze_cost  # noqa: PLC0415
 
-    answer = run(
-        AnalyzeRequest(prmtop, trajectory, out, reference, pdb, ligand_mask, mm_reference, stride)
+    request = AnalyzeRequest(
+        *(prmtop, trajectory, out, reference, pdb, ligand_mask, mm_reference, stride, interactive)
     )
+    if dry_run:
+        print_cost(lambda _: analyze_cost(request), partial(_cost, request), as_json=as_json)
+        return
+    answer = run(request)
     if as_json:
         typer.echo(json.dumps(answer, indent=2, allow_nan=False))
         return
-    for note in answer["notes"]:
-        typer.echo(note)
-    for found in answer["runs"]:
-        for name, q in found["rmsd_a"].items():
-            typer.echo(f"{found['trajectory']}: RMSD {name} {q['value']:.2f} ± {q['stderr']:.2f} Å")
-        if found["b_factor_correlation"]:
-            c = found["b_factor_correlation"]
-            inner = c.get("pearson_without_ends")
-            told = "" if inner is None else f", without ends {inner:.2f}"
-            typer.echo(
-                f"{found['trajectory']}: B-factors of {c['residues']:.0f} residues against the "
-                f"crystal, Pearson {c['pearson']:.2f} (95 % of resamples {c['pearson_low_95']:.2f} "
-                f"to {c['pearson_high_95']:.2f}, ± {c['pearson_stderr_blocks']:.2f} by blocks)"
-                f"{told}, Spearman {c['spearman']:.2f}"
-            )
-    typer.echo(f"tables and page are in {out}")
+    for line in _lines(answer, out, full=full):
+        typer.echo(line)
+
+
+def _cost(request: AnalyzeRequest, cost: AnalyzeCost) -> list[str]:
+    from merrow.report.text import duration  # noqa: PLC0415
+
+    frames = ", ".join(f"{count} frames of {name}" for name, count in cost.frames.items())
+    return [
+        f"{request.prmtop}: {frames}",
+        f"  about {duration(60 * cost.minutes)}, of it {duration(cost.reading_s)} for reading",
+        resources(cost.memory_mib, cost.disk_mib, request.out),
+    ]
+
+
+def _lines(answer: dict[str, Any], out: Path, *, full: bool) -> list[str]:
+    from merrow.report.text import fitted, wrapped  # noqa: PLC0415
+
+    found = [line for run in answer["runs"] for line in _of_run(run)]
+    further = (note for note in answer["notes"] if note.rstrip(".") not in found)
+    notes = [line for note in further for line in wrapped(note, more="  ")]
+    last = wrapped(f"report {out / 'analysis.html'} · tables residues.csv, series.csv beside it")
+    return fitted(found, notes, last, full=full)
+
+
+def _of_run(found: dict[str, Any]) -> Iterator[str]:
+    from merrow.report.text import wrapped  # noqa: PLC0415
+
+    yield f"{found['trajectory']}: {found['frames']} frames over {found['span_ps']:g} ps"
+    for name, mean in found["rmsd_a"].items():
+        yield f"  RMSD {name}: {mean['value']:.2f} ± {mean['stderr']:.2f} Å"
+    if c := found["b_factor_correlation"]:
+        inner = c.get("pearson_without_ends")
+        ends = "" if inner is None else f"; without the ends {inner:.2f}"
+        yield from wrapped(
+            f"B-factors of {c['residues']:.0f} residues against the crystal: Pearson "
+            f"{c['pearson']:.2f} (95 %: {c['pearson_low_95']:.2f} to {c['pearson_high_95']:.2f}; "
+            f"blocks ± {c['pearson_stderr_blocks']:.2f}){ends}; Spearman {c['spearman']:.2f}",
+            "  ",
+        )

@@ -38,17 +38,16 @@ def bench(
     out: Annotated[
         Path | None, typer.Option(help="Folder for bench.html, bench.json, speed.svg, the systems.")
     ] = None,
+    full: Annotated[bool, typer.Option("--full", help="Print every row and all advice.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
 ) -> None:
-    """Time MM, ML and ML/MM steps on this machine and say how to use it best."""
+    """Time MM, ML and ML/MM steps on this machine and advise on its best use."""
     if smiles and prmtop is not None:
         raise InputError("--smiles and -p are two systems; give one of them.")
     # torch and OpenMM load here, which --help must not wait for
-    from rich.console import Console  # noqa: PLC0415
-
     from merrow.bench.page import write_bench  # noqa: PLC0415
     from merrow.bench.speed import BenchRequest, run_bench  # noqa: PLC0415
-    from merrow.bench.speed_table import speed_table  # noqa: PLC0415
+    from merrow.bench.speed_table import speed_lines  # noqa: PLC0415
     from merrow.report.progress_line import ProgressLine  # noqa: PLC0415
 
     defaults = BenchRequest()
@@ -69,5 +68,7 @@ def bench(
         write_bench(found, out)
     if as_json:
         typer.echo(json.dumps(found, indent=2, allow_nan=False))
-    else:
-        Console(highlight=False).print(speed_table(found))
+        return
+    last = [] if out is None else [f"report {out / 'bench.html'}"]
+    for text in speed_lines(found, last, full=full):
+        typer.echo(text)

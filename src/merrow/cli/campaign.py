@@ -11,7 +11,7 @@ import typer
 
 from merrow.campaign.asked import campaign_config, place_of
 from merrow.cli.choices import EngineOption, KernelOption, PlatformOption
-from merrow.cli.dry_run import DryRunOption, resources, tell_cost
+from merrow.cli.dry_run import DryRunOption, print_cost, resources
 from merrow.errors import IncompleteError, InputError, MerrowError
 from merrow.hydration.asked import minutes_of
 from merrow.hydration.protocol import PROTOCOLS
@@ -61,9 +61,7 @@ ClusterFile = Annotated[
 RepeatsOfRun = Annotated[
     int | None, typer.Option(help="Independent repeats of each run (2, or 3).", min=1)
 ]
-MaxTime = Annotated[
-    str | None, typer.Option(help="Stop in good order after minutes, or such as 45m, 12h.")
-]
+MaxTime = Annotated[str | None, typer.Option(help="Time limit: minutes, or for example 45m, 12h.")]
 
 app = typer.Typer(help="Hydration free energies of a whole set of molecules.", no_args_is_help=True)
 
@@ -123,7 +121,7 @@ def run(
 
     backend = ComputeBackend(name, workers, file, minutes)
     if dry_run:
-        _tell_cost(config, out, base=table.parent, backend=backend, as_json=as_json)
+        _print_cost(config, out, base=table.parent, backend=backend, as_json=as_json)
         return
     with ProgressLine() as line:
         result = run_campaign(config, out, base=table.parent, backend=backend, listen=line.listen)
@@ -138,13 +136,13 @@ def report(
     full: FullOption = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print results.json.")] = False,
 ) -> None:
-    """Make table, statistics and page again from what the runs have found so far."""
+    """Rebuild table, statistics and report from the results so far."""
     from merrow.campaign.table import write_results  # noqa: PLC0415
 
     show_campaign(write_results(folder), as_json=as_json, full=full)
 
 
-def _tell_cost(
+def _print_cost(
     config: CampaignConfig, out: Path, *, base: Path, backend: ComputeBackend, as_json: bool
 ) -> None:
     from merrow.campaign.cost import CampaignCost, campaign_cost  # noqa: PLC0415
@@ -163,7 +161,7 @@ def _tell_cost(
             )
             yield resources(cost.memory_mib, cost.disk_mib, out)
 
-    tell_cost(
+    print_cost(
         lambda listen: campaign_cost(config, out, base=base, backend=backend, listen=listen),
         lambda cost: [*lines(cost)],
         as_json=as_json,
@@ -204,7 +202,7 @@ def _end(result: CampaignResult) -> None:
         left = counts["running"] + counts["stopped"] + counts["pending"]
         raise IncompleteError(
             f"time is up with {left} of {len(result.data.rows)} runs to go; run the same command "
-            "again to go on."
+            "again to resume."
         )
     if counts["failed"]:
         raise MerrowError(

@@ -13,12 +13,19 @@ KernelOption = Annotated[
 ]
 ContinueOption = Annotated[
     str | None,
-    typer.Option(help="CPU: go on there with a run that lost its GPU; its samples are labelled."),
+    typer.Option(help="CPU: continue a run there that lost its GPU; its samples are labelled."),
 ]
 EngineOption = Annotated[
     str,
-    typer.Option(help="What moves the molecules: auto, openmm or native (ours, on our kernel)."),
+    typer.Option(help="Integrator: auto, openmm or native (ours, with our kernel)."),
 ]
 PlatformOption = Annotated[
-    str, typer.Option("--platform", help="OpenMM platform; auto: the fastest that is right.")
+    str,
+    typer.Option(
+        "--platform", help="OpenMM platform; auto: the fastest that gives correct results."
+    ),
+]
+InteractiveOption = Annotated[
+    bool,
+    typer.Option("--interactive", help="Add an interactive 3-D view to the report."),
 ]

@@ -14,10 +14,10 @@ from merrow.errors import MerrowError
 
 def doctor(
     *,
-    full: Annotated[bool, typer.Option("--full", help="Every line whole.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Print every line in full.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
 ) -> None:
-    """Look at programs, kernels, devices and weights, and compare each device with Reference."""
+    """Check programs, kernels, devices and weights, and compare each device with Reference."""
     # torch and OpenMM load here, which --help must not wait for
     from rich.console import Console  # noqa: PLC0415
 

@@ -12,7 +12,7 @@ from merrow.progress import Listener, Progress
 
 DryRunOption = Annotated[
     bool,
-    typer.Option("--dry-run", help="Measure briefly, tell time, memory and disk; write nothing."),
+    typer.Option("--dry-run", help="Print time, memory and disk, measured briefly; write nothing."),
 ]
 
 
@@ -26,13 +26,13 @@ class Cost(Protocol):
 C = TypeVar("C", bound=Cost)
 
 
-def tell_cost(
+def print_cost(
     measure: Callable[[Listener], C], lines: Callable[[C], Sequence[str]], *, as_json: bool = False
 ) -> None:
     """Measure, and print what is found.
 
     Args:
-        measure: Told a listener, returns the numbers.
+        measure: Takes a listener, returns the numbers.
         lines: Returns them in words.
         as_json: Whether they are printed as JSON instead.
     """
@@ -44,7 +44,7 @@ def tell_cost(
     if as_json:
         typer.echo(cost.to_json(), nl=False)
         return
-    for text in (*lines(cost), "nothing was written; without --dry-run it begins"):
+    for text in (*lines(cost), "nothing was written; leave out --dry-run to start"):
         typer.echo(text)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from merrow.cli.choices import ContinueOption, EngineOption, KernelOption, PlatformOption
-from merrow.cli.dry_run import DryRunOption, resources, tell_cost
+from merrow.cli.dry_run import DryRunOption, print_cost, resources
 from merrow.errors import InputError
 from merrow.hydration.asked import hydration_config
 from merrow.hydration.config import HydrationConfig
@@ -31,7 +31,7 @@ ChargesOption = Annotated[
 ]
 TargetOption = Annotated[float | None, typer.Option(help="Stop at this standard error [kcal/mol].")]
 TimeOption = Annotated[
-    str | None, typer.Option(help="Stop after so long: minutes, or such as 45m, 12h, 2d.")
+    str | None, typer.Option(help="Time limit: minutes, or for example 45m, 12h, 2d.")
 ]
 RouteOption = Annotated[
     str | None, typer.Option(help="direct or endpoint; the protocol's by default.")
@@ -106,7 +106,7 @@ def hydration(
     asked = dict(locals())  # options have the names of the arguments
     config = hydration_config(**{key: asked[key] for key in asked if key not in NOT_ASKED})
     if dry_run:
-        _tell_cost(config, out, as_json=as_json)
+        _print_cost(config, out, as_json=as_json)
         return
     _run(config, out, base=Path(), full=full, as_json=as_json)
 
@@ -122,7 +122,7 @@ def run(
     full: FullOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Run, or go on with, what a run.yaml asks for."""
+    """Run, or resume, what a run.yaml describes."""
     from merrow.hydration.run_folder import RUN_FILE, begun_by_merrow, read_run_file  # noqa: PLC0415
 
     if run_file.is_dir():
@@ -142,7 +142,7 @@ def run(
     _run(config, out or here, base=here.resolve(), full=full, as_json=as_json)
 
 
-def _tell_cost(config: HydrationConfig, out: Path, *, as_json: bool) -> None:
+def _print_cost(config: HydrationConfig, out: Path, *, as_json: bool) -> None:
     from merrow.hydration.cost import Cost  # noqa: PLC0415
     from merrow.hydration.cost import dry_run as measure  # noqa: PLC0415
     from merrow.report.text import duration  # noqa: PLC0415
@@ -159,7 +159,7 @@ def _tell_cost(config: HydrationConfig, out: Path, *, as_json: bool) -> None:
         yield f"  ms a step: {steps}"
         yield resources(cost.memory_mib, cost.disk_mib, out)
 
-    tell_cost(lambda _: measure(config, out, base=Path()), lambda c: [*lines(c)], as_json=as_json)
+    print_cost(lambda _: measure(config, out, base=Path()), lambda c: [*lines(c)], as_json=as_json)
 
 
 def _run(config: HydrationConfig, out: Path, *, base: Path, full: bool, as_json: bool) -> None:

@@ -24,9 +24,9 @@ BEGINNINGS: Final = {
 
 
 def init(
-    task: Annotated[str, typer.Argument(help=f"What to begin: {', '.join(BEGINNINGS)}.")],
+    task: Annotated[str, typer.Argument(help=f"What to start: {', '.join(BEGINNINGS)}.")],
 ) -> None:
-    """Print a commented file to begin from: `merrow init md > mdin`, then change what differs."""
+    """Print a commented input file to start from: `merrow init md > mdin`, then edit it."""
     if task not in BEGINNINGS:
         known = ", ".join(f"`merrow init {name}`" for name in BEGINNINGS)
         raise InputError(f"there is nothing to configure for {task!r}; try {known}.")

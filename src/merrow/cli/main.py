@@ -156,7 +156,7 @@ def _how_to_go_on(error: BaseException) -> str:
     for note in getattr(error, "__notes__", ()):
         return f": {note}"
     verb = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
-    return "; run the same command again" + (" to go on" if verb in GO_ON else "")
+    return "; run the same command again" + (" to resume" if verb in GO_ON else "")
 
 
 def _printable(text: str) -> str:

@@ -10,6 +10,7 @@ import typer
 
 from merrow.cli.choices import KernelOption, PlatformOption
 from merrow.native import MM_KERNELS
+from merrow.report.text import wrapped
 from merrow.settings import one_of
 
 
@@ -60,7 +61,5 @@ def md(
         )
     last = result.energies[-1]
     speed = f", {result.ns_per_day:.3g} ns/day" if result.ns_per_day else ""
-    typer.echo(
-        f"{mdout}: {last.step} steps, EPtot {last.values['EPtot']:.4f} kcal/mol{speed}; "
-        f"go on from {restrt}"
-    )
+    told = f"{mdout}: {last.step} steps, EPtot {last.values['EPtot']:.4f} kcal/mol{speed}; "
+    typer.echo("\n".join(wrapped(f"{told}continue from {restrt}", more="  ")))

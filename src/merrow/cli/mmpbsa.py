@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from merrow.cli.dry_run import DryRunOption, resources, tell_cost
+from merrow.cli.choices import InteractiveOption
+from merrow.cli.dry_run import DryRunOption, print_cost, resources
 from merrow.errors import InputError
 
 if TYPE_CHECKING:
@@ -61,7 +62,9 @@ def mmpbsa(
     temperature: Annotated[
         float, typer.Option(help="For the interaction entropy [K].", min=1.0)
     ] = 298.15,
+    interactive: InteractiveOption = False,
     dry_run: DryRunOption = False,
+    full: Annotated[bool, typer.Option("--full", help="Print everything.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
 ) -> None:
     """Estimate a binding energy by AmberTools' MM-PBSA or MM-GBSA, with errors."""
@@ -85,13 +88,18 @@ def mmpbsa(
         stride=stride,
         temperature=temperature,
         settings=Settings(igb, salt, surface_tension, decompose),
+        interactive=interactive,
     )
     if dry_run:
-        tell_cost(lambda _: mmpbsa_cost(request), partial(_cost, request), as_json=as_json)
+        print_cost(lambda _: mmpbsa_cost(request), partial(_cost, request), as_json=as_json)
         return
     with ProgressLine(quiet=as_json, terminal_only=True) as line:
         answer = run(request, line.listen)
-    _show(answer, out, as_json=as_json)
+    if as_json:
+        typer.echo(json.dumps(answer, indent=2, allow_nan=False))
+        return
+    for text in _lines(answer, out, full=full):
+        typer.echo(text)
 
 
 def _cost(request: MmpbsaRequest, cost: MmpbsaCost) -> list[str]:
@@ -113,22 +121,26 @@ def _methods(text: str) -> tuple[Method, ...]:
     return tuple("gb" if word == "gb" else "pb" for word in words)
 
 
-def _show(answer: dict[str, Any], out: Path, *, as_json: bool) -> None:
-    if as_json:
-        typer.echo(json.dumps(answer, indent=2, allow_nan=False))
-        return
-    for found in answer["runs"]:
-        typer.echo(
-            f"{found['trajectory']}, MM-{found['method'].upper()}SA over {found['frames']} frames: "
-            f"{found['headline_kcal']['told']}"
-        )
-        if found["free_species"]:
-            strain = found["free_species"]["ligand_strain"]["total"]
-            typer.echo(
-                f"strain of the ligand: {strain['value']:.2f} ± {strain['stderr']:.2f} kcal/mol"
-            )
-        if found["openmm_check"]:
-            typer.echo(found["openmm_check"]["told"])
-    for note in answer["notes"]:
-        typer.echo(note)
-    typer.echo(f"everything is in {out}, one page in {out / 'mmpbsa.html'}")
+def _lines(answer: dict[str, Any], out: Path, *, full: bool) -> list[str]:
+    from merrow.report.text import energy, fitted, minus, stderr, wrapped  # noqa: PLC0415
+
+    def value(found: dict[str, Any]) -> str:
+        return f"{minus(energy(found['value']))} ± {stderr(found['stderr'])} kcal/mol"
+
+    head: list[str] = []
+    more: list[str] = []
+    for run in answer["runs"]:
+        first = run["headline_kcal"]
+        name = f"{run['trajectory']}, MM-{run['method'].upper()}SA"
+        head.append(f"{name}: {value(first)}, {run['frames']} frames")
+        if run["free_species"]:
+            strain = run["free_species"]["ligand_strain"]["total"]
+            head.append(f"  strain of the ligand: {value(strain)}")
+        if (check := run["openmm_check"]) is not None:
+            (more if check["agree"] else head).extend(wrapped(check["told"], more="  "))
+        more += wrapped(f"{name}: {first['kind']}, without entropy. {first['why']}", more="  ")
+    for method, found in answer["ml_mm_minus_mm_kcal"].items():
+        head.append(f"ML/MM − MM by {method}: {value(found)}")
+    more += [line for note in answer["notes"] for line in wrapped(note, more="  ")]
+    last = wrapped(f"report {out / 'mmpbsa.html'} · data {out / 'mmpbsa.json'}")
+    return fitted(head, more, last, full=full)

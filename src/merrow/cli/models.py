@@ -14,6 +14,7 @@ from merrow.errors import InputError, MissingComponentError
 from merrow.potentials.elements import symbols
 from merrow.potentials.families import Family, families, family_of
 from merrow.potentials.registry import capabilities, describe, generic_names, potential_names
+from merrow.report.text import fitted, wrapped
 
 if TYPE_CHECKING:
     from merrow.bench.errors import PotentialErrors
@@ -23,6 +24,7 @@ MANY = 20
 """Elements above which only the first and the last are shown."""
 FEW = 7
 """The same in the short list."""
+MORE = "--full: licences, citations, other names; merrow models get NAME: its weights"
 WIDTHS = (8, 14, 9, 14, 8, 8)
 """Of the columns of a comparison."""
 
@@ -46,7 +48,8 @@ def list_models(
             _show(row)
         typer.echo(f"Others are written as {', '.join((*generic_names(), 'mm', 'mm:FILE'))}.")
     else:
-        for line in _short_list(rows):
+        first, *names = _short_list(rows)
+        for line in fitted([first], names, [MORE]):
             typer.echo(line)
 
 
@@ -70,7 +73,7 @@ def describe_model(
         typer.echo(json.dumps(row | {"speed": vars(speed)}, indent=1))
         return
     _show(row)
-    typer.echo(f"    speed {speed}")
+    typer.echo("\n".join(wrapped(f"speed {speed}", "    ")))
 
 
 @app.command("get")
@@ -237,7 +240,7 @@ def _check(family: Family, name: str, path: Path) -> bool:
 
 
 def _short_list(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
-    """Yield a line for each potential; sizes of a model that differ in nothing else share one."""
+    """Yield the heading and a line for each potential; sizes of one model share a line."""
     lines: dict[tuple[str, ...], list[str]] = {}
     for row in rows:
         stem, _, size = row["name"].rpartition("-")
@@ -247,9 +250,6 @@ def _short_list(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
     for (stem, *rest), sizes in lines.items():
         name = stem if sizes == [stem] else f"{stem}-{'|'.join(sizes)}"
         yield f"{name}: does not load: {rest[0]}" if len(rest) == 1 else _columns(name, *rest)
-    names = ", ".join(f"{name.partition(':')[0]}:" for name in generic_names())
-    yield f"others (--full): {names}, mm"
-    yield "licences and citations: --full; weights to get: merrow models get NAME"
 
 
 def _short_cells(row: dict[str, Any]) -> tuple[str, ...]:
@@ -270,12 +270,14 @@ def _show(row: dict[str, Any]) -> None:
     if "problem" in row:
         typer.echo(f"{row['name']}: does not load: {row['problem']}")
         return
-    typer.echo(f"{row['name']}: {row['level_of_theory']}")
-    typer.echo(f"    elements {_elements(row)}; {_charges(row)}")
+    typer.echo("\n".join(wrapped(f"{row['name']}: {row['level_of_theory']}", more="    ")))
+    lines = [f"elements {_elements(row)}; {_charges(row)}"]
     if row["ensemble_size"] > 1:
-        typer.echo(f"    {row['ensemble_size']} members, whose spread tells the uncertainty")
-    typer.echo(f"    licence {row['license']}, {_citation(row)}")
-    typer.echo(f"    weights {row['weights'] or _absent(row)}")
+        lines.append(f"{row['ensemble_size']} members, whose spread shows the uncertainty")
+    lines.append(f"licence {row['license']}, {_citation(row)}")
+    lines.append(f"weights {row['weights'] or _absent(row)}")
+    for line in lines:
+        typer.echo("\n".join(wrapped(line, "    ")))
 
 
 def _row_or_problem(name: str) -> dict[str, Any]:

@@ -4,12 +4,21 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from merrow.cli.dry_run import DryRunOption, print_cost, resources
 from merrow.settings import one_of
+
+if TYPE_CHECKING:
+    from merrow.binding.prepare.complex import ComplexRequest
+    from merrow.binding.prepare.complex_cost import ComplexCost
+
+MOST_CHANGES: Final = 4
+"""Of a kind, which are shown without --full."""
 
 app = typer.Typer(
     help="Make AMBER files from structures.", no_args_is_help=True, rich_markup_mode=None
@@ -47,11 +56,15 @@ def complex_(
         bool,
         typer.Option("--ligand-as-given", help="Accept an unusual protonation of the ligand."),
     ] = False,
+    dry_run: DryRunOption = False,
+    full: Annotated[bool, typer.Option("--full", help="Print every change.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
 ) -> None:
     """Prepare a protein and its ligand: hydrogens, parameters, water, ions, and a report."""
     # parmed and RDKit load here, which --help must not wait for
     from merrow.binding.prepare.complex import ComplexRequest, prepare_complex  # noqa: PLC0415
+    from merrow.binding.prepare.complex_cost import complex_cost  # noqa: PLC0415
+    from merrow.report.progress_line import ProgressLine  # noqa: PLC0415
 
     request = ComplexRequest(
         protein=protein,
@@ -68,30 +81,61 @@ def complex_(
         charges=one_of("--charges", charges, ("bcc", "abcg2", "file")),
         force_field=one_of("--protein-ff", protein_ff, ("ff14SB", "ff19SB")),
     )
-    report = prepare_complex(request)
+    if dry_run:
+        print_cost(lambda _: complex_cost(request), partial(_cost, request), as_json=as_json)
+        return
+    with ProgressLine(quiet=as_json, terminal_only=True) as line:
+        report = prepare_complex(request, line.listen)
     if as_json:
         typer.echo(json.dumps(report, indent=2, allow_nan=False))
-    else:
-        _show(report, out)
+        return
+    for text in _lines(report, out, full=full):
+        typer.echo(text)
 
 
-def _show(report: dict[str, Any], out: Path) -> None:
-    """Print what was made and every change, one line each."""
-    system, changes = report["system"], report["changes"]
+def _cost(request: ComplexRequest, cost: ComplexCost) -> list[str]:
+    from merrow.report.text import duration, fitted  # noqa: PLC0415
+
+    head = [
+        f"protein     {'; '.join(cost.chains)}, {request.force_field}",
+        f"ligand      {cost.smiles}, {cost.charge:+d} e, GAFF2",
+        f"box         {'none' if request.implicit else f'about {cost.waters} TIP3P waters'}",
+    ]
+    about = f"{duration(60 * cost.least_minutes)} to {duration(60 * cost.most_minutes)}"
+    last = [f"  about {about}", resources(cost.memory_mib, cost.disk_mib, request.out), ""]
+    return fitted(head, _changes(cost.changes), last)[:-1]  # a line more follows
+
+
+def _lines(report: dict[str, Any], out: Path, *, full: bool) -> list[str]:
+    """Return what was made and every change."""
+    from merrow.report.text import fitted, wrapped  # noqa: PLC0415
+
+    system, pose = report["system"], report["pose"]
     ligand, made_of = report["ligand"], report["protein"]["force_field"]
-    typer.echo(f"protein     {'; '.join(report['protein']['chains'])}, {made_of}")
-    typer.echo(f"ligand      {ligand['smiles']}, {ligand['charge_e']:+d} e, GAFF2")
     box = "no box" if system["water_model"] is None else f"{system['waters']} TIP3P waters"
     salt = f"{system['sodium']} Na+, {system['chloride']} Cl-"
-    typer.echo(f"box         {box}, {salt}; {system['crystal_waters_kept']} crystal waters kept")
-    for name, items in changes.items():
-        shown = ", ".join(str(item) for item in items[:6]) or "none"
-        more = f" and {len(items) - 6} more" if len(items) > 6 else ""
-        typer.echo(f"{name.replace('_', ' ')}: {shown}{more}")
-    if report["pose"]["relaxation"]:
-        moved = report["pose"]["relaxation"]["ligand_rmsd_a"]
-        n_clashes = len(report["pose"]["clashes"])
-        typer.echo(f"pose: {n_clashes} clashes relaxed, the ligand moved by {moved:.2f} Å")
+    head = [
+        f"protein     {'; '.join(report['protein']['chains'])}, {made_of}",
+        f"ligand      {ligand['smiles']}, {ligand['charge_e']:+d} e, GAFF2",
+        f"box         {box}, {salt}; {system['crystal_waters_kept']} crystal waters kept",
+    ]
+    if pose["relaxation"]:
+        moved = pose["relaxation"]["ligand_rmsd_a"]
+        head.append(f"pose        {len(pose['clashes'])} clashes relaxed, moved by {moved:.2f} Å")
     worst = max(abs(row["difference"]) for row in report["energies_kcal"].values())
-    typer.echo(f"energies by term: sander and OpenMM agree within {worst:.4f} kcal/mol")
-    typer.echo(f"everything is in {out}; every change is in {out / 'preparation.json'}")
+    head.append(f"energies    sander and OpenMM agree within {worst:.4f} kcal/mol, term by term")
+    last = wrapped(f"files in {out} · every change in {out / 'preparation.json'}")
+    return fitted(head, _changes(report["changes"], full=full), last, full=full)
+
+
+def _changes(changes: dict[str, list[Any]], *, full: bool = False) -> list[str]:
+    """Return what was changed, each kind in a line; all of it where that is asked for."""
+    from merrow.report.text import wrapped  # noqa: PLC0415
+
+    lines = []
+    for name, items in changes.items():
+        shown = items if full else items[:MOST_CHANGES]
+        words = ", ".join(" and ".join(map(str, i)) if isinstance(i, list) else i for i in shown)
+        more = f" and {len(items) - len(shown)} more" if len(items) > len(shown) else ""
+        lines += wrapped(f"{name.replace('_', ' ')}: {words or 'none'}{more}", more="  ")
+    return lines

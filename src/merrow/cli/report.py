@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from merrow.cli.choices import InteractiveOption
 from merrow.errors import IncompleteError, InputError
 
 if TYPE_CHECKING:
@@ -42,22 +43,24 @@ class Compared:
 
 def report(
     folders: Annotated[
-        list[Path], typer.Argument(help="A folder, whose report is made anew; or two, to compare.")
+        list[Path],
+        typer.Argument(help="A folder whose report is rebuilt, or two folders to compare."),
     ],
     *,
+    interactive: InteractiveOption = False,
     full: Annotated[bool, typer.Option("--full", help="Print everything.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
 ) -> None:
-    """Make the report of a run or campaign anew, or compare the results of two side by side."""
+    """Rebuild the report of a run or campaign, or compare two results side by side."""
     if len(folders) == 2:
         _compare(folders[0], folders[1], full=full, as_json=as_json)
     elif len(folders) == 1:
-        _rebuild(folders[0], full=full, as_json=as_json)
+        _rebuild(folders[0], interactive=interactive, full=full, as_json=as_json)
     else:
         raise InputError(f"{len(folders)} folders are given; give one, or two to compare.")
 
 
-def _rebuild(folder: Path, *, full: bool, as_json: bool) -> None:
+def _rebuild(folder: Path, *, interactive: bool, full: bool, as_json: bool) -> None:
     if (folder / "campaign.yaml").is_file():
         from merrow.campaign.table import write_results  # noqa: PLC0415
         from merrow.cli.campaign import show_campaign  # noqa: PLC0415
@@ -66,15 +69,15 @@ def _rebuild(folder: Path, *, full: bool, as_json: bool) -> None:
         return
     if not (folder / "run.yaml").is_file():
         raise InputError(
-            f"{folder} holds neither a run nor a campaign; for analyses and binding energies give "
-            "their own command again, with another --out."
+            f"{folder} contains neither a run nor a campaign; for an analysis or a binding energy "
+            "run its own command again, with another --out."
         )
     from merrow.cli.hydration import show_result  # noqa: PLC0415
     from merrow.hydration.run import rebuild  # noqa: PLC0415
     from merrow.report.progress_line import ProgressLine  # noqa: PLC0415
 
     with ProgressLine(quiet=as_json, terminal_only=True) as line:
-        result = rebuild(folder, line.listen)
+        result = rebuild(folder, line.listen, interactive=interactive)
     show_result(result, folder, as_json=as_json, full=full)
 
 
@@ -133,8 +136,8 @@ def _read(folder: Path) -> _Numbers:
         data = json.loads((folder / "mmpbsa.json").read_text(encoding="utf-8"))
         return _Numbers("binding energy", dict(_of_binding(data)), data["settings"])
     if (folder / "run.yaml").is_file():
-        raise IncompleteError(f"{folder} has no result yet; `merrow run {folder}` goes on with it.")
-    raise InputError(f"{folder} holds no result; give the folder of a run, campaign or mmpbsa.")
+        raise IncompleteError(f"{folder} has no result yet; `merrow run {folder}` resumes it.")
+    raise InputError(f"{folder} contains no result; give the folder of a run, campaign or mmpbsa.")
 
 
 def _of_run(result: HydrationResult) -> Iterator[tuple[str, tuple[float, float]]]:

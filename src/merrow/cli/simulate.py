@@ -3,21 +3,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from merrow.cli.choices import KernelOption, PlatformOption
-from merrow.cli.dry_run import DryRunOption, resources, tell_cost
+from merrow.cli.dry_run import DryRunOption, print_cost, resources
 from merrow.errors import InputError
+from merrow.report.text import command_lines
 
 if TYPE_CHECKING:
     from merrow.md.simulate_config import SimulationConfig
 
 ReferenceOption = Annotated[
-    bool, typer.Option("--mm-reference", help="Run the same with MM alone beside it.")
+    bool, typer.Option("--mm-reference", help="Run the same with MM alone, for comparison.")
 ]
 BeforeOption = Annotated[float, typer.Option("--equilibration", help="Before production [ps].")]
 LengthOption = Annotated[float, typer.Option("--length", help="Production [ps]; may grow later.")]
@@ -55,13 +56,13 @@ def simulate(
     platform: PlatformOption = "auto",
     mm_kernel: KernelOption = "auto",
     minutes: Annotated[
-        float | None, typer.Option("--max-minutes", help="Begin no stage that ends later.")
+        float | None, typer.Option("--max-minutes", help="Start no stage that would end later.")
     ] = None,
     dry_run: DryRunOption = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
 ) -> None:
-    """Minimise, heat, relax the box and produce, ML/MM or with MM beside it; resumable."""
+    """Minimise, heat, equilibrate, run production with ML/MM, and with MM to compare; resumable."""
     given = dict(locals())  # options have the names of the keys
     # torch and OpenMM load here, which --help must not wait for
     from merrow.md.simulate import simulate as run  # noqa: PLC0415
@@ -73,7 +74,7 @@ def simulate(
     asked |= {key: str(path.resolve()) for key, path in files.items() if path is not None}
     config = SimulationConfig.checked(asked, source="merrow simulate")
     if dry_run:
-        _tell_cost(config, out, as_json=as_json)
+        _print_cost(config, out, as_json=as_json)
         return
     with ProgressLine(quiet=quiet or as_json) as line:
         found = run(config, out, minutes=minutes, listen=line.listen)
@@ -81,11 +82,12 @@ def simulate(
         typer.echo(found.to_json(), nl=False)
         return
     for leg, paths in found.trajectories.items():
-        typer.echo(f"{found.length:g} ps of {leg} in {len(paths)} files, {out / leg}/prod-*.nc")
-    typer.echo(_next(config, out))
+        typer.echo(f"{leg}: {found.length:g} ps in {len(paths)} files, {out / leg}/prod-*.nc")
+    for text in _next(given, out):
+        typer.echo(text)
 
 
-def _tell_cost(config: SimulationConfig, out: Path, *, as_json: bool) -> None:
+def _print_cost(config: SimulationConfig, out: Path, *, as_json: bool) -> None:
     from merrow.md.cost import SimulationCost, simulation_cost  # noqa: PLC0415
     from merrow.report.text import duration  # noqa: PLC0415
 
@@ -102,20 +104,20 @@ def _tell_cost(config: SimulationConfig, out: Path, *, as_json: bool) -> None:
         yield f"  about {duration(60 * cost.minutes)}: {'; '.join(speeds)}"
         yield resources(cost.memory_mib, cost.disk_mib, out)
 
-    tell_cost(lambda _: simulation_cost(config, out), lambda cost: [*lines(cost)], as_json=as_json)
+    print_cost(lambda _: simulation_cost(config, out), lambda cost: [*lines(cost)], as_json=as_json)
 
 
-def _next(config: SimulationConfig, out: Path) -> str:
-    """Return the command that looks at what was made."""
+def _next(given: Mapping[str, Any], out: Path) -> list[str]:
+    """Return the command that looks at what was made, in lines that a shell takes as one."""
     from merrow.amber.topology import read_topology  # noqa: PLC0415
     from merrow.binding.crystal import alpha_carbons  # noqa: PLC0415
 
+    legs = out / "ml_mm"
     try:
-        alpha_carbons(read_topology(Path(config.prmtop)))
+        alpha_carbons(read_topology(given["prmtop"]))
     except InputError:  # no protein, which `analyze` is made for
-        return f"next: cpptraj or MDAnalysis; the frames in {out / 'ml_mm'} are AMBER's NetCDF"
-    control = f" --mm-reference {out / 'mm'}" if config.mm_reference else ""
-    return (
-        f"next: merrow analyze -p {config.prmtop} -y {out / 'ml_mm'}{control} -c {config.inpcrd} "
-        f"--ligand-mask '{config.ml_mask}' --out {out / 'analysis'}"
-    )
+        return [f"next: look at {legs} with cpptraj or MDAnalysis (AMBER NetCDF)"]
+    words = ["next: merrow analyze", f"-p {given['prmtop']}", f"-y {legs}"]
+    words += [f"--mm-reference {out / 'mm'}"] if given["mm_reference"] else []
+    words += [f"-c {given['inpcrd']}", f"--ligand-mask '{given['ml_mask']}'"]
+    return command_lines([*words, f"--out {out / 'analysis'}"])

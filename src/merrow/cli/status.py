@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from merrow.errors import InputError
+from merrow.report.text import command_lines, wrapped
 
 MOST_RUNS: Final = 8
 """Runs of a campaign that are named without --full."""
@@ -43,7 +44,7 @@ def status(
     full: Annotated[bool, typer.Option("--full", help="Every run of a campaign.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
 ) -> None:
-    """Tell of each folder what is in it, how far it is, and what to type next."""
+    """Show what is in each folder, how far it has got, and what to do next."""
     found = [read_status(folder, full=full) for folder in folders]
     if as_json:
         typer.echo(json.dumps([asdict(one) for one in found], indent=2, allow_nan=False))
@@ -51,8 +52,8 @@ def status(
     for one in found:
         typer.echo(f"{one.folder}: {one.kind}, {one.state}")
         for line in one.lines:
-            typer.echo(f"  {line}")
-        typer.echo(f"  next: {one.next}")
+            typer.echo("\n".join(wrapped(line, "  ", more="  ")))
+        typer.echo("\n".join(command_lines(["  next:", *one.next.split()])))
 
 
 def read_status(folder: Path, *, full: bool = False) -> Status:
@@ -75,7 +76,7 @@ def read_status(folder: Path, *, full: bool = False) -> Status:
             str(folder), "files in preparation", "begun", (), "wait, or run the command again"
         )
     raise InputError(
-        f"{folder} holds no run: it has none of {', '.join(READERS)}; give a folder that --out "
+        f"{folder} contains no run: it has none of {', '.join(READERS)}; give a folder that --out "
         "named."
     )
 
@@ -108,7 +109,7 @@ def _hydration(folder: Path, _full: bool) -> Status:
         return Status(str(folder), kind, "failed", (failure.why, *lines), again)
     begun = run.tasks.exists()
     prepared = "prepared" if run.read(PreparedInfo) is not None else "begun"
-    return Status(str(folder), kind, "stopped" if begun else prepared, lines, f"{again} (goes on)")
+    return Status(str(folder), kind, "stopped" if begun else prepared, lines, f"{again} (resumes)")
 
 
 def _sampled(run: Any, config: Any) -> tuple[str, ...]:
@@ -160,7 +161,7 @@ def _campaign(folder: Path, full: bool) -> Status:
     done = counts["done"] + counts["failed"] == len(rows)
     state = "running" if running else "finished" if done else "stopped"
     again = f"merrow campaign run {config.table} ... --out {folder}"
-    following = f"merrow campaign report {folder}" if running or done else f"{again} (goes on)"
+    following = f"merrow campaign report {folder}" if running or done else f"{again} (resumes)"
     return Status(
         str(folder),
         f"campaign, {config.potential}, {config.protocol.name}",
@@ -188,7 +189,7 @@ def _simulation(folder: Path, _full: bool) -> Status:
         lines.append(f"{leg}: {ps:g} of {config.length_ps:g} ps of production")
     finished = len(done) == len(jobs)
     state = "running" if is_held(folder) else "finished" if finished else "stopped"
-    again = f"merrow simulate ... --out {folder} (the same command goes on)"
+    again = f"merrow simulate ... --out {folder} (the same command resumes it)"
     following = f"merrow analyze -p {config.prmtop} -y {folder / 'ml_mm'} --out ..."
     return Status(
         str(folder),

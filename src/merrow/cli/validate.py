@@ -12,7 +12,7 @@ import typer
 from merrow.errors import InputError, NumericsError
 from merrow.settings import one_of
 
-app = typer.Typer(help="Put the engine to the test with your own files.", no_args_is_help=True)
+app = typer.Typer(help="Validate the engine with your own files.", no_args_is_help=True)
 
 
 @app.callback()
@@ -49,6 +49,7 @@ def nve(
     ] = 300.0,
     cutoff: Annotated[float, typer.Option(help="Direct-space cutoff [Å].", min=3.0)] = 9.0,
     seed: Annotated[int, typer.Option(help="Seed of velocities.")] = 1,
+    full: Annotated[bool, typer.Option("--full", help="Print every check.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
 ) -> None:
     """Test conservation at constant energy: spread and its order, drift, momenta, forces."""
@@ -74,9 +75,11 @@ def nve(
     )
     with ProgressLine() as line:
         answer = validate_nve(request, line.listen, out=out)
-    _show(answer, as_json=as_json)
-    if out is not None and not as_json:
-        typer.echo(f"report {out / 'nve.html'}")
+    if as_json:
+        typer.echo(json.dumps(answer, indent=2, allow_nan=False))
+    else:
+        for text in _lines(answer, out, full=full):
+            typer.echo(text)
     if not answer["passed"]:
         failed = ", ".join(check["name"] for check in answer["checks"] if not check["passed"])
         report = "add --out for a report" if out is None else f"see {out / 'nve.html'}"
@@ -90,18 +93,26 @@ def _timesteps(text: str) -> tuple[float, ...]:
         raise InputError(f"--dt {text!r} is not of the form 0.25,0.5,1.0.") from error
 
 
-def _show(answer: dict[str, Any], *, as_json: bool) -> None:
-    if as_json:
-        typer.echo(json.dumps(answer, indent=2, allow_nan=False))
-        return
-    for check in answer["checks"]:
-        verdict = "passed" if check["passed"] else "FAILED"
-        typer.echo(f"{verdict}  {check['name']:<32} {check['value']:12.4g}   {check['bar']}")
-    typer.echo(
+def _lines(answer: dict[str, Any], out: Path | None, *, full: bool) -> list[str]:
+    from merrow.report.text import fitted, wrapped  # noqa: PLC0415
+
+    checks = sorted(answer["checks"], key=lambda check: bool(check["passed"]))
+    rows = [
+        f"{'passed' if check['passed'] else 'FAILED'}  {check['name']:<28}"
+        f"{check['value']:>11.4g}  {check['bar']}"
+        for check in checks
+    ]
+    failed = sum(not check["passed"] for check in checks)
+    words = f"passed: all {len(checks)} checks"
+    if failed:
+        words = f"not passed: {failed} of {len(checks)} checks failed"
+    last = wrapped(
         f"energy {answer['energy_mean_kcal']:.2f} ± {answer['energy_sd_kcal']:.4f} kcal/mol, "
-        f"{answer['temperature_k']:.1f} K; the paper reports an SD of "
-        f"{answer['paper_for_context']['energy_sd_kcal']} kcal/mol"
+        f"{answer['temperature_k']:.1f} K (SD in the paper: "
+        f"{answer['paper_for_context']['energy_sd_kcal']} kcal/mol)"
     )
     if not answer["drift_resolved"]:
-        typer.echo("the drift is not resolved to its bar in this time; give a longer --time")
-    typer.echo("passed" if answer["passed"] else "not passed")
+        last += wrapped("this run is too short to resolve the drift; give a longer --time")
+    if out is not None:
+        last.append(f"report {out / 'nve.html'}")
+    return fitted([words], rows, last, full=full)

@@ -118,8 +118,8 @@ class ContextWalker:
             if OF_DEVICE.search(str(error)):
                 raise MerrowError(
                     f"the GPU or its driver failed ({first_line(error)}); what was finished is "
-                    "kept: run the same command again, or with --continue-on CPU to go on on the "
-                    "processor."
+                    "kept: run the same command again, or with --continue-on CPU to continue on "
+                    "the processor."
                 ) from error
             raise NumericsError(
                 f"OpenMM stopped: {error}; look at the starting structure, the box or the time "

@@ -126,12 +126,15 @@ def run_hydration(
         return _finish(context, found or estimate_run(context), watch.total)
 
 
-def rebuild(folder: Path, listen: Listener = silent) -> HydrationResult:
+def rebuild(
+    folder: Path, listen: Listener = silent, *, interactive: bool = False
+) -> HydrationResult:
     """Estimate again from the samples of a run, and write its result and report anew.
 
     Args:
         folder: The run folder; a run that is not finished needs samples of every part.
         listen: Told what is done.
+        interactive: Whether the report has a view of the solute to turn and to play.
 
     Raises:
         IncompleteError: A part of the cycle has no samples yet.
@@ -144,13 +147,15 @@ def rebuild(folder: Path, listen: Listener = silent) -> HydrationResult:
         context = open_run(run, config)
         listen(Progress("estimating", 1.0, known=False))
         wall = (run.read(Timing) or Timing()).wall_s  # what the sampling took
-        return _finish(context, estimate_run(context), wall)
+        return _finish(context, estimate_run(context), wall, interactive=interactive)
 
 
-def _finish(context: RunContext, found: HydrationAnalysis, wall: float) -> HydrationResult:
+def _finish(
+    context: RunContext, found: HydrationAnalysis, wall: float, *, interactive: bool = False
+) -> HydrationResult:
     """Judge an estimate and write everything that shows it."""
     budget, numbers = uncertainty_budget(found, context.potential)
     checks = run_checks(context, found, numbers)
     result = build_result(context, found, checks, budget, wall=wall)
-    write_outputs(context, found, checks, result)
+    write_outputs(context, found, checks, result, interactive=interactive)
     return result

@@ -151,7 +151,7 @@ class RunFolder:
         """Tell whether the folder already holds this run, and refuse any other occupied folder.
 
         Raises:
-            InputError: The folder is a file, holds another run, or holds something else.
+            InputError: The folder is a file, contains another run, or holds something else.
         """
         asked = self.as_begun(config).sampling_settings()
         if not resumes(
@@ -350,6 +350,6 @@ def read_run_file(path: Path) -> HydrationConfig:
     if not path.is_file():
         hint = "give a run folder, or its run.yaml"
         if (path.parent / "campaign.yaml").is_file():
-            hint = f"{path.parent} is a campaign's folder: `merrow campaign run` goes on with it"
+            hint = f"{path.parent} is a campaign's folder: `merrow campaign run` resumes it"
         raise InputError(f"{path} does not exist; {hint}.")
     return HydrationConfig.from_yaml(text_of(path), source=str(path))

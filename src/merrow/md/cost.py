@@ -61,7 +61,7 @@ def simulation_cost(config: SimulationConfig, folder: Path) -> SimulationCost:
         folder: Its folder; stages that are done there cost nothing.
 
     Raises:
-        InputError: The files are wrong, or the folder holds another simulation.
+        InputError: The files are wrong, or the folder contains another simulation.
     """
     config, topology, jobs = plan_simulation(config)
     config, found = with_kernel(config, topology, jobs, folder)

@@ -135,11 +135,11 @@ def _refuse_contradictions(at: str, c: Values) -> None:
     for wrong, told in (
         (
             c["irest"] == 1 and c["ntx"] == 1,
-            "irest=1 goes on with velocities, but ntx=1 does not read them; use ntx=5.",
+            "irest=1 continues with velocities, but ntx=1 does not read them; use ntx=5.",
         ),
         (
             c["imin"] == 1 and c["irest"] == 1,
-            "imin=1 cannot go on from velocities; take irest=1 out.",
+            "imin=1 cannot continue from velocities; take irest=1 out.",
         ),
         (
             c["ntr"] == 1 and not (c["restraintmask"] and c["restraint_wt"]),

@@ -204,7 +204,7 @@ def _on_kernel(hybrid: HybridSystem, kernel: MmKernel, platform: str, box: Array
         return hybrid
     chosen = on_kernel(hybrid, kernel, box=box)
     if chosen.why_not:
-        logger.warning("OpenMM computes the nonbonded forces of this run: %s", chosen.why_not)
+        logger.info("nonbonded forces by OpenMM: %s", chosen.why_not)  # mdout says whose they are
     return chosen.hybrid
 
 
@@ -215,7 +215,7 @@ def _read_restart(
         return RestartMetadata(settings.start_time_ps)
     if coordinates.velocities is None:
         raise InputError(
-            f"irest=1 in {settings.source.name} goes on with velocities, but {inputs.inpcrd} has "
+            f"irest=1 in {settings.source.name} continues with velocities, but {inputs.inpcrd} has "
             "none; use irest=0, ntx=1 and tempi, or a restart file."
         )
     return read_restart_metadata(inputs.inpcrd)
@@ -229,7 +229,7 @@ def _region(
     if settings.goes_on and set("<>") & set(ml.mask):
         raise InputError(
             f"animask={ml.mask!r} asks for distances, which are others now than when the run "
-            "began; to go on, name the atoms themselves."
+            "began; to continue, name the atoms themselves."
         )
     x = coordinates.positions
     region = select_region(

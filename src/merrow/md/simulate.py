@@ -100,8 +100,8 @@ def simulate(
         listen: Told how far it is.
 
     Raises:
-        InputError: The files are wrong, or the folder holds another simulation.
-        IncompleteError: The time was up, or it was interrupted; the same command goes on.
+        InputError: The files are wrong, or the folder contains another simulation.
+        IncompleteError: The time was up, or it was interrupted; the same command resumes it.
         NumericsError: A stage blew up.
     """
     config, topology, jobs = plan_simulation(config)
@@ -196,7 +196,7 @@ def _time_is_up(folder: Path, left: list[Job]) -> IncompleteError:
     missing = max(sum(job.stage.production_ps for job in left if job.leg == leg) for leg in LEGS)
     return IncompleteError(
         f"the time is up: {len(left)} stages are left in {folder}, with {missing:g} ps of "
-        "production; run the same command again to go on."
+        "production; run the same command again to resume."
     )
 
 
@@ -209,7 +209,7 @@ def with_kernel(
         The settings; and what the first stage of each leg simulates, where the folder is new.
 
     Raises:
-        InputError: The files are wrong, or the folder holds another simulation.
+        InputError: The files are wrong, or the folder contains another simulation.
     """
     if begun_before(folder, config):
         return config.model_copy(update={"mm_kernel": _kernel_of(folder)}), {}

@@ -31,7 +31,7 @@ class SimulationConfig(Settings):
     weights: str | None = None
     """Path of its weights; null: resolved by name."""
     mm_reference: bool = False
-    """Run the same with MM alone beside it."""
+    """Run the same with MM alone, for comparison."""
     length_ps: float = Field(1000.0, gt=0)
     """Production [ps]."""
     chunk_ps: float = Field(50.0, gt=0)

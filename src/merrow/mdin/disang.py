@@ -68,7 +68,7 @@ def parse_disang(text: str, *, source: str) -> tuple[Restraint, ...]:
             raise InputError(f"{at}needs r1 <= r2 <= r3 <= r4, and rk2 and rk3 of at least 0.")
         found.append(Restraint(atoms, (r1, r2, r3, r4), rk2, rk3))
     if not found:
-        raise InputError(f"{source} holds no restraint; take nmropt=1 out.")
+        raise InputError(f"{source} contains no restraint; take nmropt=1 out.")
     return tuple(found)
 
 

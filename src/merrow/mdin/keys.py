@@ -64,7 +64,7 @@ CNTRL: Final[Mapping[str, Key]] = {
     "ncyc": Key(10, "the minimiser is L-BFGS from the first step on", idle=True),
     "ntmin": Key(1, "the minimiser is L-BFGS", idle=True),
     "dx0": Key(0.01, "the minimiser chooses its first step itself", idle=True),
-    "irest": Key(0, "1 goes on with velocities and time of the restart file", (0, 1)),
+    "irest": Key(0, "1 continues with velocities and time of the restart file", (0, 1)),
     "ntx": Key(1, "1 reads coordinates, 5 velocities too", (1, 5), "use 1 or 5"),
     "ntrx": Key(1, "the coordinate file's content tells its format", idle=True),
     "nstlim": Key(1, "number of steps", low=1, needs=_MD),

@@ -115,7 +115,7 @@ def parse_mdin(text: str, *, source: str) -> Mdin:
             files[key] = value
         position, line = end + 1, line + 1
     if not groups:
-        raise InputError(f"{source} holds no namelist: it should have a group that begins &cntrl.")
+        raise InputError(f"{source} contains no namelist: it needs a group that begins &cntrl.")
     return Mdin(source, text, title, tuple(groups), files)
 
 

@@ -105,7 +105,7 @@ def _chosen_device() -> str:
     if not _is_here(name):
         raise InputError(
             f"the networks of this run compute on {name}, which torch does not find here; go on "
-            f"where it is, or set {VARIABLE}=cpu to go on on the processor."
+            f"where it is, or set {VARIABLE}=cpu to continue on the processor."
         )
     return name
 

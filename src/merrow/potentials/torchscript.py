@@ -263,7 +263,7 @@ def _elements(path: Path, module: Any, key: str) -> tuple[int, ...] | None:
         named = [SYMBOLS.index(one) if isinstance(one, str) else int(one) for one in value]
     except (TypeError, ValueError) as error:
         raise InputError(
-            f"{path}: its attribute {key} holds neither atomic numbers nor element symbols."
+            f"{path}: its attribute {key} contains neither atomic numbers nor element symbols."
         ) from error
     return tuple(named)
 

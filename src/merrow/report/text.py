@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from pydantic import JsonValue
 
 DOCUMENTATION: Final = "https://github.com/merrow/merrow/blob/main/docs/"
 """Where the pages of `docs/` can be read."""
+WIDTH: Final = 80
+MOST_LINES: Final = 15
+"""Columns and lines of what a command prints in a terminal."""
 UNITS: Final = {
     "per_angstrom": "1/Å",
     "per_ps": "1/ps",
@@ -72,6 +76,56 @@ def duration(seconds: float) -> str:
         return f"{total // 60} min {total % 60:02d} s"
     minutes = round(seconds / 60)
     return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def wrapped(text: str, indent: str = "", *, more: str = "") -> list[str]:
+    """Return a text in lines of 80 columns; nothing for no text.
+
+    Args:
+        text: The text; a word that is longer, such as a path, stays whole.
+        indent: Beginning of every line.
+        more: Further indent of all lines but the first.
+    """
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=indent,
+        subsequent_indent=indent + more,
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
+
+
+def command_lines(words: Sequence[str]) -> list[str]:
+    """Return a command in lines of 80 columns that a shell takes as one.
+
+    Args:
+        words: Its parts, an option and its value in one.
+    """
+    lines = [words[0]]
+    for word in words[1:]:
+        if len(f"{lines[-1]} {word} \\") > WIDTH:
+            lines[-1] += " \\"
+            lines.append(f"      {word}")
+        else:
+            lines[-1] += f" {word}"
+    return lines
+
+
+def fitted(
+    head: Sequence[str], middle: Sequence[str], last: Sequence[str], *, full: bool = False
+) -> list[str]:
+    """Return an answer in fifteen lines; what is left out of its middle is said.
+
+    Args:
+        head, middle, last: Lines; those of the head and the last ones always stay.
+        full: Whether everything is shown.
+    """
+    room = MOST_LINES - len(head) - len(last)
+    if full or len(middle) <= room:
+        return [*head, *middle, *last]
+    shown = middle[: max(room - 1, 0)]
+    return [*head, *shown, f"… {len(middle) - len(shown)} more lines: --full", *last]
 
 
 def number(value: float | None) -> str:

@@ -12,7 +12,7 @@ import pytest
 from merrow.ambertools.solvent import solvate
 from merrow.bench.page import render_bench
 from merrow.bench.speed import BenchRequest, BenchResult, BenchRow, advise, run_bench
-from merrow.bench.speed_table import speed_figure, speed_table
+from merrow.bench.speed_table import speed_figure, speed_lines
 from merrow.engine.timing import ns_per_day, time_in_turn
 from merrow.errors import InputError
 from page_reader import check_page
@@ -114,7 +114,9 @@ def test_a_real_system_is_timed(systems: Path, tmp_path: Path):
     assert set(found.threads_ms) == set(found.processes_ns_day) == {1}
     assert any("threads" in told.text for told in said)
     data = json.loads(json.dumps(found.as_dict()))
-    speed_table(data)
+    lines = speed_lines(data)
+    assert len(lines) <= 15
+    assert max(map(len, lines)) <= 80
     svg = speed_figure(data["rows"])
     assert svg.startswith("<svg")
     assert "mm" in svg

@@ -90,7 +90,7 @@ def test_a_run_that_is_killed_again_and_again_but_moves_on_is_never_given_up(cam
 
     said = drive(folder, jobs, work)
     assert len(calls) == 20
-    assert said[0] == "m0-bcc: its process ended with signal 9; it goes on where it was."
+    assert said[0] == "m0-bcc: its process ended with signal 9; it will be resumed."
     assert said[-1] == "[1/1] m0-bcc: done."
 
 
@@ -122,7 +122,7 @@ def test_a_worker_that_breaks_is_a_loss_and_not_the_end(campaign):
         return Outcome("done")
 
     said = drive(folder, jobs, work)
-    assert said[0] == "m0-bcc: its worker ended (RuntimeError); it goes on where it was."
+    assert said[0] == "m0-bcc: its worker ended (RuntimeError); it will be resumed."
     assert said[-1] == "[2/2] m1-bcc: done."
 
 

@@ -95,7 +95,7 @@ def test_the_runs_of_another_campaign_are_left_alone(tmp_path):
     rows = [Row(2, "a", {"smiles": "C"})]
     write_jobs(tmp_path, plan(rows, tmp_path, tmp_path), tmp_path)
     with pytest.raises(
-        InputError, match="a-abcg2 holds another run: seed is 2025 there and 1 here"
+        InputError, match="a-abcg2 contains another run: seed is 2025 there and 1 here"
     ):
         plan(rows, tmp_path, tmp_path, seed=1)
 

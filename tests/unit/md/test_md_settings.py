@@ -174,7 +174,7 @@ def test_what_does_nothing_beside_other_keys_is_noted(text, told):
 
 
 WRONG = [
-    (NVT.replace("ntx=5", "ntx=1"), "irest=1 goes on with velocities, but ntx=1"),
+    (NVT.replace("ntx=5", "ntx=1"), "irest=1 continues with velocities, but ntx=1"),
     (NVT.replace("gamma_ln=2.0", "gamma_ln=0.0"), "ntt=3 with gamma_ln=0 couples to nothing"),
     (NVT.replace("ntt=3", "ntt=11"), "gamma_ln needs ntt=3"),
     (NVT.replace("ntb=1, ntp=0", "ntb=2"), "ntb=2 is constant pressure, which needs ntp=1"),
@@ -197,7 +197,7 @@ WRONG = [
     (GAS.replace("igb=0", "igb=5"), "igb=5 is refused"),
     (NPT.replace("ntwr=50000", "ntwr=150"), "ntwr=150 should be a multiple of mcbarint=100"),
     (NVT + "&ewald nfft1=32 /", "nfft1, nfft2 and nfft3 belong together"),
-    (NVT.replace("imin=0", "imin=1"), "imin=1 cannot go on from velocities"),
+    (NVT.replace("imin=0", "imin=1"), "imin=1 cannot continue from velocities"),
     (NVT.replace("imin=0", "imin=5"), "imin=5 is refused, only 0 or 1"),
     (NVT.replace("nstlim", "nstlm"), "line 3: &cntrl has no key nstlm: did you mean nstlim?"),
     (NVT.replace("animask", "ml_mask"), "&mlp has no key ml_mask"),

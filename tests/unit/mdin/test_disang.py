@@ -44,7 +44,7 @@ def test_an_empty_restraint_ends_the_file():
         (f"&rst iat=1,2, {WELL}, rk4=1 /", "&rst has no key rk4: did you mean r"),
         (f"&rst iat='a',2, {WELL} /", "iat should be a number"),
         ("&rts iat=1 /", "&rts is not understood"),
-        ("&rst /", "holds no restraint"),
+        ("&rst /", "contains no restraint"),
     ],
 )
 def test_a_slip_is_named(text, told):

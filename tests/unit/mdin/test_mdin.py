@@ -54,8 +54,8 @@ def test_files_are_named_below_the_namelists():
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("", "holds no namelist"),
-        ("a title\nand no more\n", "holds no namelist"),
+        ("", "contains no namelist"),
+        ("a title\nand no more\n", "contains no namelist"),
         ("&cntrl imin=0,\n", "the namelist has no end"),
         ("&cntrl cut= /", "line 1: cut has no value"),
         ("&cntrl\n cut=8,,9 /", "line 2: cut has an empty value"),

@@ -48,7 +48,7 @@ def published_folder(shared: Path) -> Path:
     """The folder with the state dicts of all three models."""
     folder = shared / "models"
     if not (folder / "ani2x_state_dict.pt").is_file():
-        pytest.skip("no shared weights: MERROW_SHARED/models holds no state dicts")
+        pytest.skip("no shared weights: MERROW_SHARED/models contains no state dicts")
     return folder
 
 

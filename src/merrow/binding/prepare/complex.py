@@ -40,6 +40,7 @@ from merrow.binding.prepare.tleap import (
 from merrow.errors import InputError, MerrowError
 from merrow.files import atomic_write
 from merrow.folders import check_new, staging_folder
+from merrow.progress import Listener, Progress, silent
 from merrow.single_point import SinglePoint, single_point
 
 REPORT: Final = "preparation.json"
@@ -83,8 +84,12 @@ class ComplexRequest:
     force_field: ProteinForceField = "ff14SB"
 
 
-def prepare_complex(request: ComplexRequest) -> dict[str, Any]:
+def prepare_complex(request: ComplexRequest, listen: Listener = silent) -> dict[str, Any]:
     """Prepare the files and return the report, which is also written to preparation.json.
+
+    Args:
+        request: What is to be prepared.
+        listen: Told what is being done.
 
     Raises:
         InputError: The input would have to be guessed at, or the folder is in use.
@@ -92,9 +97,10 @@ def prepare_complex(request: ComplexRequest) -> dict[str, Any]:
         MissingComponentError: AmberTools or PDB2PQR is not here.
         MerrowError: A program failed, or the energies of the result are not those of sander.
     """
-    checked = _check(request)
+    listen(Progress("reading protein and ligand", known=False))
+    checked = check_request(request)
     with staging_folder(request.out.resolve()) as folder:
-        return _prepare(request, *checked, folder)
+        return _prepare(request, *checked, folder, listen)
 
 
 def _prepare(
@@ -103,10 +109,14 @@ def _prepare(
     molecule: InputMolecule,
     pose: Pose,
     folder: Path,
+    listen: Listener,
 ) -> dict[str, Any]:
     """Make all files in a folder and return the report."""
+    listen(Progress("adding hydrogens to the protein", known=False))
     whole = protonate(protein, ph=request.ph, folder=folder / "protonation")
+    listen(Progress(f"parameters of the ligand, charges {request.charges}", known=False))
     ligand = parametrize(molecule, charges=request.charges, folder=folder / "ligand")
+    listen(Progress("building the complex", known=False))
     build_dry(whole, ligand, force_field=request.force_field, folder=folder)
     kept, crowded = waters_to_keep(protein, molecule)
     kept = () if request.waters == "none" or request.implicit else kept
@@ -131,6 +141,7 @@ def _prepare(
     report["pose"] = asdict(pose) | {"relaxation": moved}
     report["removed"] = {"groups": protein.removed, "waters_in_the_place_of_the_ligand": crowded}
     report["system"]["crystal_waters_kept"] = len(kept)
+    listen(Progress("comparing energies with sander", known=False))
     report["energies_kcal"] = compare_energies(*files.complex)
     atomic_write(folder / REPORT, json.dumps(report, indent=2, ensure_ascii=False) + "\n")
     return report
@@ -161,10 +172,14 @@ def compare_energies(prmtop: Path, inpcrd: Path) -> dict[str, dict[str, float]]:
     return table
 
 
-def _check(
-    request: ComplexRequest,
-) -> tuple[Protein, InputMolecule, Pose]:
-    """Refuse all that can be seen before anything is computed or written."""
+def check_request(request: ComplexRequest) -> tuple[Protein, InputMolecule, Pose]:
+    """Refuse all that can be seen before anything is computed or written.
+
+    Raises:
+        InputError: The input would have to be guessed at, or the folder is in use.
+        UnsupportedPhysicsError: The method cannot treat what is in the files.
+        MissingComponentError: AmberTools or PDB2PQR is not here.
+    """
     out = request.out
     check_new(out)
     if not 0.0 <= request.ph <= 14.0:
@@ -220,7 +235,6 @@ def _report(
     files: ComplexFiles,
 ) -> dict[str, Any]:
     """Return what was made of what, and every change."""
-    termini = {r.label.split(maxsplit=1)[1] for chain in protein.chains for r in chain}
     solvated = files.solvated
     return {
         "input": {"protein": request.protein.name, "ligand": request.ligand.name, "ph": request.ph},
@@ -231,21 +245,12 @@ def _report(
             "force_field": "GAFF2",
         },
         "protein": {
-            "chains": [f"{c[0].label} to {c[-1].label}" for c in protein.chains],
+            "chains": chain_names(protein),
             "force_field": request.force_field,
             "residue_names": list(whole.names),
             "residue_labels": [residue.label for residue in protein.residues()],
         },
-        "changes": {
-            "alternate_locations": list(protein.alternates),
-            "read_under_another_name": list(protein.renamed),
-            "heavy_atoms_built": list(whole.built),
-            "side_chains_flipped": list(whole.flipped),
-            "disulfides": [list(pair) for pair in whole.bridges],
-            "protonation": list(whole.states),
-            "pka_near_the_ph": list(whole.uncertain),
-            "unresolved_at_the_ends": [m for m in protein.missing if m[4:] not in termini],
-        },
+        "changes": changes(protein, whole),
         "system": {
             "dry_charge_e": files.charge,
             "waters": files.n_waters,
@@ -261,4 +266,24 @@ def _report(
             "solvated": None if solvated is None else [p.name for p in solvated],
         },
         "versions": {"merrow": __version__, "ambertools": version()},
+    }
+
+
+def chain_names(protein: Protein) -> list[str]:
+    """Return each chain by its first and last residue."""
+    return [f"{chain[0].label} to {chain[-1].label}" for chain in protein.chains]
+
+
+def changes(protein: Protein, whole: Protonated) -> dict[str, list[Any]]:
+    """Return what was decided about the protein, by kind."""
+    places = {r.label.split(maxsplit=1)[1] for chain in protein.chains for r in chain}
+    return {
+        "alternate_locations": list(protein.alternates),
+        "read_under_another_name": list(protein.renamed),
+        "heavy_atoms_built": list(whole.built),
+        "side_chains_flipped": list(whole.flipped),
+        "disulfides": [list(pair) for pair in whole.bridges],
+        "protonation": list(whole.states),
+        "pka_near_the_ph": list(whole.uncertain),
+        "unresolved_at_the_ends": [m for m in protein.missing if m[4:] not in places],
     }

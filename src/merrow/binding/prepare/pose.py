@@ -57,7 +57,7 @@ def read_ligand(path: Path) -> InputMolecule:
         if not raw.GetConformer().Is3D():
             raise InputError(f"{path.name} is flat: give the pose in the frame of the protein.")
     elif path.suffix.lower() != ".mol2":
-        raise InputError(f"{path} is no .sdf, .mol or .mol2 file, so it holds no pose.")
+        raise InputError(f"{path} is no .sdf, .mol or .mol2 file, so it contains no pose.")
     return molecule
 
 

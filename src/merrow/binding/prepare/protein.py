@@ -132,7 +132,7 @@ def read_protein(path: Path, *, remove: Collection[str] = ()) -> Protein:
     free = _free_amino_acids([r for r in residues if r.name in known])
     polymer = [r for r in residues if r.name in known and r not in free]
     if not any(r.name in AMINO_ACIDS for r in polymer):
-        raise InputError(f"{path.name} holds no amino acid: give the file of a protein.")
+        raise InputError(f"{path.name} contains no amino acid: give the file of a protein.")
     others = tuple(r for r in residues if r not in polymer and r.name not in WATERS)
     for residue in others:
         if {"N", "CA", "C"} <= residue.atoms.keys() and _is_bonded(residue, polymer):
@@ -171,8 +171,8 @@ def refuse_unknown(protein: Protein, others: Sequence[Residue]) -> None:
         names = sorted({r.name for r in others})
         labels = ", ".join(r.label for r in others[:5]) + (", …" if len(others) > 5 else "")
         raise InputError(
-            f"{protein.path.name} holds {labels}, neither protein, nor water, nor the ligand: "
-            f"if they may be left out, say so with --remove {','.join(names)}."
+            f"{protein.path.name} holds {labels}, which is neither protein, water nor the ligand: "
+            f"to leave it out, add --remove {','.join(names)}."
         )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from merrow.report.scene import View
 from merrow.uncertainty import Mean
 
 Array = NDArray[np.float64]
@@ -77,6 +78,7 @@ class ComplexReport:
         runs: The trajectory, and its MM reference where there is one.
         notes: Sentences that the reader must know.
         structure: Drawing of the ligand; empty for none.
+        view: What can be turned and played; None where it was not asked for.
     """
 
     title: str
@@ -85,3 +87,4 @@ class ComplexReport:
     runs: tuple[TrajectoryNumbers, ...]
     notes: tuple[str, ...]
     structure: str = ""
+    view: View | None = None

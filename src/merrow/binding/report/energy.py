@@ -16,6 +16,7 @@ from merrow.binding.report.energy_figures import residue_figure, series_figure, 
 from merrow.free_energy.stored import Verdict
 from merrow.report.citations import Cited, Work
 from merrow.report.html import render
+from merrow.report.scene import View, view_script
 from merrow.report.text import energy, number, stderr
 from merrow.uncertainty import Mean
 
@@ -98,6 +99,7 @@ class BindingAbout:
         settings: The same in words, by name.
         versions: Versions of programs, by name.
         structure: Drawing of the ligand; empty for none.
+        view: What can be turned and played; None where it was not asked for.
     """
 
     ligand: str
@@ -111,6 +113,7 @@ class BindingAbout:
     settings: Mapping[str, str]
     versions: Mapping[str, str]
     structure: str = ""
+    view: View | None = None
 
 
 @dataclass(frozen=True)
@@ -164,6 +167,7 @@ def render_binding(
         "binding/report/energy.html",
         verb="end-point binding energy",
         page="how-to/mmpbsa.md",
+        scripts=view_script(about.view),
         contents=contents,
         title=f"Binding energy of {about.ligand} in {about.prmtop}",
         about=about,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The page of the analysis of a complex: one HTML file, no network, no script."""
+"""The page of the analysis of a complex: one HTML file, no network."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from merrow.binding.report.shape import shape_figure
 from merrow.free_energy.stored import Verdict, verdict
 from merrow.report.citations import Cited, Work
 from merrow.report.html import render
+from merrow.report.scene import view_script
 from merrow.report.text import number, stderr
 
 CONTENTS: Final[tuple[tuple[str, str], ...]] = (
@@ -42,6 +43,7 @@ def render_complex(report: ComplexReport) -> str:
         "binding/report/complex.html",
         verb="motions of a complex",
         page="how-to/analyze.md",
+        scripts=view_script(report.view),
         contents=[one for one in CONTENTS if report.structure or one[0] != "ligand"],
         title=report.title,
         sampled="; ".join(

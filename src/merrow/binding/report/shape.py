@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The protein's chain from three sides, coloured by B-factor, as an inline SVG.
 
-Pages run no script, so nothing turns: three views along the axes of the molecule show what one
-would turn it for.
+It is read on paper and without a script, so nothing turns: three views along the axes of the
+molecule show what one would turn it for. `binding/view.py` has what turns.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ def shape_figure(report: ComplexReport) -> str:
     """Draw the chain of each run, and of the crystal on the first run's places."""
     runs = report.runs
     together = np.concatenate([run.b_values for run in runs])
-    rows = [(run.name, run.shape, run.b_values, _limits(together)) for run in runs]
+    rows = [(run.name, run.shape, run.b_values, limits(together)) for run in runs]
     if report.crystal_b is not None:
         known = report.crystal_b[np.isfinite(report.crystal_b)]
-        rows.append(("crystal", runs[0].shape, report.crystal_b, _limits(known)))
+        rows.append(("crystal", runs[0].shape, report.crystal_b, limits(known)))
     axes_of_inertia = _axes(runs[0].shape.carbons)
     with matplotlib.rc_context(RC):
         figure = Figure(figsize=(7.2, 2.6 * len(rows)), layout="constrained")
         panels = figure.subplots(len(rows), 3, squeeze=False)
-        for line, (name, shape, b, limits) in zip(panels, rows, strict=True):
+        for line, (name, shape, b, scale) in zip(panels, rows, strict=True):
             for view, axes in enumerate(line):
                 order = np.roll(np.arange(3), -view)  # across, up, towards the eye
-                _draw(axes, shape, b, axes_of_inertia[:, order], limits)
+                _draw(axes, shape, b, axes_of_inertia[:, order], scale)
             line[0].set_title(name, loc="left", fontsize=9)
-            colours = matplotlib.cm.ScalarMappable(limits, MAP)
+            colours = matplotlib.cm.ScalarMappable(scale, MAP)
             bar = figure.colorbar(colours, ax=line.tolist(), label="B [Å²]", shrink=0.8)
             if bar.solids is not None:
                 bar.solids.set_rasterized(False)  # no bitmap in a page
@@ -51,7 +51,8 @@ def shape_figure(report: ComplexReport) -> str:
         return to_svg(figure, "shape", "The chain of alpha carbons coloured by B-factor")
 
 
-def _limits(b: Array) -> Normalize:
+def limits(b: Array) -> Normalize:
+    """Return what maps B-factors [Å²] to colours: from their 5th to their 95th percentile."""
     low, high = np.percentile(b, (5, 95))
     return Normalize(low, high, clip=True)
 
@@ -63,7 +64,7 @@ def _axes(carbons: Array) -> Array:
     return np.asarray(rows.T)
 
 
-def _draw(axes: Any, shape: Shape, b: Array, view: Array, limits: Normalize) -> None:
+def _draw(axes: Any, shape: Shape, b: Array, view: Array, scale: Normalize) -> None:
     """Draw one view; its columns point right, up and to the eye."""
     centre = shape.carbons.mean(axis=0)
     chain, ligand = (shape.carbons - centre) @ view, (shape.ligand - centre) @ view
@@ -71,7 +72,7 @@ def _draw(axes: Any, shape: Shape, b: Array, view: Array, limits: Normalize) -> 
     value = (0.5 * (b[:-1] + b[1:]))[shape.joined]
     bonds = ligand[np.array(shape.bonds, dtype=np.int64).reshape(-1, 2)]
     segments = np.concatenate([ends, bonds])
-    colours = matplotlib.colormaps[MAP](limits(np.nan_to_num(value)))
+    colours = matplotlib.colormaps[MAP](scale(np.nan_to_num(value)))
     colours[~np.isfinite(value)] = (0.7, 0.7, 0.7, 1.0)  # no B is known of it
     colours = np.concatenate([colours, np.tile(matplotlib.colors.to_rgba(INK), (len(bonds), 1))])
     depth = segments[:, :, 2].mean(axis=1)

@@ -12,10 +12,8 @@ from typing import Final
 from merrow.free_energy.stored import Estimate, Verdict
 from merrow.hydration.report.lines import MM, measured_words
 from merrow.hydration.result import HydrationResult
-from merrow.report.text import duration, energy, minus, stderr
+from merrow.report.text import MOST_LINES, WIDTH, duration, energy, minus, stderr, wrapped
 
-WIDTH: Final = 80
-MOST_LINES: Final = 15
 FORCE_FIELD: Final = {1: "GAFF", 2: "GAFF2"}
 CHARGES: Final = {"bcc": "AM1-BCC", "abcg2": "ABCG2", "file": "the file's charges"}
 END_CORRECTION: Final = "MM to ML/MM"
@@ -31,8 +29,8 @@ def render_answer(result: HydrationResult, folder: Path) -> str:
     """
     head = [*_headline(result).splitlines(), *_beside(result)]
     last = [
-        *_wrapped(f"report {folder / 'report.html'} · data {folder / 'result.json'}", "  "),
-        *_wrapped(f"again: merrow run {folder / 'run.yaml'} · everything: add --full", "  "),
+        *wrapped(f"report {folder / 'report.html'} · data {folder / 'result.json'}", "  "),
+        *wrapped(f"again: merrow run {folder / 'run.yaml'} · everything: add --full", "  "),
     ]
     checks = _checks(result, MOST_LINES - len(head) - len(last))
     return "\n".join([*head, *checks, *last])
@@ -93,7 +91,7 @@ def _beside(result: HydrationResult) -> Iterator[str]:
     if result.closure is not None:
         second.append(f"direct − endpoint {_value(result.closure)}")
     for words in (first, second, _outside(result)):
-        yield from _wrapped(" · ".join(words), "  ")
+        yield from wrapped(" · ".join(words), "  ")
 
 
 def _moved_error(result: HydrationResult, mm: Estimate) -> float:
@@ -151,18 +149,6 @@ def _entry(verdict: Verdict, told: str) -> list[str]:
         lines = [lines[0], textwrap.shorten(" ".join(lines[1:]), WIDTH - 6, placeholder=" …")]
         lines[1] = f"  {lines[1]}"
     return [f"  {line}" for line in lines]
-
-
-def _wrapped(text: str, indent: str) -> list[str]:
-    """Return a text in lines; nothing for no text."""
-    return textwrap.wrap(
-        text,
-        WIDTH,
-        initial_indent=indent,
-        subsequent_indent=indent,
-        break_on_hyphens=False,
-        break_long_words=False,
-    )
 
 
 def _value(estimate: Estimate) -> str:

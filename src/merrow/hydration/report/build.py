@@ -13,7 +13,7 @@ from merrow.free_energy.stored import UncertaintyPart
 from merrow.hydration.analysis.checks import RunChecks
 from merrow.hydration.analysis.estimate import HydrationAnalysis
 from merrow.hydration.measured import YOURS, Measured, known_value
-from merrow.hydration.report.page import render_page
+from merrow.hydration.report.page import conformer_view, render_page
 from merrow.hydration.result import HydrationResult, Legs, write_csv, write_json
 from merrow.hydration.state import Crew, Placement
 from merrow.report.structure import Structure
@@ -59,9 +59,22 @@ def build_result(
 
 
 def write_outputs(
-    run: RunContext, found: HydrationAnalysis, checks: RunChecks, result: HydrationResult
+    run: RunContext,
+    found: HydrationAnalysis,
+    checks: RunChecks,
+    result: HydrationResult,
+    *,
+    interactive: bool = False,
 ) -> None:
-    """Write the alchemlyb tables, report.html, result.csv and, when all is there, result.json."""
+    """Write the alchemlyb tables, report.html, result.csv and, when all is there, result.json.
+
+    Args:
+        run: The run.
+        found: Its estimates.
+        checks: What was found about their quality.
+        result: The answer.
+        interactive: Whether the page has a view of the solute to turn and to play.
+    """
     folder, prepared = run.folder, run.prepared
     folder.tables.mkdir(exist_ok=True)
     for name, table in (("u_nk", u_nk(found.samples)), ("dHdl", dhdl(found.samples))):
@@ -73,7 +86,8 @@ def write_outputs(
         prepared.solute,
         prepared.bonds.pairs,
     )
-    page = render_page(result, found, checks.convergence, structure=structure)
+    view = conformer_view(run.conformers, structure) if interactive else None
+    page = render_page(result, found, checks.convergence, structure=structure, view=view)
     atomic_write(folder.report, page)
     write_csv(result, folder.result_table)
     write_json(result, folder.result)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The page of a run: one HTML file, no network, no script."""
+"""The page of a run: one HTML file, no network."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import JsonValue
 
+from merrow.analysis.rmsd import superposed
 from merrow.errors import MerrowError
 from merrow.hydration.report.answer import model_words, subject_name
 from merrow.hydration.report.cycle import cycle_drawing
@@ -35,6 +38,7 @@ from merrow.hydration.report.lines import (
 from merrow.hydration.report.methods import methods
 from merrow.hydration.result import HydrationResult
 from merrow.report.html import render
+from merrow.report.scene import Scene, View, view_of, view_script
 from merrow.report.structure import (
     Structure,
     structure_from_atoms,
@@ -63,6 +67,7 @@ def render_page(
     convergence: Convergence | None = None,
     *,
     structure: Structure | None = None,
+    view: View | None = None,
 ) -> str:
     """Return the whole page as HTML; every text of the user is escaped.
 
@@ -71,6 +76,7 @@ def render_page(
         analysis: What the figures show; what is absent is left out and said.
         convergence: Estimates from parts of the data.
         structure: The solute; needed only where the result has no SMILES.
+        view: The solute to turn and to play, from `conformer_view`.
     """
     lines, inner = answer_lines(result), internal_name(result)
     mm_path = result.route == "endpoint" or result.potential == MM
@@ -81,6 +87,8 @@ def render_page(
         "hydration/report/page.html",
         verb="free energy of hydration",
         page="tutorials/first-hydration.md",
+        scripts=view_script(view),
+        view=view,
         contents=CONTENTS,
         title=subject_name(result),
         name=_name(result),
@@ -111,6 +119,14 @@ def render_page(
         paragraph=paragraph,
         works=works,
     )
+
+
+def conformer_view(conformers: NDArray[np.float64], structure: Structure) -> View:
+    """Return the conformers that the repeats began in [Å], (F, N, 3), superposed, to be played."""
+    atoms = np.arange(len(structure.numbers))
+    lying = conformers if len(atoms) < 3 else superposed(conformers, conformers[0], atoms)
+    labels = [f"conformer {k + 1}" for k in range(len(lying))]
+    return view_of(Scene(structure.numbers, structure.bonds, lying, labels, {}))
 
 
 def _name(result: HydrationResult) -> str:

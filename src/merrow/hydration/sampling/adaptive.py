@@ -135,7 +135,7 @@ class Sampler:
         if minutes is not None and missing:
             raise IncompleteError(
                 f"the {minutes:g} min ended with {len(missing)} of {len(goals)} parts without "
-                "samples, so there is no number yet; run the same command with more time to go on."
+                "samples, so there is no number yet; run the same command with more time to resume."
             )
 
     def _estimate(self) -> tuple[HydrationAnalysis | None, RoundErrors | None]:

@@ -183,7 +183,7 @@ def _drifts(drifts: dict[float, nve.Trend], per_dof: float) -> dict[str, list[fl
 def _drift_check(drift: nve.Trend, scale: float) -> Check:
     """Fail a drift that is above the bar by more than chance; `drift_resolved` says if it can."""
     value, stderr = drift.slope * scale, drift.stderr * scale
-    bar = f"±{DRIFT:g}, or within 2 stderr ({2 * stderr:.2g})"
+    bar = f"±{DRIFT:g}, or 2 stderr ({2 * stderr:.2g})"
     return Check("drift_kt_per_ns_per_dof", value, bar, abs(value) - 2 * stderr <= DRIFT)
 
 

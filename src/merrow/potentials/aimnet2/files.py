@@ -145,7 +145,7 @@ def read_aimnet2(path: Path) -> AimFile:
     """Return the network in a file.
 
     Raises:
-        InputError: It is not a file of format 2, or holds another architecture.
+        InputError: It is not a file of format 2, or contains another architecture.
     """
     return _read(path.resolve(), path.stat().st_mtime_ns)
 

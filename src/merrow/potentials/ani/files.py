@@ -87,7 +87,7 @@ def _layer_key(member: int, element: str, depth: int, n_layers: int) -> str:
 def _read_state_dict(path: Path, model: AniModel) -> AniParameters:
     state = torch.load(path, weights_only=True, map_location="cpu")
     if not isinstance(state, dict):
-        raise ValueError("it holds no state dict")
+        raise ValueError("it contains no state dict")
 
     def array(key: str) -> Array32:
         return np.asarray(state[key].detach().numpy(), dtype=np.float32)

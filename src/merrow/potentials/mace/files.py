@@ -136,7 +136,7 @@ def read_mace(path: Path) -> MaceParameters:
     try:
         model = _records(path)
         if not isinstance(model, Record) or "_modules" not in model.state:
-            raise InputError(_unreadable(path, "it holds no torch module"))
+            raise InputError(_unreadable(path, "it contains no torch module"))
         _refuse_other_kinds(path, model)
         return MaceParameters(_architecture(model), _tensors(model), _gains(model))
     except MerrowError:

@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: MIT
+"""`python -m merrow`: the command line, also where the command `merrow` is not on the PATH."""
+
+from merrow.cli.main import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: MIT
+"""What an analysis will take: its first frames are analysed aside, and all are read."""
+
+from __future__ import annotations
+
+import json
+import resource
+import tempfile
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from merrow.binding.analyze import (
+    AnalyzeFiles,
+    AnalyzeRequest,
+    read_files,
+    trajectories,
+    write_analysis,
+)
+from merrow.trajectories import FEWEST, DryFrames, read_frames
+
+PROBES: Final = FEWEST, 50
+"""Frames of two short analyses, whose times tell what one frame takes."""
+COPIES: Final = 3
+"""Frames are held so often while they are superposed, besides as they were read."""
+KIB_PER_MIB, BYTES_PER_MIB, S_PER_MIN = 1024, 1024**2, 60.0
+
+
+@dataclass(frozen=True)
+class AnalyzeCost:
+    """What an analysis will take on this machine.
+
+    Attributes:
+        frames: Frames of each trajectory.
+        minutes: Wall time [min].
+        reading_s: Of it, for reading the trajectories [s].
+        memory_mib: Memory [MiB].
+        disk_mib: Page and tables [MiB].
+    """
+
+    frames: dict[str, int]
+    minutes: float
+    reading_s: float
+    memory_mib: float
+    disk_mib: float
+
+    def to_json(self) -> str:
+        """Return all numbers as JSON."""
+        return json.dumps(asdict(self), indent=2, allow_nan=False) + "\n"
+
+
+def analyze_cost(request: AnalyzeRequest) -> AnalyzeCost:
+    """Check a request as `analyze` does, and analyse its first frames aside.
+
+    Raises:
+        InputError: The files do not fit together, or there is too little to say anything.
+        MissingComponentError: The trajectory is not NetCDF, and MDAnalysis is not installed.
+    """
+    files = read_files(request)
+    counts: dict[str, int] = {}
+    seconds = reading = disk = most = 0.0
+    for path in trajectories(request):
+        began = time.monotonic()
+        frames = read_frames(path, files.topology, stride=request.stride)
+        reading += time.monotonic() - began
+        counts[path.name] = n = len(frames.positions)
+        few, more = (min(count, n) for count in PROBES)
+        (first_s, first_mib), (last_s, last_mib) = (
+            _probe(request, files, path.name, frames, count) for count in (few, more)
+        )
+        further = (n - more) / max(more - few, 1)
+        seconds += last_s + further * max(last_s - first_s, 0.0)
+        disk += last_mib + further * (last_mib - first_mib)
+        most = max(most, frames.positions.nbytes / BYTES_PER_MIB)
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KIB_PER_MIB
+    return AnalyzeCost(
+        counts, (reading + seconds) / S_PER_MIN, reading, memory + COPIES * most, disk
+    )
+
+
+def _probe(
+    request: AnalyzeRequest, files: AnalyzeFiles, name: str, frames: DryFrames, count: int
+) -> tuple[float, float]:
+    """Return time [s] and disk [MiB] of an analysis of the first frames."""
+    first = replace(frames, positions=frames.positions[:count], times=frames.times[:count])
+    with tempfile.TemporaryDirectory() as scratch:
+        out, began = Path(scratch), time.monotonic()
+        write_analysis(replace(request, out=out), files, [(name, first)])
+        passed = time.monotonic() - began
+        size = sum(path.stat().st_size for path in out.iterdir())
+    return passed, size / BYTES_PER_MIB

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: MIT
+"""What the preparation of a complex will decide and take: hydrogens and one AM1 step, aside."""
+
+from __future__ import annotations
+
+import json
+import resource
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from merrow.ambertools.molecule import InputMolecule
+from merrow.ambertools.prepare import is_known
+from merrow.ambertools.programs import run_program
+from merrow.binding.prepare.complex import ComplexRequest, chain_names, changes, check_request
+from merrow.binding.prepare.pose import waters_to_keep
+from merrow.binding.prepare.protonate import protonate
+
+AM1_STEPS: Final = 10, 200
+"""Steps of the geometry by AM1, with which charges begin: of a rigid and of a floppy ligand."""
+WATERS_PER_ANGSTROM3: Final = 0.029
+"""In a box that tleap has just filled: below the density of water."""
+VDW: Final = 3.0
+"""tleap measures the solute by the spheres of its atoms, which adds so much to an edge [Å]."""
+ANGSTROM3_PER_ATOM: Final = 9.0
+"""Of an atom of the protein, hydrogens too."""
+TLEAP_S_PER_ATOM: Final = 3e-4
+"""Of all runs of tleap together [s], measured."""
+MIB_PER_ATOM: Final = 5e-4
+"""Of all files together, measured."""
+KIB_PER_MIB, S_PER_MIN = 1024, 60.0
+SQM: Final = """one step
+ &qmmm
+  qm_theory='AM1', qmcharge={charge}, maxcyc=0, scfconv=1.d-10,
+ /
+"""
+
+
+@dataclass(frozen=True)
+class ComplexCost:
+    """What will be decided, and what it will take on this machine.
+
+    Attributes:
+        chains: Chains of the protein.
+        smiles, charge: The ligand and its charge [e].
+        waters: Waters of the box, about; 0 without one.
+        changes: What is decided about the protein, by kind.
+        least_minutes, most_minutes: Wall time [min]; they differ by the steps of AM1.
+        memory_mib, disk_mib: Memory and disk, about [MiB].
+    """
+
+    chains: list[str]
+    smiles: str
+    charge: int
+    waters: int
+    changes: dict[str, list[Any]]
+    least_minutes: float
+    most_minutes: float
+    memory_mib: float
+    disk_mib: float
+
+    def to_json(self) -> str:
+        """Return all numbers as JSON."""
+        return json.dumps(asdict(self), indent=2, allow_nan=False) + "\n"
+
+
+def complex_cost(request: ComplexRequest) -> ComplexCost:
+    """Check a request as `prepare_complex` does, decide the protonation and time a step of AM1.
+
+    Raises:
+        InputError: The input would have to be guessed at, or the folder is in use.
+        UnsupportedPhysicsError: The method cannot treat what is in the files.
+        MissingComponentError: AmberTools or PDB2PQR is not here.
+        MerrowError: A program failed.
+    """
+    protein, molecule, _ = check_request(request)
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as scratch:
+        whole = protonate(protein, ph=request.ph, folder=Path(scratch))
+        places = _positions(whole.pdb, molecule)
+        hydrogens = time.monotonic() - began
+        step = 0.0
+        if request.charges != "file" and not is_known(molecule, charges=request.charges):
+            step = _am1_step(molecule, Path(scratch))
+    kept, _ = waters_to_keep(protein, molecule)
+    around = [] if request.waters == "none" else [water.positions()[:1] for water in kept]
+    waters = 0 if request.implicit else _waters(places, around, request.buffer)
+    n_atoms = len(places) + 3 * waters
+    least, most = (
+        (hydrogens + steps * step + TLEAP_S_PER_ATOM * n_atoms) / S_PER_MIN for steps in AM1_STEPS
+    )
+    usage = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    memory = sum(one.ru_maxrss for one in usage) / KIB_PER_MIB
+    return ComplexCost(
+        chains=chain_names(protein),
+        smiles=molecule.smiles,
+        charge=molecule.charge,
+        waters=waters,
+        changes=changes(protein, whole),
+        least_minutes=least,
+        most_minutes=most,
+        memory_mib=memory,
+        disk_mib=MIB_PER_ATOM * n_atoms,
+    )
+
+
+def _positions(pdb: Path, molecule: InputMolecule) -> np.ndarray:
+    """Return all atoms of the complex [Å], shape (n, 3)."""
+    lines = (line for line in pdb.read_text().splitlines() if line.startswith("ATOM"))
+    protein = [[float(line[k : k + 8]) for k in (30, 38, 46)] for line in lines]
+    return np.concatenate([np.array(protein), molecule.positions])
+
+
+def _waters(places: np.ndarray, around: list[np.ndarray], buffer: float) -> int:
+    """Return how many waters a box will contain, about.
+
+    Args:
+        places: Atoms of the complex [Å], shape (n, 3).
+        around: Crystal waters that are kept [Å], each shape (1, 3).
+        buffer: Water around all of these [Å].
+    """
+    edges = np.ptp(np.concatenate([places, *around]), axis=0) + VDW + 2.0 * buffer
+    volume = float(np.prod(edges))
+    return round(WATERS_PER_ANGSTROM3 * (volume - ANGSTROM3_PER_ATOM * len(places)))
+
+
+def _am1_step(molecule: InputMolecule, folder: Path) -> float:
+    """Return the time of one energy and gradient by AM1 [s]."""
+    rows = (
+        f"{number} {molecule.mol.GetAtomWithIdx(i).GetSymbol()} {x:.6f} {y:.6f} {z:.6f}"
+        for i, (number, (x, y, z)) in enumerate(
+            zip(molecule.numbers, molecule.positions, strict=True)
+        )
+    )
+    (folder / "sqm.in").write_text(SQM.format(charge=molecule.charge) + "\n".join(rows) + "\n")
+    began = time.monotonic()
+    run_program("sqm", ["-O", "-i", "sqm.in", "-o", "sqm.out"], folder=folder, log="sqm.log")
+    return time.monotonic() - began

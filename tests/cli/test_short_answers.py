@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: MIT
+"""Does every command answer in at most fifteen lines of eighty columns? What is left out says so.
+
+Numbers are noise: the runs are as short as they can be. `merrow init` prints files, no answers.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from short_answers import assert_short
+from short_runs import short_run
+
+from merrow.ambertools.programs import find_program
+from merrow.errors import MissingComponentError
+from tiny_settings import TINY
+
+TINY_WORDS = [
+    word
+    for key, value in TINY.items()
+    for word in ("--set", f"{key}={'null' if value is None else value}")
+]
+GAS = """gas phase
+ &cntrl imin=0, nstlim=4, tempi=300.0, ntb=0, cut=999.0, ntpr=2, nscm=0, ifmlp=1 /
+ &mlp animask=':1', potential='mm' /
+"""
+LONG_NAME = "a_trajectory_whose_name_is_long.nc"
+
+
+@pytest.fixture
+def tools():
+    """AmberTools."""
+    try:
+        find_program("MMPBSA")
+    except MissingComponentError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(autouse=True)
+def _narrow(monkeypatch):
+    """A terminal of 80 columns, also for what asks how wide it is."""
+    monkeypatch.setenv("COLUMNS", "80")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "models list",
+        "models describe ani1ccx",
+        "models describe mm",
+        "doctor",
+        "--version",
+    ],
+)
+def test_what_looks_around(merrow, words):
+    assert_short(merrow(*words.split()))
+
+
+def test_energy_and_bench(merrow, files):
+    gas = ("-p", files["gas"], "-c", files["gas_crd"])
+    assert_short(merrow("energy", *gas, "--ml-mask", ":1", "--potential", "ani1ccx"), "total")
+    wet = ("-p", files["wet"], "-c", files["wet_crd"], "--ml-mask", ":1", "--cutoff", "8")
+    few = ("--potential", "mm", "--minutes", "0.2", "--processes", "1")
+    assert_short(merrow("bench", *wet, *few, "--out", "bench"), "ns/day", "report bench/bench.html")
+
+
+def test_md_and_its_status(merrow, files):
+    Path("mdin").write_text(GAS)
+    given = ("-p", files["gas"], "-c", files["gas_crd"])
+    assert_short(merrow("md", *given), "4 steps", "continue from restrt")
+    assert_short(merrow("status", "."), "dynamics, finished")
+
+
+def test_constant_energy(merrow, files):
+    given = ("-p", files["gas"], "-c", files["gas_crd"], "--ml-mask", ":1", "--out", "nve")
+    words = ("--potential", "ani1ccx", "--time", "0.12", "--dt", "0.25,0.5")
+    assert_short(merrow("validate", "nve", *given, *words), "passed: all", "report nve/nve.html")
+    failing = ("--potential", "mm", "--time", "0.3", "--dt", "1.0,2.0")
+    assert_short(merrow("validate", "nve", *given, *failing), "not passed", "FAILED", code=1)
+
+
+def test_simulate_its_dry_run_and_its_status(merrow, files):
+    short = ("--minimisation", "5", "--equilibration", "0.04", "--length", "0.008", "-q")
+    more = ("--chunk", "0.004", "--frame-interval", "0.004", "--timestep", "0.001")
+    given = ("-p", files["wet"], "-c", files["wet_crd"], "--ml-mask", ":1", "--cutoff", "8")
+    words = ("simulate", *given, "--potential", "mm", *short, *more, "--mm-reference", "-o", "out")
+    assert_short(merrow(*words), "ml_mm: 0.008 ps", "next: look at out/ml_mm")
+    assert_short(merrow("status", "out"), "simulation, mm, finished")
+
+
+def test_the_command_after_a_simulation_of_a_protein_is_one_that_a_shell_understands(systems):
+    from merrow.cli.simulate import _next  # noqa: PLC0415
+
+    given = {"prmtop": systems / "helix_complex.prmtop", "inpcrd": "helix.inpcrd"}
+    lines = _next(given | {"ml_mask": ":1", "mm_reference": True}, Path("out"))
+    assert all(line.endswith(" \\") for line in lines[:-1])
+    assert "\n".join(lines).replace(" \\\n", "").split()[1:3] == ["merrow", "analyze"]
+
+
+def test_analyze_with_a_reference_and_a_crystal(merrow, systems):
+    prmtop, inpcrd = systems / "helix_complex.prmtop", systems / "helix_complex.inpcrd"
+    short_run(prmtop, inpcrd, Path(LONG_NAME), frames=12)
+    words = ("analyze", "-p", prmtop, "-y", LONG_NAME, "--ligand-mask", ":1", "--out", "out")
+    more = ("--mm-reference", LONG_NAME, "--pdb", systems / "helix.pdb")
+    assert_short(merrow(*words, *more), "RMSD protein backbone", "report out/analysis.html")
+    assert_short(merrow("status", "out"), "analysis of a complex")
+
+
+def test_mmpbsa_by_both_methods_with_a_reference(merrow, tools, systems):
+    prmtop = systems / "complex.prmtop"
+    short_run(prmtop, systems / "complex.inpcrd", Path(LONG_NAME), frames=10)
+    words = ("mmpbsa", "-p", prmtop, "-y", LONG_NAME, "--ligand-mask", ":GST", "--out", "out")
+    more = ("--method", "gb,pb", "--mm-reference", LONG_NAME)
+    assert_short(merrow(*words, *more), "ML/MM − MM by MM-GBSA", "report out/mmpbsa.html")
+    assert_short(merrow("status", "out"), "binding energy of :GST")
+    assert_short(merrow("report", "out", "out"), "gb")
+
+
+@pytest.mark.slow
+def test_prepare_complex(merrow, tools, systems):
+    pytest.importorskip("pdb2pqr")
+    files = ("--protein", systems / "helix.pdb", "--ligand", systems / "helix_ligand.sdf")
+    words = ("prepare", "complex", *files, "--remove", "CL", "--out", "helix", "--implicit")
+    assert_short(merrow(*words), "sander and OpenMM agree", "files in helix")
+    assert_short(merrow("status", "helix"), "prepared complex")
+
+
+@pytest.mark.slow
+def test_hydration_and_a_campaign(merrow, systems):
+    gas = (systems / "methane.prmtop", systems / "methane.inpcrd")
+    words = ("hydration", *gas, "--solvate", "tip3p", "--potential", "mm", *TINY_WORDS)
+    assert_short(merrow(*words, "--repeats", "2", "--out", "run"), "ΔG(hydration) =")
+    assert_short(merrow("status", "run"), "ΔG(hydration) =")
+    assert_short(merrow("report", "run"), "ΔG(hydration) =")
+    assert_short(merrow("report", "run", "run"), "ΔG(hydration)")
+    names = [f"{name}_{k}" for name in ("methane", "methanol") for k in range(4)]
+    for name in names:
+        for end in ("prmtop", "inpcrd"):
+            shutil.copy(systems / f"{name.split('_')[0]}.{end}", f"{name}.{end}")
+    rows = "".join(f"{name},{name}.prmtop,{name}.inpcrd,-1.0\n" for name in names)
+    Path("set.csv").write_text(f"name,prmtop,inpcrd,expt_kcal\n{rows}")
+    run = ("campaign", "run", "set.csv", "--potential", "mm", "--executor", "serial")
+    assert_short(merrow(*run, *TINY_WORDS, "--repeats", "2", "--out", "set"), "report.html")
+    assert_short(merrow("campaign", "report", "set"), "report.html")
+    assert_short(merrow("status", "set"), "8 done")
+    assert_short(merrow("report", "set", "set"), "8 numbers")
+
+
+def test_python_m_merrow_is_the_command(merrow):
+    words = [sys.executable, "-m", "merrow", "--version"]
+    told = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert (told.stdout, told.stderr) == (merrow("--version").out, "")
