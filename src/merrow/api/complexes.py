@@ -157,9 +157,8 @@ def mmpbsa(
         free_receptor, free_receptor_prmtop: The receptor by itself.
         potential, weights: What the ligand was sampled with: its energy replaces MM there.
         igb, salt, surface_tension: GB model, ionic strength [mol/l], nonpolar term [kcal/mol/Å²].
-        decompose, temperature, stride: Split by residue; for the interaction entropy [K]; take
-            every n-th frame.
-        interactive: Add an interactive 3-D view to the report.
+        decompose, temperature: Split by residue; for the interaction entropy [K].
+        stride, interactive: Take every n-th frame; add an interactive 3-D view to the report.
 
     Returns:
         All numbers; the table holds those with an error [kcal/mol].
@@ -169,11 +168,7 @@ def mmpbsa(
         MissingComponentError: AmberTools is not here.
     """
     request = MmpbsaRequest(
-        prmtop=Path(prmtop),
-        trajectory=Path(trajectory),
-        ligand_mask=ligand_mask,
-        out=Path(out),
-        methods=_methods(method),
+        *(Path(prmtop), Path(trajectory), ligand_mask, Path(out), _methods(method)),
         mm_reference=_path(mm_reference),
         free=free_request(
             (_path(free_ligand_prmtop), _path(free_ligand)),

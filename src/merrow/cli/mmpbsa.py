@@ -33,6 +33,9 @@ PotentialName = Annotated[
     typer.Option(help="ML potential that sampled the ligand; its energy replaces MM there."),
 ]
 
+DecomposeOption = Annotated[bool, typer.Option("--decompose", help="Split GB energies by residue.")]
+TemperatureOption = Annotated[float, typer.Option(help="For the interaction entropy [K].", min=1.0)]
+
 
 def mmpbsa(
     prmtop: Annotated[Path, typer.Option("--prmtop", "-p", help="Topology of the trajectory.")],
@@ -56,12 +59,8 @@ def mmpbsa(
     surface_tension: Annotated[
         float, typer.Option(help="Nonpolar term of GB [kcal/mol/Å²]; 0 leaves it out.", min=0.0)
     ] = 0.0072,
-    decompose: Annotated[
-        bool, typer.Option("--decompose", help="Split GB energies by residue.")
-    ] = False,
-    temperature: Annotated[
-        float, typer.Option(help="For the interaction entropy [K].", min=1.0)
-    ] = 298.15,
+    decompose: DecomposeOption = False,
+    temperature: TemperatureOption = 298.15,
     interactive: InteractiveOption = False,
     dry_run: DryRunOption = False,
     full: Annotated[bool, typer.Option("--full", help="Print everything.")] = False,
@@ -78,11 +77,7 @@ def mmpbsa(
 
     ligand, receptor = (free_ligand_prmtop, free_ligand), (free_receptor_prmtop, free_receptor)
     request = MmpbsaRequest(
-        prmtop=prmtop,
-        trajectory=trajectory,
-        ligand_mask=ligand_mask,
-        out=out,
-        methods=_methods(method),
+        *(prmtop, trajectory, ligand_mask, out, _methods(method)),
         mm_reference=mm_reference,
         free=free_request(ligand, receptor, potential, weights),
         stride=stride,

@@ -23,6 +23,13 @@ ReferenceOption = Annotated[
 BeforeOption = Annotated[float, typer.Option("--equilibration", help="Before production [ps].")]
 LengthOption = Annotated[float, typer.Option("--length", help="Production [ps]; may grow later.")]
 
+FrictionOption = Annotated[
+    float, typer.Option("--friction", help="Friction of the thermostat [1/ps].")
+]
+RestraintOption = Annotated[
+    float, typer.Option("--restraint", help="k of k·d² in heating [kcal/mol/Å²].")
+]
+
 
 def simulate(
     prmtop: Annotated[Path, typer.Option("--prmtop", "-p", help="Topology, solvated.")],
@@ -44,14 +51,10 @@ def simulate(
     timestep_ps: Annotated[float, typer.Option("--timestep", help="Time step [ps].")] = 0.002,
     temperature_k: Annotated[float, typer.Option("--temperature", help="Temperature [K].")] = 300.0,
     pressure_bar: Annotated[float, typer.Option("--pressure", help="Pressure [bar].")] = 1.0,
-    friction_per_ps: Annotated[
-        float, typer.Option("--friction", help="Friction of the thermostat [1/ps].")
-    ] = 2.0,
+    friction_per_ps: FrictionOption = 2.0,
     cutoff_angstrom: Annotated[float, typer.Option("--cutoff", help="Cutoff [Å].")] = 9.0,
     minimisation: Annotated[int, typer.Option(help="Most steps of each minimisation.")] = 1000,
-    restraint_kcal_per_angstrom2: Annotated[
-        float, typer.Option("--restraint", help="k of k·d² in heating [kcal/mol/Å²].")
-    ] = 5.0,
+    restraint_kcal_per_angstrom2: RestraintOption = 5.0,
     seed: Annotated[int, typer.Option(help="Random seed.")] = 2025,
     platform: PlatformOption = "auto",
     mm_kernel: KernelOption = "auto",

@@ -12,6 +12,13 @@ import typer
 from merrow.errors import InputError, NumericsError
 from merrow.settings import one_of
 
+PlatformOption = Annotated[
+    str, typer.Option(help="OpenMM platform; Reference computes in double precision.")
+]
+PrecisionOption = Annotated[
+    str, typer.Option(help="Arithmetic of the potential, float32 or float64.")
+]
+
 app = typer.Typer(help="Validate the engine with your own files.", no_args_is_help=True)
 
 
@@ -38,12 +45,8 @@ def nve(
     time: Annotated[float, typer.Option(help="Length of each trajectory [ps].")] = 5.0,
     dt: Annotated[str, typer.Option(help="Time steps [fs].")] = "0.25,0.5,1.0",
     water: Annotated[str, typer.Option(help="rigid or flexible.")] = "rigid",
-    precision: Annotated[
-        str, typer.Option(help="Arithmetic of the potential, float32 or float64.")
-    ] = "float32",
-    platform: Annotated[
-        str, typer.Option(help="OpenMM platform; Reference computes in double precision.")
-    ] = "Reference",
+    precision: PrecisionOption = "float32",
+    platform: PlatformOption = "Reference",
     temperature: Annotated[
         float, typer.Option(help="Temperature [K] of velocities, where there are none.")
     ] = 300.0,
