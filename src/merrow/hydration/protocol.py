@@ -194,7 +194,6 @@ PROTOCOLS: dict[str, Protocol] = {
             name="demo",
             route="endpoint",
             n_waters=290,
-            target_stderr_kcal=0.4,
             maximum_minutes=12.0,
             endstate_water_ps=12.0,
             gas_ps=10.0,
