@@ -17,14 +17,16 @@ from pathlib import Path
 from typing import Any
 
 from common import RESULTS, parser, save
-from long_runs import PLUGINS, commands, make_inputs
+from long_runs import PLUGINS, SIGNS, commands, make_inputs
 from terminal import Stopped, stop_by_hand
 
 TIMES = 10
 LONGEST = 3.0
 """Within so long every verb must have ended [s]."""
 SPREAD = 8.0
-"""Ctrl-C comes within so long of the start [s]; torch and OpenMM load in the first of them."""
+"""Every other time Ctrl-C comes within so long of the start, where torch and OpenMM load [s]."""
+WORKING = 4.0
+"""The other times it comes within so long of the first sign of work [s]."""
 
 
 def main() -> None:
@@ -48,25 +50,38 @@ def main() -> None:
             if end is not None and time.monotonic() > end:
                 save("ctrl_c", {"verbs": found, "summary": summary(found)})
                 return
-            moment = random.Random(f"{asked.seed} {verb} {k}").uniform(0.5, SPREAD)
-            rows.append(_row(_stopped(verb, folder, moment), moment))
+            chance = random.Random(f"{asked.seed} {verb} {k}").random()
+            rows.append(_row(_stopped(verb, folder, chance, working=k % 2 == 0), k))
             print(verb, rows[-1], flush=True)
     save("ctrl_c", {"verbs": found, "summary": summary(found)})
 
 
-def _stopped(verb: str, folder: Path, moment: float) -> Stopped:
-    """Stop a verb after so long [s] in a fresh folder; earlier where it is done by then."""
+def _stopped(verb: str, folder: Path, chance: float, *, working: bool) -> Stopped:
+    """Stop a verb in a fresh folder; earlier where it was done by then.
+
+    Args:
+        verb: The verb.
+        folder: The folder of its inputs.
+        chance: Number between 0 and 1 that the moment follows from.
+        working: Whether it is stopped at its work, or somewhere after its start.
+    """
     while True:
         shutil.rmtree(folder / "out", ignore_errors=True)
-        told = stop_by_hand(commands("out")[verb], folder, after=moment)
+        when = {"after": 0.5 + chance * (SPREAD - 0.5)}
+        if working and SIGNS[verb]:
+            when = {"then": chance * WORKING}
+        sign = SIGNS[verb] if working else ""
+        told = stop_by_hand(commands("out")[verb], folder, sign=sign, **when)
         if told.seconds is not None:
             return told
-        moment /= 2.0
+        if told.code != 0:
+            raise SystemExit(f"{verb} failed by itself: {told.seen[-2000:]}")
+        chance /= 2.0
 
 
-def _row(told: Stopped, moment: float) -> dict[str, Any]:
+def _row(told: Stopped, k: int) -> dict[str, Any]:
     return {
-        "after_s": round(moment, 2),
+        "when": "start" if k % 2 else "work",
         "seconds": round(told.seconds or 0.0, 2),
         "code": told.code,
         "told": told.last[-200:],

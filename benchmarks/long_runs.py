@@ -29,7 +29,7 @@ FRAMES = {"helix": 4000, "dimer": 400}
 """Of the trajectories that are analysed, so that it takes some seconds."""
 SIGNS = {
     "hydration": "sampling",
-    "campaign run": "sampling",
+    "campaign run": "preparing",
     "md": "step",
     "simulate": "heat",
     "analyze": "",
@@ -66,13 +66,14 @@ def commands(out: str) -> dict[str, list[str]]:
         out: Name of the folder that it writes.
     """
     wet = ["-p", "wet.prmtop", "-c", "wet.inpcrd", "--ml-mask", ":1"]
+    solvated = ["wet.prmtop", "wet.inpcrd", "--ml-mask", ":1"]
     network = ["--potential", POTENTIAL]
     helix = ["-p", str(SYSTEMS / "helix_complex.prmtop"), "-y", "helix.nc", "--ligand-mask", ":1"]
     dimer = ["-p", str(SYSTEMS / "complex.prmtop"), "-y", "dimer.nc", "--ligand-mask", ":GST"]
     structure = ["--protein", str(SYSTEMS / "helix.pdb"), "--remove", "CL"]
     ligand = ["--ligand", str(SYSTEMS / "helix_ligand.sdf")]
     words = {
-        "hydration": ["hydration", "CO", *network, "--out", out],
+        "hydration": ["hydration", *solvated, *network, "--set", "cutoff_angstrom=7", "--out", out],
         "campaign run": ["campaign", "run", "set.csv", *network, "--out", out],
         "md": ["md", "-O", "-p", "wet.prmtop", "-c", "wet.inpcrd", "-r", f"{out}.rst"],
         "simulate": ["simulate", *wet, *network, "--cutoff", "8", "--out", out],

@@ -20,6 +20,8 @@ from fault_runs import MARK, marked
 
 PATIENCE = 60.0
 """A command that has not ended so long after Ctrl-C hangs [s]."""
+START = 300.0
+"""One that has not shown its sign after so long is ended [s]."""
 BURIAL = 2.0
 """What is killed may need so long to go [s]."""
 CTRL_C = b"\x03"
@@ -48,7 +50,13 @@ class Stopped:
 
 
 def stop_by_hand(
-    words: Sequence[str], folder: Path, *, after: float = 0.0, sign: str = "", mark: str = "stop"
+    words: Sequence[str],
+    folder: Path,
+    *,
+    after: float = 0.0,
+    sign: str = "",
+    then: float = 0.0,
+    mark: str = "stop",
 ) -> Stopped:
     """Run a command in a pseudo-terminal and type Ctrl-C.
 
@@ -56,7 +64,8 @@ def stop_by_hand(
         words: The command.
         folder: Where it runs.
         after: Wait so long before Ctrl-C [s].
-        sign: Wait besides until the terminal has shown this.
+        sign: Wait until the terminal has shown this, too,
+        then: and so long after it [s].
         mark: Name by which its processes are known.
     """
     master, slave = pty.openpty()
@@ -73,14 +82,16 @@ def stop_by_hand(
         preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509
     ) as process:
         os.close(slave)
-        seen, typed = "", None
+        seen, shown, typed = "", None, None
         while process.poll() is None:
             seen += _read(master)
             now = time.monotonic()
-            if typed is None and now - began >= after and sign in seen:
+            if shown is None and now - began >= after and sign in seen:
+                shown = now
+            if typed is None and shown is not None and now - shown >= then:
                 typed = now
                 os.write(master, CTRL_C)
-            if now - (typed or began) > PATIENCE:
+            if now - (typed or began) > (PATIENCE if typed else START):
                 os.killpg(process.pid, signal.SIGKILL)
         ended = time.monotonic()
         seen += _read(master)

@@ -225,6 +225,7 @@ def _other(path: Path, topology: AmberTopology, atoms: IntArray) -> tuple[Array,
             f"{path.name} is not NetCDF, so MDAnalysis is needed to read it: "
             "`pip install 'merrow[analysis]'`."
         ) from error
+    warnings.simplefilter("ignore")  # once more: when it is imported it sets filters of its own
     ascii_format = _is_mdcrd(path)
     reader_of = get_reader_for(str(path), format="TRJ" if ascii_format else None)
     with reader_of(str(path), **({"n_atoms": len(topology)} if ascii_format else {})) as reader:

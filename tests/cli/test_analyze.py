@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -148,3 +150,25 @@ def test_analyze_refuses(merrow, systems, helix, crystal_motion, words, told):
     assert len(answer.err.splitlines()) == 1
     assert told in answer.err
     assert list(Path.cwd().iterdir()) == []
+
+
+def test_a_reader_of_another_format_keeps_its_warnings_to_itself(helix, tmp_path):
+    """In a process of its own: MDAnalysis sets filters of warnings when it is imported."""
+    mda = pytest.importorskip("MDAnalysis")
+    prmtop, inpcrd, _ = helix
+    start = read_coordinates(inpcrd).positions
+    universe = mda.Universe.empty(len(start), trajectory=True)
+    with mda.Writer(str(tmp_path / "run.dcd"), n_atoms=len(start)) as writer:
+        for k in range(12):
+            universe.atoms.positions = start + 0.01 * k
+            writer.write(universe.atoms)
+    words = ("analyze", "-p", prmtop, "-y", "run.dcd", "--out", "out")
+    told = subprocess.run(
+        [sys.executable, "-m", "merrow", *map(str, words)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert told.stderr == ""
+    assert told.stdout.startswith("run.dcd: 12 frames")
