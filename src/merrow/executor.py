@@ -171,7 +171,7 @@ def process_pool(
                 pool.submit(os.getpid)
         yield pool
     except BaseException:
-        for worker in tuple(pool._processes):  # a shutdown would wait for what they do
+        for worker in tuple(pool._processes or ()):  # a shutdown would wait for what they do
             end_tree(worker)
         pool.shutdown(cancel_futures=True)
         raise

@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from merrow.executor import process_pool
+
 SCRIPT = """
 import os
 from merrow.executor import process_pool
@@ -69,3 +71,13 @@ with subprocess_pool(2, given) as pool:
 
 def test_each_process_has_an_environment_of_its_own(tmp_path):
     assert said_by(tmp_path, ENVIRONMENTS) == ["True", "None", "one", "two"]
+
+
+def test_an_error_after_the_pool_was_shut_down_is_the_one_that_is_seen():
+    def report() -> None:
+        with process_pool(2) as pool:
+            pool.shutdown()
+            raise ValueError("of the report")
+
+    with pytest.raises(ValueError, match="of the report"):
+        report()
