@@ -16,7 +16,7 @@ from merrow.engine.simulation import exact_platform
 from merrow.errors import InputError, NumericsError
 from merrow.potentials.interface import Array
 from merrow.report.notebook import html_table
-from merrow.system.box import box_for_cutoff
+from merrow.system.box import box_for_cutoff, refuse_lone_box
 from merrow.system.build import base_system, hybrid_system
 from merrow.system.configuration import read_configuration
 from merrow.system.images import together
@@ -119,6 +119,8 @@ def single_point(request: SinglePoint) -> EnergyResult:
     if topology.has_box:
         cell = box_for_cutoff(topology, coordinates, request.cutoff, source=request.inpcrd)
         box = cell * NM_PER_ANGSTROM
+    elif coordinates.lengths is not None:
+        refuse_lone_box(topology, request.inpcrd)
     nonbonded = _nonbonded(request, cell)
     platform = exact_platform(box, nonbonded.cutoff) if request.double else "CPU"
     positions = coordinates.positions * NM_PER_ANGSTROM

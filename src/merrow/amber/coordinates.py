@@ -11,13 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.io import netcdf_file
 
+from merrow.amber.netcdf import AMBER_VELOCITY, numbers
 from merrow.errors import InputError
 from merrow.files import atomic_write
 
 Array = NDArray[np.float64]
-
-AMBER_VELOCITY: Final = 20.455
-"""AMBER's unit of velocity in Å/ps: Å per (1/20.455 ps)."""
 
 WIDTH: Final = 12
 """Characters of one number in rst7."""
@@ -148,26 +146,16 @@ def _read_netcdf(path: Path) -> Coordinates:
     """Read a NetCDF restart in AMBER's convention."""
     try:
         with netcdf_file(path, "r", mmap=False) as file:
-            arrays = {
-                name: np.array(file.variables[name][:], dtype=np.float64)
+            positions, velocities, lengths, angles = (
+                numbers(file, name, path)
                 for name in ("coordinates", "velocities", "cell_lengths", "cell_angles")
-                if name in file.variables
-            }
-            scale = float(getattr(file.variables.get("velocities"), "scale_factor", 1.0))
+            )
+    except InputError:
+        raise
     except Exception as error:
         raise InputError(f"{path} is a damaged NetCDF file ({error}).") from error
-    positions = arrays.get("coordinates")
     if positions is None or positions.ndim != 2:
         raise InputError(f"{path} contains no single set of coordinates: give a restart file.")
-    velocities = arrays.get("velocities")
-    lengths, angles = arrays.get("cell_lengths"), arrays.get("cell_angles")
     if lengths is None or angles is None or lengths.min() <= 0.0:
         lengths = angles = None
-    # The scale is stored in single precision, so the exact one is used where it is meant.
-    exact = AMBER_VELOCITY if abs(scale - AMBER_VELOCITY) < 1e-4 else scale
-    return Coordinates(
-        positions=positions,
-        velocities=None if velocities is None else velocities * exact,
-        lengths=lengths,
-        angles=angles,
-    )
+    return Coordinates(positions=positions, velocities=velocities, lengths=lengths, angles=angles)

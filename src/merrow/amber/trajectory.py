@@ -21,7 +21,8 @@ from typing import Any, Self
 import numpy as np
 from scipy.io import netcdf_file
 
-from merrow.amber.coordinates import AMBER_VELOCITY, Array, Coordinates
+from merrow.amber.coordinates import Array, Coordinates
+from merrow.amber.netcdf import AMBER_VELOCITY, numbers
 from merrow.amber.topology import AmberTopology, IntArray
 from merrow.errors import InputError
 from merrow.files import atomic_write
@@ -125,14 +126,17 @@ def read_restart_metadata(path: Path) -> RestartMetadata:
         with netcdf_file(path, "r", mmap=False) as file:
             reference, centre = getattr(file, REFERENCE, None), getattr(file, CENTRE, None)
             grid, owner = getattr(file, GRID, None), getattr(file, OWNER, None)
+            time = numbers(file, "time", path)
             return RestartMetadata(
-                time=float(file.variables["time"][...]) if "time" in file.variables else 0.0,
+                time=0.0 if time is None else float(time.ravel()[0]),
                 step=int(getattr(file, STEP, 0)),
                 reference=None if reference is None else float(reference),
                 centre=None if centre is None else tuple(float(one) for one in centre),
                 grid=None if grid is None else tuple(int(one) for one in grid),
                 owner=None if owner is None else owner.decode(),
             )
+    except InputError:
+        raise
     except Exception as error:
         raise InputError(f"{path} has no time, or it is damaged ({error}).") from error
 
@@ -244,8 +248,7 @@ def read_trajectory(
         raise InputError(f"there is no trajectory {path}.")
     try:
         with netcdf_file(path, "r", mmap=False) as file:
-            variables = file.variables
-            place = variables.get("coordinates")
+            place = file.variables.get("coordinates")
             if place is None or len(place.shape) != 3:
                 raise InputError(
                     f"{path} is no AMBER NetCDF trajectory: it has no frames of coordinates."
@@ -253,18 +256,16 @@ def read_trajectory(
             if topology is not None:
                 check_atoms(path, place.shape[1], topology)
             chosen = slice(None) if atoms is None else np.asarray(atoms, dtype=np.int64)
-            positions = np.array(place[:][:, chosen], dtype=np.float64)
+            positions = numbers(file, "coordinates", path, part=(slice(None), chosen))
             times, lengths, angles = (
-                np.array(variables[name][:], dtype=np.float64) if name in variables else None
-                for name in ("time", "cell_lengths", "cell_angles")
+                numbers(file, name, path) for name in ("time", "cell_lengths", "cell_angles")
             )
     except InputError:
         raise
     except Exception as error:
         raise InputError(f"{path} is a damaged NetCDF trajectory ({error}).") from error
-    return Trajectory(
-        np.zeros(len(positions)) if times is None else times, positions, lengths, angles
-    )
+    frames = np.asarray(positions)
+    return Trajectory(np.zeros(len(frames)) if times is None else times, frames, lengths, angles)
 
 
 def check_atoms(path: Path, n_atoms: int, topology: AmberTopology) -> None:

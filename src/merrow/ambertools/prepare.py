@@ -48,6 +48,9 @@ GAFF_ELEMENTS: Final = frozenset({1, 6, 7, 8, 9, 15, 16, 17, 35, 53})
 
 PRODUCTS: Final = ("gas.prmtop", "gas.inpcrd", "ligand.mol2", "ligand.frcmod")
 
+BROKEN: Final = 1.3
+"""Length of a bond over the sum of the covalent radii from which on it is broken."""
+
 PARMCHK_RUNS: Final = 40
 """Runs of parmchk2 after which an atom type that it takes for unknown is so."""
 
@@ -110,6 +113,8 @@ def parametrize(
         _run_ambertools(molecule, charges, gaff, folder)
         _check_result(molecule, folder)
         _store(folder, shelf)
+    if charges in ("bcc", "abcg2"):
+        _refuse_rearranged(molecule, folder / "sqm.out")
     shift = float(json.loads((folder / "charges.json").read_text())["charge_shift_e"])
     logger.info(
         "charges (%s) of %s shifted by %+.6f e in all to add up to its formal charge %+d.",
@@ -225,6 +230,32 @@ def _write_frcmod(molecule: InputMolecule, types: str, folder: Path) -> None:
         f"parmchk2 does not know the atom type {unknown[0]} of its own {types}: use another "
         "version of AmberTools, or prepare a prmtop with parameters of your own."
     )
+
+
+def _refuse_rearranged(molecule: InputMolecule, log: Path) -> None:
+    """Refuse charges of a structure whose bonds broke while AM1 minimised it in gas.
+
+    A zwitterion may move a proton there, and gets the charges of its neutral form without a word.
+
+    Raises:
+        UnsupportedPhysicsError: A bond is longer than `BROKEN` times the sum of the radii.
+    """
+    final = log.read_text().rpartition("Final Structure")[2] if log.is_file() else ""
+    rows = re.findall(r"^ *QMMM: +\d+ +\d+ +[A-Za-z]+((?: +-?\d+\.\d+){3})", final, flags=re.M)
+    if len(rows) != len(molecule.numbers):
+        return  # an ion of one atom, or a log of another version
+    places = np.array([row.split() for row in rows], dtype=np.float64)
+    radius = Chem.GetPeriodicTable().GetRcovalent
+    for bond in molecule.mol.GetBonds():
+        ends = bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()
+        length = float(np.linalg.norm(places[ends[0]] - places[ends[1]]))
+        if length > BROKEN * sum(radius(molecule.numbers[i]) for i in ends):
+            one, two = (f"{molecule.mol.GetAtomWithIdx(i).GetSymbol()}{i + 1}" for i in ends)
+            raise UnsupportedPhysicsError(
+                f"AM1 breaks the bond {one}-{two} of {molecule.smiles} in gas ({length:.2f} Å), as "
+                "where a proton moves in a zwitterion, so that its charges would be those of "
+                "another molecule: give a mol2 file with charges of your own, and --charges file."
+            )
 
 
 def _refuse_missing_parameters(molecule: InputMolecule, frcmod: Path) -> None:

@@ -7,8 +7,6 @@ remembered with its line, and the other rows are computed.
 
 from __future__ import annotations
 
-import csv
-import io
 import logging
 import math
 import re
@@ -17,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from merrow.errors import InputError
+from merrow.tables import Table, read_table
 from merrow.units import KCAL_PER_KJ
 
 MODELS = ("abcg2", "bcc", "file")
@@ -76,17 +75,12 @@ def read_rows(path: Path, columns: Mapping[str, str]) -> list[Row]:
     Raises:
         InputError: The file cannot be read, lacks columns, or has a name twice.
     """
-    text, above = _below_comments(_text(path))
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True, delimiter=_separator(text))
-    try:
-        keys = _columns(path, tuple(reader.fieldnames or ()), columns)
-        rows = [
-            _row(above + reader.line_num, cells, keys)
-            for cells in reader
-            if any(v.strip() for v in cells.values() if isinstance(v, str))
-        ]
-    except csv.Error as error:
-        raise InputError(f"{path}, line {above + reader.line_num}: not CSV ({error}).") from error
+    table = read_table(path)
+    keys = _columns(path, table.header, columns)
+    rows = [
+        _row(line, cells, keys, table, too_long=table.is_too_long(row))
+        for (line, cells), (_, row) in zip(table.cells(), table.rows, strict=True)
+    ]
     if not rows:
         raise InputError(f"{path} has no molecule below its header.")
     seen: dict[str, Row] = {}
@@ -105,31 +99,9 @@ def folder_name(name: str) -> str:
     return re.sub(r"[^\w.,+()\[\]-]+", "_", name.strip()).lstrip(".-") or "_"
 
 
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError as error:
-        raise InputError(f"there is no table {path}; give a CSV file.") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read as text in UTF-8; give a CSV file.") from error
-
-
-def _below_comments(text: str) -> tuple[str, int]:
-    """Return a table without the lines above its header that begin with #, and their number."""
-    lines = text.splitlines(keepends=True)
-    count = next((k for k, line in enumerate(lines) if not line.startswith("#")), len(lines))
-    return "".join(lines[count:]), count
-
-
-def _separator(text: str) -> str:
-    """Return what stands between the columns of the header: a comma, a semicolon or a tab."""
-    header = text.partition("\n")[0]
-    return max(",;\t", key=header.count)
-
-
 def _columns(path: Path, header: tuple[str, ...], columns: Mapping[str, str]) -> dict[str, str]:
     """Return the column of every key that the file has."""
-    names = [name.strip() for name in header]
+    names = [name for name in header if name]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise InputError(f"{path} has the column {twice[0]!r} twice; rename one.")
@@ -146,18 +118,19 @@ def _columns(path: Path, header: tuple[str, ...], columns: Mapping[str, str]) ->
             )
     mapped = set(columns.values())
     keys = dict(columns)
-    for raw, name in zip(header, names, strict=True):
-        if (name in KEYS or _NUMBER.fullmatch(name)) and name not in mapped:
-            keys.setdefault(name, raw)
-    raws = dict(zip(names, header, strict=True))
-    keys = {key: column.strip() for key, column in keys.items()}
+    for name in (name for name in names if name not in mapped):
+        if name in KEYS or _NUMBER.fullmatch(name):
+            keys.setdefault(name, name)
+    for name in (name for name in names if name not in keys.values()):
+        if name.lower() in KEYS:  # SMILES, Name
+            keys.setdefault(name.lower(), name)
     if "name" not in keys or not any(set(source) <= set(keys) for source in SOURCES):
         raise InputError(
             f"{path} needs a column name and one of smiles, path, or prmtop and inpcrd; it has "
             f"{', '.join(names)}: say which is which with --columns name=...,smiles=...."
         )
     _check_unused(path, [name for name in names if name not in keys.values()], keys)
-    return {key: raws.get(column, column) for key, column in keys.items()}
+    return keys
 
 
 def _check_unused(path: Path, unused: Sequence[str], keys: Mapping[str, str]) -> None:
@@ -182,20 +155,19 @@ def _check_unused(path: Path, unused: Sequence[str], keys: Mapping[str, str]) ->
 
 
 def _row(
-    line: int, cells: Mapping[str | None, str | list[str] | None], keys: dict[str, str]
+    line: int, cells: Mapping[str, str], keys: dict[str, str], table: Table, *, too_long: bool
 ) -> Row:
     """Return one row, with what is wrong with it."""
 
     def cell(key: str) -> str:
-        value = cells.get(keys[key]) if key in keys else None
-        return value.strip() if isinstance(value, str) else ""
+        return cells[keys[key]] if key in keys else ""
 
     name = cell("name") or f"line {line}"
     given = {key: cell(key) for source in SOURCES for key in source if cell(key)}
     if cell("ml_mask") and "prmtop" in given:
         given["ml_mask"] = cell("ml_mask")
     try:
-        if None in cells:
+        if too_long:
             raise InputError("has more cells than the header has columns")
         if not cell("name"):
             raise InputError("has no name")
@@ -211,7 +183,7 @@ def _row(
             if place in numbers:
                 raise InputError(f"gives {found['what']} in kcal and in kJ")
             unit = 1.0 if found["unit"] == "kcal" else KCAL_PER_KJ
-            value = _number(key, cell(key))
+            value = _number(key, cell(key), table)
             numbers[place] = None if value is None else value * unit
     except InputError as error:
         return Row(line, name, given, cell("class") or None, problem=f"line {line} {error}.")
@@ -240,15 +212,13 @@ def _charge_models(text: str, given: Mapping[str, str]) -> tuple[str, ...]:
     return models
 
 
-def _number(key: str, text: str) -> float | None:
+def _number(key: str, text: str, table: Table) -> float | None:
     """Return a number; None for an empty cell."""
-    if not text:
-        return None
     try:
-        value = float(text)
+        value = table.number(text)
     except ValueError:
         value = math.nan
-    if not math.isfinite(value) or ("_stderr_" in key and value < 0):
+    if value is not None and (math.isnan(value) or ("_stderr_" in key and value < 0)):
         unit = key.rpartition("_")[2]
         raise InputError(f"has {text!r} as {key}, which is no such number [{unit}/mol]")
     return value

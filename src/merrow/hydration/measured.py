@@ -8,7 +8,6 @@ merrow: its licence is not ours to give on. Its `database.txt` can be given with
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Annotated, Final
 from pydantic import BaseModel, ConfigDict, Field
 
 from merrow.errors import InputError
-from merrow.folders import text_of
+from merrow.tables import Table, read_table, table_text
 
 FREESOLV: Final = "FreeSolv 0.52"
 YOURS: Final = "yours"
@@ -142,28 +141,30 @@ def _canonical(smiles: str | None) -> str | None:
 
 def _rows(path: Path) -> Iterator[tuple[str, str, float, float | None]]:
     """Yield SMILES, name, value and error of each row of a table."""
-    lines = [line for line in text_of(path).splitlines() if line.strip()]
+    lines = [line for line in table_text(path).splitlines() if line.strip()]
     if lines and lines[0].startswith("#") and any("; " in line for line in lines):
-        cells = [line.split(";") for line in lines if not line.startswith("#")]
-        rows = [
-            dict(zip(("", "smiles", "name", "expt", "expt_unc"), map(str.strip, row), strict=False))
-            for row in cells
-        ]
+        told = [line.split(";") for line in lines if not line.startswith("#")]
+        rows = tuple((k, tuple(map(str.strip, row[1:5]))) for k, row in enumerate(told, 1))
+        table = Table(path, ("smiles", "name", "expt", "expt_unc"), ";", rows)
     else:
-        rows = list(csv.DictReader(lines, restval=""))
-    header = set(rows[0]) if rows else set()
-    value = next((name for name in _VALUE_COLUMNS if name in header), None)
-    if value is None or "smiles" not in header:
+        table = read_table(path)
+    value = next((name for name in _VALUE_COLUMNS if name in table.header), None)
+    if value is None or "smiles" not in table.header:
         raise InputError(
             f"{path} is no table of measured values: it needs the columns smiles and expt_kcal, or "
             "to be FreeSolv's database.txt."
         )
-    error = next((name for name in _ERROR_COLUMNS if name in header), "")
-    for number, row in enumerate(rows, 1):
-        if not row[value]:
-            continue
+    error = next((name for name in _ERROR_COLUMNS if name in table.header), None)
+    for number, ((_, row), (_, cells)) in enumerate(zip(table.cells(), table.rows, strict=True), 1):
         try:
-            spread = float(row[error]) if row.get(error) else None
-            yield row["smiles"], row.get("name", ""), float(row[value]), spread
+            found = table.number(row[value])
+            spread = None if error is None else table.number(row[error])
         except ValueError:
             raise InputError(f"{path}, molecule {number}: {row[value]!r} is no number.") from None
+        if table.is_too_long(cells) or (spread or 0.0) < 0.0:
+            raise InputError(
+                f"{path}, molecule {number}: its error is below zero, or it has more cells than "
+                "the header has columns."
+            )
+        if found is not None:
+            yield row["smiles"], row.get("name", ""), found, spread

@@ -13,7 +13,7 @@ from merrow.amber.topology import AmberTopology
 from merrow.errors import InputError
 from merrow.md.settings import MdSettings
 from merrow.potentials.interface import Array
-from merrow.system.box import box_vectors, check_width
+from merrow.system.box import box_vectors, check_width, refuse_lone_box
 from merrow.system.pme import Nonbonded, sander_pme
 from merrow.units import ANGSTROM_PER_NM, NM_PER_ANGSTROM, amber_coulomb_charge_scale
 
@@ -77,6 +77,8 @@ def box_of(
     mdin = settings.source.name
     periodic = topology.has_box if settings.periodic is None else settings.periodic
     if not periodic:
+        if settings.periodic is None and coordinates.lengths is not None:
+            refuse_lone_box(topology, inpcrd, otherwise="say ntb=0 for a run without a box, ")
         _check_without_box(settings)
         return None
     ntb = 1 if settings.pressure_bar is None else 2

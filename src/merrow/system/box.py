@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 from openmm import unit
@@ -60,6 +61,26 @@ def box_for_cutoff(
     box = box_vectors(coordinates)
     check_width(box, cutoff, f"the cutoff of {cutoff:g} Å", source=source)
     return box
+
+
+def refuse_lone_box(topology: AmberTopology, source: Path, *, otherwise: str = "") -> NoReturn:
+    """Refuse coordinates that have a box, of a prmtop that announces none (IFBOX).
+
+    sander believes the coordinates, OpenMM the prmtop: hundreds of kcal/mol lie between the two.
+
+    Args:
+        topology: The prmtop.
+        source: The coordinate file.
+        otherwise: Another way out, told first.
+
+    Raises:
+        InputError: Always.
+    """
+    raise InputError(
+        f"{source} has a box, but {topology.path} announces none (IFBOX is 0): {otherwise}write "
+        "the prmtop with it (cpptraj: parmbox, parmwrite), or the coordinates without (cpptraj: "
+        "box nobox)."
+    )
 
 
 def check_width(box: Array, cutoff: float, said: str, *, source: Path) -> None:

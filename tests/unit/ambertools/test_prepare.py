@@ -160,3 +160,17 @@ def test_charges_are_shifted_equally_and_only_by_little():
     assert [line.split()[-1] for line in new.splitlines()[1:3]] == ["0.50020000", "-0.50020000"]
     with pytest.raises(InputError, match="formal charge is \\+1"):
         prepare._normalize(text + "@<TRIPOS>BOND\n", 1)
+
+
+@pytest.mark.usefixtures("ambertools")
+def test_charges_of_a_molecule_that_am1_rearranges_are_refused(tmp_path, store):
+    """In gas a proton goes from N to O, and the charges would be those of the neutral acid."""
+    zwitterion = read_molecule("[NH3+]CCC(=O)[O-]")
+    for _ in range(2):  # the second time from the cache
+        with pytest.raises(UnsupportedPhysicsError, match=r"breaks the bond N1-H\d+ .* in gas"):
+            parametrize(zwitterion, folder=tmp_path / "am1", cache=store)
+    own = np.zeros(len(zwitterion.numbers))
+    own[[0, 5]] = 0.5, -0.5
+    given = replace(zwitterion, charges=own)
+    files = parametrize(given, charges="file", folder=tmp_path / "own", cache=store)
+    assert files.charge_shift == pytest.approx(0.0, abs=1e-9)
