@@ -34,7 +34,7 @@ def read_md_settings(path: str | Path) -> MdSettings:
     if b"\0" in raw:
         raise InputError(f"{path} is not a text file; give a sander input with -i.")
     try:
-        text = raw.decode("utf-8")
+        text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:  # an older editor's letters, in titles and comments
         text = raw.decode("latin-1")
     return md_settings(parse_mdin(text, source=path.name), path)
@@ -109,7 +109,7 @@ def _from_cntrl(c: Values) -> Values:
         "coupling_time_ps": c["tautp"],
         "collision_interval": c["vrand"],
         "seed": c["ig"],
-        "periodic": None if c["ntb"] is None and c["ntp"] == 0 else c["ntb"] != 0,
+        "periodic": _periodic(c),
         "pressure_bar": None if c["ntp"] == 0 else c["pres0"],
         "anisotropic": c["ntp"] == 2,
         "barostat_interval": c["mcbarint"],
@@ -126,6 +126,13 @@ def _from_cntrl(c: Values) -> Values:
         "wrap": c["iwrap"] == 1,
         "text_restart": c["ntxo"] == 1,
     }
+
+
+def _periodic(c: Values) -> bool | None:
+    """Return whether there is a box; None where the files tell."""
+    if c["igb"] == 6:
+        return False
+    return None if c["ntb"] is None and c["ntp"] == 0 else c["ntb"] != 0
 
 
 def _refuse_contradictions(at: str, c: Values) -> None:
@@ -157,6 +164,10 @@ def _refuse_contradictions(at: str, c: Values) -> None:
         (
             c["imin"] == 0 and ntt != 0 and c["temp0"] == 0.0,
             "temp0=0 leaves the thermostat nothing to do; use imin=1.",
+        ),
+        (
+            c["igb"] == 6 and (c["ntb"] not in (None, 0) or ntp != 0),
+            "igb=6 is a run in vacuum, without a box; use ntb=0, or take igb out.",
         ),
         (ntp != 0 and c["ntb"] not in (None, 2), f"ntp={ntp} needs ntb=2, but ntb={c['ntb']}."),
         (ntp == 0 and c["ntb"] == 2, "ntb=2 is constant pressure, which needs ntp=1 as well."),

@@ -19,12 +19,13 @@ NEUTRAL: Final = {
     "ifvari": 0,
     "imult": 0,
     "irstyp": 0,
-    "ir6": 0,
     "ifntyp": 0,
     "ixpk": 0,
     "nxpk": 0,
 }
 """Keys that pass with the value that leaves their feature off."""
+IDLE: Final = ("ir6",)
+"""Keys that mean something for groups of atoms alone."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +45,15 @@ class Restraint:
 
 
 def parse_disang(text: str, *, source: str) -> tuple[Restraint, ...]:
-    """Read the restraints of a DISANG file.
+    """Read the restraints of a DISANG file, as people and makeDIST_RST write them.
+
+    Bounds and force constants that one restraint does not tell are those of the one before it.
 
     Raises:
         InputError: A namelist is no &rst, or a key is unknown, missing or not available.
     """
     found = []
+    known: dict[str, float] = {}
     for group in parse_mdin(text, source=source).groups:
         at = f"{source} line {group.line}: "
         if group.name != "rst":
@@ -63,7 +67,10 @@ def parse_disang(text: str, *, source: str) -> tuple[Restraint, ...]:
                 f"{at}iat should name two, three or four different atoms, counted from 1; groups "
                 "of atoms are not available."
             )
-        r1, r2, r3, r4, rk2, rk3 = (_values(group, key, at)[0] for key in NUMBERS)
+        for key in NUMBERS:
+            if key in group.entries or key not in known:
+                known[key] = _values(group, key, at)[0]
+        r1, r2, r3, r4, rk2, rk3 = (known[key] for key in NUMBERS)
         if not r1 <= r2 <= r3 <= r4 or min(rk2, rk3) < 0:
             raise InputError(f"{at}needs r1 <= r2 <= r3 <= r4, and rk2 and rk3 of at least 0.")
         found.append(Restraint(atoms, (r1, r2, r3, r4), rk2, rk3))
@@ -73,7 +80,7 @@ def parse_disang(text: str, *, source: str) -> tuple[Restraint, ...]:
 
 
 def _check_keys(group: Group, at: str) -> None:
-    known = ("iat", *NUMBERS, *NEUTRAL)
+    known = ("iat", *NUMBERS, *NEUTRAL, *IDLE)
     for key, entry in group.entries.items():
         if key not in known:
             close = difflib.get_close_matches(key, known, n=1)
@@ -85,7 +92,9 @@ def _check_keys(group: Group, at: str) -> None:
 
 def _values(group: Group, key: str, at: str) -> list[float]:
     if key not in group.entries:
-        raise InputError(f"{at}&rst needs {key}; give iat, r1 to r4, rk2 and rk3 in each one.")
+        raise InputError(
+            f"{at}&rst needs {key}; give iat in each one, r1 to r4, rk2 and rk3 in the first."
+        )
     values = group.entries[key].values
     if any(isinstance(value, str | bool) for value in values):
         raise InputError(f"{at}{key} should be a number, got {values[0]!r}.")

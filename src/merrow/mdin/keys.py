@@ -55,6 +55,7 @@ _MD = ("imin", (0,))
 _NPT = ("ntp", (1, 2))
 _HEAT = ("ntt", (2, 3, 11))
 _NO_GB = "solvent models without explicit water are not available here"
+_SCALE = "the scales of 1-4 pairs are those of the prmtop; leave it out"
 _NO_TI = "for free energies along this path use `merrow hydration`"
 
 CNTRL: Final[Mapping[str, Key]] = {
@@ -183,11 +184,18 @@ CNTRL: Final[Mapping[str, Key]] = {
     "timask1": Key("", "atoms of V0 in the one-file form: the ML region"),
     "timask2": _off("", "atoms of V1", "only decoupling is available: V1 is empty"),
     "crgmask": Key("", "atoms whose charges are decoupled: the ML region"),
-    "igb": _off(0, "generalised Born", _NO_GB),
+    "igb": Key(0, "0 none, 6 vacuum, which is the same without a box", (0, 6), _NO_GB),
     "ipb": _off(0, "Poisson-Boltzmann", _NO_GB),
     "gbsa": _off(0, "surface area", _NO_GB),
     "irism": _off(0, "3D-RISM", _NO_GB),
     "saltcon": _off(0.0, "salt of generalised Born", _NO_GB),
+    "scee": _off(1.2, "scale of 1-4 electrostatics", _SCALE),
+    "scnb": _off(2.0, "scale of 1-4 Lennard-Jones terms", _SCALE),
+    "lj1264": _off(0, "12-6-4 Lennard-Jones terms"),
+    "watnam": Key("WAT", "water is found by its bonds, whatever its name", idle=True),
+    "owtnm": Key("O", "water is found by its bonds, whatever its name", idle=True),
+    "hwtnm1": Key("H1", "water is found by its bonds, whatever its name", idle=True),
+    "hwtnm2": Key("H2", "water is found by its bonds, whatever its name", idle=True),
     "dielc": _off(1.0, "dielectric constant", "leave it out"),
     "ipol": _off(0, "polarisable force fields"),
     "ibelly": _off(0, "frozen atoms", "use ntr=1 with a stiff restraint_wt"),

@@ -23,6 +23,8 @@ REDIRECTIONS = ("LISTIN", "LISTOUT", "DUMPAVE", "DISANG")
 
 _OPEN = re.compile(r"[ \t]*[&$](\w+)")
 _REDIRECTION = re.compile(r"\s*(\w+)\s*=\s*(\S+)\s*$")
+_CARDS = re.compile(r"^ *(RES|ATOM|FIND|SEARCH)[ \t\r]", re.MULTILINE)
+"""Groups of atoms in the words of older inputs."""
 _TOKEN = re.compile(
     r"""(?P<blank>\s+|![^\n]*)
     |(?P<end>/|[&$]end\b)
@@ -104,14 +106,18 @@ def parse_mdin(text: str, *, source: str) -> Mdin:
                 raise InputError(f"{source} line {start}: there is a second &{name}; keep one.")
             groups.append(Group(name, start, entries))
             line = 1 + text.count("\n", 0, position)
+            rest = text[position:].partition("\n")[0]
+            if _OPEN.match(rest) is None and "=" not in rest:
+                position += len(rest)  # words behind the end, which Fortran does not read
             continue
         end = text.find("\n", position)
         end = len(text) if end < 0 else end
-        words = text[position:end].partition("!")[0].strip()
+        words = re.split("[!#]", text[position:end])[0].strip()
         if not groups:
             title = title or words
         elif words:
-            key, value = _redirection(words, source, line)
+            cards = _CARDS.search(text, position) is not None
+            key, value = _redirection(words, source, line, cards=cards)
             files[key] = value
         position, line = end + 1, line + 1
     if not groups:
@@ -119,10 +125,15 @@ def parse_mdin(text: str, *, source: str) -> Mdin:
     return Mdin(source, text, title, tuple(groups), files)
 
 
-def _redirection(words: str, source: str, line: int) -> tuple[str, str]:
+def _redirection(words: str, source: str, line: int, *, cards: bool) -> tuple[str, str]:
     found = _REDIRECTION.match(words)
     if found and found[1].upper() in REDIRECTIONS:
         return found[1].upper(), found[2].strip("'\"")
+    if cards:
+        raise InputError(
+            f"{source} line {line}: {words!r} belongs to a group of restrained or frozen atoms, "
+            "which is not read; name its atoms by restraintmask='...', with restraint_wt."
+        )
     raise InputError(
         f"{source} line {line}: {words!r} is outside of any namelist; take it out, or close "
         "the namelist before it with a / after its last key."

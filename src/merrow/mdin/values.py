@@ -33,7 +33,7 @@ def judged(source: str, group: Group, notes: list[str]) -> Values:
     """Return all values of a namelist, the defaults among them; idle keys leave a note."""
     table = TABLES[group.name]
     values = defaults(group.name)
-    for name, entry in group.entries.items():
+    for name, entry in sorted(group.entries.items(), key=lambda item: item[0] != "type"):
         at = f"{source} line {entry.line}: "
         if name not in table:
             close = difflib.get_close_matches(name, table, n=1)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import os
 from collections.abc import Sequence
@@ -125,7 +126,8 @@ def _with_whole(arguments: Arguments, whole: Coordinates, scratch: Path) -> Argu
 def _input(asked: SanderRun, arguments: Arguments) -> SanderInput:
     """Return what the input asks of the model, with the command line's changes."""
     path = arguments.files["-i"]
-    wanted = read_input(path.read_text(encoding="latin-1"), source=path.name)
+    text = path.read_bytes().removeprefix(codecs.BOM_UTF8).decode("latin-1")
+    wanted = read_input(text, source=path.name)
     weights = asked.weights or wanted.ml.weights
     if weights is not None and not (asked.folder / weights).is_file():
         raise InputError(f"there is no weights file {weights}.")

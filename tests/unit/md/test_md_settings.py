@@ -315,6 +315,7 @@ WITH = {
     "max_spread": (NVT, 7.0),
     "max_force_spread": (NVT, 7.0),
     "on_spread": (NVT.replace("mlp_model=0", "mlp_model=0, max_spread=2.0"), "'warn'"),
+    "igb": (NVT, 6),
     "link_atoms": (NVT, 1),
     "mlp_shake": (SHAKE, 0),
     "mlp_confine": (WALL, 0),

@@ -31,6 +31,20 @@ def test_an_empty_restraint_ends_the_file():
     assert len(parse_disang(text, source="d.rst")) == 1
 
 
+def test_what_a_restraint_does_not_tell_is_that_of_the_one_before():
+    """So makeDIST_RST and makeANG_RST write their files, with comments between the restraints."""
+    text = (
+        f"#\n# 2 ALA HA  3 NME H  3.00\n &rst\n  ixpk= 0, nxpk= 0, iat= 10, 18, {WELL},\n"
+        "  ir6=1, ialtd=0,\n /\n#\n# 1 ACE C  3 NME N  3.50\n"
+        " &rst\n  iat=5, 17, r3= 3.50, r4= 4.00,  &end\n &rst iat=1,2 / the last one\n"
+    )
+    first, second, third = parse_disang(text, source="d.rst")
+    assert (first.bounds, first.rk2, first.rk3) == ((1.0, 2.0, 2.5, 4.0), 5.0, 10.0)
+    assert (second.atoms, second.bounds) == ((5, 17), (1.0, 2.0, 3.5, 4.0))
+    assert (second.rk2, second.rk3) == (5.0, 10.0)
+    assert third.bounds == second.bounds
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [

@@ -13,8 +13,8 @@ DEFAULTS = {
     "ig=71277 ntp=0 barostat=2 mcbarint=100 pres0=1.0 taup=1.0 comp=44.6 ntc=1 ntf=1 tol=1e-05 "
     "jfastw=0 ntr=0 restraint_wt=0.0 nmropt=0 iwrap=0 ioutfm=1 ntxo=2 ntpr=50 ntwx=0 ntwv=0 ntwe=0 "
     "ntwf=0 ntwprt=0 ntave=0 nrespa=1 nsnb=25 vlimit=20.0 ifmlp=0 icfe=0 clambda=0.0 klambda=1 "
-    "ifsc=0 scalpha=0.5 scbeta=12.0 igb=0 ipb=0 gbsa=0 irism=0 saltcon=0.0 dielc=1.0 ipol=0 "
-    "ibelly=0 ifqnt=0 iextpot=0 idecomp=0 icnstph=0 iamd=0 igamd=0 infe=0 itgtmd=0 isgld=0 "
+    "ifsc=0 scalpha=0.5 scbeta=12.0 igb=0 ipb=0 gbsa=0 irism=0 saltcon=0.0 scee=1.2 scnb=2.0 "
+    "lj1264=0 dielc=1.0 ipol=0 ibelly=0 ifqnt=0 iextpot=0 idecomp=0 icnstph=0 iamd=0 igamd=0 infe=0 itgtmd=0 isgld=0 "
     "numexchg=0 ifmbar=0 csurften=0 efx=0.0 efy=0.0 efz=0.0",
     "ewald": "dsum_tol=1e-05 vdwmeth=1 order=4 netfrc=1 skinnb=2.0 nbflag=1 nbtell=0 verbose=0 "
     "eedtbdns=500.0 ew_type=0 eedmeth=1 use_pme=1",
@@ -27,7 +27,7 @@ CHOICES = {
     "ntp": (0, 1, 2), "ntc": (1, 2), "ntf": (1, 2), "ntr": (0, 1), "nmropt": (0, 1),
     "iwrap": (0, 1), "ntxo": (1, 2), "ifmlp": (0, 1), "icfe": (0, 1), "ifsc": (0, 1),
     "vdwmeth": (0, 1), "mlp_model": (0, 1, 2, 3, 4), "link_atoms": (0, 1), "mlp_shake": (0, 1),
-    "mlp_confine": (0, 1),
+    "mlp_confine": (0, 1), "igb": (0, 6),
 }  # fmt: skip
 """Keys with more than one value; every other key with a list takes its default alone."""
 LIMITS = {
@@ -43,7 +43,7 @@ LIMITS = {
 IDLE = {
     *("ncyc", "ntmin", "dx0", "ntrx", "taup", "comp", "nsnb", "vlimit", "scbeta"),
     *("order", "netfrc", "skinnb", "nbflag", "nbtell", "verbose", "eedtbdns"),
-    *("anitype", "ani_natom"),
+    *("anitype", "ani_natom", "watnam", "owtnm", "hwtnm1", "hwtnm2"),
 }
 NEEDS = {
     "maxcyc": ("imin", (1,)), "nstlim": ("imin", (0,)), "dt": ("imin", (0,)), "t": ("irest", (0,)),

@@ -259,7 +259,7 @@ def test_a_line_that_is_mended_as_the_message_says_is_taken(take, wrong, remedy,
     ("wrong", "remedy", "right"),
     [
         ({"r2": 4.0, "rk3": ", rk3=1.0"}, "needs r1 <= r2 <= r3 <= r4", {"r2": 2.0}),
-        ({"r2": 2.0, "rk3": ""}, "give iat, r1 to r4, rk2 and rk3", {"rk3": ", rk3=1.0"}),
+        ({"r2": 2.0, "rk3": ""}, "give iat in each one, r1 to r4", {"rk3": ", rk3=1.0"}),
         ({"r2": 2.0, "rk3": ", rk=1.0"}, "did you mean rk3?", {"rk3": ", rk3=1.0"}),
     ],
 )

@@ -5,6 +5,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from merrow.amber.residues import AMINO_ACIDS
+
+BACKBONE: Final = frozenset({"N", "CA", "C"})
 RESIDUES: Final = {
     "HSD": "HID",
     "HSE": "HIE",
@@ -14,11 +17,14 @@ RESIDUES: Final = {
     "HISH": "HIP",
     "HISP": "HIP",
     "LYSH": "LYS",
+    "LSN": "LYN",
     "ASPH": "ASH",
+    "ASPP": "ASH",
     "GLUH": "GLH",
+    "GLUP": "GLH",
     "CYS2": "CYX",
     "NMA": "NME",
-    "NMET": "NME",
+    "NH2": "NHE",
     "MSE": "MET",
 }
 """Residue of another program → AMBER's."""
@@ -31,9 +37,17 @@ ATOMS: Final = {("ILE", "CD"): "CD1", ("MET", "SE"): "SD"}
 """Residue (AMBER's name) and atom of another program → AMBER's atom."""
 
 
-def residue_name(name: str) -> str:
-    """Return AMBER's name of a residue."""
-    return RESIDUES.get(name, name)
+def residue_name(name: str, present: frozenset[str]) -> str:
+    """Return AMBER's name of a residue.
+
+    Args:
+        name: Its name in the file; that of the end of a chain may begin with N or C.
+        present: The names of its heavy atoms: NMET is a cap in some files and methionine in others.
+    """
+    whole = present >= BACKBONE
+    if len(name) == 4 and name[0] in "NC" and name[1:] in AMINO_ACIDS and whole:
+        return name[1:]
+    return "NME" if name == "NMET" else RESIDUES.get(name, name)
 
 
 def atom_name(residue: str, name: str, present: frozenset[str]) -> str:
@@ -45,6 +59,6 @@ def atom_name(residue: str, name: str, present: frozenset[str]) -> str:
         present: All names of the residue in the file: O1 and O2 are the end of a chain only where
             there is no O.
     """
-    if name in CARBOXYLATE and "O" not in present and {"N", "CA", "C"} <= present:
+    if name in CARBOXYLATE and "O" not in present and present >= BACKBONE:
         return CARBOXYLATE[name]
     return ATOMS.get((residue, name), name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +24,12 @@ METALS: Final = frozenset({3, 4, 11, 12, 13, *range(19, 32), *range(37, 51), *ra
 SULFUR: Final = 16
 PEPTIDE_BOND: Final = 2.0
 """Longest distance C–N that is still read as a peptide bond [Å]."""
+SHORTEST: Final = 0.5
+"""Distance C–N below which positions are not in Å [Å]."""
+FARTHEST: Final = 12.0
+"""Distance between two locations of an atom from which on they belong to two residues [Å]."""
+SAME: Final = 0.1
+"""Distance within which an atom that a residue has twice is one atom [Å]."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +43,8 @@ class Residue:
         name: Residue name of the file.
         atoms: Position of each heavy atom [Å], shape (3,).
         numbers: Atomic number of each heavy atom.
+        segment: Segment of the file, as CHARMM names chains, or "".
+        ends: Whether a TER record follows it.
     """
 
     chain: str
@@ -44,6 +53,8 @@ class Residue:
     name: str
     atoms: dict[str, Array]
     numbers: dict[str, int]
+    segment: str = ""
+    ends: bool = False
 
     @property
     def label(self) -> str:
@@ -114,8 +125,9 @@ def read_protein(path: Path, *, remove: Collection[str] = ()) -> Protein:
     file = read_structure(path)
     residues, alternates, renamed, removed = [], [], [], []
     unseen = set(remove)
-    for found in file.structure.residues:
-        original, choice = _one_location(found)
+    for parts, mutated in _variants(file.structure.residues):
+        original, choice = _one_location(parts, path)
+        choice = mutated or choice
         names = {original.name, original.place}
         unseen -= names
         if names & set(remove):
@@ -176,20 +188,59 @@ def refuse_unknown(protein: Protein, others: Sequence[Residue]) -> None:
         )
 
 
-def _one_location(found: Any) -> tuple[Residue, str | None]:
-    """Return a residue with its more occupied location, and which letter that was."""
+def _variants(residues: Sequence[Any]) -> Iterator[tuple[list[Any], str | None]]:
+    """Yield each residue with its parts in the file; of two at one place the more occupied one.
+
+    A crystal may hold two amino acids at one place of the chain, told by turns or one by one.
+    """
+    for place, group in groupby(residues, lambda r: (r.chain, r.number, r.insertion_code)):
+        named: dict[str, list[Any]] = {}
+        for part in group:
+            named.setdefault(part.name.strip(), []).append(part)
+        letters = {a.altloc.strip() for parts in named.values() for p in parts for a in p.atoms}
+        if len(named) == 1 or "" in letters:
+            yield from (([part], None) for parts in named.values() for part in parts)
+            continue
+        means = {
+            name: float(np.mean([a.occupancy for p in parts for a in p.atoms]))
+            for name, parts in named.items()
+        }
+        best = max(means, key=lambda name: means[name])
+        shown = ", ".join(f"{name} {value:.2f}" for name, value in means.items())
+        label = " ".join(f"{best} {place[0]} {place[1]}{place[2]}".split())
+        yield named[best], f"{label} taken of occupancies {shown}"
+
+
+def _one_location(parts: Sequence[Any], path: Path) -> tuple[Residue, str | None]:
+    """Return a residue with its more occupied location, and which letter that was.
+
+    Raises:
+        InputError: It has an atom twice.
+    """
+    found = parts[0]
+    every = [atom for part in parts for atom in part.atoms]
     occupancy: dict[str, list[float]] = {}
-    for atom in found.atoms:
+    for atom in every:
         for letter, other in ((atom.altloc, atom), *atom.other_locations.items()):
             if letter.strip():
                 occupancy.setdefault(letter, []).append(other.occupancy)
     means = {letter: float(np.mean(values)) for letter, values in sorted(occupancy.items())}
     best = max(means, key=lambda letter: means[letter]) if means else ""
-    atoms, numbers = {}, {}
-    for atom in found.atoms:
+    atoms: dict[str, Array] = {}
+    numbers: dict[str, int] = {}
+    for atom in every:
         if atom.atomic_number > 1:
             chosen = atom.other_locations.get(best, atom) if atom.altloc != best else atom
-            atoms[atom.name] = np.array([chosen.xx, chosen.xy, chosen.xz])
+            place = np.array([chosen.xx, chosen.xy, chosen.xz])
+            main = np.array([atom.xx, atom.xy, atom.xz])
+            gap = np.linalg.norm(atoms.get(atom.name, place) - place)
+            if gap > SAME or np.linalg.norm(main - place) > FARTHEST:
+                raise InputError(
+                    f"{found.name} {found.chain} {found.number} of {path.name} has the atom "
+                    f"{atom.name} at two places: give each residue a number of its own, and each "
+                    "atom a name."
+                )
+            atoms[atom.name] = place
             numbers[atom.name] = atom.atomic_number
     residue = Residue(
         chain=found.chain.strip(),
@@ -198,6 +249,8 @@ def _one_location(found: Any) -> tuple[Residue, str | None]:
         name=found.name.strip(),
         atoms=atoms,
         numbers=numbers,
+        segment=found.segid.strip(),
+        ends=bool(parts[-1].ter),
     )
     if len(means) < 2:
         return residue, None
@@ -207,8 +260,8 @@ def _one_location(found: Any) -> tuple[Residue, str | None]:
 
 def _in_ambers_names(residue: Residue) -> Residue:
     """Return a residue of GROMACS, CHARMM or Maestro with AMBER's names; MSE's Se becomes S."""
-    name = residue_name(residue.name)
     present = frozenset(residue.atoms)
+    name = residue_name(residue.name, present)
     atoms = {atom_name(name, atom, present): x for atom, x in residue.atoms.items()}
     numbers = {
         atom_name(name, atom, present): SULFUR if (name, atom) == ("MET", "SE") else number
@@ -258,10 +311,27 @@ def _chains(
             continue
         start = residue.atoms.get("N")
         length = np.inf if start is None else float(np.linalg.norm(last.atoms["C"] - start))
-        if length > PEPTIDE_BOND:
+        if length < SHORTEST:
+            raise InputError(
+                f"{last.label} and {residue.label} of {path.name} are {length:.2f} Å apart: give "
+                "positions in Å, and each residue once."
+            )
+        if length <= PEPTIDE_BOND:
+            chains[-1].append(residue)
+        elif _ends(last, residue):
+            chains.append([residue])
+        else:
             raise InputError(_gap(last, residue, length, missing, path))
-        chains[-1].append(residue)
     return tuple(tuple(chain) for chain in chains)
+
+
+def _ends(last: Residue, nxt: Residue) -> bool:
+    """Tell whether a chain ends at a residue, in files whose chains have no letters of their own.
+
+    AMBER's have TER and OXT, CHARMM's segments; a TER alone may stand where a loop is missing.
+    """
+    counts_anew = last.ends and nxt.number <= last.number
+    return "OXT" in last.atoms or last.segment != nxt.segment or counts_anew
 
 
 def _gap(last: Residue, nxt: Residue, length: float, missing: Sequence[str], path: Path) -> str:

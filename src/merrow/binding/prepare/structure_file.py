@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -39,9 +40,9 @@ def read_structure(path: Path) -> StructureFile:
     """
     if not path.is_file():
         raise InputError(f"there is no protein file {path}.")
-    text = path.read_text(errors="replace")
+    text = path.read_text(encoding="utf-8-sig", errors="replace")
     cif = text.lstrip().startswith("data_")
-    block = _block(path) if cif else None
+    block = _block(path, text) if cif else None
     if cif:
         n_models = len(set(_column(block, "atom_site", "pdbx_PDB_model_num")))
     else:
@@ -52,17 +53,17 @@ def read_structure(path: Path) -> StructureFile:
         )
     if not (n_models if cif else re.search(r"^(ATOM|HETATM)", text, flags=re.M)):
         raise InputError(f"{path.name} has no atoms: give the PDB or mmCIF file of a protein.")
-    structure = _parse(path, cif=cif)
+    structure = _parse(path, text, cif=cif)
     if cif:
         return StructureFile(structure, tuple(_missing(block)), tuple(_bound(block)))
     missing = re.findall(r"^REMARK 465 +(?:\d+ +)?([A-Z]{3}) ([A-Z0-9]) +(-?\d+)", text, flags=re.M)
     return StructureFile(structure, tuple(" ".join(found) for found in missing), _links(text))
 
 
-def _parse(path: Path, *, cif: bool) -> Any:
+def _parse(path: Path, text: str, *, cif: bool) -> Any:
     try:
         read = parmed.read_CIF if cif else parmed.read_PDB
-        structure = read(str(path), skip_bonds=True)
+        structure = read(io.StringIO(text), skip_bonds=True)
     except Exception as error:
         reason = " ".join(str(error).split())
         kind = "mmCIF" if cif else "PDB"
@@ -83,12 +84,11 @@ def _links(text: str) -> tuple[tuple[str, str], ...]:
     return tuple((label(line, 17), label(line, 47)) for line in lines)
 
 
-def _block(path: Path) -> Any:
+def _block(path: Path, text: str) -> Any:
     """Return the first data block of an mmCIF file."""
     blocks: list[Any] = []
     try:
-        with path.open(errors="replace") as stream:
-            PdbxReader(stream).read(blocks)
+        PdbxReader(io.StringIO(text)).read(blocks)
     except Exception as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{path.name} is not a valid mmCIF file ({reason}).") from error
