@@ -14,8 +14,8 @@ DEFAULTS = {
     "jfastw=0 ntr=0 restraint_wt=0.0 nmropt=0 iwrap=0 ioutfm=1 ntxo=2 ntpr=50 ntwx=0 ntwv=0 ntwe=0 "
     "ntwf=0 ntwprt=0 ntave=0 nrespa=1 nsnb=25 vlimit=20.0 ifmlp=0 icfe=0 clambda=0.0 klambda=1 "
     "ifsc=0 scalpha=0.5 scbeta=12.0 igb=0 ipb=0 gbsa=0 irism=0 saltcon=0.0 scee=1.2 scnb=2.0 "
-    "lj1264=0 dielc=1.0 ipol=0 ibelly=0 ifqnt=0 iextpot=0 idecomp=0 icnstph=0 iamd=0 igamd=0 infe=0 itgtmd=0 isgld=0 "
-    "numexchg=0 ifmbar=0 csurften=0 efx=0.0 efy=0.0 efz=0.0",
+    "lj1264=0 dielc=1.0 ipol=0 ibelly=0 ifqnt=0 iextpot=0 idecomp=0 icnstph=0 iamd=0 igamd=0 "
+    "infe=0 itgtmd=0 isgld=0 numexchg=0 ifmbar=0 csurften=0 efx=0.0 efy=0.0 efz=0.0",
     "ewald": "dsum_tol=1e-05 vdwmeth=1 order=4 netfrc=1 skinnb=2.0 nbflag=1 nbtell=0 verbose=0 "
     "eedtbdns=500.0 ew_type=0 eedmeth=1 use_pme=1",
     "mlp": "max_spread=0.0 max_force_spread=0.0 link_atoms=0 mts=1 mlp_shake=0 mlp_confine=0 "
