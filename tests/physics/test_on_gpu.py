@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """On a real GPU: does it compute what Reference and the processor compute, shared and in graphs?
 
-Skipped by name where there is none (`tests/expected_skips.txt`); `benchmarks/gpu/kit.py` measures.
+Skipped by name where there is none (`tests/expected_skips.txt`); `pytest -m gpu tests/physics` runs
+all of them, and `benchmarks/gpu/kit.py` measures.
 """
 
 from __future__ import annotations
@@ -23,12 +24,17 @@ from merrow.executor import process_pool
 from merrow.mps import PIPES, shared_gpu
 from merrow.potentials.ani.static_engine import StaticAni
 from merrow.potentials.ani.torch_engine import TorchAni
+from merrow.potentials.mace.files import read_mace
+from merrow.potentials.mace.network import FIXED, MaceEngine
 from merrow.samples import LambdaState
+from merrow.testing import METHANOL, METHANOL_GEOMETRY
 from merrow.units import HARTREE_KCAL
 from stand_ins import random_ani
 
 if not torch.cuda.is_available() or "CUDA" not in platform_names():
     pytest.skip("there is no GPU with CUDA for torch and OpenMM", allow_module_level=True)
+
+pytestmark = pytest.mark.gpu
 
 STATES = (LambdaState(1.0, 1.0), LambdaState(0.5, 1.0), LambdaState(0.0, 0.5), LambdaState(0, 0))
 
@@ -72,6 +78,32 @@ def test_ani_as_one_graph_is_ani(rows):
             assert HARTREE_KCAL * np.abs(found[1] - truth[1]).max() < max(1e-2, 1e-5 * largest)
         assert engine._programs[rows]._graph is not None
     pickle.loads(pickle.dumps(engine)).evaluate(positions)
+
+
+@pytest.mark.parametrize("rows", [1, 4])
+def test_a_mace_as_one_graph_is_that_mace(rows):
+    pytest.importorskip("mace", reason="mace-torch is not installed")
+    parameters = read_mace(Path(__file__).parents[1] / "data" / "tiny_mace.model")
+    there, here = (MaceEngine(parameters, METHANOL.numbers, "float32", d) for d in ("cuda", "cpu"))
+    there._ways = {rows: FIXED}
+    random = np.random.default_rng(rows)
+    for _ in range(3):
+        positions = METHANOL_GEOMETRY + random.normal(0.0, 0.08, (rows, 6, 3))
+        found, truth = there.evaluate(positions), here.evaluate(positions)
+        assert np.abs(found.energies - truth.energies).max() < 1e-2
+        assert np.abs(found.forces - truth.forces).max() < 1e-2
+    assert there._fixed._programs[rows]._graph is not None
+
+
+def test_the_second_gpu_has_graphs_of_its_own():
+    if torch.cuda.device_count() < 2:
+        pytest.skip("there is one GPU")
+    numbers = (8, 1, 1)
+    parameters = random_ani("ani1ccx").pruned(numbers)
+    positions = np.random.default_rng(1).uniform(-1.0, 1.0, (2, 3, 3))
+    found = StaticAni(parameters, numbers, "float32", "cuda:1").evaluate(positions)
+    truth = TorchAni(parameters, numbers, "float64").evaluate(positions)
+    assert HARTREE_KCAL * np.abs(found[0] - truth[0]).max() < 1e-2
 
 
 def shared(_: int) -> tuple[bool, float]:

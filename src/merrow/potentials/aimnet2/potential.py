@@ -107,12 +107,9 @@ class AimNet2:
         return max(1, ATOM_PAIRS // len(self._molecule.numbers) ** 2)
 
     def _graphs_say(self, positions: Array, *, apart: bool) -> list[Array]:
-        """Return what `AimNetworks.evaluate` does, by programs of fixed shape.
-
-        What is missing in the last pass repeats the last conformer.
-        """
+        """Return what `AimNetworks.evaluate` does, by programs of fixed shape."""
         centred = positions - positions.mean(axis=1, keepdims=True)
-        from merrow.potentials.program import Program  # noqa: PLC0415  (torch)
+        from merrow.potentials.program import Program, in_rows  # noqa: PLC0415  (torch)
 
         rows = self.instance(len(positions))
         if rows not in self._programs:
@@ -120,11 +117,9 @@ class AimNet2:
             answer = partial(self._ensemble.evaluate, apart=apart)
             self._programs[rows] = Program(answer, shape, self._device)
         parts = []
-        for first in range(0, len(centred), rows):
-            part = centred[first : first + rows]
-            whole = np.concatenate([part, np.repeat(part[-1:], rows - len(part), axis=0)])
+        for whole, count in in_rows(centred, rows):
             found = self._programs[rows](whole)
-            parts.append([values[:, : len(part)] for values in found])
+            parts.append([values[:, :count] for values in found])
         return [np.concatenate(each, axis=1) for each in zip(*parts, strict=True)]
 
     def _members_say(self, positions: Array, *, apart: bool) -> list[Array]:

@@ -26,7 +26,7 @@ from merrow.potentials.ani.torch_engine import (
     pair_table,
 )
 from merrow.potentials.device import CPU
-from merrow.potentials.program import Program, rows_of
+from merrow.potentials.program import Program, in_rows, rows_of
 
 SPARE: Final = 4
 """Places for neighbours beyond those of the crowdest atom of the first conformers."""
@@ -102,27 +102,25 @@ class StaticAni:
             self._make_room(_crowd(positions, self._parameters.angular_cutoff) + SPARE)
         rows = rows_of(len(positions), self._most_rows())
         energies, forces = [], []
-        for first in range(0, len(positions), rows):
-            part = positions[first : first + rows]
-            members, pull = self._pass(part, rows)
-            energies.append(members[: len(part)])
-            forces.append(pull[: len(part)])
+        for whole, count in in_rows(positions, rows):
+            members, pull = self._pass(whole)
+            energies.append(members[:count])
+            forces.append(pull[:count])
         return np.concatenate(energies) + self._self_energy, np.concatenate(forces)
 
     def instance(self, conformers: int) -> tuple[int, int]:
         """Return rows and places of the program for so many conformers, as it is now."""
         return rows_of(conformers, self._most_rows()), self._places
 
-    def _pass(self, positions: Array, rows: int) -> tuple[Array, Array]:
-        """Return energies (rows, M) and forces (rows, N, 3); what is missing repeats the last."""
-        missing = rows - len(positions)
-        whole = np.concatenate([positions, np.repeat(positions[-1:], missing, axis=0)])
+    def _pass(self, positions: Array) -> tuple[Array, Array]:
+        """Return energies (rows, M) and forces (rows, N, 3) of as many conformers as rows."""
+        rows = len(positions)
         while True:
             if rows not in self._programs:
                 self._programs[rows] = Program(
                     self._answer, (rows, len(self._numbers), 3), self._device
                 )
-            members, slope, crowd = self._programs[rows](whole)
+            members, slope, crowd = self._programs[rows](positions)
             if int(crowd) <= self._places:
                 return members, -slope
             self._make_room(int(crowd) + SPARE)

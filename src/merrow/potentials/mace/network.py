@@ -15,7 +15,7 @@ import logging
 import os
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from importlib.util import find_spec
 from types import ModuleType
 from typing import Any, Final
@@ -28,12 +28,15 @@ from merrow.potentials.device import CPU, to_numpy
 from merrow.potentials.interface import Array, Evaluation
 from merrow.potentials.mace.files import MaceParameters
 from merrow.potentials.mace.graph import Index, Pairs, pairs_within
+from merrow.potentials.mace.static_engine import StaticMace, fastest_way
 from merrow.units import EV_KCAL
 
 DTYPES: Final = {"float32": torch.float32, "float64": torch.float64}
 
 PAIRS_PER_PASS: Final = 10_000
 """Bound on the pairs of one pass; larger batches are cut into passes (memory)."""
+
+FIXED, LISTED = "fixed shapes", "lists of pairs"
 
 _SWITCH: Final = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
 _COUPLING: Final = re.compile(r"\._w3j_(\d+)_(\d+)_(\d+)$")
@@ -215,6 +218,8 @@ def _sharpen(network: torch.nn.Module) -> None:
 class MaceEngine:
     """A MACE for one molecule. R conformers are R parts of one graph, and one call.
 
+    On CUDA its edges may be all pairs of the molecule (`static_engine`), where that is faster.
+
     The model sees nothing but the vectors between atoms: they are formed in float64 and handed over
     as the shifts of atoms that all lie at the origin, so that a molecule far away loses nothing.
     The energies of the isolated atoms, which are thousands of eV, are taken out of the model and
@@ -256,6 +261,11 @@ class MaceEngine:
             network = as_script(network)
         self._network = network.to(device)
         self._one_hot = torch.eye(len(parameters.elements), dtype=self._dtype)[elements].to(device)
+        self._fixed = StaticMace(
+            self._network, self._one_hot, self._cutoff, self._head, PAIRS_PER_PASS
+        )
+        self._may_choose = device.startswith("cuda")
+        self._ways: dict[int, str] = {}
 
     def __reduce__(self) -> tuple[type[MaceEngine], tuple[object, ...]]:
         """Be pickled as what it is made of, and be built again."""
@@ -263,6 +273,20 @@ class MaceEngine:
 
     def evaluate(self, positions: Array) -> Evaluation:
         """Return energies [kcal/mol] and forces [kcal/mol/Å] of positions [Å], (R, N, 3)."""
+        ways = {FIXED: self._fixed.evaluate, LISTED: self._listed}
+        rows = self._fixed.rows(len(positions))
+        if rows not in self._ways:
+            self._ways[rows] = fastest_way(ways, positions) if self._may_choose else LISTED
+        energies, forces = ways[self._ways[rows]](positions)
+        return Evaluation((energies + self._isolated) * EV_KCAL, forces * EV_KCAL)
+
+    def instance(self, conformers: int) -> Hashable:
+        """Return what tells the program for so many conformers from any other one."""
+        rows = self._fixed.rows(conformers)
+        return rows if self._ways.get(rows) == FIXED else None
+
+    def _listed(self, positions: Array) -> tuple[Array, Array]:
+        """Return energies without isolated atoms [eV] and forces [eV/Å] by the pairs in reach."""
         pairs = pairs_within(self._cutoff, positions)
         passes = max(1, -(-len(pairs.i) // PAIRS_PER_PASS))
         parts = [
@@ -270,7 +294,7 @@ class MaceEngine:
             for part in np.array_split(np.arange(len(positions)), min(passes, len(positions)))
         ]
         energies, forces = (np.concatenate(part) for part in zip(*parts, strict=True))
-        return Evaluation((energies + self._isolated) * EV_KCAL, forces * EV_KCAL)
+        return energies, forces
 
     def _pass(self, pairs: Pairs, part: Index, n: int) -> tuple[Array, Array]:
         """Return energies without isolated atoms [eV] and forces [eV/Å] of some conformers."""
