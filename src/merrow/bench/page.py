@@ -11,7 +11,7 @@ from typing import Any
 import matplotlib
 from matplotlib.figure import Figure
 
-from merrow.bench.speed_table import COLUMNS, speed_figure
+from merrow.bench.speed_table import COLUMNS, speed_figure, where
 from merrow.executor import core_count
 from merrow.files import atomic_write, save_json
 from merrow.report.html import render
@@ -46,6 +46,7 @@ def render_bench(found: Mapping[str, Any]) -> str:
         contents=(("advice", "Advice"), ("numbers", "Numbers")),
         title="Speed of this machine",
         machine=f"{platform.machine()}, {core_count()} cores",
+        where=where(found),
         best=max(rows, key=lambda row: row["ns_day"]),
         step=f"{found['timestep_fs']:g}",
         speed=speed_figure(rows),

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,23 @@ from merrow.amber.topology import AmberTopology, read_topology
 from merrow.ambertools.molecule import read_molecule
 from merrow.ambertools.prepare import parametrize
 from merrow.ambertools.solvent import n_waters_for, solvate
+from merrow.bench.advice import BenchResult, BenchRow, advise
 from merrow.engine.plans import Ensemble, LegPlan
-from merrow.engine.simulation import Snapshot, get_snapshot, open_context, set_snapshot
+from merrow.engine.platforms import AUTO, chosen_platform
+from merrow.engine.simulation import (
+    GPU_PLATFORMS,
+    Snapshot,
+    get_snapshot,
+    open_context,
+    set_snapshot,
+)
 from merrow.engine.timing import Timing, ns_per_day, time_in_turn
 from merrow.engine.walkers import open_walker
 from merrow.errors import InputError
 from merrow.executor import core_count, process_pool
+from merrow.mps import shared_gpu
 from merrow.native import Engine, MmKernel
+from merrow.potentials.device import device_of
 from merrow.potentials.interface import Array, Potential
 from merrow.potentials.placement import on_fastest
 from merrow.progress import Listener, say, silent
@@ -57,6 +67,7 @@ class BenchRequest:
         timestep_fs: Time step [fs].
         minutes: Wall time that the timing may take.
         processes: Greatest number of processes and threads tried; None means the cores here.
+        platform: OpenMM platform; auto: the fastest that computes what Reference computes.
     """
 
     potentials: tuple[str, ...] = ("ani2x",)
@@ -68,6 +79,7 @@ class BenchRequest:
     timestep_fs: float = 1.0
     minutes: float = 3.0
     processes: int | None = None
+    platform: str = AUTO
 
 
 @dataclass(frozen=True)
@@ -80,57 +92,6 @@ class BenchSystem:
     positions: Array
     box: Array
     nonbonded: Nonbonded
-
-
-@dataclass(frozen=True)
-class BenchRow:
-    """One system with one potential, times in ms of wall clock (median).
-
-    Attributes:
-        system: Name of the system.
-        n_atoms, n_ml_atoms: Size of the system and of the ML region.
-        potential: Name of the potential.
-        mm_ms: One MM step: no ML region, no λ terms.
-        ml_mm_ms: One ML/MM step with λ terms, on one core.
-        overlap_ms: The same, the potential in a thread beside MM, on two cores.
-        ml_ms: The potential alone, per conformer, by size of the batch.
-        ns_day: ML/MM on one core.
-        ratio_vs_mm: ml_mm over mm.
-    """
-
-    system: str
-    n_atoms: int
-    n_ml_atoms: int
-    potential: str
-    mm_ms: float
-    ml_mm_ms: float
-    overlap_ms: float
-    ml_ms: dict[int, float]
-    ns_day: float
-    ratio_vs_mm: float
-
-
-@dataclass(frozen=True)
-class BenchResult:
-    """What `merrow bench` found.
-
-    Attributes:
-        rows: Systems and potentials.
-        threads_ms: One MM step of the first system by OpenMM threads [ms].
-        processes_ns_day: All processes together, first system and potential [ns/day].
-        timestep_fs: Time step behind ns/day.
-        advice: What to do on this machine, in sentences.
-    """
-
-    rows: tuple[BenchRow, ...]
-    threads_ms: dict[int, float]
-    processes_ns_day: dict[int, float]
-    timestep_fs: float
-    advice: tuple[str, ...]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return everything as plain values."""
-        return asdict(self)
 
 
 def run_bench(request: BenchRequest, folder: Path, listen: Listener = silent) -> BenchResult:
@@ -152,6 +113,7 @@ def run_bench(request: BenchRequest, folder: Path, listen: Listener = silent) ->
     for system in systems:
         for name in request.potentials:
             check_potential(name, system.region.molecule, system.region.labels)
+    request = replace(request, platform=chosen_platform(request.platform))
     limit = request.processes or core_count()
     seconds = 60 * request.minutes / (len(systems) * len(request.potentials) + 2)
     rows = []
@@ -159,41 +121,14 @@ def run_bench(request: BenchRequest, folder: Path, listen: Listener = silent) ->
         for name in request.potentials:
             say(listen, f"timing {name} on {system.name}")
             rows.append(_row(system, name, request, seconds))
-    say(listen, "timing threads")
-    threads = _threads(systems[0], limit, request, seconds)
+    threads = {}
+    if request.platform == "CPU":
+        say(listen, "timing threads")
+        threads = _threads(systems[0], limit, request, seconds)
     say(listen, "timing processes")
     processes = _processes(systems[0], request, limit, seconds)
-    found = BenchResult(tuple(rows), threads, processes, request.timestep_fs, ())
+    found = BenchResult(tuple(rows), threads, processes, request.timestep_fs, (), request.platform)
     return replace(found, advice=advise(found))
-
-
-def advise(found: BenchResult) -> tuple[str, ...]:
-    """Return what the times say about the best use of the machine."""
-    best = max(found.processes_ns_day, key=lambda k: found.processes_ns_day[k])
-    alone = found.processes_ns_day[1]
-    gain = found.processes_ns_day[best] / alone
-    advice = [
-        f"Hydration and campaigns: --processes {best} gives {gain:.2f} times the sampling of one."
-    ]
-    quickest = min(found.threads_ms, key=lambda k: found.threads_ms[k])
-    speedup = found.threads_ms[1] / found.threads_ms[quickest]
-    advice.append(
-        f"One MM step is {speedup:.2f} times as fast on {quickest} thread(s) as on one: "
-        f"processes use the cores {'better' if gain > speedup else 'no better'}."
-    )
-    row = found.rows[0]
-    if row.overlap_ms < 0.95 * row.ml_mm_ms:
-        advice.append(
-            f"A single run gains {row.ml_mm_ms / row.overlap_ms:.2f} times from a second core that "
-            f"computes {row.potential} beside MM."
-        )
-    floor = min(row.ml_ms.values())
-    batch = next(k for k, value in sorted(row.ml_ms.items()) if value <= 1.1 * floor)
-    advice.append(
-        f"{row.potential} needs {row.ml_ms[1]:.2f} ms alone and {row.ml_ms[batch]:.2f} ms each in "
-        f"batches of {batch}."
-    )
-    return tuple(advice)
 
 
 def open_system(name: str, prmtop: Path, inpcrd: Path, mask: str, cutoff: float) -> BenchSystem:
@@ -238,6 +173,7 @@ def stepper(
     timestep: float,
     steps: int,
     engine: Engine = "openmm",
+    platform: str = "CPU",
 ) -> Callable[[], None]:
     """Return a call that advances a system by so many steps after a short relaxation.
 
@@ -247,18 +183,25 @@ def stepper(
         timestep: Time step [fs].
         steps: Steps of a call.
         engine: What moves it.
+        platform: OpenMM platform.
     """
     ensemble = Ensemble(TEMPERATURE, None, timestep * 1e-3, FRICTION)
-    context = open_context(hybrid, ensemble, platform="CPU", seed=1)
+    context = open_context(hybrid, ensemble, platform=platform, seed=1)
     set_snapshot(context, Snapshot(system.positions, np.zeros_like(system.positions), system.box))
     mm.LocalEnergyMinimizer.minimize(context, 10.0, 50)
     context.setVelocitiesToTemperature(TEMPERATURE, 1)
     if engine == "openmm":
-        return lambda: context.getIntegrator().step(steps)
+        return partial(_step, context, steps)
     plan = LegPlan((COUPLED,), ensemble, 0, 0, steps, 1, 1, "CPU", 1, 0, engine)
     walker = open_walker(hybrid, plan, "speed")
     walker.place(get_snapshot(context), COUPLED)
     return partial(walker.advance, steps)
+
+
+def _step(context: mm.Context, steps: int) -> None:
+    context.getIntegrator().step(steps)
+    if context.getPlatform().getName() in GPU_PLATFORMS:
+        context.getState(getEnergy=True)  # waits for the device
 
 
 def hybrid_of(
@@ -267,9 +210,18 @@ def hybrid_of(
     *,
     overlap: bool = False,
     kernel: MmKernel = "auto",
+    platform: str = "CPU",
     **changes: Any,
 ) -> HybridSystem:
-    """Build the hybrid system of a bench system, on our nonbonded kernel where that can be."""
+    """Build the hybrid system of a bench system as a run on a platform does.
+
+    On the CPU that is on our nonbonded kernel where that can be.
+    """
+    edges = np.diag(system.box)
+    if platform in GPU_PLATFORMS:
+        kernel = "openmm"
+        if np.array_equal(system.box, np.diag(edges)):
+            changes["gpu_edges"] = tuple(edges.tolist())
     hybrid = hybrid_system(
         system.topology, system.region, potential, nonbonded=system.nonbonded, overlap=overlap,
         **changes,
@@ -303,10 +255,13 @@ def _systems(request: BenchRequest, folder: Path, listen: Listener) -> Iterable[
 
 def _row(system: BenchSystem, name: str, request: BenchRequest, seconds: float) -> BenchRow:
     potential = _opened(system, name)
-    calls = {"mm": stepper(system, plain_mm(system), request.timestep_fs, STEPS)}
+    hybrids = {"mm": plain_mm(system)}
     for key, overlap in (("ml_mm", False), ("overlap", True)):
-        hybrid = hybrid_of(system, potential, overlap=overlap)
-        calls[key] = stepper(system, hybrid, request.timestep_fs, STEPS)
+        hybrids[key] = hybrid_of(system, potential, overlap=overlap, platform=request.platform)
+    calls = {
+        key: stepper(system, hybrid, request.timestep_fs, STEPS, platform=request.platform)
+        for key, hybrid in hybrids.items()
+    }
     steps = time_in_turn(calls, rounds=25, units=STEPS, seconds=0.7 * seconds)
     alone = _alone(system, potential, 0.3 * seconds)
     ml_mm = steps["ml_mm"].wall
@@ -321,6 +276,7 @@ def _row(system: BenchSystem, name: str, request: BenchRequest, seconds: float) 
         ml_ms={k: alone[str(k)].wall / k for k in BATCHES},
         ns_day=ns_per_day(ml_mm, request.timestep_fs),
         ratio_vs_mm=ml_mm / steps["mm"].wall,
+        ml_device=device_of(potential),
     )
 
 
@@ -368,20 +324,24 @@ def _processes(
     """Return what 1, 2, 4, … processes do together [ns/day]."""
     found = {}
     counts = _powers(limit)
-    args = (system, request.potentials[0], request.timestep_fs, seconds / (2 * len(counts)))
+    args = (system, request, seconds / (2 * len(counts)))
     for count in counts:
-        with process_pool(count) as executor:
-            for ready in [executor.submit(_pace, *args[:3], 0.0) for _ in range(count)]:
+        with (
+            shared_gpu(request.platform, count) as environments,
+            process_pool(count, (), environments) as executor,
+        ):
+            for ready in [executor.submit(_pace, *args[:2], 0.0) for _ in range(count)]:
                 ready.result()
             paces = [executor.submit(_pace, *args) for _ in range(count)]
             found[count] = sum(ns_per_day(p.result(), request.timestep_fs) for p in paces)
     return found
 
 
-def _pace(system: BenchSystem, name: str, timestep: float, seconds: float) -> float:
+def _pace(system: BenchSystem, request: BenchRequest, seconds: float) -> float:
     """Return the time of one ML/MM step in this process [ms]."""
-    potential = _opened(system, name)
-    call = stepper(system, hybrid_of(system, potential), timestep, STEPS)
+    potential = _opened(system, request.potentials[0])
+    hybrid = hybrid_of(system, potential, platform=request.platform)
+    call = stepper(system, hybrid, request.timestep_fs, STEPS, platform=request.platform)
     return time_in_turn({"ml_mm": call}, rounds=200, units=STEPS, seconds=seconds)["ml_mm"].wall
 
 

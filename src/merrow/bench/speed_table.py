@@ -41,17 +41,30 @@ def speed_lines(
     for row in found["rows"]:
         names = f"{row['system'][:wide]:<{wide}} {row['potential'][:narrow]:<{narrow}}"
         rows.append(names + "".join(f"{row[key]:>8{style}}" for _, key, style in COLUMNS))
-    step = found["timestep_fs"]
+    step, told = found["timestep_fs"], where(found)
     rows += wrapped(
-        f"One core; 2 cores: the potential in a thread beside MM; /MM: ML/MM over MM; "
-        f"ns/day at {step:g} fs."
+        f"{told[0].upper()}{told[1:]}; 2 cores: the potential in a thread beside MM; "
+        f"/MM: ML/MM over MM; ns/day at {step:g} fs."
     )
     threads = ", ".join(f"{k}: {ms:.2f} ms" for k, ms in found["threads_ms"].items())
     together = found["processes_ns_day"].items()
     processes = ", ".join(f"{k}: {speed:.1f} ns/day" for k, speed in together)
-    more = wrapped(f"MM step by threads: {threads}. Processes together: {processes}.")
+    first = f"MM step by threads: {threads}. " if threads else ""
+    more = wrapped(f"{first}Processes together: {processes}.")
     advice = [line for text in found["advice"] for line in wrapped(f"- {text}", more="  ")]
     return fitted(rows, [*advice, *more], last, full=full)
+
+
+def where(found: Mapping[str, Any]) -> str:
+    """Return what each process computes on: a core, or a GPU beside it.
+
+    Args:
+        found: `BenchResult.as_dict()`.
+    """
+    if found["platform"] == "CPU":
+        return "one core"
+    devices = sorted({row["ml_device"] for row in found["rows"]})
+    return f"OpenMM {found['platform']}, networks on {' and '.join(devices)}"
 
 
 def speed_figure(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -65,6 +78,6 @@ def speed_figure(rows: Sequence[Mapping[str, Any]]) -> str:
         axes.barh(names, mm, color=BLUE, label="MM")
         axes.barh(names, extra, left=mm, color=ORANGE, hatch="//", label="ML and coupling")
         axes.invert_yaxis()
-        axes.set_xlabel("time of a step on one core [ms]")
+        axes.set_xlabel("time of a step in one process [ms]")
         axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, fontsize=9)
         return to_svg(figure, "speed", "Time of a step by system and potential")

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from merrow.cli.choices import PlatformOption
 from merrow.errors import InputError
 
 
@@ -35,6 +36,7 @@ def bench(
     processes: Annotated[
         int | None, typer.Option(help="Most processes and threads tried; default: all.", min=1)
     ] = None,
+    platform: PlatformOption = "auto",
     out: Annotated[
         Path | None, typer.Option(help="Folder for bench.html, bench.json, speed.svg, the systems.")
     ] = None,
@@ -61,6 +63,7 @@ def bench(
         timestep_fs=timestep,
         minutes=minutes,
         processes=processes,
+        platform=platform,
     )
     with tempfile.TemporaryDirectory() as scratch, ProgressLine() as line:
         found = run_bench(request, out or Path(scratch), line.listen).as_dict()

@@ -10,11 +10,14 @@ from pathlib import Path
 import pytest
 
 from merrow.ambertools.solvent import solvate
+from merrow.bench.advice import BenchResult, BenchRow, advise
 from merrow.bench.page import render_bench
-from merrow.bench.speed import BenchRequest, BenchResult, BenchRow, advise, run_bench
+from merrow.bench.speed import BenchRequest, hybrid_of, open_system, run_bench
 from merrow.bench.speed_table import speed_figure, speed_lines
+from merrow.engine.platforms import fastest_platform
 from merrow.engine.timing import ns_per_day, time_in_turn
 from merrow.errors import InputError
+from merrow.system.potentials import open_potential
 from page_reader import check_page
 
 ROW = BenchRow(
@@ -111,6 +114,7 @@ def test_a_real_system_is_timed(systems: Path, tmp_path: Path):
     assert 0.05 < row.ratio_vs_mm < 20.0
     assert row.ratio_vs_mm == pytest.approx(row.ml_mm_ms / row.mm_ms)
     assert row.ns_day == pytest.approx(ns_per_day(row.ml_mm_ms, 1.0))
+    assert (found.platform, row.ml_device) == (fastest_platform(), "cpu")
     assert set(found.threads_ms) == set(found.processes_ns_day) == {1}
     assert any("threads" in told.text for told in said)
     data = json.loads(json.dumps(found.as_dict()))
@@ -121,6 +125,43 @@ def test_a_real_system_is_timed(systems: Path, tmp_path: Path):
     assert svg.startswith("<svg")
     assert "mm" in svg
     assert "ns/day on one core" in check_page(render_bench(data)).text
+
+
+def test_on_a_gpu_no_threads_are_told_and_the_devices_are():
+    row = replace(ROW, ml_device="cuda")
+    found = replace(FOUND, rows=(row, ROW), threads_ms={}, platform="CUDA")
+    found = replace(found, advice=advise(found))
+    assert "thread(s)" not in " ".join(found.advice)
+    data = json.loads(json.dumps(found.as_dict()))
+    text = check_page(render_bench(data)).text
+    assert "ns/day on OpenMM CUDA, networks on cpu and cuda" in text
+    assert "by threads" not in text
+    said = " ".join(speed_lines(data, full=True))
+    assert "OpenMM CUDA, networks on cpu and cuda; 2 cores" in said
+    assert "by threads" not in said
+
+
+def test_a_gpu_gets_the_system_that_a_run_there_has(systems: Path, tmp_path: Path):
+    gas = systems / "methane.prmtop"
+    files = solvate(gas, gas.with_suffix(".inpcrd"), folder=tmp_path, n_waters=260)
+    system = open_system("methane", *files, ":1", 7.0)
+    potential = open_potential("mm", system.topology, system.region)
+    plain, there = (hybrid_of(system, potential, platform=name) for name in ("CPU", "CUDA"))
+    kinds = {type(force).__name__ for force in there.system.getForces()}
+    assert there.native is None
+    assert "CustomVolumeForce" not in kinds
+    assert len(plain.region.atoms) == len(there.region.atoms) == 5
+
+
+def test_a_platform_that_is_not_here_is_refused(systems: Path, tmp_path: Path):
+    gas = systems / "methane.prmtop"
+    prmtop, inpcrd = solvate(gas, gas.with_suffix(".inpcrd"), folder=tmp_path, n_waters=260)
+    request = BenchRequest(
+        potentials=("mm",), prmtop=prmtop, inpcrd=inpcrd, ml_mask=":1", cutoff_angstrom=7.0,
+        platform="Abacus",
+    )  # fmt: skip
+    with pytest.raises(InputError, match="Abacus"):
+        run_bench(request, tmp_path)
 
 
 def test_a_system_needs_its_coordinates_and_mask(tmp_path: Path):
