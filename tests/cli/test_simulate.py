@@ -13,6 +13,8 @@ from test_bad_input import one_sentence
 
 from merrow.amber.topology import read_topology
 from merrow.amber.trajectory import read_restart_metadata, read_trajectory
+from merrow.md.simulate import RUN_FILE, plan_simulation
+from merrow.md.simulate_config import SimulationConfig
 from merrow.nonbonded.kernel import why_not
 from merrow.trajectories import read_frames
 
@@ -129,6 +131,17 @@ def test_a_simulation_keeps_the_forces_that_it_began_with(whole, simulate):
     assert simulate("--mm-reference").code == 0
     assert "nonbonded forces of merrow" not in Path("out/ml_mm", last).read_text()
     assert "mm_kernel: openmm" in config.read_text()
+
+
+def test_a_simulation_keeps_the_platform_that_it_began_on(tmp_path, files, monkeypatch):
+    monkeypatch.setattr("merrow.engine.platforms.fastest_platform", lambda: "CUDA")
+    given = {"prmtop": str(files["wet"]), "inpcrd": str(files["wet_crd"]), "ml_mask": ":1"}
+    asked = SimulationConfig(**given)
+    assert plan_simulation(asked, tmp_path)[0].platform == "CUDA"
+    (tmp_path / RUN_FILE).write_text(SimulationConfig(**given, platform="CPU").to_yaml())
+    assert plan_simulation(asked, tmp_path)[0].platform == "CPU"
+    named = SimulationConfig(**given, platform="Reference")
+    assert plan_simulation(named, tmp_path)[0].platform == "Reference"
 
 
 def test_it_stops_before_its_time_is_up_and_goes_on(simulate):

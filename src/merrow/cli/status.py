@@ -181,7 +181,8 @@ def _simulation(folder: Path, _full: bool) -> Status:
     from merrow.md.simulate_config import SimulationConfig  # noqa: PLC0415
 
     path = folder / RUN_FILE
-    config, _, jobs = plan_simulation(SimulationConfig.from_yaml(text_of(path), source=str(path)))
+    asked = SimulationConfig.from_yaml(text_of(path), source=str(path))
+    config, _, jobs = plan_simulation(asked, folder)
     done = [job for job in jobs if job.restart(folder).exists()]
     lines = [f"{len(done)} of {len(jobs)} stages done"]
     for leg in dict.fromkeys(job.leg for job in jobs):

@@ -63,7 +63,7 @@ def simulation_cost(config: SimulationConfig, folder: Path) -> SimulationCost:
     Raises:
         InputError: The files are wrong, or the folder contains another simulation.
     """
-    config, topology, jobs = plan_simulation(config)
+    config, topology, jobs = plan_simulation(config, folder)
     config, found = with_kernel(config, topology, jobs, folder)
     setups = found or first_setups(config, topology, jobs)
     calls = {leg: _steps(setup) for leg, setup in setups.items()}

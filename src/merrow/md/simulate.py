@@ -21,7 +21,7 @@ import numpy as np
 
 from merrow.amber.topology import AmberTopology, read_topology
 from merrow.ambertools.masks import number_list
-from merrow.engine.platforms import chosen_platform
+from merrow.engine.platforms import AUTO, chosen_platform
 from merrow.errors import IncompleteError, InputError
 from merrow.files import atomic_write, sweep
 from merrow.folders import resumes, text_of
@@ -104,7 +104,7 @@ def simulate(
         IncompleteError: The time was up, or it was interrupted; the same command resumes it.
         NumericsError: A stage blew up.
     """
-    config, topology, jobs = plan_simulation(config)
+    config, topology, jobs = plan_simulation(config, folder)
     config, _ = with_kernel(config, topology, jobs, folder)
     with locked(folder):
         sweep(folder)
@@ -130,14 +130,19 @@ def simulate(
 
 
 def plan_simulation(
-    config: SimulationConfig,
+    config: SimulationConfig, folder: Path
 ) -> tuple[SimulationConfig, AmberTopology, list[Job]]:
     """Return the settings with their platform chosen, what the prmtop says, and all stages.
+
+    A simulation goes on on the platform that it began on, unless another one is named.
 
     Raises:
         InputError: The prmtop cannot be read, or has no box.
     """
-    config = config.model_copy(update={"platform": chosen_platform(config.platform)})
+    platform = config.platform
+    if platform == AUTO and (folder / RUN_FILE).is_file():
+        platform = _read(folder).platform
+    config = config.model_copy(update={"platform": chosen_platform(platform)})
     topology = read_topology(config.prmtop)
     if not topology.has_box:
         raise InputError(f"{config.prmtop} has no box: give the solvated system.")
