@@ -6,7 +6,9 @@
 It holds the package with its compiled kernels, OpenMM with its plug-in for CUDA, RDKit, ANI's
 weights, and solvated systems that AmberTools makes here. torch, NumPy, SciPy, pandas, pyarrow,
 matplotlib, rich, typer, PyYAML and Jinja2 are taken to be there. With the checkout it must stay
-below 64 MiB: `--second` packs AIMNet2 and MACE instead of RDKit, for a second call.
+below 64 MiB: `--second` packs AIMNet2 and MACE instead of RDKit, for a second call. A complex is
+packed where build/gpu/systems/complex holds one, of `merrow prepare complex`, and beside it the
+crystal structure as crystal.pdb.
 """
 
 from __future__ import annotations
@@ -119,8 +121,9 @@ def systems(folder: Path, names: list[str]) -> None:
 
 
 def _all_but_files(_: str, names: list[str]) -> set[str]:
-    """Leave out of the systems all but prmtop and coordinates of the whole."""
-    return {name for name in names if "." in name and not name.startswith("solvated.")}
+    """Leave out of the systems all but prmtop and coordinates of the whole, and the crystal."""
+    kept = ("solvated.prmtop", "solvated.inpcrd", "crystal.pdb")
+    return {name for name in names if "." in name and name not in kept}
 
 
 def archive(pack: Path, out: Path) -> None:

@@ -19,7 +19,8 @@ from merrow.engine.record import set_state, take_record
 from merrow.engine.simulation import GPU_PLATFORMS, choose_platform
 from merrow.hydration.protocol import PROTOCOLS
 from merrow.potentials.device import VARIABLE
-from merrow.potentials.interface import Potential
+from merrow.potentials.interface import Molecule, Potential
+from merrow.potentials.registry import load_potential
 from merrow.samples import LambdaState
 from merrow.system.build import HybridSystem
 from merrow.system.potentials import open_potential
@@ -28,6 +29,8 @@ from merrow.versions import versions
 
 POINTS = ((1.0, 1.0), (0.5, 1.0), (0.0, 0.5), (0.0, 0.0))
 """λ_elec and λ_sterics at which platforms are compared."""
+DROPLET = 115
+"""Most atoms of the largest molecule whose calls are timed."""
 
 
 @dataclass(frozen=True)
@@ -291,17 +294,36 @@ def batches(kit: Kit) -> dict[str, Any]:
     found: dict[str, Any] = {}
     names = [name for name in ("methanol26", "toluene26", "erlotinib") if name in kit.names()]
     for name in names or kit.names()[:1]:
-        _batches_of(kit, name, found)
+        system = kit.system(name)
+        _batches_of(kit, name, system.region.molecule, _solute(system), found)
+    _batches_of(kit, f"{system.name} and waters", *_droplet(system), found)
     return found
 
 
-def _batches_of(kit: Kit, name: str, found: dict[str, Any]) -> None:
-    system = kit.system(name)
-    own = system.positions[list(system.region.atoms)] * ANGSTROM_PER_NM
+def _solute(system: BenchSystem) -> np.ndarray:
+    """Return the positions of the region [Å]."""
+    return system.positions[list(system.region.atoms)] * ANGSTROM_PER_NM
+
+
+def _droplet(system: BenchSystem) -> tuple[Molecule, np.ndarray]:
+    """Return the solute with the waters around it up to `DROPLET` atoms: a large molecule."""
+    own, solute = list(system.region.atoms), _solute(system)
+    oxygens = [m[0] for m in system.topology.molecules if system.topology.is_water[m[0]]]
+    apart = system.positions[oxygens] * ANGSTROM_PER_NM - solute.mean(axis=0)
+    nearest = np.argsort(np.linalg.norm(apart, axis=1))[: (DROPLET - len(own)) // 3]
+    atoms = [*own, *(oxygens[k] + i for k in nearest for i in range(3))]
+    numbers = tuple(system.topology.numbers[i] for i in atoms)
+    return Molecule(numbers), system.positions[atoms] * ANGSTROM_PER_NM
+
+
+def _batches_of(
+    kit: Kit, name: str, molecule: Molecule, own: np.ndarray, found: dict[str, Any]
+) -> None:
     os.environ[VARIABLE] = "cpu"
-    exact = open_potential(kit.potential, system.topology, system.region, precision="float64")
+    exact = load_potential(kit.potential, molecule, precision="float64")
     for device in kit.devices:
-        potential = kit.potential_on(system, device)
+        os.environ[VARIABLE] = device
+        potential = load_potential(kit.potential, molecule)
         for size in (1, 4) if kit.small else (1, 4, 16, 64, 256):
             key = f"{name} {device} {size}"
             tried(found, key, lambda p=potential, r=size: _call(kit, p, exact, own, r))

@@ -6,6 +6,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -18,12 +19,17 @@ import numpy as np
 import openmm as mm
 from speed_parts import Kit, context_of, on_gpu
 
+from merrow.amber.topology import read_topology
 from merrow.executor import core_count, process_pool
 from merrow.meeting import Meeting
 from merrow.mps import PIPES, shared_gpu
+from merrow.trajectories import read_frames
 
 TRIAL_S = 2.0
 """Time in which steps are counted [s]."""
+LIGAND, LEGS = ":LIG", ("ml_mm", "mm")
+FRAMES = 100
+"""Frames of a complex that are brought back, at most."""
 
 
 def processes(kit: Kit) -> dict[str, Any]:
@@ -213,17 +219,57 @@ def campaign(kit: Kit) -> dict[str, Any]:
 
 
 def complex(kit: Kit) -> dict[str, Any]:  # noqa: A001
-    """Simulate a ligand in its protein by MM and by ML/MM; return speed and where the files are."""
+    """Simulate a ligand in its protein, ML/MM beside MM; return speed, RMSD and B-factors.
+
+    complex/frames.npz gets some dry frames of both; a second call goes on where this one stopped.
+    """
     prmtop, inpcrd = kit.files("complex")
     if not prmtop.exists():
         return {"skipped": f"no {prmtop}: prepare one with merrow prepare complex, and pack it"}
-    found: dict[str, Any] = {}
-    for potential in ("mm", kit.potential):
-        out = kit.out / f"complex-{potential}"
-        words = ["simulate", prmtop, inpcrd, "--ml-mask", ":LIG", "--potential", potential]
-        words += ["--platform", kit.platform, "--out", out]
-        code, told = merrow(words, 30 * kit.minutes)
-        files = sorted(path.name for path in out.glob("*"))
-        found[potential] = {"rc": code, "tail": told, "files": files}
-        kit.told(found)
+    out, crystal = kit.out / "complex", prmtop.with_name("crystal.pdb")
+    same = ["-p", prmtop, "-c", inpcrd]
+    words = ["simulate", *same, "--ml-mask", LIGAND, "--potential", kit.potential, "--mm-reference"]
+    words += ["--platform", kit.platform, "--cutoff", kit.cutoff, "--max-minutes", kit.minutes]
+    code, told = merrow([*words, "--out", out, "-q", *_lengths(kit)], 60 * kit.minutes + 50.0)
+    found: dict[str, Any] = {"rc": code, "tail": told, "ns_per_day": _speeds(out)}
+    kit.told(found)
+    if not all(any((out / leg).glob("prod-*.rst")) for leg in LEGS):
+        return found
+    words = ["analyze", *same, "-y", out / "ml_mm", "--mm-reference", out / "mm"]
+    words += ["--ligand-mask", LIGAND, *(["--pdb", crystal] if crystal.exists() else [])]
+    code, told = merrow([*words, "--out", out / "analysis"], 60.0)
+    if code:
+        return found | {"analysis": told}
+    answer = json.loads((out / "analysis" / "analysis.json").read_text())
+    kept = ("trajectory", "frames", "rmsd_a", "b_factor_correlation")
+    runs = [{key: run.get(key) for key in kept} for run in answer["runs"]]
+    topology, frames = read_topology(prmtop), {}
+    for leg in LEGS:
+        dry = read_frames(out / leg, topology)
+        stride = -(-len(dry.positions) // FRAMES)
+        frames[leg] = dry.positions[::stride].astype(np.float32)
+    np.savez_compressed(out / "frames.npz", atoms=dry.atoms, **frames)
+    return found | {"analysis": runs, "notes": answer["notes"]}
+
+
+def _lengths(kit: Kit) -> list[str]:
+    """Return lengths of the stages: more than the time will hold, in pieces of seconds."""
+    small = (
+        *("--minimisation", "5", "--equilibration", "0.04", "--length", "0.04", "--chunk", "0.02"),
+        *("--frame-interval", "0.002", "--timestep", "0.001"),
+    )
+    real = (
+        *("--minimisation", "200", "--equilibration", "20", "--length", "5000", "--chunk", "10"),
+        *("--frame-interval", "0.5", "--timestep", "0.002"),
+    )
+    return list(small if kit.small else real)
+
+
+def _speeds(out: Path) -> dict[str, float]:
+    """Return the speed of the last production of each leg [ns/day]."""
+    found = {}
+    for leg in LEGS:
+        for path in sorted((out / leg).glob("prod-*.info"))[-1:]:
+            told = re.search(r"ns/day\s*=\s*([\d.]+)", path.read_text())
+            found[leg] = float(told.group(1)) if told else float("nan")
     return found

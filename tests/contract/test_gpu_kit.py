@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from merrow.ambertools.solvent import solvate
@@ -31,7 +33,10 @@ def run(prepared, out, *parts):
     words = [sys.executable, str(KIT / "kit.py"), "--out", str(out), "--systems", str(prepared)]
     words += ["--device", "cpu", "--small", "--potential", "tiny-ani", "--cutoff", "7.5"]
     done = subprocess.run(
-        [*words, "--limit", "600", *parts], capture_output=True, text=True, check=False
+        [*words, "--limit", "600", "--minutes", "30", *parts],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     return json.loads((out / "kit.json").read_text())
@@ -54,18 +59,42 @@ def test_platforms_are_compared_and_steps_timed(prepared, tmp_path):
 @pytest.mark.slow
 def test_the_other_parts_run_too(prepared, tmp_path):
     parts = ("machine", "forces", "record", "batches", "processes", "nve", "hydration", "campaign")
-    found = run(prepared, tmp_path, *parts, "complex")
+    found = run(prepared, tmp_path, *parts)
     assert {name: found[name]["error"] for name in found if "error" in found[name]} == {}
     assert found["machine"]["systems"] == ["methanol26"]
     assert found["forces"]["on gpu: whole"] > 0.0
     assert found["record"]["states"] == 14
     assert found["batches"]["methanol26 cpu 4"]["energy_error_kcal"] < 1e-3
+    assert found["batches"]["methanol26 and waters cpu 4"]["energy_error_kcal"] < 0.02
     assert found["processes"]["mps mm"]["1"] > 0.0
     assert found["hydration"]["rc"] == 0, found["hydration"]
     assert found["hydration"].get("ml_device") == "cpu", found["hydration"]
     assert found["campaign"]["rc"] == 0, found["campaign"]
     assert found["campaign"]["rows"][0]["name"] == "methanol26"
-    assert "prepare complex" in found["complex"]["skipped"]
+
+
+@pytest.mark.slow
+def test_a_complex_is_simulated_by_both_methods_and_analysed(systems, tmp_path):
+    place, whole = tmp_path / "systems" / "complex", systems / "helix_complex.prmtop"
+    place.mkdir(parents=True)
+    solvate(whole, whole.with_suffix(".inpcrd"), folder=place, n_waters=1000)
+    shutil.copy(systems / "helix.pdb", place / "crystal.pdb")
+    found = run(place.parent, tmp_path, "complex")["complex"]
+    assert "error" not in found
+    assert found["rc"] == 0, found
+    assert min(found["ns_per_day"][leg] for leg in ("ml_mm", "mm")) > 0.0
+    assert [run["trajectory"] for run in found["analysis"]] == ["ml_mm", "mm"]
+    assert all(0.0 < run["rmsd_a"]["protein backbone"]["value"] < 2.0 for run in found["analysis"])
+    assert any("at least 1000 ps are needed" in note for note in found["notes"])
+    with np.load(tmp_path / "complex" / "frames.npz") as frames:
+        assert frames["ml_mm"].shape == frames["mm"].shape == (20, len(frames["atoms"]), 3)
+        assert np.abs(frames["ml_mm"] - frames["mm"]).max() > 1e-3  # two Hamiltonians
+    again = run(place.parent, tmp_path, "complex")["complex"]  # goes on: nothing is left to do
+    assert again["analysis"] == found["analysis"]
+
+
+def test_a_complex_that_was_not_prepared_is_told(prepared, tmp_path):
+    assert "prepare complex" in run(prepared, tmp_path, "complex")["complex"]["skipped"]
 
 
 def test_an_unknown_part_is_refused_with_the_names_of_all(tmp_path):
