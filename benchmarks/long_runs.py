@@ -28,7 +28,7 @@ MDIN = """as long as it is let
 FRAMES = {"helix": 4000, "dimer": 400}
 """Of the trajectories that are analysed, so that it takes some seconds."""
 SIGNS = {
-    "hydration": "sampling",
+    "hydration": "equilibrating",
     "campaign run": "preparing",
     "md": "step",
     "simulate": "heat",

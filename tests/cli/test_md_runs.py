@@ -146,7 +146,7 @@ def test_a_blow_up_keeps_the_last_good_restart_and_says_where(md):
     step = read_restart_metadata(Path("restrt")).step
     assert step >= 2
     assert f"between step {step} and step {step + 2}" in answer.err
-    assert f"restrt holds step {step} ({0.004 * step:.3f} ps); to go on, run with" in answer.err
+    assert f"restrt holds step {step} ({0.004 * step:.3f} ps); to continue, run with" in answer.err
     assert answer.err.removeprefix("merrow: ").strip() in Path("mdout").read_text()
 
 

@@ -21,6 +21,8 @@ from long_runs import PLUGINS, SIGNS, commands, make_inputs
 from terminal import stop_by_hand
 
 pytestmark = pytest.mark.slow
+RESUMED = ("hydration", "campaign run", "simulate")
+"""Verbs that continue where they were; the others say what they need, or start anew."""
 
 
 @pytest.fixture(scope="module")
@@ -48,3 +50,5 @@ def test_ctrl_c_ends_a_command_in_a_terminal(inputs, monkeypatch, verb):
     assert told.code == 130, told.seen
     assert told.last.startswith("merrow: stopped"), told.seen
     assert not told.left
+    if verb in RESUMED:
+        assert "run the same command again to resume" in " ".join(told.seen.split())

@@ -143,7 +143,7 @@ def test_a_run_that_goes_on_keeps_the_frames_that_the_whole_run_keeps(saved, but
     ],
 )
 def test_a_run_stops_after_the_first_block_beyond_and_says_how_to_go_on(butane, ml, told):
-    with pytest.raises(NumericsError, match=f"disagree at step .*{told}.*begin again from|restrt"):
+    with pytest.raises(NumericsError, match=f"disagree at step .*{told}.*start again from|restrt"):
         butane(ml)
     flags = beyond(read_mdout(Path("mdout")))
     assert flags[-1]

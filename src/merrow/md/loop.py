@@ -274,13 +274,13 @@ class Run:
             atomic_write(self.outputs.mdinfo, layout.block(self.seen[-1]) + final)
 
     def kept(self) -> str:
-        """Return what is left of the run, and how to go on."""
+        """Return what is left of the run, and how to continue it."""
         if self.saved is None:
-            return f"no restart was written yet, begin again from {self.setup.inputs.inpcrd}"
+            return f"no restart was written yet, start again from {self.setup.inputs.inpcrd}"
         left = self.setup.settings.steps - self.saved
         return (
             f"{self.outputs.restrt} holds step {self.saved} ({self.time(self.saved):.3f} ps); to "
-            f"go on, run with -c {self.outputs.restrt}, irest=1, ntx=5, nstlim={left}"
+            f"continue, run with -c {self.outputs.restrt}, irest=1, ntx=5, nstlim={left}"
         )
 
     def failed(self, error: NumericsError) -> NumericsError:

@@ -188,7 +188,13 @@ def _run(
     settings = settings.model_copy(update={"source": source})
     kernel = config.mm_kernel if config.platform == "CPU" else "openmm"
     setup = prepare_md(settings, inputs, platform=config.platform, kernel=kernel)
-    run_setup(setup, MdOutputs(**beside, **rare), listen)
+    try:
+        run_setup(setup, MdOutputs(**beside, **rare), listen)
+    except IncompleteError as error:  # it names a restart of this stage, which is computed anew
+        raise IncompleteError(
+            f"stopped in stage {folder.name}/{name}; finished stages are kept: run the same "
+            "command again to resume."
+        ) from error
     for path in beside.values():  # the restart file last: it says "done"
         if path.exists():
             path.replace(folder / path.name)
