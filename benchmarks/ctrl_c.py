@@ -48,12 +48,11 @@ def main() -> None:
             if len(rows) > k:
                 continue
             if end is not None and time.monotonic() > end:
-                save("ctrl_c", {"verbs": found, "summary": summary(found)})
                 return
             chance = random.Random(f"{asked.seed} {verb} {k}").random()
             rows.append(_row(_stopped(verb, folder, chance, working=k % 2 == 0), k))
             print(verb, rows[-1], flush=True)
-    save("ctrl_c", {"verbs": found, "summary": summary(found)})
+            save("ctrl_c", {"verbs": found, "summary": summary(found)})
 
 
 def _stopped(verb: str, folder: Path, chance: float, *, working: bool) -> Stopped:

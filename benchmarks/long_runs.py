@@ -29,7 +29,7 @@ FRAMES = {"helix": 4000, "dimer": 400}
 """Of the trajectories that are analysed, so that it takes some seconds."""
 SIGNS = {
     "hydration": "equilibrating",
-    "campaign run": "preparing",
+    "campaign run": "runs ended",
     "md": "step",
     "simulate": "heat",
     "analyze": "",

@@ -17,7 +17,7 @@ def occupied(folder: Path, by: str, what: str) -> bool:
     Args:
         folder: The folder.
         by: Name of that file.
-        what: What it speaks of, as the user calls it.
+        what: What the folder is for, in the user's words.
 
     Raises:
         InputError: The folder is a file, or holds something else.
@@ -59,7 +59,7 @@ def resumes(
     Args:
         folder: The folder.
         by: Name of the file that says what was asked there.
-        what: What it speaks of, such as "run".
+        what: What the folder is for, such as "run".
         asked: What is asked now, as far as it must be the same.
         read: Returns the same part of that file.
 

@@ -45,7 +45,7 @@ class Owner:
 
     Attributes:
         node: Name of its machine, for people.
-        machine: What tells the machine, its start and its container from all others.
+        machine: What distinguishes the machine, its start and its container from all others.
         pid: Process id.
         started: When the process began, in the machine's own words: ids are used again.
     """
@@ -216,7 +216,7 @@ def _this_process() -> Owner:
 
 @functools.cache
 def _machine() -> str:
-    """Return what tells this machine, its start and its container from all others."""
+    """Return what distinguishes this machine, its start and its container from all others."""
     parts = [os.uname().nodename]
     with contextlib.suppress(OSError):
         parts.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip())

@@ -6,7 +6,7 @@ it eight times more. The daemon needs no rights and changes no setting of the ca
 alone: its folder is private, a daemon of the system or of the user is left as it is, and it ends
 with this process, after a `kill -9` too.
 
-Where there are several GPUs, processes are dealt out to them. A scheduler tells a job in
+Where there are several GPUs, processes are dealt out to them. A scheduler gives a job, in
 CUDA_VISIBLE_DEVICES which are its own; no other is touched.
 """
 

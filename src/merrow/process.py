@@ -35,7 +35,7 @@ PULSE = 0.1
 TOGETHER = 0.5
 """Signals within so long are one: some programs send one to the process and to its group [s]."""
 GRACE = 3.0
-"""After so long it is told that the stop has to wait [s]."""
+"""After so long the user is informed that the stop has to wait [s]."""
 _asked = threading.Event()
 
 LATE = "merrow: stopping when this step is done; Ctrl-C once more stops at once."

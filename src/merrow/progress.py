@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a piece of work tells about its progress, who listens, and how long it may take."""
+"""What a piece of work reports about its progress, who listens, and how long it may take."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ def _rising(times: Array, path: Path) -> tuple[Array, str]:
         InputError: No frame is later than the one before.
     """
     if np.isnan(times).any():
-        note = f"{path.name} tells no times; its frames are taken as 1 ps apart."
+        note = f"{path.name} contains no times; its frames are taken as 1 ps apart."
         return np.arange(len(times), dtype=np.float64), note
     steps = np.diff(times)
     if steps.min() > 0.0:
@@ -216,7 +216,7 @@ def _is_mdcrd(path: Path) -> bool:
 def _other(path: Path, topology: AmberTopology, atoms: IntArray) -> tuple[Array, Array, Array]:
     """Do as `_read` with another format.
 
-    AMBER's ASCII format tells neither how many atoms it has nor the times of its frames.
+    AMBER's ASCII format contains neither the number of atoms nor the times of its frames.
     """
     try:
         from MDAnalysis.coordinates.core import get_reader_for  # noqa: PLC0415

@@ -79,7 +79,7 @@ def test_ascii_trajectories_are_read_and_their_times_are_said_to_be_unknown(
     cpptraj([f"parm {topology.path}", f"trajin {times}", "trajout out.mdcrd", "run"])
     found = read_frames(tmp_path / "out.mdcrd", topology)
     np.testing.assert_allclose(found.positions[3], x, atol=6e-4)  # three decimals
-    assert "tells no times; its frames are taken as 1 ps apart" in found.note
+    assert "contains no times; its frames are taken as 1 ps apart" in found.note
 
 
 @pytest.fixture

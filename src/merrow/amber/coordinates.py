@@ -41,12 +41,12 @@ class Coordinates:
 def read_coordinates(
     path: str | Path, n_atoms: int | None = None, *, angle: float = 90.0
 ) -> Coordinates:
-    """Read an ASCII restart (rst7, inpcrd) or a NetCDF restart; the content tells which.
+    """Read an ASCII restart (rst7, inpcrd) or a NetCDF restart; the content decides which.
 
     Args:
         path: The file.
         n_atoms: Number of atoms that the prmtop has, or None to take what the file has.
-        angle: Angle of a box of which the file has the edges alone [degree]; the prmtop tells it.
+        angle: Angle of a box of which the file has only the edges [degree]; the prmtop has it.
 
     Raises:
         InputError: The file is missing, damaged, not finite, or of another size.

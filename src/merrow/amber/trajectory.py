@@ -117,7 +117,7 @@ def read_restart_metadata(path: Path) -> RestartMetadata:
     """Return when a restart was written; `read_coordinates` reads what is in it.
 
     Raises:
-        InputError: The file tells no time.
+        InputError: The file contains no time.
     """
     try:
         if path.read_bytes()[:3] != b"CDF":

@@ -40,8 +40,8 @@ class InteractionEntropy:
 def interaction_entropy(energy: Array, kt: float) -> InteractionEntropy:
     """Return −TΔS = kT ln⟨exp(β(E − ⟨E⟩))⟩ where it can converge.
 
-    Above a spread of 3.6 kcal/mol the second cumulant σ²/2kT stands in, and above 6.0 kcal/mol
-    nothing is said.
+    Above a spread of 3.6 kcal/mol the second cumulant σ²/2kT is used instead; above 6.0 nothing is
+    returned.
 
     Args:
         energy: Interaction energy of each frame of one trajectory [kcal/mol], shape (F,).

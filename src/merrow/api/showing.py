@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the doors share: who is told of progress, and results that a job returns as JSON."""
+"""What the functions share: who receives progress, and results that a job returns as JSON."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Told = bool | Listener
-"""Who is told of progress: True shows a line on stderr, False nothing; or a function that is called
+"""Who receives progress: True shows a line on stderr, False nothing; or a function that is called
 with every `merrow.Progress`."""
 
 
 @contextmanager
 def listener(progress: Told) -> Iterator[Listener]:
-    """Yield the function that is told of progress."""
+    """Yield the function that receives progress."""
     if callable(progress):
         yield progress
     elif progress:

@@ -100,7 +100,7 @@ def run_bench(request: BenchRequest, folder: Path, listen: Listener = silent) ->
     Args:
         request: What is timed.
         folder: Gets the prepared systems.
-        listen: Told what is done now.
+        listen: Called with the current step.
 
     Raises:
         InputError: The request or its files are wrong.

@@ -59,7 +59,7 @@ def mmpbsa(request: MmpbsaRequest, listen: Listener = silent) -> dict[str, Any]:
 
     Args:
         request: What is to be estimated.
-        listen: Told how far it is.
+        listen: Called with the progress.
 
     Raises:
         InputError: The files do not fit together, or there are too few frames.

@@ -208,7 +208,7 @@ def input_text(
     Args:
         method: "gb" or "pb".
         settings: How the solvent is described.
-        general: What else stands in &general.
+        general: Further keys of &general.
         decompose: Whether GB energies are split by residue.
     """
     # netcdf=1, or MMPBSA would round coordinates to three decimals on the way

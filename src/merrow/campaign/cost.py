@@ -68,7 +68,7 @@ def campaign_cost(
         folder: The campaign's folder; finished runs there cost nothing.
         base: What a relative path of the table refers to.
         backend: Where it will run; the pace is measured here in any case.
-        listen: Told what is measured.
+        listen: Called with what is being measured.
 
     Raises:
         InputError: The table, the request or the cluster is wrong.

@@ -93,7 +93,7 @@ def run_campaign(
         folder: The campaign's folder; made if it is absent.
         base: What a relative path of the table refers to; paths in it refer to its own folder.
         backend: Where it runs and for how long.
-        listen: Told about what happens.
+        listen: Called with what happens.
 
     Returns:
         The table with its statistics, also written to the folder.

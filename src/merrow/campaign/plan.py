@@ -139,7 +139,7 @@ def read_jobs(folder: Path) -> list[Job]:
 
 
 def _charges(config: CampaignConfig, row: Row) -> tuple[str, ...]:
-    """Return the charge models of a row; a prmtop has its own, as a mol2 unless told otherwise."""
+    """Return the charge models of a row; a prmtop has its own, a mol2 by default too."""
     if "prmtop" in row.source:
         return ("prmtop",)
     if row.charges or config.charges is not None:

@@ -15,6 +15,7 @@ from merrow.cli.dry_run import DryRunOption, print_cost, resources
 from merrow.errors import IncompleteError, InputError, MerrowError
 from merrow.hydration.asked import minutes_of
 from merrow.hydration.protocol import PROTOCOLS
+from merrow.report.text import wrapped
 
 if TYPE_CHECKING:
     from merrow.campaign.config import CampaignConfig
@@ -125,7 +126,7 @@ def run(
         return
     with ProgressLine() as line:
         result = run_campaign(config, out, base=table.parent, backend=backend, listen=line.listen)
-    show_campaign(result, as_json=as_json, full=full)
+    show_campaign(result, out, as_json=as_json, full=full)
     _end(result)
 
 
@@ -139,7 +140,7 @@ def report(
     """Rebuild table, statistics and report from the results so far."""
     from merrow.campaign.table import write_results  # noqa: PLC0415
 
-    show_campaign(write_results(folder), as_json=as_json, full=full)
+    show_campaign(write_results(folder), folder, as_json=as_json, full=full)
 
 
 def _print_cost(
@@ -178,8 +179,15 @@ def _columns(text: str | None) -> dict[str, str]:
     return found
 
 
-def show_campaign(result: CampaignResult, *, as_json: bool, full: bool) -> None:
-    """Print the answer of a campaign."""
+def show_campaign(result: CampaignResult, folder: Path, *, as_json: bool, full: bool) -> None:
+    """Print the answer of a campaign.
+
+    Args:
+        result: The answer.
+        folder: The campaign's folder, as the user named it.
+        as_json: Whether results.json is printed instead.
+        full: Whether all runs and comparisons are shown.
+    """
     from rich.console import Console  # noqa: PLC0415
 
     from merrow.campaign.report.files import campaign_json  # noqa: PLC0415
@@ -190,9 +198,8 @@ def show_campaign(result: CampaignResult, *, as_json: bool, full: bool) -> None:
         return
     console = Console()
     console.print(render_campaign_table(result.data, full=full))
-    folder = result.folder
-    paths = f"Report: {folder / 'report.html'}   Table: {folder / 'results.csv'}"
-    console.print(paths, highlight=False, soft_wrap=True)
+    paths = f"report {folder / 'report.html'} · table {folder / 'results.csv'}"
+    typer.echo("\n".join(wrapped(paths)))
 
 
 def _end(result: CampaignResult) -> None:

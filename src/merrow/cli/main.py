@@ -66,7 +66,7 @@ ENVIRONMENT = {"OMP_NUM_THREADS": "1", "LOGURU_LEVEL": "ERROR"}
 """Set where the user did not: processes share the cores, and alchemlyb logs through loguru."""
 
 GO_ON = ("hydration", "run", "campaign", "simulate")
-"""Verbs that go on where they were stopped; others begin anew, or say themselves how to go on."""
+"""Verbs that resume where they were stopped; others start again, or say how to continue."""
 
 
 def _print_version(show: bool) -> None:
@@ -133,7 +133,7 @@ def _explain(error: BaseException, stop: StopSignals) -> int:
 
 
 def _as_our_own(error: BaseException, stop: StopSignals) -> MerrowError:
-    if isinstance(error, IncompleteError):  # it says itself how to go on
+    if isinstance(error, IncompleteError):  # it says how to continue
         return error
     # a library in between may turn the exception into another
     if stop.number is not None or isinstance(error, KeyboardInterrupt):

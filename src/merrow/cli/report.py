@@ -65,7 +65,7 @@ def _rebuild(folder: Path, *, interactive: bool, full: bool, as_json: bool) -> N
         from merrow.campaign.table import write_results  # noqa: PLC0415
         from merrow.cli.campaign import show_campaign  # noqa: PLC0415
 
-        show_campaign(write_results(folder), as_json=as_json, full=full)
+        show_campaign(write_results(folder), folder, as_json=as_json, full=full)
         return
     if not (folder / "run.yaml").is_file():
         raise InputError(

@@ -155,7 +155,7 @@ def run_dynamics(
         report_interval: Reports come at the multiples of this number of steps.
         frame_interval: At the multiples of this number of steps where no report is due, the
             snapshot alone is told, which costs no energies; 0 for never.
-        frame: Told step and snapshot.
+        frame: Called with step and snapshot.
 
     Raises:
         InputError: The plan contradicts itself or the system.

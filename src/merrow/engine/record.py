@@ -78,7 +78,7 @@ def coulomb_coefficients(context: mm.Context) -> tuple[float, float, float]:
 
 
 def sterics_slope(context: mm.Context) -> float:
-    """Return ∂V/∂λ_sterics of the soft core [kJ/mol] as OpenMM tells it."""
+    """Return ∂V/∂λ_sterics of the soft core [kJ/mol] as OpenMM gives it."""
     state = context.getState(getParameterDerivatives=True, groups={SOFT_CORE})
     return float(state.getEnergyParameterDerivatives()[LAMBDA_STERICS])
 
@@ -108,7 +108,7 @@ def take_record(
     here: LambdaState,
     temperature: float,
 ) -> Record:
-    """Record the configuration of a Context that stands in state `here`."""
+    """Record the configuration of a Context in state `here`."""
     state = context.getState(getPositions=True)
     positions = state.getPositions(asNumpy=True)._value[list(hybrid.region.atoms)]
     volume = float(state.getPeriodicBoxVolume()._value) if hybrid.periodic else float("nan")
@@ -134,7 +134,7 @@ def take_record(
 
 
 def _require_edges(hybrid: HybridSystem, state: mm.State) -> None:
-    """Refuse a box whose tail the System no longer tells rightly."""
+    """Refuse a box for which the System's tail is no longer right."""
     if hybrid.edges is None:
         return
     ratio = np.diag(state.getPeriodicBoxVectors(asNumpy=True)._value) / np.array(hybrid.edges)

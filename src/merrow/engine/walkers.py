@@ -83,7 +83,7 @@ def open_walker(hybrid: HybridSystem, plan: LegPlan, *labels: str | int) -> Walk
     Args:
         hybrid: The Hamiltonian.
         plan: Engine, ensemble, states, seed.
-        labels: What tells these seeds from others.
+        labels: What distinguishes these seeds from others.
 
     Raises:
         InputError: The engine cannot move it; the message says why.

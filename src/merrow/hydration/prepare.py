@@ -210,7 +210,7 @@ def prepare_system(
     Args:
         folder: The run folder.
         config: What its run.yaml asks.
-        listen: Told what is made.
+        listen: Called with the current step.
 
     Raises:
         MerrowError: A program failed or the system cannot be built.

@@ -83,7 +83,7 @@ def run_hydration(
         config: What is asked; paths relative to `base`.
         folder: The run folder; made if it is absent.
         base: What relative paths refer to.
-        listen: Told about progress.
+        listen: Called with the progress.
         executor: From `start_workers`, to be shut down here; None: they are started here.
 
     Returns:
@@ -133,7 +133,7 @@ def rebuild(
 
     Args:
         folder: The run folder; a run that is not finished needs samples of every part.
-        listen: Told what is done.
+        listen: Called with the current step.
         interactive: Whether the report has a view of the solute to turn and to play.
 
     Raises:

@@ -300,7 +300,7 @@ class RunFolder:
         try:
             yield watch
         finally:
-            with contextlib.suppress(MerrowError):  # a full disk has been told already
+            with contextlib.suppress(MerrowError):  # a full disk has been reported already
                 self.save(Timing(wall_s=watch.total))
 
     def finished(self, config: HydrationConfig | None = None) -> HydrationResult | None:
@@ -329,7 +329,7 @@ class RunFolder:
 
 
 def _sum_of(content: dict[str, object]) -> str:
-    """Return what tells the content of a state file from one in which a bit has flipped."""
+    """Return a checksum of a state file, which a flipped bit changes."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 

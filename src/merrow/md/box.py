@@ -28,7 +28,7 @@ NO_BOX = np.diag([10.0, 10.0, 10.0])
 
 @dataclass(frozen=True)
 class Cell:
-    """The box as AMBER tells it, which its vectors alone do not: lengths [Å], angles [degree].
+    """The box as AMBER describes it, which its vectors alone do not: lengths [Å], angles [degree].
 
     The edges of a rectangular box may change each by itself; any other is scaled as a whole, so
     that its lengths follow the volume.

@@ -167,7 +167,7 @@ class SpreadMonitor:
             self.writer.sync()
 
     def summary(self) -> str:
-        """Return what the end of mdout tells; "" where no threshold was exceeded."""
+        """Return what the end of mdout says; "" where no threshold was exceeded."""
         if not self.beyond:
             return ""
         kept = f"; {self.path} has these frames" if self.writer is not None else ""

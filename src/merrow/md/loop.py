@@ -284,7 +284,7 @@ class Run:
         )
 
     def failed(self, error: NumericsError) -> NumericsError:
-        """Return the error with what is left of the run; mdout tells it too."""
+        """Return the error with what is left of the run; mdout says it too."""
         message = f"{str(error).rstrip('.')}; {self.kept()}."
         self.tell(f"\n ERROR: {message}\n")
         failure = NumericsError(message)

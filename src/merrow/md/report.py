@@ -63,14 +63,14 @@ def energies_of(
     slope: float | None,
     members: Disagreement | None,
 ) -> Energies:
-    """Return what mdout tells of a report.
+    """Return what mdout prints of a report.
 
     Args:
         report: What the engine measured.
         step: Step of this run.
         time: Time [ps].
         reference: Zero of EMLREL [kcal/mol].
-        seen: What was told before, for the running mean of E_ML.
+        seen: What was printed before, for the running mean of E_ML.
         slope: dV/dλ by AMBER's λ [kJ/mol], or None.
         members: How far the members of the potential are apart, or None where it has none.
     """

@@ -30,7 +30,7 @@ class MdResult:
     """What a run left.
 
     Attributes:
-        energies: What mdout tells of the printed steps, in order.
+        energies: The printed steps of mdout, in order.
         outputs: The files that were written.
         ns_per_day: Speed; 0 for a minimisation.
     """

@@ -37,7 +37,7 @@ class MdSettings(Settings):
     source: Path = Path("mdin")
     """The file that these were read from; messages and mdout name it."""
     text: str = ""
-    """What stands in it; mdout repeats it."""
+    """Its content; mdout repeats it."""
     title: str = ""
     """Title of mdout, trajectory and restart."""
     minimise: bool = False
@@ -115,7 +115,7 @@ class MdSettings(Settings):
     coupling: Coupling | None = None
     """The state of a coupling path."""
     notes: tuple[str, ...] = ()
-    """What mdout tells of these settings, such as keys that do nothing here."""
+    """What mdout says about these settings, such as keys that do nothing here."""
 
 
 def long_step_notes(settings: MdSettings) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A simulation from prepared files to production: minimise, heat, relax the box, produce.
 
-The sander input of every stage stands in the folder, and `merrow md` can run it again. A stage is
+The sander input of every stage is in the folder, and `merrow md` can run it again. A stage is
 computed beside and moved when it is whole, its restart file last: what has its name is done, and
 a killed run begins its last stage anew, with the same numbers.
 """
@@ -97,7 +97,7 @@ def simulate(
         config: What is asked; paths are relative to the working folder.
         folder: Where everything is written, or goes on.
         minutes: Begin no further stage that would not end in this time; None means no limit.
-        listen: Told how far it is.
+        listen: Called with the progress.
 
     Raises:
         InputError: The files are wrong, or the folder contains another simulation.

@@ -132,7 +132,7 @@ def _ml_region(config: SimulationConfig, leg: str) -> MlSettings:
 
 
 def _as_told(value: float) -> float:
-    """Return a number with the digits that the sander input tells of it."""
+    """Return a number with the digits that it has in the sander input."""
     return float(f"{value:g}")
 
 

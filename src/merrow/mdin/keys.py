@@ -19,10 +19,10 @@ class Key:
 
     Attributes:
         default: Its value where the file is silent; its type is the type of the key. None stands
-            for a default that follows from other keys; `kind` is then told apart by `like`.
+            for a default that follows from other keys; `kind` is then distinguished by `like`.
         meaning: What it does here, or what it would do in sander where it is refused.
         allowed: The values that are understood; None allows all of the type within the limits.
-        refusal: What to do instead, told when a value is not allowed.
+        refusal: What to do instead, printed when a value is not allowed.
         low, high: Limits of numbers, both included.
         idle: It is accepted but does nothing here; mdout says so, with the meaning as the reason.
         like: A value of the key's type, where the default is None.
@@ -67,7 +67,7 @@ CNTRL: Final[Mapping[str, Key]] = {
     "dx0": Key(0.01, "the minimiser chooses its first step itself", idle=True),
     "irest": Key(0, "1 continues with velocities and time of the restart file", (0, 1)),
     "ntx": Key(1, "1 reads coordinates, 5 velocities too", (1, 5), "use 1 or 5"),
-    "ntrx": Key(1, "the coordinate file's content tells its format", idle=True),
+    "ntrx": Key(1, "the format follows from the content of the coordinate file", idle=True),
     "nstlim": Key(1, "number of steps", low=1, needs=_MD),
     "dt": Key(0.001, "time step [ps]", low=1e-6, high=0.004, needs=_MD),
     "t": Key(0.0, "time at the start [ps], where irest=0", needs=("irest", (0,))),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the kernel is told of a system: numbers, in OpenMM's units and e."""
+"""What the kernel needs to know of a system: numbers, in OpenMM's units and e."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class EnsembleEngine(Protocol):
 
 @runtime_checkable
 class MemberEnergies(Protocol):
-    """A potential, or its engine, that tells the energies of its members."""
+    """A potential, or its engine, that gives the energies of its members."""
 
     def member_energies(self, positions: Array) -> Array | None:
         """Return the energy of each member [kcal/mol], shape (R, M), or None.

@@ -34,7 +34,7 @@ Loader = Callable[[str, Molecule, Path | None, str], Potential]
 
 @dataclass(frozen=True)
 class Model:
-    """What can be told of a potential without loading it.
+    """What is known about a potential without loading it.
 
     Attributes:
         capabilities: What it can be asked.
@@ -58,13 +58,13 @@ class Family:
         load: Makes a potential of one molecule, which fits its capabilities.
         generic: How the user writes a potential that has no name of its own, such as "mace:FILE";
             empty where there is none. It begins with the family's prefix and a colon.
-        describe: Tells of such a potential; it raises InputError where FILE is not what it should
+        describe: Describes such a potential; it raises InputError where FILE is not what it should
             be.
         takes_file: Whether a path stands behind the colon of a generic name.
         weights: Those of its named potentials.
         verdict: Says more than its hash of a published file, or raises InputError; None: no more.
-        kernel: Tells the instruction set of its compiled kernel and "", or "" and why it cannot be
-            used; None: it has none.
+        kernel: Returns the instruction set of its compiled kernel and "", or "" and why it cannot
+            be used; None: it has none.
     """
 
     models: Mapping[str, Model]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Code of others in our process: it is told of once, and what it switches holds only for itself.
+"""Code of others in our process: it is announced once, and what it switches holds only for itself.
 
 mace-torch turns off the safety catch of `torch.load` where it is first imported, and its calculator
 for ASE sets torch's default dtype. Both would hold for every other potential of the process.

@@ -259,7 +259,7 @@ def load_openmmml(
 
 
 def describe_openmmml(name: str) -> Model:
-    """Return what can be told of a potential of openmm-ml without loading it.
+    """Return what is known about a potential of openmm-ml without loading it.
 
     Raises:
         InputError: openmm-ml has no such potential.

@@ -187,7 +187,7 @@ def read_theory(name: str) -> Theory:
 
 
 def describe_qm(name: str) -> Model:
-    """Return what can be told of a level of theory.
+    """Return what is known about a level of theory.
 
     Raises:
         InputError: The name is not of the right form.

@@ -45,7 +45,7 @@ def generic_names() -> tuple[str, ...]:
 
 
 def describe(name: str) -> Model:
-    """Return what can be told of a potential without loading its weights.
+    """Return what is known about a potential without loading its weights.
 
     Raises:
         InputError: There is no such potential, or the file in a generic name is not right.

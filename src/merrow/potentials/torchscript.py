@@ -278,7 +278,7 @@ def _capabilities(script: Script, precision: str) -> Capabilities:
 
 
 def describe_torchscript(name: str) -> Model:
-    """Return what a file tells of itself: its form and elements.
+    """Return what a file says about itself: its form and elements.
 
     Raises:
         InputError: As `read_script`.

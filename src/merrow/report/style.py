@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from merrow.report.svg import INK, PAPER, SOFT, inline_svg
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", INK)
-"""Okabe and Ito's: told apart by colour-blind eyes."""
+"""Okabe and Ito's: distinguishable for colour-blind readers."""
 BLUE, ORANGE, GREEN, *_ = COLOURS
 RC: Final = {
     "font.family": "sans-serif",

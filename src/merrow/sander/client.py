@@ -100,7 +100,7 @@ def check_owner(path: str) -> None:
 
 
 def keep_restart(source: str, target: str) -> None:
-    """Copy a restart that is new to where the user wants it, whole; its time tells whether it is.
+    """Copy a restart that is new to where the user wants it, whole; its time shows whether it is.
 
     Args:
         source: What sander overwrites in place, but never while a client runs.

@@ -50,7 +50,7 @@ OTHER_FILES: Final = (
 SWITCHES: Final = ("-O", "-AllowSmallBox")
 PARALLEL: Final = ("-ng", "-groupfile", "-rem", "-remlog", "-nslice", "-p4pg", "-np")
 RANKS: Final = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE")
-"""Where mpirun tells each copy of a program how many there are."""
+"""Where mpirun states for each copy of a program how many there are."""
 LONGEST_NAME: Final = 255
 """Characters that sander keeps of a file's name."""
 PULSE: Final = 1.0
@@ -214,7 +214,7 @@ def run_sander(
         folder: The user's folder.
         scratch: A private folder.
         socket: Where the model server listens.
-        job: What the client tells the server about the model.
+        job: What the client sends the server about the model.
 
     Returns:
         The client's list of energies.

@@ -91,7 +91,7 @@ def soft_core_force(
         atoms: Indices of the region.
         exclusions: Pairs that are left out, which all nonbonded forces of a System must share.
         nonbonded: Cutoff.
-        slope: Whether OpenMM tells ∂V/∂λ_sterics, too, which a GPU computes in every step.
+        slope: Whether OpenMM computes ∂V/∂λ_sterics, too, which a GPU computes in every step.
 
     Raises:
         UnsupportedPhysicsError: A pair of region and environment has A without B, or B without A,

@@ -60,10 +60,10 @@ class HybridSystem:
         bonds: Bonds within the region.
         bridge: The potential inside the System, or None where the internal energy is native.
         periodic: Whether there is a box.
-        native: What stands in place of OpenMM's nonbonded forces; None: they are in the System.
+        native: What replaces OpenMM's nonbonded forces; None: they are in the System.
         edges: Edges of the box that the tail inside the System was made for [nm]; it holds while
             they change by less than a quarter. None: it holds always.
-        soft_core: What tells the soft core of a record; None: the pairs of the System's force.
+        soft_core: What computes the soft core of a record; None: the pairs of the System's force.
     """
 
     system: mm.System

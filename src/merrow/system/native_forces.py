@@ -146,7 +146,7 @@ def on_kernel(hybrid: HybridSystem, kernel: MmKernel, *, box: Array | None = Non
 
 
 def read_parameters(hybrid: HybridSystem, *, box: Array | None = None) -> NonbondedParameters:
-    """Return what the kernel is told of a hybrid system.
+    """Return what the kernel needs of a hybrid system.
 
     Args:
         hybrid: On OpenMM's forces.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What our own loop of dynamics is told of a hybrid system, and which systems it can move.
+"""What our own loop of dynamics needs of a hybrid system, and which systems it can move.
 
 The loop knows rigid 3-site water, free ions, and a solute without constraints that a potential or
 harmonic bonds, harmonic angles, periodic torsions and pairs drive. A System with anything else is
@@ -40,7 +40,7 @@ Rows = dict[str, list[tuple[list[int], list[float]]]]
 
 
 def loop_parameters(hybrid: HybridSystem) -> LoopParameters:
-    """Return what the loop is told of a hybrid system.
+    """Return what the loop needs of a hybrid system.
 
     Args:
         hybrid: On our nonbonded kernel.

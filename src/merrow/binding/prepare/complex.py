@@ -89,7 +89,7 @@ def prepare_complex(request: ComplexRequest, listen: Listener = silent) -> dict[
 
     Args:
         request: What is to be prepared.
-        listen: Told what is being done.
+        listen: Called with the current step.
 
     Raises:
         InputError: The input would have to be guessed at, or the folder is in use.

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Whether a ligand is written in the form that it has at this pH: acids, amines, amidines.
 
-A group's usual pKa is told by its pattern; what draws electrons near an amine lowers it by the
+A group's usual pKa follows from its pattern; what draws electrons near an amine lowers it by the
 increments of D. D. Perrin, B. Dempsey, E. P. Serjeant, *pKa Prediction for Organic Acids and
 Bases*, 1981, doi:10.1007/978-94-009-5883-8.
 """

@@ -33,7 +33,7 @@ class StructureFile:
 
 
 def read_structure(path: Path) -> StructureFile:
-    """Read a PDB or mmCIF file; its content tells which.
+    """Read a PDB or mmCIF file; its content decides which.
 
     Raises:
         InputError: It is missing or damaged, has no atoms, or several models.

@@ -22,7 +22,7 @@ SHOWN: Final = 12
 SUMS: Final = ("G gas", "G solv")
 """Partial sums, which the figure of the terms leaves to the table."""
 HATCHES: Final = ("", "////", "....", "xxxx")
-"""Of the runs, told apart by hatch as well as by colour."""
+"""Of the runs, distinguished by hatch as well as by colour."""
 
 
 def terms_figure(runs: Sequence[BindingRun], name: str) -> str:

@@ -15,7 +15,7 @@ from merrow.units import NS_PER_PS
 LONG = 1000.0
 """Time from which on the axis counts nanoseconds [ps]."""
 STYLES = ((BLUE, "-"), (ORANGE, "--"))
-"""The trajectory and its MM reference, told apart by line as well as by colour."""
+"""The trajectory and its MM reference, distinguished by line as well as by colour."""
 
 
 def rmsd_figure(report: ComplexReport) -> str:

@@ -69,7 +69,7 @@ def model_words(result: HydrationResult) -> str:
 
 
 def _beside(result: HydrationResult) -> Iterator[str]:
-    """Yield what stands beside the number: measured, MM, published, what the error leaves out."""
+    """Yield what is printed with the result: measured, MM, published, what the error leaves out."""
     first = []
     if measured := measured_words(result):
         first.append(f"measured {minus(measured)}")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Sampling until the error is small enough: what `rounds.py` decides is done, and told of."""
+"""Sampling until the error is small enough: what `rounds.py` decides is done, and reported."""
 
 from __future__ import annotations
 

@@ -270,7 +270,7 @@ def open_run(
         folder: The run folder.
         config: What its run.yaml asks.
         checked: The potential, where it was opened already.
-        listen: Told what is made.
+        listen: Called with the current step.
 
     Raises:
         MerrowError: The system, the conformers or the potential cannot be made.

@@ -32,7 +32,7 @@ def refine_schedule(run: RunContext, executor: Executor, listen: Listener) -> Ru
     Args:
         run: The run, on the protocol's own schedule.
         executor: Its processes.
-        listen: Told after each piece.
+        listen: Called after each piece.
     """
     schedule = run.folder.read(Schedule)
     if schedule is None:

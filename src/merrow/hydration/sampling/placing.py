@@ -41,7 +41,7 @@ def place_networks(
         config: The run.
         loaded: The potential on the device that torch prefers.
         executor: Processes of the run.
-        listen: Told what is done.
+        listen: Called with the current step.
     """
     among = candidates(loaded)
     if len(among) == 1:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What a worker process of a run does: reads the run once, then piece after piece.
 
-It is told the run folder and a task; everything else it reads there, so any process on any machine
+It receives the run folder and a task; everything else it reads there, so any process on any machine
 that sees the folder can do the next piece. The context below lives as long as the process.
 """
 

@@ -31,7 +31,7 @@ def validate_nve(
 
     Args:
         request: What is tested.
-        listen: Told how far it is, and a sentence whenever a trajectory is done.
+        listen: Called with the progress, and with a sentence after each trajectory.
         out: Folder for the report, nve.json and nve.html; None for no files.
 
     Raises:

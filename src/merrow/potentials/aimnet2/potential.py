@@ -97,7 +97,7 @@ class AimNet2:
         return np.moveaxis(self._members_say(positions, apart=True)[1], 0, 1) * EV_KCAL
 
     def instance(self, conformers: int) -> int:
-        """Return what tells the program for so many conformers from any other one."""
+        """Return the identity of the program for so many conformers."""
         from merrow.potentials.program import rows_of  # noqa: PLC0415  (torch)
 
         return rows_of(conformers, self._most_rows)

@@ -58,7 +58,7 @@ class AniEnsemble:
         )
 
     def instance(self, conformers: int) -> Hashable:
-        """Return what tells the program for so many conformers from any other one."""
+        """Return the identity of the program for so many conformers."""
         own = self.networks
         return own.instance(conformers) if isinstance(own, StaticAni) else None
 

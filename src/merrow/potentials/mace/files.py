@@ -39,7 +39,7 @@ TRANSFORMS: Final = {"AgnesiTransform": "Agnesi", "SoftTransform": "Soft"}
 
 
 class Record:
-    """What stands in a file where a pickle would make an object or call a function: inert."""
+    """Stands for what a pickle would make, or a function that it would call: inert."""
 
     args: tuple[Any, ...]
     state: dict[str, Any]

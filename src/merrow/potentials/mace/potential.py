@@ -48,7 +48,7 @@ def file_capabilities(name: str, parameters: MaceParameters) -> Capabilities:
 
     Args:
         name: The name that the user wrote; of "mace:FILE" the folder of FILE is dropped.
-        parameters: What stands in the file.
+        parameters: Content of the file.
     """
     if name.startswith(PREFIX):
         name = PREFIX + Path(name.removeprefix(PREFIX)).name
