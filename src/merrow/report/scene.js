@@ -6,8 +6,12 @@ for (const box of document.querySelectorAll(".scene")) {
   const scene = JSON.parse(canvas.dataset.scene), n = scene.atoms;
   const bytes = Uint8Array.from(atob(scene.places), (letter) => letter.charCodeAt(0));
   const places = Float32Array.from(new Int16Array(bytes.buffer), (x) => x * scene.unit);
-  let reach = 1;
-  for (let k = 0; k < 3 * n; k += 3) reach = Math.max(reach, Math.hypot(places[k], places[k + 1], places[k + 2]));
+  const colours = scene.colours.map((text) => [1, 3, 5].map((k) => parseInt(text.slice(k, k + 2), 16)));
+  let reach = 2.5, tall = 2.5; // Å from the centre, and from the longest axis
+  for (let k = 0; k < 3 * n; k += 3) {
+    reach = Math.max(reach, Math.hypot(places[k], places[k + 1], places[k + 2]));
+    tall = Math.max(tall, Math.hypot(places[k + 1], places[k + 2]));
+  }
   let turn = [1, 0, 0, 0, 1, 0, 0, 0, 1], zoom = 1, frame = 0, timer = 0, waiting = false;
 
   function rotate(right, up) { // about the axes of the screen
@@ -46,7 +50,8 @@ for (const box of document.querySelectorAll(".scene")) {
     canvas.height = high * dense;
     pen.scale(dense, dense);
     pen.lineCap = "round";
-    const scale = zoom * 0.46 * Math.min(wide, 1.5 * high) / reach, begin = 3 * n * frame, seen = [];
+    const paper = getComputedStyle(canvas.parentElement).backgroundColor.match(/[\d.]+/g).map(Number);
+    const scale = zoom * 0.44 * Math.min(wide / reach, high / tall), begin = 3 * n * frame, seen = [];
     for (let k = begin; k < begin + 3 * n; k += 3) {
       const at = [0, 3, 6].map((row) => turn[row] * places[k] + turn[row + 1] * places[k + 1] + turn[row + 2] * places[k + 2]);
       const near = 1 + 0.25 * at[2] / reach;
@@ -55,14 +60,14 @@ for (const box of document.querySelectorAll(".scene")) {
     const parts = [];
     for (const [i, j] of scene.bonds) {
       const a = seen[i], b = seen[j], middle = a.map((v, k) => (v + b[k]) / 2);
-      parts.push([(a[2] + middle[2]) / 2, () => line(a, middle, scene.colours[i], 0.3 * a[3])]);
-      parts.push([(b[2] + middle[2]) / 2, () => line(b, middle, scene.colours[j], 0.3 * b[3])]);
+      parts.push([(a[2] + middle[2]) / 2, i, (colour) => line(a, middle, colour, 0.3 * a[3])]);
+      parts.push([(b[2] + middle[2]) / 2, j, (colour) => line(b, middle, colour, 0.3 * b[3])]);
     }
-    seen.forEach((at, i) => parts.push([at[2], () => ball(at, scene.radii[i] * at[3], scene.colours[i])]));
+    seen.forEach((at, i) => parts.push([at[2], i, (colour) => ball(at, scene.radii[i] * at[3], colour)]));
     parts.sort((a, b) => a[0] - b[0]);
-    for (const [depth, paint] of parts) {
-      pen.globalAlpha = Math.min(1, Math.max(0.35, 0.8 + 0.45 * depth / reach));
-      paint();
+    for (const [depth, i, paint] of parts) { // what is far fades into the paper
+      const ink = Math.min(1, Math.max(0.4, 0.8 + 0.4 * depth / reach));
+      paint(`rgb(${colours[i].map((v, k) => Math.round(ink * v + (1 - ink) * paper[k])).join(" ")})`);
     }
   }
   function show(k) {
