@@ -103,9 +103,9 @@ def read_topology(path: str | Path) -> AmberTopology:
     _check_lengths(sections, path)
     check_indices(sections, path)
     pointers = sections["POINTERS"]
-    if pointers[IFBOX] > 0 and min(sections.get("BOX_DIMENSIONS", [1.0])) <= 0.0:
+    if pointers[IFBOX] > 0 and min(sections.get("BOX_DIMENSIONS") or [0.0]) <= 0.0:
         raise InputError(
-            f"{path} asks for a box, but its BOX_DIMENSIONS hold a zero; write the edges of the "
+            f"{path} asks for a box, but its BOX_DIMENSIONS hold a zero or are not there; write the edges of the "
             "coordinates' box into them."
         )
     n_atoms, n_types = pointers[NATOM], pointers[NTYPES]

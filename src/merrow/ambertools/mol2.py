@@ -8,6 +8,8 @@ for orders that do; where it finds none, the file is refused with both numbers.
 
 from __future__ import annotations
 
+import io
+import re
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,10 @@ BOND_TYPES = {
     2.0: Chem.BondType.DOUBLE,
     3.0: Chem.BondType.TRIPLE,
 }
+AMBER_TYPES = re.compile(
+    r"C[*1-8A-FH-KM-TV-Z]?|[23]C|CL|BR|H[0-9ACOPSWZ]?|N[*0-9ABCPQTY]?|O[0-9ABHPQRSW]?|SH"
+)
+"""Atom types of AMBER's own force fields, as R.E.D. and antechamber -at amber write them."""
 USUAL_VALENCES = {
     "H": (1,),
     "B": (3,),
@@ -55,12 +61,12 @@ def mol_from_mol2(path: Path) -> tuple[Any, Array | None]:
         InputError: The file is damaged, has not one molecule, has unknown atom types, or its
             charges do not add up to a whole number.
     """
-    text = path.read_text(errors="replace")
+    text = _named(path.read_text(encoding="utf-8-sig", errors="replace"))
     n_records = text.count("@<TRIPOS>MOLECULE")
     if n_records != 1:
         raise InputError(f"{path.name} has {n_records} mol2 records, but one is expected.")
     try:
-        structure = Mol2File.parse(str(path), structure=True)
+        structure = Mol2File.parse(io.StringIO(text), structure=True)
     except Exception as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{path.name} is not a valid mol2 file ({reason}).") from error
@@ -86,6 +92,11 @@ def mol_from_mol2(path: Path) -> tuple[Any, Array | None]:
     mol = _with_orders_of_file(structure, total, path) or _with_orders_found(structure, total, path)
     mol.SetProp("_Name", text.split("@<TRIPOS>MOLECULE", 1)[1].splitlines()[1].strip())
     return mol, charges
+
+
+def _named(text: str) -> str:
+    """Return a mol2 text whose molecule has a name: ParmEd passes over an empty line."""
+    return re.sub(r"(@<TRIPOS>MOLECULE[ \t]*\r?\n)[ \t]*(\r?\n)", r"\g<1>****\g<2>", text)
 
 
 def _with_orders_of_file(structure: Any, total: int, path: Path) -> Any | None:
@@ -177,15 +188,18 @@ def _connected(structure: Any, path: Path) -> Any:
 
 
 def _element(atom_type: str, i: int, path: Path) -> int:
-    """Return the atomic number of a Sybyl type ("C.ar", "Cl") or of a GAFF type ("ca", "cl")."""
+    """Return the atomic number of a type of Sybyl ("C.ar"), GAFF ("ca") or AMBER ("CA")."""
     head = atom_type.split(".", maxsplit=1)[0]
     if head.islower():  # GAFF: all types but these two begin with a letter that is the element
         head = head if head in ("cl", "br") else head[0]
         head = head.capitalize()
     number = int(AtomicNum.get(head, 0))
+    if number == 0 and AMBER_TYPES.fullmatch(head):
+        symbol = {"CL": "Cl", "BR": "Br"}.get(head, head.lstrip("23")[0])
+        number = int(AtomicNum.get(symbol, 0))
     if number == 0:
         raise InputError(
             f"atom {i + 1} of {path.name} has the type {atom_type!r}, which is neither Sybyl's "
-            "nor GAFF's: convert the file."
+            "nor GAFF's nor AMBER's: convert the file."
         )
     return number

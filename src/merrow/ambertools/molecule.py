@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import functools
+import logging
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +20,17 @@ from merrow.errors import InputError, UnsupportedPhysicsError
 
 Array = NDArray[np.float64]
 
+logger = logging.getLogger(__name__)
+
 SEED = 20170712
 """Seed of the embedding, fixed so that the same input gives the same start."""
 
 BOND_TYPES = frozenset(
     (Chem.BondType.SINGLE, Chem.BondType.DOUBLE, Chem.BondType.TRIPLE, Chem.BondType.AROMATIC)
 )
+CARBON = 6
+SHORTEST, LONGEST = 0.5, 1.8
+"""Lengths of a bond over the sum of the covalent radii between which positions are believed."""
 SUFFIXES = (".sdf", ".mol", ".mol2")
 NAME = re.compile(r"[\w ,'-]*[A-Za-z]{3}[\w ,'-]*")
 """What looks like the name of a molecule: none of the signs of a SMILES, three letters in a row."""
@@ -76,10 +83,18 @@ def read_molecule(source: str | Path) -> InputMolecule:
             mol = _mol_from_smiles(text)
         source = path.name if path.suffix.lower() in SUFFIXES else repr(text)
         _check_one_closed_shell(mol, source)
+        if mol.GetNumConformers():
+            _check_lengths(mol, source)
+        several = not mol.GetNumConformers() and _is_ambiguous(mol)
+        flat = Chem.MolToSmiles(Chem.RemoveHs(mol))
         mol = _with_3d(mol, source)
+        if several:
+            Chem.AssignStereochemistryFrom3D(mol)
         bare = Chem.RemoveHs(mol)
     title = mol.GetProp("_Name").strip() if mol.HasProp("_Name") else ""
     smiles = Chem.MolToSmiles(bare)
+    if several and smiles != flat:
+        _say_isomer(source, smiles)
     return InputMolecule(
         mol=mol,
         name=title or smiles,
@@ -106,6 +121,8 @@ def _mol_from_smiles(text: str) -> Any:
         raise InputError("no molecule is given: expected a SMILES or a file .sdf, .mol or .mol2.")
     mol = Chem.MolFromSmiles(text)
     empty = mol is None or mol.GetNumAtoms() == 0
+    if empty and (told := _problem(Chem.MolFromSmiles(text, sanitize=False))):
+        raise InputError(f"{text!r} is not a valid SMILES: {told}.")
     if empty and NAME.fullmatch(text):
         raise InputError(
             f"{text!r} is neither a file nor a SMILES, and names are not looked up: give the "
@@ -114,12 +131,32 @@ def _mol_from_smiles(text: str) -> Any:
     if empty:
         hint = f" (a file must end in {', '.join(SUFFIXES)})" if Path(text).suffix else ""
         raise InputError(f"{text!r} is not a valid SMILES{hint}: check brackets, rings, valences.")
+    for atom in mol.GetAtoms():
+        atom.SetAtomMapNum(0)  # a label, which no molecule has
     return Chem.AddHs(mol)
+
+
+def _problem(mol: Any) -> str:
+    """Return what is wrong with the valences of a molecule that RDKit parsed; "" if nothing is."""
+    for found in [] if mol is None else Chem.DetectChemistryProblems(mol):
+        if found.GetType() == "KekulizeException":
+            return (
+                "its aromatic bonds cannot be told as single and double ones; an aromatic nitrogen "
+                "with a hydrogen is [nH]"
+            )
+        if found.GetType() == "AtomValenceException":
+            atom = mol.GetAtomWithIdx(found.GetAtomIdx())
+            return (
+                f"atom {atom.GetIdx() + 1} ({atom.GetSymbol()}) has more bonds than its charge of "
+                f"{atom.GetFormalCharge():+d} allows"
+            )
+    return ""
 
 
 def _mol_from_mdl(path: Path) -> Any:
     """Return the only molecule of an SDF or MOL file, its hydrogens completed."""
-    blocks = [block for block in path.read_text(errors="replace").split("$$$$") if block.strip()]
+    text = path.read_text(encoding="utf-8-sig", errors="replace")
+    blocks = [block for block in text.split("$$$$") if block.strip()]
     if len(blocks) > 1:
         raise InputError(
             f"{path.name} has {len(blocks)} records, but one molecule is expected: "
@@ -128,9 +165,13 @@ def _mol_from_mdl(path: Path) -> Any:
     try:
         mol = Chem.MolFromMolBlock(blocks[0], removeHs=False) if blocks else None
         if mol is None or mol.GetNumAtoms() == 0:
-            raise InputError(f"{path.name} is not a valid MOL or SDF file: RDKit cannot read it.")
+            raw = Chem.MolFromMolBlock(blocks[0], sanitize=False) if blocks else None
+            told = _problem(raw) or "RDKit cannot read it"
+            raise InputError(f"{path.name} is not a valid MOL or SDF file: {told}.")
         flat = not mol.GetNumConformers() or not mol.GetConformer().Is3D()
         full = Chem.AddHs(mol, addCoords=not flat)
+        if not flat:
+            _refuse_half_told(mol, full, path)
     except RuntimeError as error:  # of RDKit, where atoms lie on each other
         raise InputError(
             f"{path.name} has positions that make no molecule ({str(error).splitlines()[0]}); give "
@@ -139,6 +180,58 @@ def _mol_from_mdl(path: Path) -> Any:
     if flat:
         full.RemoveAllConformers()
     return full
+
+
+def _refuse_half_told(mol: Any, full: Any, path: Path) -> None:
+    """Refuse a 3D structure with hydrogens that lacks one at an atom that may well be charged.
+
+    An acetate without its line M  CHG would become acetic acid.
+    """
+    if not any(atom.GetAtomicNum() == 1 for atom in mol.GetAtoms()):
+        return
+    for atom in list(full.GetAtoms())[mol.GetNumAtoms() :]:
+        (neighbour,) = atom.GetNeighbors()
+        if neighbour.GetAtomicNum() != CARBON:
+            raise InputError(
+                f"atom {neighbour.GetIdx() + 1} ({neighbour.GetSymbol()}) of {path.name} lacks a "
+                "hydrogen, or a charge (a line M  CHG), while the file has other hydrogens: say "
+                "which one it is."
+            )
+
+
+def _check_lengths(mol: Any, source: str) -> None:
+    """Refuse positions that are not in Å, or not of this molecule, by the lengths of bonds."""
+    places = mol.GetConformer().GetPositions()
+    radius = Chem.GetPeriodicTable().GetRcovalent
+    for bond in mol.GetBonds():
+        i, j = bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()
+        length = float(np.linalg.norm(places[i] - places[j]))
+        usual = radius(bond.GetBeginAtom().GetAtomicNum()) + radius(
+            bond.GetEndAtom().GetAtomicNum()
+        )
+        if not SHORTEST * usual < length < LONGEST * usual:
+            raise InputError(
+                f"the bond of atoms {i + 1} and {j + 1} of {source} is {length:.2f} Å long, where "
+                f"{usual:.2f} Å is usual: give positions in Å, or a SMILES."
+            )
+
+
+@functools.cache  # a run reads its molecule several times
+def _say_isomer(source: str, smiles: str) -> None:
+    logger.warning(
+        "%s does not tell which stereoisomer is meant; taken is %s: give the SMILES of the one "
+        "that you mean.",
+        source,
+        smiles,
+    )
+
+
+def _is_ambiguous(mol: Any) -> bool:
+    """Tell whether a molecule stands for several, mirror images aside, which are one in water."""
+    found = list(Chem.FindPotentialStereo(Chem.RemoveHs(mol)))
+    open_ends = [one for one in found if one.specified == Chem.StereoSpecified.Unspecified]
+    lone = len(found) == 1 and found[0].type == Chem.StereoType.Atom_Tetrahedral
+    return bool(open_ends) and not lone
 
 
 def _check_one_closed_shell(mol: Any, source: str) -> None:
@@ -150,7 +243,8 @@ def _check_one_closed_shell(mol: Any, source: str) -> None:
             "leave out counter-ions and solvent."
         )
     for bond in mol.GetBonds():
-        if bond.GetBondType() not in BOND_TYPES or bond.HasQuery():
+        stray = bond.GetBondType() == Chem.BondType.AROMATIC and not bond.IsInRing()
+        if bond.GetBondType() not in BOND_TYPES or bond.HasQuery() or stray:
             i, j = bond.GetBeginAtomIdx() + 1, bond.GetEndAtomIdx() + 1
             raise InputError(
                 f"the bond of atoms {i} and {j} of {source} is none of single, double, triple and "

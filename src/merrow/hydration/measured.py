@@ -9,6 +9,7 @@ merrow: its licence is not ours to give on. Its `database.txt` can be given with
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Final
@@ -107,9 +108,11 @@ def value_in_table(path: Path, smiles: str | None) -> Measured:
             f"--expt {path}: a molecule without SMILES cannot be looked up; give its value, such "
             "as --expt -5.1."
         )
-    for found, name, value, stderr in _rows(path):
-        if _canonical(found) == wanted:
-            return Measured(value_kcal=value, stderr_kcal=stderr, source=path.name, name=name)
+    rows = list(_rows(path))
+    itself = [row for row in rows if _canonical(row[0]) == wanted]
+    any_isomer = [row for row in rows if _unmarked(row[0]) == _flat(wanted)]
+    for _, name, value, stderr in (*itself, *any_isomer):
+        return Measured(value_kcal=value, stderr_kcal=stderr, source=path.name, name=name)
     raise InputError(f"{path} has no molecule {smiles}; give its value, such as --expt -5.1.")
 
 
@@ -137,6 +140,16 @@ def _canonical(smiles: str | None) -> str | None:
 
     mol = None if not smiles else Chem.MolFromSmiles(smiles)
     return None if mol is None else str(Chem.MolToSmiles(Chem.RemoveHs(mol)))
+
+
+def _flat(smiles: str) -> str | None:
+    """Return a SMILES without marks of isomers."""
+    return _canonical(re.sub(r"[@/\\\\]", "", smiles))
+
+
+def _unmarked(smiles: str) -> str | None:
+    """Return a canonical SMILES where it has no marks of isomers; else None."""
+    return None if set("@/\\") & set(smiles) else _canonical(smiles)
 
 
 def _rows(path: Path) -> Iterator[tuple[str, str, float, float | None]]:

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: MIT
+"""Molecules as other people write them: isomers, charges, units and types are asked about."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+from rdkit import Chem
+from rdkit.Chem import rdDistGeom
+
+from merrow.ambertools.molecule import read_molecule
+from merrow.errors import InputError
+from merrow.hydration.measured import value_in_table
+
+
+def block(smiles):
+    mol = Chem.AddHs(Chem.MolFromSmiles(smiles))
+    rdDistGeom.EmbedMolecule(mol, randomSeed=1)
+    return Chem.MolToMolBlock(mol)
+
+
+@pytest.mark.parametrize(
+    ("smiles", "isomers"),
+    [
+        ("FC=CF", {"F/C=C/F", "F/C=C\\F"}),
+        ("CC=NO", {"C/C=N/O", "C/C=N\\O"}),
+        (
+            "CC(F)C(C)Cl",
+            {f"C[C@{a}H](F)[C@{b}H](C)Cl" for a in ("", "@") for b in ("", "@")},
+        ),
+    ],
+)
+def test_which_isomer_is_taken_is_told_and_kept(smiles, isomers, caplog):
+    with caplog.at_level(logging.WARNING):
+        found = read_molecule(smiles)
+    assert found.smiles in {Chem.CanonSmiles(one) for one in isomers}
+    assert f"taken is {found.smiles}" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "smiles", ["CC(O)CF", "C[C@H](O)[C@@H](C)F", "F/C=C/F", "CN=[N+]=[N-]", "C=CC"]
+)
+def test_mirror_images_and_what_is_told_need_no_word(smiles, caplog):
+    with caplog.at_level(logging.WARNING):
+        assert read_molecule(smiles).smiles == Chem.CanonSmiles(smiles)
+    assert "stereoisomer" not in caplog.text
+
+
+def test_a_measured_value_of_any_isomer_is_found(tmp_path):
+    (path := tmp_path / "v.csv").write_text("smiles,expt_kcal\nF/C=C/F,-1.0\nCC=CC,-2.0\n")
+    assert value_in_table(path, "C/C=C/C").value_kcal == -2.0
+    with pytest.raises(InputError, match="has no molecule"):
+        value_in_table(path, "F/C=C\\F")
+
+
+def test_labels_of_atoms_are_no_part_of_the_molecule():
+    assert read_molecule("[CH3:1][OH:2]").smiles == "CO"
+
+
+@pytest.mark.parametrize(
+    ("smiles", "told"),
+    [
+        ("c1ccnc1", r"nitrogen with a hydrogen is \[nH\]"),
+        ("CN(C)(C)C", r"atom 2 \(N\) has more bonds than its charge of \+0"),
+        ("C:C", "atoms 1 and 2"),
+    ],
+)
+def test_what_is_wrong_with_a_smiles_is_told(smiles, told):
+    with pytest.raises(InputError, match=told):
+        read_molecule(smiles)
+
+
+def without_charges(text):
+    return "\n".join(line for line in text.splitlines() if not line.startswith("M  CHG")) + "\n"
+
+
+def scaled(text, factor):
+    lines = text.splitlines()
+    n = int(lines[3][:3])
+    for k in range(4, 4 + n):
+        places = (factor * float(lines[k][i : i + 10]) for i in (0, 10, 20))
+        lines[k] = "".join(f"{x:10.4f}" for x in places) + lines[k][30:]
+    return "\n".join(lines) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (without_charges(block("CC(=O)[O-]")), r"\(O\) of x\.sdf lacks a hydrogen, or a charge"),
+        (without_charges(block("C[NH3+]")), r"\(N\) has more bonds than its charge"),
+        (scaled(block("CCO"), 0.1), "give positions in Å"),
+        (scaled(block("CCO"), 1.8897), "give positions in Å"),
+    ],
+    ids=["no charge", "too many bonds", "nm", "bohr"],
+)
+def test_a_structure_that_says_something_else_is_refused(tmp_path, text, told):
+    (path := tmp_path / "x.sdf").write_text(text)
+    with pytest.raises(InputError, match=told):
+        read_molecule(path)
+
+
+def test_hydrogens_that_a_file_leaves_out_altogether_are_completed(tmp_path):
+    mol = Chem.RemoveHs(Chem.MolFromMolBlock(block("CC(=O)O"), removeHs=False))
+    (path := tmp_path / "x.sdf").write_text("\ufeff" + Chem.MolToMolBlock(mol), encoding="utf-8")
+    assert read_molecule(path).smiles == "CC(=O)O"
+
+
+AMBER = {"c3": "CT", "oh": "OH", "hc": "HC", "h1": "H1", "ho": "HO"}
+
+
+@pytest.mark.parametrize("change", ["types of AMBER", "no name", "mark", "Windows"])
+def test_mol2_of_other_programs_is_the_same_molecule(systems, tmp_path, change):
+    text = (systems / "ethanol.mol2").read_text()
+    if change == "types of AMBER":
+        for ours, theirs in AMBER.items():
+            text = text.replace(f" {ours} ", f" {theirs} ")
+    elif change == "no name":
+        text = text.replace("MOLECULE\nLIG\n", "MOLECULE\n\n")
+    elif change == "mark":
+        text = "\ufeff" + text
+    else:
+        text = text.replace("\n", "\r\n")
+    (path := tmp_path / "x.mol2").write_bytes(text.encode("utf-8"))
+    found = read_molecule(path)
+    assert found.smiles == "CCO"
+    assert found.charges is not None
+    assert found.charges[2] == pytest.approx(-0.5998, abs=1e-4)
