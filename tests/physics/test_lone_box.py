@@ -79,3 +79,12 @@ def test_a_run_asks_whether_it_has_a_box(files):
     with pytest.raises(InputError, match="say ntb=0 for a run without a box"):
         box("")
     assert box("ntb=0, ") is None
+
+
+def test_a_prmtop_with_a_box_of_which_it_tells_nothing_is_refused(files, tmp_path):
+    file = AmberFormat()
+    file.rdparm_slow(str(tmp_path / "wet.prmtop"))
+    file.delete_flag("BOX_DIMENSIONS")
+    file.write_parm(str(tmp_path / "silent.prmtop"))
+    with pytest.raises(InputError, match="or are not there"):
+        energy(tmp_path / "silent.prmtop", files[1])

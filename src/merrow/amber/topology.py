@@ -105,8 +105,8 @@ def read_topology(path: str | Path) -> AmberTopology:
     pointers = sections["POINTERS"]
     if pointers[IFBOX] > 0 and min(sections.get("BOX_DIMENSIONS") or [0.0]) <= 0.0:
         raise InputError(
-            f"{path} asks for a box, but its BOX_DIMENSIONS hold a zero or are not there; write the edges of the "
-            "coordinates' box into them."
+            f"{path} asks for a box, but its BOX_DIMENSIONS hold a zero or are not there; write "
+            "the edges of the coordinates' box into them."
         )
     n_atoms, n_types = pointers[NATOM], pointers[NTYPES]
     names = tuple(sections["ATOM_NAME"])
