@@ -124,7 +124,7 @@ DYNAMICS = [
     ),
     (
         "md -i {box} -p {opc} -c {opc_crd}",
-        "needs the Langevin thermostat",
+        "have followed (use ntt = 3)",
         "md -i {langevin} -p {opc} -c {opc_crd}",
     ),
     (GAS.format("nobox") + " --mm-kernel native", "leave it out", GAS.format("nobox")),
@@ -148,7 +148,12 @@ DRY = [
     (WET + " --protocol slow", "choose one of demo, quick", WET + " --protocol quick"),
     (WET + " --max-time soon", "give minutes above zero, or such as 45m", WET + " --max-time 45m"),
     (WET + " --ml-mask :LIP", "Did you mean ':LIG'?", WET + " --ml-mask :LIG"),
-    (WET + " --weights {ani1x}", "has no weights", WET),
+    (WET + " --weights {ani1x}", "leave out --weights, or name the potential", WET),
+    (
+        WET + " --weights {ani1x}",
+        "weights, or name the potential",
+        WET.replace("--potential mm", "--potential ani1x") + " --weights {ani1x}",
+    ),
     (
         WET + " --both-routes --set potential=1",
         "there is no such setting",

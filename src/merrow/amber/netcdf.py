@@ -50,7 +50,7 @@ def numbers(file: Any, name: str, path: Path, *, part: Any = Ellipsis) -> Array 
     if told and re.fullmatch(_UNITS[name], told, re.IGNORECASE) is None:
         raise InputError(
             f"{path.name} has its {name} in {told!r}, which is not the unit of AMBER's NetCDF "
-            "files; write it again with cpptraj."
+            "files; convert the numbers to it (cpptraj copies them as they are)."
         )
     scale = float(getattr(variable, "scale_factor", 1.0))
     if name == "velocities" and abs(scale - AMBER_VELOCITY) < 1e-4:

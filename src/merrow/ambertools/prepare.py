@@ -228,7 +228,7 @@ def _write_frcmod(molecule: InputMolecule, types: str, folder: Path) -> None:
             return
     raise MerrowError(
         f"parmchk2 does not know the atom type {unknown[0]} of its own {types}: use another "
-        "version of AmberTools, or prepare a prmtop with parameters of your own."
+        "version of AmberTools, or a prmtop with parameters of your own."
     )
 
 

@@ -296,7 +296,7 @@ def _wall(
 
 
 def _check_structure(inputs: MdInputs, region: MLRegion, coordinates: Coordinates) -> None:
-    """Refuse atoms that lie on each other, and an ML region that is broken across the box."""
+    """Refuse atoms that lie on each other, and an ML region with a torn bond."""
     topology, path = inputs.topology, inputs.inpcrd
     pair = overlap(coordinates, topology, within=CLOSEST)
     if pair is not None:
@@ -311,8 +311,7 @@ def _check_structure(inputs: MdInputs, region: MLRegion, coordinates: Coordinate
         if (i in inside or j in inside) and gap > LONGEST_BOND:
             raise InputError(
                 f"the bond {atom_label(topology, i)}-{atom_label(topology, j)} of the ML region is "
-                f"{gap:.2f} Å long in {path}; make molecules whole (cpptraj: autoimage), or repair "
-                "the structure."
+                f"{gap:.2f} Å long in {path}; repair the structure."
             )
 
 

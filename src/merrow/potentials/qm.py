@@ -40,6 +40,8 @@ ENERGY_TOLERANCE: Final = 1e-10
 GRADIENT_TOLERANCE: Final = 1e-6
 """Norm of the orbital gradient at convergence [Hartree]; the energy's error is its square."""
 NAMED: Final = ("qm:wb97x/6-31g*", "qm:wb97x/6-31g*/df")
+KNOWN: Final = {"6-31g*": frozenset(range(1, 37))}
+"""Elements of a basis set, as far as they are told before PySCF is asked."""
 
 
 @dataclass(frozen=True)
@@ -194,7 +196,11 @@ def describe_qm(name: str) -> Model:
     """
     theory = read_theory(name)
     capabilities = Capabilities(
-        name=name, elements=None, charged=True, open_shell=True, citation="10.1063/5.0006074"
+        name=name,
+        elements=KNOWN.get(theory.basis),
+        charged=True,
+        open_shell=True,
+        citation="10.1063/5.0006074",
     )
     fitted = " with density fitting" if theory.fitted else ""
     told = f"{theory.method}/{theory.basis}{fitted}"

@@ -88,6 +88,8 @@ MD = [
         "minimises at constant volume; take ntp=1 out",
         cntrl(ntp=None, ntb=1),
     ),
+    (cntrl(igb=6), "without a box; use ntb=0", cntrl(ntb=0, cut=None)),
+    (cntrl(igb=6), "or take igb out", cntrl(igb=None)),
     (cntrl(ntf=2), "use ntc=2", cntrl(ntc=2)),
     (cntrl(dt=0.002), "use dt=0.001", cntrl(dt=0.001)),
     (cntrl(dt=0.002), "or ntc=2", cntrl(ntc=2)),
@@ -118,7 +120,7 @@ MD = [
         cntrl(scmask="':1'"),
     ),
     (cntrl(icfe=1, ifsc=1, scmask="':1'"), "needs crgmask too", cntrl(crgmask="':1'")),
-    (cntrl(ntt=1), "use ntt=11", cntrl(ntt=11, gamma_ln=None)),
+    (cntrl(ntt=1), "use ntt=11 for stochastic velocity rescaling", cntrl(ntt=11, gamma_ln=None)),
     (cntrl(ntt=1), "or ntt=3", cntrl(ntt=3)),
     (cntrl(ntb=2, ntp=3), "use ntp=1 or 2", cntrl(ntp=2)),
     (cntrl(ntb=2, ntp=1, barostat=1), "use barostat=2", cntrl(barostat=2)),
@@ -128,8 +130,18 @@ MD = [
     (cntrl(ntx=7), "use 1 or 5", cntrl(ntx=5)),
     (cntrl(jfastw=4), "leave it out", cntrl(jfastw=None)),
     (cntrl(dielc=2.0), "leave it out", cntrl(dielc=None)),
+    (cntrl(ntwprt=2), "strip it with cpptraj", cntrl(ntwprt=None)),
+    (
+        {"qmmm.qmmask": "':1'"},
+        "is not understood: use ifmlp=1 and &mlp",
+        {"qmmm.qmmask": None},
+    ),
     (cntrl(ioutfm=0), "leave it out", cntrl(ioutfm=None)),
-    (cntrl(noshakemask="':1'"), "use mlp_shake=0", cntrl(noshakemask=None) | mlp(mlp_shake=0)),
+    (
+        cntrl(noshakemask="':1'"),
+        "use mlp_shake=0 for the ML region",
+        cntrl(noshakemask=None) | mlp(mlp_shake=0),
+    ),
     (
         cntrl(ibelly=1),
         "use ntr=1 with a stiff restraint_wt",
@@ -151,7 +163,11 @@ MD = [
     (mlp(animask=None), "&mlp needs animask='...'", mlp(animask="':1'")),
     (mlp(mlp_model=0), "both name a model; keep one", mlp(mlp_model=None)),
     (mlp(mlp_model=0), "both name a model; keep one", mlp(potential=None)),
-    (mlp(mlp_model=7, potential=None), "with potential='...'", mlp(mlp_model=None) | MLP),
+    (
+        mlp(mlp_model=7, potential=None),
+        "or name the model with potential='...'",
+        mlp(mlp_model=None) | MLP,
+    ),
     (mlp(mlp_shake=1), "needs ntc=2; set it", cntrl(ntc=2)),
     (mlp(mlp_shake=1), "or take mlp_shake out", mlp(mlp_shake=None)),
     (mlp(on_spread="'warn'"), "needs max_spread", mlp(max_spread=5.0)),
@@ -176,10 +192,15 @@ SANDER = [
         "or ifqnt=1 with &qmmm qm_theory='EXTERN'",
         qmmm(),
     ),
-    (cntrl(icfe=1), "use icfe=0", cntrl(icfe=0)),
+    (
+        cntrl(icfe=1),
+        "an ML region in sander: its two copies need sander.MPI, and the ML energy would be scaled "
+        "with λ; use icfe=0",
+        cntrl(icfe=0),
+    ),
     (cntrl(igb=5), "for vacuum use igb=0 with ntb=0", cntrl(igb=0, ntb=0, cut=999.0)),
     (cntrl(ntc=3), "use ntc=1 or ntc=2", cntrl(ntc=2)),
-    (BAROSTAT, "use barostat=2", cntrl(barostat=2)),
+    (BAROSTAT, "use barostat=2, which needs energies only", cntrl(barostat=2)),
     (cntrl(nstlim=0), "use imin=1, maxcyc=1", cntrl(imin=1, maxcyc=1, irest=0, nstlim=None)),
     (NONE, "ifmlp=1 needs a namelist &mlp with animask='...'", mlp(animask="':1'")),
     (
@@ -204,7 +225,11 @@ SANDER = [
     (qmmm(qm_theory="'PM6'"), "write qm_theory='EXTERN'", qmmm()),
     (qmmm(qmmm_int=None), "write qmmm_int=5", qmmm()),
     (qmmm(qm_ewald=1), "write qm_ewald=0", qmmm(qm_ewald=0)),
-    (qmmm(spin=3), "write spin=1", qmmm(spin=1)),
+    (
+        qmmm(spin=3),
+        "with an ML region: the potentials are made for closed shells; write spin=1",
+        qmmm(spin=1),
+    ),
     (qmmm(qmshake=1), "qmshake=1 needs ntc=2; set it", cntrl(ntc=2)),
     (qmmm(qmshake=1), "or take qmshake out", {"qmmm.qmshake": None}),
     (qmmm(iqmatoms="1,2"), "needs either qmmask='...' or iqmatoms=...", qmmm(iqmatoms=None)),
@@ -241,9 +266,36 @@ TEXTS = [
     (settings, written() + "ntb=1,\n", "take it out", written()),
     (settings, written() + "ntb=1,\n", "close the namelist before it with a /", written()),
     (settings, written() + " &cntrl imin=0 /\n", "keep one", written()),
+    (
+        settings,
+        written() + "Hold it\n500.0\nRES 1 20\nEND\nEND\n",
+        "name its atoms by restraintmask='...', with restraint_wt",
+        written(cntrl(ntr=1, restraintmask="':1-20'", restraint_wt=500.0)),
+    ),
+    (settings, written() + " &cntrll imin=0 /\n", "did you mean &cntrl", written()),
+    (
+        settings,
+        written().replace("'mm' /", "'mm'"),
+        "close it with a / after its last key",
+        written(),
+    ),
     (asked, written() + " &cntrl imin=0 /\n", "keep one", written()),
     (asked, written().replace("'mm' /", "'mm'"), "close it with a / after its keys", written()),
 ]
+OURS = [
+    (mlp(mlp_confine=1, confine1=5.0, confinek=10.0), "DISANG, or use `merrow md`"),
+    (mlp(max_spread=5.0, on_spread="'warn'"), "take them out, or use `merrow md`"),
+]
+
+
+@pytest.mark.parametrize(("asks", "remedy"), OURS)
+def test_what_sander_cannot_do_merrow_md_takes(asks, remedy):
+    with pytest.raises(MerrowError) as refused:
+        asked(written(asks))
+    assert remedy in str(refused.value)
+    settings(written(asks))
+
+
 RST = " &rst iat=1,2, r1=0.0, r2={r2}, r3=3.0, r4=8.0, rk2=10.0{rk3} /\n"
 
 

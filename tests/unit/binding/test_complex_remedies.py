@@ -1,0 +1,274 @@
+# SPDX-License-Identifier: MIT
+"""Does what a refusal of a complex or of its trajectory recommends help?
+
+Each row: what is refused, what the message recommends, and the same done.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rdkit import Chem
+from rdkit.Chem import AllChem
+
+from helped import helped
+from merrow.amber.topology import read_topology
+from merrow.ambertools.molecule import read_molecule
+from merrow.ambertools.solvent import solvate
+from merrow.binding.analyze import AnalyzeRequest, _ligand
+from merrow.binding.crystal import alpha_carbons, crystal_b
+from merrow.binding.free_states import check_same, free_request
+from merrow.binding.mmpbsa_program import split_topology
+from merrow.binding.prepare.complex import ComplexRequest
+from merrow.binding.prepare.ligand_form import check_form
+from merrow.binding.prepare.pose import check_pose, own_copies, read_ligand
+from merrow.binding.prepare.protein import read_protein, refuse_unknown
+from merrow.binding.prepare.salt import choose_waters
+from merrow.binding.prepare.structure_file import read_structure
+from merrow.trajectories import dry_atoms
+
+SYSTEMS = Path(__file__).resolve().parents[2] / "data" / "systems"
+HELIX, LIGAND = SYSTEMS / "helix.pdb", SYSTEMS / "helix_ligand.sdf"
+
+
+def pdb(change=lambda line: line, *, more="", keep=lambda line: True):
+    """Write the helix with changed lines and return the file."""
+    lines = HELIX.read_text().splitlines(keepends=True)
+    path = Path("p.pdb")
+    path.write_text("".join(change(line) for line in lines if keep(line)) + more)
+    return path
+
+
+def smaller(line):
+    """Write positions in nanometres."""
+    if line[:6] not in ("ATOM  ", "HETATM"):
+        return line
+    x = [float(line[k : k + 8]) / 10 for k in (30, 38, 46)]
+    return line[:30] + "".join(f"{value:8.3f}" for value in x) + line[54:]
+
+
+def waters(*numbers):
+    """Write the helix with waters of these numbers of residues, apart from each other."""
+    form = "HETATM  900  O   HOH A{:4d}    {:8.3f}  30.000  30.000  1.00  0.00           O\n"
+    more = "".join(form.format(n, 30.0 + 3.0 * k) for k, n in enumerate(numbers))
+    return pdb(keep=lambda line: not line.startswith("END"), more=more)
+
+
+def renamed(old, new):
+    """Return a change of the name of a residue."""
+    return lambda line: line[:17] + new + line[20:] if line[17:26] == old else line
+
+
+def calcium(line):
+    """Make the chloride of the crystal a calcium ion."""
+    return line.replace(" CL   CL A", "CA    CA A").replace("          CL", "          CA")
+
+
+def not_of(*names):
+    """Return whether a line is of no residue of these names."""
+    return lambda line: line[17:20].strip() not in names
+
+
+def protein(path=HELIX, remove=("CL",)):
+    """Read a protein."""
+    return read_protein(path, remove=remove)
+
+
+def posed(shift=0.0):
+    """Read the ligand, moved along x or by a vector [Å]."""
+    mol = Chem.MolFromMolFile(str(LIGAND), removeHs=False)
+    place = mol.GetConformer()
+    way = np.array([shift, 0.0, 0.0]) if isinstance(shift, float) else shift
+    for k, x in enumerate(place.GetPositions() + way):
+        place.SetAtomPosition(k, x.tolist())
+    Path("l.sdf").write_text(Chem.MolToMolBlock(mol) + "$$$$\n")
+    return read_ligand(Path("l.sdf"))
+
+
+def pose(shift=0.0, *, allow_clashes=False):
+    """Look how the ligand lies in the helix."""
+    return check_pose(protein(), posed(shift), allow_clashes=allow_clashes)
+
+
+def clashing(*, allow_clashes=False):
+    """Look how the ligand lies that has been pushed into the helix."""
+    found = protein()
+    ligand = posed()
+    middle = found.heavy()[0].mean(axis=0) - ligand.positions.mean(axis=0)
+    return check_pose(found, posed(middle), allow_clashes=allow_clashes)
+
+
+def copies(shift=0.0, remove=("CL",)):
+    """Compare the groups of the crystal with the ligand."""
+    return own_copies(protein(remove=remove), posed(shift))
+
+
+def sdf(*, hydrogens=True, flat=False):
+    """Read a ligand of a file."""
+    mol = Chem.MolFromSmiles("Cc1ccccc1")
+    if hydrogens:
+        mol = Chem.AddHs(mol)
+    if not flat:
+        AllChem.EmbedMolecule(mol, randomSeed=1)
+    Path("m.sdf").write_text(Chem.MolToMolBlock(mol) + "$$$$\n")
+    return read_ligand(Path("m.sdf"))
+
+
+def structure(text):
+    """Read a structure of some text."""
+    Path("s.pdb").write_text(text)
+    return read_structure(Path("s.pdb"))
+
+
+def models(number):
+    """Read the helix in so many models."""
+    body = "".join(x for x in HELIX.read_text().splitlines(True) if x[:4] in ("ATOM", "HETA"))
+    return structure("".join(f"MODEL {k + 1}\n{body}ENDMDL\n" for k in range(number)))
+
+
+def salt(n_ions):
+    """Put ions into a small box."""
+    oxygens = np.random.default_rng(1).uniform(0, 20, (200, 3))
+    box, solute = np.array([20.0] * 3), np.array([[10.0] * 3])
+    return choose_waters(oxygens, solute, box, n_ions, np.random.default_rng(1))
+
+
+def others(remove):
+    """Refuse groups that nobody named."""
+    found = read_protein(HELIX, remove=remove)
+    return refuse_unknown(found, own_copies(found, posed())[1])
+
+
+def metal(remove):
+    """Refuse a metal ion that nobody named."""
+    found = read_protein(pdb(calcium), remove=remove)
+    return refuse_unknown(found, own_copies(found, posed())[1])
+
+
+def as_given(smiles, *, ligand_as_given):
+    """Judge the form of a ligand as `prepare complex` does."""
+    request = ComplexRequest(HELIX, LIGAND, Path("c"), ligand_as_given=ligand_as_given)
+    if not request.ligand_as_given:
+        check_form(read_molecule(smiles), request.ph)
+
+
+def topology(name):
+    """Read the topology of a small system."""
+    return read_topology(SYSTEMS / f"{name}.prmtop")
+
+
+def ligand_mask(mask):
+    """Take a ligand from methane in water."""
+    gas = SYSTEMS / "methane.prmtop", SYSTEMS / "methane.inpcrd"
+    prmtop = solvate(*gas, folder=Path("wet"), n_waters=100)[0]
+    request = AnalyzeRequest(prmtop, Path("t.nc"), Path("out"), ligand_mask=mask)
+    return _ligand(request, read_topology(prmtop))
+
+
+def crystal(path):
+    """Find the B-factors of the helix in a crystal."""
+    return crystal_b(path, alpha_carbons(topology("helix_complex")))
+
+
+def other_protein():
+    """Write a crystal of another sequence."""
+    return pdb(lambda x: x[:17] + "TRP" + x[20:] if x.startswith("ATOM") else x)
+
+
+def free(*ligand):
+    """Ask for a free ligand."""
+    return free_request(ligand, (None, None), None, None)
+
+
+def species(name):
+    """Compare the guest of a complex with a topology."""
+    whole = topology("complex")
+    guest = [i for i in dry_atoms(whole) if whole.residue_index[i] == 1]
+    return check_same(whole, np.array(guest), topology(name), "ligand")
+
+
+def split(igb):
+    """Split a complex."""
+    whole = topology("complex")
+    guest = [i for i in range(len(whole)) if whole.residue_index[i] == 1]
+    dry = range(len(whole))
+    return split_topology(whole.path, dry, guest, igb=igb, folder=Path("split"))
+
+
+FIRST = next(x[17:26] for x in HELIX.read_text().splitlines() if x[12:20] == " CA  ALA")
+XYZ = f"XYZ{FIRST[3:]}"
+STRUCTURES = [
+    (lambda: sdf(hydrogens=False), "add them for your pH", sdf),
+    (lambda: sdf(flat=True), "give the pose in the frame of the protein", sdf),
+    (lambda: pose(60.0), "give its pose in the frame of the protein", pose),
+    (clashing, "give a pose without clashes, or", pose),
+    (
+        clashing,
+        "let --relax-clashes move the ligand and the side chains",
+        lambda: clashing(allow_clashes=True),
+    ),
+    (
+        lambda: copies(0.7),
+        "leave it out with --remove TOL",
+        lambda: copies(0.7, ("CL", "TOL")),
+    ),
+    (lambda: copies(0.7), "or correct the ligand", copies),
+    (
+        lambda: protein(pdb(keep=lambda x: x.startswith("HETATM")), ()),
+        "give the file of a protein",
+        protein,
+    ),
+    (
+        lambda: protein(pdb(renamed(FIRST, "XYZ"))),
+        "mutate it to its parent",
+        lambda: protein(pdb(renamed(XYZ, "ALA"))),
+    ),
+    (
+        lambda: protein(waters(501, 501, 501)),
+        "give each residue a number of its own, and each atom a name",
+        lambda: protein(waters(501, 502, 503)),
+    ),
+    (lambda: protein(pdb(smaller)), "give positions in Å", protein),
+    (lambda: metal(()), "leave it out with --remove CA", lambda: metal(("CA",))),
+    (lambda: others(()), "to leave it out, add --remove CL", lambda: others(("CL",))),
+    (lambda: models(2), "put the one that you mean into a file of its own", lambda: models(1)),
+    (lambda: structure("no atoms\n"), "give the PDB or mmCIF file", lambda: models(1)),
+    (lambda: salt(500), "give a larger --buffer or less salt with --ions", lambda: salt(3)),
+    (
+        lambda: as_given("CC(=O)O", ligand_as_given=False),
+        "give the other form",
+        lambda: as_given("CC(=O)[O-]", ligand_as_given=False),
+    ),
+    (
+        lambda: as_given("CC(=O)O", ligand_as_given=False),
+        "or say --ligand-as-given if you know better",
+        lambda: as_given("CC(=O)O", ligand_as_given=True),
+    ),
+]
+TRAJECTORIES = [
+    (lambda: ligand_mask(":WAT"), "name the ligand alone", lambda: ligand_mask(":1")),
+    (
+        lambda: crystal(other_protein()),
+        "give the crystal structure of the same protein",
+        lambda: crystal(HELIX),
+    ),
+    (
+        lambda: free(Path("g.prmtop"), None),
+        "--free-ligand-prmtop belong together; give both",
+        lambda: free(Path("g.prmtop"), Path("g.nc")),
+    ),
+    (
+        lambda: species("methane"),
+        "give the topology of the same ligand",
+        lambda: species("guest"),
+    ),
+    (lambda: split(6), "igb 6 is not known; use one of 1", lambda: split(5)),
+]
+
+
+@pytest.mark.parametrize("row", STRUCTURES + TRAJECTORIES, ids=lambda row: row[1])
+def test_what_is_recommended_is_taken(row, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    helped(*row)

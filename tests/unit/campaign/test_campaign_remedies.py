@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: MIT
+"""Does what a campaign recommends help? Each row: refused, recommended, the same done."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from helped import helped
+from merrow.campaign.asked import place_of
+from merrow.campaign.comparison import compare_to_experiment
+from merrow.campaign.config import CampaignConfig
+from merrow.campaign.plan import JOB_LIST, JOBS, _configuration, read_jobs
+from merrow.campaign.rows import Row, read_rows
+from merrow.campaign.table import read_config
+from merrow.md.nve.runs import NveRequest
+from merrow.md.nve.validate import check_request
+from merrow.md.simulate_config import SimulationConfig
+
+SYSTEMS = Path(__file__).resolve().parents[2] / "data" / "systems"
+GOOD = "name,smiles\na,C\nb,CC\n"
+
+
+def table(text, **columns):
+    """Return a way to read a table."""
+
+    def read():
+        Path("t.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
+        return read_rows(Path("t.csv"), columns)
+
+    return read
+
+
+def compared(values, measured):
+    """Return a way to compare values with an experiment."""
+    ones, rng = np.ones(len(values)), np.random.default_rng(1)
+    return lambda: compare_to_experiment(np.array(values), ones, np.array(measured), rng=rng)
+
+
+def campaign(*, begun):
+    """Return a way to read the jobs and the question of a campaign's folder."""
+
+    def read():
+        folder = Path("begun" if begun else "empty")
+        folder.mkdir(exist_ok=True)
+        if begun:
+            (folder / "campaign.yaml").write_text(CampaignConfig(table="t.csv").to_yaml())
+            (folder / JOBS).write_bytes(JOB_LIST.dump_json([]))
+        return folder
+
+    return read
+
+
+def row(prmtop):
+    """Return a way to make the run of a row with AMBER files."""
+    one = Row(2, "a", {"prmtop": str(prmtop), "inpcrd": str(SYSTEMS / "methane.inpcrd")})
+    config = CampaignConfig(table="t.csv")
+    return lambda: _configuration(config, one, "prmtop", Path.cwd())
+
+
+def drift(time):
+    """Return a way to ask for a test of constant energy."""
+    files = SYSTEMS / "methane.prmtop", SYSTEMS / "methane.inpcrd"
+    return lambda: check_request(NveRequest(*files, ml_mask=":1", potential="mm", time_ps=time))
+
+
+def pieces(chunk):
+    """Return a way to ask for a simulation in pieces."""
+    asked = {"prmtop": "a", "inpcrd": "b", "ml_mask": ":1", "frame_interval_ps": 1.0}
+    return lambda: SimulationConfig.checked(asked | {"chunk_ps": chunk}, source="simulate.yaml")
+
+
+ROWS = [
+    (lambda: read_rows(Path("lost.csv"), {}), "give a CSV file", table(GOOD)),
+    (table(b"name\0"), "or UTF-16; give a CSV file", table(GOOD)),
+    (lambda: read_rows(Path(), {}), "); give a CSV file", table(GOOD)),
+    (
+        table("name,smiles\na,C\na,CC\n"),
+        "give every molecule a name of its own",
+        table(GOOD),
+    ),
+    (table("name,name,smiles\na,a,C\n"), "twice; rename one", table(GOOD)),
+    (
+        table("name,smiles,experiment\na,C,2\n"),
+        "say what it is with --columns expt_kcal=experiment",
+        table("name,smiles,experiment\na,C,2\n", expt_kcal="experiment"),
+    ),
+    (
+        table("name,smiles,experiment\na,C,2\n"),
+        "or rename it if it is something else",
+        table("name,smiles,weather\na,C,2\n"),
+    ),
+    (
+        table("id,smiles\na,C\n"),
+        "it has id, smiles: say which is which with --columns name=",
+        table("id,smiles\na,C\n", name="id"),
+    ),
+    (
+        lambda: place_of("ray", None),
+        "choose serial, processes or dask",
+        lambda: place_of("serial", None),
+    ),
+    (
+        lambda: read_jobs(campaign(begun=False)()),
+        "give the folder of `merrow campaign run`",
+        lambda: read_jobs(campaign(begun=True)()),
+    ),
+    (
+        lambda: read_config(campaign(begun=False)()),
+        "give a campaign's folder",
+        lambda: read_config(campaign(begun=True)()),
+    ),
+    (row("lost.prmtop"), "(prmtop); correct the path", row(SYSTEMS / "methane.prmtop")),
+    (compared([], []), "give one value of each kind for at least one", compared([1.0], [2.0])),
+    (
+        compared([1.0, np.nan], [2.0, 1.0]),
+        "leave that molecule out",
+        compared([1.0], [2.0]),
+    ),
+    (drift(0.001), "judge a drift; give at least 0.", drift(100.0)),
+    (pieces(0.5), "make it longer", pieces(2.0)),
+]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row[1])
+def test_what_is_recommended_is_taken(row, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    helped(*row)
