@@ -11,19 +11,24 @@ import pytest
 from pymbar import MBAR
 
 from merrow.amber.topology import read_topology
+from merrow.ambertools.solvent import solvate
 from merrow.errors import NumericsError
+from merrow.free_energy import spacing
+from merrow.free_energy.budget import _member_shifts, member_part
 from merrow.free_energy.convergence import Convergence, convergence, judge_repeats
 from merrow.free_energy.decorrelate import correlation
 from merrow.free_energy.diagnostics import gas_and_decoupled, judge_box, judge_equilibration
 from merrow.free_energy.endstate import IntermediateEnsemble, endstate_free_energy
-from merrow.free_energy.estimators import mbar
+from merrow.free_energy.estimators import mbar, thermodynamic_integration
 from merrow.free_energy.expectation import reorganization_mbar
-from merrow.free_energy.populations import _largest_z
+from merrow.free_energy.populations import _largest_z, judge_populations
 from merrow.free_energy.reorganization import reorganization_energy
 from merrow.free_energy.spacing import LegLength, equal_steps
+from merrow.free_energy.spread import MIN_BLOCK_ROWS, blocks
 from merrow.free_energy.stored import Estimate
 from merrow.system.implicit import MODELS
 from merrow.system.internal import internal_terms
+from merrow.system.link_atoms import LinkedPotential
 from merrow.system.rendering import rendered
 from merrow.units import KCAL_PER_KJ, thermal_energy
 
@@ -203,3 +208,86 @@ def test_pairs_without_charges_belong_to_the_energy_of_the_region_too(systems):
     bare = dataclasses.replace(topology, charges=np.zeros(len(topology)))
     pairs = internal_terms(rendered(topology), bare, range(len(topology))).pairs
     assert any(product == 0.0 and b > 0.0 for _, _, product, _, b in pairs)
+
+
+def test_a_repeat_that_lacks_a_state_keeps_its_other_states(path):
+    samples = path(n=60, repeats=2)
+    samples = samples.select(~((samples.repeat == 1) & (samples.state == 1)))
+    found = correlation(samples)
+    assert np.isnan(found.g[1, 1])
+    assert np.isfinite(found.g[1, [0, 2, 3, 4]]).all()
+    assert found.equilibrated[(samples.repeat == 1) & (samples.state == 4)].any()
+
+
+def test_a_state_with_one_row_is_named(path):
+    samples = path(n=60)
+    first = np.flatnonzero(samples.state == 3)[0]
+    keep = (samples.state != 3) | (np.arange(len(samples)) == first)
+    with pytest.raises(NumericsError, match=r"state 3 \(elec 0, lj 0.5\) has 1 samples"):
+        mbar(samples.select(keep))
+
+
+def test_gauss_and_legendre_add_the_charges_first(path):
+    samples = path(n=400)  # 0.5 is the node of one point on each leg
+    found = thermodynamic_integration(samples, "gauss-legendre")
+    for name, state, part in (("charging", 1, 0), ("lj", 3, 1)):
+        mean = samples.dvdl[samples.state == state, part].mean() * KCAL_PER_KJ
+        assert found.legs[name].value_kcal == pytest.approx(mean, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("repeats", "rows", "parts"),
+    [(1, 200, 10), (5, 200, 2), (10, 200, 0), (1, 5 * MIN_BLOCK_ROWS, 5), (1, 24, 0)],
+)
+def test_ten_blocks_are_cut_in_all(path, repeats, rows, parts):
+    samples = path(n=rows, repeats=repeats)
+    found = blocks(samples, np.arange(5))
+    assert [len(own) for own in found] == ([parts] * repeats if parts else [])
+
+
+def test_an_uneven_path_is_told_with_a_better_one(path, monkeypatch):
+    samples = path(n=100)
+    monkeypatch.setattr(spacing, "UNEVEN", np.inf)
+    assert spacing.judge_spacing(samples).ok
+    monkeypatch.setattr(spacing, "UNEVEN", 0.0)
+    told = spacing.judge_spacing(samples)
+    assert not told.ok
+    assert "schedule={lambda_electrostatics: [1.0" in told.advice
+
+
+def test_one_run_does_not_tell_whether_another_conformer_would_agree():
+    told = judge_populations(np.zeros((50, 1)), np.zeros(50, int), phase="water", names=["a"])
+    assert not told.ok
+    assert "ask for --repeats 2" in told.message
+
+
+def test_noise_of_few_frames_is_taken_off_the_spread_of_members():
+    rng, members = np.random.default_rng(6), 3
+    shifts = np.array([0.0, 1.0, 3.0])
+    water = KT * (shifts + 0.5 * rng.standard_normal((40, members)))
+    gas = KT * 0.5 * rng.standard_normal((40, members))
+    (wet, one), (dry, other) = _member_shifts(water / KT), _member_shifts(gas / KT)
+    noise = (one + other).sum() / (members - 1)
+    right = math.sqrt(np.var(wet - dry, ddof=1) - noise) * KT * KCAL_PER_KJ
+    assert noise > 1e-3
+    assert member_part(water, gas, temperature=T).stderr_kcal == pytest.approx(right, rel=1e-9)
+
+
+def test_water_is_flexible_unless_it_is_asked_to_be_rigid(systems, tmp_path):
+    gas = systems / "methane.prmtop", systems / "methane.inpcrd"
+    topology = read_topology(solvate(*gas, folder=tmp_path, n_waters=50)[0])
+    assert rendered(topology).getNumConstraints() == 0
+    assert rendered(topology, rigid_water=True).getNumConstraints() == 150
+
+
+def test_atoms_of_a_cut_bond_that_lie_on_each_other_are_told():
+    linked = LinkedPotential(None, 1, [0])
+    with pytest.raises(NumericsError, match="lie on each other"):
+        linked.evaluate(np.zeros((1, 2, 3)))
+
+
+def test_charges_are_scaled_only_where_that_is_asked(systems):
+    topology = read_topology(systems / "ethanol.prmtop")
+    words = rendered(topology), topology, range(len(topology))
+    assert internal_terms(*words).pairs == internal_terms(*words, charge_scale=1.0).pairs
+    assert internal_terms(*words).pairs != internal_terms(*words, charge_scale=1.1).pairs
