@@ -47,10 +47,15 @@ def ion(*, told):
     return read_molecule(path)
 
 
-def sdf(smiles="CO", *, records=1, bond="1"):
+def sdf(smiles="CO", *, records=1, bond="1", scale=1.0, lacking=0):
     """Read an SDF of a SMILES."""
     mol = Chem.AddHs(Chem.MolFromSmiles(smiles))
     AllChem.EmbedMolecule(mol, randomSeed=3)
+    for k, x in enumerate(mol.GetConformer().GetPositions() * scale):
+        mol.GetConformer().SetAtomPosition(k, x.tolist())
+    mol = Chem.RWMol(mol)
+    for _ in range(lacking):
+        mol.RemoveAtom(mol.GetNumAtoms() - 1)
     lines = Chem.MolToMolBlock(mol).splitlines()
     lines = [f"  1  2{bond:>3}  0" if line.startswith("  1  2  1") else line for line in lines]
     Path("m.sdf").write_text(("\n".join(lines) + "\n$$$$\n") * records)
@@ -97,6 +102,9 @@ ROWS = [
     (lambda: sdf("CO.Cl"), "leave out counter-ions and solvent", sdf),
     (read("*O"), "replace it by a real atom", read("CO")),
     (lambda: sdf(bond="8"), "say which one it is", sdf),
+    (lambda: sdf(scale=0.1), "is usual: give positions in Å", sdf),
+    (lambda: sdf(scale=0.1), "or a SMILES", read("CO")),
+    (lambda: sdf(lacking=1), "has other hydrogens: say which one it is", sdf),
     (lambda: mol2(bonds="6 2 1 1\n"), "correct its section BOND", mol2),
     (lambda: mol2({"h1": "Qq"}), "convert the file", mol2),
     (lambda: mol2(more=0.4), "correct them, or", mol2),
