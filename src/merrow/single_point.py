@@ -14,6 +14,7 @@ from merrow.amber.topology import read_topology
 from merrow.engine.decompose import decompose
 from merrow.engine.simulation import exact_platform
 from merrow.errors import InputError, NumericsError
+from merrow.potentials.device import CPU, on_device
 from merrow.potentials.interface import Array
 from merrow.report.notebook import html_table
 from merrow.system.box import box_for_cutoff, refuse_lone_box
@@ -138,14 +139,15 @@ def single_point(request: SinglePoint) -> EnergyResult:
         )
         near = together(coordinates.positions, cell, region, source=str(request.inpcrd))
         positions = near * NM_PER_ANGSTROM
-        potential = open_potential(
-            request.potential,
-            topology,
-            region,
-            weights=None if request.weights is None else str(request.weights),
-            precision="float64" if request.double else "float32",
-            charge_scale=nonbonded.charge_scale,
-        )
+        with on_device(CPU):
+            potential = open_potential(
+                request.potential,
+                topology,
+                region,
+                weights=None if request.weights is None else str(request.weights),
+                precision="float64" if request.double else "float32",
+                charge_scale=nonbonded.charge_scale,
+            )
         hybrid = hybrid_system(topology, region, potential, nonbonded=nonbonded, rigid=False)
         if hybrid.bridge is not None:
             # Asked here first, it tells its own errors; OpenMM would hand them on as its own.

@@ -4,10 +4,18 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from parmed.amber import AmberFormat
+
+from merrow.amber.topology import read_topology
+from merrow.md.nve.runs import open_region_potential
+from merrow.potentials import device
+from merrow.potentials.device import device_of
+from merrow.system.region import select_region
 
 TERMS = ["bond", "angle", "dihedral", "vdw", "vdw14", "elec", "elec14", "lj_tail", "ml"]
 
@@ -29,6 +37,18 @@ def test_json_holds_every_term_and_their_sum(merrow, files):
     assert found["n_ml_atoms"] == 5
     # Methane by coupled cluster: −40.4 hartree.
     assert found["terms_kcal"]["ml"] == pytest.approx(-40.43 * 627.51, abs=40)
+
+
+def test_a_check_computes_on_the_processor_where_there_is_a_gpu(merrow, files, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    asked = []
+    monkeypatch.setattr(device, "_is_here", lambda name: asked.append(name) or True)
+    read(ask(merrow, files, "--ml-mask", ":1", "--potential", "ani1ccx", "--json"))
+    topology = read_topology(files["wet"])
+    region = select_region(topology, ":1")
+    request = SimpleNamespace(weights=None, potential="ani1ccx", platform="Reference")
+    assert device_of(open_region_potential(request, topology, region, "float32")) == "cpu"
+    assert set(asked) == {"cpu"}
 
 
 def test_the_table_shows_the_same_numbers(merrow, files):

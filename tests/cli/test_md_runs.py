@@ -105,6 +105,28 @@ def test_a_run_that_goes_on_is_the_run_that_was_left_alone_bit_for_bit(md):
     assert again.values["Etot"] == last.values["Etot"]
 
 
+def test_the_system_that_a_gpu_gets_tells_the_same_terms(md, monkeypatch):
+    """There the Lennard-Jones tail is another force; here on the processor it is tried by both."""
+    found = []
+    for edges in (lambda _, box: tuple(np.diag(box).tolist()), lambda *_: None):
+        monkeypatch.setattr("merrow.md.setup.gpu_edges", edges)
+        answer = md(NPT, "-O", "--mm-kernel", "openmm", "--platform", "Reference")
+        assert answer.code == 0, answer.err
+        found.append(read_mdout(Path("mdout")))
+    for one, two in zip(*found, strict=True):
+        assert one.values == pytest.approx(two.values, rel=1e-6, abs=2e-4), one.step
+    assert found[0][-1].values["VOLUME"] != found[0][0].values["VOLUME"]
+
+
+def test_a_box_that_leaves_the_edges_of_that_system_is_refused(md, monkeypatch):
+    monkeypatch.setattr(
+        "merrow.md.setup.gpu_edges", lambda _, box: tuple((2.0 * np.diag(box)).tolist())
+    )
+    answer = md(NPT, "--mm-kernel", "openmm")
+    assert answer.code == 1
+    assert "an edge of the box has changed by more than a quarter" in answer.err
+
+
 def test_nothing_is_overwritten_without_being_asked(md):
     Path("restrt").write_text("mine")
     assert "-r restrt exists already; add -O" in one_sentence(md(NPT))

@@ -23,6 +23,7 @@ from merrow.engine.simulation import (
     GPU_PLATFORMS,
     Snapshot,
     get_snapshot,
+    gpu_edges,
     open_context,
     set_snapshot,
 )
@@ -217,11 +218,8 @@ def hybrid_of(
 
     On the CPU that is on our nonbonded kernel where that can be.
     """
-    edges = np.diag(system.box)
     if platform in GPU_PLATFORMS:
-        kernel = "openmm"
-        if np.array_equal(system.box, np.diag(edges)):
-            changes["gpu_edges"] = tuple(edges.tolist())
+        kernel, changes["gpu_edges"] = "openmm", gpu_edges(platform, system.box)
     hybrid = hybrid_system(
         system.topology, system.region, potential, nonbonded=system.nonbonded, overlap=overlap,
         **changes,

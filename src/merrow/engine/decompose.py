@@ -13,7 +13,14 @@ import openmm as mm
 
 from merrow.engine.simulation import Snapshot, choose_platform
 from merrow.errors import InputError, UnsupportedPhysicsError
-from merrow.system.build import CONFINE, INTERNAL, RESTRAINT, HybridSystem, virtual_site
+from merrow.system.build import (
+    CONFINE,
+    INTERNAL,
+    RESTRAINT,
+    TAIL,
+    HybridSystem,
+    virtual_site,
+)
 from merrow.units import COULOMB_OPENMM
 
 Array = np.ndarray
@@ -28,7 +35,7 @@ BONDED_TERMS = {
     "CMAPTorsionForce": "cmap",
     "CustomTorsionForce": "improper",  # CHARMM's
 }
-GROUP_TERMS = {INTERNAL: "ml", RESTRAINT: "restraint", CONFINE: "confine"}
+GROUP_TERMS = {INTERNAL: "ml", TAIL: "lj_tail", RESTRAINT: "restraint", CONFINE: "confine"}
 """Force groups that are one term, whatever forces they are made of."""
 SILENT = (
     "CustomBondForce",
@@ -103,8 +110,6 @@ class EnergyDecomposition:
         """Return (term, sign, force) whose signed energies make up the terms of one force."""
         kind = type(force).__name__
         whole = GROUP_TERMS.get(force.getForceGroup(), BONDED_TERMS.get(kind))
-        if isinstance(force, mm.CustomVolumeForce):
-            whole = "lj_tail"
         if isinstance(force, mm.PythonForce) or (whole is None and kind in SILENT):
             return []
         if whole is not None:

@@ -112,7 +112,7 @@ def take_record(
     state = context.getState(getPositions=True)
     positions = state.getPositions(asNumpy=True)._value[list(hybrid.region.atoms)]
     volume = float(state.getPeriodicBoxVolume()._value) if hybrid.periodic else float("nan")
-    _require_edges(hybrid, state)
+    require_edges(hybrid, state.getPeriodicBoxVectors(asNumpy=True)._value)
     measured = _measured(context, hybrid, sterics_grid(states), here)
     u, dvdl = reduced(measured, hybrid, states, here=here, temperature=temperature, volume=volume)
     if hybrid.bridge is not None:
@@ -133,11 +133,19 @@ def take_record(
     )
 
 
-def _require_edges(hybrid: HybridSystem, state: mm.State) -> None:
-    """Refuse a box for which the System's tail is no longer right."""
+def require_edges(hybrid: HybridSystem, box: Array) -> None:
+    """Refuse a box for which the System's tail is no longer right.
+
+    Args:
+        hybrid: The System.
+        box: Vectors of the box [nm], shape (3, 3).
+
+    Raises:
+        NumericsError: An edge is not near to what it was.
+    """
     if hybrid.edges is None:
         return
-    ratio = np.diag(state.getPeriodicBoxVectors(asNumpy=True)._value) / np.array(hybrid.edges)
+    ratio = np.diag(box) / np.array(hybrid.edges)
     if not np.all((ratio > EDGE_POINT) & (ratio < 2 * EDGE_POINT)):
         raise NumericsError(
             "an edge of the box has changed by more than a quarter since the run began: begin "

@@ -69,6 +69,19 @@ def open_context(
     return mm.Context(hybrid.system, integrator, *choose_platform(platform))
 
 
+def gpu_edges(platform: str, box: Array) -> tuple[float, ...] | None:
+    """Return the edges [nm] that `hybrid_system` is given for a GPU; None on the processor.
+
+    Args:
+        platform: OpenMM platform.
+        box: Vectors of the box [nm], shape (3, 3); one that is not rectangular gives None, too.
+    """
+    edges = np.diag(box)
+    if platform not in GPU_PLATFORMS or not np.array_equal(box, np.diag(edges)):
+        return None
+    return tuple(edges.tolist())
+
+
 def choose_platform(name: str) -> tuple[mm.Platform, dict[str, str]]:
     """Return an OpenMM platform and its properties.
 

@@ -21,6 +21,7 @@ from merrow.amber.mdout import Energies
 from merrow.amber.trajectory import TrajectoryWriter, write_netcdf_restart
 from merrow.engine.dynamics import StepReport, run_dynamics
 from merrow.engine.minimize import MinimizeReport, minimize
+from merrow.engine.record import require_edges
 from merrow.engine.simulation import Snapshot
 from merrow.engine.slope import Slope
 from merrow.errors import IncompleteError, NumericsError
@@ -114,6 +115,7 @@ class Run:
                 if report.step > step or (step == first and not settings.goes_on):
                     self._step(report, frames, last=report.step == last)
                 snapshot = report.snapshot
+            require_edges(setup.hybrid, snapshot.box)
             for _, writer in frames:
                 writer.sync()
             self.spread.sync()

@@ -22,7 +22,7 @@ from merrow.amber.topology import AmberTopology, atom_label
 from merrow.amber.trajectory import RestartMetadata, read_restart_metadata
 from merrow.engine.dynamics import DynamicsPlan, check_plan, draw_velocities
 from merrow.engine.platforms import chosen_platform
-from merrow.engine.simulation import Snapshot, check_platform, check_reference
+from merrow.engine.simulation import Snapshot, check_platform, check_reference, gpu_edges
 from merrow.engine.slope import couple
 from merrow.errors import InputError, UnsupportedPhysicsError
 from merrow.executor import core_count
@@ -154,6 +154,7 @@ def prepare_md(
         solute_constraints=ml.constraints,
         reference=reference * KJ_PER_KCAL,
         overlap=core_count() > 1,
+        gpu_edges=gpu_edges(platform, box) if periodic and settings.coupling is None else None,
     )
     for force in (*springs, *wall):
         hybrid.system.addForce(force)

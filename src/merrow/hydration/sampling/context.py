@@ -15,7 +15,7 @@ import numpy as np
 
 from merrow.engine.gas import GasPlan, temperature_ladder
 from merrow.engine.seeds import derive_seed
-from merrow.engine.simulation import GPU_PLATFORMS, Snapshot
+from merrow.engine.simulation import Snapshot, gpu_edges
 from merrow.errors import UnsupportedPhysicsError
 from merrow.hydration.config import HydrationConfig
 from merrow.hydration.prepare import Prepared, prepare_system
@@ -200,16 +200,8 @@ class RunContext:
             solute_constraints=protocol.solute_constraints == "h-bonds",
             solute_masses=protocol.solute_masses,
             reference=float(first) * KJ_PER_KCAL,
-            gpu_edges=self._gpu_edges,
+            gpu_edges=gpu_edges(self.config.working_platform, prepared.box * NM_PER_ANGSTROM),
         )
-
-    @property
-    def _gpu_edges(self) -> tuple[float, ...] | None:
-        """Edges of a rectangular box on a GPU [nm]; None on the processor, or for another box."""
-        box = self.prepared.box * NM_PER_ANGSTROM
-        rectangular = np.count_nonzero(box - np.diag(np.diag(box))) == 0
-        on_gpu = self.config.working_platform in GPU_PLATFORMS
-        return tuple(np.diag(box).tolist()) if on_gpu and rectangular else None
 
     @cached_property
     def nonbonded(self) -> Nonbonded:

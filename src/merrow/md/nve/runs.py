@@ -14,7 +14,8 @@ from merrow.amber.topology import AmberTopology, read_topology
 from merrow.analysis import nve
 from merrow.engine.dynamics import DynamicsPlan, at_rest_as_a_whole, draw_velocities, run_dynamics
 from merrow.engine.motion import force_probe, forces_at, particle_masses, unconstrained
-from merrow.engine.simulation import Snapshot, check_reference
+from merrow.engine.simulation import GPU_PLATFORMS, Snapshot, check_reference
+from merrow.potentials.device import CPU, on_device
 from merrow.potentials.interface import Array, Potential
 from merrow.system.box import box_for_cutoff
 from merrow.system.build import HybridSystem, hybrid_system
@@ -155,9 +156,12 @@ def open_nve_setup(request: NveRequest) -> NveSetup:
 def open_region_potential(
     request: NveRequest, topology: AmberTopology, region: MLRegion, precision: str
 ) -> Potential:
-    """Return the potential under test in one precision."""
+    """Return the potential under test in one precision; on a GPU only with such a platform."""
     weights = None if request.weights is None else str(request.weights)
-    return open_potential(request.potential, topology, region, weights=weights, precision=precision)
+    with on_device("" if request.platform in GPU_PLATFORMS else CPU):
+        return open_potential(
+            request.potential, topology, region, weights=weights, precision=precision
+        )
 
 
 def nve_plan(request: NveRequest, timestep: float) -> DynamicsPlan:
