@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from parmed.amber import AmberFormat
-from parmed.periodic_table import Element, element_by_mass
+from parmed.periodic_table import Element, Mass, element_by_mass
 
 from merrow.amber.indices import check_indices
 from merrow.amber.sections import Sections, is_prmtop, plain_exponents, refuse_foreign
@@ -26,6 +26,11 @@ Array = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 logger = logging.getLogger(__name__)
+
+HEAVY_HYDROGEN = 1.5
+"""Mass above which a hydrogen has taken some of its neighbour's [dalton]."""
+SAME_MASS = 0.1
+"""Difference up to which two masses are of one element [dalton]."""
 
 NATOM, NTYPES, NBONH, NBONA, NTHETH, NTHETA, NPHIH, NPHIA = 0, 1, 2, 12, 4, 13, 6, 14
 NNB, NRES, NUMBND, NUMANG, NPTRA, IFBOX = 10, 11, 15, 16, 17, 27
@@ -214,9 +219,30 @@ def _atomic_numbers(sections: Sections, names: Sequence[str], path: Path) -> tup
                 f"{masses[i]:g} does not fit its name; make the prmtop with a newer tleap."
             )
         numbers[i] = Element.index(symbol) if masses[i] > 0.0 else 0
+    _refuse_other_elements(numbers, masses, names, path)
     if numbers != list(given):
         logger.warning("%s has no atomic numbers: elements deduced from masses.", path.name)
     return tuple(int(number) for number in numbers)
+
+
+def _refuse_other_elements(
+    numbers: Sequence[int], masses: Sequence[float], names: Sequence[str], path: Path
+) -> None:
+    """Refuse an atom whose mass is that of another element: a potential believes the number.
+
+    Masses that were moved to the hydrogens tell no element.
+    """
+    if any(n == 1 and mass > HEAVY_HYDROGEN for n, mass in zip(numbers, masses, strict=True)):
+        return
+    for i, (number, mass) in enumerate(zip(numbers, masses, strict=True)):
+        if not 1 <= number < len(Element) or abs(Mass[Element[number]] - mass) < SAME_MASS:
+            continue
+        other = element_by_mass(mass)
+        if other != Element[number] and abs(Mass[other] - mass) < SAME_MASS:
+            raise InputError(
+                f"{path.name} contradicts itself on atom {i + 1} ({names[i]}): its ATOMIC_NUMBER "
+                f"is that of {Element[number]}, its mass {mass:g} that of {other}; correct one."
+            )
 
 
 def _bonds(sections: Sections) -> tuple[tuple[int, int], ...]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from openmm import NonbondedForce, app, unit
+from parmed.amber import AmberFormat
 
 from merrow.amber.topology import atom_label, read_topology
 from merrow.ambertools.solvent import solvate
@@ -196,3 +197,22 @@ def test_lennard_jones_in_another_order_is_refused(systems, tmp_path):
     (path := tmp_path / "other.prmtop").write_text(f"{head}{flag}{changed}%FLAG{rest}")
     with pytest.raises(InputError, match="not in the usual order of type pairs"):
         read_topology(path)
+
+
+@pytest.mark.parametrize("heavy_hydrogen", [False, True])
+def test_an_element_that_its_mass_contradicts_is_refused(methanol, tmp_path, heavy_hydrogen):
+    """A potential would compute another molecule; masses given to hydrogens contradict nothing."""
+    file = AmberFormat(str(methanol))
+    numbers, masses = file.parm_data["ATOMIC_NUMBER"], file.parm_data["MASS"]
+    if heavy_hydrogen:
+        oxygen, hydrogen = numbers.index(8), len(numbers) - 1
+        assert numbers[hydrogen] == 1
+        masses[oxygen] -= 2.0  # that of nitrogen
+        masses[hydrogen] += 2.0
+        file.write_parm(str(tmp_path / "x.prmtop"))
+        assert read_topology(tmp_path / "x.prmtop").numbers == read_topology(methanol).numbers
+        return
+    numbers[numbers.index(6)] = 7
+    file.write_parm(str(tmp_path / "x.prmtop"))
+    with pytest.raises(InputError, match=r"ATOMIC_NUMBER is that of N, its mass 12.*that of C"):
+        read_topology(tmp_path / "x.prmtop")
