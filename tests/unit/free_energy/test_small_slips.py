@@ -259,6 +259,9 @@ def test_one_run_does_not_tell_whether_another_conformer_would_agree():
     told = judge_populations(np.zeros((50, 1)), np.zeros(50, int), phase="water", names=["a"])
     assert not told.ok
     assert "ask for --repeats 2" in told.message
+    few = judge_populations(np.zeros((4, 1)), np.arange(4) % 2, phase="water", names=["a"])
+    assert few.status == "fail"
+    assert "too few frames" in few.message
 
 
 def test_noise_of_few_frames_is_taken_off_the_spread_of_members():
