@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import pty
 import sys
@@ -42,3 +43,20 @@ def test_a_terminal_sees_one_line_that_changes(merrow, files, monkeypatch, words
 def test_without_a_terminal_no_progress_is_written(merrow, files):
     Path("mdin").write_text(GAS)
     assert merrow("md", "-p", files["gas"], "-c", files["gas_crd"]).err == ""
+
+
+FLEXIBLE = """water that bends, which our kernel leaves to OpenMM
+ &cntrl imin=0, nstlim=2, dt=0.0005, tempi=300.0, ntt=3, gamma_ln=2.0, ntb=1, cut=8.0, ntpr=1,
+  ifmlp=1 /
+ &mlp animask=':1', potential='mm' /
+"""
+
+
+def test_whose_nonbonded_forces_they_are_is_information_and_no_warning(merrow, files, caplog):
+    caplog.set_level(logging.INFO, "merrow.md.setup")
+    Path("mdin").write_text(FLEXIBLE)
+    words = ("-p", files["wet"], "-c", files["wet_crd"], "-O")
+    assert merrow("md", *words).err == ""
+    (record,) = (one for one in caplog.records if one.name == "merrow.md.setup")
+    assert record.levelno == logging.INFO
+    assert "nonbonded forces by OpenMM: " in record.getMessage()
