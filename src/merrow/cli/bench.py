@@ -13,6 +13,10 @@ import typer
 from merrow.cli.choices import PlatformOption
 from merrow.errors import InputError
 
+ProcessesOption = Annotated[
+    int | None, typer.Option(help="Most processes and threads tried; default: all.", min=1)
+]
+
 
 def bench(
     *,
@@ -33,9 +37,7 @@ def bench(
     cutoff: Annotated[float, typer.Option(help="Direct-space cutoff [Å].", min=6.0)] = 9.0,
     timestep: Annotated[float, typer.Option(help="Time step [fs].", min=0.1, max=4.0)] = 1.0,
     minutes: Annotated[float, typer.Option(help="Wall time of the timing.", min=0.2)] = 3.0,
-    processes: Annotated[
-        int | None, typer.Option(help="Most processes and threads tried; default: all.", min=1)
-    ] = None,
+    processes: ProcessesOption = None,
     platform: PlatformOption = "auto",
     out: Annotated[
         Path | None, typer.Option(help="Folder for bench.html, bench.json, speed.svg, the systems.")
