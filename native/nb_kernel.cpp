@@ -124,7 +124,7 @@ void direct_space(const Model& model, Workspace& ws, const Cell& cell, double la
     SingleEnergies s;
     water_pairs<kN, kNarrow, kEnergy>(model, ws, box, e);
     const double corrections = water_corrections<kEnergy>(model, ws);
-    single_water<true, kN, kNarrow>(model, ws, box, model.n_single, float(lambda_elec), float(lambda_sterics), &s);
+    single_water<true, kN, kNarrow>(model, ws, box, model.n_single, float(lambda_elec), lambda_sterics, &s);
     for (int i = 0; i < 3 * model.n_single; i++) solute[i] = sum(load(ws.single_f + size_t(kLanes) * i));
     energies[kDirect] = e[0] + corrections + lambda_elec * s.solute_coulomb + s.ion_coulomb + excluded_pairs(model, ws, solute);
     energies[kLennardJones] = e[1] + s.ion_lj;
@@ -232,7 +232,7 @@ Status record(const Model& model, Workspace& ws, const double* positions, const 
     const bool narrow = is_narrow(model, ws, cell);
     const auto solute = model.n_sites == 4 ? narrow ? single_water<false, 4, true> : single_water<false, 4, false>
                                            : narrow ? single_water<false, 3, true> : single_water<false, 3, false>;
-    solute(model, ws, box, model.n_solute, 1.f, float(lambda_sterics), &s);
+    solute(model, ws, box, model.n_solute, 1.f, lambda_sterics, &s);
     double self[3];
     self_energies(model, cell, self);
     *couplings = {};

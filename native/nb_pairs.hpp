@@ -172,7 +172,7 @@ struct SingleEnergies {
 // Single atoms and water. Charges are those of ws.single_q; the Lennard-Jones soft core of the solute is
 // 4 eps L (1/s2 - 1/s), s = (1 - L)/2 + (r/sigma)^6; ions have it at L = 1. With kForces, forces are added.
 template <bool kForces, int kN, bool kNarrow>
-void single_water(const Model& model, Workspace& ws, const Box& box, int n, float lambda_elec, float lambda_sterics,
+void single_water(const Model& model, Workspace& ws, const Box& box, int n, float lambda_elec, double lambda_sterics,
                   SingleEnergies* energies) {
     const float cutoff2 = float(model.cutoff * model.cutoff), per_cutoff2 = float(2. / (model.cutoff * model.cutoff));
     const float far = float(model.cutoff) + ws.list_reach_o, far2 = far * far;
@@ -192,8 +192,8 @@ void single_water(const Model& model, Workspace& ws, const Box& box, int n, floa
             const Vec3 shift = image(box, ox, oy, oz);
             ox -= shift.x, oy -= shift.y, oz -= shift.z;
             if (!kNarrow && !any(ox * ox + oy * oy + oz * oz < far2)) continue;
-            const float q = model.single_charge[i], scale = ion ? 1.f : lambda_elec, lambda = ion ? 1.f : lambda_sterics;
-            const float least = .5f * (1.f - lambda);
+            const float q = model.single_charge[i], scale = ion ? 1.f : lambda_elec, lambda = ion ? 1.f : float(lambda_sterics);
+            const float least = ion ? 0.f : float(.5 * (1. - lambda_sterics));
             Vec fx{}, fy{}, fz{}, e_coulomb{}, e_lj{}, e_slope{};
 #pragma GCC unroll 4
             for (int b = 0; b < kN; b++) {
@@ -265,8 +265,8 @@ inline void soft_core_energies(const Model& model, const Workspace& ws, const Bo
             Vec x6 = r2 * r2 * r2 * (1.f / model.single_sigma6[i]);
             const double four = 4. * model.single_epsilon[i];
             for (int k = 0; k < n; k++) {
-                const float lambda = float(lambdas[k]);
-                Vec s = .5f * (1.f - lambda) + x6;
+                const float lambda = float(lambdas[k]), least = float(.5 * (1. - lambdas[k]));
+                Vec s = least + x6;
                 s = s < kHardest ? all(kHardest) : s;
                 const Vec v = 1.f / s;
                 energies[k] += four * lambda * sum(select(inside, v * v - v));

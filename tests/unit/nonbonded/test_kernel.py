@@ -68,6 +68,14 @@ def test_a_pair_in_one_place_grows_no_more_and_spoils_no_other(isa):
     assert kernel.parts["soft_core"] + kernel.parts["direct"] > 1e18
 
 
+def test_a_soft_core_that_is_nearly_hard_is_as_exact_as_others(isa):
+    """1 − λ is small there, and float32 of λ would leave few of its digits."""
+    p, x, box = random_box(np.random.default_rng([22, 52588]), alpha=2.0, grid=40, overlap=True)
+    right = expected(p, x, box, electrostatics=1.0, sterics=0.9998253845921466)
+    found = disagreement(NonbondedKernel(p, isa), right)
+    assert max(found.values()) < 1.0, found
+
+
 @pytest.mark.parametrize("kind", ALIKE, ids=str)
 def test_forces_are_slopes_of_the_energy(isa, kind):
     p, x, box = random_box(np.random.default_rng(5), ions=2, waters=30, **kind)
