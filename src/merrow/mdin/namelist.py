@@ -107,7 +107,12 @@ def parse_mdin(text: str, *, source: str) -> Mdin:
             groups.append(Group(name, start, entries))
             line = 1 + text.count("\n", 0, position)
             rest = text[position:].partition("\n")[0]
-            if _OPEN.match(rest) is None and "=" not in rest:
+            if (behind := _OPEN.match(rest)) and behind[1].lower() != "end":
+                raise InputError(
+                    f"{source} line {line}: &{behind[1].lower()} begins on the line on which "
+                    f"&{name} ends, where sander does not see it; begin it on a line of its own."
+                )
+            if "=" not in rest:
                 position += len(rest)  # words behind the end, which Fortran does not read
             continue
         end = text.find("\n", position)

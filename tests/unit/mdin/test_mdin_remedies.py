@@ -326,3 +326,12 @@ def test_a_disang_without_restraints_is_mended_by_taking_nmropt_out():
     with pytest.raises(MerrowError, match="take nmropt=1 out"):
         parse_disang(" &rst /\n", source="RST")
     settings(written())
+
+
+@pytest.mark.parametrize("behind", ["&rst iat=1,3, r1=0,r2=1,r3=2,r4=3, rk2=1,rk3=1 /", "&rst /"])
+def test_a_namelist_behind_another_is_taken_on_a_line_of_its_own(behind):
+    first = " &rst iat=1,2, r1=0.0, r2=1.0, r3=2.0, r4=3.0, rk2=1.0, rk3=1.0 /"
+    with pytest.raises(MerrowError, match="begin it on a line of its own"):
+        parse_disang(f"{first} {behind}\n", source="RST")
+    second = "" if behind == "&rst /" else behind
+    assert len(parse_disang(f"{first}\n {second}\n", source="RST")) == 1 + bool(second)
