@@ -95,7 +95,7 @@ def onward(mask):
 def simulated(prmtop):
     """Plan a simulation of a prmtop."""
     asked = {"prmtop": str(prmtop), "inpcrd": "x.rst7", "ml_mask": ":1", "potential": "mm"}
-    return plan_simulation(SimulationConfig.checked(asked, source="simulate.yaml"))
+    return plan_simulation(SimulationConfig.checked(asked, source="simulate.yaml"), Path("sim"))
 
 
 def wet():
