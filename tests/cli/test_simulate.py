@@ -58,8 +58,8 @@ def whole(simulate, begun, tmp_path_factory):
 def test_every_stage_of_both_legs_is_there_and_can_be_run_again(whole, merrow, files):
     answer, folder = whole["answer"], whole["folder"]
     assert answer.code == 0, answer.err
-    assert "0.016 ps of ml_mm in 2 files" in answer.out
-    assert "next: cpptraj or MDAnalysis" in answer.out, "`analyze` refuses what has no protein"
+    assert "ml_mm: 0.016 ps in 2 files" in answer.out
+    assert "with cpptraj or MDAnalysis" in answer.out, "`analyze` refuses what has no protein"
     for leg in ("ml_mm", "mm"):
         assert sorted(p.stem for p in (folder / leg).glob("*.rst")) == STAGES
         assert not (folder / leg / "unfinished").exists()
@@ -112,7 +112,7 @@ def test_a_production_may_grow(whole, simulate):
     old = {p: p.stat().st_mtime_ns for p in Path("out").rglob("*.nc")}
     answer = simulate("--mm-reference", "--length", "0.024")
     assert answer.code == 0, answer.err
-    assert "0.024 ps of mm in 3 files" in answer.out
+    assert "mm: 0.024 ps in 3 files" in answer.out
     assert all(p.stat().st_mtime_ns == when for p, when in old.items())
 
 

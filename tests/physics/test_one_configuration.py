@@ -140,7 +140,7 @@ def test_an_extra_point_that_nothing_places_is_refused(systems, tmp_path):
     parm = AmberFormat()
     parm.rdparm_slow(str(prmtop))
     elements = parm.parm_data["ATOMIC_NUMBER"]
-    elements[:] = [6 if z == 8 else z for z in elements]  # so that nobody takes it for water
+    elements[:] = [0 if z == 8 else z for z in elements]  # so that nobody takes it for water
     labels = parm.parm_data["RESIDUE_LABEL"]
     labels[:] = ["LIG" if name == "WAT" else name for name in labels]
     parm.write_parm(str(broken))

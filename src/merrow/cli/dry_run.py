@@ -37,6 +37,7 @@ def print_cost(
         as_json: Whether they are printed as JSON instead.
     """
     from merrow.report.progress_line import ProgressLine  # noqa: PLC0415
+    from merrow.report.text import wrapped  # noqa: PLC0415
 
     with ProgressLine(quiet=as_json) as line:
         line.listen(Progress("preparing and measuring", known=False))
@@ -45,7 +46,9 @@ def print_cost(
         typer.echo(cost.to_json(), nl=False)
         return
     for text in (*lines(cost), "nothing was written; leave out --dry-run to start"):
-        typer.echo(text)
+        told = text.lstrip()
+        for part in wrapped(told, " " * (len(text) - len(told)), more="  "):
+            typer.echo(part)
 
 
 def resources(memory_mib: float, disk_mib: float, out: object) -> str:

@@ -106,7 +106,7 @@ def stray(*, kept):
     parm = AmberFormat()
     parm.rdparm_slow("w.prmtop")
     elements = parm.parm_data["ATOMIC_NUMBER"]
-    elements[:] = [6 if z == 8 else z for z in elements]  # so that nobody takes it for water
+    elements[:] = [0 if z == 8 else z for z in elements]  # so that nobody takes it for water
     labels = parm.parm_data["RESIDUE_LABEL"]
     labels[:] = ["LIG" if name == "WAT" else name for name in labels]
     parm.write_parm("stray.prmtop")
