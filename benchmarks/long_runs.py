@@ -32,13 +32,13 @@ SIGNS = {
     "campaign run": "runs ended",
     "md": "step",
     "simulate": "heat",
-    "analyze": "",
+    "analyze": "/helix.nc",
     "mmpbsa": "MM-GBSA",
     "validate nve": "fs",
-    "bench": "",
+    "bench": "timing",
     "prepare complex": "ligand",
 }
-"""What the terminal shows when each of them is at its work; nothing: it shows no progress."""
+"""What the terminal shows when each of them is at its work, or a file that it then reads."""
 
 
 def make_inputs(folder: Path) -> None:

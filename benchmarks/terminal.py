@@ -13,6 +13,7 @@ import sys
 import termios
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -64,7 +65,8 @@ def stop_by_hand(
         words: The command.
         folder: Where it runs.
         after: Wait so long before Ctrl-C [s].
-        sign: Wait until the terminal has shown this, too,
+        sign: Wait until the terminal has shown this, or until the command has a file open whose
+            path ends so, if it begins with a slash,
         then: and so long after it [s].
         mark: Name by which its processes are known.
     """
@@ -86,7 +88,7 @@ def stop_by_hand(
         while process.poll() is None:
             seen += _read(master)
             now = time.monotonic()
-            if shown is None and now - began >= after and sign in seen:
+            if shown is None and now - began >= after and _is_there(sign, seen, process.pid):
                 shown = now
             if typed is None and shown is not None and now - shown >= then:
                 typed = now
@@ -101,6 +103,16 @@ def stop_by_hand(
     for pid in left:
         os.kill(pid, signal.SIGKILL)
     return Stopped(None if typed is None else ended - typed, process.returncode, seen, left)
+
+
+def _is_there(sign: str, seen: str, pid: int) -> bool:
+    if not sign.startswith("/"):
+        return sign in seen
+    with suppress(OSError):  # it has ended, or closed a file
+        return any(
+            str(link.readlink()).endswith(sign) for link in Path(f"/proc/{pid}/fd").iterdir()
+        )
+    return False
 
 
 def _read(master: int) -> str:

@@ -44,11 +44,11 @@ def test_ctrl_c_ends_a_command_in_a_terminal(inputs, monkeypatch, verb):
     paths = (os.environ.get("PYTHONPATH"), PLUGINS)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
     words = commands(f"out-{verb.replace(' ', '-')}")[verb]
-    told = stop_by_hand(words, inputs, after=4.0, sign=SIGNS[verb], mark=f"test-{verb}")
+    told = stop_by_hand(words, inputs, sign=SIGNS[verb], mark=f"test-{verb}")
     assert told.seconds is not None, told.seen
     assert "Traceback" not in told.seen, told.seen
     assert told.code == 130, told.seen
-    assert told.last.startswith("merrow: stopped"), told.seen
+    assert "merrow: stopped" in told.last, told.seen
     assert not told.left
     if verb in RESUMED:
         assert "run the same command again to resume" in " ".join(told.seen.split())
