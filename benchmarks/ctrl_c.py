@@ -105,9 +105,7 @@ def summary(found: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
             "median_s": round(statistics.median(row["seconds"] for row in rows), 2),
             "longest_s": max(row["seconds"] for row in rows),
             "late": sum(row["seconds"] > LONGEST for row in rows),
-            "wrong": sum(
-                row["traceback"] or row["left"] > 0 or row["code"] not in (130, -2) for row in rows
-            ),
+            "wrong": sum(map(_is_wrong, rows)),
         }
         for verb, rows in found.items()
         if rows
