@@ -130,44 +130,9 @@ def scaling(measured: dict[str, Any]) -> list[str]:
     return [*table, "", *record, "", *batches]
 
 
-def memory(measured: dict[str, Any]) -> list[str]:
-    """Return what memory does over many steps."""
-    names = {"segments": "segments of a hydration run", "dynamics": "one long dynamics"}
-    rows = []
-    for key, name in names.items():
-        part = measured[key]
-        slope = f"{part['mb_per_million_steps']:.1f} ± {part['stderr']:.1f}".replace("-", "−")
-        ends = [f"{part[end]:.0f}" for end in ("first_mb", "last_mb")]
-        rows.append([name, f"{part['steps']:,}", *ends, slope])
-    return _rows(["", "steps", "first [MB]", "last [MB]", "MB in 10⁶ steps"], rows)
-
-
-def time_to_error(measured: dict[str, Any]) -> list[str]:
-    """Return CPU minutes to an error, and ratios."""
-    names = {
-        "peer_r1": "openmm-ml, direct, 1 fs",
-        "ours_r1": "merrow, direct, 1 fs",
-        "ours_r1_2fs": "merrow, direct, 2 fs",
-        "ours_default": "merrow, `quick`",
-        "mm": "MM alone, 2 fs",
-    }
-    rows = []
-    for molecule, found in measured["molecules"].items():
-        for key, name in names.items():
-            run = found["runs"][key]
-            peer = found["runs"]["peer_r1"]["cpu_s_to_wanted"] / run["cpu_s_to_wanted"]
-            number = f"{run['dg_kcal']:.2f} ± {run['stderr_kcal']:.2f}".replace("-", "−")
-            minutes = [f"{run[time] / 60:.1f}" for time in ("cpu_s", "cpu_s_to_wanted")]
-            rows.append([molecule, name, number, *minutes, f"{peer:.0f} ×"])
-    head = ["", "", "reached", "in CPU min", f"to ±{measured['wanted_kcal']}, CPU min"]
-    return _rows([*head, "times as fast as openmm-ml"], rows)
-
-
 TABLES: dict[str, Callable[[dict[str, Any]], list[str]]] = {
     "step_cost": step_cost,
     "overlap": overlap,
     "time_to_answer": time_to_answer,
     "scaling": scaling,
-    "memory": memory,
-    "time_to_error": time_to_error,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +43,10 @@ class DryFrames:
     def span(self) -> float:
         """Time that the frames stand for [ps]: each for the interval between two."""
         return float(self.times[-1]) * len(self.times) / (len(self.times) - 1)
+
+    def first(self, count: int) -> DryFrames:
+        """Return the first frames."""
+        return replace(self, positions=self.positions[:count], times=self.times[:count])
 
     def local(self, wanted: IntArray | list[int] | tuple[int, ...]) -> IntArray:
         """Return the places of atoms of the prmtop among the frames' atoms."""

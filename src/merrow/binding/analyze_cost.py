@@ -3,11 +3,9 @@
 
 from __future__ import annotations
 
-import json
-import resource
 import tempfile
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -18,17 +16,18 @@ from merrow.binding.analyze import (
     trajectories,
     write_analysis,
 )
+from merrow.cost import MeasuredCost, peak_memory_mib
 from merrow.trajectories import FEWEST, DryFrames, read_frames
 
 PROBES: Final = FEWEST, 50
 """Frames of two short analyses, whose times tell what one frame takes."""
 COPIES: Final = 3
 """Frames are held so often while they are superposed, besides as they were read."""
-KIB_PER_MIB, BYTES_PER_MIB, S_PER_MIN = 1024, 1024**2, 60.0
+BYTES_PER_MIB, S_PER_MIN = 1024**2, 60.0
 
 
 @dataclass(frozen=True)
-class AnalyzeCost:
+class AnalyzeCost(MeasuredCost):
     """What an analysis will take on this machine.
 
     Attributes:
@@ -44,10 +43,6 @@ class AnalyzeCost:
     reading_s: float
     memory_mib: float
     disk_mib: float
-
-    def to_json(self) -> str:
-        """Return all numbers as JSON."""
-        return json.dumps(asdict(self), indent=2, allow_nan=False) + "\n"
 
 
 def analyze_cost(request: AnalyzeRequest) -> AnalyzeCost:
@@ -73,17 +68,15 @@ def analyze_cost(request: AnalyzeRequest) -> AnalyzeCost:
         seconds += last_s + further * max(last_s - first_s, 0.0)
         disk += last_mib + further * (last_mib - first_mib)
         most = max(most, frames.positions.nbytes / BYTES_PER_MIB)
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KIB_PER_MIB
-    return AnalyzeCost(
-        counts, (reading + seconds) / S_PER_MIN, reading, memory + COPIES * most, disk
-    )
+    memory = peak_memory_mib() + COPIES * most
+    return AnalyzeCost(counts, (reading + seconds) / S_PER_MIN, reading, memory, disk)
 
 
 def _probe(
     request: AnalyzeRequest, files: AnalyzeFiles, name: str, frames: DryFrames, count: int
 ) -> tuple[float, float]:
     """Return time [s] and disk [MiB] of an analysis of the first frames."""
-    first = replace(frames, positions=frames.positions[:count], times=frames.times[:count])
+    first = frames.first(count)
     with tempfile.TemporaryDirectory() as scratch:
         out, began = Path(scratch), time.monotonic()
         write_analysis(replace(request, out=out), files, [(name, first)])

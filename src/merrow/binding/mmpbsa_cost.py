@@ -3,11 +3,9 @@
 
 from __future__ import annotations
 
-import json
-import resource
 import tempfile
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -20,17 +18,18 @@ from merrow.binding.ensembles import (
     run_tables,
 )
 from merrow.binding.mmpbsa_program import Method, Topologies
+from merrow.cost import MeasuredCost, peak_memory_mib
 from merrow.trajectories import dry_atoms
 
 PROBES: Final = (2, 5)
 """Frames of two short runs, whose times tell what one frame takes."""
 ROW: Final = 1500
 """Bytes of a frame in tables and outputs, about."""
-KIB_PER_MIB, BYTES_PER_MIB, S_PER_MIN = 1024, 1024**2, 60.0
+BYTES_PER_MIB, S_PER_MIN = 1024**2, 60.0
 
 
 @dataclass(frozen=True)
-class MmpbsaCost:
+class MmpbsaCost(MeasuredCost):
     """What an estimate will take on this machine.
 
     Attributes:
@@ -46,10 +45,6 @@ class MmpbsaCost:
     seconds_per_frame: dict[str, float]
     memory_mib: float
     disk_mib: float
-
-    def to_json(self) -> str:
-        """Return all numbers as JSON."""
-        return json.dumps(asdict(self), indent=2, allow_nan=False) + "\n"
 
 
 def mmpbsa_cost(request: MmpbsaRequest) -> MmpbsaCost:
@@ -78,7 +73,7 @@ def mmpbsa_cost(request: MmpbsaRequest) -> MmpbsaCost:
         frames=counts,
         minutes=(begin * len(counts) + sum(pace.values()) * n_frames) / S_PER_MIN,
         seconds_per_frame=pace,
-        memory_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KIB_PER_MIB,
+        memory_mib=peak_memory_mib(),
         disk_mib=n_frames * (12 * n_atoms + ROW) * len(request.methods) / BYTES_PER_MIB,
     )
 
@@ -93,7 +88,7 @@ def _probe(
 ) -> float:
     """Return the time of MMPBSA on the first frames of a trajectory [s]."""
     frames = read.ensembles[0][1]
-    first = replace(frames, positions=frames.positions[:count], times=frames.times[:count])
+    first = frames.first(count)
     one, began = Ensemble(method, "probe", "", first, read.ligand, None), time.monotonic()
     run_tables(one, request.settings, species, scratch / f"{method}{count}")
     return time.monotonic() - began

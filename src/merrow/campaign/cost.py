@@ -6,9 +6,8 @@ Nothing is written to the campaign's folder.
 
 from __future__ import annotations
 
-import json
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from merrow.campaign.config import CampaignConfig
 from merrow.campaign.driver import ComputeBackend
 from merrow.campaign.plan import plan_jobs
 from merrow.campaign.rows import read_rows
+from merrow.cost import MeasuredCost
 from merrow.executor import check_cluster
 from merrow.hydration.config import HydrationConfig
 from merrow.hydration.cost import Cost, estimate_cost, prepare_hydration
@@ -25,7 +25,7 @@ from merrow.progress import Listener, Progress, silent
 
 
 @dataclass(frozen=True)
-class CampaignCost:
+class CampaignCost(MeasuredCost):
     """What the runs of a campaign that are not finished will take.
 
     Attributes:
@@ -47,10 +47,6 @@ class CampaignCost:
     memory_mib: float
     disk_mib: float
     probes: tuple[str, ...]
-
-    def to_json(self) -> str:
-        """Return all numbers as JSON."""
-        return json.dumps(asdict(self), indent=2, allow_nan=False) + "\n"
 
 
 def campaign_cost(

@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-import json
-import resource
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from merrow.cost import MeasuredCost, peak_memory_mib
 from merrow.engine.simulation import check_platform
 from merrow.executor import core_count
 from merrow.hydration.prepare import begin_run, resolve_config
@@ -31,11 +30,11 @@ if TYPE_CHECKING:
 
 BYTES = 8
 S_PER_MIN = 60.0
-KIB_PER_MIB, BYTES_PER_MIB = 1024, 1024**2
+BYTES_PER_MIB = 1024**2
 
 
 @dataclass(frozen=True)
-class Cost:
+class Cost(MeasuredCost):
     """What a run will take on this machine.
 
     Attributes:
@@ -53,10 +52,6 @@ class Cost:
     milliseconds: Mapping[str, float]
     memory_mib: float
     disk_mib: float
-
-    def to_json(self) -> str:
-        """Return all numbers as JSON."""
-        return json.dumps(asdict(self), indent=2, allow_nan=False) + "\n"
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row with all numbers."""
@@ -131,7 +126,7 @@ def estimate_cost(context: RunContext) -> Cost:
     meter.measure(most)
     minutes = [(meter.seconds_left(goals) or 0.0) / S_PER_MIN for goals in (least, most)]
     limit = protocol.maximum_minutes
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KIB_PER_MIB
+    peak = peak_memory_mib()
     return Cost(
         least_minutes=minutes[0],
         most_minutes=minutes[1] if limit is None else max(minutes[0], min(minutes[1], limit)),

@@ -3,14 +3,13 @@
 
 from __future__ import annotations
 
-import json
-import resource
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from merrow.cost import MeasuredCost, peak_memory_mib
 from merrow.engine.plans import Ensemble
 from merrow.engine.simulation import Snapshot, open_context, set_snapshot
 from merrow.engine.timing import ns_per_day, time_in_turn
@@ -25,11 +24,11 @@ SLOW = 1e-6
 """Time step of the timed steps [ps]: they cost the same, and go nowhere from a rough start."""
 FRAME, RESTART = 12, 48
 """Bytes of an atom in a frame of a trajectory, and in a restart file."""
-KIB_PER_MIB, BYTES_PER_MIB, MS_PER_MIN = 1024, 1024**2, 60_000.0
+BYTES_PER_MIB, MS_PER_MIN = 1024**2, 60_000.0
 
 
 @dataclass(frozen=True)
-class SimulationCost:
+class SimulationCost(MeasuredCost):
     """What the stages that are missing will take on this machine.
 
     Attributes:
@@ -47,10 +46,6 @@ class SimulationCost:
     ns_per_day: dict[str, float]
     memory_mib: float
     disk_mib: float
-
-    def to_json(self) -> str:
-        """Return all numbers as JSON."""
-        return json.dumps(asdict(self), indent=2, allow_nan=False) + "\n"
 
 
 def simulation_cost(config: SimulationConfig, folder: Path) -> SimulationCost:
@@ -78,7 +73,7 @@ def simulation_cost(config: SimulationConfig, folder: Path) -> SimulationCost:
         minutes=sum(pace[job.leg] * job.stage.settings.steps for job in missing) / MS_PER_MIN,
         milliseconds=pace,
         ns_per_day={leg: ns_per_day(ms, fs) for leg, ms in pace.items()},
-        memory_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KIB_PER_MIB,
+        memory_mib=peak_memory_mib(),
         disk_mib=size / BYTES_PER_MIB,
     )
 

@@ -3,11 +3,9 @@
 
 from __future__ import annotations
 
-import json
-import resource
 import tempfile
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +17,7 @@ from merrow.ambertools.programs import run_program
 from merrow.binding.prepare.complex import ComplexRequest, chain_names, changes, check_request
 from merrow.binding.prepare.pose import waters_to_keep
 from merrow.binding.prepare.protonate import protonate
+from merrow.cost import MeasuredCost, peak_memory_mib
 
 AM1_STEPS: Final = 10, 200
 """Steps of the geometry by AM1, with which charges begin: of a rigid and of a floppy ligand."""
@@ -32,7 +31,7 @@ TLEAP_S_PER_ATOM: Final = 3e-4
 """Of all runs of tleap together [s], measured."""
 MIB_PER_ATOM: Final = 5e-4
 """Of all files together, measured."""
-KIB_PER_MIB, S_PER_MIN = 1024, 60.0
+S_PER_MIN = 60.0
 SQM: Final = """one step
  &qmmm
   qm_theory='AM1', qmcharge={charge}, maxcyc=0, scfconv=1.d-10,
@@ -41,7 +40,7 @@ SQM: Final = """one step
 
 
 @dataclass(frozen=True)
-class ComplexCost:
+class ComplexCost(MeasuredCost):
     """What will be decided, and what it will take on this machine.
 
     Attributes:
@@ -62,10 +61,6 @@ class ComplexCost:
     most_minutes: float
     memory_mib: float
     disk_mib: float
-
-    def to_json(self) -> str:
-        """Return all numbers as JSON."""
-        return json.dumps(asdict(self), indent=2, allow_nan=False) + "\n"
 
 
 def complex_cost(request: ComplexRequest) -> ComplexCost:
@@ -93,8 +88,6 @@ def complex_cost(request: ComplexRequest) -> ComplexCost:
     least, most = (
         (hydrogens + steps * step + TLEAP_S_PER_ATOM * n_atoms) / S_PER_MIN for steps in AM1_STEPS
     )
-    usage = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    memory = sum(one.ru_maxrss for one in usage) / KIB_PER_MIB
     return ComplexCost(
         chains=chain_names(protein),
         smiles=molecule.smiles,
@@ -103,7 +96,7 @@ def complex_cost(request: ComplexRequest) -> ComplexCost:
         changes=changes(protein, whole),
         least_minutes=least,
         most_minutes=most,
-        memory_mib=memory,
+        memory_mib=peak_memory_mib(programs=True),
         disk_mib=MIB_PER_ATOM * n_atoms,
     )
 
