@@ -17,7 +17,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import random
 import resource
 import shutil
 import signal
@@ -145,6 +144,10 @@ def run_tests(words: Iterable[str], *plugins: object) -> int:
     return int(pytest.main([*quiet, *words], plugins=[*plugins]))
 
 
+def _sources(path: Path, pattern: str = "*.py") -> list[Path]:
+    return [path] if path.is_file() else sorted(path.rglob(pattern))
+
+
 class Campaign:
     """The copy, which test runs which line, and what became of each mutant."""
 
@@ -178,12 +181,15 @@ class Campaign:
         self.verdicts = {k: v for k, v in self.verdicts.items() if v["verdict"] not in bad}
 
     def map_tests(self, end: float) -> None:
-        """Find out which lines each test runs, for files of tests that are new or changed."""
+        """Find out which lines each test runs, where it or what is tested changed."""
+        files = [p for place in TARGETS for p in _sources(self.copy / place)]
+        base = hashlib.sha256(b"".join(p.read_bytes() for p in files))
         for place in TESTS:
-            path = self.copy / place
-            for file in [path] if path.is_file() else sorted(path.rglob("test_*.py")):
+            for file in _sources(self.copy / place, "test_*.py"):
                 name = str(file.relative_to(self.copy))
-                sha = hashlib.sha256(file.read_bytes()).hexdigest()
+                own = base.copy()
+                own.update(file.read_bytes())
+                sha = own.hexdigest()
                 if self.coverage.get(name, {}).get("sha") == sha or time.monotonic() > end:
                     continue
                 answer = self.folder / "tests.json"
@@ -205,14 +211,20 @@ class Campaign:
                 self._keep("coverage.json", self.coverage)
 
     def drawn(self, seed: int, number: int) -> list[Mutant]:
-        """Return the mutants by lot: the first ones of a longer list are those of a shorter."""
+        """Return the mutants by lot: those tried already, then the others in an order of their own.
+
+        A change of the source takes away some mutants and adds others; the order of the rest stays.
+        """
         found: list[Mutant] = []
         for place in TARGETS:
-            path = self.copy / place
-            for file in [path] if path.is_file() else sorted(path.rglob("*.py")):
+            for file in _sources(self.copy / place):
                 found += mutants(str(file.relative_to(self.copy)), file.read_bytes())
-        random.Random(seed).shuffle(found)
-        return found[:number]
+
+        def lot(mutant: Mutant) -> tuple[bool, str]:
+            key = hashlib.sha256(f"{seed} {mutant.id}".encode()).hexdigest()
+            return mutant.id not in self.verdicts, key
+
+        return sorted(found, key=lot)[:number]
 
     def tests_of(self, mutant: Mutant) -> tuple[list[str], float]:
         """Return the tests that run the line of a mutant, the fastest first, and their time [s]."""

@@ -62,9 +62,10 @@ def step_cost(measured: dict[str, Any]) -> list[str]:
         )
     path = ["MM step with λ, ms", "OpenMM's forces", "our kernel: AVX-512", "AVX2", "baseline"]
     boxes = [(f"{measured['system']['n_atoms']} atoms, 9 Å", _path(measured["rows"][0]["cpu_ms"]))]
-    small = measured["mm_step_speedup_small"]
-    times = {k.removesuffix("_cpu_ms"): v for k, v in small.items() if k.endswith("_cpu_ms")}
-    boxes += [(f"{small['n_atoms']} atoms, 8 Å", _path(times))]
+    for size, cutoff in (("small", 8), ("large", 9)):
+        found = measured[f"mm_step_speedup_{size}"]
+        times = {k.removesuffix("_cpu_ms"): v for k, v in found.items() if k.endswith("_cpu_ms")}
+        boxes += [(f"{found['n_atoms']} atoms, {cutoff} Å", _path(times))]
     table = _rows([*path, "our loop"], [[name, *cells] for name, cells in boxes])
     return [f"{_where(measured)}:", "", *_rows(head, rows), "", *table]
 
@@ -130,9 +131,64 @@ def scaling(measured: dict[str, Any]) -> list[str]:
     return [*table, "", *record, "", *batches]
 
 
+def memory(measured: dict[str, Any]) -> list[str]:
+    """Return what memory does over many steps."""
+    names = {"segments": "segments of a hydration run", "dynamics": "one long dynamics"}
+    rows = []
+    for key, name in names.items():
+        part = measured[key]
+        slope = f"{part['mb_per_million_steps']:.1f} ± {part['stderr']:.1f}".replace("-", "−")
+        ends = [f"{part[end]:.0f}" for end in ("first_mb", "last_mb")]
+        rows.append([name, f"{part['steps']:,}", *ends, slope])
+    return _rows(["", "steps", "first [MB]", "last [MB]", "MB in 10⁶ steps"], rows)
+
+
+def time_to_error(measured: dict[str, Any]) -> list[str]:
+    """Return CPU minutes to an error, and ratios."""
+    names = {
+        "peer_r1": "openmm-ml, direct, 1 fs",
+        "ours_r1": "merrow, direct, 1 fs",
+        "ours_r1_2fs": "merrow, direct, 2 fs",
+        "ours_default": "merrow, `quick`",
+        "mm": "MM alone, 2 fs",
+    }
+    rows = []
+    for molecule, found in measured["molecules"].items():
+        for key, name in names.items():
+            run = found["runs"][key]
+            peer = found["runs"]["peer_r1"]["cpu_s_to_wanted"] / run["cpu_s_to_wanted"]
+            number = f"{run['dg_kcal']:.2f} ± {run['stderr_kcal']:.2f}".replace("-", "−")
+            minutes = [f"{run[time] / 60:.1f}" for time in ("cpu_s", "cpu_s_to_wanted")]
+            rows.append([molecule, name, number, *minutes, f"{peer:.0f} ×"])
+    head = ["", "", "reached", "in CPU min", f"to ±{measured['wanted_kcal']}, CPU min"]
+    return _rows([*head, "times as fast as openmm-ml"], rows)
+
+
+def time_step(measured: dict[str, Any]) -> list[str]:
+    """Return what each time step gives, and what it costs."""
+    rows = []
+    for row in measured["rows"]:
+        water, path = row["water"], row["path"]
+        pairs = [[path["dg_kcal"], path["stderr_kcal"]]]
+        pairs += [row[f"{name}_difference_kcal"] for name in ("gas", "water")]
+        pairs += [water["solute_k"], water["water_k"]]
+        digits = (2, 2, 2, 0, 1)
+        cells = [f"{a:.{n}f} ± {b:.{n}f}" for (a, b), n in zip(pairs, digits, strict=True)]
+        drift = "{:.3f} ± {:.3f}".format(*water["drift"])
+        cost = f"{row['path']['stderr2_steps'] / 1000:.1f}"
+        name = f"{row['molecule']}, {row['timestep_fs']:g} fs"
+        rows.append([name, *(cell.replace("-", "−") for cell in (*cells, drift)), cost])
+    head = ["", "ΔG, MM", "⟨U⟩ in gas", "in water", "T of the solute [K]", "of water"]
+    head += ["drift [kT/ns/degree of freedom]", "stderr² · 10³ steps"]
+    return _rows(head, rows)
+
+
 TABLES: dict[str, Callable[[dict[str, Any]], list[str]]] = {
     "step_cost": step_cost,
     "overlap": overlap,
     "time_to_answer": time_to_answer,
     "scaling": scaling,
+    "memory": memory,
+    "time_to_error": time_to_error,
+    "time_step": time_step,
 }
