@@ -6,9 +6,9 @@ that states, exchange, records and estimators are the same:
 
 - `peer_r1`: openmm-ml 1.8 gives the solute's energy in the direct route, flexible solute, 1 fs, on
   OpenMM's nonbonded forces;
-- `ours_r1`, `ours_r1_2fs`: the same with our potential, at 1 and 2 fs;
-- `ours_default`: protocol quick (endpoint) as it comes;
-- `mm`: the same path with GAFF inside, 2 fs.
+- `ours_r1`, `ours_r1_4fs`: the same with our potential, at 1 fs and at 4 fs with heavy masses;
+- `ours_default`: protocol quick (endpoint) as it comes, 4 fs;
+- `mm`: the same path with GAFF inside, 4 fs.
 
 The peer runs to ±0.6 only, and it and `ours_r1` equilibrate for a third of the time. CPU time,
 preparation left out, is scaled to ±0.3 by T ∝ 1/stderr², for every run from the error that it
@@ -40,8 +40,9 @@ from network_speed import state_dicts
 from openmm import app
 
 from merrow.hydration.config import HydrationConfig, Source
-from merrow.hydration.protocol import PROTOCOLS, Schedule
+from merrow.hydration.protocol import PROTOCOLS, Schedule, usual_repeats
 from merrow.hydration.run import run_hydration
+from merrow.hydration.run_folder import RunFolder
 from merrow.hydration.sampling.context import RunContext
 from merrow.hydration.sampling.tasks import Hamiltonian
 from merrow.progress import Progress
@@ -63,7 +64,7 @@ ONE_FS = {
 RUNS: dict[str, tuple[str, dict[str, Any]]] = {
     "ours_default": ("ml", {"target_stderr_kcal": WANTED}),
     "mm": ("mm", {**R1, "target_stderr_kcal": WANTED}),
-    "ours_r1_2fs": ("ml", {**R1, "target_stderr_kcal": WANTED}),
+    "ours_r1_4fs": ("ml", {**R1, "target_stderr_kcal": WANTED}),
     "ours_r1": ("ml", {**R1, **ONE_FS, "target_stderr_kcal": PEERS}),
     "peer_r1": ("ml", {**R1, **ONE_FS, "target_stderr_kcal": PEERS}),
 }
@@ -133,41 +134,44 @@ def measure(
     clock = Clock(folder.parent / f"{name}.cpu")
     with peer(model, weights) if name == "peer_r1" else nullcontext():
         result = run_hydration(config, folder, base=Path(), listen=clock.listen)
-    found = result.headline
-    equilibration = clock.equilibration * (SHORTER if ONE_FS.items() <= changes.items() else 1)
-    sampling = clock.seconds - clock.equilibration
+    found, ps = result.headline, result.diagnostics.numbers["ps_per_state"]
+    equilibration = clock.seconds * equilibration_part(RunFolder(folder).config(), ps)
+    whole = equilibration * (SHORTER if ONE_FS.items() <= changes.items() else 1)
+    sampling = clock.seconds - equilibration
     return {
         "dg_kcal": found.value_kcal,
         "stderr_kcal": found.stderr_kcal,
-        "ps_per_state": result.diagnostics.numbers["ps_per_state"],
+        "ps_per_state": ps,
         "cpu_s": clock.seconds,
-        "equilibration_cpu_s": clock.equilibration,
-        "cpu_s_to_wanted": equilibration + sampling * (found.stderr_kcal / WANTED) ** 2,
+        "equilibration_cpu_s": equilibration,
+        "cpu_s_to_wanted": whole + sampling * (found.stderr_kcal / WANTED) ** 2,
     }
 
 
-class Clock:
-    """CPU seconds of a run since its system was prepared, kept in a file over restarts.
+def equilibration_part(config: HydrationConfig, ps_per_state: float) -> float:
+    """Return the equilibration's part of all steps in water, which are taken to cost the same."""
+    protocol, repeats = config.protocol, config.repeats or usual_repeats("quick", 1)
+    n_states = len(protocol.schedule.states)
+    each = protocol.equilibration_ps + n_states * protocol.equilibration_per_state_ps
+    end = protocol.endstate_water_ps if protocol.route == "endpoint" else 0.0
+    before = repeats * each
+    return before / (before + n_states * ps_per_state + end)
 
-    Attributes:
-        seconds: All of them.
-        equilibration: Those of equilibrating windows among them.
-    """
+
+class Clock:
+    """CPU seconds of a run since its system was prepared, kept in a file over restarts."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        kept = json.loads(path.read_text()) if path.exists() else (0.0, 0.0)
-        self.seconds, self.equilibration = kept
+        self.seconds: float = json.loads(path.read_text()) if path.exists() else 0.0
         self._last, self._phase = 0.0, "preparing"
 
     def listen(self, told: Progress) -> None:
-        """Add the time since the last report to what was being done."""
+        """Add the time since the last report."""
         now = time.process_time()
         if not self._phase.startswith("preparing"):
             self.seconds += now - self._last
-            if self._phase.startswith("equilibrating"):
-                self.equilibration += now - self._last
-            self.path.write_text(json.dumps((self.seconds, self.equilibration)))
+            self.path.write_text(json.dumps(self.seconds))
         self._last, self._phase = now, self._phase if told.lasting else told.text
 
 
@@ -217,7 +221,7 @@ def ratios(runs: dict[str, dict[str, Any]]) -> dict[str, float]:
     cost = {name: run["cpu_s_to_wanted"] for name, run in runs.items()}
     return {
         "r1_vs_openmmml_r1": cost["peer_r1"] / cost["ours_r1"],
-        "r1_2fs_vs_openmmml_r1": cost["peer_r1"] / cost["ours_r1_2fs"],
+        "r1_4fs_vs_openmmml_r1": cost["peer_r1"] / cost["ours_r1_4fs"],
         "best_vs_openmmml_r1": cost["peer_r1"] / cost["ours_default"],
         "best_vs_mm_only": cost["ours_default"] / cost["mm"],
     }

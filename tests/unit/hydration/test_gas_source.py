@@ -28,8 +28,8 @@ from merrow.hydration.sampling.tasks import (
 )
 
 PATH, GAS = Task("path", MM_SOLUTE, 1), Task("gas", MM_SOLUTE)
-SEGMENTS = 3
-"""What a protocol with 3 ps of gas asks for."""
+SEGMENTS = 4
+"""What a protocol with 3 ps of gas asks for: twenty records of 48 fs each."""
 
 
 def config(*, both_routes=False, **protocol):
@@ -123,7 +123,7 @@ def test_a_repeat_takes_its_own_ladder_without_the_first_quarter(run):
         add_gas(here, index)
     for repeat, ladder in ((0, 0), (1, 1), (2, 0), (3, 1)):
         taken = reservoir_of(here, Task("path", MM_SOLUTE, repeat)).conformers
-        expected = [100 * k + record + ladder / 2 for k in range(3) for record in range(4)][3:]
+        expected = [100 * k + record + ladder / 2 for k in range(4) for record in range(4)][4:]
         assert taken[:, 0, 0].tolist() == expected
 
 

@@ -273,7 +273,7 @@ def test_sweeps_and_segments_keep_their_length_however_often_is_recorded():
     seldom, often = plans
     assert often.segment_time == seldom.segment_time
     assert often.sweeps_per_segment == seldom.sweeps_per_segment
-    assert (seldom.steps_per_record, often.steps_per_record) == (200, 50)
+    assert (seldom.steps_per_record, often.steps_per_record) == (100, 25)
     assert PROTOCOLS["paper"].recorded(often=True) == PROTOCOLS["paper"]
 
 

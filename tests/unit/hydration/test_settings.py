@@ -117,7 +117,10 @@ def test_a_complaint_names_the_key_and_what_is_known(data, sentence):
     ("data", "told"),
     [
         ({"protocol": {"solute_constraints": "h-bonds"}}, "another model than the flexible ML"),
-        ({"protocol": {"timestep_fs": 3.0}}, "above 2 fs needs solute_masses heavy"),
+        (
+            {"protocol": {"timestep_fs": 3.0, "solute_masses": "repartitioned"}},
+            "above 2 fs needs solute_masses heavy",
+        ),
         (
             {"protocol": {"timestep_fs": 1.5, "solute_masses": "prmtop"}},
             "above 1 fs needs solute_masses repartitioned",
