@@ -59,6 +59,7 @@ LONGEST = 12.0
 MEMORY = 12 * 2**30
 """Address space of a mutant's process [bytes]."""
 KILLED, TIMEOUT, SURVIVED, UNTESTED = "killed", "killed by time", "survived", "no test runs it"
+AGAIN = "to be tried again"
 
 Lines = dict[str, list[int]]
 
@@ -177,8 +178,9 @@ class Campaign:
                 shutil.copytree(place, self.copy / name, ignore=skip)
             else:
                 shutil.copy2(place, self.copy / name)
-        bad = (SURVIVED, UNTESTED)
-        self.verdicts = {k: v for k, v in self.verdicts.items() if v["verdict"] not in bad}
+        for found in self.verdicts.values():
+            if found["verdict"] in (SURVIVED, UNTESTED):
+                found["verdict"] = AGAIN
 
     def map_tests(self, end: float) -> None:
         """Find out which lines each test runs, where it or what is tested changed."""
@@ -270,7 +272,7 @@ class Campaign:
     def work(self, drawn: list[Mutant], end: float) -> None:
         """Try mutants until all are tried or the time is up."""
         for mutant in drawn:
-            if mutant.id in self.verdicts:
+            if self.verdicts.get(mutant.id, {"verdict": AGAIN})["verdict"] != AGAIN:
                 continue
             if time.monotonic() > end:
                 return
@@ -286,7 +288,7 @@ def report(campaign: Campaign, drawn: list[Mutant], seed: int) -> None:
     rows = []
     for mutant in drawn:
         verdict = campaign.verdicts.get(mutant.id)
-        if verdict is None:
+        if verdict is None or verdict["verdict"] == AGAIN:
             continue
         row = {"id": mutant.id, "place": f"{mutant.file}:{mutant.line}", "in": mutant.where}
         row |= {"kind": mutant.kind, "mutation": f"{mutant.before} -> {mutant.after}"}
