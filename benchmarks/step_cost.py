@@ -140,8 +140,11 @@ def measure(name: str, folder: Path, model: str, weights: Path, rounds: int) -> 
         "kernel_speedup_vs_torchani": kernel["speedup_vs_torchani"],
         "mm_step_speedup": ratio(times, "mm_path_openmm", "mm_path"),
         "mm_step_speedup_by_isa": by_isa(times),
-        "mm_loop_speedup": loop_ratio(times, "mm_path_openmm", "mm_path_loop"),
-        "ratio_vs_openmmml_loop": loop_ratio(times, "openmmml", "ml_mm_loop"),
+        "mm_loop_speedup": loop_speedup(times),
+        "mm_loop_speedup_by_isa": by_isa(times, "mm_path_loop"),
+        "ratio_vs_openmmml_loop": (
+            ratio(times, "openmmml", "ml_mm_loop") if "ml_mm_loop" in times else None
+        ),
         "gromacs": gromacs,
         "mm_vs_gromacs": None if gromacs is None else times["mm"].cpu / gromacs["cpu_ms"],
     }
@@ -154,21 +157,24 @@ def path_steppers(system: BenchSystem) -> dict[str, Callable[[], object]]:
     hybrids = {
         name: hybrid_of(system, classical, kernel=kernel) for name, kernel in kernels.items()
     }
+    loops = {}
     for isa in ISAS if hybrids["mm_path"].native else ():
-        with suppress(InputError):  # not on this machine
-            plain = hybrid_of(system, classical, kernel="openmm")
-            hybrids[f"mm_path_{isa}"] = with_native_forces(plain, isa, box=system.box)
+        for found, name in ((hybrids, f"mm_path_{isa}"), (loops, f"mm_path_loop_{isa}")):
+            with suppress(InputError):  # not on this machine
+                plain = hybrid_of(system, classical, kernel="openmm")
+                found[name] = with_native_forces(plain, isa, box=system.box)
     calls = {name: stepper(system, hybrid, 1.0, STEPS) for name, hybrid in hybrids.items()}
-    if hybrids["mm_path"].native and not why_no_loop():
-        own = hybrid_of(system, classical, kernel="native")
-        calls["mm_path_loop"] = stepper(system, own, 1.0, STEPS, "native")
-    return calls
+    if why_no_loop():
+        return calls
+    return calls | {
+        name: stepper(system, hybrid, 1.0, STEPS, "native") for name, hybrid in loops.items()
+    }
 
 
-def by_isa(times: dict[str, Timing]) -> dict[str, float]:
-    """Return the ratios of OpenMM's step and the kernel's, by instruction set."""
-    names = [isa for isa in ISAS if f"mm_path_{isa}" in times]
-    return {isa: ratio(times, "mm_path_openmm", f"mm_path_{isa}") for isa in names}
+def by_isa(times: dict[str, Timing], way: str = "mm_path") -> dict[str, float]:
+    """Return the ratios of OpenMM's step and ours, by instruction set, the best one first."""
+    names = [isa for isa in ISAS if f"{way}_{isa}" in times]
+    return {isa: ratio(times, "mm_path_openmm", f"{way}_{isa}") for isa in names}
 
 
 def path_speedup(system: BenchSystem, rounds: int) -> dict[str, Any]:
@@ -178,7 +184,8 @@ def path_speedup(system: BenchSystem, rounds: int) -> dict[str, Any]:
     speedup = ratio(times, "mm_path_openmm", "mm_path")
     own = {
         "mm_step_speedup_by_isa": by_isa(times),
-        "mm_loop_speedup": loop_ratio(times, "mm_path_openmm", "mm_path_loop"),
+        "mm_loop_speedup": loop_speedup(times),
+        "mm_loop_speedup_by_isa": by_isa(times, "mm_path_loop"),
     }
     return {"n_atoms": len(system.topology), **cpu, "mm_step_speedup": speedup, **own}
 
@@ -225,9 +232,9 @@ def ratio(times: dict[str, Timing], above: str, below: str) -> float:
     return times[above].cpu / times[below].cpu
 
 
-def loop_ratio(times: dict[str, Timing], above: str, below: str) -> float | None:
-    """Return the same of our loop; None where it was not measured."""
-    return ratio(times, above, below) if below in times else None
+def loop_speedup(times: dict[str, Timing]) -> float | None:
+    """Return how many times as fast our loop is on the best instructions; None without it."""
+    return next(iter(by_isa(times, "mm_path_loop").values()), None)
 
 
 def table(rows: list[dict[str, Any]]) -> str:
