@@ -12,6 +12,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 Array = NDArray[np.float64]
+IntArray = NDArray[np.int64]
 Quadruple = tuple[int, int, int, int]
 
 
@@ -129,14 +130,7 @@ def closest_pair(
         return None
     points, origin = positions, np.arange(len(positions))
     if cell is not None:
-        to_fraction = np.linalg.inv(cell)
-        part = positions @ to_fraction
-        part -= np.floor(part)
-        for k, margin in enumerate(within * np.linalg.norm(to_fraction, axis=0)):
-            low = np.flatnonzero(part[:, k] <= margin)  # seen again beyond the opposite wall
-            part = np.concatenate([part, part[low] + np.eye(3)[k]])
-            origin = np.concatenate([origin, origin[low]])
-        points = part @ cell
+        points, origin = _with_images(positions, cell, within)
     distance, near = cKDTree(points).query(points, k=2, distance_upper_bound=within)
     k = int(np.argmin(distance[:, 1]))
     if not np.isfinite(distance[k, 1]):
@@ -144,6 +138,92 @@ def closest_pair(
     other = next(int(n) for n in near[k] if n != k)
     i, j = sorted((int(origin[k]), int(origin[other])))
     return i, j, float(distance[k, 1])
+
+
+def _with_images(positions: Array, cell: Array, within: float) -> tuple[Array, IntArray]:
+    """Return points in the box, then those near a low wall again beyond the high one, and whose
+    images they are."""
+    origin = np.arange(len(positions))
+    to_fraction = np.linalg.inv(cell)
+    part = positions @ to_fraction
+    part -= np.floor(part)
+    for k, margin in enumerate(within * np.linalg.norm(to_fraction, axis=0)):
+        low = np.flatnonzero(part[:, k] <= margin)
+        part = np.concatenate([part, part[low] + np.eye(3)[k]])
+        origin = np.concatenate([origin, origin[low]])
+    return part @ cell, origin
+
+
+def contacts(
+    positions: Array, molecules: Sequence[Sequence[int]], cell: Array, *, within: float
+) -> list[tuple[int, int, int, int]]:
+    """Return the shortest contacts that join molecules, each to those before, to clusters.
+
+    Args:
+        positions: Positions, shape (N, 3).
+        molecules: Atoms of each molecule, all N of them.
+        cell: Box vectors as `whole_boxes` has them, shape (3, 3); every image counts.
+        within: Largest distance of a contact, far below the width of the box.
+
+    Returns:
+        Two molecules and the atom of each, one contact less than a cluster has molecules.
+    """
+    owner = np.zeros(len(positions), dtype=np.int64)
+    for k, atoms in enumerate(molecules):
+        owner[list(atoms)] = k
+    points, origin = _with_images(positions, cell, within)
+    every = cKDTree(points).sparse_distance_matrix(
+        cKDTree(points), within, output_type="coo_matrix"
+    )
+    i, j = origin[every.row], origin[every.col]
+    apart = np.flatnonzero(owner[i] < owner[j])
+    order = apart[np.argsort(every.data[apart], kind="stable")]
+    first = np.unique(owner[i[order]] * len(molecules) + owner[j[order]], return_index=True)[1]
+    cluster = np.arange(len(molecules))
+    found = []
+    for k in order[np.sort(first)]:
+        a, b = int(owner[i[k]]), int(owner[j[k]])
+        if cluster[a] != cluster[b]:
+            cluster[cluster == cluster[b]] = cluster[a]
+            found.append((a, b, int(i[k]), int(j[k])))
+    return found
+
+
+def gathered(
+    frames: Array, molecules: Sequence[Sequence[int]], cells: Array, *, within: float
+) -> Array:
+    """Return frames in which molecules that touch in the first one lie in one image.
+
+    The centre of a molecule may be nearer to that of another image: at the end of a row of
+    molecules, or of a long one. Clusters that do not touch are placed by their centres.
+
+    Args:
+        frames: Positions, shape (F, N, 3), each molecule whole.
+        molecules: Atoms of each molecule, all N of them; the first stays where it is.
+        cells: Box vectors of each frame as `whole_boxes` has them, shape (F, 3, 3).
+        within: Largest distance of a contact, far below the width of the box.
+    """
+    moved = np.array(frames)
+    near: dict[int, list[tuple[int, int, int]]] = {k: [] for k in range(len(molecules))}
+    for a, b, i, j in contacts(moved[0], molecules, cells[0], within=within):
+        near[a].append((b, i, j))
+        near[b].append((a, j, i))
+    clusters: list[list[int]] = []
+    seen: set[int] = set()
+    for first in near:
+        todo = [] if first in seen else [first]
+        clusters += [[]] if todo else []
+        seen.update(todo)
+        while todo:
+            here = todo.pop()
+            clusters[-1] += molecules[here]
+            for other, i, j in near[here]:
+                if other not in seen:
+                    seen.add(other)
+                    todo.append(other)
+                    boxes = whole_boxes(moved[:, j] - moved[:, i], cells)
+                    moved[:, list(molecules[other])] -= boxes[:, None]
+    return beside(moved, clusters, cells)
 
 
 def beside(frames: Array, molecules: Sequence[Sequence[int]], cells: Array) -> Array:

@@ -7,20 +7,32 @@ import re
 import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from merrow.amber.coordinates import Coordinates, read_coordinates
-from merrow.amber.topology import AmberTopology, Array, IntArray
+from merrow.amber.topology import AmberTopology, Array, IntArray, atom_label
 from merrow.amber.trajectory import Trajectory, TrajectoryWriter, check_atoms, read_trajectory
 from merrow.errors import InputError, MissingComponentError
-from merrow.geometry import beside, joined
+from merrow.geometry import gathered, joined
 from merrow.system.box import box_vectors
+from merrow.units import PS_PER_FS
 
 FEWEST = 10
 """Frames below which nothing is said: two for each of five blocks."""
 PIECES = "prod-*.nc"
 """Pieces of a trajectory in a folder, in the order of their names."""
+STEPS = (4e-4, 1e-2)
+"""Time steps for which the header of a DCD file is believed [ps]: some programs write 1 in place of
+the step, or other units."""
+BONDS = (0.4, 5.0)
+"""Length below which half of the bonds, and beyond which none is, if positions are those of the
+prmtop's molecules, whole, in Å."""
+CONTACT = 5.0
+"""Distance within which molecules touch [Å]."""
+INTERVAL = "--frame-interval"
+"""Option that tells the time between frames [ps]."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,18 +43,26 @@ class DryFrames:
         atoms: Their places in the prmtop, shape (N,).
         times: Time since the first frame [ps], shape (F,).
         positions: Positions [Å], shape (F, N, 3), molecules together.
-        note: What the reader must know of the times; empty where they are those of the file.
+        note: What the reader must know of times and images; empty where they are the file's own.
+        timed: Whether the times are known; else they count frames.
     """
 
     atoms: IntArray
     times: Array
     positions: Array
     note: str = ""
+    timed: bool = True
 
     @property
     def span(self) -> float:
         """Time that the frames stand for [ps]: each for the interval between two."""
         return float(self.times[-1]) * len(self.times) / (len(self.times) - 1)
+
+    @property
+    def extent(self) -> str:
+        """How much there is, in words."""
+        count = f"{len(self.times)} frames"
+        return f"{count} over {self.span:g} ps" if self.timed else f"{count} of unknown times"
 
     def first(self, count: int) -> DryFrames:
         """Return the first frames."""
@@ -59,7 +79,9 @@ def dry_atoms(topology: AmberTopology) -> IntArray:
     return np.array(sorted(i for m in kept for i in m), dtype=np.int64)
 
 
-def read_frames(path: Path, topology: AmberTopology, *, stride: int = 1) -> DryFrames:
+def read_frames(
+    path: Path, topology: AmberTopology, *, stride: int = 1, interval: float | None = None
+) -> DryFrames:
     """Read a trajectory that belongs to a prmtop.
 
     Args:
@@ -67,17 +89,21 @@ def read_frames(path: Path, topology: AmberTopology, *, stride: int = 1) -> DryF
             pieces `prod-*.nc` of one, as `merrow simulate` leaves them.
         topology: The prmtop.
         stride: Every how many frames one is read.
+        interval: Time between the frames of the file [ps]; None: as the file says.
 
     Raises:
         InputError: The file is missing or damaged, has another number of atoms, too few frames,
-            numbers that are not finite, or no times.
+            numbers that are not finite, molecules that are cut, or no times.
         MissingComponentError: It is not NetCDF, and MDAnalysis is not installed.
     """
+    if interval is not None and not 0.0 < interval < np.inf:
+        raise InputError(f"{INTERVAL} {interval:g} ps is no time between frames; it is above 0.")
     atoms = dry_atoms(topology)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         parts = [_read(piece, topology, atoms) for piece in pieces(path)]
-    positions, times, cells = (np.concatenate(one)[::stride] for one in zip(*parts, strict=True))
+    every = (np.concatenate([getattr(part, what) for part in parts]) for what in PARTS)
+    positions, times, cells = (values[::stride] for values in every)
     if len(positions) < FEWEST:
         raise InputError(
             f"{path.name} has {len(positions)} frames (every {stride}), but at least {FEWEST} are "
@@ -85,21 +111,35 @@ def read_frames(path: Path, topology: AmberTopology, *, stride: int = 1) -> DryF
         )
     if not np.isfinite(positions).all():
         raise InputError(f"{path.name} has positions that are not finite numbers.")
-    box = cells if topology.has_box and cells[0].any() else None
-    time, note = _rising(times, path)
-    return DryFrames(atoms, time, whole_frames(positions, atoms, topology, box), note)
+    notes: list[str] = []
+    if interval is not None:
+        times = interval * stride * np.arange(len(times), dtype=np.float64)
+    else:
+        times, note = _rising(times, path, told="; ".join(dict.fromkeys(p.note for p in parts)))
+        notes += [note] if note else []
+    boxed = bool(cells.any(axis=(1, 2)).all())
+    if topology.has_box and not boxed:
+        notes.append(f"{path.name} has no box: molecules are taken where they are.")
+    whole = whole_frames(positions, atoms, topology, cells if boxed else None)
+    check_bonds(whole, atoms, topology, path, boxed=boxed)
+    timed = not np.isnan(times).any()
+    if not timed:
+        times = np.arange(len(times), dtype=np.float64)
+    return DryFrames(atoms, times, whole, " ".join(notes), timed)
 
 
 def read_reference(path: Path, topology: AmberTopology) -> Array:
     """Return the dry atoms of a coordinate file [Å], shape (N, 3), molecules together.
 
     Raises:
-        InputError: The file is damaged, or does not belong to the prmtop.
+        InputError: The file is damaged, cuts molecules, or does not belong to the prmtop.
     """
-    read = read_coordinates(path, len(topology))
+    read = read_coordinates(path, len(topology), angle=topology.box_angle)
     atoms = dry_atoms(topology)
     box = None if read.lengths is None else box_vectors(read)[None]
-    return np.asarray(whole_frames(read.positions[atoms][None], atoms, topology, box)[0])
+    whole = whole_frames(read.positions[atoms][None], atoms, topology, box)
+    check_bonds(whole, atoms, topology, path, boxed=box is not None)
+    return np.asarray(whole[0])
 
 
 def whole_frames(
@@ -108,7 +148,7 @@ def whole_frames(
     topology: AmberTopology,
     cells: Array | None,
 ) -> Array:
-    """Return frames of some molecules with each of them whole, around the first one.
+    """Return frames of some molecules with each of them whole, those that touch in one image.
 
     Args:
         positions: Positions [Å], shape (F, N, 3).
@@ -120,24 +160,32 @@ def whole_frames(
         return np.array(positions, dtype=np.float64)
     local = {int(i): k for k, i in enumerate(atoms)}
     molecules = [[local[i] for i in m] for m in topology.molecules if m[0] in local]
-    return beside(joined(positions, topology.bonds_among(atoms), cells), molecules, cells)
+    whole = joined(positions, topology.bonds_among(atoms), cells)
+    return gathered(whole, molecules, cells, within=CONTACT)
 
 
-def _rising(times: Array, path: Path) -> tuple[Array, str]:
-    """Return times since the first frame [ps], and what was wrong with them.
+def _rising(times: Array, path: Path, *, told: str) -> tuple[Array, str]:
+    """Return times since the first frame [ps], NaN where they are unknown, and what to know of it.
+
+    Args:
+        times: As the file has them [ps].
+        path: The file.
+        told: What its reader says about them.
 
     Raises:
         InputError: No frame is later than the one before.
     """
     if np.isnan(times).any():
-        note = f"{path.name} contains no times; its frames are taken as 1 ps apart."
-        return np.arange(len(times), dtype=np.float64), note
+        reason = told or f"{path.name} contains no times"
+        note = f"{reason}, so that frames are counted; {INTERVAL} tells the time between them [ps]."
+        return np.full(len(times), np.nan), note
     steps = np.diff(times)
     if steps.min() > 0.0:
-        return times - times[0], ""
+        return times - times[0], f"{told}." if told else ""
     if steps.max() <= 0.0:
         raise InputError(
-            f"{path.name} has no times of its frames; write it again with them, with "
+            f"{path.name} has no times of its frames; tell the time between them with {INTERVAL}, "
+            "or write it again with them, with "
             "the lines `time time0 0.0 dt 1.0` (first time and interval in ps) and `trajout md.nc` "
             "of cpptraj."
         )
@@ -147,6 +195,48 @@ def _rising(times: Array, path: Path) -> tuple[Array, str]:
         f"taken as {interval:g} ps apart."
     )
     return interval * np.arange(len(times), dtype=np.float64), note
+
+
+def check_bonds(
+    frames: Array,
+    atoms: IntArray | tuple[int, ...],
+    topology: AmberTopology,
+    path: Path,
+    *,
+    boxed: bool,
+) -> None:
+    """Refuse frames with a bond longer than any is, or with half of them shorter than any is.
+
+    So are bonds of molecules that a wall cuts, of another unit, and of atoms in another order.
+
+    Args:
+        frames: Positions [Å], shape (F, N, 3), molecules whole.
+        atoms: The places of the N atoms in the prmtop.
+        topology: The prmtop.
+        path: The trajectory.
+        boxed: Whether it has a box.
+
+    Raises:
+        InputError: There is such a bond.
+    """
+    real = [topology.numbers[i] > 0 for i in atoms]
+    bonds = [(i, j) for i, j in topology.bonds_among(atoms) if real[i] and real[j]]
+    if not bonds:
+        return
+    one, two = np.array(bonds, dtype=np.int64).T
+    low, high = BONDS
+    for k, x in enumerate(frames):
+        lengths = np.linalg.norm(x[one] - x[two], axis=1)
+        n = int(np.argmax(lengths))
+        if lengths[n] < high and np.median(lengths) > low:
+            continue
+        i, j = (atom_label(topology, int(atoms[at])) for at in bonds[n])
+        cut = "" if boxed else ", or molecules are cut and there is no box"
+        raise InputError(
+            f"{i} and {j} are bonded, but {lengths[n]:.2f} Å apart in frame {k + 1} of "
+            f"{path.name}: it is not of {topology.path.name}, or not in Å{cut}; give the "
+            "file as the dynamics wrote it, with its box."
+        )
 
 
 def pieces(path: Path) -> tuple[Path, ...]:
@@ -189,11 +279,22 @@ def cells_of(trajectory: Trajectory) -> Array | None:
     return np.array([box_vectors(Coordinates(np.empty((0, 3)), None, *box)) for box in boxes])
 
 
-def _read(path: Path, topology: AmberTopology, atoms: IntArray) -> tuple[Array, Array, Array]:
-    """Return positions of some atoms [Å], times [ps] and box vectors [Å] of every frame.
+@dataclass(frozen=True, eq=False)
+class _Piece:
+    """Frames of a file: positions of some atoms [Å], times [ps], box vectors [Å], which are zero
+    without a box, and what is to be said of the times."""
 
-    Box vectors are zero without a box.
-    """
+    positions: Array
+    times: Array
+    cells: Array
+    note: str = ""
+
+
+PARTS = ("positions", "times", "cells")
+
+
+def _read(path: Path, topology: AmberTopology, atoms: IntArray) -> _Piece:
+    """Read every frame of a file."""
     with path.open("rb") as stream:
         netcdf = stream.read(3) == b"CDF"
     try:
@@ -201,7 +302,7 @@ def _read(path: Path, topology: AmberTopology, atoms: IntArray) -> tuple[Array, 
             read = read_trajectory(path, topology, atoms)
             cells = cells_of(read)
             none = np.zeros((len(read.times), 3, 3))
-            return read.positions, read.times, none if cells is None else cells
+            return _Piece(read.positions, read.times, none if cells is None else cells)
         return _other(path, topology, atoms)
     except (InputError, MissingComponentError):
         raise
@@ -217,7 +318,7 @@ def _is_mdcrd(path: Path) -> bool:
     return len(lines) > 2 and re.fullmatch(rb"( *-?\d+\.\d{3}){10}\r?", lines[1]) is not None
 
 
-def _other(path: Path, topology: AmberTopology, atoms: IntArray) -> tuple[Array, Array, Array]:
+def _other(path: Path, topology: AmberTopology, atoms: IntArray) -> _Piece:
     """Do as `_read` with another format.
 
     AMBER's ASCII format contains neither the number of atoms nor the times of its frames.
@@ -234,14 +335,34 @@ def _other(path: Path, topology: AmberTopology, atoms: IntArray) -> tuple[Array,
     reader_of = get_reader_for(str(path), format="TRJ" if ascii_format else None)
     with reader_of(str(path), **({"n_atoms": len(topology)} if ascii_format else {})) as reader:
         check_atoms(path, reader.n_atoms, topology)
+        known, note = _of_header(reader, path)
         rows = [
             (
                 frame.positions[atoms],
                 # MDAnalysis gives frames without times 0, 1, 2 ps
-                frame.time if "time" in frame.data else np.nan,
+                frame.time if known and "time" in frame.data else np.nan,
                 np.zeros((3, 3)) if (box := frame.triclinic_dimensions) is None else box,
             )
             for frame in reader
         ]
     positions, times, cells = (np.array(one, dtype=np.float64) for one in zip(*rows, strict=True))
-    return positions, times, cells
+    return _Piece(positions, times, cells, note)
+
+
+def _of_header(reader: Any, path: Path) -> tuple[bool, str]:
+    """Return whether the times that a reader makes of a file are believed, and what to say of them.
+
+    A DCD file has no times, but the time step of the dynamics in CHARMM's unit, and the steps
+    between frames. Programs that convert files do not know them: VMD and MDTraj write 1 for both,
+    cpptraj 1 fs and a frame at every step.
+    """
+    if "DCD" not in reader.format:
+        return True, ""
+    steps = int(reader.skip_timestep)
+    step = float(reader.dt) / steps if steps > 0 else 0.0
+    told = f"The header of {path.name} tells a time step of {step / PS_PER_FS:.3g} fs"
+    if not STEPS[0] <= step <= STEPS[1]:
+        return False, f"{told}, which is none of atoms"
+    if steps == 1:
+        return False, f"{told} and a frame at every step, as programs that convert files write it"
+    return True, f"{told}, and a frame every {steps} steps"

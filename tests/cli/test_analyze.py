@@ -133,7 +133,7 @@ def test_a_short_run_prints_no_correlation(merrow, helix, crystal_motion):
         ("-y {sdf}", "is not a trajectory that can be read"),
         ("-y {inpcrd}", "helix_complex.inpcrd has 1 frames"),
         ("-y {motion}/short.nc --ligand-mask :LIGAND", "selects 0 of"),
-        ("-y {motion}/short.nc --pdb lost.pdb", "there is no PDB file"),
+        ("-y {motion}/short.nc --pdb lost.pdb", "there is no structure file"),
         ("-y {motion}/short.nc --pdb {other}", "give the crystal structure of the same protein"),
         ("-y {motion}/short.nc -c lost.rst7", "there is no coordinate file"),
     ],

@@ -48,7 +48,7 @@ def inputs(systems, tmp_path, monkeypatch):
         ("{helix} {ligand} --remove CL,GOL", "has no such residue"),
         ("{gap} {ligand} --remove CL", "gap between CYS A 306 and ALA A 309"),
         ("{metal} {ligand}", "metal ion CA A 402"),
-        ("lost.pdb {ligand}", "there is no protein file lost.pdb"),
+        ("lost.pdb {ligand}", "there is no structure file lost.pdb"),
         ("{ligand} {ligand}", "helix_ligand.sdf"),
         ("{alone} lost.sdf", "there is no molecule file lost.sdf"),
         ("{alone} CO", "so it contains no pose"),

@@ -150,7 +150,7 @@ def test_a_binding_energy_is_that_of_the_command(merrow, dimer, here):
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"protein": "lost.pdb"}, "there is no protein file lost.pdb"),
+        ({"protein": "lost.pdb"}, "there is no structure file lost.pdb"),
         ({"waters": "some"}, "keep or none"),
         ({"ph": 15}, "between 0 and 14"),
     ],

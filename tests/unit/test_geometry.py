@@ -11,7 +11,16 @@ from rdkit import Chem
 from rdkit.Chem import rdMolTransforms
 from rdkit.Geometry import Point3D
 
-from merrow.geometry import beside, closest_pair, in_ring, joined, neighbours, torsion_angles
+from merrow.geometry import (
+    beside,
+    closest_pair,
+    contacts,
+    gathered,
+    in_ring,
+    joined,
+    neighbours,
+    torsion_angles,
+)
 
 MOLECULES = (
     "C1CC2CCC1C2",  # bridged
@@ -112,3 +121,48 @@ def test_a_point_upon_an_image_far_away_is_found():
     assert (i, j) == (0, 2)
     assert distance < 1e-6
     assert closest_pair(points[:1], cell, within=1.0) is None
+
+
+def rods(cell, *, length=20, count=3):
+    """Return rods in a row along x, each of atoms 1 apart, and the atoms of each."""
+    x = np.concatenate([np.arange(length) + (length + 2.0) * k for k in range(count)])
+    points = np.stack([x, np.zeros_like(x), np.zeros_like(x)], axis=1) + 0.1 * cell.sum(axis=0)
+    return points, [list(range(length * k, length * (k + 1))) for k in range(count)]
+
+
+ROWS = {
+    "cube": np.diag([80.0, 70.0, 75.0]),
+    "octahedron": 10.5 * CELLS["octahedron"],
+    "skewed": 11.5 * CELLS["skewed"],
+}
+
+
+@pytest.mark.parametrize("first", [0, 1, 2])
+@pytest.mark.parametrize("name", ROWS)
+def test_molecules_in_a_row_stay_in_a_row_whatever_their_images(name, first):
+    cell = ROWS[name]
+    points, parts = rods(cell)
+    order = [parts[first], *(part for k, part in enumerate(parts) if k != first)]
+    rng = np.random.default_rng(2)
+    frames = np.repeat(points[None], 6, axis=0) + rng.normal(0.0, 0.05, (6, 60, 3))
+    moved = frames.copy()
+    for k in range(6):
+        for part in parts:
+            moved[k, part] += rng.integers(-2, 3, 3) @ cell
+    cells = np.repeat(cell[None], 6, axis=0)
+    found = gathered(moved, order, cells, within=5.0)
+    np.testing.assert_allclose(found - found[:, :1], frames - frames[:, :1], atol=1e-9)
+    by_centre = beside(moved, order, cells)
+    if first != 1:  # the ends are nearer to each other through the wall
+        assert np.abs((by_centre - by_centre[:, :1]) - (frames - frames[:, :1])).max() > 10.0
+
+
+def test_what_does_not_touch_is_placed_by_its_centre():
+    cell = np.diag([80.0, 70.0, 75.0])
+    points, parts = rods(cell, count=2)
+    points[parts[1]] += [9.0, 20.0, 0.0]
+    moved = points.copy()
+    moved[parts[1]] += cell[0] - 2 * cell[2]
+    found = gathered(moved[None], parts, cell[None], within=5.0)[0]
+    np.testing.assert_allclose(found, points, atol=1e-9)
+    assert contacts(points, parts, cell, within=5.0) == []

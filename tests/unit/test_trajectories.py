@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -79,7 +80,8 @@ def test_ascii_trajectories_are_read_and_their_times_are_said_to_be_unknown(
     cpptraj([f"parm {topology.path}", f"trajin {times}", "trajout out.mdcrd", "run"])
     found = read_frames(tmp_path / "out.mdcrd", topology)
     np.testing.assert_allclose(found.positions[3], x, atol=6e-4)  # three decimals
-    assert "contains no times; its frames are taken as 1 ps apart" in found.note
+    assert "contains no times, so that frames are counted" in found.note
+    assert found.extent == "12 frames of unknown times"
 
 
 @pytest.fixture
@@ -108,3 +110,121 @@ def test_a_reference_whose_molecule_lies_across_a_wall_is_made_whole(systems, tm
     whole = read_reference(tmp_path / "torn.rst7", alone)
     distances = [np.linalg.norm(y[:, None] - y[None], axis=-1) for y in (whole, x)]
     np.testing.assert_allclose(*distances, atol=1e-6)
+    write_restart(tmp_path / "torn.rst7", Coordinates(x + images))
+    with pytest.raises(InputError, match="molecules are cut and there is no box"):
+        read_reference(tmp_path / "torn.rst7", alone)
+
+
+@pytest.fixture
+def dcd(pentane, tmp_path):
+    """Return a function that writes a DCD file of pentane whose header has a time step [ps]."""
+    _, x = pentane
+    mda = pytest.importorskip("MDAnalysis")
+    from MDAnalysis.lib.formats.libdcd import DCDFile  # noqa: PLC0415
+
+    def write(step, every, *, edge=EDGE):
+        path = tmp_path / "md.dcd"
+        delta = mda.units.convert(step, "ps", "AKMA")
+        with DCDFile(str(path), "w") as file:
+            file.write_header(
+                remarks="", natoms=len(x), istart=0, nsavc=every, delta=delta, is_periodic=1
+            )
+            for _ in range(12):
+                file.write(x, [edge, 90.0, edge, 90.0, 90.0, edge])
+        return path
+
+    return write
+
+
+def test_times_of_a_dcd_header_are_believed_where_its_step_is_one_of_atoms(pentane, dcd):
+    found = read_frames(dcd(0.002, 500), pentane[0])
+    assert found.timed
+    assert found.span == pytest.approx(12.0, rel=1e-5)
+    assert found.note == (
+        "The header of md.dcd tells a time step of 2 fs, and a frame every 500 steps."
+    )
+
+
+def test_the_dcd_file_that_cpptraj_converts_has_no_times(pentane, tmp_path, cpptraj):
+    topology, x = pentane
+    times = written(tmp_path / "md.nc", x, 20.0 * np.arange(12))
+    cpptraj([f"parm {topology.path}", f"trajin {times}", "trajout out.dcd", "run"])
+    found = read_frames(tmp_path / "out.dcd", topology)
+    assert found.extent == "12 frames of unknown times"
+    assert "as programs that convert files write it" in found.note
+
+
+@pytest.mark.parametrize(
+    ("step", "every"), [(0.04888821, 1), (1.0, 1), (0.001, 1), (0.0, 1), (2e-5, 100)]
+)
+def test_other_dcd_headers_give_no_time_and_the_option_does(pentane, dcd, step, every):
+    path = dcd(step, every)
+    found = read_frames(path, pentane[0])
+    assert not found.timed
+    assert found.extent == "12 frames of unknown times"
+    assert "--frame-interval tells the time between them [ps]" in found.note
+    told = read_frames(path, pentane[0], interval=2.5, stride=1)
+    assert told.timed
+    assert told.extent == "12 frames over 30 ps"
+    assert told.note == ""
+
+
+@pytest.mark.parametrize("interval", [0.0, -1.0, np.nan, np.inf])
+def test_a_time_between_frames_is_above_zero(pentane, tmp_path, interval):
+    topology, x = pentane
+    with pytest.raises(InputError, match="is no time between frames"):
+        read_frames(written(tmp_path / "md.nc", x, range(12)), topology, interval=interval)
+
+
+def test_every_other_frame_is_twice_as_far_from_the_next(pentane, tmp_path):
+    topology, x = pentane
+    path = written(tmp_path / "md.nc", x, np.zeros(40))
+    np.testing.assert_allclose(
+        read_frames(path, topology, stride=4, interval=0.5).times, 2.0 * np.arange(10)
+    )
+
+
+def cut(topology, x):
+    """Return positions of which a wall cuts half of the atoms off."""
+    moved = np.array(x)
+    moved[: len(x) // 2] += [0.0, EDGE, 0.0]
+    return moved
+
+
+@pytest.mark.parametrize("announced", [True, False])
+def test_the_box_of_a_trajectory_makes_molecules_whole_whatever_the_prmtop_says(
+    pentane, tmp_path, announced
+):
+    topology, x = pentane
+    one = replace(topology, has_box=announced)
+    found = read_frames(written(tmp_path / "md.nc", cut(topology, x), range(12)), one)
+    distances = [np.linalg.norm(y[:, None] - y[None], axis=-1) for y in (found.positions[3], x)]
+    np.testing.assert_allclose(*distances, atol=1e-5)
+
+
+def test_molecules_that_a_wall_cuts_are_refused_where_there_is_no_box(pentane, tmp_path):
+    topology, x = pentane
+    path = tmp_path / "md.nc"
+    like = Coordinates(cut(topology, x))
+    with TrajectoryWriter(path, like, velocities=False) as writer:
+        for time in range(12):
+            writer.append(like, float(time))
+    with pytest.raises(InputError, match=r"bonded, but .* Å apart in frame 1 of md\.nc: .*no box"):
+        read_frames(path, topology)
+
+
+def test_a_trajectory_without_the_box_of_its_prmtop_says_so(pentane, tmp_path):
+    topology, x = pentane
+    path = tmp_path / "md.nc"
+    with TrajectoryWriter(path, Coordinates(x), velocities=False) as writer:
+        for time in range(12):
+            writer.append(Coordinates(x), float(time))
+    assert read_frames(path, topology).note == ""
+    told = read_frames(path, replace(topology, has_box=True)).note
+    assert "has no box" in told
+
+
+def test_positions_in_nanometres_are_refused(pentane, tmp_path):
+    topology, x = pentane
+    with pytest.raises(InputError, match="or not in Å"):
+        read_frames(written(tmp_path / "md.nc", 0.1 * x, range(12)), topology)

@@ -25,6 +25,7 @@ from merrow.errors import InputError
 
 Array = NDArray[np.float64]
 
+NO_CHARGES = "NO_CHARGES"
 AROMATIC = 1.5
 BOND_TYPES = {
     1.0: Chem.BondType.SINGLE,
@@ -54,8 +55,8 @@ USUAL_VALENCES = {
 """Sums of bond orders of atoms without formal charge; five for a nitro group drawn so."""
 
 
-def mol_from_mol2(path: Path) -> tuple[Any, Array | None]:
-    """Return RDKit's molecule with one conformer, and the partial charges [e] or None.
+def mol_from_mol2(path: Path) -> tuple[Any, Array | None, str]:
+    """Return RDKit's molecule with one conformer, the partial charges [e] or None, and their type.
 
     Raises:
         InputError: The file is damaged, has not one molecule, has unknown atom types, or its
@@ -73,7 +74,8 @@ def mol_from_mol2(path: Path) -> tuple[Any, Array | None]:
     if not structure.atoms or not np.isfinite(structure.coordinates).all():
         raise InputError(f"{path.name} has no atoms, or positions that are not finite numbers.")
     charges = np.array([atom.charge for atom in structure.atoms], dtype=np.float64)
-    none = "NO_CHARGES" in text
+    kind = _charge_type(text)
+    none = kind == NO_CHARGES
     if none or not charges.any():
         mol = Chem.MolFromMol2Block(text, removeHs=False)
         if mol is None:
@@ -82,7 +84,7 @@ def mol_from_mol2(path: Path) -> tuple[Any, Array | None]:
             )
         if not none:
             _check_net_charge(mol, 0, path)
-        return mol, None
+        return mol, None, kind
     total = round(charges.sum()) if np.isfinite(charges).all() else 0
     if not abs(charges.sum() - total) <= 0.01:
         raise InputError(
@@ -91,12 +93,19 @@ def mol_from_mol2(path: Path) -> tuple[Any, Array | None]:
         )
     mol = _with_orders_of_file(structure, total, path) or _with_orders_found(structure, total, path)
     mol.SetProp("_Name", text.split("@<TRIPOS>MOLECULE", 1)[1].splitlines()[1].strip())
-    return mol, charges
+    return mol, charges, kind
 
 
 def _named(text: str) -> str:
     """Return a mol2 text whose molecule has a name: ParmEd passes over an empty line."""
     return re.sub(r"(@<TRIPOS>MOLECULE[ \t]*\r?\n)[ \t]*(\r?\n)", r"\g<1>****\g<2>", text)
+
+
+def _charge_type(text: str) -> str:
+    """Return what the header calls the charges, such as USER_CHARGES; "" where it does not."""
+    lines = text.split("@<TRIPOS>MOLECULE", 1)[1].splitlines()[1:5]
+    kind = lines[3].strip() if len(lines) == 4 else ""
+    return "" if kind.startswith("@") else kind
 
 
 def _with_orders_of_file(structure: Any, total: int, path: Path) -> Any | None:

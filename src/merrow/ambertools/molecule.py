@@ -49,6 +49,7 @@ class InputMolecule:
         numbers: Atomic numbers, length N.
         positions: Positions [Å], shape (N, 3).
         charges: Partial charges of a mol2 file [e], shape (N,), or None.
+        charge_type: What a mol2 file calls them, such as USER_CHARGES; "" where none is told.
     """
 
     mol: Any
@@ -59,6 +60,7 @@ class InputMolecule:
     numbers: tuple[int, ...]
     positions: Array
     charges: Array | None = None
+    charge_type: str = ""
 
 
 def read_molecule(source: str | Path) -> InputMolecule:
@@ -74,9 +76,10 @@ def read_molecule(source: str | Path) -> InputMolecule:
     text = str(source).strip()
     path = Path(text)
     charges: Array | None = None
+    charge_type = ""
     with rdBase.BlockLogs():
         if path.suffix.lower() == ".mol2":
-            mol, charges = mol_from_mol2(_existing(path))
+            mol, charges, charge_type = mol_from_mol2(_existing(path))
         elif path.suffix.lower() in SUFFIXES:
             mol = _mol_from_mdl(_existing(path))
         else:
@@ -104,6 +107,7 @@ def read_molecule(source: str | Path) -> InputMolecule:
         numbers=tuple(atom.GetAtomicNum() for atom in mol.GetAtoms()),
         positions=np.array(mol.GetConformer().GetPositions(), dtype=np.float64),
         charges=charges,
+        charge_type=charge_type,
     )
 
 

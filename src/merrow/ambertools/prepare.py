@@ -7,6 +7,7 @@ taken from a cache by the hash of its content.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import logging
@@ -23,6 +24,7 @@ import numpy as np
 from parmed.amber import AmberAsciiRestart, AmberFormat
 from rdkit import Chem
 
+from merrow.ambertools.file_charges import doubt
 from merrow.ambertools.molecule import InputMolecule
 from merrow.ambertools.programs import failure, run_program, version
 from merrow.ambertools.solvent import n_waters_for, solvate
@@ -147,12 +149,19 @@ def check_choice(molecule: InputMolecule, charges: Charges, gaff: int) -> None:
             f"charges file needs a mol2 file with charges, but {molecule.name} has none: "
             "give such a file, or take charges bcc."
         )
+    if charges == "file" and (doubts := doubt(molecule)):
+        _say_once(doubts)
     for atom in molecule.mol.GetAtoms():
         if atom.GetAtomicNum() not in GAFF_ELEMENTS:
             raise UnsupportedPhysicsError(
                 f"GAFF has no parameters for atom {atom.GetIdx() + 1} ({atom.GetSymbol()}) of "
                 f"{molecule.smiles}: prepare a prmtop with parameters of your own."
             )
+
+
+@functools.cache  # a run reads its molecule several times
+def _say_once(doubts: str) -> None:
+    logger.warning("%s (--charges abcg2 or bcc makes such).", doubts)
 
 
 def _run_ambertools(molecule: InputMolecule, charges: Charges, gaff: int, folder: Path) -> None:

@@ -88,6 +88,7 @@ def analyze(
     ligand_mask: str | None = None,
     mm_reference: str | Path | None = None,
     stride: int = 1,
+    frame_interval: float | None = None,
     interactive: bool = False,
 ) -> JobResult:
     """Analyse the trajectory of a complex, as `merrow analyze` does.
@@ -101,6 +102,7 @@ def analyze(
         ligand_mask: AMBER mask of the ligand.
         mm_reference: Trajectory of the same prmtop with MM alone.
         stride: Read every n-th frame.
+        frame_interval: Time between frames of the trajectories [ps]; None: as they say.
         interactive: Add an interactive 3-D view to the report.
 
     Returns:
@@ -120,6 +122,7 @@ def analyze(
         _path(mm_reference),
         stride,
         interactive,
+        frame_interval,
     )
     found = run_analysis(request)
     return JobResult(f"Motions of {request.prmtop.name}", found, _rows(found), request.out)
@@ -140,6 +143,7 @@ def mmpbsa(
     potential: str | None = None,
     weights: str | Path | None = None,
     stride: int = 1,
+    frame_interval: float | None = None,
     igb: int = 5,
     salt: float = 0.15,
     surface_tension: float = 0.0072,
@@ -157,8 +161,8 @@ def mmpbsa(
         free_receptor, free_receptor_prmtop: The receptor by itself.
         potential, weights: What the ligand was sampled with: its energy replaces MM there.
         igb, salt, surface_tension: GB model, ionic strength [mol/l], nonpolar term [kcal/mol/Å²].
-        decompose, temperature: Split by residue; for the interaction entropy [K].
-        stride, interactive: Take every n-th frame; add an interactive 3-D view to the report.
+        decompose, temperature, interactive: Split by residue; for the entropy [K]; add a 3-D view.
+        stride, frame_interval: Take every n-th frame; time between frames of the files [ps].
 
     Returns:
         All numbers; the table holds those with an error [kcal/mol].
@@ -177,6 +181,7 @@ def mmpbsa(
             _path(weights),
         ),
         stride=stride,
+        interval=frame_interval,
         temperature=temperature,
         settings=Settings(igb, salt, surface_tension, decompose),
         interactive=interactive,

@@ -14,7 +14,7 @@ from merrow.bench.errors import PotentialErrors
 from merrow.bench.models import Geometries, compare_models
 from merrow.errors import InputError
 from merrow.system.region import select_region
-from merrow.trajectories import cells_of, whole_frames
+from merrow.trajectories import cells_of, check_bonds, whole_frames
 
 
 def compare_on_trajectory(
@@ -37,7 +37,8 @@ def compare_on_trajectory(
         frames: Largest number of frames, spread evenly over the trajectory.
 
     Raises:
-        InputError: The files do not fit together, or there are fewer than two frames.
+        InputError: The files do not fit together, molecules are cut, or there are fewer than two
+            frames.
     """
     topology = read_topology(prmtop)
     region = select_region(topology, ml_mask)
@@ -53,4 +54,5 @@ def compare_on_trajectory(
     positions = whole_frames(
         read.positions[chosen], region.atoms, topology, None if cells is None else cells[chosen]
     )
+    check_bonds(positions, region.atoms, topology, trajectory, boxed=cells is not None)
     return compare_models(Geometries(region.molecule, positions), reference=reference, names=names)

@@ -49,6 +49,7 @@ class AnalyzeRequest:
         mm_reference: Trajectory of the same prmtop with the MM force field alone.
         stride: Every how many frames one is read.
         interactive: Whether the page holds a view to turn and to play.
+        interval: Time between frames of the trajectories [ps]; None: as they say.
     """
 
     prmtop: Path
@@ -60,6 +61,11 @@ class AnalyzeRequest:
     mm_reference: Path | None = None
     stride: int = 1
     interactive: bool = False
+    interval: float | None = None
+
+    def read(self, path: Path, topology: AmberTopology) -> DryFrames:
+        """Read one of the trajectories."""
+        return read_frames(path, topology, stride=self.stride, interval=self.interval)
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,10 +107,7 @@ def analyze(request: AnalyzeRequest) -> dict[str, Any]:
     return write_analysis(
         request,
         files,
-        (
-            (path.name, read_frames(path, files.topology, stride=request.stride))
-            for path in trajectories(request)
-        ),
+        ((path.name, request.read(path, files.topology)) for path in trajectories(request)),
     )
 
 
@@ -248,23 +251,24 @@ def _numbers(
     return TrajectoryNumbers(
         name=name,
         times=frames.times,
-        span=frames.span,
+        span=frames.span if frames.timed else None,
+        extent=frames.extent,
         rmsd=series,
         means={key: mean(values) for key, values in series.items()},
         b_values=found.values,
         b_stderr=found.stderr,
         shape=_shape(topology, frames, typical, carbons, ligand),
-        correlation=_correlation(frames.span, moved, found.values, carbons, files.crystal),
+        correlation=_correlation(frames, moved, found.values, carbons, files.crystal),
         note=frames.note,
         **of_ligand,
     )
 
 
 def _correlation(
-    span: float, moved: Array, values: Array, carbons: AlphaCarbons, crystal: Array | None
+    frames: DryFrames, moved: Array, values: Array, carbons: AlphaCarbons, crystal: Array | None
 ) -> dict[str, float]:
     """Return how simulated B-factors agree with the crystal's; nothing below one nanosecond."""
-    if crystal is None or span < bfactor.SHORTEST:
+    if crystal is None or not frames.timed or frames.span < bfactor.SHORTEST:
         return {}
     known = np.isfinite(crystal)
     blocks = bfactor.block_correlations(moved[:, known], crystal[known])
@@ -347,14 +351,16 @@ def _hydrogen_bonds(
 
 def _notes(runs: Sequence[TrajectoryNumbers], crystal: Array | None) -> list[str]:
     """Return the sentences that the reader must know."""
-    notes = [f"{run.name}: {len(run.times)} frames over {run.span:g} ps." for run in runs]
+    notes = [f"{run.name}: {run.extent}." for run in runs]
     notes += [run.note for run in runs if run.note]
     for run in runs:
         if crystal is not None and not run.correlation:
+            unknown = run.span is None
+            covers = "its times are unknown" if unknown else f"it covers {run.span:g} ps"
             notes.append(
-                f"No correlation with the crystal is given for {run.name}: it covers "
-                f"{run.span:g} ps, and at least {bfactor.SHORTEST:g} ps are needed, "
-                "better five times as long, before loops have moved at all."
+                f"No correlation with the crystal is given for {run.name}: {covers}, and at least "
+                f"{bfactor.SHORTEST:g} ps are needed, better five times as long, before loops have "
+                "moved at all."
             )
     return notes
 
@@ -369,6 +375,7 @@ def _json(report: ComplexReport, request: AnalyzeRequest) -> dict[str, Any]:
                 "trajectory": run.name,
                 "frames": len(run.times),
                 "span_ps": run.span,
+                "extent": run.extent,
                 "rmsd_a": {name: vars(q) for name, q in run.means.items()},
                 "b_factor_correlation": run.correlation or None,
                 "ligand_b_a2": run.ligand_b,

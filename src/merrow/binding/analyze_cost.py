@@ -17,7 +17,7 @@ from merrow.binding.analyze import (
     write_analysis,
 )
 from merrow.cost import MeasuredCost, peak_memory_mib
-from merrow.trajectories import FEWEST, DryFrames, read_frames
+from merrow.trajectories import FEWEST, DryFrames
 
 PROBES: Final = FEWEST, 50
 """Frames of two short analyses, whose times tell what one frame takes."""
@@ -57,7 +57,7 @@ def analyze_cost(request: AnalyzeRequest) -> AnalyzeCost:
     seconds = reading = disk = most = 0.0
     for path in trajectories(request):
         began = time.monotonic()
-        frames = read_frames(path, files.topology, stride=request.stride)
+        frames = request.read(path, files.topology)
         reading += time.monotonic() - began
         counts[path.name] = n = len(frames.positions)
         few, more = (min(count, n) for count in PROBES)

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import parmed
 
 from merrow.amber.topology import AmberTopology, Array
+from merrow.binding.prepare.structure_file import read_structure
 from merrow.errors import InputError
 
 PARENT: Final = {
@@ -22,6 +22,7 @@ PARENT: Final = {
     "LYN": "LYS",
     "MSE": "MET",
 }
+CARBON: Final = 6
 ENDS: Final = 3
 """Residues at each end of a chain that the second correlation leaves out."""
 
@@ -75,25 +76,19 @@ def crystal_b(path: Path, carbons: AlphaCarbons) -> Array:
     """Return the crystal's B-factor of each CA [Å²], NaN where the crystal has none.
 
     Args:
-        path: PDB file; of alternate locations the more occupied one counts.
+        path: PDB or mmCIF file; of alternate locations the more occupied one counts.
         carbons: The residues of the prmtop, found in the crystal by their sequence.
 
     Raises:
-        InputError: The file is missing or damaged, or its sequence is not that of the prmtop.
+        InputError: The file is missing or damaged, has several models, or another sequence.
     """
-    if not path.is_file():
-        raise InputError(f"there is no PDB file {path}.")
-    try:
-        structure = parmed.read_PDB(str(path), skip_bonds=True)
-    except Exception as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path.name} is not a valid PDB file ({reason}).") from error
     names, values = [], []
-    for atom in structure.atoms:
-        if atom.name == "CA" and atom.atomic_number == 6:
-            names.append(PARENT.get(atom.residue.name, atom.residue.name))
-            places = [atom, *atom.other_locations.values()]
-            values.append(max(places, key=lambda one: one.occupancy).bfactor)
+    for site in read_structure(path).sites:
+        carbons_here = [atom for atom in site.atoms if atom.name == "CA" and atom.number == CARBON]
+        if carbons_here:
+            best = max(carbons_here, key=lambda atom: atom.occupancy)
+            names.append(PARENT.get(best.residue, best.residue))
+            values.append(best.b)
     found = np.full(len(carbons.names), np.nan)
     matcher = difflib.SequenceMatcher(None, carbons.names, names, autojunk=False)
     for block in matcher.get_matching_blocks():

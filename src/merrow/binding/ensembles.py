@@ -6,11 +6,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
 from merrow.amber.mask import select_atoms
-from merrow.amber.topology import AmberTopology, Array, read_topology
+from merrow.amber.topology import AmberTopology, Array, atom_label, read_topology
 from merrow.ambertools.programs import find_program
 from merrow.binding.free_states import FreeRequest, FreeStates, read_free
 from merrow.binding.mmpbsa_program import (
@@ -25,6 +26,9 @@ from merrow.errors import InputError
 from merrow.folders import check_new
 from merrow.trajectories import DryFrames, dry_atoms, read_frames, write_frames
 
+MULTIVALENT: Final = 1.5
+"""Charge of an ion from which on it may belong to the protein [e]."""
+
 
 @dataclass(frozen=True)
 class MmpbsaRequest:
@@ -38,6 +42,7 @@ class MmpbsaRequest:
         mm_reference: Trajectory of the same prmtop with the MM force field alone.
         free: Trajectories of ligand and receptor by themselves.
         stride: Every how many frames one is taken.
+        interval: Time between frames of the trajectories [ps]; None: as they say.
         temperature: For the interaction entropy [K].
         settings: How the solvent is described.
         interactive: Whether the page holds a view to turn and to play.
@@ -51,9 +56,14 @@ class MmpbsaRequest:
     mm_reference: Path | None = None
     free: FreeRequest | None = None
     stride: int = 1
+    interval: float | None = None
     temperature: float = 298.15
     settings: Settings = field(default_factory=Settings)
     interactive: bool = False
+
+    def read(self, path: Path, topology: AmberTopology) -> DryFrames:
+        """Read one of the trajectories."""
+        return read_frames(path, topology, stride=self.stride, interval=self.interval)
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,9 +98,10 @@ def read_request(request: MmpbsaRequest) -> RequestFiles:
     check_new(request.out)
     find_program("MMPBSA")
     topology = read_topology(request.prmtop)
+    refuse_ions(topology)
     ligand = select_atoms(topology, request.ligand_mask)
     paths = [request.trajectory] + ([request.mm_reference] if request.mm_reference else [])
-    ensembles = [(path, read_frames(path, topology, stride=request.stride)) for path in paths]
+    ensembles = [(path, request.read(path, topology)) for path in paths]
     free = None
     if request.free is not None:
         if request.mm_reference is not None:
@@ -99,8 +110,26 @@ def read_request(request: MmpbsaRequest) -> RequestFiles:
                 "once for ML/MM and once for MM, each with its own free trajectories."
             )
         bound = species_positions(ensembles[0][1], ligand)["ligand"]
-        free = read_free(request.free, topology, ligand, bound, stride=request.stride)
+        free = read_free(request.free, topology, ligand, bound, read=request.read)
     return RequestFiles(topology, ligand, ensembles, free)
+
+
+def refuse_ions(topology: AmberTopology) -> None:
+    """Refuse ions with several charges: single ions are left out, but these may be the receptor's.
+
+    Raises:
+        InputError: There is one.
+    """
+    for atoms in topology.molecules:
+        i = atoms[0]
+        if len(atoms) == 1 and abs(topology.charges[i]) >= MULTIVALENT:
+            name = topology.residue_names[topology.residue_index[i]]
+            raise InputError(
+                f"{topology.path.name} has the ion {atom_label(topology, i)} of "
+                f"{topology.charges[i]:+.2g} e, but single ions are left out like water, and a "
+                "metal of the protein would be missing: if it belongs to the water, strip it from "
+                f"prmtop and trajectory first (cpptraj: strip :{name})."
+            )
 
 
 def make_topologies(request: MmpbsaRequest, read: RequestFiles, out: Path) -> Topologies:

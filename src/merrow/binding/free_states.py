@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from merrow.potentials.interface import Potential
 from merrow.system.potentials import MM, open_potential
 from merrow.system.region import region_of
 from merrow.system.torsions import heavy_torsions
-from merrow.trajectories import DryFrames, dry_atoms, read_frames
+from merrow.trajectories import DryFrames, dry_atoms
 
 CHARGE_TOLERANCE = 1e-4
 """Largest difference of two charges that count as the same [e]; files have six digits."""
@@ -104,7 +104,7 @@ def read_free(
     ligand: Sequence[int],
     bound: Array,
     *,
-    stride: int,
+    read: Callable[[Path, AmberTopology], DryFrames],
 ) -> FreeStates:
     """Read the trajectories and evaluate E_ML on the frames of the ligand.
 
@@ -113,7 +113,7 @@ def read_free(
         topology: The complex.
         ligand: Its atoms of the ligand.
         bound: Positions of the ligand in the complex [Å], shape (F, n, 3).
-        stride: Every how many frames one is read.
+        read: Reads a trajectory.
 
     Raises:
         InputError: A file is another molecule, is damaged or too short.
@@ -122,7 +122,7 @@ def read_free(
     potential = _potential(request, topology, ligand)
     other = read_topology(request.ligand_prmtop)
     check_same(topology, np.array(ligand), other, "ligand")
-    frames = read_frames(request.ligand, other, stride=stride)
+    frames = read(request.ligand, other)
     receptor = None
     if request.receptor is not None and request.receptor_prmtop is not None:
         apart = read_topology(request.receptor_prmtop)
@@ -133,7 +133,7 @@ def read_free(
                 "complex with --protein-ff ff14SB."
             )
         check_same(topology, np.setdiff1d(dry_atoms(topology), ligand), apart, "receptor")
-        receptor = read_frames(request.receptor, apart, stride=stride)
+        receptor = read(request.receptor, apart)
     energies, reference = None, 0.0
     if potential is not None:
         free = _evaluate(potential, frames.positions)

@@ -98,7 +98,7 @@ def _estimate(
             meter.before += len(frames.positions)
             runs.append(run)
             answer["runs"].append(row)
-    notes = _notes(topology, request, ensembles[0][1], free)
+    notes = _notes(request, read)
     answer["notes"] = notes
     answer["ml_mm_minus_mm_kcal"] = {
         one.method: dict(zip(("value", "stderr"), one.difference, strict=True))
@@ -125,9 +125,7 @@ def _about(
     return BindingAbout(
         ligand=" ".join(topology.residue_names[i] for i in residues),
         prmtop=request.prmtop.name,
-        sampled=" and ".join(
-            f"{len(x.positions)} frames over {x.span:g} ps ({path.name})" for path, x in ensembles
-        ),
+        sampled=" and ".join(f"{x.extent} ({path.name})" for path, x in ensembles),
         temperature=request.temperature,
         igb=settings.igb,
         salt=settings.salt,
@@ -243,9 +241,9 @@ def _checks(one: Ensemble, entropy: InteractionEntropy, check: GbCheck | None) -
 
 
 def _length(name: str, frames: DryFrames) -> Verdict:
-    long = frames.span >= SHORTEST
+    long = frames.timed and frames.span >= SHORTEST
     advice = "" if long else "a result needs nanoseconds, and a second trajectory"
-    return verdict(f"length, {name}", long, f"{name} covers {frames.span:g} ps.", advice)
+    return verdict(f"length, {name}", long, f"{name} has {frames.extent}.", advice)
 
 
 def _entropy_words(found: InteractionEntropy) -> str:
@@ -272,26 +270,31 @@ def _mode(free: FreeStates | None) -> str:
     return f"trajectories of the complex and of the free {species}"
 
 
-def _notes(
-    topology: AmberTopology, request: MmpbsaRequest, frames: DryFrames, free: FreeStates | None
-) -> list[str]:
+def _notes(request: MmpbsaRequest, read: RequestFiles) -> list[str]:
     """Return the sentences that the reader must know."""
-    span = frames.span
+    topology, free = read.topology, read.free
+    every = [frames for _, frames in read.ensembles]
+    if free is not None:
+        every += [frames for frames in (free.ligand, free.receptor) if frames is not None]
+    shortest = min((x.span for x in every if x.timed), default=np.inf)
     notes = [
         "Terms are of the MM force field on the frames of the complex: what binding costs in "
         "strain of ligand and receptor cancels in them, and no entropy is in TOTAL.",
-        f"{len(frames.positions)} frames over {span:g} ps of {topology.path.name}; the error "
-        "is that of this trajectory, not of another one started elsewhere.",
+        f"{every[0].extent} of {topology.path.name}; the error is that of this trajectory, not of "
+        "another one started elsewhere.",
     ]
     if free is not None:
         own = "its own MM terms" if free.potential == MM else f"E_ML ({free.potential})"
         notes.append(
-            f"Free ligand: {len(free.ligand.positions)} frames over {free.ligand.span:g} ps; "
-            f"its energy by itself is {own}. Trajectories count as independent."
+            f"Free ligand: {free.ligand.extent}; its energy by itself is {own}. Trajectories count "
+            "as independent."
         )
-        span = min(span, free.ligand.span)
-    if span < SHORTEST:
-        notes.append(f"{span:g} ps show how the pipeline works; a result needs nanoseconds.")
+    several = set(topology.molecule_index[list(read.ligand)].tolist())
+    if len(several) > 1:
+        notes.append(f"{request.ligand_mask} selects {len(several)} molecules: all are the ligand.")
+    notes += [frames.note for frames in every if frames.note]
+    if shortest < SHORTEST:
+        notes.append(f"{shortest:g} ps show how the pipeline works; a result needs nanoseconds.")
     if "pb" in request.methods:
         notes.append("PB uses the radii of the GB model (radiopt=0) and nonpolar term inp=2.")
     return notes

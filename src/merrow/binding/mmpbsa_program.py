@@ -17,7 +17,7 @@ from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from parmed.amber import AmberParm
+from parmed.amber import LoadParm
 from parmed.tools import changeRadii
 
 from merrow.ambertools.masks import number_list
@@ -84,12 +84,12 @@ def split_topology(
     if igb not in RADII:
         raise InputError(f"igb {igb} is not known; use one of {', '.join(map(str, RADII))}.")
     kept, own = set(dry), set(ligand)
-    whole: Any = AmberParm(str(prmtop))
+    whole: Any = LoadParm(str(prmtop))
     _refuse_parts(whole, own, kept, prmtop)
     folder.mkdir(parents=True, exist_ok=True)
     paths = {}
     for name, atoms in (("complex", kept), ("receptor", kept - own), ("ligand", own)):
-        part: Any = AmberParm(str(prmtop))
+        part: Any = LoadParm(str(prmtop))
         part.strip([int(atom.idx not in atoms) for atom in part.atoms])
         part.box = None
         changeRadii(part, RADII[igb]).execute()

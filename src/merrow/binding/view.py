@@ -53,7 +53,10 @@ def complex_view(
             numbers=[0] * n + [topology.numbers[i] for i in shown[n:]],
             bonds=[*chain, *((n + i, n + j) for i, j in inner)],
             frames=superposed(places, places[0], fit),
-            labels=[f"{time:g} ps" for time in frames.times[::stride]],
+            labels=[
+                f"{time:g} ps" if frames.timed else f"frame {time + 1:g}"
+                for time in frames.times[::stride]
+            ],
             colours={} if b_values is None else _shades(b_values),
         )
     )

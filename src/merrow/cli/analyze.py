@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from merrow.cli.choices import InteractiveOption
+from merrow.cli.choices import FrameInterval, InteractiveOption
 from merrow.cli.dry_run import DryRunOption, print_cost, resources
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def analyze(
         Path | None, typer.Option(help="Trajectory of the same prmtop with MM alone.")
     ] = None,
     stride: Annotated[int, typer.Option(help="Read every n-th frame.", min=1)] = 1,
+    frame_interval: FrameInterval = None,
     interactive: InteractiveOption = False,
     dry_run: DryRunOption = False,
     full: Annotated[bool, typer.Option("--full", help="Print everything.")] = False,
@@ -48,7 +49,8 @@ def analyze(
     from merrow.binding.analyze_cost import analyze_cost  # noqa: PLC0415
 
     request = AnalyzeRequest(
-        *(prmtop, trajectory, out, reference, pdb, ligand_mask, mm_reference, stride, interactive)
+        *(prmtop, trajectory, out, reference, pdb, ligand_mask, mm_reference, stride, interactive),
+        interval=frame_interval,
     )
     if dry_run:
         print_cost(lambda _: analyze_cost(request), partial(_cost, request), as_json=as_json)
@@ -85,7 +87,7 @@ def _lines(answer: dict[str, Any], out: Path, *, full: bool) -> list[str]:
 def _of_run(found: dict[str, Any]) -> Iterator[str]:
     from merrow.report.text import wrapped  # noqa: PLC0415
 
-    yield f"{found['trajectory']}: {found['frames']} frames over {found['span_ps']:g} ps"
+    yield f"{found['trajectory']}: {found['extent']}"
     for name, mean in found["rmsd_a"].items():
         yield f"  RMSD {name}: {mean['value']:.2f} ± {mean['stderr']:.2f} Å"
     if c := found["b_factor_correlation"]:

@@ -25,6 +25,10 @@ PlatformOption = Annotated[
         "--platform", help="OpenMM platform; auto: the fastest that gives correct results."
     ),
 ]
+FrameInterval = Annotated[
+    float | None,
+    typer.Option(help="Time between frames of the trajectories [ps], if they do not tell it."),
+]
 InteractiveOption = Annotated[
     bool,
     typer.Option("--interactive", help="Add an interactive 3-D view to the report."),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from merrow.cli.choices import InteractiveOption
+from merrow.cli.choices import FrameInterval, InteractiveOption
 from merrow.cli.dry_run import DryRunOption, print_cost, resources
 from merrow.errors import InputError
 
@@ -54,6 +54,7 @@ def mmpbsa(
     potential: PotentialName = None,
     weights: Annotated[Path | None, typer.Option(help="File of the potential's weights.")] = None,
     stride: Annotated[int, typer.Option(help="Take every n-th frame.", min=1)] = 1,
+    frame_interval: FrameInterval = None,
     igb: Annotated[int, typer.Option(help="GB model: 1, 2, 5, 7 or 8.")] = 5,
     salt: Annotated[float, typer.Option(help="Ionic strength [mol/l].", min=0.0)] = 0.15,
     surface_tension: Annotated[
@@ -81,6 +82,7 @@ def mmpbsa(
         mm_reference=mm_reference,
         free=free_request(ligand, receptor, potential, weights),
         stride=stride,
+        interval=frame_interval,
         temperature=temperature,
         settings=Settings(igb, salt, surface_tension, decompose),
         interactive=interactive,

@@ -114,9 +114,11 @@ def _lines(report: dict[str, Any], out: Path, *, full: bool) -> list[str]:
     ligand, made_of = report["ligand"], report["protein"]["force_field"]
     box = "no box" if system["water_model"] is None else f"{system['waters']} TIP3P waters"
     salt = f"{system['sodium']} Na+, {system['chloride']} Cl-"
+    charges = " ".join(filter(None, (ligand["charges"], ligand["charge_type"])))
     head = [
         f"protein     {'; '.join(report['protein']['chains'])}, {made_of}",
-        f"ligand      {ligand['smiles']}, {ligand['charge_e']:+d} e, GAFF2",
+        f"ligand      {ligand['smiles']}, {ligand['charge_e']:+d} e, GAFF2, charges {charges}",
+        *wrapped(f"! {ligand['doubts']}" if ligand["doubts"] else "", more="  "),
         f"box         {box}, {salt}; {system['crystal_waters_kept']} crystal waters kept",
     ]
     if pose["relaxation"]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from merrow.ambertools.masks import number_list
@@ -78,6 +78,7 @@ class SanderInput:
         ml: The ML region and its potential; its mask is "" where `atoms` names it.
         atoms: Atoms of the region counted from 1, or empty where the mask does.
         charge: Net charge that the input claims [e], or None.
+        periodic: Whether sander will want a box.
     """
 
     source: str
@@ -86,6 +87,7 @@ class SanderInput:
     ml: MlSettings
     atoms: tuple[int, ...] = ()
     charge: int | None = None
+    periodic: bool = True
 
 
 def read_input(text: str, *, source: str) -> SanderInput:
@@ -111,7 +113,8 @@ def read_input(text: str, *, source: str) -> SanderInput:
             "qm_theory='EXTERN'; for MM alone use sander itself."
         )
     _refuse(cntrl, source)
-    return _from_mlp(text, groups, source) if ml else _from_qmmm(text, groups, source)
+    found = _from_mlp(text, groups, source) if ml else _from_qmmm(text, groups, source)
+    return replace(found, periodic=_value(cntrl, "ntb", 1) != 0)
 
 
 def write_input(asked: SanderInput, *, atoms: Sequence[int], charge: int) -> str:

@@ -31,6 +31,7 @@ from merrow.sander.scratch import (
     scratch_folder,
 )
 from merrow.sander.server import ModelServer, Request, ask, listens
+from merrow.system.box import refuse_lone_box
 from merrow.system.configuration import read_configuration
 from merrow.system.potentials import check_potential
 from merrow.system.region import MLRegion, region_of, select_region
@@ -72,6 +73,7 @@ def run(asked: SanderRun) -> None:
     wanted = _input(asked, arguments)
     topology, ml = read_topology(arguments.files["-p"]), wanted.ml
     whole = read_configuration(arguments.files["-c"], topology)
+    _check_box(wanted, topology, whole, arguments.files["-c"])
     region = _region(topology, wanted)
     check_potential(ml.potential, region.molecule, region.labels)
     text = write_input(
@@ -111,6 +113,25 @@ def run(asked: SanderRun) -> None:
         evaluations = read_evaluations(energies)
         printed = mdout.read_text(errors="replace")
         atomic_write(mdout, merged(printed, evaluations, name=ml.potential, about=about))
+
+
+def _check_box(
+    wanted: SanderInput, topology: AmberTopology, whole: Coordinates, source: Path
+) -> None:
+    """Refuse a box that is in one file alone: sander believes sometimes one, sometimes the other.
+
+    Raises:
+        InputError: Input, prmtop and coordinates contradict each other.
+    """
+    if not wanted.periodic or (topology.has_box and whole.lengths is not None):
+        return
+    if whole.lengths is not None:
+        refuse_lone_box(topology, source, otherwise="say ntb=0 for a run without a box, ")
+    told = source if topology.has_box else topology.path
+    raise InputError(
+        f"{wanted.source} asks for a box (ntb is not 0), but {told} has none; use ntb=0, or give "
+        "a prmtop and coordinates with a box."
+    )
 
 
 def _with_whole(arguments: Arguments, whole: Coordinates, scratch: Path) -> Arguments:

@@ -25,6 +25,8 @@ from merrow.units import ANGSTROM_PER_NM, NM_PER_ANGSTROM
 
 FARTHEST = 1e4
 """How far from the origin atoms may be [Å]: single precision has 0.001 Å there."""
+OCTAHEDRON = 109.4712
+"""Angle of a truncated octahedron [degree]."""
 COINCIDENT = 1e-3
 """Distance below which two atoms are at one place [Å]."""
 SITE_TOLERANCE = 0.05
@@ -36,16 +38,18 @@ def read_configuration(path: str | Path, topology: AmberTopology) -> Coordinates
 
     Args:
         path: Restart or inpcrd file.
-        topology: The prmtop; without a box in it nothing is moved.
+        topology: The prmtop.
 
     Raises:
-        InputError: The file is missing, damaged or of another size, a molecule is bonded to its own
-            image, two atoms are at one place, or one is far from the origin and there is no box.
+        InputError: The file is missing, damaged or of another size, its box has another shape, a
+            molecule is bonded to its own image, two atoms are at one place, or one is far from the
+            origin and there is no box.
         UnsupportedPhysicsError: An extra point lies elsewhere than its water model puts it, or
             nothing places it.
     """
     source = Path(path).name
     read = read_coordinates(path, len(topology), angle=topology.box_angle)
+    _refuse_shape(read, topology, source)
     coordinates = _near_origin(_whole(read, topology, source), topology, source)
     _refuse_coincidence(coordinates, topology, source)
     if 0 in topology.numbers:
@@ -53,9 +57,25 @@ def read_configuration(path: str | Path, topology: AmberTopology) -> Coordinates
     return coordinates
 
 
+def _refuse_shape(coordinates: Coordinates, topology: AmberTopology, source: str) -> None:
+    """Refuse another box than the truncated octahedron that a prmtop announces, as sander does."""
+    angles = coordinates.angles
+    if not topology.has_box or angles is None or abs(topology.box_angle - OCTAHEDRON) > 0.1:
+        return
+    if np.abs(angles - OCTAHEDRON).min() > 1.0:
+        raise InputError(
+            f"{topology.path.name} announces a truncated octahedron, whose angles are "
+            f"{OCTAHEDRON:.2f}°, but those in {source} are {', '.join(f'{a:g}' for a in angles)}°; "
+            "give coordinates with the box of the prmtop."
+        )
+
+
 def _whole(coordinates: Coordinates, topology: AmberTopology, source: str) -> Coordinates:
-    """Return coordinates with every molecule whole; without a box nothing is moved."""
-    if not topology.has_box or coordinates.lengths is None:
+    """Return coordinates with every molecule whole; without a box nothing is moved.
+
+    The box of the coordinates counts, even where the prmtop announces none.
+    """
+    if coordinates.lengths is None:
         return coordinates
     box = box_vectors(coordinates)
     whole = joined(coordinates.positions[None], topology.bonds, box[None])[0]

@@ -82,14 +82,16 @@ def without_numbers(name):
     return read_topology("old.prmtop")
 
 
-def frames(prmtop=PEPTIDE, n=10, *, timed=True):
+def frames(prmtop=PEPTIDE, n=10, *, timed=True, cut=False, interval=None):
     """Read a trajectory of the peptide with a prmtop."""
     start = read_coordinates(PEPTIDE_CRD)
+    if cut:
+        start.positions[: len(start.positions) // 2] += 20.0
     Path("t.nc").unlink(missing_ok=True)
     with TrajectoryWriter(Path("t.nc"), start, velocities=False) as writer:
         for k in range(n):
             writer.append(start, float(k) if timed else 0.0)
-    return read_frames(Path("t.nc"), topology=read_topology(prmtop))
+    return read_frames(Path("t.nc"), topology=read_topology(prmtop), interval=interval)
 
 
 def in_unit(unit, scale):
@@ -191,6 +193,12 @@ FILES = [
     ),
     (lambda: frames(n=9), "or write frames more often", frames),
     (lambda: frames(timed=False), "write it again with them", timed_by_cpptraj),
+    (
+        lambda: frames(timed=False),
+        "tell the time between them with --frame-interval",
+        lambda: frames(timed=False, interval=2.0),
+    ),
+    (lambda: frames(cut=True), "give the file as the dynamics wrote it", frames),
     (
         lambda: atom_mask(":1,ALA"),
         "takes the names alone; write (:1|:ALA)",

@@ -9,13 +9,6 @@ from merrow.binding.prepare.protein import read_protein
 from merrow.errors import InputError
 
 
-@pytest.fixture
-def peptide(systems):
-    """Return the ATOM lines of a helix of 17 residues in chain A, 301 to 317."""
-    lines = (systems / "helix.pdb").read_text().splitlines()
-    return [line for line in lines if line.startswith("ATOM") and line[16] in " A"]
-
-
 def written(path, lines):
     path.write_text("\n".join([*lines, "END"]) + "\n")
     return path

@@ -16,15 +16,18 @@ from rdkit.Chem import AllChem
 from helped import helped
 from merrow.amber.topology import read_topology
 from merrow.ambertools.molecule import read_molecule
+from merrow.ambertools.programs import run_program
 from merrow.ambertools.solvent import solvate
 from merrow.binding.analyze import AnalyzeRequest, _ligand
 from merrow.binding.crystal import alpha_carbons, crystal_b
+from merrow.binding.ensembles import refuse_ions
 from merrow.binding.free_states import check_same, free_request
 from merrow.binding.mmpbsa_program import split_topology
 from merrow.binding.prepare.complex import ComplexRequest
 from merrow.binding.prepare.ligand_form import check_form
 from merrow.binding.prepare.pose import check_pose, own_copies, read_ligand
 from merrow.binding.prepare.protein import read_protein, refuse_unknown
+from merrow.binding.prepare.protonate import _refuse_lost
 from merrow.binding.prepare.salt import choose_waters
 from merrow.binding.prepare.structure_file import read_structure
 from merrow.trajectories import dry_atoms
@@ -69,6 +72,27 @@ def calcium(line):
 def not_of(*names):
     """Return whether a line is of no residue of these names."""
     return lambda line: line[17:20].strip() not in names
+
+
+def also(name, element=""):
+    """Write the helix with one atom more, in a residue behind all."""
+    place = "      30.000  30.000  30.000  1.00  0.00          "
+    line = f"ATOM    900 {name:<4} UNK A 900{place}{element:>2}"
+    return pdb(keep=lambda line: not line.startswith("END"), more=f"TER\n{line}\n")
+
+
+def two_names(*names):
+    """Write an isoleucine in a chain of its own with these atoms beside its backbone."""
+    atoms = ("N", "CA", "C", "O", "OXT", *names)
+    form = "ATOM    900  {:<3} ILE B   1    {:8.3f}  40.000  40.000  1.00  0.00           {}\n"
+    more = "".join(form.format(x, 40.0 + 1.5 * k, x[0]) for k, x in enumerate(atoms))
+    return pdb(keep=lambda line: not line.startswith("END"), more=f"TER\n{more}")
+
+
+def extra(*names):
+    """Look whether AMBER's lysine has these atoms."""
+    found = protein()
+    _refuse_lost(found, found.chains[0][2], {name for name in names if name != "NZ"})
 
 
 def protein(path=HELIX, remove=("CL",)):
@@ -189,6 +213,17 @@ def species(name):
     return check_same(whole, np.array(guest), topology(name), "ligand")
 
 
+def magnesium(*, stripped):
+    """Look for ions in a prmtop with magnesium, or after cpptraj has stripped it."""
+    lines = ["source leaprc.protein.ff14SB", "source leaprc.water.tip3p"]
+    lines += ["p = sequence { ACE ALA NME }", "i = sequence { MG }", "a = combine { p i }"]
+    Path("leap.in").write_text("\n".join([*lines, "saveamberparm a a.prmtop a.inpcrd", "quit", ""]))
+    run_program("tleap", ["-s", "-f", "leap.in"], folder=Path.cwd(), log="leap.out")
+    Path("strip.in").write_text("parm a.prmtop\nparmstrip :MG\nparmwrite out dry.prmtop\n")
+    run_program("cpptraj", ["-i", "strip.in"], folder=Path.cwd(), log="strip.out")
+    return refuse_ions(read_topology("dry.prmtop" if stripped else "a.prmtop"))
+
+
 def split(igb):
     """Split a complex."""
     whole = topology("complex")
@@ -231,6 +266,18 @@ STRUCTURES = [
         lambda: protein(waters(501, 502, 503)),
     ),
     (lambda: protein(pdb(smaller)), "give positions in Å", protein),
+    (
+        lambda: protein(also("Q1")),
+        "give each atom its element",
+        lambda: protein(also("Q1", "C")),
+    ),
+    (
+        lambda: protein(two_names("CD", "CD1")),
+        "AMBER's and another program's: remove one of them",
+        lambda: protein(two_names("CD1")),
+    ),
+    (lambda: extra("N9"), "give it AMBER's name", lambda: extra("NZ")),
+    (lambda: extra("N9"), "or remove it if the residue is a plain LYS", extra),
     (lambda: metal(()), "leave it out with --remove CA", lambda: metal(("CA",))),
     (lambda: others(()), "to leave it out, add --remove CL", lambda: others(("CL",))),
     (lambda: models(2), "put the one that you mean into a file of its own", lambda: models(1)),
@@ -263,6 +310,11 @@ TRAJECTORIES = [
         lambda: species("methane"),
         "give the topology of the same ligand",
         lambda: species("guest"),
+    ),
+    (
+        lambda: magnesium(stripped=False),
+        "strip it from prmtop and trajectory first (cpptraj: strip :MG)",
+        lambda: magnesium(stripped=True),
     ),
     (lambda: split(6), "igb 6 is not known; use one of 1", lambda: split(5)),
 ]

@@ -14,9 +14,9 @@ from merrow.ambertools.molecule import read_molecule
 from merrow.binding.prepare.ligand_form import check_form
 from merrow.binding.prepare.pose import (
     check_pose,
+    crystal_waters,
     own_copies,
     read_ligand,
-    waters_to_keep,
 )
 from merrow.binding.prepare.protein import read_protein, refuse_unknown
 from merrow.binding.prepare.protonate import protonate
@@ -197,9 +197,19 @@ def test_waters_in_the_place_of_the_ligand_leave(systems, edited):
     x, y, z = ligand.positions[0] + np.array([1.0, 0.0, 0.0])
     extra = f"HETATM 9999  O   HOH A 999    {x:8.3f}{y:8.3f}{z:8.3f}  1.00 20.00           O"
     protein = read_protein(edited(lambda lines: [*lines[:-1], extra]))
-    kept, gone = waters_to_keep(protein, ligand)
-    assert gone == ("HOH A 999",)
-    assert len(kept) == 4
+    found = crystal_waters(protein, ligand)
+    assert found.in_ligand == ("HOH A 999",)
+    assert len(found.kept) == 4
+
+
+def test_of_waters_that_are_there_in_turn_the_more_occupied_one_stays(systems, edited):
+    ligand = read_ligand(systems / "helix_ligand.sdf")
+    form = "HETATM 9999  O  {}HOH A {}      30.000  {:6.3f}  30.000  {:.2f} 20.00           O"
+    two = [form.format("A", 998, 30.0, 0.4), form.format("B", 999, 30.9, 0.6)]
+    on_protein = edited(lambda lines: [*lines[:-1], *two])
+    found = crystal_waters(read_protein(on_protein), ligand)
+    assert found.in_turn == ("HOH A 998",)
+    assert len(found.kept) == 5
 
 
 def test_ions_keep_apart_and_the_choice_is_the_same_every_time():
@@ -238,3 +248,18 @@ def test_a_low_ph_protonates_histidines(systems, tmp_path):
     pytest.importorskip("pdb2pqr")
     made = protonate(read_protein(systems / "helix.pdb"), ph=4.0, folder=tmp_path / "h")
     assert made.names.count("HIP") == 1
+
+
+@pytest.mark.slow
+def test_an_atom_that_the_hydrogens_program_would_drop_is_refused(edited, tmp_path):
+    pytest.importorskip("pdb2pqr")
+
+    def acetylated(lines):
+        nitrogen = next(x for x in lines if x[12:26] == " NZ  LYS A 303")
+        carbon = f"{nitrogen[:12]} CH {nitrogen[16:30]}{float(nitrogen[30:38]) + 1.35:8.3f}"
+        at = lines.index(nitrogen)
+        return [*lines[: at + 1], f"{carbon}{nitrogen[38:76]} C", *lines[at + 1 :]]
+
+    protein = read_protein(edited(acetylated))
+    with pytest.raises(InputError, match=r"LYS A 303 of helix\.pdb has the atom CH, which is none"):
+        protonate(protein, ph=7.4, folder=tmp_path / "p")

@@ -8,15 +8,19 @@ itself are in tests/unit/mdin/test_mdin_remedies.py.
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from helped import helped
+from merrow.amber.coordinates import Coordinates, read_coordinates
+from merrow.amber.topology import read_topology
 from merrow.sander.files import FIELD, SYMBOL, read_geometry
 from merrow.sander.input import read_input, write_input
 from merrow.sander.models import Job, Models, file_states
-from merrow.sander.run import SanderRun, _input
+from merrow.sander.run import SanderRun, _check_box, _input
 from merrow.sander.scratch import read_arguments, refuse_ranks
 from merrow.sander.server import ModelServer, listens
 
@@ -123,6 +127,20 @@ def changed(touch):
     return open_it
 
 
+def box(*, ntb, prmtop=False, lengths=False):
+    """Return a way to look for the box of methane: in prmtop, in coordinates, in both."""
+
+    def look():
+        topology = replace(read_topology(SYSTEMS / "methane.prmtop"), has_box=prmtop)
+        edges = {"lengths": np.full(3, 30.0), "angles": np.full(3, 90.0)} if lengths else {}
+        x = read_coordinates(SYSTEMS / "methane.inpcrd").positions
+        text = f"x\n &cntrl ntb={ntb}, ifmlp=1 /\n{MLP.format(more='')}"
+        wanted = read_input(text, source="mdin")
+        _check_box(wanted, topology, Coordinates(x, **edges), Path("inpcrd"))
+
+    return look
+
+
 def rows(private):
     """Return all rows; `private` is a folder with a short path."""
     one, other = private / "socket", private / "another"
@@ -165,10 +183,22 @@ def rows(private):
             serving(private / "open" / f"merrow-{os.getuid()}" / "socket"),
         ),
         (changed(True), "begin it anew", changed(False)),
+        (box(ntb=1, prmtop=True), "(ntb is not 0), but", box(ntb=1, prmtop=True, lengths=True)),
+        (box(ntb=1), "has none; use ntb=0", box(ntb=0)),
+        (
+            box(ntb=1),
+            "or give a prmtop and coordinates with a box",
+            box(ntb=1, prmtop=True, lengths=True),
+        ),
+        (
+            box(ntb=1, lengths=True),
+            "say ntb=0 for a run without a box",
+            box(ntb=0, lengths=True),
+        ),
     ]
 
 
-N_ROWS = 14
+N_ROWS = 18
 
 
 @pytest.mark.parametrize("number", range(N_ROWS))

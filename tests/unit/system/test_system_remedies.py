@@ -113,6 +113,15 @@ def stray(*, kept):
     return read_configuration("w.inpcrd", read_topology("stray.prmtop"))
 
 
+def octahedron(angle):
+    """Read coordinates with a box of these angles, of a prmtop that announces an octahedron."""
+    found = replace(topology("methane"), has_box=True, box_angle=109.4712190)
+    x = read_coordinates(SYSTEMS / "methane.inpcrd").positions
+    box = {"lengths": np.full(3, 30.0), "angles": np.full(3, angle)}
+    write_restart("o.rst7", Coordinates(x, **box))
+    return read_configuration("o.rst7", found)
+
+
 def edges(*lengths):
     """Return the vectors of a box."""
     return box_vectors(
@@ -260,6 +269,11 @@ PLACES = [
         lambda: placed(same, box=0.12),
         "give the box that they were made with",
         lambda: placed(same, box=1.0),
+    ),
+    (
+        lambda: octahedron(90.0),
+        "give coordinates with the box of the prmtop",
+        lambda: octahedron(109.471219),
     ),
     (
         lambda: sites(0.5),

@@ -15,6 +15,7 @@ from merrow import __version__
 from merrow.amber.coordinates import read_coordinates
 from merrow.amber.topology import read_topology
 from merrow.ambertools import sander
+from merrow.ambertools.file_charges import doubt
 from merrow.ambertools.molecule import InputMolecule
 from merrow.ambertools.prepare import check_choice, parametrize
 from merrow.ambertools.programs import find_program, version
@@ -23,9 +24,9 @@ from merrow.binding.prepare.pose import (
     CLASH,
     Pose,
     check_pose,
+    crystal_waters,
     own_copies,
     read_ligand,
-    waters_to_keep,
 )
 from merrow.binding.prepare.protein import Protein, read_protein, refuse_unknown
 from merrow.binding.prepare.protonate import Protonated, protonate, require_pdb2pqr
@@ -118,8 +119,8 @@ def _prepare(
     ligand = parametrize(molecule, charges=request.charges, folder=folder / "ligand")
     listen(Progress("building the complex", known=False))
     build_dry(whole, ligand, force_field=request.force_field, folder=folder)
-    kept, crowded = waters_to_keep(protein, molecule)
-    kept = () if request.waters == "none" or request.implicit else kept
+    waters = crystal_waters(protein, molecule)
+    kept = () if request.waters == "none" or request.implicit else waters.kept
     moved = None
     if pose.clashes:
         labels = [residue.label for residue in protein.residues()]
@@ -139,7 +140,11 @@ def _prepare(
         )
     report = _report(request, protein, molecule, whole, files)
     report["pose"] = asdict(pose) | {"relaxation": moved}
-    report["removed"] = {"groups": protein.removed, "waters_in_the_place_of_the_ligand": crowded}
+    report["removed"] = {
+        "groups": protein.removed,
+        "waters_in_the_place_of_the_ligand": waters.in_ligand,
+        "waters_in_the_place_of_other_atoms": waters.in_turn,
+    }
     report["system"]["crystal_waters_kept"] = len(kept)
     listen(Progress("comparing energies with sander", known=False))
     report["energies_kcal"] = compare_energies(*files.complex)
@@ -242,6 +247,8 @@ def _report(
             "smiles": molecule.smiles,
             "charge_e": molecule.charge,
             "charges": request.charges,
+            "charge_type": molecule.charge_type if request.charges == "file" else "",
+            "doubts": doubt(molecule) if request.charges == "file" else "",
             "force_field": "GAFF2",
         },
         "protein": {

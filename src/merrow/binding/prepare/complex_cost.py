@@ -15,7 +15,7 @@ from merrow.ambertools.molecule import InputMolecule
 from merrow.ambertools.prepare import is_known
 from merrow.ambertools.programs import run_program
 from merrow.binding.prepare.complex import ComplexRequest, chain_names, changes, check_request
-from merrow.binding.prepare.pose import waters_to_keep
+from merrow.binding.prepare.pose import crystal_waters
 from merrow.binding.prepare.protonate import protonate
 from merrow.cost import MeasuredCost, peak_memory_mib
 
@@ -81,8 +81,8 @@ def complex_cost(request: ComplexRequest) -> ComplexCost:
         step = 0.0
         if request.charges != "file" and not is_known(molecule, charges=request.charges):
             step = _am1_step(molecule, Path(scratch))
-    kept, _ = waters_to_keep(protein, molecule)
-    around = [] if request.waters == "none" else [water.positions()[:1] for water in kept]
+    kept = () if request.waters == "none" else crystal_waters(protein, molecule).kept
+    around = [water.positions()[:1] for water in kept]
     waters = 0 if request.implicit else _waters(places, around, request.buffer)
     n_atoms = len(places) + 3 * waters
     least, most = (

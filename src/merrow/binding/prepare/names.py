@@ -29,7 +29,10 @@ RESIDUES: Final = {
 }
 """Residue of another program → AMBER's."""
 WATERS: Final = frozenset(
-    {"HOH", "WAT", "DOD", "TIP", "TIP3", "TP3", "T3P", "TIP4", "T4P", "SOL", "SPC", "H2O"}
+    (
+        *("HOH", "WAT", "DOD", "TIP", "TIP3", "TP3", "T3P", "TIP4", "TP4", "T4P", "TIP5", "TP5"),
+        *("T5P", "OPC", "SOL", "SPC", "SPCE", "H2O"),
+    )
 )
 CARBOXYLATE: Final = {"OC1": "O", "OC2": "OXT", "OT1": "O", "OT2": "OXT", "O1": "O", "O2": "OXT"}
 """Oxygens at the end of a chain, in GROMACS and CHARMM."""

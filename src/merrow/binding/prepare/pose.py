@@ -11,7 +11,8 @@ import numpy as np
 from rdkit import Chem, rdBase
 
 from merrow.ambertools.molecule import InputMolecule, read_molecule
-from merrow.binding.prepare.protein import Protein, Residue
+from merrow.binding.prepare.protein import Protein
+from merrow.binding.prepare.residue import Residue
 from merrow.errors import InputError, UnsupportedPhysicsError
 
 CLASH: Final = 2.3
@@ -20,6 +21,8 @@ CONTACT: Final = 4.5
 """A heavy atom of the ligand with one of the protein within this distance is in contact [Å]."""
 WATER_CLASH: Final = 2.4
 """A crystal water nearer than this to a heavy atom of the ligand makes room for it [Å]."""
+WATER_OVERLAP: Final = 2.0
+"""A crystal water nearer than this to another heavy atom is not there together with it [Å]."""
 SAME_PLACE: Final = 0.5
 """Largest distance between an atom of the SDF and the same atom in the PDB file [Å]."""
 
@@ -130,20 +133,40 @@ def own_copies(
     return tuple(same), tuple(rest)
 
 
-def waters_to_keep(
-    protein: Protein, molecule: InputMolecule
-) -> tuple[tuple[Residue, ...], tuple[str, ...]]:
-    """Return the crystal waters that stay, and the labels of those in the ligand's place."""
+@dataclass(frozen=True)
+class CrystalWaters:
+    """What becomes of the waters of the crystal.
+
+    Attributes:
+        kept: Those that stay.
+        in_ligand: Labels of those in the place of the ligand.
+        in_turn: Labels of those that lie on an atom of the protein or on a more occupied water:
+            they are there when the other is elsewhere.
+    """
+
+    kept: tuple[Residue, ...]
+    in_ligand: tuple[str, ...]
+    in_turn: tuple[str, ...]
+
+
+def crystal_waters(protein: Protein, molecule: InputMolecule) -> CrystalWaters:
+    """Return the crystal waters that stay, and those that cannot be there."""
     heavy = molecule.positions[[number > 1 for number in molecule.numbers]]
+    taken = protein.heavy()[0]
     kept: list[Residue] = []
-    gone: list[str] = []
-    for water in protein.waters:
-        distance = np.linalg.norm(water.positions()[:1] - heavy, axis=1).min()
-        if distance < WATER_CLASH:
-            gone.append(water.label)
+    in_ligand: list[str] = []
+    in_turn: list[str] = []
+    for water in sorted(protein.waters, key=lambda water: -water.occupancy):
+        place = water.positions()[:1]
+        if np.linalg.norm(place - heavy, axis=1).min() < WATER_CLASH:
+            in_ligand.append(water.label)
+        elif np.linalg.norm(place - taken, axis=1).min() < WATER_OVERLAP:
+            in_turn.append(water.label)
         else:
             kept.append(water)
-    return tuple(kept), tuple(gone)
+            taken = np.concatenate([taken, place])
+    order = [water for water in protein.waters if water in kept]
+    return CrystalWaters(tuple(order), tuple(in_ligand), tuple(in_turn))
 
 
 def _atom(molecule: InputMolecule, i: int) -> str:

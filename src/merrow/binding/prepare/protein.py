@@ -3,19 +3,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import groupby
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from merrow.amber.residues import AMINO_ACIDS, C_CAPS, N_CAPS, PHOSPHORYLATED
 from merrow.binding.prepare.names import WATERS, atom_name, residue_name
+from merrow.binding.prepare.residue import Residue, residues_at
 from merrow.binding.prepare.structure_file import read_structure
 from merrow.errors import InputError, UnsupportedPhysicsError
+from merrow.geometry import closest_pair
 
 Array = NDArray[np.float64]
 
@@ -25,50 +27,7 @@ SULFUR: Final = 16
 PEPTIDE_BOND: Final = 2.0
 """Longest distance C–N that is still read as a peptide bond [Å]."""
 SHORTEST: Final = 0.5
-"""Distance C–N below which positions are not in Å [Å]."""
-FARTHEST: Final = 12.0
-"""Distance between two locations of an atom from which on they belong to two residues [Å]."""
-SAME: Final = 0.1
-"""Distance within which an atom that a residue has twice is one atom [Å]."""
-
-
-@dataclass(frozen=True, eq=False)
-class Residue:
-    """One residue as the file has it, heavy atoms only, one location of each.
-
-    Attributes:
-        chain: Chain letter.
-        number: Residue number of the file.
-        insertion: Insertion code, or "".
-        name: Residue name of the file.
-        atoms: Position of each heavy atom [Å], shape (3,).
-        numbers: Atomic number of each heavy atom.
-        segment: Segment of the file, as CHARMM names chains, or "".
-        ends: Whether a TER record follows it.
-    """
-
-    chain: str
-    number: int
-    insertion: str
-    name: str
-    atoms: dict[str, Array]
-    numbers: dict[str, int]
-    segment: str = ""
-    ends: bool = False
-
-    @property
-    def label(self) -> str:
-        """The name for messages, such as "HIS A 161"."""
-        return f"{self.name} {self.chain} {self.number}{self.insertion}".replace("  ", " ")
-
-    @property
-    def place(self) -> str:
-        """The name for --remove, such as "GLY:A:201"."""
-        return f"{self.name}:{self.chain}:{self.number}{self.insertion}"
-
-    def positions(self) -> Array:
-        """Return the positions of the heavy atoms [Å], shape (n, 3)."""
-        return np.array(list(self.atoms.values()))
+"""Distance of two heavy atoms below which positions are not in Å, or one is there twice [Å]."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,24 +79,24 @@ def read_protein(path: Path, *, remove: Collection[str] = ()) -> Protein:
 
     Raises:
         InputError: The file is missing, damaged, has no protein, several models, a residue that
-            is not known, a gap in a chain, or nothing that `remove` names.
+            is not known or lies on another, a gap in a chain, or nothing that `remove` names.
     """
     file = read_structure(path)
-    residues, alternates, renamed, removed = [], [], [], []
+    residues, renamed, removed = [], [], []
+    alternates: list[str] = []
     unseen = set(remove)
-    for parts, mutated in _variants(file.structure.residues):
-        original, choice = _one_location(parts, path)
-        choice = mutated or choice
-        names = {original.name, original.place}
-        unseen -= names
-        if names & set(remove):
-            removed += [original.label]
-            continue
-        residue = _in_ambers_names(original)
-        if residue.name != original.name and original.name not in WATERS:
-            renamed += [f"{original.label}: {residue.name}"]
-        residues += [residue] if residue.atoms else []
-        alternates += [choice] if choice else []
+    for site in file.sites:
+        for original, choices in residues_at(site, path, remove=remove):
+            names = {original.name, original.place}
+            unseen -= names
+            if names & set(remove):
+                removed += [original.label]
+                continue
+            residue = _in_ambers_names(original, path)
+            if residue.name != original.name and original.name not in WATERS:
+                renamed += [f"{original.label}: {residue.name}"]
+            residues += [residue] if residue.atoms else []
+            alternates += choices
     if unseen:
         raise InputError(f"--remove {sorted(unseen)[0]}: {path.name} has no such residue.")
     known = AMINO_ACIDS | PHOSPHORYLATED | N_CAPS | C_CAPS
@@ -152,6 +111,7 @@ def read_protein(path: Path, *, remove: Collection[str] = ()) -> Protein:
                 f"{residue.label} of {path.name} is an amino acid without AMBER parameters here: "
                 "mutate it to its parent, or make the prmtop yourself."
             )
+    _refuse_overlap(polymer, path)
     return Protein(
         path=path,
         chains=_chains(polymer, file.missing, path),
@@ -188,78 +148,12 @@ def refuse_unknown(protein: Protein, others: Sequence[Residue]) -> None:
         )
 
 
-def _variants(residues: Sequence[Any]) -> Iterator[tuple[list[Any], str | None]]:
-    """Yield each residue with its parts in the file; of two at one place the more occupied one.
-
-    A crystal may hold two amino acids at one place of the chain, told by turns or one by one.
-    """
-    for place, group in groupby(residues, lambda r: (r.chain, r.number, r.insertion_code)):
-        named: dict[str, list[Any]] = {}
-        for part in group:
-            named.setdefault(part.name.strip(), []).append(part)
-        letters = {a.altloc.strip() for parts in named.values() for p in parts for a in p.atoms}
-        if len(named) == 1 or "" in letters:
-            yield from (([part], None) for parts in named.values() for part in parts)
-            continue
-        means = {
-            name: float(np.mean([a.occupancy for p in parts for a in p.atoms]))
-            for name, parts in named.items()
-        }
-        best = max(means, key=lambda name: means[name])
-        shown = ", ".join(f"{name} {value:.2f}" for name, value in means.items())
-        label = " ".join(f"{best} {place[0]} {place[1]}{place[2]}".split())
-        yield named[best], f"{label} taken of occupancies {shown}"
-
-
-def _one_location(parts: Sequence[Any], path: Path) -> tuple[Residue, str | None]:
-    """Return a residue with its more occupied location, and which letter that was.
+def _in_ambers_names(residue: Residue, path: Path) -> Residue:
+    """Return a residue of GROMACS, CHARMM or Maestro with AMBER's names; MSE's Se becomes S.
 
     Raises:
-        InputError: It has an atom twice.
+        InputError: Two of its atoms have one name then.
     """
-    found = parts[0]
-    every = [atom for part in parts for atom in part.atoms]
-    occupancy: dict[str, list[float]] = {}
-    for atom in every:
-        for letter, other in ((atom.altloc, atom), *atom.other_locations.items()):
-            if letter.strip():
-                occupancy.setdefault(letter, []).append(other.occupancy)
-    means = {letter: float(np.mean(values)) for letter, values in sorted(occupancy.items())}
-    best = max(means, key=lambda letter: means[letter]) if means else ""
-    atoms: dict[str, Array] = {}
-    numbers: dict[str, int] = {}
-    for atom in every:
-        if atom.atomic_number > 1:
-            chosen = atom.other_locations.get(best, atom) if atom.altloc != best else atom
-            place = np.array([chosen.xx, chosen.xy, chosen.xz])
-            main = np.array([atom.xx, atom.xy, atom.xz])
-            gap = np.linalg.norm(atoms.get(atom.name, place) - place)
-            if gap > SAME or np.linalg.norm(main - place) > FARTHEST:
-                raise InputError(
-                    f"{found.name} {found.chain} {found.number} of {path.name} has the atom "
-                    f"{atom.name} at two places: give each residue a number of its own, and each "
-                    "atom a name."
-                )
-            atoms[atom.name] = place
-            numbers[atom.name] = atom.atomic_number
-    residue = Residue(
-        chain=found.chain.strip(),
-        number=found.number,
-        insertion=found.insertion_code.strip(),
-        name=found.name.strip(),
-        atoms=atoms,
-        numbers=numbers,
-        segment=found.segid.strip(),
-        ends=bool(parts[-1].ter),
-    )
-    if len(means) < 2:
-        return residue, None
-    shown = ", ".join(f"{letter} {value:.2f}" for letter, value in means.items())
-    return residue, f"{residue.label}: {best} taken of occupancies {shown}"
-
-
-def _in_ambers_names(residue: Residue) -> Residue:
-    """Return a residue of GROMACS, CHARMM or Maestro with AMBER's names; MSE's Se becomes S."""
     present = frozenset(residue.atoms)
     name = residue_name(residue.name, present)
     atoms = {atom_name(name, atom, present): x for atom, x in residue.atoms.items()}
@@ -267,6 +161,11 @@ def _in_ambers_names(residue: Residue) -> Residue:
         atom_name(name, atom, present): SULFUR if (name, atom) == ("MET", "SE") else number
         for atom, number in residue.numbers.items()
     }
+    if len(atoms) < len(residue.atoms):
+        raise InputError(
+            f"{residue.label} of {path.name} has an atom under two names, AMBER's and another "
+            "program's: remove one of them."
+        )
     return replace(residue, name=name, atoms=atoms, numbers=numbers)
 
 
@@ -291,6 +190,18 @@ def _is_bonded(residue: Residue, polymer: Sequence[Residue]) -> bool:
     )
 
 
+def _refuse_overlap(polymer: Sequence[Residue], path: Path) -> None:
+    """Refuse residues that lie on each other, as two models without a record of it."""
+    labels = [f"{name} of {residue.label}" for residue in polymer for name in residue.atoms]
+    places = np.concatenate([residue.positions() for residue in polymer])
+    pair = closest_pair(places, None, within=SHORTEST)
+    if pair is not None:
+        raise InputError(
+            f"{labels[pair[0]]} and {labels[pair[1]]} are {pair[2]:.2f} Å apart in {path.name}: "
+            "give positions in Å, and each residue once."
+        )
+
+
 def _chains(
     polymer: Sequence[Residue], missing: Sequence[str], path: Path
 ) -> tuple[tuple[Residue, ...], ...]:
@@ -311,11 +222,6 @@ def _chains(
             continue
         start = residue.atoms.get("N")
         length = np.inf if start is None else float(np.linalg.norm(last.atoms["C"] - start))
-        if length < SHORTEST:
-            raise InputError(
-                f"{last.label} and {residue.label} of {path.name} are {length:.2f} Å apart: give "
-                "positions in Å, and each residue once."
-            )
         if length <= PEPTIDE_BOND:
             chains[-1].append(residue)
         elif _ends(last, residue):
@@ -338,10 +244,15 @@ def _gap(last: Residue, nxt: Residue, length: float, missing: Sequence[str], pat
     inside = [
         label
         for label in missing
-        if label.split()[1] == last.chain and last.number < int(label.split()[2]) < nxt.number
+        if label.split()[1] == last.chain and last.number < _number(label) < nxt.number
     ]
     told = f" (REMARK 465 lists {len(inside)} residues that were not located)" if inside else ""
     return (
         f"{path.name} has a gap between {last.label} and {nxt.label}, {length:.1f} Å apart{told}: "
         "model the missing loop first, with a program made for that."
     )
+
+
+def _number(label: str) -> int:
+    """Return the number in a label such as "LEU A 164B"."""
+    return int(re.sub(r"[A-Za-z]*$", "", label.rsplit(maxsplit=1)[-1]) or 0)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from merrow.amber.residues import C_CAPS, N_CAPS, PHOSPHORYLATED
 from merrow.ambertools.programs import failure, run_program
-from merrow.binding.prepare.protein import Protein, Residue
+from merrow.binding.prepare.protein import Protein
+from merrow.binding.prepare.residue import Residue
 from merrow.errors import InputError, MerrowError, MissingComponentError
 
 Array = NDArray[np.float64]
@@ -62,7 +63,8 @@ def protonate(protein: Protein, *, ph: float, folder: Path) -> Protonated:
         folder: Receives heavy.pdb, hydrogens.pdb, hydrogens.pqr, pdb2pqr.log and protein.pdb.
 
     Raises:
-        InputError: The protein is too large for the PDB format.
+        InputError: The protein is too large for the PDB format, or a residue has more atoms than
+            AMBER's.
         MissingComponentError: PDB2PQR is not here.
         MerrowError: PDB2PQR failed or lost a residue; the message has the tail of its log.
     """
@@ -161,12 +163,14 @@ def _merge(
         for i, residue in enumerate(chain):
             name, atoms = found.get(len(merged) + 1, ("", {}))
             if residue.name in foreign:
-                kept = CAP_ATOMS.get(residue.name, residue.atoms.keys())
                 renamed = _cap_names(residue)
-                merged.append((residue.name, {a: x for a, x in renamed.items() if a in kept}))
+                kept = CAP_ATOMS.get(residue.name, renamed.keys())
+                _refuse_lost(protein, residue, renamed.keys() - kept)
+                merged.append((residue.name, renamed))
                 continue
             if not atoms:
                 raise MerrowError(f"PDB2PQR lost {residue.label}; see {folder / 'pdb2pqr.log'}.")
+            _refuse_lost(protein, residue, residue.atoms.keys() - atoms.keys())
             drop = _on_carbon(atoms)
             if i > 0 and chain[i - 1].name in foreign:
                 drop |= {"H", "H1", "H2", "H3"}
@@ -174,6 +178,16 @@ def _merge(
                 drop |= {"OXT", "HXT"}
             merged.append((name, {a: x for a, x in atoms.items() if a not in drop}))
     return merged
+
+
+def _refuse_lost(protein: Protein, residue: Residue, lost: Set[str]) -> None:
+    """Refuse a residue with atoms that AMBER's residue of this name does not have."""
+    if lost:
+        raise InputError(
+            f"{residue.label} of {protein.path.name} has the atom {min(lost)}, which is none of "
+            f"AMBER's {residue.name}: give it AMBER's name, or remove it if the residue is a plain "
+            f"{residue.name}."
+        )
 
 
 def _on_carbon(atoms: dict[str, Array]) -> set[str]:

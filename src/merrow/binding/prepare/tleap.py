@@ -18,8 +18,8 @@ from parmed.amber import AmberAsciiRestart, AmberFormat
 from merrow.amber.residues import PHOSPHORYLATED
 from merrow.ambertools.prepare import RESIDUE, GasFiles
 from merrow.ambertools.programs import failure, run_program
-from merrow.binding.prepare.protein import Residue
 from merrow.binding.prepare.protonate import Protonated
+from merrow.binding.prepare.residue import Residue
 from merrow.binding.prepare.salt import choose_waters, ion_pdb, water_pdb
 from merrow.errors import MerrowError
 

@@ -37,8 +37,9 @@ class TrajectoryNumbers:
 
     Attributes:
         name: File name.
-        times: Time of each frame from the first one [ps], shape (F,).
-        span: Time that the frames stand for [ps].
+        times: Time of each frame from the first one [ps], shape (F,); counts where it is unknown.
+        span: Time that the frames stand for [ps], or None where it is unknown.
+        extent: Frames and time in words.
         rmsd: Series by name [Å], each shape (F,).
         means: Their means.
         b_values, b_stderr: B-factor of each residue's CA [Å²], shape (R,).
@@ -53,7 +54,8 @@ class TrajectoryNumbers:
 
     name: str
     times: Array
-    span: float
+    span: float | None
+    extent: str
     rmsd: dict[str, Array]
     means: dict[str, Mean]
     b_values: Array

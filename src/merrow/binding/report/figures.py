@@ -22,21 +22,22 @@ def rmsd_figure(report: ComplexReport) -> str:
     """Draw the RMSD of backbone and ligand against time, one panel each."""
     names = list(report.runs[0].rmsd)
     long = max(float(run.times[-1]) for run in report.runs) >= LONG
-    unit, scale = ("ns", NS_PER_PS) if long else ("ps", 1.0)
+    known = all(run.span is not None for run in report.runs)
+    scale = NS_PER_PS if known and long else 1.0
+    axis = f"time [{'ns' if long else 'ps'}]" if known else "frame, of unknown time"
     with matplotlib.rc_context(RC):
         figure = Figure(figsize=(WIDTH, 1.6 * len(names) + 0.6), layout="constrained")
         panels = figure.subplots(len(names), 1, squeeze=False, sharex=True)[:, 0]
         for axes, name in zip(panels, names, strict=True):
             for run, (colour, line) in zip(report.runs, STYLES, strict=False):
                 step = max(1, len(run.times) // MAX_POINTS)
+                x = scale * run.times if known else np.arange(len(run.times))
                 series = run.rmsd[name][::step]
-                axes.plot(
-                    scale * run.times[::step], series, line, color=colour, label=run.name, lw=1.0
-                )
+                axes.plot(x[::step], series, line, color=colour, label=run.name, lw=1.0)
             axes.set_title(name, fontsize=9)
             axes.set_ylabel("RMSD [Å]")
             axes.set_ylim(bottom=0.0)
-        panels[-1].set_xlabel(f"time [{unit}]")
+        panels[-1].set_xlabel(axis)
         if len(report.runs) > 1:
             panels[0].legend(frameon=False, fontsize=8)
         return to_svg(figure, "rmsd", "Root mean square deviation against time")

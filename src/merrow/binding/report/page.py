@@ -46,9 +46,7 @@ def render_complex(report: ComplexReport) -> str:
         scripts=view_script(report.view),
         contents=[one for one in CONTENTS if report.structure or one[0] != "ligand"],
         title=report.title,
-        sampled="; ".join(
-            f"{run.name}: {len(run.times)} frames over {run.span:g} ps" for run in report.runs
-        ),
+        sampled="; ".join(f"{run.name}: {run.extent}" for run in report.runs),
         answer={
             "name": key,
             "value": f"{first.means[key].value:.2f}",
@@ -116,7 +114,7 @@ def _checks(report: ComplexReport) -> list[Verdict]:
             )
         )
         if report.crystal_b is not None:
-            words = f"It covers {run.span:g} ps."
+            words = f"It has {run.extent}."
             long = bool(run.correlation)
             advice = "" if long else "loops need nanoseconds before B-factors mean something"
             found.append(verdict(f"time for B-factors, {run.name}", long, words, advice))

@@ -31,12 +31,12 @@ def residue_table(report: ComplexReport, inner: NDArray[np.bool_]) -> str:
 
 
 def series_table(report: ComplexReport) -> str:
-    """Return RMSD against time as CSV [ps, Å]."""
+    """Return RMSD against time as CSV [ps, Å]; an unknown time is empty."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["trajectory", "time_ps", *report.runs[0].rmsd])
     for run in report.runs:
         for k, time in enumerate(run.times):
             values = [f"{series[k]:.4f}" for series in run.rmsd.values()]
-            writer.writerow([run.name, f"{time:g}", *values])
+            writer.writerow([run.name, "" if run.span is None else f"{time:g}", *values])
     return out.getvalue()

@@ -5,10 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from merrow.ambertools.file_charges import doubt
+from merrow.ambertools.molecule import read_molecule
 from merrow.engine.segments import GasFrames
 from merrow.free_energy.convergence import (
     Convergence,
@@ -39,11 +42,11 @@ from merrow.free_energy.mixing import (
 )
 from merrow.free_energy.populations import judge_populations
 from merrow.free_energy.spacing import judge_spacing
-from merrow.free_energy.stored import Estimate, Verdict
+from merrow.free_energy.stored import Estimate, Verdict, verdict
 from merrow.geometry import torsion_angles
 from merrow.hydration.analysis.estimate import HydrationAnalysis
 from merrow.hydration.analysis.reorganization import reorganization_from_all
-from merrow.hydration.config import HydrationConfig
+from merrow.hydration.config import HydrationConfig, Source
 from merrow.hydration.result import Diagnostics
 from merrow.hydration.sampling.tasks import FIRST_FROM_GAS, leg_plan, path_tasks, takes_from_gas
 from merrow.samples import WindowSamples
@@ -88,6 +91,7 @@ def run_checks(
         *_of_the_path(found, halves, exchange, config),
         *_of_the_ends(found),
         *_of_the_solute(found, run.prepared),
+        *_of_the_charges(config.source, run.folder.path),
         _of_the_box(found, run),
     )
     diagnostics = Diagnostics(
@@ -146,6 +150,18 @@ def _of_the_solute(found: HydrationAnalysis, prepared: Prepared) -> Iterator[Ver
     spread = water.samples.spread[water.samples.state == 0]
     if np.isfinite(spread).any():
         yield judge_spread(spread * KCAL_PER_KJ, len(prepared.region.atoms))
+
+
+def _of_the_charges(source: Source, base: Path) -> Iterator[Verdict]:
+    """Say what speaks against the charges of a mol2 file that are kept."""
+    if source.kind != "structure" or source.charges != "file":
+        return
+    molecule = read_molecule(base / str(source.structure))
+    doubts = doubt(molecule)
+    told = doubts or f"the file of {molecule.name} calls them {molecule.charge_type or 'nothing'}"
+    yield verdict(
+        "charges", not doubts, f"{told}.", "compare with --charges abcg2 or bcc" if doubts else ""
+    )
 
 
 def _of_the_box(found: HydrationAnalysis, run: RunContext) -> Verdict:

@@ -17,7 +17,7 @@ from merrow.engine.motion import force_probe, forces_at, particle_masses, uncons
 from merrow.engine.simulation import GPU_PLATFORMS, Snapshot, check_reference
 from merrow.potentials.device import CPU, on_device
 from merrow.potentials.interface import Array, Potential
-from merrow.system.box import box_for_cutoff
+from merrow.system.box import box_for_cutoff, refuse_lone_box
 from merrow.system.build import HybridSystem, hybrid_system
 from merrow.system.configuration import read_configuration
 from merrow.system.images import together
@@ -128,6 +128,8 @@ def open_nve_setup(request: NveRequest) -> NveSetup:
         edges = tuple(float(edge) for edge in np.diag(box))
         nonbonded = Nonbonded(cutoff=cutoff, pme=pme_parameters(edges, cutoff, 5e-4))
         check_reference(request.platform, box, cutoff)
+    elif coordinates.lengths is not None:
+        refuse_lone_box(topology, request.inpcrd)
     hybrid = hybrid_system(
         topology,
         region,

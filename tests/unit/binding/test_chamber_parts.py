@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: MIT
+"""A prmtop of CHARMM's force field keeps its terms where it is split for MM-GBSA."""
+
+from __future__ import annotations
+
+import parmed
+import pytest
+from parmed.amber import ChamberParm, LoadParm
+
+from merrow.amber.coordinates import Coordinates, read_coordinates, write_restart
+from merrow.binding.mmpbsa_program import split_topology
+from merrow.single_point import SinglePoint, single_point
+
+
+@pytest.fixture
+def chamber(systems, tmp_path):
+    """Return a CHARMM prmtop of two molecules, with Urey-Bradley terms and an improper in each."""
+    structure = parmed.load_file(str(systems / "complex.prmtop")).copy(parmed.Structure)
+    kinds = parmed.BondType(8.0, 2.3), parmed.ImproperType(5.0, 10.0)
+    for types, kind in zip(
+        (structure.urey_bradley_types, structure.improper_types), kinds, strict=True
+    ):
+        types.append(kind)
+        kind.list = types
+    for residue in structure.residues:
+        angle = next(a for a in structure.angles if a.atom1.residue is residue)
+        ends = (angle.atom1, angle.atom3)
+        structure.urey_bradleys.append(parmed.UreyBradley(*ends, type=kinds[0]))
+        torsion = next(t for t in structure.dihedrals if t.atom1.residue is residue)
+        four = (torsion.atom1, torsion.atom2, torsion.atom3, torsion.atom4)
+        structure.impropers.append(parmed.Improper(*four, type=kinds[1]))
+    path = tmp_path / "chamber.prmtop"
+    ChamberParm.from_structure(structure).write_parm(str(path))
+    return path
+
+
+def test_the_parts_have_charmms_terms_and_their_energy(chamber, systems, tmp_path):
+    whole = LoadParm(str(chamber))
+    own = [atom.idx for atom in whole.atoms if atom.residue.idx == 1]
+    parts = split_topology(chamber, range(len(whole.atoms)), own, igb=5, folder=tmp_path / "parts")
+    x = read_coordinates(systems / "complex.inpcrd").positions
+    atoms = {"complex": range(len(x)), "ligand": own}
+    atoms["receptor"] = sorted(set(range(len(x))) - set(own))
+    found = {}
+    for name, chosen in atoms.items():
+        place = tmp_path / f"{name}.rst7"
+        write_restart(place, Coordinates(x[list(chosen)]))
+        found[name] = single_point(SinglePoint(getattr(parts, name), place, None, "mm")).terms
+    given = single_point(SinglePoint(chamber, systems / "complex.inpcrd", None, "mm")).terms
+    assert found["complex"] == pytest.approx(given, abs=1e-4)
+    for term in ("bond", "angle", "dihedral", "improper", "vdw14", "elec14"):
+        both = found["receptor"][term] + found["ligand"][term]
+        assert both == pytest.approx(given[term], abs=1e-4), term
+    assert found["ligand"]["improper"] > 0.0
