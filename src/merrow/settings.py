@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The base of all settings.
+"""The base of all settings, and one that jobs share: where their networks compute.
 
 Frozen, unknown keys refused, and no files opened.
 """
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Self, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from merrow.errors import InputError
 
@@ -62,6 +62,25 @@ class Settings(BaseModel):
     def to_yaml(self) -> str:
         """Return the settings as YAML, in the order of the model."""
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+class Placement(Settings):
+    """Where the networks of a job compute."""
+
+    device: str
+    """In torch's words."""
+    call_ms: dict[str, float | None] = Field(default_factory=dict)
+    """Time of a call for the batch of the job on each device that was tried, in all processes at
+    once [ms]; null where the device could not be used; empty where there was no choice."""
+    processes: int = Field(1, ge=1)
+    """Processes that worked at once when that was measured."""
+
+    def sentence(self) -> str:
+        """Return the times in words; empty where there was no choice."""
+        return ", ".join(
+            f"{device} {'failed' if ms is None else f'{ms:.2f} ms'}"
+            for device, ms in self.call_ms.items()
+        )
 
 
 def _sentence(model: type[Settings], error: ValidationError) -> str:

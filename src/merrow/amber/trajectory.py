@@ -28,7 +28,7 @@ from merrow.errors import InputError
 from merrow.files import atomic_write
 
 STEP, REFERENCE, CENTRE = "merrow_step", "merrow_reference_kcal", "merrow_centre"
-GRID, OWNER = "merrow_grid", "merrow_owner"
+GRID, OWNER, DEVICE = "merrow_grid", "merrow_owner", "merrow_ml_device"
 """Attributes of our restarts that other programs overlook."""
 
 
@@ -42,7 +42,8 @@ class RestartMetadata:
         reference: Reference energy of the ML region [kcal/mol], or None.
         centre: Fixed centre of the confining potential [Å], or None.
         grid: Points of the PME grid, which stays as it is while the box breathes, or None.
-        owner: What reference and centre belong to, or None.
+        owner: What reference, centre and device belong to, or None.
+        ml_device: Where the network computes, in torch's words; None where there was no choice.
     """
 
     time: float
@@ -51,6 +52,7 @@ class RestartMetadata:
     centre: tuple[float, ...] | None = None
     grid: tuple[int, ...] | None = None
     owner: str | None = None
+    ml_device: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,8 +94,9 @@ def write_netcdf_restart(
         setattr(file, CENTRE, np.array(metadata.centre))
     if metadata.grid is not None:
         setattr(file, GRID, np.array(metadata.grid, dtype=np.int32))
-    if metadata.owner is not None:
-        setattr(file, OWNER, metadata.owner)
+    for name, text in ((OWNER, metadata.owner), (DEVICE, metadata.ml_device)):
+        if text is not None:
+            setattr(file, name, text)
     _dimensions(file, coordinates)
     time = file.createVariable("time", "d", ())
     time.units = "picosecond"
@@ -125,7 +128,8 @@ def read_restart_metadata(path: Path) -> RestartMetadata:
             return RestartMetadata(float(words[1]) if len(words) > 1 else 0.0)
         with netcdf_file(path, "r", mmap=False) as file:
             reference, centre = getattr(file, REFERENCE, None), getattr(file, CENTRE, None)
-            grid, owner = getattr(file, GRID, None), getattr(file, OWNER, None)
+            grid = getattr(file, GRID, None)
+            owner, device = (getattr(file, name, None) for name in (OWNER, DEVICE))
             time = numbers(file, "time", path)
             return RestartMetadata(
                 time=0.0 if time is None else float(time.ravel()[0]),
@@ -134,6 +138,7 @@ def read_restart_metadata(path: Path) -> RestartMetadata:
                 centre=None if centre is None else tuple(float(one) for one in centre),
                 grid=None if grid is None else tuple(int(one) for one in grid),
                 owner=None if owner is None else owner.decode(),
+                ml_device=None if device is None else device.decode(),
             )
     except InputError:
         raise

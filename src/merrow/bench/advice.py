@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from merrow.potentials.device import CPU
@@ -23,7 +23,9 @@ class BenchRow:
         ml_ms: The potential alone, per conformer, by size of the batch.
         ns_day: ML/MM in one process.
         ratio_vs_mm: ml_mm over mm.
-        ml_device: Where the network computed.
+        ml_device: Where the network computed, as the fastest.
+        ml_device_ms: Time of a call on each device that was tried [ms], None where it failed; empty
+            where there was no choice.
     """
 
     system: str
@@ -37,6 +39,7 @@ class BenchRow:
     ns_day: float
     ratio_vs_mm: float
     ml_device: str = CPU
+    ml_device_ms: dict[str, float | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

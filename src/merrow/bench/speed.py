@@ -35,7 +35,7 @@ from merrow.mps import shared_gpu
 from merrow.native import Engine, MmKernel
 from merrow.potentials.device import device_of
 from merrow.potentials.interface import Array, Potential
-from merrow.potentials.placement import on_fastest
+from merrow.potentials.placement import Placed, on_fastest
 from merrow.progress import Listener, say, silent
 from merrow.samples import COUPLED
 from merrow.system.box import box_for_cutoff
@@ -252,7 +252,8 @@ def _systems(request: BenchRequest, folder: Path, listen: Listener) -> Iterable[
 
 
 def _row(system: BenchSystem, name: str, request: BenchRequest, seconds: float) -> BenchRow:
-    potential = _opened(system, name)
+    placed = _opened(system, name)
+    potential = placed.potential
     hybrids = {"mm": plain_mm(system)}
     for key, overlap in (("ml_mm", False), ("overlap", True)):
         hybrids[key] = hybrid_of(system, potential, overlap=overlap, platform=request.platform)
@@ -275,10 +276,11 @@ def _row(system: BenchSystem, name: str, request: BenchRequest, seconds: float) 
         ns_day=ns_per_day(ml_mm, request.timestep_fs),
         ratio_vs_mm=ml_mm / steps["mm"].wall,
         ml_device=device_of(potential),
+        ml_device_ms=placed.where.call_ms,
     )
 
 
-def _opened(system: BenchSystem, name: str) -> Potential:
+def _opened(system: BenchSystem, name: str) -> Placed:
     """Return a potential on the device where it is the fastest, as a run would."""
     load = partial(open_potential, name, system.topology, system.region)
     own = system.positions[list(system.region.atoms)] / NM_PER_ANGSTROM
@@ -337,7 +339,7 @@ def _processes(
 
 def _pace(system: BenchSystem, request: BenchRequest, seconds: float) -> float:
     """Return the time of one ML/MM step in this process [ms]."""
-    potential = _opened(system, request.potentials[0])
+    potential = _opened(system, request.potentials[0]).potential
     hybrid = hybrid_of(system, potential, platform=request.platform)
     call = stepper(system, hybrid, request.timestep_fs, STEPS, platform=request.platform)
     return time_in_turn({"ml_mm": call}, rounds=200, units=STEPS, seconds=seconds)["ml_mm"].wall

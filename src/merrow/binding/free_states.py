@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from merrow.amber.topology import AmberTopology, Array, IntArray, atom_label, re
 from merrow.analysis import pose
 from merrow.errors import InputError, UnsupportedPhysicsError
 from merrow.potentials.interface import Potential
+from merrow.potentials.placement import Placed, on_fastest
+from merrow.settings import Placement
 from merrow.system.potentials import MM, open_potential
 from merrow.system.region import region_of
 from merrow.system.torsions import heavy_torsions
@@ -88,6 +91,7 @@ class FreeStates:
         reference: Mean E_ML of the free ligand [kcal/mol].
         moving: Torsions of the free ligand whose populations differ between the halves of its
             trajectory, and by how much.
+        where: Where the network computed, and what was measured for that; None for "mm".
     """
 
     potential: str
@@ -96,6 +100,7 @@ class FreeStates:
     energies: tuple[Array, Array] | None
     reference: float
     moving: dict[str, float]
+    where: Placement | None = None
 
 
 def read_free(
@@ -119,7 +124,7 @@ def read_free(
         InputError: A file is another molecule, is damaged or too short.
         UnsupportedPhysicsError: The potential is not made for the ligand.
     """
-    potential = _potential(request, topology, ligand)
+    placed = _placed(request, topology, ligand, bound[:BATCH])
     other = read_topology(request.ligand_prmtop)
     check_same(topology, np.array(ligand), other, "ligand")
     frames = read(request.ligand, other)
@@ -134,13 +139,14 @@ def read_free(
             )
         check_same(topology, np.setdiff1d(dry_atoms(topology), ligand), apart, "receptor")
         receptor = read(request.receptor, apart)
-    energies, reference = None, 0.0
-    if potential is not None:
+    energies, reference, where = None, 0.0, None
+    if placed is not None:
+        potential, where = placed.potential, placed.where
         free = _evaluate(potential, frames.positions)
         reference = float(free.mean())
         energies = (_evaluate(potential, bound) - reference, free - reference)
     moving = _moving(other, frames)
-    return FreeStates(request.potential, frames, receptor, energies, reference, moving)
+    return FreeStates(request.potential, frames, receptor, energies, reference, moving, where)
 
 
 def check_same(
@@ -176,14 +182,16 @@ def check_same(
         raise InputError(f"{other.path.name} has other bonds than {name}.")
 
 
-def _potential(
-    request: FreeRequest, topology: AmberTopology, ligand: Sequence[int]
-) -> Potential | None:
+def _placed(
+    request: FreeRequest, topology: AmberTopology, ligand: Sequence[int], batch: Array
+) -> Placed | None:
+    """Return the potential where such a batch is the fastest; None for "mm"."""
     if request.potential == MM:
         return None
     region = region_of(topology, ligand, name="--ligand-mask")
     weights = None if request.weights is None else str(request.weights)
-    return open_potential(request.potential, topology, region, weights=weights)
+    load = partial(open_potential, request.potential, topology, region, weights=weights)
+    return on_fastest(load(), load, lambda potential: potential.evaluate(batch))
 
 
 def _evaluate(potential: Potential, positions: Array) -> Array:

@@ -144,6 +144,8 @@ def as_json(terms: FreeTerms, free: FreeStates) -> dict[str, Any]:
     three = {name: asdict(term) for name, term in terms.three.items()}
     return {
         "ligand_sampled_with": free.potential,
+        "ml_device": None if free.where is None else free.where.device,
+        "ml_device_ms": None if free.where is None else free.where.call_ms,
         "ligand_strain": asdict(terms.ligand),
         "receptor_strain": None if terms.receptor is None else asdict(terms.receptor),
         "ligand_torsions_not_settled": free.moving,

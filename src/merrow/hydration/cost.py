@@ -16,6 +16,7 @@ from merrow.hydration.prepare import begin_run, resolve_config
 from merrow.hydration.run import check_hydration
 from merrow.hydration.run_folder import RunFolder
 from merrow.hydration.sampling.context import RunContext, open_run
+from merrow.hydration.sampling.placing import place_networks
 from merrow.hydration.sampling.rounds import first_state
 from merrow.hydration.sampling.tasks import Task, gives_to_end, leg_plan
 from merrow.hydration.sampling.work import Meter
@@ -85,6 +86,8 @@ def prepare_hydration(config: HydrationConfig, folder: Path, *, base: Path) -> R
         run.check_identity(checked.identity)
     with locked(run.path), run.undone_if_refused():
         begin_run(run, resolved, config.source, base)
+        if checked is not None:
+            checked = place_networks(run, resolved, checked)
         return open_run(run, resolved, checked)
 
 

@@ -144,7 +144,7 @@ def rebuild(
     config = run.config()
     with locked(run.path):
         listen(Progress("reading the run", known=False))
-        context = open_run(run, config)
+        context = open_run(run, config, sampling=False)  # perhaps on a machine without its GPU
         listen(Progress("estimating", 1.0, known=False))
         wall = (run.read(Timing) or Timing()).wall_s  # what the sampling took
         return _finish(context, estimate_run(context), wall, interactive=interactive)

@@ -10,7 +10,7 @@ from pydantic import Field
 from merrow.hydration.protocol import Schedule
 from merrow.hydration.result import MoleculeInfo
 from merrow.hydration.sampling.tasks import PHASES, Hamiltonian, Phase
-from merrow.settings import Settings
+from merrow.settings import Placement, Settings
 
 
 class PreparedInfo(Settings):
@@ -77,18 +77,6 @@ class Timing(Settings):
 
     wall_s: float = 0.0
     """Over all processes that worked on it, one after the other [s]."""
-
-
-class Placement(Settings):
-    """Where the networks of the run compute."""
-
-    device: str
-    """In torch's words."""
-    call_ms: dict[str, float | None]
-    """Time of a call for one conformer on each device that was tried, in all processes at once
-    [ms]; null where the device could not be used."""
-    processes: int = Field(ge=1)
-    """Processes that worked at once when that was measured."""
 
 
 class Crew(Settings):

@@ -60,7 +60,7 @@ def simulation_cost(config: SimulationConfig, folder: Path) -> SimulationCost:
     """
     config, topology, jobs = plan_simulation(config, folder)
     config, found = with_kernel(config, topology, jobs, folder)
-    setups = found or first_setups(config, topology, jobs)
+    setups = found or first_setups(config, topology, jobs, folder)
     calls = {leg: _steps(setup) for leg, setup in setups.items()}
     timed = time_in_turn(calls, rounds=ROUNDS, units=STEPS, seconds=SECONDS)
     pace = {leg: timing.wall for leg, timing in timed.items()}

@@ -247,7 +247,7 @@ def _describe_region(setup: MdSetup) -> str:
     region, ml, topology = setup.hybrid.region, setup.settings.ml, setup.inputs.topology
     known = setup.potential.capabilities
     numbers = (topology.numbers[i] for i in region.atoms)
-    counts = Counter(symbol(z) for z in numbers)
+    counts, times = Counter(symbol(z) for z in numbers), setup.placed.where.sentence()
     elements = ", ".join(f"{name} {counts[name]}" for name in sorted(counts))
     lines = [
         "ML region:",
@@ -258,6 +258,7 @@ def _describe_region(setup: MdSetup) -> str:
         *(f"     link H   : on {_bond(topology, link)}" for link in region.links),
         f"     potential= {known.name} ({setup.potential.identity}), {known.dtype}, "
         f"{known.ensemble_size} member(s), on {device_of(setup.potential)}",
+        *([f"     chosen as the fastest (a call: {times})"] if times else []),
         f"     E_ML ref = {setup.restart.reference or 0.0:.4f} kcal/mol, the zero of EMLREL; "
         "EML and EPtot are absolute",
         *_limits(ml),

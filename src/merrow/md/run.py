@@ -18,6 +18,7 @@ from merrow.md.setup import MdInputs, MdOutputs, MdSetup, prepare_md
 from merrow.native import MmKernel
 from merrow.progress import Listener, silent
 from merrow.report.notebook import html_table
+from merrow.settings import Placement
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,17 +34,21 @@ class MdResult:
         energies: The printed steps of mdout, in order.
         outputs: The files that were written.
         ns_per_day: Speed; 0 for a minimisation.
+        placement: Where the network computed, and what was measured for that.
     """
 
     energies: tuple[Energies, ...]
     outputs: MdOutputs
     ns_per_day: float
+    placement: Placement
 
     def to_json(self) -> str:
-        """Return energies of the printed steps, files that are there, and speed."""
+        """Return printed energies, files that are there, speed, and where the network computed."""
         files = {name: str(path) for name, path in vars(self.outputs).items() if path.exists()}
         data = {
             "ns_per_day": self.ns_per_day,
+            "ml_device": self.placement.device,
+            "ml_device_ms": self.placement.call_ms,
             "outputs": files,
             "energies": self.to_frame().reset_index().to_dict("records"),
         }
@@ -130,7 +135,7 @@ def run_setup(setup: MdSetup, outputs: MdOutputs, listen: Listener) -> MdResult:
             raise
         run.close()
     speed = 0.0 if minimises else run.pace().ns_per_day
-    return MdResult(tuple(run.seen), outputs, speed)
+    return MdResult(tuple(run.seen), outputs, speed, setup.placed.where)
 
 
 def _check_outputs(

@@ -31,9 +31,11 @@ from merrow.md.ensemble_spread import check_members
 from merrow.md.restraints import restraint_forces, wall_force
 from merrow.md.settings import MdSettings
 from merrow.native import MmKernel
+from merrow.potentials.device import is_found
 from merrow.potentials.interface import Array, Potential
-from merrow.potentials.placement import on_fastest
+from merrow.potentials.placement import Placed, on_fastest
 from merrow.samples import COUPLED, LambdaState
+from merrow.settings import Placement
 from merrow.system.box import box_vectors
 from merrow.system.build import HybridSystem, hybrid_system
 from merrow.system.configuration import overlap, read_configuration
@@ -60,13 +62,15 @@ class MdInputs:
         topology: The prmtop.
         inpcrd: File of coordinates.
         refc: File of reference coordinates, for restraints.
-        potential: The potential of the settings, where it is loaded already.
+        placed: The potential of the settings, where it is loaded already.
+        kept: Where its networks compute, where that was chosen already.
     """
 
     topology: AmberTopology
     inpcrd: Path
     refc: Path | None = None
-    potential: Potential | None = None
+    placed: Placed | None = None
+    kept: Placement | None = None
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,7 @@ class MdSetup:
         settings: What was asked, less what means nothing here.
         inputs: What was read.
         hybrid: What is simulated.
-        potential: The potential of the ML region, without link atoms.
+        placed: The potential of the ML region, without link atoms, and where it computes.
         nonbonded: Cutoff and Ewald settings.
         plan: How it is propagated.
         snapshot: Where it begins.
@@ -105,13 +109,18 @@ class MdSetup:
     settings: MdSettings
     inputs: MdInputs
     hybrid: HybridSystem
-    potential: Potential
+    placed: Placed
     nonbonded: Nonbonded
     plan: DynamicsPlan
     snapshot: Snapshot
     restart: RestartMetadata
     state: LambdaState
     cell: Cell | None
+
+    @property
+    def potential(self) -> Potential:
+        """The potential of the ML region, without link atoms."""
+        return self.placed.potential
 
 
 def prepare_md(
@@ -136,11 +145,10 @@ def prepare_md(
     check_platform(platform)
     check_reference(platform, box, nonbonded.cutoff)
     region, coordinates = _region(settings, inputs, coordinates, periodic=periodic)
-    potential = _potential(settings, inputs, nonbonded, region, coordinates)
+    placed, restart = _placed(settings, inputs, nonbonded, region, coordinates, restart)
     seen = coordinates.positions[list(region.model_atoms)]
-    model = capped(potential, region)
+    model = capped(placed.potential, region)
     check_members(ml, model, seen)
-    restart = _own(restart, potential, region)
     reference = _reference(model, seen, restart)
     springs = restraint_forces(settings, topology, refc=inputs.refc, periodic=periodic)
     wall, centre = _wall(settings, region, coordinates.positions, restart)
@@ -166,18 +174,22 @@ def prepare_md(
     snapshot = _first_snapshot(settings, hybrid, plan, coordinates, box)
     restart = replace(restart, reference=reference, centre=centre, grid=nonbonded.grid)
     return MdSetup(
-        settings, inputs, hybrid, potential, nonbonded, plan, snapshot, restart, state, cell
+        settings, inputs, hybrid, placed, nonbonded, plan, snapshot, restart, state, cell
     )
 
 
-def _potential(
+def _placed(
     settings: MdSettings,
     inputs: MdInputs,
     nonbonded: Nonbonded,
     region: MLRegion,
     coordinates: Coordinates,
-) -> Potential:
-    """Return the potential, on the device where this process is the fastest."""
+    restart: RestartMetadata,
+) -> tuple[Placed, RestartMetadata]:
+    """Return the potential where it is the fastest, and metadata that are of it.
+
+    Where the network computes is chosen once: a run that goes on does so there, if that is here.
+    """
     ml = settings.ml
     load = partial(
         open_potential,
@@ -188,12 +200,21 @@ def _potential(
         precision=ml.precision,
         charge_scale=nonbonded.charge_scale,
     )
-    potential = inputs.potential or load()
+    placed = inputs.placed
+    potential = load() if placed is None else placed.potential
     _check_structure(inputs, region, coordinates)
-    if inputs.potential is not None:
-        return potential
-    seen = coordinates.positions[None, list(region.model_atoms)]
-    return on_fastest(potential, load, lambda loaded: capped(loaded, region).evaluate(seen))
+    restart = _own(restart, potential, region)
+    if placed is None:
+        kept, device = inputs.kept, restart.ml_device
+        if kept is None and device is not None and is_found(device):
+            kept = Placement(device=device)
+        seen = coordinates.positions[None, list(region.model_atoms)]
+        placed = on_fastest(
+            potential, load, lambda loaded: capped(loaded, region).evaluate(seen), kept
+        )
+    if placed.where.call_ms:
+        restart = replace(restart, ml_device=placed.where.device)
+    return placed, restart
 
 
 def _on_kernel(hybrid: HybridSystem, kernel: MmKernel, platform: str, box: Array) -> HybridSystem:
@@ -262,12 +283,12 @@ def _state(settings: MdSettings, topology: AmberTopology, region: MLRegion) -> L
 
 
 def _own(restart: RestartMetadata, potential: Potential, region: MLRegion) -> RestartMetadata:
-    """Return metadata without the zero of another potential and the place of another region."""
+    """Return metadata without what belongs to another potential or region."""
     atoms = hashlib.sha256(repr(region.model_atoms).encode()).hexdigest()[:16]
     owner = f"{potential.identity} of atoms {atoms}"
     if restart.owner == owner:
         return restart
-    return replace(restart, reference=None, centre=None, owner=owner)
+    return replace(restart, reference=None, centre=None, owner=owner, ml_device=None)
 
 
 def _reference(potential: Potential, region: Array, restart: RestartMetadata) -> float:

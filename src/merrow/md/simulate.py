@@ -12,7 +12,7 @@ import json
 import shutil
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -32,15 +32,18 @@ from merrow.md.setup import MdInputs, MdSetup, prepare_md
 from merrow.md.simulate_config import SimulationConfig
 from merrow.md.stages import LEGS, Stage, stages
 from merrow.native import MmKernel
-from merrow.potentials.interface import Potential
+from merrow.potentials.placement import Placed
 from merrow.progress import Listener, Progress, TimeLimit, silent
 from merrow.report.notebook import html_table
+from merrow.settings import Placement
 from merrow.trajectories import dry_atoms, pieces
 
 if TYPE_CHECKING:
     import pandas as pd
 
 RUN_FILE: Final = "simulate.yaml"
+PLACEMENT_FILE: Final = "placement.yaml"
+"""Where the network computes, if that was a choice; a simulation that is resumed keeps it."""
 
 
 @dataclass(frozen=True)
@@ -63,15 +66,26 @@ class SimulationResult:
     Attributes:
         trajectories: Files of the production, by leg ("ml_mm", "mm").
         length: How long each leg is [ps].
+        ml_device: Where the network computes, in torch's words, as was measured when the simulation
+            began; None where there was no choice (each mdout says where it was).
+        ml_device_ms: Time of a call on each device that was tried [ms]; None where it failed.
     """
 
     trajectories: dict[str, tuple[Path, ...]]
     length: float
+    ml_device: str | None = None
+    ml_device_ms: dict[str, float | None] = field(default_factory=dict)
 
     def to_json(self) -> str:
-        """Return files and length as JSON."""
+        """Return files, length, and where the network computes as JSON."""
         files = {leg: [str(path) for path in paths] for leg, paths in self.trajectories.items()}
-        return json.dumps({"length_ps": self.length, "trajectories": files}, indent=2) + "\n"
+        data = {
+            "length_ps": self.length,
+            "ml_device": self.ml_device,
+            "ml_device_ms": self.ml_device_ms,
+            "trajectories": files,
+        }
+        return json.dumps(data, indent=2) + "\n"
 
     def to_frame(self) -> pd.DataFrame:
         """Return a row for each file of the production: leg and file."""
@@ -105,7 +119,7 @@ def simulate(
         NumericsError: A stage blew up.
     """
     config, topology, jobs = plan_simulation(config, folder)
-    config, _ = with_kernel(config, topology, jobs, folder)
+    config, setups = with_kernel(config, topology, jobs, folder)
     with locked(folder):
         sweep(folder)
         atomic_write(folder / RUN_FILE, config.to_yaml())
@@ -113,7 +127,10 @@ def simulate(
         missing = [job for job in jobs if not job.restart(folder).exists()]
         total, left = (sum(job.stage.settings.steps for job in some) for some in (jobs, missing))
         meter = _Meter(total, total - left)
-        loaded: dict[str, Potential] = {}
+        if setups:
+            _keep(folder, setups["ml_mm"].placed.where)
+        loaded = {leg: setup.placed for leg, setup in setups.items()}
+        del setups
         for k, job in enumerate(missing):
             if longest and limit.passed(ahead_s=longest):  # a stage may take as long as any so far
                 raise _time_is_up(folder, missing[k:])
@@ -124,9 +141,11 @@ def simulate(
             longest = max(longest, time.monotonic() - began)
             meter.done += settings.steps
     found = {job.leg: pieces(folder / job.leg) for job in jobs}
-    return SimulationResult(
-        found, config.n_chunks * config.steps(config.chunk_ps) * config.timestep_ps
-    )
+    length = config.n_chunks * config.steps(config.chunk_ps) * config.timestep_ps
+    where = _kept(folder)
+    if where is None:
+        return SimulationResult(found, length)
+    return SimulationResult(found, length, where.device, where.call_ms)
 
 
 def plan_simulation(
@@ -170,9 +189,9 @@ def _run(
     topology: AmberTopology,
     folder: Path,
     job: Job,
-    potential: Potential | None,
+    placed: Placed | None,
     listen: Listener,
-) -> Potential:
+) -> Placed:
     """Compute one stage beside, move its files when it is whole, and return its potential."""
     name, settings = job.stage.name, job.stage.settings
     work = folder / "unfinished"
@@ -184,10 +203,14 @@ def _run(
     atomic_write(source, settings.text)
     start = Path(config.inpcrd)
     begin = start if job.before is None else folder / f"{job.before}.rst"
-    inputs = MdInputs(topology, begin, start if settings.restraint_mask else None, potential)
+    held = start if settings.restraint_mask else None
+    kept = _kept(folder.parent, job.leg)
+    inputs = MdInputs(topology, begin, held, placed, kept)
     settings = settings.model_copy(update={"source": source})
     kernel = config.mm_kernel if config.platform == "CPU" else "openmm"
     setup = prepare_md(settings, inputs, platform=config.platform, kernel=kernel)
+    if job.leg == "ml_mm" and kept is None:
+        _keep(folder.parent, setup.placed.where)
     try:
         run_setup(setup, MdOutputs(**beside, **rare), listen)
     except IncompleteError as error:  # it names a restart of this stage, which is computed anew
@@ -199,7 +222,21 @@ def _run(
         if path.exists():
             path.replace(folder / path.name)
     shutil.rmtree(work)
-    return setup.potential
+    return setup.placed
+
+
+def _keep(folder: Path, where: Placement) -> None:
+    """Keep where the network computes, if that was a choice."""
+    if where.call_ms:
+        atomic_write(folder / PLACEMENT_FILE, where.to_yaml())
+
+
+def _kept(folder: Path, leg: str = "ml_mm") -> Placement | None:
+    """Return where the network of a leg computes; None where it has none, or no choice was made."""
+    path = folder / PLACEMENT_FILE
+    if leg != "ml_mm" or not path.is_file():
+        return None
+    return Placement.from_yaml(text_of(path), source=str(path))
 
 
 def _time_is_up(folder: Path, left: list[Job]) -> IncompleteError:
@@ -224,16 +261,18 @@ def with_kernel(
     """
     if begun_before(folder, config):
         return config.model_copy(update={"mm_kernel": _kernel_of(folder)}), {}
-    setups = first_setups(config, topology, jobs)
+    setups = first_setups(config, topology, jobs, folder)
     last = list(setups.values())[-1]
     kernel: MmKernel = "openmm" if last.hybrid.native is None else "native"
     return config.model_copy(update={"mm_kernel": kernel}), setups
 
 
 def first_setups(
-    config: SimulationConfig, topology: AmberTopology, jobs: Sequence[Job]
+    config: SimulationConfig, topology: AmberTopology, jobs: Sequence[Job], folder: Path
 ) -> dict[str, MdSetup]:
     """Build what the first stage of each leg simulates, on one kernel; nothing is written.
+
+    The network is where the folder says, or where it is measured to be the fastest.
 
     Returns:
         The setups by leg.
@@ -242,11 +281,12 @@ def first_setups(
         InputError: The files or the settings are wrong.
     """
     kernel, found = config.mm_kernel, {}
-    inputs = MdInputs(topology, Path(config.inpcrd), Path(config.inpcrd))
+    inpcrd = Path(config.inpcrd)
     for job in jobs:
         if job.before is None:
             source = Path(f"{job.stage.name}.in")
             settings = job.stage.settings.model_copy(update={"source": source})
+            inputs = MdInputs(topology, inpcrd, inpcrd, kept=_kept(folder, job.leg))
             setup = prepare_md(settings, inputs, platform=config.platform, kernel=kernel)
             kernel = "openmm" if setup.hybrid.native is None else "native"
             found[job.leg] = setup

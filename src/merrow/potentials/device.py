@@ -110,6 +110,14 @@ def _chosen_device() -> str:
     return name
 
 
+def is_found(name: str) -> bool:
+    """Tell whether torch finds a device here; a name that it does not know is none."""
+    try:
+        return _is_here(name)
+    except (RuntimeError, AttributeError):
+        return False
+
+
 def _is_here(name: str) -> bool:
     import torch  # noqa: PLC0415
 

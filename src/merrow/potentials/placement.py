@@ -3,7 +3,7 @@
 
 A GPU needs the same time for one conformer as for sixty-four; a compiled kernel on one core may be
 done with one long before. So it is measured: with the molecule and the batch of the job, and where
-several processes work, in all of them at once.
+several processes work, in all of them at once. What is chosen stays chosen where a job goes on.
 """
 
 from __future__ import annotations
@@ -13,16 +13,26 @@ import math
 import statistics
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from merrow.errors import NumericsError, first_line
 from merrow.potentials.device import CPU, device_of, is_forced, on_device
 from merrow.potentials.interface import Potential
+from merrow.settings import Placement
 
 logger = logging.getLogger(__name__)
 
 WARM_UP, LEAST_CALLS = 3, 5
 SECONDS = 0.5
 """Calls go on for so long [s]."""
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A potential where it was put."""
+
+    potential: Potential
+    where: Placement
 
 
 def candidates(potential: Potential) -> tuple[str, ...]:
@@ -72,29 +82,46 @@ def call_ms(
     return 1e3 * statistics.median(times)
 
 
-def fastest(times: Mapping[str, float]) -> str:
-    """Return the device with the least time, and tell it; of equal ones the first."""
-    best = min(times, key=lambda device: times[device])
-    told = ", ".join(f"{device} {ms:.2f} ms" for device, ms in times.items())
-    logger.info("networks compute on %s (a call: %s).", best, told)
-    return best
+def fastest(times: Mapping[str, float], processes: int = 1) -> Placement:
+    """Return the device with the least time, and tell it; of equal ones the first.
+
+    Args:
+        times: Times of a call by device [ms]; infinite where it cannot be used.
+        processes: Processes in which they were measured at once.
+    """
+    found = Placement(
+        device=min(times, key=lambda device: times[device]),
+        call_ms={device: ms if math.isfinite(ms) else None for device, ms in times.items()},
+        processes=processes,
+    )
+    logger.info("networks compute on %s (a call: %s).", found.device, found.sentence())
+    return found
 
 
 def on_fastest(
-    potential: Potential, load: Callable[[], Potential], ask: Callable[[Potential], object]
-) -> Potential:
+    potential: Potential,
+    load: Callable[[], Potential],
+    ask: Callable[[Potential], object],
+    kept: Placement | None = None,
+) -> Placed:
     """Return a potential on the device where this process is the fastest.
 
     Args:
         potential: As it was loaded.
         load: Loads it again.
         ask: Asks it for a batch such as the job's.
+        kept: What was chosen when the job began; then nothing is measured, unless `MERROW_DEVICE`
+            names the device.
+
+    Raises:
+        InputError: The device that was chosen is not here.
     """
-    among = candidates(potential)
-    if len(among) == 1:
-        return potential
-    best = fastest({device: call_ms(load, device, ask) for device in among})
-    if best == device_of(potential):
-        return potential
-    with on_device(best):
-        return load()
+    if kept is None or is_forced():
+        among = candidates(potential)
+        if len(among) == 1:
+            return Placed(potential, Placement(device=among[0]))
+        kept = fastest({device: call_ms(load, device, ask) for device in among})
+    if kept.device == device_of(potential):
+        return Placed(potential, kept)
+    with on_device(kept.device):
+        return Placed(load(), kept)

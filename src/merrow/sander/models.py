@@ -6,16 +6,20 @@ from __future__ import annotations
 import contextlib
 import importlib
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from merrow.amber.topology import AmberTopology, read_topology
 from merrow.errors import InputError, MerrowError, NumericsError
 from merrow.potentials.elements import SYMBOLS
 from merrow.potentials.ensemble import check_ensemble
-from merrow.potentials.interface import Potential
+from merrow.potentials.interface import Array, Potential
+from merrow.potentials.placement import on_fastest
 from merrow.sander.files import read_geometry, results_text
 from merrow.sander.server import Reply, Request
-from merrow.settings import Settings
+from merrow.settings import Placement, Settings
 from merrow.system.potentials import open_potential
 from merrow.system.region import MLRegion, region_of
 from merrow.units import amber_coulomb_charge_scale
@@ -66,12 +70,39 @@ def ready_models() -> Models:
     return Models()
 
 
+@dataclass
+class _Model:
+    """What a job asks: where it computes is measured at the first geometry, and kept."""
+
+    load: Callable[[], Potential]
+    potential: Potential
+    region: MLRegion
+    limit: float
+    where: Placement | None = None
+
+    def at(self, positions: Array) -> Potential:
+        """Return the potential where it is the fastest for one conformer [Å], shape (N, 3)."""
+        if self.where is None:
+            placed = on_fastest(
+                self.potential, self.load, lambda potential: potential.evaluate(positions[None])
+            )
+            self.potential, self.where = placed.potential, placed.where
+        return self.potential
+
+    def place(self) -> str:
+        """Return in words where it computes; empty before the first geometry."""
+        if self.where is None:
+            return ""
+        times = self.where.sentence()
+        return f", on {self.where.device}" + (f" (a call: {times})" if times else "")
+
+
 class Models:
     """Answers requests; each model is loaded once and kept."""
 
     def __init__(self) -> None:
         """Begin without any model."""
-        self._opened: dict[str, tuple[Potential, MLRegion, float]] = {}
+        self._opened: dict[str, _Model] = {}
 
     def open(self, text: str, topology: AmberTopology | None = None) -> Potential:
         """Return the potential of a job, loaded at its first request.
@@ -83,19 +114,20 @@ class Models:
         Raises:
             MerrowError: The job's files or its potential cannot be used.
         """
-        return self._open(text, topology)[0]
+        return self._open(text, topology).potential
 
     def answer(self, request: Request) -> Reply:
         """Return sander's file of results and the client's line "energy spread" [kcal/mol].
 
-        Without a geometry, the model is loaded and its identity returned.
+        Without a geometry, the model is loaded, and its identity and place are returned.
 
         Raises:
             MerrowError: The request does not belong to the job, or the model fails.
         """
-        potential, region, limit = self._open(request.job)
+        model = self._open(request.job)
+        region = model.region
         if not request.geometry:
-            return Reply(potential.identity, "")
+            return Reply(model.potential.identity, model.place())
         geometry = read_geometry(request.input, request.geometry)
         symbols = tuple(SYMBOLS[number] for number in region.molecule.numbers)
         if tuple(symbol.capitalize() for symbol in geometry.symbols) != symbols:
@@ -105,23 +137,21 @@ class Models:
             )
         if (geometry.charge, geometry.multiplicity) != (region.molecule.charge, 1):
             raise MerrowError("sander asks for another charge or spin than the ML region has.")
-        evaluation = potential.evaluate(geometry.positions[None])
+        evaluation = model.at(geometry.positions).evaluate(geometry.positions[None])
         energy = float(evaluation.energies[0])
         spread = math.nan if evaluation.spread is None else float(evaluation.spread[0])
         if not math.isfinite(energy):
             raise NumericsError(
                 "the ML energy is not finite: look for atoms that lie on each other."
             )
-        if spread > limit:
+        if spread > model.limit:
             raise NumericsError(
-                f"the ensemble spread of {spread:.3f} kcal/mol is above max_spread={limit:g}: the "
-                "geometry is outside of what the model knows."
+                f"the ensemble spread of {spread:.3f} kcal/mol is above "
+                f"max_spread={model.limit:g}: the geometry is outside of what the model knows."
             )
         return Reply(results_text(energy, evaluation.forces[0]), f"{energy:.8f} {spread:.8f}\n")
 
-    def _open(
-        self, text: str, topology: AmberTopology | None = None
-    ) -> tuple[Potential, MLRegion, float]:
+    def _open(self, text: str, topology: AmberTopology | None = None) -> _Model:
         if text not in self._opened:
             job = parse_job(text)
             for state in job.files:
@@ -130,7 +160,8 @@ class Models:
             if topology is None:
                 topology = read_topology(Path(job.prmtop))
             region = region_of(topology, job.atoms, name="the ML region")
-            potential = open_potential(
+            load = partial(
+                open_potential,
                 job.potential,
                 topology,
                 region,
@@ -138,7 +169,8 @@ class Models:
                 precision=job.precision,
                 charge_scale=amber_coulomb_charge_scale(),
             )
+            potential = load()
             check_ensemble(job.max_spread_kcal, potential)
             limit = math.inf if job.max_spread_kcal is None else job.max_spread_kcal
-            self._opened[text] = (potential, region, limit)
+            self._opened[text] = _Model(load, potential, region, limit)
         return self._opened[text]

@@ -17,7 +17,7 @@ from merrow.amber.coordinates import Coordinates, read_coordinates, write_restar
 from merrow.amber.topology import AmberTopology, read_topology
 from merrow.amber.trajectory import read_restart_metadata
 from merrow.ambertools.programs import find_program
-from merrow.errors import InputError
+from merrow.errors import InputError, MerrowError
 from merrow.files import atomic_write
 from merrow.potentials.registry import located
 from merrow.sander.files import merged, read_evaluations
@@ -110,6 +110,8 @@ def run(asked: SanderRun) -> None:
             socket=socket,
             job=job,
         )
+        with contextlib.suppress(MerrowError):  # a shared server may have ended since
+            about += ask(socket, Request(job, "", "")).line  # where the network computed
         evaluations = read_evaluations(energies)
         printed = mdout.read_text(errors="replace")
         atomic_write(mdout, merged(printed, evaluations, name=ml.potential, about=about))

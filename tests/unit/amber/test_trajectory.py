@@ -32,8 +32,9 @@ def some_atoms(n=7, *, box=True):
 def test_a_restart_comes_back_to_the_last_bit(tmp_path, box):
     path, atoms = tmp_path / "a.rst", some_atoms(box=box)
     moment = RestartMetadata(
-        12.345678901, 98765, -826346.55591234567, (1.0 / 3.0, 2.0, -3.0), (24, 30, 36)
-    )
+        12.345678901, 98765, -826346.55591234567, (1.0 / 3.0, 2.0, -3.0), (24, 30, 36),
+        "ours", "cuda:1",
+    )  # fmt: skip
     write_netcdf_restart(path, atoms, moment, title="a title")
     found, expected = read_coordinates(path), as_stored(atoms)
     for name in ("positions", "velocities"):

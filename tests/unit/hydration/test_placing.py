@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,8 +15,8 @@ from merrow.hydration.config import HydrationConfig, Source
 from merrow.hydration.run_folder import RunFolder
 from merrow.hydration.sampling import placing
 from merrow.hydration.sampling.placing import place_networks
-from merrow.hydration.state import Placement
 from merrow.potentials.device import VARIABLE
+from merrow.settings import Placement
 
 CONFIG = HydrationConfig(source=Source(kind="smiles", smiles="CO"), processes=3)
 ON_GPU = SimpleNamespace(device="cuda", identity="x")
@@ -68,6 +69,25 @@ def test_all_processes_measure_at_once_and_the_choice_is_kept(folder, timed, cpu
     assert asked == []
 
 
+def test_a_run_that_is_only_prepared_starts_its_processes_for_the_measurement(
+    folder, timed, monkeypatch
+):
+    started = []
+
+    @contextmanager
+    def start(config):
+        started.append(config.processes)
+        with ThreadPoolExecutor(config.processes) as executor:
+            yield executor
+
+    monkeypatch.setattr(placing, "start_workers", start)
+    timed(cpu=0.5, cuda=8.0)
+    for _ in range(2):
+        assert place_networks(folder, CONFIG, ON_GPU).device == "cpu"
+    assert started == [3]
+    assert folder.read(Placement).processes == 3
+
+
 def test_a_gpu_that_cannot_be_used_is_told_as_such(folder, timed):
     timed(cpu=5.0, cuda=float("inf"))
     assert place_networks(folder, CONFIG, ON_GPU, SerialExecutor()).device == "cpu"
@@ -83,3 +103,14 @@ def test_a_forced_device_and_a_machine_without_gpu_measure_nothing(folder, timed
     assert place_networks(folder, CONFIG, ON_GPU, SerialExecutor()) is ON_GPU
     assert asked == []
     assert folder.read(Placement) is None
+
+
+def test_a_run_whose_device_is_gone_does_not_go_on_elsewhere(folder, monkeypatch):
+    folder.save(Placement(device="cuda", call_ms={"cpu": 5.0, "cuda": 1.0}))
+    opened = []
+    monkeypatch.setattr(placing, "_opened", lambda folder, config, device: opened.append(device))
+    on_cpu = SimpleNamespace(device="cpu")  # the only one here
+    place_networks(folder, CONFIG, on_cpu, SerialExecutor())
+    assert opened == ["cuda"]  # which says what is missing
+    monkeypatch.setenv(VARIABLE, "cpu")
+    assert place_networks(folder, CONFIG, on_cpu, SerialExecutor()) is on_cpu

@@ -14,6 +14,7 @@ from merrow.potentials import device as devices
 from merrow.potentials import placement
 from merrow.potentials.device import VARIABLE, device_name, on_device
 from merrow.potentials.placement import call_ms, candidates, fastest, on_fastest
+from merrow.settings import Placement
 
 GPU = "cuda"
 
@@ -67,7 +68,8 @@ def test_the_device_that_measures_faster_wins(clock, caplog, cpu, gpu, best):
     load = loader(clock, cpu, gpu)
     caplog.set_level("INFO")
     found = on_fastest(load(), load, ask)
-    assert found.device == best
+    assert found.potential.device == found.where.device == best
+    assert found.where.call_ms == pytest.approx({"cpu": 2e3 * cpu, GPU: 2e3 * gpu})
     assert f"networks compute on {best} (a call: cpu {2e3 * cpu:.2f} ms" in caplog.text
 
 
@@ -87,7 +89,9 @@ def test_a_gpu_that_errs_is_told_and_not_used(clock, caplog, fault):
     came = []
     assert call_ms(load, GPU, ask, ready=lambda: came.append(1)) == math.inf
     assert came == [1]  # nobody waits for it
-    assert on_fastest(load(), load, ask).device == "cpu"
+    found = on_fastest(load(), load, ask)
+    assert (found.potential.device, found.where.call_ms[GPU]) == ("cpu", None)
+    assert found.where.sentence().endswith("cuda failed")
     assert str(fault) in caplog.text
 
 
@@ -104,7 +108,9 @@ def test_a_forced_device_is_not_measured(clock, monkeypatch, forced):
     monkeypatch.setenv(VARIABLE, forced)
     load = loader(clock, 1.0, 1.0)
     assert candidates(load()) == (forced,)
-    assert on_fastest(load(), load, ask).device == forced
+    for kept in (None, Placement(device="cpu" if forced == GPU else GPU)):
+        found = on_fastest(load(), load, ask, kept)
+        assert found.potential.device == found.where.device == forced
     assert clock.now == 0.0
     with on_device("cpu" if forced == GPU else GPU):
         assert device_name() == forced
@@ -117,7 +123,15 @@ def test_without_a_gpu_nothing_is_measured(clock, monkeypatch):
 
 
 def test_of_equal_ones_the_processor_is_taken():
-    assert fastest({"cpu": 1.0, GPU: 1.0}) == "cpu"
+    assert fastest({"cpu": 1.0, GPU: 1.0}).device == "cpu"
+
+
+@pytest.mark.parametrize("kept", ["cpu", GPU])
+def test_what_was_chosen_is_kept_and_not_measured_again(clock, kept):
+    load, where = loader(clock, 1.0, 1.0), Placement(device=kept, call_ms={"cpu": 1.0, GPU: None})
+    found = on_fastest(load(), load, ask, where)
+    assert (found.potential.device, found.where) == (kept, where)
+    assert clock.now == 0.0
 
 
 def test_a_chosen_device_that_is_gone_is_told_with_the_way_out(monkeypatch):

@@ -15,8 +15,9 @@ from merrow.hydration.analysis.estimate import HydrationAnalysis
 from merrow.hydration.measured import YOURS, Measured, known_value
 from merrow.hydration.report.page import conformer_view, render_page
 from merrow.hydration.result import HydrationResult, Legs, write_csv, write_json
-from merrow.hydration.state import Crew, Placement
+from merrow.hydration.state import Crew
 from merrow.report.structure import Structure
+from merrow.settings import Placement
 from merrow.units import ANGSTROM_PER_NM
 from merrow.versions import versions
 

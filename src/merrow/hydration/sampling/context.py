@@ -28,13 +28,13 @@ from merrow.hydration.sampling.tasks import (
     Hamiltonian,
     gas_steps_per_record,
 )
-from merrow.hydration.state import Placement
 from merrow.nonbonded.kernel import instruction_set, why_not
 from merrow.nonbonded.loop import why_no_loop
-from merrow.potentials.device import device_of, on_device
+from merrow.potentials.device import device_of, is_forced, is_found, on_device
 from merrow.potentials.interface import Array, Potential
 from merrow.potentials.mixture import Mixture
 from merrow.progress import Listener, Progress, silent
+from merrow.settings import Placement
 from merrow.system.alchemy import tail_coefficient
 from merrow.system.build import HybridSystem, hybrid_system
 from merrow.system.native_forces import read_parameters, with_native_forces
@@ -229,8 +229,9 @@ class RunContext:
 
     @property
     def device(self) -> str:
-        """Where the potential computes."""
-        return device_of(self.potential)
+        """Where the networks of the run compute: as was chosen for it, or as is forced now."""
+        placed = self.folder.read(Placement)
+        return device_of(self.potential) if placed is None or is_forced() else placed.device
 
     def gas_plan(self, hamiltonian: Hamiltonian) -> GasPlan:
         """Turn the protocol into steps and seeds for the gas phase."""
@@ -255,6 +256,8 @@ def open_run(
     config: HydrationConfig,
     checked: Potential | None = None,
     listen: Listener = silent,
+    *,
+    sampling: bool = True,
 ) -> RunContext:
     """Read what a run folder holds, make what it lacks, and open the potentials.
 
@@ -263,6 +266,8 @@ def open_run(
         config: What its run.yaml asks.
         checked: The potential, where it was opened already.
         listen: Called with the current step.
+        sampling: Whether the networks must compute where the run was measured to be the fastest;
+            else that device need not be here.
 
     Raises:
         MerrowError: The system, the conformers or the potential cannot be made.
@@ -272,7 +277,8 @@ def open_run(
     classical = potential = open_potential(MM, *system)
     if config.potential != MM:
         placed = folder.read(Placement)
-        with on_device("" if placed is None else placed.device):
+        device = "" if placed is None else placed.device
+        with on_device(device if sampling or (device and is_found(device)) else ""):
             potential = checked or open_potential(
                 config.potential, *system, weights=config.weights, run=folder.path
             )

@@ -7,9 +7,9 @@ one conformer, in all processes at once.
 
 from __future__ import annotations
 
-import math
 import tempfile
 from concurrent.futures import Executor
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from statistics import fmean
@@ -18,12 +18,13 @@ from merrow.executor import SerialExecutor, core_count
 from merrow.hydration.config import HydrationConfig
 from merrow.hydration.prepare import prepare_system
 from merrow.hydration.run_folder import RunFolder
-from merrow.hydration.state import Placement
+from merrow.hydration.workers import start_workers
 from merrow.meeting import Meeting
-from merrow.potentials.device import device_of, on_device
+from merrow.potentials.device import device_of, is_forced, on_device
 from merrow.potentials.interface import Potential
 from merrow.potentials.placement import call_ms, candidates, fastest
 from merrow.progress import Listener, Progress, silent
+from merrow.settings import Placement
 from merrow.system.potentials import open_potential
 
 
@@ -31,29 +32,37 @@ def place_networks(
     folder: RunFolder,
     config: HydrationConfig,
     loaded: Potential,
-    executor: Executor,
+    executor: Executor | None = None,
     listen: Listener = silent,
 ) -> Potential:
     """Return the potential of a run where its networks are the fastest, as the run keeps it.
+
+    A run whose device is not here any more is refused, unless `MERROW_DEVICE` names another one.
 
     Args:
         folder: The run folder, in which the system is prepared if it is not.
         config: The run.
         loaded: The potential on the device that torch prefers.
-        executor: Processes of the run.
+        executor: Processes of the run; None: they are started where it must be measured.
         listen: Called with the current step.
+
+    Raises:
+        InputError: The device is not here.
     """
-    among = candidates(loaded)
-    if len(among) == 1:
+    if is_forced():
         return loaded
     found = folder.read(Placement)
     if found is None:
+        among = candidates(loaded)
+        if len(among) == 1:
+            return loaded
         prepare_system(folder, config, listen)
         listen(Progress("preparing: where the networks run fastest", known=False))
-        count = process_count(config, executor)
-        times = {device: _measured(folder.path, device, executor, count) for device in among}
-        told = {device: ms if math.isfinite(ms) else None for device, ms in times.items()}
-        found = Placement(device=fastest(times), call_ms=told, processes=count)
+        opened = start_workers(config) if executor is None else nullcontext(executor)
+        with opened as workers:
+            count = process_count(config, workers)
+            times = {device: _measured(folder.path, device, workers, count) for device in among}
+        found = fastest(times, count)
         folder.save(found)
     if found.device == device_of(loaded):
         return loaded
