@@ -50,8 +50,8 @@ def cli_page() -> str:
         MADE,
         "# The command line\n",
         "Exit codes: 0 done; 1 failed (what was finished is kept); 2 bad input, with one sentence",
-        "that says what is wrong, and nothing written; 3 stopped before the end, by Ctrl-C or",
-        "SIGTERM: give the same command again to resume.\n",
+        "that says what is wrong, and nothing written; 3 stopped because the time was up, 130 by",
+        "Ctrl-C, 143 by SIGTERM: the message says how to go on, mostly with the same command.\n",
         "Progress and errors go to stderr, results to stdout. `merrow --verbose ...` prints more,",
         "and where an error happened; `merrow --version` names the version.\n",
     ]

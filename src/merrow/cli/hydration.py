@@ -179,19 +179,9 @@ def _run(config: HydrationConfig, out: Path, *, base: Path, full: bool, as_json:
 
 def show_result(result: HydrationResult, out: Path, *, as_json: bool, full: bool) -> None:
     """Print the answer of a run."""
-    from rich.console import Console  # noqa: PLC0415
-
     from merrow.hydration.report.answer import render_answer  # noqa: PLC0415
-    from merrow.hydration.report.table import render_table  # noqa: PLC0415
-    from merrow.hydration.run_folder import RunFolder  # noqa: PLC0415
 
     if as_json:
         typer.echo(result.to_json(), nl=False)
         return
-    if not full:
-        typer.echo(render_answer(result, out))
-        return
-    console = Console()
-    console.print(render_table(result))
-    paths = f"Report: {RunFolder(out).report}   Data: {RunFolder(out).result}"
-    console.print(paths, highlight=False, soft_wrap=True)
+    typer.echo(render_answer(result, out, str(result) if full else ""))

@@ -139,7 +139,7 @@ class HydrationResult(_Model):
         return pd.DataFrame([dict(_cells(self))])
 
     def __str__(self) -> str:
-        """Return the table that the command prints."""
+        """Return the table that the command prints with `--full`."""
         # the table is made from results: it is asked for when there is one to show
         from rich.console import Console  # noqa: PLC0415
 

@@ -15,6 +15,7 @@ from merrow.campaign.rows import Reference
 from merrow.errors import MerrowError
 from merrow.files import atomic_write
 from merrow.free_energy.stored import Estimate
+from merrow.hydration.report.lines import MM
 from merrow.hydration.report.methods import methods
 from merrow.hydration.result import HydrationResult
 from merrow.report.citations import Work
@@ -59,7 +60,7 @@ def render_campaign(
     compared, labels = data.comparisons, _labels(data)
     expt = {row.name: row.experiment for row in data.rows if row.experiment}
     class_header, classes = _classes(data)
-    several = len({row.charges for row in data.rows}) > 1
+    several, summed = len({row.charges for row in data.rows}) > 1, data.potential != MM
     paragraph, works = _methods(data, example)
     most = max((len(one.errors) for one in compared), default=0)
     return render(
@@ -91,7 +92,8 @@ def render_campaign(
         class_header=class_header,
         classes=classes,
         several=several,
-        header=_header(labels, several=several),
+        header=_header(labels, several=several, summed=summed),
+        summed=summed,
         runs=[_run(row, labels, draw=len(data.rows) <= MOST_PICTURES) for row in data.rows],
         settings=settings or {},
         paragraph=paragraph,
@@ -108,7 +110,7 @@ def _methods(data: CampaignData, example: HydrationResult | None) -> tuple[str, 
     return methods(example, molecules=len({row.name for row in done}), charges=charges)
 
 
-def _header(labels: list[str], *, several: bool) -> list[tuple[str, str]]:
+def _header(labels: list[str], *, several: bool, summed: bool) -> list[tuple[str, str]]:
     """Return the names of the columns of the runs with their classes."""
     minor = "number minor"
     return [
@@ -118,7 +120,7 @@ def _header(labels: list[str], *, several: bool) -> list[tuple[str, str]]:
         ("measured", "number middle"),
         ("deviation", "number"),
         ("MM", minor),
-        ("published sum", minor),
+        *([("published sum", minor)] if summed else []),
         *([("between charges", minor)] if several else []),
         *((label, minor) for label in labels),
         ("class", "minor"),

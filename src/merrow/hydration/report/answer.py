@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 import textwrap
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -20,25 +21,32 @@ END_CORRECTION: Final = "MM to ML/MM"
 """Beginning of the names of the parts of the uncertainty that the endpoint route adds to MM."""
 
 
-def render_answer(result: HydrationResult, folder: Path) -> str:
+def render_answer(result: HydrationResult, folder: Path, table: str = "") -> str:
     """Return the answer as text.
 
     Args:
         result: The answer.
         folder: The run folder, as the user named it.
+        table: What `render_table` shows, for an answer that leaves nothing out.
     """
-    head = [*_headline(result).splitlines(), *_beside(result)]
+    head = [*_headline(result).splitlines(), *_beside(result), _counts(result)]
+    more = "" if table else " · everything: add --full"
     last = [
         *wrapped(f"report {folder / 'report.html'} · data {folder / 'result.json'}", "  "),
-        *wrapped(f"again: merrow run {folder / 'run.yaml'} · everything: add --full", "  "),
+        *wrapped(f"again: merrow run {folder / 'run.yaml'}{more}", "  "),
     ]
+    if table:
+        return "\n".join([*head, "", *table.splitlines(), "", *last])
     checks = _checks(result, MOST_LINES - len(head) - len(last))
     return "\n".join([*head, *checks, *last])
 
 
 def _headline(result: HydrationResult) -> str:
     left = f"{subject_name(result)}   ΔG(hydration) = {_value(result.headline)} kcal/mol"
-    right = f"{model_words(result)}, {result.protocol}, {duration(result.wall_s)}"
+    source = result.settings.get("source")
+    ours = isinstance(source, dict) and source.get("kind") in ("smiles", "structure", "gas")
+    model = f"{model_words(result)}{' in TIP3P' if ours else ''}"
+    right = f"{model}, {result.protocol}, {duration(result.wall_s)}"
     gap = WIDTH - len(left) - len(right)
     return f"{left}{' ' * gap}{right}" if gap > 1 else f"{left}\n  {right}"
 
@@ -117,16 +125,20 @@ def _outside(result: HydrationResult) -> list[str]:
     return [f"not in the ±: {', '.join(found)}"] if found else []
 
 
+def _counts(result: HydrationResult) -> str:
+    """Return how many checks passed, failed and warned."""
+    found = Counter(verdict.status for verdict in result.diagnostics.verdicts)
+    words = [f"{found['pass']} check{'s' * (found['pass'] != 1)} passed"]
+    words += [f"{found['fail']} FAILED: do not trust the number yet"] if found["fail"] else []
+    words += [f"{found['warn']} warning{'s' * (found['warn'] > 1)}"] if found["warn"] else []
+    return f"  {', '.join(words)}"
+
+
 def _checks(result: HydrationResult, room: int) -> list[str]:
-    """Return how many checks passed, and those that did not, in so many lines."""
+    """Return the checks that did not pass in so many lines."""
     verdicts = result.diagnostics.verdicts
     bad = sorted((v for v in verdicts if not v.ok), key=lambda v: v.status != "fail")
-    failed = sum(v.status == "fail" for v in bad)
-    words = [f"{len(verdicts) - len(bad)} checks passed"]
-    words += [f"{failed} FAILED: do not trust the number yet"] if failed else []
-    warned = len(bad) - failed
-    words += [f"{warned} warning{'s' * (warned > 1)}"] if warned else []
-    lines = [f"  {', '.join(words)}"]
+    lines: list[str] = []
     told = ""
     for k, verdict in enumerate(bad):
         entry = _entry(verdict, told)

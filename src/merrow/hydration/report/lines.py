@@ -50,10 +50,19 @@ def internal_name(result: HydrationResult) -> str:
     return "E_MM" if result.potential == MM else "E_ML"
 
 
+def has_published(result: HydrationResult) -> bool:
+    """Tell whether the published sum is shown: of MM alone nobody publishes one."""
+    found = result.estimates.as_published
+    return found is not None and (
+        result.potential != MM or result.headline.method == "as_published"
+    )
+
+
 def answer_lines(result: HydrationResult) -> tuple[Line, ...]:
     """Return the lines of the answer: exact, published, ΔE_reorg, MM, cross-check, legs.
 
-    Under protocol paper the published sum is the headline and comes first.
+    Under protocol paper the published sum is the headline and comes first; of MM alone it is not
+    shown.
     """
     estimates, direct = result.estimates, result.route == "direct"
     hamiltonian = _hamiltonian(result)
@@ -63,6 +72,8 @@ def answer_lines(result: HydrationResult) -> tuple[Line, ...]:
     exact = _line(result, exact_name, f"ΔG of the {hamiltonian} Hamiltonian ({how})")
     published = _line(result, "as_published", f"ΔG as published ({sum_of})")
     lines = [published, exact] if published.headline else [exact, published]
+    if result.potential == MM and not has_published(result):
+        lines.remove(published)
     inner = internal_name(result)
     lines.append(_plain(f"ΔE_reorg = ⟨{inner}⟩ in water − ⟨{inner}⟩ in gas", result.de_reorg))
     if result.de_reorg_mbar is not None:
@@ -97,12 +108,18 @@ def drawn_estimates(result: HydrationResult) -> list[tuple[str, Estimate, bool]]
     }
     head = result.headline.method
     order = sorted(names, key=lambda name: name != head)
+    order = [name for name in order if name != "as_published" or has_published(result)]
     found = [(name, getattr(result.estimates, name)) for name in order]
     return [(names[name], one, name == head) for name, one in found if one is not None]
 
 
 def why_two_numbers(result: HydrationResult) -> str:
-    """Return the one sentence on why the first two lines differ and where that is explained."""
+    """Return the one sentence on why the first two lines differ and where that is explained.
+
+    Nothing where MM alone was asked for.
+    """
+    if result.potential == MM and not has_published(result):
+        return ""
     if result.estimates.as_published is None:
         return f"The published sum was not computed in this run; what it is: {EXPLANATION}."
     return (

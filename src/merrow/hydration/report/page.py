@@ -29,6 +29,7 @@ from merrow.hydration.report.lines import (
     MM,
     accuracy_words,
     answer_lines,
+    has_published,
     headline_words,
     internal_name,
     measured_words,
@@ -109,6 +110,7 @@ def render_page(
             for line in lines
         ],
         bold=[i for i, line in enumerate(lines) if line.headline],
+        published=has_published(result),
         why=why_two_numbers(result),
         inner=inner,
         **_checks(result),

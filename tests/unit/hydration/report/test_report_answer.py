@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -47,10 +49,10 @@ def test_it_fits_however_much_went_wrong(choice, bad):
 
 def test_the_numbers_stand_beside_each_other():
     keys = synthetic_keys("endpoint", "quick")
-    keys["settings"]["source"] = {"gaff": 2}
+    keys["settings"]["source"] = {"gaff": 2, "kind": "smiles"}
     text = " ".join(" ".join(lines_of(keys)).split())
     assert "acetone (CC(C)=O) ΔG(hydration) = −3.13 ± 0.09 kcal/mol" in text
-    assert "ani2x on GAFF2/AM1-BCC, quick" in text
+    assert "ani2x on GAFF2/AM1-BCC in TIP3P, quick" in text
     assert "measured −3.80 ± 0.60 (FreeSolv 0.52)" in text
     assert "MM alone −3.26 ± 0.07, the network adds 0.13 ±" in text
     assert "as published (+ ΔE_reorg): −2.90 ± 0.17" in text
@@ -77,3 +79,14 @@ def test_the_same_advice_is_given_once():
     lines = lines_of(keys)
     assert "  ! a: m. → sample longer" in lines
     assert "  ! b: m. → as above" in lines
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+def test_the_whole_answer_has_every_number_of_the_short_one(choice):
+    result = result_of(synthetic_keys(*choice))
+    short, whole = (render_answer(result, Path("run"), table) for table in ("", str(result)))
+    numbers = [Counter(re.findall(r"−?\d+(?:\.\d+)?", text)) for text in (short, whole)]
+    assert not numbers[0] - numbers[1]
+    assert "leg of the" in whole
+    assert "--full" in short
+    assert "--full" not in whole

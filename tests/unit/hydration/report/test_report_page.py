@@ -214,3 +214,11 @@ def test_the_structure_from_atoms_is_that_of_the_smiles():
 def test_a_smiles_that_cannot_be_read_is_refused():
     with pytest.raises(InputError, match="cannot be drawn"):
         structure_from_smiles("C1CC")
+
+
+def test_the_page_of_mm_alone_speaks_of_no_published_sum():
+    result = result_of(synthetic_keys("direct", "quick"))
+    for potential, told in (("ani2x", True), ("mm", False)):
+        page = Page(render_page(result.model_copy(update={"potential": potential})))
+        words = " ".join(" ".join(page.words).split())
+        assert [word in words for word in ("as published", "published sum")] == [told, told]
