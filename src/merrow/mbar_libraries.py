@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""pymbar and alchemlyb, imported without the banners that pymbar logs at that moment."""
+"""pymbar and alchemlyb, imported without the banners that pymbar logs at that moment.
+
+scikit-learn, which alchemlyb imports, sets an environment variable; it is removed again.
+"""
 
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -33,7 +37,18 @@ def _errors_only(name: str) -> Iterator[None]:
         logger.setLevel(before)
 
 
-with _errors_only("pymbar"):
+@contextmanager
+def _same_environment() -> Iterator[None]:
+    """Remove the environment variables that are set inside the block."""
+    before = set(os.environ)
+    try:
+        yield
+    finally:
+        for name in set(os.environ) - before:
+            del os.environ[name]
+
+
+with _errors_only("pymbar"), _same_environment():
     from alchemlyb.estimators import BAR, TI, TI_GQ
     from alchemlyb.estimators import MBAR as ALCHEMLYB_MBAR
     from pymbar import MBAR, timeseries
