@@ -207,7 +207,7 @@ class Campaign:
 
                 code = fork(self.copy, record, 600.0, self.folder / "map.log")
                 tests = json.loads(answer.read_text()) if answer.exists() else {}
-                good = {k: v for k, v in tests.items() if v["good"] and v.get("lines")}
+                good = {k: v for k, v in tests.items() if v["good"] and "lines" in v}
                 self.coverage[name] = {"sha": sha, "tests": good}
                 print(f"{name}: {len(good)} of {len(tests)} tests, exit code {code}", flush=True)
                 self._keep("coverage.json", self.coverage)
@@ -230,16 +230,17 @@ class Campaign:
 
     def tests_of(self, mutant: Mutant) -> tuple[list[str], float]:
         """Return the tests that run the line of a mutant, the fastest first, and their time [s]."""
-        every = [
-            (entry["seconds"], name, entry["lines"][mutant.file])
-            for part in self.coverage.values()
-            for name, entry in part["tests"].items()
-            if mutant.file in entry["lines"]
-        ]
-        at = [one for one in every if mutant.line in one[2]]
-        # what runs at import is run by no test alone
+        module = mutant.file.removeprefix("src/").removesuffix(".py").replace("/", ".")
+        at = []
+        for file, part in self.coverage.items():
+            # what runs at import is run by no test alone: whoever names the module comes first
+            names = not mutant.where and f"from {module} import" in (self.copy / file).read_text()
+            for name, entry in part["tests"].items():
+                lines = entry["lines"].get(mutant.file, ())
+                if mutant.line in lines or names or (lines and not mutant.where):
+                    at.append((not names, entry["seconds"], name))
         chosen, total = [], 0.0
-        for seconds, name, _ in sorted(at or (every if not mutant.where else at)):
+        for _, seconds, name in sorted(at):
             if total + seconds > LONGEST and chosen:
                 break
             chosen.append(name)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import shutil
 import subprocess
@@ -14,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from merrow.amber.coordinates import read_coordinates
-from merrow.amber.mask import select_atoms
+from merrow.amber.mask import _special, select_atoms
 from merrow.amber.residues import AMINO_ACIDS
 from merrow.amber.topology import read_topology
 from merrow.ambertools.solvent import solvate
@@ -120,3 +121,15 @@ def test_what_is_no_amino_acid_is_named_first_and_guessed(systems):
         select_atoms(topology, ":BNZ")
     assert f"Residues: {ligand[0]}, " in str(caught.value)
     assert str(caught.value).endswith(f"Did you mean ':{ligand[0]}'?")
+
+
+def test_a_single_ion_is_not_what_a_mask_was_meant_for(systems):
+    topology = read_topology(systems / "methane.prmtop")
+    ion_and_dimer = dataclasses.replace(
+        topology,
+        residue_names=("K+", "XE2", "LIG"),
+        residue_index=np.array([0, 1, 1, 2, 2]),
+        bonds=((1, 2), (3, 4)),
+        molecules=((0,), (1, 2), (3, 4)),
+    )
+    assert _special(ion_and_dimer) == {"XE2", "LIG"}

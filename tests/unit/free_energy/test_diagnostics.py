@@ -59,6 +59,15 @@ def test_replicas_that_hardly_move_are_said_to_mix_slowly():
     assert verdict.advice
 
 
+@pytest.mark.parametrize(
+    ("sweeps", "said"), [(5.0, "relaxation longer than the run"), (50.0, "relaxation 9.5 sweeps")]
+)
+def test_a_relaxation_that_is_longer_than_the_run_is_no_number(sweeps, said):
+    found = dataclasses.replace(mixing(walk(3, 50, 0.5), records_per_sweep=2), sweeps=sweeps)
+    found = dataclasses.replace(found, second_eigenvalue=0.9)  # −1/ln 0.9 = 9.5
+    assert said in judge_mixing(found).message
+
+
 def test_round_trips_are_counted_from_end_to_end_and_back():
     way = np.array([0, 1, 2, 1, 2, 2, 1, 0, 0, 1, 0, 1, 2])
     rows = dataclasses.replace(walk(3, len(way), 0.0, per_sweep=1), state=way)
@@ -106,6 +115,14 @@ def test_the_poorest_state_is_named(path):
     assert "sample longer" in verdict.advice
 
 
+@pytest.mark.parametrize(("n", "ok"), [(49, False), (50, True)])
+def test_fifty_independent_rows_of_a_state_are_enough(path, n, ok):
+    samples = path(n=n)
+    every = np.ones(len(samples), dtype=bool)
+    rows = dataclasses.replace(correlation(samples), equilibrated=every, g=np.ones((1, 5)))
+    assert judge_correlation(samples, rows).ok == ok
+
+
 def angles(centres, n: int, seed: int) -> np.ndarray:
     """Torsion angles about some centres in turn, shape (n, 1)."""
     rng = np.random.default_rng(seed)
@@ -125,6 +142,12 @@ def test_a_state_too_rare_to_be_seen_is_not_missed():
     assert judge_missing_states(angles([180.0], 40, 5), gas, ("t",)).ok
 
 
+@pytest.mark.parametrize(("n", "ok"), [(58, True), (59, False)])
+def test_a_state_is_missed_once_it_had_a_chance_of_95_percent_to_be_seen(n, ok):
+    gas = np.repeat([180.0, 60.0], [95, 5])[:, None]  # 0.95^58 is 0.051, 0.95^59 is 0.0485
+    assert judge_missing_states(np.full((n, 1), 180.0), gas, ("t",)).ok == ok
+
+
 def test_runs_from_different_conformers_agree_or_not():
     groups = np.repeat([0, 1], 200)
     mixed = angles([60.0, 180.0], 400, 6)
@@ -135,6 +158,14 @@ def test_runs_from_different_conformers_agree_or_not():
     # frames about one well at 180°, where the sign of the angle is chance, are one state
     single = (angles([180.0], 400, 9) + 180.0) % 360.0 - 180.0
     assert judge_populations(single, groups, phase="water", names=("t",)).ok
+
+
+@pytest.mark.parametrize(("n", "few"), [(7, True), (8, False)])
+def test_eight_frames_of_each_run_can_be_compared(n, few):
+    found = judge_populations(
+        angles([60.0, 180.0], 2 * n, 6), np.repeat([0, 1], n), phase="gas", names=("t",)
+    )
+    assert ("too few frames" in found.message) == few
 
 
 def test_many_torsions_do_not_raise_a_false_alarm():
@@ -197,6 +228,13 @@ def test_the_box_is_judged_by_width_tail_and_drift(change, said):
     verdict = judge_box(volume, repeats, width=2.15, cutoff=values["cutoff"], tail=values["tail"])
     assert verdict.ok == (not change)
     assert said in verdict.message + verdict.advice
+
+
+def test_two_volumes_are_too_few_for_a_trend():
+    told = {"width": 2.15, "cutoff": 0.8, "tail": 0.0}
+    found = judge_box(np.array([10.0, 10.2]), np.zeros(2, dtype=int), **told)
+    assert found.ok
+    assert "drift between halves +0.200 ± 0.200" in found.message  # 2 · 0.1414/√2
 
 
 def test_an_error_above_its_target_is_said_with_what_to_do():

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from merrow.errors import NumericsError
+from merrow.free_energy import endstate
 from merrow.free_energy.endstate import (
     IntermediateEnsemble,
     endstate_free_energy,
@@ -67,6 +68,13 @@ def test_end_states_that_never_meet_or_are_exchanged_are_not_to_be_trusted():
     exchanged = endstate_correction(*reversed(gaussians(spread=4.0)), temperature=T).verdict
     assert exchanged.status == "fail"
     assert "exchanged" in exchanged.message
+
+
+def test_what_pymbar_says_where_nothing_overlaps_is_no_free_energy(monkeypatch):
+    nothing = {"Delta_f": 0.0, "dDelta_f": 0.0}
+    monkeypatch.setattr(endstate, "bar", lambda *_args, **_options: nothing)
+    with pytest.raises(NumericsError, match="do not overlap"):
+        endstate_correction(*gaussians(), temperature=T)
 
 
 def test_walkers_that_stay_apart_raise_the_error():
@@ -139,6 +147,8 @@ def test_ladder_on_a_large_offset_loses_no_precision():
 def test_repeats_of_a_ladder_are_kept_apart():
     estimate = endstate_free_energy(ladder(HALVES, groups=3), temperature=T)
     assert sorted(estimate.by_repeat) == [0, 1, 2]
+    for value in estimate.by_repeat.values():
+        assert abs(value - estimate.value_kcal) < 6 * estimate.stderr_kcal
 
 
 @pytest.mark.parametrize(
@@ -146,6 +156,7 @@ def test_repeats_of_a_ladder_are_kept_apart():
     [
         ((0.0, 1.0), 4.0, ()),
         ((0.0, 1.0), 12.0, (0.5,)),
+        ((0.0, 1.0), 26.0, (0.25, 0.5, 0.75)),  # halves would have bounds 26/4 = 6.5 apart
         ((0.0, 1.0), 50.0, (0.25, 0.5, 0.75)),
         ((0.0, 1.0), 5000.0, (0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875)),
         ((0.0, 0.5, 1.0), 40.0, (0.25, 0.75)),
@@ -157,6 +168,6 @@ def test_steps_are_halved_until_neighbours_meet(lambdas, variance, missing):
 
 
 def test_shares_must_rise_from_mm_to_ml():
-    for lambdas in ((0.0, 0.5), (0.5, 1.0), (0.0, 1.0, 0.5), (0.0,)):
+    for lambdas in ((0.0, 0.5), (0.5, 1.0), (0.0, 1.0, 0.5), (0.0, 0.5, 0.5, 1.0), (0.0,)):
         with pytest.raises(ValueError, match="lambda_interpolate must rise"):
             endstate_free_energy(ladder(lambdas), temperature=T)

@@ -3,12 +3,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from alchemlyb.estimators import TI_GQ
 
 from merrow.errors import InputError
+from merrow.free_energy.decorrelate import correlation
 from merrow.free_energy.schedule import gauss_legendre, legs, weights
+from merrow.free_energy.spacing import LegLength, gain_of_fractions, respaced, time_fractions
 from merrow.hydration.protocol import PROTOCOLS
 from merrow.samples import LambdaState
 
@@ -90,3 +94,25 @@ def test_what_is_no_path_is_refused(states):
 def test_unknown_rule_is_refused():
     with pytest.raises(InputError, match="simpson"):
         weights(PAPER, "simpson")
+
+
+def test_time_goes_by_weight_and_scatter(path):
+    samples = path(n=2000)  # σ of the slopes is 2 kT on the first leg, 1 kT on the second
+    rows = dataclasses.replace(correlation(samples), g=np.array([[1.0, 1.0, 1.0, 4.0, 1.0]]))
+    need = np.array([0.5, 1.0, np.hypot(0.5, 0.25), 2.0 * 0.5, 0.25])
+    np.testing.assert_allclose(time_fractions(samples, rows=rows), need / need.sum(), rtol=0.06)
+
+
+def test_what_equal_times_cost_is_the_inequality_of_cauchy_and_schwarz():
+    assert gain_of_fractions(np.full(7, 0.2)) == pytest.approx(1.0)
+    assert gain_of_fractions(np.array([3.0, 1.0])) == pytest.approx(2.0 * 10.0 / 16.0)
+
+
+def test_a_short_leg_keeps_two_steps_of_charging_and_four_of_lj():
+    legs = [
+        LegLength("charging", np.array([1.0, 0.0]), np.array([0.01])),
+        LegLength("lj", np.array([1.0, 0.0]), np.array([0.01])),
+    ]
+    states = respaced(legs)
+    assert [s.lambda_electrostatics for s in states] == [1.0, 0.5, 0.0, 0.0, 0.0, 0.0, 0.0]
+    assert [s.lambda_sterics for s in states] == [1.0, 1.0, 1.0, 0.75, 0.5, 0.25, 0.0]

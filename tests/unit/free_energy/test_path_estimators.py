@@ -70,6 +70,19 @@ def test_repeats_that_disagree_raise_the_error(path):
     assert apart.stderr_kcal == pytest.approx(apart.errors.repeats, rel=0.05)
 
 
+def test_errors_of_the_profile_are_those_of_the_way_to_the_decoupled_state(path):
+    found = mbar(path(n=100))
+    assert found.profile_stderr_kcal[-1] == 0.0
+    assert found.profile_stderr_kcal[0] == pytest.approx(found.errors.analytic)
+
+
+@pytest.mark.parametrize("bad", [[1.0], [1.0, 2.0, np.nan]])
+def test_energies_of_a_phase_that_are_few_or_no_numbers_are_refused(bad):
+    for water, gas in ((bad, [1.0, 2.0]), ([1.0, 2.0], bad)):
+        with pytest.raises(NumericsError, match="too few or not all finite"):
+            reorganization_energy(np.array(water), np.array(gas))
+
+
 def test_few_rows_still_give_a_number_but_no_blocks(path):
     estimate = mbar(path(n=6))
     assert np.isfinite(estimate.value_kcal)
@@ -91,6 +104,25 @@ def test_overlap_is_judged_and_its_place_named(path):
     verdict = judge_overlap(dataclasses.replace(good, overlap=matrix))
     assert not verdict.ok
     assert "0.020 between λ(charges) = 1 and λ(charges) = 0.5" in verdict.message
+
+
+@pytest.mark.parametrize(
+    ("least", "said"), [(0.02, "do not overlap"), (0.1, "usable"), (0.2, "All neighbours overlap")]
+)
+def test_what_is_said_of_an_overlap_goes_by_its_size(path, least, said):
+    matrix = np.diag([0.3, least, 0.3, 0.3], 1)
+    found = judge_overlap(dataclasses.replace(mbar(path(n=60)), overlap=matrix + matrix.T))
+    assert said in found.message
+
+
+def test_the_overlap_of_two_states_with_unequal_rows_is_their_integral(path):
+    samples = path(n=4000)
+    fewer = (samples.state != 0) | (np.arange(len(samples)) % 4 == 0)
+    samples = samples.select(fewer)
+    x = np.linspace(-10.0, 8.0, 2001)
+    p, q = (np.exp(-((x - mean) ** 2) / 2.0) / np.sqrt(2.0 * np.pi) for mean in (-2.0, -1.0))
+    exact = 0.5 * np.trapezoid(p * q / (0.2 * p + 0.8 * q), x)  # of the pooled rows 1/5 are p's
+    assert neighbour_overlaps(samples, mbar(samples))[0] == pytest.approx(exact, rel=0.03)
 
 
 def test_equal_neighbours_overlap_by_one_half_and_are_not_split(path):
@@ -118,6 +150,7 @@ def test_stationary_samples_agree_in_both_halves_and_directions(path):
     samples = path(n=300)
     result = convergence(samples)
     assert result.forward[-1].value_kcal == result.reverse[-1].value_kcal
+    assert result.forward[-1].value_kcal == pytest.approx(mbar(samples).value_kcal, abs=1e-6)
     assert judge_halves(result, mbar(samples)).ok
 
 

@@ -26,6 +26,20 @@ def test_one_side_of_a_well_may_have_no_force():
     assert (one.rk2, one.rk3) == (0.0, 10.0)
 
 
+def test_a_well_may_have_no_flat_bottom_and_no_linear_part():
+    text = "&rst iat=1,2, r1=2.0, r2=2.0, r3=2.0, r4=2.0, rk2=5.0, rk3=5.0 /"
+    assert parse_disang(text, source="d.rst")[0].bounds == (2.0, 2.0, 2.0, 2.0)
+
+
+@pytest.mark.parametrize(
+    "key", ["nstep1", "nstep2", "iresid", "ialtd", "ifvari", "imult", "irstyp", "ifntyp"]
+)
+def test_keys_of_what_is_not_here_pass_with_zero_alone(key):
+    assert len(parse_disang(f"&rst iat=1,2, {WELL}, {key}=0 /", source="d.rst")) == 1
+    with pytest.raises(InputError, match=f"{key}=1 is refused"):
+        parse_disang(f"&rst iat=1,2, {WELL}, {key}=1 /", source="d.rst")
+
+
 def test_an_empty_restraint_ends_the_file():
     text = f"&rst iat=1,2, {WELL} /\n&rst /\n&rst iat=3,4, {WELL} /"
     assert len(parse_disang(text, source="d.rst")) == 1
