@@ -250,8 +250,7 @@ def test_a_low_ph_protonates_histidines(systems, tmp_path):
     assert made.names.count("HIP") == 1
 
 
-@pytest.mark.slow
-def test_an_atom_that_the_hydrogens_program_would_drop_is_refused(edited, tmp_path):
+def test_an_atom_that_ambers_lysine_does_not_have_is_refused(edited, tmp_path):
     pytest.importorskip("pdb2pqr")
 
     def acetylated(lines):

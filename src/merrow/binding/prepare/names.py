@@ -28,6 +28,34 @@ RESIDUES: Final = {
     "MSE": "MET",
 }
 """Residue of another program → AMBER's."""
+_SIDE_CHAINS: Final = {
+    "ALA": "CB",
+    "ARG": "CB CG CD NE CZ NH1 NH2",
+    "ASN": "CB CG OD1 ND2",
+    "ASP ASH": "CB CG OD1 OD2",
+    "CYS CYX CYM": "CB SG",
+    "GLN": "CB CG CD OE1 NE2",
+    "GLU GLH": "CB CG CD OE1 OE2",
+    "GLY": "",
+    "HIS HID HIE HIP": "CB CG ND1 CD2 CE1 NE2",
+    "ILE": "CB CG1 CG2 CD1",
+    "LEU": "CB CG CD1 CD2",
+    "LYS LYN": "CB CG CD CE NZ",
+    "MET": "CB CG SD CE",
+    "PHE": "CB CG CD1 CD2 CE1 CE2 CZ",
+    "PRO": "CB CG CD",
+    "SER": "CB OG",
+    "THR": "CB OG1 CG2",
+    "TRP": "CB CG CD1 CD2 NE1 CE2 CE3 CZ2 CZ3 CH2",
+    "TYR": "CB CG CD1 CD2 CE1 CE2 CZ OH",
+    "VAL": "CB CG1 CG2",
+}
+HEAVY_ATOMS: Final = {
+    name: frozenset(("N", "CA", "C", "O", "OXT", *atoms.split()))
+    for names, atoms in _SIDE_CHAINS.items()
+    for name in names.split()
+}
+"""The heavy atoms that an amino acid of AMBER may have."""
 WATERS: Final = frozenset(
     (
         *("HOH", "WAT", "DOD", "TIP", "TIP3", "TP3", "T3P", "TIP4", "TP4", "T4P", "TIP5", "TP5"),

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from merrow.amber.residues import C_CAPS, N_CAPS, PHOSPHORYLATED
 from merrow.ambertools.programs import failure, run_program
+from merrow.binding.prepare.names import HEAVY_ATOMS
 from merrow.binding.prepare.protein import Protein
 from merrow.binding.prepare.residue import Residue
 from merrow.errors import InputError, MerrowError, MissingComponentError
@@ -72,6 +73,9 @@ def protonate(protein: Protein, *, ph: float, folder: Path) -> Protonated:
     residues = list(protein.residues())
     if len(residues) > 9999:
         raise InputError(f"{protein.path.name} has {len(residues)} residues; 9999 is the most.")
+    for residue in residues:
+        known = HEAVY_ATOMS.get(residue.name, residue.atoms.keys())
+        _refuse_lost(protein, residue, residue.atoms.keys() - known)
     folder.mkdir(parents=True, exist_ok=True)
     _write_heavy(protein, folder / "heavy.pdb")
     arguments = ["--ff", "AMBER", "--ffout", "AMBER", "--keep-chain", "--log-level", "INFO"]
