@@ -13,6 +13,8 @@ import pytest
 from short_runs import short_run
 from test_report_in_browser import browse
 
+from merrow.ambertools.programs import find_program
+from merrow.errors import MissingComponentError
 from merrow.hydration.report.page import conformer_view
 from merrow.report.html import _script_hash, script
 from merrow.report.scene import MOST_FRAMES, Scene, view_of
@@ -20,6 +22,8 @@ from merrow.report.structure import Structure
 from page_reader import check_page
 
 DRAWN = re.compile(r"<title>(\{.*?\})</title>")
+SCHEMES = ("dark", "light")
+"""As the browser counts them."""
 FRAMES = "window.requestAnimationFrame = (draw) => setTimeout(draw, 0);"
 """Without a screen a browser draws no frame after the first."""
 WATCH = """
@@ -42,6 +46,9 @@ soon(() => {
     document.querySelector("button").click();
     setTimeout(() => {
       found.played = document.querySelector("output").value !== found.label;
+      const page = document.documentElement;
+      found.sheet = [page.clientWidth, page.scrollWidth];
+      found.dark = matchMedia("(prefers-color-scheme: dark)").matches;
       document.title = JSON.stringify(found);
     }, 500);
   });
@@ -58,39 +65,61 @@ def helix(systems, tmp_path_factory):
     return prmtop, short_run(prmtop, inpcrd, path, frames=12)
 
 
-@pytest.fixture
-def page(merrow, helix):
-    """The page of an analysis with a view."""
-    prmtop, frames = helix
-    words = ("analyze", "-p", prmtop, "-y", frames, "--ligand-mask", ":1", "--out", "out")
-    assert merrow(*words).code == 0
-    assert "<canvas" not in Path("out/analysis.html").read_text()
-    assert merrow(*words, "--interactive").code == 0
-    return Path("out/analysis.html").read_text()
+@pytest.fixture(scope="module")
+def made():
+    """Pages that were made, by their verb."""
+    return {}
 
 
-def test_an_analysis_has_a_view_of_chain_and_ligand(page):
+@pytest.fixture(params=["analyze", "mmpbsa"])
+def page(request, merrow, helix, made):
+    """The page of an analysis, and of a binding energy, with a view; each is made once."""
+    verb, (prmtop, frames) = request.param, helix
+    if verb in made:
+        return made[verb]
+    if verb == "mmpbsa":
+        try:
+            find_program("MMPBSA")
+        except MissingComponentError as error:
+            pytest.skip(str(error))
+    name = {"analyze": "analysis.html", "mmpbsa": "mmpbsa.html"}[verb]
+    words = (verb, "-p", prmtop, "-y", frames, "--ligand-mask", ":1")
+    assert merrow(*words, "--out", "plain").code == 0
+    assert "<canvas" not in Path("plain", name).read_text()
+    assert merrow(*words, "--out", "out", "--interactive").code == 0
+    made[verb] = Path("out", name).read_text()
+    return made[verb]
+
+
+def test_a_page_has_a_view_of_chain_and_ligand(page):
     (canvas,) = check_page(page).tags("canvas")
     scene = json.loads(canvas["data-scene"])
     assert scene["atoms"] == 17 + 15  # alpha carbons, and toluene with its hydrogens
     assert len(scene["labels"]) == 12
     assert len(scene["bonds"]) == 16 + 15
-    assert len(set(scene["colours"][:17])) > 10  # by B-factor
+    by_b_factor = "B-factor" in page
+    by_b_factor = "coloured by B-factor" in page
+    assert (len(set(scene["colours"][:17])) > 10) == by_b_factor
 
 
-def test_a_browser_draws_turns_and_plays_it(page, tmp_path):
+@pytest.mark.parametrize(("width", "scheme"), [(1200, "dark"), (500, "light")])
+def test_a_browser_draws_turns_and_plays_it(page, width, scheme, tmp_path):
     """What watches becomes part of the page's one script, since its policy forbids another."""
     one = script("report/scene.js")
     more = FRAMES + one + WATCH
     watched = page.replace(one, more)
     watched = watched.replace(*(_script_hash(text).strip("'") for text in (one, more)))
-    document, console = browse(watched, tmp_path, "--dump-dom")
+    colours = f"--blink-settings=preferredColorScheme={SCHEMES.index(scheme)}"
+    sheet = ("--dump-dom", f"--window-size={width},900", "--hide-scrollbars", colours)
+    document, console = browse(watched, tmp_path, *sheet)
     assert console == []
     found = json.loads(DRAWN.search(document)[1])
     assert found["inked"] > 1000
     assert found["turned"]
     assert found["played"]
     assert found["label"] == "0.1 ps"
+    assert found["dark"] == (scheme == "dark")
+    assert found["sheet"] == [width, width]  # nothing is cut at the side
 
 
 def test_a_large_trajectory_is_thinned_to_a_page_of_a_megabyte():

@@ -1,21 +1,26 @@
 # SPDX-License-Identifier: MIT
 """Does every command answer in at most fifteen lines of eighty columns? What is left out says so.
 
-Numbers are noise: the runs are as short as they can be. `merrow init` prints files, no answers.
+And does `--full` leave out nothing? Numbers are noise: the runs are as short as they can be.
+`merrow init` prints files, no answers.
 """
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
-from short_answers import assert_short
+from short_answers import assert_fuller, assert_short
 from short_runs import short_run
 
 from merrow.ambertools.programs import find_program
+from merrow.doctor.machine import machine_checks
+from merrow.doctor.platforms import platform_checks
 from merrow.errors import MissingComponentError
 from tiny_settings import TINY
 
@@ -46,13 +51,23 @@ def _narrow(monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
 
 
+@pytest.fixture
+def answers(monkeypatch):
+    """Let a job answer again what it wrote into a file, without computing it again."""
+
+    def install(job, path):
+        found = json.loads(Path(path).read_text())
+        monkeypatch.setattr(f"merrow.{job}", lambda *_, **__: found)
+        return found
+
+    return install
+
+
 @pytest.mark.parametrize(
     "words",
     [
-        "models list",
         "models describe ani1ccx",
         "models describe mm",
-        "doctor",
         "--version",
     ],
 )
@@ -60,12 +75,39 @@ def test_what_looks_around(merrow, words):
     assert_short(merrow(*words.split()))
 
 
-def test_energy_and_bench(merrow, files):
+def test_the_list_of_potentials_and_the_examination_of_this_machine(merrow, monkeypatch):
+    listed = merrow("models", "list")
+    assert_short(listed)
+    every = merrow("models", "list", "--full").out
+    rows = [line for line in listed.out.splitlines()[1:] if "--full" not in line]
+    names = [line.split()[0] for line in rows]
+    assert not [name for name in names if f"{name.partition('|')[0]}: " not in every]
+    assert "licence MIT" in every
+    monkeypatch.setattr("merrow.doctor.platforms.platform_checks", _once(platform_checks))
+    monkeypatch.setattr("merrow.doctor.machine.machine_checks", _once(machine_checks))
+    examined = merrow("doctor")
+    assert_short(examined)
+    assert_fuller(examined, merrow("doctor", "--full"))
+
+
+def _once(function):
+    """Return a function that is called once: times are others each time."""
+    found = [*function()]
+    return lambda: found
+
+
+def test_energy_and_bench(merrow, files, monkeypatch):
     gas = ("-p", files["gas"], "-c", files["gas_crd"])
     assert_short(merrow("energy", *gas, "--ml-mask", ":1", "--potential", "ani1ccx"), "total")
     wet = ("-p", files["wet"], "-c", files["wet_crd"], "--ml-mask", ":1", "--cutoff", "8")
     few = ("--potential", "mm", "--minutes", "0.2", "--processes", "1")
-    assert_short(merrow("bench", *wet, *few, "--out", "bench"), "ns/day", "report bench/bench.html")
+    words = ("bench", *wet, *few, "--out", "bench")
+    short = merrow(*words)
+    assert_short(short, "ns/day", "report bench/bench.html")
+    found = json.loads(Path("bench/bench.json").read_text())
+    again = SimpleNamespace(as_dict=lambda: found)
+    monkeypatch.setattr("merrow.bench.speed.run_bench", lambda *_: again)
+    assert_fuller(short, merrow(*words, "--full"))
 
 
 def test_md_and_its_status(merrow, files):
@@ -75,12 +117,17 @@ def test_md_and_its_status(merrow, files):
     assert_short(merrow("status", "."), "dynamics, finished")
 
 
-def test_constant_energy(merrow, files):
+def test_constant_energy(merrow, files, answers):
     given = ("-p", files["gas"], "-c", files["gas_crd"], "--ml-mask", ":1", "--out", "nve")
-    words = ("--potential", "ani1ccx", "--time", "0.12", "--dt", "0.25,0.5")
-    assert_short(merrow("validate", "nve", *given, *words), "passed: all", "report nve/nve.html")
     failing = ("--potential", "mm", "--time", "0.3", "--dt", "1.0,2.0")
     assert_short(merrow("validate", "nve", *given, *failing), "not passed", "FAILED", code=1)
+    words = ("--potential", "ani1ccx", "--time", "0.12", "--dt", "0.25,0.5")
+    short = merrow("validate", "nve", *given, *words)
+    assert_short(short, "passed: all", "report nve/nve.html")
+    answers("md.nve.validate.validate_nve", "nve/nve.json")
+    full = merrow("validate", "nve", *given, *words, "--full")
+    words = ("slope_error", "drift_kt_per_ns_per_dof")
+    assert_fuller(short, full, *words)
 
 
 def test_simulate_its_dry_run_and_its_status(merrow, files):
@@ -101,23 +148,31 @@ def test_the_command_after_a_simulation_of_a_protein_is_one_that_a_shell_underst
     assert "\n".join(lines).replace(" \\\n", "").split()[1:3] == ["merrow", "analyze"]
 
 
-def test_analyze_with_a_reference_and_a_crystal(merrow, systems):
+def test_analyze_with_a_reference_and_a_crystal(merrow, systems, answers):
     prmtop, inpcrd = systems / "helix_complex.prmtop", systems / "helix_complex.inpcrd"
     short_run(prmtop, inpcrd, Path(LONG_NAME), frames=12)
     words = ("analyze", "-p", prmtop, "-y", LONG_NAME, "--ligand-mask", ":1", "--out", "out")
     more = ("--mm-reference", LONG_NAME, "--pdb", systems / "helix.pdb")
-    assert_short(merrow(*words, *more), "RMSD protein backbone", "report out/analysis.html")
+    short = merrow(*words, *more)
+    assert_short(short, "RMSD protein backbone", "report out/analysis.html")
+    answers("binding.analyze.analyze", "out/analysis.json")
+    assert_fuller(short, merrow(*words, *more, "--full"))
     assert_short(merrow("status", "out"), "analysis of a complex")
 
 
-def test_mmpbsa_by_both_methods_with_a_reference(merrow, tools, systems):
+def test_mmpbsa_by_both_methods_with_a_reference(merrow, tools, systems, answers):
     prmtop = systems / "complex.prmtop"
     short_run(prmtop, systems / "complex.inpcrd", Path(LONG_NAME), frames=10)
     words = ("mmpbsa", "-p", prmtop, "-y", LONG_NAME, "--ligand-mask", ":GST", "--out", "out")
     more = ("--method", "gb,pb", "--mm-reference", LONG_NAME)
-    assert_short(merrow(*words, *more), "ML/MM − MM by MM-GBSA", "report out/mmpbsa.html")
+    short = merrow(*words, *more)
+    assert_short(short, "ML/MM − MM by MM-GBSA", "report out/mmpbsa.html")
+    answers("binding.mmpbsa.mmpbsa", "out/mmpbsa.json")
+    assert_fuller(short, merrow(*words, *more, "--full"), "result needs nanoseconds")
     assert_short(merrow("status", "out"), "binding energy of :GST")
-    assert_short(merrow("report", "out", "out"), "gb")
+    compared = merrow("report", "out", "out")
+    assert_short(compared, "gb")
+    assert_fuller(compared, merrow("report", "out", "out", "--full"), "pb (MM) TOTAL")
 
 
 @pytest.mark.slow
