@@ -34,6 +34,7 @@ PARTS = {
     "steps-toluene41": "in 6.8k atoms",
     "steps-toluene64": "in 26k atoms",
     "steps-erlotinib": "of a region of 52 atoms",
+    "steps-helix": "of a region of 115 atoms, a peptide",
     "forces": "the cost of each force of the λ path, by leaving it out",
     "record": "ms of a record of all states",
     "batches": "ms per call, and its errors, for 1 to 256 conformers of 6 to 115 atoms",

@@ -42,6 +42,14 @@ BOXES = {
     "erlotinib": ("COCCOc1cc2ncnc(Nc3cccc(C#C)c3)c2cc1OCCOC", 32.0),
 }
 """SMILES and width of the box [Å]."""
+HELIX, HELIX_WIDTH = "ACE ALA ALA SER ALA ALA SER ALA ALA SER ALA NME", 34.0
+"""A peptide of 115 atoms: the charges of such a molecule would take AM1-BCC hours."""
+LEAP = """source leaprc.protein.ff14SB
+x = sequence {{ {0} }}
+impose x {{ {{ 1 {1} }} }} {{ {{ "N" "CA" "C" "N" -47.0 }} {{ "C" "N" "CA" "C" -57.0 }} }}
+saveamberparm x gas.prmtop gas.inpcrd
+quit
+"""
 
 
 def main() -> None:
@@ -56,7 +64,7 @@ def main() -> None:
     reader.add_argument(
         "--systems", type=Path, default=ROOT / "build/gpu/systems", help="made once"
     )
-    reader.add_argument("--only", nargs="*", default=list(BOXES), help="systems")
+    reader.add_argument("--only", nargs="*", default=[*BOXES, "helix"], help="systems")
     reader.add_argument("--second", action="store_true", help="AIMNet2 and MACE, without RDKit")
     reader.add_argument("--no-wheels", action="store_true", help="what is installed will do")
     given = reader.parse_args()
@@ -109,15 +117,29 @@ def systems(folder: Path, names: list[str]) -> None:
     from merrow.ambertools.solvent import n_waters_for, solvate  # noqa: PLC0415
 
     for name in names:
-        smiles, width = BOXES[name]
         place = folder / name
         if (place / "solvated.inpcrd").exists():
             continue
         place.mkdir(parents=True, exist_ok=True)
+        if name == "helix":
+            helix(place)
+            continue
+        smiles, width = BOXES[name]
         molecule = read_molecule(smiles)
         files = parametrize(molecule, folder=place)
         waters = n_waters_for(width, sum(z > 1 for z in molecule.numbers))
         solvate(files.prmtop, files.inpcrd, folder=place, n_waters=waters)
+
+
+def helix(place: Path) -> None:
+    """Make a helix in water with tleap."""
+    from merrow.ambertools.programs import run_program  # noqa: PLC0415
+    from merrow.ambertools.solvent import solvate  # noqa: PLC0415
+
+    place.mkdir(parents=True, exist_ok=True)
+    (place / "in.leap").write_text(LEAP.format(HELIX, len(HELIX.split())))
+    run_program("tleap", ["-f", "in.leap"], folder=place, log="leap.log")
+    solvate(place / "gas.prmtop", place / "gas.inpcrd", folder=place, edge=HELIX_WIDTH)
 
 
 def _all_but_files(_: str, names: list[str]) -> set[str]:

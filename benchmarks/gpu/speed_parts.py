@@ -78,7 +78,7 @@ class Kit:
 
     def system(self, name: str) -> BenchSystem:
         """Open a system, the solute as its region."""
-        return open_system(name, *self.files(name), ":1", self.cutoff)
+        return open_system(name, *self.files(name), "!:WAT", self.cutoff)
 
     def first(self, *wanted: str) -> BenchSystem:
         """Open the first of the wanted systems that is there, or any."""

@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 import sys
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +55,17 @@ def test_platforms_are_compared_and_steps_timed(prepared, tmp_path):
     assert steps["region"] == 6
     assert all(steps[key] > 0.0 for key in ("mm", "path", "ml/mm, network on cpu"))
     assert "toluene64" in found["steps-toluene64"]["error"]  # a part that fails costs no other
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("tleap")
+def test_a_peptide_of_115_atoms_is_packed_and_its_steps_are_timed(tmp_path):
+    SourceFileLoader("gpu_pack", str(KIT / "pack.py")).load_module().systems(tmp_path, ["helix"])
+    steps = run(tmp_path, tmp_path, "steps-helix")["steps-helix"]
+    assert "error" not in steps
+    assert steps["region"] == 115
+    timed = [steps["mm"], steps["ml/mm, network on cpu"], steps["the same, overlap, cpu"]]
+    assert all(isinstance(ms, float) and ms > 0.0 for ms in timed), steps
 
 
 @pytest.mark.slow
