@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: MIT
 """Hybrid machine-learning / molecular-mechanics dynamics and free energies for AMBER files.
 
-The public names, each loaded when it is first used, so that `import merrow` costs nothing:
+The public names; each is loaded on first use, so `import merrow` is fast:
 
 - free energies: `Hydration`, `load_run`, `Campaign`
 - energies and OpenMM: `energy`, `MLPotential`, `alchemical_system`, `load_potential`
 - dynamics: `simulate`, `run_md`, `validate_nve`
 - complexes: `prepare_complex`, `analyze`, `mmpbsa`
-- what is read: `read_topology`, `read_md_settings`, `read_result`
-- values: `PROTOCOLS`, `Protocol`, `MdSettings`, `MdOutputs`, `MdResult`, `HydrationResult`,
+- input and results: `read_topology`, `read_md_settings`, `read_result`
+- data types: `PROTOCOLS`, `Protocol`, `MdSettings`, `MdOutputs`, `MdResult`, `HydrationResult`,
   `Progress`
-- what goes wrong: `MerrowError`, `InputError` (the others derive from these, in `merrow.errors`)
+- errors: `MerrowError`, `InputError` (the others derive from these, in `merrow.errors`)
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`python -m merrow`: the command line, also where the command `merrow` is not on the PATH."""
+"""`python -m merrow`: the command line where `merrow` is not on the PATH."""
 
 from merrow.cli.main import main
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the measured costs of all jobs share: their JSON, and the memory of this process."""
+"""Measured costs of a job: the JSON form they share, and the memory of this process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ KIB_PER_MIB = 1024
 
 @dataclass(frozen=True)
 class MeasuredCost:
-    """What a job will take on this machine."""
+    """Estimated cost of a job on this machine."""
 
     def to_json(self) -> str:
         """Return all numbers as JSON."""
@@ -20,10 +20,10 @@ class MeasuredCost:
 
 
 def peak_memory_mib(*, programs: bool = False) -> float:
-    """Return the most memory that this process has had [MiB].
+    """Return the peak memory of this process [MiB].
 
     Args:
-        programs: Whether that of the largest program that it ran is added.
+        programs: Whether the peak memory of the largest program that it ran is added.
     """
     who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)[: 1 + programs]
     return sum(resource.getrusage(one).ru_maxrss for one in who) / KIB_PER_MIB

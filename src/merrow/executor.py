@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Where work runs: local processes, one core each, or the jobs of a batch scheduler.
+"""Executors: local processes, one core each, or jobs of a batch scheduler.
 
-`process_pool` gives processes that call functions; from the threads of `subprocess_pool` and the
-workers of `dask_pool`, `run_subprocess` starts whole programs, so that one that is killed takes no
-other with it. Nothing here knows what is computed.
+`process_pool` gives processes that call functions; the threads of `subprocess_pool` and the workers
+of `dask_pool` start whole programs with `run_subprocess`, so that a killed one affects no other.
+This module is independent of what is computed.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ T = TypeVar("T")
 
 _SUBMIT = {"slurm": "sbatch", "pbs": "qsub", "lsf": "bsub"}
 _ASK = {"slurm": ("sinfo", "-h"), "pbs": ("qstat", "-B"), "lsf": ("bhosts",)}
-"""Commands that answer only where the scheduler does."""
+"""Commands that succeed only where the scheduler is available."""
 
 _slot = threading.local()
-"""What a thread of `subprocess_pool` adds to the environment of its programs."""
+"""Environment variables that a thread of `subprocess_pool` sets for its programs."""
 
 _programs: set[subprocess.Popen[str]] = set()
 
@@ -51,44 +51,44 @@ _WALLTIME = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{2})")
 
 
 class ClusterConfig(Settings):
-    """How jobs are asked of a batch scheduler; `merrow cluster init` writes one."""
+    """Settings of a batch scheduler; `merrow cluster init` writes a template."""
 
     scheduler: Scheduler
-    """slurm, pbs or lsf."""
+    """Batch scheduler: slurm, pbs or lsf."""
     queue: str | None = None
     """Partition or queue; null: the scheduler's default."""
     project: str | None = None
     """Account to charge; null: the scheduler's default."""
     jobs: int = Field(4, ge=1)
-    """Jobs at a time at most; each process of a job does one piece of work after another."""
+    """Maximum number of jobs at a time; each process of a job computes one task after another."""
     processes_per_job: int = Field(1, ge=1)
-    """Processes of a job, each on a core of its own: all cores where a queue gives whole nodes."""
+    """Processes of a job, one per core: all cores of a node where a queue gives whole nodes."""
     memory: str = "4GB"
     """Memory of a job."""
     walltime: str = "04:00:00"
     """Time after which the scheduler ends a job, as [hours:]minutes:seconds."""
     slice_minutes: float = Field(30.0, gt=0)
-    """A piece of work goes on for so long before the job asks for work again [min]."""
+    """Time after which a task is handed back and the job takes the next one [min]."""
     gpus: int = Field(0, ge=0)
     """GPUs of a job; ask the scheduler for them with job_extra_directives."""
     interface: str | None = None
-    """Network interface between driver and jobs, such as ib0; null: chosen by the system."""
+    """Network interface between driver and jobs, such as ib0; null: the system's choice."""
     job_extra_directives: tuple[str, ...] = ()
-    """Further directives of the job script, such as "--gres=gpu:1"."""
+    """Additional directives of the job script, such as "--gres=gpu:1"."""
     job_script_prologue: tuple[str, ...] = ()
-    """Shell lines before the work, such as "source env/bin/activate"."""
+    """Shell commands run first, such as "source env/bin/activate"."""
 
     @field_validator("walltime", mode="before")
     @classmethod
     def _as_text(cls, value: object) -> object:
-        """Undo YAML, which reads 12:00:00 without quotation marks as 43200 [s]."""
+        """Undo YAML's reading of an unquoted 12:00:00 as 43200 [s]."""
         if isinstance(value, bool) or not isinstance(value, int) or value < 0:
             return value
         return f"{value // 3600:02d}:{value // 60 % 60:02d}:{value % 60:02d}"
 
     @property
     def workers(self) -> int:
-        """Pieces of work at a time."""
+        """Number of tasks that run at a time."""
         return self.jobs * self.processes_per_job
 
     @model_validator(mode="after")
@@ -96,7 +96,7 @@ class ClusterConfig(Settings):
         if self.walltime_s <= 60 * self.slice_minutes:
             raise ValueError(
                 f"slice_minutes {self.slice_minutes:g} is not shorter than walltime "
-                f"{self.walltime}; work would never be handed on cleanly"
+                f"{self.walltime}; no task would ever be handed on cleanly"
             )
         return self
 
@@ -111,13 +111,13 @@ class ClusterConfig(Settings):
 
     @property
     def minutes_of_walltime(self) -> str:
-        """Wall time as LSF reads it, hours:minutes."""
+        """Wall time in LSF's form, hours:minutes."""
         minutes = max(1, int(self.walltime_s // 60))
         return f"{minutes // 60:02d}:{minutes % 60:02d}"
 
 
 class SerialExecutor(Executor):
-    """Runs every call at once in this process: for debugging and for one core."""
+    """Runs every call immediately in this process: for debugging and for one core."""
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Call the function and return a future that is already done."""
@@ -142,15 +142,15 @@ def process_pool(
     modules: Sequence[str] = (),
     environments: Sequence[Mapping[str, str]] | None = None,
 ) -> Iterator[Executor]:
-    """Yield an executor of so many single-threaded processes; one process means this one.
+    """Yield an executor of single-threaded processes; with one process, calls run in this one.
 
-    The processes start at once and load what they need while this one goes on. They are ended, with
-    what they are doing, when the block is left by an exception.
+    The processes start at once and load their modules in the background. They are killed when the
+    block is left by an exception.
 
     Args:
-        processes: How many.
+        processes: Number of processes.
         modules: Names of the modules that they need.
-        environments: What the environment of each has that this process's has not.
+        environments: Additional environment variables of each process.
     """
     if processes == 1:
         yield SerialExecutor()
@@ -166,12 +166,12 @@ def process_pool(
         initargs=(os.getpid(), modules, own.get),
     )
     try:
-        with _deaf_to_interrupts():  # workers inherit it
+        with _deaf_to_interrupts():  # the workers inherit this
             for _ in range(processes):
                 pool.submit(os.getpid)
         yield pool
     except BaseException:
-        for worker in tuple(pool._processes or ()):  # a shutdown would wait for what they do
+        for worker in tuple(pool._processes or ()):  # a shutdown would wait for their tasks
             end_tree(worker)
         pool.shutdown(cancel_futures=True)
         raise
@@ -180,10 +180,10 @@ def process_pool(
 
 @contextmanager
 def _script_runs_once() -> Iterator[None]:
-    """Let processes that start meanwhile not run the user's script, which may have no guard.
+    """Keep processes started in this block from running the user's script, which may be unguarded.
 
-    They call what is in packages; multiprocessing would run `__main__` again in each, but for one
-    of this name.
+    They call functions of packages only; multiprocessing would run `__main__` again in each of
+    them, unless it has this name.
     """
     main = vars(sys.modules["__main__"])
     before = main.get("__spec__")
@@ -209,13 +209,13 @@ class _WorkerContext(SpawnContext):
 def subprocess_pool(
     programs: int, environments: Sequence[Mapping[str, str]] | None = None
 ) -> Iterator[Executor]:
-    """Yield an executor from which so many programs run at a time.
+    """Yield an executor of threads, each of which runs one program at a time.
 
-    Programs that still run are ended when the block is left by an exception.
+    Programs that are still running are killed when the block is left by an exception.
 
     Args:
-        programs: How many.
-        environments: What the environment of each has that this process's has not.
+        programs: Number of programs at a time.
+        environments: Additional environment variables of each program.
     """
     own: queue.SimpleQueue[Mapping[str, str]] = queue.SimpleQueue()
     for environment in environments or ({},) * programs:
@@ -238,7 +238,7 @@ def subprocess_pool(
 
 
 def run_subprocess(words: Sequence[str], log: Path) -> tuple[int, str]:
-    """Run a program with one thread; return its exit code (below zero: a signal) and stdout.
+    """Run a program with one thread; return its exit code (negative for a signal) and stdout.
 
     Args:
         words: The program and its arguments.
@@ -263,10 +263,10 @@ def run_subprocess(words: Sequence[str], log: Path) -> tuple[int, str]:
 
 
 def check_cluster(cluster: ClusterConfig | None) -> None:
-    """Refuse a Dask that is not installed, or a scheduler that does not answer.
+    """Check that Dask is installed and that the scheduler answers.
 
     Raises:
-        MissingComponentError: Dask or the scheduler's commands are not here.
+        MissingComponentError: Dask or the scheduler's commands are not installed.
         InputError: The scheduler does not answer.
     """
     try:
@@ -301,12 +301,12 @@ def check_cluster(cluster: ClusterConfig | None) -> None:
 def dask_pool(
     workers: int, cluster: ClusterConfig | None, folder: Path
 ) -> Iterator[tuple[Executor, str]]:
-    """Yield a Dask executor of so many workers, and the address of its dashboard.
+    """Yield a Dask executor and the address of its dashboard.
 
     Args:
-        workers: How many, of one thread each.
-        cluster: The batch scheduler that is asked for them; None: processes of this machine.
-        folder: Where Dask, and jobs, leave their logs and scratch files.
+        workers: Number of single-threaded workers.
+        cluster: Batch scheduler that provides them; None for processes on this machine.
+        folder: Folder for logs and scratch files of Dask and its jobs.
     """
     import dask  # noqa: PLC0415
     import distributed  # noqa: PLC0415
@@ -343,7 +343,7 @@ def _jobqueue() -> ModuleType:
 
 
 def _jobs(workers: int, cluster: ClusterConfig, folder: Path) -> Any:
-    """Return a cluster that keeps so many jobs in the queue, replacing those that end."""
+    """Return a cluster that keeps enough jobs queued for the workers and replaces ended ones."""
     kinds = {"slurm": "SLURMCluster", "pbs": "PBSCluster", "lsf": "LSFCluster"}
     extra = ["--lifetime", f"{round(cluster.walltime_s - min(60, 0.1 * cluster.walltime_s))}s"]
     if cluster.gpus:
@@ -370,7 +370,7 @@ def _jobs(workers: int, cluster: ClusterConfig, folder: Path) -> Any:
 
 @contextmanager
 def _deaf_to_interrupts() -> Iterator[None]:
-    """Put off Ctrl-C for a moment; what is started meanwhile never hears it."""
+    """Defer Ctrl-C; processes started in this block ignore it."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

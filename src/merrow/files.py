@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Files that reach the disk whole or not at all.
+"""Atomic writing of files.
 
-Write beside, sync, rename. A file that has its final name is whole, whatever was killed when.
+A temporary file is written, synced and renamed, so a file under its final name is always complete.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from pathlib import Path
 from merrow.errors import MerrowError
 
 _guards: dict[str, Callable[[], None]] = {}
-"""By folder: what is asked before a file of it is written."""
+"""By folder: the check that is made before a file in it is written."""
 
 
 def guard(folder: Path, check: Callable[[], None]) -> None:
-    """Ask a check before this process writes a file of a folder; it raises where it must not."""
+    """Run a check before each write of this process into a folder; it raises to forbid it."""
     _guards[os.path.abspath(folder)] = check
 
 
 @contextlib.contextmanager
 def guarded(folder: Path, check: Callable[[], None]) -> Iterator[None]:
-    """Do the same until the block is left."""
+    """Do the same for the duration of the block."""
     guard(folder, check)
     try:
         yield
@@ -36,15 +36,15 @@ def guarded(folder: Path, check: Callable[[], None]) -> Iterator[None]:
 
 
 def atomic_write(path: Path, content: bytes | str) -> None:
-    """Write a file so that it is either absent, as it was, or whole; folders are made.
+    """Write a file atomically: it is either unchanged or complete; missing folders are made.
 
     Args:
         path: The file.
         content: Bytes, or text that is written as UTF-8.
 
     Raises:
-        MerrowError: The disk is full, the place cannot be written, or the folder is held by another
-            process by now; nothing is left behind.
+        MerrowError: The disk is full, the path is not writable, or another process has taken over
+            the folder; no temporary file is left.
     """
     place = os.path.abspath(path)
     for folder, check in tuple(_guards.items()):
@@ -67,7 +67,7 @@ def atomic_write(path: Path, content: bytes | str) -> None:
 
 
 def _sweep_beside(path: Path) -> None:
-    """Remove what killed processes of this machine were writing to a file."""
+    """Remove temporary files of a path left by killed processes of this machine."""
     for scratch in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
         owner = scratch.name.removesuffix(".part").rpartition(".")[2]
         if owner.isdigit() and not _lives(int(owner)):
@@ -86,7 +86,7 @@ def _lives(pid: int) -> bool:
 
 
 def sweep(folder: Path) -> None:
-    """Remove what killed processes were writing in a folder and below; nobody else writes there."""
+    """Remove temporary files left by killed processes in a folder that nobody else writes to."""
     for scratch in folder.rglob(".*.part"):
         if scratch.is_file():
             with contextlib.suppress(OSError):
@@ -94,7 +94,7 @@ def sweep(folder: Path) -> None:
 
 
 def cannot_write(path: Path, error: OSError) -> MerrowError:
-    """Return the error that says why a place cannot be written."""
+    """Return the error that says why a path cannot be written."""
     reason = "the disk is full" if error.errno == errno.ENOSPC else str(error.strerror)
     return MerrowError(
         f"{path} cannot be written: {reason}. What was finished is kept; make room and run "
@@ -106,7 +106,7 @@ def save_json(path: Path, value: object) -> None:
     """Write a value as JSON, as `atomic_write` does.
 
     Raises:
-        MerrowError: The disk is full or the place cannot be written.
+        MerrowError: The disk is full or the path is not writable.
     """
     text = json.dumps(value, indent=2, sort_keys=True, allow_nan=False) + "\n"
     atomic_write(path, text)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Folders of results: new, occupied, begun by the same question, whole or not at all."""
+"""Output folders: checks for new, occupied and resumable ones, and staging."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from merrow.errors import InputError
 
 
 def occupied(folder: Path, by: str, what: str) -> bool:
-    """Tell whether a folder holds a file that says what is done in it.
+    """Tell whether a folder already holds a job.
 
     Args:
         folder: The folder.
-        by: Name of that file.
-        what: What the folder is for, in the user's words.
+        by: Name of the file that describes the job.
+        what: Kind of job, for messages.
 
     Raises:
         InputError: The folder is a file, or holds something else.
@@ -28,7 +28,7 @@ def occupied(folder: Path, by: str, what: str) -> bool:
         raise InputError(f"{folder} is a file; --out needs a folder.")
     if (folder / by).exists():
         return True
-    # hidden files are a lock, and what a kill left of a write that was not finished
+    # hidden files are a lock, and temporary files of a killed process
     if any(not path.name.startswith(".") for path in folder.iterdir()):
         raise InputError(f"{folder} is not empty and contains no {what}; choose another --out.")
     return False
@@ -38,7 +38,7 @@ def text_of(path: Path) -> str:
     """Return a text file.
 
     Raises:
-        InputError: It is not UTF-8.
+        InputError: The file is not UTF-8.
     """
     try:
         return path.read_text(encoding="utf-8")
@@ -54,14 +54,14 @@ def resumes(
     asked: Mapping[str, object],
     read: Callable[[Path], Mapping[str, object]],
 ) -> bool:
-    """Tell whether a folder holds the work that is asked for; refuse one that holds something else.
+    """Tell whether a folder holds the requested job; refuse one that holds something else.
 
     Args:
         folder: The folder.
-        by: Name of the file that says what was asked there.
-        what: What the folder is for, such as "run".
-        asked: What is asked now, as far as it must be the same.
-        read: Returns the same part of that file.
+        by: Name of the file that describes the job.
+        what: Kind of job, such as "run".
+        asked: The settings that must be the same.
+        read: Returns the same settings from that file.
 
     Raises:
         InputError: The folder is a file, or holds something else.
@@ -74,7 +74,7 @@ def resumes(
 
 
 def _first_difference(there: Mapping[str, object], here: Mapping[str, object], at: str = "") -> str:
-    """Return in words the first key whose value differs, or an empty text."""
+    """Describe the first key whose values differ; empty if none does."""
     for key, value in here.items():
         other = there.get(key)
         if isinstance(value, dict) and isinstance(other, dict):
@@ -86,10 +86,10 @@ def _first_difference(there: Mapping[str, object], here: Mapping[str, object], a
 
 
 def check_new(out: Path) -> None:
-    """Refuse a folder that holds something.
+    """Refuse a folder that is not empty.
 
     Raises:
-        InputError: It is a file, or it is not empty.
+        InputError: The folder is a file, or it is not empty.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out} is not an empty folder; choose another --out.")
@@ -97,10 +97,10 @@ def check_new(out: Path) -> None:
 
 @contextmanager
 def staging_folder(out: Path) -> Iterator[Path]:
-    """Give a hidden folder beside `out`, which takes its name at the end.
+    """Yield a hidden folder beside `out`, which is renamed to `out` at the end.
 
-    After a failure it stays, since programs left their logs there; after bad input it goes. The
-    same command begins anew in either case.
+    After a failure it is kept for the logs of programs; after bad input it is removed. Either way
+    the same command starts afresh.
     """
     scratch = out.with_name(f".{out.name}.part")
     shutil.rmtree(scratch, ignore_errors=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What do bonds and positions say by themselves? Neighbours, rings, torsion angles, images."""
+"""Geometry of bonds and positions: neighbours, rings, torsion angles, periodic images."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def neighbours(
     """Return the bonded neighbours of each atom, in ascending order.
 
     Args:
-        bonds: Pairs of atoms; those with an atom that is not asked about are left out.
-        atoms: The atoms that are asked about.
+        bonds: Pairs of atoms; those with an atom outside `atoms` are ignored.
+        atoms: The atoms of interest.
     """
     near: dict[int, set[int]] = {i: set() for i in atoms}
     for i, j in bonds:
@@ -34,11 +34,11 @@ def neighbours(
 
 
 def connected_atoms(n_atoms: int, bonds: Iterable[tuple[int, int]]) -> tuple[tuple[int, ...], ...]:
-    """Return the atoms of each connected part of a graph of bonds, in order of their first atoms.
+    """Return the connected components of a bond graph, in order of their first atoms.
 
     Args:
         n_atoms: Number of atoms.
-        bonds: Pairs of them.
+        bonds: Pairs of bonded atoms.
     """
     pairs = np.array(list(bonds), dtype=np.int64).reshape(-1, 2)
     graph = coo_matrix((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(n_atoms, n_atoms))
@@ -50,7 +50,7 @@ def connected_atoms(n_atoms: int, bonds: Iterable[tuple[int, int]]) -> tuple[tup
 
 
 def in_ring(near: Mapping[int, Sequence[int]], i: int, j: int) -> bool:
-    """Tell whether the bond i–j is part of a ring: j is reached from i without it."""
+    """Tell whether the bond i–j is part of a ring: j can be reached from i without it."""
     seen, todo = {i}, [k for k in near[i] if k != j]
     while todo:
         here = todo.pop()
@@ -63,13 +63,13 @@ def in_ring(near: Mapping[int, Sequence[int]], i: int, j: int) -> bool:
 
 
 def rigid_motions(positions: Array, masses: Array) -> Array:
-    """Return mass-weighted motions of a rigid body as columns, shape (3 N, 6).
+    """Return the mass-weighted rigid-body motions as columns, shape (3 N, 6).
 
     Three translations, then three rotations about the centre of mass; not normalised.
 
     Args:
         positions: Positions, shape (N, 3).
-        masses: Masses, shape (N,); zero for what is no part of the body.
+        masses: Masses, shape (N,); zero for atoms outside the body.
     """
     root = np.sqrt(masses)[:, None]
     arms = positions - masses @ positions / masses.sum()
@@ -98,12 +98,12 @@ def torsion_angles(positions: Array, torsions: Sequence[Quadruple]) -> Array:
 
 
 def whole_boxes(differences: Array, cells: Array) -> Array:
-    """Return the sums of box vectors that lie in differences of positions, shape (…, 3).
+    """Return the lattice vectors to subtract from position differences, shape (…, 3).
 
     Args:
         differences: Any unit, shape (…, 3).
-        cells: Box vectors as rows, the first along x and the second in the plane of x and y;
-            shape (…, 3, 3).
+        cells: Box vectors as rows, the first along x and the second in the xy plane; shape
+            (…, 3, 3).
     """
     rest = np.array(differences)
     for k in (2, 1, 0):  # the last vector changes all three components
@@ -119,12 +119,12 @@ def closest_pair(
 
     Args:
         positions: Positions, shape (N, 3).
-        cell: Box vectors as `whole_boxes` has them, shape (3, 3), which make every image of a point
-            count; None without a box.
-        within: Largest distance that matters, far below the width of the box.
+        cell: Box vectors as in `whole_boxes`, shape (3, 3), for minimum-image distances; None
+            without a box.
+        within: Largest distance of interest, far below the width of the box.
 
     Returns:
-        The pair, or None where no two points are so near.
+        The pair and its distance, or None if no two points are that close.
     """
     if len(positions) < 2:
         return None
@@ -227,12 +227,12 @@ def gathered(
 
 
 def beside(frames: Array, molecules: Sequence[Sequence[int]], cells: Array) -> Array:
-    """Return frames with each molecule at the image whose centre is nearest to the first one's.
+    """Return frames with each molecule in the periodic image nearest to the first molecule.
 
     Args:
         frames: Positions, shape (F, N, 3), each molecule whole.
-        molecules: Atoms of each molecule; the first stays where it is.
-        cells: Box vectors of each frame as `whole_boxes` has them, shape (F, 3, 3).
+        molecules: Atoms of each molecule; the first is not moved.
+        cells: Box vectors of each frame as in `whole_boxes`, shape (F, 3, 3).
     """
     moved = np.array(frames)
     anchor = moved[:, list(molecules[0])].mean(axis=1)
@@ -242,12 +242,12 @@ def beside(frames: Array, molecules: Sequence[Sequence[int]], cells: Array) -> A
 
 
 def joined(frames: Array, bonds: Sequence[tuple[int, int]], cells: Array) -> Array:
-    """Return frames in which bonded atoms lie in one image; of each molecule, one atom stays.
+    """Return frames with every molecule made whole; one atom of each is not moved.
 
     Args:
         frames: Positions, shape (F, N, 3).
         bonds: Pairs of bonded atoms, each shorter than half the box.
-        cells: Box vectors of each frame as `whole_boxes` has them, shape (F, 3, 3).
+        cells: Box vectors of each frame as in `whole_boxes`, shape (F, 3, 3).
     """
     moved = np.array(frames)
     pairs = np.array(bonds, dtype=np.int64).reshape(-1, 2)

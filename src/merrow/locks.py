@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 """A lock that holds a folder for one process, on shared file systems too (decision 16).
 
-The lock is a file `.lock.N` whose name only one process can create; the largest N counts and is
-never deleted, so that who creates N + 1 has taken over from N, alone. It names its owner, and its
-time of change is the owner's heartbeat; 1970 says that it was given back. Others take over when the
-owner is gone: on the owner's machine its process tells, stopped or not, elsewhere the heartbeat.
+The lock is a file `.lock.N` that only one process can create. The largest N is valid and never
+deleted, so the process that creates N + 1 has taken over from N. It names its owner; its time of
+modification is the owner's heartbeat, and 1970 marks a released lock. Others take over when the
+owner is gone: judged by its process on the owner's machine, elsewhere by the heartbeat.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from merrow.errors import InputError, MerrowError
 from merrow.files import cannot_write, guard, guarded
 
 HEARTBEAT = 10.0
-"""Time between two signs of life of an owner [s]."""
+"""Time between two heartbeats of an owner [s]."""
 PATIENCE = 120.0
-"""Time without a sign of life after which an owner on another machine is gone [s]; file systems
-tell a change up to a minute late."""
+"""Time without a heartbeat after which an owner on another machine counts as gone [s]; file
+systems show a change up to a minute late."""
 PREFIX = ".lock."
 
 
 class TakenOverError(MerrowError):
-    """Another process holds a folder that this one held."""
+    """Another process has taken over a folder that this one held."""
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,10 @@ class Owner:
     """The process that holds a folder.
 
     Attributes:
-        node: Name of its machine, for people.
-        machine: What distinguishes the machine, its start and its container from all others.
+        node: Name of its machine, for messages.
+        machine: Identifier of the machine, its boot and its container.
         pid: Process id.
-        started: When the process began, in the machine's own words: ids are used again.
+        started: Start time of the process as the system reports it, since ids are reused.
     """
 
     node: str
@@ -56,7 +56,7 @@ class Owner:
     started: str
 
     def is_gone(self) -> bool:
-        """Tell whether it ended; it was a process of this machine."""
+        """Tell whether it, a process of this machine, has ended."""
         try:
             os.kill(self.pid, 0)
         except ProcessLookupError:
@@ -69,12 +69,12 @@ class Owner:
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold the folder for this process alone; files are written there only as long as it is held.
+    """Lock the folder for this process; it writes files there only while it holds the lock.
 
     Raises:
-        InputError: Another process is working in it, or it cannot be made.
+        InputError: Another process is working in the folder, or it cannot be made.
         MerrowError: The disk is full.
-        TakenOverError: Raised where a file is written after another process took over.
+        TakenOverError: Raised at a write after another process took over.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -106,14 +106,14 @@ def is_held(folder: Path) -> bool:
 
 
 def follow_lock(folder: Path) -> None:
-    """Let this worker write into a folder only as long as whoever holds it now does."""
+    """Let this worker write into a folder only while its current owner holds it."""
     lock = _newest(folder)
     if lock is not None:
         guard(folder, partial(_check, lock, lock.read_text()))
 
 
 def _take(folder: Path) -> tuple[Path, str]:
-    """Create the next lock of a folder, unless it is held; return it and what stands in it."""
+    """Create the next lock of a folder, unless it is held; return the lock and its content."""
     text = json.dumps(asdict(_this_process()))
     while True:
         newest = _newest(folder)
@@ -135,10 +135,10 @@ def _take(folder: Path) -> tuple[Path, str]:
             os.close(stream)
         if _newest(folder) == lock:
             break
-        lock.unlink()  # the lock that it follows was deleted: others were faster by two
+        lock.unlink()  # the previous lock was deleted: others were faster by two
     for old in folder.glob(f"{PREFIX}*"):
         if _number(old) < _number(lock):
-            with contextlib.suppress(OSError):  # one of another user may stay; it counts no more
+            with contextlib.suppress(OSError):  # another user's may stay; it is no longer valid
                 old.unlink()
     return lock, text
 
@@ -154,10 +154,10 @@ def _number(lock: Path | None) -> int:
 
 
 def _is_free(lock: Path) -> bool:
-    """Tell whether a lock was given back, or its owner is gone."""
+    """Tell whether a lock was released, or its owner is gone."""
     try:
         owner, beat = _read(lock)
-    except FileNotFoundError:  # deleted by who took over
+    except FileNotFoundError:  # deleted by the new owner
         return True
     if beat == 0.0:
         return True
@@ -188,7 +188,7 @@ def _refuse(folder: Path, lock: Path) -> None:
 
 
 def _check(lock: Path, text: str) -> None:
-    """Raise if a lock is not the newest any more.
+    """Raise if a lock is no longer the newest.
 
     Raises:
         TakenOverError: It is not.
@@ -203,7 +203,7 @@ def _check(lock: Path, text: str) -> None:
 
 
 def _beat(lock: Path, done: threading.Event) -> None:
-    """Give signs of life until it is done."""
+    """Renew the heartbeat until the lock is released."""
     while not done.wait(HEARTBEAT):
         with contextlib.suppress(OSError):
             os.utime(lock)
@@ -216,7 +216,7 @@ def _this_process() -> Owner:
 
 @functools.cache
 def _machine() -> str:
-    """Return what distinguishes this machine, its start and its container from all others."""
+    """Return an identifier of this machine, its boot and its container."""
     parts = [os.uname().nodename]
     with contextlib.suppress(OSError):
         parts.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip())
@@ -225,11 +225,11 @@ def _machine() -> str:
 
 
 def _started(pid: int) -> str | None:
-    """Return when a process of this machine began; "" if it died, None if it cannot be told."""
+    """Return when a process of this machine started; "" if it has ended, None if unknown."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         return "" if fields[0] in "ZX" else fields[19]
-    except OSError:  # no Linux, or processes of others are hidden
+    except OSError:  # not Linux, or others' processes are hidden
         asked = ["ps", "-o", "lstart=", "-p", str(pid)]
         told = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
         return told or None

@@ -27,7 +27,7 @@ __all__ = [
 
 @contextmanager
 def _errors_only(name: str) -> Iterator[None]:
-    """Let a library's loggers report errors only inside the block."""
+    """Let a library's loggers report only errors inside the block."""
     logger = logging.getLogger(name)
     before = logger.level
     logger.setLevel(logging.ERROR)

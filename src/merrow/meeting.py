@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Processes of one machine that wait for each other and show each other numbers, through a folder.
+"""Synchronisation and data exchange between processes of one machine, through a folder.
 
-Each puts down a file at each point where they meet and waits for the others' files. Nobody leads:
-all have read the same, and go on with it in the same way.
+At each synchronisation point every process writes a file and waits for the others' files. There is
+no leader: all read the same data and continue in the same way.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from merrow.errors import MerrowError
 Array = NDArray[np.float64]
 
 SHORTEST, LONGEST = 2e-4, 5e-3
-"""Time between two looks at the folder [s]; it grows while nothing happens."""
+"""Polling interval [s]; it grows while nothing happens."""
 LEFT = "left"
 
 
 class LeftError(MerrowError):
-    """Another process has left, so that nobody need wait for it."""
+    """Another process has left, so there is no point in waiting for it."""
 
 
 @dataclass(frozen=True)
 class Meeting:
-    """One of several processes that meet again and again.
+    """One of several processes that synchronise repeatedly.
 
     Attributes:
-        folder: Theirs alone; it is there, and empty when they begin.
-        size: How many they are.
-        place: Number of this one, from 0.
+        folder: Their private folder; it exists, and is empty at the start.
+        size: Number of processes.
+        place: Rank of this process, from 0.
     """
 
     folder: Path
@@ -45,14 +45,14 @@ class Meeting:
     place: int
 
     def meet(self, point: int, shown: Array | None = None) -> list[Array]:
-        """Wait until all are at a point; return what each shows, in the order of their places.
+        """Wait until all reach a point; return the array of each, in order of rank.
 
         Args:
-            point: Number of the point, from 0, one after the other.
-            shown: What this one shows.
+            point: Number of the point, counted from 0.
+            shown: Array that this process contributes.
 
         Raises:
-            LeftError: Another one has left.
+            LeftError: Another process has left.
         """
         buffer = io.BytesIO()
         np.save(buffer, np.zeros(0) if shown is None else shown, allow_pickle=False)
@@ -60,12 +60,12 @@ class Meeting:
         scratch.write_bytes(buffer.getvalue())
         os.replace(scratch, self._file(point, self.place))
         found = [self._read(point, place) for place in range(self.size)]
-        with contextlib.suppress(OSError):  # all have read what was shown at the point before
+        with contextlib.suppress(OSError):  # all have read the previous point
             self._file(point - 1, self.place).unlink()
         return found
 
     def leave(self) -> None:
-        """Let the others know that this one comes no more."""
+        """Tell the others that this process has left."""
         with contextlib.suppress(OSError):
             (self.folder / LEFT).touch()
 

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""Several processes on one GPU at the same time, through a daemon of NVIDIA's MPS of our own.
+"""Several processes on one GPU at the same time, through a private daemon of NVIDIA MPS.
 
-Without it processes take turns on a GPU: fourteen did less than one alone (H100, 1.7k atoms), with
-it eight times more. The daemon needs no rights and changes no setting of the card. It is ours
-alone: its folder is private, a daemon of the system or of the user is left as it is, and it ends
-with this process, after a `kill -9` too.
+Without MPS, processes take turns on a GPU: fourteen did less than one alone (H100, 1.7k atoms),
+with it eight times more. The daemon needs no privileges and changes no GPU setting. Its folder
+is private, existing MPS daemons are left alone, and it ends with this process, also after
+`kill -9`.
 
-Where there are several GPUs, processes are dealt out to them. A scheduler gives a job, in
-CUDA_VISIBLE_DEVICES which are its own; no other is touched.
+With several GPUs, processes are distributed over them. Only the GPUs in CUDA_VISIBLE_DEVICES, if
+it is set, are used.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ LOGS: Final = "CUDA_MPS_LOG_DIRECTORY"
 DEVICES: Final = "CUDA_VISIBLE_DEVICES"
 SHARE: Final = "CUDA_MPS_ACTIVE_THREAD_PERCENTAGE"
 GPUS: Final = "MERROW_GPUS"
-"""Tells a process how many GPUs it and its like have."""
+"""Variable that holds the number of GPUs that a set of processes shares."""
 LIST: Final = "nvidia-smi"
 START_S: Final = 60.0
 WATCH: Final = 'exec 3<&0; (read _ <&3; echo quit | "$0"; rm -rf "$1") >/dev/null 2>&1 &'
-"""Waits, as nobody's child, until the pipe from this process is closed, and ends the daemon."""
+"""Detached shell command: ends the daemon when the pipe from this process closes."""
 
 logger = logging.getLogger(__name__)
 
@@ -42,12 +42,12 @@ Environment = Mapping[str, str]
 
 @contextmanager
 def shared_gpu(platform: str, processes: int) -> Iterator[tuple[Environment, ...]]:
-    """Yield what the environment of each process needs to share GPUs; nothing where there is none.
+    """Yield the environment variables that let each process share GPUs; empty without a GPU.
 
     Args:
-        platform: OpenMM platform of the processes; only CUDA has such a daemon, and "auto" may be
-            CUDA where NVIDIA's programs are.
-        processes: How many there are.
+        platform: OpenMM platform of the processes; MPS is for CUDA only, which "auto" may mean
+            where NVIDIA's programs are installed.
+        processes: Number of processes.
     """
     program = shutil.which(CONTROL)
     possible = platform == "CUDA" or (platform == "auto" and bool(program or shutil.which(LIST)))
@@ -71,21 +71,21 @@ def shared_gpu(platform: str, processes: int) -> Iterator[tuple[Environment, ...
     try:
         if _started(program, environment):
             share = {SHARE: str(max(1, min(100, 200 * len(gpus) // processes)))}
-            renumbered = tuple(str(k) for k, _ in enumerate(gpus))  # the daemon's first is 0
+            renumbered = tuple(str(k) for k, _ in enumerate(gpus))  # the daemon counts from 0
             yield _dealt(renumbered, processes, own | share)
         else:
             logger.warning("%d processes take turns on the GPU: MPS did not start.", processes)
             yield _dealt(gpus, processes)
     finally:
         if watcher.stdin is not None:
-            watcher.stdin.close()  # what the watcher waits for
+            watcher.stdin.close()  # this is what the watcher waits for
         watcher.wait()
 
 
 def visible_gpus() -> tuple[str, ...]:
-    """Return the GPUs of this process as CUDA names them: those that it was given, or all.
+    """Return the GPUs of this process as CUDA names them: those assigned to it, or all.
 
-    One is taken to be there where nothing tells.
+    One is assumed where their number is unknown.
     """
     given = os.environ.get(DEVICES)
     if given is not None:
@@ -111,7 +111,7 @@ def _dealt(
 
 
 def _started(program: str, environment: Mapping[str, str]) -> bool:
-    """Start the daemon; tell whether it says that it runs."""
+    """Start the daemon; tell whether it reports that it runs."""
     try:
         done = subprocess.run(
             [program, "-d"],

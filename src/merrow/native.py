@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The compiled kernels of `native/`: are they here, and which instruction set do they use?
+"""Loading of the compiled kernels of `native/`, and their instruction set.
 
 Environment: MERROW_NATIVE=0 turns them off; MERROW_NATIVE_ISA=baseline|avx2|avx512 forces one
 instruction set instead of the best one of this machine.
@@ -17,16 +17,16 @@ from typing import Literal, get_args
 from merrow.errors import InputError, MissingComponentError
 
 MmKernel = Literal["auto", "openmm", "native"]
-"""Who computes nonbonded forces: OpenMM, the nonbonded kernel, or it where it can."""
+"""Implementation of nonbonded forces: OpenMM, the native kernel, or the kernel where possible."""
 MM_KERNELS: tuple[MmKernel, ...] = get_args(MmKernel)
 Engine = Literal["openmm", "native"]
-"""Who moves the configurations of a leg: OpenMM, or our own loop."""
+"""Integrator of a leg: OpenMM, or the native loop."""
 ISAS = ("avx512", "avx2", "baseline")
 """Instruction sets, best first."""
 
 
 def turned_off(kernel: str) -> str:
-    """Return why a kernel must not be used, in one sentence; "" if it may."""
+    """Return the reason why a kernel must not be used, as a sentence; "" if it may be used."""
     if os.environ.get("MERROW_NATIVE", "1") == "0":
         return f"The native {kernel} is turned off by MERROW_NATIVE=0; unset it to use the kernel."
     return ""
@@ -35,13 +35,13 @@ def turned_off(kernel: str) -> str:
 def load(
     folder: Path, stem: str, kernel: str, abi: tuple[str, int]
 ) -> tuple[ctypes.CDLL | None, str]:
-    """Return a library and "", or None and the reason in one sentence.
+    """Return a library and "", or None and the reason as a sentence.
 
     Args:
-        folder: Where it was installed.
-        stem: Its file name without the ending.
-        kernel: What it is called in sentences.
-        abi: The function that tells its version, and the version that is needed.
+        folder: Folder of the library.
+        stem: File name without the extension.
+        kernel: Name of the kernel in messages.
+        abi: Function that returns the library's version, and the required version.
     """
     paths = [folder / f"{stem}{suffix}" for suffix in EXTENSION_SUFFIXES]
     path = next((p for p in paths if p.exists()), None)
@@ -62,11 +62,11 @@ def usable(loaded: tuple[ctypes.CDLL | None, str], kernel: str) -> ctypes.CDLL:
     """Return the library that `load` found.
 
     Args:
-        loaded: Its answer.
-        kernel: What the kernel is called in sentences.
+        loaded: Its return value.
+        kernel: Name of the kernel in messages.
 
     Raises:
-        MissingComponentError: It is not here or turned off; the message says which.
+        MissingComponentError: The library is missing or turned off; the message says which.
     """
     library, reason = loaded
     reason = turned_off(kernel) or reason
@@ -76,13 +76,13 @@ def usable(loaded: tuple[ctypes.CDLL | None, str], kernel: str) -> ctypes.CDLL:
 
 
 def best_isa(supports: Callable[[bytes], int]) -> str:
-    """Return the instruction set that a kernel will use: a name of `ISAS`.
+    """Return the instruction set that a kernel will use, one of `ISAS`.
 
     Args:
-        supports: The library's own answer, by name.
+        supports: Function of the library that tells whether an instruction set is supported.
 
     Raises:
-        InputError: MERROW_NATIVE_ISA names something that this machine does not have.
+        InputError: MERROW_NATIVE_ISA names an instruction set that this machine lacks.
     """
     supported = [isa for isa in ISAS if supports(isa.encode())]
     wanted = os.environ.get("MERROW_NATIVE_ISA") or supported[0]

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Settings that belong to a whole process: the command line's, and a worker's; how each ends.
+"""Process-wide settings of the command line and of workers, and how each ends.
 
-Nothing else in the package changes them, so that a program that imports it keeps its own. For
-numbers that are the same to the last bit, it calls `use_one_thread` before it imports NumPy.
+Nothing else in the package changes them, so a program that imports merrow keeps its own. For
+bitwise reproducible numbers, call `use_one_thread` before NumPy is imported.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
     from sys import UnraisableHookArgs
 
 OPENMM_THREADS = "OPENMM_CPU_THREADS"
-"""OpenMM's PME on the CPU reads this and not its platform's property Threads."""
+"""Read by OpenMM's PME on the CPU instead of the platform property Threads."""
 ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", OPENMM_THREADS)
 CHATTY = ("pymbar", "jax", "absl", "alchemlyb", "MDAnalysis")
-"""Loggers of libraries whose warnings are for their developers."""
+"""Loggers of libraries whose warnings concern their developers."""
 STOPS = (signal.SIGINT, signal.SIGTERM)
 PULSE = 0.1
-"""The main thread is woken so often until it has heard a signal [s]."""
+"""Interval at which the main thread is woken until it has handled a signal [s]."""
 TOGETHER = 0.5
-"""Signals within so long are one: some programs send one to the process and to its group [s]."""
+"""Signals within this time count as one: some programs signal both process and group [s]."""
 GRACE = 3.0
-"""After so long the user is informed that the stop has to wait [s]."""
+"""Time after which the user is told that the stop has to wait [s]."""
 _asked = threading.Event()
 
 LATE = "merrow: stopping when this step is done; Ctrl-C once more stops at once."
@@ -43,20 +43,20 @@ AT_ONCE = "merrow: stopped at once; what was finished is kept."
 
 
 def use_one_thread() -> None:
-    """Keep the numerical libraries of this process to one thread, which computes the same bits."""
+    """Limit the numerical libraries of this process to one thread, for reproducible bits."""
     os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
 
 
 def quiet_libraries() -> None:
-    """Let libraries log errors only."""
+    """Let libraries log only errors."""
     for name in CHATTY:
         logging.getLogger(name).setLevel(logging.ERROR)
 
 
 def quiet_package(package: str) -> None:
-    """Let a package log errors only, whatever levels it gave its loggers when it was imported.
+    """Let a package log only errors, whatever levels it set at import.
 
-    Nothing is changed where information is asked for.
+    Nothing is changed with verbose logging.
     """
     if logging.getLogger().isEnabledFor(logging.INFO):
         return
@@ -70,12 +70,12 @@ def begin_worker(
     modules: Sequence[str] = (),
     environment: Callable[[], Mapping[str, str]] | None = None,
 ) -> None:
-    """Keep a worker to one thread, deaf to Ctrl-C, which the parent handles, and no orphan.
+    """Set up a worker: one thread, Ctrl-C left to the parent, and an end when the parent ends.
 
     Args:
-        parent: Id of the process that waits for it.
-        modules: What it will need, to be loaded before there is work.
-        environment: Returns what its environment has that the parent's has not.
+        parent: Id of the parent process.
+        modules: Modules to load before the first task.
+        environment: Returns additional environment variables.
     """
     if environment is not None:
         os.environ.update(environment())
@@ -90,21 +90,21 @@ def begin_worker(
 
 
 def _end_with(parent: int) -> None:
-    """End this process soon after its parent was killed: nobody would take its result."""
+    """End this process soon after its parent is killed."""
     while os.getppid() == parent:
         time.sleep(1.0)
     end_tree(os.getpid())
 
 
 def end_tree(pid: int) -> None:
-    """Kill a process with everything that it started, and that those started."""
+    """Kill a process and all its descendants."""
     _kill([*_below(pid), pid])
 
 
 def end_children() -> None:
-    """Kill everything that this process started, and that those started.
+    """Kill all descendants of this process.
 
-    Python's own helper, which removes what killed workers left, ends by itself.
+    Python's resource tracker, which cleans up after killed workers, ends by itself.
     """
     _kill([pid for pid in _below(os.getpid()) if b"resource_tracker" not in _words(pid)])
 
@@ -135,21 +135,21 @@ def _kill(pids: list[int]) -> None:
 
 
 def stop_asked() -> bool:
-    """Tell whether Ctrl-C or SIGTERM came to this command line."""
+    """Tell whether this command received Ctrl-C or SIGTERM."""
     return _asked.is_set()
 
 
 class StopSignals:
-    """What Ctrl-C and SIGTERM do to the command line.
+    """Handling of Ctrl-C and SIGTERM by the command line.
 
-    The first raises KeyboardInterrupt in the main thread; one that comes later ends everything at
-    once. Two things can keep the first from being heard. RDKit puts back a handler after which
-    system calls go on as if nothing had happened: a thread of its own, which Python tells of every
-    signal, wakes the main thread until it has heard. And where an exception cannot leave, as in the
-    end of an object's life, Python drops it: then it is raised once more.
+    The first signal raises KeyboardInterrupt in the main thread; a later one ends everything at
+    once. The first can be missed in two ways. RDKit restores a handler after which system calls
+    are restarted; a thread that Python notifies of every signal wakes the main thread until it
+    has handled it. And Python drops an exception that cannot propagate, as in a finalizer; then it
+    is raised again.
 
     Attributes:
-        number: The signal that came; None before.
+        number: The received signal; None before.
     """
 
     def __init__(self) -> None:
@@ -176,7 +176,7 @@ class StopSignals:
         trace: TracebackType | None,
     ) -> None:
         self._heard = True
-        for number in STOPS:  # whoever waits for the end of the process can still end it
+        for number in STOPS:  # a process that waits for this one can still be ended
             signal.signal(number, signal.SIG_DFL)
         signal.set_wakeup_fd(self._told)
         signal.signal(signal.SIGURG, self._urgent)
@@ -196,14 +196,14 @@ class StopSignals:
 
     def _dropped(self, what: UnraisableHookArgs) -> None:
         if not issubclass(what.exc_type, KeyboardInterrupt):
-            if logging.getLogger().isEnabledFor(logging.INFO):  # of a library, at an object's end
+            if logging.getLogger().isEnabledFor(logging.INFO):  # from a library's finalizer
                 self._hook(what)
         elif self.number is not None:
             self._heard = False
             os.write(self._writing, b"\0")
 
     def _watch(self) -> None:
-        """Wake the main thread until it has heard; end the process at a second signal."""
+        """Wake the main thread until it has handled the signal; end the process at a second one."""
         came, told = 0.0, False
         while True:
             heard = self._heard and self.number is not None
@@ -225,7 +225,7 @@ class StopSignals:
         os.close(self._reading)
 
     def _end_at_once(self, number: int) -> None:
-        """End this process and all that it started."""
+        """End this process and all its descendants."""
         print(AT_ONCE, file=sys.stderr, flush=True)
         end_children()
         os._exit(128 + number)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a piece of work reports about its progress, who listens, and how long it may take."""
+"""Progress reports, their listeners, and time limits."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from typing import Self
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a piece of work is.
+    """A progress report.
 
     Attributes:
-        text: What is done now, or a sentence to keep.
-        fraction: Part of the present goals that is reached, 0 to 1.
-        details: What else is worth seeing, such as "stderr 0.31 of 0.20 kcal/mol".
-        remaining_s: Estimate of the time left [s], None where there is no ground for one.
-        known: Whether the fraction is; a phase without one shows the time that it has taken.
-        lasting: Whether it is a sentence that stays in sight after the next report.
+        text: The current activity, or a sentence to keep.
+        fraction: Fraction of the current goals that is reached, 0 to 1.
+        details: Further information, such as "stderr 0.31 of 0.20 kcal/mol".
+        remaining_s: Estimated time left [s], None if unknown.
+        known: Whether the fraction is known; a phase without one shows its elapsed time.
+        lasting: Whether the text is a sentence that stays visible after the next report.
     """
 
     text: str
@@ -35,29 +35,29 @@ Listener = Callable[[Progress], None]
 
 
 def silent(_progress: Progress) -> None:
-    """Tell nobody."""
+    """Ignore a report."""
 
 
 def say(listen: Listener, sentence: str) -> None:
-    """Tell a sentence that stays in sight."""
+    """Report a sentence that stays visible."""
     listen(Progress(sentence, lasting=True))
 
 
 @dataclass(frozen=True, order=True)
 class TimeLimit:
-    """A moment from which on no further work begins, the same for all processes of a run.
+    """A time after which no further work starts, the same for all processes of a run.
 
     Attributes:
-        at: The moment, as `time.time()` counts [s]; infinite where there is no limit.
+        at: The time, as `time.time()` counts [s]; infinite without a limit.
     """
 
     at: float = math.inf
 
     @classmethod
     def after(cls, seconds: float | None) -> Self:
-        """Return the limit that so many seconds from now are; None means no limit."""
+        """Return a limit a number of seconds [s] from now; None means no limit."""
         return cls() if seconds is None else cls(time.time() + seconds)
 
     def passed(self, *, ahead_s: float = 0.0) -> bool:
-        """Tell whether the moment has come, or will have in so many seconds."""
+        """Tell whether the limit is reached, or will be in `ahead_s` seconds."""
         return time.time() + ahead_s >= self.at

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What was recorded? One table between simulation and analysis, and its form on disk.
+"""Recorded samples: the table that simulation writes and analysis reads, and its file format.
 
-Simulation writes `WindowSamples`, analysis reads them; neither knows the other. One row is one
-recorded configuration. Energies are in kJ/mol (OpenMM's units), reduced potentials in kT.
+One row of `WindowSamples` is one recorded configuration. Energies are in kJ/mol (OpenMM's units),
+reduced potentials in kT.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ class LambdaState(NamedTuple):
 
 
 COUPLED = LambdaState(1.0, 1.0)
-"""Where all of the solute's interactions with its surroundings are on."""
+"""The state with full interactions between the solute and its surroundings."""
 DECOUPLED = LambdaState(0.0, 0.0)
-"""Where none of them is."""
+"""The state without interactions between the solute and its surroundings."""
 
 
 @dataclass(frozen=True)
@@ -51,14 +51,14 @@ class WindowSamples:
         replica: Walker (in exchange) of each row, shape (n,).
         state: Index of the state that generated each row, shape (n,).
         time: Time of each row since the start of production in its state [ps], shape (n,).
-        u: Reduced potential of each row in all states [kT], shape (n, K); only what depends on
-            the state is in it, so a constant per row is free.
+        u: Reduced potential of each row in all states [kT], shape (n, K), up to a constant per
+            row; only state-dependent terms are included.
         dvdl: ∂V/∂λ_elec and ∂V/∂λ_sterics at the generating state [kJ/mol], shape (n, 2).
         internal: Internal energy of the solute, E_ML or its MM terms [kJ/mol], shape (n,).
-        spread: Ensemble standard deviation of E_ML [kJ/mol], shape (n,); nan where there is none.
+        spread: Ensemble standard deviation of E_ML [kJ/mol], shape (n,); nan without an ensemble.
         volume: Box volume [nm³], shape (n,).
-        size_slope: ∂V/∂ln σ of all pairs of solute and solvent [kJ/mol], shape (n,); nan in all
-            states but the coupled one.
+        size_slope: ∂V/∂ln σ of all solute–solvent pairs [kJ/mol], shape (n,); nan in all but the
+            coupled state.
     """
 
     states: tuple[LambdaState, ...]
@@ -114,13 +114,13 @@ ROW_FIELDS = (
 
 
 def concatenate(parts: Sequence[WindowSamples]) -> WindowSamples:
-    """Return all rows of several tables of the same states and temperature.
+    """Concatenate tables of the same states and temperature.
 
     Raises:
         MerrowError: No table is given, or they differ in states or temperature.
     """
     if not parts:
-        raise MerrowError("there are no samples to put together.")
+        raise MerrowError("there are no samples to concatenate.")
     first = parts[0]
     if any(p.states != first.states or p.temperature != first.temperature for p in parts):
         raise MerrowError("samples of different schedules or temperatures cannot be pooled.")

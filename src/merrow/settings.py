@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The base of all settings, and one that jobs share: where their networks compute.
+"""The base class of all settings, and the shared one of the device of networks.
 
-Frozen, unknown keys refused, and no files opened.
+Settings are frozen, refuse unknown keys and open no files.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from merrow.errors import InputError
 
 MOST_BRACKETS = 1000
-"""Lists and mappings in brackets that settings may have."""
+"""Maximum number of bracketed lists and mappings in settings."""
 Word = TypeVar("Word", bound=str)
 
 
@@ -32,9 +32,9 @@ class Settings(BaseModel):
         """Read settings from YAML text.
 
         Raises:
-            InputError: The text is not YAML, or a key or value is not understood.
+            InputError: The text is not YAML, or a key or value is invalid.
         """
-        if sum(map(text.count, "[{")) > MOST_BRACKETS:  # PyYAML takes seconds for thousands
+        if sum(map(text.count, "[{")) > MOST_BRACKETS:  # thousands would take PyYAML seconds
             raise InputError(f"{source} is nested too deeply to be settings.")
         try:
             data = yaml.safe_load(text)
@@ -47,10 +47,10 @@ class Settings(BaseModel):
 
     @classmethod
     def checked(cls, data: object, *, source: str) -> Self:
-        """Validate a mapping and turn pydantic's first complaint into one sentence.
+        """Validate a mapping and report pydantic's first error as one sentence.
 
         Raises:
-            InputError: A key or a value is not understood.
+            InputError: A key or a value is invalid.
         """
         try:
             return cls.model_validate(data)
@@ -84,9 +84,9 @@ class Placement(Settings):
 
 
 def _sentence(model: type[Settings], error: ValidationError) -> str:
-    """Return the first complaint as one sentence: which key, what is wrong, what is known."""
+    """Return the first error as one sentence: the key, what is wrong, the known keys."""
     found = error.errors(include_url=False)
-    # a slip in a key is also a missing key; the slip is the cause
+    # a misspelt key is also a missing key; the misspelling is the cause
     first = next((one for one in found if one["type"] == "extra_forbidden"), found[0])
     *above, last = first["loc"] or ("the document",)
     key = ".".join(str(part) for part in (*above, last))
@@ -102,7 +102,7 @@ def _sentence(model: type[Settings], error: ValidationError) -> str:
 
 
 def _inner(model: type[Settings], path: list[int | str]) -> type[Settings]:
-    """Return the model that a path of keys leads to, or the last one on the way."""
+    """Return the model at a path of keys, or the last one on the way."""
     for key in path:
         field = model.model_fields.get(str(key))
         kinds = (field.annotation, *get_args(field.annotation)) if field else ()
@@ -113,7 +113,7 @@ def _inner(model: type[Settings], path: list[int | str]) -> type[Settings]:
 
 
 def hint(word: str, known: Iterable[str]) -> str:
-    """Return "did you mean ...? " for the known key nearest to a word, or nothing."""
+    """Return "did you mean ...? " for the known key closest to a word, or an empty text."""
     names = list(known)
     longer = sorted((name for name in names if name.startswith(f"{word}_")), key=len)
     whole = {name.rpartition("_")[0]: name for name in names} | {name: name for name in names}
@@ -122,10 +122,10 @@ def hint(word: str, known: Iterable[str]) -> str:
 
 
 def one_of(option: str, word: str, known: Sequence[Word]) -> Word:
-    """Return a word as one of those that an option takes.
+    """Check that a word is one of the choices of an option, and return it.
 
     Raises:
-        InputError: It is none of them.
+        InputError: The word is not a choice.
     """
     for one in known:
         if word == one:

@@ -35,26 +35,26 @@ if TYPE_CHECKING:
     import pandas as pd
 
 DIRECT_TOLERANCE, SPACING = 1e-6, 0.5
-"""sander's `dsum_tol` and the spacing of the grid [Å] of a single point, which costs nothing."""
+"""sander's `dsum_tol` and the PME grid spacing [Å] of a single point, where accuracy is cheap."""
 LEAST_GRID = 6
-"""Points of a PME grid along an edge that splines of order 5 need."""
+"""Fewest PME grid points along an edge for splines of order 5."""
 
 
 @dataclass(frozen=True)
 class SinglePoint:
-    """One question; lengths in Å, Ewald coefficient in 1/Å.
+    """Settings of a single-point energy; lengths in Å, Ewald coefficient in 1/Å.
 
     Attributes:
         prmtop, inpcrd: The AMBER files.
         ml_mask: Mask of the ML region; None only with potential "mm".
         potential: Name of the potential, or "mm".
-        weights: File of weights, or None to search.
-        cutoff: Direct-space cutoff, used where there is a box.
-        lj_tail: Whether the Lennard-Jones tail is added.
+        weights: Weights file, or None to search for it.
+        cutoff: Direct-space cutoff, used with a periodic box.
+        lj_tail: Whether the Lennard-Jones long-range correction is added.
         double: Double precision (float64 network, the platform of `exact_platform`) or single.
-        ewald_tolerance: OpenMM's relative force error of PME; None: sander's rule, converged.
+        ewald_tolerance: OpenMM's Ewald error tolerance; None: sander's rule, converged.
         ewald_coefficient, pme_grid: Explicit Ewald parameters, both or neither.
-        amber_coulomb: Whether Coulomb's constant is AMBER's, as in `merrow md`, or OpenMM's.
+        amber_coulomb: Whether AMBER's Coulomb constant is used, as in `merrow md`, or OpenMM's.
     """
 
     prmtop: Path
@@ -77,7 +77,7 @@ class EnergyResult:
 
     Attributes:
         total: Sum of the terms [kcal/mol].
-        terms: Energies [kcal/mol] by AMBER's names; "ml" is that of the region by itself.
+        terms: Energies [kcal/mol] by AMBER's names; "ml" is the internal energy of the region.
         forces: Forces [kcal/mol/Å] in prmtop order, shape (N, 3).
         n_ml_atoms: Atoms of the ML region.
     """
@@ -97,7 +97,7 @@ class EnergyResult:
         return json.dumps(data, indent=2, allow_nan=False) + "\n"
 
     def to_frame(self) -> pd.DataFrame:
-        """Return the terms and their total, a row each, with the column energy_kcal."""
+        """Return the terms and their total, one per row, in the column energy_kcal."""
         import pandas as pd  # noqa: PLC0415
 
         rows = {**self.terms, "total": self.total}
@@ -128,7 +128,7 @@ def single_point(request: SinglePoint) -> EnergyResult:
     if request.potential == MM:
         if request.weights is not None:
             raise InputError("--weights belong to a potential, but --potential mm has none.")
-        if request.ml_mask is not None:  # it changes nothing, but it must name something
+        if request.ml_mask is not None:  # it has no effect, but it must select atoms
             select_region(topology, request.ml_mask, several=True)
         system, n_ml = base_system(topology, nonbonded, rigid_water=False), 0
     else:
@@ -150,7 +150,7 @@ def single_point(request: SinglePoint) -> EnergyResult:
             )
         hybrid = hybrid_system(topology, region, potential, nonbonded=nonbonded, rigid=False)
         if hybrid.bridge is not None:
-            # Asked here first, it tells its own errors; OpenMM would hand them on as its own.
+            # Called here first, it raises its own errors; OpenMM would wrap them.
             hybrid.bridge.evaluate(positions[list(hybrid.region.model_atoms)])
         system, n_ml = hybrid.system, len(region.atoms)
     answer = decompose(system, positions, box, platform=platform)
@@ -168,7 +168,7 @@ def single_point(request: SinglePoint) -> EnergyResult:
 
 
 def _nonbonded(request: SinglePoint, cell: Array | None) -> Nonbonded:
-    """Return how the sums are made; `cell` are the box vectors [Å], or None."""
+    """Return the nonbonded settings; `cell` holds the box vectors [Å], or None."""
     tolerance = request.ewald_tolerance
     if tolerance is not None and not 0.0 < tolerance < 0.5:
         raise InputError(f"--ewald-tol {tolerance:g} must lie between 0 and 0.5.")

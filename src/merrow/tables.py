@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""How is a table read that a spreadsheet or another program wrote?
+"""Reading of tables written by spreadsheets and other programs.
 
-Encodings, separators, decimal commas and signs of minus that tell what they are; what a number
-might mean in two ways is none.
+Encodings, separators, decimal commas and minus signs are recognised where they are unambiguous; an
+ambiguous number is rejected.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Final
 from merrow.errors import InputError
 
 MISSING: Final = frozenset({"", "n/a", "#n/a", "na"})
-"""What a cell without a value says, in small letters."""
+"""Contents of a cell without a value, in lower case."""
 _SEPARATOR_LINE = re.compile(r"\"?sep=([,;\t])\"?\r?\n?", re.IGNORECASE)
 _MINUS = str.maketrans({"\u2212": "-", "\u2013": "-"})
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?")
@@ -32,7 +32,7 @@ class Table:
     Attributes:
         path: The file.
         header: Names of the columns, stripped; "" for one without a name.
-        separator: What stands between two columns.
+        separator: Separator of the columns.
         rows: The line on which each row ends, and its stripped cells.
     """
 
@@ -42,16 +42,16 @@ class Table:
     rows: tuple[tuple[int, tuple[str, ...]], ...]
 
     def cells(self) -> Iterator[tuple[int, Mapping[str, str]]]:
-        """Yield line and cells by column of each row; cells that are not there are empty."""
+        """Yield the line number and the cells by column of each row; missing cells are empty."""
         for line, row in self.rows:
             yield line, dict(zip(self.header, row + ("",) * len(self.header), strict=False))
 
     def is_too_long(self, row: tuple[str, ...]) -> bool:
-        """Tell whether a row says more than the header has columns for."""
+        """Tell whether a row has more filled cells than the header has columns."""
         return any(row[len(self.header) :])
 
     def number(self, text: str) -> float | None:
-        """Return the number of a cell; None where it has none.
+        """Return the number in a cell; None if the cell is empty.
 
         Raises:
             ValueError: It is not a finite number.
@@ -73,7 +73,7 @@ def read_table(path: Path) -> Table:
     Lines above the header that begin with # are comments; rows without any cell are left out.
 
     Raises:
-        InputError: The file is missing, no text, or its quotes are not closed.
+        InputError: The file is missing or not text, or its quotes are not closed.
     """
     lines = table_text(path).splitlines(keepends=True)
     above = next((k for k, line in enumerate(lines) if not line.startswith("#")), len(lines))
@@ -98,10 +98,10 @@ def read_table(path: Path) -> Table:
 
 
 def table_text(path: Path) -> str:
-    """Return the text of a table in UTF-8, UTF-16 with its mark, or Windows' Western alphabet.
+    """Return the text of a table in UTF-8, UTF-16 with byte-order mark, or Windows-1252.
 
     Raises:
-        InputError: There is no file, or it is no text.
+        InputError: The file is missing or not text.
     """
     try:
         raw = path.read_bytes()

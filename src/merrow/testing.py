@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How does somebody who adds a potential test it? The public contract, for use in their tests."""
+"""Conformance tests for potentials, for use in the tests of those who add one."""
 
 from merrow.potentials.testing import (
     DOUBLE,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which frames of the dry system does a trajectory hold? Read, checked, made whole, written."""
+"""Trajectories of the dry system: frames are read, checked, made whole and written."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from merrow.system.box import box_vectors
 from merrow.units import PS_PER_FS
 
 FEWEST = 10
-"""Frames below which nothing is said: two for each of five blocks."""
+"""Minimum number of frames: two for each of five blocks."""
 PIECES = "prod-*.nc"
-"""Pieces of a trajectory in a folder, in the order of their names."""
+"""Files of a trajectory in a folder, in order of their names."""
 STEPS = (4e-4, 1e-2)
 """Time steps for which the header of a DCD file is believed [ps]: some programs write 1 in place of
 the step, or other units."""
@@ -30,7 +30,7 @@ BONDS = (0.4, 5.0)
 """Length below which half of the bonds, and beyond which none is, if positions are those of the
 prmtop's molecules, whole, in Å."""
 CONTACT = 5.0
-"""Distance within which molecules touch [Å]."""
+"""Contact distance of molecules [Å]."""
 INTERVAL = "--frame-interval"
 """Option that tells the time between frames [ps]."""
 
@@ -40,11 +40,11 @@ class DryFrames:
     """Frames of N atoms that are neither water nor ions.
 
     Attributes:
-        atoms: Their places in the prmtop, shape (N,).
+        atoms: Their indices in the prmtop, shape (N,).
         times: Time since the first frame [ps], shape (F,).
         positions: Positions [Å], shape (F, N, 3), molecules together.
-        note: What the reader must know of times and images; empty where they are the file's own.
-        timed: Whether the times are known; else they count frames.
+        note: Remark on times and images; empty if they are those of the file.
+        timed: Whether the times are known; else they are frame counts.
     """
 
     atoms: IntArray
@@ -55,7 +55,7 @@ class DryFrames:
 
     @property
     def span(self) -> float:
-        """Time that the frames stand for [ps]: each for the interval between two."""
+        """Time that the frames represent [ps], one frame interval each."""
         return float(self.times[-1]) * len(self.times) / (len(self.times) - 1)
 
     @property
@@ -69,12 +69,12 @@ class DryFrames:
         return replace(self, positions=self.positions[:count], times=self.times[:count])
 
     def local(self, wanted: IntArray | list[int] | tuple[int, ...]) -> IntArray:
-        """Return the places of atoms of the prmtop among the frames' atoms."""
+        """Return the indices of prmtop atoms among the atoms of the frames."""
         return np.searchsorted(self.atoms, np.asarray(wanted, dtype=np.int64))
 
 
 def dry_atoms(topology: AmberTopology) -> IntArray:
-    """Return the atoms that belong to molecules of two atoms or more, and not to water."""
+    """Return the atoms of molecules of two or more atoms that are not water."""
     kept = [m for m in topology.molecules if len(m) > 1 and not topology.is_water[m[0]]]
     return np.array(sorted(i for m in kept for i in m), dtype=np.int64)
 
@@ -85,15 +85,15 @@ def read_frames(
     """Read a trajectory that belongs to a prmtop.
 
     Args:
-        path: Trajectory: NetCDF, DCD, XTC and what else MDAnalysis reads; or a folder with the
-            pieces `prod-*.nc` of one, as `merrow simulate` leaves them.
+        path: Trajectory in NetCDF, DCD, XTC or another format of MDAnalysis; or a folder with
+            its files `prod-*.nc`, as `merrow simulate` writes them.
         topology: The prmtop.
-        stride: Every how many frames one is read.
-        interval: Time between the frames of the file [ps]; None: as the file says.
+        stride: Read every n-th frame.
+        interval: Time between the frames of the file [ps]; None for that of the file.
 
     Raises:
-        InputError: The file is missing or damaged, has another number of atoms, too few frames,
-            numbers that are not finite, molecules that are cut, or no times.
+        InputError: The file is missing or damaged, or has another number of atoms, too few frames,
+            non-finite numbers, broken molecules, or no times.
         MissingComponentError: It is not NetCDF, and MDAnalysis is not installed.
     """
     if interval is not None and not 0.0 < interval < np.inf:
@@ -148,11 +148,11 @@ def whole_frames(
     topology: AmberTopology,
     cells: Array | None,
 ) -> Array:
-    """Return frames of some molecules with each of them whole, those that touch in one image.
+    """Return frames with each molecule made whole, and molecules in contact in one image.
 
     Args:
         positions: Positions [Å], shape (F, N, 3).
-        atoms: The places of the N atoms in the prmtop, all of each molecule.
+        atoms: Indices of the N atoms in the prmtop, whole molecules only.
         topology: The prmtop.
         cells: Box vectors of each frame [Å], shape (F, 3, 3); None without a box.
     """
@@ -165,12 +165,12 @@ def whole_frames(
 
 
 def _rising(times: Array, path: Path, *, told: str) -> tuple[Array, str]:
-    """Return times since the first frame [ps], NaN where they are unknown, and what to know of it.
+    """Return times since the first frame [ps], NaN if unknown, and a remark on them.
 
     Args:
-        times: As the file has them [ps].
+        times: Times in the file [ps].
         path: The file.
-        told: What its reader says about them.
+        told: Remark of the reader.
 
     Raises:
         InputError: No frame is later than the one before.
@@ -191,7 +191,7 @@ def _rising(times: Array, path: Path, *, told: str) -> tuple[Array, str]:
         )
     interval = float(np.median(steps[steps > 0.0]))
     note = (
-        f"The times in {path.name} do not rise, as where runs were put together; the frames are "
+        f"The times in {path.name} do not increase, as in joined trajectories; the frames are "
         f"taken as {interval:g} ps apart."
     )
     return interval * np.arange(len(times), dtype=np.float64), note
@@ -243,10 +243,10 @@ def pieces(path: Path) -> tuple[Path, ...]:
     """Return the files of a trajectory, in order.
 
     Args:
-        path: The file, or the folder of its pieces.
+        path: The file, or the folder of the files.
 
     Raises:
-        InputError: There is none.
+        InputError: There is no trajectory.
     """
     if path.is_file():
         return (path,)
@@ -261,7 +261,7 @@ def pieces(path: Path) -> tuple[Path, ...]:
 
 
 def write_frames(folder: Path, frames: DryFrames) -> Path:
-    """Write dry frames as a trajectory into a new folder, and return where it is."""
+    """Write dry frames as a trajectory into a new folder, and return its path."""
     folder.mkdir(parents=True)
     path = folder / "dry.nc"
     with TrajectoryWriter(path, Coordinates(frames.positions[0]), velocities=False) as writer:
@@ -312,14 +312,14 @@ def _read(path: Path, topology: AmberTopology, atoms: IntArray) -> _Piece:
 
 
 def _is_mdcrd(path: Path) -> bool:
-    """Tell AMBER's ASCII trajectory by its content: a title, then ten numbers of eight columns."""
+    """Recognise an AMBER ASCII trajectory: a title, then ten numbers of eight columns."""
     with path.open("rb") as stream:
         lines = stream.read(400).split(b"\n")
     return len(lines) > 2 and re.fullmatch(rb"( *-?\d+\.\d{3}){10}\r?", lines[1]) is not None
 
 
 def _other(path: Path, topology: AmberTopology, atoms: IntArray) -> _Piece:
-    """Do as `_read` with another format.
+    """Do the same as `_read` for another format.
 
     AMBER's ASCII format contains neither the number of atoms nor the times of its frames.
     """
@@ -330,7 +330,7 @@ def _other(path: Path, topology: AmberTopology, atoms: IntArray) -> _Piece:
             f"{path.name} is not NetCDF, so MDAnalysis is needed to read it: "
             "`pip install 'merrow[analysis]'`."
         ) from error
-    warnings.simplefilter("ignore")  # once more: when it is imported it sets filters of its own
+    warnings.simplefilter("ignore")  # again: its import sets filters of its own
     ascii_format = _is_mdcrd(path)
     reader_of = get_reader_for(str(path), format="TRJ" if ascii_format else None)
     with reader_of(str(path), **({"n_atoms": len(topology)} if ascii_format else {})) as reader:

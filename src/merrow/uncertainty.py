@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: MIT
-"""Standard errors of what comes from correlated rows, from blocks and from independent repeats.
+"""Standard errors from correlated samples, from blocks and from independent repeats.
 
 The error within repeats (analytic, blocks) has many degrees of freedom but cannot see what a
-repeat never visits. The scatter between repeats sees it but has R − 1 degrees of freedom: with
+repeat never visits. The scatter between repeats sees it but has only R − 1 degrees of freedom: with
 two repeats it is |difference|/2, which by chance alone is above twice the true error in one run of
 22 and below a quarter of it in one of 5. Both are therefore weighed (docs/decisions/0006):
 
     σ² = (1 − P) σ₀² + P max(w², b²),   σ₀² = max(w², (ν w² + (R−1) b²) / (ν + R − 1)),
 
-with w the error within, b that between repeats, ν = 10 the worth of w in degrees of freedom, and P
-the chance that the repeats really differ. P follows from the p-value of b²/w² (F distribution) by
-the bound of Sellke, Bayarri and Berger (10.1198/000313001300339950) on Bayes factors; before
-looking it is 0.1.
+with w the error within and b that between repeats, ν = 10 the effective degrees of freedom of w,
+and P the probability that the repeats really differ. P follows from the p-value of b²/w² (F
+distribution) by the bound of Sellke, Bayarri and Berger (10.1198/000313001300339950) on Bayes
+factors, with a prior of 0.1.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from scipy import stats
 Array = NDArray[np.float64]
 
 MIN_SERIES = 10
-"""Shorter series tell nothing about their correlation; they are taken as they are (g = 1)."""
+"""Shorter series are too short to estimate their correlation; g = 1 is assumed."""
 N_BLOCKS, MIN_BLOCKS = 10, 5
-"""Blocks aimed at; the least whose scatter is called an error."""
+"""Target number of blocks, and the minimum that gives an error."""
 SLOW = 0.1
-"""Chance, before looking, that something slow makes the repeats differ."""
+"""Prior probability that slow motions make the repeats differ."""
 WORTH = 10.0
-"""Degrees of freedom that the error within repeats is worth: its own error is about 22 %."""
+"""Effective degrees of freedom of the error within repeats: its own error is about 22 %."""
 
 LEVEL = 0.95
-"""Probability that an interval is meant to cover."""
+"""Nominal coverage of an interval."""
 RESAMPLES = 2000
 
 
@@ -58,7 +58,7 @@ class Mean:
 
 
 def mean(values: Array) -> Mean:
-    """Return the mean of one time series, shape (n,), with an error that knows of correlation.
+    """Return the mean of a time series, shape (n,), with an error corrected for correlation.
 
     Raises:
         ValueError: There are fewer than two values.
@@ -70,12 +70,12 @@ def mean(values: Array) -> Mean:
 
 
 def inefficiency(series: Sequence[Array]) -> float:
-    """Return the statistical inefficiency g ≥ 1 of one or more runs of the same quantity.
+    """Return the statistical inefficiency g ≥ 1 of one or more time series of a quantity.
 
-    Several runs (walkers) are measured against their common mean, so walkers that stay apart
-    are seen as a long correlation.
+    Several series (walkers) are compared with their common mean, so walkers that stay apart show
+    up as a long correlation.
     """
-    # takes seconds, and not every caller comes here
+    # the import takes seconds, and not every caller needs it
     from merrow.mbar_libraries import timeseries  # noqa: PLC0415
 
     long_enough = [s for s in series if len(s) >= MIN_SERIES]
@@ -87,10 +87,10 @@ def inefficiency(series: Sequence[Array]) -> float:
 
 
 def standard_error_of_mean(series: Sequence[Array]) -> float:
-    """Return the error of the mean of all rows, from within the groups and between them.
+    """Return the standard error of the mean of all rows, within and between groups.
 
     Args:
-        series: One array per group, in order of time; any unit, which the error shares.
+        series: One array per group, in order of time, in any unit; the error has the same unit.
     """
     values = np.concatenate(series)
     n_eff = max(len(values) / inefficiency(series), 1.0)
@@ -114,11 +114,11 @@ def blocks_of(series: Sequence[Array]) -> list[list[Array]]:
 
 
 def jackknife_variance(parts: Sequence[Array], statistic: Callable[[Array], ArrayLike]) -> Array:
-    """Return the variance of a statistic of all rows by leaving out each part in turn.
+    """Return the jackknife variance of a statistic, leaving out each part in turn.
 
     Args:
         parts: Independent parts of the rows (blocks, repeats, single rows), at least two.
-        statistic: From rows to a number or to an array, whose shape the variance has.
+        statistic: Function of the rows; the variance has the shape of its value.
 
     Reference:
         Efron and Stein, 10.1214/aos/1176345462.
@@ -129,15 +129,15 @@ def jackknife_variance(parts: Sequence[Array], statistic: Callable[[Array], Arra
 
 
 def resample(*data: Array, rng: np.random.Generator, n: int = RESAMPLES) -> list[Array]:
-    """Return each of some arrays of one length with n resamples of the same rows, (n, rows)."""
+    """Return n bootstrap resamples of the same rows of each array, shape (n, rows)."""
     rows = rng.integers(0, len(data[0]), (n, len(data[0])))
     return [values[rows] for values in data]
 
 
 def central_interval(draws: Array) -> tuple[float, float] | None:
-    """Return the central 95 % of resamples; None where one in ten or more have no value.
+    """Return the central 95 % interval of resamples; None if a tenth or more have no value.
 
-    A few have none: of few rows, a resample may be one row alone, which has no correlation.
+    With few rows, a resample may repeat a single row, which has no correlation.
     """
     kept = draws[np.isfinite(draws)]
     if len(kept) < 0.9 * len(draws):
@@ -147,7 +147,7 @@ def central_interval(draws: Array) -> tuple[float, float] | None:
 
 
 def pearson(one: Array, two: Array) -> Array:
-    """Return Pearson's correlation over the last axis; NaN where one side has no spread."""
+    """Return Pearson's correlation over the last axis; NaN where one side is constant."""
     x, y = (values - values.mean(axis=-1, keepdims=True) for values in (one, two))
     spread = np.sqrt((x * x).sum(axis=-1) * (y * y).sum(axis=-1))
     top = (x * y).sum(axis=-1)
@@ -162,10 +162,10 @@ def between_repeats(values: Sequence[float] | Array) -> float | None:
 
 
 def within_repeats(groups: Sequence[Sequence[float]]) -> float | None:
-    """Return the error of the mean from the scatter of blocks about their own repeat's mean.
+    """Return the standard error from the scatter of blocks about the mean of their repeat.
 
     Args:
-        groups: Values of the blocks of each repeat; the repeats may differ in number of blocks.
+        groups: Block values of each repeat; the number of blocks may differ.
 
     Returns:
         The error; None where no repeat has two blocks.
@@ -178,11 +178,11 @@ def within_repeats(groups: Sequence[Sequence[float]]) -> float | None:
 
 
 def chance_of_agreement(within: float, between: float, freedom: float) -> float:
-    """Return the p-value of a scatter between repeats at least this large, if nothing is slow.
+    """Return the p-value of the scatter between repeats, if there are no slow motions.
 
     Args:
         within: Standard error from within the repeats.
-        between: Standard error from their scatter.
+        between: Standard error from the scatter between them, in the same unit.
         freedom: Degrees of freedom of `between`; R − 1 for R repeats.
     """
     if between == 0.0:
@@ -193,11 +193,11 @@ def chance_of_agreement(within: float, between: float, freedom: float) -> float:
 
 
 def combined_error(within: float, between: float | None, freedom: float) -> float:
-    """Return the standard error that is reported; never below the one within repeats.
+    """Return the reported standard error; never below the one within repeats.
 
     Args:
         within: Standard error from within the repeats (the larger of analytic and blocks).
-        between: Standard error from their scatter, in the same unit; None for a single repeat.
+        between: Standard error from the scatter between them; None for a single repeat.
         freedom: Degrees of freedom of `between`.
     """
     if between is None:
@@ -209,7 +209,7 @@ def combined_error(within: float, between: float | None, freedom: float) -> floa
 
 
 def _chance_of_slow(p: float) -> float:
-    """Return the chance that something slow is at work, given the p-value of no such thing."""
+    """Return the posterior probability of slow motions, given the p-value of their absence."""
     if p <= 0.0:
         return 1.0
     bayes = -math.e * p * math.log(p) if p < 1.0 / math.e else 1.0

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""How do AMBER's units relate to ours? The only conversion factors of the project.
+"""Unit conversions between AMBER and OpenMM; the only conversion factors of the project.
 
-Inside, plain floats are in OpenMM's units: nm, ps, kJ/mol, K, bar, e, dalton.
-At every door (CLI, files, configuration, results, reports) they are AMBER's: Å, kcal/mol, ps, K, e.
-Multiply by a factor to go the way its name says.
+Internally, plain floats are in OpenMM's units: nm, ps, kJ/mol, K, bar, e, dalton. In the CLI,
+files, configuration, results and reports they are AMBER's: Å, kcal/mol, ps, K, e. Multiply by a
+factor to convert as its name says.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ GRAM_CM3_PER_DALTON_NM3: Final = 1.0e-4 / BAR_NM3_KJ
 SPEED_OF_LIGHT: Final = 2.99792458e-2
 """Speed of light [cm/ps] (exact, SI)."""
 WAVENUMBER: Final = math.sqrt(KJ_PER_KCAL) / NM_PER_ANGSTROM / (2 * math.pi * SPEED_OF_LIGHT)
-"""Wavenumber of a swing of 1 dalton on a spring of 1 kcal/mol/Å² [cm⁻¹]: 108.59."""
+"""Wavenumber of a harmonic oscillator of 1 dalton and 1 kcal/mol/Å² [cm⁻¹]: 108.59."""
 
 
 def thermal_energy(temperature: float) -> float:

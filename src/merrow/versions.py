@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Versions of the programs and packages that a result was made with."""
+"""Versions of the programs and packages behind a result."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PACKAGES = (
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of all programs behind a number."""
+    """Return the versions of all programs that a result depends on."""
     found = {"python": platform.python_version()}
     for name in PACKAGES:
         try:

@@ -55,7 +55,7 @@ def test_too_large_a_time_step_fails_the_test_with_exit_code_1(merrow, files):
     assert answer.code == 1
     assert "FAILED  energy_sd_kcal" in answer.out
     assert "not passed" in answer.out
-    assert "the test of constant energy is not passed: energy_sd_kcal" in answer.err
+    assert "the energy-conservation test failed: energy_sd_kcal" in answer.err
     assert "see nve/nve.html" in answer.err
     page = check_page(Path("nve/nve.html").read_text())
     assert "✕ FAIL spread of the total energy [kcal/mol]" in page.text

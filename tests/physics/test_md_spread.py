@@ -162,7 +162,7 @@ def test_old_frames_of_another_run_are_not_taken_for_new_ones(butane):
     ("ml", "told"),
     [
         ("potential='mm', max_spread=1.0", "max_spread=1 needs a potential with several members"),
-        ("potential='mm', max_force_spread=1.0", "max_force_spread=1 needs a potential that tells"),
+        ("potential='mm', max_force_spread=1.0", "max_force_spread=1 needs a potential that gives"),
         ("mlp_model=0, on_spread='save'", "on_spread='save' needs max_spread or max_force_spread"),
         ("mlp_model=0, max_spread=1.0, on_spread='kill'", "on_spread='kill' is refused, only"),
         ("mlp_model=0, max_force_spread=-1.0", "max_force_spread should be at least 0, got -1"),

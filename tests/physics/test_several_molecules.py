@@ -219,7 +219,7 @@ def test_a_mask_may_ask_for_distances_but_not_where_a_run_goes_on(pair, md, tmp_
     md(text.format(steps=2, start="tempi=300.0,"), pair.inpcrd)
     assert "atoms    = 14 (C 3, H 10, O 1)" in Path("mdout").read_text()
     Path("restrt").rename("half.rst")
-    with pytest.raises(InputError, match="asks for distances, which are others now than when"):
+    with pytest.raises(InputError, match="selects by distance, which has changed since the run"):
         md(text.format(steps=2, start="irest=1, ntx=5,"), Path("half.rst"))
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Where are the atoms? Reads rst7, inpcrd and NetCDF restarts, and writes rst7 atomically."""
+"""Reading of rst7, inpcrd and NetCDF restarts, and atomic writing of rst7."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from merrow.files import atomic_write
 Array = NDArray[np.float64]
 
 WIDTH: Final = 12
-"""Characters of one number in rst7."""
+"""Width of a number in rst7 [characters]."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,12 +41,12 @@ class Coordinates:
 def read_coordinates(
     path: str | Path, n_atoms: int | None = None, *, angle: float = 90.0
 ) -> Coordinates:
-    """Read an ASCII restart (rst7, inpcrd) or a NetCDF restart; the content decides which.
+    """Read an ASCII restart (rst7, inpcrd) or a NetCDF restart, recognised by its content.
 
     Args:
         path: The file.
-        n_atoms: Number of atoms that the prmtop has, or None to take what the file has.
-        angle: Angle of a box of which the file has only the edges [degree]; the prmtop has it.
+        n_atoms: Number of atoms of the prmtop, or None to accept any.
+        angle: Box angle from the prmtop [degree], for files with only the box edges.
 
     Raises:
         InputError: The file is missing, damaged, not finite, or of another size.
@@ -72,11 +72,11 @@ def read_coordinates(
 
 
 def write_restart(path: str | Path, coordinates: Coordinates, *, time: float = 0.0) -> None:
-    """Write an ASCII restart (rst7); a reader sees the old file or the whole new one.
+    """Write an ASCII restart (rst7) atomically.
 
     Args:
         path: The file.
-        coordinates: What to write; positions keep 1e-7 Å.
+        coordinates: Coordinates; positions are written to 1e-7 Å.
         time: Time of the configuration [ps].
 
     Raises:
@@ -98,9 +98,9 @@ def write_restart(path: str | Path, coordinates: Coordinates, *, time: float = 0
 
 
 def _read_ascii(path: Path, angle: float) -> Coordinates:
-    """Read fixed columns of twelve characters.
+    """Read an ASCII restart in fixed columns of twelve characters.
 
-    ParmEd's reader is not used: it leaves zeros where a line is cut or a number overflowed.
+    ParmEd's reader is not used, since it leaves zeros for truncated lines or overflowed numbers.
     """
     try:
         lines = path.read_text(encoding="latin-1").rstrip().splitlines()
@@ -118,7 +118,7 @@ def _read_ascii(path: Path, angle: float) -> Coordinates:
     if rest in (3, size + 3) and rest not in (
         6,
         size,
-    ):  # old programs wrote the edges of the box alone
+    ):  # old programs wrote only the box edges
         values, rest = np.append(values, [angle] * 3), rest + 3
         fields += [""] * 3
     if n_atoms < 1 or rest not in (0, 6, size, size + 6) or len(values) != len(fields):
@@ -127,7 +127,7 @@ def _read_ascii(path: Path, angle: float) -> Coordinates:
             "with or without velocities and box."
         )
     tail = values[len(values) - 6 :]
-    # Two atoms without a box have six velocities, which look like no box: angles are large.
+    # Two atoms without a box may have six velocities; a box would have large angles.
     has_box = rest in (6, size + 6) and not (rest == size and tail[3:].min() < 30.0)
     has_velocities = rest == size + 6 or (rest == size and not has_box)
     if has_box and tail[:3].min() <= 0.0:

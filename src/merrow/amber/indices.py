@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Do the indices of a prmtop point to what is there, and exclude what is bonded?
+"""Validation of the indices and exclusions of a prmtop.
 
-Programs differ in what they make of others: sander draws the exclusions from the bonds once more,
-OpenMM believes the list, and an index that is no multiple of three is rounded or not.
+Programs differ in their treatment of invalid ones: sander rebuilds exclusions from the bonds,
+OpenMM uses the list, and an index that is not a multiple of three may or may not be rounded.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from merrow.errors import InputError
 IntArray = NDArray[np.int64]
 
 TERMS = {"BONDS": (2, "BOND"), "ANGLES": (3, "ANGLE"), "DIHEDRALS": (4, "DIHEDRAL")}
-"""Sections of terms → atoms of a term, and how the sections of their parameters begin."""
+"""Sections of terms → atoms per term, and prefix of the sections of their parameters."""
 
 
 def check_indices(sections: Sections, path: Path) -> None:
-    """Refuse indices that point to no atom, residue, type or parameter, and wrong exclusions.
+    """Check that indices point to existing atoms, residues, types and parameters, and exclusions.
 
     Args:
-        sections: The sections of a prmtop, of their announced lengths.
+        sections: The sections of a prmtop, with their declared lengths.
         path: The prmtop.
 
     Raises:
-        InputError: There is one, named in the message.
+        InputError: An index or exclusion is wrong; the message names it.
     """
     n_atoms, n_types, n_residues = (sections["POINTERS"][k] for k in (0, 1, 11))
     for name, (size, parameter) in TERMS.items():
@@ -77,7 +77,7 @@ def _require(sound: bool | np.bool_, path: Path, flag: str, what: str) -> None:
 
 
 def _check_exclusions(sections: Sections, path: Path) -> None:
-    """Refuse a list of exclusions that are not the pairs within three bonds."""
+    """Check that the excluded pairs are those within three bonds."""
     counts = np.array(sections["NUMBER_EXCLUDED_ATOMS"], dtype=np.int64)
     listed = np.array(sections["EXCLUDED_ATOMS_LIST"], dtype=np.int64)
     n_atoms = len(counts)
@@ -87,7 +87,7 @@ def _check_exclusions(sections: Sections, path: Path) -> None:
             "together; make the prmtop again."
         )
     first = np.repeat(np.arange(n_atoms), counts)
-    real = listed > 0  # a zero stands where an atom has none
+    real = listed > 0  # zero for an atom without exclusions
     found = np.sort(first[real] * n_atoms + listed[real] - 1)
     bonded = _within_three_bonds(sections, n_atoms)
     if not np.array_equal(found, bonded):
@@ -102,9 +102,9 @@ def _check_exclusions(sections: Sections, path: Path) -> None:
 
 
 def _check_terms(sections: Sections, near: IntArray, n_atoms: int, path: Path) -> None:
-    """Refuse terms whose ends are not the pairs within three bonds, extra points aside.
+    """Check that the ends of terms are the pairs within three bonds, extra points aside.
 
-    sander excludes the ends of each term from the other interactions, whatever the list says.
+    sander excludes the ends of each term from nonbonded interactions, whatever the list says.
     """
     ends = []
     for name, (size, _) in TERMS.items():
@@ -116,7 +116,7 @@ def _check_terms(sections: Sections, near: IntArray, n_atoms: int, path: Path) -
     strange, absent = np.setdiff1d(found, near), np.setdiff1d(near, found)
     real = np.array(sections["MASS"]) > 0.0
     absent = absent[real[absent // n_atoms] & real[absent % n_atoms]]
-    if "CTITLE" in sections:  # CHARMM knows chains without torsions
+    if "CTITLE" in sections:  # CHARMM has chains without torsions
         absent = absent[:0]
     if strange.size or absent.size:
         i, j = divmod(int((strange if strange.size else absent)[0]), n_atoms)

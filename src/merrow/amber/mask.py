@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which atoms does an AMBER mask mean? ParmEd's parser answers; an empty answer is an error."""
+"""Atom selection by AMBER masks with ParmEd's parser; an empty selection is an error."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from merrow.amber.topology import AmberTopology, Array
 from merrow.errors import InputError
 
 _LIST = re.compile(r"(?<![<>])([:@][%/]?)([^:@&|!()<>]+)")
-"""A list of numbers or of names, not the distance after < or >."""
+"""Pattern of a list of numbers or names, not of the distance after < or >."""
 _NUMBERS = re.compile(r"\d+(-\d+)?")
 
 
 class _Mask(AmberMask):  # type: ignore[misc]
-    """ParmEd's mask, where X>@4 is what lies beyond 4 Å of all of X, as in sander and cpptraj.
+    """ParmEd's mask with X>@4 meaning atoms beyond 4 Å of all of X, as in sander and cpptraj.
 
-    ParmEd's own answer is what lies beyond 4 Å of any atom of X, which is nearly everything.
+    ParmEd itself selects atoms beyond 4 Å of any atom of X, which is nearly everything.
     """
 
     def _selectDistd(self, criterion: str, found: Any) -> Any:  # noqa: N802
@@ -39,12 +39,12 @@ def select_atoms(
 
     Args:
         topology: The atoms.
-        mask: Mask in AMBER's language, such as ":LIG" or ":1-3&!@H=".
-        positions: Positions [Å], shape (N, 3), for the distance operators < and >; None if the
-            mask may not ask for distances.
+        mask: AMBER mask, such as ":LIG" or ":1-3&!@H=".
+        positions: Positions [Å], shape (N, 3), for the distance operators < and >; None to refuse
+            these.
 
     Raises:
-        InputError: The mask does not parse, or it selects no atom.
+        InputError: The mask does not parse, or it selects no atoms.
     """
     if "." in mask and not set("<>") & set(mask):
         raise InputError(f"mask {mask!r} is not understood: a number has a decimal point.")
@@ -67,7 +67,7 @@ def select_atoms(
 
 
 def _refuse_ambiguous(mask: str) -> None:
-    """Refuse what ParmEd, sander and cpptraj read differently."""
+    """Refuse masks that ParmEd, sander and cpptraj interpret differently."""
     for kind, told in _LIST.findall("".join(mask.split())):
         entries = [entry for entry in told.split(",") if entry]
         numbers = [entry for entry in entries if _NUMBERS.fullmatch(entry)]
@@ -88,7 +88,7 @@ def _refuse_ambiguous(mask: str) -> None:
 
 
 def _structure(topology: AmberTopology) -> Structure:
-    """Return the atoms in the form that ParmEd's mask reads."""
+    """Return the atoms as a structure for ParmEd's mask."""
     structure = Structure()
     for i, name in enumerate(topology.names):
         atom = Atom(name=name, type=topology.types[i], atomic_number=topology.numbers[i])
@@ -98,7 +98,7 @@ def _structure(topology: AmberTopology) -> Structure:
 
 
 def _special(topology: AmberTopology) -> set[str]:
-    """Return the names of residues that are neither amino acids, nor water, nor single ions."""
+    """Return the names of residues that are not amino acids, water or single ions."""
     ions = {molecule[0] for molecule in topology.molecules if len(molecule) == 1}
     usual = AMINO_ACIDS | PHOSPHORYLATED | N_CAPS | C_CAPS
     found = {
@@ -110,9 +110,9 @@ def _special(topology: AmberTopology) -> set[str]:
 
 
 def _hint(topology: AmberTopology, mask: str) -> str:
-    """Return which residues are there and the mask that was perhaps meant."""
+    """Return a hint with the existing residues and a similar mask."""
     names = topology.residue_names
-    special = _special(topology)  # what a mask is meant for most
+    special = _special(topology)  # the usual targets of a mask
     counts = Counter(sorted(names, key=lambda name: name not in special))
     shown = [f"{name} ({n})" if n > 1 else name for name, n in list(counts.items())[:8]]
     more = ", …" if len(counts) > len(shown) else ""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""sander's mdinfo: how far a run is, how fast, and when it will end."""
+"""sander's mdinfo: progress, speed and estimated end of a run."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ RULE = "-" * 78
 
 @dataclass(frozen=True)
 class Pace:
-    """How fast a run goes.
+    """Progress and speed of a run.
 
     Attributes:
         done: Steps done.
-        total: Steps asked for.
+        total: Total number of steps.
         timestep: Time step [ps].
         elapsed: Time since the first step [s].
         last_steps: Steps since the last block.
@@ -31,17 +31,17 @@ class Pace:
 
     @property
     def ns_per_day(self) -> float:
-        """Simulated time per day [ns], over all steps."""
+        """Average speed over all steps [ns/day]."""
         return _ns_per_day(self.done, self.elapsed, self.timestep)
 
     @property
     def remaining(self) -> float:
-        """Estimate of the time left [s]."""
+        """Estimated time left [s]."""
         return (self.total - self.done) * self.elapsed / max(self.done, 1)
 
 
 def timings(pace: Pace, *, final: bool = False) -> str:
-    """Return the timing part of mdinfo, or the end of mdout."""
+    """Return the timings section of mdinfo, or of the end of mdout."""
     title = "Final Performance Info" if final else "Current Timing Info"
     lines = [
         title + (":" if final else ""),

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""An mdout with sander's sections and columns, so that AMBER's scripts read ours.
+"""Writing of mdout with sander's sections and columns, readable by AMBER's scripts.
 
-Lines of our own (the ML energy) stand inside the blocks in the same "NAME = value" form. EPtot is
-the sum of all terms with absolute E_ML.
+Additional lines (the ML energy) are inside the blocks in the same "NAME = value" form. EPtot is the
+sum of all terms with absolute E_ML.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MORE_ROWS: Final = (
     ("CONFINE", "CMAP"),
     ("DV/DL",),
 )
-"""Rows that are printed where there is something to print."""
+"""Rows that are printed only if they have values."""
 MINIMUM_ROWS: Final = (
     ("BOND", "ANGLE", "DIHED"),
     ("VDWAALS", "EEL", "HBOND"),
@@ -40,14 +40,14 @@ MINIMUM_WIDTHS: Final = (8, 8, 11)
 
 @dataclass(frozen=True)
 class Energies:
-    """What is known of one step, in AMBER's units.
+    """Energies and properties of a step, in AMBER's units.
 
     Attributes:
         step: Step of this run.
         time: Time [ps].
-        values: Numbers by sander's names and ours: TEMP [K], PRESS [bar], VOLUME [Å³],
+        values: Values by sander's names and ours: TEMP [K], PRESS [bar], VOLUME [Å³],
             Density [g/cm³], FMLSD [kcal/mol/Å], energies [kcal/mol].
-        atom: The atom that FMLSD is of, in words, or "".
+        atom: Label of the atom of FMLSD, or "".
     """
 
     step: int
@@ -57,7 +57,7 @@ class Energies:
 
 
 def header(files: Mapping[str, str], mdin: str, *, version: str, began: str) -> str:
-    """Return the beginning of an mdout: program, files and the input as it was given."""
+    """Return the header of an mdout: program, files and the input as given."""
     lines = [
         "",
         "          " + "-" * 55,
@@ -79,12 +79,12 @@ def header(files: Mapping[str, str], mdin: str, *, version: str, began: str) -> 
 
 
 def section(number: int, title: str) -> str:
-    """Return the rule that opens a section."""
+    """Return the heading of a section."""
     return f"{RULE}\n   {number}.  {title}\n{RULE}\n"
 
 
 def block(energies: Energies) -> str:
-    """Return the block of one step of dynamics, as in mdout and mdinfo."""
+    """Return the block of an MD step, as in mdout and mdinfo."""
     value = energies.values
     lines = [
         f" NSTEP = {energies.step:8d}   TIME(PS) = {energies.time:11.3f}"
@@ -105,7 +105,7 @@ def block(energies: Energies) -> str:
 
 
 def minimum_block(energies: Energies, *, rms: float, largest: float, name: str, atom: int) -> str:
-    """Return the block of one step of minimisation.
+    """Return the block of a minimisation step.
 
     Args:
         energies: Step and energies; the time is not printed.
@@ -134,9 +134,9 @@ def minimum_block(energies: Energies, *, rms: float, largest: float, name: str, 
 
 
 def averages(records: Sequence[Energies]) -> str:
-    """Return the blocks of means and RMS fluctuations over the printed steps after step 0.
+    """Return the blocks of averages and RMS fluctuations over the printed steps after step 0.
 
-    sander takes every step into its averages; these take the printed ones, as pmemd does.
+    sander averages over every step; these average over the printed ones, as in pmemd.
     """
     last = records[-1]
     records = [one for one in records if one.step > 0] or records
@@ -152,7 +152,7 @@ def averages(records: Sequence[Energies]) -> str:
 
 
 def settings(pairs: Iterable[tuple[str, Iterable[tuple[str, object]]]]) -> str:
-    """Return titled paragraphs of "key = value", three in a line, as in section 2 of an mdout."""
+    """Return titled paragraphs of "key = value", three per line, as in section 2 of an mdout."""
     lines: list[str] = []
     for title, entries in pairs:
         shown = [f"{key:<8}= {_plain(value):>9}" for key, value in entries]

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What does a variable of AMBER's NetCDF convention say? Its numbers, times its scale, in its unit.
+"""Reading of variables in AMBER's NetCDF convention, with scale factors and units.
 
-Any variable may have a scale, not only velocities, and a reader that overlooks it has other numbers
-without a word. A unit that is not the convention's is refused.
+Any variable may have a scale factor, not only velocities, and a reader that ignores it gets wrong
+numbers silently. Units other than those of the convention are refused.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ _UNITS: Final = {
     "cell_angles": r"degrees?",
     "time": r"picoseconds?|ps",
 }
-"""Units of the convention by variable; one that tells no unit has the convention's."""
+"""Units of the convention by variable; a variable without a unit has that of the convention."""
 
 
 def numbers(file: Any, name: str, path: Path, *, part: Any = Ellipsis) -> Array | None:
-    """Return the numbers of a variable [Å, Å/ps, degree or ps], or None where there is none.
+    """Return the values of a variable [Å, Å/ps, degree or ps], or None if it is missing.
 
     Args:
         file: The open NetCDF file.
         name: Name of the variable.
         path: The file, for messages.
-        part: Which of the numbers, as an index.
+        part: Index of the values to read.
 
     Raises:
-        InputError: They are in another unit than the convention's.
+        InputError: The unit is not that of the convention.
     """
     variable = file.variables.get(name)
     if variable is None:
@@ -54,5 +54,5 @@ def numbers(file: Any, name: str, path: Path, *, part: Any = Ellipsis) -> Array 
         )
     scale = float(getattr(variable, "scale_factor", 1.0))
     if name == "velocities" and abs(scale - AMBER_VELOCITY) < 1e-4:
-        scale = AMBER_VELOCITY  # stored in single precision, where the exact one is meant
+        scale = AMBER_VELOCITY  # stored in single precision, but meant to be exact
     return np.array(variable[...][part], dtype=np.float64) * scale

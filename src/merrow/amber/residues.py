@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Names of the residues that AMBER's force fields for proteins know."""
+"""Names of residues in AMBER's protein force fields."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ AMINO_ACIDS: Final = frozenset(
     | {"HID", "HIE", "HIP", "CYX", "CYM", "ASH", "GLH", "LYN"}  # AMBER's protonation states
 )
 PHOSPHORYLATED: Final = frozenset({"SEP", "TPO", "PTR"})
-"""Parameters in leaprc.phosaa14SB and phosaa19SB, as dianions."""
+"""Phosphorylated residues in leaprc.phosaa14SB and phosaa19SB, as dianions."""
 N_CAPS: Final = frozenset({"ACE"})
 C_CAPS: Final = frozenset({"NME", "NHE"})

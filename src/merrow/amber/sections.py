@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Sections of a prmtop: those that are understood, and those that change the energy and are not.
+"""Sections of a prmtop: supported ones, and those that change the energy and are not supported.
 
-What is in neither table is refused by its own name, since nobody here knows whether it would change
-the energy. The names are those of AMBER's description of the format and of ParmEd's additions.
+A section in neither table is refused by name, since it might change the energy. The names are from
+AMBER's description of the format and ParmEd's additions.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Sections = Mapping[str, list[Any]]
 _FORTRAN = re.compile(rb"(\d\.\d+)[Dd](?=[+-]\d)")
 
 NPARM, IFPERT, IFCAP = 9, 20, 29
-"""Places in POINTERS."""
+"""Positions in POINTERS."""
 
 _UNDERSTOOD = """
 TITLE CTITLE POINTERS ATOM_NAME CHARGE ATOMIC_NUMBER MASS ATOM_TYPE_INDEX NUMBER_EXCLUDED_ATOMS
@@ -38,7 +38,7 @@ LENNARD_JONES_14_ACOEF LENNARD_JONES_14_BCOEF CHARMM_CMAP_COUNT CHARMM_CMAP_RESO
 CHARMM_CMAP_PARAMETER CHARMM_CMAP_INDEX
 """
 UNDERSTOOD: Final = frozenset(_UNDERSTOOD.split())
-"""Sections that enter the energy, or the files that we hand on."""
+"""Sections that enter the energy, or files that are passed on."""
 
 _WITHOUT_ENERGY = """
 SOLTY TREE_CHAIN_CLASSIFICATION JOIN_ARRAY IROTAT SOLVENT_POINTERS ATOMS_PER_MOLECULE HBCUT
@@ -46,7 +46,7 @@ RESIDUE_NUMBER RESIDUE_CHAINID RESIDUE_ICODE ATOM_NUMBER ATOM_ELEMENT ATOM_OCCUP
 ATOM_BFACTOR HBOND_ACOEF HBOND_BCOEF IPOL CAP_INFO CAP_INFO2
 """
 WITHOUT_ENERGY: Final = frozenset(_WITHOUT_ENERGY.split())
-"""Sections that no energy depends on, or only by values that are looked at in `refuse_foreign`."""
+"""Sections without effect on the energy, or only for values checked by `refuse_foreign`."""
 
 FOREIGN: Final = {
     r"LENNARD_JONES_CCOEF": "12-6-4 Lennard-Jones terms",
@@ -56,11 +56,11 @@ FOREIGN: Final = {
     r"LES_\w+": "locally enhanced sampling (LES)",
     r"PERT_\w+|ALMPER|IAPER": "a perturbed topology (PERT)",
 }
-"""Sections whose physics is not available → what it is."""
+"""Sections with unsupported physics → description."""
 
 
 def is_prmtop(path: Path) -> bool:
-    """Tell by the first words of a file whether it is a prmtop, whatever its name."""
+    """Tell whether a file is a prmtop from its first words, whatever its name."""
     if not path.is_file():
         return False
     with path.open("rb") as stream:
@@ -68,14 +68,14 @@ def is_prmtop(path: Path) -> bool:
 
 
 def refuse_foreign(sections: Sections, path: Path) -> None:
-    """Raise for sections and values whose energy cannot be reproduced here.
+    """Refuse sections and values whose energy cannot be reproduced.
 
     Args:
         sections: The sections of a prmtop by their flags.
         path: The prmtop.
 
     Raises:
-        UnsupportedPhysicsError: There is one, named in the message.
+        UnsupportedPhysicsError: There is such a section; the message names it.
     """
     pointers = [*sections.get("POINTERS", ()), *[0] * 30]
     found = [what for flag in sections if (what := _foreign(flag)) is not None]
@@ -105,10 +105,10 @@ def refuse_foreign(sections: Sections, path: Path) -> None:
 
 @contextmanager
 def plain_exponents(path: Path) -> Iterator[Path]:
-    """Give a prmtop whose numbers every reader understands: Fortran's 1.0D+00 is written 1.0E+00.
+    """Yield a prmtop that every reader understands: Fortran's 1.0D+00 is rewritten as 1.0E+00.
 
     Args:
-        path: The prmtop; it is given as it is where it has no such number.
+        path: The prmtop; yielded unchanged if it has no such numbers.
     """
     text = path.read_bytes()
     if _FORTRAN.search(text) is None:
@@ -121,7 +121,7 @@ def plain_exponents(path: Path) -> Iterator[Path]:
 
 
 def _stem(flag: str) -> str:
-    """Return a flag without the number of its map: CMAP_PARAMETER_01 → CMAP_PARAMETER."""
+    """Return a flag without its map number: CMAP_PARAMETER_01 → CMAP_PARAMETER."""
     return re.sub(r"(CMAP_PARAMETER)_\d+$", r"\1", flag)
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Which atoms, parameters and molecules does a prmtop hold?
+"""Reading of a prmtop: atoms, parameters and molecules.
 
-ParmEd parses the file; here its sections are checked against their announced lengths, physics that
-we cannot reproduce is refused, and the rest becomes one immutable value.
+ParmEd parses the file; here its sections are checked against their declared lengths, unsupported
+physics is refused, and the rest becomes one immutable value.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ IntArray = NDArray[np.int64]
 logger = logging.getLogger(__name__)
 
 HEAVY_HYDROGEN = 1.5
-"""Mass above which a hydrogen has taken some of its neighbour's [dalton]."""
+"""Mass above which a hydrogen is repartitioned [dalton]."""
 SAME_MASS = 0.1
-"""Difference up to which two masses are of one element [dalton]."""
+"""Tolerance for masses of the same element [dalton]."""
 
 NATOM, NTYPES, NBONH, NBONA, NTHETH, NTHETA, NPHIH, NPHIA = 0, 1, 2, 12, 4, 13, 6, 14
 NNB, NRES, NUMBND, NUMANG, NPTRA, IFBOX = 10, 11, 15, 16, 17, 27
@@ -38,7 +38,7 @@ NNB, NRES, NUMBND, NUMANG, NPTRA, IFBOX = 10, 11, 15, 16, 17, 27
 
 @dataclass(frozen=True, eq=False)
 class AmberTopology:
-    """What a prmtop says about N atoms, with T Lennard-Jones types.
+    """A prmtop of N atoms with T Lennard-Jones types.
 
     Attributes:
         path: The file that was read.
@@ -55,9 +55,9 @@ class AmberTopology:
         bonds: Pairs of bonded atoms i < j, sorted.
         molecules: Atoms of each bonded component, in order of their first atoms.
         is_water: Whether an atom belongs to a water molecule, shape (N,).
-        has_box: Whether the file announces a periodic box.
-        box_angle: Angle of the box that the prmtop announces [degree]; 90 without one.
-        has_cmap: Whether it has AMBER's maps of two torsions (ff19SB); CHARMM's are others.
+        has_box: Whether the file declares a periodic box.
+        box_angle: Box angle in the prmtop [degree]; 90 without a box.
+        has_cmap: Whether it has AMBER's CMAP terms (ff19SB), not CHARMM's.
     """
 
     path: Path
@@ -90,17 +90,17 @@ class AmberTopology:
         return index
 
     def bonds_among(self, atoms: Iterable[int]) -> tuple[tuple[int, int], ...]:
-        """Return the bonds among some atoms, each atom by its place in the given order."""
+        """Return the bonds among some atoms, by indices in the given order."""
         place = {int(atom): k for k, atom in enumerate(atoms)}
         return tuple((place[i], place[j]) for i, j in self.bonds if i in place and j in place)
 
 
 def read_topology(path: str | Path) -> AmberTopology:
-    """Read a prmtop (parm7) file, CHAMBER ones too.
+    """Read a prmtop (parm7) file, including CHAMBER files.
 
     Raises:
         InputError: The file is missing, is not a prmtop, or is truncated.
-        UnsupportedPhysicsError: It has terms that are not available: `refuse_foreign`.
+        UnsupportedPhysicsError: It has unsupported terms, see `refuse_foreign`.
     """
     path = Path(path)
     sections = _read_sections(path)
@@ -166,7 +166,7 @@ def _read_sections(path: Path) -> Sections:
 
 
 def _check_lengths(sections: Sections, path: Path) -> None:
-    """Raise InputError unless each section that we or OpenMM read has its announced length."""
+    """Check that each section read by merrow or OpenMM has its declared length."""
     pointers = sections.get("POINTERS", [])
     if len(pointers) < 30 or pointers[NATOM] < 1:
         raise InputError(f"{path} is truncated: its section POINTERS is missing or incomplete.")
@@ -202,7 +202,7 @@ def _check_lengths(sections: Sections, path: Path) -> None:
 
 
 def _atomic_numbers(sections: Sections, names: Sequence[str], path: Path) -> tuple[int, ...]:
-    """Return the atomic numbers, deduced from mass and name where the file does not tell."""
+    """Return the atomic numbers, deduced from mass and name if the file lacks them."""
     given = sections.get("ATOMIC_NUMBER") or [-1] * len(names)
     if len(given) != len(names):
         raise InputError(
@@ -228,9 +228,9 @@ def _atomic_numbers(sections: Sections, names: Sequence[str], path: Path) -> tup
 def _refuse_other_elements(
     numbers: Sequence[int], masses: Sequence[float], names: Sequence[str], path: Path
 ) -> None:
-    """Refuse an atom whose mass is that of another element: a potential believes the number.
+    """Refuse an atom whose mass is that of another element, since a potential uses the number.
 
-    Masses that were moved to the hydrogens tell no element.
+    Repartitioned masses do not identify an element.
     """
     if any(n == 1 and mass > HEAVY_HYDROGEN for n, mass in zip(numbers, masses, strict=True)):
         return
@@ -246,7 +246,7 @@ def _refuse_other_elements(
 
 
 def _bonds(sections: Sections) -> tuple[tuple[int, int], ...]:
-    """Return the bonded pairs i < j; a prmtop stores three times the index."""
+    """Return the bonded pairs i < j; a prmtop stores indices times three."""
     flat = sections["BONDS_INC_HYDROGEN"] + sections["BONDS_WITHOUT_HYDROGEN"]
     pairs = zip(flat[::3], flat[1::3], strict=True)
     return tuple(sorted((min(i, j) // 3, max(i, j) // 3) for i, j in pairs))
@@ -257,7 +257,7 @@ def find_water(
     bonds: Sequence[tuple[int, int]],
     molecules: Sequence[Sequence[int]],
 ) -> NDArray[np.bool_]:
-    """Tell which atoms belong to H–O–H, with or without extra points, whatever its name."""
+    """Return the atoms of water, H–O–H with or without extra points, whatever its name."""
     bonded = set(bonds)
     water = np.zeros(len(numbers), dtype=bool)
     for atoms in molecules:
@@ -271,9 +271,9 @@ def find_water(
 
 
 def _lennard_jones(sections: Sections, n_types: int, path: Path) -> tuple[Array, Array]:
-    """Return A and B of every pair of types as the file tabulates them, shape (T, T).
+    """Return the tabulated A and B of every pair of types, shape (T, T).
 
-    A negative index points to a 10-12 term; these are zero here, so the pair has no interaction.
+    A negative index points to a 10-12 term; these are zero, so the pair has no interaction.
     """
     index = np.array(sections["NONBONDED_PARM_INDEX"]).reshape(n_types, n_types)
     if not np.array_equal(index, index.T) or index.max() > n_types * (n_types + 1) // 2:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Frames and restarts in AMBER's NetCDF files, which come back to the last bit.
+"""AMBER NetCDF trajectories and restarts, with bitwise round trips.
 
-A restart is double precision and written whole. A trajectory grows by one record at a time: its
-count of frames is raised after the frame is on the disk, so a killed run leaves a readable file.
+A restart is in double precision and written atomically. A trajectory grows by one record at a time,
+and its frame count is updated after the frame is on disk, so a killed run leaves a readable file.
 Conventions: https://ambermd.org/netcdf/nctraj.xhtml.
 """
 
@@ -29,21 +29,21 @@ from merrow.files import atomic_write
 
 STEP, REFERENCE, CENTRE = "merrow_step", "merrow_reference_kcal", "merrow_centre"
 GRID, OWNER, DEVICE = "merrow_grid", "merrow_owner", "merrow_ml_device"
-"""Attributes of our restarts that other programs overlook."""
+"""Attributes of our restarts that other programs ignore."""
 
 
 @dataclass(frozen=True)
 class RestartMetadata:
-    """When a restart was written.
+    """Metadata of a restart.
 
     Attributes:
         time: Time [ps].
-        step: Steps since the beginning of the run that this one belongs to; 0 where not told.
+        step: Steps since the start of the run; 0 if not recorded.
         reference: Reference energy of the ML region [kcal/mol], or None.
         centre: Fixed centre of the confining potential [Å], or None.
-        grid: Points of the PME grid, which stays as it is while the box breathes, or None.
-        owner: What reference, centre and device belong to, or None.
-        ml_device: Where the network computes, in torch's words; None where there was no choice.
+        grid: PME grid points, fixed while the box fluctuates, or None.
+        owner: Potential and region of reference, centre and device, or None.
+        ml_device: Torch device of the network; None without a choice.
     """
 
     time: float
@@ -59,7 +59,7 @@ class RestartMetadata:
 class Trajectory:
     """Frames of N atoms: times [ps], (F,); positions [Å], (F, N, 3); box or None, (F, 3).
 
-    Times are zero where the file has none.
+    Times are zero if the file has none.
     """
 
     times: Array
@@ -69,7 +69,7 @@ class Trajectory:
 
 
 def as_stored(coordinates: Coordinates) -> Coordinates:
-    """Return what a reader of a NetCDF restart of these coordinates will find, to the last bit."""
+    """Return the coordinates that reading a NetCDF restart of them will give, bit for bit."""
     if coordinates.velocities is None:
         return coordinates
     velocities = (coordinates.velocities / AMBER_VELOCITY) * AMBER_VELOCITY
@@ -79,10 +79,10 @@ def as_stored(coordinates: Coordinates) -> Coordinates:
 def write_netcdf_restart(
     path: Path, coordinates: Coordinates, metadata: RestartMetadata, *, title: str = ""
 ) -> None:
-    """Write a NetCDF restart whole, or leave the old one.
+    """Write a NetCDF restart atomically.
 
     Raises:
-        MerrowError: The place cannot be written.
+        MerrowError: The path is not writable.
     """
     buffer = io.BytesIO()
     file = netcdf_file(buffer, "w", version=2)
@@ -117,7 +117,7 @@ def write_netcdf_restart(
 
 
 def read_restart_metadata(path: Path) -> RestartMetadata:
-    """Return when a restart was written; `read_coordinates` reads what is in it.
+    """Return the metadata of a restart; `read_coordinates` reads its coordinates.
 
     Raises:
         InputError: The file contains no time.
@@ -158,13 +158,13 @@ class TrajectoryWriter:
         velocities: bool,
         title: str = "",
     ) -> None:
-        """Begin a new file.
+        """Create a new file.
 
         Args:
             path: The file; an old one is replaced.
-            like: A frame with the number of atoms, and a box if the frames will have one.
-            positions: Whether frames hold positions.
-            velocities: Whether frames hold velocities.
+            like: A frame with the number of atoms, and with a box if the frames have one.
+            positions: Whether frames include positions.
+            velocities: Whether frames include velocities.
             title: Title of the file.
         """
         buffer = io.BytesIO()
@@ -183,7 +183,7 @@ class TrajectoryWriter:
             _variable(file, "cell_lengths", "d", ("frame", "cell_spatial"), "angstrom")
             _variable(file, "cell_angles", "d", ("frame", "cell_angular"), "degree")
         self._order = tuple(name for name, one in file.variables.items() if one.isrec)
-        for name in self._order:  # scipy tells the size of a record only where there is one
+        for name in self._order:  # scipy gives the size of a record only if there is one
             file.variables[name][0] = 0.0
         file.flush()
         self._frames = 0
@@ -204,14 +204,14 @@ class TrajectoryWriter:
         self._stream.close()
 
     def append(self, frame: Coordinates, time: float) -> None:
-        """Add one frame at a time [ps]."""
+        """Append a frame at a time [ps]."""
         self._stream.seek(0, os.SEEK_END)
         self._stream.write(self._record(frame, time))
         self._frames += 1
         self._count()
 
     def sync(self) -> None:
-        """Wait until all frames are on the disk."""
+        """Flush all frames to disk."""
         self._stream.flush()
         os.fsync(self._stream.fileno())
 
@@ -243,11 +243,11 @@ def read_trajectory(
 
     Args:
         path: The file.
-        topology: The prmtop that it must belong to; None for any.
-        atoms: Atoms whose positions are wanted; None for all.
+        topology: The prmtop that it must match; None for any.
+        atoms: Atoms to read; None for all.
 
     Raises:
-        InputError: The file is missing, damaged, truncated, no trajectory, or of other atoms.
+        InputError: The file is missing, damaged, truncated, not a trajectory, or of other atoms.
     """
     if not path.is_file():
         raise InputError(f"there is no trajectory {path}.")
@@ -274,10 +274,10 @@ def read_trajectory(
 
 
 def check_atoms(path: Path, n_atoms: int, topology: AmberTopology) -> None:
-    """Refuse a trajectory that has another number of atoms than its prmtop.
+    """Check that a trajectory has the number of atoms of its prmtop.
 
     Raises:
-        InputError: It has.
+        InputError: The numbers differ.
     """
     if n_atoms != len(topology):
         raise InputError(
@@ -287,7 +287,7 @@ def check_atoms(path: Path, n_atoms: int, topology: AmberTopology) -> None:
 
 
 def _attributes(file: Any, convention: str, title: str) -> None:
-    file.title = (title or "merrow").encode()  # scipy takes letters beyond ASCII as bytes only
+    file.title = (title or "merrow").encode()  # scipy takes non-ASCII characters only as bytes
     file.application = "AMBER"
     file.program = "merrow"
     file.programVersion = version("merrow")

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""What did AmberTools answer? Adapters to its preparation, to RDKit, and to sander's energies."""
+"""What do AmberTools and RDKit give? Adapters to preparation, molecules and sander's energies."""

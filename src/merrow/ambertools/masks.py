@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How are numbers of atoms or residues written in an AMBER mask?"""
+"""Lists of atom or residue numbers in AMBER masks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 
 def number_list(numbers: Iterable[int]) -> str:
-    """Return ascending numbers as AMBER writes them: "1-15,20"."""
+    """Return ascending numbers in AMBER's form: "1-15,20"."""
     runs: list[list[int]] = []
     for number in numbers:
         if runs and number == runs[-1][1] + 1:

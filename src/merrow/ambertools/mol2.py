@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The molecule and the charges of a mol2 file, with Sybyl or with GAFF atom types.
+"""Reading molecule and charges of a mol2 file, with Sybyl, GAFF or AMBER atom types.
 
-The bond orders of the file count, with the formal charges that they give each atom. Where these do
-not add up to the net charge of the file, as with charges spread over aromatic bonds, RDKit looks
-for orders that do; where it finds none, the file is refused with both numbers.
+The bond orders of the file are used, with the formal charges that they imply. If these do not add
+up to the net charge of the file, as with charges delocalised over aromatic bonds, RDKit determines
+bond orders that do; if there are none, the file is refused with both numbers.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ NO_CHARGES = "NO_CHARGES"
 AROMATIC = 1.5
 BOND_TYPES = {
     1.0: Chem.BondType.SINGLE,
-    1.25: Chem.BondType.SINGLE,  # an amide's, as ParmEd has it
+    1.25: Chem.BondType.SINGLE,  # an amide's, as in ParmEd
     AROMATIC: Chem.BondType.AROMATIC,
     2.0: Chem.BondType.DOUBLE,
     3.0: Chem.BondType.TRIPLE,
@@ -37,7 +37,7 @@ BOND_TYPES = {
 AMBER_TYPES = re.compile(
     r"C[*1-8A-FH-KM-TV-Z]?|[23]C|CL|BR|H[0-9ACOPSWZ]?|N[*0-9ABCPQTY]?|O[0-9ABHPQRSW]?|SH"
 )
-"""Atom types of AMBER's own force fields, as R.E.D. and antechamber -at amber write them."""
+"""Atom types of AMBER's force fields, as written by R.E.D. and antechamber -at amber."""
 USUAL_VALENCES = {
     "H": (1,),
     "B": (3,),
@@ -52,15 +52,15 @@ USUAL_VALENCES = {
     "Br": (1,),
     "I": (1,),
 }
-"""Sums of bond orders of atoms without formal charge; five for a nitro group drawn so."""
+"""Valences of atoms without formal charge; five for pentavalent nitro groups."""
 
 
 def mol_from_mol2(path: Path) -> tuple[Any, Array | None, str]:
     """Return RDKit's molecule with one conformer, the partial charges [e] or None, and their type.
 
     Raises:
-        InputError: The file is damaged, has not one molecule, has unknown atom types, or its
-            charges do not add up to a whole number.
+        InputError: The file is damaged, does not hold one molecule, has unknown atom types, or its
+            charges do not add up to an integer.
     """
     text = _named(path.read_text(encoding="utf-8-sig", errors="replace"))
     n_records = text.count("@<TRIPOS>MOLECULE")
@@ -97,7 +97,7 @@ def mol_from_mol2(path: Path) -> tuple[Any, Array | None, str]:
 
 
 def _named(text: str) -> str:
-    """Return a mol2 text whose molecule has a name: ParmEd passes over an empty line."""
+    """Return a mol2 text with a name of the molecule, since ParmEd skips an empty line."""
     return re.sub(r"(@<TRIPOS>MOLECULE[ \t]*\r?\n)[ \t]*(\r?\n)", r"\g<1>****\g<2>", text)
 
 
@@ -109,7 +109,7 @@ def _charge_type(text: str) -> str:
 
 
 def _with_orders_of_file(structure: Any, total: int, path: Path) -> Any | None:
-    """Return the molecule with the file's bond orders, or None where they do not make sense."""
+    """Return the molecule with the file's bond orders, or None if they are inconsistent."""
     mol = Chem.RWMol(_connected(structure, path))
     for bond in structure.bonds:
         kind = BOND_TYPES.get(float(bond.order))
@@ -136,20 +136,20 @@ def _with_orders_of_file(structure: Any, total: int, path: Path) -> Any | None:
 
 
 def _formal_charge(symbol: str, valence: int) -> int:
-    """Return the formal charge of an atom whose bonds add up to a valence."""
+    """Return the formal charge of an atom with a given valence."""
     if symbol == "B" and valence == 4:
         return -1
     usual = USUAL_VALENCES.get(symbol, (valence,))
     if valence in usual:
         return 0
-    if symbol == "C":  # an anion or a cation: the bonds do not tell; RDKit would see a radical
+    if symbol == "C":  # an anion or a cation: ambiguous; RDKit would see a radical
         return 0
     nearest = max((v for v in usual if v < valence), default=usual[0])
     return 1 if valence == nearest + 1 else min(valence - nearest, 0)
 
 
 def _with_orders_found(structure: Any, total: int, path: Path) -> Any:
-    """Return the molecule with bond orders of RDKit's that fit the net charge."""
+    """Return the molecule with RDKit's bond orders for the net charge."""
     mol = _connected(structure, path)
     try:
         rdDetermineBonds.DetermineBondOrders(mol, charge=total, embedChiral=True)
@@ -164,7 +164,7 @@ def _with_orders_found(structure: Any, total: int, path: Path) -> Any:
 
 
 def _check_net_charge(mol: Any, total: int, path: Path) -> None:
-    """Refuse a molecule whose formal charges are not the charges of its file."""
+    """Check that the formal charges add up to the charges of the file."""
     formal = Chem.GetFormalCharge(mol)
     if formal != total:
         raise InputError(
@@ -175,7 +175,7 @@ def _check_net_charge(mol: Any, total: int, path: Path) -> None:
 
 
 def _connected(structure: Any, path: Path) -> Any:
-    """Return a molecule with single bonds where the file has bonds."""
+    """Return a molecule with all bonds of the file as single bonds."""
     mol = Chem.RWMol()
     conformer = Chem.Conformer(len(structure.atoms))
     conformer.Set3D(True)
@@ -197,9 +197,9 @@ def _connected(structure: Any, path: Path) -> Any:
 
 
 def _element(atom_type: str, i: int, path: Path) -> int:
-    """Return the atomic number of a type of Sybyl ("C.ar"), GAFF ("ca") or AMBER ("CA")."""
+    """Return the atomic number of a Sybyl ("C.ar"), GAFF ("ca") or AMBER ("CA") type."""
     head = atom_type.split(".", maxsplit=1)[0]
-    if head.islower():  # GAFF: all types but these two begin with a letter that is the element
+    if head.islower():  # GAFF: all types but these two start with the element's letter
         head = head if head in ("cl", "br") else head[0]
         head = head.capitalize()
     number = int(AtomicNum.get(head, 0))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which molecule did the user mean? SMILES text or an SDF, MOL or MOL2 file, read with RDKit."""
+"""Reading a molecule from SMILES or an SDF, MOL or MOL2 file with RDKit."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ Array = NDArray[np.float64]
 logger = logging.getLogger(__name__)
 
 SEED = 20170712
-"""Seed of the embedding, fixed so that the same input gives the same start."""
+"""Seed of the embedding, fixed so that the same input gives the same geometry."""
 
 BOND_TYPES = frozenset(
     (Chem.BondType.SINGLE, Chem.BondType.DOUBLE, Chem.BondType.TRIPLE, Chem.BondType.AROMATIC)
 )
 CARBON = 6
 SHORTEST, LONGEST = 0.5, 1.8
-"""Lengths of a bond over the sum of the covalent radii between which positions are believed."""
+"""Allowed range of a bond length relative to the sum of the covalent radii."""
 SUFFIXES = (".sdf", ".mol", ".mol2")
 NAME = re.compile(r"[\w ,'-]*[A-Za-z]{3}[\w ,'-]*")
-"""What looks like the name of a molecule: none of the signs of a SMILES, three letters in a row."""
+"""Pattern of a molecule name: no SMILES symbols, three letters in a row."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,14 +64,14 @@ class InputMolecule:
 
 
 def read_molecule(source: str | Path) -> InputMolecule:
-    """Read one closed-shell molecule and give it hydrogens and a 3D structure if it has none.
+    """Read a closed-shell molecule, with hydrogens and a 3D structure added if missing.
 
     Args:
         source: SMILES, or the path of an .sdf, .mol or .mol2 file.
 
     Raises:
-        InputError: It is not one valid molecule, or no 3D structure could be made.
-        UnsupportedPhysicsError: It is a radical.
+        InputError: The input is not one valid molecule, or no 3D structure could be made.
+        UnsupportedPhysicsError: The molecule is a radical.
     """
     text = str(source).strip()
     path = Path(text)
@@ -136,16 +136,16 @@ def _mol_from_smiles(text: str) -> Any:
         hint = f" (a file must end in {', '.join(SUFFIXES)})" if Path(text).suffix else ""
         raise InputError(f"{text!r} is not a valid SMILES{hint}: check brackets, rings, valences.")
     for atom in mol.GetAtoms():
-        atom.SetAtomMapNum(0)  # a label, which no molecule has
+        atom.SetAtomMapNum(0)  # only a label
     return Chem.AddHs(mol)
 
 
 def _problem(mol: Any) -> str:
-    """Return what is wrong with the valences of a molecule that RDKit parsed; "" if nothing is."""
+    """Describe what is wrong with the valences of a parsed molecule; "" if nothing."""
     for found in [] if mol is None else Chem.DetectChemistryProblems(mol):
         if found.GetType() == "KekulizeException":
             return (
-                "its aromatic bonds cannot be told as single and double ones; an aromatic nitrogen "
+                "its aromatic bonds cannot be assigned as single and double; an aromatic nitrogen "
                 "with a hydrogen is [nH]"
             )
         if found.GetType() == "AtomValenceException":
@@ -158,7 +158,7 @@ def _problem(mol: Any) -> str:
 
 
 def _mol_from_mdl(path: Path) -> Any:
-    """Return the only molecule of an SDF or MOL file, its hydrogens completed."""
+    """Return the only molecule of an SDF or MOL file, with hydrogens completed."""
     text = path.read_text(encoding="utf-8-sig", errors="replace")
     blocks = [block for block in text.split("$$$$") if block.strip()]
     if len(blocks) > 1:
@@ -176,7 +176,7 @@ def _mol_from_mdl(path: Path) -> Any:
         full = Chem.AddHs(mol, addCoords=not flat)
         if not flat:
             _refuse_half_told(mol, full, path)
-    except RuntimeError as error:  # of RDKit, where atoms lie on each other
+    except RuntimeError as error:  # from RDKit, for coinciding atoms
         raise InputError(
             f"{path.name} has positions that make no molecule ({str(error).splitlines()[0]}); give "
             "a 3D structure, or a SMILES."
@@ -187,9 +187,9 @@ def _mol_from_mdl(path: Path) -> Any:
 
 
 def _refuse_half_told(mol: Any, full: Any, path: Path) -> None:
-    """Refuse a 3D structure with hydrogens that lacks one at an atom that may well be charged.
+    """Refuse a 3D structure with hydrogens that lacks one at a possibly charged atom.
 
-    An acetate without its line M  CHG would become acetic acid.
+    For example, an acetate without its line M  CHG would become acetic acid.
     """
     if not any(atom.GetAtomicNum() == 1 for atom in mol.GetAtoms()):
         return
@@ -204,7 +204,7 @@ def _refuse_half_told(mol: Any, full: Any, path: Path) -> None:
 
 
 def _check_lengths(mol: Any, source: str) -> None:
-    """Refuse positions that are not in Å, or not of this molecule, by the lengths of bonds."""
+    """Check by bond lengths that positions are in Å and of this molecule."""
     places = mol.GetConformer().GetPositions()
     radius = Chem.GetPeriodicTable().GetRcovalent
     for bond in mol.GetBonds():
@@ -223,7 +223,7 @@ def _check_lengths(mol: Any, source: str) -> None:
 @functools.cache  # a run reads its molecule several times
 def _say_isomer(source: str, smiles: str) -> None:
     logger.warning(
-        "%s does not tell which stereoisomer is meant; taken is %s: give the SMILES of the one "
+        "%s does not specify the stereoisomer; %s is used: give the SMILES of the one "
         "that you mean.",
         source,
         smiles,
@@ -231,7 +231,7 @@ def _say_isomer(source: str, smiles: str) -> None:
 
 
 def _is_ambiguous(mol: Any) -> bool:
-    """Tell whether a molecule stands for several, mirror images aside, which are one in water."""
+    """Tell whether stereoisomers other than mirror images are possible."""
     found = list(Chem.FindPotentialStereo(Chem.RemoveHs(mol)))
     open_ends = [one for one in found if one.specified == Chem.StereoSpecified.Unspecified]
     lone = len(found) == 1 and found[0].type == Chem.StereoType.Atom_Tetrahedral
@@ -239,7 +239,7 @@ def _is_ambiguous(mol: Any) -> bool:
 
 
 def _check_one_closed_shell(mol: Any, source: str) -> None:
-    """Raise unless this is one molecule without unpaired electrons or dummy atoms."""
+    """Check that this is one molecule without unpaired electrons or dummy atoms."""
     n_fragments = len(Chem.GetMolFrags(mol))
     if n_fragments > 1:
         raise InputError(
@@ -266,7 +266,7 @@ def _check_one_closed_shell(mol: Any, source: str) -> None:
 
 
 def _with_3d(mol: Any, source: str) -> Any:
-    """Return the molecule with one 3D conformer: its own, or ETKDGv3 refined by MMFF94."""
+    """Return the molecule with one 3D conformer: its own, or from ETKDGv3 and MMFF94."""
     if mol.GetNumConformers():
         return mol
     parameters: Any = rdDistGeom.ETKDGv3()

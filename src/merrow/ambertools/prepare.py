@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Which AMBER files describe this molecule? antechamber, parmchk2 and tleap make them.
+"""Parametrisation of a molecule by antechamber, parmchk2 and tleap.
 
-Every file that the programs write stays in the folder; what was made once for the same input is
-taken from a cache by the hash of its content.
+All files written by the programs are kept in the folder; earlier results for the same input are
+taken from a cache, by the hash of the input.
 """
 
 from __future__ import annotations
@@ -43,18 +43,18 @@ __all__ = [
 Charges = Literal["bcc", "abcg2", "file"]
 
 RESIDUE: Final = "LIG"
-"""Residue name of a molecule that we parametrise."""
+"""Residue name of a parametrised molecule."""
 
 GAFF_ELEMENTS: Final = frozenset({1, 6, 7, 8, 9, 15, 16, 17, 35, 53})
-"""H, C, N, O, F, P, S, Cl, Br and I; antechamber gives others a type without parameters."""
+"""H, C, N, O, F, P, S, Cl, Br and I; for others antechamber's types have no parameters."""
 
 PRODUCTS: Final = ("gas.prmtop", "gas.inpcrd", "ligand.mol2", "ligand.frcmod")
 
 BROKEN: Final = 1.3
-"""Length of a bond over the sum of the covalent radii from which on it is broken."""
+"""Bond length relative to the sum of the covalent radii above which it is broken."""
 
 PARMCHK_RUNS: Final = 40
-"""Runs of parmchk2 after which an atom type that it takes for unknown is so."""
+"""Maximum number of runs of parmchk2 while it reports an unknown atom type."""
 
 logger = logging.getLogger(__name__)
 
@@ -67,8 +67,8 @@ class GasFiles:
         prmtop: Topology and parameters.
         inpcrd: Coordinates, in the order of the input.
         mol2: Atom types and charges.
-        frcmod: Parameters that GAFF lacks.
-        charge_shift: Charge that was added in all to reach the formal charge [e].
+        frcmod: Parameters missing in GAFF.
+        charge_shift: Total charge added to reach the formal charge [e].
     """
 
     prmtop: Path
@@ -86,21 +86,21 @@ def parametrize(
     folder: Path,
     cache: Path | None = None,
 ) -> GasFiles:
-    """Make GAFF files of a molecule; the order of its atoms is kept.
+    """Parametrise a molecule with GAFF; the order of its atoms is kept.
 
     Args:
         molecule: The molecule with one conformer, from which AM1 starts.
         charges: "bcc" (AM1-BCC), "abcg2" (its variant made for GAFF2), or "file" (those of the
             molecule's mol2 file).
-        gaff: Generation of the force field.
-        folder: Where all files are kept; made if it is absent.
-        cache: Folder of earlier results; None means the user's cache folder.
+        gaff: GAFF version.
+        folder: Folder for all files; made if absent.
+        cache: Cache folder of earlier results; None for the user's cache.
 
     Raises:
         InputError: The charge model does not fit the molecule or the force field.
         UnsupportedPhysicsError: GAFF has no parameters for the molecule.
-        MissingComponentError: AmberTools is not here.
-        MerrowError: A program of AmberTools failed; the message has the tail of its log.
+        MissingComponentError: AmberTools is not installed.
+        MerrowError: A program of AmberTools failed; the message includes the end of its log.
     """
     check_choice(molecule, charges, gaff)
     shelf = _shelf(molecule, charges, gaff, cache)
@@ -127,12 +127,12 @@ def parametrize(
 
 
 def is_known(molecule: InputMolecule, *, charges: Charges, gaff: Literal[1, 2] = 2) -> bool:
-    """Tell whether the user's cache has the parameters of a molecule."""
+    """Tell whether the parameters of a molecule are in the user's cache."""
     return _is_whole(_shelf(molecule, charges, gaff, None))
 
 
 def check_choice(molecule: InputMolecule, charges: Charges, gaff: int) -> None:
-    """Refuse a charge model or a molecule for which there will be no parameters.
+    """Check that charge model and molecule can be parametrised.
 
     Raises:
         InputError: The charge model does not fit the molecule or the force field.
@@ -165,7 +165,7 @@ def _say_once(doubts: str) -> None:
 
 
 def _run_ambertools(molecule: InputMolecule, charges: Charges, gaff: int, folder: Path) -> None:
-    """Run antechamber, parmchk2 and tleap, with the charges made whole in between."""
+    """Run antechamber, parmchk2 and tleap, with the charges normalised in between."""
     types = "gaff2" if gaff == 2 else "gaff"
     if charges == "file" and molecule.charges is not None:
         np.savetxt(folder / "given.charges", molecule.charges, fmt="%.8f")
@@ -198,10 +198,10 @@ def _normalize(mol2: str, formal_charge: int) -> tuple[str, float]:
     """Shift all charges of a mol2 text equally until they add up to the formal charge.
 
     Returns:
-        The new text, and the shift in all [e].
+        The new text, and the total shift [e].
 
     Raises:
-        InputError: The charges are off by more than 0.01 e, which is no rounding.
+        InputError: The charges are off by more than 0.01 e, beyond rounding.
     """
     head, rest = mol2.split("@<TRIPOS>ATOM\n", 1)
     atoms, tail = rest.split("@<TRIPOS>BOND", 1)
@@ -219,13 +219,13 @@ def _normalize(mol2: str, formal_charge: int) -> tuple[str, float]:
 
 
 def _write_frcmod(molecule: InputMolecule, types: str, folder: Path) -> None:
-    """Write the parameters that GAFF lacks, and none of a type that it has.
+    """Write the parameters missing in GAFF, and none for its own types.
 
-    parmchk2 of AmberTools 26 reads memory that it never set: in one run of two or three it takes
-    GAFF2's own n9 (ammonia) for unknown, and writes n3 in its place. It then writes a mass, too.
+    parmchk2 of AmberTools 26 reads uninitialised memory: in one of two or three runs it treats
+    GAFF2's own n9 (ammonia) as unknown and writes n3 in its place, with a mass.
 
     Raises:
-        MerrowError: parmchk2 does so every time.
+        MerrowError: parmchk2 fails in this way in every run.
     """
     frcmod = folder / "ligand.frcmod"
     arguments = ["-i", "ligand.mol2", "-f", "mol2", "-o", frcmod.name, "-s", types]
@@ -242,9 +242,9 @@ def _write_frcmod(molecule: InputMolecule, types: str, folder: Path) -> None:
 
 
 def _refuse_rearranged(molecule: InputMolecule, log: Path) -> None:
-    """Refuse charges of a structure whose bonds broke while AM1 minimised it in gas.
+    """Refuse charges of a structure whose bonds broke in the gas-phase AM1 minimisation.
 
-    A zwitterion may move a proton there, and gets the charges of its neutral form without a word.
+    A zwitterion may transfer a proton, and would silently get the charges of its neutral form.
 
     Raises:
         UnsupportedPhysicsError: A bond is longer than `BROKEN` times the sum of the radii.
@@ -252,7 +252,7 @@ def _refuse_rearranged(molecule: InputMolecule, log: Path) -> None:
     final = log.read_text().rpartition("Final Structure")[2] if log.is_file() else ""
     rows = re.findall(r"^ *QMMM: +\d+ +\d+ +[A-Za-z]+((?: +-?\d+\.\d+){3})", final, flags=re.M)
     if len(rows) != len(molecule.numbers):
-        return  # an ion of one atom, or a log of another version
+        return  # a monatomic ion, or a log of another version
     places = np.array([row.split() for row in rows], dtype=np.float64)
     radius = Chem.GetPeriodicTable().GetRcovalent
     for bond in molecule.mol.GetBonds():
@@ -268,7 +268,7 @@ def _refuse_rearranged(molecule: InputMolecule, log: Path) -> None:
 
 
 def _refuse_missing_parameters(molecule: InputMolecule, frcmod: Path) -> None:
-    """Raise where parmchk2 found no analogue and wrote zeros for the user to fill in."""
+    """Refuse parameters for which parmchk2 found no analogue and wrote zeros."""
     missing = re.findall(r"^(.*?)\s{2,}.*ATTN, need revision", frcmod.read_text(), flags=re.M)
     if missing:
         raise UnsupportedPhysicsError(
@@ -278,7 +278,7 @@ def _refuse_missing_parameters(molecule: InputMolecule, frcmod: Path) -> None:
 
 
 def _check_result(molecule: InputMolecule, folder: Path) -> None:
-    """Raise unless the files hold the input's atoms, bonds, order, positions and charge."""
+    """Check that the files have the input's atoms, bonds, order, positions and charge."""
     sections = AmberFormat(str(folder / "gas.prmtop")).parm_data
     flat: Sequence[int] = sections["BONDS_INC_HYDROGEN"] + sections["BONDS_WITHOUT_HYDROGEN"]
     bonds = {(min(i, j) // 3, max(i, j) // 3) for i, j in zip(flat[::3], flat[1::3], strict=True)}
@@ -290,7 +290,7 @@ def _check_result(molecule: InputMolecule, folder: Path) -> None:
     if (
         tuple(sections["ATOMIC_NUMBER"]) != molecule.numbers
         or bonds != expected
-        or np.abs(made - molecule.positions).max() > 2e-3  # three decimals on the way
+        or np.abs(made - molecule.positions).max() > 2e-3  # intermediate files have three decimals
     ):
         raise MerrowError(
             f"AmberTools changed the atoms of {molecule.smiles} or their order; "
@@ -303,7 +303,7 @@ def _check_result(molecule: InputMolecule, folder: Path) -> None:
 
 
 def _fingerprint(molecule: InputMolecule, charges: Charges, gaff: int) -> str:
-    """Return the hash of all that the files depend on."""
+    """Return the hash of everything that the files depend on."""
     given = None if charges != "file" or molecule.charges is None else molecule.charges.tolist()
     block = Chem.MolToMolBlock(molecule.mol).split("\n", 3)[3]  # without name and program
     content: list[Any] = [block, molecule.charge, charges, gaff, given, RESIDUE, version()]
@@ -325,7 +325,7 @@ def _user_cache() -> Path:
 
 
 def _store(folder: Path, shelf: Path) -> None:
-    """Put the finished files on the shelf, whole or not at all; a cache that fails only warns."""
+    """Store the finished files in the cache atomically; a failure only gives a warning."""
     try:
         shelf.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(dir=shelf.parent, prefix=".draft-"))

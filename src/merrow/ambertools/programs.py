@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Where are the programs of AmberTools, and what do they say when they fail?"""
+"""Finding and running the programs of AmberTools, with their error messages."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from pathlib import Path
 from merrow.errors import MerrowError, MissingComponentError
 
 LOOK = 2.0
-"""How often it is looked what a program has done so far [s]."""
+"""Polling interval for the progress of a program [s]."""
 
 
 def find_program(name: str) -> Path:
     """Return the path of a program of AmberTools: on PATH, or next to the running Python.
 
     Raises:
-        MissingComponentError: It is in neither place.
+        MissingComponentError: The program is in neither place.
     """
     beside = str(Path(sys.executable).parent)
     found = shutil.which(name) or shutil.which(name, path=beside)
@@ -43,22 +43,22 @@ def run_program(
     path_first: Path | None = None,
     meanwhile: Callable[[], None] = lambda: None,
 ) -> str:
-    """Run a program of AmberTools in a folder, on one thread, and keep what it says.
+    """Run a program of AmberTools in a folder, on one thread, and save its output.
 
     Args:
         name: Name of the program, such as "antechamber".
         arguments: Its arguments; paths in them are relative to the folder.
-        folder: Where it runs and leaves its files.
-        log: Name of the file in the folder that receives its output.
-        path_first: Folder that it searches for programs before the user's PATH.
-        meanwhile: Called every few seconds while it runs.
+        folder: Working folder.
+        log: Name of the log file in the folder.
+        path_first: Folder to put before the user's PATH.
+        meanwhile: Called every few seconds while the program runs.
 
     Returns:
-        Its output, standard error included.
+        The output, including standard error.
 
     Raises:
-        MissingComponentError: The program is not here.
-        MerrowError: It ended with another exit code than 0.
+        MissingComponentError: The program is not installed.
+        MerrowError: The program ended with a non-zero exit code.
     """
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     if path_first is not None:
@@ -93,7 +93,7 @@ def _output(program: subprocess.Popen[str], meanwhile: Callable[[], None]) -> st
 
 
 def failure(name: str, log: Path, what: str) -> MerrowError:
-    """Return the error that says what failed, with the tail of the log and where it lies."""
+    """Return an error that says what failed, with the end and the path of the log."""
     text = log.read_text(errors="replace") if log.is_file() else ""
     clean = re.sub(r"\x1b\[[0-9;]*m", "", text)
     tail = " | ".join(line.strip() for line in clean.splitlines() if line.strip())[-400:]
@@ -102,10 +102,10 @@ def failure(name: str, log: Path, what: str) -> MerrowError:
 
 @cache
 def version() -> str:
-    """Return the version of AmberTools, such as "26.0", or "unknown" when it does not tell.
+    """Return the version of AmberTools, such as "26.0", or "unknown".
 
     Raises:
-        MissingComponentError: There is no AmberTools.
+        MissingComponentError: AmberTools is not installed.
     """
     command = [str(find_program("antechamber")), "-L"]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)

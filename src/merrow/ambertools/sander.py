@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What energy does sander give these files? An independent check of every molecular-mechanics term.
+"""Energies by sander, as an independent check of every MM term.
 
-sander's Coulomb constant is 18.2223² kcal Å/mol/e² (`merrow.units.COULOMB_AMBER`); another engine
-must use it too before terms are compared. sander takes a small net charge off all atoms equally
+sander's Coulomb constant is 18.2223² kcal Å/mol/e² (`merrow.units.COULOMB_AMBER`), which another
+engine must use for a comparison of terms. sander distributes a small net charge over all atoms
 ("Forcing neutrality"), its Lennard-Jones tail is −2π/(3Vr³) Σᵢⱼ Bᵢⱼ over all ordered pairs, and it
 prints four decimals.
 """
@@ -26,9 +26,9 @@ TERMS: Final = {
     "EEL": "elec",
     "1-4 EEL": "elec14",
 }
-"""sander's names of the terms, and ours."""
+"""sander's and our names of the terms."""
 SOME: Final = {"CMAP": "cmap"}
-"""Terms that not every force field has."""
+"""Terms that are absent in some force fields."""
 
 
 def single_point(
@@ -41,25 +41,25 @@ def single_point(
     lj_tail: bool = True,
     folder: Path | None = None,
 ) -> dict[str, float]:
-    """Return sander's energy of the given coordinates, term by term [kcal/mol].
+    """Return sander's energy terms of given coordinates [kcal/mol].
 
     Args:
         prmtop: Topology.
         inpcrd: Coordinates, with the box if there is a cutoff.
-        cutoff: Direct-space cutoff of PME and Lennard-Jones [Å]; None means no box and no cutoff.
-        ewald_coefficient: Screening of PME [1/Å]; None leaves the choice to sander.
-        grid: Points of the PME grid along each edge; None leaves the choice to sander.
-        lj_tail: Whether the Lennard-Jones energy beyond the cutoff is added ("vdw" contains it).
-        folder: Where sander's files are kept; None means a scratch folder that is removed.
+        cutoff: Direct-space cutoff of PME and Lennard-Jones [Å]; None for no box and no cutoff.
+        ewald_coefficient: Ewald coefficient [1/Å]; None for sander's choice.
+        grid: PME grid points along each edge; None for sander's choice.
+        lj_tail: Whether the Lennard-Jones tail correction is added (to "vdw").
+        folder: Folder for sander's files; None for a temporary folder.
 
     Returns:
-        The terms bond, angle, dihedral, vdw, vdw14, elec, elec14, where the files have it cmap, and
-        their sum total.
+        The terms bond, angle, dihedral, vdw, vdw14, elec, elec14, cmap if present, and their sum
+        total.
 
     Raises:
         InputError: PME settings are given without a cutoff.
-        MissingComponentError: There is no sander.
-        MerrowError: sander failed, or printed a term that is not known here.
+        MissingComponentError: sander is not installed.
+        MerrowError: sander failed, or printed an unknown term.
     """
     if cutoff is None and (ewald_coefficient is not None or grid is not None):
         raise InputError("an Ewald coefficient or a PME grid needs a cutoff: give both or none.")
@@ -84,7 +84,7 @@ def single_point(
 
 
 def parse_first_block(mdout: Path) -> dict[str, float]:
-    """Return the terms [kcal/mol] of the first energy block of a minimisation's mdout.
+    """Read the terms [kcal/mol] of the first energy block of a minimisation's mdout.
 
     Raises:
         MerrowError: There is no such block, a number overflowed, or another term is not zero.
@@ -118,7 +118,7 @@ def _mdin(
     grid: tuple[int, int, int] | None,
     lj_tail: bool,
 ) -> str:
-    """Return sander's input for one energy, as exact as sander can be."""
+    """Return sander's input for a single energy at its highest accuracy."""
     space = "ntb=0, igb=0, cut=9999.0" if cutoff is None else f"ntb=1, cut={cutoff:.6f}"
     lines = ["one energy", f"&cntrl imin=1, maxcyc=1, ntpr=1, ntc=1, ntf=1, jfastw=4, {space} /"]
     if cutoff is not None:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""How does a gas-phase prmtop become a solvated one, its own parameters untouched?
+"""Solvation of a gas-phase prmtop in TIP3P with its own parameters unchanged.
 
-The sections of the solute stay as they stand and TIP3P sections are appended: two new
-Lennard-Jones types come last, so the triangular table of the old pairs (with any NBFIX in it)
-keeps its place. The waters are cut from OpenMM's equilibrated box.
+The sections of the solute are kept and TIP3P sections are appended: two new Lennard-Jones types
+come last, so the triangular table of the old pairs (with any NBFIX) is unchanged. The waters are
+cut from OpenMM's equilibrated box.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ Sections = dict[str, list[Any]]
 VOLUME_PER_WATER: Final = 30.4
 """Volume of one TIP3P water at 298 K and 1 bar [Å³]."""
 VOLUME_PER_HEAVY_ATOM: Final = 24.0
-"""Volume of a solute per heavy atom with its hydrogens [Å³], as of organic liquids."""
+"""Volume of a solute per heavy atom with its hydrogens [Å³], as in organic liquids."""
 
 OH_LENGTH: Final = 0.9572
 HH_LENGTH: Final = 1.5136
 WATER_A: Final = 5.81935564e05
-"""TIP3P oxygen–oxygen A as tleap writes it [kcal/mol Å¹²]; doi 10.1063/1.445869."""
+"""TIP3P oxygen–oxygen A, as written by tleap [kcal/mol Å¹²]; doi 10.1063/1.445869."""
 WATER_B: Final = 5.94825035e02
 """TIP3P oxygen–oxygen B [kcal/mol Å⁶]."""
 NATOM, NTYPES, NBONH, NNB, NRES, NUMBND, IFBOX, NMXRS = 0, 1, 2, 10, 11, 15, 27, 28
 
 
 def n_waters_for(edge: float, n_heavy: int = 0) -> int:
-    """Return how many waters fill a cube at 298 K around a solute.
+    """Return the number of waters that fill a cube at 298 K around a solute.
 
     Args:
         edge: Edge of the cube [Å].
@@ -57,14 +57,14 @@ def solvate(
     n_waters: int | None = None,
     edge: float | None = None,
 ) -> tuple[Path, Path]:
-    """Put a molecule into a cube of TIP3P water; equilibrate it before use.
+    """Solvate a molecule in a cube of TIP3P water, which must be equilibrated before use.
 
     Args:
         gas_prmtop: Topology without a box; its parameters are kept to the last digit.
         gas_inpcrd: Its coordinates.
-        folder: Receives solvated.prmtop and solvated.inpcrd.
-        n_waters: Exact number of waters; or give edge.
-        edge: Edge of the cube after equilibration [Å], which sets the number of waters.
+        folder: Folder for solvated.prmtop and solvated.inpcrd.
+        n_waters: Exact number of waters, or None with `edge`.
+        edge: Edge of the cube after equilibration [Å], which determines the number of waters.
 
     Raises:
         InputError: The files have a box, do not fit together, or the solute is too large.
@@ -81,7 +81,7 @@ def solvate(
             "give a solvated prmtop."
         )
     if data["POINTERS"][IFBOX] > 0:
-        raise InputError(f"{gas_prmtop.name} has a box already: leave out the solvation.")
+        raise InputError(f"{gas_prmtop.name} already has a box: leave out the solvation.")
     solute = np.array(parmed.load_file(str(gas_inpcrd)).coordinates).reshape(-1, 3)
     if len(solute) != data["POINTERS"][NATOM]:
         raise InputError(
@@ -106,8 +106,8 @@ def solvate(
 def place_waters(solute: Array, heavy: NDArray[np.bool_], n_waters: int) -> tuple[Array, float]:
     """Return positions of solute and exactly n_waters waters [Å], and the edge of the cube [Å].
 
-    The cube grows until enough waters fit that touch neither the solute nor, across its faces,
-    each other; the waters farthest from the solute are then left out.
+    The cube is enlarged until enough waters fit without overlap with the solute or, across faces,
+    with each other; the waters farthest from the solute are then removed.
     """
     if n_waters < 1:
         raise InputError(f"{n_waters} waters cannot fill a box: ask for a larger one.")
@@ -146,7 +146,7 @@ def _bulk_water(edge: float) -> Array:
 
 
 def _ideal(waters: Array) -> Array:
-    """Give rounded waters the exact TIP3P geometry, oxygen and orientation kept."""
+    """Restore the exact TIP3P geometry of rounded waters, keeping oxygen and orientation."""
     oxygen, h1, h2 = waters[:, 0], waters[:, 1], waters[:, 2]
     along = (h1 + h2) / 2 - oxygen
     along /= np.linalg.norm(along, axis=1, keepdims=True)
@@ -159,7 +159,7 @@ def _ideal(waters: Array) -> Array:
 
 
 def _clear_of(waters: Array, solute: Array, heavy: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Tell which waters keep their distance from each atom of the solute."""
+    """Return which waters are far enough from each atom of the solute."""
     clear = np.ones(len(waters), dtype=bool)
     for atoms, oxygen_limit, hydrogen_limit in ((heavy, 3.0, 2.2), (~heavy, 2.3, 1.7)):
         if atoms.any():
@@ -169,7 +169,7 @@ def _clear_of(waters: Array, solute: Array, heavy: NDArray[np.bool_]) -> NDArray
 
 
 def _clear_across_faces(oxygens: Array, edge: float) -> NDArray[np.bool_]:
-    """Tell which waters to keep so that none is nearer than 2.5 Å to an image of another."""
+    """Return which waters to keep so that none is within 2.5 Å of an image of another."""
     tree = cKDTree(oxygens + edge / 2, boxsize=edge)
     keep = np.ones(len(oxygens), dtype=bool)
     for i, j in sorted(tree.query_pairs(2.5)):

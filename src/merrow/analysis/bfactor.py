@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""How much does each atom move about its mean place, and do crystal B-factors show the same?
+"""B-factors from atomic fluctuations, and their correlation with crystal B-factors.
 
-B = 8π²/3 ⟨u²⟩. A crystal's B holds more than thermal motion: disorder between cells, refinement,
-contacts of neighbours; so the pattern along the chain is compared, not the size.
+B = 8π²/3 ⟨u²⟩. Crystal B-factors contain more than thermal motion: disorder between cells,
+refinement, crystal contacts; so the pattern along the chain is compared, not the magnitude.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from merrow.uncertainty import central_interval, mean, pearson, resample
 
 PREFACTOR = 8.0 * math.pi**2 / 3.0
 SHORTEST = 1000.0
-"""Time below which no correlation with a crystal is a result [ps]: loops move in nanoseconds."""
+"""Minimum time for a correlation with a crystal [ps]: loops move in nanoseconds."""
 ROUNDS = 5
-"""Superpositions on the mean, which changes by less than 1e-3 Å after three."""
+"""Iterations of superposition on the mean, which changes by less than 1e-3 Å after three."""
 BLOCKS = 5
-"""Blocks of a run that are each compared with the crystal."""
+"""Number of blocks of a run that are compared with the crystal."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +29,7 @@ class BFactors:
     """B-factors of n atoms.
 
     Attributes:
-        values: From all frames [Å²], shape (n,).
+        values: B-factors from all frames [Å²], shape (n,).
         stderr: One standard error, from blocks or autocorrelation [Å²], shape (n,).
     """
 
@@ -38,11 +38,11 @@ class BFactors:
 
 
 def mean_superposed(frames: Array, fit: IntArray) -> Array:
-    """Return frames superposed on their own mean structure.
+    """Return frames superposed on their mean structure.
 
     Args:
         frames: Positions [Å], shape (F, N, 3).
-        fit: Atoms that are fitted.
+        fit: Indices of the fitted atoms.
     """
     reference = frames[0]
     for _ in range(ROUNDS):
@@ -52,24 +52,24 @@ def mean_superposed(frames: Array, fit: IntArray) -> Array:
 
 
 def squares(turned: Array) -> Array:
-    """Return u² from the mean place in superposed frames (F, n, 3) [Å²], shape (F, n)."""
+    """Return u² about the mean position in superposed frames (F, n, 3) [Å²], shape (F, n)."""
     found: Array = ((turned - turned.mean(axis=0)) ** 2).sum(axis=2)
     return found
 
 
 def b_of(moved: Array) -> Array:
-    """Return B = 8π²/3 ⟨u²⟩ [Å²] of u² of every frame [Å²], (F, n), shape (n,)."""
+    """Return B = 8π²/3 ⟨u²⟩ [Å²], shape (n,), from u² of every frame [Å²], shape (F, n)."""
     found: Array = PREFACTOR * moved.mean(axis=0)
     return found
 
 
 def typical_frame(turned: Array) -> int:
-    """Return the frame, of superposed ones (F, n, 3), that is nearest to their mean."""
+    """Return the index of the superposed frame, of (F, n, 3), nearest to their mean."""
     return int(squares(turned).sum(axis=1).argmin())
 
 
 def b_factors(moved: Array) -> BFactors:
-    """Return B-factors with errors that know of correlation: u² is of the mean of all frames.
+    """Return B-factors with errors corrected for correlation, from u² about the overall mean.
 
     Args:
         moved: u² of each frame [Å²], shape (F, n) with F ≥ 2.
@@ -90,7 +90,7 @@ def block_correlations(moved: Array, crystal: Array) -> Array:
 
 
 def correlation_interval(values: Array, crystal: Array) -> tuple[float, float]:
-    """Return the 95 % interval of Pearson's correlation, the residues resampled; nan of too few."""
+    """Return the 95 % bootstrap interval over residues of Pearson's correlation; nan if too few."""
     rng = np.random.default_rng(len(values))
     found = central_interval(pearson(*resample(values, crystal, rng=rng)))
     return found or (math.nan, math.nan)

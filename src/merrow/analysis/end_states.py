@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What do the free states add to a binding energy? Strain, and differences of three ensembles."""
+"""Contributions of free states to a binding energy: strain, and three-trajectory differences."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from merrow.samples import Array
 from merrow.uncertainty import Mean, mean
 
 Terms = Mapping[str, Array]
-"""Energy terms [kcal/mol] of each frame, with AMBER's names."""
+"""Energy terms [kcal/mol] of each frame, by AMBER's names."""
 
 INTERNAL: Final = ("BOND", "ANGLE", "DIHED", "UB", "IMP", "CMAP", "1-4 VDW", "1-4 EEL")
-"""Terms that cancel where one trajectory serves all species."""
+"""Terms that cancel in the one-trajectory approach."""
 GAS: Final = (*INTERNAL, "VDWAALS", "EEL")
 ML: Final = "E_ML"
 LARGEST_ERROR: Final = 0.5
@@ -34,7 +34,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Term:
-    """One energy term in three ensembles, and complex − receptor − ligand [kcal/mol]."""
+    """An energy term in three ensembles, and complex − receptor − ligand [kcal/mol]."""
 
     complex: Mean
     receptor: Mean
@@ -44,11 +44,11 @@ class Term:
 
 @dataclass(frozen=True)
 class Strain:
-    """What the ligand pays for its bound shape: ⟨E + G solv⟩ bound − free [kcal/mol].
+    """Strain energy of the ligand: ⟨E + G solv⟩ bound − free [kcal/mol].
 
     Attributes:
-        internal: Share of its own energy, E_ML or that of the force field.
-        solvation: Share of G solv.
+        internal: Contribution of the internal energy, E_ML or MM.
+        solvation: Contribution of G solv.
         total: Their sum.
         corrected: The binding energy of the complex's trajectory plus the strain.
     """
@@ -60,19 +60,19 @@ class Strain:
 
 
 def difference(one: Mean, *others: Mean) -> Difference:
-    """Return one mean minus others; the errors of independent trajectories add as squares."""
+    """Return one mean minus others; errors of independent trajectories add in quadrature."""
     value = one.value - sum(other.value for other in others)
     return Difference(value, math.hypot(one.stderr, *(other.stderr for other in others)))
 
 
 def strain(delta: Array, bound: Terms, free: Terms, energies: tuple[Array, Array] | None) -> Strain:
-    """Return the strain of the ligand.
+    """Return the strain energy of the ligand.
 
     Args:
         delta: Binding energy of each frame of the complex, shape (F,).
         bound: Every term of the ligand in those frames.
         free: Every term of the ligand in its own trajectory.
-        energies: E_ML in both, which replaces the ligand's MM energy; None keeps that.
+        energies: E_ML in both, which replaces the ligand's MM energy; None keeps MM.
     """
     inside = energies or (bound["G gas"], free["G gas"])
     whole = [e + terms["G solv"] for e, terms in zip(inside, (bound, free), strict=True)]
@@ -80,7 +80,7 @@ def strain(delta: Array, bound: Terms, free: Terms, energies: tuple[Array, Array
         internal=difference(*(mean(e) for e in inside)),
         solvation=difference(mean(bound["G solv"]), mean(free["G solv"])),
         total=difference(*(mean(e) for e in whole)),
-        # frame by frame, since the ligand's shape and its binding energy go together
+        # frame by frame, since the ligand's strain and its binding energy are correlated
         corrected=difference(mean(delta + whole[0]), mean(whole[1])),
     )
 
@@ -88,16 +88,16 @@ def strain(delta: Array, bound: Terms, free: Terms, energies: tuple[Array, Array
 def with_ml(
     whole: Terms, bound: Terms, free: Terms, energies: tuple[Array, Array]
 ) -> tuple[dict[str, Array], dict[str, Array]]:
-    """Return terms of complex and free ligand in which E_ML replaces the ligand's own MM terms.
+    """Return terms of complex and free ligand with E_ML in place of the ligand's internal MM terms.
 
-    Those are its bonded terms and the nonbonded ones among its atoms. What it exchanges with the
-    receptor and with the solvent stays.
+    These are its bonded terms and the nonbonded terms among its atoms. Interactions with the
+    receptor and the solvent are kept.
 
     Args:
         whole: Every term of the complex.
         bound: Every term of the ligand in the same frames.
         free: Every term of the free ligand.
-        energies: E_ML of the ligand in the complex and free.
+        energies: E_ML of the bound and the free ligand.
     """
     kept = {name: whole[name] - bound[name] for name in GAS if name in whole}
     gone = {name: np.zeros_like(free[name]) for name in kept}
@@ -110,7 +110,7 @@ def with_ml(
 
 
 def three_ensembles(whole: Terms, receptor: Terms, ligand: Terms) -> dict[str, Term]:
-    """Return every term with its mean in each ensemble; what is zero in all three is left out."""
+    """Return every term with its mean in each ensemble, omitting terms that are always zero."""
     found = {}
     for name in whole:
         series = [terms.get(name, np.zeros(2)) for terms in (whole, receptor, ligand)]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is a binding energy from the energies of frames, and what may be said about its entropy?"""
+"""Interaction entropy of binding from the energies of frames."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ from merrow.samples import Array
 from merrow.uncertainty import jackknife_variance
 
 BLOCKS = 5
-"""Blocks of the jackknife."""
+"""Number of blocks of the jackknife."""
 
 TRUSTED, LARGEST = 3.6, 6.0
-"""Spread of the interaction energy [kcal/mol] up to which the exponential average converges, and
-beyond which not even the second cumulant does; Ekberg and Ryde, doi:10.1021/acs.jctc.1c00374."""
+"""Standard deviation of the interaction energy [kcal/mol] up to which the exponential average
+converges, and above which not even the second cumulant does; Ekberg and Ryde,
+doi:10.1021/acs.jctc.1c00374."""
 
 
 @dataclass(frozen=True)
 class InteractionEntropy:
-    """The entropy of binding from the fluctuation of the interaction energy, −TΔS [kcal/mol].
+    """The entropy of binding from fluctuations of the interaction energy, −TΔS [kcal/mol].
 
     Attributes:
-        value: −TΔS, or None where it is refused.
+        value: −TΔS, or None if refused.
         stderr: One standard error by a jackknife over blocks, or None.
         sigma: Standard deviation of the interaction energy [kcal/mol].
         how: "exponential", "second cumulant", or "refused".
@@ -38,10 +39,10 @@ class InteractionEntropy:
 
 
 def interaction_entropy(energy: Array, kt: float) -> InteractionEntropy:
-    """Return −TΔS = kT ln⟨exp(β(E − ⟨E⟩))⟩ where it can converge.
+    """Return −TΔS = kT ln⟨exp(β(E − ⟨E⟩))⟩ if it can converge.
 
-    Above a spread of 3.6 kcal/mol the second cumulant σ²/2kT is used instead; above 6.0 nothing is
-    returned.
+    Above σ = 3.6 kcal/mol the second cumulant σ²/2kT is used instead; above 6.0 kcal/mol the value
+    is refused.
 
     Args:
         energy: Interaction energy of each frame of one trajectory [kcal/mol], shape (F,).

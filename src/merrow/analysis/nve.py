@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Is a trajectory at constant energy what Newton's equations make of the model?
+"""Tests of NVE trajectories: drift, order of the integrator, equipartition, net forces.
 
-Pure functions of recorded numbers, in whatever consistent units they come (nm, ps, dalton give
-kJ/mol).
+All functions are pure functions of recorded numbers, in any consistent units (nm, ps and dalton
+give kJ/mol).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from merrow.uncertainty import inefficiency
 Array = NDArray[np.float64]
 
 BLOCKS = 10
-"""Blocks of a trajectory whose means the drift is fitted to."""
+"""Number of blocks of a trajectory whose means are used to fit the drift."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,11 @@ class Trend:
 
 
 def trend(time: Array, values: Array) -> Trend:
-    """Return the slope of values in time, fitted to the means of equal blocks.
+    """Return the slope of values against time, fitted to the means of equal blocks.
 
-    The standard error is the larger of two: that of the fit, which is right for noise about a
-    line, and 1.1 times that of the mean step between blocks, which is right for a random walk
-    (a potential whose second derivative jumps makes the energy walk without any direction).
+    The standard error is the larger of two: that of the fit, valid for noise about a line, and 1.1
+    times that of the mean step between blocks, valid for a random walk (discontinuities in the
+    second derivative of a potential cause an undirected random walk of the energy).
 
     Args:
         time: Times, shape (n,).
@@ -60,7 +60,7 @@ def trend(time: Array, values: Array) -> Trend:
 def order_ratios(timesteps: Sequence[float], spreads: Sequence[float]) -> dict[str, float]:
     """Return SD(a)/SD(b) of neighbouring time steps a > b, divided by (a/b)²/4.
 
-    For halved steps that is the ratio itself; 4 means second order for any pair.
+    For halved steps this is the ratio itself; 4 means second order for any pair.
 
     Args:
         timesteps: Time steps, ascending.
@@ -75,7 +75,7 @@ def order_ratios(timesteps: Sequence[float], spreads: Sequence[float]) -> dict[s
 
 
 def rigid_basis(positions: Array, masses: Array, atoms: Sequence[int]) -> Array:
-    """Return orthonormal mass-weighted translations and rotations of some atoms.
+    """Return the orthonormal mass-weighted translations and rotations of some atoms.
 
     Args:
         positions: Positions of all N particles, shape (N, 3).
@@ -92,20 +92,20 @@ def rigid_basis(positions: Array, masses: Array, atoms: Sequence[int]) -> Array:
 
 
 def rigid_energies(basis: Array, velocities: Array, masses: Array) -> tuple[float, float]:
-    """Return the kinetic energies of translation and of rotation along a rigid basis."""
+    """Return the kinetic energies of translation and rotation along a rigid basis."""
     amplitude = basis.T @ (np.sqrt(masses)[:, None] * velocities).ravel()
     return 0.5 * float(amplitude[:3] @ amplitude[:3]), 0.5 * float(amplitude[3:] @ amplitude[3:])
 
 
 def equipartition_share(basis: Array, conserved: Array) -> tuple[float, float]:
-    """Return the part of 3/2 kT that translation and rotation of a body have on average.
+    """Return the mean fraction of 3/2 kT in translation and rotation of a body.
 
-    A body inside a system whose own momenta are zero has less than 3/2 kT: what it shares with
-    the motion of the whole is missing. Exact for bodies without constraints to the rest.
+    A body in a system with zero total momenta has less than 3/2 kT, since the overall motion is
+    missing. Exact for bodies without constraints to the rest.
 
     Args:
         basis: Rigid basis of the body, shape (3 N, 6).
-        conserved: Orthonormal motions whose momenta are zero, shape (3 N, k); k may be 0.
+        conserved: Orthonormal motions with zero momentum, shape (3 N, k); k may be 0.
     """
     overlap = (conserved.T @ basis) ** 2
     left = 1.0 - overlap.sum(axis=0)
@@ -113,7 +113,7 @@ def equipartition_share(basis: Array, conserved: Array) -> tuple[float, float]:
 
 
 def equipartition_z(ratios: Array) -> float:
-    """Return by how many standard errors a mean of ½ kT χ²₃ energies misses equipartition.
+    """Return the deviation of mean ½ kT χ²₃ energies from equipartition [standard errors].
 
     Args:
         ratios: Energies divided by their expectation, equally spaced in time, shape (n,).

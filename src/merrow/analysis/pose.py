@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What does the ligand do in its pocket? Torsions, contacts and hydrogen bonds, frame by frame."""
+"""Torsions, contacts and hydrogen bonds of a ligand, by frame."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from merrow.geometry import Quadruple, torsion_angles
 from merrow.uncertainty import mean
 
 CONTACT = 4.5
-"""Heavy atoms nearer than this are in contact [Å]."""
+"""Contact distance of heavy atoms [Å]."""
 FALSE_ALARM = 0.05
-"""Chance with which settled populations are said to move, over all torsions together."""
+"""False-alarm probability for changing populations, over all torsions."""
 HBOND_LENGTH, HBOND_ANGLE = 3.5, 120.0
 """Longest distance donor–acceptor [Å] and smallest angle at the hydrogen [degree]."""
 WELLS = {"gauche+": (0.0, 120.0), "trans": (120.0, 240.0), "gauche-": (240.0, 360.0)}
@@ -28,7 +28,7 @@ def torsions(frames: Array, quadruples: Sequence[Quadruple]) -> Array:
 
 
 def populations(angles: Array) -> dict[str, float]:
-    """Return which part of the frames a torsion spends in each well; they add up to one.
+    """Return the fraction of frames of a torsion in each well.
 
     Args:
         angles: Angles between 0 and 360 [degree], shape (F,).
@@ -40,10 +40,10 @@ def populations(angles: Array) -> dict[str, float]:
 
 
 def unsettled(angles: Array) -> dict[int, float]:
-    """Return torsions whose populations differ between the halves of a run, and by how much.
+    """Return torsions whose populations differ between the halves of a run, with the difference.
 
-    A difference counts where it is beyond its error, from blocks and autocorrelation, with one
-    chance of a false alarm for all torsions together. A well that was never seen is not missed.
+    A difference counts if it is significant against its error, from blocks and autocorrelation, at
+    one false-alarm probability for all torsions. Wells that were never visited are not detected.
 
     Args:
         angles: Angles between 0 and 360 [degree], shape (F, torsions) with F ≥ 10.
@@ -62,7 +62,7 @@ def unsettled(angles: Array) -> dict[int, float]:
 
 
 def contacts(frames: Array, ligand: IntArray, groups: Sequence[IntArray]) -> Array:
-    """Return which part of the frames each group is in contact with the ligand, shape (groups,).
+    """Return the fraction of frames with each group in contact with the ligand, shape (groups,).
 
     Args:
         frames: Positions [Å], shape (F, N, 3).
@@ -92,7 +92,7 @@ def hydrogen_bonds(
         acceptors: Acceptor atoms.
 
     Returns:
-        Part of the frames by (donor, hydrogen, acceptor).
+        Fraction of frames by (donor, hydrogen, acceptor).
     """
     found: dict[tuple[int, int, int], float] = {}
     for donor, hydrogen in donors:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How far has a structure moved? Frames made whole, superposed, and compared with a reference."""
+"""Superposition of frames on a reference, and RMSD."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ IntArray = NDArray[np.int64]
 
 
 def superposed(frames: Array, reference: Array, fit: IntArray) -> Array:
-    """Return frames turned and shifted so that some atoms lie best on a reference.
+    """Return frames superposed on a reference by a least-squares fit of some atoms.
 
     Args:
         frames: Positions [Å], shape (F, N, 3).
         reference: Positions [Å], shape (N, 3).
-        fit: Atoms that are fitted, unweighted, at least three.
+        fit: Indices of the fitted atoms, at least three, unweighted.
 
     Reference:
         Kabsch, doi:10.1107/S0567739476001873.
@@ -34,12 +34,12 @@ def superposed(frames: Array, reference: Array, fit: IntArray) -> Array:
 
 
 def rmsd(frames: Array, reference: Array, atoms: IntArray) -> Array:
-    """Return the root mean square distance of some atoms from a reference, as they lie [Å].
+    """Return the RMSD [Å] of some atoms from a reference, without superposition.
 
     Args:
         frames: Positions [Å], shape (F, N, 3).
         reference: Positions [Å], shape (N, 3).
-        atoms: The atoms that count.
+        atoms: Indices of the atoms.
 
     Returns:
         One value per frame, shape (F,).

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""How is it asked from Python? The doors of `import merrow`, in the words of the command line."""
+"""How is merrow used from Python? The public functions, with the names of the command line."""

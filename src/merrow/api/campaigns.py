@@ -14,34 +14,34 @@ from merrow.hydration.asked import minutes_of
 
 
 class Campaign:
-    """One protocol for every molecule of a table; everything of it is in the folder `out`.
+    """Hydration free energies of every molecule in a table by one protocol, in the folder `out`.
 
         campaign = merrow.Campaign("set.csv", out="set")
         campaign.run(executor="processes", progress=True).to_frame()
 
     Args:
         table: CSV with the columns name and smiles, path, or prmtop and inpcrd; expt_kcal, ...
-        out: Folder of the campaign.
-        potential: As `merrow models list` shows it, or "mm".
-        weights: File of the potential's weights; None to search.
+        out: Campaign folder; resumed if it exists.
+        potential: Name from `merrow models list`, or "mm".
+        weights: Weights file of the potential; None to search for it.
         protocol: A key of `merrow.PROTOCOLS`.
-        settings: Changed settings of the protocol, such as {"cutoff_angstrom": 10.0}.
-        columns: Column of the file for a key, such as {"expt_kcal": "expt"}.
-        charges: Charge model, or several, each its own run.
-        gaff: 1 or 2.
-        target_stderr: Each run stops at this standard error [kcal/mol].
-        mm_reference: Direct route: whether MM is sampled too.
+        settings: Protocol settings to change, such as {"cutoff_angstrom": 10.0}.
+        columns: Columns with other names, such as {"expt_kcal": "expt"}.
+        charges: Charge model, or several; each makes its own run.
+        gaff: GAFF version, 1 or 2.
+        target_stderr: Standard error at which each run stops [kcal/mol].
+        mm_reference: Whether MM is sampled too (direct route).
         both_routes: Whether each run samples both routes.
         seed: Random seed.
-        repeats: Independent repeats of each run; None: the protocol's.
+        repeats: Independent repeats of each run; None for the protocol's.
         platform: OpenMM platform.
         mm_kernel: Nonbonded forces: "auto", "openmm" or "native".
-        engine: What moves the configurations: "auto", "openmm" or "native".
+        engine: Integrator: "auto", "openmm" or "native".
 
     Attributes:
-        table: The CSV file of the molecules.
-        folder: The campaign's folder.
-        config: Everything that is asked.
+        table: CSV file of the molecules.
+        folder: Campaign folder.
+        config: All settings.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Campaign:
         mm_kernel: str = "auto",
         engine: str = "auto",
     ) -> None:
-        """Say what is asked, in words as above; nothing is computed or written yet.
+        """Set up the campaign with the arguments above; nothing is computed or written yet.
 
         Raises:
             InputError: The arguments do not fit together.
@@ -100,20 +100,20 @@ class Campaign:
         max_time: str | float | None = None,
         progress: Told = False,
     ) -> CampaignResult:
-        """Compute, or go on computing, every molecule.
+        """Compute every molecule, or resume.
 
         Args:
             executor: "serial", "processes" or "dask"; None: processes, or dask with a cluster file.
-            workers: Runs at a time; None: one for each core, or as the cluster file says.
-            cluster: File of `merrow cluster init`, for a batch system.
-            max_time: Stop cleanly after minutes, or such as "45m", "12h".
-            progress: True shows lines; or a function that is called with every `merrow.Progress`.
+            workers: Runs at a time; None: one per core, or as the cluster file says.
+            cluster: File from `merrow cluster init`, for a batch system.
+            max_time: Time limit in minutes, or such as "45m", "12h".
+            progress: True prints progress; a function receives every `merrow.Progress`.
 
         Returns:
-            The table with its statistics, complete or not; it is in the folder too.
+            The table with its statistics, complete or not; also written to the folder.
 
         Raises:
-            InputError: The table, the request or the cluster is wrong; nothing is written.
+            InputError: The table, an argument or the cluster is wrong; nothing is written.
         """
         name, scheduler = place_of(executor, cluster)
         backend = ComputeBackend(name, workers, scheduler, minutes_of(max_time))
@@ -124,7 +124,7 @@ class Campaign:
 
     @property
     def result(self) -> CampaignResult:
-        """What the runs have found so far; table and page are written again.
+        """Results so far; table and report are rewritten.
 
         Raises:
             InputError: The folder contains no campaign.

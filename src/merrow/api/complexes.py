@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`merrow.prepare_complex`, `merrow.analyze`, `merrow.mmpbsa`: a ligand in its protein."""
+"""`merrow.prepare_complex`, `merrow.analyze`, `merrow.mmpbsa`: protein–ligand complexes."""
 
 from __future__ import annotations
 
@@ -36,27 +36,27 @@ def prepare_complex(
     relax_clashes: bool = False,
     ligand_as_given: bool = False,
 ) -> JobResult:
-    """Make AMBER files of a complex, as `merrow prepare complex` does.
+    """Prepare AMBER files of a protein–ligand complex, as `merrow prepare complex` does.
 
     Args:
         protein: PDB or mmCIF file of the protein.
         ligand: SDF, MOL or MOL2 file of the pose, with all hydrogens.
         out: New folder for all files.
-        ph, buffer, ions: pH, water around the complex [Å], salt beside the counter-ions [mol/l].
-        implicit: No box of water.
-        remove: Residues to leave out, such as ("GOL", "GLY:A:201").
-        waters: Crystal waters: keep or none.
-        charges, protein_ff: Charges of the ligand, force field of the protein.
-        relax_clashes: Whether a pose that clashes is minimised instead of refused.
+        ph, buffer, ions: pH; water around the complex [Å]; salt besides counter-ions [mol/l].
+        implicit: Whether the water box is left out.
+        remove: Residues to remove, such as ("GOL", "GLY:A:201").
+        waters: Crystal waters: "keep" or "none".
+        charges, protein_ff: Charge model of the ligand; force field of the protein.
+        relax_clashes: Whether a clashing pose is minimised instead of refused.
         ligand_as_given: Whether an unusual protonation of the ligand is accepted.
 
     Returns:
-        The report of every change; the table compares energies by OpenMM and sander [kcal/mol].
+        A report of every change; its table compares OpenMM and sander energies [kcal/mol].
 
     Raises:
-        InputError: The input would have to be guessed at, or the folder is in use.
-        UnsupportedPhysicsError: The method cannot treat what is in the files.
-        MissingComponentError: AmberTools or PDB2PQR is not here.
+        InputError: The input is ambiguous, or the folder is in use.
+        UnsupportedPhysicsError: The method cannot treat this system.
+        MissingComponentError: AmberTools or PDB2PQR is not installed.
     """
     request = ComplexRequest(
         protein=Path(protein),
@@ -95,22 +95,22 @@ def analyze(
 
     Args:
         prmtop: Topology of the trajectory.
-        trajectory: Trajectory, or a folder of `merrow.simulate`.
-        out: Folder for tables and page.
-        reference: Coordinates that RMSD refers to; None: the first frame.
+        trajectory: Trajectory file, or a folder of `merrow.simulate`.
+        out: Folder for tables and report.
+        reference: Reference coordinates for the RMSD; None for the first frame.
         pdb: Crystal structure with B-factors.
         ligand_mask: AMBER mask of the ligand.
-        mm_reference: Trajectory of the same prmtop with MM alone.
+        mm_reference: MM-only trajectory of the same prmtop.
         stride: Read every n-th frame.
         frame_interval: Time between frames of the trajectories [ps]; None: as they say.
         interactive: Add an interactive 3-D view to the report.
 
     Returns:
-        All numbers; the table holds those with an error.
+        All results; the table holds those with a standard error.
 
     Raises:
-        InputError: The files do not fit together, or there is too little to say anything.
-        MissingComponentError: The trajectory needs MDAnalysis, which is not here.
+        InputError: The files do not fit together, or there are too few frames.
+        MissingComponentError: The trajectory needs MDAnalysis, which is not installed.
     """
     request = AnalyzeRequest(
         Path(prmtop),
@@ -151,25 +151,25 @@ def mmpbsa(
     temperature: float = 298.15,
     interactive: bool = False,
 ) -> JobResult:
-    """Estimate a binding energy by AmberTools' MM-PBSA or MM-GBSA, as `merrow mmpbsa` does.
+    """Estimate a binding energy by AmberTools' MM-PB(GB)SA, as `merrow mmpbsa` does.
 
     Args:
         prmtop, trajectory: Topology; trajectory, or a folder of `merrow.simulate`.
-        ligand_mask, out: AMBER mask of the ligand; new folder for everything.
-        method, mm_reference: "gb", "pb", or both; trajectory of the same prmtop with MM alone.
-        free_ligand, free_ligand_prmtop: The ligand by itself: adds its strain.
-        free_receptor, free_receptor_prmtop: The receptor by itself.
-        potential, weights: What the ligand was sampled with: its energy replaces MM there.
+        ligand_mask, out: AMBER mask of the ligand; new folder for the results.
+        method, mm_reference: "gb", "pb", or both; MM-only trajectory of the same prmtop.
+        free_ligand, free_ligand_prmtop: Trajectory of the free ligand, for its strain energy.
+        free_receptor, free_receptor_prmtop: Trajectory of the free receptor.
+        potential, weights: ML potential that sampled the ligand; its energy replaces MM there.
         igb, salt, surface_tension: GB model, ionic strength [mol/l], nonpolar term [kcal/mol/Å²].
         decompose, temperature, interactive: Split by residue; for the entropy [K]; add a 3-D view.
-        stride, frame_interval: Take every n-th frame; time between frames of the files [ps].
+        stride, frame_interval: Read every n-th frame; time between frames of the files [ps].
 
     Returns:
-        All numbers; the table holds those with an error [kcal/mol].
+        All results; the table holds those with a standard error [kcal/mol].
 
     Raises:
         InputError: The files do not fit together, or there are too few frames.
-        MissingComponentError: AmberTools is not here.
+        MissingComponentError: AmberTools is not installed.
     """
     request = MmpbsaRequest(
         *(Path(prmtop), Path(trajectory), ligand_mask, Path(out), _methods(method)),
@@ -198,7 +198,7 @@ def _methods(method: Method | Sequence[Method]) -> tuple[Method, ...]:
 
 
 def _rows(found: dict[str, Any]) -> tuple[dict[str, object], ...]:
-    """Return the numbers with errors of all trajectories."""
+    """Return the numbers with standard errors of all trajectories."""
     return tuple(
         {key: run[key] for key in ("trajectory", "method") if key in run} | row
         for run in found["runs"]

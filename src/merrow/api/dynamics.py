@@ -43,30 +43,30 @@ def simulate(
     max_time: str | float | None = None,
     progress: Told = False,
 ) -> SimulationResult:
-    """Minimise, heat, relax the box and produce, as `merrow simulate` does; resumable.
+    """Minimise, heat, equilibrate and run production, as `merrow simulate` does; resumable.
 
     Args:
         prmtop, inpcrd: Topology and coordinates of the solvated system.
-        ml_mask, potential, weights: AMBER mask of the ML region, its potential, file of weights.
-        out: Folder of the run; it is resumed if it exists.
-        mm_reference: Whether the same is run with MM alone beside it.
-        length_ps, chunk_ps, equilibration_ps, frame_interval_ps, timestep_ps: Times [ps] of the
-            production, of one piece of it, before it, between two frames, and of a step.
+        ml_mask, potential, weights: AMBER mask of the ML region, its potential, weights file.
+        out: Run folder; resumed if it exists.
+        mm_reference: Whether the same simulation is also run with MM alone.
+        length_ps, chunk_ps, equilibration_ps, frame_interval_ps, timestep_ps: Production, one
+            production file, equilibration, interval between frames, and time step [ps].
         temperature_k, pressure_bar, friction_per_ps: Temperature [K], pressure [bar], friction
             [1/ps].
-        cutoff_angstrom, minimisation: Cutoff [Å]; most steps of each minimisation.
-        restraint_kcal_per_angstrom2: k of k·d² while it is heated [kcal/mol/Å²].
-        seed, platform: Seed of everything random, and OpenMM's platform.
+        cutoff_angstrom, minimisation: Cutoff [Å]; maximum number of minimisation steps.
+        restraint_kcal_per_angstrom2: Force constant k in k·d² during heating [kcal/mol/Å²].
+        seed, platform: Random seed; OpenMM platform.
         mm_kernel: Nonbonded forces: "auto", "openmm" or "native".
-        max_time: Begin no stage that ends later: minutes, or such as "45m", "12h".
-        progress: True shows a line; or a function that is called with every `merrow.Progress`.
+        max_time: Start no stage that would end later: minutes, or such as "45m", "12h".
+        progress: True shows progress; a function receives every `merrow.Progress`.
 
     Returns:
-        Trajectories of the production by leg.
+        Production trajectories by leg.
 
     Raises:
         InputError: Files or settings are wrong, or the folder contains another simulation.
-        IncompleteError: The time was up, or it was interrupted; the same call resumes it.
+        IncompleteError: Time limit reached, or interrupted; the same call resumes the run.
         NumericsError: A stage blew up.
     """
     asked = {key: value for key, value in locals().items() if key in SimulationConfig.model_fields}
@@ -95,21 +95,21 @@ def validate_nve(
     seed: int = 1,
     progress: Told = False,
 ) -> JobResult:
-    """Test conservation at constant energy, as `merrow validate nve` does.
+    """Test energy conservation in NVE dynamics, as `merrow validate nve` does.
 
     Args:
-        prmtop, inpcrd: Topology and coordinates, with velocities or without.
-        ml_mask, potential, weights: AMBER mask of the ML region, its potential, file of weights.
-        out: Folder for the report, nve.html and nve.json; None for no files.
+        prmtop, inpcrd: Topology; coordinates, with or without velocities.
+        ml_mask, potential, weights: AMBER mask of the ML region, its potential, weights file.
+        out: Folder for the report, nve.html and nve.json; None writes no files.
         time, dt: Length of each trajectory [ps]; time steps [fs].
-        water: "rigid" or "flexible"; if flexible, nothing is constrained.
-        precision, platform: Arithmetic of the network; OpenMM's platform (Reference is double).
-        temperature, seed: Temperature of velocities [K] where there are none, and their seed.
+        water: "rigid" or "flexible"; with flexible water nothing is constrained.
+        precision, platform: Precision of the network; OpenMM platform (Reference is double).
+        temperature, seed: Temperature [K] and seed of velocities, if the file has none.
         cutoff: Direct-space cutoff [Å].
-        progress: True shows lines; or a function that is called with every `merrow.Progress`.
+        progress: True prints progress; a function receives every `merrow.Progress`.
 
     Returns:
-        The report; `["passed"]` says whether all checks passed, the table holds each.
+        The report; `["passed"]` tells whether all checks passed, and the table lists them.
 
     Raises:
         InputError: The files or the arguments do not fit together.

@@ -25,7 +25,7 @@ def energy(
     pme_grid: tuple[int, int, int] | None = None,
     amber_coulomb: bool = True,
 ) -> EnergyResult:
-    """Compute the energy of one configuration, term by term, and its forces.
+    """Compute the energy terms and forces of one configuration.
 
         e = merrow.energy("lig.prmtop", "lig.rst7", ml_mask=":LIG", potential="ani2x")
         e.total, e.terms, e.forces, e.to_frame()
@@ -33,21 +33,21 @@ def energy(
     Args:
         prmtop, inpcrd: Topology and coordinates.
         ml_mask: AMBER mask of the ML region; None only with potential "mm".
-        potential, weights: As `merrow models list` shows it, or "mm"; file of its weights.
-        cutoff, lj_tail: Direct-space cutoff [Å], where there is a box; whether the Lennard-Jones
-            tail beyond it is added.
+        potential, weights: Name from `merrow models list`, or "mm"; weights file.
+        cutoff, lj_tail: Direct-space cutoff [Å] with a periodic box; whether the Lennard-Jones
+            long-range correction is added.
         precision: "double" or "single".
-        ewald_tol: OpenMM's relative force error of PME; None: a converged sum.
-        ewald_coeff, pme_grid: Ewald coefficient [1/Å] and points of the grid along each edge.
-        amber_coulomb: Whether Coulomb's constant is AMBER's or OpenMM's.
+        ewald_tol: OpenMM's Ewald error tolerance (relative force error); None for a converged sum.
+        ewald_coeff, pme_grid: Ewald coefficient [1/Å] and PME grid points along each edge.
+        amber_coulomb: Whether AMBER's Coulomb constant is used instead of OpenMM's.
 
     Returns:
-        Total and terms [kcal/mol], and forces [kcal/mol/Å], shape (N, 3).
+        Total energy and terms [kcal/mol]; forces [kcal/mol/Å], shape (N, 3).
 
     Raises:
         InputError: The files or the arguments do not fit together.
         UnsupportedPhysicsError: The method cannot treat the region.
-        MissingComponentError: The weights are not here.
+        MissingComponentError: The weights are not installed.
     """
     if (ewald_coeff is None) != (pme_grid is None):
         raise InputError("ewald_coeff and pme_grid belong together; give both.")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`merrow.Hydration` and `merrow.load_run`: a hydration free energy, and what its folder holds."""
+"""`merrow.Hydration` and `merrow.load_run`: run a hydration free energy, and read a run folder."""
 
 from __future__ import annotations
 
@@ -28,44 +28,44 @@ if TYPE_CHECKING:
 
 
 class Hydration:
-    """The hydration free energy of one molecule; everything of it is in the folder `out`.
+    """The hydration free energy of one molecule; all files are kept in the folder `out`.
 
         run = merrow.Hydration("CO", potential="ani2x", protocol="quick", out="methanol")
         run.run(progress=True)
         run.result
 
-    Created again with the same arguments, it resumes the run in the folder.
+    The same arguments resume the run in the folder.
 
     Args:
         source: SMILES, an SDF or mol2 file, or a prmtop.
-        inpcrd: Coordinates that belong to a prmtop.
-        out: Run folder.
-        potential: As `merrow models list` shows it, or "mm".
-        weights: File of the potential's weights; None to search.
+        inpcrd: Coordinates for a prmtop.
+        out: Run folder; resumed if it exists.
+        potential: Name from `merrow models list`, or "mm".
+        weights: Weights file of the potential; None to search for it.
         protocol: A key of `merrow.PROTOCOLS`.
-        settings: Changed settings of the protocol, such as {"cutoff_angstrom": 10.0}.
-        route: "direct" or "endpoint"; None: the protocol's.
+        settings: Protocol settings to change, such as {"cutoff_angstrom": 10.0}.
+        route: "direct" or "endpoint"; None for the protocol's.
         ml_mask: AMBER mask of the solute in a prmtop.
-        solvate: "tip3p" to put a gas-phase prmtop into water.
+        solvate: "tip3p" to solvate a gas-phase prmtop.
         charges: Charge model of the solute: "abcg2", "bcc" or "file".
-        gaff: 1 or 2.
-        target_stderr: Stop at this standard error [kcal/mol].
-        max_time: Stop after minutes, or such as "45m", "12h".
-        mm_reference: Direct route: whether MM is sampled too.
+        gaff: GAFF version, 1 or 2.
+        target_stderr: Standard error at which sampling stops [kcal/mol].
+        max_time: Time limit in minutes, or such as "45m", "12h".
+        mm_reference: Whether MM is sampled too (direct route).
         both_routes: Whether both routes are sampled.
         seed: Random seed.
-        repeats: Independent repeats; None: the protocol's.
-        processes: Processes at a time; None: one for each core.
+        repeats: Independent repeats; None for the protocol's.
+        processes: Parallel processes; None for one per core.
         platform: OpenMM platform.
-        continue_on: Platform on which a run goes on that lost its own: "CPU".
+        continue_on: "CPU" to continue a run that has lost its GPU.
         mm_kernel: Nonbonded forces: "auto", "openmm" or "native".
-        engine: What moves the configurations: "auto", "openmm" or "native".
-        expt: Measured value [kcal/mol], "value,error", or a table of them.
-        name: Name of the molecule in answer and report; None: a known one, or the input file's.
+        engine: Integrator: "auto", "openmm" or "native".
+        expt: Experimental value [kcal/mol], "value,error", or a table of them.
+        name: Name of the molecule in the report; None for a known name or the input file's.
 
     Attributes:
         folder: The run folder.
-        config: Everything that is asked.
+        config: All settings.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class Hydration:
         expt: str | float | None = None,
         name: str | None = None,
     ) -> None:
-        """Say what is asked, in words as above; nothing is computed or written yet.
+        """Set up the run with the arguments above; nothing is computed or written yet.
 
         Raises:
             InputError: The arguments do not fit together.
@@ -108,13 +108,13 @@ class Hydration:
         self._context: RunContext | None = None
 
     def prepare(self) -> JobResult:
-        """Make the solvated system and its conformers, and sample nothing.
+        """Build the solvated system and its conformers without sampling.
 
         Returns:
-            What the system is.
+            A summary of the system.
 
         Raises:
-            MerrowError: The input or the folder do not allow the run.
+            MerrowError: The input or the folder does not allow the run.
         """
         prepared = self._prepared().prepared
         info = prepared.info
@@ -128,27 +128,26 @@ class Hydration:
         return JobResult(f"{name} in water", data, rows, self.folder)
 
     def estimate_cost(self) -> Cost:
-        """Measure some steps of the prepared system and return what the run will take.
+        """Time some steps of the prepared system and estimate the cost of the run.
 
         Raises:
-            MerrowError: The input or the folder do not allow the run.
+            MerrowError: The input or the folder does not allow the run.
         """
         from merrow.hydration.cost import estimate_cost  # noqa: PLC0415
 
         return estimate_cost(self._prepared())
 
     def run(self, progress: Told = False) -> HydrationResult:
-        """Compute, or go on computing, until the result is there.
+        """Run, or resume, until the result is available.
 
         Args:
-            progress: True shows a line; or a function that is called with every
-                `merrow.Progress`.
+            progress: True shows progress; a function receives every `merrow.Progress`.
 
         Returns:
-            The result, which is also in the folder, with tables and report.
+            The result, also written to the folder with tables and report.
 
         Raises:
-            MerrowError: Any failure, in one sentence; finished pieces are kept.
+            MerrowError: Any failure; finished samples are kept.
         """
         from merrow.hydration.run import run_hydration  # noqa: PLC0415
 
@@ -166,7 +165,7 @@ class Hydration:
         return load_run(self.folder).result if self.folder.exists() else _none_yet(self.folder)
 
     def __repr__(self) -> str:
-        """Return what is asked, and whether it is done."""
+        """Return the settings in short, and whether the run is finished."""
         done = RunFolder(self.folder).result.exists()
         source = self.config.source
         name = source.smiles or source.structure or source.prmtop
@@ -185,7 +184,7 @@ class Hydration:
 
 
 def load_run(folder: str | Path) -> Run:
-    """Return what a run folder holds, of a run that is finished or goes on.
+    """Read a run folder, of a finished or a running calculation.
 
         run = merrow.load_run("methanol")
         run.result
@@ -195,11 +194,11 @@ def load_run(folder: str | Path) -> Run:
         folder: Folder of `merrow.Hydration` or `merrow hydration`.
 
     Raises:
-        InputError: It is no run folder.
+        InputError: The folder is not a run folder.
     """
     found = RunFolder(Path(folder))
     if not found.run_file.is_file():
-        raise InputError(f"{folder} is no run folder: it has no {found.run_file.name}.")
+        raise InputError(f"{folder} is not a run folder: it has no {found.run_file.name}.")
     config, refined = found.config(), found.read(Schedule)
     if refined is not None:
         protocol = config.protocol.model_copy(update={"schedule": refined})
@@ -209,11 +208,11 @@ def load_run(folder: str | Path) -> Run:
 
 @dataclass(frozen=True)
 class Run:
-    """A run folder that is read.
+    """The settings, result and samples in a run folder.
 
     Attributes:
-        folder: The folder.
-        config: What was asked, with the schedule that was refined if one was.
+        folder: Run folder.
+        config: Settings of the run, with the refined λ schedule if there is one.
     """
 
     folder: Path
@@ -230,7 +229,7 @@ class Run:
 
     @cached_property
     def samples(self) -> WindowSamples:
-        """Every record of the sampled path, all repeats.
+        """All samples of the alchemical path, of all repeats.
 
         Raises:
             IncompleteError: A repeat has no samples yet.
@@ -247,7 +246,7 @@ class Run:
         """Return reduced potentials [kT] as alchemlyb's u_nk.
 
         Args:
-            repeat: One repeat, whose rows are a series in time; None: all, for an estimator.
+            repeat: One repeat, as a time series; None for all of them, as an estimator takes them.
 
         Raises:
             IncompleteError: A repeat has no samples yet.
@@ -287,7 +286,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure as SVG, which a notebook shows.
+    """An SVG figure, displayed by notebooks.
 
     Attributes:
         svg: The `<svg>` element.
@@ -296,7 +295,7 @@ class Picture:
     svg: str
 
     def save(self, path: str | Path) -> None:
-        """Write it to a file, whose name should end with .svg."""
+        """Write the figure to an .svg file."""
         from merrow.files import atomic_write  # noqa: PLC0415
 
         text = self.svg
@@ -310,7 +309,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Plots:
-    """The figures of a run's samples.
+    """Figures of the samples of a run.
 
     Attributes:
         run: The run.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the functions share: who receives progress, and results that a job returns as JSON."""
+"""Progress reporting and the JSON results that the public functions share."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Told = bool | Listener
-"""Who receives progress: True shows a line on stderr, False nothing; or a function that is called
-with every `merrow.Progress`."""
+"""True shows progress on stderr, False does not; a function receives every `merrow.Progress`."""
 
 
 @contextmanager
@@ -36,13 +35,13 @@ def listener(progress: Told) -> Iterator[Listener]:
 
 @dataclass(frozen=True)
 class JobResult:
-    """What a job found, as the command of its name prints it with `--json`.
+    """The result of a job, as its command prints it with `--json`.
 
     Attributes:
-        title: What it is of.
-        data: All that was found, by the keys of the JSON.
-        rows: The numbers of the table, one mapping for each row.
-        folder: Where files and the page are; None where nothing was written.
+        title: Heading of the table.
+        data: All results, by the keys of the JSON.
+        rows: Rows of the table.
+        folder: Folder of the files and the report; None if nothing was written.
     """
 
     title: str
@@ -51,7 +50,7 @@ class JobResult:
     folder: Path | None = None
 
     def __getitem__(self, key: str) -> Any:
-        """Return what was found under a key of the JSON."""
+        """Return the value of a key of the JSON."""
         return self.data[key]
 
     def to_json(self) -> str:

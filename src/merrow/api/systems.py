@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""ML regions in OpenMM Systems of the user's own: `MLPotential` and `alchemical_system`."""
+"""ML regions in your own OpenMM Systems: `MLPotential` and `alchemical_system`."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ Atoms = str | Iterable[int]
 
 @dataclass(frozen=True)
 class MLPotential:
-    """A potential by name, to put into Systems of OpenMM.
+    """A potential, by name, for use in OpenMM Systems.
 
         potential = merrow.MLPotential("ani2x")
         system = potential.create_mixed_system(topology, mm_system, atoms=":LIG")
 
     Attributes:
-        name: As `merrow models list` shows it, such as "ani2x" or "mace:mine.model"; "mm" for the
+        name: Name from `merrow models list`, such as "ani2x" or "mace:mine.model"; "mm" for the
             System's own MM terms, the reference.
-        weights: File of weights; None to search for them.
-        precision: Arithmetic of the network, "float32" or "float64".
+        weights: Weights file; None to search for it.
+        precision: Precision of the network, "float32" or "float64".
     """
 
     name: str
@@ -59,18 +59,18 @@ class MLPotential:
         remove_constraints: bool = True,
         force_group: int = 0,
     ) -> mm.System:
-        """Return a System in which the energy of some atoms among themselves is the potential's.
+        """Return a System in which the potential gives the internal energy of some atoms.
 
-        They meet all others with the charges and Lennard-Jones parameters of the given System
-        (mechanical embedding). The energy is absolute. The System works on every platform, and
-        `XmlSerializer` writes it; whoever reads it needs merrow.
+        They interact with all other atoms through the charges and Lennard-Jones parameters of the
+        given System (mechanical embedding). The energy is absolute. The System runs on every
+        platform; `XmlSerializer` writes it, and reading it needs merrow.
 
         Args:
-            topology: OpenMM's topology of the atoms.
-            mm_system: A System of it with a force field for all atoms; it is left as it is.
+            topology: OpenMM topology of all atoms.
+            mm_system: Its System with a force field for all atoms; not modified.
             atoms: AMBER mask or indices of the ML region; a whole molecule, without water.
-            link_atoms: Whether C-C single bonds may be cut and are capped with hydrogen.
-            remove_constraints: Whether constraints within the region are taken out.
+            link_atoms: Whether C-C single bonds may be cut and capped with hydrogen.
+            remove_constraints: Whether constraints within the region are removed.
             force_group: Group of the potential's force.
 
         Returns:
@@ -78,8 +78,8 @@ class MLPotential:
 
         Raises:
             InputError: The arguments do not fit together, or the weights are wrong.
-            UnsupportedPhysicsError: The region, or a force of the System, is not understood.
-            MissingComponentError: The weights are not here.
+            UnsupportedPhysicsError: The region, or a force of the System, is not supported.
+            MissingComponentError: The weights are not installed.
         """
         view = described(topology, mm_system)
         region = region_at(view, atoms, link_atoms=link_atoms)
@@ -122,17 +122,17 @@ def alchemical_system(
 ) -> mm.System:
     """Return a System in which λ couples a molecule to its surroundings.
 
-    Its global parameters are `lambda_electrostatics` (charges) and `lambda_sterics` (Lennard-Jones,
-    soft core); 1 is coupled, which they are at first, and 0 decoupled. What acts within the
-    molecule, E_ML or MM terms, never depends on them: the molecule is decoupled, not annihilated.
+    Its global parameters are `lambda_electrostatics` (charges) and `lambda_sterics` (soft-core
+    Lennard-Jones); 1, the initial value, is coupled and 0 decoupled. The internal energy of the
+    molecule, E_ML or MM, does not depend on them: it is decoupled, not annihilated.
 
     Args:
-        topology: OpenMM's topology of the atoms.
-        mm_system: A System of it with a force field for all atoms; it is left as it is.
+        topology: OpenMM topology of all atoms.
+        mm_system: Its System with a force field for all atoms; not modified.
         atoms: AMBER mask or indices of the molecule.
-        potential: What gives the energy of the molecule by itself: a name, or an `MLPotential`
-            for weights and precision; "mm" for the System's own terms.
-        remove_constraints: Whether constraints within the molecule are taken out.
+        potential: Potential for the internal energy of the molecule: a name, or an
+            `MLPotential` with weights and precision; "mm" for the System's own terms.
+        remove_constraints: Whether constraints within the molecule are removed.
         force_group: Group of the potential's force.
 
     Returns:
@@ -140,8 +140,8 @@ def alchemical_system(
 
     Raises:
         InputError: The arguments do not fit together, or the weights are wrong.
-        UnsupportedPhysicsError: The molecule, or a force of the System, is not understood.
-        MissingComponentError: The weights are not here.
+        UnsupportedPhysicsError: The molecule, or a force of the System, is not supported.
+        MissingComponentError: The weights are not installed.
     """
     ml = potential if isinstance(potential, MLPotential) else MLPotential(potential)
     view = described(topology, mm_system)
@@ -157,21 +157,21 @@ def alchemical_system(
 
 
 def region_at(view: AmberTopology, atoms: Atoms, *, link_atoms: bool) -> MLRegion:
-    """Return the ML region that a mask or indices mean.
+    """Return the ML region that a mask or indices select.
 
     Args:
-        view: What `described` says of the System.
+        view: Description of the System from `described`.
         atoms: AMBER mask, or indices from 0.
         link_atoms: Whether C-C single bonds may be cut.
 
     Raises:
-        InputError: They name no atoms.
+        InputError: They select no atoms.
         UnsupportedPhysicsError: The atoms cannot be a region.
     """
     if isinstance(atoms, str):
         if "%" in atoms:
             raise InputError(
-                f"mask {atoms!r} asks for atom types, which an OpenMM topology does not have; "
+                f"mask {atoms!r} selects by atom type, which an OpenMM topology does not have; "
                 "select by names and residues, or give indices."
             )
         chosen = select_atoms(view, atoms)

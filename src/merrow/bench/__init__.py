@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""Benchmarks for a user: how fast and how alike are the potentials on this machine?"""
+"""How fast are the potentials on this machine, and how well do they agree?"""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What `merrow bench` found, and what the times say about the best use of the machine."""
+"""Results of `merrow bench`, and advice on the best use of the machine."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from merrow.potentials.device import CPU
 
 @dataclass(frozen=True)
 class BenchRow:
-    """One system with one potential, times in ms of wall clock (median).
+    """Timings of one system with one potential (median wall time).
 
     Attributes:
         system: Name of the system.
         n_atoms, n_ml_atoms: Size of the system and of the ML region.
         potential: Name of the potential.
-        mm_ms: One MM step: no ML region, no λ terms.
-        ml_mm_ms: One ML/MM step with λ terms, in one process: on one core, or on a GPU.
-        overlap_ms: The same, the potential in a thread beside MM, on two cores.
-        ml_ms: The potential alone, per conformer, by size of the batch.
-        ns_day: ML/MM in one process.
-        ratio_vs_mm: ml_mm over mm.
-        ml_device: Where the network computed, as the fastest.
-        ml_device_ms: Time of a call on each device that was tried [ms], None where it failed; empty
-            where there was no choice.
+        mm_ms: MM step without ML region or λ terms [ms].
+        ml_mm_ms: ML/MM step with λ terms in one process, on one core or a GPU [ms].
+        overlap_ms: The same with the potential in a second thread, on two cores [ms].
+        ml_ms: The potential alone per conformer, by batch size [ms].
+        ns_day: ML/MM speed in one process [ns/day].
+        ratio_vs_mm: Ratio of ML/MM to MM step times.
+        ml_device: Device of the network, the fastest one.
+        ml_device_ms: Time of a call on each tested device [ms], None if it failed; empty without
+            a choice.
     """
 
     system: str
@@ -44,14 +44,14 @@ class BenchRow:
 
 @dataclass(frozen=True)
 class BenchResult:
-    """What `merrow bench` found.
+    """Results of `merrow bench`.
 
     Attributes:
         rows: Systems and potentials.
-        threads_ms: One MM step of the first system by OpenMM threads [ms]; empty on a GPU.
-        processes_ns_day: All processes together, first system and potential [ns/day].
-        timestep_fs: Time step behind ns/day.
-        advice: What to do on this machine, in sentences.
+        threads_ms: MM step of the first system by number of OpenMM threads [ms]; empty on a GPU.
+        processes_ns_day: Total speed by number of processes, first system and potential [ns/day].
+        timestep_fs: Time step behind ns/day [fs].
+        advice: Recommendations for this machine, as sentences.
         platform: OpenMM platform of all steps.
     """
 
@@ -63,12 +63,12 @@ class BenchResult:
     platform: str = "CPU"
 
     def as_dict(self) -> dict[str, Any]:
-        """Return everything as plain values."""
+        """Return all results as plain values."""
         return asdict(self)
 
 
 def advise(found: BenchResult) -> tuple[str, ...]:
-    """Return what the times say about the best use of the machine."""
+    """Return recommendations on the best use of the machine."""
     best = max(found.processes_ns_day, key=lambda k: found.processes_ns_day[k])
     alone = found.processes_ns_day[1]
     gain = found.processes_ns_day[best] / alone
@@ -86,7 +86,7 @@ def advise(found: BenchResult) -> tuple[str, ...]:
     if row.overlap_ms < 0.95 * row.ml_mm_ms:
         advice.append(
             f"A single run gains {row.ml_mm_ms / row.overlap_ms:.2f} times from a second core that "
-            f"computes {row.potential} beside MM."
+            f"computes {row.potential} in parallel with MM."
         )
     floor = min(row.ml_ms.values())
     batch = next(k for k, value in sorted(row.ml_ms.items()) if value <= 1.1 * floor)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Errors of a potential against a reference, their standard errors, and a recommendation."""
+"""Errors of potentials against a reference, their standard errors, and a recommendation."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from merrow.uncertainty import jackknife_variance
 
 @dataclass(frozen=True, eq=False)
 class GeometryErrors:
-    """The errors of one potential on K geometries of N atoms, one by one.
+    """Individual errors of a potential on K geometries of N atoms.
 
     Attributes:
-        energies: Of energy differences, so without their mean [kcal/mol], shape (K,).
-        forces: Of forces [kcal/mol/Å], shape (K, N, 3).
-        spread: Standard deviation of the members' energies [kcal/mol], shape (K,), or None.
+        energies: Errors of the energies less their mean [kcal/mol], shape (K,).
+        forces: Errors of the forces [kcal/mol/Å], shape (K, N, 3).
+        spread: Ensemble standard deviation of the energies [kcal/mol], shape (K,), or None.
     """
 
     energies: Array
@@ -35,22 +35,22 @@ class GeometryErrors:
 
 @dataclass(frozen=True)
 class PotentialErrors:
-    """One potential against the reference.
+    """Error statistics of a potential against the reference.
 
     Attributes:
         name: Name of the potential.
-        ms: Time of energy and forces of one conformer in a batch [ms].
-        energy_rmse: Of energy differences between geometries [kcal/mol].
+        ms: Time for energy and forces per conformer in a batch [ms].
+        energy_rmse: RMSE of energy differences between geometries [kcal/mol].
         energy_stderr: Its standard error, by jackknife over the geometries [kcal/mol].
-        torsion_rmse: Of energy profiles along rotatable bonds [kcal/mol]; None without such bonds.
-        force_rmse: Of force components [kcal/mol/Å].
+        torsion_rmse: RMSE of energy profiles of rotatable bonds [kcal/mol]; None without any.
+        force_rmse: RMSE of force components [kcal/mol/Å].
         force_stderr: Its standard error [kcal/mol/Å].
-        spread: Mean standard deviation of the members [kcal/mol], or None.
-        frequency_rmse: Of harmonic frequencies, each at its own minimum [cm⁻¹], or None.
-        frequency_problem: Why there is none though it was asked for, or "".
+        spread: Mean ensemble standard deviation [kcal/mol], or None.
+        frequency_rmse: RMSE of harmonic frequencies, each at its own minimum [cm⁻¹], or None.
+        frequency_problem: Reason why requested frequencies are missing, or "".
         n_geometries: Number of geometries behind the errors of energies and forces.
-        problem: Why there are no numbers, or "".
-        errors: The errors one by one, for a picture.
+        problem: Reason why there are no numbers, or "".
+        errors: The individual errors, for a figure.
     """
 
     name: str
@@ -68,7 +68,7 @@ class PotentialErrors:
     errors: GeometryErrors | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the numbers by name, without the errors one by one."""
+        """Return the numbers by name, without the individual errors."""
         names = (one.name for one in fields(self) if one.name != "errors")
         return {name: getattr(self, name) for name in names}
 
@@ -76,13 +76,13 @@ class PotentialErrors:
 def potential_errors(
     name: str, answer: Evaluation, truth: Evaluation, ms: float
 ) -> PotentialErrors:
-    """Return how far the answer of a potential is from that of the reference.
+    """Return the error statistics of a potential against the reference.
 
     Args:
         name: Name of the potential.
-        answer: Its answer to K geometries.
-        truth: That of the reference.
-        ms: Time of one conformer [ms].
+        answer: Its energies and forces of K geometries.
+        truth: Those of the reference.
+        ms: Time per conformer [ms].
     """
     difference = answer.energies - truth.energies
     errors = GeometryErrors(
@@ -102,22 +102,22 @@ def potential_errors(
 
 
 def rmse(answer: Evaluation, truth: Evaluation) -> float:
-    """Return the root mean squared error of energies without their mean [kcal/mol]."""
+    """Return the root mean square error of energies less their mean [kcal/mol]."""
     return float((answer.energies - truth.energies).std())
 
 
 def _jackknife(values: Array, statistic: Callable[[Array], Any]) -> float | None:
-    """Return the standard error of a statistic of independent rows, None below three of them."""
+    """Return the standard error of a statistic of independent rows, None below three rows."""
     if len(values) < 3:
         return None
     return float(np.sqrt(jackknife_variance(np.split(values, len(values)), statistic)))
 
 
 def recommendation(rows: Sequence[PotentialErrors], reference: str) -> str:
-    """Return one sentence with the numbers that it stands on.
+    """Return the recommendation with its numbers, as a sentence.
 
     Args:
-        rows: The potentials, the best forces first.
+        rows: The potentials, in order of force errors.
         reference: Name of the reference.
     """
     compared = [row for row in rows if not row.problem]
@@ -135,7 +135,7 @@ def recommendation(rows: Sequence[PotentialErrors], reference: str) -> str:
             f"; next is {others[0].name}, {_number(others[0].force_rmse, others[0].force_stderr)}"
         )
         said += f" kcal/mol/Å and {others[0].ms:.1f} ms"
-        said += ", which these geometries do not tell apart" * _is_tie(best, others[0])
+        said += ", which these geometries do not distinguish" * _is_tie(best, others[0])
     return (
         f"{said}; a potential that was fitted to a better theory than the reference should not "
         "agree with it exactly."
@@ -148,9 +148,9 @@ def _number(value: float | None, error: float | None) -> str:
 
 
 def _is_tie(best: PotentialErrors, other: PotentialErrors) -> bool:
-    """Whether two force errors are within two standard errors of their difference.
+    """Tell whether two force errors differ by less than two standard errors.
 
-    Both stand on the same geometries, so the error is that of the difference itself.
+    Both are from the same geometries, so the standard error is that of the paired difference.
     """
     if best.errors is None or other.errors is None:
         return False
@@ -161,5 +161,5 @@ def _is_tie(best: PotentialErrors, other: PotentialErrors) -> bool:
 
 
 def _gap(squares: Array) -> Any:
-    """Return the difference of two RMSE, of squares of shape (K, 2)."""
+    """Return the difference of two RMSEs from squares of shape (K, 2)."""
     return np.diff(np.sqrt(squares.mean(axis=0)))[0]

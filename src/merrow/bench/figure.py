@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A picture of the errors of potentials: how far each is from the reference, and if it knows."""
+"""A figure of the errors of potentials and of their ensemble spread."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ WHISKERS: Final = (5.0, 95.0)
 
 
 def check_plot(path: Path) -> None:
-    """Refuse a place for a picture before anything is computed.
+    """Check the path of a figure before anything is computed.
 
     Raises:
-        InputError: It is no .svg, or it has no folder.
+        InputError: The path is not an .svg file, or its folder is missing.
     """
     if path.suffix.lower() != ".svg":
         raise InputError(f"--plot {path}: pictures are SVG; give a name that ends in .svg.")
@@ -35,15 +35,15 @@ def check_plot(path: Path) -> None:
 
 
 def plot_errors(rows: Sequence[PotentialErrors], reference: str, path: Path) -> None:
-    """Write a picture of errors: energies by the spread of the ensemble, forces with times.
+    """Write a figure of energy errors against ensemble spread, and force errors with timings.
 
     Args:
-        rows: One for each potential, the best first; those with a problem are left out.
+        rows: One per potential, the best first; those with a problem are left out.
         reference: Name of the reference.
-        path: File of the SVG.
+        path: Path of the SVG file.
 
     Raises:
-        InputError: No potential could be compared, so that there is nothing to draw.
+        InputError: No potential could be compared.
     """
     drawn = [row for row in rows if row.errors is not None]
     if not drawn:
@@ -67,7 +67,7 @@ def plot_errors(rows: Sequence[PotentialErrors], reference: str, path: Path) -> 
 
 
 def _energies(axes: Any, ensembles: Sequence[tuple[int, str, Array, Array]]) -> None:
-    """Draw |error| by spread; on the dashed line both are equal."""
+    """Draw |error| against spread, with a dashed identity line."""
     top = 0.0
     for k, name, errors, spread in ensembles:
         size = np.abs(errors)
@@ -91,7 +91,7 @@ def _energies(axes: Any, ensembles: Sequence[tuple[int, str, Array, Array]]) -> 
 
 
 def _forces(axes: Any, rows: Sequence[PotentialErrors]) -> None:
-    """Draw the distribution of the errors of the forces on atoms: quartiles, 5 to 95 %."""
+    """Draw the distribution of atomic force errors: quartiles, and 5 to 95 %."""
     errors = (row.errors for row in rows)
     boxes = axes.boxplot(
         [np.linalg.norm(each.forces, axis=-1).ravel() for each in errors if each is not None],

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Comparison of potentials with a reference on one molecule: energies, forces, frequencies.
 
-All potentials are asked about the same geometries: distorted conformers, and rigid scans of the
-rotatable bonds. Energies are compared as differences within a set, since absolute energies of two
-levels of theory mean nothing to each other; frequencies each at the potential's own minimum.
+All potentials evaluate the same geometries: distorted conformers, and rigid scans of rotatable
+bonds. Energies are compared as differences within a set, since absolute energies of two levels of
+theory are not comparable; frequencies are compared at each potential's own minimum.
 """
 
 from __future__ import annotations
@@ -27,25 +27,25 @@ from merrow.potentials.vibrations import vibrations
 
 CONFORMERS = 4
 DISTORTED = 3
-"""Distorted copies of each conformer."""
+"""Number of distorted copies of each conformer."""
 NOISE = 0.04
 """Standard deviation of a distortion [Å]: bonds as at room temperature."""
 SCANS = 3
 ANGLES = 12
 MOST_ATOMS = 30
-"""Of a molecule whose frequencies are computed."""
+"""Maximum number of atoms for frequencies."""
 MS_PER_S = 1000.0
 
 
 @dataclass(frozen=True)
 class Geometries:
-    """What the potentials are asked, in Å.
+    """Geometries for the comparison [Å].
 
     Attributes:
         molecule: The molecule, N atoms.
         distorted: Geometries whose energies and forces are compared, shape (K, N, 3).
         scans: Scans of rotatable bonds, each of shape (ANGLES, N, 3).
-        start: Where the search for a minimum begins, shape (N, 3); None for no frequencies.
+        start: Starting point of the minimisation, shape (N, 3); None without frequencies.
     """
 
     molecule: Molecule
@@ -61,13 +61,13 @@ def bench_models(
 
     Args:
         source: The molecule.
-        reference: Name of the potential that the others are compared with.
-        names: Names of the others; empty for all that are here and are no quantum chemistry.
-        frequencies: Whether harmonic frequencies are compared too; they cost a minimisation and
-            6 N evaluations of each potential, the reference among them.
+        reference: Name of the reference potential.
+        names: Names of the others; empty for all available ones except quantum chemistry.
+        frequencies: Whether harmonic frequencies are compared, which cost a minimisation and 6 N
+            evaluations of each potential, including the reference.
 
     Returns:
-        One row for each potential, the best forces first, those with a problem last.
+        One row per potential, in order of force errors, those with a problem last.
 
     Raises:
         MerrowError: The reference cannot be computed.
@@ -81,7 +81,7 @@ def bench_models(
 def compare_models(
     geometries: Geometries, *, reference: str, names: Sequence[str] = ()
 ) -> tuple[PotentialErrors, ...]:
-    """Compare potentials with a reference on given geometries; as `bench_models`."""
+    """Compare potentials with a reference on given geometries, as `bench_models` does."""
     truth = _ask(reference, geometries)
     rows = []
     for name in names or available(reference):
@@ -93,7 +93,7 @@ def compare_models(
 
 
 def available(reference: str) -> tuple[str, ...]:
-    """Return all potentials whose weights are here, without quantum chemistry and the reference."""
+    """Return all available potentials, without quantum chemistry and the reference."""
     return tuple(
         name
         for name in potential_names()
@@ -118,7 +118,7 @@ def make_geometries(source: InputMolecule) -> Geometries:
 
 
 def _rotatable(mol: Chem.Mol) -> list[tuple[int, int, int, int]]:
-    """Return four atoms for every rotatable bond, heavy neighbours where there are any."""
+    """Return the torsion of every rotatable bond, by heavy neighbours if possible."""
     out = []
     for b, c in mol.GetSubstructMatches(RotatableBondSmarts):
         ends = []
@@ -142,7 +142,7 @@ def _scan(mol: Chem.Mol, a: int, b: int, c: int, d: int) -> Array:
 
 @dataclass(frozen=True)
 class _Answers:
-    """What a potential says; frequencies [cm⁻¹] are None where they were not asked for or failed.
+    """Results of a potential; frequencies [cm⁻¹] are None if not requested or failed.
 
     `problem` is then the reason of the failure.
     """

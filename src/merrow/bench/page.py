@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The page of `merrow bench`: how fast this machine is, and its best use."""
+"""The report of `merrow bench`: speed and best use of this machine."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def write_bench(found: Mapping[str, Any], folder: Path) -> None:
 
     Args:
         found: `BenchResult.as_dict()`.
-        folder: Where.
+        folder: Output folder.
     """
     save_json(folder / "bench.json", dict(found))
     atomic_write(folder / "speed.svg", speed_figure(found["rows"]))
@@ -32,7 +32,7 @@ def write_bench(found: Mapping[str, Any], folder: Path) -> None:
 
 
 def render_bench(found: Mapping[str, Any]) -> str:
-    """Return the whole page as HTML; every text of the user is escaped.
+    """Return the page as HTML; user-supplied text is escaped.
 
     Args:
         found: `BenchResult.as_dict()`.
@@ -64,7 +64,7 @@ def render_bench(found: Mapping[str, Any]) -> str:
 
 
 def scaling_figure(together: Mapping[int, float]) -> str:
-    """Draw the speed of all processes together by their number [ns/day]."""
+    """Draw the total speed [ns/day] against the number of processes."""
     counts = sorted(together)
     speeds = [together[count] for count in counts]
     with matplotlib.rc_context(RC):

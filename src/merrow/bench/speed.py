@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Speed of this machine at ML/MM, and its best use: a few real steps, timed."""
+"""Timing of ML/MM steps on this machine, and its best use."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ from merrow.system.region import MLRegion, select_region
 from merrow.units import NM_PER_ANGSTROM
 
 BATCHES = (1, 4, 12)
-"""Conformers in one call of the potential."""
+"""Batch sizes of the potential."""
 STEPS = 20
-"""Steps of one timed call."""
+"""Number of steps per timed call."""
 WIDTH = 26.0
 """Width of the boxes that are made here [Å]."""
 TEMPERATURE, FRICTION = 298.15, 1.0
@@ -58,17 +58,17 @@ TEMPERATURE, FRICTION = 298.15, 1.0
 
 @dataclass(frozen=True)
 class BenchRequest:
-    """What is timed.
+    """Settings of the benchmark.
 
     Attributes:
         potentials: Names of potentials.
         molecules: SMILES, each in a TIP3P box of 26 Å with AM1-BCC charges.
-        prmtop, inpcrd, ml_mask: A system of the user's instead of molecules.
+        prmtop, inpcrd, ml_mask: The user's system instead of molecules.
         cutoff_angstrom: Direct-space cutoff [Å].
         timestep_fs: Time step [fs].
-        minutes: Wall time that the timing may take.
-        processes: Greatest number of processes and threads tried; None means the cores here.
-        platform: OpenMM platform; auto: the fastest that computes what Reference computes.
+        minutes: Wall time of the benchmark [min].
+        processes: Maximum number of processes and threads; None for the number of cores.
+        platform: OpenMM platform; auto for the fastest that agrees with Reference.
     """
 
     potentials: tuple[str, ...] = ("ani2x",)
@@ -99,14 +99,14 @@ def run_bench(request: BenchRequest, folder: Path, listen: Listener = silent) ->
     """Prepare the systems and time them.
 
     Args:
-        request: What is timed.
-        folder: Gets the prepared systems.
+        request: Settings of the benchmark.
+        folder: Folder for the prepared systems.
         listen: Called with the current step.
 
     Raises:
         InputError: The request or its files are wrong.
-        UnsupportedPhysicsError: A potential is not made for a molecule.
-        MissingComponentError: AmberTools or weights are not here.
+        UnsupportedPhysicsError: A potential does not support a molecule.
+        MissingComponentError: AmberTools or weights are not installed.
     """
     for name in request.potentials:
         check_name(name)
@@ -136,7 +136,7 @@ def open_system(name: str, prmtop: Path, inpcrd: Path, mask: str, cutoff: float)
     """Read a solvated system from AMBER files.
 
     Args:
-        name: What to call it.
+        name: Name of the system.
         prmtop, inpcrd: The files, with a box.
         mask: The ML region.
         cutoff: Direct-space cutoff [Å].
@@ -176,14 +176,14 @@ def stepper(
     engine: Engine = "openmm",
     platform: str = "CPU",
 ) -> Callable[[], None]:
-    """Return a call that advances a system by so many steps after a short relaxation.
+    """Return a function that advances a system by some steps, after a short relaxation.
 
     Args:
-        system: Where it begins.
-        hybrid: Its Hamiltonian; for our loop on our kernel.
+        system: The system with its start.
+        hybrid: Its Hamiltonian; with our kernel for our loop.
         timestep: Time step [fs].
-        steps: Steps of a call.
-        engine: What moves it.
+        steps: Number of steps per call.
+        engine: Integrator.
         platform: OpenMM platform.
     """
     ensemble = Ensemble(TEMPERATURE, None, timestep * 1e-3, FRICTION)
@@ -214,9 +214,9 @@ def hybrid_of(
     platform: str = "CPU",
     **changes: Any,
 ) -> HybridSystem:
-    """Build the hybrid system of a bench system as a run on a platform does.
+    """Build the hybrid system of a benchmark system as for a run on a platform.
 
-    On the CPU that is on our nonbonded kernel where that can be.
+    On the CPU this uses our nonbonded kernel if possible.
     """
     if platform in GPU_PLATFORMS:
         kernel, changes["gpu_edges"] = "openmm", gpu_edges(platform, system.box)
@@ -228,7 +228,7 @@ def hybrid_of(
 
 
 def plain_mm(system: BenchSystem) -> HybridSystem:
-    """Return the whole system under MM, with rigid water and without λ: the limit of speed."""
+    """Return the whole system under MM, with rigid water and without λ, as a speed limit."""
     plain = base_system(system.topology, system.nonbonded, rigid_water=True)
     return HybridSystem(plain, system.region, 0.0, None, periodic=True)
 
@@ -281,7 +281,7 @@ def _row(system: BenchSystem, name: str, request: BenchRequest, seconds: float) 
 
 
 def _opened(system: BenchSystem, name: str) -> Placed:
-    """Return a potential on the device where it is the fastest, as a run would."""
+    """Return a potential on its fastest device, as in a run."""
     load = partial(open_potential, name, system.topology, system.region)
     own = system.positions[list(system.region.atoms)] / NM_PER_ANGSTROM
     return on_fastest(load(), load, lambda potential: potential.evaluate(own[None]))
@@ -321,7 +321,7 @@ def _threads(
 def _processes(
     system: BenchSystem, request: BenchRequest, limit: int, seconds: float
 ) -> dict[int, float]:
-    """Return what 1, 2, 4, … processes do together [ns/day]."""
+    """Return the total speed of 1, 2, 4, … processes [ns/day]."""
     found = {}
     counts = _powers(limit)
     args = (system, request, seconds / (2 * len(counts)))

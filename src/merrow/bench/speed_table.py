@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Speed as a table for the terminal and one small picture."""
+"""The results of `merrow bench` as a terminal table and a figure."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ COLUMNS: Final = (
     ("ns/day", "ns_day", ".1f"),
 )
 NAMES: Final = 13, 10
-"""Columns of the names of system and potential, where they are cut."""
+"""Maximum widths of the names of system and potential [characters]."""
 
 
 def speed_lines(
     found: Mapping[str, Any], last: Sequence[str] = (), *, full: bool = False
 ) -> list[str]:
-    """Return the answer of `merrow bench` in lines of 80 columns, at most fifteen.
+    """Return the results of `merrow bench` in at most fifteen lines of 80 columns.
 
     Args:
         found: `BenchResult.as_dict()`.
-        last: Lines at its end.
-        full: Whether all of it is shown.
+        last: Final lines.
+        full: Whether everything is shown.
     """
     wide, narrow = NAMES
     head = f"{'ms per step':<{wide}} {'potential':<{narrow}}"
@@ -56,7 +56,7 @@ def speed_lines(
 
 
 def where(found: Mapping[str, Any]) -> str:
-    """Return what each process computes on: a core, or a GPU beside it.
+    """Return the hardware of each process: one core, or a GPU.
 
     Args:
         found: `BenchResult.as_dict()`.
@@ -68,7 +68,7 @@ def where(found: Mapping[str, Any]) -> str:
 
 
 def speed_figure(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Draw the time of a step of every system and potential, MM beneath, as inline SVG."""
+    """Draw the step time of every system and potential over the MM time, as inline SVG."""
     with matplotlib.rc_context(RC):
         figure = Figure(figsize=(WIDTH, 1.1 + 0.55 * len(rows)), layout="constrained")
         axes = figure.subplots()

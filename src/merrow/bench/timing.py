@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Speed of a potential on this machine: a short measurement that a user waits for."""
+"""Speed of a potential on this machine, from a short measurement."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from merrow.potentials.testing import METHANOL, METHANOL_GEOMETRY
 
 BATCH = 8
 MOST_ROUNDS, PATIENCE = 10_000, 2.0
-"""Calls of each kind, and time after which no further one begins [s]."""
+"""Number of calls of each kind, and time after which no further one starts [s]."""
 
 
 @dataclass(frozen=True)
 class Speed:
-    """Time of energy and forces of methanol on one machine.
+    """Time for energy and forces of methanol on this machine.
 
     Attributes:
-        single_ms: One conformer [ms]; None where it could not be measured.
-        batch_ms: One of eight conformers that are asked together [ms].
-        why_not: Why there is no number, or "".
+        single_ms: One conformer [ms]; None if not measured.
+        batch_ms: Per conformer in a batch of eight [ms].
+        why_not: Reason why there is no number, or "".
     """
 
     single_ms: float | None
@@ -46,7 +46,7 @@ def measure_speed(name: str, *, offline: bool = False) -> Speed:
 
     Args:
         name: Name of the potential.
-        offline: Whether its weights are not here; then nothing is measured and nothing fetched.
+        offline: Whether its weights are missing; then nothing is measured or downloaded.
     """
     if offline:
         return Speed(None, None, f"its weights are not here; merrow models get {name}")

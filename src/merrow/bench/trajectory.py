@@ -32,9 +32,9 @@ def compare_on_trajectory(
         prmtop: Topology of the trajectory.
         trajectory: NetCDF trajectory.
         ml_mask: Mask of the ML region, which must be a whole molecule.
-        reference: Name of the potential that the others are compared with.
-        names: Names of the others; empty for all that are here and are no quantum chemistry.
-        frames: Largest number of frames, spread evenly over the trajectory.
+        reference: Name of the reference potential.
+        names: Names of the others; empty for all available ones except quantum chemistry.
+        frames: Maximum number of frames, evenly spaced in the trajectory.
 
     Raises:
         InputError: The files do not fit together, molecules are cut, or there are fewer than two

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Motions of a complex: trajectory in, numbers, tables and one page out."""
+"""Analysis of the trajectory of a complex: numbers, tables and a report."""
 
 from __future__ import annotations
 
@@ -32,24 +32,24 @@ from merrow.uncertainty import between_repeats, mean, pearson
 BACKBONE: Final = ("N", "CA", "C")
 POLAR: Final = (7, 8, 9)
 FEWEST_INNER: Final = 10
-"""Residues inside their chains below which these get no correlation of their own."""
+"""Minimum number of residues away from chain ends for a separate correlation."""
 B_STRUCTURES: Final = ("bfactors.pdb", "bfactors_mm.pdb")
 
 
 @dataclass(frozen=True)
 class AnalyzeRequest:
-    """What is to be analysed.
+    """Settings of an analysis.
 
     Attributes:
-        prmtop, trajectory: The run.
-        out: Folder for the tables and the page.
-        reference: Coordinates that RMSD refers to; None means the first frame.
+        prmtop, trajectory: Topology and trajectory.
+        out: Folder for tables and report.
+        reference: Reference coordinates for the RMSD; None for the first frame.
         pdb: Crystal structure with B-factors.
-        ligand_mask: Mask of the ligand; None means no ligand.
-        mm_reference: Trajectory of the same prmtop with the MM force field alone.
-        stride: Every how many frames one is read.
-        interactive: Whether the page holds a view to turn and to play.
-        interval: Time between frames of the trajectories [ps]; None: as they say.
+        ligand_mask: Mask of the ligand; None for no ligand.
+        mm_reference: MM-only trajectory of the same prmtop.
+        stride: Read every n-th frame.
+        interactive: Whether the report has an interactive 3-D view.
+        interval: Time between frames of the trajectories [ps]; None for that of the files.
     """
 
     prmtop: Path
@@ -70,14 +70,14 @@ class AnalyzeRequest:
 
 @dataclass(frozen=True, eq=False)
 class AnalyzeFiles:
-    """What a request reads besides its trajectories, checked.
+    """The checked input files of an analysis besides its trajectories.
 
     Attributes:
         topology: The prmtop.
         carbons: Its alpha carbons.
-        ligand: Atoms of the ligand; empty for none.
+        ligand: Atoms of the ligand; empty without one.
         crystal: B-factors of the crystal [Å²]; None without a crystal.
-        reference: Coordinates that RMSD refers to [Å]; None means the first frame.
+        reference: Reference coordinates for the RMSD [Å]; None for the first frame.
     """
 
     topology: AmberTopology
@@ -89,8 +89,8 @@ class AnalyzeFiles:
 
 @dataclass(frozen=True, eq=False)
 class _Typical:
-    """The dry atoms superposed: positions of the frame nearest to their mean [Å], shape (N, 3), and
-    u² of every frame [Å²], shape (F, N)."""
+    """The superposed dry atoms: positions of the frame nearest to their mean [Å], shape (N, 3), and
+    u² in every frame [Å²], shape (F, N)."""
 
     positions: Array
     moved: Array
@@ -100,7 +100,7 @@ def analyze(request: AnalyzeRequest) -> dict[str, Any]:
     """Write analysis.json, analysis.html, tables and structures with B-factors; return the JSON.
 
     Raises:
-        InputError: The files do not fit together, or there is too little to say anything.
+        InputError: The files do not fit together, or there are too few frames.
         MissingComponentError: The trajectory is not NetCDF, and MDAnalysis is not installed.
     """
     files = read_files(request)
@@ -112,15 +112,15 @@ def analyze(request: AnalyzeRequest) -> dict[str, Any]:
 
 
 def trajectories(request: AnalyzeRequest) -> list[Path]:
-    """Return the trajectories of a request, the one with MM alone last."""
+    """Return the trajectories of a request, the MM-only one last."""
     return [request.trajectory, *([request.mm_reference] if request.mm_reference else [])]
 
 
 def read_files(request: AnalyzeRequest) -> AnalyzeFiles:
-    """Read and check all files of a request but its trajectories.
+    """Read and check all files of a request except its trajectories.
 
     Raises:
-        InputError: They do not fit together.
+        InputError: The files do not fit together.
     """
     topology = read_topology(request.prmtop)
     carbons = alpha_carbons(topology)
@@ -136,15 +136,15 @@ def read_files(request: AnalyzeRequest) -> AnalyzeFiles:
 def write_analysis(
     request: AnalyzeRequest, files: AnalyzeFiles, ensembles: Iterable[tuple[str, DryFrames]]
 ) -> dict[str, Any]:
-    """Write everything into the request's folder and return the JSON.
+    """Write all output into the request's folder and return the JSON.
 
     Args:
-        request: What is to be analysed.
+        request: Settings of the analysis.
         files: Its files.
         ensembles: Name and frames of each trajectory; one at a time is held in memory.
 
     Raises:
-        InputError: There is too little to say anything.
+        InputError: There are too few frames.
     """
     topology, ligand = files.topology, files.ligand
     runs, lying, drawing, view = [], [], "", None
@@ -170,7 +170,7 @@ def write_analysis(
     atomic_write(request.out / "residues.csv", residue_table(report, files.carbons.inner))
     atomic_write(request.out / "series.csv", series_table(report))
     atomic_write(request.out / "analysis.html", render_complex(report))
-    for old in B_STRUCTURES[len(lying) :]:  # of an earlier analysis with an MM reference
+    for old in B_STRUCTURES[len(lying) :]:  # left by an earlier analysis with an MM reference
         (request.out / old).unlink(missing_ok=True)
     for name, one in zip(B_STRUCTURES, lying, strict=False):
         b = bfactor.b_of(one.moved)
@@ -179,7 +179,7 @@ def write_analysis(
 
 
 def _ligand(request: AnalyzeRequest, topology: AmberTopology) -> IntArray:
-    """Return the atoms of the ligand, or none."""
+    """Return the atoms of the ligand; empty without one."""
     if request.ligand_mask is None:
         return np.empty(0, dtype=np.int64)
     atoms = np.array(select_atoms(topology, request.ligand_mask), dtype=np.int64)
@@ -206,7 +206,7 @@ def _backbone(topology: AmberTopology, carbons: AlphaCarbons) -> list[int]:
 
 
 def _typical(topology: AmberTopology, frames: DryFrames, carbons: AlphaCarbons) -> _Typical:
-    """Superpose the frames on their mean, and return what is asked of them."""
+    """Superpose the frames on their mean; return the frame nearest to it, and u²."""
     fit = frames.local(_backbone(topology, carbons))
     turned = bfactor.mean_superposed(frames.positions, fit)
     return _Typical(turned[bfactor.typical_frame(turned)], bfactor.squares(turned))
@@ -219,7 +219,7 @@ def _shape(
     carbons: AlphaCarbons,
     ligand: IntArray,
 ) -> Shape:
-    """Return what is drawn of a frame."""
+    """Return the drawing of a frame."""
     heavy = _heavy(topology, ligand).tolist()
     residue = topology.residue_index[list(carbons.atoms)]
     chain = topology.molecule_index[list(carbons.atoms)]
@@ -234,7 +234,7 @@ def _shape(
 def _numbers(
     name: str, files: AnalyzeFiles, frames: DryFrames, typical: _Typical
 ) -> TrajectoryNumbers:
-    """Return what one trajectory says."""
+    """Return the numbers of one trajectory."""
     topology, carbons, ligand = files.topology, files.carbons, files.ligand
     start = frames.positions[0] if files.reference is None else files.reference
     fit = frames.local(_backbone(topology, carbons))
@@ -267,7 +267,7 @@ def _numbers(
 def _correlation(
     frames: DryFrames, moved: Array, values: Array, carbons: AlphaCarbons, crystal: Array | None
 ) -> dict[str, float]:
-    """Return how simulated B-factors agree with the crystal's; nothing below one nanosecond."""
+    """Return the correlation of simulated and crystal B-factors; empty below one nanosecond."""
     if crystal is None or not frames.timed or frames.span < bfactor.SHORTEST:
         return {}
     known = np.isfinite(crystal)
@@ -327,7 +327,7 @@ def _ligand_numbers(
 def _hydrogen_bonds(
     topology: AmberTopology, frames: DryFrames, ligand: set[int]
 ) -> dict[str, float]:
-    """Return the hydrogen bonds between ligand and protein, either of them as donor."""
+    """Return the hydrogen bonds between ligand and protein, with either as the donor."""
     near: dict[int, int] = {}
     for i, j in topology.bonds:
         for h, d in ((i, j), (j, i)):
@@ -350,7 +350,7 @@ def _hydrogen_bonds(
 
 
 def _notes(runs: Sequence[TrajectoryNumbers], crystal: Array | None) -> list[str]:
-    """Return the sentences that the reader must know."""
+    """Return the notes for the reader."""
     notes = [f"{run.name}: {run.extent}." for run in runs]
     notes += [run.note for run in runs if run.note]
     for run in runs:
@@ -366,7 +366,7 @@ def _notes(runs: Sequence[TrajectoryNumbers], crystal: Array | None) -> list[str
 
 
 def _json(report: ComplexReport, request: AnalyzeRequest) -> dict[str, Any]:
-    """Return everything but the series, which are in the tables."""
+    """Return all numbers except the time series, which are in the tables."""
     return {
         "prmtop": request.prmtop.name,
         "notes": list(report.notes),

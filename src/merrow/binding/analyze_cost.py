@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What an analysis will take: its first frames are analysed aside, and all are read."""
+"""Cost of an analysis, from an analysis of its first frames in a temporary folder."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from merrow.cost import MeasuredCost, peak_memory_mib
 from merrow.trajectories import FEWEST, DryFrames
 
 PROBES: Final = FEWEST, 50
-"""Frames of two short analyses, whose times tell what one frame takes."""
+"""Frames of two short analyses, whose difference gives the time per frame."""
 COPIES: Final = 3
-"""Frames are held so often while they are superposed, besides as they were read."""
+"""Copies of the frames held during superposition, besides the original."""
 BYTES_PER_MIB, S_PER_MIN = 1024**2, 60.0
 
 
 @dataclass(frozen=True)
 class AnalyzeCost(MeasuredCost):
-    """What an analysis will take on this machine.
+    """Estimated cost of an analysis on this machine.
 
     Attributes:
-        frames: Frames of each trajectory.
+        frames: Number of frames of each trajectory.
         minutes: Wall time [min].
-        reading_s: Of it, for reading the trajectories [s].
+        reading_s: Part of it for reading the trajectories [s].
         memory_mib: Memory [MiB].
-        disk_mib: Page and tables [MiB].
+        disk_mib: Report and tables [MiB].
     """
 
     frames: dict[str, int]
@@ -46,10 +46,10 @@ class AnalyzeCost(MeasuredCost):
 
 
 def analyze_cost(request: AnalyzeRequest) -> AnalyzeCost:
-    """Check a request as `analyze` does, and analyse its first frames aside.
+    """Check a request as `analyze` does, and time the analysis of its first frames.
 
     Raises:
-        InputError: The files do not fit together, or there is too little to say anything.
+        InputError: The files do not fit together, or there are too few frames.
         MissingComponentError: The trajectory is not NetCDF, and MDAnalysis is not installed.
     """
     files = read_files(request)

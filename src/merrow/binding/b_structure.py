@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""B-factors of a trajectory for a viewer: a PDB file of one frame with its B."""
+"""PDB file of one frame with B-factors of the trajectory, for molecular viewers."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from merrow.amber.topology import AmberTopology, Array, IntArray
 from merrow.files import atomic_write
 
 LARGEST: Final = 999.99
-"""What the columns of B hold [Å²]."""
+"""Largest B-factor that the PDB column can hold [Å²]."""
 CHAINS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def write_b_structure(
     path: Path, topology: AmberTopology, atoms: IntArray, positions: Array, b: Array
 ) -> None:
-    """Write one frame as a PDB file; each molecule is a chain, residues are numbered as in the run.
+    """Write a frame as a PDB file; each molecule is a chain, residues are numbered as in the run.
 
     Args:
         path: The file.
         topology: The prmtop of the run.
-        atoms: Which of its atoms, ascending, shape (n,).
+        atoms: Indices of the atoms to write, ascending, shape (n,).
         positions: Their positions [Å], shape (n, 3).
-        b: Their B-factors [Å²], shape (n,); larger ones than the format holds are cut.
+        b: Their B-factors [Å²], shape (n,); values beyond the format's limit are capped.
     """
     chain_of = topology.molecule_index
     chains = {k: CHAINS[n % len(CHAINS)] for n, k in enumerate(np.unique(chain_of[atoms]))}

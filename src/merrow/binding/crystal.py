@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""B-factors of a crystal structure, assigned to the residues of a prmtop."""
+"""Crystal B-factors, assigned to the residues of a prmtop."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PARENT: Final = {
 }
 CARBON: Final = 6
 ENDS: Final = 3
-"""Residues at each end of a chain that the second correlation leaves out."""
+"""Residues at each chain end that the second correlation excludes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,10 +32,10 @@ class AlphaCarbons:
     """The residues of a prmtop that have a CA.
 
     Attributes:
-        atoms: Place of each CA in the prmtop, length R.
+        atoms: Index of each CA in the prmtop, length R.
         labels: "ALA 12", numbered as in the prmtop.
         names: Parent amino acids.
-        inner: Whether it is more than three residues from the ends of its chain, shape (R,).
+        inner: Whether it is more than three residues away from the ends of its chain, shape (R,).
     """
 
     atoms: tuple[int, ...]
@@ -76,8 +76,8 @@ def crystal_b(path: Path, carbons: AlphaCarbons) -> Array:
     """Return the crystal's B-factor of each CA [Å²], NaN where the crystal has none.
 
     Args:
-        path: PDB or mmCIF file; of alternate locations the more occupied one counts.
-        carbons: The residues of the prmtop, found in the crystal by their sequence.
+        path: PDB or mmCIF file; of alternate locations the one with higher occupancy counts.
+        carbons: The residues of the prmtop, aligned to the crystal by sequence.
 
     Raises:
         InputError: The file is missing or damaged, has several models, or another sequence.
@@ -92,7 +92,7 @@ def crystal_b(path: Path, carbons: AlphaCarbons) -> Array:
     found = np.full(len(carbons.names), np.nan)
     matcher = difflib.SequenceMatcher(None, carbons.names, names, autojunk=False)
     for block in matcher.get_matching_blocks():
-        # one or two residues that fit by chance are no alignment
+        # one or two residues that match by chance are no alignment
         if block.size >= 3:
             found[block.a : block.a + block.size] = values[block.b : block.b + block.size]
     share = float(np.isfinite(found).mean())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What an estimate of a binding energy reads: the files of a request, frames of each species."""
+"""Input of a binding-energy estimate: the files of a request, and the frames of each species."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ MULTIVALENT: Final = 1.5
 
 @dataclass(frozen=True)
 class MmpbsaRequest:
-    """What is to be estimated.
+    """Settings of a binding-energy estimate.
 
     Attributes:
-        prmtop, trajectory: The run, solvated or not.
+        prmtop, trajectory: Topology and trajectory, solvated or not.
         ligand_mask: Mask of the ligand, whole residues.
-        out: Folder for everything.
+        out: Folder for the results.
         methods: "gb", "pb" or both.
-        mm_reference: Trajectory of the same prmtop with the MM force field alone.
-        free: Trajectories of ligand and receptor by themselves.
-        stride: Every how many frames one is taken.
-        interval: Time between frames of the trajectories [ps]; None: as they say.
-        temperature: For the interaction entropy [K].
-        settings: How the solvent is described.
-        interactive: Whether the page holds a view to turn and to play.
+        mm_reference: MM-only trajectory of the same prmtop.
+        free: Trajectories of the free ligand and receptor.
+        stride: Read every n-th frame.
+        interval: Time between frames of the trajectories [ps]; None for that of the files.
+        temperature: Temperature for the interaction entropy [K].
+        settings: Settings of the solvent model.
+        interactive: Whether the report has an interactive 3-D view.
     """
 
     prmtop: Path
@@ -78,7 +78,7 @@ class RequestFiles:
 
 @dataclass(frozen=True, eq=False)
 class Ensemble:
-    """One method on one ensemble."""
+    """One method applied to one ensemble."""
 
     method: Method
     name: str
@@ -92,8 +92,8 @@ def read_request(request: MmpbsaRequest) -> RequestFiles:
     """Read and check the files of a request, before anything is written.
 
     Raises:
-        InputError: The files do not fit together, there are too few frames, or the folder is used.
-        MissingComponentError: AmberTools is not here.
+        InputError: The files do not fit together, too few frames, or the folder is in use.
+        MissingComponentError: AmberTools is not installed.
     """
     check_new(request.out)
     find_program("MMPBSA")
@@ -133,7 +133,7 @@ def refuse_ions(topology: AmberTopology) -> None:
 
 
 def make_topologies(request: MmpbsaRequest, read: RequestFiles, out: Path) -> Topologies:
-    """Write the dry topologies of complex, receptor and ligand below a folder."""
+    """Write the dry topologies of complex, receptor and ligand into a folder."""
     return split_topology(
         request.prmtop,
         dry_atoms(read.topology).tolist(),
@@ -150,7 +150,7 @@ def run_tables(
     folder: Path,
     tell: Callable[[int], None] = lambda _: None,
 ) -> Energies:
-    """Run MMPBSA and see that it used every frame."""
+    """Run MMPBSA and check that it used every frame."""
     tell(0)
     path = write_frames(folder, one.frames)
     every = one.free is not None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Trajectories of the free ligand and receptor: read, checked, E_ML of their frames."""
+"""Trajectories of the free ligand and receptor, and E_ML of their frames."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from merrow.system.torsions import heavy_torsions
 from merrow.trajectories import DryFrames, dry_atoms
 
 CHARGE_TOLERANCE = 1e-4
-"""Largest difference of two charges that count as the same [e]; files have six digits."""
+"""Tolerance for equal charges [e]; files have six digits."""
 BATCH = 100
-"""Frames that a potential sees at once."""
+"""Frames per evaluation of a potential."""
 
 
 @dataclass(frozen=True)
 class FreeRequest:
-    """Trajectories of the species by themselves, solvated or not.
+    """Trajectories of the free species, solvated or not.
 
     Attributes:
         ligand_prmtop, ligand: Topology and trajectory of the free ligand.
         receptor_prmtop, receptor: Those of the free receptor; both or neither.
-        potential: What the ligand was sampled with, in the complex and free: "mm", or an ML
-            potential, whose energy then replaces the ligand's own MM terms.
-        weights: File of its weights, or None to search.
+        potential: Potential that sampled the ligand, bound and free: "mm", or an ML potential,
+            whose energy then replaces the ligand's internal MM terms.
+        weights: Weights file, or None to search for it.
     """
 
     ligand_prmtop: Path
@@ -53,16 +53,16 @@ def free_request(
     potential: str | None,
     weights: Path | None,
 ) -> FreeRequest | None:
-    """Return the free species that are asked for; None where none are.
+    """Return the requested free species, or None.
 
     Args:
         ligand: Topology and trajectory of the free ligand.
         receptor: Those of the free receptor.
-        potential: What the ligand was sampled with; None: not said.
-        weights: File of its weights.
+        potential: Potential that sampled the ligand; None if not given.
+        weights: Weights file of the potential.
 
     Raises:
-        InputError: Half a question.
+        InputError: An option of a pair is missing.
     """
     for name, pair in (("ligand", ligand), ("receptor", receptor)):
         if (pair[0] is None) != (pair[1] is None):
@@ -80,18 +80,18 @@ def free_request(
 
 @dataclass(frozen=True, eq=False)
 class FreeStates:
-    """What was read.
+    """Frames and energies of the free species.
 
     Attributes:
-        potential: Name of what the ligand was sampled with.
+        potential: Name of the potential that sampled the ligand.
         ligand: Frames of the free ligand.
         receptor: Frames of the free receptor, or None.
-        energies: E_ML of the ligand in the frames of the complex and in its own [kcal/mol], both
-            relative to the reference; None for "mm".
+        energies: E_ML of the ligand in the frames of the complex and of the free ligand
+            [kcal/mol], relative to the reference; None for "mm".
         reference: Mean E_ML of the free ligand [kcal/mol].
-        moving: Torsions of the free ligand whose populations differ between the halves of its
-            trajectory, and by how much.
-        where: Where the network computed, and what was measured for that; None for "mm".
+        moving: Unconverged torsions of the free ligand, and the difference of their populations
+            between the halves of its trajectory.
+        where: Device of the network, with its timings; None for "mm".
     """
 
     potential: str
@@ -116,13 +116,13 @@ def read_free(
     Args:
         request: The files.
         topology: The complex.
-        ligand: Its atoms of the ligand.
+        ligand: Atoms of the ligand in the complex.
         bound: Positions of the ligand in the complex [Å], shape (F, n, 3).
-        read: Reads a trajectory.
+        read: Function that reads a trajectory.
 
     Raises:
-        InputError: A file is another molecule, is damaged or too short.
-        UnsupportedPhysicsError: The potential is not made for the ligand.
+        InputError: A file is of another molecule, is damaged or too short.
+        UnsupportedPhysicsError: The potential does not support the ligand.
     """
     placed = _placed(request, topology, ligand, bound[:BATCH])
     other = read_topology(request.ligand_prmtop)
@@ -152,7 +152,7 @@ def read_free(
 def check_same(
     topology: AmberTopology, atoms: IntArray, other: AmberTopology, species: str
 ) -> None:
-    """Refuse a topology whose dry atoms are not those of a species in the complex, in its order.
+    """Check that the dry atoms of a topology are those of a species in the complex, in order.
 
     Raises:
         InputError: Elements, charges, Lennard-Jones parameters or bonds differ.
@@ -201,7 +201,7 @@ def _evaluate(potential: Potential, positions: Array) -> Array:
 
 
 def _moving(topology: AmberTopology, frames: DryFrames) -> dict[str, float]:
-    """Return the torsions of heavy atoms that have not settled, by the names of their atoms."""
+    """Return the unconverged torsions of heavy atoms, by the names of their atoms."""
     quadruples = heavy_torsions(topology, frames.atoms.tolist())
     angles = pose.torsions(frames.positions, quadruples)
     return {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What free ligand and receptor add to a run of MMPBSA: strain, and which number comes first."""
+"""Strain energies from free ligand and receptor, and the choice of the headline."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ REFERENCE = "E_ML counts from its mean in the free ligand."
 
 @dataclass(frozen=True, eq=False)
 class FreeTerms:
-    """What one method makes of the free states.
+    """Energies of the free states by one method.
 
     Attributes:
         ligand: Strain of the ligand.
         receptor: Strain of the receptor; None without its trajectory.
-        three: Every term in three ensembles; empty without the receptor's trajectory.
+        three: Every term from three trajectories; empty without the receptor's.
     """
 
     ligand: Strain
@@ -49,12 +49,12 @@ class FreeTerms:
 
 @dataclass(frozen=True)
 class Headline:
-    """The one number of a run, and why it is this one.
+    """The headline of a run, and the reason for its choice.
 
     Attributes:
-        kind: Which ensembles are in it.
-        value, stderr: Binding energy [kcal/mol].
-        why: What was left out; empty where nothing was.
+        kind: The trajectories that it includes.
+        value, stderr: Binding energy and standard error [kcal/mol].
+        why: What was left out and why; empty if nothing was.
     """
 
     kind: str
@@ -78,9 +78,9 @@ def free_terms(
         method: "gb" or "pb".
         free: Frames of the free species, and E_ML of the ligand.
         tables: Every term of complex, receptor and ligand in the complex's trajectory.
-        species: Dry topologies; those of the complex serve the free species too.
-        settings: How the solvent is described.
-        folder: Receives a folder for each free species.
+        species: Dry topologies, used for the free species too.
+        settings: Settings of the solvent model.
+        folder: Parent of a folder for each free species.
 
     Raises:
         MerrowError: MMPBSA failed.
@@ -101,11 +101,11 @@ def free_terms(
 
 
 def headline(total: Mean, terms: FreeTerms | None, free: FreeStates | None) -> Headline:
-    """Choose the number that stands first: strain enters only where its error is at most 0.5.
+    """Choose the headline: strain enters only if its error is at most 0.5 kcal/mol.
 
     Args:
-        total: Binding energy of the complex's trajectory.
-        terms, free: What the free states add; None without them.
+        total: Binding energy from the complex's trajectory.
+        terms, free: Terms and frames of the free states; None without them.
     """
     plain = Headline(ONE_TRAJECTORY, total.value, total.stderr)
     if terms is None or free is None:
@@ -156,7 +156,7 @@ def as_json(terms: FreeTerms, free: FreeStates) -> dict[str, Any]:
 
 
 def comparisons(terms: FreeTerms, free: FreeStates) -> list[Comparison]:
-    """Return the tables of the page."""
+    """Return the tables of the report."""
     own = "of the force field" if free.potential == MM else f"E_ML, {free.potential}"
     rows = {}
     for name, found, kind in (

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""GB energies of MMPBSA, checked against OpenMM on some of the frames."""
+"""GB energies of MMPBSA, checked against OpenMM on a few frames."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from merrow.system.implicit import gb_energies
 Array = NDArray[np.float64]
 
 FRAMES: Final = 3
-"""Frames that are computed twice: the first, the middle and the last."""
+"""Number of frames computed twice: the first, the middle and the last."""
 RELATIVE: Final = 1e-5
-"""Largest relative difference of EGB of a species."""
+"""Tolerance for EGB of a species [relative]."""
 ROUNDING: Final = 5e-5
-"""Half of the last digit that sander prints [kcal/mol]."""
+"""Half of the last digit printed by sander [kcal/mol]."""
 DELTA: Final = 0.05
-"""Largest difference of ΔEGB [kcal/mol]."""
+"""Tolerance for ΔEGB [kcal/mol]."""
 
 
 @dataclass(frozen=True)
 class GbCheck:
-    """How far two programs are apart.
+    """Comparison of GB energies of two programs.
 
     Attributes:
-        frames: Frames that were computed by both, counted from 0.
+        frames: Frames computed by both, counted from 0.
         relative: Largest relative difference of EGB, beyond sander's rounding, by species.
         delta: Largest difference of ΔEGB [kcal/mol].
-        agree: Whether all are within their bars.
+        agree: Whether all are within their tolerances.
     """
 
     frames: tuple[int, ...]
@@ -41,7 +41,7 @@ class GbCheck:
     agree: bool
 
     def sentence(self) -> str:
-        """Return what a reader must know."""
+        """Return the outcome as a sentence."""
         worst = max(self.relative, key=lambda name: self.relative[name])
         numbers = (
             f"EGB of the {worst} differs by {self.relative[worst]:.1e} of itself, ΔEGB by "
@@ -58,13 +58,13 @@ class GbCheck:
 def gb_check(
     species: Topologies, parts: dict[str, Array], tables: Energies, settings: Settings
 ) -> GbCheck:
-    """Compute EGB of a few frames with OpenMM and compare.
+    """Compute EGB of a few frames with OpenMM and compare it with MMPBSA.
 
     Args:
-        species: The files that MMPBSA had.
+        species: Topologies used by MMPBSA.
         parts: Positions of complex, receptor and ligand [Å], each shape (F, atoms, 3).
-        tables: What MMPBSA made of them.
-        settings: How the solvent is described.
+        tables: Energies from MMPBSA.
+        settings: Settings of the solvent model.
     """
     total = len(tables["complex"]["EGB"])
     frames = tuple(sorted({round(x) for x in np.linspace(0, total - 1, FRAMES)}))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""MM-PBSA and MM-GBSA binding energies: of one trajectory, or of free species beside it."""
+"""MM-PBSA and MM-GBSA binding energies, from one trajectory or with free species."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ from merrow.units import KCAL_PER_KJ, thermal_energy
 
 GAS_TERMS: Final = ("VDWAALS", "EEL")
 SHORTEST: Final = 1000.0
-"""Time below which a trajectory shows the pipeline rather than a result [ps]."""
+"""Time below which a trajectory is only a test of the workflow [ps]."""
 SPECIES: Final = ("complex", "receptor", "ligand")
 
 
@@ -58,12 +58,12 @@ def mmpbsa(request: MmpbsaRequest, listen: Listener = silent) -> dict[str, Any]:
     """Write mmpbsa.json, mmpbsa.html and MMPBSA's own files; return the JSON.
 
     Args:
-        request: What is to be estimated.
+        request: Settings of the estimate.
         listen: Called with the progress.
 
     Raises:
         InputError: The files do not fit together, or there are too few frames.
-        MissingComponentError: AmberTools is not here.
+        MissingComponentError: AmberTools is not installed.
         MerrowError: MMPBSA failed.
     """
     listen(Progress("reading trajectories", known=False))
@@ -75,7 +75,7 @@ def mmpbsa(request: MmpbsaRequest, listen: Listener = silent) -> dict[str, Any]:
 def _estimate(
     request: MmpbsaRequest, read: RequestFiles, out: Path, listen: Listener
 ) -> dict[str, Any]:
-    """Run every method on every ensemble and write all files."""
+    """Apply every method to every ensemble and write all files."""
     topology, ensembles, free = read.topology, read.ensembles, read.free
     species = make_topologies(request, read, out)
     meter = _Meter(len(request.methods) * sum(len(frames.positions) for _, frames in ensembles))
@@ -117,7 +117,7 @@ def _about(
     ligand: tuple[int, ...],
     ensembles: list[tuple[Path, DryFrames]],
 ) -> BindingAbout:
-    """Return what the page says about the request."""
+    """Return the description of the request for the report."""
     settings = request.settings
     frames = ensembles[0][1]
     residues = dict.fromkeys(int(topology.residue_index[i]) for i in ligand)
@@ -148,14 +148,14 @@ def _about(
 
 @dataclass
 class _Meter:
-    """Says how far everything is, in frames, and how long the rest takes at the pace so far."""
+    """Reports the progress in frames and the time left at the current speed."""
 
     total: int
     before: int = 0
     began: float = field(default_factory=time.monotonic)
 
     def tell(self, listen: Listener, one: Ensemble, done: int) -> None:
-        """Tell how many frames of one ensemble are done, of its three species together."""
+        """Report the number of finished frames of an ensemble, over its three species."""
         frames = self.before + done / len(SPECIES)
         passed = time.monotonic() - self.began
         left = passed * (self.total - frames) / frames if frames else None
@@ -170,7 +170,7 @@ def _run(
     folder: Path,
     tell: Callable[[int], None],
 ) -> tuple[BindingRun, dict[str, Any]]:
-    """Run one method on one ensemble and return what the page and the JSON show."""
+    """Apply a method to an ensemble and return the data of report and JSON."""
     settings, frames, free = request.settings, one.frames, one.free
     tables = run_tables(one, settings, species, folder, tell)
     delta = {k: v for k, v in tables["delta"].items() if k not in INTERNAL}
@@ -182,7 +182,7 @@ def _run(
     if one.method == "gb":
         check = gb_check(species, species_positions(frames, one.ligand), tables, settings)
         if settings.decompose:
-            # neighbouring frames are as alike for a residue as they are for the sum of all
+            # a residue's share is taken to be as correlated in time as the total
             more = math.sqrt(max(found["TOTAL"].inefficiency, 1.0))
             table = read_residue_table(folder / "residues.csv")
             residues = {name: (value, more * error) for name, (value, error) in table.items()}
@@ -223,7 +223,7 @@ def _run(
 
 
 def _checks(one: Ensemble, entropy: InteractionEntropy, check: GbCheck | None) -> list[Verdict]:
-    """Return what speaks for the numbers of a run, and what against."""
+    """Return the checks of the numbers of a run."""
     name = one.ensemble or one.name
     found = [
         verdict(
@@ -271,7 +271,7 @@ def _mode(free: FreeStates | None) -> str:
 
 
 def _notes(request: MmpbsaRequest, read: RequestFiles) -> list[str]:
-    """Return the sentences that the reader must know."""
+    """Return the notes for the reader."""
     topology, free = read.topology, read.free
     every = [frames for _, frames in read.ensembles]
     if free is not None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What an estimate of a binding energy will take: MMPBSA is timed on a few frames, aside."""
+"""Cost of a binding-energy estimate, from timings of MMPBSA on a few frames."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from merrow.cost import MeasuredCost, peak_memory_mib
 from merrow.trajectories import dry_atoms
 
 PROBES: Final = (2, 5)
-"""Frames of two short runs, whose times tell what one frame takes."""
+"""Frames of two short runs, whose difference gives the time per frame."""
 ROW: Final = 1500
-"""Bytes of a frame in tables and outputs, about."""
+"""Approximate bytes per frame in tables and outputs."""
 BYTES_PER_MIB, S_PER_MIN = 1024**2, 60.0
 
 
 @dataclass(frozen=True)
 class MmpbsaCost(MeasuredCost):
-    """What an estimate will take on this machine.
+    """Estimated cost of a binding-energy estimate on this machine.
 
     Attributes:
-        frames: Frames of each trajectory.
+        frames: Number of frames of each trajectory.
         minutes: Wall time [min].
-        seconds_per_frame: Of each method [s].
-        memory_mib: Memory of this process, which the run will need too [MiB].
+        seconds_per_frame: Time per frame of each method [s].
+        memory_mib: Memory of this process, an estimate for the run [MiB].
         disk_mib: Dry frames and tables [MiB].
     """
 
@@ -48,11 +48,11 @@ class MmpbsaCost(MeasuredCost):
 
 
 def mmpbsa_cost(request: MmpbsaRequest) -> MmpbsaCost:
-    """Check a request as `mmpbsa` does, and time MMPBSA on its first frames, aside.
+    """Check a request as `mmpbsa` does, and time MMPBSA on its first frames.
 
     Raises:
         InputError: The files do not fit together, or there are too few frames.
-        MissingComponentError: AmberTools is not here.
+        MissingComponentError: AmberTools is not installed.
         MerrowError: MMPBSA failed.
     """
     read = read_request(request)

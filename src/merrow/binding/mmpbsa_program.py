@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""AmberTools' MMPBSA on frames of a complex: topologies made, program run, table read.
+"""Interface to AmberTools' MMPBSA: topologies, the run, and its tables.
 
-`use_sander=1` is always set: the wheel of AmberTools has no mmpbsa_py_energy. The per-frame table
-of `-eo` is read, so no printed digit is lost.
+`use_sander=1` is always set, since the AmberTools wheel lacks mmpbsa_py_energy. The per-frame table
+of `-eo` is read, so no digits are lost.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Energies = dict[str, Terms]
 """The same by species (complex, receptor, ligand, delta)."""
 
 RADII: Final = {1: "mbondi", 2: "mbondi2", 5: "mbondi2", 7: "bondi", 8: "mbondi3"}
-"""The radii that each generalised Born model was made for."""
+"""The radii for which each generalised Born model was developed."""
 TABLES: Final = {"Complex": "complex", "Receptor": "receptor", "Ligand": "ligand", "DELTA": "delta"}
 RENAME: Final = {"DELTA G gas": "G gas", "DELTA G solv": "G solv", "DELTA TOTAL": "TOTAL"}
 MASK_COLUMNS: Final = 6
@@ -40,13 +40,13 @@ MASK_COLUMNS: Final = 6
 
 @dataclass(frozen=True)
 class Settings:
-    """How the solvent is described.
+    """Settings of the solvent model.
 
     Attributes:
         igb: Generalised Born model: 1, 2, 5, 7 or 8.
         salt: Ionic strength [mol/l].
-        surface_tension: Of the nonpolar term of GB [kcal/mol/Å²]; 0 leaves it out.
-        decompose: Whether GB energies are split by residue.
+        surface_tension: Surface tension of the nonpolar GB term [kcal/mol/Å²]; 0 omits it.
+        decompose: Whether GB energies are decomposed by residue.
     """
 
     igb: int = 5
@@ -73,13 +73,13 @@ def split_topology(
 
     Args:
         prmtop: Topology of the trajectory.
-        dry: Its atoms that are neither water nor ions.
-        ligand: Its atoms of the ligand, whole residues.
+        dry: Atoms that are neither water nor ions.
+        ligand: Atoms of the ligand, whole residues.
         igb: Generalised Born model.
-        folder: Receives complex.prmtop, receptor.prmtop and ligand.prmtop.
+        folder: Folder for complex.prmtop, receptor.prmtop and ligand.prmtop.
 
     Raises:
-        InputError: There is no such GB model, or the ligand is everything or cuts a residue.
+        InputError: The GB model is unknown, or the ligand is the whole system or splits a residue.
     """
     if igb not in RADII:
         raise InputError(f"igb {igb} is not known; use one of {', '.join(map(str, RADII))}.")
@@ -122,10 +122,10 @@ def run_mmpbsa(
         method: "gb" or "pb".
         topologies: Files of `split_topology`.
         trajectory: Frames of the complex.
-        settings: How the solvent is described.
-        folder: Receives input, logs and tables.
-        every_term: Whether terms that cancel in one trajectory are given too.
-        tell: Called now and then with the number of frames that are done, of all three species.
+        settings: Settings of the solvent model.
+        folder: Folder for input, logs and tables.
+        every_term: Whether terms that cancel in one trajectory are also printed.
+        tell: Called from time to time with the number of finished frames of all three species.
 
     Raises:
         MissingComponentError: There is no MMPBSA.
@@ -147,7 +147,7 @@ def run_mmpbsa(
 
 
 def frames_done(folder: Path) -> int:
-    """Return how many frames sander has done so far, of all species."""
+    """Return the number of frames that sander has finished, of all species."""
     outputs = folder.glob("_MMPBSA_*.mdout.*")
     return sum(path.read_text(errors="replace").count("BOND    =") for path in outputs)
 
@@ -155,14 +155,14 @@ def frames_done(folder: Path) -> int:
 def run_alone(
     method: Method, prmtop: Path, trajectory: Path, settings: Settings, *, folder: Path
 ) -> Terms:
-    """Run MMPBSA on every frame of one species by itself, and return every term.
+    """Run MMPBSA on every frame of a single species, and return every term.
 
     Args:
         method: "gb" or "pb".
         prmtop: Dry topology with radii.
-        trajectory: Its frames.
-        settings: How the solvent is described; nothing is split by residue.
-        folder: Receives input, logs and tables.
+        trajectory: Frames of the species.
+        settings: Settings of the solvent model; nothing is decomposed by residue.
+        folder: Folder for input, logs and tables.
 
     Raises:
         MissingComponentError: There is no MMPBSA.
@@ -184,9 +184,9 @@ def _run(
     if "&decomp" in text:
         arguments += ["-do", "residues.csv"]
     for flag, path in files.items():
-        # not the whole path: MMPBSA writes it into scripts that end at a space
+        # not the whole path: MMPBSA writes it into scripts that break at a space
         arguments += [flag, os.path.relpath(path.resolve(), folder.resolve())]
-    beside = Path(sys.executable).parent  # MMPBSA takes the first python3 on PATH
+    beside = Path(sys.executable).parent  # MMPBSA uses the first python3 on PATH
     run_program(
         "MMPBSA",
         arguments,
@@ -203,15 +203,15 @@ def _run(
 def input_text(
     method: Method, settings: Settings, general: str = "", *, decompose: bool = False
 ) -> str:
-    """Return the input file of MMPBSA, one namelist per paragraph as it demands.
+    """Return the input file of MMPBSA, one namelist per paragraph as it requires.
 
     Args:
         method: "gb" or "pb".
-        settings: How the solvent is described.
-        general: Further keys of &general.
-        decompose: Whether GB energies are split by residue.
+        settings: Settings of the solvent model.
+        general: Additional keys of &general.
+        decompose: Whether GB energies are decomposed by residue.
     """
-    # netcdf=1, or MMPBSA would round coordinates to three decimals on the way
+    # without netcdf=1, MMPBSA would round coordinates to three decimals
     blocks = {"general": f"use_sander=1, keep_files=0, netcdf=1, {general}".rstrip()}
     if method == "gb":
         blocks["gb"] = (
@@ -225,11 +225,11 @@ def input_text(
 
 
 def read_frames_table(path: Path, *, alone: bool = False) -> Energies:
-    """Return the table that MMPBSA writes with -eo.
+    """Read the table that MMPBSA writes with -eo.
 
     Args:
         path: The file.
-        alone: Whether it is of one species, which then is called complex.
+        alone: Whether it is of a single species, which is then called complex.
 
     Raises:
         MerrowError: A species is missing, or a number is not finite.
@@ -264,12 +264,12 @@ def read_frames_table(path: Path, *, alone: bool = False) -> Energies:
 
 
 def read_residue_table(path: Path) -> dict[str, tuple[float, float]]:
-    """Return each residue's share of the binding energy from MMPBSA's -do table, by residue.
+    """Read the contribution of each residue to the binding energy from MMPBSA's -do table.
 
-    Mean [kcal/mol], and its standard error [kcal/mol] if frames were independent.
+    Mean [kcal/mol], and its standard error [kcal/mol] for independent frames.
 
     Raises:
-        MerrowError: The table of differences is not there.
+        MerrowError: The table of differences is missing.
     """
     found: dict[str, tuple[float, float]] = {}
     inside = False

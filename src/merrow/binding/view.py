@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A complex to turn and to play: the chain through its CA, and every atom of the ligand."""
+"""Interactive view of a complex: the chain through its CA, and every atom of the ligand."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from merrow.trajectories import DryFrames
 def complex_view(
     topology: AmberTopology, frames: DryFrames, ligand: IntArray, b_values: Array | None = None
 ) -> View:
-    """Return frames of a complex, superposed on what is not its ligand.
+    """Return a view of frames of a complex, superposed on the receptor.
 
-    Without amino acids, as of a host, all atoms are shown.
+    Without amino acids, for example for a host, all atoms are shown.
 
     Args:
         topology: The prmtop.
         frames: Its dry atoms.
-        ligand: Its atoms of the ligand; none for no ligand.
+        ligand: Atoms of the ligand; empty without one.
         b_values: B-factors of the CA [Å²], which colour the chain.
     """
     try:
@@ -63,6 +63,6 @@ def complex_view(
 
 
 def _shades(b_values: Array) -> dict[int, str]:
-    """Return the colour of each CA, as in the still picture of the chain."""
+    """Return the colour of each CA, as in the static figure of the chain."""
     colours = matplotlib.colormaps[MAP](limits(b_values)(b_values))
     return {k: to_hex(colour) for k, colour in enumerate(colours)}

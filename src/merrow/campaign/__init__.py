@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""What do many molecules give, against experiment? `campaign`: the main job for a table."""
+"""How do many molecules compare with experiment? Campaigns: the main job for a table."""

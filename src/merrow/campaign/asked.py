@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a user says of a campaign, at the command line or in Python, as settings."""
+"""Settings of a campaign from the arguments of the command line or of Python."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ def campaign_config(
 
     Args:
         table: CSV file of the molecules.
-        columns: Column of the file for a key.
-        charges: Charge models, each its own run.
-        where: What messages call the arguments.
+        columns: Columns of the file by key.
+        charges: Charge models; each makes its own run.
+        where: Name of the arguments in messages.
 
     Raises:
-        InputError: They do not fit together.
+        InputError: The arguments do not fit together.
     """
-    # The direct route is the headline of both
+    # The direct route is the headline when both are sampled
     changes = overrides_of(
         settings, route="direct" if both_routes else None, target_stderr_kcal=target_stderr
     )
@@ -63,7 +63,7 @@ def campaign_config(
             "mm_reference": mm_reference,
             "both_routes": both_routes,
             "seed": seed,
-            "repeats": repeats or REPEATS[protocol] or 2,  # the cores are for molecules
+            "repeats": repeats or REPEATS[protocol] or 2,  # cores are used for molecules
             "platform": platform,
             "mm_kernel": mm_kernel,
             "engine": engine,
@@ -75,11 +75,11 @@ def campaign_config(
 def place_of(
     executor: str | None, cluster: str | Path | None
 ) -> tuple[ExecutorName, ClusterConfig | None]:
-    """Return where a campaign runs: the executor, and what its cluster file says.
+    """Return the executor of a campaign and the settings of its cluster file.
 
     Args:
         executor: serial, processes or dask; None: processes, or dask with a cluster file.
-        cluster: File of `merrow cluster init`.
+        cluster: File from `merrow cluster init`.
 
     Raises:
         InputError: There is no such executor, or the file cannot be read.

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The class of compounds of a molecule: one, so that classes are a partition.
+"""Classification of a molecule into exactly one class of compounds.
 
-The first pattern that fits decides: what dominates a hydration free energy stands first.
+The first matching pattern decides; groups that dominate a hydration free energy come first.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ PATTERNS = (
     ("alkyne", "C#C"),
     ("alkene", "C=C"),
 )
-"""Class and SMARTS, in the order in which they are asked."""
+"""Class and SMARTS, in the order in which they are tested."""
 
 
 @functools.cache

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Errors of calculated free energies against a reference, and of two sets against each other.
+"""Error statistics of calculated free energies against a reference, and between two sets.
 
-Every interval comes from resampling molecules and from nothing else. The deviations hold the errors
-of sampling and of the reference already: to draw them once more would count them twice, and shift
-every mean of absolute values.
+Intervals come only from resampling molecules. The deviations already contain the errors of
+sampling and of the reference: drawing these again would count them twice and shift every mean of
+absolute values.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from merrow.uncertainty import RESAMPLES, central_interval, pearson, resample
 
 Array = NDArray[np.float64]
 Statistic = Callable[[Array, Array], Array]
-"""From values and references, shape (..., n), to numbers of shape (...)."""
+"""Function of values and references, shape (..., n), that returns shape (...)."""
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A number with its 95 % interval; the ends are None where there are too few molecules."""
+    """A number with its 95 % interval; the ends are None for too few molecules."""
 
     value: float
     low: float | None
@@ -34,16 +34,16 @@ class Interval:
 
 @dataclass(frozen=True)
 class ErrorStatistics:
-    """Calculated against reference values of n molecules.
+    """Error statistics of calculated against reference values of n molecules.
 
     Attributes:
-        n: Molecules that have both.
+        n: Number of molecules with both values.
         me: Mean error, calculated − reference [kcal/mol].
         mae: Mean absolute error [kcal/mol].
         rmse: Root mean square error [kcal/mol].
-        r2: Square of Pearson's correlation coefficient; None below three molecules, or where one
-            side has no spread.
-        tau: Kendall's τ_b; None likewise.
+        r2: Square of Pearson's correlation coefficient; None below three molecules, or if one
+            side is constant.
+        tau: Kendall's τ_b; None under the same conditions.
         quartiles: Smallest error, lower quartile, median, upper quartile, largest [kcal/mol].
         mean_stderr: Root mean square of the statistical errors [kcal/mol], a floor of the RMSE.
     """
@@ -60,13 +60,13 @@ class ErrorStatistics:
 
 @dataclass(frozen=True)
 class PairedDifference:
-    """How much larger the deviations of one set are than those of another, on the same molecules.
+    """Paired comparison of two sets of calculated values on the same molecules.
 
     Attributes:
-        n: Molecules that have both values, and a reference if there is one.
-        mae: MAE of the first − MAE of the second [kcal/mol]; below zero the first is better. None
+        n: Number of molecules with both values, and with a reference if there is one.
+        mae: MAE of the first − MAE of the second [kcal/mol]; negative if the first is better. None
             without a reference.
-        rmse: The same of the RMSE [kcal/mol].
+        rmse: The same for the RMSE [kcal/mol].
         shift: Mean of first − second [kcal/mol].
     """
 
@@ -89,9 +89,9 @@ def compare_to_experiment(
     Args:
         calculated: Free energies [kcal/mol], shape (n,).
         stderr: Their standard errors [kcal/mol], shape (n,).
-        reference: Values to compare with [kcal/mol], shape (n,).
-        rng: Source of the resamples.
-        n_resamples: How many resamples.
+        reference: Reference values [kcal/mol], shape (n,).
+        rng: Random generator for the resampling.
+        n_resamples: Number of bootstrap resamples.
 
     Raises:
         NumericsError: Shapes differ, there is no molecule, or a number is not finite.
@@ -128,14 +128,14 @@ def paired_difference(
     rng: np.random.Generator,
     n_resamples: int = RESAMPLES,
 ) -> PairedDifference:
-    """Compare two sets of calculated values, and both with a reference, molecule by molecule.
+    """Compare two sets of calculated values with each other and with a reference, in pairs.
 
     Args:
         first: Free energies [kcal/mol], shape (n,).
         second: Free energies of the same molecules [kcal/mol], shape (n,).
-        reference: Values that both are compared with [kcal/mol], shape (n,); None: the shift alone.
-        rng: Source of the resamples.
-        n_resamples: How many resamples.
+        reference: Reference values [kcal/mol], shape (n,); None for the shift alone.
+        rng: Random generator for the resampling.
+        n_resamples: Number of bootstrap resamples.
 
     Raises:
         NumericsError: Shapes differ, there is no molecule, or a number is not finite.
@@ -172,12 +172,12 @@ def root_mean_square_error(values: Array, reference: Array) -> Array:
 
 
 def r_squared(values: Array, reference: Array) -> Array:
-    """Return the square of Pearson's correlation; NaN where one side has no spread."""
+    """Return the square of Pearson's correlation; NaN where one side is constant."""
     return np.asarray(pearson(values, reference) ** 2)
 
 
 def kendall_tau(values: Array, reference: Array) -> Array:
-    """Return Kendall's τ_b over the last axis; NaN where one side has no order."""
+    """Return Kendall's τ_b over the last axis; NaN where one side is constant."""
     pairs = zip(np.atleast_2d(values), np.atleast_2d(reference), strict=True)
     found = [stats.kendalltau(x, y, method="asymptotic").statistic for x, y in pairs]
     return np.reshape(np.array(found, dtype=np.float64), np.shape(values)[:-1])
@@ -196,6 +196,6 @@ def _checked(*arrays: Array) -> list[Array]:
 
 
 def _interval(n: int, value: Array, draws: Array) -> Interval:
-    """Return a value with the central interval of its resamples, from three molecules on."""
+    """Return a value with the central interval of its resamples, if n is at least three."""
     ends = central_interval(draws) if n >= 3 else None
     return Interval(float(value), *(ends or (None, None)))

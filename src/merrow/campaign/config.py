@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Settings of a campaign, one protocol for a set of molecules: `campaign.yaml`.
+"""Configuration of a campaign, one protocol for a set of molecules: `campaign.yaml`.
 
-The cluster file is apart, since where a campaign runs never changes its numbers.
+The cluster file is separate, since where a campaign runs does not affect its results.
 """
 
 from __future__ import annotations
@@ -17,38 +17,38 @@ ChargeModel = Literal["bcc", "abcg2", "file"]
 
 
 class CampaignConfig(Settings):
-    """One protocol for every molecule of a table."""
+    """Configuration of a campaign: one protocol for every molecule of a table."""
 
     task: Literal["campaign"] = "campaign"
-    """What this file is for."""
+    """Kind of calculation of this file."""
     table: str
-    """The CSV file of the molecules, as it was named."""
+    """The CSV file of the molecules, as given."""
     columns: dict[str, str] = Field(default_factory=dict)
-    """Column of the file for a key: {name: id, expt_kcal: expt}."""
+    """Columns with other names, by key: {name: id, expt_kcal: expt}."""
     potential: str = "ani2x"
     """Name of the potential; "mm" keeps the MM terms."""
     weights: str | None = None
-    """Path of the potential's weights; null: resolved by name."""
+    """Path of the potential's weights; null: found by name."""
     protocol: Protocol = PROTOCOLS["quick"]
-    """The sampling."""
+    """The sampling protocol."""
     charges: tuple[ChargeModel, ...] | None = None
-    """Charge models, each its own run; null: as `merrow hydration` chooses for each molecule."""
+    """Charge models, each its own run; null: the default of `merrow hydration`."""
     gaff: Literal[1, 2] = 2
     """GAFF version of the solutes."""
     mm_reference: bool = True
-    """Direct route: sample the MM reference beside each run; the other has it in any case."""
+    """Whether the MM reference is also sampled (direct route; the endpoint route always has it)."""
     both_routes: bool = False
-    """Sample each run by both routes, direct as the headline, and say whether they agree."""
+    """Whether each run samples both routes, direct as the headline, and compares them."""
     seed: int = Field(2025, ge=0, lt=2**31)
-    """Seed of everything random; each run is the one that `merrow hydration` makes of it."""
+    """Random seed; each run is the same as one of `merrow hydration` with this seed."""
     repeats: int = Field(2, ge=1)
-    """Independent repeats of each run."""
+    """Number of independent repeats of each run."""
     platform: Literal["auto", "CPU", "Reference", "CUDA", "OpenCL", "HIP"] = "auto"
-    """OpenMM platform; auto: the fastest that computes what Reference computes, chosen once."""
+    """OpenMM platform; auto: the fastest that agrees with Reference, chosen once."""
     mm_kernel: Literal["auto", "openmm", "native"] = "auto"
-    """What computes nonbonded forces, as `merrow hydration` has it."""
+    """Nonbonded forces, as in `merrow hydration`."""
     engine: Literal["auto", "openmm", "native"] = "auto"
-    """What moves the configurations in water, as `merrow hydration` has it."""
+    """Integrator in water, as in `merrow hydration`."""
 
     @model_validator(mode="after")
     def _consistent(self) -> CampaignConfig:

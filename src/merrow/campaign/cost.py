@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a campaign will take: its smallest and largest molecules are prepared aside and measured.
+"""Cost of a campaign, from measurements on its smallest and largest molecules.
 
 Nothing is written to the campaign's folder.
 """
@@ -26,16 +26,16 @@ from merrow.progress import Listener, Progress, silent
 
 @dataclass(frozen=True)
 class CampaignCost(MeasuredCost):
-    """What the runs of a campaign that are not finished will take.
+    """Estimated cost of the unfinished runs of a campaign.
 
     Attributes:
-        runs: How many there are.
-        refused: How many rows cannot be computed.
-        at_a_time: Runs at a time.
+        runs: Number of unfinished runs.
+        refused: Number of rows that cannot be computed.
+        at_a_time: Number of runs at a time.
         least_minutes: Wall time if every run ends with its first estimate [min].
-        most_minutes: Wall time of the protocol's longest sampling of every run [min].
-        memory_mib: Memory of the runs at a time [MiB].
-        disk_mib: Samples of all runs at the longest sampling [MiB].
+        most_minutes: Wall time if every run takes the protocol's maximum sampling [min].
+        memory_mib: Memory of the simultaneous runs [MiB].
+        disk_mib: Samples of all runs at the maximum sampling [MiB].
         probes: The molecules that were measured.
     """
 
@@ -57,17 +57,17 @@ def campaign_cost(
     backend: ComputeBackend,
     listen: Listener = silent,
 ) -> CampaignCost:
-    """Check a campaign as `run_campaign` does, and measure its smallest and largest molecules.
+    """Check a campaign as `run_campaign` does, and time its smallest and largest molecules.
 
     Args:
-        config: What is asked; the table and its paths relative to `base`.
-        folder: The campaign's folder; finished runs there cost nothing.
-        base: What a relative path of the table refers to.
-        backend: Where it will run; the pace is measured here in any case.
-        listen: Called with what is being measured.
+        config: Configuration; the table and its paths relative to `base`.
+        folder: Campaign folder; finished runs there cost nothing.
+        base: Folder that a relative path of the table refers to.
+        backend: Where it will run; the speed is always measured on this machine.
+        listen: Called with the progress.
 
     Raises:
-        InputError: The table, the request or the cluster is wrong.
+        InputError: The table, the configuration or the cluster is wrong.
     """
     table = base / config.table
     rows = read_rows(table, config.columns)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The driver of a campaign: every molecule of a table, whatever is killed, crashes or is refused.
+"""The driver of a campaign: runs every molecule of a table in spite of crashes and failures.
 
-The state of a campaign is the state of its run folders; the driver only decides which of them goes
-on next. Whoever starts the same command again goes on where it was.
+The state of a campaign is the state of its run folders; the driver only decides which run continues
+next. The same command resumes an interrupted campaign.
 """
 
 from __future__ import annotations
@@ -42,27 +42,27 @@ logger = logging.getLogger(__name__)
 
 DASK = "dask"
 MAX_LOSSES = 3
-"""A run whose process is killed so often without finishing a piece has failed."""
+"""Number of times a run may be killed without finishing a segment before it counts as failed."""
 
 LOOK = 5.0
-"""It is looked so often how far the runs are that are under way [s]."""
+"""Interval between progress checks of the current runs [s]."""
 LEAST = 0.1
-"""Runs' worth of work that must be done before the time left is told."""
+"""Work, in units of runs, that must be done before the time left is estimated."""
 TABLE_COST = 50
-"""The table on the way is not written again before so many times the time that it took."""
+"""Minimum interval between updates of the table, in multiples of its writing time."""
 
 Work = Callable[[str, TimeLimit, float | None, int], Outcome]
 
 
 @dataclass(frozen=True)
 class ComputeBackend:
-    """Where a campaign runs; it never changes a number.
+    """Where a campaign runs, which does not affect its results.
 
     Attributes:
         executor: serial (this process), processes, or dask.
-        workers: Runs at a time; None: one for each core, or as many as the cluster file says.
-        cluster: The batch scheduler under dask; None: workers on this machine.
-        minutes: Time after which the campaign stops cleanly [min]; None: never.
+        workers: Runs at a time; None for one per core, or as the cluster file says.
+        cluster: Batch scheduler for dask; None for workers on this machine.
+        minutes: Time limit [min]; None for no limit.
     """
 
     executor: Literal["serial", "processes", "dask"] = "processes"
@@ -72,7 +72,7 @@ class ComputeBackend:
 
     @property
     def width(self) -> int:
-        """Runs at a time."""
+        """Number of runs at a time."""
         if self.executor == "serial":
             return 1
         return self.workers or (self.cluster.workers if self.cluster else core_count())
@@ -86,20 +86,20 @@ def run_campaign(
     backend: ComputeBackend = ComputeBackend(),
     listen: Listener = silent,
 ) -> CampaignResult:
-    """Compute, or go on computing, every molecule of a table.
+    """Compute, or resume, every molecule of a table.
 
     Args:
-        config: What is asked; the table and its paths relative to `base`.
-        folder: The campaign's folder; made if it is absent.
-        base: What a relative path of the table refers to; paths in it refer to its own folder.
+        config: Configuration; the table and its paths relative to `base`.
+        folder: Campaign folder; made if absent.
+        base: Folder for a relative path of the table; paths in the table refer to its own folder.
         backend: Where it runs and for how long.
-        listen: Called with what happens.
+        listen: Called with the progress.
 
     Returns:
         The table with its statistics, also written to the folder.
 
     Raises:
-        InputError: The table, the request or the cluster is wrong; nothing is written.
+        InputError: The table, the configuration or the cluster is wrong; nothing is written.
     """
     limit = TimeLimit.after(None if backend.minutes is None else 60 * backend.minutes)
     table = base / config.table
@@ -128,7 +128,7 @@ def run_campaign(
 
 
 class Driver:
-    """Keeps every worker busy with a run, until all are done, failed or out of time."""
+    """Keeps every worker busy until all runs are done, failed or out of time."""
 
     def __init__(
         self,
@@ -150,7 +150,7 @@ class Driver:
         self.next_table, self.began = 0.0, time.monotonic()
 
     def work(self, executor: Executor) -> None:
-        """Hand out runs; one that was stopped or lost goes on before another is begun."""
+        """Submit runs; a stopped or lost one continues before a new one starts."""
         running: dict[Future[Outcome], tuple[Job, int]] = {}
         while True:
             while self.queue and len(running) < self.width and not self.limit.passed():
@@ -170,7 +170,7 @@ class Driver:
                 self._take(*running.pop(future), self._outcome(future))
 
     def _outcome(self, future: Future[Outcome]) -> Outcome:
-        """Return how a run ended; that its worker broke is an outcome too."""
+        """Return how a run ended, including the failure of its worker."""
         error = future.exception()
         if error is None:
             return future.result()
@@ -178,7 +178,7 @@ class Driver:
         return Outcome("lost", f"its worker ended ({type(error).__name__})")
 
     def _take(self, job: Job, before: int, outcome: Outcome) -> None:
-        """Remember an outcome and decide whether the run goes on."""
+        """Record an outcome and decide whether the run continues."""
         if outcome.status == "stopped":
             self.queue.appendleft(job)
             return
@@ -206,7 +206,7 @@ class Driver:
             self.next_table = now + TABLE_COST * (now - began)
 
     def _answer(self, job: Job) -> str:
-        """Return the result of a run in words."""
+        """Return the result of a run as text."""
         result = job.run(self.folder).finished()
         if result is None:
             return "done."
@@ -214,7 +214,7 @@ class Driver:
         return f"done, {energy(found.value_kcal)} ± {stderr(found.stderr_kcal)} kcal/mol."
 
     def _tell(self, jobs: list[Job]) -> None:
-        """Tell how many runs ended, and how far each is that is under way."""
+        """Report the number of ended runs and the progress of the current ones."""
         found = {job.name: job.run(self.folder).read(Underway) for job in jobs}
         parts = [0.0 if one is None else one.fraction or 0.0 for one in found.values()]
         words = [
@@ -226,10 +226,10 @@ class Driver:
         self.listen(Progress(done, part, (way,), self._left(sum(parts))))
 
     def _left(self, begun: float = 0.0) -> float | None:
-        """Return how long the other runs will take if they are like those so far [s].
+        """Estimate the time of the remaining runs from those so far [s].
 
         Args:
-            begun: Runs' worth of what is done of those that are under way.
+            begun: Finished part of the current runs, in units of runs.
         """
         done = self.ended + begun
         if done < LEAST:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The runs of a campaign: molecules × charge models, each a hydration run of its own.
+"""The runs of a campaign: molecules × charge models, each an ordinary hydration run.
 
-Every run folder is complete before the first one is computed: it can be inspected, moved, and run
-alone with `merrow run`.
+All run folders are written before the first run starts; each can be inspected, moved, and run
+separately with `merrow run`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ OF_ALL_RUNS = (
     *("potential", "weights", "protocol", "seed", "repeats", "platform"),
     *("mm_kernel", "engine"),
 )
-"""Settings of a campaign that each run has."""
+"""Settings of a campaign that its runs share."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Job:
     Attributes:
         row: The molecule.
         charges: Charge model: bcc, abcg2, file, or prmtop.
-        problem: Why it cannot be computed; None where it can.
+        problem: Reason why it cannot be computed, or None.
     """
 
     row: Row
@@ -55,31 +55,31 @@ class Job:
         return f"{folder_name(self.row.name)}-{self.charges}"
 
     def run(self, campaign: Path) -> RunFolder:
-        """Return its run folder."""
+        """Return the run folder."""
         return RunFolder(campaign / RUNS / self.name)
 
 
 JOB_LIST = TypeAdapter(list[Job])
-"""How `jobs.json` is written and read."""
+"""Serialisation of `jobs.json`."""
 
 
 def plan_jobs(
     config: CampaignConfig, rows: Sequence[Row], folder: Path, base: Path, *, here: bool = True
 ) -> list[tuple[Job, HydrationConfig | None]]:
-    """Return every run, checked without writing anything, and its configuration if it is sound.
+    """Return every run, checked without writing anything, with its configuration if valid.
 
     Args:
         config: The campaign.
         rows: Its molecules.
-        folder: The campaign's folder; a run that is there already is not checked again.
+        folder: Campaign folder; existing runs are not checked again.
         base: Folder that the paths of the table refer to.
-        here: Whether the runs work on this machine, which must then have the platform; the jobs of
-            a cluster may have a GPU where this machine has none.
+        here: Whether the runs use this machine, which must then have the platform; the jobs of a
+            cluster may have a GPU that this machine lacks.
 
     Raises:
-        InputError: The potential, its weights or the platform cannot be used at all, a folder holds
-            another run, or not one row can be computed.
-        MissingComponentError: A program that all molecules need is not here.
+        InputError: The potential, its weights or the platform cannot be used, a folder holds
+            another run, or no row can be computed.
+        MissingComponentError: A program that all molecules need is not installed.
     """
     if here:
         check_platform(chosen_platform(config.platform))
@@ -116,7 +116,7 @@ def plan_jobs(
 def write_jobs(
     folder: Path, plan: Sequence[tuple[Job, HydrationConfig | None]], base: Path
 ) -> None:
-    """Make the run folders with their inputs, and the list of all runs."""
+    """Write the run folders with their inputs, and the list of all runs."""
     for job, run in plan:
         if run is not None:
             target = job.run(folder)
@@ -139,7 +139,7 @@ def read_jobs(folder: Path) -> list[Job]:
 
 
 def _charges(config: CampaignConfig, row: Row) -> tuple[str, ...]:
-    """Return the charge models of a row; a prmtop has its own, a mol2 by default too."""
+    """Return the charge models of a row; a prmtop, and by default a mol2 file, has its own."""
     if "prmtop" in row.source:
         return ("prmtop",)
     if row.charges or config.charges is not None:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Molecules of a CSV file: good rows, and what is wrong with each of the others.
+"""Reading the molecules of a CSV file, with the problems of invalid rows.
 
-A slip in the table itself (a missing column, a name twice) is refused; a slip in one row is
-remembered with its line, and the other rows are computed.
+An error in the table itself (a missing column, a duplicate name) is refused; an error in a row is
+recorded with its line, and the other rows are computed.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from merrow.units import KCAL_PER_KJ
 MODELS = ("abcg2", "bcc", "file")
 """Charge models that a row may name."""
 SOURCES = (("smiles",), ("path",), ("prmtop", "inpcrd"))
-"""Columns that say which molecule a row means: one of these sets."""
+"""Columns that specify the molecule of a row: one of these sets."""
 KEYS = ("name", "smiles", "path", "prmtop", "inpcrd", "ml_mask", "class", "charges")
 _NUMBER = re.compile(r"(?P<what>expt|ref_\w+?)(?P<stderr>_stderr)?_(?P<unit>kcal|kJ)")
 _MEASURED = re.compile(r"expt?\b|experiment|measured|dg_exp|expt?[_ ]", re.IGNORECASE)
-"""Columns that people give measured values, where none has a name of ours."""
+"""Likely names of columns with experimental values, if no column has our name."""
 _CHARGES = re.compile(r"charge|charges?[_ ]?model|partial[_ ]charges", re.IGNORECASE)
 
 logger = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Reference:
-    """A value to compare with, and its standard error where it is known [kcal/mol]."""
+    """A reference value, and its standard error if known [kcal/mol]."""
 
     value_kcal: float
     stderr_kcal: float | None = None
@@ -45,13 +45,13 @@ class Row:
 
     Attributes:
         line: Line of the file on which the row ends.
-        name: Its name, unique in the table.
-        source: Which molecule: smiles, or path, or prmtop and inpcrd (and ml_mask).
-        kind: Its class as the table gives it; None without such a column.
-        charges: Its charge models as the table gives them; empty where it does not.
-        experiment: The measured value; None where there is none.
+        name: Name, unique in the table.
+        source: The molecule: smiles, or path, or prmtop and inpcrd (and ml_mask).
+        kind: Class in the table; None without such a column.
+        charges: Charge models in the table; empty if not given.
+        experiment: Experimental value, or None.
         references: Published calculated values by label (column `ref_LABEL_kcal`).
-        problem: Why the row cannot be computed; None for a good row.
+        problem: Reason why the row cannot be computed; None for a valid row.
     """
 
     line: int
@@ -68,12 +68,12 @@ def read_rows(path: Path, columns: Mapping[str, str]) -> list[Row]:
     """Read the table.
 
     Args:
-        path: The table, with commas, semicolons or tabs between its columns; lines above its header
-            that begin with # are comments.
-        columns: Column of the file for a key; a key that is not named has a column of its name.
+        path: The table, separated by commas, semicolons or tabs; lines above the header that
+            start with # are comments.
+        columns: Columns of the file by key; by default a key has a column of its own name.
 
     Raises:
-        InputError: The file cannot be read, lacks columns, or has a name twice.
+        InputError: The file cannot be read, lacks columns, or has a duplicate name.
     """
     table = read_table(path)
     keys = _columns(path, table.header, columns)
@@ -95,12 +95,12 @@ def read_rows(path: Path, columns: Mapping[str, str]) -> list[Row]:
 
 
 def folder_name(name: str) -> str:
-    """Return a name that is fit for a folder and for a shell."""
+    """Return a name that is safe for a folder and for a shell."""
     return re.sub(r"[^\w.,+()\[\]-]+", "_", name.strip()).lstrip(".-") or "_"
 
 
 def _columns(path: Path, header: tuple[str, ...], columns: Mapping[str, str]) -> dict[str, str]:
-    """Return the column of every key that the file has."""
+    """Return the columns of the file by key."""
     names = [name for name in header if name]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -134,10 +134,10 @@ def _columns(path: Path, header: tuple[str, ...], columns: Mapping[str, str]) ->
 
 
 def _check_unused(path: Path, unused: Sequence[str], keys: Mapping[str, str]) -> None:
-    """Name the columns that are not used; refuse those that were meant to be.
+    """Warn of unused columns; refuse those that look like misnamed ones.
 
     Raises:
-        InputError: Measured values or charge models stand in a column of another name.
+        InputError: Experimental values or charge models are in a column with another name.
     """
     for pattern, key, example in (
         (_MEASURED, "expt", "expt_kcal={0} or expt_kJ={0}"),
@@ -157,7 +157,7 @@ def _check_unused(path: Path, unused: Sequence[str], keys: Mapping[str, str]) ->
 def _row(
     line: int, cells: Mapping[str, str], keys: dict[str, str], table: Table, *, too_long: bool
 ) -> Row:
-    """Return one row, with what is wrong with it."""
+    """Return a row, with its problem if it has one."""
 
     def cell(key: str) -> str:
         return cells[keys[key]] if key in keys else ""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Statistics of a campaign's table: every column against experiment, and in pairs."""
+"""Statistics of a campaign: every column against experiment, and pairs of columns."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ MM = "mm"
 SEED = 30
 """Seed of the resampling, so that equal tables give equal intervals."""
 LEAST_PAIRED = 3
-"""Molecules from which on two columns are compared."""
+"""Minimum number of molecules for a comparison of two columns."""
 
 
 @dataclass(frozen=True)
 class _Column:
-    """Values of one kind.
+    """A column of values.
 
     Attributes:
-        label: What was calculated.
-        values: (value, standard error) [kcal/mol] by molecule; an error that is not known is zero.
+        label: Method of the values.
+        values: (value, standard error) [kcal/mol] by molecule; an unknown error is zero.
     """
 
     label: str
@@ -45,7 +45,7 @@ class Statistics:
 
 
 def statistics(rows: Sequence[CampaignRow], potential: str) -> Statistics:
-    """Return everything that can be said about the finished runs.
+    """Return the statistics of the finished runs.
 
     Args:
         rows: The table.
@@ -67,9 +67,9 @@ def statistics(rows: Sequence[CampaignRow], potential: str) -> Statistics:
 
 
 def _columns(done: Sequence[CampaignRow], potential: str) -> Iterator[_Column]:
-    """Yield our own columns by charge model, then the published ones.
+    """Yield the calculated columns by charge model, then the published ones.
 
-    A column without another word is the free energy of the Hamiltonian, whatever the headline is.
+    A column without a qualifier is the free energy of the Hamiltonian, whatever the headline is.
     """
     name = "MM" if potential == MM else potential
     for charges in dict.fromkeys(row.charges for row in done):
@@ -87,7 +87,7 @@ def _columns(done: Sequence[CampaignRow], potential: str) -> Iterator[_Column]:
 
 
 def _column(label: str, found: Mapping[str, Estimate | Reference | None]) -> _Column:
-    """Return a column of the values that are there."""
+    """Return a column of the available values."""
     there = {name: value for name, value in found.items() if value is not None}
     return _Column(label, {k: (v.value_kcal, v.stderr_kcal or 0.0) for k, v in there.items()})
 
@@ -110,9 +110,9 @@ def _comparison(column: _Column, expt: Mapping[str, float]) -> Comparison:
 
 
 def _pairs(columns: Sequence[_Column], expt: Mapping[str, float]) -> Iterator[Pair]:
-    """Yield each of our columns against its control, the other charges and the published ones.
+    """Yield each calculated column against MM, the other charges and the published columns.
 
-    On the molecules with a measured value, where there are enough; else on all, without errors.
+    Molecules with an experimental value are used if there are enough, else all, without errors.
     """
     for i, first in enumerate(columns):
         for second in columns[i + 1 :]:
@@ -128,7 +128,7 @@ def _pairs(columns: Sequence[_Column], expt: Mapping[str, float]) -> Iterator[Pa
 
 
 def _belong(first: _Column, second: _Column) -> bool:
-    """Tell whether two columns are worth a comparison: they differ in one respect, or are ours."""
+    """Tell whether two columns should be compared: they differ in one respect, or are both ours."""
     if second.label.endswith("(published)"):
         return not first.label.endswith("(published)")
     same = [a == b for a, b in zip(_parts(first.label), _parts(second.label), strict=True)]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""From the run folders of a campaign to the table, the statistics and the page."""
+"""Table, statistics and report of a campaign from its run folders."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class CampaignResult:
     """The table of a campaign; its files are in the folder.
 
     Attributes:
-        folder: The campaign's folder.
+        folder: Campaign folder.
         data: Rows and statistics.
     """
 
@@ -49,7 +49,7 @@ class CampaignResult:
 
     @property
     def complete(self) -> bool:
-        """Whether no run is left to go on with."""
+        """Whether no run remains."""
         counts = self.data.counts
         return counts["running"] + counts["stopped"] + counts["pending"] == 0
 
@@ -58,7 +58,7 @@ class CampaignResult:
         return campaign_json(self.data)
 
     def to_frame(self) -> pd.DataFrame:
-        """Return the table of `results.csv`, a row for each run; energies in kcal/mol."""
+        """Return the table of `results.csv`, one row per run; energies in kcal/mol."""
         import pandas as pd  # noqa: PLC0415
 
         return pd.DataFrame(table_rows(self.data))
@@ -72,8 +72,8 @@ def write_results(folder: Path, *, final: bool = True) -> CampaignResult:
     """Write `results.csv` and, at the end, `results.json` and `report.html`.
 
     Args:
-        folder: The campaign's folder.
-        final: Whether statistics and the page are wanted, too.
+        folder: Campaign folder.
+        final: Whether statistics and report are also written.
 
     Raises:
         InputError: The folder contains no campaign.
@@ -102,7 +102,7 @@ def write_results(folder: Path, *, final: bool = True) -> CampaignResult:
 
 
 def _with_spread(rows: list[CampaignRow]) -> tuple[CampaignRow, ...]:
-    """Return the rows with how far the charge models of a molecule are apart."""
+    """Return the rows with the spread between the charge models of a molecule."""
     found: dict[str, list[tuple[float, float]]] = {}
     for row in rows:
         if row.exact is not None:
@@ -117,10 +117,10 @@ def _with_spread(rows: list[CampaignRow]) -> tuple[CampaignRow, ...]:
 
 
 def read_config(folder: Path) -> CampaignConfig:
-    """Return what a campaign was asked.
+    """Return the configuration of a campaign.
 
     Raises:
-        InputError: The folder holds none.
+        InputError: The folder holds no campaign.
     """
     path = folder / CAMPAIGN_FILE
     try:
@@ -131,7 +131,7 @@ def read_config(folder: Path) -> CampaignConfig:
 
 
 def job_row(folder: Path, job: Job) -> CampaignRow:
-    """Return what is known about a run now."""
+    """Return the current row of a run."""
     run, row = job.run(folder), job.row
     status, why, result = "pending", "", None
     if job.problem is not None:
@@ -158,7 +158,7 @@ def job_row(folder: Path, job: Job) -> CampaignRow:
 
 
 def with_result(row: CampaignRow, result: HydrationResult) -> CampaignRow:
-    """Return a row with what its run has found."""
+    """Return a row with the results of its run."""
     verdicts = result.diagnostics.verdicts
     return replace(
         row,

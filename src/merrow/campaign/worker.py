@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""One run of a campaign, computed in a process of its own as far as its time allows.
+"""One run of a campaign, computed in its own process within a time limit.
 
     python -m merrow.campaign.worker RUN_FOLDER UNTIL PROCESSES PARENT
 
-goes on with an ordinary run folder and prints one line of JSON: how it ended. A process that is
-killed loses the segment it was at, and nothing else.
+continues an ordinary run folder and prints its outcome as one line of JSON. A process that is
+killed loses only its current segment.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from merrow.progress import Progress, TimeLimit
 
 LOG = "worker.log"
 LOCK_PATIENCE = PATIENCE + 30.0
-"""The orphan of a killed worker ends within seconds, and the lock of a dead machine falls; one held
-for longer is somebody's [s]."""
+"""Time after which a lock must belong to a live process [s]: orphans of a killed worker end, and
+locks of a dead machine expire, sooner."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,9 @@ class Outcome:
     """How the work on one run ended.
 
     Attributes:
-        status: done; failed (again and again, until something is changed); stopped cleanly
-            before the end; lost (its process was killed, it can go on at once).
-        why: One sentence for all but done.
+        status: done; failed (will fail again until something is changed); stopped cleanly before
+            the end; lost (its process was killed, it can continue at once).
+        why: Reason, as a sentence, for all but done.
     """
 
     status: Literal["done", "failed", "stopped", "lost"]
@@ -47,17 +47,17 @@ class Outcome:
 
 
 class _TimeIsUpError(IncompleteError):
-    """The time of this process is up; its run goes on in another."""
+    """The time limit of this process is reached; its run continues in another."""
 
 
 def supervise(folder: str, limit: TimeLimit, slice_s: float | None, processes: int) -> Outcome:
-    """Go on with a run in a process of its own, and wait for it.
+    """Continue a run in its own process, and wait for it.
 
     Args:
-        folder: The run folder.
-        limit: When it is to stop cleanly.
-        slice_s: Time after which it is to stop, too [s]; None: at its end.
-        processes: Pieces of the run at a time.
+        folder: Run folder.
+        limit: Time limit of the campaign.
+        slice_s: Time limit of this process [s]; None for no limit.
+        processes: Parallel processes of the run.
     """
     limit = min(limit, TimeLimit.after(slice_s))
     module = [sys.executable, "-m", "merrow.campaign.worker"]
@@ -71,7 +71,7 @@ def supervise(folder: str, limit: TimeLimit, slice_s: float | None, processes: i
 
 
 def compute(folder: str, limit: TimeLimit, slice_s: float | None, processes: int) -> Outcome:
-    """Go on with a run in this process, as `supervise` does in another."""
+    """Continue a run in this process, as `supervise` does in another."""
     from merrow.hydration.run import run_hydration  # noqa: PLC0415
 
     limit = min(limit, TimeLimit.after(slice_s))
@@ -101,7 +101,7 @@ def compute(folder: str, limit: TimeLimit, slice_s: float | None, processes: int
 
 
 def _free(folder: Path) -> bool:
-    """Wait until nobody works in a folder; False if somebody goes on doing so."""
+    """Wait until no process works in a folder; return False if one keeps it."""
     end = time.monotonic() + LOCK_PATIENCE
     while True:
         try:

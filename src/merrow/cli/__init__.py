@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What does the user see? One small file for each verb."""
+"""What does the user see? The command line, one file per command."""
 
 import signal
 import sys

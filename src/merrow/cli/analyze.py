@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`merrow analyze`: what a trajectory of a complex shows."""
+"""`merrow analyze`: analysis of the trajectory of a complex."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ if TYPE_CHECKING:
 def analyze(
     prmtop: Annotated[Path, typer.Option("--prmtop", "-p", help="Topology of the trajectory.")],
     trajectory: Annotated[Path, typer.Option("--trajectory", "-y", help="Trajectory.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for tables and page.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for tables and report.")],
     *,
     reference: Annotated[
         Path | None,
-        typer.Option("--reference", "-c", help="Coordinates that RMSD refers to; else frame 1."),
+        typer.Option("--reference", "-c", help="Reference coordinates for RMSD; else frame 1."),
     ] = None,
     pdb: Annotated[Path | None, typer.Option(help="Crystal structure with B-factors.")] = None,
     ligand_mask: Annotated[
         str | None, typer.Option(help="AMBER mask of the ligand, such as :LIG.")
     ] = None,
     mm_reference: Annotated[
-        Path | None, typer.Option(help="Trajectory of the same prmtop with MM alone.")
+        Path | None, typer.Option(help="MM-only trajectory of the same prmtop.")
     ] = None,
     stride: Annotated[int, typer.Option(help="Read every n-th frame.", min=1)] = 1,
     frame_interval: FrameInterval = None,
     interactive: InteractiveOption = False,
     dry_run: DryRunOption = False,
     full: Annotated[bool, typer.Option("--full", help="Print everything.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Analyse a complex: RMSD, B-factors, torsions, contacts, hydrogen bonds, with errors."""
-    # MDAnalysis loads here, which --help must not wait for
+    # imported here to keep --help fast
     from merrow.binding.analyze import AnalyzeRequest  # noqa: PLC0415
     from merrow.binding.analyze import analyze as run  # noqa: PLC0415
     from merrow.binding.analyze_cost import analyze_cost  # noqa: PLC0415

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`merrow bench`: the speed of this machine."""
+"""`merrow bench`: benchmark of this machine."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ def bench(
     ml_mask: Annotated[str | None, typer.Option(help="AMBER mask of the ML region.")] = None,
     cutoff: Annotated[float, typer.Option(help="Direct-space cutoff [Å].", min=6.0)] = 9.0,
     timestep: Annotated[float, typer.Option(help="Time step [fs].", min=0.1, max=4.0)] = 1.0,
-    minutes: Annotated[float, typer.Option(help="Wall time of the timing.", min=0.2)] = 3.0,
+    minutes: Annotated[float, typer.Option(help="Wall time to use [min].", min=0.2)] = 3.0,
     processes: ProcessesOption = None,
     platform: PlatformOption = "auto",
     out: Annotated[
         Path | None, typer.Option(help="Folder for bench.html, bench.json, speed.svg, the systems.")
     ] = None,
     full: Annotated[bool, typer.Option("--full", help="Print every row and all advice.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Time MM, ML and ML/MM steps on this machine and advise on its best use."""
     if smiles and prmtop is not None:
         raise InputError("--smiles and -p are two systems; give one of them.")
-    # torch and OpenMM load here, which --help must not wait for
+    # imported here to keep --help fast
     from merrow.bench.page import write_bench  # noqa: PLC0415
     from merrow.bench.speed import BenchRequest, run_bench  # noqa: PLC0415
     from merrow.bench.speed_table import speed_lines  # noqa: PLC0415

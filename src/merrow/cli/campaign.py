@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`merrow campaign run` and `merrow campaign report`: a whole set of molecules."""
+"""`merrow campaign run` and `merrow campaign report`: a set of molecules."""
 
 from __future__ import annotations
 
@@ -27,12 +27,10 @@ TableFile = Annotated[
     Path, typer.Argument(help="CSV: name and smiles, path, or prmtop and inpcrd; expt_kcal, ...")
 ]
 OutFolder = Annotated[
-    Path, typer.Option("--out", "-o", help="Campaign's folder; resumed if there.")
+    Path, typer.Option("--out", "-o", help="Campaign folder; resumed if it exists.")
 ]
-PotentialName = Annotated[
-    str, typer.Option(help='A name that `merrow models list` shows, or "mm".')
-]
-WeightsFile = Annotated[Path | None, typer.Option(help="File of the potential's weights.")]
+PotentialName = Annotated[str, typer.Option(help='Name from `merrow models list`, or "mm".')]
+WeightsFile = Annotated[Path | None, typer.Option(help="Weights file of the potential.")]
 ProtocolName = Annotated[str, typer.Option(help=f"One of {', '.join(PROTOCOLS)}.")]
 ProtocolChanges = Annotated[
     list[str] | None,
@@ -40,31 +38,31 @@ ProtocolChanges = Annotated[
 ]
 ColumnNames = Annotated[
     str | None,
-    typer.Option(help="Columns of other names: name=id,expt_kcal=expt,ref_gaff_kcal=calc."),
+    typer.Option(help="Columns with other names: name=id,expt_kcal=expt,ref_gaff_kcal=calc."),
 ]
 ChargeModels = Annotated[
     str | None, typer.Option(help="bcc, abcg2, file, or several: bcc,abcg2 runs both.")
 ]
 TargetStderr = Annotated[
-    float | None, typer.Option(help="Each run stops at this standard error [kcal/mol].")
+    float | None, typer.Option(help="Standard error at which each run stops [kcal/mol].")
 ]
 MmReference = Annotated[
-    bool, typer.Option("--mm-reference/--no-mm-reference", help="Direct route: the MM value too.")
+    bool, typer.Option("--mm-reference/--no-mm-reference", help="Direct route: sample MM too.")
 ]
 BothRoutes = Annotated[
-    bool, typer.Option("--both-routes", help="Each run by both routes: do they agree?")
+    bool, typer.Option("--both-routes", help="Sample both routes in each run and compare them.")
 ]
 FullOption = Annotated[bool, typer.Option("--full", help="Print every run and comparison.")]
 EXECUTORS = "serial, processes (the default), or dask."
 ClusterFile = Annotated[
-    Path | None, typer.Option(help="Dask in a batch system: file of `merrow cluster init`.")
+    Path | None, typer.Option(help="Dask in a batch system: file from `merrow cluster init`.")
 ]
 RepeatsOfRun = Annotated[
     int | None, typer.Option(help="Independent repeats of each run (2, or 3).", min=1)
 ]
 MaxTime = Annotated[str | None, typer.Option(help="Time limit: minutes, or for example 45m, 12h.")]
 
-app = typer.Typer(help="Hydration free energies of a whole set of molecules.", no_args_is_help=True)
+app = typer.Typer(help="Hydration free energies of a set of molecules.", no_args_is_help=True)
 
 
 @app.command("run")
@@ -78,7 +76,7 @@ def run(
     settings: ProtocolChanges = None,
     columns: ColumnNames = None,
     charges: ChargeModels = None,
-    gaff: Annotated[int, typer.Option(help="1 or 2.", min=1, max=2)] = 2,
+    gaff: Annotated[int, typer.Option(help="GAFF version, 1 or 2.", min=1, max=2)] = 2,
     target_stderr: TargetStderr = None,
     mm_reference: MmReference = True,
     both_routes: BothRoutes = False,
@@ -95,7 +93,7 @@ def run(
     full: FullOption = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print results.json at the end.")] = False,
 ) -> None:
-    """Compute the hydration free energy of every molecule of a table, and compare."""
+    """Compute the hydration free energy of every molecule in a table; compare with experiment."""
     config = campaign_config(
         table,
         potential=potential,
@@ -116,7 +114,7 @@ def run(
     )
     name, file = place_of(executor, cluster)
     minutes = minutes_of(max_time)
-    # the workflow loads torch and OpenMM, which --help must not wait for
+    # imported here to keep --help fast
     from merrow.campaign.driver import ComputeBackend, run_campaign  # noqa: PLC0415
     from merrow.report.progress_line import ProgressLine  # noqa: PLC0415
 
@@ -180,13 +178,13 @@ def _columns(text: str | None) -> dict[str, str]:
 
 
 def show_campaign(result: CampaignResult, folder: Path, *, as_json: bool, full: bool) -> None:
-    """Print the answer of a campaign.
+    """Print the result of a campaign.
 
     Args:
-        result: The answer.
-        folder: The campaign's folder, as the user named it.
+        result: Result of the campaign.
+        folder: Campaign folder, as the user gave it.
         as_json: Whether results.json is printed instead.
-        full: Whether all runs and comparisons are shown.
+        full: Whether all runs and comparisons are printed.
     """
     from rich.console import Console  # noqa: PLC0415
 
@@ -203,7 +201,7 @@ def show_campaign(result: CampaignResult, folder: Path, *, as_json: bool, full: 
 
 
 def _end(result: CampaignResult) -> None:
-    """Turn what is missing into the exit code."""
+    """Raise the error, and so set the exit code, for missing or failed runs."""
     counts = result.data.counts
     if not result.complete:
         left = counts["running"] + counts["stopped"] + counts["pending"]

@@ -13,7 +13,7 @@ KernelOption = Annotated[
 ]
 ContinueOption = Annotated[
     str | None,
-    typer.Option(help="CPU: continue a run there that lost its GPU; its samples are labelled."),
+    typer.Option(help="CPU: continue a run that lost its GPU there; its samples are labelled."),
 ]
 EngineOption = Annotated[
     str,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`merrow cluster init`: writes a file about a batch system, to be filled in."""
+"""`merrow cluster init`: writes a template for a batch system."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ HINTS = {
     "lsf": '["-gpu num=1"]',
 }
 
-app = typer.Typer(help="Batch systems that campaigns may run in.", no_args_is_help=True)
+app = typer.Typer(help="Batch systems for campaigns.", no_args_is_help=True)
 
 
 @app.callback()
 def _cluster() -> None:
-    """Keep `init` a verb of its own while there is no other."""
+    """Keep `init` a subcommand although it is the only one."""
 
 
 @app.command("init")
@@ -34,7 +34,7 @@ def init(
         Path | None, typer.Option("--out", "-o", help="The file; SCHEDULER.yaml by default.")
     ] = None,
 ) -> None:
-    """Write a file that `merrow campaign run --cluster` reads."""
+    """Write a template for `merrow campaign run --cluster`."""
     if scheduler not in get_args(Scheduler):
         raise InputError(f"there is no scheduler {scheduler!r}; choose slurm, pbs or lsf.")
     path = out or Path(f"{scheduler}.yaml")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`merrow doctor`: what this machine has, and whether it computes rightly."""
+"""`merrow doctor`: what is installed on this machine, and whether it computes correctly."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from merrow.errors import MerrowError
 def doctor(
     *,
     full: Annotated[bool, typer.Option("--full", help="Print every line in full.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Check programs, kernels, devices and weights, and compare each device with Reference."""
-    # torch and OpenMM load here, which --help must not wait for
+    # imported here to keep --help fast
     from rich.console import Console  # noqa: PLC0415
 
     from merrow.doctor.machine import machine_checks  # noqa: PLC0415

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`--dry-run`: what a command would take, from a short measured probe; nothing is written."""
+"""`--dry-run`: the cost of a command, estimated from a short measurement; nothing is written."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DryRunOption = Annotated[
 
 
 class Cost(Protocol):
-    """What a command will take."""
+    """Estimated cost of a command."""
 
     def to_json(self) -> str:
         """Return all numbers as JSON."""
@@ -29,12 +29,12 @@ C = TypeVar("C", bound=Cost)
 def print_cost(
     measure: Callable[[Listener], C], lines: Callable[[C], Sequence[str]], *, as_json: bool = False
 ) -> None:
-    """Measure, and print what is found.
+    """Measure the cost and print it.
 
     Args:
-        measure: Takes a listener, returns the numbers.
-        lines: Returns them in words.
-        as_json: Whether they are printed as JSON instead.
+        measure: Takes a progress listener, returns the cost.
+        lines: Returns the cost as lines of text.
+        as_json: Whether the cost is printed as JSON instead.
     """
     from merrow.report.progress_line import ProgressLine  # noqa: PLC0415
     from merrow.report.text import wrapped  # noqa: PLC0415
@@ -52,7 +52,7 @@ def print_cost(
 
 
 def resources(memory_mib: float, disk_mib: float, out: object) -> str:
-    """Return memory and disk in words."""
+    """Return memory and disk as text."""
     return f"  memory {_size(memory_mib)}, disk up to {_size(disk_mib)} in {out}"
 
 

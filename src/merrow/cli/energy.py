@@ -29,30 +29,30 @@ def energy(
     *,
     ml_mask: Annotated[str | None, typer.Option(help="AMBER mask of the ML region.")] = None,
     potential: Annotated[
-        str, typer.Option(help='A name that `merrow models list` shows, or "mm" for MM alone.')
+        str, typer.Option(help='Name from `merrow models list`, or "mm" for MM alone.')
     ] = "ani2x",
-    weights: Annotated[Path | None, typer.Option(help="File of the potential's weights.")] = None,
+    weights: Annotated[Path | None, typer.Option(help="Weights file of the potential.")] = None,
     cutoff: Annotated[float, typer.Option(help="Direct-space cutoff [Å].", min=3.0)] = 9.0,
     no_lj_tail: Annotated[
-        bool, typer.Option("--no-lj-tail", help="Leave out the Lennard-Jones tail.")
+        bool, typer.Option("--no-lj-tail", help="Leave out the Lennard-Jones tail correction.")
     ] = False,
     precision: Annotated[
         str, typer.Option(help="double (Reference platform) or single (CPU platform).")
     ] = "double",
     ewald_tol: Annotated[
         float | None,
-        typer.Option(help="OpenMM's relative force error of PME; default: a converged sum."),
+        typer.Option(help="OpenMM's Ewald error tolerance; default: a converged sum."),
     ] = None,
     ewald_coeff: Annotated[float | None, typer.Option(help="Ewald coefficient [1/Å].")] = None,
     pme_grid: Annotated[str | None, typer.Option(help="PME grid, such as 64,64,64.")] = None,
     amber_coulomb: CoulombOption = True,
     forces: Annotated[
-        Path | None, typer.Option(help="Write forces [kcal/mol/Å] here, .npy, (N, 3).")
+        Path | None, typer.Option(help="Write forces [kcal/mol/Å] to this .npy file, (N, 3).")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Compute the ML/MM energy of one configuration, term by term."""
-    # torch and OpenMM load here, which --help must not wait for
+    # imported here to keep --help fast
     import numpy as np  # noqa: PLC0415
 
     from merrow.single_point import SinglePoint, single_point  # noqa: PLC0415

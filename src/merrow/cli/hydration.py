@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How is a hydration free energy asked for? `merrow hydration` and `merrow run`."""
+"""`merrow hydration` and `merrow run`: the hydration free energy of a molecule."""
 
 from __future__ import annotations
 
@@ -22,14 +22,12 @@ if TYPE_CHECKING:
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print result.json at the end.")]
 FullOption = Annotated[bool, typer.Option("--full", help="Print everything at the end.")]
-SolvateOption = Annotated[
-    str | None, typer.Option(help='"tip3p": put a gas-phase prmtop into water.')
-]
+SolvateOption = Annotated[str | None, typer.Option(help='"tip3p": solvate a gas-phase prmtop.')]
 ChargesOption = Annotated[
     str | None,
     typer.Option(help="abcg2 (GAFF2's default), bcc, or file (a mol2 file's own, its default)."),
 ]
-TargetOption = Annotated[float | None, typer.Option(help="Stop at this standard error [kcal/mol].")]
+TargetOption = Annotated[float | None, typer.Option(help="Standard error to stop at [kcal/mol].")]
 TimeOption = Annotated[
     str | None, typer.Option(help="Time limit: minutes, or for example 45m, 12h, 2d.")
 ]
@@ -41,17 +39,15 @@ SettingsOption = Annotated[
     typer.Option("--set", help="Change one setting of the protocol, such as cutoff_angstrom=9."),
 ]
 ReferenceOption = Annotated[
-    bool, typer.Option("--mm-reference", help="Direct route: the MM value too.")
+    bool, typer.Option("--mm-reference", help="Direct route: sample MM too.")
 ]
 SourceArgument = Annotated[
     str, typer.Argument(help="SMILES, an SDF or mol2 file, or a prmtop (with its coordinates).")
 ]
-CoordinatesArgument = Annotated[
-    Path | None, typer.Argument(help="Coordinates that belong to the prmtop.")
-]
+CoordinatesArgument = Annotated[Path | None, typer.Argument(help="Coordinates for the prmtop.")]
 PotentialOption = Annotated[
     str,
-    typer.Option(help='A name that `merrow models list` shows, or "mm" for MM alone.'),
+    typer.Option(help='Name from `merrow models list`, or "mm" for MM alone.'),
 ]
 RepeatsOption = Annotated[
     int | None, typer.Option(help="Independent repeats; the protocol's by default.", min=1)
@@ -59,13 +55,13 @@ RepeatsOption = Annotated[
 ExptOption = Annotated[
     str | None,
     typer.Option(
-        help="Measured value [kcal/mol], such as -5.1 or -5.1,0.6 with its error, or a table: "
+        help="Experimental value [kcal/mol], such as -5.1 or -5.1,0.6 with its error, or a table: "
         "FreeSolv's database.txt, or CSV with smiles and expt_kcal."
     ),
 ]
-NameOption = Annotated[str | None, typer.Option(help="Name of the molecule in answer and report.")]
+NameOption = Annotated[str | None, typer.Option(help="Name of the molecule in the report.")]
 NOT_ASKED = {"dry_run", "full", "as_json"}
-"""Options of the command that are no settings of a run."""
+"""Options of the command that are not settings of a run."""
 BothOption = Annotated[
     bool, typer.Option("--both-routes", help="Sample both routes and say whether they agree.")
 ]
@@ -75,23 +71,23 @@ def hydration(
     source: SourceArgument,
     inpcrd: CoordinatesArgument = None,
     *,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Run folder; resumed if it is there.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Run folder; resumed if it exists.")],
     potential: PotentialOption = "ani2x",
-    weights: Annotated[Path | None, typer.Option(help="File of the potential's weights.")] = None,
+    weights: Annotated[Path | None, typer.Option(help="Weights file of the potential.")] = None,
     protocol: Annotated[str, typer.Option(help=f"One of {', '.join(PROTOCOLS)}.")] = "quick",
     settings: SettingsOption = None,
     route: RouteOption = None,
     ml_mask: Annotated[str | None, typer.Option(help="AMBER mask of the solute.")] = None,
     solvate: SolvateOption = None,
     charges: ChargesOption = None,
-    gaff: Annotated[int, typer.Option(help="1 or 2.", min=1, max=2)] = 2,
+    gaff: Annotated[int, typer.Option(help="GAFF version, 1 or 2.", min=1, max=2)] = 2,
     target_stderr: TargetOption = None,
     max_time: TimeOption = None,
     mm_reference: ReferenceOption = False,
     both_routes: BothOption = False,
     seed: Annotated[int, typer.Option(help="Random seed.")] = 2025,
     repeats: RepeatsOption = None,
-    processes: Annotated[int | None, typer.Option(help="Processes at a time.", min=1)] = None,
+    processes: Annotated[int | None, typer.Option(help="Parallel processes.", min=1)] = None,
     platform: PlatformOption = "auto",
     continue_on: ContinueOption = None,
     mm_kernel: KernelOption = "auto",
@@ -103,7 +99,7 @@ def hydration(
     as_json: JsonOption = False,
 ) -> None:
     """Compute the hydration free energy of a molecule with an ML/MM Hamiltonian."""
-    asked = dict(locals())  # options have the names of the arguments
+    asked = dict(locals())  # options are named like the arguments
     config = hydration_config(**{key: asked[key] for key in asked if key not in NOT_ASKED})
     if dry_run:
         _print_cost(config, out, as_json=as_json)
@@ -122,7 +118,7 @@ def run(
     full: FullOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Run, or resume, what a run.yaml describes."""
+    """Start or resume the run that a run.yaml describes."""
     from merrow.hydration.run_folder import RUN_FILE, begun_by_merrow, read_run_file  # noqa: PLC0415
 
     if run_file.is_dir():
@@ -138,7 +134,7 @@ def run(
             f"{run_file} is a run file of your own, beside which nothing is written; say with "
             "--out where to run."
         )
-    here = run_file.parent  # as the user named it
+    here = run_file.parent  # as the user gave it
     _run(config, out or here, base=here.resolve(), full=full, as_json=as_json)
 
 
@@ -166,9 +162,9 @@ def _run(config: HydrationConfig, out: Path, *, base: Path, full: bool, as_json:
     from merrow.hydration.run_folder import RunFolder  # noqa: PLC0415
     from merrow.hydration.workers import start_workers  # noqa: PLC0415
 
-    finished = RunFolder(out).result.exists()  # most likely, nothing is left to do
+    finished = RunFolder(out).result.exists()  # most likely nothing is left to do
     with nullcontext() if finished else start_workers(config) as executor:
-        # the workflow loads torch and OpenMM, as the processes do meanwhile
+        # loads torch and OpenMM, as the processes do meanwhile
         from merrow.hydration.run import run_hydration  # noqa: PLC0415
         from merrow.report.progress_line import ProgressLine  # noqa: PLC0415
 
@@ -178,7 +174,7 @@ def _run(config: HydrationConfig, out: Path, *, base: Path, full: bool, as_json:
 
 
 def show_result(result: HydrationResult, out: Path, *, as_json: bool, full: bool) -> None:
-    """Print the answer of a run."""
+    """Print the result of a run."""
     from merrow.hydration.report.answer import render_answer  # noqa: PLC0415
 
     if as_json:

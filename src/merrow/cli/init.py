@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`merrow init`: commented files to begin from; `merrow completion`: what shells complete."""
+"""`merrow init`: commented input files; `merrow completion`: shell completion."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ BEGINNINGS: Final = {
     "complex": "complex.sh",
     "mmpbsa": "mmpbsa.sh",
 }
-"""What can be begun from a commented file, and the file's usual name."""
+"""Tasks with a commented input file, and the usual name of the file."""
 
 
 def init(
-    task: Annotated[str, typer.Argument(help=f"What to start: {', '.join(BEGINNINGS)}.")],
+    task: Annotated[str, typer.Argument(help=f"Task: {', '.join(BEGINNINGS)}.")],
 ) -> None:
-    """Print a commented input file to start from: `merrow init md > mdin`, then edit it."""
+    """Print a commented input file as a template: `merrow init md > mdin`, then edit it."""
     if task not in BEGINNINGS:
         known = ", ".join(f"`merrow init {name}`" for name in BEGINNINGS)
         raise InputError(f"there is nothing to configure for {task!r}; try {known}.")
@@ -40,7 +40,7 @@ def init(
 def completion(
     shell: Annotated[str, typer.Argument(help="bash, zsh or fish.")],
 ) -> None:
-    """Print what makes a shell complete commands, options and files of merrow.
+    """Print the shell completion script for merrow's commands, options and files.
 
     bash: add `eval "$(merrow completion bash)"` to ~/.bashrc. zsh: the same with zsh, in ~/.zshrc
     after compinit. fish: merrow completion fish > ~/.config/fish/completions/merrow.fish

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The command `merrow`: a few verbs; errors in one sentence and honest exit codes.
+"""The command `merrow`: its subcommands, error messages and exit codes.
 
-0 done, 1 failed, 2 bad input, 3 stopped before the end because the time was up, 130 by Ctrl-C, 143
+Exit codes: 0 done, 1 failed, 2 bad input, 3 stopped by the time limit, 130 stopped by Ctrl-C, 143
 by SIGTERM.
 """
 
@@ -39,7 +39,7 @@ app = typer.Typer(
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
-    rich_markup_mode=None,  # or units in square brackets vanish from the help
+    rich_markup_mode=None,  # else units in square brackets vanish from the help
 )
 app.command("hydration")(hydration)
 app.command("energy")(energy)
@@ -63,10 +63,10 @@ app.add_typer(campaign.app, name="campaign")
 app.add_typer(cluster.app, name="cluster")
 
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "LOGURU_LEVEL": "ERROR"}
-"""Set where the user did not: processes share the cores, and alchemlyb logs through loguru."""
+"""Set unless the user did: processes share the cores, and alchemlyb logs through loguru."""
 
 GO_ON = ("hydration", "run", "campaign", "simulate")
-"""Verbs that resume where they were stopped; others start again, or say how to continue."""
+"""Commands that resume where they were stopped; others start again, or say how to continue."""
 
 
 def _print_version(show: bool) -> None:
@@ -85,7 +85,7 @@ def _options(
         is_eager=True,
         help="Print the version.",
     ),
-    verbose: bool = typer.Option(False, "--verbose", "-v", help="Log what is done."),
+    verbose: bool = typer.Option(False, "--verbose", "-v", help="Log details."),
 ) -> None:
     logging.basicConfig(
         level=logging.INFO if verbose else logging.WARNING, format="%(levelname)s: %(message)s"
@@ -97,14 +97,14 @@ def _options(
 
 
 def main() -> None:
-    """Run the command line; the only place that turns errors into exit codes."""
+    """Run the command line and turn errors into exit codes."""
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    os.environ[OPENMM_THREADS] = "1"  # whatever the user set: the same bits every time
+    os.environ[OPENMM_THREADS] = "1"  # overrides the user's value, for reproducible bits
     with StopSignals() as stop:
         try:
             code = app(prog_name="merrow", standalone_mode=False) or 0
-            if stop.number is not None and code:  # typer turns an interrupt into a code of its own
+            if stop.number is not None and code:  # typer has its own code for an interrupt
                 raise KeyboardInterrupt
         except (Exception, KeyboardInterrupt) as error:
             code = _explain(error, stop)
@@ -112,18 +112,18 @@ def main() -> None:
         end_children()
         atexit._run_exitfuncs()
         sys.stdout.flush()
-        os._exit(code)  # libraries take seconds to unload
+        os._exit(code)  # unloading libraries takes seconds
     sys.exit(code)
 
 
 def _explain(error: BaseException, stop: StopSignals) -> int:
-    """Say in one sentence on stderr what went wrong; return the exit code."""
+    """Print one sentence on stderr that says what went wrong; return the exit code."""
     if type(error).__name__ == "NoArgsIsHelpError":  # `merrow` alone; typer does not export it
         print(str(error), file=sys.stderr)
         return InputError.exit_code
     known = _as_our_own(error, stop)
     code = known.exit_code if stop.number is None else 128 + stop.number
-    if isinstance(error, BrokenPipeError):  # `merrow ... | head` has read enough
+    if isinstance(error, BrokenPipeError):  # `merrow ... | head` has closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return code
     print(f"merrow: {_printable(str(known))}", file=sys.stderr)
@@ -133,14 +133,14 @@ def _explain(error: BaseException, stop: StopSignals) -> int:
 
 
 def _as_our_own(error: BaseException, stop: StopSignals) -> MerrowError:
-    if isinstance(error, IncompleteError):  # it says how to continue
+    if isinstance(error, IncompleteError):  # its message says how to continue
         return error
-    # a library in between may turn the exception into another
+    # a library in between may have replaced the exception
     if stop.number is not None or isinstance(error, KeyboardInterrupt):
         return IncompleteError(f"stopped{_how_to_go_on(error)}.")
     if isinstance(error, MerrowError):
         return error
-    if hasattr(error, "format_message"):  # a usage error of typer; its class has moved before
+    if hasattr(error, "format_message"):  # a usage error of typer; its class has moved
         path = getattr(getattr(error, "ctx", None), "command_path", "merrow")
         sentence = " ".join(error.format_message().split()).rstrip(".")
         return InputError(f"{sentence}; see `{path} --help`.")
@@ -160,5 +160,5 @@ def _how_to_go_on(error: BaseException) -> str:
 
 
 def _printable(text: str) -> str:
-    """Return a text in which a file name can neither begin a line nor command the terminal."""
+    """Return a text in which a file name can neither start a line nor control the terminal."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`merrow md`: a minimisation or a dynamics run, with sander's options."""
+"""`merrow md`: a minimisation or MD run, with sander's options."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from merrow.settings import one_of
 
 
 def md(
-    mdin: Annotated[Path, typer.Option("-i", help="Input, as sander reads it.")] = Path("mdin"),
+    mdin: Annotated[Path, typer.Option("-i", help="sander input file.")] = Path("mdin"),
     prmtop: Annotated[Path, typer.Option("-p", help="Topology.")] = Path("prmtop"),
     inpcrd: Annotated[Path, typer.Option("-c", help="Coordinates or restart file.")] = Path(
         "inpcrd"
@@ -24,25 +24,25 @@ def md(
     mdout: Annotated[Path, typer.Option("-o", help="Energies and settings.")] = Path("mdout"),
     restrt: Annotated[Path, typer.Option("-r", help="Restart file, NetCDF.")] = Path("restrt"),
     mdcrd: Annotated[Path, typer.Option("-x", help="Trajectory, NetCDF.")] = Path("mdcrd"),
-    mdinfo: Annotated[Path, typer.Option("-inf", help="Newest step, speed, time left.")] = Path(
+    mdinfo: Annotated[Path, typer.Option("-inf", help="Latest energies, speed, time left.")] = Path(
         "mdinfo"
     ),
-    mdvel: Annotated[Path, typer.Option("-v", help="Velocities of ntwv above 0, NetCDF.")] = Path(
+    mdvel: Annotated[Path, typer.Option("-v", help="Velocities, if ntwv > 0, NetCDF.")] = Path(
         "mdvel"
     ),
     mdspread: Annotated[
-        Path, typer.Option("-xs", help="Frames of on_spread='save' in &mlp, NetCDF.")
+        Path, typer.Option("-xs", help="Frames saved by on_spread='save' in &mlp, NetCDF.")
     ] = Path("mdspread"),
     refc: Annotated[
-        Path | None, typer.Option("-ref", help="Reference coordinates of ntr=1.")
+        Path | None, typer.Option("-ref", help="Reference coordinates for ntr=1.")
     ] = None,
     overwrite: Annotated[bool, typer.Option("-O", help="Overwrite existing outputs.")] = False,
     platform: PlatformOption = "auto",
     mm_kernel: KernelOption = "auto",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
 ) -> None:
-    """Minimise or propagate an ML/MM system, from a sander input with ifmlp=1 and &mlp."""
-    # torch and OpenMM load here, which --help must not wait for
+    """Minimise or run MD of an ML/MM system, from a sander input with ifmlp=1 and &mlp."""
+    # imported here to keep --help fast
     from merrow.md.from_mdin import read_md_settings  # noqa: PLC0415
     from merrow.md.run import MdOutputs, run_md  # noqa: PLC0415
     from merrow.report.progress_line import ProgressLine  # noqa: PLC0415

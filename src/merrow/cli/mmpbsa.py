@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`merrow mmpbsa`: an end-point binding energy."""
+"""`merrow mmpbsa`: an end-point estimate of a binding energy."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from merrow.binding.mmpbsa_program import Method
 
 FreeLigand = Annotated[
-    Path | None, typer.Option(help="Trajectory of the ligand by itself: adds its strain.")
+    Path | None, typer.Option(help="Trajectory of the free ligand, for its strain energy.")
 ]
 FreeLigandTop = Annotated[Path | None, typer.Option(help="Topology of --free-ligand.")]
 FreeReceptor = Annotated[
     Path | None,
-    typer.Option(help="Trajectory of the receptor by itself: three-trajectory binding energy."),
+    typer.Option(help="Trajectory of the free receptor: three-trajectory binding energy."),
 ]
 FreeReceptorTop = Annotated[Path | None, typer.Option(help="Topology of --free-receptor.")]
 PotentialName = Annotated[
@@ -41,19 +41,19 @@ def mmpbsa(
     prmtop: Annotated[Path, typer.Option("--prmtop", "-p", help="Topology of the trajectory.")],
     trajectory: Annotated[Path, typer.Option("--trajectory", "-y", help="Trajectory.")],
     ligand_mask: Annotated[str, typer.Option(help="AMBER mask of the ligand, such as :LIG.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="New folder for everything.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="New folder for the results.")],
     *,
     method: Annotated[str, typer.Option(help="gb, pb, or gb,pb.")] = "gb",
     mm_reference: Annotated[
-        Path | None, typer.Option(help="Trajectory of the same prmtop with MM alone.")
+        Path | None, typer.Option(help="MM-only trajectory of the same prmtop.")
     ] = None,
     free_ligand: FreeLigand = None,
     free_ligand_prmtop: FreeLigandTop = None,
     free_receptor: FreeReceptor = None,
     free_receptor_prmtop: FreeReceptorTop = None,
     potential: PotentialName = None,
-    weights: Annotated[Path | None, typer.Option(help="File of the potential's weights.")] = None,
-    stride: Annotated[int, typer.Option(help="Take every n-th frame.", min=1)] = 1,
+    weights: Annotated[Path | None, typer.Option(help="Weights file of the potential.")] = None,
+    stride: Annotated[int, typer.Option(help="Read every n-th frame.", min=1)] = 1,
     frame_interval: FrameInterval = None,
     igb: Annotated[int, typer.Option(help="GB model: 1, 2, 5, 7 or 8.")] = 5,
     salt: Annotated[float, typer.Option(help="Ionic strength [mol/l].", min=0.0)] = 0.15,
@@ -65,10 +65,10 @@ def mmpbsa(
     interactive: InteractiveOption = False,
     dry_run: DryRunOption = False,
     full: Annotated[bool, typer.Option("--full", help="Print everything.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Estimate a binding energy by AmberTools' MM-PBSA or MM-GBSA, with errors."""
-    # parmed and matplotlib load here, which --help must not wait for
+    """Estimate a binding energy by AmberTools' MM-PBSA or MM-GBSA, with standard errors."""
+    # imported here to keep --help fast
     from merrow.binding.ensembles import MmpbsaRequest  # noqa: PLC0415
     from merrow.binding.free_states import free_request  # noqa: PLC0415
     from merrow.binding.mmpbsa import mmpbsa as run  # noqa: PLC0415

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`merrow models`: which potentials are there, and are their weights here and right?"""
+"""`merrow models`: list, describe and compare potentials; fetch and verify their weights."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from merrow.potentials.weights import Weights
 
 MANY = 20
-"""Elements above which only the first and the last are shown."""
+"""Number of elements above which only the first and the last are shown."""
 FEW = 7
 """The same in the short list."""
 MORE = "--full: licences, citations, other names; merrow models get NAME: its weights"
 WIDTHS = (8, 14, 9, 14, 8, 8)
-"""Of the columns of a comparison."""
+"""Widths of the columns of a comparison."""
 
 app = typer.Typer(help="List potentials, fetch their weights, check them.", no_args_is_help=True)
 
@@ -35,9 +35,9 @@ app = typer.Typer(help="List potentials, fetch their weights, check them.", no_a
 def list_models(
     *,
     full: Annotated[
-        bool, typer.Option("--full", help="Charges, licence, citation, place of the weights too.")
+        bool, typer.Option("--full", help="Show charges, licence, citation, location of weights.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List all potentials with their elements, level of theory, licence and weights."""
     rows = [_row_or_problem(name) for name in potential_names()]
@@ -46,7 +46,7 @@ def list_models(
     elif full:
         for row in rows:
             _show(row)
-        typer.echo(f"Others are written as {', '.join((*generic_names(), 'mm', 'mm:FILE'))}.")
+        typer.echo(f"Other forms: {', '.join((*generic_names(), 'mm', 'mm:FILE'))}.")
     else:
         first, *names = _short_list(rows)
         for line in fitted([first], names, [MORE]):
@@ -55,16 +55,16 @@ def list_models(
 
 @app.command("describe")
 def describe_model(
-    name: Annotated[str, typer.Argument(help="A name that `list` shows, or such as ase:FILE.py.")],
+    name: Annotated[str, typer.Argument(help="Name from `list`, or for example ase:FILE.py.")],
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Describe one potential: elements, level of theory, licence, and its speed on this machine."""
     if name == "mm":
         about = "the prmtop's own terms: every element and charge; no weights to fetch"
         typer.echo(json.dumps({"name": name, "about": about}) if as_json else f"mm  {about}")
         return
-    # torch loads here, which --help must not wait for
+    # imported here to keep --help fast
     from merrow.bench.timing import measure_speed  # noqa: PLC0415
 
     row = _row(name)
@@ -77,8 +77,8 @@ def describe_model(
 
 
 @app.command("get")
-def get_model(name: Annotated[str, typer.Argument(help="A name that `list` shows.")]) -> None:
-    """Fetch the weights of one model into the cache, unless they are here, and verify them."""
+def get_model(name: Annotated[str, typer.Argument(help="Name from `list`.")]) -> None:
+    """Download the weights of a model into the cache, unless they are present, and verify them."""
     if name == "mm":
         raise InputError("mm, the prmtop's own terms, has no weights to fetch.")
     capabilities(name)
@@ -90,7 +90,7 @@ def get_model(name: Annotated[str, typer.Argument(help="A name that `list` shows
     from merrow.potentials.weights import cache_folder  # noqa: PLC0415
 
     given = weights.find()
-    if given is None or given.parent == cache_folder():  # what is wrong there is fetched anew
+    if given is None or given.parent == cache_folder():  # bad files there are downloaded again
         given = weights.fetch()
     weights.read(given)
     typer.echo(str(given))
@@ -98,7 +98,7 @@ def get_model(name: Annotated[str, typer.Argument(help="A name that `list` shows
 
 @app.command("check")
 def check_models() -> None:
-    """Verify all weights that are here: their hash, and the energy of a molecule."""
+    """Verify all installed weights: their hash, and the energy of a test molecule."""
     known = [(family, name) for family in families().values() for name in family.weights]
     found = {name: path for f, name in known if (path := f.weights[name].find()) is not None}
     if not found:
@@ -112,16 +112,14 @@ def check_models() -> None:
         raise InputError(f"these weights are not right, see above: {', '.join(failures)}.")
 
 
-Reference = Annotated[
-    str, typer.Option(help="What the others are compared with, such as qm:wb97x/6-31g*/df.")
-]
+Reference = Annotated[str, typer.Option(help="Reference potential, such as qm:wb97x/6-31g*/df.")]
 Others = Annotated[
-    list[str] | None, typer.Option(help="Compare this one; may be repeated. Default: all here.")
+    list[str] | None, typer.Option(help="Potential; may be repeated. Default: all available.")
 ]
 Plot = Annotated[
-    Path | None, typer.Option(help="Draw errors, spreads and times into this .svg file.")
+    Path | None, typer.Option(help="Plot errors, spreads and times to this .svg file.")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command("bench")
@@ -131,13 +129,13 @@ def bench(
     reference: Reference = "xtb:gfn2",
     potential: Others = None,
     frequencies: Annotated[
-        bool, typer.Option(help="Harmonic frequencies too: a minimisation and 6 N evaluations.")
+        bool, typer.Option(help="Add harmonic frequencies: a minimisation and 6 N evaluations.")
     ] = True,
     plot: Plot = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compare potentials on a molecule: energies, torsions, forces, frequencies, time."""
-    # torch and RDKit load here, which --help must not wait for
+    """Compare potentials on a molecule: energies, torsions, forces, frequencies, timings."""
+    # imported here to keep --help fast
     from merrow.ambertools.molecule import read_molecule  # noqa: PLC0415
     from merrow.bench.models import bench_models  # noqa: PLC0415
 
@@ -156,11 +154,11 @@ def compare(
     *,
     reference: Reference = "xtb:gfn2",
     potential: Others = None,
-    frames: Annotated[int, typer.Option(help="Largest number of frames.", min=2)] = 50,
+    frames: Annotated[int, typer.Option(help="Maximum number of frames.", min=2)] = 50,
     plot: Plot = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compare potentials on the frames of a trajectory: energies, forces, time."""
+    """Compare potentials on the frames of a trajectory: energies, forces, timings."""
     from merrow.bench.trajectory import compare_on_trajectory  # noqa: PLC0415
 
     names = _known(reference, potential, plot)
@@ -171,7 +169,7 @@ def compare(
 
 
 def _known(reference: str, names: list[str] | None, plot: Path | None) -> list[str]:
-    """Return the names, all of which mean something; the place of the picture is good too."""
+    """Check the names and the path of the figure; return the names."""
     from merrow.bench.figure import check_plot  # noqa: PLC0415
 
     if plot is not None:
@@ -228,7 +226,7 @@ def _numbers(row: PotentialErrors) -> str:
 
 
 def _check(family: Family, name: str, path: Path) -> bool:
-    """Print the verdict on one file and return it."""
+    """Verify one file; print and return the outcome."""
     try:
         told = family.check(name, path)
     except InputError as error:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from merrow.binding.prepare.complex_cost import ComplexCost
 
 MOST_CHANGES: Final = 4
-"""Of a kind, which are shown without --full."""
+"""Number of changes of a kind that are shown without --full."""
 
 app = typer.Typer(
     help="Make AMBER files from structures.", no_args_is_help=True, rich_markup_mode=None
@@ -27,30 +27,30 @@ app = typer.Typer(
 
 @app.callback()
 def _group() -> None:
-    """Keep `complex` a verb of its own even while it is the only one."""
+    """Keep `complex` a subcommand although it is the only one."""
 
 
 @app.command("complex")
 def complex_(
-    protein: Annotated[Path, typer.Option(help="PDB file of the protein, as deposited or not.")],
+    protein: Annotated[Path, typer.Option(help="PDB or mmCIF file of the protein.")],
     ligand: Annotated[
         Path, typer.Option(help="SDF, MOL or MOL2 file of the pose, with all hydrogens.")
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="New folder for all files.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="New folder for the files.")],
     *,
-    ph: Annotated[float, typer.Option(help="The pH.")] = 7.4,
+    ph: Annotated[float, typer.Option(help="pH.")] = 7.4,
     buffer: Annotated[float, typer.Option(help="Water around the complex [Å].")] = 10.0,
-    ions: Annotated[float, typer.Option(help="Salt beside the counter-ions [mol/l].")] = 0.15,
+    ions: Annotated[float, typer.Option(help="Salt besides counter-ions [mol/l].")] = 0.15,
     implicit: Annotated[
-        bool, typer.Option("--implicit", help="No box of water: the dry files alone.")
+        bool, typer.Option("--implicit", help="No water box: dry files only.")
     ] = False,
-    remove: Annotated[str, typer.Option(help="Residues to leave out: GOL,SO4 or GLY:A:201.")] = "",
+    remove: Annotated[str, typer.Option(help="Residues to remove: GOL,SO4 or GLY:A:201.")] = "",
     waters: Annotated[str, typer.Option(help="Crystal waters: keep or none.")] = "keep",
-    charges: Annotated[str, typer.Option(help="Charges of the ligand: bcc, abcg2, file.")] = "bcc",
+    charges: Annotated[str, typer.Option(help="Ligand charges: bcc, abcg2 or file.")] = "bcc",
     protein_ff: Annotated[str, typer.Option(help="Protein: ff14SB or ff19SB.")] = "ff14SB",
     relax_clashes: Annotated[
         bool,
-        typer.Option("--relax-clashes", help="Minimise a pose that clashes, instead of refusing."),
+        typer.Option("--relax-clashes", help="Minimise a clashing pose instead of refusing it."),
     ] = False,
     ligand_as_given: Annotated[
         bool,
@@ -58,10 +58,10 @@ def complex_(
     ] = False,
     dry_run: DryRunOption = False,
     full: Annotated[bool, typer.Option("--full", help="Print every change.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Prepare a protein and its ligand: hydrogens, parameters, water, ions, and a report."""
-    # parmed and RDKit load here, which --help must not wait for
+    # imported here to keep --help fast
     from merrow.binding.prepare.complex import ComplexRequest, prepare_complex  # noqa: PLC0415
     from merrow.binding.prepare.complex_cost import complex_cost  # noqa: PLC0415
     from merrow.report.progress_line import ProgressLine  # noqa: PLC0415
@@ -103,11 +103,11 @@ def _cost(request: ComplexRequest, cost: ComplexCost) -> list[str]:
     ]
     about = f"{duration(60 * cost.least_minutes)} to {duration(60 * cost.most_minutes)}"
     last = [f"  about {about}", resources(cost.memory_mib, cost.disk_mib, request.out), ""]
-    return fitted(head, _changes(cost.changes), last)[:-1]  # a line more follows
+    return fitted(head, _changes(cost.changes), last)[:-1]  # one more line follows
 
 
 def _lines(report: dict[str, Any], out: Path, *, full: bool) -> list[str]:
-    """Return what was made and every change."""
+    """Return a summary of the system and of every change."""
     from merrow.report.text import fitted, wrapped  # noqa: PLC0415
 
     system, pose = report["system"], report["pose"]
@@ -131,7 +131,7 @@ def _lines(report: dict[str, Any], out: Path, *, full: bool) -> list[str]:
 
 
 def _changes(changes: dict[str, list[Any]], *, full: bool = False) -> list[str]:
-    """Return what was changed, each kind in a line; all of it where that is asked for."""
+    """Return the changes, one line for each kind; every change if `full`."""
     from merrow.report.text import wrapped  # noqa: PLC0415
 
     lines = []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`merrow report FOLDER` makes result and page anew; `merrow report A B` compares two results."""
+"""`merrow report FOLDER` rebuilds result and report; `merrow report A B` compares two results."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from merrow.hydration.result import HydrationResult
 
 MOST_ROWS: Final = 10
-"""Numbers, and differing settings, that are shown without --full."""
+"""Quantities, and differing settings, shown without --full."""
 NAMES: Final = {"headline": "ΔG(hydration)", "mm_reference": "MM alone", "de_reorg": "ΔE_reorg"}
 
 
 @dataclass(frozen=True)
 class Compared:
-    """One number of two results [kcal/mol]; the second − the first with its error."""
+    """A quantity in two results [kcal/mol], and the difference second − first with its error."""
 
     name: str
     first: float
@@ -49,7 +49,7 @@ def report(
     *,
     interactive: InteractiveOption = False,
     full: Annotated[bool, typer.Option("--full", help="Print everything.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Rebuild the report of a run or campaign, or compare two results side by side."""
     if len(folders) == 2:
@@ -107,7 +107,7 @@ def _compare(first: Path, second: Path, *, full: bool, as_json: bool) -> None:
 
 @dataclass(frozen=True)
 class _Numbers:
-    """What is compared of one folder: values with errors [kcal/mol], and settings."""
+    """Values with standard errors [kcal/mol], and settings, of a folder."""
 
     kind: str
     numbers: Mapping[str, tuple[float, float]]
@@ -141,7 +141,7 @@ def _read(folder: Path) -> _Numbers:
 
 
 def _of_run(result: HydrationResult) -> Iterator[tuple[str, tuple[float, float]]]:
-    """Yield the numbers of a run, the headline first."""
+    """Yield the quantities of a run, the headline first."""
     found: dict[str, Any] = {"headline": result.headline, **vars(result.estimates)}
     found |= {f"leg {name}": leg for name, leg in result.legs}
     found |= {"de_reorg": result.de_reorg, "closure": result.closure}
@@ -213,4 +213,4 @@ def _lines(
         yield f"  {key}: {old} | {new}"[:80]
     if len(differing) > len(keys):
         yield f"  ... {len(differing) - len(keys)} more settings differ: --full"
-    yield "errors of the differences: both added in quadrature, as of independent runs"
+    yield "errors of the differences are added in quadrature, assuming independent runs"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`merrow sander`, stock sander with our potentials by its own flags, and `merrow serve`."""
+"""`merrow sander`: AmberTools' sander with ML potentials, by its own flags; and `merrow serve`."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ def sander(
         list[str],
         typer.Argument(
             metavar="FLAGS",
-            help="Flags of sander as they are: -O -i mdin -o mdout -p prmtop -c inpcrd -r restrt "
+            help="sander's own flags: -O -i mdin -o mdout -p prmtop -c inpcrd -r restrt "
             "-x mdcrd -ref refc -inf mdinfo ...",
         ),
     ],
     *,
     potential: Annotated[
-        str | None, typer.Option(help="Potential, instead of the one that the input names.")
+        str | None, typer.Option(help="Potential to use instead of the one in the input.")
     ] = None,
-    weights: Annotated[Path | None, typer.Option(help="File of the potential's weights.")] = None,
+    weights: Annotated[Path | None, typer.Option(help="Weights file of the potential.")] = None,
     precision: Annotated[
-        str | None, typer.Option(help="Arithmetic of the networks: float32 or float64.")
+        str | None, typer.Option(help="Precision of the networks: float32 or float64.")
     ] = None,
     server: Annotated[
         Path | None, typer.Option(help="Socket of a running `merrow serve`; else a private server.")
@@ -42,7 +42,7 @@ def sander(
 
 def serve(
     socket: Annotated[
-        Path, typer.Option(help="Path of the socket, in a folder that is yours alone.")
+        Path, typer.Option(help="Path of the socket, in a folder only you can access.")
     ],
 ) -> None:
     """Serve models to many `merrow sander --server SOCKET` until Ctrl-C or SIGTERM."""

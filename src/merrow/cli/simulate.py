@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`merrow simulate`: from prepared files to production."""
+"""`merrow simulate`: minimisation, equilibration and production from prepared files."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from merrow.md.simulate_config import SimulationConfig
 
 ReferenceOption = Annotated[
-    bool, typer.Option("--mm-reference", help="Run the same with MM alone, for comparison.")
+    bool, typer.Option("--mm-reference", help="Also run the same with MM alone, for comparison.")
 ]
-BeforeOption = Annotated[float, typer.Option("--equilibration", help="Before production [ps].")]
+BeforeOption = Annotated[float, typer.Option("--equilibration", help="Equilibration [ps].")]
 LengthOption = Annotated[float, typer.Option("--length", help="Production [ps]; may grow later.")]
 
 FrictionOption = Annotated[
@@ -35,25 +35,23 @@ def simulate(
     prmtop: Annotated[Path, typer.Option("--prmtop", "-p", help="Topology, solvated.")],
     inpcrd: Annotated[Path, typer.Option("--inpcrd", "-c", help="Coordinates.")],
     ml_mask: Annotated[str, typer.Option(help="AMBER mask of the ML region, such as :LIG.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the run.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Run folder; resumed if it exists.")],
     *,
-    potential: Annotated[str, typer.Option(help="As `merrow models list` names it.")] = "ani2x",
-    weights: Annotated[Path | None, typer.Option(help="File of its weights.")] = None,
+    potential: Annotated[str, typer.Option(help="Name from `merrow models list`.")] = "ani2x",
+    weights: Annotated[Path | None, typer.Option(help="Weights file of the potential.")] = None,
     mm_reference: ReferenceOption = False,
     length_ps: LengthOption = 1000.0,
-    chunk_ps: Annotated[
-        float, typer.Option("--chunk", help="Production in one piece [ps].")
-    ] = 50.0,
+    chunk_ps: Annotated[float, typer.Option("--chunk", help="Production per file [ps].")] = 50.0,
     equilibration_ps: BeforeOption = 200.0,
     frame_interval_ps: Annotated[
-        float, typer.Option("--frame-interval", help="Between two frames [ps].")
+        float, typer.Option("--frame-interval", help="Interval between frames [ps].")
     ] = 1.0,
     timestep_ps: Annotated[float, typer.Option("--timestep", help="Time step [ps].")] = 0.002,
     temperature_k: Annotated[float, typer.Option("--temperature", help="Temperature [K].")] = 300.0,
     pressure_bar: Annotated[float, typer.Option("--pressure", help="Pressure [bar].")] = 1.0,
     friction_per_ps: FrictionOption = 2.0,
     cutoff_angstrom: Annotated[float, typer.Option("--cutoff", help="Cutoff [Å].")] = 9.0,
-    minimisation: Annotated[int, typer.Option(help="Most steps of each minimisation.")] = 1000,
+    minimisation: Annotated[int, typer.Option(help="Maximum steps of each minimisation.")] = 1000,
     restraint_kcal_per_angstrom2: RestraintOption = 5.0,
     seed: Annotated[int, typer.Option(help="Random seed.")] = 2025,
     platform: PlatformOption = "auto",
@@ -63,11 +61,11 @@ def simulate(
     ] = None,
     dry_run: DryRunOption = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Minimise, heat, equilibrate, run production with ML/MM, and with MM to compare; resumable."""
-    given = dict(locals())  # options have the names of the keys
-    # torch and OpenMM load here, which --help must not wait for
+    """Minimise, heat, equilibrate and run production with ML/MM, and optionally MM; resumable."""
+    given = dict(locals())  # options are named like the keys
+    # imported here to keep --help fast
     from merrow.md.simulate import simulate as run  # noqa: PLC0415
     from merrow.md.simulate_config import SimulationConfig  # noqa: PLC0415
     from merrow.report.progress_line import ProgressLine  # noqa: PLC0415
@@ -111,14 +109,14 @@ def _print_cost(config: SimulationConfig, out: Path, *, as_json: bool) -> None:
 
 
 def _next(given: Mapping[str, Any], out: Path) -> list[str]:
-    """Return the command that looks at what was made, in lines that a shell takes as one."""
+    """Return the analysis command for the trajectories, in continued shell lines."""
     from merrow.amber.topology import read_topology  # noqa: PLC0415
     from merrow.binding.crystal import alpha_carbons  # noqa: PLC0415
 
     legs = out / "ml_mm"
     try:
         alpha_carbons(read_topology(given["prmtop"]))
-    except InputError:  # no protein, which `analyze` is made for
+    except InputError:  # `analyze` needs a protein
         return [f"next: look at {legs} with cpptraj or MDAnalysis (AMBER NetCDF)"]
     words = ["next: merrow analyze", f"-p {given['prmtop']}", f"-y {legs}"]
     words += [f"--mm-reference {out / 'mm'}"] if given["mm_reference"] else []

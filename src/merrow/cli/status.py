@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`merrow status`: what is in folders of runs, how far each is, and what to type next."""
+"""`merrow status`: the kind, state and progress of run folders, and the next command."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from merrow.errors import InputError
 from merrow.report.text import command_lines, wrapped
 
 MOST_RUNS: Final = 8
-"""Runs of a campaign that are named without --full."""
+"""Runs of a campaign that are listed without --full."""
 
 
 @dataclass(frozen=True)
 class Status:
-    """What is in a folder.
+    """The state of a run folder.
 
     Attributes:
-        folder: The folder, as the user named it.
-        kind: What was computed there.
+        folder: The folder, as the user gave it.
+        kind: Kind of calculation.
         state: finished, running, stopped, failed or prepared.
-        lines: How far it is, and the numbers so far.
-        next: What to type next.
+        lines: Progress, and results so far.
+        next: The next command to type.
     """
 
     folder: str
@@ -41,10 +41,10 @@ class Status:
 def status(
     folders: Annotated[list[Path], typer.Argument(help="Folders of runs, of any kind.")],
     *,
-    full: Annotated[bool, typer.Option("--full", help="Every run of a campaign.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="List every run of a campaign.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show what is in each folder, how far it has got, and what to do next."""
+    """Show what each folder holds, its progress, and what to do next."""
     found = [read_status(folder, full=full) for folder in folders]
     if as_json:
         typer.echo(json.dumps([asdict(one) for one in found], indent=2, allow_nan=False))
@@ -57,14 +57,14 @@ def status(
 
 
 def read_status(folder: Path, *, full: bool = False) -> Status:
-    """Return what is in a folder; nothing is changed.
+    """Return the state of a folder without changing it.
 
     Args:
         folder: The folder.
-        full: Whether every run of a campaign is named.
+        full: Whether every run of a campaign is listed.
 
     Raises:
-        InputError: It is no folder of a run.
+        InputError: It is not a run folder.
     """
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder; give one that --out named.")
@@ -113,7 +113,7 @@ def _hydration(folder: Path, _full: bool) -> Status:
 
 
 def _sampled(run: Any, config: Any) -> tuple[str, ...]:
-    """Return how much there is of the path, of all repeats together."""
+    """Return how much of the path has been sampled, over all repeats."""
     from merrow.hydration.sampling.tasks import leg_plan, path_tasks  # noqa: PLC0415
 
     tasks = path_tasks(config)
@@ -251,4 +251,4 @@ READERS: Final[dict[str, Callable[[Path, bool], Status]]] = {
     "preparation.json": _complex,
     "mdinfo": _md,
 }
-"""What is read of a folder that has a file of this name."""
+"""Reader of a folder, by the name of a file in it."""

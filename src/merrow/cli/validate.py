@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`merrow validate nve`: a test of constant energy with the user's files."""
+"""`merrow validate nve`: an energy-conservation test with your own files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PlatformOption = Annotated[
     str, typer.Option(help="OpenMM platform; Reference computes in double precision.")
 ]
 PrecisionOption = Annotated[
-    str, typer.Option(help="Arithmetic of the potential, float32 or float64.")
+    str, typer.Option(help="Precision of the potential, float32 or float64.")
 ]
 
 app = typer.Typer(help="Validate the engine with your own files.", no_args_is_help=True)
@@ -24,14 +24,14 @@ app = typer.Typer(help="Validate the engine with your own files.", no_args_is_he
 
 @app.callback()
 def _group() -> None:
-    """Keep `nve` a verb of its own; more tests may follow."""
+    """Keep `nve` a subcommand although it is the only one."""
 
 
 @app.command("nve")
 def nve(
     prmtop: Annotated[Path, typer.Option("--prmtop", "-p", help="Topology.")],
     inpcrd: Annotated[
-        Path, typer.Option("--inpcrd", "-c", help="Coordinates, with velocities or without.")
+        Path, typer.Option("--inpcrd", "-c", help="Coordinates, with or without velocities.")
     ],
     ml_mask: Annotated[str, typer.Option(help="AMBER mask of the ML region.")],
     *,
@@ -39,24 +39,24 @@ def nve(
         Path | None, typer.Option("--out", "-o", help="Folder for the report, nve.html.")
     ] = None,
     potential: Annotated[
-        str, typer.Option(help="A name that `merrow models list` shows, or mm.")
+        str, typer.Option(help="Name from `merrow models list`, or mm.")
     ] = "ani2x",
-    weights: Annotated[Path | None, typer.Option(help="File of the potential's weights.")] = None,
+    weights: Annotated[Path | None, typer.Option(help="Weights file of the potential.")] = None,
     time: Annotated[float, typer.Option(help="Length of each trajectory [ps].")] = 5.0,
     dt: Annotated[str, typer.Option(help="Time steps [fs].")] = "0.25,0.5,1.0",
-    water: Annotated[str, typer.Option(help="rigid or flexible.")] = "rigid",
+    water: Annotated[str, typer.Option(help="Water: rigid or flexible.")] = "rigid",
     precision: PrecisionOption = "float32",
     platform: PlatformOption = "Reference",
     temperature: Annotated[
-        float, typer.Option(help="Temperature [K] of velocities, where there are none.")
+        float, typer.Option(help="Temperature [K] of velocities, if the file has none.")
     ] = 300.0,
     cutoff: Annotated[float, typer.Option(help="Direct-space cutoff [Å].", min=3.0)] = 9.0,
     seed: Annotated[int, typer.Option(help="Seed of velocities.")] = 1,
     full: Annotated[bool, typer.Option("--full", help="Print every check.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Test conservation at constant energy: spread and its order, drift, momenta, forces."""
-    # torch and OpenMM load here, which --help must not wait for
+    """Test NVE dynamics: energy fluctuation and its order, drift, momenta, forces."""
+    # imported here to keep --help fast
     from merrow.md.nve.runs import NveRequest  # noqa: PLC0415
     from merrow.md.nve.validate import validate_nve  # noqa: PLC0415
     from merrow.report.progress_line import ProgressLine  # noqa: PLC0415
@@ -86,7 +86,7 @@ def nve(
     if not answer["passed"]:
         failed = ", ".join(check["name"] for check in answer["checks"] if not check["passed"])
         report = "add --out for a report" if out is None else f"see {out / 'nve.html'}"
-        raise NumericsError(f"the test of constant energy is not passed: {failed}; {report}.")
+        raise NumericsError(f"the energy-conservation test failed: {failed}; {report}.")
 
 
 def _timesteps(text: str) -> tuple[float, ...]:

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""What has this machine for merrow, and does it compute rightly?"""
+"""What can merrow use on this machine, and does it compute correctly?"""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""One line of the examination: what was looked at, what was found, what to do."""
+"""One line of the check: subject, status, finding and advice."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ Status = Literal["ok", "warn", "fail"]
 
 @dataclass(frozen=True)
 class Check:
-    """One line.
+    """One line of the check.
 
     Attributes:
-        name: What was looked at.
-        status: ok; warn (something will be slower, or a job is not possible); fail (wrong numbers,
-            or nothing runs).
-        found: What was found.
-        advice: What to do; "" where nothing is.
+        name: Subject of the check.
+        status: ok; warn (something is slower, or a job is not possible); fail (wrong numbers, or
+            nothing runs).
+        found: Finding.
+        advice: What to do, or "".
     """
 
     name: str

@@ -31,12 +31,12 @@ POSITIONS = np.array(
         *([-0.36, -1.03, 0.0], [-0.36, 0.51, 0.89], [-0.36, 0.51, -0.89]),
     ]
 )
-"""Methanol [Å]."""
+"""Positions of methanol [Å]."""
 CALLS = 20
 
 
 def machine_checks() -> Iterator[Check]:
-    """Yield a line for each thing that merrow can use."""
+    """Yield a line for each component that merrow can use."""
     yield _cores()
     yield from _kernels()
     yield _client()
@@ -107,7 +107,7 @@ def _torch() -> Check:
 
 
 def _weights() -> Iterator[Check]:
-    """Yield which weights are here, and what the first of them says of methanol."""
+    """Yield the installed weights, and an evaluation of methanol with the first of them."""
     known = {name: w for family in families().values() for name, w in family.weights.items()}
     here = [name for name, weights in known.items() if weights.find() is not None]
     absent = [name for name in known if name not in here]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Does each OpenMM platform of this machine compute what Reference computes, and how fast?"""
+"""Comparison of each OpenMM platform of this machine with Reference, with its speed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from merrow.errors import first_line
 
 
 def platform_checks() -> Iterator[Check]:
-    """Yield a line for each platform, and one for each plug-in that could not be loaded."""
+    """Yield a line for each platform, and for each plug-in that could not be loaded."""
     system, positions = water_box()
     truth = ask("Reference", system, positions)
     for name in platform_names():
@@ -37,17 +37,17 @@ def platform_checks() -> Iterator[Check]:
 
 
 def plugin_checks(failures: Sequence[str]) -> Iterator[Check]:
-    """Yield a line for each platform whose plug-in is installed and cannot be loaded.
+    """Yield a line for each platform whose plug-in is installed but cannot be loaded.
 
     Args:
-        failures: What OpenMM says of them.
+        failures: OpenMM's messages about them.
     """
     for failure in failures:
         found = re.search(r"libOpenMM(CUDA|OpenCL|HIP)\.\w+: *(.*)", failure)
         if found is not None:
             name, why = found.groups()
             words = f"installed, but cannot be loaded: {why}"
-            # OpenCL comes with every OpenMM, its library with the driver of a GPU
+            # OpenCL comes with every OpenMM, its library with a GPU driver
             status: Status = "ok" if name == "OpenCL" else "warn"
             yield Check(f"OpenMM {name}", status, words, "needs the driver of the GPU")
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The examination as a table of 80 columns, no meaning by colour."""
+"""The check as a table of 80 columns; colour carries no meaning."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ NETWORK, NETWORKS = "network ", "networks"
 
 
 def check_table(checks: Sequence[Check], *, full: bool = True) -> RenderableType:
-    """Return the lines of an examination for a `rich` console.
+    """Return the lines of the check for a `rich` console.
 
     Args:
-        checks: What was found.
-        full: Every line whole; else what is in order on one line each, all networks together.
+        checks: The checks.
+        full: Whether every line is shown in full; else passed checks take one line each, all
+            networks together.
     """
     grid = Table.grid(padding=(0, 2), pad_edge=False, expand=True)
     grid.add_column(no_wrap=True)
@@ -36,7 +37,7 @@ def check_table(checks: Sequence[Check], *, full: bool = True) -> RenderableType
 
 
 def _joined(checks: Sequence[Check]) -> Iterator[Check]:
-    """Yield the checks with one line for all networks that are in order."""
+    """Yield the checks with one line for all networks that passed."""
     good = [check for check in checks if check.name.startswith(NETWORK) and check.status == "ok"]
     for check in checks:
         if check not in good:

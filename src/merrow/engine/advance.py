@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The next piece of a task, computed from its folder and kept there: an equilibration or a segment.
+"""The next part of a task, computed from and saved to its folder: equilibration or a segment.
 
-What was finished is never computed again, and a piece that a kill took is computed to the same
-result.
+Finished parts are never repeated, and an interrupted part is recomputed with the same result.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ from merrow.units import ANGSTROM_PER_NM, KJ_PER_KCAL
 Array = np.ndarray
 
 BATCH = 64
-"""Conformers of which a potential is asked at a time."""
+"""Batch size for evaluations of a potential."""
 
 
 def advance_leg(
@@ -51,16 +50,16 @@ def advance_leg(
     select: StartSelector | None = None,
     keep_coupled: bool = False,
 ) -> None:
-    """Equilibrate a leg or, where that is done, add its next segment.
+    """Equilibrate a leg or, if that is done, add its next segment.
 
     Args:
-        folder: The task's.
+        folder: Folder of the task.
         hybrid: The Hamiltonian.
         plan: Steps and seeds.
-        begin: Returns where the equilibration begins.
-        reservoir: As for `run_segment`, and so is select.
-        select: Chooses where the first replica goes on.
-        keep_coupled: Whether the last snapshot of the first state is kept, too.
+        begin: Returns the starting point of the equilibration.
+        reservoir: As in `run_segment`.
+        select: As in `run_segment`.
+        keep_coupled: Whether the last snapshot of the first state is also saved.
 
     Raises:
         MerrowError: The simulation failed, the disk is full, or a file is damaged.
@@ -82,14 +81,14 @@ def share_leg(
     *,
     reservoir: Reservoir | None = None,
 ) -> Share:
-    """Do this process's share of the next segment of a leg that is equilibrated; keep nothing.
+    """Compute this process's share of the next segment of an equilibrated leg, without saving.
 
     Args:
-        folder: The task's.
+        folder: Folder of the task.
         hybrid: The Hamiltonian.
         plan: Steps and seeds.
         company: The processes that share it.
-        reservoir: As for `run_segment`.
+        reservoir: As in `run_segment`.
 
     Raises:
         MerrowError: The simulation failed, or a file is damaged.
@@ -102,10 +101,10 @@ def share_leg(
 def join_leg(
     folder: TaskFolder, plan: LegPlan, shares: Sequence[Share], *, keep_coupled: bool = False
 ) -> None:
-    """Keep the next segment of a leg, of which all shares are given.
+    """Save the next segment of a leg from all its shares.
 
     Raises:
-        MerrowError: The shares do not fit together, or the disk is full.
+        MerrowError: The shares are inconsistent, or the disk is full.
     """
     index = folder.count_segments()
     segment, after = joined(plan, shares, index)
@@ -113,7 +112,7 @@ def join_leg(
 
 
 def is_equilibrated(folder: TaskFolder) -> bool:
-    """Tell whether the next piece of a leg is a segment."""
+    """Tell whether the next part of a leg is a segment."""
     return folder.snapshots(folder.count_segments()).exists()
 
 
@@ -149,20 +148,20 @@ def _equilibrate(
 
 
 def _kept(path: Path, make: Callable[[], Snapshot]) -> Snapshot:
-    """Return the snapshot in a file, which is made where it is not there."""
+    """Return the snapshot in a file, which is made if missing."""
     if not path.exists():
         save_arrays(path, _pack([make()]))
     return read_snapshots([path])[0]
 
 
 def advance_gas(folder: TaskFolder, potential: Potential, plan: GasPlan, starts: Array) -> None:
-    """Equilibrate the walkers of the gas phase or, where that is done, add their next segment.
+    """Equilibrate the walkers of the gas phase or, if that is done, add their next segment.
 
     Args:
-        folder: The task's.
-        potential: What drives the walkers.
+        folder: Folder of the task.
+        potential: Potential of the walkers.
         plan: Ladder, integrator, seeds.
-        starts: One conformer for each ladder [nm], shape (ladders, n, 3).
+        starts: One conformer per ladder [nm], shape (ladders, n, 3).
 
     Raises:
         MerrowError: The simulation failed, the disk is full, or a file is damaged.
@@ -178,7 +177,7 @@ def advance_gas(folder: TaskFolder, potential: Potential, plan: GasPlan, starts:
 
 
 def complete_frames(folder: TaskFolder, other: Potential | None) -> None:
-    """Ask another potential, if there is one, about the frames that lack its energies.
+    """Evaluate another potential, if there is one, on the frames that lack its energies.
 
     The energy difference between two potentials depends on the region alone, so batched single
     points of stored frames are enough.

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Is our nonbonded kernel, inside a Context or in our own loop, what OpenMM's forces say there?
+"""Comparison of our nonbonded kernel, in a Context or in our loop, with OpenMM's forces.
 
-Asked of the first configuration of each segment: one evaluation of OpenMM's forces. A fault of the
-kernel would bias every number and show nowhere else, so a difference ends the run.
+It is made for the first configuration of each segment, by one evaluation of OpenMM's forces. An
+error of the kernel would bias all results and show nowhere else, so a difference ends the run.
 """
 
 from __future__ import annotations
@@ -31,25 +31,25 @@ from merrow.system.build import (
 )
 
 ENERGY = 1e-5
-"""Largest difference of the energies, as a part of them: both round to 2e-6."""
+"""Relative tolerance of energies; rounding of both is 2e-6."""
 FORCES = 1e-4
-"""Largest RMS difference of the forces, as a part of them: 2e-6, and 1e-5 for a pair that one of
-the two sees at the cutoff."""
+"""Relative tolerance of forces (RMS); rounding gives 2e-6, and a pair at the cutoff that only one
+of the two includes 1e-5."""
 COUPLING = 0.005
-"""Largest difference of u between states [kT] that have a weight here; it is 2e-4 at most."""
+"""Tolerance of u between states with a weight here [kT]; observed differences are up to 2e-4."""
 STEEP = 1e-4
-"""The same as a part of what u is above the least, where atoms lie in each other: r⁻¹² of 0.2 nm
-changes by 2e-5 of itself where float32 rounds a place in the box."""
+"""The same relative to u above its minimum, for overlapping atoms: r⁻¹² at 0.2 nm changes by 2e-5
+of itself when float32 rounds a position in the box."""
 LARGE = 1e3
-"""Beyond this [kT] u is not compared."""
+"""Largest u that is compared [kT]."""
 
 ROOM = 298.15
-"""Temperature that u is compared at [K]."""
+"""Temperature at which u is compared [K]."""
 
 REPLACED = {NONBONDED, SOFT_CORE}
-"""Force groups of OpenMM that our kernel stands for."""
+"""Force groups of OpenMM that our kernel replaces."""
 OTHERS = {ENVIRONMENT, TAIL, INTERNAL}
-"""Those that our loop computes beside it."""
+"""Force groups that our loop computes besides."""
 Answer = tuple[float, np.ndarray]
 
 _judges: WeakKeyDictionary[NativeForces, mm.Context] = WeakKeyDictionary()
@@ -63,11 +63,11 @@ def require_agreement(
     *,
     here: LambdaState,
 ) -> None:
-    """Compare energy, forces and couplings of a Context with those of OpenMM's forces.
+    """Compare energy, forces and couplings of a Context with OpenMM's own forces.
 
     Args:
-        hybrid: Its Hamiltonian; nothing is asked where that is on OpenMM's forces.
-        context: Stands in state `here`.
+        hybrid: Its Hamiltonian; nothing is compared if it uses OpenMM's forces.
+        context: A Context in state `here`.
         states: The states of the schedule.
         here: The state.
 
@@ -91,17 +91,17 @@ def require_same_motion(
     *,
     here: LambdaState,
 ) -> None:
-    """Compare energies, forces and couplings of our loop where it stands with those of OpenMM.
+    """Compare energies, forces and couplings of our loop at its current configuration with OpenMM.
 
-    What is nonbonded and what acts within the solute are compared one by one, so that a fault of
-    the one does not hide behind the size of the other.
+    Nonbonded and internal terms are compared separately, so that an error in one is not hidden by
+    the size of the other.
 
     Args:
         hybrid: Its Hamiltonian, on our kernel.
-        loop: Stands somewhere.
-        measured: What its kernel says of λ there, at the λ_sterics of the states.
+        loop: The loop at some configuration.
+        measured: Couplings from its kernel there, at the λ_sterics of the states.
         states: The states of the schedule.
-        here: The state in which it stands.
+        here: The current state.
 
     Raises:
         NumericsError: They differ by more than rounding.
@@ -139,7 +139,7 @@ def _require(
     states: tuple[LambdaState, ...],
     here: LambdaState,
 ) -> None:
-    """Refuse a nonbonded energy, forces or reduced potentials that are not the judge's."""
+    """Raise if nonbonded energy, forces or reduced potentials differ from the reference."""
     energy, forces = found
     right, right_forces = _asked(judge, REPLACED)
     off = abs(energy - right) / abs(right)
@@ -162,7 +162,7 @@ def _require(
 
 
 def _judge(native: NativeForces, positions: object, vectors: Iterable[object]) -> mm.Context:
-    """Return a Context of OpenMM's nonbonded forces there, made once in this process."""
+    """Return a Context with OpenMM's nonbonded forces at a configuration, made once per process."""
     if native not in _judges:
         _judges[native] = _still(native.replaced)
     return _put(_judges[native], positions, vectors)
@@ -171,7 +171,7 @@ def _judge(native: NativeForces, positions: object, vectors: Iterable[object]) -
 def _whole(
     hybrid: HybridSystem, native: NativeForces, positions: object, vectors: Iterable[object]
 ) -> mm.Context:
-    """Return a Context of all forces of a hybrid system there, made once in this process."""
+    """Return a Context with all forces of a hybrid system there, made once per process."""
     if native not in _wholes:
         _wholes[native] = _still(hybrid.system)
     return _put(_wholes[native], positions, vectors)

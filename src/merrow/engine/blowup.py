@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Steps under watch: where a simulation leaves the realm of physics, it stops and says by what."""
+"""Stability monitoring: an unphysical simulation is stopped with a diagnosis."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ TERM_OF_GROUP = {
     build.CONFINE: "the confining potential",
 }
 WARM = 300.0
-"""K; a cold region may warm up to this."""
+"""Temperature to which a cold region may warm up [K]."""
 
 
 class StabilityMonitor:
-    """Advances a Context and stops at numbers that no simulation should have.
+    """Advances a Context and stops at unphysical values.
 
-    E_ML may rise between two reports by the potential energy of n classical atoms and ten standard
-    deviations of it, kT (3 n + 10 √(3 n)); more is a jump.
+    E_ML may rise between two reports by the thermal energy of n classical atoms plus ten standard
+    deviations, kT (3 n + 10 √(3 n)); more counts as a jump.
     """
 
     def __init__(self, hybrid: HybridSystem, temperature: float, context: mm.Context) -> None:
@@ -43,11 +43,11 @@ class StabilityMonitor:
         self._last: tuple[int, float] | None = None
 
     def advance(self, steps: int, first: int) -> None:
-        """Let the Context run a number of steps.
+        """Advance the Context by a number of steps.
 
         Raises:
-            NumericsError: OpenMM or the potential stopped, a coordinate is not finite, or the
-                molecules of the region are so far apart that they have no one image.
+            NumericsError: OpenMM or the potential failed, a coordinate is not finite, or the
+                molecules of the region are too far apart for a common image.
         """
         before = get_snapshot(self._context)
         begun = self._context.getStepCount()
@@ -66,10 +66,10 @@ class StabilityMonitor:
         self._stay_together(after, first + steps)
 
     def report(self, step: int, internal: float) -> None:
-        """Judge the E_ML [kJ/mol] of one step.
+        """Check the E_ML [kJ/mol] of a step.
 
         Raises:
-            NumericsError: It jumped.
+            NumericsError: E_ML jumped.
         """
         if self._last is not None and not internal - self._last[1] < self._largest_rise:
             raise NumericsError(
@@ -92,7 +92,7 @@ class StabilityMonitor:
             )
 
     def _culprit(self, snapshot: Snapshot) -> str:
-        """Say which atom the largest force acts on at a snapshot, and which term exerts it."""
+        """Describe the largest force at a snapshot by its atom and term."""
         set_snapshot(self._context, snapshot)
         worst, atom, term = -1.0, 0, "an unknown term"
         groups = {f.getForceGroup() for f in self._hybrid.system.getForces()}

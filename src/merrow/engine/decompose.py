@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The energy of one configuration, term by term as AMBER names them."""
+"""Decomposition of the energy of a configuration into AMBER's terms."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from merrow.units import COULOMB_OPENMM
 Array = np.ndarray
 
 TERMS = ("bond", "angle", "dihedral", "vdw", "vdw14", "elec", "elec14", "lj_tail", "ml")
-"""AMBER's terms, the tail, and "ml": the region's internal energy, whatever gives it. The terms
-"cmap", "improper", "restraint" and "confine" are named only where the System has them."""
+"""AMBER's terms, the tail, and "ml", the internal energy of the region from any potential. The
+terms "cmap", "improper", "restraint" and "confine" appear only if the System has them."""
 BONDED_TERMS = {
     "HarmonicBondForce": "bond",
     "HarmonicAngleForce": "angle",
@@ -36,14 +36,14 @@ BONDED_TERMS = {
     "CustomTorsionForce": "improper",  # CHARMM's
 }
 GROUP_TERMS = {INTERNAL: "ml", TAIL: "lj_tail", RESTRAINT: "restraint", CONFINE: "confine"}
-"""Force groups that are one term, whatever forces they are made of."""
+"""Force groups that form one term each, whatever forces they contain."""
 SILENT = (
     "CustomBondForce",
     "CMMotionRemover",
     "MonteCarloBarostat",
     "MonteCarloAnisotropicBarostat",
 )
-"""Forces without an energy of their own here (zero-energy bonds)."""
+"""Forces without energy (zero-energy bonds)."""
 
 
 @dataclass(frozen=True)
@@ -56,10 +56,10 @@ class Decomposition:
 
 
 class EnergyDecomposition:
-    """Measures one System term by term, at as many configurations as one likes.
+    """Energy decomposition of a System, for any number of configurations.
 
-    Each force, and for a NonbondedForce each part of it, has a Context of its own that is made
-    once. Forces that call Python are left to the caller, who has their last answer at hand.
+    Each force, and each part of a NonbondedForce, has its own Context, made once. Forces that call
+    Python are left to the caller, who has their last result at hand.
     """
 
     def __init__(
@@ -70,16 +70,16 @@ class EnergyDecomposition:
         platform: str,
         more: Sequence[mm.Force] = (),
     ) -> None:
-        """Prepare the measurement.
+        """Prepare the decomposition.
 
         Args:
             system: A plain or a hybrid System.
             box: Box vectors [nm], shape (3, 3), or None.
             platform: OpenMM platform.
-            more: Forces that are measured as well, such as those that our kernel stands for.
+            more: Additional forces, such as those that our kernel replaces.
 
         Raises:
-            InputError: OpenMM refuses a force, such as a box below twice the cutoff.
+            InputError: OpenMM rejects a force, for example for a box below twice the cutoff.
             UnsupportedPhysicsError: A force has no AMBER term.
         """
         self._probes: list[tuple[str, float, mm.Context]] = []
@@ -124,12 +124,12 @@ class EnergyDecomposition:
 
 @dataclass(frozen=True)
 class HybridEnergies:
-    """What a snapshot of a hybrid system is worth.
+    """Energies of a snapshot of a hybrid system.
 
     Attributes:
         terms: Energies [kJ/mol] by the names of `TERMS`; "ml" is absolute.
-        shift: What OpenMM's potential energy lacks of the absolute one [kJ/mol].
-        spread: Spread of E_ML over the members of the potential [kJ/mol]; None without members.
+        shift: Absolute potential energy less that of OpenMM [kJ/mol].
+        spread: Ensemble spread of E_ML [kJ/mol]; None without an ensemble.
     """
 
     terms: dict[str, float]
@@ -138,10 +138,10 @@ class HybridEnergies:
 
 
 class HybridDecomposition(EnergyDecomposition):
-    """Measures one hybrid system term by term, that of the potential among them."""
+    """Energy decomposition of a hybrid system, including the term of the potential."""
 
     def __init__(self, hybrid: HybridSystem, box: Array, *, platform: str) -> None:
-        """Prepare the measurement, as `EnergyDecomposition`."""
+        """Prepare the decomposition, as in `EnergyDecomposition`."""
         within = box if hybrid.periodic else None
         more = () if hybrid.native is None else hybrid.native.replaced.getForces()
         super().__init__(hybrid.system, within, platform=platform, more=more)
@@ -153,7 +153,7 @@ class HybridDecomposition(EnergyDecomposition):
         terms = self.terms(snapshot.positions, snapshot.box if hybrid.periodic else None)
         if bridge is None:
             return HybridEnergies(terms, 0.0, None)
-        # the bridge remembers its answer to the positions where the Context stands
+        # the bridge has cached its answer for the current positions
         absolute, _, spread = bridge.evaluate(snapshot.positions[list(hybrid.region.model_atoms)])
         terms["ml"] += absolute
         return HybridEnergies(terms, bridge.reference, None if math.isnan(spread) else spread)
@@ -171,7 +171,7 @@ def decompose(
         platform: OpenMM platform.
 
     Raises:
-        InputError: OpenMM refuses the configuration, such as a box below twice the cutoff.
+        InputError: OpenMM rejects the configuration, for example a box below twice the cutoff.
         UnsupportedPhysicsError: A force has no AMBER term.
     """
     decomposition = EnergyDecomposition(system, box, platform=platform)
@@ -218,7 +218,7 @@ def _without_charges(force: mm.NonbondedForce) -> mm.NonbondedForce:
 
 
 def _one_four(force: mm.NonbondedForce, positions: Array) -> tuple[float, float]:
-    """Return Lennard-Jones and Coulomb energy of the exceptions that interact [kJ/mol]."""
+    """Return Lennard-Jones and Coulomb energy of the interacting exceptions [kJ/mol]."""
     vdw = elec = 0.0
     for k in range(force.getNumExceptions()):
         i, j, product, sigma, epsilon = force.getExceptionParameters(k)
@@ -230,7 +230,7 @@ def _one_four(force: mm.NonbondedForce, positions: Array) -> tuple[float, float]
 
 
 def _alone(force: mm.Force, system: mm.System, box: Array | None, platform: str) -> mm.Context:
-    """Return a Context of a System that holds one force and no other."""
+    """Return a Context of a System with a single force."""
     single = mm.System()
     for i in range(system.getNumParticles()):
         single.addParticle(system.getParticleMass(i))

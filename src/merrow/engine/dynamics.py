@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""The way of a hybrid system in time, and what is measured on it.
+"""Molecular dynamics of a hybrid system, with reports.
 
-Without a thermostat, with Bussi's (10.1063/1.2408420) and with Andersen's (10.1063/1.439486, all
-velocities drawn anew at intervals), positions and velocities stand at the
-same time: velocity Verlet with RATTLE constraints, so that E = K + V needs no interpolation. With
-Langevin it is OpenMM's leap-frog middle scheme (10.1021/acs.jpca.9b02771), whose velocities stand
-half a step before the positions and whose kinetic energy is that of the half step.
+Without a thermostat, with the Bussi thermostat (10.1063/1.2408420) and with the Andersen thermostat
+(10.1063/1.439486, all velocities redrawn at intervals), positions and velocities refer to the same
+time: velocity Verlet with RATTLE constraints, so that E = K + V needs no interpolation. Langevin
+dynamics uses OpenMM's leap-frog middle scheme (10.1021/acs.jpca.9b02771), whose velocities, and
+so the kinetic energy, are half a step before the positions.
 
-Every call opens a fresh Context with seeds from (seed, first step): a run cut into the same
-segments does the same thing whether or not it was interrupted in between. OpenMM's barostat draws
-from a stream that all Contexts of a process share, so a process propagates one system at a time.
+Every call opens a new Context with seeds from (seed, first step): a run with the same segments is
+identical whether or not it was interrupted. OpenMM's barostat draws from a random stream that all
+Contexts of a process share, so a process propagates one system at a time.
 """
 
 from __future__ import annotations
@@ -52,27 +52,27 @@ from merrow.units import GRAM_CM3_PER_DALTON_NM3, thermal_energy
 Array = np.ndarray
 
 BUSSI_INTERVAL = 10
-"""Steps between two rescalings; the canonical ensemble does not depend on it."""
+"""Steps between velocity rescalings; the canonical ensemble does not depend on it."""
 LAMBDAS = (LAMBDA_ELECTROSTATICS, LAMBDA_STERICS)
 EXACT = 1e-10
-"""Relative tolerance of constraints where a snapshot is prepared."""
+"""Relative tolerance of constraints when a snapshot is prepared."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DynamicsPlan(Ensemble):
-    """How an ensemble is sampled, in OpenMM's units.
+    """Settings of the dynamics, in OpenMM's units.
 
     Attributes:
         thermostat: "none" (constant energy), "langevin", "bussi" or "andersen".
-        coupling_time: Relaxation time of Bussi's thermostat [ps].
-        com_removal_interval: Steps between two removals of the motion of the whole, without a box
-            its rotation too; 0 for never. Langevin and Andersen have no use for it.
+        coupling_time: Relaxation time of the Bussi thermostat [ps].
+        com_removal_interval: Steps between removals of centre-of-mass motion, and without a box of
+            overall rotation; 0 for never. Not used with Langevin and Andersen.
         constraint_tolerance: Relative tolerance of constraints.
         platform: Name of the OpenMM platform.
         seed: Seed of the run.
-        collision_interval: Steps between two draws of all velocities by Andersen's thermostat.
-        origin: Time of step 0 [ps], which the seeds know of: a run that goes on from a file that
-            tells no step begins at step 0 once more, but not with the same random numbers.
+        collision_interval: Steps between velocity randomisations by the Andersen thermostat.
+        origin: Time of step 0 [ps], which enters the seeds: a run continued from a file without a
+            step number starts at step 0 again, but with other random numbers.
     """
 
     thermostat: Literal["none", "langevin", "bussi", "andersen"]
@@ -85,11 +85,11 @@ class DynamicsPlan(Ensemble):
     origin: float = 0.0
 
     def seed_of(self, *words: str | int) -> int:
-        """Return the seed of one purpose."""
+        """Return the seed for a purpose."""
         return derive_seed(self.seed, *words, *self._origin())
 
     def generator_of(self, *words: str | int) -> np.random.Generator:
-        """Return the random numbers of one purpose."""
+        """Return the random generator for a purpose."""
         return generator(self.seed, *words, *self._origin())
 
     def _origin(self) -> tuple[str, ...]:
@@ -97,27 +97,26 @@ class DynamicsPlan(Ensemble):
 
     @property
     def collisions(self) -> int:
-        """Steps between two draws of all velocities; 0 for never."""
+        """Steps between velocity randomisations; 0 for never."""
         return self.collision_interval if self.thermostat == "andersen" else 0
 
 
 @dataclass(frozen=True)
 class StepReport:
-    """What is known of one moment, in OpenMM's units.
+    """Properties at one step, in OpenMM's units.
 
     Attributes:
         step: Number of steps since the beginning of the run.
         time: Time since then [ps].
-        kinetic: Kinetic energy [kJ/mol], at the time that the integrator's scheme defines.
+        kinetic: Kinetic energy [kJ/mol], at the time defined by the integration scheme.
         potential: Potential energy with absolute E_ML [kJ/mol].
-        terms: Potential energy by AMBER's terms [kJ/mol], those that the System has; "ml" is
-            absolute.
+        terms: Potential energy by AMBER's terms [kJ/mol] in the System; "ml" is absolute.
         temperature: Kinetic temperature [K].
         pressure: Instantaneous molecular pressure [bar]; None at constant volume.
         volume: Volume [nm³]; None without a box.
         density: Density [g/cm³]; None without a box.
-        spread: Ensemble spread of E_ML [kJ/mol]; None where there is none.
-        snapshot: The moment itself; a new call goes on from it.
+        spread: Ensemble spread of E_ML [kJ/mol]; None without an ensemble.
+        snapshot: The configuration, from which a new call can continue.
     """
 
     step: int
@@ -144,22 +143,22 @@ def run_dynamics(
     frame_interval: int = 0,
     frame: Callable[[int, Snapshot], None] | None = None,
 ) -> Iterator[StepReport]:
-    """Propagate a hybrid system and yield a report at its start, on the way and at its end.
+    """Propagate a hybrid system and yield reports at the start, at intervals and at the end.
 
     Args:
-        hybrid: What is simulated.
-        plan: How.
-        start: Where it begins; at step 0 its constraints are satisfied first.
-        first_step: Number of steps that the run has behind it.
+        hybrid: The hybrid system.
+        plan: Settings of the dynamics.
+        start: Initial configuration; at step 0 its constraints are satisfied first.
+        first_step: Number of steps already done.
         steps: Number of steps to go.
-        report_interval: Reports come at the multiples of this number of steps.
-        frame_interval: At the multiples of this number of steps where no report is due, the
-            snapshot alone is told, which costs no energies; 0 for never.
+        report_interval: Steps between reports.
+        frame_interval: Steps between calls of `frame`, made where no report is due and without
+            energies; 0 for never.
         frame: Called with step and snapshot.
 
     Raises:
-        InputError: The plan contradicts itself or the system.
-        NumericsError: The simulation blew up; step, atom and term are named.
+        InputError: The plan is inconsistent with itself or the system.
+        NumericsError: The simulation blew up; the message names step, atom and term.
     """
     check_plan(plan, hybrid)
     rescaling = BUSSI_INTERVAL if plan.thermostat == "bussi" else 0
@@ -190,10 +189,10 @@ def run_dynamics(
 
 
 def check_plan(plan: DynamicsPlan, hybrid: HybridSystem) -> None:
-    """Refuse a plan that contradicts itself or its system.
+    """Check a plan against itself and its system.
 
     Raises:
-        InputError: It does; the message says where.
+        InputError: The plan is inconsistent; the message says where.
     """
     if not plan.timestep > 0:
         raise InputError(f"the time step is {plan.timestep} ps; it must be positive.")
@@ -228,7 +227,7 @@ def check_plan(plan: DynamicsPlan, hybrid: HybridSystem) -> None:
 
 
 def freedom_of(hybrid: HybridSystem, plan: DynamicsPlan) -> int:
-    """Return the degrees of freedom that share the kinetic energy of a run."""
+    """Return the degrees of freedom of the kinetic energy of a run."""
     at_rest = bool(plan.com_removal_interval)
     return degrees_of_freedom(hybrid.system, at_rest=at_rest, periodic=hybrid.periodic)
 
@@ -236,14 +235,14 @@ def freedom_of(hybrid: HybridSystem, plan: DynamicsPlan) -> int:
 def draw_velocities(
     hybrid: HybridSystem, start: Snapshot, *, temperature: float, seed: int, platform: str
 ) -> Snapshot:
-    """Return a snapshot with Maxwell-Boltzmann velocities [nm/ps] that obey the constraints."""
+    """Return a snapshot with Maxwell-Boltzmann velocities [nm/ps] that satisfy the constraints."""
     context = _constrained(hybrid, start, platform)
     context.setVelocitiesToTemperature(temperature, derive_seed(seed, "velocities"))
     return get_snapshot(context)
 
 
 def at_rest_as_a_whole(hybrid: HybridSystem, start: Snapshot, *, platform: str) -> Snapshot:
-    """Return a snapshot that obeys the constraints and neither drifts nor, without a box, spins."""
+    """Return a snapshot that satisfies the constraints, without drift or (no box) rotation."""
     snapshot = get_snapshot(_constrained(hybrid, start, platform))
     velocities = without_drift(
         snapshot.positions,
@@ -263,7 +262,7 @@ def _constrained(hybrid: HybridSystem, start: Snapshot, platform: str) -> mm.Con
 
 
 def velocity_verlet(timestep: float, tolerance: float) -> mm.CustomIntegrator:
-    """Return velocity Verlet with RATTLE; the global variable `scale` multiplies v once."""
+    """Return a velocity Verlet integrator with RATTLE; the global `scale` multiplies v once."""
     integrator = mm.CustomIntegrator(timestep)
     integrator.addGlobalVariable("scale", 1.0)
     integrator.addPerDofVariable("before", 0.0)
@@ -281,7 +280,7 @@ def velocity_verlet(timestep: float, tolerance: float) -> mm.CustomIntegrator:
 
 @dataclass(frozen=True)
 class _Run:
-    """A Context with what its reports need and never changes."""
+    """A Context with the constant data that its reports need."""
 
     hybrid: HybridSystem
     plan: DynamicsPlan
@@ -298,8 +297,8 @@ def _open(hybrid: HybridSystem, plan: DynamicsPlan, start: Snapshot, first_step:
         integrator.setConstraintTolerance(plan.constraint_tolerance)
     else:
         integrator = velocity_verlet(plan.timestep, plan.constraint_tolerance)
-    # On the CPU a CustomIntegrator and the barostat draw from one stream of the whole process,
-    # which the integrator seeds last: without a seed of its own, by the clock.
+    # On the CPU a CustomIntegrator and the barostat share one random stream per process, which
+    # the integrator seeds last, and from the clock unless it has a seed of its own.
     integrator.setRandomNumberSeed(derive_seed(seed, "integrator"))
     set_barostat(hybrid.system, plan, derive_seed(seed, "barostat"))
     context = mm.Context(hybrid.system, integrator, *choose_platform(plan.platform))
@@ -324,7 +323,7 @@ def _stop_drift(run: _Run) -> None:
 
 
 def _rescale(run: _Run, random: np.random.Generator) -> None:
-    """Let the integrator multiply all velocities by the factor of Bussi et al., eq. (A7)."""
+    """Rescale all velocities by the factor of Bussi et al., eq. (A7), in the integrator."""
     velocities = run.context.getState(getVelocities=True).getVelocities(asNumpy=True)._value
     kinetic = kinetic_energy(velocities, run.masses)
     first, others = random.standard_normal(), 2 * random.standard_gamma((run.freedom - 1) / 2)

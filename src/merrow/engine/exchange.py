@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Which replica takes which state? Hamiltonian exchange, without any new energy.
+"""Hamiltonian replica exchange, without additional energy evaluations.
 
-The acceptance of a swap holds only region-environment terms: the internal energy stands on both
-sides and cancels, so exchange costs no ML call.
+The acceptance of a swap depends only on region-environment terms: the internal energy cancels, so
+exchange needs no ML evaluation.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ def exchange_states(
 
     Args:
         u: Reduced potential of each replica in each state [kT], shape (K, K).
-        state_of: Present state of each replica, shape (K,); not changed.
-        generator: Source of random numbers.
+        state_of: Current state of each replica, shape (K,); not modified.
+        generator: Random generator.
 
     Returns:
         State of each replica, a permutation of 0..K−1, shape (K,).

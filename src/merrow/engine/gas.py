@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Which conformers does the molecule visit in gas? Batched walkers that exchange temperature.
+"""Gas-phase sampling by batched walkers with temperature replica exchange.
 
-Exchange over λ does not cross the barriers of a torsion; temperature does. Every ladder holds one
-walker for each temperature; all walkers of all ladders are one batch for the potential. The
-integrator is the one of the solution (LangevinMiddle, Zhang et al., 10.1021/acs.jpca.9b02771), with
-the same masses.
+Exchange in λ does not cross torsional barriers, exchange in temperature does. Every ladder has one
+walker per temperature; all walkers of all ladders form one batch for the potential. Integrator
+(LangevinMiddle, Zhang et al., 10.1021/acs.jpca.9b02771) and masses are those in solution.
 """
 
 from __future__ import annotations
@@ -25,12 +24,12 @@ from merrow.units import ANGSTROM_PER_NM, GAS_CONSTANT, KJ_PER_KCAL
 Array = np.ndarray
 
 HOTTEST = 900.0
-"""Upper end of a temperature ladder [K]."""
+"""Highest temperature of a ladder [K]."""
 
 
 @dataclass(frozen=True)
 class GasPlan:
-    """How the gas-phase ensemble is sampled.
+    """Settings of the gas-phase sampling.
 
     Attributes:
         temperatures: Ladder [K], lowest first; only the lowest is recorded.
@@ -38,11 +37,11 @@ class GasPlan:
         masses: Masses of the atoms [dalton], shape (n,).
         timestep: Time step [ps].
         friction: Langevin friction [1/ps].
-        equilibration: Steps before anything is recorded.
-        steps_per_record: Steps between two records, each followed by an exchange of temperatures.
-        records_per_segment: Records between two checkpoints.
+        equilibration: Equilibration steps.
+        steps_per_record: Steps between records, each followed by temperature exchange.
+        records_per_segment: Records between checkpoints.
         seed: Seed of this phase.
-        bonds: Bonds that must hold; none are judged without them.
+        bonds: Bonds to check for breaking; empty for no check.
     """
 
     temperatures: tuple[float, ...]
@@ -59,7 +58,7 @@ class GasPlan:
 
 @dataclass(frozen=True)
 class Walkers:
-    """Where all walkers of all ladders stand, ladder by ladder, coldest first.
+    """Configurations of all walkers, ladder by ladder, coldest first.
 
     Attributes:
         positions: Positions [nm], shape (walkers, n, 3).
@@ -71,7 +70,7 @@ class Walkers:
 
 
 def temperature_ladder(lowest: float, n_atoms: int) -> tuple[float, ...]:
-    """Return a geometric ladder up to 900 K with room for the molecule's degrees of freedom.
+    """Return a geometric temperature ladder up to 900 K, spaced by the degrees of freedom.
 
     Neighbouring temperatures differ by a factor 1 + 1.6/√f, f = 3n − 6: for f harmonic degrees of
     freedom about a third of the exchanges is then accepted.
@@ -87,9 +86,9 @@ def start_gas(potential: Potential, plan: GasPlan, starts: Array) -> Walkers:
     """Equilibrate all walkers.
 
     Args:
-        potential: What drives the walkers.
+        potential: Potential of the walkers.
         plan: Ladder, integrator, seeds.
-        starts: One conformer for each ladder [nm], shape (ladders, n, 3).
+        starts: One conformer per ladder [nm], shape (ladders, n, 3).
 
     Raises:
         NumericsError: An energy is not finite, or a bond tore.
@@ -110,7 +109,7 @@ def start_gas(potential: Potential, plan: GasPlan, starts: Array) -> Walkers:
 def run_gas_segment(
     potential: Potential, plan: GasPlan, walkers: Walkers, index: int
 ) -> tuple[GasSegment, Walkers]:
-    """Return what the segment of some index records, and where the walkers then stand.
+    """Run a segment; return its records and the final walkers.
 
     Raises:
         NumericsError: An energy is not finite, or a bond tore.
@@ -127,7 +126,7 @@ def run_gas_segment(
 
 
 class _Motion:
-    """All walkers while they move and exchange temperatures."""
+    """The walkers during propagation and temperature exchange."""
 
     def __init__(
         self, potential: Potential, plan: GasPlan, start: Walkers, random: np.random.Generator
@@ -139,7 +138,7 @@ class _Motion:
 
     @property
     def walkers(self) -> Walkers:
-        """Where they stand."""
+        """The current configurations."""
         return Walkers(self.positions, self.velocities)
 
     def advance(self, steps: int) -> None:
@@ -162,7 +161,7 @@ class _Motion:
         require_bonds(self.plan.bonds, self.first, self.positions, when=when)
 
     def exchange(self) -> None:
-        """Try to swap neighbouring temperatures of each ladder, even and odd pairs at random."""
+        """Attempt swaps of neighbouring temperatures in each ladder, in even or odd pairs."""
         count = len(self.plan.temperatures)
         beta = 1 / (GAS_CONSTANT * np.array(self.plan.temperatures))
         for ladder in range(self.plan.ladders):
@@ -174,7 +173,7 @@ class _Motion:
                     self._swap(a, b, math.sqrt(beta[k + 1] / beta[k]))
 
     def _swap(self, cold: int, hot: int, factor: float) -> None:
-        """Exchange two conformers; velocities follow, scaled by √(T_cold/T_hot) and its inverse."""
+        """Exchange two conformers with velocities scaled by √(T_cold/T_hot) and its inverse."""
         for array in (self.positions, self.velocities, self.energies, self.forces):
             array[[cold, hot]] = array[[hot, cold]]
         self.velocities[cold] *= factor

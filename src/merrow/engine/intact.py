@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Is the ML region still the molecule that it was?
+"""Check that the bonds of the ML region are intact.
 
-Networks are trained near equilibrium. Where a line search or a wild step carries a molecule over a
-barrier, some hold torn molecules for as stable as whole ones (ANI-1ccx: CH3 and OH of methanol,
-2.9 Å apart, 6 kcal/mol below where they started at 300 K), and a simulation goes on there without
-any other sign.
+Networks are trained near equilibrium. If a line search or a bad step carries a molecule over a
+barrier, some predict that dissociated molecules are stable (ANI-1ccx: CH3 and OH of methanol, 2.9 Å
+apart, 6 kcal/mol below the start at 300 K), and a simulation continues there without any other
+sign.
 """
 
 from __future__ import annotations
@@ -21,29 +21,29 @@ from merrow.units import ANGSTROM_PER_NM
 Array = np.ndarray
 
 MAX_BOND_STRETCH = 1.6
-"""Factor between two lengths of a bond at which it is another molecule.
+"""Factor between two lengths of a bond at which it counts as broken.
 
-Heat is far from it: the spring of a C-H bond (340 kcal/mol/Å²) has a standard deviation of 0.03 Å
-at 300 K and 0.05 Å at 900 K, so that lengths three deviations to either side are apart by factors
-of 1.2 and 1.3.
+Thermal motion stays far below: a C-H bond (340 kcal/mol/Å²) has a standard deviation of 0.03 Å at
+300 K and 0.05 Å at 900 K, so lengths three deviations to either side differ by factors of 1.2 and
+1.3.
 """
 
 TORN = 2.0
-"""A bond that grew by the factor to more than this [Å] is torn, whatever the start was worth."""
+"""Length [Å] above which a bond stretched by the factor is broken, even from a bad start."""
 
 
 def require_whole(
     hybrid: HybridSystem, before: Array, after: Array, *, when: str, from_any_start: bool = False
 ) -> None:
-    """Refuse positions of a system in which a bond of the region has torn or collapsed.
+    """Check that no bond of the region has broken or collapsed.
 
     Args:
-        hybrid: Knows the region and its bonds.
+        hybrid: The system with its region and bonds.
         before: Earlier positions of the whole system [nm], shape (N, 3).
-        after: Present positions, shape (N, 3).
-        when: For the message: "during the minimisation".
-        from_any_start: Whether the earlier positions may be bad ones that were mended; then only
-            bonds that grew beyond `TORN` are refused.
+        after: Current positions [nm], shape (N, 3).
+        when: Phase for the message, such as "during the minimisation".
+        from_any_start: Whether the earlier positions may have been bad; then only bonds longer than
+            `TORN` are refused.
 
     Raises:
         NumericsError: A bond is longer or shorter than before by the factor `MAX_BOND_STRETCH`.
@@ -57,17 +57,17 @@ def require_whole(
 def require_bonds(
     bonds: Bonds, before: Array, after: Array, *, when: str, from_any_start: bool = False
 ) -> None:
-    """Refuse conformers in which a bond has torn or collapsed.
+    """Check that no bond of conformers has broken or collapsed.
 
     Args:
         bonds: The bonds of the molecule.
         before: Earlier positions of the molecule [nm], shape (…, n, 3).
-        after: Present positions, same shape.
+        after: Current positions [nm], same shape.
         when: As in `require_whole`.
-        from_any_start: As there.
+        from_any_start: As in `require_whole`.
 
     Raises:
-        NumericsError: As there.
+        NumericsError: As in `require_whole`.
     """
     if not bonds.pairs:
         return

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""A leg in solution: equilibration, then segments in which replicas exchange their states.
+"""A leg in solution: equilibration, then segments with replica exchange.
 
-All replicas of one repeat take turns in one Context, or in our own loop. A segment starts from
-given snapshots with seeds derived from its number, so it can be computed again, or first after a
-kill, with the same result. One state is a leg too: the coupled end state of the endpoint route.
+The replicas of a repeat take turns in one Context, or in our loop. A segment starts from given
+snapshots with seeds derived from its number, so it can be repeated after an interruption with the
+same result. A leg may have a single state: the coupled end state of the endpoint route.
 
-On a GPU one process does not fill the device: there the replicas of a segment are dealt out to a
-company of processes, each with a Context of its own. After each sweep they show each other the
-reduced potentials of their replicas, and all draw the same exchange.
+On a GPU, which one process does not saturate, the replicas of a segment are distributed over a
+company of processes, each with its own Context. After each sweep they share the reduced potentials
+of their replicas, and all draw the same exchange.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ from merrow.system.build import HybridSystem
 
 Array = np.ndarray
 MEASURED = ("u", "dvdl", "internal", "spread", "volume", "size_slope")
-"""What rows of samples take from a record."""
+"""Fields of a record that enter the rows of samples."""
 TRIAL_STEPS = 20
-"""Steps between two looks at the clock while speed is tried."""
+"""Steps between checks of the clock in a speed test."""
 StartSelector = Callable[[Snapshot, np.random.Generator], Snapshot]
-"""Chooses where the first replica goes on, given where it stands."""
+"""Selects the next start of the first replica, given its current snapshot."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +48,13 @@ class Company:
     """The processes that share a segment.
 
     Attributes:
-        meeting: Theirs; replica r is propagated by number r mod size.
+        meeting: Their meeting; replica r is propagated by process r mod size.
     """
 
     meeting: Meeting
 
     def own(self, count: int) -> range:
-        """Return which of so many replicas this process propagates."""
+        """Return the replicas that this process propagates."""
         return range(self.meeting.place, count, self.meeting.size)
 
     def exchanged(self, point: int, latest: Array) -> Array:
@@ -62,7 +62,7 @@ class Company:
 
         Args:
             point: Number of the sweep.
-            latest: The same, of which this process knows the rows of its own replicas.
+            latest: The same, with only the rows of this process's replicas filled in.
         """
         own = latest[self.meeting.place :: self.meeting.size]
         whole = latest.copy()
@@ -73,12 +73,12 @@ class Company:
 
 @dataclass(frozen=True)
 class Share:
-    """What one process did of a segment.
+    """The part of a segment computed by one process.
 
     Attributes:
-        records: Sweep, replica, state and record, in the order of time.
-        snapshots: Where its own replicas then stand.
-        state_of: States of all replicas, shape (K,).
+        records: Sweep, replica, state and record, in order of time.
+        snapshots: Final snapshots of its replicas.
+        state_of: Final states of all replicas, shape (K,).
         made_on: Platform, and device of the networks.
     """
 
@@ -90,10 +90,10 @@ class Share:
 
 @dataclass(frozen=True)
 class Replicas:
-    """Where the replicas of a leg stand between two segments.
+    """The replicas of a leg between two segments.
 
     Attributes:
-        snapshots: One for each replica.
+        snapshots: Snapshot of each replica.
         state_of: State of each replica, shape (K,).
     """
 
@@ -102,15 +102,15 @@ class Replicas:
 
     @property
     def coupled(self) -> Snapshot:
-        """Where the replica in the first state stands."""
+        """Snapshot of the replica in the first state."""
         return self.snapshots[int(np.argmin(self.state_of))]
 
 
 def equilibrate_coupled(hybrid: HybridSystem, plan: LegPlan, start: Snapshot) -> Snapshot:
-    """Minimise a snapshot, draw new velocities and equilibrate the first state.
+    """Minimise a snapshot, draw velocities and equilibrate the first state.
 
     Raises:
-        NumericsError: A number is not finite, or a bond tore.
+        NumericsError: A number is not finite, or a bond broke.
     """
     labels, first = ("equilibrate", "coupled"), plan.states[0]
     opened = ContextWalker(hybrid, plan, derive_seed(plan.seed, *labels))
@@ -135,7 +135,7 @@ def equilibrate_coupled(hybrid: HybridSystem, plan: LegPlan, start: Snapshot) ->
 def equilibrate_state(
     hybrid: HybridSystem, plan: LegPlan, neighbour: Snapshot, state: int
 ) -> Snapshot:
-    """Equilibrate the state of some index from where the state before it stands.
+    """Equilibrate a state from the snapshot of the preceding state.
 
     Raises:
         NumericsError: A number is not finite.
@@ -156,18 +156,18 @@ def run_segment(
     reservoir: Reservoir | None = None,
     select: StartSelector | None = None,
 ) -> tuple[Segment, Replicas]:
-    """Return what a segment records, and where the replicas then stand.
+    """Run a segment; return its records and the final replicas.
 
     Args:
         hybrid: The Hamiltonian.
         plan: Steps and seeds.
-        replicas: Where they stand.
+        replicas: Replicas at the start.
         index: Number of the segment.
-        reservoir: Conformers in gas, for the replica that is decoupled at the end of a sweep.
-        select: Chooses where the first replica goes on; None: where it stands.
+        reservoir: Gas-phase conformers for the decoupled replica at the end of a sweep.
+        select: Selects the start of the first replica; None for its current snapshot.
 
     Raises:
-        NumericsError: A number is not finite, or a bond tore.
+        NumericsError: A number is not finite, or a bond broke.
     """
     whole = run_share(hybrid, plan, replicas, index, reservoir=reservoir, select=select)
     return joined(plan, [whole], index)
@@ -183,12 +183,12 @@ def run_share(
     select: StartSelector | None = None,
     company: Company | None = None,
 ) -> Share:
-    """Propagate the replicas of a segment that are this process's; without company, all.
+    """Propagate this process's replicas of a segment; without a company, all.
 
     The other arguments are those of `run_segment`.
 
     Raises:
-        NumericsError: A number is not finite, or a bond tore.
+        NumericsError: A number is not finite, or a bond broke.
         LeftError: Another process of the company has left.
     """
     snapshots, state_of = list(replicas.snapshots), replicas.state_of
@@ -212,7 +212,7 @@ def run_share(
             records += [(sweep, replica, here, record) for record in found]
             latest[replica] = found[-1].u
             if reservoir is not None and plan.states[here] == DECOUPLED:
-                # the exchange judges the solute that goes on, not the one that was recorded
+                # the exchange uses the new solute, not the recorded one
                 snapshots[replica] = reservoir.insert(snapshots[replica], drawer)
                 walker.place(snapshots[replica], DECOUPLED)
                 latest[replica] = walker.couplings()
@@ -227,17 +227,17 @@ def run_share(
 
 
 def _made_on(hybrid: HybridSystem, plan: LegPlan) -> str:
-    """Return where a leg is sampled, in words."""
+    """Return platform and device of a leg as text."""
     if hybrid.bridge is None:
         return plan.platform
     return f"{plan.platform}, network on {device_of(hybrid.bridge.potential)}"
 
 
 def joined(plan: LegPlan, shares: Sequence[Share], index: int) -> tuple[Segment, Replicas]:
-    """Return what a segment recorded, and where its replicas stand, of the shares of all.
+    """Assemble a segment and its final replicas from the shares of all processes.
 
     Raises:
-        MerrowError: They did not exchange the same states.
+        MerrowError: The shares have different exchanges.
     """
     state_of = shares[0].state_of
     if any(not np.array_equal(share.state_of, state_of) for share in shares):
@@ -255,13 +255,13 @@ def joined(plan: LegPlan, shares: Sequence[Share], index: int) -> tuple[Segment,
 def stepper(
     hybrid: HybridSystem, plan: LegPlan, start: Snapshot, place: int
 ) -> Callable[[float], float]:
-    """Return what steps in the first state for some time [s] and tells steps per second.
+    """Return a function that runs the first state for a time [s] and returns steps per second.
 
     Args:
         hybrid: The Hamiltonian.
-        plan: Its steps.
-        start: Where it begins; relaxed first.
-        place: Number of the process, of which its random numbers depend.
+        plan: Settings of the leg.
+        start: Initial configuration; relaxed first.
+        place: Number of the process, for its random seed.
     """
     walker = ContextWalker(hybrid, plan, derive_seed(plan.seed, "trial", place))
     walker.place(start, plan.states[0])
@@ -282,11 +282,11 @@ def stepper(
 
 
 def _minimise(context: mm.Context, hybrid: HybridSystem) -> None:
-    """Relax clashes in a Context; atoms of a network's region stay where they are.
+    """Relax clashes in a Context; atoms of an ML region are fixed.
 
-    The first line searches of L-BFGS take long steps. A force field's walls reject them; a network
-    may lead on to a torn molecule (`engine/intact.py`). The minimiser moves no particle without
-    mass; the Context has copied the masses before.
+    The first line searches of L-BFGS take long steps. The repulsion of a force field rejects them;
+    a network may lead to a dissociated molecule (`engine/intact.py`). The minimiser moves no
+    particle without mass; the Context has copied the masses before.
     """
     held = hybrid.region.atoms if hybrid.bridge is not None else ()
     masses = [hybrid.system.getParticleMass(i) for i in held]
@@ -302,7 +302,7 @@ def _minimise(context: mm.Context, hybrid: HybridSystem) -> None:
 def _swept(
     walker: Walker, plan: LegPlan, snapshot: Snapshot, here: LambdaState
 ) -> tuple[list[Record], Snapshot]:
-    """Return the records of one sweep of a replica in a state, and where it then stands."""
+    """Return the records of a sweep of a replica in a state, and its final snapshot."""
     walker.place(snapshot, here)
     records = []
     for _ in range(plan.records_per_sweep):

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The nearest minimum of the hybrid energy: OpenMM's L-BFGS, with reports on the way.
+"""Minimisation of the hybrid energy by OpenMM's L-BFGS, with reports.
 
-Constraints are stiff springs while it runs, and exact in all that is reported: an energy is that of
-the configuration beside it. Where it ends at its limit, OpenMM would go back to the start, because
-springs are not constraints; what was reached is kept here.
+Constraints are stiff springs during the minimisation, and exact in all reports, where energy and
+configuration belong together. At the limit of steps OpenMM would return to the start, since
+springs are not constraints; here the configuration that was reached is kept.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ CONSTRAINT_TOLERANCE = 1e-8
 
 @dataclass(frozen=True)
 class MinimizeReport:
-    """Where the minimiser stands, in OpenMM's units.
+    """State of the minimiser, in OpenMM's units.
 
     Attributes:
         step: Number of L-BFGS iterations, over all springs.
         potential: Potential energy with absolute E_ML [kJ/mol].
         terms: Potential energy by AMBER's terms [kJ/mol].
-        rms_gradient: Root mean square of the 3 N components of the gradient, that of the
-            constraints' springs included while it runs [kJ/mol/nm].
-        largest_gradient: The largest component [kJ/mol/nm].
-        atom: Zero-based index of the atom that it belongs to.
+        rms_gradient: Root mean square of the 3 N components of the gradient, including the springs
+            of constraints during the minimisation [kJ/mol/nm].
+        largest_gradient: Largest component of the gradient [kJ/mol/nm].
+        atom: Zero-based index of its atom.
         snapshot: The configuration, at rest.
     """
 
@@ -66,20 +66,20 @@ def minimize(
     report_interval: int = 0,
     report: Callable[[MinimizeReport], None] | None = None,
 ) -> MinimizeReport:
-    """Minimise the energy and return the report of the end.
+    """Minimise the energy and return the final report.
 
     Args:
-        hybrid: What is minimised.
-        start: Where it begins; the box stays as it is.
+        hybrid: The hybrid system.
+        start: Initial configuration; the box is fixed.
         platform: OpenMM platform.
-        tolerance: Root mean square of the gradient at which it is done [kJ/mol/nm].
-        max_steps: Largest number of L-BFGS iterations; 0 for no limit.
-        report_interval: Iterations between two reports; 0 for none.
+        tolerance: Root mean square gradient for convergence [kJ/mol/nm].
+        max_steps: Maximum number of L-BFGS iterations; 0 for no limit.
+        report_interval: Iterations between reports; 0 for none.
         report: Called at the start (step 0) and at every multiple of the interval.
 
     Raises:
         InputError: The tolerance is not positive.
-        NumericsError: The energy is not finite, the region came apart, or OpenMM stopped.
+        NumericsError: The energy is not finite, a bond of the region broke, or OpenMM failed.
     """
     if not tolerance > 0 or max_steps < 0:
         raise InputError(
@@ -102,7 +102,7 @@ def minimize(
             f"minimisation stopped after {reporter.steps} steps: {str(error).rstrip('.')}; "
             "look at the starting structure."
         ) from error
-    if reporter.positions is not None:  # OpenMM goes back to the start where springs do not hold
+    if reporter.positions is not None:  # OpenMM returns to the start if the springs do not hold
         run.place(reporter.positions)
     final = run.report(reporter.steps, reporter.gradient)
     after, when = final.snapshot.positions, "during the minimisation"
@@ -112,18 +112,18 @@ def minimize(
 
 @dataclass(frozen=True)
 class _Run:
-    """What is minimised, and what measures its energy."""
+    """The system being minimised, with its energy decomposition."""
 
     hybrid: HybridSystem
     context: mm.Context
     decomposition: HybridDecomposition
 
     def report(self, step: int, gradient: Array | None = None) -> MinimizeReport:
-        """Return where the Context stands.
+        """Return a report on the current configuration.
 
         Args:
             step: Number of iterations.
-            gradient: Gradient that the minimiser saw last [kJ/mol/nm], (N, 3); None asks for it.
+            gradient: Last gradient of the minimiser [kJ/mol/nm], (N, 3); None to compute it.
 
         Raises:
             NumericsError: The energy or the gradient is not finite.
@@ -151,14 +151,14 @@ class _Run:
         )
 
     def place(self, positions: Array) -> None:
-        """Put the Context at positions [nm], shape (N, 3), with every constraint met."""
+        """Set the Context to positions [nm], shape (N, 3), with all constraints satisfied."""
         self.context.setPositions(positions)
         self.context.applyConstraints(CONSTRAINT_TOLERANCE)
         self.context.computeVirtualSites()
 
 
 class _Reporter(mm.MinimizationReporter):  # type: ignore[misc]
-    """Counts iterations over all springs, hands reports on, and stops L-BFGS at the limit."""
+    """Counts iterations over all spring constants, reports, and stops L-BFGS at the limit."""
 
     def __init__(
         self, run: _Run, interval: int, tell: Callable[[MinimizeReport], None] | None, limit: int
@@ -170,8 +170,8 @@ class _Reporter(mm.MinimizationReporter):  # type: ignore[misc]
         self._run, self._interval, self._tell, self._limit = run, interval, tell, limit
 
     def report(self, _iteration: int, x: Any, grad: Any, _args: Any) -> bool:
-        """Answer OpenMM after an iteration whether to stop."""
-        if 0 < self._limit <= self.steps:  # it tries stiffer springs once more
+        """Tell OpenMM after an iteration whether to stop."""
+        if 0 < self._limit <= self.steps:  # OpenMM tries stiffer springs once more
             return True
         self.steps += 1
         self.gradient = np.array(grad).reshape(-1, 3)
@@ -180,5 +180,5 @@ class _Reporter(mm.MinimizationReporter):  # type: ignore[misc]
             before = self._run.context.getState(getPositions=True).getPositions(asNumpy=True)
             self._run.place(self.positions)
             self._tell(self._run.report(self.steps, self.gradient))
-            self._run.context.setPositions(before)  # OpenMM looks there how far springs hold
+            self._run.context.setPositions(before)  # where OpenMM checks the springs
         return self.steps == self._limit

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Degrees of freedom of a System, and the motion of the whole."""
+"""Degrees of freedom of a System, and its overall motion."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ def particle_masses(system: mm.System) -> Array:
 
 
 def degrees_of_freedom(system: mm.System, *, at_rest: bool, periodic: bool) -> int:
-    """Return 3 N − constraints − motions of the whole, where N counts the particles with a mass.
+    """Return 3 N − constraints − overall motions, where N counts the particles with a mass.
 
     Args:
         system: The System.
-        at_rest: Whether the whole neither drifts nor, without a box, spins.
+        at_rest: Whether the system neither drifts nor, without a box, rotates.
         periodic: Whether there is a box.
     """
     masses = particle_masses(system)
@@ -32,13 +32,13 @@ def degrees_of_freedom(system: mm.System, *, at_rest: bool, periodic: bool) -> i
         i, j, _ = system.getConstraintParameters(k)
         constraints += bool(masses[i] > 0 and masses[j] > 0)
     massive = int(np.count_nonzero(masses))
-    # a line has one rotation less than a body, and a point none
+    # a linear body has one rotation less, and a point none
     whole = 3 if periodic else {1: 3, 2: 5}.get(massive, 6)
     return 3 * massive - constraints - at_rest * whole
 
 
 def unconstrained(system: mm.System) -> tuple[int, ...]:
-    """Return the particles that have a mass and no constraint, ascending."""
+    """Return the particles with a mass and no constraint, ascending."""
     bound: set[int] = set()
     for k in range(system.getNumConstraints()):
         bound.update(system.getConstraintParameters(k)[:2])
@@ -47,7 +47,7 @@ def unconstrained(system: mm.System) -> tuple[int, ...]:
 
 
 def force_probe(system: mm.System, start: Snapshot, *, platform: str) -> mm.Context:
-    """Return a Context that is asked for forces and never moves by itself."""
+    """Return a Context for force evaluations only."""
     context = mm.Context(system, mm.VerletIntegrator(0.001), *choose_platform(platform))
     set_snapshot(context, start)
     return context
@@ -71,13 +71,13 @@ def kinetic_temperature(kinetic: float, freedom: int) -> float:
 
 
 def without_drift(positions: Array, velocities: Array, masses: Array, *, rotation: bool) -> Array:
-    """Return the velocities less the motion of the whole.
+    """Return the velocities without the overall motion.
 
     Args:
         positions: Positions [nm], shape (N, 3).
         velocities: Velocities [nm/ps], shape (N, 3).
         masses: Masses [dalton], shape (N,).
-        rotation: Whether the rotation about the centre of mass is taken out too.
+        rotation: Whether the rotation about the centre of mass is also removed.
     """
     weights = masses / masses.sum()
     moving = velocities - weights @ velocities

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How a leg in solution is sampled: states, ensemble, steps and seed."""
+"""Settings of the sampling of a leg in solution: states, ensemble, steps and seed."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from merrow.samples import LambdaState
 
 @dataclass(frozen=True)
 class Ensemble:
-    """The thermodynamic state and the integrator, in OpenMM's units.
+    """Thermodynamic state and integrator, in OpenMM's units.
 
     Attributes:
         temperature: Temperature [K].
         pressure: Pressure [bar]; None for constant volume.
         timestep: Time step [ps].
         friction: Langevin friction [1/ps].
-        barostat_interval: Steps between two attempts to change the volume.
-        anisotropic: Whether each edge of the box changes by itself.
+        barostat_interval: Steps between attempted volume changes.
+        anisotropic: Whether the box edges change independently.
     """
 
     temperature: float
@@ -32,20 +32,20 @@ class Ensemble:
 
 @dataclass(frozen=True)
 class LegPlan:
-    """How one repeat of one leg is sampled.
+    """Settings of the sampling of one repeat of a leg.
 
     Attributes:
         states: Alchemical states, coupled end first.
         ensemble: Temperature, pressure, integrator.
-        equilibration: Steps in the first state before anything else.
-        equilibration_per_state: Further steps in each state, one after the other.
-        steps_per_record: Steps between two records of a replica.
-        records_per_sweep: Records of a replica between two exchanges.
-        sweeps_per_segment: Sweeps between two checkpoints.
+        equilibration: Equilibration steps in the first state.
+        equilibration_per_state: Additional steps in each state, one after the other.
+        steps_per_record: Steps between records of a replica.
+        records_per_sweep: Records of a replica between exchanges.
+        sweeps_per_segment: Sweeps between checkpoints.
         platform: OpenMM platform.
         seed: Seed of this repeat of this leg.
         repeat: Number of the repeat.
-        engine: What moves the configurations: "openmm", or "native", our own loop.
+        engine: Integrator: "openmm", or "native", our own loop.
     """
 
     states: tuple[LambdaState, ...]
@@ -62,6 +62,6 @@ class LegPlan:
 
     @property
     def segment_time(self) -> float:
-        """Production time that one segment adds to each state [ps]."""
+        """Production time per state and segment [ps]."""
         records = self.records_per_sweep * self.sweeps_per_segment
         return records * self.steps_per_record * self.ensemble.timestep

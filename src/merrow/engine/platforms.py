@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""What each OpenMM platform of this machine says of a box of water, and the fastest that is right.
+"""Test of the OpenMM platforms of this machine on a water box; the fastest correct one.
 
-A platform is compared with Reference, which computes in double precision, before it may be chosen.
+A platform must agree with Reference, which uses double precision, before it can be chosen.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ from merrow.errors import first_line
 logger = logging.getLogger(__name__)
 
 AUTO = "auto"
-"""The fastest platform that is right, as a setting."""
+"""Setting for the fastest correct platform."""
 EDGE = 2.2
-"""Edge of the box of water [nm]: about a thousand atoms, as around a small solute."""
+"""Edge of the water box [nm]: about a thousand atoms, as around a small solute."""
 STEPS = 20
 LARGEST_ERROR = 1e-4
-"""Root mean square error of a force as a part of the forces' own: single precision has 2e-6."""
+"""Tolerance of the relative RMS force error; single precision has 2e-6."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a platform says of one configuration.
+    """Results of a platform for one configuration.
 
     Attributes:
         energy: Potential energy [kJ/mol].
         forces: Forces [kJ/mol/nm], shape (n, 3).
         step_ms: Time of a step of 2 fs [ms].
-        device: Name of the device, "" for the processor.
+        device: Name of the device, "" for the CPU.
     """
 
     energy: float
@@ -48,7 +48,7 @@ class Answer:
 
 
 def water_box() -> tuple[mm.System, NDArray[np.float64]]:
-    """Return TIP3P water with PME and its positions [nm], shape (n, 3); the same every time."""
+    """Return a TIP3P box with PME and its positions [nm], shape (n, 3); always the same."""
     field = app.ForceField("tip3p.xml")
     modeller = app.Modeller(app.Topology(), [] * unit.nanometer)
     modeller.addSolvent(field, model="tip3p", boxSize=mm.Vec3(EDGE, EDGE, EDGE) * unit.nanometer)
@@ -60,11 +60,11 @@ def water_box() -> tuple[mm.System, NDArray[np.float64]]:
 
 
 def ask(name: str, system: mm.System, positions: NDArray[np.float64]) -> Answer:
-    """Return the answer of a platform.
+    """Evaluate a configuration on a platform.
 
     Raises:
         InputError: The platform is not available.
-        openmm.OpenMMException: It finds no device, or cannot compute.
+        openmm.OpenMMException: The platform finds no device, or fails.
     """
     platform, properties = choose_platform(name)
     integrator = mm.LangevinMiddleIntegrator(298.15, 1.0, 0.002)
@@ -86,33 +86,33 @@ def ask(name: str, system: mm.System, positions: NDArray[np.float64]) -> Answer:
 
 
 def platform_names() -> list[str]:
-    """Return the platforms that OpenMM has here, in its order."""
+    """Return the OpenMM platforms of this machine, in OpenMM's order."""
     return [mm.Platform.getPlatform(i).getName() for i in range(mm.Platform.getNumPlatforms())]
 
 
 def disagreement(found: Answer, truth: Answer) -> float:
-    """Return the error of an answer: of forces (root mean square) or energy, the larger part."""
+    """Return the larger of the relative errors of forces (root mean square) and energy."""
     wrong = np.linalg.norm(found.forces - truth.forces) / np.linalg.norm(truth.forces)
     shift = abs(found.energy - truth.energy) / abs(truth.energy)
     return float(np.max([wrong, shift]))  # NaN where either is
 
 
 def is_right(found: Answer, truth: Answer) -> bool:
-    """Tell whether a platform computes what Reference computes."""
+    """Tell whether a platform agrees with Reference."""
     error = disagreement(found, truth)
     return error <= LARGEST_ERROR
 
 
 def chosen_platform(name: str) -> str:
-    """Return a platform by name; `auto` is `fastest_platform`."""
+    """Return the platform of a setting; `auto` is `fastest_platform`."""
     return fastest_platform() if name == AUTO else name
 
 
 @cache
 def fastest_platform() -> str:
-    """Return the fastest platform of this machine that computes what Reference computes.
+    """Return the fastest platform of this machine that agrees with Reference.
 
-    Without a platform for a GPU that is CPU, and nothing is measured.
+    Without a GPU platform this is CPU, without a measurement.
     """
     candidates = [name for name in platform_names() if name in GPU_PLATFORMS]
     if not candidates:

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""Where does an end state go on? Where it stands, or where a snapshot of its MM neighbour stands.
+"""Monte Carlo proposals for an ML/MM end state from snapshots of its MM neighbour.
 
 The pool holds snapshots x of the MM ensemble, π₀(x) ∝ exp(−u₀(x)). The end state has the density
 π₁(x) ∝ exp(−u₀(x) − w(x)), where w = βs(E_ML − E_MM) depends on the solute alone: water, volume
-and, the masses being equal, velocities have the same factors in both. A snapshot is proposed at
-random from the pool, whatever the present one is: q(x) = π₀(x). Metropolis's ratio
+and, with equal masses, velocities have the same factors in both. A snapshot is proposed at random
+from the pool, independent of the current one: q(x) = π₀(x). The Metropolis ratio
 π₁(new) π₀(old) / π₁(old) π₀(new) is exp(w(old) − w(new)) (a Metropolised independence sampler).
 
-Proposals must be independent. Snapshots of a path that keeps a conformer for long are not, one
-after the other: the end state would take over the populations of MM. Hence they are drawn from all
-of the pool, which belongs to one repeat: what it does not know yet makes repeats scatter.
+Proposals must be independent. Successive snapshots of a path with a long-lived conformer are not:
+the end state would inherit the MM populations. Hence they are drawn from the whole pool of a
+repeat; populations that it has not sampled yet show up as scatter between repeats.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ from merrow.engine.simulation import Snapshot
 Array = np.ndarray
 
 ATTEMPTS = 100
-"""Proposals before a segment; they cost nothing but one energy of each snapshot of the pool."""
+"""Number of proposals before a segment; they cost only one energy per snapshot of the pool."""
 
 
 @dataclass(frozen=True)
 class Proposals:
-    """Phases of the MM ensemble for an end state.
+    """Snapshots of the MM ensemble as proposals for an end state.
 
     Attributes:
         snapshots: The pool, m snapshots.
-        work: w of any snapshots [kT], shape (k,) from k snapshots.
+        work: Function that returns w [kT], shape (k,), of k snapshots.
     """
 
     snapshots: tuple[Snapshot, ...]
     work: Callable[[tuple[Snapshot, ...]], Array]
 
     def choose(self, snapshot: Snapshot, random: np.random.Generator) -> Snapshot:
-        """Return where to go on from, after some proposals to a snapshot of the end state."""
+        """Return the snapshot to continue from, after some proposals to replace the current one."""
         here, *pool = self.work((snapshot, *self.snapshots)).tolist()
         for k in random.integers(len(pool), size=ATTEMPTS).tolist():
             if math.log(random.random()) < here - pool[k]:

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""What is written down of one configuration? Energies of all states, without another ML call.
+"""Recording a configuration: energies in all states, without another ML evaluation.
 
 Under PME the energy is exactly quadratic in λ_elec, U = A + B λ + C λ², so three energies give
 every charge state and its derivative. The soft core at each λ_sterics of the schedule, and its
-slopes by λ and by σ, are a sum over its pairs, whose distances are the same for all states.
+derivatives by λ and σ, are a sum over its pairs, whose distances are the same for all states.
 Our own nonbonded kernel gives all of that in one pass.
-The potential's energy is that of the forces just computed.
+The energy of the potential is that of the last force evaluation.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from merrow.units import thermal_energy
 Array = np.ndarray
 
 LARGEST_U = 1e6
-"""Reduced potentials are clipped here [kT]: a charge on a vanished atom may overflow."""
+"""Upper limit of reduced potentials [kT]: a charge on a decoupled atom may overflow."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,10 @@ class Record:
         u: Reduced potential in all K states [kT], shape (K,).
         dvdl: ∂V/∂λ_elec, ∂V/∂λ_sterics at the generating state [kJ/mol], shape (2,).
         internal: Internal energy of the region, absolute [kJ/mol].
-        spread: Ensemble spread of it [kJ/mol] or nan.
+        spread: Its ensemble spread [kJ/mol], or nan.
         volume: Box volume [nm³].
-        size_slope: ∂V/∂ln σ of all region-environment pairs [kJ/mol] where the state is the coupled
-            one, else nan.
+        size_slope: ∂V/∂ln σ of all region-environment pairs [kJ/mol] in the coupled state, else
+            nan.
         positions: Positions of the region [nm], shape (n, 3).
     """
 
@@ -59,13 +59,13 @@ class Record:
 
 
 def set_state(context: mm.Context, state: LambdaState) -> None:
-    """Move a Context to an alchemical state."""
+    """Set a Context to an alchemical state."""
     context.setParameter(LAMBDA_ELECTROSTATICS, state.lambda_electrostatics)
     context.setParameter(LAMBDA_STERICS, state.lambda_sterics)
 
 
 def coulomb_coefficients(context: mm.Context) -> tuple[float, float, float]:
-    """Return A, B, C of U = A + B λ_elec + C λ_elec² [kJ/mol]; λ_elec is put back."""
+    """Return A, B, C of U = A + B λ_elec + C λ_elec² [kJ/mol]; λ_elec is restored."""
     before = context.getParameter(LAMBDA_ELECTROSTATICS)
     energies = []
     for value in (0.0, 0.5, 1.0):
@@ -78,20 +78,20 @@ def coulomb_coefficients(context: mm.Context) -> tuple[float, float, float]:
 
 
 def sterics_slope(context: mm.Context) -> float:
-    """Return ∂V/∂λ_sterics of the soft core [kJ/mol] as OpenMM gives it."""
+    """Return ∂V/∂λ_sterics of the soft core [kJ/mol] from OpenMM."""
     state = context.getState(getParameterDerivatives=True, groups={SOFT_CORE})
     return float(state.getEnergyParameterDerivatives()[LAMBDA_STERICS])
 
 
 def size_slope(hybrid: HybridSystem, volume: float, measured: Couplings) -> float:
-    """Return ∂V/∂ln σ of the coupled state [kJ/mol]; the cutoff stays where it is.
+    """Return ∂V/∂ln σ of the coupled state [kJ/mol] at a fixed cutoff.
 
-    The tail's follows from two energies: V = s¹² A − s⁶ B where all σ are s times as long.
+    The tail contribution follows from two energies: V = s¹² A − s⁶ B with all σ scaled by s.
 
     Args:
         hybrid: The Hamiltonian.
         volume: Volume of its box [nm³]; nan without one.
-        measured: What was measured of all but the tail.
+        measured: Measured quantities of all but the tail.
     """
     if not hybrid.periodic:
         return measured.size_slope
@@ -134,14 +134,14 @@ def take_record(
 
 
 def require_edges(hybrid: HybridSystem, box: Array) -> None:
-    """Refuse a box for which the System's tail is no longer right.
+    """Check that the System's tail correction is valid for a box.
 
     Args:
         hybrid: The System.
-        box: Vectors of the box [nm], shape (3, 3).
+        box: Box vectors [nm], shape (3, 3).
 
     Raises:
-        NumericsError: An edge is not near to what it was.
+        NumericsError: An edge differs too much from its initial length.
     """
     if hybrid.edges is None:
         return
@@ -161,10 +161,10 @@ def couplings(
     here: LambdaState,
     temperature: float,
 ) -> tuple[Array, Array]:
-    """Return what depends on λ, without a call of the potential.
+    """Return the λ-dependent quantities, without evaluating the potential.
 
     Args:
-        context: Stands in state `here`.
+        context: A Context in state `here`.
         hybrid: Its Hamiltonian.
         states: The K states of the schedule.
         here: The generating state.
@@ -174,8 +174,8 @@ def couplings(
         Reduced potentials [kT], shape (K,), and ∂V/∂λ_elec, ∂V/∂λ_sterics [kJ/mol], shape (2,).
 
     Raises:
-        NumericsError: The energy or its slope in the generating state is no number, or so large
-            that no such configuration is ever visited.
+        NumericsError: The energy or its derivative in the generating state is not finite, or
+            impossibly large.
     """
     measured = _measured(context, hybrid, sterics_grid(states), here)
     volume = float(context.getState().getPeriodicBoxVolume()._value)
@@ -183,16 +183,16 @@ def couplings(
 
 
 def sterics_grid(states: tuple[LambdaState, ...]) -> tuple[float, ...]:
-    """Return the different λ_sterics of some states, rising."""
+    """Return the distinct λ_sterics of some states, ascending."""
     return tuple(sorted({s.lambda_sterics for s in states}))
 
 
 def _measured(
     context: mm.Context, hybrid: HybridSystem, grid: tuple[float, ...], here: LambdaState
 ) -> Couplings:
-    """Return what a Context in state `here` gives; the soft core at the λ_sterics of a grid.
+    """Measure a Context in state `here`, with the soft core at the λ_sterics of a grid.
 
-    Our kernel tells it all at once; OpenMM is asked for three energies of the charges.
+    Our kernel gives everything at once; OpenMM needs three energies for the charges.
     """
     state = context.getState(getPositions=True)
     if hybrid.native is not None:
@@ -221,7 +221,7 @@ def reduced(
     temperature: float,
     volume: float,
 ) -> tuple[Array, Array]:
-    """Return reduced potentials [kT] and both ∂V/∂λ [kJ/mol] of what was measured.
+    """Return reduced potentials [kT] and both ∂V/∂λ [kJ/mol] from measured energies.
 
     Args:
         measured: Energies of a configuration.
@@ -229,10 +229,10 @@ def reduced(
         states: The K states of the schedule.
         here: The generating state.
         temperature: Temperature [K].
-        volume: Volume of the box [nm³]; anything without one.
+        volume: Volume of the box [nm³]; ignored without one.
 
     Raises:
-        NumericsError: As `couplings`.
+        NumericsError: As in `couplings`.
     """
     tail = hybrid.tail / volume if hybrid.periodic else 0.0
     linear, quadratic = measured.linear, measured.quadratic

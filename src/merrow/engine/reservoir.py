@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""Which solute takes the place of a decoupled one? A conformer of the gas phase, turned at random.
+"""Replacement of a decoupled solute by a randomly oriented gas-phase conformer.
 
-In the state (λ_elec, λ_sterics) = (0, 0) no energy joins solute and water. At a given box its
-density is
-a product: exp(−βE_int) of the solute's shape, with the internal energy and the temperature of the
-gas phase; a uniform one of its orientation; a uniform one of its centre; Maxwell's of its
-velocities; and whatever the water's is. Shape, orientation and velocities are drawn anew from their
-own factors, centre and water stay. That is a step of Gibbs sampling: the new values are proposed
-with the very probability π(new | rest) that they shall have, so Metropolis's ratio
-π(new) q(old) / π(old) q(new) is 1 and every proposal is accepted. What is drawn is as good as the
-gas phase it is drawn from: a temperature exchange, which crosses the barriers that λ does not.
+In the state (λ_elec, λ_sterics) = (0, 0) solute and water do not interact. For a given box the
+density is a product: exp(−βE_int) of the solute's conformation, with the internal energy and the
+temperature of the gas phase; a uniform one of its orientation; a uniform one of its centre; the
+Maxwell distribution of its velocities; and that of the water. Conformation, orientation and
+velocities are redrawn from their factors; centre and water are kept. This is a Gibbs sampling step:
+the new values are proposed with their conditional probability π(new | rest), so the Metropolis
+ratio π(new) q(old) / π(old) q(new) is 1 and every proposal is accepted. The conformers are as good
+as the gas-phase sampling: temperature replica exchange, which crosses barriers that λ does not.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ Array = np.ndarray
 
 @dataclass(frozen=True)
 class Reservoir:
-    """Conformers that are equally probable, and what puts one of them in place.
+    """Equally probable conformers, to be inserted into a decoupled state.
 
     Attributes:
         conformers: Positions [nm], shape (m, n, 3).
@@ -42,11 +41,11 @@ class Reservoir:
     temperature: float
 
     def insert(self, snapshot: Snapshot, random: np.random.Generator) -> Snapshot:
-        """Return the snapshot with another solute, at the old centre of mass.
+        """Return the snapshot with a new solute at the old centre of mass.
 
         Args:
             snapshot: A snapshot of the decoupled state, molecules unwrapped.
-            random: Source of the conformer, its orientation and its velocities, in this order.
+            random: Random generator for conformer, orientation and velocities, in this order.
         """
         own, weight = list(self.atoms), self.masses / self.masses.sum()
         conformer = self.conformers[int(random.integers(len(self.conformers)))]

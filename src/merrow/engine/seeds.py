@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Where does each stream of random numbers begin? One run seed, many independent children."""
+"""Independent random seeds derived from the seed of a run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 def derive_seed(seed: int, *labels: str | int) -> int:
     """Return a seed in 1..2³¹−1 that depends on the run seed and on every label.
 
-    OpenMM takes 0 as "choose one yourself", so 0 never comes out.
+    0 is never returned, since OpenMM takes it as a request for a random seed.
     """
     text = "/".join([str(seed), *(str(label) for label in labels)])
     value = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little")
@@ -19,5 +19,5 @@ def derive_seed(seed: int, *labels: str | int) -> int:
 
 
 def generator(seed: int, *labels: str | int) -> np.random.Generator:
-    """Return a NumPy generator for the same derivation."""
+    """Return a NumPy generator with the same derived seed."""
     return np.random.default_rng(derive_seed(seed, *labels))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the segments of a leg and of the gas phase record."""
+"""Records of the segments of a leg and of the gas phase."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ Array = np.ndarray
 
 @dataclass(frozen=True)
 class Segment:
-    """What one segment of a leg recorded.
+    """Records of a segment of a leg.
 
     Attributes:
-        samples: One row for each record.
+        samples: One row per record.
         frames: Positions of the region in the end states [nm], shape (f, n, 3).
         frame_rows: Row of `samples` of each frame, shape (f,).
-        other: Energy of another potential on each frame [kJ/mol], shape (f,); None without one.
-        made_on: Platform, and device of the networks; "" in folders of before.
+        other: Energy of another potential on each frame [kJ/mol], shape (f,), or None.
+        made_on: Platform, and device of the networks; "" in older folders.
     """
 
     samples: WindowSamples
@@ -34,12 +34,12 @@ class Segment:
 
 @dataclass(frozen=True)
 class GasSegment:
-    """What the coldest walkers of all ladders recorded, m records in order of time.
+    """Records of the coldest walkers of all ladders, m records in order of time.
 
     Attributes:
         positions: Positions [nm], shape (m, ladders, n, 3).
-        energies: Energy of the potential that drove them, absolute [kJ/mol], shape (m, ladders).
-        other: Energy of another potential [kJ/mol], shape (m, ladders); None without one.
+        energies: Absolute energy of the sampled potential [kJ/mol], shape (m, ladders).
+        other: Energy of another potential [kJ/mol], shape (m, ladders), or None.
     """
 
     positions: Array
@@ -53,9 +53,9 @@ class GasFrames:
 
     Attributes:
         positions: Positions [nm], shape (m, n, 3).
-        internal: Energy of the potential that drove them, absolute [kJ/mol], shape (m,).
-        group: Ladder of each, shape (m,).
-        other: Energy of another potential [kJ/mol], shape (m,); None without one.
+        internal: Absolute energy of the sampled potential [kJ/mol], shape (m,).
+        group: Ladder of each frame, shape (m,).
+        other: Energy of another potential [kJ/mol], shape (m,), or None.
     """
 
     positions: Array

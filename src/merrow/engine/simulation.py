@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a System is propagated on and by: platform, integrator, barostat and their seeds."""
+"""Platform, integrator, barostat and their seeds for a System."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from merrow.system.native_forces import KernelForce
 Array = np.ndarray
 
 MARGIN = 1.05
-"""The box may shrink by so much while it is simulated."""
+"""Margin for the shrinking of the box during a simulation."""
 
 GPU_PLATFORMS = ("CUDA", "OpenCL", "HIP")
-"""Platforms of OpenMM that run on a GPU."""
+"""OpenMM platforms that run on a GPU."""
 BAROSTATS = (mm.MonteCarloBarostat, mm.MonteCarloAnisotropicBarostat)
-"""What may change the volume."""
+"""Barostats."""
 
 
 _fresh = itertools.count(1)
-"""No two snapshots that a process puts into Contexts share a number; no energy depends on it."""
+"""Unique number of each snapshot that a process sets in a Context; no energy depends on it."""
 
 
 @dataclass(frozen=True)
@@ -45,15 +45,15 @@ class Snapshot:
 def open_context(
     hybrid: HybridSystem, ensemble: Ensemble, *, platform: str, seed: int
 ) -> mm.Context:
-    """Return a fresh Context with its own integrator and barostat.
+    """Return a new Context with its own integrator and barostat.
 
-    Checkpoints of OpenMM do not restore the random stream in a new Context, so every segment opens
-    one with seeds of its own: resumed and undisturbed runs then do the same thing.
+    OpenMM's checkpoints do not restore the random stream in a new Context, so every segment opens
+    one with its own seeds: resumed and uninterrupted runs are then identical.
 
     Args:
-        hybrid: What is simulated; its System gets the barostat of this Context.
+        hybrid: The hybrid system, whose System gets the barostat of this Context.
         ensemble: Temperature, pressure, integrator.
-        platform: Name of the OpenMM platform. CPU runs on one thread, deterministically.
+        platform: Name of the OpenMM platform. CPU uses one thread and is deterministic.
         seed: Seed of this segment.
 
     Raises:
@@ -70,11 +70,11 @@ def open_context(
 
 
 def gpu_edges(platform: str, box: Array) -> tuple[float, ...] | None:
-    """Return the edges [nm] that `hybrid_system` is given for a GPU; None on the processor.
+    """Return the box edges [nm] for `hybrid_system` on a GPU; None on the CPU.
 
     Args:
         platform: OpenMM platform.
-        box: Vectors of the box [nm], shape (3, 3); one that is not rectangular gives None, too.
+        box: Box vectors [nm], shape (3, 3); None is also returned if it is not rectangular.
     """
     edges = np.diag(box)
     if platform not in GPU_PLATFORMS or not np.array_equal(box, np.diag(edges)):
@@ -85,8 +85,8 @@ def gpu_edges(platform: str, box: Array) -> tuple[float, ...] | None:
 def choose_platform(name: str) -> tuple[mm.Platform, dict[str, str]]:
     """Return an OpenMM platform and its properties.
 
-    CPU has one thread and is deterministic; GPUs compute forces in single precision, and sum and
-    integrate in double ("mixed").
+    CPU uses one thread and is deterministic; GPUs compute forces in single precision, and sum and
+    integrate in double precision ("mixed").
 
     Raises:
         InputError: The platform is not available.
@@ -112,11 +112,10 @@ def choose_platform(name: str) -> tuple[mm.Platform, dict[str, str]]:
 
 
 def exact_platform(box: Array | None, cutoff: float | None) -> str:
-    """Return the platform for one configuration in double precision.
+    """Return the platform for a single point in double precision.
 
-    That is Reference, but for a triclinic box narrower than three cutoffs, where its list of
-    neighbours misses pairs (OpenMM 8.6); there CPU finds them all, in single precision with sums in
-    double.
+    This is Reference, except in a triclinic box narrower than three cutoffs, where its neighbour
+    list misses pairs (OpenMM 8.6); there it is CPU, in single precision with double sums.
 
     Args:
         box: Box vectors in reduced form [nm], shape (3, 3), or None.
@@ -133,7 +132,7 @@ def misses_pairs(box: Array | None, cutoff: float | None) -> bool:
 
 
 def check_reference(platform: str, box: Array | None, cutoff: float | None) -> None:
-    """Refuse to simulate on the Reference platform where it misses pairs.
+    """Refuse to simulate on the Reference platform if it misses pairs.
 
     Raises:
         InputError: The box is triclinic and narrower than three cutoffs.
@@ -146,7 +145,7 @@ def check_reference(platform: str, box: Array | None, cutoff: float | None) -> N
 
 
 def set_barostat(system: mm.System, ensemble: Ensemble, seed: int) -> None:
-    """Give the System the barostat of this Context, or none at constant volume.
+    """Set the barostat of a System, or remove it at constant volume.
 
     The System is not copied instead: a copy would pickle the potential inside it.
     """
@@ -170,19 +169,19 @@ def set_barostat(system: mm.System, ensemble: Ensemble, seed: int) -> None:
 
 
 def heed_interrupt(error: mm.OpenMMException) -> None:
-    """Raise the Ctrl-C that came while OpenMM asked a potential.
+    """Raise a Ctrl-C that occurred while OpenMM called a potential.
 
-    OpenMM makes an exception of its own of it, which has no text; every other has one.
+    OpenMM turns it into its own exception without a message; all others have one.
 
     Raises:
-        KeyboardInterrupt: It was one.
+        KeyboardInterrupt: The exception was a Ctrl-C.
     """
     if not str(error):
         raise KeyboardInterrupt from error
 
 
 def set_snapshot(context: mm.Context, snapshot: Snapshot) -> None:
-    """Put a Context at a point in phase space, to the last bit."""
+    """Set a Context to a point in phase space, exactly."""
     context.setPeriodicBoxVectors(*(mm.Vec3(*map(float, row)) for row in snapshot.box))
     context.setPositions(snapshot.positions)
     context.setVelocities(snapshot.velocities)
@@ -191,7 +190,7 @@ def set_snapshot(context: mm.Context, snapshot: Snapshot) -> None:
 
 
 def get_snapshot(context: mm.Context) -> Snapshot:
-    """Return where a Context stands, with unwrapped molecules.
+    """Return the current snapshot of a Context, with unwrapped molecules.
 
     Raises:
         NumericsError: A coordinate is not finite.
@@ -207,7 +206,7 @@ def get_snapshot(context: mm.Context) -> Snapshot:
 
 
 def require_finite(positions: Array) -> None:
-    """Refuse positions [nm], shape (N, 3), that are no numbers.
+    """Check that positions [nm], shape (N, 3), are finite.
 
     Raises:
         NumericsError: A coordinate is not finite.
@@ -222,10 +221,10 @@ def require_finite(positions: Array) -> None:
 
 
 def check_platform(name: str) -> None:
-    """Refuse an OpenMM platform that is not installed or finds no device here.
+    """Check that an OpenMM platform is installed and finds its device.
 
     Raises:
-        InputError: It cannot be used.
+        InputError: The platform cannot be used.
     """
     system = mm.System()
     system.addParticle(1.0)

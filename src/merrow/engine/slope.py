@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The coupling at which a run stands, and the slope of the energy there."""
+"""Setting the coupling of a run, and ∂V/∂λ there."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from merrow.system.build import HybridSystem
 
 
 def couple(hybrid: HybridSystem, state: LambdaState) -> None:
-    """Make every Context of a hybrid system begin in an alchemical state; changed in place.
+    """Set the default alchemical state of a hybrid system in place.
 
     Raises:
-        UnsupportedPhysicsError: A region that hangs on a covalent bond is to be decoupled.
+        UnsupportedPhysicsError: The region is covalently bonded and cannot be decoupled.
     """
     if hybrid.region.links and state != COUPLED:
         raise UnsupportedPhysicsError(
@@ -36,14 +36,14 @@ def couple(hybrid: HybridSystem, state: LambdaState) -> None:
 
 
 class Slope:
-    """Measures ∂V/∂λ at one state, at as many configurations as one likes."""
+    """Computes ∂V/∂λ in one state, for any number of configurations."""
 
     def __init__(self, hybrid: HybridSystem, state: LambdaState, *, platform: str) -> None:
-        """Prepare the measurement.
+        """Prepare the calculation.
 
         Args:
             hybrid: The system.
-            state: Where its derivatives are wanted; 1 is coupled.
+            state: State of the derivatives; 1 is coupled.
             platform: OpenMM platform.
         """
         integrator = mm.VerletIntegrator(0.001)
@@ -51,7 +51,7 @@ class Slope:
         self._hybrid, self._state = hybrid, state
 
     def at(self, snapshot: Snapshot) -> tuple[float, float]:
-        """Return ∂V/∂λ_elec and ∂V/∂λ_sterics [kJ/mol] at a configuration."""
+        """Return ∂V/∂λ_elec and ∂V/∂λ_sterics [kJ/mol] of a configuration."""
         set_snapshot(self._context, snapshot)
         set_state(self._context, self._state)
         _, linear, quadratic = coulomb_coefficients(self._context)

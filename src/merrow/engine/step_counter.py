@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Steps of a run, and up to which the integrator may go alone."""
+"""Counter of the steps of a run, with the next step that needs attention."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 CHECK_INTERVAL = 100
-"""Largest number of steps before the numbers are looked at."""
+"""Maximum number of steps between stability checks."""
 
 
 @dataclass
@@ -14,11 +14,10 @@ class StepCounter:
     """Counts the steps of a run.
 
     Attributes:
-        step: Steps done since the beginning of the run.
-        last: The step at which it ends.
-        interval: Steps between two reports.
-        strides: Other intervals at whose multiples something is done between two steps; 0 for
-            never.
+        step: Steps done since the start of the run.
+        last: The last step.
+        interval: Steps between reports.
+        strides: Other intervals [steps] at which something is done; 0 for never.
     """
 
     step: int
@@ -38,6 +37,6 @@ class StepCounter:
         return interval > 0 and self.step % interval == 0
 
     def next(self) -> int:
-        """Return the next step at which something is to be done."""
+        """Return the next step at which something is done."""
         strides = (CHECK_INTERVAL, self.interval, *self.strides)
         return min(self.last, *(self.step - self.step % n + n for n in strides if n > 0))

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The files of a task, written so that a kill at any moment loses at most one segment.
+"""The files of a task; an interruption loses at most one segment.
 
-A file is whole or not there (`files.py`). What the next segment begins from is written before the
-segment, and the start of the one before is deleted last: whatever a kill leaves, the segment that
-is missing can be computed, with the same result.
+Files are written atomically (`files.py`). The start of the next segment is written before the
+segment, and the start of the previous one is deleted last: after an interruption the missing
+segment can always be recomputed, with the same result.
 """
 
 from __future__ import annotations
@@ -26,37 +26,37 @@ Arrays = dict[str, NDArray[np.generic]]
 
 @dataclass(frozen=True)
 class TaskFolder:
-    """The folder of one stream of segments, of a leg or of the gas phase."""
+    """The folder of a stream of segments, of a leg or the gas phase."""
 
     path: Path
 
     @property
     def coupled(self) -> Path:
-        """Snapshot of the first state after its equilibration; an ML/MM end state begins there."""
+        """Snapshot of the first state after equilibration; an ML/MM end state starts from it."""
         return self.path / "coupled.npz"
 
     def equilibrated(self, state: int) -> Path:
-        """Return where the snapshot of a state is kept until all of them are equilibrated."""
+        """Return the file of the snapshot of a state, kept until all states are equilibrated."""
         return self.path / f"equilibrated-{state:02d}.npz"
 
     def snapshots(self, index: int) -> Path:
-        """Return where the points in phase space at the start of a segment are kept."""
+        """Return the file of the snapshots at the start of a segment."""
         return self.path / f"snapshots-{index:04d}.npz"
 
     def segment(self, index: int) -> Path:
-        """Return where a segment is kept."""
+        """Return the file of a segment."""
         return self.path / f"segment-{index:04d}.npz"
 
     def other(self, index: int) -> Path:
-        """Return where another potential's energies on the frames of a segment are kept."""
+        """Return the file of another potential's energies on the frames of a segment."""
         return self.path / f"other-{index:04d}.npz"
 
     def last_coupled(self, index: int) -> Path:
-        """Return where the last snapshot of the first state in a segment is kept."""
+        """Return the file of the last snapshot of the first state in a segment."""
         return self.path / f"coupled-{index:04d}.npz"
 
     def count_segments(self) -> int:
-        """Return how many segments, from the first on, are complete."""
+        """Return the number of complete segments, from the first on."""
         count = 0
         while self.segment(count).exists():
             count += 1
@@ -102,7 +102,7 @@ class TaskFolder:
         return load_arrays(path)["energies"] if path.exists() else None
 
     def save_piece(self, index: int, segment: Arrays, following: Arrays) -> None:
-        """Keep a segment and the start of the following one, and drop the start before its own.
+        """Save a segment and the start of the next one; delete the start before its own.
 
         Raises:
             MerrowError: The disk is full or cannot be written.
@@ -114,7 +114,7 @@ class TaskFolder:
 
 
 def made_on(path: Path) -> str:
-    """Return where a segment of a leg was made, without reading the rest of it.
+    """Return platform and device of a segment of a leg, without reading the rest.
 
     Raises:
         MerrowError: The file is damaged.

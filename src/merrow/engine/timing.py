@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Times of several calls in turn, round after round, so that load hits all alike.
+"""Timing of several calls in turn, in rounds, so that background load affects all alike.
 
-Times of one run may be divided by each other; times of two runs may not.
+Only times of the same run are comparable.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Timing:
-    """Milliseconds of one unit of work.
+    """Time of one unit of work [ms].
 
     Attributes:
         wall: Median wall time [ms].
-        best: Least wall time [ms]: what a quiet machine would need.
-        cpu: Median CPU time of this process, all its threads [ms].
-        least_cpu: Least CPU time [ms]: neighbours on the machine only add to it.
+        best: Minimum wall time [ms], as on an idle machine.
+        cpu: Median CPU time of this process, over all threads [ms].
+        least_cpu: Minimum CPU time [ms]; other load only adds to it.
     """
 
     wall: float
@@ -36,16 +36,16 @@ def time_in_turn(
     units: int = 1,
     seconds: float | None = None,
 ) -> dict[str, Timing]:
-    """Time every call once in each round; one round before them warms up.
+    """Time every call once per round, after one warm-up round.
 
     Args:
-        calls: What is timed, by name.
-        rounds: Rounds at most; two are always made.
-        units: Units of work in one call, such as steps.
-        seconds: Wall time after which no further round begins.
+        calls: Calls to time, by name.
+        rounds: Maximum number of rounds; at least two are made.
+        units: Units of work in a call, such as steps.
+        seconds: Wall time after which no further round starts [s].
 
     Returns:
-        Time of one unit, by name.
+        Time of one unit of work, by name.
     """
     wall: dict[str, list[float]] = {name: [] for name in calls}
     cpu: dict[str, list[float]] = {name: [] for name in calls}
@@ -72,10 +72,10 @@ def time_in_turn(
 
 
 def ns_per_day(milliseconds: float, timestep: float) -> float:
-    """Return the simulated time of a day [ns].
+    """Return the simulation speed [ns/day].
 
     Args:
-        milliseconds: Time of one step [ms].
+        milliseconds: Time of a step [ms].
         timestep: Time step [fs].
     """
     return 86_400_000 / milliseconds * timestep * 1e-6

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What moves a configuration: a Context of OpenMM, or our own loop. Both tell the same records."""
+"""Walkers that propagate a configuration by OpenMM or by our own loop, with the same records."""
 
 from __future__ import annotations
 
@@ -40,37 +40,37 @@ from merrow.system.native_loop import loop_parameters
 Array = np.ndarray
 
 OF_DEVICE = re.compile(r"CUDA|cuda|OpenCL|HIP|hip[A-Z]|out of memory|cuFFT|NVRTC")
-"""What OpenMM's and torch's errors say that are a device's fault, and not the simulation's."""
+"""Words in errors of OpenMM and torch that indicate a device failure."""
 
 
 class Walker(Protocol):
-    """One configuration at a time, in one state at a time."""
+    """A configuration in an alchemical state."""
 
     def place(self, snapshot: Snapshot, state: LambdaState) -> None:
-        """Put it at a point in phase space and in a state."""
+        """Set the configuration and the state."""
 
     def require_agreement(self) -> None:
-        """Compare energy and forces of our own code, where it has a part, with OpenMM's.
+        """Compare energy and forces of our own code, if used, with OpenMM's.
 
         Raises:
             NumericsError: They differ by more than rounding.
         """
 
     def advance(self, steps: int) -> None:
-        """Move by some steps.
+        """Advance by some steps.
 
         Raises:
             NumericsError: A number is not finite.
         """
 
     def record(self) -> Record:
-        """Return what is written down of the configuration."""
+        """Return the record of the configuration."""
 
     def couplings(self) -> Array:
-        """Return reduced potentials of all states [kT], shape (K,), without asking a potential."""
+        """Return reduced potentials of all states [kT], shape (K,), without a potential call."""
 
     def snapshot(self) -> Snapshot:
-        """Return where it stands.
+        """Return the current snapshot.
 
         Raises:
             NumericsError: A coordinate is not finite.
@@ -78,39 +78,39 @@ class Walker(Protocol):
 
 
 def open_walker(hybrid: HybridSystem, plan: LegPlan, *labels: str | int) -> Walker:
-    """Return what the plan's engine moves, with seeds of its own.
+    """Return a walker of the plan's engine, with its own seeds.
 
     Args:
         hybrid: The Hamiltonian.
         plan: Engine, ensemble, states, seed.
-        labels: What distinguishes these seeds from others.
+        labels: Labels that make the seeds unique.
 
     Raises:
-        InputError: The engine cannot move it; the message says why.
+        InputError: The engine cannot propagate the system; the message says why.
     """
     kind = LoopWalker if plan.engine == "native" else ContextWalker
     return kind(hybrid, plan, derive_seed(plan.seed, *labels))
 
 
 class ContextWalker:
-    """A configuration in a Context of OpenMM."""
+    """A walker in an OpenMM Context."""
 
     def __init__(self, hybrid: HybridSystem, plan: LegPlan, seed: int) -> None:
         self.hybrid, self.plan, self.here = hybrid, plan, plan.states[0]
         self.context = open_context(hybrid, plan.ensemble, platform=plan.platform, seed=seed)
 
     def place(self, snapshot: Snapshot, state: LambdaState) -> None:
-        """Put it at a point in phase space and in a state."""
+        """Set the configuration and the state."""
         self.here = state
         set_snapshot(self.context, snapshot)
         set_state(self.context, state)
 
     def require_agreement(self) -> None:
-        """Compare the nonbonded kernel, where it is in use, with OpenMM's own forces."""
+        """Compare the nonbonded kernel, if used, with OpenMM's forces."""
         require_agreement(self.hybrid, self.context, self.plan.states, here=self.here)
 
     def advance(self, steps: int) -> None:
-        """Move by some steps."""
+        """Advance by some steps."""
         try:
             self.context.getIntegrator().step(steps)
         except mm.OpenMMException as error:
@@ -127,7 +127,7 @@ class ContextWalker:
             ) from error
 
     def record(self) -> Record:
-        """Return what is written down of the configuration."""
+        """Return the record of the configuration."""
         return take_record(
             self.context,
             self.hybrid,
@@ -148,12 +148,12 @@ class ContextWalker:
         return u
 
     def snapshot(self) -> Snapshot:
-        """Return where it stands."""
+        """Return the current snapshot."""
         return get_snapshot(self.context)
 
 
 class LoopWalker:
-    """A configuration in our own loop; the solute is driven by the potential or by its MM terms."""
+    """A walker in our own loop, with the potential or the MM terms of the solute."""
 
     def __init__(self, hybrid: HybridSystem, plan: LegPlan, seed: int) -> None:
         if hybrid.native is None or plan.ensemble.anisotropic:
@@ -182,7 +182,7 @@ class LoopWalker:
         return float(np.diag(self.loop.box).prod())
 
     def place(self, snapshot: Snapshot, state: LambdaState) -> None:
-        """Put it at a point in phase space and in a state."""
+        """Set the configuration and the state."""
         self.here = state
         self.loop.place(snapshot.positions, snapshot.velocities, snapshot.box)
 
@@ -193,11 +193,11 @@ class LoopWalker:
         )
 
     def advance(self, steps: int) -> None:
-        """Move by some steps."""
+        """Advance by some steps."""
         self.loop.run(steps, self.here)
 
     def record(self) -> Record:
-        """Return what is written down of the configuration."""
+        """Return the record of the configuration."""
         solute = np.array(self.loop.positions[list(self.hybrid.region.atoms)])
         measured, bridge = self._couplings(), self.hybrid.bridge
         u, dvdl = self._reduced(measured)
@@ -213,7 +213,7 @@ class LoopWalker:
         return self._reduced(self._couplings())[0]
 
     def snapshot(self) -> Snapshot:
-        """Return where it stands."""
+        """Return the current snapshot."""
         require_finite(self.loop.positions)
         return Snapshot(
             self.loop.positions.copy(), self.loop.velocities.copy(), self.loop.box.copy()
@@ -239,7 +239,7 @@ class LoopWalker:
 
 
 def _driver(bridge: PotentialBridge) -> Potential:
-    """Return a potential as the loop asks for it: OpenMM's energy, and its forces."""
+    """Return a potential in the form that the loop needs: OpenMM's energy, and forces."""
 
     def energy_and_forces(positions: Array) -> tuple[float, Array]:
         energy, forces, _ = bridge.evaluate(positions)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What do the samples mean? Free energies with honest errors, from tables alone.
+"""What free energies follow from the samples? Estimates with errors, from tables alone.
 
 May touch: nothing (pure functions of arrays). Never: disk, plots, OpenMM, torch.
 """

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The parts of the uncertainty of a hydration free energy, and what would move the number.
+"""Contributions to the uncertainty of a hydration free energy, and sensitivities.
 
-Parts that are errors of sampling add up to the standard error of the headline. The spread of the
-potential's members is no part of it: it says how far the answer depends on which network was
-trained, and it is a lower bound of the potential's error, since all members saw the same data.
+Sampling errors add up to the standard error of the headline. The spread of the potential's ensemble
+is not part of it: it shows how far the result depends on the trained network, and is a lower bound
+of the potential's error, since all members were trained on the same data.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from merrow.units import KCAL_PER_KJ, thermal_energy
 
 PERCENT = 0.01
 BLOCKS = 10
-"""Runs of frames that are left out in turn to see the scatter of the members' free energies."""
+"""Number of blocks of frames for the jackknife error of the members' free energies."""
 
 
 def sampling_parts(
     headline: Estimate, path: PathEstimate, ends: Mapping[str, EndStateEstimate]
 ) -> tuple[UncertaintyPart, ...]:
-    """Return what makes up the standard error of the headline; the squares sum to its square.
+    """Return the contributions to the standard error of the headline, which add in quadrature.
 
     Args:
-        headline: The reported number.
+        headline: The reported estimate.
         path: The sampled path.
-        ends: MM → ML by phase where the headline holds them (endpoint); empty for the direct route.
+        ends: MM → ML by phase in the endpoint route; empty in the direct route.
     """
     inside = [
         UncertaintyPart("sampling of the path", path.errors.within, True, "analytic or blocks")
@@ -51,12 +51,12 @@ def sampling_parts(
 
 
 def member_part(water: Array, gas: Array, *, temperature: float) -> UncertaintyPart:
-    """Return by how much the free energy differs between the members of the potential.
+    """Return the spread of the free energy over the ensemble members of the potential.
 
     Each member's free energy follows by reweighting frames of the mean, without new dynamics:
     ΔG_m − ΔG = −kT ln⟨e^{−(E_m − E)/kT}⟩_wat + kT ln⟨e^{−(E_m − E)/kT}⟩_gas.
-    Few frames scatter these numbers too: what a jackknife over blocks of frames finds of that is
-    taken off the variance over the members.
+    The finite number of frames also scatters these values; its variance, from a jackknife over
+    blocks of frames, is subtracted from the variance over the members.
 
     Args:
         water: E_m − E of the coupled frames [kJ/mol], shape (n, M), in the order of time.
@@ -90,26 +90,26 @@ def _centred(x: Array) -> Array:
 
 
 def charge_sensitivity(coupled: WindowSamples) -> Estimate:
-    """Return the change of ΔG [kcal/mol] if all charges of the solute grow by 1 %.
+    """Return the change of ΔG [kcal/mol] if all charges of the solute increase by 1 %.
 
-    ∂ΔG/∂ln q = ⟨∂V/∂λ_elec⟩ of the coupled state: a charge of λ q is a charge that is scaled.
-    The charges within the solute are left as they are.
+    ∂ΔG/∂ln q = ⟨∂V/∂λ_elec⟩ of the coupled state, since λ scales the charges. Interactions within
+    the solute are unchanged.
 
     Args:
-        coupled: Records that hold the coupled state as the first one.
+        coupled: Samples with the coupled state as the first one.
     """
     rows = coupled.select(coupled.state == 0)
     return _percent(rows.dvdl[:, 0], rows)
 
 
 def well_depth_sensitivity(path: WindowSamples) -> Estimate | None:
-    """Return the change of ΔG [kcal/mol] if all Lennard-Jones depths of the solute grow by 1 %.
+    """Return the change of ΔG [kcal/mol] if all Lennard-Jones depths of the solute rise by 1 %.
 
-    ∂ΔG/∂ln ε = ½⟨V_LJ⟩ of the coupled state, since ε of a pair goes with the square root; V_LJ is
-    what the last leg of the path switches off. None where the path has no uncharged corner.
+    ∂ΔG/∂ln ε = ½⟨V_LJ⟩ of the coupled state, since ε of a pair is a geometric mean; V_LJ is the
+    energy switched off by the last leg. None if the path has no uncharged state.
 
     Args:
-        path: Records of a path with states (0, 1) and (0, 0).
+        path: Samples of a path with states (0, 1) and (0, 0).
     """
     corner = [k for k, s in enumerate(path.states) if s == (0.0, 1.0)]
     gone = [k for k, s in enumerate(path.states) if s == (0.0, 0.0)]
@@ -121,13 +121,13 @@ def well_depth_sensitivity(path: WindowSamples) -> Estimate | None:
 
 
 def size_sensitivity(coupled: WindowSamples) -> Estimate | None:
-    """Return the change of ΔG [kcal/mol] if σ of all pairs of solute and solvent grows by 1 %.
+    """Return the change of ΔG [kcal/mol] if σ of all solute–solvent pairs increases by 1 %.
 
-    ∂ΔG/∂ln σ = ⟨∂V/∂ln σ⟩ of the coupled state, V including its tail. Where σ of a pair is a mean
-    of two atoms of one size, the solute's own σ would have to grow by 2 % for the same.
+    ∂ΔG/∂ln σ = ⟨∂V/∂ln σ⟩ of the coupled state, with V including its tail. As σ of a pair is the
+    mean of two atoms, the solute's own σ would have to increase by about 2 % for the same effect.
 
     Args:
-        coupled: Records that hold the coupled state as the first one. None without its slopes.
+        coupled: Samples with the coupled state as the first one; None is returned without slopes.
     """
     rows = coupled.select((coupled.state == 0) & np.isfinite(coupled.size_slope))
     return _percent(rows.size_slope, rows) if len(rows) else None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""May the number be believed? Forward and reverse estimates, halves, overlap: verdicts in words."""
+"""Convergence checks: forward and reverse estimates, halves, repeats, overlap."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FRACTIONS = (0.2, 0.4, 0.6, 0.8, 1.0)
 BAD_OVERLAP = 0.03
 LOW_OVERLAP = 0.15
 DISAGREE = 0.01
-"""Repeats that differ so much less often than this by chance are said to disagree."""
+"""Significance level at which repeats are said to disagree."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class Convergence:
     """MBAR on growing parts of the data.
 
     Attributes:
-        fractions: The parts.
-        forward: Estimate from the first part of each series; None where it has too few rows.
-        reverse: Estimate from the last part of each series; None where it has too few rows.
+        fractions: Fractions of the data.
+        forward: Estimate from the first part of each series; None with too few rows.
+        reverse: Estimate from the last part of each series; None with too few rows.
         first_half: Estimate from the first half.
         second_half: Estimate from the second half.
     """
@@ -45,13 +45,13 @@ class Convergence:
 
     @property
     def complete_parts(self) -> list[tuple[float, Estimate, Estimate]]:
-        """Fraction, forward and reverse estimate of the parts that have both."""
+        """Fraction, forward and reverse estimate of the parts with both estimates."""
         rows = zip(self.fractions, self.forward, self.reverse, strict=True)
         return [(f, a, b) for f, a, b in rows if a is not None and b is not None]
 
 
 def convergence(samples: WindowSamples, *, rows: Correlation | None = None) -> Convergence:
-    """Return MBAR estimates from the first and from the last 20, 40, 60, 80, 100 % of the rows.
+    """Return MBAR estimates from the first and the last 20, 40, 60, 80 and 100 % of the rows.
 
     Errors are analytic, on independent rows.
     """
@@ -81,9 +81,9 @@ def convergence(samples: WindowSamples, *, rows: Correlation | None = None) -> C
 
 
 def judge_halves(result: Convergence, total: Estimate) -> Verdict:
-    """Say whether the two halves of the data agree within 2 standard errors of their difference.
+    """Check that the two halves of the data agree within 2 standard errors of their difference.
 
-    A half's error is at least √2 times that of the whole, which knows of blocks and repeats.
+    The error of a half is at least √2 times that of the whole, which includes blocks and repeats.
     """
     a, b = result.first_half, result.second_half
     if a is None or b is None:
@@ -101,27 +101,27 @@ def judge_halves(result: Convergence, total: Estimate) -> Verdict:
 
 
 def judge_errors(estimate: PathEstimate) -> Verdict:
-    """Say whether the independent repeats of a path agree."""
+    """Check that the independent repeats of a path agree."""
     errors, repeats = estimate.errors, max(len(estimate.by_repeat), 1)
     return judge_repeats(errors.within, errors.repeats, errors.freedom, repeats=repeats)
 
 
 def judge_repeats(within: float, between: float | None, freedom: float, *, repeats: int) -> Verdict:
-    """Say whether the repeats agree within the errors that they have alone.
+    """Check that the repeats agree within their individual errors.
 
     Args:
         within: Standard error from within the repeats [kcal/mol].
         between: Standard error from their scatter [kcal/mol]; None for a single repeat.
         freedom: Degrees of freedom of `between`.
-        repeats: Number of repeats, for the sentence.
+        repeats: Number of repeats, for the message.
     """
     if between is None:
         words = "There is one repeat only, so agreement between runs cannot be judged."
         return verdict("repeats", False, words, "run at least two repeats: --repeats 2")
     p = chance_of_agreement(within, between, freedom)
     said = (
-        f"the scatter of {repeats} repeats gives ±{between:.2f}, each by itself ±{within:.2f} "
-        f"kcal/mol; so much scatter or more has a chance of {p:.2g}"
+        f"the error between {repeats} repeats is ±{between:.2f}, within them ±{within:.2f} "
+        f"kcal/mol; at least as much scatter has a probability of {p:.2g}"
     )
     if p >= DISAGREE:
         return verdict("repeats", True, f"The repeats agree: {said}.")
@@ -136,7 +136,7 @@ def judge_repeats(within: float, between: float | None, freedom: float, *, repea
 
 
 def judge_overlap(estimate: PathEstimate) -> Verdict:
-    """Say whether neighbouring states overlap: below 0.03 is bad, below 0.15 wants more states."""
+    """Check the overlap of neighbouring states: below 0.03 is bad, below 0.15 needs more states."""
     least = estimate.min_overlap
     if least is None or estimate.overlap is None:
         words = f"{estimate.method} gives no overlap; use MBAR."
@@ -157,17 +157,17 @@ def judge_overlap(estimate: PathEstimate) -> Verdict:
 
 
 def states_to_split(samples: WindowSamples, estimate: PathEstimate) -> tuple[int, ...]:
-    """Return each k that overlaps with state k + 1 by less than 0.15: add a state between them."""
+    """Return each k whose overlap with state k + 1 is below 0.15, where a state should be added."""
     pairs = neighbour_overlaps(samples, estimate)
     return tuple(int(k) for k in np.flatnonzero(pairs < LOW_OVERLAP))
 
 
 def neighbour_overlaps(samples: WindowSamples, estimate: PathEstimate) -> Array:
-    """Return the overlap of each two neighbouring states as if they were alone, shape (K − 1,).
+    """Return the pairwise overlap of neighbouring states, shape (K − 1,).
 
-    Equal states overlap by 0.5. In the overlap matrix of all states the same two states share
-    their weight with all others that resemble them, so an element there falls when states are
-    added and cannot say where one is needed.
+    Identical states have an overlap of 0.5. In the overlap matrix of all states, two states share
+    their weight with all others that are similar, so an element decreases when states are added
+    and cannot show where one is needed.
     """
     f = estimate.profile_kcal / (thermal_energy(samples.temperature) * KCAL_PER_KJ)
     overlaps = np.empty(len(f) - 1)
@@ -175,13 +175,13 @@ def neighbour_overlaps(samples: WindowSamples, estimate: PathEstimate) -> Array:
         two = samples.select((samples.state == k) | (samples.state == k + 1))
         share = float(np.mean(two.state == k))
         gap = np.log(share / (1 - share)) + (f[k] - f[k + 1]) - (two.u[:, k] - two.u[:, k + 1])
-        first = expit(gap)  # chance that a pooled sample belongs to the first of the two states
+        first = expit(gap)  # probability that a pooled sample belongs to the first state
         overlaps[k] = float(np.mean(first * (1 - first))) / (2 * share * (1 - share))
     return overlaps
 
 
 def _age(samples: WindowSamples, rows: Correlation) -> Array:
-    """Return the place of each row in its own series, 0 ≤ age < 1; nan if not equilibrated."""
+    """Return the relative position of each row in its series, in [0, 1); nan if unequilibrated."""
     age = np.full(len(samples), np.nan)
     for repeat in np.unique(samples.repeat):
         for k in range(len(samples.states)):

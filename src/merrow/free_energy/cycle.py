@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""The parts of a hydration free energy added up: direct route, endpoint route, "as published".
+"""Sums of the parts of a hydration free energy: direct route, endpoint route, "as published".
 
-The direct route samples the ML/MM Hamiltonian at every state; the endpoint route samples MM states
-and adds the end-state
-corrections: ΔG = ΔG_MM + ΔF_wat(MM→ML) − ΔF_gas(MM→ML). Both are exact; neither adds ΔE_reorg.
+The direct route samples the ML/MM Hamiltonian in every state; the endpoint route samples MM states
+and adds end-state corrections: ΔG = ΔG_MM + ΔF_wat(MM→ML) − ΔF_gas(MM→ML). Both are exact; neither
+adds ΔE_reorg.
 
-Shared frames: in the endpoint route the MM frames of the coupled state serve the path and the
-correction in water, and E_ML of the ML frames in water serves that correction and ΔE_reorg. The
-error of a sum is therefore at least the scatter of the sum over repeats (`estimate.add`). The gas
-phase is a simulation of its own and adds in quadrature. What ΔE_reorg shares with the gas
-correction is not followed; it touches the published sum only.
+Shared frames: in the endpoint route the MM frames of the coupled state enter the path and the
+correction in water, and E_ML of the ML frames in water enters that correction and ΔE_reorg. The
+error of a sum therefore includes the scatter of the sum over repeats (`estimate.add`). The gas
+phase is an independent simulation and adds in quadrature. The correlation of ΔE_reorg with the gas
+correction is neglected; it affects only the published sum.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from merrow.free_energy.stored import Estimate, Estimates, Headline, Method, Ver
 PUBLISHED = "TI + ΔE_reorg, as published; not a state-function estimate"
 STAND_IN = "as published: end-state route + ΔE_reorg, a stand-in for TI + ΔE_reorg"
 MAX_Z = 2.0
-"""Two routes agree within this many standard errors of their difference."""
+"""Tolerance for the agreement of two routes [standard errors]."""
 
 
 @dataclass(frozen=True)
 class Closure:
-    """How far the cycle direct → endpoint fails to close.
+    """Closure of the cycle direct → endpoint.
 
     Attributes:
-        difference: ΔG by the direct route − ΔG by the endpoint route; zero for endless sampling.
+        difference: ΔG of the direct route − ΔG of the endpoint route; zero for infinite sampling.
         verdict: Whether the two agree.
     """
 
@@ -41,13 +41,13 @@ class Closure:
 
 @dataclass(frozen=True)
 class Hydration:
-    """The hydration free energy and all numbers that stand beside it.
+    """The hydration free energy with all accompanying estimates.
 
     Attributes:
-        headline: The number that is reported, and by which method.
-        estimates: Every way to it.
+        headline: The reported estimate, and its method.
+        estimates: All estimates.
         de_reorg: ⟨E_ML⟩_wat − ⟨E_ML⟩_gas.
-        published_note: How "as published" was made.
+        published_note: How "as published" was obtained.
     """
 
     headline: Headline
@@ -65,14 +65,14 @@ def hydration_direct(
     endpoint_bar: Estimate | None = None,
     published: bool = False,
 ) -> Hydration:
-    """Return the result of ML/MM sampling at every state.
+    """Return the result of the direct route, with ML/MM sampling in every state.
 
     Args:
         mbar: MBAR on the ML/MM path.
         ti: TI on the same samples.
-        de_reorg: ⟨E_ML⟩_wat − ⟨E_ML⟩_gas, None where the gas was not sampled.
-        mm_reference: MM value of the same path, if it was run.
-        endpoint_bar: The same free energy by the endpoint route, if it was run.
+        de_reorg: ⟨E_ML⟩_wat − ⟨E_ML⟩_gas, None if the gas phase was not sampled.
+        mm_reference: MM value of the same path, if sampled.
+        endpoint_bar: The same free energy by the endpoint route, if sampled.
         published: Make "as published" the headline (protocol paper only).
     """
     as_published = None if de_reorg is None else add(shared=[ti, de_reorg])
@@ -88,13 +88,13 @@ def hydration_endpoint(
     *,
     published: bool = False,
 ) -> Hydration:
-    """Return the result of MM states with end-state corrections in water and gas.
+    """Return the result of the endpoint route: MM states with end-state corrections.
 
     Args:
         mm_path: MBAR on the MM path.
         water_end: MM → ML in the coupled state.
         gas_end: MM → ML in the gas phase.
-        de_reorg: ⟨E_ML⟩_wat − ⟨E_ML⟩_gas on ML frames, None where not computed.
+        de_reorg: ⟨E_ML⟩_wat − ⟨E_ML⟩_gas on ML frames, None if not computed.
         published: Make "as published" the headline (protocol paper only).
     """
     gas = negative(gas_end)
@@ -108,10 +108,10 @@ def hydration_endpoint(
 
 
 def closure(r1: Estimate, r2: Estimate) -> Closure:
-    """Return direct − endpoint with its error and say whether they agree.
+    """Return direct − endpoint with its error, and check that they agree.
 
-    The two routes share no simulation in water, and their errors are added in quadrature. What the
-    direct route's path has from the gas phase, conformers in its decoupled state, is not followed.
+    The two routes share no simulation in water, so their errors add in quadrature. The correlation
+    through gas-phase conformers in the decoupled state of the direct route is neglected.
     """
     difference = add(shared=[], independent=[r1, negative(r2)])
     value, error = difference.value_kcal, difference.stderr_kcal

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""How many of the recorded rows are independent, and from which row on is it equilibrium?
+"""Decorrelation and equilibration detection of recorded samples.
 
-Values are estimated from all equilibrated rows, analytic errors from the independent ones:
-the mean of a correlated series uses all of it, its error counts only N/g of it.
-Functions that take `rows` take what `correlation` gave of the same samples,
-and make it where it is not given.
+Estimates use all equilibrated rows, analytic errors the independent ones: the mean of a correlated
+series uses all of it, its error only N/g rows. Functions with an argument `rows` take the result of
+`correlation` for the same samples, and compute it if it is not given.
 """
 
 from __future__ import annotations
@@ -21,22 +20,22 @@ from merrow.samples import Array, IntArray, LambdaState, WindowSamples
 from merrow.uncertainty import MIN_SERIES, inefficiency
 
 MAX_DISCARD = 0.25
-"""Never more than this fraction of a series is called unequilibrated."""
+"""Maximum fraction of a series that is discarded as unequilibrated."""
 DISCARD_GAIN = 1.5
-"""Rows are dropped only if that multiplies the number of independent ones by this factor."""
+"""Minimum gain in independent rows for which rows are discarded."""
 SPIKE = 50.0
-"""Δu beyond this many kT weighs nothing in an estimator and must not hide a correlation."""
+"""Limit of Δu [kT]: larger values have no weight in an estimator and would hide correlation."""
 
 
 @dataclass(frozen=True)
 class Correlation:
-    """Which rows count.
+    """Equilibrated and independent rows.
 
     Attributes:
         equilibrated: Rows of the equilibrated part, shape (n,).
-        independent: Those of them that are about one statistical inefficiency apart, shape (n,).
-        g: Statistical inefficiency of each (repeat, state), shape (R, K); nan where no rows are.
-        n_discarded: Rows left out as unequilibrated.
+        independent: Those of them about one statistical inefficiency apart, shape (n,).
+        g: Statistical inefficiency of each (repeat, state), shape (R, K); nan without rows.
+        n_discarded: Number of rows discarded as unequilibrated.
     """
 
     equilibrated: NDArray[np.bool_]
@@ -48,14 +47,14 @@ class Correlation:
 def correlation(samples: WindowSamples) -> Correlation:
     """Return the equilibrated and the independent rows of every (repeat, state).
 
-    g is the largest of those of dV/dλ (of the parts that change next to the state: on the LJ leg
-    ∂V/∂λ_elec jumps where water stands on an uncharged atom) and of Δu to the neighbouring
-    states. The unequilibrated start is what pymbar's `detect_equilibration` finds on dV/dλ, used
-    only if it is at most a quarter of the series and multiplies the number of independent rows
-    by 1.5 or more: on stationary data the detection answers to noise.
+    g is the maximum over dV/dλ (only components that change next to the state: on the LJ leg
+    ∂V/∂λ_elec jumps where water overlaps an uncharged atom) and Δu to neighbouring states. The
+    unequilibrated start is determined by pymbar's `detect_equilibration` on dV/dλ, and discarded
+    only if it is at most a quarter of the series and discarding increases the number of
+    independent rows by a factor of 1.5 or more: on stationary data the detection responds to noise.
 
-    With exchange the series of a *state* is followed, not that of a replica; slow replicas that
-    come back are seen by the blocks and by the scatter of repeats.
+    With exchange the series is that of a *state*, not of a replica; slow returning replicas show up
+    in the blocks and in the scatter of repeats.
     """
     repeats, k_states = np.unique(samples.repeat), len(samples.states)
     equilibrated = np.zeros(len(samples), dtype=bool)
@@ -81,7 +80,7 @@ def correlation(samples: WindowSamples) -> Correlation:
 
 
 def _changing_parts(states: Sequence[LambdaState]) -> NDArray[np.bool_]:
-    """Tell which of λ_elec and λ_sterics change next to each state, shape (K, 2)."""
+    """Return whether λ_elec and λ_sterics change next to each state, shape (K, 2)."""
     values = np.array(states, dtype=np.float64)
     steps = np.diff(values, axis=0) != 0.0
     parts = np.zeros(values.shape, dtype=bool)
@@ -91,14 +90,14 @@ def _changing_parts(states: Sequence[LambdaState]) -> NDArray[np.bool_]:
 
 
 def split(values: Array, groups: IntArray | None) -> list[Array]:
-    """Return the series of each group (walker, repeat) in the order of its label; rows in time."""
+    """Return the time series of each group (walker, repeat), in the order of labels."""
     if groups is None:
         return [values]
     return [values[groups == label] for label in np.unique(groups)]
 
 
 def thin(series: Sequence[Array], g: float) -> Array:
-    """Return the values of all series that are about g rows apart."""
+    """Return the values of all series at intervals of about g rows."""
     return np.concatenate([s[_stride(len(s), g)] for s in series])
 
 
@@ -109,7 +108,7 @@ def _stride(n: int, g: float) -> IntArray:
 
 
 def _start(series: Array) -> int:
-    """Return the first equilibrated row, 0 unless discarding clearly pays."""
+    """Return the first equilibrated row; 0 unless discarding has a clear gain."""
     n = len(series)
     if n < 4 * MIN_SERIES or np.ptp(series) == 0.0:
         return 0

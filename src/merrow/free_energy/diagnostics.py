@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which other signs speak for or against a number? One judgement each, with what to do."""
+"""Further diagnostics of a free energy, each a verdict with advice."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from merrow.uncertainty import inefficiency, standard_error_of_mean
 from merrow.units import KCAL_PER_KJ
 
 LEAST_INDEPENDENT = 50.0
-"""Independent rows that every state should have, all repeats together."""
+"""Recommended minimum of independent rows per state, over all repeats."""
 MOST_DISCARDED = 0.2
-"""Part of the rows that may be left out as unequilibrated before it is worth a word."""
+"""Fraction of rows discarded as unequilibrated above which a warning is given."""
 SPREAD_PER_ROOT_ATOM = 0.23
-"""ρ = σ/√N [kcal/mol] above which an ANI ensemble is out of its depth (10.1063/1.5023802)."""
+"""ρ = σ/√N [kcal/mol] above which an ANI ensemble extrapolates (10.1063/1.5023802)."""
 EXCURSION = 3.0
-"""Times `SPREAD_PER_ROOT_ATOM` above which a single frame is extrapolated: a mean would hide it."""
+"""Multiple of `SPREAD_PER_ROOT_ATOM` above which a single frame counts as extrapolated."""
 LARGE_TAIL = 1.0
-"""Tail beyond the cutoff [kcal/mol] that makes the result depend on what lies out there."""
+"""Tail correction [kcal/mol] above which the result depends on its approximation."""
 MAX_Z = 3.0
-"""Two means agree within this many standard errors of their difference."""
+"""Tolerance for the agreement of two means [standard errors]."""
 SEEN = 0.95
-"""Chance with which a torsion state that is missing in a phase should have been seen there."""
+"""Probability with which a torsion state missing in a phase should have been seen there."""
 
 
 def judge_equilibration(samples: WindowSamples, rows: Correlation) -> Verdict:
-    """Say how much was left out as unequilibrated."""
+    """Check the fraction discarded as unequilibrated."""
     lost = rows.n_discarded / max(len(samples), 1)
     where = samples.select(~rows.equilibrated).state
     words = f"{100 * lost:.1f} % of the rows are left out as unequilibrated"
@@ -47,7 +47,7 @@ def judge_equilibration(samples: WindowSamples, rows: Correlation) -> Verdict:
 
 
 def judge_correlation(samples: WindowSamples, rows: Correlation) -> Verdict:
-    """Say how many independent rows the poorest state has."""
+    """Check the number of independent rows of the worst state."""
     counts = independent_rows(samples, rows)
     k = int(counts.argmin())
     g = float(np.nanmax(rows.g[:, k]))
@@ -74,7 +74,7 @@ def independent_rows(samples: WindowSamples, rows: Correlation) -> Array:
 
 
 def judge_missing_states(water: Array, gas: Array, names: tuple[str, ...]) -> Verdict:
-    """Say whether a torsion state is visited in one phase and never in the other.
+    """Check for torsion states visited in only one phase.
 
     Args:
         water: Torsion angles in water [degree], shape (n, t), in order of time.
@@ -105,13 +105,13 @@ def judge_missing_states(water: Array, gas: Array, names: tuple[str, ...]) -> Ve
 
 
 def judge_gas_and_decoupled(difference: float, stderr: float) -> Verdict:
-    """Say whether the decoupled solute in water has the mean internal energy of the gas phase.
+    """Check that the decoupled solute has the mean internal energy of the gas phase.
 
     Both are the same ensemble, sampled in two ways.
 
     Args:
         difference: ⟨E⟩ decoupled − ⟨E⟩ in gas [kcal/mol].
-        stderr: Its error [kcal/mol].
+        stderr: Its standard error [kcal/mol].
     """
     said = f"they differ by {difference:+.2f} ± {stderr:.2f} kcal/mol"
     if abs(difference) <= MAX_Z * stderr:
@@ -129,11 +129,11 @@ def judge_gas_and_decoupled(difference: float, stderr: float) -> Verdict:
 def gas_and_decoupled(
     samples: WindowSamples, rows: Correlation, gas: Array, ladders: IntArray
 ) -> tuple[float, float]:
-    """Return ⟨E⟩ of the decoupled state − ⟨E⟩ in gas, and its error [kcal/mol].
+    """Return ⟨E⟩ of the decoupled state − ⟨E⟩ in gas, and its standard error [kcal/mol].
 
     Args:
-        samples: Records of the path, whose last state is decoupled.
-        rows: Which of them count.
+        samples: Samples of the path, whose last state is decoupled.
+        rows: Their equilibrated and independent rows.
         gas: Energies in gas [kJ/mol], shape (m,).
         ladders: Ladder of each, shape (m,).
     """
@@ -148,11 +148,11 @@ def gas_and_decoupled(
 
 
 def judge_spread(spread: Array, n_atoms: int) -> Verdict:
-    """Say whether the members of the potential agree on the solute.
+    """Check that the ensemble members of the potential agree on the solute.
 
     Args:
-        spread: Standard deviation over the members on frames in water [kcal/mol], shape (n,).
-        n_atoms: Atoms of the solute.
+        spread: Ensemble standard deviation on frames in water [kcal/mol], shape (n,).
+        n_atoms: Number of atoms of the solute.
     """
     each = spread / math.sqrt(n_atoms)
     per_root, worst = float(np.nanmean(each)), float(np.nanmax(each))
@@ -177,20 +177,20 @@ def judge_spread(spread: Array, n_atoms: int) -> Verdict:
 def judge_box(
     volume: Array, repeats: IntArray, *, width: float, cutoff: float, tail: float
 ) -> Verdict:
-    """Say whether the box kept its size, is wide enough, and has a small tail.
+    """Check that the box has a stable volume, is wide enough, and has a small tail correction.
 
     Args:
         volume: Box volume of each row of the coupled state [nm³], in order of time, shape (n,).
         repeats: Repeat of each, shape (n,).
-        width: Least distance of opposite faces at the mean volume [nm].
+        width: Smallest distance between opposite faces at the mean volume [nm].
         cutoff: Cutoff [nm].
-        tail: Solute–water dispersion beyond the cutoff at full coupling [kcal/mol].
+        tail: Solute–water dispersion beyond the cutoff in the coupled state [kcal/mol].
     """
     series = split(volume, repeats)
     halves = [[float(h.mean()) for h in np.array_split(s, 2) if len(h)] for s in series]
     drifts = [own[1] - own[0] for own in halves if len(own) == 2]
     drift = float(np.mean(drifts)) if drifts else 0.0
-    # a trend must not hide itself as a long correlation
+    # a trend must not be mistaken for a long correlation
     error = 2.0 * standard_error_of_mean([_without_trend(s) for s in series])
     least = width * float(volume.min() / volume.mean()) ** (1.0 / 3.0)
     mean = float(volume.mean())
@@ -213,7 +213,7 @@ def judge_box(
 
 
 def _without_trend(series: Array) -> Array:
-    """Return a series less its straight line."""
+    """Return a series without its linear trend."""
     if len(series) < 3:
         return np.asarray(series - series.mean())
     x = np.arange(len(series), dtype=np.float64)
@@ -221,14 +221,14 @@ def _without_trend(series: Array) -> Array:
 
 
 def judge_target(stderr: float, target: float | None) -> Verdict:
-    """Say whether the error that was asked for was reached.
+    """Check that the target error was reached.
 
     Args:
         stderr: Standard error of the headline [kcal/mol].
-        target: What was asked for [kcal/mol]; None for nothing.
+        target: Target standard error [kcal/mol], or None.
     """
     if target is None:
-        words = f"No standard error was asked for; {stderr:.2f} kcal/mol was reached."
+        words = f"No target was set; a standard error of {stderr:.2f} kcal/mol was reached."
         return verdict("target", True, words)
     if stderr <= target:
         words = f"The standard error {stderr:.2f} is within the target of {target:.2f} kcal/mol."

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""What does it cost to turn the MM solute into the ML solute? BAR between the two end states.
+"""Free energy from the MM to the ML solute by BAR between the two end states.
 
 D = E_ML(x) − E_MM(x) depends on the solute alone. With D on frames of both ensembles,
-BAR gives F_ML − F_MM, and the Gibbs–Bogoliubov bounds ⟨D⟩_ML ≤ ΔF ≤ ⟨D⟩_MM enclose it. Where the
-ensembles are too far apart, further ensembles E_MM + s D stand between them, and D on the frames
-of all of them gives the same number by MBAR.
+BAR gives F_ML − F_MM, enclosed by the Gibbs–Bogoliubov bounds ⟨D⟩_ML ≤ ΔF ≤ ⟨D⟩_MM. If the
+ensembles are too far apart, intermediate ensembles E_MM + s D are added, and D on the frames of all
+ensembles gives the same free energy by MBAR.
 
 References:
     10.1016/0021-9991(76)90078-4 (BAR); 10.1063/1.2978177 (MBAR, overlap).
@@ -31,20 +31,20 @@ from merrow.uncertainty import blocks_of, inefficiency, jackknife_variance
 from merrow.units import KCAL_PER_KJ, thermal_energy
 
 MAX_GAP = 6.0
-"""Distance of the two bounds [kT] above which one BAR step is not enough."""
+"""Distance between the bounds [kT] above which one BAR step is not enough."""
 FINEST = 8
-"""Steps from MM to ML at most."""
+"""Maximum number of steps from MM to ML."""
 MIN_ROWS = 5
 CONSTANT = 1.0e-9
-"""A D that varies by less than this [kT] is round-off: ΔF is D itself."""
+"""Variation of D [kT] below which it is round-off, so that ΔF is D itself."""
 
 
 @dataclass(frozen=True)
 class IntermediateEnsemble:
-    """Frames of one ensemble between the MM and the ML solute.
+    """Frames of an ensemble between the MM and the ML solute.
 
     Attributes:
-        lambda_interpolate: s of the energy E_MM + s (E_ML − E_MM) that drove them: 0 MM, 1 ML.
+        lambda_interpolate: s of the sampled energy E_MM + s (E_ML − E_MM): 0 MM, 1 ML.
         d: E_ML − E_MM on its frames [kJ/mol], shape (n,), in order of time.
         groups: Repeat or walker of each frame, shape (n,); None for one series.
     """
@@ -59,11 +59,11 @@ class EndStateEstimate(Estimate):
     """F(ML solute) − F(MM solute) in one phase [kcal/mol].
 
     Attributes:
-        bound_low_kcal: ⟨D⟩ on ML frames, never above the exact value.
-        bound_high_kcal: ⟨D⟩ on MM frames, never below it.
-        overlap: 1 for equal ensembles, 0 for ensembles that never meet; the least of all steps.
+        bound_low_kcal: ⟨D⟩ on ML frames, a lower bound.
+        bound_high_kcal: ⟨D⟩ on MM frames, an upper bound.
+        overlap: 1 for equal ensembles, 0 without overlap; the minimum of all steps.
         errors: The errors behind `stderr_kcal`.
-        verdict: Whether neighbours overlap, and what to do if not.
+        verdict: Whether neighbours overlap, with advice.
     """
 
     bound_low_kcal: float = field(kw_only=True)
@@ -90,7 +90,7 @@ def gibbs_bogoliubov(water: EndStateEstimate, gas: EndStateEstimate) -> GibbsBog
 
 @dataclass(frozen=True)
 class _Step:
-    """Two neighbours: distance of their bounds and its noise [kT], and their overlap."""
+    """Two neighbours: distance between their bounds with its noise [kT], and their overlap."""
 
     gap: float
     noise: float
@@ -100,17 +100,17 @@ class _Step:
 def endstate_free_energy(
     ensembles: Sequence[IntermediateEnsemble], *, temperature: float
 ) -> EndStateEstimate:
-    """Return the free energy of MM → ML in one phase from two or more ensembles.
+    """Return the free energy of MM → ML in a phase from two or more ensembles.
 
-    Two give BAR; more give MBAR with the reduced energies s D / kT.
+    Two ensembles use BAR, more use MBAR with the reduced energies s D / kT.
 
     Args:
-        ensembles: The ensembles by rising s; the first is MM, the last ML.
-        temperature: Temperature of all [K].
+        ensembles: The ensembles in order of s; the first is MM, the last ML.
+        temperature: Temperature of all ensembles [K].
 
     Raises:
         NumericsError: Too few or non-finite values, or neighbours too far apart.
-        ValueError: s does not rise from 0 to 1.
+        ValueError: s does not increase from 0 to 1.
     """
     lambdas = _checked(ensembles)
     kt = thermal_energy(temperature)
@@ -150,14 +150,14 @@ def endstate_free_energy(
 def missing_intermediates(
     ensembles: Sequence[IntermediateEnsemble], *, temperature: float
 ) -> tuple[float, ...]:
-    """Return s of the ensembles that are missing between neighbours too far apart.
+    """Return s of intermediate ensembles needed between neighbours that are too far apart.
 
-    The bounds of Gaussian D lie σ² apart, and n equal steps bring them σ²/n² apart each. Steps are
-    halved until a step's bounds are within `MAX_GAP`, or it is 1/8.
+    For Gaussian D the bounds are σ² apart, and σ²/n² in each of n equal steps. Steps are halved
+    until the bounds are within `MAX_GAP`, or the step is 1/8.
 
     Args:
-        ensembles: The ensembles by rising s.
-        temperature: Temperature of all [K].
+        ensembles: The ensembles in order of s.
+        temperature: Temperature of all ensembles [K].
 
     Raises:
         NumericsError: Too few or non-finite values.
@@ -174,7 +174,7 @@ def missing_intermediates(
 
 
 def _checked(ensembles: Sequence[IntermediateEnsemble]) -> tuple[float, ...]:
-    """Return s of ensembles that are in order and hold enough."""
+    """Check order and size of the ensembles; return s of each."""
     lambdas = tuple(ensemble.lambda_interpolate for ensemble in ensembles)
     rising = all(a < b for a, b in pairwise(lambdas))
     if len(lambdas) < 2 or (lambdas[0], lambdas[-1]) != (0.0, 1.0) or not rising:
@@ -214,19 +214,19 @@ def _solve(parts: Sequence[Array], lambdas: Sequence[float]) -> tuple[float, flo
 
 
 def _bar(a: Array, b: Array) -> tuple[float, float]:
-    # A zero near the answer (the middle of the bounds), but not on it, where BAR's relative
+    # A zero near the result (the middle of the bounds), but not at it, where BAR's relative
     # tolerance would never be met.
     zero = float(a.mean() + b.mean()) / 2.0 - AWAY_FROM_ZERO
     result = bar(a - zero, zero - b, relative_tolerance=1e-10)
     value, stderr = float(result["Delta_f"]), float(result["dDelta_f"])
-    if value == 0.0 and stderr == 0.0:  # how pymbar says that nothing overlaps
+    if value == 0.0 and stderr == 0.0:  # pymbar's result without overlap
         return math.nan, math.nan
     return value + zero, stderr
 
 
 def _mbar(parts: Sequence[Array], lambdas: Sequence[float]) -> tuple[float, float]:
     counts = [len(d) for d in parts]
-    zero = float(parts[-1].mean()) - AWAY_FROM_ZERO  # ⟨D⟩_ML is the least slope of F(s)
+    zero = float(parts[-1].mean()) - AWAY_FROM_ZERO  # ⟨D⟩_ML is the smallest slope of F(s)
     reduced = np.multiply.outer(np.asarray(lambdas), np.concatenate(list(parts)) - zero)
     found = MBAR(reduced, counts, relative_tolerance=1e-10).compute_free_energy_differences()
     return float(found["Delta_f"][0, -1]) + zero, float(found["dDelta_f"][0, -1])
@@ -250,7 +250,7 @@ def _by_label(
     series: Sequence[Sequence[Array]],
     lambdas: Sequence[float],
 ) -> dict[int, float]:
-    """Return ΔF [kT] of each label alone that has frames in all ensembles."""
+    """Return ΔF [kT] of each label with frames in all ensembles."""
     tables: list[dict[int, Array]] = []
     for ensemble, parts in zip(ensembles, series, strict=True):
         if ensemble.groups is None:
@@ -263,7 +263,7 @@ def _by_label(
 
 
 def _step(whole: Sequence[Array], few: Sequence[Array], width: float) -> _Step:
-    """Compare two neighbours; `few` holds their independent values of D."""
+    """Compare two neighbours; `few` are their independent values of D."""
     a, b = (width * d for d in whole)
     noise = math.hypot(*(width * float(d.std()) / math.sqrt(len(d)) for d in few))
     value = _solve((a, b), (0.0, 1.0))[0]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""What is an estimate? A number with one standard error, and how such numbers add up.
+"""Estimates: values with standard errors, and their sums.
 
-These values leave the room, so they are in kcal/mol.
+Public values are in kcal/mol.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from merrow.uncertainty import between_repeats, combined_error
 
 @dataclass(frozen=True)
 class ErrorParts:
-    """The standard errors [kcal/mol] behind the one that is reported; None where impossible.
+    """The standard errors [kcal/mol] behind the reported one; None if not available.
 
     Attributes:
-        analytic: From the rows that are independent.
-        blocks: From the scatter of blocks about the mean of their own repeat.
-        repeats: From the scatter of repeats.
+        analytic: Analytic error from the independent rows.
+        blocks: Error from the scatter of blocks about the mean of their repeat.
+        repeats: Error from the scatter of repeats.
         freedom: Degrees of freedom of `repeats`: R − 1 for R repeats.
     """
 
@@ -42,29 +42,29 @@ class ErrorParts:
 
     @property
     def within(self) -> float:
-        """The error that the repeats give, each by itself."""
+        """The error within the repeats."""
         return max(self.analytic, self.blocks or 0.0)
 
     @property
     def reported(self) -> float:
-        """The error that is reported: within repeats and between them, see `combined_error`."""
+        """The reported error, from within and between repeats; see `combined_error`."""
         return combined_error(self.within, self.repeats, self.freedom)
 
 
 @dataclass(frozen=True, eq=False)
 class PathEstimate(Estimate):
-    """The free energy of going from the last state of a path (decoupled) to its first (coupled).
+    """The free energy from the last state of a path (decoupled) to its first (coupled).
 
     Attributes:
         method: The estimator, with its quadrature if it has one.
         states: The K states, coupled end first.
         errors: The errors of the total behind `stderr_kcal`.
         legs: Free energy of each leg in the same direction (charging, lj); they sum to the total.
-        profile_kcal: Free energy of each state relative to the last one, shape (K,); nan where the
+        profile_kcal: Free energy of each state relative to the last one, shape (K,); nan if the
             method gives none.
-        profile_stderr_kcal: Analytic errors of the profile, shape (K,); None for another method.
-        overlap: MBAR overlap matrix, shape (K, K); None for another method.
-        n_independent: Rows left after decorrelation.
+        profile_stderr_kcal: Analytic errors of the profile, shape (K,); None without MBAR.
+        overlap: MBAR overlap matrix, shape (K, K); None without MBAR.
+        n_independent: Number of rows after decorrelation.
     """
 
     method: str = field(kw_only=True)
@@ -78,32 +78,32 @@ class PathEstimate(Estimate):
 
     @property
     def min_overlap(self) -> float | None:
-        """The smallest overlap of two neighbouring states, None where there is no matrix."""
+        """The smallest overlap of neighbouring states, or None without an overlap matrix."""
         if self.overlap is None or len(self.states) < 2:
             return None
         return float(min(np.diag(self.overlap, 1).min(), np.diag(self.overlap, -1).min()))
 
 
 def negative(estimate: Estimate) -> Estimate:
-    """Return the estimate with the other sign; its error is the same."""
+    """Return the estimate with opposite sign and the same error."""
     flipped = {repeat: -value for repeat, value in estimate.by_repeat.items()}
     return Estimate(-estimate.value_kcal, estimate.stderr_kcal, flipped)
 
 
 def add(*, shared: Sequence[Estimate], independent: Sequence[Estimate] = ()) -> Estimate:
-    """Return a sum of estimates with an error that does not forget shared frames.
+    """Return the sum of estimates, with an error that allows for shared frames.
 
-    Errors add in quadrature. Terms estimated from some of the same frames may be correlated;
-    whatever their correlation is, it is in the scatter of their *sum* over the repeats. Where at
-    least two repeats are common to all `shared` terms, their quadrature and that scatter are
-    therefore weighed as the errors within and between repeats are (`combined_error`).
+    Errors add in quadrature. Terms from partly the same frames may be correlated, which shows in
+    the scatter of their *sum* over the repeats. If at least two repeats are common to all `shared`
+    terms, their quadrature sum and that scatter are therefore combined like the errors within and
+    between repeats (`combined_error`).
 
     Args:
-        shared: Terms that may share frames, with `by_repeat` where repeats exist.
-        independent: Terms from other simulations; their repeats are not looked at.
+        shared: Terms that may share frames, with `by_repeat` if there are repeats.
+        independent: Terms from other simulations; their repeats are not used.
 
     Returns:
-        The sum; its `by_repeat` are the sums over the common repeats.
+        The sum, with sums over the common repeats in `by_repeat`.
     """
     terms = [*shared, *independent]
     value = math.fsum(t.value_kcal for t in terms)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""What is the free energy of a sampled path? MBAR and thermodynamic integration.
+"""Free energy of a sampled path by MBAR and thermodynamic integration.
 
-All through alchemlyb and pymbar. Every result is coupled minus decoupled (first state minus last),
-that is gas → water, and its error weighs three: analytic on independent rows, the scatter of
-blocks, the scatter of repeats (`uncertainty`).
+alchemlyb and pymbar do the work. Every result is coupled minus decoupled (first state minus last),
+that is gas → water; its error combines the analytic error of independent rows, the scatter of
+blocks, and the scatter of repeats (`uncertainty`).
 
 References:
     MBAR: 10.1063/1.2978177; TI: 10.1063/1.1749657.
@@ -37,18 +37,18 @@ from merrow.samples import Array, WindowSamples
 from merrow.units import KCAL_PER_KJ, thermal_energy
 
 AWAY_FROM_ZERO = 10.0
-"""Least free energy above the first state's that pymbar is let see [kT]: its tolerance is relative,
-so that it would iterate to its limit on a free energy that is about zero."""
+"""Smallest free energy relative to the first state that is passed to pymbar [kT]: its tolerance is
+relative, so that it would iterate to its limit on a free energy of about zero."""
 
 
 @dataclass(frozen=True)
 class MbarFit:
-    """A solution of MBAR's equations, states in their order.
+    """A solution of the MBAR equations, states in their order.
 
     Attributes:
         delta: F_j − F_i [kT], shape (K, K).
-        stderr: Their standard errors if all rows are independent [kT], shape (K, K).
-        estimator: alchemlyb's, of free energies with a constant added.
+        stderr: Their standard errors for independent rows [kT], shape (K, K).
+        estimator: alchemlyb's estimator, of free energies with a constant added.
     """
 
     delta: Array
@@ -62,7 +62,7 @@ class MbarFit:
 
 
 def mbar(samples: WindowSamples, *, rows: Correlation | None = None) -> PathEstimate:
-    """Return the free energy of the path from MBAR on all equilibrated rows.
+    """Return the free energy of the path by MBAR on all equilibrated rows.
 
     Raises:
         NumericsError: A state has too few rows, or the equations have no solution.
@@ -94,12 +94,12 @@ def mbar(samples: WindowSamples, *, rows: Correlation | None = None) -> PathEsti
 def thermodynamic_integration(
     samples: WindowSamples, rule: Rule = "trapezoid", *, rows: Correlation | None = None
 ) -> PathEstimate:
-    """Return the free energy of the path from the integral of ⟨∂V/∂λ⟩, leg by leg.
+    """Return the free energy of the path by integration of ⟨∂V/∂λ⟩, leg by leg.
 
     Args:
         rule: "trapezoid" over all states (alchemlyb's TI), or "gauss-legendre" over the inner
-            states of each leg, which must be its nodes (alchemlyb's TI_GQ, whose weights have
-            five digits: at most 2e-5 of the slope).
+            states of each leg, which must be its nodes (alchemlyb's TI_GQ, whose weights have five
+            digits, an error of at most 2e-5 of the slope).
 
     Raises:
         InputError: The states do not fit the rule.
@@ -131,11 +131,11 @@ def thermodynamic_integration(
 
 
 def fit_mbar(samples: WindowSamples, guess: Array | None = None) -> MbarFit:
-    """Return alchemlyb's solution of MBAR.
+    """Solve the MBAR equations with alchemlyb.
 
     Args:
-        samples: Rows, at least one of each state.
-        guess: Free energies of the states to start from [kT], shape (K,); None to begin with BAR.
+        samples: Rows, at least one per state.
+        guess: Initial free energies of the states [kT], shape (K,); None to start from BAR.
 
     Raises:
         NumericsError: A state has no row, or the equations have no solution.
@@ -175,7 +175,7 @@ def _gauss_legendre(samples: WindowSamples, names: list[str]) -> Array:
 
 
 def _slope_error(samples: WindowSamples, rows: Correlation, w: Array, name: str) -> float:
-    """Return the error [kT] of Σ_k w_k·⟨∂V/∂λ⟩_k; the corner's two slopes are one row's."""
+    """Return the error [kT] of Σ_k w_k·⟨∂V/∂λ⟩_k; both slopes of the corner are from one row."""
     if name in COMPONENT:
         w = w * (np.arange(2) == COMPONENT[name])
     y = (w[samples.state] * samples.dvdl).sum(axis=1) / thermal_energy(samples.temperature)

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""What is ⟨E_ML⟩ in water − ⟨E_ML⟩ in gas if every sample counts, not those of the ends alone?
+"""⟨E_ML⟩ in water − ⟨E_ML⟩ in gas from all samples, not only those of the end states.
 
-direct: MBAR expectations in the coupled and in the decoupled state from the rows of all windows,
-    with the covariance of the two (10.1063/1.2978177). The decoupled solute is the gas-phase one.
-endpoint: in each phase the MM frames are reweighted to ML and joined with the ML frames, which is
-    MBAR of two states; the weights need the energy difference D and its BAR alone.
+direct: MBAR expectations in the coupled and the decoupled state from the rows of all windows, with
+    their covariance (10.1063/1.2978177). The decoupled solute is that of the gas phase.
+endpoint: in each phase the MM frames are reweighted to ML and combined with the ML frames, which is
+    MBAR of two states; the weights need only the energy difference D and its BAR result.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def reorganization_mbar(samples: WindowSamples, *, rows: Correlation | None = No
     if not np.isfinite(samples.internal).all():
         raise NumericsError("an internal energy of the solute is not finite; the dynamics failed.")
     rows = rows or correlation(samples)
-    zero = float(samples.internal[0])  # absolute energies are ~1e5: subtract before taking means
+    zero = float(samples.internal[0])  # absolute energies are ~1e5: subtract before averaging
     kept = samples.select(rows.equilibrated)
     f = fit_mbar(kept).delta[0]
     value = _difference(kept, f, zero)[0]
@@ -58,12 +58,12 @@ def reorganization_mbar(samples: WindowSamples, *, rows: Correlation | None = No
 
 @dataclass(frozen=True)
 class EndEnsemble:
-    """Frames of the MM and of the ML ensemble of one phase, in order of time within each.
+    """Frames of the MM and the ML ensemble of a phase, each in order of time.
 
     Attributes:
         d: E_ML − E_MM of each frame [kJ/mol], shape (n,).
         energy: E_ML of each frame [kJ/mol], shape (n,).
-        ml: Whether a frame is of the ML ensemble, shape (n,).
+        ml: Whether a frame belongs to the ML ensemble, shape (n,).
         group: Repeat or walker of each frame, shape (n,).
     """
 
@@ -73,7 +73,7 @@ class EndEnsemble:
     group: IntArray
 
     def weights(self, df: float, temperature: float) -> Array:
-        """Return the weight of each frame in the ML ensemble, shape (n,), with sum one.
+        """Return the normalised weight of each frame in the ML ensemble, shape (n,).
 
         Args:
             df: F_ML − F_MM of this phase [kJ/mol].
@@ -117,14 +117,14 @@ def weighted_mean(
     groups: IntArray | None,
     drawn_from: NDArray[np.generic] | None = None,
 ) -> tuple[float, float]:
-    """Return a weighted mean and its error from within the groups and between them.
+    """Return a weighted mean and its standard error from within and between groups.
 
     Args:
         values: Values, shape (n,), in order of time within each group.
         weights: Their weights, shape (n,).
         groups: Group of each row; None for one series.
-        drawn_from: Ensemble that each row was sampled in; each has a fixed number of rows, so that
-            only the scatter about its own mean is chance. None for one.
+        drawn_from: Ensemble of each row; each has a fixed number of rows, so that only the scatter
+            about its own mean is random. None for a single ensemble.
     """
     scaled = weights / weights.mean()
     mean = float(np.mean(scaled * values))
@@ -139,7 +139,7 @@ def weighted_mean(
 
 
 def _difference(samples: WindowSamples, guess: Array, zero: float) -> tuple[float, float]:
-    """Return ⟨E⟩ of the first state − of the last, and its analytic error [kJ/mol]."""
+    """Return ⟨E⟩ of the first state − ⟨E⟩ of the last, and its analytic error [kJ/mol]."""
     check_rows(samples, minimum=1)
     k_states = len(samples.states)
     order = np.argsort(samples.state, kind="stable")
@@ -157,7 +157,7 @@ def _difference(samples: WindowSamples, guess: Array, zero: float) -> tuple[floa
 
 
 def _reweighted(samples: WindowSamples, f: Array, zero: float) -> float:
-    """Return ⟨E⟩ of the first state − of the last [kJ/mol] with given free energies [kT]."""
+    """Return ⟨E⟩ of the first state − ⟨E⟩ of the last [kJ/mol] for given free energies [kT]."""
     u, energy = relative_potential(samples), samples.internal - zero
     counts = np.bincount(samples.state, minlength=len(samples.states))
     log_mixture = np.log(np.exp(np.clip(f - u, -700.0, 700.0)) @ counts)

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""How does alchemlyb see our samples? As its `u_nk` and `dHdl` tables.
+"""Conversion of samples to alchemlyb's `u_nk` and `dHdl` tables.
 
-Both are in kT, with the row index (time, coul-lambda, vdw-lambda). Repeats share their times; where
-a time series is meant, make one table per repeat: `u_nk(samples.select(samples.repeat == r))`.
+Both are in kT, with the row index (time, coul-lambda, vdw-lambda). Repeats share their times; for
+time series, make one table per repeat: `u_nk(samples.select(samples.repeat == r))`.
 
 On disk: `storable(table).to_parquet(path)` and
-`alchemlyb.parsing.parquet.extract_u_nk(path, T)` or `extract_dHdl(path, T)`, which give back
-labels and attributes; `pandas.read_parquet` alone leaves the column names of u_nk as strings.
+`alchemlyb.parsing.parquet.extract_u_nk(path, T)` or `extract_dHdl(path, T)`, which restore labels
+and attributes; `pandas.read_parquet` alone leaves the column names of u_nk as strings.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from merrow.units import thermal_energy
 LAMBDA_NAMES = ("coul-lambda", "vdw-lambda")
 SLOPE_NAMES = ("coul", "vdw")
 U_CLIP = 1.0e6
-"""Largest reduced potential [kT] above that of the generating state: e⁻¹⁰⁰⁰⁰⁰⁰ weighs nothing."""
+"""Upper limit of reduced potentials relative to the generating state [kT]."""
 
 
 def relative_potential(samples: WindowSamples) -> Array:
     """Return u relative to the generating state, clipped to ±1e6 [kT], shape (n, K).
 
-    A foreign state where atoms overlap may have overflowed (inf or nan): it becomes +1e6.
+    An overflow (inf or nan) in another state, from overlapping atoms, becomes +1e6.
 
     Raises:
         NumericsError: The potential of a row in its own state is not finite.
@@ -74,7 +74,7 @@ def dhdl(samples: WindowSamples) -> pd.DataFrame:
 
 
 def storable(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the table with the column names that alchemlyb's Parquet reader turns back."""
+    """Return the table with column names that alchemlyb's Parquet reader restores."""
     labels: list[object] = list(table.columns)
     names = [str(tuple(map(str, c))) if isinstance(c, tuple) else c for c in labels]
     stored = table.set_axis(names, axis="columns")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How well do the replicas travel between the states? Transition matrix, its eigenvalue, trips."""
+"""Mixing of replica exchange: transition matrix, second eigenvalue, round trips."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from merrow.free_energy.stored import Verdict, verdict
 from merrow.samples import Array, IntArray, LambdaState, WindowSamples
 
 LEAST_RELAXATIONS = 5.0
-"""Relaxation times of the exchange that a repeat should hold."""
+"""Recommended minimum length of a repeat in relaxation times of the exchange."""
 
 
 @dataclass(frozen=True)
 class Mixing:
-    """What the exchange did.
+    """Statistics of the replica exchange.
 
     Attributes:
-        transitions: Chance to go from state i to state j in one sweep, shape (K, K), made
-            symmetric, as detailed balance with equal populations asks.
-        second_eigenvalue: The second largest one; 1 means that the states fall apart.
+        transitions: Probability of going from state i to state j in one sweep, shape (K, K),
+            symmetrised, as detailed balance with equal populations requires.
+        second_eigenvalue: Second largest eigenvalue; 1 means disconnected states.
         sweeps: Mean number of sweeps of a repeat.
-        round_trips: Ways coupled → decoupled → coupled of all replicas of all repeats.
+        round_trips: Round trips coupled → decoupled → coupled of all replicas and repeats.
         states: The K states.
     """
 
@@ -37,18 +37,18 @@ class Mixing:
 
     @property
     def relaxation(self) -> float:
-        """Sweeps in which the slowest mode of the exchange decays to 1/e."""
+        """Relaxation time (1/e) of the slowest mode of the exchange [sweeps]."""
         if self.second_eigenvalue >= 1.0:
             return math.inf
         return -1.0 / math.log(max(self.second_eigenvalue, 1e-12))
 
 
 def mixing(samples: WindowSamples, *, records_per_sweep: int) -> Mixing | None:
-    """Return how the replicas moved; None for a single state or fewer than two sweeps.
+    """Return exchange statistics; None for a single state or fewer than two sweeps.
 
     Args:
         samples: Rows in the order in which each replica was recorded.
-        records_per_sweep: Rows of a replica between two exchanges.
+        records_per_sweep: Rows of a replica between exchanges.
     """
     k_states = len(samples.states)
     counts, trips, lengths = np.zeros((k_states, k_states)), 0, []
@@ -69,11 +69,11 @@ def mixing(samples: WindowSamples, *, records_per_sweep: int) -> Mixing | None:
 
 @dataclass(frozen=True)
 class Insertions:
-    """What became of conformers from the gas phase.
+    """Statistics of conformers inserted from the gas phase.
 
     Attributes:
-        inserted: Conformers put in place of a decoupled solute.
-        carried: Ways of replicas, of all repeats, from such a place to the coupled state.
+        inserted: Number of inserted conformers.
+        carried: Trips of replicas, of all repeats, from an insertion to the coupled state.
     """
 
     inserted: int
@@ -81,13 +81,13 @@ class Insertions:
 
 
 def insertions(samples: WindowSamples, *, records_per_sweep: int, since: float) -> Insertions:
-    """Return how many conformers were inserted and how many ways to the coupled state they made.
+    """Count inserted conformers and their trips to the coupled state.
 
     Args:
         samples: Rows in the order in which each replica was recorded.
-        records_per_sweep: Rows of a replica between two exchanges; after each sweep the replica in
-            the last state gets a conformer.
-        since: Time in a state after which that was done [ps].
+        records_per_sweep: Rows of a replica between exchanges; after each sweep the replica in the
+            last state gets a conformer.
+        since: Time in a state after which insertions were made [ps].
     """
     inserted, carried, last = 0, 0, len(samples.states) - 1
     for visited in _ways(samples.select(samples.time > since), records_per_sweep):
@@ -98,11 +98,11 @@ def insertions(samples: WindowSamples, *, records_per_sweep: int, since: float) 
 
 
 def judge_ladders(repeats: int, ladders: int) -> Verdict | None:
-    """Say that several repeats take their conformers from one ladder; None where none do.
+    """Warn if several repeats take conformers from the same ladder; None otherwise.
 
     Args:
-        repeats: Repeats of the path.
-        ladders: Ladders of temperatures in gas; repeat r takes from ladder r modulo their number.
+        repeats: Number of repeats of the path.
+        ladders: Number of temperature ladders in gas; repeat r uses ladder r modulo this number.
     """
     if repeats <= ladders:
         return None
@@ -116,11 +116,11 @@ def judge_ladders(repeats: int, ladders: int) -> Verdict | None:
 
 
 def judge_mixing(found: Mixing, gas: Insertions | None = None) -> Verdict:
-    """Say whether the run is long against the slowest mode of the exchange.
+    """Check that the run is long compared with the slowest mode of the exchange.
 
     Args:
-        found: What the exchange did.
-        gas: What became of conformers from the gas phase, where they were used.
+        found: Exchange statistics.
+        gas: Statistics of conformers from the gas phase, if used.
     """
     slow = found.relaxation > found.sweeps
     relaxes = "longer than the run" if slow else f"{found.relaxation:.1f} sweeps"
@@ -145,7 +145,7 @@ def judge_mixing(found: Mixing, gas: Insertions | None = None) -> Verdict:
 
 
 def _ways(samples: WindowSamples, records_per_sweep: int) -> Iterator[IntArray]:
-    """Yield the states that each replica of each repeat stood in, sweep by sweep."""
+    """Yield the states of each replica of each repeat, sweep by sweep."""
     for repeat in np.unique(samples.repeat):
         mine = samples.repeat == repeat
         for replica in np.unique(samples.replica[mine]):
@@ -154,6 +154,6 @@ def _ways(samples: WindowSamples, records_per_sweep: int) -> Iterator[IntArray]:
 
 
 def _round_trips(visited: IntArray, last: int) -> int:
-    """Return how often a way touches one end, then the other, then the first again."""
+    """Count round trips: one end, then the other, then the first again."""
     ends = visited[(visited == 0) | (visited == last)]
     return int(np.count_nonzero(np.diff(ends))) // 2

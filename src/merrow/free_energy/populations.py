@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Do runs that began in different conformers end with the same populations?
+"""Check that runs from different starting conformers have the same torsion populations.
 
-If they do not, a barrier was not crossed, and no error bar of the free energy knows of it.
+If not, a barrier was not crossed, which the error of the free energy does not show.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from merrow.uncertainty import inefficiency
 SECTOR = 120
 """Width of a torsion state [degree]."""
 BIN = 5
-"""Resolution with which its edges are placed [degree]."""
+"""Resolution of the edges of a torsion state [degree]."""
 CHANCE = 0.0455
-"""Chance of a false alarm over all torsions and pairs of a phase: two standard errors for one."""
+"""False-alarm probability over all torsions and pairs of a phase: two standard errors for one."""
 LEAST_ROWS = 8
 
 
@@ -27,14 +27,14 @@ def judge_populations(
 ) -> Verdict:
     """Compare the populations of torsion states between groups.
 
-    The states of a torsion are three sectors of 120° (see `sectors`); the one populated most
-    overall is compared, with the error of a fraction of n/g independent frames.
-    Fractions are kept one frame away from 0 and 1, so that frozen torsions have an error too.
+    The states of a torsion are three sectors of 120° (see `sectors`); the most populated one is
+    compared, with the error of a fraction of n/g independent frames. Fractions are kept one frame
+    away from 0 and 1, so that frozen torsions also have an error.
 
     Args:
         angles: Torsion angles in order of time [degree], shape (n, t).
         groups: Group of each frame, shape (n,).
-        phase: "water" or "gas", for the sentence.
+        phase: "water" or "gas", for the message.
         names: Names of the torsions, length t.
     """
     name = f"starting conformers, {phase}"
@@ -86,11 +86,11 @@ def judge_populations(
 def sectors(angles: Array) -> IntArray:
     """Return the state of each torsion in each frame, 0 to 2, shape (n, t).
 
-    A state is a sector of 120°. The three edges of a torsion lie where the fewest frames are, so
-    that no edge cuts through a well, whether that is at 180° ± 60° (sp3) or at 0° and 180° (sp2).
+    A state is a sector of 120°. The three edges are placed where there are fewest frames, so that
+    none cuts through a well, whether at 180° ± 60° (sp3) or at 0° and 180° (sp2).
 
     Args:
-        angles: Torsion angles of all frames that are to be compared [degree], shape (n, t).
+        angles: Torsion angles of all frames to be compared [degree], shape (n, t).
     """
     n_bins = SECTOR // BIN
     found = np.zeros(angles.shape, dtype=np.int64)

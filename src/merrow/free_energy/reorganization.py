@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""By how much does the solute's internal energy rise from gas to water? ΔE_reorg of the paper.
+"""Reorganisation energy of the solute from gas to water: ΔE_reorg of the paper.
 
-ΔE_reorg = ⟨E_ML⟩_wat − ⟨E_ML⟩_gas is an energy, not a free energy. Free-energy paths on which E_ML
-is present at every λ already contain its effect (docs/explanation/two-numbers.md).
+ΔE_reorg = ⟨E_ML⟩_wat − ⟨E_ML⟩_gas is an energy, not a free energy. Free-energy paths with E_ML in
+every state already contain its effect (docs/explanation/two-numbers.md).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def reorganization_energy(
         groups_gas: The same for the gas, shape (m,).
 
     Returns:
-        The difference; `by_repeat` holds each group in water against the whole gas.
+        The difference; `by_repeat` has each group in water against all of the gas phase.
 
     Raises:
         NumericsError: Fewer than two rows in a phase, or an energy that is not finite.
@@ -47,7 +47,7 @@ def reorganization_energy(
                 f"the {len(energies)} solute energies in {phase} are too few or not all finite; "
                 "sample that phase again."
             )
-    reference = gas[0]  # absolute energies are ~1e5: subtract before taking means
+    reference = gas[0]  # absolute energies are ~1e5: subtract before averaging
     wet, dry = split(water - reference, groups_water), split(gas - reference, groups_gas)
     low = float(np.concatenate(dry).mean())
     value = float(np.concatenate(wet).mean()) - low

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Which states make a path, and which quadrature weight does each of them carry?
+"""The states of a path, and their quadrature weights.
 
-A path lists its coupled end first: the charges go while the LJ is full (leg "charging"), then
-the LJ goes while the charges are off (leg "lj"). Weights are for ∫dλ from decoupled to coupled.
+A path starts at its coupled end: the charges are switched off at full LJ (leg "charging"), then LJ
+without charges (leg "lj"). Weights are for ∫dλ from decoupled to coupled.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from merrow.samples import Array, IntArray, LambdaState
 Rule = Literal["trapezoid", "gauss-legendre"]
 
 COMPONENT = {"charging": 0, "lj": 1}
-"""Leg → the column of dV/dλ, and the field of `LambdaState`, that changes along it."""
+"""Leg → column of dV/dλ, and field of `LambdaState`, that changes along it."""
 NODE_TOLERANCE = 1e-4
-"""How far a λ may lie from the Gauss-Legendre node that it stands for."""
+"""Tolerance of λ from its Gauss-Legendre node."""
 
 
 def gauss_legendre(n: int) -> tuple[Array, Array]:
@@ -35,7 +35,7 @@ def legs(states: Sequence[LambdaState]) -> dict[str, IntArray]:
     """Return the indices of the states on each leg, both ends included, coupled end first.
 
     Raises:
-        InputError: The states do not descend along charges first, LJ second.
+        InputError: The states do not decrease along charges first, then LJ.
     """
     for i, ((elec, lj), (next_elec, next_lj)) in enumerate(pairwise(states)):
         charging = lj == next_lj and elec > next_elec
@@ -55,10 +55,10 @@ def legs(states: Sequence[LambdaState]) -> dict[str, IntArray]:
 
 
 def weights(states: Sequence[LambdaState], rule: Rule) -> Array:
-    """Return the quadrature weight of ∂V/∂λ_elec and ∂V/∂λ_sterics at each state.
+    """Return the quadrature weights of ∂V/∂λ_elec and ∂V/∂λ_sterics in each state.
 
     The free energy decoupled → coupled is Σ_k Σ_c weights[k, c] ⟨∂V/∂λ_c⟩_k. With
-    "gauss-legendre" λ = 0 and 1 carry no weight; all other states of a leg must be its nodes.
+    "gauss-legendre" λ = 0 and 1 have zero weight; all other states of a leg must be its nodes.
 
     Args:
         states: A path, coupled end first.
@@ -68,7 +68,7 @@ def weights(states: Sequence[LambdaState], rule: Rule) -> Array:
         Weights, shape (K, 2).
 
     Raises:
-        InputError: No path, an unknown rule, or states that are not the nodes of the rule.
+        InputError: The states are no path or not the nodes of the rule, or the rule is unknown.
     """
     if rule not in ("trapezoid", "gauss-legendre"):
         raise InputError(f"quadrature {rule!r} is unknown; use 'trapezoid' or 'gauss-legendre'.")
@@ -91,10 +91,10 @@ def gauss_legendre_weights(leg: str, inner: ArrayLike) -> Array:
 
     Args:
         leg: Name of the leg in messages.
-        inner: λ of its states between 0 and 1, falling.
+        inner: λ of its states between 0 and 1, descending.
 
     Raises:
-        InputError: They are not the nodes of the rule with as many points.
+        InputError: They are not the nodes of the rule with that number of points.
     """
     lam = np.asarray(inner, dtype=np.float64)
     nodes, w = gauss_legendre(len(lam)) if len(lam) else (lam, lam)

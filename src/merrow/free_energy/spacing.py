@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Where do states belong, and how long should each be sampled? By thermodynamic length.
+"""Optimal placement and sampling time of states by thermodynamic length.
 
-The length of a step is ∫ σ dλ/kT with σ the standard deviation of ∂V/∂λ. With N independent rows in
-each of the states that share a path of length L in K equal steps the error of ΔG is about
-L/√(K N) kT; uneven steps cost K Σ ℓ²/L² times as much (Cauchy and Schwarz), the `unevenness`.
+The length of a step is ∫ σ dλ/kT with σ the standard deviation of ∂V/∂λ. With N independent rows
+per state on a path of length L in K equal steps, the error of ΔG is about L/√(K N) kT; uneven steps
+cost K Σ ℓ²/L² times as much (Cauchy–Schwarz), the `unevenness`.
 
 References:
     10.1103/PhysRevE.80.046705 (length and schedules); 10.1103/PhysRevLett.99.100602 (length).
@@ -24,11 +24,11 @@ from merrow.samples import Array, LambdaState, WindowSamples
 from merrow.units import thermal_energy
 
 LONGEST = 1.5
-"""Longest step of a respaced path [kT]; two Gaussian states so far apart overlap by 0.3."""
+"""Longest step of a respaced path [kT]; Gaussian states at this distance overlap by 0.3."""
 LEAST_STEPS = {"charging": 2, "lj": 4}
-"""Steps that each leg keeps, however short it is: TI is a check only with a few states."""
+"""Minimum number of steps per leg: TI is a useful check only with several states."""
 UNEVEN = 1.2
-"""Cost of a spacing from which on another one is proposed."""
+"""Cost of a spacing above which another one is proposed."""
 
 
 @dataclass(frozen=True)
@@ -65,20 +65,20 @@ def lengths(samples: WindowSamples, *, rows: Correlation | None = None) -> tuple
 
 
 def unevenness(found: Sequence[LegLength]) -> float:
-    """Return K Σ ℓ²/L² of all steps, at least 1: what the spacing costs at equal times."""
+    """Return K Σ ℓ²/L² of all steps, at least 1: the relative cost of the spacing."""
     steps = np.concatenate([leg.steps for leg in found])
     return float(len(steps) * np.sum(steps**2) / np.sum(steps) ** 2)
 
 
 def equal_steps(found: LegLength, n_steps: int) -> Array:
-    """Return n_steps + 1 values of λ, ends included, with equal length between them, falling.
+    """Return n_steps + 1 descending values of λ, ends included, at equal length intervals.
 
     Args:
-        found: The length along a leg, as far as it is known.
-        n_steps: Steps wanted.
+        found: The estimated length along a leg.
+        n_steps: Number of steps.
 
     Raises:
-        InputError: No step is wanted.
+        InputError: n_steps is below one.
     """
     if n_steps < 1:
         raise InputError(f"a leg cannot have {n_steps} steps; ask for one or more.")
@@ -89,10 +89,10 @@ def equal_steps(found: LegLength, n_steps: int) -> Array:
 
 
 def respaced(found: Sequence[LegLength]) -> tuple[LambdaState, ...]:
-    """Return a path of as many steps, or more, whose steps have equal length on each leg.
+    """Return a path of at least as many steps, with equal length on each leg.
 
     Args:
-        found: The length of the legs of a path from (1, 1) to (0, 0).
+        found: Lengths of the legs of a path from (1, 1) to (0, 0).
     """
     whole = sum(leg.total for leg in found)
     step = min(LONGEST, whole / sum(len(leg.steps) for leg in found))
@@ -103,14 +103,14 @@ def respaced(found: Sequence[LegLength]) -> tuple[LambdaState, ...]:
         values = np.round(equal_steps(leg, count), 4)
         charges = leg.leg == "charging"
         states += [LambdaState(v, 1.0) if charges else LambdaState(0.0, v) for v in values.tolist()]
-    return tuple(dict.fromkeys(states))  # the corner ends one leg and begins the other
+    return tuple(dict.fromkeys(states))  # the corner belongs to both legs
 
 
 def time_fractions(samples: WindowSamples, *, rows: Correlation | None = None) -> Array:
-    """Return the part of the time that each state should get: w·σ·√τ, with sum one, shape (K,).
+    """Return the optimal fraction of time of each state, w·σ·√τ normalised, shape (K,).
 
-    That is the optimum for Σ w ⟨∂V/∂λ⟩ at a fixed total time; for MBAR with good overlap the
-    weights are those of the trapezoid.
+    This is the optimum for Σ w ⟨∂V/∂λ⟩ at fixed total time; for MBAR with good overlap the weights
+    are those of the trapezoidal rule.
     """
     rows = rows or correlation(samples)
     w, sigma = weights(samples.states, "trapezoid"), _sigma(samples, rows)
@@ -120,7 +120,7 @@ def time_fractions(samples: WindowSamples, *, rows: Correlation | None = None) -
 
 
 def gain_of_fractions(fractions: Array) -> float:
-    """Return by what factor less time than equal times would do, at least 1.
+    """Return the factor, at least 1, by which optimal fractions reduce the total time.
 
     Equal times need K Σ s² where the optimum needs (Σ s)², s being w·σ·√τ.
     """
@@ -128,7 +128,7 @@ def gain_of_fractions(fractions: Array) -> float:
 
 
 def judge_spacing(samples: WindowSamples, *, rows: Correlation | None = None) -> Verdict:
-    """Say what the spacing costs, which states deserve most time, and a better schedule."""
+    """Check the cost of the spacing, and propose a better schedule."""
     rows = rows or correlation(samples)
     found = lengths(samples, rows=rows)
     cost, fractions = unevenness(found), time_fractions(samples, rows=rows)

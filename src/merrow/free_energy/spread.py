@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How far would a path's estimate move in another run? Blocks, repeats, and the final table."""
+"""Errors of a path's estimate from blocks and repeats."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from merrow.uncertainty import between_repeats, within_repeats
 from merrow.units import KCAL_PER_KJ, thermal_energy
 
 N_BLOCKS = 10
-"""Blocks aimed at; half of them is the least whose scatter is called an error."""
+"""Target number of blocks; at least half of them are needed for an error."""
 MIN_BLOCK_ROWS = 5
-"""Rows that each state needs in each block."""
+"""Minimum number of rows per state and block."""
 
 Values = Callable[[WindowSamples], Array]
-"""From rows to the free energies [kT] of (total, leg, …), shape (1 + n_legs,)."""
+"""Function from rows to the free energies [kT] of (total, leg, …), shape (1 + n_legs,)."""
 
 
 def chains(states: Sequence[LambdaState]) -> dict[str, tuple[int, int]]:
@@ -33,7 +33,7 @@ def chains(states: Sequence[LambdaState]) -> dict[str, tuple[int, int]]:
 
 
 def differences(delta: Array, ends: Mapping[str, tuple[int, int]]) -> Array:
-    """Return F(coupled) − F(decoupled) of each chain from a matrix delta[i, j] = F_j − F_i."""
+    """Return F(coupled) − F(decoupled) of each chain from the matrix delta[i, j] = F_j − F_i."""
     return np.array([delta[low, high] for high, low in ends.values()])
 
 
@@ -54,9 +54,9 @@ def check_rows(samples: WindowSamples, used: IntArray | None = None, *, minimum:
 
 
 def blocks(kept: WindowSamples, used: IntArray) -> list[list[WindowSamples]]:
-    """Cut every repeat into consecutive parts, about ten in all; none if they would be too thin.
+    """Divide every repeat into consecutive blocks, about ten in all; none if they are too short.
 
-    Ten repeats need no blocks: their own scatter says as much.
+    Ten repeats need no blocks, since their scatter is sufficient.
     """
     repeats = np.unique(kept.repeat)
     part, smallest = np.zeros(len(kept)), len(kept)
@@ -92,13 +92,13 @@ def path_estimate(
     Args:
         method: Name of the estimator.
         samples: All rows.
-        rows: Which of them count.
+        rows: Their equilibrated and independent rows.
         center: Free energies of (total, leg, …) [kT].
         analytic: Their analytic standard errors [kT].
-        values: The same estimator on other rows.
+        values: The same estimator as a function of rows.
         profile: Free energy of each state relative to the last [kT].
         overlap: Overlap matrix, shape (K, K).
-        used: Indices of the states that enter; None for all.
+        used: Indices of the states that are used; None for all.
 
     Raises:
         NumericsError: The value or its analytic error is not finite.
@@ -143,7 +143,7 @@ def _check_finite(method: str, center: Array, analytic: Array) -> None:
 
 
 def _repeats(values: Values, kept: WindowSamples) -> tuple[list[int], list[Array]]:
-    """Return the labels of the repeats and what each gives alone; nothing for a single one."""
+    """Return the labels of the repeats and the estimate of each; empty for a single one."""
     labels = [int(r) for r in np.unique(kept.repeat)]
     if len(labels) < 2:
         return labels, []
@@ -151,13 +151,13 @@ def _repeats(values: Values, kept: WindowSamples) -> tuple[list[int], list[Array
 
 
 def _blocks(values: Values, parts: list[list[WindowSamples]]) -> list[list[Array]]:
-    """Return the estimator on each block of each repeat; nothing if it fails on one of them."""
+    """Return the estimate of each block of each repeat; empty if one fails."""
     each = [_each(values, own) for own in parts]
     return each if all(each) else []
 
 
 def _each(values: Values, parts: Sequence[WindowSamples]) -> list[Array]:
-    """Return the estimator on each part; an empty list if it fails on one of them."""
+    """Return the estimate of each part; an empty list if one fails."""
     try:
         return [values(part) for part in parts]
     except NumericsError:

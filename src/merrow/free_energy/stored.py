@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The values that estimators return and `result.json` holds: energies with errors, and verdicts.
+"""Values returned by estimators and stored in `result.json`: energies with errors, and verdicts.
 
-They are made as plain dataclasses; what is read from a file is checked key by key.
+They are plain dataclasses; values read from a file are validated.
 """
 
 from __future__ import annotations
@@ -16,20 +16,19 @@ from pydantic import ConfigDict, Field
 from merrow.errors import NumericsError
 
 STORED = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
-"""How they are read back: no unknown key, no number that is none."""
+"""Validation on reading: unknown keys and non-finite numbers are refused."""
 NonNegative = Annotated[float, Field(ge=0.0)]
 Method = Literal["decoupling_mbar", "decoupling_ti", "endpoint_bar", "mm_reference", "as_published"]
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A (free) energy [kcal/mol] with one standard error [kcal/mol], as `result.json` holds it.
+    """A (free) energy with one standard error [kcal/mol], as in `result.json`.
 
     Attributes:
         value_kcal: The value.
         stderr_kcal: One standard error.
-        by_repeat: The value that each independent repeat gives alone, where repeats exist; not
-            stored.
+        by_repeat: The value of each independent repeat, if there are repeats; not stored.
 
     Raises:
         NumericsError: A number is not finite.
@@ -53,7 +52,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Estimates:
-    """Every way to the number, as `result.json` holds it; None where it was not computed.
+    """All estimates of the free energy, as in `result.json`; None if not computed.
 
     Attributes:
         decoupling_mbar: MBAR of the ML/MM decoupling path.
@@ -74,20 +73,20 @@ class Estimates:
 
 @dataclass(frozen=True)
 class Headline(Estimate):
-    """The answer: the estimate that `method` names, repeated."""
+    """The headline: a copy of the estimate that `method` names."""
 
     method: Method = field(kw_only=True)
 
 
 @dataclass(frozen=True)
 class UncertaintyPart:
-    """One part of the uncertainty, as `result.json` holds it.
+    """A contribution to the uncertainty, as in `result.json`.
 
     Attributes:
-        name: What is uncertain.
-        stderr_kcal: By how much [kcal/mol].
+        name: Source of the uncertainty.
+        stderr_kcal: Its size [kcal/mol].
         in_stderr: Whether it is part of the standard error of the headline.
-        note: How it was obtained.
+        note: Method by which it was obtained.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = STORED
@@ -112,7 +111,7 @@ class PhaseBounds:
 
 @dataclass(frozen=True)
 class GibbsBogoliubov:
-    """Bounds of the MM → ML/MM correction; `reference_kcal` was taken off D in both phases."""
+    """Bounds of the MM → ML/MM correction, with D relative to `reference_kcal` in both phases."""
 
     __pydantic_config__: ClassVar[ConfigDict] = STORED
 
@@ -123,13 +122,13 @@ class GibbsBogoliubov:
 
 @dataclass(frozen=True)
 class Verdict:
-    """One judgement.
+    """The result of a check.
 
     Attributes:
-        name: What was looked at.
-        status: pass, warn, or fail where a number with this finding must not be trusted.
-        message: What was found.
-        advice: What to do; empty where nothing is, or where the message says it.
+        name: Name of the check.
+        status: pass, warn, or fail if the result must not be trusted.
+        message: Finding.
+        advice: What to do; empty if nothing, or if the message says it.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = STORED
@@ -141,12 +140,12 @@ class Verdict:
 
     @property
     def ok(self) -> bool:
-        """Whether all is well."""
+        """Whether the check passed."""
         return self.status == "pass"
 
 
 def verdict(
     name: str, ok: bool, message: str, advice: str = "", *, serious: bool = False
 ) -> Verdict:
-    """Return a judgement that passes, warns or, where it is serious, fails."""
+    """Return a verdict: pass, warn or, if serious, fail."""
     return Verdict(name, "pass" if ok else "fail" if serious else "warn", message, advice)

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""What is the free energy of hydration of a molecule? The main job, from molecule to report."""
+"""What is the hydration free energy of a molecule? The main job, from molecule to report."""

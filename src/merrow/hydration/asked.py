@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a user says of one hydration free energy, at the command line or in Python, as settings."""
+"""Settings of a hydration run from the arguments of the command line or of Python."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from merrow.hydration.protocol import PROTOCOLS, Protocol, usual_repeats
 from merrow.settings import hint
 
 OPTIONS = {"target_stderr_kcal", "maximum_minutes", "route"}
-"""Settings that leave a protocol its name."""
+"""Settings that may change without renaming the protocol."""
 OWN_OPTIONS = {"paper": {"cutoff_angstrom", "n_waters"}}
-"""More of them, by protocol: the original's box and cutoff are the user's to choose."""
+"""The same by protocol: box and cutoff of the published protocol are the user's choice."""
 STRUCTURES = (".sdf", ".mol", ".mol2")
 TOPOLOGIES = (".prmtop", ".parm7", ".prm7", ".parm", ".top")
-"""Names of a prmtop that is not there; one that is there is known by its content."""
+"""File extensions of a missing prmtop; an existing one is recognised by its content."""
 PAPER_ROUTES = {"R1": "direct", "R2": "endpoint"}
-"""Other names of the routes that the command line understands."""
+"""Aliases of the routes on the command line."""
 EXPT_KEYS = ("expt_kcal", "expt_stderr_kcal")
-"""Settings that `--expt` means: a measured value and its error."""
+"""Settings set by `--expt`: an experimental value and its error."""
 MINUTES = {"": 1.0, "s": 1 / 60, "m": 1.0, "min": 1.0, "h": 60.0, "d": 1440.0}
-"""Minutes in each unit of time that --max-time knows."""
+"""Minutes in each time unit of --max-time."""
 
 
 def hydration_config(
@@ -65,13 +65,13 @@ def hydration_config(
 
     Args:
         source: SMILES, an SDF or mol2 file, or a prmtop with `inpcrd`.
-        out: The run folder; a run that is there keeps its repeats.
-        where: What messages call the arguments.
+        out: Run folder; an existing run keeps its number of repeats.
+        where: Name of the arguments in messages.
 
     Raises:
-        InputError: They do not fit together.
+        InputError: The arguments do not fit together.
     """
-    route = route or ("direct" if both_routes else None)  # the headline of both
+    route = route or ("direct" if both_routes else None)  # the headline when both are sampled
     limits = {"target_stderr_kcal": target_stderr, "maximum_minutes": minutes_of(max_time)}
     overrides = overrides_of(settings, route=route, **limits)
     return HydrationConfig.checked(
@@ -102,10 +102,10 @@ def source_of(
     charges: str | None,
     gaff: int,
 ) -> dict[str, Any]:
-    """Return what `Source` is made from: a SMILES, a structure, or AMBER files.
+    """Return the keys of a `Source`: a SMILES, a structure, or AMBER files.
 
     Raises:
-        InputError: An option belongs to another kind of source.
+        InputError: An option does not apply to this kind of source.
     """
     suffix = Path(source).suffix.lower()
     if suffix in TOPOLOGIES or is_prmtop(Path(source)):
@@ -133,10 +133,10 @@ def source_of(
 
 
 def measured(expt: str | float | None, source: str) -> dict[str, float | None]:
-    """Return the measured value and its error [kcal/mol] that `--expt` means.
+    """Return the experimental value and its error [kcal/mol] from `--expt`.
 
     Raises:
-        InputError: It is no value, and no table that names the molecule.
+        InputError: It is neither a value nor a table that holds the molecule.
     """
     if expt is None:
         return {}
@@ -146,13 +146,13 @@ def measured(expt: str | float | None, source: str) -> dict[str, float | None]:
 
     if not Path(expt).is_file():
         return dict(zip(EXPT_KEYS, read_value(expt), strict=True))
-    bare = is_prmtop(Path(source))  # atoms and bonds, but no SMILES
+    bare = is_prmtop(Path(source))  # it gives atoms and bonds, but no SMILES
     found = value_in_table(Path(expt), None if bare else read_molecule(source).smiles)
     return dict(zip(EXPT_KEYS, (found.value_kcal, found.stderr_kcal), strict=True))
 
 
 def repeats_of(protocol: str, out: Path) -> int:
-    """Return the repeats that a run has, or a new one of this protocol gets."""
+    """Return the number of repeats of an existing run, or of a new one of this protocol."""
     from merrow.hydration.run_folder import RunFolder  # noqa: PLC0415
 
     folder = RunFolder(out)
@@ -181,11 +181,11 @@ def minutes_of(text: str | float | None) -> float | None:
 def overrides_of(
     settings: list[str] | Mapping[str, object] | None, **named: object
 ) -> dict[str, Any]:
-    """Return the protocol's changed settings from those that are given and named options.
+    """Return the changed protocol settings from `--set` and from named options.
 
     Args:
-        settings: "key=value", as `--set` has them, or values by key.
-        named: Values of options that are such settings; None: not given.
+        settings: "key=value" texts, as for `--set`, or values by key.
+        named: Values of named options; None if not given.
 
     Raises:
         InputError: There is no such setting, or its value cannot be read.
@@ -215,7 +215,7 @@ def _pair(text: str) -> tuple[str, object]:
 
 
 def protocol_of(name: str, changes: dict[str, Any], potential: str) -> dict[str, Any]:
-    """Return a protocol of the table with changed settings, as data for its checked model.
+    """Return a protocol with changed settings, as data for validation.
 
     Args:
         name: A key of `PROTOCOLS`.
@@ -229,10 +229,10 @@ def protocol_of(name: str, changes: dict[str, Any], potential: str) -> dict[str,
         raise InputError(f"there is no protocol {name!r}; choose one of {', '.join(PROTOCOLS)}.")
     protocol = PROTOCOLS[name]
     if potential == "mm" and "route" not in changes:
-        changes = {"route": "direct", **changes}  # the prmtop's own terms have one route
+        changes = {"route": "direct", **changes}  # MM has only this route
     data = protocol.model_dump(mode="json") | changes
     if set(changes) - OPTIONS - OWN_OPTIONS.get(name, set()):
         data["name"] = "custom"
         if "headline" not in changes:
-            data["headline"] = "exact"  # the published sum comes first under paper alone
+            data["headline"] = "exact"  # the published sum comes first only under paper
     return data

@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: MIT
-"""What a run chooses by itself, once: run.yaml then holds it, and the run goes on with it."""
+"""Automatic choices of a run: made once, written to run.yaml, and kept when it is resumed."""
 
 from __future__ import annotations
 
 from merrow.hydration.config import HydrationConfig
 
 CHOSEN = ("record_interval_ps", "records_per_sweep")
-"""Settings of a protocol that are chosen."""
+"""Protocol settings that are chosen automatically."""
 
 
 def with_choices_of(config: HydrationConfig, begun: HydrationConfig) -> HydrationConfig:
-    """Return a configuration that leaves to a run that was begun what it has chosen.
+    """Return a configuration that keeps the automatic choices of an existing run.
 
     Args:
-        config: What is asked.
-        begun: The run.
+        config: The requested configuration.
+        begun: The configuration of the existing run.
     """
     asked = config.protocol
     for protocol in (asked, *(asked.recorded(often=often) for often in (True, False))):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What is asked of one hydration free energy: the resolved run file, `run.yaml`."""
+"""Configuration of a hydration free energy: the resolved run file, `run.yaml`."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ STOPPING_KEYS = (
     "maximum_sampling_ps",
     "maximum_minutes",
 )
-"""Settings of a protocol that say when sampling ends, not what is sampled."""
+"""Protocol settings that determine when sampling ends, not what is sampled."""
 SHOWN_KEYS = ("expt_kcal", "expt_stderr_kcal", "name")
-"""Settings that the report shows, and that change nothing else."""
+"""Settings that only the report uses."""
 
 
 ChargeModel = Literal["bcc", "abcg2", "file", "prmtop"]
 USUAL_CHARGES: Final = "abcg2"
-"""What a SMILES or an SDF file gets: made for GAFF2, 0.37 kcal/mol from experiment; bcc 1.03."""
+"""Default for SMILES and SDF: made for GAFF2, mean error 0.37 kcal/mol; bcc has 1.03."""
 
 
 def usual_charges(source: Mapping[str, Any], protocol: str) -> ChargeModel:
-    """Return the charge model of a source that names none.
+    """Return the default charge model of a source.
 
-    A prmtop and a mol2 file keep their own. ABCG2 was made for GAFF2 (10.1063/5.0019056), so GAFF
-    has AM1-BCC; so has the protocol paper, whose authors used it.
+    A prmtop and a mol2 file keep their own charges. ABCG2 was made for GAFF2 (10.1063/5.0019056),
+    so GAFF gets AM1-BCC; so does the protocol paper, whose authors used it.
 
     Args:
         source: Keys of a `Source`.
@@ -50,15 +50,15 @@ class Source(Settings):
     kind: Literal["smiles", "structure", "solvated", "gas"]
     """smiles; structure (SDF or mol2 file); solvated or gas (prmtop and coordinates)."""
     smiles: str | None = None
-    """kind smiles: the SMILES."""
+    """SMILES, for kind smiles."""
     structure: str | None = None
-    """kind structure: path of the SDF or mol2 file."""
+    """Path of the SDF or mol2 file, for kind structure."""
     prmtop: str | None = None
-    """kind solvated or gas: path of the topology."""
+    """Path of the topology, for kind solvated or gas."""
     inpcrd: str | None = None
-    """kind solvated or gas: path of the coordinates."""
+    """Path of the coordinates, for kind solvated or gas."""
     ml_mask: str | None = None
-    """kind solvated or gas: AMBER mask of the solute; null: the molecule that is not water."""
+    """AMBER mask of the solute, for kind solvated or gas; null: the molecule that is not water."""
     charges: ChargeModel = USUAL_CHARGES
     """Charge model of the solute; by default bcc for gaff 1 and protocol paper, the file's own for
     a mol2 file or a prmtop."""
@@ -66,7 +66,7 @@ class Source(Settings):
     """GAFF version of the solute."""
 
     digest: str | None = None
-    """SHA-256 of the input files' content; null for SMILES."""
+    """SHA-256 of the content of the input files; null for SMILES."""
 
     @model_validator(mode="after")
     def _complete(self) -> Source:
@@ -87,49 +87,48 @@ class Source(Settings):
 
 
 class HydrationConfig(Settings):
-    """One hydration free energy, completely."""
+    """Complete configuration of a hydration free energy."""
 
     task: Literal["hydration"] = "hydration"
-    """What `merrow run` does with this file."""
+    """Kind of calculation of this file."""
     source: Source
-    """The molecule."""
+    """The molecule and its parameters."""
     potential: str = "ani2x"
     """Name of the potential; "mm" keeps the prmtop's own terms (the MM reference)."""
     weights: str | None = None
-    """Path of the potential's weights; null: resolved by name."""
+    """Path of the potential's weights; null: found by name."""
     protocol: Protocol = PROTOCOLS["quick"]
-    """The sampling."""
+    """The sampling protocol."""
     mm_reference: bool = False
-    """Direct route: sample the MM reference on the same path too."""
+    """Whether the MM reference is sampled along the same path too (direct route)."""
     both_routes: bool = False
-    """Sample by both routes, direct (the headline) and endpoint (the check): do they agree?"""
+    """Whether both routes are sampled: direct (the headline) and endpoint (the check)."""
     seed: int = Field(2025, ge=0, lt=2**31)
     """Random seed."""
     repeats: int = Field(2, ge=1)
     """Independent repeats, each in a process of its own."""
     processes: int | None = Field(None, ge=1)
-    """Processes at a time; null: one for each core."""
+    """Number of parallel processes; null: one per core."""
     platform: Literal["auto", "CPU", "Reference", "CUDA", "OpenCL", "HIP"] = "auto"
-    """OpenMM platform; auto: the fastest that computes what Reference computes, chosen once."""
+    """OpenMM platform; auto: the fastest that agrees with Reference, chosen once."""
     continue_on: Literal["CPU"] | None = None
-    """Platform on which a run goes on after it lost its own; the result tells how many samples were
-    made where. null: its own."""
+    """Platform that continues a run that has lost its own; the result tells how many samples were
+    made on each. null: the run's own."""
     mm_kernel: Literal["auto", "openmm", "native"] = "auto"
-    """What computes nonbonded forces: OpenMM's own code, or our kernel, which is several times
-    faster for a solute in rigid water on the CPU. auto: our kernel where it can; run.yaml then
-    says which."""
+    """Nonbonded forces: openmm, or native, our kernel, which is several times faster for a solute
+    in rigid water on the CPU. auto: native where possible; run.yaml records the choice."""
     mm_instruction_set: Literal["avx512", "avx2", "baseline"] | None = None
-    """Instruction set of our kernel, on which last digits depend; null: the best one here, which
-    run.yaml then names."""
+    """Instruction set of our kernel, on which the last digits depend; null: the best one of this
+    machine, which run.yaml records."""
     engine: Literal["auto", "openmm", "native"] = "auto"
-    """What moves the configurations in water: OpenMM, or our own loop on our kernel, which spends
-    no time between the two. auto: our loop where it can; run.yaml then says which."""
+    """Integrator in water: openmm, or native, our loop on our kernel, without overhead between the
+    two. auto: native where possible; run.yaml records the choice."""
     expt_kcal: float | None = Field(None, allow_inf_nan=False)
-    """Measured value that the report shows beside the result [kcal/mol]; null: a known one."""
+    """Experimental value for the report [kcal/mol]; null: a known one."""
     expt_stderr_kcal: float | None = Field(None, ge=0.0, allow_inf_nan=False)
-    """Error of the measured value [kcal/mol]; null: not known."""
+    """Error of the experimental value [kcal/mol]; null: unknown."""
     name: str | None = Field(None, min_length=1, max_length=80)
-    """Name of the molecule in answer and report; null: one that is known, or the input file's."""
+    """Name of the molecule in the report; null: a known name, or the input file's."""
 
     @model_validator(mode="before")
     @classmethod
@@ -146,7 +145,7 @@ class HydrationConfig(Settings):
         protocol = self.protocol
         if protocol.solute_constraints == "h-bonds" and self.potential != "mm":
             raise ValueError(
-                "solute_constraints h-bonds is another model than the flexible ML solute; it is "
+                "solute_constraints h-bonds differs from the flexible ML solute; it is "
                 "for potential mm alone"
             )
         for key in ("mm_kernel", "engine"):
@@ -169,14 +168,14 @@ class HydrationConfig(Settings):
 
     @property
     def working_platform(self) -> str:
-        """The platform on which the run works now."""
+        """The platform that the run now uses."""
         return self.continue_on or self.platform
 
     def sampling_settings(self) -> dict[str, object]:
-        """Return what decides the samples: everything but where, how fast and how long it runs.
+        """Return the settings that determine the samples, not where, how fast or how long it runs.
 
-        A run with equal ones can go on in the same folder, with a smaller error as its target or
-        with more repeats.
+        A run with equal ones can continue in the same folder, with a smaller target error or more
+        repeats.
         """
         data = self.model_dump(mode="json")
         for key in ("processes", "weights", "repeats", "continue_on", *SHOWN_KEYS):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a run will take: time, memory and disk, from short measurements on this machine."""
+"""Cost of a run: time, memory and disk, from short measurements on this machine."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ BYTES_PER_MIB = 1024**2
 
 @dataclass(frozen=True)
 class Cost(MeasuredCost):
-    """What a run will take on this machine.
+    """Estimated cost of a run on this machine.
 
     Attributes:
-        least_minutes: From now until the first estimate that may be good enough [min].
-        most_minutes: From now until the protocol's longest sampling, or its limit of time [min].
-        processes: Processes at a time.
-        milliseconds: Of a step in water, and of a step of all walkers in gas, by name [ms].
-        memory_mib: Memory of all processes together [MiB].
-        disk_mib: Samples and snapshots in the run folder at the longest sampling [MiB].
+        least_minutes: Time until the first estimate that may be precise enough [min].
+        most_minutes: Time until the protocol's maximum sampling or time limit [min].
+        processes: Number of parallel processes.
+        milliseconds: Time of a step in water, and of all walkers in gas, by name [ms].
+        memory_mib: Memory of all processes [MiB].
+        disk_mib: Samples and snapshots in the run folder at the maximum sampling [MiB].
     """
 
     least_minutes: float
@@ -67,12 +67,12 @@ class Cost(MeasuredCost):
 
 
 def prepare_hydration(config: HydrationConfig, folder: Path, *, base: Path) -> RunContext:
-    """Make or read the system of a run, and sample nothing.
+    """Build or read the system of a run without sampling.
 
     Args:
-        config: What is asked; paths relative to `base`.
-        folder: The run folder; made if it is absent.
-        base: What relative paths refer to.
+        config: Configuration; paths relative to `base`.
+        folder: Run folder; made if absent.
+        base: Folder that relative paths refer to.
 
     Raises:
         MerrowError: As `run_hydration` refuses it.
@@ -92,14 +92,14 @@ def prepare_hydration(config: HydrationConfig, folder: Path, *, base: Path) -> R
 
 
 def dry_run(config: HydrationConfig, folder: Path, *, base: Path) -> Cost:
-    """Return what a run will take, and leave its folder as it is.
+    """Return the cost of a run without changing its folder.
 
-    The system of a new run is made aside; what its parameters cost is kept in the user's cache.
+    The system of a new run is built elsewhere; its parameters are kept in the user's cache.
 
     Args:
-        config: What is asked; paths relative to `base`.
-        folder: The run folder, which may be absent.
-        base: What relative paths refer to.
+        config: Configuration; paths relative to `base`.
+        folder: Run folder, which may be absent.
+        base: Folder that relative paths refer to.
 
     Raises:
         MerrowError: As `run_hydration` refuses it.
@@ -112,11 +112,11 @@ def dry_run(config: HydrationConfig, folder: Path, *, base: Path) -> Cost:
 
 
 def estimate_cost(context: RunContext) -> Cost:
-    """Measure some steps of every kind, and return what the whole run will take.
+    """Time some steps of every kind, and return the cost of the whole run.
 
-    Rounds that lengthen end states, ensembles between MM and ML, which most molecules do not need,
-    and the start of processes (seconds) are not counted; the processes are taken to be equally
-    busy.
+    Not counted: rounds that lengthen end states, intermediate ensembles between MM and ML, which
+    most molecules do not need, and the start of processes (seconds). The load is assumed to be
+    balanced.
 
     Args:
         context: A prepared run.
@@ -143,7 +143,7 @@ def estimate_cost(context: RunContext) -> Cost:
 
 
 def _bytes(context: RunContext, task: Task, segments: int) -> int:
-    """Return about how much a task takes: energies in all states, frames, where it goes on from."""
+    """Estimate the size of a task: energies in all states, frames, and restart snapshots."""
     n_atoms = len(context.prepared.region.atoms)
     if task.kind == "gas":
         gas = context.gas_plan(task.hamiltonian)
@@ -151,7 +151,7 @@ def _bytes(context: RunContext, task: Task, segments: int) -> int:
     plan = leg_plan(context.config, task)
     records = plan.records_per_sweep * plan.sweeps_per_segment
     n_states, snapshot = len(plan.states), 6 * len(context.prepared.topology)
-    kept = 2 * n_states + 1  # of two segments, and the first one
+    kept = 2 * n_states + 1  # snapshots of two segments, and the first one
     if gives_to_end(context.config, task, flexible=context.flexible):
         kept += segments
     rows = n_states * (n_states + 10) + 3 * n_atoms

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Measured hydration free energies: of a few molecules, or of a table that the user gives.
+"""Experimental hydration free energies: of a few known molecules, or from the user's table.
 
-The values below are single facts as the FreeSolv database 0.52 collects them (cite Mobley and
-Guthrie, 10.1007/s10822-014-9747-x, and the works that it names). The database itself is not part of
-merrow: its licence is not ours to give on. Its `database.txt` can be given with `--expt`.
+The values below are individual values from the FreeSolv database 0.52 (cite Mobley and Guthrie,
+10.1007/s10822-014-9747-x, and the works that it names). merrow does not redistribute the database;
+its `database.txt` can be given with `--expt`.
 """
 
 from __future__ import annotations
@@ -59,13 +59,13 @@ _ERROR_COLUMNS: Final = ("expt_stderr_kcal", "expt_unc", "expt_error")
 
 
 class Measured(BaseModel):
-    """A measured hydration free energy [kcal/mol], 1 mol/L gas → 1 mol/L water at 298.15 K.
+    """An experimental hydration free energy [kcal/mol], 1 mol/L gas → 1 mol/L water at 298.15 K.
 
     Attributes:
         value_kcal: The value.
-        stderr_kcal: Its error; None where it is not known.
-        source: Where it is from.
-        name: The molecule's name there, or "".
+        stderr_kcal: Its error; None if unknown.
+        source: Source of the value.
+        name: Name of the molecule in the source, or "".
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
@@ -77,10 +77,10 @@ class Measured(BaseModel):
 
 
 def known_value(smiles: str | None) -> Measured | None:
-    """Return the measured value of a molecule that merrow knows, or None.
+    """Return the experimental value of a molecule in the built-in list, or None.
 
     Args:
-        smiles: The molecule; None where only AMBER files were given.
+        smiles: SMILES of the molecule; None where only AMBER files were given.
     """
     wanted = _canonical(smiles)
     if wanted is None:
@@ -92,12 +92,12 @@ def known_value(smiles: str | None) -> Measured | None:
 
 
 def value_in_table(path: Path, smiles: str | None) -> Measured:
-    """Return the measured value of a molecule in a table.
+    """Return the experimental value of a molecule in a table.
 
     Args:
         path: FreeSolv's database.txt, or a CSV file with the columns `smiles` and `expt_kcal`
             (and `expt_stderr_kcal`, where errors are known).
-        smiles: The molecule.
+        smiles: SMILES of the molecule.
 
     Raises:
         InputError: The file is not such a table, or does not hold the molecule.
@@ -117,10 +117,10 @@ def value_in_table(path: Path, smiles: str | None) -> Measured:
 
 
 def read_value(text: str) -> tuple[float, float | None]:
-    """Return a measured value and its error [kcal/mol] from such as "-5.1" or "-5.1,0.6".
+    """Parse an experimental value and its error [kcal/mol], such as "-5.1" or "-5.1,0.6".
 
     Raises:
-        InputError: It is no number, or the error is below zero.
+        InputError: The text is not a number, or the error is negative.
     """
     value, comma, error = text.partition(",")
     try:
@@ -130,7 +130,7 @@ def read_value(text: str) -> tuple[float, float | None]:
     if not (math.isfinite(numbers[0]) and 0.0 <= (numbers[1] or 0.0) < math.inf):
         raise InputError(
             f"--expt {text!r} is neither a value in kcal/mol, such as -5.1 or -5.1,0.6 with its "
-            "error, nor a file that is there."
+            "error, nor an existing file."
         )
     return numbers
 
@@ -143,12 +143,12 @@ def _canonical(smiles: str | None) -> str | None:
 
 
 def _flat(smiles: str) -> str | None:
-    """Return a SMILES without marks of isomers."""
+    """Return a SMILES without stereochemistry."""
     return _canonical(re.sub(r"[@/\\\\]", "", smiles))
 
 
 def _unmarked(smiles: str) -> str | None:
-    """Return a canonical SMILES where it has no marks of isomers; else None."""
+    """Return the canonical SMILES if it has no stereochemistry; else None."""
     return None if set("@/\\") & set(smiles) else _canonical(smiles)
 
 

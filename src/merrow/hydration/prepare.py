@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""From a molecule or AMBER files to a solvated system in the run folder.
+"""Preparation of the solvated system of a run from a molecule or AMBER files.
 
-Everything that can be refused is refused by `check_source`, before the run folder exists.
+`check_source` makes all checks of the input before the run folder exists.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ class Prepared:
         positions: Positions of all atoms [Å], shape (N, 3).
         box: Box vectors [Å], shape (3, 3).
         masses: Masses of the solute's atoms [dalton], shape (n,).
-        torsions: Rotatable torsions of the solute, by the places of their atoms in it.
-        info: What is said of it.
+        torsions: Rotatable torsions of the solute, by the indices of their atoms in it.
+        info: Summary of the system.
     """
 
     topology: AmberTopology
@@ -76,7 +76,7 @@ class Prepared:
 
 
 def check_source(config: HydrationConfig, base: Path) -> tuple[Molecule, tuple[str, ...] | None]:
-    """Read and judge the input without writing anything.
+    """Read and check the input without writing anything.
 
     Args:
         config: The run.
@@ -88,7 +88,7 @@ def check_source(config: HydrationConfig, base: Path) -> tuple[Molecule, tuple[s
     Raises:
         InputError: The input cannot be read, does not fit together, or its box is too small.
         UnsupportedPhysicsError: The method cannot treat it.
-        MissingComponentError: Its preparation needs AmberTools, which is not here.
+        MissingComponentError: Its preparation needs AmberTools, which is not installed.
     """
     source = config.source
     if source.kind in ("smiles", "structure"):
@@ -113,7 +113,7 @@ def check_source(config: HydrationConfig, base: Path) -> tuple[Molecule, tuple[s
             )
         if topology.has_box:
             raise InputError(
-                f"{topology.path.name} has a box already; leave out --solvate, or give the "
+                f"{topology.path.name} already has a box; leave out --solvate, or give the "
                 "gas-phase prmtop of one molecule."
             )
         return region.molecule, region.labels
@@ -139,15 +139,15 @@ def _molecule(source: Source, base: Path) -> InputMolecule:
 
 
 def resolve_config(config: HydrationConfig, base: Path, folder: RunFolder) -> HydrationConfig:
-    """Return the configuration as run.yaml holds it: self-contained, and as the run was begun.
+    """Return the self-contained configuration for run.yaml, with the choices of an existing run.
 
     Args:
-        config: What is asked.
-        base: What its relative paths refer to.
-        folder: The run folder; nothing is written.
+        config: Requested configuration.
+        base: Folder that its relative paths refer to.
+        folder: Run folder; nothing is written.
 
     Raises:
-        InputError: An input file is missing, or two have one name.
+        InputError: An input file is missing, or two have the same name.
     """
     sources = input_files(config.source, base)
     names = [path.name for path in sources.values()]
@@ -170,7 +170,7 @@ def resolve_config(config: HydrationConfig, base: Path, folder: RunFolder) -> Hy
 
 
 def _platform(config: HydrationConfig, folder: RunFolder) -> str:
-    """Return the platform: of the run that was begun, or chosen on this machine, if it is auto."""
+    """Return the platform: an existing run's, or for auto the one chosen on this machine."""
     if config.platform != AUTO:
         return config.platform
     begun = folder.config().platform if folder.run_file.is_file() else AUTO
@@ -184,9 +184,9 @@ def begin_run(folder: RunFolder, resolved: HydrationConfig, source: Source, base
 
     Args:
         folder: The run folder.
-        resolved: What `resolve_config` made of what is asked.
-        source: The molecule as it is asked.
-        base: What its relative paths refer to.
+        resolved: Configuration from `resolve_config`.
+        source: The molecule as requested.
+        base: Folder that its relative paths refer to.
     """
     folder.save_config(resolved)
     for path in input_files(source, base).values():
@@ -205,11 +205,11 @@ def input_files(source: Source, base: Path) -> dict[str, Path]:
 def prepare_system(
     folder: RunFolder, config: HydrationConfig, listen: Listener = silent
 ) -> Prepared:
-    """Return the solvated system of a run; it is made where it is not complete.
+    """Return the solvated system of a run; it is built unless it is complete.
 
     Args:
         folder: The run folder.
-        config: What its run.yaml asks.
+        config: Configuration of its run.yaml.
         listen: Called with the current step.
 
     Raises:
@@ -250,10 +250,10 @@ def prepare_system(
 
 
 def check_unchanged(folder: RunFolder, info: PreparedInfo) -> None:
-    """Refuse files of the system in which a bit has flipped since they were made.
+    """Verify the checksums of the files of the system.
 
     Raises:
-        InputError: One is.
+        InputError: A file is damaged.
     """
     for path in (folder.prmtop, folder.inpcrd):
         if path.name in info.files and digest(path) != info.files[path.name]:
@@ -264,10 +264,10 @@ def check_unchanged(folder: RunFolder, info: PreparedInfo) -> None:
 
 
 def digest(path: Path) -> str:
-    """Return the sha256 of a file.
+    """Return the SHA-256 of a file.
 
     Raises:
-        InputError: It cannot be read.
+        InputError: The file cannot be read.
     """
     try:
         return hashlib.sha256(path.read_bytes()).hexdigest()
@@ -278,7 +278,7 @@ def digest(path: Path) -> str:
 def _make_solvated(
     folder: RunFolder, config: HydrationConfig, listen: Listener
 ) -> tuple[str | None, float]:
-    """Make prmtop and inpcrd of the solvated system; return SMILES and shift of the charges [e]."""
+    """Write prmtop and inpcrd of the solvated system; return SMILES and charge shift [e]."""
     folder.system.mkdir(parents=True, exist_ok=True)
     source, smiles, shift = config.source, None, 0.0
     if source.kind in ("smiles", "structure"):
@@ -296,23 +296,23 @@ def _make_solvated(
     else:
         topology = read_topology(gas[0])
         positions = read_configuration(gas[1], topology).positions
-        listen(Progress("preparing: box of water", known=False))
+        listen(Progress("preparing: water box", known=False))
         waters = waters_needed(config.protocol, positions, topology.numbers)
         solvate(*gas, folder=folder.system, n_waters=waters)
     return smiles, shift
 
 
 def waters_needed(protocol: Protocol, positions: Array, numbers: tuple[int, ...]) -> int:
-    """Return the protocol's number of waters, or more where cutoff or solute need a wider box."""
+    """Return the protocol's number of waters, or more if cutoff or solute need a larger box."""
     extent = largest_distance(positions, numbers)
-    margin = 1.012  # the box breathes by about 1 % in length under the barostat
+    margin = 1.012  # box lengths fluctuate by about 1 % under the barostat
     width = margin * max(2 * protocol.cutoff_angstrom + 3.5, extent + 20.0)
     heavy = sum(z > 1 for z in numbers)
     return max(protocol.n_waters, n_waters_for(width, heavy))
 
 
 def charge_model(source: Source) -> Charges:
-    """Return the charge model of a molecule that is parametrised here."""
+    """Return the charge model for a molecule that merrow parametrises."""
     if source.charges == "prmtop":
         raise InputError("charges of a prmtop belong to a source with a prmtop; use bcc or abcg2.")
     return source.charges

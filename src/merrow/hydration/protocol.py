@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The table of protocols: how a hydration free energy is sampled, the only place of its numbers.
+"""Protocols: all parameters of the sampling of a hydration free energy.
 
-Reasons for the defaults stand in `docs/explanation/protocols.md`.
+The defaults are explained in `docs/explanation/protocols.md`.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ LONGEST_STEP: dict[Masses, float] = {"prmtop": 1.0, "repartitioned": 2.0, "heavy
 """Longest time step [fs] of a solute without constraints, by its masses."""
 
 MOST_NODES = 16
-"""Gauss-Legendre nodes of a leg that alchemlyb has weights for."""
+"""Maximum number of Gauss-Legendre nodes that alchemlyb has weights for."""
 
 RECORD_INTERVAL = 0.4
-"""Time between records where none is given [ps]."""
+"""Default time between records [ps]."""
 OFTEN = 4
-"""Records in that time where they cost next to nothing: the same dynamics then gave 1.3 to 1.7
-times less variance (methanol)."""
+"""Records in that time where they are nearly free: the same dynamics then gave 1.3 to 1.7 times
+less variance (methanol)."""
 
 LONG_STEP: dict[str, Any] = {"timestep_fs": 4.0, "solute_masses": "heavy"}
 """Half the error for its cost of 2 fs, and the same free energy (`benchmarks/time_step.py`)."""
 
 CLOSER: dict[str, Any] = {"ewald_direct_tolerance": 1e-4, "record_interval_ps": None}
-"""What gives a smaller error at the same cost, in protocols that owe nothing to another program."""
+"""Settings that reduce the error at the same cost, in protocols that reproduce no other program."""
 
 CHARGES = (1.0, 0.75, 0.5, 0.25, 0.0)
 LENNARD_JONES = (0.85, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0)
 
 
 class Schedule(Settings):
-    """Ordered alchemical states: charges are switched off first, then Lennard-Jones."""
+    """Ordered alchemical states: first the charges are switched off, then Lennard-Jones."""
 
     lambda_electrostatics: tuple[float, ...] = CHARGES
     """λ_elec of the charging leg, from 1 to 0, at λ_sterics = 1."""
@@ -56,7 +56,7 @@ class Schedule(Settings):
         for name in ("lambda_electrostatics", "lambda_sterics"):
             values = getattr(self, name)
             if any(a <= b for a, b in itertools.pairwise(values)):
-                raise ValueError(f"{name} must fall strictly from coupled to decoupled")
+                raise ValueError(f"{name} must decrease strictly from coupled to decoupled")
             if not values or values[-1] != 0.0 or values[0] > 1.0:
                 raise ValueError(f"{name} must lie within 1..0 and end at 0")
         if self.lambda_electrostatics[0] != 1.0 or self.lambda_sterics[0] >= 1.0:
@@ -68,22 +68,22 @@ class Schedule(Settings):
 
     @property
     def states(self) -> tuple[tuple[float, float], ...]:
-        """All (λ_elec, λ_sterics), coupled end first."""
+        """All states (λ_elec, λ_sterics), coupled end first."""
         charging = [(value, 1.0) for value in self.lambda_electrostatics]
         return (*charging, *((0.0, value) for value in self.lambda_sterics))
 
 
 class Protocol(Settings):
-    """Everything about the sampling of one molecule."""
+    """Settings of the sampling of one molecule."""
 
     name: str
-    """Name in the table; "custom" after any change."""
+    """Name of the protocol; "custom" after any change."""
     route: Route
     """direct: ML/MM in every state. endpoint: MM there, ML/MM at the coupled end and in gas."""
     schedule: Schedule = Schedule()
     """The alchemical states."""
     refine_schedule: bool = False
-    """Whether a short pilot run adds states between neighbours that overlap by less than 0.15."""
+    """Whether a pilot run adds states between neighbours with an overlap below 0.15."""
     temperature_k: float = Field(298.15, gt=0, lt=1000)
     """Temperature [K]."""
     pressure_bar: float = Field(1.01325, gt=0)
@@ -91,9 +91,9 @@ class Protocol(Settings):
     timestep_fs: float = Field(2.0, gt=0, le=4.0)
     """Time step [fs]."""
     solute_masses: Masses = "repartitioned"
-    """Masses of the solute; averages over configurations do not depend on them. prmtop: unchanged,
-    to 1 fs; repartitioned: hydrogens of 3.024 dalton, taken from their heavy atoms, to 2 fs; heavy:
-    hydrogens of 8 dalton and twice the mass of all others, to 4 fs."""
+    """Masses of the solute; configurational averages do not depend on them. prmtop: unchanged, up
+    to 1 fs; repartitioned: hydrogens of 3.024 dalton, taken from their heavy atoms, up to 2 fs;
+    heavy: hydrogens of 8 dalton and all other masses doubled, up to 4 fs."""
     solute_constraints: Literal["none", "h-bonds"] = "none"
     """Constraints within the solute, the same in every state and phase of the cycle."""
     friction_per_ps: float = Field(1.0, gt=0)
@@ -101,51 +101,51 @@ class Protocol(Settings):
     gas_friction_per_ps: float = Field(5.0, gt=0)
     """Langevin friction in gas [1/ps]."""
     n_waters: int = Field(330, ge=200, le=200_000)
-    """Waters of a box that is built here; more where the solute needs them."""
+    """Number of waters in a box that merrow builds; more if the solute needs them."""
     cutoff_angstrom: float = Field(8.0, ge=6.0, le=20.0)
-    """Direct-space cutoff of Coulomb and Lennard-Jones [Å]; the tail is always added."""
+    """Direct-space cutoff of Coulomb and Lennard-Jones [Å]; the tail correction is always added."""
     ewald_tolerance: float = Field(5e-4, gt=1e-9, lt=1e-2)
-    """OpenMM's relative force error of PME."""
+    """OpenMM's Ewald error tolerance (relative force error)."""
     ewald_direct_tolerance: float | None = Field(None, gt=1e-9, lt=1e-2)
-    """Relative force error that the Ewald coefficient is chosen for, while the grid stays that of
-    ewald_tolerance; null: the same. What direct space leaves out is most of the error of PME."""
+    """Tolerance for the Ewald coefficient alone, while the grid is that of ewald_tolerance; null:
+    the same. Most of the error of PME comes from the direct-space cutoff."""
     equilibration_ps: float = Field(12.0, gt=0)
     """Equilibration of the coupled state [ps]."""
     equilibration_per_state_ps: float = Field(4.0, ge=0)
-    """Further equilibration in every state [ps]."""
+    """Additional equilibration in every state [ps]."""
     record_interval_ps: float | None = Field(0.4, gt=0)
-    """Time between recorded configurations of a replica [ps]; null: 0.4, or 0.1 and four times
-    records_per_sweep where a record costs next to nothing, as chosen when a run begins."""
+    """Time between recorded configurations of a replica [ps]; null: 0.4, or 0.1 with four times
+    records_per_sweep where records are nearly free, chosen when a run starts."""
     records_per_sweep: int = Field(2, ge=1)
     """Records of each replica between two exchange attempts."""
     sweeps_per_segment: int = Field(3, ge=1)
     """Exchange sweeps between two checkpoints."""
     endstate_water_ps: float = Field(20.0, gt=0)
-    """Endpoint route: ML/MM sampling of the coupled state, all repeats together [ps]."""
+    """ML/MM sampling of the coupled state in the endpoint route, total of all repeats [ps]."""
     gas_ps: float = Field(20.0, gt=0)
     """Gas-phase sampling of each temperature ladder [ps]."""
     n_gas_ladders: int = Field(2, ge=2)
-    """Independent temperature ladders in gas, started from different conformers."""
+    """Number of independent temperature ladders in gas, started from different conformers."""
     gas_reservoir: bool = False
-    """Whether a decoupled solute that has rotatable torsions and no constraints is replaced by a
-    conformer of the gas phase before each exchange, and the ML/MM end state of the endpoint
-    route goes on from snapshots of the path."""
+    """Whether a decoupled solute with rotatable torsions and no constraints is replaced by a
+    gas-phase conformer before each exchange, and the ML/MM end state of the endpoint route
+    continues from snapshots of the path."""
     target_stderr_kcal: float | None = Field(0.3, gt=0)
-    """Sampling stops at this standard error of the headline [kcal/mol]; null: never."""
+    """Standard error of the headline at which sampling stops [kcal/mol]; null: never."""
     minimum_sampling_ps: float = Field(8.0, ge=0)
-    """Least production in every state, all repeats together, before the error is believed [ps]."""
+    """Minimum production in every state, total of all repeats, before the error is trusted [ps]."""
     maximum_sampling_ps: float = Field(500.0, gt=0)
-    """Most production in every state, all repeats together [ps]."""
+    """Maximum production in every state, total of all repeats [ps]."""
     maximum_minutes: float | None = Field(None, gt=0)
-    """Wall time after which sampling ends with what there is [min]; null: never."""
+    """Wall time after which sampling ends [min]; null: no limit."""
     headline: Literal["exact", "as_published"] = "exact"
-    """Which number is printed first."""
+    """The estimate that is printed first."""
 
     def recorded(self, *, often: bool) -> Protocol:
-        """Return the protocol with a time between records, chosen where none is given.
+        """Return the protocol with the time between records chosen if none is given.
 
         Args:
-            often: Whether a record costs next to nothing. A sweep keeps its length.
+            often: Whether records are nearly free. The length of a sweep is unchanged.
         """
         if self.record_interval_ps is not None:
             return self
@@ -158,11 +158,11 @@ class Protocol(Settings):
 
 
 def check_routes(potential: str, route: Route, *, both_routes: bool) -> None:
-    """Refuse a route that a potential does not have.
+    """Check that a potential has the requested route.
 
     Raises:
-        ValueError: The MM terms are asked for the endpoint route, or both routes where the direct
-            route is not the headline.
+        ValueError: The endpoint route with MM alone, or both routes without the direct route as
+            the headline.
     """
     if potential == "mm" and route == "endpoint":
         raise ValueError("potential mm has one route: direct")
@@ -174,7 +174,7 @@ def check_routes(potential: str, route: Route, *, both_routes: bool) -> None:
 
 
 def _check_nodes(leg: str, values: Sequence[float]) -> None:
-    """Refuse states that the quadrature has no weights for."""
+    """Check that the quadrature has weights for the states."""
     inner = [value for value in values if 0.0 < value < 1.0]
     try:
         gauss_legendre_weights(leg, inner)
@@ -185,7 +185,7 @@ def _check_nodes(leg: str, values: Sequence[float]) -> None:
 
 
 def _nodes(n: int) -> tuple[float, ...]:
-    """Return the n Gauss-Legendre nodes on (0, 1), falling."""
+    """Return the n Gauss-Legendre nodes on (0, 1), in descending order."""
     return tuple(gauss_legendre(n)[0].tolist())
 
 
@@ -244,14 +244,14 @@ PROTOCOLS: dict[str, Protocol] = {
         ),
     )
 }
-"""demo, quick (the default), standard and paper."""
+"""The protocols demo, quick (the default), standard and paper."""
 
 REPEATS: dict[str, int | None] = {"demo": None, "quick": None, "standard": 3, "paper": 3}
-"""Independent repeats of a run that does not ask for a number; None: one for each core."""
+"""Default number of independent repeats by protocol; None: one per core."""
 MOST_REPEATS = 8
-"""One for each core up to here: more would spend their time on equilibration."""
+"""Maximum of one repeat per core: more would mostly equilibrate."""
 
 
 def usual_repeats(name: str, cores: int) -> int:
-    """Return the independent repeats of a protocol on a machine with so many cores."""
+    """Return the default number of repeats of a protocol on a machine with `cores` cores."""
     return REPEATS[name] or min(max(2, cores), MOST_REPEATS)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The answer in a form that other programs can read: `result.json`, version 1.
+"""The result as a machine-readable file: `result.json`, version 1.
 
-Every number is in AMBER's units and every error is one standard error. The keys are documented in
-`docs/reference/result.md`; a test compares the two. NaN and infinity never reach a file: where a
-number is the answer they are refused, among the diagnostics they become null.
+Numbers are in AMBER's units and errors are one standard error. The keys are documented in
+`docs/reference/result.md`; a test compares the two. NaN and infinity are never written: they are
+refused in estimates, and become null in diagnostics.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class _Model(BaseModel):
 
 
 class MoleculeInfo(_Model):
-    """The solute: `smiles` is null where only AMBER files were given."""
+    """The solute; `smiles` is null if only AMBER files were given."""
 
     smiles: str | None
     formula: str
@@ -68,14 +68,14 @@ class MoleculeInfo(_Model):
 
 
 class Legs(_Model):
-    """The two legs of the sampled path, gas → water (of the MM path under the endpoint route)."""
+    """The two legs of the sampled path, gas → water (the MM path in the endpoint route)."""
 
     charging: Estimate | None
     lj: Estimate | None
 
 
 class Diagnostics(_Model):
-    """How far the numbers can be trusted; further named numbers are welcome here, and only here."""
+    """Diagnostics of the sampling; the only model with additional named numbers."""
 
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, Diagnostic] = Field(init=False)
@@ -86,12 +86,12 @@ class Diagnostics(_Model):
 
     @property
     def numbers(self) -> dict[str, float | None]:
-        """The further named numbers."""
+        """The additional named numbers."""
         return dict(self.__pydantic_extra__)
 
 
 class HydrationResult(_Model):
-    """All that `result.json` holds."""
+    """The content of `result.json`."""
 
     schema_version: Literal[1] = SCHEMA_VERSION
     molecule: MoleculeInfo
@@ -129,18 +129,18 @@ class HydrationResult(_Model):
         return self
 
     def to_json(self) -> str:
-        """Return the text of `result.json`, which `--json` prints too."""
+        """Return the text of `result.json`, which `--json` prints."""
         return json.dumps(self.model_dump(mode="json"), indent=2, allow_nan=False) + "\n"
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row with the columns of `result.csv`; what is null there is NaN or None."""
+        """Return one row with the columns of `result.csv`; null values become NaN or None."""
         import pandas as pd  # noqa: PLC0415
 
         return pd.DataFrame([dict(_cells(self))])
 
     def __str__(self) -> str:
         """Return the table that the command prints with `--full`."""
-        # the table is made from results: it is asked for when there is one to show
+        # imported here, since the table module imports this one
         from rich.console import Console  # noqa: PLC0415
 
         from merrow.hydration.report.table import WIDTH, render_table  # noqa: PLC0415
@@ -151,7 +151,7 @@ class HydrationResult(_Model):
         return shown.get()
 
     def __repr__(self) -> str:
-        """Return the same, so that a prompt shows it."""
+        """Return the same table, for the interactive prompt."""
         return str(self)
 
     def _repr_html_(self) -> str:
@@ -169,12 +169,12 @@ class HydrationResult(_Model):
 
 
 def write_json(result: HydrationResult, path: Path) -> None:
-    """Write `result.json` whole or not at all."""
+    """Write `result.json` atomically."""
     atomic_write(path, result.to_json())
 
 
 def write_csv(result: HydrationResult, path: Path) -> None:
-    """Write a header and one row, whole or not at all; null is an empty cell."""
+    """Write a header and one row atomically; null becomes an empty cell."""
     header, row = zip(*_cells(result), strict=True)
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([header, row])
@@ -185,8 +185,8 @@ def read_result(path: Path) -> HydrationResult:
     """Read `result.json`.
 
     Raises:
-        InputError: The file cannot be read, is of another version, or has a key that is missing,
-            unknown or of the wrong kind.
+        InputError: The file cannot be read, has another version, or has a missing, unknown or
+            invalid key.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -210,7 +210,7 @@ def read_result(path: Path) -> HydrationResult:
 
 
 def _cells(result: HydrationResult) -> Iterator[tuple[str, object]]:
-    """Yield the column names and values of the CSV row; the columns never depend on the run."""
+    """Yield the column names and values of the CSV row; the columns are the same for every run."""
     yield from result.molecule
     for name in ("potential", "charges", "protocol", "route", "temperature_k"):
         yield name, getattr(result, name)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""From a molecule to its hydration free energy: the whole way, resumable at every step."""
+"""The hydration free energy of a molecule, from input to report; resumable at every step."""
 
 from __future__ import annotations
 
@@ -35,19 +35,19 @@ from merrow.system.potentials import MM, check_potential
 def check_hydration(
     config: HydrationConfig, base: Path, *, with_weights: bool = True
 ) -> Potential | None:
-    """Refuse what cannot be computed, before anything is written or computed.
+    """Check the input before anything is written or computed.
 
     Args:
-        config: What is asked.
-        base: What relative paths refer to.
-        with_weights: Whether weights are looked for too, and fetched into the user's cache where
-            they are not here.
+        config: Configuration.
+        base: Folder that relative paths refer to.
+        with_weights: Whether weights are also located, and downloaded into the user's cache if
+            missing.
 
     Returns:
-        The potential with its weights, or None for MM terms, which need the prepared system.
+        The potential with its weights, or None for MM, which needs the prepared system.
 
     Raises:
-        InputError: The input, the potential or its weights do not allow it.
+        InputError: The input, the potential or its weights do not allow the run.
     """
     molecule, labels = check_source(config, base)
     if molecule.charge:
@@ -75,22 +75,22 @@ def run_hydration(
     listen: Listener = silent,
     executor: Executor | None = None,
 ) -> HydrationResult:
-    """Compute, or go on computing, one hydration free energy in a folder.
+    """Compute, or resume, a hydration free energy in a folder.
 
-    Where the folder holds the finished result of the same configuration, that is returned.
+    If the folder holds the finished result of the same configuration, that is returned.
 
     Args:
-        config: What is asked; paths relative to `base`.
-        folder: The run folder; made if it is absent.
-        base: What relative paths refer to.
+        config: Configuration; paths relative to `base`.
+        folder: Run folder; made if absent.
+        base: Folder that relative paths refer to.
         listen: Called with the progress.
-        executor: From `start_workers`, to be shut down here; None: they are started here.
+        executor: Workers from `start_workers`, shut down here; None to start them here.
 
     Returns:
-        The result, also written to the folder with the tables and the report.
+        The result, also written to the folder with tables and report.
 
     Raises:
-        MerrowError: Any failure, in one sentence; finished pieces are kept.
+        MerrowError: Any failure; finished segments are kept.
     """
     run = RunFolder(folder)
     resolved = resolve_config(config, base, run)
@@ -115,13 +115,13 @@ def run_hydration(
             checked = place_networks(run, resolved, checked, workers, tell)
         context = open_run(run, resolved, checked, tell)
         potential = context.potential
-        potential.evaluate(context.conformers[:1])  # what it cannot do is said before any sampling
+        potential.evaluate(context.conformers[:1])  # it raises its errors before any sampling
         run.check_identity(potential.identity)
         run.save(PotentialIdentity(identity=potential.identity))
         if resolved.protocol.refine_schedule:
             context = refine_schedule(context, workers, tell)
         found = Sampler(open_workers(context, workers), listen=tell, watch=watch).work()
-        workers.shutdown(wait=False)  # they end while this process goes on
+        workers.shutdown(wait=False)  # they end in the background
         tell(Progress("estimating", 1.0, known=False))
         return _finish(context, found or estimate_run(context), watch.total)
 
@@ -129,16 +129,16 @@ def run_hydration(
 def rebuild(
     folder: Path, listen: Listener = silent, *, interactive: bool = False
 ) -> HydrationResult:
-    """Estimate again from the samples of a run, and write its result and report anew.
+    """Rebuild the estimates, result and report of a run from its samples.
 
     Args:
-        folder: The run folder; a run that is not finished needs samples of every part.
+        folder: Run folder; an unfinished run needs samples of every part.
         listen: Called with the current step.
-        interactive: Whether the report has a view of the solute to turn and to play.
+        interactive: Whether the report has an interactive 3-D view of the solute.
 
     Raises:
         IncompleteError: A part of the cycle has no samples yet.
-        MerrowError: The folder is no run, or a process is working in it.
+        MerrowError: The folder is not a run folder, or a process is working in it.
     """
     run = RunFolder(folder.resolve())
     config = run.config()
@@ -146,14 +146,14 @@ def rebuild(
         listen(Progress("reading the run", known=False))
         context = open_run(run, config, sampling=False)  # perhaps on a machine without its GPU
         listen(Progress("estimating", 1.0, known=False))
-        wall = (run.read(Timing) or Timing()).wall_s  # what the sampling took
+        wall = (run.read(Timing) or Timing()).wall_s  # the time of the sampling
         return _finish(context, estimate_run(context), wall, interactive=interactive)
 
 
 def _finish(
     context: RunContext, found: HydrationAnalysis, wall: float, *, interactive: bool = False
 ) -> HydrationResult:
-    """Judge an estimate and write everything that shows it."""
+    """Check an estimate and write all outputs."""
     budget, numbers = uncertainty_budget(found, context.potential)
     checks = run_checks(context, found, numbers)
     result = build_result(context, found, checks, budget, wall=wall)

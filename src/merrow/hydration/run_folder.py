@@ -1,22 +1,21 @@
 # SPDX-License-Identifier: MIT
-"""The folder of a run: every file in it, what each holds, and how a run goes on after a kill.
+"""The run folder: its files, their content, and how an interrupted run resumes.
 
-    run.yaml                 what is asked; written first
-    inputs/                  copies of the files that were given
+    run.yaml                 configuration; written first
+    inputs/                  copies of the input files
     system/                  the solvated system (`PreparedInfo` is written when it is complete),
-                             the conformers to begin from, and what was decided on the way
+                             the starting conformers, and decisions made during the run
     tasks/KIND-HAMILTONIAN-REPEAT/
                              segments of samples (`engine/storage.py`)
-    timing.json              time of all processes
-    progress.json            how far the process is that works on it now
+    timing.json              wall time of all processes
+    progress.json            progress of the process that is working on it
     result.json, result.csv, report.html, samples/
                              written at the end; samples are never deleted
 
-Each file is whole or not there, and each step of a run first looks for what it would make. So the
-same command goes on where a kill left the folder: what is there is read, what is missing is made.
-Decisions that depend on samples (the refined schedule, the intermediate ensembles, the rounds) are
-written before they are acted on: a resumed run follows them, although it may have more samples by
-now than the decision saw.
+Files are written atomically, and each step first looks for its output. So the same command resumes
+an interrupted run: existing files are read, missing ones are made. Decisions that depend on samples
+(refined schedule, intermediate ensembles, rounds) are written before they take effect: a resumed
+run follows them, although it may by then have more samples than the decision was based on.
 """
 
 from __future__ import annotations
@@ -52,10 +51,10 @@ logger = logging.getLogger(__name__)
 
 RUN_FILE = "run.yaml"
 NOTE_EVERY = 5.0
-"""How far a run is is noted so often at most [s]."""
+"""Minimum interval between two progress notes of a run [s]."""
 SUM = "checksum"
-"""Key of a state file for the sum of the others; absent in folders of before."""
-HEAD = "# merrow run.yaml: everything this run was asked; run again with `merrow run`.\n"
+"""Key of a state file for the checksum of the others; absent in older folders."""
+HEAD = "# merrow run.yaml: all settings of this run; run again with `merrow run`.\n"
 
 
 S = TypeVar("S", bound=Settings)
@@ -63,19 +62,19 @@ S = TypeVar("S", bound=Settings)
 
 @dataclass(frozen=True)
 class Stopwatch:
-    """Wall time of a run: of earlier processes [s], and since when this one works (monotonic)."""
+    """Wall time of a run: total of earlier processes [s], and the start of this one (monotonic)."""
 
     earlier: float
     began: float
 
     @property
     def elapsed(self) -> float:
-        """Time of this process [s]."""
+        """Wall time of this process [s]."""
         return time.monotonic() - self.began
 
     @property
     def total(self) -> float:
-        """Time of all processes [s]."""
+        """Wall time of all processes [s]."""
         return self.earlier + self.elapsed
 
 
@@ -98,43 +97,43 @@ class RunFolder:
     run_file = _Inside(RUN_FILE)
     """The resolved configuration."""
     inputs = _Inside("inputs")
-    """Copies of the files that were given."""
+    """Copies of the input files."""
     system = _Inside("system")
-    """Folder of the system that is simulated."""
+    """Folder of the simulated system."""
     prmtop = _Inside("system/solvated.prmtop")
-    """Its topology."""
+    """Topology of the system."""
     inpcrd = _Inside("system/solvated.inpcrd")
-    """Its first coordinates."""
+    """Initial coordinates of the system."""
     conformers = _Inside("system/conformers.npz")
-    """Conformers that the repeats and the gas ladders begin in."""
+    """Starting conformers of the repeats and the gas-phase ladders."""
     tasks = _Inside("tasks")
-    """Holds the folders of all tasks."""
+    """Parent folder of all tasks."""
     result = _Inside("result.json")
-    """The result; the last file of a run."""
+    """The result, the last file that a run writes."""
     result_table = _Inside("result.csv")
-    """The result in one line."""
+    """The result as one line of CSV."""
     report = _Inside("report.html")
-    """The page that shows it."""
+    """The report."""
     tables = _Inside("samples")
-    """Samples as alchemlyb reads them."""
+    """Samples in alchemlyb's format."""
 
     def config(self) -> HydrationConfig:
-        """Return what the run was asked.
+        """Return the configuration of the run.
 
         Raises:
-            InputError: run.yaml is missing or holds what is not understood.
+            InputError: run.yaml is missing or invalid.
         """
         config = read_run_file(self.run_file)
         if not self.tasks.exists():
             return config
-        older = {"mm_kernel", "engine"} - config.model_fields_set  # than these choices
+        older = {"mm_kernel", "engine"} - config.model_fields_set  # an older run.yaml lacks them
         return config.model_copy(update=dict.fromkeys(older, "openmm"))
 
     def as_begun(self, config: HydrationConfig) -> HydrationConfig:
-        """Return a configuration with all that the run has chosen, or a new one chooses.
+        """Return a configuration with the automatic choices of an existing or a new run.
 
-        Where repeats take conformers from gas, a new run gets a ladder for each: two repeats of one
-        ladder would share its error, and their scatter would not show it.
+        If repeats take conformers from the gas phase, a new run gets one ladder per repeat: two
+        repeats with the same ladder would share its error, and their scatter would not show it.
         """
         ladders = config.protocol.n_gas_ladders
         if self.run_file.is_file():
@@ -148,7 +147,7 @@ class RunFolder:
         return config.model_copy(update={"protocol": protocol})
 
     def holds(self, config: HydrationConfig) -> bool:
-        """Tell whether the folder already holds this run, and refuse any other occupied folder.
+        """Tell whether the folder already holds this run; refuse any other occupied folder.
 
         Raises:
             InputError: The folder is a file, contains another run, or holds something else.
@@ -172,7 +171,7 @@ class RunFolder:
         return True
 
     def _begun(self, asked: HydrationConfig) -> HydrationConfig:
-        """Return what the run was asked; a platform not chosen yet is the one that is asked now."""
+        """Return the configuration; a platform not chosen yet is the one requested now."""
         there = self.config()
         if there.platform != "auto":
             return there
@@ -184,7 +183,7 @@ class RunFolder:
 
     @contextlib.contextmanager
     def undone_if_refused(self) -> Iterator[None]:
-        """Leave nothing of a new run whose input turns out impossible while it is prepared."""
+        """Remove a new run whose input turns out to be invalid during preparation."""
         new = not self.run_file.exists()
         try:
             yield
@@ -198,17 +197,17 @@ class RunFolder:
             raise
 
     def read_conformers(self) -> NDArray[np.float64] | None:
-        """Return these [Å], shape (count, n, 3), the input's first; None before they are made."""
+        """Return the conformers [Å], shape (count, n, 3), the input's first; None without any."""
         if not self.conformers.exists():
             return None
         return np.array(load_arrays(self.conformers)["positions"])
 
     def save_conformers(self, positions: NDArray[np.float64]) -> None:
-        """Keep conformers to begin in [Å], shape (count, n, 3)."""
+        """Save the starting conformers [Å], shape (count, n, 3)."""
         save_arrays(self.conformers, {"positions": positions})
 
     def read(self, kind: type[S]) -> S | None:
-        """Return what is kept of a kind of state; None where nothing is.
+        """Return the saved state of a kind; None if there is none.
 
         Raises:
             InputError: The file is damaged.
@@ -225,19 +224,19 @@ class RunFolder:
         return kind.checked(found, source=str(path))
 
     def save(self, state: Settings) -> None:
-        """Keep a state in the file of its kind."""
+        """Save a state in the file of its kind."""
         content = state.model_dump(mode="json")
         save_json(self.path / STATE_FILES[type(state)], content | {SUM: _sum_of(content)})
 
     def forget(self, kind: type[Settings]) -> None:
-        """Delete what is kept of a kind of state."""
+        """Delete the saved state of a kind."""
         (self.path / STATE_FILES[kind]).unlink(missing_ok=True)
 
     def check_identity(self, identity: str) -> None:
-        """Refuse to go on with other weights than those the samples were made with.
+        """Check that the weights are those of the existing samples.
 
         Raises:
-            InputError: They are others.
+            InputError: The weights differ.
         """
         there = self.read(PotentialIdentity)
         if there is not None and there.identity != identity:
@@ -252,22 +251,22 @@ class RunFolder:
 
     @property
     def hot(self) -> TaskFolder:
-        """The short hot run in gas that proposes conformers."""
+        """Folder of the short high-temperature gas-phase run that generates conformers."""
         return TaskFolder(self.system / "hot")
 
     def count_files(self) -> int:
-        """Return how many files of samples there are: more, if the run got on."""
+        """Return the number of sample files, a measure of progress."""
         return sum(1 for _ in self.tasks.glob("*/*.npz"))
 
     def made_on(self) -> dict[str, int]:
-        """Return how many segments in water were made where: on which platform and device."""
+        """Return the number of segments in water by platform and device."""
         paths = sorted(self.tasks.glob("*/segment-*.npz"))
         told = Counter(made_on(path) for path in paths)
         return {where: count for where, count in told.items() if where}
 
     @contextlib.contextmanager
     def noted(self, listen: Listener) -> Iterator[Listener]:
-        """Yield a listener that also notes in the folder, now and then, how far the run is."""
+        """Yield a listener that also saves the progress in the folder from time to time."""
         last = 0.0
 
         def both(progress: Progress) -> None:
@@ -278,7 +277,7 @@ class RunFolder:
             last = time.monotonic()
             part = progress.fraction if progress.known else None
             left = progress.remaining_s
-            with contextlib.suppress(MerrowError):  # a full disk is noticed by what matters
+            with contextlib.suppress(MerrowError):  # a full disk is reported elsewhere
                 self.save(
                     Underway(
                         text=progress.text,
@@ -295,7 +294,7 @@ class RunFolder:
 
     @contextlib.contextmanager
     def stopwatch(self) -> Iterator[Stopwatch]:
-        """Measure this process, and keep the sum however it ends."""
+        """Measure the time of this process, and save the total however it ends."""
         watch = Stopwatch((self.read(Timing) or Timing()).wall_s, time.monotonic())
         try:
             yield watch
@@ -304,12 +303,12 @@ class RunFolder:
                 self.save(Timing(wall_s=watch.total))
 
     def finished(self, config: HydrationConfig | None = None) -> HydrationResult | None:
-        """Return the result of a run that came to its end; None where it did not, or is to go on.
+        """Return the result of a finished run; None if it is unfinished or is to continue.
 
-        A result that this version cannot read is left to be estimated again from the samples.
+        A result that this version cannot read is estimated again from the samples.
 
         Args:
-            config: What is asked now; None: what run.yaml asks.
+            config: Requested configuration; None for that of run.yaml.
         """
         if not (self.result.exists() and self.run_file.exists()):
             return None
@@ -319,22 +318,22 @@ class RunFolder:
         except InputError as error:
             logger.warning("%s It is made again from the samples.", error)
             return None
-        # asked of the result, not of run.yaml: a longer run that was killed has rewritten run.yaml
+        # from the result, not run.yaml, which a longer run that was killed has rewritten
         made, wanted = result.settings.get("protocol"), config.protocol.model_dump(mode="json")
         same = isinstance(made, dict) and all(made.get(key) == wanted[key] for key in STOPPING_KEYS)
         for key in ("repeats", *SHOWN_KEYS):
-            before = config.name if key == "name" else None  # a result of before has no name
+            before = config.name if key == "name" else None  # an older result has no name
             same &= result.settings.get(key, before) == getattr(config, key)
         return result if same else None
 
 
 def _sum_of(content: dict[str, object]) -> str:
-    """Return a checksum of a state file, which a flipped bit changes."""
+    """Return the checksum of the content of a state file."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def begun_by_merrow(run_file: Path) -> bool:
-    """Tell whether a run file is that of a run folder, and not one that a user put somewhere."""
+    """Tell whether a run file belongs to a run folder, and is not the user's own file."""
     folder = RunFolder(run_file.parent)
     if folder.system.exists() or folder.result.exists():
         return True
@@ -345,7 +344,7 @@ def read_run_file(path: Path) -> HydrationConfig:
     """Read a run file.
 
     Raises:
-        InputError: It is missing, not YAML, or holds an unknown key or value.
+        InputError: The file is missing, not YAML, or holds an unknown key or value.
     """
     if not path.is_file():
         hint = "give a run folder, or its run.yaml"

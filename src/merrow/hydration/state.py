@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a run keeps of itself beside its samples: small states, one file each (`run_folder.py`)."""
+"""Saved states of a run besides its samples, one file each (`run_folder.py`)."""
 
 from __future__ import annotations
 
@@ -14,41 +14,41 @@ from merrow.settings import Placement, Settings
 
 
 class PreparedInfo(Settings):
-    """What is said of the prepared system."""
+    """Summary of the prepared system."""
 
     molecule: MoleculeInfo
     """The solute."""
     n_waters: int
-    """Water molecules."""
+    """Number of water molecules."""
     charge_shift_e: float = 0.0
-    """What was added to each charge of the solute to make their sum whole [e]."""
+    """Shift added to each charge of the solute to make their sum an integer [e]."""
     files: dict[str, str] = Field(default_factory=dict)
-    """sha256 of topology and coordinates, by name; empty in folders of before."""
+    """SHA-256 of topology and coordinates, by name; empty in older folders."""
 
 
 class PotentialIdentity(Settings):
-    """The weights that the samples were made with."""
+    """Identity of the weights behind the samples."""
 
     identity: str
     """Name and hash."""
 
 
 class Intermediates(Settings):
-    """The ensembles between the MM and the ML solute, by s, rising; most molecules need none."""
+    """Intermediate ensembles between the MM and the ML solute, by s, ascending; usually none."""
 
     water: tuple[float, ...] = ()
-    """In water."""
+    """Values of s in water."""
     gas: tuple[float, ...] = ()
-    """In gas."""
+    """Values of s in gas."""
     settled: bool = False
-    """Whether it was judged that no more are needed."""
+    """Whether no more are needed."""
 
     def hamiltonians(self, phase: Phase) -> tuple[Hamiltonian, ...]:
-        """Return what drives the ensembles of a phase, without the ends."""
+        """Return the Hamiltonians of the ensembles of a phase, without the ends."""
         return tuple(Hamiltonian(s) for s in (self.water if phase == "water" else self.gas))
 
     def joined(self, more: Mapping[str, Iterable[float]]) -> Intermediates:
-        """Return these and further ones; settled if there are none."""
+        """Return these with additional ones; settled if there are none."""
         water, gas = (set(more.get(phase, ())) for phase in PHASES)
         return Intermediates(
             water=tuple(sorted(water.union(self.water))),
@@ -58,52 +58,52 @@ class Intermediates(Settings):
 
 
 class Rounds(Settings):
-    """What the rounds of sampling decided."""
+    """Decisions of the sampling rounds."""
 
     judged: int = 0
-    """Segments of the path at the last judgement that they are not enough."""
+    """Segments of the path when it was last found too short."""
     water: int = 0
-    """Segments that each end state in water is lengthened to; 0: as the protocol says."""
+    """Segments to which each end state in water is extended; 0: as in the protocol."""
     gas: int = 0
     """The same for the gas phase."""
 
     def segments(self, phase: Phase) -> int:
-        """Return what was decided for the end states of a phase."""
+        """Return the number of segments decided for the end states of a phase."""
         return self.water if phase == "water" else self.gas
 
 
 class Timing(Settings):
-    """How long the run has taken."""
+    """Wall time of the run."""
 
     wall_s: float = 0.0
-    """Over all processes that worked on it, one after the other [s]."""
+    """Total over all successive processes [s]."""
 
 
 class Crew(Settings):
-    """How many processes share the GPUs of the run."""
+    """Number of processes that share the GPUs of the run."""
 
     processes: int = Field(ge=1)
-    """The number that was chosen."""
+    """The chosen number."""
     steps_per_s: dict[str, float]
-    """Steps per second of all together, by how many they are; empty where they take turns on a
-    GPU, which one process does best."""
+    """Total steps per second by number of processes; empty if they take turns on a GPU, where one
+    process is best."""
 
 
 class Underway(Settings):
-    """How far a run is while a process works on it; absent afterwards."""
+    """Progress of a run while a process is working on it; absent afterwards."""
 
     text: str
-    """What is done now."""
+    """Current activity."""
     fraction: float | None = None
-    """Part of the present goals that is reached; null where it is not known."""
+    """Fraction of the current goals that is reached; null if unknown."""
     details: tuple[str, ...] = ()
-    """What else is worth seeing."""
+    """Further information."""
     remaining_s: float | None = None
-    """Estimate of the time left [s]."""
+    """Estimated time left [s]."""
 
 
 class Failure(Settings):
-    """Why a run of a campaign failed, until it is tried again."""
+    """Reason for the failure of a run of a campaign, until it is retried."""
 
     why: str
     """One sentence."""
@@ -121,4 +121,4 @@ STATE_FILES: dict[type[Settings], str] = {
     Underway: "progress.json",
     Failure: "failure.json",
 }
-"""Where each kind of state is kept; a `Schedule` is the one that the pilot refined."""
+"""File of each kind of state; a `Schedule` is the one refined by the pilot run."""

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The processes of a run, started before this process has loaded what the run needs.
+"""Worker processes of a run, started while this process loads its own modules.
 
-Starting takes seconds, most of them for torch and OpenMM. Whoever starts them first and then loads
-the same for itself waits once.
+Their start takes seconds, mostly for torch and OpenMM, so it overlaps with the same imports here.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ WORKER = "merrow.hydration.sampling.worker"
 
 @contextmanager
 def start_workers(config: HydrationConfig) -> Iterator[Executor]:
-    """Yield the processes of a run: as many as it asks for, or one for each core."""
+    """Yield the worker processes of a run: as many as configured, or one per core."""
     modules = (WORKER,) if config.potential == "mm" else (WORKER, "torch")
     processes = config.processes or core_count()
     with (

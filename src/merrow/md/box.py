@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The box of a run, and how its electrostatics are summed, as sander derives both."""
+"""Box and Ewald settings of a run, derived as in sander."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ NO_CUTOFF = 99.0
 RIGHT = 90.0
 """degree."""
 NO_BOX = np.diag([10.0, 10.0, 10.0])
-"""Box vectors [nm] that a Context without a box is given; nothing looks at them."""
+"""Dummy box vectors [nm] for a Context without a box."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """The box as AMBER describes it, which its vectors alone do not: lengths [Å], angles [degree].
+    """The box in AMBER's description by lengths [Å] and angles [degree].
 
-    The edges of a rectangular box may change each by itself; any other is scaled as a whole, so
-    that its lengths follow the volume.
+    The edges of a rectangular box may change independently; any other box is scaled isotropically,
+    so its lengths follow from the volume.
 
     Attributes:
-        vectors: Its vectors in reduced form [nm], shape (3, 3).
+        vectors: Box vectors in reduced form [nm], shape (3, 3).
     """
 
     lengths: Array
@@ -52,7 +52,7 @@ class Cell:
         return float(np.prod(self.edges))
 
     def lengths_at(self, box: Array) -> Array:
-        """Return the lengths [Å] when the box vectors [nm] are these."""
+        """Return the lengths [Å] for given box vectors [nm]."""
         if np.all(self.angles == RIGHT):
             return np.asarray(self.lengths * (np.diag(box) / self.edges))
         return np.asarray(self.lengths * np.cbrt(abs(np.linalg.det(box)) / self.volume))
@@ -69,10 +69,10 @@ def cell_of(coordinates: Coordinates) -> Cell | None:
 def box_of(
     settings: MdSettings, topology: AmberTopology, inpcrd: Path, coordinates: Coordinates
 ) -> Cell | None:
-    """Return the box of a run, or None without one.
+    """Return the box of a run, or None.
 
     Raises:
-        InputError: Settings, prmtop and coordinates contradict each other, or it is too narrow.
+        InputError: Settings, prmtop and coordinates are inconsistent, or the box is too small.
     """
     mdin = settings.source.name
     periodic = topology.has_box if settings.periodic is None else settings.periodic
@@ -95,7 +95,7 @@ def box_of(
         )
     if settings.anisotropic and not np.all(cell.angles == RIGHT):
         raise InputError(
-            f"ntp=2 in {mdin} changes each edge of a rectangular box by itself, but {inpcrd} "
+            f"ntp=2 in {mdin} scales each edge of a rectangular box independently, but {inpcrd} "
             "has another shape; use ntp=1."
         )
     cutoff = settings.cutoff_angstrom or DEFAULT_CUTOFF
@@ -105,7 +105,7 @@ def box_of(
 
 
 def _check_without_box(settings: MdSettings) -> None:
-    """Refuse keys that mean nothing without a box."""
+    """Refuse keys that have no meaning without a box."""
     cutoff, mdin = settings.cutoff_angstrom, settings.source.name
     if cutoff is not None and cutoff < NO_CUTOFF:
         raise InputError(
@@ -122,9 +122,9 @@ def nonbonded_of(
     """Return cutoff and Ewald settings as sander derives them, with AMBER's Coulomb constant.
 
     Args:
-        settings: What was asked.
+        settings: Settings of the run.
         box: Box vectors [nm], or None.
-        kept: PME grid of the run before, which is kept unless another one is asked for.
+        kept: PME grid of the previous run, kept unless another one is requested.
     """
     scale = amber_coulomb_charge_scale()
     if box is None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a simulation will take: some steps of each leg are timed, and nothing is written."""
+"""Cost of a simulation, from timings of some steps of each leg; nothing is written."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from merrow.md.simulate_config import SimulationConfig
 from merrow.units import PS_PER_FS
 
 STEPS, ROUNDS, SECONDS = 20, 5, 10.0
-"""Steps that are timed at once, how often, and for how long at most [s]."""
+"""Steps per timing, number of timings, and maximum time [s]."""
 SLOW = 1e-6
-"""Time step of the timed steps [ps]: they cost the same, and go nowhere from a rough start."""
+"""Time step of the timed steps [ps]: tiny, so that a rough start stays stable."""
 FRAME, RESTART = 12, 48
-"""Bytes of an atom in a frame of a trajectory, and in a restart file."""
+"""Bytes per atom in a trajectory frame, and in a restart file."""
 BYTES_PER_MIB, MS_PER_MIN = 1024**2, 60_000.0
 
 
 @dataclass(frozen=True)
 class SimulationCost(MeasuredCost):
-    """What the stages that are missing will take on this machine.
+    """Estimated cost of the remaining stages on this machine.
 
     Attributes:
-        stages: How many stages are missing, of both legs.
+        stages: Number of remaining stages, of both legs.
         minutes: Wall time [min].
-        milliseconds: Of a step, by leg [ms].
-        ns_per_day: Speed of each leg.
-        memory_mib: Memory of this process now, which the run will need too [MiB].
+        milliseconds: Time of a step, by leg [ms].
+        ns_per_day: Speed of each leg [ns/day].
+        memory_mib: Memory of this process, an estimate for the run [MiB].
         disk_mib: Trajectories and restart files [MiB].
     """
 
@@ -49,11 +49,11 @@ class SimulationCost(MeasuredCost):
 
 
 def simulation_cost(config: SimulationConfig, folder: Path) -> SimulationCost:
-    """Check a simulation as `simulate` does, and measure its pace.
+    """Check a simulation as `simulate` does, and measure its speed.
 
     Args:
-        config: What is asked.
-        folder: Its folder; stages that are done there cost nothing.
+        config: Configuration.
+        folder: Its folder; finished stages there cost nothing.
 
     Raises:
         InputError: The files are wrong, or the folder contains another simulation.
@@ -79,7 +79,7 @@ def simulation_cost(config: SimulationConfig, folder: Path) -> SimulationCost:
 
 
 def _steps(setup: MdSetup) -> Callable[[], None]:
-    """Return what makes some steps."""
+    """Return a function that makes some steps."""
     ensemble = Ensemble(setup.plan.temperature, None, SLOW, 1.0)
     context = open_context(setup.hybrid, ensemble, platform=setup.plan.platform, seed=1)
     at_rest = np.zeros_like(setup.snapshot.positions)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""How far the members of the potential disagree during a run, and what is done about it.
+"""Monitoring of the disagreement between ensemble members of the potential during a run.
 
-Asked at every block of mdout: the spread of E_ML is known from the step, that of the forces costs
-an evaluation of each member. Beyond a threshold the run stops, keeps the frame, or only says so.
+Checked at every block of mdout: the spread of E_ML is known from the step, that of the forces costs
+one evaluation per member. Beyond a threshold the run stops, saves the frame, or only warns.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from merrow.units import ANGSTROM_PER_NM, KCAL_PER_KJ
 
 @dataclass(frozen=True)
 class Disagreement:
-    """How far the members are apart at one moment.
+    """Disagreement of the ensemble members for one configuration.
 
     Attributes:
         energy: Spread of E_ML [kcal/mol].
-        force: Largest spread of the force on an atom [kcal/mol/Å], or None where it is not told.
+        force: Largest spread of the force on an atom [kcal/mol/Å], or None if not available.
         atom: That atom, such as "atom 5 (:1@C1)".
     """
 
@@ -44,7 +44,7 @@ class Disagreement:
 def disagreement(
     hybrid: HybridSystem, topology: AmberTopology, report: StepReport
 ) -> Disagreement | None:
-    """Return how far the members are apart, or None where the potential has no members."""
+    """Return the disagreement of the members, or None for a potential without an ensemble."""
     if report.spread is None or hybrid.bridge is None:
         return None
     atoms = hybrid.region.model_atoms
@@ -59,21 +59,21 @@ def disagreement(
 
 
 def check_members(ml: MlSettings, potential: Potential, positions: Array) -> None:
-    """Refuse thresholds that the potential can never reach, for it has no members.
+    """Refuse thresholds for a potential without an ensemble.
 
     Args:
-        ml: What was asked.
+        ml: Settings of the ML region.
         potential: The potential.
-        positions: What it will be asked about [Å], shape (N, 3).
+        positions: Positions of the ML region [Å], shape (N, 3).
 
     Raises:
-        InputError: A threshold would do nothing.
+        InputError: A threshold would have no effect.
     """
     check_ensemble(ml.max_spread_kcal, potential)
     name = potential.capabilities.name
     if ml.max_force_spread_kcal is not None and force_spread(potential, positions[None]) is None:
         raise InputError(
-            f"max_force_spread={ml.max_force_spread_kcal:g} needs a potential that tells the "
+            f"max_force_spread={ml.max_force_spread_kcal:g} needs a potential that gives the "
             f"forces of its members, which {name} does not; take max_force_spread out, or choose "
             "such as ani2x or aimnet2."
         )
@@ -81,16 +81,16 @@ def check_members(ml: MlSettings, potential: Potential, positions: Array) -> Non
 
 @dataclass
 class SpreadMonitor:
-    """Looks at every block of a run, and remembers whether it is in an excursion.
+    """Checks every block of a run, and records whether it is beyond a threshold.
 
     Attributes:
-        ml: The thresholds and what to do.
-        path: Trajectory of the frames beyond them; begun with the first one.
-        title: Its title.
-        files: Who closes it.
-        looked: Blocks looked at.
-        beyond: Those beyond a threshold.
-        outside: Whether the last one was.
+        ml: Thresholds and action.
+        path: Trajectory of the frames beyond them, created with the first one.
+        title: Title of that trajectory.
+        files: Exit stack that closes it.
+        looked: Number of checked blocks.
+        beyond: Number of blocks beyond a threshold.
+        outside: Whether the last block was beyond one.
     """
 
     ml: MlSettings
@@ -110,16 +110,16 @@ class SpreadMonitor:
         time: float,
         frame: Callable[[], Coordinates],
     ) -> str:
-        """Judge one block; return what mdout should tell of it, "" for nothing.
+        """Check a block; return the message for mdout, or "".
 
         Args:
-            found: How far the members are apart.
+            found: Disagreement of the members.
             step: Step of this run.
             time: Time [ps].
-            frame: Makes the coordinates, where they are wanted.
+            frame: Returns the coordinates to save.
 
         Raises:
-            NumericsError: A threshold is exceeded and the run should stop there.
+            NumericsError: A threshold is exceeded and the settings say to stop.
         """
         if found is None:
             return ""
@@ -138,7 +138,7 @@ class SpreadMonitor:
         return "" if before else f"| WARNING at {time:.3f} ps: {message}.\n\n"
 
     def _excess(self, found: Disagreement) -> str:
-        """Say by how much the thresholds are exceeded; "" where they are not."""
+        """Describe the excess over the thresholds; "" if there is none."""
         said, ml = [], self.ml
         if ml.max_spread_kcal is not None and not found.energy <= ml.max_spread_kcal:
             said.append(
@@ -162,12 +162,12 @@ class SpreadMonitor:
         self.writer.append(frame, time)
 
     def sync(self) -> None:
-        """Wait until all frames are on the disk."""
+        """Flush all frames to disk."""
         if self.writer is not None:
             self.writer.sync()
 
     def summary(self) -> str:
-        """Return what the end of mdout says; "" where no threshold was exceeded."""
+        """Return the summary for the end of mdout; "" if no threshold was exceeded."""
         if not self.beyond:
             return ""
         kept = f"; {self.path} has these frames" if self.writer is not None else ""

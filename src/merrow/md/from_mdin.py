@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Settings of a run from a sander input: every key judged, contradictions refused."""
+"""Settings of a run from a sander input; every key is checked, contradictions are refused."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ RESTART_INTERVAL = MdSettings.model_fields["restart_interval"].default
 
 
 def read_md_settings(path: str | Path) -> MdSettings:
-    """Return what a sander input asks for.
+    """Read the settings of a run from a sander input.
 
     Raises:
-        InputError: It cannot be read; a namelist or key is unknown, a value is not available, or
-            keys contradict.
+        InputError: The file cannot be read, a namelist or key is unknown, a value is not
+            supported, or keys contradict each other.
     """
     path = Path(path)
     if not path.is_file():
@@ -35,13 +35,13 @@ def read_md_settings(path: str | Path) -> MdSettings:
         raise InputError(f"{path} is not a text file; give a sander input with -i.")
     try:
         text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError:  # an older editor's letters, in titles and comments
+    except UnicodeDecodeError:  # Latin-1 letters in titles and comments
         text = raw.decode("latin-1")
     return md_settings(parse_mdin(text, source=path.name), path)
 
 
 def md_settings(mdin: Mdin, path: Path = Path("mdin")) -> MdSettings:
-    """Return what the namelists of a sander input ask for.
+    """Return the settings in the namelists of a sander input.
 
     Args:
         mdin: The namelists.
@@ -129,7 +129,7 @@ def _from_cntrl(c: Values) -> Values:
 
 
 def _periodic(c: Values) -> bool | None:
-    """Return whether there is a box; None where the files tell."""
+    """Return whether there is a box; None if the files decide."""
     if c["igb"] == 6:
         return False
     return None if c["ntb"] is None and c["ntp"] == 0 else c["ntb"] != 0
@@ -174,13 +174,13 @@ def _refuse_contradictions(at: str, c: Values) -> None:
         (ntp != 0 and ntt == 0, f"ntp={ntp} needs a thermostat; add ntt=3 and gamma_ln=2.0."),
         (
             ntp != 0 and c["nstlim"] > every and every % mcbarint,
-            f"ntwr={every} should be a multiple of mcbarint={mcbarint}: every restart file begins "
-            "the count of the barostat anew.",
+            f"ntwr={every} should be a multiple of mcbarint={mcbarint}: every restart resets "
+            "the count of the barostat.",
         ),
         (ntp != 0 and c["imin"] == 1, f"imin=1 minimises at constant volume; take ntp={ntp} out."),
         (
             c["ntf"] == 2 and c["ntc"] == 1,
-            "ntf=2 leaves out bonds to hydrogen, but ntc=1 does not hold them; use ntc=2.",
+            "ntf=2 leaves out bonds to hydrogen, but ntc=1 does not constrain them; use ntc=2.",
         ),
         (
             c["ntc"] == 1 and c["dt"] > LONGEST_FREE_PS,
@@ -194,7 +194,7 @@ def _refuse_contradictions(at: str, c: Values) -> None:
 
 
 def _ml_region(mdin: Mdin, c: Values, notes: list[str]) -> MlSettings:
-    """Return the ML region, and note what two keys of &cntrl do beside it."""
+    """Return the ML region, and note the effect of two keys of &cntrl."""
     group, at = mdin.group("mlp"), f"{mdin.source}: "
     if c["ifmlp"] == 0:
         raise InputError(
@@ -209,9 +209,7 @@ def _ml_region(mdin: Mdin, c: Values, notes: list[str]) -> MlSettings:
     if c["ntx"] == 5 and c["irest"] == 0 and c["imin"] == 0:
         notes.append("ntx=5 reads velocities, but irest=0 begins with those of tempi.")
     if c["ntc"] == 2 and c["ntf"] == 1:
-        notes.append(
-            "ntf=1 is as ntf=2 here: ntc=2 holds bonds to hydrogen where their energy is zero."
-        )
+        notes.append("ntf=1 acts like ntf=2: ntc=2 holds bonds to hydrogen at zero energy.")
     if c["iwrap"] == 1 and ml.confinement is not None and not ml.confinement.follow:
         raise InputError(
             f"{at}iwrap=1 would move the ML region away from the fixed centre of mlp_confine; "

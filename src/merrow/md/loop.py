@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""What happens between the first and the last step of a run, and what is written on the way.
+"""The main loop of a run, with its output.
 
-The run goes in segments of ntwr steps. Each ends in a restart file, and the next one begins from
-what that file says, with seeds from (ig, step): a run that was killed and goes on from its restart
-does the same thing as one that was left alone, bit for bit on the CPU.
+The run is divided into segments of ntwr steps. Each ends with a restart file, from which the next
+one starts, with seeds from (ig, step): a run that is killed and continued from its restart is
+identical to an uninterrupted one, bit for bit on the CPU.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from merrow.units import KCAL_PER_KJ, KJ_PER_KCAL, NM_PER_ANGSTROM
 
 @dataclass
 class Run:
-    """One run: what it knows, and what it has told."""
+    """One run: its state and its output files."""
 
     setup: MdSetup
     outputs: MdOutputs
@@ -60,18 +60,18 @@ class Run:
         self.spread = SpreadMonitor(settings.ml, path, settings.title, self.files)
 
     def open(self) -> None:
-        """Write everything above the results."""
+        """Write the sections of mdout above the results."""
         self.began = self.last = time.monotonic()
         self.last_step = 0
         self.tell(preamble(self.setup, self.outputs))
 
     def tell(self, text: str) -> None:
-        """Add to mdout at once."""
+        """Append to mdout and flush."""
         self.log.write(text)
         self.log.flush()
 
     def minimise(self) -> None:
-        """Minimise, and write the last coordinates."""
+        """Minimise, and write the final coordinates."""
         settings = self.setup.settings
         target = settings.gradient_kcal_per_angstrom
         final = minimize(
@@ -123,7 +123,7 @@ class Run:
             step = end
 
     def _frames(self) -> list[tuple[int, TrajectoryWriter]]:
-        """Open the trajectories that were asked for, each with its interval [steps]."""
+        """Open the requested trajectories, each with its interval [steps]."""
         settings, like = self.setup.settings, coordinates_of(self.setup.snapshot, self.cell)
         asked = [
             (settings.frame_interval, self.outputs.mdcrd, True, settings.frame_velocities),
@@ -178,11 +178,11 @@ class Run:
                 writer.append(self._frame(snapshot), self.time(done))
 
     def _frame(self, snapshot: Snapshot) -> Coordinates:
-        """Return a snapshot as a trajectory holds it."""
+        """Return a snapshot as written to a trajectory."""
         return coordinates_of(self._placed(snapshot), self.cell)
 
     def _placed(self, snapshot: Snapshot) -> Snapshot:
-        """Return a snapshot as it is written: in the box, where that is asked for."""
+        """Return a snapshot as written: wrapped into the box, if requested."""
         if not self.setup.settings.wrap:
             return snapshot
         return wrapped(snapshot, self.setup.inputs.topology, self.setup.hybrid.region)
@@ -214,7 +214,7 @@ class Run:
         self._publish(energies, text, None)
 
     def _publish(self, energies: Energies, text: str, pace: Pace | None) -> None:
-        """Tell mdout, mdinfo and the listener of a printed step; a minimisation has no pace."""
+        """Report a printed step to mdout, mdinfo and the listener; a minimisation has no pace."""
         self.seen.append(energies)
         self.tell(text if pace is None else text + "\n")
         atomic_write(self.outputs.mdinfo, text if pace is None else text + timings(pace))
@@ -229,7 +229,7 @@ class Run:
         self.listen(Progress(f"step {self.step} of {steps}", fraction, tuple(details), left))
 
     def save(self, snapshot: Snapshot, step: int, *, velocities: bool = True) -> Snapshot:
-        """Write the restart and return the snapshot that a reader of it would begin from."""
+        """Write the restart and return the snapshot that reading it gives."""
         settings, restart = self.setup.settings, self.setup.restart
         snapshot = self._placed(snapshot)
         stored = coordinates_of(snapshot, self.cell, velocities=velocities)
@@ -253,7 +253,7 @@ class Run:
         return round(self.setup.restart.time + step * self.setup.settings.timestep_ps, 9)
 
     def pace(self) -> Pace:
-        """Return how fast the run goes."""
+        """Return the speed of the run."""
         now = time.monotonic()
         return Pace(
             self.step,
@@ -276,7 +276,7 @@ class Run:
             atomic_write(self.outputs.mdinfo, layout.block(self.seen[-1]) + final)
 
     def kept(self) -> str:
-        """Return what is left of the run, and how to continue it."""
+        """Return a message on the last restart and how to continue."""
         if self.saved is None:
             return f"no restart was written yet, start again from {self.setup.inputs.inpcrd}"
         left = self.setup.settings.steps - self.saved
@@ -286,7 +286,7 @@ class Run:
         )
 
     def failed(self, error: NumericsError) -> NumericsError:
-        """Return the error with what is left of the run; mdout says it too."""
+        """Return the error with the message on the last restart, which mdout also gets."""
         message = f"{str(error).rstrip('.')}; {self.kept()}."
         self.tell(f"\n ERROR: {message}\n")
         failure = NumericsError(message)

@@ -63,16 +63,16 @@ def energies_of(
     slope: float | None,
     members: Disagreement | None,
 ) -> Energies:
-    """Return what mdout prints of a report.
+    """Return the energies that mdout prints.
 
     Args:
-        report: What the engine measured.
+        report: Report of the engine.
         step: Step of this run.
         time: Time [ps].
         reference: Zero of EMLREL [kcal/mol].
-        seen: What was printed before, for the running mean of E_ML.
+        seen: Energies printed before, for the running mean of E_ML.
         slope: dV/dλ by AMBER's λ [kJ/mol], or None.
-        members: How far the members of the potential are apart, or None where it has none.
+        members: Disagreement of the ensemble members, or None without an ensemble.
     """
     values = terms_kcal(report.terms)
     values |= {
@@ -101,7 +101,7 @@ def energies_of(
 def coordinates_of(
     snapshot: Snapshot, cell: Cell | None, *, velocities: bool = True
 ) -> Coordinates:
-    """Return a snapshot in AMBER's units, as a NetCDF restart of it will be read again."""
+    """Return a snapshot in AMBER's units, as a NetCDF restart of it will be read."""
     coordinates = Coordinates(
         snapshot.positions * ANGSTROM_PER_NM,
         snapshot.velocities * ANGSTROM_PER_NM if velocities else None,
@@ -112,9 +112,9 @@ def coordinates_of(
 
 
 def wrapped(snapshot: Snapshot, topology: AmberTopology, region: MLRegion) -> Snapshot:
-    """Return a snapshot whose molecules, kept whole, have their centres in the box.
+    """Return a snapshot with whole molecules whose centres are in the box.
 
-    The molecules of an ML region of several stay in one image, with their common centre in the box.
+    The molecules of an ML region stay in one image, with their common centre in the box.
     """
     molecule = topology.molecule_index
     for part in region.parts:
@@ -126,7 +126,7 @@ def wrapped(snapshot: Snapshot, topology: AmberTopology, region: MLRegion) -> Sn
 
 
 def preamble(setup: MdSetup, outputs: MdOutputs) -> str:
-    """Return everything of an mdout that stands above the results."""
+    """Return the part of mdout above the results."""
     settings, inputs, topology = setup.settings, setup.inputs, setup.inputs.topology
     files = {
         "MDIN": settings.source,
@@ -163,13 +163,13 @@ def preamble(setup: MdSetup, outputs: MdOutputs) -> str:
 
 
 def _kernel(setup: MdSetup) -> str:
-    """Return what is said of nonbonded forces that are not OpenMM's own."""
+    """Return the note on the native nonbonded kernel, if used."""
     native = setup.hybrid.native
     return "" if native is None else f", nonbonded forces of merrow ({native.kernel.isa})"
 
 
 def _describe(setup: MdSetup) -> str:
-    """Return section 2 of mdout: every setting of the run, as it is used."""
+    """Return section 2 of mdout: every setting of the run."""
     c, box = setup.settings, setup.nonbonded
     ntb = 0 if box.cutoff is None else 1 if c.pressure_bar is None else 2
     cut = [("cut", box.cutoff * ANGSTROM_PER_NM)] if box.cutoff else []
@@ -243,7 +243,7 @@ def _dynamics(setup: MdSetup) -> list[Paragraph]:
 
 
 def _describe_region(setup: MdSetup) -> str:
-    """Return what the ML region is: atoms, elements, charge, potential, reference energy."""
+    """Describe the ML region: atoms, elements, charge, potential, reference energy."""
     region, ml, topology = setup.hybrid.region, setup.settings.ml, setup.inputs.topology
     known = setup.potential.capabilities
     numbers = (topology.numbers[i] for i in region.atoms)
@@ -269,7 +269,7 @@ def _describe_region(setup: MdSetup) -> str:
 
 
 def _limits(ml: MlSettings) -> list[str]:
-    """Return the thresholds of the spread and what is done beyond them."""
+    """Describe the thresholds of the spread and the action beyond them."""
     limits = (
         (ml.max_spread_kcal, "kcal/mol of E_ML"),
         (ml.max_force_spread_kcal, "kcal/mol/Å of a force"),

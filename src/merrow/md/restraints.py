@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Springs and walls that the settings of a run add to its system."""
+"""Restraints and confining walls of a run."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from merrow.system.restraints import FlatBottom, flat_bottom_forces, positional_
 from merrow.units import KJ_PER_KCAL, NM_PER_ANGSTROM
 
 PER_AREA = KJ_PER_KCAL / NM_PER_ANGSTROM**2
-"""kcal/mol/Å² in kJ/mol/nm²."""
+"""Factor from kcal/mol/Å² to kJ/mol/nm²."""
 
 
 def restraint_forces(
     settings: MdSettings, topology: AmberTopology, *, refc: Path | None, periodic: bool
 ) -> list[mm.Force]:
-    """Return the forces of ntr=1 and nmropt=1.
+    """Return the restraint forces of ntr=1 and nmropt=1.
 
     Args:
-        settings: What was asked.
+        settings: Settings of the run.
         topology: The prmtop.
         refc: Reference coordinates.
         periodic: Whether there is a box.
 
     Raises:
-        InputError: A file is missing or does not fit, or a mask selects nothing.
+        InputError: A file is missing or does not match, or a mask selects nothing.
     """
     forces: list[mm.Force] = []
     if settings.restraint_mask is not None:
@@ -66,9 +66,9 @@ def wall_force(wall: Confinement, atoms: tuple[int, ...], centre: Array | None) 
     """Return the confining potential of the ML region.
 
     Args:
-        wall: What was asked.
-        atoms: The region.
-        centre: Fixed centre [Å], shape (3,); None where it follows the region.
+        wall: Settings of the wall.
+        atoms: Atoms of the region.
+        centre: Fixed centre [Å], shape (3,); None if it follows the region.
     """
     return confining_force(
         atoms,

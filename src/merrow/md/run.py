@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A minimisation or a dynamics run: everything judged first, then steps, then averages."""
+"""A minimisation or MD run: checks first, then the steps, then averages."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ __all__ = ["MdOutputs", "MdResult", "run_md"]
 
 @dataclass(frozen=True)
 class MdResult:
-    """What a run left.
+    """Result of a run.
 
     Attributes:
-        energies: The printed steps of mdout, in order.
-        outputs: The files that were written.
-        ns_per_day: Speed; 0 for a minimisation.
-        placement: Where the network computed, and what was measured for that.
+        energies: Energies of the printed steps of mdout, in order.
+        outputs: Output files.
+        ns_per_day: Speed [ns/day]; 0 for a minimisation.
+        placement: Device of the network, with its timings.
     """
 
     energies: tuple[Energies, ...]
@@ -43,7 +43,7 @@ class MdResult:
     placement: Placement
 
     def to_json(self) -> str:
-        """Return printed energies, files that are there, speed, and where the network computed."""
+        """Return energies of the printed steps, existing files, speed, and the network's device."""
         files = {name: str(path) for name, path in vars(self.outputs).items() if path.exists()}
         data = {
             "ns_per_day": self.ns_per_day,
@@ -55,7 +55,7 @@ class MdResult:
         return json.dumps(data, indent=2, allow_nan=False) + "\n"
 
     def to_frame(self) -> pd.DataFrame:
-        """Return a row for each printed step with time [ps] and mdout's numbers, by its names."""
+        """Return one row per printed step with the time [ps] and the quantities of mdout."""
         import pandas as pd  # noqa: PLC0415
 
         index = pd.Index([one.step for one in self.energies], name="step")
@@ -77,23 +77,23 @@ def run_md(
     mm_kernel: MmKernel = "auto",
     listen: Listener = silent,
 ) -> MdResult:
-    """Minimise or propagate a system with an ML region.
+    """Minimise, or run MD of, a system with an ML region.
 
     Args:
-        settings: What is asked, such as `read_md_settings` returns of a sander input.
+        settings: Settings, for example from `read_md_settings`.
         prmtop: Topology.
         inpcrd: Coordinates, or a restart file.
-        outputs: Where to write; sander's names in the working folder if None.
-        reference: Coordinates of positional restraints (ntr=1).
+        outputs: Output files; None for sander's names in the working folder.
+        reference: Reference coordinates of positional restraints (ntr=1).
         overwrite: Whether existing outputs are replaced (sander's -O).
-        platform: OpenMM platform; "auto" is the fastest that computes what Reference computes.
-        mm_kernel: Nonbonded forces: "openmm", "native" (our kernel), or "auto": ours if it can be.
+        platform: OpenMM platform; "auto" for the fastest that agrees with Reference.
+        mm_kernel: Nonbonded forces: "openmm", "native" (our kernel), or "auto", native if possible.
         listen: Called with every printed step.
 
     Raises:
         InputError: The input is wrong, or an output exists; nothing has been written.
         NumericsError: The run blew up; the last good restart is kept.
-        IncompleteError: It was interrupted; the message says how to go on.
+        IncompleteError: The run was interrupted; the message says how to continue.
     """
     topology = prmtop if isinstance(prmtop, AmberTopology) else read_topology(prmtop)
     refc = None if reference is None else Path(reference)
@@ -106,11 +106,11 @@ def run_md(
 
 
 def run_setup(setup: MdSetup, outputs: MdOutputs, listen: Listener) -> MdResult:
-    """Run what is ready to begin.
+    """Run a prepared minimisation or MD.
 
     Args:
-        setup: What is simulated, and how.
-        outputs: Where to write; what is there is overwritten.
+        setup: The prepared run.
+        outputs: Output files; existing ones are overwritten.
         listen: Called with every printed step.
 
     Raises:
@@ -130,7 +130,7 @@ def run_setup(setup: MdSetup, outputs: MdOutputs, listen: Listener) -> MdResult:
             raise run.failed(error) from error
         except KeyboardInterrupt as error:
             raise run.stopped() from error
-        except Exception as error:  # a library may turn an interrupt into anything
+        except Exception as error:  # a library may turn an interrupt into any exception
             error.add_note(run.kept())
             raise
         run.close()
@@ -141,7 +141,7 @@ def run_setup(setup: MdSetup, outputs: MdOutputs, listen: Listener) -> MdResult:
 def _check_outputs(
     settings: MdSettings, inputs: MdInputs, outputs: MdOutputs, *, overwrite: bool
 ) -> list[Path]:
-    """Return the files that this run writes; others of these names are not its own."""
+    """Return the files that this run will write."""
     moves = not settings.minimise
     asked = {
         "-o": (outputs.mdout, True),

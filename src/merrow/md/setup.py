@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""A run that is ready to begin: settings + prmtop + coordinates → a checked start.
+"""Preparation of a run: settings + prmtop + coordinates → a checked start.
 
-Everything is read and judged here, before any output is opened.
+All input is read and checked here, before any output is opened.
 """
 
 from __future__ import annotations
@@ -51,19 +51,19 @@ logger = logging.getLogger(__name__)
 
 NO_WRAP = "iwrap does nothing here: it needs a box."
 CLOSEST, LONGEST_BOND = 0.1, 3.0
-"""Å; two atoms closer than this lie on each other, a bond longer than this is broken."""
+"""[Å]; atoms closer than this overlap, bonds longer than this are broken."""
 
 
 @dataclass(frozen=True)
 class MdInputs:
-    """What a run takes beside its settings.
+    """Inputs of a run besides its settings.
 
     Attributes:
         topology: The prmtop.
-        inpcrd: File of coordinates.
-        refc: File of reference coordinates, for restraints.
-        placed: The potential of the settings, where it is loaded already.
-        kept: Where its networks compute, where that was chosen already.
+        inpcrd: Coordinate file.
+        refc: Reference coordinate file, for restraints.
+        placed: The potential of the settings, if already loaded.
+        kept: Device of its networks, if already chosen.
     """
 
     topology: AmberTopology
@@ -75,10 +75,10 @@ class MdInputs:
 
 @dataclass(frozen=True)
 class MdOutputs:
-    """The files of a run that are written.
+    """The output files of a run.
 
-    mdcrd is only where ntwx asks for it, mdvel where ntwv does, and mdspread where on_spread='save'
-    found frames at which the members of the potential disagree.
+    mdcrd is written only with ntwx, mdvel with ntwv, and mdspread if on_spread='save' found frames
+    on which the ensemble members of the potential disagree.
     """
 
     mdout: Path = Path("mdout")
@@ -91,19 +91,19 @@ class MdOutputs:
 
 @dataclass(frozen=True)
 class MdSetup:
-    """A run that is ready to begin.
+    """A prepared run.
 
     Attributes:
-        settings: What was asked, less what means nothing here.
-        inputs: What was read.
-        hybrid: What is simulated.
-        placed: The potential of the ML region, without link atoms, and where it computes.
+        settings: Settings, without those that have no effect.
+        inputs: Inputs.
+        hybrid: The hybrid system.
+        placed: The potential of the ML region, without link atoms, and its device.
         nonbonded: Cutoff and Ewald settings.
-        plan: How it is propagated.
-        snapshot: Where it begins.
-        restart: When it begins, and what a restart file keeps.
+        plan: Settings of the dynamics.
+        snapshot: Initial configuration.
+        restart: Start time, and metadata of the restart file.
         state: Coupling of the ML region to its environment.
-        cell: Its box, or None.
+        cell: The box, or None.
     """
 
     settings: MdSettings
@@ -126,11 +126,11 @@ class MdSetup:
 def prepare_md(
     settings: MdSettings, inputs: MdInputs, *, platform: str, kernel: MmKernel = "auto"
 ) -> MdSetup:
-    """Read and judge all inputs and build the hybrid system, on the kernel that is asked for.
+    """Read and check all inputs and build the hybrid system with the requested kernel.
 
     Raises:
-        InputError: The files do not fit together or to the settings.
-        UnsupportedPhysicsError: The method cannot treat what is asked.
+        InputError: The files are inconsistent with each other or with the settings.
+        UnsupportedPhysicsError: The method cannot treat this system.
     """
     topology, ml = inputs.topology, settings.ml
     coordinates = read_configuration(inputs.inpcrd, topology)
@@ -186,9 +186,9 @@ def _placed(
     coordinates: Coordinates,
     restart: RestartMetadata,
 ) -> tuple[Placed, RestartMetadata]:
-    """Return the potential where it is the fastest, and metadata that are of it.
+    """Return the potential on its fastest device, and metadata valid for it.
 
-    Where the network computes is chosen once: a run that goes on does so there, if that is here.
+    The device is chosen once: a continued run keeps it if it is available.
     """
     ml = settings.ml
     load = partial(
@@ -226,7 +226,7 @@ def _on_kernel(hybrid: HybridSystem, kernel: MmKernel, platform: str, box: Array
         return hybrid
     chosen = on_kernel(hybrid, kernel, box=box)
     if chosen.why_not:
-        logger.info("nonbonded forces by OpenMM: %s", chosen.why_not)  # mdout says whose they are
+        logger.info("nonbonded forces by OpenMM: %s", chosen.why_not)  # mdout names the kernel
     return chosen.hybrid
 
 
@@ -250,7 +250,7 @@ def _region(
     ml = settings.ml
     if settings.goes_on and set("<>") & set(ml.mask):
         raise InputError(
-            f"animask={ml.mask!r} asks for distances, which are others now than when the run "
+            f"animask={ml.mask!r} selects by distance, which has changed since the run "
             "began; to continue, name the atoms themselves."
         )
     x = coordinates.positions
@@ -263,7 +263,7 @@ def _region(
 
 
 def _state(settings: MdSettings, topology: AmberTopology, region: MLRegion) -> LambdaState:
-    """Return the coupling state, whose masks must be the ML region."""
+    """Return the coupling state, whose masks must select the ML region."""
     coupling = settings.coupling
     if coupling is None:
         return COUPLED
@@ -283,7 +283,7 @@ def _state(settings: MdSettings, topology: AmberTopology, region: MLRegion) -> L
 
 
 def _own(restart: RestartMetadata, potential: Potential, region: MLRegion) -> RestartMetadata:
-    """Return metadata without what belongs to another potential or region."""
+    """Return metadata without the values of another potential or region."""
     atoms = hashlib.sha256(repr(region.model_atoms).encode()).hexdigest()[:16]
     owner = f"{potential.identity} of atoms {atoms}"
     if restart.owner == owner:
@@ -292,7 +292,7 @@ def _own(restart: RestartMetadata, potential: Potential, region: MLRegion) -> Re
 
 
 def _reference(potential: Potential, region: Array, restart: RestartMetadata) -> float:
-    """Return the zero of E_ML [kcal/mol]: that of the run before, or E_ML at the start."""
+    """Return the zero of E_ML [kcal/mol]: that of the previous run, or E_ML at the start."""
     if restart.reference is not None:
         return restart.reference
     if isinstance(potential, ClassicalPotential):
@@ -303,9 +303,9 @@ def _reference(potential: Potential, region: Array, restart: RestartMetadata) ->
 def _wall(
     settings: MdSettings, region: MLRegion, positions: Array, restart: RestartMetadata
 ) -> tuple[list[mm.Force], tuple[float, ...] | None]:
-    """Return the confining wall, and its centre [Å] where that is fixed.
+    """Return the confining wall, and its centre [Å] if that is fixed.
 
-    That is the centre of the run before, or the region's centroid now.
+    The centre is that of the previous run, or the current centroid of the region.
     """
     wall, centre = settings.ml.confinement, None
     if wall is None:
@@ -318,7 +318,7 @@ def _wall(
 
 
 def _check_structure(inputs: MdInputs, region: MLRegion, coordinates: Coordinates) -> None:
-    """Refuse atoms that lie on each other, and an ML region with a torn bond."""
+    """Refuse overlapping atoms, and broken bonds in the ML region."""
     topology, path = inputs.topology, inputs.inpcrd
     pair = overlap(coordinates, topology, within=CLOSEST)
     if pair is not None:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""A simulation from prepared files to production: minimise, heat, relax the box, produce.
+"""A simulation from prepared files to production: minimise, heat, equilibrate, produce.
 
 The sander input of every stage is in the folder, and `merrow md` can run it again. A stage is
-computed beside and moved when it is whole, its restart file last: what has its name is done, and
-a killed run begins its last stage anew, with the same numbers.
+computed in a temporary folder and moved when complete, its restart file last, so a stage with a
+restart file is done; a killed run repeats its last stage, with the same numbers.
 """
 
 from __future__ import annotations
@@ -55,20 +55,20 @@ class Job:
     before: str | None
 
     def restart(self, folder: Path) -> Path:
-        """Return the file that says that it is done."""
+        """Return the restart file, which marks the stage as done."""
         return folder / self.leg / f"{self.stage.name}.rst"
 
 
 @dataclass(frozen=True)
 class SimulationResult:
-    """What a simulation left.
+    """Result of a simulation.
 
     Attributes:
-        trajectories: Files of the production, by leg ("ml_mm", "mm").
-        length: How long each leg is [ps].
-        ml_device: Where the network computes, in torch's words, as was measured when the simulation
-            began; None where there was no choice (each mdout says where it was).
-        ml_device_ms: Time of a call on each device that was tried [ms]; None where it failed.
+        trajectories: Production files, by leg ("ml_mm", "mm").
+        length: Length of each leg [ps].
+        ml_device: Torch device of the network, chosen at the start of the simulation; None without
+            a choice (each mdout names the device).
+        ml_device_ms: Time of a call on each tested device [ms]; None if it failed.
     """
 
     trajectories: dict[str, tuple[Path, ...]]
@@ -88,7 +88,7 @@ class SimulationResult:
         return json.dumps(data, indent=2) + "\n"
 
     def to_frame(self) -> pd.DataFrame:
-        """Return a row for each file of the production: leg and file."""
+        """Return one row per production file: leg and file."""
         import pandas as pd  # noqa: PLC0415
 
         rows = [(leg, str(path)) for leg, paths in self.trajectories.items() for path in paths]
@@ -105,17 +105,17 @@ def simulate(
     minutes: float | None = None,
     listen: Listener = silent,
 ) -> SimulationResult:
-    """Run all stages that are missing.
+    """Run all remaining stages.
 
     Args:
-        config: What is asked; paths are relative to the working folder.
-        folder: Where everything is written, or goes on.
-        minutes: Begin no further stage that would not end in this time; None means no limit.
+        config: Configuration; paths are relative to the working folder.
+        folder: Run folder; resumed if it exists.
+        minutes: Start no stage that would not end within this time [min]; None for no limit.
         listen: Called with the progress.
 
     Raises:
         InputError: The files are wrong, or the folder contains another simulation.
-        IncompleteError: The time was up, or it was interrupted; the same command resumes it.
+        IncompleteError: Time limit reached, or interrupted; the same command resumes it.
         NumericsError: A stage blew up.
     """
     config, topology, jobs = plan_simulation(config, folder)
@@ -151,9 +151,9 @@ def simulate(
 def plan_simulation(
     config: SimulationConfig, folder: Path
 ) -> tuple[SimulationConfig, AmberTopology, list[Job]]:
-    """Return the settings with their platform chosen, what the prmtop says, and all stages.
+    """Return the settings with the platform chosen, the topology, and all stages.
 
-    A simulation goes on on the platform that it began on, unless another one is named.
+    A simulation continues on its first platform, unless another one is requested.
 
     Raises:
         InputError: The prmtop cannot be read, or has no box.
@@ -192,7 +192,7 @@ def _run(
     placed: Placed | None,
     listen: Listener,
 ) -> Placed:
-    """Compute one stage beside, move its files when it is whole, and return its potential."""
+    """Compute a stage in a temporary folder, move its files when complete; return its potential."""
     name, settings = job.stage.name, job.stage.settings
     work = folder / "unfinished"
     work.mkdir(parents=True, exist_ok=True)
@@ -213,7 +213,7 @@ def _run(
         _keep(folder.parent, setup.placed.where)
     try:
         run_setup(setup, MdOutputs(**beside, **rare), listen)
-    except IncompleteError as error:  # it names a restart of this stage, which is computed anew
+    except IncompleteError as error:  # it names a restart of this stage, which is repeated
         raise IncompleteError(
             f"stopped in stage {folder.name}/{name}; finished stages are kept: run the same "
             "command again to resume."
@@ -240,7 +240,7 @@ def _kept(folder: Path, leg: str = "ml_mm") -> Placement | None:
 
 
 def _time_is_up(folder: Path, left: list[Job]) -> IncompleteError:
-    """Return the error that says what is left."""
+    """Return the error that says which stages are left."""
     missing = max(sum(job.stage.production_ps for job in left if job.leg == leg) for leg in LEGS)
     return IncompleteError(
         f"the time is up: {len(left)} stages are left in {folder}, with {missing:g} ps of "
@@ -251,10 +251,10 @@ def _time_is_up(folder: Path, left: list[Job]) -> IncompleteError:
 def with_kernel(
     config: SimulationConfig, topology: AmberTopology, jobs: Sequence[Job], folder: Path
 ) -> tuple[SimulationConfig, dict[str, MdSetup]]:
-    """Return the settings with what computes the nonbonded forces, as the folder keeps it.
+    """Return the settings with the nonbonded kernel chosen, or as recorded in the folder.
 
     Returns:
-        The settings; and what the first stage of each leg simulates, where the folder is new.
+        The settings; and the setups of the first stage of each leg, if the folder is new.
 
     Raises:
         InputError: The files are wrong, or the folder contains another simulation.
@@ -270,7 +270,7 @@ def with_kernel(
 def first_setups(
     config: SimulationConfig, topology: AmberTopology, jobs: Sequence[Job], folder: Path
 ) -> dict[str, MdSetup]:
-    """Build what the first stage of each leg simulates, on one kernel; nothing is written.
+    """Prepare the first stage of each leg, with one kernel; nothing is written.
 
     The network is where the folder says, or where it is measured to be the fastest.
 
@@ -297,7 +297,7 @@ def begun_before(folder: Path, config: SimulationConfig) -> bool:
     """Tell whether a folder holds this simulation; refuse one that holds something else.
 
     Raises:
-        InputError: It does.
+        InputError: The folder holds something else.
     """
     free = {"length_ps", "platform", *(("mm_kernel",) if config.mm_kernel == "auto" else ())}
     return resumes(
@@ -310,8 +310,8 @@ def begun_before(folder: Path, config: SimulationConfig) -> bool:
 
 
 def _kernel_of(folder: Path) -> MmKernel:
-    """Return what computes the nonbonded forces of a simulation that was begun."""
-    begun = _read(folder)  # the file of an older version does not say
+    """Return the nonbonded kernel of an existing simulation."""
+    begun = _read(folder)  # an older file does not name it
     return begun.mm_kernel if "mm_kernel" in begun.model_fields_set else "openmm"
 
 
@@ -321,7 +321,7 @@ def _read(folder: Path) -> SimulationConfig:
 
 
 class _Meter:
-    """Says how far everything is, in steps, and how long the rest takes at the pace so far."""
+    """Reports the progress in steps and the time left at the current speed."""
 
     def __init__(self, total: int, done: int) -> None:
         self.total, self.first, self.done = total, done, done

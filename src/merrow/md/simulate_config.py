@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Settings of a simulation from prepared files to production, as `simulate.yaml` holds them."""
+"""Settings of a simulation from prepared files to production: `simulate.yaml`."""
 
 from __future__ import annotations
 
@@ -10,36 +10,36 @@ from pydantic import Field, model_validator
 from merrow.settings import Settings
 
 RIGID_FROM = 0.0015
-"""Time step [ps] from which the bonds to hydrogen of the ML region are rigid, too."""
+"""Time step [ps] from which bonds to hydrogen in the ML region are also constrained."""
 HEATING, RESTRAINED = 0.15, 0.25
-"""Parts of the equilibration at constant volume, and then with restraints."""
+"""Fractions of the equilibration at constant volume, and then with restraints."""
 
 
 class SimulationConfig(Settings):
-    """Minimisation, heating, constant pressure and production, the same for ML/MM and MM alone."""
+    """Settings of minimisation, heating, equilibration and production, for ML/MM and MM alike."""
 
     task: Literal["simulation"] = "simulation"
-    """What this file is for."""
+    """Kind of calculation of this file."""
     prmtop: str
     """Topology of the solvated system."""
     inpcrd: str
-    """Its coordinates."""
+    """Coordinates of the solvated system."""
     ml_mask: str
     """AMBER mask of the ML region."""
     potential: str = "ani2x"
     """Name of the potential."""
     weights: str | None = None
-    """Path of its weights; null: resolved by name."""
+    """Path of its weights; null: found by name."""
     mm_reference: bool = False
-    """Run the same with MM alone, for comparison."""
+    """Whether to run the same with MM alone, for comparison."""
     length_ps: float = Field(1000.0, gt=0)
-    """Production [ps]."""
+    """Length of the production [ps]."""
     chunk_ps: float = Field(50.0, gt=0)
-    """Production in one piece, which a kill costs at most [ps]."""
+    """Length of one production file, the most that an interruption can lose [ps]."""
     equilibration_ps: float = Field(200.0, gt=0)
-    """Heating and constant pressure before it [ps]."""
+    """Length of heating and constant-pressure equilibration [ps]."""
     frame_interval_ps: float = Field(1.0, gt=0)
-    """Time between two frames of the trajectory [ps]."""
+    """Interval between frames of the trajectory [ps]."""
     timestep_ps: float = Field(0.002, gt=0, le=0.004)
     """Time step [ps]."""
     temperature_k: float = Field(300.0, gt=0)
@@ -51,15 +51,15 @@ class SimulationConfig(Settings):
     cutoff_angstrom: float = Field(9.0, ge=4)
     """Cutoff of the direct sum and of Lennard-Jones [Å]."""
     minimisation: int = Field(1000, ge=1)
-    """Most steps of each of the two minimisations."""
+    """Maximum number of steps of each of the two minimisations."""
     restraint_kcal_per_angstrom2: float = Field(5.0, ge=0)
-    """Weight k of k·d² for the solute's heavy atoms while it is heated [kcal/mol/Å²]."""
+    """Force constant k in k·d² on the solute's heavy atoms during heating [kcal/mol/Å²]."""
     seed: int = Field(2025, ge=0, lt=2**31)
     """Random seed."""
     platform: Literal["auto", "CPU", "Reference", "CUDA", "OpenCL", "HIP"] = "auto"
-    """OpenMM platform; auto: the fastest that computes what Reference computes."""
+    """OpenMM platform; auto: the fastest that agrees with Reference."""
     mm_kernel: Literal["auto", "openmm", "native"] = "auto"
-    """What computes nonbonded forces, as `merrow hydration` has it; the file then says which."""
+    """Nonbonded forces, as in `merrow hydration`; the file records the choice of auto."""
 
     @model_validator(mode="after")
     def _whole_pieces(self) -> SimulationConfig:
@@ -70,10 +70,10 @@ class SimulationConfig(Settings):
         return self
 
     def steps(self, time: float) -> int:
-        """Return how many steps a time takes [ps], at least one."""
+        """Return the number of steps, at least one, of a time [ps]."""
         return max(1, round(time / self.timestep_ps))
 
     @property
     def n_chunks(self) -> int:
-        """Pieces of the production; the last one is as long as the others."""
+        """Number of production files, all of equal length."""
         return -(-self.steps(self.length_ps) // self.steps(self.chunk_ps))

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Stages of a simulation: minimise, heat, relax the box, produce.
+"""Stages of a simulation: minimisation, heating, equilibration, production.
 
-Each is the settings of a run, and the sander input that asks for the same.
+Each has the settings of a run and the equivalent sander input.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from merrow.mdin.mlp import MlSettings
 
 LEGS: Final = {"ml_mm": "ML/MM", "mm": "MM"}
 WARMER: Final = (1 / 3, 2 / 3, 1.0)
-"""Temperatures of the heating, as parts of the final one."""
+"""Temperatures of the heating, as fractions of the final one."""
 WEAKER: Final = 0.2
-"""Part of the restraint that is left at constant pressure: the box moves past its fixed points."""
+"""Fraction of the restraint kept at constant pressure, where its fixed points do not scale."""
 BLOCKS: Final = 100
-"""Blocks of mdout in one stage, at most."""
+"""Maximum number of mdout blocks in a stage."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ class Stage:
     """One run of a simulation.
 
     Attributes:
-        name: Of its files.
-        settings: What is asked.
-        production_ps: What it adds to the trajectory [ps].
+        name: Name of its files.
+        settings: Settings of the run.
+        production_ps: Length that it adds to the production [ps].
     """
 
     name: str
@@ -42,9 +42,9 @@ def stages(config: SimulationConfig, leg: str, held: str) -> Iterator[Stage]:
     """Yield all stages of a leg.
 
     Args:
-        config: What is asked.
+        config: Configuration.
         leg: One of `LEGS`.
-        held: Mask of the atoms that restraints hold.
+        held: Mask of the restrained atoms.
     """
 
     def stage(name: str, *, hold: float = 0.0, time: float = 0.0, **own: Any) -> Stage:
@@ -99,7 +99,7 @@ def stages(config: SimulationConfig, leg: str, held: str) -> Iterator[Stage]:
 
 
 def sander_input(s: MdSettings) -> str:
-    """Return the sander input of a stage, from which `merrow md` reads the same settings."""
+    """Return the sander input of a stage, which `merrow md` reads as the same settings."""
     if s.minimise:
         own = [f"imin=1, maxcyc={s.steps}, ntpr={s.print_interval}, ntb=1"]
     else:
@@ -132,7 +132,7 @@ def _ml_region(config: SimulationConfig, leg: str) -> MlSettings:
 
 
 def _as_told(value: float) -> float:
-    """Return a number with the digits that it has in the sander input."""
+    """Return a number rounded to its digits in the sander input."""
     return float(f"{value:g}")
 
 

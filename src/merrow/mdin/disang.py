@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Restraints of a DISANG file: its &rst namelists, judged."""
+"""Restraints of a DISANG file, from its &rst namelists."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ NEUTRAL: Final = {
     "ixpk": 0,
     "nxpk": 0,
 }
-"""Keys that pass with the value that leaves their feature off."""
+"""Keys that are accepted only with the value that turns their feature off."""
 IDLE: Final = ("ir6",)
-"""Keys that mean something for groups of atoms alone."""
+"""Keys that apply only to groups of atoms."""
 
 
 @dataclass(frozen=True)
 class Restraint:
-    """One flat-bottomed well, in AMBER's units.
+    """A flat-bottomed well, in AMBER's units.
 
     Attributes:
         atoms: Two, three or four atoms, counted from 1.
         bounds: r1 ≤ r2 ≤ r3 ≤ r4 [Å or degree].
-        rk2, rk3: k of k·d² below r2 and above r3 [kcal/mol/Å² or kcal/mol/rad²].
+        rk2, rk3: Force constant k in k·d² below r2 and above r3 [kcal/mol/Å² or kcal/mol/rad²].
     """
 
     atoms: tuple[int, ...]
@@ -45,12 +45,12 @@ class Restraint:
 
 
 def parse_disang(text: str, *, source: str) -> tuple[Restraint, ...]:
-    """Read the restraints of a DISANG file, as people and makeDIST_RST write them.
+    """Read the restraints of a DISANG file, written by hand or by makeDIST_RST.
 
-    Bounds and force constants that one restraint does not tell are those of the one before it.
+    Bounds and force constants not given for a restraint are those of the previous one.
 
     Raises:
-        InputError: A namelist is no &rst, or a key is unknown, missing or not available.
+        InputError: A namelist is not &rst, or a key is unknown, missing or not available.
     """
     found = []
     known: dict[str, float] = {}

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""What each key of a sander input means here: honoured, of no effect, or refused, and why.
+"""The keys of a sander input: honoured, without effect, or refused, and why.
 
-One table: the reader judges by it, and docs/reference/mdin.md is made from it.
+The reader uses this table, and docs/reference/mdin.md is generated from it.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ class Key:
     """One key of a namelist.
 
     Attributes:
-        default: Its value where the file is silent; its type is the type of the key. None stands
-            for a default that follows from other keys; `kind` is then distinguished by `like`.
-        meaning: What it does here, or what it would do in sander where it is refused.
-        allowed: The values that are understood; None allows all of the type within the limits.
-        refusal: What to do instead, printed when a value is not allowed.
-        low, high: Limits of numbers, both included.
-        idle: It is accepted but does nothing here; mdout says so, with the meaning as the reason.
-        like: A value of the key's type, where the default is None.
-        needs: Another key and the values of it without which this one does nothing.
+        default: Default value, which also gives the type of the key. None if it follows from
+            other keys; the type is then that of `like`.
+        meaning: Its effect, or for a refused key its effect in sander.
+        allowed: Supported values; None for all of the type within the limits.
+        refusal: Advice printed when a value is not allowed.
+        low, high: Limits of numbers, inclusive.
+        idle: Whether it is accepted without effect; mdout notes this, with the meaning as reason.
+        like: A value of the key's type, if the default is None.
+        needs: Another key, and the values of it for which this one has an effect.
     """
 
     default: Value | None
@@ -46,7 +46,7 @@ class Key:
 
 
 def _off(default: Value, meaning: str, refusal: str = "") -> Key:
-    """Return a key of a feature that is not here: only the value that leaves it off passes."""
+    """Return a key of an unsupported feature, accepted only with the value that turns it off."""
     return Key(default, meaning, (default,), refusal or "this is not available here")
 
 
@@ -60,7 +60,7 @@ _NO_TI = "for free energies along this path use `merrow hydration`"
 
 CNTRL: Final[Mapping[str, Key]] = {
     "imin": Key(0, "0 dynamics, 1 minimisation", (0, 1), "rescore frames with `merrow energy`"),
-    "maxcyc": Key(1, "most steps of the minimiser (L-BFGS)", low=1, needs=_MIN),
+    "maxcyc": Key(1, "maximum number of L-BFGS steps", low=1, needs=_MIN),
     "drms": Key(1e-4, "minimisation ends at this RMS gradient [kcal/mol/Å]", low=1e-8, needs=_MIN),
     "ncyc": Key(10, "the minimiser is L-BFGS from the first step on", idle=True),
     "ntmin": Key(1, "the minimiser is L-BFGS", idle=True),
@@ -73,14 +73,14 @@ CNTRL: Final[Mapping[str, Key]] = {
     "t": Key(0.0, "time at the start [ps], where irest=0", needs=("irest", (0,))),
     "nscm": Key(
         1000,
-        "steps between removals of the motion of the whole; 0 never; ntt=2 and 3 do without",
+        "steps between removals of centre-of-mass motion; 0 never; not used with ntt=2 and 3",
         low=0,
         needs=("ntt", (0, 11)),
     ),
     "temp0": Key(300.0, "temperature [K]", low=0.0, needs=_HEAT),
     "tempi": Key(
         0.0,
-        "temperature of the first velocities [K]; 0 starts at rest",
+        "temperature of the initial velocities [K]; 0 starts at rest",
         low=0.0,
         needs=("irest", (0,)),
     ),
@@ -94,15 +94,13 @@ CNTRL: Final[Mapping[str, Key]] = {
     "gamma_ln": Key(0.0, "friction of ntt=3 [1/ps]", low=0.0),
     "tautp": Key(1.0, "coupling time of ntt=11 [ps]", low=1e-3, needs=("ntt", (11,))),
     "vrand": Key(
-        1000, "steps between two draws of all velocities by ntt=2", low=1, needs=("ntt", (2,))
+        1000, "steps between velocity randomisations by ntt=2", low=1, needs=("ntt", (2,))
     ),
-    "ig": Key(
-        71277, "seed of all random numbers; -1 takes one from the clock and prints it", needs=_MD
-    ),
+    "ig": Key(71277, "random seed; -1 takes one from the clock and prints it", needs=_MD),
     "ntb": Key(None, "0 no box, 1 constant volume, 2 constant pressure", (0, 1, 2), like=1),
     "ntp": Key(
         0,
-        "1 scales the box as a whole, 2 each edge of a rectangular box by itself",
+        "1 scales the box isotropically, 2 each edge of a rectangular box independently",
         (0, 1, 2),
         "use ntp=1 or 2; ntp=3 is for membranes under a surface tension, which is not available",
     ),
@@ -113,7 +111,7 @@ CNTRL: Final[Mapping[str, Key]] = {
         "use barostat=2; Berendsen's barostat does not sample the NPT ensemble",
         needs=_NPT,
     ),
-    "mcbarint": Key(100, "steps between two attempts to change the volume", low=1, needs=_NPT),
+    "mcbarint": Key(100, "steps between attempted volume changes", low=1, needs=_NPT),
     "pres0": Key(1.0, "pressure [bar]", needs=_NPT),
     "taup": Key(1.0, "the Monte Carlo barostat has no relaxation time", idle=True),
     "comp": Key(44.6, "the Monte Carlo barostat needs no compressibility", idle=True),
@@ -139,7 +137,7 @@ CNTRL: Final[Mapping[str, Key]] = {
     "noshakemask": _off("", "atoms without constraints", "use mlp_shake=0 for the ML region"),
     "ntr": Key(0, "1 restrains restraintmask to the coordinates of -ref", (0, 1)),
     "restraint_wt": Key(
-        0.0, "weight k of k·d² for ntr=1 [kcal/mol/Å²]", low=0.0, needs=("ntr", (1,))
+        0.0, "force constant k in k·d² for ntr=1 [kcal/mol/Å²]", low=0.0, needs=("ntr", (1,))
     ),
     "restraintmask": Key("", "atoms of ntr=1"),
     "nmropt": Key(0, "1 reads distance, angle and torsion restraints from DISANG", (0, 1)),
@@ -231,14 +229,16 @@ MLP: Final[Mapping[str, Key]] = {
         "", "name of the potential, as `merrow models list`; 'mm' for the prmtop's own"
     ),
     "weights": Key("", "file of its weights; without one it is searched for"),
-    "precision": Key("float32", "arithmetic of the networks", ("float32", "float64")),
-    "ensemble": Key("all", "members of the model; the spread is over them", ("all",)),
+    "precision": Key("float32", "precision of the networks", ("float32", "float64")),
+    "ensemble": Key("all", "ensemble members that are used", ("all",)),
     "max_spread": Key(
-        0.0, "largest spread of E_ML over the members [kcal/mol], judged every ntpr; 0 any", low=0.0
+        0.0,
+        "largest spread of E_ML over the members [kcal/mol], checked every ntpr; 0 for no limit",
+        low=0.0,
     ),
     "max_force_spread": Key(
         0.0,
-        "largest spread of the force on an atom [kcal/mol/Å], judged every ntpr; 0 any",
+        "largest spread of the force on an atom [kcal/mol/Å], checked every ntpr; 0 for no limit",
         low=0.0,
     ),
     "on_spread": Key(
@@ -249,16 +249,16 @@ MLP: Final[Mapping[str, Key]] = {
     "link_atoms": Key(0, "1 lets the mask cut covalent bonds and caps them with H", (0, 1)),
     "mts": _off(
         1,
-        "steps between two evaluations of the potential",
+        "steps between evaluations of the potential",
         "the bonds of the region are in the potential, so it is needed in every step",
     ),
     "mlp_shake": Key(0, "1 makes X-H bonds of the ML region rigid (with ntc=2)", (0, 1)),
     "mlp_confine": Key(0, "1 confines the ML atoms near a fixed point", (0, 1)),
-    "confine1": Key(0.0, "radius [Å] where the wall begins", low=0.0),
+    "confine1": Key(0.0, "radius [Å] where the wall starts", low=0.0),
     "confine2": Key(None, "radius [Å] where it becomes linear; confine1 + 1", low=0.0, like=0.0),
     "confinek": Key(0.0, "k of k(r-r1)²/2 [kcal/mol/Å²]", low=0.0),
     "confine_center": Key(
-        "fixed", "the region's first centroid, or where it goes", ("fixed", "follow")
+        "fixed", "the region's initial centroid, or its current one", ("fixed", "follow")
     ),
     "anitype": Key(0, "the original program read it and never used it", idle=True),
     "ani_natom": Key(0, "the mask gives the number of atoms", idle=True),

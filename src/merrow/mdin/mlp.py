@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The ML region as a sander input asks for it: the namelist &mlp, judged."""
+"""The ML region of a sander input: the namelist &mlp."""
 
 from __future__ import annotations
 
@@ -13,54 +13,54 @@ from merrow.settings import Settings
 
 
 class Confinement(Settings):
-    """The wall around the ML region."""
+    """A confining wall around the ML region."""
 
     inner_angstrom: float
-    """Radius where the wall begins [Å]."""
+    """Radius where the wall starts [Å]."""
     outer_angstrom: float
     """Radius where it becomes linear [Å]."""
     stiffness: float
-    """k of k(r − inner)²/2 [kcal/mol/Å²]."""
+    """Force constant k in k(r − inner)²/2 [kcal/mol/Å²]."""
     follow: bool = False
-    """Whether its centre follows the region."""
+    """Whether the centre follows the region."""
 
 
 class MlSettings(Settings):
     """The ML region and its potential."""
 
     mask: str
-    """AMBER mask."""
+    """AMBER mask of the ML region."""
     potential: str = "ani2x"
     """Name of the potential, or "mm"."""
     weights: str | None = None
-    """File of weights, or None to search for it."""
+    """Weights file, or None to search for it."""
     precision: Literal["float32", "float64"] = "float32"
-    """Arithmetic of the networks."""
+    """Precision of the networks."""
     max_spread_kcal: float | None = None
-    """Largest spread of E_ML over the members [kcal/mol]; None for any."""
+    """Threshold of the ensemble spread of E_ML [kcal/mol]; None for no limit."""
     max_force_spread_kcal: float | None = None
-    """Largest spread of the force on an atom [kcal/mol/Å]; None for any."""
+    """Threshold of the ensemble spread of an atom's force [kcal/mol/Å]; None for no limit."""
     on_spread: Literal["stop", "save", "warn"] = "stop"
-    """What is done where the members disagree by more."""
+    """Action if a threshold is exceeded."""
     link_atoms: bool = False
     """Whether the mask may cut covalent bonds."""
     constraints: bool = False
     """Whether bonds to hydrogen in the region are rigid."""
     confinement: Confinement | None = None
-    """The wall, or None."""
+    """The confining wall, or None."""
 
 
 def read_mlp(source: str, group: Group, *, imin: int, ntc: int, notes: list[str]) -> MlSettings:
-    """Return what a namelist &mlp asks for.
+    """Return the settings in a namelist &mlp.
 
     Args:
         source: Name of the input, for messages.
         group: The namelist.
-        imin, ntc: Keys of &cntrl that decide what some of its keys do.
-        notes: What the user is told.
+        imin, ntc: Keys of &cntrl on which some of its keys depend.
+        notes: List to which notes for the user are added.
 
     Raises:
-        InputError: A key is unknown, a value is not available, or keys contradict.
+        InputError: A key is unknown, a value is not available, or keys contradict each other.
     """
     m = judged(source, group, notes)
     if not m["animask"]:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The potential that a number mlp_model names: a file of the original program, or one of ours.
+"""The potential of a number mlp_model: a file of the original program, or one of our models.
 
-The original program reads TorchScript files of fixed names from the folder in the environment
-variable MODEL_PATH. Where that is set, its users mean those files; elsewhere a number names our own
-model of the same kind.
+The original program reads TorchScript files with fixed names from the folder in the environment
+variable MODEL_PATH. If that is set, these files are used; otherwise a number selects our own model
+of the same kind.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ NUMBERS: Final = (
     ("mace-off23-medium", "MACE-OFF23_medium.pt"),
     ("mace-off23-large", "MACE-OFF23_large.pt"),
 )
-"""Our model, and the file of the original program, by the number mlp_model."""
+"""Our model, and the file of the original program, by mlp_model."""
 
 
 def numbered_potential(
@@ -32,16 +32,16 @@ def numbered_potential(
     notes: list[str],
     environment: Mapping[str, str] = os.environ,
 ) -> str:
-    """Return the name of the potential of a number; a file of MODEL_PATH leaves a note.
+    """Return the name of the potential of a number; a file of MODEL_PATH adds a note.
 
     Args:
         source: Name of the input file, for messages.
-        number: The value of mlp_model, or None where it is not given, which means 0.
-        notes: What the user is told.
-        environment: Where MODEL_PATH is looked for.
+        number: The value of mlp_model; None, if it is not given, means 0.
+        notes: List to which notes for the user are added.
+        environment: Environment variables, with or without MODEL_PATH.
 
     Raises:
-        InputError: MODEL_PATH is set, and its folder does not hold the file.
+        InputError: MODEL_PATH is set, but its folder lacks the file.
     """
     number = number or 0
     ours, file_name = NUMBERS[number]

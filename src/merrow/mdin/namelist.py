@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Namelists of a sander input with their keys, values and lines, unjudged.
+"""Parser of the namelists of a sander input, with keys, values and line numbers.
 
-A small reader of our own: f90nml keeps the last of two equal keys, drops leading digits of names,
-has no line numbers, and prints to the terminal where a quote is left open.
+f90nml is not used, since it keeps the last of duplicate keys, drops leading digits of names, has no
+line numbers, and prints to the terminal for an unclosed quote.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from merrow.errors import InputError
 Value = int | float | bool | str
 
 REPEATED = ("wt", "rst")
-"""Namelists that may stand in a file more than once."""
+"""Namelists that may occur more than once in a file."""
 REDIRECTIONS = ("LISTIN", "LISTOUT", "DUMPAVE", "DISANG")
-"""What may be named in lines KEY=file below &wt."""
+"""Keys of lines KEY=file below &wt."""
 
 _OPEN = re.compile(r"[ \t]*[&$](\w+)")
 _REDIRECTION = re.compile(r"\s*(\w+)\s*=\s*(\S+)\s*$")
 _CARDS = re.compile(r"^ *(RES|ATOM|FIND|SEARCH)[ \t\r]", re.MULTILINE)
-"""Groups of atoms in the words of older inputs."""
+"""Groups of atoms in the syntax of older inputs."""
 _TOKEN = re.compile(
     r"""(?P<blank>\s+|![^\n]*)
     |(?P<end>/|[&$]end\b)
@@ -38,14 +38,14 @@ _WHOLE = re.compile(r"[+-]?[0-9]+")
 _FLOAT = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([deDE][+-]?[0-9]+)?")
 _REPEAT = re.compile(r"([0-9]+)\*([^*]+)")
 LONGEST_WHOLE = 18
-"""Digits of a whole number that fits into 64 bits for sure."""
+"""Number of digits of an integer that surely fits into 64 bits."""
 MOST_REPEATS = 100_000
-"""Most values that "3*0.5" may stand for."""
+"""Maximum number of values that a repetition such as "3*0.5" may expand to."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """The values of one key, in order, and the line where the key stands."""
+    """The values of a key, in order, and its line number."""
 
     values: tuple[Value, ...]
     line: int
@@ -53,7 +53,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Group:
-    """One namelist: its name and keys in lower case, and the line where it begins."""
+    """A namelist: its name and keys in lower case, and its first line."""
 
     name: str
     line: int
@@ -62,11 +62,11 @@ class Group:
 
 @dataclass(frozen=True)
 class Mdin:
-    """One input file.
+    """An input file.
 
     Attributes:
         source: Name of the file, for messages.
-        text: The file as it stands.
+        text: Content of the file.
         title: Its first line, if that is not a namelist.
         groups: Its namelists in order.
         files: Redirections such as DISANG, by key.
@@ -88,10 +88,10 @@ def parse_mdin(text: str, *, source: str) -> Mdin:
 
     Args:
         text: Content of the file.
-        source: What to call the file in messages.
+        source: Name of the file in messages.
 
     Raises:
-        InputError: The text is not made of namelists, or one of them is malformed.
+        InputError: The text does not consist of namelists, or one is malformed.
     """
     groups: list[Group] = []
     files: dict[str, str] = {}
@@ -113,7 +113,7 @@ def parse_mdin(text: str, *, source: str) -> Mdin:
                     f"&{name} ends, where sander does not see it; begin it on a line of its own."
                 )
             if "=" not in rest:
-                position += len(rest)  # words behind the end, which Fortran does not read
+                position += len(rest)  # words after the end, which Fortran ignores
             continue
         end = text.find("\n", position)
         end = len(text) if end < 0 else end
@@ -148,7 +148,7 @@ def _redirection(words: str, source: str, line: int, *, cards: bool) -> tuple[st
 def _read_entries(
     text: str, position: int, line: int, source: str
 ) -> tuple[int, Mapping[str, Entry]]:
-    """Return where the namelist ends, and its entries."""
+    """Return the end of the namelist, and its entries."""
     entries: dict[str, Entry] = {}
     values: list[Value] = []
     key, word, at, filled = "", "", line, True
@@ -182,7 +182,7 @@ def _read_entries(
 def _tokens(
     text: str, position: int, line: int, source: str
 ) -> Iterator[tuple[str, str, int, int]]:
-    """Yield kind, text, end and line of every token up to the end of the text."""
+    """Yield kind, text, end and line of every token."""
     while position < len(text):
         found = _TOKEN.match(text, position)
         if found is None:
@@ -212,7 +212,7 @@ def _store(
 
 
 def _numbers(word: str, source: str, key: str, line: int) -> list[Value]:
-    """Return the values that an unquoted word stands for; "3*0.5" stands for three."""
+    """Return the values of an unquoted word; "3*0.5" gives three."""
     repeat = _REPEAT.fullmatch(word)
     if repeat:
         if len(repeat[1]) > LONGEST_WHOLE or int(repeat[1]) > MOST_REPEATS:

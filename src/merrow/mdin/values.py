@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Values of a namelist, judged: known keys, of the right type, available here."""
+"""Validation of namelist values: known keys, correct types, supported values."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ Values = dict[str, Any]
 
 
 def check_groups(mdin: Mdin) -> None:
-    """Refuse namelists that are not known here.
+    """Refuse unknown namelists.
 
     Raises:
-        InputError: One is unknown.
+        InputError: A namelist is unknown.
     """
     for group in mdin.groups:
         if group.name not in TABLES:
@@ -25,12 +25,12 @@ def check_groups(mdin: Mdin) -> None:
 
 
 def defaults(name: str) -> Values:
-    """Return the values of a namelist that is absent; None follows from other keys."""
+    """Return the default values of a namelist; None if they follow from other keys."""
     return {key: known.default for key, known in TABLES[name].items()}
 
 
 def judged(source: str, group: Group, notes: list[str]) -> Values:
-    """Return all values of a namelist, the defaults among them; idle keys leave a note."""
+    """Return all values of a namelist, including defaults; keys without effect add a note."""
     table = TABLES[group.name]
     values = defaults(group.name)
     for name, entry in sorted(group.entries.items(), key=lambda item: item[0] != "type"):

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Direct-space Ewald terms as polynomials: erfc(αr)/r = 1/r − α Q(αr), with Q(x) = erf(x)/x.
 
-A polynomial in r² needs no table and no exponential. It is fitted in Chebyshev's points of
-u = 2 r²/r_c² − 1, so its largest error is near the least possible.
+A polynomial in r² needs no table and no exponential. It is fitted at the Chebyshev points of
+u = 2 r²/r_c² − 1, so its maximum error is nearly optimal.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from scipy.special import erf
 Array = NDArray[np.float64]
 
 DEGREE = 12
-"""Of the polynomials; the kernel is written for it."""
+"""Degree of the polynomials, fixed in the kernel."""
 POINTS = 400
 LARGEST_ERROR = 4e-7
-"""Largest error of either polynomial, as a part of its largest value: some roundings of float32."""
+"""Tolerance of either polynomial relative to its maximum: a few float32 roundings."""
 
 
 @cache
@@ -37,7 +37,7 @@ def correction_polynomials(alpha: float, cutoff: float) -> tuple[Array, Array]:
 
 
 def fit_error(alpha: float, cutoff: float) -> float:
-    """Return the largest error of the two polynomials as a part of their largest values."""
+    """Return the largest error of the two polynomials relative to their maxima."""
     u = np.linspace(-1.0, 1.0, 1001)
     pairs = zip(correction_polynomials(alpha, cutoff), _exact(u, alpha, cutoff), strict=True)
     value = np.polynomial.polynomial.polyval
@@ -51,7 +51,7 @@ def _fitted(u: Array, values: Array) -> Array:
 
 def _exact(u: Array, alpha: float, cutoff: float) -> tuple[Array, Array]:
     s = np.maximum((u + 1) / 2, 0.0) * (alpha * cutoff) ** 2
-    small = s < 0.02  # where the closed forms cancel; the series then ends below rounding
+    small = s < 0.02  # where the closed forms cancel, the truncated series is exact to rounding
     x = np.sqrt(np.where(small, 1.0, s))
     root = 2 / math.sqrt(math.pi)
     terms = [(-s) ** k / math.factorial(k) for k in range(9)]

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Nonbonded energy and forces by the compiled kernel (folder `native/`), where it is here.
+"""Nonbonded energy and forces by the compiled kernel (folder `native/`), if available.
 
-Pairs are computed in float32 and summed in float64. One call after the other gives the same numbers
-in every process, because the list of neighbours is part of what came before: `forget` makes what
-comes next independent of it.
+Pairs are computed in float32 and summed in float64. The same sequence of calls gives the same
+numbers in every process; results depend on earlier calls through the neighbour list until `forget`.
 """
 
 from __future__ import annotations
@@ -28,12 +27,12 @@ from merrow.units import COULOMB_OPENMM
 Array = NDArray[np.float64]
 
 ENERGIES = ("direct", "lennard_jones", "soft_core", "reciprocal", "self", "tail")
-"""Parts of the energy, in the kernel's order; "self" is the Ewald sum's and holds the background of
-a net charge."""
+"""Parts of the energy, in the kernel's order; "self" is the Ewald self energy, including the
+background of a net charge."""
 BUFFER = 0.07
-"""How much farther than the cutoff the list of neighbours reaches [nm]."""
+"""Skin of the neighbour list beyond the cutoff [nm]."""
 CENTRE = 0.35
-"""Where the point that stands for a water lies between its first charge and the middle of HH."""
+"""Relative position of a water's reference point between its first charge and the middle of HH."""
 
 _ABI = 3
 _NAME = "nonbonded kernel"
@@ -42,14 +41,14 @@ _NO_MEMORY, _NOT_NUMBERS, _TOO_NARROW = 1, 2, 3
 
 @dataclass(frozen=True)
 class Couplings:
-    """What the reduced potentials of all states are made of; tails are not in it.
+    """Quantities that determine the reduced potentials of all states, without tails.
 
     Attributes:
         linear: B of U = A + B λ_elec + C λ_elec² [kJ/mol].
         quadratic: C [kJ/mol].
-        soft_core: Soft-core energies at the λ_sterics that were asked for [kJ/mol].
-        sterics_slope: ∂V/∂λ_sterics at the present λ_sterics [kJ/mol].
-        size_slope: ∂V/∂ln σ of all pairs of solute and others at λ_sterics = 1 [kJ/mol].
+        soft_core: Soft-core energies at the requested λ_sterics [kJ/mol].
+        sterics_slope: ∂V/∂λ_sterics at the current λ_sterics [kJ/mol].
+        size_slope: ∂V/∂ln σ of all pairs with one solute atom, at λ_sterics = 1 [kJ/mol].
     """
 
     linear: float
@@ -60,7 +59,7 @@ class Couplings:
 
 
 def why_not() -> str:
-    """Return why the kernel cannot be used, in one sentence with the way out; "" if it can."""
+    """Return why the kernel cannot be used, with a remedy; "" if it can."""
     return turned_off(_NAME) or _load()[1]
 
 
@@ -69,21 +68,21 @@ def instruction_set() -> str:
 
     Raises:
         MissingComponentError: The kernel is not available.
-        InputError: MERROW_NATIVE_ISA names something that this machine does not have.
+        InputError: MERROW_NATIVE_ISA names an instruction set that this machine lacks.
     """
     return best_isa(usable(_load(), _NAME).merrow_nb_supports)
 
 
 class NonbondedKernel:
-    """The kernel for one system. It can be pickled (by its parameters), not shared by threads.
+    """The kernel for one system; can be pickled (by its parameters), but not shared by threads.
 
     Args:
         parameters: The system.
-        isa: Instruction set; None: as `instruction_set`.
+        isa: Instruction set; None for that of `instruction_set`.
 
     Raises:
         MissingComponentError: The kernel is not available; the message says why.
-        InputError: This machine does not have the instruction set.
+        InputError: This machine lacks the instruction set.
     """
 
     def __init__(self, parameters: NonbondedParameters, isa: str | None = None) -> None:
@@ -107,27 +106,27 @@ class NonbondedKernel:
 
     @property
     def lists_built(self) -> int:
-        """How often the list of neighbours was built."""
+        """Number of times the neighbour list was built."""
         return int(self._library.merrow_nb_lists(self._handle))
 
     @property
     def entry(self) -> tuple[int, int]:
-        """Addresses of the function behind `evaluate` and of its model, for compiled code."""
+        """Addresses of the function of `evaluate` and of its model, for compiled code."""
         function = ctypes.cast(self._library.merrow_nb_compute, ctypes.c_void_p)
         return int(function.value or 0), self._handle
 
     def forget(self) -> None:
-        """Forget the list of neighbours, so that what comes next does not depend on the past."""
+        """Discard the neighbour list, so that later results do not depend on earlier calls."""
         self._library.merrow_nb_forget(self._handle)
 
     def evaluate(
         self, positions: Array, box: Array, *, electrostatics: float, sterics: float
     ) -> tuple[float, Array]:
-        """Return the energy [kJ/mol] and the forces [kJ/mol/nm], which the next call overwrites.
+        """Return energy [kJ/mol] and forces [kJ/mol/nm], which the next call overwrites.
 
         Args:
             positions: Positions of all atoms [nm], shape (N, 3), molecules whole.
-            box: Box vectors [nm], shape (3, 3), reduced as OpenMM's.
+            box: Box vectors [nm], shape (3, 3), in OpenMM's reduced form.
             electrostatics: λ_elec.
             sterics: λ_sterics.
 
@@ -146,16 +145,16 @@ class NonbondedKernel:
     def couplings(
         self, positions: Array, box: Array, *, sterics: float, grid: tuple[float, ...]
     ) -> Couplings:
-        """Return what depends on λ, all at once.
+        """Return all λ-dependent quantities at once.
 
         Args:
-            positions: As for `evaluate`.
-            box: As for `evaluate`.
-            sterics: The present λ_sterics.
-            grid: λ_sterics at which soft-core energies are wanted.
+            positions: As in `evaluate`.
+            box: As in `evaluate`.
+            sterics: The current λ_sterics.
+            grid: λ_sterics of the soft-core energies.
 
         Raises:
-            NumericsError: As `evaluate`, of positions; an energy may be infinite.
+            NumericsError: As in `evaluate`; but an energy may be infinite.
         """
         x, vectors = self._checked(positions, box)
         values = np.array(grid, dtype=np.float64)
@@ -183,10 +182,10 @@ class NonbondedKernel:
         return x, vectors
 
     def check(self, status: int) -> None:
-        """Refuse what the library answered, unless that is 0.
+        """Raise the error of a status from the library.
 
         Raises:
-            NumericsError: It is another number; the message says what that means.
+            NumericsError: The status is not 0; the message explains it.
         """
         if status == _NO_MEMORY:
             raise NumericsError("there is no memory for the list of neighbours; use a smaller box.")

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Langevin dynamics on the nonbonded kernel by compiled code (folder `native/`), where it is here.
+"""Langevin dynamics with the nonbonded kernel by compiled code (folder `native/`).
 
-Steps are those of OpenMM's LangevinMiddleIntegrator, SETTLE and MonteCarloBarostat. The random
-numbers are functions of key and step, so the same calls give the same numbers in every process.
+The algorithms are those of OpenMM's LangevinMiddleIntegrator, SETTLE and MonteCarloBarostat. Random
+numbers are functions of key and step, so the same calls give the same results in every process.
 """
 
 from __future__ import annotations
@@ -27,28 +27,28 @@ Array = NDArray[np.float64]
 Lambdas = tuple[float, float]
 """λ_elec and λ_sterics."""
 Potential = Callable[[Array], tuple[float, Array]]
-"""Positions of the solute [nm] to its energy [kJ/mol] and forces [kJ/mol/nm]."""
+"""Function from solute positions [nm] to energy [kJ/mol] and forces [kJ/mol/nm]."""
 
 TERMS = {"bonds": (2, 2), "angles": (3, 2), "torsions": (4, 3), "pairs": (2, 3)}
-"""Atoms and numbers of each kind of term, in the library's order."""
+"""Number of atoms and parameters of each kind of term, in the library's order."""
 
 _ABI = 1
 _NAME = "dynamics loop"
 _RAISED = 4
 _CHUNK = 20_000
-"""Steps times atoms between two looks at Ctrl-C: a few milliseconds."""
+"""Steps times atoms between checks for Ctrl-C: a few milliseconds."""
 _CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, *[ctypes.c_void_p] * 3)
 
 
 @dataclass(frozen=True, eq=False)
 class LoopParameters:
-    """What moves beside the kernel's parameters: masses, rigid waters, the solute's own terms.
+    """Parameters besides the kernel's: masses, rigid waters, internal terms of the solute.
 
     Attributes:
         masses: Masses of the kernel's single atoms [dalton], shape (S,).
-        water_masses: Masses of O and of H [dalton].
-        water_sides: Distances O-H and H-H [nm].
-        terms: (atoms, numbers) by the names of `TERMS`: bonds (r₀ [nm], k), angles (θ₀, k),
+        water_masses: Masses of O and H [dalton].
+        water_sides: O-H and H-H distances [nm].
+        terms: (atoms, parameters) by the names of `TERMS`: bonds (r₀ [nm], k), angles (θ₀, k),
             torsions (n, phase, k), pairs (q_i q_j/4πε₀ [kJ nm/mol], A, B [kJ/mol nm^12, nm^6]).
         tail: K of the energy λ_sterics K/V [kJ nm³/mol].
     """
@@ -62,15 +62,15 @@ class LoopParameters:
 
 @dataclass(frozen=True)
 class LoopPlan:
-    """How it moves.
+    """Settings of the dynamics.
 
     Attributes:
         timestep: Time step [ps].
-        friction: Friction [1/ps]; 0: none, and no noise.
+        friction: Friction [1/ps]; 0 for neither friction nor noise.
         temperature: Temperature [K].
-        pressure: Pressure [bar]; None: constant volume.
-        barostat_interval: Steps between two attempts to change the volume.
-        key: Two numbers of 32 bits that all random numbers follow from.
+        pressure: Pressure [bar]; None for constant volume.
+        barostat_interval: Steps between attempted volume changes.
+        key: Two 32-bit numbers that determine all random numbers.
     """
 
     timestep: float
@@ -82,20 +82,20 @@ class LoopPlan:
 
 
 def why_no_loop() -> str:
-    """Return why the loop cannot be used, in one sentence with the way out; "" if it can."""
+    """Return why the loop cannot be used, with a remedy; "" if it can."""
     return turned_off(_NAME) or _load()[1]
 
 
 class NativeLoop:
-    """A box of water and a solute that moves. Not shared by threads, as its kernel is not.
+    """Dynamics of a solute in a water box; like its kernel, it cannot be shared by threads.
 
     Attributes:
-        kernel: Its nonbonded forces.
-        positions: Where it stands [nm], shape (N, 3).
+        kernel: The nonbonded kernel.
+        positions: Current positions [nm], shape (N, 3).
         velocities: Velocities [nm/ps], shape (N, 3).
-        box: Box vectors [nm], shape (3, 3), reduced as OpenMM's.
+        box: Box vectors [nm], shape (3, 3), in OpenMM's reduced form.
         forces: All forces of the last `evaluate` [kJ/mol/nm], shape (N, 3).
-        internal_forces: Those within the solute among them.
+        internal_forces: Contribution of the internal terms of the solute [kJ/mol/nm].
     """
 
     def __init__(
@@ -105,13 +105,13 @@ class NativeLoop:
         plan: LoopPlan,
         potential: Potential | None = None,
     ) -> None:
-        """Prepare it; `place` must follow.
+        """Prepare the loop; `place` must follow.
 
         Args:
             kernel: The kernel for the system.
-            parameters: What else is known of it.
+            parameters: Further parameters of the system.
             plan: Integrator, barostat, seeds.
-            potential: What drives the solute; None: the terms of the parameters.
+            potential: Potential of the solute; None for the terms of the parameters.
 
         Raises:
             MissingComponentError: The loop is not available; the message says why.
@@ -133,13 +133,13 @@ class NativeLoop:
 
     @property
     def attempts(self) -> tuple[int, int]:
-        """Changes of the volume, tried and accepted."""
+        """Attempted and accepted volume changes."""
         out = np.zeros(2, dtype=np.int64)
         self._library.merrow_loop_attempts(self._handle, out.ctypes.data)
         return int(out[0]), int(out[1])
 
     def place(self, positions: Array, velocities: Array, box: Array) -> None:
-        """Put it at a point in phase space; what comes next does not depend on the past.
+        """Set positions, velocities and box; later results do not depend on earlier calls.
 
         Args:
             positions: Positions [nm], shape (N, 3), molecules whole.
@@ -150,11 +150,11 @@ class NativeLoop:
         self.kernel.forget()
 
     def run(self, steps: int, lambdas: Lambdas) -> None:
-        """Move by some steps.
+        """Advance by some steps.
 
         Raises:
             NumericsError: Energy or forces are not finite, or the box is below two cutoffs.
-            KeyboardInterrupt: Ctrl-C, within milliseconds.
+            KeyboardInterrupt: Ctrl-C was pressed.
         """
         values = np.array(lambdas)
         most = max(1, _CHUNK // len(self.positions))
@@ -168,10 +168,10 @@ class NativeLoop:
             steps -= now
 
     def evaluate(self, lambdas: Lambdas) -> tuple[float, float]:
-        """Return the nonbonded energy with its tail and the internal one [kJ/mol]; fill the forces.
+        """Return nonbonded (with tail) and internal energy [kJ/mol], and update the forces.
 
         Raises:
-            NumericsError: As `run`.
+            NumericsError: As in `run`.
         """
         values, energies = np.array(lambdas), np.zeros(2)
         status = self._library.merrow_loop_evaluate(
@@ -182,22 +182,22 @@ class NativeLoop:
         return float(energies[0]), float(energies[1])
 
     def internal_energy(self) -> float:
-        """Return the energy of the solute's own terms where it stands [kJ/mol]."""
+        """Return the current internal energy of the solute [kJ/mol]."""
         return float(self._library.merrow_loop_internal(self._handle, self.positions.ctypes.data))
 
     def noise(self) -> Array:
-        """Return the normal numbers of the next step, those of coordinate k of all 3 N at k."""
+        """Return the normal random numbers of the next step, shape (3 N,)."""
         address = ctypes.c_void_p()
         count = self._library.merrow_loop_noise(self._handle, ctypes.byref(address))
         return _doubles(address.value, count)[: self.positions.size].copy()
 
     def _ask(self, _: int, energy: int, forces: int) -> int:
-        """Answer the library with the potential; what it raises is raised again by `_raise`."""
+        """Evaluate the potential for the library; an exception is raised again by `_raise`."""
         if self._potential is None:
             return 1
         try:
             found, pushes = self._potential(self.positions[self._solute])
-        except BaseException as error:  # nothing may pass through the library
+        except BaseException as error:  # no exception may pass through the library
             self._raised = error
             return 1
         _doubles(energy, 1)[0] = found
@@ -212,7 +212,7 @@ class NativeLoop:
 
 
 def _doubles(address: int | None, count: int) -> Array:
-    """Return an array that is the memory at an address."""
+    """Return an array view of the memory at an address."""
     memory = (ctypes.c_double * count).from_address(address or 0)
     return np.ctypeslib.as_array(memory)
 
@@ -286,10 +286,10 @@ def _create(
 
 
 def _rigid_water(masses: tuple[float, float], sides: tuple[float, float]) -> Array:
-    """Return what the library's RigidWater holds, in its order.
+    """Return the fields of the library's RigidWater, in its order.
 
-    An impulse along a side changes the speeds along all three. The matrix of that is inverted here;
-    the cosine between the sides O-H is `at_o`, that between O-H and H-H is ±`at_h`.
+    An impulse along a side changes the velocities along all three. The matrix of this relation is
+    inverted here; the cosine between the O-H sides is `at_o`, that between O-H and H-H is ±`at_h`.
     """
     (mass_o, mass_h), (oh, hh) = masses, sides
     half, total = hh / 2, mass_o + 2 * mass_h

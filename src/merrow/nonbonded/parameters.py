@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the kernel needs to know of a system: numbers, in OpenMM's units and e."""
+"""Parameters of a system for the kernel, in OpenMM's units."""
 
 from __future__ import annotations
 
@@ -14,28 +14,29 @@ IntArray = NDArray[np.int32]
 
 @dataclass(frozen=True, eq=False)
 class NonbondedParameters:
-    """A solute and ions in rigid water of three or four sites, in a box.
+    """A solute and ions in a box of rigid 3-site or 4-site water.
 
-    The solute's charges are scaled by λ_elec; its Lennard-Jones pairs with all others are a soft
-    core at λ_sterics. Nothing acts within it here. Water has Lennard-Jones at its oxygen alone.
+    The solute's charges are scaled by λ_elec; its Lennard-Jones pairs with all others have a soft
+    core at λ_sterics. Interactions within the solute are not included. Only the oxygen of water has
+    Lennard-Jones parameters.
 
     Attributes:
         n_atoms: Number of atoms.
-        waters: First atom of each water, shape (W,): O, H, H (and extra point) follow each other.
-        single: All other atoms, shape (S,): those of the solute first, then ions.
-        n_solute: How many of them are the solute.
+        waters: First atom of each water, shape (W,), in the order O, H, H (and extra point).
+        single: All other atoms, shape (S,): the solute first, then ions.
+        n_solute: Number of solute atoms among them.
         charges: Their charges [e], shape (S,).
         sigma: σ with the oxygen of water [nm], shape (S,).
-        epsilon: ε with it [kJ/mol], shape (S,); 0 where there is none.
-        water_charges: Charges of O, or of the extra point in its place, and of H [e].
+        epsilon: ε with the oxygen of water [kJ/mol], shape (S,); 0 without Lennard-Jones.
+        water_charges: Charges of O (or the extra point) and of H [e].
         water_lj: A [kJ/mol nm¹²] and B [kJ/mol nm⁶] of two oxygens.
-        pairs: Pairs of ions, and of ions and the solute, as indices into `single`, shape (P, 2).
+        pairs: Ion–ion and ion–solute pairs, as indices into `single`, shape (P, 2).
         pair_terms: Their products of charges [e²], σ [nm] and ε [kJ/mol], shape (P, 3).
         cutoff: Direct-space cutoff [nm].
         alpha: Ewald coefficient [1/nm].
         grid: Number of grid points along each edge.
-        tail: K of the tail energy K/V of all pairs without the solute [kJ nm³/mol].
-        water_sites: Atoms and extra points of a water, 3 or 4.
+        tail: K of the tail energy K/V of all pairs without a solute atom [kJ nm³/mol].
+        water_sites: Number of sites of a water, 3 or 4.
     """
 
     n_atoms: int

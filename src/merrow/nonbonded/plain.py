@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The kernel's energy by plain sums in double precision: slow, and short enough to be believed.
+"""Reference implementation of the kernel's energy by plain sums in double precision.
 
-Direct space is a sum over all pairs and images, reciprocal space one over wave vectors (Essmann et
-al., 10.1063/1.470117, eqs. 2.1-2.5) without any mesh. What the kernel says is compared with it.
+Direct space is a sum over all pairs and images, reciprocal space a sum over wave vectors (Essmann
+et al., 10.1063/1.470117, eqs. 2.1-2.5) without a mesh. The kernel is tested against it.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from merrow.units import COULOMB_OPENMM
 Array = NDArray[np.float64]
 
 SMALLEST = 1e-12
-"""Wave vectors are left out where their Gaussian is below this."""
+"""Wave vectors with a Gaussian factor below this are omitted."""
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """All pairs of atoms that say something in direct space.
+    """All pairs of atoms with direct-space terms.
 
     Attributes:
         i: First atom of each, shape (P,).
         j: Second atom.
         r: Their distances [nm].
-        qq: Products of their charges times Coulomb's constant [kJ nm/mol].
+        qq: Products of their charges times the Coulomb constant [kJ nm/mol].
         energies: Energies [kJ/mol].
         pulls: Forces on the second atom [kJ/mol/nm], shape (P, 3).
-        within: Whether they are of one molecule.
+        within: Whether they belong to one molecule.
     """
 
     i: NDArray[np.int64]
@@ -58,12 +58,12 @@ class Pairs:
 def direct_space(
     p: NonbondedParameters, positions: Array, box: Array, *, electrostatics: float, sterics: float
 ) -> Pairs:
-    """Return all pairs within the cutoff, and those within a molecule, which take off their erf.
+    """Return all pairs within the cutoff, and intramolecular pairs, which subtract their erf term.
 
     Args:
         p: The system.
         positions: Positions [nm], shape (N, 3).
-        box: Box vectors [nm], shape (3, 3), reduced as OpenMM's.
+        box: Box vectors [nm], shape (3, 3), in OpenMM's reduced form.
         electrostatics: λ_elec.
         sterics: λ_sterics.
     """
@@ -102,7 +102,7 @@ def reciprocal_space(
     square = np.sum(waves**2, axis=1)
     keep = (square < largest**2) & np.any(m != 0, axis=1)
     m, waves, square = m[keep], waves[keep], square[keep]
-    twice = np.where(m[:, 0] > 0, 2.0, 1.0)  # m and −m say the same
+    twice = np.where(m[:, 0] > 0, 2.0, 1.0)  # m and −m are equivalent
     # exp(2πi m·s) of fractional s is a product of three
     powers = [
         np.exp(2j * math.pi * np.outer(s, axis))
@@ -121,7 +121,7 @@ def reciprocal_space(
 
 
 def self_energy(p: NonbondedParameters, box: Array, *, electrostatics: float) -> float:
-    """Return the Ewald sum's self energy, with the background of a net charge [kJ/mol]."""
+    """Return the Ewald self energy, including the background of a net charge [kJ/mol]."""
     charges = scaled_charges(p, electrostatics)
     own = -p.alpha / math.sqrt(math.pi) * np.sum(charges**2)
     background = -math.pi * charges.sum() ** 2 / (2 * np.linalg.det(box) * p.alpha**2)
@@ -139,7 +139,7 @@ def scaled_charges(p: NonbondedParameters, electrostatics: float) -> Array:
 
 
 def molecules(p: NonbondedParameters) -> NDArray[np.int64]:
-    """Return the number of the molecule of each atom; the solute is one."""
+    """Return the molecule index of each atom; the solute is one molecule."""
     molecule = np.zeros(p.n_atoms, dtype=np.int64)
     for k in range(p.water_sites):
         molecule[p.waters + k] = np.arange(len(p.waters))
@@ -150,9 +150,9 @@ def molecules(p: NonbondedParameters) -> NDArray[np.int64]:
 
 
 def _images(d: Array, box: Array) -> Iterator[Array]:
-    """Yield the images of some differences [nm] that may be nearer than half of every diagonal.
+    """Yield the images of differences [nm] that may be shorter than half of every diagonal.
 
-    In fractional coordinates those are less than 1.125 from 0, since vectors are reduced.
+    In fractional coordinates these are within 1.125 of 0, since the box vectors are reduced.
     """
     fractions = d @ np.linalg.inv(box)
     fractions -= np.round(fractions)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Does the kernel say what plain sums say? Random boxes, and the bar of the comparison.
+"""Test of the kernel against plain sums: random boxes, and the tolerance of the comparison.
 
-The kernel works in float32. Positions are rounded to `PLACE`, which a steep pair feels most: a
-Lennard-Jones force of r⁻¹³ changes by 13 δ/r of itself. What else is rounded is `ROUNDING` of each
-term that an atom's force is made of. A pair at the cutoff may be in or out.
+The kernel uses float32. Positions are rounded to `PLACE`, which affects steep pairs most: a
+Lennard-Jones force of r⁻¹³ changes by a relative 13 δ/r. Other rounding is `ROUNDING` of each
+contribution to an atom's force. A pair at the cutoff may or may not be included.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ ROUNDING = 1e-6
 PLACE = 3e-7
 """Rounding of a distance in a box of some nm [nm]."""
 ABSURD = 1e20
-"""Energy of a pair [kJ/mol] from which it is not compared: nearer than some 0.003 nm the kernel
-lets it grow no more."""
+"""Energy of a pair [kJ/mol] above which it is not compared: below about 0.003 nm the kernel caps
+it."""
 MESH = 2e-6
-"""Error of a mesh of 64 points at α = 3.3/nm and 2.2 nm, of the energy in reciprocal space."""
+"""Relative error of the reciprocal-space energy with 64 mesh points at α = 3.3/nm and 2.2 nm."""
 OH, HALF_ANGLE = 0.09572, np.deg2rad(104.52 / 2)
 WATER_CHARGES = {3: (-0.834, 0.417), 4: (-1.04844, 0.52422)}
-"""TIP3P's and TIP4P-Ew's [e]."""
+"""Charges of TIP3P and TIP4P-Ew [e]."""
 WATER_SIGMA, WATER_EPSILON = 0.315075, 0.635968
-"""TIP3P's [nm, kJ/mol]."""
+"""Lennard-Jones parameters of TIP3P [nm, kJ/mol]."""
 EXTRA_POINT = 0.0125
-"""How far TIP4P-Ew's charge is from O [nm]."""
+"""Distance of the charge of TIP4P-Ew from O [nm]."""
 OCTAHEDRON = np.array([[1.0, 0.0, 0.0], [1 / 3, 8**0.5 / 3, 0.0], [-1 / 3, 2**0.5 / 3, 6**0.5 / 3]])
-"""Vectors of a truncated octahedron, reduced, for an edge of 1."""
+"""Reduced box vectors of a truncated octahedron with edge 1."""
 
 BOXES: Final[dict[str, dict[str, Any]]] = {
     "usual": {},
@@ -61,9 +61,9 @@ BOXES: Final[dict[str, dict[str, Any]]] = {
     "four sites, octahedron": {"sites": 4, "shape": "octahedron", "length": 1.55, "ions": 2},
     "four sites, wide tilted": {"sites": 4, "shape": "tilted", "length": 1.9, "waters": 50},
 }
-"""Options of `random_box`; atoms lie across all faces and edges in every one."""
+"""Options of `random_box`; in every one, atoms lie across all faces and edges."""
 RECTANGULAR = 8
-"""How many of them, the first, are rectangular boxes of 3-site water."""
+"""Number of initial entries that are rectangular boxes of 3-site water."""
 
 
 def random_box(
@@ -81,10 +81,10 @@ def random_box(
     shape: Literal["rectangular", "tilted", "octahedron"] = "rectangular",
     sites: int = 3,
 ) -> tuple[NonbondedParameters, Array, Array]:
-    """A system, positions [nm] and box vectors [nm].
+    """Return a random system, positions [nm] and box vectors [nm].
 
-    Atoms lie anywhere, across all faces; no two oxygens or ions are nearer than 0.22 nm, or than
-    0.1 nm in a crowded box. `overlap` puts the solute on top of a water.
+    Atoms lie anywhere, across all faces; oxygens and ions are at least 0.22 nm apart, or 0.1 nm in
+    a crowded box. `overlap` places the solute on top of a water.
     """
     box = np.diag(length * random.uniform(1.0, 1.15, 3))
     if shape == "octahedron":
@@ -121,16 +121,16 @@ def random_box(
 
 @dataclass(frozen=True)
 class Expected:
-    """What plain sums say at one configuration, and how far from it rounding may be.
+    """Reference results of a configuration, with tolerances for rounding.
 
     Attributes:
         positions: Positions [nm], shape (N, 3).
         box: Box vectors [nm], shape (3, 3).
         electrostatics: λ_elec.
         sterics: λ_sterics.
-        energies: "direct", "reciprocal" and "self" energies [kJ/mol], each with its bar.
+        energies: "direct", "reciprocal" and "self" energies [kJ/mol], each with its tolerance.
         forces: Forces [kJ/mol/nm], shape (N, 3).
-        bars: Bars of their lengths, shape (N,).
+        bars: Tolerances of the forces [kJ/mol/nm], shape (N,).
     """
 
     positions: Array
@@ -143,11 +143,11 @@ class Expected:
 
 
 def disagreement(kernel: NonbondedKernel, expected: Expected) -> dict[str, float]:
-    """Return how far the kernel is from plain sums, as parts of what rounding explains.
+    """Return the deviation of the kernel from plain sums, relative to the tolerances.
 
     Returns:
-        Ratios of difference and bar of "direct", "reciprocal" and "self" energy and of the worst
-        "force"; below 1 all is well.
+        Ratios of difference to tolerance of "direct", "reciprocal" and "self" energy and of the
+        worst "force"; below 1 they agree.
     """
     forces = kernel.evaluate(
         expected.positions,
@@ -173,7 +173,7 @@ def expected(
     sterics: float,
     mesh: float = MESH,
 ) -> Expected:
-    """Return plain sums.
+    """Return the reference results.
 
     Args:
         p: The system.
@@ -181,7 +181,7 @@ def expected(
         box: Box vectors [nm], shape (3, 3).
         electrostatics: λ_elec.
         sterics: λ_sterics.
-        mesh: Error of the mesh, as a part of the energy in reciprocal space.
+        mesh: Error of the mesh relative to the reciprocal-space energy.
     """
     coupling = {"electrostatics": electrostatics, "sterics": sterics}
     wider = replace(p, cutoff=p.cutoff + 2 * PLACE)
@@ -202,7 +202,7 @@ def expected(
     bar = np.zeros(p.n_atoms)
     np.add.at(bar, both, np.concatenate([force_bars, force_bars]))
     charges = np.abs(plain.scaled_charges(p, electrostatics))
-    own_force = COULOMB_OPENMM * p.alpha**2 * charges * charges.max()  # of a charge and its mesh
+    own_force = COULOMB_OPENMM * p.alpha**2 * charges * charges.max()  # a charge with its mesh
     bar += 10 * mesh * (np.sqrt(np.mean(wave_forces**2)) + own_force)
     own = plain.self_energy(p, box, electrostatics=electrostatics)
     energies = {
@@ -215,14 +215,14 @@ def expected(
 
 
 def water_sites(sites: int = 3) -> Array:
-    """O, H, H, and the extra point if there are four, of a rigid water [nm], shape (sites, 3)."""
+    """Return O, H, H, and the extra point of 4-site water [nm], shape (sites, 3)."""
     x, y = OH * np.sin(HALF_ANGLE), OH * np.cos(HALF_ANGLE)
     found = [[0.0, 0.0, 0.0], [x, y, 0.0], [-x, y, 0.0], [0.0, EXTRA_POINT, 0.0]]
     return np.array(found[:sites])
 
 
 def random_rotations(random: np.random.Generator, n: int) -> Array:
-    """Return orthogonal matrices, uniformly drawn, shape (n, 3, 3)."""
+    """Return uniformly random orthogonal matrices, shape (n, 3, 3)."""
     q, r = np.linalg.qr(random.normal(size=(n, 3, 3)))
     return np.asarray(q * np.sign(np.diagonal(r, axis1=1, axis2=2))[:, None, :])
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Potentials: a batch of conformers in, energies and forces out. What is the energy of these atoms?
+"""What is the energy of these atoms? Energies and forces of batches of conformers.
 
 Room card: may touch torch and weights at a given path; only `weights` may use the network; never
 OpenMM, never the default dtype or the thread count of torch.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Calculators of ASE as potentials, from a package or a file of the user.
+"""ASE calculators as potentials, from a package or a user's file.
 
 `ase:package.module.Class` calls the class without arguments. `ase:FILE.py` runs the user's file and
 calls its function `make_calculator(numbers, charge, multiplicity)`; the file may also define
@@ -34,7 +34,7 @@ MAKER: Final = "make_calculator"
 
 @dataclass(frozen=True)
 class AseEngine:
-    """A calculator for one molecule, made at the first evaluation and again where unpickled."""
+    """A calculator for one molecule, made at the first evaluation and again after unpickling."""
 
     name: str
     molecule: Molecule
@@ -59,7 +59,7 @@ class AseEngine:
         return {k: v for k, v in self.__dict__.items() if not k.startswith("_")}
 
     def evaluate(self, positions: Array) -> Evaluation:
-        """Return energies and forces of positions (R, N, 3) [Å], one conformer after the other.
+        """Return energies and forces of positions [Å], shape (R, N, 3), one conformer at a time.
 
         Raises:
             MerrowError: The calculator fails.
@@ -73,7 +73,7 @@ class AseEngine:
             try:
                 with _guest(self.name).at_work():
                     if hasattr(calculator, "reset"):
-                        calculator.reset()  # nothing of the last conformer may shape this answer
+                        calculator.reset()  # the previous conformer must not affect this result
                     energies[k] = calculator.get_potential_energy(atoms)
                     forces[k] = calculator.get_forces(atoms)
             except Exception as error:
@@ -91,28 +91,28 @@ def load_ase(
 
     Args:
         name: "ase:package.module.Class" or "ase:FILE.py".
-        molecule: What it will be asked about.
-        weights: Must be None: the file or class says where its weights are.
+        molecule: The molecule.
+        weights: Must be None, since the file or class finds its own weights.
 
     Raises:
-        InputError: The name leads to no calculator, or weights are given.
+        InputError: The name gives no calculator, or weights are given.
         MissingComponentError: ASE or the package is not installed.
     """
     if weights is not None:
         raise InputError(f"{name} takes no --weights: its {MAKER} says where they are.")
     require("ase", extra="ase", why=name)
     engine = AseEngine(name, molecule)
-    _ = engine._calculator  # what is wrong with it is said now
+    _ = engine._calculator  # raises its errors now
     return CheckedPotential(
         describe_ase(name).capabilities, _identity(name), molecule.numbers, engine
     )
 
 
 def describe_ase(name: str) -> Model:
-    """Return what a file says of its calculator; a class says nothing but its name.
+    """Describe a calculator as its file declares it; a class declares only its name.
 
     Raises:
-        InputError: The name leads to no calculator.
+        InputError: The name gives no calculator.
         MissingComponentError: The package is not installed.
     """
     target = _target(name)
@@ -140,7 +140,7 @@ def _number(element: int | str, name: str) -> int:
 
 
 def _identity(name: str) -> str:
-    """Return the name with the hash of its file, or with the version of its package."""
+    """Return the name with the hash of its file or the version of its package."""
     path = _path(name)
     if path is not None:
         return f"{_short(name)}:{file_digest(path)}"
@@ -152,7 +152,7 @@ def _identity(name: str) -> str:
 
 
 def _short(name: str) -> str:
-    """Return the name without the folders of a file: what a file is does not depend on them."""
+    """Return the name without the folders of a file, on which its content does not depend."""
     path = _path(name)
     return name if path is None else f"ase:{path.name}"
 
@@ -189,13 +189,13 @@ def _target(name: str) -> Any:
 
 @lru_cache(maxsize=8)
 def _guest(_name: str) -> Guest:
-    """Return what keeps the switches of a calculator's code, which its import may have set."""
+    """Return the guest that isolates torch settings changed by a calculator's code."""
     return Guest()
 
 
 @lru_cache(maxsize=8)
 def _run(name: str, path: Path, _changed: int) -> ModuleType:
-    """Run a user's file, once for each content."""
+    """Run a user's file, once per content."""
     spec = importlib.util.spec_from_file_location(f"merrow_user_{path.stem}", path)
     if spec is None or spec.loader is None:
         raise InputError(f"{path} is not a file of Python; it must end in .py.")

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""The device on which networks of torch run, compared once with the processor.
+"""The device on which torch networks run, compared once with the CPU.
 
-`MERROW_DEVICE` names one as torch does: "cpu", "cuda", "cuda:1". Without it that is the one that a
-job has measured to be the fastest (`placement.py`); before that the first CUDA or ROCm device where
-torch finds one, else the processor. What a device says first is compared with what the processor
-says of the same conformer; a difference ends the run before it counts.
+`MERROW_DEVICE` names a torch device: "cpu", "cuda", "cuda:1". Without it, the device is the fastest
+one measured by a job (`placement.py`), and before that the first CUDA or ROCm device, if there is
+one, else the CPU. The first results of a device are compared with those of the CPU for the same
+conformers; a difference ends the run before any result is used.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
 VARIABLE: Final = "MERROW_DEVICE"
 CPU: Final = "cpu"
 ENERGY, FORCE, SLOPE = 0.02, 0.02, 1e-4
-"""Largest differences of an energy [kcal/mol], and of a force [kcal/mol/Å] beside a part of the
-largest one: what float32 may do that sums in another order."""
+"""Tolerances of an energy [kcal/mol], and of a force [kcal/mol/Å] absolute and relative to the
+largest one, for float32 summed in another order."""
 CONFORMERS: Final = 4
-"""Conformers that are compared."""
+"""Number of conformers that are compared."""
 SHAKEN: Final = 0.03
-"""Standard deviation of the coordinates of one that is made for that [Å]."""
+"""Standard deviation of the distortion of conformers made for the comparison [Å]."""
 SUMMED: Final = 1e-7
-"""The same for float64, as a part of those."""
+"""Factor on the tolerances for float64."""
 
 
 class Engine(Protocol):
-    """Whoever computes; it may trust its input."""
+    """Computes energies and forces of validated input."""
 
     def evaluate(self, positions: Array) -> Evaluation:
         """Return energies and forces of finite positions [Å], shape (R, N, 3), R > 0."""
@@ -51,10 +51,10 @@ _chosen: ContextVar[str] = ContextVar("device of networks", default="")
 
 @contextmanager
 def on_device(name: str) -> Iterator[None]:
-    """Let networks that are loaded meanwhile compute on a device, unless `MERROW_DEVICE` names one.
+    """Load networks in this block onto a device, unless `MERROW_DEVICE` names one.
 
     Args:
-        name: In torch's words; "" leaves it as it is.
+        name: Name of the device in torch; "" for no change.
     """
     token = _chosen.set(name or _chosen.get())
     try:
@@ -69,11 +69,11 @@ def is_forced() -> bool:
 
 
 def device_name() -> str:
-    """Return the device on which networks run here.
+    """Return the device for networks.
 
     Raises:
-        InputError: `MERROW_DEVICE`, or the choice of a run, is what torch does not know or does
-            not find here.
+        InputError: `MERROW_DEVICE`, or the choice of a run, is unknown to torch or not found on
+            this machine.
     """
     import torch  # noqa: PLC0415
 
@@ -129,43 +129,43 @@ def _is_here(name: str) -> bool:
 
 
 def device_of(potential: object) -> str:
-    """Return the device on which a potential computes: its own word, else the processor."""
+    """Return the device of a potential: its own attribute, else the CPU."""
     return str(getattr(potential, "device", CPU))
 
 
 def to_numpy(tensor: Tensor) -> Array:
-    """Return a tensor of any device as float64, without its history."""
+    """Return a tensor of any device as a float64 array, detached."""
     import torch  # noqa: PLC0415
 
     return np.asarray(tensor.detach().to(torch.float64).cpu().numpy())
 
 
 def placed(make: Callable[[str], E], precision: str) -> tuple[E, FirstAnswer | None]:
-    """Return an engine on the device of this machine, and what compares it with the processor.
+    """Return an engine on the device of this machine, and a comparison with the CPU.
 
     Args:
-        make: Makes the engine on a named device; it can be pickled.
-        precision: "float32" or "float64", its arithmetic.
+        make: Makes the engine on a named device; picklable.
+        precision: Precision of the engine, "float32" or "float64".
 
     Returns:
-        The engine, and the comparison, or None where the device is the processor.
+        The engine, and the comparison, or None if the device is the CPU.
     """
     name = device_name()
     return make(name), None if name == CPU else FirstAnswer(make, name, precision)
 
 
 class FirstAnswer:
-    """Compares the first answer of a device with that of the processor, of several conformers.
+    """Compares the first results of a device with those of the CPU, for several conformers.
 
-    Once in each process, and again for each new instance of what runs there: a graph that was
-    captured for another number of conformers has yet to show that it computes the same.
+    The comparison is made once per process, and again for each new program instance, such as a
+    graph captured for another number of conformers.
 
     Attributes:
         device: The device.
     """
 
     def __init__(self, make: Callable[[str], Engine], device: str, precision: str) -> None:
-        """Keep how to make the engine; see `placed`."""
+        """Store the factory of the engine; see `placed`."""
         self.device = device
         self._make, self._precision = make, precision
         self._proven: set[Hashable] = set()
@@ -174,18 +174,18 @@ class FirstAnswer:
         return self.__dict__ | {"_proven": set()}
 
     def compare(self, engine: Engine, positions: Array, answer: Evaluation) -> None:
-        """Compare an answer of an instance that has not been compared before.
+        """Compare a result of an instance that has not been compared before.
 
-        A batch of few conformers is followed by others, slightly distorted, through the same
-        instance: right forces of one conformer were seen before wrong ones of the next.
+        A small batch is followed by distorted conformers through the same instance: correct
+        forces of one conformer have been seen before wrong ones of the next.
 
         Args:
-            engine: Who gave the answer.
+            engine: Engine that gave the result.
             positions: Positions [Å], shape (R, N, 3).
-            answer: What the device says of them.
+            answer: Result of the device.
 
         Raises:
-            NumericsError: The device says something else than the processor.
+            NumericsError: Device and CPU differ.
         """
         instance = self._instance(engine, len(positions))
         if instance in self._proven:
@@ -204,7 +204,7 @@ class FirstAnswer:
         return None if tell is None else tell(conformers)
 
     def _compare(self, engine: Engine, positions: Array, answer: Evaluation) -> None:
-        """Compare an answer of the device with that of an engine on the processor."""
+        """Compare a result of the device with that of an engine on the CPU."""
         truth = engine.evaluate(positions)
         count = len(positions)
         energy = float(np.abs(answer.energies[:count] - truth.energies).max())
@@ -216,5 +216,5 @@ class FirstAnswer:
             raise NumericsError(
                 f"the device {self.device} and the processor differ by {energy:.2g} kcal/mol and "
                 f"{force.max():.2g} kcal/mol/Å on the first conformers: set {VARIABLE}=cpu, and "
-                "mistrust its driver or its version of torch."
+                "suspect its driver or its version of torch."
             )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Symbols of the elements by atomic number."""
+"""Element symbols by atomic number."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ SYMBOLS: Final = _TABLE.split()
 
 
 def symbol(number: int) -> str:
-    """Return the symbol of an atomic number, or "element 0" where there is none."""
+    """Return the symbol of an atomic number, or such as "element 0" if there is none."""
     return SYMBOLS[number] if 0 < number < len(SYMBOLS) else f"element {number}"
 
 
 def symbols(numbers: frozenset[int]) -> str:
-    """Return symbols in one string, by rising atomic number: "H, C, N, O"."""
+    """Return symbols as a text in order of atomic number: "H, C, N, O"."""
     return ", ".join(symbol(number) for number in sorted(numbers))

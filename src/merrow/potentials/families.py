@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The built-in families of potentials, and what each has to offer.
+"""The built-in families of potentials.
 
-A family is one module with a value `FAMILY`, and one line in `FAMILIES`. The module is imported
-when a name is looked up, so it imports torch and other heavy libraries inside its functions.
+A family is a module with a value `FAMILY`, and a line in `FAMILIES`. The module is imported when a
+name is looked up, so it imports torch and other heavy libraries inside its functions.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ FAMILIES: Final = {
     "openmmml": "merrow.potentials.openmmml",
     "qm": "merrow.potentials.qm",
 }
-"""Families by prefix, each with the module that holds its `FAMILY`; the order is that of lists."""
+"""Modules with the `FAMILY` of each prefix, in the order of lists."""
 
 Loader = Callable[[str, Molecule, Path | None, str], Potential]
-"""(name, molecule, weights, precision) → potential; the name as the user wrote it."""
+"""(name, molecule, weights, precision) → potential; the name as given by the user."""
 
 
 @dataclass(frozen=True)
 class Model:
-    """What is known about a potential without loading it.
+    """Description of a potential, available without loading it.
 
     Attributes:
-        capabilities: What it can be asked.
-        level_of_theory: What its numbers stand for.
+        capabilities: Its capabilities.
+        level_of_theory: Level of theory that it reproduces.
         license: Licence of the weights or the program.
-        source: Where weights or program come from, in words.
+        source: Source of weights or program, as text.
     """
 
     capabilities: Capabilities
@@ -51,20 +51,20 @@ class Model:
 
 @dataclass(frozen=True)
 class Family:
-    """Potentials that one module knows.
+    """The potentials of one module.
 
     Attributes:
         models: Its named potentials.
-        load: Makes a potential of one molecule, which fits its capabilities.
-        generic: How the user writes a potential that has no name of its own, such as "mace:FILE";
-            empty where there is none. It begins with the family's prefix and a colon.
-        describe: Describes such a potential; it raises InputError where FILE is not what it should
-            be.
-        takes_file: Whether a path stands behind the colon of a generic name.
-        weights: Those of its named potentials.
-        verdict: Says more than its hash of a published file, or raises InputError; None: no more.
+        load: Makes a potential for a molecule within its capabilities.
+        generic: Form of potentials without a name of their own, such as "mace:FILE", starting with
+            the family's prefix and a colon; "" if there are none.
+        describe: Describes such a potential; raises InputError if FILE is wrong.
+        takes_file: Whether a path follows the colon of a generic name.
+        weights: Weights of its named potentials.
+        verdict: Further verification of a published file besides its hash, or None; it returns a
+            description or raises InputError.
         kernel: Returns the instruction set of its compiled kernel and "", or "" and why it cannot
-            be used; None: it has none.
+            be used; None without a kernel.
     """
 
     models: Mapping[str, Model]
@@ -77,10 +77,10 @@ class Family:
     kernel: Callable[[], tuple[str, str]] | None = None
 
     def check(self, name: str, path: Path) -> str:
-        """Return in a few words how right a file of published weights is.
+        """Verify a file of published weights and describe the result.
 
         Raises:
-            InputError: It is not the published file.
+            InputError: The file is not the published one.
         """
         if self.verdict is not None:
             return self.verdict(name, path)
@@ -94,7 +94,7 @@ def families() -> dict[str, Family]:
 
 
 def family_of(name: str) -> Family | None:
-    """Return the family that knows a name, named or generic, or None."""
+    """Return the family of a name, named or generic, or None."""
     for prefix, family in families().items():
         if name in family.models or (family.generic and name.startswith(f"{prefix}:")):
             return family

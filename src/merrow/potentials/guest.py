@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Code of others in our process: it is announced once, and what it switches holds only for itself.
+"""Third-party code in our process: announced once, with its global settings isolated.
 
-mace-torch turns off the safety catch of `torch.load` where it is first imported, and its calculator
-for ASE sets torch's default dtype. Both would hold for every other potential of the process.
+mace-torch disables the safe loading of `torch.load` at its first import, and its ASE calculator
+sets torch's default dtype. Both would affect every other potential in the process.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ logger = logging.getLogger(__name__)
 
 GUARD: Final = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
 UNGUARDED: Final = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
-"""Variables by which torch is told to refuse, or to run, programs in files that it reads."""
+"""Environment variables that make torch refuse, or run, code in files."""
 
 
 class Guest:
-    """A library that sets switches of torch: they are its own while it works, and ours after."""
+    """Isolates the torch settings of a library: its own while it runs, ours afterwards."""
 
     def __init__(self) -> None:
         self._dtype: Any = None
@@ -33,7 +33,7 @@ class Guest:
 
     @contextlib.contextmanager
     def at_work(self) -> Iterator[None]:
-        """Let it find its own switches, and put ours back."""
+        """Apply the library's settings in this block, and restore ours afterwards."""
         ours = {key: os.environ.get(key) for key in (GUARD, UNGUARDED)}
         torch = sys.modules.get("torch")
         dtype = None if torch is None else torch.get_default_dtype()
@@ -61,7 +61,7 @@ def _set_variables(values: dict[str, str | None]) -> None:
 
 @lru_cache(maxsize=64)
 def tell_of_code(path: Path) -> None:
-    """Warn, once for each file and in the process that the user sees, that a file is a program."""
+    """Warn that a file is a program, once per file and in the user's process."""
     if multiprocessing.parent_process() is None:
         logger.warning(
             "%s is a program and runs with your rights: use it only if you trust where it is from.",

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The one interface that every potential fills.
+"""The interface of all potentials.
 
-A potential is made for one molecule (its elements never change) and then asked for batches of
-conformers. Positions, energies and forces are in AMBER's units and float64: a potential is a door.
+A potential is made for one molecule, whose elements do not change, and evaluates batches of
+conformers. Positions, energies and forces are float64 in AMBER's units.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Molecule:
-    """The unchanging part of what a potential is asked about.
+    """A molecule, without its geometry.
 
     Attributes:
         numbers: Atomic numbers in the order of the positions, length N.
@@ -33,15 +33,15 @@ class Molecule:
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What a potential can be asked, so that the rest is refused before any computing.
+    """What a potential supports; anything else is refused in advance.
 
     Attributes:
         name: Name on the command line, such as "ani2x".
-        elements: Atomic numbers that the potential knows; None means any.
-        charged: Whether a net charge other than zero is understood.
-        open_shell: Whether a multiplicity other than one is understood.
-        dtype: Arithmetic of the network, "float32" or "float64".
-        ensemble_size: Number of members behind the spread; 1 means there is no spread.
+        elements: Supported atomic numbers; None for any.
+        charged: Whether a non-zero net charge is supported.
+        open_shell: Whether a multiplicity other than one is supported.
+        dtype: Precision of the network, "float32" or "float64".
+        ensemble_size: Number of ensemble members; 1 without a spread.
         citation: DOI of the model.
     """
 
@@ -61,9 +61,9 @@ class Evaluation:
     Attributes:
         energies: Absolute potential energy [kcal/mol], shape (R,), float64.
         forces: −∂E/∂x [kcal/mol/Å], shape (R, N, 3), float64.
-        spread: Standard deviation of the energy over the ensemble's members [kcal/mol],
-            shape (R,) with N − 1 in the denominator, or None for a single model.
-        charges: Atomic charges that the model itself predicts [e], shape (R, N), or None.
+        spread: Standard deviation of the energy over the M ensemble members [kcal/mol], with M − 1
+            in the denominator, shape (R,), or None for a single model.
+        charges: Atomic charges predicted by the model [e], shape (R, N), or None.
     """
 
     energies: Array
@@ -76,17 +76,17 @@ class Evaluation:
 class Potential(Protocol):
     """A potential energy function of one molecule, batched over conformers.
 
-    Implementations are deterministic, leave their input untouched, can be pickled, and change
-    neither the default dtype nor the thread count of torch.
+    Implementations are deterministic, do not modify their input, can be pickled, and change neither
+    the default dtype nor the thread count of torch.
     """
 
     @property
     def capabilities(self) -> Capabilities:
-        """What this potential can be asked."""
+        """What this potential supports."""
 
     @property
     def identity(self) -> str:
-        """Name and hash of the weights, such as "ani2x:1f3a…": equal identities, equal numbers."""
+        """Name and hash of the weights, such as "ani2x:1f3a…"; equal ones give equal results."""
 
     def evaluate(self, positions: Array) -> Evaluation:
         """Return energies and forces of positions [Å], shape (R, N, 3), float64."""

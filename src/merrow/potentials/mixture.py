@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Linear mixture of two potentials of the same molecule: E_A + s (E_B − E_A).
 
-The ensembles of such energies lead from an MM to an ML solute in steps that overlap (the endpoint
-route). It
-is not a scaled E_ML in the sense of the coupling to the solvent: at s = 0 and 1 it is A and B.
+Ensembles of such energies connect an MM and an ML solute in overlapping steps (endpoint route).
+This does not scale E_ML like the coupling to the solvent: at s = 0 and 1 the energy is A and B.
 """
 
 from __future__ import annotations
@@ -31,13 +30,13 @@ class Mixture:
 
     @property
     def capabilities(self) -> Capabilities:
-        """Those of B under another name: what drives it must know both; A is the prmtop's."""
+        """Capabilities of B under another name, since A, of the prmtop, supports any molecule."""
         name = f"{self._s:g} {self._second.capabilities.name}"
         return replace(self._second.capabilities, name=name, ensemble_size=1)
 
     @property
     def identity(self) -> str:
-        """s and identities of both."""
+        """s and the identities of both."""
         return f"{self._first.identity}+{self._s!r}*{self._second.identity}"
 
     def evaluate(self, positions: Array) -> Evaluation:

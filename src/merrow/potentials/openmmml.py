@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""Potentials of openmm-ml, asked as OpenMM asks them.
+"""Potentials of openmm-ml, evaluated through OpenMM.
 
-One OpenMM Context holds the molecule and nothing but the potential; conformers go through it one
-after the other. Whether the forces that come back are the slope of the energy is not taken on
-trust: it is tried at the first geometry, and a potential that fails is refused.
+One OpenMM Context holds the molecule with only the potential; conformers are evaluated one after
+the other. At the first geometry forces are compared with the gradient of the energy, and a
+potential that fails is refused.
 
-openmm-ml loads its weights in its own way, some of them by unpickling. A file of the user is read
-with torch's safety catch on, so that no program in it runs.
+openmm-ml loads its own weights, some of them by unpickling. A user's file is read in torch's safe
+mode, so that no code in it runs.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ SPIN: Final = frozenset(
         "orb-v3-conservative-omol",
     }
 )
-"""Potentials of openmm-ml 1.8 that learned to take a net charge and a multiplicity."""
+"""Potentials of openmm-ml 1.8 that were trained for net charge and multiplicity."""
 CHARGE: Final = SPIN | {
     "aceff-1.0",
     "aceff-1.1",
@@ -58,55 +58,55 @@ CHARGE: Final = SPIN | {
     "fennix-bio1-medium-finetune-ions",
     "fennix-bio1-small-finetune-ions",
 }
-"""Those that learned to take a net charge."""
+"""Those that were trained for a net charge."""
 EITHER_PRECISION: Final = ("mace", "fennix")
-"""Beginnings of the names of those that honour `precision`; the others compute in float32."""
+"""Name prefixes of potentials with a choice of `precision`; the others compute in float32."""
 FILES: Final = ("aimnet", "fennix", "torchmdnet")
-"""Potentials of openmm-ml that want a file and can be had with it; the others would ignore it."""
+"""Potentials of openmm-ml that take a file; the others would ignore it."""
 ABSOLUTE: Final = {"returnEnergyType": "energy", "remove_ref_energy": False}
-"""What makes MACE and TorchMD-Net count the energies of isolated atoms; others ignore it."""
+"""Option that makes MACE and TorchMD-Net include energies of isolated atoms; others ignore it."""
 STRIDE: Final = 0.1
-"""Length of the path on which forces are compared with the energy [Å], as a vector of all atoms:
-some 2 kcal/mol of curvature even at a minimum."""
+"""Length of the displacement of all atoms for the test of forces [Å]: about 2 kcal/mol of
+curvature even at a minimum."""
 FORGIVEN: Final = 0.1
-"""Share by which the work of right forces may miss the energy; a wrong unit misses by 0.9."""
+"""Relative tolerance of the work of the forces; a wrong unit deviates by 0.9."""
 
 
 class OpenMMEngine:
-    """A potential for one molecule, in a Context that is made once, and again where unpickled."""
+    """A potential for one molecule, in a Context made once and again after unpickling."""
 
     def __init__(self, name: str, molecule: Molecule, weights: Path | None, precision: str) -> None:
-        """Let openmm-ml make its potential.
+        """Make the potential with openmm-ml.
 
         Args:
-            name: Name after the prefix, as openmm-ml knows it.
+            name: Name of the potential in openmm-ml, without the prefix.
             molecule: Elements, charge and multiplicity.
-            weights: The user's file of weights, or None.
-            precision: "float32" or "float64", for those that have the choice.
+            weights: The user's weights file, or None.
+            precision: "float32" or "float64", for potentials with a choice.
 
         Raises:
-            InputError: openmm-ml cannot make it of this molecule.
-            MissingComponentError: What the potential needs is not installed.
+            InputError: openmm-ml cannot make it for this molecule.
+            MissingComponentError: A package of the potential is not installed.
         """
         import openmm  # noqa: PLC0415
 
         self._recipe = (name, molecule, weights, precision)
         self._name, self._proven = f"{PREFIX}{name}", False
         system, integrator = _system(*self._recipe), openmm.VerletIntegrator(0.001)
-        # The only platform that hands positions over in float64.
+        # The only platform that passes positions in float64.
         reference = openmm.Platform.getPlatformByName("Reference")
         self._context = openmm.Context(system, integrator, reference)
 
     def __reduce__(self) -> tuple[type[OpenMMEngine], tuple[object, ...]]:
-        """Be pickled as what it is made of, and be made again."""
+        """Pickle the arguments, to be made again."""
         return type(self), self._recipe
 
     def evaluate(self, positions: Array) -> Evaluation:
-        """Return energies and forces of positions (R, N, 3) [Å], one conformer after the other.
+        """Return energies and forces of positions [Å], shape (R, N, 3), one conformer at a time.
 
         Raises:
             MerrowError: The potential fails.
-            UnsupportedPhysicsError: Its forces are not the slope of its energy.
+            UnsupportedPhysicsError: Its forces are not the gradient of its energy.
         """
         if not self._proven:
             self._prove(positions[0])
@@ -117,8 +117,8 @@ class OpenMMEngine:
         import torch  # noqa: PLC0415
 
         energies, forces = np.empty(len(positions)), np.empty(positions.shape)
-        centred = positions - positions.mean(axis=1, keepdims=True)  # float32 has its digits there
-        # TorchScript would run other code, with other last digits, after its first calls.
+        centred = positions - positions.mean(axis=1, keepdims=True)  # best for float32
+        # TorchScript would switch to other code, with different rounding, after its first calls.
         with torch.jit.optimized_execution(False):
             for k, conformer in enumerate(centred):
                 try:
@@ -133,9 +133,9 @@ class OpenMMEngine:
         return Evaluation(energies * KCAL_PER_KJ, forces * (KCAL_PER_KJ / ANGSTROM_PER_NM))
 
     def _prove(self, geometry: Array) -> None:
-        """Compare the work of the forces with the energy, a stride back and a stride forth.
+        """Compare the work of the forces with the energy difference, one stride back and forth.
 
-        At a minimum both are ½kx², on a slope they are ±gx + ½kx²: one of the two is never small.
+        At a minimum both are ½kx², on a slope ±gx + ½kx²: one of the two is never small.
         """
         path = np.sin(np.arange(1.0, geometry.size + 1.0) ** 2).reshape(geometry.shape)
         path *= STRIDE / np.linalg.norm(path)
@@ -158,7 +158,7 @@ class OpenMMEngine:
 
 
 def _system(name: str, molecule: Molecule, weights: Path | None, precision: str) -> Any:
-    """Return an OpenMM System of the molecule and openmm-ml's potential, and of nothing else."""
+    """Return an OpenMM System of the molecule with only openmm-ml's potential."""
     import openmm.app  # noqa: PLC0415
 
     topology = openmm.app.Topology()
@@ -193,10 +193,10 @@ def _system(name: str, molecule: Molecule, weights: Path | None, precision: str)
 
 @contextlib.contextmanager
 def _switches(name: str, weights: Path | None) -> Iterator[None]:
-    """Set torch's switches of unpickling, and leave none behind.
+    """Set torch's unpickling mode for this block, and restore it.
 
-    mace-torch turns the safety catch off where it is first imported, for good. Here that holds for
-    the models that it publishes and while they are loaded; for a file of the user, the catch is on.
+    mace-torch disables safe loading permanently at its first import. Here that holds only for its
+    published models while they are loaded; a user's file is loaded in safe mode.
     """
     with Guest().at_work():
         for key in (GUARD, UNGUARDED):
@@ -210,7 +210,7 @@ def _switches(name: str, weights: Path | None) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep what a library prints from the JSON that we print, and its warnings from the user."""
+    """Suppress output and warnings of a library, which would mix with our JSON."""
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         yield
@@ -223,17 +223,17 @@ def _library(name: str) -> Any:
 def load_openmmml(
     name: str, molecule: Molecule, weights: Path | None, precision: str
 ) -> CheckedPotential:
-    """Return a potential of openmm-ml as a potential of one molecule.
+    """Return a potential of openmm-ml for one molecule.
 
     Args:
-        name: "openmmml:NAME", with a name that openmm-ml knows.
-        molecule: What it will be asked about.
-        weights: A file for those that want one, such as "openmmml:aimnet"; else None.
-        precision: "float32" or "float64", for those that have the choice.
+        name: "openmmml:NAME", with a name of openmm-ml.
+        molecule: The molecule.
+        weights: A file for potentials that take one, such as "openmmml:aimnet"; else None.
+        precision: "float32" or "float64", for potentials with a choice.
 
     Raises:
-        InputError: openmm-ml has no such potential, or cannot make it of this molecule.
-        MissingComponentError: openmm-ml, or what the potential needs, is not installed.
+        InputError: openmm-ml has no such potential, or cannot make it for this molecule.
+        MissingComponentError: openmm-ml, or a package of the potential, is not installed.
     """
     known = _capabilities(name, precision)
     short = name.removeprefix(PREFIX)
@@ -259,7 +259,7 @@ def load_openmmml(
 
 
 def describe_openmmml(name: str) -> Model:
-    """Return what is known about a potential of openmm-ml without loading it.
+    """Describe a potential of openmm-ml without loading it.
 
     Raises:
         InputError: openmm-ml has no such potential.

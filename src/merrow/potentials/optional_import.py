@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Import of a library that only an optional potential needs."""
+"""Import of libraries for optional potentials."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ def require(module: str, *, extra: str, why: str) -> Any:
     Args:
         module: Its dotted name, such as "tblite.interface".
         extra: The extra of merrow that installs it.
-        why: The potential that needs it, for the message.
+        why: Name of the potential that needs it, for the message.
 
     Raises:
-        MissingComponentError: It is not installed, or does not load.
+        MissingComponentError: The module is not installed, or does not load.
     """
     try:
         return import_module(module)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Which device is the fastest for the networks of a job? A few calls on each tell.
+"""Choice of the fastest device for the networks of a job, by timing a few calls.
 
 A GPU needs the same time for one conformer as for sixty-four; a compiled kernel on one core may be
-done with one long before. So it is measured: with the molecule and the batch of the job, and where
-several processes work, in all of them at once. What is chosen stays chosen where a job goes on.
+much faster for one. So the time is measured with the molecule and the batch of the job, and with
+several processes in all of them at once. A continued job keeps the choice.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 WARM_UP, LEAST_CALLS = 3, 5
 SECONDS = 0.5
-"""Calls go on for so long [s]."""
+"""Duration of the timing [s]."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,10 @@ class Placed:
 
 
 def candidates(potential: Potential) -> tuple[str, ...]:
-    """Return the devices among which there is a choice, the processor first.
+    """Return the devices to choose from, the CPU first.
 
     Args:
-        potential: As it was loaded: on the device that torch prefers, or the one that is forced.
+        potential: The potential as loaded, on torch's preferred or the forced device.
     """
     preferred = device_of(potential)
     return (preferred,) if is_forced() or preferred == CPU else (CPU, preferred)
@@ -53,21 +53,21 @@ def call_ms(
     ready: Callable[[], object] = lambda: None,
     seconds: float = SECONDS,
 ) -> float:
-    """Return the median time of a call on a device [ms]; infinite where it cannot be used.
+    """Return the median time of a call on a device [ms]; infinite if it cannot be used.
 
     Args:
         load: Loads the potential.
-        device: In torch's words.
-        ask: Asks it for a batch such as the job's.
-        ready: Called when the first calls are done; waits for other processes.
-        seconds: Calls go on for so long [s].
+        device: Name of the device in torch.
+        ask: Evaluates a batch like that of the job.
+        ready: Called after the first calls, to wait for other processes.
+        seconds: Duration of the timing [s].
     """
     try:
         with on_device(device):
             potential = load()
         for _ in range(WARM_UP):
             ask(potential)
-    except (NumericsError, RuntimeError) as error:  # it errs, has no memory, no driver
+    except (NumericsError, RuntimeError) as error:  # wrong results, no memory, no driver
         if device == CPU:
             raise
         logger.warning("networks are not computed on %s: %s", device, first_line(error))
@@ -83,11 +83,11 @@ def call_ms(
 
 
 def fastest(times: Mapping[str, float], processes: int = 1) -> Placement:
-    """Return the device with the least time, and tell it; of equal ones the first.
+    """Return and log the fastest device; of equal ones the first.
 
     Args:
-        times: Times of a call by device [ms]; infinite where it cannot be used.
-        processes: Processes in which they were measured at once.
+        times: Times of a call by device [ms]; infinite if it cannot be used.
+        processes: Number of processes in which they were measured at once.
     """
     found = Placement(
         device=min(times, key=lambda device: times[device]),
@@ -104,17 +104,17 @@ def on_fastest(
     ask: Callable[[Potential], object],
     kept: Placement | None = None,
 ) -> Placed:
-    """Return a potential on the device where this process is the fastest.
+    """Return a potential on the device that is fastest for this process.
 
     Args:
-        potential: As it was loaded.
-        load: Loads it again.
-        ask: Asks it for a batch such as the job's.
-        kept: What was chosen when the job began; then nothing is measured, unless `MERROW_DEVICE`
-            names the device.
+        potential: The potential as loaded.
+        load: Loads the potential again.
+        ask: Evaluates a batch like that of the job.
+        kept: Choice at the start of the job; then nothing is measured. `MERROW_DEVICE` takes
+            precedence.
 
     Raises:
-        InputError: The device that was chosen is not here.
+        InputError: The chosen device is not available.
     """
     if kept is None or is_forced():
         among = candidates(potential)

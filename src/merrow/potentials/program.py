@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""A function of positions in one shape, which a GPU replays as one graph.
+"""A function of positions with a fixed shape, which a GPU replays as one graph.
 
-A network in fixed shapes is hundreds of small operations, each of which a GPU waits for; captured
-once, they are one.
+A network with fixed shapes consists of hundreds of small operations, each with a launch latency on
+a GPU; captured as a graph, they are one.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from torch import Tensor
 from merrow.potentials.interface import Array
 
 WARM_UP: Final = 3
-"""Calls before a graph is captured, in which libraries allocate what they need."""
+"""Warm-up calls before a graph is captured, in which libraries allocate memory."""
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass
 class Program:
-    """A function of positions in one shape; on a CUDA device it is captured once and replayed.
+    """A function of positions with a fixed shape; on CUDA it is captured once and replayed.
 
     Attributes:
-        function: From positions on the device to an answer.
+        function: Function of positions on the device.
         shape: Shape of the positions, (R, N, 3).
-        device: Where it runs.
+        device: The device.
     """
 
     function: Callable[[Tensor], tuple[Tensor, ...]]
@@ -47,9 +47,9 @@ class Program:
         self._brought: tuple[Tensor, ...] = ()
 
     def __call__(self, positions: Array) -> tuple[Array, ...]:
-        """Return the function's answer for positions of this shape, on the processor, float64.
+        """Return the function's values for positions of this shape, as float64 arrays on the CPU.
 
-        Both ways lead through pinned memory, and the GPU is waited for once.
+        Both transfers use pinned memory, with one synchronisation.
         """
         self._given.copy_(torch.from_numpy(np.ascontiguousarray(positions)))
         self._input.copy_(self._given, non_blocking=True)
@@ -74,9 +74,9 @@ class Program:
         return tuple(part.detach().double() for part in self.function(self._input))
 
     def _captured(self) -> torch.cuda.CUDAGraph:
-        """Return the function recorded as one graph, which writes `_output`."""
+        """Return the function captured as one graph, which writes `_output`."""
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.device(self.device):  # of several GPUs this one
+        with torch.cuda.device(self.device):  # the right one of several GPUs
             stream, current = torch.cuda.Stream(), torch.cuda.current_stream()
             stream.wait_stream(current)
             with torch.cuda.stream(stream):
@@ -91,21 +91,21 @@ class Program:
 
 
 def rows_of(n: int, most: int) -> int:
-    """Return the rows of a pass: a power of two, so that few shapes occur.
+    """Return the number of rows per pass: a power of two, to limit the number of shapes.
 
     Args:
-        n: Conformers.
-        most: Rows that there is memory for.
+        n: Number of conformers.
+        most: Maximum number of rows, by memory.
     """
     return min(1 << max(0, n - 1).bit_length(), 1 << (most.bit_length() - 1))
 
 
 def in_rows(positions: Array, rows: int) -> Iterator[tuple[Array, int]]:
-    """Yield batches of so many rows, and how many of them count: the last one fills what is left.
+    """Yield batches of equal size with their number of valid rows; the last one is padded.
 
     Args:
         positions: Positions, shape (R, N, 3).
-        rows: Rows of a batch.
+        rows: Number of rows of a batch.
     """
     for first in range(0, len(positions), rows):
         part = positions[first : first + rows]

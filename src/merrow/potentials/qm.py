@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Density-functional and Hartree–Fock theory as potentials (PySCF).
 
-`qm:METHOD/BASIS`, with `/df` behind it for density fitting: the baseline and the oracle of machine
-learned potentials. Every conformer begins with the atomic guess, never with the last density, so
-that an answer does not depend on what was asked before and a resumed run equals an undisturbed one;
-a warm start would save iterations and change energies within the tolerance of convergence.
-Gradients include the response of the integration grid, which makes them the slope of the energy.
-The grid keeps to the axes, so that energies change by some 1e-3 kcal/mol, and forces by some 1e-2
-kcal/mol/Å, when a molecule turns.
+`qm:METHOD/BASIS`, with `/df` appended for density fitting, is the reference for machine-learned
+potentials. Every conformer starts from the atomic guess, not from the last density, so results do
+not depend on earlier calls and a resumed run equals an uninterrupted one; a warm start would save
+iterations and change energies within the convergence tolerance. Gradients include the response of
+the integration grid, which makes them exact derivatives of the energy. The grid has a fixed
+orientation, so energies change by about 1e-3 kcal/mol, and forces by about 1e-2 kcal/mol/Å, when a
+molecule is rotated.
 """
 
 from __future__ import annotations
@@ -38,15 +38,15 @@ from merrow.units import BOHR_ANGSTROM, HARTREE_KCAL
 ENERGY_TOLERANCE: Final = 1e-10
 """Change of the energy in the last SCF iteration [Hartree]; 6e-8 kcal/mol."""
 GRADIENT_TOLERANCE: Final = 1e-6
-"""Norm of the orbital gradient at convergence [Hartree]; the energy's error is its square."""
+"""Norm of the orbital gradient at convergence [Hartree]; the energy error is quadratic in it."""
 NAMED: Final = ("qm:wb97x/6-31g*", "qm:wb97x/6-31g*/df")
 KNOWN: Final = {"6-31g*": frozenset(range(1, 37))}
-"""Elements of a basis set, as far as they are told before PySCF is asked."""
+"""Elements of a basis set, as listed without calling PySCF."""
 
 
 @dataclass(frozen=True)
 class Theory:
-    """A level of theory: "hf" or a functional as PySCF writes it, a basis set, density fitting."""
+    """A level of theory: "hf" or a PySCF functional, a basis set, and density fitting."""
 
     method: str
     basis: str
@@ -55,7 +55,7 @@ class Theory:
 
 @dataclass(frozen=True)
 class Solution:
-    """Energy [Hartree], gradient [Hartree/bohr] of shape (N, 3), density matrix, iterations."""
+    """Energy [Hartree], gradient [Hartree/bohr], shape (N, 3), density matrix, iterations."""
 
     energy: float
     gradient: Array
@@ -69,9 +69,9 @@ class QmEngine:
 
     Attributes:
         theory: Level of theory.
-        molecule: Elements, charge and multiplicity; an open shell is unrestricted.
-        energy_tolerance: Of the SCF [Hartree].
-        grid_response: Whether the gradient follows the integration grid.
+        molecule: Elements, charge and multiplicity; open shells are unrestricted.
+        energy_tolerance: SCF tolerance [Hartree].
+        grid_response: Whether the gradient includes the response of the integration grid.
     """
 
     theory: Theory
@@ -80,10 +80,10 @@ class QmEngine:
     grid_response: bool = True
 
     def evaluate(self, positions: Array) -> Evaluation:
-        """Return energies and forces of positions (R, N, 3) [Å], one conformer after the other.
+        """Return energies and forces of positions [Å], shape (R, N, 3), one conformer at a time.
 
         Raises:
-            NumericsError: As `solve`.
+            NumericsError: As in `solve`.
         """
         answers = [self.solve(conformer, where=k + 1) for k, conformer in enumerate(positions)]
         return Evaluation(
@@ -92,15 +92,15 @@ class QmEngine:
         )
 
     def solve(self, conformer: Array, guess: Array | None = None, *, where: int = 1) -> Solution:
-        """Solve one conformer (N, 3) [Å].
+        """Solve one conformer.
 
         Args:
             conformer: Positions [Å], shape (N, 3).
-            guess: Density matrix to begin with; None superposes atoms.
+            guess: Initial density matrix; None for a superposition of atoms.
             where: Number of the conformer, for a message.
 
         Raises:
-            NumericsError: The density does not become self-consistent, or PySCF fails.
+            NumericsError: The SCF does not converge, or PySCF fails.
         """
         told = f"{self.theory.method}/{self.theory.basis}"
         try:
@@ -116,7 +116,7 @@ class QmEngine:
             slope = np.asarray(gradient.kernel(), dtype=np.float64)
         except MerrowError:
             raise
-        except Exception as error:  # of any kind: it is another program
+        except Exception as error:  # of any kind, from third-party code
             reason = " ".join(str(error).split())[:200]
             raise NumericsError(
                 f"PySCF fails at conformer {where} with {told} ({type(error).__name__}: {reason})."
@@ -151,15 +151,15 @@ class QmEngine:
 def load_qm(
     name: str, molecule: Molecule, weights: Path | None, _precision: str
 ) -> CheckedPotential:
-    """Return a level of theory as a potential of one molecule; it always computes in float64.
+    """Return a level of theory as a potential of one molecule, always in float64.
 
     Args:
         name: "qm:METHOD/BASIS" or "qm:METHOD/BASIS/df".
-        molecule: What it will be asked about.
+        molecule: The molecule.
         weights: Must be None.
 
     Raises:
-        InputError: PySCF does not know the method or the basis, or weights are given.
+        InputError: The method or the basis is unknown to PySCF, or weights are given.
         UnsupportedPhysicsError: The basis set lacks an element.
         MissingComponentError: PySCF is not installed.
     """
@@ -174,7 +174,7 @@ def load_qm(
 
 
 def read_theory(name: str) -> Theory:
-    """Return the level of theory in a name.
+    """Parse the level of theory in a name.
 
     Raises:
         InputError: The name is not of the form qm:METHOD/BASIS or qm:METHOD/BASIS/df.
@@ -189,10 +189,10 @@ def read_theory(name: str) -> Theory:
 
 
 def describe_qm(name: str) -> Model:
-    """Return what is known about a level of theory.
+    """Describe a level of theory.
 
     Raises:
-        InputError: The name is not of the right form.
+        InputError: The name does not have the right form.
     """
     theory = read_theory(name)
     capabilities = Capabilities(
@@ -227,7 +227,7 @@ def _check_method(name: str, theory: Theory) -> None:
 
 
 def _check_dispersion(name: str, method: str) -> None:
-    """Refuse a dispersion correction that PySCF would leave out, or cannot compute here."""
+    """Refuse a dispersion correction that PySCF would omit or cannot compute."""
     if method.endswith(("-d", "_d")):
         raise UnsupportedPhysicsError(
             f"{name}: PySCF computes {method} without its dispersion; use another functional."
@@ -259,14 +259,14 @@ def _check_basis(name: str, theory: Theory, molecule: Molecule) -> None:
 
 
 def _core_potentials(basis: str, numbers: Sequence[int]) -> dict[str, str]:
-    """Return the basis by each element whose core electrons it replaces by a potential.
+    """Return the basis for each element with an effective core potential.
 
-    PySCF does not look for them: without, the valence functions would have to hold all electrons.
+    PySCF does not add them by itself: the valence functions would then describe all electrons.
     """
     load = _pyscf("gto", "a qm potential").basis.load_ecp
     found = {}
     for name in map(symbol, sorted(set(numbers))):
-        with contextlib.suppress(KeyError, RuntimeError):  # so it tells that there is none
+        with contextlib.suppress(KeyError, RuntimeError):  # raised if there is none
             if load(basis, name):
                 found[name] = basis
     return found

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""All potentials by name; a molecule that one is not made for is refused.
+"""All potentials by name; unsupported molecules are refused.
 
-Built in are the families of `families`. A plug-in is an entry point of the group
+The families of `families` are built in. A plug-in is an entry point of the group
 `merrow.potentials`: its name is the potential's name, and it is a function
-`(molecule, weights, precision) -> Potential` with an attribute `capabilities`, and if it likes
+`(molecule, weights, precision) -> Potential` with an attribute `capabilities`, and optionally
 `level_of_theory` and `license`, which `merrow models list` shows.
 """
 
@@ -25,7 +25,7 @@ PRECISIONS: Final = ("float32", "float64")
 
 
 class Factory(Protocol):
-    """What a plug-in offers."""
+    """Interface of a plug-in."""
 
     capabilities: Capabilities
 
@@ -34,21 +34,21 @@ class Factory(Protocol):
 
 
 def potential_names() -> tuple[str, ...]:
-    """Return the names of all potentials, built in and plugged in."""
+    """Return the names of all built-in and plug-in potentials."""
     built_in = (name for family in families().values() for name in family.models)
     return (*built_in, *sorted(_plugins()))
 
 
 def generic_names() -> tuple[str, ...]:
-    """Return how potentials without a name of their own are written, such as "mace:FILE"."""
+    """Return the forms of potentials without a name of their own, such as "mace:FILE"."""
     return tuple(family.generic for family in families().values() if family.generic)
 
 
 def describe(name: str) -> Model:
-    """Return what is known about a potential without loading its weights.
+    """Describe a potential without loading its weights.
 
     Raises:
-        InputError: There is no such potential, or the file in a generic name is not right.
+        InputError: There is no such potential, or the file in a generic name is wrong.
     """
     family = family_of(name)
     if family is None:
@@ -65,10 +65,10 @@ def describe(name: str) -> Model:
 
 
 def capabilities(name: str) -> Capabilities:
-    """Return what a potential can be asked, without loading weights.
+    """Return the capabilities of a potential without loading weights.
 
     Raises:
-        InputError: As `describe`.
+        InputError: As in `describe`.
     """
     return describe(name).capabilities
 
@@ -81,19 +81,19 @@ def load_potential(
     precision: str = "float32",
     labels: Sequence[str] | None = None,
 ) -> Potential:
-    """Return a potential for one molecule, after asking whether it may be used for it.
+    """Return a potential for one molecule, after checking that it supports the molecule.
 
     Args:
-        name: One of `potential_names()`, or written as `generic_names()` say.
+        name: One of `potential_names()`, or in a form of `generic_names()`.
         molecule: Elements, charge and multiplicity.
-        weights: A file of weights, or None to search for it.
-        precision: "float32" or "float64", the arithmetic of the networks.
-        labels: What to call the atoms in a message, as in `check_molecule`.
+        weights: Weights file, or None to search for it.
+        precision: Precision of the networks, "float32" or "float64".
+        labels: Labels of the atoms in messages, as in `check_molecule`.
 
     Raises:
-        UnsupportedPhysicsError: The potential is not made for such a molecule.
+        UnsupportedPhysicsError: The potential does not support the molecule.
         InputError: The name, the precision or the weights are wrong.
-        MissingComponentError: The weights are not here and cannot be fetched.
+        MissingComponentError: The weights are missing and cannot be downloaded.
     """
     check_molecule(capabilities(name), molecule, labels)
     if precision not in PRECISIONS:
@@ -105,10 +105,10 @@ def load_potential(
 
 
 def located(name: str, base: Path) -> str:
-    """Return a name with the path in it, if there is one, made absolute.
+    """Return a name with an absolute path, if it contains a path.
 
     Args:
-        name: Such as "ani2x" or "mace:mine.model".
+        name: Name such as "ani2x" or "mace:mine.model".
         base: Folder that a relative path refers to.
     """
     prefix, colon, rest = name.partition(":")
@@ -122,15 +122,15 @@ def located(name: str, base: Path) -> str:
 def check_molecule(
     known: Capabilities, molecule: Molecule, labels: Sequence[str] | None = None
 ) -> None:
-    """Refuse a molecule that a potential is not made for.
+    """Check that a potential supports a molecule.
 
     Args:
-        known: What the potential can be asked.
+        known: Capabilities of the potential.
         molecule: Elements, charge and multiplicity.
-        labels: What to call the atoms in a message, length N; None counts them from 1.
+        labels: Labels of the atoms in messages, length N; None numbers them from 1.
 
     Raises:
-        UnsupportedPhysicsError: An element, the charge or the spin is outside the potential.
+        UnsupportedPhysicsError: An element, the charge or the spin is not supported.
     """
     for index, number in enumerate(molecule.numbers):
         if known.elements is not None and number not in known.elements:
@@ -159,7 +159,7 @@ def check_molecule(
 
 
 def _others(known: Capabilities, molecule: Molecule) -> str:
-    """Return which other potentials would do: one of each family, and plug-ins."""
+    """Suggest suitable potentials: one of each family, and plug-ins."""
     groups = (
         *(family.models for family in families().values()),
         *([n] for n in sorted(_plugins())),
@@ -174,7 +174,7 @@ def _others(known: Capabilities, molecule: Molecule) -> str:
 def _would_do(name: str, molecule: Molecule) -> bool:
     try:
         return _fits(capabilities(name), molecule)
-    except MissingComponentError:  # a plug-in that does not load helps nobody
+    except MissingComponentError:  # a plug-in that does not load is no alternative
         return False
 
 
@@ -211,7 +211,7 @@ def _unknown(name: str) -> str:
 
 
 def _letters(name: str) -> str:
-    """Return letters and digits alone: "ANI-2x" is meant to be "ani2x"."""
+    """Return only letters and digits, so that "ANI-2x" matches "ani2x"."""
     return "".join(filter(str.isalnum, name.lower()))
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Test of the contract of `Potential`: identities only, no stored numbers.
+"""Test of the contract of `Potential` by identities, without stored numbers.
 
-`check_potential` asks everything that the rest of the program relies on. Whoever adds a potential
-calls it in a test; the built-in ones pass it too.
+`check_potential` tests everything that the rest of the program relies on. New potentials should
+call it in a test; the built-in ones pass it.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ METHANOL_GEOMETRY: Final = np.array(
 
 
 class ContractError(MerrowError):
-    """A potential does not do what `Potential` promises; every broken promise is named."""
+    """A potential violates the contract of `Potential`; the message names every violation."""
 
 
 @dataclass(frozen=True)
 class Tolerances:
-    """How far two answers that should be equal may be apart.
+    """Tolerances for results that should be equal.
 
     Attributes:
         energy: Round-off of an energy [kcal/mol].
         force: Round-off of a force component [kcal/mol/Å].
         step: Displacement of the finite difference [Å].
-        slope: Error of a directional slope made with it [kcal/mol/Å].
+        slope: Error of a directional derivative by that difference [kcal/mol/Å].
     """
 
     energy: float
@@ -56,16 +56,16 @@ class Tolerances:
 
 
 DOUBLE: Final = Tolerances(energy=1e-8, force=1e-7, step=1e-5, slope=5e-5)
-"""Totals are 7e4 kcal/mol, so that their last digit is 1e-11, and a slope has noise of 2e-6. The
-second derivative of a network may jump (CELU at zero), so that a difference of any order errs by up
-to some 4 kcal/mol/Å² · step (measured for ANI: 3e-4 at 1e-4 Å, 1e-4 at 5e-5 Å)."""
+"""Totals are 7e4 kcal/mol, with a last digit of 1e-11, and a derivative has noise of 2e-6. The
+second derivative of a network may be discontinuous (CELU at zero), so a difference of any order has
+an error of up to 4 kcal/mol/Å² · step (measured for ANI: 3e-4 at 1e-4 Å, 1e-4 at 5e-5 Å)."""
 SINGLE: Final = Tolerances(energy=5e-4, force=5e-3, step=5e-3, slope=0.1)
-"""The float32 part of an energy is some 1e2 kcal/mol, and forces are some 1e1 to 1e2."""
+"""The float32 part of an energy is about 1e2 kcal/mol, and forces are about 1e1 to 1e2."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One promise: what it says, by how much it was missed at worst, and what is allowed."""
+    """One requirement, with the largest deviation and the tolerance."""
 
     promise: str
     worst: float
@@ -73,7 +73,7 @@ class Finding:
 
     @property
     def kept(self) -> bool:
-        """Whether the promise holds; NaN does not."""
+        """Whether the requirement is met; NaN fails."""
         return self.worst <= self.allowed
 
     def __str__(self) -> str:
@@ -82,7 +82,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Trial:
-    """A potential with conformers (R, N, 3) [Å], its answer to them, and tolerances."""
+    """A potential with conformers [Å], shape (R, N, 3), its results, and tolerances."""
 
     potential: Potential
     molecule: Molecule
@@ -91,7 +91,7 @@ class Trial:
     tolerances: Tolerances
 
     def differs(self, other: Evaluation, forces: Array | None = None) -> float:
-        """Return how far another answer is away, in units of the tolerances."""
+        """Return the deviation of another result, in units of the tolerances."""
         expected = self.answer.forces if forces is None else forces
         energy = _largest(other.energies - self.answer.energies) / self.tolerances.energy
         return max(energy, _largest(other.forces - expected) / self.tolerances.force)
@@ -107,22 +107,22 @@ def check_potential(
     tolerances: Tolerances | None = None,
     conformers: int = 4,
 ) -> tuple[Finding, ...]:
-    """Check every promise of the interface on distorted conformers of one molecule.
+    """Check all requirements of the interface on distorted conformers of a molecule.
 
     Args:
-        name: Name of a potential, built in or plugged in, or the function of a plug-in.
-        molecule: Elements, charge and multiplicity of a molecule that it knows.
+        name: Name of a built-in or plug-in potential, or the function of a plug-in.
+        molecule: Elements, charge and multiplicity of a supported molecule.
         geometry: Its positions [Å], shape (N, 3).
-        weights: A file of weights, or None to search.
+        weights: Weights file, or None to search for it.
         precision: "float32" or "float64".
-        tolerances: None chooses `DOUBLE` or `SINGLE` by the precision that the potential has.
+        tolerances: None for `DOUBLE` or `SINGLE`, by the precision of the potential.
         conformers: Number of conformers in a batch.
 
     Returns:
-        What was found, promise by promise.
+        The findings, one per requirement.
 
     Raises:
-        ContractError: At least one promise is broken.
+        ContractError: At least one requirement is violated.
         MerrowError: The potential cannot be loaded.
     """
 

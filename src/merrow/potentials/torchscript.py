@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""TorchScript files of the user as potentials, in one of three forms.
+"""User's TorchScript files as potentials, in one of three forms.
 
 The form is read from the signature of `forward`:
 
@@ -11,8 +11,8 @@ The form is read from the signature of `forward`:
 - mace: `forward(data, local_or_ghost)`, one conformer: a dictionary of the graph, as LAMMPS gives
   it. It returns one with `energy` or `total_energy_local` [eV], and perhaps `forces` [eV/Å].
 
-Forces that are not returned are taken by automatic differentiation. An attribute `elements` or
-`atomic_numbers` of the module names the elements that it knows. TorchScript is read without pickle.
+Forces that are not returned are computed by automatic differentiation. An attribute `elements` or
+`atomic_numbers` of the module lists its elements. TorchScript is read without pickle.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ if TYPE_CHECKING:
 
 PREFIX: Final = "torchscript:"
 MACE_ELEMENTS: Final = (1, 6, 7, 8, 9, 15, 16, 17, 35, 53)
-"""Order of the one-hot columns where a file of the mace form has no `atomic_numbers`."""
+"""Order of the one-hot columns if a file of the mace form has no `atomic_numbers`."""
 MACE_CUTOFF: Final = 5.0
-"""Radius of the graph [Å] where a file of the mace form has no `r_max`."""
+"""Cutoff of the graph [Å] if a file of the mace form has no `r_max`."""
 
 
 @dataclass(frozen=True)
 class Script:
-    """A file whose form is known: "plain", "plain with charge", "ani" or "mace"."""
+    """A file with its form: "plain", "plain with charge", "ani" or "mace"."""
 
     path: Path
     form: str
@@ -55,7 +55,7 @@ class Script:
 
 @dataclass(frozen=True)
 class ScriptEngine:
-    """A file for one molecule; it is read at the first evaluation and again where unpickled."""
+    """A file for one molecule, read at the first evaluation and again after unpickling."""
 
     script: Script
     molecule: Molecule
@@ -75,17 +75,17 @@ class ScriptEngine:
         return {k: v for k, v in self.__dict__.items() if k != "_module"}
 
     def evaluate(self, positions: Array) -> Evaluation:
-        """Return energies and forces of positions (R, N, 3) [Å].
+        """Return energies and forces of positions [Å], shape (R, N, 3).
 
         Raises:
-            MerrowError: The file fails, or returns something else than its form promises.
+            MerrowError: The file fails, or its return value does not match its form.
         """
         import torch  # noqa: PLC0415
 
         centred = torch.from_numpy(positions - positions.mean(axis=1, keepdims=True))
         leaf = centred.to(getattr(torch, self.precision)).to(self.device).requires_grad_()
         ask = {"ani": self._ani, "mace": self._mace}.get(self.script.form, self._plain)
-        # Without it, the first calls profile and later ones run other code: other last digits.
+        # Without it, the first calls profile and later ones run other code, with other rounding.
         with torch.jit.optimized_execution(False), torch.enable_grad():
             try:
                 energies, forces = ask(leaf)
@@ -143,7 +143,7 @@ class ScriptEngine:
         return total, torch.stack(known) * EV_KCAL if len(known) == len(x) else None
 
     def _graph(self, x: Tensor) -> dict[str, Tensor]:
-        """Return the graph of one conformer (N, 3) as LAMMPS hands it to MACE."""
+        """Return the graph of one conformer, shape (N, 3), in the form of LAMMPS for MACE."""
         import torch  # noqa: PLC0415
 
         n, order, like = len(x), self.script.elements or MACE_ELEMENTS, x.detach()
@@ -175,12 +175,12 @@ def load_torchscript(
 
     Args:
         name: "torchscript:FILE".
-        molecule: What it will be asked about.
-        weights: Must be None: the file is in the name.
+        molecule: The molecule.
+        weights: Must be None, since the file is in the name.
         precision: "float32" or "float64", to which the module is converted.
 
     Raises:
-        InputError: The file is not there, not TorchScript, or of another signature.
+        InputError: The file is missing, not TorchScript, or has another signature.
     """
     if weights is not None:
         raise InputError(f"{name} has its file in its name; leave out --weights.")
@@ -192,10 +192,10 @@ def load_torchscript(
 
 
 def read_script(name: str) -> Script:
-    """Return what the file in a name is.
+    """Inspect the file in a name.
 
     Raises:
-        InputError: It is not there, not TorchScript, or its `forward` has another signature.
+        InputError: The file is missing, not TorchScript, or its `forward` has another signature.
     """
     path = Path(name.removeprefix(PREFIX))
     if not path.is_file():
@@ -238,7 +238,7 @@ def _read(path: Path, device: str = CPU) -> Any:
     try:
         _walk_records(path)
         return torch.jit.load(str(path), map_location=device)
-    except Exception as error:  # a damaged archive can lead its reader anywhere
+    except Exception as error:  # a damaged archive may raise anything
         raise InputError(
             f"{path} is not a TorchScript file, or it is damaged; write it with torch.jit.save "
             "(pickled modules are refused, since reading one can run any program)."
@@ -246,7 +246,7 @@ def _read(path: Path, device: str = CPU) -> Any:
 
 
 def _walk_records(path: Path) -> None:
-    """Raise where a record ends before what it announces, for which torch would reserve memory."""
+    """Check that records have their declared size, for which torch would allocate memory."""
     with zipfile.ZipFile(path) as archive:
         for name in archive.namelist():
             if name.endswith(".pkl"):
@@ -255,7 +255,7 @@ def _walk_records(path: Path) -> None:
 
 
 def _elements(path: Path, module: Any, key: str) -> tuple[int, ...] | None:
-    """Return the atomic numbers in an attribute, which may have symbols instead."""
+    """Return the atomic numbers in an attribute of numbers or symbols."""
     value = getattr(module, key, None)
     if value is None:
         return None
@@ -278,10 +278,10 @@ def _capabilities(script: Script, precision: str) -> Capabilities:
 
 
 def describe_torchscript(name: str) -> Model:
-    """Return what a file says about itself: its form and elements.
+    """Describe a file by its form and elements.
 
     Raises:
-        InputError: As `read_script`.
+        InputError: As in `read_script`.
     """
     script = read_script(name)
     theory = f"a TorchScript file in the {script.form} form"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Every question to a potential and every answer is checked in the same way."""
+"""Validation of the input and output of potentials."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from merrow.potentials.interface import Array, Capabilities, Evaluation
 
 @dataclass(frozen=True)
 class CheckedPotential:
-    """An engine as a `Potential`, with its input and output checked.
+    """An engine as a `Potential`, with validated input and output.
 
     Attributes:
-        capabilities: What it can be asked.
-        identity: Name and hash of the weights, or of whatever else decides the numbers.
+        capabilities: What it supports.
+        identity: Name and hash of the weights, or of whatever else determines the results.
         numbers: Atomic numbers, length N.
-        engine: Who computes; it can be pickled.
-        proof: What compares its first answer with the processor's, where it runs elsewhere.
+        engine: The engine, which can be pickled.
+        proof: Comparison of its first results with the CPU, if it runs on another device.
     """
 
     capabilities: Capabilities
@@ -35,7 +35,7 @@ class CheckedPotential:
 
     @property
     def device(self) -> str:
-        """Where it is computed, in torch's words."""
+        """Name of the device in torch."""
         return CPU if self.proof is None else self.proof.device
 
     def evaluate(self, positions: Array) -> Evaluation:
@@ -43,8 +43,7 @@ class CheckedPotential:
 
         Raises:
             MerrowError: The shape is wrong.
-            NumericsError: A position or a result is not finite, or a device does not say what the
-                processor says.
+            NumericsError: A position or a result is not finite, or the device and the CPU differ.
         """
         x = checked_positions(positions, self.numbers, self.capabilities.name)
         answer = self.engine.evaluate(x)
@@ -56,7 +55,7 @@ class CheckedPotential:
     def member_energies(self, positions: Array) -> Array | None:
         """Return the energy of each member [kcal/mol], shape (R, M).
 
-        None where the engine does not tell its members apart.
+        None if the engine does not give them.
 
         Raises:
             MerrowError: The shape is wrong.
@@ -70,7 +69,7 @@ class CheckedPotential:
     def member_forces(self, positions: Array) -> Array | None:
         """Return the forces of each member [kcal/mol/Å], shape (R, M, N, 3).
 
-        None where the engine does not tell its members apart.
+        None if the engine does not give them.
 
         Raises:
             MerrowError: The shape is wrong.
@@ -99,10 +98,10 @@ def checked_positions(positions: Array, numbers: tuple[int, ...], name: str) -> 
 
 
 def check_answer(energies: Array, forces: Array, numbers: tuple[int, ...]) -> None:
-    """Refuse energies (R,) and forces (R, N, 3) that are not finite.
+    """Check that energies, shape (R,), and forces, shape (R, N, 3), are finite.
 
     Raises:
-        NumericsError: Naming the first atom and conformer.
+        NumericsError: They are not; the message names the first atom and conformer.
     """
     lost = ~(_finite(forces) & np.isfinite(energies)[:, None])
     _refuse(lost, numbers, "gets no finite energy or force: look for atoms that lie on each other")

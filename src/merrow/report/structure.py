@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A drawing of the solute's formula, as inline SVG."""
+"""A drawing of the structural formula of the solute, as inline SVG."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from merrow.errors import InputError
 from merrow.report.svg import inline_svg
 
 MAX_ITERATIONS: Final = 10_000
-"""Trials of bond orders before a drawing with single bonds is good enough."""
+"""Maximum number of attempts to assign bond orders before all bonds are drawn single."""
 
 
 @dataclass(frozen=True, eq=False)
 class Structure:
-    """The solute for a picture where there is no SMILES.
+    """The solute, for a drawing without SMILES.
 
     Attributes:
         numbers: Atomic numbers, length N.
@@ -48,9 +48,9 @@ def structure_from_smiles(smiles: str) -> str:
 
 
 def structure_from_atoms(structure: Structure, *, charge: int) -> str:
-    """Draw a molecule from its atoms, positions and bonds; bond orders follow from its charge [e].
+    """Draw a molecule from its atoms, positions, bonds and charge [e], which give bond orders.
 
-    Where no set of bond orders fits, all bonds are drawn single.
+    If no set of bond orders fits, all bonds are drawn single.
     """
     plain = Chem.RWMol()
     for number in structure.numbers:

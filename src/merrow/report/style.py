@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How every figure looks: fonts, colours, sizes, and the way to inline SVG."""
+"""Style of all figures: fonts, colours, sizes, and conversion to inline SVG."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from merrow.report.svg import INK, PAPER, SOFT, inline_svg
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", INK)
-"""Okabe and Ito's: distinguishable for colour-blind readers."""
+"""Palette of Okabe and Ito, distinguishable for colour-blind readers."""
 BLUE, ORANGE, GREEN, *_ = COLOURS
 RC: Final = {
     "font.family": "sans-serif",
@@ -35,14 +35,14 @@ RC: Final = {
     "ytick.labelcolor": INK,
 }
 WIDTH: Final = 5.0
-"""Of a figure [inches]: its text is read at 400 pixels, and two stand side by side on a screen."""
+"""Size of a figure [inches]: legible at 400 pixels, so that two fit side by side."""
 MAX_POINTS: Final = 2000
-"""A time series is drawn with every n-th point only, so that the page stays small."""
+"""Maximum number of points of a time series, to keep the page small."""
 NO_METADATA: Final = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 
 
 def to_svg(figure: Figure, name: str, title: str) -> str:
-    """Return a figure as inline SVG whose ids begin with its name."""
+    """Return a figure as inline SVG with ids prefixed by its name."""
     stream = io.StringIO()
     with matplotlib.rc_context({"svg.hashsalt": name}):
         FigureCanvasSVG(figure).print_svg(stream, metadata=NO_METADATA)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""An SVG document as a part of a page: no header, its own ids, a name for readers, its colours."""
+"""Preparation of SVG for inline use: no header, unique ids, an accessible name, theme colours."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ INK: Final = "#1b1f24"
 SOFT: Final = "#8a949d"
 BAND: Final = "#e4e9ec"
 PAPER: Final = "#fefefe"
-"""Of text and axes, of lines that may stand back, of areas behind the data, of the background."""
+"""Colours of text and axes, secondary lines, areas behind the data, and background."""
 
 THEME: Final = {
     INK: "ink",
@@ -25,8 +25,8 @@ THEME: Final = {
     "#ff0000": "red-atom",
     "#0000ff": "blue-atom",
 }
-"""Colours of figures and formulas, and the variable of the stylesheet that replaces each: a page
-that turns dark takes its figures along."""
+"""Colours of figures and formulas, and the stylesheet variable that replaces each, so that figures
+follow a dark theme."""
 _ID = re.compile(r'\bid="([^"]+)"')
 _LINK = re.compile(r'(url\(|href=")#([^")]+)')
 _SIZE = re.compile(r"""\s(?:width|height)=(["'])[^"']*\1""")
@@ -34,12 +34,12 @@ _COLOUR = re.compile("|".join(THEME), re.IGNORECASE)
 
 
 def inline_svg(document: str, *, name: str, title: str) -> str:
-    """Return the `<svg>` element of a document, fit to stand in a page beside others.
+    """Return the `<svg>` element of a document for inclusion in a page.
 
     Args:
-        document: A whole SVG document.
-        name: Prefix of all ids, different for every picture of a page.
-        title: What the picture shows, for those who cannot see it.
+        document: A complete SVG document.
+        name: Prefix of all ids, unique on a page.
+        title: Text alternative of the figure.
     """
     body = document[document.index("<svg") :]
     body = _ID.sub(rf'id="{name}-\1"', body)
@@ -50,5 +50,5 @@ def inline_svg(document: str, *, name: str, title: str) -> str:
 
 
 def themed(svg: str) -> str:
-    """Return an SVG of a page with the colours of its stylesheet."""
+    """Return an SVG with the colours of the page's stylesheet."""
     return _COLOUR.sub(lambda found: f"var(--{THEME[found[0].lower()]})", svg)

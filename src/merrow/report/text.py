@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Numbers, times and nested settings written for people, the same way everywhere.
+"""Uniform formatting of numbers, times and nested settings.
 
-Free energies and their errors carry two decimals: 0.01 kcal/mol is below what any run resolves.
+Free energies and their errors have two decimals: 0.01 kcal/mol is below the error of any run.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import Final
 from pydantic import JsonValue
 
 DOCUMENTATION: Final = "https://github.com/merrow/merrow/blob/main/docs/"
-"""Where the pages of `docs/` can be read."""
+"""Address of the pages of `docs/`."""
 WIDTH: Final = 80
 MOST_LINES: Final = 15
-"""Columns and lines of what a command prints in a terminal."""
+"""Maximum columns and lines of terminal output."""
 UNITS: Final = {
     "per_angstrom": "1/Å",
     "per_ps": "1/ps",
@@ -33,18 +33,18 @@ UNITS: Final = {
     "k": "K",
     "e": "e",
 }
-"""Units of settings by the end of their names, the longer ends first."""
+"""Units of settings by the suffix of their names, longer suffixes first."""
 _MINUS = re.compile(r"(?<![\w.)])-(?=\d)")
 
 
 def energy(value: float) -> str:
-    """Return an energy [kcal/mol] with two decimals and a sign only where it is negative."""
+    """Format an energy [kcal/mol] with two decimals and a sign only if negative."""
     text = f"{value:.2f}"
     return "0.00" if text == "-0.00" else text
 
 
 def documentation(page: str) -> str:
-    """Return the address of a page of the documentation.
+    """Return the URL of a page of the documentation.
 
     Args:
         page: Path below `docs/`, such as "how-to/analyze.md"; "#" and a heading may follow.
@@ -63,12 +63,12 @@ def minus_all(text: str) -> str:
 
 
 def stderr(value: float) -> str:
-    """Return a standard error [kcal/mol] with two decimals; one above zero never reads as zero."""
+    """Format a standard error [kcal/mol] with two decimals; a positive one never reads as zero."""
     return "<0.01" if 0.0 < value < 0.005 else f"{value:.2f}"
 
 
 def duration(seconds: float) -> str:
-    """Return a wall-clock time [s] such as "42 s", "8 min 05 s" or "3 h 20 min"."""
+    """Format a wall time [s], such as "42 s", "8 min 05 s" or "3 h 20 min"."""
     total = round(seconds)
     if total < 60:
         return f"{total} s"
@@ -79,12 +79,12 @@ def duration(seconds: float) -> str:
 
 
 def wrapped(text: str, indent: str = "", *, more: str = "") -> list[str]:
-    """Return a text in lines of 80 columns; nothing for no text.
+    """Wrap a text in lines of 80 columns; an empty text gives none.
 
     Args:
-        text: The text; a word that is longer, such as a path, stays whole.
-        indent: Beginning of every line.
-        more: Further indent of all lines but the first.
+        text: The text; a longer word, such as a path, is not broken.
+        indent: Indent of every line.
+        more: Additional indent of all lines but the first.
     """
     return textwrap.wrap(
         text,
@@ -97,10 +97,10 @@ def wrapped(text: str, indent: str = "", *, more: str = "") -> list[str]:
 
 
 def command_lines(words: Sequence[str]) -> list[str]:
-    """Return a command in lines of 80 columns that a shell takes as one.
+    """Wrap a shell command in continued lines of 80 columns.
 
     Args:
-        words: Its parts, an option and its value in one.
+        words: Its parts, each option together with its value.
     """
     lines = [words[0]]
     for word in words[1:]:
@@ -115,10 +115,10 @@ def command_lines(words: Sequence[str]) -> list[str]:
 def fitted(
     head: Sequence[str], middle: Sequence[str], last: Sequence[str], *, full: bool = False
 ) -> list[str]:
-    """Return an answer in fifteen lines; what is left out of its middle is said.
+    """Limit an output to fifteen lines, with a note on the number of omitted lines.
 
     Args:
-        head, middle, last: Lines; those of the head and the last ones always stay.
+        head, middle, last: Lines; those of the head and the last ones are always kept.
         full: Whether everything is shown.
     """
     room = MOST_LINES - len(head) - len(last)
@@ -129,7 +129,7 @@ def fitted(
 
 
 def number(value: float | None) -> str:
-    """Return a diagnostic with four significant digits, whole numbers in full."""
+    """Format a diagnostic with four significant digits; integers in full."""
     if value is None:
         return "not known"
     return f"{value:.0f}" if float(value).is_integer() else f"{value:.4g}"
@@ -146,9 +146,9 @@ def flatten(settings: Mapping[str, JsonValue], prefix: str = "") -> Iterator[tup
 
 
 def named_settings(settings: Mapping[str, JsonValue]) -> dict[str, str]:
-    """Return nested settings in words: names without their units, values with them.
+    """Return nested settings as text: names without units, values with units.
 
-    What was not set is left out. The names of a group stand before its settings.
+    Unset values are left out. The name of a group precedes its settings.
     """
     return dict(_named(settings, ""))
 

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""How does stock sander get its energies from our potentials? The server, its client, the run."""
+"""How does AmberTools' sander use our potentials? The server, its client, the run."""

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The way of a step of sander to the model server where no compiler built the small client.
+"""The client of the model server in Python, used where the compiled client is missing.
 
-The same as `native/sander_client.c`, with Python's standard library alone; it is run as a program
-and knows nothing of the package. It costs the start of an interpreter at every step.
+It does the same as `native/sander_client.c` with the standard library alone, and runs as a program
+independent of the package. It costs the start of an interpreter at every step.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ ENERGIES, FAILURE = "merrow_energies", "merrow_failure"
 
 
 def main() -> None:
-    """Ask the server about the step of this folder and write its answer."""
+    """Send the step in this folder to the server and write its answer."""
     try:
         ask(sys.argv[1])
     except (OSError, ValueError, KeyError, IndexError) as error:
@@ -32,11 +32,11 @@ def ask(name: str) -> None:
     """Send a job's files and save the answer.
 
     Args:
-        name: sander's input for ORCA.
+        name: sander's ORCA input.
 
     Raises:
         OSError: The server does not answer, or a file cannot be read or written.
-        ValueError: The server says that it cannot.
+        ValueError: The server reports an error.
     """
     if os.path.exists(RESULTS):
         os.unlink(RESULTS)
@@ -58,16 +58,16 @@ def ask(name: str) -> None:
 
 
 def exchange(path: str, parts: list[bytes], patience: float) -> tuple[bytes, bytes]:
-    """Send a job and the two files of its step; return the results and the line of energies.
+    """Send a job and the two files of its step; return the result file and the energy line.
 
     Args:
-        path: Where the server listens.
+        path: Socket of the server.
         parts: The job, the input and the geometry.
-        patience: Time without a sign of life after which it is dead [s].
+        patience: Time without a heartbeat after which the server counts as dead [s].
 
     Raises:
         OSError: The server does not answer.
-        ValueError: The server says that it cannot.
+        ValueError: The server reports an error.
     """
     head = "MERROW1 {} {} {}\n".format(*(len(part) for part in parts)).encode()
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as server:
@@ -84,10 +84,10 @@ def exchange(path: str, parts: list[bytes], patience: float) -> tuple[bytes, byt
 
 
 def check_owner(path: str) -> None:
-    """Raise if `merrow sander` is no more: it holds a lock as long as it lives.
+    """Check that `merrow sander`, which holds a lock while it runs, still exists.
 
     Raises:
-        OSError: It is gone.
+        OSError: It has ended.
     """
     lock = os.open(path, os.O_RDONLY)
     try:
@@ -100,10 +100,10 @@ def check_owner(path: str) -> None:
 
 
 def keep_restart(source: str, target: str) -> None:
-    """Copy a restart that is new to where the user wants it, whole; its time shows whether it is.
+    """Copy a restart file to the user's path atomically, if its modification time is new.
 
     Args:
-        source: What sander overwrites in place, but never while a client runs.
+        source: File that sander overwrites in place, but never while a client runs.
         target: The user's file.
     """
     if not os.path.exists(source) or os.path.getsize(source) == 0:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The files that sander exchanges with an external program, and its mdout.
+"""Files that sander exchanges with an external program, and its mdout.
 
-sander writes a geometry [Å], reads energy [Hartree] and gradient [Hartree/bohr], and converts with
-constants of its own; the same constants here give back the energy [kcal/mol] to the last digit.
+sander writes a geometry [Å], reads energy [Hartree] and gradient [Hartree/bohr], and converts them
+with its own constants; the same constants here reproduce the energy [kcal/mol] to the last digit.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from merrow.units import SANDER_BOHR_PER_ANGSTROM, SANDER_HARTREE_KCAL
 Array = NDArray[np.float64]
 
 SYMBOL, FIELD = 3, 21
-"""Columns of the element's symbol with a blank, and of each coordinate: (a2,1x,3f21.16)."""
+"""Widths of the element symbol with a blank, and of a coordinate: (a2,1x,3f21.16)."""
 PRINTED: Final = 6e-5
-"""Half of the last digit that mdout prints, and a little [kcal/mol]."""
+"""Slightly more than half of the last digit in mdout [kcal/mol]."""
 
 _ENERGY = re.compile(r"^\s*\w*ESCF\s*=\s*(-?[\d.]+)")
 _NSTEP = re.compile(r"^\s*NSTEP\s*=\s*(\d+)")
@@ -32,7 +32,7 @@ _STATISTICS = ("A V E R A G E S", "R M S  F L U C T U A T I O N S")
 
 @dataclass(frozen=True)
 class Geometry:
-    """What sander asks about.
+    """A geometry from sander.
 
     Attributes:
         symbols: Element symbols, length N.
@@ -49,9 +49,9 @@ class Geometry:
 
 @dataclass(frozen=True, eq=False)
 class Evaluations:
-    """What the server answered, call by call, shape (K,): energy and spread [kcal/mol].
+    """Answers of the server by call, shape (K,): energy and spread [kcal/mol].
 
-    The spread is NaN where the potential has none.
+    The spread is NaN for a potential without an ensemble.
     """
 
     energies: Array
@@ -59,11 +59,11 @@ class Evaluations:
 
 
 def read_geometry(job: str, xyz: str) -> Geometry:
-    """Read the two files that sander writes for ORCA.
+    """Read the ORCA input and geometry written by sander.
 
     Raises:
-        MerrowError: They are not of the form that is known, or sander asks for something else than
-            energy and forces of the region alone.
+        MerrowError: The files have an unknown form, or sander requests something other than energy
+            and forces of the region alone.
     """
     if "%pointcharges" in job:
         raise MerrowError("sander sent point charges: only mechanical embedding is possible here.")
@@ -89,7 +89,7 @@ def read_geometry(job: str, xyz: str) -> Geometry:
 
 
 def results_text(energy: float, forces: Array) -> str:
-    """Return the file of results that sander reads.
+    """Return the result file that sander reads.
 
     Args:
         energy: Energy [kcal/mol].
@@ -104,13 +104,13 @@ def results_text(energy: float, forces: Array) -> str:
 
 
 def _sixteen(value: float) -> str:
-    """Return a number in the sixteen columns that sander reads, with all digits that fit."""
+    """Format a number in the sixteen columns that sander reads, with all digits that fit."""
     fixed = f"{value:16.12f}"
     return fixed if len(fixed) <= 16 else f"{value:16.8e}"
 
 
 def read_evaluations(path: Path) -> Evaluations:
-    """Read the client's list: "energy spread" in each line, a torn last line left out."""
+    """Read the client's list of "energy spread" lines; an incomplete last line is ignored."""
     text = path.read_text() if path.is_file() else ""
     whole = text[: text.rfind("\n") + 1].split()
     table = np.array(whole, dtype=np.float64).reshape(-1, 2)
@@ -118,11 +118,11 @@ def read_evaluations(path: Path) -> Evaluations:
 
 
 def merged(mdout: str, evaluations: Evaluations, *, name: str, about: str) -> str:
-    """Return an mdout with a line on the ML energy in each block of energies, and a summary.
+    """Return an mdout with the ML energy added to each block of energies, and a summary.
 
     Args:
-        mdout: What sander printed.
-        evaluations: What the server answered.
+        mdout: sander's mdout.
+        evaluations: Answers of the server.
         name: Name of the potential.
         about: First line of the summary.
 
@@ -168,7 +168,7 @@ def _summary(evaluations: Evaluations) -> list[str]:
 
 
 def _nearest(energies: Array, value: float, *, first: int, expected: int) -> int | None:
-    """Return the evaluation of a printed energy: the one nearest to where it should be."""
+    """Return the evaluation of a printed energy: the one nearest to its expected position."""
     fitting = first + np.flatnonzero(np.abs(energies[first:] - value) <= PRINTED)
     return int(fitting[np.argmin(np.abs(fitting - expected))]) if len(fitting) else None
 

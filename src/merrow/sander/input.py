@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""A user's sander input, and the one by which stock sander asks us for the ML energy.
+"""Reading a user's sander input, and rewriting it so that sander requests the ML energy.
 
-Two dialects come in: `ifmlp=1` with `&mlp`, and `ifqnt=1` with `&qmmm qm_theory='EXTERN'`. Out goes
-the same text, only these namelists changed; every other namelist, &wt, redirection and group of
-restraints stays as it stands. What sander would do wrongly in this mode is refused by its key.
+Two dialects are read: `ifmlp=1` with `&mlp`, and `ifqnt=1` with `&qmmm qm_theory='EXTERN'`. Only
+these namelists are changed; all other namelists, &wt, redirections and groups of restraints are
+kept. Keys that sander would treat wrongly in this mode are refused.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _SWITCH = re.compile(
 )
 
 OTHER_PROGRAMS: Final = ("adf", "gms", "tc", "gau", "nw", "qc", "genmpi", "lio", "mrcc", "quick")
-"""Namelists by which sander calls a real program; it takes the first that it finds."""
+"""Namelists by which sander calls a QM program; it uses the first that it finds."""
 
 REFUSED: Final[Mapping[str, tuple[tuple[Value, ...], str]]] = {
     "icfe": ((0,), "its two copies need sander.MPI, and the ML energy would be scaled with λ"),
@@ -50,7 +50,7 @@ REFUSED: Final[Mapping[str, tuple[tuple[Value, ...], str]]] = {
     "iextpot": ((0,), "another program would replace the whole force field"),
     "ntc": ((1, 2), "it constrains every bond, those of the ML region too"),
 }
-"""Keys of &cntrl, the values that are right in this mode, and why not the others."""
+"""Keys of &cntrl, their allowed values in this mode, and the reason."""
 
 FIXED: Final[Mapping[str, tuple[Value, str]]] = {
     "qmmm_int": (5, "5 is mechanical embedding; the ML model knows no point charges"),
@@ -61,24 +61,24 @@ FIXED: Final[Mapping[str, tuple[Value, str]]] = {
     "abfqmmm": (0, "a region that changes its atoms has no conserved energy"),
     "hot_spot": (0, "it scales forces without their energy"),
 }
-"""Keys of &qmmm that have one right value, and why."""
+"""Keys of &qmmm with only one allowed value, and the reason."""
 
 DEFAULTS: Final[Mapping[str, Value]] = {"qmmm_int": 1, "qm_ewald": 0, "spin": 1}
-"""What a silent &qmmm means; its default for qmmm_int is electrostatic embedding."""
+"""Defaults of &qmmm; that of qmmm_int is electrostatic embedding."""
 
 
 @dataclass(frozen=True)
 class SanderInput:
-    """What a sander input asks of the model.
+    """The ML part of a sander input.
 
     Attributes:
         source: Name of the file, for messages.
-        text: The file as it stands.
+        text: Content of the file.
         dialect: "mlp" or "qmmm".
-        ml: The ML region and its potential; its mask is "" where `atoms` names it.
-        atoms: Atoms of the region counted from 1, or empty where the mask does.
-        charge: Net charge that the input claims [e], or None.
-        periodic: Whether sander will want a box.
+        ml: The ML region and its potential; its mask is "" if `atoms` is given.
+        atoms: Atoms of the region counted from 1, or empty if the mask is given.
+        charge: Net charge in the input [e], or None.
+        periodic: Whether sander needs a box.
     """
 
     source: str
@@ -91,14 +91,14 @@ class SanderInput:
 
 
 def read_input(text: str, *, source: str) -> SanderInput:
-    """Read what a sander input asks of the model, and refuse what sander would do wrongly.
+    """Read the ML part of a sander input, and refuse what sander would treat wrongly.
 
     Args:
         text: Content of mdin.
-        source: What to call the file in messages.
+        source: Name of the file in messages.
 
     Raises:
-        InputError: There is no ML region in it, or a namelist is malformed or contradictory.
+        InputError: There is no ML region, or a namelist is malformed or contradictory.
         UnsupportedPhysicsError: A combination would give wrong energies or forces.
     """
     groups = {g.name: g for g, _, _ in _groups(text, source, ("cntrl", "mlp", "qmmm", "orc"))}
@@ -118,15 +118,15 @@ def read_input(text: str, *, source: str) -> SanderInput:
 
 
 def write_input(asked: SanderInput, *, atoms: Sequence[int], charge: int) -> str:
-    """Return the input for stock sander.
+    """Return the input for sander.
 
     Args:
-        asked: What was read.
+        asked: The ML part of the user's input.
         atoms: Atoms of the ML region counted from 1, ascending.
         charge: Their net charge [e].
 
     Raises:
-        InputError: The input claims another net charge.
+        InputError: The input has another net charge.
     """
     if asked.charge is not None and asked.charge != charge:
         raise InputError(
@@ -149,11 +149,11 @@ def write_input(asked: SanderInput, *, atoms: Sequence[int], charge: int) -> str
 
 
 def rewrite_redirections(text: str, rename: Callable[[str], str]) -> str:
-    """Return a sander input with other names of the files that its redirections name.
+    """Return a sander input with the file names in its redirections replaced.
 
     Args:
         text: Content of mdin.
-        rename: From a name in a line such as DISANG=NAME to the name that replaces it.
+        rename: Function from a name in a line such as DISANG=NAME to its replacement.
     """
     pattern = re.compile(
         r"^([ \t]*(?:LISTIN|LISTOUT|DUMPAVE|NOESY|SHIFTS|PCSHIFT|DIPOLE|CSA|DISANG)[ \t]*=[ \t]*)"
@@ -170,7 +170,7 @@ def rewrite_redirections(text: str, rename: Callable[[str], str]) -> str:
 
 
 def _spans(text: str, source: str) -> Iterator[tuple[str, int, int]]:
-    """Yield name, start and end of every namelist, found as sander finds them."""
+    """Yield name, start and end of every namelist, as sander finds them."""
     position = 0
     while found := _OPEN.search(text, position):
         position = found.end()
@@ -184,7 +184,7 @@ def _spans(text: str, source: str) -> Iterator[tuple[str, int, int]]:
 
 
 def _groups(text: str, source: str, names: Sequence[str]) -> Iterator[tuple[Group, int, int]]:
-    """Yield the parsed namelists of some names with their places."""
+    """Yield the parsed namelists of given names with their positions."""
     seen = set()
     for name, start, end in _spans(text, source):
         if name in OTHER_PROGRAMS:
@@ -297,7 +297,7 @@ def _from_qmmm(text: str, groups: Mapping[str, Group], source: str) -> SanderInp
 
 
 def _completed(asked: SanderInput, charge: int) -> str:
-    """Return a plain &qmmm input with what it left open; keys of the user come last and win."""
+    """Return a &qmmm input with defaults added; the user's keys come last and take precedence."""
     added = f" qmcharge={charge}, spin=1, qm_ewald=0,"
     pieces, position, orc = [], 0, _orc(asked.ml.potential)
     for group, start, _ in _groups(asked.text, asked.source, ("qmmm", "orc")):
@@ -311,5 +311,5 @@ def _completed(asked: SanderInput, charge: int) -> str:
 
 
 def _orc(potential: str) -> str:
-    """Return the namelist that chooses the interface; sander finds it only alone on its line."""
+    """Return the namelist that selects the interface, which must be on a line of its own."""
     return f"&orc\n  method='{potential[:20]}', basis='merrow',\n /\n "

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the model server answers: a step of sander in, energy and forces out."""
+"""Evaluation of sander's requests by the model server: energy and forces of a step."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from merrow.units import amber_coulomb_charge_scale
 
 
 class Job(Settings):
-    """What a run of sander needs a model for; it travels with every request, as JSON."""
+    """The model that a run of sander needs; sent with every request, as JSON."""
 
     prmtop: str
     """Absolute path of the topology."""
@@ -37,19 +37,19 @@ class Job(Settings):
     weights: str | None = None
     """Absolute path of its weights, or None to search for them."""
     precision: str = "float32"
-    """Arithmetic of the networks."""
+    """Precision of the networks."""
     max_spread_kcal: float | None = None
-    """The run stops where the ensemble spread exceeds this [kcal/mol], or None."""
+    """Ensemble spread above which the run stops [kcal/mol], or None."""
     files: tuple[tuple[str, int, int], ...] = ()
-    """What it depends on: path, time of the last change [ns] and size [bytes] of each when the run
-    began. A server that outlives a file's change keeps the two models apart."""
+    """Path, modification time [ns] and size [bytes] of each file that it depends on, at the start
+    of the run, so that a server distinguishes models from before and after a change."""
 
 
 def parse_job(text: str) -> Job:
-    """Return the job that a caller wrote as JSON.
+    """Parse the JSON of a job.
 
     Raises:
-        InputError: It is of another version.
+        InputError: The job is of another version.
     """
     try:
         return Job.model_validate_json(text)
@@ -58,13 +58,13 @@ def parse_job(text: str) -> Job:
 
 
 def file_states(*paths: str | None) -> tuple[tuple[str, int, int], ...]:
-    """Return path, time of the last change [ns] and size of those that are files."""
+    """Return path, modification time [ns] and size [bytes] of the existing files."""
     found = [Path(path) for path in paths if path and Path(path).is_file()]
     return tuple((str(one), one.stat().st_mtime_ns, one.stat().st_size) for one in found)
 
 
 def ready_models() -> Models:
-    """Return models for a server of many; torch is imported, so that no caller waits for it."""
+    """Return models for a shared server, with torch already imported."""
     with contextlib.suppress(ImportError):
         importlib.import_module("torch")
     return Models()
@@ -98,31 +98,31 @@ class _Model:
 
 
 class Models:
-    """Answers requests; each model is loaded once and kept."""
+    """Answers requests; each model is loaded once and cached."""
 
     def __init__(self) -> None:
-        """Begin without any model."""
+        """Start without models."""
         self._opened: dict[str, _Model] = {}
 
     def open(self, text: str, topology: AmberTopology | None = None) -> Potential:
-        """Return the potential of a job, loaded at its first request.
+        """Return the potential of a job, loaded on its first request.
 
         Args:
             text: The job.
-            topology: Its prmtop, where that is read already.
+            topology: Its prmtop, if already read.
 
         Raises:
-            MerrowError: The job's files or its potential cannot be used.
+            MerrowError: The files or the potential of the job cannot be used.
         """
         return self._open(text, topology).potential
 
     def answer(self, request: Request) -> Reply:
-        """Return sander's file of results and the client's line "energy spread" [kcal/mol].
+        """Return sander's result file and the client's line "energy spread" [kcal/mol].
 
         Without a geometry, the model is loaded, and its identity and place are returned.
 
         Raises:
-            MerrowError: The request does not belong to the job, or the model fails.
+            MerrowError: The request does not match the job, or the model fails.
         """
         model = self._open(request.job)
         region = model.region

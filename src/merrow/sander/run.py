@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A user's sander input in stock sander with our potentials: serve, run, merge."""
+"""Running AmberTools' sander with an ML potential: serve, run, merge output."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ from merrow.system.region import MLRegion, region_of, select_region
 
 @dataclass(frozen=True)
 class SanderRun:
-    """One run of sander; what is None is taken from the input.
+    """A run of sander; values that are None are taken from the input.
 
     Attributes:
         words: sander's own command line, such as ("-O", "-i", "mdin").
-        folder: The user's folder, which relative names refer to.
+        folder: The user's folder, to which paths are relative.
         potential: Name of the potential.
-        weights: File of its weights.
-        precision: Arithmetic of the networks.
-        server: Socket of a model server that runs already; None starts a private one.
+        weights: Weights file of the potential.
+        precision: Precision of the networks.
+        server: Socket of a running model server; None starts a private one.
     """
 
     words: Sequence[str]
@@ -59,12 +59,12 @@ class SanderRun:
 
 
 def run(asked: SanderRun) -> None:
-    """Run sander; its files are where its flags say, with the ML energy in mdout.
+    """Run sander with its usual output files, and with the ML energy in mdout.
 
     Raises:
         InputError: The command line, the input or the files are wrong.
         UnsupportedPhysicsError: The combination would give wrong energies or forces.
-        MissingComponentError: There is no sander, or no weights.
+        MissingComponentError: sander or the weights are not installed.
         MerrowError: sander or the model failed.
     """
     refuse_ranks(os.environ)
@@ -137,7 +137,7 @@ def _check_box(
 
 
 def _with_whole(arguments: Arguments, whole: Coordinates, scratch: Path) -> Arguments:
-    """Return a command line with coordinates of whole molecules, which sander itself asks for."""
+    """Return a command line with coordinates of whole molecules, which sander requires."""
     given = arguments.files["-c"]
     if np.array_equal(read_coordinates(given).positions, whole.positions):
         return arguments
@@ -147,7 +147,7 @@ def _with_whole(arguments: Arguments, whole: Coordinates, scratch: Path) -> Argu
 
 
 def _input(asked: SanderRun, arguments: Arguments) -> SanderInput:
-    """Return what the input asks of the model, with the command line's changes."""
+    """Return the ML part of the input, with the changes of the command line."""
     path = arguments.files["-i"]
     text = path.read_bytes().removeprefix(codecs.BOM_UTF8).decode("latin-1")
     wanted = read_input(text, source=path.name)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Stock sander in a scratch folder, as if it ran in the user's own.
+"""Running sander in a scratch folder, as if it ran in the user's own.
 
-The files of its interface to external programs have fixed names, so each run gets a folder. There,
-links stand for what the user's folder holds; whatever sander writes new is moved back at the end.
+The files of its interface to external programs have fixed names, so each run needs its own folder,
+with links to the content of the user's folder; new files are moved back at the end.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ from merrow.sander import client
 from merrow.sander.input import rewrite_redirections
 
 COMPILED_CLIENT: Final = Path(__file__).with_name("sander-client")
-"""A program, not a library; named so that the build takes it along."""
+"""A program, not a library; named so that the build includes it."""
 PREFIX: Final = "merrow-sander-"
 LAST_WORDS: Final = 2.0
-"""Time for what writes into a folder that is being removed [s]."""
+"""Time to wait for processes that still write into a folder being removed [s]."""
 OWN_FILES = re.compile(
     r"(old\.)?(orc_job\.\w+(\.part)?|inpfile\.xyz|ptchrg\.xyz)|extern_location|merrow_\w+"
 )
-"""What the interface leaves in the scratch folder."""
+"""Files that the interface leaves in the scratch folder."""
 
 UNANSWERED: Final = "Error reading Orca output"
-"""What sander says where the file of results is missing."""
+"""sander's message if the result file is missing."""
 
 INPUTS: Final = {"-i": "mdin", "-p": "prmtop", "-c": "inpcrd"}
 OUTPUTS: Final = {"-o": "mdout", "-r": "restrt", "-x": "mdcrd", "-inf": "mdinfo"}
@@ -50,21 +50,21 @@ OTHER_FILES: Final = (
 SWITCHES: Final = ("-O", "-AllowSmallBox")
 PARALLEL: Final = ("-ng", "-groupfile", "-rem", "-remlog", "-nslice", "-p4pg", "-np")
 RANKS: Final = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE")
-"""Where mpirun states for each copy of a program how many there are."""
+"""Environment variables in which mpirun gives the number of ranks."""
 LONGEST_NAME: Final = 255
-"""Characters that sander keeps of a file's name."""
+"""Maximum length of a file name in sander [characters]."""
 PULSE: Final = 1.0
-"""Time after which an interrupt is seen at the latest [s]."""
+"""Longest time before an interrupt is noticed [s]."""
 GRACE: Final = 5.0
-"""Time that sander has to end after SIGTERM [s]."""
+"""Time for sander to end after SIGTERM [s]."""
 
 
 @dataclass(frozen=True)
 class Arguments:
-    """What was asked on the command line of sander.
+    """The command line of sander.
 
     Attributes:
-        files: Absolute paths by flag; all of `INPUTS` and `OUTPUTS` are there.
+        files: Absolute paths by flag, for all of `INPUTS` and `OUTPUTS`.
         switches: Flags without a value.
     """
 
@@ -81,12 +81,12 @@ def read_arguments(words: Sequence[str], folder: Path) -> Arguments:
     """Read sander's flags.
 
     Args:
-        words: Such as ("-O", "-i", "mdin").
-        folder: What relative names refer to.
+        words: Words such as ("-O", "-i", "mdin").
+        folder: Folder to which paths are relative.
 
     Raises:
-        InputError: A flag is unknown or has no value, or a file is missing or would be lost.
-        UnsupportedPhysicsError: A flag asks for sander.MPI.
+        InputError: A flag is unknown or has no value, or a file is missing or would be overwritten.
+        UnsupportedPhysicsError: A flag needs sander.MPI.
     """
     files = {flag: folder / name for flag, name in (INPUTS | OUTPUTS).items()}
     switches, rest = [], iter(words)
@@ -120,10 +120,10 @@ def read_arguments(words: Sequence[str], folder: Path) -> Arguments:
 
 
 def refuse_ranks(environment: Mapping[str, str]) -> None:
-    """Refuse to be started as one of several ranks: each would be a whole run of its own.
+    """Refuse to run as one of several MPI ranks, each of which would be a complete run.
 
     Raises:
-        UnsupportedPhysicsError: mpirun or its like started more than one.
+        UnsupportedPhysicsError: mpirun or the like started more than one rank.
     """
     for name in RANKS:
         ranks = environment.get(name, "1")
@@ -138,14 +138,14 @@ def refuse_ranks(environment: Mapping[str, str]) -> None:
 
 @contextlib.contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """Give a private folder that is removed at the end; remove those of runs that were killed."""
+    """Yield a private folder, removed at the end; remove folders left by killed runs."""
     base = Path(tempfile.gettempdir())
     for old in base.glob(f"{PREFIX}*"):
         _remove_if_dead(old)
     new = Path(tempfile.mkdtemp(prefix="new-merrow-", dir=base))
     lock = os.open(new / "lock", os.O_CREAT | os.O_RDWR, 0o600)
     fcntl.flock(lock, fcntl.LOCK_EX)
-    folder = new.rename(base / new.name.replace("new-merrow-", PREFIX))  # now others may see it
+    folder = new.rename(base / new.name.replace("new-merrow-", PREFIX))  # now visible to others
     try:
         yield folder
     finally:
@@ -154,7 +154,7 @@ def scratch_folder() -> Iterator[Path]:
 
 
 def _remove(folder: Path) -> None:
-    """Remove a folder into which a dying process may still write for a moment."""
+    """Remove a folder into which an ending process may still write."""
     end = time.monotonic() + LAST_WORDS
     while folder.exists() and time.monotonic() < end:
         shutil.rmtree(folder, ignore_errors=True)
@@ -162,7 +162,7 @@ def _remove(folder: Path) -> None:
 
 
 def _remove_if_dead(folder: Path) -> None:
-    """Remove a scratch folder of this user whose owner lives no more."""
+    """Remove a scratch folder of this user whose owner has ended."""
     with contextlib.suppress(OSError):
         if folder.stat().st_uid != os.getuid():
             return
@@ -175,7 +175,7 @@ def _remove_if_dead(folder: Path) -> None:
 
 
 def install_client(folder: Path) -> None:
-    """Put the programs that sander calls into a folder: compiled, or in Python where that fails."""
+    """Install the programs that sander calls into a folder: compiled, or else in Python."""
     folder.mkdir()
     if COMPILED_CLIENT.is_file():
         program = COMPILED_CLIENT
@@ -206,23 +206,23 @@ def run_sander(
     socket: Path,
     job: str,
 ) -> Path:
-    """Run sander with a rewritten input and bring its files home.
+    """Run sander with a rewritten input and move its files to the user's folder.
 
     Args:
         arguments: The user's command line.
-        text: The input for stock sander.
+        text: The input for sander.
         folder: The user's folder.
         scratch: A private folder.
-        socket: Where the model server listens.
-        job: What the client sends the server about the model.
+        socket: Socket of the model server.
+        job: The job that the client sends to the server.
 
     Returns:
         The client's list of energies.
 
     Raises:
-        MissingComponentError: There is no sander.
+        MissingComponentError: sander is not installed.
         MerrowError: sander or the client failed.
-        KeyboardInterrupt: The run was interrupted; sander was ended and its files are home.
+        KeyboardInterrupt: The run was interrupted; sander was ended and its files were moved.
     """
     program = find_program("sander")
     install_client(scratch / "bin")
@@ -249,14 +249,14 @@ def run_sander(
         if code == 0:
             client.keep_restart(str(made), str(kept))
     finally:
-        made.unlink(missing_ok=True)  # unless sander ended well, it may be torn
+        made.unlink(missing_ok=True)  # it may be incomplete unless sander ended normally
         _bring_home(work, folder, restart=kept)
     _check(code, work / "merrow_failure", arguments.files["-o"], log)
     return work / "merrow_energies"
 
 
 def _execute(command: list[str], work: Path, environment: Mapping[str, str], log: Path) -> int:
-    """Return the exit code of sander; it never outlives an interrupt."""
+    """Run sander and return its exit code; an interrupt ends it."""
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
@@ -268,9 +268,7 @@ def _execute(command: list[str], work: Path, environment: Mapping[str, str], log
             start_new_session=True,
         )
         try:
-            while (
-                True
-            ):  # a signal that comes just before a wait without end would have to wait, too
+            while True:  # a signal just before an endless wait would not be seen
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     return process.wait(timeout=PULSE)
         except BaseException:
@@ -279,16 +277,16 @@ def _execute(command: list[str], work: Path, environment: Mapping[str, str], log
 
 
 def _mirror(folder: Path, work: Path, *, without: str) -> None:
-    """Link everything that the user's folder holds, but one name."""
+    """Link the content of the user's folder, except one name."""
     for path in folder.iterdir():
         if path.name != without and not OWN_FILES.fullmatch(path.name):
             (work / path.name).symlink_to(path)
 
 
 def _relocated(text: str, folder: Path, work: Path) -> str:
-    """Return an input whose redirections reach the user's folder from the scratch folder.
+    """Return an input whose redirections point from the scratch folder to the user's folder.
 
-    A name without a folder keeps its name; others get a short one, since sander cuts long lines.
+    A plain file name is kept; other paths get a short one, since sander truncates long lines.
     """
     names: dict[str, str] = {}
 
@@ -304,7 +302,7 @@ def _relocated(text: str, folder: Path, work: Path) -> str:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End sander and whatever it started."""
+    """End sander and its child processes."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)
@@ -314,7 +312,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _bring_home(work: Path, folder: Path, *, restart: Path) -> None:
-    """Move new files of a run into the user's folder; a renamed link renames what it stands for.
+    """Move new files of a run into the user's folder; for a renamed link, rename its target.
 
     Numbered restarts (ntwr < 0) go to the folder of the restart.
     """
@@ -331,7 +329,7 @@ def _bring_home(work: Path, folder: Path, *, restart: Path) -> None:
 
 
 def _check(code: int, failure: Path, mdout: Path, log: Path) -> None:
-    """Raise what the client or sander said, unless all went well."""
+    """Raise the error of the client or sander, if any."""
     if failure.is_file():
         raise MerrowError(f"sander was stopped: {failure.read_text(errors='replace').strip()}")
     if code == 0:

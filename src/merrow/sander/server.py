@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""A server by which programs share one model: a private Unix socket, one answer at a time.
+"""A server through which programs share a model: a private Unix socket, one request at a time.
 
-The wire is that of `native/sander_client.c`. There is no network port: the socket lies in a folder
-that its owner alone may enter, and callers of another user are turned away by the kernel's word.
+The protocol is that of `native/sander_client.c`. There is no network port: the socket is in a
+folder only its owner can access, and callers of other users are rejected by their peer credentials.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ from merrow.sander.client import exchange
 
 MAGIC: Final = "MERROW1"
 LONGEST_PATH: Final = 103
-"""Bytes of the path of a Unix socket: the kernel grants 107, ".new" takes four."""
+"""Maximum length of a Unix socket path [bytes]: the kernel allows 107, ".new" takes four."""
 LARGEST: Final = 1 << 26
-"""Bytes of the largest request that is read."""
+"""Maximum size of a request [bytes]."""
 PATIENCE: Final = 10.0
-"""Time in which a caller must have said what it wants [s]."""
+"""Time within which a caller must send its request [s]."""
 HEARTBEAT: Final = 1.0
-"""Time between two signs of life while the model computes [s]."""
+"""Heartbeat interval while the model computes [s]."""
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a caller wants: its job, and the two files of its step, as texts."""
+    """A request: the job, and the two files of its step as text."""
 
     job: str
     input: str
@@ -49,7 +49,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Reply:
-    """What it gets: the file of results, and one line for its list of energies."""
+    """A reply: the result file, and one line for the list of energies."""
 
     results: str
     line: str
@@ -66,8 +66,8 @@ class ModelServer:
         """Prepare a server.
 
         Args:
-            path: Where its socket will be.
-            answer: What answers a request; it is never called twice at the same time.
+            path: Path of the socket.
+            answer: Function that answers a request; never called concurrently.
 
         Raises:
             InputError: The path is too long for a socket.
@@ -84,7 +84,7 @@ class ModelServer:
         self._lock: int | None = None
 
     def start(self) -> None:
-        """Begin to listen.
+        """Start listening.
 
         Raises:
             InputError: Another server listens there, or the folder is open to other users.
@@ -99,7 +99,7 @@ class ModelServer:
             raise InputError(
                 f"another model server listens at {self.path}: use it, or choose another path."
             ) from None
-        # Made beside and renamed: who sees the socket is heard. A killed server's is replaced.
+        # Bound under another name and renamed: a visible socket is served. A dead one is replaced.
         new = self.path.with_name(f"{self.path.name}.new")
         new.unlink(missing_ok=True)
         self._listener.bind(str(new))
@@ -109,7 +109,7 @@ class ModelServer:
         threading.Thread(target=self._accept, name="listener", daemon=True).start()
 
     def close(self) -> None:
-        """Stop listening and remove the socket; an evaluation that runs is not waited for."""
+        """Stop listening and remove the socket, without waiting for a running evaluation."""
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -141,7 +141,7 @@ class ModelServer:
             threading.Thread(target=self._serve, args=(caller,), daemon=True).start()
 
     def _serve(self, caller: socket.socket) -> None:
-        """Answer one caller; whatever it does, the server lives on."""
+        """Answer a caller; its errors do not stop the server."""
         with caller:
             try:
                 caller.settimeout(PATIENCE)
@@ -167,7 +167,7 @@ class ModelServer:
 
 
 def listens(path: Path) -> bool:
-    """Tell whether a server listens at a path; the socket of a killed one does not count."""
+    """Tell whether a live server listens at a path."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
         try:
             caller.connect(str(path))
@@ -177,10 +177,10 @@ def listens(path: Path) -> bool:
 
 
 def ask(path: Path, request: Request) -> Reply:
-    """Return the answer of the server at a path, for whom no client of sander's asks.
+    """Send a request from Python to the server at a path, and return the answer.
 
     Raises:
-        MerrowError: It says that it cannot, or gives no sign of life for ten seconds.
+        MerrowError: The server reports an error, or sends no heartbeat for ten seconds.
     """
     parts = [text.encode() for text in (request.job, request.input, request.geometry)]
     try:
@@ -193,10 +193,10 @@ def ask(path: Path, request: Request) -> Reply:
 
 
 def private_folder(folder: Path) -> None:
-    """Make a folder for its owner alone, or see that it is one.
+    """Create a folder private to its owner, or check an existing one.
 
     Raises:
-        InputError: It belongs to somebody else, or others may enter it.
+        InputError: The folder belongs to another user, or others can access it.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     about = folder.stat()
@@ -209,20 +209,20 @@ def private_folder(folder: Path) -> None:
 
 
 def _outcome(future: Future[Reply], patience: float) -> bytes:
-    """Return the bytes of an answer.
+    """Return an answer as bytes.
 
     Raises:
-        TimeoutError: It is not ready yet.
+        TimeoutError: The answer is not ready yet.
     """
     try:
         reply = future.result(timeout=patience)
     except TimeoutError:
         raise
-    except CancelledError:  # it waited for its turn while the server was closed: nothing failed
+    except CancelledError:  # it was queued when the server closed: nothing failed
         return _refusal("the model server has ended")
     except MerrowError as error:
         return _refusal(str(error))
-    except Exception as error:  # a fault of a model must reach the user, not end the server
+    except Exception as error:  # an error of a model must reach the user, not end the server
         logger.warning("the model failed", exc_info=error)
         return _refusal(f"the model failed with {type(error).__name__}: {error}")
     results, line = reply.results.encode(), reply.line.encode()
@@ -250,7 +250,7 @@ def _read_request(caller: socket.socket) -> Request:
 
 
 def _user(caller: socket.socket) -> int:
-    """Return the user id of the process at the other end."""
+    """Return the user id of the peer process."""
     size = struct.calcsize("3i")
     _, user, _ = struct.unpack("3i", caller.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))
     return int(user)

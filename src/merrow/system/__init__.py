@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""Which Hamiltonian is simulated? Copies of OpenMM systems in, a new one out."""
+"""Which Hamiltonian is simulated? New OpenMM Systems from copies of the MM ones."""

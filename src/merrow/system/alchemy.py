@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""The coupling of the region to its environment by λ.
+"""Alchemical coupling of the region to its environment.
 
 Charges of the region are parameter offsets λ_elec·q of one PME force, so the energy is exactly
 quadratic in λ_elec. Lennard-Jones pairs between region and environment are a 12-6 soft core
 (Beutler et al., 10.1016/0009-2614(94)00397-1, α = 0.5) with A and B from the prmtop, plus the
-isotropic tail beyond the cutoff. What acts within the region never depends on λ.
+isotropic tail beyond the cutoff. The internal energy of the region does not depend on λ.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from merrow.system.pme import Nonbonded
 LAMBDA_ELECTROSTATICS = "lambda_electrostatics"
 LAMBDA_STERICS = "lambda_sterics"
 SIGMA_SCALE = 1.1
-"""Factor on all σ with which the tail is known, too, to tell its slope by them."""
+"""Factor on all σ for a second evaluation of the tail, which gives its derivative by σ."""
 SOFT_CORE_ALPHA = 0.5
 SOFT_CORE_NAME = "SoftCore"
 """Name of the force."""
 
 EDGE_POINT = 0.75
-"""Point on an axis, as a part of the edge, of which the edge is told."""
+"""Point on an axis, as a fraction of the edge, from which the edge length is derived."""
 
 SOFT_CORE = (
     f"4*epsilon*{LAMBDA_STERICS}*(1/(s*s) - 1/s);"
@@ -44,10 +44,10 @@ SOFT_CORE = (
 def couple_charges(
     force: mm.NonbondedForce, charges: Array, atoms: Sequence[int], *, charge_scale: float
 ) -> None:
-    """Turn the region's charges into offsets and leave no other interaction within it or of it.
+    """Turn the region's charges into offsets and remove its other interactions from the force.
 
-    Afterwards the region has no Lennard-Jones interaction in this force, and every pair within it
-    is an exclusion, in direct as in reciprocal space.
+    The region then has no Lennard-Jones interaction in this force, and every pair within it is
+    excluded, in direct and reciprocal space.
 
     Args:
         force: NonbondedForce of the whole system; changed in place.
@@ -83,19 +83,19 @@ def soft_core_force(
 ) -> mm.CustomNonbondedForce:
     """Return the Lennard-Jones force between region and environment, scaled by λ_sterics.
 
-    Atoms without Lennard-Jones (the hydrogens of TIP3P, hydroxyl hydrogens of GAFF) are left out,
+    Atoms without Lennard-Jones parameters (TIP3P hydrogens, GAFF hydroxyl hydrogens) are left out,
     which also avoids 0/0.
 
     Args:
         topology: The whole system.
         atoms: Indices of the region.
-        exclusions: Pairs that are left out, which all nonbonded forces of a System must share.
-        nonbonded: Cutoff.
-        slope: Whether OpenMM computes ∂V/∂λ_sterics, too, which a GPU computes in every step.
+        exclusions: Excluded pairs, which all nonbonded forces of a System must share.
+        nonbonded: Nonbonded settings with the cutoff.
+        slope: Whether OpenMM also computes ∂V/∂λ_sterics, which a GPU does in every step.
 
     Raises:
-        UnsupportedPhysicsError: A pair of region and environment has A without B, or B without A,
-            and so no σ and ε.
+        UnsupportedPhysicsError: A region-environment pair has A without B, or B without A, and so
+            no σ and ε.
     """
     _refuse_half_pairs(topology, atoms)
     sigma, epsilon = _sigma_epsilon(topology)
@@ -142,15 +142,15 @@ def tail_coefficient(
     """Return K of the region-environment tail energy K/V at λ_sterics = 1 [kJ nm³/mol].
 
     K = Σ_pairs ∫_rc^∞ 4π r² (A/r¹² − B/r⁶) dr = Σ_pairs 4π (A/(9 r_c⁹) − B/(3 r_c³)), over all
-    pairs of a region atom and an environment atom of any type; with a switching function also what
-    that takes away below the cutoff.
+    pairs of a region atom and an environment atom; with a switching function, also what it removes
+    below the cutoff.
 
     Args:
         topology: The whole system.
         atoms: Indices of the region.
         cutoff: Direct-space cutoff [nm].
-        size: Factor on σ of all pairs: A goes with its 12th power, B with its 6th.
-        switch: Where OpenMM's switching function begins [nm]; None without one.
+        size: Factor on σ of all pairs: A scales with its 12th power, B with its 6th.
+        switch: Start of OpenMM's switching function [nm]; None without one.
     """
     lj_a, lj_b = lj_matrices(topology)
     repulsion, attraction = size**12 * lj_a, size**6 * lj_b
@@ -166,7 +166,7 @@ def tail_coefficient(
 
 
 def _beyond(power: int, cutoff: float, switch: float | None) -> float:
-    """Return ∫ r² r⁻ᵖ (1 − S(r)) dr, where S = 0 from the cutoff on [nm^(3−p)]."""
+    """Return ∫ r² r⁻ᵖ (1 − S(r)) dr [nm^(3−p)], with S = 0 beyond the cutoff."""
     beyond = 1.0 / ((power - 3) * cutoff ** (power - 3))
     if switch is None:
         return beyond
@@ -178,23 +178,23 @@ def _beyond(power: int, cutoff: float, switch: float | None) -> float:
 
 
 def tail_force(coefficient: float) -> mm.CustomVolumeForce:
-    """Return the tail energy λ_sterics·K/V; its derivative is K/V and must be taken by hand."""
+    """Return the tail energy λ_sterics·K/V; its derivative K/V must be added by the caller."""
     force = mm.CustomVolumeForce(f"{LAMBDA_STERICS}*{coefficient!r}/v")
     force.addGlobalParameter(LAMBDA_STERICS, 1.0)
     return force
 
 
 def tail_force_by_edges(coefficient: float, edges: Sequence[float]) -> mm.CustomExternalForce:
-    """Return λ_sterics·K/V of a rectangular box as a force that a GPU computes by itself.
+    """Return λ_sterics·K/V of a rectangular box as a force evaluated entirely on a GPU.
 
-    In OpenMM 8.6 a CustomVolumeForce brings all positions from the GPU to the processor, and forces
-    back, in every step, although it has none. An external force stays on the GPU, but knows no
-    volume. What it knows is the distance to the nearest image: that of the origin and of a point
-    X = ¾ L₀ on an axis is L − X while 0.75 L₀ < L < 1.5 L₀, so that an edge is L = X + distance.
+    In OpenMM 8.6 a CustomVolumeForce transfers all positions from the GPU to the CPU, and forces
+    back, in every step, although it has none. An external force stays on the GPU, but has no
+    access to the volume. It does have the distance to the nearest image: between the origin and a
+    point X = ¾ L₀ on an axis it is L − X while 0.75 L₀ < L < 1.5 L₀, so the edge is X + distance.
 
     Args:
         coefficient: K [kJ nm³/mol].
-        edges: L₀, the edges where the simulation begins [nm].
+        edges: Initial edges L₀ of the box [nm].
     """
     points = [EDGE_POINT * edge for edge in edges]
     text = f"{LAMBDA_STERICS}*{coefficient!r}/(lx*ly*lz)"
@@ -231,7 +231,7 @@ def _refuse_half_pairs(topology: AmberTopology, atoms: Sequence[int]) -> None:
 
 
 def _sigma_epsilon(topology: AmberTopology) -> tuple[Array, Array]:
-    """Return σ [nm] and ε [kJ/mol] of all type pairs; ε = 0 and σ = 1 where there is no B."""
+    """Return σ [nm] and ε [kJ/mol] of all type pairs; ε = 0 and σ = 1 if B is zero."""
     lj_a, lj_b = lj_matrices(topology)
     acts = (lj_a > 0) & (lj_b > 0)
     safe_a, safe_b = np.where(acts, lj_a, 1.0), np.where(acts, lj_b, 1.0)

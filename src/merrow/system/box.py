@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Box vectors of AMBER coordinates, and whether they are wide enough."""
+"""Box vectors of AMBER coordinates, and checks of the box size."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def box_vectors(coordinates: Coordinates) -> Array:
     """Return box vectors in OpenMM's reduced form [Å], shape (3, 3).
 
     Raises:
-        InputError: The coordinates have no box, or edges and angles that no box has.
+        InputError: The coordinates have no box, or impossible edges and angles.
     """
     if coordinates.lengths is None or coordinates.angles is None:
         raise InputError("the coordinates have no box.")
@@ -45,7 +45,7 @@ def box_vectors(coordinates: Coordinates) -> Array:
 def box_for_cutoff(
     topology: AmberTopology, coordinates: Coordinates, cutoff: float, *, source: Path
 ) -> Array:
-    """Return box vectors that are wide enough for a cutoff [Å], shape (3, 3).
+    """Return box vectors [Å], shape (3, 3), after a check against the cutoff.
 
     Args:
         topology: The prmtop, which has a box.
@@ -64,14 +64,14 @@ def box_for_cutoff(
 
 
 def refuse_lone_box(topology: AmberTopology, source: Path, *, otherwise: str = "") -> NoReturn:
-    """Refuse coordinates that have a box, of a prmtop that announces none (IFBOX).
+    """Refuse coordinates with a box for a prmtop without one (IFBOX).
 
-    sander believes the coordinates, OpenMM the prmtop: hundreds of kcal/mol lie between the two.
+    sander follows the coordinates, OpenMM the prmtop; the energies differ by hundreds of kcal/mol.
 
     Args:
         topology: The prmtop.
         source: The coordinate file.
-        otherwise: Another way out, told first.
+        otherwise: Alternative remedy, named first.
 
     Raises:
         InputError: Always.
@@ -84,16 +84,16 @@ def refuse_lone_box(topology: AmberTopology, source: Path, *, otherwise: str = "
 
 
 def check_width(box: Array, cutoff: float, said: str, *, source: Path) -> None:
-    """Refuse a box in which the cutoff would reach two images of an atom.
+    """Refuse a box in which an atom would interact with two images of another.
 
     Args:
         box: Box vectors in reduced form [Å], shape (3, 3).
         cutoff: Direct-space cutoff [Å].
-        said: What to call the cutoff in the message.
+        said: Name of the cutoff in the message.
         source: The coordinate file.
 
     Raises:
-        InputError: It is narrower than twice the cutoff.
+        InputError: The box is narrower than twice the cutoff.
     """
     width = float(np.diag(box).min())
     if width < 2 * cutoff:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The Hamiltonian that is simulated: prmtop + region + potential → one OpenMM System.
+"""The hybrid Hamiltonian: prmtop + region + potential → one OpenMM System.
 
 E = E_internal(region) + E_MM(environment) + E_region-environment(λ), mechanical embedding:
-E_internal is the potential or the region's own MM terms and is never scaled; the region meets its
-environment with the prmtop's charges (PME) and Lennard-Jones parameters.
+E_internal is the potential or the region's own MM terms and is never scaled; the region interacts
+with its environment through the prmtop's charges (PME) and Lennard-Jones parameters.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ from merrow.system.soft_core import SoftCoreSum
 ENVIRONMENT, NONBONDED, SOFT_CORE, TAIL, INTERNAL, RESTRAINT, CONFINE = range(7)
 """Force groups of a hybrid system."""
 PAIR_BYTES = 1800
-"""Memory that each of the n² pairs of a region needs while its energy is told by terms [bytes]."""
+"""Memory per each of the n² pairs of a region during an energy decomposition [bytes]."""
 
 
 @dataclass(frozen=True, eq=False)
 class NativeForces:
-    """Our kernel inside a System, and the forces of OpenMM that it stands for.
+    """Our kernel in a System, and the OpenMM forces that it replaces.
 
     Attributes:
         kernel: The kernel of the force in the System.
-        replaced: System of the same particles with OpenMM's nonbonded and soft-core forces alone.
+        replaced: System of the same particles with only OpenMM's nonbonded and soft-core forces.
     """
 
     kernel: NonbondedKernel
@@ -50,20 +50,20 @@ class NativeForces:
 
 @dataclass(frozen=True)
 class HybridSystem:
-    """A System with λ-coupling, ready for a Context.
+    """A System with λ coupling, ready for a Context.
 
     Attributes:
         system: OpenMM System; force groups as the constants above, parameters λ_elec and λ_sterics.
         region: The ML region.
         tail: Coefficient K of the region-environment tail [kJ nm³/mol]; 0 without tail.
-        stretched_tail: The same with all σ `SIGMA_SCALE` times as long.
+        stretched_tail: The same with all σ scaled by `SIGMA_SCALE`.
         bonds: Bonds within the region.
-        bridge: The potential inside the System, or None where the internal energy is native.
+        bridge: The potential in the System, or None if the internal energy is native.
         periodic: Whether there is a box.
-        native: What replaces OpenMM's nonbonded forces; None: they are in the System.
-        edges: Edges of the box that the tail inside the System was made for [nm]; it holds while
-            they change by less than a quarter. None: it holds always.
-        soft_core: What computes the soft core of a record; None: the pairs of the System's force.
+        native: Our kernel in place of OpenMM's nonbonded forces, or None.
+        edges: Box edges for which the tail in the System was made [nm]; valid while they change
+            by less than a quarter. None if always valid.
+        soft_core: Soft-core sum for records; None for the pairs of the System's force.
     """
 
     system: mm.System
@@ -79,16 +79,16 @@ class HybridSystem:
 
     @property
     def couplable(self) -> mm.System:
-        """System that holds OpenMM's own nonbonded and soft-core forces."""
+        """System that contains OpenMM's own nonbonded and soft-core forces."""
         return self.system if self.native is None else self.native.replaced
 
 
 def base_system(topology: AmberTopology, nonbonded: Nonbonded, *, rigid_water: bool) -> mm.System:
-    """Return OpenMM's rendering of a prmtop with our nonbonded settings and no other constraint.
+    """Return OpenMM's System of a prmtop with our nonbonded settings and no other constraints.
 
     Raises:
-        InputError: A cutoff is asked for without a box.
-        MerrowError: As `rendered`.
+        InputError: A cutoff is given without a box.
+        MerrowError: As in `rendered`.
     """
     if nonbonded.cutoff is not None and not topology.has_box:
         raise InputError(f"{topology.path} has no box; a cutoff needs one.")
@@ -102,10 +102,10 @@ def base_system(topology: AmberTopology, nonbonded: Nonbonded, *, rigid_water: b
 
 
 def virtual_site(system: mm.System, particle: int) -> mm.VirtualSite:
-    """Return a virtual site like that of a particle, for another System: it cannot be copied.
+    """Return a new virtual site like that of a particle, since sites cannot be copied.
 
     Raises:
-        UnsupportedPhysicsError: It is of a kind that no water model has.
+        UnsupportedPhysicsError: The kind of site is not that of a water model.
     """
     site = system.getVirtualSite(particle)
     atoms = [site.getParticle(k) for k in range(site.getNumParticles())]
@@ -136,20 +136,20 @@ def hybrid_system(
 
     Args:
         topology: The whole system.
-        region: The atoms whose internal energy comes from `potential`.
+        region: Atoms whose internal energy comes from `potential`.
         potential: An ML potential, or a `ClassicalPotential`, which becomes native forces.
         nonbonded: Cutoff, tail and Ewald settings.
         rigid: Whether water is rigid and bonds to hydrogen in the environment are constrained.
-        solute_constraints: Whether bonds to hydrogen in the region are constrained too.
-        solute_masses: How the region's masses are chosen.
+        solute_constraints: Whether bonds to hydrogen in the region are also constrained.
+        solute_masses: Choice of the region's masses.
         reference: Energy subtracted from E_ML inside OpenMM [kJ/mol].
-        overlap: Whether the potential works in a thread beside the MM forces; numbers stay equal.
-        gpu_edges: Edges of the rectangular box that it begins in [nm], for a System that a GPU
-            shall compute without asking the processor; None: a System for any platform and box.
+        overlap: Whether the potential runs in parallel with the MM forces; results do not change.
+        gpu_edges: Edges of the initial rectangular box [nm], for a System evaluated on a GPU
+            alone; None for any platform and box.
 
     Raises:
         InputError: OpenMM cannot read the prmtop.
-        UnsupportedPhysicsError: A force is not understood, or no memory holds the region's pairs.
+        UnsupportedPhysicsError: A force is not supported, or the region's pairs exceed the memory.
     """
     _refuse_size(len(region.atoms))
     base = base_system(topology, nonbonded, rigid_water=rigid)
@@ -184,7 +184,7 @@ def hybrid_system(
 def _internal_part(
     potential: Potential, bridge: PotentialBridge | None, region: MLRegion
 ) -> list[mm.Force]:
-    """Return what acts within the region."""
+    """Return the forces within the region."""
     if isinstance(potential, ClassicalPotential):
         return list(internal_forces(potential.terms, region.atoms, group=INTERNAL))
     return [] if bridge is None else [potential_force(bridge, region.model_atoms, group=INTERNAL)]
@@ -211,7 +211,7 @@ def _add_soft_core(
     nonbonded: Nonbonded,
     gpu_edges: tuple[float, ...] | None,
 ) -> tuple[float, float]:
-    """Add the Lennard-Jones terms of region and environment; return K of their tail, twice."""
+    """Add region-environment Lennard-Jones terms; return K of the tail, plain and stretched."""
     own = next(f for f in system.getForces() if isinstance(f, mm.NonbondedForce))
     pairs = [own.getExceptionParameters(k)[:2] for k in range(own.getNumExceptions())]
     soft = alchemy.soft_core_force(
@@ -262,7 +262,7 @@ def _copy_particles(base: mm.System, system: mm.System) -> None:
 def _environment_part(
     force: mm.Force, topology: AmberTopology, region: MLRegion, nonbonded: Nonbonded
 ) -> list[mm.Force]:
-    """Return what of a force of the prmtop acts outside the region."""
+    """Return the part of a prmtop force outside the region."""
     inside = set(region.atoms)
     if isinstance(force, Bonded):
         kept = outside(force, inside)
@@ -285,7 +285,7 @@ def _environment_part(
 
 
 def _without_region(force: mm.CustomNonbondedForce, inside: set[int]) -> mm.CustomNonbondedForce:
-    """Give the region a type of its own without interaction (prmtops with NBFIX pairs)."""
+    """Give the region its own type without interaction (prmtops with NBFIX pairs)."""
     kept = copy.deepcopy(force)
     for k in range(kept.getNumTabulatedFunctions()):
         table = kept.getTabulatedFunction(k)
@@ -313,7 +313,7 @@ def _constrain_hydrogens(
     region: MLRegion,
     solute_constraints: bool,
 ) -> None:
-    """Constrain bonds to hydrogen outside water; those of the region only if asked."""
+    """Constrain bonds to hydrogen outside water; those of the region only on request."""
     lengths = _bond_lengths(base)
     inside = set(region.atoms)
     for i, j in topology.bonds:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""One configuration of a prmtop as every command takes it: read, and each molecule whole.
+"""Reading coordinates of a prmtop, with each molecule made whole, for all commands.
 
-A restart may be wrapped by atom, by molecule, or not at all. E_ML, which knows no box, and OpenMM's
-exclusions and bonded terms ask for molecules in one piece; images of whole molecules do not matter.
-So coordinates come in through here, and one configuration has one energy.
+A restart may be wrapped by atom, by molecule, or not at all. E_ML, which has no box, and OpenMM's
+exclusions and bonded terms need whole molecules; images of whole molecules do not matter. All
+coordinates are read here, so a configuration has the same energy everywhere.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from merrow.system.rendering import rendered
 from merrow.units import ANGSTROM_PER_NM, NM_PER_ANGSTROM
 
 FARTHEST = 1e4
-"""How far from the origin atoms may be [Å]: single precision has 0.001 Å there."""
+"""Maximum distance of atoms from the origin [Å], where single precision resolves 0.001 Å."""
 OCTAHEDRON = 109.4712
 """Angle of a truncated octahedron [degree]."""
 COINCIDENT = 1e-3
-"""Distance below which two atoms are at one place [Å]."""
+"""Distance below which two atoms coincide [Å]."""
 SITE_TOLERANCE = 0.05
-"""How far an extra point of the file may lie from where its site puts it [Å]."""
+"""Tolerance of the position of an extra point in the file [Å]."""
 
 
 def read_configuration(path: str | Path, topology: AmberTopology) -> Coordinates:
-    """Read coordinates that belong to a prmtop, with every molecule whole along its bonds.
+    """Read coordinates of a prmtop, with every molecule made whole along its bonds.
 
     Args:
         path: Restart or inpcrd file.
@@ -42,10 +42,10 @@ def read_configuration(path: str | Path, topology: AmberTopology) -> Coordinates
 
     Raises:
         InputError: The file is missing, damaged or of another size, its box has another shape, a
-            molecule is bonded to its own image, two atoms are at one place, or one is far from the
-            origin and there is no box.
-        UnsupportedPhysicsError: An extra point lies elsewhere than its water model puts it, or
-            nothing places it.
+            molecule is bonded to its own image, two atoms coincide, or one is far from the origin
+            without a box.
+        UnsupportedPhysicsError: An extra point is not where its water model puts it, or has no
+            site definition.
     """
     source = Path(path).name
     read = read_coordinates(path, len(topology), angle=topology.box_angle)
@@ -71,9 +71,9 @@ def _refuse_shape(coordinates: Coordinates, topology: AmberTopology, source: str
 
 
 def _whole(coordinates: Coordinates, topology: AmberTopology, source: str) -> Coordinates:
-    """Return coordinates with every molecule whole; without a box nothing is moved.
+    """Return coordinates with every molecule made whole; without a box nothing is moved.
 
-    The box of the coordinates counts, even where the prmtop announces none.
+    The box of the coordinates is used, even if the prmtop declares none.
     """
     if coordinates.lengths is None:
         return coordinates
@@ -92,9 +92,9 @@ def _whole(coordinates: Coordinates, topology: AmberTopology, source: str) -> Co
 
 
 def _near_origin(coordinates: Coordinates, topology: AmberTopology, source: str) -> Coordinates:
-    """Return coordinates in which single precision has digits left for what is between atoms.
+    """Return coordinates for which single precision resolves interatomic distances.
 
-    Molecules that are farther away are moved by boxes; without a box they are refused.
+    Molecules too far away are moved by box vectors; without a box they are refused.
     """
     positions = coordinates.positions
     i = int(np.argmax(np.abs(positions).max(axis=1)))
@@ -114,7 +114,7 @@ def _near_origin(coordinates: Coordinates, topology: AmberTopology, source: str)
 
 
 def _refuse_coincidence(coordinates: Coordinates, topology: AmberTopology, source: str) -> None:
-    """Refuse two atoms at one place: no force field has an energy for them."""
+    """Refuse two coinciding atoms, whose energy is infinite."""
     pair = overlap(coordinates, topology, within=COINCIDENT)
     if pair is not None:
         one, other = (atom_label(topology, i) for i in pair[:2])
@@ -127,17 +127,17 @@ def _refuse_coincidence(coordinates: Coordinates, topology: AmberTopology, sourc
 def overlap(
     coordinates: Coordinates, topology: AmberTopology, *, within: float
 ) -> tuple[int, int, float] | None:
-    """Return the two atoms nearest to each other, i < j, and their distance [Å].
+    """Return the closest pair of atoms, i < j, and their distance [Å].
 
-    Where the prmtop has a box, every image of an atom counts; extra points do not.
+    With a box in the prmtop, distances are minimum-image; extra points are ignored.
 
     Args:
         coordinates: The configuration.
         topology: The prmtop.
-        within: Largest distance that matters [Å].
+        within: Largest distance of interest [Å].
 
     Returns:
-        The pair, or None where no two atoms are so near.
+        The pair, or None if no two atoms are that close.
     """
     real = np.flatnonzero(topology.numbers)
     boxed = topology.has_box and coordinates.lengths is not None
@@ -149,13 +149,13 @@ def overlap(
 def check_sites(
     system: mm.System, topology: AmberTopology, positions: Array, *, source: str
 ) -> None:
-    """Refuse virtual sites that lie elsewhere than the file has their extra points.
+    """Check that virtual sites coincide with the extra points of the file.
 
     Args:
-        system: OpenMM's rendering of the prmtop.
+        system: OpenMM's System of the prmtop.
         topology: The prmtop.
         positions: Positions of all atoms [Å], shape (N, 3), molecules whole.
-        source: What to call the positions in a message.
+        source: Name of the positions in a message.
 
     Raises:
         UnsupportedPhysicsError: A site is more than `SITE_TOLERANCE` away.
@@ -174,14 +174,14 @@ def check_sites(
 
 
 def place_sites(system: mm.System, positions: Array) -> None:
-    """Move the virtual sites among positions [nm], shape (N, 3), to where they belong; in place."""
+    """Compute the positions of virtual sites in positions [nm], shape (N, 3), in place."""
     for i in range(system.getNumParticles()):
         if system.isVirtualSite(i):
             positions[i] = _site_position(system.getVirtualSite(i), positions)
 
 
 def _site_position(site: mm.VirtualSite, positions: Array) -> Array:
-    """Return where a virtual site lies [nm], shape (3,), from positions [nm], shape (N, 3)."""
+    """Return the position of a virtual site [nm], shape (3,), from positions [nm], shape (N, 3)."""
     atoms = positions[[site.getParticle(k) for k in range(site.getNumParticles())]]
     if isinstance(site, mm.OutOfPlaneSite):
         first, second = atoms[1] - atoms[0], atoms[2] - atoms[0]

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""A wall that keeps the ML region together: around its centre, in three branches.
+"""A confining wall around the centre of the ML region, in three branches.
 
-With r the distance of an atom from the centre: zero below `inner`, ½k(r − inner)² up to `outer`,
-and beyond it straight on with the slope there. The form is that of MLMM4AMBER; here its energy is
-part of the potential energy, so that the total is conserved.
+With r the distance of an atom from the centre, it is zero below `inner`, ½k(r − inner)² up to
+`outer`, and linear beyond. The form is that of MLMM4AMBER; here its energy is part of the potential
+energy, so the total energy is conserved.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ def confining_force(
 
     Args:
         atoms: Indices of the ML region.
-        inner: Distance at which the wall begins [nm].
-        outer: Distance at which it goes on straight [nm].
+        inner: Distance at which the wall starts [nm].
+        outer: Distance beyond which it is linear [nm].
         stiffness: Force constant k [kJ/mol/nm²].
-        centre: A fixed centre [nm], shape (3,); None for the atoms' own centroid, which the
-            centre then follows, without any net force.
+        centre: A fixed centre [nm], shape (3,); None for the moving centroid of the atoms,
+            without net force.
 
     Raises:
-        InputError: The distances are out of order, k is negative, or there is no atom.
+        InputError: The distances are out of order, k is negative, or there are no atoms.
     """
     if not 0 <= inner <= outer or not stiffness >= 0 or not len(atoms):
         raise InputError(

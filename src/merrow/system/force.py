@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A potential inside OpenMM: the one door between PyTorch and OpenMM."""
+"""The interface between potentials and OpenMM."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from merrow.potentials.interface import Array, Potential
 from merrow.units import ANGSTROM_PER_NM, KJ_PER_KCAL
 
 Answer = tuple[float, Array, float]
-"""E_ML [kJ/mol, absolute], forces [kJ/mol/nm], ensemble spread [kJ/mol]."""
+"""Absolute E_ML [kJ/mol], forces [kJ/mol/nm], ensemble spread [kJ/mol]."""
 
 
 class PotentialBridge:
-    """Calls a potential for one conformer at a time and remembers the last answer.
+    """Calls a potential for one conformer at a time and caches the last answer.
 
-    OpenMM asks again for the energy that it has just used for forces when a frame is recorded;
-    the memory answers without a second evaluation.
+    OpenMM requests the energy again after the forces when a frame is recorded; the cache answers
+    without a second evaluation.
 
-    An evaluation can be begun before it is wanted, in a thread of its own. OpenMM computes its
-    forces in the order of the System and frees the interpreter meanwhile: with a `PrefetchForce`
-    first and the potential last, MM and ML work at the same time, and every number stays the same.
+    An evaluation can be started in advance, in its own thread. OpenMM computes its forces in the
+    order of the System and releases the interpreter lock: with a `PrefetchForce` first and the
+    potential last, MM and ML run in parallel, with the same results.
 
     Attributes:
         reference: Energy subtracted before OpenMM sees it [kJ/mol]. Absolute E_ML is of the order
-            of 1e5..1e6 kJ/mol: without it a GPU in single precision would lose the digits that
-            the barostat decides on.
+            of 1e5..1e6 kJ/mol, so that a GPU in single precision would lose the digits on which
+            the barostat depends.
     """
 
     def __init__(self, potential: Potential, reference: float = 0.0) -> None:
@@ -45,7 +45,7 @@ class PotentialBridge:
         return PotentialBridge, (self.potential, self.reference)
 
     def begin(self, positions: Array) -> None:
-        """Begin to evaluate positions [nm], shape (N, 3), in the background."""
+        """Start to evaluate positions [nm], shape (N, 3), in the background."""
         if self._positions is not None and np.array_equal(positions, self._positions):
             return
         if self._worker is None:
@@ -54,7 +54,7 @@ class PotentialBridge:
         self._begun = own, self._worker.submit(self._compute, own)
 
     def evaluate(self, positions: Array) -> Answer:
-        """Return E_ML [kJ/mol, absolute], forces [kJ/mol/nm] and spread [kJ/mol] of one conformer.
+        """Return absolute E_ML [kJ/mol], forces [kJ/mol/nm] and spread [kJ/mol] of a conformer.
 
         Args:
             positions: Positions of the region [nm], shape (N, 3).
@@ -83,11 +83,11 @@ class PotentialBridge:
         return energy, forces, spread
 
     def __call__(self, state: mm.State) -> tuple[float, Array]:
-        """Answer OpenMM: energy less the reference [kJ/mol], forces [kJ/mol/nm], shape (N, 3).
+        """Return energy less the reference [kJ/mol] and forces [kJ/mol/nm], (N, 3), to OpenMM.
 
         Raises:
-            NumericsError: The potential failed without a word; OpenMM keeps no more of an exception
-                than its words, and one without any is Ctrl-C (`engine/simulation.py`).
+            NumericsError: The potential failed without a message; OpenMM keeps only the message of
+                an exception, and an empty one means Ctrl-C (`engine/simulation.py`).
         """
         try:
             energy, forces, _ = self.evaluate(state.getPositions(asNumpy=True)._value)
@@ -99,13 +99,13 @@ class PotentialBridge:
 
 
 class PrefetchForce:
-    """Begins the evaluation whose result is collected by the bridge; adds nothing itself."""
+    """Starts the evaluation whose result the bridge collects; has no energy itself."""
 
     def __init__(self, bridge: PotentialBridge) -> None:
         self.bridge = bridge
 
     def __call__(self, state: mm.State) -> tuple[float, Array]:
-        """Answer OpenMM with no energy and no force."""
+        """Return zero energy and forces to OpenMM."""
         positions = state.getPositions(asNumpy=True)._value
         self.bridge.begin(positions)
         return 0.0, np.zeros_like(positions)
@@ -116,7 +116,7 @@ def potential_force(
 ) -> mm.PythonForce:
     """Return the OpenMM force of a potential on the region's atoms.
 
-    Positions arrive unwrapped, so the molecule is whole as long as OpenMM sees it as one molecule.
+    Positions arrive unwrapped, so the region is whole as long as OpenMM sees it as one molecule.
     """
     force = mm.PythonForce(bridge, {})
     force.setParticles(list(atoms))

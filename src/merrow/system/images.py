@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""The image of the box in which the potential sees each molecule of its region.
+"""Periodic images of an ML region of several molecules.
 
-A region of several molecules has one image: the one in which all of its atoms are nearer to each
-other than half the box is wide. There the nearest image of every pair is the pair itself, so E_ML,
-which knows no box, and the exclusions of the pairs within the region speak of the same distances.
-OpenMM holds the region as one molecule and never moves its parts into different images.
+Such a region has one image in which all of its atoms are within half the box width of each other.
+There the minimum image of every pair is the pair itself, so E_ML, which has no box, and the
+excluded pairs within the region refer to the same distances. OpenMM treats the region as one
+molecule and never moves its parts into different images.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from merrow.system.region import MLRegion
 
 @dataclass(frozen=True)
 class Reach:
-    """The two atoms of a region that are farthest from each other.
+    """The two atoms of a region that are farthest apart.
 
     Attributes:
         first, second: Their labels.
@@ -36,11 +36,11 @@ class Reach:
 
     @property
     def too_far(self) -> bool:
-        """Whether the region has no one image."""
+        """Whether the region has no common image."""
         return not self.distance < self.limit
 
     def __str__(self) -> str:
-        """Say it in words."""
+        """Return a description."""
         return (
             f"{self.first} and {self.second} are {self.distance:.1f} Å from each other, and half "
             f"the box is {self.limit:.1f} Å"
@@ -48,16 +48,16 @@ class Reach:
 
 
 def together(positions: Array, box: Array | None, region: MLRegion, *, source: str) -> Array:
-    """Return positions in which the molecules of the region stand in one image.
+    """Return positions with the molecules of the region in one image.
 
     Args:
         positions: Positions of all atoms [Å], shape (N, 3), molecules whole.
         box: Box vectors in reduced form [Å], shape (3, 3), or None.
         region: The ML region.
-        source: What to call the positions in messages.
+        source: Name of the positions in messages.
 
     Raises:
-        InputError: Two of its atoms are farther from each other than half the box.
+        InputError: Two of its atoms are farther apart than half the box.
     """
     if box is None or not region.parts:
         return positions
@@ -72,7 +72,7 @@ def together(positions: Array, box: Array | None, region: MLRegion, *, source: s
 
 
 def reach_of(positions: Array, box: Array, region: MLRegion) -> Reach | None:
-    """Return how far a region of several molecules reaches; None for one molecule.
+    """Return the extent of a region of several molecules; None for one molecule.
 
     Args:
         positions: Positions of all atoms [Å], shape (N, 3).

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The generalised Born energy of a molecule by OpenMM, under sander's conventions.
+"""The generalised Born energy of a molecule by OpenMM with sander's conventions.
 
 sander screens salt with 0.73 κ, κ² = 0.10806 I/Å², cuts the integral of the Born radii at rgbmax =
-25 Å, and has AMBER's Coulomb constant; MMPBSA hands it a solvent dielectric constant of 80. With
-these OpenMM's energies are sander's, so that either program checks the other.
+25 Å, and uses AMBER's Coulomb constant; MMPBSA sets a solvent dielectric constant of 80. With these
+OpenMM reproduces sander's energies, so that each program checks the other.
 """
 
 from __future__ import annotations
@@ -29,23 +29,23 @@ from merrow.units import (
 )
 
 MODELS: Final = {1: app.HCT, 2: app.OBC1, 5: app.OBC2, 7: app.GBn, 8: app.GBn2}
-"""OpenMM's name of each of sander's models."""
+"""OpenMM's names of sander's models."""
 SOLVENT_DIELECTRIC: Final = 80.0
 KAPPA_SQUARED, SCREENING = 0.10806, 0.73
-"""κ²/I [l/mol/Å²] and its scale; Srinivasan et al., doi:10.1007/s002140050460."""
+"""κ²/I [l/mol/Å²] and the scale of κ; Srinivasan et al., doi:10.1007/s002140050460."""
 RADII_CUTOFF: Final = 2.5
 """sander's rgbmax [nm]."""
 MISPRINT, BETA = "1.907992938", "1.90792938"
-"""β of igb 7 as OpenMM has it and as published; Mongan et al., doi:10.1021/ct600085e."""
+"""β of igb 7 in OpenMM and as published; Mongan et al., doi:10.1021/ct600085e."""
 NO_SALT: Final = 1e-9
-"""κ [1/nm] that stands for zero, for which OpenMM would take another class of force."""
+"""Small κ [1/nm] used for zero, for which OpenMM would use another force class."""
 
 
 def gb_energies(prmtop: Path, frames: Array, *, igb: int, salt: float) -> Array:
     """Return the polar solvation energy EGB of each frame [kcal/mol], shape (F,).
 
     Args:
-        prmtop: Topology with radii, without box.
+        prmtop: Topology with GB radii, without box.
         frames: Positions [Å], shape (F, N, 3).
         igb: Generalised Born model, a key of `MODELS`.
         salt: Ionic strength [mol/l].
@@ -77,7 +77,7 @@ def gb_energies(prmtop: Path, frames: Array, *, igb: int, salt: float) -> Array:
 
 
 def _as_sander(force: mm.CustomGBForce) -> mm.CustomGBForce:
-    """Return a copy whose Born radii are sander's: the integral ends at rgbmax, β of igb 7."""
+    """Return a copy with sander's Born radii: the integral ends at rgbmax, β of igb 7."""
     kept = copy.deepcopy(force)
     _edit(kept, 0, "step(r+sr2-or1),", f"step(r+sr2-or1)*step({RADII_CUTOFF}+sr2-r),")
     _edit(kept, 0, "U=r+sr2;", f"U=min(r+sr2, {RADII_CUTOFF});")

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The molecular-mechanics energy of the region among itself.
+"""The internal MM energy of the region.
 
-The terms that an ML potential replaces: bonded terms, 1-4 terms and nonbonded pairs of the region
-in vacuum, without cutoff. They drive the MM reference and the MM end states, and as a `Potential`
-they stand in every place where an ML model can stand.
+These are the terms that an ML potential replaces: bonded terms, 1-4 terms and nonbonded pairs of
+the region in vacuum, without cutoff. They give the MM reference and the MM end states, and as a
+`Potential` they can be used wherever an ML model can.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ BONDED = (
     mm.HarmonicBondForce,
     mm.HarmonicAngleForce,
     mm.PeriodicTorsionForce,
-    mm.RBTorsionForce,  # of no prmtop, but of a System of the user's own
+    mm.RBTorsionForce,  # not from a prmtop, but from a user's System
 )
 TERM_OF = {
     "HarmonicBondForce": ("Bond", 2),
@@ -41,18 +41,18 @@ TERM_OF = {
     "PeriodicTorsionForce": ("Torsion", 4),
     "RBTorsionForce": ("Torsion", 4),
 }
-"""What OpenMM calls one term of each bonded force, and its number of atoms."""
+"""OpenMM's name of a term of each bonded force, and its number of atoms."""
 PAIR_ENERGY = f"{COULOMB_OPENMM!r}*qq/r + (a/r6 - b)/r6; r6=r^6"
 """Coulomb and Lennard-Jones energy of a pair in vacuum."""
 
 
 @dataclass(frozen=True)
 class InternalTerms:
-    """Classical terms among n atoms, by local indices 0..n-1; OpenMM's units.
+    """MM terms among n atoms, by local indices 0..n-1, in OpenMM's units.
 
     Attributes:
         n_atoms: Number of atoms n.
-        bonded: (force class name, list of parameter tuples as OpenMM's `add…` takes them).
+        bonded: (force class name, list of parameter tuples for OpenMM's `add…`).
         pairs: (i, j, q_i q_j [e²], A [kJ/mol nm¹²], B [kJ/mol nm⁶]) of every interacting pair.
     """
 
@@ -61,7 +61,7 @@ class InternalTerms:
     pairs: tuple[tuple[int, int, float, float, float], ...]
 
     def digest(self) -> str:
-        """Return 16 hex digits that are equal for equal terms."""
+        """Return a hash of the terms, 16 hex digits."""
         return hashlib.sha256(repr(self).encode()).hexdigest()[:16]
 
 
@@ -79,7 +79,7 @@ def n_terms(force: mm.Force) -> int:
 
 
 def add_term(force: mm.Force, atoms: Sequence[int], parameters: Sequence[float]) -> None:
-    """Add one term to a bonded force of the same class it was read from."""
+    """Add a term to a bonded force of the class it was read from."""
     kind, _ = TERM_OF[type(force).__name__]
     getattr(force, f"add{kind}")(*atoms, *parameters)
 
@@ -94,7 +94,7 @@ def lj_matrices(topology: AmberTopology) -> tuple[Array, Array]:
 def internal_terms(
     base: mm.System, topology: AmberTopology, atoms: Sequence[int], *, charge_scale: float = 1.0
 ) -> InternalTerms:
-    """Read the terms among some atoms from OpenMM's rendering of a prmtop.
+    """Read the terms among some atoms from OpenMM's System of a prmtop.
 
     Args:
         base: System of the whole prmtop without constraints, charges unscaled.
@@ -103,7 +103,7 @@ def internal_terms(
         charge_scale: Factor on all charges.
 
     Raises:
-        UnsupportedPhysicsError: A term of another kind (CMAP, CHARMM's improper) acts within the
+        UnsupportedPhysicsError: A term of another kind (CMAP, CHARMM improper) acts within the
             region.
     """
     local = {atom: i for i, atom in enumerate(atoms)}
@@ -128,7 +128,7 @@ def _refuse_inner(
     local: dict[int, int],
     topology: AmberTopology,
 ) -> None:
-    """Refuse maps of two torsions, and CHARMM's impropers, that lie within the region."""
+    """Refuse CMAP terms and CHARMM impropers within the region."""
     maps = isinstance(force, mm.CMAPTorsionForce)
     for k in range(force.getNumTorsions()):
         values = force.getTorsionParameters(k)
@@ -191,8 +191,8 @@ def internal_forces(terms: InternalTerms, atoms: Sequence[int], *, group: int) -
 class ClassicalPotential:
     """The MM energy of a molecule in vacuum as a `Potential`.
 
-    With it the whole ML/MM machinery can be run on an energy that is also known as native OpenMM
-    forces: every identity between the two is a test.
+    With it the complete ML/MM code can run on an energy that is also available as native OpenMM
+    forces, so that each can be tested against the other.
     """
 
     def __init__(self, terms: InternalTerms, *, name: str, identity: str) -> None:
@@ -203,7 +203,7 @@ class ClassicalPotential:
 
     @property
     def capabilities(self) -> Capabilities:
-        """Any molecule: the prmtop says what it is."""
+        """Capabilities: any molecule, as the prmtop defines it."""
         return self._capabilities
 
     @property

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""Link atoms: a hydrogen on each covalent bond that the ML region cuts.
+"""Link atoms: a hydrogen on each covalent bond cut by the ML region.
 
 A link atom has no degrees of freedom: it lies on the bond from the ML atom Q to its MM partner M,
-at a fixed distance from Q (1.09 Å, sander's `lnk_dis`). Its force is handed on to Q and M by the
-chain rule, so that forces are slopes of the energy and neither net force nor torque appears.
+at a fixed distance from Q (1.09 Å, sander's `lnk_dis`). Its force is distributed to Q and M by the
+chain rule, so that forces are gradients of the energy without net force or torque.
 
-What stays molecular mechanics: every bonded term, CMAP and 1-4 pair with at least one MM atom, the
-bond Q-M itself among them, and all charges of the prmtop; the formal charge of the capped region
-is the integer nearest to its prmtop charges. Only single bonds between two carbons with four
-neighbours are cut.
+Every bonded term, CMAP and 1-4 pair with at least one MM atom, including the bond Q-M itself, and
+all charges of the prmtop remain MM; the formal charge of the capped region is the integer nearest
+to the sum of its prmtop charges. Only single bonds between two carbons with four neighbours can
+be cut.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from merrow.potentials.ensemble import member_forces
 from merrow.potentials.interface import Array, Capabilities, Evaluation, Potential
 
 LINK_DISTANCE = 1.09
-"""Å, C-H."""
+"""Length of a C-H bond [Å]."""
 HYDROGEN = 1
 CARBON, NEIGHBOURS = 6, 4
 
 Link = tuple[int, int]
-"""Indices of the ML atom Q and of the MM atom M of a bond that is cut."""
+"""Indices of the ML atom Q and the MM atom M of a cut bond."""
 
 
 def find_links(topology: AmberTopology, atoms: Sequence[int], *, name: str) -> tuple[Link, ...]:
@@ -38,11 +38,11 @@ def find_links(topology: AmberTopology, atoms: Sequence[int], *, name: str) -> t
     Args:
         topology: The whole system.
         atoms: Indices of the region.
-        name: What to call the region in messages.
+        name: Name of the region in messages.
 
     Raises:
-        UnsupportedPhysicsError: A bond is cut that is not a C-C single bond, or one MM atom would
-            carry two link atoms.
+        UnsupportedPhysicsError: A cut bond is not a C-C single bond, or an MM atom would have two
+            link atoms.
     """
     chosen = frozenset(atoms)
     around: dict[int, int] = {}
@@ -71,10 +71,10 @@ def find_links(topology: AmberTopology, atoms: Sequence[int], *, name: str) -> t
 
 
 class LinkedPotential:
-    """A potential of the capped region as a potential of the region and its MM partners.
+    """A potential of the capped region as a function of the region and its MM partners.
 
-    Positions are those of the n atoms of the region, then of the MM atom of each link; the
-    potential within is made for the n atoms and one hydrogen for each link.
+    Positions are those of the n atoms of the region, then of the MM atom of each link; the inner
+    potential is for the n atoms and one hydrogen per link.
     """
 
     def __init__(self, inner: Potential, n_atoms: int, inside: Sequence[int]) -> None:
@@ -89,19 +89,19 @@ class LinkedPotential:
 
     @property
     def capabilities(self) -> Capabilities:
-        """What the potential within can be asked."""
+        """Capabilities of the inner potential."""
         return replace(self._inner.capabilities)
 
     @property
     def identity(self) -> str:
-        """The identity of the potential within, and where it is capped."""
+        """Identity of the inner potential, with the link positions."""
         return f"{self._inner.identity}+H{','.join(map(str, self._inside.tolist()))}"
 
     def evaluate(self, positions: Array) -> Evaluation:
         """Return energies and forces of positions [Å], shape (R, n + links, 3).
 
         Raises:
-            NumericsError: An ML atom and its MM partner lie on each other.
+            NumericsError: An ML atom and its MM partner coincide.
         """
         capped, axis, length = self._capped(positions)
         answer = self._inner.evaluate(capped)
@@ -112,7 +112,7 @@ class LinkedPotential:
         """Return the forces of each member [kcal/mol/Å], shape (R, M, n + links, 3), or None.
 
         Raises:
-            NumericsError: An ML atom and its MM partner lie on each other.
+            NumericsError: An ML atom and its MM partner coincide.
         """
         capped, axis, length = self._capped(positions)
         forces = member_forces(self._inner, capped)
@@ -130,7 +130,7 @@ class LinkedPotential:
         return np.concatenate([own, anchor + LINK_DISTANCE * axis], axis=1), axis, length
 
     def _handed_on(self, forces: Array, axis: Array, length: Array) -> Array:
-        """Return forces (…, n + links, 3) with those on link atoms handed on to Q and M."""
+        """Return forces (…, n + links, 3) with those on link atoms distributed to Q and M."""
         on_links = forces[..., self._n :, :]
         across = on_links - axis * np.sum(axis * on_links, axis=-1, keepdims=True)
         on_partners = LINK_DISTANCE / length * across

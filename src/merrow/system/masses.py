@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Masses of the ML region's atoms, which decide how long a time step may be."""
+"""Masses of the ML region's atoms, which limit the time step."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Masses = Literal["prmtop", "repartitioned", "heavy"]
 
 REPARTITIONED_HYDROGEN, HEAVY_HYDROGEN, HEAVY_FACTOR = 3.024, 8.0, 2.0
-"""Masses of hydrogens [dalton] and factor on other masses, see `region_masses`."""
+"""Hydrogen masses [dalton] and factor on other masses, see `region_masses`."""
 
 
 def region_masses(topology: AmberTopology, region: MLRegion, kind: Masses) -> Array:
@@ -24,9 +24,9 @@ def region_masses(topology: AmberTopology, region: MLRegion, kind: Masses) -> Ar
     Args:
         topology: The prmtop.
         region: The ML region.
-        kind: "prmtop" leaves them; "repartitioned" gives hydrogens 3.024 dalton, taken from the
-            atoms they are bound to; "heavy" gives hydrogens 8 dalton and doubles the others, so
-            that the stiffest vibration, O-H, becomes 2.6 times as slow.
+        kind: "prmtop" for those of the prmtop; "repartitioned" for hydrogens of 3.024 dalton, taken
+            from their bonded atoms; "heavy" for hydrogens of 8 dalton and doubled other masses,
+            which slows the fastest vibration, O-H, by a factor of 2.6.
     """
     own, masses = list(region.atoms), np.array(topology.masses, dtype=float)
     hydrogen = np.array(topology.numbers) == 1

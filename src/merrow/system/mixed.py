@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""An ML region in an OpenMM System of the user's own, as it is or coupled by λ.
+"""An ML region in a user's OpenMM System, fully interacting or coupled by λ.
 
-The System is copied. Bonded terms, constraints and nonbonded pairs within the region give way to
-the potential; all else stays: the region meets its surroundings with the charges and Lennard-Jones
-parameters of the System, at the cutoff and by the Ewald sum that it has. A force of which it is not
-certain what belongs to the region is refused by name.
+The System is copied. Bonded terms, constraints and nonbonded pairs within the region are replaced
+by the potential; all else is kept: the region interacts with its surroundings through the charges
+and Lennard-Jones parameters, cutoff and Ewald sum of the System. Forces whose relation to the
+region is ambiguous are refused by name.
 """
 
 from __future__ import annotations
@@ -38,31 +38,31 @@ UNTOUCHED = (
     mm.CustomExternalForce,
     mm.RMSDForce,
 )
-"""Forces without a term of a molecule among itself."""
+"""Forces without intramolecular terms."""
 IMPLICIT_SOLVENT = (mm.GBSAOBCForce, mm.CustomGBForce)
-"""They describe the solvent's answer to all charges, those of the region among them."""
+"""Implicit-solvent forces, which respond to all charges, including those of the region."""
 CUSTOM_BONDED = (mm.CustomBondForce, mm.CustomAngleForce, mm.CustomCompoundBondForce)
 READERS_IMPROPER = "k*min(dtheta, 2*"
-"""How the harmonic impropers begin that OpenMM's readers of prmtop and PSF write."""
+"""Start of the expression of harmonic impropers from OpenMM's prmtop and PSF readers."""
 ADVICE = "make mm_system without it; if it is a restraint, add it to the System that is returned."
 
 PairForce = Callable[[mm.NonbondedForce], list[mm.Force]]
 
 
 class WholeRegion:
-    """Asks a potential about a region that the box may have cut, made whole along its bonds."""
+    """Evaluates a potential on a region made whole along its bonds, since it may be wrapped."""
 
     def __init__(self, bridge: PotentialBridge, bonds: Sequence[tuple[int, int]]) -> None:
         """Wrap a bridge.
 
         Args:
             bridge: The potential of the region.
-            bonds: Pairs of bonded atoms, by their places among the potential's atoms.
+            bonds: Pairs of bonded atoms, by their indices among the potential's atoms.
         """
         self.bridge, self.bonds = bridge, tuple(bonds)
 
     def __call__(self, state: mm.State) -> tuple[float, Array]:
-        """Answer OpenMM: energy [kJ/mol], forces [kJ/mol/nm], shape (N, 3)."""
+        """Return energy [kJ/mol] and forces [kJ/mol/nm], shape (N, 3), to OpenMM."""
         positions = state.getPositions(asNumpy=True)._value
         box = np.array(state.getPeriodicBoxVectors(asNumpy=True)._value)
         whole = joined(positions[None], self.bonds, box[None])[0]
@@ -79,19 +79,19 @@ def mixed_system(
     remove_constraints: bool = True,
     force_group: int = 0,
 ) -> mm.System:
-    """Return a System in which the region's internal energy is a potential's.
+    """Return a System in which a potential gives the region's internal energy.
 
     Args:
-        system: The user's System; left as it is.
-        topology: What `described` says of it.
+        system: The user's System; not modified.
+        topology: Its description from `described`.
         region: The ML region.
         potential: A potential of the region's molecule, or its own MM terms.
-        remove_constraints: Whether constraints within the region are taken out.
+        remove_constraints: Whether constraints within the region are removed.
         force_group: Group of the potential's force.
 
     Raises:
         InputError: The MM terms of the region are not complete.
-        UnsupportedPhysicsError: A force is not understood beside the region.
+        UnsupportedPhysicsError: A force is not supported with an ML region.
     """
 
     def pairs(force: mm.NonbondedForce) -> list[mm.Force]:
@@ -113,21 +113,21 @@ def coupled_system(
 ) -> mm.System:
     """Return a mixed System in which λ couples the region to its surroundings.
 
-    Charges by `lambda_electrostatics`, Lennard-Jones pairs by `lambda_sterics` through a soft core;
-    at λ = 1 the System is the mixed one, but for the tail of Lennard-Jones of pairs within the
-    region, which the dispersion correction of a NonbondedForce counts and this one does not.
+    Charges are scaled by `lambda_electrostatics`, Lennard-Jones pairs by `lambda_sterics` through
+    a soft core; at λ = 1 the System is the mixed one, except that the dispersion correction of a
+    NonbondedForce includes pairs within the region and this one does not.
 
     Args:
-        system: The user's System; left as it is.
-        topology: What `described` says of it.
+        system: The user's System; not modified.
+        topology: Its description from `described`.
         region: The ML region, whole molecules.
         potential: A potential of the region's molecule, or its own MM terms.
-        remove_constraints: Whether constraints within the region are taken out.
+        remove_constraints: Whether constraints within the region are removed.
         force_group: Group of the potential's force.
 
     Raises:
         InputError: The MM terms of the region are not complete.
-        UnsupportedPhysicsError: A force is not understood beside the region, or cannot be scaled.
+        UnsupportedPhysicsError: A force is not supported with an ML region, or cannot be scaled.
     """
     _check_coupling(system, topology, region)
 
@@ -165,7 +165,7 @@ def _with_region(
     remove_constraints: bool,
     force_group: int,
 ) -> mm.System:
-    """Return a copy with the potential; `pairs` says what becomes of the NonbondedForce."""
+    """Return a copy with the potential; `pairs` converts the NonbondedForce."""
     _check_region(system, topology, region, potential, remove_constraints)
     parts = [_beside(force, region, topology, pairs) for force in system.getForces()]
     new = copy.deepcopy(system)
@@ -210,10 +210,10 @@ def _ml_force(
 def _beside(
     force: mm.Force, region: MLRegion, topology: AmberTopology, pairs: PairForce
 ) -> list[mm.Force]:
-    """Return what of a force stays beside the region.
+    """Return the part of a force that is kept besides the region's internal terms.
 
     Raises:
-        UnsupportedPhysicsError: That is not certain.
+        UnsupportedPhysicsError: That part is ambiguous.
     """
     inside = set(region.atoms)
     if isinstance(force, mm.CustomTorsionForce) and not _is_improper(force):
@@ -246,7 +246,7 @@ def _beside(
 
 
 def _is_improper(force: mm.CustomTorsionForce) -> bool:
-    """Tell whether a force is one of the harmonic impropers that OpenMM's readers write."""
+    """Tell whether a force is a harmonic improper from OpenMM's readers."""
     parameters = [
         force.getPerTorsionParameterName(k) for k in range(force.getNumPerTorsionParameters())
     ]
@@ -258,7 +258,7 @@ def _is_improper(force: mm.CustomTorsionForce) -> bool:
 
 
 def _refuse_terms(force: mm.Force, kind: str, inside: set[int], topology: AmberTopology) -> None:
-    """Refuse terms within the region that may be of the force field, or a restraint."""
+    """Refuse terms within the region that may be force-field terms or restraints."""
     for k in range(getattr(force, f"getNum{kind}s")()):
         values = getattr(force, f"get{kind}Parameters")(k)
         first = values[0]
@@ -276,7 +276,7 @@ def _refuse_terms(force: mm.Force, kind: str, inside: set[int], topology: AmberT
 
 
 def _refuse_offsets(force: mm.NonbondedForce, inside: set[int], topology: AmberTopology) -> None:
-    """Refuse parameters of the region that depend on a global one."""
+    """Refuse parameters of the region that depend on a global parameter."""
     changed = [
         force.getParticleParameterOffset(k)[:2]
         for k in range(force.getNumParticleParameterOffsets())
@@ -293,7 +293,7 @@ def _refuse_offsets(force: mm.NonbondedForce, inside: set[int], topology: AmberT
 
 
 def _without_pairs(force: mm.CustomNonbondedForce, atoms: Sequence[int]) -> mm.Force:
-    """Return a copy in which pairs of the region are excluded."""
+    """Return a copy with pairs within the region excluded."""
     kept = copy.deepcopy(force)
     there = {tuple(sorted(kept.getExclusionParticles(k))) for k in range(kept.getNumExclusions())}
     for pair in combinations(atoms, 2):
@@ -309,7 +309,7 @@ def _check_region(
     potential: Potential,
     remove_constraints: bool,
 ) -> None:
-    """Refuse a region that no potential can be asked about here."""
+    """Refuse a region that no potential can treat in this System."""
     inside = set(region.atoms)
     if region.parts and topology.has_box:
         raise UnsupportedPhysicsError(

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Our own kernel in place of OpenMM's nonbonded forces of a hybrid system, where it can be.
+"""Our nonbonded kernel in place of OpenMM's nonbonded forces of a hybrid system.
 
-The kernel knows a solute and ions in rigid water of three sites, or of four with a massless point
-that OpenMM places, and whose force it spreads. What the kernel is told is read out of the System,
-so that it has the interactions that OpenMM would have; all that is not exactly of this kind is
-refused by name, and OpenMM's forces stay.
+The kernel supports a solute and ions in rigid 3-site water, or 4-site water with a massless site
+that OpenMM places and whose force OpenMM distributes. Its parameters are read from the System, so
+it has the same interactions as OpenMM; anything else is refused by name, and OpenMM's forces are
+used.
 """
 
 from __future__ import annotations
@@ -30,35 +30,35 @@ from merrow.system.build import INTERNAL, NONBONDED, HybridSystem, NativeForces,
 from merrow.system.force import potential_force
 
 MOST_IONS = 100
-"""All pairs of ions are looked at in every step."""
+"""Maximum number of ions, whose pairs are all computed in every step."""
 
 
 OTHER_MOLECULES = "it holds molecules other than the solute, water of three or four sites and ions"
 
 
 class Choice(NamedTuple):
-    """A Hamiltonian, and why it is not on our kernel although it might be; "" otherwise."""
+    """A Hamiltonian, and the reason if it could not use our kernel; "" otherwise."""
 
     hybrid: HybridSystem
     why_not: str
 
 
 class KernelForce:
-    """Answers OpenMM with the kernel's energy and forces.
+    """Returns the kernel's energy and forces to OpenMM.
 
-    The kernel's list of neighbours is what it knows of the past. Whoever puts a Context at another
-    point gives `FRESH` a new value there, and the list is built anew.
+    The kernel's neighbour list depends on earlier positions. Code that sets new positions in a
+    Context gives `FRESH` a new value, and the list is rebuilt.
     """
 
     FRESH = "nonbonded_list"
-    """Global parameter that changes where a new list must be built; no energy depends on it."""
+    """Global parameter whose change triggers a new list; no energy depends on it."""
 
     def __init__(self, kernel: NonbondedKernel) -> None:
         self.kernel = kernel
         self._fresh = math.nan
 
     def __call__(self, state: mm.State) -> tuple[float, Array]:
-        """Answer with energy [kJ/mol] and forces [kJ/mol/nm], shape (N, 3)."""
+        """Return energy [kJ/mol] and forces [kJ/mol/nm], shape (N, 3)."""
         parameters = state.getParameters()
         fresh = parameters[self.FRESH]
         if fresh != self._fresh:
@@ -75,17 +75,17 @@ class KernelForce:
 def with_native_forces(
     hybrid: HybridSystem, isa: str | None = None, *, box: Array | None = None
 ) -> HybridSystem:
-    """Return the same Hamiltonian with one force of our kernel in place of two of OpenMM.
+    """Return the same Hamiltonian with one force of our kernel in place of two of OpenMM's.
 
-    The System is changed in place: its nonbonded force and the soft core move to `NativeForces`.
+    The System is modified in place: its nonbonded force and soft core move to `NativeForces`.
 
     Args:
-        hybrid: On OpenMM's forces.
-        isa: Instruction set; None: the best one of this machine.
-        box: Box vectors that it begins with [nm], shape (3, 3); None: the System's own.
+        hybrid: Hybrid system with OpenMM's forces.
+        isa: Instruction set; None for the best one of this machine.
+        box: Initial box vectors [nm], shape (3, 3); None for the System's own.
 
     Raises:
-        UnsupportedPhysicsError: The kernel cannot do this system; the message says why.
+        UnsupportedPhysicsError: The kernel cannot treat this system; the message says why.
         MissingComponentError: The kernel is not available.
     """
     kernel = NonbondedKernel(read_parameters(hybrid, box=box), isa)
@@ -103,7 +103,7 @@ def with_native_forces(
             system.removeForce(k)
         elif force.getName() == type(hybrid.bridge).__name__:
             system.removeForce(k)
-            last = hybrid.bridge  # collected when the kernel is done, if it works in a thread
+            last = hybrid.bridge  # collected after the kernel, if it runs in a thread
     parameters = {**_defaults(replaced), KernelForce.FRESH: 0.0}
     force = mm.PythonForce(KernelForce(kernel), parameters)
     force.setUsesPeriodicBoundaryConditions(True)
@@ -116,7 +116,7 @@ def with_native_forces(
 
 
 def _defaults(system: mm.System) -> dict[str, float]:
-    """Return the λ that new Contexts begin at."""
+    """Return the default λ of new Contexts."""
     found = {}
     for force in system.getForces():
         for k in range(force.getNumGlobalParameters()):
@@ -125,15 +125,15 @@ def _defaults(system: mm.System) -> dict[str, float]:
 
 
 def on_kernel(hybrid: HybridSystem, kernel: MmKernel, *, box: Array | None = None) -> Choice:
-    """Return a Hamiltonian on the forces that are asked for; on ours if it can be, under "auto".
+    """Return a Hamiltonian with the requested kernel; under "auto" ours if possible.
 
     Args:
-        hybrid: On OpenMM's forces; changed in place where ours replace them.
+        hybrid: Hybrid system with OpenMM's forces; modified in place if ours replace them.
         kernel: "auto", "openmm" or "native".
-        box: Box vectors that it begins with [nm], shape (3, 3); None: the System's own.
+        box: Initial box vectors [nm], shape (3, 3); None for the System's own.
 
     Raises:
-        InputError: Our kernel is asked for and cannot be used; the message says why.
+        InputError: Our kernel is requested but cannot be used; the message says why.
     """
     if kernel == "openmm":
         return Choice(hybrid, "")
@@ -146,14 +146,14 @@ def on_kernel(hybrid: HybridSystem, kernel: MmKernel, *, box: Array | None = Non
 
 
 def read_parameters(hybrid: HybridSystem, *, box: Array | None = None) -> NonbondedParameters:
-    """Return what the kernel needs of a hybrid system.
+    """Return the kernel's parameters of a hybrid system.
 
     Args:
-        hybrid: On OpenMM's forces.
-        box: Box vectors that it begins with [nm], shape (3, 3); None: the System's own.
+        hybrid: Hybrid system with OpenMM's forces.
+        box: Initial box vectors [nm], shape (3, 3); None for the System's own.
 
     Raises:
-        UnsupportedPhysicsError: The kernel cannot do it; the message says why.
+        UnsupportedPhysicsError: The kernel cannot treat the system; the message says why.
     """
     if not hybrid.periodic:
         raise _refused("there is no box")
@@ -171,7 +171,7 @@ def read_parameters(hybrid: HybridSystem, *, box: Array | None = None) -> Nonbon
     (soft_sigma, soft_epsilon), of_type = _soft_core_tables(soft), _types(soft)
 
     def mixed(i: int, j: int) -> tuple[float, float]:
-        """σ and ε of a pair with one atom of the solute at least, or with none."""
+        """σ and ε of a pair with at least one solute atom, or with none."""
         if i in inside or j in inside:
             ti, tj = of_type[i], of_type[j]
             return float(soft_sigma[ti, tj]), float(soft_epsilon[ti, tj])
@@ -180,7 +180,7 @@ def read_parameters(hybrid: HybridSystem, *, box: Array | None = None) -> Nonbon
     inside = set(solute.tolist())
     pairs = [
         (a, b) for a, b in combinations(range(len(single)), 2) if b >= len(solute)
-    ]  # those within the solute are excluded
+    ]  # pairs within the solute are excluded
     terms = [
         (charges[single[a]] * charges[single[b]], *mixed(int(single[a]), int(single[b])))
         for a, b in pairs
@@ -265,7 +265,7 @@ def _particles(force: mm.NonbondedForce) -> tuple[Array, Array, Array]:
 def _environment(
     system: mm.System, force: mm.NonbondedForce, solute: Array
 ) -> tuple[Array, Array, int]:
-    """Return the first atoms of the waters, the ions, and how many sites a water has."""
+    """Return the first atoms of the waters, the ions, and the number of sites of a water."""
     inside = set(solute.tolist())
     n_atoms = system.getNumParticles()
     extra = [i for i in range(n_atoms) if system.isVirtualSite(i)]
@@ -315,7 +315,7 @@ def _within_waters(system: mm.System, extra: list[int]) -> bool:
 
 
 def _check_waters(waters: Array, sites: int, charges: Array, sigma: Array, epsilon: Array) -> None:
-    """Refuse waters that differ, and those with Lennard-Jones or a charge where it is not known."""
+    """Refuse waters that differ, or with unsupported Lennard-Jones parameters or charges."""
     kinds = Counter(
         tuple(row)
         for row in np.concatenate(
@@ -336,7 +336,7 @@ def _check_waters(waters: Array, sites: int, charges: Array, sigma: Array, epsil
 
 
 def _soft_core_tables(force: mm.CustomNonbondedForce) -> tuple[Array, Array]:
-    """Return σ [nm] and ε [kJ/mol] of pairs of types, of the solute with all others."""
+    """Return σ [nm] and ε [kJ/mol] of type pairs of the solute with all others."""
     found = {}
     for k in range(force.getNumTabulatedFunctions()):
         rows, columns, values = force.getTabulatedFunction(k).getFunctionParameters()
@@ -349,7 +349,7 @@ def _types(force: mm.CustomNonbondedForce) -> list[int]:
 
 
 def _tail(sigma: Array, epsilon: Array, cutoff: float) -> float:
-    """Return OpenMM's K of the dispersion correction K/V [kJ nm³/mol]: means over all pairs."""
+    """Return OpenMM's K of the dispersion correction K/V [kJ nm³/mol], a mean over all pairs."""
     kinds, counts = np.unique(np.stack([sigma, epsilon], axis=1), axis=0, return_counts=True)
     n = len(sigma)
     number = np.triu(counts[:, None] * counts[None]).astype(float)

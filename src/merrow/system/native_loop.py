@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""What our own loop of dynamics needs of a hybrid system, and which systems it can move.
+"""Parameters of our own dynamics loop from a hybrid system, and the systems it supports.
 
-The loop knows rigid 3-site water, free ions, and a solute without constraints that a potential or
-harmonic bonds, harmonic angles, periodic torsions and pairs drive. A System with anything else is
-refused by name: OpenMM moves it.
+The loop supports rigid 3-site water, free ions, and a solute without constraints with a potential
+or harmonic bonds and angles, periodic torsions and pairs. A System with anything else is refused
+by name, and OpenMM propagates it.
 """
 
 from __future__ import annotations
@@ -33,20 +33,20 @@ KIND = {
     "HarmonicAngleForce": "angles",
     "PeriodicTorsionForce": "torsions",
 }
-"""Which terms of the loop those of OpenMM's forces are."""
+"""Terms of the loop by OpenMM force."""
 NO_ENERGY = whole_molecule_force((0, 1)).getEnergyFunction()
 
 Rows = dict[str, list[tuple[list[int], list[float]]]]
 
 
 def loop_parameters(hybrid: HybridSystem) -> LoopParameters:
-    """Return what the loop needs of a hybrid system.
+    """Return the loop's parameters of a hybrid system.
 
     Args:
-        hybrid: On our nonbonded kernel.
+        hybrid: Hybrid system on our nonbonded kernel.
 
     Raises:
-        UnsupportedPhysicsError: The loop cannot move it; the message says why.
+        UnsupportedPhysicsError: The loop cannot propagate it; the message says why.
     """
     if hybrid.native is None:
         raise _refused("OpenMM computes its nonbonded forces")
@@ -77,7 +77,7 @@ def _refused(reason: str) -> UnsupportedPhysicsError:
 
 
 def _table(name: str, rows: list[tuple[list[int], list[float]]]) -> tuple[IntArray, Array]:
-    """Return atoms and numbers of the terms of one kind."""
+    """Return atoms and parameters of the terms of one kind."""
     n_atoms, n_numbers = TERMS[name]
     atoms = np.array([row[0] for row in rows], dtype=np.int32).reshape(-1, n_atoms)
     return atoms, np.array([row[1] for row in rows], dtype=np.float64).reshape(-1, n_numbers)
@@ -101,7 +101,7 @@ def _read_force(force: mm.Force, rows: Rows) -> None:
 
 
 def _is_known(force: mm.Force) -> bool:
-    """Tell whether a force is known to the loop otherwise, or has no energy."""
+    """Tell whether a force is otherwise treated by the loop, or has no energy."""
     group = force.getForceGroup()
     if isinstance(force, mm.PythonForce):
         bridge = group == INTERNAL and force.getName() == PotentialBridge.__name__
@@ -110,11 +110,11 @@ def _is_known(force: mm.Force) -> bool:
         return bool(force.getEnergyFunction() == NO_ENERGY)
     if isinstance(force, mm.CustomVolumeForce):
         return bool(group == TAIL)
-    return isinstance(force, mm.MonteCarloBarostat)  # of a Context; the loop has its own
+    return isinstance(force, mm.MonteCarloBarostat)  # a Context's; the loop has its own
 
 
 def _sides(native: NativeForces, system: mm.System) -> tuple[float, float]:
-    """Return the lengths O-H and H-H of the waters [nm], which are all that may be constrained."""
+    """Return the O-H and H-H lengths of the waters [nm], the only allowed constraints."""
     lengths = {}
     for k in range(system.getNumConstraints()):
         i, j, length = system.getConstraintParameters(k)

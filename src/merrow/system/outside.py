@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What of a bonded force acts outside an ML region: the terms with an atom that is not in it."""
+"""The part of a bonded force outside an ML region: terms with at least one atom outside."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import openmm as mm
 from merrow.system.internal import BONDED, add_parameters, add_term, n_terms
 
 Bonded = (*BONDED, mm.CMAPTorsionForce, mm.CustomTorsionForce)
-"""Forces of bonded terms that `outside` understands."""
+"""Bonded forces that `outside` supports."""
 
 
 def outside(force: mm.Force, inside: set[int]) -> mm.Force:
-    """Return a bonded force without the terms of which all atoms are in a region.
+    """Return a bonded force without the terms entirely within a region.
 
     Args:
-        force: One of `Bonded`; left as it is.
+        force: One of `Bonded`; not modified.
         inside: Atoms of the region.
     """
     if isinstance(force, mm.CMAPTorsionForce):
@@ -46,7 +46,7 @@ def _maps_outside(force: mm.CMAPTorsionForce, inside: set[int]) -> mm.CMAPTorsio
 
 
 def _impropers_outside(force: mm.CustomTorsionForce, inside: set[int]) -> mm.CustomTorsionForce:
-    """Keep CHARMM's impropers that have an atom outside the region."""
+    """Keep CHARMM impropers with an atom outside the region."""
     kept = mm.CustomTorsionForce(force.getEnergyFunction())
     for k in range(force.getNumPerTorsionParameters()):
         kept.addPerTorsionParameter(force.getPerTorsionParameterName(k))

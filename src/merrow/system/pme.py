@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Cutoffs and sums of electrostatics and dispersion."""
+"""Settings of nonbonded interactions: cutoff, Ewald parameters, Lennard-Jones tail."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ class PmeParameters:
 
 @dataclass(frozen=True)
 class Nonbonded:
-    """Treatment of nonbonded interactions, the same in every state of a cycle.
+    """Settings of nonbonded interactions, the same in every state of a cycle.
 
     Attributes:
-        cutoff: Direct-space cutoff [nm]; None means no cutoff and no box.
-        lj_tail: Whether the isotropic Lennard-Jones tail beyond the cutoff is added.
-        pme: Explicit Ewald parameters; None leaves the choice to `ewald_tolerance`.
-        ewald_tolerance: OpenMM's relative force error tolerance.
-        charge_scale: Factor on all charges (parity with AMBER's Coulomb constant).
+        cutoff: Direct-space cutoff [nm]; None for no cutoff and no box.
+        lj_tail: Whether the isotropic Lennard-Jones tail correction is added.
+        pme: Explicit Ewald parameters; None to derive them from `ewald_tolerance`.
+        ewald_tolerance: OpenMM's Ewald error tolerance.
+        charge_scale: Factor on all charges (for AMBER's Coulomb constant).
     """
 
     cutoff: float | None
@@ -47,24 +47,24 @@ class Nonbonded:
 
     @property
     def grid(self) -> tuple[int, int, int] | None:
-        """Number of grid points along each box vector where they are given."""
+        """Number of grid points along each box vector, if given."""
         return None if self.pme is None else self.pme.grid
 
 
 def pme_parameters(
     lengths: tuple[float, ...], cutoff: float, tolerance: float, *, direct: float | None = None
 ) -> PmeParameters:
-    """Return the Ewald parameters that OpenMM would choose, so that they can be fixed for a run.
+    """Return the Ewald parameters that OpenMM would choose, to fix them for a run.
 
-    A fixed grid makes every Context of a run (each state, each segment, each phase) the same
-    Hamiltonian, whatever the barostat did to the box in between.
+    With a fixed grid every Context of a run (each state, segment and phase) has the same
+    Hamiltonian, whatever the barostat has done to the box.
 
     Args:
         lengths: Lengths of the three box vectors [nm].
         cutoff: Direct-space cutoff [nm].
         tolerance: Error tolerance δ: α = √(−ln 2δ)/r_c, n = 2αL/(3 δ^(1/5)) (OpenMM manual, 20.6).
-        direct: Tolerance that α is chosen for, while n stays as it is; None: the same. OpenMM's
-            rule leaves the grid several times more exact than the sum in direct space.
+        direct: Tolerance for α alone, with n unchanged; None for the same. OpenMM's rule makes the
+            grid several times more accurate than the direct-space sum.
     """
     alpha = _alpha(tolerance, cutoff)
     sizes = [_fft_size(2 * alpha * edge / (3 * tolerance**0.2)) for edge in lengths]
@@ -78,13 +78,13 @@ def _alpha(tolerance: float, cutoff: float) -> float:
 def sander_pme(
     lengths: Sequence[float], cutoff: float, *, tolerance: float, spacing: float = 1.0
 ) -> PmeParameters:
-    """Return the Ewald parameters that sander derives from `dsum_tol` and the spacing of its grid.
+    """Return the Ewald parameters that sander derives from `dsum_tol` and its grid spacing.
 
     Args:
         lengths: Lengths of the three box vectors [Å].
         cutoff: Direct-space cutoff [Å].
-        tolerance: What is left of a direct-space term at the cutoff [1/Å], sander's `dsum_tol`.
-        spacing: Largest distance between two points of the grid [Å].
+        tolerance: Direct-space term at the cutoff [1/Å], sander's `dsum_tol`.
+        spacing: Maximum grid spacing [Å].
     """
     sizes = [grid_points(float(length), spacing) for length in lengths]
     alpha = ewald_coefficient(cutoff, tolerance)
@@ -103,11 +103,11 @@ def ewald_coefficient(cutoff: float, tolerance: float) -> float:
 
 
 def grid_points(length: float, spacing: float = 1.0) -> int:
-    """Return sander's number of grid points along an edge: even, of factors 2, 3 and 5.
+    """Return sander's number of grid points along an edge: even, with factors 2, 3 and 5.
 
     Args:
         length: Length of the edge [Å].
-        spacing: Largest distance between two points [Å]; sander's own is 1.
+        spacing: Maximum grid spacing [Å]; sander's default is 1.
     """
     size = 2 * math.ceil(length / (2 * spacing))
     while True:
@@ -121,7 +121,7 @@ def grid_points(length: float, spacing: float = 1.0) -> int:
 
 
 def _fft_size(at_least: float) -> int:
-    """Return the next integer whose prime factors are 2, 3, 5 and 7."""
+    """Return the next integer with no prime factors but 2, 3, 5 and 7."""
     size = max(6, math.ceil(at_least))
     while True:
         rest = size
@@ -134,7 +134,7 @@ def _fft_size(at_least: float) -> int:
 
 
 def check_box(vectors: np.ndarray, cutoff: float, extent: float, *, source: str) -> None:
-    """Refuse a box in which the solute would see its own image, or the cutoff two images.
+    """Refuse a box in which the solute is too close to its image, or too small for the cutoff.
 
     Args:
         vectors: Box vectors in reduced form [nm], shape (3, 3).

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The potential that a name means for a system: models by name, and the prmtop's own terms."""
+"""Potentials of a system by name: ML models, and the prmtop's own terms."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ MM = "mm"
 
 
 def check_potential(name: str, molecule: Molecule, labels: Sequence[str] | None = None) -> None:
-    """Refuse an unknown name, or a molecule outside the model, before anything is computed.
+    """Check a potential's name and its support of a molecule before anything is computed.
 
     Args:
         name: Name of the potential.
         molecule: The solute.
-        labels: What to call its atoms in a message; None counts them from 1.
+        labels: Labels of its atoms in messages; None numbers them from 1.
 
     Raises:
         InputError: There is no such potential.
-        UnsupportedPhysicsError: The potential is not made for the molecule.
+        UnsupportedPhysicsError: The potential does not support the molecule.
     """
     if check_name(name):
         check_molecule(capabilities(name), molecule, labels)
 
 
 def check_name(name: str) -> bool:
-    """Refuse an unknown name; tell whether it is a model's, and not the prmtop's own terms.
+    """Check a name; tell whether it is an ML model and not the prmtop's own terms.
 
     Raises:
         InputError: There is no such potential.
@@ -63,13 +63,13 @@ def open_potential(
         topology: The system's prmtop.
         region: The region.
         weights: Path of the weights, or None to search for them.
-        run: Folder that FILE is relative to.
-        precision: Arithmetic of the networks.
+        run: Folder to which FILE is relative.
+        precision: Precision of the networks.
         charge_scale: Factor on all charges of "mm" and "mm:FILE".
 
     Raises:
-        InputError: FILE is another molecule, or "mm" is given weights.
-        MerrowError: As `load_potential`.
+        InputError: FILE is of another molecule, or "mm" is given weights.
+        MerrowError: As in `load_potential`.
     """
     if weights is not None and name.partition(":")[0] == MM:
         raise InputError(f"{name} has no weights; take weights out, or name the potential.")

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The atoms of the ML region, and whether they may be one.
+"""Selection and validation of the ML region.
 
-A region is one whole molecule of the prmtop, without water; where the caller allows it several of
-them, or a part of one that is capped with link atoms. Everything else is refused by name before any
-energy is computed.
+A region is one whole molecule of the prmtop, not water; if the caller allows it, several of them,
+or a part of one capped with link atoms. Everything else is refused by name before any energy is
+computed.
 """
 
 from __future__ import annotations
@@ -20,22 +20,21 @@ from merrow.system.internal import ClassicalPotential
 from merrow.system.link_atoms import HYDROGEN, Link, LinkedPotential, find_links
 
 CHARGE_TOLERANCE = 0.02
-"""Largest distance of a region's prmtop charge from an integer [e]."""
+"""Tolerance of a region's prmtop charge from an integer [e]."""
 CUT_TOLERANCE = 0.35
-"""The same where bonds are cut: force fields give a residue, not a part of it, an integer."""
+"""The same with cut bonds: force fields have integer charges for residues, not parts of them."""
 
 
 @dataclass(frozen=True)
 class MLRegion:
-    """The atoms whose energy among themselves comes from the potential.
+    """The atoms whose internal energy comes from the potential.
 
     Attributes:
         atoms: Zero-based indices in the prmtop, ascending, length n.
-        molecule: What the potential is made for: elements and net charge, link atoms last.
+        molecule: Elements and net charge for the potential, link atoms last.
         labels: AMBER labels of the molecule's atoms for messages.
-        links: Bonds (ML atom, MM atom) that are capped with hydrogen, L of them.
-        parts: The molecules of the prmtop that hold these atoms, each whole, where they are
-            several; empty where it is one.
+        links: The L bonds (ML atom, MM atom) capped with hydrogen.
+        parts: The whole molecules of a region of several; empty for one molecule.
     """
 
     atoms: tuple[int, ...]
@@ -46,7 +45,7 @@ class MLRegion:
 
     @property
     def model_atoms(self) -> tuple[int, ...]:
-        """Indices of the atoms whose positions decide E_ML: the region, then MM partners, n + L."""
+        """Indices of the n + L atoms that determine E_ML: the region, then MM partners."""
         return (*self.atoms, *(outside for _, outside in self.links))
 
 
@@ -55,7 +54,7 @@ class Bonds:
     """The bonds within a region.
 
     Attributes:
-        pairs: Two atoms each, counted within the region.
+        pairs: Pairs of atoms, by indices within the region.
         names: Their AMBER labels.
     """
 
@@ -67,7 +66,7 @@ NO_BONDS: Final = Bonds()
 
 
 def bonds_within(topology: AmberTopology, region: MLRegion) -> Bonds:
-    """Return the bonds of a prmtop that lie within a region."""
+    """Return the bonds of a prmtop within a region."""
     pairs = topology.bonds_among(region.atoms)
     return Bonds(pairs, tuple((region.labels[i], region.labels[j]) for i, j in pairs))
 
@@ -85,14 +84,14 @@ def select_region(
     Args:
         topology: The whole system.
         mask: AMBER mask.
-        positions: Positions [Å], shape (N, 3), where the mask may ask for distances.
+        positions: Positions [Å], shape (N, 3), for masks with distances.
         link_atoms: Whether the mask may cut C-C single bonds, which are then capped.
         several: Whether the mask may select more than one molecule.
 
     Raises:
         InputError: The mask does not parse or selects nothing.
-        UnsupportedPhysicsError: The region holds water, cuts a covalent bond that may not be cut,
-            is more than one molecule without leave, or has a fractional charge.
+        UnsupportedPhysicsError: The region contains water, cuts a bond that cannot be cut, has
+            more than one molecule where that is not allowed, or a fractional charge.
     """
     atoms = select_atoms(topology, mask, positions=positions)
     name = f"ml_mask {mask!r}"
@@ -100,10 +99,10 @@ def select_region(
 
 
 def capped(potential: Potential, region: MLRegion) -> Potential:
-    """Return the potential as a function of the atoms that `region.model_atoms` names.
+    """Return the potential as a function of the atoms `region.model_atoms`.
 
     Args:
-        potential: A potential of `region.molecule`; a classical one has no need of link atoms.
+        potential: A potential of `region.molecule`; a classical one needs no link atoms.
         region: The region.
     """
     if not region.links or isinstance(potential, ClassicalPotential | LinkedPotential):
@@ -120,7 +119,7 @@ def region_of(
     link_atoms: bool = False,
     several: bool = False,
 ) -> MLRegion:
-    """Return the ML region of given atoms; `name` says in messages where they came from."""
+    """Return the ML region of given atoms; `name` tells their origin in messages."""
     chosen = frozenset(atoms)
     water = [i for i in chosen if topology.is_water[i]]
     if water:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""OpenMM's rendering of a prmtop, with what its reader gets wrong put right or refused.
+"""OpenMM's System of a prmtop, with errors of its reader corrected or refused.
 
-Every System of ours begins here: lone pairs of five-site water, torsions of periodicity zero, 1-4
-pairs of the first atom, and extra points that nothing places are looked at once for all.
+All Systems are made here: lone pairs of five-site water, torsions of periodicity zero, 1-4 pairs
+of the first atom, and extra points without a site definition are treated once for all.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from merrow.amber.topology import AmberTopology, atom_label
 from merrow.errors import InputError, UnsupportedPhysicsError
 
 WATER, ATOMS = "WAT", {8: "O", 1: "H", 0: "EP"}
-"""What OpenMM calls water in a prmtop, and its atoms by their atomic numbers."""
+"""OpenMM's residue name of water in a prmtop, and its atom names by atomic number."""
 
 
 def rendered(
     topology: AmberTopology, *, cutoff: float | None = None, rigid_water: bool = False
 ) -> mm.System:
-    """Return OpenMM's System of a prmtop, without other constraints than those of water.
+    """Return OpenMM's System of a prmtop, with no constraints but those of water.
 
     Args:
         topology: The prmtop.
@@ -33,8 +33,8 @@ def rendered(
 
     Raises:
         InputError: OpenMM cannot read the prmtop.
-        UnsupportedPhysicsError: It has an extra point that nothing places, or water that cannot be
-            held rigid.
+        UnsupportedPhysicsError: An extra point has no site definition, or water cannot be held
+            rigid.
     """
     try:
         with plain_exponents(topology.path) as readable:
@@ -48,7 +48,7 @@ def rendered(
             rigidWater=rigid_water,
             removeCMMotion=False,
         )
-    except Exception as error:  # its reader raises many kinds
+    except Exception as error:  # its reader raises many kinds of exceptions
         raise InputError(f"{topology.path} cannot be read by OpenMM: {error}.") from error
     _turn_lone_pairs(system)
     _refuse_unplaced(system, topology)
@@ -59,9 +59,9 @@ def rendered(
 
 
 def _name_waters(prmtop: app.AmberPrmtopFile, topology: AmberTopology) -> None:
-    """Call every water by the name by which OpenMM knows water.
+    """Rename every water to the name by which OpenMM recognises water.
 
-    OpenMM makes water rigid, and places its extra points, by the names of residue and atoms alone.
+    OpenMM makes water rigid, and places its extra points, only by residue and atom names.
     """
     labels, names = (prmtop._prmtop._raw_data[f] for f in ("RESIDUE_LABEL", "ATOM_NAME"))
     for i in np.flatnonzero(topology.is_water):
@@ -70,10 +70,10 @@ def _name_waters(prmtop: app.AmberPrmtopFile, topology: AmberTopology) -> None:
 
 
 def _turn_torsions(prmtop: app.AmberPrmtopFile) -> None:
-    """Tell torsions whose third or fourth atom is the first of the file from their other end.
+    """Reverse torsions whose third or fourth atom is the first atom of the file.
 
-    A minus there says that a torsion adds no 1-4 pair. Index 0 can carry none, and OpenMM's reader
-    (8.6) takes it for one, so that the pair would get no interaction.
+    A minus sign there means that a torsion adds no 1-4 pair. Index 0 cannot have one, but OpenMM's
+    reader (8.6) treats it as negative, so the pair would get no interaction.
     """
     for half in ("INC_HYDROGEN", "WITHOUT_HYDROGEN"):
         flat = prmtop._prmtop._raw_data[f"DIHEDRALS_{half}"]
@@ -90,9 +90,9 @@ def _turn_torsions(prmtop: app.AmberPrmtopFile) -> None:
 
 
 def _turn_lone_pairs(system: mm.System) -> None:
-    """Put the lone pairs of five-site water on the far side of the hydrogens, where they belong.
+    """Place the lone pairs of five-site water on the side opposite to the hydrogens.
 
-    OpenMM's reader of prmtop files (8.6) puts them where a reflection in the oxygen would.
+    OpenMM's prmtop reader (8.6) places them at the positions reflected through the oxygen.
     """
     for i in range(system.getNumParticles()):
         site = system.getVirtualSite(i) if system.isVirtualSite(i) else None
@@ -103,7 +103,7 @@ def _turn_lone_pairs(system: mm.System) -> None:
 
 
 def _refuse_unplaced(system: mm.System, topology: AmberTopology) -> None:
-    """Refuse an extra point that nothing places: it would stay where it is, and hold its atom."""
+    """Refuse an extra point without a site definition, which would never move."""
     for i, number in enumerate(topology.numbers):
         if number == 0 and not system.isVirtualSite(i):
             raise UnsupportedPhysicsError(
@@ -114,10 +114,10 @@ def _refuse_unplaced(system: mm.System, topology: AmberTopology) -> None:
 
 
 def _make_constant(system: mm.System) -> None:
-    """Write a torsion of periodicity 0, k (1 + cos δ) at any angle, as OpenMM can hold it.
+    """Rewrite torsions of periodicity 0, k (1 + cos δ) at any angle, for OpenMM.
 
-    OpenMM refuses the periodicity. Two terms of periodicity 1 and opposite phases, each with half
-    of the constant, add up to it at every angle; a constant of zero becomes one term without force.
+    OpenMM rejects the periodicity. Two terms of periodicity 1 with opposite phases, each with half
+    the constant, add up to it at every angle; a constant of zero becomes one term without force.
     """
     for force in system.getForces():
         if not isinstance(force, mm.PeriodicTorsionForce):
@@ -131,7 +131,7 @@ def _make_constant(system: mm.System) -> None:
 
 
 def _check_rigid(system: mm.System, topology: AmberTopology) -> None:
-    """Refuse water that OpenMM left flexible, or with extra points that nothing places."""
+    """Refuse water that OpenMM left flexible, or with extra points without a site definition."""
     held = np.zeros(len(topology), dtype=int)
     for k in range(system.getNumConstraints()):
         held[list(system.getConstraintParameters(k)[:2])] += 1

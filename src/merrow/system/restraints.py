@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Springs that hold atoms, distances, angles and torsions, in AMBER's forms, without ½."""
+"""Restraints on atoms, distances, angles and torsions, in AMBER's form without ½."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ WELL = (
     "low = rk2*select(step(x - r1), (x - r2)^2, (r1 - r2)*(2*x - r1 - r2));"
     "high = rk3*select(step(r4 - x), (x - r3)^2, (r4 - r3)*(2*x - r4 - r3));"
 )
-"""Parabolas from r2 down and from r3 up, straight on beyond r1 and r4 with the slope there."""
+"""Harmonic below r2 and above r3, and linear below r1 and above r4."""
 COORDINATES = {
     2: "x = r",
     3: "x = theta",
     4: f"x = theta - {2 * math.pi!r}*floor((theta - (r2 + r3)/2)/{2 * math.pi!r} + 0.5)",
 }
-"""Distance, angle, and the torsion's image nearest to the middle of the well."""
+"""Distance, angle, and the torsion shifted by 2π to be nearest to the middle of the well."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class FlatBottom:
 
     Attributes:
         atoms: Two, three or four zero-based indices.
-        bounds: r1 ≤ r2 ≤ r3 ≤ r4 [nm or rad]; zero between r2 and r3.
+        bounds: r1 ≤ r2 ≤ r3 ≤ r4 [nm or rad]; no energy between r2 and r3.
         rk2, rk3: Force constants below r2 and above r3 [kJ/mol/nm² or kJ/mol/rad²]; E = rk (x−r)².
     """
 
@@ -52,7 +52,7 @@ def positional_force(
         atoms: Indices of the restrained atoms.
         reference: Their reference positions x₀ [nm], shape (len(atoms), 3).
         weight: Force constant without ½ [kJ/mol/nm²].
-        periodic: Whether the nearest image of x₀ counts.
+        periodic: Whether distances from x₀ are minimum-image.
 
     Raises:
         InputError: No atom is restrained, or the weight is negative.
@@ -76,11 +76,11 @@ def positional_force(
 
 
 def flat_bottom_forces(restraints: Sequence[FlatBottom], *, periodic: bool) -> list[mm.Force]:
-    """Return one force for each kind of coordinate that is restrained.
+    """Return one force for each kind of restrained coordinate.
 
     Args:
         restraints: The restraints.
-        periodic: Whether differences of positions take the nearest image.
+        periodic: Whether differences of positions are minimum-image.
 
     Raises:
         InputError: A restraint names the wrong number of atoms, or its bounds are out of order.

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The soft core of one configuration at any number of λ_sterics, by a sum over its pairs.
+"""Soft-core energy of a configuration at any number of λ_sterics, as a sum over pairs.
 
-The region's pairs within the cutoff are a few thousand, and their distances do not depend on λ: one
-look at the positions gives what OpenMM would need an energy for, one for each λ.
+The region has a few thousand pairs within the cutoff, whose distances do not depend on λ: one pass
+over the positions replaces one OpenMM energy evaluation per λ.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ Pair = tuple[int, int, float, float]
 
 @dataclass(frozen=True)
 class SoftCore:
-    """What the soft core of a configuration says.
+    """Soft-core energies and derivatives of a configuration.
 
     Attributes:
-        energies: Energies at the λ_sterics that were asked for [kJ/mol].
-        slope: ∂V/∂λ_sterics at the present λ_sterics [kJ/mol].
+        energies: Energies at the requested λ_sterics [kJ/mol].
+        slope: ∂V/∂λ_sterics at the current λ_sterics [kJ/mol].
         size_slope: ∂V/∂ln σ of all pairs at λ_sterics = 1 [kJ/mol].
     """
 
@@ -37,18 +37,18 @@ class SoftCore:
 
 
 class SoftCoreSum:
-    """The pairs of a soft-core force of `alchemy.soft_core_force`, and others of its form."""
+    """Sum over the pairs of a force from `alchemy.soft_core_force`, and additional pairs."""
 
     def __init__(self, force: mm.CustomNonbondedForce, more: Sequence[Pair] = ()) -> None:
-        """Read the force: its one interaction group, types and tables.
+        """Read the interaction group, types and tables of the force.
 
         Args:
             force: The force.
-            more: Pairs that the System has in other forces, without cutoff or images: two atoms,
-                σ [nm] and ε [kJ/mol].
+            more: Pairs in other forces of the System, without cutoff or images: two atoms, σ [nm]
+                and ε [kJ/mol].
 
         Raises:
-            UnsupportedPhysicsError: It has a switching function.
+            UnsupportedPhysicsError: The force has a switching function.
         """
         if force.getUseSwitchingFunction():
             raise UnsupportedPhysicsError("a soft core that is switched off before the cutoff.")
@@ -68,16 +68,16 @@ class SoftCoreSum:
         self._more_epsilon = np.array([pair[3] for pair in more])
 
     def at(self, positions: Array, box: Array, *, here: float, grid: tuple[float, ...]) -> SoftCore:
-        """Return energies and slopes.
+        """Return energies and derivatives.
 
         Args:
             positions: Positions of all atoms [nm], shape (N, 3).
-            box: Box vectors in reduced form [nm], shape (3, 3); without a cutoff not looked at.
-            here: The present λ_sterics.
-            grid: λ_sterics at which energies are wanted.
+            box: Box vectors in reduced form [nm], shape (3, 3); ignored without a cutoff.
+            here: The current λ_sterics.
+            grid: λ_sterics of the energies.
         """
         x, epsilon = self._pairs(positions, box)
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # atoms on each other
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # coinciding atoms
             energies = [
                 float(np.sum(_energy(x, epsilon, value))) if value > 0.0 else 0.0 for value in grid
             ]
@@ -86,7 +86,7 @@ class SoftCoreSum:
         return SoftCore(np.array(energies), slope, size)
 
     def _pairs(self, positions: Array, box: Array) -> tuple[Array, Array]:
-        """Return (r/σ)⁶ and ε [kJ/mol] of the pairs within the cutoff, and of the further ones."""
+        """Return (r/σ)⁶ and ε [kJ/mol] of pairs within the cutoff, and of the additional ones."""
         x, epsilon = self._near(positions, box)
         one, other = positions[self._more[0]], positions[self._more[1]]
         further = (np.sum((one - other) ** 2, axis=-1) / self._more_sigma**2) ** 3
@@ -108,7 +108,7 @@ class SoftCoreSum:
 
 
 def soft_core_sum(system: mm.System) -> SoftCoreSum:
-    """Return the sum for the soft core of a System, read once."""
+    """Return the sum for the soft core of a System, cached."""
     if system not in _sums:
         _sums[system] = SoftCoreSum(soft_core_of(system))
     return _sums[system]
@@ -127,7 +127,7 @@ def _count(force: mm.CustomNonbondedForce) -> int:
 
 
 def _nearest(vectors: Array, box: Array) -> Array:
-    """Return the nearest images of vectors [nm], as OpenMM takes them."""
+    """Return the minimum images of vectors [nm], as in OpenMM."""
     found = vectors - np.round(vectors[..., 2:3] / box[2, 2]) * box[2]
     found = found - np.round(found[..., 1:2] / box[1, 1]) * box[1]
     return np.asarray(found - np.round(found[..., :1] / box[0, 0]) * box[0])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which torsions tell the conformers of a molecule apart?"""
+"""Rotatable torsions that distinguish the conformers of a molecule."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from merrow.geometry import Array, Quadruple, in_ring, neighbours
 
 
 def rotatable_torsions(topology: AmberTopology, atoms: Sequence[int]) -> tuple[Quadruple, ...]:
-    """Return one torsion for each bond between heavy atoms that is not in a ring.
+    """Return one torsion for each acyclic bond between heavy atoms.
 
-    Both ends of the bond need another neighbour; a heavy one is preferred over a hydrogen, and
-    ends that carry nothing but equal hydrogens (methyl) do not count.
+    Both ends of the bond need another neighbour; heavy neighbours are preferred over hydrogens, and
+    ends with only equivalent hydrogens (methyl) do not count.
 
     Returns:
         Local indices (positions in `atoms`) of the four atoms of each torsion.
@@ -40,9 +40,9 @@ def heavy_torsions(topology: AmberTopology, atoms: Sequence[int]) -> tuple[Quadr
 
 
 def most_different(angles: Array, count: int) -> list[int]:
-    """Return frames that differ most in their torsions, the first frame being the first of them.
+    """Return the frames that differ most in their torsions, starting with the first frame.
 
-    Greedy: each next frame has the largest smallest distance (1 − cos, summed) to those taken.
+    Greedy: each next frame has the largest minimum distance (sum of 1 − cos) to those chosen.
     """
     taken = [0]
     while len(taken) < count:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What an OpenMM Topology and System of the user's own say, in the form of a prmtop.
+"""Conversion of a user's OpenMM Topology and System to the form of a prmtop.
 
-So the ML region, masks, link atoms and the alchemical terms are those of AMBER files. Lennard-Jones
-types are the different (σ, ε) of the System, combined as its NonbondedForce does.
+ML region, masks, link atoms and alchemical terms then work as for AMBER files. Lennard-Jones types
+are the distinct (σ, ε) of the System, combined as in its NonbondedForce.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from merrow.potentials.interface import Array
 from merrow.units import ANGSTROM_PER_NM, KCAL_PER_KJ
 
 NAME = Path("the topology")
-"""What messages call it."""
+"""Name in messages."""
 LARGEST = 1e6
-"""No charge [e], σ [nm] or ε [kJ/mol] is larger."""
+"""Upper limit of charges [e], σ [nm] and ε [kJ/mol]."""
 
 
 def described(topology: app.Topology, system: mm.System) -> AmberTopology:
-    """Return what is known of the atoms of a System.
+    """Return a description of the atoms of a System.
 
     Args:
-        topology: Elements, names, residues and bonds; bonds that it lacks are taken from the System
-            where they join molecules.
+        topology: Elements, names, residues and bonds; missing bonds that join molecules are taken
+            from the System.
         system: Charges, Lennard-Jones parameters and masses.
 
     Raises:
-        InputError: The two are not of the same atoms, or not what they should be.
+        InputError: The two differ in their atoms, or have the wrong type.
         UnsupportedPhysicsError: There are several NonbondedForces.
     """
     if not isinstance(topology, app.Topology):
@@ -83,7 +83,7 @@ def described(topology: app.Topology, system: mm.System) -> AmberTopology:
 
 
 def nonbonded_force(system: mm.System) -> mm.NonbondedForce | None:
-    """Return the NonbondedForce of a System; None where it has none.
+    """Return the NonbondedForce of a System, or None.
 
     Raises:
         UnsupportedPhysicsError: There are several.
@@ -98,7 +98,7 @@ def nonbonded_force(system: mm.System) -> mm.NonbondedForce | None:
 
 
 def _bonds(topology: app.Topology, system: mm.System) -> tuple[tuple[int, int], ...]:
-    """Return the bonds i < j; those of the System count where they join molecules."""
+    """Return the bonds i < j, with those of the System that join molecules."""
     bonds = {_ordered(a.index, b.index) for a, b in topology.bonds()}
     molecule = np.zeros(system.getNumParticles(), dtype=np.int64)
     for k, atoms in enumerate(connected_atoms(len(molecule), sorted(bonds))):
@@ -142,7 +142,7 @@ def _sound(rows: list[list[float]], what: str) -> Array:
     """Return parameters of the NonbondedForce as an array, shape (n, 3).
 
     Raises:
-        InputError: One of them is beyond all sense.
+        InputError: A parameter is unreasonable.
     """
     found = np.array(rows, dtype=np.float64).reshape(-1, 3)
     wild = found[~(np.abs(found) < LARGEST)]

@@ -57,7 +57,7 @@ def test_potentials_are_told_apart_by_their_difference_on_the_same_geometries():
     # as large, but one geometry after the other: now this, now that is better
     mixed = of("c", common * np.where(np.arange(12) % 2, 1.5, 0.9)[:, None, None])
     rows = sorted([best, mixed], key=lambda row: row.force_rmse)
-    assert "which these geometries do not tell apart" in recommendation(rows, "truth")
+    assert "which these geometries do not distinguish" in recommendation(rows, "truth")
 
 
 def test_there_is_no_picture_of_nothing(tmp_path):

@@ -65,7 +65,7 @@ NODES_17 = tuple((1 + np.polynomial.legendre.leggauss(17)[0][::-1]) / 2)
     [
         (
             {"lambda_electrostatics": (1.0, 0.5, 0.5, 0.0)},
-            "lambda_electrostatics must fall strictly",
+            "lambda_electrostatics must decrease strictly",
         ),
         ({"lambda_electrostatics": (0.9, 0.0)}, "lambda_electrostatics must start at 1"),
         ({"lambda_sterics": (0.5,)}, "lambda_sterics must lie within 1..0 and end at 0"),
@@ -116,7 +116,7 @@ def test_a_complaint_names_the_key_and_what_is_known(data, sentence):
 @pytest.mark.parametrize(
     ("data", "told"),
     [
-        ({"protocol": {"solute_constraints": "h-bonds"}}, "another model than the flexible ML"),
+        ({"protocol": {"solute_constraints": "h-bonds"}}, "differs from the flexible ML solute"),
         (
             {"protocol": {"timestep_fs": 3.0, "solute_masses": "repartitioned"}},
             "above 2 fs needs solute_masses heavy",

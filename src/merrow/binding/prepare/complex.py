@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""AMBER files of a complex from a PDB file and a pose, with a report of every change."""
+"""Preparation of a complex from a PDB file and a ligand pose, with a report of every change."""
 
 from __future__ import annotations
 
@@ -46,23 +46,23 @@ from merrow.single_point import SinglePoint, single_point
 
 REPORT: Final = "preparation.json"
 ENERGY_TOLERANCE: Final = 0.01
-"""Largest difference of a term between sander and OpenMM [kcal/mol]; sander prints four decimals
-of terms whose size is thousands."""
+"""Tolerance for a term between sander and OpenMM [kcal/mol]; sander prints four decimals of terms
+of some thousands."""
 
 
 @dataclass(frozen=True)
 class ComplexRequest:
-    """What is to be prepared.
+    """Settings of the preparation.
 
     Attributes:
         protein: PDB file.
         ligand: SDF, MOL or MOL2 file with all hydrogens, in the frame of the protein.
         out: Folder, absent or empty.
-        ph: The pH.
-        buffer: Least distance between solute and face of the box [Å].
-        ions: Salt beside the counter-ions [mol/l].
-        implicit: No box: the dry files alone.
-        remove: Residues to leave out, as GOL or GLY:A:201.
+        ph: pH.
+        buffer: Minimum distance between solute and box face [Å].
+        ions: Salt besides counter-ions [mol/l].
+        implicit: Whether only dry files are made, without a box.
+        remove: Residues to remove, as GOL or GLY:A:201.
         waters: Crystal waters to keep.
         relax_clashes: Whether a clashing pose is minimised instead of refused.
         ligand_as_given: Whether an unusual protonation of the ligand is accepted.
@@ -89,14 +89,14 @@ def prepare_complex(request: ComplexRequest, listen: Listener = silent) -> dict[
     """Prepare the files and return the report, which is also written to preparation.json.
 
     Args:
-        request: What is to be prepared.
+        request: Settings of the preparation.
         listen: Called with the current step.
 
     Raises:
-        InputError: The input would have to be guessed at, or the folder is in use.
-        UnsupportedPhysicsError: The method cannot treat what is in the files.
-        MissingComponentError: AmberTools or PDB2PQR is not here.
-        MerrowError: A program failed, or the energies of the result are not those of sander.
+        InputError: The input is ambiguous, or the folder is in use.
+        UnsupportedPhysicsError: The method cannot treat this system.
+        MissingComponentError: AmberTools or PDB2PQR is not installed.
+        MerrowError: A program failed, or OpenMM and sander energies of the result differ.
     """
     listen(Progress("reading protein and ligand", known=False))
     checked = check_request(request)
@@ -153,7 +153,7 @@ def _prepare(
 
 
 def compare_energies(prmtop: Path, inpcrd: Path) -> dict[str, dict[str, float]]:
-    """Return every term of the dry complex by sander and by OpenMM [kcal/mol].
+    """Return every energy term of the dry complex by sander and OpenMM [kcal/mol].
 
     Raises:
         MerrowError: A term differs by more than the tolerance.
@@ -168,7 +168,7 @@ def compare_energies(prmtop: Path, inpcrd: Path) -> dict[str, dict[str, float]]:
         if name in ours
     }
     for name, row in table.items():
-        # sander itself prints four decimals, of a sum in double precision
+        # sander prints four decimals of a double-precision sum
         if abs(row["difference"]) > max(ENERGY_TOLERANCE, 1e-7 * abs(row["sander"])):
             raise MerrowError(
                 f"the term {name} of {prmtop} is {row['openmm']:.4f} kcal/mol in OpenMM and "
@@ -178,12 +178,12 @@ def compare_energies(prmtop: Path, inpcrd: Path) -> dict[str, dict[str, float]]:
 
 
 def check_request(request: ComplexRequest) -> tuple[Protein, InputMolecule, Pose]:
-    """Refuse all that can be seen before anything is computed or written.
+    """Check the input before anything is computed or written.
 
     Raises:
-        InputError: The input would have to be guessed at, or the folder is in use.
-        UnsupportedPhysicsError: The method cannot treat what is in the files.
-        MissingComponentError: AmberTools or PDB2PQR is not here.
+        InputError: The input is ambiguous, or the folder is in use.
+        UnsupportedPhysicsError: The method cannot treat this system.
+        MissingComponentError: AmberTools or PDB2PQR is not installed.
     """
     out = request.out
     check_new(out)
@@ -208,10 +208,10 @@ def check_request(request: ComplexRequest) -> tuple[Protein, InputMolecule, Pose
 
 
 def _relaxed(protein: Protein, whole: Protonated, folder: Path) -> dict[str, float]:
-    """Return how far the ligand went and what is now the shortest distance to the protein [Å].
+    """Return the displacement of the ligand and its shortest distance to the protein [Å].
 
     Raises:
-        InputError: The clash is still there.
+        InputError: The clash remains.
     """
     topology = read_topology(folder / "complex.prmtop")
     heavy = np.array(topology.numbers) > 1
@@ -239,7 +239,7 @@ def _report(
     whole: Protonated,
     files: ComplexFiles,
 ) -> dict[str, Any]:
-    """Return what was made of what, and every change."""
+    """Return a report of the system and of every change."""
     solvated = files.solvated
     return {
         "input": {"protein": request.protein.name, "ligand": request.ligand.name, "ph": request.ph},
@@ -277,12 +277,12 @@ def _report(
 
 
 def chain_names(protein: Protein) -> list[str]:
-    """Return each chain by its first and last residue."""
+    """Name each chain by its first and last residue."""
     return [f"{chain[0].label} to {chain[-1].label}" for chain in protein.chains]
 
 
 def changes(protein: Protein, whole: Protonated) -> dict[str, list[Any]]:
-    """Return what was decided about the protein, by kind."""
+    """Return the changes made to the protein, by kind."""
     places = {r.label.split(maxsplit=1)[1] for chain in protein.chains for r in chain}
     return {
         "alternate_locations": list(protein.alternates),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the preparation of a complex will decide and take: hydrogens and one AM1 step, aside."""
+"""Cost of preparing a complex, with the changes to be made, from protonation and an AM1 step."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from merrow.binding.prepare.protonate import protonate
 from merrow.cost import MeasuredCost, peak_memory_mib
 
 AM1_STEPS: Final = 10, 200
-"""Steps of the geometry by AM1, with which charges begin: of a rigid and of a floppy ligand."""
+"""AM1 geometry optimisation steps before charges, for a rigid and a flexible ligand."""
 WATERS_PER_ANGSTROM3: Final = 0.029
-"""In a box that tleap has just filled: below the density of water."""
+"""Water density of a box from tleap, below that of bulk water."""
 VDW: Final = 3.0
-"""tleap measures the solute by the spheres of its atoms, which adds so much to an edge [Å]."""
+"""Addition to a box edge from the atomic radii that tleap uses for the solute [Å]."""
 ANGSTROM3_PER_ATOM: Final = 9.0
-"""Of an atom of the protein, hydrogens too."""
+"""Volume of an atom of the protein, hydrogens included."""
 TLEAP_S_PER_ATOM: Final = 3e-4
-"""Of all runs of tleap together [s], measured."""
+"""Total time of all runs of tleap, measured [s]."""
 MIB_PER_ATOM: Final = 5e-4
-"""Of all files together, measured."""
+"""Total size of all files, measured."""
 S_PER_MIN = 60.0
 SQM: Final = """one step
  &qmmm
@@ -41,15 +41,15 @@ SQM: Final = """one step
 
 @dataclass(frozen=True)
 class ComplexCost(MeasuredCost):
-    """What will be decided, and what it will take on this machine.
+    """Planned changes and estimated cost on this machine.
 
     Attributes:
         chains: Chains of the protein.
         smiles, charge: The ligand and its charge [e].
-        waters: Waters of the box, about; 0 without one.
-        changes: What is decided about the protein, by kind.
-        least_minutes, most_minutes: Wall time [min]; they differ by the steps of AM1.
-        memory_mib, disk_mib: Memory and disk, about [MiB].
+        waters: Approximate number of waters in the box; 0 without one.
+        changes: Changes to the protein, by kind.
+        least_minutes, most_minutes: Wall time [min], for few and many AM1 steps.
+        memory_mib, disk_mib: Approximate memory and disk [MiB].
     """
 
     chains: list[str]
@@ -64,12 +64,12 @@ class ComplexCost(MeasuredCost):
 
 
 def complex_cost(request: ComplexRequest) -> ComplexCost:
-    """Check a request as `prepare_complex` does, decide the protonation and time a step of AM1.
+    """Check a request as `prepare_complex` does, assign protonation and time an AM1 step.
 
     Raises:
-        InputError: The input would have to be guessed at, or the folder is in use.
-        UnsupportedPhysicsError: The method cannot treat what is in the files.
-        MissingComponentError: AmberTools or PDB2PQR is not here.
+        InputError: The input is ambiguous, or the folder is in use.
+        UnsupportedPhysicsError: The method cannot treat this system.
+        MissingComponentError: AmberTools or PDB2PQR is not installed.
         MerrowError: A program failed.
     """
     protein, molecule, _ = check_request(request)
@@ -109,12 +109,12 @@ def _positions(pdb: Path, molecule: InputMolecule) -> np.ndarray:
 
 
 def _waters(places: np.ndarray, around: list[np.ndarray], buffer: float) -> int:
-    """Return how many waters a box will contain, about.
+    """Estimate the number of waters in a box.
 
     Args:
         places: Atoms of the complex [Å], shape (n, 3).
-        around: Crystal waters that are kept [Å], each shape (1, 3).
-        buffer: Water around all of these [Å].
+        around: Kept crystal waters [Å], each shape (1, 3).
+        buffer: Water layer around all of these [Å].
     """
     edges = np.ptp(np.concatenate([places, *around]), axis=0) + VDW + 2.0 * buffer
     volume = float(np.prod(edges))

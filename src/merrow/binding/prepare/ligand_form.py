@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Whether a ligand is written in the form that it has at this pH: acids, amines, amidines.
+"""Check of the protonation state of a ligand at a pH: acids, amines, amidines.
 
-A group's usual pKa follows from its pattern; what draws electrons near an amine lowers it by the
-increments of D. D. Perrin, B. Dempsey, E. P. Serjeant, *pKa Prediction for Organic Acids and
+A group's usual pKa follows from its pattern; electron-withdrawing groups lower that of an amine by
+the increments of D. D. Perrin, B. Dempsey, E. P. Serjeant, *pKa Prediction for Organic Acids and
 Bases*, 1981, doi:10.1007/978-94-009-5883-8.
 """
 
@@ -43,16 +43,16 @@ WEAKER: Final = (
     ("[N;{n}][CX4][CX4][NX3]", 0.9),
     ("[N;{n}][CX4][CX4][NX4+]", 3.6),
 )
-"""Neighbourhood of the nitrogen, and by how much it lowers the pKa of an amine, once for each."""
+"""Substituent of the nitrogen, and its shift of the pKa of an amine, counted once each."""
 MARGIN: Final = 1.5
-"""pH units between pKa and pH from which on a form is called wrong."""
+"""Difference between pKa and pH above which a form counts as wrong."""
 
 
 def check_form(molecule: InputMolecule, ph: float) -> None:
-    """Raise where a group of the ligand is in a form that it hardly has at this pH.
+    """Refuse a ligand with a group in an unlikely protonation state at this pH.
 
     Raises:
-        InputError: It is; the message names the group and its pKa.
+        InputError: There is such a group; the message names it and its pKa.
     """
     for smarts, name, usual, kind in STATES:
         for hit in molecule.mol.GetSubstructMatches(Chem.MolFromSmarts(smarts)):
@@ -70,7 +70,7 @@ def check_form(molecule: InputMolecule, ph: float) -> None:
 
 
 def lowered(mol: Any, nitrogen: int) -> float:
-    """Return by how much the neighbourhood of a nitrogen lowers its pKa as an amine."""
+    """Return by how much its substituents lower the pKa of an amine nitrogen."""
     total = 0.0
     for smarts, increment in WEAKER:
         query = Chem.MolFromSmarts(smarts.format(n="+0,+1"))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Names of residues and atoms in files of GROMACS, CHARMM and Maestro, and AMBER's for the same."""
+"""Translation of residue and atom names of GROMACS, CHARMM and Maestro to AMBER's."""
 
 from __future__ import annotations
 
@@ -63,17 +63,17 @@ WATERS: Final = frozenset(
     )
 )
 CARBOXYLATE: Final = {"OC1": "O", "OC2": "OXT", "OT1": "O", "OT2": "OXT", "O1": "O", "O2": "OXT"}
-"""Oxygens at the end of a chain, in GROMACS and CHARMM."""
+"""Terminal oxygens in GROMACS and CHARMM."""
 ATOMS: Final = {("ILE", "CD"): "CD1", ("MET", "SE"): "SD"}
 """Residue (AMBER's name) and atom of another program → AMBER's atom."""
 
 
 def residue_name(name: str, present: frozenset[str]) -> str:
-    """Return AMBER's name of a residue.
+    """Return the AMBER name of a residue.
 
     Args:
-        name: Its name in the file; that of the end of a chain may begin with N or C.
-        present: The names of its heavy atoms: NMET is a cap in some files and methionine in others.
+        name: Its name in the file; a terminal residue may have the prefix N or C.
+        present: Names of its heavy atoms: NMET is a cap in some files and methionine in others.
     """
     whole = present >= BACKBONE
     if len(name) == 4 and name[0] in "NC" and name[1:] in AMINO_ACIDS and whole:
@@ -82,13 +82,13 @@ def residue_name(name: str, present: frozenset[str]) -> str:
 
 
 def atom_name(residue: str, name: str, present: frozenset[str]) -> str:
-    """Return AMBER's name of an atom.
+    """Return the AMBER name of an atom.
 
     Args:
-        residue: AMBER's name of its residue.
+        residue: AMBER name of its residue.
         name: Its name in the file.
-        present: All names of the residue in the file: O1 and O2 are the end of a chain only where
-            there is no O.
+        present: All atom names of the residue in the file: O1 and O2 are terminal oxygens only
+            without an O.
     """
     if name in CARBOXYLATE and "O" not in present and present >= BACKBONE:
         return CARBOXYLATE[name]

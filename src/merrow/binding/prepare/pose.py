@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Whether the ligand lies in a pocket of the protein, free of clashes and bonds."""
+"""Check that the ligand lies in a pocket of the protein without clashes or bonds."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from merrow.binding.prepare.residue import Residue
 from merrow.errors import InputError, UnsupportedPhysicsError
 
 CLASH: Final = 2.3
-"""Heavy atoms of ligand and protein nearer than this overlap [Å]; a short hydrogen bond is 2.5."""
+"""Distance below which heavy atoms of ligand and protein clash [Å]; short H-bonds are 2.5."""
 CONTACT: Final = 4.5
-"""A heavy atom of the ligand with one of the protein within this distance is in contact [Å]."""
+"""Contact distance between heavy atoms of ligand and protein [Å]."""
 WATER_CLASH: Final = 2.4
-"""A crystal water nearer than this to a heavy atom of the ligand makes room for it [Å]."""
+"""Distance to a heavy atom of the ligand below which a crystal water is removed [Å]."""
 WATER_OVERLAP: Final = 2.0
-"""A crystal water nearer than this to another heavy atom is not there together with it [Å]."""
+"""Distance to another heavy atom below which a crystal water excludes it [Å]."""
 SAME_PLACE: Final = 0.5
 """Largest distance between an atom of the SDF and the same atom in the PDB file [Å]."""
 
 
 @dataclass(frozen=True)
 class Pose:
-    """How the ligand lies in the protein.
+    """Contacts and clashes of the ligand with the protein.
 
     Attributes:
-        clashes: Pairs of heavy atoms that overlap, the worst first.
+        clashes: Clashing pairs of heavy atoms, the worst first.
         neighbours: Labels of residues in contact.
     """
 
@@ -41,11 +41,11 @@ class Pose:
 
 
 def read_ligand(path: Path) -> InputMolecule:
-    """Read a ligand whose hydrogens and 3D positions are its own.
+    """Read a ligand with 3D positions and all hydrogens.
 
     Raises:
-        InputError: It is not one molecule with 3D positions and all hydrogens.
-        UnsupportedPhysicsError: It is a radical.
+        InputError: The file does not hold one molecule with 3D positions and all hydrogens.
+        UnsupportedPhysicsError: The molecule is a radical.
     """
     molecule = read_molecule(path)
     if path.suffix.lower() in (".sdf", ".mol"):
@@ -60,16 +60,16 @@ def read_ligand(path: Path) -> InputMolecule:
         if not raw.GetConformer().Is3D():
             raise InputError(f"{path.name} is flat: give the pose in the frame of the protein.")
     elif path.suffix.lower() != ".mol2":
-        raise InputError(f"{path} is no .sdf, .mol or .mol2 file, so it contains no pose.")
+        raise InputError(f"{path} is not an .sdf, .mol or .mol2 file, so it contains no pose.")
     return molecule
 
 
 def check_pose(protein: Protein, molecule: InputMolecule, *, allow_clashes: bool) -> Pose:
-    """Return how the ligand lies in the protein.
+    """Return the contacts and clashes of the ligand with the protein.
 
     Raises:
-        InputError: It clashes (unless that is allowed), or it is not in a pocket.
-        UnsupportedPhysicsError: It is bound covalently.
+        InputError: The ligand clashes (unless that is allowed), or is not in a pocket.
+        UnsupportedPhysicsError: The ligand is bound covalently.
     """
     place, labels = protein.heavy()
     heavy = [i for i, number in enumerate(molecule.numbers) if number > 1]
@@ -99,10 +99,10 @@ def check_pose(protein: Protein, molecule: InputMolecule, *, allow_clashes: bool
 def own_copies(
     protein: Protein, molecule: InputMolecule
 ) -> tuple[tuple[Residue, ...], tuple[Residue, ...]]:
-    """Return the groups of the PDB file that are the ligand itself, and those that are not.
+    """Separate the groups of the PDB file into copies of the ligand and others.
 
     Raises:
-        InputError: A group lies where the ligand lies, but is another molecule.
+        InputError: A group overlaps with the ligand, but is another molecule.
         UnsupportedPhysicsError: A LINK record binds the ligand to the protein.
     """
     heavy = molecule.positions[[number > 1 for number in molecule.numbers]]
@@ -135,13 +135,13 @@ def own_copies(
 
 @dataclass(frozen=True)
 class CrystalWaters:
-    """What becomes of the waters of the crystal.
+    """Classification of the crystal waters.
 
     Attributes:
-        kept: Those that stay.
-        in_ligand: Labels of those in the place of the ligand.
-        in_turn: Labels of those that lie on an atom of the protein or on a more occupied water:
-            they are there when the other is elsewhere.
+        kept: Waters to keep.
+        in_ligand: Labels of waters displaced by the ligand.
+        in_turn: Labels of waters that overlap with an atom of the protein or a more occupied
+            water, and so are alternatives to it.
     """
 
     kept: tuple[Residue, ...]
@@ -150,7 +150,7 @@ class CrystalWaters:
 
 
 def crystal_waters(protein: Protein, molecule: InputMolecule) -> CrystalWaters:
-    """Return the crystal waters that stay, and those that cannot be there."""
+    """Return the crystal waters to keep, and those that are excluded."""
     heavy = molecule.positions[[number > 1 for number in molecule.numbers]]
     taken = protein.heavy()[0]
     kept: list[Residue] = []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The protein of a PDB or mmCIF file: whole enough to be simulated without a guess, or refused."""
+"""Reading the protein of a PDB or mmCIF file; one that is incomplete is refused."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ BACKBONE: Final = ("N", "CA", "C", "O")
 METALS: Final = frozenset({3, 4, 11, 12, 13, *range(19, 32), *range(37, 51), *range(55, 84)})
 SULFUR: Final = 16
 PEPTIDE_BOND: Final = 2.0
-"""Longest distance C–N that is still read as a peptide bond [Å]."""
+"""Longest C–N distance of a peptide bond [Å]."""
 SHORTEST: Final = 0.5
-"""Distance of two heavy atoms below which positions are not in Å, or one is there twice [Å]."""
+"""Distance of two heavy atoms below which the unit is not Å, or an atom is duplicated [Å]."""
 
 
 @dataclass(frozen=True, eq=False)
 class Protein:
-    """What a PDB file holds.
+    """Content of a PDB file.
 
     Attributes:
         path: The file.
-        chains: Chains of amino acids and caps, each a run of peptide bonds.
+        chains: Chains of amino acids and caps, each connected by peptide bonds.
         waters: Water molecules, oxygen only.
         others: Every other group: ligands, ions, additives.
-        alternates: Residues with two locations, and which was taken.
-        removed: Labels of the groups that were left out.
-        renamed: What other programs call otherwise, and how it was read.
+        alternates: Residues with alternate locations, and the chosen one.
+        removed: Labels of the removed groups.
+        renamed: Names of other programs, and their translation.
         missing: Labels of residues that REMARK 465 lists as not located.
-        links: Pairs of residue labels that LINK records bind.
+        links: Pairs of residue labels bound by LINK records.
     """
 
     path: Path
@@ -71,15 +71,15 @@ class Protein:
 
 
 def read_protein(path: Path, *, remove: Collection[str] = ()) -> Protein:
-    """Read a PDB or mmCIF file: of alternate locations the more occupied one, hydrogens left out.
+    """Read a PDB or mmCIF file, without hydrogens; alternate locations by highest occupancy.
 
     Args:
         path: The file.
-        remove: Residues that are to be left out: all of a name, "GOL", or one, "GLY:A:201".
+        remove: Residues to remove: all of a name, "GOL", or one, "GLY:A:201".
 
     Raises:
-        InputError: The file is missing, damaged, has no protein, several models, a residue that
-            is not known or lies on another, a gap in a chain, or nothing that `remove` names.
+        InputError: The file is missing or damaged, or has no protein, several models, an unknown
+            or overlapping residue, a gap in a chain, or no residue that `remove` names.
     """
     file = read_structure(path)
     residues, renamed, removed = [], [], []
@@ -126,11 +126,11 @@ def read_protein(path: Path, *, remove: Collection[str] = ()) -> Protein:
 
 
 def refuse_unknown(protein: Protein, others: Sequence[Residue]) -> None:
-    """Raise for groups beside protein, ligand and water that nobody named.
+    """Refuse groups besides protein, ligand, water and those to be removed.
 
     Raises:
-        UnsupportedPhysicsError: A metal ion is there.
-        InputError: Anything else is there.
+        UnsupportedPhysicsError: There is a metal ion.
+        InputError: There is another group.
     """
     for residue in others:
         if len(residue.atoms) == 1 and next(iter(residue.numbers.values())) in METALS:
@@ -149,10 +149,10 @@ def refuse_unknown(protein: Protein, others: Sequence[Residue]) -> None:
 
 
 def _in_ambers_names(residue: Residue, path: Path) -> Residue:
-    """Return a residue of GROMACS, CHARMM or Maestro with AMBER's names; MSE's Se becomes S.
+    """Translate a residue of GROMACS, CHARMM or Maestro to AMBER names; Se of MSE becomes S.
 
     Raises:
-        InputError: Two of its atoms have one name then.
+        InputError: Two of its atoms would have the same name.
     """
     present = frozenset(residue.atoms)
     name = residue_name(residue.name, present)
@@ -170,7 +170,7 @@ def _in_ambers_names(residue: Residue, path: Path) -> Residue:
 
 
 def _free_amino_acids(polymer: Sequence[Residue]) -> list[Residue]:
-    """Return amino acids with both ends of their own that no peptide bond holds: ligands."""
+    """Return free amino acids, without peptide bonds, which are ligands."""
     return [
         residue
         for residue in polymer
@@ -205,7 +205,7 @@ def _refuse_overlap(polymer: Sequence[Residue], path: Path) -> None:
 def _chains(
     polymer: Sequence[Residue], missing: Sequence[str], path: Path
 ) -> tuple[tuple[Residue, ...], ...]:
-    """Return runs of peptide bonds; raise for a gap and for a backbone that is not whole."""
+    """Return chains connected by peptide bonds; raise for a gap or an incomplete backbone."""
     chains: list[list[Residue]] = []
     for residue in polymer:
         caps = N_CAPS | C_CAPS
@@ -232,9 +232,9 @@ def _chains(
 
 
 def _ends(last: Residue, nxt: Residue) -> bool:
-    """Tell whether a chain ends at a residue, in files whose chains have no letters of their own.
+    """Tell whether a chain ends at a residue, in files without chain identifiers.
 
-    AMBER's have TER and OXT, CHARMM's segments; a TER alone may stand where a loop is missing.
+    AMBER's have TER and OXT, CHARMM's segments; a TER alone may mark a missing loop.
     """
     counts_anew = last.ends and nxt.number <= last.number
     return "OXT" in last.atoms or last.segment != nxt.segment or counts_anew

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Hydrogens of a protein at a pH: PROPKA's pKa, PDB2PQR's hydrogen-bond network.
+"""Protonation of a protein at a pH by PROPKA and PDB2PQR.
 
-Residues are numbered from 1 through the whole protein on the way, so that the number is the one
-that the residue will have in the prmtop, whatever chains and insertion codes the file has.
+Residues are numbered from 1 through the whole protein, as they will be in the prmtop, whatever
+chains and insertion codes the file has.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Array = NDArray[np.float64]
 
 CAP_ATOMS: Final = {"ACE": {"CH3", "C", "O"}, "NME": {"N", "C"}, "NHE": {"N"}}
 SULFUR_BRIDGE: Final = 2.5
-"""Longest distance between the sulfur atoms of a disulfide bridge [Å]."""
+"""Longest S–S distance of a disulfide bridge [Å]."""
 FLIPPED: Final = {"ASN": ("OD1", "ND2"), "GLN": ("OE1", "NE2"), "HIS": ("ND1", "CD2")}
 
 
@@ -39,10 +39,10 @@ class Protonated:
     Attributes:
         pdb: File for tleap; residues numbered from 1, chains separated by TER.
         names: AMBER residue names, in order.
-        bridges: Numbers of the residues that a disulfide bridge binds.
-        built: Heavy atoms that were missing, as "CG of LYS A 13".
-        flipped: Side chains that were turned by 180° for their hydrogen bonds.
-        states: Residues whose protonation is not the usual one, and all histidines.
+        bridges: Pairs of residue numbers joined by disulfide bridges.
+        built: Added heavy atoms, as "CG of LYS A 13".
+        flipped: Side chains flipped by 180° for their hydrogen bonds.
+        states: Residues with unusual protonation, and all histidines.
         uncertain: Titratable residues whose pKa is within one unit of the pH.
     """
 
@@ -60,13 +60,13 @@ def protonate(protein: Protein, *, ph: float, folder: Path) -> Protonated:
 
     Args:
         protein: The protein.
-        ph: The pH at which titratable groups are decided one by one.
-        folder: Receives heavy.pdb, hydrogens.pdb, hydrogens.pqr, pdb2pqr.log and protein.pdb.
+        ph: pH at which each titratable group is assigned.
+        folder: Folder for heavy.pdb, hydrogens.pdb, hydrogens.pqr, pdb2pqr.log and protein.pdb.
 
     Raises:
         InputError: The protein is too large for the PDB format, or a residue has more atoms than
             AMBER's.
-        MissingComponentError: PDB2PQR is not here.
+        MissingComponentError: PDB2PQR is not installed.
         MerrowError: PDB2PQR failed or lost a residue; the message has the tail of its log.
     """
     require_pdb2pqr()
@@ -103,7 +103,7 @@ def require_pdb2pqr() -> None:
     """Raise unless PDB2PQR is installed.
 
     Raises:
-        MissingComponentError: It is not.
+        MissingComponentError: PDB2PQR is not installed.
     """
     if importlib.util.find_spec("pdb2pqr") is None:
         raise MissingComponentError(
@@ -113,7 +113,7 @@ def require_pdb2pqr() -> None:
 
 
 def _write_heavy(protein: Protein, path: Path) -> None:
-    """Write the heavy atoms without caps, which PDB2PQR's AMBER charges do not know."""
+    """Write the heavy atoms without caps, which PDB2PQR's AMBER charges lack."""
     bare = [
         (r.name, {} if r.name in N_CAPS | C_CAPS else dict(r.atoms)) for r in protein.residues()
     ]
@@ -155,11 +155,10 @@ def _read_made(path: Path) -> dict[int, tuple[str, dict[str, Array]]]:
 def _merge(
     protein: Protein, found: dict[int, tuple[str, dict[str, Array]]], folder: Path
 ) -> list[tuple[str, dict[str, Array]]]:
-    """Return every residue: PDB2PQR's where it knows it, else the file's heavy atoms.
+    """Return every residue: PDB2PQR's if it knows it, else the file's heavy atoms.
 
-    Its hydrogens at N, O and S stay, since it chose them for their hydrogen bonds. What it took
-    for the end of a chain next to a cap or a phosphorylated residue is left to tleap, which knows
-    the whole chain.
+    Its hydrogens at N, O and S are kept, since they were placed for hydrogen bonds. Apparent chain
+    ends next to a cap or a phosphorylated residue are left to tleap, which knows the whole chain.
     """
     foreign = N_CAPS | C_CAPS | PHOSPHORYLATED
     merged: list[tuple[str, dict[str, Array]]] = []
@@ -195,7 +194,7 @@ def _refuse_lost(protein: Protein, residue: Residue, lost: Set[str]) -> None:
 
 
 def _on_carbon(atoms: dict[str, Array]) -> set[str]:
-    """Return the hydrogens at carbon, which tleap places at AMBER's own bond lengths."""
+    """Return the hydrogens at carbon, which tleap places at AMBER's bond lengths."""
     heavy = {name: x for name, x in atoms.items() if not _is_hydrogen(name)}
     return {
         name
@@ -228,7 +227,7 @@ def _bridges(merged: Sequence[tuple[str, dict[str, Array]]]) -> tuple[tuple[int,
 def _built(
     residues: Sequence[Residue], merged: Sequence[tuple[str, dict[str, Array]]]
 ) -> list[str]:
-    """Return the heavy atoms that the file did not have."""
+    """Return the heavy atoms missing in the file."""
     return [
         f"{atom} of {residue.label}"
         for residue, (_, atoms) in zip(residues, merged, strict=True)
@@ -242,7 +241,7 @@ def _built(
 def _flipped(
     residues: Sequence[Residue], merged: Sequence[tuple[str, dict[str, Array]]]
 ) -> list[str]:
-    """Return the side chains whose two ends changed places."""
+    """Return the flipped side chains."""
     turned = []
     for residue, (_, atoms) in zip(residues, merged, strict=True):
         ends = FLIPPED.get("HIS" if residue.name in ("HID", "HIE", "HIP") else residue.name)
@@ -255,7 +254,7 @@ def _flipped(
 
 
 def _states(residues: Sequence[Residue], names: Sequence[str]) -> list[str]:
-    """Return the residues whose name says more than the amino acid."""
+    """Return the residues whose name specifies a protonation state."""
     usual = {"HID": "HIS", "HIE": "HIS", "HIP": "HIS", "CYX": "CYS", "CYM": "CYS"}
     usual |= {"ASH": "ASP", "GLH": "GLU", "LYN": "LYS"}
     return [f"{r.label}: {name}" for r, name in zip(residues, names, strict=True) if name in usual]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Waters that give way to ions: a seeded choice, so that the same input gives the same box."""
+"""Choice of waters to replace by ions, seeded so that the same input gives the same box."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from merrow.errors import InputError
 Array = NDArray[np.float64]
 
 APART: Final = 5.0
-"""Least distance of an ion from the solute and from the next ion [Å]."""
+"""Minimum distance of an ion from the solute and from other ions [Å]."""
 
 
 def choose_waters(
     oxygens: Array, solute: Array, box: Array, n_ions: int, rng: np.random.Generator
 ) -> list[int]:
-    """Return the indices of the waters that ions replace, in random order.
+    """Return the indices of the waters to replace by ions, in random order.
 
     Args:
         oxygens: Positions of the water oxygens [Å], shape (n, 3).
         solute: Positions of the solute [Å], shape (m, 3).
         box: Edges of the rectangular box [Å], shape (3,).
-        n_ions: How many.
-        rng: Source of the choice.
+        n_ions: Number of ions.
+        rng: Random generator.
 
     Raises:
-        InputError: There is no room for so many.
+        InputError: There is no room for all ions.
     """
     distance, _ = cKDTree(solute).query(oxygens)
     taken: list[int] = []

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""A PDB or mmCIF file: all of its atoms by their places in the chains, its links, what it lacks.
+"""Reading of PDB and mmCIF files: all atoms in their chains, links and missing residues.
 
-ParmEd's readers are not used: they fold alternate locations together by name and number, so that
-an atom is lost where two chains carry no letter.
+ParmEd's readers are not used: they merge alternate locations by name and number, so that atoms are
+lost if two chains have no identifiers.
 """
 
 from __future__ import annotations
@@ -78,12 +78,12 @@ class Site:
 
 @dataclass(frozen=True, eq=False)
 class StructureFile:
-    """What a file holds.
+    """Content of a structure file.
 
     Attributes:
         sites: Its atoms, each in one of them.
         missing: Labels of residues that were not located, such as "LEU A 164".
-        links: Pairs of residue labels that the file says are bound.
+        links: Pairs of residue labels that the file lists as bound.
     """
 
     sites: tuple[Site, ...]
@@ -96,10 +96,10 @@ Record = tuple[Place, FileAtom] | None
 
 
 def read_structure(path: Path) -> StructureFile:
-    """Read a PDB or mmCIF file; its content decides which.
+    """Read a PDB or mmCIF file, recognised by its content.
 
     Raises:
-        InputError: It is missing or damaged, has no atoms, or several models.
+        InputError: The file is missing or damaged, or has no atoms or several models.
     """
     if not path.is_file():
         raise InputError(f"there is no structure file {path}.")
@@ -264,7 +264,7 @@ def _element(symbol: str, name: str, residue: str) -> int:
 
 
 def _links(text: str) -> tuple[tuple[str, str], ...]:
-    """Return the residues that LINK records bind, by their labels."""
+    """Return the residues bound by LINK records, by their labels."""
 
     def label(line: str, at: int) -> str:
         name, chain, number = line[at : at + 3], line[at + 4], line[at + 5 : at + 9]
@@ -288,7 +288,7 @@ def _blocks(path: Path, text: str) -> list[Any]:
 
 
 def _column(block: Any, category: str, name: str) -> Sequence[str]:
-    """Return one column of a category; nothing where the file has none."""
+    """Return a column of a category; empty if the file lacks it."""
     table = block.getObj(category)
     if table is None or (place := table.getAttributeIndex(name)) < 0:
         return ()
@@ -296,7 +296,7 @@ def _column(block: Any, category: str, name: str) -> Sequence[str]:
 
 
 def _labels(block: Any, category: str, prefix: str = "", code: str = "") -> Iterator[str]:
-    """Yield labels of residues by the author's names, where the file has them."""
+    """Yield labels of residues by author-assigned names, if the file has them."""
     parts = [
         _column(block, category, f"{prefix}auth_{x}_id")
         or _column(block, category, f"{prefix}label_{x}_id")
@@ -313,7 +313,7 @@ def _missing(block: Any) -> Iterator[str]:
 
 
 def _bound(block: Any) -> Iterator[tuple[str, str]]:
-    """Yield the pairs of residues that are bound otherwise than as a chain or a disulfide."""
+    """Yield the pairs of residues bound other than by peptide bonds or disulfides."""
     kinds = _column(block, "struct_conn", "conn_type_id")
     ends = [
         list(_labels(block, "struct_conn", f"ptnr{k}_", f"pdbx_ptnr{k}_PDB_ins_code"))

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""AMBER files of a protein with its ligand, made by tleap, dry and in water.
+"""AMBER files of a protein–ligand complex by tleap, dry and solvated.
 
-Every script, log and intermediate structure stays in the folder.
+All scripts, logs and intermediate structures are kept in the folder.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ from merrow.errors import MerrowError
 
 ProteinForceField = Literal["ff14SB", "ff19SB"]
 WATER_MOLARITY: Final = 55.5
-"""Molecules of water in a litre [mol/l]."""
+"""Concentration of water [mol/l]."""
 SEED: Final = 20170712
-"""Of the waters that give way to ions, which move within the first picoseconds anyway."""
+"""Seed for the choice of waters to replace by ions, which soon diffuse anyway."""
 RADII: Final = "mbondi2"
 """Radii of the generalised Born models igb 2 and 5, written into every prmtop."""
 
 
 @dataclass(frozen=True)
 class ComplexFiles:
-    """The files of a complex; the three dry ones have the atoms of the solvated one, in its order.
+    """Files of a complex; the dry ones have the atoms of the solvated one, in the same order.
 
     Attributes:
         complex, receptor, ligand: prmtop and inpcrd without water.
-        solvated: prmtop and inpcrd in a box, or None where none was asked for.
-        n_waters: Waters of the box, crystal waters included.
-        n_sodium, n_chloride: Ions of the box.
+        solvated: prmtop and inpcrd in a box, or None if not requested.
+        n_waters: Number of waters in the box, crystal waters included.
+        n_sodium, n_chloride: Numbers of ions in the box.
         charge: Net charge of the dry complex [e].
     """
 
@@ -61,13 +61,13 @@ def build_dry(
 
     Args:
         protein: The protein with hydrogens.
-        ligand: The ligand's parameters; its coordinates are the pose.
-        force_field: Of the protein.
-        folder: Receives complex, receptor and ligand .prmtop and .inpcrd.
+        ligand: The ligand's parameters, with the pose as coordinates.
+        force_field: Force field of the protein.
+        folder: Folder for complex, receptor and ligand .prmtop and .inpcrd.
 
     Raises:
-        MissingComponentError: There is no tleap.
-        MerrowError: tleap failed or added what was not asked for.
+        MissingComponentError: tleap is not installed.
+        MerrowError: tleap failed or added atoms on its own.
     """
     for name, source in (("ligand.mol2", ligand.mol2), ("ligand.frcmod", ligand.frcmod)):
         (folder / name).write_bytes(source.read_bytes())
@@ -95,14 +95,14 @@ def relax(
     force_field: ProteinForceField,
     folder: Path,
 ) -> None:
-    """Minimise the ligand and the residues around it in the dry complex; the rest stays in place.
+    """Minimise the ligand and the residues around it in the dry complex; the rest is fixed.
 
-    The files of `build_dry` get the new coordinates.
+    The new coordinates are written to the files of `build_dry`.
 
     Args:
         protein: The protein.
-        ligand_near: Numbers, from 1, of the residues that may move beside the ligand.
-        force_field: Of the protein.
+        ligand_near: Numbers, from 1, of the residues near the ligand that may move.
+        force_field: Force field of the protein.
         folder: The folder of `build_dry`.
 
     Raises:
@@ -119,7 +119,7 @@ def relax(
     run_program("sander", arguments, folder=folder, log="relax.log")
     if not (folder / "relaxed.rst7").is_file():
         raise failure("sander", folder / "relax.out", "wrote no coordinates")
-    # ambpdb would rename the phosphate oxygens, which tleap then does not know
+    # ambpdb would rename the phosphate oxygens, so tleap would not recognise them
     (folder / "relaxed.cpptraj").write_text(
         "parm complex.prmtop\ntrajin relaxed.rst7\ntrajout complex.pdb pdb\nrun\nquit\n"
     )
@@ -146,18 +146,18 @@ def solvate_complex(
     buffer: float,
     ions: float,
 ) -> ComplexFiles:
-    """Put the dry complex with its crystal waters into a box of TIP3P with Na⁺ and Cl⁻.
+    """Solvate the dry complex and its crystal waters in a TIP3P box with Na⁺ and Cl⁻.
 
     Args:
         protein: The protein.
         waters: Crystal waters to keep; tleap gives them hydrogens.
-        force_field: Of the protein.
-        folder: The folder of `build_dry`; receives solvated.prmtop and solvated.inpcrd.
-        buffer: Least distance between solute and face of the box [Å].
-        ions: Concentration of salt beside the counter-ions [mol/l].
+        force_field: Force field of the protein.
+        folder: The folder of `build_dry`, also for solvated.prmtop and solvated.inpcrd.
+        buffer: Minimum distance between solute and box face [Å].
+        ions: Concentration of salt besides counter-ions [mol/l].
 
     Raises:
-        InputError: There is no room for so many ions.
+        InputError: There is no room for all ions.
         MerrowError: tleap failed.
     """
     if waters:
@@ -197,7 +197,7 @@ def solvate_complex(
 def complex_files(
     folder: Path, solvated: tuple[Path, Path] | None, ions: tuple[int, int] = (0, 0)
 ) -> ComplexFiles:
-    """Return what lies in the folder."""
+    """Return the files in the folder."""
 
     def pair(name: str) -> tuple[Path, Path]:
         return folder / f"{name}.prmtop", folder / f"{name}.inpcrd"
@@ -218,7 +218,7 @@ def net_charge(prmtop: Path) -> int:
     """Return the net charge of a prmtop [e].
 
     Raises:
-        MerrowError: It is not a whole number.
+        MerrowError: The charge is not an integer.
     """
     total = float(np.sum(AmberFormat(str(prmtop)).parm_data["CHARGE"]))
     if abs(total - round(total)) > 1e-3:
@@ -244,7 +244,7 @@ def _bridges(protein: Protonated, unit: str) -> list[str]:
 
 
 def _tleap(lines: Sequence[str], name: str, folder: Path) -> None:
-    """Run a script; raise for errors, and for heavy atoms that tleap had to invent."""
+    """Run a script; raise for errors, and for heavy atoms that tleap had to add."""
     (folder / f"{name}.leap").write_text("\n".join([*lines, "quit", ""]))
     out = run_program("tleap", ["-s", "-f", f"{name}.leap"], folder=folder, log=f"{name}.log")
     if "Errors = 0" not in out:
@@ -252,13 +252,13 @@ def _tleap(lines: Sequence[str], name: str, folder: Path) -> None:
     invented = re.findall(r"Added missing heavy atom: (\S+)", out)
     if invented:
         raise MerrowError(
-            f"tleap had to invent the heavy atom {invented[0]}: see {folder / name}.log and "
+            f"tleap had to add the heavy atom {invented[0]}: see {folder / name}.log and "
             "correct the protein."
         )
 
 
 def _check_residues(protein: Protonated, prmtop: Path) -> None:
-    """Raise unless the prmtop has the residues of the protein, in order, and then the ligand."""
+    """Check that the prmtop has the residues of the protein, in order, and then the ligand."""
     made = [str(name) for name in AmberFormat(str(prmtop)).parm_data["RESIDUE_LABEL"]]
     if made != [*protein.names, RESIDUE]:
         raise MerrowError(f"tleap changed the residues; compare {prmtop} with protein.pdb.")
@@ -279,7 +279,7 @@ def _count(prmtop: Path, residue: str) -> int:
 
 
 def _replace_waters(folder: Path, ions: Sequence[str]) -> list[str]:
-    """Write ions and the waters that remain; return the lines that make one unit of them."""
+    """Write ions and the remaining waters; return the tleap lines that combine them."""
     positions = AmberAsciiRestart(str(folder / "solvated.inpcrd"), "r")
     place, box = np.array(positions.coordinates[0]), np.array(positions.box[:3])
     dry = np.array(AmberAsciiRestart(str(folder / "complex.inpcrd"), "r").coordinates[0])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the report of a complex shows: numbers of one trajectory, and of its MM reference."""
+"""Data of the report of a complex: numbers of the trajectory and of its MM reference."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Shape:
-    """One frame to be drawn.
+    """A frame to be drawn.
 
     Attributes:
         carbons: Positions of the CA [Å], shape (R, 3).
-        joined: Whether a residue and the next are neighbours in a chain, shape (R − 1,).
+        joined: Whether a residue is bonded to the next in a chain, shape (R − 1,).
         ligand: Positions of the ligand's heavy atoms [Å], shape (L, 3).
-        bonds: Bonds among these.
+        bonds: Bonds between these.
     """
 
     carbons: Array
@@ -33,23 +33,23 @@ class Shape:
 
 @dataclass(frozen=True, eq=False)
 class TrajectoryNumbers:
-    """What one trajectory says.
+    """Numbers of one trajectory.
 
     Attributes:
         name: File name.
-        times: Time of each frame from the first one [ps], shape (F,); counts where it is unknown.
-        span: Time that the frames stand for [ps], or None where it is unknown.
-        extent: Frames and time in words.
-        rmsd: Series by name [Å], each shape (F,).
+        times: Time of each frame from the first one [ps], shape (F,); frame counts if unknown.
+        span: Time that the frames represent [ps], or None if unknown.
+        extent: Frames and time as text.
+        rmsd: Time series by name [Å], each of shape (F,).
         means: Their means.
         b_values, b_stderr: B-factor of each residue's CA [Å²], shape (R,).
         shape: The frame nearest to the mean.
         ligand_b: B-factors of the ligand's heavy atoms by name [Å²].
-        torsions: Populations by the four atoms' names.
-        contacts: Part of the frames by residue.
-        hydrogen_bonds: Part of the frames by "donor–H···acceptor".
-        correlation: pearson, spearman, kendall and so on; empty where there is none to print.
-        note: What the reader must know of the times, or nothing.
+        torsions: Populations by the names of the four atoms.
+        contacts: Fraction of the frames by residue.
+        hydrogen_bonds: Fraction of the frames by "donor–H···acceptor".
+        correlation: pearson, spearman, kendall and so on; empty if not available.
+        note: Remark on the times, or "".
     """
 
     name: str
@@ -71,16 +71,16 @@ class TrajectoryNumbers:
 
 @dataclass(frozen=True, eq=False)
 class ComplexReport:
-    """What the page shows.
+    """Data of the report.
 
     Attributes:
-        title: What was analysed.
+        title: Title of the report.
         residues: Labels of the residues with a CA, length R.
-        crystal_b: Crystal B-factors [Å²], shape (R,), NaN where not known; None without a crystal.
-        runs: The trajectory, and its MM reference where there is one.
-        notes: Sentences that the reader must know.
-        structure: Drawing of the ligand; empty for none.
-        view: What can be turned and played; None where it was not asked for.
+        crystal_b: Crystal B-factors [Å²], shape (R,), NaN if unknown; None without a crystal.
+        runs: The trajectory, and its MM reference if there is one.
+        notes: Notes for the reader.
+        structure: Drawing of the ligand; empty without one.
+        view: Interactive view; None if not requested.
     """
 
     title: str

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The page of an end-point binding energy: what the network changes, terms, series, residues."""
+"""The report of an end-point binding energy: effect of ML, terms, time series, residues."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ GB: Final = {
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """Terms in several ensembles, side by side [kcal/mol].
+    """A table of terms in several ensembles [kcal/mol].
 
     Attributes:
-        caption: What the table shows.
+        caption: Caption of the table.
         columns: The ensembles.
         rows: Mean and standard error in each column, by term.
-        bold: The row that counts.
-        told: A sentence below the table; empty where there is none.
+        bold: The row printed in bold.
+        told: A sentence below the table, or "".
     """
 
     caption: str
@@ -53,22 +53,22 @@ class Comparison:
 
 @dataclass(frozen=True, eq=False)
 class BindingRun:
-    """One ensemble with one description of the solvent.
+    """One ensemble with one solvent model.
 
     Attributes:
-        name: Trajectory and method.
+        name: Name of trajectory and method.
         method: MM-GBSA or MM-PBSA.
-        ensemble: What sampled it: ML/MM or MM; empty where only one ensemble is there.
-        answer: The number that counts and its standard error [kcal/mol].
-        kind: Which ensembles are in it.
+        ensemble: ML/MM or MM; empty if there is only one ensemble.
+        answer: The headline and its standard error [kcal/mol].
+        kind: The trajectories that the headline includes.
         terms: Mean of each term of the difference [kcal/mol].
         series: Binding energy of each frame [kcal/mol], shape (F,).
-        entropy: What is said about −TΔS.
-        residues: Share of each residue and its standard error [kcal/mol]; empty where not asked
-            for.
-        headline: The sentence with the number that counts.
-        comparisons: What trajectories of the free species add.
-        checks: What speaks for the numbers, and what against.
+        entropy: The sentence on −TΔS.
+        residues: Contribution of each residue and its standard error [kcal/mol]; empty if not
+            requested.
+        headline: The sentence with the headline.
+        comparisons: Tables of the free species.
+        checks: Checks of the numbers.
     """
 
     name: str
@@ -87,19 +87,19 @@ class BindingRun:
 
 @dataclass(frozen=True)
 class BindingAbout:
-    """What was computed, and how.
+    """Description of the calculation.
 
     Attributes:
         ligand: Name of the ligand.
         prmtop: Name of the topology.
-        sampled: Frames and time, in words.
-        temperature: Of the interaction entropy [K].
+        sampled: Frames and time, as text.
+        temperature: Temperature of the interaction entropy [K].
         igb, salt, surface_tension, radii: GB model, ionic strength [mol/l], nonpolar term
             [kcal/mol/Å²], set of radii.
-        settings: The same in words, by name.
+        settings: The same as text, by name.
         versions: Versions of programs, by name.
-        structure: Drawing of the ligand; empty for none.
-        view: What can be turned and played; None where it was not asked for.
+        structure: Drawing of the ligand; empty without one.
+        view: Interactive view; None if not requested.
     """
 
     ligand: str
@@ -118,7 +118,7 @@ class BindingAbout:
 
 @dataclass(frozen=True)
 class Changed:
-    """What the network changes by one method: value and standard error each [kcal/mol]."""
+    """Effect of ML by one method: value and standard error each [kcal/mol]."""
 
     method: str
     ml: tuple[float, float]
@@ -148,13 +148,13 @@ def render_binding(
     notes: Sequence[str],
     checks: Sequence[Verdict] = (),
 ) -> str:
-    """Return the whole page as HTML; every text of the user is escaped.
+    """Return the page as HTML; user-supplied text is escaped.
 
     Args:
-        about: What was computed, and how.
+        about: Description of the calculation.
         runs: Ensembles and methods.
-        notes: Sentences that the reader must know.
-        checks: What speaks for or against all runs; each has its own besides.
+        notes: Notes for the reader.
+        checks: Checks of all runs; each run also has its own.
     """
     differences = changes(runs)
     checks = [*checks, *(check for run in runs for check in run.checks)]
@@ -195,7 +195,7 @@ def render_binding(
 
 
 def _methods(about: BindingAbout, runs: Sequence[BindingRun]) -> tuple[str, list[Work]]:
-    """Return the paragraph to paste and its works."""
+    """Return the methods paragraph and its works."""
     cited, used = Cited(), list(dict.fromkeys(run.method for run in runs))
     tools = about.versions.get("AmberTools", "")
     sentences = [
@@ -231,7 +231,7 @@ def _words(pair: tuple[float, float]) -> str:
 
 
 def _tables(run: BindingRun) -> dict[str, Any]:
-    """Return the rows of a run's tables as texts."""
+    """Return the rows of a run's tables as text."""
     largest = sorted(run.residues.items(), key=lambda item: -abs(item[1][0]))[:MOST_RESIDUES]
     return {
         "rows": [

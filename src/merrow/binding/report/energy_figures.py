@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Figures of an end-point binding energy: its terms, its course, its residues."""
+"""Figures of an end-point binding energy: terms, time series, residues."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
     from merrow.binding.report.energy import BindingRun
 
 SHOWN: Final = 12
-"""Residues that are drawn."""
+"""Number of residues that are drawn."""
 SUMS: Final = ("G gas", "G solv")
-"""Partial sums, which the figure of the terms leaves to the table."""
+"""Partial sums, which the figure of the terms omits."""
 HATCHES: Final = ("", "////", "....", "xxxx")
-"""Of the runs, distinguished by hatch as well as by colour."""
+"""Styles of the runs, distinguished by hatch as well as by colour."""
 
 
 def terms_figure(runs: Sequence[BindingRun], name: str) -> str:
-    """Draw the terms of the difference by one method, a bar for each ensemble.
+    """Draw the terms of the difference by one method, one bar per ensemble.
 
     Args:
         runs: The ensembles.
-        name: Of the drawing, different for every picture of a page.
+        name: Name of the drawing, unique on a page.
     """
     names = dict.fromkeys(name for run in runs for name in run.terms if name not in SUMS)
     last = sorted(names, key=lambda name: name == "TOTAL")
@@ -43,7 +43,7 @@ def terms_figure(runs: Sequence[BindingRun], name: str) -> str:
 
 
 def residue_figure(runs: Sequence[BindingRun]) -> str:
-    """Draw the largest shares of residues, a bar for each run that knows them."""
+    """Draw the largest residue contributions, one bar per run that has them."""
     rows = {run.name: run.residues for run in runs if run.residues}
     largest = {name: max(abs(r[name][0]) for r in rows.values() if name in r)
                for row in rows.values() for name in row}  # fmt: skip
@@ -53,7 +53,7 @@ def residue_figure(runs: Sequence[BindingRun]) -> str:
 
 
 def series_figure(runs: Sequence[BindingRun]) -> str:
-    """Draw the binding energy of each frame, a panel for each method."""
+    """Draw the binding energy of each frame, one panel per method."""
     found: dict[str, list[BindingRun]] = {}
     for run in runs:
         found.setdefault(run.method, []).append(run)
@@ -82,7 +82,7 @@ def _bars(
     title: str,
     label: str,
 ) -> str:
-    """Draw groups of horizontal bars with errors: a group for each name, a bar for each row."""
+    """Draw groups of horizontal bars with errors: one group per name, one bar per row."""
     thick = 0.8 / len(rows)
     with matplotlib.rc_context(RC):
         height = 0.9 + 0.25 * len(rows) + len(names) * (0.16 + 0.14 * len(rows))

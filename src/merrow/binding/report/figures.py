@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Figures of the motions of a complex: one function per figure, each returns an SVG."""
+"""Figures of the analysis of a complex; each function returns an SVG."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from merrow.report.svg import INK
 from merrow.units import NS_PER_PS
 
 LONG = 1000.0
-"""Time from which on the axis counts nanoseconds [ps]."""
+"""Time above which the axis is in nanoseconds [ps]."""
 STYLES = ((BLUE, "-"), (ORANGE, "--"))
-"""The trajectory and its MM reference, distinguished by line as well as by colour."""
+"""Styles of the trajectory and its MM reference, distinguished by line and colour."""
 
 
 def rmsd_figure(report: ComplexReport) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A drawing of the ligand's formula, from the prmtop and one frame."""
+"""A drawing of the ligand's structural formula, from the prmtop and one frame."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def ligand_drawing(
 
     Args:
         topology: The prmtop.
-        ligand: Its atoms of the ligand.
+        ligand: Atoms of the ligand.
         positions: Their positions [Å], shape (len(ligand), 3).
     """
     atoms = [int(i) for i in ligand]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The page of the analysis of a complex: one HTML file, no network."""
+"""The HTML report of the analysis of a complex: one self-contained file."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ CONTENTS: Final[tuple[tuple[str, str], ...]] = (
     ("methods", "Methods"),
 )
 FEWEST_FRAMES: Final = 20
-"""Independent frames below which an error is a guess."""
+"""Minimum number of independent frames for a reliable error."""
 MOST_PARTS = 30
-"""Residues or hydrogen bonds that a table shows."""
+"""Maximum number of residues or hydrogen bonds in a table."""
 
 
 def render_complex(report: ComplexReport) -> str:
-    """Return the whole page of an analysis as HTML; every text of the user is escaped."""
+    """Return the page of an analysis as HTML; user-supplied text is escaped."""
     names = tuple(run.name for run in report.runs)
     checks = _checks(report)
     first = report.runs[0]
@@ -85,7 +85,7 @@ def render_complex(report: ComplexReport) -> str:
 
 
 def _leads(report: ComplexReport, key: str) -> Iterator[str]:
-    """Yield the sentences that stand first beside the number."""
+    """Yield the leading sentences of the report."""
     for run in report.runs[1:]:
         mean = run.means[key]
         yield f"MM reference ({run.name}): {mean.value:.2f} ± {stderr(mean.stderr)} Å."
@@ -99,7 +99,7 @@ def _leads(report: ComplexReport, key: str) -> Iterator[str]:
 
 
 def _checks(report: ComplexReport) -> list[Verdict]:
-    """Return what speaks for the numbers, and what against."""
+    """Return the checks of the numbers."""
     found = []
     for run in report.runs:
         fewest = min(run.means.values(), key=lambda q: q.n_frames / q.inefficiency)
@@ -122,7 +122,7 @@ def _checks(report: ComplexReport) -> list[Verdict]:
 
 
 def _methods(report: ComplexReport) -> tuple[str, list[Work]]:
-    """Return the paragraph to paste and its works."""
+    """Return the methods paragraph and its works."""
     cited = Cited()
     words = (
         f"Trajectories ({'; '.join(run.name for run in report.runs)}) were analysed with merrow "
@@ -136,7 +136,7 @@ def _methods(report: ComplexReport) -> tuple[str, list[Work]]:
 
 
 def _parts(found: Sequence[Mapping[str, float]]) -> list[tuple[str, ...]]:
-    """Return the largest parts of the frames in each run, a line for each name."""
+    """Return the largest fractions of frames in each run, one row per name."""
     largest = {name: max(one.get(name, 0.0) for one in found) for run in found for name in run}
     names = sorted(largest, key=lambda name: (-largest[name], name))[:MOST_PARTS]
     return [(name, *(f"{one.get(name, 0.0):.2f}" for one in found)) for name in names]

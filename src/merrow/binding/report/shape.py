@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The protein's chain from three sides, coloured by B-factor, as an inline SVG.
+"""The protein chain from three sides, coloured by B-factor, as an inline SVG.
 
-It is read on paper and without a script, so nothing turns: three views along the axes of the
-molecule show what one would turn it for. `binding/view.py` has what turns.
+The figure is static, for paper and without scripts: three views along the principal axes replace
+rotation. `binding/view.py` has the interactive view.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from merrow.report.svg import INK
 
 MAP: Final = "viridis"
 WIDTHS: Final = 1.0, 3.4
-"""Of the farthest and of the nearest segment [points]."""
+"""Line widths of the farthest and of the nearest segment [points]."""
 BAR: Final = 10.0
 """Length of the scale bar [Å]."""
 
 
 def shape_figure(report: ComplexReport) -> str:
-    """Draw the chain of each run, and of the crystal on the first run's places."""
+    """Draw the chain of each run, and the crystal's B-factors on the first run's positions."""
     runs = report.runs
     together = np.concatenate([run.b_values for run in runs])
     rows = [(run.name, run.shape, run.b_values, limits(together)) for run in runs]
@@ -52,7 +52,7 @@ def shape_figure(report: ComplexReport) -> str:
 
 
 def limits(b: Array) -> Normalize:
-    """Return what maps B-factors [Å²] to colours: from their 5th to their 95th percentile."""
+    """Return the colour scale of B-factors [Å²], from their 5th to their 95th percentile."""
     low, high = np.percentile(b, (5, 95))
     return Normalize(low, high, clip=True)
 
@@ -65,7 +65,7 @@ def _axes(carbons: Array) -> Array:
 
 
 def _draw(axes: Any, shape: Shape, b: Array, view: Array, scale: Normalize) -> None:
-    """Draw one view; its columns point right, up and to the eye."""
+    """Draw one view; the columns of its matrix point right, up and to the viewer."""
     centre = shape.carbons.mean(axis=0)
     chain, ligand = (shape.carbons - centre) @ view, (shape.ligand - centre) @ view
     ends = np.stack([chain[:-1], chain[1:]], axis=1)[shape.joined]
@@ -73,7 +73,7 @@ def _draw(axes: Any, shape: Shape, b: Array, view: Array, scale: Normalize) -> N
     bonds = ligand[np.array(shape.bonds, dtype=np.int64).reshape(-1, 2)]
     segments = np.concatenate([ends, bonds])
     colours = matplotlib.colormaps[MAP](scale(np.nan_to_num(value)))
-    colours[~np.isfinite(value)] = (0.7, 0.7, 0.7, 1.0)  # no B is known of it
+    colours[~np.isfinite(value)] = (0.7, 0.7, 0.7, 1.0)  # its B is unknown
     colours = np.concatenate([colours, np.tile(matplotlib.colors.to_rgba(INK), (len(bonds), 1))])
     depth = segments[:, :, 2].mean(axis=1)
     nearness = (depth - depth.min()) / max(float(np.ptp(depth)), 1e-9)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Tables beside the page of a complex, as CSV: residue by residue, and along time."""
+"""CSV tables of the analysis of a complex: by residue, and against time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from merrow.binding.report.data import ComplexReport
 
 
 def residue_table(report: ComplexReport, inner: NDArray[np.bool_]) -> str:
-    """Return B-factors residue by residue as CSV [Å²].
+    """Return B-factors by residue as CSV [Å²].
 
     Args:
         report: The numbers.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a campaign hands to its page and its files: one row for each run, and the statistics."""
+"""Data of the report and files of a campaign: one row per run, and the statistics."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ NONE_YET = Estimates(None, None, None, None, None)
 
 @dataclass(frozen=True)
 class CampaignRow:
-    """One run; what is not there is None.
+    """One run; missing values are None.
 
     Attributes:
         name: Name of the molecule.
-        status: done, running (a process works on it), stopped (begun, to go on), pending, or
+        status: done, running (a process works on it), stopped (can be resumed), pending, or
             failed.
         charges: Charge model.
         folder: Run folder, relative to the campaign's.
         kind: Class of compounds.
-        why: Why it failed.
+        why: Reason of a failure.
         smiles: SMILES of the molecule.
-        headline: The answer of the run.
-        estimates: All its estimates.
-        closure: direct − endpoint, of runs that sampled both routes.
-        experiment: The measured value.
+        headline: Headline of the run.
+        estimates: All estimates of the run.
+        closure: direct − endpoint, for runs that sampled both routes.
+        experiment: The experimental value.
         charges_spread: Largest − smallest free energy of the molecule over its charge models.
         references: Published calculated values by label.
-        warnings: Sentences of verdicts that did not pass.
+        warnings: Messages of failed checks.
     """
 
     name: str
@@ -60,13 +60,13 @@ class CampaignRow:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One column of values against experiment, over the molecules that have all that is compared.
+    """A column of values against experiment, for the molecules that have both.
 
     Attributes:
-        label: What was calculated, such as "ani2x, bcc".
+        label: Method, such as "ani2x, bcc".
         errors: Calculated − experiment of each molecule [kcal/mol], by name.
         stderr: Statistical error of each calculated value [kcal/mol], by name.
-        statistics: The statistics.
+        statistics: Error statistics.
     """
 
     label: str
@@ -77,7 +77,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two columns on the same molecules: how much larger the first one's deviations are."""
+    """A paired comparison of two columns on the same molecules."""
 
     first: str
     second: str
@@ -89,9 +89,9 @@ class ClassErrors:
     """Deviations from experiment within one class of compounds [kcal/mol].
 
     Attributes:
-        kind: The class.
-        label: What was calculated.
-        n: Molecules.
+        kind: Class of compounds.
+        label: Method.
+        n: Number of molecules.
         me: Mean error.
         mae: Mean absolute error.
     """
@@ -105,18 +105,18 @@ class ClassErrors:
 
 @dataclass(frozen=True)
 class CampaignData:
-    """Everything that the page of a campaign shows.
+    """Data of the report of a campaign.
 
     Attributes:
         title: Name of the campaign.
         potential: Name of the potential.
         protocol: Name of the protocol.
-        rows: One for each run, in the order of the table.
-        comparisons: Against experiment.
-        pairs: Column against column.
-        classes: By class of compounds.
-        expt_stderr_kcal: Root mean square uncertainty of the measured values; None if unknown.
-        settings: What else was asked, by dotted name.
+        rows: One per run, in the order of the table.
+        comparisons: Comparisons with experiment.
+        pairs: Paired comparisons of columns.
+        classes: Errors by class of compounds.
+        expt_stderr_kcal: Root mean square uncertainty of the experimental values; None if unknown.
+        settings: Other settings, by dotted name.
         versions: Versions of the programs, by name.
     """
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Figures of calculated against measured values: a correlation and a box plot."""
+"""Figures of calculated against experimental values: correlation and box plots."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from merrow.report.style import COLOURS, RC, WIDTH, to_svg
 from merrow.report.svg import BAND, INK, SOFT
 
 LABEL: Final = 8.0
-"""Size of a name [points]."""
+"""Font size of a label [points]."""
 POINTS_PER_INCH: Final = 72.0
 MOST_NAMES: Final = 20
-"""Points that are named: all, or those of the largest errors."""
+"""Maximum number of labelled points: all, or those with the largest errors."""
 SIDE: Final = 4.05
-"""Side of the square where points are [inches]."""
+"""Side of the square plotting area [inches]."""
 
 
 def correlation_figures(columns: Sequence[Comparison], expt: Mapping[str, Reference]) -> list[str]:
-    """Draw calculated against measured values, one figure for each column, on equal axes.
+    """Draw calculated against experimental values, one figure per column, on equal axes.
 
     Args:
         columns: The calculated values.
-        expt: The measured ones, by name.
+        expt: The experimental values, by name.
     """
     measured = [np.array([expt[name].value_kcal for name in one.errors]) for one in columns]
     calculated = [x + list(one.errors.values()) for x, one in zip(measured, columns, strict=True)]
@@ -53,7 +53,7 @@ def _correlation(
     ends: tuple[float, float],
     colour: str,
 ) -> str:
-    """Draw one column with equality, ±1 kcal/mol, bars both ways and names."""
+    """Draw one column with the identity line, ±1 kcal/mol, error bars and labels."""
     low, high = ends
     line = np.array(ends)
     with matplotlib.rc_context(RC):
@@ -95,17 +95,17 @@ def _correlation(
 def label_places(
     points: Mapping[str, tuple[float, float]], names: Sequence[str], side: float
 ) -> dict[str, tuple[float, float]]:
-    """Return where names stand beside their points so that they hide nothing.
+    """Place labels beside their points without overlap.
 
-    A name that finds no room is left out.
+    A label without room is left out.
 
     Args:
-        points: All points, in points of the drawing from its lower left corner.
-        names: Which of them are named, the most important first.
-        side: Side of the drawing, in its points.
+        points: All points [points] from the lower left corner of the drawing.
+        names: Points to label, the most important first.
+        side: Side of the drawing [points].
 
     Returns:
-        Where the left end of each name's middle line stands from its point.
+        Offset of the left end of each label's middle line from its point.
     """
     taken = [(x - 4.0, y - 4.0, x + 4.0, y + 4.0) for x, y in points.values()]
     found: dict[str, tuple[float, float]] = {}
@@ -123,7 +123,7 @@ def label_places(
 
 
 def _offsets(width: float) -> Iterator[tuple[float, float]]:
-    """Yield places beside a point, the best ones first."""
+    """Yield positions beside a point, the best ones first."""
     for distance in (0.0, 7.0, 14.0, 22.0):
         for sign in (1.0, -1.0) if distance else (1.0,):
             yield 7.0, sign * distance
@@ -135,7 +135,7 @@ def _overlap(one: tuple[float, ...], two: tuple[float, ...]) -> bool:
 
 
 def error_figure(comparisons: Sequence[Comparison]) -> str:
-    """Draw every column's errors as a box of quartiles, whiskers to the extremes, and points."""
+    """Draw the errors of every column as a box plot with whiskers to the extremes, and points."""
     with matplotlib.rc_context(RC):
         figure = Figure(figsize=(WIDTH, 1.4 + 0.8 * len(comparisons)), layout="constrained")
         axes = figure.subplots()

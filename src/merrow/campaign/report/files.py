@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The files of a campaign for other programs: `results.csv`, a row for each run; `results.json`."""
+"""Machine-readable files of a campaign: `results.csv`, one row per run, and `results.json`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SCHEMA_VERSION = 1
 
 
 def write_table(data: CampaignData, path: Path) -> None:
-    """Write `results.csv` whole or not at all; what is not known is an empty cell."""
+    """Write `results.csv` atomically; unknown values are empty cells."""
     rows = table_rows(data)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -30,18 +30,18 @@ def write_table(data: CampaignData, path: Path) -> None:
 
 
 def table_rows(data: CampaignData) -> list[dict[str, object]]:
-    """Return the rows of `results.csv`, all with the same columns; what is not known is None."""
+    """Return the rows of `results.csv`, all with the same columns; unknown values are None."""
     labels = sorted({label for row in data.rows for label in row.references})
     return [dict(_cells(row, labels)) for row in data.rows]
 
 
 def write_campaign_json(data: CampaignData, path: Path) -> None:
-    """Write `results.json` whole or not at all."""
+    """Write `results.json` atomically."""
     atomic_write(path, campaign_json(data))
 
 
 def campaign_json(data: CampaignData) -> str:
-    """Return the text of `results.json`, which `--json` prints too."""
+    """Return the text of `results.json`, which `--json` prints."""
     rows = [
         {key: getattr(row, key) for key in ("name", "status", "charges", "folder", "kind", "why")}
         | {"smiles": row.smiles, "method": None if row.headline is None else row.headline.method}
@@ -56,7 +56,7 @@ def campaign_json(data: CampaignData) -> str:
 
 
 def status_words(row: CampaignRow) -> str:
-    """Return the status of a run; a failure says why."""
+    """Return the status of a run, with the reason of a failure."""
     return f"failed: {row.why}" if row.status == "failed" else row.status
 
 
@@ -75,14 +75,14 @@ def _cells(row: CampaignRow, labels: list[str]) -> Iterator[tuple[str, object]]:
 
 
 def _numbers(row: CampaignRow) -> Iterator[tuple[str, float | None]]:
-    """Yield the energies of a run and their errors [kcal/mol]."""
+    """Yield the free energies of a run and their errors [kcal/mol]."""
     found, head = row.estimates, row.headline
     yield "dg_kcal", None if head is None else head.value_kcal
     yield "stderr_kcal", None if head is None else head.stderr_kcal
     yield from _pair("decoupling_", found.decoupling_mbar)
     yield from _pair("as_published_", found.as_published)
     yield from _pair("mm_", found.mm_reference)
-    # of the endpoint route alone it is the headline
+    # in the endpoint route it is the headline
     yield from _pair("endpoint_", None if row.closure is None else found.endpoint_bar)
     yield from _pair("closure_", row.closure)
     yield from _pair("expt_", row.experiment)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The page of a campaign: one HTML file, no network; its one script sorts the runs."""
+"""The HTML report of a campaign: one self-contained file, with one script that sorts the runs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CONTENTS: Final = (
     ("methods", "Methods"),
 )
 MOST_PICTURES: Final = 200
-"""Runs up to which each has a picture of its molecule, so that the page stays small."""
+"""Maximum number of runs for which molecules are drawn, to keep the page small."""
 SIGNS: Final = {"done": "pass", "failed": "fail"}
 
 
@@ -40,7 +40,7 @@ def write_campaign_page(
     settings: Mapping[str, str],
     example: HydrationResult | None,
 ) -> None:
-    """Write the page, whole or not at all; see `render_campaign`."""
+    """Write the page atomically; see `render_campaign`."""
     atomic_write(path, render_campaign(data, settings=settings, example=example))
 
 
@@ -50,12 +50,12 @@ def render_campaign(
     settings: Mapping[str, str] | None = None,
     example: HydrationResult | None = None,
 ) -> str:
-    """Return the whole page as HTML; every text of the user is escaped.
+    """Return the page as HTML; user-supplied text is escaped.
 
     Args:
         data: The campaign.
-        settings: What was asked, in words.
-        example: Result of a run, from which the methods section is written.
+        settings: Settings as text.
+        example: Result of a run, for the methods section.
     """
     compared, labels = data.comparisons, _labels(data)
     expt = {row.name: row.experiment for row in data.rows if row.experiment}
@@ -102,7 +102,7 @@ def render_campaign(
 
 
 def _methods(data: CampaignData, example: HydrationResult | None) -> tuple[str, list[Work]]:
-    """Return the paragraph to paste and its works; nothing without a finished run."""
+    """Return the methods paragraph and its works; nothing without a finished run."""
     if example is None:
         return "", []
     done = [row for row in data.rows if row.status == "done"]
@@ -111,7 +111,7 @@ def _methods(data: CampaignData, example: HydrationResult | None) -> tuple[str, 
 
 
 def _header(labels: list[str], *, several: bool, summed: bool) -> list[tuple[str, str]]:
-    """Return the names of the columns of the runs with their classes."""
+    """Return the column names of the table of runs with their CSS classes."""
     minor = "number minor"
     return [
         ("molecule", ""),
@@ -129,14 +129,14 @@ def _header(labels: list[str], *, several: bool, summed: bool) -> list[tuple[str
 
 
 def counts_words(data: CampaignData) -> str:
-    """Return how many runs came how far, in words."""
+    """Return the number of runs by status as text."""
     told = [f"{n} {status}" for status, n in data.counts.items() if n]
     many = "run" if len(data.rows) == 1 else "runs"
     return f"{len(data.rows)} {many}: {', '.join(told)}." if told else "No runs."
 
 
 def interval_words(interval: Interval | None) -> str:
-    """Return a number with its interval in brackets."""
+    """Format a number with its interval in brackets."""
     if interval is None:
         return ""
     text = energy(interval.value)
@@ -156,7 +156,7 @@ def _statistics(comparison: Comparison) -> tuple[object, ...]:
 
 
 def _classes(data: CampaignData) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
-    """Return the header and a line for each class."""
+    """Return the header and one row per class."""
     found = {(one.kind, one.label): one for one in data.classes}
     kinds, labels = (list(dict.fromkeys(key[i] for key in found)) for i in (0, 1))
     rows: list[tuple[object, ...]] = []
@@ -176,7 +176,7 @@ def _labels(data: CampaignData) -> list[str]:
 
 
 def _run(row: CampaignRow, labels: list[str], *, draw: bool) -> dict[str, object]:
-    """Return what the table shows of a run."""
+    """Return the table row of a run."""
     found, exact, expt = row.estimates, row.exact, row.experiment
     error = "" if exact is None or expt is None else energy(exact.value_kcal - expt.value_kcal)
     status, many = row.status, len(row.warnings)
@@ -212,12 +212,12 @@ def _picture(smiles: str) -> str:
 
 
 def number(found: Estimate | Reference | None) -> str:
-    """Return a value, or nothing."""
+    """Format a value; empty if None."""
     return "" if found is None else energy(found.value_kcal)
 
 
 def value_words(found: Estimate | Reference | None) -> str:
-    """Return a value with its standard error where that is known; nothing without a value."""
+    """Format a value with its standard error, if known; empty if None."""
     if found is None or found.stderr_kcal is None:
         return number(found)
     return f"{number(found)} ± {stderr(found.stderr_kcal)}"

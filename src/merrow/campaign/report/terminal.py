@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""What the terminal shows at the end of a campaign: its runs, and how they compare.
+"""The terminal summary of a campaign: its runs and statistics.
 
-At most fifteen lines, with the line of the files: of a larger set the runs that want a look.
+At most fifteen lines with the file paths; of a larger set, the runs that need attention.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from merrow.report.text import energy, stderr
 MOST_RUNS: Final = 6
 MOST_COMPARISONS: Final = 2
 WIDEST: Final = 22
-"""Columns of a name and of a status, where they are cut."""
+"""Maximum widths of a name and of a status [characters]."""
 
 
 def render_campaign_table(data: CampaignData, *, full: bool = False) -> RenderableType:
-    """Return runs and statistics for a `rich` console.
+    """Render runs and statistics for a `rich` console.
 
     Args:
         data: The campaign.
-        full: All runs and comparisons; else few, failures and the largest errors first.
+        full: Whether all runs and comparisons are shown; else failures and the largest errors.
     """
     rows = data.rows if full else tuple(sorted(data.rows, key=_urgency))[:MOST_RUNS]
     if len(rows) == len(data.rows):
@@ -43,7 +43,7 @@ def render_campaign_table(data: CampaignData, *, full: bool = False) -> Renderab
 
 
 def _urgency(row: CampaignRow) -> tuple[bool, float]:
-    """Return what sorts failures first, then the largest deviations from experiment."""
+    """Return a sort key: failures first, then the largest deviations from experiment."""
     exact, expt = row.exact, row.experiment
     error = 0.0 if exact is None or expt is None else abs(exact.value_kcal - expt.value_kcal)
     return row.status != "failed", -error

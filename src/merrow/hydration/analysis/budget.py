@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What would change the number beside sampling: the potential's members, charges, sizes, depths."""
+"""Uncertainties beyond sampling: ensemble of the potential, charges, Lennard-Jones parameters."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from merrow.potentials.interface import Array, Potential
 from merrow.units import ANGSTROM_PER_NM, KJ_PER_KCAL
 
 MOST_FRAMES = 400
-"""Frames of each phase that the members are asked about."""
+"""Number of frames of each phase that the ensemble members evaluate."""
 FORCE_FRAMES = 50
-"""Frames in water whose forces the members are asked about, each by itself."""
+"""Number of frames in water for which each ensemble member evaluates forces."""
 BATCH = 64
 
 
 def uncertainty_budget(
     found: HydrationAnalysis, potential: Potential
 ) -> tuple[tuple[UncertaintyPart, ...], dict[str, float | None]]:
-    """Return the parts of the uncertainty, and the sensitivities by name.
+    """Return the contributions to the uncertainty, and the sensitivities by name.
 
     Args:
-        found: What was estimated.
-        potential: The potential of the solute; an ANI ensemble gives its members' energies.
+        found: The estimates.
+        potential: The potential of the solute; ensembles give the energies of their members.
     """
     total = found.hydration
     parts: list[UncertaintyPart] = []
@@ -57,15 +57,15 @@ def uncertainty_budget(
 
 
 def force_numbers(potential: Potential, frames: Array) -> dict[str, float | None]:
-    """Return how far the members disagree on the forces, by name; nothing where they do not tell.
+    """Return the disagreement of the ensemble on the forces, by name; empty without an ensemble.
 
     Args:
         potential: The potential of the solute.
         frames: Positions of the solute in water [nm], shape (f, N, 3).
 
     Returns:
-        Root mean square over frames [kcal/mol/Å] of all atoms together, and of the atom where it
-        is largest, and that atom counted from 1.
+        Root mean square over frames [kcal/mol/Å] for all atoms together and for the atom where it
+        is largest, and that atom, counted from 1.
     """
     if not len(frames):
         return {}
@@ -81,20 +81,20 @@ def force_numbers(potential: Potential, frames: Array) -> dict[str, float | None
 
 
 def _some(frames: Array, most: int) -> Array:
-    """Return at most so many frames [Å], evenly spaced in time and near the origin."""
+    """Return at most `most` frames [Å], evenly spaced in time and moved near the origin."""
     chosen = frames[:: max(1, -(-len(frames) // most))]
     return np.asarray((chosen - chosen[:, :1]) * ANGSTROM_PER_NM)
 
 
 def _deviations(potential: Potential, frames: Array) -> Array | None:
-    """Return E_m − E of some frames [kJ/mol], evenly spaced in time, shape (n, M).
+    """Return E_m − E of evenly spaced frames [kJ/mol], shape (n, M).
 
     Args:
         potential: The potential of the solute.
         frames: Positions [nm], shape (f, N, 3).
 
     Returns:
-        None without frames, or where the potential does not tell its members' energies.
+        None without frames, or if the potential gives no energies of ensemble members.
     """
     x = _some(frames, MOST_FRAMES)
     parts = [member_energies(potential, x[k : k + BATCH]) for k in range(0, len(x), BATCH)]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The checks at the end of a run: may its numbers be believed, and what else do they tell?"""
+"""The checks at the end of a run: can its numbers be trusted?"""
 
 from __future__ import annotations
 
@@ -61,12 +61,12 @@ Exchange = tuple[Mixing | None, Insertions | None]
 
 @dataclass(frozen=True)
 class RunChecks:
-    """What the samples say beside the estimates, at the end of a run.
+    """Diagnostics of the samples at the end of a run.
 
     Attributes:
-        diagnostics: Verdicts and numbers, as `result.json` holds them.
+        diagnostics: Verdicts and numbers for `result.json`.
         convergence: Estimates from parts of the data.
-        de_reorg_mbar: ΔE_reorg from all samples; None where there is none.
+        de_reorg_mbar: ΔE_reorg from all samples; None if not available.
     """
 
     diagnostics: Diagnostics
@@ -77,12 +77,12 @@ class RunChecks:
 def run_checks(
     run: RunContext, found: HydrationAnalysis, further: Mapping[str, float | None]
 ) -> RunChecks:
-    """Judge a run whose sampling has ended.
+    """Check a run whose sampling has ended.
 
     Args:
         run: The run.
         found: The estimates.
-        further: More numbers for the diagnostics, by name.
+        further: Additional numbers for the diagnostics, by name.
     """
     config = run.config
     halves = convergence(found.samples, rows=found.rows)
@@ -185,7 +185,7 @@ def _gas_and_decoupled(found: HydrationAnalysis, gas: GasFrames) -> tuple[float,
 
 
 def _exchange(samples: WindowSamples, config: HydrationConfig, *, flexible: bool) -> Exchange:
-    """Return how the replicas moved, and what became of conformers from gas if there were any."""
+    """Return statistics of the replica exchange, and of conformers from the gas phase if any."""
     sweep = config.protocol.records_per_sweep
     mixed = mixing(samples, records_per_sweep=sweep)
     if not takes_from_gas(config.protocol, flexible=flexible):
@@ -195,7 +195,7 @@ def _exchange(samples: WindowSamples, config: HydrationConfig, *, flexible: bool
 
 
 def _numbers(found: HydrationAnalysis, exchange: Exchange) -> dict[str, Any]:
-    """Return further numbers for `result.json`, by name."""
+    """Return additional numbers for `result.json`, by name."""
     samples, errors = found.samples, found.path.errors
     mixed, conformers = exchange
     coupled, end = samples.state == 0, found.water.samples

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""From the samples of a run folder to the estimates."""
+"""Estimates from the samples of a run folder."""
 
 from __future__ import annotations
 
@@ -44,20 +44,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class HydrationAnalysis:
-    """Everything that was estimated from the samples of a run, with the samples.
+    """All estimates of a run, with the samples.
 
     Attributes:
-        hydration: The headline and the numbers beside it.
+        hydration: The headline and the other free energies.
         path: MBAR on the sampled path.
         ti: TI on the sampled path.
-        samples: The records of the path.
-        rows: Which of them are independent.
-        water: Coupled end in water of the headline's Hamiltonian.
-        gas: Gas phase of the headline's Hamiltonian; None where it was not sampled.
+        samples: Samples of the path.
+        rows: Which of them are statistically independent.
+        water: Coupled state in water with the headline's Hamiltonian.
+        gas: Gas phase with the headline's Hamiltonian; None if not sampled.
         ends: End-state corrections by phase (endpoint).
-        mm_ends: MM frames in water and in gas behind `ends`, where the endpoint route is the
+        mm_ends: MM frames in water and in gas behind `ends`, if the endpoint route is the
             headline.
-        closure: direct − endpoint, where both were sampled.
+        closure: direct − endpoint, if both were sampled.
     """
 
     hydration: Hydration
@@ -121,7 +121,7 @@ def estimate_run(run: RunContext) -> HydrationAnalysis:
 def _mm_reference(
     run: RunContext, path: PathEstimate
 ) -> tuple[PathEstimate | None, SolvatedFrames | None]:
-    """Return the MM value of the path and, where it is another run than the path, its records."""
+    """Return the MM value of the path and, if MM was sampled separately, its samples."""
     if run.config.potential == "mm":
         return path, None
     if not (run.config.mm_reference or run.config.both_routes):
@@ -137,7 +137,7 @@ def _reorganization(water: SolvatedFrames, gas: GasFrames) -> Estimate:
 
 
 def missing_ensembles(run: RunContext) -> dict[str, tuple[float, ...]]:
-    """Return s of the ensembles that MM and ML still need between them, by phase.
+    """Return s of the intermediate ensembles still needed between MM and ML, by phase.
 
     Raises:
         IncompleteError: An end state has no samples yet.
@@ -170,7 +170,7 @@ def _ensembles(
     mm: tuple[SolvatedFrames, GasFrames],
     ml: tuple[SolvatedFrames, GasFrames],
 ) -> dict[str, list[IntermediateEnsemble]]:
-    """Return the ensembles from MM to ML in both phases; those without samples yet are left out."""
+    """Return the ensembles from MM to ML in both phases, without those not sampled yet."""
     between = run.folder.read(Intermediates) or Intermediates()
     water, gas = [_ensemble(mm[0], MM_SOLUTE)], [_ensemble(mm[1], MM_SOLUTE)]
     for own in between.hamiltonians("water"):
@@ -188,7 +188,7 @@ def _ensembles(
 def _ensemble(data: SolvatedFrames | GasFrames, own: Hamiltonian) -> IntermediateEnsemble:
     """Return D = E_ML − E_MM on the frames of an ensemble.
 
-    Its own energy is E_MM + s D. The other one that is kept is E_MM for s = 1, otherwise E_ML.
+    Its own energy is E_MM + s D. The other stored energy is E_MM for s = 1, otherwise E_ML.
     """
     if data.other is None:
         raise IncompleteError("the frames of an end state lack the other potential's energies.")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The samples of a run folder: what the tasks wrote, read back in the order of time."""
+"""Reading the samples of a run folder in order of time."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class SolvatedFrames:
     """All repeats of one leg in water.
 
     Attributes:
-        samples: Every record.
+        samples: All samples.
         frames: Positions of the solute in the coupled state [nm], shape (f, n, 3).
         rows: Row of `samples` of each frame, shape (f,).
-        other: Energy of the other potential on each frame [kJ/mol], shape (f,); None without one.
+        other: Energy of the other potential on each frame [kJ/mol], shape (f,), or None.
     """
 
     samples: WindowSamples
@@ -38,7 +38,7 @@ class SolvatedFrames:
 
     @property
     def internal(self) -> Array:
-        """Energy of the potential that drove each frame [kJ/mol]."""
+        """Energy of the sampled potential on each frame [kJ/mol]."""
         return np.asarray(self.samples.internal[self.rows])
 
     @property
@@ -73,9 +73,9 @@ def read_segments(
 
     Args:
         folder: The run folder.
-        config: What is asked, with the refined schedule where there is one.
-        kind: All states, or the coupled one.
-        own: What drives the solute.
+        config: Configuration, with the refined schedule if there is one.
+        kind: "path" for all states, "end" for the coupled one.
+        own: Hamiltonian of the solute.
 
     Raises:
         IncompleteError: A repeat has no complete segment.

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The reorganisation energy of the solute from all samples of a run, not those of the ends alone.
+"""The reorganisation energy of the solute from all samples of a run, not only the end states.
 
-direct: the internal energies of all windows. endpoint: ML frames of both phases and the MM frames
-beside them, reweighted.
+Direct route: internal energies of all windows. Endpoint route: ML frames of both phases and
+reweighted MM frames.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ logger = logging.getLogger(__name__)
 
 
 def reorganization_from_all(found: HydrationAnalysis) -> Estimate | None:
-    """Return ⟨E⟩ in water − ⟨E⟩ in gas [kcal/mol]; None where it cannot be computed.
+    """Return ⟨E⟩ in water − ⟨E⟩ in gas [kcal/mol]; None if it cannot be computed.
 
     Args:
-        found: The samples of the path and, of the endpoint route, of both end states.
+        found: The samples of the path and, in the endpoint route, of both end states.
     """
     if found.mm_ends is None or found.gas is None:
         try:
@@ -49,7 +49,7 @@ def reorganization_from_all(found: HydrationAnalysis) -> Estimate | None:
 def _end_ensemble(
     mm: SolvatedFrames | GasFrames, ml: SolvatedFrames | GasFrames
 ) -> EndEnsemble | None:
-    """Return the energies of MM and ML frames of one phase; None without the other potential's."""
+    """Return the energies of MM and ML frames of a phase; None if either potential is missing."""
     if mm.other is None or ml.other is None:
         return None
     return EndEnsemble(

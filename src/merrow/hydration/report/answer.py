@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The answer of a run in at most fifteen lines of 80 columns; everything else is in the report."""
+"""Summary of a run in at most fifteen lines of 80 columns; the report holds everything else."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from merrow.report.text import MOST_LINES, WIDTH, duration, energy, minus, stder
 FORCE_FIELD: Final = {1: "GAFF", 2: "GAFF2"}
 CHARGES: Final = {"bcc": "AM1-BCC", "abcg2": "ABCG2", "file": "the file's charges"}
 END_CORRECTION: Final = "MM to ML/MM"
-"""Beginning of the names of the parts of the uncertainty that the endpoint route adds to MM."""
+"""Prefix of the uncertainty contributions that the endpoint route adds to MM."""
 
 
 def render_answer(result: HydrationResult, folder: Path, table: str = "") -> str:
-    """Return the answer as text.
+    """Return the summary as text.
 
     Args:
-        result: The answer.
-        folder: The run folder, as the user named it.
-        table: What `render_table` shows, for an answer that leaves nothing out.
+        result: The result.
+        folder: The run folder, as the user gave it.
+        table: Output of `render_table`, for the full summary.
     """
     head = [*_headline(result).splitlines(), *_beside(result), _counts(result)]
     more = "" if table else " · everything: add --full"
@@ -52,7 +52,7 @@ def _headline(result: HydrationResult) -> str:
 
 
 def subject_name(result: HydrationResult) -> str:
-    """Return the molecule's name, where there is one, and its SMILES or formula.
+    """Return the molecule's name, if it has one, and its SMILES or formula.
 
     The user's own name comes first, then a known one, then that of the input file.
     """
@@ -66,7 +66,7 @@ def subject_name(result: HydrationResult) -> str:
 
 
 def model_words(result: HydrationResult) -> str:
-    """Return potential, force field and charges in a few words."""
+    """Return a short description of potential, force field and charges."""
     potential = "MM" if result.potential == MM else result.potential
     source = result.settings.get("source")
     gaff = source.get("gaff") if isinstance(source, dict) else None
@@ -77,7 +77,7 @@ def model_words(result: HydrationResult) -> str:
 
 
 def _beside(result: HydrationResult) -> Iterator[str]:
-    """Yield what is printed with the result: measured, MM, published, what the error leaves out."""
+    """Yield the lines below the result: experiment, MM, published sum, what the error excludes."""
     first = []
     if measured := measured_words(result):
         first.append(f"measured {minus(measured)}")
@@ -103,7 +103,7 @@ def _beside(result: HydrationResult) -> Iterator[str]:
 
 
 def _moved_error(result: HydrationResult, mm: Estimate) -> float:
-    """Return the error of headline − MM: by the endpoint route both share the path."""
+    """Return the error of headline − MM; in the endpoint route both share the path."""
     parts = [p.stderr_kcal for p in result.budget if p.name.startswith(END_CORRECTION)]
     if result.headline.method == "endpoint_bar" and parts:
         return math.hypot(*parts)
@@ -111,7 +111,7 @@ def _moved_error(result: HydrationResult, mm: Estimate) -> float:
 
 
 def _outside(result: HydrationResult) -> list[str]:
-    """Return what the standard error does not hold."""
+    """Return the uncertainties that the standard error does not include."""
     found = []
     charge = result.diagnostics.numbers.get("dg_for_1_percent_charge_kcal")
     if charge is not None:
@@ -135,7 +135,7 @@ def _counts(result: HydrationResult) -> str:
 
 
 def _checks(result: HydrationResult, room: int) -> list[str]:
-    """Return the checks that did not pass in so many lines."""
+    """Return the failed checks in at most `room` lines."""
     verdicts = result.diagnostics.verdicts
     bad = sorted((v for v in verdicts if not v.ok), key=lambda v: v.status != "fail")
     lines: list[str] = []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""From what was estimated and judged to result, tables and report."""
+"""Result, tables and report from the estimates and checks of a run."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def build_result(
     *,
     wall: float,
 ) -> HydrationResult:
-    """Return the result of a run, put together from what was estimated and judged."""
+    """Return the result of a run from its estimates and checks."""
     config, total = run.config, found.hydration
     source = config.source
     return HydrationResult(
@@ -67,14 +67,14 @@ def write_outputs(
     *,
     interactive: bool = False,
 ) -> None:
-    """Write the alchemlyb tables, report.html, result.csv and, when all is there, result.json.
+    """Write the alchemlyb tables, report.html, result.csv and, last, result.json.
 
     Args:
         run: The run.
         found: Its estimates.
-        checks: What was found about their quality.
-        result: The answer.
-        interactive: Whether the page has a view of the solute to turn and to play.
+        checks: Checks of their quality.
+        result: The result.
+        interactive: Whether the report has an interactive 3-D view of the solute.
     """
     folder, prepared = run.folder, run.prepared
     folder.tables.mkdir(exist_ok=True)
@@ -95,7 +95,7 @@ def write_outputs(
 
 
 def _measured(run: RunContext) -> Measured | None:
-    """Return the measured value that the user gave, or one that is known for this molecule."""
+    """Return the user's experimental value, or a known one for this molecule."""
     config = run.config
     if config.expt_kcal is None:
         return known_value(run.prepared.info.molecule.smiles)
@@ -109,7 +109,7 @@ def _measured(run: RunContext) -> Measured | None:
 
 
 def _inefficiencies(found: HydrationAnalysis) -> str:
-    """Return how many rows of `samples/` are one independent row, by repeat and state."""
+    """Return the statistical inefficiency of the rows of `samples/`, by repeat and state."""
     lines = [",".join(("repeat", *LAMBDA_NAMES, "rows_per_independent_row"))]
     for repeat, of_repeat in zip(np.unique(found.samples.repeat), found.rows.g, strict=True):
         for (elec, lj), g in zip(found.samples.states, of_repeat, strict=True):

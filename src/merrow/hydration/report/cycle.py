@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The thermodynamic cycle of a run as a drawing, with its numbers."""
+"""A drawing of the thermodynamic cycle of a run, with its free energies."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from merrow.report.text import energy, stderr
 
 WIDTH: Final = 440
 ROW: Final = 132
-"""Distance of two rows of states, in units of the drawing."""
+"""Distance between two rows of states, in units of the drawing."""
 BOX: Final = (128, 62)
 COLUMNS: Final = (2, WIDTH - 2 - 128)
 WATERS: Final = ((14, 13), (40, 50), (18, 44), (112, 12), (90, 51), (116, 40), (88, 10), (42, 9))
-"""Where waters stand in a box."""
+"""Positions of the waters in a box."""
 
 Kind = Literal["gas", "coupled", "uncharged", "decoupled"]
 WORDS: Final[dict[Kind, str]] = {
@@ -32,8 +32,8 @@ WORDS: Final[dict[Kind, str]] = {
 def cycle_drawing(result: HydrationResult) -> str:
     """Return the cycle as inline SVG, in the colours of the page's stylesheet.
 
-    direct: the solute is coupled to water in two steps. endpoint: the MM solute is, and both ends
-    are corrected to ML/MM.
+    direct: the solute is coupled to water in two steps. endpoint: the MM solute is coupled, and
+    both ends are corrected to ML/MM.
     """
     endpoint = result.route == "endpoint"
     own = "MM" if result.potential == MM else "ML"
@@ -69,7 +69,7 @@ def _ends(own: str, row: int) -> Iterator[str]:
 
 
 def _state(kind: Kind, own: str, column: int, row: int) -> Iterator[str]:
-    """Yield a box with its solute: full where it is charged, a ring where it is not."""
+    """Yield a box with its solute: a disc if it is charged, a ring if not."""
     x, y = COLUMNS[column], ROW * row + 2
     width, height = BOX
     ground = "gas" if kind == "gas" else "water"
@@ -94,7 +94,7 @@ def _state(kind: Kind, own: str, column: int, row: int) -> Iterator[str]:
 
 
 def _across(row: int, label: str, found: Estimate | None, *, strong: bool = False) -> Iterator[str]:
-    """Yield the arrow from the left to the right state of a row."""
+    """Yield an arrow from the left to the right state of a row."""
     left, right, y = COLUMNS[0] + BOX[0] + 8, COLUMNS[1] - 8, ROW * row + 2 + BOX[1] / 2
     yield _arrow(left, y, right, y, strong=strong)
     middle = (left + right) / 2
@@ -106,7 +106,7 @@ def _across(row: int, label: str, found: Estimate | None, *, strong: bool = Fals
 def _up(
     column: int, row: int, label: str, found: Estimate | None, *, none: str = "not computed"
 ) -> Iterator[str]:
-    """Yield the arrow from a state to the one above it."""
+    """Yield an arrow from a state to the one above it."""
     x = COLUMNS[column] + (34 if column == 0 else BOX[0] - 34)
     low, high = ROW * (row + 1) - 4, ROW * row + 2 + BOX[1] + 22
     yield _arrow(x, low, x, high)
@@ -118,7 +118,7 @@ def _up(
 
 
 def _arrow(x: float, y: float, to_x: float, to_y: float, *, strong: bool = False) -> str:
-    """Return an arrow along an axis, its head at the end."""
+    """Return an arrow along an axis, with its head at the end."""
     colour, width = ("var(--accent)", 3) if strong else ("var(--ink)", 1.6)
     h = 7 if strong else 5
     across = y == to_y

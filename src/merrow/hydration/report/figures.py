@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Figures of the samples: one function per figure, each returns one inline SVG.
+"""Figures of the samples; each function returns one inline SVG.
 
-Curves differ by marker and line as well as by colour, text stays text, and equal data give equal
-bytes. All error bars are one standard error.
+Curves differ by marker and line style as well as by colour, text stays text, and equal data give
+identical bytes. All error bars are one standard error.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ if TYPE_CHECKING:
 LEG_NAMES: Final = {"charging": "charging", "lj": "Lennard-Jones"}
 SHORT: Final = {"charging": "charges", "lj": "LJ"}
 MOST_NUMBERS: Final = 18
-"""States up to which a cell of the overlap matrix has room for its number."""
+"""Maximum number of states for which the cells of the overlap matrix show numbers."""
 
 
 def estimates_figure(result: HydrationResult) -> str:
-    """Draw the answer, the other ways to it and the measured value on one axis."""
+    """Draw the result, the other estimates and the experimental value on one axis."""
     found = drawn_estimates(result)
     measured = result.measured
     with matplotlib.rc_context(RC):
@@ -70,7 +70,7 @@ def estimates_figure(result: HydrationResult) -> str:
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
         axes.set_xlabel("ΔG of hydration [kcal/mol]")
-        return to_svg(figure, "estimates", "The answer, other estimates and the measured value")
+        return to_svg(figure, "estimates", "The headline, other estimates and the measured value")
 
 
 def dvdl_figure(samples: WindowSamples, rows: Correlation) -> str:
@@ -110,7 +110,7 @@ def profile_figure(path: PathEstimate) -> str:
 
 
 def overlap_figure(path: PathEstimate) -> str:
-    """Draw the overlap matrix as a map with its numbers; below 0.005 the cell stays empty."""
+    """Draw the overlap matrix as a heat map with its numbers; cells below 0.005 stay empty."""
     matrix = np.asarray(path.overlap)
     size = 8 if len(matrix) <= MOST_NUMBERS else 0
     with matplotlib.rc_context(RC):
@@ -139,7 +139,7 @@ def convergence_figure(convergence: Convergence, total_ns: float) -> str:
 
     Args:
         convergence: The estimates.
-        total_ns: Time that all states together were sampled [ns].
+        total_ns: Total sampling time of all states [ns].
     """
     parts = convergence.complete_parts
     with matplotlib.rc_context(RC):
@@ -165,7 +165,7 @@ def convergence_figure(convergence: Convergence, total_ns: float) -> str:
 
 
 def sampled_ns(samples: WindowSamples) -> float:
-    """Return the time that all states of all repeats together were sampled [ns]."""
+    """Return the total sampling time of all states and repeats [ns]."""
     total = 0.0
     for repeat, state in np.unique(np.stack([samples.repeat, samples.state]), axis=1).T:
         times = np.unique(samples.time[(samples.repeat == repeat) & (samples.state == state)])
@@ -175,14 +175,14 @@ def sampled_ns(samples: WindowSamples) -> float:
 
 
 def internal_figure(water: SolvatedFrames, gas: GasFrames, name: str) -> str:
-    """Draw the internal energy in water and gas along time and as histograms.
+    """Draw the internal energy in water and gas against time and as histograms.
 
     The zero is the lowest energy in gas; repeats in water are drawn one after the other.
 
     Args:
         water: The coupled state.
         gas: The gas phase.
-        name: What the energy is called, E_ML or E_MM.
+        name: Name of the energy, E_ML or E_MM.
     """
     time = water.samples.time[water.rows]
     zero, in_gas = gas.internal.min(), GAS_RECORD_INTERVAL * np.arange(1, len(gas.internal) + 1)
@@ -223,13 +223,13 @@ def internal_figure(water: SolvatedFrames, gas: GasFrames, name: str) -> str:
 
 
 def _name_states(axes: Any, path: PathEstimate) -> None:
-    """Name the states below an axis by the λ that changes, and the legs by their names."""
+    """Label the states below an axis by the λ that changes, and the legs by their names."""
     axes.set_xticks(range(len(path.states)), _labels(path), rotation=60, fontsize=8)
     axes.set_xlabel("coupled → decoupled; q: charges, LJ: Lennard-Jones", fontsize=9)
 
 
 def _labels(path: PathEstimate) -> list[str]:
-    """Return the λ that changes at each state, with the leg's sign."""
+    """Return the λ that changes at each state, with the symbol of the leg."""
     return [f"q {elec:.3g}" if lj == 1.0 else f"LJ {lj:.3g}" for elec, lj in path.states]
 
 
@@ -244,7 +244,7 @@ def _errorbar(
     marker: str = "o",
     linestyle: str = "-",
 ) -> None:
-    """Draw points joined by a line, each with its standard error."""
+    """Draw points with standard errors, joined by a line."""
     axes.errorbar(
         x,
         y,

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The lines of the answer, their order and their words, for terminal and page alike.
+"""The lines of the result, their order and wording, for both terminal and report.
 
-The numbers are taken as they stand in the result; nothing is added or subtracted here.
+The numbers are taken from the result unchanged.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ ACCURACY: Final = {
     (1, "bcc"): "GAFF with AM1-BCC charges alone is on average 1.1 kcal/mol from experiment "
     "(FreeSolv, 642 molecules; 10.1021/acs.jced.7b00104)",
 }
-"""What is published about the accuracy of a force field and charges, without any network."""
+"""Published accuracy of a force field with a charge model, without ML."""
 MM: Final = "mm"
-"""The potential that is the classical force field itself."""
+"""Name of the potential that stands for the classical force field."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the answer.
+    """One line of the result.
 
     Attributes:
-        label: What the number is.
+        label: Description of the number.
         value: The number [kcal/mol] as text.
-        stderr: Its standard error [kcal/mol] as text, empty where there is no number.
-        headline: Whether this line is the answer.
+        stderr: Its standard error [kcal/mol] as text, empty without a number.
+        headline: Whether this line is the headline.
     """
 
     label: str
@@ -46,7 +46,7 @@ class Line:
 
 
 def internal_name(result: HydrationResult) -> str:
-    """Return what the internal energy of the solute is called."""
+    """Return the name of the internal energy of the solute."""
     return "E_MM" if result.potential == MM else "E_ML"
 
 
@@ -59,7 +59,7 @@ def has_published(result: HydrationResult) -> bool:
 
 
 def answer_lines(result: HydrationResult) -> tuple[Line, ...]:
-    """Return the lines of the answer: exact, published, ΔE_reorg, MM, cross-check, legs.
+    """Return the lines of the result: exact, published, ΔE_reorg, MM, cross-check, legs.
 
     Under protocol paper the published sum is the headline and comes first; of MM alone it is not
     shown.
@@ -94,9 +94,9 @@ def answer_lines(result: HydrationResult) -> tuple[Line, ...]:
 
 
 def drawn_estimates(result: HydrationResult) -> list[tuple[str, Estimate, bool]]:
-    """Return the ways to the number for a figure: short name, estimate, whether it is the answer.
+    """Return the estimates for a figure: short name, estimate, whether it is the headline.
 
-    The answer is the first one.
+    The headline is the first one.
     """
     own, direct = _hamiltonian(result), result.route == "direct"
     names: dict[Method, str] = {
@@ -114,9 +114,9 @@ def drawn_estimates(result: HydrationResult) -> list[tuple[str, Estimate, bool]]
 
 
 def why_two_numbers(result: HydrationResult) -> str:
-    """Return the one sentence on why the first two lines differ and where that is explained.
+    """Return the sentence on why the first two lines differ and where that is explained.
 
-    Nothing where MM alone was asked for.
+    It is empty for MM alone.
     """
     if result.potential == MM and not has_published(result):
         return ""
@@ -130,7 +130,7 @@ def why_two_numbers(result: HydrationResult) -> str:
 
 
 def headline_words(result: HydrationResult) -> str:
-    """Return what the headline is, and whether a check speaks against it."""
+    """Return a description of the headline, with a warning if a check failed."""
     words = f"The headline is the free energy of the {_hamiltonian(result)} Hamiltonian itself."
     if result.headline.method == "as_published":
         words = "The headline is the sum as published, not a state-function estimate."
@@ -141,7 +141,7 @@ def headline_words(result: HydrationResult) -> str:
 
 
 def subject(result: HydrationResult) -> str:
-    """Return what was computed: molecule and temperature."""
+    """Return a title with molecule and temperature."""
     molecule = result.molecule
     name = (
         molecule.formula if molecule.smiles is None else f"{molecule.smiles} ({molecule.formula})"
@@ -150,7 +150,7 @@ def subject(result: HydrationResult) -> str:
 
 
 def measured_words(result: HydrationResult) -> str:
-    """Return the measured value and where it is from; "" where none is known."""
+    """Return the experimental value and its source; "" if none is known."""
     found = result.measured
     if found is None:
         return ""
@@ -159,7 +159,7 @@ def measured_words(result: HydrationResult) -> str:
 
 
 def accuracy_words(result: HydrationResult) -> str:
-    """Return what is published about these charges and this force field."""
+    """Return the published accuracy of these charges and this force field."""
     source = result.settings.get("source")
     gaff = source.get("gaff") if isinstance(source, dict) else None
     unknown = "The accuracy of this input's charges is not known"
@@ -167,7 +167,7 @@ def accuracy_words(result: HydrationResult) -> str:
 
 
 def sensitivity_words(result: HydrationResult) -> str:
-    """Return what, beside sampling, moves the number most; "" where nothing is known."""
+    """Return the largest uncertainty besides sampling; "" if unknown."""
     numbers = result.diagnostics.numbers
     of = {
         "the solute's charges, if 10 % larger": "dg_for_1_percent_charge_kcal",
@@ -182,11 +182,11 @@ def sensitivity_words(result: HydrationResult) -> str:
     order = sorted(found, key=lambda label: -abs(found[label]))
     most, *others = (f"{label}: {energy(found[label])}" for label in order)
     rest = f" Then {'; '.join(others)}." if others else ""
-    return f"What moves the number most beside sampling is {most} kcal/mol.{rest}"
+    return f"The largest effect besides sampling is {most} kcal/mol.{rest}"
 
 
 def route_words(result: HydrationResult) -> str:
-    """Return what the route of this run means."""
+    """Return an explanation of the route of this run."""
     if result.route == "direct":
         return f"direct: {_hamiltonian(result)} at every state"
     return "endpoint: MM at every state, MM → ML/MM at the two ends"

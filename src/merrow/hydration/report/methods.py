@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The paragraph for a methods section: what this run really used, with the works to cite."""
+"""A paragraph for a methods section: what this run used, with the works to cite."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ MASSES: Final = {
 def methods(
     result: HydrationResult, *, molecules: int = 1, charges: Collection[str] = ()
 ) -> tuple[str, list[Work]]:
-    """Return the paragraph and the works that it cites, in their order.
+    """Return the paragraph and the works that it cites, in order.
 
     Args:
-        result: The answer, with its settings and versions; of a campaign any of its answers.
-        molecules: How many molecules were computed so.
-        charges: Their charge models, where there are several.
+        result: The result, with its settings and versions; for a campaign, any of its results.
+        molecules: Number of molecules that were computed this way.
+        charges: Their charge models, if there are several.
     """
     cited = Cited()
     sentences = [
@@ -61,7 +61,7 @@ def _purpose(result: HydrationResult, molecules: int, cited: Cited) -> str:
     return (
         f"{begin} from a hybrid ML/MM Hamiltonian with mechanical embedding {cited('ML/MM')}: "
         f"the potential {result.potential} {cited(work)} gives the internal energy of the solute, "
-        "the MM force field its interaction with water and all else."
+        "the MM force field all other interactions."
     )
 
 
@@ -82,12 +82,12 @@ def _parameters(result: HydrationResult, charges: Collection[str], cited: Cited)
     own = f"{' or '.join(models)} charges" if models else "the charges of its file"
     return (
         f"The solute had {field} parameters and {own} from {tools} {cited('AmberTools')}, and "
-        f"stood in {box} {cited('TIP3P')}."
+        f"was solvated in {box} {cited('TIP3P')}."
     )
 
 
 def _sampling(result: HydrationResult, cited: Cited) -> Iterator[str]:
-    """Yield the sentences on λ states and dynamics; nothing where they were not recorded."""
+    """Yield the sentences on λ states and dynamics; nothing if they were not recorded."""
     protocol = result.settings.get("protocol")
     if not isinstance(protocol, dict):
         yield f"Dynamics were run with OpenMM {cited('OpenMM')}."
@@ -100,18 +100,18 @@ def _sampling(result: HydrationResult, cited: Cited) -> Iterator[str]:
     own = "MM" if result.potential == MM or result.route == "endpoint" else "ML/MM"
     yield (
         f"The {own} solute was coupled to water over {charging + sterics} λ states ({charging} of "
-        f"the charges, {sterics} of Lennard-Jones with a soft core {cited('softcore')}) with "
-        f"exchange of states {cited('exchange')}"
+        f"the charges, {sterics} of soft-core Lennard-Jones {cited('softcore')}) with "
+        f"Hamiltonian replica exchange {cited('exchange')}"
         f"{f', in {repeats} independent repeats' if repeats else ''}."
     )
     version = result.versions.get("openmm", "")
     yield (
-        f"Dynamics were run with OpenMM {version} {cited('OpenMM')} by Langevin's equation "
+        f"Simulations were run with OpenMM {version} {cited('OpenMM')} by Langevin dynamics "
         f"{cited('Langevin')} with a friction of {found['friction_per_ps']:g} ps⁻¹ and a time step "
         f"of {found['timestep_fs']:g} fs{MASSES.get(str(found.get('solute_masses')), '')}, at "
         f"{found['pressure_bar']:g} bar {cited('barostat')}, with a cutoff of "
         f"{found['cutoff_angstrom']:g} Å, particle mesh Ewald {cited('PME')} and the long-range "
-        "correction of Lennard-Jones."
+        "Lennard-Jones correction."
     )
 
 
@@ -127,12 +127,12 @@ def _estimator(result: HydrationResult, cited: Cited) -> str:
         how += f", and of MM → ML/MM in water and in gas by BAR {cited('BAR')}"
     return (
         f"Free energies were estimated by {how}; ± is one standard error, from blocks of "
-        "correlated data and from independent repeats where there are any."
+        "correlated data and, if there are any, from independent repeats."
     )
 
 
 def _closing(result: HydrationResult, cited: Cited) -> Iterator[str]:
     if result.measured is not None and result.measured.source == FREESOLV:
-        yield f"Measured values are FreeSolv's {cited('FreeSolv')}."
+        yield f"Experimental values are from FreeSolv {cited('FreeSolv')}."
     if seed := result.seeds.get("run"):
-        yield f"The seed of the random numbers was {seed}."
+        yield f"The random seed was {seed}."

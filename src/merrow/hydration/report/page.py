@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The page of a run: one HTML file, no network."""
+"""The HTML report of a run: one self-contained file."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ CONTENTS: Final = (
     ("methods", "Methods"),
 )
 HIDDEN: Final = ("protocol", "potential_doi", "published", "expt_kcal", "expt_stderr_kcal")
-"""Settings that stand elsewhere on the page."""
+"""Settings that are shown elsewhere on the page."""
 
 
 def render_page(
@@ -70,14 +70,14 @@ def render_page(
     structure: Structure | None = None,
     view: View | None = None,
 ) -> str:
-    """Return the whole page as HTML; every text of the user is escaped.
+    """Return the page as HTML; user-supplied text is escaped.
 
     Args:
-        result: The answer.
-        analysis: What the figures show; what is absent is left out and said.
+        result: The result.
+        analysis: Data of the figures; missing figures are noted.
         convergence: Estimates from parts of the data.
-        structure: The solute; needed only where the result has no SMILES.
-        view: The solute to turn and to play, from `conformer_view`.
+        structure: The solute; needed only if the result has no SMILES.
+        view: Interactive view of the solute, from `conformer_view`.
     """
     lines, inner = answer_lines(result), internal_name(result)
     mm_path = result.route == "endpoint" or result.potential == MM
@@ -124,7 +124,7 @@ def render_page(
 
 
 def conformer_view(conformers: NDArray[np.float64], structure: Structure) -> View:
-    """Return the conformers that the repeats began in [Å], (F, N, 3), superposed, to be played."""
+    """Return a view of the superposed starting conformers [Å], (F, N, 3), of the repeats."""
     atoms = np.arange(len(structure.numbers))
     lying = conformers if len(atoms) < 3 else superposed(conformers, conformers[0], atoms)
     labels = [f"conformer {k + 1}" for k in range(len(lying))]
@@ -132,14 +132,14 @@ def conformer_view(conformers: NDArray[np.float64], structure: Structure) -> Vie
 
 
 def _name(result: HydrationResult) -> str:
-    """Return the molecule's name as a heading, or what stands for it."""
+    """Return the molecule's name, or its substitute, as a heading."""
     molecule = result.molecule
     name = "" if result.measured is None else result.measured.name
     return name[:1].upper() + name[1:] if name else molecule.smiles or molecule.formula
 
 
 def _deviation(result: HydrationResult) -> str:
-    """Return calculated − measured with the error of both; "" without a measured value."""
+    """Return calculated − experimental with the combined error; "" without experiment."""
     head, measured = result.headline, result.measured
     if measured is None:
         return ""
@@ -148,14 +148,14 @@ def _deviation(result: HydrationResult) -> str:
 
 
 def _grouped(settings: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
-    """Return the settings with those of the protocol among the others."""
+    """Return the settings with those of the protocol merged in."""
     own = settings.get("protocol")
     rest = {key: value for key, value in settings.items() if key not in HIDDEN}
     return rest if not isinstance(own, dict) else {**own, **rest}
 
 
 def _picture(result: HydrationResult, structure: Structure | None) -> tuple[str, str]:
-    """Return the picture of the solute, or the words that say why there is none."""
+    """Return a picture of the solute, or the reason why there is none."""
     molecule = result.molecule
     try:
         if molecule.smiles is not None:
@@ -174,7 +174,7 @@ def _molecule(result: HydrationResult) -> str:
 
 
 def _checks(result: HydrationResult) -> dict[str, Any]:
-    """Return the rows of the tables that say whether the numbers can be trusted."""
+    """Return the rows of the tables of checks and diagnostics."""
     diagnostics = result.diagnostics
     bounds = diagnostics.gibbs_bogoliubov
     phases = () if bounds is None else (("water", bounds.water), ("gas", bounds.gas))
@@ -203,7 +203,7 @@ def _figures(
     convergence: Convergence | None,
     inner: str,
 ) -> dict[str, str]:
-    """Return the figures by name; an empty text where there are no data."""
+    """Return the figures by name; an empty text without data."""
     figures = dict.fromkeys(("dvdl", "profile", "overlap", "convergence", "internal"), "")
     figures["estimates"] = estimates_figure(result)
     if analysis is None:

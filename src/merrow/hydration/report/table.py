@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the terminal shows at the end of a run: one table, 80 columns, no meaning by colour."""
+"""The table that the terminal shows at the end of a run: 80 columns, colour carries no meaning."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from merrow.report.text import duration, energy, flatten, number, stderr
 
 WIDTH: Final = 80
 HERE: Final = ("name", "route", "n_waters")
-"""Keys of the protocol that the table shows anyway; the waters are counted in the box."""
+"""Keys of the protocol that are always shown; the waters are counted in the box."""
 ELSEWHERE: Final = (
     "source",
     "potential_doi",
@@ -38,11 +38,11 @@ ELSEWHERE: Final = (
     "expt_kcal",
     "expt_stderr_kcal",
 )
-"""Settings that other lines of the table say, or that only a methods section asks for."""
+"""Settings shown in other lines of the table, or needed only for a methods section."""
 
 
 def render_table(result: HydrationResult) -> RenderableType:
-    """Return the whole table of a result, at most 80 columns wide, for a `rich` console."""
+    """Return the table of a result, at most 80 columns wide, for a `rich` console."""
     parts = (
         Text(subject(result), style="bold"),
         Text(),
@@ -60,7 +60,7 @@ def render_table(result: HydrationResult) -> RenderableType:
 
 
 def _beside(result: HydrationResult) -> tuple[RenderableType, ...]:
-    """Return the measured value, and what is known about the model's accuracy."""
+    """Return the experimental value, and the known accuracy of the model."""
     measured = measured_words(result)
     lines = [f"Measured: {measured}"] if measured else []
     lines += [accuracy_words(result), sensitivity_words(result)]
@@ -85,7 +85,7 @@ def _answer(result: HydrationResult) -> Table:
 
 
 def _checks(result: HydrationResult) -> Table:
-    """Return overlap, verdicts with advice, bounds and the further numbers."""
+    """Return overlap, verdicts with advice, bounds and the additional numbers."""
     diagnostics = result.diagnostics
     grid = _grid()
     grid.add_row(Text("overlap"), Text(f"smallest of neighbours {number(diagnostics.min_overlap)}"))
@@ -108,7 +108,7 @@ def _checks(result: HydrationResult) -> Table:
 
 
 def _budget(result: HydrationResult) -> tuple[RenderableType, ...]:
-    """Return the parts of the uncertainty, and a line of space; nothing where there are none."""
+    """Return the contributions to the uncertainty and an empty line; nothing without any."""
     if not result.budget:
         return ()
     grid = _grid()
@@ -120,7 +120,7 @@ def _budget(result: HydrationResult) -> tuple[RenderableType, ...]:
 
 
 def _circumstances(result: HydrationResult) -> Table:
-    """Return settings, versions, seeds and time: what a methods section needs."""
+    """Return settings, versions, seeds and time, as needed for a methods section."""
     grid = _grid()
     rows = {
         "potential": result.potential,
@@ -138,7 +138,7 @@ def _circumstances(result: HydrationResult) -> Table:
 
 
 def _protocol(result: HydrationResult) -> str:
-    """Return the protocol's name; for a changed one, what it was made from."""
+    """Return the protocol's name; for a changed one, also its origin."""
     found = result.settings.get("protocol")
     if result.protocol in PROTOCOLS or not isinstance(found, dict):
         return result.protocol
@@ -146,9 +146,9 @@ def _protocol(result: HydrationResult) -> str:
 
 
 def _settings(result: HydrationResult) -> Iterator[str]:
-    """Yield what differs from the protocol of that name, then the key facts; the rest is in JSON.
+    """Yield the differences from the named protocol, then the key settings; JSON has the rest.
 
-    Settings of another shape, such as an older version wrote, are shown as they stand.
+    Settings of another form, such as from an older version, are shown unchanged.
     """
     settings = dict(result.settings)
     own = settings.pop("protocol", None)
@@ -169,7 +169,7 @@ def _settings(result: HydrationResult) -> Iterator[str]:
 
 
 def _nearest(own: Mapping[str, JsonValue]) -> str:
-    """Return the name of the protocol that the fewest settings differ from."""
+    """Return the name of the protocol with the fewest differing settings."""
     tables = {name: protocol.model_dump(mode="json") for name, protocol in PROTOCOLS.items()}
     if own.get("name") in tables:
         return str(own["name"])

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""What is sampled next, and by whom? Tasks, rounds, conformers, intermediate ensembles."""
+"""What is sampled next, and where? Tasks, rounds, conformers, intermediate ensembles."""

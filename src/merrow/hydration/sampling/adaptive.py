@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Sampling until the error is small enough: what `rounds.py` decides is done, and reported."""
+"""Adaptive sampling until the error is small enough, following the decisions of `rounds.py`."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ from merrow.report.text import duration
 logger = logging.getLogger(__name__)
 
 MARGIN = 1.2
-"""What is measured beforehand is taken to last so many times longer: the machine is shared."""
+"""Safety factor on step times measured beforehand, since the machine is shared."""
 SOON = 10.0
-"""After so long the pace is measured where no piece has shown it, for the time left [s]."""
+"""Time after which an unknown step time is measured, to estimate the time left [s]."""
 S_PER_MIN = 60.0
 
 
 class Sampler:
-    """Samples one run with some workers."""
+    """Samples a run with a set of workers."""
 
     def __init__(self, workers: Workers, *, listen: Listener, watch: Stopwatch) -> None:
         self.workers, self.run = workers, workers.run
@@ -57,14 +57,14 @@ class Sampler:
         self.greeted = False
 
     def work(self) -> HydrationAnalysis | None:
-        """Sample until the protocol says stop.
+        """Sample until the stopping criteria of the protocol are met.
 
         Returns:
-            The estimate that was good enough; None where sampling ended otherwise.
+            The estimate that met its target; None if sampling ended otherwise.
 
         Raises:
-            IncompleteError: The time ended before there was something of everything.
-            MerrowError: A piece failed; finished pieces are kept.
+            IncompleteError: The time limit was reached before every part had samples.
+            MerrowError: A segment failed; finished segments are kept.
         """
         state = first_state(
             self.config,
@@ -72,7 +72,7 @@ class Sampler:
             self.folder.read(Intermediates) or Intermediates(),
             flexible=self.run.flexible,
         )
-        # something of everything first: a stop by time is to leave an estimate
+        # some samples of every part first, so that a time limit leaves an estimate
         strict = self.late if is_users_limit(self.config.protocol) else (lambda: False)
         first = state.first_goals()
         if is_users_limit(self.config.protocol):
@@ -94,14 +94,14 @@ class Sampler:
         return None
 
     def _place_intermediates(self, state: SamplingState, stop: Callable[[], bool]) -> SamplingState:
-        """Sample ensembles between MM and ML solute where the two are too far apart for BAR."""
+        """Sample intermediate ensembles if MM and ML solute are too far apart for BAR."""
         if not has_end_states(self.config):
             return state
         while not state.intermediates.settled and not stop():
             try:
                 missing = missing_ensembles(self.run)
-            except NumericsError as error:  # the estimate will say so, if it lasts
-                logger.info("no judgement of the end states: %s", error)
+            except NumericsError as error:  # the estimate will report it if it persists
+                logger.info("the end states could not be assessed: %s", error)
                 missing = {}
             state = replace(state, intermediates=state.intermediates.joined(missing))
             self.folder.save(state.intermediates)
@@ -109,10 +109,10 @@ class Sampler:
         return state
 
     def _check_time(self, goals: Mapping[Task, int]) -> None:
-        """Refuse a limit of time within which there cannot be something of everything.
+        """Refuse a time limit that is too short for samples of every part.
 
         Raises:
-            InputError: It is such a one.
+            InputError: The time limit is too short.
         """
         if not any(self.folder.task(task).count_segments() < goals[task] for task in goals):
             return
@@ -129,17 +129,17 @@ class Sampler:
         )
 
     def _check_parts(self, goals: Mapping[Task, int]) -> None:
-        """Refuse to go on to an estimate without samples of every part."""
+        """Check that every part has samples for an estimate."""
         minutes = self.config.protocol.maximum_minutes
         missing = [t.name for t in goals if not self.folder.task(t).count_segments()]
         if minutes is not None and missing:
             raise IncompleteError(
                 f"the {minutes:g} min ended with {len(missing)} of {len(goals)} parts without "
-                "samples, so there is no number yet; run the same command with more time to resume."
+                "samples, so there is no result yet; run the same command with more time to resume."
             )
 
     def _estimate(self) -> tuple[HydrationAnalysis | None, RoundErrors | None]:
-        """Estimate and note the error; None where there is no estimate yet."""
+        """Estimate and record the error; None without an estimate yet."""
         try:
             found = estimate_run(self.run)
         except NumericsError as error:
@@ -153,7 +153,7 @@ class Sampler:
         return found, RoundErrors(self.error, endpoint, ends)
 
     def _sampled(self) -> dict[Task, int]:
-        """Return the segments that there are of each path."""
+        """Return the number of segments of each path."""
         return {task: self.folder.task(task).count_segments() for task in self.paths}
 
     def _reach(
@@ -168,14 +168,14 @@ class Sampler:
 
         def tell(running: Collection[Task]) -> None:
             if self.workers.processes > 1 and time.monotonic() > began + SOON:
-                self.meter.measure(goals)  # this process has nothing else to do
+                self.meter.measure(goals)  # this process is idle
             words, left = phase_words(self.run, running), self._remaining(goals, running)
             self.listen(Progress(words, self.meter.fraction(goals), self._error_told(), left))
 
         run_pieces(self.workers, goals, first=first, meter=self.meter, tell=tell, stop=stop)
 
     def _greet(self, goals: Mapping[Task, int]) -> None:
-        """Say once what an earlier process left done."""
+        """Report once what earlier processes have finished."""
         if self.greeted:
             return
         self.greeted = True
@@ -185,7 +185,7 @@ class Sampler:
             say(self.listen, f"resuming in {self.folder.path}: {done} of {of} pieces done.")
 
     def _error_told(self) -> tuple[str, ...]:
-        """Return the error that is reached, in words."""
+        """Return the current error as text."""
         if self.error is None:
             return ()
         target = self.config.protocol.target_stderr_kcal
@@ -193,7 +193,7 @@ class Sampler:
         return (f"stderr {self.error:.2f}{of} kcal/mol",)
 
     def _remaining(self, goals: Mapping[Task, int], running: Collection[Task]) -> float | None:
-        """Return the time left [s]: this round, then what the error law T ∝ 1/stderr² asks for."""
+        """Return the time left [s]: this round, then by the error law T ∝ 1/stderr²."""
         target = self.config.protocol.target_stderr_kcal
         left = self.meter.seconds_left(goals, running)
         if left is not None and self.error is not None and target is not None:

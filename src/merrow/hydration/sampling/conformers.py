@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The conformers that independent repeats begin in: those that differ most.
+"""Starting conformers of independent repeats, chosen to differ as much as possible.
 
-Repeats and gas-phase ladders that begin in different conformers and end with different populations
-show that a barrier was not crossed. The conformers come from a short hot MM run in gas, so every
-kind of input has them.
+If repeats and gas-phase ladders started from different conformers end with different populations,
+a barrier was not crossed. The conformers come from a short high-temperature MM run in gas, so they
+are available for every kind of input.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ from merrow.units import ANGSTROM_PER_NM, NM_PER_ANGSTROM
 
 WALKERS = 4
 STEP = 0.001
-"""Time step of the hot run [ps]; it only proposes starting structures."""
+"""Time step of the high-temperature run [ps]; it only generates starting structures."""
 
 
 def make_conformers(
     folder: RunFolder, config: HydrationConfig, prepared: Prepared, classical: Potential
 ) -> Array:
-    """Return one conformer for each repeat or gas-phase ladder, whichever are more.
+    """Return one conformer per repeat or gas-phase ladder, whichever are more.
 
-    The choice is greedy and the hot run is kept, so repeats that are added later change nothing
-    for those before them.
+    The choice is greedy and the high-temperature run is kept, so later repeats do not change the
+    conformers of earlier ones.
 
     Args:
-        folder: The run folder; where it has enough conformers already, they are read.
-        config: Seed, repeats, ladders.
+        folder: Run folder; if it already has enough conformers, they are read.
+        config: Seed, repeats and ladders.
         prepared: The system.
-        classical: The solute's MM terms, which drive the hot run.
+        classical: MM terms of the solute, for the high-temperature run.
 
     Returns:
         Positions [Å], shape (count, n, 3); the first conformer is the input's.
@@ -61,7 +61,7 @@ def make_conformers(
 def _hot_run(
     folder: TaskFolder, config: HydrationConfig, prepared: Prepared, classical: Potential
 ) -> Array:
-    """Return conformers of a short run at 900 K [Å], shape (m, n, 3)."""
+    """Return conformers [Å] from a short run at 900 K, shape (m, n, 3)."""
     plan = GasPlan(
         temperatures=(HOTTEST,),
         ladders=WALKERS,

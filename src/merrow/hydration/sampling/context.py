@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What a process needs to work on a run: configuration, system and potentials, read once.
+"""The context of a run that each process needs: configuration, system and potentials, read once.
 
-A context is never changed. Whoever computes makes one and passes it on; a worker process makes its
-own (`worker.py`). A refined schedule makes a new one.
+A context is immutable and passed on explicitly; each worker process makes its own (`worker.py`),
+and a refined schedule makes a new one.
 """
 
 from __future__ import annotations
@@ -51,15 +51,15 @@ GAS_EQUILIBRATION = 2.0
 
 @dataclass(frozen=True)
 class RunContext:
-    """What was read of a run.
+    """Configuration, system and potentials of a run.
 
     Attributes:
         folder: The run folder.
-        config: What is asked, with the refined schedule where there is one.
+        config: Configuration, with the refined schedule if there is one.
         prepared: The system.
-        classical: The solute's MM terms.
+        classical: MM terms of the solute.
         potential: The potential of the run, which may be the same.
-        conformers: Conformers to begin in [Å], shape (count, n, 3).
+        conformers: Starting conformers [Å], shape (count, n, 3).
     """
 
     folder: RunFolder
@@ -76,12 +76,12 @@ class RunContext:
         return replace(self, config=self.config.model_copy(update={"protocol": protocol}))
 
     def with_kernel(self) -> RunContext:
-        """Return the context with kernel, engine and the time between records decided.
+        """Return the context with kernel, engine and the time between records chosen.
 
-        run.yaml then names them. Our kernel records in a hundredth of OpenMM's time.
+        run.yaml then records them. A record takes our kernel a hundredth of OpenMM's time.
 
         Raises:
-            UnsupportedPhysicsError: Our kernel or loop is asked for, and cannot do this system.
+            UnsupportedPhysicsError: Our kernel or loop is requested but cannot treat this system.
         """
         kernel = self._decided_kernel()
         often = kernel["mm_kernel"] == "native"
@@ -98,7 +98,7 @@ class RunContext:
         return replace(self, config=decided)
 
     def _decided_kernel(self) -> dict[str, str | None]:
-        """Return the settings that name the kernel and, if it is ours, its instruction set."""
+        """Return the settings for the kernel and, if it is native, its instruction set."""
         kernel, isa = self.config.mm_kernel, self.config.mm_instruction_set
         if kernel == "openmm" or (kernel == "native" and isa):
             return {"mm_kernel": kernel, "mm_instruction_set": isa}
@@ -112,15 +112,15 @@ class RunContext:
         return {"mm_kernel": "native", "mm_instruction_set": isa or instruction_set()}
 
     def _decided_engine(self, isa: str | None) -> str:
-        """Return the engine; ours where it is asked for or, under auto, can move the system.
+        """Return the engine; native if requested or, under auto, if it can propagate the system.
 
         Args:
-            isa: Instruction set of our kernel; None where OpenMM computes the nonbonded forces.
+            isa: Instruction set of our kernel; None if OpenMM computes the nonbonded forces.
         """
         asked = self.config.engine
         if asked == "openmm" or (isa is None and asked == "auto"):
             return "openmm"
-        if asked == "native" and self.config.mm_instruction_set:  # decided when the run began
+        if asked == "native" and self.config.mm_instruction_set:  # chosen when the run started
             return "native"
         reason = self.why_no_loop(isa)
         if reason and asked == "native":
@@ -135,14 +135,14 @@ class RunContext:
         return bool(self.prepared.torsions)
 
     def driver(self, hamiltonian: Hamiltonian) -> Potential:
-        """Return the potential that drives the solute."""
+        """Return the potential of the solute."""
         s = hamiltonian.lambda_interpolate
         if 0.0 < s < 1.0:
             return Mixture(self.classical, self.potential, s)
         return self.potential if s else self.classical
 
     def hybrid(self, hamiltonian: Hamiltonian) -> HybridSystem:
-        """Return the hybrid system, built when it is first asked for.
+        """Return the hybrid system, built on first use.
 
         All Hamiltonians share masses, constraints and PME.
         """
@@ -156,7 +156,7 @@ class RunContext:
         return self._hybrids[hamiltonian]
 
     def why_not_native(self) -> str:
-        """Return why our nonbonded kernel cannot do this system here; "" if it can."""
+        """Return why our nonbonded kernel cannot treat this system here; "" if it can."""
         if self.config.platform != "CPU":
             return f"the platform is {self.config.platform}, not CPU."
         if reason := why_not():
@@ -169,10 +169,10 @@ class RunContext:
         return ""
 
     def why_no_loop(self, isa: str | None) -> str:
-        """Return why our loop cannot move this system here; "" if it can.
+        """Return why our loop cannot propagate this system here; "" if it can.
 
         Args:
-            isa: Instruction set of our kernel; None where it is not in use.
+            isa: Instruction set of our kernel; None if not in use.
         """
         if isa is None:
             return "it needs mm_kernel native."
@@ -205,7 +205,7 @@ class RunContext:
 
     @cached_property
     def nonbonded(self) -> Nonbonded:
-        """Cutoff and the Ewald parameters that stay fixed for the whole run."""
+        """Cutoff and Ewald parameters, fixed for the whole run."""
         protocol = self.config.protocol
         cutoff = protocol.cutoff_angstrom * NM_PER_ANGSTROM
         lengths = tuple(float(np.linalg.norm(row)) for row in self.prepared.box * NM_PER_ANGSTROM)
@@ -223,18 +223,18 @@ class RunContext:
 
     @property
     def lj_tail(self) -> float:
-        """K of the energy K/V of solute and environment beyond the cutoff [kJ nm³/mol]."""
+        """K of the Lennard-Jones tail energy K/V of solute and environment [kJ nm³/mol]."""
         cutoff = self.config.protocol.cutoff_angstrom * NM_PER_ANGSTROM
         return tail_coefficient(self.prepared.topology, self.prepared.region.atoms, cutoff)
 
     @property
     def device(self) -> str:
-        """Where the networks of the run compute: as was chosen for it, or as is forced now."""
+        """Device of the networks: the one chosen for the run, or forced now."""
         placed = self.folder.read(Placement)
         return device_of(self.potential) if placed is None or is_forced() else placed.device
 
     def gas_plan(self, hamiltonian: Hamiltonian) -> GasPlan:
-        """Turn the protocol into steps and seeds for the gas phase."""
+        """Return the steps and seeds of the gas phase for the protocol."""
         protocol, prepared = self.config.protocol, self.prepared
         step = protocol.timestep_fs * PS_PER_FS
         return GasPlan(
@@ -259,12 +259,12 @@ def open_run(
     *,
     sampling: bool = True,
 ) -> RunContext:
-    """Read what a run folder holds, make what it lacks, and open the potentials.
+    """Read a run folder, prepare what it lacks, and load the potentials.
 
     Args:
         folder: The run folder.
-        config: What its run.yaml asks.
-        checked: The potential, where it was opened already.
+        config: Configuration of its run.yaml.
+        checked: The potential, if already loaded.
         listen: Called with the current step.
         sampling: Whether the networks must compute where the run was measured to be the fastest;
             else that device need not be here.

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The order of the work: each task has one piece at a time with a worker, until goals are reached.
+"""Dispatch of work: each task has one segment at a time with a worker, until goals are reached.
 
-Pieces are handed out in the order of the list, as soon as what they build on is there. On a GPU a
-segment of a path is dealt out to several workers, which have to be free together: nothing that
-comes later in the list is begun while the next piece waits for them.
+Segments are started in list order, as soon as their prerequisites exist. On a GPU a segment of a
+path is shared by several workers, which must be free at the same time: nothing later in the list
+starts while it waits for them.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from merrow.hydration.sampling.work import Meter, steps_done
 from merrow.hydration.sampling.worker import advance_in_worker
 
 LOOK = 5.0
-"""While pieces are worked on, it is looked so often how far they are [s]."""
+"""Interval between progress checks while segments are running [s]."""
 
 
 @dataclass(frozen=True)
 class Workers:
-    """Who does the pieces of a run: this process, or some that have read the run themselves.
+    """Workers of a run: this process, or processes that have read the run themselves.
 
     Attributes:
-        run: The run, as this process has read it.
-        processes: Pieces at a time.
-        submit: Hands out the next piece of a task.
-        width: How many workers do that piece together.
+        run: The run, as read by this process.
+        processes: Number of segments at a time.
+        submit: Starts the next segment of a task.
+        width: Number of workers that share that segment.
     """
 
     run: RunContext
@@ -50,7 +50,7 @@ def open_workers(run: RunContext, executor: Executor) -> Workers:
 
     Args:
         run: The run.
-        executor: Its processes, as `start_workers` starts them; one process means this one.
+        executor: Its processes from `start_workers`; one process means this one.
     """
     if isinstance(executor, SerialExecutor):
         return Workers(run, 1, partial(executor.submit, partial(advance, run)))
@@ -74,18 +74,18 @@ def run_pieces(
     tell: Callable[[Collection[Task]], None] = lambda _: None,
     stop: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Advance every task to its goal, or as far as there is time.
+    """Advance every task to its goal, or until stopped.
 
     Args:
-        workers: Who does it.
-        goals: Segments wanted of each task, in order of preference.
-        first: Segments of some tasks that are preferred to all others, in this order.
-        meter: Takes note of every piece.
-        tell: Called with the tasks that are worked on, after each piece and every few seconds.
-        stop: Asked before a piece is begun; True lets the running ones end and begins no more.
+        workers: Workers of the run.
+        goals: Target number of segments of each task, in order of priority.
+        first: Segments of some tasks with priority over all others, in this order.
+        meter: Records the time of every segment.
+        tell: Called with the running tasks, after each segment and every few seconds.
+        stop: Called before a segment starts; True lets the running ones end and starts no more.
 
     Raises:
-        MerrowError: A piece failed or its process was killed; finished pieces are kept.
+        MerrowError: A segment failed or its process was killed; finished segments are kept.
     """
     run = workers.run
     done = {task: count_finished(run, task) for task in goals}
@@ -126,13 +126,13 @@ def run_pieces(
 
 
 def _answer(run: RunContext, task: Task, future: Future[int]) -> int:
-    """Return how many segments of a task are complete; what a worker says must agree with the disk.
+    """Return the number of complete segments of a task; a worker's answer must agree with the disk.
 
     Raises:
-        MerrowError: It does not, or the piece failed.
+        MerrowError: It does not, or the segment failed.
     """
     told: object = None
-    with suppress(SystemExit):  # of a library in the worker
+    with suppress(SystemExit):  # raised by a library in the worker
         told = future.result()
     count = count_finished(run, task)
     if told != count:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The next piece of a task of a run: what it begins from, whether that is there, and its doing."""
+"""The next segment of a task: its starting point, whether that exists, and its computation."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ from merrow.potentials.interface import Array, Potential
 from merrow.units import NM_PER_ANGSTROM, thermal_energy
 
 UNEQUILIBRATED = 4
-"""One part in so many, the first, of a ladder's conformers or of a path's snapshots is not taken.
-"""
+"""Inverse of the initial fraction of a ladder's conformers or a path's snapshots that is
+discarded."""
 
 
 def advance(run: RunContext, task: Task) -> int:
-    """Do the next piece of a task (its equilibration or one segment); return segments complete."""
+    """Compute the next part of a task (equilibration or a segment); return complete segments."""
     folder, other = run.folder.task(task), _other(run, task)
     index = folder.count_segments()
-    if count_finished(run, task) == index:  # else a stop came before a segment's other energies
+    if count_finished(run, task) == index:  # else a stop prevented the segment's other energies
         if task.kind == "gas":
             plan = run.gas_plan(task.hamiltonian)
             starts = run.conformers[: plan.ladders] * NM_PER_ANGSTROM
@@ -68,7 +68,7 @@ def advance(run: RunContext, task: Task) -> int:
 
 
 def can_be_shared(run: RunContext, task: Task) -> bool:
-    """Tell whether the next piece of a task is a segment whose replicas can be dealt out."""
+    """Tell whether the next part of a task is a segment whose replicas can be shared."""
     folder = run.folder.task(task)
     if task.kind not in ("path", "pilot") or not is_equilibrated(folder):
         return False
@@ -76,7 +76,7 @@ def can_be_shared(run: RunContext, task: Task) -> bool:
 
 
 def share(run: RunContext, task: Task, company: Company) -> Share:
-    """Do this process's share of the next segment of a task; nothing is kept yet."""
+    """Compute this process's share of the next segment of a task without saving it."""
     folder, plan = run.folder.task(task), leg_plan(run.config, task)
     taking = folder.count_segments() >= FIRST_FROM_GAS
     reservoir = reservoir_of(run, task) if taking else None
@@ -84,14 +84,14 @@ def share(run: RunContext, task: Task, company: Company) -> Share:
 
 
 def join(run: RunContext, task: Task, shares: Sequence[Share]) -> int:
-    """Keep the next segment of a task, given all shares of it; return `count_finished`."""
+    """Save the next segment of a task from all its shares; return `count_finished`."""
     keep = gives_to_end(run.config, task, flexible=run.flexible)
     join_leg(run.folder.task(task), leg_plan(run.config, task), shares, keep_coupled=keep)
     return count_finished(run, task)
 
 
 def count_finished(run: RunContext, task: Task) -> int:
-    """Return how many segments of a task are there with the other potential's energies."""
+    """Return the number of segments of a task that have the other potential's energies."""
     folder = run.folder.task(task)
     done = folder.count_segments()
     if done and _other(run, task) is not None:
@@ -100,7 +100,7 @@ def count_finished(run: RunContext, task: Task) -> int:
 
 
 def is_ready(run: RunContext, task: Task) -> bool:
-    """Tell whether what the next piece of a task begins from exists."""
+    """Tell whether the starting point of the next part of a task exists."""
     done = run.folder.task(task).count_segments()
     if task.kind == "end":
         path = run.folder.task(Task("path", MM_SOLUTE, task.repeat))
@@ -113,11 +113,11 @@ def is_ready(run: RunContext, task: Task) -> bool:
 
 
 def reservoir_of(run: RunContext, task: Task) -> Reservoir | None:
-    """Return the conformers that a path takes in its decoupled state; None where it takes none.
+    """Return the conformers that a path inserts in its decoupled state; None if it uses none.
 
-    They are always the same, whatever else there is by now: the first segments of the gas phase. A
-    repeat takes those of one ladder. The ladders begin in different conformers, so repeats scatter
-    where a ladder has not found its populations.
+    They always come from the same first segments of the gas phase. A repeat uses those of one
+    ladder. The ladders start from different conformers, so repeats scatter if a ladder has not
+    reached its equilibrium populations.
     """
     if task.kind != "path" or not _takes(run):
         return None
@@ -135,7 +135,7 @@ def reservoir_of(run: RunContext, task: Task) -> Reservoir | None:
 
 
 def selector_of(run: RunContext, task: Task, index: int) -> StartSelector | None:
-    """Return what chooses where an end state goes on; None where it goes on where it stands."""
+    """Return the selector of an end state's starting point; None to continue from its last one."""
     flexible = run.flexible
     behind = path_behind(run.config, index, flexible=flexible) if task.kind == "end" else 0
     if behind == 0:
@@ -158,14 +158,14 @@ def _takes(run: RunContext) -> bool:
 
 
 def _other(run: RunContext, task: Task) -> Potential | None:
-    """Return the potential whose energy is also wanted on the frames of a task, for BAR."""
+    """Return the potential whose energy BAR also needs on the frames of a task."""
     if not has_end_states(run.config) or run.classical is run.potential:
         return None
     return run.classical if task.hamiltonian == ML_SOLUTE else run.potential
 
 
 def beginning(run: RunContext, task: Task) -> Snapshot:
-    """Return where a leg in water begins; an end state begins at its MM neighbour's."""
+    """Return the starting point of a leg in water; an end state starts from its MM neighbour."""
     prepared = run.prepared
     if task.kind == "end":
         path = run.folder.task(Task("path", MM_SOLUTE, task.repeat))

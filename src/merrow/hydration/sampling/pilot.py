@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""A short pilot run that puts the states of the schedule where they should be, once.
+"""A short pilot run that optimises the λ schedule once.
 
-Where neighbours overlap by less than 0.15 a state is put half-way between them. Where they all
-overlap but the steps are uneven (thermodynamic length), the states are placed anew, as many as
-before. The refined schedule is kept with the system and replaces the protocol's from then on.
+Between neighbours with an overlap below 0.15 a state is added half-way. If all overlap but the
+steps are uneven (thermodynamic length), the same number of states is redistributed. The refined
+schedule is kept with the system and then replaces the protocol's.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ logger = logging.getLogger(__name__)
 
 
 def refine_schedule(run: RunContext, executor: Executor, listen: Listener) -> RunContext:
-    """Return the run on the schedule that a pilot refined; where that is done, it is only read.
+    """Return the run with the schedule refined by a pilot, which is read if it already exists.
 
     Args:
-        run: The run, on the protocol's own schedule.
+        run: The run with the protocol's own schedule.
         executor: Its processes.
-        listen: Called after each piece.
+        listen: Called after each segment.
     """
     schedule = run.folder.read(Schedule)
     if schedule is None:
@@ -42,7 +42,7 @@ def refine_schedule(run: RunContext, executor: Executor, listen: Listener) -> Ru
 
 
 def _pilot_samples(run: RunContext, executor: Executor, listen: Listener) -> WindowSamples:
-    """Sample every state of the schedule for a short while."""
+    """Sample every state of the schedule briefly."""
     task = Task("pilot", own_hamiltonian(run.config))
     plan, workers = leg_plan(run.config, task), open_workers(run, executor)
 
@@ -59,7 +59,7 @@ def _pilot_samples(run: RunContext, executor: Executor, listen: Listener) -> Win
 
 
 def _judged(run: RunContext, samples: WindowSamples) -> Schedule:
-    """Return the schedule with more states where neighbours are far apart, else with even steps."""
+    """Return the schedule with states added where overlap is poor, else with even steps."""
     schedule, split = run.config.protocol.schedule, states_to_split(samples, mbar(samples))
     if not split:
         return even_schedule(schedule, lengths(samples))
@@ -68,11 +68,11 @@ def _judged(run: RunContext, samples: WindowSamples) -> Schedule:
 
 
 def even_schedule(schedule: Schedule, found: Sequence[LegLength]) -> Schedule:
-    """Return a schedule with steps of equal length, if that makes it cheaper by a fifth.
+    """Return a schedule with steps of equal length, if that is cheaper by a fifth.
 
     Args:
-        schedule: The schedule; one of Gauss-Legendre nodes is left as it is.
-        found: Thermodynamic length of its legs.
+        schedule: The schedule; one with Gauss-Legendre nodes is not changed.
+        found: Thermodynamic lengths of its legs.
     """
     cost = unevenness(found)
     if schedule.rule != "trapezoid" or cost < UNEVEN:
@@ -89,9 +89,9 @@ def even_schedule(schedule: Schedule, found: Sequence[LegLength]) -> Schedule:
 
 
 def split_schedule(schedule: Schedule, split: tuple[int, ...]) -> Schedule:
-    """Return the schedule with a state half-way after each given state.
+    """Return the schedule with a state added half-way after each given state.
 
-    Gauss-Legendre nodes are none afterwards, so that the trapezoid takes their place.
+    Gauss-Legendre nodes are lost by this, so the trapezoidal rule replaces the quadrature.
 
     Args:
         schedule: The schedule.

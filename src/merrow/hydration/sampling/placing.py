@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Where do the networks of a run compute? Measured when it begins, and kept with it.
+"""Choice of the device for the networks of a run: measured at its start and saved.
 
-A step in water asks for one conformer, in as many processes as the run has; so that is measured:
-one conformer, in all processes at once.
+As in a step in water, the evaluation of one conformer is timed in all processes at once.
 """
 
 from __future__ import annotations
@@ -35,12 +34,12 @@ def place_networks(
     executor: Executor | None = None,
     listen: Listener = silent,
 ) -> Potential:
-    """Return the potential of a run where its networks are the fastest, as the run keeps it.
+    """Return the potential of a run on the device where its networks are fastest.
 
     A run whose device is not here any more is refused, unless `MERROW_DEVICE` names another one.
 
     Args:
-        folder: The run folder, in which the system is prepared if it is not.
+        folder: The run folder, in which the system is prepared if needed.
         config: The run.
         loaded: The potential on the device that torch prefers.
         executor: Processes of the run; None: they are started where it must be measured.
@@ -57,7 +56,7 @@ def place_networks(
         if len(among) == 1:
             return loaded
         prepare_system(folder, config, listen)
-        listen(Progress("preparing: where the networks run fastest", known=False))
+        listen(Progress("preparing: choosing the fastest device", known=False))
         opened = start_workers(config) if executor is None else nullcontext(executor)
         with opened as workers:
             count = process_count(config, workers)
@@ -70,14 +69,14 @@ def place_networks(
 
 
 def process_count(config: HydrationConfig, executor: Executor) -> int:
-    """Return how many processes work at once."""
+    """Return the number of parallel processes."""
     if isinstance(executor, SerialExecutor):
         return 1
     return config.processes or core_count()
 
 
 def call_ms_in_worker(run: Path, device: str, meeting: Meeting) -> float:
-    """Return the time of a call on a device [ms] while other processes call, too."""
+    """Return the time of an evaluation on a device [ms] while other processes do the same."""
     folder = RunFolder(run)
     config = folder.config()
     solute = prepare_system(folder, config).solute[None]

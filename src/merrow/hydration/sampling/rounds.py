@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""How much of each task is sampled: fixed goals first, then rounds until the error is small enough.
+"""Sampling goals of each task: fixed ones first, then rounds until the error is small enough.
 
-All of it is arithmetic on values: what is asked, how far the rounds are, and the errors that the
-samples gave. `adaptive.py` does what is decided here.
+These are pure functions of the configuration, the state of the rounds and the estimated errors;
+`adaptive.py` carries out the decisions.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ from merrow.hydration.sampling.tasks import (
 from merrow.hydration.state import Intermediates, Rounds
 
 LIMITING = 1 / 3
-"""Part of the variance from which on an end state of the endpoint route limits the error."""
+"""Fraction of the variance above which an end state of the endpoint route limits the error."""
 
 
 @dataclass(frozen=True)
 class RoundErrors:
-    """Standard errors of an estimate between rounds [kcal/mol].
+    """Standard errors of the estimate after a round [kcal/mol].
 
     Attributes:
-        headline: What is held against the target: the headline's, or the larger of both routes'.
-        endpoint: Of the whole endpoint route; None where it is not sampled.
-        ends: Of its end states, by phase.
+        headline: The one compared with the target: the headline's, or the larger of both routes'.
+        endpoint: Error of the whole endpoint route; None if not sampled.
+        ends: Errors of its end states, by phase.
     """
 
     headline: float
@@ -53,14 +53,14 @@ class RoundErrors:
 
 @dataclass(frozen=True)
 class SamplingState:
-    """How far the sampling of a run is.
+    """State of the sampling of a run.
 
     Attributes:
-        config: What is asked.
+        config: Configuration.
         flexible: Whether the solute has rotatable torsions.
         path: Segments of each path in this round.
-        rounds: What earlier rounds decided.
-        intermediates: The ensembles between MM and ML.
+        rounds: Decisions of earlier rounds.
+        intermediates: Intermediate ensembles between MM and ML.
     """
 
     config: HydrationConfig
@@ -71,12 +71,12 @@ class SamplingState:
 
     @property
     def most(self) -> int:
-        """Segments of each path that are the last."""
+        """Maximum number of segments of each path."""
         most = math.ceil(self.config.protocol.maximum_sampling_ps / _path_segment_time(self.config))
         return max(least_path(self.config), most)
 
     def first_goals(self) -> dict[Task, int]:
-        """Return the goals that do not depend on the error, what others wait for first."""
+        """Return the goals that do not depend on the error, prerequisites of others first."""
         config = self.config
         paths = path_tasks(config)
         goals = dict.fromkeys(paths, 1)
@@ -94,7 +94,7 @@ class SamplingState:
         return goals
 
     def goals(self) -> dict[Task, int]:
-        """Return all goals of the round; end states that go on from the path grow with it."""
+        """Return all goals of the round; end states that continue from the path grow with it."""
         goals = self.first_goals() | dict.fromkeys(path_tasks(self.config), self.path)
         if takes_from_gas(self.config.protocol, flexible=self.flexible):
             behind_path = first_end_segments(self.config) + self.path // PATH_PER_END
@@ -103,7 +103,7 @@ class SamplingState:
         return goals
 
     def segments_of_end(self, phase: Phase) -> int:
-        """Return the segments of the end states in a phase: the protocol's, or as lengthened."""
+        """Return the segments of the end states in a phase: the protocol's, or as extended."""
         protocol, water = self.config.protocol, phase == "water"
         time = end_segment_time(self.config) if water else gas_segment_time(protocol)
         least = segments_for(protocol.endstate_water_ps if water else protocol.gas_ps, time)
@@ -111,45 +111,44 @@ class SamplingState:
         return min(most, max(least, self.rounds.segments(phase)))
 
     def was_judged(self, sampled: Collection[int]) -> bool:
-        """Tell whether an earlier process judged this round; that must not be done again.
+        """Tell whether an earlier process assessed this round, which must not be repeated.
 
-        It saw fewer segments than there are now: another judgement could stop a resumed run where
-        the undisturbed one goes on.
+        It had fewer segments than there are now: a new assessment could stop a resumed run where
+        the uninterrupted one continues.
 
         Args:
-            sampled: Segments that there are of each path.
+            sampled: Number of segments of each path.
         """
         return self.rounds.judged >= self.path or any(count > self.path for count in sampled)
 
     def longer(self) -> SamplingState:
-        """Return the state of the next round: a sixth more of the path."""
+        """Return the state of the next round, with the path extended by a sixth."""
         return replace(self, path=min(self.most, self.path + max(1, self.path // 6)))
 
 
 def first_state(
     config: HydrationConfig, rounds: Rounds, intermediates: Intermediates, *, flexible: bool
 ) -> SamplingState:
-    """Return the state of the first round, with what an earlier process decided."""
+    """Return the state of the first round, with the decisions of earlier processes."""
     return SamplingState(config, flexible, least_path(config), rounds, intermediates)
 
 
 def gas_first(goals: Mapping[Task, int]) -> dict[Task, int]:
-    """Return goals in the order of preference: the gas phase, then the others as they are.
+    """Return goals in order of priority: the gas phase, then the others in their order.
 
-    The gas phase is one chain of many short pieces, which nobody could share at the end, and others
-    wait for it.
+    The gas phase is one chain of many short segments that cannot be shared, and others wait for it.
     """
     return dict(sorted(goals.items(), key=lambda item: item[0].kind != "gas"))
 
 
 def plan_round(state: SamplingState, errors: RoundErrors | None) -> SamplingState:
-    """Return the state of the round that follows one that was not enough.
+    """Return the state of the next round after one that did not meet the target.
 
-    An end state with more than a third of the variance gets a third more segments.
+    An end state with more than a third of the variance is extended by a third.
 
     Args:
-        state: The round that was judged.
-        errors: What its estimate gave; None where there was none.
+        state: The finished round.
+        errors: Its errors; None without an estimate.
     """
     lengthened = {}
     for phase in PHASES:
@@ -170,14 +169,14 @@ def is_enough(config: HydrationConfig, errors: RoundErrors | None) -> bool:
 
 
 def is_users_limit(protocol: Protocol) -> bool:
-    """Tell whether the time limit was asked for; a protocol's own waits for its minimum."""
+    """Tell whether the user set the time limit; a protocol's own waits for the minimum sampling."""
     own = PROTOCOLS.get(protocol.name)
-    known = PROTOCOLS.values() if own is None else (own,)  # a changed one keeps its limit
+    known = PROTOCOLS.values() if own is None else (own,)  # a changed protocol keeps its limit
     return protocol.maximum_minutes not in {known.maximum_minutes for known in known}
 
 
 def least_path(config: HydrationConfig) -> int:
-    """Return the segments of each path before an error is believed."""
+    """Return the segments of each path needed before an error is trusted."""
     return max(1, math.ceil(config.protocol.minimum_sampling_ps / _path_segment_time(config)))
 
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""How many processes share a GPU, and how the replicas of a path are dealt out to them.
+"""Sharing a GPU: the number of processes, and the distribution of replicas over them.
 
-One process fills a GPU as little as one replica does. More of them do more work together, up to a
-number that depends on card, system and network: it is measured with the run's own Hamiltonian when
-the run begins, and kept. Windows are dealt out, not repeats: equilibration is done once.
+One process with one replica does not saturate a GPU. The best number of processes depends on GPU,
+system and network; it is measured with the run's own Hamiltonian at the start, and saved. Windows
+are distributed, not repeats, so equilibration is done once.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 GOOD_ENOUGH = 0.95
-"""Fewer processes that do this part of the most work are preferred: they need less memory."""
+"""Fraction of the best throughput at which fewer processes are preferred, to save memory."""
 BESIDE = 2
-"""Processes that are left to the gas phase and to end states while paths are sampled."""
+"""Processes reserved for the gas phase and end states while paths are sampled."""
 
 
 def useful_processes(run: RunContext, executor: Executor) -> int:
-    """Return how many processes work at once: as asked, or as many as do the most work on a GPU.
+    """Return the number of parallel processes: as configured, or with the best GPU throughput.
 
     Args:
         run: The run.
@@ -56,7 +56,7 @@ def useful_processes(run: RunContext, executor: Executor) -> int:
 
 
 def share_count(run: RunContext, processes: int, task: Task) -> int:
-    """Return how many of so many processes do the next piece of a task together."""
+    """Return how many of the processes share the next segment of a task."""
     if run.config.working_platform not in GPU_PLATFORMS or not can_be_shared(run, task):
         return 1
     paths = 1 if task.kind == "pilot" else len(path_tasks(run.config))
@@ -64,14 +64,14 @@ def share_count(run: RunContext, processes: int, task: Task) -> int:
     free = processes - (beside if processes - beside >= 2 * paths else 0)
     states = len(run.config.protocol.schedule.states)
     turns = math.ceil(states / max(1, min(states, free // paths)))
-    return math.ceil(states / turns)  # no more would end a sweep sooner
+    return math.ceil(states / turns)  # more would not shorten a sweep
 
 
 def submit_shares(run: RunContext, executor: Executor, task: Task, count: int) -> Future[int]:
-    """Hand out the next segment of a task to so many processes; they have to be free.
+    """Submit the next segment of a task to `count` processes, which must be free.
 
     Returns:
-        How many segments are complete when this one is kept.
+        Future of the number of complete segments when this one is saved.
     """
     place = Path(tempfile.mkdtemp(prefix="merrow-"))
     meetings = [Meeting(place, count, k) for k in range(count)]
@@ -97,7 +97,7 @@ def submit_shares(run: RunContext, executor: Executor, task: Task, count: int) -
 
 
 def _results(futures: Sequence[Future[T]]) -> list[T]:
-    """Return the results of futures that are done, or raise what went wrong first of all."""
+    """Return the results of finished futures, or raise the first error."""
     errors = [error for one in futures if (error := one.exception()) is not None]
     for error in sorted(errors, key=lambda error: isinstance(error, LeftError)):
         raise error
@@ -105,7 +105,7 @@ def _results(futures: Sequence[Future[T]]) -> list[T]:
 
 
 def _measured(run: RunContext, executor: Executor, most: int) -> Crew:
-    """Let 1, 2, 4, … processes step at once and return the number that does enough."""
+    """Time steps of 1, 2, 4, … processes at once and return the best number."""
     sharing: Sharing = executor.submit(sharing_of_worker).result()
     if not sharing.together:
         return Crew(processes=min(most, sharing.gpus), steps_per_s={})

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The tasks of a run: resumable streams of segments, and what the protocol says of each.
+"""The tasks of a run: resumable streams of segments, with their parameters from the protocol.
 
-Nothing here opens a file or a System: a task is a value, and so is what it needs.
+Tasks are plain values; no file or System is opened here.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from merrow.samples import COUPLED, LambdaState
 from merrow.units import PS_PER_FS
 
 END_RECORD_INTERVAL = 0.1
-"""Time between records of an ML/MM end state [ps]; the energy difference to MM decays faster."""
+"""Time between records of an ML/MM end state [ps]; the correlation of E_ML − E_MM decays faster."""
 END_EQUILIBRATION = 3.0
 """Equilibration of an ML/MM end state that starts from its MM neighbour [ps]."""
 PILOT_SAMPLING = 8.0
-"""Sampling of every state in the pilot run that judges the schedule [ps]."""
+"""Sampling of every state in the pilot run [ps]."""
 PILOT_EQUILIBRATION = (12.0, 4.0)
 """Equilibration of the pilot: coupled state, and every state [ps]."""
 GAS_RECORD_INTERVAL = 0.05
 """Time between records of the gas phase [ps]."""
 GAS_RECORDS_PER_SEGMENT = 20
 FIRST_FROM_GAS = 1
-"""First segment of a path that takes conformers from the gas phase: the one before needs no gas, so
-that a stop by time leaves something of everything."""
+"""First segment of a path that uses gas-phase conformers: the one before needs no gas phase, so
+that a time limit leaves samples of every part."""
 PATH_PER_END = 4
-"""Path segments for each further segment of an ML/MM end state that goes on from the path."""
+"""Path segments per additional segment of an ML/MM end state that continues from the path."""
 
 Phase = Literal["water", "gas"]
 PHASES: tuple[Literal["water"], Literal["gas"]] = ("water", "gas")
@@ -50,7 +50,7 @@ class Hamiltonian:
 
     @property
     def name(self) -> str:
-        """What folders and seeds call it: "mm", "ml", or "s500" for s = 0.5."""
+        """Name in folders and seeds: "mm", "ml", or "s500" for s = 0.5."""
         s = self.lambda_interpolate
         return {0.0: "mm", 1.0: "ml"}.get(s, f"s{round(1000 * s):03d}")
 
@@ -63,10 +63,10 @@ class Task:
     """One resumable stream of segments.
 
     Attributes:
-        kind: "path" (all states in water), "pilot" (the same, short, to judge the schedule),
+        kind: "path" (all states in water), "pilot" (the same, short, to refine the schedule),
             "end" (coupled state in water) or "gas".
-        hamiltonian: What drives the solute.
-        repeat: Independent repeat; gas has one, of several ladders.
+        hamiltonian: Hamiltonian of the solute.
+        repeat: Independent repeat; gas has one, with several ladders.
     """
 
     kind: Literal["path", "pilot", "end", "gas"]
@@ -75,13 +75,13 @@ class Task:
 
     @property
     def name(self) -> str:
-        """Name of its folder under `tasks/`."""
+        """Name of the folder under `tasks/`."""
         suffix = "" if self.kind == "gas" else f"-{self.repeat}"
         return f"{self.kind}-{self.hamiltonian.name}{suffix}"
 
 
 def path_tasks(config: HydrationConfig) -> tuple[Task, ...]:
-    """Return the tasks that sample all states in water; the headline's own come first."""
+    """Return the tasks that sample all states in water, the headline's first."""
     own = own_hamiltonian(config)
     kinds = [own]
     if (config.mm_reference or config.both_routes) and own == ML_SOLUTE:
@@ -90,13 +90,13 @@ def path_tasks(config: HydrationConfig) -> tuple[Task, ...]:
 
 
 def own_hamiltonian(config: HydrationConfig) -> Hamiltonian:
-    """Return what drives the path of the headline."""
+    """Return the Hamiltonian of the headline's path."""
     mm = config.protocol.route == "endpoint" or config.potential == "mm"
     return MM_SOLUTE if mm else ML_SOLUTE
 
 
 def has_gas(protocol: Protocol) -> bool:
-    """Tell whether the gas phase is sampled; our walkers know no constraints."""
+    """Tell whether the gas phase is sampled; its walkers support no constraints."""
     return protocol.solute_constraints == "none"
 
 
@@ -106,7 +106,7 @@ def has_end_states(config: HydrationConfig) -> bool:
 
 
 def takes_from_gas(protocol: Protocol, *, flexible: bool) -> bool:
-    """Tell whether paths take conformers of the gas phase, and end states snapshots of the path.
+    """Tell whether paths use gas-phase conformers, and end states snapshots of the path.
 
     Args:
         protocol: The sampling.
@@ -116,16 +116,16 @@ def takes_from_gas(protocol: Protocol, *, flexible: bool) -> bool:
 
 
 def gives_to_end(config: HydrationConfig, task: Task, *, flexible: bool) -> bool:
-    """Tell whether an ML/MM end state goes on from snapshots of a task."""
+    """Tell whether an ML/MM end state continues from snapshots of a task."""
     mm_beside_ml = task.hamiltonian == MM_SOLUTE and config.potential != "mm"
     takes = task.kind == "path" and takes_from_gas(config.protocol, flexible=flexible)
     return takes and mm_beside_ml and has_end_states(config)
 
 
 def path_behind(config: HydrationConfig, index: int, *, flexible: bool) -> int:
-    """Return from how many path segments a segment of an end state goes on; 0: from none.
+    """Return the number of path segments from which a segment of an end state continues, or 0.
 
-    The first segments, as many as the protocol asks for, go on where they stand.
+    The first segments, as many as the protocol requires, continue from the one before.
     """
     if not takes_from_gas(config.protocol, flexible=flexible):
         return 0
@@ -133,7 +133,7 @@ def path_behind(config: HydrationConfig, index: int, *, flexible: bool) -> int:
 
 
 def first_end_segments(config: HydrationConfig) -> int:
-    """Return how many segments of each ML/MM end state the protocol asks for at least."""
+    """Return the minimum number of segments of each ML/MM end state in the protocol."""
     return segments_for(config.protocol.endstate_water_ps, end_segment_time(config))
 
 
@@ -143,7 +143,7 @@ def end_segment_time(config: HydrationConfig) -> float:
 
 
 def first_gas_segments(protocol: Protocol) -> int:
-    """Return how many segments of the gas phase the protocol asks for at least."""
+    """Return the minimum number of gas-phase segments in the protocol."""
     return segments_for(protocol.gas_ps, gas_segment_time(protocol))
 
 
@@ -159,12 +159,12 @@ def gas_steps_per_record(protocol: Protocol) -> int:
 
 
 def segments_for(time: float, segment_time: float) -> int:
-    """Return the least number of segments that hold some time [ps], at least one."""
+    """Return the number of segments, at least one, that cover a time [ps]."""
     return max(1, math.ceil(time / segment_time - 1e-9))
 
 
 def leg_plan(config: HydrationConfig, task: Task) -> LegPlan:
-    """Turn the protocol into steps and seeds for one repeat in water."""
+    """Return the steps and seeds of one repeat in water for the protocol."""
     protocol = config.protocol
     step = protocol.timestep_fs * PS_PER_FS
     path = task.kind in ("path", "pilot")

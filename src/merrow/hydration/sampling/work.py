@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How much work a run has in steps, how long a step takes, and when the rest will be done."""
+"""Work of a run in steps, the time of a step, and the estimated time left."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from merrow.hydration.sampling.tasks import (
 from merrow.units import NM_PER_ANGSTROM
 
 Kind = tuple[Phase, Hamiltonian]
-"""Steps of one kind take equally long: in water, or of all walkers in gas."""
+"""Kinds of steps, each of equal cost: in water, or of all walkers in gas."""
 STEPS, ROUNDS, SECONDS = 20, 5, 3.0
-"""Steps in water that are timed at once, how often, and for how long at most [s]."""
+"""Timing in water: steps per measurement, number of measurements, maximum time [s]."""
 S_PER_MS = 1e-3
 
 
@@ -35,7 +35,7 @@ def kind_of(task: Task) -> Kind:
 
 
 def steps_of(run: RunContext, task: Task, segments: int) -> int:
-    """Return the steps of a task with so many segments; in gas all walkers make one at a time."""
+    """Return the steps of a number of segments of a task; in gas all walkers step together."""
     if task.kind == "gas":
         gas = run.gas_plan(task.hamiltonian)
         return gas.equilibration + segments * gas.records_per_segment * gas.steps_per_record
@@ -46,7 +46,7 @@ def steps_of(run: RunContext, task: Task, segments: int) -> int:
 
 
 def steps_done(run: RunContext, task: Task) -> int:
-    """Return the steps of a task whose outcome is in its folder."""
+    """Return the finished steps of a task."""
     folder, segments = run.folder.task(task), count_finished(run, task)
     if segments or folder.snapshots(0).exists():
         return steps_of(run, task, segments)
@@ -58,7 +58,7 @@ def steps_done(run: RunContext, task: Task) -> int:
 
 
 def phase_words(run: RunContext, tasks: Iterable[Task]) -> str:
-    """Return what tasks are at now, in words."""
+    """Describe the current phase of tasks."""
     return " + ".join(dict.fromkeys(_phase(run, task) for task in tasks)) or "sampling"
 
 
@@ -75,7 +75,7 @@ def _phase(run: RunContext, task: Task) -> str:
 
 
 def measured_pace(run: RunContext, kinds: Collection[Kind]) -> dict[Kind, float]:
-    """Return the time of a step of each kind [s], from some that are made now."""
+    """Measure the time of a step of each kind [s]."""
     found = {}
     for kind in kinds:
         phase, own = kind
@@ -87,21 +87,21 @@ def measured_pace(run: RunContext, kinds: Collection[Kind]) -> dict[Kind, float]
 
 
 def _water_steps(run: RunContext, own: Hamiltonian) -> Callable[[], None]:
-    """Return what makes some steps in water."""
+    """Return a function that makes some steps in water."""
     hybrid, plan = run.hybrid(own), leg_plan(run.config, Task("end", own))
     simulation = open_context(hybrid, plan.ensemble, platform=plan.platform, seed=plan.seed)
     x = run.prepared.positions * NM_PER_ANGSTROM
     start = Snapshot(x, np.zeros_like(x), run.prepared.box * NM_PER_ANGSTROM)
 
     def steps() -> None:
-        set_snapshot(simulation, start)  # so that no measurement runs away from a rough start
+        set_snapshot(simulation, start)  # so that a rough start does not diverge
         simulation.getIntegrator().step(STEPS)
 
     return steps
 
 
 def _gas_steps(run: RunContext, own: Hamiltonian) -> Callable[[], None]:
-    """Return what asks for the forces of all walkers in gas once."""
+    """Return a function that evaluates the forces of all walkers in gas once."""
     plan, potential = run.gas_plan(own), run.driver(own)
     walkers = np.repeat(run.prepared.solute[None], plan.ladders * len(plan.temperatures), axis=0)
 
@@ -113,12 +113,12 @@ def _gas_steps(run: RunContext, own: Hamiltonian) -> Callable[[], None]:
 
 @dataclass
 class Meter:
-    """What is known of the pace: of pieces that this process saw, else as measured before.
+    """Step times: from segments of this process, else from a measurement.
 
     Attributes:
         run: The run.
-        processes: Pieces at a time.
-        measured: Time of a step by kind [s], as `measured_pace` gives it.
+        processes: Segments at a time.
+        measured: Time of a step by kind [s], from `measured_pace`.
     """
 
     run: RunContext
@@ -130,23 +130,23 @@ class Meter:
     _widths: dict[Task, int] = field(default_factory=dict)
 
     def measure(self, tasks: Iterable[Task]) -> None:
-        """Measure the kinds of tasks of which nothing is known yet."""
+        """Measure the step times of the tasks for which they are unknown."""
         unknown = {kind_of(task) for task in tasks if self._pace(kind_of(task)) is None}
         self.measured |= measured_pace(self.run, unknown)
 
     def knows(self, tasks: Iterable[Task]) -> bool:
-        """Tell whether the pace of all these tasks is known."""
+        """Tell whether the step times of all these tasks are known."""
         return all(self._pace(kind_of(task)) is not None for task in tasks)
 
     def ended(self, task: Task, steps: int, seconds: float, *, processes: int = 1) -> None:
-        """Take note of a finished piece, at which so many processes worked together."""
+        """Record a finished segment, which `processes` processes shared."""
         kind, seconds = kind_of(task), seconds * processes
         self._widths[task] = processes
         self._steps[kind] = self._steps.get(kind, 0) + steps
         self._seconds[kind] = self._seconds.get(kind, 0.0) + seconds
 
     def fraction(self, goals: Mapping[Task, int]) -> float:
-        """Return which part of the goals is reached, 0 to 1, weighed by time."""
+        """Return the fraction of the goals that is reached, 0 to 1, weighted by time."""
         whole = done = 0.0
         for task, goal in goals.items():
             pace, wanted = self._pace(kind_of(task)) or 1.0, steps_of(self.run, task, goal)
@@ -157,11 +157,11 @@ class Meter:
     def seconds_left(
         self, goals: Mapping[Task, int], running: Collection[Task] = ()
     ) -> float | None:
-        """Return the time to reach goals [s]; None where the pace of one of them is not known.
+        """Return the time to reach goals [s]; None if the step time of one is unknown.
 
         Args:
-            goals: Segments wanted of each task.
-            running: Tasks that are worked on: the time since their last step counts.
+            goals: Target number of segments of each task.
+            running: Running tasks; the time since their last step counts.
         """
         costs, longest, now = [0.0], 0.0, time.monotonic()
         for task, goal in goals.items():

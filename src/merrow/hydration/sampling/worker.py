@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What a worker process of a run does: reads the run once, then piece after piece.
+"""Worker process of a run: reads the run once, then computes segments.
 
-It receives the run folder and a task; everything else it reads there, so any process on any machine
-that sees the folder can do the next piece. The context below lives as long as the process.
+It receives the run folder and a task and reads the rest from the folder, so any process on any
+machine with access to it can compute the next segment. The context lives as long as the process.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ from merrow.meeting import Meeting
 from merrow.mps import GPUS, PIPES
 
 TRIAL_S = 1.0
-"""Time of the steps that tell how many processes share a GPU well [s]."""
+"""Duration of a test of how many processes should share a GPU [s]."""
 
 
 @functools.cache
 def _context(run: Path, _pilot: bool) -> RunContext:
-    """Return the context of this process, made by its first piece; after a pilot, anew."""
+    """Return the context of this process, made by its first segment and again after a pilot."""
     follow_lock(run)
     folder = RunFolder(run)
     return open_run(folder, folder.config())
 
 
 def advance_in_worker(run: Path, task: Task) -> int:
-    """Do the next piece of a task; return its complete segments."""
+    """Compute the next part of a task; return the number of complete segments."""
     return advance(_context(run, task.kind == "pilot"), task)
 
 
 def share_in_worker(run: Path, task: Task, meeting: Meeting) -> Share:
-    """Do this process's share of the next segment of a task, with others that do theirs."""
+    """Compute this process's share of the next segment of a task."""
     try:
         return share(_context(run, task.kind == "pilot"), task, Company(meeting))
     except BaseException:
@@ -54,8 +54,8 @@ class Sharing:
     """How worker processes share GPUs.
 
     Attributes:
-        gpus: How many GPUs they have.
-        together: Whether they work on one at the same time, and do not take turns.
+        gpus: Number of GPUs.
+        together: Whether they use a GPU at the same time instead of taking turns.
     """
 
     gpus: int
@@ -63,22 +63,22 @@ class Sharing:
 
 
 def sharing_of_worker() -> Sharing:
-    """Tell how this process shares GPUs with the others."""
+    """Return how this process shares GPUs with the others."""
     return Sharing(int(os.environ.get(GPUS, "1")), PIPES in os.environ)
 
 
 def try_steps(run: Path, meeting: Meeting, counts: Sequence[int]) -> list[float]:
-    """Step on the run's own Hamiltonian while others do; return steps per second.
+    """Time steps of the run's own Hamiltonian in several processes; return steps per second.
 
     Args:
         run: The run folder.
-        meeting: All processes of the run; the first so many step at once.
-        counts: How many that is, one after the other; who is not among them rests.
+        meeting: All processes of the run.
+        counts: Numbers of processes to test in turn; the others are idle.
     """
     try:
         folder = RunFolder(run)
         refining = folder.config().protocol.refine_schedule and folder.read(Schedule) is None
-        context = _context(run, refining)  # not kept when a pilot has changed the schedule
+        context = _context(run, refining)  # discarded when a pilot changes the schedule
         plan = leg_plan(context.config, path_tasks(context.config)[0])
         hybrid = context.hybrid(own_hamiltonian(context.config))
         step = stepper(hybrid, plan, context.start, meeting.place)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The page of a test of constant energy: verdicts, the energy along time, its order."""
+"""The report of an energy-conservation test: checks, energy against time, its order."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ WORDS: Final = {
     "float32_energy_kcal": "energy in single against double precision [kcal/mol]",
     "float32_force_kcal_a": "forces in single against double precision [kcal/mol/Å]",
 }
-"""What the checks are called on the page."""
+"""Names of the checks in the report."""
 
 
 def render_nve(
     found: Mapping[str, Any], request: NveRequest, traces: Mapping[float, Trajectory]
 ) -> str:
-    """Return the whole page as HTML; every text of the user is escaped.
+    """Return the page as HTML; user-supplied text is escaped.
 
     Args:
-        found: The report, as `judge` gives it.
-        request: What was tested.
+        found: The report from `judge`.
+        request: Settings of the test.
         traces: The trajectories by time step [fs].
     """
     checks = [_verdict(check) for check in found["checks"]]
@@ -75,12 +75,12 @@ def render_nve(
 def _verdict(check: Mapping[str, Any]) -> Verdict:
     name, passed = check["name"], check["passed"]
     words = WORDS.get(name, name.replace("sd_ratio", "order of the integrator, spread ratio"))
-    message = f"{check['value']:.3g}; asked for: {check['bar']}."
+    message = f"{check['value']:.3g}; limit: {check['bar']}."
     return verdict(words, passed, message, serious=True)
 
 
 def energy_figure(traces: Mapping[float, Trajectory]) -> str:
-    """Draw the total energy about its mean along time, a panel for each time step."""
+    """Draw the total energy about its mean against time, one panel per time step."""
     with matplotlib.rc_context(RC):
         figure = Figure(figsize=(WIDTH, 1.3 * len(traces) + 0.6), layout="constrained")
         panels = figure.subplots(len(traces), 1, squeeze=False, sharex=True)[:, 0]
@@ -96,7 +96,7 @@ def energy_figure(traces: Mapping[float, Trajectory]) -> str:
 
 
 def order_figure(traces: Mapping[float, Trajectory]) -> str:
-    """Draw the spread of the total energy by time step beside the second order."""
+    """Draw the spread of the total energy against the time step, with second-order scaling."""
     steps = np.array(sorted(traces))
     spread = np.array([np.std(traces[step].total, ddof=1) for step in steps]) * KCAL_PER_KJ
     with matplotlib.rc_context(RC):
@@ -130,7 +130,7 @@ def _settings(request: NveRequest) -> dict[str, str]:
 
 
 def _methods(request: NveRequest) -> tuple[str, list[Work]]:
-    """Return the paragraph to paste and its works."""
+    """Return the methods paragraph and its works."""
     cited = Cited()
     steps = ", ".join(f"{step:g}" for step in request.timesteps_fs)
     return (

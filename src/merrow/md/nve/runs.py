@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Trajectories at constant energy: one start, one trajectory for each time step."""
+"""NVE trajectories from a common start, one per time step."""
 
 from __future__ import annotations
 
@@ -27,27 +27,27 @@ from merrow.system.region import MLRegion, select_region
 from merrow.units import NM_PER_ANGSTROM, PS_PER_FS
 
 NUDGE = 1e-4
-"""Time by which atoms are moved along their velocities for a difference of forces [ps]."""
+"""Displacement along the velocities for finite differences of forces [ps]."""
 SAMPLING = 5.0
-"""Time between two samples [fs]."""
+"""Sampling interval [fs]."""
 
 
 @dataclass(frozen=True)
 class NveRequest:
-    """What is put to the test.
+    """Settings of the test.
 
     Attributes:
         prmtop, inpcrd: The AMBER files.
         ml_mask: Mask of the ML region.
         potential: Name of the potential.
-        weights: File of its weights, or None to search.
+        weights: Weights file, or None to search for it.
         time_ps: Length of each trajectory [ps].
         timesteps_fs: Time steps [fs], each once.
         rigid_water: Whether water is rigid; if not, nothing is constrained.
-        precision: Arithmetic of the networks, "float32" or "float64".
+        precision: Precision of the networks, "float32" or "float64".
         platform: OpenMM platform; Reference is double precision throughout.
-        temperature_k: Temperature of the velocities [K], where the coordinates have none.
-        cutoff_angstrom: Direct-space cutoff, used where there is a box.
+        temperature_k: Temperature of the velocities [K], if the coordinates have none.
+        cutoff_angstrom: Direct-space cutoff [Å], used with a box.
         seed: Seed of velocities.
     """
 
@@ -68,16 +68,16 @@ class NveRequest:
 
 @dataclass(frozen=True)
 class Trajectory:
-    """What one trajectory at constant energy recorded, in OpenMM's units, shape (n,) each.
+    """Records of an NVE trajectory, in OpenMM's units, each of shape (n,).
 
     Attributes:
         time: Time [ps].
         total, kinetic: Energies [kJ/mol].
         translation, rotation: Kinetic energies of the ML region as a rigid body [kJ/mol].
-        translation_share, rotation_share: Their part of 3/2 kT.
-        speed, spin: Velocity [nm/ps] and angular velocity [rad/ps] of the whole.
-        curvature: What times dt² leads from H to the Hamiltonian that velocity Verlet really
-            follows, for the atoms without constraints [kJ/mol/ps²].
+        translation_share, rotation_share: Their ratio to 3/2 kT.
+        speed, spin: Velocity [nm/ps] and angular velocity [rad/ps] of the whole system.
+        curvature: Coefficient of dt² in the difference between the shadow Hamiltonian of velocity
+            Verlet and H, for the atoms without constraints [kJ/mol/ps²].
     """
 
     time: Array
@@ -94,13 +94,13 @@ class Trajectory:
 
 @dataclass(frozen=True)
 class NveSetup:
-    """What all trajectories share.
+    """The common setup of all trajectories.
 
     Attributes:
         hybrid: The system.
-        start: The common start, at rest as a whole.
-        topology, region: What the files say.
-        probe: A Context to ask for forces.
+        start: The common start, without overall motion.
+        topology, region: The topology and the ML region.
+        probe: A Context for force evaluations.
         free: Indices of the atoms without constraints.
     """
 
@@ -116,7 +116,7 @@ def open_nve_setup(request: NveRequest) -> NveSetup:
     """Build the system and its start.
 
     Raises:
-        InputError: The files do not fit together.
+        InputError: The files are inconsistent.
     """
     topology = read_topology(request.prmtop)
     coordinates = read_configuration(request.inpcrd, topology)
@@ -158,7 +158,7 @@ def open_nve_setup(request: NveRequest) -> NveSetup:
 def open_region_potential(
     request: NveRequest, topology: AmberTopology, region: MLRegion, precision: str
 ) -> Potential:
-    """Return the potential under test in one precision; on a GPU only with such a platform."""
+    """Return the tested potential in one precision; on a GPU only with a GPU platform."""
     weights = None if request.weights is None else str(request.weights)
     with on_device("" if request.platform in GPU_PLATFORMS else CPU):
         return open_potential(
@@ -167,7 +167,7 @@ def open_region_potential(
 
 
 def nve_plan(request: NveRequest, timestep: float) -> DynamicsPlan:
-    """Return constant energy at a time step [fs]."""
+    """Return the settings of NVE dynamics with a time step [fs]."""
     return DynamicsPlan(
         timestep=timestep * PS_PER_FS,
         thermostat="none",
@@ -189,13 +189,13 @@ def record(
     timestep: float,
     tell: Callable[[int], None] = lambda _: None,
 ) -> Trajectory:
-    """Run one trajectory and return what it recorded.
+    """Run one trajectory and return its records.
 
     Args:
         setup: The system and its start.
-        request: How long, and how.
+        request: Settings of the test.
         timestep: Time step [fs].
-        tell: Called now and then with the number of steps that are done.
+        tell: Called from time to time with the number of finished steps.
     """
     plan = nve_plan(request, timestep)
     rows = []
@@ -240,8 +240,8 @@ def measure(
 def _curvature(setup: NveSetup, snapshot: Snapshot, masses: Array) -> float:
     """Return v·V''·v/12 − F·M⁻¹·F/24 of the unconstrained atoms [kJ/mol/ps²].
 
-    Velocity Verlet conserves H plus dt² times this, but for terms of dt⁴ (Hairer, Lubich and
-    Wanner, 10.1017/S0962492902000144). The Hessian is a difference of forces.
+    Velocity Verlet conserves H plus dt² times this, up to terms of dt⁴ (Hairer, Lubich and
+    Wanner, 10.1017/S0962492902000144). The Hessian is a finite difference of forces.
     """
     free = list(setup.free)
     moving = np.zeros_like(snapshot.velocities)

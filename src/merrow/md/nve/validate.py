@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""A test of whether a potential with these files conserves energy and momentum.
+"""A test of the conservation of energy and momentum by a potential with given files.
 
-Short trajectories at constant energy from one start, one per time step, judged against fixed
-bars; the potential itself is asked about net force and torque, slope against energy, and single
-against double precision.
+Short NVE trajectories from a common start, one per time step, are compared with fixed thresholds;
+the potential itself is tested for net force and torque, forces against energy differences, and
+single against double precision.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ def validate_nve(
     """Run the test and return its report, ready for JSON.
 
     Args:
-        request: What is tested.
+        request: Settings of the test.
         listen: Called with the progress, and with a sentence after each trajectory.
-        out: Folder for the report, nve.json and nve.html; None for no files.
+        out: Folder for the report, nve.json and nve.html; None writes no files.
 
     Raises:
-        InputError: The files or the request do not fit together.
+        InputError: The files or the settings are inconsistent.
         NumericsError: A trajectory blew up.
     """
     check_request(request)
@@ -65,10 +65,10 @@ def validate_nve(
 
 
 def check_request(request: NveRequest) -> None:
-    """Refuse a request that cannot be judged, before anything is computed.
+    """Check the settings before anything is computed.
 
     Raises:
-        InputError: It cannot.
+        InputError: The test would not be conclusive.
     """
     steps = request.timesteps_fs
     if not steps or len(set(steps)) != len(steps) or min(steps) <= 0:
@@ -76,6 +76,6 @@ def check_request(request: NveRequest) -> None:
     needed = max(2 * nve.BLOCKS * SAMPLING, 2 * nve.BLOCKS * max(steps)) * PS_PER_FS
     if not request.time_ps >= needed:
         raise InputError(
-            f"--time {request.time_ps:g} ps is too short to judge a drift; give at least "
+            f"--time {request.time_ps:g} ps is too short to determine a drift; give at least "
             f"{needed:g}."
         )

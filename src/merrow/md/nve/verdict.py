@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Recorded trajectories and the potential itself against fixed bars."""
+"""Checks of recorded trajectories and of the potential itself against fixed thresholds."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ from merrow.potentials.interface import Array, Potential
 from merrow.units import ANGSTROM_PER_NM, GAS_CONSTANT, KCAL_PER_KJ, PS_PER_FS
 
 PAPER = {"energy_sd_kcal": 0.03, "e_trans_kcal": 0.15, "e_rot_kcal": 0.03}
-"""What the original paper reports for erlotinib and 33 waters (of the whole system, the last two
-as upper bounds); context, not a bar."""
+"""Values of the original paper for erlotinib and 33 waters (of the whole system, the last two as
+upper bounds); for context, not thresholds."""
 
 ENERGY_SD = 0.03
-"""kcal/mol at the smallest time step."""
+"""Limit of the energy spread at the smallest time step [kcal/mol]."""
 RATIO = (3.2, 4.8)
 """Second order means 4 for a halved step."""
 DRIFT = 0.01
-"""kT/ns per degree of freedom at the smallest time step."""
+"""Limit of the drift at the smallest time step [kT/ns per degree of freedom]."""
 MOMENTUM = {"float64": 1e-8, "float32": 1e-6}
-"""Å/ps and rad/ps of the whole system, by the arithmetic of the networks: round-off of 10⁴ to 10⁵
-steps, where thermal motion of the whole is 1. The native ANI kernel adds forces in opposite pairs
-and keeps the first in both."""
+"""Limits of the overall motion [Å/ps, rad/ps], by the precision of the networks: round-off of 10⁴
+to 10⁵ steps, where thermal overall motion would be 1. The native ANI kernel adds forces in
+opposite pairs and keeps the first in both."""
 NET = 1e-4
-"""kcal/mol/Å and kcal/mol."""
+"""Limits of net force [kcal/mol/Å] and net torque [kcal/mol]."""
 SLOPE = 1e-3
-"""kcal/mol/Å between forces and differences of the energy, in double precision."""
+"""Limit between forces and energy differences in double precision [kcal/mol/Å]."""
 SINGLE_ENERGY, SINGLE_FORCE = 0.01, 0.02
-"""kcal/mol and kcal/mol/Å between single and double precision."""
+"""Limits between single and double precision [kcal/mol, kcal/mol/Å]."""
 Z = 4.0
-"""Standard errors from equipartition."""
+"""Limit of the deviation from equipartition [standard errors]."""
 NO_SHARE = 1e-6
-"""Part of 3/2 kT below which a rigid motion is one of the whole."""
+"""Fraction of 3/2 kT below which a rigid-body motion is the overall motion of the system."""
 STEP = 1e-4
-"""Å; of fourth order, so the rest is round-off and the kinks of CELU, first order in the step."""
+"""Displacement [Å] of a fourth-order difference; its error is round-off and the kinks of CELU."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """One verdict: a measured value against its bar."""
+    """One check: a measured value against its threshold."""
 
     name: str
     value: float
@@ -109,7 +109,7 @@ def judge(
 
 
 def probe_potential(setup: NveSetup, request: NveRequest) -> tuple[dict[str, object], list[Check]]:
-    """Ask the potential alone, at the start: what a trajectory can only hint at."""
+    """Test the potential alone at the start for what a trajectory cannot show directly."""
     region = setup.region
     x = setup.start.positions[list(region.atoms)] * ANGSTROM_PER_NM
     single, double = (
@@ -137,7 +137,7 @@ def probe_potential(setup: NveSetup, request: NveRequest) -> tuple[dict[str, obj
 
 
 def _slope_error(potential: Potential, x: Array, *, atoms: int = 4) -> float:
-    """Return the largest miss of a force by a fourth-order difference of the energy."""
+    """Return the largest deviation of a force from a fourth-order energy difference."""
     chosen = np.unique(np.linspace(0, len(x) - 1, atoms).astype(int))
     forces, worst = potential.evaluate(x[None]).forces[0], 0.0
     for atom in chosen:
@@ -152,7 +152,7 @@ def _slope_error(potential: Potential, x: Array, *, atoms: int = 4) -> float:
 
 def _motion_checks(trace: Trajectory, kt: float, momentum: float, *, periodic: bool) -> list[Check]:
     checks = []
-    if not periodic:  # particle mesh Ewald itself does not conserve momentum to round-off
+    if not periodic:  # PME itself does not conserve momentum to round-off
         speed = float(trace.speed.max()) * ANGSTROM_PER_NM
         checks.append(_at_most("com_velocity_a_per_ps", speed, momentum))
         checks.append(_at_most("angular_velocity_rad_per_ps", float(trace.spin.max()), momentum))
@@ -170,8 +170,8 @@ def _motion_checks(trace: Trajectory, kt: float, momentum: float, *, periodic: b
 def _shadow(trace: Trajectory, timestep: float) -> Array:
     """Return the energy that velocity Verlet conserves up to dt⁴ [kJ/mol], shape (n,).
 
-    The total energy swings about it with the energy of the fastest vibrations, slowly enough to
-    look like a drift in a short run; what really drifts, drifts in both.
+    The total energy oscillates about it with the energy of the fastest vibrations, slowly enough
+    to look like a drift in a short run; a real drift appears in both.
     """
     return trace.total + trace.curvature * (timestep * PS_PER_FS) ** 2
 
@@ -181,7 +181,7 @@ def _drifts(drifts: dict[float, nve.Trend], per_dof: float) -> dict[str, list[fl
 
 
 def _drift_check(drift: nve.Trend, scale: float) -> Check:
-    """Fail a drift that is above the bar by more than chance; `drift_resolved` says if it can."""
+    """Fail a drift significantly above the threshold; `drift_resolved` tells if it is resolved."""
     value, stderr = drift.slope * scale, drift.stderr * scale
     bar = f"±{DRIFT:g}, or 2 stderr ({2 * stderr:.2g})"
     return Check("drift_kt_per_ns_per_dof", value, bar, abs(value) - 2 * stderr <= DRIFT)

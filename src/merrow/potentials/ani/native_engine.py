@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""ANI by the compiled kernel, where it is here.
+"""ANI by the compiled kernel, if available.
 
-The kernel (folder `native/`) is exact: same ensemble, same symmetry functions, analytic forces. It
-is float32 inside and float64 in the totals, runs on one thread and releases the GIL; see
-`merrow.native` for how it is turned off or held to one instruction set.
+The kernel (folder `native/`) makes no approximations: same ensemble, same symmetry functions,
+analytic forces. It uses float32 with float64 totals, runs on one thread and releases the GIL;
+`merrow.native` describes how to turn it off or select an instruction set.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ _RADIAL, _ANGULAR, _ABSENT = 16, 32, -1
 
 
 def available() -> bool:
-    """Return whether `NativeAni` can be used here and now."""
+    """Return whether `NativeAni` can be used."""
     return not why_not()
 
 
 def why_not() -> str:
-    """Return why the kernel cannot be used, in one sentence with the way out; "" if it can."""
+    """Return why the kernel cannot be used, with a remedy; "" if it can."""
     return turned_off(_NAME) or _load()[1]
 
 
 def instruction_set() -> str:
-    """Return the instruction set that a new `NativeAni` will use: a name of `ISAS`.
+    """Return the instruction set that a new `NativeAni` will use, one of `ISAS`.
 
     Raises:
         MissingComponentError: The kernel is not available.
-        InputError: MERROW_NATIVE_ISA names something that this machine does not have.
+        InputError: MERROW_NATIVE_ISA names an instruction set that this machine lacks.
     """
     return best_isa(usable(_load(), _NAME).merrow_ani_supports)
 
@@ -52,7 +52,7 @@ def instruction_set() -> str:
 class NativeAni:
     """An ANI ensemble for one molecule, evaluated by the compiled kernel.
 
-    It can be pickled (by its parameters) and be shared by threads.
+    It can be pickled (by its parameters) and shared by threads.
 
     Args:
         parameters: The model.
@@ -60,7 +60,7 @@ class NativeAni:
 
     Raises:
         MissingComponentError: The kernel is not available; the message says why.
-        InputError: The model does not know an element, or has a form that the kernel cannot do.
+        InputError: An element, or the form of the model, is not supported.
     """
 
     def __init__(self, parameters: AniParameters, numbers: tuple[int, ...]) -> None:
@@ -87,7 +87,7 @@ class NativeAni:
             mean −∂E/∂x [Hartree/Å], shape (R, N, 3), both float64.
 
         Raises:
-            InputError: The shape is another one.
+            InputError: The shape is wrong.
             NumericsError: A position is not a finite number.
         """
         x = np.ascontiguousarray(positions, dtype=np.float64)
@@ -129,7 +129,7 @@ def _load() -> tuple[ctypes.CDLL | None, str]:
 
 
 def _check(parameters: AniParameters, numbers: tuple[int, ...]) -> None:
-    """Refuse what the kernel cannot do."""
+    """Check that the kernel supports model and molecule."""
     if not numbers:
         raise InputError(
             f"{parameters.name} was given a molecule without atoms; name at least one."
@@ -152,11 +152,11 @@ def _check(parameters: AniParameters, numbers: tuple[int, ...]) -> None:
 def _blocks(
     parameters: AniParameters, numbers: tuple[int, ...], species: tuple[int, ...], centre: int
 ) -> tuple[IntArray, IntArray, NDArray[np.intp]]:
-    """Return where the AEV of a centre element keeps its blocks, and which model columns they are.
+    """Return the layout of the AEV of a centre element, and the model columns that it keeps.
 
-    A column that no atom of this element can ever fill in this molecule is always zero, so it is
-    left out and nothing changes: blocks of absent elements, and of pairs that would need one atom
-    more than there is (O–O around carbon in methanol).
+    Columns that are always zero for this element in this molecule are omitted, which is exact:
+    blocks of absent elements, and of pairs that would need one more atom than there is (O–O around
+    carbon in methanol).
 
     Args:
         parameters: The model.
@@ -165,8 +165,8 @@ def _blocks(
         centre: Atomic number of the centre.
 
     Returns:
-        First column for a neighbour element, shape (S,), for two, shape (S, S), −1 where left out;
-        and the kept columns of the model's own AEV.
+        First column for a neighbour element, shape (S,), and for a pair, shape (S, S), −1 if
+        omitted; and the kept columns of the model's AEV.
     """
     around = [numbers.count(z) - (z == centre) for z in species]
     known = parameters.elements
@@ -239,7 +239,7 @@ def _add_layer(
     layer: Layer,
     columns: NDArray[np.intp] | slice,
 ) -> bool:
-    """Hand over the given input columns of one hidden layer; return whether that failed."""
+    """Add the given input columns of a hidden layer; return whether that failed."""
     weight, bias = _floats(layer.weight[:, columns, :]), _floats(layer.bias)
     n_in, n_out = weight.shape[1:]
     return bool(

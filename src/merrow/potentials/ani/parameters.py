@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""All numbers that define an ANI model, whatever file they came from."""
+"""The parameters that define an ANI model."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Array32 = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Layer:
-    """One dense layer of all M ensemble members.
+    """A dense layer of all M ensemble members.
 
     Attributes:
         weight: Shape (M, n_in, n_out), float32; y = x · weight + bias.
@@ -42,7 +42,7 @@ class AniParameters:
         angular_eta, zeta: Exponents η [Å⁻²] and ζ of the angular terms.
         angular_shifts: Shape (n_shifts,) [Å]; 8 in ANI-2x, 4 in ANI-1x and ANI-1ccx.
         sections: Angles θ_s of the angular terms, shape (n_sections,) [rad]; 4 or 8.
-        networks: For each element its layers, first to last; celu(α = 0.1) between them.
+        networks: Layers of each element, first to last, with celu(α = 0.1) in between.
             Input columns: 16 radial for each neighbour element, then 32 angular (shift-major,
             section-minor) for each pair of neighbour elements (a ≤ b, row by row of the triangle).
         self_energies: Shape (S,) [Hartree], the float32 values of the published state dicts.
@@ -67,9 +67,9 @@ class AniParameters:
         return int(self.networks[0][0].weight.shape[0])
 
     def pruned(self, numbers: Iterable[int]) -> AniParameters:
-        """Return the same model for molecules of these elements only, an exact saving.
+        """Return the same model restricted to molecules of given elements, which is exact.
 
-        Columns of absent elements are zero for every geometry, so the first layer loses them.
+        Input columns of absent elements are always zero, so they are removed from the first layer.
 
         Args:
             numbers: Atomic numbers of the molecule, all of them in `elements`.
@@ -90,7 +90,7 @@ class AniParameters:
         )
 
     def member(self, index: int) -> AniParameters:
-        """Return one member of the ensemble as a model of its own."""
+        """Return a member of the ensemble as a separate model."""
         own = slice(index, index + 1)
         networks = tuple(
             tuple(Layer(layer.weight[own], layer.bias[own]) for layer in layers)
@@ -99,7 +99,7 @@ class AniParameters:
         return replace(self, networks=networks)
 
     def _columns(self, kept: list[int]) -> NDArray[np.intp]:
-        """Return the input columns that belong to the kept elements, in the same order."""
+        """Return the input columns of the kept elements, in the same order."""
         n_elements, n_radial = len(self.elements), len(self.radial_shifts)
         n_angular = len(self.angular_shifts) * len(self.sections)
         radial = [np.arange(n_radial) + n_radial * k for k in kept]

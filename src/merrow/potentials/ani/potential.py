@@ -24,7 +24,7 @@ from merrow.units import HARTREE_KCAL
 
 
 class Networks(Protocol):
-    """Whoever computes: torch, in lists or in fixed shapes, or the compiled kernel."""
+    """An engine: torch, with lists or fixed shapes, or the compiled kernel."""
 
     def evaluate(self, positions: Array) -> tuple[Array, Array]:
         """Return energies of all members (R, M) [Hartree] and forces (R, N, 3) [Hartree/Å]."""
@@ -32,14 +32,14 @@ class Networks(Protocol):
 
 @dataclass(frozen=True)
 class AniEnsemble:
-    """All members of an ANI model as the engine of one potential.
+    """All members of an ANI model as the engine of a potential.
 
     Attributes:
         parameters: The model, pruned to the elements of the molecule.
         numbers: Atomic numbers of the molecule, length N.
         precision: "float32" or "float64".
-        device: Where torch computes.
-        networks: Who computes the mean.
+        device: Device of torch.
+        networks: Engine of the mean.
     """
 
     parameters: AniParameters
@@ -58,7 +58,7 @@ class AniEnsemble:
         )
 
     def instance(self, conformers: int) -> Hashable:
-        """Return the identity of the program for so many conformers."""
+        """Return the identity of the program for a number of conformers."""
         own = self.networks
         return own.instance(conformers) if isinstance(own, StaticAni) else None
 
@@ -73,7 +73,7 @@ class AniEnsemble:
 
     @cached_property
     def _alone(self) -> list[Networks]:
-        """Each member as a model of its own, made when it is first asked for."""
+        """Each member as a separate model, made on first use."""
         each = (self.parameters.member(m) for m in range(self.parameters.n_members))
         return [_networks(one, self.numbers, self.precision, self.device) for one in each]
 
@@ -88,13 +88,13 @@ def load_ani(
 
     Args:
         name: "ani1x", "ani1ccx" or "ani2x".
-        molecule: What it will be asked about; its elements must be known to the model.
-        weights: A file to use, or None to search.
+        molecule: The molecule, of supported elements.
+        weights: Weights file, or None to search for it.
         precision: "float32" or "float64".
 
     Raises:
-        InputError: The weights are not what they should be.
-        MissingComponentError: The weights are not here.
+        InputError: The weights are wrong.
+        MissingComponentError: The weights are not installed.
     """
     model = ANI_MODELS[name]
     return ani_potential(model, weights_of(model).load(weights), molecule, precision)
@@ -106,8 +106,8 @@ def ani_potential(
     """Return parameters in memory as a potential of one molecule.
 
     Args:
-        model: What is known about the model.
-        parameters: Its numbers.
+        model: Description of the model.
+        parameters: Parameters of the model.
         molecule: As in `load_ani`.
         precision: "float32" or "float64".
     """
@@ -123,11 +123,11 @@ def ani_potential(
 
 
 def methane_deviation(name: str, weights: Path | None, precision: str) -> float:
-    """Return by how much the energy of `METHANE` misses the stored one [Hartree].
+    """Return the deviation of the energy of `METHANE` from the stored one [Hartree].
 
     Raises:
-        InputError: The weights are not what they should be.
-        MissingComponentError: The weights are not here.
+        InputError: The weights are wrong.
+        MissingComponentError: The weights are not installed.
     """
     molecule = Molecule(tuple(number for number, _ in METHANE))
     positions = np.array([[position for _, position in METHANE]])
@@ -146,7 +146,7 @@ def _ensemble(
 def _networks(
     parameters: AniParameters, numbers: tuple[int, ...], precision: str, device: str
 ) -> Networks:
-    """Choose who computes; the one place where that is decided."""
+    """Choose the engine."""
     if device == CPU and precision == "float32" and native.available():
         return native.NativeAni(parameters, numbers)
     if device == CPU:

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""ANI computed with torch in fixed shapes, so that a GPU replays one graph for each call.
+"""ANI computed by torch with fixed shapes, so that a GPU replays one graph per call.
 
-The same equations as `torch_engine`, whose neighbour lists have another length in each call: there
-a GPU waits for about 150 launches and copies. Here every atom has a fixed number of places for
-neighbours inside the angular cutoff, and what is farther away has weight zero. Where an atom has
-more neighbours than places, all get more places and the call is repeated: nothing is left out.
+The equations are those of `torch_engine`, whose neighbour lists vary in length, so that a GPU waits
+for about 150 launches and copies per call. Here every atom has a fixed number of slots for
+neighbours inside the angular cutoff, and atoms farther away have weight zero. If an atom has more
+neighbours than slots, the slots are increased and the call repeated, so nothing is left out.
 
-Distances are formed in float64, totals are summed in float64.
+Distances are computed and totals summed in float64.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ from merrow.potentials.device import CPU
 from merrow.potentials.program import Program, in_rows, rows_of
 
 SPARE: Final = 4
-"""Places for neighbours beyond those of the crowdest atom of the first conformers."""
+"""Extra neighbour slots beyond the maximum number in the first conformers."""
 MOST_TERMS: Final = 50_000_000
-"""Bound on the angular terms of one pass; larger batches are cut into passes (memory)."""
+"""Limit of angular terms per pass; larger batches are split to save memory."""
 
 Answer = tuple[Tensor, Tensor, Tensor]
-"""Member energies (R, M), slope of their mean (R, N, 3), most neighbours of an atom ()."""
+"""Member energies (R, M), gradient of their mean (R, N, 3), maximum number of neighbours ()."""
 
 
 class StaticAni:
-    """An ANI ensemble for one molecule; `evaluate` is all that there is to it."""
+    """An ANI ensemble for one molecule."""
 
     def __init__(
         self,
@@ -47,13 +47,13 @@ class StaticAni:
         precision: str,
         device: str = CPU,
     ) -> None:
-        """Arrange the networks for one molecule.
+        """Prepare the networks for one molecule.
 
         Args:
-            parameters: The model, best `pruned` to the elements of the molecule.
+            parameters: The model, preferably `pruned` to the elements of the molecule.
             numbers: Atomic numbers of the molecule, length N.
-            precision: "float32" or "float64", the arithmetic of descriptors and networks.
-            device: Where descriptors and networks are computed.
+            precision: Precision of descriptors and networks, "float32" or "float64".
+            device: Device of descriptors and networks.
         """
         self._parameters, self._numbers = parameters, numbers
         self._precision, self._device = precision, device
@@ -109,11 +109,11 @@ class StaticAni:
         return np.concatenate(energies) + self._self_energy, np.concatenate(forces)
 
     def instance(self, conformers: int) -> tuple[int, int]:
-        """Return rows and places of the program for so many conformers, as it is now."""
+        """Return the current rows and slots of the program for a number of conformers."""
         return rows_of(conformers, self._most_rows()), self._places
 
     def _pass(self, positions: Array) -> tuple[Array, Array]:
-        """Return energies (rows, M) and forces (rows, N, 3) of as many conformers as rows."""
+        """Return energies (rows, M) and forces (rows, N, 3) of a full pass."""
         rows = len(positions)
         while True:
             if rows not in self._programs:
@@ -126,7 +126,7 @@ class StaticAni:
             self._make_room(int(crowd) + SPARE)
 
     def _make_room(self, places: int) -> None:
-        """Give every atom so many places for neighbours; earlier programs have too few."""
+        """Set the number of neighbour slots per atom; earlier programs are discarded."""
         self._places = min(max(0, len(self._numbers) - 1), places)
         self._second, self._third = (
             self._tensor(index, torch.int64) for index in np.triu_indices(self._places, 1)
@@ -139,7 +139,7 @@ class StaticAni:
         return max(1, MOST_TERMS // max(1, terms * width))
 
     def _answer(self, positions: Tensor) -> Answer:
-        """Return the answer for positions [Å], shape (R, N, 3), float64, on the device."""
+        """Evaluate positions [Å], shape (R, N, 3), float64, on the device."""
         leaf = positions.detach().requires_grad_()
         with torch.enable_grad():
             arms = leaf[:, None] - leaf[:, :, None]  # (R, i, j, 3), from i to j
@@ -159,14 +159,14 @@ class StaticAni:
         return members.detach(), slope, crowd
 
     def _radial(self, distance: Tensor, hidden: Tensor) -> Tensor:
-        """Return equation 3 of every atom, shape (R, N, elements, radial shifts)."""
+        """Return the radial terms (equation 3), shape (R, N, elements, radial shifts)."""
         p = self._parameters
         weight = 0.25 * cutoff_weight(distance, p.radial_cutoff) * (hidden < p.radial_cutoff)
         terms = torch.exp(-p.radial_eta * (distance[..., None] - self._shifts[0]) ** 2)
         return torch.einsum("rijs,rij,je->ries", terms, weight, self._one_hot)
 
     def _angular(self, arms: Tensor, distance: Tensor, hidden: Tensor) -> Tensor:
-        """Return equation 4 of every atom, shape (R, N, kinds, angular shifts · sections)."""
+        """Return the angular terms (equation 4), shape (R, N, kinds, angular shifts · sections)."""
         p = self._parameters
         apart, neighbour = hidden.topk(self._places, dim=-1, largest=False, sorted=True)
         near = apart < p.angular_cutoff
@@ -195,6 +195,6 @@ class StaticAni:
 
 
 def _crowd(positions: Array, radius: float) -> int:
-    """Return the most neighbours inside a radius [Å] that an atom has."""
+    """Return the maximum number of neighbours within a radius [Å]."""
     apart = np.linalg.norm(positions[:, :, None] - positions[:, None], axis=-1)
     return int((apart < radius).sum(axis=-1).max()) - 1

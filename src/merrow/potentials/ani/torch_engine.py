@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""ANI computed with torch.
+"""ANI computed by torch.
 
-Only pairs and triples inside the cutoffs are visited, and only the input columns of elements that
-are present; both savings are exact. Distances are formed in float64, so that a molecule far from
-the origin loses nothing; totals are summed in float64.
+Only pairs and triples inside the cutoffs, and input columns of present elements, are evaluated;
+both are exact. Distances are computed in float64, so that a molecule far from the origin loses no
+accuracy; totals are summed in float64.
 
 Reference: Smith, Isayev, Roitberg, 10.1039/C6SC05720A, equations 3 and 4. Like NeuroChem, the
 radial terms carry a factor 0.25 and the cosine of an angle a factor 0.95.
@@ -26,11 +26,11 @@ from merrow.potentials.device import CPU, to_numpy
 DTYPES: Final = {"float32": torch.float32, "float64": torch.float64}
 
 CANDIDATE_TRIPLES: Final = 1_000_000
-"""Bound on R · N² (N − 1) / 2 of one pass; larger batches are cut into passes (memory)."""
+"""Limit of R · N² (N − 1) / 2 per pass; larger batches are split to save memory."""
 
 
 class TorchAni:
-    """An ANI ensemble for one molecule; `evaluate` is all that there is to it."""
+    """An ANI ensemble for one molecule."""
 
     def __init__(
         self,
@@ -39,13 +39,13 @@ class TorchAni:
         precision: str,
         device: str = CPU,
     ) -> None:
-        """Arrange the networks for one molecule.
+        """Prepare the networks for one molecule.
 
         Args:
-            parameters: The model, best `pruned` to the elements of the molecule.
+            parameters: The model, preferably `pruned` to the elements of the molecule.
             numbers: Atomic numbers of the molecule, length N.
-            precision: "float32" or "float64", the arithmetic of descriptors and networks.
-            device: Where descriptors and networks are computed.
+            precision: Precision of descriptors and networks, "float32" or "float64".
+            device: Device of descriptors and networks.
         """
         p, dtype = parameters, DTYPES[precision]
         self._dtype, self._device = dtype, device
@@ -112,10 +112,10 @@ class TorchAni:
         return to_numpy(members), forces.reshape(n_conformers, n, 3)
 
     def _neighbours(self, positions: Array) -> tuple[tuple[Index, ...], tuple[Index, ...]]:
-        """Return who sees whom: directed pairs (conformer, i, j), and triples of two pairs.
+        """Return the neighbour lists: directed pairs (conformer, i, j), and triples of two pairs.
 
         A triple is (centre, pair to the second atom, pair to the third atom), where centre is
-        conformer · N + atom and pairs are places in the list of pairs.
+        conformer · N + atom and pairs are indices into the list of pairs.
         """
         n = self._n_atoms
         distance = np.linalg.norm(positions[:, :, None] - positions[:, None], axis=-1)
@@ -148,14 +148,14 @@ class TorchAni:
         return torch.cat([radial.view(n_atoms, -1), angular.view(n_atoms, -1)], dim=1)
 
     def _radial(self, distance: Tensor) -> Tensor:
-        """Return equation 3 of every pair, shape (pairs, radial shifts)."""
+        """Return the radial terms (equation 3) of every pair, shape (pairs, radial shifts)."""
         weight = 0.25 * cutoff_weight(distance, self._cutoffs[0])
         return (
             torch.exp(-self._etas[0] * (distance[:, None] - self._shifts[0]) ** 2) * weight[:, None]
         )
 
     def _angular(self, arms: Tensor, distance: Tensor, second: Tensor, third: Tensor) -> Tensor:
-        """Return equation 4 of every triple, shape (triples, angular shifts · sections)."""
+        """Return the angular terms (equation 4), shape (triples, angular shifts · sections)."""
         d2, d3 = distance[second], distance[third]
         cosine = 0.95 * (arms[second] * arms[third]).sum(-1) / (d2 * d3)
         sine = torch.sqrt(1 - cosine**2)  # at most 0.95² below the root: never zero
@@ -166,7 +166,7 @@ class TorchAni:
         return ((shell * weight[:, None])[:, :, None] * (turn**self._zeta)[:, None, :]).flatten(1)
 
     def _summed(self, terms: Tensor, row: Index, n_rows: int) -> Tensor:
-        """Return the terms (n, columns) added up by row, shape (n_rows, columns)."""
+        """Return the terms (n, columns) summed by row, shape (n_rows, columns)."""
         return terms.new_zeros(n_rows, terms.shape[1]).index_add(0, self._index(row), terms)
 
     def _index(self, places: Index) -> Tensor:
@@ -181,11 +181,11 @@ def member_energies(
     atoms: Sequence[Tensor],
     networks: Sequence[Sequence[tuple[Tensor, Tensor]]],
 ) -> Tensor:
-    """Return the sum over atoms for each conformer and member [Hartree], (R, M), float64.
+    """Return the energy of each conformer and member [Hartree], shape (R, M), float64.
 
     Args:
-        descriptors: Of all atoms, shape (R, N, columns).
-        atoms: Places of the atoms of each element.
+        descriptors: Descriptors of all atoms, shape (R, N, columns).
+        atoms: Indices of the atoms of each element.
         networks: Weight and bias of each layer, for each element.
     """
     total: Tensor | float = 0.0
@@ -200,12 +200,12 @@ def member_energies(
 
 
 def cutoff_weight(distance: Tensor, radius: float) -> Tensor:
-    """Return ½ cos(π r / R) + ½ as a square, which cannot cancel to a negative number at r = R."""
+    """Return ½ cos(π r / R) + ½ as a square, which cannot become negative at r = R."""
     return torch.cos(distance * (0.5 * math.pi / radius)) ** 2
 
 
 def pair_table(n: int) -> Index:
-    """Return the place of each unordered pair (a ≤ b), row by row, as a symmetric (n, n) table."""
+    """Return the index of each unordered pair (a ≤ b), row by row, as a symmetric (n, n) table."""
     table = np.zeros((n, n), dtype=np.intp)
     a, b = np.triu_indices(n)
     table[a, b] = table[b, a] = np.arange(len(a))

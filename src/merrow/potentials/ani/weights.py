@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Where the weights of the ANI models come from, and what makes them the published ones."""
+"""Sources and verification of the weights of the ANI models."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from merrow.potentials.weights import Weights, file_digest, from_web, from_wheel
 
 
 def weights_of(model: AniModel) -> Weights[AniParameters]:
-    """Return the weights of a model: its state dict, or the wheel of torchani 2.0 with others."""
+    """Return the weights of a model, from its state dict or the wheel of torchani 2.0."""
     sources = [from_web(*model.urls)]
     if model.wheel_folder is not None:
         extract = partial(_extract, model=model)
@@ -22,7 +22,7 @@ def weights_of(model: AniModel) -> Weights[AniParameters]:
 
 
 def read_verified(path: Path, model: AniModel) -> AniParameters:
-    """Return the parameters in a file if they are the published ones.
+    """Read the parameters in a file, which must be the published ones.
 
     Raises:
         InputError: The file cannot be read, or its content has another hash.
@@ -37,7 +37,7 @@ def read_verified(path: Path, model: AniModel) -> AniParameters:
 
 
 def _extract(wheel: Path, path: Path, *, model: AniModel) -> None:
-    """Write what the wheel says of a model as a state dict."""
+    """Write a model in the wheel as a state dict."""
     from merrow.potentials.ani.files import write_state_dict  # noqa: PLC0415  (torch)
 
     write_state_dict(path, read_verified(wheel, model))

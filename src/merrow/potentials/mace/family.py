@@ -15,7 +15,7 @@ ELEMENTS: Final = frozenset({1, 6, 7, 8, 9, 15, 16, 17, 35, 53})
 
 
 def _load(name: str, molecule: Molecule, weights: Path | None, precision: str) -> Potential:
-    # torch is heavy: it is imported when a potential is really wanted
+    # torch is imported only when a potential is loaded
     from merrow.potentials.mace.potential import load_mace  # noqa: PLC0415
 
     return load_mace(name, molecule, weights, precision)
@@ -30,7 +30,7 @@ def _describe(name: str) -> Model:
 
 
 def _verdict(name: str, path: Path) -> str:
-    """Say whether a hash is known, and which content the file has."""
+    """Describe whether a hash is known, and the content of the file."""
     known = "hash right" if MACE_WEIGHTS[name].sha256 else "no hash of it is known"
     return f"{known}, content {MACE_WEIGHTS[name].read(path).digest}"
 

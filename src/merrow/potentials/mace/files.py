@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""`.model` files of MACE: architecture and tensors are read, nothing is executed.
+"""Reading architecture and tensors of MACE `.model` files without executing code.
 
-Such a file is a pickle of a live torch module: unpickled as its authors do, it runs whatever code
-it holds. Here every name in it becomes a `Record`, which only remembers what it was given. From the
-records the architecture is read, with the tensors by their names; MACE's own classes are then built
-anew from both (`mace_network`).
+Such a file is a pickle of a live torch module, and unpickling it normally runs any code in it. Here
+every name in it becomes a `Record`, which only stores its arguments. The architecture and the named
+tensors are read from the records, and MACE's own classes are rebuilt from both (`network.py`).
 """
 
 from __future__ import annotations
@@ -39,19 +38,19 @@ TRANSFORMS: Final = {"AgnesiTransform": "Agnesi", "SoftTransform": "Soft"}
 
 
 class Record:
-    """Stands for what a pickle would make, or a function that it would call: inert."""
+    """Inert substitute for an object that a pickle would make, or a function it would call."""
 
     args: tuple[Any, ...]
     state: dict[str, Any]
 
     def __new__(cls, *args: Any) -> Record:
-        """Remember the arguments."""
+        """Store the arguments."""
         self = object.__new__(cls)
         self.args, self.state = args, {}
         return self
 
     def __setstate__(self, state: Any) -> None:
-        """Remember the state."""
+        """Store the state."""
         self.state = state if isinstance(state, dict) else {"state": state}
 
     @property
@@ -60,7 +59,7 @@ class Record:
         return type(self).__name__
 
     def __getitem__(self, path: str) -> Any:
-        """Return a module, tensor or attribute by its dotted path; KeyError where it is not."""
+        """Return a module, tensor or attribute by its dotted path, or raise KeyError."""
         value: Any = self
         for name in path.split("."):
             state = value.state if isinstance(value, Record) else {}
@@ -71,14 +70,14 @@ class Record:
         return value
 
     def get(self, path: str, default: Any = None) -> Any:
-        """Return what a path holds, or a default."""
+        """Return the value at a path, or a default."""
         try:
             return self[path]
         except KeyError:
             return default
 
     def walk(self, path: str = "") -> Iterator[tuple[str, Record]]:
-        """Yield the path and record of this module and of all below it."""
+        """Yield the path and record of this module and all submodules."""
         yield path, self
         for name, child in (self.state.get("_modules") or {}).items():
             if isinstance(child, Record):
@@ -90,12 +89,12 @@ _MISSING: Final = object()
 
 @dataclass(frozen=True)
 class MaceParameters:
-    """All that decides the numbers of a model.
+    """The parameters that define a model.
 
     Attributes:
-        architecture: What MACE's constructor is given, in plain values.
+        architecture: Arguments of MACE's constructor, as plain values.
         tensors: The state dict, float64 or float32 as in the file.
-        gains: Normalisation of the activation functions by the path of their module.
+        gains: Normalisation of the activation functions, by module path.
     """
 
     architecture: Mapping[str, Any]
@@ -109,12 +108,12 @@ class MaceParameters:
 
     @property
     def cutoff(self) -> float:
-        """Distance up to which atoms see each other [Å]."""
+        """Cutoff radius [Å]."""
         return float(self.architecture["r_max"])
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the content, the same for every file that holds it."""
+        """SHA-256 of the content, independent of the file."""
         told = {"architecture": dict(self.architecture), "gains": dict(self.gains)}
         content = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
         for name in sorted(self.tensors):
@@ -125,11 +124,11 @@ class MaceParameters:
 
 
 def read_mace(path: Path) -> MaceParameters:
-    """Return what a `.model` file holds.
+    """Read a `.model` file.
 
     Raises:
-        InputError: The file is not there, damaged, or something else than a MACE.
-        UnsupportedPhysicsError: It is a MACE that gives or needs more than an energy.
+        InputError: The file is missing, damaged, or not a MACE model.
+        UnsupportedPhysicsError: The model has other outputs or inputs than supported.
     """
     if not path.is_file():
         raise InputError(f"there is no MACE model {path}; give the path of a .model file.")
@@ -146,7 +145,7 @@ def read_mace(path: Path) -> MaceParameters:
         raise InputError(_unreadable(path, cause)) from error
     except KeyError as error:
         raise InputError(_unreadable(path, f"it has no {error.args[0]}")) from error
-    except Exception as error:  # a damaged pickle can lead the unpickler anywhere
+    except Exception as error:  # a damaged pickle may raise anything
         cause = f"{type(error).__name__}: {first_line(error)}"
         raise InputError(_unreadable(path, cause[:120])) from error
 
@@ -159,7 +158,7 @@ def _unreadable(path: Path, cause: str) -> str:
 
 
 def _records(path: Path) -> Any:
-    """Unpickle a file with every name in it replaced by a record of that name."""
+    """Unpickle a file with every name in it replaced by a record."""
     names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
     inert = [(type(name.rpartition(".")[2], (Record,), {}), name) for name in names]
     with torch.serialization.safe_globals(inert):
@@ -209,7 +208,7 @@ def _gains(model: Record) -> dict[str, float]:
 
 
 def _architecture(model: Record) -> dict[str, Any]:
-    """Return what MACE's constructor is to be given, as mace-torch itself reads it off a model."""
+    """Return the arguments of MACE's constructor, as mace-torch extracts them from a model."""
     embedding, last = model["radial_embedding"], _children(model, "readouts")[-1]
     interactions, products = _children(model, "interactions"), _children(model, "products")
     heads = [str(head) for head in model.get("heads", ["Default"])]
@@ -248,7 +247,7 @@ def _architecture(model: Record) -> dict[str, Any]:
 
 
 def _irreps(value: Any) -> str:
-    """Return e3nn's irreps, a record of (multiplicity, (l, parity)), as a string: "16x0e+16x1o"."""
+    """Return e3nn irreps, a record of (multiplicity, (l, parity)), as text: "16x0e+16x1o"."""
     if isinstance(value, str):
         return value.replace(" ", "")
     parts = []
@@ -260,7 +259,7 @@ def _irreps(value: Any) -> str:
 
 
 def _gate(activation: Record | None) -> str | None:
-    """Return the name of the last readout's activation function, or None where it has none."""
+    """Return the name of the last readout's activation function, or None."""
     if activation is None:
         return None
     function = activation["acts.0.f"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Pairs of atoms within a cutoff, in a batch of conformers of one molecule."""
+"""Neighbour pairs of a batch of conformers of one molecule."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ Index = NDArray[np.intp]
 
 @dataclass(frozen=True)
 class Pairs:
-    """Directed pairs of a batch, by conformer, then first, then second atom.
+    """Directed pairs of a batch, ordered by conformer, first and second atom.
 
     Attributes:
-        conformer, i, j: Who, each of shape (pairs,).
-        vectors: From i to j [Å], shape (pairs, 3).
+        conformer, i, j: Indices of conformer and atoms, each of shape (pairs,).
+        vectors: Vectors from i to j [Å], shape (pairs, 3).
     """
 
     conformer: Index
@@ -29,12 +29,12 @@ class Pairs:
 
 
 def pairs_within(cutoff: float, positions: Array) -> Pairs:
-    """Return all directed pairs.
+    """Return all directed pairs within a cutoff.
 
-    Every pair is looked at: up to some hundred atoms that takes no longer than a list to be kept.
+    All pairs are tested, which up to some hundred atoms is no slower than a neighbour list.
 
     Args:
-        cutoff: Largest distance of a pair [Å]; a pair at the cutoff is left out.
+        cutoff: Cutoff radius [Å], exclusive.
         positions: Positions [Å], shape (R, N, 3).
     """
     n = positions.shape[1]

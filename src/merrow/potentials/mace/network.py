@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""A MACE as a torch module again, evaluated on batches.
+"""A MACE model rebuilt as a torch module and evaluated on batches.
 
-mace-torch likes to change the process that imports it: it switches the safety catch of `torch.load`
-off. Here it is imported without leaving a trace, and its constructors draw no random numbers that
-anybody else would have drawn.
+mace-torch changes global state at import: it disables the safe mode of `torch.load`. Here it is
+imported without side effects, and its constructors do not advance the global random state.
 """
 
 from __future__ import annotations
@@ -34,21 +33,21 @@ from merrow.units import EV_KCAL
 DTYPES: Final = {"float32": torch.float32, "float64": torch.float64}
 
 PAIRS_PER_PASS: Final = 10_000
-"""Bound on the pairs of one pass; larger batches are cut into passes (memory)."""
+"""Limit of pairs per pass; larger batches are split to save memory."""
 
 FIXED, LISTED = "fixed shapes", "lists of pairs"
 
 _SWITCH: Final = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
 _COUPLING: Final = re.compile(r"\._w3j_(\d+)_(\d+)_(\d+)$")
-"""Coupling coefficients of three angular momenta: constants of e3nn, compiled into its code."""
+"""Coupling coefficients of three angular momenta: constants compiled into e3nn's code."""
 _BASIS: Final = re.compile(r"symmetric_contractions\.contractions\.\d+\.U_matrix_\d+$")
-"""Tensors that couple the features of an atom, in a basis that cuEquivariance makes smaller."""
+"""Tensors that couple the features of an atom, in a basis that cuEquivariance reduces."""
 _UNUSED: Final = re.compile(r"\.weights_\w+_zeroed$")
-"""Flags that no forward pass reads, and that older files lack."""
+"""Flags that no forward pass uses, and that older files lack."""
 
 
 def library(name: str = "mace.modules") -> ModuleType:
-    """Return a module of mace-torch, imported without leaving a trace in the process.
+    """Return a module of mace-torch, imported without side effects on the process.
 
     Raises:
         MissingComponentError: mace-torch is not installed.
@@ -56,7 +55,7 @@ def library(name: str = "mace.modules") -> ModuleType:
     before = os.environ.get(_SWITCH)
     try:
         with _quiet(), torch.serialization.safe_globals([slice]):
-            importlib.import_module("e3nn.o3")  # its constants hold slices
+            importlib.import_module("e3nn.o3")  # its constants contain slices
             return importlib.import_module(name)
     except ImportError as error:
         raise MissingComponentError(
@@ -71,7 +70,7 @@ def library(name: str = "mace.modules") -> ModuleType:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep what a library prints, warns and logs about itself from the user."""
+    """Suppress output, warnings and logs of a library."""
     disabled = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
@@ -83,12 +82,12 @@ def _quiet() -> Iterator[None]:
 
 
 def build_network(parameters: MaceParameters) -> torch.nn.Module:
-    """Return the model in float64, with the constructor's own numbers replaced by the file's.
+    """Return the model in float64, with the parameters of the file.
 
     Raises:
         InputError: The tensors do not fit the architecture.
-        MissingComponentError: mace-torch is not installed, or cuEquivariance is not, where the
-            file was saved with it.
+        MissingComponentError: mace-torch is not installed, or cuEquivariance is not and the file
+            was saved with it.
     """
     network = _constructed(parameters, reduced=False)
     if _basis(network.state_dict()) != _basis(parameters.tensors) and _may_be_reduced(parameters):
@@ -108,7 +107,7 @@ def build_network(parameters: MaceParameters) -> torch.nn.Module:
 
 
 def _constructed(parameters: MaceParameters, *, reduced: bool) -> torch.nn.Module:
-    """Return the model with the constructor's own numbers, in one of two bases of couplings."""
+    """Return the model with initial parameters, in one of two bases of couplings."""
     modules = library()
     with _quiet(), torch.random.fork_rng(devices=[]):
         network: torch.nn.Module = getattr(modules, parameters.architecture["kind"])(
@@ -118,17 +117,17 @@ def _constructed(parameters: MaceParameters, *, reduced: bool) -> torch.nn.Modul
 
 
 def _basis(tensors: Mapping[str, torch.Tensor]) -> list[int]:
-    """Return how many couplings there are of each kind."""
+    """Return the number of couplings of each kind."""
     return [tensors[name].shape[-1] for name in sorted(tensors) if _BASIS.search(name)]
 
 
 def _may_be_reduced(parameters: MaceParameters) -> bool:
-    """Return whether a file's fewer couplings may be those of cuEquivariance, which makes them.
+    """Return whether a file's reduced couplings may be those of cuEquivariance.
 
-    The file's own flag says that it was wished for, not whether cuEquivariance was there.
+    The flag in the file shows that they were requested, not that cuEquivariance was available.
 
     Raises:
-        MissingComponentError: It may be so, and cuEquivariance is not installed.
+        MissingComponentError: They may be, and cuEquivariance is not installed.
     """
     if not parameters.architecture["use_reduced_cg"]:
         return False
@@ -144,8 +143,8 @@ def _may_be_reduced(parameters: MaceParameters) -> bool:
 
 
 def as_script(network: torch.nn.Module) -> torch.nn.Module:
-    """Return the same model as TorchScript: equal bits, without Python between its layers."""
-    with _quiet(), torch.random.fork_rng(devices=[]):  # e3nn tries a module on random input
+    """Return the same model as TorchScript: identical bits, without Python between layers."""
+    with _quiet(), torch.random.fork_rng(devices=[]):  # e3nn tests a module on random input
         scripted: torch.nn.Module = library("e3nn.util.jit").script(network)
     return scripted
 
@@ -158,12 +157,12 @@ def cuequivariance_is_here() -> bool:
 def with_cuequivariance(
     network: torch.nn.Module, parameters: MaceParameters, kind: str
 ) -> torch.nn.Module:
-    """Return the same model in the layers of cuEquivariance, which are kernels on CUDA.
+    """Return the same model with cuEquivariance layers, which are kernels on CUDA.
 
     Args:
         network: The model of `build_network`.
-        parameters: What it was built from.
-        kind: "cuda", where its convolutions are fused, too, or "cpu".
+        parameters: Parameters of the model.
+        kind: "cuda", with fused convolutions, or "cpu".
 
     Raises:
         MissingComponentError: mace-torch or cuEquivariance cannot be imported.
@@ -208,7 +207,7 @@ def _arguments(parameters: MaceParameters, modules: ModuleType) -> dict[str, Any
 
 
 def _sharpen(network: torch.nn.Module) -> None:
-    """Replace e3nn's coupling coefficients, made in torch's default dtype, by float64 ones."""
+    """Replace e3nn's coupling coefficients, in torch's default dtype, by float64 ones."""
     wigner_3j = library("e3nn.o3").wigner_3j
     for name, buffer in network.named_buffers():
         if found := _COUPLING.search(name):
@@ -216,14 +215,13 @@ def _sharpen(network: torch.nn.Module) -> None:
 
 
 class MaceEngine:
-    """A MACE for one molecule. R conformers are R parts of one graph, and one call.
+    """A MACE model for one molecule; R conformers are one graph of R parts.
 
-    On CUDA its edges may be all pairs of the molecule (`static_engine`), where that is faster.
+    On CUDA its edges may be all pairs of the molecule (`static_engine`), if that is faster.
 
-    The model sees nothing but the vectors between atoms: they are formed in float64 and handed over
-    as the shifts of atoms that all lie at the origin, so that a molecule far away loses nothing.
-    The energies of the isolated atoms, which are thousands of eV, are taken out of the model and
-    added in float64.
+    The model depends only on the vectors between atoms: they are computed in float64 and passed as
+    shifts of atoms at the origin, so that a molecule far away loses no accuracy. The energies of
+    isolated atoms, thousands of eV, are removed from the model and added in float64.
     """
 
     def __init__(
@@ -239,11 +237,11 @@ class MaceEngine:
             parameters: The model.
             numbers: Atomic numbers of the molecule, length N.
             precision: "float32" or "float64".
-            device: Where the model is computed.
+            device: Device of the model.
 
         Raises:
             InputError: The model has several heads and none is called "default".
-            MerrowError: As `build_network`.
+            MerrowError: As in `build_network`.
         """
         self._recipe = (parameters, numbers, precision, device)
         self._dtype, self._device = DTYPES[precision], device
@@ -268,7 +266,7 @@ class MaceEngine:
         self._ways: dict[int, str] = {}
 
     def __reduce__(self) -> tuple[type[MaceEngine], tuple[object, ...]]:
-        """Be pickled as what it is made of, and be built again."""
+        """Pickle the arguments, to be built again."""
         return type(self), self._recipe
 
     def evaluate(self, positions: Array) -> Evaluation:
@@ -281,12 +279,12 @@ class MaceEngine:
         return Evaluation((energies + self._isolated) * EV_KCAL, forces * EV_KCAL)
 
     def instance(self, conformers: int) -> Hashable:
-        """Return what tells the program for so many conformers from any other one."""
+        """Return the identity of the program for a number of conformers."""
         rows = self._fixed.rows(conformers)
         return rows if self._ways.get(rows) == FIXED else None
 
     def _listed(self, positions: Array) -> tuple[Array, Array]:
-        """Return energies without isolated atoms [eV] and forces [eV/Å] by the pairs in reach."""
+        """Return energies without isolated atoms [eV] and forces [eV/Å] by neighbour pairs."""
         pairs = pairs_within(self._cutoff, positions)
         passes = max(1, -(-len(pairs.i) // PAIRS_PER_PASS))
         parts = [
@@ -316,7 +314,7 @@ class MaceEngine:
         }
         data = {name: tensor.to(self._device) for name, tensor in data.items()}
         data["node_attrs"] = self._one_hot.repeat(r, 1)
-        # TorchScript would optimise after its first runs, and round differently from then on.
+        # TorchScript would optimise after its first runs and then round differently.
         with torch.enable_grad(), torch.jit.optimized_execution(False):
             answer = self._network(data, compute_force=True)
         energies = to_numpy(answer["node_energy"]).reshape(r, n).sum(axis=1)
@@ -324,7 +322,7 @@ class MaceEngine:
 
 
 def _head(heads: list[str]) -> int:
-    """Return the place of the head to be used, as mace-torch chooses it."""
+    """Return the index of the head to use, as in mace-torch."""
     chosen = [k for k, head in enumerate(heads) if len(heads) == 1 or head.lower() == "default"]
     if not chosen:
         raise InputError(

@@ -23,14 +23,14 @@ def load_mace(
 
     Args:
         name: One of `MACE_WEIGHTS`, or "mace:FILE".
-        molecule: What it will be asked about.
-        weights: A file to use for a named model, or None to search.
+        molecule: The molecule.
+        weights: Weights file of a named model, or None to search for it.
         precision: "float32" or "float64".
 
     Raises:
-        InputError: The file is not what it should be.
-        UnsupportedPhysicsError: The file does not know an element of the molecule.
-        MissingComponentError: mace-torch or the file is not here.
+        InputError: The file is wrong.
+        UnsupportedPhysicsError: The model does not support an element of the molecule.
+        MissingComponentError: mace-torch or the file is not installed.
     """
     if name.startswith(PREFIX):
         parameters = read_mace(file_of(name, weights))
@@ -44,10 +44,10 @@ def load_mace(
 
 
 def file_capabilities(name: str, parameters: MaceParameters) -> Capabilities:
-    """Return what the model in a file can be asked.
+    """Return the capabilities of the model in a file.
 
     Args:
-        name: The name that the user wrote; of "mace:FILE" the folder of FILE is dropped.
+        name: The name as given by the user; the folder in "mace:FILE" is dropped.
         parameters: Content of the file.
     """
     if name.startswith(PREFIX):

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""A MACE in fixed shapes, so that a GPU replays one graph for each call.
+"""MACE with fixed shapes, so that a GPU replays one graph per call.
 
-The pairs within the cutoff have another number in each call: there a GPU waits for hundreds of
-launches. Here every pair of the molecule is an edge, always; one beyond the cutoff lies far away,
-where MACE's own cutoff function makes it nothing, force included. In a large molecule most pairs
-are of that kind, and lists are the faster way: which one it is, `fastest_way` measures.
+The number of pairs within the cutoff varies between calls, so that a GPU waits for hundreds of
+launches. Here all pairs of the molecule are edges; those beyond the cutoff are moved far away,
+where MACE's cutoff function makes their energy and force zero. In a large molecule most pairs are
+of that kind, and lists are faster; `fastest_way` measures which.
 
-Vectors are formed in float64, energies of atoms are summed in float64.
+Vectors are computed and atomic energies summed in float64.
 """
 
 from __future__ import annotations
@@ -28,24 +28,24 @@ from merrow.potentials.interface import Array
 from merrow.potentials.program import WARM_UP, Program, in_rows, rows_of
 
 FAR: Final = 5.5
-"""Where pairs beyond the cutoff lie at least [Å]: farther than any two atoms repel each other
-in the pair term of a MACE, twice the largest covalent radius."""
+"""Minimum distance assigned to pairs beyond the cutoff [Å]: beyond the range of the repulsive
+pair term of MACE, twice the largest covalent radius."""
 CALLS: Final = 5
-"""Timed calls of each way."""
+"""Number of timed calls of each method."""
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass
 class StaticMace:
-    """A MACE for one molecule; `evaluate` is all that there is to it.
+    """A MACE model for one molecule.
 
     Attributes:
         network: The layers, without energies of isolated atoms, on the device.
         one_hot: Elements of the atoms, shape (N, elements), on the device.
-        cutoff: Distance up to which atoms see each other [Å].
-        head: The head that is asked.
-        most_pairs: Bound on the pairs of one pass; larger batches are cut into passes (memory).
+        cutoff: Cutoff radius [Å].
+        head: Index of the head.
+        most_pairs: Limit of pairs per pass; larger batches are split to save memory.
     """
 
     network: torch.nn.Module
@@ -63,7 +63,7 @@ class StaticMace:
         self._far = torch.tensor([far, 0.0, 0.0], dtype=torch.float64).to(device)
 
     def rows(self, conformers: int) -> int:
-        """Return the rows of the program for so many conformers."""
+        """Return the rows of the program for a number of conformers."""
         return rows_of(conformers, max(1, self.most_pairs // max(1, len(self._first))))
 
     def evaluate(self, positions: Array) -> tuple[Array, Array]:
@@ -83,7 +83,7 @@ class StaticMace:
         return energies, forces
 
     def _constant(self, rows: int) -> dict[str, Tensor]:
-        """Return what the network is told beside the vectors, for so many conformers."""
+        """Return the constant inputs of the network for a number of rows."""
         n, device = len(self.one_hot), self.one_hot.device
         pairs = torch.stack([self._first, self._second])
         offset = n * torch.arange(rows, device=device).repeat_interleave(pairs.shape[1])
@@ -106,7 +106,7 @@ class StaticMace:
         shifts = torch.where(near, vectors, self._far).flatten(0, 1).to(self.one_hot.dtype)
         origin = torch.zeros(r * n, 3, dtype=shifts.dtype, device=shifts.device)
         data = constant | {"positions": origin, "shifts": shifts}
-        # TorchScript would optimise after its first runs, and round differently from then on.
+        # TorchScript would optimise after its first runs and then round differently.
         with torch.enable_grad(), torch.jit.optimized_execution(False):
             answer = self.network(data, compute_force=True)
         energies = answer["node_energy"].detach().double().view(r, n).sum(1)
@@ -114,11 +114,11 @@ class StaticMace:
 
 
 def fastest_way(ways: Mapping[str, Callable[[Array], object]], positions: Array) -> str:
-    """Return the name of the fastest way to an answer; one that cannot be gone is left out.
+    """Return the name of the fastest method; methods that fail are skipped.
 
     Args:
-        ways: What may be called, by name; the last one can always be.
-        positions: What it is asked about.
+        ways: Methods by name; the last one always works.
+        positions: Positions for the timing [Å], shape (R, N, 3).
     """
     times: dict[str, float] = {}
     for name, way in ways.items():
@@ -126,7 +126,7 @@ def fastest_way(ways: Mapping[str, Callable[[Array], object]], positions: Array)
             for _ in range(WARM_UP):
                 way(positions)
             times[name] = 1e3 * statistics.median(_seconds(way, positions) for _ in range(CALLS))
-        except RuntimeError as error:  # a layer that no graph can hold, too little memory
+        except RuntimeError as error:  # a layer that cannot be captured, or too little memory
             if name == [*ways][-1]:
                 raise
             logger.warning("a MACE is not computed by %s: %s", name, first_line(error))

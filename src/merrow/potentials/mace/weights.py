@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The MACE models known by name, with their hashes and where they come from."""
+"""The named MACE models, with their hashes and sources."""
 
 from __future__ import annotations
 
@@ -63,16 +63,16 @@ _ALL = (
     ),
 )
 MACE_WEIGHTS: Final = {weights.model: weights for weights in _ALL}
-"""By name. The publishers print no hashes: these are the ones that several projects, independent of
-each other, have written down for the files that they downloaded. A model without one is never
-downloaded, and any file of its name is taken."""
+"""Weights by name. The publishers give no hashes: these were recorded by several independent
+projects for the files that they downloaded. A model without a hash is never downloaded, and any
+file of its name is accepted."""
 
 
 def file_of(name: str, weights: Path | None = None) -> Path:
     """Return FILE of "mace:FILE".
 
     Raises:
-        InputError: There is no FILE, or the user names another one at the same time.
+        InputError: FILE is missing, or the user also names another one.
     """
     text = name.removeprefix(PREFIX)
     if not text:

@@ -56,7 +56,7 @@ def test_the_page_has_the_same_lines_and_the_budget(result):
     page = render_page(result)
     for label, _, _ in WORDS:
         assert label in page
-    assert "Of what the uncertainty is made" in page
+    assert "Contributions to the uncertainty" in page
     assert ">members<" in page
 
 

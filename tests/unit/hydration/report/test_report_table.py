@@ -45,7 +45,7 @@ def test_the_measured_value_and_what_is_not_in_the_error_stand_beside_the_answer
     output = " ".join(printed(result_of(keys)).split())
     assert "Measured: -3.80 ± 0.60 (FreeSolv 0.52)" in output
     assert "GAFF2 with AM1-BCC charges alone is on average 1.03 kcal/mol from experiment" in output
-    words = "moves the number most beside sampling is the solute's charges, if 10 % larger: -1.35"
+    words = "The largest effect besides sampling is the solute's charges, if 10 % larger: -1.35"
     assert words in output
     keys |= {"measured": None, "charges": "prmtop"}
     output = " ".join(printed(result_of(keys)).split())
