@@ -15,6 +15,8 @@ from alchemlyb.estimators import MBAR
 from alchemlyb.parsing.parquet import extract_dHdl, extract_u_nk
 
 from merrow import read_result
+from merrow.hydration.run_folder import RunFolder
+from merrow.settings import Placement
 from merrow.units import KCAL_PER_KJ, thermal_energy
 
 pytestmark = pytest.mark.slow
@@ -139,6 +141,13 @@ def test_r2_with_ani_gives_every_number_it_promises(merrow, systems):
     assert "WARNING" not in answer.err
     charges = (Path("run") / "system" / "ligand.mol2").read_text()
     assert "-0.108" in charges  # the file's own charge of the carbon, but for its rounding
+    # a run of a machine with a GPU is shown on one without
+    RunFolder(Path("run")).save(Placement(device="cuda", call_ms={"cpu": 8.0, "cuda": 1.0}))
+    assert merrow("report", "run").code == 0
+    again = json.loads(Path("run/result.json").read_text())
+    assert again["headline"] == found["headline"]
+    assert again["settings"]["ml_device"] == "cuda"
+    assert again["settings"]["ml_device_ms"] == {"cpu": 8.0, "cuda": 1.0}
 
 
 @pytest.fixture
