@@ -4,7 +4,9 @@
 Toluene (and methanol) with ANI-2x in a 26 Å box of TIP3P, PME, cutoff 9 Å, one thread. Ours carries
 the λ terms of a free energy; the peer, openmm-ml's `createMixedSystem`, does not. All variants take
 turns in one run; times are CPU time of the process, medians over rounds, so that load disturbs them
-least. Where `gmx` is on the PATH, GROMACS runs the same box with MM terms, right after. Peer:
+least. The process keeps to one processor: beside an idle one, the two threads of an OpenMM Context
+wake each other across both, which costs some Contexts half a millisecond a step and others nothing.
+Where `gmx` is on the PATH, GROMACS runs the same box with MM terms, right after. Peer:
 `pip install openmmml==1.8`. Where the weights of ANI-2x cannot be had, ANI-1ccx takes their place.
 
 `mm_step_speedup` is an MM step with the λ terms on OpenMM's nonbonded forces over one on our
@@ -68,6 +70,8 @@ def main() -> None:
         folder={"type": Path, "help": "where the prepared systems are kept"},
     ).parse_args()
     torch.set_num_threads(1)
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     model, weights = ani_weights(options.models, "ani2x", "ani1ccx")
     names = ["toluene"] if options.quick else MOLECULES
     rounds = 7 if options.quick else 21

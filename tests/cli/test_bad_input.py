@@ -45,7 +45,10 @@ HYDRATION = [
         "protocol.cutoff_angstrom: input should be greater than or equal to 6",
     ),
     ("CO --set schedule=[1 --out run", "is not a value in YAML"),
-    ("CO --set timestep_fs=3 --out run", "timestep_fs above 2 fs needs solute_masses heavy"),
+    (
+        "CO --set timestep_fs=3 --set solute_masses=repartitioned --out run",
+        "timestep_fs above 2 fs needs solute_masses heavy",
+    ),
     ("CO --set headline=as_published --out run", "belongs to the protocol named paper alone"),
     ("CO --route R3 --out run", "protocol.route: input should be 'direct' or 'endpoint', got 'R3'"),
     ("CO --potential mm --route endpoint --out run", "potential mm has one route: direct"),

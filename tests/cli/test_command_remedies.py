@@ -165,7 +165,7 @@ DRY = [
         WET.replace("--potential mm", "--potential tiny-ani") + " --both-routes",
     ),
     (
-        WET + " --set timestep_fs=3",
+        WET + " --set timestep_fs=3 --set solute_masses=repartitioned",
         "timestep_fs above 2 fs needs solute_masses heavy",
         WET + " --set timestep_fs=3 --set solute_masses=heavy",
     ),

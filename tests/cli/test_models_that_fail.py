@@ -80,7 +80,7 @@ def test_dynamics_stops_with_the_last_good_restart(merrow, methane, failing):
 
 
 def test_a_free_energy_is_not_made_of_it(merrow, methane, failing, tmp_path):
-    words = ("--protocol", "demo", "--repeats", "1", "--processes", "1")
+    words = ("--protocol", "demo", "--repeats", "1", "--processes", "1", "--set", "timestep_fs=2")
     answer = merrow(
         "hydration", *methane, "--solvate", "tip3p", "--out", "run", *words,
         "--potential", f"torchscript:{failing(30)}",
