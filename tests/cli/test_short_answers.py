@@ -176,11 +176,14 @@ def test_mmpbsa_by_both_methods_with_a_reference(merrow, tools, systems, answers
 
 
 @pytest.mark.slow
-def test_prepare_complex(merrow, tools, systems):
+def test_prepare_complex(merrow, tools, systems, answers):
     pytest.importorskip("pdb2pqr")
     files = ("--protein", systems / "helix.pdb", "--ligand", systems / "helix_ligand.sdf")
     words = ("prepare", "complex", *files, "--remove", "CL", "--out", "helix", "--implicit")
-    assert_short(merrow(*words), "sander and OpenMM agree", "files in helix")
+    short = merrow(*words)
+    assert_short(short, "sander and OpenMM agree", "files in helix")
+    answers("binding.prepare.complex.prepare_complex", "helix/preparation.json")
+    assert_fuller(short, merrow(*words, "--full"))
     assert_short(merrow("status", "helix"), "prepared complex")
 
 
@@ -188,10 +191,17 @@ def test_prepare_complex(merrow, tools, systems):
 def test_hydration_and_a_campaign(merrow, systems):
     gas = (systems / "methane.prmtop", systems / "methane.inpcrd")
     words = ("hydration", *gas, "--solvate", "tip3p", "--potential", "mm", *TINY_WORDS)
-    assert_short(merrow(*words, "--repeats", "2", "--out", "run"), "ΔG(hydration) =")
+    short = merrow(*words, "--repeats", "2", "--out", "run")
+    assert_short(short, "ΔG(hydration) =")
+    assert_fuller(short, merrow(*words, "--repeats", "2", "--out", "run", "--full"), "leg of the")
+    assert_fuller(short, merrow("run", "run", "--full"), "versions")
     assert_short(merrow("status", "run"), "ΔG(hydration) =")
-    assert_short(merrow("report", "run"), "ΔG(hydration) =")
-    assert_short(merrow("report", "run", "run"), "ΔG(hydration)")
+    short = merrow("report", "run")
+    assert_short(short, "ΔG(hydration) =")
+    assert_fuller(short, merrow("report", "run", "--full"), "PASS")
+    short = merrow("report", "run", "run")
+    assert_short(short, "ΔG(hydration)")
+    assert_fuller(short, merrow("report", "run", "run", "--full"))
     names = [f"a_molecule_with_a_long_name_{k}" for k in range(7)]  # one more than are shown
     for name in names:
         for end in ("prmtop", "inpcrd"):
@@ -199,10 +209,20 @@ def test_hydration_and_a_campaign(merrow, systems):
     rows = "".join(f"{name},{name}.prmtop,{name}.inpcrd,-1.0\n" for name in names)
     Path("set.csv").write_text(f"name,prmtop,inpcrd,expt_kcal\n{rows}")
     run = ("campaign", "run", "set.csv", "--potential", "mm", "--executor", "serial")
-    assert_short(merrow(*run, *TINY_WORDS, "--repeats", "2", "--out", "set"), "report.html")
-    assert_short(merrow("campaign", "report", "set"), "report.html")
-    assert_short(merrow("status", "set"), "7 done")
-    assert_short(merrow("report", "set", "set"), "7 numbers")
+    words = (*run, *TINY_WORDS, "--repeats", "2", "--out", "set")
+    short = merrow(*words)
+    assert_short(short, "report.html")
+    assert_fuller(short, merrow(*words, "--full"), *names)
+    short = merrow("campaign", "report", "set")
+    assert_short(short, "report.html")
+    assert_fuller(short, merrow("campaign", "report", "set", "--full"), *names)
+    assert_fuller(short, merrow("report", "set", "--full"), *names)
+    short = merrow("status", "set")
+    assert_short(short, "7 done")
+    assert_fuller(short, merrow("status", "set", "--full"), *names)
+    short = merrow("report", "set", "set")
+    assert_short(short, "7 numbers")
+    assert_fuller(short, merrow("report", "set", "set", "--full"))
 
 
 def test_python_m_merrow_is_the_command(merrow):
