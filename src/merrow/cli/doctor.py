@@ -33,5 +33,7 @@ def doctor(
         typer.echo(json.dumps(content, indent=2))
     else:
         Console().print(check_table(checks, full=full))
+        if not full:
+            typer.echo("everything: add --full")
     if failed:
         raise MerrowError(f"this machine computes wrongly, see above: {', '.join(failed)}.")
