@@ -215,7 +215,7 @@ def test_mask_and_indices_select_the_same(acetone):
         ([True, False], "booleans"),
         (["C1"], "indices"),
         (":XYZ", "Residues"),
-        ("@%c3", "atom types"),
+        ("@%c3", "selects by atom type"),
         ([0, 1], "cuts the covalent bond"),
         (":2", "water"),
     ],

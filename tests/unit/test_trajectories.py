@@ -48,7 +48,7 @@ def test_runs_put_together_keep_their_interval_and_it_is_said(pentane, tmp_path)
     once = np.arange(1, 13) * 0.5
     found = read_frames(written(tmp_path / "md.nc", x, [*once, *once]), topology)
     assert found.span == pytest.approx(12.0)
-    assert "do not rise" in found.note
+    assert "do not increase" in found.note
     assert "0.5 ps apart" in found.note
 
 

@@ -35,7 +35,7 @@ def test_which_isomer_is_taken_is_told_and_kept(smiles, isomers, caplog):
     with caplog.at_level(logging.WARNING):
         found = read_molecule(smiles)
     assert found.smiles in {Chem.CanonSmiles(one) for one in isomers}
-    assert f"taken is {found.smiles}" in caplog.text
+    assert f"{found.smiles} is used" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -234,7 +234,7 @@ def test_wrong_requests_are_refused(systems, tmp_path):
     )
     for prmtop, inpcrd, n, message in (
         (gas, other, 300, "6 atoms, but .* 5"),
-        (boxed, boxed_crd, 300, "has a box already"),
+        (boxed, boxed_crd, 300, "already has a box"),
         (gas, gas.with_suffix(".inpcrd"), 0, "cannot fill"),
         (gas, gas.with_suffix(".inpcrd"), 3, "ask for more water"),
         (gas, gas.with_suffix(".inpcrd"), None, "either"),

@@ -136,5 +136,5 @@ def test_what_makes_no_sense_is_refused_before_anything_is_written(
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path):
-    with pytest.raises(InputError, match="no run folder"):
+    with pytest.raises(InputError, match="is not a run folder"):
         merrow.load_run(tmp_path)

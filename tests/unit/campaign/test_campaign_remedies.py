@@ -119,7 +119,7 @@ ROWS = [
         "leave that molecule out",
         compared([1.0], [2.0]),
     ),
-    (drift(0.001), "judge a drift; give at least 0.", drift(100.0)),
+    (drift(0.001), "determine a drift; give at least 0.", drift(100.0)),
     (pieces(0.5), "make it longer", pieces(2.0)),
 ]
 
