@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 from common import RESULTS, parser, save
-from coverage import SIGMAS
+from coverage import within
 
 from merrow.free_energy.decorrelate import correlation
 from merrow.free_energy.estimate import PathEstimate
@@ -66,18 +66,13 @@ def pieces(folder: Path, ps: float) -> dict[str, Any]:
     whole = estimated([part for own in repeats for part in own])
     values = np.array([one.value_kcal for one in found])
     errors = np.array([one.stderr_kcal for one in found])
-    others = (values.sum() - values) / (count - 1)
-    own = errors * math.sqrt(1.0 + 1.0 / (count - 1))
     return {
         "timestep_fs": config.protocol.timestep_fs,
         "pieces": count,
         "ps_per_state": long * each,
         "sd_kcal": float(values.std(ddof=1)),
         "stderr_kcal": float(math.sqrt((errors**2).mean())),
-        **{
-            f"within_{name}": int((np.abs(values - others) <= width * own).sum())
-            for name, width in SIGMAS.items()
-        },
+        **within(values, errors),
         "mean_kcal": float(values.mean()),
         "whole_kcal": [whole.value_kcal, whole.stderr_kcal],
     }

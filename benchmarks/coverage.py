@@ -102,24 +102,17 @@ def summary(found: Sequence[HydrationResult], long: HydrationResult | None) -> d
     if len(found) < 2:
         return report
     average = float(values.mean()), float(values.std(ddof=1) / math.sqrt(len(values)))
-    ratio = float(values.std(ddof=1) / math.sqrt((errors**2).mean()))
-    # from the mean of the others, so that a run does not vouch for itself
-    count = len(values)
-    others = (values.sum() - values) / (count - 1)
-    own = errors * math.sqrt(1.0 + 1.0 / (count - 1))
-    within = {
-        name: int((np.abs(values - others) <= width * own).sum()) for name, width in SIGMAS.items()
-    }
     report |= {
         "mean_kcal": average,
-        "sd_over_stderr": ratio,
-        "within_68": within["68"],
-        "within_95": within["95"],
+        "sd_over_stderr": float(values.std(ddof=1) / math.sqrt((errors**2).mean())),
+        **within(values, errors),
     }
-    if count in WITHIN:
-        (low, high), least = WITHIN[count]
+    if len(values) in WITHIN:
+        (low, high), least = WITHIN[len(values)]
         report["passed"] = (
-            RATIO[0] <= ratio <= RATIO[1] and low <= within["68"] <= high and within["95"] >= least
+            RATIO[0] <= report["sd_over_stderr"] <= RATIO[1]
+            and low <= report["within_68"] <= high
+            and report["within_95"] >= least
         )
     if long is not None:
         one = long.headline
@@ -129,6 +122,20 @@ def summary(found: Sequence[HydrationResult], long: HydrationResult | None) -> d
             "bias_kcal": gap,
         }
     return report
+
+
+def within(values: np.ndarray, errors: np.ndarray) -> dict[str, int]:
+    """Return how many values lie within their intervals around the mean of the others.
+
+    A value does not vouch for itself: the mean's own error is added to its own.
+    """
+    count = len(values)
+    others = (values.sum() - values) / (count - 1)
+    own = errors * math.sqrt(1.0 + 1.0 / (count - 1))
+    return {
+        f"within_{name}": int((np.abs(values - others) <= width * own).sum())
+        for name, width in SIGMAS.items()
+    }
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ from network_speed import state_dicts
 from openmm import app
 
 from merrow.hydration.config import HydrationConfig, Source
-from merrow.hydration.protocol import PROTOCOLS, Schedule, usual_repeats
+from merrow.hydration.protocol import PROTOCOLS, Schedule
 from merrow.hydration.run import run_hydration
 from merrow.hydration.run_folder import RunFolder
 from merrow.hydration.sampling.context import RunContext
@@ -150,11 +150,11 @@ def measure(
 
 def equilibration_part(config: HydrationConfig, ps_per_state: float) -> float:
     """Return the equilibration's part of all steps in water, which are taken to cost the same."""
-    protocol, repeats = config.protocol, config.repeats or usual_repeats("quick", 1)
+    protocol = config.protocol
     n_states = len(protocol.schedule.states)
     each = protocol.equilibration_ps + n_states * protocol.equilibration_per_state_ps
     end = protocol.endstate_water_ps if protocol.route == "endpoint" else 0.0
-    before = repeats * each
+    before = config.repeats * each
     return before / (before + n_states * ps_per_state + end)
 
 
