@@ -14,21 +14,30 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import numpy as np
+from matplotlib.figure import Figure
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 from run import MOLECULES, RESULTS, read  # noqa: E402
 
+from merrow.campaign.comparison import Interval  # noqa: E402
 from merrow.campaign.report.data import CampaignRow, Comparison, Pair  # noqa: E402
 from merrow.campaign.report.figures import error_figure  # noqa: E402
 from merrow.campaign.rows import read_rows  # noqa: E402
 from merrow.campaign.statistics import statistics  # noqa: E402
 from merrow.free_energy.stored import Estimate, Estimates, Headline  # noqa: E402
+from merrow.report.style import COLOURS, RC, WIDTH, to_svg  # noqa: E402
+from merrow.report.svg import SOFT  # noqa: E402
 
 DOCS = HERE.parents[1] / "docs" / "explanation"
 PAGE, FIGURE = DOCS / "hydration30.md", DOCS / "hydration30.svg"
+SUMS = DOCS / "hydration30-published.svg"
+OUTLIERS = HERE / "outliers.csv"
+FAR = 1.0
+"""An error beyond this gets a sentence in `outliers.csv` [kcal/mol]."""
 PUBLISHED = (
     ("ANI-2x, the paper's 30", "0.45", "JCTC 2025, 21, 6979"),
     ("MACE-OFF23-S, the paper's 30", "0.59", "the same"),
@@ -37,6 +46,7 @@ PUBLISHED = (
     ("GAFF2 with ABCG2, 442 molecules it was fitted to", "0.37", "10.1063/5.0019056"),
     ("GAFF2 with AM1-BCC, the same 442", "1.03", "10.1063/5.0019056"),
     ("MACE-OFF24-SC, 36 molecules, 8 GPUs for 24–48 h each", "0.69", "arXiv 2405.18171"),
+    ("FeNNix-Bio1, sets of its authors", "0.59–0.70", "Plé et al., ChemRxiv 2025"),
 )
 """Mean absolute errors of others [kcal/mol], each on a set of its own."""
 
@@ -124,21 +134,21 @@ def page(data: Found, rows: Sequence[dict[str, str]]) -> str:
         "Made by `benchmarks/hydration30/report.py` from",
         "[results.csv](../../benchmarks/hydration30/results.csv), whose rows come from",
         "`benchmarks/hydration30/run.py`: the endpoint route, protocol `quick` to a standard",
-        "error of 0.18 kcal/mol. A row says where it was computed. The same command computes the",
+        "error below 0.2 kcal/mol. A row says where it was computed. The same command computes the",
         "rows that are still missing.",
         "",
         f"**So far {_counts(data)} of {total} molecules for each column.**",
         "",
         "![Errors of every column](hydration30.svg)",
         "",
-        "| calculated | n | mean absolute error | root mean square | mean error | Kendall's τ |",
-        "|---|---|---|---|---|---|",
+        "| calculated | n | mean absolute error | root mean square | mean error | R² | Kendall's τ |",
+        "|---|---|---|---|---|---|---|",
     ]
     for one in data.comparisons:
         s = one.statistics
         lines.append(
             f"| {one.label} | {s.n} | {_interval(s.mae)} | {_interval(s.rmse)} | {_interval(s.me)} "
-            f"| {'–' if s.tau is None else _interval(s.tau)} |"
+            f"| {_interval(s.r2)} | {_interval(s.tau)} |"
         )
     lines += [
         "",
@@ -156,14 +166,16 @@ def page(data: Found, rows: Sequence[dict[str, str]]) -> str:
             d = pair.difference
             lines.append(
                 f"| {pair.first} − {pair.second} | {d.n} | "
-                f"{'–' if d.mae is None else _interval(d.mae)} | {_interval(d.shift)} |"
+                f"{_interval(d.mae)} | {_interval(d.shift)} |"
             )
+    lines += ["", *_molecules(rows), "", *_outliers(rows)]
     lines += ["", "## What the published sum does", ""]
     for label, one in data.shift.items():
         lines.append(
             f"- {label}: published sum − exact value {one['mean_kcal']:+.2f} on average, standard "
             f"deviation {one['sd_kcal']:.2f} kcal/mol over {one['n']} molecules."
         )
+    lines += ["", "![Published sum minus exact value of every molecule](hydration30-published.svg)"]
     lines += ["", *_times(rows), "", "## What others found", ""]
     lines += ["| method and set | mean absolute error [kcal/mol] | source |", "|---|---|---|"]
     lines += [f"| {name} | {mae} | {source} |" for name, mae, source in PUBLISHED]
@@ -179,9 +191,83 @@ def _counts(data: Found) -> str:
     return "–".join(str(n) for n in sorted({min(counts), max(counts)})) if counts else "0"
 
 
-def _interval(found: Any) -> str:
+def _interval(found: Interval | None) -> str:
+    if found is None:
+        return "–"
     value = f"{found.value:.2f}"
     return value if found.low is None else f"{value} ({found.low:.2f} to {found.high:.2f})"
+
+
+def _molecules(rows: Sequence[dict[str, str]]) -> Iterator[str]:
+    """Yield the table of every molecule: measured, and each column with its error."""
+    columns = {
+        (row["potential"], row["charges"]): f"{row['potential']}, {row['charges']}" for row in rows
+    }
+    by_key = {(row["potential"], row["charges"], row["name"]): row for row in rows}
+    heads = [head for label in columns.values() for head in (label, "its MM reference")]
+    yield "## Molecule by molecule"
+    yield ""
+    yield f"| kcal/mol | measured | {' | '.join(heads)} |"
+    yield "|---" * (2 + len(heads)) + "|"
+    for given in read(MOLECULES):
+        cells = [_number(given, "expt_")]
+        for potential, charges in columns:
+            row = by_key.get((potential, charges, given["name"]))
+            cells += ["", ""] if row is None else [_number(row, "dg_"), _number(row, "mm_")]
+        yield f"| {given['name']} | {' | '.join(cells)} |"
+
+
+def _number(row: dict[str, str], name: str) -> str:
+    error = row["stderr_kcal" if name == "dg_" else f"{name}stderr_kcal"]
+    return f"{float(row[f'{name}kcal']):.2f} ± {float(error):.2f}".replace("-", "−")
+
+
+def _outliers(rows: Sequence[dict[str, str]]) -> Iterator[str]:
+    """Yield every molecule far from experiment, with the reason given in `outliers.csv`."""
+    why = {(row["name"], row["charges"]): row["why"] for row in read(OUTLIERS)}
+    yield f"## More than {FAR:.0f} kcal/mol from experiment"
+    yield ""
+    if not (far := outliers(rows)):
+        yield "None."
+    for row in far:
+        measured = float(row["expt_kcal"])
+        errors = [float(row[name]) - measured for name in ("dg_kcal", "mm_kcal")]
+        said = why.get((row["name"], row["charges"]), "no reason known.")
+        yield (
+            f"- {row['name']}, {row['charges']}: {errors[0]:+.2f} (MM reference {errors[1]:+.2f}) "
+            f"kcal/mol, where the measured value is known to ±{row['expt_stderr_kcal']}: {said}"
+        )
+
+
+def outliers(rows: Sequence[dict[str, str]]) -> list[dict[str, str]]:
+    """Return the rows that are far from experiment."""
+    return [row for row in rows if abs(float(row["dg_kcal"]) - float(row["expt_kcal"])) > FAR]
+
+
+def published_figure(rows: Sequence[dict[str, str]]) -> str:
+    """Draw published sum − exact value of every molecule, by charge model, as SVG."""
+    names = [row["name"] for row in read(MOLECULES)]
+    with matplotlib.rc_context(RC):
+        figure = Figure(figsize=(WIDTH, 0.9 + 0.22 * len(names)), layout="constrained")
+        axes = figure.subplots()
+        axes.axvline(0.0, color=SOFT, linewidth=0.8)
+        for k, charges in enumerate(dict.fromkeys(row["charges"] for row in rows)):
+            here = [row for row in rows if row["charges"] == charges and row["as_published_kcal"]]
+            shift = [float(row["as_published_kcal"]) - float(row["dg_kcal"]) for row in here]
+            axes.errorbar(
+                shift,
+                [len(names) - names.index(row["name"]) + 0.16 - 0.32 * k for row in here],
+                xerr=[float(row["as_published_stderr_kcal"]) for row in here],
+                fmt="o",
+                markersize=3.5,
+                linewidth=0.8,
+                color=COLOURS[k],
+                label=charges,
+            )
+        axes.set_yticks(np.arange(len(names), 0, -1), names, fontsize=8)
+        axes.set_xlabel("published sum − exact value [kcal/mol]")
+        axes.legend(frameon=False, fontsize=8)
+        return to_svg(figure, "published", "Published sum minus exact value of every molecule")
 
 
 def _times(rows: Sequence[dict[str, str]]) -> Iterator[str]:
@@ -208,8 +294,10 @@ def summary(data: Found) -> dict[str, Any]:
 def main() -> None:
     """Write page and figure."""
     data = found()
+    rows = read(RESULTS)
     FIGURE.write_text(error_figure(data.comparisons))
-    PAGE.write_text(page(data, read(RESULTS)))
+    SUMS.write_text(published_figure(rows))
+    PAGE.write_text(page(data, rows))
 
 
 if __name__ == "__main__":

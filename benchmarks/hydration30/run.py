@@ -36,7 +36,7 @@ from merrow.hydration.run_folder import RunFolder  # noqa: E402
 
 MOLECULES = HERE / "molecules.csv"
 RESULTS = HERE / "results.csv"
-TARGET = 0.18
+TARGET = 0.195
 """Standard error at which a run ends [kcal/mol]; 0.2 is what the table promises."""
 KEY = ("name", "charges", "potential")
 

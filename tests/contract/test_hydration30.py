@@ -73,8 +73,22 @@ def test_the_page_and_the_figure_show_them(scripts, table):
     assert "**So far 30 of 30 molecules for each column.**" in text
     assert "published sum − exact value +0.25 on average" in text
     assert "On a machine: 60 runs, 5 minutes each" in text
+    assert text.count(" ± ") == 5 * 30, "measured and four columns of every molecule"
     svg = report.error_figure(data.comparisons)
     assert all(label in svg for label in ("ani2x, abcg2", "MM, bcc", "gaff (published)"))
+    sums = report.published_figure(run.read(path))
+    assert all(name in sums for name in ("methane", "chlorobenzene", "abcg2", "bcc"))
+
+
+def test_what_is_far_from_experiment_is_listed_with_its_reason(scripts, table):
+    run, report = scripts
+    path, rows = table
+    far = [r for r in rows if abs(float(r["dg_kcal"]) - float(r["expt_kcal"])) > 1.0]
+    assert [(r["name"], r["charges"]) for r in report.outliers(run.read(path))] == [
+        (r["name"], r["charges"]) for r in far
+    ]
+    text = report.page(report.found(path), run.read(path))
+    assert all(f"- {r['name']}, {r['charges']}: " in text for r in far)
 
 
 def test_what_is_committed_follows_from_the_committed_rows(scripts):
@@ -83,7 +97,9 @@ def test_what_is_committed_follows_from_the_committed_rows(scripts):
         assert not report.PAGE.is_file(), "a page without rows"
         return
     data = report.found()
-    assert report.PAGE.read_text(encoding="utf-8") == report.page(data, run.read(run.RESULTS))
+    text = report.page(data, run.read(run.RESULTS))
+    assert report.PAGE.read_text(encoding="utf-8") == text
+    assert "no reason known" not in text, "an outlier needs a sentence in outliers.csv"
     labels = {one.label for one in data.comparisons}
     assert all(label in report.FIGURE.read_text(encoding="utf-8") for label in labels)
 
