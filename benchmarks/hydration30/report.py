@@ -141,7 +141,7 @@ def page(data: Found, rows: Sequence[dict[str, str]]) -> str:
         "",
         "![Errors of every column](hydration30.svg)",
         "",
-        "| calculated | n | mean absolute error | root mean square | mean error | R² | Kendall's τ |",
+        "| calculated | n | mean absolute error | root mean square | mean error | R² | τ |",
         "|---|---|---|---|---|---|---|",
     ]
     for one in data.comparisons:
@@ -152,7 +152,8 @@ def page(data: Found, rows: Sequence[dict[str, str]]) -> str:
         )
     lines += [
         "",
-        "kcal/mol, calculated − measured, with 95 % intervals from resampling the molecules.",
+        "kcal/mol, calculated − measured, with 95 % intervals from resampling the molecules; τ is",
+        "Kendall's.",
         "ABCG2 charges were fitted to measured hydration free energies, most of which are in",
         "FreeSolv too, so the errors with ABCG2 are those of a fit, not of a prediction.",
         "",
