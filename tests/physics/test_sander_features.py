@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import threading
 from pathlib import Path
@@ -14,6 +15,7 @@ from test_sander_parity import ELEC, VDW
 
 from merrow.amber.coordinates import read_coordinates
 from merrow.ambertools.programs import find_program
+from merrow.api.energies import energy
 from merrow.md.from_mdin import read_md_settings
 from merrow.md.run import run_md
 from merrow.md.setup import MdOutputs
@@ -73,7 +75,11 @@ def test_the_identity_holds_for_a_stored_trajectory(toluene, tmp_path):
     mm(tmp_path, f"{MD}, ntwx=2, ioutfm=1", toluene.files, name="made")
     files = [*toluene.files, "-y", "made.nc"]
     cntrl = "imin=5, maxcyc=1, ntpr=1, cut=8.0, ntb=1"
-    assert printed(ml(tmp_path, cntrl, files)) == printed(mm(tmp_path, cntrl, files))
+    ours = ml(tmp_path, cntrl, files)
+    assert printed(ours) == printed(mm(tmp_path, cntrl, files))
+    last = energy(toluene.prmtop, tmp_path / "made.rst7", potential="mm", cutoff=8.0)
+    total = float(re.findall(r"^ +\d+ +(-\S+E\+\d+)", ours, re.MULTILINE)[-1])  # five digits
+    assert total == pytest.approx(last.total, abs=0.15), "with the tail, as sander"
 
 
 def test_the_client_in_python_does_the_same(toluene, tmp_path, monkeypatch):
