@@ -17,6 +17,8 @@ from __future__ import annotations
 import csv
 import io
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +43,14 @@ TARGET = 0.195
 KEY = ("name", "charges", "potential")
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where molecules are read and results kept."""
+
+    molecules: Path
+    results: Path
+
+
 def main() -> None:
     """Go on with the campaign; write `results.csv`."""
     own: dict[str, Any] = {
@@ -49,9 +59,20 @@ def main() -> None:
         "only": {"nargs": "+", "help": "names of molecules"},
     }
     asked = parser(__doc__, "potential", "runs", "minutes", **own).parse_args()
+    carry_on(Place(MOLECULES, RESULTS), asked, only=asked.only)
+
+
+def carry_on(place: Place, asked: Any, *, only: Sequence[str] | None) -> None:
+    """Go on with the campaigns of a set, one for each charge model, and keep their rows.
+
+    Args:
+        place: Molecules and results.
+        asked: The command line: potential, runs, minutes, workers, charges.
+        only: Names to which the set is restricted; None for all.
+    """
     for charges in asked.charges:
         folder = asked.runs / f"{asked.potential}-{charges}"
-        table = _left(folder, charges, asked)
+        table = _left(place, folder, (charges, asked.potential), only)
         if table is None:
             continue
         protocol = PROTOCOLS["quick"].model_copy(update={"target_stderr_kcal": TARGET})
@@ -68,21 +89,23 @@ def main() -> None:
                 listen=lambda told: print(told.text, file=sys.stderr, flush=True),
             )
         finally:  # Ctrl-C, too, leaves the rows that there are
-            rows = write_results(folder, final=False).data.rows
-            keep(asked.potential, [(row, folder) for row in rows], backend.width)
+            if (folder / "jobs.json").is_file():
+                rows = write_results(folder, final=False).data.rows
+                keep(place, asked.potential, [(row, folder) for row in rows], backend.width)
 
 
-def _left(folder: Path, charges: str, asked: Any) -> Path | None:
-    """Write the table of the molecules without a row in `results.csv`; None where all have one."""
+def _left(
+    place: Place, folder: Path, kind: tuple[str, str], only: Sequence[str] | None
+) -> Path | None:
+    """Write the table of the molecules that have no row yet; None where all have one."""
     table = folder.with_suffix(".csv")
     if table.is_file():  # a campaign that was begun keeps its table
         return table
-    done = {tuple(row[k] for k in KEY) for row in read(RESULTS)}
+    done = {tuple(row[k] for k in KEY) for row in read(place.results)}
     rows = [
         row
-        for row in read(MOLECULES)
-        if (row["name"], charges, asked.potential) not in done
-        and (asked.only is None or row["name"] in asked.only)
+        for row in read(place.molecules)
+        if (row["name"], *kind) not in done and (only is None or row["name"] in only)
     ]
     if not rows:
         return None
@@ -91,20 +114,20 @@ def _left(folder: Path, charges: str, asked: Any) -> Path | None:
     return table
 
 
-def keep(potential: str, found: list[tuple[CampaignRow, Path]], workers: int) -> None:
-    """Add the rows of the finished runs to `results.csv`, in the order of the molecules."""
-    rows = {tuple(row[k] for k in KEY): row for row in read(RESULTS)}
+def keep(place: Place, potential: str, found: list[tuple[CampaignRow, Path]], workers: int) -> None:
+    """Add the rows of the finished runs to the results, in the order of the molecules."""
+    rows = {tuple(row[k] for k in KEY): row for row in read(place.results)}
     for row, folder in found:
         result = RunFolder(folder / row.folder).finished()
         if result is not None:
             rows[row.name, row.charges, potential] = _row(row, result, workers)
-    order = [row["name"] for row in read(MOLECULES)]
+    order = [row["name"] for row in read(place.molecules)]
 
-    def place(row: dict[str, Any]) -> tuple[str, str, int]:
+    def position(row: dict[str, Any]) -> tuple[str, str, int]:
         return row["potential"], row["charges"], order.index(row["name"])
 
     if rows:
-        write(RESULTS, sorted(rows.values(), key=place))
+        write(place.results, sorted(rows.values(), key=position))
 
 
 def _row(row: CampaignRow, result: HydrationResult, workers: int) -> dict[str, Any]:

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import csv
+import hashlib
+import importlib
 import sys
 from pathlib import Path
 
@@ -13,16 +15,19 @@ import pytest
 FOLDER = Path(__file__).resolve().parents[2] / "benchmarks" / "hydration30"
 
 
-@pytest.fixture(scope="module")
-def scripts():
-    """The two scripts, imported from their folder."""
+def load(name):
+    """A script, imported from its folder."""
     sys.path[:0] = [str(FOLDER), str(FOLDER.parent)]
     try:
-        import report  # noqa: PLC0415
-        import run  # noqa: PLC0415
+        return importlib.import_module(name)
     finally:
         sys.path[:] = [p for p in sys.path if p not in (str(FOLDER), str(FOLDER.parent))]
-    return run, report
+
+
+@pytest.fixture(scope="module")
+def scripts():
+    """The scripts that run and report."""
+    return load("run"), load("report")
 
 
 @pytest.fixture
@@ -111,3 +116,24 @@ def test_names_with_commas_come_back(scripts, tmp_path):
     assert run.read(tmp_path / "again.csv") == rows
     with run.MOLECULES.open(newline="") as stream:
         assert len(list(csv.reader(stream))) == 31
+
+
+def test_the_hundred_are_chosen_by_their_rule(scripts, tmp_path):
+    run, _ = scripts
+    hundred = load("hundred")
+    names = [row["name"] for row in run.read(hundred.CHOSEN)]
+    digests = [hashlib.sha256(name.encode()).hexdigest() for name in names]
+    assert len(set(names)) == 100
+    assert digests == sorted(digests)
+    table = tmp_path / "database.txt"
+    rows = [
+        ("mobley_1", "CCCO", "propan-1-ol", "-4.85", "0.6", "-3.2"),
+        ("mobley_2", "CO", "methanol, one of the thirty", "-5.1", "0.6", "-3.5"),
+        ("mobley_3", "CCBr", "bromoethane", "-0.74", "0.6", "-0.6"),
+        ("mobley_4", "CCCCCCCCCCCCC", "13 heavy atoms", "3.5", "0.6", "3.9"),
+        ("mobley_5", "CCS", "ethanethiol", "-1.14", "1.9", "-0.2"),
+        ("mobley_6", "CCCl", "chloroethane", "-0.63", "0.6", "0.2"),
+    ]
+    table.write_text("# a comment\n" + "".join("; ".join(row) + "; 0.02\n" for row in rows))
+    found = [row["name"] for row in hundred.chosen(hundred.database(table))]
+    assert sorted(found) == ["mobley_1", "mobley_6"]
