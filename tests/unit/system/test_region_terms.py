@@ -161,6 +161,8 @@ def test_all_nonbonded_forces_stay_in_the_group_of_the_users(systems):
     ]
     assert set(groups.values()) == {0, 3}
     assert any(name.startswith("CustomVolumeForce") for name in groups)
+    learned = coupled_system(system, view, region, Springs())
+    assert {f.getForceGroup() for f in learned.getForces()} == {0, 3}, "the potential's is 0"
 
 
 def test_pairs_of_the_region_are_excluded_once_in_a_custom_force(systems):
