@@ -39,36 +39,59 @@ def check_indices(sections: Sections, path: Path) -> None:
             flag = f"{name}_{half}"
             rows = np.array(sections[flag], dtype=np.int64).reshape(-1, size + 1)
             atoms = np.abs(rows[:, :-1]) if name == "DIHEDRALS" else rows[:, :-1]
-            _require(
-                np.all(atoms % 3 == 0) and _within(atoms, 0, 3 * n_atoms - 3), path, flag, "an atom"
+            require(
+                np.all(atoms % 3 == 0) and within(atoms, 0, 3 * n_atoms - 3), path, flag, "an atom"
             )
-            _require(_within(rows[:, -1], 1, n_parameters), path, flag, "a parameter")
+            require(within(rows[:, -1], 1, n_parameters), path, flag, "a parameter")
             distinct = np.sort(atoms, axis=1)
-            _require(
+            require(
                 not np.any(distinct[:, 1:] == distinct[:, :-1]), path, flag, "an atom of its own"
             )
     types = np.array(sections["ATOM_TYPE_INDEX"])
-    _require(_within(types, 1, n_types), path, "ATOM_TYPE_INDEX", "a Lennard-Jones type")
+    require(within(types, 1, n_types), path, "ATOM_TYPE_INDEX", "a Lennard-Jones type")
     starts = np.array(sections["RESIDUE_POINTER"])
     rising = starts[0] == 1 and np.all(np.diff(starts) > 0) and starts[-1] <= n_atoms
-    _require(rising and n_residues > 0, path, "RESIDUE_POINTER", "the first atom of a residue")
-    if "CMAP_INDEX" in sections:
-        flat, (n_terms, n_maps) = np.array(sections["CMAP_INDEX"]), sections["CMAP_COUNT"][:2]
-        _require(len(flat) == 6 * n_terms, path, "CMAP_INDEX", "an atom or a map")
-        atoms, maps = np.split(flat.reshape(-1, 6), [5], axis=1)
-        sound = _within(atoms, 1, n_atoms) and _within(maps, 1, n_maps)
-        _require(sound, path, "CMAP_INDEX", "an atom or a map")
-        for k, size in enumerate(sections["CMAP_RESOLUTION"], start=1):
-            length = len(sections.get(f"CMAP_PARAMETER_{k:02d}", ()))
-            _require(length == size**2, path, "CMAP_RESOLUTION", "all values of a map")
+    require(rising and n_residues > 0, path, "RESIDUE_POINTER", "the first atom of a residue")
+    check_maps(sections, path)
     _check_exclusions(sections, path)
 
 
-def _within(values: IntArray, low: int, high: int) -> bool:
+def check_maps(sections: Sections, path: Path, *, prefix: str = "") -> None:
+    """Check the maps of two torsions and the indices of their terms.
+
+    Args:
+        sections: The sections of a prmtop.
+        path: The prmtop.
+        prefix: How their flags begin: "CHARMM_" in older CHARMM files.
+
+    Raises:
+        InputError: An index points nowhere, or a map is incomplete.
+    """
+    flag = f"{prefix}CMAP_INDEX"
+    if f"{prefix}CMAP_COUNT" not in sections and flag not in sections:
+        return
+    flat = np.array(sections.get(flag, ()), dtype=np.int64)
+    n_terms, n_maps = sections[f"{prefix}CMAP_COUNT"][:2]
+    require(len(flat) == 6 * n_terms, path, flag, "an atom or a map")
+    atoms, maps = np.split(flat.reshape(-1, 6), [5], axis=1)
+    sound = within(atoms, 1, sections["POINTERS"][0]) and within(maps, 1, n_maps)
+    require(sound, path, flag, "an atom or a map")
+    for k, size in enumerate(sections[f"{prefix}CMAP_RESOLUTION"], start=1):
+        length = len(sections.get(f"{prefix}CMAP_PARAMETER_{k:02d}", ()))
+        require(length == size**2, path, f"{prefix}CMAP_RESOLUTION", "all values of a map")
+
+
+def within(values: IntArray, low: int, high: int) -> bool:
+    """Tell whether all values are in a range, ends included."""
     return bool(np.all((values >= low) & (values <= high)))
 
 
-def _require(sound: bool | np.bool_, path: Path, flag: str, what: str) -> None:
+def require(sound: bool | np.bool_, path: Path, flag: str, what: str) -> None:
+    """Refuse a prmtop unless an index is sound.
+
+    Raises:
+        InputError: The index of a section does not point to what it should.
+    """
     if not sound:
         raise InputError(
             f"{path} is damaged: an index of section {flag} does not point to {what}; make the "
@@ -81,7 +104,7 @@ def _check_exclusions(sections: Sections, path: Path) -> None:
     counts = np.array(sections["NUMBER_EXCLUDED_ATOMS"], dtype=np.int64)
     listed = np.array(sections["EXCLUDED_ATOMS_LIST"], dtype=np.int64)
     n_atoms = len(counts)
-    if counts.min() < 0 or counts.sum() != len(listed) or not _within(listed, 0, n_atoms):
+    if counts.min() < 0 or counts.sum() != len(listed) or not within(listed, 0, n_atoms):
         raise InputError(
             f"{path} is damaged: NUMBER_EXCLUDED_ATOMS and EXCLUDED_ATOMS_LIST do not fit "
             "together; make the prmtop again."

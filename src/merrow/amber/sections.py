@@ -19,6 +19,8 @@ from merrow.errors import UnsupportedPhysicsError
 Sections = Mapping[str, list[Any]]
 
 _FORTRAN = re.compile(rb"(\d\.\d+)[Dd](?=[+-]\d)")
+_CHARMM = re.compile(rb"^%FLAG FORCE_FIELD_TYPE.*\n(?:%.*\n)*(?:[^%].*\n)*?[^%\n].*CHARMM", re.M)
+_TITLE = re.compile(rb"^%FLAG TITLE ?", re.M)
 
 NPARM, IFPERT, IFCAP = 9, 20, 29
 """Positions in POINTERS."""
@@ -64,7 +66,7 @@ def is_prmtop(path: Path) -> bool:
     if not path.is_file():
         return False
     with path.open("rb") as stream:
-        return stream.read(80).lstrip().startswith(b"%VERSION")
+        return stream.read(80).lstrip().startswith((b"%VERSION", b"%FLAG"))
 
 
 def refuse_foreign(sections: Sections, path: Path) -> None:
@@ -104,19 +106,31 @@ def refuse_foreign(sections: Sections, path: Path) -> None:
 
 
 @contextmanager
-def plain_exponents(path: Path) -> Iterator[Path]:
-    """Yield a prmtop that every reader understands: Fortran's 1.0D+00 is rewritten as 1.0E+00.
+def readable(path: Path) -> Iterator[Path]:
+    """Yield a prmtop that every reader understands.
+
+    Fortran's 1.0D+00 is rewritten as 1.0E+00. CHARMM's terms are those of a file whose
+    FORCE_FIELD_TYPE names CHARMM, as in sander; ParmEd and OpenMM go by CTITLE instead, which the
+    scripts that add maps to AMBER's force fields (RSFF2C, ff14IDPSFF) leave as TITLE. One of them
+    writes before %VERSION, too.
 
     Args:
-        path: The prmtop; yielded unchanged if it has no such numbers.
+        path: The prmtop; yielded unchanged if nothing needs rewriting.
     """
     text = path.read_bytes()
-    if _FORTRAN.search(text) is None:
+    plain = _FORTRAN.sub(rb"\1E", text)
+    if _CHARMM.search(text) is not None:
+        plain = _TITLE.sub(b"%FLAG CTITLE", plain)
+    if plain.lstrip().startswith(b"%FLAG"):
+        before, version, rest = plain.partition(b"%VERSION")
+        line, end, after = rest.partition(b"\n")
+        plain = version + line + end + before.lstrip() + after
+    if plain == text:
         yield path
         return
     with TemporaryDirectory(prefix="merrow-prmtop-") as folder:
         copy = Path(folder) / path.name
-        copy.write_bytes(_FORTRAN.sub(rb"\1E", text))
+        copy.write_bytes(plain)
         yield copy
 
 

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from parmed.amber import AmberFormat
 from parmed.periodic_table import Element, Mass, element_by_mass
 
+from merrow.amber.charmm import check_charmm
 from merrow.amber.indices import check_indices
-from merrow.amber.sections import Sections, is_prmtop, plain_exponents, refuse_foreign
+from merrow.amber.sections import Sections, is_prmtop, readable, refuse_foreign
 from merrow.errors import InputError
 from merrow.geometry import connected_atoms
 
@@ -107,6 +108,7 @@ def read_topology(path: str | Path) -> AmberTopology:
     refuse_foreign(sections, path)
     _check_lengths(sections, path)
     check_indices(sections, path)
+    check_charmm(sections, path)
     pointers = sections["POINTERS"]
     if pointers[IFBOX] > 0 and min(sections.get("BOX_DIMENSIONS") or [0.0]) <= 0.0:
         raise InputError(
@@ -154,8 +156,8 @@ def _read_sections(path: Path) -> Sections:
         raise InputError(f"{path} is not a prmtop file: it does not begin with %VERSION.")
     file = AmberFormat()
     try:
-        with plain_exponents(path) as readable:
-            file.rdparm_slow(str(readable))  # the compiled reader crashes on some truncated files
+        with readable(path) as plain:
+            file.rdparm_slow(str(plain))  # the compiled reader crashes on some truncated files
     except Exception as error:
         reason = " ".join(str(error).split())
         raise InputError(

@@ -75,7 +75,7 @@ def solvate(
     parm = AmberFormat()
     parm.rdparm_slow(str(gas_prmtop))
     data: Sections = parm.parm_data
-    if "CTITLE" in data:
+    if "CTITLE" in data or "LENNARD_JONES_14_ACOEF" in data:
         raise UnsupportedPhysicsError(
             f"{gas_prmtop.name} is from CHAMBER, to which AMBER's TIP3P cannot be added here: "
             "give a solvated prmtop."

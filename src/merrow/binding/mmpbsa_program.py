@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from parmed.amber import LoadParm
 from parmed.tools import changeRadii
 
+from merrow.amber.sections import readable
 from merrow.ambertools.masks import number_list
 from merrow.ambertools.programs import failure, run_program
 from merrow.errors import InputError, MerrowError
@@ -84,12 +85,12 @@ def split_topology(
     if igb not in RADII:
         raise InputError(f"igb {igb} is not known; use one of {', '.join(map(str, RADII))}.")
     kept, own = set(dry), set(ligand)
-    whole: Any = LoadParm(str(prmtop))
+    whole = _loaded(prmtop)
     _refuse_parts(whole, own, kept, prmtop)
     folder.mkdir(parents=True, exist_ok=True)
     paths = {}
     for name, atoms in (("complex", kept), ("receptor", kept - own), ("ligand", own)):
-        part: Any = LoadParm(str(prmtop))
+        part = _loaded(prmtop)
         part.strip([int(atom.idx not in atoms) for atom in part.atoms])
         part.box = None
         changeRadii(part, RADII[igb]).execute()
@@ -104,6 +105,12 @@ def split_topology(
     return Topologies(
         **paths, ligand_mask=f":{number_list(numbers)}", receptor_mask=f":{number_list(others)}"
     )
+
+
+def _loaded(prmtop: Path) -> Any:
+    """Return ParmEd's topology of a prmtop, CHARMM's terms included."""
+    with readable(prmtop) as plain:
+        return LoadParm(str(plain))
 
 
 def run_mmpbsa(

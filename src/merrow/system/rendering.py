@@ -13,7 +13,7 @@ import numpy as np
 import openmm as mm
 from openmm import app, unit
 
-from merrow.amber.sections import plain_exponents
+from merrow.amber.sections import readable
 from merrow.amber.topology import AmberTopology, atom_label
 from merrow.errors import InputError, UnsupportedPhysicsError
 
@@ -37,8 +37,8 @@ def rendered(
             rigid.
     """
     try:
-        with plain_exponents(topology.path) as readable:
-            prmtop = app.AmberPrmtopFile(str(readable))
+        with readable(topology.path) as plain:
+            prmtop = app.AmberPrmtopFile(str(plain))
         _name_waters(prmtop, topology)
         _turn_torsions(prmtop)
         system = prmtop.createSystem(

@@ -56,10 +56,10 @@ def unusual_table():
     return read_topology("table.prmtop")
 
 
-def with_section(flag):
+def with_section(flag, holds="%FORMAT(5E16.8)\n  1.00000000E+00"):
     """Read a prmtop with one section more."""
     text = PEPTIDE.read_text().rstrip("\n")
-    Path("more.prmtop").write_text(f"{text}\n%FLAG {flag}\n%FORMAT(5E16.8)\n  1.00000000E+00\n")
+    Path("more.prmtop").write_text(f"{text}\n%FLAG {flag}\n{holds}\n")
     return read_topology("more.prmtop")
 
 
@@ -169,6 +169,16 @@ FILES = [
     (slipped(BONDS_WITHOUT_HYDROGEN=(1, 51)), "within three bonds; make the prmtop again", whole()),
     (slipped(DIHEDRALS_INC_HYDROGEN=(3, 60)), "exclude there; make the prmtop again", whole()),
     (unusual_table, "give it different energies; make the prmtop again", whole()),
+    (
+        lambda: with_section("CHARMM_CMAP_COUNT"),
+        "other programs do not; make the prmtop again",
+        whole(),
+    ),
+    (
+        lambda: with_section("FORCE_FIELD_TYPE", "%FORMAT(i2,a78)\n 1 CHARMM"),
+        "without which programs differ; make the prmtop again",
+        whole(),
+    ),
     (torn, "make it again", whole()),
     (
         lambda: with_section("LENNARD_JONES_CCOEF"),

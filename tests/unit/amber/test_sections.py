@@ -13,7 +13,7 @@ from merrow.amber.sections import (
     NPARM,
     UNDERSTOOD,
     WITHOUT_ENERGY,
-    plain_exponents,
+    readable,
     refuse_foreign,
 )
 from merrow.errors import UnsupportedPhysicsError
@@ -89,9 +89,9 @@ def test_no_section_is_in_both_tables():
 def test_exponents_of_fortran_are_read_as_sander_reads_them(tmp_path):
     path = tmp_path / "d.prmtop"
     path.write_text("%FLAG D\n%FORMAT(2E16.8)\n  1.25000000D+01 -2.5d-03\nMD-1 D+1\n")
-    with plain_exponents(path) as readable:
-        assert readable != path
-        assert "  1.25000000E+01 -2.5E-03\nMD-1 D+1\n" in readable.read_text()
+    with readable(path) as plain:
+        assert plain != path
+        assert "  1.25000000E+01 -2.5E-03\nMD-1 D+1\n" in plain.read_text()
     path.write_text("  1.25000000E+01\n")
-    with plain_exponents(path) as readable:
-        assert readable == path
+    with readable(path) as plain:
+        assert plain == path

@@ -34,8 +34,10 @@ def chamber(systems, tmp_path):
     return path
 
 
-def test_the_parts_have_charmms_terms_and_their_energy(chamber, systems, tmp_path):
+@pytest.mark.parametrize("title", ["CTITLE", "TITLE"])  # sander goes by FORCE_FIELD_TYPE alone
+def test_the_parts_have_charmms_terms_and_their_energy(chamber, systems, tmp_path, title):
     whole = LoadParm(str(chamber))
+    chamber.write_text(chamber.read_text().replace("%FLAG CTITLE", f"%FLAG {title}"))
     own = [atom.idx for atom in whole.atoms if atom.residue.idx == 1]
     parts = split_topology(chamber, range(len(whole.atoms)), own, igb=5, folder=tmp_path / "parts")
     x = read_coordinates(systems / "complex.inpcrd").positions
