@@ -101,12 +101,16 @@ def test_an_amino_acid_without_parameters_is_refused(edited):
         read_protein(path)
 
 
+WATER = "HETATM    1  O   HOH A   1       0.000   0.000   0.000  1.00  0.00"
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
         ("", "has no atoms"),
-        ("MODEL        1\nMODEL        2\n", "has 2 models"),
-        ("HETATM    1  O   HOH A   1       0.000   0.000   0.000  1.00  0.00", "no amino acid"),
+        (f"MODEL        1\n{WATER}\nENDMDL\nMODEL        2\n{WATER}\n", "has 2 models"),
+        (f"MODEL\n{WATER}\nENDMDL\n{WATER}\n", "has 2 models"),
+        (WATER, "no amino acid"),
     ],
 )
 def test_a_file_without_one_protein_is_refused(tmp_path, text, told):

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Reading of PDB and mmCIF files: all atoms in their chains, links and missing residues.
 
-ParmEd's readers are not used: they merge alternate locations by name and number, so that atoms are
-lost if two chains have no identifiers.
+Libraries' readers are not used (decision 22): they lose the order of the file, names of four
+letters, or elements that only the names tell.
 """
 
 from __future__ import annotations
@@ -107,7 +107,8 @@ def read_structure(path: Path) -> StructureFile:
     blocks = _blocks(path, text) if CIF.match(text) else []
     block = blocks[0] if blocks else None
     if block is None:
-        n_models = len(re.findall(r"^MODEL ", text, flags=re.M))
+        parts = re.split(r"^(?:MODEL|ENDMDL)\b", text, flags=re.M)
+        n_models = sum(re.search(r"^(ATOM|HETATM)", part, flags=re.M) is not None for part in parts)
     else:
         numbers = (set(_column(one, "atom_site", "pdbx_PDB_model_num")) for one in blocks)
         n_models = sum(max(1, len(found)) for found in numbers)
@@ -255,8 +256,10 @@ def _or_zero(text: str) -> float:
 def _element(symbol: str, name: str, residue: str) -> int:
     """Return an atomic number; where the file does not tell the element, its name does.
 
-    CA is a carbon, but calcium in a residue that is called so, too.
+    CA is a carbon, but calcium in a residue that is called so, too. X is an element unknown.
     """
+    if symbol.strip().upper() == "X":
+        return 0
     for told in (symbol.strip(), residue if residue.upper() == name.upper() else ""):
         if (number := AtomicNum.get(told.title())) is not None:
             return int(number)
