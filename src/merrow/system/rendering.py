@@ -140,5 +140,6 @@ def _check_rigid(system: mm.System, topology: AmberTopology) -> None:
     if loose.size:
         raise UnsupportedPhysicsError(
             f"the water of {atom_label(topology, int(loose[0]))} in {topology.path.name} is none "
-            "that OpenMM can hold rigid; use TIP3P, SPC/E, TIP4P, OPC or TIP5P."
+            "that OpenMM can hold rigid; use TIP3P, SPC/E, TIP4P, OPC or TIP5P with a bond between "
+            "the hydrogens in the prmtop, by which AMBER's programs tell rigid water from flexible."
         )
