@@ -25,7 +25,7 @@ ROWS: Final = (
 MORE_ROWS: Final = (
     ("EML", "EMLREL", "EMLMEAN"),
     ("EMLSD", "FMLSD"),
-    ("CONFINE", "CMAP"),
+    ("CONFINE", "CMAP", "IMPROPER"),
     ("DV/DL",),
 )
 """Rows that are printed only if they have values."""
@@ -125,9 +125,8 @@ def minimum_block(energies: Energies, *, rms: float, largest: float, name: str, 
         "",
         *(_row(row, shown, 14, MINIMUM_WIDTHS) for row in MINIMUM_ROWS),
     ]
-    extra = {"EPtot": value["EPtot"]} | {
-        name: value[name] for name in ("EML", "EMLREL", "CONFINE", "CMAP") if name in value
-    }
+    more = ("EML", "EMLREL", "CONFINE", "CMAP", "IMPROPER")
+    extra = {"EPtot": value["EPtot"]} | {name: value[name] for name in more if name in value}
     names = tuple(extra)
     lines += [_row(names[i : i + 3], extra, 14, MINIMUM_WIDTHS) for i in range(0, len(names), 3)]
     return "\n".join(lines) + "\n\n"

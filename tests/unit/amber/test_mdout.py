@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -52,6 +54,15 @@ def test_a_block_is_read_as_it_was_written(tmp_path):
     for name in ("TEMP", "PRESS", "Etot", "VDWAALS", "EML", "EMLREL", "EMLSD", "VOLUME"):
         assert first.values[name] == more[name], name
     assert "EML" not in second.values
+
+
+def test_every_term_that_only_some_force_fields_have_is_printed():
+    told = {"EML": -1.0, "EMLREL": -2.0, "CONFINE": 3.0, "CMAP": 4.0, "IMPROPER": 5.0}
+    energies = Energies(10, 0.06, VALUES | told)
+    blocks = (block(energies), minimum_block(energies, rms=1.0, largest=1.0, name="C", atom=1))
+    for name, value in told.items():
+        for text in blocks:
+            assert re.search(rf"{name} *= +{value:.4f}\b", text), (name, text)
 
 
 def test_averages_leave_out_the_start_and_are_not_read_as_steps(tmp_path):
