@@ -37,8 +37,8 @@ LONG_STEP: dict[str, Any] = {"timestep_fs": 4.0, "solute_masses": "heavy"}
 CLOSER: dict[str, Any] = {"ewald_direct_tolerance": 1e-4, "record_interval_ps": None}
 """Settings that reduce the error at the same cost, in protocols that reproduce no other program."""
 
-CHARGES = (1.0, 0.75, 0.5, 0.25, 0.0)
-LENNARD_JONES = (0.85, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0)
+CHARGES = (1.0, 0.8, 0.6, 0.35, 0.0)
+LENNARD_JONES = (0.8, 0.65, 0.52, 0.43, 0.36, 0.3, 0.24, 0.17, 0.0)
 
 
 class Schedule(Settings):

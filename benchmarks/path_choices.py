@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""What does λ exchange gain, and how often should it happen?
+"""What do exchange along the path, its interval and the places of the states gain?
 
-Toluene with GAFF2 and MM terms in TIP3P, the path of protocol quick, equally long runs of every
-kind from independent seeds: exchange after every 0.2 ps, after every 0.8 ps (as the protocol has
-it), and never. All must give the same free energy. The gain is the ratio of the variances at equal
-sampling: from the error of a repeat by MBAR with its statistical inefficiencies, averaged over the
-repeats, and from their scatter, which few repeats show only roughly.
+A molecule with GAFF2 and MM terms in TIP3P, the path of protocol quick (states where σ(∂V/∂λ)·√τ
+is large, exchange every 0.8 ps); the same with exchange every 0.2 ps, without exchange, and with
+states at even steps of λ, as the protocol had them. Equally long runs of every kind from
+independent seeds; all must give the same free energy. The gain is the ratio of the variances at
+equal sampling: from the error of a repeat by MBAR with its statistical inefficiencies, averaged
+over the repeats, and from their scatter, which few repeats show only roughly.
 
-    python benchmarks/exchange.py --folder KEPT [--minutes 20]
+    python benchmarks/path_choices.py --folder KEPT [--molecules toluene phenol] [--minutes 20]
 
 Runs are kept, so that the same command goes on.
 """
@@ -23,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import SMILES, parser, save, show
+from common import parser, save, show
 from scipy import stats
 
 from merrow.engine import leg
@@ -32,68 +33,73 @@ from merrow.free_energy.decorrelate import correlation
 from merrow.free_energy.estimators import mbar
 from merrow.free_energy.mixing import mixing
 from merrow.hydration.config import HydrationConfig, Source
-from merrow.hydration.protocol import PROTOCOLS
+from merrow.hydration.protocol import PROTOCOLS, Schedule
 from merrow.hydration.run import run_hydration
 from merrow.hydration.run_folder import RunFolder
 from merrow.process import use_one_thread
 from merrow.samples import LambdaState, concatenate
 
+MOLECULES = {"toluene": "Cc1ccccc1", "phenol": "Oc1ccccc1"}
 RECORD = 0.1
 """Time between records [ps]."""
-KINDS = {"0.2 ps": 2, "0.8 ps": 8, "never": 8}
-"""Records between two exchanges."""
-AS_IT_IS = "0.8 ps"
+EVEN = Schedule(
+    lambda_electrostatics=(1.0, 0.75, 0.5, 0.25, 0.0),
+    lambda_sterics=(0.85, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0),
+)
+KINDS: dict[str, tuple[int, Schedule]] = {
+    "as quick": (8, Schedule()),
+    "even steps of lambda": (8, EVEN),
+    "exchange every 0.2 ps": (2, Schedule()),
+    "no exchange": (8, Schedule()),
+}
+"""Records between two exchanges, and the states."""
+NOW, NEVER = "as quick", "no exchange"
 
 
 def main() -> None:
-    """Run what is missing, print, write `results/exchange.json`."""
+    """Run what is missing, print, write `results/path_choices.json`."""
     asked = parser(
         __doc__,
         "folder",
         "minutes",
-        molecule={"choices": tuple(SMILES), "default": "toluene"},
-        seeds=4,
+        molecules={"nargs": "+", "choices": tuple(MOLECULES), "default": ("toluene",)},
+        kinds={"nargs": "+", "choices": tuple(KINDS), "default": tuple(KINDS)},
+        seeds=3,
         ps=19.2,
     ).parse_args()
     use_one_thread()
     end = math.inf if asked.minutes is None else time.monotonic() + 60.0 * asked.minutes
     for seed in range(1, asked.seeds + 1):
-        for kind in KINDS:
-            if time.monotonic() < end:
-                with exchange(kind):
-                    run_hydration(
-                        settings(asked, kind, seed), place(asked, kind, seed), base=Path()
-                    )
-                print(kind, seed, flush=True)
-    found = {kind: repeats(asked, kind) for kind in KINDS}
-    count = min(len(rows) for rows in found.values())
-    report = {kind: summary(rows[:count]) for kind, rows in found.items()}
-    gains = {
-        kind: {
-            "gain_from_inefficiencies": one["analytic_kcal"] ** -2
-            * report[AS_IT_IS]["analytic_kcal"] ** 2,
-            "gain_from_scatter": gain_from_scatter(found[AS_IT_IS][:count], found[kind][:count]),
-        }
-        for kind, one in report.items()
-    }
-    kinds = {kind: report[kind] | gains[kind] for kind in KINDS}
-    save(
-        "exchange",
-        {
-            "molecule": asked.molecule,
-            "ps_per_state": asked.ps,
-            "kinds": kinds,
-            "chi2": agreement(list(report.values())),
-        },
-    )
-    show(kinds)
+        for molecule in asked.molecules:
+            for kind in asked.kinds:
+                if time.monotonic() < end:
+                    where = place(asked, molecule, kind, seed)
+                    with exchange(kind):
+                        run_hydration(settings(asked, molecule, kind, seed), where, base=Path())
+                    print(molecule, kind, seed, flush=True)
+    rows = [row for name in MOLECULES if (row := compared(asked, name))]
+    save("path_choices", {"ps_per_state": asked.ps, "rows": rows})
+    show(rows)
+
+
+def compared(asked: argparse.Namespace, molecule: str) -> dict[str, Any] | None:
+    """Return the kinds of a molecule beside each other; None before the second repeat."""
+    every = {kind: repeats(asked, molecule, kind) for kind in KINDS}
+    found = {kind: rows for kind, rows in every.items() if len(rows) > 1}
+    if NOW not in found:
+        return None
+    report = {kind: summary(rows) for kind, rows in found.items()}
+    for kind, one in report.items():
+        one["gain_from_inefficiencies"] = (report[NOW]["analytic_kcal"] / one["analytic_kcal"]) ** 2
+        one["gain_from_scatter"] = gain_from_scatter(found[NOW], found[kind])
+    return {"molecule": molecule, "kinds": report, "chi2": agreement(list(report.values()))}
 
 
 @contextmanager
 def exchange(kind: str) -> Iterator[None]:
-    """Let the replicas stay in their states where the kind is never."""
+    """Let the replicas stay in their states where that is the kind."""
     before = leg.exchange_states
-    if kind == "never":
+    if kind == NEVER:
         leg.exchange_states = _stay
     try:
         yield
@@ -107,22 +113,24 @@ def _stay(u: np.ndarray, state_of: np.ndarray, generator: np.random.Generator) -
     return state_of
 
 
-def settings(asked: argparse.Namespace, kind: str, seed: int) -> HydrationConfig:
+def settings(asked: argparse.Namespace, molecule: str, kind: str, seed: int) -> HydrationConfig:
     """Return a run of a fixed length; a segment is 2.4 ps of every state, as in the protocol."""
+    records, schedule = KINDS[kind]
     changes = {
         "name": "custom",
         "route": "direct",
+        "schedule": schedule,
         "target_stderr_kcal": None,
         "minimum_sampling_ps": 2 * asked.ps,  # two repeats
         "maximum_sampling_ps": 2 * asked.ps,
         "record_interval_ps": RECORD,
-        "records_per_sweep": KINDS[kind],
-        "sweeps_per_segment": 24 // KINDS[kind],
+        "records_per_sweep": records,
+        "sweeps_per_segment": 24 // records,
         "gas_ps": 1.0,
         "gas_reservoir": False,
     }
     return HydrationConfig(
-        source=Source(kind="smiles", smiles=SMILES[asked.molecule]),
+        source=Source(kind="smiles", smiles=MOLECULES[molecule]),
         potential="mm",
         protocol=PROTOCOLS["quick"].model_copy(update=changes),
         seed=1000 * seed + list(KINDS).index(kind),
@@ -130,21 +138,21 @@ def settings(asked: argparse.Namespace, kind: str, seed: int) -> HydrationConfig
     )
 
 
-def place(asked: argparse.Namespace, kind: str, seed: int) -> Path:
+def place(asked: argparse.Namespace, molecule: str, kind: str, seed: int) -> Path:
     """Return the folder of a run."""
-    return Path(asked.folder.resolve() / f"{asked.molecule}-{kind.replace(' ', '')}-{seed}")
+    return Path(asked.folder.resolve() / molecule / f"{kind.replace(' ', '-')}-{seed}")
 
 
-def repeats(asked: argparse.Namespace, kind: str) -> list[dict[str, float]]:
+def repeats(asked: argparse.Namespace, molecule: str, kind: str) -> list[dict[str, float]]:
     """Return what each repeat of the finished runs found by itself."""
     found = []
     for seed in range(1, asked.seeds + 1):
-        folder = RunFolder(place(asked, kind, seed))
-        if folder.finished() is None:
+        where = place(asked, molecule, kind, seed)
+        if not where.is_dir() or RunFolder(where).finished() is None:
             continue
-        protocol = folder.config().protocol
+        protocol = RunFolder(where).config().protocol
         states = tuple(LambdaState(*s) for s in protocol.schedule.states)
-        for task in sorted((folder.path / "tasks").glob("path-mm-*")):
+        for task in sorted((where / "tasks").glob("path-mm-*")):
             segments = TaskFolder(task).read_segments(states, protocol.temperature_k)
             samples = concatenate([segment.samples for segment in segments])
             rows = correlation(samples)
@@ -163,8 +171,6 @@ def repeats(asked: argparse.Namespace, kind: str) -> list[dict[str, float]]:
 
 def summary(rows: list[dict[str, float]]) -> dict[str, Any]:
     """Return averages over repeats; the error is that of one repeat."""
-    if len(rows) < 2:
-        raise SystemExit("too few repeats yet; run the same command again.")
     values = np.array([row["dg_kcal"] for row in rows])
     return {
         "repeats": len(rows),
@@ -179,9 +185,8 @@ def summary(rows: list[dict[str, float]]) -> dict[str, Any]:
 def gain_from_scatter(now: list[dict[str, float]], other: list[dict[str, float]]) -> list[float]:
     """Return the ratio of the variances of the repeats and its 95 % interval."""
     one, two = (np.var([r["dg_kcal"] for r in rows], ddof=1) for rows in (now, other))
-    n = len(now) - 1
-    ratio = float(one / two)
-    return [ratio, *(float(ratio / stats.f.ppf(q, n, n)) for q in (0.975, 0.025))]
+    ratio, free = float(one / two), (len(now) - 1, len(other) - 1)
+    return [ratio, *(float(ratio / stats.f.ppf(q, *free)) for q in (0.975, 0.025))]
 
 
 def agreement(kinds: list[dict[str, Any]]) -> dict[str, float]:
