@@ -159,12 +159,16 @@ def equilibration_part(config: HydrationConfig, ps_per_state: float) -> float:
 
 
 class Clock:
-    """CPU seconds of a run since its system was prepared, kept in a file over restarts."""
+    """CPU seconds of a run since its system was prepared, kept in a file over restarts.
+
+    After a restart the first report comes with the first finished piece, so all of the time until
+    then counts; a piece that was broken off does not.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.seconds: float = json.loads(path.read_text()) if path.exists() else 0.0
-        self._last, self._phase = 0.0, "preparing"
+        self._last, self._phase = 0.0, "sampling" if self.seconds else "preparing"
 
     def listen(self, told: Progress) -> None:
         """Add the time since the last report."""
@@ -172,7 +176,9 @@ class Clock:
         if not self._phase.startswith("preparing"):
             self.seconds += now - self._last
             self.path.write_text(json.dumps(self.seconds))
-        self._last, self._phase = now, self._phase if told.lasting else told.text
+        if not (told.lasting or self.seconds):
+            self._phase = told.text
+        self._last = now
 
 
 @contextmanager

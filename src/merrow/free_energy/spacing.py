@@ -54,7 +54,7 @@ class LegLength:
 def lengths(samples: WindowSamples, *, rows: Correlation | None = None) -> tuple[LegLength, ...]:
     """Return the thermodynamic length of each leg, σ interpolated linearly between the states."""
     rows = rows or correlation(samples)
-    sigma = _sigma(samples, rows)
+    sigma = standard_deviations(samples, rows)
     found = []
     for name, index in legs(samples.states).items():
         component = COMPONENT[name]
@@ -113,7 +113,7 @@ def time_fractions(samples: WindowSamples, *, rows: Correlation | None = None) -
     are those of the trapezoidal rule.
     """
     rows = rows or correlation(samples)
-    w, sigma = weights(samples.states, "trapezoid"), _sigma(samples, rows)
+    w, sigma = weights(samples.states, "trapezoid"), standard_deviations(samples, rows)
     g = np.array([np.nanmean(column) for column in rows.g.T])
     need = np.sqrt(np.sum((w * sigma) ** 2, axis=1) * np.nan_to_num(g, nan=1.0))
     return np.asarray(need / need.sum())
@@ -151,7 +151,7 @@ def judge_spacing(samples: WindowSamples, *, rows: Correlation | None = None) ->
     return verdict("schedule", False, f"The states are placed unevenly: {said}.", advice)
 
 
-def _sigma(samples: WindowSamples, rows: Correlation) -> Array:
+def standard_deviations(samples: WindowSamples, rows: Correlation) -> Array:
     """Return the standard deviation of ∂V/∂λ_elec and ∂V/∂λ_sterics in every state [kT], (K, 2)."""
     kt = thermal_energy(samples.temperature)
     found = np.zeros((len(samples.states), 2))
