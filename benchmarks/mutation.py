@@ -14,6 +14,7 @@ the survivors again, with the tests that were written since.
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import os
@@ -145,6 +146,17 @@ def run_tests(words: Iterable[str], *plugins: object) -> int:
     return int(pytest.main([*quiet, *words], plugins=[*plugins]))
 
 
+def called_line(source: bytes, line: int) -> int:
+    """Return the line of a call to the function whose signature has a line, else the line itself.
+
+    The values in a signature are computed at import, but it is calls that they change.
+    """
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef) and node.lineno <= line < node.body[0].lineno:
+            return min(part.lineno for part in (node, *node.decorator_list))
+    return line
+
+
 def _sources(path: Path, pattern: str = "*.py") -> list[Path]:
     return [path] if path.is_file() else sorted(path.rglob(pattern))
 
@@ -232,13 +244,14 @@ class Campaign:
     def tests_of(self, mutant: Mutant) -> tuple[list[str], float]:
         """Return the tests that run the line of a mutant, the fastest first, and their time [s]."""
         module = mutant.file.removeprefix("src/").removesuffix(".py").replace("/", ".")
+        line = called_line((self.copy / mutant.file).read_bytes(), mutant.line)
         at = []
         for file, part in self.coverage.items():
             # what runs at import is run by no test alone: whoever names the module comes first
             names = not mutant.where and f"from {module} import" in (self.copy / file).read_text()
             for name, entry in part["tests"].items():
                 lines = entry["lines"].get(mutant.file, ())
-                if mutant.line in lines or names or (lines and not mutant.where):
+                if line in lines or names or (lines and not mutant.where):
                     at.append((not names, entry["seconds"], name))
         chosen, total = [], 0.0
         for _, seconds, name in sorted(at):
