@@ -196,8 +196,13 @@ def test_half_a_question_and_other_molecules_are_refused(
 ):
     names = {key.upper(): str(path) for key, path in files.items()}
     mapped = tmp_path_factory.mktemp("mapped") / "mapped.prmtop"
-    section = "%FLAG CMAP_COUNT\n%FORMAT(2I8)\n       1       1\n"
-    mapped.write_text(Path(names["HOST"]).read_text() + section)
+    maps = (
+        "%FLAG CMAP_COUNT\n%FORMAT(2I8)\n       1       1\n"
+        "%FLAG CMAP_RESOLUTION\n%FORMAT(20I4)\n   2\n"
+        "%FLAG CMAP_PARAMETER_01\n%FORMAT(8F9.5)\n  0.00000  0.00000  0.00000  0.00000\n"
+        "%FLAG CMAP_INDEX\n%FORMAT(6I8)\n       1       2       3       4       5       1\n"
+    )
+    mapped.write_text(Path(names["HOST"]).read_text() + maps)
     names["MAPPED"] = str(mapped)
     other = parmed.load_file(names["HOST"])
     parmed.tools.changeLJSingleType(other, "@1", 2.0, 0.1).execute()
