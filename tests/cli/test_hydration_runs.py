@@ -6,6 +6,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import re
 import shutil
 from pathlib import Path
 
@@ -255,3 +256,12 @@ def test_what_init_prints_is_a_run_that_can_be_run(merrow):
     answer = merrow("run", "run.yaml", "--out", "made")
     assert answer.code == 0, answer.err
     assert Path("made/result.json").exists()
+
+
+def test_a_gas_prmtop_with_fortrans_exponents_is_solvated(merrow, systems):
+    numbers = re.compile(r"(\d\.\d+)E(?=[+-]\d)")
+    Path("gas.prmtop").write_text(numbers.sub(r"\1D", (systems / "methanol.prmtop").read_text()))
+    start = str(systems / "methanol.inpcrd")
+    words = ("--solvate", "tip3p", "--potential", "mm", "--dry-run", "--out", "run")
+    answer = merrow("hydration", "gas.prmtop", start, *words)
+    assert answer.code == 0, answer

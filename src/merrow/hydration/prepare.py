@@ -14,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 
 from merrow.amber.coordinates import Coordinates
+from merrow.amber.sections import readable
 from merrow.amber.topology import AmberTopology, read_topology
 from merrow.ambertools.molecule import InputMolecule, read_molecule
 from merrow.ambertools.prepare import Charges, check_choice, parametrize
@@ -298,7 +299,8 @@ def _make_solvated(
         positions = read_configuration(gas[1], topology).positions
         listen(Progress("preparing: water box", known=False))
         waters = waters_needed(config.protocol, positions, topology.numbers)
-        solvate(*gas, folder=folder.system, n_waters=waters)
+        with readable(gas[0]) as plain:
+            solvate(plain, gas[1], folder=folder.system, n_waters=waters)
     return smiles, shift
 
 
