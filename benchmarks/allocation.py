@@ -19,16 +19,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import parser, save, show
+from common import parser, path_pieces, save, show
 from path_choices import EVEN
 
-from merrow.engine.storage import TaskFolder
 from merrow.free_energy.decorrelate import correlation
 from merrow.free_energy.schedule import COMPONENT, legs
 from merrow.free_energy.spacing import gain_of_fractions, standard_deviations, time_fractions
 from merrow.hydration.protocol import Schedule
-from merrow.hydration.run_folder import RunFolder
-from merrow.samples import LambdaState, WindowSamples, concatenate
+from merrow.samples import WindowSamples, concatenate
 
 GRID = np.linspace(0.0, 1.0, 2001)
 STEPS = {"charging": 4, "lj": 9}
@@ -84,14 +82,7 @@ def main() -> None:
 
 def read(folder: Path) -> tuple[WindowSamples, float]:
     """Return the samples of the path of a run, and the time between records [ps]."""
-    run = RunFolder(folder)
-    protocol = run.config().protocol
-    states = tuple(LambdaState(*state) for state in protocol.schedule.states)
-    parts = [
-        segment.samples
-        for task in sorted((folder / "tasks").glob("path-mm-*"))
-        for segment in TaskFolder(task).read_segments(states, protocol.temperature_k)
-    ]
+    parts = [part for pieces in path_pieces(folder) for part in pieces]
     first = parts[0]
     return concatenate(parts), float(first.time[first.state == 0].min())
 

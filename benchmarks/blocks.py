@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import RESULTS, parser, save
+from common import RESULTS, parser, path_pieces, save
 from coverage import within
 
 from merrow.free_energy.decorrelate import correlation
@@ -46,14 +46,8 @@ def main() -> None:
 
 def pieces(folder: Path, ps: float) -> dict[str, Any]:
     """Return the estimates of a run's pieces, and how they compare with their errors."""
-    run = RunFolder(folder)
-    config = run.config()
-    repeats = []
-    for repeat in range(config.repeats):
-        task = Task("path", MM_SOLUTE, repeat)
-        plan = leg_plan(config, task)
-        segments = run.task(task).read_segments(plan.states, plan.ensemble.temperature)
-        repeats.append([segment.samples for segment in segments])
+    config, repeats = RunFolder(folder).config(), path_pieces(folder)
+    plan = leg_plan(config, Task("path", MM_SOLUTE))
     each = plan.segment_time * config.repeats
     long = max(1, round(ps / each))
     count = min(map(len, repeats)) // long

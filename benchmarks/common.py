@@ -11,8 +11,11 @@ os.environ.setdefault("TORCHANI_NO_WARN_EXTENSIONS", "1")
 
 import argparse
 import json
+import math
 import platform
+import statistics
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from merrow.hydration.config import HydrationConfig, Source
     from merrow.hydration.result import HydrationResult
     from merrow.potentials import Molecule
+    from merrow.samples import WindowSamples
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -178,6 +182,36 @@ def run(config: HydrationConfig, folder: Path) -> HydrationResult:
 
     with ProgressLine() as line:
         return run_hydration(config, folder, base=Path(), listen=line.listen)
+
+
+def end_of(minutes: float | None) -> float:
+    """Return the monotonic time after which nothing is begun; infinity without a limit."""
+    return math.inf if minutes is None else time.monotonic() + 60.0 * minutes
+
+
+def path_pieces(folder: Path) -> list[list[WindowSamples]]:
+    """Return the samples of the MM path of a run, segment by segment, for each repeat."""
+    from merrow.hydration.run_folder import RunFolder  # noqa: PLC0415
+    from merrow.hydration.sampling.tasks import MM_SOLUTE, Task, leg_plan  # noqa: PLC0415
+
+    run = RunFolder(folder)
+    config, found = run.config(), []
+    for repeat in range(config.repeats):
+        task = Task("path", MM_SOLUTE, repeat)
+        plan = leg_plan(config, task)
+        segments = run.task(task).read_segments(plan.states, plan.ensemble.temperature)
+        found.append([segment.samples for segment in segments])
+    return found
+
+
+def variance_ratio(one: Sequence[float], two: Sequence[float]) -> tuple[float, float, float]:
+    """Return the variance of some values over that of others, and its 95 % interval by F."""
+    from scipy import stats  # noqa: PLC0415
+
+    first, second = (statistics.variance(map(float, values)) for values in (one, two))
+    free = len(one) - 1, len(two) - 1
+    low, high = (first / second / float(stats.f.ppf(q, *free)) for q in (0.975, 0.025))
+    return first / second, low, high
 
 
 def ani_weights(folder: Path | None, *names: str) -> tuple[str, Path]:

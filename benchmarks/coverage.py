@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import SMILES, parser, save, show
+from common import SMILES, end_of, parser, save, show
 
 from merrow.hydration.config import HydrationConfig, Source
 from merrow.hydration.protocol import PROTOCOLS
@@ -51,7 +51,7 @@ def main() -> None:
         longer=30.0,
     ).parse_args()
     use_one_thread()
-    end = math.inf if asked.minutes is None else time.monotonic() + 60.0 * asked.minutes
+    end = end_of(asked.minutes)
     rows = [measure(name, asked, end) for name in asked.molecules]
     rows = [row for row in rows if row["runs"] > 1]
     save("coverage", {"ps_per_state": asked.ps, "long_times": asked.longer, "rows": rows})

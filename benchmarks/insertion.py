@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import MOLECULES, gaff_source, parser, save, show
+from common import MOLECULES, end_of, gaff_source, parser, save, show, variance_ratio
 from scipy import stats
 from scipy.spatial.transform import Rotation
 
@@ -61,7 +61,7 @@ WAYS = ("path", "inserted", "dropped")
 
 @dataclass(frozen=True)
 class Found:
-    """What a repeat gives: rows by way, and its costs.
+    """Rows of a ladder.
 
     Attributes:
         u: Reduced potentials [kT] of the rows in the states of their way, (n, K).
@@ -85,7 +85,7 @@ def main() -> None:
         seed=2025,
     ).parse_args()
     use_one_thread()
-    end = math.inf if asked.minutes is None else time.monotonic() + 60.0 * asked.minutes
+    end = end_of(asked.minutes)
     rows = [row for name in asked.molecules if (row := measure(name, asked, end)) is not None]
     report = {"cut": CUT, "frame_ps": FRAME, "poses": POSES, "ps_per_state": asked.ps}
     save("insertion", {**report, "seed": asked.seed, "rows": rows})
@@ -121,12 +121,10 @@ def measure(molecule: str, asked: argparse.Namespace, end: float) -> dict[str, A
         }
     for way in WAYS[1:]:
         shift = values[way] - values["path"]  # the repeats share water or states
-        gain = float(np.var(values["path"], ddof=1) / np.var(values[way], ddof=1))
-        gain *= cost["path"] / cost[way]
-        n = len(found) - 1
+        sooner = cost["path"] / cost[way]
+        gain, *interval = (x * sooner for x in variance_ratio(values["path"], values[way]))
         row[way]["difference_kcal"] = [float(shift.mean()), float(stats.sem(shift))]
-        row[way]["gain_in_time"] = gain
-        row[way]["interval_95"] = [gain / stats.f.ppf(q, n, n) for q in (0.975, 0.025)]
+        row[way] |= {"gain_in_time": gain, "interval_95": interval}
     return row
 
 

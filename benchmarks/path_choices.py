@@ -24,11 +24,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import parser, save, show
+from common import end_of, parser, path_pieces, save, show, variance_ratio
 from scipy import stats
 
 from merrow.engine import leg
-from merrow.engine.storage import TaskFolder
 from merrow.free_energy.decorrelate import correlation
 from merrow.free_energy.estimators import mbar
 from merrow.free_energy.mixing import mixing
@@ -37,7 +36,7 @@ from merrow.hydration.protocol import PROTOCOLS, Schedule
 from merrow.hydration.run import run_hydration
 from merrow.hydration.run_folder import RunFolder
 from merrow.process import use_one_thread
-from merrow.samples import LambdaState, concatenate
+from merrow.samples import concatenate
 
 MOLECULES = {"toluene": "Cc1ccccc1", "phenol": "Oc1ccccc1"}
 RECORD = 0.1
@@ -68,7 +67,7 @@ def main() -> None:
         ps=19.2,
     ).parse_args()
     use_one_thread()
-    end = math.inf if asked.minutes is None else time.monotonic() + 60.0 * asked.minutes
+    end = end_of(asked.minutes)
     for seed in range(1, asked.seeds + 1):
         for molecule in asked.molecules:
             for kind in asked.kinds:
@@ -91,7 +90,8 @@ def compared(asked: argparse.Namespace, molecule: str) -> dict[str, Any] | None:
     report = {kind: summary(rows) for kind, rows in found.items()}
     for kind, one in report.items():
         one["gain_from_inefficiencies"] = (report[NOW]["analytic_kcal"] / one["analytic_kcal"]) ** 2
-        one["gain_from_scatter"] = gain_from_scatter(found[NOW], found[kind])
+        values = ([row["dg_kcal"] for row in rows] for rows in (found[NOW], found[kind]))
+        one["gain_from_scatter"] = variance_ratio(*values)
     row: dict[str, Any] = {"molecule": molecule, "kinds": report}
     return row | ({"chi2": agreement(list(report.values()))} if len(report) > 1 else {})
 
@@ -152,10 +152,8 @@ def repeats(asked: argparse.Namespace, molecule: str, kind: str) -> list[dict[st
         if not where.is_dir() or RunFolder(where).finished() is None:
             continue
         protocol = RunFolder(where).config().protocol
-        states = tuple(LambdaState(*s) for s in protocol.schedule.states)
-        for task in sorted((where / "tasks").glob("path-mm-*")):
-            segments = TaskFolder(task).read_segments(states, protocol.temperature_k)
-            samples = concatenate([segment.samples for segment in segments])
+        for pieces in path_pieces(where):
+            samples = concatenate(pieces)
             rows = correlation(samples)
             one = mbar(samples, rows=rows)
             moved = mixing(samples, records_per_sweep=protocol.records_per_sweep)
@@ -181,13 +179,6 @@ def summary(rows: list[dict[str, float]]) -> dict[str, Any]:
         "largest_inefficiency_ps": float(np.mean([r["largest_inefficiency_ps"] for r in rows])),
         "round_trips": int(sum(row["round_trips"] for row in rows)),
     }
-
-
-def gain_from_scatter(now: list[dict[str, float]], other: list[dict[str, float]]) -> list[float]:
-    """Return the ratio of the variances of the repeats and its 95 % interval."""
-    one, two = (np.var([r["dg_kcal"] for r in rows], ddof=1) for rows in (now, other))
-    ratio, free = float(one / two), (len(now) - 1, len(other) - 1)
-    return [ratio, *(float(ratio / stats.f.ppf(q, *free)) for q in (0.975, 0.025))]
 
 
 def agreement(kinds: list[dict[str, Any]]) -> dict[str, float]:
