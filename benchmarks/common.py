@@ -24,10 +24,15 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     import numpy as np
 
+    from merrow.engine.plans import LegPlan
+    from merrow.engine.segments import Segment
+    from merrow.engine.simulation import Snapshot
     from merrow.hydration.config import HydrationConfig, Source
     from merrow.hydration.result import HydrationResult
     from merrow.potentials import Molecule
+    from merrow.progress import Progress
     from merrow.samples import WindowSamples
+    from merrow.system.build import HybridSystem
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -189,6 +194,29 @@ def end_of(minutes: float | None) -> float:
     return math.inf if minutes is None else time.monotonic() + 60.0 * minutes
 
 
+class Clock:
+    """CPU seconds of a run since its system was prepared, kept in a file over restarts.
+
+    After a restart the first report comes with the first finished piece, so all of the time until
+    then counts; a piece that was broken off does not.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.seconds: float = json.loads(path.read_text()) if path.exists() else 0.0
+        self._last, self._phase = 0.0, "sampling" if self.seconds else "preparing"
+
+    def listen(self, told: Progress) -> None:
+        """Add the time since the last report."""
+        now = time.process_time()
+        if not self._phase.startswith("preparing"):
+            self.seconds += now - self._last
+            self.path.write_text(json.dumps(self.seconds))
+        if not (told.lasting or self.seconds):
+            self._phase = told.text
+        self._last = now
+
+
 def path_pieces(folder: Path) -> list[list[WindowSamples]]:
     """Return the samples of the MM path of a run, segment by segment, for each repeat."""
     from merrow.hydration.run_folder import RunFolder  # noqa: PLC0415
@@ -202,6 +230,33 @@ def path_pieces(folder: Path) -> list[list[WindowSamples]]:
         segments = run.task(task).read_segments(plan.states, plan.ensemble.temperature)
         found.append([segment.samples for segment in segments])
     return found
+
+
+def ladder(
+    hybrid: HybridSystem, plan: LegPlan, coupled: Snapshot, count: int, ps: float
+) -> list[Segment]:
+    """Equilibrate the first states from their neighbours, and sample them with exchange.
+
+    Args:
+        hybrid: The Hamiltonian.
+        plan: States and steps; rows have u in all its states.
+        coupled: The coupled state, equilibrated.
+        count: Number of states that are sampled.
+        ps: Time in each state [ps].
+    """
+    import numpy as np  # noqa: PLC0415
+
+    from merrow.engine.leg import Replicas, equilibrate_state, run_segment  # noqa: PLC0415
+
+    snapshots = [coupled]
+    for state in range(count):
+        snapshots.append(equilibrate_state(hybrid, plan, snapshots[-1], state))
+    replicas = Replicas(tuple(snapshots[1:]), np.arange(count))
+    segments = []
+    for index in range(round(ps / plan.segment_time)):
+        segment, replicas = run_segment(hybrid, plan, replicas, index)
+        segments.append(segment)
+    return segments
 
 
 def variance_ratio(one: Sequence[float], two: Sequence[float]) -> tuple[float, float, float]:

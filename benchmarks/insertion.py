@@ -28,11 +28,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import MOLECULES, end_of, gaff_source, parser, save, show, variance_ratio
+from common import MOLECULES, end_of, gaff_source, ladder, parser, save, show, variance_ratio
 from scipy import stats
 from scipy.spatial.transform import Rotation
 
-from merrow.engine.leg import Replicas, equilibrate_coupled, equilibrate_state, run_segment
+from merrow.engine.leg import equilibrate_coupled
 from merrow.engine.plans import LegPlan
 from merrow.engine.seeds import derive_seed, generator
 from merrow.engine.simulation import Snapshot
@@ -150,11 +150,11 @@ def sample(run: RunContext, repeat: int, ps: float) -> dict[str, Array]:
     """Return the rows of one repeat: both ladders with exchange, and the poses in water."""
     states, upper = lj_states(run), lj_states(run, CUT)
     began = time.process_time()
-    path = ladder(run, repeat, states, len(states), ps)
+    path = sampled(run, repeat, states, len(states), ps)
     protocol = run.config.protocol
     moved = protocol.equilibration_ps + len(states) * (protocol.equilibration_per_state_ps + ps)
     per_ps = (time.process_time() - began) / moved
-    short = ladder(run, repeat, (*upper, DECOUPLED), len(upper), ps)
+    short = sampled(run, repeat, (*upper, DECOUPLED), len(upper), ps)
     poses, seconds = inserted(run, repeat, ps)
     return {
         "path_u": path.u,
@@ -173,24 +173,13 @@ def plan_of(run: RunContext, repeat: int, states: tuple[LambdaState, ...]) -> Le
     return replace(plan, states=states, seed=seed)
 
 
-def ladder(
+def sampled(
     run: RunContext, repeat: int, states: tuple[LambdaState, ...], count: int, ps: float
 ) -> Found:
-    """Equilibrate the first states from their neighbours and sample them with exchange.
-
-    Their rows have u in all states.
-    """
+    """Sample the first states with exchange; their rows have u in all states."""
     plan, hybrid = plan_of(run, repeat, states), run.hybrid(MM_SOLUTE)
-    snapshot = equilibrate_coupled(hybrid, plan, beginning(run, Task("path", MM_SOLUTE)))
-    snapshots: list[Snapshot] = []
-    for state in range(count):
-        snapshot = equilibrate_state(hybrid, plan, snapshot, state)
-        snapshots.append(snapshot)
-    replicas = Replicas(tuple(snapshots), np.arange(count))
-    parts: list[WindowSamples] = []
-    for index in range(round(ps / plan.segment_time)):
-        segment, replicas = run_segment(hybrid, plan, replicas, index)
-        parts.append(segment.samples)
+    coupled = equilibrate_coupled(hybrid, plan, beginning(run, Task("path", MM_SOLUTE)))
+    parts = [segment.samples for segment in ladder(hybrid, plan, coupled, count, ps)]
     return Found(
         np.concatenate([part.u for part in parts]), np.concatenate([part.state for part in parts])
     )

@@ -24,9 +24,7 @@ numbers that mean nothing. Peer: `pip install openmmml==1.8`.
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
@@ -35,7 +33,7 @@ from typing import Any
 from unittest.mock import patch
 
 import torch
-from common import RESULTS, SMILES, Panel, ani_weights, figure, parser, save, show
+from common import RESULTS, SMILES, Clock, Panel, ani_weights, figure, parser, save, show
 from network_speed import state_dicts
 from openmm import app
 
@@ -45,7 +43,6 @@ from merrow.hydration.run import run_hydration
 from merrow.hydration.run_folder import RunFolder
 from merrow.hydration.sampling.context import RunContext
 from merrow.hydration.sampling.tasks import Hamiltonian
-from merrow.progress import Progress
 from merrow.system.build import INTERNAL, HybridSystem
 from merrow.units import ANGSTROM_PER_NM
 
@@ -156,29 +153,6 @@ def equilibration_part(config: HydrationConfig, ps_per_state: float) -> float:
     end = protocol.endstate_water_ps if protocol.route == "endpoint" else 0.0
     before = config.repeats * each
     return before / (before + n_states * ps_per_state + end)
-
-
-class Clock:
-    """CPU seconds of a run since its system was prepared, kept in a file over restarts.
-
-    After a restart the first report comes with the first finished piece, so all of the time until
-    then counts; a piece that was broken off does not.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.seconds: float = json.loads(path.read_text()) if path.exists() else 0.0
-        self._last, self._phase = 0.0, "sampling" if self.seconds else "preparing"
-
-    def listen(self, told: Progress) -> None:
-        """Add the time since the last report."""
-        now = time.process_time()
-        if not self._phase.startswith("preparing"):
-            self.seconds += now - self._last
-            self.path.write_text(json.dumps(self.seconds))
-        if not (told.lasting or self.seconds):
-            self._phase = told.text
-        self._last = now
 
 
 @contextmanager
