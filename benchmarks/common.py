@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from merrow.engine.simulation import Snapshot
     from merrow.hydration.config import HydrationConfig, Source
     from merrow.hydration.result import HydrationResult
+    from merrow.hydration.sampling.context import RunContext
     from merrow.potentials import Molecule
     from merrow.progress import Progress
     from merrow.samples import WindowSamples
@@ -187,6 +188,19 @@ def run(config: HydrationConfig, folder: Path) -> HydrationResult:
 
     with ProgressLine() as line:
         return run_hydration(config, folder, base=Path(), listen=line.listen)
+
+
+def prepared(config: HydrationConfig, folder: Path) -> RunContext:
+    """Prepare a run without sampling anything, or open it again."""
+    from merrow.hydration.prepare import begin_run, resolve_config  # noqa: PLC0415
+    from merrow.hydration.run_folder import RunFolder  # noqa: PLC0415
+    from merrow.hydration.sampling.context import open_run  # noqa: PLC0415
+
+    where = RunFolder(folder.resolve())
+    found = resolve_config(config, Path(), where)
+    if not where.path.exists():
+        begin_run(where, found, config.source, Path())
+    return open_run(where, where.config())
 
 
 def end_of(minutes: float | None) -> float:

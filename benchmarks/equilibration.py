@@ -16,21 +16,18 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import SMILES, parser, save, show
+from common import SMILES, parser, prepared, save, show
 
 from merrow.engine.leg import equilibrate_coupled, equilibrate_state
 from merrow.engine.record import set_state, take_record
 from merrow.engine.simulation import Snapshot, open_context, set_snapshot
 from merrow.free_energy.schedule import weights
 from merrow.hydration.config import HydrationConfig, Source
-from merrow.hydration.prepare import begin_run, resolve_config
 from merrow.hydration.protocol import PROTOCOLS
-from merrow.hydration.run_folder import RunFolder
-from merrow.hydration.sampling.context import RunContext, open_run
+from merrow.hydration.sampling.context import RunContext
 from merrow.hydration.sampling.pieces import beginning
 from merrow.hydration.sampling.tasks import MM_SOLUTE, Task, leg_plan
 from merrow.process import use_one_thread
@@ -72,8 +69,6 @@ def main() -> None:
 
 def measure(molecule: str, asked: argparse.Namespace) -> dict[str, Any]:
     """Return free energy and volume of each part, and the drift from the first to the last."""
-    folder = RunFolder((asked.folder / molecule).resolve())
-    source = Source(kind="smiles", smiles=SMILES[molecule])
     protocol = PROTOCOLS["quick"].model_copy(
         update={
             "name": "custom",
@@ -82,14 +77,13 @@ def measure(molecule: str, asked: argparse.Namespace) -> dict[str, Any]:
             "equilibration_per_state_ps": asked.each,
         }
     )
+    source = Source(kind="smiles", smiles=SMILES[molecule])
     config = HydrationConfig(source=source, potential="mm", protocol=protocol)
-    config = resolve_config(config, Path(), folder)
-    begin_run(folder, config, source, Path())
-    run = open_run(folder, config)
-    w = weights(leg_plan(config, Task("path", MM_SOLUTE)).states, "trapezoid")
+    run = prepared(config, asked.folder / molecule)
+    w = weights(leg_plan(run.config, Task("path", MM_SOLUTE)).states, "trapezoid")
     found = []
     for repeat in range(asked.repeats):
-        kept = folder.path / f"repeat-{asked.coupled:g}-{asked.each:g}-{repeat}.npz"
+        kept = run.folder.path / f"repeat-{asked.coupled:g}-{asked.each:g}-{repeat}.npz"
         if not kept.exists():
             dvdl, volume = sample(run, repeat)
             scratch = kept.with_suffix(".part.npz")

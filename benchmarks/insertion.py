@@ -24,11 +24,20 @@ import argparse
 import math
 import time
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import MOLECULES, end_of, gaff_source, ladder, parser, save, show, variance_ratio
+from common import (
+    MOLECULES,
+    end_of,
+    gaff_source,
+    ladder,
+    parser,
+    prepared,
+    save,
+    show,
+    variance_ratio,
+)
 from scipy import stats
 from scipy.spatial.transform import Rotation
 
@@ -40,10 +49,8 @@ from merrow.engine.storage import load_arrays, save_arrays
 from merrow.engine.walkers import open_walker
 from merrow.free_energy.estimators import fit_mbar
 from merrow.hydration.config import HydrationConfig
-from merrow.hydration.prepare import begin_run, resolve_config
 from merrow.hydration.protocol import PROTOCOLS
-from merrow.hydration.run_folder import RunFolder
-from merrow.hydration.sampling.context import RunContext, open_run
+from merrow.hydration.sampling.context import RunContext
 from merrow.hydration.sampling.pieces import beginning
 from merrow.hydration.sampling.tasks import MM_SOLUTE, Task, leg_plan
 from merrow.process import use_one_thread
@@ -130,14 +137,10 @@ def measure(molecule: str, asked: argparse.Namespace, end: float) -> dict[str, A
 
 def opened(molecule: str, asked: argparse.Namespace) -> RunContext:
     """Prepare a molecule, or open it again."""
-    folder = RunFolder((asked.folder / molecule).resolve())
-    source = gaff_source(asked.data, molecule)
     protocol = PROTOCOLS["quick"].model_copy(update={"name": "custom", "route": "direct"})
+    source = gaff_source(asked.data, molecule)
     config = HydrationConfig(source=source, potential="mm", protocol=protocol, seed=asked.seed)
-    config = resolve_config(config, Path(), folder)
-    if not folder.path.exists():
-        begin_run(folder, config, source, Path())
-    return open_run(folder, folder.config()).with_kernel()
+    return prepared(config, asked.folder / molecule)
 
 
 def lj_states(run: RunContext, least: float = 0.0) -> tuple[LambdaState, ...]:

@@ -39,7 +39,7 @@ from merrow.system.internal import largest_distance
 from merrow.system.masses import region_masses
 from merrow.system.pme import check_box
 from merrow.system.region import Bonds, MLRegion, bonds_within, region_of, select_region
-from merrow.system.torsions import rotatable_torsions
+from merrow.system.torsions import has_saturated_ring, rotatable_torsions
 from merrow.units import NM_PER_ANGSTROM
 
 
@@ -54,6 +54,7 @@ class Prepared:
         box: Box vectors [Å], shape (3, 3).
         masses: Masses of the solute's atoms [dalton], shape (n,).
         torsions: Rotatable torsions of the solute, by the indices of their atoms in it.
+        puckers: Whether the solute has a saturated ring.
         info: Summary of the system.
     """
 
@@ -63,6 +64,7 @@ class Prepared:
     box: Array
     masses: Array
     torsions: tuple[Quadruple, ...]
+    puckers: bool
     info: PreparedInfo
 
     @property
@@ -246,6 +248,7 @@ def prepare_system(
         box_vectors(coordinates),
         region_masses(topology, region, config.protocol.solute_masses),
         rotatable_torsions(topology, region.atoms),
+        has_saturated_ring(topology, region.atoms),
         info,
     )
 

@@ -123,9 +123,12 @@ class Protocol(Settings):
     endstate_water_ps: float = Field(20.0, gt=0)
     """ML/MM sampling of the coupled state in the endpoint route, total of all repeats [ps]."""
     gas_ps: float = Field(20.0, gt=0)
-    """Gas-phase sampling of each temperature ladder [ps]."""
+    """Gas-phase sampling of each ladder [ps]."""
     n_gas_ladders: int = Field(2, ge=2)
-    """Number of independent temperature ladders in gas, started from different conformers."""
+    """Number of independent ladders (or walkers) in gas, started from different conformers."""
+    gas_temperatures: Literal["ladder", "as_needed"] = "ladder"
+    """Temperatures of the gas phase. ladder: replica exchange up to 900 K; as_needed: only if the
+    solute has rotatable torsions or saturated rings, else temperature_k alone."""
     gas_reservoir: bool = False
     """Whether a decoupled solute with rotatable torsions and no constraints is replaced by a
     gas-phase conformer before each exchange, and the ML/MM end state of the endpoint route
@@ -201,9 +204,17 @@ PROTOCOLS: dict[str, Protocol] = {
             maximum_minutes=12.0,
             endstate_water_ps=12.0,
             gas_ps=10.0,
+            gas_temperatures="as_needed",
             gas_reservoir=True,
         ),
-        Protocol(**CLOSER, **LONG_STEP, name="quick", route="endpoint", gas_reservoir=True),
+        Protocol(
+            **CLOSER,
+            **LONG_STEP,
+            name="quick",
+            route="endpoint",
+            gas_temperatures="as_needed",
+            gas_reservoir=True,
+        ),
         Protocol(
             **CLOSER,
             name="standard",
@@ -216,6 +227,7 @@ PROTOCOLS: dict[str, Protocol] = {
             equilibration_ps=100.0,
             equilibration_per_state_ps=50.0,
             gas_ps=200.0,
+            gas_temperatures="as_needed",
             gas_reservoir=True,
             target_stderr_kcal=0.1,
             minimum_sampling_ps=45.0,

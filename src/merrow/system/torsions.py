@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Rotatable torsions that distinguish the conformers of a molecule."""
+"""Rotatable torsions, which distinguish the conformers of a molecule, and rings that pucker."""
 
 from __future__ import annotations
 
@@ -31,6 +31,15 @@ def rotatable_torsions(topology: AmberTopology, atoms: Sequence[int]) -> tuple[Q
             if ends[0] is not None and ends[1] is not None:
                 found.append((ends[0], b, c, ends[1]))
     return tuple(found)
+
+
+def has_saturated_ring(topology: AmberTopology, atoms: Sequence[int]) -> bool:
+    """Tell whether some ring has an atom with four neighbours, so that it may pucker."""
+    near = neighbours(topology.bonds_among(atoms), range(len(atoms)))
+    return any(
+        len(around) == 4 and any(in_ring(near, here, there) for there in around)
+        for here, around in near.items()
+    )
 
 
 def heavy_torsions(topology: AmberTopology, atoms: Sequence[int]) -> tuple[Quadruple, ...]:

@@ -26,6 +26,7 @@ from merrow.hydration.sampling.tasks import (
     path_behind,
     takes_from_gas,
 )
+from merrow.system.region import NO_BONDS
 
 PATH, GAS = Task("path", MM_SOLUTE, 1), Task("gas", MM_SOLUTE)
 SEGMENTS = 4
@@ -49,10 +50,12 @@ def run(tmp_path):
     """Make what a process has read of a run, as far as it matters here."""
     region, masses = SimpleNamespace(atoms=(0, 1)), np.array([12.0, 1.0])
 
-    def make(told=None, *, flexible=True, potentials=(None, None)):
+    def make(told=None, *, flexible=True, puckers=False, potentials=(None, None)):
         told = config() if told is None else told
         torsions = ((0, 1, 2, 3),) if flexible else ()
-        prepared = SimpleNamespace(region=region, masses=masses, torsions=torsions)
+        prepared = SimpleNamespace(
+            region=region, masses=masses, torsions=torsions, puckers=puckers, bonds=NO_BONDS
+        )
         return RunContext(RunFolder(tmp_path), told, prepared, *potentials, conformers=None)
 
     return make
@@ -186,6 +189,24 @@ def test_the_work_of_a_snapshot_is_a_part_of_the_difference_of_the_two_potential
     assert pool.work(pool.snapshots) == pytest.approx(expected, rel=1e-6)
     assert selector_of(here, half, 1) is None
     assert selector_of(here, PATH, 3) is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "flexible", "puckers", "many"),
+    [
+        ("as_needed", True, False, True),
+        ("as_needed", False, True, True),
+        ("as_needed", False, False, False),
+        ("ladder", False, False, True),
+    ],
+)
+def test_a_stiff_solute_has_one_temperature_in_gas_unless_asked(
+    run, asked, flexible, puckers, many
+):
+    here = run(config(gas_temperatures=asked), flexible=flexible, puckers=puckers)
+    temperatures = here.gas_plan(MM_SOLUTE).temperatures
+    assert temperatures[0] == here.config.protocol.temperature_k
+    assert (len(temperatures) > 1) == many
 
 
 def test_protocols_say_who_takes_conformers():

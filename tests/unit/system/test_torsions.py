@@ -9,7 +9,12 @@ import numpy as np
 import pytest
 
 from merrow.amber.topology import read_topology
-from merrow.system.torsions import heavy_torsions, most_different, rotatable_torsions
+from merrow.system.torsions import (
+    has_saturated_ring,
+    heavy_torsions,
+    most_different,
+    rotatable_torsions,
+)
 
 COUNTS = {
     "methane": 0,  # methane
@@ -34,6 +39,13 @@ def test_torsions_that_make_conformers_are_found_and_no_other(systems, name):
     for torsion in torsions:
         assert len(set(torsion)) == 4
         assert all(frozenset(pair) in bonded for pair in itertools.pairwise(torsion))
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_only_a_ring_with_an_atom_of_four_neighbours_puckers(systems, name):
+    topology = read_topology(systems / f"{name}.prmtop")
+    puckers = has_saturated_ring(topology, range(len(topology)))
+    assert puckers == (name == "tetrahydrofuran")
 
 
 def test_torsions_of_heavy_atoms_end_in_no_hydroxyl(systems):

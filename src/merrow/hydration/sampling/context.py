@@ -237,8 +237,11 @@ class RunContext:
         """Return the steps and seeds of the gas phase for the protocol."""
         protocol, prepared = self.config.protocol, self.prepared
         step = protocol.timestep_fs * PS_PER_FS
+        slow = protocol.gas_temperatures == "ladder" or self.flexible or prepared.puckers
+        temperature = protocol.temperature_k
+        ladder = temperature_ladder(temperature, len(prepared.masses))
         return GasPlan(
-            temperatures=temperature_ladder(protocol.temperature_k, len(prepared.masses)),
+            temperatures=ladder if slow else (temperature,),
             ladders=protocol.n_gas_ladders,
             masses=tuple(prepared.masses.tolist()),
             timestep=step,
