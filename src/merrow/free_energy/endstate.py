@@ -228,8 +228,25 @@ def _mbar(parts: Sequence[Array], lambdas: Sequence[float]) -> tuple[float, floa
     counts = [len(d) for d in parts]
     zero = float(parts[-1].mean()) - AWAY_FROM_ZERO  # ⟨D⟩_ML is the smallest slope of F(s)
     reduced = np.multiply.outer(np.asarray(lambdas), np.concatenate(list(parts)) - zero)
-    found = MBAR(reduced, counts, relative_tolerance=1e-10).compute_free_energy_differences()
+    solver = MBAR(
+        reduced, counts, relative_tolerance=1e-10, initial_f_k=_guess(parts, lambdas, zero)
+    )
+    found = solver.compute_free_energy_differences()
     return float(found["Delta_f"][0, -1]) + zero, float(found["dDelta_f"][0, -1])
+
+
+def _guess(parts: Sequence[Array], lambdas: Sequence[float], zero: float) -> Array:
+    """Return the free energies of all ensembles by BAR between neighbours, relative to zero [kT].
+
+    From nothing, MBAR may end far from the solution.
+    """
+    steps = []
+    for (a, b), (s, t) in zip(pairwise(parts), pairwise(lambdas), strict=True):
+        step = _bar((t - s) * (a - zero), (t - s) * (b - zero))[0]
+        steps.append(
+            step if math.isfinite(step) else (t - s) * (a.mean() + b.mean() - 2 * zero) / 2
+        )
+    return np.concatenate([[0.0], np.cumsum(steps)])
 
 
 def _jackknife(series: Sequence[Sequence[Array]], lambdas: Sequence[float]) -> float | None:

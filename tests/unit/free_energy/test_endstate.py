@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from merrow.errors import NumericsError
 from merrow.free_energy import endstate
@@ -13,7 +14,7 @@ from merrow.free_energy.endstate import (
     endstate_free_energy,
     missing_intermediates,
 )
-from merrow.units import KCAL_PER_KJ
+from merrow.units import KCAL_PER_KJ, thermal_energy
 from two_ensembles import endstate_correction
 
 T = 300.0
@@ -171,3 +172,31 @@ def test_shares_must_rise_from_mm_to_ml():
     for lambdas in ((0.0, 0.5), (0.5, 1.0), (0.0, 1.0, 0.5), (0.0, 0.5, 0.5, 1.0), (0.0,)):
         with pytest.raises(ValueError, match="lambda_interpolate must rise"):
             endstate_free_energy(ladder(lambdas), temperature=T)
+
+
+def test_a_ladder_across_two_groups_of_conformers_always_has_a_solution():
+    """ML prefers what MM has seldom; MBAR from nothing ended far from the solution (here seed 7).
+
+    Both groups have Gaussian D [kT], so all partition functions are known. Cyclopentanone was one.
+    """
+    kt, scores = thermal_energy(T), []
+    for seed in range(8):
+        rng, ensembles = np.random.default_rng(seed), []
+        for s in (0.0, 0.25, 0.5, 0.75, 1.0):
+            weights = two_groups(s)
+            common = rng.random(840) < weights[0] / sum(weights)
+            d = np.where(
+                common,
+                rng.normal(-4 - 20 * s, 20**0.5, 840),
+                rng.normal(-22 - 12 * s, 12**0.5, 840),
+            )
+            ensembles.append(IntermediateEnsemble(s, kt * (d - 286000.0)))
+        found = endstate_free_energy(ensembles, temperature=T)
+        exact = kt * KCAL_PER_KJ * (np.log(sum(two_groups(0.0)) / sum(two_groups(1.0))) - 286000.0)
+        scores.append((found.value_kcal - exact) / found.stderr_kcal)
+    assert stats.chi2.sf(np.sum(np.square(scores)), len(scores)) > 0.01
+
+
+def two_groups(s: float) -> tuple[float, float]:
+    """Return the partition functions of both groups at a share s of ML."""
+    return float(np.exp(4 * s + 10 * s * s)), float(np.exp(-9.4 + 22 * s + 6 * s * s))
