@@ -39,6 +39,7 @@ def test_a_campaign_measures_its_smallest_and_largest_molecule(merrow, systems):
     answer = merrow("campaign", "run", "set.csv", "--potential", "mm", "--out", "set", "--dry-run")
     told = short(answer, "3 runs to do", "1 cannot be computed", "of sampling at least")
     assert "measured: methane-prmtop, benzene-prmtop" in told
+    assert "lost-prmtop: line 5: " in told
     assert not Path("set").exists()
 
 

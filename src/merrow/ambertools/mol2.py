@@ -65,7 +65,10 @@ def mol_from_mol2(path: Path) -> tuple[Any, Array | None, str]:
     text = _named(path.read_text(encoding="utf-8-sig", errors="replace"))
     n_records = text.count("@<TRIPOS>MOLECULE")
     if n_records != 1:
-        raise InputError(f"{path.name} has {n_records} mol2 records, but one is expected.")
+        raise InputError(
+            f"{path.name} has {n_records} mol2 records, but one is expected: put the molecule you "
+            "mean into a file of its own."
+        )
     try:
         structure = Mol2File.parse(io.StringIO(text), structure=True)
     except Exception as error:

@@ -31,6 +31,7 @@ class CampaignCost(MeasuredCost):
     Attributes:
         runs: Number of unfinished runs.
         refused: Number of rows that cannot be computed.
+        problems: Name of each of them and the reason.
         at_a_time: Number of runs at a time.
         least_minutes: Wall time if every run ends with its first estimate [min].
         most_minutes: Wall time if every run takes the protocol's maximum sampling [min].
@@ -41,6 +42,7 @@ class CampaignCost(MeasuredCost):
 
     runs: int
     refused: int
+    problems: tuple[str, ...]
     at_a_time: int
     least_minutes: float
     most_minutes: float
@@ -78,11 +80,21 @@ def campaign_cost(
     runs = [
         (job.name, run.model_copy(update={"processes": 1}))
         for job, run in plan
-        if run is not None and job.run(folder).finished() is None
+        if run is not None and job.run(folder).finished(run) is None
     ]
-    refused = sum(run is None for _, run in plan)
+    problems = tuple(f"{job.name}: {job.problem}" for job, run in plan if run is None)
     if not runs:
-        return CampaignCost(0, refused, backend.width, 0.0, 0.0, 0.0, 0.0, ())
+        return CampaignCost(
+            runs=0,
+            refused=len(problems),
+            problems=problems,
+            at_a_time=backend.width,
+            least_minutes=0.0,
+            most_minutes=0.0,
+            memory_mib=0.0,
+            disk_mib=0.0,
+            probes=(),
+        )
     sizes = [len(check_source(run, table.parent)[0].numbers) for _, run in runs]
     order = np.argsort(sizes, kind="stable")
     chosen = sorted({int(order[0]), int(order[-1])}, key=lambda k: sizes[k])
@@ -96,15 +108,16 @@ def campaign_cost(
     def total(values: list[float]) -> float:
         return float(np.interp(sizes, [sizes[k] for k in chosen], values).sum())
 
-    def wall(values: list[float]) -> float:
-        return max(total(values) / backend.width, max(values) * width / backend.width)
-
+    least = [cost.least_minutes for cost in found]
+    most = [cost.most_minutes for cost in found]
     return CampaignCost(
         runs=len(runs),
-        refused=refused,
+        refused=len(problems),
+        problems=problems,
         at_a_time=width,
-        least_minutes=wall([cost.least_minutes for cost in found]),
-        most_minutes=wall([cost.most_minutes for cost in found]),
+        least_minutes=max(total(least) / width, *least),
+        # of runs in any order: some processes may have nothing left while the longest ends
+        most_minutes=total(most) / width + (1.0 - 1.0 / width) * max(most),
         memory_mib=width * max(cost.memory_mib for cost in found),
         disk_mib=total([cost.disk_mib for cost in found]),
         probes=tuple(runs[k][0] for k in chosen),

@@ -17,6 +17,9 @@ from merrow.hydration.asked import minutes_of
 from merrow.hydration.protocol import PROTOCOLS
 from merrow.report.text import wrapped
 
+MOST_PROBLEMS = 5
+"""Rows that cannot be computed which a dry run names."""
+
 if TYPE_CHECKING:
     from merrow.campaign.config import CampaignConfig
     from merrow.campaign.driver import ComputeBackend
@@ -153,6 +156,10 @@ def _print_cost(
             f"{config.table}: {cost.runs} runs to do, {cost.at_a_time} at a time{refused}; "
             f"{config.potential}, {config.protocol.name}"
         )
+        shown = cost.problems[:MOST_PROBLEMS]
+        yield from (f"  {problem}" for problem in shown)
+        if more := len(cost.problems) - len(shown):
+            yield f"  and {more} more: --json lists all"
         if cost.runs:
             yield (
                 f"  {duration(60 * cost.least_minutes)} of sampling at least, "

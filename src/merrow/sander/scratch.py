@@ -106,7 +106,8 @@ def read_arguments(words: Sequence[str], folder: Path) -> Arguments:
                 raise InputError(f"sander's flag {flag} needs the name of a file after it.")
             files[flag] = folder / value
         else:
-            raise InputError(f"{flag!r} is no flag of sander; docs/how-to/sander.md lists them.")
+            known = ", ".join((*SWITCHES, *INPUTS, *OUTPUTS, *OTHER_FILES))
+            raise InputError(f"{flag!r} is no flag of sander; it has {known}.")
     for flag, path in files.items():
         if len(str(path)) > LONGEST_NAME:
             raise InputError(f"the path of {flag} is longer than sander can hold: {path}.")
