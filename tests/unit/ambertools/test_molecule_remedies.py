@@ -38,6 +38,13 @@ def mol2(types=None, more=0.0, *, charged=True, bonds=""):
     return read_molecule(path)
 
 
+def two_records():
+    """Read a mol2 file with the same molecule twice."""
+    path = Path("two.mol2")
+    path.write_text(2 * METHANOL)
+    return read_molecule(path)
+
+
 def ion(*, told):
     """Read a mol2 of an ion without charges, which says so or does not."""
     path = Path("i.mol2")
@@ -99,6 +106,7 @@ ROWS = [
     (read("water"), "give the SMILES in quotation marks", read("O")),
     (read("aspirin"), "or an .sdf or .mol2 file", sdf),
     (lambda: sdf(records=2), "put the one you mean into a file of its own", sdf),
+    (two_records, "put the molecule you mean into a file of its own", mol2),
     (lambda: sdf("CO.Cl"), "leave out counter-ions and solvent", sdf),
     (read("*O"), "replace it by a real atom", read("CO")),
     (lambda: sdf(bond="8"), "say which one it is", sdf),
