@@ -7,6 +7,7 @@ Nothing is written to the campaign's folder.
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,29 +99,43 @@ def campaign_cost(
     sizes = [len(check_source(run, table.parent)[0].numbers) for _, run in runs]
     order = np.argsort(sizes, kind="stable")
     chosen = sorted({int(order[0]), int(order[-1])}, key=lambda k: sizes[k])
-    found = []
+    found = {}
     for k in chosen:
         name, run = runs[k]
         listen(Progress(f"preparing and measuring {name}", known=False))
-        found.append(_cost(run, table.parent))
-    width = min(backend.width, len(runs))
+        found[name] = _cost(run, table.parent)
+    return _scaled(found, sizes, problems, min(backend.width, len(runs)))
 
-    def total(values: list[float]) -> float:
-        return float(np.interp(sizes, [sizes[k] for k in chosen], values).sum())
 
-    least = [cost.least_minutes for cost in found]
-    most = [cost.most_minutes for cost in found]
+def _scaled(
+    found: Mapping[str, Cost], sizes: Sequence[int], problems: tuple[str, ...], width: int
+) -> CampaignCost:
+    """Return the cost of all runs from those of the smallest and the largest.
+
+    Args:
+        found: Cost of the smallest and the largest molecule by the names of their runs.
+        sizes: Number of atoms of every molecule.
+        problems: Rows that cannot be computed.
+        width: Runs at a time.
+    """
+    measured = [min(sizes), max(sizes)][: len(found)]
+
+    def total(values: Sequence[float]) -> float:
+        return float(np.interp(sizes, measured, values).sum())
+
+    least = [cost.least_minutes for cost in found.values()]
+    most = [cost.most_minutes for cost in found.values()]
     return CampaignCost(
-        runs=len(runs),
+        runs=len(sizes),
         refused=len(problems),
         problems=problems,
         at_a_time=width,
         least_minutes=max(total(least) / width, *least),
         # of runs in any order: some processes may have nothing left while the longest ends
         most_minutes=total(most) / width + (1.0 - 1.0 / width) * max(most),
-        memory_mib=width * max(cost.memory_mib for cost in found),
-        disk_mib=total([cost.disk_mib for cost in found]),
-        probes=tuple(runs[k][0] for k in chosen),
+        memory_mib=width * max(cost.memory_mib for cost in found.values()),
+        disk_mib=total([cost.disk_mib for cost in found.values()]),
+        probes=tuple(found),
     )
 
 
