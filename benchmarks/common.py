@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     from merrow.engine.simulation import Snapshot
     from merrow.hydration.config import HydrationConfig, Source
     from merrow.hydration.result import HydrationResult
+    from merrow.hydration.run_folder import RunFolder
     from merrow.hydration.sampling.context import RunContext
+    from merrow.hydration.sampling.tasks import Hamiltonian
     from merrow.potentials import Molecule
     from merrow.progress import Progress
     from merrow.samples import WindowSamples
@@ -234,15 +236,23 @@ class Clock:
 def path_pieces(folder: Path) -> list[list[WindowSamples]]:
     """Return the samples of the MM path of a run, segment by segment, for each repeat."""
     from merrow.hydration.run_folder import RunFolder  # noqa: PLC0415
-    from merrow.hydration.sampling.tasks import MM_SOLUTE, Task, leg_plan  # noqa: PLC0415
+    from merrow.hydration.sampling.tasks import MM_SOLUTE  # noqa: PLC0415
 
-    run = RunFolder(folder)
+    repeats = water_segments(RunFolder(folder), "path", MM_SOLUTE)
+    return [[segment.samples for segment in segments] for segments in repeats]
+
+
+def water_segments(
+    run: RunFolder, kind: Literal["path", "end"], own: Hamiltonian
+) -> list[list[Segment]]:
+    """Return the segments of a leg in water of a run, for each repeat."""
+    from merrow.hydration.sampling.tasks import Task, leg_plan  # noqa: PLC0415
+
     config, found = run.config(), []
     for repeat in range(config.repeats):
-        task = Task("path", MM_SOLUTE, repeat)
+        task = Task(kind, own, repeat)
         plan = leg_plan(config, task)
-        segments = run.task(task).read_segments(plan.states, plan.ensemble.temperature)
-        found.append([segment.samples for segment in segments])
+        found.append(run.task(task).read_segments(plan.states, plan.ensemble.temperature))
     return found
 
 

@@ -10,24 +10,20 @@ three neighbours [degrees]: 360 if it is flat, 328 at a tetrahedral one.
 from __future__ import annotations
 
 import sys
-from itertools import combinations
+from itertools import chain, combinations
 from pathlib import Path
 
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from common import parser, show
+from common import parser, show, water_segments
 
 from merrow.amber.topology import read_topology
+from merrow.engine.segments import gas_frames
 from merrow.geometry import neighbours
 from merrow.hydration.run_folder import RunFolder
-from merrow.hydration.sampling.tasks import (
-    ML_SOLUTE,
-    MM_SOLUTE,
-    Task,
-    leg_plan,
-)
+from merrow.hydration.sampling.tasks import ML_SOLUTE, MM_SOLUTE, Task
 
 Array = np.ndarray
 
@@ -50,19 +46,15 @@ def main() -> None:
 
 def phases(run: RunFolder) -> dict[str, Array]:
     """Return the frames of the solute, coupled or in gas, by phase and Hamiltonian."""
-    config, found = run.config(), {}
+    found = {}
     for name, own, kind in (("MM", MM_SOLUTE, "path"), ("ML", ML_SOLUTE, "end")):
-        gas = [segment.positions for segment in run.task(Task("gas", own)).read_gas()]
-        every = np.concatenate(gas)
-        found[f"{name}, gas"] = every.reshape(-1, *every.shape[2:])
-        water = []
-        for repeat in range(config.repeats):
-            task = Task(kind, own, repeat)
-            plan = leg_plan(config, task)
-            for part in run.task(task).read_segments(plan.states, plan.ensemble.temperature):
-                coupled = part.samples.state[part.frame_rows] == 0
-                water.append(part.frames[coupled])
-        found[f"{name}, water"] = np.concatenate(water)
+        found[f"{name}, gas"] = gas_frames(run.task(Task("gas", own)).read_gas()).positions
+        found[f"{name}, water"] = np.concatenate(
+            [
+                part.frames[part.samples.state[part.frame_rows] == 0]
+                for part in chain.from_iterable(water_segments(run, kind, own))
+            ]
+        )
     return found
 
 

@@ -16,6 +16,8 @@ from test_analyze import write_trajectory
 
 import merrow as package
 from merrow.amber.coordinates import read_coordinates
+from merrow.campaign.cost import campaign_cost
+from merrow.campaign.driver import ComputeBackend
 from merrow.errors import InputError
 from tiny_settings import TINY
 
@@ -178,6 +180,11 @@ def test_a_campaign_is_that_of_the_command(merrow, methane, here):
     printed = merrow("campaign", "report", "set", "--json")
     assert printed.out == found.to_json() == campaign.result.to_json()
     assert "methane" in found._repr_html_()
+    longer = campaign.config.protocol.model_copy(update={"maximum_sampling_ps": 0.2})
+    for protocol, runs in ((campaign.config.protocol, 0), (longer, 1)):
+        config = campaign.config.model_copy(update={"protocol": protocol})
+        cost = campaign_cost(config, Path("set"), base=Path(), backend=ComputeBackend("serial"))
+        assert cost.runs == runs, "a finished run that is to go on is to do"
 
 
 @pytest.mark.parametrize(
