@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,23 @@ def test_minimisation_writes_what_sander_would(md):
     energies = [float(line.split()[1]) for line in text.splitlines() if line.startswith("     20 ")]
     assert energies
     assert read_coordinates("restrt").velocities is None
+
+
+def test_mdout_says_where_step_0_has_other_lengths_than_the_file(md, files):
+    held = "lengths that are held"
+    assert md(NVE, "-r", "first").code == 0
+    assert md(NVE, "-O", crd="first").code == 0  # step 8 satisfies them
+    assert held not in Path("mdout").read_text()
+    given = read_coordinates("first")
+    moved = given.positions.copy()
+    moved[-1] += (moved[-1] - moved[-3]) * 0.002  # H2 of the last water, along its bond to O
+    write_restart(Path("off.rst7"), replace(given, positions=moved, velocities=None))
+    assert md(NVE, "-O", crd="off.rst7").code == 0
+    (note,) = [line for line in Path("mdout").read_text().splitlines() if held in line]
+    assert float(re.search(r"([\d.]+) Å", note)[1]) == pytest.approx(0.9572 * 0.002, abs=2e-4)
+    write_restart(Path("off.rst7"), replace(given, positions=moved))  # text, without a step
+    assert md(NVE.replace("irest=0, ntx=1", "irest=1, ntx=5"), "-O", crd="off.rst7").code == 0
+    assert held in Path("mdout").read_text()
 
 
 def test_dynamics_writes_mdout_trajectory_restart_and_mdinfo(md):

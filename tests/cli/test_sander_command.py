@@ -105,8 +105,22 @@ def test_a_run_leaves_sanders_files_and_no_others(merrow, files, write, text):
 
 
 @pytest.mark.usefixtures("sander")
+@pytest.mark.parametrize(
+    ("typo", "told"),
+    [
+        ("nstlimm=1", "mdin: sander cannot read &cntrl, which has no key nstlimm: did you mean"),
+        ("xyzzy=1", "has no key xyzzy: take it out, or correct its name"),
+        ("ntr='x'", "or a value has the wrong type; compare them"),
+    ],
+)
+def test_a_key_that_sander_does_not_know_is_named(merrow, files, write, typo, told):
+    write(MDIN.replace("ntb=0", f"ntb=0, {typo}"))
+    assert told in one_sentence(merrow("sander", "-O", "-p", files["gas"], "-c", files["gas_crd"]))
+
+
+@pytest.mark.usefixtures("sander")
 def test_sanders_own_refusal_is_told(merrow, files, write):
-    write(MDIN.replace("ntb=0", "ntb=0, nosuchkey=1"))
+    write(MDIN.replace("ntb=0", "ntb=0, ntt=77, temp0=300.0"))
     answer = merrow("sander", "-O", "-p", files["gas"], "-c", files["gas_crd"])
     assert answer.code == 1
     assert re.match(

@@ -85,6 +85,14 @@ def test_a_campaign_is_told_in_few_lines_with_what_failed(merrow):
     for words in ("1 failed, 19 done, 1 pending", "bad-bcc: failed: the disk was full.", "--full"):
         assert words in answer.out
     assert "m19-bcc: −19.00 ± 0.10 kcal/mol" in merrow("status", "set", "--full").out
+    finished("set/runs/later-bcc", -1.0, 0.1)
+    (found,) = json.loads(merrow("status", "set", "--json").out)
+    assert (
+        found["next"] == "merrow campaign run set.csv ... --out set (tries the failed runs again)"
+    )
+    finished("set/runs/bad-bcc", -1.0, 0.1)
+    (found,) = json.loads(merrow("status", "set", "--json").out)
+    assert found["next"] == "merrow campaign report set"
 
 
 def test_dynamics_are_known_by_their_mdinfo(merrow):

@@ -161,7 +161,11 @@ def _campaign(folder: Path, full: bool) -> Status:
     done = counts["done"] + counts["failed"] == len(rows)
     state = "running" if running else "finished" if done else "stopped"
     again = f"merrow campaign run {config.table} ... --out {folder}"
-    following = f"merrow campaign report {folder}" if running or done else f"{again} (resumes)"
+    following = f"{again} (resumes)"
+    if running or done:
+        following = f"merrow campaign report {folder}"
+    if done and not running and counts["failed"]:
+        following = f"{again} (tries the failed runs again)"
     return Status(
         str(folder),
         f"campaign, {config.potential}, {config.protocol.name}",

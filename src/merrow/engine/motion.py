@@ -37,6 +37,22 @@ def degrees_of_freedom(system: mm.System, *, at_rest: bool, periodic: bool) -> i
     return 3 * massive - constraints - at_rest * whole
 
 
+def constraint_error(system: mm.System, positions: Array) -> float:
+    """Return how far the worst constrained distance is from its value [nm]; 0 without constraints.
+
+    Args:
+        system: The System.
+        positions: Positions [nm], shape (N, 3).
+    """
+    rows = [system.getConstraintParameters(k) for k in range(system.getNumConstraints())]
+    if not rows:
+        return 0.0
+    first, second = np.array([row[:2] for row in rows]).T
+    lengths = np.array([row[2]._value for row in rows])
+    found = np.linalg.norm(positions[first] - positions[second], axis=1)
+    return float(np.abs(found - lengths).max())
+
+
 def unconstrained(system: mm.System) -> tuple[int, ...]:
     """Return the particles with a mass and no constraint, ascending."""
     bound: set[int] = set()

@@ -40,7 +40,7 @@ def judge_populations(
     name = f"starting conformers, {phase}"
     labels = np.unique(groups)
     if angles.shape[1] == 0:
-        return verdict(name, True, "The molecule has no torsion between heavy atoms to compare.")
+        return verdict(name, True, "The molecule has no torsion that distinguishes conformers.")
     if len(labels) < 2:
         return verdict(
             name,

@@ -21,6 +21,7 @@ from merrow.amber.mask import select_atoms
 from merrow.amber.topology import AmberTopology, atom_label
 from merrow.amber.trajectory import RestartMetadata, read_restart_metadata
 from merrow.engine.dynamics import DynamicsPlan, check_plan, draw_velocities
+from merrow.engine.motion import constraint_error
 from merrow.engine.platforms import chosen_platform
 from merrow.engine.simulation import Snapshot, check_platform, check_reference, gpu_edges
 from merrow.engine.slope import couple
@@ -45,13 +46,15 @@ from merrow.system.native_forces import on_kernel
 from merrow.system.pme import Nonbonded
 from merrow.system.potentials import open_potential
 from merrow.system.region import MLRegion, capped, select_region
-from merrow.units import KJ_PER_KCAL, NM_PER_ANGSTROM
+from merrow.units import ANGSTROM_PER_NM, KJ_PER_KCAL, NM_PER_ANGSTROM
 
 logger = logging.getLogger(__name__)
 
 NO_WRAP = "iwrap does nothing here: it needs a box."
 CLOSEST, LONGEST_BOND = 0.1, 3.0
 """[Å]; atoms closer than this overlap, bonds longer than this are broken."""
+SAME_LENGTH = 1e-4
+"""[Å]; constrained distances that differ by more change the energy of step 0 visibly."""
 
 
 @dataclass(frozen=True)
@@ -171,6 +174,8 @@ def prepare_md(
     plan = _plan(settings, restart, platform=platform)
     if not settings.minimise:
         check_plan(plan, hybrid)
+    if restart.step == 0:
+        settings = _told_lengths(settings, hybrid, coordinates)
     snapshot = _first_snapshot(settings, hybrid, plan, coordinates, box)
     restart = replace(restart, reference=reference, centre=centre, grid=nonbonded.grid)
     return MdSetup(
@@ -356,6 +361,21 @@ def _plan(settings: MdSettings, restart: RestartMetadata, *, platform: str) -> D
         seed=settings.seed if settings.seed != -1 else time.time_ns() % 2**31,
         origin=0.0 if told else restart.time,
     )
+
+
+def _told_lengths(
+    settings: MdSettings, hybrid: HybridSystem, coordinates: Coordinates
+) -> MdSettings:
+    """Return settings that note that the first step has other lengths than the file."""
+    off = constraint_error(hybrid.system, coordinates.positions * NM_PER_ANGSTROM)
+    off *= ANGSTROM_PER_NM
+    if off <= SAME_LENGTH:
+        return settings
+    note = (
+        f"lengths that are held (water, bonds to hydrogen) differ by up to {off:.4f} Å from the "
+        "prmtop's; they are set to it before step 0, whose energy is not that of the file."
+    )
+    return settings.model_copy(update={"notes": (*settings.notes, note)})
 
 
 def _first_snapshot(

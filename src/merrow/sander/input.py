@@ -8,6 +8,7 @@ kept. Keys that sander would treat wrongly in this mode are refused.
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from typing import Final
 
 from merrow.ambertools.masks import number_list
 from merrow.errors import InputError, UnsupportedPhysicsError
+from merrow.mdin.keys import TABLES
 from merrow.mdin.mlp import MlSettings, read_mlp
 from merrow.mdin.namelist import Group, Value, parse_mdin
 
@@ -115,6 +117,27 @@ def read_input(text: str, *, source: str) -> SanderInput:
     _refuse(cntrl, source)
     found = _from_mlp(text, groups, source) if ml else _from_qmmm(text, groups, source)
     return replace(found, periodic=_value(cntrl, "ntb", 1) != 0)
+
+
+def why_unread(text: str, name: str, *, source: str) -> str:
+    """Return one sentence on a namelist that sander could not read: the key that is wrong.
+
+    Args:
+        text: The input that sander got.
+        name: Name of the namelist.
+        source: Name of the user's file.
+    """
+    keys = [key for group, _, _ in _groups(text, source, (name,)) for key in group.entries]
+    table = TABLES.get(name, {})
+    strange = [key for key in keys if key not in table] if table else []
+    if not strange:
+        return (
+            f"{source}: sander cannot read &{name}: this version lacks one of its keys, or a value "
+            "has the wrong type; compare them with AMBER's manual."
+        )
+    close = difflib.get_close_matches(strange[0], table, n=1)
+    hint = f"did you mean {close[0]}?" if close else "take it out, or correct its name."
+    return f"{source}: sander cannot read &{name}, which has no key {strange[0]}: {hint}"
 
 
 def write_input(asked: SanderInput, *, atoms: Sequence[int], charge: int) -> str:

@@ -25,7 +25,7 @@ from typing import Final
 from merrow.ambertools.programs import find_program
 from merrow.errors import InputError, MerrowError, UnsupportedPhysicsError
 from merrow.sander import client
-from merrow.sander.input import rewrite_redirections
+from merrow.sander.input import rewrite_redirections, why_unread
 
 COMPILED_CLIENT: Final = Path(__file__).with_name("sander-client")
 """A program, not a library; named so that the build includes it."""
@@ -38,6 +38,7 @@ OWN_FILES = re.compile(
 """Files that the interface leaves in the scratch folder."""
 
 UNANSWERED: Final = "Error reading Orca output"
+UNREAD: Final = re.compile(r"error in reading namelist (\w+)")
 """sander's message if the result file is missing."""
 
 INPUTS: Final = {"-i": "mdin", "-p": "prmtop", "-c": "inpcrd"}
@@ -221,6 +222,7 @@ def run_sander(
         The client's list of energies.
 
     Raises:
+        InputError: sander could not read a namelist.
         MissingComponentError: sander is not installed.
         MerrowError: sander or the client failed.
         KeyboardInterrupt: The run was interrupted; sander was ended and its files were moved.
@@ -252,6 +254,8 @@ def run_sander(
     finally:
         made.unlink(missing_ok=True)  # it may be incomplete unless sander ended normally
         _bring_home(work, folder, restart=kept)
+    if code > 0 and (unread := UNREAD.search(_output(arguments.files["-o"], log))):
+        raise InputError(why_unread(text, unread[1].lower(), source=arguments.files["-i"].name))
     _check(code, work / "merrow_failure", arguments.files["-o"], log)
     return work / "merrow_energies"
 
@@ -329,15 +333,19 @@ def _bring_home(work: Path, folder: Path, *, restart: Path) -> None:
                 target.rename(folder / path.name)
 
 
+def _output(mdout: Path, log: Path) -> str:
+    """Return what sander printed."""
+    text = log.read_text(errors="replace")
+    return text + mdout.read_text(errors="replace") if mdout.is_file() else text
+
+
 def _check(code: int, failure: Path, mdout: Path, log: Path) -> None:
     """Raise the error of the client or sander, if any."""
     if failure.is_file():
         raise MerrowError(f"sander was stopped: {failure.read_text(errors='replace').strip()}")
     if code == 0:
         return
-    text = log.read_text(errors="replace")
-    if mdout.is_file():
-        text += mdout.read_text(errors="replace")
+    text = _output(mdout, log)
     if UNANSWERED in text:
         raise MerrowError(
             "sander was stopped: the client that asks the model died without an answer (was it "

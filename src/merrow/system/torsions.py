@@ -10,6 +10,9 @@ import numpy as np
 from merrow.amber.topology import AmberTopology
 from merrow.geometry import Array, Quadruple, in_ring, neighbours
 
+CARBON, PLANAR = 6, 3
+"""Atomic number, and the neighbours of a planar atom."""
+
 
 def rotatable_torsions(topology: AmberTopology, atoms: Sequence[int]) -> tuple[Quadruple, ...]:
     """Return one torsion for each acyclic bond between heavy atoms.
@@ -31,6 +34,26 @@ def rotatable_torsions(topology: AmberTopology, atoms: Sequence[int]) -> tuple[Q
             if ends[0] is not None and ends[1] is not None:
                 found.append((ends[0], b, c, ends[1]))
     return tuple(found)
+
+
+def conformer_torsions(topology: AmberTopology, atoms: Sequence[int]) -> tuple[Quadruple, ...]:
+    """Return those of `rotatable_torsions` that tell conformers apart.
+
+    A half turn of NH2 or CH2 at a planar carbon (amides, anilines) exchanges equivalent hydrogens.
+    """
+    near = neighbours(topology.bonds_among(atoms), range(len(atoms)))
+    numbers = [topology.numbers[atom] for atom in atoms]
+
+    def exchanges(end: int, here: int, there: int) -> bool:
+        others = [i for i in near[here] if i != there]
+        planar = numbers[there] == CARBON and len(near[there]) == PLANAR
+        return numbers[end] == 1 and len(others) == 2 and planar
+
+    return tuple(
+        (a, b, c, d)
+        for a, b, c, d in rotatable_torsions(topology, atoms)
+        if not exchanges(a, b, c) and not exchanges(d, c, b)
+    )
 
 
 def has_saturated_ring(topology: AmberTopology, atoms: Sequence[int]) -> bool:

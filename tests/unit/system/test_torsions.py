@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 import itertools
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from rdkit import Chem
 
 from merrow.amber.topology import read_topology
 from merrow.system.torsions import (
+    conformer_torsions,
     has_saturated_ring,
     heavy_torsions,
     most_different,
@@ -46,6 +49,27 @@ def test_only_a_ring_with_an_atom_of_four_neighbours_puckers(systems, name):
     topology = read_topology(systems / f"{name}.prmtop")
     puckers = has_saturated_ring(topology, range(len(topology)))
     assert puckers == (name == "tetrahydrofuran")
+
+
+@pytest.mark.parametrize(
+    ("smiles", "count"),
+    [
+        ("Nc1ccccc1", 0),  # half a turn of NH2 at a planar carbon exchanges its hydrogens
+        ("CC(=O)N", 0),
+        ("CCC(=O)N", 1),
+        ("CC(=O)NC", 1),
+        ("C=C", 0),
+        ("CCN", 1),  # the lone pair is gauche or anti
+        ("NN", 1),
+        ("CS(=O)(=O)N", 1),
+    ],
+)
+def test_an_amino_group_at_a_planar_carbon_makes_no_conformers(smiles, count):
+    molecule = Chem.AddHs(Chem.MolFromSmiles(smiles))
+    bonds = [(bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()) for bond in molecule.GetBonds()]
+    numbers = [atom.GetAtomicNum() for atom in molecule.GetAtoms()]
+    topology = SimpleNamespace(numbers=numbers, bonds_among=lambda _: bonds)
+    assert len(conformer_torsions(topology, range(len(numbers)))) == count
 
 
 def test_torsions_of_heavy_atoms_end_in_no_hydroxyl(systems):

@@ -50,6 +50,7 @@ from merrow.hydration.config import HydrationConfig, Source
 from merrow.hydration.result import Diagnostics
 from merrow.hydration.sampling.tasks import FIRST_FROM_GAS, leg_plan, path_tasks, takes_from_gas
 from merrow.samples import WindowSamples
+from merrow.system.torsions import conformer_torsions
 from merrow.units import ANGSTROM_PER_NM, KCAL_PER_KJ, NM_PER_ANGSTROM
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ def _of_the_ends(found: HydrationAnalysis) -> Iterator[Verdict]:
 
 
 def _of_the_solute(found: HydrationAnalysis, prepared: Prepared) -> Iterator[Verdict]:
-    torsions = prepared.torsions
+    torsions = conformer_torsions(prepared.topology, prepared.region.atoms)
     names = tuple(
         "-".join(prepared.region.labels[i].split("@")[-1] for i in torsion) for torsion in torsions
     )
