@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from merrow.errors import IncompleteError
+from merrow.errors import IncompleteError, NumericsError
 from merrow.hydration.config import HydrationConfig
 from merrow.hydration.run_folder import RunFolder, Stopwatch
 from merrow.hydration.sampling.adaptive import Sampler
@@ -136,6 +136,19 @@ def test_a_part_without_samples_when_the_time_ends_is_no_result(tmp_path):
     ):
         sampler._check_parts(begun().first_goals())
     assert sampler._check_parts({}) is None
+
+
+def test_progress_says_why_there_is_no_estimate(tmp_path, monkeypatch):
+    def fails(_):
+        raise NumericsError("MBAR found no solution.")
+
+    monkeypatch.setattr("merrow.hydration.sampling.adaptive.estimate_run", fails)
+    run = SimpleNamespace(config=config(), folder=RunFolder(tmp_path))
+    watch = Stopwatch(0.0, began=0.0)
+    sampler = Sampler(SimpleNamespace(run=run, processes=1), listen=lambda _: None, watch=watch)
+    assert sampler._error_told() == ()
+    assert sampler._estimate() == (None, None)
+    assert sampler._error_told() == ("no estimate yet: MBAR found no solution.",)
 
 
 def test_ensembles_between_mm_and_ml_become_tasks_of_their_phase():

@@ -54,6 +54,7 @@ class Sampler:
         self.late = TimeLimit.after(None if minutes is None else self.left_s).passed
         self.meter = Meter(self.run, workers.processes)
         self.error: float | None = None
+        self.without_estimate = ""
         self.greeted = False
 
     def work(self) -> HydrationAnalysis | None:
@@ -144,7 +145,7 @@ class Sampler:
             found = estimate_run(self.run)
         except NumericsError as error:
             logger.info("no estimate yet: %s", error)
-            self.error = None
+            self.error, self.without_estimate = None, f"no estimate yet: {error}"
             return None, None
         check = found.hydration.estimates.endpoint_bar
         endpoint = None if check is None else check.stderr_kcal
@@ -187,7 +188,7 @@ class Sampler:
     def _error_told(self) -> tuple[str, ...]:
         """Return the current error as text."""
         if self.error is None:
-            return ()
+            return (self.without_estimate,) if self.without_estimate else ()
         target = self.config.protocol.target_stderr_kcal
         of = "" if target is None else f" of {target:.2f}"
         return (f"stderr {self.error:.2f}{of} kcal/mol",)
