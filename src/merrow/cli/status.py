@@ -123,7 +123,8 @@ def _sampled(run: Any, config: Any) -> tuple[str, ...]:
     )
     if not sampled:
         return ()
-    least, most = config.protocol.minimum_sampling_ps, config.protocol.maximum_sampling_ps
+    least = config.protocol.least_sampling_ps(config.repeats)
+    most = config.protocol.maximum_sampling_ps
     return (
         f"{sampled * each:.3g} ps of every state sampled (at least {least:g}, at most {most:g})",
     )

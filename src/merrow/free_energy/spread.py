@@ -101,7 +101,7 @@ def path_estimate(
         used: Indices of the states that are used; None for all.
 
     Raises:
-        NumericsError: The value or its analytic error is not finite.
+        NumericsError: The value or its analytic error is not finite, or a repeat has no estimate.
     """
     _check_finite(method, center, analytic)
     kt = thermal_energy(samples.temperature) * KCAL_PER_KJ
@@ -117,7 +117,7 @@ def path_estimate(
             repeats=between_repeats([r[i] for r in by_repeat]),
             freedom=max(len(by_repeat) - 1, 1),
         ).scaled(kt)
-        alone = {r: float(v[i]) * kt for r, v in zip(labels, by_repeat, strict=False)}
+        alone = {r: float(v[i]) * kt for r, v in zip(labels, by_repeat, strict=bool(by_repeat))}
         entries[name] = Estimate(float(center[i]) * kt, errors[name].reported, alone)
     total = entries.pop("total")
     return PathEstimate(
@@ -143,11 +143,23 @@ def _check_finite(method: str, center: Array, analytic: Array) -> None:
 
 
 def _repeats(values: Values, kept: WindowSamples) -> tuple[list[int], list[Array]]:
-    """Return the labels of the repeats and the estimate of each; empty for a single one."""
+    """Return the labels of the repeats and the estimate of each; empty for a single one.
+
+    Raises:
+        NumericsError: One has no estimate of its own: without it the scatter is unknown.
+    """
     labels = [int(r) for r in np.unique(kept.repeat)]
     if len(labels) < 2:
         return labels, []
-    return labels, _each(values, [kept.select(kept.repeat == r) for r in labels])
+    found = []
+    for label in labels:
+        try:
+            found.append(values(kept.select(kept.repeat == label)))
+        except NumericsError as error:
+            raise NumericsError(
+                f"repeat {label} has no estimate of its own, so the error is unknown: {error}"
+            ) from error
+    return labels, found
 
 
 def _blocks(values: Values, parts: list[list[WindowSamples]]) -> list[list[Array]]:

@@ -13,7 +13,7 @@ import yaml
 from merrow.amber.sections import is_prmtop
 from merrow.errors import InputError
 from merrow.executor import core_count
-from merrow.hydration.config import HydrationConfig
+from merrow.hydration.config import HydrationConfig, usual_charges
 from merrow.hydration.protocol import PROTOCOLS, Protocol, usual_repeats
 from merrow.settings import hint
 
@@ -74,12 +74,15 @@ def hydration_config(
     route = route or ("direct" if both_routes else None)  # the headline when both are sampled
     limits = {"target_stderr_kcal": target_stderr, "maximum_minutes": minutes_of(max_time)}
     overrides = overrides_of(settings, route=route, **limits)
+    molecule = source_of(str(source), inpcrd, ml_mask, solvate, charges, gaff)
+    steps = protocol_of(protocol, overrides, potential)
+    check_charges(molecule, protocol, steps)
     return HydrationConfig.checked(
         {
-            "source": source_of(str(source), inpcrd, ml_mask, solvate, charges, gaff),
+            "source": molecule,
             "potential": potential,
             "weights": None if weights is None else str(Path(weights).resolve()),
-            "protocol": protocol_of(protocol, overrides, potential),
+            "protocol": steps,
             "mm_reference": mm_reference,
             "both_routes": both_routes,
             "seed": seed,
@@ -130,6 +133,28 @@ def source_of(
     if suffix in STRUCTURES:
         return {"kind": "structure", "structure": source, "charges": charges, "gaff": gaff}
     return {"kind": "smiles", "smiles": source, "charges": charges, "gaff": gaff}
+
+
+def check_charges(source: Mapping[str, Any], asked: str, protocol: Mapping[str, Any]) -> None:
+    """Refuse a protocol whose changed settings would silently change the default charges.
+
+    Args:
+        source: Keys of a `Source`.
+        asked: Name of the protocol that was asked for.
+        protocol: The protocol with its changes, as `protocol_of` returns it.
+
+    Raises:
+        InputError: The charges must be named.
+    """
+    if source.get("charges") is not None:
+        return
+    theirs, ours = (usual_charges(source, name) for name in (asked, str(protocol["name"])))
+    if theirs != ours:
+        raise InputError(
+            f"with these settings it is no longer the protocol {asked}, whose charges are "
+            f"{theirs}, but one of your own, whose charges would be {ours} and whose main result "
+            f"is the exact value: add --charges {theirs} or --charges {ours}."
+        )
 
 
 def measured(expt: str | float | None, source: str) -> dict[str, float | None]:

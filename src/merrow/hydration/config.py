@@ -14,6 +14,7 @@ from merrow.settings import Settings
 STOPPING_KEYS = (
     "target_stderr_kcal",
     "minimum_sampling_ps",
+    "minimum_per_repeat_ps",
     "maximum_sampling_ps",
     "maximum_minutes",
 )

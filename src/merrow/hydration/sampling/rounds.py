@@ -177,7 +177,8 @@ def is_users_limit(protocol: Protocol) -> bool:
 
 def least_path(config: HydrationConfig) -> int:
     """Return the segments of each path needed before an error is trusted."""
-    return max(1, math.ceil(config.protocol.minimum_sampling_ps / _path_segment_time(config)))
+    least = config.protocol.least_sampling_ps(config.repeats)
+    return segments_for(least, _path_segment_time(config))
 
 
 def _path_segment_time(config: HydrationConfig) -> float:
