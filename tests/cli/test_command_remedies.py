@@ -142,6 +142,12 @@ DRY = [
     (WET_GAS + " --solvate opc", "is not available; use tip3p", WET_GAS + " --solvate tip3p"),
     (WET + " --solvate tip3p", "needs the gas-phase prmtop of one molecule", WET),
     (WET + " --charges bcc", "--charges has no meaning for a prmtop", WET),
+    (
+        "hydration CO --out run --dry-run --potential mm --protocol paper --set gas_ps=5",
+        "whose main result is the exact value: add --charges bcc or",
+        "hydration CO --out run --dry-run --potential mm --protocol paper --set gas_ps=5 "
+        "--charges bcc",
+    ),
     (WET + " --set cutoff=6", "did you mean cutoff_angstrom?", WET),
     (WET + " --set cutoff_angstrom", "is not of the form key=value", WET),
     (WET + " --set cutoff_angstrom=12", "or shorten the cutoff", WET),

@@ -109,7 +109,7 @@ def test_a_run_leaves_sanders_files_and_no_others(merrow, files, write, text):
     ("typo", "told"),
     [
         ("nstlimm=1", "mdin: sander cannot read &cntrl, which has no key nstlimm: did you mean"),
-        ("xyzzy=1", "has no key xyzzy: take it out, or correct its name"),
+        ("xyzzy=1", "has no key xyzzy: docs/reference/mdin.md lists"),
         ("ntr='x'", "or a value has the wrong type; compare them"),
     ],
 )

@@ -10,7 +10,7 @@ from typing import Literal, get_args
 from merrow.campaign.config import CampaignConfig
 from merrow.errors import InputError
 from merrow.executor import ClusterConfig
-from merrow.hydration.asked import check_charges, overrides_of, protocol_of
+from merrow.hydration.asked import overrides_of, protocol_for
 from merrow.hydration.protocol import REPEATS
 
 ExecutorName = Literal["serial", "processes", "dask"]
@@ -51,15 +51,14 @@ def campaign_config(
     changes = overrides_of(
         settings, route="direct" if both_routes else None, target_stderr_kcal=target_stderr
     )
-    steps = protocol_of(protocol, changes, potential)
-    check_charges({"charges": charges, "gaff": gaff}, protocol, steps)
+    kind = {"charges": charges, "gaff": gaff}
     return CampaignConfig.checked(
         {
             "table": Path(table).name,
             "columns": dict(columns or {}),
             "potential": potential,
             "weights": None if weights is None else str(Path(weights).resolve()),
-            "protocol": steps,
+            "protocol": protocol_for(kind, protocol, changes, potential),
             "charges": None if charges is None else list(charges),
             "gaff": gaff,
             "mm_reference": mm_reference,

@@ -74,22 +74,20 @@ def hydration_config(
     route = route or ("direct" if both_routes else None)  # the headline when both are sampled
     limits = {"target_stderr_kcal": target_stderr, "maximum_minutes": minutes_of(max_time)}
     overrides = overrides_of(settings, route=route, **limits)
-    molecule = source_of(str(source), inpcrd, ml_mask, solvate, charges, gaff)
-    steps = protocol_of(protocol, overrides, potential)
-    check_charges(molecule, protocol, steps)
+    kind = source_of(str(source), inpcrd, ml_mask, solvate, charges, gaff)
     return HydrationConfig.checked(
         {
-            "source": molecule,
+            "source": kind,
             "potential": potential,
             "weights": None if weights is None else str(Path(weights).resolve()),
-            "protocol": steps,
+            "protocol": protocol_for(kind, protocol, overrides, potential),
             "mm_reference": mm_reference,
             "both_routes": both_routes,
             "seed": seed,
             "repeats": repeats or repeats_of(protocol, Path(out)),
             "processes": processes,
-            **{"platform": platform, "continue_on": continue_on},
-            **{"mm_kernel": mm_kernel, "engine": engine},
+            **{"platform": platform, "continue_on": continue_on, "mm_kernel": mm_kernel},
+            "engine": engine,
             **measured(expt, str(source)),
             "name": name,
         },
@@ -135,26 +133,29 @@ def source_of(
     return {"kind": "smiles", "smiles": source, "charges": charges, "gaff": gaff}
 
 
-def check_charges(source: Mapping[str, Any], asked: str, protocol: Mapping[str, Any]) -> None:
-    """Refuse a protocol whose changed settings would silently change the default charges.
+def protocol_for(
+    source: Mapping[str, Any], name: str, changes: dict[str, Any], potential: str
+) -> dict[str, Any]:
+    """Return what `protocol_of` does, unless the changes would silently change default charges.
 
     Args:
         source: Keys of a `Source`.
-        asked: Name of the protocol that was asked for.
-        protocol: The protocol with its changes, as `protocol_of` returns it.
+        name, changes, potential: As for `protocol_of`.
 
     Raises:
-        InputError: The charges must be named.
+        InputError: There is no such protocol, or the charges must be named.
     """
+    protocol = protocol_of(name, changes, potential)
     if source.get("charges") is not None:
-        return
-    theirs, ours = (usual_charges(source, name) for name in (asked, str(protocol["name"])))
+        return protocol
+    theirs, ours = (usual_charges(source, one) for one in (name, str(protocol["name"])))
     if theirs != ours:
         raise InputError(
-            f"with these settings it is no longer the protocol {asked}, whose charges are "
-            f"{theirs}, but one of your own, whose charges would be {ours} and whose main result "
-            f"is the exact value: add --charges {theirs} or --charges {ours}."
+            f"with these settings it is no longer the protocol {name}, whose charges are {theirs}, "
+            f"but one of your own, whose charges would be {ours} and whose main result is the "
+            f"exact value: add --charges {theirs} or --charges {ours}."
         )
+    return protocol
 
 
 def measured(expt: str | float | None, source: str) -> dict[str, float | None]:

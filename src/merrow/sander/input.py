@@ -136,7 +136,7 @@ def why_unread(text: str, name: str, *, source: str) -> str:
             "has the wrong type; compare them with AMBER's manual."
         )
     close = difflib.get_close_matches(strange[0], table, n=1)
-    hint = f"did you mean {close[0]}?" if close else "take it out, or correct its name."
+    hint = f"did you mean {close[0]}?" if close else "docs/reference/mdin.md lists them."
     return f"{source}: sander cannot read &{name}, which has no key {strange[0]}: {hint}"
 
 

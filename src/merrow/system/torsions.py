@@ -39,15 +39,17 @@ def rotatable_torsions(topology: AmberTopology, atoms: Sequence[int]) -> tuple[Q
 def conformer_torsions(topology: AmberTopology, atoms: Sequence[int]) -> tuple[Quadruple, ...]:
     """Return those of `rotatable_torsions` that tell conformers apart.
 
-    A half turn of NH2 or CH2 at a planar carbon (amides, anilines) exchanges equivalent hydrogens.
+    A third of a turn of CF3 exchanges equivalent atoms, and so does half a turn of NO2, or of NH2
+    and CH2 at a planar carbon (amides, anilines).
     """
     near = neighbours(topology.bonds_among(atoms), range(len(atoms)))
     numbers = [topology.numbers[atom] for atom in atoms]
 
     def exchanges(end: int, here: int, there: int) -> bool:
         others = [i for i in near[here] if i != there]
-        planar = numbers[there] == CARBON and len(near[there]) == PLANAR
-        return numbers[end] == 1 and len(others) == 2 and planar
+        equal = all(numbers[i] == numbers[end] and len(near[i]) == 1 for i in others)
+        flat = numbers[end] > 1 or (numbers[there] == CARBON and len(near[there]) == PLANAR)
+        return equal and (len(others) == 3 or (len(others) == 2 and flat))
 
     return tuple(
         (a, b, c, d)

@@ -62,9 +62,13 @@ def test_only_a_ring_with_an_atom_of_four_neighbours_puckers(systems, name):
         ("CCN", 1),  # the lone pair is gauche or anti
         ("NN", 1),
         ("CS(=O)(=O)N", 1),
+        ("C[C@H](C(F)(F)F)O", 1),  # the hydroxyl
+        ("CC[N+](=O)[O-]", 0),
+        ("FC(F)CO", 2),
+        ("ClCCCl", 1),
     ],
 )
-def test_an_amino_group_at_a_planar_carbon_makes_no_conformers(smiles, count):
+def test_a_turn_that_exchanges_equivalent_atoms_makes_no_conformers(smiles, count):
     molecule = Chem.AddHs(Chem.MolFromSmiles(smiles))
     bonds = [(bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()) for bond in molecule.GetBonds()]
     numbers = [atom.GetAtomicNum() for atom in molecule.GetAtoms()]
