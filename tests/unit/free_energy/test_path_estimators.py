@@ -70,6 +70,14 @@ def test_repeats_that_disagree_raise_the_error(path):
     assert apart.stderr_kcal == pytest.approx(apart.errors.repeats, rel=0.05)
 
 
+@pytest.mark.parametrize("estimator", [mbar, thermodynamic_integration])
+def test_a_repeat_without_an_estimate_of_its_own_is_named_and_not_passed_over(path, estimator):
+    samples = path(n=100, repeats=3)
+    less = samples.select((samples.repeat != 2) | (samples.state != 4))
+    with pytest.raises(NumericsError, match="repeat 2 has no estimate of its own"):
+        estimator(less)
+
+
 def test_errors_of_the_profile_are_those_of_the_way_to_the_decoupled_state(path):
     found = mbar(path(n=100))
     assert found.profile_stderr_kcal[-1] == 0.0

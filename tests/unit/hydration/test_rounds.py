@@ -22,14 +22,18 @@ from merrow.hydration.sampling.rounds import (
     first_state,
     is_enough,
     is_users_limit,
+    least_path,
     plan_round,
 )
 from merrow.hydration.sampling.tasks import (
+    FIRST_FROM_GAS,
     ML_SOLUTE,
     MM_SOLUTE,
     Hamiltonian,
     Task,
     gas_segment_time,
+    leg_plan,
+    path_tasks,
 )
 from merrow.hydration.state import Intermediates, Rounds
 
@@ -111,6 +115,21 @@ def test_the_target_is_met_or_there_is_none():
     assert not is_enough(config(target_stderr_kcal=0.3), RoundErrors(0.31))
     assert not is_enough(config(target_stderr_kcal=0.3), None)
     assert not is_enough(config(target_stderr_kcal=None), RoundErrors(0.0))
+
+
+@pytest.mark.parametrize("repeats", [1, 2, 4, 8])
+def test_no_error_is_trusted_before_every_repeat_has_its_twelve_ps(repeats):
+    run = config().model_copy(update={"repeats": repeats})
+    each = leg_plan(run, path_tasks(run)[0]).segment_time
+    assert 12.0 <= least_path(run) * each < 12.0 + each
+    assert least_path(run) > FIRST_FROM_GAS  # conformers from gas have reached the path
+    shortest = run.protocol.model_copy(update={"maximum_sampling_ps": 2.0 * each * repeats})
+    assert least_path(run.model_copy(update={"protocol": shortest})) <= max(
+        2, math.ceil(8.0 / each / repeats)
+    )
+    old = run.protocol.model_copy(update={"minimum_per_repeat_ps": 0.0})
+    earlier = run.model_copy(update={"protocol": old})
+    assert least_path(earlier) == max(1, math.ceil(8.0 / each / repeats))
 
 
 def test_a_protocols_own_limit_waits_for_a_result_and_a_users_does_not():
