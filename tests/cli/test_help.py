@@ -64,6 +64,10 @@ def test_the_paper_may_have_another_box_and_cutoff_and_stays_the_paper():
     assert (changed["name"], changed["headline"]) == ("paper", "as_published")
     assert protocol_of("quick", {"cutoff_angstrom": 10.0}, "ani2x")["name"] == "custom"
     assert protocol_of("paper", {"timestep_fs": 0.5}, "ani2x")["headline"] == "exact"
+    assert protocol_of("paper", {"route": "direct"}, "ani2x")["name"] == "paper"
+    other = protocol_of("paper", {"route": "endpoint"}, "ani2x")  # no published sum of its states
+    assert (other["name"], other["headline"]) == ("custom", "exact")
+    assert protocol_of("quick", {"route": "direct"}, "ani2x")["name"] == "quick"
 
 
 def test_the_routes_of_the_paper_are_understood_on_the_command_line():

@@ -81,6 +81,22 @@ def test_mdout_says_where_step_0_has_other_lengths_than_the_file(md, files):
     assert held in Path("mdout").read_text()
 
 
+def test_mdout_names_the_restrained_atoms_and_where_uneven_steps_fall(md, files):
+    held = NVE.replace("ig=7", "ig=7, ntr=1, restraint_wt=1.0, restraintmask=':1'")
+    held = held.replace("nstlim=8", "nstlim=3")
+    assert md(held, "-ref", files["wet_crd"], "-r", "first").code == 0
+    text = Path("mdout").read_text()
+    assert re.search(r"Positional restraints, :1 in REFC:\n.*ntr .*= +1.*atoms +=  +5", text)
+    onward = NVE.replace("irest=0, ntx=1", "irest=1, ntx=5")
+    assert md(onward, "-O", crd="first").code == 0
+    text = Path("mdout").read_text()
+    assert "ntwx=4 counts from the beginning of the first run, 3 steps ago: NSTEP = 1, 5" in text
+    assert "ntpr=2 counts from" in text
+    pressed = NPT.replace("ig=7", "ig=7, ntr=1, restraint_wt=1.0, restraintmask=':1'")
+    assert md(pressed, "-O", "-ref", files["wet_crd"]).code == 0
+    assert "sander scales them with the box" in Path("mdout").read_text()
+
+
 def test_dynamics_writes_mdout_trajectory_restart_and_mdinfo(md):
     answer = md(NPT)
     assert answer.code == 0, answer.err

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from parmed.amber import AmberFormat
+from parmed.constants import AMBER_ELECTROSTATIC, CHARMM_ELECTROSTATIC
 from parmed.periodic_table import Element, Mass, element_by_mass
 
 from merrow.amber.charmm import check_charmm
@@ -129,7 +130,7 @@ def read_topology(path: str | Path) -> AmberTopology:
         types=tuple(sections["AMBER_ATOM_TYPE"]),
         residue_names=tuple(sections["RESIDUE_LABEL"]),
         residue_index=np.searchsorted(starts, np.arange(n_atoms), side="right") - 1,
-        charges=np.array(sections["CHARGE"]),
+        charges=np.array(sections["CHARGE"]) * _charge_scale(sections),
         masses=np.array(sections["MASS"]),
         lj_type=np.array(sections["ATOM_TYPE_INDEX"]) - 1,
         lj_a=lj_a,
@@ -146,6 +147,14 @@ def read_topology(path: str | Path) -> AmberTopology:
 def atom_label(topology: AmberTopology, i: int) -> str:
     """Return the AMBER mask that names atom i, such as ":1@C1", for messages."""
     return f":{topology.residue_index[i] + 1}@{topology.names[i]}"
+
+
+def atom_names(topology: AmberTopology, atoms: Iterable[int]) -> dict[int, str]:
+    """Return names of atoms that tell them apart: bare ones in one residue, masks in several."""
+    own = [int(i) for i in atoms]
+    if len({int(topology.residue_index[i]) for i in own}) > 1:
+        return {i: atom_label(topology, i) for i in own}
+    return {i: topology.names[i] for i in own}
 
 
 def _read_sections(path: Path) -> Sections:
@@ -165,6 +174,15 @@ def _read_sections(path: Path) -> Sections:
         ) from error
     sections: Sections = file.parm_data
     return sections
+
+
+def _charge_scale(sections: Sections) -> float:
+    """Return the factor from ParmEd's charges to AMBER's [e].
+
+    ParmEd takes CHARMM's Coulomb constant for the charges of a file with CTITLE, while sander and
+    OpenMM take AMBER's for those of any prmtop.
+    """
+    return CHARMM_ELECTROSTATIC / AMBER_ELECTROSTATIC if "CTITLE" in sections else 1.0
 
 
 def _check_lengths(sections: Sections, path: Path) -> None:

@@ -95,6 +95,7 @@ def mol_from_mol2(path: Path) -> tuple[Any, Array | None, str]:
             "correct them, or give an SDF, for which charges are made."
         )
     mol = _with_orders_of_file(structure, total, path) or _with_orders_found(structure, total, path)
+    _check_aromatic(structure, mol, path)
     mol.SetProp("_Name", text.split("@<TRIPOS>MOLECULE", 1)[1].splitlines()[1].strip())
     return mol, charges, kind
 
@@ -136,6 +137,18 @@ def _with_orders_of_file(structure: Any, total: int, path: Path) -> Any | None:
         return None
     Chem.AssignStereochemistryFrom3D(mol)
     return mol.GetMol()
+
+
+def _check_aromatic(structure: Any, mol: Any, path: Path) -> None:
+    """Refuse a triple bond where the file has an aromatic one, which missing hydrogens leave."""
+    for bond in structure.bonds:
+        found = mol.GetBondBetweenAtoms(bond.atom1.idx, bond.atom2.idx)
+        aromatic = BOND_TYPES.get(float(bond.order)) == Chem.BondType.AROMATIC
+        if aromatic and found.GetBondType() == Chem.BondType.TRIPLE:
+            raise InputError(
+                f"an aromatic bond of {path.name} would have to be a triple bond: check its "
+                "hydrogens and charges, or give an SDF."
+            )
 
 
 def _formal_charge(symbol: str, valence: int) -> int:

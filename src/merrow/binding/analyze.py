@@ -13,7 +13,14 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from merrow.amber.mask import select_atoms
-from merrow.amber.topology import AmberTopology, Array, IntArray, atom_label, read_topology
+from merrow.amber.topology import (
+    AmberTopology,
+    Array,
+    IntArray,
+    atom_label,
+    atom_names,
+    read_topology,
+)
 from merrow.analysis import bfactor, pose
 from merrow.analysis.rmsd import rmsd, superposed
 from merrow.binding.b_structure import write_b_structure
@@ -309,10 +316,11 @@ def _ligand_numbers(
         frames.positions, frames.local(heavy), [frames.local(g) for g in groups.values()]
     )
     b = bfactor.b_of(typical.moved[:, frames.local(heavy)])
+    names = atom_names(topology, ligand)
     return {
-        "ligand_b": {topology.names[i]: float(x) for i, x in zip(heavy, b, strict=True)},
+        "ligand_b": {names[i]: float(x) for i, x in zip(heavy.tolist(), b, strict=True)},
         "torsions": {
-            "–".join(topology.names[ligand[i]] for i in q): pose.populations(angles[:, k])
+            "–".join(names[ligand[i]] for i in q): pose.populations(angles[:, k])
             for k, q in enumerate(quadruples)
         },
         "contacts": {

@@ -10,7 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
-from merrow.amber.topology import AmberTopology, Array, IntArray, atom_label, read_topology
+from merrow.amber.topology import (
+    AmberTopology,
+    Array,
+    IntArray,
+    atom_label,
+    atom_names,
+    read_topology,
+)
 from merrow.analysis import pose
 from merrow.errors import InputError, UnsupportedPhysicsError
 from merrow.potentials.interface import Potential
@@ -204,7 +211,8 @@ def _moving(topology: AmberTopology, frames: DryFrames) -> dict[str, float]:
     """Return the unconverged torsions of heavy atoms, by the names of their atoms."""
     quadruples = heavy_torsions(topology, frames.atoms.tolist())
     angles = pose.torsions(frames.positions, quadruples)
+    names = atom_names(topology, frames.atoms)
     return {
-        "–".join(topology.names[frames.atoms[i]] for i in quadruples[k]): apart
+        "–".join(names[int(frames.atoms[i])] for i in quadruples[k]): apart
         for k, apart in pose.unsettled(angles).items()
     }

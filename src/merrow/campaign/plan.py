@@ -165,6 +165,9 @@ def _configuration(config: CampaignConfig, row: Row, charges: str, base: Path) -
     control = config.mm_reference and config.potential != MM and config.protocol.route == "direct"
     data |= {"source": source, "mm_reference": control, "both_routes": config.both_routes}
     data["name"] = row.name[:80]
+    if row.experiment is not None:
+        data["expt_kcal"] = row.experiment.value_kcal
+        data["expt_stderr_kcal"] = row.experiment.stderr_kcal
     return HydrationConfig.checked(data, source=f"line {row.line} ({row.name})")
 
 

@@ -17,10 +17,11 @@ from merrow.hydration.config import HydrationConfig, usual_charges
 from merrow.hydration.protocol import PROTOCOLS, Protocol, usual_repeats
 from merrow.settings import hint
 
-OPTIONS = {"target_stderr_kcal", "maximum_minutes", "route"}
+OPTIONS = {"target_stderr_kcal", "maximum_minutes"}
 """Settings that may change without renaming the protocol."""
 OWN_OPTIONS = {"paper": {"cutoff_angstrom", "n_waters"}}
-"""The same by protocol: box and cutoff of the published protocol are the user's choice."""
+"""The same by protocol: box and cutoff of the published protocol are the user's choice. Its
+route is not: the published sum needs states that were sampled with ML/MM."""
 STRUCTURES = (".sdf", ".mol", ".mol2")
 TOPOLOGIES = (".prmtop", ".parm7", ".prm7", ".parm", ".top")
 """File extensions of a missing prmtop; an existing one is recognised by its content."""
@@ -85,9 +86,8 @@ def hydration_config(
             "both_routes": both_routes,
             "seed": seed,
             "repeats": repeats or repeats_of(protocol, Path(out)),
-            "processes": processes,
-            **{"platform": platform, "continue_on": continue_on, "mm_kernel": mm_kernel},
-            "engine": engine,
+            **{"processes": processes, "platform": platform, "continue_on": continue_on},
+            **{"mm_kernel": mm_kernel, "engine": engine},
             **measured(expt, str(source)),
             "name": name,
         },
@@ -257,7 +257,9 @@ def protocol_of(name: str, changes: dict[str, Any], potential: str) -> dict[str,
     if potential == "mm" and "route" not in changes:
         changes = {"route": "direct", **changes}  # MM has only this route
     data = protocol.model_dump(mode="json") | changes
-    if set(changes) - OPTIONS - OWN_OPTIONS.get(name, set()):
+    same_route = changes.get("route") == protocol.route
+    free = OPTIONS | OWN_OPTIONS.get(name, {"route"}) | ({"route"} if same_route else set())
+    if set(changes) - free:
         data["name"] = "custom"
         if "headline" not in changes:
             data["headline"] = "exact"  # the published sum comes first only under paper

@@ -58,6 +58,15 @@ _VALUE_COLUMNS: Final = ("expt_kcal", "expt", "experimental_kcal")
 _ERROR_COLUMNS: Final = ("expt_stderr_kcal", "expt_unc", "expt_error")
 
 
+ROOM_K, NEAR_K = 298.15, 1.0
+"""Temperature of the known values, and how far from it they still serve [K]."""
+
+
+def is_room(temperature: float) -> bool:
+    """Tell whether a temperature [K] is that of the known values."""
+    return abs(temperature - ROOM_K) <= NEAR_K
+
+
 class Measured(BaseModel):
     """An experimental hydration free energy [kcal/mol], 1 mol/L gas → 1 mol/L water at 298.15 K.
 

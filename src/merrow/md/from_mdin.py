@@ -45,7 +45,7 @@ def md_settings(mdin: Mdin, path: Path = Path("mdin")) -> MdSettings:
 
     Args:
         mdin: The namelists.
-        path: Their file, to whose folder the path of DISANG is relative.
+        path: Their file. DISANG is relative to the working folder, as in sander.
 
     Raises:
         InputError: As `read_md_settings`.
@@ -84,7 +84,7 @@ def md_settings(mdin: Mdin, path: Path = Path("mdin")) -> MdSettings:
         direct_tolerance=e["dsum_tol"],
         lj_tail=e["vdwmeth"] == 1,
         pme_grid=None if sizes[0] is None else tuple(sizes),
-        restraint_file=None if disang is None else str(path.parent / disang),
+        restraint_file=disang,
         ml=ml,
         coupling=_coupling(at, c, frozenset(cntrl.entries)),
         **_from_cntrl(c),
@@ -214,6 +214,11 @@ def _ml_region(mdin: Mdin, c: Values, notes: list[str]) -> MlSettings:
         raise InputError(
             f"{at}iwrap=1 would move the ML region away from the fixed centre of mlp_confine; "
             "use iwrap=0, or confine_center='follow'."
+        )
+    if c["ntxo"] == 1 and ml.confinement is not None and not ml.confinement.follow:
+        raise InputError(
+            f"{at}ntxo=1 writes text restarts, which do not hold the fixed centre of mlp_confine; "
+            "use ntxo=2, or confine_center='follow'."
         )
     return ml
 

@@ -26,6 +26,7 @@ from merrow.mdin.mlp import MlSettings
 from merrow.potentials.device import device_of
 from merrow.potentials.elements import symbol
 from merrow.system.region import MLRegion
+from merrow.system.restraints import POSITIONAL
 from merrow.units import ANGSTROM_PER_NM, KCAL_PER_KJ, NM_PER_ANGSTROM
 
 AMBER_NAMES = {
@@ -135,6 +136,7 @@ def preamble(setup: MdSetup, outputs: MdOutputs) -> str:
         "PARM": topology.path,
         "RESTRT": outputs.restrt,
         "REFC": inputs.refc or "",
+        **({"DISANG": settings.restraint_file} if settings.restraint_file else {}),
         "MDCRD": outputs.mdcrd,
         "MDVEL": outputs.mdvel,
         "MDSPREAD": outputs.mdspread,
@@ -192,6 +194,7 @@ def _describe(setup: MdSetup) -> str:
             "Potential function",
             [("ntb", ntb), ("igb", 0), ("ntf", 2 if c.constraints else 1), *cut],
         ),
+        *_restraints(setup),
         *(_minimiser(c) if c.minimise else _dynamics(setup)),
         ("SHAKE", [("ntc", 2 if c.constraints else 1), ("tol", c.constraint_tolerance)]),
     ]
@@ -202,6 +205,20 @@ def _describe(setup: MdSetup) -> str:
         title = "Ewald parameters (splines of order 5)"
         paragraphs.append((title, [*sizes, alpha, ("vdwmeth", int(c.lj_tail))]))
     return mdout.settings(paragraphs) + "".join(f"| Note: {note}\n" for note in c.notes)
+
+
+def _restraints(setup: MdSetup) -> list[Paragraph]:
+    """Describe positional restraints (ntr=1); a mask with distances is one of REFC's positions."""
+    c = setup.settings
+    if c.restraint_mask is None:
+        return []
+    held = sum(
+        force.getNumParticles()
+        for force in setup.hybrid.system.getForces()
+        if force.getName() == POSITIONAL
+    )
+    values = [("ntr", 1), ("restraint_wt", c.restraint_kcal_per_angstrom2), ("atoms", held)]
+    return [(f"Positional restraints, {c.restraint_mask} in REFC", values)]
 
 
 def _minimiser(c: MdSettings) -> list[Paragraph]:
@@ -262,6 +279,7 @@ def _describe_region(setup: MdSetup) -> str:
         f"     E_ML ref = {setup.restart.reference or 0.0:.4f} kcal/mol, the zero of EMLREL; "
         "EML and EPtot are absolute",
         *_limits(ml),
+        *_wall(setup),
         "     embedding: mechanical, with the charges and Lennard-Jones terms of the prmtop",
         "",
     ]
@@ -276,6 +294,14 @@ def _limits(ml: MlSettings) -> list[str]:
     )
     told = [f"{limit:g} {unit}" for limit, unit in limits if limit]
     return [f"     spread   : beyond {' or '.join(told)}: {ml.on_spread}"] if told else []
+
+
+def _wall(setup: MdSetup) -> list[str]:
+    """Describe the fixed centre of the wall around the region."""
+    centre = setup.restart.centre
+    if setup.settings.ml.confinement is None or centre is None:
+        return []
+    return [f"     wall at  : ({', '.join(f'{x:.3f}' for x in centre)}) Å"]
 
 
 def _bond(topology: AmberTopology, link: tuple[int, int]) -> str:

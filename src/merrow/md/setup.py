@@ -21,7 +21,6 @@ from merrow.amber.mask import select_atoms
 from merrow.amber.topology import AmberTopology, atom_label
 from merrow.amber.trajectory import RestartMetadata, read_restart_metadata
 from merrow.engine.dynamics import DynamicsPlan, check_plan, draw_velocities
-from merrow.engine.motion import constraint_error
 from merrow.engine.platforms import chosen_platform
 from merrow.engine.simulation import Snapshot, check_platform, check_reference, gpu_edges
 from merrow.engine.slope import couple
@@ -29,6 +28,7 @@ from merrow.errors import InputError, UnsupportedPhysicsError
 from merrow.executor import core_count
 from merrow.md.box import NO_BOX, Cell, box_of, nonbonded_of
 from merrow.md.ensemble_spread import check_members
+from merrow.md.notes import NO_WRAP, noted
 from merrow.md.restraints import restraint_forces, wall_force
 from merrow.md.settings import MdSettings
 from merrow.native import MmKernel
@@ -46,15 +46,12 @@ from merrow.system.native_forces import on_kernel
 from merrow.system.pme import Nonbonded
 from merrow.system.potentials import open_potential
 from merrow.system.region import MLRegion, capped, select_region
-from merrow.units import ANGSTROM_PER_NM, KJ_PER_KCAL, NM_PER_ANGSTROM
+from merrow.units import KJ_PER_KCAL, NM_PER_ANGSTROM
 
 logger = logging.getLogger(__name__)
 
-NO_WRAP = "iwrap does nothing here: it needs a box."
 CLOSEST, LONGEST_BOND = 0.1, 3.0
 """[Å]; atoms closer than this overlap, bonds longer than this are broken."""
-SAME_LENGTH = 1e-4
-"""[Å]; constrained distances that differ by more change the energy of step 0 visibly."""
 
 
 @dataclass(frozen=True)
@@ -174,8 +171,7 @@ def prepare_md(
     plan = _plan(settings, restart, platform=platform)
     if not settings.minimise:
         check_plan(plan, hybrid)
-    if restart.step == 0:
-        settings = _told_lengths(settings, hybrid, coordinates)
+    settings = noted(settings, hybrid, coordinates, restart)
     snapshot = _first_snapshot(settings, hybrid, plan, coordinates, box)
     restart = replace(restart, reference=reference, centre=centre, grid=nonbonded.grid)
     return MdSetup(
@@ -288,12 +284,17 @@ def _state(settings: MdSettings, topology: AmberTopology, region: MLRegion) -> L
 
 
 def _own(restart: RestartMetadata, potential: Potential, region: MLRegion) -> RestartMetadata:
-    """Return metadata without the values of another potential or region."""
+    """Return metadata without the values of another potential or region.
+
+    The centre of a wall belongs to the region alone.
+    """
     atoms = hashlib.sha256(repr(region.model_atoms).encode()).hexdigest()[:16]
     owner = f"{potential.identity} of atoms {atoms}"
     if restart.owner == owner:
         return restart
-    return replace(restart, reference=None, centre=None, owner=owner, ml_device=None)
+    same = restart.owner is not None and restart.owner.endswith(f" of atoms {atoms}")
+    centre = restart.centre if same else None
+    return replace(restart, reference=None, centre=centre, owner=owner, ml_device=None)
 
 
 def _reference(potential: Potential, region: Array, restart: RestartMetadata) -> float:
@@ -361,21 +362,6 @@ def _plan(settings: MdSettings, restart: RestartMetadata, *, platform: str) -> D
         seed=settings.seed if settings.seed != -1 else time.time_ns() % 2**31,
         origin=0.0 if told else restart.time,
     )
-
-
-def _told_lengths(
-    settings: MdSettings, hybrid: HybridSystem, coordinates: Coordinates
-) -> MdSettings:
-    """Return settings that note that the first step has other lengths than the file."""
-    off = constraint_error(hybrid.system, coordinates.positions * NM_PER_ANGSTROM)
-    off *= ANGSTROM_PER_NM
-    if off <= SAME_LENGTH:
-        return settings
-    note = (
-        f"lengths that are held (water, bonds to hydrogen) differ by up to {off:.4f} Å from the "
-        "prmtop's; they are set to it before step 0, whose energy is not that of the file."
-    )
-    return settings.model_copy(update={"notes": (*settings.notes, note)})
 
 
 def _first_snapshot(

@@ -69,7 +69,7 @@ def parse_disang(text: str, *, source: str) -> tuple[Restraint, ...]:
             )
         for key in NUMBERS:
             if key in group.entries or key not in known:
-                known[key] = _values(group, key, at)[0]
+                known[key] = _one(group, key, at)
         r1, r2, r3, r4, rk2, rk3 = (known[key] for key in NUMBERS)
         if not r1 <= r2 <= r3 <= r4 or min(rk2, rk3) < 0:
             raise InputError(f"{at}needs r1 <= r2 <= r3 <= r4, and rk2 and rk3 of at least 0.")
@@ -77,6 +77,13 @@ def parse_disang(text: str, *, source: str) -> tuple[Restraint, ...]:
     if not found:
         raise InputError(f"{source} contains no restraint; take nmropt=1 out.")
     return tuple(found)
+
+
+def _one(group: Group, key: str, at: str) -> float:
+    values = _values(group, key, at)
+    if len(values) != 1:
+        raise InputError(f"{at}{key} has {len(values)} values; give one.")
+    return values[0]
 
 
 def _check_keys(group: Group, at: str) -> None:

@@ -216,7 +216,7 @@ def _inspect(path: Path, _changed: int) -> Script:
     )
     if names in (("positions", "numbers"), ("positions", "numbers", "charge")):
         form = "plain" if len(names) == 2 else "plain with charge"
-    elif kinds == ("Tensor", "Tensor"):
+    elif names == ("species", "coordinates") and kinds == ("Tensor", "Tensor"):
         form = "ani"
     elif kinds[:2] == ("Dict[str, Tensor]", "Tensor") and all(
         a.has_default_value() for a in arguments[2:]

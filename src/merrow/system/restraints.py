@@ -26,6 +26,9 @@ COORDINATES = {
 }
 """Distance, angle, and the torsion shifted by 2π to be nearest to the middle of the well."""
 
+POSITIONAL = "PositionalRestraints"
+"""Name of the force of ntr=1 in a System."""
+
 
 @dataclass(frozen=True)
 class FlatBottom:
@@ -71,7 +74,7 @@ def positional_force(
     for atom, place in zip(atoms, reference, strict=True):
         force.addParticle(int(atom), [float(value) for value in place])
     force.setForceGroup(RESTRAINT)
-    force.setName("PositionalRestraints")
+    force.setName(POSITIONAL)
     return force
 
 

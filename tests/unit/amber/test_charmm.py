@@ -74,6 +74,8 @@ def test_charmms_terms_count_if_the_force_field_type_names_charmm(mixed, systems
     start = systems / "dipeptide.inpcrd"
     found = single_point(SinglePoint(path, start, None, "mm")).terms
     plain = single_point(SinglePoint(systems / "dipeptide.prmtop", start, None, "mm")).terms
+    ours, theirs = (read_topology(one).charges for one in (path, systems / "dipeptide.prmtop"))
+    assert ours == pytest.approx(theirs, rel=1e-7)  # ParmEd's own are 3e-5 smaller
     assert found["cmap"] == pytest.approx(MAP, abs=1e-6)
     assert found["vdw14"] == pytest.approx(2.0 * plain["vdw14"], rel=1e-6)
     for term in ("bond", "angle", "dihedral", "vdw", "elec", "elec14"):

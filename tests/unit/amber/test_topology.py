@@ -13,7 +13,7 @@ import pytest
 from openmm import NonbondedForce, app, unit
 from parmed.amber import AmberFormat
 
-from merrow.amber.topology import atom_label, read_topology
+from merrow.amber.topology import atom_label, atom_names, read_topology
 from merrow.ambertools.solvent import solvate
 from merrow.errors import InputError, UnsupportedPhysicsError
 
@@ -47,6 +47,12 @@ def test_methanol_has_its_atoms_bonds_and_label(methanol):
     assert not found.has_box
     assert not found.is_water.any()
     assert atom_label(found, 5) == ":1@H4"
+
+
+def test_atoms_of_several_residues_have_names_that_tell_them_apart(methanol, box):
+    assert atom_names(read_topology(methanol), [0, 5]) == {0: "C1", 5: "H4"}
+    oxygen = [i for i, number in enumerate(box.numbers) if number == 8][-2:]
+    assert len(set(atom_names(box, oxygen).values())) == 2
 
 
 def test_charges_and_masses_are_those_openmm_reads(methanol):

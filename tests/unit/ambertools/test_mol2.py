@@ -85,3 +85,32 @@ def test_charges_that_contradict_atoms_and_bonds_are_refused_with_both_numbers(t
         read_molecule(path)
     path.write_text(path.read_text().replace("USER_CHARGES", "NO_CHARGES"))  # the remedy
     assert read_molecule(path).charge == 2
+
+
+BARE_RING = """@<TRIPOS>MOLECULE
+ring
+6 6 1
+SMALL
+USER_CHARGES
+@<TRIPOS>ATOM
+1 C1 1.3900 0.0000 0.0 C.ar 1 BNZ 0.1000
+2 C2 0.6950 1.2038 0.0 C.ar 1 BNZ -0.1000
+3 C3 -0.6950 1.2038 0.0 C.ar 1 BNZ 0.1000
+4 C4 -1.3900 -0.0000 0.0 C.ar 1 BNZ -0.1000
+5 C5 -0.6950 -1.2038 0.0 C.ar 1 BNZ 0.1000
+6 C6 0.6950 -1.2038 0.0 C.ar 1 BNZ -0.1000
+@<TRIPOS>BOND
+1 1 2 ar
+2 2 3 ar
+3 3 4 ar
+4 4 5 ar
+5 5 6 ar
+6 6 1 ar
+"""
+
+
+def test_an_aromatic_ring_without_hydrogens_is_no_other_molecule(tmp_path):
+    path = tmp_path / "ring.mol2"
+    path.write_text(BARE_RING)
+    with pytest.raises(InputError, match=r"aromatic bond of ring\.mol2 would have to be a triple"):
+        read_molecule(str(path))

@@ -42,6 +42,16 @@ def test_every_kind_of_source_becomes_a_run(systems, tmp_path):
     ]
 
 
+def test_a_measured_value_of_the_table_is_that_of_the_run(tmp_path):
+    rows = [
+        Row(2, "ethanol", {"smiles": "CCO"}, experiment=Reference(-4.5, 0.3)),
+        Row(3, "methanol", {"smiles": "CO"}),
+    ]
+    (_, given), (_, none) = plan(rows, tmp_path, tmp_path)
+    assert (given.expt_kcal, given.expt_stderr_kcal) == (-4.5, 0.3)
+    assert none.expt_kcal is None
+
+
 def test_two_charge_models_are_two_runs(tmp_path):
     found = plan(
         [Row(2, "methanol", {"smiles": "CO"})], tmp_path, tmp_path, charges=("bcc", "abcg2")

@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from merrow.errors import InputError
 from merrow.hydration.config import HydrationConfig, usual_charges
 from merrow.hydration.measured import known_value, read_value, value_in_table
+from merrow.hydration.report.build import _measured
 
 
 @pytest.mark.parametrize("smiles", ["CC(C)=O", "O=C(C)C", "[CH3]C(=O)[CH3]"])
@@ -84,3 +87,16 @@ def test_charges_that_nobody_names_are_those_made_for_the_force_field(source, pr
     assert HydrationConfig.model_validate(data).source.charges == charges
     data["source"] = source | {"charges": charges}
     assert HydrationConfig.model_validate(data).source.charges == charges
+
+
+def test_known_values_stand_beside_runs_at_their_temperature_alone():
+    def found(temperature, expt=None):
+        protocol = SimpleNamespace(temperature_k=temperature)
+        config = SimpleNamespace(expt_kcal=expt, expt_stderr_kcal=None, protocol=protocol)
+        molecule = SimpleNamespace(smiles="CCO")
+        prepared = SimpleNamespace(info=SimpleNamespace(molecule=molecule))
+        return _measured(SimpleNamespace(config=config, prepared=prepared))
+
+    assert found(298.15).value_kcal == found(298.0).value_kcal == -5.0
+    assert found(350.0) is None
+    assert found(350.0, expt=-3.0).value_kcal == -3.0

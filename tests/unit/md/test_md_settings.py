@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from math import inf
+from pathlib import Path
 
 import pytest
 
@@ -376,3 +377,9 @@ def outcome(text):
         return config(text)
     except InputError as error:
         return str(error)
+
+
+def test_restraints_are_read_from_the_working_folder_as_by_sander():
+    text = changed(NVT, nmropt=1) + "&wt type='END' /\nDISANG=dist.RST\n"
+    found = md_settings(parse_mdin(text, source="mdin"), Path("../common/mdin"))
+    assert found.restraint_file == "dist.RST"

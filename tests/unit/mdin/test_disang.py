@@ -40,6 +40,12 @@ def test_keys_of_what_is_not_here_pass_with_zero_alone(key):
         parse_disang(f"&rst iat=1,2, {WELL}, {key}=1 /", source="d.rst")
 
 
+def test_a_number_has_one_value():
+    text = f"&rst iat=1,2, {WELL.replace('r1=', 'r1=0.5, ')} /"
+    with pytest.raises(InputError, match="r1 has 2 values; give one"):
+        parse_disang(text, source="d.rst")
+
+
 def test_an_empty_restraint_ends_the_file():
     text = f"&rst iat=1,2, {WELL} /\n&rst /\n&rst iat=3,4, {WELL} /"
     assert len(parse_disang(text, source="d.rst")) == 1

@@ -107,6 +107,16 @@ MD = [
         "or confine_center='follow'",
         mlp(confine_center="'follow'"),
     ),
+    (
+        cntrl(ntxo=1) | mlp(mlp_confine=1, confine1=5.0, confinek=10.0),
+        "use ntxo=2",
+        cntrl(ntxo=2),
+    ),
+    (
+        cntrl(ntxo=1) | mlp(mlp_confine=1, confine1=5.0, confinek=10.0),
+        "or confine_center='follow'",
+        mlp(confine_center="'follow'"),
+    ),
     (cntrl(clambda=0.5), "clambda needs icfe=1; set it", cntrl(icfe=1)),
     (cntrl(clambda=0.5), "or take clambda out", cntrl(clambda=None)),
     (

@@ -74,6 +74,13 @@ class Strange(torch.nn.Module):
         return x * steps
 
 
+class Turned(torch.nn.Module):
+    """Two tensors under other names: what they mean, and the unit, cannot be known."""
+
+    def forward(self, numbers: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
+        return positions.sum().reshape(1), positions
+
+
 class Wrong(torch.nn.Module):
     """The right signature, the wrong shape."""
 
@@ -162,6 +169,8 @@ def test_elements_may_be_symbols_and_nothing_else(tmp_path):
 
 
 def test_a_module_of_another_form_is_refused_in_one_sentence(tmp_path):
+    with pytest.raises(InputError, match="none of forward\\(positions, numbers"):
+        load_potential(saved(Turned(), tmp_path), WATER)
     with pytest.raises(InputError, match="has no forward"):
         load_potential(saved(Mute(), tmp_path), WATER)
     with pytest.raises(MerrowError, match="fails, called in the plain form"):

@@ -12,7 +12,7 @@ from merrow.free_energy.frames import LAMBDA_NAMES, dhdl, storable, u_nk
 from merrow.free_energy.stored import UncertaintyPart
 from merrow.hydration.analysis.checks import RunChecks
 from merrow.hydration.analysis.estimate import HydrationAnalysis
-from merrow.hydration.measured import YOURS, Measured, known_value
+from merrow.hydration.measured import YOURS, Measured, is_room, known_value
 from merrow.hydration.report.page import conformer_view, render_page
 from merrow.hydration.result import HydrationResult, Legs, write_csv, write_json
 from merrow.hydration.state import Crew
@@ -95,11 +95,11 @@ def write_outputs(
 
 
 def _measured(run: RunContext) -> Measured | None:
-    """Return the user's experimental value, or a known one for this molecule."""
+    """Return the user's experimental value, or a known one for this molecule and temperature."""
     config = run.config
-    if config.expt_kcal is None:
-        return known_value(run.prepared.info.molecule.smiles)
     known = known_value(run.prepared.info.molecule.smiles)
+    if config.expt_kcal is None:
+        return known if is_room(config.protocol.temperature_k) else None
     return Measured(
         value_kcal=config.expt_kcal,
         stderr_kcal=config.expt_stderr_kcal,

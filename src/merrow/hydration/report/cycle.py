@@ -39,7 +39,9 @@ def cycle_drawing(result: HydrationResult) -> str:
     own = "MM" if result.potential == MM else "ML"
     rows = 3 if endpoint else 2
     parts = list(_ends(own, 0))
-    parts += _across(0, "ΔG", result.headline, strong=True)
+    estimates = result.estimates  # not the published sum, which no cycle closes
+    exact = estimates.endpoint_bar if endpoint else estimates.decoupling_mbar
+    parts += _across(0, "ΔG", exact or result.headline, strong=True)
     if endpoint:
         bounds = result.diagnostics.gibbs_bogoliubov
         sides = (None, None) if bounds is None else (bounds.gas, bounds.water)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from merrow.free_energy.stored import Estimate, Method
+from merrow.hydration.measured import is_room
 from merrow.hydration.result import HydrationResult
 from merrow.report.text import documentation, energy, stderr
 
@@ -159,7 +160,9 @@ def measured_words(result: HydrationResult) -> str:
 
 
 def accuracy_words(result: HydrationResult) -> str:
-    """Return the published accuracy of these charges and this force field."""
+    """Return the published accuracy of these charges and this force field, which is at 298 K."""
+    if not is_room(result.temperature_k):
+        return "The accuracy of these charges is known at 298 K alone."
     source = result.settings.get("source")
     gaff = source.get("gaff") if isinstance(source, dict) else None
     unknown = "The accuracy of this input's charges is not known"

@@ -33,7 +33,7 @@ def methods(
     cited = Cited()
     sentences = [
         _purpose(result, molecules, cited),
-        _parameters(result, charges or (result.charges,), cited),
+        _parameters(result, molecules, charges or (result.charges,), cited),
         *_sampling(result, cited),
         _estimator(result, cited),
         *_closing(result, cited),
@@ -65,24 +65,33 @@ def _purpose(result: HydrationResult, molecules: int, cited: Cited) -> str:
     )
 
 
-def _parameters(result: HydrationResult, charges: Collection[str], cited: Cited) -> str:
+def _parameters(
+    result: HydrationResult, molecules: int, charges: Collection[str], cited: Cited
+) -> str:
     """Return the sentence on force field, charges and water."""
     source = result.settings.get("source")
     found: Mapping[str, Any] = source if isinstance(source, dict) else {}
     tools = f"AmberTools {result.versions.get('AmberTools', '')}".rstrip()
     waters = result.settings.get("n_waters")
     box = f"a box of {waters} TIP3P waters" if waters else "a box of TIP3P waters"
-    if found.get("kind") == "solvated":
-        return "Parameters, charges and water were those of the prmtop."
-    if found.get("kind") == "gas":
-        return f"Parameters and charges were those of the prmtop; {box} {cited('TIP3P')} was added."
+    if molecules > 1:
+        box = "boxes of TIP3P waters"
+    if set(charges) == {"prmtop"}:
+        if found.get("kind") == "solvated":
+            return "Parameters, charges and water were those of the prmtop."
+        added = f"{box} {cited('TIP3P')} {'were' if molecules > 1 else 'was'} added"
+        return f"Parameters and charges were those of the prmtop; {added}."
     field = "GAFF" if found.get("gaff") == 1 else "GAFF2"
     field = f"{field} {cited('GAFF')}"
     models = [f"{CHARGES[one]} {cited(CHARGES[one])}" for one in charges if one in CHARGES]
-    own = f"{' or '.join(models)} charges" if models else "the charges of its file"
+    own = [f"{' or '.join(models)} charges"] if models else []
+    if "file" in charges:
+        own.append("the charges of their files" if molecules > 1 else "the charges of its file")
+    others = "; prmtops kept their own" if "prmtop" in charges else ""
+    solutes, was = ("Solutes", "were") if molecules > 1 else ("The solute", "was")
     return (
-        f"The solute had {field} parameters and {own} from {tools} {cited('AmberTools')}, and "
-        f"was solvated in {box} {cited('TIP3P')}."
+        f"{solutes} had {field} parameters and {' or '.join(own)} from {tools} "
+        f"{cited('AmberTools')}{others}, and {was} solvated in {box} {cited('TIP3P')}."
     )
 
 

@@ -16,6 +16,7 @@ from synthetic_report import result_of, synthetic_keys, synthetic_page
 from merrow.errors import InputError
 from merrow.hydration.report import figures
 from merrow.hydration.report.cycle import cycle_drawing
+from merrow.hydration.report.methods import methods
 from merrow.hydration.report.page import render_page
 from merrow.report.structure import (
     Structure,
@@ -161,6 +162,30 @@ def test_the_cycle_closes_with_the_numbers_that_it_shows():
     )
     for part in ("−3.13 ± 0.09", "−3.26 ± 0.07", "−1.83 ± 0.03", "−1.70 ± 0.05", "−5.21", "+2.08"):
         assert part in words, part
+
+
+def test_the_cycle_of_the_paper_shows_the_free_energy_and_not_the_published_sum():
+    drawing = cycle_drawing(result_of(synthetic_keys("direct", "paper")))
+    words = " ".join(text.text for text in ET.fromstring(drawing).iter("text"))
+    assert "−3.13 ± 0.09" in words
+    assert "−2.90" not in words
+
+
+@pytest.mark.parametrize(
+    ("charges", "said"),
+    [
+        (("abcg2",), "and ABCG2"),
+        (("abcg2", "file", "prmtop"), "or the charges of their files from AmberTools"),
+        (("abcg2", "prmtop"), "prmtops kept their own"),
+        (("file",), "and the charges of their files"),
+        (("prmtop",), "Parameters and charges were those of the prmtop"),
+    ],
+)
+def test_the_methods_of_a_campaign_name_all_its_charges_and_no_box_of_one(charges, said):
+    text, _ = methods(result_of(synthetic_keys("direct")), molecules=20, charges=charges)
+    assert said in text
+    assert "330" not in text
+    assert "The solute had" not in text
 
 
 def test_what_was_not_set_is_not_shown_and_what_was_has_its_unit(keys):

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: MIT
+"""What mdout notes of a start: where it differs from what a user of sander may expect."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from merrow.amber.coordinates import Coordinates
+from merrow.amber.trajectory import RestartMetadata
+from merrow.engine.motion import constraint_error
+from merrow.md.settings import MdSettings
+from merrow.system.build import HybridSystem
+from merrow.units import ANGSTROM_PER_NM, NM_PER_ANGSTROM
+
+NO_WRAP = "iwrap does nothing here: it needs a box."
+FIXED_PLACES = (
+    "ntr=1 at constant pressure: reference positions stay where they are in space, while sander "
+    "scales them with the box; strong restraints on many atoms far from the origin hold the volume "
+    "back here."
+)
+SAME_LENGTH = 1e-4
+"""[Å]; constrained distances that differ by more change the energy of step 0 visibly."""
+
+
+def noted(
+    settings: MdSettings, hybrid: HybridSystem, coordinates: Coordinates, restart: RestartMetadata
+) -> MdSettings:
+    """Return the settings with the notes on their start.
+
+    Args:
+        settings: Settings of the run.
+        hybrid: The system, with its constraints.
+        coordinates: Coordinates of the file.
+        restart: Metadata of the file.
+    """
+    found = [*_lengths(hybrid, coordinates, restart), *_counting(settings, restart)]
+    if settings.restraint_mask is not None and settings.pressure_bar is not None:
+        found.append(FIXED_PLACES)
+    return settings.model_copy(update={"notes": (*settings.notes, *found)})
+
+
+def _lengths(
+    hybrid: HybridSystem, coordinates: Coordinates, restart: RestartMetadata
+) -> Iterator[str]:
+    """Note that the first step has other lengths than the file."""
+    off = constraint_error(hybrid.system, coordinates.positions * NM_PER_ANGSTROM)
+    off *= ANGSTROM_PER_NM
+    if restart.step == 0 and off > SAME_LENGTH:
+        yield (
+            f"lengths that are held (water, bonds to hydrogen) differ by up to {off:.4f} Å from "
+            "the prmtop's; they are set to it before step 0, whose energy is not that of the file."
+        )
+
+
+def _counting(settings: MdSettings, restart: RestartMetadata) -> Iterator[str]:
+    """Note where printed steps and frames fall if a run goes on from an uneven step."""
+    for key, every in (("ntpr", settings.print_interval), ("ntwx", settings.frame_interval)):
+        if every and restart.step % every:
+            first = every - restart.step % every
+            yield (
+                f"{key}={every} counts from the beginning of the first run, {restart.step} steps "
+                f"ago: NSTEP = {first}, {first + every}, ... of this run."
+            )
