@@ -105,6 +105,7 @@ def summary(found: Sequence[HydrationResult], long: HydrationResult | None) -> d
     average = float(values.mean()), float(values.std(ddof=1) / math.sqrt(len(values)))
     report |= {
         "mean_kcal": average,
+        "not_converged": sum(map(not_converged, found)),
         "sd_over_stderr": float(values.std(ddof=1) / math.sqrt((errors**2).mean())),
         **within(values, errors),
     }
@@ -123,6 +124,13 @@ def summary(found: Sequence[HydrationResult], long: HydrationResult | None) -> d
             "bias_kcal": gap,
         }
     return report
+
+
+def not_converged(result: HydrationResult) -> bool:
+    """Tell whether a run says that its repeats keep their starting conformers."""
+    name = "starting conformers"
+    judged = result.diagnostics.verdicts
+    return any(one.name.startswith(name) and one.status == "fail" for one in judged)
 
 
 def within(values: np.ndarray, errors: np.ndarray) -> dict[str, int]:
