@@ -72,7 +72,7 @@ def test_a_finished_run_a_running_one_and_a_stopped_one(merrow):
     assert told[1] == "  ΔG(hydration) = −4.90 ± 0.20 kcal/mol, 1 min 01 s"
     assert told[3] == "other: hydration free energy, ani2x, quick, running"
     assert told[4] == "  sampling path + gas: 42 %, about 2 min 10 s left"
-    assert told[5].endswith("ps of every state sampled (at least 8, at most 500)")
+    assert told[5].endswith("ps of every state sampled (at least 24, at most 500)")
     found = json.loads(merrow("status", "other", "--json").out)
     assert (found[0]["state"], found[0]["next"]) == ("stopped", "merrow run other (resumes)")
 
