@@ -25,6 +25,7 @@ SETTINGS = (
     *("cutoff_angstrom=6", "n_waters=200"),
     *("equilibration_ps=0.02", "equilibration_per_state_ps=0.004"),
     *("record_interval_ps=0.004", "minimum_sampling_ps=0.032", "maximum_sampling_ps=0.048"),
+    "minimum_per_repeat_ps=0",
     *("gas_ps=0.2", "target_stderr_kcal=null", SCHEDULE),
 )
 PROTOCOL = [word for setting in SETTINGS for word in ("--set", setting)]

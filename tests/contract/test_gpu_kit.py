@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -133,7 +134,8 @@ def test_the_pack_holds_package_kernels_weights_and_systems(prepared, tmp_path):
     pack = tmp_path / "unpacked"
     words = [sys.executable, str(KIT / "kit.py"), "--pack", str(out), "--out", str(found)]
     words += ["--unpack", str(pack), "--device", "cpu", "machine"]
-    subprocess.run(words, check=True, capture_output=True)
+    clean = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}  # what runs writes no caches of its own
+    subprocess.run(words, check=True, capture_output=True, env=clean)
     assert json.loads((found / "kit.json").read_text())["machine"]["systems"] == ["methanol26"]
     assert (pack / "models" / "ani1ccx_state_dict.pt").read_bytes() == b"weights"
     assert not [*pack.rglob("__pycache__")]

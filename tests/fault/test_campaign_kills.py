@@ -20,6 +20,10 @@ def test_each_run_of_a_campaign_is_an_ordinary_run(undisturbed_campaign, undistu
     alone = numbers(undisturbed)
     assert mine["settings"].pop("name") == "methane"  # as the table calls it
     assert alone["settings"].pop("name") is None
+    assert mine.pop("measured")["value_kcal"] == -1.0  # the table's, not the known one
+    assert alone.pop("measured") is None
+    assert mine["settings"].pop("expt_kcal", -1.0) == -1.0
+    assert alone["settings"].pop("expt_kcal", None) is None
     assert mine == alone
 
 

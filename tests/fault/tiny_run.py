@@ -19,6 +19,7 @@ SETTINGS = (
     *("cutoff_angstrom=6", "n_waters=200"),
     *("equilibration_ps=0.02", "equilibration_per_state_ps=0.004"),
     *("record_interval_ps=0.004", "minimum_sampling_ps=0.096", "maximum_sampling_ps=0.144"),
+    "minimum_per_repeat_ps=0",
     *("gas_ps=0.9", "target_stderr_kcal=null", SCHEDULE),
 )
 SEGMENTS = 7
