@@ -162,11 +162,12 @@ def _campaign(folder: Path, full: bool) -> Status:
     done = counts["done"] + counts["failed"] == len(rows)
     state = "running" if running else "finished" if done else "stopped"
     again = f"merrow campaign run {config.table} ... --out {folder}"
-    following = f"{again} (resumes)"
-    if running or done:
-        following = f"merrow campaign report {folder}"
     if done and not running and counts["failed"]:
         following = f"{again} (tries the failed runs again)"
+    elif running or done:
+        following = f"merrow campaign report {folder}"
+    else:
+        following = f"{again} (resumes)"
     return Status(
         str(folder),
         f"campaign, {config.potential}, {config.protocol.name}",

@@ -108,16 +108,16 @@ def path_estimate(
     kept = samples.select(rows.equilibrated)
     used = np.arange(len(samples.states)) if used is None else used
     by_block = _blocks(values, blocks(kept, used))
-    labels, by_repeat = _repeats(values, kept)
+    by_repeat = _repeats(values, kept)
     entries, errors = {}, {}
     for i, name in enumerate(chains(samples.states)):
         errors[name] = ErrorParts(
             analytic=float(analytic[i]),
             blocks=within_repeats([[b[i] for b in own] for own in by_block]),
-            repeats=between_repeats([r[i] for r in by_repeat]),
+            repeats=between_repeats([r[i] for r in by_repeat.values()]),
             freedom=max(len(by_repeat) - 1, 1),
         ).scaled(kt)
-        alone = {r: float(v[i]) * kt for r, v in zip(labels, by_repeat, strict=bool(by_repeat))}
+        alone = {r: float(v[i]) * kt for r, v in by_repeat.items()}
         entries[name] = Estimate(float(center[i]) * kt, errors[name].reported, alone)
     total = entries.pop("total")
     return PathEstimate(
@@ -142,24 +142,24 @@ def _check_finite(method: str, center: Array, analytic: Array) -> None:
         )
 
 
-def _repeats(values: Values, kept: WindowSamples) -> tuple[list[int], list[Array]]:
-    """Return the labels of the repeats and the estimate of each; empty for a single one.
+def _repeats(values: Values, kept: WindowSamples) -> dict[int, Array]:
+    """Return the estimate of each repeat by its label; empty for a single one.
 
     Raises:
         NumericsError: One has no estimate of its own: without it the scatter is unknown.
     """
     labels = [int(r) for r in np.unique(kept.repeat)]
     if len(labels) < 2:
-        return labels, []
-    found = []
+        return {}
+    found = {}
     for label in labels:
         try:
-            found.append(values(kept.select(kept.repeat == label)))
+            found[label] = values(kept.select(kept.repeat == label))
         except NumericsError as error:
             raise NumericsError(
                 f"repeat {label} has no estimate of its own, so the error is unknown: {error}"
             ) from error
-    return labels, found
+    return found
 
 
 def _blocks(values: Values, parts: list[list[WindowSamples]]) -> list[list[Array]]:

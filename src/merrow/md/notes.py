@@ -43,9 +43,11 @@ def _lengths(
     hybrid: HybridSystem, coordinates: Coordinates, restart: RestartMetadata
 ) -> Iterator[str]:
     """Note that the first step has other lengths than the file."""
+    if restart.step > 0:
+        return
     off = constraint_error(hybrid.system, coordinates.positions * NM_PER_ANGSTROM)
     off *= ANGSTROM_PER_NM
-    if restart.step == 0 and off > SAME_LENGTH:
+    if off > SAME_LENGTH:
         yield (
             f"lengths that are held (water, bonds to hydrogen) differ by up to {off:.4f} Å from "
             "the prmtop's; they are set to it before step 0, whose energy is not that of the file."

@@ -38,8 +38,9 @@ OWN_FILES = re.compile(
 """Files that the interface leaves in the scratch folder."""
 
 UNANSWERED: Final = "Error reading Orca output"
-UNREAD: Final = re.compile(r"error in reading namelist (\w+)")
 """sander's message if the result file is missing."""
+UNREAD: Final = re.compile(r"error in reading namelist (\w+)")
+"""sander's message if a namelist has a key that it does not know, or a value of another type."""
 
 INPUTS: Final = {"-i": "mdin", "-p": "prmtop", "-c": "inpcrd"}
 OUTPUTS: Final = {"-o": "mdout", "-r": "restrt", "-x": "mdcrd", "-inf": "mdinfo"}
@@ -254,9 +255,7 @@ def run_sander(
     finally:
         made.unlink(missing_ok=True)  # it may be incomplete unless sander ended normally
         _bring_home(work, folder, restart=kept)
-    if code > 0 and (unread := UNREAD.search(_output(arguments.files["-o"], log))):
-        raise InputError(why_unread(text, unread[1].lower(), source=arguments.files["-i"].name))
-    _check(code, work / "merrow_failure", arguments.files["-o"], log)
+    _check(code, work / "merrow_failure", arguments.files, log, text)
     return work / "merrow_energies"
 
 
@@ -333,19 +332,18 @@ def _bring_home(work: Path, folder: Path, *, restart: Path) -> None:
                 target.rename(folder / path.name)
 
 
-def _output(mdout: Path, log: Path) -> str:
-    """Return what sander printed."""
-    text = log.read_text(errors="replace")
-    return text + mdout.read_text(errors="replace") if mdout.is_file() else text
-
-
-def _check(code: int, failure: Path, mdout: Path, log: Path) -> None:
-    """Raise the error of the client or sander, if any."""
+def _check(code: int, failure: Path, files: Mapping[str, Path], log: Path, asked: str) -> None:
+    """Raise the error of the client or sander, if any; `asked` is the input that sander got."""
     if failure.is_file():
         raise MerrowError(f"sander was stopped: {failure.read_text(errors='replace').strip()}")
     if code == 0:
         return
-    text = _output(mdout, log)
+    mdout = files["-o"]
+    text = log.read_text(errors="replace")
+    if mdout.is_file():
+        text += mdout.read_text(errors="replace")
+    if code > 0 and (unread := UNREAD.search(text)):
+        raise InputError(why_unread(asked, unread[1].lower(), source=files["-i"].name))
     if UNANSWERED in text:
         raise MerrowError(
             "sander was stopped: the client that asks the model died without an answer (was it "
