@@ -2,27 +2,31 @@
 """Do the printed error bars hold: of many short runs, how many lie as far off as they say?
 
 Short MM runs of one molecule from independent seeds, each a whole `merrow hydration` with its own
-box of water, as short as protocol quick ever is (12 ps in each state of two repeats), and one long
-run. The scatter of the short ones is compared with the errors that they print, and
-their mean with the long run: a bias of short runs would show there.
+box of water, and one long run. Those of methanol are as short as protocol quick ever is (12 ps in
+each state of two repeats); those of dimethoxymethane end as quick does, at ±0.3 once the repeats
+agree in their conformers. The scatter of the short ones is compared with the errors that they
+print, and their mean with the long run: a bias of short runs would show there.
 
     python benchmarks/coverage.py --folder KEPT [--molecules methanol dimethoxymethane]
 
-Runs are kept, so that the same command goes on; --minutes ends it cleanly, and the figures
-are of what is there.
+Runs are kept, and those whose figures are in `results/coverage.json` are passed over, so that the
+same command goes on; --minutes ends it cleanly.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import time
-from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import SMILES, end_of, parser, save, show
+from common import RESULTS, SMILES, end_of, parser, save, show
 
 from merrow.hydration.config import HydrationConfig, Source
 from merrow.hydration.protocol import PROTOCOLS
@@ -31,13 +35,34 @@ from merrow.hydration.run import run_hydration
 from merrow.hydration.run_folder import RunFolder
 from merrow.process import use_one_thread
 
-RUNS = {"methanol": 48, "dimethoxymethane": 32}
+
+@dataclass(frozen=True)
+class Case:
+    """A molecule with its runs.
+
+    Attributes:
+        smiles: The molecule.
+        runs: Number of short runs.
+        short: Their length [ps of each state]; None: as long as quick takes.
+        long: That of the long one [ps of each state].
+    """
+
+    smiles: str
+    runs: int
+    short: float | None
+    long: float
+
+
+CASES = {
+    "methanol": Case(SMILES["methanol"], 48, 24.0, 240.0),
+    "dimethoxymethane": Case("COCOC", 32, None, 1200.0),
+}
 """A molecule that relaxes at once, and one with torsions that do not."""
 WITHIN = {48: ((26, 39), 42), 32: ((16, 27), 27)}
 """Of so many runs, how many may lie within 68 % (from, to), and how many must within 95 %."""
 RATIO = (0.75, 1.3)
 """Between these lies the standard deviation of the runs over the error that they print."""
-LONG_SEED = 1000
+LONG, LONG_SEED = "long", 1000
 SIGMAS = {"68": 1.0, "95": 1.96}
 
 
@@ -47,65 +72,95 @@ def main() -> None:
         __doc__,
         "folder",
         "minutes",
-        molecules={"nargs": "+", "choices": tuple(RUNS), "default": tuple(RUNS)},
-        ps=24.0,
-        longer=10.0,
+        molecules={"nargs": "+", "choices": tuple(CASES), "default": tuple(CASES)},
+        processes=2,
     ).parse_args()
-    use_one_thread()
     end = end_of(asked.minutes)
-    rows = [measure(name, asked, end) for name in asked.molecules]
-    rows = [row for row in rows if row["runs"] > 1]
-    save("coverage", {"ps_per_state": asked.ps, "long_times": asked.longer, "rows": rows})
-    show(rows)
+    kept = RESULTS / "coverage.json"
+    rows = json.loads(kept.read_text(encoding="utf-8"))["molecules"] if kept.is_file() else {}
+    for name in asked.molecules:
+        known = rows.get(name, {"runs": {}})
+        try:
+            sample(name, known, asked, end)
+        finally:
+            rows[name] = summary(gathered(name, known, asked.folder.resolve()))
+            save("coverage", {"molecules": rows})
+            show({key: value for key, value in rows[name].items() if key != "runs"})
 
 
-def measure(name: str, asked: argparse.Namespace, end: float) -> dict[str, Any]:
-    """Run one molecule as far as the time reaches; return its figures."""
-    folder = asked.folder.resolve() / name
-    jobs = [(f"run-{seed:03d}", asked.ps, seed) for seed in range(1, RUNS[name] + 1)]
-    for place, length, seed in [*jobs, ("long", asked.ps * asked.longer, LONG_SEED)]:
-        if time.monotonic() < end:
-            run_hydration(settings(name, length, seed), folder / place, base=Path())
-            print(name, place, flush=True)
-    done = [RunFolder(folder / place).finished() for place, _, _ in jobs]
-    found = [result for result in done if result is not None]
-    return {"molecule": name} | summary(found, RunFolder(folder / "long").finished())
+def jobs(case: Case) -> dict[str, tuple[float | None, int]]:
+    """Return length and seed of each run; the long one first, since it takes longest."""
+    short = {f"run-{seed:03d}": (case.short, seed) for seed in range(1, case.runs + 1)}
+    return {LONG: (case.long, LONG_SEED), **short}
 
 
-def settings(name: str, length: float, seed: int) -> HydrationConfig:
-    """Return a run of a fixed length [ps per state]."""
-    smiles = {**SMILES, "dimethoxymethane": "COCOC"}[name]
-    changes = {
-        "name": "custom",
-        "route": "direct",
-        "target_stderr_kcal": None,
-        "minimum_sampling_ps": length,
-        "maximum_sampling_ps": length,
-    }
+def sample(name: str, known: dict[str, Any], asked: argparse.Namespace, end: float) -> None:
+    """Run what is not known yet, as far as the time reaches."""
+    folder, case = asked.folder.resolve() / name, CASES[name]
+    with ProcessPoolExecutor(asked.processes, get_context("spawn"), use_one_thread) as pool:
+        begun = [
+            pool.submit(one, settings(case, length, seed), folder / place, end)
+            for place, (length, seed) in jobs(case).items()
+            if place not in known["runs"]
+        ]
+        for job in begun:
+            job.result()
+
+
+def gathered(name: str, known: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Return the figures of all runs that have ended, here or elsewhere."""
+    runs = dict(known["runs"])
+    for place in jobs(CASES[name]):
+        result = RunFolder(folder / name / place).finished()
+        if result is not None and place not in runs:
+            runs[place] = {
+                "dg_kcal": result.headline.value_kcal,
+                "stderr_kcal": result.headline.stderr_kcal,
+                "ps_per_state": result.diagnostics.numbers["ps_per_state"],
+                "not_converged": not_converged(result),
+            }
+    return {"runs": runs}
+
+
+def one(config: HydrationConfig, folder: Path, end: float) -> None:
+    """Run one of them, unless the time is over."""
+    if time.monotonic() < end:
+        run_hydration(config, folder, base=Path())
+        print(folder.parent.name, folder.name, flush=True)
+
+
+def settings(case: Case, length: float | None, seed: int) -> HydrationConfig:
+    """Return a run of a fixed length [ps of each state], or one that ends as quick does."""
+    changes: dict[str, Any] = {"name": "custom", "route": "direct"}
+    if length is not None:
+        changes |= {
+            "target_stderr_kcal": None,
+            "minimum_sampling_ps": length,
+            "maximum_sampling_ps": length,
+        }
     return HydrationConfig(
-        source=Source(kind="smiles", smiles=smiles, charges="bcc"),
+        source=Source(kind="smiles", smiles=case.smiles, charges="bcc"),
         potential="mm",
         protocol=PROTOCOLS["quick"].model_copy(update=changes),
         seed=seed,
+        repeats=2,
         processes=1,
     )
 
 
-def summary(found: Sequence[HydrationResult], long: HydrationResult | None) -> dict[str, Any]:
-    """Return scatter over printed error, the runs within their intervals, and bias."""
-    values = np.array([result.headline.value_kcal for result in found])
-    errors = np.array([result.headline.stderr_kcal for result in found])
-    report: dict[str, Any] = {
-        "runs": len(found),
-        "dg_kcal": values.tolist(),
-        "stderr_kcal": errors.tolist(),
-    }
-    if len(found) < 2:
-        return report
+def summary(figures: dict[str, Any]) -> dict[str, Any]:
+    """Return the figures with scatter over printed error, the runs within intervals, and bias."""
+    short = [run for place, run in figures["runs"].items() if place != LONG]
+    values = np.array([run["dg_kcal"] for run in short])
+    errors = np.array([run["stderr_kcal"] for run in short])
+    if len(short) < 2:
+        return figures
     average = float(values.mean()), float(values.std(ddof=1) / math.sqrt(len(values)))
-    report |= {
+    report = {
+        "count": len(short),
         "mean_kcal": average,
-        "not_converged": sum(map(not_converged, found)),
+        "mean_ps_per_state": float(np.mean([run["ps_per_state"] for run in short])),
+        "not_converged": sum(run["not_converged"] for run in short),
         "sd_over_stderr": float(values.std(ddof=1) / math.sqrt((errors**2).mean())),
         **within(values, errors),
     }
@@ -116,14 +171,10 @@ def summary(found: Sequence[HydrationResult], long: HydrationResult | None) -> d
             and low <= report["within_68"] <= high
             and report["within_95"] >= least
         )
-    if long is not None:
-        one = long.headline
-        gap = average[0] - one.value_kcal, math.hypot(average[1], one.stderr_kcal)
-        report |= {
-            "long_kcal": (one.value_kcal, one.stderr_kcal),
-            "bias_kcal": gap,
-        }
-    return report
+    if (long := figures["runs"].get(LONG)) is not None:
+        error = math.hypot(average[1], long["stderr_kcal"])
+        report["bias_kcal"] = average[0] - long["dg_kcal"], error
+    return report | figures
 
 
 def not_converged(result: HydrationResult) -> bool:

@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from merrow.free_energy.decorrelate import MAX_DISCARD, Correlation, split
-from merrow.free_energy.populations import sectors
+from merrow.free_energy.populations import GO_ON, sectors
 from merrow.free_energy.stored import Verdict, verdict
 from merrow.samples import Array, IntArray, WindowSamples
 from merrow.uncertainty import inefficiency, standard_error_of_mean
@@ -237,5 +237,5 @@ def judge_target(stderr: float, target: float | None) -> Verdict:
         "target",
         False,
         f"Sampling ended at a standard error of {stderr:.2f}, the target is {target:.2f} kcal/mol.",
-        "go on in the same folder with a longer --max-time or --set maximum_sampling_ps=...",
+        GO_ON,
     )

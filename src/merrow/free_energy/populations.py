@@ -20,6 +20,8 @@ BIN = 5
 CHANCE = 0.0455
 """False-alarm probability over all torsions and pairs of a phase: two standard errors for one."""
 LEAST_ROWS = 8
+GO_ON = "go on in the same folder with a longer --max-time or --set maximum_sampling_ps=..."
+"""What helps where a run ended before its repeats agreed."""
 
 
 def judge_populations(
@@ -52,8 +54,8 @@ def judge_populations(
         return verdict(
             name,
             False,
-            f"There are too few frames in {phase} to compare runs from different conformers; "
-            "sample longer.",
+            f"There are too few frames in {phase} to compare runs from different conformers.",
+            GO_ON,
             serious=True,
         )
     sector = sectors(angles)
@@ -77,8 +79,8 @@ def judge_populations(
         name,
         False,
         f"NOT CONVERGED: the populations of torsion {names[where]} differ by {worst:.1f} standard "
-        f"errors (limit {limit:.1f}) between runs from different conformers in {phase}; sample "
-        "longer.",
+        f"errors (limit {limit:.1f}) between runs from different conformers in {phase}.",
+        GO_ON,
         serious=True,
     )
 

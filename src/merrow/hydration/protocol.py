@@ -138,7 +138,8 @@ class Protocol(Settings):
     gas-phase conformer before each exchange, and the ML/MM end state of the endpoint route
     continues from snapshots of the path."""
     target_stderr_kcal: float | None = Field(0.3, gt=0)
-    """Standard error of the headline at which sampling stops [kcal/mol]; null: never."""
+    """Standard error of the headline at which sampling stops [kcal/mol], once repeats agree in
+    their conformers; null: never."""
     minimum_sampling_ps: float = Field(8.0, ge=0)
     """Minimum production in every state, total of all repeats, before the error is trusted [ps]."""
     minimum_per_repeat_ps: float = Field(0.0, ge=0)

@@ -10,8 +10,10 @@ import numpy as np
 from merrow.amber.topology import AmberTopology
 from merrow.geometry import Array, Quadruple, in_ring, neighbours
 
-CARBON, PLANAR = 6, 3
-"""Atomic number, and the neighbours of a planar atom."""
+CARBON, OXYGEN = 6, 8
+"""Atomic numbers."""
+PLANAR = 3
+"""Neighbours of a planar atom."""
 
 
 def rotatable_torsions(topology: AmberTopology, atoms: Sequence[int]) -> tuple[Quadruple, ...]:
@@ -39,23 +41,43 @@ def rotatable_torsions(topology: AmberTopology, atoms: Sequence[int]) -> tuple[Q
 def conformer_torsions(topology: AmberTopology, atoms: Sequence[int]) -> tuple[Quadruple, ...]:
     """Return those of `rotatable_torsions` that tell conformers apart.
 
-    A third of a turn of CF3 exchanges equivalent atoms, and so does half a turn of NO2, or of NH2
-    and CH2 at a planar carbon (amides, anilines).
+    A third of a turn of CF3 or C(CH3)3 exchanges equivalent groups, and so does half a turn of a
+    phenyl ring, of NO2, or of NH2 and CH2 at a planar carbon (amides, anilines).
     """
     near = neighbours(topology.bonds_among(atoms), range(len(atoms)))
     numbers = [topology.numbers[atom] for atom in atoms]
+    classes = _classes(near, numbers)
 
-    def exchanges(end: int, here: int, there: int) -> bool:
+    def is_planar(here: int, there: int) -> bool:
+        nitro = [numbers[i] for i in near[here] if len(near[i]) == 1] == [OXYGEN, OXYGEN]
+        carbons = [i for i in (here, there) if numbers[i] == CARBON]
+        return nitro or any(len(near[i]) == PLANAR for i in carbons)
+
+    def exchanges(here: int, there: int) -> bool:
         others = [i for i in near[here] if i != there]
-        equal = all(numbers[i] == numbers[end] and len(near[i]) == 1 for i in others)
-        flat = numbers[end] > 1 or (numbers[there] == CARBON and len(near[there]) == PLANAR)
-        return equal and (len(others) == 3 or (len(others) == 2 and flat))
+        equal = len({classes[i] for i in others}) == 1
+        return equal and (len(others) == 3 or (len(others) == 2 and is_planar(here, there)))
 
     return tuple(
-        (a, b, c, d)
-        for a, b, c, d in rotatable_torsions(topology, atoms)
-        if not exchanges(a, b, c) and not exchanges(d, c, b)
+        torsion
+        for torsion in rotatable_torsions(topology, atoms)
+        if not exchanges(torsion[1], torsion[2]) and not exchanges(torsion[2], torsion[1])
     )
+
+
+def _classes(near: Mapping[int, Sequence[int]], numbers: Sequence[int]) -> list[int]:
+    """Return the class of each atom; equivalent atoms have the same.
+
+    Atoms start with their element and are told apart by the classes of their neighbours until
+    nothing changes (Morgan, J. Chem. Doc. 1965, 5, 107).
+    """
+    classes = list(numbers)
+    while True:
+        described = [(classes[i], *sorted(classes[j] for j in near[i])) for i in range(len(near))]
+        order = {found: n for n, found in enumerate(sorted(set(described)))}
+        if len(order) == len(set(classes)):
+            return classes
+        classes = [order[found] for found in described]
 
 
 def has_saturated_ring(topology: AmberTopology, atoms: Sequence[int]) -> bool:

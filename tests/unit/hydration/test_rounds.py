@@ -117,6 +117,28 @@ def test_the_target_is_met_or_there_is_none():
     assert not is_enough(config(target_stderr_kcal=None), RoundErrors(0.0))
 
 
+def test_no_target_is_met_while_repeats_keep_their_conformers():
+    assert not is_enough(config(target_stderr_kcal=0.3), RoundErrors(0.1, unsettled={"gas"}))
+    state = begun(flexible=True)
+    water, gas = ends(state)
+    following = plan_round(state, RoundErrors(0.1, unsettled={"gas"}))
+    assert following.path > state.path
+    assert (following.rounds.water, following.rounds.gas) == (0, gas + gas // 3)
+    following = plan_round(state, RoundErrors(0.1, unsettled={"gas", "water"}))
+    assert (following.rounds.water, following.rounds.gas) == (water + water // 3, gas + gas // 3)
+
+
+def test_progress_says_that_repeats_keep_their_conformers(tmp_path):
+    run = SimpleNamespace(config=config(), folder=RunFolder(tmp_path))
+    watch = Stopwatch(0.0, began=0.0)
+    sampler = Sampler(SimpleNamespace(run=run, processes=1), listen=lambda _: None, watch=watch)
+    sampler.error, sampler.unsettled = 0.2, frozenset({"water", "gas"})
+    error = "stderr 0.20 of 0.30 kcal/mol"
+    assert sampler._error_told() == (error, "conformers of repeats differ in gas and water")
+    sampler.unsettled = frozenset()
+    assert sampler._error_told() == (error,)
+
+
 @pytest.mark.parametrize("repeats", [1, 2, 4, 8])
 def test_no_error_is_trusted_before_every_repeat_has_its_twelve_ps(repeats):
     run = config().model_copy(update={"repeats": repeats})

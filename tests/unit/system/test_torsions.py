@@ -66,6 +66,17 @@ def test_only_a_ring_with_an_atom_of_four_neighbours_puckers(systems, name):
         ("CC[N+](=O)[O-]", 0),
         ("FC(F)CO", 2),
         ("ClCCCl", 1),
+        ("Oc1ccccc1", 0),  # half a turn of the ring
+        ("Oc1ccccc1C", 1),
+        ("COc1ccc(C)cc1", 0),
+        ("O=Cc1ccccc1C", 1),
+        ("OC(=O)c1ccccc1", 1),
+        ("CC(C)(C)CO", 1),  # a third of a turn of the tert-butyl group
+        ("CC(C)CO", 2),
+        ("CC(=O)N(C)C", 0),
+        ("CN(C)CCl", 1),  # its lone pair, as in CCN
+        ("CC(=O)[O-]", 0),
+        ("c1ccccc1-c1ccccc1", 0),
     ],
 )
 def test_a_turn_that_exchanges_equivalent_atoms_makes_no_conformers(smiles, count):

@@ -27,7 +27,6 @@ from merrow.free_energy.diagnostics import (
     judge_correlation,
     judge_equilibration,
     judge_gas_and_decoupled,
-    judge_missing_states,
     judge_spread,
     judge_target,
 )
@@ -40,17 +39,15 @@ from merrow.free_energy.mixing import (
     judge_mixing,
     mixing,
 )
-from merrow.free_energy.populations import judge_populations
 from merrow.free_energy.spacing import judge_spacing
 from merrow.free_energy.stored import Estimate, Verdict, verdict
-from merrow.geometry import torsion_angles
 from merrow.hydration.analysis.estimate import HydrationAnalysis
 from merrow.hydration.analysis.reorganization import reorganization_from_all
+from merrow.hydration.analysis.torsions import solute_torsions
 from merrow.hydration.config import HydrationConfig, Source
 from merrow.hydration.result import Diagnostics
 from merrow.hydration.sampling.tasks import FIRST_FROM_GAS, leg_plan, path_tasks, takes_from_gas
 from merrow.samples import WindowSamples
-from merrow.system.torsions import conformer_torsions
 from merrow.units import ANGSTROM_PER_NM, KCAL_PER_KJ, NM_PER_ANGSTROM
 
 if TYPE_CHECKING:
@@ -136,18 +133,8 @@ def _of_the_ends(found: HydrationAnalysis) -> Iterator[Verdict]:
 
 
 def _of_the_solute(found: HydrationAnalysis, prepared: Prepared) -> Iterator[Verdict]:
-    torsions = conformer_torsions(prepared.topology, prepared.region.atoms)
-    names = tuple(
-        "-".join(prepared.region.labels[i].split("@")[-1] for i in torsion) for torsion in torsions
-    )
-    water, gas = found.water, found.gas
-    wet = torsion_angles(water.frames, torsions)
-    yield judge_populations(wet, water.group, phase="water", names=names)
-    if gas is not None:
-        dry = torsion_angles(gas.positions, torsions)
-        yield judge_populations(dry, gas.group, phase="gas", names=names)
-        if torsions:
-            yield judge_missing_states(wet, dry, names)
+    yield from solute_torsions(found, prepared).verdicts()
+    water = found.water
     spread = water.samples.spread[water.samples.state == 0]
     if np.isfinite(spread).any():
         yield judge_spread(spread * KCAL_PER_KJ, len(prepared.region.atoms))

@@ -15,6 +15,7 @@ from merrow.hydration.analysis.estimate import (
     estimate_run,
     missing_ensembles,
 )
+from merrow.hydration.analysis.torsions import solute_torsions
 from merrow.hydration.run_folder import Stopwatch
 from merrow.hydration.sampling.dispatch import Workers, run_pieces
 from merrow.hydration.sampling.rounds import (
@@ -26,7 +27,7 @@ from merrow.hydration.sampling.rounds import (
     is_users_limit,
     plan_round,
 )
-from merrow.hydration.sampling.tasks import Task, has_end_states, path_tasks
+from merrow.hydration.sampling.tasks import Phase, Task, has_end_states, path_tasks
 from merrow.hydration.sampling.work import Meter, phase_words
 from merrow.hydration.state import Intermediates, Rounds, Timing
 from merrow.progress import Listener, Progress, TimeLimit, say
@@ -54,6 +55,7 @@ class Sampler:
         self.late = TimeLimit.after(None if minutes is None else self.left_s).passed
         self.meter = Meter(self.run, workers.processes)
         self.error: float | None = None
+        self.unsettled: Collection[Phase] = ()
         self.without_estimate = ""
         self.greeted = False
 
@@ -151,7 +153,8 @@ class Sampler:
         endpoint = None if check is None else check.stderr_kcal
         self.error = max(found.hydration.headline.stderr_kcal, endpoint or 0.0)
         ends = {phase: end.stderr_kcal for phase, end in found.ends.items()}
-        return found, RoundErrors(self.error, endpoint, ends)
+        self.unsettled = solute_torsions(found, self.run.prepared).unsettled()
+        return found, RoundErrors(self.error, endpoint, ends, self.unsettled)
 
     def _sampled(self) -> dict[Task, int]:
         """Return the number of segments of each path."""
@@ -186,12 +189,15 @@ class Sampler:
             say(self.listen, f"resuming in {self.folder.path}: {done} of {of} pieces done.")
 
     def _error_told(self) -> tuple[str, ...]:
-        """Return the current error as text."""
+        """Return the current error as text, and what else keeps the run from its target."""
         if self.error is None:
             return (self.without_estimate,) if self.without_estimate else ()
         target = self.config.protocol.target_stderr_kcal
         of = "" if target is None else f" of {target:.2f}"
-        return (f"stderr {self.error:.2f}{of} kcal/mol",)
+        told = f"stderr {self.error:.2f}{of} kcal/mol"
+        if target is None or not self.unsettled:
+            return (told,)
+        return told, f"conformers of repeats differ in {' and '.join(sorted(self.unsettled))}"
 
     def _remaining(self, goals: Mapping[Task, int], running: Collection[Task]) -> float | None:
         """Return the time left [s]: this round, then by the error law T ∝ 1/stderr²."""

@@ -38,17 +38,19 @@ LIMITING = 1 / 3
 
 @dataclass(frozen=True)
 class RoundErrors:
-    """Standard errors of the estimate after a round [kcal/mol].
+    """Standard errors of the estimate after a round [kcal/mol], and whether they can be trusted.
 
     Attributes:
         headline: The one compared with the target: the headline's, or the larger of both routes'.
         endpoint: Error of the whole endpoint route; None if not sampled.
         ends: Errors of its end states, by phase.
+        unsettled: Phases whose repeats still differ in their conformers, which no error shows.
     """
 
     headline: float
     endpoint: float | None = None
     ends: Mapping[str, float] = field(default_factory=dict)
+    unsettled: Collection[Phase] = ()
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,8 @@ def gas_first(goals: Mapping[Task, int]) -> dict[Task, int]:
 def plan_round(state: SamplingState, errors: RoundErrors | None) -> SamplingState:
     """Return the state of the next round after one that did not meet the target.
 
-    An end state with more than a third of the variance is extended by a third.
+    An end state with more than a third of the variance, or whose repeats differ in their
+    conformers, is extended by a third.
 
     Args:
         state: The finished round.
@@ -153,19 +156,25 @@ def plan_round(state: SamplingState, errors: RoundErrors | None) -> SamplingStat
     lengthened = {}
     for phase in PHASES:
         lengthened[phase] = state.rounds.segments(phase)
-        stderr = errors.ends.get(phase) if errors is not None else None
-        if errors is None or stderr is None or errors.endpoint is None:
-            continue
-        if (stderr / errors.endpoint) ** 2 > LIMITING:
+        if errors is not None and (_limits(errors, phase) or phase in errors.unsettled):
             now = state.segments_of_end(phase)
             lengthened[phase] = now + max(1, now // 3)
     return replace(state, rounds=Rounds(judged=state.path, **lengthened)).longer()
 
 
+def _limits(errors: RoundErrors, phase: Phase) -> bool:
+    stderr = errors.ends.get(phase)
+    if stderr is None or errors.endpoint is None:
+        return False
+    return (stderr / errors.endpoint) ** 2 > LIMITING
+
+
 def is_enough(config: HydrationConfig, errors: RoundErrors | None) -> bool:
-    """Tell whether the error has met its target."""
+    """Tell whether the error has met its target and repeats agree in their conformers."""
     target = config.protocol.target_stderr_kcal
-    return errors is not None and target is not None and errors.headline <= target
+    if errors is None or target is None or errors.unsettled:
+        return False
+    return errors.headline <= target
 
 
 def is_users_limit(protocol: Protocol) -> bool:

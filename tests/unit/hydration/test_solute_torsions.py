@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: MIT
+"""Are repeats that keep their conformers told from those that change them?"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from merrow.hydration.analysis.torsions import SoluteTorsions
+
+FRAMES = 400
+
+
+def series(*populations: float) -> tuple[np.ndarray, np.ndarray]:
+    """Angles of one torsion in repeats that are at 60° with these probabilities, else at 180°."""
+    random = np.random.default_rng(4)
+    angles = [np.where(random.random(FRAMES) < p, 60.0, 180.0) for p in populations]
+    noise = random.normal(0.0, 10.0, FRAMES * len(angles))
+    return (np.concatenate(angles) + noise)[:, None], np.repeat(np.arange(len(angles)), FRAMES)
+
+
+def torsions(**phases: tuple[float, ...]) -> SoluteTorsions:
+    found = {phase: series(*populations) for phase, populations in phases.items()}
+    angles = {phase: pair[0] for phase, pair in found.items()}
+    return SoluteTorsions(("t",), angles, {phase: pair[1] for phase, pair in found.items()})
+
+
+def test_phases_whose_repeats_differ_are_unsettled():
+    assert torsions(water=(0.7, 0.7), gas=(0.4, 0.4)).unsettled() == frozenset()
+    assert torsions(water=(1.0, 0.0), gas=(0.4, 0.4)).unsettled() == {"water"}
+    assert torsions(water=(0.7, 0.7), gas=(0.9, 0.2)).unsettled() == {"gas"}
+    assert torsions(water=(0.0, 0.0)).unsettled() == frozenset()
+
+
+def test_a_single_repeat_has_nothing_to_agree_with():
+    alone = torsions(water=(0.7,), gas=(0.9, 0.2))
+    assert alone.unsettled() == {"gas"}
+    told = {verdict.name: verdict.ok for verdict in alone.verdicts()}
+    assert told["starting conformers, water"] is False
+
+
+def test_a_rigid_molecule_is_settled():
+    empty = np.zeros((2 * FRAMES, 0)), np.repeat([0, 1], FRAMES)
+    rigid = SoluteTorsions((), {"water": empty[0]}, {"water": empty[1]})
+    assert rigid.unsettled() == frozenset()
+    assert [verdict.ok for verdict in rigid.verdicts()] == [True]
