@@ -37,7 +37,7 @@ from merrow.engine.storage import TaskFolder
 from merrow.free_energy.endstate import EndStateEstimate, IntermediateEnsemble, endstate_free_energy
 from merrow.free_energy.estimate import PathEstimate, add, negative
 from merrow.free_energy.estimators import mbar
-from merrow.free_energy.populations import judge_populations
+from merrow.free_energy.populations import Torsions, judge_populations
 from merrow.free_energy.reorganization import reorganization_energy
 from merrow.free_energy.stored import Estimate
 from merrow.geometry import torsion_angles
@@ -233,7 +233,8 @@ def total(*parts: Estimate) -> Estimate:
 
 def _starts(run: Run, phase: Gas) -> str:
     names = tuple(str(torsion) for torsion in run.solvated.torsions)
-    return judge_populations(phase.angles, phase.ladder, phase="gas", names=names).message
+    torsions = Torsions(names, tuple(range(len(names))), mirrored=False)
+    return judge_populations(phase.angles, phase.ladder, phase="gas", torsions=torsions).message
 
 
 def _closure(paths: dict[str, PathEstimate], leg: str, near: Estimate, far: Estimate) -> Estimate:

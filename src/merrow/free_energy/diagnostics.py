@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from merrow.free_energy.decorrelate import MAX_DISCARD, Correlation, split
-from merrow.free_energy.populations import GO_ON, sectors
+from merrow.free_energy.populations import GO_ON, Torsions
 from merrow.free_energy.stored import Verdict, verdict
 from merrow.samples import Array, IntArray, WindowSamples
 from merrow.uncertainty import inefficiency, standard_error_of_mean
@@ -73,25 +73,24 @@ def independent_rows(samples: WindowSamples, rows: Correlation) -> Array:
     return counts
 
 
-def judge_missing_states(water: Array, gas: Array, names: tuple[str, ...]) -> Verdict:
+def judge_missing_states(water: Array, gas: Array, torsions: Torsions) -> Verdict:
     """Check for torsion states visited in only one phase.
 
     Args:
         water: Torsion angles in water [degree], shape (n, t), in order of time.
         gas: The same in gas, shape (m, t).
-        names: Names of the torsions, length t.
+        torsions: The torsions, t.
     """
     name = "torsion states"
-    state = sectors(np.concatenate([water, gas]))
-    phases = {"water": state[: len(water)], "gas": state[len(water) :]}
     missing = []
-    for here, there in (("water", "gas"), ("gas", "water")):
-        for t, label in enumerate(names):
-            series = [(phases[here][:, t] == s).astype(float) for s in range(3)]
+    for label, state in torsions.single(np.concatenate([water, gas])).items():
+        phases = {"water": state[: len(water)], "gas": state[len(water) :]}
+        for here, there in (("water", "gas"), ("gas", "water")):
+            series = [(phases[here] == s).mean(axis=1) for s in range(3)]
             slowest = max(inefficiency([s]) for s in series)
             frames = len(phases[here]) / slowest
             for s in range(3):
-                p = float(np.mean(phases[there][:, t] == s))
+                p = float(np.mean(phases[there] == s))
                 if not series[s].any() and 1.0 - (1.0 - p) ** frames > SEEN:
                     missing.append(f"{label} has a state in {there} ({100 * p:.0f} %), not {here}")
     if not missing:

@@ -6,6 +6,9 @@ If not, a barrier was not crossed, which the error of the free energy does not s
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 import numpy as np
 from scipy.stats import norm
 
@@ -17,6 +20,10 @@ SECTOR = 120
 """Width of a torsion state [degree]."""
 BIN = 5
 """Resolution of the edges of a torsion state [degree]."""
+EDGES = (60, 120)
+"""Between these lies the edge of two ranges of |φ| [degree]."""
+ASIDE = 0.5
+"""Least |sin φ| at which the sign of a torsion is no chance."""
 CHANCE = 0.0455
 """False-alarm probability over all torsions and pairs of a phase: two standard errors for one."""
 LEAST_ROWS = 8
@@ -24,20 +31,79 @@ GO_ON = "go on in the same folder with a longer --max-time or --set maximum_samp
 """What helps where a run ended before its repeats agreed."""
 
 
+@dataclass(frozen=True)
+class Torsions:
+    """Torsions that tell the conformers of a molecule apart.
+
+    Attributes:
+        names: Names, length t.
+        kinds: Kind of each; equivalent torsions, as in diethyl ether, have the same. Length t.
+        mirrored: Whether a conformer and its mirror image have the same energy: the molecule has no
+            stereocentre.
+    """
+
+    names: tuple[str, ...]
+    kinds: tuple[int, ...]
+    mirrored: bool
+
+    def single(self, angles: Array) -> dict[str, IntArray]:
+        """Return the states of each kind of torsion by its name, shape (n, m) for m equivalents.
+
+        States are three sectors of 120° (see `sectors`), or two ranges of |φ| where mirror images
+        are equal, so that +60° and −60° are not different conformers.
+
+        Args:
+            angles: Torsion angles of all frames to be compared [degree], shape (n, t).
+        """
+        found = {}
+        for kind in dict.fromkeys(self.kinds):
+            columns = [t for t, own in enumerate(self.kinds) if own == kind]
+            flat = angles[:, columns].reshape(-1, 1)
+            states = _ranges(flat) if self.mirrored else sectors(flat)
+            found[self._name(columns)] = states.reshape(-1, len(columns))
+        return found
+
+    def together(self, angles: Array) -> dict[str, IntArray]:
+        """Return the states of `single`, and with mirror images also those of pairs of torsions.
+
+        Two torsions far from 0° and 180° have the same sign or opposite ones, as g+g+ and g+g−.
+        """
+        found = self.single(angles)
+        if not self.mirrored:
+            return found
+        sine = np.sin(np.radians(angles))
+        side = np.where(np.abs(sine) < ASIDE, 0, np.sign(sine)).astype(np.int64)
+        pairs: dict[tuple[int, ...], list[tuple[int, int]]] = {}
+        for i, j in self._pairs():
+            pairs.setdefault(tuple(sorted((self.kinds[i], self.kinds[j]))), []).append((i, j))
+        for members in pairs.values():
+            name = " with ".join(self.names[t] for t in members[0])
+            found[name] = np.stack([side[:, i] * side[:, j] % 3 for i, j in members], axis=1)
+        return found
+
+    def _pairs(self) -> Iterator[tuple[int, int]]:
+        count = len(self.names)
+        yield from ((i, j) for i in range(count) for j in range(i + 1, count))
+
+    def _name(self, columns: list[int]) -> str:
+        first, others = self.names[columns[0]], len(columns) - 1
+        return f"{first} (and {others} like it)" if others else first
+
+
 def judge_populations(
-    angles: Array, groups: IntArray, *, phase: str, names: tuple[str, ...]
+    angles: Array, groups: IntArray, *, phase: str, torsions: Torsions
 ) -> Verdict:
     """Compare the populations of torsion states between groups.
 
-    The states of a torsion are three sectors of 120° (see `sectors`); the most populated one is
-    compared, with the error of a fraction of n/g independent frames. Fractions are kept one frame
-    away from 0 and 1, so that frozen torsions also have an error.
+    The most populated state of each torsion is compared, with the error of a fraction of n/g
+    independent frames. Fractions are kept one frame away from 0 and 1, so that frozen torsions also
+    have an error.
 
     Args:
         angles: Torsion angles in order of time [degree], shape (n, t).
         groups: Group of each frame, shape (n,).
-        phase: "water" or "gas", for the message.
-        names: Names of the torsions, length t.
+        phase: Such as "water" or "gas by MM", for the message.
+        torsions: The torsions, t.
     """
     name = f"starting conformers, {phase}"
     labels = np.unique(groups)
@@ -58,16 +124,16 @@ def judge_populations(
             GO_ON,
             serious=True,
         )
-    sector = sectors(angles)
-    pairs = angles.shape[1] * len(labels) * (len(labels) - 1) // 2
-    limit = float(norm.isf(CHANCE / 2 / pairs))
-    worst, where = 0.0, 0
-    for t in range(angles.shape[1]):
-        common = int(np.bincount(sector[:, t], minlength=3).argmax())
-        inside = [(sector[groups == g, t] == common).astype(float) for g in labels]
-        z = _largest_z(inside)
-        if z > worst:
-            worst, where = z, t
+    states = torsions.together(angles)
+    comparisons = len(states) * len(labels) * (len(labels) - 1) // 2
+    limit = float(norm.isf(CHANCE / 2 / comparisons))
+    largest = {}
+    for label, state in states.items():
+        common = int(np.bincount(state.ravel(), minlength=3).argmax())
+        inside = (state == common).mean(axis=1)
+        largest[label] = _largest_z([inside[groups == g] for g in labels])
+    where = max(largest, key=largest.__getitem__)
+    worst = largest[where]
     if worst <= limit:
         return verdict(
             name,
@@ -78,7 +144,7 @@ def judge_populations(
     return verdict(
         name,
         False,
-        f"NOT CONVERGED: the populations of torsion {names[where]} differ by {worst:.1f} standard "
+        f"NOT CONVERGED: the populations of torsion {where} differ by {worst:.1f} standard "
         f"errors (limit {limit:.1f}) between runs from different conformers in {phase}.",
         GO_ON,
         serious=True,
@@ -106,13 +172,26 @@ def sectors(angles: Array) -> IntArray:
     return found
 
 
+def _ranges(angles: Array) -> IntArray:
+    """Return whether |φ| lies below (0) or above (1) an edge near 90°, where frames are fewest.
+
+    Args:
+        angles: Torsion angles of all frames to be compared [degree], of any shape.
+    """
+    size = np.abs(np.mod(angles + 180.0, 360.0) - 180.0)
+    counts = np.bincount((size.ravel() // BIN).astype(int), minlength=180 // BIN + 1)
+    edges = sorted(range(EDGES[0], EDGES[1] + BIN, BIN), key=lambda edge: abs(edge - 90))
+    fewest = min(edges, key=lambda edge: counts[edge // BIN - 2 : edge // BIN + 2].sum())
+    return np.asarray(size >= fewest, dtype=np.int64)
+
+
 def _largest_z(inside: list[Array]) -> float:
     fractions, errors = [], []
     for series in inside:
         independent = max(len(series) / inefficiency([series]), 1.0)
-        fraction = float(np.clip(series.mean(), 1 / (independent + 2), 1 - 1 / (independent + 2)))
+        least = 1 / (independent + 2)
         fractions.append(series.mean())
-        errors.append(fraction * (1 - fraction) / independent)
+        errors.append(max(series.var(), least * (1 - least)) / independent)
     pairs = [(i, j) for i in range(len(inside)) for j in range(i)]
     return max(
         float(abs(fractions[i] - fractions[j]) / np.sqrt(errors[i] + errors[j])) for i, j in pairs

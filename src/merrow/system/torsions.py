@@ -12,6 +12,8 @@ from merrow.geometry import Array, Quadruple, in_ring, neighbours
 
 CARBON, OXYGEN = 6, 8
 """Atomic numbers."""
+PYRAMIDS = (15, 16)
+"""Elements whose three bonds do not invert."""
 PLANAR = 3
 """Neighbours of a planar atom."""
 
@@ -46,7 +48,7 @@ def conformer_torsions(topology: AmberTopology, atoms: Sequence[int]) -> tuple[Q
     """
     near = neighbours(topology.bonds_among(atoms), range(len(atoms)))
     numbers = [topology.numbers[atom] for atom in atoms]
-    classes = _classes(near, numbers)
+    classes = equivalence_classes(topology, atoms)
 
     def is_planar(here: int, there: int) -> bool:
         nitro = [numbers[i] for i in near[here] if len(near[i]) == 1] == [OXYGEN, OXYGEN]
@@ -65,18 +67,34 @@ def conformer_torsions(topology: AmberTopology, atoms: Sequence[int]) -> tuple[Q
     )
 
 
-def _classes(near: Mapping[int, Sequence[int]], numbers: Sequence[int]) -> list[int]:
+def has_stereocentre(topology: AmberTopology, atoms: Sequence[int]) -> bool:
+    """Tell whether an atom has neighbours that are all different: four, or three of S or P.
+
+    Nitrogen is not counted, since it inverts.
+    """
+    near = neighbours(topology.bonds_among(atoms), range(len(atoms)))
+    classes = equivalence_classes(topology, atoms)
+    for here, around in near.items():
+        pyramid = len(around) == 3 and topology.numbers[atoms[here]] in PYRAMIDS
+        different = len({classes[i] for i in around}) == len(around)
+        if different and (len(around) == 4 or pyramid):
+            return True
+    return False
+
+
+def equivalence_classes(topology: AmberTopology, atoms: Sequence[int]) -> tuple[int, ...]:
     """Return the class of each atom; equivalent atoms have the same.
 
     Atoms start with their element and are told apart by the classes of their neighbours until
     nothing changes (Morgan, J. Chem. Doc. 1965, 5, 107).
     """
-    classes = list(numbers)
+    near = neighbours(topology.bonds_among(atoms), range(len(atoms)))
+    classes = [topology.numbers[atom] for atom in atoms]
     while True:
         described = [(classes[i], *sorted(classes[j] for j in near[i])) for i in range(len(near))]
         order = {found: n for n, found in enumerate(sorted(set(described)))}
         if len(order) == len(set(classes)):
-            return classes
+            return tuple(classes)
         classes = [order[found] for found in described]
 
 

@@ -21,7 +21,7 @@ from merrow.free_energy.diagnostics import (
     judge_target,
 )
 from merrow.free_energy.mixing import Insertions, insertions, judge_ladders, judge_mixing, mixing
-from merrow.free_energy.populations import judge_populations
+from merrow.free_energy.populations import Torsions, judge_populations
 from merrow.samples import LambdaState, WindowSamples
 
 
@@ -123,6 +123,10 @@ def test_fifty_independent_rows_of_a_state_are_enough(path, n, ok):
     assert judge_correlation(samples, rows).ok == ok
 
 
+def named(*names: str, mirrored: bool = False) -> Torsions:
+    return Torsions(names, tuple(range(len(names))), mirrored)
+
+
 def angles(centres, n: int, seed: int) -> np.ndarray:
     """Torsion angles about some centres in turn, shape (n, 1)."""
     rng = np.random.default_rng(seed)
@@ -131,39 +135,78 @@ def angles(centres, n: int, seed: int) -> np.ndarray:
 
 def test_a_torsion_state_of_one_phase_only_is_named():
     water, gas = angles([180.0], 200, 1), angles([60.0, 180.0, 300.0], 200, 2)
-    verdict = judge_missing_states(water, gas, ("C1-C2-O1-H1",))
+    verdict = judge_missing_states(water, gas, named("C1-C2-O1-H1"))
     assert not verdict.ok
     assert "C1-C2-O1-H1 has a state in gas" in verdict.message
-    assert judge_missing_states(gas, gas[::-1], ("C1-C2-O1-H1",)).ok
+    assert judge_missing_states(gas, gas[::-1], named("C1-C2-O1-H1")).ok
+
+
+def test_mirror_images_and_equivalent_torsions_are_the_same_conformer():
+    groups = np.repeat([0, 1], 200)
+    gauche = [angles([sign * 60.0], 200, k) for k, sign in enumerate((1, -1))]
+    both = np.concatenate(gauche)
+    assert judge_populations(both, groups, phase="gas", torsions=named("t")).status == "fail"
+    assert judge_populations(both, groups, phase="gas", torsions=named("t", mirrored=True)).ok
+    assert judge_missing_states(*gauche, named("t", mirrored=True)).ok
+    assert not judge_missing_states(*gauche, named("t")).ok
+    anti = [angles([180.0], 200, k) for k in (5, 6)]
+    ends = np.vstack([np.hstack([gauche[0], anti[0]]), np.hstack([anti[1], gauche[1]])])
+    alike = Torsions(("a", "b"), (0, 0), mirrored=True)
+    assert judge_populations(ends, groups, phase="gas", torsions=alike).ok
+    told = judge_populations(ends, groups, phase="gas", torsions=named("a", "b", mirrored=True))
+    assert told.status == "fail"
+
+
+def test_two_torsions_of_the_same_sign_are_no_mirror_image_of_opposite_ones():
+    groups = np.repeat([0, 1], 200)
+    first = np.vstack([angles([60.0], 200, 1), angles([-60.0], 200, 2)])
+    same, opposite = first + 5.0, np.vstack([first[:200] + 5.0, 5.0 - first[200:]])
+    pair = named("a", "b", mirrored=True)
+    assert judge_populations(np.hstack([first, same]), groups, phase="gas", torsions=pair).ok
+    told = judge_populations(np.hstack([first, opposite]), groups, phase="gas", torsions=pair)
+    assert told.status == "fail"
+    assert "a with b" in told.message
+
+
+def test_planar_and_perpendicular_torsions_are_cut_between_their_wells():
+    groups = np.repeat([0, 1], 200)
+    for wells in ([0.0], [180.0], [90.0, -90.0], [60.0, -60.0], [120.0, -120.0]):
+        frames = np.vstack([angles(wells, 200, 3), angles(wells, 200, 4)])
+        torsion = named("t", mirrored=True)
+        assert len(np.unique(torsion.single(frames)["t"])) == 1
+        assert judge_populations(frames, groups, phase="gas", torsions=torsion).ok
+    cis = np.vstack([angles([0.0], 200, 3), angles([180.0], 200, 4)])
+    told = judge_populations(cis, groups, phase="gas", torsions=named("t", mirrored=True))
+    assert told.status == "fail"
 
 
 def test_a_state_too_rare_to_be_seen_is_not_missed():
     gas = np.concatenate([angles([180.0], 398, 3), angles([60.0], 2, 4)])
-    assert judge_missing_states(angles([180.0], 40, 5), gas, ("t",)).ok
+    assert judge_missing_states(angles([180.0], 40, 5), gas, named("t")).ok
 
 
 @pytest.mark.parametrize(("n", "ok"), [(58, True), (59, False)])
 def test_a_state_is_missed_once_it_had_a_chance_of_95_percent_to_be_seen(n, ok):
     gas = np.repeat([180.0, 60.0], [95, 5])[:, None]  # 0.95^58 is 0.051, 0.95^59 is 0.0485
-    assert judge_missing_states(np.full((n, 1), 180.0), gas, ("t",)).ok == ok
+    assert judge_missing_states(np.full((n, 1), 180.0), gas, named("t")).ok == ok
 
 
 def test_runs_from_different_conformers_agree_or_not():
     groups = np.repeat([0, 1], 200)
     mixed = angles([60.0, 180.0], 400, 6)
-    assert judge_populations(mixed, groups, phase="water", names=("t",)).ok
+    assert judge_populations(mixed, groups, phase="water", torsions=named("t")).ok
     apart = np.concatenate([angles([60.0], 200, 7), angles([180.0], 200, 8)])
-    verdict = judge_populations(apart, groups, phase="water", names=("t",))
+    verdict = judge_populations(apart, groups, phase="water", torsions=named("t"))
     assert verdict.status == "fail"
     # frames about one well at 180°, where the sign of the angle is chance, are one state
     single = (angles([180.0], 400, 9) + 180.0) % 360.0 - 180.0
-    assert judge_populations(single, groups, phase="water", names=("t",)).ok
+    assert judge_populations(single, groups, phase="water", torsions=named("t")).ok
 
 
 @pytest.mark.parametrize(("n", "few"), [(7, True), (8, False)])
 def test_eight_frames_of_each_run_can_be_compared(n, few):
     found = judge_populations(
-        angles([60.0, 180.0], 2 * n, 6), np.repeat([0, 1], n), phase="gas", names=("t",)
+        angles([60.0, 180.0], 2 * n, 6), np.repeat([0, 1], n), phase="gas", torsions=named("t")
     )
     assert ("too few frames" in found.message) == few
 
@@ -173,13 +216,13 @@ def test_many_torsions_do_not_raise_a_false_alarm():
     groups, called = np.repeat([0, 1], 300), 0
     for seed in range(200):
         many = np.hstack([angles([60.0, 180.0], 600, 1000 + 10 * seed + k) for k in range(10)])
-        called += not judge_populations(many, groups, phase="gas", names=("t",) * 10).ok
+        called += not judge_populations(many, groups, phase="gas", torsions=named(*"abcdefghij")).ok
     assert called / 200 < 0.12
 
 
 def test_one_run_alone_is_said_and_is_no_failure():
     verdict = judge_populations(
-        angles([60.0, 180.0], 400, 6), np.zeros(400, dtype=int), phase="water", names=("t",)
+        angles([60.0, 180.0], 400, 6), np.zeros(400, dtype=int), phase="water", torsions=named("t")
     )
     assert verdict.status == "warn"
     assert "--repeats 2" in verdict.message

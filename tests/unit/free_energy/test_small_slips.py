@@ -23,7 +23,7 @@ from merrow.free_energy.endstate import IntermediateEnsemble, endstate_free_ener
 from merrow.free_energy.estimate import ErrorParts
 from merrow.free_energy.estimators import mbar, thermodynamic_integration
 from merrow.free_energy.expectation import EndEnsemble, reorganization_mbar
-from merrow.free_energy.populations import _largest_z, judge_populations
+from merrow.free_energy.populations import Torsions, _largest_z, judge_populations
 from merrow.free_energy.reorganization import reorganization_energy
 from merrow.free_energy.spacing import LegLength, equal_steps
 from merrow.free_energy.spread import MIN_BLOCK_ROWS, blocks
@@ -282,10 +282,11 @@ def test_an_uneven_path_is_told_with_a_better_one(path, monkeypatch):
 
 
 def test_one_run_does_not_tell_whether_another_conformer_would_agree():
-    told = judge_populations(np.zeros((50, 1)), np.zeros(50, int), phase="water", names=["a"])
+    one = Torsions(("a",), (0,), mirrored=False)
+    told = judge_populations(np.zeros((50, 1)), np.zeros(50, int), phase="water", torsions=one)
     assert not told.ok
     assert "ask for --repeats 2" in told.message
-    few = judge_populations(np.zeros((4, 1)), np.arange(4) % 2, phase="water", names=["a"])
+    few = judge_populations(np.zeros((4, 1)), np.arange(4) % 2, phase="water", torsions=one)
     assert few.status == "fail"
     assert "too few frames" in few.message
 

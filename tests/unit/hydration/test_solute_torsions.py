@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from merrow.hydration.analysis.torsions import SoluteTorsions
+from merrow.free_energy.populations import Torsions
+from merrow.hydration.analysis.torsions import Conformations, SoluteTorsions
 
 FRAMES = 400
 
@@ -19,9 +20,12 @@ def series(*populations: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def torsions(**phases: tuple[float, ...]) -> SoluteTorsions:
-    found = {phase: series(*populations) for phase, populations in phases.items()}
-    angles = {phase: pair[0] for phase, pair in found.items()}
-    return SoluteTorsions(("t",), angles, {phase: pair[1] for phase, pair in found.items()})
+    """The same torsion in some ensembles; "by_mm" ends the name of those by MM."""
+    found = {}
+    for name, populations in phases.items():
+        phase = "water" if name.startswith("water") else "gas"
+        found[name.replace("_", " ")] = Conformations(phase, *series(*populations))
+    return SoluteTorsions(Torsions(("t",), (0,), mirrored=False), found)
 
 
 def test_phases_whose_repeats_differ_are_unsettled():
@@ -29,6 +33,7 @@ def test_phases_whose_repeats_differ_are_unsettled():
     assert torsions(water=(1.0, 0.0), gas=(0.4, 0.4)).unsettled() == {"water"}
     assert torsions(water=(0.7, 0.7), gas=(0.9, 0.2)).unsettled() == {"gas"}
     assert torsions(water=(0.0, 0.0)).unsettled() == frozenset()
+    assert torsions(water=(0.7, 0.7), gas_by_mm=(1.0, 0.0)).unsettled() == {"gas"}
 
 
 def test_a_single_repeat_has_nothing_to_agree_with():
@@ -39,7 +44,7 @@ def test_a_single_repeat_has_nothing_to_agree_with():
 
 
 def test_a_rigid_molecule_is_settled():
-    empty = np.zeros((2 * FRAMES, 0)), np.repeat([0, 1], FRAMES)
-    rigid = SoluteTorsions((), {"water": empty[0]}, {"water": empty[1]})
+    none = Conformations("water", np.zeros((2 * FRAMES, 0)), np.repeat([0, 1], FRAMES))
+    rigid = SoluteTorsions(Torsions((), (), mirrored=True), {"water": none})
     assert rigid.unsettled() == frozenset()
     assert [verdict.ok for verdict in rigid.verdicts()] == [True]

@@ -13,7 +13,9 @@ from rdkit import Chem
 from merrow.amber.topology import read_topology
 from merrow.system.torsions import (
     conformer_torsions,
+    equivalence_classes,
     has_saturated_ring,
+    has_stereocentre,
     heavy_torsions,
     most_different,
     rotatable_torsions,
@@ -80,11 +82,41 @@ def test_only_a_ring_with_an_atom_of_four_neighbours_puckers(systems, name):
     ],
 )
 def test_a_turn_that_exchanges_equivalent_atoms_makes_no_conformers(smiles, count):
+    topology = drawn(smiles)
+    assert len(conformer_torsions(topology, range(len(topology.numbers)))) == count
+
+
+@pytest.mark.parametrize(
+    ("smiles", "chiral"),
+    [
+        ("C[C@H](C(F)(F)F)O", True),
+        ("C[C@H](N)C(=O)O", True),
+        ("CS(=O)CC", True),
+        ("CCN(C)CCO", False),
+        ("CC(C)CO", False),
+        ("CCCC", False),
+        ("CS(=O)(=O)N", False),
+        ("CC(=O)OCCOCC", False),
+    ],
+)
+def test_stereocentres_are_atoms_whose_neighbours_all_differ(smiles, chiral):
+    topology = drawn(smiles)
+    assert has_stereocentre(topology, range(len(topology.numbers))) == chiral
+
+
+def test_equivalent_atoms_have_the_same_class():
+    topology = drawn("CCOCC")
+    classes = equivalence_classes(topology, range(len(topology.numbers)))
+    assert classes[0] == classes[4] != classes[1] == classes[3] != classes[2]
+    assert len(set(classes)) == 5  # with the hydrogens of CH3 and of CH2
+
+
+def drawn(smiles: str) -> SimpleNamespace:
+    """A topology with the elements and bonds of a molecule."""
     molecule = Chem.AddHs(Chem.MolFromSmiles(smiles))
     bonds = [(bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()) for bond in molecule.GetBonds()]
     numbers = [atom.GetAtomicNum() for atom in molecule.GetAtoms()]
-    topology = SimpleNamespace(numbers=numbers, bonds_among=lambda _: bonds)
-    assert len(conformer_torsions(topology, range(len(numbers)))) == count
+    return SimpleNamespace(numbers=numbers, bonds_among=lambda _: bonds)
 
 
 def test_torsions_of_heavy_atoms_end_in_no_hydroxyl(systems):
