@@ -38,6 +38,8 @@ SUMS = DOCS / "hydration30-published.svg"
 OUTLIERS = HERE / "outliers.csv"
 FAR = 1.0
 """An error beyond this gets a sentence in `outliers.csv` [kcal/mol]."""
+DIFFER, MARK = "starting conformers", "†"
+"""The failed check that is marked, and its mark."""
 PUBLISHED = (
     ("ANI-2x, the paper's 30", "0.45", "JCTC 2025, 21, 6979"),
     ("MACE-OFF23-S, the paper's 30", "0.59", "the same"),
@@ -216,11 +218,15 @@ def _molecules(rows: Sequence[dict[str, str]]) -> Iterator[str]:
             row = by_key.get((potential, charges, given["name"]))
             cells += ["", ""] if row is None else [_number(row, "dg_"), _number(row, "mm_")]
         yield f"| {given['name']} | {' | '.join(cells)} |"
+    if any(DIFFER in row.get("failed", "") for row in rows):
+        yield ""
+        yield f"{MARK} Repeats differ in their conformers, so that the error is a lower bound."
 
 
 def _number(row: dict[str, str], name: str) -> str:
     error = row["stderr_kcal" if name == "dg_" else f"{name}stderr_kcal"]
-    return f"{float(row[f'{name}kcal']):.2f} ± {float(error):.2f}".replace("-", "−")
+    mark = MARK if name == "dg_" and DIFFER in row.get("failed", "") else ""
+    return f"{float(row[f'{name}kcal']):.2f} ± {float(error):.2f}{mark}".replace("-", "−")
 
 
 def _outliers(rows: Sequence[dict[str, str]]) -> Iterator[str]:

@@ -146,6 +146,7 @@ def _row(row: CampaignRow, result: HydrationResult, workers: int) -> dict[str, A
         numbers[f"{name}stderr_kcal"] = "" if one is None else round(one.stderr_kcal, 4)
     expt, here = row.experiment, header()
     cores = max(1, here["cores"] // workers)  # which a run had for itself
+    failed = [one.name for one in result.diagnostics.verdicts if one.status == "fail"]
     return {
         "name": row.name,
         "charges": row.charges,
@@ -159,6 +160,7 @@ def _row(row: CampaignRow, result: HydrationResult, workers: int) -> dict[str, A
         "seed": result.seeds["run"],
         "merrow": result.versions["merrow"],
         "where": f"{here['processor']}, {here['cores']} cores",
+        "failed": "; ".join(failed) or "none",
     }
 
 
@@ -173,7 +175,8 @@ def read(path: Path) -> list[dict[str, Any]]:
 def write(path: Path, rows: list[dict[str, Any]]) -> None:
     """Write a table whole or not at all."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), restval="", lineterminator="\n")
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     atomic_write(path, text.getvalue())

@@ -85,6 +85,17 @@ def test_the_page_and_the_figure_show_them(scripts, table):
     assert all(name in sums for name in ("methane", "chlorobenzene", "abcg2", "bcc"))
 
 
+def test_rows_whose_repeats_keep_their_conformers_are_marked(scripts, table):
+    run, report = scripts
+    path, rows = table
+    assert "†" not in report.page(report.found(path), run.read(path))
+    rows[3]["failed"] = "starting conformers, water; overlap"
+    run.write(path, rows)
+    text = report.page(report.found(path), run.read(path))
+    assert f"{rows[3]['dg_kcal']:.2f} ± 0.15† |".replace("-", "−") in text
+    assert text.count("†") == 2
+
+
 def test_what_is_far_from_experiment_is_listed_with_its_reason(scripts, table):
     run, report = scripts
     path, rows = table
