@@ -75,7 +75,7 @@ def test_the_page_and_the_figure_show_them(scripts, table):
     path, _ = table
     data = report.found(path)
     text = report.page(data, run.read(path))
-    assert "**So far 30 of 30 molecules for each column.**" in text
+    assert "**So far ani2x, abcg2: 30; ani2x, bcc: 30 of 30 molecules.**" in text
     assert "published sum − exact value +0.25 on average" in text
     assert "On a machine: 60 runs, 5 minutes each" in text
     assert text.count(" ± ") == 5 * 30, "measured and four columns of every molecule"
@@ -88,12 +88,15 @@ def test_the_page_and_the_figure_show_them(scripts, table):
 def test_rows_whose_repeats_keep_their_conformers_are_marked(scripts, table):
     run, report = scripts
     path, rows = table
-    assert "†" not in report.page(report.found(path), run.read(path))
-    rows[3]["failed"] = "starting conformers, water; overlap"
+    text = report.page(report.found(path), run.read(path))
+    assert "†" not in text
+    assert text.count("± 0.15‡ |") == 2 * len(report._flexible())
+    for row in rows:
+        row["failed"] = "starting conformers, water; overlap" if row is rows[3] else "none"
     run.write(path, rows)
     text = report.page(report.found(path), run.read(path))
     assert f"{rows[3]['dg_kcal']:.2f} ± 0.15† |".replace("-", "−") in text
-    assert text.count("†") == 2
+    assert (text.count("†"), text.count("‡")) == (2, 0)
 
 
 def test_what_is_far_from_experiment_is_listed_with_its_reason(scripts, table):
