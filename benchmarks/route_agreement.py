@@ -233,7 +233,7 @@ def total(*parts: Estimate) -> Estimate:
 
 def _starts(run: Run, phase: Gas) -> str:
     names = tuple(str(torsion) for torsion in run.solvated.torsions)
-    torsions = Torsions(names, tuple(range(len(names))), mirrored=False)
+    torsions = Torsions({name: (k,) for k, name in enumerate(names)}, {}, mirrored=False)
     return judge_populations(phase.angles, phase.ladder, phase="gas", torsions=torsions).message
 
 

@@ -265,7 +265,7 @@ def _molecules(rows: Sequence[dict[str, str]]) -> Iterator[str]:
     if UNKNOWN in marks:
         yield ""
         yield f"{UNKNOWN} The molecule is flexible, and whether the repeats of this run agreed in"
-        yield "their conformers was not kept; a run did not have to then. These rows are provisional."
+        yield "their conformers was not kept; a run did not have to then. These are provisional."
 
 
 def _number(row: dict[str, str], name: str) -> str:

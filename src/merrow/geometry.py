@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
+from scipy.sparse.csgraph import connected_components, shortest_path
 from scipy.spatial import cKDTree
 
 Array = NDArray[np.float64]
@@ -47,6 +47,13 @@ def connected_atoms(n_atoms: int, bonds: Iterable[tuple[int, int]]) -> tuple[tup
     for atom, molecule in enumerate(label):
         members[molecule].append(atom)
     return tuple(sorted(tuple(atoms) for atoms in members))
+
+
+def bond_distances(bonds: Iterable[tuple[int, int]], n_atoms: int) -> Array:
+    """Return the number of bonds between any two atoms, shape (n, n); infinite if not connected."""
+    pairs = np.array(list(bonds), dtype=np.int64).reshape(-1, 2)
+    graph = coo_matrix((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(n_atoms, n_atoms))
+    return np.asarray(shortest_path(graph, directed=False, unweighted=True))
 
 
 def in_ring(near: Mapping[int, Sequence[int]], i: int, j: int) -> bool:

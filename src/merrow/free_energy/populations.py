@@ -6,11 +6,12 @@ If not, a barrier was not crossed, which the error of the free energy does not s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.stats import norm
+from scipy.stats import t as student
 
 from merrow.free_energy.stored import Verdict, verdict
 from merrow.samples import Array, IntArray
@@ -26,45 +27,47 @@ ASIDE = 0.5
 """Least |sin φ| at which the sign of a torsion is no chance."""
 CHANCE = 0.0455
 """False-alarm probability over all torsions and pairs of a phase: two standard errors for one."""
-LEAST_ROWS = 8
+SMALLEST = 1e-12
+"""Smaller probabilities are not told."""
+LEAST_ROWS = 40
+"""Frames of a group from which its correlation can be estimated."""
 GO_ON = "go on in the same folder with a longer --max-time or --set maximum_sampling_ps=..."
 """What helps where a run ended before its repeats agreed."""
 
 
 @dataclass(frozen=True)
 class Torsions:
-    """Torsions that tell the conformers of a molecule apart.
+    """Torsions that tell the conformers of a molecule apart; equivalent ones are one kind.
 
     Attributes:
-        names: Names, length t.
-        kinds: Kind of each; equivalent torsions, as in diethyl ether, have the same. Length t.
+        singles: Columns of the angles of each kind of torsion, by name.
+        pairs: Pairs of columns of each kind of pair, by name.
         mirrored: Whether a conformer and its mirror image have the same energy: the molecule has no
-            stereocentre.
+            stereocentre. Then +60° and −60° are one state.
     """
 
-    names: tuple[str, ...]
-    kinds: tuple[int, ...]
+    singles: Mapping[str, tuple[int, ...]]
+    pairs: Mapping[str, tuple[tuple[int, int], ...]]
     mirrored: bool
 
     def single(self, angles: Array) -> dict[str, IntArray]:
-        """Return the states of each kind of torsion by its name, shape (n, m) for m equivalents.
+        """Return the states of each kind of torsion, shape (n, m) for m equivalent ones.
 
         States are three sectors of 120° (see `sectors`), or two ranges of |φ| where mirror images
-        are equal, so that +60° and −60° are not different conformers.
+        are equal.
 
         Args:
             angles: Torsion angles of all frames to be compared [degree], shape (n, t).
         """
         found = {}
-        for kind in dict.fromkeys(self.kinds):
-            columns = [t for t, own in enumerate(self.kinds) if own == kind]
-            flat = angles[:, columns].reshape(-1, 1)
+        for name, columns in self.singles.items():
+            flat = angles[:, list(columns)].reshape(-1, 1)
             states = _ranges(flat) if self.mirrored else sectors(flat)
-            found[self._name(columns)] = states.reshape(-1, len(columns))
+            found[name] = states.reshape(-1, len(columns))
         return found
 
     def together(self, angles: Array) -> dict[str, IntArray]:
-        """Return the states of `single`, and with mirror images also those of pairs of torsions.
+        """Return the states of `single`, and where mirror images are equal also those of pairs.
 
         Two torsions far from 0° and 180° have the same sign or opposite ones, as g+g+ and g+g−.
         """
@@ -73,21 +76,24 @@ class Torsions:
             return found
         sine = np.sin(np.radians(angles))
         side = np.where(np.abs(sine) < ASIDE, 0, np.sign(sine)).astype(np.int64)
-        pairs: dict[tuple[int, ...], list[tuple[int, int]]] = {}
-        for i, j in self._pairs():
-            pairs.setdefault(tuple(sorted((self.kinds[i], self.kinds[j]))), []).append((i, j))
-        for members in pairs.values():
-            name = " with ".join(self.names[t] for t in members[0])
+        for name, members in self.pairs.items():
             found[name] = np.stack([side[:, i] * side[:, j] % 3 for i, j in members], axis=1)
         return found
 
-    def _pairs(self) -> Iterator[tuple[int, int]]:
-        count = len(self.names)
-        yield from ((i, j) for i in range(count) for j in range(i + 1, count))
 
-    def _name(self, columns: list[int]) -> str:
-        first, others = self.names[columns[0]], len(columns) - 1
-        return f"{first} (and {others} like it)" if others else first
+@dataclass(frozen=True)
+class Largest:
+    """The population that differs most between two groups.
+
+    Attributes:
+        where: Name of the torsion, or of the pair.
+        z: Difference in standard errors.
+        p: Its probability by chance, times the number of comparisons.
+    """
+
+    where: str = ""
+    z: float = 0.0
+    p: float = 1.0
 
 
 def judge_populations(
@@ -95,15 +101,14 @@ def judge_populations(
 ) -> Verdict:
     """Compare the populations of torsion states between groups.
 
-    The most populated state of each torsion is compared, with the error of a fraction of n/g
-    independent frames. Fractions are kept one frame away from 0 and 1, so that frozen torsions also
-    have an error.
+    A population has the error of a fraction of n/g independent frames. It is kept one frame away
+    from 0 and 1, so that frozen torsions also have an error.
 
     Args:
         angles: Torsion angles in order of time [degree], shape (n, t).
         groups: Group of each frame, shape (n,).
         phase: Such as "water" or "gas by MM", for the message.
-        torsions: The torsions, t.
+        torsions: The torsions.
     """
     name = f"starting conformers, {phase}"
     labels = np.unique(groups)
@@ -124,31 +129,40 @@ def judge_populations(
             GO_ON,
             serious=True,
         )
-    states = torsions.together(angles)
-    comparisons = len(states) * len(labels) * (len(labels) - 1) // 2
-    limit = float(norm.isf(CHANCE / 2 / comparisons))
-    largest = {}
-    for label, state in states.items():
-        common = int(np.bincount(state.ravel(), minlength=3).argmax())
-        inside = (state == common).mean(axis=1)
-        largest[label] = _largest_z([inside[groups == g] for g in labels])
-    where = max(largest, key=largest.__getitem__)
-    worst = largest[where]
-    if worst <= limit:
+    largest = _largest(torsions.together(angles), groups)
+    if largest.p >= CHANCE:
         return verdict(
             name,
             True,
             f"Runs from different conformers agree in {phase}: torsion populations differ by at "
-            f"most {worst:.1f} standard errors (limit {limit:.1f}).",
+            f"most {largest.z:.1f} standard errors.",
         )
     return verdict(
         name,
         False,
-        f"NOT CONVERGED: the populations of torsion {where} differ by {worst:.1f} standard "
-        f"errors (limit {limit:.1f}) between runs from different conformers in {phase}.",
+        f"NOT CONVERGED: the populations of torsion {largest.where} differ by {largest.z:.1f} "
+        f"standard errors between runs from different conformers in {phase} (by chance in one of "
+        f"{1 / max(largest.p, SMALLEST):.3g} molecules).",
         GO_ON,
         serious=True,
     )
+
+
+def _largest(states: Mapping[str, IntArray], groups: IntArray) -> Largest:
+    """Compare every population of every pair of groups."""
+    labels = np.unique(groups)
+    found, comparisons = Largest(), 0
+    for name, state in states.items():
+        present = np.unique(state)
+        for one in present[: 1 if len(present) == 2 else None] if len(present) > 1 else []:
+            inside = (state == one).mean(axis=1)
+            series = [inside[groups == g] for g in labels]
+            for i, j in itertools.combinations(range(len(labels)), 2):
+                comparisons += 1
+                z, p = _difference(series[i], series[j])
+                if p < found.p:
+                    found = Largest(name, z, p)
+    return replace(found, p=min(1.0, found.p * max(comparisons, 1)))
 
 
 def sectors(angles: Array) -> IntArray:
@@ -185,14 +199,17 @@ def _ranges(angles: Array) -> IntArray:
     return np.asarray(size >= fewest, dtype=np.int64)
 
 
-def _largest_z(inside: list[Array]) -> float:
-    fractions, errors = [], []
-    for series in inside:
+def _difference(one: Array, other: Array) -> tuple[float, float]:
+    """Return the difference of two means in standard errors, and its probability by chance.
+
+    Few independent frames make a wide distribution: Student's, of as many degrees of freedom.
+    """
+    fractions, errors, frames = [], [], []
+    for series in (one, other):
         independent = max(len(series) / inefficiency([series]), 1.0)
         least = 1 / (independent + 2)
         fractions.append(series.mean())
         errors.append(max(series.var(), least * (1 - least)) / independent)
-    pairs = [(i, j) for i in range(len(inside)) for j in range(i)]
-    return max(
-        float(abs(fractions[i] - fractions[j]) / np.sqrt(errors[i] + errors[j])) for i, j in pairs
-    )
+        frames.append(independent)
+    z = float(abs(fractions[0] - fractions[1]) / np.sqrt(sum(errors)))
+    return z, float(2 * student.sf(z, max(sum(frames) - 2, 1.0)))

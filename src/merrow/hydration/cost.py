@@ -17,7 +17,7 @@ from merrow.hydration.run import check_hydration
 from merrow.hydration.run_folder import RunFolder
 from merrow.hydration.sampling.context import RunContext, open_run
 from merrow.hydration.sampling.placing import place_networks
-from merrow.hydration.sampling.rounds import first_state
+from merrow.hydration.sampling.rounds import first_state, most_gas, settles_gas
 from merrow.hydration.sampling.tasks import Task, gives_to_end, leg_plan
 from merrow.hydration.sampling.work import Meter
 from merrow.hydration.state import Intermediates, Rounds
@@ -123,7 +123,10 @@ def estimate_cost(context: RunContext) -> Cost:
     """
     config, protocol = context.config, context.config.protocol
     state = first_state(config, Rounds(), Intermediates(), flexible=context.flexible)
-    least, most = state.goals(), replace(state, path=state.most).goals()
+    longest = replace(state, path=state.most)
+    if settles_gas(state, ()):
+        longest = replace(longest, rounds=Rounds(gas=most_gas(protocol)))
+    least, most = state.goals(), longest.goals()
     processes = min(config.processes or core_count(), len(most))
     meter = Meter(context, processes)
     meter.measure(most)

@@ -66,6 +66,8 @@ class Rounds(Settings):
     """Segments to which each end state in water is extended; 0: as in the protocol."""
     gas: int = 0
     """The same for the gas phase."""
+    reservoir: int = 0
+    """Segments of the gas phase whose conformers paths take; 0: as many as in the protocol."""
 
     def segments(self, phase: Phase) -> int:
         """Return the number of segments decided for the end states of a phase."""

@@ -10,12 +10,12 @@ import numpy as np
 from merrow.amber.topology import AmberTopology
 from merrow.geometry import Array, Quadruple, in_ring, neighbours
 
-CARBON, OXYGEN = 6, 8
+BORON, CARBON, NITROGEN, OXYGEN = 5, 6, 7, 8
 """Atomic numbers."""
 PYRAMIDS = (15, 16)
 """Elements whose three bonds do not invert."""
-PLANAR = 3
-"""Neighbours of a planar atom."""
+LINEAR, PLANAR = 2, 3
+"""Neighbours of a linear and of a planar carbon."""
 
 
 def rotatable_torsions(topology: AmberTopology, atoms: Sequence[int]) -> tuple[Quadruple, ...]:
@@ -40,31 +40,53 @@ def rotatable_torsions(topology: AmberTopology, atoms: Sequence[int]) -> tuple[Q
     return tuple(found)
 
 
-def conformer_torsions(topology: AmberTopology, atoms: Sequence[int]) -> tuple[Quadruple, ...]:
-    """Return those of `rotatable_torsions` that tell conformers apart.
+def conformer_torsions(
+    topology: AmberTopology, atoms: Sequence[int]
+) -> tuple[tuple[Quadruple, ...], ...]:
+    """Return the bonds of `rotatable_torsions` that tell conformers apart, each by its torsions.
 
-    A third of a turn of CF3 or C(CH3)3 exchanges equivalent groups, and so does half a turn of a
-    phenyl ring, of NO2, or of NH2 and CH2 at a planar carbon (amides, anilines).
+    A bond has one torsion, or several if an end has equivalent atoms (both fluorines of CHF2):
+    which atoms are taken does not depend on their order, and a mirror image has the same ones.
+
+    Not among them are bonds of linear ends (nitriles), and those where a turn exchanges equivalent
+    groups: a third of a turn of CF3 or C(CH3)3, half a turn of a phenyl ring, of NO2, or of NH2 and
+    CH2 at a planar carbon (amides, anilines).
     """
     near = neighbours(topology.bonds_among(atoms), range(len(atoms)))
     numbers = [topology.numbers[atom] for atom in atoms]
     classes = equivalence_classes(topology, atoms)
 
-    def is_planar(here: int, there: int) -> bool:
-        nitro = [numbers[i] for i in near[here] if len(near[i]) == 1] == [OXYGEN, OXYGEN]
-        carbons = [i for i in (here, there) if numbers[i] == CARBON]
-        return nitro or any(len(near[i]) == PLANAR for i in carbons)
-
     def exchanges(here: int, there: int) -> bool:
         others = [i for i in near[here] if i != there]
         equal = len({classes[i] for i in others}) == 1
-        return equal and (len(others) == 3 or (len(others) == 2 and is_planar(here, there)))
+        planar = _is_planar(near, numbers, here, there)
+        return equal and (len(others) == 3 or (len(others) == 2 and planar))
 
-    return tuple(
-        torsion
-        for torsion in rotatable_torsions(topology, atoms)
-        if not exchanges(torsion[1], torsion[2]) and not exchanges(torsion[2], torsion[1])
-    )
+    def ends(here: int, there: int) -> list[int]:
+        others = [i for i in near[here] if i != there]
+        heavy = [i for i in others if numbers[i] > 1] or others
+        last = max(classes[i] for i in heavy)
+        return [i for i in heavy if classes[i] == last]
+
+    found = []
+    for _, b, c, _ in rotatable_torsions(topology, atoms):
+        linear = any(numbers[i] == CARBON and len(near[i]) == LINEAR for i in (b, c))
+        if not linear and not exchanges(b, c) and not exchanges(c, b):
+            found.append(tuple((a, b, c, d) for a in ends(b, c) for d in ends(c, b)))
+    return tuple(found)
+
+
+def _is_planar(
+    near: Mapping[int, Sequence[int]], numbers: Sequence[int], here: int, there: int
+) -> bool:
+    """Tell whether three neighbours of an atom lie in a plane, as far as the elements tell."""
+    if len(near[here]) != PLANAR or numbers[here] in PYRAMIDS:
+        return False
+    if numbers[here] == NITROGEN:
+        nitro = sum(numbers[i] == OXYGEN and len(near[i]) == 1 for i in near[here]) == 2
+        conjugated = numbers[there] == CARBON and len(near[there]) == PLANAR
+        return nitro or conjugated or (numbers[there] == NITROGEN and len(near[there]) == LINEAR)
+    return numbers[here] in (BORON, CARBON)
 
 
 def has_stereocentre(topology: AmberTopology, atoms: Sequence[int]) -> bool:

@@ -124,7 +124,8 @@ def test_fifty_independent_rows_of_a_state_are_enough(path, n, ok):
 
 
 def named(*names: str, mirrored: bool = False) -> Torsions:
-    return Torsions(names, tuple(range(len(names))), mirrored)
+    pairs = {f"{names[i]} with {names[j]}": ((i, j),) for j in range(len(names)) for i in range(j)}
+    return Torsions({name: (k,) for k, name in enumerate(names)}, pairs, mirrored)
 
 
 def angles(centres, n: int, seed: int) -> np.ndarray:
@@ -151,7 +152,7 @@ def test_mirror_images_and_equivalent_torsions_are_the_same_conformer():
     assert not judge_missing_states(*gauche, named("t")).ok
     anti = [angles([180.0], 200, k) for k in (5, 6)]
     ends = np.vstack([np.hstack([gauche[0], anti[0]]), np.hstack([anti[1], gauche[1]])])
-    alike = Torsions(("a", "b"), (0, 0), mirrored=True)
+    alike = Torsions({"a": (0, 1)}, {"a with b": ((0, 1),)}, mirrored=True)
     assert judge_populations(ends, groups, phase="gas", torsions=alike).ok
     told = judge_populations(ends, groups, phase="gas", torsions=named("a", "b", mirrored=True))
     assert told.status == "fail"
@@ -166,6 +167,39 @@ def test_two_torsions_of_the_same_sign_are_no_mirror_image_of_opposite_ones():
     told = judge_populations(np.hstack([first, opposite]), groups, phase="gas", torsions=pair)
     assert told.status == "fail"
     assert "a with b" in told.message
+
+
+def test_a_difference_beside_the_commonest_state_is_seen():
+    groups = np.repeat([0, 1], 400)
+    common = angles([180.0], 240, 1)
+    plus, minus = angles([60.0], 160, 2), angles([-60.0], 160, 3)
+    shuffled = np.random.default_rng(9).permutation(400)
+    frames = np.vstack([np.vstack([common, part])[shuffled] for part in (plus, minus)])
+    told = judge_populations(frames, groups, phase="gas", torsions=named("t"))
+    assert told.status == "fail"
+    both = [
+        np.hstack([part, angles([60.0], 400, k)])
+        for k, part in ((4, frames[:400]), (5, frames[400:]))
+    ]
+    told = judge_populations(
+        np.vstack(both), groups, phase="gas", torsions=named("a", "b", mirrored=True)
+    )
+    assert told.status == "fail"
+    assert "a with b" in told.message
+
+
+@pytest.mark.parametrize(("frames", "slow"), [(100, 5), (400, 20), (1000, 20)])
+def test_slow_torsions_raise_few_false_alarms(frames, slow):
+    called = 0
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        turns = rng.random((2, frames)) < 1 / slow
+        start = rng.integers(2, size=(2, 1))
+        states = (start + np.cumsum(turns, axis=1)) % 2
+        found = np.where(states == 1, 60.0, 180.0).reshape(-1, 1)
+        groups = np.repeat([0, 1], frames)
+        called += not judge_populations(found, groups, phase="gas", torsions=named("t")).ok
+    assert called <= 15
 
 
 def test_planar_and_perpendicular_torsions_are_cut_between_their_wells():
@@ -203,8 +237,8 @@ def test_runs_from_different_conformers_agree_or_not():
     assert judge_populations(single, groups, phase="water", torsions=named("t")).ok
 
 
-@pytest.mark.parametrize(("n", "few"), [(7, True), (8, False)])
-def test_eight_frames_of_each_run_can_be_compared(n, few):
+@pytest.mark.parametrize(("n", "few"), [(39, True), (40, False)])
+def test_forty_frames_of_each_run_can_be_compared(n, few):
     found = judge_populations(
         angles([60.0, 180.0], 2 * n, 6), np.repeat([0, 1], n), phase="gas", torsions=named("t")
     )

@@ -23,7 +23,7 @@ from merrow.free_energy.endstate import IntermediateEnsemble, endstate_free_ener
 from merrow.free_energy.estimate import ErrorParts
 from merrow.free_energy.estimators import mbar, thermodynamic_integration
 from merrow.free_energy.expectation import EndEnsemble, reorganization_mbar
-from merrow.free_energy.populations import Torsions, _largest_z, judge_populations
+from merrow.free_energy.populations import Torsions, _difference, judge_populations
 from merrow.free_energy.reorganization import reorganization_energy
 from merrow.free_energy.spacing import LegLength, equal_steps
 from merrow.free_energy.spread import MIN_BLOCK_ROWS, blocks
@@ -194,7 +194,7 @@ def test_populations_of_equal_repeats_differ_by_one_standard_error():
     for seed in range(200):
         rng = np.random.default_rng(seed)
         one, other = ((rng.random(400) < 0.4).astype(float) for _ in range(2))
-        found.append(_largest_z([one, other]) ** 2)
+        found.append(_difference(one, other)[0] ** 2)
     assert np.mean(found) == pytest.approx(1.0, abs=4 * np.std(found) / math.sqrt(200))
 
 
@@ -282,7 +282,7 @@ def test_an_uneven_path_is_told_with_a_better_one(path, monkeypatch):
 
 
 def test_one_run_does_not_tell_whether_another_conformer_would_agree():
-    one = Torsions(("a",), (0,), mirrored=False)
+    one = Torsions({"a": (0,)}, {}, mirrored=False)
     told = judge_populations(np.zeros((50, 1)), np.zeros(50, int), phase="water", torsions=one)
     assert not told.ok
     assert "ask for --repeats 2" in told.message

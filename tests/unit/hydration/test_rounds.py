@@ -23,7 +23,11 @@ from merrow.hydration.sampling.rounds import (
     is_enough,
     is_users_limit,
     least_path,
+    longer_gas,
+    most_gas,
     plan_round,
+    settled_gas,
+    settles_gas,
 )
 from merrow.hydration.sampling.tasks import (
     FIRST_FROM_GAS,
@@ -118,24 +122,53 @@ def test_the_target_is_met_or_there_is_none():
 
 
 def test_no_target_is_met_while_repeats_keep_their_conformers():
-    assert not is_enough(config(target_stderr_kcal=0.3), RoundErrors(0.1, unsettled={"gas"}))
+    assert not is_enough(config(target_stderr_kcal=0.3), RoundErrors(0.1, unsettled=True))
     state = begun(flexible=True)
     water, gas = ends(state)
-    following = plan_round(state, RoundErrors(0.1, unsettled={"gas"}))
+    following = plan_round(state, RoundErrors(0.1, unsettled=True))
     assert following.path > state.path
-    assert (following.rounds.water, following.rounds.gas) == (0, gas + gas // 3)
-    following = plan_round(state, RoundErrors(0.1, unsettled={"gas", "water"}))
-    assert (following.rounds.water, following.rounds.gas) == (water + water // 3, gas + gas // 3)
+    assert ends(following) == (water + water // 3, gas)
+
+
+def test_gas_is_settled_before_the_path_takes_its_conformers():
+    state = begun(flexible=True)
+    first = ends(state)[1]
+    assert settles_gas(state, [0, 1])
+    assert not settles_gas(state, [0, 2]), "an earlier process took conformers"
+    assert not settles_gas(begun(), [])
+    assert not settles_gas(begun(flexible=True, target_stderr_kcal=None), [])
+    assert not settles_gas(begun(flexible=True, solute_constraints="h-bonds"), [])
+    longer = longer_gas(state)
+    assert (ends(longer)[1], longer.rounds.reservoir) == (first + first // 3, 0)
+    done = settled_gas(longer)
+    assert (done.rounds.reservoir, done.rounds.gas) == (ends(longer)[1], ends(longer)[1])
+    assert not settles_gas(done, [])
+    assert plan_round(done, errors(0.1, 0.3, 0.4)).rounds.reservoir == done.rounds.reservoir
+
+
+@pytest.mark.parametrize("most", [500.0, 60.0])
+def test_gas_that_does_not_settle_is_not_waited_for(most):
+    state = begun(flexible=True, maximum_sampling_ps=most)
+    protocol = state.config.protocol
+    rounds = 0
+    while not state.rounds.reservoir:
+        state, rounds = longer_gas(state), rounds + 1
+    assert rounds < 20
+    limit = math.ceil(most / gas_segment_time(protocol))
+    assert state.rounds.reservoir == min(most_gas(protocol), limit)
 
 
 def test_progress_says_that_repeats_keep_their_conformers(tmp_path):
     run = SimpleNamespace(config=config(), folder=RunFolder(tmp_path))
     watch = Stopwatch(0.0, began=0.0)
     sampler = Sampler(SimpleNamespace(run=run, processes=1), listen=lambda _: None, watch=watch)
-    sampler.error, sampler.unsettled = 0.2, frozenset({"water", "gas"})
+    sampler.waits_for = "gas"
+    assert sampler._error_told() == ("conformers of repeats differ in gas",)
+    sampler.error, sampler.waits_for = 0.2, "water"
     error = "stderr 0.20 of 0.30 kcal/mol"
-    assert sampler._error_told() == (error, "conformers of repeats differ in gas and water")
-    sampler.unsettled = frozenset()
+    assert sampler._error_told() == (error, "conformers of repeats differ in water")
+    assert sampler._remaining({}, ()) is None
+    sampler.waits_for = ""
     assert sampler._error_told() == (error,)
 
 

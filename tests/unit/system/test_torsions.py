@@ -79,6 +79,11 @@ def test_only_a_ring_with_an_atom_of_four_neighbours_puckers(systems, name):
         ("CN(C)CCl", 1),  # its lone pair, as in CCN
         ("CC(=O)[O-]", 0),
         ("c1ccccc1-c1ccccc1", 0),
+        ("CP(C)c1ccccc1C", 1),  # the pyramid of phosphorus does not invert
+        ("CCS(=O)[O-]", 1),
+        ("CN(C)N=O", 0),
+        ("CCC#N", 0),
+        ("OCC#CCO", 2),  # the hydroxyls; nothing turns about a line
     ],
 )
 def test_a_turn_that_exchanges_equivalent_atoms_makes_no_conformers(smiles, count):
@@ -102,6 +107,19 @@ def test_a_turn_that_exchanges_equivalent_atoms_makes_no_conformers(smiles, coun
 def test_stereocentres_are_atoms_whose_neighbours_all_differ(smiles, chiral):
     topology = drawn(smiles)
     assert has_stereocentre(topology, range(len(topology.numbers))) == chiral
+
+
+def test_a_bond_has_the_torsions_of_all_equivalent_ends_whatever_the_order():
+    for smiles in ("CCC(O)CC", "C(C)C(CC)O", "OC(CC)CC"):
+        topology = drawn(smiles)
+        classes = equivalence_classes(topology, range(len(topology.numbers)))
+        bonds = conformer_torsions(topology, range(len(topology.numbers)))
+        ways = sorted(sorted((classes[q[0]], classes[q[3]])) for bond in bonds for q in bond)
+        assert len(bonds) == 3
+        assert ways[0] == ways[1] != ways[2] or ways[1] == ways[2] != ways[0]
+    ether = drawn("CC(C)OC(C)C")
+    bonds = conformer_torsions(ether, range(len(ether.numbers)))
+    assert [len(bond) for bond in bonds] == [2, 2]
 
 
 def test_equivalent_atoms_have_the_same_class():

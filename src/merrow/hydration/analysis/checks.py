@@ -133,7 +133,8 @@ def _of_the_ends(found: HydrationAnalysis) -> Iterator[Verdict]:
 
 
 def _of_the_solute(found: HydrationAnalysis, prepared: Prepared) -> Iterator[Verdict]:
-    yield from solute_torsions(found, prepared).verdicts()
+    frames = {"water": found.water, "gas": found.gas, **found.further}
+    yield from solute_torsions(frames, prepared).verdicts()
     water = found.water
     spread = water.samples.spread[water.samples.state == 0]
     if np.isfinite(spread).any():

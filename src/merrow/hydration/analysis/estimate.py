@@ -58,6 +58,7 @@ class HydrationAnalysis:
         mm_ends: MM frames in water and in gas behind `ends`, if the endpoint route is the
             headline.
         closure: direct − endpoint, if both were sampled.
+        further: Other ensembles behind the headline or its cross-check, by name.
     """
 
     hydration: Hydration
@@ -70,6 +71,7 @@ class HydrationAnalysis:
     ends: dict[str, EndStateEstimate] = field(default_factory=dict)
     mm_ends: tuple[SolvatedFrames, GasFrames] | None = None
     closure: Closure | None = None
+    further: dict[str, SolvatedFrames | GasFrames] = field(default_factory=dict)
 
 
 def estimate_run(run: RunContext) -> HydrationAnalysis:
@@ -88,12 +90,14 @@ def estimate_run(run: RunContext) -> HydrationAnalysis:
     kind = MM_SOLUTE if config.potential == "mm" else ML_SOLUTE
     gas = read_gas_phase(run, kind) if has_gas(protocol) else None
     ends: dict[str, EndStateEstimate] = {}
+    further: dict[str, SolvatedFrames | GasFrames] = {}
     water, mm_ends, second, cycle = path_data, None, None, None
     reorganization: Estimate | None
     published = protocol.headline == "as_published"
     if protocol.route == "endpoint" and gas is not None:
         water = read_water(run, "end", ML_SOLUTE)
         mm_ends = (path_data, read_gas_phase(run, MM_SOLUTE))
+        further = {"water by MM": mm_ends[0], "gas by MM": mm_ends[1]}
         ends = _ends(run, mm_ends, (water, gas))
         reorganization = _reorganization(water, gas)
         total = hydration_endpoint(
@@ -104,7 +108,9 @@ def estimate_run(run: RunContext) -> HydrationAnalysis:
         reference, mm_data = _mm_reference(run, path)
         if config.both_routes and gas is not None and reference and mm_data:
             end = read_water(run, "end", ML_SOLUTE)
-            ends = _ends(run, (mm_data, read_gas_phase(run, MM_SOLUTE)), (end, gas))
+            mm_gas = read_gas_phase(run, MM_SOLUTE)
+            further = {"water by MM": mm_data, "gas by MM": mm_gas, "the end state in water": end}
+            ends = _ends(run, (mm_data, mm_gas), (end, gas))
             second = hydration_endpoint(reference, ends["water"], ends["gas"], None).headline
             cycle = closure(path, second)
         total = hydration_direct(
@@ -115,7 +121,9 @@ def estimate_run(run: RunContext) -> HydrationAnalysis:
             endpoint_bar=second,
             published=published,
         )
-    return HydrationAnalysis(total, path, ti, samples, rows, water, gas, ends, mm_ends, cycle)
+    return HydrationAnalysis(
+        total, path, ti, samples, rows, water, gas, ends, mm_ends, cycle, further
+    )
 
 
 def _mm_reference(

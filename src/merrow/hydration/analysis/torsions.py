@@ -3,16 +3,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from merrow.engine.segments import GasFrames
 from merrow.free_energy.diagnostics import judge_missing_states
 from merrow.free_energy.populations import Torsions, judge_populations
 from merrow.free_energy.stored import Verdict
-from merrow.geometry import torsion_angles
+from merrow.geometry import Quadruple, bond_distances, torsion_angles
 from merrow.hydration.analysis.gather import SolvatedFrames
 from merrow.hydration.sampling.tasks import PHASES, Phase
 from merrow.samples import Array, IntArray
@@ -23,7 +25,6 @@ from merrow.system.torsions import (
 )
 
 if TYPE_CHECKING:
-    from merrow.hydration.analysis.estimate import HydrationAnalysis
     from merrow.hydration.prepare import Prepared
 
 
@@ -58,33 +59,35 @@ class SoluteTorsions:
         """Compare the conformers of different repeats, and those of both phases."""
         for name in self.ensembles:
             yield self._starting_conformers(name)
-        if self.torsions.names and "gas" in self.ensembles:
+        if self.torsions.singles and "gas" in self.ensembles:
             water, gas = (self.ensembles[phase].angles for phase in PHASES)
             yield judge_missing_states(water, gas, self.torsions)
 
-    def unsettled(self) -> frozenset[Phase]:
-        """Return the phases whose repeats still differ in their conformers."""
+    def unsettled(self, phase: Phase) -> bool:
+        """Tell whether the repeats of a phase still differ in their conformers."""
         several = (
-            (name, found)
+            name
             for name, found in self.ensembles.items()
-            if len(np.unique(found.groups)) > 1
+            if found.phase == phase and len(np.unique(found.groups)) > 1
         )
-        return frozenset(
-            found.phase for name, found in several if not self._starting_conformers(name).ok
-        )
+        return not all(self._starting_conformers(name).ok for name in several)
 
     def _starting_conformers(self, name: str) -> Verdict:
         found = self.ensembles[name]
         return judge_populations(found.angles, found.groups, phase=name, torsions=self.torsions)
 
 
-def solute_torsions(found: HydrationAnalysis, prepared: Prepared) -> SoluteTorsions:
-    """Return the conformations of the solute in all frames of an estimate."""
-    topology, atoms = prepared.topology, prepared.region.atoms
-    places = conformer_torsions(topology, atoms)
-    frames = {"water": found.water, "gas": found.gas}
-    if found.mm_ends is not None:
-        frames |= {"water by MM": found.mm_ends[0], "gas by MM": found.mm_ends[1]}
+def solute_torsions(
+    frames: Mapping[str, SolvatedFrames | GasFrames | None], prepared: Prepared
+) -> SoluteTorsions:
+    """Return the conformations of the solute in ensembles.
+
+    Args:
+        frames: The ensembles by name; None for one that was not sampled.
+        prepared: The solute.
+    """
+    bonds = conformer_torsions(prepared.topology, prepared.region.atoms)
+    places = list(itertools.chain(*bonds))
     ensembles = {}
     for name, data in frames.items():
         if isinstance(data, SolvatedFrames):
@@ -94,13 +97,36 @@ def solute_torsions(found: HydrationAnalysis, prepared: Prepared) -> SoluteTorsi
         elif data is not None:
             angles = torsion_angles(data.positions, places)
             ensembles[name] = Conformations("gas", angles, data.group)
-    labels = [label.split("@")[-1] for label in prepared.region.labels]
+    return SoluteTorsions(_kinds(bonds, prepared), ensembles)
+
+
+def _kinds(bonds: Sequence[Sequence[Quadruple]], prepared: Prepared) -> Torsions:
+    """Return which torsions and which pairs are equivalent.
+
+    Bonds with the same classes of atoms are equivalent, and pairs of them as far apart.
+    """
+    topology, atoms = prepared.topology, prepared.region.atoms
     classes = equivalence_classes(topology, atoms)
-    ways = [tuple(classes[i] for i in torsion) for torsion in places]
-    kinds = [min(way, way[::-1]) for way in ways]
-    torsions = Torsions(
-        tuple("-".join(labels[i] for i in torsion) for torsion in places),
-        tuple(kinds.index(kind) for kind in kinds),
+    distance = bond_distances(topology.bonds_among(atoms), len(atoms))
+    labels = [label.split("@")[-1] for label in prepared.region.labels]
+    columns, last = [], 0
+    for bond in bonds:
+        columns.append(range(last, last + len(bond)))
+        last += len(bond)
+    ways = [tuple(classes[i] for i in bond[0]) for bond in bonds]
+    ways = [min(way, way[::-1]) for way in ways]
+    names = ["-".join(labels[i] for i in bond[0]) for bond in bonds]
+    singles: dict[tuple[int, ...], list[int]] = {}
+    pairs: dict[tuple[Any, ...], list[tuple[int, int]]] = {}
+    for i, bond in enumerate(bonds):
+        singles.setdefault(ways[i], []).extend(columns[i])
+        for j in range(i):
+            apart = min(distance[a, b] for a in bond[0][1:3] for b in bonds[j][0][1:3])
+            key = (*sorted((ways[i], ways[j])), apart)
+            pairs.setdefault(key, []).extend(itertools.product(columns[j], columns[i]))
+    name_of = [name for name, bond in zip(names, bonds, strict=True) for _ in bond]
+    return Torsions(
+        {name_of[found[0]]: tuple(found) for found in singles.values()},
+        {f"{name_of[f[0][0]]} with {name_of[f[0][1]]}": tuple(f) for f in pairs.values()},
         mirrored=not has_stereocentre(topology, atoms),
     )
-    return SoluteTorsions(torsions, ensembles)

@@ -15,6 +15,7 @@ from merrow.hydration.analysis.estimate import (
     estimate_run,
     missing_ensembles,
 )
+from merrow.hydration.analysis.gather import read_gas_phase
 from merrow.hydration.analysis.torsions import solute_torsions
 from merrow.hydration.run_folder import Stopwatch
 from merrow.hydration.sampling.dispatch import Workers, run_pieces
@@ -25,9 +26,12 @@ from merrow.hydration.sampling.rounds import (
     gas_first,
     is_enough,
     is_users_limit,
+    longer_gas,
     plan_round,
+    settled_gas,
+    settles_gas,
 )
-from merrow.hydration.sampling.tasks import Phase, Task, has_end_states, path_tasks
+from merrow.hydration.sampling.tasks import Task, has_end_states, path_tasks
 from merrow.hydration.sampling.work import Meter, phase_words
 from merrow.hydration.state import Intermediates, Rounds, Timing
 from merrow.progress import Listener, Progress, TimeLimit, say
@@ -55,7 +59,7 @@ class Sampler:
         self.late = TimeLimit.after(None if minutes is None else self.left_s).passed
         self.meter = Meter(self.run, workers.processes)
         self.error: float | None = None
-        self.unsettled: Collection[Phase] = ()
+        self.waits_for = ""
         self.without_estimate = ""
         self.greeted = False
 
@@ -80,6 +84,8 @@ class Sampler:
         first = state.first_goals()
         if is_users_limit(self.config.protocol):
             self._check_time(first)
+        state = self._settle_gas(state, strict)
+        first = state.first_goals()
         self._reach(state.goals(), strict, first=gas_first(first))
         self._check_parts(first)
         state = self._place_intermediates(state, strict)
@@ -95,6 +101,26 @@ class Sampler:
                 self.folder.save(state.rounds)
             self._reach(state.goals(), self.late)
         return None
+
+    def _settle_gas(self, state: SamplingState, stop: Callable[[], bool]) -> SamplingState:
+        """Sample the gas phase until its ladders agree in their conformers."""
+        if not settles_gas(state, self._sampled().values()):
+            return state
+        while not state.rounds.reservoir:
+            goals = {t: n for t, n in state.first_goals().items() if t.kind in ("gas", "path")}
+            self._reach(gas_first(goals), stop)
+            self._check_parts(goals)
+            frames = {
+                task.name: read_gas_phase(self.run, task.hamiltonian)
+                for task in goals
+                if task.kind == "gas"
+            }
+            agree = not solute_torsions(frames, self.run.prepared).unsettled("gas")
+            self.waits_for = "" if agree else "gas"
+            state = settled_gas(state) if agree or self.late() else longer_gas(state)
+            self.folder.save(state.rounds)
+        self.waits_for = ""
+        return state
 
     def _place_intermediates(self, state: SamplingState, stop: Callable[[], bool]) -> SamplingState:
         """Sample intermediate ensembles if MM and ML solute are too far apart for BAR."""
@@ -153,8 +179,10 @@ class Sampler:
         endpoint = None if check is None else check.stderr_kcal
         self.error = max(found.hydration.headline.stderr_kcal, endpoint or 0.0)
         ends = {phase: end.stderr_kcal for phase, end in found.ends.items()}
-        self.unsettled = solute_torsions(found, self.run.prepared).unsettled()
-        return found, RoundErrors(self.error, endpoint, ends, self.unsettled)
+        frames = {"water": found.water, **found.further}
+        unsettled = solute_torsions(frames, self.run.prepared).unsettled("water")
+        self.waits_for = "water" if unsettled else ""
+        return found, RoundErrors(self.error, endpoint, ends, unsettled)
 
     def _sampled(self) -> dict[Task, int]:
         """Return the number of segments of each path."""
@@ -190,17 +218,24 @@ class Sampler:
 
     def _error_told(self) -> tuple[str, ...]:
         """Return the current error as text, and what else keeps the run from its target."""
-        if self.error is None:
-            return (self.without_estimate,) if self.without_estimate else ()
         target = self.config.protocol.target_stderr_kcal
-        of = "" if target is None else f" of {target:.2f}"
-        told = f"stderr {self.error:.2f}{of} kcal/mol"
-        if target is None or not self.unsettled:
-            return (told,)
-        return told, f"conformers of repeats differ in {' and '.join(sorted(self.unsettled))}"
+        told = []
+        if self.error is not None:
+            of = "" if target is None else f" of {target:.2f}"
+            told.append(f"stderr {self.error:.2f}{of} kcal/mol")
+        elif self.without_estimate:
+            told.append(self.without_estimate)
+        if target is not None and self.waits_for:
+            told.append(f"conformers of repeats differ in {self.waits_for}")
+        return tuple(told)
 
     def _remaining(self, goals: Mapping[Task, int], running: Collection[Task]) -> float | None:
-        """Return the time left [s]: this round, then by the error law T ∝ 1/stderr²."""
+        """Return the time left [s]: this round, then by the error law T ∝ 1/stderr².
+
+        None while repeats differ in their conformers: nothing tells when they will agree.
+        """
+        if self.waits_for:
+            return None
         target = self.config.protocol.target_stderr_kcal
         left = self.meter.seconds_left(goals, running)
         if left is not None and self.error is not None and target is not None:

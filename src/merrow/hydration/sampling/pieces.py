@@ -36,6 +36,7 @@ from merrow.hydration.sampling.tasks import (
     path_behind,
     takes_from_gas,
 )
+from merrow.hydration.state import Rounds
 from merrow.potentials.interface import Array, Potential
 from merrow.units import NM_PER_ANGSTROM, thermal_energy
 
@@ -109,21 +110,22 @@ def is_ready(run: RunContext, task: Task) -> bool:
     if task.kind != "path" or done < FIRST_FROM_GAS or not _takes(run):
         return True
     gas = run.folder.task(Task("gas", task.hamiltonian))
-    return gas.count_segments() >= first_gas_segments(run.config.protocol)
+    return gas.count_segments() >= _segments_of_reservoir(run)
 
 
 def reservoir_of(run: RunContext, task: Task) -> Reservoir | None:
     """Return the conformers that a path inserts in its decoupled state; None if it uses none.
 
-    They always come from the same first segments of the gas phase. A repeat uses those of one
-    ladder. The ladders start from different conformers, so repeats scatter if a ladder has not
-    reached its equilibrium populations.
+    They always come from the same first segments of the gas phase, in runs with a target those
+    until its ladders agreed in their conformers. A repeat uses those of one ladder. The ladders
+    start from different conformers, so repeats scatter if a ladder has not reached its equilibrium
+    populations.
     """
     if task.kind != "path" or not _takes(run):
         return None
     protocol, prepared = run.config.protocol, run.prepared
     gas = run.folder.task(Task("gas", task.hamiltonian))
-    segments = gas.read_gas(first_gas_segments(protocol))
+    segments = gas.read_gas(_segments_of_reservoir(run))
     ladder = task.repeat % protocol.n_gas_ladders
     conformers = np.concatenate([segment.positions[:, ladder] for segment in segments])
     return Reservoir(
@@ -132,6 +134,11 @@ def reservoir_of(run: RunContext, task: Task) -> Reservoir | None:
         prepared.masses,
         protocol.temperature_k,
     )
+
+
+def _segments_of_reservoir(run: RunContext) -> int:
+    rounds = run.folder.read(Rounds) or Rounds()
+    return rounds.reservoir or first_gas_segments(run.config.protocol)
 
 
 def selector_of(run: RunContext, task: Task, index: int) -> StartSelector | None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from merrow.hydration.config import HydrationConfig
 from merrow.hydration.protocol import PROTOCOLS, Protocol
 from merrow.hydration.sampling.tasks import (
+    FIRST_FROM_GAS,
     ML_SOLUTE,
     MM_SOLUTE,
     PATH_PER_END,
@@ -22,6 +23,7 @@ from merrow.hydration.sampling.tasks import (
     Task,
     end_segment_time,
     first_end_segments,
+    first_gas_segments,
     gas_segment_time,
     has_end_states,
     has_gas,
@@ -32,6 +34,8 @@ from merrow.hydration.sampling.tasks import (
 )
 from merrow.hydration.state import Intermediates, Rounds
 
+TIMES_GAS = 8
+"""How much longer the gas phase may become, while its ladders differ in their conformers."""
 LIMITING = 1 / 3
 """Fraction of the variance above which an end state of the endpoint route limits the error."""
 
@@ -44,13 +48,13 @@ class RoundErrors:
         headline: The one compared with the target: the headline's, or the larger of both routes'.
         endpoint: Error of the whole endpoint route; None if not sampled.
         ends: Errors of its end states, by phase.
-        unsettled: Phases whose repeats still differ in their conformers, which no error shows.
+        unsettled: Whether repeats still differ in their conformers in water, which no error shows.
     """
 
     headline: float
     endpoint: float | None = None
     ends: Mapping[str, float] = field(default_factory=dict)
-    unsettled: Collection[Phase] = ()
+    unsettled: bool = False
 
 
 @dataclass(frozen=True)
@@ -146,20 +150,57 @@ def gas_first(goals: Mapping[Task, int]) -> dict[Task, int]:
 def plan_round(state: SamplingState, errors: RoundErrors | None) -> SamplingState:
     """Return the state of the next round after one that did not meet the target.
 
-    An end state with more than a third of the variance, or whose repeats differ in their
-    conformers, is extended by a third.
+    An end state with more than a third of the variance is extended by a third, and so are those in
+    water whose repeats differ in their conformers.
 
     Args:
         state: The finished round.
         errors: Its errors; None without an estimate.
     """
-    lengthened = {}
+    lengthened: dict[str, int] = {}
     for phase in PHASES:
         lengthened[phase] = state.rounds.segments(phase)
-        if errors is not None and (_limits(errors, phase) or phase in errors.unsettled):
+        unsettled = errors is not None and errors.unsettled and phase == "water"
+        if errors is not None and (unsettled or _limits(errors, phase)):
             now = state.segments_of_end(phase)
             lengthened[phase] = now + max(1, now // 3)
-    return replace(state, rounds=Rounds(judged=state.path, **lengthened)).longer()
+    rounds = state.rounds.model_copy(update={"judged": state.path, **lengthened})
+    return replace(state, rounds=rounds).longer()
+
+
+def settles_gas(state: SamplingState, sampled: Collection[int]) -> bool:
+    """Tell whether the ladders in gas must agree in their conformers before the path goes on.
+
+    The path then takes its conformers from them. Not in runs of fixed length, and not where the
+    path of an earlier process has taken conformers already.
+
+    Args:
+        state: The first round.
+        sampled: Number of segments of each path.
+    """
+    protocol = state.config.protocol
+    begun = any(count > FIRST_FROM_GAS for count in sampled)
+    wanted = protocol.target_stderr_kcal is not None and has_gas(protocol) and state.flexible
+    return wanted and not state.rounds.reservoir and not begun
+
+
+def longer_gas(state: SamplingState) -> SamplingState:
+    """Return the state with a gas phase that is a third longer, or that ends at its maximum."""
+    now, most = state.segments_of_end("gas"), most_gas(state.config.protocol)
+    rounds = state.rounds.model_copy(update={"gas": min(most, now + max(1, now // 3))})
+    longer = replace(state, rounds=rounds)
+    return longer if longer.segments_of_end("gas") > now else settled_gas(state)
+
+
+def most_gas(protocol: Protocol) -> int:
+    """Return the segments after which gas-phase ladders that disagree are not waited for."""
+    return TIMES_GAS * first_gas_segments(protocol)
+
+
+def settled_gas(state: SamplingState) -> SamplingState:
+    """Return the state in which paths take conformers from all of the gas phase so far."""
+    now = state.segments_of_end("gas")
+    return replace(state, rounds=state.rounds.model_copy(update={"gas": now, "reservoir": now}))
 
 
 def _limits(errors: RoundErrors, phase: Phase) -> bool:
