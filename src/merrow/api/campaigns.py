@@ -29,7 +29,8 @@ class Campaign:
         columns: Columns with other names, such as {"expt_kcal": "expt"}.
         charges: Charge model, or several; each makes its own run.
         gaff: GAFF version, 1 or 2.
-        target_stderr: Standard error at which each run stops [kcal/mol].
+        target_stderr: Standard error at which each run stops [kcal/mol], once its repeats agree in
+            their conformers.
         mm_reference: Whether MM is sampled too (direct route).
         both_routes: Whether each run samples both routes.
         seed: Random seed.

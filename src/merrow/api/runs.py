@@ -49,7 +49,8 @@ class Hydration:
         solvate: "tip3p" to solvate a gas-phase prmtop.
         charges: Charge model of the solute: "abcg2", "bcc" or "file".
         gaff: GAFF version, 1 or 2.
-        target_stderr: Standard error at which sampling stops [kcal/mol].
+        target_stderr: Standard error at which sampling stops [kcal/mol], once repeats agree in
+            their conformers.
         max_time: Time limit in minutes, or such as "45m", "12h".
         mm_reference: Whether MM is sampled too (direct route).
         both_routes: Whether both routes are sampled.

@@ -27,8 +27,6 @@ ASIDE = 0.5
 """Least |sin φ| at which the sign of a torsion is no chance."""
 CHANCE = 0.0455
 """False-alarm probability over all torsions and pairs of a phase: two standard errors for one."""
-SMALLEST = 1e-12
-"""Smaller probabilities are not told."""
 LEAST_ROWS = 40
 """Frames of a group from which its correlation can be estimated."""
 GO_ON = "go on in the same folder with a longer --max-time or --set maximum_sampling_ps=..."
@@ -141,8 +139,7 @@ def judge_populations(
         name,
         False,
         f"NOT CONVERGED: the populations of torsion {largest.where} differ by {largest.z:.1f} "
-        f"standard errors between runs from different conformers in {phase} (by chance in one of "
-        f"{1 / max(largest.p, SMALLEST):.3g} molecules).",
+        f"standard errors between runs from different conformers in {phase} (p = {largest.p:.0e}).",
         GO_ON,
         serious=True,
     )
