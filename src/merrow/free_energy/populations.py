@@ -7,10 +7,12 @@ If not, a barrier was not crossed, which the error of the free energy does not s
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import t as student
 
 from merrow.free_energy.stored import Verdict, verdict
@@ -29,6 +31,9 @@ CHANCE = 0.0455
 """False-alarm probability over all torsions and pairs of a phase: two standard errors for one."""
 LEAST_ROWS = 40
 """Frames of a group from which its correlation can be estimated."""
+LEAST_INDEPENDENT = 10
+"""Independent frames of a torsion without which agreement says nothing: repeats that begin in
+different conformers and hardly leave them agree within their large errors."""
 GO_ON = "go on in the same folder with a longer --max-time or --set maximum_sampling_ps=..."
 """What helps where a run ended before its repeats agreed."""
 
@@ -80,18 +85,22 @@ class Torsions:
 
 
 @dataclass(frozen=True)
-class Largest:
-    """The population that differs most between two groups.
+class Comparison:
+    """Of all populations, the one that differs most between two groups, and the slowest.
 
     Attributes:
-        where: Name of the torsion, or of the pair.
+        where: Name of the torsion, or of the pair, that differs most.
         z: Difference in standard errors.
         p: Its probability by chance, times the number of comparisons.
+        slowest: Name of the one with the fewest independent frames in a group.
+        frames: Their number.
     """
 
     where: str = ""
     z: float = 0.0
     p: float = 1.0
+    slowest: str = ""
+    frames: float = math.inf
 
 
 def judge_populations(
@@ -127,38 +136,88 @@ def judge_populations(
             GO_ON,
             serious=True,
         )
-    largest = _largest(torsions.together(angles), groups)
-    if largest.p >= CHANCE:
+    found = _compared(torsions.together(angles), groups)
+    if found.p >= CHANCE and found.frames < LEAST_INDEPENDENT:
+        return verdict(
+            name,
+            False,
+            f"NOT CONVERGED: torsion {found.slowest} changes so slowly in {phase} that a run has "
+            f"only about {found.frames:.0f} independent frames of it (wanted: at least "
+            f"{LEAST_INDEPENDENT}).",
+            GO_ON,
+            serious=True,
+        )
+    if found.p >= CHANCE:
         return verdict(
             name,
             True,
             f"Runs from different conformers agree in {phase}: torsion populations differ by at "
-            f"most {largest.z:.1f} standard errors.",
+            f"most {found.z:.1f} standard errors.",
         )
     return verdict(
         name,
         False,
-        f"NOT CONVERGED: the populations of torsion {largest.where} differ by {largest.z:.1f} "
-        f"standard errors between runs from different conformers in {phase} (p = {largest.p:.0e}).",
+        f"NOT CONVERGED: the populations of torsion {found.where} differ by {found.z:.1f} "
+        f"standard errors between runs from different conformers in {phase} (p = {found.p:.0e}).",
         GO_ON,
         serious=True,
     )
 
 
-def _largest(states: Mapping[str, IntArray], groups: IntArray) -> Largest:
+@dataclass(frozen=True)
+class _Population:
+    """The fraction of a state in a run: its value, its variance, and the independent frames."""
+
+    value: float
+    variance: float
+    frames: float
+
+    @classmethod
+    def of(cls, inside: NDArray[np.bool_]) -> _Population:
+        """Return it from whether each torsion is in the state in each frame, shape (n, m).
+
+        The independent frames are the fewer of two estimates. One is n/g. The other follows from
+        the changes of state, a fraction p·2f(1 − f) of the frames in a chain of two states that
+        forgets p of its correlation in each: n p/(2 − p). For few changes g is underestimated.
+        """
+        series = inside.mean(axis=1)
+        n, value = len(series), float(series.mean())
+        frames = n / inefficiency([series])
+        each = inside.mean(axis=0)
+        if (chance := float(np.mean(2 * each * (1 - each)))) > 0.0:
+            forgotten = min(float(np.mean(inside[1:] != inside[:-1])) / chance, 1.0)
+            frames = min(frames, n * forgotten / (2 - forgotten))
+        frames = max(frames, 1.0)
+        least = 1 / (frames + 2)  # one frame away from 0 and 1
+        return cls(value, max(float(series.var()), least * (1 - least)) / frames, frames)
+
+    def difference(self, other: _Population) -> tuple[float, float]:
+        """Return the difference in standard errors, and its probability by chance.
+
+        Few independent frames make a wide distribution: Student's, of as many degrees of freedom.
+        """
+        z = abs(self.value - other.value) / math.sqrt(self.variance + other.variance)
+        return z, float(2 * student.sf(z, max(self.frames + other.frames - 2, 1.0)))
+
+
+def _compared(states: Mapping[str, IntArray], groups: IntArray) -> Comparison:
     """Compare every population of every pair of groups."""
     labels = np.unique(groups)
-    found, comparisons = Largest(), 0
+    found, comparisons = Comparison(), 0
     for name, state in states.items():
         present = np.unique(state)
-        for one in present[: 1 if len(present) == 2 else None] if len(present) > 1 else []:
-            inside = (state == one).mean(axis=1)
-            series = [inside[groups == g] for g in labels]
-            for i, j in itertools.combinations(range(len(labels)), 2):
+        if len(present) < 2:
+            continue
+        for one in present if len(present) > 2 else present[:1]:
+            series = [_Population.of(state[groups == g] == one) for g in labels]
+            fewest = min(own.frames for own in series)
+            if fewest < found.frames:
+                found = replace(found, slowest=name, frames=fewest)
+            for own, other in itertools.combinations(series, 2):
                 comparisons += 1
-                z, p = _difference(series[i], series[j])
+                z, p = own.difference(other)
                 if p < found.p:
-                    found = Largest(name, z, p)
+                    found = replace(found, where=name, z=z, p=p)
     return replace(found, p=min(1.0, found.p * max(comparisons, 1)))
 
 
@@ -194,19 +253,3 @@ def _ranges(angles: Array) -> IntArray:
     edges = sorted(range(EDGES[0], EDGES[1] + BIN, BIN), key=lambda edge: abs(edge - 90))
     fewest = min(edges, key=lambda edge: counts[edge // BIN - 2 : edge // BIN + 2].sum())
     return np.asarray(size >= fewest, dtype=np.int64)
-
-
-def _difference(one: Array, other: Array) -> tuple[float, float]:
-    """Return the difference of two means in standard errors, and its probability by chance.
-
-    Few independent frames make a wide distribution: Student's, of as many degrees of freedom.
-    """
-    fractions, errors, frames = [], [], []
-    for series in (one, other):
-        independent = max(len(series) / inefficiency([series]), 1.0)
-        least = 1 / (independent + 2)
-        fractions.append(series.mean())
-        errors.append(max(series.var(), least * (1 - least)) / independent)
-        frames.append(independent)
-    z = float(abs(fractions[0] - fractions[1]) / np.sqrt(sum(errors)))
-    return z, float(2 * student.sf(z, max(sum(frames) - 2, 1.0)))

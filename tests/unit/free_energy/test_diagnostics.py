@@ -190,7 +190,8 @@ def test_a_difference_beside_the_commonest_state_is_seen():
 
 @pytest.mark.parametrize(("frames", "slow"), [(100, 5), (400, 20), (1000, 20)])
 def test_slow_torsions_raise_few_false_alarms(frames, slow):
-    called = 0
+    """Those that turn too slowly for a comparison are told apart, by another message."""
+    called, waited = 0, 0
     for seed in range(100):
         rng = np.random.default_rng(seed)
         turns = rng.random((2, frames)) < 1 / slow
@@ -198,8 +199,12 @@ def test_slow_torsions_raise_few_false_alarms(frames, slow):
         states = (start + np.cumsum(turns, axis=1)) % 2
         found = np.where(states == 1, 60.0, 180.0).reshape(-1, 1)
         groups = np.repeat([0, 1], frames)
-        called += not judge_populations(found, groups, phase="gas", torsions=named("t")).ok
+        told = judge_populations(found, groups, phase="gas", torsions=named("t"))
+        called += "differ by" in told.message and not told.ok
+        waited += "changes so slowly" in told.message
     assert called <= 15
+    independent = frames / slow  # a two-state torsion that turns once in `slow` frames: τ is half
+    assert waited >= 90 if independent < 6 else waited <= 60
 
 
 def test_planar_and_perpendicular_torsions_are_cut_between_their_wells():

@@ -23,7 +23,7 @@ from merrow.free_energy.endstate import IntermediateEnsemble, endstate_free_ener
 from merrow.free_energy.estimate import ErrorParts
 from merrow.free_energy.estimators import mbar, thermodynamic_integration
 from merrow.free_energy.expectation import EndEnsemble, reorganization_mbar
-from merrow.free_energy.populations import Torsions, _difference, judge_populations
+from merrow.free_energy.populations import Torsions, _Population, judge_populations
 from merrow.free_energy.reorganization import reorganization_energy
 from merrow.free_energy.spacing import LegLength, equal_steps
 from merrow.free_energy.spread import MIN_BLOCK_ROWS, blocks
@@ -193,8 +193,8 @@ def test_populations_of_equal_repeats_differ_by_one_standard_error():
     found = []
     for seed in range(200):
         rng = np.random.default_rng(seed)
-        one, other = ((rng.random(400) < 0.4).astype(float) for _ in range(2))
-        found.append(_difference(one, other)[0] ** 2)
+        one, other = (rng.random((400, 1)) < 0.4 for _ in range(2))
+        found.append(_Population.of(one).difference(_Population.of(other))[0] ** 2)
     assert np.mean(found) == pytest.approx(1.0, abs=4 * np.std(found) / math.sqrt(200))
 
 

@@ -163,10 +163,10 @@ def test_progress_says_that_repeats_keep_their_conformers(tmp_path):
     watch = Stopwatch(0.0, began=0.0)
     sampler = Sampler(SimpleNamespace(run=run, processes=1), listen=lambda _: None, watch=watch)
     sampler.waits_for = "gas"
-    assert sampler._error_told() == ("conformers of repeats differ in gas",)
+    assert sampler._error_told() == ("conformers not settled in gas",)
     sampler.error, sampler.waits_for = 0.2, "water"
     error = "stderr 0.20 of 0.30 kcal/mol"
-    assert sampler._error_told() == (error, "conformers of repeats differ in water")
+    assert sampler._error_told() == (error, "conformers not settled in water")
     assert sampler._remaining({}, ()) is None
     sampler.waits_for = ""
     assert sampler._error_told() == (error,)

@@ -226,13 +226,13 @@ class Sampler:
         elif self.without_estimate:
             told.append(self.without_estimate)
         if target is not None and self.waits_for:
-            told.append(f"conformers of repeats differ in {self.waits_for}")
+            told.append(f"conformers not settled in {self.waits_for}")
         return tuple(told)
 
     def _remaining(self, goals: Mapping[Task, int], running: Collection[Task]) -> float | None:
         """Return the time left [s]: this round, then by the error law T ∝ 1/stderr².
 
-        None while repeats differ in their conformers: nothing tells when they will agree.
+        None while conformers are not settled: nothing tells when they will be.
         """
         if self.waits_for:
             return None
