@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Monte Carlo proposals for an ML/MM end state from snapshots of its MM neighbour.
+"""Monte Carlo proposals for an ML/MM end state from snapshots of its neighbour towards MM.
 
-The pool holds snapshots x of the MM ensemble, π₀(x) ∝ exp(−u₀(x)). The end state has the density
-π₁(x) ∝ exp(−u₀(x) − w(x)), where w = βs(E_ML − E_MM) depends on the solute alone: water, volume
+The pool holds snapshots x of the neighbour, π₀(x) ∝ exp(−u₀(x)). The end state has the density
+π₁(x) ∝ exp(−u₀(x) − w(x)), where w = βΔs(E_ML − E_MM) depends on the solute alone: water, volume
 and, with equal masses, velocities have the same factors in both. A snapshot is proposed at random
 from the pool, independent of the current one: q(x) = π₀(x). The Metropolis ratio
 π₁(new) π₀(old) / π₁(old) π₀(new) is exp(w(old) − w(new)) (a Metropolised independence sampler).

@@ -26,9 +26,11 @@ from merrow.hydration.sampling.tasks import (
     path_behind,
     takes_from_gas,
 )
+from merrow.hydration.state import Intermediates
 from merrow.system.region import NO_BONDS
 
 PATH, GAS = Task("path", MM_SOLUTE, 1), Task("gas", MM_SOLUTE)
+END, HALF = Task("end", ML_SOLUTE, 1), Task("end", Hamiltonian(0.5), 1)
 SEGMENTS = 4
 """What a protocol with 3 ps of gas asks for: twenty records of 48 fs each."""
 
@@ -59,6 +61,22 @@ def run(tmp_path):
         return RunContext(RunFolder(tmp_path), told, prepared, *potentials, conformers=None)
 
     return make
+
+
+def lengths(factor):
+    """A potential whose energy is the distance of the two atoms [kcal/mol, Å], times a factor."""
+
+    def evaluate(x):
+        return SimpleNamespace(energies=factor * np.linalg.norm(x[:, 1] - x[:, 0], axis=1))
+
+    return SimpleNamespace(evaluate=evaluate)
+
+
+def snapshot_at(factor):
+    """A saved snapshot in which the atoms are half an ångström apart, times a factor."""
+    x = np.array([[0.0, 0, 0], [0.05, 0, 0], [9.0, 9, 9]])
+    arrays = {"positions": x * factor, "velocities": x, "box": np.eye(3)}
+    return {name: value[None] for name, value in arrays.items()}
 
 
 def add(run, task, index, **arrays):
@@ -159,6 +177,41 @@ def test_an_end_state_waits_for_the_path_of_its_own_repeat(run):
     assert is_ready(here, end)
 
 
+@pytest.fixture
+def between(run):
+    """A run with an ensemble half-way, whose end state has its first two segments."""
+    here = run(endpoint(), potentials=(lengths(1.0), lengths(3.0)))
+    here.folder.save(Intermediates(water=(0.5,), settled=True))
+    save_arrays(folder_of(here, PATH).coupled, {})
+    for index in range(2):
+        add(here, END, index)
+    for index in range(8):
+        add(here, PATH, index)
+    return here
+
+
+def test_an_end_state_waits_for_the_next_ensemble_towards_mm_and_takes_its_snapshots(between):
+    assert not is_ready(between, END)
+    for index in range(2):
+        save_arrays(folder_of(between, HALF).last_coupled(index), snapshot_at(index + 1.0))
+        assert not is_ready(between, END)
+        add(between, HALF, index)
+    assert is_ready(between, END)
+    assert is_ready(between, HALF)  # for its part, it takes from the path
+    pool = selector_of(between, END, 2).__self__
+    kt = 0.0019872043 * between.config.protocol.temperature_k
+    assert pool.work(pool.snapshots) == pytest.approx([0.5 / kt, 1.0 / kt], rel=1e-6)
+
+
+def test_an_end_state_of_an_older_folder_takes_snapshots_of_the_path(between):
+    add(between, HALF, 0)  # without a snapshot of its own
+    assert is_ready(between, END)
+    for index in range(4):
+        save_arrays(folder_of(between, PATH).last_coupled(index), snapshot_at(index + 1.0))
+    pool = selector_of(between, END, 2).__self__
+    assert len(pool.snapshots) == 3
+
+
 def test_snapshots_are_kept_only_where_an_end_state_takes_them():
     assert gives_to_end(endpoint(), PATH, flexible=True)
     assert not gives_to_end(config(route="direct"), PATH, flexible=True)
@@ -166,28 +219,21 @@ def test_snapshots_are_kept_only_where_an_end_state_takes_them():
     assert not gives_to_end(endpoint(gas_reservoir=False), PATH, flexible=True)
     both = endpoint(both_routes=True)
     assert not gives_to_end(both, Task("path", ML_SOLUTE, 1), flexible=True)
+    assert gives_to_end(endpoint(), HALF, flexible=True)
+    assert not gives_to_end(endpoint(), END, flexible=True)
+    assert not gives_to_end(endpoint(), HALF, flexible=False)
 
 
 def test_the_work_of_a_snapshot_is_a_part_of_the_difference_of_the_two_potentials(run):
     # E_ML = 3 |r|, E_MM = |r| of the first atom [kcal/mol, Å]; half-way: w = |r| / kT.
-    def potential(factor):
-        def evaluate(x):
-            return SimpleNamespace(energies=factor * np.linalg.norm(x[:, 1] - x[:, 0], axis=1))
-
-        return SimpleNamespace(evaluate=evaluate)
-
-    here = run(endpoint(), potentials=(potential(1.0), potential(3.0)))
-    x = np.array([[0.0, 0, 0], [0.05, 0, 0], [9.0, 9, 9]])
+    here = run(endpoint(), potentials=(lengths(1.0), lengths(3.0)))
     for index in range(8):
-        arrays = {"positions": x * (index + 1), "velocities": x, "box": np.eye(3)}
-        pooled = {name: value[None] for name, value in arrays.items()}
-        save_arrays(folder_of(here, PATH).last_coupled(index), pooled)
-    half = Task("end", Hamiltonian(0.5), 1)
-    pool = selector_of(here, half, 3).__self__
+        save_arrays(folder_of(here, PATH).last_coupled(index), snapshot_at(index + 1.0))
+    pool = selector_of(here, HALF, 3).__self__
     kt = 0.0019872043 * here.config.protocol.temperature_k
     expected = [0.5 * (k + 1) / kt for k in range(2, 8)]  # without the first quarter
     assert pool.work(pool.snapshots) == pytest.approx(expected, rel=1e-6)
-    assert selector_of(here, half, 1) is None
+    assert selector_of(here, HALF, 1) is None
     assert selector_of(here, PATH, 3) is None
 
 

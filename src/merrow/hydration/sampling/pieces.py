@@ -36,7 +36,7 @@ from merrow.hydration.sampling.tasks import (
     path_behind,
     takes_from_gas,
 )
-from merrow.hydration.state import Rounds
+from merrow.hydration.state import Intermediates, Rounds
 from merrow.potentials.interface import Array, Potential
 from merrow.units import NM_PER_ANGSTROM, thermal_energy
 
@@ -105,8 +105,8 @@ def is_ready(run: RunContext, task: Task) -> bool:
     done = run.folder.task(task).count_segments()
     if task.kind == "end":
         path = run.folder.task(Task("path", MM_SOLUTE, task.repeat))
-        behind = path_behind(run.config, done, flexible=run.flexible)
-        return path.coupled.exists() and path.count_segments() >= behind
+        source, wanted = _source(run, task, done)
+        return path.coupled.exists() and run.folder.task(source).count_segments() >= wanted
     if task.kind != "path" or done < FIRST_FROM_GAS or not _takes(run):
         return True
     gas = run.folder.task(Task("gas", task.hamiltonian))
@@ -143,13 +143,13 @@ def _segments_of_reservoir(run: RunContext) -> int:
 
 def selector_of(run: RunContext, task: Task, index: int) -> StartSelector | None:
     """Return the selector of an end state's starting point; None to continue from its last one."""
-    flexible = run.flexible
-    behind = path_behind(run.config, index, flexible=flexible) if task.kind == "end" else 0
-    if behind == 0:
+    source, count = _source(run, task, index) if task.kind == "end" else (task, 0)
+    if count == 0:
         return None
-    path = run.folder.task(Task("path", MM_SOLUTE, task.repeat))
-    snapshots = read_snapshots([path.last_coupled(k) for k in range(behind)])
-    atoms, s = list(run.prepared.region.atoms), task.hamiltonian.lambda_interpolate
+    folder = run.folder.task(source)
+    snapshots = read_snapshots([folder.last_coupled(k) for k in range(count)])
+    atoms = list(run.prepared.region.atoms)
+    s = task.hamiltonian.lambda_interpolate - source.hamiltonian.lambda_interpolate
     kt = thermal_energy(run.config.protocol.temperature_k)
 
     def work(found: tuple[Snapshot, ...]) -> Array:
@@ -157,7 +157,25 @@ def selector_of(run: RunContext, task: Task, index: int) -> StartSelector | None
         ml, mm = (batched_energies(p, solutes) for p in (run.potential, run.classical))
         return np.asarray(s * (ml - mm) / kt)
 
-    return Proposals(snapshots[behind // UNEQUILIBRATED :], work).choose
+    return Proposals(snapshots[count // UNEQUILIBRATED :], work).choose
+
+
+def _source(run: RunContext, task: Task, index: int) -> tuple[Task, int]:
+    """Return the task whose snapshots are proposed to a segment of an end state, and how many.
+
+    It is the next ensemble towards MM, so that proposals are accepted where ML and MM differ much;
+    the MM path for the lowest one, and for all in folders without snapshots of the others.
+    """
+    path = Task("path", MM_SOLUTE, task.repeat)
+    behind = path_behind(run.config, index, flexible=run.flexible)
+    between = run.folder.read(Intermediates) or Intermediates()
+    lower = [own for own in between.hamiltonians("water") if own < task.hamiltonian]
+    if behind == 0 or not lower:
+        return path, behind
+    rung = Task("end", lower[-1], task.repeat)
+    folder = run.folder.task(rung)
+    older = folder.count_segments() > 0 and not folder.last_coupled(0).exists()
+    return (path, behind) if older else (rung, index)
 
 
 def _takes(run: RunContext) -> bool:

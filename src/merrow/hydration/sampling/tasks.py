@@ -38,7 +38,7 @@ Phase = Literal["water", "gas"]
 PHASES: tuple[Literal["water"], Literal["gas"]] = ("water", "gas")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class Hamiltonian:
     """The solute's energy E_MM + s (E_ML − E_MM).
 
@@ -116,10 +116,15 @@ def takes_from_gas(protocol: Protocol, *, flexible: bool) -> bool:
 
 
 def gives_to_end(config: HydrationConfig, task: Task, *, flexible: bool) -> bool:
-    """Tell whether an ML/MM end state continues from snapshots of a task."""
-    mm_beside_ml = task.hamiltonian == MM_SOLUTE and config.potential != "mm"
-    takes = task.kind == "path" and takes_from_gas(config.protocol, flexible=flexible)
-    return takes and mm_beside_ml and has_end_states(config)
+    """Tell whether an end state continues from snapshots of a task.
+
+    That of ML/MM, or one between MM and ML/MM, from the next towards MM.
+    """
+    if not takes_from_gas(config.protocol, flexible=flexible) or not has_end_states(config):
+        return False
+    if task.kind == "end":
+        return task.hamiltonian != ML_SOLUTE
+    return task.kind == "path" and task.hamiltonian == MM_SOLUTE and config.potential != "mm"
 
 
 def path_behind(config: HydrationConfig, index: int, *, flexible: bool) -> int:
