@@ -30,7 +30,7 @@ ATTEMPTS = 100
 
 @dataclass(frozen=True)
 class Proposals:
-    """Snapshots of the MM ensemble as proposals for an end state.
+    """Snapshots of the neighbour towards MM as proposals for an end state.
 
     Attributes:
         snapshots: The pool, m snapshots.

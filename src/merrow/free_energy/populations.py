@@ -36,6 +36,8 @@ LEAST_INDEPENDENT = 10
 different conformers and hardly leave them agree within their large errors."""
 GO_ON = "go on in the same folder with a longer --max-time or --set maximum_sampling_ps=..."
 """What helps where a run ended before its repeats agreed."""
+ANEW = "begin again in another --out with a longer gas phase, --set gas_ps=..."
+"""What helps in gas, whose conformers the path has taken."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ class Comparison:
 
 
 def judge_populations(
-    angles: Array, groups: IntArray, *, phase: str, torsions: Torsions
+    angles: Array, groups: IntArray, *, phase: str, torsions: Torsions, renewed: int = 1
 ) -> Verdict:
     """Compare the populations of torsion states between groups.
 
@@ -116,8 +118,10 @@ def judge_populations(
         groups: Group of each frame, shape (n,).
         phase: Such as "water" or "gas by MM", for the message.
         torsions: The torsions.
+        renewed: Frames between renewals of the conformer from elsewhere; 1 for none.
     """
     name = f"starting conformers, {phase}"
+    advice = ANEW if phase.startswith("gas") else GO_ON
     labels = np.unique(groups)
     if angles.shape[1] == 0:
         return verdict(name, True, "The molecule has no torsion that distinguishes conformers.")
@@ -133,18 +137,18 @@ def judge_populations(
             name,
             False,
             f"There are too few frames in {phase} to compare runs from different conformers.",
-            GO_ON,
+            advice,
             serious=True,
         )
-    found = _compared(torsions.together(angles), groups)
-    if found.p >= CHANCE and found.frames < LEAST_INDEPENDENT:
+    found = _compared(torsions.together(angles), groups, renewed)
+    if found.frames < LEAST_INDEPENDENT:
         return verdict(
             name,
             False,
             f"NOT CONVERGED: torsion {found.slowest} changes so slowly in {phase} that a run has "
             f"only about {found.frames:.0f} independent frames of it (wanted: at least "
             f"{LEAST_INDEPENDENT}).",
-            GO_ON,
+            advice,
             serious=True,
         )
     if found.p >= CHANCE:
@@ -159,7 +163,7 @@ def judge_populations(
         False,
         f"NOT CONVERGED: the populations of torsion {found.where} differ by {found.z:.1f} "
         f"standard errors between runs from different conformers in {phase} (p = {found.p:.0e}).",
-        GO_ON,
+        advice,
         serious=True,
     )
 
@@ -173,20 +177,28 @@ class _Population:
     frames: float
 
     @classmethod
-    def of(cls, inside: NDArray[np.bool_]) -> _Population:
+    def of(cls, inside: NDArray[np.bool_], renewed: int = 1) -> _Population:
         """Return it from whether each torsion is in the state in each frame, shape (n, m).
 
         The independent frames are the fewer of two estimates. One is n/g. The other follows from
         the changes of state, a fraction p·2f(1 − f) of the frames in a chain of two states that
         forgets p of its correlation in each: n p/(2 − p). For few changes g is underestimated.
+        Changes that come with renewals, every L frames, are a chain of n/L links that forgets Lp.
+
+        Args:
+            inside: Whether each torsion is in the state in each frame.
+            renewed: Frames between renewals of the conformer, L; 1 for none.
         """
         series = inside.mean(axis=1)
         n, value = len(series), float(series.mean())
         frames = n / inefficiency([series])
         each = inside.mean(axis=0)
         if (chance := float(np.mean(2 * each * (1 - each)))) > 0.0:
-            forgotten = min(float(np.mean(inside[1:] != inside[:-1])) / chance, 1.0)
-            frames = min(frames, n * forgotten / (2 - forgotten))
+            forgotten = float(np.mean(inside[1:] != inside[:-1])) / chance
+            each_link = (min(link * forgotten, 1.0) for link in (1, renewed))
+            links = (n / link for link in (1, renewed))
+            most = max(count * p / (2 - p) for count, p in zip(links, each_link, strict=True))
+            frames = min(frames, most)
         frames = max(frames, 1.0)
         least = 1 / (frames + 2)  # one frame away from 0 and 1
         return cls(value, max(float(series.var()), least * (1 - least)) / frames, frames)
@@ -194,13 +206,15 @@ class _Population:
     def difference(self, other: _Population) -> tuple[float, float]:
         """Return the difference in standard errors, and its probability by chance.
 
-        Few independent frames make a wide distribution: Student's, of as many degrees of freedom.
+        Few independent frames make a wide distribution: Student's, with Welch's degrees of freedom.
         """
-        z = abs(self.value - other.value) / math.sqrt(self.variance + other.variance)
-        return z, float(2 * student.sf(z, max(self.frames + other.frames - 2, 1.0)))
+        variance = self.variance + other.variance
+        parts = (own.variance**2 / max(own.frames - 1, 1.0) for own in (self, other))
+        z = abs(self.value - other.value) / math.sqrt(variance)
+        return z, float(2 * student.sf(z, variance**2 / sum(parts)))
 
 
-def _compared(states: Mapping[str, IntArray], groups: IntArray) -> Comparison:
+def _compared(states: Mapping[str, IntArray], groups: IntArray, renewed: int) -> Comparison:
     """Compare every population of every pair of groups."""
     labels = np.unique(groups)
     found, comparisons = Comparison(), 0
@@ -209,7 +223,7 @@ def _compared(states: Mapping[str, IntArray], groups: IntArray) -> Comparison:
         if len(present) < 2:
             continue
         for one in present if len(present) > 2 else present[:1]:
-            series = [_Population.of(state[groups == g] == one) for g in labels]
+            series = [_Population.of(state[groups == g] == one, renewed) for g in labels]
             fewest = min(own.frames for own in series)
             if fewest < found.frames:
                 found = replace(found, slowest=name, frames=fewest)

@@ -21,7 +21,7 @@ from merrow.free_energy.diagnostics import (
     judge_target,
 )
 from merrow.free_energy.mixing import Insertions, insertions, judge_ladders, judge_mixing, mixing
-from merrow.free_energy.populations import Torsions, judge_populations
+from merrow.free_energy.populations import Torsions, _Population, judge_populations
 from merrow.samples import LambdaState, WindowSamples
 
 
@@ -205,6 +205,30 @@ def test_slow_torsions_raise_few_false_alarms(frames, slow):
     assert called <= 15
     independent = frames / slow  # a two-state torsion that turns once in `slow` frames: τ is half
     assert waited >= 90 if independent < 6 else waited <= 60
+
+
+@pytest.mark.parametrize(("accepted", "right"), [(1.0, 40.0), (0.5, 40.0 / 3)])
+def test_independent_frames_of_a_conformer_that_is_renewed_at_intervals(accepted, right):
+    """40 segments of 30 frames: a new conformer with each, or with every other one by chance."""
+    found = []
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        states = [bool(rng.integers(2))]
+        for _ in range(39):
+            states.append(bool(rng.integers(2)) if rng.random() < accepted else states[-1])
+        inside = np.repeat(states, 30)[:, None]
+        found.append(_Population.of(inside, 30).frames)
+    assert np.median(found) == pytest.approx(right, rel=0.25)
+
+
+def test_independent_frames_of_a_chain_of_two_states():
+    rng = np.random.default_rng(2)
+    for forgotten in (0.02, 0.2, 1.0):
+        states = [0]
+        for _ in range(20000):
+            states.append(int(rng.integers(2)) if rng.random() < forgotten else states[-1])
+        frames = _Population.of(np.array(states)[:, None] == 1).frames
+        assert frames == pytest.approx(20000 * forgotten / (2 - forgotten), rel=0.15)
 
 
 def test_planar_and_perpendicular_torsions_are_cut_between_their_wells():

@@ -179,37 +179,44 @@ def test_an_end_state_waits_for_the_path_of_its_own_repeat(run):
 
 @pytest.fixture
 def between(run):
-    """A run with an ensemble half-way, whose end state has its first two segments."""
+    """A run with an ensemble half-way, whose end state has its first two segments and four more."""
     here = run(endpoint(), potentials=(lengths(1.0), lengths(3.0)))
     here.folder.save(Intermediates(water=(0.5,), settled=True))
     save_arrays(folder_of(here, PATH).coupled, {})
-    for index in range(2):
+    for index in range(6):
         add(here, END, index)
-    for index in range(8):
+    for index in range(20):
         add(here, PATH, index)
     return here
 
 
 def test_an_end_state_waits_for_the_next_ensemble_towards_mm_and_takes_its_snapshots(between):
     assert not is_ready(between, END)
-    for index in range(2):
+    for index in range(6):
         save_arrays(folder_of(between, HALF).last_coupled(index), snapshot_at(index + 1.0))
         assert not is_ready(between, END)
         add(between, HALF, index)
     assert is_ready(between, END)
     assert is_ready(between, HALF)  # for its part, it takes from the path
-    pool = selector_of(between, END, 2).__self__
+    pool = selector_of(between, END, 6).__self__
     kt = 0.0019872043 * between.config.protocol.temperature_k
-    assert pool.work(pool.snapshots) == pytest.approx([0.5 / kt, 1.0 / kt], rel=1e-6)
+    expected = [0.5 * k / kt for k in (3, 4, 5, 6)]  # those that began with proposals
+    assert pool.work(pool.snapshots) == pytest.approx(expected, rel=1e-6)
+
+
+def test_the_first_proposals_come_from_the_path(between):
+    for index in range(12):
+        save_arrays(folder_of(between, PATH).last_coupled(index), snapshot_at(index + 1.0))
+    for index, count in ((2, 3), (3, 6), (4, 9)):
+        assert len(selector_of(between, END, index).__self__.snapshots) == count
 
 
 def test_an_end_state_of_an_older_folder_takes_snapshots_of_the_path(between):
     add(between, HALF, 0)  # without a snapshot of its own
     assert is_ready(between, END)
-    for index in range(4):
+    for index in range(20):
         save_arrays(folder_of(between, PATH).last_coupled(index), snapshot_at(index + 1.0))
-    pool = selector_of(between, END, 2).__self__
-    assert len(pool.snapshots) == 3
+    assert len(selector_of(between, END, 6).__self__.snapshots) == 15
 
 
 def test_snapshots_are_kept_only_where_an_end_state_takes_them():

@@ -123,11 +123,15 @@ def test_the_target_is_met_or_there_is_none():
 
 def test_no_target_is_met_while_repeats_keep_their_conformers():
     assert not is_enough(config(target_stderr_kcal=0.3), RoundErrors(0.1, unsettled=True))
-    state = begun(flexible=True)
+    state = begun(flexible=True, gas_reservoir=False)
     water, gas = ends(state)
     following = plan_round(state, RoundErrors(0.1, unsettled=True))
     assert following.path > state.path
     assert ends(following) == (water + water // 3, gas)
+    behind_path = begun(flexible=True)  # ends take snapshots of the path and cannot precede it
+    assert ends(plan_round(behind_path, RoundErrors(0.1, unsettled=True)))[0] == water
+    limiting = errors(water=0.3, gas=0.0, total=0.3)
+    assert ends(plan_round(behind_path, limiting)) == (water, gas)
 
 
 def test_gas_is_settled_before_the_path_takes_its_conformers():
@@ -137,6 +141,7 @@ def test_gas_is_settled_before_the_path_takes_its_conformers():
     assert not settles_gas(state, [0, 2]), "an earlier process took conformers"
     assert not settles_gas(begun(), [])
     assert not settles_gas(begun(flexible=True, target_stderr_kcal=None), [])
+    assert not settles_gas(begun(flexible=True, gas_reservoir=False), [])
     assert not settles_gas(begun(flexible=True, solute_constraints="h-bonds"), [])
     longer = longer_gas(state)
     assert (ends(longer)[1], longer.rounds.reservoir) == (first + first // 3, 0)
@@ -250,6 +255,63 @@ def test_ends_of_a_flexible_solute_grow_with_the_path():
     assert [goal[END] - first for goal in found.values()] == [0, 1, 1, 2, 10]
     assert found[40][PATH] == 40
     assert ends(flexible)[0] == first
+
+
+def test_ensembles_between_grow_with_the_path_only_once_they_are_settled():
+    """Else a resumed run would judge them with more samples than the undisturbed one."""
+    half = Task("end", Hamiltonian(0.5), 0)
+    found = replace(begun(flexible=True), path=40, intermediates=Intermediates(water=(0.5,)))
+    assert found.goals()[half] == found.first_goals()[half]
+    settled = replace(found, intermediates=Intermediates(water=(0.5,), settled=True))
+    assert settled.goals()[half] == settled.goals()[END] == found.goals()[END]
+
+
+class Clockwork(Sampler):
+    """A sampler whose segments are only counted; each takes a second."""
+
+    def __init__(self, run):
+        workers = SimpleNamespace(run=run, processes=1)
+        super().__init__(workers, listen=lambda _: None, watch=Stopwatch(0.0, began=0.0))
+        self.done, self.seconds = {}, 0.0
+        minutes = self.config.protocol.maximum_minutes
+        limit = math.inf if minutes is None else 60.0 * minutes
+        self.late, self.half = lambda: self.seconds >= limit, lambda: self.seconds >= limit / 2
+
+    def _reach(self, goals, stop, *, first=None, whole=None):
+        for task in [*(first or {}), *goals]:
+            while self.done.get(task, 0) < max((first or {}).get(task, 0), goals.get(task, 0)):
+                if stop():
+                    return
+                self.done[task] = self.done.get(task, 0) + 1
+                self.seconds += 1.0
+
+    def _sampled(self):
+        return {task: self.done.get(task, 0) for task in self.paths}
+
+
+@pytest.mark.parametrize("minutes", [None, 4.0])
+def test_ladders_that_disagree_are_lengthened_but_leave_time_for_the_path(
+    tmp_path, monkeypatch, minutes
+):
+    told = config(maximum_minutes=minutes)
+    run = SimpleNamespace(config=told, folder=RunFolder(tmp_path), flexible=True, prepared=None)
+    sampler = Clockwork(run)
+    torsions = SimpleNamespace(unsettled=lambda _: True)
+    module = "merrow.hydration.sampling.adaptive"
+    monkeypatch.setattr(f"{module}.read_gas_phase", lambda *_: None)
+    monkeypatch.setattr(f"{module}.solute_torsions", lambda *_: torsions)
+    state = first_state(told, Rounds(), Intermediates(), flexible=True)
+    sampler._reach(state.first_goals(), sampler.late)
+    assert all(sampler.done[task] for task in state.first_goals())
+    settled = sampler._settle_gas(state)
+    kept = sampler.folder.read(Rounds)
+    assert kept == settled.rounds
+    assert kept.reservoir == sampler.done[GAS] == kept.gas
+    if minutes is None:
+        assert kept.reservoir == most_gas(told.protocol)
+    else:
+        assert kept.reservoir < most_gas(told.protocol)
+        assert sampler.seconds < 0.8 * 60.0 * minutes
 
 
 def test_intermediates_are_settled_once_no_more_are_missing():

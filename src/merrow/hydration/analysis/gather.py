@@ -29,12 +29,15 @@ class SolvatedFrames:
         frames: Positions of the solute in the coupled state [nm], shape (f, n, 3).
         rows: Row of `samples` of each frame, shape (f,).
         other: Energy of the other potential on each frame [kJ/mol], shape (f,), or None.
+        renewed: Frames after which the conformer may be another one: by exchange, or by proposals
+            before a segment.
     """
 
     samples: WindowSamples
     frames: Array
     rows: np.ndarray
     other: Array | None
+    renewed: int = 1
 
     @property
     def internal(self) -> Array:
@@ -63,7 +66,15 @@ def read_water(run: RunContext, kind: Literal["path", "end"], own: Hamiltonian) 
         np.concatenate([part.frames[here] for part, here in pairs]),
         np.concatenate([p.frame_rows[h] + n for (p, h), n in zip(pairs, before, strict=False)]),
         np.concatenate(others) if len(others) == len(segments) else None,
+        _renewed(run, Task(kind, own)),
     )
+
+
+def _renewed(run: RunContext, task: Task) -> int:
+    plan = leg_plan(run.config, task)
+    if task.kind == "path":
+        return plan.records_per_sweep
+    return plan.records_per_sweep * plan.sweeps_per_segment
 
 
 def read_segments(

@@ -36,11 +36,13 @@ class Conformations:
         phase: Water or gas.
         angles: Torsion angles [degree], shape (n, t).
         groups: Repeat or ladder of each frame, shape (n,).
+        renewed: Frames between renewals of the conformer by exchange or proposals.
     """
 
     phase: Phase
     angles: Array
     groups: IntArray
+    renewed: int = 1
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,13 @@ class SoluteTorsions:
 
     def _starting_conformers(self, name: str) -> Verdict:
         found = self.ensembles[name]
-        return judge_populations(found.angles, found.groups, phase=name, torsions=self.torsions)
+        return judge_populations(
+            found.angles,
+            found.groups,
+            phase=name,
+            torsions=self.torsions,
+            renewed=found.renewed,
+        )
 
 
 def solute_torsions(
@@ -91,9 +99,8 @@ def solute_torsions(
     ensembles = {}
     for name, data in frames.items():
         if isinstance(data, SolvatedFrames):
-            ensembles[name] = Conformations(
-                "water", torsion_angles(data.frames, places), data.group
-            )
+            angles = torsion_angles(data.frames, places)
+            ensembles[name] = Conformations("water", angles, data.group, data.renewed)
         elif data is not None:
             angles = torsion_angles(data.positions, places)
             ensembles[name] = Conformations("gas", angles, data.group)

@@ -57,6 +57,7 @@ class Sampler:
         minutes = self.config.protocol.maximum_minutes
         self.left_s = math.inf if minutes is None else S_PER_MIN * minutes - watch.total
         self.late = TimeLimit.after(None if minutes is None else self.left_s).passed
+        self.half = TimeLimit.after(None if minutes is None else self.left_s / 2).passed
         self.meter = Meter(self.run, workers.processes)
         self.error: float | None = None
         self.waits_for = ""
@@ -84,8 +85,12 @@ class Sampler:
         first = state.first_goals()
         if is_users_limit(self.config.protocol):
             self._check_time(first)
-        state = self._settle_gas(state, strict)
-        first = state.first_goals()
+        if settles_gas(state, self._sampled().values()):
+            self.waits_for = "gas"
+            self._reach(gas_first(first), strict, whole=state.goals())
+            self._check_parts(first)
+            state = self._settle_gas(state)
+            first = state.first_goals()
         self._reach(state.goals(), strict, first=gas_first(first))
         self._check_parts(first)
         state = self._place_intermediates(state, strict)
@@ -102,23 +107,21 @@ class Sampler:
             self._reach(state.goals(), self.late)
         return None
 
-    def _settle_gas(self, state: SamplingState, stop: Callable[[], bool]) -> SamplingState:
-        """Sample the gas phase until its ladders agree in their conformers."""
-        if not settles_gas(state, self._sampled().values()):
-            return state
-        while not state.rounds.reservoir:
-            goals = {t: n for t, n in state.first_goals().items() if t.kind in ("gas", "path")}
-            self._reach(gas_first(goals), stop)
-            self._check_parts(goals)
-            frames = {
-                task.name: read_gas_phase(self.run, task.hamiltonian)
-                for task in goals
-                if task.kind == "gas"
-            }
+    def _settle_gas(self, state: SamplingState) -> SamplingState:
+        """Sample the gas phase until its ladders agree in their conformers.
+
+        For half of a time limit: the path needs the rest, even if it takes them unsettled.
+        """
+        gas = [task for task in state.first_goals() if task.kind == "gas"]
+        while not self.late():
+            frames = {task.name: read_gas_phase(self.run, task.hamiltonian) for task in gas}
             agree = not solute_torsions(frames, self.run.prepared).unsettled("gas")
-            self.waits_for = "" if agree else "gas"
-            state = settled_gas(state) if agree or self.late() else longer_gas(state)
+            state = settled_gas(state) if agree or self.half() else longer_gas(state)
             self.folder.save(state.rounds)
+            if state.rounds.reservoir:
+                break
+            goals = state.first_goals()
+            self._reach({task: goals[task] for task in gas}, self.late, whole=state.goals())
         self.waits_for = ""
         return state
 
@@ -194,15 +197,18 @@ class Sampler:
         stop: Callable[[], bool],
         *,
         first: Mapping[Task, int] | None = None,
+        whole: Mapping[Task, int] | None = None,
     ) -> None:
-        self._greet(goals)
+        """Sample until goals are met; tell the progress of the whole, if more is known to come."""
+        whole = goals if whole is None else whole
+        self._greet(whole)
         began = time.monotonic()
 
         def tell(running: Collection[Task]) -> None:
             if self.workers.processes > 1 and time.monotonic() > began + SOON:
                 self.meter.measure(goals)  # this process is idle
-            words, left = phase_words(self.run, running), self._remaining(goals, running)
-            self.listen(Progress(words, self.meter.fraction(goals), self._error_told(), left))
+            words, left = phase_words(self.run, running), self._remaining(whole, running)
+            self.listen(Progress(words, self.meter.fraction(whole), self._error_told(), left))
 
         run_pieces(self.workers, goals, first=first, meter=self.meter, tell=tell, stop=stop)
 

@@ -29,6 +29,7 @@ from merrow.hydration.sampling.tasks import (
     ML_SOLUTE,
     MM_SOLUTE,
     Task,
+    first_end_segments,
     first_gas_segments,
     gives_to_end,
     has_end_states,
@@ -43,6 +44,8 @@ from merrow.units import NM_PER_ANGSTROM, thermal_energy
 UNEQUILIBRATED = 4
 """Inverse of the initial fraction of a ladder's conformers or a path's snapshots that is
 discarded."""
+LEAST_SNAPSHOTS = 4
+"""Snapshots of an ensemble between MM and ML/MM from which the next takes its proposals."""
 
 
 def advance(run: RunContext, task: Task) -> int:
@@ -105,8 +108,8 @@ def is_ready(run: RunContext, task: Task) -> bool:
     done = run.folder.task(task).count_segments()
     if task.kind == "end":
         path = run.folder.task(Task("path", MM_SOLUTE, task.repeat))
-        source, wanted = _source(run, task, done)
-        return path.coupled.exists() and run.folder.task(source).count_segments() >= wanted
+        source, snapshots = _source(run, task, done)
+        return path.coupled.exists() and run.folder.task(source).count_segments() >= snapshots.stop
     if task.kind != "path" or done < FIRST_FROM_GAS or not _takes(run):
         return True
     gas = run.folder.task(Task("gas", task.hamiltonian))
@@ -143,11 +146,11 @@ def _segments_of_reservoir(run: RunContext) -> int:
 
 def selector_of(run: RunContext, task: Task, index: int) -> StartSelector | None:
     """Return the selector of an end state's starting point; None to continue from its last one."""
-    source, count = _source(run, task, index) if task.kind == "end" else (task, 0)
-    if count == 0:
+    source, pool = _source(run, task, index) if task.kind == "end" else (task, range(0))
+    if not pool:
         return None
     folder = run.folder.task(source)
-    snapshots = read_snapshots([folder.last_coupled(k) for k in range(count)])
+    snapshots = read_snapshots([folder.last_coupled(k) for k in pool])
     atoms = list(run.prepared.region.atoms)
     s = task.hamiltonian.lambda_interpolate - source.hamiltonian.lambda_interpolate
     kt = thermal_energy(run.config.protocol.temperature_k)
@@ -157,25 +160,28 @@ def selector_of(run: RunContext, task: Task, index: int) -> StartSelector | None
         ml, mm = (batched_energies(p, solutes) for p in (run.potential, run.classical))
         return np.asarray(s * (ml - mm) / kt)
 
-    return Proposals(snapshots[count // UNEQUILIBRATED :], work).choose
+    return Proposals(snapshots, work).choose
 
 
-def _source(run: RunContext, task: Task, index: int) -> tuple[Task, int]:
-    """Return the task whose snapshots are proposed to a segment of an end state, and how many.
+def _source(run: RunContext, task: Task, index: int) -> tuple[Task, range]:
+    """Return the task whose snapshots are proposed to a segment of an end state, and which.
 
-    It is the next ensemble towards MM, so that proposals are accepted where ML and MM differ much;
-    the MM path for the lowest one, and for all in folders without snapshots of the others.
+    It is the next ensemble towards MM, so that proposals are accepted where ML and MM differ much,
+    once it has some segments that began with proposals themselves; before that, in folders without
+    its snapshots, and for the lowest ensemble it is the MM path.
     """
     path = Task("path", MM_SOLUTE, task.repeat)
     behind = path_behind(run.config, index, flexible=run.flexible)
+    of_path = range(behind // UNEQUILIBRATED, behind)
     between = run.folder.read(Intermediates) or Intermediates()
     lower = [own for own in between.hamiltonians("water") if own < task.hamiltonian]
-    if behind == 0 or not lower:
-        return path, behind
+    first = first_end_segments(run.config)
+    if not lower or index < first + LEAST_SNAPSHOTS:
+        return path, of_path
     rung = Task("end", lower[-1], task.repeat)
     folder = run.folder.task(rung)
     older = folder.count_segments() > 0 and not folder.last_coupled(0).exists()
-    return (path, behind) if older else (rung, index)
+    return (path, of_path) if older else (rung, range(first, index))
 
 
 def _takes(run: RunContext) -> bool:

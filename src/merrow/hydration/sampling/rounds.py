@@ -105,7 +105,9 @@ class SamplingState:
         if takes_from_gas(self.config.protocol, flexible=self.flexible):
             behind_path = first_end_segments(self.config) + self.path // PATH_PER_END
             for task in goals:
-                goals[task] = max(goals[task], behind_path if task.kind == "end" else 0)
+                known = task.hamiltonian == ML_SOLUTE or self.intermediates.settled
+                if task.kind == "end" and known:
+                    goals[task] = max(goals[task], behind_path)
         return goals
 
     def segments_of_end(self, phase: Phase) -> int:
@@ -151,17 +153,20 @@ def plan_round(state: SamplingState, errors: RoundErrors | None) -> SamplingStat
     """Return the state of the next round after one that did not meet the target.
 
     An end state with more than a third of the variance is extended by a third, and so are those in
-    water whose repeats differ in their conformers.
+    water whose repeats differ in their conformers. Where they take snapshots of the path, they grow
+    with it instead.
 
     Args:
         state: The finished round.
         errors: Its errors; None without an estimate.
     """
+    behind_path = takes_from_gas(state.config.protocol, flexible=state.flexible)
     lengthened: dict[str, int] = {}
     for phase in PHASES:
         lengthened[phase] = state.rounds.segments(phase)
-        unsettled = errors is not None and errors.unsettled and phase == "water"
-        if errors is not None and (unsettled or _limits(errors, phase)):
+        if errors is None or (phase == "water" and behind_path):
+            continue
+        if _limits(errors, phase) or (phase == "water" and errors.unsettled):
             now = state.segments_of_end(phase)
             lengthened[phase] = now + max(1, now // 3)
     rounds = state.rounds.model_copy(update={"judged": state.path, **lengthened})
@@ -180,8 +185,9 @@ def settles_gas(state: SamplingState, sampled: Collection[int]) -> bool:
     """
     protocol = state.config.protocol
     begun = any(count > FIRST_FROM_GAS for count in sampled)
-    wanted = protocol.target_stderr_kcal is not None and has_gas(protocol) and state.flexible
-    return wanted and not state.rounds.reservoir and not begun
+    takes = takes_from_gas(protocol, flexible=state.flexible)
+    fixed = protocol.target_stderr_kcal is None
+    return takes and not fixed and not state.rounds.reservoir and not begun
 
 
 def longer_gas(state: SamplingState) -> SamplingState:
