@@ -36,7 +36,7 @@ LEAST_INDEPENDENT = 10
 different conformers and hardly leave them agree within their large errors."""
 GO_ON = "go on in the same folder with a longer --max-time or --set maximum_sampling_ps=..."
 """What helps where a run ended before its repeats agreed."""
-ANEW = "begin again in another --out with a longer gas phase, --set gas_ps=..."
+ANEW = "start a new run with a longer gas phase, --set gas_ps=... and another --out"
 """What helps in gas, whose conformers the path has taken."""
 
 
