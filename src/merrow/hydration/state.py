@@ -60,8 +60,10 @@ class Intermediates(Settings):
 class Rounds(Settings):
     """Decisions of the sampling rounds."""
 
+    path: int = 0
+    """Segments of each path in the next round; 0: as many as the protocol asks for."""
     judged: int = 0
-    """Segments of the path when it was last found too short."""
+    """Segments of the path when it was last found too short, in older folders without `path`."""
     water: int = 0
     """Segments to which each end state in water is extended; 0: as in the protocol."""
     gas: int = 0

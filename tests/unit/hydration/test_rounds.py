@@ -69,7 +69,7 @@ def test_an_end_state_that_limits_the_error_is_lengthened():
     water, gas = ends(state)
     following = plan_round(state, errors(water=0.1, gas=0.3, total=0.4))
     assert ends(following) == (water, gas + gas // 3)
-    assert following.rounds == Rounds(judged=state.path, gas=gas + gas // 3)
+    assert following.rounds == Rounds(path=following.path, gas=gas + gas // 3)
 
 
 def test_where_the_path_limits_the_error_nothing_else_grows():
@@ -84,23 +84,41 @@ def test_a_round_without_an_estimate_lengthens_nothing_and_follows_all_the_same(
     state = plan_round(begun(), errors(water=0.3, gas=0.3, total=0.4))
     following = plan_round(state, None)
     assert ends(following) == ends(state)
-    assert following.rounds.judged == state.path
-    assert following.path > state.path
+    assert following.path == following.rounds.path > state.path
 
 
 def test_another_process_follows_what_was_decided():
     decided = plan_round(begun(), errors(water=0.3, gas=0.3, total=0.45))
     other = first_state(config(), decided.rounds, Intermediates(), flexible=False)
-    assert ends(other) == ends(decided)
-    assert other.was_judged([other.path, other.path])
-    assert replace(other, path=decided.path).was_judged([decided.path]) is False
-    assert other.longer() == decided
+    assert other == decided
+    assert other.goals() == decided.goals()
 
 
-def test_a_round_that_was_left_behind_is_not_judged_again():
+def test_a_folder_of_an_older_version_goes_on_after_its_last_judged_round():
     state = begun()
-    assert not state.was_judged([state.path, state.path])
-    assert state.was_judged([state.path, state.path + 1])
+    third = state.longer().longer()
+    for judged, expected in (
+        (0, state),
+        (state.path, state.longer()),
+        (state.longer().path, third),
+    ):
+        other = first_state(config(), Rounds(judged=judged), Intermediates(), flexible=False)
+        assert other.path == expected.path
+
+
+def test_a_path_that_is_a_small_part_of_the_error_waits_for_the_end_states():
+    state = begun()
+    both = errors(water=0.3, gas=0.25, total=0.4)  # the path has 0.05 of 0.16
+    waiting = plan_round(state, both)
+    assert waiting.path == state.path
+    assert ends(waiting) > ends(state)
+    assert first_state(config(), waiting.rounds, Intermediates(), flexible=False) == waiting
+    assert plan_round(state, replace(both, unsettled=True)).path > state.path
+    assert plan_round(state, replace(both, headline=0.5)).path > state.path, "the direct route"
+    assert plan_round(state, errors(water=0.3, gas=0.1, total=0.4)).path > state.path
+    for _ in range(40):  # end states at their maximum do not stop the run
+        state = plan_round(state, both)
+    assert state.path == state.most
 
 
 def test_lengthening_ends_at_the_most_that_may_be_sampled():

@@ -95,15 +95,12 @@ class Sampler:
         self._check_parts(first)
         state = self._place_intermediates(state, strict)
         while state.path < state.most and not self.late():
-            if state.was_judged(self._sampled().values()):
-                state = state.longer()
-            else:
-                found, errors = self._estimate()
-                self.folder.save(Timing(wall_s=self.watch.total))
-                if is_enough(self.config, errors):
-                    return found
-                state = plan_round(state, errors)
-                self.folder.save(state.rounds)
+            found, errors = self._estimate()
+            self.folder.save(Timing(wall_s=self.watch.total))
+            if is_enough(self.config, errors):
+                return found
+            state = plan_round(state, errors)
+            self.folder.save(state.rounds)
             self._reach(state.goals(), self.late)
         return None
 

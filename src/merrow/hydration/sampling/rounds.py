@@ -118,27 +118,20 @@ class SamplingState:
         most = max(least, math.ceil(protocol.maximum_sampling_ps / time))
         return min(most, max(least, self.rounds.segments(phase)))
 
-    def was_judged(self, sampled: Collection[int]) -> bool:
-        """Tell whether an earlier process assessed this round, which must not be repeated.
-
-        It had fewer segments than there are now: a new assessment could stop a resumed run where
-        the uninterrupted one continues.
-
-        Args:
-            sampled: Number of segments of each path.
-        """
-        return self.rounds.judged >= self.path or any(count > self.path for count in sampled)
-
     def longer(self) -> SamplingState:
-        """Return the state of the next round, with the path extended by a sixth."""
+        """Return the state with the path extended by a sixth."""
         return replace(self, path=min(self.most, self.path + max(1, self.path // 6)))
 
 
 def first_state(
     config: HydrationConfig, rounds: Rounds, intermediates: Intermediates, *, flexible: bool
 ) -> SamplingState:
-    """Return the state of the first round, with the decisions of earlier processes."""
-    return SamplingState(config, flexible, least_path(config), rounds, intermediates)
+    """Return the state of the first round, or of the one that earlier processes decided."""
+    least = least_path(config)
+    state = SamplingState(config, flexible, max(least, rounds.path), rounds, intermediates)
+    while not rounds.path and state.path <= rounds.judged and state.path < state.most:
+        state = state.longer()
+    return state
 
 
 def gas_first(goals: Mapping[Task, int]) -> dict[Task, int]:
@@ -154,7 +147,8 @@ def plan_round(state: SamplingState, errors: RoundErrors | None) -> SamplingStat
 
     An end state with more than a third of the variance is extended by a third, and so are those in
     water whose repeats differ in their conformers. Where they take snapshots of the path, they grow
-    with it instead.
+    with it instead. The path is extended by a sixth, unless it has less than a third of the
+    variance and an end state is extended.
 
     Args:
         state: The finished round.
@@ -169,8 +163,29 @@ def plan_round(state: SamplingState, errors: RoundErrors | None) -> SamplingStat
         if _limits(errors, phase) or (phase == "water" and errors.unsettled):
             now = state.segments_of_end(phase)
             lengthened[phase] = now + max(1, now // 3)
-    rounds = state.rounds.model_copy(update={"judged": state.path, **lengthened})
-    return replace(state, rounds=rounds).longer()
+    following = replace(state, rounds=state.rounds.model_copy(update=lengthened))
+    grown = following.first_goals() != state.first_goals()
+    if errors is None or not grown or not _path_is_enough(errors):
+        following = following.longer()
+    rounds = following.rounds.model_copy(update={"path": following.path})
+    return replace(following, rounds=rounds)
+
+
+def _limits(errors: RoundErrors, phase: Phase) -> bool:
+    return _share(errors, phase) > LIMITING
+
+
+def _path_is_enough(errors: RoundErrors) -> bool:
+    """Tell whether the end states are nearly all of the error, and of the route that counts."""
+    if errors.endpoint is None or errors.headline > errors.endpoint or errors.unsettled:
+        return False
+    return 1.0 - sum(_share(errors, phase) for phase in PHASES) < LIMITING
+
+
+def _share(errors: RoundErrors, phase: Phase) -> float:
+    """Return the fraction of the variance of the endpoint route that is an end state's."""
+    stderr = errors.ends.get(phase)
+    return 0.0 if stderr is None or errors.endpoint is None else (stderr / errors.endpoint) ** 2
 
 
 def settles_gas(state: SamplingState, sampled: Collection[int]) -> bool:
@@ -207,13 +222,6 @@ def settled_gas(state: SamplingState) -> SamplingState:
     """Return the state in which paths take conformers from all of the gas phase so far."""
     now = state.segments_of_end("gas")
     return replace(state, rounds=state.rounds.model_copy(update={"gas": now, "reservoir": now}))
-
-
-def _limits(errors: RoundErrors, phase: Phase) -> bool:
-    stderr = errors.ends.get(phase)
-    if stderr is None or errors.endpoint is None:
-        return False
-    return (stderr / errors.endpoint) ** 2 > LIMITING
 
 
 def is_enough(config: HydrationConfig, errors: RoundErrors | None) -> bool:
