@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 
@@ -57,6 +58,31 @@ def test_a_killed_run_takes_the_same_conformers_of_the_gas_phase(
     assert found == numbers(undisturbed_ethanol)
     # two repeats, two segments after the first, three sweeps
     assert found["diagnostics"]["gas_conformers_inserted"] == 2 * 2 * 3
+
+
+@pytest.mark.parametrize("kept", [3, 5])
+def test_a_run_killed_while_its_gas_settles_goes_on_to_the_same_numbers(
+    tiny, ethanol, tmp_path, kept
+):
+    """The ladders of so short a gas phase are never called equal: it is lengthened to its most."""
+    disturbed, whole = (tiny(1, tmp_path / name, molecule=ethanol) for name in ("one", "two"))
+    for run in (disturbed, whole):
+        run.words[run.words.index("target_stderr_kcal=null")] = "target_stderr_kcal=0.001"
+        run.words[run.words.index("maximum_sampling_ps=0.144")] = "maximum_sampling_ps=4"
+        run.words += ["--set", "sweeps_per_segment=20"]
+    whole.complete()
+    disturbed.start()
+    disturbed.reach(kept)
+    disturbed.process.kill()
+    disturbed.finish()
+    disturbed.complete()
+    assert numbers(disturbed.folder) == numbers(whole.folder)
+    found = [
+        json.loads((run.folder / "system/rounds.json").read_text()) for run in (whole, disturbed)
+    ]
+    assert found[0] == found[1]
+    assert found[0]["reservoir"] == len(list((whole.folder / "tasks/gas-mm").glob("segment-*")))
+    assert found[0]["reservoir"] > 1
 
 
 def test_energies_that_a_stop_left_out_are_made_up_for(tiny):
