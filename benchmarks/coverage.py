@@ -19,21 +19,19 @@ import argparse
 import json
 import math
 import time
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from common import RESULTS, SMILES, end_of, parser, save, show
 
+from merrow.executor import process_pool
 from merrow.hydration.config import HydrationConfig, Source
 from merrow.hydration.protocol import PROTOCOLS
 from merrow.hydration.result import HydrationResult
 from merrow.hydration.run import run_hydration
 from merrow.hydration.run_folder import RunFolder
-from merrow.process import use_one_thread
 
 
 @dataclass(frozen=True)
@@ -97,7 +95,7 @@ def jobs(case: Case) -> dict[str, tuple[float | None, int]]:
 def sample(name: str, known: dict[str, Any], asked: argparse.Namespace, end: float) -> None:
     """Run what is not known yet, as far as the time reaches."""
     folder, case = asked.folder.resolve() / name, CASES[name]
-    with ProcessPoolExecutor(asked.processes, get_context("spawn"), use_one_thread) as pool:
+    with process_pool(asked.processes) as pool:
         begun = [
             pool.submit(one, settings(case, length, seed), folder / place, end)
             for place, (length, seed) in jobs(case).items()
