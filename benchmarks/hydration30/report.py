@@ -139,8 +139,17 @@ def _shifts(rows: dict[str, list[CampaignRow]]) -> Iterator[tuple[str, dict[str,
 
 def page(data: Found, rows: Sequence[dict[str, str]]) -> str:
     """Return the documentation page."""
-    total = len(read(MOLECULES))
-    lines = [
+    lines = [*_introduction(rows), "", *_comparisons(data), "", *_limits(rows), "", *_pairs(data)]
+    lines += ["", *_molecules(rows), "", *_outliers(rows), "", *_sums(data)]
+    lines += ["", *_times(rows), "", "## What others found", ""]
+    lines += ["| method and set | mean absolute error [kcal/mol] | source |", "|---|---|---|"]
+    lines += [f"| {name} | {mae} | {source} |" for name, mae, source in PUBLISHED]
+    lines += ["", "The sets differ, so these numbers say where the field stands and nothing more."]
+    return "\n".join(lines) + "\n"
+
+
+def _introduction(rows: Sequence[dict[str, str]]) -> tuple[str, ...]:
+    return (
         "# Thirty hydration free energies against experiment",
         "",
         "Made by `benchmarks/hydration30/report.py` from",
@@ -155,22 +164,25 @@ def page(data: Found, rows: Sequence[dict[str, str]]) -> str:
         "conformer, which water does not polarise), the box or the network. `gaff (published)` is",
         "FreeSolv's: GAFF 1, AM1-BCC, constrained bonds.",
         "",
-        f"**So far {_counts(rows)} of {total} molecules.**",
+        f"**So far {_counts(rows)} of {len(read(MOLECULES))} molecules.**",
         "",
         "![Errors of every column](hydration30.svg)",
-        "",
-        "| calculated | n | mean absolute error | root mean square | mean error | R² | τ |",
-        "|---|---|---|---|---|---|---|",
-    ]
+    )
+
+
+def _comparisons(data: Found) -> Iterator[str]:
+    """Yield the table of the errors against experiment."""
+    yield "| calculated | n | mean absolute error | root mean square | mean error | R² | τ |"
+    yield "|---|---|---|---|---|---|---|"
     for one in data.comparisons:
         s = one.statistics
-        lines.append(
-            f"| {one.label} | {s.n} | "
-            + " | ".join(_interval(x, s.n) for x in (s.mae, s.rmse, s.me, s.r2, s.tau))
-            + " |"
-        )
-    lines += [
-        "",
+        cells = [_interval(x, s.n) for x in (s.mae, s.rmse, s.me, s.r2, s.tau)]
+        yield f"| {one.label} | {s.n} | {' | '.join(cells)} |"
+
+
+def _limits(rows: Sequence[dict[str, str]]) -> tuple[str, ...]:
+    """Return what the errors against experiment do and do not say."""
+    return (
         "kcal/mol, calculated − measured, with 95 % intervals from resampling the molecules; τ is",
         "Kendall's.",
         "ABCG2 charges were fitted to measured hydration free energies, most of which are in",
@@ -180,41 +192,37 @@ def page(data: Found, rows: Sequence[dict[str, str]]) -> str:
         "The measured values have errors of their own: 0.6 is what FreeSolv assigns where none is",
         "known, for 18 of the 30. If these errors and those of sampling are right, a perfect model",
         f"would have a mean absolute error of {_least_error(rows):.2f}.",
-        "",
-        "## In pairs",
-        "",
-        "| first − second, the same molecules | n | difference of mean absolute errors | shift |",
-        "|---|---|---|---|",
-    ]
+    )
+
+
+def _pairs(data: Found) -> Iterator[str]:
+    """Yield the table of one column against another."""
+    yield "## In pairs"
+    yield ""
+    yield "| first − second, the same molecules | n | difference of mean absolute errors | shift |"
+    yield "|---|---|---|---|"
     for pair in data.pairs:
         if "published" not in f"{pair.first}{pair.second}":
             d = pair.difference
-            lines.append(
-                f"| {pair.first} − {pair.second} | {d.n} | "
-                f"{_interval(d.mae, d.n)} | {_interval(d.shift, d.n)} |"
-            )
-    lines += ["", *_molecules(rows), "", *_outliers(rows)]
-    lines += ["", "## What the published sum does", ""]
-    lines += [
-        "By the endpoint route it is the exact value + ΔE_reorg, which stands in for the paper's",
-        "sum ([two numbers](two-numbers.md)); the paper used AM1-BCC. The spread includes the",
-        "errors of ΔE_reorg, 0.2 to 0.7 kcal/mol.",
-        "",
-    ]
+            cells = f"{_interval(d.mae, d.n)} | {_interval(d.shift, d.n)}"
+            yield f"| {pair.first} − {pair.second} | {d.n} | {cells} |"
+
+
+def _sums(data: Found) -> Iterator[str]:
+    """Yield what the published sum does to the set."""
+    yield "## What the published sum does"
+    yield ""
+    yield "By the endpoint route it is the exact value + ΔE_reorg, which stands in for the paper's"
+    yield "sum ([two numbers](two-numbers.md)); the paper used AM1-BCC. The spread includes the"
+    yield "errors of ΔE_reorg, 0.2 to 0.7 kcal/mol."
+    yield ""
     for label, one in data.shift.items():
-        lines.append(
+        yield (
             f"- {label}: published sum − exact value {one['mean_kcal']:+.2f} on average, standard "
             f"deviation {one['sd_kcal']:.2f} kcal/mol over {one['n']} molecules."
         )
-    lines += ["", "![Published sum minus exact value of every molecule](hydration30-published.svg)"]
-    lines += ["", *_times(rows), "", "## What others found", ""]
-    lines += ["| method and set | mean absolute error [kcal/mol] | source |", "|---|---|---|"]
-    lines += [f"| {name} | {mae} | {source} |" for name, mae, source in PUBLISHED]
-    lines += [
-        "",
-        "The sets differ, so these numbers say where the field stands and nothing more.",
-    ]
-    return "\n".join(lines) + "\n"
+    yield ""
+    yield "![Published sum minus exact value of every molecule](hydration30-published.svg)"
 
 
 def _least_error(rows: Sequence[dict[str, str]]) -> float:

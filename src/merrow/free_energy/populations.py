@@ -120,9 +120,11 @@ def judge_populations(
         torsions: The torsions.
         renewed: Frames between renewals of the conformer from elsewhere; 1 for none.
     """
-    name = f"starting conformers, {phase}"
-    advice = ANEW if phase.startswith("gas") else GO_ON
-    labels = np.unique(groups)
+    name, labels = f"starting conformers, {phase}", np.unique(groups)
+
+    def fails(message: str) -> Verdict:
+        return verdict(name, False, message, ANEW if "gas" in phase else GO_ON, serious=True)
+
     if angles.shape[1] == 0:
         return verdict(name, True, "The molecule has no torsion that distinguishes conformers.")
     if len(labels) < 2:
@@ -133,38 +135,27 @@ def judge_populations(
             "conformer would give another answer; ask for --repeats 2.",
         )
     if min(np.sum(groups == g) for g in labels) < LEAST_ROWS:
-        return verdict(
-            name,
-            False,
-            f"There are too few frames in {phase} to compare runs from different conformers.",
-            advice,
-            serious=True,
+        return fails(
+            f"There are too few frames in {phase} to compare runs from different conformers."
         )
     found = _compared(torsions.together(angles), groups, renewed)
     if found.frames < LEAST_INDEPENDENT:
-        return verdict(
-            name,
-            False,
+        return fails(
             f"NOT CONVERGED: torsion {found.slowest} changes so slowly in {phase} that a run has "
             f"only about {found.frames:.0f} independent frames of it (wanted: at least "
-            f"{LEAST_INDEPENDENT}).",
-            advice,
-            serious=True,
+            f"{LEAST_INDEPENDENT})."
         )
-    if found.p >= CHANCE:
-        return verdict(
-            name,
-            True,
-            f"Runs from different conformers agree in {phase}: torsion populations differ by at "
-            f"most {found.z:.1f} standard errors.",
+    if found.p < CHANCE:
+        return fails(
+            f"NOT CONVERGED: the populations of torsion {found.where} differ by {found.z:.1f} "
+            f"standard errors between runs from different conformers in {phase} "
+            f"(p = {found.p:.0e})."
         )
     return verdict(
         name,
-        False,
-        f"NOT CONVERGED: the populations of torsion {found.where} differ by {found.z:.1f} "
-        f"standard errors between runs from different conformers in {phase} (p = {found.p:.0e}).",
-        advice,
-        serious=True,
+        True,
+        f"Runs from different conformers agree in {phase}: torsion populations differ by at most "
+        f"{found.z:.1f} standard errors.",
     )
 
 
