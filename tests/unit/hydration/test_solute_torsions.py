@@ -93,6 +93,17 @@ def test_mirror_images_pass_and_other_conformers_do_not(smiles):
     assert seen[True]
 
 
+def test_torsions_of_residues_with_the_same_atom_names_are_all_compared():
+    molecule = Chem.AddHs(Chem.MolFromSmiles("OCCCCCCCCCCN"))
+    alone = prepared_of(molecule)
+    doubled = prepared_of(molecule)
+    doubled.region.labels = [f":{1 + k // 4}@{k % 4}" for k in range(molecule.GetNumAtoms())]
+    both = [solute_torsions({}, prepared).torsions for prepared in (alone, doubled)]
+    assert len(both[0].singles) == len(both[1].singles) > 8
+    assert len(both[0].pairs) == len(both[1].pairs)
+    assert list(both[0].singles.values()) == list(both[1].singles.values())
+
+
 def prepared_of(molecule: Chem.Mol) -> SimpleNamespace:
     """A solute with the elements and bonds of a molecule."""
     bonds = [(bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()) for bond in molecule.GetBonds()]

@@ -116,6 +116,8 @@ def _kinds(bonds: Sequence[Sequence[Quadruple]], prepared: Prepared) -> Torsions
     classes = equivalence_classes(topology, atoms)
     distance = bond_distances(topology.bonds_among(atoms), len(atoms))
     labels = [label.split("@")[-1] for label in prepared.region.labels]
+    if len(set(labels)) < len(labels):  # several residues with atoms of the same names
+        labels = list(prepared.region.labels)
     columns, last = [], 0
     for bond in bonds:
         columns.append(range(last, last + len(bond)))
