@@ -19,6 +19,7 @@ import argparse
 import json
 import math
 import time
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,14 +96,19 @@ def jobs(case: Case) -> dict[str, tuple[float | None, int]]:
 def sample(name: str, known: dict[str, Any], asked: argparse.Namespace, end: float) -> None:
     """Run what is not known yet, as far as the time reaches."""
     folder, case = asked.folder.resolve() / name, CASES[name]
+    pending: set[Future[HydrationResult]] = set()
     with process_pool(asked.processes) as pool:
-        begun = [
-            pool.submit(one, settings(case, length, seed), folder / place, end)
-            for place, (length, seed) in jobs(case).items()
-            if place not in known["runs"]
-        ]
-        for job in begun:
-            job.result()
+        for place, (length, seed) in jobs(case).items():
+            if place in known["runs"] or time.monotonic() > end:
+                continue
+            request = settings(case, length, seed)
+            pending.add(pool.submit(run_hydration, request, folder / place, base=Path()))
+            if len(pending) == asked.processes:
+                done, pending = wait(pending, return_when=FIRST_COMPLETED)
+                for job in done:
+                    print(name, job.result().headline, flush=True)
+        for job in pending:
+            print(name, job.result().headline, flush=True)
 
 
 def gathered(name: str, known: dict[str, Any], folder: Path) -> dict[str, Any]:
@@ -118,13 +124,6 @@ def gathered(name: str, known: dict[str, Any], folder: Path) -> dict[str, Any]:
                 "not_converged": not_converged(result),
             }
     return {"runs": runs}
-
-
-def one(config: HydrationConfig, folder: Path, end: float) -> None:
-    """Run one of them, unless the time is over."""
-    if time.monotonic() < end:
-        run_hydration(config, folder, base=Path())
-        print(folder.parent.name, folder.name, flush=True)
 
 
 def settings(case: Case, length: float | None, seed: int) -> HydrationConfig:
