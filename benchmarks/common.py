@@ -162,6 +162,11 @@ def figure(name: str, panels: Sequence[Panel], path: Path | None = None) -> Path
     return path
 
 
+def failed_checks(result: HydrationResult) -> list[str]:
+    """Return the names of the checks that a run failed; warnings are none."""
+    return [one.name for one in result.diagnostics.verdicts if one.status == "fail"]
+
+
 def show(content: Any) -> None:
     """Print something as JSON."""
     print(json.dumps(content, indent=1), flush=True)

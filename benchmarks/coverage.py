@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import RESULTS, SMILES, end_of, parser, save, show
+from common import RESULTS, SMILES, end_of, failed_checks, parser, save, show
 
 from merrow.executor import process_pool
 from merrow.hydration.config import HydrationConfig, Source
@@ -177,8 +177,7 @@ def summary(figures: dict[str, Any]) -> dict[str, Any]:
 def not_converged(result: HydrationResult) -> bool:
     """Tell whether a run says that its repeats keep their starting conformers."""
     name = "starting conformers"
-    judged = result.diagnostics.verdicts
-    return any(one.name.startswith(name) and one.status == "fail" for one in judged)
+    return any(failed.startswith(name) for failed in failed_checks(result))
 
 
 def within(values: np.ndarray, errors: np.ndarray) -> dict[str, int]:

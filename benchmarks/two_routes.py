@@ -19,7 +19,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from common import RESULTS, gaff_source, parser, run, save, show
+from common import RESULTS, failed_checks, gaff_source, parser, run, save, show
 
 from merrow.hydration.config import HydrationConfig
 from merrow.hydration.protocol import PROTOCOLS
@@ -82,12 +82,11 @@ def compared(found: dict[str, HydrationResult]) -> dict[str, Any]:
 
 
 def _route(result: HydrationResult) -> dict[str, Any]:
-    verdicts = result.diagnostics.verdicts
     kept = {"headline", "estimates", "legs", "de_reorg", "seeds", "wall_s"}
     return {
         **result.model_dump(mode="json", include=kept),
         "ps_per_state": result.diagnostics.numbers["ps_per_state"],
-        "checks_failed": [one.name for one in verdicts if one.status == "fail"],
+        "checks_failed": failed_checks(result),
     }
 
 

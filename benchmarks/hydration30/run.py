@@ -25,7 +25,7 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from common import header, parser  # noqa: E402
+from common import failed_checks, header, parser  # noqa: E402
 
 from merrow.campaign.config import CampaignConfig  # noqa: E402
 from merrow.campaign.driver import ComputeBackend, run_campaign  # noqa: E402
@@ -146,7 +146,6 @@ def _row(row: CampaignRow, result: HydrationResult, workers: int) -> dict[str, A
         numbers[f"{name}stderr_kcal"] = "" if one is None else round(one.stderr_kcal, 4)
     expt, here = row.experiment, header()
     cores = max(1, here["cores"] // workers)  # which a run had for itself
-    failed = [one.name for one in result.diagnostics.verdicts if one.status == "fail"]
     return {
         "name": row.name,
         "charges": row.charges,
@@ -160,7 +159,7 @@ def _row(row: CampaignRow, result: HydrationResult, workers: int) -> dict[str, A
         "seed": result.seeds["run"],
         "merrow": result.versions["merrow"],
         "where": f"{here['processor']}, {here['cores']} cores",
-        "failed": "; ".join(failed) or "none",
+        "failed": "; ".join(failed_checks(result)) or "none",
     }
 
 

@@ -40,9 +40,7 @@ def connected_atoms(n_atoms: int, bonds: Iterable[tuple[int, int]]) -> tuple[tup
         n_atoms: Number of atoms.
         bonds: Pairs of bonded atoms.
     """
-    pairs = np.array(list(bonds), dtype=np.int64).reshape(-1, 2)
-    graph = coo_matrix((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(n_atoms, n_atoms))
-    n_molecules, label = connected_components(graph, directed=False)
+    n_molecules, label = connected_components(_bond_graph(bonds, n_atoms), directed=False)
     members: list[list[int]] = [[] for _ in range(n_molecules)]
     for atom, molecule in enumerate(label):
         members[molecule].append(atom)
@@ -51,9 +49,13 @@ def connected_atoms(n_atoms: int, bonds: Iterable[tuple[int, int]]) -> tuple[tup
 
 def bond_distances(bonds: Iterable[tuple[int, int]], n_atoms: int) -> Array:
     """Return the number of bonds between any two atoms, shape (n, n); infinite if not connected."""
-    pairs = np.array(list(bonds), dtype=np.int64).reshape(-1, 2)
-    graph = coo_matrix((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(n_atoms, n_atoms))
+    graph = _bond_graph(bonds, n_atoms)
     return np.asarray(shortest_path(graph, directed=False, unweighted=True))
+
+
+def _bond_graph(bonds: Iterable[tuple[int, int]], n_atoms: int) -> coo_matrix:
+    pairs = np.array(list(bonds), dtype=np.int64).reshape(-1, 2)
+    return coo_matrix((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(n_atoms, n_atoms))
 
 
 def in_ring(near: Mapping[int, Sequence[int]], i: int, j: int) -> bool:

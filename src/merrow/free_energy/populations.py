@@ -186,10 +186,8 @@ class _Population:
         each = inside.mean(axis=0)
         if (chance := float(np.mean(2 * each * (1 - each)))) > 0.0:
             forgotten = float(np.mean(inside[1:] != inside[:-1])) / chance
-            each_link = (min(link * forgotten, 1.0) for link in (1, renewed))
-            links = (n / link for link in (1, renewed))
-            most = max(count * p / (2 - p) for count, p in zip(links, each_link, strict=True))
-            frames = min(frames, most)
+            chains = ((n, forgotten), (n / renewed, renewed * forgotten))
+            frames = min(frames, max(_independent_links(*chain) for chain in chains))
         frames = max(frames, 1.0)
         least = 1 / (frames + 2)  # one frame away from 0 and 1
         return cls(value, max(float(series.var()), least * (1 - least)) / frames, frames)
@@ -203,6 +201,12 @@ class _Population:
         parts = (own.variance**2 / max(own.frames - 1, 1.0) for own in (self, other))
         z = abs(self.value - other.value) / math.sqrt(variance)
         return z, float(2 * student.sf(z, variance**2 / sum(parts)))
+
+
+def _independent_links(links: float, forgotten: float) -> float:
+    """Return the independent links of a chain that forgets a part of its correlation in each."""
+    p = min(forgotten, 1.0)
+    return links * p / (2 - p)
 
 
 def _compared(states: Mapping[str, IntArray], groups: IntArray, renewed: int) -> Comparison:

@@ -173,10 +173,12 @@ def _source(run: RunContext, task: Task, index: int) -> tuple[Task, range]:
     path = Task("path", MM_SOLUTE, task.repeat)
     behind = path_behind(run.config, index, flexible=run.flexible)
     of_path = range(behind // UNEQUILIBRATED, behind)
+    first = first_end_segments(run.config)
+    if behind == 0 or index < first + LEAST_SNAPSHOTS:
+        return path, of_path
     between = run.folder.read(Intermediates) or Intermediates()
     lower = [own for own in between.hamiltonians("water") if own < task.hamiltonian]
-    first = first_end_segments(run.config)
-    if not lower or index < first + LEAST_SNAPSHOTS:
+    if not lower:
         return path, of_path
     rung = Task("end", lower[-1], task.repeat)
     folder = run.folder.task(rung)
