@@ -1,10 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Do conformers of the gas phase, put in at λ = 0, give every state its populations?
 
-The solute is butane with the bonds and angles of GAFF, one torsion and nothing else within it. What
-hangs on its two middle atoms then does not know of the torsion: its density in gas is that of
-exp(−βV(φ)) alone, known by quadrature, and turning one half of any gas frame to an angle from that
-density gives another frame of the gas phase.
+The solute is butane with one torsion, whose populations in gas are known (`one_torsion.py`).
 """
 
 from __future__ import annotations
@@ -15,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.spatial.transform import Rotation
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
 import small_box
 from hybrids import energy
+from one_torsion import DENSITY, EXACT, GRID, angles_of, potential, solvated, trans, turned
 
 from merrow.engine import gas
 from merrow.engine.advance import advance_leg
@@ -33,65 +30,16 @@ from merrow.free_energy.mixing import insertions
 from merrow.geometry import torsion_angles
 from merrow.samples import LambdaState
 from merrow.system.build import INTERNAL
-from merrow.system.internal import ClassicalPotential
-from merrow.units import thermal_energy
 
-BARRIER, LEAN = 12.0, 2.0
-"""kJ/mol; V = 12 (1 + cos 3φ) + 2 (1 + cos φ): 10 kT to cross, about one crossing in 10 ns."""
 GONE = LambdaState(0.0, 0.0)
 STATES = (*(LambdaState(0.0, x) for x in (1.0, 0.75, 0.55, 0.4, 0.25, 0.12)), GONE)
 """GAFF's charges of butane are next to nothing: the path may begin without them."""
 
 
-def potential(phi):
-    """V(φ) [kJ/mol] of angles [degree]."""
-    phi = np.radians(phi)
-    return BARRIER * (1 + np.cos(3 * phi)) + LEAN * (1 + np.cos(phi))
-
-
-def trans(phi):
-    """Whether angles [degree] are in the sector of 180°."""
-    return np.abs(phi) > 120.0
-
-
-GRID = np.linspace(-179.975, 179.975, 7200)
-DENSITY = np.exp(-potential(GRID) / thermal_energy(small_box.TEMPERATURE))
-EXACT = float(DENSITY[trans(GRID)].sum() / DENSITY.sum())
-"""Population of trans in gas, by quadrature."""
-
-
 @pytest.fixture(scope="module")
 def butane(systems, tmp_path_factory) -> small_box.Solvated:
-    """Butane with one torsion in 70 waters, and a trans and a gauche conformer."""
-    folder = tmp_path_factory.mktemp("butane")
-    made = small_box.prepare("butane", systems, folder, seed=1)
-    bonded = dict(made.classical.terms.bonded)
-    rows = tuple((*map(float, made.torsions[0]), n, 0.0, k) for n, k in ((3, BARRIER), (1, LEAN)))
-    terms = replace(
-        made.classical.terms, bonded=tuple((bonded | {"PeriodicTorsionForce": rows}).items()),
-        pairs=(),
-    )  # fmt: skip
-    own = ClassicalPotential(terms, name="one torsion", identity="one torsion")
-    first = made.conformers[:1]
-    both = np.concatenate([turned(made, first, [180.0]), turned(made, first, [60.0])])
-    return replace(made, classical=own, conformers=both)
-
-
-def turned(butane, frames, angles):
-    """Frames with the given torsion angles [degree]; one half of the molecule turns."""
-    torsion = butane.torsions[0]
-    (b, c), bonds = torsion[1:3], butane.topology.bonds
-    half, grew = {c}, True
-    while grew:
-        more = {y for x in half for pair in bonds for y in pair if x in pair} - half - {b}
-        half, grew = half | more, bool(more)
-    moves = sorted(half)
-    now, out = torsion_angles(frames, [torsion])[:, 0], frames.copy()
-    for k, angle in enumerate(angles):
-        axis = frames[k, c] - frames[k, b]
-        turn = Rotation.from_rotvec(np.radians(angle - now[k]) * axis / np.linalg.norm(axis))
-        out[k, moves] = turn.apply(frames[k, moves] - frames[k, c]) + frames[k, c]
-    return out
+    """Butane with one torsion in 70 waters."""
+    return solvated(systems, tmp_path_factory.mktemp("butane"))
 
 
 @pytest.fixture(scope="module")
@@ -141,13 +89,6 @@ def test_decoupled_a_new_solute_costs_what_it_costs_in_gas(butane, reservoir):
         assert total[1] - total[0] == pytest.approx(own[1] - own[0], abs=1e-7)
         assert u[0][-1] == u[1][-1] == 0.0
         assert abs(u[0][0] - u[1][0]) > 1.0  # the other states do tell the two apart
-
-
-def angles_of(butane, folder, plan, state):
-    """Torsion angle of every record of an end state [degree], and all records."""
-    samples, frames, rows = small_box.read_leg(folder, plan)
-    mine = samples.state[rows] == state
-    return torsion_angles(frames[mine], butane.torsions)[:, 0], samples
 
 
 def sample(butane, plan, folder, start, reservoir):

@@ -28,6 +28,7 @@ from merrow.engine.plans import LegPlan
 from merrow.engine.reservoir import Reservoir
 from merrow.engine.segments import Segment
 from merrow.engine.simulation import Snapshot
+from merrow.engine.softer import NO_SOFTER, SofterStates
 from merrow.engine.storage import Arrays, TaskFolder, load_arrays, save_arrays
 from merrow.potentials.interface import Potential
 from merrow.samples import ROW_FIELDS
@@ -48,6 +49,7 @@ def advance_leg(
     *,
     reservoir: Reservoir | None = None,
     select: StartSelector | None = None,
+    softer: SofterStates = NO_SOFTER,
     keep_coupled: bool = False,
 ) -> None:
     """Equilibrate a leg or, if that is done, add its next segment.
@@ -59,6 +61,7 @@ def advance_leg(
         begin: Returns the starting point of the equilibration.
         reservoir: As in `run_segment`.
         select: As in `run_segment`.
+        softer: As in `run_segment`.
         keep_coupled: Whether the last snapshot of the first state is also saved.
 
     Raises:
@@ -66,10 +69,12 @@ def advance_leg(
     """
     index = folder.count_segments()
     if index == 0 and not folder.snapshots(0).exists():
-        _equilibrate(folder, hybrid, plan, begin)
+        _equilibrate(folder, hybrid, plan, begin, softer)
         return
     replicas = _replicas(folder, index)
-    segment, after = run_segment(hybrid, plan, replicas, index, reservoir=reservoir, select=select)
+    segment, after = run_segment(
+        hybrid, plan, replicas, index, reservoir=reservoir, select=select, softer=softer
+    )
     _keep(folder, index, segment, after, keep_coupled=keep_coupled)
 
 
@@ -80,6 +85,7 @@ def share_leg(
     company: Company,
     *,
     reservoir: Reservoir | None = None,
+    softer: SofterStates = NO_SOFTER,
 ) -> Share:
     """Compute this process's share of the next segment of an equilibrated leg, without saving.
 
@@ -89,13 +95,16 @@ def share_leg(
         plan: Steps and seeds.
         company: The processes that share it.
         reservoir: As in `run_segment`.
+        softer: As in `run_segment`.
 
     Raises:
         MerrowError: The simulation failed, or a file is damaged.
     """
     index = folder.count_segments()
     replicas = _replicas(folder, index)
-    return run_share(hybrid, plan, replicas, index, reservoir=reservoir, company=company)
+    return run_share(
+        hybrid, plan, replicas, index, reservoir=reservoir, softer=softer, company=company
+    )
 
 
 def join_leg(
@@ -134,13 +143,21 @@ def _keep(
 
 
 def _equilibrate(
-    folder: TaskFolder, hybrid: HybridSystem, plan: LegPlan, begin: Callable[[], Snapshot]
+    folder: TaskFolder,
+    hybrid: HybridSystem,
+    plan: LegPlan,
+    begin: Callable[[], Snapshot],
+    softer: SofterStates,
 ) -> None:
-    """Equilibrate the first state, then each state from its neighbour; resumable after each."""
+    """Equilibrate the first state, then each state from its neighbour; resumable after each.
+
+    States with weaker torsions start from the first state.
+    """
     coupled = _kept(folder.coupled, lambda: equilibrate_coupled(hybrid, plan, begin()))
-    snapshots, count = [coupled], len(plan.states)
+    snapshots, count = [coupled], plan.n_replicas
     for state in range(count):
-        make = partial(equilibrate_state, hybrid, plan, snapshots[-1], state)
+        neighbour = snapshots[1 if state >= len(plan.states) else -1]
+        make = partial(equilibrate_state, hybrid, plan, neighbour, state, softer)
         snapshots.append(_kept(folder.equilibrated(state), make))
     save_arrays(folder.snapshots(0), {**_pack(snapshots[1:]), "state_of": np.arange(count)})
     for state in range(count):

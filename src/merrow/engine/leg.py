@@ -27,11 +27,12 @@ from merrow.engine.reservoir import Reservoir
 from merrow.engine.seeds import derive_seed, generator
 from merrow.engine.segments import Segment
 from merrow.engine.simulation import Snapshot
+from merrow.engine.softer import NO_SOFTER, SofterStates
 from merrow.engine.walkers import ContextWalker, Walker, open_walker
 from merrow.errors import MerrowError
 from merrow.meeting import Meeting
 from merrow.potentials.device import device_of
-from merrow.samples import DECOUPLED, LambdaState, WindowSamples
+from merrow.samples import DECOUPLED, WindowSamples
 from merrow.system.build import HybridSystem
 
 Array = np.ndarray
@@ -133,15 +134,28 @@ def equilibrate_coupled(hybrid: HybridSystem, plan: LegPlan, start: Snapshot) ->
 
 
 def equilibrate_state(
-    hybrid: HybridSystem, plan: LegPlan, neighbour: Snapshot, state: int
+    hybrid: HybridSystem,
+    plan: LegPlan,
+    neighbour: Snapshot,
+    state: int,
+    softer: SofterStates = NO_SOFTER,
 ) -> Snapshot:
     """Equilibrate a state from the snapshot of the preceding state.
+
+    Args:
+        hybrid: The Hamiltonian.
+        plan: Steps and seeds.
+        neighbour: The snapshot.
+        state: Number of the state; from K on it is one with weaker torsions.
+        softer: These states.
 
     Raises:
         NumericsError: A number is not finite.
     """
-    walker = open_walker(hybrid, plan, "equilibrate", state)
-    walker.place(neighbour, plan.states[state])
+    weaker = state - len(plan.states)
+    own = hybrid if weaker < 0 else softer.systems[weaker]
+    walker = open_walker(own, plan, "equilibrate", state)
+    walker.place(neighbour, plan.states[0 if weaker >= 0 else state])
     walker.require_agreement()
     walker.advance(plan.equilibration_per_state)
     return walker.snapshot()
@@ -155,6 +169,7 @@ def run_segment(
     *,
     reservoir: Reservoir | None = None,
     select: StartSelector | None = None,
+    softer: SofterStates = NO_SOFTER,
 ) -> tuple[Segment, Replicas]:
     """Run a segment; return its records and the final replicas.
 
@@ -164,12 +179,15 @@ def run_segment(
         replicas: Replicas at the start.
         index: Number of the segment.
         reservoir: Gas-phase conformers for the decoupled replica at the end of a sweep.
-        select: Selects the start of the first replica; None for its current snapshot.
+        select: Selects the start of the replica in the first state; None for its current snapshot.
+        softer: States with weaker torsions.
 
     Raises:
         NumericsError: A number is not finite, or a bond broke.
     """
-    whole = run_share(hybrid, plan, replicas, index, reservoir=reservoir, select=select)
+    whole = run_share(
+        hybrid, plan, replicas, index, reservoir=reservoir, select=select, softer=softer
+    )
     return joined(plan, [whole], index)
 
 
@@ -181,6 +199,7 @@ def run_share(
     *,
     reservoir: Reservoir | None = None,
     select: StartSelector | None = None,
+    softer: SofterStates = NO_SOFTER,
     company: Company | None = None,
 ) -> Share:
     """Propagate this process's replicas of a segment; without a company, all.
@@ -194,28 +213,25 @@ def run_share(
     snapshots, state_of = list(replicas.snapshots), replicas.state_of
     own = range(len(snapshots)) if company is None else company.own(len(snapshots))
     place = () if company is None else ("share", company.meeting.place)
-    walker = open_walker(hybrid, plan, "segment", index, *place)
+    walkers = _Walkers(hybrid, plan, softer, ("segment", index, *place))
     before = snapshots[0].positions
     if select is not None:
-        snapshots[0] = select(snapshots[0], generator(plan.seed, "start", index))
-    if hybrid.native is not None:
-        walker.place(snapshots[own[0]], plan.states[int(state_of[own[0]])])
-        walker.require_agreement()
+        first = int(np.argmin(state_of))
+        snapshots[first] = select(snapshots[first], generator(plan.seed, "start", index))
     chooser = generator(plan.seed, "exchange", index)
     drawer = generator(plan.seed, "reservoir", index, *place)
     records: list[tuple[int, int, int, Record]] = []
     for sweep in range(plan.sweeps_per_segment):
-        latest = np.zeros((len(snapshots), len(plan.states)))
+        latest = np.zeros((len(snapshots), len(snapshots)))
         for replica in own:
             here = int(state_of[replica])
-            found, snapshots[replica] = _swept(walker, plan, snapshots[replica], plan.states[here])
+            found, snapshots[replica], u = walkers.swept(snapshots[replica], here)
             records += [(sweep, replica, here, record) for record in found]
-            latest[replica] = found[-1].u
-            if reservoir is not None and plan.states[here] == DECOUPLED:
+            if reservoir is not None and here < len(plan.states) and plan.states[here] == DECOUPLED:
                 # the exchange uses the new solute, not the recorded one
                 snapshots[replica] = reservoir.insert(snapshots[replica], drawer)
-                walker.place(snapshots[replica], DECOUPLED)
-                latest[replica] = walker.couplings()
+                u = walkers.placed(snapshots[replica], here)
+            latest[replica] = walkers.everywhere(u, snapshots[replica])
         if company is not None:
             latest = company.exchanged(sweep, latest)
         state_of = exchange_states(latest, state_of, chooser)
@@ -299,16 +315,58 @@ def _minimise(context: mm.Context, hybrid: HybridSystem) -> None:
             hybrid.system.setParticleMass(i, mass)
 
 
-def _swept(
-    walker: Walker, plan: LegPlan, snapshot: Snapshot, here: LambdaState
-) -> tuple[list[Record], Snapshot]:
-    """Return the records of a sweep of a replica in a state, and its final snapshot."""
-    walker.place(snapshot, here)
-    records = []
-    for _ in range(plan.records_per_sweep):
-        walker.advance(plan.steps_per_record)
-        records.append(walker.record())
-    return records, walker.snapshot()
+class _Walkers:
+    """A walker for the alchemical states, and one for each state with weaker torsions.
+
+    Each is opened at its first use, and compared with OpenMM there.
+    """
+
+    def __init__(
+        self,
+        hybrid: HybridSystem,
+        plan: LegPlan,
+        softer: SofterStates,
+        labels: tuple[str | int, ...],
+    ) -> None:
+        self.plan, self.softer, self.labels = plan, softer, labels
+        self.systems = (hybrid, *softer.systems)
+        self.opened: dict[int, Walker] = {}
+
+    def swept(self, snapshot: Snapshot, here: int) -> tuple[list[Record], Snapshot, Array]:
+        """Return the records of a sweep, none with weaker torsions, final snapshot and u [kT]."""
+        plan, records = self.plan, []
+        walker = self._at(snapshot, here)
+        if here >= len(plan.states):
+            walker.advance(plan.records_per_sweep * plan.steps_per_record)
+            return [], walker.snapshot(), walker.couplings()
+        for _ in range(plan.records_per_sweep):
+            walker.advance(plan.steps_per_record)
+            records.append(walker.record())
+        return records, walker.snapshot(), records[-1].u
+
+    def placed(self, snapshot: Snapshot, here: int) -> Array:
+        """Return u of a snapshot in all alchemical states [kT], shape (K,)."""
+        return self._at(snapshot, here).couplings()
+
+    def everywhere(self, u: Array, snapshot: Snapshot) -> Array:
+        """Return u in all states, those with weaker torsions last [kT]."""
+        solute = snapshot.positions[list(self.systems[0].region.atoms)]
+        return self.softer.extended(u, solute, self.plan.ensemble.temperature)
+
+    def _at(self, snapshot: Snapshot, here: int) -> Walker:
+        """Return the walker of a state at a snapshot."""
+        weaker = max(0, here + 1 - len(self.plan.states))
+        state = self.plan.states[0 if weaker else here]
+        if weaker in self.opened:
+            self.opened[weaker].place(snapshot, state)
+            return self.opened[weaker]
+        labels = (*self.labels, "softer", weaker) if weaker else self.labels
+        self.opened[weaker] = walker = open_walker(self.systems[weaker], self.plan, *labels)
+        walker.place(snapshot, state)
+        if self.systems[weaker].native is not None:
+            walker.require_agreement()
+            walker.place(snapshot, state)
+        return walker
 
 
 def _segment(plan: LegPlan, records: list[tuple[int, int, Record]], index: int) -> Segment:

@@ -46,6 +46,8 @@ class LegPlan:
         seed: Seed of this repeat of this leg.
         repeat: Number of the repeat.
         engine: Integrator: "openmm", or "native", our own loop.
+        softer: Number of further states with weaker torsions, which exchange with these
+            (`engine/softer.py`).
     """
 
     states: tuple[LambdaState, ...]
@@ -59,6 +61,12 @@ class LegPlan:
     seed: int
     repeat: int
     engine: Engine = "openmm"
+    softer: int = 0
+
+    @property
+    def n_replicas(self) -> int:
+        """Number of replicas, one for each state."""
+        return len(self.states) + self.softer
 
     @property
     def segment_time(self) -> float:

@@ -154,7 +154,7 @@ def _bytes(context: RunContext, task: Task, segments: int) -> int:
     plan = leg_plan(context.config, task)
     records = plan.records_per_sweep * plan.sweeps_per_segment
     n_states, snapshot = len(plan.states), 6 * len(context.prepared.topology)
-    kept = 2 * n_states + 1  # snapshots of two segments, and the first one
+    kept = 2 * plan.n_replicas + 1  # snapshots of two segments, and the first one
     if gives_to_end(context.config, task, flexible=context.flexible):
         kept += segments
     rows = n_states * (n_states + 10) + 3 * n_atoms

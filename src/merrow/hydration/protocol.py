@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from merrow.errors import InputError
 from merrow.free_energy.schedule import gauss_legendre, gauss_legendre_weights
@@ -30,6 +30,8 @@ RECORD_INTERVAL = 0.4
 OFTEN = 4
 """Records in that time where they are nearly free: the same dynamics then gave 1.3 to 1.7 times
 less variance (methanol)."""
+FROM_RECORDS = 2
+"""Records between two exchanges, 0.2 ps, where they are so frequent."""
 
 LONG_STEP: dict[str, Any] = {"timestep_fs": 4.0, "solute_masses": "heavy"}
 """Half the error for its cost of 2 fs, and the same free energy (`benchmarks/time_step.py`)."""
@@ -38,8 +40,18 @@ CLOSER: dict[str, Any] = {
     "ewald_direct_tolerance": 1e-4,
     "record_interval_ps": None,
     "minimum_per_repeat_ps": 12.0,
+    "torsion_scales": None,
 }
 """Settings that improve number and error, in protocols that reproduce no other program."""
+
+TORSION_SCALES: tuple[tuple[float, ...], ...] = ((), (-0.2,), (0.4, -0.2), (0.6, 0.2, -0.2))
+"""Choices of torsion_scales. Without its torsion terms butane in gas still keeps a conformer for 3
+to 4 ps, since its ends have to pass each other; at −0.3 for 0.6 ps."""
+LEAST_SCALE = -1.0
+TORSION_SPREADS = (0.6, 2.0, 3.5)
+"""Spread of the torsion terms of a free rotor above which there are one, two and three such states
+[kT]: neighbours exchange less the larger it is, and below the first there is no barrier to lower.
+Butane has 1.8, dimethoxymethane 3.2."""
 
 CHARGES = (1.0, 0.8, 0.6, 0.35, 0.0)
 LENNARD_JONES = (0.8, 0.65, 0.52, 0.43, 0.36, 0.3, 0.24, 0.17, 0.0)
@@ -118,8 +130,9 @@ class Protocol(Settings):
     equilibration_per_state_ps: float = Field(4.0, ge=0)
     """Additional equilibration in every state [ps]."""
     record_interval_ps: float | None = Field(0.4, gt=0)
-    """Time between recorded configurations of a replica [ps]; null: 0.4, or 0.1 with four times
-    records_per_sweep where records are nearly free, chosen when a run starts."""
+    """Time between recorded configurations of a replica [ps]; null: 0.4, or 0.1 where records are
+    nearly free, with exchange after two of them and segments of the same length, chosen when a run
+    starts."""
     records_per_sweep: int = Field(2, ge=1)
     """Records of each replica between two exchange attempts."""
     sweeps_per_segment: int = Field(3, ge=1)
@@ -137,6 +150,11 @@ class Protocol(Settings):
     """Whether a decoupled solute with rotatable torsions and no constraints is replaced by a
     gas-phase conformer before each exchange, and the ML/MM end state of the endpoint route
     continues from snapshots of the path."""
+    torsion_scales: tuple[float, ...] | None = ()
+    """Factors on the MM torsion terms about rotatable bonds in further states that exchange with
+    the coupled one, so that the solute changes its conformers there; in descending order, below 1
+    and at least −1 (below 0 also other barriers are lower). null: up to three, by the height of the
+    barriers, chosen when a run starts."""
     target_stderr_kcal: float | None = Field(0.3, gt=0)
     """Standard error of the headline at which sampling stops [kcal/mol], once repeats agree in
     their conformers; null: never."""
@@ -158,19 +176,31 @@ class Protocol(Settings):
         each = min(self.minimum_per_repeat_ps * repeats, self.maximum_sampling_ps)
         return max(self.minimum_sampling_ps, each)
 
-    def recorded(self, *, often: bool) -> Protocol:
-        """Return the protocol with the time between records chosen if none is given.
+    @field_validator("torsion_scales")
+    @classmethod
+    def _descending(cls, values: tuple[float, ...] | None) -> tuple[float, ...] | None:
+        ordered = (1.0, *(values or ()))
+        if any(a <= b for a, b in itertools.pairwise(ordered)) or ordered[-1] < LEAST_SCALE:
+            raise ValueError("torsion_scales must decrease strictly and lie between 1 and -1")
+        return values
+
+    def chosen(self, *, often: bool, torsion_spread: float) -> Protocol:
+        """Return the protocol with all that it leaves open chosen.
 
         Args:
-            often: Whether records are nearly free. The length of a sweep is unchanged.
+            often: Whether records are nearly free. The length of a segment is unchanged.
+            torsion_spread: Spread of the torsion terms that can be weakened [kT].
         """
-        if self.record_interval_ps is not None:
-            return self
-        records = OFTEN if often else 1
-        update = {
-            "record_interval_ps": RECORD_INTERVAL / records,
-            "records_per_sweep": records * self.records_per_sweep,
-        }
+        update: dict[str, Any] = {}
+        if self.record_interval_ps is None:
+            update["record_interval_ps"] = RECORD_INTERVAL / (OFTEN if often else 1)
+        if self.record_interval_ps is None and often:
+            per_segment = OFTEN * self.records_per_sweep * self.sweeps_per_segment
+            update["records_per_sweep"] = FROM_RECORDS
+            update["sweeps_per_segment"] = per_segment // FROM_RECORDS
+        if self.torsion_scales is None:
+            states = sum(torsion_spread > limit for limit in TORSION_SPREADS)
+            update["torsion_scales"] = TORSION_SCALES[states]
         return self.model_copy(update=update)
 
 

@@ -74,13 +74,14 @@ def open_potential(
     if weights is not None and name.partition(":")[0] == MM:
         raise InputError(f"{name} has no weights; take weights out, or name the potential.")
     if name == MM:
-        return _classical(MM, topology, region.atoms, charge_scale)
+        return open_classical(topology, region.atoms, charge_scale=charge_scale)
     if name.startswith("mm:"):
         path = (run or Path()) / name.removeprefix("mm:")
         other = read_topology(path)
         if other.numbers != region.molecule.numbers:
             raise InputError(f"{path} holds other atoms than the solute, so it cannot stand in.")
-        return _classical(name, other, tuple(range(len(other))), charge_scale)
+        atoms = tuple(range(len(other)))
+        return open_classical(other, atoms, name=name, charge_scale=charge_scale)
     return load_potential(
         name,
         region.molecule,
@@ -90,9 +91,21 @@ def open_potential(
     )
 
 
-def _classical(
-    name: str, topology: AmberTopology, atoms: tuple[int, ...], charge_scale: float
+def open_classical(
+    topology: AmberTopology,
+    atoms: tuple[int, ...],
+    *,
+    name: str = MM,
+    charge_scale: float = 1.0,
 ) -> ClassicalPotential:
+    """Return the MM terms of some atoms of a prmtop as a potential.
+
+    Args:
+        topology: The prmtop.
+        atoms: The atoms.
+        name: Name of the potential.
+        charge_scale: Factor on all charges.
+    """
     system = rendered(topology)
     terms = internal_terms(system, topology, atoms, charge_scale=charge_scale)
     return ClassicalPotential(terms, name=name, identity=f"{name}:{terms.digest()}")

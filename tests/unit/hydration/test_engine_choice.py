@@ -4,15 +4,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from merrow.amber.topology import read_topology
 from merrow.errors import InputError, UnsupportedPhysicsError
 from merrow.hydration.config import HydrationConfig, Source
 from merrow.hydration.protocol import PROTOCOLS
 from merrow.hydration.run_folder import RunFolder
 from merrow.hydration.sampling.context import RunContext
 from merrow.hydration.sampling.tasks import MM_SOLUTE, Task, leg_plan
+from merrow.system.potentials import open_classical
+
+METHANOL = read_topology(Path(__file__).parents[2] / "data" / "systems" / "methanol.prmtop")
 
 CONFIG = HydrationConfig(
     source=Source(kind="smiles", smiles="CO"),
@@ -29,7 +34,10 @@ def asked(**changes) -> HydrationConfig:
 def decided(folder: RunFolder, config: HydrationConfig) -> HydrationConfig:
     """What a run decides, and its run.yaml then says."""
     folder.save_config(folder.as_begun(config))
-    run = RunContext(folder, folder.config(), *[None] * 4).with_kernel()
+    atoms = tuple(range(len(METHANOL)))
+    classical = open_classical(METHANOL, atoms)
+    prepared = SimpleNamespace(topology=METHANOL, region=SimpleNamespace(atoms=atoms))
+    run = RunContext(folder, folder.config(), prepared, classical, classical, None).with_kernel()
     assert folder.config() == run.config
     return run.config
 

@@ -113,7 +113,8 @@ def test_a_path_that_is_a_small_part_of_the_error_waits_for_the_end_states():
     assert waiting.path == state.path
     assert ends(waiting) > ends(state)
     assert first_state(config(), waiting.rounds, Intermediates(), flexible=False) == waiting
-    assert plan_round(state, replace(both, unsettled=True)).path > state.path
+    assert plan_round(state, replace(both, unsettled_path=True)).path > state.path
+    assert plan_round(state, replace(both, unsettled_ends=True)) == waiting
     assert plan_round(state, replace(both, headline=0.5)).path > state.path, "the direct route"
     assert plan_round(state, errors(water=0.3, gas=0.1, total=0.4)).path > state.path
     for _ in range(40):  # end states at their maximum do not stop the run
@@ -140,16 +141,33 @@ def test_the_target_is_met_or_there_is_none():
 
 
 def test_no_target_is_met_while_repeats_keep_their_conformers():
-    assert not is_enough(config(target_stderr_kcal=0.3), RoundErrors(0.1, unsettled=True))
+    unsettled = RoundErrors(0.1, unsettled_path=True, unsettled_ends=True)
+    assert not is_enough(config(target_stderr_kcal=0.3), unsettled)
     state = begun(flexible=True, gas_reservoir=False)
     water, gas = ends(state)
-    following = plan_round(state, RoundErrors(0.1, unsettled=True))
+    following = plan_round(state, unsettled)
     assert following.path > state.path
     assert ends(following) == (water + water // 3, gas)
     behind_path = begun(flexible=True)  # ends take snapshots of the path and cannot precede it
-    assert ends(plan_round(behind_path, RoundErrors(0.1, unsettled=True)))[0] == water
+    assert ends(plan_round(behind_path, unsettled))[0] == water
     limiting = errors(water=0.3, gas=0.0, total=0.3)
     assert ends(plan_round(behind_path, limiting)) == (water, gas)
+
+
+def test_only_what_lacks_conformers_is_extended_once_the_error_is_small_enough():
+    state = begun(flexible=True, torsion_scales=(0.4, -0.2))
+    water, gas = ends(state)
+    good = errors(water=0.2, gas=0.05, total=0.25)
+    assert good.headline < state.config.protocol.target_stderr_kcal
+    of_ends = plan_round(state, replace(good, unsettled_ends=True))
+    assert (of_ends.path, *ends(of_ends)) == (state.path, water + water // 3, gas)
+    of_path = plan_round(state, replace(good, unsettled_path=True))
+    assert (of_path.path, *ends(of_path)) == (state.longer().path, water, gas)
+    both = plan_round(state, replace(good, unsettled_path=True, unsettled_ends=True))
+    assert (both.path, *ends(both)) == (state.longer().path, water + water // 3, gas)
+    # snapshots of the path: the path has to go first
+    behind = begun(flexible=True)
+    assert plan_round(behind, replace(good, unsettled_ends=True)).path > behind.path
 
 
 def test_gas_is_settled_before_the_path_takes_its_conformers():
@@ -314,7 +332,7 @@ def test_ladders_that_disagree_are_lengthened_but_leave_time_for_the_path(
     told = config(maximum_minutes=minutes)
     run = SimpleNamespace(config=told, folder=RunFolder(tmp_path), flexible=True, prepared=None)
     sampler = Clockwork(run)
-    torsions = SimpleNamespace(unsettled=lambda _: True)
+    torsions = SimpleNamespace(unsettled=lambda _: frozenset({"gas-mm"}))
     module = "merrow.hydration.sampling.adaptive"
     monkeypatch.setattr(f"{module}.read_gas_phase", lambda *_: None)
     monkeypatch.setattr(f"{module}.solute_torsions", lambda *_: torsions)

@@ -4,13 +4,15 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
+from merrow.amber.topology import read_topology
 from merrow.errors import InputError
 from merrow.hydration.config import HydrationConfig, Source
 from merrow.hydration.prepare import begin_run, check_unchanged, digest, resolve_config
-from merrow.hydration.protocol import PROTOCOLS, Schedule
+from merrow.hydration.protocol import PROTOCOLS, TORSION_SCALES, Schedule
 from merrow.hydration.result import HydrationResult, write_json
 from merrow.hydration.run_folder import RunFolder
 from merrow.hydration.sampling.context import RunContext
@@ -27,6 +29,7 @@ from merrow.hydration.state import (
     Timing,
     Underway,
 )
+from merrow.system.potentials import open_classical
 
 DG = {"value_kcal": -3.1, "stderr_kcal": 0.1}
 RESULT = {
@@ -231,13 +234,15 @@ def test_the_time_of_every_process_counts_however_it_ended(tmp_path):
     assert folder.read(Timing).wall_s > 100.0
 
 
+@pytest.mark.parametrize(("spread", "states"), [(0.0, 0), (0.5, 0), (1.8, 1), (3.2, 2), (5.0, 3)])
 @pytest.mark.parametrize("often", [False, True])
-def test_a_run_keeps_the_time_between_records_that_it_chose(tmp_path, often):
+def test_a_run_keeps_records_and_weaker_torsions_that_it_chose(tmp_path, often, spread, states):
     folder = RunFolder(tmp_path)
     folder.save_config(folder.as_begun(CONFIG))  # killed before it has chosen
     assert folder.as_begun(CONFIG).protocol.record_interval_ps is None
     assert folder.holds(CONFIG)
-    protocol = CONFIG.protocol.recorded(often=often)
+    protocol = CONFIG.protocol.chosen(often=often, torsion_spread=spread)
+    assert len(protocol.torsion_scales) == states
     begun = CONFIG.model_copy(update={"protocol": protocol})
     folder.save_config(begun)
     assert folder.as_begun(CONFIG) == begun
@@ -246,35 +251,79 @@ def test_a_run_keeps_the_time_between_records_that_it_chose(tmp_path, often):
     slow = CONFIG.protocol.model_copy(update={"record_interval_ps": 0.8})
     with pytest.raises(InputError, match=r"record_interval_ps is 0\.\d there and 0\.8 here"):
         folder.holds(CONFIG.model_copy(update={"protocol": slow}))
+    other = CONFIG.protocol.model_copy(update={"torsion_scales": (0.3,)})
+    with pytest.raises(InputError, match=r"torsion_scales is .* there and \[0\.3\] here"):
+        folder.holds(CONFIG.model_copy(update={"protocol": other}))
 
 
-@pytest.mark.parametrize(("kernel", "interval"), [("native", 0.1), ("openmm", 0.4)])
-def test_records_are_written_often_where_they_cost_next_to_nothing(tmp_path, kernel, interval):
+def test_a_run_of_an_older_version_goes_on_as_it_began(tmp_path):
+    # With exchange after every eight records, and no states with weaker torsions.
+    folder = RunFolder(tmp_path)
+    records = {"record_interval_ps": 0.1, "records_per_sweep": 8, "torsion_scales": ()}
+    begun = CONFIG.model_copy(update={"protocol": CONFIG.protocol.model_copy(update=records)})
+    folder.save_config(begun)
+    lines = folder.run_file.read_text(encoding="utf-8").splitlines(keepends=True)
+    kept = [line for line in lines if "torsion_scales" not in line]
+    assert len(kept) == len(lines) - 1
+    folder.run_file.write_text("".join(kept), encoding="utf-8")
+    assert folder.as_begun(CONFIG) == begun
+    assert folder.holds(CONFIG)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "interval", "sweep"), [("native", 0.1, 0.2), ("openmm", 0.4, 0.8)]
+)
+def test_records_and_exchange_are_frequent_where_they_cost_next_to_nothing(
+    tmp_path, systems, kernel, interval, sweep
+):
     isa = "avx2" if kernel == "native" else None
     decided = {"mm_kernel": kernel, "mm_instruction_set": isa, "engine": "openmm"}
     config = CONFIG.model_copy(update=decided)
     folder = RunFolder(tmp_path)
     folder.save_config(config)
-    run = RunContext(folder, config, *[None] * 4).with_kernel()
+    topology = read_topology(systems / "butane.prmtop")
+    atoms = tuple(range(len(topology)))
+    prepared = SimpleNamespace(topology=topology, region=SimpleNamespace(atoms=atoms))
+    classical = open_classical(topology, atoms)
+    run = RunContext(folder, config, prepared, classical, classical, None).with_kernel()
+    assert run.config.protocol.torsion_scales == TORSION_SCALES[1]
     for found in (run.config.protocol, folder.config().protocol):
         assert found.record_interval_ps == pytest.approx(interval)
-        assert found.record_interval_ps * found.records_per_sweep == pytest.approx(0.8)
+        assert found.record_interval_ps * found.records_per_sweep == pytest.approx(sweep)
     assert run.with_kernel() is run
 
 
-def test_sweeps_and_segments_keep_their_length_however_often_is_recorded():
+def test_segments_keep_their_length_however_often_is_recorded():
+    quick = PROTOCOLS["quick"]
     plans = [
         leg_plan(
-            CONFIG.model_copy(update={"protocol": PROTOCOLS["quick"].recorded(often=often)}),
+            CONFIG.model_copy(update={"protocol": quick.chosen(often=often, torsion_spread=0.0)}),
             Task("path", MM_SOLUTE),
         )
         for often in (False, True)
     ]
     seldom, often = plans
     assert often.segment_time == seldom.segment_time
-    assert often.sweeps_per_segment == seldom.sweeps_per_segment
+    assert often.sweeps_per_segment == 4 * seldom.sweeps_per_segment
     assert (seldom.steps_per_record, often.steps_per_record) == (100, 25)
-    assert PROTOCOLS["paper"].recorded(often=True) == PROTOCOLS["paper"]
+    paper = PROTOCOLS["paper"]
+    assert paper.chosen(often=True, torsion_spread=9.0) == paper
+
+
+def test_end_states_exchange_more_often_where_they_have_states_to_exchange_with():
+    plans = [
+        leg_plan(
+            CONFIG.model_copy(
+                update={"protocol": CONFIG.protocol.model_copy(update={"torsion_scales": scales})}
+            ),
+            Task("end", MM_SOLUTE),
+        )
+        for scales in ((), (0.5, 0.1))
+    ]
+    alone, together = plans
+    assert together.segment_time == alone.segment_time
+    assert together.sweeps_per_segment == 5 * alone.sweeps_per_segment
+    assert (alone.n_replicas, together.n_replicas) == (1, 3)
 
 
 def native(isa: str = "avx2") -> HydrationConfig:

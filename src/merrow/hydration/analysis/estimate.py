@@ -42,6 +42,10 @@ if TYPE_CHECKING:
     from merrow.hydration.sampling.context import RunContext
 
 
+SECOND_END = "the end state in water"
+"""Name of the ML/MM end state where the path is ML/MM, too."""
+
+
 @dataclass(frozen=True)
 class HydrationAnalysis:
     """All estimates of a run, with the samples.
@@ -109,7 +113,7 @@ def estimate_run(run: RunContext) -> HydrationAnalysis:
         if config.both_routes and gas is not None and reference and mm_data:
             end = read_water(run, "end", ML_SOLUTE)
             mm_gas = read_gas_phase(run, MM_SOLUTE)
-            further = {"water by MM": mm_data, "gas by MM": mm_gas, "the end state in water": end}
+            further = {"water by MM": mm_data, "gas by MM": mm_gas, SECOND_END: end}
             ends = _ends(run, (mm_data, mm_gas), (end, gas))
             second = hydration_endpoint(reference, ends["water"], ends["gas"], None).headline
             cycle = closure(path, second)

@@ -72,7 +72,7 @@ def read_water(run: RunContext, kind: Literal["path", "end"], own: Hamiltonian) 
 
 def _renewed(run: RunContext, task: Task) -> int:
     plan = leg_plan(run.config, task)
-    if task.kind == "path":
+    if plan.n_replicas > 1:
         return plan.records_per_sweep
     return plan.records_per_sweep * plan.sweeps_per_segment
 

@@ -65,14 +65,14 @@ class SoluteTorsions:
             water, gas = (self.ensembles[phase].angles for phase in PHASES)
             yield judge_missing_states(water, gas, self.torsions)
 
-    def unsettled(self, phase: Phase) -> bool:
-        """Tell whether the repeats of a phase still differ in their conformers."""
+    def unsettled(self, phase: Phase) -> frozenset[str]:
+        """Return the ensembles of a phase whose repeats still differ in their conformers."""
         several = (
             name
             for name, found in self.ensembles.items()
             if found.phase == phase and len(np.unique(found.groups)) > 1
         )
-        return not all(self._starting_conformers(name).ok for name in several)
+        return frozenset(name for name in several if not self._starting_conformers(name).ok)
 
     def _starting_conformers(self, name: str) -> Verdict:
         found = self.ensembles[name]

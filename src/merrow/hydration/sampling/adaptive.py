@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from merrow.errors import IncompleteError, InputError, NumericsError
 from merrow.hydration.analysis.estimate import (
+    SECOND_END,
     HydrationAnalysis,
     estimate_run,
     missing_ensembles,
@@ -182,7 +183,12 @@ class Sampler:
         frames = {"water": found.water, **found.further}
         unsettled = solute_torsions(frames, self.run.prepared).unsettled("water")
         self.waits_for = "water" if unsettled else ""
-        return found, RoundErrors(self.error, endpoint, ends, unsettled)
+        of_ends = {SECOND_END}
+        if self.config.protocol.route == "endpoint":
+            of_ends.add("water")
+        where = {"unsettled_path": unsettled - of_ends, "unsettled_ends": unsettled & of_ends}
+        flags = {name: bool(those) for name, those in where.items()}
+        return found, RoundErrors(self.error, endpoint, ends, **flags)
 
     def _sampled(self) -> dict[Task, int]:
         """Return the number of segments of each path."""

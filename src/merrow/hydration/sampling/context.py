@@ -16,6 +16,7 @@ import numpy as np
 from merrow.engine.gas import GasPlan, temperature_ladder
 from merrow.engine.seeds import derive_seed
 from merrow.engine.simulation import Snapshot, gpu_edges
+from merrow.engine.softer import NO_SOFTER, SofterStates
 from merrow.errors import UnsupportedPhysicsError
 from merrow.hydration.config import HydrationConfig
 from merrow.hydration.prepare import Prepared, prepare_system
@@ -37,11 +38,18 @@ from merrow.progress import Listener, Progress, silent
 from merrow.settings import Placement
 from merrow.system.alchemy import tail_coefficient
 from merrow.system.build import HybridSystem, hybrid_system
+from merrow.system.internal import ClassicalPotential, InternalTerms
 from merrow.system.native_forces import read_parameters, with_native_forces
 from merrow.system.native_loop import loop_parameters
 from merrow.system.pme import Nonbonded, pme_parameters
-from merrow.system.potentials import MM, open_potential
-from merrow.units import KJ_PER_KCAL, NM_PER_ANGSTROM, PS_PER_FS
+from merrow.system.potentials import MM, open_classical, open_potential
+from merrow.system.weaker_torsions import (
+    as_potential,
+    torsion_spread,
+    turning_terms,
+    weakened,
+)
+from merrow.units import KJ_PER_KCAL, NM_PER_ANGSTROM, PS_PER_FS, thermal_energy
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +73,7 @@ class RunContext:
     folder: RunFolder
     config: HydrationConfig
     prepared: Prepared
-    classical: Potential
+    classical: ClassicalPotential
     potential: Potential
     conformers: Array
     _hybrids: dict[Hamiltonian, HybridSystem] = field(default_factory=dict)
@@ -85,10 +93,11 @@ class RunContext:
         """
         kernel = self._decided_kernel()
         often = kernel["mm_kernel"] == "native"
+        spread = torsion_spread(self.turning) / thermal_energy(self.config.protocol.temperature_k)
         engine = self._decided_engine(kernel["mm_instruction_set"])
 
         def chosen(config: HydrationConfig) -> HydrationConfig:
-            protocol = config.protocol.recorded(often=often)
+            protocol = config.protocol.chosen(often=often, torsion_spread=spread)
             return config.model_copy(update={**kernel, "engine": engine, "protocol": protocol})
 
         decided = chosen(self.config)
@@ -136,10 +145,27 @@ class RunContext:
 
     def driver(self, hamiltonian: Hamiltonian) -> Potential:
         """Return the potential of the solute."""
-        s = hamiltonian.lambda_interpolate
+        s, scale = hamiltonian.lambda_interpolate, hamiltonian.torsion_scale
+        if scale != 1.0:
+            return weakened(self.driver(Hamiltonian(s)), self.turning, scale)
         if 0.0 < s < 1.0:
             return Mixture(self.classical, self.potential, s)
         return self.potential if s else self.classical
+
+    @cached_property
+    def turning(self) -> InternalTerms:
+        """The MM torsion terms that states with weaker torsions scale."""
+        return turning_terms(
+            self.classical.terms, self.prepared.topology, self.prepared.region.atoms
+        )
+
+    def softer(self, hamiltonian: Hamiltonian) -> SofterStates:
+        """Return the states with weaker torsions beside those of a Hamiltonian."""
+        scales = self.config.protocol.torsion_scales or ()
+        if not scales:
+            return NO_SOFTER
+        systems = tuple(self.hybrid(replace(hamiltonian, torsion_scale=f)) for f in scales)
+        return SofterStates(scales, systems, as_potential(self.turning))
 
     def hybrid(self, hamiltonian: Hamiltonian) -> HybridSystem:
         """Return the hybrid system, built on first use.
@@ -277,7 +303,8 @@ def open_run(
     """
     prepared = prepare_system(folder, config, listen)
     system = (prepared.topology, prepared.region)
-    classical = potential = open_potential(MM, *system)
+    classical = open_classical(prepared.topology, prepared.region.atoms)
+    potential: Potential = classical
     if config.potential != MM:
         placed = folder.read(Placement)
         device = "" if placed is None else placed.device

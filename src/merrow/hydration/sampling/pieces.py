@@ -65,6 +65,7 @@ def advance(run: RunContext, task: Task) -> int:
                 partial(beginning, run, task),
                 reservoir=reservoir_of(run, task) if index >= FIRST_FROM_GAS else None,
                 select=selector_of(run, task, index),
+                softer=run.softer(task.hamiltonian),
                 keep_coupled=gives_to_end(run.config, task, flexible=run.flexible),
             )
     complete_frames(folder, other)
@@ -84,7 +85,8 @@ def share(run: RunContext, task: Task, company: Company) -> Share:
     folder, plan = run.folder.task(task), leg_plan(run.config, task)
     taking = folder.count_segments() >= FIRST_FROM_GAS
     reservoir = reservoir_of(run, task) if taking else None
-    return share_leg(folder, run.hybrid(task.hamiltonian), plan, company, reservoir=reservoir)
+    hybrid, softer = run.hybrid(task.hamiltonian), run.softer(task.hamiltonian)
+    return share_leg(folder, hybrid, plan, company, reservoir=reservoir, softer=softer)
 
 
 def join(run: RunContext, task: Task, shares: Sequence[Share]) -> int:

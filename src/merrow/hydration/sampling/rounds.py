@@ -21,6 +21,7 @@ from merrow.hydration.sampling.tasks import (
     PHASES,
     Phase,
     Task,
+    continues_from_path,
     end_segment_time,
     first_end_segments,
     first_gas_segments,
@@ -48,13 +49,21 @@ class RoundErrors:
         headline: The one compared with the target: the headline's, or the larger of both routes'.
         endpoint: Error of the whole endpoint route; None if not sampled.
         ends: Errors of its end states, by phase.
-        unsettled: Whether repeats still differ in their conformers in water, which no error shows.
+        unsettled_path: Whether repeats of a path still differ in their conformers, which no error
+            shows.
+        unsettled_ends: The same of an end state in water.
     """
 
     headline: float
     endpoint: float | None = None
     ends: Mapping[str, float] = field(default_factory=dict)
-    unsettled: bool = False
+    unsettled_path: bool = False
+    unsettled_ends: bool = False
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether repeats still differ in their conformers in water."""
+        return self.unsettled_path or self.unsettled_ends
 
 
 @dataclass(frozen=True)
@@ -102,7 +111,7 @@ class SamplingState:
     def goals(self) -> dict[Task, int]:
         """Return all goals of the round; end states that continue from the path grow with it."""
         goals = self.first_goals() | dict.fromkeys(path_tasks(self.config), self.path)
-        if takes_from_gas(self.config.protocol, flexible=self.flexible):
+        if continues_from_path(self.config.protocol, flexible=self.flexible):
             behind_path = first_end_segments(self.config) + self.path // PATH_PER_END
             for task in goals:
                 known = task.hamiltonian == ML_SOLUTE or self.intermediates.settled
@@ -147,39 +156,45 @@ def plan_round(state: SamplingState, errors: RoundErrors | None) -> SamplingStat
 
     An end state with more than a third of the variance is extended by a third, and so are those in
     water whose repeats differ in their conformers. Where they take snapshots of the path, they grow
-    with it instead. The path is extended by a sixth, unless it has less than a third of the
-    variance and an end state is extended.
+    with it instead. The path is extended by a sixth, unless an end state is extended and the path
+    has less than a third of the variance. If only conformers are missing, only what lacks them is
+    extended.
 
     Args:
         state: The finished round.
         errors: Its errors; None without an estimate.
     """
-    behind_path = takes_from_gas(state.config.protocol, flexible=state.flexible)
+    behind_path = continues_from_path(state.config.protocol, flexible=state.flexible)
     lengthened: dict[str, int] = {}
     for phase in PHASES:
         lengthened[phase] = state.rounds.segments(phase)
         if errors is None or (phase == "water" and behind_path):
             continue
-        if _limits(errors, phase) or (phase == "water" and errors.unsettled):
+        limits = _share(errors, phase) > LIMITING and not _is_met(state, errors)
+        if limits or (phase == "water" and errors.unsettled_ends):
             now = state.segments_of_end(phase)
             lengthened[phase] = now + max(1, now // 3)
     following = replace(state, rounds=state.rounds.model_copy(update=lengthened))
     grown = following.first_goals() != state.first_goals()
-    if errors is None or not grown or not _path_is_enough(errors):
+    if errors is None or not grown or not _path_is_enough(state, errors):
         following = following.longer()
     rounds = following.rounds.model_copy(update={"path": following.path})
     return replace(following, rounds=rounds)
 
 
-def _limits(errors: RoundErrors, phase: Phase) -> bool:
-    return _share(errors, phase) > LIMITING
+def _is_met(state: SamplingState, errors: RoundErrors) -> bool:
+    target = state.config.protocol.target_stderr_kcal
+    return target is not None and errors.headline <= target
 
 
-def _path_is_enough(errors: RoundErrors) -> bool:
-    """Tell whether the end states are nearly all of the error, and of the route that counts."""
-    if errors.endpoint is None or errors.headline > errors.endpoint or errors.unsettled:
+def _path_is_enough(state: SamplingState, errors: RoundErrors) -> bool:
+    """Tell whether the end states are nearly all that is missing, in the route that counts."""
+    if errors.endpoint is None or errors.headline > errors.endpoint or errors.unsettled_path:
         return False
-    return 1.0 - sum(_share(errors, phase) for phase in PHASES) < LIMITING
+    if errors.unsettled and continues_from_path(state.config.protocol, flexible=state.flexible):
+        return False
+    others = 1.0 - sum(_share(errors, phase) for phase in PHASES)
+    return _is_met(state, errors) or others < LIMITING
 
 
 def _share(errors: RoundErrors, phase: Phase) -> float:

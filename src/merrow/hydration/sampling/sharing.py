@@ -23,7 +23,13 @@ from merrow.engine.simulation import GPU_PLATFORMS
 from merrow.hydration.sampling.context import RunContext
 from merrow.hydration.sampling.pieces import can_be_shared, join
 from merrow.hydration.sampling.placing import process_count
-from merrow.hydration.sampling.tasks import Task, has_end_states, has_gas, path_tasks
+from merrow.hydration.sampling.tasks import (
+    Task,
+    has_end_states,
+    has_gas,
+    leg_plan,
+    path_tasks,
+)
 from merrow.hydration.sampling.worker import Sharing, share_in_worker, sharing_of_worker, try_steps
 from merrow.hydration.state import Crew
 from merrow.meeting import LeftError, Meeting
@@ -62,7 +68,7 @@ def share_count(run: RunContext, processes: int, task: Task) -> int:
     paths = 1 if task.kind == "pilot" else len(path_tasks(run.config))
     beside = BESIDE if has_gas(run.config.protocol) or has_end_states(run.config) else 0
     free = processes - (beside if processes - beside >= 2 * paths else 0)
-    states = len(run.config.protocol.schedule.states)
+    states = leg_plan(run.config, task).n_replicas
     turns = math.ceil(states / max(1, min(states, free // paths)))
     return math.ceil(states / turns)  # more would not shorten a sweep
 

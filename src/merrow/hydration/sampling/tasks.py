@@ -19,6 +19,10 @@ from merrow.units import PS_PER_FS
 
 END_RECORD_INTERVAL = 0.1
 """Time between records of an ML/MM end state [ps]; the correlation of E_ML − E_MM decays faster."""
+END_RECORDS_PER_SWEEP, END_SWEEPS_PER_SEGMENT = 10, 3
+"""Records between proposals to exchange, and these in a segment, of an ML/MM end state."""
+OFTENER = 5
+"""The same with states to exchange with: as many times more proposals, every 0.2 ps."""
 END_EQUILIBRATION = 3.0
 """Equilibration of an ML/MM end state that starts from its MM neighbour [ps]."""
 PILOT_SAMPLING = 8.0
@@ -44,9 +48,12 @@ class Hamiltonian:
 
     Attributes:
         lambda_interpolate: s, 0 for MM to 1 for ML.
+        torsion_scale: Factor f on the torsion terms about rotatable bonds; below 1 only in states
+            beside those of a task.
     """
 
     lambda_interpolate: float
+    torsion_scale: float = 1.0
 
     @property
     def name(self) -> str:
@@ -106,7 +113,7 @@ def has_end_states(config: HydrationConfig) -> bool:
 
 
 def takes_from_gas(protocol: Protocol, *, flexible: bool) -> bool:
-    """Tell whether paths use gas-phase conformers, and end states snapshots of the path.
+    """Tell whether paths use gas-phase conformers.
 
     Args:
         protocol: The sampling.
@@ -115,12 +122,20 @@ def takes_from_gas(protocol: Protocol, *, flexible: bool) -> bool:
     return flexible and protocol.gas_reservoir and has_gas(protocol)
 
 
+def continues_from_path(protocol: Protocol, *, flexible: bool) -> bool:
+    """Tell whether end states continue from snapshots of the path, and so grow with it.
+
+    Those with states of weaker torsions change their conformers themselves.
+    """
+    return takes_from_gas(protocol, flexible=flexible) and not protocol.torsion_scales
+
+
 def gives_to_end(config: HydrationConfig, task: Task, *, flexible: bool) -> bool:
     """Tell whether an end state continues from snapshots of a task.
 
     That of ML/MM, or one between MM and ML/MM, from the next towards MM.
     """
-    if not takes_from_gas(config.protocol, flexible=flexible) or not has_end_states(config):
+    if not continues_from_path(config.protocol, flexible=flexible) or not has_end_states(config):
         return False
     if task.kind == "end":
         return task.hamiltonian != ML_SOLUTE
@@ -132,7 +147,7 @@ def path_behind(config: HydrationConfig, index: int, *, flexible: bool) -> int:
 
     The first segments, as many as the protocol requires, continue from the one before.
     """
-    if not takes_from_gas(config.protocol, flexible=flexible):
+    if not continues_from_path(config.protocol, flexible=flexible):
         return 0
     return max(0, PATH_PER_END * (index + 1 - first_end_segments(config)))
 
@@ -178,6 +193,11 @@ def leg_plan(config: HydrationConfig, task: Task) -> LegPlan:
         first, each = PILOT_EQUILIBRATION
     states = tuple(LambdaState(*s) for s in protocol.schedule.states) if path else (COUPLED,)
     interval = (protocol.record_interval_ps or RECORD_INTERVAL) if path else END_RECORD_INTERVAL
+    softer = len(protocol.torsion_scales or ())
+    often = OFTENER if softer else 1
+    records, sweeps = END_RECORDS_PER_SWEEP // often, END_SWEEPS_PER_SEGMENT * often
+    if path:
+        records, sweeps = protocol.records_per_sweep, protocol.sweeps_per_segment
     return LegPlan(
         states=states,
         ensemble=Ensemble(
@@ -186,10 +206,11 @@ def leg_plan(config: HydrationConfig, task: Task) -> LegPlan:
         equilibration=round((first if path else END_EQUILIBRATION) / step),
         equilibration_per_state=round(each / step) if path else 0,
         steps_per_record=max(1, round(interval / step)),
-        records_per_sweep=protocol.records_per_sweep if path else 10,
-        sweeps_per_segment=protocol.sweeps_per_segment,
+        records_per_sweep=records,
+        sweeps_per_segment=sweeps,
         platform=config.working_platform,
         seed=derive_seed(config.seed, task.kind, task.hamiltonian.name, task.repeat),
         repeat=task.repeat,
         engine="native" if config.engine == "native" else "openmm",
+        softer=softer,
     )

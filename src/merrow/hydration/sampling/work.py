@@ -41,8 +41,7 @@ def steps_of(run: RunContext, task: Task, segments: int) -> int:
         return gas.equilibration + segments * gas.records_per_segment * gas.steps_per_record
     plan = leg_plan(run.config, task)
     each = plan.steps_per_record * plan.records_per_sweep * plan.sweeps_per_segment
-    n_states = len(plan.states)
-    return plan.equilibration + n_states * (plan.equilibration_per_state + segments * each)
+    return plan.equilibration + plan.n_replicas * (plan.equilibration_per_state + segments * each)
 
 
 def steps_done(run: RunContext, task: Task) -> int:
@@ -53,7 +52,7 @@ def steps_done(run: RunContext, task: Task) -> int:
     if task.kind == "gas" or not folder.coupled.exists():
         return 0
     plan = leg_plan(run.config, task)
-    states = sum(folder.equilibrated(k).exists() for k in range(len(plan.states)))
+    states = sum(folder.equilibrated(k).exists() for k in range(plan.n_replicas))
     return plan.equilibration + states * plan.equilibration_per_state
 
 

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: MIT
+"""States beside the coupled one in which the solute's torsions are weaker.
+
+Their energy is E + (f − 1) V_tors, where V_tors are the MM torsion terms about the solute's
+rotatable bonds and f < 1; the internal energy E, of MM or a network, is otherwise unchanged, and
+so is the coupling to the water. The solute turns easily there, and exchange brings its conformers
+to the coupled state (replica exchange with solute tempering, 10.1073/pnas.0506346102, for the
+torsions alone). The joint distribution of all states is stationary, so that these states need no
+weight in any estimate: they are not recorded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from merrow.potentials.interface import Potential
+from merrow.system.build import HybridSystem
+from merrow.units import ANGSTROM_PER_NM, KJ_PER_KCAL, thermal_energy
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True)
+class SofterStates:
+    """The states with weaker torsions.
+
+    Attributes:
+        scales: f of each state, length m.
+        systems: Their Hamiltonians.
+        torsions: V_tors; None without such states.
+    """
+
+    scales: tuple[float, ...] = ()
+    systems: tuple[HybridSystem, ...] = ()
+    torsions: Potential | None = None
+
+    def extended(self, u: Array, solute: Array, temperature: float) -> Array:
+        """Return reduced potentials in all states, those with weaker torsions last [kT].
+
+        Args:
+            u: Reduced potentials of the alchemical states, the coupled one first [kT], shape (K,).
+            solute: Positions of the solute [nm], shape (n, 3).
+            temperature: Temperature [K].
+
+        Returns:
+            Shape (K + m,).
+        """
+        if self.torsions is None:
+            return u
+        v = self.torsions.evaluate(solute[None] * ANGSTROM_PER_NM).energies[0] * KJ_PER_KCAL
+        weaker = (np.array(self.scales) - 1.0) * v / thermal_energy(temperature)
+        return np.concatenate([u, u[0] + weaker])
+
+
+NO_SOFTER = SofterStates()

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: MIT
+"""Do states with weaker torsions leave the populations of all others as they are?
+
+The solute is butane with one torsion of 10 kT, whose populations in gas are known
+(`one_torsion.py`): decoupled they are those of the quadrature, and coupled two starts must meet.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from one_torsion import EXACT, angles_of, potential, small_box, solvated, trans
+
+from merrow.engine.advance import advance_leg
+from merrow.engine.softer import NO_SOFTER, SofterStates
+from merrow.engine.storage import TaskFolder
+from merrow.geometry import torsion_angles
+from merrow.samples import LambdaState
+from merrow.system.weaker_torsions import as_potential, turning_terms, weakened
+from merrow.uncertainty import inefficiency
+
+SCALES = (0.75, 0.5, 0.25, 0.0)
+
+
+@pytest.fixture(scope="module")
+def butane(systems, tmp_path_factory) -> small_box.Solvated:
+    """Butane with one torsion in 70 waters."""
+    return solvated(systems, tmp_path_factory.mktemp("butane"))
+
+
+@pytest.fixture(scope="module")
+def turning(butane):
+    """Its torsion terms."""
+    return turning_terms(butane.classical.terms, butane.topology, butane.region.atoms)
+
+
+@pytest.fixture(scope="module")
+def softer(butane, turning) -> SofterStates:
+    """Four states, the last without a barrier."""
+    own = (weakened(butane.classical, turning, f) for f in SCALES)
+    systems = tuple(small_box.hybrid_of(butane, potential) for potential in own)
+    return SofterStates(SCALES, systems, as_potential(turning))
+
+
+def sample(butane, plan, folder, start, softer):
+    """Equilibrate a leg from a conformer and run one segment."""
+    hybrid = small_box.hybrid_of(butane, butane.classical)
+    beginning = small_box.start_snapshot(butane, start)
+    for _ in range(2):
+        advance_leg(TaskFolder(folder), hybrid, plan, lambda: beginning, softer=softer)
+
+
+def series(butane, folder, plan):
+    """Return in each record of the first state whether it is trans."""
+    return trans(angles_of(butane, folder, plan, 0)[0]).astype(float)
+
+
+def plan_of(state, seed, sweeps, softer):
+    """Return a plan of one state, records and exchanges every 0.1 ps."""
+    plan = small_box.leg_plan((state,), seed=seed)
+    return replace(
+        plan,
+        **{"equilibration": 250, "equilibration_per_state": 250, "steps_per_record": 25},
+        **{"records_per_sweep": 1, "sweeps_per_segment": sweeps, "softer": len(softer.scales)},
+    )
+
+
+def test_the_torsion_is_the_one_of_the_solute(butane, turning):
+    assert len(turning.bonded[0][1]) == 2
+    frames = butane.conformers
+    phi = torsion_angles(frames, butane.torsions)[:, 0]
+    found = as_potential(turning).evaluate(frames).energies * 4.184
+    assert found == pytest.approx(potential(phi), abs=1e-6)
+
+
+def test_the_reduced_potentials_of_weaker_states_are_those_of_the_coupled_one_less_the_torsion(
+    butane, softer
+):
+    u, solute = np.array([3.0, 5.0]), butane.conformers[1] / 10
+    found = softer.extended(u, solute, small_box.TEMPERATURE)
+    phi = torsion_angles(butane.conformers[1:2], butane.torsions)[0, 0]
+    kt = 0.0083144626 * small_box.TEMPERATURE
+    expected = u[0] + (np.array(SCALES) - 1) * potential(phi) / kt
+    assert found == pytest.approx([*u, *expected], abs=1e-6)
+    assert NO_SOFTER.extended(u, solute, small_box.TEMPERATURE) is u
+
+
+def test_no_record_is_of_a_weaker_state_and_each_state_has_its_records(butane, softer, tmp_path):
+    plan = plan_of(LambdaState(0.0, 0.0), 3, 20, softer)
+    sample(butane, plan, tmp_path / "leg", 1, softer)
+    _, samples = angles_of(butane, tmp_path / "leg", plan, 0)
+    assert len(samples.state) == 20
+    assert set(samples.state) == {0}
+    assert len(set(samples.replica)) > 1
+    assert samples.time == pytest.approx(0.1 * np.arange(1, 21))
+
+
+def test_decoupled_the_populations_are_those_of_the_quadrature(butane, softer, tmp_path):
+    # From gauche; without the weaker states it would stay there (one crossing in 10 ns).
+    plan = plan_of(LambdaState(0.0, 0.0), 7, 600, softer)
+    sample(butane, plan, tmp_path / "leg", 1, softer)
+    found = series(butane, tmp_path / "leg", plan)[50:]
+    independent = len(found) / inefficiency([found])
+    assert independent > 20
+    assert abs(found.mean() - EXACT) < 4 * np.sqrt(EXACT * (1 - EXACT) / independent)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("draws", [False, True])
+def test_coupled_two_starts_meet_with_weaker_states_and_stay_apart_without(
+    butane, softer, tmp_path, draws
+):
+    found, errors = [], []
+    own = softer if draws else NO_SOFTER
+    for start in (0, 1):
+        plan = plan_of(LambdaState(0.0, 1.0), 11 + start, 800 if draws else 160, own)
+        sample(butane, plan, tmp_path / str(start), start, own)
+        one = series(butane, tmp_path / str(start), plan)
+        found.append(one.mean())
+        errors.append(np.sqrt(EXACT * (1 - EXACT) * inefficiency([one]) / len(one)))
+    if not draws:
+        assert found[0] - found[1] > 0.6
+        return
+    assert abs(found[0] - found[1]) < 3 * np.hypot(*errors) < 0.6
