@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Does an end state of a flexible solute go on from phases of the path? A real small run."""
+"""Where do the end states of a flexible solute take their conformers from? Real small runs."""
 
 from __future__ import annotations
 
@@ -23,10 +23,8 @@ SETTINGS = (
 SMALL = [word for setting in SETTINGS for word in ("--set", setting)]
 
 
-@pytest.fixture
-def ethanol(systems, tmp_path):
-    """Gas-phase files of ethanol, and a prmtop with another hydroxyl torsion, which plays ML."""
-    base = systems / "ethanol"
+def with_another_torsion(base, tmp_path):
+    """Return gas-phase files, and a prmtop with other torsions, which plays ML."""
     structure = parmed.load_file(str(base.with_suffix(".prmtop")))
     for kind in structure.dihedral_types:
         kind.phi_k *= 1.5
@@ -34,6 +32,18 @@ def ethanol(systems, tmp_path):
     other = tmp_path / "other.prmtop"
     structure.save(str(other))
     return base.with_suffix(".prmtop"), base.with_suffix(".inpcrd"), other
+
+
+@pytest.fixture
+def ethanol(systems, tmp_path):
+    """Ethanol, whose hydroxyl's torsion terms are not worth weakening."""
+    return with_another_torsion(systems / "ethanol", tmp_path)
+
+
+@pytest.fixture
+def butane(systems, tmp_path):
+    """Butane, with one state of weaker torsions."""
+    return with_another_torsion(systems / "butane", tmp_path)
 
 
 def test_an_end_state_goes_on_from_the_path_and_a_stopped_one_does_so_again(merrow, ethanol):
@@ -61,6 +71,40 @@ def test_an_end_state_goes_on_from_the_path_and_a_stopped_one_does_so_again(merr
     lost = [end / name for name in ("segment-0001.npz", "other-0001.npz", "snapshots-0002.npz")]
     for path in (*lost, Path("run/result.json")):
         path.unlink()
+    assert (answer := merrow(*words)).code == 0, answer.err
+    for path, arrays in whole.items():
+        for name, values in load_arrays(path).items():
+            np.testing.assert_array_equal(values, arrays[name], err_msg=f"{path} {name}")
+
+
+def test_an_end_state_with_weaker_torsions_needs_no_path_and_resumes_to_the_last_bit(
+    merrow, butane
+):
+    prmtop, inpcrd, other = butane
+    words = (
+        *("hydration", prmtop, inpcrd, "--solvate", "tip3p", "--potential", f"mm:{other}"),
+        *("--protocol", "quick", "--processes", "1", "--out", "run", *SMALL),
+    )
+    assert (answer := merrow(*words)).code == 0, answer.err
+    assert "torsion_scales:\n  - -0.2\n" in Path("run/run.yaml").read_text()
+    tasks = Path("run/tasks")
+    assert not list(tasks.rglob("coupled-*"))
+    kept = {
+        task: sorted((tasks / task).glob("snapshots-*"))[-1] for task in ("end-ml-0", "path-mm-0")
+    }
+    replicas = {task: len(load_arrays(path)["state_of"]) for task, path in kept.items()}
+    assert replicas == {"end-ml-0": 2, "path-mm-0": 4 + 1}
+
+    whole = {path: load_arrays(path) for path in sorted(tasks.rglob("*.npz"))}
+    path = tasks / "path-mm-0"
+    last = len(list(path.glob("segment-*"))) - 1
+    for name in (
+        f"segment-{last:04d}.npz",
+        f"other-{last:04d}.npz",
+        f"snapshots-{last + 1:04d}.npz",
+    ):
+        (path / name).unlink()
+    Path("run/result.json").unlink()
     assert (answer := merrow(*words)).code == 0, answer.err
     for path, arrays in whole.items():
         for name, values in load_arrays(path).items():

@@ -7,16 +7,20 @@ The solute is butane with one torsion of 10 kT, whose populations in gas are kno
 
 from __future__ import annotations
 
+import shutil
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from one_torsion import EXACT, angles_of, potential, small_box, solvated, trans
 
-from merrow.engine.advance import advance_leg
+from merrow.engine.advance import advance_leg, join_leg, share_leg
+from merrow.engine.leg import Company
 from merrow.engine.softer import NO_SOFTER, SofterStates
-from merrow.engine.storage import TaskFolder
+from merrow.engine.storage import TaskFolder, load_arrays
 from merrow.geometry import torsion_angles
+from merrow.meeting import Meeting
 from merrow.samples import LambdaState
 from merrow.system.weaker_torsions import as_potential, turning_terms, weakened
 from merrow.uncertainty import inefficiency
@@ -30,10 +34,15 @@ def butane(systems, tmp_path_factory) -> small_box.Solvated:
     return solvated(systems, tmp_path_factory.mktemp("butane"))
 
 
+def turning_of(butane):
+    """Return its torsion terms."""
+    return turning_terms(butane.classical.terms, butane.topology, butane.region.atoms)
+
+
 @pytest.fixture(scope="module")
 def turning(butane):
     """Its torsion terms."""
-    return turning_terms(butane.classical.terms, butane.topology, butane.region.atoms)
+    return turning_of(butane)
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +114,55 @@ def test_decoupled_the_populations_are_those_of_the_quadrature(butane, softer, t
     independent = len(found) / inefficiency([found])
     assert independent > 20
     assert abs(found.mean() - EXACT) < 4 * np.sqrt(EXACT * (1 - EXACT) / independent)
+
+
+def advanced(butane, folder, plan, softer, count):
+    """Equilibrate a leg, if that has not been done, and run some segments."""
+    hybrid = small_box.hybrid_of(butane, butane.classical)
+    beginning = small_box.start_snapshot(butane, 1)
+    task = TaskFolder(folder)
+    while task.count_segments() < count:
+        advance_leg(task, hybrid, plan, lambda: beginning, softer=softer)
+    return task
+
+
+def test_a_leg_with_weaker_states_resumes_to_the_last_bit(butane, softer, tmp_path):
+    states = (LambdaState(0.0, 1.0), LambdaState(0.0, 0.5))
+    plan = replace(plan_of(states[0], 5, 4, softer), states=states, equilibration_per_state=25)
+    whole = advanced(butane, tmp_path / "whole", plan, softer, 1)
+    shutil.copytree(whole.path, tmp_path / "resumed")
+    advanced(butane, whole.path, plan, softer, 2)
+    resumed = advanced(butane, tmp_path / "resumed", plan, softer, 2)
+    for path in (TaskFolder.segment, TaskFolder.snapshots):
+        index = 1 if path is TaskFolder.segment else 2
+        ours, theirs = (load_arrays(path(task, index)) for task in (resumed, whole))
+        for name, values in ours.items():
+            np.testing.assert_array_equal(values, theirs[name], err_msg=name)
+    assert sorted(theirs["state_of"]) == list(range(6))
+
+
+def test_processes_that_share_a_segment_exchange_alike(butane, softer, tmp_path):
+    states = (LambdaState(0.0, 1.0), LambdaState(0.0, 0.5))
+    plan = replace(plan_of(states[0], 5, 4, softer), states=states, equilibration_per_state=25)
+    task = TaskFolder(tmp_path / "leg")
+    beginning = small_box.start_snapshot(butane, 1)
+    advance_leg(task, small_box.hybrid_of(butane, butane.classical), plan, lambda: beginning,
+                softer=softer)  # fmt: skip
+
+    def share(place):
+        own = (weakened(butane.classical, turning_of(butane), f) for f in SCALES)
+        systems = tuple(small_box.hybrid_of(butane, potential) for potential in own)
+        mine = SofterStates(SCALES, systems, as_potential(turning_of(butane)))
+        hybrid = small_box.hybrid_of(butane, butane.classical)
+        company = Company(Meeting(tmp_path, 2, place))
+        return share_leg(task, hybrid, plan, company, softer=mine)
+
+    with ThreadPoolExecutor(2) as pool:
+        shares = list(pool.map(share, range(2)))
+    join_leg(task, plan, shares)  # refuses shares that exchanged differently
+    (segment,) = task.read_segments(states, small_box.TEMPERATURE)
+    assert np.bincount(segment.samples.state).tolist() == [4, 4]
+    assert sorted(load_arrays(task.snapshots(1))["state_of"]) == list(range(6))
 
 
 @pytest.mark.slow
