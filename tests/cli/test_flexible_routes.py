@@ -77,7 +77,7 @@ def test_an_end_state_goes_on_from_the_path_and_a_stopped_one_does_so_again(merr
             np.testing.assert_array_equal(values, arrays[name], err_msg=f"{path} {name}")
 
 
-def test_an_end_state_with_weaker_torsions_needs_no_path_and_resumes_to_the_last_bit(
+def test_an_end_state_with_scaled_torsions_needs_no_path_and_resumes_to_the_last_bit(
     merrow, butane
 ):
     prmtop, inpcrd, other = butane

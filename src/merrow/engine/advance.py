@@ -26,9 +26,9 @@ from merrow.engine.leg import (
 )
 from merrow.engine.plans import LegPlan
 from merrow.engine.reservoir import Reservoir
+from merrow.engine.scaled_states import NONE_SCALED, ScaledStates
 from merrow.engine.segments import Segment
 from merrow.engine.simulation import Snapshot
-from merrow.engine.softer import NO_SOFTER, SofterStates
 from merrow.engine.storage import Arrays, TaskFolder, load_arrays, save_arrays
 from merrow.potentials.interface import Potential
 from merrow.samples import ROW_FIELDS
@@ -49,7 +49,7 @@ def advance_leg(
     *,
     reservoir: Reservoir | None = None,
     select: StartSelector | None = None,
-    softer: SofterStates = NO_SOFTER,
+    scaled: ScaledStates = NONE_SCALED,
     keep_coupled: bool = False,
 ) -> None:
     """Equilibrate a leg or, if that is done, add its next segment.
@@ -61,7 +61,7 @@ def advance_leg(
         begin: Returns the starting point of the equilibration.
         reservoir: As in `run_segment`.
         select: As in `run_segment`.
-        softer: As in `run_segment`.
+        scaled: As in `run_segment`.
         keep_coupled: Whether the last snapshot of the first state is also saved.
 
     Raises:
@@ -69,11 +69,11 @@ def advance_leg(
     """
     index = folder.count_segments()
     if index == 0 and not folder.snapshots(0).exists():
-        _equilibrate(folder, hybrid, plan, begin, softer)
+        _equilibrate(folder, hybrid, plan, begin, scaled)
         return
     replicas = _replicas(folder, index)
     segment, after = run_segment(
-        hybrid, plan, replicas, index, reservoir=reservoir, select=select, softer=softer
+        hybrid, plan, replicas, index, reservoir=reservoir, select=select, scaled=scaled
     )
     _keep(folder, index, segment, after, keep_coupled=keep_coupled)
 
@@ -85,7 +85,7 @@ def share_leg(
     company: Company,
     *,
     reservoir: Reservoir | None = None,
-    softer: SofterStates = NO_SOFTER,
+    scaled: ScaledStates = NONE_SCALED,
 ) -> Share:
     """Compute this process's share of the next segment of an equilibrated leg, without saving.
 
@@ -95,7 +95,7 @@ def share_leg(
         plan: Steps and seeds.
         company: The processes that share it.
         reservoir: As in `run_segment`.
-        softer: As in `run_segment`.
+        scaled: As in `run_segment`.
 
     Raises:
         MerrowError: The simulation failed, or a file is damaged.
@@ -103,7 +103,7 @@ def share_leg(
     index = folder.count_segments()
     replicas = _replicas(folder, index)
     return run_share(
-        hybrid, plan, replicas, index, reservoir=reservoir, softer=softer, company=company
+        hybrid, plan, replicas, index, reservoir=reservoir, scaled=scaled, company=company
     )
 
 
@@ -147,7 +147,7 @@ def _equilibrate(
     hybrid: HybridSystem,
     plan: LegPlan,
     begin: Callable[[], Snapshot],
-    softer: SofterStates,
+    scaled: ScaledStates,
 ) -> None:
     """Equilibrate the first state, then each state from its neighbour; resumable after each.
 
@@ -157,7 +157,7 @@ def _equilibrate(
     snapshots, count = [coupled], plan.n_replicas
     for state in range(count):
         neighbour = snapshots[1 if state >= len(plan.states) else -1]
-        make = partial(equilibrate_state, hybrid, plan, neighbour, state, softer)
+        make = partial(equilibrate_state, hybrid, plan, neighbour, state, scaled)
         snapshots.append(_kept(folder.equilibrated(state), make))
     save_arrays(folder.snapshots(0), {**_pack(snapshots[1:]), "state_of": np.arange(count)})
     for state in range(count):

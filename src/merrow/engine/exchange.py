@@ -30,13 +30,13 @@ def exchange_states(
         State of each replica, a permutation of 0..K−1, shape (K,).
     """
     count = len(state_of)
-    new = state_of.copy()
     if count < 2:
-        return new
+        return state_of.copy()
+    new, energies = state_of.tolist(), u.tolist()  # lists are read faster than arrays
     pairs = generator.integers(count, size=(count**3, 2))
     thresholds = np.log(generator.random(count**3))
     for (i, j), threshold in zip(pairs.tolist(), thresholds.tolist(), strict=True):
         a, b = new[i], new[j]
-        if u[i, a] + u[j, b] - u[i, b] - u[j, a] >= threshold:
+        if energies[i][a] + energies[j][b] - energies[i][b] - energies[j][a] >= threshold:
             new[i], new[j] = b, a
-    return new
+    return np.array(new, dtype=np.int64)

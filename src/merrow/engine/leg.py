@@ -24,10 +24,10 @@ from merrow.engine.intact import require_whole
 from merrow.engine.plans import LegPlan
 from merrow.engine.record import Record
 from merrow.engine.reservoir import Reservoir
+from merrow.engine.scaled_states import NONE_SCALED, ScaledStates
 from merrow.engine.seeds import derive_seed, generator
 from merrow.engine.segments import Segment
 from merrow.engine.simulation import Snapshot
-from merrow.engine.softer import NO_SOFTER, SofterStates
 from merrow.engine.walkers import ContextWalker, Walker, open_walker
 from merrow.errors import MerrowError
 from merrow.meeting import Meeting
@@ -138,7 +138,7 @@ def equilibrate_state(
     plan: LegPlan,
     neighbour: Snapshot,
     state: int,
-    softer: SofterStates = NO_SOFTER,
+    scaled: ScaledStates = NONE_SCALED,
 ) -> Snapshot:
     """Equilibrate a state from the snapshot of the preceding state.
 
@@ -147,13 +147,13 @@ def equilibrate_state(
         plan: Steps and seeds.
         neighbour: The snapshot.
         state: Number of the state; from K on it is one with weaker torsions.
-        softer: These states.
+        scaled: These states.
 
     Raises:
         NumericsError: A number is not finite.
     """
     weaker = state - len(plan.states)
-    own = hybrid if weaker < 0 else softer.systems[weaker]
+    own = hybrid if weaker < 0 else scaled.systems[weaker]
     walker = open_walker(own, plan, "equilibrate", state)
     walker.place(neighbour, plan.states[0 if weaker >= 0 else state])
     walker.require_agreement()
@@ -169,7 +169,7 @@ def run_segment(
     *,
     reservoir: Reservoir | None = None,
     select: StartSelector | None = None,
-    softer: SofterStates = NO_SOFTER,
+    scaled: ScaledStates = NONE_SCALED,
 ) -> tuple[Segment, Replicas]:
     """Run a segment; return its records and the final replicas.
 
@@ -180,13 +180,13 @@ def run_segment(
         index: Number of the segment.
         reservoir: Gas-phase conformers for the decoupled replica at the end of a sweep.
         select: Selects the start of the replica in the first state; None for its current snapshot.
-        softer: States with weaker torsions.
+        scaled: States with weaker torsions.
 
     Raises:
         NumericsError: A number is not finite, or a bond broke.
     """
     whole = run_share(
-        hybrid, plan, replicas, index, reservoir=reservoir, select=select, softer=softer
+        hybrid, plan, replicas, index, reservoir=reservoir, select=select, scaled=scaled
     )
     return joined(plan, [whole], index)
 
@@ -199,7 +199,7 @@ def run_share(
     *,
     reservoir: Reservoir | None = None,
     select: StartSelector | None = None,
-    softer: SofterStates = NO_SOFTER,
+    scaled: ScaledStates = NONE_SCALED,
     company: Company | None = None,
 ) -> Share:
     """Propagate this process's replicas of a segment; without a company, all.
@@ -213,7 +213,7 @@ def run_share(
     snapshots, state_of = list(replicas.snapshots), replicas.state_of
     own = range(len(snapshots)) if company is None else company.own(len(snapshots))
     place = () if company is None else ("share", company.meeting.place)
-    walkers = _Walkers(hybrid, plan, softer, ("segment", index, *place))
+    walkers = _Walkers(hybrid, plan, scaled, ("segment", index, *place))
     before = snapshots[0].positions
     if select is not None:
         first = int(np.argmin(state_of))
@@ -325,11 +325,11 @@ class _Walkers:
         self,
         hybrid: HybridSystem,
         plan: LegPlan,
-        softer: SofterStates,
+        scaled: ScaledStates,
         labels: tuple[str | int, ...],
     ) -> None:
-        self.plan, self.softer, self.labels = plan, softer, labels
-        self.systems = (hybrid, *softer.systems)
+        self.plan, self.scaled, self.labels = plan, scaled, labels
+        self.systems = (hybrid, *scaled.systems)
         self.opened: dict[int, Walker] = {}
 
     def swept(self, snapshot: Snapshot, here: int) -> tuple[list[Record], Snapshot, Array]:
@@ -351,7 +351,7 @@ class _Walkers:
     def everywhere(self, u: Array, snapshot: Snapshot) -> Array:
         """Return u in all states, those with weaker torsions last [kT]."""
         solute = snapshot.positions[list(self.systems[0].region.atoms)]
-        return self.softer.extended(u, solute, self.plan.ensemble.temperature)
+        return self.scaled.extended(u, solute, self.plan.ensemble.temperature)
 
     def _at(self, snapshot: Snapshot, here: int) -> Walker:
         """Return the walker of a state at a snapshot."""
@@ -360,7 +360,7 @@ class _Walkers:
         if weaker in self.opened:
             self.opened[weaker].place(snapshot, state)
             return self.opened[weaker]
-        labels = (*self.labels, "softer", weaker) if weaker else self.labels
+        labels = (*self.labels, "scaled", weaker) if weaker else self.labels
         self.opened[weaker] = walker = open_walker(self.systems[weaker], self.plan, *labels)
         walker.place(snapshot, state)
         if self.systems[weaker].native is not None:

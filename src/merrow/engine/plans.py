@@ -46,8 +46,8 @@ class LegPlan:
         seed: Seed of this repeat of this leg.
         repeat: Number of the repeat.
         engine: Integrator: "openmm", or "native", our own loop.
-        softer: Number of further states with weaker torsions, which exchange with these
-            (`engine/softer.py`).
+        n_scaled: Number of further states with weaker torsions, which exchange with these
+            (`engine/scaled_states.py`).
     """
 
     states: tuple[LambdaState, ...]
@@ -61,12 +61,12 @@ class LegPlan:
     seed: int
     repeat: int
     engine: Engine = "openmm"
-    softer: int = 0
+    n_scaled: int = 0
 
     @property
     def n_replicas(self) -> int:
         """Number of replicas, one for each state."""
-        return len(self.states) + self.softer
+        return len(self.states) + self.n_scaled
 
     @property
     def segment_time(self) -> float:

@@ -51,20 +51,20 @@ def mixing(samples: WindowSamples, *, records_per_sweep: int) -> Mixing | None:
         records_per_sweep: Rows of a replica between exchanges.
     """
     k_states = len(samples.states)
-    counts, trips, lengths = np.zeros((k_states, k_states)), 0, []
-    for visited in _ways(samples, records_per_sweep):
-        np.add.at(counts, (visited[:-1], visited[1:]), 1.0)
+    counts, trips = np.zeros((k_states, k_states)), 0
+    for visited, sweeps in _ways(samples, records_per_sweep):
+        next_to = np.diff(sweeps) == 1  # else it was in a state without records between
+        np.add.at(counts, (visited[:-1][next_to], visited[1:][next_to]), 1.0)
         trips += _round_trips(visited, k_states - 1)
-        lengths.append(len(visited))
     if k_states < 2 or not counts.any():
         return None
     counts = counts + counts.T
     rows = counts.sum(axis=1, keepdims=True)
     matrix = np.divide(counts, rows, out=np.eye(k_states), where=rows > 0.0)
     eigenvalues = np.sort(np.linalg.eigvals(matrix).real)[::-1]
-    return Mixing(
-        matrix, float(min(eigenvalues[1], 1.0)), float(np.mean(lengths)), trips, samples.states
-    )
+    repeats = [samples.repeat == repeat for repeat in np.unique(samples.repeat)]
+    length = np.mean([len(np.unique(samples.time[mine])) for mine in repeats]) / records_per_sweep
+    return Mixing(matrix, float(min(eigenvalues[1], 1.0)), float(length), trips, samples.states)
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def insertions(samples: WindowSamples, *, records_per_sweep: int, since: float) 
         since: Time in a state after which insertions were made [ps].
     """
     inserted, carried, last = 0, 0, len(samples.states) - 1
-    for visited in _ways(samples.select(samples.time > since), records_per_sweep):
+    for visited, _ in _ways(samples.select(samples.time > since), records_per_sweep):
         ends = visited[(visited == 0) | (visited == last)]
         inserted += int(np.count_nonzero(ends == last))
         carried += int(np.count_nonzero(np.diff(ends) < 0))
@@ -144,13 +144,19 @@ def judge_mixing(found: Mixing, gas: Insertions | None = None) -> Verdict:
     )
 
 
-def _ways(samples: WindowSamples, records_per_sweep: int) -> Iterator[IntArray]:
-    """Yield the states of each replica of each repeat, sweep by sweep."""
+def _ways(samples: WindowSamples, records_per_sweep: int) -> Iterator[tuple[IntArray, IntArray]]:
+    """Yield the states of each replica of each repeat after sweeps, and the numbers of the sweeps.
+
+    A replica has no records while it is in a state with scaled torsions.
+    """
     for repeat in np.unique(samples.repeat):
         mine = samples.repeat == repeat
+        times = np.unique(samples.time[mine])  # each state has its record at each time
         for replica in np.unique(samples.replica[mine]):
-            states = samples.state[mine & (samples.replica == replica)]
-            yield states[records_per_sweep - 1 :: records_per_sweep]
+            own = mine & (samples.replica == replica)
+            last = slice(records_per_sweep - 1, None, records_per_sweep)
+            order = np.searchsorted(times, samples.time[own][last])
+            yield samples.state[own][last], order // records_per_sweep
 
 
 def _round_trips(visited: IntArray, last: int) -> int:

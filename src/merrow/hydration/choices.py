@@ -42,7 +42,7 @@ def _of_records(asked: Protocol) -> Iterator[Protocol]:
     """Yield the protocols that differ in the choice of records, that of older runs last."""
     for often in (True, False):
         yield asked.chosen(often=often, torsion_spread=0.0)
-    if asked.record_interval_ps is None:  # as chosen before exchange followed two records
+    if asked.record_interval_ps is None:  # as chosen before exchange became more frequent
         update = {
             "record_interval_ps": RECORD_INTERVAL / OFTEN,
             "records_per_sweep": OFTEN * asked.records_per_sweep,

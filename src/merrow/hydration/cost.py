@@ -122,7 +122,9 @@ def estimate_cost(context: RunContext) -> Cost:
         context: A prepared run.
     """
     config, protocol = context.config, context.config.protocol
-    state = first_state(config, Rounds(), Intermediates(), flexible=context.flexible)
+    state = first_state(
+        config, Rounds(), Intermediates(), flexible=context.flexible, held=context.held
+    )
     longest = replace(state, path=state.most)
     if settles_gas(state, ()):
         longest = replace(longest, rounds=Rounds(gas=most_gas(protocol)))
@@ -155,7 +157,7 @@ def _bytes(context: RunContext, task: Task, segments: int) -> int:
     records = plan.records_per_sweep * plan.sweeps_per_segment
     n_states, snapshot = len(plan.states), 6 * len(context.prepared.topology)
     kept = 2 * plan.n_replicas + 1  # snapshots of two segments, and the first one
-    if gives_to_end(context.config, task, flexible=context.flexible):
+    if gives_to_end(context.config, task, held=context.held):
         kept += segments
     rows = n_states * (n_states + 10) + 3 * n_atoms
     return (segments * records * rows + kept * snapshot) * BYTES

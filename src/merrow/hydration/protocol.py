@@ -7,6 +7,7 @@ The defaults are explained in `docs/explanation/protocols.md`.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -31,7 +32,7 @@ OFTEN = 4
 """Records in that time where they are nearly free: the same dynamics then gave 1.3 to 1.7 times
 less variance (methanol)."""
 FROM_RECORDS = 2
-"""Records between two exchanges, 0.2 ps, where they are so frequent."""
+"""Default number of records between two exchanges."""
 
 LONG_STEP: dict[str, Any] = {"timestep_fs": 4.0, "solute_masses": "heavy"}
 """Half the error for its cost of 2 fs, and the same free energy (`benchmarks/time_step.py`)."""
@@ -131,9 +132,9 @@ class Protocol(Settings):
     """Additional equilibration in every state [ps]."""
     record_interval_ps: float | None = Field(0.4, gt=0)
     """Time between recorded configurations of a replica [ps]; null: 0.4, or 0.1 where records are
-    nearly free, with exchange after two of them and segments of the same length, chosen when a run
-    starts."""
-    records_per_sweep: int = Field(2, ge=1)
+    nearly free, chosen when a run starts. The length of a segment is the same; exchange is then
+    more frequent unless records_per_sweep is given, too."""
+    records_per_sweep: int = Field(FROM_RECORDS, ge=1)
     """Records of each replica between two exchange attempts."""
     sweeps_per_segment: int = Field(3, ge=1)
     """Exchange sweeps between two checkpoints."""
@@ -149,7 +150,7 @@ class Protocol(Settings):
     gas_reservoir: bool = False
     """Whether a decoupled solute with rotatable torsions and no constraints is replaced by a
     gas-phase conformer before each exchange, and the ML/MM end state of the endpoint route
-    continues from snapshots of the path."""
+    continues from snapshots of the path where rotatable torsions keep their terms."""
     torsion_scales: tuple[float, ...] | None = ()
     """Factors on the MM torsion terms about rotatable bonds in further states that exchange with
     the coupled one, so that the solute changes its conformers there; in descending order, below 1
@@ -184,6 +185,14 @@ class Protocol(Settings):
             raise ValueError("torsion_scales must decrease strictly and lie between 1 and -1")
         return values
 
+    @property
+    def exchanges_often(self) -> bool:
+        """Whether exchange became more frequent with the records."""
+        interval = self.record_interval_ps or RECORD_INTERVAL
+        often = math.isclose(interval, RECORD_INTERVAL / OFTEN)
+        longer = self.sweeps_per_segment % OFTEN == 0
+        return often and longer and self.records_per_sweep == FROM_RECORDS
+
     def chosen(self, *, often: bool, torsion_spread: float) -> Protocol:
         """Return the protocol with all that it leaves open chosen.
 
@@ -194,10 +203,11 @@ class Protocol(Settings):
         update: dict[str, Any] = {}
         if self.record_interval_ps is None:
             update["record_interval_ps"] = RECORD_INTERVAL / (OFTEN if often else 1)
-        if self.record_interval_ps is None and often:
-            per_segment = OFTEN * self.records_per_sweep * self.sweeps_per_segment
-            update["records_per_sweep"] = FROM_RECORDS
-            update["sweeps_per_segment"] = per_segment // FROM_RECORDS
+            if often:
+                key = "sweeps_per_segment"
+                if self.records_per_sweep != FROM_RECORDS:
+                    key = "records_per_sweep"
+                update[key] = OFTEN * getattr(self, key)
         if self.torsion_scales is None:
             states = sum(torsion_spread > limit for limit in TORSION_SPREADS)
             update["torsion_scales"] = TORSION_SCALES[states]

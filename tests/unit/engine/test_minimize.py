@@ -144,7 +144,7 @@ def test_water_keeps_what_its_minimisation_has_reached(methane_files):
     words = {"platform": "CPU", "tolerance": 1.0, "report_interval": 1}
     told: list[MinimizeReport] = []
     ends = [run(hybrid, shaken, max_steps=n, report=told.append, **words) for n in (40, 120)]
-    # with softer springs hydrogens would leave their oxygens for others', and energies know no end
+    # with scaled springs hydrogens would leave their oxygens for others', and energies know no end
     assert min(report.potential for report in told) > -60.0 * 210  # kJ/mol
     assert [end.step for end in ends] == [40, 120]
     energies = [end.potential for end in ends]

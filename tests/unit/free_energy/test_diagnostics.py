@@ -22,7 +22,7 @@ from merrow.free_energy.diagnostics import (
 )
 from merrow.free_energy.mixing import Insertions, insertions, judge_ladders, judge_mixing, mixing
 from merrow.free_energy.populations import Torsions, _Population, judge_populations
-from merrow.samples import LambdaState, WindowSamples
+from merrow.samples import LambdaState, WindowSamples, concatenate
 
 
 def walk(states: int, sweeps: int, stay: float, seed: int = 0, per_sweep: int = 2):
@@ -72,6 +72,32 @@ def test_round_trips_are_counted_from_end_to_end_and_back():
     way = np.array([0, 1, 2, 1, 2, 2, 1, 0, 0, 1, 0, 1, 2])
     rows = dataclasses.replace(walk(3, len(way), 0.0, per_sweep=1), state=way)
     assert mixing(rows, records_per_sweep=1).round_trips == 1
+
+
+def test_a_way_through_states_without_records_is_no_step():
+    # One replica after each sweep; a dot is a sweep in a state with scaled torsions.
+    way = "0012..10.0.01221"
+    sweeps = np.array([n for n, state in enumerate(way) if state != "."])
+    states = np.array([int(state) for state in way if state != "."])
+    own = dataclasses.replace(
+        walk(3, len(states), 0.0, per_sweep=1), state=states, time=1.0 + sweeps
+    )
+    others = dataclasses.replace(  # replicas that stay, so that all sweeps are known
+        walk(3, len(way), 1.0, per_sweep=1),
+        replica=np.ones(len(way), dtype=int),
+        state=np.zeros(len(way), dtype=int),
+        time=1.0 + np.arange(len(way)),
+    )
+    found = mixing(concatenate([own, others]), records_per_sweep=1)
+    steps = [way[n : n + 2] for n in range(len(way) - 1)] + ["00"] * (len(way) - 1)
+    counts = np.zeros((3, 3))
+    for step in steps:
+        if "." not in step:
+            counts[int(step[0]), int(step[1])] += 1
+    counts += counts.T
+    assert found.transitions == pytest.approx(counts / counts.sum(axis=1, keepdims=True))
+    assert found.sweeps == len(way)
+    assert found.round_trips == 1
 
 
 def test_conformers_from_gas_are_counted_where_they_go_in_and_where_they_arrive():

@@ -6,6 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from merrow.amber.topology import read_topology
@@ -36,7 +37,9 @@ def decided(folder: RunFolder, config: HydrationConfig) -> HydrationConfig:
     folder.save_config(folder.as_begun(config))
     atoms = tuple(range(len(METHANOL)))
     classical = open_classical(METHANOL, atoms)
-    prepared = SimpleNamespace(topology=METHANOL, region=SimpleNamespace(atoms=atoms))
+    prepared = SimpleNamespace(
+        topology=METHANOL, region=SimpleNamespace(atoms=atoms), solute=np.zeros((6, 3))
+    )
     run = RunContext(folder, folder.config(), prepared, classical, classical, None).with_kernel()
     assert folder.config() == run.config
     return run.config

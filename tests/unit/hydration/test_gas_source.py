@@ -158,10 +158,10 @@ def test_a_path_takes_from_the_gas_of_its_own_hamiltonian(run):
 
 
 def test_an_end_state_takes_snapshots_of_ever_more_of_the_path_after_its_first_segments():
-    behind = [path_behind(endpoint(), index, flexible=True) for index in range(5)]
+    behind = [path_behind(endpoint(), index, held=True) for index in range(5)]
     assert behind == [0, 0, 4, 8, 12]
-    assert path_behind(endpoint(), 4, flexible=False) == 0
-    assert path_behind(endpoint(gas_reservoir=False), 4, flexible=True) == 0
+    assert path_behind(endpoint(), 4, held=False) == 0
+    assert path_behind(endpoint(gas_reservoir=False), 4, held=True) == 0
 
 
 def test_an_end_state_waits_for_the_path_of_its_own_repeat(run):
@@ -220,15 +220,15 @@ def test_an_end_state_of_an_older_folder_takes_snapshots_of_the_path(between):
 
 
 def test_snapshots_are_kept_only_where_an_end_state_takes_them():
-    assert gives_to_end(endpoint(), PATH, flexible=True)
-    assert not gives_to_end(config(route="direct"), PATH, flexible=True)
-    assert not gives_to_end(endpoint(), PATH, flexible=False)
-    assert not gives_to_end(endpoint(gas_reservoir=False), PATH, flexible=True)
+    assert gives_to_end(endpoint(), PATH, held=True)
+    assert not gives_to_end(config(route="direct"), PATH, held=True)
+    assert not gives_to_end(endpoint(), PATH, held=False)
+    assert not gives_to_end(endpoint(gas_reservoir=False), PATH, held=True)
     both = endpoint(both_routes=True)
-    assert not gives_to_end(both, Task("path", ML_SOLUTE, 1), flexible=True)
-    assert gives_to_end(endpoint(), HALF, flexible=True)
-    assert not gives_to_end(endpoint(), END, flexible=True)
-    assert not gives_to_end(endpoint(), HALF, flexible=False)
+    assert not gives_to_end(both, Task("path", ML_SOLUTE, 1), held=True)
+    assert gives_to_end(endpoint(), HALF, held=True)
+    assert not gives_to_end(endpoint(), END, held=True)
+    assert not gives_to_end(endpoint(), HALF, held=False)
 
 
 def test_the_work_of_a_snapshot_is_a_part_of_the_difference_of_the_two_potentials(run):

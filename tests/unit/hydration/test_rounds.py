@@ -51,8 +51,10 @@ def config(*, mm_reference=False, **protocol):
     return found.model_copy(update=changes)
 
 
-def begun(*, flexible=False, **changes) -> SamplingState:
-    return first_state(config(**changes), Rounds(), Intermediates(), flexible=flexible)
+def begun(*, flexible=False, held=None, **changes) -> SamplingState:
+    """The first state; all torsions of a flexible solute keep their terms unless told."""
+    kind = {"flexible": flexible, "held": flexible if held is None else held}
+    return first_state(config(**changes), Rounds(), Intermediates(), **kind)
 
 
 def errors(water: float, gas: float, total: float) -> RoundErrors:
@@ -89,7 +91,7 @@ def test_a_round_without_an_estimate_lengthens_nothing_and_follows_all_the_same(
 
 def test_another_process_follows_what_was_decided():
     decided = plan_round(begun(), errors(water=0.3, gas=0.3, total=0.45))
-    other = first_state(config(), decided.rounds, Intermediates(), flexible=False)
+    other = first_state(config(), decided.rounds, Intermediates(), flexible=False, held=False)
     assert other == decided
     assert other.goals() == decided.goals()
 
@@ -102,7 +104,9 @@ def test_a_folder_of_an_older_version_goes_on_after_its_last_judged_round():
         (state.path, state.longer()),
         (state.longer().path, third),
     ):
-        other = first_state(config(), Rounds(judged=judged), Intermediates(), flexible=False)
+        other = first_state(
+            config(), Rounds(judged=judged), Intermediates(), flexible=False, held=False
+        )
         assert other.path == expected.path
 
 
@@ -112,7 +116,10 @@ def test_a_path_that_is_a_small_part_of_the_error_waits_for_the_end_states():
     waiting = plan_round(state, both)
     assert waiting.path == state.path
     assert ends(waiting) > ends(state)
-    assert first_state(config(), waiting.rounds, Intermediates(), flexible=False) == waiting
+    assert (
+        first_state(config(), waiting.rounds, Intermediates(), flexible=False, held=False)
+        == waiting
+    )
     assert plan_round(state, replace(both, unsettled_path=True)).path > state.path
     assert plan_round(state, replace(both, unsettled_ends=True)) == waiting
     assert plan_round(state, replace(both, headline=0.5)).path > state.path, "the direct route"
@@ -155,7 +162,7 @@ def test_no_target_is_met_while_repeats_keep_their_conformers():
 
 
 def test_only_what_lacks_conformers_is_extended_once_the_error_is_small_enough():
-    state = begun(flexible=True, torsion_scales=(0.4, -0.2))
+    state = begun(flexible=True, held=False)
     water, gas = ends(state)
     good = errors(water=0.2, gas=0.05, total=0.25)
     assert good.headline < state.config.protocol.target_stderr_kcal
@@ -165,6 +172,14 @@ def test_only_what_lacks_conformers_is_extended_once_the_error_is_small_enough()
     assert (of_path.path, *ends(of_path)) == (state.longer().path, water, gas)
     both = plan_round(state, replace(good, unsettled_path=True, unsettled_ends=True))
     assert (both.path, *ends(both)) == (state.longer().path, water + water // 3, gas)
+    # both routes: it is the other one's error that is larger, and small enough
+    direct = replace(good, headline=0.29, unsettled_ends=True)
+    assert plan_round(state, direct).path == state.path
+    # at the maximum of the end states there is nothing left to do
+    for _ in range(40):
+        of_ends = plan_round(of_ends, replace(good, unsettled_ends=True))
+    assert of_ends.path == state.path
+    assert of_ends.goals() == plan_round(of_ends, replace(good, unsettled_ends=True)).goals()
     # snapshots of the path: the path has to go first
     behind = begun(flexible=True)
     assert plan_round(behind, replace(good, unsettled_ends=True)).path > behind.path
@@ -336,7 +351,7 @@ def test_ladders_that_disagree_are_lengthened_but_leave_time_for_the_path(
     module = "merrow.hydration.sampling.adaptive"
     monkeypatch.setattr(f"{module}.read_gas_phase", lambda *_: None)
     monkeypatch.setattr(f"{module}.solute_torsions", lambda *_: torsions)
-    state = first_state(told, Rounds(), Intermediates(), flexible=True)
+    state = first_state(told, Rounds(), Intermediates(), flexible=True, held=True)
     sampler._reach(state.first_goals(), sampler.late)
     assert all(sampler.done[task] for task in state.first_goals())
     settled = sampler._settle_gas(state)

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from merrow.amber.coordinates import read_coordinates
 from merrow.amber.topology import read_topology
 from merrow.errors import InputError
 from merrow.hydration.config import HydrationConfig, Source
@@ -236,7 +237,7 @@ def test_the_time_of_every_process_counts_however_it_ended(tmp_path):
 
 @pytest.mark.parametrize(("spread", "states"), [(0.0, 0), (0.5, 0), (1.8, 1), (3.2, 2), (5.0, 3)])
 @pytest.mark.parametrize("often", [False, True])
-def test_a_run_keeps_records_and_weaker_torsions_that_it_chose(tmp_path, often, spread, states):
+def test_a_run_keeps_records_and_scaled_torsions_that_it_chose(tmp_path, often, spread, states):
     folder = RunFolder(tmp_path)
     folder.save_config(folder.as_begun(CONFIG))  # killed before it has chosen
     assert folder.as_begun(CONFIG).protocol.record_interval_ps is None
@@ -282,8 +283,11 @@ def test_records_and_exchange_are_frequent_where_they_cost_next_to_nothing(
     folder = RunFolder(tmp_path)
     folder.save_config(config)
     topology = read_topology(systems / "butane.prmtop")
+    solute = read_coordinates(systems / "butane.inpcrd").positions
     atoms = tuple(range(len(topology)))
-    prepared = SimpleNamespace(topology=topology, region=SimpleNamespace(atoms=atoms))
+    prepared = SimpleNamespace(
+        topology=topology, region=SimpleNamespace(atoms=atoms), solute=solute
+    )
     classical = open_classical(topology, atoms)
     run = RunContext(folder, config, prepared, classical, classical, None).with_kernel()
     assert run.config.protocol.torsion_scales == TORSION_SCALES[1]
@@ -305,6 +309,8 @@ def test_segments_keep_their_length_however_often_is_recorded():
     seldom, often = plans
     assert often.segment_time == seldom.segment_time
     assert often.sweeps_per_segment == 4 * seldom.sweeps_per_segment
+    told = quick.model_copy(update={"records_per_sweep": 6}).chosen(often=True, torsion_spread=0.0)
+    assert (told.records_per_sweep, told.sweeps_per_segment) == (24, 3)
     assert (seldom.steps_per_record, often.steps_per_record) == (100, 25)
     paper = PROTOCOLS["paper"]
     assert paper.chosen(often=True, torsion_spread=9.0) == paper

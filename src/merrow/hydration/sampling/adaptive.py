@@ -80,6 +80,7 @@ class Sampler:
             self.folder.read(Rounds) or Rounds(),
             self.folder.read(Intermediates) or Intermediates(),
             flexible=self.run.flexible,
+            held=self.run.held,
         )
         # some samples of every part first, so that a time limit leaves an estimate
         strict = self.late if is_users_limit(self.config.protocol) else (lambda: False)
@@ -100,7 +101,10 @@ class Sampler:
             self.folder.save(Timing(wall_s=self.watch.total))
             if is_enough(self.config, errors):
                 return found
-            state = plan_round(state, errors)
+            following = plan_round(state, errors)
+            if following.goals() == state.goals():
+                return None
+            state = following
             self.folder.save(state.rounds)
             self._reach(state.goals(), self.late)
         return None

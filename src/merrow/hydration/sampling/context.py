@@ -14,10 +14,10 @@ from functools import cached_property
 import numpy as np
 
 from merrow.engine.gas import GasPlan, temperature_ladder
+from merrow.engine.scaled_states import NONE_SCALED, ScaledStates
 from merrow.engine.seeds import derive_seed
 from merrow.engine.simulation import Snapshot, gpu_edges
-from merrow.engine.softer import NO_SOFTER, SofterStates
-from merrow.errors import UnsupportedPhysicsError
+from merrow.errors import InputError, UnsupportedPhysicsError
 from merrow.hydration.config import HydrationConfig
 from merrow.hydration.prepare import Prepared, prepare_system
 from merrow.hydration.protocol import Schedule
@@ -25,7 +25,6 @@ from merrow.hydration.run_folder import RunFolder
 from merrow.hydration.sampling.conformers import make_conformers
 from merrow.hydration.sampling.tasks import (
     GAS_RECORDS_PER_SEGMENT,
-    MM_SOLUTE,
     Hamiltonian,
     gas_steps_per_record,
 )
@@ -38,17 +37,12 @@ from merrow.progress import Listener, Progress, silent
 from merrow.settings import Placement
 from merrow.system.alchemy import tail_coefficient
 from merrow.system.build import HybridSystem, hybrid_system
-from merrow.system.internal import ClassicalPotential, InternalTerms
+from merrow.system.internal import ClassicalPotential
 from merrow.system.native_forces import read_parameters, with_native_forces
 from merrow.system.native_loop import loop_parameters
 from merrow.system.pme import Nonbonded, pme_parameters
 from merrow.system.potentials import MM, open_classical, open_potential
-from merrow.system.weaker_torsions import (
-    as_potential,
-    torsion_spread,
-    turning_terms,
-    weakened,
-)
+from merrow.system.turning import TurningTorsions, turning_torsions
 from merrow.units import KJ_PER_KCAL, NM_PER_ANGSTROM, PS_PER_FS, thermal_energy
 
 logger = logging.getLogger(__name__)
@@ -76,7 +70,7 @@ class RunContext:
     classical: ClassicalPotential
     potential: Potential
     conformers: Array
-    _hybrids: dict[Hamiltonian, HybridSystem] = field(default_factory=dict)
+    _hybrids: dict[tuple[Hamiltonian, float], HybridSystem] = field(default_factory=dict)
 
     def with_schedule(self, schedule: Schedule) -> RunContext:
         """Return the context of the same run on another schedule."""
@@ -84,16 +78,22 @@ class RunContext:
         return replace(self, config=self.config.model_copy(update={"protocol": protocol}))
 
     def with_kernel(self) -> RunContext:
-        """Return the context with kernel, engine and the time between records chosen.
+        """Return the context with kernel, engine, time between records and torsion scales chosen.
 
         run.yaml then records them. A record takes our kernel a hundredth of OpenMM's time.
 
         Raises:
+            InputError: Torsion scales are given for a solute without torsion terms to scale.
             UnsupportedPhysicsError: Our kernel or loop is requested but cannot treat this system.
         """
         kernel = self._decided_kernel()
         often = kernel["mm_kernel"] == "native"
-        spread = torsion_spread(self.turning) / thermal_energy(self.config.protocol.temperature_k)
+        spread = self.turning.spread / thermal_energy(self.config.protocol.temperature_k)
+        if self.config.protocol.torsion_scales and not spread:
+            raise InputError(
+                "torsion_scales: the solute has no torsion terms about rotatable bonds that could "
+                "be scaled; leave it out."
+            )
         engine = self._decided_engine(kernel["mm_instruction_set"])
 
         def chosen(config: HydrationConfig) -> HydrationConfig:
@@ -143,43 +143,58 @@ class RunContext:
         """Whether the solute has rotatable torsions."""
         return bool(self.prepared.torsions)
 
-    def driver(self, hamiltonian: Hamiltonian) -> Potential:
-        """Return the potential of the solute."""
-        s, scale = hamiltonian.lambda_interpolate, hamiltonian.torsion_scale
-        if scale != 1.0:
-            return weakened(self.driver(Hamiltonian(s)), self.turning, scale)
-        if 0.0 < s < 1.0:
-            return Mixture(self.classical, self.potential, s)
-        return self.potential if s else self.classical
+    @property
+    def held(self) -> bool:
+        """Whether a rotatable torsion keeps its terms, in the states with scaled ones, too."""
+        return self.flexible and (not self.config.protocol.torsion_scales or self.turning.held)
 
     @cached_property
-    def turning(self) -> InternalTerms:
-        """The MM torsion terms that states with weaker torsions scale."""
-        return turning_terms(
-            self.classical.terms, self.prepared.topology, self.prepared.region.atoms
+    def turning(self) -> TurningTorsions:
+        """The MM torsion terms that `torsion_scales` scales."""
+        solute = self.prepared.solute
+        return turning_torsions(
+            self.classical.terms, self.prepared.topology, self.prepared.region.atoms, solute
         )
 
-    def softer(self, hamiltonian: Hamiltonian) -> SofterStates:
-        """Return the states with weaker torsions beside those of a Hamiltonian."""
+    def driver(self, hamiltonian: Hamiltonian, scale: float = 1.0) -> Potential:
+        """Return the potential of the solute.
+
+        Args:
+            hamiltonian: Its Hamiltonian.
+            scale: Factor on the torsion terms about rotatable bonds.
+        """
+        s = hamiltonian.lambda_interpolate
+        found = self.potential if s else self.classical
+        if 0.0 < s < 1.0:
+            found = Mixture(self.classical, self.potential, s)
+        return found if scale == 1.0 else self.turning.scaled(found, scale)
+
+    def scaled(self, hamiltonian: Hamiltonian) -> ScaledStates:
+        """Return the states with scaled torsions beside those of a Hamiltonian."""
         scales = self.config.protocol.torsion_scales or ()
         if not scales:
-            return NO_SOFTER
-        systems = tuple(self.hybrid(replace(hamiltonian, torsion_scale=f)) for f in scales)
-        return SofterStates(scales, systems, as_potential(self.turning))
+            return NONE_SCALED
+        systems = tuple(self.hybrid(hamiltonian, scale) for scale in scales)
+        return ScaledStates(scales, systems, self.turning.potential)
 
-    def hybrid(self, hamiltonian: Hamiltonian) -> HybridSystem:
+    def hybrid(self, hamiltonian: Hamiltonian, scale: float = 1.0) -> HybridSystem:
         """Return the hybrid system, built on first use.
 
         All Hamiltonians share masses, constraints and PME.
+
+        Args:
+            hamiltonian: Hamiltonian of the solute.
+            scale: Factor on the torsion terms about rotatable bonds.
         """
-        if hamiltonian not in self._hybrids:
+        if (hamiltonian, scale) not in self._hybrids:
+            driver = self.driver(hamiltonian, scale)
             native = self.config.mm_kernel == "native"
-            self._hybrids[hamiltonian] = (
-                self._on_kernel(hamiltonian, self.config.mm_instruction_set)
+            self._hybrids[hamiltonian, scale] = (
+                self._on_kernel(driver, self.config.mm_instruction_set)
                 if native
-                else self._on_openmm(hamiltonian)
+                else self._on_openmm(driver)
             )
-        return self._hybrids[hamiltonian]
+        return self._hybrids[hamiltonian, scale]
 
     def why_not_native(self) -> str:
         """Return why our nonbonded kernel cannot treat this system here; "" if it can."""
@@ -189,7 +204,7 @@ class RunContext:
             return reason
         try:
             box = self.prepared.box * NM_PER_ANGSTROM
-            read_parameters(self._on_openmm(MM_SOLUTE), box=box)
+            read_parameters(self._on_openmm(self.classical), box=box)
         except UnsupportedPhysicsError as error:
             return str(error)
         return ""
@@ -205,18 +220,17 @@ class RunContext:
         if reason := why_no_loop():
             return reason
         try:
-            loop_parameters(self._on_kernel(MM_SOLUTE, isa))
+            loop_parameters(self._on_kernel(self.classical, isa))
         except UnsupportedPhysicsError as error:
             return str(error)
         return ""
 
-    def _on_kernel(self, hamiltonian: Hamiltonian, isa: str | None) -> HybridSystem:
+    def _on_kernel(self, potential: Potential, isa: str | None) -> HybridSystem:
         box = self.prepared.box * NM_PER_ANGSTROM
-        return with_native_forces(self._on_openmm(hamiltonian), isa, box=box)
+        return with_native_forces(self._on_openmm(potential), isa, box=box)
 
-    def _on_openmm(self, hamiltonian: Hamiltonian) -> HybridSystem:
+    def _on_openmm(self, potential: Potential) -> HybridSystem:
         protocol, prepared = self.config.protocol, self.prepared
-        potential = self.driver(hamiltonian)
         first = potential.evaluate(prepared.solute[None]).energies[0]
         return hybrid_system(
             prepared.topology,

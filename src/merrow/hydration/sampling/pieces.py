@@ -22,6 +22,7 @@ from merrow.engine.advance import (
 from merrow.engine.leg import Company, Share, StartSelector
 from merrow.engine.proposals import Proposals
 from merrow.engine.reservoir import Reservoir
+from merrow.engine.scaled_states import NONE_SCALED, ScaledStates
 from merrow.engine.simulation import Snapshot
 from merrow.hydration.sampling.context import RunContext
 from merrow.hydration.sampling.tasks import (
@@ -65,8 +66,8 @@ def advance(run: RunContext, task: Task) -> int:
                 partial(beginning, run, task),
                 reservoir=reservoir_of(run, task) if index >= FIRST_FROM_GAS else None,
                 select=selector_of(run, task, index),
-                softer=run.softer(task.hamiltonian),
-                keep_coupled=gives_to_end(run.config, task, flexible=run.flexible),
+                scaled=_scaled(run, task),
+                keep_coupled=gives_to_end(run.config, task, held=run.held),
             )
     complete_frames(folder, other)
     return folder.count_segments()
@@ -85,13 +86,13 @@ def share(run: RunContext, task: Task, company: Company) -> Share:
     folder, plan = run.folder.task(task), leg_plan(run.config, task)
     taking = folder.count_segments() >= FIRST_FROM_GAS
     reservoir = reservoir_of(run, task) if taking else None
-    hybrid, softer = run.hybrid(task.hamiltonian), run.softer(task.hamiltonian)
-    return share_leg(folder, hybrid, plan, company, reservoir=reservoir, softer=softer)
+    hybrid, scaled = run.hybrid(task.hamiltonian), _scaled(run, task)
+    return share_leg(folder, hybrid, plan, company, reservoir=reservoir, scaled=scaled)
 
 
 def join(run: RunContext, task: Task, shares: Sequence[Share]) -> int:
     """Save the next segment of a task from all its shares; return `count_finished`."""
-    keep = gives_to_end(run.config, task, flexible=run.flexible)
+    keep = gives_to_end(run.config, task, held=run.held)
     join_leg(run.folder.task(task), leg_plan(run.config, task), shares, keep_coupled=keep)
     return count_finished(run, task)
 
@@ -173,7 +174,7 @@ def _source(run: RunContext, task: Task, index: int) -> tuple[Task, range]:
     its snapshots, and for the lowest ensemble it is the MM path.
     """
     path = Task("path", MM_SOLUTE, task.repeat)
-    behind = path_behind(run.config, index, flexible=run.flexible)
+    behind = path_behind(run.config, index, held=run.held)
     of_path = range(behind // UNEQUILIBRATED, behind)
     first = first_end_segments(run.config)
     if behind == 0 or index < first + LEAST_SNAPSHOTS:
@@ -186,6 +187,11 @@ def _source(run: RunContext, task: Task, index: int) -> tuple[Task, range]:
     folder = run.folder.task(rung)
     older = folder.count_segments() > 0 and not folder.last_coupled(0).exists()
     return (path, of_path) if older else (rung, range(first, index))
+
+
+def _scaled(run: RunContext, task: Task) -> ScaledStates:
+    """Return the states with scaled torsions of a task; a pilot has none."""
+    return NONE_SCALED if task.kind == "pilot" else run.scaled(task.hamiltonian)
 
 
 def _takes(run: RunContext) -> bool:

@@ -21,7 +21,6 @@ from merrow.hydration.sampling.tasks import (
     PHASES,
     Phase,
     Task,
-    continues_from_path,
     end_segment_time,
     first_end_segments,
     first_gas_segments,
@@ -73,6 +72,8 @@ class SamplingState:
     Attributes:
         config: Configuration.
         flexible: Whether the solute has rotatable torsions.
+        held: Whether some of them keep their terms everywhere, so that end states continue from
+            snapshots of the path.
         path: Segments of each path in this round.
         rounds: Decisions of earlier rounds.
         intermediates: Intermediate ensembles between MM and ML.
@@ -80,6 +81,7 @@ class SamplingState:
 
     config: HydrationConfig
     flexible: bool
+    held: bool
     path: int
     rounds: Rounds
     intermediates: Intermediates
@@ -111,7 +113,7 @@ class SamplingState:
     def goals(self) -> dict[Task, int]:
         """Return all goals of the round; end states that continue from the path grow with it."""
         goals = self.first_goals() | dict.fromkeys(path_tasks(self.config), self.path)
-        if continues_from_path(self.config.protocol, flexible=self.flexible):
+        if takes_from_gas(self.config.protocol, flexible=self.held):
             behind_path = first_end_segments(self.config) + self.path // PATH_PER_END
             for task in goals:
                 known = task.hamiltonian == ML_SOLUTE or self.intermediates.settled
@@ -133,11 +135,16 @@ class SamplingState:
 
 
 def first_state(
-    config: HydrationConfig, rounds: Rounds, intermediates: Intermediates, *, flexible: bool
+    config: HydrationConfig,
+    rounds: Rounds,
+    intermediates: Intermediates,
+    *,
+    flexible: bool,
+    held: bool,
 ) -> SamplingState:
     """Return the state of the first round, or of the one that earlier processes decided."""
     least = least_path(config)
-    state = SamplingState(config, flexible, max(least, rounds.path), rounds, intermediates)
+    state = SamplingState(config, flexible, held, max(least, rounds.path), rounds, intermediates)
     while not rounds.path and state.path <= rounds.judged and state.path < state.most:
         state = state.longer()
     return state
@@ -158,13 +165,13 @@ def plan_round(state: SamplingState, errors: RoundErrors | None) -> SamplingStat
     water whose repeats differ in their conformers. Where they take snapshots of the path, they grow
     with it instead. The path is extended by a sixth, unless an end state is extended and the path
     has less than a third of the variance. If only conformers are missing, only what lacks them is
-    extended.
+    extended, and nothing if that is at its maximum.
 
     Args:
         state: The finished round.
         errors: Its errors; None without an estimate.
     """
-    behind_path = continues_from_path(state.config.protocol, flexible=state.flexible)
+    behind_path = takes_from_gas(state.config.protocol, flexible=state.held)
     lengthened: dict[str, int] = {}
     for phase in PHASES:
         lengthened[phase] = state.rounds.segments(phase)
@@ -176,7 +183,8 @@ def plan_round(state: SamplingState, errors: RoundErrors | None) -> SamplingStat
             lengthened[phase] = now + max(1, now // 3)
     following = replace(state, rounds=state.rounds.model_copy(update=lengthened))
     grown = following.first_goals() != state.first_goals()
-    if errors is None or not grown or not _path_is_enough(state, errors):
+    waits = errors is not None and _path_is_enough(state, errors)
+    if errors is None or not waits or not (grown or _is_met(state, errors)):
         following = following.longer()
     rounds = following.rounds.model_copy(update={"path": following.path})
     return replace(following, rounds=rounds)
@@ -189,12 +197,13 @@ def _is_met(state: SamplingState, errors: RoundErrors) -> bool:
 
 def _path_is_enough(state: SamplingState, errors: RoundErrors) -> bool:
     """Tell whether the end states are nearly all that is missing, in the route that counts."""
-    if errors.endpoint is None or errors.headline > errors.endpoint or errors.unsettled_path:
+    if errors.endpoint is None or errors.unsettled_path:
         return False
-    if errors.unsettled and continues_from_path(state.config.protocol, flexible=state.flexible):
+    if errors.unsettled and takes_from_gas(state.config.protocol, flexible=state.held):
         return False
     others = 1.0 - sum(_share(errors, phase) for phase in PHASES)
-    return _is_met(state, errors) or others < LIMITING
+    limited = errors.headline <= errors.endpoint and others < LIMITING
+    return _is_met(state, errors) or limited
 
 
 def _share(errors: RoundErrors, phase: Phase) -> float:

@@ -13,16 +13,14 @@ from typing import Literal
 from merrow.engine.plans import Ensemble, LegPlan
 from merrow.engine.seeds import derive_seed
 from merrow.hydration.config import HydrationConfig
-from merrow.hydration.protocol import RECORD_INTERVAL, Protocol
+from merrow.hydration.protocol import FROM_RECORDS, OFTEN, RECORD_INTERVAL, Protocol
 from merrow.samples import COUPLED, LambdaState
 from merrow.units import PS_PER_FS
 
 END_RECORD_INTERVAL = 0.1
 """Time between records of an ML/MM end state [ps]; the correlation of E_ML − E_MM decays faster."""
-END_RECORDS_PER_SWEEP, END_SWEEPS_PER_SEGMENT = 10, 3
-"""Records between proposals to exchange, and these in a segment, of an ML/MM end state."""
-OFTENER = 5
-"""The same with states to exchange with: as many times more proposals, every 0.2 ps."""
+END_RECORDS_PER_SWEEP = 10
+"""Records in a sweep of an ML/MM end state."""
 END_EQUILIBRATION = 3.0
 """Equilibration of an ML/MM end state that starts from its MM neighbour [ps]."""
 PILOT_SAMPLING = 8.0
@@ -48,12 +46,9 @@ class Hamiltonian:
 
     Attributes:
         lambda_interpolate: s, 0 for MM to 1 for ML.
-        torsion_scale: Factor f on the torsion terms about rotatable bonds; below 1 only in states
-            beside those of a task.
     """
 
     lambda_interpolate: float
-    torsion_scale: float = 1.0
 
     @property
     def name(self) -> str:
@@ -113,41 +108,39 @@ def has_end_states(config: HydrationConfig) -> bool:
 
 
 def takes_from_gas(protocol: Protocol, *, flexible: bool) -> bool:
-    """Tell whether paths use gas-phase conformers.
+    """Tell whether paths use gas-phase conformers, and end states snapshots of the path.
 
     Args:
         protocol: The sampling.
-        flexible: Whether the solute has rotatable torsions.
+        flexible: Whether the solute has rotatable torsions; for end states, such that keep their
+            terms.
     """
     return flexible and protocol.gas_reservoir and has_gas(protocol)
 
 
-def continues_from_path(protocol: Protocol, *, flexible: bool) -> bool:
-    """Tell whether end states continue from snapshots of the path, and so grow with it.
-
-    Those with states of weaker torsions change their conformers themselves.
-    """
-    return takes_from_gas(protocol, flexible=flexible) and not protocol.torsion_scales
-
-
-def gives_to_end(config: HydrationConfig, task: Task, *, flexible: bool) -> bool:
+def gives_to_end(config: HydrationConfig, task: Task, *, held: bool) -> bool:
     """Tell whether an end state continues from snapshots of a task.
 
     That of ML/MM, or one between MM and ML/MM, from the next towards MM.
+
+    Args:
+        config: Configuration.
+        task: The task.
+        held: Whether a rotatable torsion keeps its terms, so that nothing else changes it there.
     """
-    if not continues_from_path(config.protocol, flexible=flexible) or not has_end_states(config):
+    if not takes_from_gas(config.protocol, flexible=held) or not has_end_states(config):
         return False
     if task.kind == "end":
         return task.hamiltonian != ML_SOLUTE
     return task.kind == "path" and task.hamiltonian == MM_SOLUTE and config.potential != "mm"
 
 
-def path_behind(config: HydrationConfig, index: int, *, flexible: bool) -> int:
+def path_behind(config: HydrationConfig, index: int, *, held: bool) -> int:
     """Return the number of path segments from which a segment of an end state continues, or 0.
 
     The first segments, as many as the protocol requires, continue from the one before.
     """
-    if not continues_from_path(config.protocol, flexible=flexible):
+    if not takes_from_gas(config.protocol, flexible=held):
         return 0
     return max(0, PATH_PER_END * (index + 1 - first_end_segments(config)))
 
@@ -193,11 +186,12 @@ def leg_plan(config: HydrationConfig, task: Task) -> LegPlan:
         first, each = PILOT_EQUILIBRATION
     states = tuple(LambdaState(*s) for s in protocol.schedule.states) if path else (COUPLED,)
     interval = (protocol.record_interval_ps or RECORD_INTERVAL) if path else END_RECORD_INTERVAL
-    softer = len(protocol.torsion_scales or ())
-    often = OFTENER if softer else 1
-    records, sweeps = END_RECORDS_PER_SWEEP // often, END_SWEEPS_PER_SEGMENT * often
-    if path:
-        records, sweeps = protocol.records_per_sweep, protocol.sweeps_per_segment
+    records, sweeps = protocol.records_per_sweep, protocol.sweeps_per_segment
+    n_scaled = 0 if task.kind == "pilot" else len(protocol.torsion_scales or ())
+    if not path:
+        time = END_RECORDS_PER_SWEEP * (sweeps // (OFTEN if protocol.exchanges_often else 1))
+        records = FROM_RECORDS if n_scaled else END_RECORDS_PER_SWEEP
+        sweeps = max(1, time // records)
     return LegPlan(
         states=states,
         ensemble=Ensemble(
@@ -212,5 +206,5 @@ def leg_plan(config: HydrationConfig, task: Task) -> LegPlan:
         seed=derive_seed(config.seed, task.kind, task.hamiltonian.name, task.repeat),
         repeat=task.repeat,
         engine="native" if config.engine == "native" else "openmm",
-        softer=softer,
+        n_scaled=n_scaled,
     )

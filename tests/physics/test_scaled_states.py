@@ -17,12 +17,12 @@ from one_torsion import EXACT, angles_of, potential, small_box, solvated, trans
 
 from merrow.engine.advance import advance_leg, join_leg, share_leg
 from merrow.engine.leg import Company
-from merrow.engine.softer import NO_SOFTER, SofterStates
+from merrow.engine.scaled_states import NONE_SCALED, ScaledStates
 from merrow.engine.storage import TaskFolder, load_arrays
 from merrow.geometry import torsion_angles
 from merrow.meeting import Meeting
 from merrow.samples import LambdaState
-from merrow.system.weaker_torsions import as_potential, turning_terms, weakened
+from merrow.system.turning import turning_torsions
 from merrow.uncertainty import inefficiency
 
 SCALES = (0.75, 0.5, 0.25, 0.0)
@@ -36,7 +36,8 @@ def butane(systems, tmp_path_factory) -> small_box.Solvated:
 
 def turning_of(butane):
     """Return its torsion terms."""
-    return turning_terms(butane.classical.terms, butane.topology, butane.region.atoms)
+    atoms = butane.region.atoms
+    return turning_torsions(butane.classical.terms, butane.topology, atoms, butane.conformers[0])
 
 
 @pytest.fixture(scope="module")
@@ -46,19 +47,19 @@ def turning(butane):
 
 
 @pytest.fixture(scope="module")
-def softer(butane, turning) -> SofterStates:
+def scaled(butane, turning) -> ScaledStates:
     """Four states, the last without a barrier."""
-    own = (weakened(butane.classical, turning, f) for f in SCALES)
+    own = (turning.scaled(butane.classical, f) for f in SCALES)
     systems = tuple(small_box.hybrid_of(butane, potential) for potential in own)
-    return SofterStates(SCALES, systems, as_potential(turning))
+    return ScaledStates(SCALES, systems, turning.potential)
 
 
-def sample(butane, plan, folder, start, softer):
+def sample(butane, plan, folder, start, scaled):
     """Equilibrate a leg from a conformer and run one segment."""
     hybrid = small_box.hybrid_of(butane, butane.classical)
     beginning = small_box.start_snapshot(butane, start)
     for _ in range(2):
-        advance_leg(TaskFolder(folder), hybrid, plan, lambda: beginning, softer=softer)
+        advance_leg(TaskFolder(folder), hybrid, plan, lambda: beginning, scaled=scaled)
 
 
 def series(butane, folder, plan):
@@ -66,39 +67,39 @@ def series(butane, folder, plan):
     return trans(angles_of(butane, folder, plan, 0)[0]).astype(float)
 
 
-def plan_of(state, seed, sweeps, softer):
+def plan_of(state, seed, sweeps, scaled):
     """Return a plan of one state, records and exchanges every 0.1 ps."""
     plan = small_box.leg_plan((state,), seed=seed)
     return replace(
         plan,
         **{"equilibration": 250, "equilibration_per_state": 250, "steps_per_record": 25},
-        **{"records_per_sweep": 1, "sweeps_per_segment": sweeps, "softer": len(softer.scales)},
+        **{"records_per_sweep": 1, "sweeps_per_segment": sweeps, "n_scaled": len(scaled.scales)},
     )
 
 
 def test_the_torsion_is_the_one_of_the_solute(butane, turning):
-    assert len(turning.bonded[0][1]) == 2
+    assert len(turning.terms.bonded[0][1]) == 2
     frames = butane.conformers
     phi = torsion_angles(frames, butane.torsions)[:, 0]
-    found = as_potential(turning).evaluate(frames).energies * 4.184
+    found = turning.potential.evaluate(frames).energies * 4.184
     assert found == pytest.approx(potential(phi), abs=1e-6)
 
 
 def test_the_reduced_potentials_of_weaker_states_are_those_of_the_coupled_one_less_the_torsion(
-    butane, softer
+    butane, scaled
 ):
     u, solute = np.array([3.0, 5.0]), butane.conformers[1] / 10
-    found = softer.extended(u, solute, small_box.TEMPERATURE)
+    found = scaled.extended(u, solute, small_box.TEMPERATURE)
     phi = torsion_angles(butane.conformers[1:2], butane.torsions)[0, 0]
     kt = 0.0083144626 * small_box.TEMPERATURE
     expected = u[0] + (np.array(SCALES) - 1) * potential(phi) / kt
     assert found == pytest.approx([*u, *expected], abs=1e-6)
-    assert NO_SOFTER.extended(u, solute, small_box.TEMPERATURE) is u
+    assert NONE_SCALED.extended(u, solute, small_box.TEMPERATURE) is u
 
 
-def test_no_record_is_of_a_weaker_state_and_each_state_has_its_records(butane, softer, tmp_path):
-    plan = plan_of(LambdaState(0.0, 0.0), 3, 20, softer)
-    sample(butane, plan, tmp_path / "leg", 1, softer)
+def test_no_record_is_of_a_weaker_state_and_each_state_has_its_records(butane, scaled, tmp_path):
+    plan = plan_of(LambdaState(0.0, 0.0), 3, 20, scaled)
+    sample(butane, plan, tmp_path / "leg", 1, scaled)
     _, samples = angles_of(butane, tmp_path / "leg", plan, 0)
     assert len(samples.state) == 20
     assert set(samples.state) == {0}
@@ -106,33 +107,33 @@ def test_no_record_is_of_a_weaker_state_and_each_state_has_its_records(butane, s
     assert samples.time == pytest.approx(0.1 * np.arange(1, 21))
 
 
-def test_decoupled_the_populations_are_those_of_the_quadrature(butane, softer, tmp_path):
+def test_decoupled_the_populations_are_those_of_the_quadrature(butane, scaled, tmp_path):
     # From gauche; without the weaker states it would stay there (one crossing in 10 ns).
-    plan = plan_of(LambdaState(0.0, 0.0), 7, 600, softer)
-    sample(butane, plan, tmp_path / "leg", 1, softer)
+    plan = plan_of(LambdaState(0.0, 0.0), 7, 600, scaled)
+    sample(butane, plan, tmp_path / "leg", 1, scaled)
     found = series(butane, tmp_path / "leg", plan)[50:]
     independent = len(found) / inefficiency([found])
     assert independent > 20
     assert abs(found.mean() - EXACT) < 4 * np.sqrt(EXACT * (1 - EXACT) / independent)
 
 
-def advanced(butane, folder, plan, softer, count):
+def advanced(butane, folder, plan, scaled, count):
     """Equilibrate a leg, if that has not been done, and run some segments."""
     hybrid = small_box.hybrid_of(butane, butane.classical)
     beginning = small_box.start_snapshot(butane, 1)
     task = TaskFolder(folder)
     while task.count_segments() < count:
-        advance_leg(task, hybrid, plan, lambda: beginning, softer=softer)
+        advance_leg(task, hybrid, plan, lambda: beginning, scaled=scaled)
     return task
 
 
-def test_a_leg_with_weaker_states_resumes_to_the_last_bit(butane, softer, tmp_path):
+def test_a_leg_with_weaker_states_resumes_to_the_last_bit(butane, scaled, tmp_path):
     states = (LambdaState(0.0, 1.0), LambdaState(0.0, 0.5))
-    plan = replace(plan_of(states[0], 5, 4, softer), states=states, equilibration_per_state=25)
-    whole = advanced(butane, tmp_path / "whole", plan, softer, 1)
+    plan = replace(plan_of(states[0], 5, 4, scaled), states=states, equilibration_per_state=25)
+    whole = advanced(butane, tmp_path / "whole", plan, scaled, 1)
     shutil.copytree(whole.path, tmp_path / "resumed")
-    advanced(butane, whole.path, plan, softer, 2)
-    resumed = advanced(butane, tmp_path / "resumed", plan, softer, 2)
+    advanced(butane, whole.path, plan, scaled, 2)
+    resumed = advanced(butane, tmp_path / "resumed", plan, scaled, 2)
     for path in (TaskFolder.segment, TaskFolder.snapshots):
         index = 1 if path is TaskFolder.segment else 2
         ours, theirs = (load_arrays(path(task, index)) for task in (resumed, whole))
@@ -141,21 +142,21 @@ def test_a_leg_with_weaker_states_resumes_to_the_last_bit(butane, softer, tmp_pa
     assert sorted(theirs["state_of"]) == list(range(6))
 
 
-def test_processes_that_share_a_segment_exchange_alike(butane, softer, tmp_path):
+def test_processes_that_share_a_segment_exchange_alike(butane, scaled, tmp_path):
     states = (LambdaState(0.0, 1.0), LambdaState(0.0, 0.5))
-    plan = replace(plan_of(states[0], 5, 4, softer), states=states, equilibration_per_state=25)
+    plan = replace(plan_of(states[0], 5, 4, scaled), states=states, equilibration_per_state=25)
     task = TaskFolder(tmp_path / "leg")
     beginning = small_box.start_snapshot(butane, 1)
     advance_leg(task, small_box.hybrid_of(butane, butane.classical), plan, lambda: beginning,
-                softer=softer)  # fmt: skip
+                scaled=scaled)  # fmt: skip
 
     def share(place):
-        own = (weakened(butane.classical, turning_of(butane), f) for f in SCALES)
+        own = (turning_of(butane).scaled(butane.classical, f) for f in SCALES)
         systems = tuple(small_box.hybrid_of(butane, potential) for potential in own)
-        mine = SofterStates(SCALES, systems, as_potential(turning_of(butane)))
+        mine = ScaledStates(SCALES, systems, turning_of(butane).potential)
         hybrid = small_box.hybrid_of(butane, butane.classical)
         company = Company(Meeting(tmp_path, 2, place))
-        return share_leg(task, hybrid, plan, company, softer=mine)
+        return share_leg(task, hybrid, plan, company, scaled=mine)
 
     with ThreadPoolExecutor(2) as pool:
         shares = list(pool.map(share, range(2)))
@@ -168,10 +169,10 @@ def test_processes_that_share_a_segment_exchange_alike(butane, softer, tmp_path)
 @pytest.mark.slow
 @pytest.mark.parametrize("draws", [False, True])
 def test_coupled_two_starts_meet_with_weaker_states_and_stay_apart_without(
-    butane, softer, tmp_path, draws
+    butane, scaled, tmp_path, draws
 ):
     found, errors = [], []
-    own = softer if draws else NO_SOFTER
+    own = scaled if draws else NONE_SCALED
     for start in (0, 1):
         plan = plan_of(LambdaState(0.0, 1.0), 11 + start, 800 if draws else 160, own)
         sample(butane, plan, tmp_path / str(start), start, own)

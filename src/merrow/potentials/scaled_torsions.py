@@ -8,7 +8,7 @@ from dataclasses import replace
 from merrow.potentials.interface import Array, Capabilities, Evaluation, Potential
 
 
-class WeakerTorsions:
+class ScaledTorsions:
     """A potential with a part of another one taken away.
 
     Args:

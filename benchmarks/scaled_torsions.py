@@ -8,7 +8,7 @@ two repeats each, which begin in different conformers. In every repeat, the frac
 C–O bond in the coupled state; the two bonds are equivalent, so all should be the same number. The
 scatter of these fractions over all repeats is what a run of this length does not know.
 
-    python benchmarks/weaker_torsions.py --folder KEPT [--ps 60] [--minutes 60]
+    python benchmarks/scaled_torsions.py --folder KEPT [--ps 60] [--minutes 60]
 
 Runs are kept, so that the same command goes on.
 """
@@ -42,7 +42,7 @@ REPEATS = 2
 
 
 def main() -> None:
-    """Run what is missing, print, write `results/weaker_torsions.json`."""
+    """Run what is missing, print, write `results/scaled_torsions.json`."""
     asked = parser(__doc__, "folder", "minutes", ps=60.0, seeds=2).parse_args()
     end = end_of(asked.minutes)
     for seed in range(1, asked.seeds + 1):
@@ -51,7 +51,7 @@ def main() -> None:
                 run_hydration(settings(asked, kind, seed), place(asked, kind, seed), base=Path())
                 print(kind, seed, flush=True)
     rows = {kind: summary(asked, kind) for kind in KINDS}
-    save("weaker_torsions", {"ps_per_repeat": asked.ps, "kinds": rows})
+    save("scaled_torsions", {"ps_per_repeat": asked.ps, "kinds": rows})
     show(rows)
 
 

@@ -23,7 +23,7 @@ Array = np.ndarray
 
 
 @dataclass(frozen=True)
-class SofterStates:
+class ScaledStates:
     """The states with weaker torsions.
 
     Attributes:
@@ -54,4 +54,4 @@ class SofterStates:
         return np.concatenate([u, u[0] + weaker])
 
 
-NO_SOFTER = SofterStates()
+NONE_SCALED = ScaledStates()
