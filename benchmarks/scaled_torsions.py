@@ -104,6 +104,9 @@ def summary(asked: argparse.Namespace, kind: str) -> dict[str, Any]:
         "anti": [round(value, 3) for value in fractions],
         "mean": float(np.mean(fractions)),
         "sd": float(np.std(fractions, ddof=1)),
+        "gas_conformers_carried": sum(
+            int(r.diagnostics.numbers["gas_conformers_carried"]) for r in results
+        ),
         "changes_per_100_ps": 100.0 * changes / (len(fractions) * asked.ps),
         "dg_kcal": [[r.headline.value_kcal, r.headline.stderr_kcal] for r in results],
         "wall_s": [r.wall_s for r in results],
