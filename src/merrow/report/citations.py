@@ -38,6 +38,9 @@ WORKS: Final = {
                      "10.1016/0009-2614(94)00397-1"),
     "exchange": Work("Exchange of states as Gibbs sampling: Chodera and Shirts, J. Chem. Phys. "
                      "2011, 135, 194110.", "10.1063/1.3660669"),
+    "solute scaling": Work("Replica exchange with solute scaling: Liu, Kim, Friesner and Berne, "
+                           "Proc. Natl. Acad. Sci. USA 2005, 102, 13749.",
+                           "10.1073/pnas.0506346102"),
     "MBAR": Work("MBAR: Shirts and Chodera, J. Chem. Phys. 2008, 129, 124105.",
                  "10.1063/1.2978177"),
     "BAR": Work("BAR: Bennett, J. Comput. Phys. 1976, 22, 245.", "10.1016/0021-9991(76)90078-4"),

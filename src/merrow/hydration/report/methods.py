@@ -34,7 +34,7 @@ def methods(
     sentences = [
         _purpose(result, molecules, cited),
         _parameters(result, molecules, charges or (result.charges,), cited),
-        *_sampling(result, cited),
+        *_sampling(result, molecules, cited),
         _estimator(result, cited),
         *_closing(result, cited),
     ]
@@ -95,7 +95,7 @@ def _parameters(
     )
 
 
-def _sampling(result: HydrationResult, cited: Cited) -> Iterator[str]:
+def _sampling(result: HydrationResult, molecules: int, cited: Cited) -> Iterator[str]:
     """Yield the sentences on λ states and dynamics; nothing if they were not recorded."""
     protocol = result.settings.get("protocol")
     if not isinstance(protocol, dict):
@@ -113,6 +113,15 @@ def _sampling(result: HydrationResult, cited: Cited) -> Iterator[str]:
         f"Hamiltonian replica exchange {cited('exchange')}"
         f"{f', in {repeats} independent repeats' if repeats else ''}."
     )
+    if scales := found.get("torsion_scales"):
+        factors = ", ".join(f"{scale:g}".replace("-", "−") for scale in scales)
+        whose, how = "The coupled state", f"multiplied by {factors}"
+        if molecules > 1:
+            whose, how = "The coupled states of flexible solutes", "scaled"
+        yield (
+            f"{whose} also exchanged with states whose torsion terms about rotatable bonds were "
+            f"{how} {cited('solute scaling')}; they enter no estimate."
+        )
     version = result.versions.get("openmm", "")
     yield (
         f"Simulations were run with OpenMM {version} {cited('OpenMM')} by Langevin dynamics "
