@@ -56,7 +56,8 @@ def measured(name: str) -> dict[str, Any]:
     whole = open_classical(topology, atoms)
     turning = turning_torsions(whole.terms, topology, atoms, start)
     spread = turning.spread / thermal_energy(TEMPERATURE)
-    chosen = (1.0, *TORSION_SCALES[sum(spread > limit for limit in TORSION_SPREADS)])
+    scales = TORSION_SCALES[sum(spread > limit for limit in TORSION_SPREADS)]
+    chosen = (1.0, *dict.fromkeys(scales))
     bonds = [ways[0] for ways in conformer_torsions(topology, atoms)]
     times, energies = {}, {}
     for factor in sorted({*FACTORS, *chosen}, reverse=True):

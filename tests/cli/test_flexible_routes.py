@@ -86,14 +86,14 @@ def test_an_end_state_with_scaled_torsions_needs_no_path_and_resumes_to_the_last
         *("--protocol", "quick", "--processes", "1", "--out", "run", *SMALL),
     )
     assert (answer := merrow(*words)).code == 0, answer.err
-    assert "torsion_scales:\n  - -0.2\n" in Path("run/run.yaml").read_text()
+    assert "torsion_scales:\n  - -0.2\n  - -0.2\n  - -0.2\n" in Path("run/run.yaml").read_text()
     tasks = Path("run/tasks")
     assert not list(tasks.rglob("coupled-*"))
     kept = {
         task: sorted((tasks / task).glob("snapshots-*"))[-1] for task in ("end-ml-0", "path-mm-0")
     }
     replicas = {task: len(load_arrays(path)["state_of"]) for task, path in kept.items()}
-    assert replicas == {"end-ml-0": 2, "path-mm-0": 4 + 1}
+    assert replicas == {"end-ml-0": 2, "path-mm-0": 4 + 3}
 
     whole = {path: load_arrays(path) for path in sorted(tasks.rglob("*.npz"))}
     path = tasks / "path-mm-0"

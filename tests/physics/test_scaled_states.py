@@ -25,7 +25,8 @@ from merrow.samples import LambdaState
 from merrow.system.turning import turning_torsions
 from merrow.uncertainty import inefficiency
 
-SCALES = (0.75, 0.5, 0.25, 0.0)
+SCALES = (0.75, 0.5, 0.25, 0.0, 0.0)
+"""The last twice."""
 
 
 @pytest.fixture(scope="module")
@@ -48,9 +49,8 @@ def turning(butane):
 
 @pytest.fixture(scope="module")
 def scaled(butane, turning) -> ScaledStates:
-    """Four states, the last without a barrier."""
-    own = (turning.scaled(butane.classical, f) for f in SCALES)
-    systems = tuple(small_box.hybrid_of(butane, potential) for potential in own)
+    """Five states, the last two without a barrier."""
+    systems = {f: small_box.hybrid_of(butane, turning.scaled(butane.classical, f)) for f in SCALES}
     return ScaledStates(SCALES, systems, turning.potential)
 
 
@@ -139,7 +139,7 @@ def test_a_leg_with_weaker_states_resumes_to_the_last_bit(butane, scaled, tmp_pa
         ours, theirs = (load_arrays(path(task, index)) for task in (resumed, whole))
         for name, values in ours.items():
             np.testing.assert_array_equal(values, theirs[name], err_msg=name)
-    assert sorted(theirs["state_of"]) == list(range(6))
+    assert sorted(theirs["state_of"]) == list(range(7))
 
 
 def test_processes_that_share_a_segment_exchange_alike(butane, scaled, tmp_path):
@@ -151,8 +151,8 @@ def test_processes_that_share_a_segment_exchange_alike(butane, scaled, tmp_path)
                 scaled=scaled)  # fmt: skip
 
     def share(place):
-        own = (turning_of(butane).scaled(butane.classical, f) for f in SCALES)
-        systems = tuple(small_box.hybrid_of(butane, potential) for potential in own)
+        own = {f: turning_of(butane).scaled(butane.classical, f) for f in SCALES}
+        systems = {f: small_box.hybrid_of(butane, potential) for f, potential in own.items()}
         mine = ScaledStates(SCALES, systems, turning_of(butane).potential)
         hybrid = small_box.hybrid_of(butane, butane.classical)
         company = Company(Meeting(tmp_path, 2, place))
@@ -163,7 +163,7 @@ def test_processes_that_share_a_segment_exchange_alike(butane, scaled, tmp_path)
     join_leg(task, plan, shares)  # refuses shares that exchanged differently
     (segment,) = task.read_segments(states, small_box.TEMPERATURE)
     assert np.bincount(segment.samples.state).tolist() == [4, 4]
-    assert sorted(load_arrays(task.snapshots(1))["state_of"]) == list(range(6))
+    assert sorted(load_arrays(task.snapshots(1))["state_of"]) == list(range(7))
 
 
 @pytest.mark.slow

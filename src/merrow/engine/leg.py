@@ -153,7 +153,7 @@ def equilibrate_state(
         NumericsError: A number is not finite.
     """
     weaker = state - len(plan.states)
-    own = hybrid if weaker < 0 else scaled.systems[weaker]
+    own = hybrid if weaker < 0 else scaled.systems[scaled.scales[weaker]]
     walker = open_walker(own, plan, "equilibrate", state)
     walker.place(neighbour, plan.states[0 if weaker >= 0 else state])
     walker.require_agreement()
@@ -316,7 +316,7 @@ def _minimise(context: mm.Context, hybrid: HybridSystem) -> None:
 
 
 class _Walkers:
-    """A walker for the alchemical states, and one for each state with weaker torsions.
+    """A walker for the alchemical states, and one for each factor on the torsions.
 
     Each is opened at its first use, and compared with OpenMM there.
     """
@@ -329,8 +329,8 @@ class _Walkers:
         labels: tuple[str | int, ...],
     ) -> None:
         self.plan, self.scaled, self.labels = plan, scaled, labels
-        self.systems = (hybrid, *scaled.systems)
-        self.opened: dict[int, Walker] = {}
+        self.systems = {1.0: hybrid, **scaled.systems}
+        self.opened: dict[float, Walker] = {}
 
     def swept(self, snapshot: Snapshot, here: int) -> tuple[list[Record], Snapshot, Array]:
         """Return the records of a sweep, none with weaker torsions, final snapshot and u [kT]."""
@@ -350,20 +350,21 @@ class _Walkers:
 
     def everywhere(self, u: Array, snapshot: Snapshot) -> Array:
         """Return u in all states, those with weaker torsions last [kT]."""
-        solute = snapshot.positions[list(self.systems[0].region.atoms)]
+        solute = snapshot.positions[list(self.systems[1.0].region.atoms)]
         return self.scaled.extended(u, solute, self.plan.ensemble.temperature)
 
     def _at(self, snapshot: Snapshot, here: int) -> Walker:
         """Return the walker of a state at a snapshot."""
-        weaker = max(0, here + 1 - len(self.plan.states))
-        state = self.plan.states[0 if weaker else here]
-        if weaker in self.opened:
-            self.opened[weaker].place(snapshot, state)
-            return self.opened[weaker]
-        labels = (*self.labels, "scaled", weaker) if weaker else self.labels
-        self.opened[weaker] = walker = open_walker(self.systems[weaker], self.plan, *labels)
+        beyond = here - len(self.plan.states)
+        scale = 1.0 if beyond < 0 else self.scaled.scales[beyond]
+        state = self.plan.states[here if beyond < 0 else 0]
+        if scale in self.opened:
+            self.opened[scale].place(snapshot, state)
+            return self.opened[scale]
+        labels = self.labels if beyond < 0 else (*self.labels, "scaled", f"{scale:g}")
+        self.opened[scale] = walker = open_walker(self.systems[scale], self.plan, *labels)
         walker.place(snapshot, state)
-        if self.systems[weaker].native is not None:
+        if self.systems[scale].native is not None:
             walker.require_agreement()
             walker.place(snapshot, state)
         return walker

@@ -11,7 +11,8 @@ weight in any estimate: they are not recorded.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -27,13 +28,13 @@ class ScaledStates:
     """The states with weaker torsions.
 
     Attributes:
-        scales: f of each state, length m.
-        systems: Their Hamiltonians.
+        scales: f of each state, length m; several states may have the same.
+        systems: The Hamiltonian of each f.
         torsions: V_tors; None without such states.
     """
 
     scales: tuple[float, ...] = ()
-    systems: tuple[HybridSystem, ...] = ()
+    systems: Mapping[float, HybridSystem] = field(default_factory=dict)
     torsions: Potential | None = None
 
     def extended(self, u: Array, solute: Array, temperature: float) -> Array:

@@ -45,12 +45,18 @@ CLOSER: dict[str, Any] = {
 }
 """Settings that improve number and error, in protocols that reproduce no other program."""
 
-TORSION_SCALES: tuple[tuple[float, ...], ...] = ((), (-0.2,), (0.4, -0.2), (0.6, 0.2, -0.2))
-"""Choices of torsion_scales. Without its torsion terms butane in gas still keeps a conformer for 3
-to 4 ps, since its ends have to pass each other; at −0.3 for 0.6 ps."""
+TORSION_SCALES: tuple[tuple[float, ...], ...] = (
+    (),
+    3 * (-0.2,),
+    3 * (0.4,) + 3 * (-0.2,),
+    2 * (0.6,) + 2 * (0.2,) + 2 * (-0.2,),
+)
+"""Choices of torsion_scales. Without its torsion terms butane in gas still keeps a conformer for
+some picoseconds, since its ends have to pass each other; with the barrier turned over, for one.
+Several states of a factor, since they renew the conformers of all replicas of the path."""
 LEAST_SCALE = -1.0
 TORSION_SPREADS = (0.6, 2.0, 3.5)
-"""Spread of the torsion terms of a free rotor above which there are one, two and three such states
+"""Spread of the torsion terms of a free rotor above which there are one, two and three factors
 [kT]: neighbours exchange less the larger it is, and below the first there is no barrier to lower.
 Butane has 1.8, dimethoxymethane 3.2."""
 
@@ -153,9 +159,10 @@ class Protocol(Settings):
     continues from snapshots of the path where rotatable torsions keep their terms."""
     torsion_scales: tuple[float, ...] | None = ()
     """Factors on the MM torsion terms about rotatable bonds in further states that exchange with
-    the coupled one, so that the solute changes its conformers there; in descending order, below 1
-    and at least −1 (below 0 also other barriers are lower). null: up to three, by the height of the
-    barriers, chosen when a run starts."""
+    the coupled one, so that the solute changes its conformers there; descending, below 1 and at
+    least −1 (below 0 also other barriers are lower). An equal factor is another state of the path,
+    not of ML/MM end states. null: three or six, by the height of the barriers, or none, chosen when
+    a run starts."""
     target_stderr_kcal: float | None = Field(0.3, gt=0)
     """Standard error of the headline at which sampling stops [kcal/mol], once repeats agree in
     their conformers; null: never."""
@@ -181,8 +188,9 @@ class Protocol(Settings):
     @classmethod
     def _descending(cls, values: tuple[float, ...] | None) -> tuple[float, ...] | None:
         ordered = (1.0, *(values or ()))
-        if any(a <= b for a, b in itertools.pairwise(ordered)) or ordered[-1] < LEAST_SCALE:
-            raise ValueError("torsion_scales must decrease strictly and lie between 1 and -1")
+        rises = any(a < b for a, b in itertools.pairwise(ordered))
+        if rises or ordered[-1] < LEAST_SCALE or 1.0 in (values or ()):
+            raise ValueError("torsion_scales must not rise, and lie below 1 and at least at -1")
         return values
 
     @property

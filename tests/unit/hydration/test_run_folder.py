@@ -235,7 +235,7 @@ def test_the_time_of_every_process_counts_however_it_ended(tmp_path):
     assert folder.read(Timing).wall_s > 100.0
 
 
-@pytest.mark.parametrize(("spread", "states"), [(0.0, 0), (0.5, 0), (1.8, 1), (3.2, 2), (5.0, 3)])
+@pytest.mark.parametrize(("spread", "states"), [(0.0, 0), (0.5, 0), (1.8, 3), (3.2, 6), (5.0, 6)])
 @pytest.mark.parametrize("often", [False, True])
 def test_a_run_keeps_records_and_scaled_torsions_that_it_chose(tmp_path, often, spread, states):
     folder = RunFolder(tmp_path)
@@ -324,7 +324,7 @@ def test_end_states_exchange_more_often_where_they_have_states_to_exchange_with(
             ),
             Task("end", MM_SOLUTE),
         )
-        for scales in ((), (0.5, 0.1))
+        for scales in ((), (0.5, 0.5, 0.1, 0.1))
     ]
     alone, together = plans
     assert together.segment_time == alone.segment_time

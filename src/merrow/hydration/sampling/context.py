@@ -26,7 +26,9 @@ from merrow.hydration.sampling.conformers import make_conformers
 from merrow.hydration.sampling.tasks import (
     GAS_RECORDS_PER_SEGMENT,
     Hamiltonian,
+    Task,
     gas_steps_per_record,
+    scales_of,
 )
 from merrow.nonbonded.kernel import instruction_set, why_not
 from merrow.nonbonded.loop import why_no_loop
@@ -169,12 +171,12 @@ class RunContext:
             found = Mixture(self.classical, self.potential, s)
         return found if scale == 1.0 else self.turning.scaled(found, scale)
 
-    def scaled(self, hamiltonian: Hamiltonian) -> ScaledStates:
-        """Return the states with scaled torsions beside those of a Hamiltonian."""
-        scales = self.config.protocol.torsion_scales or ()
+    def scaled(self, task: Task) -> ScaledStates:
+        """Return the states with scaled torsions of a task."""
+        scales = scales_of(self.config.protocol, task)
         if not scales:
             return NONE_SCALED
-        systems = tuple(self.hybrid(hamiltonian, scale) for scale in scales)
+        systems = {scale: self.hybrid(task.hamiltonian, scale) for scale in scales}
         return ScaledStates(scales, systems, self.turning.potential)
 
     def hybrid(self, hamiltonian: Hamiltonian, scale: float = 1.0) -> HybridSystem:

@@ -22,7 +22,6 @@ from merrow.engine.advance import (
 from merrow.engine.leg import Company, Share, StartSelector
 from merrow.engine.proposals import Proposals
 from merrow.engine.reservoir import Reservoir
-from merrow.engine.scaled_states import NONE_SCALED, ScaledStates
 from merrow.engine.simulation import Snapshot
 from merrow.hydration.sampling.context import RunContext
 from merrow.hydration.sampling.tasks import (
@@ -66,7 +65,7 @@ def advance(run: RunContext, task: Task) -> int:
                 partial(beginning, run, task),
                 reservoir=reservoir_of(run, task) if index >= FIRST_FROM_GAS else None,
                 select=selector_of(run, task, index),
-                scaled=_scaled(run, task),
+                scaled=run.scaled(task),
                 keep_coupled=gives_to_end(run.config, task, held=run.held),
             )
     complete_frames(folder, other)
@@ -86,7 +85,7 @@ def share(run: RunContext, task: Task, company: Company) -> Share:
     folder, plan = run.folder.task(task), leg_plan(run.config, task)
     taking = folder.count_segments() >= FIRST_FROM_GAS
     reservoir = reservoir_of(run, task) if taking else None
-    hybrid, scaled = run.hybrid(task.hamiltonian), _scaled(run, task)
+    hybrid, scaled = run.hybrid(task.hamiltonian), run.scaled(task)
     return share_leg(folder, hybrid, plan, company, reservoir=reservoir, scaled=scaled)
 
 
@@ -187,11 +186,6 @@ def _source(run: RunContext, task: Task, index: int) -> tuple[Task, range]:
     folder = run.folder.task(rung)
     older = folder.count_segments() > 0 and not folder.last_coupled(0).exists()
     return (path, of_path) if older else (rung, range(first, index))
-
-
-def _scaled(run: RunContext, task: Task) -> ScaledStates:
-    """Return the states with scaled torsions of a task; a pilot has none."""
-    return NONE_SCALED if task.kind == "pilot" else run.scaled(task.hamiltonian)
 
 
 def _takes(run: RunContext) -> bool:

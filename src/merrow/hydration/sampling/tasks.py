@@ -118,6 +118,18 @@ def takes_from_gas(protocol: Protocol, *, flexible: bool) -> bool:
     return flexible and protocol.gas_reservoir and has_gas(protocol)
 
 
+def scales_of(protocol: Protocol, task: Task) -> tuple[float, ...]:
+    """Return the factors on the torsion terms in the states beside the coupled one.
+
+    A path has as many as the protocol says, since the conformers of all its replicas have to be
+    renewed through them; an end state, a single replica, each factor once; a pilot none.
+    """
+    scales = protocol.torsion_scales or ()
+    if task.kind == "end":
+        return tuple(dict.fromkeys(scales))
+    return scales if task.kind == "path" else ()
+
+
 def gives_to_end(config: HydrationConfig, task: Task, *, held: bool) -> bool:
     """Tell whether an end state continues from snapshots of a task.
 
@@ -187,7 +199,7 @@ def leg_plan(config: HydrationConfig, task: Task) -> LegPlan:
     states = tuple(LambdaState(*s) for s in protocol.schedule.states) if path else (COUPLED,)
     interval = (protocol.record_interval_ps or RECORD_INTERVAL) if path else END_RECORD_INTERVAL
     records, sweeps = protocol.records_per_sweep, protocol.sweeps_per_segment
-    n_scaled = 0 if task.kind == "pilot" else len(protocol.torsion_scales or ())
+    n_scaled = len(scales_of(protocol, task))
     if not path:
         time = END_RECORDS_PER_SWEEP * (sweeps // (OFTEN if protocol.exchanges_often else 1))
         records = FROM_RECORDS if n_scaled else END_RECORDS_PER_SWEEP
