@@ -148,7 +148,6 @@ DRY = [
         "hydration CO --out run --dry-run --potential mm --protocol paper --set gas_ps=5 "
         "--charges bcc",
     ),
-    (WET + " --set torsion_scales=[0.5]", "could be scaled; leave it out", WET),
     (WET + " --set cutoff=6", "did you mean cutoff_angstrom?", WET),
     (WET + " --set cutoff_angstrom", "is not of the form key=value", WET),
     (WET + " --set cutoff_angstrom=12", "or shorten the cutoff", WET),

@@ -36,13 +36,13 @@ def with_another_torsion(base, tmp_path):
 
 @pytest.fixture
 def ethanol(systems, tmp_path):
-    """Ethanol, whose hydroxyl's torsion terms are not worth weakening."""
+    """Ethanol, whose hydroxyl's torsion terms are not worth scaling."""
     return with_another_torsion(systems / "ethanol", tmp_path)
 
 
 @pytest.fixture
 def butane(systems, tmp_path):
-    """Butane, with one state of weaker torsions."""
+    """Butane, with one state of scaled torsions."""
     return with_another_torsion(systems / "butane", tmp_path)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Do states with weaker torsions leave the populations of all others as they are?
+"""Do states with scaled torsions leave the populations of all others as they are?
 
 The solute is butane with one torsion of 10 kT, whose populations in gas are known
 (`one_torsion.py`): decoupled they are those of the quadrature, and coupled two starts must meet.
@@ -85,7 +85,7 @@ def test_the_torsion_is_the_one_of_the_solute(butane, turning):
     assert found == pytest.approx(potential(phi), abs=1e-6)
 
 
-def test_the_reduced_potentials_of_weaker_states_are_those_of_the_coupled_one_less_the_torsion(
+def test_the_reduced_potentials_of_scaled_states_are_those_of_the_coupled_one_less_the_torsion(
     butane, scaled
 ):
     u, solute = np.array([3.0, 5.0]), butane.conformers[1] / 10
@@ -97,7 +97,7 @@ def test_the_reduced_potentials_of_weaker_states_are_those_of_the_coupled_one_le
     assert NONE_SCALED.extended(u, solute, small_box.TEMPERATURE) is u
 
 
-def test_no_record_is_of_a_weaker_state_and_each_state_has_its_records(butane, scaled, tmp_path):
+def test_no_record_is_of_a_scaled_state_and_each_state_has_its_records(butane, scaled, tmp_path):
     plan = plan_of(LambdaState(0.0, 0.0), 3, 20, scaled)
     sample(butane, plan, tmp_path / "leg", 1, scaled)
     _, samples = angles_of(butane, tmp_path / "leg", plan, 0)
@@ -108,7 +108,7 @@ def test_no_record_is_of_a_weaker_state_and_each_state_has_its_records(butane, s
 
 
 def test_decoupled_the_populations_are_those_of_the_quadrature(butane, scaled, tmp_path):
-    # From gauche; without the weaker states it would stay there (one crossing in 10 ns).
+    # From gauche; without them it would stay there (one crossing in 10 ns).
     plan = plan_of(LambdaState(0.0, 0.0), 7, 600, scaled)
     sample(butane, plan, tmp_path / "leg", 1, scaled)
     found = series(butane, tmp_path / "leg", plan)[50:]
@@ -127,7 +127,7 @@ def advanced(butane, folder, plan, scaled, count):
     return task
 
 
-def test_a_leg_with_weaker_states_resumes_to_the_last_bit(butane, scaled, tmp_path):
+def test_a_leg_with_scaled_states_resumes_to_the_last_bit(butane, scaled, tmp_path):
     states = (LambdaState(0.0, 1.0), LambdaState(0.0, 0.5))
     plan = replace(plan_of(states[0], 5, 4, scaled), states=states, equilibration_per_state=25)
     whole = advanced(butane, tmp_path / "whole", plan, scaled, 1)
@@ -168,7 +168,7 @@ def test_processes_that_share_a_segment_exchange_alike(butane, scaled, tmp_path)
 
 @pytest.mark.slow
 @pytest.mark.parametrize("draws", [False, True])
-def test_coupled_two_starts_meet_with_weaker_states_and_stay_apart_without(
+def test_coupled_two_starts_meet_with_scaled_states_and_stay_apart_without(
     butane, scaled, tmp_path, draws
 ):
     found, errors = [], []

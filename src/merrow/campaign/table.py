@@ -90,15 +90,22 @@ def write_results(folder: Path, *, final: bool = True) -> CampaignResult:
             versions=versions(),
         )
         write_campaign_json(data, folder / "results.json")
-        finished = (job.run(folder).finished() for job in jobs if job.problem is None)
+        found = (job.run(folder).finished() for job in jobs if job.problem is None)
+        finished = [result for result in found if result is not None]
         write_campaign_page(
             data,
             folder / "report.html",
             settings=named_settings(config.model_dump(mode="json")),
-            example=next((result for result in finished if result is not None), None),
+            example=max(finished, key=_is_flexible, default=None),
         )
     write_table(data, folder / "results.csv")
     return CampaignResult(folder, data)
+
+
+def _is_flexible(result: HydrationResult) -> bool:
+    """Tell whether a run had states with scaled torsions, which the methods of all then name."""
+    protocol = result.settings.get("protocol")
+    return isinstance(protocol, dict) and bool(protocol.get("torsion_scales"))
 
 
 def _with_spread(rows: list[CampaignRow]) -> tuple[CampaignRow, ...]:

@@ -151,7 +151,7 @@ def _equilibrate(
 ) -> None:
     """Equilibrate the first state, then each state from its neighbour; resumable after each.
 
-    States with weaker torsions start from the first state.
+    States with scaled torsions start from the first state.
     """
     coupled = _kept(folder.coupled, lambda: equilibrate_coupled(hybrid, plan, begin()))
     snapshots, count = [coupled], plan.n_replicas

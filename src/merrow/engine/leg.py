@@ -146,16 +146,15 @@ def equilibrate_state(
         hybrid: The Hamiltonian.
         plan: Steps and seeds.
         neighbour: The snapshot.
-        state: Number of the state; from K on it is one with weaker torsions.
+        state: Number of the state; from K on it is one with scaled torsions.
         scaled: These states.
 
     Raises:
         NumericsError: A number is not finite.
     """
-    weaker = state - len(plan.states)
-    own = hybrid if weaker < 0 else scaled.systems[scaled.scales[weaker]]
-    walker = open_walker(own, plan, "equilibrate", state)
-    walker.place(neighbour, plan.states[0 if weaker >= 0 else state])
+    scale, here = scaled.place(plan.states, state)
+    walker = open_walker(scaled.systems.get(scale, hybrid), plan, "equilibrate", state)
+    walker.place(neighbour, here)
     walker.require_agreement()
     walker.advance(plan.equilibration_per_state)
     return walker.snapshot()
@@ -180,7 +179,7 @@ def run_segment(
         index: Number of the segment.
         reservoir: Gas-phase conformers for the decoupled replica at the end of a sweep.
         select: Selects the start of the replica in the first state; None for its current snapshot.
-        scaled: States with weaker torsions.
+        scaled: States with scaled torsions.
 
     Raises:
         NumericsError: A number is not finite, or a bond broke.
@@ -333,7 +332,7 @@ class _Walkers:
         self.opened: dict[float, Walker] = {}
 
     def swept(self, snapshot: Snapshot, here: int) -> tuple[list[Record], Snapshot, Array]:
-        """Return the records of a sweep, none with weaker torsions, final snapshot and u [kT]."""
+        """Return the records of a sweep, none with scaled torsions, final snapshot and u [kT]."""
         plan, records = self.plan, []
         walker = self._at(snapshot, here)
         if here >= len(plan.states):
@@ -349,19 +348,17 @@ class _Walkers:
         return self._at(snapshot, here).couplings()
 
     def everywhere(self, u: Array, snapshot: Snapshot) -> Array:
-        """Return u in all states, those with weaker torsions last [kT]."""
+        """Return u in all states, those with scaled torsions last [kT]."""
         solute = snapshot.positions[list(self.systems[1.0].region.atoms)]
         return self.scaled.extended(u, solute, self.plan.ensemble.temperature)
 
     def _at(self, snapshot: Snapshot, here: int) -> Walker:
         """Return the walker of a state at a snapshot."""
-        beyond = here - len(self.plan.states)
-        scale = 1.0 if beyond < 0 else self.scaled.scales[beyond]
-        state = self.plan.states[here if beyond < 0 else 0]
+        scale, state = self.scaled.place(self.plan.states, here)
         if scale in self.opened:
             self.opened[scale].place(snapshot, state)
             return self.opened[scale]
-        labels = self.labels if beyond < 0 else (*self.labels, "scaled", f"{scale:g}")
+        labels = self.labels if scale == 1.0 else (*self.labels, "scaled", f"{scale:g}")
         self.opened[scale] = walker = open_walker(self.systems[scale], self.plan, *labels)
         walker.place(snapshot, state)
         if self.systems[scale].native is not None:

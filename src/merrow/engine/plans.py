@@ -46,7 +46,7 @@ class LegPlan:
         seed: Seed of this repeat of this leg.
         repeat: Number of the repeat.
         engine: Integrator: "openmm", or "native", our own loop.
-        n_scaled: Number of further states with weaker torsions, which exchange with these
+        n_scaled: Number of further states with scaled torsions, which exchange with these
             (`engine/scaled_states.py`).
     """
 

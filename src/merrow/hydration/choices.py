@@ -41,7 +41,8 @@ def with_choices_of(config: HydrationConfig, begun: HydrationConfig) -> Hydratio
 def _of_records(asked: Protocol) -> Iterator[Protocol]:
     """Yield the protocols that differ in the choice of records, that of older runs last."""
     for often in (True, False):
-        yield asked.chosen(often=often, torsion_spread=0.0)
+        scales = {"torsion_scales": asked.torsion_scales}
+        yield asked.chosen(often=often, torsion_spread=0.0).model_copy(update=scales)
     if asked.record_interval_ps is None:  # as chosen before exchange became more frequent
         update = {
             "record_interval_ps": RECORD_INTERVAL / OFTEN,

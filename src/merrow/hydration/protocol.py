@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -54,11 +54,9 @@ TORSION_SCALES: tuple[tuple[float, ...], ...] = (
 """Choices of torsion_scales. Without its torsion terms butane in gas still keeps a conformer for
 some picoseconds, since its ends have to pass each other; with the barrier turned over, for one.
 Several states of a factor, since they renew the conformers of all replicas of the path."""
-LEAST_SCALE = -1.0
 TORSION_SPREADS = (0.6, 2.0, 3.5)
 """Spread of the torsion terms of a free rotor above which there are one, two and three factors
-[kT]: neighbours exchange less the larger it is, and below the first there is no barrier to lower.
-Butane has 1.8, dimethoxymethane 3.2."""
+[kT]: neighbours exchange less the larger it is. Butane has 1.8, dimethoxymethane 3.2."""
 
 CHARGES = (1.0, 0.8, 0.6, 0.35, 0.0)
 LENNARD_JONES = (0.8, 0.65, 0.52, 0.43, 0.36, 0.3, 0.24, 0.17, 0.0)
@@ -139,7 +137,7 @@ class Protocol(Settings):
     record_interval_ps: float | None = Field(0.4, gt=0)
     """Time between recorded configurations of a replica [ps]; null: 0.4, or 0.1 where records are
     nearly free, chosen when a run starts. The length of a segment is the same; exchange is then
-    more frequent unless records_per_sweep is given, too."""
+    more frequent unless records_per_sweep is other than 2."""
     records_per_sweep: int = Field(FROM_RECORDS, ge=1)
     """Records of each replica between two exchange attempts."""
     sweeps_per_segment: int = Field(3, ge=1)
@@ -157,12 +155,12 @@ class Protocol(Settings):
     """Whether a decoupled solute with rotatable torsions and no constraints is replaced by a
     gas-phase conformer before each exchange, and the ML/MM end state of the endpoint route
     continues from snapshots of the path where rotatable torsions keep their terms."""
-    torsion_scales: tuple[float, ...] | None = ()
+    torsion_scales: tuple[Annotated[float, Field(ge=-1.0, lt=1.0)], ...] | None = ()
     """Factors on the MM torsion terms about rotatable bonds in further states that exchange with
-    the coupled one, so that the solute changes its conformers there; descending, below 1 and at
-    least −1 (below 0 also other barriers are lower). An equal factor is another state of the path,
-    not of ML/MM end states. null: three or six, by the height of the barriers, or none, chosen when
-    a run starts."""
+    the coupled one, so that the solute changes its conformers there; none larger than the one
+    before (below 0 also other barriers are lower). An equal factor is another state of the path,
+    not of ML/MM end states. null: none, three or six, by the height of the barriers, chosen when a
+    run starts."""
     target_stderr_kcal: float | None = Field(0.3, gt=0)
     """Standard error of the headline at which sampling stops [kcal/mol], once repeats agree in
     their conformers; null: never."""
@@ -187,10 +185,8 @@ class Protocol(Settings):
     @field_validator("torsion_scales")
     @classmethod
     def _descending(cls, values: tuple[float, ...] | None) -> tuple[float, ...] | None:
-        ordered = (1.0, *(values or ()))
-        rises = any(a < b for a, b in itertools.pairwise(ordered))
-        if rises or ordered[-1] < LEAST_SCALE or 1.0 in (values or ()):
-            raise ValueError("torsion_scales must not rise, and lie below 1 and at least at -1")
+        if any(a < b for a, b in itertools.pairwise(values or ())):
+            raise ValueError("torsion_scales must not rise from one to the next")
         return values
 
     @property
@@ -206,7 +202,7 @@ class Protocol(Settings):
 
         Args:
             often: Whether records are nearly free. The length of a segment is unchanged.
-            torsion_spread: Spread of the torsion terms that can be weakened [kT].
+            torsion_spread: Spread of the torsion terms that can be scaled [kT].
         """
         update: dict[str, Any] = {}
         if self.record_interval_ps is None:

@@ -14,7 +14,7 @@ from merrow.engine.plans import Ensemble
 from merrow.engine.simulation import Snapshot, open_context, set_snapshot
 from merrow.engine.timing import ns_per_day, time_in_turn
 from merrow.md.setup import MdSetup
-from merrow.md.simulate import first_setups, plan_simulation, with_kernel
+from merrow.md.simulate import first_setups, plan_simulation, with_choices
 from merrow.md.simulate_config import SimulationConfig
 from merrow.units import PS_PER_FS
 
@@ -59,7 +59,7 @@ def simulation_cost(config: SimulationConfig, folder: Path) -> SimulationCost:
         InputError: The files are wrong, or the folder contains another simulation.
     """
     config, topology, jobs = plan_simulation(config, folder)
-    config, found = with_kernel(config, topology, jobs, folder)
+    config, found = with_choices(config, topology, jobs, folder)
     setups = found or first_setups(config, topology, jobs, folder)
     calls = {leg: _steps(setup) for leg, setup in setups.items()}
     timed = time_in_turn(calls, rounds=ROUNDS, units=STEPS, seconds=SECONDS)

@@ -119,7 +119,7 @@ def simulate(
         NumericsError: A stage blew up.
     """
     config, topology, jobs = plan_simulation(config, folder)
-    config, setups = with_kernel(config, topology, jobs, folder)
+    config, setups = with_choices(config, topology, jobs, folder)
     with locked(folder):
         sweep(folder)
         atomic_write(folder / RUN_FILE, config.to_yaml())
@@ -248,7 +248,7 @@ def _time_is_up(folder: Path, left: list[Job]) -> IncompleteError:
     )
 
 
-def with_kernel(
+def with_choices(
     config: SimulationConfig, topology: AmberTopology, jobs: Sequence[Job], folder: Path
 ) -> tuple[SimulationConfig, dict[str, MdSetup]]:
     """Return the settings with the nonbonded kernel chosen, or as recorded in the folder.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A potential with weaker torsions: E + (f − 1) V_tors."""
+"""A potential with scaled torsions: E + (f − 1) V_tors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class ScaledTorsions:
 
     def __init__(self, whole: Potential, torsions: Potential, scale: float) -> None:
         if not scale < 1.0:
-            raise ValueError(f"weaker torsions have a scale below 1, not {scale}")
+            raise ValueError(f"scaled torsions have a scale below 1, not {scale}")
         self._whole, self._torsions, self._scale = whole, torsions, scale
 
     @property

@@ -19,6 +19,9 @@ TORSIONS = "PeriodicTorsionForce"
 HIGHEST = 35.0
 """Highest barrier of the torsion terms about a bond that are scaled [kJ/mol]. Esters, amides and
 acids have 50 to 90: their other form has no weight, or is more than a few states away."""
+LEAST = 1.5
+"""Least spread of the torsion terms about a bond that are scaled [kJ/mol], 0.6 kT at 298 K. Below
+it is no barrier to lower: the hydroxyl of ethanol (0.9) is held by its water."""
 TURN = np.radians(np.arange(0.0, 360.0, 5.0))
 """Angles by which a bond is turned to find its barrier [rad]."""
 
@@ -30,7 +33,7 @@ class TurningTorsions:
     """Torsion terms about bonds that tell conformers apart.
 
     Attributes:
-        terms: The proper torsion terms of bonds with low barriers, V_tors.
+        terms: The proper torsion terms of bonds with barriers neither high nor negligible, V_tors.
         spread: Standard deviation of V_tors if these bonds turn freely [kJ/mol].
         held: Whether another bond that tells conformers apart keeps its terms.
     """
@@ -83,7 +86,11 @@ def turning_torsions(
             if bond in about and _is_chain(row, bonded):
                 about[bond].append(row)
     curves = {bond: turned(rows, positions) for bond, rows in about.items()}
-    low = {bond for bond, curve in curves.items() if np.ptp(curve) <= HIGHEST}
+    low = {
+        bond
+        for bond, curve in curves.items()
+        if np.ptp(curve) <= HIGHEST and np.std(curve) >= LEAST
+    }
     kept = tuple(row for bond, rows in about.items() if bond in low for row in rows)
     return TurningTorsions(
         InternalTerms(terms.n_atoms, ((TORSIONS, kept),), ()),

@@ -40,7 +40,7 @@ def decided(folder: RunFolder, config: HydrationConfig) -> HydrationConfig:
     prepared = SimpleNamespace(
         topology=METHANOL, region=SimpleNamespace(atoms=atoms), solute=np.zeros((6, 3))
     )
-    run = RunContext(folder, folder.config(), prepared, classical, classical, None).with_kernel()
+    run = RunContext(folder, folder.config(), prepared, classical, classical, None).with_choices()
     assert folder.config() == run.config
     return run.config
 

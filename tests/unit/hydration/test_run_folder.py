@@ -13,7 +13,7 @@ from merrow.amber.topology import read_topology
 from merrow.errors import InputError
 from merrow.hydration.config import HydrationConfig, Source
 from merrow.hydration.prepare import begin_run, check_unchanged, digest, resolve_config
-from merrow.hydration.protocol import PROTOCOLS, TORSION_SCALES, Schedule
+from merrow.hydration.protocol import PROTOCOLS, TORSION_SCALES, Protocol, Schedule
 from merrow.hydration.result import HydrationResult, write_json
 from merrow.hydration.run_folder import RunFolder
 from merrow.hydration.sampling.context import RunContext
@@ -257,8 +257,21 @@ def test_a_run_keeps_records_and_scaled_torsions_that_it_chose(tmp_path, often, 
         folder.holds(CONFIG.model_copy(update={"protocol": other}))
 
 
+def test_a_run_killed_before_it_chose_its_torsions_goes_on(tmp_path):
+    folder = RunFolder(tmp_path)
+    often = CONFIG.protocol.model_copy(update={"record_interval_ps": 0.4})
+    folder.save_config(CONFIG.model_copy(update={"protocol": often}))
+    assert folder.holds(CONFIG)
+
+
+@pytest.mark.parametrize("scales", [[0.5, 0.6], [1.0], [-1.5], [float("nan")]])
+def test_torsion_scales_that_rise_or_scale_nothing_are_refused(scales):
+    with pytest.raises(ValueError, match="torsion_scales"):
+        Protocol(name="custom", route="direct", torsion_scales=scales)
+
+
 def test_a_run_of_an_older_version_goes_on_as_it_began(tmp_path):
-    # With exchange after every eight records, and no states with weaker torsions.
+    # With exchange after every eight records, and no states with scaled torsions.
     folder = RunFolder(tmp_path)
     records = {"record_interval_ps": 0.1, "records_per_sweep": 8, "torsion_scales": ()}
     begun = CONFIG.model_copy(update={"protocol": CONFIG.protocol.model_copy(update=records)})
@@ -289,12 +302,12 @@ def test_records_and_exchange_are_frequent_where_they_cost_next_to_nothing(
         topology=topology, region=SimpleNamespace(atoms=atoms), solute=solute
     )
     classical = open_classical(topology, atoms)
-    run = RunContext(folder, config, prepared, classical, classical, None).with_kernel()
+    run = RunContext(folder, config, prepared, classical, classical, None).with_choices()
     assert run.config.protocol.torsion_scales == TORSION_SCALES[1]
     for found in (run.config.protocol, folder.config().protocol):
         assert found.record_interval_ps == pytest.approx(interval)
         assert found.record_interval_ps * found.records_per_sweep == pytest.approx(sweep)
-    assert run.with_kernel() is run
+    assert run.with_choices() is run
 
 
 def test_segments_keep_their_length_however_often_is_recorded():

@@ -114,7 +114,7 @@ def _sampling(result: HydrationResult, molecules: int, cited: Cited) -> Iterator
         f"{f', in {repeats} independent repeats' if repeats else ''}."
     )
     if scales := found.get("torsion_scales"):
-        factors = ", ".join(f"{scale:g}".replace("-", "−") for scale in scales)
+        factors = " and ".join(f"{scale:g}".replace("-", "−") for scale in dict.fromkeys(scales))
         whose, how = "The coupled state", f"multiplied by {factors}"
         if molecules > 1:
             whose, how = "The coupled states of flexible solutes", "scaled"

@@ -17,7 +17,7 @@ from merrow.engine.gas import GasPlan, temperature_ladder
 from merrow.engine.scaled_states import NONE_SCALED, ScaledStates
 from merrow.engine.seeds import derive_seed
 from merrow.engine.simulation import Snapshot, gpu_edges
-from merrow.errors import InputError, UnsupportedPhysicsError
+from merrow.errors import UnsupportedPhysicsError
 from merrow.hydration.config import HydrationConfig
 from merrow.hydration.prepare import Prepared, prepare_system
 from merrow.hydration.protocol import Schedule
@@ -79,22 +79,20 @@ class RunContext:
         protocol = self.config.protocol.model_copy(update={"schedule": schedule})
         return replace(self, config=self.config.model_copy(update={"protocol": protocol}))
 
-    def with_kernel(self) -> RunContext:
+    def with_choices(self) -> RunContext:
         """Return the context with kernel, engine, time between records and torsion scales chosen.
 
         run.yaml then records them. A record takes our kernel a hundredth of OpenMM's time.
 
         Raises:
-            InputError: Torsion scales are given for a solute without torsion terms to scale.
             UnsupportedPhysicsError: Our kernel or loop is requested but cannot treat this system.
         """
         kernel = self._decided_kernel()
         often = kernel["mm_kernel"] == "native"
         spread = self.turning.spread / thermal_energy(self.config.protocol.temperature_k)
         if self.config.protocol.torsion_scales and not spread:
-            raise InputError(
-                "torsion_scales: the solute has no torsion terms about rotatable bonds that could "
-                "be scaled; leave it out."
+            logger.warning(
+                "torsion_scales only cost time: this solute has no torsion terms to scale."
             )
         engine = self._decided_engine(kernel["mm_instruction_set"])
 
@@ -330,6 +328,6 @@ def open_run(
             )
     listen(Progress("preparing: starting conformers", known=False))
     conformers = make_conformers(folder, config, prepared, classical)
-    run = RunContext(folder, config, prepared, classical, potential, conformers).with_kernel()
+    run = RunContext(folder, config, prepared, classical, potential, conformers).with_choices()
     schedule = folder.read(Schedule)
     return run if schedule is None else run.with_schedule(schedule)

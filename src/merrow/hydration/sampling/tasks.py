@@ -201,9 +201,9 @@ def leg_plan(config: HydrationConfig, task: Task) -> LegPlan:
     records, sweeps = protocol.records_per_sweep, protocol.sweeps_per_segment
     n_scaled = len(scales_of(protocol, task))
     if not path:
-        time = END_RECORDS_PER_SWEEP * (sweeps // (OFTEN if protocol.exchanges_often else 1))
+        of_segment = END_RECORDS_PER_SWEEP * (sweeps // (OFTEN if protocol.exchanges_often else 1))
         records = FROM_RECORDS if n_scaled else END_RECORDS_PER_SWEEP
-        sweeps = max(1, time // records)
+        sweeps = of_segment // records
     return LegPlan(
         states=states,
         ensemble=Ensemble(

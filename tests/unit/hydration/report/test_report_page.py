@@ -253,9 +253,12 @@ def test_the_methods_name_the_states_with_scaled_torsions_where_there_are_any():
     keys = synthetic_keys("direct")
     without, _ = methods(result_of(keys))
     assert "torsion terms" not in without
-    keys["settings"]["protocol"] = {**keys["settings"]["protocol"], "torsion_scales": [0.4, -0.2]}
+    keys["settings"]["protocol"] = {
+        **keys["settings"]["protocol"],
+        "torsion_scales": [0.4, 0.4, -0.2],
+    }
     text, works = methods(result_of(keys))
-    assert "bonds were multiplied by 0.4, −0.2" in text
+    assert "bonds were multiplied by 0.4 and −0.2" in text
     assert any("10.1073/pnas.0506346102" in str(work) for work in works)
     campaign, _ = methods(result_of(keys), molecules=20)
     assert "The coupled states of flexible solutes also" in campaign
