@@ -28,6 +28,7 @@ from merrow.engine.scaled_states import NONE_SCALED, ScaledStates
 from merrow.engine.seeds import derive_seed, generator
 from merrow.engine.segments import Segment
 from merrow.engine.simulation import Snapshot
+from merrow.engine.sweeper import Sweeper
 from merrow.engine.walkers import ContextWalker, Walker, open_walker
 from merrow.errors import MerrowError
 from merrow.meeting import Meeting
@@ -212,7 +213,7 @@ def run_share(
     snapshots, state_of = list(replicas.snapshots), replicas.state_of
     own = range(len(snapshots)) if company is None else company.own(len(snapshots))
     place = () if company is None else ("share", company.meeting.place)
-    walkers = _Walkers(hybrid, plan, scaled, ("segment", index, *place))
+    sweeper = Sweeper(hybrid, plan, scaled, ("segment", index, *place))
     before = snapshots[0].positions
     if select is not None:
         first = int(np.argmin(state_of))
@@ -224,13 +225,13 @@ def run_share(
         latest = np.zeros((len(snapshots), len(snapshots)))
         for replica in own:
             here = int(state_of[replica])
-            found, snapshots[replica], u = walkers.swept(snapshots[replica], here)
+            found, snapshots[replica], u = sweeper.swept(snapshots[replica], here)
             records += [(sweep, replica, here, record) for record in found]
             if reservoir is not None and here < len(plan.states) and plan.states[here] == DECOUPLED:
                 # the exchange uses the new solute, not the recorded one
                 snapshots[replica] = reservoir.insert(snapshots[replica], drawer)
-                u = walkers.placed(snapshots[replica], here)
-            latest[replica] = walkers.everywhere(u, snapshots[replica])
+                u = sweeper.placed(snapshots[replica], here)
+            latest[replica] = sweeper.everywhere(u, snapshots[replica])
         if company is not None:
             latest = company.exchanged(sweep, latest)
         state_of = exchange_states(latest, state_of, chooser)
@@ -312,59 +313,6 @@ def _minimise(context: mm.Context, hybrid: HybridSystem) -> None:
     finally:
         for i, mass in zip(held, masses, strict=True):
             hybrid.system.setParticleMass(i, mass)
-
-
-class _Walkers:
-    """A walker for the alchemical states, and one for each factor on the torsions.
-
-    Each is opened at its first use, and compared with OpenMM there.
-    """
-
-    def __init__(
-        self,
-        hybrid: HybridSystem,
-        plan: LegPlan,
-        scaled: ScaledStates,
-        labels: tuple[str | int, ...],
-    ) -> None:
-        self.plan, self.scaled, self.labels = plan, scaled, labels
-        self.systems = {1.0: hybrid, **scaled.systems}
-        self.opened: dict[float, Walker] = {}
-
-    def swept(self, snapshot: Snapshot, here: int) -> tuple[list[Record], Snapshot, Array]:
-        """Return the records of a sweep, none with scaled torsions, final snapshot and u [kT]."""
-        plan, records = self.plan, []
-        walker = self._at(snapshot, here)
-        if here >= len(plan.states):
-            walker.advance(plan.records_per_sweep * plan.steps_per_record)
-            return [], walker.snapshot(), walker.couplings()
-        for _ in range(plan.records_per_sweep):
-            walker.advance(plan.steps_per_record)
-            records.append(walker.record())
-        return records, walker.snapshot(), records[-1].u
-
-    def placed(self, snapshot: Snapshot, here: int) -> Array:
-        """Return u of a snapshot in all alchemical states [kT], shape (K,)."""
-        return self._at(snapshot, here).couplings()
-
-    def everywhere(self, u: Array, snapshot: Snapshot) -> Array:
-        """Return u in all states, those with scaled torsions last [kT]."""
-        solute = snapshot.positions[list(self.systems[1.0].region.atoms)]
-        return self.scaled.extended(u, solute, self.plan.ensemble.temperature)
-
-    def _at(self, snapshot: Snapshot, here: int) -> Walker:
-        """Return the walker of a state at a snapshot."""
-        scale, state = self.scaled.place(self.plan.states, here)
-        if scale in self.opened:
-            self.opened[scale].place(snapshot, state)
-            return self.opened[scale]
-        labels = self.labels if scale == 1.0 else (*self.labels, "scaled", f"{scale:g}")
-        self.opened[scale] = walker = open_walker(self.systems[scale], self.plan, *labels)
-        walker.place(snapshot, state)
-        if self.systems[scale].native is not None:
-            walker.require_agreement()
-            walker.place(snapshot, state)
-        return walker
 
 
 def _segment(plan: LegPlan, records: list[tuple[int, int, Record]], index: int) -> Segment:
