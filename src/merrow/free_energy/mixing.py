@@ -21,12 +21,13 @@ class Mixing:
     """Statistics of the replica exchange.
 
     Attributes:
-        transitions: Probability of going from state i to state j in one sweep, shape (K, K),
+        transitions: Probability of going from state i to state j in `lag` sweeps, shape (K, K),
             symmetrised, as detailed balance with equal populations requires.
-        second_eigenvalue: Second largest eigenvalue; 1 means disconnected states.
+        second_eigenvalue: Its second largest eigenvalue; 1 means disconnected states.
         sweeps: Mean number of sweeps of a repeat.
         round_trips: Round trips coupled → decoupled → coupled of all replicas and repeats.
         states: The K states.
+        lag: Sweeps of a transition.
     """
 
     transitions: Array
@@ -34,28 +35,33 @@ class Mixing:
     sweeps: float
     round_trips: int
     states: tuple[LambdaState, ...]
+    lag: int = 1
 
     @property
     def relaxation(self) -> float:
         """Relaxation time (1/e) of the slowest mode of the exchange [sweeps]."""
         if self.second_eigenvalue >= 1.0:
             return math.inf
-        return -1.0 / math.log(max(self.second_eigenvalue, 1e-12))
+        return -self.lag / math.log(max(self.second_eigenvalue, 1e-12))
 
 
-def mixing(samples: WindowSamples, *, records_per_sweep: int) -> Mixing | None:
-    """Return exchange statistics; None for a single state or fewer than two sweeps.
+def mixing(samples: WindowSamples, *, records_per_sweep: int, lag: int = 1) -> Mixing | None:
+    """Return exchange statistics; None for a single state or fewer than two transitions.
 
     Args:
         samples: Rows in the order in which each replica was recorded.
         records_per_sweep: Rows of a replica between exchanges.
+        lag: Sweeps of a transition. A replica that has just been swapped is soon swapped back, so
+            that transitions over very short times make the exchange look faster than it is.
     """
     k_states = len(samples.states)
     counts, trips = np.zeros((k_states, k_states)), 0
     for visited, sweeps in _ways(samples, records_per_sweep):
-        next_to = np.diff(sweeps) == 1  # else it was in a state without records between
-        np.add.at(counts, (visited[:-1][next_to], visited[1:][next_to]), 1.0)
         trips += _round_trips(visited, k_states - 1)
+        seen = (sweeps + 1) % lag == 0
+        between = np.diff(sweeps[seen]) == lag  # else it was in a state without records
+        before, after = visited[seen][:-1], visited[seen][1:]
+        np.add.at(counts, (before[between], after[between]), 1.0)
     if k_states < 2 or not counts.any():
         return None
     counts = counts + counts.T
@@ -64,7 +70,8 @@ def mixing(samples: WindowSamples, *, records_per_sweep: int) -> Mixing | None:
     eigenvalues = np.sort(np.linalg.eigvals(matrix).real)[::-1]
     repeats = [samples.repeat == repeat for repeat in np.unique(samples.repeat)]
     length = np.mean([len(np.unique(samples.time[mine])) for mine in repeats]) / records_per_sweep
-    return Mixing(matrix, float(min(eigenvalues[1], 1.0)), float(length), trips, samples.states)
+    second = float(min(eigenvalues[1], 1.0))
+    return Mixing(matrix, second, float(length), trips, samples.states, lag)
 
 
 @dataclass(frozen=True)
@@ -124,9 +131,10 @@ def judge_mixing(found: Mixing, gas: Insertions | None = None) -> Verdict:
     """
     slow = found.relaxation > found.sweeps
     relaxes = "longer than the run" if slow else f"{found.relaxation:.1f} sweeps"
+    over = "" if found.lag == 1 else f" over {found.lag} sweeps"
     said = (
         f"{found.round_trips} round trips in {found.sweeps:.0f} sweeps, relaxation {relaxes} "
-        f"(second eigenvalue {found.second_eigenvalue:.3f})"
+        f"(second eigenvalue {found.second_eigenvalue:.3f}{over})"
     )
     if gas is not None:
         said += f", gas conformers inserted: {gas.inserted}"
@@ -138,8 +146,8 @@ def judge_mixing(found: Mixing, gas: Insertions | None = None) -> Verdict:
     return verdict(
         "exchange",
         False,
-        f"The replicas mix slowly: {said}; {found.states[worst].words} keeps its replica in "
-        f"{100.0 * stays[worst]:.0f} % of the sweeps.",
+        f"The replicas mix slowly: {said}; {found.states[worst].words} keeps its replica"
+        f"{over} in {100.0 * stays[worst]:.0f} % of cases.",
         "sample longer (--target-stderr), or add a state there",
     )
 

@@ -51,6 +51,22 @@ def test_eigenvalue_of_a_walk_is_the_known_one():
     assert judge_mixing(found).ok
 
 
+def test_transitions_over_several_sweeps_give_the_relaxation_of_the_slow_mode():
+    # A walk in which every other step is taken back at once: seen sweep by sweep it mixes fast.
+    rng, true, states = np.random.default_rng(1), 0, []
+    for _ in range(20000):
+        true = min(max(true + rng.choice([-1, 0, 0, 0, 0, 0, 0, 0, 0, 1]), 0), 3)
+        states.append(min(max(true + rng.choice([-1, 0, 1]), 0), 3))
+    rows = dataclasses.replace(walk(4, len(states), 0.0, per_sweep=1), state=np.array(states))
+    one, eight = (mixing(rows, records_per_sweep=1, lag=lag) for lag in (1, 8))
+    exact = -1 / np.log(1 - 0.2 * (1 - np.cos(np.pi / 4)))
+    assert one.relaxation < 0.5 * exact
+    assert one.relaxation < eight.relaxation < 1.3 * exact
+    assert "over 8 sweeps" in judge_mixing(eight).message
+    assert one.round_trips == eight.round_trips
+    assert one.sweeps == eight.sweeps == len(states)
+
+
 def test_replicas_that_hardly_move_are_said_to_mix_slowly():
     found = mixing(walk(6, 100, 0.97, seed=3), records_per_sweep=2)
     verdict = judge_mixing(found)

@@ -45,6 +45,7 @@ from merrow.hydration.analysis.estimate import HydrationAnalysis
 from merrow.hydration.analysis.reorganization import reorganization_from_all
 from merrow.hydration.analysis.torsions import solute_torsions
 from merrow.hydration.config import HydrationConfig, Source
+from merrow.hydration.protocol import RECORD_INTERVAL
 from merrow.hydration.result import Diagnostics
 from merrow.hydration.sampling.tasks import FIRST_FROM_GAS, leg_plan, path_tasks, takes_from_gas
 from merrow.samples import WindowSamples
@@ -55,6 +56,9 @@ if TYPE_CHECKING:
     from merrow.hydration.sampling.context import RunContext
 
 Exchange = tuple[Mixing | None, Insertions | None]
+
+TRANSITION = 0.8
+"""Time of a transition between states for the check `exchange` [ps]."""
 
 
 @dataclass(frozen=True)
@@ -176,7 +180,9 @@ def _gas_and_decoupled(found: HydrationAnalysis, gas: GasFrames) -> tuple[float,
 def _exchange(samples: WindowSamples, config: HydrationConfig, *, flexible: bool) -> Exchange:
     """Return statistics of the replica exchange, and of conformers from the gas phase if any."""
     sweep = config.protocol.records_per_sweep
-    mixed = mixing(samples, records_per_sweep=sweep)
+    interval = config.protocol.record_interval_ps or RECORD_INTERVAL
+    lag = max(1, round(TRANSITION / (sweep * interval)))
+    mixed = mixing(samples, records_per_sweep=sweep, lag=lag)
     if not takes_from_gas(config.protocol, flexible=flexible):
         return mixed, None
     since = leg_plan(config, path_tasks(config)[0]).segment_time * FIRST_FROM_GAS
