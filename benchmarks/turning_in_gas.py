@@ -21,7 +21,7 @@ from common import SYSTEMS, parser, save, show
 from merrow.amber.coordinates import read_coordinates
 from merrow.amber.topology import AmberTopology, read_topology
 from merrow.geometry import torsion_angles
-from merrow.hydration.protocol import TORSION_SCALES, TORSION_SPREADS
+from merrow.hydration.protocol import PROTOCOLS
 from merrow.system.internal import ClassicalPotential, internal_forces
 from merrow.system.masses import region_masses
 from merrow.system.potentials import open_classical
@@ -56,8 +56,8 @@ def measured(name: str) -> dict[str, Any]:
     whole = open_classical(topology, atoms)
     turning = turning_torsions(whole.terms, topology, atoms, start)
     spread = turning.spread / thermal_energy(TEMPERATURE)
-    scales = TORSION_SCALES[sum(spread > limit for limit in TORSION_SPREADS)]
-    chosen = (1.0, *dict.fromkeys(scales))
+    quick = PROTOCOLS["quick"].chosen(often=True, torsion_spread=spread)
+    chosen = (1.0, *dict.fromkeys(quick.torsion_scales or ()))
     bonds = [ways[0] for ways in conformer_torsions(topology, atoms)]
     times, energies = {}, {}
     for factor in sorted({*FACTORS, *chosen}, reverse=True):

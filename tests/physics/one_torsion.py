@@ -19,6 +19,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
 import small_box
 
+from merrow.engine.advance import advance_leg
+from merrow.engine.storage import TaskFolder
 from merrow.geometry import torsion_angles
 from merrow.system.internal import ClassicalPotential
 from merrow.units import thermal_energy
@@ -81,3 +83,11 @@ def angles_of(butane, folder, plan, state):
     samples, frames, rows = small_box.read_leg(folder, plan)
     mine = samples.state[rows] == state
     return torsion_angles(frames[mine], butane.torsions)[:, 0], samples
+
+
+def sample(butane, plan, folder, start, **more):
+    """Equilibrate a leg from a conformer and run one segment; `more` as in `advance_leg`."""
+    hybrid = small_box.hybrid_of(butane, butane.classical)
+    beginning = small_box.start_snapshot(butane, start)
+    for _ in range(2):
+        advance_leg(TaskFolder(folder), hybrid, plan, lambda: beginning, **more)

@@ -17,15 +17,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
 import small_box
 from hybrids import energy
-from one_torsion import DENSITY, EXACT, GRID, angles_of, potential, solvated, trans, turned
+from one_torsion import DENSITY, EXACT, GRID, angles_of, potential, sample, solvated, trans, turned
 
 from merrow.engine import gas
-from merrow.engine.advance import advance_leg
 from merrow.engine.record import couplings, set_state
 from merrow.engine.reservoir import Reservoir
 from merrow.engine.segments import gas_frames
 from merrow.engine.simulation import open_context, set_snapshot
-from merrow.engine.storage import TaskFolder
 from merrow.free_energy.mixing import insertions
 from merrow.geometry import torsion_angles
 from merrow.samples import LambdaState
@@ -91,21 +89,13 @@ def test_decoupled_a_new_solute_costs_what_it_costs_in_gas(butane, reservoir):
         assert abs(u[0][0] - u[1][0]) > 1.0  # the other states do tell the two apart
 
 
-def sample(butane, plan, folder, start, reservoir):
-    """Equilibrate a leg from a conformer and run one segment."""
-    hybrid = small_box.hybrid_of(butane, butane.classical)
-    beginning = small_box.start_snapshot(butane, start)
-    for _ in range(2):
-        advance_leg(TaskFolder(folder), hybrid, plan, lambda: beginning, reservoir=reservoir)
-
-
 def test_decoupled_the_populations_are_those_of_the_quadrature(butane, reservoir, tmp_path):
     # A tenth of a picosecond after each insertion; draws are independent. The start is gauche.
     plan = small_box.leg_plan((GONE,), seed=6)
     plan = replace(
         plan, equilibration=50, steps_per_record=25, records_per_sweep=1, sweeps_per_segment=150
     )
-    sample(butane, plan, tmp_path / "leg", 1, reservoir)
+    sample(butane, plan, tmp_path / "leg", 1, reservoir=reservoir)
     found = trans(angles_of(butane, tmp_path / "leg", plan, 0)[0])[1:]
     assert abs(found.mean() - EXACT) < 4 * np.sqrt(EXACT * (1 - EXACT) / len(found))
 
@@ -132,7 +122,7 @@ def test_coupled_two_starts_meet_with_conformers_from_gas_and_stay_apart_without
             **{"records_per_sweep": 1, "sweeps_per_segment": SWEEPS if draws else 80},
         )
         folder, solute = tmp_path / str(start), replace(butane, topology=small)
-        sample(solute, plan, folder, start, reservoir if draws else None)
+        sample(solute, plan, folder, start, reservoir=reservoir if draws else None)
         angles, samples = angles_of(butane, folder, plan, 0)
         found.append(trans(angles).mean())
         carried.append(insertions(samples, records_per_sweep=1, since=0.0).carried)

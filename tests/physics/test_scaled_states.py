@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from one_torsion import EXACT, angles_of, potential, small_box, solvated, trans
+from one_torsion import EXACT, angles_of, potential, sample, small_box, solvated, trans
 
 from merrow.engine.advance import advance_leg, join_leg, share_leg
 from merrow.engine.leg import Company
@@ -54,14 +54,6 @@ def scaled(butane, turning) -> ScaledStates:
     return ScaledStates(SCALES, systems, turning.potential)
 
 
-def sample(butane, plan, folder, start, scaled):
-    """Equilibrate a leg from a conformer and run one segment."""
-    hybrid = small_box.hybrid_of(butane, butane.classical)
-    beginning = small_box.start_snapshot(butane, start)
-    for _ in range(2):
-        advance_leg(TaskFolder(folder), hybrid, plan, lambda: beginning, scaled=scaled)
-
-
 def series(butane, folder, plan):
     """Return in each record of the first state whether it is trans."""
     return trans(angles_of(butane, folder, plan, 0)[0]).astype(float)
@@ -99,7 +91,7 @@ def test_the_reduced_potentials_of_scaled_states_are_those_of_the_coupled_one_le
 
 def test_no_record_is_of_a_scaled_state_and_each_state_has_its_records(butane, scaled, tmp_path):
     plan = plan_of(LambdaState(0.0, 0.0), 3, 20, scaled)
-    sample(butane, plan, tmp_path / "leg", 1, scaled)
+    sample(butane, plan, tmp_path / "leg", 1, scaled=scaled)
     _, samples = angles_of(butane, tmp_path / "leg", plan, 0)
     assert len(samples.state) == 20
     assert set(samples.state) == {0}
@@ -110,7 +102,7 @@ def test_no_record_is_of_a_scaled_state_and_each_state_has_its_records(butane, s
 def test_decoupled_the_populations_are_those_of_the_quadrature(butane, scaled, tmp_path):
     # From gauche; without them it would stay there (one crossing in 10 ns).
     plan = plan_of(LambdaState(0.0, 0.0), 7, 600, scaled)
-    sample(butane, plan, tmp_path / "leg", 1, scaled)
+    sample(butane, plan, tmp_path / "leg", 1, scaled=scaled)
     found = series(butane, tmp_path / "leg", plan)[50:]
     independent = len(found) / inefficiency([found])
     assert independent > 20
@@ -175,7 +167,7 @@ def test_coupled_two_starts_meet_with_scaled_states_and_stay_apart_without(
     own = scaled if draws else NONE_SCALED
     for start in (0, 1):
         plan = plan_of(LambdaState(0.0, 1.0), 11 + start, 800 if draws else 160, own)
-        sample(butane, plan, tmp_path / str(start), start, own)
+        sample(butane, plan, tmp_path / str(start), start, scaled=own)
         one = series(butane, tmp_path / str(start), plan)
         found.append(one.mean())
         errors.append(np.sqrt(EXACT * (1 - EXACT) * inefficiency([one]) / len(one)))
