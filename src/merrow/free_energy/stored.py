@@ -70,6 +70,11 @@ class Estimates:
     mm_reference: Estimate | None
     as_published: Estimate | None
 
+    @property
+    def exact(self) -> Estimate | None:
+        """The free energy of the Hamiltonian, by the route that was taken (both: direct)."""
+        return self.decoupling_mbar or self.endpoint_bar
+
 
 @dataclass(frozen=True)
 class Headline(Estimate):

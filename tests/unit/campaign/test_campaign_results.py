@@ -127,9 +127,18 @@ def test_a_shift_between_columns_of_one_run_is_seen_though_both_are_uncertain():
     assert (shift.value, shift.low, shift.high) == pytest.approx((-0.1, -0.1, -0.1))
 
 
-def test_a_published_headline_is_never_called_the_free_energy():
+@pytest.mark.parametrize("exact", ["decoupling_mbar", "endpoint_bar"])
+def test_a_published_headline_is_never_called_the_free_energy(exact):
+    none = Estimates(None, None, None, None, None)
     table = tuple(
-        row(n, e, headline=Headline(e - 0.5, 0.3, method="as_published"))
+        row(
+            n,
+            e,
+            headline=Headline(e - 0.5, 0.3, method="as_published"),
+            estimates=replace(
+                none, as_published=Estimate(e - 0.5, 0.3), **{exact: Estimate(e + 0.5, 0.2)}
+            ),
+        )
         for n, e in zip(NAMES, EXPT, strict=True)
     )
     found = by_label(statistics(table, "ani2x"))

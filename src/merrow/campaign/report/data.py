@@ -53,9 +53,7 @@ class CampaignRow:
     @property
     def exact(self) -> Estimate | None:
         """The free energy of the Hamiltonian, whatever the headline is."""
-        if self.headline is not None and self.headline.method == "as_published":
-            return self.estimates.decoupling_mbar
-        return self.headline
+        return self.estimates.exact or self.headline
 
 
 @dataclass(frozen=True)

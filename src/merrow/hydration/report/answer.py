@@ -81,15 +81,14 @@ def _beside(result: HydrationResult) -> Iterator[str]:
     first = []
     if measured := measured_words(result):
         first.append(f"measured {minus(measured)}")
-    mm = result.estimates.mm_reference
-    if result.potential != MM and mm is not None:
-        moved = result.headline.value_kcal - mm.value_kcal
-        by = _value(Estimate(moved, _moved_error(result, mm)))
+    exact, mm = result.estimates.exact, result.estimates.mm_reference
+    if result.potential != MM and exact is not None and mm is not None:
+        moved = exact.value_kcal - mm.value_kcal
+        by = _value(Estimate(moved, _moved_error(result, exact, mm)))
         first.append(f"MM alone {_value(mm)}, the network adds {by}")
     second = []
     if result.potential != MM and (published := result.estimates.as_published) is not None:
         if result.headline.method == "as_published":
-            exact = result.estimates.decoupling_mbar
             second.append("as published (+ ΔE_reorg)")
             if exact is not None:
                 second.append(f"free energy of the Hamiltonian {_value(exact)}")
@@ -102,12 +101,12 @@ def _beside(result: HydrationResult) -> Iterator[str]:
         yield from wrapped(" · ".join(words), "  ")
 
 
-def _moved_error(result: HydrationResult, mm: Estimate) -> float:
-    """Return the error of headline − MM; in the endpoint route both share the path."""
+def _moved_error(result: HydrationResult, exact: Estimate, mm: Estimate) -> float:
+    """Return the error of exact − MM; in the endpoint route both share the path."""
     parts = [p.stderr_kcal for p in result.budget if p.name.startswith(END_CORRECTION)]
-    if result.headline.method == "endpoint_bar" and parts:
+    if result.route == "endpoint" and parts:
         return math.hypot(*parts)
-    return math.hypot(result.headline.stderr_kcal, mm.stderr_kcal)
+    return math.hypot(exact.stderr_kcal, mm.stderr_kcal)
 
 
 def _outside(result: HydrationResult) -> list[str]:

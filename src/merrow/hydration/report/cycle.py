@@ -39,8 +39,7 @@ def cycle_drawing(result: HydrationResult) -> str:
     own = "MM" if result.potential == MM else "ML"
     rows = 3 if endpoint else 2
     parts = list(_ends(own, 0))
-    estimates = result.estimates  # not the published sum, which no cycle closes
-    exact = estimates.endpoint_bar if endpoint else estimates.decoupling_mbar
+    exact = result.estimates.exact  # not the published sum, which no cycle closes
     parts += _across(0, "ΔG", exact or result.headline, strong=True)
     if endpoint:
         bounds = result.diagnostics.gibbs_bogoliubov

@@ -12,7 +12,13 @@ from synthetic_report import result_of, synthetic_keys
 
 from merrow.hydration.report.answer import MOST_LINES, WIDTH, render_answer
 
-CHOICES = (("direct",), ("endpoint", "quick"), ("direct", "paper"), ("direct", "quick", "mm"))
+CHOICES = (
+    ("direct",),
+    ("endpoint", "quick"),
+    ("direct", "paper"),
+    ("endpoint", "paper"),
+    ("direct", "quick", "mm"),
+)
 
 
 def lines_of(keys, folder="run"):
@@ -66,10 +72,13 @@ def test_mm_alone_speaks_of_no_network_and_of_no_published_sum():
     assert not any(word in text for word in ("network", "published", "ani2x", "E_ML"))
 
 
-def test_under_paper_the_published_sum_leads_and_the_exact_value_is_there():
-    text = " ".join(" ".join(lines_of(synthetic_keys("direct", "paper"))).split())
+@pytest.mark.parametrize("route", ["direct", "endpoint"])
+def test_under_paper_the_published_sum_leads_and_the_exact_value_is_there(route):
+    text = " ".join(" ".join(lines_of(synthetic_keys(route, "paper"))).split())
     assert "ΔG(hydration) = −2.90 ± 0.17" in text
     assert "free energy of the Hamiltonian −3.13 ± 0.09" in text
+    if route == "endpoint":
+        assert "the network adds 0.13 ±" in text  # exact − MM, without ΔE_reorg
 
 
 def test_the_same_advice_is_given_once():
