@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,25 @@ CONTACT = 5.0
 """Contact distance of molecules [Å]."""
 INTERVAL = "--frame-interval"
 """Option that tells the time between frames [ps]."""
+
+
+def distinct_names(paths: Sequence[Path]) -> list[str]:
+    """Return the file names of trajectories, with their folders where two are the same.
+
+    Raises:
+        InputError: Two are the same file.
+    """
+    names = [path.name for path in paths]
+    if len(set(names)) < len(names):
+        whole = [path.resolve() for path in paths]
+        if len(set(whole)) < len(whole):
+            raise InputError(
+                f"{paths[0]} and --mm-reference {paths[-1]} are the same file: give the trajectory "
+                "that MM sampled."
+            )
+        names = [f"{path.parent.name}/{path.name}" for path in whole]
+        names = [str(p) for p in whole] if len(set(names)) < len(names) else names
+    return names
 
 
 @dataclass(frozen=True, eq=False)

@@ -63,6 +63,10 @@ def test_mmpbsa_times_its_first_frames(merrow, systems, tmp_path):
     frames = short_run(prmtop, systems / "complex.inpcrd", tmp_path / "run.nc", frames=10)
     words = ("mmpbsa", "-p", prmtop, "-y", frames, "--ligand-mask", ":GST", "--out", "out")
     short(merrow(*words, "--dry-run"), "10 frames of run.nc", "s a frame")
+    (tmp_path / "mm").mkdir()
+    control = shutil.copy(frames, tmp_path / "mm" / "run.nc")  # both count
+    both = json.loads(merrow(*words, "--mm-reference", control, "--dry-run", "--json").out)
+    assert both["frames"] == {f"{tmp_path.name}/run.nc": 10, "mm/run.nc": 10}
     assert not Path("out").exists()
 
 

@@ -117,9 +117,13 @@ def test_openmm_and_sander_agree_on_the_gb_energy(estimate):
 def test_an_mm_reference_stands_beside(merrow, dimer):
     prmtop, trajectory = dimer
     words = ("mmpbsa", "-p", prmtop, "-y", trajectory, "--ligand-mask", ":GST", "-o", "out")
-    done = merrow(*words, "--mm-reference", trajectory, "--json")
+    Path("mm").mkdir()
+    mine = shutil.copy(trajectory, Path("mm") / Path(trajectory).name)  # the same name
+    done = merrow(*words, "--mm-reference", mine, "--json")
     assert done.code == 0, done.err
     run, reference = json.loads(done.out)["runs"]
+    assert [one["ensemble"] for one in (run, reference)] == ["ML/MM", "MM"]
+    assert run["trajectory"] != reference["trajectory"] == f"mm/{mine.name}"
     assert run["delta_kcal"] == reference["delta_kcal"]
     (apart,) = json.loads(done.out)["ml_mm_minus_mm_kcal"].values()
     error = run["delta_kcal"]["TOTAL"]["stderr"]
@@ -181,11 +185,13 @@ def test_water_is_left_out_and_images_are_joined(merrow, systems, tmp_path):
         ("--ligand-mask :GST --igb 3", "igb 3 is not known"),
         ("--ligand-mask :GST --stride 4", "at least 10 are needed"),
         ("--ligand-mask :GST --mm-reference lost.nc", "there is no trajectory file lost.nc"),
+        ("--ligand-mask :GST --mm-reference SAME", "are the same file"),
     ],
 )
 def test_mmpbsa_refuses(merrow, dimer, words, told):
     prmtop, trajectory = dimer
-    answer = merrow("mmpbsa", "-p", prmtop, "-y", trajectory, *words.split(), "-o", "out")
+    given = [str(trajectory) if word == "SAME" else word for word in words.split()]
+    answer = merrow("mmpbsa", "-p", prmtop, "-y", trajectory, *given, "-o", "out")
     assert answer.code == 2, answer
     assert len(answer.err.splitlines()) == 1
     assert told in answer.err

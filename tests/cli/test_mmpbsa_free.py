@@ -209,8 +209,6 @@ def test_half_a_question_and_other_molecules_are_refused(
     names["OTHER"] = str(mapped.with_name("other.prmtop"))
     other.write_parm(names["OTHER"])
     given = [names.get(word, word) for word in words.split()]
-    if "--mm-reference" in words:  # read before it is refused, so it must be one of the complex
-        given[-1] = names["COMPLEX"]
     first = ("-p", files["prmtop"], "-y", files["complex"], "--ligand-mask", ":GST", "-o", "out")
     answer = merrow("mmpbsa", *first, *given)
     assert answer.code == 2, answer

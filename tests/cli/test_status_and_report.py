@@ -126,6 +126,24 @@ def test_two_results_stand_side_by_side_with_the_error_of_their_difference(merro
     assert first["stderr"] == pytest.approx(0.5)
 
 
+def test_binding_energies_are_compared_by_method_and_by_ensemble(merrow):
+    """One folder has both methods alone, the other their MM reference too."""
+    for name, values in (("a", (-20.0, -10.0)), ("b", (-20.0, -10.0, -15.0, -5.0))):
+        Path(name).mkdir()
+        runs = [
+            {
+                "method": method,
+                "headline_kcal": {"value": value, "stderr": 0.1},
+                "delta_kcal": {},
+            }
+            for value, method in zip(values, ("gb", "pb", "gb", "pb"), strict=False)
+        ]
+        answer = {"runs": runs, "settings": {}}
+        Path(name, "mmpbsa.json").write_text(json.dumps(answer))
+    found = json.loads(merrow("report", "a", "b", "--json").out)["numbers"]
+    assert {one["name"]: one["difference"] for one in found} == {"gb": 0.0, "pb": 0.0}
+
+
 def test_two_campaigns_are_compared_molecule_by_molecule_the_largest_difference_first(merrow):
     values = {f"m{k}": (-float(k), 0.1) for k in range(1, 15)}
     campaign("a", values)

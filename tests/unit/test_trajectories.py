@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from merrow.amber.topology import read_topology
 from merrow.amber.trajectory import TrajectoryWriter
 from merrow.ambertools.programs import find_program, run_program
 from merrow.errors import InputError, MissingComponentError
-from merrow.trajectories import read_frames, read_reference
+from merrow.trajectories import distinct_names, read_frames, read_reference
 
 EDGE = 30.0
 
@@ -228,3 +229,11 @@ def test_positions_in_nanometres_are_refused(pentane, tmp_path):
     topology, x = pentane
     with pytest.raises(InputError, match="or not in Å"):
         read_frames(written(tmp_path / "md.nc", 0.1 * x, range(12)), topology)
+
+
+def test_trajectories_of_one_name_are_told_apart_by_their_folders():
+    paths = [Path("a/ml.nc"), Path("b/mm.nc"), Path("ml/run.nc"), Path("mm/run.nc")]
+    assert distinct_names(paths[:2]) == ["ml.nc", "mm.nc"]
+    assert distinct_names(paths[2:]) == ["ml/run.nc", "mm/run.nc"]
+    alike = [Path("1/a/run.nc"), Path("2/a/run.nc")]
+    assert distinct_names(alike) == [str(path.resolve()) for path in alike]

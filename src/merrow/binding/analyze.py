@@ -33,7 +33,7 @@ from merrow.binding.view import complex_view
 from merrow.errors import InputError
 from merrow.files import atomic_write
 from merrow.system.torsions import heavy_torsions
-from merrow.trajectories import DryFrames, dry_atoms, read_frames, read_reference
+from merrow.trajectories import DryFrames, distinct_names, dry_atoms, read_frames, read_reference
 from merrow.uncertainty import between_repeats, mean, pearson
 
 BACKBONE: Final = ("N", "CA", "C")
@@ -114,13 +114,14 @@ def analyze(request: AnalyzeRequest) -> dict[str, Any]:
     return write_analysis(
         request,
         files,
-        ((path.name, request.read(path, files.topology)) for path in trajectories(request)),
+        ((key, request.read(path, files.topology)) for key, path in trajectories(request).items()),
     )
 
 
-def trajectories(request: AnalyzeRequest) -> list[Path]:
-    """Return the trajectories of a request, the MM-only one last."""
-    return [request.trajectory, *([request.mm_reference] if request.mm_reference else [])]
+def trajectories(request: AnalyzeRequest) -> dict[str, Path]:
+    """Return the trajectories of a request by name, the MM-only one last."""
+    paths = [request.trajectory, *([request.mm_reference] if request.mm_reference else [])]
+    return dict(zip(distinct_names(paths), paths, strict=True))
 
 
 def read_files(request: AnalyzeRequest) -> AnalyzeFiles:

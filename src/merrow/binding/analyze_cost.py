@@ -55,14 +55,14 @@ def analyze_cost(request: AnalyzeRequest) -> AnalyzeCost:
     files = read_files(request)
     counts: dict[str, int] = {}
     seconds = reading = disk = most = 0.0
-    for path in trajectories(request):
+    for name, path in trajectories(request).items():
         began = time.monotonic()
         frames = request.read(path, files.topology)
         reading += time.monotonic() - began
-        counts[path.name] = n = len(frames.positions)
+        counts[name] = n = len(frames.positions)
         few, more = (min(count, n) for count in PROBES)
         (first_s, first_mib), (last_s, last_mib) = (
-            _probe(request, files, path.name, frames, count) for count in (few, more)
+            _probe(request, files, name, frames, count) for count in (few, more)
         )
         further = (n - more) / max(more - few, 1)
         seconds += last_s + further * max(last_s - first_s, 0.0)

@@ -24,7 +24,7 @@ from merrow.binding.mmpbsa_program import (
 )
 from merrow.errors import InputError
 from merrow.folders import check_new
-from merrow.trajectories import DryFrames, dry_atoms, read_frames, write_frames
+from merrow.trajectories import DryFrames, distinct_names, dry_atoms, read_frames, write_frames
 
 MULTIVALENT: Final = 1.5
 """Charge of an ion from which on it may belong to the protein [e]."""
@@ -72,7 +72,7 @@ class RequestFiles:
 
     topology: AmberTopology
     ligand: tuple[int, ...]
-    ensembles: list[tuple[Path, DryFrames]]
+    ensembles: list[tuple[str, DryFrames]]
     free: FreeStates | None
 
 
@@ -100,15 +100,16 @@ def read_request(request: MmpbsaRequest) -> RequestFiles:
     topology = read_topology(request.prmtop)
     refuse_ions(topology)
     ligand = select_atoms(topology, request.ligand_mask)
+    if request.free is not None and request.mm_reference is not None:
+        raise InputError(
+            "the MM reference has no free ligand of its own here: run the command "
+            "once for ML/MM and once for MM, each with its own free trajectories."
+        )
     paths = [request.trajectory] + ([request.mm_reference] if request.mm_reference else [])
-    ensembles = [(path, request.read(path, topology)) for path in paths]
+    names = distinct_names(paths)
+    ensembles = [(n, request.read(path, topology)) for n, path in zip(names, paths, strict=True)]
     free = None
     if request.free is not None:
-        if request.mm_reference is not None:
-            raise InputError(
-                "the MM reference has no free ligand of its own here: run the command "
-                "once for ML/MM and once for MM, each with its own free trajectories."
-            )
         bound = species_positions(ensembles[0][1], ligand)["ligand"]
         free = read_free(request.free, topology, ligand, bound, read=request.read)
     return RequestFiles(topology, ligand, ensembles, free)

@@ -89,11 +89,11 @@ def _estimate(
         "versions": {"ambertools": version()},
         "runs": [],
     }
-    for k, (path, frames) in enumerate(ensembles):
+    for k, (name, frames) in enumerate(ensembles):
         for method in request.methods:
             folder = out / f"{method}_{'mm' if k else 'run'}"
             ensemble = ("MM" if k else "ML/MM") if request.mm_reference else ""
-            one = Ensemble(method, path.name, ensemble, frames, read.ligand, free)
+            one = Ensemble(method, name, ensemble, frames, read.ligand, free)
             run, row = _run(one, request, species, folder, partial(meter.tell, listen, one))
             meter.before += len(frames.positions)
             runs.append(run)
@@ -106,7 +106,7 @@ def _estimate(
     }
     atomic_write(out / "mmpbsa.json", json.dumps(answer, indent=2, ensure_ascii=False) + "\n")
     about = _about(topology, request, read.ligand, ensembles)
-    lengths = [_length(path.name, frames) for path, frames in ensembles]
+    lengths = [_length(name, frames) for name, frames in ensembles]
     atomic_write(out / "mmpbsa.html", render_binding(about, runs, notes, lengths))
     return answer
 
@@ -115,7 +115,7 @@ def _about(
     topology: AmberTopology,
     request: MmpbsaRequest,
     ligand: tuple[int, ...],
-    ensembles: list[tuple[Path, DryFrames]],
+    ensembles: list[tuple[str, DryFrames]],
 ) -> BindingAbout:
     """Return the description of the request for the report."""
     settings = request.settings
@@ -125,7 +125,7 @@ def _about(
     return BindingAbout(
         ligand=" ".join(topology.residue_names[i] for i in residues),
         prmtop=request.prmtop.name,
-        sampled=" and ".join(f"{x.extent} ({path.name})" for path, x in ensembles),
+        sampled=" and ".join(f"{x.extent} ({name})" for name, x in ensembles),
         temperature=request.temperature,
         igb=settings.igb,
         salt=settings.salt,
@@ -206,6 +206,7 @@ def _run(
     )
     row = {
         "trajectory": one.name,
+        "ensemble": one.ensemble,
         "method": one.method,
         "frames": len(frames.positions),
         "headline_kcal": {**asdict(first), "told": _headline_words(first)},

@@ -56,7 +56,7 @@ def mmpbsa_cost(request: MmpbsaRequest) -> MmpbsaCost:
         MerrowError: MMPBSA failed.
     """
     read = read_request(request)
-    counts = {path.name: len(frames.positions) for path, frames in read.ensembles}
+    counts = {name: len(frames.positions) for name, frames in read.ensembles}
     pace: dict[str, float] = {}
     begin = 0.0
     few, more = PROBES
@@ -69,13 +69,26 @@ def mmpbsa_cost(request: MmpbsaRequest) -> MmpbsaCost:
             pace[method] = max((second - first) / (more - few), 0.1 * second / more)
             begin += first
     n_frames, n_atoms = sum(counts.values()), len(dry_atoms(read.topology))
+    alone = free_frames(read)  # of one species, where a frame of the complex is taken as three
+    alike = sum(n * atoms for n, atoms in alone.values()) / (2 * n_atoms)
+    written = sum(n * (12 * atoms + ROW) for n, atoms in alone.values())
+    written += n_frames * (12 * n_atoms + ROW)
+    starts = len(counts) + len(alone) / 2
     return MmpbsaCost(
-        frames=counts,
-        minutes=(begin * len(counts) + sum(pace.values()) * n_frames) / S_PER_MIN,
+        frames=counts | {name: n for name, (n, _) in alone.items()},
+        minutes=(begin * starts + sum(pace.values()) * (n_frames + alike)) / S_PER_MIN,
         seconds_per_frame=pace,
         memory_mib=peak_memory_mib(),
-        disk_mib=n_frames * (12 * n_atoms + ROW) * len(request.methods) / BYTES_PER_MIB,
+        disk_mib=written * len(request.methods) / BYTES_PER_MIB,
     )
+
+
+def free_frames(read: RequestFiles) -> dict[str, tuple[int, int]]:
+    """Return the frames and the atoms of each free species that has a trajectory of its own."""
+    if read.free is None:
+        return {}
+    found = {"free ligand": read.free.ligand, "free receptor": read.free.receptor}
+    return {name: x.positions.shape[:2] for name, x in found.items() if x is not None}
 
 
 def _probe(

@@ -159,8 +159,10 @@ def _settings_of(result: HydrationResult) -> dict[str, Any]:
 
 def _of_binding(data: dict[str, Any]) -> Iterator[tuple[str, tuple[float, float]]]:
     """Yield binding energies, each method's headline before its terms."""
-    for k, run in enumerate(data["runs"]):
-        name = f"{run['method']}{' (MM)' if k >= len(data['runs']) / 2 and k else ''}"
+    seen: set[str] = set()
+    for run in data["runs"]:  # a method's second run is that of the MM reference
+        name = f"{run['method']}{' (MM)' if run['method'] in seen else ''}"
+        seen.add(run["method"])
         head = run["headline_kcal"]
         yield name, (head["value"], head["stderr"])
         for term, one in run["delta_kcal"].items():

@@ -30,7 +30,7 @@ from merrow.binding.prepare.protein import read_protein, refuse_unknown
 from merrow.binding.prepare.protonate import _refuse_lost
 from merrow.binding.prepare.salt import choose_waters
 from merrow.binding.prepare.structure_file import read_structure
-from merrow.trajectories import dry_atoms
+from merrow.trajectories import distinct_names, dry_atoms
 
 SYSTEMS = Path(__file__).resolve().parents[2] / "data" / "systems"
 HELIX, LIGAND = SYSTEMS / "helix.pdb", SYSTEMS / "helix_ligand.sdf"
@@ -315,6 +315,11 @@ TRAJECTORIES = [
         lambda: magnesium(stripped=False),
         "strip it from prmtop and trajectory first (cpptraj: strip :MG)",
         lambda: magnesium(stripped=True),
+    ),
+    (
+        lambda: distinct_names([Path("a/run.nc"), Path("a/run.nc")]),
+        "give the trajectory that MM sampled",
+        lambda: distinct_names([Path("a/run.nc"), Path("b/run.nc")]),
     ),
     (lambda: split(6), "igb 6 is not known; use one of 1", lambda: split(5)),
 ]
