@@ -9,7 +9,9 @@ from the pool, independent of the current one: q(x) = π₀(x). The Metropolis r
 
 Proposals must be independent. Successive snapshots of a path with a long-lived conformer are not:
 the end state would inherit the MM populations. Hence they are drawn from the whole pool of a
-repeat; populations that it has not sampled yet show up as scatter between repeats.
+repeat; populations that it has not sampled yet show up as scatter between repeats. Each is proposed
+once at most: one that is tried until it is taken counts more than its weight, and a small pool of
+MM snapshots would pull the end state towards MM.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from merrow.engine.simulation import Snapshot
 Array = np.ndarray
 
 ATTEMPTS = 100
-"""Number of proposals before a segment; they cost only one energy per snapshot of the pool."""
+"""Most proposals before a segment."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,9 @@ class Proposals:
 
     def choose(self, snapshot: Snapshot, random: np.random.Generator) -> Snapshot:
         """Return the snapshot to continue from, after some proposals to replace the current one."""
-        here, *pool = self.work((snapshot, *self.snapshots)).tolist()
-        for k in random.integers(len(pool), size=ATTEMPTS).tolist():
-            if math.log(random.random()) < here - pool[k]:
-                snapshot, here = self.snapshots[k], pool[k]
+        tried = random.permutation(len(self.snapshots))[:ATTEMPTS].tolist()
+        here, *pool = self.work((snapshot, *(self.snapshots[k] for k in tried))).tolist()
+        for k, there in zip(tried, pool, strict=True):
+            if math.log(random.random()) < here - there:
+                snapshot, here = self.snapshots[k], there
         return snapshot
