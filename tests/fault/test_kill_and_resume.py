@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 
 import pytest
@@ -58,6 +59,20 @@ def test_a_killed_run_takes_the_same_conformers_of_the_gas_phase(
     assert found == numbers(undisturbed_ethanol)
     # two repeats, two segments after the first, three sweeps
     assert found["diagnostics"]["gas_conformers_inserted"] == 2 * 2 * 3
+
+
+@pytest.mark.parametrize("lost", ["path-mm-1", "gas-mm"])
+def test_a_part_that_is_deleted_as_a_message_says_is_made_again(
+    tiny, ethanol, undisturbed_ethanol, lost
+):
+    run = tiny(1, molecule=ethanol)
+    run.start()
+    run.reach(SEGMENTS - 2)
+    run.process.kill()
+    run.finish()
+    shutil.rmtree(run.folder / "tasks" / lost)
+    run.complete()
+    assert numbers(run.folder) == numbers(undisturbed_ethanol)
 
 
 @pytest.mark.parametrize("kept", [3, 5])

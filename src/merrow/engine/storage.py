@@ -56,10 +56,20 @@ class TaskFolder:
         return self.path / f"coupled-{index:04d}.npz"
 
     def count_segments(self) -> int:
-        """Return the number of complete segments, from the first on."""
+        """Return the number of complete segments.
+
+        Raises:
+            MerrowError: One is missing before the last.
+        """
+        names = {path.name for path in self.path.glob("segment-*.npz")}
         count = 0
-        while self.segment(count).exists():
+        while self.segment(count).name in names or self.segment(count).exists():
             count += 1
+        if count < len(names):
+            raise MerrowError(
+                f"{self.segment(count)} is missing, but later segments are there; restore it, or "
+                f"delete the folder {self.path} and run again."
+            )
         return count
 
     def read_segments(self, states: tuple[LambdaState, ...], temperature: float) -> list[Segment]:
@@ -104,9 +114,13 @@ class TaskFolder:
     def save_piece(self, index: int, segment: Arrays, following: Arrays) -> None:
         """Save a segment and the start of the next one; delete the start before its own.
 
+        A segment that is made again, on another device, has other frames: energies of the older
+        ones go first.
+
         Raises:
             MerrowError: The disk is full or cannot be written.
         """
+        self.other(index).unlink(missing_ok=True)
         save_arrays(self.snapshots(index + 1), following)
         save_arrays(self.segment(index), segment)
         if index > 0:
@@ -123,7 +137,7 @@ def made_on(path: Path) -> str:
         with np.load(path, allow_pickle=False) as data:
             return str(data["made_on"]) if "made_on" in data.files else ""
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise MerrowError(f"{path} cannot be read ({error}); delete it and run again.") from error
+        raise _unreadable(path, error) from error
 
 
 def save_arrays(path: Path, arrays: Arrays) -> None:
@@ -147,4 +161,17 @@ def load_arrays(path: Path) -> Arrays:
         with np.load(path, allow_pickle=False) as data:
             return {name: data[name] for name in data.files}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise MerrowError(f"{path} cannot be read ({error}); delete it and run again.") from error
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> MerrowError:
+    """Return the error on a damaged file, and what has to go for it to be made again.
+
+    Energies can always be computed again, and a segment where its start is still there, that is,
+    the last one. Other files of a task are made with the whole task.
+    """
+    start = path.with_name(path.name.replace("segment-", "snapshots-"))
+    of_task = path.stem != "conformers" and not path.stem.startswith("other-")
+    alone = not of_task or ("segment-" in path.name and start.exists())
+    what = "it" if alone else f"the folder {path.parent}"
+    return MerrowError(f"{path} cannot be read ({error}); delete {what} and run again.")

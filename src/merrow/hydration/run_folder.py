@@ -43,7 +43,7 @@ from merrow.hydration.choices import with_choices_of
 from merrow.hydration.config import SHOWN_KEYS, STOPPING_KEYS, HydrationConfig
 from merrow.hydration.result import HydrationResult, read_result
 from merrow.hydration.sampling.tasks import Task
-from merrow.hydration.state import STATE_FILES, PotentialIdentity, Timing, Underway
+from merrow.hydration.state import BEHIND_SAMPLES, STATE_FILES, PotentialIdentity, Timing, Underway
 from merrow.progress import Listener, Progress
 from merrow.settings import Settings
 
@@ -218,10 +218,18 @@ class RunFolder:
         try:
             found = json.loads(text_of(path))
         except (ValueError, RecursionError) as error:
-            raise InputError(f"{path} is damaged ({error}); delete it and run again.") from error
+            raise self._damaged(path, kind, error) from error
         if isinstance(found, dict) and found.pop(SUM, None) not in (None, _sum_of(found)):
-            raise InputError(f"{path} is damaged (its checksum is wrong); delete it and run again.")
+            raise self._damaged(path, kind, "its checksum is wrong")
         return kind.checked(found, source=str(path))
+
+    def _damaged(self, path: Path, kind: type[Settings], why: object) -> InputError:
+        """Return the error on a damaged state; what samples rest on cannot be made again."""
+        needed = kind in BEHIND_SAMPLES and self.tasks.exists()
+        what = (
+            "restore it, or begin again in another --out" if needed else "delete it and run again"
+        )
+        return InputError(f"{path} is damaged ({why}); {what}.")
 
     def save(self, state: Settings) -> None:
         """Save a state in the file of its kind."""

@@ -126,3 +126,6 @@ STATE_FILES: dict[type[Settings], str] = {
     Failure: "failure.json",
 }
 """File of each kind of state; a `Schedule` is the one refined by the pilot run."""
+
+BEHIND_SAMPLES = (PreparedInfo, PotentialIdentity, Schedule, Intermediates, Rounds)
+"""States that the samples of a run rest on: without them it would go on with others."""

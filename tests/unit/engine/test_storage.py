@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from merrow.engine.seeds import derive_seed, generator
-from merrow.engine.storage import load_arrays, save_arrays
+from merrow.engine.storage import TaskFolder, load_arrays, save_arrays
 from merrow.errors import MerrowError
 from merrow.files import atomic_write, save_json
 
@@ -94,6 +94,43 @@ def test_a_changed_byte_is_noticed(tmp_path):
     path.write_bytes(bytes(content))
     with pytest.raises(MerrowError, match="cannot be read"):
         load_arrays(path)
+
+
+def test_a_segment_that_is_lost_among_others_is_missed(tmp_path):
+    folder = TaskFolder(tmp_path)
+    for index in range(4):
+        save_arrays(folder.segment(index), ARRAYS)
+    assert folder.count_segments() == 4
+    folder.segment(1).unlink()
+    with pytest.raises(MerrowError, match=r"segment-0001\.npz is missing, but later segments"):
+        folder.count_segments()
+
+
+def test_only_what_can_be_made_again_by_itself_is_to_be_deleted(tmp_path):
+    folder = TaskFolder(tmp_path / "tasks" / "path-mm-0")
+    folder.path.mkdir(parents=True)
+    for index in range(3):
+        folder.save_piece(index, ARRAYS, ARRAYS)
+    save_arrays(folder.other(0), ARRAYS)
+    told = {}
+    for path in folder.path.iterdir():
+        path.write_bytes(b"torn")
+        with pytest.raises(MerrowError) as caught:
+            load_arrays(path)
+        told[path.stem] = str(caught.value).rpartition("; ")[2]
+    alone = {name for name, words in told.items() if words == "delete it and run again."}
+    assert alone == {"segment-0002", "other-0000"}
+    whole = {words for name, words in told.items() if name not in alone}
+    assert whole == {f"delete the folder {folder.path} and run again."}
+
+
+def test_a_segment_that_is_made_again_loses_the_energies_of_the_old_frames(tmp_path):
+    folder = TaskFolder(tmp_path)
+    folder.save_piece(0, ARRAYS, ARRAYS)
+    save_arrays(folder.other(0), {"energies": np.zeros(3)})
+    folder.segment(0).unlink()  # as its message says where it is damaged
+    folder.save_piece(0, ARRAYS, ARRAYS)
+    assert not folder.other(0).exists()
 
 
 def test_a_missing_file_is_named(tmp_path):

@@ -115,9 +115,11 @@ def repeats(number, out="run"):
     return RunFolder(Path(out)).holds(CONFIG.model_copy(update={"repeats": number}))
 
 
-def state(text=None):
-    """Read a state after its file was changed, or deleted."""
+def state(text=None, *, sampled=False):
+    """Read a state after its file was changed, or deleted, of a run with samples or without."""
     run = kept()
+    if sampled:
+        run.tasks.mkdir(exist_ok=True)
     run.save(PotentialIdentity(identity="ani2x:1"))
     path = next(run.path.glob("**/potential.json"))
     path.unlink() if text is None else path.write_text(text(path.read_text()))
@@ -285,6 +287,11 @@ FOLDERS = [
         lambda: state(lambda text: text.replace("ani2x:1", "ani2x:2")),
         "checksum is wrong); delete it and run again",
         state,
+    ),
+    (
+        lambda: state(lambda text: text[:-3], sampled=True),
+        "restore it, or begin again in another --out",
+        lambda: state(str, sampled=True),
     ),
     (
         lambda: identity("ani2x:2"),
