@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -106,7 +106,12 @@ class Comparison:
 
 
 def judge_populations(
-    angles: Array, groups: IntArray, *, phase: str, torsions: Torsions, renewed: int = 1
+    angles: Array,
+    groups: IntArray,
+    *,
+    phase: str,
+    torsions: Torsions,
+    replicas: IntArray | None = None,
 ) -> Verdict:
     """Compare the populations of torsion states between groups.
 
@@ -118,7 +123,7 @@ def judge_populations(
         groups: Group of each frame, shape (n,).
         phase: Such as "water" or "gas by MM", for the message.
         torsions: The torsions.
-        renewed: Frames between renewals of the conformer from elsewhere; 1 for none.
+        replicas: Replica of its group that each frame is of, shape (n,); None for one in each.
     """
     name, labels = f"starting conformers, {phase}", np.unique(groups)
 
@@ -138,7 +143,8 @@ def judge_populations(
         return fails(
             f"There are too few frames in {phase} to compare runs from different conformers."
         )
-    found = _compared(torsions.together(angles), groups, renewed)
+    replicas = np.zeros_like(groups) if replicas is None else replicas
+    found = _compared(torsions.together(angles), groups, replicas)
     if found.frames < LEAST_INDEPENDENT:
         return fails(
             f"NOT CONVERGED: torsion {found.slowest} changes so slowly in {phase} that a run has "
@@ -161,36 +167,43 @@ def judge_populations(
 
 @dataclass(frozen=True)
 class _Population:
-    """The fraction of a state in a run: its value, its variance, and the independent frames."""
+    """The fraction of a state in a run.
+
+    Attributes:
+        value: The fraction.
+        variance: Its variance.
+        frames: Independent frames.
+        spread: Variance of the state from frame to frame.
+    """
 
     value: float
     variance: float
     frames: float
+    spread: float
 
     @classmethod
-    def of(cls, inside: NDArray[np.bool_], renewed: int = 1) -> _Population:
+    def of(cls, inside: NDArray[np.bool_], replica: IntArray | None = None) -> _Population:
         """Return it from whether each torsion is in the state in each frame, shape (n, m).
 
-        The independent frames are the fewer of two estimates. One is n/g. The other follows from
-        the changes of state, a fraction p·2f(1 − f) of the frames in a chain of two states that
-        forgets p of its correlation in each: n p/(2 − p). For few changes g is underestimated.
-        Changes that come with renewals, every L frames, are a chain of n/L links that forgets Lp.
+        The independent frames are the fewer of two estimates: n/g, and those that have the variance
+        of the mean over cycles (`_variance`). For few changes g is underestimated, and where
+        replicas take turns in a state, as fast as they are exchanged, a conformer goes and comes
+        back with each, so that the series forgets itself much faster than the replicas change.
 
         Args:
             inside: Whether each torsion is in the state in each frame.
-            renewed: Frames between renewals of the conformer, L; 1 for none.
+            replica: Replica that each frame is of, shape (n,); None for one alone.
         """
         series = inside.mean(axis=1)
         n, value = len(series), float(series.mean())
+        replica = np.zeros(n, dtype=np.int64) if replica is None else replica
         frames = n / inefficiency([series])
         each = inside.mean(axis=0)
-        if (chance := float(np.mean(2 * each * (1 - each)))) > 0.0:
-            forgotten = float(np.mean(inside[1:] != inside[:-1])) / chance
-            chains = ((n, forgotten), (n / renewed, renewed * forgotten))
-            frames = min(frames, max(_independent_links(*chain) for chain in chains))
+        if (whole := float(np.sum(each * (1 - each)))) > 0.0:
+            frames = min(frames, whole / sum(_variance(own, replica) for own in inside.T))
         frames = max(frames, 1.0)
-        least = 1 / (frames + 2)  # one frame away from 0 and 1
-        return cls(value, max(float(series.var()), least * (1 - least)) / frames, frames)
+        spread, least = float(series.var()), 1 / (frames + 2)  # one frame away from 0 and 1
+        return cls(value, max(spread, least * (1 - least)) / frames, frames, spread)
 
     def difference(self, other: _Population) -> tuple[float, float]:
         """Return the difference in standard errors, and its probability by chance.
@@ -203,13 +216,30 @@ class _Population:
         return z, float(2 * student.sf(z, variance**2 / sum(parts)))
 
 
-def _independent_links(links: float, forgotten: float) -> float:
-    """Return the independent links of a chain that forgets a part of its correlation in each."""
-    p = min(forgotten, 1.0)
-    return links * p / (2 - p)
+def _variance(inside: NDArray[np.bool_], replica: IntArray) -> float:
+    """Return the variance of the fraction of frames in a state, from independent cycles.
+
+    A cycle is what a replica stays in one state and then in the other; the stays of all replicas
+    that still have the conformer with which they all began are one. With x of its w frames in the
+    state, a cycle adds (x − fw)², where f is the fraction in all n frames (regenerative simulation,
+    Crane & Iglehart, J. ACM 1974, 21, 103).
+
+    Args:
+        inside: Whether each frame is in the state, in order of time, shape (n,).
+        replica: Its replica, shape (n,).
+    """
+    apart, total, begun = inside - inside.mean(), 0.0, 0.0
+    for one in np.unique(replica):
+        own = replica == one
+        changes = np.flatnonzero(np.diff(inside[own])) + 1
+        stays = [float(part.sum()) for part in np.split(apart[own], changes)]
+        if inside[own][0] == inside[0]:
+            begun += stays.pop(0)
+        total += sum(sum(stays[k : k + 2]) ** 2 for k in range(0, len(stays), 2))
+    return float(total + begun**2) / len(inside) ** 2
 
 
-def _compared(states: Mapping[str, IntArray], groups: IntArray, renewed: int) -> Comparison:
+def _compared(states: Mapping[str, IntArray], groups: IntArray, replicas: IntArray) -> Comparison:
     """Compare every population of every pair of groups."""
     labels = np.unique(groups)
     found, comparisons = Comparison(), 0
@@ -217,17 +247,31 @@ def _compared(states: Mapping[str, IntArray], groups: IntArray, renewed: int) ->
         present = np.unique(state)
         if len(present) < 2:
             continue
-        for one in present if len(present) > 2 else present[:1]:
-            series = [_Population.of(state[groups == g] == one, renewed) for g in labels]
-            fewest = min(own.frames for own in series)
-            if fewest < found.frames:
-                found = replace(found, slowest=name, frames=fewest)
-            for own, other in itertools.combinations(series, 2):
+        shown = present if len(present) > 2 else present[:1]
+        table = [
+            [_Population.of(state[own] == one, replicas[own]) for one in shown]
+            for own in (groups == g for g in labels)
+        ]
+        if (fewest := min(map(_frames, table))) < found.frames:
+            found = replace(found, slowest=name, frames=fewest)
+        for own, other in itertools.combinations(table, 2):
+            for mine, its in zip(own, other, strict=True):
                 comparisons += 1
-                z, p = own.difference(other)
+                z, p = mine.difference(its)
                 if p < found.p:
                     found = replace(found, where=name, z=z, p=p)
     return replace(found, p=min(1.0, found.p * max(comparisons, 1)))
+
+
+def _frames(populations: Sequence[_Population]) -> float:
+    """Return the independent frames of a torsion: summed variances of its states over errors².
+
+    A state that is hardly ever there has few, but says little on the others.
+    """
+    errors = sum(own.spread / own.frames for own in populations)
+    if errors == 0.0:
+        return min(own.frames for own in populations)
+    return sum(own.spread for own in populations) / errors
 
 
 def sectors(angles: Array) -> IntArray:

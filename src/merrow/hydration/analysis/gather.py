@@ -29,15 +29,12 @@ class SolvatedFrames:
         frames: Positions of the solute in the coupled state [nm], shape (f, n, 3).
         rows: Row of `samples` of each frame, shape (f,).
         other: Energy of the other potential on each frame [kJ/mol], shape (f,), or None.
-        renewed: Frames after which the conformer may be another one: by exchange, or by proposals
-            before a segment.
     """
 
     samples: WindowSamples
     frames: Array
     rows: np.ndarray
     other: Array | None
-    renewed: int = 1
 
     @property
     def internal(self) -> Array:
@@ -48,6 +45,11 @@ class SolvatedFrames:
     def group(self) -> np.ndarray:
         """Repeat of each frame."""
         return np.asarray(self.samples.repeat[self.rows])
+
+    @property
+    def replica(self) -> np.ndarray:
+        """Replica of each frame, within its repeat."""
+        return np.asarray(self.samples.replica[self.rows])
 
 
 def read_water(run: RunContext, kind: Literal["path", "end"], own: Hamiltonian) -> SolvatedFrames:
@@ -66,15 +68,7 @@ def read_water(run: RunContext, kind: Literal["path", "end"], own: Hamiltonian) 
         np.concatenate([part.frames[here] for part, here in pairs]),
         np.concatenate([p.frame_rows[h] + n for (p, h), n in zip(pairs, before, strict=False)]),
         np.concatenate(others) if len(others) == len(segments) else None,
-        _renewed(run, Task(kind, own)),
     )
-
-
-def _renewed(run: RunContext, task: Task) -> int:
-    plan = leg_plan(run.config, task)
-    if plan.n_replicas > 1:
-        return plan.records_per_sweep
-    return plan.records_per_sweep * plan.sweeps_per_segment
 
 
 def read_segments(

@@ -36,13 +36,13 @@ class Conformations:
         phase: Water or gas.
         angles: Torsion angles [degree], shape (n, t).
         groups: Repeat or ladder of each frame, shape (n,).
-        renewed: Frames between renewals of the conformer by exchange or proposals.
+        replicas: Replica of its group that each frame is of, shape (n,); None for one in each.
     """
 
     phase: Phase
     angles: Array
     groups: IntArray
-    renewed: int = 1
+    replicas: IntArray | None = None
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class SoluteTorsions:
             found.groups,
             phase=name,
             torsions=self.torsions,
-            renewed=found.renewed,
+            replicas=found.replicas,
         )
 
 
@@ -100,7 +100,7 @@ def solute_torsions(
     for name, data in frames.items():
         if isinstance(data, SolvatedFrames):
             angles = torsion_angles(data.frames, places)
-            ensembles[name] = Conformations("water", angles, data.group, data.renewed)
+            ensembles[name] = Conformations("water", angles, data.group, data.replica)
         elif data is not None:
             angles = torsion_angles(data.positions, places)
             ensembles[name] = Conformations("gas", angles, data.group)
