@@ -52,6 +52,7 @@ def test_ensembles_are_put_between_solutes_that_do_not_overlap(merrow, methane, 
     for phase in ("water", "gas"):
         assert verdicts[f"end states, {phase}"]["status"] == "pass"
         assert re.search(r"s = 0, .*0\.5.*, 1;", verdicts[f"end states, {phase}"]["message"])
+        assert f"starting conformers, {phase} at s = 0.5" in verdicts
     # Four stiffer bonds cost 4 · kT/2 · ln 6 in any phase, if bonds are harmonic and on their own.
     bounds = result["diagnostics"]["gibbs_bogoliubov"]
     harmonic = 2.0 * 0.0019872043 * 298.15 * math.log(FACTOR)

@@ -31,7 +31,9 @@ from merrow.hydration.analysis.gather import SolvatedFrames, read_gas_phase, rea
 from merrow.hydration.sampling.tasks import (
     ML_SOLUTE,
     MM_SOLUTE,
+    PHASES,
     Hamiltonian,
+    Phase,
     has_gas,
     own_hamiltonian,
 )
@@ -42,8 +44,11 @@ if TYPE_CHECKING:
     from merrow.hydration.sampling.context import RunContext
 
 
-SECOND_END = "the end state in water"
-"""Name of the ML/MM end state where the path is ML/MM, too."""
+Ensembles = dict[Hamiltonian, SolvatedFrames | GasFrames]
+"""Ensembles of a phase in the order of s."""
+
+BY_MM = "water by MM"
+"""Name of the coupled state of an MM path."""
 
 
 @dataclass(frozen=True)
@@ -101,8 +106,9 @@ def estimate_run(run: RunContext) -> HydrationAnalysis:
     if protocol.route == "endpoint" and gas is not None:
         water = read_water(run, "end", ML_SOLUTE)
         mm_ends = (path_data, read_gas_phase(run, MM_SOLUTE))
-        further = {"water by MM": mm_ends[0], "gas by MM": mm_ends[1]}
-        ends = _ends(run, mm_ends, (water, gas))
+        between = _intermediates(run)
+        further = {BY_MM: mm_ends[0], "gas by MM": mm_ends[1], **_named(between)}
+        ends = _ends(run, mm_ends, between, (water, gas))
         reorganization = _reorganization(water, gas)
         total = hydration_endpoint(
             path, ends["water"], ends["gas"], reorganization, published=published
@@ -113,8 +119,10 @@ def estimate_run(run: RunContext) -> HydrationAnalysis:
         if config.both_routes and gas is not None and reference and mm_data:
             end = read_water(run, "end", ML_SOLUTE)
             mm_gas = read_gas_phase(run, MM_SOLUTE)
-            further = {"water by MM": mm_data, "gas by MM": mm_gas, SECOND_END: end}
-            ends = _ends(run, (mm_data, mm_gas), (end, gas))
+            between = _intermediates(run)
+            further = {BY_MM: mm_data, "gas by MM": mm_gas, "the end state in water": end}
+            further |= _named(between)
+            ends = _ends(run, (mm_data, mm_gas), between, (end, gas))
             second = hydration_endpoint(reference, ends["water"], ends["gas"], None).headline
             cycle = closure(path, second)
         total = hydration_direct(
@@ -160,40 +168,56 @@ def missing_ensembles(run: RunContext) -> dict[str, tuple[float, ...]]:
     temperature = run.config.protocol.temperature_k
     return {
         phase: missing_intermediates(found, temperature=temperature)
-        for phase, found in _ensembles(run, mm, ml).items()
+        for phase, found in _ensembles(mm, _intermediates(run), ml).items()
     }
 
 
 def _ends(
     run: RunContext,
     mm: tuple[SolvatedFrames, GasFrames],
+    between: dict[Phase, Ensembles],
     ml: tuple[SolvatedFrames, GasFrames],
 ) -> dict[str, EndStateEstimate]:
     """Return MM → ML in water and in gas."""
     temperature = run.config.protocol.temperature_k
     return {
         phase: endstate_free_energy(found, temperature=temperature)
-        for phase, found in _ensembles(run, mm, ml).items()
+        for phase, found in _ensembles(mm, between, ml).items()
+    }
+
+
+def _intermediates(run: RunContext) -> dict[Phase, Ensembles]:
+    """Return the ensembles between MM and ML in both phases, without those not sampled yet."""
+    decided = run.folder.read(Intermediates) or Intermediates()
+    found: dict[Phase, Ensembles] = {phase: {} for phase in PHASES}
+    for own in decided.hamiltonians("water"):
+        with suppress(IncompleteError):
+            found["water"][own] = read_water(run, "end", own)
+    for own in decided.hamiltonians("gas"):
+        with suppress(IncompleteError):
+            found["gas"][own] = read_gas_phase(run, own)
+    return found
+
+
+def _named(between: dict[Phase, Ensembles]) -> dict[str, SolvatedFrames | GasFrames]:
+    return {
+        f"{phase} at s = {own.lambda_interpolate:g}": data
+        for phase, found in between.items()
+        for own, data in found.items()
     }
 
 
 def _ensembles(
-    run: RunContext,
     mm: tuple[SolvatedFrames, GasFrames],
+    between: dict[Phase, Ensembles],
     ml: tuple[SolvatedFrames, GasFrames],
 ) -> dict[str, list[IntermediateEnsemble]]:
-    """Return the ensembles from MM to ML in both phases, without those not sampled yet."""
-    between = run.folder.read(Intermediates) or Intermediates()
-    water, gas = [_ensemble(mm[0], MM_SOLUTE)], [_ensemble(mm[1], MM_SOLUTE)]
-    for own in between.hamiltonians("water"):
-        with suppress(IncompleteError):
-            water.append(_ensemble(read_water(run, "end", own), own))
-    for own in between.hamiltonians("gas"):
-        with suppress(IncompleteError):
-            gas.append(_ensemble(read_gas_phase(run, own), own))
+    """Return the ensembles from MM to ML in both phases."""
+    water: Ensembles = {MM_SOLUTE: mm[0], **between["water"], ML_SOLUTE: ml[0]}
+    gas: Ensembles = {MM_SOLUTE: mm[1], **between["gas"], ML_SOLUTE: ml[1]}
     return {
-        "water": [*water, _ensemble(ml[0], ML_SOLUTE)],
-        "gas": [*gas, _ensemble(ml[1], ML_SOLUTE)],
+        phase: [_ensemble(data, own) for own, data in found.items()]
+        for phase, found in (("water", water), ("gas", gas))
     }
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from merrow.errors import IncompleteError, InputError, NumericsError
 from merrow.hydration.analysis.estimate import (
-    SECOND_END,
+    BY_MM,
     HydrationAnalysis,
     estimate_run,
     missing_ensembles,
@@ -187,10 +187,8 @@ class Sampler:
         frames = {"water": found.water, **found.further}
         unsettled = solute_torsions(frames, self.run.prepared).unsettled("water")
         self.waits_for = "water" if unsettled else ""
-        of_ends = {SECOND_END}
-        if self.config.protocol.route == "endpoint":
-            of_ends.add("water")
-        where = {"unsettled_path": unsettled - of_ends, "unsettled_ends": unsettled & of_ends}
+        of_path = {BY_MM} if self.config.protocol.route == "endpoint" else {BY_MM, "water"}
+        where = {"unsettled_path": unsettled & of_path, "unsettled_ends": unsettled - of_path}
         flags = {name: bool(those) for name, those in where.items()}
         return found, RoundErrors(self.error, endpoint, ends, **flags)
 
