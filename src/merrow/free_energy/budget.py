@@ -42,7 +42,9 @@ def sampling_parts(
     for phase, end in ends.items():
         name = f"MM to ML/MM in {phase}"
         inside.append(
-            UncertaintyPart(name, end.stderr_kcal, True, "BAR, with the scatter of its repeats")
+            UncertaintyPart(
+                name, end.stderr_kcal, True, "BAR or MBAR, with the scatter of its repeats"
+            )
         )
     rest = headline.stderr_kcal**2 - sum(part.stderr_kcal**2 for part in inside)
     between = math.sqrt(max(rest, 0.0))

@@ -85,7 +85,7 @@ def _beside(result: HydrationResult) -> Iterator[str]:
     if result.potential != MM and exact is not None and mm is not None:
         moved = exact.value_kcal - mm.value_kcal
         by = _value(Estimate(moved, _moved_error(result, exact, mm)))
-        first.append(f"MM alone {_value(mm)}, the network adds {by}")
+        first.append(f"MM alone {_value(mm)}, the potential adds {by}")
     second = []
     if result.potential != MM and (published := result.estimates.as_published) is not None:
         if result.headline.method == "as_published":

@@ -15,7 +15,7 @@ from merrow.hydration.analysis.estimate import HydrationAnalysis
 from merrow.hydration.measured import YOURS, Measured, is_room, known_value
 from merrow.hydration.report.page import conformer_view, render_page
 from merrow.hydration.result import HydrationResult, Legs, write_csv, write_json
-from merrow.hydration.state import Crew
+from merrow.hydration.state import Crew, Intermediates
 from merrow.report.structure import Structure
 from merrow.settings import Placement
 from merrow.units import ANGSTROM_PER_NM
@@ -120,6 +120,7 @@ def _inefficiencies(found: HydrationAnalysis) -> str:
 def _settings(run: RunContext, found: HydrationAnalysis) -> dict[str, Any]:
     config, info, pme = run.config, run.prepared.info, run.nonbonded.pme
     placed, crew = run.folder.read(Placement), run.folder.read(Crew)
+    between = run.folder.read(Intermediates) or Intermediates()
     return {
         "protocol": config.protocol.model_dump(mode="json"),
         "potential_identity": run.potential.identity,
@@ -127,6 +128,7 @@ def _settings(run: RunContext, found: HydrationAnalysis) -> dict[str, Any]:
         "source": config.source.model_dump(mode="json"),
         "charge_shift_e": info.charge_shift_e,
         "n_waters": info.n_waters,
+        "intermediates": between.model_dump(mode="json", exclude={"settled"}),
         "repeats": config.repeats,
         "platform": config.platform,
         "mm_kernel": config.mm_kernel,

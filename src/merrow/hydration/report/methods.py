@@ -19,6 +19,8 @@ MASSES: Final = {
     "heavy": ", hydrogens of 8 dalton and all other solute atoms of twice their mass",
 }
 
+CONSTRAINTS: Final = {"h-bonds": ", bonds of the solute to hydrogen constrained"}
+
 
 def methods(
     result: HydrationResult, *, molecules: int = 1, charges: Collection[str] = ()
@@ -115,21 +117,51 @@ def _sampling(result: HydrationResult, molecules: int, cited: Cited) -> Iterator
     )
     if scales := found.get("torsion_scales"):
         factors = " and ".join(f"{scale:g}".replace("-", "−") for scale in dict.fromkeys(scales))
-        whose, how = "The coupled state", f"multiplied by {factors}"
+        whose, which = "The coupled state", f", with f of {factors}"
         if molecules > 1:
-            whose, how = "The coupled states of flexible solutes", "scaled"
+            whose, which = "The coupled states of flexible solutes", ""
         yield (
-            f"{whose} also exchanged with states whose torsion terms about rotatable bonds were "
-            f"{how} {cited('solute scaling')}; they enter no estimate."
+            f"{whose} also exchanged with states that add (f − 1) times the MM torsion terms about "
+            f"rotatable bonds to the energy{which} {cited('solute scaling')}; they enter no "
+            "estimate."
         )
-    version = result.versions.get("openmm", "")
     yield (
-        f"Simulations were run with OpenMM {version} {cited('OpenMM')} by Langevin dynamics "
+        f"{_program(result, cited)} by Langevin dynamics "
         f"{cited('Langevin')} with a friction of {found['friction_per_ps']:g} ps⁻¹ and a time step "
-        f"of {found['timestep_fs']:g} fs{MASSES.get(str(found.get('solute_masses')), '')}, at "
+        f"of {found['timestep_fs']:g} fs{MASSES.get(str(found.get('solute_masses')), '')}"
+        f"{CONSTRAINTS.get(str(found.get('solute_constraints')), '')}, at "
         f"{found['pressure_bar']:g} bar {cited('barostat')}, with a cutoff of "
         f"{found['cutoff_angstrom']:g} Å, particle mesh Ewald {cited('PME')} and the long-range "
         "Lennard-Jones correction."
+    )
+    yield from _in_gas(result, found)
+
+
+def _program(result: HydrationResult, cited: Cited) -> str:
+    """Return what moved the system in water."""
+    openmm = f"OpenMM {result.versions.get('openmm', '')} {cited('OpenMM')}"
+    if result.settings.get("engine") == "native":
+        return (
+            "The solvated system was propagated by merrow's own loop and nonbonded kernel, whose "
+            f"energies and forces were compared with those of {openmm},"
+        )
+    if result.settings.get("mm_kernel") == "native":
+        return f"Simulations were run with {openmm}, nonbonded forces by merrow's kernel,"
+    return f"Simulations were run with {openmm}"
+
+
+def _in_gas(result: HydrationResult, protocol: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the sentence on the gas phase, if it was sampled."""
+    inserted = result.diagnostics.numbers.get("gas_conformers_inserted")
+    if result.potential == MM and not inserted:
+        return
+    if protocol.get("solute_constraints") != "none" or "gas_friction_per_ps" not in protocol:
+        return
+    slow = "" if protocol.get("gas_temperatures") == "ladder" else ", if it has slow torsions,"
+    taken = "; the decoupled state took conformers from there" if inserted else ""
+    yield (
+        f"The solute in gas was sampled with a friction of {protocol['gas_friction_per_ps']:g} "
+        f"ps⁻¹ and{slow} by replica exchange of temperatures up to 900 K{taken}."
     )
 
 
@@ -142,7 +174,10 @@ def _estimator(result: HydrationResult, cited: Cited) -> str:
     else:
         how = f"MBAR {cited('MBAR')} ({pymbar})"
     if method == "endpoint_bar":
-        how += f", and of MM → ML/MM in water and in gas by BAR {cited('BAR')}"
+        between = result.settings.get("intermediates")
+        some = isinstance(between, dict) and any(between.values())
+        by = "MBAR with ensembles between the two" if some else f"BAR {cited('BAR')}"
+        how += f", and of MM → ML/MM in water and in gas by {by}"
     return (
         f"Free energies were estimated by {how}; ± is one standard error, from blocks of "
         "correlated data and, if there are any, from independent repeats."

@@ -60,7 +60,7 @@ def test_the_numbers_stand_beside_each_other():
     assert "acetone (CC(C)=O) ΔG(hydration) = −3.13 ± 0.09 kcal/mol" in text
     assert "ani2x on GAFF2/AM1-BCC in TIP3P, quick" in text
     assert "measured −3.80 ± 0.60 (FreeSolv 0.52)" in text
-    assert "MM alone −3.26 ± 0.07, the network adds 0.13 ±" in text
+    assert "MM alone −3.26 ± 0.07, the potential adds 0.13 ±" in text
     assert "as published (+ ΔE_reorg): −2.90 ± 0.17" in text
 
 
@@ -78,7 +78,7 @@ def test_under_paper_the_published_sum_leads_and_the_exact_value_is_there(route)
     assert "ΔG(hydration) = −2.90 ± 0.17" in text
     assert "free energy of the Hamiltonian −3.13 ± 0.09" in text
     if route == "endpoint":
-        assert "the network adds 0.13 ±" in text  # exact − MM, without ΔE_reorg
+        assert "the potential adds 0.13 ±" in text  # exact − MM, without ΔE_reorg
 
 
 def test_the_same_advice_is_given_once():

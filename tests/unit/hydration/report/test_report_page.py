@@ -258,8 +258,45 @@ def test_the_methods_name_the_states_with_scaled_torsions_where_there_are_any():
         "torsion_scales": [0.4, 0.4, -0.2],
     }
     text, works = methods(result_of(keys))
-    assert "bonds were multiplied by 0.4 and −0.2" in text
+    assert "bonds to the energy, with f of 0.4 and −0.2" in text
     assert any("10.1073/pnas.0506346102" in str(work) for work in works)
     campaign, _ = methods(result_of(keys), molecules=20)
     assert "The coupled states of flexible solutes also" in campaign
     assert "0.4" not in campaign
+
+
+def told(route="direct", **settings):
+    """Return the methods of a result with these settings; those in `protocol` are added."""
+    keys = synthetic_keys(route)
+    protocol = {**keys["settings"]["protocol"], **settings.pop("protocol", {})}
+    keys["settings"] |= {**settings, "protocol": protocol}
+    return methods(result_of(keys))[0]
+
+
+def test_the_methods_tell_what_moved_the_system():
+    own, forces, openmm = (
+        told(engine=engine, mm_kernel=kernel)
+        for engine, kernel in (("native", "native"), ("openmm", "native"), ("openmm", "openmm"))
+    )
+    assert "propagated by merrow's own loop and nonbonded kernel, whose energies" in own
+    assert "Simulations were run with OpenMM" not in own
+    assert ", nonbonded forces by merrow's kernel, by Langevin dynamics" in forces
+    assert "merrow's" not in openmm
+    assert "Simulations were run with OpenMM" in openmm
+
+
+def test_the_methods_tell_constraints_and_the_gas_phase():
+    held = told(protocol={"solute_constraints": "h-bonds"})
+    assert "bonds of the solute to hydrogen constrained" in held
+    assert "in gas was sampled" not in held
+    free = told(protocol={"solute_constraints": "none", "gas_friction_per_ps": 5.0})
+    assert "constrained" not in free
+    assert "The solute in gas was sampled with a friction of 5 ps⁻¹" in free
+
+
+def test_the_methods_tell_the_ensembles_between_mm_and_ml():
+    one, several = (
+        told("endpoint", intermediates={"water": water, "gas": []}) for water in ([], [0.5])
+    )
+    assert "in water and in gas by BAR" in one
+    assert "in water and in gas by MBAR with ensembles between the two" in several
