@@ -13,12 +13,16 @@ The form is read from the signature of `forward`:
 
 Forces that are not returned are computed by automatic differentiation. An attribute `elements` or
 `atomic_numbers` of the module lists its elements. TorchScript is read without pickle.
+
+"float32" is the precision in which the file was saved: its energies of isolated atoms, often float64
+beside a network in float32, are not rounded. "float64" converts the whole module.
 """
 
 from __future__ import annotations
 
 import pickletools
 import zipfile
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
@@ -35,6 +39,7 @@ from merrow.potentials.weights import file_digest
 from merrow.units import EV_KCAL, HARTREE_KCAL
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
 PREFIX: Final = "torchscript:"
@@ -46,11 +51,19 @@ MACE_CUTOFF: Final = 5.0
 
 @dataclass(frozen=True)
 class Script:
-    """A file with its form: "plain", "plain with charge", "ani" or "mace"."""
+    """A file with its form: "plain", "plain with charge", "ani" or "mace".
+
+    Attributes:
+        path: The file.
+        form: Its form.
+        elements: Its elements; None if it lists none.
+        dtype: Precision in which it computes as saved, "float32" or "float64".
+    """
 
     path: Path
     form: str
     elements: tuple[int, ...] | None
+    dtype: str
 
 
 @dataclass(frozen=True)
@@ -66,10 +79,20 @@ class ScriptEngine:
     def _module(self) -> Any:
         import torch  # noqa: PLC0415
 
-        module = _read(self.script.path, self.device).eval().to(getattr(torch, self.precision))
+        module = _read(self.script.path, self.device).eval()
+        # converted to float32, energies of atoms would be rounded by 0.05 kcal/mol
+        if self.precision == "float64" or _saved_dtype(module) in (torch.float16, torch.bfloat16):
+            module = module.to(self._dtype)
         for parameter in module.parameters():
             parameter.requires_grad_(False)
         return module
+
+    @property
+    def _dtype(self) -> torch.dtype:
+        """The dtype of the positions that the module is given."""
+        import torch  # noqa: PLC0415
+
+        return torch.float64 if "float64" in (self.precision, self.script.dtype) else torch.float32
 
     def __getstate__(self) -> dict[str, Any]:
         return {k: v for k, v in self.__dict__.items() if k != "_module"}
@@ -83,7 +106,7 @@ class ScriptEngine:
         import torch  # noqa: PLC0415
 
         centred = torch.from_numpy(positions - positions.mean(axis=1, keepdims=True))
-        leaf = centred.to(getattr(torch, self.precision)).to(self.device).requires_grad_()
+        leaf = centred.to(self._dtype).to(self.device).requires_grad_()
         ask = {"ani": self._ani, "mace": self._mace}.get(self.script.form, self._plain)
         # Without it, the first calls profile and later ones run other code, with other rounding.
         with torch.jit.optimized_execution(False), torch.enable_grad():
@@ -177,7 +200,7 @@ def load_torchscript(
         name: "torchscript:FILE".
         molecule: The molecule.
         weights: Must be None, since the file is in the name.
-        precision: "float32" or "float64", to which the module is converted.
+        precision: "float32" for that of the file; "float64" converts the whole module.
 
     Raises:
         InputError: The file is missing, not TorchScript, or has another signature.
@@ -229,7 +252,23 @@ def _inspect(path: Path, _changed: int) -> Script:
             "forward(species, coordinates) and forward(data: Dict[str, Tensor], local_or_ghost); "
             "wrap it in one of them."
         )
-    return Script(path, form, elements)
+    double = str(_saved_dtype(module)) == "torch.float64"
+    return Script(path, form, elements, "float64" if double else "float32")
+
+
+def _saved_dtype(module: Any) -> torch.dtype | None:
+    """Return the dtype of most numbers in the parameters, or without any in the buffers.
+
+    None if neither has floating numbers.
+    """
+    for tensors in (module.parameters(), module.buffers()):
+        sizes: Counter[torch.dtype] = Counter()
+        for tensor in tensors:
+            if tensor.is_floating_point():
+                sizes[tensor.dtype] += tensor.numel()
+        if sizes:
+            return sizes.most_common(1)[0][0]
+    return None
 
 
 def _read(path: Path, device: str = CPU) -> Any:
@@ -273,7 +312,7 @@ def _capabilities(script: Script, precision: str) -> Capabilities:
         name=f"{PREFIX}{script.path.name}",
         elements=None if script.elements is None else frozenset(script.elements),
         charged=script.form == "plain with charge",
-        dtype=precision,
+        dtype="float64" if precision == "float64" else script.dtype,
     )
 
 

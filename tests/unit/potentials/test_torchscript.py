@@ -12,6 +12,7 @@ from torch import Tensor
 
 from merrow.errors import InputError, MerrowError, UnsupportedPhysicsError
 from merrow.potentials import Molecule, load_potential
+from merrow.potentials.registry import describe
 from merrow.testing import check_potential
 from merrow.units import EV_KCAL, HARTREE_KCAL
 
@@ -93,6 +94,37 @@ class Fails(torch.nn.Module):
         return positions @ numbers.to(positions.dtype)[:2]
 
 
+class SelfEnergies(torch.nn.Module):
+    """A small network beside energies of atoms [Hartree], as ANI and MACE are saved."""
+
+    def __init__(self, network: torch.dtype, energies: torch.dtype) -> None:
+        super().__init__()
+        torch.manual_seed(1)
+        self.inner = torch.nn.Linear(1, 8, dtype=network)
+        self.outer = torch.nn.Linear(8, 1, dtype=network)
+        alone = torch.zeros(9, dtype=torch.float64)
+        alone[1], alone[6], alone[7], alone[8] = -0.597858394, -38.08933878, -54.7119683, -75.1910677
+        self.register_buffer("alone", alone.to(energies))
+
+    def forward(self, species: Tensor, coordinates: Tensor) -> tuple[Tensor, Tensor]:
+        arm = coordinates[:, :, None] - coordinates[:, None]
+        near = torch.exp(-arm.square().sum(-1)).sum(-1, keepdim=True)
+        bound = 0.1 * self.outer(torch.tanh(self.inner(near))).sum((1, 2))
+        return bound + self.alone[species.long()].sum(1), bound
+
+
+class Bare(torch.nn.Module):
+    """Energies of atoms [kcal/mol] without any parameter."""
+
+    def __init__(self, energies: torch.dtype) -> None:
+        super().__init__()
+        self.register_buffer("alone", torch.full((9,), -1e5 / 3, dtype=energies))
+
+    def forward(self, positions: Tensor, numbers: Tensor) -> Tensor:
+        arm = positions[:, :, None] - positions[:, None]
+        return (arm**2).sum((1, 2, 3)) + self.alone[numbers].sum()
+
+
 def saved(module: torch.nn.Module, folder: Path) -> str:
     path = folder / "mine.pt"
     torch.jit.script(module).save(str(path))
@@ -124,6 +156,65 @@ def test_each_form_is_recognised_and_its_units_are_converted(module, expected, t
     potential = load_potential(name, WATER, precision="float64")
     assert potential.evaluate(GEOMETRY[None]).energies == pytest.approx([expected], rel=1e-12)
     assert check_potential(name)
+
+
+HALF, SINGLE, DOUBLE = torch.float16, torch.float32, torch.float64
+ERLOTINIB = Molecule((6,) * 22 + (1,) * 23 + (7,) * 3 + (8,) * 4)
+
+
+@pytest.fixture(scope="module")
+def scattered():
+    """Five conformers of as many atoms as erlotinib has [Å]."""
+    return np.random.default_rng(1).normal(0.0, 4.0, (5, len(ERLOTINIB.numbers), 3))
+
+
+def rounding(module, folder, positions):
+    """Return the largest deviation of an energy from that of the file in float64 [kcal/mol]."""
+    name = saved(module, folder)
+    low, high = (
+        load_potential(name, ERLOTINIB, precision=precision).evaluate(positions).energies
+        for precision in ("float32", "float64")
+    )
+    return float(np.abs(low - high).max())
+
+
+def test_energies_of_atoms_in_float64_stay_so_beside_a_network_in_float32(tmp_path, scattered):
+    # 2e-5 from the network; converted to float32, as a file wholly in it, 0.05
+    assert rounding(SelfEnergies(SINGLE, DOUBLE), tmp_path, scattered) < 1e-4
+    assert rounding(SelfEnergies(SINGLE, SINGLE), tmp_path, scattered) > 0.01
+
+
+@pytest.mark.parametrize("dtype", [SINGLE, DOUBLE])
+def test_float32_is_the_precision_of_the_file_and_float64_converts_it(tmp_path, scattered, dtype):
+    name = saved(SelfEnergies(dtype, DOUBLE), tmp_path)
+    own = str(dtype).removeprefix("torch.")
+    assert load_potential(name, ERLOTINIB).capabilities.dtype == own
+    assert describe(name).capabilities.dtype == own
+    assert load_potential(name, ERLOTINIB, precision="float64").capabilities.dtype == "float64"
+    exact = rounding(SelfEnergies(dtype, DOUBLE), tmp_path, scattered) == 0.0
+    assert exact == (dtype == DOUBLE)
+
+
+def test_a_file_in_half_precision_computes_in_float32(tmp_path, scattered):
+    name = saved(SelfEnergies(HALF, HALF), tmp_path)
+    potential = load_potential(name, ERLOTINIB)
+    assert potential.capabilities.dtype == "float32"
+    assert np.abs(potential.evaluate(scattered).forces).max() > 0.0
+
+
+@pytest.mark.parametrize("dtype", [SINGLE, DOUBLE])
+def test_without_parameters_the_buffers_tell_the_precision(tmp_path, dtype):
+    potential = load_potential(saved(Bare(dtype), tmp_path), WATER)
+    assert potential.capabilities.dtype == str(dtype).removeprefix("torch.")
+    answer = potential.evaluate(GEOMETRY[None])
+    error = abs(answer.energies[0] - (2 * pair_energy(np.ones((3, 3))) - 1e5))
+    assert (error < 1e-9) == (dtype == DOUBLE)
+
+
+def test_without_any_number_of_its_own_a_file_takes_the_precision_asked(tmp_path):
+    name = saved(Plain(), tmp_path)
+    for asked in ("float32", "float64"):
+        assert load_potential(name, WATER, precision=asked).capabilities.dtype == asked
 
 
 def test_a_charge_reaches_a_file_that_asks_for_it_and_others_refuse_it(tmp_path):
