@@ -14,8 +14,9 @@ import statistics
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
-from merrow.errors import NumericsError, first_line
+from merrow.errors import MerrowError, first_line
 from merrow.potentials.device import CPU, device_of, is_forced, on_device
 from merrow.potentials.interface import Potential
 from merrow.settings import Placement
@@ -25,6 +26,8 @@ logger = logging.getLogger(__name__)
 WARM_UP, LEAST_CALLS = 3, 5
 SECONDS = 0.5
 """Duration of the timing [s]."""
+FAULTS: Final = (MerrowError, RuntimeError)
+"""Errors of a device: wrong results, no memory, no driver; some potentials report it by name."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,8 @@ def call_ms(
 ) -> float:
     """Return the median time of a call on a device [ms]; infinite if it cannot be used.
 
+    Only on the CPU is a failure raised.
+
     Args:
         load: Loads the potential.
         device: Name of the device in torch.
@@ -67,19 +72,28 @@ def call_ms(
             potential = load()
         for _ in range(WARM_UP):
             ask(potential)
-    except (NumericsError, RuntimeError) as error:  # wrong results, no memory, no driver
-        if device == CPU:
-            raise
-        logger.warning("networks are not computed on %s: %s", device, first_line(error))
+    except FAULTS as error:
+        _give_up(device, error)
         ready()
         return math.inf
     ready()
     times: list[float] = []
-    while len(times) < LEAST_CALLS or sum(times) < seconds:
-        began = time.perf_counter()
-        ask(potential)
-        times.append(time.perf_counter() - began)
+    try:
+        while len(times) < LEAST_CALLS or sum(times) < seconds:
+            began = time.perf_counter()
+            ask(potential)
+            times.append(time.perf_counter() - began)
+    except FAULTS as error:  # no memory, with other processes beside it
+        _give_up(device, error)
+        return math.inf
     return 1e3 * statistics.median(times)
+
+
+def _give_up(device: str, error: Exception) -> None:
+    """Say why a device is not used; the CPU has no substitute, so its error is raised."""
+    if device == CPU:
+        raise error
+    logger.warning("networks are not computed on %s: %s", device, first_line(error))
 
 
 def fastest(times: Mapping[str, float], processes: int = 1) -> Placement:

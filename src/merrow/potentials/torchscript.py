@@ -14,12 +14,13 @@ The form is read from the signature of `forward`:
 Forces that are not returned are computed by automatic differentiation. An attribute `elements` or
 `atomic_numbers` of the module lists its elements. TorchScript is read without pickle.
 
-"float32" is the precision in which the file was saved: its energies of isolated atoms, often float64
-beside a network in float32, are not rounded. "float64" converts the whole module.
+"float32" is the precision in which the file was saved: its energies of isolated atoms, often in
+float64 beside a network in float32, are not rounded. "float64" converts the whole module.
 """
 
 from __future__ import annotations
 
+import math
 import pickletools
 import zipfile
 from collections import Counter
@@ -115,6 +116,7 @@ class ScriptEngine:
                 if forces is None:
                     (slope,) = torch.autograd.grad(energies.sum(), leaf)
                     forces = -slope
+                return self._checked(energies, forces, positions.shape)
             except (
                 RuntimeError,
                 KeyError,
@@ -127,13 +129,16 @@ class ScriptEngine:
                 raise MerrowError(
                     f"{self.script.path} fails, called in the {self.script.form} form ({last})."
                 ) from error
-        energies, forces = energies.reshape(-1), forces.reshape(-1, forces.shape[-2], 3)
-        if energies.shape != (len(positions),) or forces.shape != positions.shape:
+
+    def _checked(self, energies: Tensor, forces: Tensor, shape: tuple[int, ...]) -> Evaluation:
+        """Return what the file returned, if it is for positions of this shape, (R, N, 3)."""
+        alike = forces.numel() == math.prod(shape) and tuple(forces.shape[-2:]) == shape[-2:]
+        if energies.numel() != shape[0] or not alike:
             raise MerrowError(
-                f"{self.script.path} returns {len(energies)} energies and forces of shape "
-                f"{tuple(forces.shape)} for positions of shape {positions.shape}."
+                f"{self.script.path} returns {energies.numel()} energies and forces of shape "
+                f"{tuple(forces.shape)} for positions of shape {shape}."
             )
-        return Evaluation(to_numpy(energies), to_numpy(forces))
+        return Evaluation(to_numpy(energies.reshape(-1)), to_numpy(forces.reshape(shape)))
 
     def _plain(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
         import torch  # noqa: PLC0415

@@ -5,13 +5,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pytest
+import torch
+from torch import Tensor
 
-from merrow.errors import InputError, NumericsError
+from merrow.errors import InputError, MerrowError, NumericsError
+from merrow.meeting import LeftError
+from merrow.potentials import Molecule, load_potential, placement
 from merrow.potentials import device as devices
-from merrow.potentials import placement
 from merrow.potentials.device import VARIABLE, device_name, on_device
 from merrow.potentials.placement import call_ms, candidates, fastest, on_fastest
 from merrow.settings import Placement
@@ -82,7 +86,12 @@ def test_the_time_is_that_of_the_batch_of_the_job_after_all_are_ready(clock):
 
 
 @pytest.mark.parametrize(
-    "fault", [NumericsError("it differs from the processor"), RuntimeError("out of memory")]
+    "fault",
+    [
+        NumericsError("it differs from the processor"),
+        RuntimeError("out of memory"),
+        MerrowError("m.pt fails, called in the plain form (all tensors must be on one device)"),
+    ],
 )
 def test_a_gpu_that_errs_is_told_and_not_used(clock, caplog, fault):
     load = loader(clock, 5.0, 0.001, fault)
@@ -95,12 +104,57 @@ def test_a_gpu_that_errs_is_told_and_not_used(clock, caplog, fault):
     assert str(fault) in caplog.text
 
 
-def test_the_processor_has_no_substitute(clock):
-    def broken(network):
-        raise NumericsError("nothing works")
+def test_a_gpu_that_fails_beside_other_processes_is_not_used(clock, caplog):
+    came = []
 
-    with pytest.raises(NumericsError, match="nothing works"):
+    def crowded(network):
+        if came:
+            raise RuntimeError("out of memory")
+
+    ready = lambda: came.append(1)  # noqa: E731
+    assert call_ms(loader(clock, 1.0, 1.0), GPU, crowded, ready=ready) == math.inf
+    assert came == [1]
+    assert "not computed on cuda: out of memory" in caplog.text
+
+
+def test_that_another_process_has_left_is_no_fault_of_the_gpu(clock):
+    def left():
+        raise LeftError("another process has left")
+
+    with pytest.raises(LeftError):
+        call_ms(loader(clock, 1.0, 1.0), GPU, ask, ready=left)
+
+
+@pytest.mark.parametrize("fault", [NumericsError("nothing works"), MerrowError("nothing works")])
+def test_the_processor_has_no_substitute(clock, fault):
+    def broken(network):
+        raise fault
+
+    with pytest.raises(type(fault), match="nothing works"):
         call_ms(loader(clock, 1.0, 1.0), "cpu", broken)
+
+
+class Fixed(torch.nn.Module):
+    """A file whose constant stays on the processor, as in many files written there."""
+
+    def forward(self, positions: Tensor, numbers: Tensor) -> Tensor:
+        here = torch.ones(1, device="cpu")
+        return (torch.cat([positions.sum((1, 2)), here]) ** 2)[:-1]
+
+
+def test_a_file_that_fails_on_the_gpu_computes_on_the_processor(tmp_path, monkeypatch, caplog):
+    monkeypatch.delenv(VARIABLE, raising=False)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr(devices, "_is_here", lambda name: True)
+    monkeypatch.setattr(devices, "device_name", lambda: devices._chosen.get() or "meta")
+    path = tmp_path / "fixed.pt"
+    torch.jit.script(Fixed()).save(str(path))
+    x = np.random.default_rng(1).normal(size=(1, 3, 3))
+    load = partial(load_potential, f"torchscript:{path}", Molecule((8, 1, 1)))
+    assert load().device == "meta"
+    found = on_fastest(load(), load, lambda potential: potential.evaluate(x))
+    assert (found.potential.device, found.where.call_ms["meta"]) == ("cpu", None)
+    assert "fixed.pt fails, called in the plain form" in caplog.text
 
 
 @pytest.mark.parametrize("forced", ["cpu", GPU])

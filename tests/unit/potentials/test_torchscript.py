@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -89,6 +90,17 @@ class Wrong(torch.nn.Module):
         return positions.sum().reshape(1)
 
 
+class WrongForces(torch.nn.Module):
+    """Forces of another shape than the positions."""
+
+    def __init__(self, shape: list[int]) -> None:
+        super().__init__()
+        self.register_buffer("made", torch.zeros(shape))
+
+    def forward(self, positions: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor]:
+        return positions.sum((1, 2)), self.made
+
+
 class Fails(torch.nn.Module):
     def forward(self, positions: Tensor, numbers: Tensor) -> Tensor:
         return positions @ numbers.to(positions.dtype)[:2]
@@ -103,7 +115,12 @@ class SelfEnergies(torch.nn.Module):
         self.inner = torch.nn.Linear(1, 8, dtype=network)
         self.outer = torch.nn.Linear(8, 1, dtype=network)
         alone = torch.zeros(9, dtype=torch.float64)
-        alone[1], alone[6], alone[7], alone[8] = -0.597858394, -38.08933878, -54.7119683, -75.1910677
+        alone[1], alone[6], alone[7], alone[8] = (
+            -0.597858394,
+            -38.08933878,
+            -54.7119683,
+            -75.1910677,
+        )
         self.register_buffer("alone", alone.to(energies))
 
     def forward(self, species: Tensor, coordinates: Tensor) -> tuple[Tensor, Tensor]:
@@ -292,6 +309,14 @@ def test_an_answer_of_another_shape_and_a_failure_are_named(tmp_path):
         load_potential(saved(Wrong(), tmp_path), WATER).evaluate(x)
     with pytest.raises(MerrowError, match=r"mine.pt fails, called in the plain form"):
         load_potential(saved(Fails(), tmp_path), WATER).evaluate(x)
+
+
+@pytest.mark.parametrize("shape", [[], [2], [2, 3], [2, 9], [2, 3, 4], [3, 2, 3], [2, 1, 3]])
+def test_forces_of_any_other_shape_are_refused_by_their_shape(tmp_path, shape):
+    name, x = saved(WrongForces(shape), tmp_path), np.stack([GEOMETRY, GEOMETRY])
+    told = re.escape(f"mine.pt returns 2 energies and forces of shape {tuple(shape)} for positions")
+    with pytest.raises(MerrowError, match=told):
+        load_potential(name, WATER).evaluate(x)
 
 
 class Evil:
