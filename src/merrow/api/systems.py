@@ -16,7 +16,7 @@ from merrow.amber.mask import select_atoms
 from merrow.amber.topology import AmberTopology
 from merrow.errors import InputError
 from merrow.potentials.interface import Potential
-from merrow.potentials.registry import capabilities, load_potential
+from merrow.potentials.registry import capabilities, check_known, load_potential
 from merrow.system.internal import ClassicalPotential, internal_terms
 from merrow.system.mixed import coupled_system, mixed_system
 from merrow.system.potentials import MM
@@ -47,7 +47,8 @@ class MLPotential:
 
     def __post_init__(self) -> None:
         if self.name != MM:
-            capabilities(self.name)  # an unknown name is refused here
+            check_known(self.name, MM)
+            capabilities(self.name)  # a wrong file in the name is refused here
 
     def create_mixed_system(
         self,

@@ -13,7 +13,13 @@ import typer
 from merrow.errors import InputError, MissingComponentError
 from merrow.potentials.elements import symbols
 from merrow.potentials.families import Family, families, family_of
-from merrow.potentials.registry import capabilities, describe, generic_names, potential_names
+from merrow.potentials.registry import (
+    capabilities,
+    check_known,
+    describe,
+    generic_names,
+    potential_names,
+)
 from merrow.report.text import fitted, wrapped
 
 if TYPE_CHECKING:
@@ -64,6 +70,7 @@ def describe_model(
         about = "the prmtop's own terms: every element and charge; no weights to fetch"
         typer.echo(json.dumps({"name": name, "about": about}) if as_json else f"mm  {about}")
         return
+    check_known(name, "mm")
     # imported here to keep --help fast
     from merrow.bench.timing import measure_speed  # noqa: PLC0415
 

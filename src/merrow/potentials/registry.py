@@ -22,6 +22,8 @@ from merrow.potentials.interface import Capabilities, Molecule, Potential
 
 ENTRY_POINTS: Final = "merrow.potentials"
 PRECISIONS: Final = ("float32", "float64")
+MM: Final = "mm"
+"""Name of the prmtop's own terms, which are no potential of this registry."""
 
 
 class Factory(Protocol):
@@ -62,6 +64,20 @@ def describe(name: str) -> Model:
     if name in family.models or family.describe is None:
         return family.models[name]
     return family.describe(name)
+
+
+def check_known(name: str, *others: str) -> None:
+    """Check that there is a potential of a name, or in a generic form.
+
+    Args:
+        name: The name.
+        others: Names that the caller also takes, to be suggested where they are closest.
+
+    Raises:
+        InputError: There is none.
+    """
+    if family_of(name) is None and name not in _plugins():
+        raise InputError(_unknown(name, others))
 
 
 def capabilities(name: str) -> Capabilities:
@@ -187,9 +203,8 @@ def _fits(known: Capabilities, molecule: Molecule) -> bool:
 
 
 def _plugin(name: str) -> Factory:
-    found = _plugins().get(name)
-    if found is None:
-        raise InputError(_unknown(name))
+    check_known(name)
+    found = _plugins()[name]
     try:
         return cast(Factory, found.load())
     except (ImportError, AttributeError) as error:
@@ -198,8 +213,14 @@ def _plugin(name: str) -> Factory:
         ) from error
 
 
-def _unknown(name: str) -> str:
-    names = (*potential_names(), "mm")
+def _unknown(name: str, others: Sequence[str]) -> str:
+    if not others and _letters(name.partition(":")[0]) == MM:
+        return (
+            f"{name!r} stands for the MM terms of a prmtop, which only commands with a prmtop and "
+            "`--potential mm` compute, such as `merrow energy`; here, name a model of `merrow "
+            "models list`."
+        )
+    names = (*potential_names(), *others)
     spelt = {_letters(known): known for known in names}
     close = difflib.get_close_matches(_letters(name), spelt, n=1)
     if close:

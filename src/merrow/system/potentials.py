@@ -9,12 +9,18 @@ from pathlib import Path
 from merrow.amber.topology import AmberTopology, read_topology
 from merrow.errors import InputError
 from merrow.potentials.interface import Molecule, Potential
-from merrow.potentials.registry import capabilities, check_molecule, load_potential
+from merrow.potentials.registry import (
+    MM,
+    capabilities,
+    check_known,
+    check_molecule,
+    load_potential,
+)
 from merrow.system.internal import ClassicalPotential, internal_terms
 from merrow.system.region import MLRegion
 from merrow.system.rendering import rendered
 
-MM = "mm"
+__all__ = ["MM", "check_name", "check_potential", "open_classical", "open_potential"]
 
 
 def check_potential(name: str, molecule: Molecule, labels: Sequence[str] | None = None) -> None:
@@ -41,6 +47,7 @@ def check_name(name: str) -> bool:
     """
     if name == MM or name.startswith("mm:"):
         return False
+    check_known(name, MM)
     capabilities(name)
     return True
 
@@ -82,6 +89,7 @@ def open_potential(
             raise InputError(f"{path} holds other atoms than the solute, so it cannot stand in.")
         atoms = tuple(range(len(other)))
         return open_classical(other, atoms, name=name, charge_scale=charge_scale)
+    check_known(name, MM)
     return load_potential(
         name,
         region.molecule,

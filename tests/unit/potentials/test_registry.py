@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from merrow.api.systems import MLPotential
 from merrow.errors import InputError, MissingComponentError, NumericsError, UnsupportedPhysicsError
 from merrow.potentials import (
     Capabilities,
@@ -21,6 +22,7 @@ from merrow.potentials import (
 )
 from merrow.potentials.ani.models import ANI_MODELS
 from merrow.potentials.elements import symbol
+from merrow.system.potentials import check_name
 
 WATER = Molecule((8, 1, 1))
 
@@ -67,6 +69,23 @@ def test_a_radical_is_refused_even_if_nobody_said_that_it_is_one():
 def test_an_unknown_name_lists_the_known_ones():
     with pytest.raises(InputError, match=r"there is no potential .*; did you mean ani2x\?"):
         load_potential("ani2", WATER)
+
+
+@pytest.mark.parametrize("name", ["mm", "MM", "mm:other.prmtop"])
+def test_the_terms_of_a_prmtop_are_no_potential_without_a_prmtop(name):
+    with pytest.raises(InputError, match="stands for the MM terms of a prmtop") as caught:
+        load_potential(name, WATER)
+    assert "did you mean" not in str(caught.value)
+
+
+def test_mm_is_suggested_only_where_it_is_taken():
+    with pytest.raises(InputError) as caught:
+        load_potential("nope", WATER)
+    assert "mm" not in str(caught.value).split("choose one of ")[1].rstrip(".").split(", ")
+    with pytest.raises(InputError, match=r"'mmm'; did you mean mm\?"):
+        check_name("mmm")
+    with pytest.raises(InputError, match=r"'MM'; did you mean mm\?"):
+        MLPotential("MM")
 
 
 def test_an_unknown_precision_is_refused(models_folder, monkeypatch):
