@@ -63,7 +63,7 @@ class BenchRequest:
     Attributes:
         potentials: Names of potentials.
         molecules: SMILES, each in a TIP3P box of 26 Å with AM1-BCC charges.
-        prmtop, inpcrd, ml_mask: The user's system instead of molecules.
+        prmtop, inpcrd, ml_mask: The user's system instead of molecules; all three or none.
         cutoff_angstrom: Direct-space cutoff [Å].
         timestep_fs: Time step [fs].
         minutes: Wall time of the benchmark [min].
@@ -108,6 +108,7 @@ def run_bench(request: BenchRequest, folder: Path, listen: Listener = silent) ->
         UnsupportedPhysicsError: A potential does not support a molecule.
         MissingComponentError: AmberTools or weights are not installed.
     """
+    _check_files(request)
     for name in request.potentials:
         check_name(name)
     systems = [*_systems(request, folder, listen)]
@@ -233,10 +234,20 @@ def plain_mm(system: BenchSystem) -> HybridSystem:
     return HybridSystem(plain, system.region, 0.0, None, periodic=True)
 
 
+def _check_files(request: BenchRequest) -> None:
+    """Check that the user's system is given as a whole or not at all."""
+    parts = {"-p": request.prmtop, "-c": request.inpcrd, "--ml-mask": request.ml_mask}
+    given = [flag for flag, value in parts.items() if value is not None]
+    absent = [flag for flag, value in parts.items() if value is None]
+    if given and absent:
+        raise InputError(
+            f"bench has {' and '.join(given)} but not {' and '.join(absent)}: a system of yours "
+            "needs -p, -c and --ml-mask together."
+        )
+
+
 def _systems(request: BenchRequest, folder: Path, listen: Listener) -> Iterable[BenchSystem]:
-    if request.prmtop is not None:
-        if request.inpcrd is None or request.ml_mask is None:
-            raise InputError("bench needs -p, -c and --ml-mask together.")
+    if request.prmtop is not None and request.inpcrd is not None and request.ml_mask is not None:
         yield open_system(
             request.prmtop.stem,
             request.prmtop,

@@ -46,8 +46,10 @@ def bench(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Time MM, ML and ML/MM steps on this machine and advise on its best use."""
-    if smiles and prmtop is not None:
-        raise InputError("--smiles and -p are two systems; give one of them.")
+    if smiles and (prmtop, inpcrd, ml_mask) != (None, None, None):
+        raise InputError(
+            "--smiles and a system of yours (-p, -c, --ml-mask) are two; give one of them."
+        )
     # imported here to keep --help fast
     from merrow.bench.page import write_bench  # noqa: PLC0415
     from merrow.bench.speed import BenchRequest, run_bench  # noqa: PLC0415

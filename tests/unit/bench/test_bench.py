@@ -8,12 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from merrow.ambertools.solvent import solvate
 from merrow.bench.advice import BenchResult, BenchRow, advise
 from merrow.bench.page import render_bench
 from merrow.bench.speed import BenchRequest, hybrid_of, open_system, run_bench
 from merrow.bench.speed_table import speed_figure, speed_lines
+from merrow.cli.main import app
 from merrow.engine.platforms import fastest_platform
 from merrow.engine.timing import ns_per_day, time_in_turn
 from merrow.errors import InputError
@@ -164,6 +166,22 @@ def test_a_platform_that_is_not_here_is_refused(systems: Path, tmp_path: Path):
         run_bench(request, tmp_path)
 
 
-def test_a_system_needs_its_coordinates_and_mask(tmp_path: Path):
-    with pytest.raises(InputError, match="-p, -c and --ml-mask together"):
-        run_bench(BenchRequest(prmtop=tmp_path / "a.prmtop"), tmp_path)
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [
+        ({"prmtop": Path("a.prmtop")}, "bench has -p but not -c and --ml-mask"),
+        ({"inpcrd": Path("a.rst7"), "ml_mask": ":1"}, "bench has -c and --ml-mask but not -p"),
+        ({"ml_mask": ":1"}, "bench has --ml-mask but not -p and -c"),
+    ],
+)
+def test_a_part_of_a_system_is_refused_and_no_other_is_timed(part, said, tmp_path: Path):
+    with pytest.raises(InputError, match=f"{said}: .* needs -p, -c and --ml-mask together"):
+        run_bench(BenchRequest(**part), tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("words", ["-p a.prmtop", "-c a.rst7", "--ml-mask :1"])
+def test_a_molecule_and_a_system_are_not_timed_together(words):
+    answer = CliRunner().invoke(app, ["bench", "--smiles", "C", *words.split()])
+    assert isinstance(answer.exception, InputError)
+    assert "--smiles and a system of yours (-p, -c, --ml-mask) are two" in str(answer.exception)
