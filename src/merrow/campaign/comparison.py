@@ -45,7 +45,8 @@ class ErrorStatistics:
             side is constant.
         tau: Kendall's τ_b; None under the same conditions.
         quartiles: Smallest error, lower quartile, median, upper quartile, largest [kcal/mol].
-        mean_stderr: Root mean square of the statistical errors [kcal/mol], a floor of the RMSE.
+        mean_stderr: Root mean square of the known statistical errors [kcal/mol], a floor of the
+            RMSE; None if none is known.
     """
 
     n: int
@@ -55,7 +56,7 @@ class ErrorStatistics:
     r2: Interval | None
     tau: Interval | None
     quartiles: tuple[float, float, float, float, float]
-    mean_stderr: float
+    mean_stderr: float | None
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def compare_to_experiment(
 
     Args:
         calculated: Free energies [kcal/mol], shape (n,).
-        stderr: Their standard errors [kcal/mol], shape (n,).
+        stderr: Their standard errors [kcal/mol], shape (n,); NaN where unknown.
         reference: Reference values [kcal/mol], shape (n,).
         rng: Random generator for the resampling.
         n_resamples: Number of bootstrap resamples.
@@ -96,7 +97,8 @@ def compare_to_experiment(
     Raises:
         NumericsError: Shapes differ, there is no molecule, or a number is not finite.
     """
-    calculated, stderr, reference = _checked(calculated, stderr, reference)
+    known = np.where(np.isnan(stderr), 0.0, stderr)
+    calculated, reference, _ = _checked(calculated, reference, known)
     n = len(calculated)
     drawn = resample(calculated, reference, rng=rng, n=n_resamples)
 
@@ -116,7 +118,7 @@ def compare_to_experiment(
         r2=correlation(r_squared),
         tau=correlation(kendall_tau),
         quartiles=(float(low), float(lower), float(middle), float(upper), float(high)),
-        mean_stderr=float(np.sqrt(np.mean(stderr**2))),
+        mean_stderr=known_mean_square_root(stderr),
     )
 
 
@@ -154,6 +156,12 @@ def paired_difference(
         rmse=None if reference is None else interval(root_mean_square_error),
         shift=interval(mean_signed_error),
     )
+
+
+def known_mean_square_root(errors: Array) -> float | None:
+    """Return the root mean square of the errors that are not NaN; None without any."""
+    known = errors[~np.isnan(errors)]
+    return float(np.sqrt(np.mean(known**2))) if len(known) else None
 
 
 def mean_signed_error(values: Array, reference: Array) -> Array:

@@ -3,13 +3,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from merrow.campaign.comparison import Array, compare_to_experiment, paired_difference
+from merrow.campaign.comparison import (
+    Array,
+    compare_to_experiment,
+    known_mean_square_root,
+    paired_difference,
+)
 from merrow.campaign.report.data import CampaignRow, ClassErrors, Comparison, Pair
 from merrow.campaign.rows import Reference
 from merrow.free_energy.stored import Estimate
@@ -27,11 +31,11 @@ class _Column:
 
     Attributes:
         label: Method of the values.
-        values: (value, standard error) [kcal/mol] by molecule; an unknown error is zero.
+        values: (value, standard error) [kcal/mol] by molecule; None for an unknown error.
     """
 
     label: str
-    values: Mapping[str, tuple[float, float]]
+    values: Mapping[str, tuple[float, float | None]]
 
 
 @dataclass(frozen=True)
@@ -55,14 +59,14 @@ def statistics(rows: Sequence[CampaignRow], potential: str) -> Statistics:
     measured = {row.name: row.experiment for row in done if row.experiment is not None}
     expt = {name: value.value_kcal for name, value in measured.items()}
     kinds = {row.name: row.kind for row in done}
-    known = [v.stderr_kcal for v in measured.values() if v.stderr_kcal is not None]
+    errors = np.array([v.stderr_kcal for v in measured.values()], dtype=np.float64)
     columns = [column for column in _columns(done, potential) if column.values]
     comparisons = tuple(_comparison(c, expt) for c in columns if expt.keys() & c.values)
     return Statistics(
         comparisons=comparisons,
         pairs=tuple(_pairs(columns, expt)),
         classes=tuple(_classes(comparisons, kinds)),
-        expt_stderr_kcal=math.sqrt(np.mean(np.square(known))) if known else None,
+        expt_stderr_kcal=known_mean_square_root(errors),
     )
 
 
@@ -89,11 +93,12 @@ def _columns(done: Sequence[CampaignRow], potential: str) -> Iterator[_Column]:
 def _column(label: str, found: Mapping[str, Estimate | Reference | None]) -> _Column:
     """Return a column of the available values."""
     there = {name: value for name, value in found.items() if value is not None}
-    return _Column(label, {k: (v.value_kcal, v.stderr_kcal or 0.0) for k, v in there.items()})
+    return _Column(label, {k: (v.value_kcal, v.stderr_kcal) for k, v in there.items()})
 
 
 def _arrays(column: _Column, names: Sequence[str]) -> tuple[Array, Array]:
-    found = np.array([column.values[name] for name in names])
+    """Return values and standard errors, NaN where unknown [kcal/mol]."""
+    found = np.array([column.values[name] for name in names], dtype=np.float64)
     return found[:, 0], found[:, 1]
 
 
@@ -104,7 +109,7 @@ def _comparison(column: _Column, expt: Mapping[str, float]) -> Comparison:
     return Comparison(
         column.label,
         dict(zip(names, (values - reference).tolist(), strict=True)),
-        dict(zip(names, errors.tolist(), strict=True)),
+        {name: column.values[name][1] for name in names},
         compare_to_experiment(values, errors, reference, rng=np.random.default_rng(SEED)),
     )
 

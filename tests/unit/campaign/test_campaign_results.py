@@ -6,6 +6,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -89,6 +90,31 @@ def test_charge_models_controls_and_published_values_are_paired():
     assert pairs["ani2x, bcc", "ani2x, abcg2"].mae.value == pytest.approx(0.3)
     assert pairs["ani2x, abcg2", "gaff (published)"].shift.value == pytest.approx(-2.2)
     assert ("ani2x, bcc", "MM, abcg2") not in pairs  # two things at a time say nothing
+
+
+@pytest.mark.parametrize(
+    ("errors", "told"),
+    [((None, None, None, None), None), ((0.3, None, None, 0.4), 0.125**0.5), ((0.0,) * 4, 0.0)],
+)
+def test_an_unknown_error_of_a_published_value_is_not_zero(errors, told, tmp_path):
+    table = tuple(
+        row(n, e, references={"gaff": Reference(e + 2.0, error)})
+        for n, e, error in zip(NAMES, EXPT, errors, strict=True)
+    )
+    found = statistics(table, "ani2x")
+    data = CampaignData("set", "ani2x", "quick", table, comparisons=found.comparisons)
+    stored = json.loads(campaign_json(data))["comparisons"]
+    (gaff,) = [one for one in stored if one["label"] == "gaff (published)"]
+    expected = None if told is None else pytest.approx(told)
+    assert gaff["statistics"]["mean_stderr"] == expected
+    assert gaff["stderr"] == dict(zip(NAMES, errors, strict=True))
+    cells = re.search(r"gaff \(published\)</th>(.*?)</tr>", render_campaign(data), re.DOTALL)[1]
+    last = re.findall(r"<td[^>]*>(.*?)</td>", cells)[-1]
+    assert last == ("" if told is None else f"{told:.2f}")
+    write_table(data, tmp_path / "results.csv")
+    with (tmp_path / "results.csv").open() as stream:
+        column = [line["ref_gaff_stderr_kcal"] for line in csv.DictReader(stream)]
+    assert column == ["" if error is None else str(error) for error in errors]
 
 
 def test_charge_models_are_paired_without_experiment_too():

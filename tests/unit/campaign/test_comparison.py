@@ -56,6 +56,15 @@ def test_the_errors_of_sampling_are_not_counted_twice():
     assert found.mean_stderr == pytest.approx(0.3)
 
 
+def test_unknown_errors_of_sampling_do_not_count_as_none():
+    some, none = np.array([0.3, np.nan, np.nan, 0.4]), np.full(4, np.nan)
+    found = compare_to_experiment(CALCULATED, some, MEASURED, rng=rng())
+    assert found.mean_stderr == pytest.approx(np.sqrt((0.3**2 + 0.4**2) / 2))
+    assert compare_to_experiment(CALCULATED, none, MEASURED, rng=rng()).mean_stderr is None
+    with pytest.raises(NumericsError):
+        compare_to_experiment(CALCULATED, some * np.inf, MEASURED, rng=rng())
+
+
 def test_a_constant_shift_without_noise_is_known_exactly():
     """Whatever molecules are drawn, the mean error is the shift."""
     found = compare_to_experiment(MEASURED + 0.7, NONE, MEASURED, rng=rng())

@@ -63,13 +63,13 @@ class Comparison:
     Attributes:
         label: Method, such as "ani2x, bcc".
         errors: Calculated − experiment of each molecule [kcal/mol], by name.
-        stderr: Statistical error of each calculated value [kcal/mol], by name.
+        stderr: Statistical error of each calculated value [kcal/mol], by name; None if unknown.
         statistics: Error statistics.
     """
 
     label: str
     errors: Mapping[str, float]
-    stderr: Mapping[str, float]
+    stderr: Mapping[str, float | None]
     statistics: ErrorStatistics
 
 

@@ -53,7 +53,7 @@ def _correlation(
     ends: tuple[float, float],
     colour: str,
 ) -> str:
-    """Draw one column with the identity line, ±1 kcal/mol, error bars and labels."""
+    """Draw one column with the identity line, ±1 kcal/mol, bars of known errors and labels."""
     low, high = ends
     line = np.array(ends)
     with matplotlib.rc_context(RC):
@@ -66,7 +66,7 @@ def _correlation(
             x,
             y,
             xerr=[expt[key].stderr_kcal or 0.0 for key in one.errors],
-            yerr=list(one.stderr.values()),
+            yerr=[error or 0.0 for error in one.stderr.values()],
             linestyle="none",
             marker="o",
             markersize=5,

@@ -151,7 +151,7 @@ def _statistics(comparison: Comparison) -> tuple[object, ...]:
         comparison.label,
         found.n,
         *map(interval_words, (found.me, found.mae, found.rmse, found.r2, found.tau)),
-        stderr(found.mean_stderr),
+        "" if found.mean_stderr is None else stderr(found.mean_stderr),
     )
 
 
