@@ -2,7 +2,7 @@
 """Finding, verifying and downloading published weights; the only module that downloads.
 
 Search order: the user's file, the folder in MERROW_MODELS, the user's cache, then a download into
-the cache. Every file must be the published one.
+the cache. Every file must be the published one, except of a model whose hash is not known.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import threading
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ import torch
 from merrow.errors import InputError, MissingComponentError
 from merrow.potentials.ani.models import ANI_MODELS
 from merrow.potentials.ani.weights import read_verified, weights_of
+from merrow.potentials.mace.weights import MACE_WEIGHTS
 from merrow.potentials.weights import cache_folder
 from stand_ins import stand_in
 
@@ -199,3 +201,15 @@ def test_the_package_index_holds_the_same_numbers(name, monkeypatch):
     except MissingComponentError as error:
         pytest.skip(f"no package index: {error}")
     assert read_verified(path, model).digest() == model.digest
+
+
+TOLD = ("mace", "single-points-and-weights")
+PAGES = ("README.md", "SECURITY.md", *(f"docs/how-to/{one}.md" for one in TOLD))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_pages_name_the_models_whose_weights_have_no_known_hash(page):
+    text = " ".join((Path(__file__).resolve().parents[3] / page).read_text().split())
+    unknown = [name for name, weights in MACE_WEIGHTS.items() if weights.sha256 is None]
+    for name in unknown:
+        assert len(re.findall(rf"(?:except for|nly of) `{name}`[^:.]* none is known", text)) == 1
