@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import sys
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from hashlib import sha256
+from importlib.abc import Loader
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import ModuleType
@@ -194,15 +197,26 @@ def _guest(_name: str) -> Guest:
 
 
 @lru_cache(maxsize=8)
-def _run(name: str, path: Path, _changed: int) -> ModuleType:
-    """Run a user's file, once per content."""
-    spec = importlib.util.spec_from_file_location(f"merrow_user_{path.stem}", path)
+def _run(name: str, path: Path, changed: int) -> ModuleType:
+    """Run a user's file, once per content, as an imported module of a name of its own."""
+    called = f"merrow_user_{path.stem}_{sha256(f'{path}:{changed}'.encode()).hexdigest()[:16]}"
+    spec = importlib.util.spec_from_file_location(called, path)
     if spec is None or spec.loader is None:
         raise InputError(f"{path} is not a file of Python; it must end in .py.")
     module = importlib.util.module_from_spec(spec)
+    sys.modules[called] = module  # where dataclasses and pickle look for it
+    try:
+        _execute(name, path, spec.loader, module)
+    except BaseException:
+        sys.modules.pop(called, None)
+        raise
+    return module
+
+
+def _execute(name: str, path: Path, loader: Loader, module: ModuleType) -> None:
     try:
         with _guest(name).at_work():
-            spec.loader.exec_module(module)
+            loader.exec_module(module)
     except Exception as error:
         raise InputError(
             f"{path} cannot be run ({type(error).__name__}: {first_line(error)}); correct it."
@@ -212,7 +226,6 @@ def _run(name: str, path: Path, _changed: int) -> ModuleType:
             f"{path} has no function {MAKER}(numbers, charge, multiplicity) that returns a "
             "calculator of ASE; add it."
         )
-    return module
 
 
 FAMILY: Final = Family(

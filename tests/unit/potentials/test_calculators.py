@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import pickle
 import sys
 from pathlib import Path
 
@@ -94,6 +95,54 @@ def test_a_file_of_the_user_makes_a_potential_that_knows_the_charge(springs):
     np.testing.assert_allclose(neutral.forces[0], -arm * EV_KCAL, atol=1e-12)
     ion = load_potential(springs, Molecule((8, 1, 1), charge=2)).evaluate(GEOMETRY[None])
     assert ion.energies == pytest.approx([3 * expected])
+
+
+DATACLASSES = """from __future__ import annotations
+from dataclasses import KW_ONLY, dataclass
+from typing import ClassVar
+
+@dataclass
+class Options:
+    count: ClassVar[int] = 1
+    _: KW_ONLY
+    stiffness: float = 1.0
+"""
+
+
+def modules_of(path):
+    """Return what runs of a user's file are among the imported modules."""
+    return [m for m in sys.modules.values() if getattr(m, "__file__", None) == str(path)]
+
+
+def test_a_file_may_use_dataclasses_whose_annotations_are_text(springs):
+    path = Path(springs.partition(":")[2])
+    before = load_potential(springs, WATER).evaluate(GEOMETRY[None])
+    path.write_text(DATACLASSES + CALCULATOR.format(charged=True))
+    after = load_potential(springs, WATER).evaluate(GEOMETRY[None])
+    np.testing.assert_array_equal(after.energies, before.energies)
+
+
+def test_files_of_one_name_are_two_modules_and_the_objects_of_both_can_be_pickled(springs):
+    path = Path(springs.partition(":")[2])
+    other = path.parent / "other" / path.name
+    other.parent.mkdir()
+    for one, stiffness in ((path, 1.0), (other, 2.0)):
+        text = DATACLASSES.replace("stiffness: float = 1.0", f"stiffness: float = {stiffness}")
+        one.write_text(text + CALCULATOR.format(charged=True))
+        load_potential(f"ase:{one}", WATER)
+    first, second = (modules_of(one)[0].Options() for one in (path, other))
+    assert (first.stiffness, second.stiffness) == (1.0, 2.0)
+    assert pickle.loads(pickle.dumps([first, second])) == [first, second]
+
+
+@pytest.mark.parametrize("content", ["1 / 0", "make = 1"])
+def test_a_file_that_is_refused_leaves_no_module(tmp_path, content):
+    pytest.importorskip("ase")
+    path = tmp_path / "broken.py"
+    path.write_text(content)
+    with pytest.raises(InputError):
+        load_potential(f"ase:{path}", WATER)
+    assert modules_of(path) == []
 
 
 def test_the_identity_is_the_content_of_the_file(springs):
