@@ -342,7 +342,8 @@ def _keys(model: type[Settings]) -> Iterator[str]:
     schema = model.model_json_schema()["properties"]
     for name, field in model.model_fields.items():
         text = " ".join((field.description or "").split()).replace("|", "\\|")
-        told = "required" if field.is_required() else _plain(field.default)
+        default = field.get_default(call_default_factory=True)
+        told = "required" if field.is_required() else _plain(default)
         yield f"| `{name}` | {text} | {told} | {_allowed(schema[name])} |"
 
 
