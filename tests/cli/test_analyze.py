@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -110,6 +111,25 @@ def assert_written_for_viewers(path, rows, topology):
     assert [f"{a.residue.number}" for a in alphas] == [row["residue"].split()[1] for row in rows]
     b = [float(row["b_0"]) for row in rows]
     np.testing.assert_allclose([a.bfactor for a in alphas], b, atol=0.006)
+
+
+def test_three_residues_have_a_correlation_without_an_interval(merrow, helix, crystal_motion):
+    prmtop, inpcrd, pdb = helix
+    parm = parmed.load_file(str(prmtop), str(inpcrd))
+    kept = [atom.idx for atom in parm.atoms if 1 <= atom.residue.idx <= 3]
+    frames = NetCDFTraj.open_old(str(crystal_motion / "long.nc"))
+    write_trajectory(Path("three.nc"), frames.coordinates[:, kept], 20.0)
+    parm[":2-4"].save("three.prmtop")
+    words = ("analyze", "-p", "three.prmtop", "-y", "three.nc", "--pdb", pdb, "--out", "out")
+    done = merrow(*words)
+    assert done.code == 0, done.err
+    assert "(blocks ± " in " ".join(done.out.split())
+    found = json.loads(Path("out/analysis.json").read_text(), parse_constant=pytest.fail)
+    numbers = found["runs"][0]["b_factor_correlation"]
+    assert (numbers["residues"], abs(numbers["pearson"]) <= 1.0) == (3, True)
+    assert (numbers["pearson_low_95"], numbers["pearson_high_95"]) == (None, None)
+    page = check_page(Path("out/analysis.html").read_text())
+    assert re.search(r"Pearson −?[\d.]+ over 3 residues", page.text)
 
 
 def test_a_short_run_prints_no_correlation(merrow, helix, crystal_motion):

@@ -89,8 +89,10 @@ def block_correlations(moved: Array, crystal: Array) -> Array:
     return np.array([pearson(part.mean(axis=0), crystal) for part in parts])
 
 
-def correlation_interval(values: Array, crystal: Array) -> tuple[float, float]:
-    """Return the 95 % bootstrap interval over residues of Pearson's correlation; nan if too few."""
+def correlation_interval(values: Array, crystal: Array) -> tuple[float, float] | None:
+    """Return the 95 % bootstrap interval over residues of Pearson's correlation.
+
+    None if there are too few residues: of three, a ninth of the resamples repeat a single one.
+    """
     rng = np.random.default_rng(len(values))
-    found = central_interval(pearson(*resample(values, crystal, rng=rng)))
-    return found or (math.nan, math.nan)
+    return central_interval(pearson(*resample(values, crystal, rng=rng)))

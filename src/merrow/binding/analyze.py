@@ -274,19 +274,22 @@ def _numbers(
 
 def _correlation(
     frames: DryFrames, moved: Array, values: Array, carbons: AlphaCarbons, crystal: Array | None
-) -> dict[str, float]:
-    """Return the correlation of simulated and crystal B-factors; empty below one nanosecond."""
+) -> dict[str, float | None]:
+    """Return the correlation of simulated and crystal B-factors; empty below one nanosecond.
+
+    The ends of its interval are None for too few residues.
+    """
     if crystal is None or not frames.timed or frames.span < bfactor.SHORTEST:
         return {}
     known = np.isfinite(crystal)
     blocks = bfactor.block_correlations(moved[:, known], crystal[known])
-    low, high = bfactor.correlation_interval(values[known], crystal[known])
-    numbers = {
+    low, high = bfactor.correlation_interval(values[known], crystal[known]) or (None, None)
+    numbers: dict[str, float | None] = {
         "residues": float(known.sum()),
         "pearson": float(pearson(values[known], crystal[known])),
         "pearson_low_95": low,
         "pearson_high_95": high,
-        "pearson_stderr_blocks": between_repeats(blocks) or 0.0,
+        "pearson_stderr_blocks": between_repeats(blocks),
         "spearman": float(spearmanr(values[known], crystal[known]).statistic),
     }
     within = known & carbons.inner

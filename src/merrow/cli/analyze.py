@@ -93,9 +93,11 @@ def _of_run(found: dict[str, Any]) -> Iterator[str]:
     if c := found["b_factor_correlation"]:
         inner = c.get("pearson_without_ends")
         ends = "" if inner is None else f"; without the ends {inner:.2f}"
+        low, high = c["pearson_low_95"], c["pearson_high_95"]
+        interval = "" if low is None else f"95 %: {low:.2f} to {high:.2f}; "
         yield from wrapped(
             f"B-factors of {c['residues']:.0f} residues against the crystal: Pearson "
-            f"{c['pearson']:.2f} (95 %: {c['pearson_low_95']:.2f} to {c['pearson_high_95']:.2f}; "
-            f"blocks ± {c['pearson_stderr_blocks']:.2f}){ends}; Spearman {c['spearman']:.2f}",
+            f"{c['pearson']:.2f} ({interval}blocks ± {c['pearson_stderr_blocks']:.2f}){ends}; "
+            f"Spearman {c['spearman']:.2f}",
             "  ",
         )

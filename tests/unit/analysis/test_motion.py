@@ -120,6 +120,12 @@ def test_the_interval_of_a_correlation_holds_its_value(rng):
     assert 0.1 < high - low < 0.5
 
 
+def test_three_residues_are_too_few_for_an_interval_of_their_correlation(rng):
+    x, y = rng.normal(size=(2, 4))
+    assert bfactor.correlation_interval(x[:3], y[:3]) is None
+    assert bfactor.correlation_interval(x, y) is not None
+
+
 def test_a_constant_list_has_no_correlation():
     assert np.isnan(pearson(np.arange(10.0), np.ones(10)))
 

@@ -48,7 +48,8 @@ class TrajectoryNumbers:
         torsions: Populations by the names of the four atoms.
         contacts: Fraction of the frames by residue.
         hydrogen_bonds: Fraction of the frames by "donor–H···acceptor".
-        correlation: pearson, spearman, kendall and so on; empty if not available.
+        correlation: pearson, spearman and so on; None for an interval that is not known; empty if
+            there is no correlation.
         note: Remark on the times, or "".
     """
 
@@ -65,7 +66,7 @@ class TrajectoryNumbers:
     torsions: dict[str, dict[str, float]] = field(default_factory=dict)
     contacts: dict[str, float] = field(default_factory=dict)
     hydrogen_bonds: dict[str, float] = field(default_factory=dict)
-    correlation: dict[str, float] = field(default_factory=dict)
+    correlation: dict[str, float | None] = field(default_factory=dict)
     note: str = ""
 
 

@@ -91,10 +91,11 @@ def _leads(report: ComplexReport, key: str) -> Iterator[str]:
         yield f"MM reference ({run.name}): {mean.value:.2f} ± {stderr(mean.stderr)} Å."
     for run in report.runs:
         if found := run.correlation:
+            low, high = found["pearson_low_95"], found["pearson_high_95"]
+            interval = "" if low is None or high is None else f" [{low:.2f}, {high:.2f}]"
             yield (
-                f"B-factors against the crystal, {run.name}: Pearson {found['pearson']:.2f} "
-                f"[{found['pearson_low_95']:.2f}, {found['pearson_high_95']:.2f}] over "
-                f"{found['residues']:.0f} residues."
+                f"B-factors against the crystal, {run.name}: Pearson {found['pearson']:.2f}"
+                f"{interval} over {found['residues']:.0f} residues."
             )
 
 
