@@ -119,7 +119,8 @@ def test_three_residues_have_a_correlation_without_an_interval(merrow, helix, cr
     kept = [atom.idx for atom in parm.atoms if 1 <= atom.residue.idx <= 3]
     frames = NetCDFTraj.open_old(str(crystal_motion / "long.nc"))
     write_trajectory(Path("three.nc"), frames.coordinates[:, kept], 20.0)
-    parm[":2-4"].save("three.prmtop")
+    parm.strip(":1,5-18")  # noqa: B005 (atoms of a mask, not characters)
+    parm.save("three.prmtop")
     words = ("analyze", "-p", "three.prmtop", "-y", "three.nc", "--pdb", pdb, "--out", "out")
     done = merrow(*words)
     assert done.code == 0, done.err

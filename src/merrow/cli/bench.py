@@ -47,9 +47,7 @@ def bench(
 ) -> None:
     """Time MM, ML and ML/MM steps on this machine and advise on its best use."""
     if smiles and (prmtop, inpcrd, ml_mask) != (None, None, None):
-        raise InputError(
-            "--smiles and a system of yours (-p, -c, --ml-mask) are two; give one of them."
-        )
+        raise InputError("--smiles and -p, -c, --ml-mask are two systems; give one of them.")
     # imported here to keep --help fast
     from merrow.bench.page import write_bench  # noqa: PLC0415
     from merrow.bench.speed import BenchRequest, run_bench  # noqa: PLC0415

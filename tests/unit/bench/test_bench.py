@@ -184,4 +184,4 @@ def test_a_part_of_a_system_is_refused_and_no_other_is_timed(part, said, tmp_pat
 def test_a_molecule_and_a_system_are_not_timed_together(words):
     answer = CliRunner().invoke(app, ["bench", "--smiles", "C", *words.split()])
     assert isinstance(answer.exception, InputError)
-    assert "--smiles and a system of yours (-p, -c, --ml-mask) are two" in str(answer.exception)
+    assert "--smiles and -p, -c, --ml-mask are two systems" in str(answer.exception)
