@@ -139,12 +139,13 @@ def _name(result: HydrationResult) -> str:
 
 
 def _deviation(result: HydrationResult) -> str:
-    """Return calculated − experimental with the combined error; "" without experiment."""
+    """Return calculated − measured with the combined error; "" without a measured value."""
     head, measured = result.headline, result.measured
     if measured is None:
         return ""
     spread = math.hypot(head.stderr_kcal, measured.stderr_kcal or 0.0)
-    return f"{energy(head.value_kcal - measured.value_kcal)} ± {stderr(spread)}"
+    alone = " (of the calculation alone)" if measured.stderr_kcal is None else ""
+    return f"{energy(head.value_kcal - measured.value_kcal)} ± {stderr(spread)}{alone}"
 
 
 def _grouped(settings: Mapping[str, JsonValue]) -> dict[str, JsonValue]:

@@ -300,3 +300,13 @@ def test_the_methods_tell_the_ensembles_between_mm_and_ml():
     )
     assert "in water and in gas by BAR" in one
     assert "in water and in gas by MBAR with ensembles between the two" in several
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_the_error_of_a_deviation_says_whether_it_has_that_of_the_measurement(known):
+    keys = synthetic_keys("direct")
+    if not known:
+        keys["measured"] = {**keys["measured"], "stderr_kcal": None}
+    words = " ".join(" ".join(Page(render_page(result_of(keys))).words).split())
+    assert ("0.67 ± 0.09 (of the calculation alone)" in words) != known
+    assert ("0.67 ± 0.61" in words) == known
