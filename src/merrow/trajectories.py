@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -34,25 +33,6 @@ CONTACT = 5.0
 """Contact distance of molecules [Å]."""
 INTERVAL = "--frame-interval"
 """Option that tells the time between frames [ps]."""
-
-
-def distinct_names(paths: Sequence[Path]) -> list[str]:
-    """Return the file names of trajectories, with their folders where two are the same.
-
-    Raises:
-        InputError: Two are the same file.
-    """
-    names = [path.name for path in paths]
-    if len(set(names)) < len(names):
-        whole = [path.resolve() for path in paths]
-        if len(set(whole)) < len(whole):
-            raise InputError(
-                f"{paths[0]} and --mm-reference {paths[-1]} are the same file: give the trajectory "
-                "that MM sampled."
-            )
-        names = [f"{path.parent.name}/{path.name}" for path in whole]
-        names = [str(p) for p in whole] if len(set(names)) < len(names) else names
-    return names
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,7 +111,7 @@ def read_frames(
         )
     if not np.isfinite(positions).all():
         raise InputError(f"{path.name} has positions that are not finite numbers.")
-    notes: list[str] = []
+    notes = [told for told in dict.fromkeys(part.angles for part in parts) if told]
     if interval is not None:
         times = interval * stride * np.arange(len(times), dtype=np.float64)
     else:
@@ -302,12 +282,13 @@ def cells_of(trajectory: Trajectory) -> Array | None:
 @dataclass(frozen=True, eq=False)
 class _Piece:
     """Frames of a file: positions of some atoms [Å], times [ps], box vectors [Å], which are zero
-    without a box, and what is to be said of the times."""
+    without a box, and what is to be said of the times and of the angles of the box."""
 
     positions: Array
     times: Array
     cells: Array
     note: str = ""
+    angles: str = ""
 
 
 PARTS = ("positions", "times", "cells")
@@ -341,7 +322,8 @@ def _is_mdcrd(path: Path) -> bool:
 def _other(path: Path, topology: AmberTopology, atoms: IntArray) -> _Piece:
     """Do the same as `_read` for another format.
 
-    AMBER's ASCII format contains neither the number of atoms nor the times of its frames.
+    AMBER's ASCII format contains neither the number of atoms, nor the times of its frames, nor the
+    angles of its box, which are those of the prmtop.
     """
     try:
         from MDAnalysis.coordinates.core import get_reader_for  # noqa: PLC0415
@@ -361,12 +343,33 @@ def _other(path: Path, topology: AmberTopology, atoms: IntArray) -> _Piece:
                 frame.positions[atoms],
                 # MDAnalysis gives frames without times 0, 1, 2 ps
                 frame.time if known and "time" in frame.data else np.nan,
-                np.zeros((3, 3)) if (box := frame.triclinic_dimensions) is None else box,
+                _cell(frame, topology.box_angle if ascii_format else None),
             )
             for frame in reader
         ]
     positions, times, cells = (np.array(one, dtype=np.float64) for one in zip(*rows, strict=True))
-    return _Piece(positions, times, cells, note)
+    angles = ""
+    if ascii_format and cells.any() and not topology.has_box:
+        angles = (
+            f"{path.name} has the edges of a box but no angles, and {topology.path.name} has no "
+            f"box: they are taken as {topology.box_angle:g}°."
+        )
+    return _Piece(positions, times, cells, note, angles)
+
+
+def _cell(frame: Any, angle: float | None) -> Array:
+    """Return the box vectors of a frame of MDAnalysis [Å], shape (3, 3), zero without a box.
+
+    Args:
+        frame: The frame.
+        angle: All angles of the box [degree], or None for those of the frame.
+    """
+    if frame.dimensions is None:
+        return np.zeros((3, 3))
+    if angle is None:
+        return np.asarray(frame.triclinic_dimensions)
+    edges = np.array(frame.dimensions[:3], dtype=np.float64)
+    return box_vectors(Coordinates(np.empty((0, 3)), None, edges, np.full(3, angle)))
 
 
 def _of_header(reader: Any, path: Path) -> tuple[bool, str]:

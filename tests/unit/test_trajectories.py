@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +14,9 @@ from merrow.amber.topology import read_topology
 from merrow.amber.trajectory import TrajectoryWriter
 from merrow.ambertools.programs import find_program, run_program
 from merrow.errors import InputError, MissingComponentError
-from merrow.trajectories import distinct_names, read_frames, read_reference
+from merrow.system.box import box_vectors
+from merrow.system.configuration import OCTAHEDRON
+from merrow.trajectories import read_frames, read_reference
 
 EDGE = 30.0
 
@@ -83,6 +84,50 @@ def test_ascii_trajectories_are_read_and_their_times_are_said_to_be_unknown(
     np.testing.assert_allclose(found.positions[3], x, atol=6e-4)  # three decimals
     assert "contains no times, so that frames are counted" in found.note
     assert found.extent == "12 frames of unknown times"
+
+
+def test_an_ascii_trajectory_has_the_box_angles_of_its_prmtop(systems, tmp_path):
+    """A guest in another image of a truncated octahedron is where NetCDF, with angles, has it."""
+    pytest.importorskip("MDAnalysis")
+    base = systems / "complex"
+    topology = replace(
+        read_topology(base.with_suffix(".prmtop")), has_box=True, box_angle=OCTAHEDRON
+    )
+    x = read_coordinates(base.with_suffix(".inpcrd")).positions
+    box = {"lengths": np.full(3, 35.0), "angles": np.full(3, OCTAHEDRON)}
+    host, guest = map(list, topology.molecules[:2])
+    away = np.array(x)
+    away[guest] += box_vectors(Coordinates(x, **box))[2]
+    frames = [x, away] * 6
+    with TrajectoryWriter(tmp_path / "md.nc", Coordinates(x, **box), velocities=False) as writer:
+        for time, frame in enumerate(frames):
+            writer.append(Coordinates(frame, **box), float(time))
+    write_ascii(tmp_path / "md.mdcrd", frames, box["lengths"])
+
+    def apart(name, of=topology):
+        found = read_frames(tmp_path / name, of, interval=1.0)
+        centres = [found.positions[:, atoms].mean(axis=1) for atoms in (host, guest)]
+        return np.linalg.norm(centres[1] - centres[0], axis=1), found.note
+
+    distances, note = apart("md.mdcrd")
+    np.testing.assert_allclose(distances, apart("md.nc")[0], atol=1e-3)  # three decimals
+    np.testing.assert_allclose(distances, distances[0], atol=1e-3)
+    assert note == ""
+    assert apart("md.mdcrd", replace(topology, has_box=False, box_angle=90.0))[1] == (
+        "md.mdcrd has the edges of a box but no angles, and complex.prmtop has no box: they are "
+        "taken as 90°."
+    )
+
+
+def write_ascii(path, frames, edges):
+    """Write AMBER's ASCII trajectory: a title, ten numbers of eight columns, edges of the box."""
+    rows = [f"{value:8.3f}" for value in edges]
+    lines = ["title"]
+    for frame in frames:
+        values = [f"{value:8.3f}" for value in np.ravel(frame)]
+        lines += ["".join(values[i : i + 10]) for i in range(0, len(values), 10)]
+        lines.append("".join(rows))
+    path.write_text("\n".join(lines) + "\n")
 
 
 @pytest.fixture
@@ -229,11 +274,3 @@ def test_positions_in_nanometres_are_refused(pentane, tmp_path):
     topology, x = pentane
     with pytest.raises(InputError, match="or not in Å"):
         read_frames(written(tmp_path / "md.nc", 0.1 * x, range(12)), topology)
-
-
-def test_trajectories_of_one_name_are_told_apart_by_their_folders():
-    paths = [Path("a/ml.nc"), Path("b/mm.nc"), Path("ml/run.nc"), Path("mm/run.nc")]
-    assert distinct_names(paths[:2]) == ["ml.nc", "mm.nc"]
-    assert distinct_names(paths[2:]) == ["ml/run.nc", "mm/run.nc"]
-    alike = [Path("1/a/run.nc"), Path("2/a/run.nc")]
-    assert distinct_names(alike) == [str(path.resolve()) for path in alike]

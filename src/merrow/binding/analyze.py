@@ -25,6 +25,7 @@ from merrow.analysis import bfactor, pose
 from merrow.analysis.rmsd import rmsd, superposed
 from merrow.binding.b_structure import write_b_structure
 from merrow.binding.crystal import AlphaCarbons, alpha_carbons, crystal_b
+from merrow.binding.ensembles import distinct_names
 from merrow.binding.report.data import ComplexReport, Shape, TrajectoryNumbers
 from merrow.binding.report.ligand import ligand_drawing
 from merrow.binding.report.page import render_complex
@@ -33,7 +34,7 @@ from merrow.binding.view import complex_view
 from merrow.errors import InputError
 from merrow.files import atomic_write
 from merrow.system.torsions import heavy_torsions
-from merrow.trajectories import DryFrames, distinct_names, dry_atoms, read_frames, read_reference
+from merrow.trajectories import DryFrames, dry_atoms, read_frames, read_reference
 from merrow.uncertainty import between_repeats, mean, pearson
 
 BACKBONE: Final = ("N", "CA", "C")

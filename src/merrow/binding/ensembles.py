@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -24,7 +24,7 @@ from merrow.binding.mmpbsa_program import (
 )
 from merrow.errors import InputError
 from merrow.folders import check_new
-from merrow.trajectories import DryFrames, distinct_names, dry_atoms, read_frames, write_frames
+from merrow.trajectories import DryFrames, dry_atoms, read_frames, write_frames
 
 MULTIVALENT: Final = 1.5
 """Charge of an ion from which on it may belong to the protein [e]."""
@@ -113,6 +113,25 @@ def read_request(request: MmpbsaRequest) -> RequestFiles:
         bound = species_positions(ensembles[0][1], ligand)["ligand"]
         free = read_free(request.free, topology, ligand, bound, read=request.read)
     return RequestFiles(topology, ligand, ensembles, free)
+
+
+def distinct_names(paths: Sequence[Path]) -> list[str]:
+    """Return the file names of trajectories, with their folders where two are the same.
+
+    Raises:
+        InputError: Two are the same file.
+    """
+    names = [path.name for path in paths]
+    if len(set(names)) < len(names):
+        whole = [path.resolve() for path in paths]
+        if len(set(whole)) < len(whole):
+            raise InputError(
+                f"{paths[0]} and --mm-reference {paths[-1]} are the same file: give the trajectory "
+                "that MM sampled."
+            )
+        names = [f"{path.parent.name}/{path.name}" for path in whole]
+        names = [str(p) for p in whole] if len(set(names)) < len(names) else names
+    return names
 
 
 def refuse_ions(topology: AmberTopology) -> None:

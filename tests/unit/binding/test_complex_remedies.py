@@ -20,7 +20,7 @@ from merrow.ambertools.programs import run_program
 from merrow.ambertools.solvent import solvate
 from merrow.binding.analyze import AnalyzeRequest, _ligand
 from merrow.binding.crystal import alpha_carbons, crystal_b
-from merrow.binding.ensembles import refuse_ions
+from merrow.binding.ensembles import distinct_names, refuse_ions
 from merrow.binding.free_states import check_same, free_request
 from merrow.binding.mmpbsa_program import split_topology
 from merrow.binding.prepare.complex import ComplexRequest
@@ -30,7 +30,7 @@ from merrow.binding.prepare.protein import read_protein, refuse_unknown
 from merrow.binding.prepare.protonate import _refuse_lost
 from merrow.binding.prepare.salt import choose_waters
 from merrow.binding.prepare.structure_file import read_structure
-from merrow.trajectories import distinct_names, dry_atoms
+from merrow.trajectories import dry_atoms
 
 SYSTEMS = Path(__file__).resolve().parents[2] / "data" / "systems"
 HELIX, LIGAND = SYSTEMS / "helix.pdb", SYSTEMS / "helix_ligand.sdf"
