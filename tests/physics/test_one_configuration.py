@@ -11,6 +11,7 @@ import itertools
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -344,6 +345,35 @@ def test_sander_gets_whole_molecules(systems, tmp_path, monkeypatch):
     assert float(energies[1]) == pytest.approx(float(energies[0]), abs=1e-3)
 
 
+RESTRAINED = """x
+ &cntrl imin=1, maxcyc=1, ntb=1, cut=8.0, ntr=1, restraint_wt=5.0, restraintmask=':1-2', ifmlp=1 /
+ &mlp animask=':1-2', potential='mm' /
+"""
+
+
+@pytest.mark.parametrize("words", [[], ["-ref", "refc"]], ids=["default", "named"])
+@pytest.mark.parametrize("how", ["by atom", "by molecule", "anywhere"])
+def test_sander_restrains_to_the_image_beside_it(systems, how, words, tmp_path, monkeypatch):
+    prmtop, inpcrd = systems("tip3p")
+    monkeypatch.chdir(tmp_path)
+    topology, read = read_topology(prmtop), read_coordinates(inpcrd)
+    beside = replace(read, positions=read.positions + np.array([0.1, 0.0, 0.0]))
+    write_restart("start.rst7", wrapped(read, topology, "by atom"))
+    write_restart("refc", wrapped(beside, topology, how))
+    Path("mdin").write_text(RESTRAINED)
+    run(SanderRun(["-O", "-p", str(prmtop), "-c", "start.rst7", *words], tmp_path))
+    energy = re.search(r"RESTRAINT\s*=\s*(\S+)", Path("mdout").read_text())[1]
+    assert float(energy) == pytest.approx(5.0 * 12 * 0.1**2, abs=1e-3)  # 12 atoms
+
+
+def test_restraints_in_sander_need_a_reference(systems, tmp_path, monkeypatch):
+    prmtop, inpcrd = systems("tip3p")
+    monkeypatch.chdir(tmp_path)
+    Path("mdin").write_text(RESTRAINED)
+    with pytest.raises(InputError, match=r"no file .*refc \(sander's flag -ref\), which ntr=1"):
+        run(SanderRun(["-O", "-p", str(prmtop), "-c", str(inpcrd)], tmp_path))
+
+
 EWALD = "ew_coeff=0.4, nfft1=64, nfft2=64, nfft3=64"
 
 
@@ -351,8 +381,8 @@ def test_energy_and_step_0_of_md_and_sander_agree(systems, tmp_path, monkeypatch
     prmtop, inpcrd = systems("tip3p")
     monkeypatch.chdir(tmp_path)
     cntrl = "imin=0, nstlim=1, dt=0.0005, ntb=1, cut=8.0, ntpr=1, ntc=1, ntf=1, nscm=0"
-    text = f"x\n &cntrl {cntrl}, ifmlp=1 /\n &ewald {EWALD} /\n &mlp animask='!:WAT'"
-    Path("mdin").write_text(f"{text}, potential='mm' /\n")
+    mlp = "&mlp animask='!:WAT', potential='mm' /"
+    Path("mdin").write_text(f"x\n &cntrl {cntrl}, ifmlp=1 /\n &ewald {EWALD} /\n {mlp}\n")
     md = run_md(read_md_settings("mdin"), prmtop, inpcrd).energies[0].values["EPtot"]
     single = ours(prmtop, inpcrd, ewald_tolerance=None, ewald_coefficient=0.4, pme_grid=(64,) * 3)
     assert md == pytest.approx(single["total"], abs=0.05)

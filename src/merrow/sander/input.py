@@ -81,6 +81,7 @@ class SanderInput:
         atoms: Atoms of the region counted from 1, or empty if the mask is given.
         charge: Net charge in the input [e], or None.
         periodic: Whether sander needs a box.
+        restrained: Whether sander reads reference coordinates (ntr=1, itgtmd=1).
     """
 
     source: str
@@ -90,6 +91,7 @@ class SanderInput:
     atoms: tuple[int, ...] = ()
     charge: int | None = None
     periodic: bool = True
+    restrained: bool = False
 
 
 def read_input(text: str, *, source: str) -> SanderInput:
@@ -116,7 +118,8 @@ def read_input(text: str, *, source: str) -> SanderInput:
         )
     _refuse(cntrl, source)
     found = _from_mlp(text, groups, source) if ml else _from_qmmm(text, groups, source)
-    return replace(found, periodic=_value(cntrl, "ntb", 1) != 0)
+    restrained = any(_value(cntrl, key, 0) != 0 for key in ("ntr", "itgtmd"))
+    return replace(found, periodic=_value(cntrl, "ntb", 1) != 0, restrained=restrained)
 
 
 def why_unread(text: str, name: str, *, source: str) -> str:

@@ -19,6 +19,7 @@ from merrow.amber.trajectory import read_restart_metadata
 from merrow.ambertools.programs import find_program
 from merrow.errors import InputError, MerrowError
 from merrow.files import atomic_write
+from merrow.geometry import whole_boxes
 from merrow.potentials.registry import located
 from merrow.sander.files import merged, read_evaluations
 from merrow.sander.input import SanderInput, read_input, write_input
@@ -31,10 +32,13 @@ from merrow.sander.scratch import (
     scratch_folder,
 )
 from merrow.sander.server import ModelServer, Request, ask, listens
-from merrow.system.box import refuse_lone_box
+from merrow.system.box import box_vectors, refuse_lone_box
 from merrow.system.configuration import read_configuration
 from merrow.system.potentials import check_potential
 from merrow.system.region import MLRegion, region_of, select_region
+
+DEFAULT_REFERENCE = "refc"
+"""sander's reference coordinates where no -ref is given."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,9 @@ def run(asked: SanderRun) -> None:
     ).model_dump_json()
     with contextlib.ExitStack() as stack:
         scratch = stack.enter_context(scratch_folder())
-        arguments = _with_whole(arguments, whole, scratch)
+        if wanted.restrained:
+            arguments = _with_reference(arguments, whole, topology, asked.folder, scratch)
+        arguments = _with_whole(arguments, "-c", whole, scratch)
         if asked.server is None:
             models = Models()
             identity = models.open(job, topology).identity
@@ -136,14 +142,45 @@ def _check_box(
     )
 
 
-def _with_whole(arguments: Arguments, whole: Coordinates, scratch: Path) -> Arguments:
-    """Return a command line with coordinates of whole molecules, which sander requires."""
-    given = arguments.files["-c"]
+def _with_reference(
+    arguments: Arguments, whole: Coordinates, topology: AmberTopology, folder: Path, scratch: Path
+) -> Arguments:
+    """Return a command line with a reference of whole molecules beside those of the coordinates.
+
+    sander's restraints to it (ntr=1) know no images, while those of `merrow md` do.
+
+    Raises:
+        InputError: The reference is missing or damaged, or belongs to another prmtop.
+    """
+    path = arguments.files.get("-ref", folder / DEFAULT_REFERENCE)
+    if not path.is_file():
+        raise InputError(f"there is no file {path} (sander's flag -ref), which ntr=1 needs.")
+    reference = read_configuration(path, topology)
+    if whole.lengths is not None:
+        box, positions = box_vectors(whole), reference.positions.copy()
+        for atoms in map(list, topology.molecules):
+            away = (positions[atoms] - whole.positions[atoms]).mean(axis=0)
+            positions[atoms] -= whole_boxes(away, box)
+        reference = replace(reference, positions=positions)
+    named = replace(arguments, files={**arguments.files, "-ref": path})
+    return _with_whole(named, "-ref", reference, scratch)
+
+
+def _with_whole(arguments: Arguments, flag: str, whole: Coordinates, scratch: Path) -> Arguments:
+    """Return a command line with coordinates of whole molecules, which sander requires.
+
+    Args:
+        arguments: The command line.
+        flag: Flag of the coordinates in it.
+        whole: What they are with whole molecules.
+        scratch: Folder for a copy.
+    """
+    given = arguments.files[flag]
     if np.array_equal(read_coordinates(given).positions, whole.positions):
         return arguments
-    copy = scratch / "whole.rst7"
+    copy = scratch / f"whole{flag}.rst7"
     write_restart(copy, whole, time=read_restart_metadata(given).time)
-    return replace(arguments, files={**arguments.files, "-c": copy})
+    return replace(arguments, files={**arguments.files, flag: copy})
 
 
 def _input(asked: SanderRun, arguments: Arguments) -> SanderInput:
