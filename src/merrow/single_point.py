@@ -78,7 +78,7 @@ class EnergyResult:
     Attributes:
         total: Sum of the terms [kcal/mol].
         terms: Energies [kcal/mol] by AMBER's names; "ml" is the internal energy of the region.
-        forces: Forces [kcal/mol/Å] in prmtop order, shape (N, 3).
+        forces: Forces [kcal/mol/Å] in prmtop order, shape (N, 3); zero on extra points.
         n_ml_atoms: Atoms of the ML region.
     """
 

@@ -8,7 +8,13 @@ import math
 import numpy as np
 import openmm as mm
 
-from merrow.engine.simulation import Snapshot, get_snapshot, heed_interrupt, set_snapshot
+from merrow.engine.simulation import (
+    Snapshot,
+    forces_in,
+    get_snapshot,
+    heed_interrupt,
+    set_snapshot,
+)
 from merrow.errors import NumericsError
 from merrow.system import build
 from merrow.system.build import HybridSystem
@@ -98,10 +104,9 @@ class StabilityMonitor:
         groups = {f.getForceGroup() for f in self._hybrid.system.getForces()}
         for group in sorted(groups & set(TERM_OF_GROUP)):
             try:
-                state = self._context.getState(getForces=True, groups={group})
+                size = np.linalg.norm(forces_in(self._context, groups={group}), axis=1)
             except mm.OpenMMException:
                 continue
-            size = np.linalg.norm(state.getForces(asNumpy=True)._value, axis=1)
             index = int(np.argmax(np.where(np.isfinite(size), size, np.inf)))
             if not size[index] <= worst:
                 worst, atom, term = float(size[index]), index, TERM_OF_GROUP[group]

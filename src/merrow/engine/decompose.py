@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import openmm as mm
 
-from merrow.engine.simulation import Snapshot, choose_platform
+from merrow.engine.simulation import Snapshot, choose_platform, forces_in
 from merrow.errors import InputError, UnsupportedPhysicsError
 from merrow.system.build import (
     CONFINE,
@@ -48,7 +48,10 @@ SILENT = (
 
 @dataclass(frozen=True)
 class Decomposition:
-    """Energies [kJ/mol] by the names of `TERMS`, their sum, and forces [kJ/mol/nm], (N, 3)."""
+    """Energies [kJ/mol] by the names of `TERMS`, their sum, and forces [kJ/mol/nm], (N, 3).
+
+    Virtual sites have no force of their own.
+    """
 
     terms: dict[str, float]
     total: float
@@ -177,12 +180,10 @@ def decompose(
     decomposition = EnergyDecomposition(system, box, platform=platform)
     context = _context(system, box, platform)
     _place(context, positions)
-    state = context.getState(getEnergy=True, getForces=True)
     terms = decomposition.terms(positions, box)
     called = {f.getForceGroup() for f in system.getForces() if isinstance(f, mm.PythonForce)}
     terms["ml"] += sum(_energy(context, {group}) for group in called)
-    total = float(state.getPotentialEnergy()._value)
-    return Decomposition(terms, total, np.array(state.getForces(asNumpy=True)._value))
+    return Decomposition(terms, _energy(context), forces_in(context))
 
 
 def _nonbonded_parts(force: mm.NonbondedForce) -> list[tuple[str, float, mm.Force]]:

@@ -21,6 +21,7 @@ from merrow.engine.intact import require_whole
 from merrow.engine.simulation import (
     Snapshot,
     choose_platform,
+    forces_in,
     get_snapshot,
     heed_interrupt,
     set_snapshot,
@@ -129,8 +130,7 @@ class _Run:
             NumericsError: The energy or the gradient is not finite.
         """
         if gradient is None:
-            state = self.context.getState(getForces=True)
-            gradient = -np.array(state.getForces(asNumpy=True)._value)
+            gradient = -forces_in(self.context)
         energy = float(self.context.getState(getEnergy=True).getPotentialEnergy()._value)
         snapshot = get_snapshot(self.context)
         measured = self.decomposition.at(snapshot)

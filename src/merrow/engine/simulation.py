@@ -205,6 +205,18 @@ def get_snapshot(context: mm.Context) -> Snapshot:
     )
 
 
+def forces_in(context: mm.Context, *, groups: set[int] | None = None) -> Array:
+    """Return the forces on the atoms [kJ/mol/nm], shape (N, 3), of all force groups or some.
+
+    Virtual sites have none: OpenMM leaves what it has passed on to their atoms in their rows too.
+    """
+    options = {} if groups is None else {"groups": groups}
+    forces = np.array(context.getState(getForces=True, **options).getForces(asNumpy=True)._value)
+    system = context.getSystem()
+    forces[[i for i in range(len(forces)) if system.isVirtualSite(i)]] = 0.0
+    return forces
+
+
 def require_finite(positions: Array) -> None:
     """Check that positions [nm], shape (N, 3), are finite.
 
