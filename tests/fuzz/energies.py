@@ -150,7 +150,7 @@ def slip(system: System, folder: Path, rng: np.random.Generator) -> tuple[str, s
             kind,
             "" if same or large else f"taken here ({total:.4f}), but sander: {str(error)[:80]}",
         )
-    apart = {k: found[k] - v for k, v in right.items() if k != "total"}
+    apart = {k: found.get(k, 0.0) - v for k, v in right.items() if k != "total"}
     # sander takes a phase of 3.141594 for π, which a large constant shows
     size = max(files.parts["DIHEDRAL_FORCE_CONSTANT"].numbers())
     most = {k: SANDER + 1e-6 * max(abs(v), size * (k == "dihedral")) for k, v in right.items()}

@@ -22,10 +22,12 @@ ROWS: Final = (
     ("1-4 NB", "1-4 EEL", "VDWAALS"),
     ("EELEC", "EHBOND", "RESTRAINT"),
 )
+CHARMM: Final = ("UB", "IMP", "CMAP")
+"""The row below that of BOND in files of CHARMM's force field."""
 MORE_ROWS: Final = (
     ("EML", "EMLREL", "EMLMEAN"),
     ("EMLSD", "FMLSD"),
-    ("CONFINE", "CMAP", "IMPROPER"),
+    ("CONFINE", "CMAP"),
     ("DV/DL",),
 )
 """Rows that are printed only if they have values."""
@@ -90,14 +92,15 @@ def block(energies: Energies) -> str:
         f" NSTEP = {energies.step:8d}   TIME(PS) = {energies.time:11.3f}"
         f"  TEMP(K) = {value['TEMP']:8.2f}  PRESS = {value.get('PRESS', 0.0):7.1f}"
     ]
-    lines += [_row(row, value, 15) for row in ROWS]
+    lines += [_row(row, value, 15) for row in _with_charmm(ROWS, value)]
     if "EAMBER" in value:
         lines.append(f" EAMBER (non-restraint)  ={value['EAMBER']:15.4f}")
     if "VOLUME" in value:
         lines.append(f"{'':50}  VOLUME     ={value['VOLUME']:15.4f}")
         lines.append(f"{'':52}Density    ={value['Density']:15.4f}")
+    printed = {name for row in _with_charmm(ROWS, value) for name in row}
     for row in MORE_ROWS:
-        there = [name for name in row if name in value]
+        there = [name for name in row if name in value and name not in printed]
         lines += [_row(there, value, 15)] if there else []
     if energies.atom:
         lines.append(f"| FMLSD, the largest spread of a force, is on {energies.atom}")
@@ -116,20 +119,31 @@ def minimum_block(energies: Energies, *, rms: float, largest: float, name: str, 
     """
     value = energies.values
     same = {"EEL": "EELEC", "HBOND": "EHBOND", "1-4 VDW": "1-4 NB"}
-    shown = {name: value.get(same.get(name, name), 0.0) for row in MINIMUM_ROWS for name in row}
+    rows = _with_charmm(MINIMUM_ROWS, value)
+    shown = {name: value.get(same.get(name, name), 0.0) for row in rows for name in row}
     lines = [
         "",
         "   NSTEP       ENERGY          RMS            GMAX         NAME    NUMBER",
         f" {energies.step:6d}    {value['EPtot']:13.4E}  {rms:13.4E}  {largest:13.4E}"
         f"     {name:<4}  {atom:7d}",
         "",
-        *(_row(row, shown, 14, MINIMUM_WIDTHS) for row in MINIMUM_ROWS),
+        *(_row(row, shown, 14, MINIMUM_WIDTHS) for row in rows),
     ]
-    more = ("EML", "EMLREL", "CONFINE", "CMAP", "IMPROPER")
+    more = [name for name in ("EML", "EMLREL", "CONFINE", "CMAP") if name not in shown]
     extra = {"EPtot": value["EPtot"]} | {name: value[name] for name in more if name in value}
     names = tuple(extra)
     lines += [_row(names[i : i + 3], extra, 14, MINIMUM_WIDTHS) for i in range(0, len(names), 3)]
     return "\n".join(lines) + "\n\n"
+
+
+def _with_charmm(
+    rows: tuple[tuple[str, ...], ...], values: Mapping[str, float]
+) -> tuple[tuple[str, ...], ...]:
+    """Return rows with that of CHARMM's terms behind BOND's, if there are such terms."""
+    if "UB" not in values and "IMP" not in values:
+        return rows
+    behind = 1 + next(k for k, row in enumerate(rows) if row[0] == "BOND")
+    return (*rows[:behind], CHARMM, *rows[behind:])
 
 
 def averages(records: Sequence[Energies]) -> str:

@@ -27,7 +27,7 @@ TERMS: Final = {
     "1-4 EEL": "elec14",
 }
 """sander's and our names of the terms."""
-SOME: Final = {"CMAP": "cmap"}
+SOME: Final = {"UB": "urey_bradley", "IMP": "improper", "CMAP": "cmap"}
 """Terms that are absent in some force fields."""
 
 
@@ -53,8 +53,8 @@ def single_point(
         folder: Folder for sander's files; None for a temporary folder.
 
     Returns:
-        The terms bond, angle, dihedral, vdw, vdw14, elec, elec14, cmap if present, and their sum
-        total.
+        The terms bond, angle, dihedral, vdw, vdw14, elec, elec14, those of `SOME` if present, and
+        their sum total.
 
     Raises:
         InputError: PME settings are given without a cutoff.

@@ -94,7 +94,7 @@ def _show(answer: EnergyResult, *, as_json: bool) -> None:
         typer.echo(answer.to_json(), nl=False)
         return
     for name, value in (*answer.terms.items(), ("total", answer.total)):
-        typer.echo(f"{name:<10} {value:18.4f} kcal/mol")
+        typer.echo(f"{name:<12} {value:16.4f} kcal/mol")
 
 
 def _grid(text: str) -> tuple[int, int, int]:

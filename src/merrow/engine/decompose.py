@@ -27,14 +27,17 @@ Array = np.ndarray
 
 TERMS = ("bond", "angle", "dihedral", "vdw", "vdw14", "elec", "elec14", "lj_tail", "ml")
 """AMBER's terms, the tail, and "ml", the internal energy of the region from any potential. The
-terms "cmap", "improper", "restraint" and "confine" appear only if the System has them."""
+terms "urey_bradley", "improper", "cmap", "restraint" and "confine" appear only if the System has
+them."""
 BONDED_TERMS = {
     "HarmonicBondForce": "bond",
+    "UreyBradleyForce": "urey_bradley",  # CHARMM's, a HarmonicBondForce of this name
     "HarmonicAngleForce": "angle",
     "PeriodicTorsionForce": "dihedral",
     "CMAPTorsionForce": "cmap",
     "CustomTorsionForce": "improper",  # CHARMM's
 }
+"""Terms of bonded forces by name, which OpenMM's readers give some of them, or else by class."""
 GROUP_TERMS = {INTERNAL: "ml", TAIL: "lj_tail", RESTRAINT: "restraint", CONFINE: "confine"}
 """Force groups that form one term each, whatever forces they contain."""
 SILENT = (
@@ -112,7 +115,8 @@ class EnergyDecomposition:
     def _parts(self, force: mm.Force) -> list[tuple[str, float, mm.Force]]:
         """Return (term, sign, force) whose signed energies make up the terms of one force."""
         kind = type(force).__name__
-        whole = GROUP_TERMS.get(force.getForceGroup(), BONDED_TERMS.get(kind))
+        bonded = BONDED_TERMS.get(force.getName(), BONDED_TERMS.get(kind))
+        whole = GROUP_TERMS.get(force.getForceGroup(), bonded)
         if isinstance(force, mm.PythonForce) or (whole is None and kind in SILENT):
             return []
         if whole is not None:

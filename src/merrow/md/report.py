@@ -39,7 +39,7 @@ AMBER_NAMES = {
     "ml": "EML",
 }
 Paragraph = tuple[str, Sequence[tuple[str, object]]]
-OPTIONAL = {"confine": "CONFINE", "cmap": "CMAP", "improper": "IMPROPER"}
+OPTIONAL = {"confine": "CONFINE", "cmap": "CMAP", "urey_bradley": "UB", "improper": "IMP"}
 
 
 def terms_kcal(terms: Mapping[str, float]) -> dict[str, float]:

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from parmed.amber import AmberFormat
 
+from merrow.amber.coordinates import read_coordinates
 from merrow.amber.topology import read_topology
 from merrow.errors import InputError
 from merrow.single_point import SinglePoint, single_point
@@ -80,6 +82,17 @@ def test_charmms_terms_count_if_the_force_field_type_names_charmm(mixed, systems
     assert found["vdw14"] == pytest.approx(2.0 * plain["vdw14"], rel=1e-6)
     for term in ("bond", "angle", "dihedral", "vdw", "elec", "elec14"):
         assert found[term] == pytest.approx(plain[term], abs=1e-6), term
+
+
+def test_the_urey_bradley_energy_is_a_term_of_its_own(mixed, systems):
+    start, stiffness = systems / "dipeptide.inpcrd", 8.0  # kcal/mol/Å², from 1 Å
+    path = mixed(CHARMM_UREY_BRADLEY_FORCE_CONSTANT=[stiffness])
+    found = single_point(SinglePoint(path, start, None, "mm")).terms
+    plain = single_point(SinglePoint(systems / "dipeptide.prmtop", start, None, "mm")).terms
+    x = read_coordinates(start).positions
+    right = stiffness * (np.linalg.norm(x[0] - x[4]) - 1.0) ** 2
+    assert found["urey_bradley"] == pytest.approx(right, rel=1e-6)
+    assert found["bond"] == pytest.approx(plain["bond"], abs=1e-6)
 
 
 @pytest.mark.parametrize("told", ["", TOLD.replace("CHARMM-like ", "")])

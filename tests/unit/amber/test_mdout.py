@@ -57,12 +57,23 @@ def test_a_block_is_read_as_it_was_written(tmp_path):
 
 
 def test_every_term_that_only_some_force_fields_have_is_printed():
-    told = {"EML": -1.0, "EMLREL": -2.0, "CONFINE": 3.0, "CMAP": 4.0, "IMPROPER": 5.0}
+    told = {"EML": -1.0, "EMLREL": -2.0, "CONFINE": 3.0, "CMAP": 4.0, "IMP": 5.0, "UB": 6.0}
     energies = Energies(10, 0.06, VALUES | told)
     blocks = (block(energies), minimum_block(energies, rms=1.0, largest=1.0, name="C", atom=1))
     for name, value in told.items():
         for text in blocks:
-            assert re.search(rf"{name} *= +{value:.4f}\b", text), (name, text)
+            assert len(re.findall(rf"{name} *= +{value:.4f}\b", text)) == 1, (name, text)
+
+
+def test_charmms_terms_have_the_row_that_they_have_in_sander():
+    """The rows are those of AmberTools' sander for a CHARMM prmtop."""
+    dynamics, minimum = (
+        " UB     =         0.1695  IMP     =        20.8808  CMAP       =         0.0000\n 1-4 NB",
+        " UB      =        0.1695  IMP     =       20.8808  CMAP       =        0.0000\n VDWAALS",
+    )
+    energies = Energies(1, 0.0, VALUES | {"UB": 0.1695, "IMP": 20.8808})
+    assert dynamics in block(energies)
+    assert minimum in minimum_block(energies, rms=1.0, largest=1.0, name="C", atom=1)
 
 
 def test_averages_leave_out_the_start_and_are_not_read_as_steps(tmp_path):

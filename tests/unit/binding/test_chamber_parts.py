@@ -8,7 +8,10 @@ import pytest
 from parmed.amber import ChamberParm, LoadParm
 
 from merrow.amber.coordinates import Coordinates, read_coordinates, write_restart
+from merrow.ambertools.programs import find_program
+from merrow.ambertools.sander import single_point as sander
 from merrow.binding.mmpbsa_program import split_topology
+from merrow.errors import MissingComponentError
 from merrow.single_point import SinglePoint, single_point
 
 
@@ -50,7 +53,31 @@ def test_the_parts_have_charmms_terms_and_their_energy(chamber, systems, tmp_pat
         found[name] = single_point(SinglePoint(getattr(parts, name), place, None, "mm")).terms
     given = single_point(SinglePoint(chamber, systems / "complex.inpcrd", None, "mm")).terms
     assert found["complex"] == pytest.approx(given, abs=1e-4)
-    for term in ("bond", "angle", "dihedral", "improper", "vdw14", "elec14"):
+    for term in ("bond", "urey_bradley", "angle", "dihedral", "improper", "vdw14", "elec14"):
         both = found["receptor"][term] + found["ligand"][term]
         assert both == pytest.approx(given[term], abs=1e-4), term
     assert found["ligand"]["improper"] > 0.0
+    assert found["ligand"]["urey_bradley"] > 0.0
+    asked = SinglePoint(chamber, systems / "complex.inpcrd", ":2", "tiny-ani")
+    beside = single_point(asked).terms  # the ligand's own terms are the network's
+    for term in ("urey_bradley", "improper"):
+        assert beside[term] == pytest.approx(found["receptor"][term], abs=1e-4), term
+
+
+def test_every_term_of_charmm_is_that_of_sander(chamber, systems):
+    find_sander()
+    start = systems / "complex.inpcrd"
+    found, right = (
+        single_point(SinglePoint(chamber, start, None, "mm")).terms,
+        sander(chamber, start),
+    )
+    assert set(right) > {"urey_bradley", "improper", "cmap"}
+    for term in right.keys() - {"total", "cmap"}:  # sander prints four decimals
+        assert found[term] == pytest.approx(right[term], abs=1.5e-4), term
+
+
+def find_sander():
+    try:
+        find_program("sander")
+    except MissingComponentError as error:
+        pytest.skip(str(error))
