@@ -112,8 +112,9 @@ def mdin_page() -> str:
         lines += [f"## `&{group}`\n", "| key | default | what happens | meaning or reason |"]
         lines += ["|---|---|---|---|", *(_mdin_row(name, key) for name, key in table.items()), ""]
     lines += [
-        "Below `&wt type='END'` a line `DISANG=file` names distance, angle and torsion restraints:",
-        "`&rst` namelists with `iat` (two to four atoms), `r1` to `r4`, `rk2`, `rk3`.\n",
+        "Directly below `&wt type='END'`, where alone sander reads it, a line `DISANG=file` names",
+        "distance, angle and torsion restraints: `&rst` namelists with `iat` (two to four atoms),",
+        "`r1` to `r4`, `rk2`, `rk3`.\n",
     ]
     return "\n".join(lines)
 

@@ -28,8 +28,8 @@ MDIN = """test
   temp0=300.0, tempi=300.0, ntp=1, barostat=2, ntpr=5, ntwx=5, ntc=2, ntf=2, ig=7, ntr=1,
   restraintmask=':1-2', restraint_wt=5.0, ifmlp=1, nmropt=1 /
  &ewald dsum_tol=1e-5, nfft1=32, nfft2=32, nfft3=32, order=5 /
- &wt type='END' /
  &mlp animask=':1', potential='ani2x', max_spread=5.0, on_spread='save' /
+ &wt type='END' /
 DISANG=dist.RST
 """
 SANDER = MDIN.replace(", max_spread=5.0, on_spread='save'", "")

@@ -83,6 +83,58 @@ class Mdin:
         return next((group for group in self.groups if group.name == name), None)
 
 
+@dataclass
+class _Redirections:
+    """Lines KEY=file, which sander reads directly below the first &wt type='END' and nowhere else.
+
+    Attributes:
+        source: Name of the file, for messages.
+        files: File and line by key.
+        lost: Key and line of the first one that sander would not read.
+        ended: Whether there was a &wt type='END'.
+        below: Whether sander would read a redirection here.
+        closed: Line on which the last namelist ended.
+    """
+
+    source: str
+    files: dict[str, tuple[str, int]] = field(default_factory=dict)
+    lost: tuple[str, int] | None = None
+    ended: bool = False
+    below: bool = False
+    closed: int = 0
+
+    def pass_by(self, group: Group, line: int) -> None:
+        """Note a namelist that ends on a line."""
+        kind = group.entries["type"].values[0] if "type" in group.entries else ""
+        ends = group.name == "wt" and str(kind).upper() == "END"
+        self.below, self.closed = ends and not self.ended, line
+        self.ended = self.ended or ends
+
+    def add(self, key: str, file: str, line: int) -> None:
+        """Add a redirection, or refuse its second one."""
+        if key in self.files:
+            first = self.files[key][1]
+            raise InputError(
+                f"{self.source} line {line}: {key} is given twice (first on line {first})."
+            )
+        if self.lost is None and not (self.below and line > self.closed):
+            self.lost = key, line
+        self.files[key] = file, line
+
+    def checked(self) -> dict[str, str]:
+        """Return the files by key, all of which sander would read."""
+        if self.lost is not None:
+            key, line = self.lost
+            advice = (
+                "move it there" if self.ended else "write &wt type='END' / on the line above it"
+            )
+            raise InputError(
+                f"{self.source} line {line}: {key} is not directly below &wt type='END', where "
+                f"alone sander reads it; {advice}."
+            )
+        return {key: file for key, (file, _) in self.files.items()}
+
+
 def parse_mdin(text: str, *, source: str) -> Mdin:
     """Read the namelists of a sander input, or of a file of &rst restraints.
 
@@ -94,7 +146,7 @@ def parse_mdin(text: str, *, source: str) -> Mdin:
         InputError: The text does not consist of namelists, or one is malformed.
     """
     groups: list[Group] = []
-    files: dict[str, str] = {}
+    redirections = _Redirections(source)
     title, position, line = "", 0, 1
     while position < len(text):
         opened = _OPEN.match(text, position)
@@ -106,6 +158,7 @@ def parse_mdin(text: str, *, source: str) -> Mdin:
                 raise InputError(f"{source} line {start}: there is a second &{name}; keep one.")
             groups.append(Group(name, start, entries))
             line = 1 + text.count("\n", 0, position)
+            redirections.pass_by(groups[-1], line)
             rest = text[position:].partition("\n")[0]
             if (behind := _OPEN.match(rest)) and behind[1].lower() != "end":
                 raise InputError(
@@ -117,23 +170,30 @@ def parse_mdin(text: str, *, source: str) -> Mdin:
             continue
         end = text.find("\n", position)
         end = len(text) if end < 0 else end
-        words = re.split("[!#]", text[position:end])[0].strip()
+        written = text[position:end].strip()
+        words = re.split("[!#]", written)[0].strip()
         if not groups:
             title = title or words
         elif words:
             cards = _CARDS.search(text, position) is not None
-            key, value = _redirection(words, source, line, cards=cards)
-            files[key] = value
+            redirections.add(*_redirection(words, source, line, cards=cards), line)
+        elif written and line > redirections.closed:
+            redirections.below = False  # a comment, at which sander stops
         position, line = end + 1, line + 1
     if not groups:
         raise InputError(f"{source} contains no namelist: it needs a group that begins &cntrl.")
-    return Mdin(source, text, title, tuple(groups), files)
+    return Mdin(source, text, title, tuple(groups), redirections.checked())
 
 
 def _redirection(words: str, source: str, line: int, *, cards: bool) -> tuple[str, str]:
     found = _REDIRECTION.match(words)
+    if found and found[1] in REDIRECTIONS:
+        return found[1], found[2].strip("'\"")
     if found and found[1].upper() in REDIRECTIONS:
-        return found[1].upper(), found[2].strip("'\"")
+        raise InputError(
+            f"{source} line {line}: sander does not read {found[1]} in small letters; write "
+            f"{found[1].upper()}={found[2]}."
+        )
     if cards:
         raise InputError(
             f"{source} line {line}: {words!r} belongs to a group of restrained or frozen atoms, "

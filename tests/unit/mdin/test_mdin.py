@@ -51,10 +51,49 @@ def test_files_are_named_below_the_namelists():
     assert [group.name for group in mdin.groups] == ["cntrl", "wt"]
 
 
+END, FILE = "&wt type='END' /\n", "DISANG=a.rst\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"&cntrl /\n{END}{FILE}",
+        f"&cntrl /\n{END}\n{FILE}",
+        f"&cntrl /\n&wt type='end' / ! words = more\nLISTOUT=POUT\n \n{FILE}",
+        f"{END}{FILE}&cntrl /\n",
+        f"&cntrl /\n{END}{FILE}{END}",
+    ],
+)
+def test_files_are_read_where_sander_reads_them(text):
+    """AmberTools' sander reads the restraints of each of these inputs."""
+    assert parse_mdin(text, source="mdin").files["DISANG"] == "a.rst"
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (f"&cntrl /\n{FILE}", 2),
+        (f"&cntrl /\n{FILE}{END}", 2),
+        (f"&cntrl /\n&wt type='DUMPFREQ' /\n{FILE}{END}", 3),
+        (f"{END}&cntrl /\n{FILE}", 3),
+        (f"&cntrl /\n{END}&mlp /\n{FILE}", 4),
+        (f"&cntrl /\n{END}{END}{FILE}", 4),
+        (f"&cntrl /\n{END}! a comment\n{FILE}", 4),
+        (f"&cntrl /\n&wt type='END' / {FILE}", 2),
+    ],
+)
+def test_files_are_refused_where_sander_does_not_read_them(text, line):
+    """AmberTools' sander stops, or says "No restraint defined", for each of these inputs."""
+    with pytest.raises(InputError, match=f"^mdin line {line}: DISANG is not directly below &wt"):
+        parse_mdin(text, source="mdin")
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
         ("", "contains no namelist"),
+        (f"&cntrl /\n{END}{FILE}DISANG=b.rst\n", "line 4: DISANG is given twice (first on line 3)"),
+        (f"&cntrl /\n{END}disang=a.rst\n", "line 3: sander does not read disang in small letters"),
         ("a title\nand no more\n", "contains no namelist"),
         ("&cntrl imin=0,\n", "the namelist has no end"),
         ("&cntrl cut= /", "line 1: cut has no value"),

@@ -272,6 +272,7 @@ def test_what_is_recommended_is_taken(take, wrong, remedy, right):
     take(written(wrong, right))
 
 
+BARE, END, FILE = written(cntrl(nmropt=1)), " &wt type='END' /\n", "DISANG=dist.rst\n"
 TEXTS = [
     (settings, written() + "ntb=1,\n", "take it out", written()),
     (settings, written() + "ntb=1,\n", "close the namelist before it with a /", written()),
@@ -289,6 +290,9 @@ TEXTS = [
         "close it with a / after its last key",
         written(),
     ),
+    (settings, BARE + FILE, "write &wt type='END' / on the line above it", BARE + END + FILE),
+    (settings, BARE + FILE + END, "move it there", BARE + END + FILE),
+    (settings, BARE + END + FILE.lower(), "in small letters; write DISANG=dist", BARE + END + FILE),
     (asked, written() + " &cntrl imin=0 /\n", "keep one", written()),
     (asked, written().replace("'mm' /", "'mm'"), "close it with a / after its keys", written()),
 ]
