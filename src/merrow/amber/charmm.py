@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 
 from merrow.amber.indices import check_maps, require, within
-from merrow.amber.sections import Sections
+from merrow.amber.sections import Sections, checked_numbers
 from merrow.errors import InputError
 
 NEEDED: Final = (
@@ -60,10 +60,10 @@ def check_charmm(sections: Sections, path: Path) -> None:
         table = np.array(sections[flag])
         sound = len(table) == n_types * (n_types + 1) // 2 and np.isfinite(table).all()
         require(sound, path, flag, "a pair of types")
-    terms, types = sections[f"{UREY_BRADLEY}_COUNT"][:2]
+    terms, types = checked_numbers(sections, f"{UREY_BRADLEY}_COUNT", path, least=2)[:2]
     _check_terms(sections, path, UREY_BRADLEY, ("FORCE_CONSTANT", "EQUIL_VALUE"), 2, terms, types)
-    terms = sections["CHARMM_NUM_IMPROPERS"][0]
-    types = sections["CHARMM_NUM_IMPR_TYPES"][0] if terms else 0
+    terms = checked_numbers(sections, "CHARMM_NUM_IMPROPERS", path, least=1)[0]
+    types = checked_numbers(sections, "CHARMM_NUM_IMPR_TYPES", path, least=1)[0] if terms else 0
     _check_terms(sections, path, IMPROPER, ("FORCE_CONSTANT", "PHASE"), 4, terms, types)
     check_maps(sections, path, prefix="CHARMM_")
 
@@ -79,7 +79,8 @@ def _check_terms(
 ) -> None:
     """Check the number and the indices of terms, counted from 1, and the number of parameters."""
     flag = name if name in sections else f"{name}S"
-    flat = np.array(sections.get(flag, ()), dtype=np.int64)
+    indices = checked_numbers(sections, flag, path) if flag in sections else []
+    flat = np.array(indices, dtype=np.int64)
     require(len(flat) == (size + 1) * n_terms, path, flag, "an atom or a parameter")
     atoms, kinds = np.split(flat.reshape(-1, size + 1), [size], axis=1)
     require(within(atoms, 1, sections["POINTERS"][0]), path, flag, "an atom")

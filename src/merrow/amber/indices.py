@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 
-from merrow.amber.sections import Sections
+from merrow.amber.sections import Sections, checked_numbers
 from merrow.errors import InputError
 
 IntArray = NDArray[np.int64]
@@ -65,20 +65,24 @@ def check_maps(sections: Sections, path: Path, *, prefix: str = "") -> None:
         prefix: How their flags begin: "CHARMM_" in older CHARMM files.
 
     Raises:
-        InputError: An index points nowhere, or a map is incomplete.
+        InputError: An index points nowhere, a map is incomplete, or a section is missing.
     """
     flag = f"{prefix}CMAP_INDEX"
     if f"{prefix}CMAP_COUNT" not in sections and flag not in sections:
         return
-    flat = np.array(sections.get(flag, ()), dtype=np.int64)
-    n_terms, n_maps = sections[f"{prefix}CMAP_COUNT"][:2]
+    indices = checked_numbers(sections, flag, path) if flag in sections else []
+    flat = np.array(indices, dtype=np.int64)
+    n_terms, n_maps = checked_numbers(sections, f"{prefix}CMAP_COUNT", path, least=2)[:2]
     require(len(flat) == 6 * n_terms, path, flag, "an atom or a map")
     atoms, maps = np.split(flat.reshape(-1, 6), [5], axis=1)
     sound = within(atoms, 1, sections["POINTERS"][0]) and within(maps, 1, n_maps)
     require(sound, path, flag, "an atom or a map")
-    for k, size in enumerate(sections[f"{prefix}CMAP_RESOLUTION"], start=1):
+    if n_maps == 0:
+        return
+    flag = f"{prefix}CMAP_RESOLUTION"
+    for k, size in enumerate(checked_numbers(sections, flag, path, least=n_maps), start=1):
         length = len(sections.get(f"{prefix}CMAP_PARAMETER_{k:02d}", ()))
-        require(length == size**2, path, f"{prefix}CMAP_RESOLUTION", "all values of a map")
+        require(length == size**2, path, flag, "all values of a map")
 
 
 def within(values: IntArray, low: int, high: int) -> bool:

@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-from merrow.errors import UnsupportedPhysicsError
+from merrow.errors import InputError, UnsupportedPhysicsError
 
 Sections = Mapping[str, list[Any]]
 
@@ -59,6 +59,37 @@ FOREIGN: Final = {
     r"PERT_\w+|ALMPER|IAPER": "a perturbed topology (PERT)",
 }
 """Sections with unsupported physics → description."""
+
+
+def checked_numbers(
+    sections: Sections, flag: str, path: Path, *, least: int = 0, whole: bool = True
+) -> list[Any]:
+    """Return the numbers of a section.
+
+    Args:
+        sections: The sections of a prmtop.
+        flag: The section.
+        path: The prmtop.
+        least: Minimum number of values.
+        whole: Whether all are integers.
+
+    Raises:
+        InputError: The section is missing, is too short, or has another value.
+    """
+    found = sections.get(flag)
+    if found is None:
+        raise InputError(f"{path} is truncated or damaged: it has no section {flag}.")
+    if len(found) < least:
+        raise InputError(
+            f"{path} is truncated or damaged: section {flag} has {len(found)} of {least} values."
+        )
+    strange = [value for value in found if not isinstance(value, int if whole else int | float)]
+    if strange:
+        raise InputError(
+            f"{path} is damaged: section {flag} has the value {strange[0]!r}, which is no "
+            f"{'whole ' * whole}number."
+        )
+    return found
 
 
 def is_prmtop(path: Path) -> bool:

@@ -20,7 +20,7 @@ from parmed.periodic_table import Element, Mass, element_by_mass
 
 from merrow.amber.charmm import check_charmm
 from merrow.amber.indices import check_indices
-from merrow.amber.sections import Sections, is_prmtop, readable, refuse_foreign
+from merrow.amber.sections import Sections, checked_numbers, is_prmtop, readable, refuse_foreign
 from merrow.errors import InputError
 from merrow.geometry import connected_atoms
 
@@ -111,7 +111,10 @@ def read_topology(path: str | Path) -> AmberTopology:
     check_indices(sections, path)
     check_charmm(sections, path)
     pointers = sections["POINTERS"]
-    if pointers[IFBOX] > 0 and min(sections.get("BOX_DIMENSIONS") or [0.0]) <= 0.0:
+    box = sections.get("BOX_DIMENSIONS", [])
+    if box:
+        checked_numbers(sections, "BOX_DIMENSIONS", path, whole=False)
+    if pointers[IFBOX] > 0 and min(box or [0.0]) <= 0.0:
         raise InputError(
             f"{path} asks for a box, but its BOX_DIMENSIONS hold a zero or are not there; write "
             "the edges of the coordinates' box into them."
@@ -139,7 +142,7 @@ def read_topology(path: str | Path) -> AmberTopology:
         molecules=molecules,
         is_water=find_water(numbers, bonds, molecules),
         has_box=pointers[IFBOX] > 0,
-        box_angle=float(sections["BOX_DIMENSIONS"][0]) if sections.get("BOX_DIMENSIONS") else 90.0,
+        box_angle=float(box[0]) if box else 90.0,
         has_cmap="CMAP_COUNT" in sections,
     )
 
@@ -211,7 +214,9 @@ def _check_lengths(sections: Sections, path: Path) -> None:
         "EXCLUDED_ATOMS_LIST": pointers[NNB],
     }
     for flag, length in expected.items():
-        found = len(sections.get(flag, ()))
+        if flag not in sections:  # sander and OpenMM want those without values too
+            raise InputError(f"{path} is truncated or damaged: it has no section {flag}.")
+        found = len(sections[flag])
         if found != length:
             raise InputError(
                 f"{path} is truncated or damaged: section {flag} has {found} of {length} values."

@@ -8,6 +8,7 @@ AMBER's force field. A map of one value has that energy, and twice the 1-4 coeff
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -107,6 +108,51 @@ def test_terms_that_sander_leaves_out_are_refused(mixed, told):
 def test_a_charmm_prmtop_without_a_section_it_needs_is_refused(mixed, flag):
     with pytest.raises(InputError, match=f"no section {flag}, without which"):
         read_topology(mixed(**{flag: None}))
+
+
+@pytest.mark.parametrize(
+    ("flag", "data", "told"),
+    [
+        ("CHARMM_UREY_BRADLEY_COUNT", [1], "section CHARMM_UREY_BRADLEY_COUNT has 1 of 2 values"),
+        ("CHARMM_NUM_IMPROPERS", [], "section CHARMM_NUM_IMPROPERS has 0 of 1 values"),
+        ("CHARMM_NUM_IMPR_TYPES", None, "it has no section CHARMM_NUM_IMPR_TYPES"),
+        ("CHARMM_NUM_IMPR_TYPES", [], "section CHARMM_NUM_IMPR_TYPES has 0 of 1 values"),
+        ("CHARMM_CMAP_COUNT", None, "it has no section CHARMM_CMAP_COUNT"),
+        ("CHARMM_CMAP_COUNT", [1], "section CHARMM_CMAP_COUNT has 1 of 2 values"),
+        ("CHARMM_CMAP_RESOLUTION", None, "it has no section CHARMM_CMAP_RESOLUTION"),
+        ("CHARMM_CMAP_RESOLUTION", [], "section CHARMM_CMAP_RESOLUTION has 0 of 1 values"),
+    ],
+)
+def test_counts_of_charmms_terms_that_are_missing_are_refused_by_name(mixed, flag, data, told):
+    with pytest.raises(InputError, match=told):
+        read_topology(mixed(**{flag: data}))
+
+
+@pytest.mark.parametrize(
+    "flag",
+    ["CHARMM_UREY_BRADLEY", "CHARMM_IMPROPERS", "CHARMM_NUM_IMPR_TYPES", "CHARMM_CMAP_RESOLUTION"],
+)
+def test_words_among_the_numbers_of_a_section_are_refused(mixed, flag):
+    path = mixed()
+    form = re.compile(rf"(%FLAG {flag}\s*\n)%FORMAT\(\w+\)")
+    path.write_text(form.sub(r"\1%FORMAT(20a4)", path.read_text()))
+    with pytest.raises(InputError, match=f"section {flag} has the value '.*', which is no whole"):
+        read_topology(path)
+
+
+@pytest.mark.parametrize(
+    "flag", ["CMAP_COUNT", "CMAP_RESOLUTION", "CMAP_PARAMETER_01", "CMAP_INDEX"]
+)
+def test_a_prmtop_of_amber_without_a_section_of_its_maps_is_refused(systems, tmp_path, flag):
+    parm = AmberFormat()
+    parm.rdparm_slow(str(systems / "dipeptide.prmtop"))
+    maps = {"COUNT", "RESOLUTION", "PARAMETER_01", "INDEX"} - {flag.removeprefix("CMAP_")}
+    for form, data, name in ((*ADDED[f"CHARMM_CMAP_{name}"], name) for name in sorted(maps)):
+        parm.add_flag(f"CMAP_{name}", form, data=data)
+    parm.write_parm(str(tmp_path / "maps.prmtop"))
+    told = "CMAP_RESOLUTION does not point to all" if flag == "CMAP_PARAMETER_01" else flag
+    with pytest.raises(InputError, match=told):
+        read_topology(tmp_path / "maps.prmtop")
 
 
 @pytest.mark.parametrize(

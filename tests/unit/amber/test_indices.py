@@ -45,6 +45,25 @@ def test_an_index_that_points_nowhere_is_refused(slipped, section, place, value,
         read_topology(slipped(section, place, value))
 
 
+@pytest.mark.parametrize("flag", ["DIHEDRAL_FORCE_CONSTANT", "DIHEDRALS_INC_HYDROGEN"])
+def test_a_section_without_values_must_be_there(systems, tmp_path, flag):
+    parm = AmberFormat()
+    parm.rdparm_slow(str(systems / "methane.prmtop"))  # it has no torsions
+    assert not parm.parm_data[flag]
+    parm.delete_flag(flag)
+    parm.write_parm(str(tmp_path / "less.prmtop"))
+    with pytest.raises(InputError, match=f"it has no section {flag}"):
+        read_topology(tmp_path / "less.prmtop")
+
+
+def test_words_in_place_of_the_box_are_refused(systems, tmp_path):
+    text = (systems / "methane.prmtop").read_text()
+    box = "%FLAG BOX_DIMENSIONS\n%FORMAT(20a4)\n" + "".join(f"{x:<4}" for x in ("a", "b", "c"))
+    (tmp_path / "words.prmtop").write_text(f"{text}{box}\n")
+    with pytest.raises(InputError, match="section BOX_DIMENSIONS has the value 'a', which is no"):
+        read_topology(tmp_path / "words.prmtop")
+
+
 def test_a_term_from_an_atom_to_itself_is_refused(slipped, systems):
     parm = AmberFormat()
     parm.rdparm_slow(str(systems / "dipeptide.prmtop"))
