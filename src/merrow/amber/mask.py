@@ -72,6 +72,7 @@ def _refuse_ambiguous(mask: str) -> None:
         entries = [entry for entry in told.split(",") if entry]
         numbers = [entry for entry in entries if _NUMBERS.fullmatch(entry)]
         names = [entry for entry in entries if entry not in numbers]
+        _refuse_ranges(mask, entries)
         if any(int(number) == 0 for entry in numbers for number in entry.split("-")):
             raise InputError(f"mask {mask!r} has the number 0; AMBER counts from 1.")
         if numbers and names:
@@ -84,6 +85,23 @@ def _refuse_ambiguous(mask: str) -> None:
             raise InputError(
                 f"mask {mask!r} has a * before other characters, which cpptraj ignores and sander "
                 "refuses; write a ? for each character instead."
+            )
+
+
+def _refuse_ranges(mask: str, entries: list[str]) -> None:
+    """Refuse what cpptraj refuses in a list of numbers, of which ParmEd takes a part."""
+    for entry in entries:
+        first, *more = entry.split("-")
+        if not first or not set(entry) <= set("0123456789-"):
+            continue
+        if len(more) > 1:
+            raise InputError(
+                f"mask {mask!r} has {entry}, which is no range: that is two numbers, such as 1-3."
+            )
+        if more and more[0] and int(more[0]) < int(first):
+            raise InputError(
+                f"mask {mask!r} has the range {entry}, which ends before it begins, so that "
+                f"cpptraj refuses it; write {more[0]}-{first}."
             )
 
 

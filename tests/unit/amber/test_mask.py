@@ -83,6 +83,8 @@ def test_distances_need_positions(files, droplet):
         (":1,WAT@O", "write (:1|:WAT)", "(:1|:WAT)&@O", 33),
         ("@1-3,O", "write (@1-3|@O)", "(@1-3|@O)", 36),
         (":W*T", "write a ? for each character", ":W?T", 99),
+        ("@1,5-3", "cpptraj refuses it; write 3-5", "@1,3-5", 4),
+        (":2-1@O", "cpptraj refuses it; write 1-2", ":1-2@O", None),
         ("@%c*3", "write a ? for each character", "@%c?", None),
     ],
 )
@@ -93,6 +95,12 @@ def test_what_programs_read_differently_is_refused_and_the_remedy_helps(
         select_atoms(droplet, mask)
     if number is not None:
         assert len(select_atoms(droplet, right)) == number
+
+
+@pytest.mark.parametrize("mask", [":3-5-7", "@1-2-", ":1,3-5-7", "@9,1--3", ":WAT&@1-2-3"])
+def test_a_range_of_other_than_two_numbers_is_refused_as_by_cpptraj(droplet, mask):
+    with pytest.raises(InputError, match="which is no range: that is two numbers, such as 1-3"):
+        select_atoms(droplet, mask)
 
 
 @settings(max_examples=30, deadline=None)
