@@ -118,7 +118,7 @@ def read_input(text: str, *, source: str) -> SanderInput:
         )
     _refuse(cntrl, source)
     found = _from_mlp(text, groups, source) if ml else _from_qmmm(text, groups, source)
-    restrained = any(_value(cntrl, key, 0) != 0 for key in ("ntr", "itgtmd"))
+    restrained = any(_value(cntrl, key, 0) == 1 for key in ("ntr", "itgtmd"))
     return replace(found, periodic=_value(cntrl, "ntb", 1) != 0, restrained=restrained)
 
 

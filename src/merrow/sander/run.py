@@ -154,7 +154,9 @@ def _with_reference(
     """
     path = arguments.files.get("-ref", folder / DEFAULT_REFERENCE)
     if not path.is_file():
-        raise InputError(f"there is no file {path} (sander's flag -ref), which ntr=1 needs.")
+        raise InputError(
+            f"there is no file {path} (sander's flag -ref), which ntr=1 and itgtmd=1 need."
+        )
     reference = read_configuration(path, topology)
     if whole.lengths is not None:
         box, positions = box_vectors(whole), reference.positions.copy()
