@@ -111,12 +111,9 @@ def analyze(request: AnalyzeRequest) -> dict[str, Any]:
         InputError: The files do not fit together, or there are too few frames.
         MissingComponentError: The trajectory is not NetCDF, and MDAnalysis is not installed.
     """
-    files = read_files(request)
-    return write_analysis(
-        request,
-        files,
-        ((key, request.read(path, files.topology)) for key, path in trajectories(request).items()),
-    )
+    files, paths = read_files(request), trajectories(request)
+    ensembles = ((name, request.read(path, files.topology)) for name, path in paths.items())
+    return write_analysis(request, files, ensembles)
 
 
 def trajectories(request: AnalyzeRequest) -> dict[str, Path]:

@@ -26,7 +26,6 @@ from merrow.engine.simulation import (
     check_reference,
     choose_platform,
 )
-from merrow.engine.storage import TaskFolder, load_arrays, made_on, save_arrays
 from merrow.md.ensemble_spread import check_members
 from merrow.mdin.mlp import MlSettings
 from merrow.potentials import Molecule, load_potential
@@ -174,26 +173,6 @@ def minimum(**asked):
     return minimize(found, start, platform="Reference", **(default | asked))
 
 
-def stored(read, *, damaged):
-    """Read the last segment of a leg; a damaged one is deleted and written again."""
-    path = Path("segment-0001.npz")
-    path.unlink(missing_ok=True)
-    Path("snapshots-0001.npz").touch()
-    save_arrays(path, {"energies": np.zeros(3), "made_on": np.array("CPU")})
-    if damaged:
-        path.write_bytes(path.read_bytes()[:40])
-    return read(path)
-
-
-def counted(*indices):
-    """Count the segments of a task that has these."""
-    folder = TaskFolder(Path("path-mm-0"))
-    shutil.rmtree(folder.path, ignore_errors=True)
-    for index in indices:
-        save_arrays(folder.segment(index), {"energies": np.zeros(3)})
-    return folder.count_segments()
-
-
 def spread(name, **asked):
     """Judge thresholds of the spread for methane."""
     asked_of = load_potential(name, Molecule((6, 1, 1, 1, 1)))
@@ -307,18 +286,6 @@ PLANS = [
         minimum,
     ),
     (lambda: minimum(max_steps=-1), "and a number of steps (maxcyc)", minimum),
-    (
-        lambda: stored(load_arrays, damaged=True),
-        "delete it and run again",
-        lambda: stored(load_arrays, damaged=False),
-    ),
-    (
-        lambda: stored(made_on, damaged=True),
-        "delete it and run again.",
-        lambda: stored(made_on, damaged=False),
-    ),
-    (lambda: counted(0, 2), "restore it", lambda: counted(0, 1, 2)),
-    (lambda: counted(0, 2), "or delete the folder path-mm-0", counted),
     (
         lambda: choose_platform("GPU"),
         "choose one of Reference",
