@@ -99,8 +99,7 @@ class SoftCoreSum:
         if self._cutoff is None:
             square = np.sum((own[:, None] - others[None]) ** 2, axis=-1)
             return (square / self._sigma**2).ravel() ** 3, self._epsilon.ravel()
-        reach = self._cutoff + float(np.linalg.norm(own - own[0], axis=1).max())
-        near = np.flatnonzero(np.sum(_nearest(others - own[0], box) ** 2, axis=-1) < reach**2)
+        near = _within(own, others, box, self._cutoff)
         square = np.sum(_nearest(own[:, None] - others[None, near], box) ** 2, axis=-1)
         within = square < self._cutoff**2
         sigma, epsilon = self._sigma[:, near][within], self._epsilon[:, near][within]
@@ -126,8 +125,29 @@ def _count(force: mm.CustomNonbondedForce) -> int:
     return int(force.getNumParticles())
 
 
+def _within(own: Array, others: Array, box: Array, cutoff: float) -> Array:
+    """Return the partners that may be within the cutoff of an own atom, as indices.
+
+    Args:
+        own: Positions of the acting atoms [nm], shape (n, 3).
+        others: Positions of the partners [nm], shape (m, 3).
+        box: Box vectors in reduced form [nm], shape (3, 3).
+        cutoff: Cutoff [nm].
+    """
+    middle = own.mean(axis=0)
+    reach = cutoff + float(np.linalg.norm(own - middle, axis=1).max())
+    if np.any(box[~np.eye(3, dtype=bool)]) and reach >= 0.5 * np.diag(box).min():
+        each = [np.sum(_nearest(others - one, box) ** 2, axis=-1) < cutoff**2 for one in own]
+        return np.flatnonzero(np.any(each, axis=0))
+    return np.flatnonzero(np.sum(_nearest(others - middle, box) ** 2, axis=-1) < reach**2)
+
+
 def _nearest(vectors: Array, box: Array) -> Array:
-    """Return the minimum images of vectors [nm], as in OpenMM."""
+    """Return the minimum images of vectors [nm], as in OpenMM.
+
+    In a tilted box it is the shortest of those that are shorter than half of each edge along its
+    axis; others may have a shorter image.
+    """
     found = vectors - np.round(vectors[..., 2:3] / box[2, 2]) * box[2]
     found = found - np.round(found[..., 1:2] / box[1, 1]) * box[1]
     return np.asarray(found - np.round(found[..., :1] / box[0, 0]) * box[0])

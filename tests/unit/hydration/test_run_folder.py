@@ -329,6 +329,15 @@ def test_segments_keep_their_length_however_often_is_recorded():
     assert paper.chosen(often=True, torsion_spread=9.0) == paper
 
 
+@pytest.mark.parametrize(("interval", "wanted"), [(0.1, 25), (0.02, 10)])
+def test_every_replica_has_its_turn_at_a_volume_change(interval, wanted):
+    """Replicas that take turns share the count of the barostat, over sweeps of so many steps."""
+    changes = {"record_interval_ps": interval, "records_per_sweep": 1, "timestep_fs": 2.0}
+    protocol = CONFIG.protocol.model_copy(update=changes)
+    plan = leg_plan(CONFIG.model_copy(update={"protocol": protocol}), Task("path", MM_SOLUTE))
+    assert plan.ensemble.barostat_interval == wanted <= plan.steps_per_record
+
+
 def test_end_states_exchange_more_often_where_they_have_states_to_exchange_with():
     plans = [
         leg_plan(

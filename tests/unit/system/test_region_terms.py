@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, product
 from types import SimpleNamespace
 
 import numpy as np
@@ -213,6 +213,24 @@ def test_a_pair_at_the_far_end_of_a_long_region_is_not_missed(systems):
     x = np.tile([0.2, 0.0, 0.0], (8, 1))
     x[1], x[5:] = [-0.5, 0.0, 0.0], [-1.2, 0.0, 0.0]  # 0.7 from atom 1, 1.4 from the others
     assert len(soft._near(x, 6.0 * np.eye(3))[1]) == 1
+
+
+def test_no_pair_is_missed_in_a_truncated_octahedron(systems):
+    topology, system = in_water(systems, 3, n_waters=1)
+    soft = soft_core_sum(alchemical_system(topology, system, range(5)))
+    box = 3.0 * np.array([[1, 0, 0], [1 / 3, 8**0.5 / 3, 0], [-1 / 3, 2**0.5 / 3, 6**0.5 / 3]])
+    images = np.array(list(product((-2, -1, 0, 1, 2), repeat=3))) @ box
+    assert list(soft._partners) == [5]  # the oxygen
+    random, found, exact = np.random.default_rng(4), 0, 0
+    for _ in range(400):
+        way = random.normal(size=3)
+        rod = np.linspace(0.0, 0.9, 5)[:, None] * way / np.linalg.norm(way)
+        partners = random.random((3, 3)) @ box
+        apart = rod[:, None, None] - partners[:, None] + images
+        shortest = np.linalg.norm(apart, axis=-1).min(axis=-1)
+        exact += int(np.sum(shortest[:, 0] < soft._cutoff))
+        found += len(soft._near(np.vstack([rod, partners]), box)[1])
+    assert found == exact > 100
 
 
 def test_charges_that_depend_on_another_coupling_are_refused():

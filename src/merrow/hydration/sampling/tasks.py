@@ -204,14 +204,20 @@ def leg_plan(config: HydrationConfig, task: Task) -> LegPlan:
         of_segment = END_RECORDS_PER_SWEEP * (sweeps // (OFTEN if protocol.exchanges_often else 1))
         records = FROM_RECORDS if n_scaled else END_RECORDS_PER_SWEEP
         sweeps = of_segment // records
+    per_record = max(1, round(interval / step))
     return LegPlan(
         states=states,
         ensemble=Ensemble(
-            protocol.temperature_k, protocol.pressure_bar, step, protocol.friction_per_ps
+            protocol.temperature_k,
+            protocol.pressure_bar,
+            step,
+            protocol.friction_per_ps,
+            # replicas that take turns share the count: over a sweep, some would never have a turn
+            barostat_interval=min(Ensemble.barostat_interval, per_record * records),
         ),
         equilibration=round((first if path else END_EQUILIBRATION) / step),
         equilibration_per_state=round(each / step) if path else 0,
-        steps_per_record=max(1, round(interval / step)),
+        steps_per_record=per_record,
         records_per_sweep=records,
         sweeps_per_segment=sweeps,
         platform=config.working_platform,
