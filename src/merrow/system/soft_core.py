@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 import openmm as mm
+from numpy.typing import NDArray
 
 from merrow.errors import UnsupportedPhysicsError
 from merrow.potentials.interface import Array
@@ -125,7 +126,7 @@ def _count(force: mm.CustomNonbondedForce) -> int:
     return int(force.getNumParticles())
 
 
-def _within(own: Array, others: Array, box: Array, cutoff: float) -> Array:
+def _within(own: Array, others: Array, box: Array, cutoff: float) -> NDArray[np.intp]:
     """Return the partners that may be within the cutoff of an own atom, as indices.
 
     Args:
