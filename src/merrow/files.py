@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import glob
+import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -51,7 +53,7 @@ def atomic_write(path: Path, content: bytes | str) -> None:
         if place.startswith(folder + os.sep):
             check()
     data = content.encode() if isinstance(content, str) else content
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.part")
+    scratch = path.with_name(f".{path.name}.{_here()}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _sweep_beside(path)
@@ -68,11 +70,27 @@ def atomic_write(path: Path, content: bytes | str) -> None:
 
 def _sweep_beside(path: Path) -> None:
     """Remove temporary files of a path left by killed processes of this machine."""
-    for scratch in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+    for scratch in path.parent.glob(f".{glob.escape(path.name)}.{_here()}.*.part"):
         owner = scratch.name.removesuffix(".part").rpartition(".")[2]
         if owner.isdigit() and not _lives(int(owner)):
             with contextlib.suppress(OSError):
                 scratch.unlink()
+
+
+@functools.cache
+def this_machine() -> str:
+    """Return an identifier of this machine, its boot and its container."""
+    parts = [os.uname().nodename]
+    with contextlib.suppress(OSError):
+        parts.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip())
+        parts.append(os.readlink("/proc/self/ns/pid"))
+    return " ".join(parts)
+
+
+@functools.cache
+def _here() -> str:
+    """Return the identifier in the names of temporary files: a process number alone says little."""
+    return hashlib.sha256(this_machine().encode()).hexdigest()[:8]
 
 
 def _lives(pid: int) -> bool:

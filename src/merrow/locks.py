@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import functools
 import json
 import os
 import re
@@ -25,7 +24,7 @@ from functools import partial
 from pathlib import Path
 
 from merrow.errors import InputError, MerrowError
-from merrow.files import cannot_write, guard, guarded
+from merrow.files import cannot_write, guard, guarded, this_machine
 
 HEARTBEAT = 10.0
 """Time between two heartbeats of an owner [s]."""
@@ -161,10 +160,18 @@ def _is_free(lock: Path) -> bool:
         return True
     if beat == 0.0:
         return True
-    if owner is not None and owner.machine == _machine():
+    if owner is not None and owner.machine == this_machine():
         return owner.is_gone()
-    with tempfile.NamedTemporaryFile(dir=lock.parent, prefix=".now.") as now:
-        return os.fstat(now.fileno()).st_mtime - beat > PATIENCE  # by one clock, the disk's
+    return _time_of(lock.parent) - beat > PATIENCE
+
+
+def _time_of(folder: Path) -> float:
+    """Return the time by the clock of a folder's disk, or by ours where only reading is allowed."""
+    try:
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".now.") as now:
+            return os.fstat(now.fileno()).st_mtime
+    except OSError:
+        return time.time()
 
 
 def _read(lock: Path) -> tuple[Owner | None, float]:
@@ -211,17 +218,7 @@ def _beat(lock: Path, done: threading.Event) -> None:
 
 def _this_process() -> Owner:
     pid = os.getpid()
-    return Owner(os.uname().nodename, _machine(), pid, _started(pid) or "")
-
-
-@functools.cache
-def _machine() -> str:
-    """Return an identifier of this machine, its boot and its container."""
-    parts = [os.uname().nodename]
-    with contextlib.suppress(OSError):
-        parts.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip())
-        parts.append(os.readlink("/proc/self/ns/pid"))
-    return " ".join(parts)
+    return Owner(os.uname().nodename, this_machine(), pid, _started(pid) or "")
 
 
 def _started(pid: int) -> str | None:

@@ -29,6 +29,26 @@ def test_hydration_tells_time_memory_and_disk(merrow, systems):
     assert not list(Path().iterdir())
 
 
+def test_the_run_that_is_there_stays_as_it_is(merrow, systems):
+    schedule = "schedule={lambda_electrostatics: [1.0, 0.0], lambda_sterics: [0.5, 0.0]}"
+    settings = (
+        *("cutoff_angstrom=6", "n_waters=200", "equilibration_ps=0.02"),
+        *("equilibration_per_state_ps=0.004", "record_interval_ps=0.004", "gas_ps=0.9"),
+        *("minimum_sampling_ps=0.096", "maximum_sampling_ps=0.096", "target_stderr_kcal=null"),
+        schedule,
+    )
+    small = [word for setting in settings for word in ("--set", setting)]
+    files = (systems / "methane.prmtop", systems / "methane.inpcrd")
+    words = ("hydration", *files, "--solvate", "tip3p", "--potential", "mm", "--out", "run", *small)
+    done = merrow(*words, "--repeats", "1")
+    assert done.code == 0, done.err
+    before = {path: path.read_bytes() for path in Path("run").rglob("*") if path.is_file()}
+    told = short(merrow(*words, "--repeats", "3", "--max-time", "12h", "--dry-run"))
+    assert "ms a step" in told
+    assert before == {path: path.read_bytes() for path in Path("run").rglob("*") if path.is_file()}
+    assert merrow(*words, "--repeats", "1").code == 0
+
+
 def test_a_campaign_measures_its_smallest_and_largest_molecule(merrow, systems):
     names = ("methane", "methanol", "benzene")
     for name in names:

@@ -122,6 +122,18 @@ def test_another_machine_holds_its_lock_as_long_as_it_gives_signs_of_life(tmp_pa
         assert the_lock(tmp_path).name == ".lock.4"
 
 
+def test_the_lock_of_a_folder_that_may_only_be_read_is_judged_by_our_clock(tmp_path, monkeypatch):
+    lock = owned_by(tmp_path, machine="elsewhere", node="elsewhere", pid=1)
+
+    def refuse(**_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(locks.tempfile, "NamedTemporaryFile", refuse)
+    assert locks.is_held(tmp_path)
+    make_old(lock)
+    assert not locks.is_held(tmp_path)
+
+
 def test_an_owner_that_was_killed_before_it_wrote_its_name_is_waited_for_like_a_far_one(tmp_path):
     (tmp_path / ".lock.1").touch()
     with pytest.raises(InputError, match="another merrow process is"), locked(tmp_path):

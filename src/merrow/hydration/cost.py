@@ -94,7 +94,8 @@ def prepare_hydration(config: HydrationConfig, folder: Path, *, base: Path) -> R
 def dry_run(config: HydrationConfig, folder: Path, *, base: Path) -> Cost:
     """Return the cost of a run without changing its folder.
 
-    The system of a new run is built elsewhere; its parameters are kept in the user's cache.
+    The system is built in a temporary folder, that of an existing run from a copy; its parameters
+    are kept in the user's cache.
 
     Args:
         config: Configuration; paths relative to `base`.
@@ -105,10 +106,12 @@ def dry_run(config: HydrationConfig, folder: Path, *, base: Path) -> Cost:
         MerrowError: As `run_hydration` refuses it.
     """
     run = RunFolder(folder)
-    if run.holds(resolve_config(config, base, run)):
-        return estimate_cost(prepare_hydration(config, folder, base=base))
+    there = run.holds(resolve_config(config, base, run))
     with tempfile.TemporaryDirectory() as scratch:
-        return estimate_cost(prepare_hydration(config, Path(scratch) / "run", base=base))
+        draft = Path(scratch) / "run"
+        if there:
+            run.copy_system(RunFolder(draft))
+        return estimate_cost(prepare_hydration(config, draft, base=base))
 
 
 def estimate_cost(context: RunContext) -> Cost:

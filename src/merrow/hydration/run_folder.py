@@ -177,6 +177,16 @@ class RunFolder:
             return there
         return there.model_copy(update={"platform": asked.platform})
 
+    def copy_system(self, other: RunFolder) -> None:
+        """Copy configuration, inputs and system, without samples, into another folder."""
+        other.path.mkdir(parents=True)
+        shutil.copy(self.run_file, other.run_file)
+        for name in ("inputs", "system"):
+            if (self.path / name).is_dir():
+                shutil.copytree(self.path / name, other.path / name)
+        if self.tasks.is_dir():
+            other.tasks.mkdir()
+
     def save_config(self, config: HydrationConfig) -> None:
         """Write the resolved configuration."""
         atomic_write(self.run_file, HEAD + config.to_yaml())
