@@ -6,6 +6,7 @@ from __future__ import annotations
 import functools
 import logging
 import re
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from rdkit import Chem, rdBase
 from rdkit.Chem import rdDistGeom, rdForceFieldHelpers, rdMolDescriptors
 
+from merrow.ambertools.flat import is_flat
 from merrow.ambertools.mol2 import mol_from_mol2
 from merrow.errors import InputError, UnsupportedPhysicsError
 
@@ -86,6 +88,11 @@ def read_molecule(source: str | Path) -> InputMolecule:
             mol = _mol_from_smiles(text)
         source = path.name if path.suffix.lower() in SUFFIXES else repr(text)
         _check_one_closed_shell(mol, source)
+        if path.suffix.lower() == ".mol2" and is_flat(mol, mol):
+            raise InputError(
+                f"{source} is a flat drawing: give a 3D structure, or a SMILES or an SDF, of which "
+                "one is made."
+            )
         if mol.GetNumConformers():
             _check_lengths(mol, source)
         several = not mol.GetNumConformers() and _is_ambiguous(mol)
@@ -174,8 +181,8 @@ def _mol_from_mdl(path: Path) -> Any:
             raise InputError(f"{path.name} is not a valid MOL or SDF file: {told}.")
         flat = not mol.GetNumConformers() or not mol.GetConformer().Is3D()
         full = Chem.AddHs(mol, addCoords=not flat)
-        if not flat:
-            _refuse_half_told(mol, full, path)
+        _refuse_half_told(mol, full, path, drawn=flat)
+        flat = flat or is_flat(mol, full)  # whatever its header says
     except RuntimeError as error:  # from RDKit, for coinciding atoms
         raise InputError(
             f"{path.name} has positions that make no molecule ({str(error).splitlines()[0]}); give "
@@ -186,20 +193,27 @@ def _mol_from_mdl(path: Path) -> Any:
     return full
 
 
-def _refuse_half_told(mol: Any, full: Any, path: Path) -> None:
-    """Refuse a 3D structure with hydrogens that lacks one at a possibly charged atom.
+def _refuse_half_told(mol: Any, full: Any, path: Path, *, drawn: bool) -> None:
+    """Refuse a structure that has some hydrogens and lacks others.
 
-    For example, an acetate without its line M  CHG would become acetic acid.
+    For example, an acetate without its line M  CHG would become acetic acid, and benzene without
+    its double bonds cyclohexane. A structure may leave out all hydrogens, or all those at carbon; a
+    drawing may show one of some atoms, as where it shows their stereo bonds.
     """
-    if not any(atom.GetAtomicNum() == 1 for atom in mol.GetAtoms()):
-        return
+    told = [one for one in mol.GetAtoms() if one.GetAtomicNum() == 1 and not one.GetIsotope()]
+    bearing = Counter(other.GetIdx() for one in told for other in one.GetNeighbors())
+    at_carbon = any(
+        mol.GetAtomWithIdx(i).GetAtomicNum() == CARBON and (count > 1 or not drawn)
+        for i, count in bearing.items()
+    )
     for atom in list(full.GetAtoms())[mol.GetNumAtoms() :]:
         (neighbour,) = atom.GetNeighbors()
-        if neighbour.GetAtomicNum() != CARBON:
+        elsewhere = bool(told) and not drawn and neighbour.GetAtomicNum() != CARBON
+        if at_carbon or elsewhere or neighbour.GetIdx() in bearing:
             raise InputError(
                 f"atom {neighbour.GetIdx() + 1} ({neighbour.GetSymbol()}) of {path.name} lacks a "
-                "hydrogen, or a charge (a line M  CHG), while the file has other hydrogens: say "
-                "which one it is."
+                "hydrogen, or a charge (a line M  CHG), or a double or triple bond, while the file "
+                "has other hydrogens: say which one it is."
             )
 
 

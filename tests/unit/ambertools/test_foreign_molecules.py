@@ -5,10 +5,13 @@ from __future__ import annotations
 
 import logging
 
+import numpy as np
 import pytest
 from rdkit import Chem
-from rdkit.Chem import rdDistGeom
+from rdkit.Chem import rdDepictor, rdDistGeom
+from test_mol2 import write_mol2
 
+from merrow.ambertools.flat import is_flat
 from merrow.ambertools.molecule import read_molecule
 from merrow.errors import InputError
 from merrow.hydration.measured import value_in_table
@@ -104,6 +107,106 @@ def test_hydrogens_that_a_file_leaves_out_altogether_are_completed(tmp_path):
     mol = Chem.RemoveHs(Chem.MolFromMolBlock(block("CC(=O)O"), removeHs=False))
     (path := tmp_path / "x.sdf").write_text("\ufeff" + Chem.MolToMolBlock(mol), encoding="utf-8")
     assert read_molecule(path).smiles == "CC(=O)O"
+
+
+def single_bonds(text):
+    """Return an SDF with all bonds single, as programs write it that know no orders."""
+    lines = text.splitlines()
+    n_atoms, n_bonds = int(lines[3][:3]), int(lines[3][3:6])
+    for k in range(4 + n_atoms, 4 + n_atoms + n_bonds):
+        lines[k] = f"{lines[k][:6]}  1{lines[k][9:]}"
+    return "\n".join(lines) + "\n"
+
+
+@pytest.mark.parametrize("smiles", ["c1ccccc1", "C=C", "C#C", "CC(C)=O", "C=CCO", "COc1ccccc1"])
+@pytest.mark.parametrize("drawn", [False, True])
+def test_a_file_without_double_bonds_is_no_other_molecule(tmp_path, smiles, drawn):
+    text = single_bonds(drawing(smiles) if drawn else block(smiles))
+    (path := tmp_path / "x.sdf").write_text(text)
+    with pytest.raises(InputError, match=r"lacks a hydrogen, or a charge .* double or triple bond"):
+        read_molecule(path)
+
+
+@pytest.mark.parametrize("smiles", ["Cc1ccccc1", "[CH2-]C#N"])
+def test_a_carbon_that_lacks_one_hydrogen_or_its_charge_is_named(tmp_path, smiles):
+    mol = Chem.RWMol(Chem.MolFromMolBlock(block(smiles), removeHs=False))
+    if smiles == "Cc1ccccc1":
+        Chem.Kekulize(mol, clearAromaticFlags=True)
+        mol.RemoveAtom(mol.GetNumAtoms() - 1)
+    (path := tmp_path / "x.sdf").write_text(without_charges(Chem.MolToMolBlock(mol)))
+    with pytest.raises(InputError, match=r"atom \d \(C\) of x\.sdf lacks a hydrogen"):
+        read_molecule(path)
+
+
+def test_hydrogens_of_carbon_that_a_file_leaves_out_are_completed(tmp_path):
+    mol = Chem.RWMol(Chem.MolFromMolBlock(block("CC(O)CN"), removeHs=False))
+    for atom in reversed(list(mol.GetAtoms())):
+        if atom.GetAtomicNum() == 1 and atom.GetNeighbors()[0].GetAtomicNum() == 6:
+            mol.RemoveAtom(atom.GetIdx())
+    (path := tmp_path / "x.sdf").write_text(Chem.MolToMolBlock(mol))
+    assert Chem.CanonSmiles(read_molecule(path).smiles, 0) == "CC(O)CN"
+
+
+def drawing(smiles, *, hydrogens=True, header="2D"):
+    """Return an SDF with all z zero, with what is said of it in its header."""
+    mol = Chem.MolFromSmiles(smiles)
+    mol = Chem.AddHs(mol) if hydrogens else mol
+    rdDepictor.Compute2DCoords(mol)
+    return Chem.MolToMolBlock(mol).replace("          2D\n", f"          {header}\n")
+
+
+@pytest.mark.parametrize("smiles", ["C[C@H](O)CF", "[2H]C([2H])O"])
+def test_a_drawing_may_show_some_hydrogens(tmp_path, smiles):
+    mol = Chem.MolFromSmiles(smiles)
+    mol = Chem.AddHs(mol, onlyOnAtoms=[1]) if "@" in smiles else mol
+    rdDepictor.Compute2DCoords(mol)
+    (path := tmp_path / "x.sdf").write_text(Chem.MolToMolBlock(mol))
+    assert read_molecule(path).smiles == Chem.CanonSmiles(smiles)
+
+
+@pytest.mark.parametrize("hydrogens", [True, False])
+def test_a_drawing_whose_header_says_3d_is_a_drawing(tmp_path, hydrogens, caplog):
+    text = drawing("CC(O)C(F)Cl", hydrogens=hydrogens, header="3D")
+    (path := tmp_path / f"{hydrogens}.sdf").write_text(text)
+    with caplog.at_level(logging.WARNING):
+        found = read_molecule(path)
+    assert f"{hydrogens}.sdf does not specify the stereoisomer" in caplog.text
+    assert np.ptp(found.positions, axis=0).min() > 1.0
+
+
+def flattened(smiles, path):
+    """Write a mol2 file with all z zero."""
+    write_mol2(smiles, path)
+    head, rest = path.read_text().split("@<TRIPOS>ATOM\n")
+    atoms, tail = rest.split("@<TRIPOS>BOND\n")
+    rows = [line.split() for line in atoms.splitlines()]
+    text = "\n".join(" ".join([*row[:4], "0.0", *row[5:]]) for row in rows)
+    path.write_text(f"{head}@<TRIPOS>ATOM\n{text}\n@<TRIPOS>BOND\n{tail}")
+
+
+@pytest.mark.parametrize("smiles", ["C[C@H](O)[C@@H](F)Cl", "CCN", "N", "CS(C)=O"])
+@pytest.mark.parametrize("charges", ["USER_CHARGES", "NO_CHARGES"])
+def test_a_flat_mol2_is_refused(tmp_path, smiles, charges):
+    flattened(smiles, path := tmp_path / "x.mol2")
+    path.write_text(path.read_text().replace("USER_CHARGES", charges))
+    with pytest.raises(InputError, match=r"x\.mol2 is a flat drawing: give a 3D structure"):
+        read_molecule(path)
+
+
+@pytest.mark.parametrize(
+    "smiles", ["O", "OO", "C#N", "NC=O", "c1ccccc1", "c1cc[nH]c1", "Nc1ccccc1", "FB(F)F"]
+)
+def test_planar_molecules_are_no_drawings(smiles):
+    mol = Chem.AddHs(Chem.MolFromSmiles(smiles))
+    rdDepictor.Compute2DCoords(mol)
+    assert not is_flat(mol, mol)
+
+
+def test_a_structure_is_a_structure_in_every_orientation():
+    mol = Chem.MolFromMolBlock(block("CO"), removeHs=False)
+    assert not is_flat(mol, mol)
+    heavy = Chem.RemoveHs(mol)
+    assert not is_flat(heavy, Chem.AddHs(heavy))  # two atoms are always in a plane
 
 
 AMBER = {"c3": "CT", "oh": "OH", "hc": "HC", "h1": "H1", "ho": "HO"}

@@ -22,13 +22,14 @@ SYSTEMS = Path(__file__).resolve().parents[2] / "data" / "systems"
 METHANOL = (SYSTEMS / "methanol.mol2").read_text()
 
 
-def mol2(types=None, more=0.0, *, charged=True, bonds=""):
-    """Read methanol's mol2 with other types or charges, or with more bonds."""
+def mol2(types=None, more=0.0, *, charged=True, bonds="", height=1.0):
+    """Read methanol's mol2 with other types, charges or heights, or with more bonds."""
     head, rest = METHANOL.split("@<TRIPOS>ATOM\n")
     atoms, tail = rest.split("@<TRIPOS>BOND\n")
     rows = [line.split() for line in atoms.splitlines()]
     for row in rows:
         row[5] = (types or {}).get(row[5], row[5])
+        row[4] = str(height * float(row[4]))
         row[8] = row[8] if charged else "0.0"
     rows[0][8] = str(float(rows[0][8]) + more)
     text = "\n".join(" ".join(row) for row in rows)
@@ -113,6 +114,13 @@ ROWS = [
     (lambda: sdf(scale=0.1), "is usual: give positions in Å", sdf),
     (lambda: sdf(scale=0.1), "or a SMILES", read("CO")),
     (lambda: sdf(lacking=1), "has other hydrogens: say which one it is", sdf),
+    (
+        lambda: sdf("CC", lacking=1),
+        "has other hydrogens: say which one it is",
+        lambda: sdf("CC"),
+    ),
+    (lambda: mol2(height=0.0), "drawing: give a 3D structure", mol2),
+    (lambda: mol2(height=0.0), "or a SMILES or an SDF", sdf),
     (lambda: mol2(bonds="6 2 1 1\n"), "correct its section BOND", mol2),
     (lambda: mol2({"h1": "Qq"}), "convert the file", mol2),
     (lambda: mol2(more=0.4), "correct them, or", mol2),

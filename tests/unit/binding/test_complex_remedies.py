@@ -129,14 +129,15 @@ def copies(shift=0.0, remove=("CL",)):
     return own_copies(protein(remove=remove), posed(shift))
 
 
-def sdf(*, hydrogens=True, flat=False):
+def sdf(*, hydrogens=True, flat=False, header="2D"):
     """Read a ligand of a file."""
     mol = Chem.MolFromSmiles("Cc1ccccc1")
     if hydrogens:
         mol = Chem.AddHs(mol)
     if not flat:
         AllChem.EmbedMolecule(mol, randomSeed=1)
-    Path("m.sdf").write_text(Chem.MolToMolBlock(mol) + "$$$$\n")
+    text = Chem.MolToMolBlock(mol).replace("          2D\n", f"          {header}\n")
+    Path("m.sdf").write_text(text + "$$$$\n")
     return read_ligand(Path("m.sdf"))
 
 
@@ -236,6 +237,7 @@ FIRST = next(x[17:26] for x in HELIX.read_text().splitlines() if x[12:20] == " C
 XYZ = f"XYZ{FIRST[3:]}"
 STRUCTURES = [
     (lambda: sdf(hydrogens=False), "add them for your pH", sdf),
+    (lambda: sdf(flat=True, header="3D"), "give the pose in the frame of the protein", sdf),
     (lambda: sdf(flat=True), "give the pose in the frame of the protein", sdf),
     (lambda: pose(60.0), "give its pose in the frame of the protein", pose),
     (clashing, "give a pose without clashes, or", pose),

@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 from rdkit import Chem, rdBase
 
+from merrow.ambertools.flat import is_flat
 from merrow.ambertools.molecule import InputMolecule, read_molecule
 from merrow.binding.prepare.protein import Protein
 from merrow.binding.prepare.residue import Residue
@@ -57,7 +58,7 @@ def read_ligand(path: Path) -> InputMolecule:
                 f"{path.name} lacks {absent} hydrogens: which form the ligand has would be a "
                 "guess; add them for your pH."
             )
-        if not raw.GetConformer().Is3D():
+        if not raw.GetConformer().Is3D() or is_flat(raw, raw):
             raise InputError(f"{path.name} is flat: give the pose in the frame of the protein.")
     elif path.suffix.lower() != ".mol2":
         raise InputError(f"{path} is not an .sdf, .mol or .mol2 file, so it contains no pose.")
