@@ -108,9 +108,8 @@ def parametrize(
     for name in (*PRODUCTS, "antechamber.mol2"):
         (folder / name).unlink(missing_ok=True)
     (folder / "input.sdf").write_text(Chem.MolToMolBlock(molecule.mol) + "$$$$\n")
-    if _is_whole(shelf):
+    if _taken(shelf, folder):
         logger.info("parameters of %s taken from the cache %s.", molecule.smiles, shelf)
-        shutil.copytree(shelf, folder, dirs_exist_ok=True)
     else:
         _run_ambertools(molecule, charges, gaff, folder)
         _check_result(molecule, folder)
@@ -315,7 +314,23 @@ def _shelf(molecule: InputMolecule, charges: Charges, gaff: int, cache: Path | N
 
 
 def _is_whole(shelf: Path) -> bool:
-    return all((shelf / name).is_file() for name in (*PRODUCTS, "charges.json"))
+    try:
+        return all((shelf / name).is_file() for name in (*PRODUCTS, "charges.json"))
+    except OSError:  # it may belong to somebody else
+        return False
+
+
+def _taken(shelf: Path, folder: Path) -> bool:
+    """Copy an entry of the cache into a folder; tell whether there is one that can be read."""
+    if not _is_whole(shelf):
+        return False
+    try:
+        found = {path.name: path.read_bytes() for path in shelf.iterdir()}
+    except OSError:
+        return False
+    for name, content in found.items():
+        (folder / name).write_bytes(content)
+    return True
 
 
 def _user_cache() -> Path:
@@ -328,16 +343,15 @@ def _store(folder: Path, shelf: Path) -> None:
     """Store the finished files in the cache atomically; a failure only gives a warning."""
     try:
         shelf.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(dir=shelf.parent, prefix=".draft-"))
-        try:
+        with tempfile.TemporaryDirectory(dir=shelf.parent, prefix=".draft-") as private:
+            draft = Path(private) / shelf.name
+            draft.mkdir()  # with the user's usual permissions, which others may need
             for name in (*PRODUCTS, "charges.json", "sqm.in", "sqm.out", "gas.leap"):
                 if (folder / name).is_file():
-                    shutil.copy2(folder / name, draft / name)
+                    shutil.copyfile(folder / name, draft / name)
             for log in folder.glob("*.log"):
-                shutil.copy2(log, draft / log.name)
+                shutil.copyfile(log, draft / log.name)
             draft.rename(shelf)
-        finally:
-            shutil.rmtree(draft, ignore_errors=True)
     except OSError as error:
-        if not shelf.is_dir():
+        if not os.path.isdir(shelf):  # unlike Path's, it never fails
             logger.warning("parameters could not be put into the cache %s (%s).", shelf, error)

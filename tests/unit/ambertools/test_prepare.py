@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from dataclasses import replace
 from pathlib import Path
 
@@ -92,6 +94,51 @@ def test_the_cache_answers_the_second_time_without_any_program(tmp_path, store, 
     with pytest.raises(MerrowError, match="no program may run"):
         parametrize(read_molecule("CCO"), folder=tmp_path / "c", cache=store)
     assert not (tmp_path / "c" / "gas.prmtop").exists()
+
+
+def filled(folder):
+    """Return a folder with files as AmberTools leaves them."""
+    folder.mkdir()
+    for name in (*prepare.PRODUCTS, "charges.json", "tleap.log"):
+        (folder / name).write_text(name)
+    return folder
+
+
+def test_entries_of_the_cache_can_be_read_as_other_new_folders(tmp_path):
+    made = filled(tmp_path / "made")
+    for name in made.iterdir():
+        name.chmod(0o600)
+    before = os.umask(0o022)
+    try:
+        prepare._store(made, shelf := tmp_path / "cache" / "entry")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(shelf.stat().st_mode) == 0o755
+    assert {stat.S_IMODE(path.stat().st_mode) for path in shelf.iterdir()} == {0o644}
+    assert [path.name for path in shelf.parent.iterdir()] == ["entry"]
+    assert prepare._taken(shelf, tmp_path)
+    assert (tmp_path / "tleap.log").read_text() == "tleap.log"
+
+
+def refuse(path, *_args, **_options):
+    raise PermissionError(13, "Permission denied", str(path))
+
+
+@pytest.mark.parametrize("step", ["is_file", "iterdir", "read_bytes"])
+def test_an_entry_that_cannot_be_read_is_none(tmp_path, monkeypatch, step):
+    prepare._store(filled(tmp_path / "made"), shelf := tmp_path / "cache" / "entry")
+    (tmp_path / "new").mkdir()
+    with monkeypatch.context() as somebody_elses:
+        somebody_elses.setattr(Path, step, refuse)
+        assert not prepare._taken(shelf, tmp_path / "new")
+    assert not list((tmp_path / "new").iterdir())
+
+
+def test_a_cache_that_cannot_be_written_stops_nothing(tmp_path, monkeypatch, caplog):
+    for step in ("mkdir", "is_dir"):
+        monkeypatch.setattr(Path, step, refuse)
+    prepare._store(tmp_path, tmp_path / "cache" / "entry")
+    assert "could not be put into the cache" in caplog.text
 
 
 @pytest.mark.usefixtures("ambertools")
