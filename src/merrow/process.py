@@ -98,7 +98,7 @@ def _end_with(parent: int) -> None:
 
 def end_tree(pid: int) -> None:
     """Kill a process and all its descendants."""
-    _kill([*_below(pid), pid])
+    _end(lambda: [*_below(pid), pid])
 
 
 def end_children() -> None:
@@ -106,7 +106,18 @@ def end_children() -> None:
 
     Python's resource tracker, which cleans up after killed workers, ends by itself.
     """
-    _kill([pid for pid in _below(os.getpid()) if b"resource_tracker" not in _words(pid)])
+    _end(lambda: [pid for pid in _below(os.getpid()) if b"resource_tracker" not in _words(pid)])
+
+
+def _end(look: Callable[[], list[int]]) -> None:
+    """Kill what `look` finds; each is stopped first, so that none starts another one meanwhile."""
+    own, stopped = os.getpid(), set[int]()
+    while found := set(look()) - stopped:
+        for pid in found - {own}:
+            _send(pid, signal.SIGSTOP)
+        stopped |= found
+    for pid in (*(stopped - {own}), *(stopped & {own})):
+        _send(pid, signal.SIGKILL)
 
 
 def _below(pid: int) -> list[int]:
@@ -128,10 +139,9 @@ def _words(pid: int) -> bytes:
     return b""
 
 
-def _kill(pids: list[int]) -> None:
-    for pid in pids:
-        with contextlib.suppress(OSError):
-            os.kill(pid, signal.SIGKILL)
+def _send(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(OSError):
+        os.kill(pid, number)
 
 
 def stop_asked() -> bool:

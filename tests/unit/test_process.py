@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -128,6 +131,37 @@ input()
     assert code == -signal.SIGKILL
     while is_running(grandchild):
         time.sleep(0.05)
+
+
+def test_a_process_that_starts_others_meanwhile_ends_with_all_of_them(start):
+    process = start("""
+from merrow.process import end_tree
+script = "for k in $(seq 200); do sleep 977.25 & done; wait"
+child = subprocess.Popen(["sh", "-c", script])
+while not open(f"/proc/{child.pid}/task/{child.pid}/children").read():
+    pass
+end_tree(child.pid)
+print("ready", flush=True)
+input()
+""")
+    assert process.poll() is None
+    end = time.monotonic() + 10.0
+    while sleepers() and time.monotonic() < end:
+        time.sleep(0.05)
+    left = sleepers()
+    for pid in left:
+        os.kill(pid, signal.SIGKILL)
+    assert not left
+
+
+def sleepers():
+    """Return the processes of the test above that still run."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if path.read_bytes() == b"sleep\0977.25\0":
+                found.append(int(path.parent.name))
+    return [pid for pid in found if is_running(pid)]
 
 
 def is_running(pid):

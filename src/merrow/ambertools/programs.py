@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from merrow.errors import MerrowError, MissingComponentError
+from merrow.process import end_tree
 
 LOOK = 2.0
 """Polling interval for the progress of a program [s]."""
@@ -59,6 +60,8 @@ def run_program(
     Raises:
         MissingComponentError: The program is not installed.
         MerrowError: The program ended with a non-zero exit code.
+        BaseException: What `meanwhile` or a signal raised; the program and all that it started were
+            ended.
     """
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     if path_first is not None:
@@ -76,7 +79,7 @@ def run_program(
         try:
             output = _output(program, meanwhile)
         except BaseException:
-            program.kill()
+            end_tree(program.pid)  # antechamber has started sqm, MMPBSA sander
             raise
     (folder / log).write_text(output)
     if program.returncode != 0:

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import re
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from merrow.ambertools import programs
 from merrow.ambertools.programs import find_program, run_program, version
 from merrow.errors import MerrowError, MissingComponentError
 
@@ -46,6 +48,34 @@ def test_a_failure_quotes_the_tail_of_the_log_and_keeps_it(monkeypatch, tmp_path
         run_program("antechamber", [], folder=tmp_path, log="a.log")
     assert "threads 1 | no such atom" in str(caught.value)
     assert (tmp_path / "a.log").read_text() == "threads 1\nno such atom\n"
+
+
+def is_running(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state not in "ZX"
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, MerrowError])
+def test_what_stops_a_program_ends_what_it_started_too(monkeypatch, tmp_path, error):
+    """As antechamber starts sqm by way of a shell."""
+    script(tmp_path, "sh -c 'sleep 1000 & echo $! > begun; mv begun sqm; wait'; exit 0")
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    monkeypatch.setattr(programs, "LOOK", 0.05)
+
+    def stop():
+        if (tmp_path / "sqm").exists():
+            raise error
+
+    with pytest.raises(error):
+        run_program("antechamber", [], folder=tmp_path, log="a.log", meanwhile=stop)
+    sqm = int((tmp_path / "sqm").read_text())
+    end = time.monotonic() + 10.0
+    while is_running(sqm) and time.monotonic() < end:  # what is killed may need a moment
+        time.sleep(0.02)
+    assert not is_running(sqm)
 
 
 @pytest.mark.usefixtures("ambertools")
