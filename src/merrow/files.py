@@ -120,6 +120,11 @@ def cannot_write(path: Path, error: OSError) -> MerrowError:
     )
 
 
+def is_file(path: Path) -> bool:
+    """Tell whether there is a file; a path that cannot be one, as a long SMILES, names none."""
+    return os.path.isfile(path)
+
+
 def save_json(path: Path, value: object) -> None:
     """Write a value as JSON, as `atomic_write` does.
 

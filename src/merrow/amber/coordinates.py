@@ -13,7 +13,7 @@ from scipy.io import netcdf_file
 
 from merrow.amber.netcdf import AMBER_VELOCITY, numbers
 from merrow.errors import InputError
-from merrow.files import atomic_write
+from merrow.files import atomic_write, is_file
 
 Array = NDArray[np.float64]
 
@@ -52,7 +52,7 @@ def read_coordinates(
         InputError: The file is missing, damaged, not finite, or of another size.
     """
     path = Path(path)
-    if not path.is_file():
+    if not is_file(path):
         raise InputError(f"there is no coordinate file {path}.")
     with path.open("rb") as stream:
         magic = stream.read(4)

@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from merrow.errors import InputError, UnsupportedPhysicsError
+from merrow.files import is_file
 
 Sections = Mapping[str, list[Any]]
 
@@ -94,7 +95,7 @@ def checked_numbers(
 
 def is_prmtop(path: Path) -> bool:
     """Tell whether a file is a prmtop from its first words, whatever its name."""
-    if not path.is_file():
+    if not is_file(path):
         return False
     with path.open("rb") as stream:
         return stream.read(80).lstrip().startswith((b"%VERSION", b"%FLAG"))

@@ -22,6 +22,7 @@ from merrow.amber.charmm import check_charmm
 from merrow.amber.indices import check_indices
 from merrow.amber.sections import Sections, checked_numbers, is_prmtop, readable, refuse_foreign
 from merrow.errors import InputError
+from merrow.files import is_file
 from merrow.geometry import connected_atoms
 
 Array = NDArray[np.float64]
@@ -162,7 +163,7 @@ def atom_names(topology: AmberTopology, atoms: Iterable[int]) -> dict[int, str]:
 
 def _read_sections(path: Path) -> Sections:
     """Return the sections of a prmtop by their flags, charges in e."""
-    if not path.is_file():
+    if not is_file(path):
         raise InputError(f"there is no prmtop file {path}.")
     if not is_prmtop(path):
         raise InputError(f"{path} is not a prmtop file: it does not begin with %VERSION.")

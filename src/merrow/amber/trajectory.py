@@ -25,7 +25,7 @@ from merrow.amber.coordinates import Array, Coordinates
 from merrow.amber.netcdf import AMBER_VELOCITY, numbers
 from merrow.amber.topology import AmberTopology, IntArray
 from merrow.errors import InputError
-from merrow.files import atomic_write
+from merrow.files import atomic_write, is_file
 
 STEP, REFERENCE, CENTRE = "merrow_step", "merrow_reference_kcal", "merrow_centre"
 GRID, OWNER, DEVICE = "merrow_grid", "merrow_owner", "merrow_ml_device"
@@ -249,7 +249,7 @@ def read_trajectory(
     Raises:
         InputError: The file is missing, damaged, truncated, not a trajectory, or of other atoms.
     """
-    if not path.is_file():
+    if not is_file(path):
         raise InputError(f"there is no trajectory {path}.")
     try:
         with netcdf_file(path, "r", mmap=False) as file:

@@ -19,6 +19,7 @@ from rdkit.Chem import rdDistGeom, rdForceFieldHelpers, rdMolDescriptors
 from merrow.ambertools.flat import is_flat
 from merrow.ambertools.mol2 import mol_from_mol2
 from merrow.errors import InputError, UnsupportedPhysicsError
+from merrow.files import is_file
 
 Array = NDArray[np.float64]
 
@@ -119,7 +120,7 @@ def read_molecule(source: str | Path) -> InputMolecule:
 
 
 def _existing(path: Path) -> Path:
-    if not path.is_file():
+    if not is_file(path):
         raise InputError(f"there is no molecule file {path}.")
     if not path.read_bytes().strip():
         raise InputError(f"the molecule file {path} is empty.")

@@ -19,7 +19,7 @@ from merrow.campaign.rows import Row, folder_name
 from merrow.engine.platforms import chosen_platform
 from merrow.engine.simulation import check_platform
 from merrow.errors import InputError, MerrowError, MissingComponentError
-from merrow.files import atomic_write
+from merrow.files import atomic_write, is_file
 from merrow.hydration.config import HydrationConfig, usual_charges
 from merrow.hydration.prepare import begin_run, resolve_config
 from merrow.hydration.run import check_hydration
@@ -153,7 +153,7 @@ def _configuration(config: CampaignConfig, row: Row, charges: str, base: Path) -
     source: dict[str, object] = {"charges": charges, "gaff": config.gaff}
     if "prmtop" in row.source:
         topology = base / row.source["prmtop"]
-        if not topology.is_file():
+        if not is_file(topology):
             raise InputError(f"there is no file {topology} (prmtop); correct the path.")
         kind = "solvated" if read_topology(topology).has_box else "gas"
         source |= row.source | {"kind": kind}

@@ -23,6 +23,8 @@ MODELS = ("abcg2", "bcc", "file")
 SOURCES = (("smiles",), ("path",), ("prmtop", "inpcrd"))
 """Columns that specify the molecule of a row: one of these sets."""
 KEYS = ("name", "smiles", "path", "prmtop", "inpcrd", "ml_mask", "class", "charges")
+LONGEST_NAME = 240
+"""Bytes of a name as a folder: file systems have 255, and the charge model is added."""
 _NUMBER = re.compile(r"(?P<what>expt|ref_\w+?)(?P<stderr>_stderr)?_(?P<unit>kcal|kJ)")
 _MEASURED = re.compile(r"expt?\b|experiment|measured|dg_exp|expt?[_ ]", re.IGNORECASE)
 """Likely names of columns with experimental values, if no column has our name."""
@@ -171,6 +173,10 @@ def _row(
             raise InputError("has more cells than the header has columns")
         if not cell("name"):
             raise InputError("has no name")
+        if (length := len(folder_name(name).encode())) > LONGEST_NAME:
+            raise InputError(
+                f"has a name of {length} bytes as a folder, of at most {LONGEST_NAME}: shorten it"
+            )
         if set(given) - {"ml_mask"} not in [set(source) for source in SOURCES]:
             told = " and ".join(given) or "nothing"
             raise InputError(f"needs one of smiles, path, or prmtop and inpcrd, but gives {told}")

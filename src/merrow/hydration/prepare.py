@@ -23,6 +23,7 @@ from merrow.ambertools.solvent import n_waters_for, solvate
 from merrow.engine.platforms import AUTO, chosen_platform
 from merrow.engine.simulation import check_reference
 from merrow.errors import InputError
+from merrow.files import is_file
 from merrow.geometry import Quadruple
 from merrow.hydration.config import HydrationConfig, Source
 from merrow.hydration.protocol import Protocol
@@ -156,7 +157,7 @@ def resolve_config(config: HydrationConfig, base: Path, folder: RunFolder) -> Hy
     names = [path.name for path in sources.values()]
     sha = hashlib.sha256()
     for key, path in sources.items():
-        if not path.is_file():
+        if not is_file(path):
             raise InputError(f"there is no file {path} ({key}); correct the path.")
         if names.count(path.name) > 1:
             raise InputError(f"prmtop and inpcrd are both named {path.name}; rename one of them.")

@@ -23,6 +23,7 @@ from typing import Any, Final
 import numpy as np
 
 from merrow.errors import InputError, MerrowError, MissingComponentError, first_line
+from merrow.files import is_file
 from merrow.potentials.elements import SYMBOLS
 from merrow.potentials.families import Family, Model
 from merrow.potentials.guest import Guest, tell_of_code
@@ -169,7 +170,7 @@ def _target(name: str) -> Any:
     """Return the module of a user's file, or the class of a package."""
     path = _path(name)
     if path is not None:
-        if not path.is_file():
+        if not is_file(path):
             raise InputError(f"there is no file {path} (--potential {name}); correct the path.")
         tell_of_code(path)
         return _run(name, path.resolve(), path.stat().st_mtime_ns)

@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from merrow.errors import InputError, MerrowError
+from merrow.files import is_file
 from merrow.potentials.device import CPU, placed, to_numpy
 from merrow.potentials.elements import SYMBOLS
 from merrow.potentials.families import Family, Model
@@ -226,7 +227,7 @@ def read_script(name: str) -> Script:
         InputError: The file is missing, not TorchScript, or its `forward` has another signature.
     """
     path = Path(name.removeprefix(PREFIX))
-    if not path.is_file():
+    if not is_file(path):
         raise InputError(f"there is no file {path} (--potential {name}); correct the path.")
     tell_of_code(path)
     return _inspect(path.resolve(), path.stat().st_mtime_ns)

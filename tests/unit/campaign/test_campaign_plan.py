@@ -7,7 +7,7 @@ import pytest
 
 from merrow.campaign.config import CampaignConfig
 from merrow.campaign.plan import plan_jobs, read_jobs, write_jobs
-from merrow.campaign.rows import Reference, Row
+from merrow.campaign.rows import LONGEST_NAME, Reference, Row, read_rows
 from merrow.errors import InputError
 from merrow.hydration.protocol import PROTOCOLS
 from merrow.hydration.run_folder import RunFolder
@@ -52,6 +52,14 @@ def test_a_measured_value_of_the_table_is_that_of_the_run(tmp_path):
     assert none.expt_kcal is None
 
 
+def test_the_longest_name_has_a_folder(tmp_path):
+    acid = "\u9178" * (LONGEST_NAME // 3)
+    (tmp_path / "set.csv").write_text(f"name,smiles\n{acid},CO\n", encoding="utf-8")
+    rows = read_rows(tmp_path / "set.csv", {})
+    write_jobs(tmp_path, plan(rows, tmp_path, tmp_path, charges=("abcg2",)), tmp_path)
+    assert len(list((tmp_path / "runs").iterdir())) == 1
+
+
 def test_two_charge_models_are_two_runs(tmp_path):
     found = plan(
         [Row(2, "methanol", {"smiles": "CO"})], tmp_path, tmp_path, charges=("bcc", "abcg2")
@@ -66,6 +74,8 @@ def test_two_charge_models_are_two_runs(tmp_path):
         ({"path": "lost.sdf"}, "line 3: there is no file"),
         ({"prmtop": "lost.prmtop", "inpcrd": "lost.inpcrd"}, "line 3: there is no file"),
         ({"path": "table.txt"}, "line 3: "),
+        ({"path": "C" * 300 + ".sdf"}, "line 3: there is no file"),
+        ({"prmtop": "C" * 300, "inpcrd": "lost.inpcrd"}, "line 3: there is no file"),
         ({"smiles": "CC(=O)[O-]"}, "line 3: the molecule has a net charge of -1"),
     ],
 )

@@ -15,6 +15,7 @@ from merrow.campaign.config import CampaignConfig
 from merrow.campaign.plan import JOB_LIST, JOBS, _configuration, read_jobs
 from merrow.campaign.rows import Row, read_rows
 from merrow.campaign.table import read_config
+from merrow.errors import InputError
 from merrow.md.nve.runs import NveRequest
 from merrow.md.nve.validate import check_request
 from merrow.md.simulate_config import SimulationConfig
@@ -29,6 +30,17 @@ def table(text, **columns):
     def read():
         Path("t.csv").write_bytes(text if isinstance(text, bytes) else text.encode())
         return read_rows(Path("t.csv"), columns)
+
+    return read
+
+
+def named(length):
+    """Return a way to read a row with a name of some length."""
+
+    def read():
+        (found,) = table(f"name,smiles\n{length * 'a'},C\n")()
+        if found.problem is not None:
+            raise InputError(found.problem)
 
     return read
 
@@ -81,6 +93,7 @@ ROWS = [
         "give every molecule a name of its own",
         table(GOOD),
     ),
+    (named(300), "bytes as a folder, of at most 240: shorten it", named(80)),
     (table("name,name,smiles\na,a,C\n"), "twice; rename one", table(GOOD)),
     (
         table("name,smiles,experiment\na,C,2\n"),

@@ -60,6 +60,10 @@ def test_the_shared_set_is_read_whole(freesolv):
     ("line", "told"),
     [
         (",CO,1", "line 3 has no name."),
+        (
+            "\u9178" * 81 + ",CO,1",
+            "line 3 has a name of 243 bytes as a folder, of at most 240: shorten it.",
+        ),
         ("b,,1", "line 3 needs one of smiles, path, or prmtop and inpcrd, but gives nothing."),
         ("b,CO,one", "line 3 has 'one' as expt_kcal, which is no such number [kcal/mol]."),
         ("b,CO,nan", "line 3 has 'nan' as expt_kcal, which is no such number [kcal/mol]."),

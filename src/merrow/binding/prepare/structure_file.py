@@ -20,6 +20,7 @@ from parmed.formats.pdbx import PdbxReader
 from parmed.periodic_table import AtomicNum, element_by_name
 
 from merrow.errors import InputError
+from merrow.files import is_file
 
 Array = NDArray[np.float64]
 
@@ -101,7 +102,7 @@ def read_structure(path: Path) -> StructureFile:
     Raises:
         InputError: The file is missing or damaged, or has no atoms or several models.
     """
-    if not path.is_file():
+    if not is_file(path):
         raise InputError(f"there is no structure file {path}.")
     text = path.read_text(encoding="utf-8-sig", errors="replace")
     blocks = _blocks(path, text) if CIF.match(text) else []

@@ -22,6 +22,7 @@ import numpy as np
 import torch
 
 from merrow.errors import InputError, MerrowError, UnsupportedPhysicsError, first_line
+from merrow.files import is_file
 
 KINDS: Final = ("MACE", "ScaleShiftMACE")
 INTERACTIONS: Final = tuple(
@@ -130,7 +131,7 @@ def read_mace(path: Path) -> MaceParameters:
         InputError: The file is missing, damaged, or not a MACE model.
         UnsupportedPhysicsError: The model has other outputs or inputs than supported.
     """
-    if not path.is_file():
+    if not is_file(path):
         raise InputError(f"there is no MACE model {path}; give the path of a .model file.")
     try:
         model = _records(path)
