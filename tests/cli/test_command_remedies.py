@@ -141,6 +141,7 @@ DRY = [
     (WET_GAS, "or give a solvated system", WET),
     (WET_GAS + " --solvate opc", "is not available; use tip3p", WET_GAS + " --solvate tip3p"),
     (WET + " --solvate tip3p", "needs the gas-phase prmtop of one molecule", WET),
+    (WET + " --gaff 2", "--gaff has no meaning for a prmtop", WET),
     (WET + " --charges bcc", "--charges has no meaning for a prmtop", WET),
     (
         "hydration CO --out run --dry-run --potential mm --protocol paper --set gas_ps=5",

@@ -48,7 +48,7 @@ class Hydration:
         ml_mask: AMBER mask of the solute in a prmtop.
         solvate: "tip3p" to solvate a gas-phase prmtop.
         charges: Charge model of the solute: "abcg2", "bcc" or "file".
-        gaff: GAFF version, 1 or 2.
+        gaff: GAFF version, 1 or 2; None for 2, or for a prmtop.
         target_stderr: Standard error at which sampling stops [kcal/mol], once repeats agree in
             their conformers.
         max_time: Time limit in minutes, or such as "45m", "12h".
@@ -83,7 +83,7 @@ class Hydration:
         ml_mask: str | None = None,
         solvate: str | None = None,
         charges: str | None = None,
-        gaff: int = 2,
+        gaff: int | None = None,
         target_stderr: float | None = None,
         max_time: str | float | None = None,
         mm_reference: bool = False,

@@ -80,7 +80,10 @@ def hydration(
     ml_mask: Annotated[str | None, typer.Option(help="AMBER mask of the solute.")] = None,
     solvate: SolvateOption = None,
     charges: ChargesOption = None,
-    gaff: Annotated[int, typer.Option(help="GAFF version, 1 or 2.", min=1, max=2)] = 2,
+    gaff: Annotated[
+        int | None,
+        typer.Option(help="GAFF version, 1 or 2 (the default).", min=1, max=2),
+    ] = None,
     target_stderr: TargetOption = None,
     max_time: TimeOption = None,
     mm_reference: ReferenceOption = False,

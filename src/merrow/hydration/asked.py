@@ -13,6 +13,7 @@ import yaml
 from merrow.amber.sections import is_prmtop
 from merrow.errors import InputError
 from merrow.executor import core_count
+from merrow.files import is_file
 from merrow.hydration.config import HydrationConfig, usual_charges
 from merrow.hydration.protocol import PROTOCOLS, Protocol, usual_repeats
 from merrow.settings import hint
@@ -46,7 +47,7 @@ def hydration_config(
     ml_mask: str | None = None,
     solvate: str | None = None,
     charges: str | None = None,
-    gaff: int = 2,
+    gaff: int | None = None,
     target_stderr: float | None = None,
     max_time: str | float | None = None,
     mm_reference: bool = False,
@@ -101,7 +102,7 @@ def source_of(
     ml_mask: str | None,
     solvate: str | None,
     charges: str | None,
-    gaff: int,
+    gaff: int | None,
 ) -> dict[str, Any]:
     """Return the keys of a `Source`: a SMILES, a structure, or AMBER files.
 
@@ -116,6 +117,8 @@ def source_of(
             )
         if charges is not None:
             raise InputError("--charges has no meaning for a prmtop, which brings its own.")
+        if gaff is not None:
+            raise InputError("--gaff has no meaning for a prmtop, which brings its parameters.")
         if solvate not in (None, "tip3p"):
             raise InputError(f"--solvate {solvate!r} is not available; use tip3p.")
         return {
@@ -128,6 +131,7 @@ def source_of(
     for name, value in (("inpcrd", inpcrd), ("--ml-mask", ml_mask), ("--solvate", solvate)):
         if value is not None:
             raise InputError(f"{name} belongs to a prmtop, but {source!r} is none.")
+    gaff = 2 if gaff is None else gaff
     if suffix in STRUCTURES:
         return {"kind": "structure", "structure": source, "charges": charges, "gaff": gaff}
     return {"kind": "smiles", "smiles": source, "charges": charges, "gaff": gaff}
@@ -170,7 +174,7 @@ def measured(expt: str | float | None, source: str) -> dict[str, float | None]:
     from merrow.ambertools.molecule import read_molecule  # noqa: PLC0415
     from merrow.hydration.measured import read_value, value_in_table  # noqa: PLC0415
 
-    if not Path(expt).is_file():
+    if not is_file(Path(expt)):
         return dict(zip(EXPT_KEYS, read_value(expt), strict=True))
     bare = is_prmtop(Path(source))  # it gives atoms and bonds, but no SMILES
     found = value_in_table(Path(expt), None if bare else read_molecule(source).smiles)
