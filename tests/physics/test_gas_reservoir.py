@@ -22,7 +22,7 @@ from one_torsion import DENSITY, EXACT, GRID, angles_of, potential, sample, solv
 from merrow.engine import gas
 from merrow.engine.record import couplings, set_state
 from merrow.engine.reservoir import Reservoir
-from merrow.engine.segments import gas_frames
+from merrow.engine.segments import GasSegment, gas_frames
 from merrow.engine.simulation import open_context, set_snapshot
 from merrow.free_energy.mixing import insertions
 from merrow.geometry import torsion_angles
@@ -41,13 +41,18 @@ def butane(systems, tmp_path_factory) -> small_box.Solvated:
 
 
 @pytest.fixture(scope="module")
-def reservoir(butane) -> Reservoir:
-    """A thousand frames of the exact gas phase."""
+def in_gas(butane) -> GasSegment:
+    """A thousand frames of gas, all trans."""
     plan = small_box.gas_plan(butane, 2)
     plan = replace(plan, temperatures=(small_box.TEMPERATURE,), ladders=5)
     walkers = gas.start_gas(butane.classical, plan, butane.conformers[[0] * 5] / 10)
-    segment, _ = gas.run_gas_segment(butane.classical, plan, walkers, 0)
-    frames, random = gas_frames([segment]).positions, np.random.default_rng(3)
+    return gas.run_gas_segment(butane.classical, plan, walkers, 0)[0]
+
+
+@pytest.fixture(scope="module")
+def reservoir(butane, in_gas) -> Reservoir:
+    """A thousand frames of the exact gas phase."""
+    frames, random = gas_frames([in_gas]).positions, np.random.default_rng(3)
     angles = random.choice(GRID, size=len(frames), p=DENSITY / DENSITY.sum())
     exact = turned(butane, frames, angles)
     assert torsion_angles(exact, butane.torsions)[:, 0] == pytest.approx(angles, abs=1e-6)
@@ -98,6 +103,27 @@ def test_decoupled_the_populations_are_those_of_the_quadrature(butane, reservoir
     sample(butane, plan, tmp_path / "leg", 1, reservoir=reservoir)
     found = trans(angles_of(butane, tmp_path / "leg", plan, 0)[0])[1:]
     assert abs(found.mean() - EXACT) < 4 * np.sqrt(EXACT * (1 - EXACT) / len(found))
+
+
+def test_decoupled_the_solute_stays_as_warm_as_it_is_in_gas(butane, in_gas, tmp_path):
+    # A tenth of a picosecond after each insertion, at 4 fs. Velocities that do not belong to the
+    # conformers heat the stiff bonds, here by 1.5 kcal/mol.
+    shape = (-1, len(butane.masses), 3)
+    pool = Reservoir(
+        in_gas.positions.reshape(shape),
+        butane.region.atoms,
+        np.array(butane.masses),
+        small_box.TEMPERATURE,
+        in_gas.velocities.reshape(shape),
+    )
+    plan = replace(
+        small_box.leg_plan((GONE,), seed=7),
+        **{"equilibration": 50, "steps_per_record": 25, "records_per_sweep": 1},
+        sweeps_per_segment=500,
+    )
+    sample(butane, plan, tmp_path / "leg", 0, reservoir=pool)
+    found = angles_of(butane, tmp_path / "leg", plan, 0)[1].internal[1:]
+    assert abs(found.mean() - in_gas.energies.mean()) < 4 * found.std() / np.sqrt(len(found))
 
 
 PATH = tuple(LambdaState(0.0, x) for x in (1.0, 0.6, 0.3, 0.0))

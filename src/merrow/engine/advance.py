@@ -190,6 +190,8 @@ def advance_gas(folder: TaskFolder, potential: Potential, plan: GasPlan, starts:
     walkers = Walkers(**load_arrays(folder.snapshots(index)))
     segment, after = run_gas_segment(potential, plan, walkers, index)
     recorded = {"positions": segment.positions, "energies": segment.energies}
+    if segment.velocities is not None:
+        recorded["velocities"] = segment.velocities
     folder.save_piece(index, recorded, vars(after))
 
 

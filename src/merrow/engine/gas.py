@@ -115,14 +115,16 @@ def run_gas_segment(
         NumericsError: An energy is not finite, or a bond tore.
     """
     motion = _Motion(potential, plan, walkers, generator(plan.seed, "segment", index))
-    frames, energies = [], []
+    frames, velocities, energies = [], [], []
     cold = np.arange(plan.ladders) * len(plan.temperatures)
     for _ in range(plan.records_per_segment):
         motion.advance(plan.steps_per_record)
         frames.append(motion.positions[cold])
+        velocities.append(motion.velocities[cold])
         energies.append(motion.energies[cold])
         motion.exchange()
-    return GasSegment(np.array(frames), np.array(energies)), motion.walkers
+    segment = GasSegment(np.array(frames), np.array(energies), velocities=np.array(velocities))
+    return segment, motion.walkers
 
 
 class _Motion:
@@ -173,11 +175,15 @@ class _Motion:
                     self._swap(a, b, math.sqrt(beta[k + 1] / beta[k]))
 
     def _swap(self, cold: int, hot: int, factor: float) -> None:
-        """Exchange two conformers with velocities scaled by √(T_cold/T_hot) and its inverse."""
+        """Exchange two conformers with velocities scaled by √(T_cold/T_hot) and its inverse.
+
+        Scaled are those of the time of the positions; the stored ones are of half a step before.
+        """
         for array in (self.positions, self.velocities, self.energies, self.forces):
             array[[cold, hot]] = array[[hot, cold]]
-        self.velocities[cold] *= factor
-        self.velocities[hot] /= factor
+        for walker, scale in ((cold, factor), (hot, 1 / factor)):
+            kick = 0.5 * self.plan.timestep * self.forces[walker] / _mass(self.plan)[0]
+            self.velocities[walker] = scale * (self.velocities[walker] + kick) - kick
 
     def _evaluate(self) -> tuple[Array, Array]:
         centred = self.positions - self.positions[:, :1]

@@ -40,11 +40,14 @@ class GasSegment:
         positions: Positions [nm], shape (m, ladders, n, 3).
         energies: Absolute energy of the sampled potential [kJ/mol], shape (m, ladders).
         other: Energy of another potential [kJ/mol], shape (m, ladders), or None.
+        velocities: Velocities half a step before the positions [nm/ps], shape (m, ladders, n, 3);
+            None in older folders.
     """
 
     positions: Array
     energies: Array
     other: Array | None = None
+    velocities: Array | None = None
 
 
 @dataclass(frozen=True)

@@ -104,7 +104,8 @@ class TaskFolder:
         found = []
         for index in range(self.count_segments() if count is None else count):
             data = load_arrays(self.segment(index))
-            found.append(GasSegment(data["positions"], data["energies"], self._read_other(index)))
+            known = (data["positions"], data["energies"], self._read_other(index))
+            found.append(GasSegment(*known, data.get("velocities")))
         return found
 
     def _read_other(self, index: int) -> NDArray[np.generic] | None:

@@ -79,6 +79,23 @@ def test_velocities_are_maxwells(drawn):
     assert np.abs(mean - kt).max() < 4 * kt * np.sqrt(2 / DRAWS)
 
 
+def test_velocities_of_a_conformer_turn_with_it():
+    random = np.random.default_rng(6)
+    shapes, speeds = random.normal(size=(2, 4, 3, 3))
+    there = Snapshot(np.zeros((5, 3)), np.ones((5, 3)), np.eye(3))
+    pool, found = Reservoir(shapes, ATOMS, MASSES, T, speeds), set()
+    for _ in range(20):
+        new = pool.insert(there, random)
+        x, v = new.positions[list(ATOMS)], new.velocities[list(ATOMS)]
+        products = (x - x[0]) @ v.T  # of no orientation
+        (k,) = [
+            i for i in range(4) if np.allclose(products, (shapes[i] - shapes[i][0]) @ speeds[i].T)
+        ]
+        found.add(k)
+        np.testing.assert_array_equal(new.velocities[[0, 4]], there.velocities[[0, 4]])
+    assert found == {0, 1, 2, 3}
+
+
 @pytest.fixture(scope="module")
 def pool(methane_files) -> Reservoir:
     """Methane as it is and slightly disturbed."""

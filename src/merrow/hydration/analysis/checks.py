@@ -132,8 +132,9 @@ def _of_the_ends(found: HydrationAnalysis) -> Iterator[Verdict]:
         yield found.closure.verdict
     for phase, end in found.ends.items():
         yield replace(end.verdict, name=f"{end.verdict.name}, {phase}")
-    if found.gas is not None and found.mm_ends is None:
-        yield judge_gas_and_decoupled(*_gas_and_decoupled(found, found.gas))
+    gas = found.gas if found.mm_ends is None else found.mm_ends[1]
+    if gas is not None:
+        yield judge_gas_and_decoupled(*_gas_and_decoupled(found, gas))
 
 
 def _of_the_solute(found: HydrationAnalysis, prepared: Prepared) -> Iterator[Verdict]:

@@ -133,11 +133,14 @@ def reservoir_of(run: RunContext, task: Task) -> Reservoir | None:
     segments = gas.read_gas(_segments_of_reservoir(run))
     ladder = task.repeat % protocol.n_gas_ladders
     conformers = np.concatenate([segment.positions[:, ladder] for segment in segments])
+    known = [one.velocities[:, ladder] for one in segments if one.velocities is not None]
+    first = len(conformers) // UNEQUILIBRATED
     return Reservoir(
-        conformers[len(conformers) // UNEQUILIBRATED :],
+        conformers[first:],
         prepared.region.atoms,
         prepared.masses,
         protocol.temperature_k,
+        np.concatenate(known)[first:] if len(known) == len(segments) else None,
     )
 
 
