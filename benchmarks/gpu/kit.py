@@ -94,7 +94,9 @@ def unpacked(given: argparse.Namespace) -> dict[str, str]:
         place = given.unpack.resolve()
         if not place.is_dir():
             with tarfile.open(given.pack) as archive:
-                archive.extractall(place, filter="data")
+                if hasattr(tarfile, "data_filter"):  # Debian 12's Python 3.11.2 lacks it
+                    archive.extraction_filter = tarfile.data_filter
+                archive.extractall(place)
         given.systems = place / "systems"
         paths = [str(place / "src"), str(place / "site")]
         environment["MERROW_MODELS"] = str(place / "models")
