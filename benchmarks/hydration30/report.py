@@ -25,7 +25,7 @@ from rdkit import Chem
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
-from run import MOLECULES, RESULTS, read  # noqa: E402
+from run import COUNTED, MOLECULES, RESULTS, read  # noqa: E402
 
 from merrow.campaign.comparison import Interval  # noqa: E402
 from merrow.campaign.report.data import CampaignRow, Comparison, Pair  # noqa: E402
@@ -46,7 +46,7 @@ FAR = 1.0
 DIFFER, MARK = "starting conformers", "†"
 """The failed check that is marked, and its mark."""
 UNKNOWN = "‡"
-"""Mark of flexible molecules whose checks are not known."""
+"""Mark of flexible molecules whose conformers are not known to be settled."""
 LEAST = 10
 """Molecules from which an interval by resampling says something."""
 PUBLISHED = (
@@ -273,7 +273,8 @@ def _molecules(rows: Sequence[dict[str, str]]) -> Iterator[str]:
     if UNKNOWN in marks:
         yield ""
         yield f"{UNKNOWN} The molecule is flexible, and whether the repeats of this run agreed in"
-        yield "their conformers was not kept; a run did not have to then. These are provisional."
+        yield "their conformers was not kept, or judged by too many independent frames"
+        yield "([decision 6](../decisions/0006-error-bars.md)). These are provisional."
 
 
 def _number(row: dict[str, str], name: str) -> str:
@@ -285,7 +286,8 @@ def _number(row: dict[str, str], name: str) -> str:
 def _mark(row: dict[str, str]) -> str:
     if DIFFER in row.get("failed", ""):
         return MARK
-    return UNKNOWN if not row.get("failed") and row["name"] in _flexible() else ""
+    counted = row.get("frames") == COUNTED
+    return UNKNOWN if not counted and row["name"] in _flexible() else ""
 
 
 @cache

@@ -43,6 +43,8 @@ TARGET, PROMISED = 0.195, 0.2
 LONGEST = 1500.0
 """Where a run ends in any case [ps of each state]; 500, as usual, are too few for some."""
 KEY = ("name", "charges", "potential")
+COUNTED = "by replica"
+"""How independent frames of conformers were counted; older rows, of too many, lack it."""
 
 
 @dataclass(frozen=True)
@@ -160,6 +162,7 @@ def _row(row: CampaignRow, result: HydrationResult, workers: int) -> dict[str, A
         "merrow": result.versions["merrow"],
         "where": f"{here['processor']}, {here['cores']} cores",
         "failed": "; ".join(failed_checks(result)) or "none",
+        "frames": COUNTED,
     }
 
 

@@ -93,6 +93,7 @@ def test_rows_whose_repeats_keep_their_conformers_are_marked(scripts, table):
     assert text.count("± 0.15‡ |") == 2 * len(report._flexible())
     for row in rows:
         row["failed"] = "starting conformers, water; overlap" if row is rows[3] else "none"
+        row["frames"] = run.COUNTED
     run.write(path, rows)
     text = report.page(report.found(path), run.read(path))
     assert f"{rows[3]['dg_kcal']:.2f} ± 0.15† |".replace("-", "−") in text
