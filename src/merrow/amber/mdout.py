@@ -92,13 +92,14 @@ def block(energies: Energies) -> str:
         f" NSTEP = {energies.step:8d}   TIME(PS) = {energies.time:11.3f}"
         f"  TEMP(K) = {value['TEMP']:8.2f}  PRESS = {value.get('PRESS', 0.0):7.1f}"
     ]
-    lines += [_row(row, value, 15) for row in _with_charmm(ROWS, value)]
+    rows = _with_charmm(ROWS, value)
+    lines += [_row(row, value, 15) for row in rows]
     if "EAMBER" in value:
         lines.append(f" EAMBER (non-restraint)  ={value['EAMBER']:15.4f}")
     if "VOLUME" in value:
         lines.append(f"{'':50}  VOLUME     ={value['VOLUME']:15.4f}")
         lines.append(f"{'':52}Density    ={value['Density']:15.4f}")
-    printed = {name for row in _with_charmm(ROWS, value) for name in row}
+    printed = {name for row in rows for name in row}
     for row in MORE_ROWS:
         there = [name for name in row if name in value and name not in printed]
         lines += [_row(there, value, 15)] if there else []

@@ -25,7 +25,7 @@ from merrow.analysis import bfactor, pose
 from merrow.analysis.rmsd import rmsd, superposed
 from merrow.binding.b_structure import write_b_structure
 from merrow.binding.crystal import AlphaCarbons, alpha_carbons, crystal_b
-from merrow.binding.ensembles import distinct_names
+from merrow.binding.ensembles import trajectories
 from merrow.binding.report.data import ComplexReport, Shape, TrajectoryNumbers
 from merrow.binding.report.ligand import ligand_drawing
 from merrow.binding.report.page import render_complex
@@ -111,15 +111,9 @@ def analyze(request: AnalyzeRequest) -> dict[str, Any]:
         InputError: The files do not fit together, or there are too few frames.
         MissingComponentError: The trajectory is not NetCDF, and MDAnalysis is not installed.
     """
-    files, paths = read_files(request), trajectories(request)
+    files, paths = read_files(request), trajectories(request.trajectory, request.mm_reference)
     ensembles = ((name, request.read(path, files.topology)) for name, path in paths.items())
     return write_analysis(request, files, ensembles)
-
-
-def trajectories(request: AnalyzeRequest) -> dict[str, Path]:
-    """Return the trajectories of a request by name, the MM-only one last."""
-    paths = [request.trajectory, *([request.mm_reference] if request.mm_reference else [])]
-    return dict(zip(distinct_names(paths), paths, strict=True))
 
 
 def read_files(request: AnalyzeRequest) -> AnalyzeFiles:

@@ -13,9 +13,9 @@ from merrow.binding.analyze import (
     AnalyzeFiles,
     AnalyzeRequest,
     read_files,
-    trajectories,
     write_analysis,
 )
+from merrow.binding.ensembles import trajectories
 from merrow.cost import MeasuredCost, peak_memory_mib
 from merrow.trajectories import FEWEST, DryFrames
 
@@ -55,7 +55,7 @@ def analyze_cost(request: AnalyzeRequest) -> AnalyzeCost:
     files = read_files(request)
     counts: dict[str, int] = {}
     seconds = reading = disk = most = 0.0
-    for name, path in trajectories(request).items():
+    for name, path in trajectories(request.trajectory, request.mm_reference).items():
         began = time.monotonic()
         frames = request.read(path, files.topology)
         reading += time.monotonic() - began

@@ -105,14 +105,19 @@ def read_request(request: MmpbsaRequest) -> RequestFiles:
             "the MM reference has no free ligand of its own here: run the command "
             "once for ML/MM and once for MM, each with its own free trajectories."
         )
-    paths = [request.trajectory] + ([request.mm_reference] if request.mm_reference else [])
-    names = distinct_names(paths)
-    ensembles = [(n, request.read(path, topology)) for n, path in zip(names, paths, strict=True)]
+    paths = trajectories(request.trajectory, request.mm_reference)
+    ensembles = [(name, request.read(path, topology)) for name, path in paths.items()]
     free = None
     if request.free is not None:
         bound = species_positions(ensembles[0][1], ligand)["ligand"]
         free = read_free(request.free, topology, ligand, bound, read=request.read)
     return RequestFiles(topology, ligand, ensembles, free)
+
+
+def trajectories(trajectory: Path, mm_reference: Path | None) -> dict[str, Path]:
+    """Return a trajectory and its MM reference, if there is one, by distinct names."""
+    paths = [trajectory, *([mm_reference] if mm_reference else [])]
+    return dict(zip(distinct_names(paths), paths, strict=True))
 
 
 def distinct_names(paths: Sequence[Path]) -> list[str]:
