@@ -190,12 +190,13 @@ def _intermediates(run: RunContext) -> dict[Phase, Ensembles]:
     """Return the ensembles between MM and ML in both phases, without those not sampled yet."""
     decided = run.folder.read(Intermediates) or Intermediates()
     found: dict[Phase, Ensembles] = {phase: {} for phase in PHASES}
-    for own in decided.hamiltonians("water"):
-        with suppress(IncompleteError):
-            found["water"][own] = read_water(run, "end", own)
-    for own in decided.hamiltonians("gas"):
-        with suppress(IncompleteError):
-            found["gas"][own] = read_gas_phase(run, own)
+    for phase in PHASES:
+        for own in decided.hamiltonians(phase):
+            with suppress(IncompleteError):
+                in_water = phase == "water"
+                data = read_water(run, "end", own) if in_water else read_gas_phase(run, own)
+                if data.other is not None:  # a stop may have come before these energies
+                    found[phase][own] = data
     return found
 
 
