@@ -42,6 +42,8 @@ PARTS = {
     "hydration": "a whole hydration free energy from prepared files",
     "nve": "drift of the energy and memory over many steps",
     "campaign": "a campaign of the prepared molecules for as long as is given (--minutes)",
+    "tests": "the tests that need a GPU, by pytest",
+    "thirty": "rows of hydration30 from prepared runs, for as long as is given (--minutes)",
     "complex": "a ligand in its protein, ML/MM beside MM, for as long as is given (--minutes)",
 }
 
@@ -76,10 +78,11 @@ def reader() -> argparse.ArgumentParser:
     )
     parser.add_argument("--out", type=Path, required=True, help="folder of the results")
     parser.add_argument("--systems", type=Path, help="folder with NAME/solvated.prmtop and .inpcrd")
+    parser.add_argument("--models", type=Path, help="folder with weights; default: the pack's")
     parser.add_argument("--device", default="cuda", help="cuda or cpu")
     parser.add_argument("--potential", default="ani1ccx")
     parser.add_argument("--cutoff", type=float, default=9.0, help="[Å]")
-    parser.add_argument("--minutes", type=float, default=1.0, help="of campaign and complex")
+    parser.add_argument("--minutes", type=float, default=1.0, help="of campaign, thirty and complex")
     parser.add_argument("--limit", type=float, default=LIMIT, help="of a part [s]")
     parser.add_argument("--small", action="store_true", help="few steps: does it work at all?")
     parser.add_argument("--inside", help=argparse.SUPPRESS)
@@ -103,6 +106,8 @@ def unpacked(given: argparse.Namespace) -> dict[str, str]:
         environment["LD_LIBRARY_PATH"] = os.pathsep.join(
             [*libraries(), environment.get("LD_LIBRARY_PATH", "")]
         )
+    if given.models is not None:
+        environment["MERROW_MODELS"] = str(given.models.resolve())
     paths += [path for path in (environment.get("PYTHONPATH"),) if path]
     one = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENMM_CPU_THREADS"), "1")
     return environment | one | {"PYTHONPATH": os.pathsep.join(paths)}
@@ -128,7 +133,7 @@ def one_part(given: argparse.Namespace, name: str, environment: dict[str, str]) 
     words = [*("--inside", name, "--out", str(given.out), "--systems", str(given.systems))]
     for key in ("device", "potential", "cutoff", "minutes"):
         words += [f"--{key}", str(getattr(given, key))]
-    long = name in ("campaign", "complex")
+    long = name in ("campaign", "complex", "thirty")
     limit = given.limit + (60 * given.minutes if long else 0.0)
     try:
         done = subprocess.run(

@@ -32,6 +32,7 @@ PURE = ("parmed", "openmmml", "torchani", "pymbar", "alchemlyb", "loguru", "pack
 PURE_SECOND = ("mace-torch", "e3nn", "opt_einsum_fx", "opt_einsum", "ase", "prettytable")
 UNUSED = re.compile(
     r"(^|/)(__pycache__|tests?|UnitTests|rdkit-stubs|include|Contrib|sping)(/|$)|cpython-311"
+    r"|parmed/modeller/data/.*ccd|openmm/app/data/(charmm|amber|D...\.pdb|POP)"
 )
 PLATFORMS = ("2_34", "2_31", "2_28", "2_27", "2_17")
 BOXES = {
@@ -61,6 +62,7 @@ def main() -> None:
     reader.add_argument("--python", default="3.12", help="of the GPU machine")
     reader.add_argument("--out", type=Path, default=ROOT / "build/gpu/pack.tar.xz")
     reader.add_argument("--models", type=Path, required=True, help="folder with ANI's weights")
+    reader.add_argument("--runs", type=Path, help="prepared runs of hydration30/run.py --prepare")
     reader.add_argument(
         "--systems", type=Path, default=ROOT / "build/gpu/systems", help="made once"
     )
@@ -81,6 +83,8 @@ def main() -> None:
                 shutil.copy(weights, pack / "models")
         systems(given.systems, given.only)
         shutil.copytree(given.systems, pack / "systems", ignore=_all_but_files)
+        if given.runs is not None:
+            shutil.copytree(given.runs, pack / "hydration30")
         archive(pack, given.out)
     size, checkout = given.out.stat().st_size, tracked()
     told = f"{size / 2**20:.1f} MiB, and the checkout {checkout / 2**20:.1f} MiB"

@@ -7,6 +7,7 @@ import csv
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -25,6 +26,7 @@ from merrow.meeting import Meeting
 from merrow.mps import PIPES, shared_gpu
 from merrow.trajectories import read_frames
 
+ROOT = Path(__file__).resolve().parents[2]
 TRIAL_S = 2.0
 """Time in which steps are counted [s]."""
 LIGAND, LEGS = ":LIG", ("ml_mm", "mm")
@@ -216,6 +218,37 @@ def campaign(kit: Kit) -> dict[str, Any]:
     results = out / "results.csv"
     lines = list(csv.DictReader(results.open())) if results.exists() else []
     return {"rc": code, "tail": told, "rows": lines}
+
+
+def tests(kit: Kit) -> dict[str, Any]:
+    """Run the tests that need a GPU; return how they ended."""
+    command = [sys.executable, "-m", "pytest", "-q", "-m", "gpu", "-p", "no:cacheprovider"]
+    done = subprocess.run(
+        [*command, str(ROOT / "tests" / "physics" / "test_on_gpu.py")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return {"rc": done.returncode, "device": kit.device, "tail": done.stdout[-3000:]}
+
+
+def thirty(kit: Kit) -> dict[str, Any]:
+    """Go on with hydration30 from the prepared runs of the pack; return what they came to."""
+    runs, prepared = kit.out / "hydration30", kit.systems.parent / "hydration30"
+    if not runs.exists():
+        shutil.copytree(prepared, runs)
+    charges = [path.name.rpartition("-")[2] for path in runs.iterdir() if path.is_dir()]
+    script = ROOT / "benchmarks" / "hydration30" / "run.py"
+    words = ["--runs", runs, "--potential", kit.potential, "--charges", *charges]
+    words += ["--platform", kit.platform, "--minutes", kit.minutes]
+    done = subprocess.run(
+        [sys.executable, str(script), *map(str, words)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return {"rc": done.returncode, "tail": (done.stdout + done.stderr)[-2000:]}
 
 
 def complex(kit: Kit) -> dict[str, Any]:  # noqa: A001

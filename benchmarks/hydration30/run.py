@@ -7,6 +7,9 @@ where it was stopped, and passes over the rows that results.csv has; what it fin
     python benchmarks/hydration30/run.py --runs RUNS --minutes 120
     python benchmarks/hydration30/report.py
 
+With --prepare and --platform CUDA it only makes the systems, for a machine with a GPU that lacks
+AmberTools: there the same command without --prepare goes on from the folder.
+
 A machine that cannot fetch the weights of ANI-2x needs MERROW_MODELS. The measured values and
 FreeSolv's GAFF values in molecules.csv are single facts as FreeSolv 0.52 has them
 (10.1007/s10822-014-9747-x, 10.1021/acs.jced.7b00104).
@@ -29,9 +32,13 @@ from common import failed_checks, header, parser  # noqa: E402
 
 from merrow.campaign.config import CampaignConfig  # noqa: E402
 from merrow.campaign.driver import ComputeBackend, run_campaign  # noqa: E402
+from merrow.campaign.plan import plan_jobs, write_jobs  # noqa: E402
 from merrow.campaign.report.data import CampaignRow  # noqa: E402
-from merrow.campaign.table import write_results  # noqa: E402
+from merrow.campaign.rows import read_rows  # noqa: E402
+from merrow.campaign.table import CAMPAIGN_FILE, write_results  # noqa: E402
+from merrow.engine.platforms import AUTO  # noqa: E402
 from merrow.files import atomic_write  # noqa: E402
+from merrow.hydration.prepare import prepare_system  # noqa: E402
 from merrow.hydration.protocol import PROTOCOLS  # noqa: E402
 from merrow.hydration.result import HydrationResult  # noqa: E402
 from merrow.hydration.run_folder import RunFolder  # noqa: E402
@@ -61,6 +68,8 @@ def main() -> None:
         "workers": {"type": int, "help": "runs at a time"},
         "charges": {"nargs": "+", "default": ("abcg2", "bcc"), "help": "charge models"},
         "only": {"nargs": "+", "help": "names of molecules"},
+        "platform": {"default": AUTO, "help": "of OpenMM, such as CUDA"},
+        "prepare": {"action": "store_true", "help": "make the systems, for another machine"},
     }
     asked = parser(__doc__, "potential", "runs", "minutes", **own).parse_args()
     carry_on(Place(MOLECULES, RESULTS), asked, only=asked.only)
@@ -80,10 +89,16 @@ def carry_on(place: Place, asked: Any, *, only: Sequence[str] | None) -> None:
         if table is None:
             continue
         changes = {"target_stderr_kcal": TARGET, "maximum_sampling_ps": LONGEST}
-        protocol = PROTOCOLS["quick"].model_copy(update=changes)
         config = CampaignConfig(
-            table=str(table), charges=(charges,), potential=asked.potential, protocol=protocol
+            table=str(table),
+            charges=(charges,),
+            potential=asked.potential,
+            protocol=PROTOCOLS["quick"].model_copy(update=changes),
+            platform=asked.platform,
         )
+        if asked.prepare:
+            prepare(config, folder)
+            continue
         backend = ComputeBackend(workers=asked.workers, minutes=asked.minutes)
         try:
             run_campaign(
@@ -97,6 +112,19 @@ def carry_on(place: Place, asked: Any, *, only: Sequence[str] | None) -> None:
             if (folder / "jobs.json").is_file():
                 rows = write_results(folder, final=False).data.rows
                 keep(place, asked.potential, [(row, folder) for row in rows], backend.width)
+
+
+def prepare(config: CampaignConfig, folder: Path) -> None:
+    """Make the run folders with their systems, and sample nothing."""
+    table = Path(config.table)
+    plan = plan_jobs(config, read_rows(table, config.columns), folder, table.parent, here=False)
+    folder.mkdir(parents=True, exist_ok=True)
+    atomic_write(folder / CAMPAIGN_FILE, config.to_yaml())
+    write_jobs(folder, plan, table.parent)
+    for job, _ in plan:
+        run = job.run(folder)
+        prepare_system(run, run.config())
+        print(f"{job.name}: prepared", file=sys.stderr, flush=True)
 
 
 def _left(
@@ -160,10 +188,19 @@ def _row(row: CampaignRow, result: HydrationResult, workers: int) -> dict[str, A
         "core_h": round(result.wall_s * cores / 3600, 3),
         "seed": result.seeds["run"],
         "merrow": result.versions["merrow"],
-        "where": f"{here['processor']}, {here['cores']} cores",
+        "where": f"{_gpu(result)}{here['processor']}, {here['cores']} cores",
         "failed": "; ".join(failed_checks(result)) or "none",
         "frames": COUNTED,
     }
+
+
+def _gpu(result: HydrationResult) -> str:
+    """Return the GPU that a run was made on."""
+    if result.settings["platform"] != "CUDA":
+        return ""
+    import torch  # noqa: PLC0415
+
+    return f"{torch.cuda.get_device_name()}, "
 
 
 def read(path: Path) -> list[dict[str, Any]]:

@@ -79,12 +79,15 @@ class Prepared:
         return bonds_within(self.topology, self.region)
 
 
-def check_source(config: HydrationConfig, base: Path) -> tuple[Molecule, tuple[str, ...] | None]:
+def check_source(
+    config: HydrationConfig, base: Path, *, prepared: bool = False
+) -> tuple[Molecule, tuple[str, ...] | None]:
     """Read and check the input without writing anything.
 
     Args:
         config: The run.
         base: Folder that relative paths refer to.
+        prepared: Whether the system is built already, so that AmberTools is not needed.
 
     Returns:
         The solute, and the labels of its atoms where a prmtop gives them.
@@ -103,7 +106,7 @@ def check_source(config: HydrationConfig, base: Path) -> tuple[Molecule, tuple[s
                 "give a solvated prmtop and --ml-mask."
             )
         check_choice(molecule, charge_model(source), source.gaff)
-        for program in ("antechamber", "parmchk2", "tleap"):
+        for program in () if prepared else ("antechamber", "parmchk2", "tleap"):
             find_program(program)
         return Molecule(molecule.numbers, molecule.charge), None
     topology = read_topology(base / str(source.prmtop))

@@ -23,7 +23,7 @@ from merrow.hydration.sampling.context import RunContext, open_run
 from merrow.hydration.sampling.dispatch import open_workers
 from merrow.hydration.sampling.pilot import refine_schedule
 from merrow.hydration.sampling.placing import place_networks
-from merrow.hydration.state import PotentialIdentity, Timing
+from merrow.hydration.state import PotentialIdentity, PreparedInfo, Timing
 from merrow.hydration.workers import start_workers
 from merrow.locks import locked
 from merrow.potentials.interface import Potential
@@ -33,7 +33,7 @@ from merrow.system.potentials import MM, check_potential
 
 
 def check_hydration(
-    config: HydrationConfig, base: Path, *, with_weights: bool = True
+    config: HydrationConfig, base: Path, *, with_weights: bool = True, prepared: bool = False
 ) -> Potential | None:
     """Check the input before anything is written or computed.
 
@@ -42,6 +42,7 @@ def check_hydration(
         base: Folder that relative paths refer to.
         with_weights: Whether weights are also located, and downloaded into the user's cache if
             missing.
+        prepared: Whether the system is built already, so that AmberTools is not needed.
 
     Returns:
         The potential with its weights, or None for MM, which needs the prepared system.
@@ -49,7 +50,7 @@ def check_hydration(
     Raises:
         InputError: The input, the potential or its weights do not allow the run.
     """
-    molecule, labels = check_source(config, base)
+    molecule, labels = check_source(config, base, prepared=prepared)
     if molecule.charge:
         raise UnsupportedPhysicsError(
             f"the molecule has a net charge of {molecule.charge:+d}: the hydration free energy of "
@@ -96,7 +97,7 @@ def run_hydration(
     resolved = resolve_config(config, base, run)
     if run.holds(resolved) and (finished := run.finished(resolved)) is not None:
         return finished
-    checked = check_hydration(config, base)
+    checked = check_hydration(config, base, prepared=run.read(PreparedInfo) is not None)
     check_platform(resolved.working_platform)
     run = RunFolder(folder.resolve())
     if checked is not None:
