@@ -40,7 +40,7 @@ PARTS = {
     "batches": "ms per call, and its errors, for 1 to 256 conformers of 6 to 115 atoms",
     "processes": "steps per second of 1 to 16 processes, with and without MPS",
     "hydration": "a whole hydration free energy from prepared files",
-    "nve": "drift of the energy and memory over many steps",
+    "nve": "drift of the energy and memory over many steps (--minutes)",
     "campaign": "a campaign of the prepared molecules for as long as is given (--minutes)",
     "tests": "the tests that need a GPU, by pytest",
     "thirty": "rows of hydration30 from prepared runs, for as long as is given (--minutes)",
@@ -82,7 +82,7 @@ def reader() -> argparse.ArgumentParser:
     parser.add_argument("--device", default="cuda", help="cuda or cpu")
     parser.add_argument("--potential", default="ani1ccx")
     parser.add_argument("--cutoff", type=float, default=9.0, help="[Å]")
-    parser.add_argument("--minutes", type=float, default=1.0, help="of campaign, thirty and complex")
+    parser.add_argument("--minutes", type=float, default=1.0, help="of nve and the last three")
     parser.add_argument("--limit", type=float, default=LIMIT, help="of a part [s]")
     parser.add_argument("--small", action="store_true", help="few steps: does it work at all?")
     parser.add_argument("--inside", help=argparse.SUPPRESS)
@@ -133,7 +133,7 @@ def one_part(given: argparse.Namespace, name: str, environment: dict[str, str]) 
     words = [*("--inside", name, "--out", str(given.out), "--systems", str(given.systems))]
     for key in ("device", "potential", "cutoff", "minutes"):
         words += [f"--{key}", str(getattr(given, key))]
-    long = name in ("campaign", "complex", "thirty")
+    long = name in ("nve", "campaign", "thirty", "complex")
     limit = given.limit + (60 * given.minutes if long else 0.0)
     try:
         done = subprocess.run(

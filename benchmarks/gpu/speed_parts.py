@@ -235,6 +235,12 @@ def _openmm_ml(kit: Kit, system: BenchSystem) -> mm.System:
     from openmm import app  # noqa: PLC0415
     from openmmml import MLPotential  # noqa: PLC0415
 
+    weights = kit.out / "torchani" / "StateDicts"  # where torchani looks before it downloads
+    weights.mkdir(parents=True, exist_ok=True)
+    for path in Path(os.environ.get("MERROW_MODELS", weights)).glob("*_state_dict.pt"):
+        if not (weights / path.name).exists():
+            (weights / path.name).symlink_to(path.resolve())
+    os.environ["TORCHANI_DATA_DIR"] = str(weights.parent)
     prmtop = app.AmberPrmtopFile(str(system.topology.path))
     cutoff = kit.cutoff / ANGSTROM_PER_NM
     plain = prmtop.createSystem(

@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: MIT
 """pymbar and alchemlyb, imported without the banners that pymbar logs at that moment.
 
-scikit-learn, which alchemlyb imports, sets an environment variable; it is removed again.
+pymbar computes with NumPy, also where JAX is installed: through JAX it compiles anew for every
+number of samples, which cost a run half a minute or more for each estimate, and where there is a
+GPU each process reserves most of its memory (H200: four runs came to a tenth of their speed, and
+one ended with an error of cuSolver). scikit-learn, which alchemlyb imports, sets an environment
+variable; it is removed again.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -48,7 +53,22 @@ def _same_environment() -> Iterator[None]:
             del os.environ[name]
 
 
-with _errors_only("pymbar"), _same_environment():
+@contextmanager
+def _hidden(package: str) -> Iterator[None]:
+    """Let imports of a package fail inside the block, as if it were not installed."""
+    missing = object()
+    before = sys.modules.get(package, missing)
+    sys.modules[package] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        if before is missing:
+            del sys.modules[package]
+        else:
+            sys.modules[package] = before  # type: ignore[assignment]
+
+
+with _errors_only("pymbar"), _same_environment(), _hidden("jax"):
     from alchemlyb.estimators import BAR, TI, TI_GQ
     from alchemlyb.estimators import MBAR as ALCHEMLYB_MBAR
     from pymbar import MBAR, timeseries

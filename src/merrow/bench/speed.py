@@ -19,6 +19,7 @@ from merrow.ambertools.solvent import n_waters_for, solvate
 from merrow.bench.advice import BenchResult, BenchRow, advise
 from merrow.engine.plans import Ensemble, LegPlan
 from merrow.engine.platforms import AUTO, chosen_platform
+from merrow.engine.relax import relax
 from merrow.engine.simulation import (
     GPU_PLATFORMS,
     Snapshot,
@@ -190,7 +191,7 @@ def stepper(
     ensemble = Ensemble(TEMPERATURE, None, timestep * 1e-3, FRICTION)
     context = open_context(hybrid, ensemble, platform=platform, seed=1)
     set_snapshot(context, Snapshot(system.positions, np.zeros_like(system.positions), system.box))
-    mm.LocalEnergyMinimizer.minimize(context, 10.0, 50)
+    relax(context, hybrid)
     context.setVelocitiesToTemperature(TEMPERATURE, 1)
     if engine == "openmm":
         return partial(_step, context, steps)

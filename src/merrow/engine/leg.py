@@ -17,12 +17,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import openmm as mm
 
 from merrow.engine.exchange import exchange_states
 from merrow.engine.intact import require_whole
 from merrow.engine.plans import LegPlan
 from merrow.engine.record import Record
+from merrow.engine.relax import relax
 from merrow.engine.reservoir import Reservoir
 from merrow.engine.scaled_states import NONE_SCALED, ScaledStates
 from merrow.engine.seeds import derive_seed, generator
@@ -117,7 +117,7 @@ def equilibrate_coupled(hybrid: HybridSystem, plan: LegPlan, start: Snapshot) ->
     labels, first = ("equilibrate", "coupled"), plan.states[0]
     opened = ContextWalker(hybrid, plan, derive_seed(plan.seed, *labels))
     opened.place(start, first)
-    _minimise(opened.context, hybrid)
+    relax(opened.context, hybrid)
     opened.require_agreement()
     before = opened.snapshot().positions
     require_whole(hybrid, start.positions, before, when="during the minimisation")
@@ -281,7 +281,7 @@ def stepper(
     """
     walker = ContextWalker(hybrid, plan, derive_seed(plan.seed, "trial", place))
     walker.place(start, plan.states[0])
-    _minimise(walker.context, hybrid)
+    relax(walker.context, hybrid)
     seed = derive_seed(plan.seed, "trial")
     walker.context.setVelocitiesToTemperature(plan.ensemble.temperature, seed)
     walker.advance(TRIAL_STEPS)
@@ -295,24 +295,6 @@ def stepper(
         return steps / max(passed, 1e-9)
 
     return step
-
-
-def _minimise(context: mm.Context, hybrid: HybridSystem) -> None:
-    """Relax clashes in a Context; atoms of an ML region are fixed.
-
-    The first line searches of L-BFGS take long steps. The repulsion of a force field rejects them;
-    a network may lead to a dissociated molecule (`engine/intact.py`). The minimiser moves no
-    particle without mass; the Context has copied the masses before.
-    """
-    held = hybrid.region.atoms if hybrid.bridge is not None else ()
-    masses = [hybrid.system.getParticleMass(i) for i in held]
-    try:
-        for i in held:
-            hybrid.system.setParticleMass(i, 0.0)
-        mm.LocalEnergyMinimizer.minimize(context, 10.0, 200)
-    finally:
-        for i, mass in zip(held, masses, strict=True):
-            hybrid.system.setParticleMass(i, mass)
 
 
 def _segment(plan: LegPlan, records: list[tuple[int, int, Record]], index: int) -> Segment:

@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from rdkit import Chem, rdBase
 from rdkit.Chem import rdDepictor, rdDetermineBonds
-from rdkit.Chem.Draw import rdMolDraw2D
 
-from merrow.errors import InputError
+from merrow.errors import InputError, MissingComponentError, first_line
 from merrow.report.svg import inline_svg
 
 MAX_ITERATIONS: Final = 10_000
@@ -39,6 +38,7 @@ def structure_from_smiles(smiles: str) -> str:
 
     Raises:
         InputError: The SMILES cannot be read.
+        MissingComponentError: RDKit cannot draw here.
     """
     with rdBase.BlockLogs():
         molecule = Chem.MolFromSmiles(smiles)
@@ -51,6 +51,9 @@ def structure_from_atoms(structure: Structure, *, charge: int) -> str:
     """Draw a molecule from its atoms, positions, bonds and charge [e], which give bond orders.
 
     If no set of bond orders fits, all bonds are drawn single.
+
+    Raises:
+        MissingComponentError: RDKit cannot draw here.
     """
     plain = Chem.RWMol()
     for number in structure.numbers:
@@ -75,6 +78,13 @@ def structure_from_atoms(structure: Structure, *, charge: int) -> str:
 
 
 def _draw(molecule: Any, title: str) -> str:
+    try:  # the drawing of RDKit's wheels loads X libraries of the system, which servers may lack
+        from rdkit.Chem.Draw import rdMolDraw2D  # noqa: PLC0415
+    except ImportError as error:
+        raise MissingComponentError(
+            f"RDKit cannot draw it on this machine ({first_line(error)}); install the library, on "
+            "Debian and Ubuntu with `apt install libxrender1 libxext6`."
+        ) from error
     molecule.UpdatePropertyCache(strict=False)
     rdDepictor.Compute2DCoords(molecule)
     drawer: Any = rdMolDraw2D.MolDraw2DSVG(320, 220)

@@ -6,13 +6,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import openmm as mm
 import pytest
 import tiny_leg
 
-from merrow.engine import gas, leg
+from merrow.engine import gas
 from merrow.engine.advance import advance_gas, advance_leg
 from merrow.engine.intact import require_whole
 from merrow.engine.minimize import minimize
+from merrow.engine.relax import relax
 from merrow.engine.storage import TaskFolder
 from merrow.engine.walkers import ContextWalker
 from merrow.errors import NumericsError
@@ -53,7 +55,7 @@ def minimised(hybrid, start):
     """Return where the first minimisation of a leg leads."""
     walker = ContextWalker(hybrid, tiny_leg.PLAN, seed=1)
     walker.place(start, tiny_leg.STATES[0])
-    leg._minimise(walker.context, hybrid)
+    relax(walker.context, hybrid)
     return walker.snapshot()
 
 
@@ -66,6 +68,32 @@ def test_a_minimisation_moves_the_water_and_not_the_solute_of_a_network(torn):
     moved = np.abs(snapshot.positions - start.positions).max(axis=1)
     assert np.median(moved[len(solute) :]) > 1e-3
     assert [hybrid.system.getParticleMass(i) for i in solute] == before
+
+
+def test_the_minimiser_gets_a_context_that_was_opened_without_the_masses(torn, monkeypatch):
+    """GPUs copy masses when a Context is opened, and minimise with the copy."""
+    hybrid, start = torn
+    solute = list(hybrid.region.atoms)
+    hybrid.system.addConstraint(solute[0], solute[1], 0.109)
+    kept = [hybrid.system.getConstraintParameters(k) for k in range(n_constraints(hybrid))]
+    walker = ContextWalker(hybrid, tiny_leg.PLAN, seed=1)
+    walker.place(start, tiny_leg.STATES[0])
+    found = []
+
+    def minimise(context, *_):
+        held = [context.getSystem().getParticleMass(i)._value for i in solute]
+        found.append((context is walker.context, held, n_constraints(hybrid)))
+
+    monkeypatch.setattr(mm.LocalEnergyMinimizer, "minimize", minimise)
+    relax(walker.context, hybrid)
+    assert found == [(False, [0.0] * len(solute), len(kept) - 1)]
+    again = [hybrid.system.getConstraintParameters(k) for k in range(n_constraints(hybrid))]
+    assert [list(one) for one in again] == [list(one) for one in kept]
+
+
+def n_constraints(hybrid):
+    """The number of constraints of the system."""
+    return hybrid.system.getNumConstraints()
 
 
 def test_the_solute_of_a_force_field_is_minimised(methane_files):

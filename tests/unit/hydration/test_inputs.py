@@ -3,14 +3,21 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 
 from merrow.ambertools.solvent import n_waters_for
-from merrow.errors import InputError
+from merrow.errors import InputError, MissingComponentError
+from merrow.hydration import run as hydration
 from merrow.hydration.asked import hydration_config
+from merrow.hydration.config import HydrationConfig, Source
 from merrow.hydration.prepare import hill_formula, waters_needed
 from merrow.hydration.protocol import PROTOCOLS
+from merrow.hydration.result import MoleculeInfo
+from merrow.hydration.run_folder import RunFolder
+from merrow.hydration.state import PreparedInfo
 
 
 @pytest.mark.parametrize(
@@ -48,3 +55,26 @@ def test_gaff_belongs_to_molecules_without_parameters(tmp_path):
     assert hydration_config("CO", out=tmp_path, gaff=1).source.gaff == 1
     with pytest.raises(InputError, match="--gaff has no meaning for a prmtop"):
         hydration_config("a.prmtop", "a.inpcrd", out=tmp_path, gaff=2)
+
+
+def test_a_prepared_run_goes_on_without_ambertools(monkeypatch, tmp_path):
+    class CheckedError(Exception):
+        """The input was accepted."""
+
+    def accepted(_):
+        raise CheckedError
+
+    direct = PROTOCOLS["quick"].model_copy(update={"route": "direct"})
+    source = Source(kind="smiles", smiles="CO")
+    config = HydrationConfig(source=source, potential="mm", protocol=direct)
+    run = RunFolder(tmp_path / "run")
+    run.save_config(config)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(hydration, "check_platform", accepted)
+    with pytest.raises(MissingComponentError, match="antechamber"):
+        hydration.run_hydration(config, run.path, base=tmp_path)
+    info = MoleculeInfo(smiles="CO", formula="CH4O", charge=0, n_atoms=6)
+    run.save(PreparedInfo(molecule=info, n_waters=330))
+    with pytest.raises(CheckedError):
+        hydration.run_hydration(config, run.path, base=tmp_path)

@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from merrow.amber.topology import AmberTopology
+from merrow.errors import MissingComponentError
 from merrow.report.structure import Structure, structure_from_atoms
 
 
 def ligand_drawing(
     topology: AmberTopology, ligand: Sequence[int], positions: NDArray[np.float64]
 ) -> str:
-    """Return the ligand as inline SVG.
+    """Return the ligand as inline SVG; empty where RDKit cannot draw.
 
     Args:
         topology: The prmtop.
@@ -26,4 +27,7 @@ def ligand_drawing(
     numbers = tuple(topology.numbers[i] for i in atoms)
     charge = round(float(np.sum(topology.charges[atoms])))
     structure = Structure(numbers, positions, topology.bonds_among(atoms))
-    return structure_from_atoms(structure, charge=charge)
+    try:
+        return structure_from_atoms(structure, charge=charge)
+    except MissingComponentError:
+        return ""

@@ -6,6 +6,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import re
+import sys
 import xml.etree.ElementTree as ET
 from types import SimpleNamespace
 
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 from synthetic_report import result_of, synthetic_keys, synthetic_page
 
-from merrow.errors import InputError
+from merrow.errors import InputError, MissingComponentError
 from merrow.hydration.report import figures
 from merrow.hydration.report.cycle import cycle_drawing
 from merrow.hydration.report.methods import methods
@@ -234,6 +235,16 @@ def test_the_structure_from_atoms_is_that_of_the_smiles():
     ]
     assert bonds[0] == bonds[1]  # same double bond, hydrogens away
     assert bonds[2] != bonds[0]  # no bond orders fit: all atoms, single bonds
+
+
+def test_without_the_libraries_that_rdkit_draws_with_the_report_says_so(monkeypatch):
+    monkeypatch.setitem(sys.modules, "rdkit.Chem.Draw", None)
+    with pytest.raises(MissingComponentError, match="RDKit cannot draw it on this machine"):
+        structure_from_smiles("CO")
+    result = result_of(synthetic_keys("direct", "quick"))
+    molecule = result.molecule.model_copy(update={"smiles": "CO"})
+    page = Page(render_page(result.model_copy(update={"molecule": molecule})))
+    assert "No picture of the solute: RDKit cannot draw" in " ".join(" ".join(page.words).split())
 
 
 def test_a_smiles_that_cannot_be_read_is_refused():
