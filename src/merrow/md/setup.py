@@ -22,7 +22,13 @@ from merrow.amber.topology import AmberTopology, atom_label
 from merrow.amber.trajectory import RestartMetadata, read_restart_metadata
 from merrow.engine.dynamics import DynamicsPlan, check_plan, draw_velocities
 from merrow.engine.platforms import chosen_platform
-from merrow.engine.simulation import Snapshot, check_platform, check_reference, gpu_edges
+from merrow.engine.simulation import (
+    GPU_PLATFORMS,
+    Snapshot,
+    check_platform,
+    check_reference,
+    gpu_edges,
+)
 from merrow.engine.slope import couple
 from merrow.errors import InputError, UnsupportedPhysicsError
 from merrow.executor import core_count
@@ -161,7 +167,7 @@ def prepare_md(
         rigid=settings.constraints,
         solute_constraints=ml.constraints,
         reference=reference * KJ_PER_KCAL,
-        overlap=core_count() > 1,
+        overlap=_overlaps(platform),
         gpu_edges=gpu_edges(platform, box) if periodic and settings.coupling is None else None,
     )
     for force in (*springs, *wall):
@@ -177,6 +183,11 @@ def prepare_md(
     return MdSetup(
         settings, inputs, hybrid, placed, nonbonded, plan, snapshot, restart, state, cell
     )
+
+
+def _overlaps(platform: str) -> bool:
+    """Return whether the potential gets a thread; beside MM on a GPU that costs time."""
+    return core_count() > 1 and platform not in GPU_PLATFORMS
 
 
 def _placed(
