@@ -31,6 +31,10 @@ GPUS: Final = "MERROW_GPUS"
 """Variable that holds the number of GPUs that a set of processes shares."""
 LIST: Final = "nvidia-smi"
 START_S: Final = 60.0
+MOST_PER_GPU: Final = 12
+"""Processes that share a GPU unless more are asked for. MPS serves 48 CUDA contexts on a GPU (newer
+drivers more), and a process opens up to four: of its network, of OpenMM, and of two scaled
+torsions. Eight did 95 % of what fourteen did (H200)."""
 WATCH: Final = 'exec 3<&0; (read _ <&3; echo quit | "$0"; rm -rf "$1") >/dev/null 2>&1 &'
 """Detached shell command: ends the daemon when the pipe from this process closes."""
 

@@ -56,6 +56,7 @@ OWNED = ("use_one_thread", "quiet_libraries", "begin_worker")
 # What other libraries read or change while they load or compute, set back at once.
 PUT_BACK = (
     "src/merrow/mbar_libraries.py",
+    "src/merrow/potentials/device.py",
     "src/merrow/potentials/guest.py",
     "src/merrow/potentials/openmmml.py",
     "src/merrow/potentials/mace/network.py",

@@ -12,7 +12,20 @@ from pathlib import Path
 
 import pytest
 
-from merrow.mps import CONTROL, DEVICES, GPUS, LIST, LOGS, PIPES, SHARE, shared_gpu, visible_gpus
+from merrow.hydration import workers
+from merrow.hydration.workers import usual_processes
+from merrow.mps import (
+    CONTROL,
+    DEVICES,
+    GPUS,
+    LIST,
+    LOGS,
+    MOST_PER_GPU,
+    PIPES,
+    SHARE,
+    shared_gpu,
+    visible_gpus,
+)
 
 DAEMON = """#!/bin/sh
 if [ "$1" = "-d" ]; then echo "start $CUDA_MPS_PIPE_DIRECTORY" >> "$MPS_TEST_LOG"; exit {code}; fi
@@ -166,3 +179,20 @@ def test_where_it_cannot_be_had_that_is_told(daemon, monkeypatch, caplog):
     with shared_gpu("CUDA", 4) as environments:
         assert environments == ({GPUS: "1"},) * 4
     assert f"4 processes take turns on the GPU: {CONTROL} is not here." in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("platform", "cores", "count", "usual"),
+    [
+        ("CPU", 128, 1, 128),
+        ("CUDA", 8, 1, 8),
+        ("CUDA", 128, 1, MOST_PER_GPU),
+        ("CUDA", 128, 4, 4 * MOST_PER_GPU),
+    ],
+)
+def test_no_more_processes_share_a_gpu_than_it_has_contexts_for(
+    platform, cores, count, usual, gpus, monkeypatch
+):
+    gpus(count)
+    monkeypatch.setattr(workers, "core_count", lambda: cores)
+    assert usual_processes(platform) == usual

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -22,6 +22,7 @@ from merrow.campaign.plan import Job, plan_jobs, write_jobs
 from merrow.campaign.rows import read_rows
 from merrow.campaign.table import CAMPAIGN_FILE, CampaignResult, write_results
 from merrow.campaign.worker import Outcome, compute, supervise
+from merrow.engine.platforms import chosen_platform
 from merrow.executor import (
     ClusterConfig,
     SerialExecutor,
@@ -33,6 +34,7 @@ from merrow.executor import (
 from merrow.files import atomic_write
 from merrow.folders import occupied
 from merrow.hydration.state import Failure, Underway
+from merrow.hydration.workers import usual_processes
 from merrow.locks import locked
 from merrow.mps import shared_gpu
 from merrow.progress import Listener, Progress, TimeLimit, say, silent
@@ -60,7 +62,8 @@ class ComputeBackend:
 
     Attributes:
         executor: serial (this process), processes, or dask.
-        workers: Runs at a time; None for one per core, or as the cluster file says.
+        workers: Runs at a time; None for one per core, as far as GPUs allow, or as the cluster
+            file says.
         cluster: Batch scheduler for dask; None for workers on this machine.
         minutes: Time limit [min]; None for no limit.
     """
@@ -108,6 +111,8 @@ def run_campaign(
         check_cluster(backend.cluster)
     occupied(folder, CAMPAIGN_FILE, "campaign")
     plan = plan_jobs(config, rows, folder, table.parent, here=backend.cluster is None)
+    if backend.executor == "processes" and backend.workers is None:
+        backend = replace(backend, workers=usual_processes(chosen_platform(config.platform)))
     folder = folder.resolve()
     with locked(folder):
         atomic_write(folder / CAMPAIGN_FILE, config.to_yaml())

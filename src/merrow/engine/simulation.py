@@ -82,6 +82,11 @@ def gpu_edges(platform: str, box: Array) -> tuple[float, ...] | None:
     return tuple(edges.tolist())
 
 
+def overlaps(platform: str, cores: int) -> bool:
+    """Return whether the potential gets a thread of its own; beside MM on a GPU that costs time."""
+    return cores > 1 and platform not in GPU_PLATFORMS
+
+
 def choose_platform(name: str) -> tuple[mm.Platform, dict[str, str]]:
     """Return an OpenMM platform and its properties.
 

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 import numpy as np
@@ -111,45 +113,54 @@ class ContextWalker:
 
     def advance(self, steps: int) -> None:
         """Advance by some steps."""
-        try:
+        with _failures_told():
             self.context.getIntegrator().step(steps)
-        except mm.OpenMMException as error:
-            heed_interrupt(error)
-            if OF_DEVICE.search(str(error)):
-                raise MerrowError(
-                    f"the GPU or its driver failed ({first_line(error)}); what was finished is "
-                    "kept: run the same command again, or with --continue-on CPU to continue on "
-                    "the processor."
-                ) from error
-            raise NumericsError(
-                f"OpenMM stopped: {error}; look at the starting structure, the box or the time "
-                "step."
-            ) from error
 
     def record(self) -> Record:
         """Return the record of the configuration."""
-        return take_record(
-            self.context,
-            self.hybrid,
-            self.plan.states,
-            here=self.here,
-            temperature=self.plan.ensemble.temperature,
-        )
+        with _failures_told():
+            return take_record(
+                self.context,
+                self.hybrid,
+                self.plan.states,
+                here=self.here,
+                temperature=self.plan.ensemble.temperature,
+            )
 
     def couplings(self) -> Array:
         """Return reduced potentials of all states [kT], shape (K,)."""
-        u, _ = couplings(
-            self.context,
-            self.hybrid,
-            self.plan.states,
-            here=self.here,
-            temperature=self.plan.ensemble.temperature,
-        )
+        with _failures_told():
+            u, _ = couplings(
+                self.context,
+                self.hybrid,
+                self.plan.states,
+                here=self.here,
+                temperature=self.plan.ensemble.temperature,
+            )
         return u
 
     def snapshot(self) -> Snapshot:
         """Return the current snapshot."""
-        return get_snapshot(self.context)
+        with _failures_told():
+            return get_snapshot(self.context)
+
+
+@contextmanager
+def _failures_told() -> Iterator[None]:
+    """Tell a failure of OpenMM; a GPU reports that of an earlier call."""
+    try:
+        yield
+    except mm.OpenMMException as error:
+        heed_interrupt(error)
+        if OF_DEVICE.search(str(error)):
+            raise MerrowError(
+                f"the GPU or its driver failed ({first_line(error)}); what was finished is kept: "
+                "run the same command again, or with --continue-on CPU to continue on the "
+                "processor."
+            ) from error
+        raise NumericsError(
+            f"OpenMM stopped: {error}; look at the starting structure, the box or the time step."
+        ) from error
 
 
 class LoopWalker:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from merrow.cost import MeasuredCost, peak_memory_mib
 from merrow.engine.simulation import check_platform
-from merrow.executor import core_count
 from merrow.hydration.prepare import begin_run, resolve_config
 from merrow.hydration.run import check_hydration
 from merrow.hydration.run_folder import RunFolder
@@ -21,6 +20,7 @@ from merrow.hydration.sampling.rounds import first_state, most_gas, settles_gas
 from merrow.hydration.sampling.tasks import Task, gives_to_end, leg_plan
 from merrow.hydration.sampling.work import Meter
 from merrow.hydration.state import Intermediates, Rounds
+from merrow.hydration.workers import usual_processes
 from merrow.locks import locked
 from merrow.report.notebook import html_table
 
@@ -132,7 +132,7 @@ def estimate_cost(context: RunContext) -> Cost:
     if settles_gas(state, ()):
         longest = replace(longest, rounds=Rounds(gas=most_gas(protocol)))
     least, most = state.goals(), longest.goals()
-    processes = min(config.processes or core_count(), len(most))
+    processes = min(config.processes or usual_processes(config.working_platform), len(most))
     meter = Meter(context, processes)
     meter.measure(most)
     minutes = [(meter.seconds_left(goals) or 0.0) / S_PER_MIN for goals in (least, most)]

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 from merrow.executor import core_count, process_pool
 from merrow.hydration.config import HydrationConfig
-from merrow.mps import shared_gpu
+from merrow.mps import MOST_PER_GPU, shared_gpu, visible_gpus
 
 WORKER = "merrow.hydration.sampling.worker"
 
@@ -21,9 +21,16 @@ WORKER = "merrow.hydration.sampling.worker"
 def start_workers(config: HydrationConfig) -> Iterator[Executor]:
     """Yield the worker processes of a run: as many as configured, or one per core."""
     modules = (WORKER,) if config.potential == "mm" else (WORKER, "torch")
-    processes = config.processes or core_count()
+    processes = config.processes or usual_processes(config.working_platform)
     with (
         shared_gpu(config.working_platform, processes) as environments,
         process_pool(processes, modules, environments) as executor,
     ):
         yield executor
+
+
+def usual_processes(platform: str) -> int:
+    """Return how many processes share this machine: one for each core, as far as its GPUs allow."""
+    if platform != "CUDA":
+        return core_count()
+    return min(core_count(), MOST_PER_GPU * len(visible_gpus()))

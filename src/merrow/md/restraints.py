@@ -62,13 +62,16 @@ def restraint_forces(
     return forces
 
 
-def wall_force(wall: Confinement, atoms: tuple[int, ...], centre: Array | None) -> mm.Force:
+def wall_force(
+    wall: Confinement, atoms: tuple[int, ...], centre: Array | None, *, periodic: bool
+) -> mm.Force:
     """Return the confining potential of the ML region.
 
     Args:
         wall: Settings of the wall.
         atoms: Atoms of the region.
         centre: Fixed centre [Å], shape (3,); None if it follows the region.
+        periodic: Whether there is a box.
     """
     return confining_force(
         atoms,
@@ -76,6 +79,7 @@ def wall_force(wall: Confinement, atoms: tuple[int, ...], centre: Array | None) 
         outer=wall.outer_angstrom * NM_PER_ANGSTROM,
         stiffness=wall.stiffness * PER_AREA,
         centre=None if centre is None else np.asarray(centre) * NM_PER_ANGSTROM,
+        periodic=periodic,
     )
 
 

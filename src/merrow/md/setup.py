@@ -23,11 +23,11 @@ from merrow.amber.trajectory import RestartMetadata, read_restart_metadata
 from merrow.engine.dynamics import DynamicsPlan, check_plan, draw_velocities
 from merrow.engine.platforms import chosen_platform
 from merrow.engine.simulation import (
-    GPU_PLATFORMS,
     Snapshot,
     check_platform,
     check_reference,
     gpu_edges,
+    overlaps,
 )
 from merrow.engine.slope import couple
 from merrow.errors import InputError, UnsupportedPhysicsError
@@ -157,7 +157,7 @@ def prepare_md(
     check_members(ml, model, seen)
     reference = _reference(model, seen, restart)
     springs = restraint_forces(settings, topology, refc=inputs.refc, periodic=periodic)
-    wall, centre = _wall(settings, region, coordinates.positions, restart)
+    wall, centre = _wall(settings, region, coordinates.positions, restart, periodic=periodic)
     state = _state(settings, topology, region)
     hybrid = hybrid_system(
         topology,
@@ -167,11 +167,13 @@ def prepare_md(
         rigid=settings.constraints,
         solute_constraints=ml.constraints,
         reference=reference * KJ_PER_KCAL,
-        overlap=_overlaps(platform),
+        overlap=overlaps(platform, core_count()),
         gpu_edges=gpu_edges(platform, box) if periodic and settings.coupling is None else None,
     )
     for force in (*springs, *wall):
         hybrid.system.addForce(force)
+    if periodic:  # a GPU takes the shape of the cell from the System
+        hybrid.system.setDefaultPeriodicBoxVectors(*box)
     couple(hybrid, state)
     hybrid = _on_kernel(hybrid, kernel, platform, box)
     plan = _plan(settings, restart, platform=platform)
@@ -183,11 +185,6 @@ def prepare_md(
     return MdSetup(
         settings, inputs, hybrid, placed, nonbonded, plan, snapshot, restart, state, cell
     )
-
-
-def _overlaps(platform: str) -> bool:
-    """Return whether the potential gets a thread; beside MM on a GPU that costs time."""
-    return core_count() > 1 and platform not in GPU_PLATFORMS
 
 
 def _placed(
@@ -318,7 +315,12 @@ def _reference(potential: Potential, region: Array, restart: RestartMetadata) ->
 
 
 def _wall(
-    settings: MdSettings, region: MLRegion, positions: Array, restart: RestartMetadata
+    settings: MdSettings,
+    region: MLRegion,
+    positions: Array,
+    restart: RestartMetadata,
+    *,
+    periodic: bool,
 ) -> tuple[list[mm.Force], tuple[float, ...] | None]:
     """Return the confining wall, and its centre [Å] if that is fixed.
 
@@ -331,7 +333,7 @@ def _wall(
         centroid = positions[list(region.atoms)].mean(axis=0).tolist()
         centre = tuple(centroid) if restart.centre is None else restart.centre
     at = None if centre is None else np.array(centre)
-    return [wall_force(wall, region.atoms, at)], centre
+    return [wall_force(wall, region.atoms, at, periodic=periodic)], centre
 
 
 def _check_structure(inputs: MdInputs, region: MLRegion, coordinates: Coordinates) -> None:

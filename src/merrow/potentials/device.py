@@ -140,6 +140,23 @@ def to_numpy(tensor: Tensor) -> Array:
     return np.asarray(tensor.detach().to(torch.float64).cpu().numpy())
 
 
+@contextmanager
+def full_float32() -> Iterator[None]:
+    """Multiply float32 matrices in full precision in this block, not in TF32.
+
+    TF32 may be on by `TORCH_ALLOW_TF32_CUBLAS_OVERRIDE`, which some containers set, or by other
+    code of the process.
+    """
+    import torch  # noqa: PLC0415
+
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
 def placed(make: Callable[[str], E], precision: str) -> tuple[E, FirstAnswer | None]:
     """Return an engine on the device of this machine, and a comparison with the CPU.
 

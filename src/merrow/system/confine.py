@@ -24,6 +24,7 @@ def confining_force(
     outer: float,
     stiffness: float,
     centre: Array | None,
+    periodic: bool = False,
 ) -> mm.Force:
     """Return the confining potential of each atom.
 
@@ -34,6 +35,8 @@ def confining_force(
         stiffness: Force constant k [kJ/mol/nm²].
         centre: A fixed centre [nm], shape (3,); None for the moving centroid of the atoms,
             without net force.
+        periodic: Whether distances from a fixed centre are those of the nearest image; GPUs move
+            whole molecules into the cell.
 
     Raises:
         InputError: The distances are out of order, k is negative, or there are no atoms.
@@ -48,17 +51,18 @@ def confining_force(
         f"near = {0.5 * stiffness!r}*(r - {inner!r})^2;"
         f"far = {stiffness * (outer - inner)!r}*(r - {(inner + outer) / 2!r});"
     )
-    force = _following(wall, atoms) if centre is None else _fixed(wall, atoms, centre)
+    force = _following(wall, atoms) if centre is None else _fixed(wall, atoms, centre, periodic)
     force.setForceGroup(CONFINE)
     force.setName("ConfiningPotential")
     return force
 
 
-def _fixed(wall: str, atoms: Sequence[int], centre: Array) -> mm.Force:
+def _fixed(wall: str, atoms: Sequence[int], centre: Array, periodic: bool) -> mm.Force:
     x, y, z = (float(value) for value in centre)
-    force = mm.CustomExternalForce(
-        f"{wall} r = sqrt((x - ({x!r}))^2 + (y - ({y!r}))^2 + (z - ({z!r}))^2)"
-    )
+    r = f"sqrt((x - ({x!r}))^2 + (y - ({y!r}))^2 + (z - ({z!r}))^2)"
+    if periodic:
+        r = f"periodicdistance(x, y, z, {x!r}, {y!r}, {z!r})"
+    force = mm.CustomExternalForce(f"{wall} r = {r}")
     for atom in atoms:
         force.addParticle(int(atom), [])
     return force

@@ -10,6 +10,7 @@ import numpy as np
 import openmm as mm
 
 from merrow.errors import NumericsError
+from merrow.potentials.device import CPU, device_of
 from merrow.potentials.interface import Array, Potential
 from merrow.units import ANGSTROM_PER_NM, KJ_PER_KCAL
 
@@ -26,6 +27,9 @@ class PotentialBridge:
     An evaluation can be started in advance, in its own thread. OpenMM computes its forces in the
     order of the System and releases the interpreter lock: with a `PrefetchForce` first and the
     potential last, MM and ML run in parallel, with the same results.
+
+    A network on a GPU is always evaluated in that thread: in some of its calls OpenMM leaves its
+    own CUDA context current, and torch's is another.
 
     Attributes:
         reference: Energy subtracted before OpenMM sees it [kJ/mol]. Absolute E_ML is of the order
@@ -48,10 +52,14 @@ class PotentialBridge:
         """Start to evaluate positions [nm], shape (N, 3), in the background."""
         if self._positions is not None and np.array_equal(positions, self._positions):
             return
+        own = positions.copy()
+        self._begun = own, self._aside(own)
+
+    def _aside(self, positions: Array) -> Future[Answer]:
+        """Evaluate positions in the thread."""
         if self._worker is None:
             self._worker = ThreadPoolExecutor(1, thread_name_prefix="potential")
-        own = positions.copy()
-        self._begun = own, self._worker.submit(self._compute, own)
+        return self._worker.submit(self._compute, positions)
 
     def evaluate(self, positions: Array) -> Answer:
         """Return absolute E_ML [kJ/mol], forces [kJ/mol/nm] and spread [kJ/mol] of a conformer.
@@ -67,6 +75,8 @@ class PotentialBridge:
         begun, self._begun = self._begun, None
         if begun is not None and np.array_equal(positions, begun[0]):
             answer = begun[1].result()
+        elif device_of(self.potential) != CPU:
+            answer = self._aside(positions).result()
         else:
             answer = self._compute(positions)
         self._positions, self._answer = positions.copy(), answer

@@ -20,6 +20,7 @@ import numpy as np
 
 from merrow.amber.topology import AmberTopology, atom_label
 from merrow.errors import NumericsError, UnsupportedPhysicsError
+from merrow.potentials.device import device_of
 from merrow.potentials.ensemble import member_forces
 from merrow.potentials.interface import Array, Capabilities, Evaluation, Potential
 
@@ -96,6 +97,11 @@ class LinkedPotential:
     def identity(self) -> str:
         """Identity of the inner potential, with the link positions."""
         return f"{self._inner.identity}+H{','.join(map(str, self._inside.tolist()))}"
+
+    @property
+    def device(self) -> str:
+        """Device of the inner potential."""
+        return device_of(self._inner)
 
     def evaluate(self, positions: Array) -> Evaluation:
         """Return energies and forces of positions [Å], shape (R, n + links, 3).

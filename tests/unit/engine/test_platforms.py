@@ -45,6 +45,8 @@ def machine(right, monkeypatch):
     [
         ({"CPU": 2.0}, "CPU"),
         ({"CPU": 2.0, "CUDA": 0.1, "OpenCL": 0.2}, "CUDA"),
+        ({"CPU": 2.0, "CUDA": 0.2, "OpenCL": 0.1}, "CUDA"),
+        ({"CPU": 2.0, "CUDA": "wrong", "OpenCL": 0.1}, "OpenCL"),
         ({"CPU": 2.0, "CUDA": 3.0}, "CPU"),
         ({"CPU": 2.0, "CUDA": "no device", "OpenCL": 0.2}, "OpenCL"),
         ({"CPU": 2.0, "CUDA": "wrong", "HIP": "no device"}, "CPU"),

@@ -34,6 +34,9 @@ class Broken:
     def step(self, steps):
         raise mm.OpenMMException(self.told)
 
+    def getState(self, **_):
+        raise mm.OpenMMException(self.told)
+
 
 @pytest.mark.parametrize(
     "told",
@@ -47,6 +50,13 @@ def test_a_fault_of_the_device_is_told_as_such_with_both_ways_out(told):
     with pytest.raises(MerrowError, match=r"the GPU .*failed .*kept: .*--continue-on CPU") as info:
         ContextWalker.advance(SimpleNamespace(context=Broken(told)), 5)
     assert not isinstance(info.value, NumericsError)
+
+
+def test_a_fault_that_is_seen_only_when_the_state_is_read_is_told_alike():
+    """A GPU computes while the program goes on, so it tells of a failure later."""
+    broken = SimpleNamespace(context=Broken("CUDA_ERROR_ILLEGAL_ADDRESS (700)"))
+    with pytest.raises(MerrowError, match=r"the GPU .*failed .*--continue-on CPU"):
+        ContextWalker.snapshot(broken)
 
 
 def test_a_fault_of_the_simulation_is_not_the_devices():

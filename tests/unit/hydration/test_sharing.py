@@ -46,7 +46,7 @@ def machine(monkeypatch):
             tried.append(tuple(counts))
             return found
 
-        monkeypatch.setattr("merrow.hydration.sampling.placing.core_count", lambda: cores)
+        monkeypatch.setattr("merrow.hydration.workers.core_count", lambda: cores)
         monkeypatch.setattr(sharing, "sharing_of_worker", lambda: Sharing(gpus, together))
         monkeypatch.setattr(sharing, "try_steps", try_steps)
         return tried

@@ -5,13 +5,12 @@ from __future__ import annotations
 
 import pytest
 
-from merrow.md import setup
+from merrow.engine.simulation import overlaps
 
 
 @pytest.mark.parametrize(
-    ("cores", "platform", "overlaps"),
+    ("cores", "platform", "expected"),
     [(1, "CPU", False), (2, "CPU", True), (16, "CUDA", False), (16, "HIP", False)],
 )
-def test_ml_and_mm_overlap_on_cores_and_not_beside_a_gpu(cores, platform, overlaps, monkeypatch):
-    monkeypatch.setattr(setup, "core_count", lambda: cores)
-    assert setup._overlaps(platform) is overlaps
+def test_ml_and_mm_overlap_on_cores_and_not_beside_a_gpu(cores, platform, expected):
+    assert overlaps(platform, cores) is expected
