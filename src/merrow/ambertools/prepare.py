@@ -26,7 +26,7 @@ from rdkit import Chem
 
 from merrow.ambertools.file_charges import doubt
 from merrow.ambertools.molecule import InputMolecule
-from merrow.ambertools.programs import failure, run_program, version
+from merrow.ambertools.programs import data_digest, failure, run_program, version
 from merrow.ambertools.solvent import n_waters_for, solvate
 from merrow.errors import InputError, MerrowError, UnsupportedPhysicsError
 
@@ -52,6 +52,9 @@ PRODUCTS: Final = ("gas.prmtop", "gas.inpcrd", "ligand.mol2", "ligand.frcmod")
 
 BROKEN: Final = 1.3
 """Bond length relative to the sum of the covalent radii above which it is broken."""
+
+DATA_OF_26: Final = "a6607bca169ab9a815647a167825aec7b1a7517dae2999e29e1252f44d4a5987"
+"""Data of AmberTools 26 as published: the version alone stands for them in the cache."""
 
 PARMCHK_RUNS: Final = 40
 """Maximum number of runs of parmchk2 while it reports an unknown atom type."""
@@ -306,6 +309,8 @@ def _fingerprint(molecule: InputMolecule, charges: Charges, gaff: int) -> str:
     given = None if charges != "file" or molecule.charges is None else molecule.charges.tolist()
     block = Chem.MolToMolBlock(molecule.mol).split("\n", 3)[3]  # without name and program
     content: list[Any] = [block, molecule.charge, charges, gaff, given, RESIDUE, version()]
+    if (data := data_digest()) != DATA_OF_26:
+        content.append(data)
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:24]
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
@@ -17,6 +18,10 @@ from merrow.process import end_tree
 
 LOOK = 2.0
 """Polling interval for the progress of a program [s]."""
+HOME = "AMBERHOME"
+"""Variable that tells the programs where their data are."""
+CHEMISTRY = ("antechamber/*", "leap/parm/gaff*.dat", "leap/cmd/leaprc.gaff*")
+"""Data from which antechamber, parmchk2 and tleap take charges and parameters of a molecule."""
 
 
 def find_program(name: str) -> Path:
@@ -33,6 +38,38 @@ def find_program(name: str) -> Path:
             '`conda install -c conda-forge ambertools` or `pip install "merrow[amber]"`.'
         )
     return Path(found)
+
+
+def with_own_data(program: Path) -> dict[str, str]:
+    """Return this process's environment, in which AMBERHOME is that of a program.
+
+    It may be of another Amber, whose charges would differ. It is kept where the folder of the
+    program has no data.
+    """
+    places = (place.absolute().parent.parent for place in (program, program.resolve()))
+    for home in places:
+        if all((home / "dat" / part).is_dir() for part in ("antechamber", "leap")):
+            return {**os.environ, HOME: str(home)}
+    return dict(os.environ)
+
+
+def data_digest() -> str:
+    """Return the hash of the data for small molecules that antechamber uses; "" without any.
+
+    Raises:
+        MissingComponentError: AmberTools is not installed.
+    """
+    return _digest(with_own_data(find_program("antechamber")).get(HOME, ""))
+
+
+@cache
+def _digest(home: str) -> str:
+    data = Path(home) / "dat"
+    found = sorted(path for part in CHEMISTRY for path in data.glob(part) if path.is_file())
+    if not home or not found:
+        return ""
+    each = [(path.name, hashlib.sha256(path.read_bytes()).hexdigest()) for path in found]
+    return hashlib.sha256(repr(each).encode()).hexdigest()
 
 
 def run_program(
@@ -63,11 +100,12 @@ def run_program(
         BaseException: What `meanwhile` or a signal raised; the program and all that it started were
             ended.
     """
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    program_path = find_program(name)
+    environment = {**with_own_data(program_path), "OMP_NUM_THREADS": "1"}
     if path_first is not None:
         environment["PATH"] = f"{path_first}{os.pathsep}{os.environ.get('PATH', '')}"
     with subprocess.Popen(
-        [str(find_program(name)), *arguments],
+        [str(program_path), *arguments],
         cwd=folder,
         env=environment,
         stdin=subprocess.DEVNULL,
@@ -110,11 +148,20 @@ def version() -> str:
     Raises:
         MissingComponentError: AmberTools is not installed.
     """
-    command = [str(find_program("antechamber")), "-L"]
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
-    told = re.search(r"antechamber (\d[\d.]*\d)", done.stdout + done.stderr)
+    told = re.search(r"antechamber (\d[\d.]*\d)", _said("antechamber", "-L"))
     if told is None:
-        command = [str(find_program("sander")), "--version"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        told = re.search(r"Version (\d[\d.]*\d)", done.stdout)
+        told = re.search(r"Version (\d[\d.]*\d)", _said("sander", "--version"))
     return told.group(1) if told else "unknown"
+
+
+def _said(name: str, flag: str) -> str:
+    program = find_program(name)
+    done = subprocess.run(
+        [str(program), flag],
+        env=with_own_data(program),
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    return done.stdout + done.stderr

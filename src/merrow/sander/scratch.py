@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from merrow.ambertools.programs import find_program
+from merrow.ambertools.programs import find_program, with_own_data
 from merrow.errors import InputError, MerrowError, UnsupportedPhysicsError
 from merrow.sander import client
 from merrow.sander.input import rewrite_redirections, why_unread
@@ -239,7 +239,7 @@ def run_sander(
     mdin.write_text(_relocated(text, folder, work), encoding="latin-1")
     command = replace(arguments, files={**arguments.files, "-i": mdin, "-r": made}).words()
     environment = {
-        **os.environ,
+        **with_own_data(program),
         "PATH": f"{scratch / 'bin'}:{os.environ.get('PATH', '/usr/bin:/bin')}",
         "MERROW_SOCKET": str(socket),
         "MERROW_JOB": job,

@@ -157,3 +157,10 @@ def test_paths_become_absolute_and_silent_flags_get_sanders_names(folder):
     assert arguments.files["-o"] == folder / "mdout"
     assert arguments.switches == ("-O", "-AllowSmallBox")
     assert Path(arguments.words()[3]).is_absolute()
+
+
+def test_sander_reads_the_data_beside_it(run, folder, tmp_path, monkeypatch):
+    home = tmp_path.parent
+    monkeypatch.setattr(sander_scratch, "with_own_data", lambda _: {"AMBERHOME": str(home)})
+    run('echo "$AMBERHOME" > made')
+    assert (folder / "made").read_text() == f"{home}\n"
