@@ -4,12 +4,14 @@
 pymbar computes with NumPy, also where JAX is installed: through JAX it compiles anew for every
 number of samples, which cost a run half a minute or more for each estimate, and where there is a
 GPU each process reserves most of its memory (H200: four runs came to a tenth of their speed, and
-one ended with an error of cuSolver). scikit-learn, which alchemlyb imports, sets an environment
-variable; it is removed again.
+one ended with an error of cuSolver). A pymbar that was imported before with JAX is loaded again
+without it. scikit-learn, which alchemlyb imports, sets an environment variable; it is removed
+again.
 """
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 import sys
@@ -69,6 +71,10 @@ def _hidden(package: str) -> Iterator[None]:
 
 
 with _errors_only("pymbar"), _same_environment(), _hidden("jax"):
+    from pymbar import mbar_solvers
+
+    if mbar_solvers.use_jit:
+        importlib.reload(mbar_solvers)
     from alchemlyb.estimators import BAR, TI, TI_GQ
     from alchemlyb.estimators import MBAR as ALCHEMLYB_MBAR
     from pymbar import MBAR, timeseries
