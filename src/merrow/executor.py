@@ -40,6 +40,9 @@ _SUBMIT = {"slurm": "sbatch", "pbs": "qsub", "lsf": "bsub"}
 _ASK = {"slurm": ("sinfo", "-h"), "pbs": ("qstat", "-B"), "lsf": ("bhosts",)}
 """Commands that succeed only where the scheduler is available."""
 
+_OWN_MODULES = {"PYTHONSAFEPATH": "1"}
+"""Keeps a struct.py in the working folder from replacing a module in a process started here."""
+
 _slot = threading.local()
 """Environment variables that a thread of `subprocess_pool` sets for its programs."""
 
@@ -156,15 +159,16 @@ def process_pool(
         yield SerialExecutor()
         return
     context = _WorkerContext()
-    own = context.SimpleQueue()
+    with _without_the_users_files():  # queues start a process too
+        own = context.SimpleQueue()
+        pool = ProcessPoolExecutor(
+            processes,
+            mp_context=context,
+            initializer=begin_worker,
+            initargs=(os.getpid(), modules, own.get),
+        )
     for environment in environments or ({},) * processes:
         own.put(dict(environment))
-    pool = ProcessPoolExecutor(
-        processes,
-        mp_context=context,
-        initializer=begin_worker,
-        initargs=(os.getpid(), modules, own.get),
-    )
     try:
         with _deaf_to_interrupts():  # the workers inherit this
             for _ in range(processes):
@@ -194,10 +198,25 @@ def _script_runs_once() -> Iterator[None]:
         main["__spec__"] = before
 
 
+@contextmanager
+def _without_the_users_files() -> Iterator[None]:
+    """Keep processes started in this block from importing files of the working folder."""
+    before = {name: os.environ.get(name) for name in _OWN_MODULES}
+    os.environ.update(_OWN_MODULES)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
 class _WorkerProcess(SpawnProcess):
     @staticmethod
     def _Popen(process_obj: BaseProcess) -> Any:  # noqa: N802, its name in multiprocessing
-        with _script_runs_once():
+        with _script_runs_once(), _without_the_users_files():
             return SpawnProcess._Popen(process_obj)
 
 
@@ -244,7 +263,8 @@ def run_subprocess(words: Sequence[str], log: Path) -> tuple[int, str]:
         words: The program and its arguments.
         log: File to which its stderr is appended.
     """
-    environment = os.environ | getattr(_slot, "environment", {}) | dict.fromkeys(ONE_THREAD, "1")
+    own = _OWN_MODULES | dict.fromkeys(ONE_THREAD, "1")
+    environment = os.environ | getattr(_slot, "environment", {}) | own
     with log.open("a", encoding="utf-8") as stream:
         program = subprocess.Popen(
             words,
@@ -319,7 +339,7 @@ def dask_pool(
         "distributed.worker.memory.terminate": False,  # the programs, not the workers, use memory
         "distributed.comm.timeouts.connect": "60s",
     }
-    with dask.config.set(settings), _script_runs_once():
+    with dask.config.set(settings), _script_runs_once(), _without_the_users_files():
         opened = _local(workers) if cluster is None else _jobs(workers, cluster, folder)
         with opened as found, distributed.Client(found) as client:
             resources = {"GPU": cluster.gpus} if cluster is not None and cluster.gpus else None
@@ -348,6 +368,7 @@ def _jobs(workers: int, cluster: ClusterConfig, folder: Path) -> Any:
     extra = ["--lifetime", f"{round(cluster.walltime_s - min(60, 0.1 * cluster.walltime_s))}s"]
     if cluster.gpus:
         extra += ["--resources", f"GPU={cluster.gpus}"]
+    exported = [f"export {name}={value}" for name, value in _OWN_MODULES.items()]
     lsf = cluster.scheduler == "lsf"
     account = "project" if lsf else "account"
     found = getattr(_jobqueue(), kinds[cluster.scheduler])(
@@ -358,7 +379,7 @@ def _jobs(workers: int, cluster: ClusterConfig, folder: Path) -> Any:
         walltime=cluster.minutes_of_walltime if lsf else cluster.walltime,
         interface=cluster.interface,
         job_extra_directives=list(cluster.job_extra_directives),
-        job_script_prologue=list(cluster.job_script_prologue),
+        job_script_prologue=[*exported, *cluster.job_script_prologue],
         worker_extra_args=extra,
         log_directory=str(folder),
         local_directory=str(folder),
