@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -15,7 +14,7 @@ from merrow.bench.errors import PotentialErrors
 from merrow.errors import InputError
 from merrow.files import atomic_write
 from merrow.potentials.interface import Array
-from merrow.report.style import COLOURS, RC, to_svg
+from merrow.report.style import COLOURS, own_style, to_svg
 
 MARKERS: Final = "os^DvPX"
 WHISKERS: Final = (5.0, 95.0)
@@ -55,7 +54,7 @@ def plot_errors(rows: Sequence[PotentialErrors], reference: str, path: Path) -> 
         for k, row in enumerate(drawn)
         if row.errors is not None and row.errors.spread is not None
     ]
-    with matplotlib.rc_context(RC):
+    with own_style():
         figure = Figure(figsize=(7.2, max(3.2, 1.2 + 0.45 * len(drawn))), layout="constrained")
         panels = figure.subplots(1, 1 + bool(ensembles), squeeze=False)[0]
         if ensembles:

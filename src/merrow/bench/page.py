@@ -8,14 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 from matplotlib.figure import Figure
 
 from merrow.bench.speed_table import COLUMNS, speed_figure, where
 from merrow.executor import core_count
 from merrow.files import atomic_write, save_json
 from merrow.report.html import render
-from merrow.report.style import BLUE, RC, WIDTH, to_svg
+from merrow.report.style import BLUE, WIDTH, own_style, to_svg
 from merrow.report.svg import SOFT
 
 
@@ -67,7 +66,7 @@ def scaling_figure(together: Mapping[int, float]) -> str:
     """Draw the total speed [ns/day] against the number of processes."""
     counts = sorted(together)
     speeds = [together[count] for count in counts]
-    with matplotlib.rc_context(RC):
+    with own_style():
         figure = Figure(figsize=(WIDTH, 2.8), layout="constrained")
         axes = figure.subplots()
         ideal = [speeds[0] * count / counts[0] for count in counts]

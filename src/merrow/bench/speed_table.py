@@ -6,10 +6,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import matplotlib
 from matplotlib.figure import Figure
 
-from merrow.report.style import BLUE, ORANGE, RC, WIDTH, to_svg
+from merrow.report.style import BLUE, ORANGE, WIDTH, own_style, to_svg
 from merrow.report.text import fitted, wrapped
 
 COLUMNS: Final = (
@@ -69,7 +68,7 @@ def where(found: Mapping[str, Any]) -> str:
 
 def speed_figure(rows: Sequence[Mapping[str, Any]]) -> str:
     """Draw the step time of every system and potential over the MM time, as inline SVG."""
-    with matplotlib.rc_context(RC):
+    with own_style():
         figure = Figure(figsize=(WIDTH, 1.1 + 0.55 * len(rows)), layout="constrained")
         axes = figure.subplots()
         names = [f"{row['system']}, {row['potential']}" for row in rows]

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import matplotlib
@@ -39,6 +41,15 @@ WIDTH: Final = 5.0
 MAX_POINTS: Final = 2000
 """Maximum number of points of a time series, to keep the page small."""
 NO_METADATA: Final = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+
+
+@contextmanager
+def own_style() -> Iterator[None]:
+    """Give figures made in this block the same style everywhere, whatever a matplotlibrc says."""
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(RC)
+        yield
 
 
 def to_svg(figure: Figure, name: str, title: str) -> str:

@@ -6,12 +6,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
 from merrow.binding.report.figures import STYLES
-from merrow.report.style import COLOURS, MAX_POINTS, RC, WIDTH, to_svg
+from merrow.report.style import COLOURS, MAX_POINTS, WIDTH, own_style, to_svg
 from merrow.report.svg import INK, SOFT
 
 if TYPE_CHECKING:
@@ -57,7 +56,7 @@ def series_figure(runs: Sequence[BindingRun]) -> str:
     found: dict[str, list[BindingRun]] = {}
     for run in runs:
         found.setdefault(run.method, []).append(run)
-    with matplotlib.rc_context(RC):
+    with own_style():
         figure = Figure(figsize=(WIDTH, 2.5 * len(found) + 0.5), layout="constrained")
         panels = figure.subplots(len(found), 1, squeeze=False, sharex=True)[:, 0]
         for axes, (method, several) in zip(panels, found.items(), strict=True):
@@ -84,7 +83,7 @@ def _bars(
 ) -> str:
     """Draw groups of horizontal bars with errors: one group per name, one bar per row."""
     thick = 0.8 / len(rows)
-    with matplotlib.rc_context(RC):
+    with own_style():
         height = 0.9 + 0.25 * len(rows) + len(names) * (0.16 + 0.14 * len(rows))
         figure = Figure(figsize=(WIDTH, height), layout="constrained")
         axes: Any = figure.subplots()

@@ -3,12 +3,11 @@
 
 from __future__ import annotations
 
-import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
 from merrow.binding.report.data import ComplexReport
-from merrow.report.style import BLUE, MAX_POINTS, ORANGE, RC, WIDTH, to_svg
+from merrow.report.style import BLUE, MAX_POINTS, ORANGE, WIDTH, own_style, to_svg
 from merrow.report.svg import INK
 from merrow.units import NS_PER_PS
 
@@ -25,7 +24,7 @@ def rmsd_figure(report: ComplexReport) -> str:
     known = all(run.span is not None for run in report.runs)
     scale = NS_PER_PS if known and long else 1.0
     axis = f"time [{'ns' if long else 'ps'}]" if known else "frame, of unknown time"
-    with matplotlib.rc_context(RC):
+    with own_style():
         figure = Figure(figsize=(WIDTH, 1.6 * len(names) + 0.6), layout="constrained")
         panels = figure.subplots(len(names), 1, squeeze=False, sharex=True)[:, 0]
         for axes, name in zip(panels, names, strict=True):
@@ -46,7 +45,7 @@ def rmsd_figure(report: ComplexReport) -> str:
 def b_figure(report: ComplexReport) -> str:
     """Draw B-factors of CA against residue: simulated, with one standard error, and crystal."""
     place = np.arange(1, len(report.residues) + 1)
-    with matplotlib.rc_context(RC):
+    with own_style():
         figure = Figure(figsize=(WIDTH, 3.4), layout="constrained")
         axes = figure.subplots()
         if report.crystal_b is not None:

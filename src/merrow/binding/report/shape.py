@@ -16,7 +16,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from merrow.binding.report.data import Array, ComplexReport, Shape
-from merrow.report.style import RC, to_svg
+from merrow.report.style import own_style, to_svg
 from merrow.report.svg import INK
 
 MAP: Final = "viridis"
@@ -35,7 +35,7 @@ def shape_figure(report: ComplexReport) -> str:
         known = report.crystal_b[np.isfinite(report.crystal_b)]
         rows.append(("crystal", runs[0].shape, report.crystal_b, limits(known)))
     axes_of_inertia = _axes(runs[0].shape.carbons)
-    with matplotlib.rc_context(RC):
+    with own_style():
         figure = Figure(figsize=(7.2, 2.6 * len(rows)), layout="constrained")
         panels = figure.subplots(len(rows), 3, squeeze=False)
         for line, (name, shape, b, scale) in zip(panels, rows, strict=True):

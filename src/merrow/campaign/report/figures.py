@@ -7,14 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import cycle
 from typing import Any, Final
 
-import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
 from merrow.campaign.comparison import Array
 from merrow.campaign.report.data import Comparison
 from merrow.campaign.rows import Reference
-from merrow.report.style import COLOURS, RC, WIDTH, to_svg
+from merrow.report.style import COLOURS, WIDTH, own_style, to_svg
 from merrow.report.svg import BAND, INK, SOFT
 
 LABEL: Final = 8.0
@@ -56,7 +55,7 @@ def _correlation(
     """Draw one column with the identity line, ±1 kcal/mol, bars of known errors and labels."""
     low, high = ends
     line = np.array(ends)
-    with matplotlib.rc_context(RC):
+    with own_style():
         figure = Figure(figsize=(WIDTH, WIDTH))
         left = 0.75 / WIDTH
         axes = figure.add_axes((left, 0.6 / WIDTH, SIDE / WIDTH, SIDE / WIDTH))
@@ -136,7 +135,7 @@ def _overlap(one: tuple[float, ...], two: tuple[float, ...]) -> bool:
 
 def error_figure(comparisons: Sequence[Comparison]) -> str:
     """Draw the errors of every column as a box plot with whiskers to the extremes, and points."""
-    with matplotlib.rc_context(RC):
+    with own_style():
         figure = Figure(figsize=(WIDTH, 1.4 + 0.8 * len(comparisons)), layout="constrained")
         axes = figure.subplots()
         axes.axvline(0.0, color=SOFT, linewidth=0.8)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -18,7 +17,7 @@ from merrow.free_energy.schedule import COMPONENT, legs
 from merrow.free_energy.stored import Estimate
 from merrow.hydration.report.lines import drawn_estimates
 from merrow.hydration.sampling.tasks import GAS_RECORD_INTERVAL
-from merrow.report.style import BLUE, GREEN, MAX_POINTS, ORANGE, RC, WIDTH, to_svg
+from merrow.report.style import BLUE, GREEN, MAX_POINTS, ORANGE, WIDTH, own_style, to_svg
 from merrow.report.svg import BAND, INK, PAPER, SOFT
 from merrow.units import KCAL_PER_KJ, NS_PER_PS
 
@@ -42,7 +41,7 @@ def estimates_figure(result: HydrationResult) -> str:
     """Draw the result, the other estimates and the experimental value on one axis."""
     found = drawn_estimates(result)
     measured = result.measured
-    with matplotlib.rc_context(RC):
+    with own_style():
         rows = len(found) + (measured is not None)
         figure = Figure(figsize=(WIDTH, 1.0 + 0.6 * rows), layout="constrained")
         axes = figure.subplots()
@@ -76,7 +75,7 @@ def estimates_figure(result: HydrationResult) -> str:
 def dvdl_figure(samples: WindowSamples, rows: Correlation) -> str:
     """Draw ⟨∂V/∂λ⟩ along each leg, one panel per leg."""
     found = legs(samples.states)
-    with matplotlib.rc_context(RC):
+    with own_style():
         figure = Figure(figsize=(WIDTH, 2.8), layout="constrained")
         panels = figure.subplots(1, len(found), squeeze=False)[0]
         for axes, (leg, states) in zip(panels, found.items(), strict=True):
@@ -98,7 +97,7 @@ def dvdl_figure(samples: WindowSamples, rows: Correlation) -> str:
 
 def profile_figure(path: PathEstimate) -> str:
     """Draw the free energy of every state relative to the decoupled one."""
-    with matplotlib.rc_context(RC):
+    with own_style():
         figure = Figure(figsize=(WIDTH, 3.1), layout="constrained")
         axes = figure.subplots()
         place = np.arange(len(path.states), dtype=np.float64)
@@ -113,7 +112,7 @@ def overlap_figure(path: PathEstimate) -> str:
     """Draw the overlap matrix as a heat map with its numbers; cells below 0.005 stay empty."""
     matrix = np.asarray(path.overlap)
     size = 8 if len(matrix) <= MOST_NUMBERS else 0
-    with matplotlib.rc_context(RC):
+    with own_style():
         figure = Figure(figsize=(WIDTH, WIDTH), layout="constrained")
         axes = figure.subplots()
         for (i, j), value in np.ndenumerate(matrix):
@@ -142,7 +141,7 @@ def convergence_figure(convergence: Convergence, total_ns: float) -> str:
         total_ns: Total sampling time of all states [ns].
     """
     parts = convergence.complete_parts
-    with matplotlib.rc_context(RC):
+    with own_style():
         figure = Figure(figsize=(WIDTH, 2.9), layout="constrained")
         axes = figure.subplots()
         times = [total_ns * fraction for fraction, _, _ in parts]
@@ -186,7 +185,7 @@ def internal_figure(water: SolvatedFrames, gas: GasFrames, name: str) -> str:
     """
     time = water.samples.time[water.rows]
     zero, in_gas = gas.internal.min(), GAS_RECORD_INTERVAL * np.arange(1, len(gas.internal) + 1)
-    with matplotlib.rc_context(RC):
+    with own_style():
         figure = Figure(figsize=(WIDTH, 2.9), layout="constrained")
         left, right = figure.subplots(1, 2, width_ratios=(3, 2), sharey=True)
         phases = (

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final
 
-import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -16,7 +15,7 @@ from merrow.free_energy.stored import Verdict, verdict
 from merrow.md.nve.runs import NveRequest, Trajectory
 from merrow.report.citations import Cited, Work
 from merrow.report.html import render
-from merrow.report.style import BLUE, COLOURS, MAX_POINTS, RC, WIDTH, to_svg
+from merrow.report.style import BLUE, COLOURS, MAX_POINTS, WIDTH, own_style, to_svg
 from merrow.report.svg import SOFT
 from merrow.units import KCAL_PER_KJ
 
@@ -81,7 +80,7 @@ def _verdict(check: Mapping[str, Any]) -> Verdict:
 
 def energy_figure(traces: Mapping[float, Trajectory]) -> str:
     """Draw the total energy about its mean against time, one panel per time step."""
-    with matplotlib.rc_context(RC):
+    with own_style():
         figure = Figure(figsize=(WIDTH, 1.3 * len(traces) + 0.6), layout="constrained")
         panels = figure.subplots(len(traces), 1, squeeze=False, sharex=True)[:, 0]
         for k, (axes, (step, trace)) in enumerate(zip(panels, sorted(traces.items()), strict=True)):
@@ -99,7 +98,7 @@ def order_figure(traces: Mapping[float, Trajectory]) -> str:
     """Draw the spread of the total energy against the time step, with second-order scaling."""
     steps = np.array(sorted(traces))
     spread = np.array([np.std(traces[step].total, ddof=1) for step in steps]) * KCAL_PER_KJ
-    with matplotlib.rc_context(RC):
+    with own_style():
         figure = Figure(figsize=(WIDTH, 3.4), layout="constrained")
         axes = figure.subplots()
         fine = np.linspace(0.0, steps[-1], 60)
