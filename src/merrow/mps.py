@@ -19,6 +19,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import takewhile
 from pathlib import Path
 from typing import Final
 
@@ -29,6 +30,8 @@ DEVICES: Final = "CUDA_VISIBLE_DEVICES"
 SHARE: Final = "CUDA_MPS_ACTIVE_THREAD_PERCENTAGE"
 GPUS: Final = "MERROW_GPUS"
 """Variable that holds the number of GPUs that a set of processes shares."""
+HIDDEN: Final = ("", "-1", "NoDevFiles")
+"""Names that end the list of visible GPUs: some users and schedulers hide all in this way."""
 LIST: Final = "nvidia-smi"
 START_S: Final = 60.0
 MOST_PER_GPU: Final = 12
@@ -59,6 +62,9 @@ def shared_gpu(platform: str, processes: int) -> Iterator[tuple[Environment, ...
         yield ({},) * processes
         return
     gpus = visible_gpus()
+    if not gpus:
+        yield ({},) * processes
+        return
     if PIPES in os.environ or program is None:
         if PIPES not in os.environ and platform == "CUDA":
             logger.warning(
@@ -89,11 +95,12 @@ def shared_gpu(platform: str, processes: int) -> Iterator[tuple[Environment, ...
 def visible_gpus() -> tuple[str, ...]:
     """Return the GPUs of this process as CUDA names them: those assigned to it, or all.
 
-    One is assumed where their number is unknown.
+    There are none where they are hidden, and one is assumed where their number is unknown.
     """
     given = os.environ.get(DEVICES)
     if given is not None:
-        return tuple(name.strip() for name in given.split(",") if name.strip()) or ("0",)
+        names = (name.strip() for name in given.split(","))
+        return tuple(takewhile(lambda name: name not in HIDDEN, names))
     try:
         told = subprocess.run(
             [LIST, "-L"], capture_output=True, text=True, timeout=START_S, check=False

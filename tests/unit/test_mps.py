@@ -152,6 +152,22 @@ def test_one_gpu_of_a_job_is_the_daemons_first(daemon, monkeypatch):
         assert [e[DEVICES] for e in environments] == ["0", "0"]
 
 
+@pytest.mark.parametrize("hidden", ["", "-1", "NoDevFiles", " -1,0"])
+@pytest.mark.parametrize("platform", ["CUDA", "auto"])
+def test_a_hidden_gpu_stays_hidden(daemon, monkeypatch, hidden, platform):
+    log = daemon()
+    monkeypatch.setenv(DEVICES, hidden)
+    assert visible_gpus() == ()
+    with shared_gpu(platform, 3) as environments:
+        assert environments == ({},) * 3
+    assert log.read_text() == ""
+
+
+def test_gpus_after_a_hidden_one_are_not_used(monkeypatch):
+    monkeypatch.setenv(DEVICES, "3, 1,-1,0")
+    assert visible_gpus() == ("3", "1")
+
+
 @pytest.mark.parametrize(("platform", "processes"), [("CPU", 4), ("OpenCL", 4), ("CUDA", 1)])
 def test_it_is_not_started_where_nothing_is_shared(daemon, platform, processes):
     log = daemon()
