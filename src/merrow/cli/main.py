@@ -26,6 +26,7 @@ from merrow.cli.hydration import hydration, run
 from merrow.cli.init import completion, init
 from merrow.cli.md import md
 from merrow.cli.mmpbsa import mmpbsa
+from merrow.cli.plain import print_plainly
 from merrow.cli.report import report
 from merrow.cli.sander import SANDER_FLAGS, sander, serve
 from merrow.cli.simulate import simulate
@@ -98,6 +99,7 @@ def _options(
 
 def main() -> None:
     """Run the command line and turn errors into exit codes."""
+    print_plainly()
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     os.environ[OPENMM_THREADS] = "1"  # overrides the user's value, for reproducible bits
