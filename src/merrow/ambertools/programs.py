@@ -24,20 +24,25 @@ CHEMISTRY = ("antechamber/*", "leap/parm/gaff*.dat", "leap/cmd/leaprc.gaff*")
 """Data from which antechamber, parmchk2 and tleap take charges and parameters of a molecule."""
 
 
-def find_program(name: str) -> Path:
+def find_program(name: str, *other_names: str) -> Path:
     """Return the path of a program of AmberTools: on PATH, or next to the running Python.
+
+    Args:
+        name: Name of the program.
+        other_names: Names that it has in other distributions.
 
     Raises:
         MissingComponentError: The program is in neither place.
     """
     beside = str(Path(sys.executable).parent)
-    found = shutil.which(name) or shutil.which(name, path=beside)
-    if found is None:
-        raise MissingComponentError(
-            f"the AmberTools program {name!r} is neither on PATH nor in {beside}: install it with "
-            '`conda install -c conda-forge ambertools` or `pip install "merrow[amber]"`.'
-        )
-    return Path(found)
+    for each in (name, *other_names):
+        found = shutil.which(each) or shutil.which(each, path=beside)
+        if found is not None:
+            return Path(found)
+    raise MissingComponentError(
+        f"the AmberTools program {name!r} is neither on PATH nor in {beside}: install it with "
+        '`conda install -c conda-forge ambertools` or `pip install "merrow[amber]"`.'
+    )
 
 
 def with_own_data(program: Path) -> dict[str, str]:

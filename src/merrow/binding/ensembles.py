@@ -12,13 +12,13 @@ import numpy as np
 
 from merrow.amber.mask import select_atoms
 from merrow.amber.topology import AmberTopology, Array, atom_label, read_topology
-from merrow.ambertools.programs import find_program
 from merrow.binding.free_states import FreeRequest, FreeStates, read_free
 from merrow.binding.mmpbsa_program import (
     Energies,
     Method,
     Settings,
     Topologies,
+    installed_name,
     run_mmpbsa,
     split_topology,
 )
@@ -96,7 +96,7 @@ def read_request(request: MmpbsaRequest) -> RequestFiles:
         MissingComponentError: AmberTools is not installed.
     """
     check_new(request.out)
-    find_program("MMPBSA")
+    installed_name()
     topology = read_topology(request.prmtop)
     refuse_ions(topology)
     ligand = select_atoms(topology, request.ligand_mask)

@@ -22,7 +22,7 @@ from parmed.tools import changeRadii
 
 from merrow.amber.sections import readable
 from merrow.ambertools.masks import number_list
-from merrow.ambertools.programs import failure, run_program
+from merrow.ambertools.programs import failure, find_program, run_program
 from merrow.errors import InputError, MerrowError
 
 Array = NDArray[np.float64]
@@ -37,6 +37,8 @@ RADII: Final = {1: "mbondi", 2: "mbondi2", 5: "mbondi2", 7: "bondi", 8: "mbondi3
 TABLES: Final = {"Complex": "complex", "Receptor": "receptor", "Ligand": "ligand", "DELTA": "delta"}
 RENAME: Final = {"DELTA G gas": "G gas", "DELTA G solv": "G solv", "DELTA TOTAL": "TOTAL"}
 MASK_COLUMNS: Final = 6
+NAMES: Final = ("MMPBSA", "MMPBSA.py")
+"""Name of the program in the wheel, and in conda's and Amber's own AmberTools."""
 
 
 @dataclass(frozen=True)
@@ -179,6 +181,15 @@ def run_alone(
     return _run(input_text(method, settings), files, folder)["complex"]
 
 
+def installed_name() -> str:
+    """Return the name under which MMPBSA is installed.
+
+    Raises:
+        MissingComponentError: There is no MMPBSA.
+    """
+    return find_program(*NAMES).name
+
+
 def _run(
     text: str,
     files: dict[str, Path],
@@ -195,7 +206,7 @@ def _run(
         arguments += [flag, os.path.relpath(path.resolve(), folder.resolve())]
     beside = Path(sys.executable).parent  # MMPBSA uses the first python3 on PATH
     run_program(
-        "MMPBSA",
+        installed_name(),
         arguments,
         folder=folder,
         log="mmpbsa.log",
