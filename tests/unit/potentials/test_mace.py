@@ -172,6 +172,14 @@ def test_a_file_saved_with_cuequivariance_says_so_where_that_is_missing(monkeypa
         mace_network.build_network(plain)
 
 
+@pytest.mark.parametrize("kernels", [False, True])
+def test_cuequivariance_is_of_use_only_with_its_kernels(tmp_path, monkeypatch, kernels):
+    for name in ("cuequivariance_torch", *(("cuequivariance_ops_torch",) if kernels else ())):
+        (tmp_path / f"{name}.py").touch()
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    assert mace_network.cuequivariance_is_here() == kernels
+
+
 @pytest.mark.slow
 def test_of_several_heads_the_default_one_is_asked(tmp_path, batch):
     two = {

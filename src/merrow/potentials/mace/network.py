@@ -150,8 +150,9 @@ def as_script(network: torch.nn.Module) -> torch.nn.Module:
 
 
 def cuequivariance_is_here() -> bool:
-    """Return whether the kernels of cuEquivariance can be imported."""
-    return find_spec("cuequivariance_torch") is not None
+    """Return whether cuEquivariance and its kernels, a package of their own, are installed."""
+    packages = ("cuequivariance_torch", "cuequivariance_ops_torch")
+    return all(find_spec(package) is not None for package in packages)
 
 
 def with_cuequivariance(
