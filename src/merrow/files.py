@@ -16,7 +16,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from merrow.errors import MerrowError
+from merrow.errors import InputError, MerrowError
 
 _guards: dict[str, Callable[[], None]] = {}
 """By folder: the check that is made before a file in it is written."""
@@ -123,6 +123,22 @@ def cannot_write(path: Path, error: OSError) -> MerrowError:
 def is_file(path: Path) -> bool:
     """Tell whether there is a file; a path that cannot be one, as a long SMILES, names none."""
     return os.path.isfile(path)
+
+
+def user_cache() -> Path:
+    """Return the user's folder of caches, which need not exist.
+
+    Raises:
+        InputError: The user has no home folder, as in some containers and jobs.
+    """
+    given = os.environ.get("XDG_CACHE_HOME")
+    try:
+        return Path(given) if given else Path.home() / ".cache"
+    except RuntimeError as error:
+        raise InputError(
+            "there is no home folder in which to keep weights and parameters: set XDG_CACHE_HOME "
+            "to a folder that you may write."
+        ) from error
 
 
 def save_json(path: Path, value: object) -> None:

@@ -29,6 +29,7 @@ from merrow.ambertools.molecule import InputMolecule
 from merrow.ambertools.programs import data_digest, failure, run_program, version
 from merrow.ambertools.solvent import n_waters_for, solvate
 from merrow.errors import InputError, MerrowError, UnsupportedPhysicsError
+from merrow.files import user_cache
 
 __all__ = [
     "Charges",
@@ -100,7 +101,8 @@ def parametrize(
         cache: Cache folder of earlier results; None for the user's cache.
 
     Raises:
-        InputError: The charge model does not fit the molecule or the force field.
+        InputError: The charge model does not fit the molecule or the force field, or the user has
+            no home folder for the cache.
         UnsupportedPhysicsError: GAFF has no parameters for the molecule.
         MissingComponentError: AmberTools is not installed.
         MerrowError: A program of AmberTools failed; the message includes the end of its log.
@@ -315,7 +317,7 @@ def _fingerprint(molecule: InputMolecule, charges: Charges, gaff: int) -> str:
 
 
 def _shelf(molecule: InputMolecule, charges: Charges, gaff: int, cache: Path | None) -> Path:
-    return (cache or _user_cache()) / _fingerprint(molecule, charges, gaff)
+    return (cache or user_cache() / "merrow" / "parameters") / _fingerprint(molecule, charges, gaff)
 
 
 def _is_whole(shelf: Path) -> bool:
@@ -336,12 +338,6 @@ def _taken(shelf: Path, folder: Path) -> bool:
     for name, content in found.items():
         (folder / name).write_bytes(content)
     return True
-
-
-def _user_cache() -> Path:
-    """Return the user's cache folder of parameters."""
-    root = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(root) / "merrow" / "parameters"
 
 
 def _store(folder: Path, shelf: Path) -> None:

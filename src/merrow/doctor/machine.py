@@ -130,7 +130,10 @@ def _weights() -> Iterator[Check]:
 
 
 def _cache() -> Check:
-    folder = cache_folder()
+    try:
+        folder = cache_folder()
+    except MerrowError as error:
+        return Check("cache", "fail", str(error))
     there = next(p for p in (folder, *folder.parents) if p.is_dir())
     free = shutil.disk_usage(there).free / 1e9
     words = f"{folder}, {free:.0f} GB free"

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -24,7 +25,7 @@ from typing import Final, Generic, TypeVar
 from urllib.request import urlopen
 
 from merrow.errors import InputError, MissingComponentError
-from merrow.files import atomic_write
+from merrow.files import atomic_write, user_cache
 
 PATIENCE: Final = 5.0
 """Time-out of an unreachable or silent server [s]."""
@@ -74,9 +75,11 @@ class Weights(Generic[T]):
             if not path.is_file():
                 raise InputError(f"there is no weights file {path}; --weights must name a file.")
             return path
-        places = [cache_folder()]
-        if self.other_cache is not None:
-            places.append(_user_cache() / self.other_cache)
+        places = []
+        with suppress(InputError):  # without a home folder there is none
+            places.append(cache_folder())
+            if self.other_cache is not None:
+                places.append(user_cache() / self.other_cache)
         if folder := os.environ.get("MERROW_MODELS"):
             if not Path(folder).is_dir():
                 raise InputError(
@@ -93,7 +96,7 @@ class Weights(Generic[T]):
             given: As in `find`.
 
         Raises:
-            InputError: A file is not the published one.
+            InputError: A file is not the published one, or there is no place for a download.
             MissingComponentError: There is no file and none could be downloaded.
         """
         path = self.find(given)
@@ -114,6 +117,7 @@ class Weights(Generic[T]):
         """Return the verified file in the cache, downloaded if missing or wrong.
 
         Raises:
+            InputError: The user has no home folder.
             MissingComponentError: No source is reachable, or none has the right content.
         """
         target = cache_folder() / self.file_name
@@ -143,12 +147,12 @@ class Weights(Generic[T]):
 
 
 def cache_folder() -> Path:
-    """Return the user's cache folder of weights, which need not exist."""
-    return _user_cache() / "merrow" / "models"
+    """Return the user's cache folder of weights, which need not exist.
 
-
-def _user_cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    Raises:
+        InputError: The user has no home folder.
+    """
+    return user_cache() / "merrow" / "models"
 
 
 def file_digest(path: Path) -> str:

@@ -11,6 +11,7 @@ import pytest
 from merrow.ambertools import prepare, programs
 from merrow.ambertools.molecule import read_molecule
 from merrow.ambertools.programs import data_digest, run_program, version, with_own_data
+from merrow.errors import InputError
 
 TELL = '#!/bin/sh\necho "antechamber 26.0 of ${AMBERHOME:-nowhere}."\n'
 
@@ -100,3 +101,12 @@ def test_published_data_are_known_by_the_version_alone(amber, monkeypatch):
     assert published != other
     monkeypatch.setattr(prepare, "data_digest", lambda: prepare.DATA_OF_26)
     assert key() == published
+
+
+def test_without_a_home_folder_there_is_no_place_for_parameters(amber, monkeypatch, tmp_path):
+    amber("own")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", lambda: (_ for _ in ()).throw(RuntimeError("none")))
+    with pytest.raises(InputError, match="set XDG_CACHE_HOME"):
+        prepare.is_known(read_molecule("CO"), charges="bcc")
+    assert not prepare._is_whole(prepare._shelf(read_molecule("CO"), "bcc", 2, tmp_path))

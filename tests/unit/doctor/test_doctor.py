@@ -136,3 +136,11 @@ def test_the_table_is_short_where_all_is_in_order_and_whole_with_full():
     assert "make room" in words
     assert len(short.splitlines()) < len(shown(full=True).splitlines())
     assert "network ani4" in shown(full=True)
+
+
+def test_without_a_home_folder_the_cache_fails_and_the_rest_is_told(monkeypatch):
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(machine.Path, "home", lambda: (_ for _ in ()).throw(RuntimeError("none")))
+    found = machine._cache()
+    assert found.status == "fail"
+    assert "there is no home folder" in found.found

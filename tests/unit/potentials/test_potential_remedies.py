@@ -27,6 +27,7 @@ from merrow.potentials.mace.files import _refuse_other_kinds, read_mace
 from merrow.potentials.mace.network import _head
 from merrow.potentials.mace.weights import MACE_WEIGHTS, file_of
 from merrow.potentials.registry import capabilities, check_molecule
+from merrow.potentials.weights import cache_folder
 from stand_ins import random_ani
 
 TINY_MACE = Path(__file__).resolve().parents[2] / "data" / "tiny_mace.model"
@@ -144,6 +145,25 @@ def in_folder(folder):
         return weights_of(ANI_MODELS["ani1ccx"]).find()
 
     return look
+
+
+def in_cache(folder):
+    """Return a way to look for the cache of a user without a home folder."""
+
+    def look():
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Path, "home", homeless)
+            patch.delenv("XDG_CACHE_HOME")
+            if folder:
+                patch.setenv("XDG_CACHE_HOME", folder)
+            return cache_folder()
+
+    return look
+
+
+def homeless():
+    """Raise what Path.home raises."""
+    raise RuntimeError("Could not determine home directory.")
 
 
 class Foreign:
@@ -310,6 +330,7 @@ ROWS = [
     (script(Springs(), weights=GOOD), "leave out --weights", SPRINGS),
     (pickled, "write it with torch.jit.save", SPRINGS),
     (loaded("xtb:gfn2", weights=GOOD), "leave out --weights", loaded("xtb:gfn2")),
+    (in_cache(None), "set XDG_CACHE_HOME to a folder", in_cache("cache")),
 ]
 
 

@@ -45,6 +45,18 @@ def put(source: Path, folder: Path) -> Path:
     return Path(shutil.copy(source, folder))
 
 
+def test_without_a_home_folder_weights_are_found_elsewhere_and_none_are_fetched(
+    models_folder, monkeypatch
+):
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr(Path, "home", lambda: (_ for _ in ()).throw(RuntimeError("none")))
+    assert weights_of(MODEL).find() is None
+    with pytest.raises(InputError, match="there is no home folder"):
+        weights_of(MODEL).load()
+    monkeypatch.setenv("MERROW_MODELS", str(models_folder))
+    assert weights_of(MODEL).find() == models_folder / NAME
+
+
 def test_order_is_given_file_then_models_folder_then_cache(models_folder, tmp_path, monkeypatch):
     assert weights_of(MODEL).find() is None
     cached = put(models_folder / NAME, cache_folder())
