@@ -30,7 +30,14 @@ from typing import Any, Literal, ParamSpec, TypeVar
 from pydantic import Field, field_validator, model_validator
 
 from merrow.errors import InputError, MissingComponentError, first_line
-from merrow.process import ONE_THREAD, begin_worker, end_tree, quiet_package
+from merrow.process import (
+    ONE_THREAD,
+    OWN_MODULES,
+    begin_worker,
+    end_tree,
+    quiet_package,
+    without_the_users_files,
+)
 from merrow.settings import Settings
 
 P = ParamSpec("P")
@@ -39,9 +46,6 @@ T = TypeVar("T")
 _SUBMIT = {"slurm": "sbatch", "pbs": "qsub", "lsf": "bsub"}
 _ASK = {"slurm": ("sinfo", "-h"), "pbs": ("qstat", "-B"), "lsf": ("bhosts",)}
 """Commands that succeed only where the scheduler is available."""
-
-_OWN_MODULES = {"PYTHONSAFEPATH": "1"}
-"""Keeps a struct.py in the working folder from replacing a module in a process started here."""
 
 _slot = threading.local()
 """Environment variables that a thread of `subprocess_pool` sets for its programs."""
@@ -159,7 +163,7 @@ def process_pool(
         yield SerialExecutor()
         return
     context = _WorkerContext()
-    with _without_the_users_files():  # queues start a process too
+    with without_the_users_files():  # queues start a process too
         own = context.SimpleQueue()
         pool = ProcessPoolExecutor(
             processes,
@@ -198,25 +202,10 @@ def _script_runs_once() -> Iterator[None]:
         main["__spec__"] = before
 
 
-@contextmanager
-def _without_the_users_files() -> Iterator[None]:
-    """Keep processes started in this block from importing files of the working folder."""
-    before = {name: os.environ.get(name) for name in _OWN_MODULES}
-    os.environ.update(_OWN_MODULES)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-
-
 class _WorkerProcess(SpawnProcess):
     @staticmethod
     def _Popen(process_obj: BaseProcess) -> Any:  # noqa: N802, its name in multiprocessing
-        with _script_runs_once(), _without_the_users_files():
+        with _script_runs_once(), without_the_users_files():
             return SpawnProcess._Popen(process_obj)
 
 
@@ -263,7 +252,7 @@ def run_subprocess(words: Sequence[str], log: Path) -> tuple[int, str]:
         words: The program and its arguments.
         log: File to which its stderr is appended.
     """
-    own = _OWN_MODULES | dict.fromkeys(ONE_THREAD, "1")
+    own = OWN_MODULES | dict.fromkeys(ONE_THREAD, "1")
     environment = os.environ | getattr(_slot, "environment", {}) | own
     with log.open("a", encoding="utf-8") as stream:
         program = subprocess.Popen(
@@ -339,7 +328,7 @@ def dask_pool(
         "distributed.worker.memory.terminate": False,  # the programs, not the workers, use memory
         "distributed.comm.timeouts.connect": "60s",
     }
-    with dask.config.set(settings), _script_runs_once(), _without_the_users_files():
+    with dask.config.set(settings), _script_runs_once(), without_the_users_files():
         opened = _local(workers) if cluster is None else _jobs(workers, cluster, folder)
         with opened as found, distributed.Client(found) as client:
             resources = {"GPU": cluster.gpus} if cluster is not None and cluster.gpus else None
@@ -368,7 +357,7 @@ def _jobs(workers: int, cluster: ClusterConfig, folder: Path) -> Any:
     extra = ["--lifetime", f"{round(cluster.walltime_s - min(60, 0.1 * cluster.walltime_s))}s"]
     if cluster.gpus:
         extra += ["--resources", f"GPU={cluster.gpus}"]
-    exported = [f"export {name}={value}" for name, value in _OWN_MODULES.items()]
+    exported = [f"export {name}={value}" for name, value in OWN_MODULES.items()]
     lsf = cluster.scheduler == "lsf"
     account = "project" if lsf else "account"
     found = getattr(_jobqueue(), kinds[cluster.scheduler])(

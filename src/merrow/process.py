@@ -16,7 +16,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Self
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 OPENMM_THREADS = "OPENMM_CPU_THREADS"
 """Read by OpenMM's PME on the CPU instead of the platform property Threads."""
 ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", OPENMM_THREADS)
+OWN_MODULES = {"PYTHONSAFEPATH": "1"}
+"""Keeps a struct.py in the working folder from replacing a module in a new process of Python."""
 CHATTY = ("pymbar", "jax", "absl", "alchemlyb", "MDAnalysis")
 """Loggers of libraries whose warnings concern their developers."""
 STOPS = (signal.SIGINT, signal.SIGTERM)
@@ -45,6 +47,21 @@ AT_ONCE = "merrow: stopped at once; what was finished is kept."
 def use_one_thread() -> None:
     """Limit the numerical libraries of this process to one thread, for reproducible bits."""
     os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
+
+
+@contextlib.contextmanager
+def without_the_users_files() -> Iterator[None]:
+    """Keep processes started in this block from importing files of the working folder."""
+    before = {name: os.environ.get(name) for name in OWN_MODULES}
+    os.environ.update(OWN_MODULES)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def quiet_libraries() -> None:

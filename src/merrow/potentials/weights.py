@@ -26,6 +26,7 @@ from urllib.request import urlopen
 
 from merrow.errors import InputError, MissingComponentError
 from merrow.files import atomic_write, user_cache
+from merrow.process import OWN_MODULES
 
 PATIENCE: Final = 5.0
 """Time-out of an unreachable or silent server [s]."""
@@ -252,11 +253,10 @@ def _download_wheel(requirement: str, folder: Path) -> Path:
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
     command += ["--only-binary", ":all:", "--dest", str(folder), requirement]
     patience = {"PIP_DEFAULT_TIMEOUT": f"{PATIENCE:g}", "PIP_RETRIES": "1"}
-    safe = {"PYTHONSAFEPATH": "1"}  # files of the working folder are no modules of pip
     try:
         done = subprocess.run(
             command,
-            env=patience | os.environ | safe,  # the user's settings take precedence
+            env=patience | os.environ | OWN_MODULES,  # the user's settings take precedence
             capture_output=True,
             text=True,
             timeout=PIP_PATIENCE,
