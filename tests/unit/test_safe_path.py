@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from merrow.campaign import worker
 from merrow.executor import ClusterConfig, _jobs, run_subprocess
 from merrow.potentials import weights
 
@@ -61,6 +62,16 @@ def test_a_worker_of_a_campaign_imports_nothing_from_there(folder):
     assert code == 1
     assert "not enough values to unpack" in log.read_text()
     assert "PYTHONSAFEPATH" not in os.environ
+
+
+def test_a_calculator_of_the_users_own_is_still_found_there(folder, monkeypatch):
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(sys, "argv", ["worker", "run", "0.0", "1", "1"])
+    monkeypatch.setattr(worker, "begin_worker", lambda _: None)
+    monkeypatch.setattr(worker, "compute", lambda *_: worker.Outcome("done"))
+    before = list(sys.path)
+    worker.main()
+    assert sys.path == [*before, str(folder)]
 
 
 def test_pip_imports_nothing_from_there(folder, monkeypatch):

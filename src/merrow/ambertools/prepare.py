@@ -18,7 +18,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import numpy as np
 from parmed.amber import AmberAsciiRestart, AmberFormat
@@ -53,9 +53,6 @@ PRODUCTS: Final = ("gas.prmtop", "gas.inpcrd", "ligand.mol2", "ligand.frcmod")
 
 BROKEN: Final = 1.3
 """Bond length relative to the sum of the covalent radii above which it is broken."""
-
-DATA_OF_26: Final = "a6607bca169ab9a815647a167825aec7b1a7517dae2999e29e1252f44d4a5987"
-"""Data of AmberTools 26 as published: the version alone stands for them in the cache."""
 
 PARMCHK_RUNS: Final = 40
 """Maximum number of runs of parmchk2 while it reports an unknown atom type."""
@@ -310,9 +307,8 @@ def _fingerprint(molecule: InputMolecule, charges: Charges, gaff: int) -> str:
     """Return the hash of everything that the files depend on."""
     given = None if charges != "file" or molecule.charges is None else molecule.charges.tolist()
     block = Chem.MolToMolBlock(molecule.mol).split("\n", 3)[3]  # without name and program
-    content: list[Any] = [block, molecule.charge, charges, gaff, given, RESIDUE, version()]
-    if (data := data_digest()) != DATA_OF_26:
-        content.append(data)
+    made_with = version(), data_digest()
+    content = [block, molecule.charge, charges, gaff, given, RESIDUE, *made_with]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:24]
 
 

@@ -117,6 +117,7 @@ def main() -> None:
     """Read the four arguments, compute, and print the outcome."""
     folder, until, processes, parent = sys.argv[1:]
     begin_worker(int(parent))
+    sys.path.append(str(Path.cwd()))  # a calculator in the user's own module, after ours
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s: %(message)s")
     quiet_libraries()
     outcome = compute(folder, TimeLimit(float(until)), None, int(processes))

@@ -93,16 +93,6 @@ def test_the_cache_tells_data_apart_by_their_content(amber, monkeypatch):
     assert key() not in keys
 
 
-def test_published_data_are_known_by_the_version_alone(amber, monkeypatch):
-    amber("own")
-    other = key()
-    monkeypatch.setattr(prepare, "DATA_OF_26", data_digest())
-    published = key()
-    assert published != other
-    monkeypatch.setattr(prepare, "data_digest", lambda: prepare.DATA_OF_26)
-    assert key() == published
-
-
 def test_without_a_home_folder_there_is_no_place_for_parameters(amber, monkeypatch, tmp_path):
     amber("own")
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
