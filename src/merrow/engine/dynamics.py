@@ -142,6 +142,7 @@ def run_dynamics(
     report_interval: int,
     frame_interval: int = 0,
     frame: Callable[[int, Snapshot], None] | None = None,
+    decomposition: HybridDecomposition | None = None,
 ) -> Iterator[StepReport]:
     """Propagate a hybrid system and yield reports at the start, at intervals and at the end.
 
@@ -155,6 +156,7 @@ def run_dynamics(
         frame_interval: Steps between calls of `frame`, made where no report is due and without
             energies; 0 for never.
         frame: Called with step and snapshot.
+        decomposition: Of this system and platform, if there is one.
 
     Raises:
         InputError: The plan is inconsistent with itself or the system.
@@ -164,7 +166,7 @@ def run_dynamics(
     rescaling = BUSSI_INTERVAL if plan.thermostat == "bussi" else 0
     strides = (plan.com_removal_interval, plan.collisions, rescaling, frame_interval)
     counter = StepCounter(first_step, first_step + steps, report_interval, strides)
-    run = _open(hybrid, plan, start, first_step)
+    run = _open(hybrid, plan, start, first_step, decomposition)
     monitor = StabilityMonitor(hybrid, plan.temperature, run.context)
     thermostat = plan.generator_of("dynamics", first_step, "bussi")
     while True:
@@ -290,7 +292,13 @@ class _Run:
     freedom: int
 
 
-def _open(hybrid: HybridSystem, plan: DynamicsPlan, start: Snapshot, first_step: int) -> _Run:
+def _open(
+    hybrid: HybridSystem,
+    plan: DynamicsPlan,
+    start: Snapshot,
+    first_step: int,
+    decomposition: HybridDecomposition | None,
+) -> _Run:
     seed = plan.seed_of("dynamics", first_step)
     if plan.thermostat == "langevin":
         integrator = mm.LangevinMiddleIntegrator(plan.temperature, plan.friction, plan.timestep)
@@ -309,7 +317,8 @@ def _open(hybrid: HybridSystem, plan: DynamicsPlan, start: Snapshot, first_step:
     if hybrid.native is not None:
         here = LambdaState(*map(context.getParameter, LAMBDAS))
         require_agreement(hybrid, context, (here,), here=here)
-    decomposition = HybridDecomposition(hybrid, start.box, platform=plan.platform)
+    if decomposition is None:
+        decomposition = HybridDecomposition(hybrid, start.box, platform=plan.platform)
     masses = particle_masses(hybrid.system)
     return _Run(hybrid, plan, context, decomposition, masses, freedom_of(hybrid, plan))
 

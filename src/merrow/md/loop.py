@@ -19,10 +19,11 @@ from merrow.amber.coordinates import Coordinates, write_restart
 from merrow.amber.mdinfo import Pace, timings
 from merrow.amber.mdout import Energies
 from merrow.amber.trajectory import TrajectoryWriter, write_netcdf_restart
+from merrow.engine.decompose import HybridDecomposition
 from merrow.engine.dynamics import StepReport, run_dynamics
 from merrow.engine.minimize import MinimizeReport, minimize
 from merrow.engine.record import require_edges
-from merrow.engine.simulation import Snapshot
+from merrow.engine.simulation import GPU_PLATFORMS, Snapshot
 from merrow.engine.slope import Slope
 from merrow.errors import IncompleteError, NumericsError
 from merrow.files import atomic_write
@@ -97,8 +98,9 @@ class Run:
         """Run all segments."""
         setup, settings = self.setup, self.setup.settings
         first, snapshot = setup.restart.step, setup.snapshot
-        frames = self._frames()
-        every = settings.restart_interval
+        frames, every, parts = self._frames(), settings.restart_interval, None
+        if setup.plan.platform in GPU_PLATFORMS:  # where its ten Contexts take seconds to open
+            parts = HybridDecomposition(setup.hybrid, snapshot.box, platform=setup.plan.platform)
         step, last = first, first + settings.steps
         while step < last:
             end = min(last, step - step % every + every)
@@ -111,6 +113,7 @@ class Run:
                 report_interval=settings.print_interval,
                 frame_interval=math.gcd(*(every for every, _ in frames)),
                 frame=lambda at, there: self._write(at, there, frames),
+                decomposition=parts,
             ):
                 if report.step > step or (step == first and not settings.goes_on):
                     self._step(report, frames, last=report.step == last)

@@ -23,6 +23,7 @@ from merrow.amber.trajectory import RestartMetadata, read_restart_metadata
 from merrow.engine.dynamics import DynamicsPlan, check_plan, draw_velocities
 from merrow.engine.platforms import chosen_platform
 from merrow.engine.simulation import (
+    GPU_PLATFORMS,
     Snapshot,
     check_platform,
     check_reference,
@@ -172,7 +173,7 @@ def prepare_md(
     )
     for force in (*springs, *wall):
         hybrid.system.addForce(force)
-    if periodic:  # a GPU takes the shape of the cell from the System
+    if platform in GPU_PLATFORMS and periodic:  # takes the shape of the cell from the System
         hybrid.system.setDefaultPeriodicBoxVectors(*box)
     couple(hybrid, state)
     hybrid = _on_kernel(hybrid, kernel, platform, box)
