@@ -83,7 +83,8 @@ def test_on_a_gpu_the_parts_of_the_energy_are_opened_once(md, monkeypatch):
     monkeypatch.setattr(loop, "GPU_PLATFORMS", ("CPU",))
     assert md(NVE, "-O").code == 0
     assert len(opened) == 3
-    assert [one.values for one in read_mdout(Path("mdout"))] == energies
+    for one, before in zip(read_mdout(Path("mdout")), energies, strict=True):
+        assert one.values == pytest.approx(before, abs=1e-3)  # sums in another order
 
 
 def test_mdout_says_where_step_0_has_other_lengths_than_the_file(md, files):
