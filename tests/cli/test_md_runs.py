@@ -18,9 +18,6 @@ from merrow.amber.trajectory import (
     read_restart_metadata,
     read_trajectory,
 )
-from merrow.engine import dynamics
-from merrow.engine.decompose import HybridDecomposition
-from merrow.md import loop
 
 MIN = """minimise
  &cntrl imin=1, maxcyc=20, ntpr=10, cut=8.0, ifmlp=1 /
@@ -65,26 +62,6 @@ def test_minimisation_writes_what_sander_would(md):
     energies = [float(line.split()[1]) for line in text.splitlines() if line.startswith("     20 ")]
     assert energies
     assert read_coordinates("restrt").velocities is None
-
-
-def test_on_a_gpu_the_parts_of_the_energy_are_opened_once(md, monkeypatch):
-    opened = []
-
-    class Counted(HybridDecomposition):
-        def __init__(self, *given, **words):
-            opened.append(1)
-            super().__init__(*given, **words)
-
-    for module in (dynamics, loop):
-        monkeypatch.setattr(module, "HybridDecomposition", Counted)
-    assert md(NVE).code == 0
-    assert len(opened) == 2, "one for each segment of ntwr steps"
-    energies = [one.values for one in read_mdout(Path("mdout"))]
-    monkeypatch.setattr(loop, "GPU_PLATFORMS", ("CPU",))
-    assert md(NVE, "-O").code == 0
-    assert len(opened) == 3
-    for one, before in zip(read_mdout(Path("mdout")), energies, strict=True):
-        assert one.values == pytest.approx(before, abs=1e-3)  # sums in another order
 
 
 def test_mdout_says_where_step_0_has_other_lengths_than_the_file(md, files):
