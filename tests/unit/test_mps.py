@@ -204,6 +204,7 @@ def test_where_it_cannot_be_had_that_is_told(daemon, monkeypatch, caplog):
         ("CUDA", 8, 1, 8),
         ("CUDA", 128, 1, MOST_PER_GPU),
         ("CUDA", 128, 4, 4 * MOST_PER_GPU),
+        ("CUDA", 128, 0, MOST_PER_GPU),
     ],
 )
 def test_no_more_processes_share_a_gpu_than_it_has_contexts_for(
@@ -212,3 +213,8 @@ def test_no_more_processes_share_a_gpu_than_it_has_contexts_for(
     gpus(count)
     monkeypatch.setattr(workers, "core_count", lambda: cores)
     assert usual_processes(platform) == usual
+
+
+def test_at_least_one_process_works_where_every_gpu_is_hidden(monkeypatch):
+    monkeypatch.setenv(DEVICES, "")
+    assert usual_processes("CUDA") == 1

@@ -33,4 +33,4 @@ def usual_processes(platform: str) -> int:
     """Return how many processes share this machine: one for each core, as far as its GPUs allow."""
     if platform != "CUDA":
         return core_count()
-    return min(core_count(), MOST_PER_GPU * len(visible_gpus()))
+    return max(1, min(core_count(), MOST_PER_GPU * len(visible_gpus())))
