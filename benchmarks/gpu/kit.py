@@ -28,6 +28,7 @@ LIMIT = 90.0
 """Time of a part [s], but for those that are given minutes."""
 PARTS = {
     "machine": "devices, drivers, versions",
+    "tests": "the tests that need a GPU, by pytest",
     "correct": "energies and forces on each platform and device against Reference",
     "steps-methanol26": "ms per step of methanol in 1.7k atoms",
     "steps-toluene26": "the same of toluene, with openmm-ml",
@@ -42,7 +43,6 @@ PARTS = {
     "hydration": "a whole hydration free energy from prepared files",
     "nve": "drift of the energy and memory over many steps (--minutes)",
     "campaign": "a campaign of the prepared molecules for as long as is given (--minutes)",
-    "tests": "the tests that need a GPU, by pytest",
     "thirty": "rows of hydration30 from prepared runs, for as long as is given (--minutes)",
     "complex": "a ligand in its protein, ML/MM beside MM, for as long as is given (--minutes)",
 }

@@ -25,7 +25,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 from common import parser  # noqa: E402
 from rdkit import Chem  # noqa: E402
-from run import MOLECULES, Place, carry_on, read, write  # noqa: E402
+from run import MOLECULES, PLACES, Place, carry_on, read, write  # noqa: E402
 
 CHOSEN, RESULTS = HERE / "hundred.csv", HERE / "hundred_results.csv"
 SIZE, HEAVIEST, LARGEST_ERROR = 100, 12, 0.6
@@ -40,9 +40,8 @@ def main() -> None:
         "table": {"type": Path, "required": True, "help": "FreeSolv's database.txt"},
         "choose": {"action": "store_true", "help": "write hundred.csv"},
         "charges": {"nargs": "+", "default": ("abcg2",), "help": "charge models"},
-        "workers": {"type": int, "help": "runs at a time"},
     }
-    asked = parser(__doc__, "potential", "runs", "minutes", **own).parse_args()
+    asked = parser(__doc__, "potential", "runs", "minutes", **PLACES, **own).parse_args()
     rows = database(asked.table)
     if asked.choose:
         write(CHOSEN, [{"name": row["name"]} for row in chosen(rows)])

@@ -50,6 +50,12 @@ TARGET, PROMISED = 0.195, 0.2
 LONGEST = 1500.0
 """Where a run ends in any case [ps of each state]; 500, as usual, are too few for some."""
 KEY = ("name", "charges", "potential")
+PLACES: dict[str, dict[str, Any]] = {
+    "workers": {"type": int, "help": "runs at a time"},
+    "platform": {"default": AUTO, "help": "of OpenMM, such as CUDA"},
+    "prepare": {"action": "store_true", "help": "make the systems, for another machine"},
+}
+"""Options of where a campaign runs, of every script that goes on with one."""
 COUNTED = "by replica"
 """How independent frames of conformers were counted; older rows, of too many, lack it."""
 
@@ -65,13 +71,10 @@ class Place:
 def main() -> None:
     """Go on with the campaign; write `results.csv`."""
     own: dict[str, Any] = {
-        "workers": {"type": int, "help": "runs at a time"},
         "charges": {"nargs": "+", "default": ("abcg2", "bcc"), "help": "charge models"},
         "only": {"nargs": "+", "help": "names of molecules"},
-        "platform": {"default": AUTO, "help": "of OpenMM, such as CUDA"},
-        "prepare": {"action": "store_true", "help": "make the systems, for another machine"},
     }
-    asked = parser(__doc__, "potential", "runs", "minutes", **own).parse_args()
+    asked = parser(__doc__, "potential", "runs", "minutes", **PLACES, **own).parse_args()
     carry_on(Place(MOLECULES, RESULTS), asked, only=asked.only)
 
 
@@ -80,7 +83,7 @@ def carry_on(place: Place, asked: Any, *, only: Sequence[str] | None) -> None:
 
     Args:
         place: Molecules and results.
-        asked: The command line: potential, runs, minutes, workers, charges.
+        asked: The command line: potential, runs, minutes, charges, and `PLACES`.
         only: Names to which the set is restricted; None for all.
     """
     for charges in asked.charges:
@@ -195,12 +198,12 @@ def _row(row: CampaignRow, result: HydrationResult, workers: int) -> dict[str, A
 
 
 def _gpu(result: HydrationResult) -> str:
-    """Return the GPU that a run was made on."""
+    """Return the GPU that a run was made on, without its name where it is not here."""
     if result.settings["platform"] != "CUDA":
         return ""
     import torch  # noqa: PLC0415
 
-    return f"{torch.cuda.get_device_name()}, "
+    return f"{torch.cuda.get_device_name() if torch.cuda.is_available() else 'a GPU'}, "
 
 
 def read(path: Path) -> list[dict[str, Any]]:

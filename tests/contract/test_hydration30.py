@@ -152,3 +152,20 @@ def test_the_hundred_are_chosen_by_their_rule(scripts, tmp_path):
     table.write_text("# a comment\n" + "".join("; ".join(row) + "; 0.02\n" for row in rows))
     found = [row["name"] for row in hundred.chosen(hundred.database(table))]
     assert sorted(found) == ["mobley_1", "mobley_6"]
+
+
+def test_the_hundred_go_on_as_the_thirty_do_on_any_platform(scripts, tmp_path, monkeypatch):
+    run, _ = scripts
+    hundred, seen = load("hundred"), []
+    names = [row["name"] for row in run.read(hundred.CHOSEN)]
+    rows = [dict.fromkeys(hundred.NAMES, "1.0") | {"name": name} for name in names]
+    monkeypatch.setattr(hundred, "database", lambda _: rows)
+    monkeypatch.setattr(run, "run_campaign", lambda *given, **words: seen.append((given, words)))
+    words = ["hundred.py", "--table", "x", "--runs", str(tmp_path), "--minutes", "3"]
+    monkeypatch.setattr(sys, "argv", [*words, "--platform", "CUDA", "--workers", "4"])
+    hundred.main()
+    ((config, folder), options), *more = seen
+    assert not more
+    assert (config.platform, config.charges, folder.name) == ("CUDA", ("abcg2",), "ani2x-abcg2")
+    assert (options["backend"].workers, options["backend"].minutes) == (4, 3.0)
+    assert len(run.read(folder.with_suffix(".csv"))) == 100
