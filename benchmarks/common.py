@@ -139,12 +139,11 @@ class Panel:
 
 def figure(name: str, panels: Sequence[Panel], path: Path | None = None) -> Path:
     """Write `results/NAME.svg`, or another file; print where."""
-    import matplotlib  # noqa: PLC0415
     from matplotlib.figure import Figure  # noqa: PLC0415
 
-    from merrow.report.style import COLOURS, RC, to_svg  # noqa: PLC0415
+    from merrow.report.style import COLOURS, own_style, to_svg  # noqa: PLC0415
 
-    with matplotlib.rc_context(RC):
+    with own_style():
         whole = Figure(figsize=(1.0 + 3.4 * len(panels), 3.6), layout="constrained")
         for axes, panel in zip(
             whole.subplots(1, len(panels), squeeze=False)[0], panels, strict=True

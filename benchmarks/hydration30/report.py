@@ -17,7 +17,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 from rdkit import Chem
@@ -33,7 +32,7 @@ from merrow.campaign.report.figures import error_figure  # noqa: E402
 from merrow.campaign.rows import read_rows  # noqa: E402
 from merrow.campaign.statistics import statistics  # noqa: E402
 from merrow.free_energy.stored import Estimate, Estimates, Headline  # noqa: E402
-from merrow.report.style import COLOURS, RC, WIDTH, to_svg  # noqa: E402
+from merrow.report.style import COLOURS, WIDTH, own_style, to_svg  # noqa: E402
 from merrow.report.svg import SOFT  # noqa: E402
 from merrow.system.torsions import conformer_torsions  # noqa: E402
 
@@ -329,7 +328,7 @@ def outliers(rows: Sequence[dict[str, str]]) -> list[dict[str, str]]:
 def published_figure(rows: Sequence[dict[str, str]]) -> str:
     """Draw published sum − exact value of every molecule, by charge model, as SVG."""
     names = [row["name"] for row in read(MOLECULES)]
-    with matplotlib.rc_context(RC):
+    with own_style():
         figure = Figure(figsize=(WIDTH, 0.9 + 0.22 * len(names)), layout="constrained")
         axes = figure.subplots()
         axes.axvline(0.0, color=SOFT, linewidth=0.8)

@@ -20,7 +20,7 @@ from merrow.hydration.sampling.rounds import first_state, most_gas, settles_gas
 from merrow.hydration.sampling.tasks import Task, gives_to_end, leg_plan
 from merrow.hydration.sampling.work import Meter
 from merrow.hydration.state import Intermediates, Rounds
-from merrow.hydration.workers import usual_processes
+from merrow.hydration.workers import processes_of
 from merrow.locks import locked
 from merrow.report.notebook import html_table
 
@@ -132,7 +132,7 @@ def estimate_cost(context: RunContext) -> Cost:
     if settles_gas(state, ()):
         longest = replace(longest, rounds=Rounds(gas=most_gas(protocol)))
     least, most = state.goals(), longest.goals()
-    processes = min(config.processes or usual_processes(config.working_platform), len(most))
+    processes = min(processes_of(config), len(most))
     meter = Meter(context, processes)
     meter.measure(most)
     minutes = [(meter.seconds_left(goals) or 0.0) / S_PER_MIN for goals in (least, most)]

@@ -21,12 +21,17 @@ WORKER = "merrow.hydration.sampling.worker"
 def start_workers(config: HydrationConfig) -> Iterator[Executor]:
     """Yield the worker processes of a run: as many as configured, or one per core."""
     modules = (WORKER,) if config.potential == "mm" else (WORKER, "torch")
-    processes = config.processes or usual_processes(config.working_platform)
+    processes = processes_of(config)
     with (
         shared_gpu(config.working_platform, processes) as environments,
         process_pool(processes, modules, environments) as executor,
     ):
         yield executor
+
+
+def processes_of(config: HydrationConfig) -> int:
+    """Return the number of processes of a run: as configured, or as usual on its platform."""
+    return config.processes or usual_processes(config.working_platform)
 
 
 def usual_processes(platform: str) -> int:

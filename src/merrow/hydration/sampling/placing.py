@@ -17,7 +17,7 @@ from merrow.executor import SerialExecutor
 from merrow.hydration.config import HydrationConfig
 from merrow.hydration.prepare import prepare_system
 from merrow.hydration.run_folder import RunFolder
-from merrow.hydration.workers import start_workers, usual_processes
+from merrow.hydration.workers import processes_of, start_workers
 from merrow.meeting import Meeting
 from merrow.potentials.device import device_of, is_forced, on_device
 from merrow.potentials.interface import Potential
@@ -72,7 +72,7 @@ def process_count(config: HydrationConfig, executor: Executor) -> int:
     """Return the number of parallel processes."""
     if isinstance(executor, SerialExecutor):
         return 1
-    return config.processes or usual_processes(config.working_platform)
+    return processes_of(config)
 
 
 def call_ms_in_worker(run: Path, device: str, meeting: Meeting) -> float:
