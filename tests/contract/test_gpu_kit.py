@@ -114,7 +114,7 @@ def test_an_unknown_part_is_refused_with_the_names_of_all(tmp_path):
     words = [sys.executable, str(KIT / "kit.py"), "--out", str(tmp_path), "speed"]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert "there is no part speed; choose of machine, correct," in done.stderr
+    assert "there is no part speed; choose of machine, tests, correct," in done.stderr
 
 
 @pytest.mark.slow
