@@ -11,7 +11,6 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,14 +23,12 @@ from rdkit import Chem
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
+import hundred  # noqa: E402
+from against_experiment import Found, found  # noqa: E402
 from run import COUNTED, MOLECULES, RESULTS, read  # noqa: E402
 
 from merrow.campaign.comparison import Interval  # noqa: E402
-from merrow.campaign.report.data import CampaignRow, Comparison, Pair  # noqa: E402
 from merrow.campaign.report.figures import error_figure  # noqa: E402
-from merrow.campaign.rows import read_rows  # noqa: E402
-from merrow.campaign.statistics import statistics  # noqa: E402
-from merrow.free_energy.stored import Estimate, Estimates, Headline  # noqa: E402
 from merrow.report.style import COLOURS, WIDTH, own_style, to_svg  # noqa: E402
 from merrow.report.svg import SOFT  # noqa: E402
 from merrow.system.torsions import conformer_torsions  # noqa: E402
@@ -62,85 +59,18 @@ PUBLISHED = (
 """Mean absolute errors of others [kcal/mol], each on a set of its own."""
 
 
-@dataclass(frozen=True)
-class Found:
-    """What results.csv says.
+def page(data: Found, rows: Sequence[dict[str, str]], second: Path = hundred.RESULTS) -> str:
+    """Return the documentation page.
 
-    Attributes:
-        rows: The rows by potential.
-        comparisons: Against experiment.
-        pairs: Column against column on the same molecules.
-        shift: Published sum − exact value by column: mean, its 95 % interval, SD [kcal/mol].
+    Args:
+        data: The statistics.
+        rows: The results.
+        second: The results of the second set.
     """
-
-    rows: dict[str, tuple[CampaignRow, ...]]
-    comparisons: tuple[Comparison, ...]
-    pairs: tuple[Pair, ...]
-    shift: dict[str, dict[str, float]]
-
-
-def found(results: Path = RESULTS) -> Found:
-    """Return the statistics of a table of results."""
-    given = {row.name: row for row in read_rows(MOLECULES, {})}
-    rows: dict[str, list[CampaignRow]] = {}
-    for row in read(results):
-        here = given[row["name"]]
-        dg = _estimate(row, "dg_kcal", "stderr_kcal")
-        estimates = Estimates(
-            decoupling_mbar=None,
-            decoupling_ti=None,
-            endpoint_bar=dg,
-            mm_reference=_estimate(row, "mm_kcal", "mm_stderr_kcal"),
-            as_published=_estimate(row, "as_published_kcal", "as_published_stderr_kcal"),
-        )
-        one = CampaignRow(
-            name=here.name,
-            status="done",
-            charges=row["charges"],
-            folder="",
-            kind=here.kind or "",
-            smiles=here.source["smiles"],
-            headline=Headline(dg.value_kcal, dg.stderr_kcal, method="endpoint_bar"),
-            estimates=estimates,
-            experiment=here.experiment,
-            references=here.references,
-        )
-        rows.setdefault(row["potential"], []).append(one)
-    parts = [statistics(group, potential) for potential, group in rows.items()]
-    return Found(
-        rows={potential: tuple(group) for potential, group in rows.items()},
-        comparisons=tuple({c.label: c for part in parts for c in part.comparisons}.values()),
-        pairs=tuple(pair for part in parts for pair in part.pairs),
-        shift=dict(_shifts(rows)),
-    )
-
-
-def _estimate(row: dict[str, str], value: str, error: str) -> Estimate:
-    return Estimate(float(row[value]), float(row[error]))
-
-
-def _shifts(rows: dict[str, list[CampaignRow]]) -> Iterator[tuple[str, dict[str, float]]]:
-    for potential, group in rows.items():
-        for charges in dict.fromkeys(row.charges for row in group):
-            shift = np.array(
-                [
-                    row.estimates.as_published.value_kcal - row.headline.value_kcal
-                    for row in group
-                    if row.charges == charges and row.estimates.as_published and row.headline
-                ]
-            )
-            spread = float(shift.std(ddof=1)) if len(shift) > 1 else 0.0
-            yield (
-                f"{potential}, {charges}",
-                {"n": len(shift), "mean_kcal": float(shift.mean()), "sd_kcal": spread},
-            )
-
-
-def page(data: Found, rows: Sequence[dict[str, str]]) -> str:
-    """Return the documentation page."""
-    lines = [*_introduction(rows), "", *_comparisons(data), "", *_limits(rows), "", *_pairs(data)]
+    lines = [*_introduction(rows), "", *_comparisons(data), "", *_limits(rows)]
+    lines += ["", "## In pairs", "", *_pairs(data)]
     lines += ["", *_molecules(rows), "", *_outliers(rows), "", *_sums(data)]
-    lines += ["", *_times(rows), "", "## What others found", ""]
+    lines += ["", *_times(rows), "", *_second(second), "## What others found", ""]
     lines += ["| method and set | mean absolute error [kcal/mol] | source |", "|---|---|---|"]
     lines += [f"| {name} | {mae} | {source} |" for name, mae, source in PUBLISHED]
     lines += ["", "The sets differ, so these numbers say where the field stands and nothing more."]
@@ -196,8 +126,6 @@ def _limits(rows: Sequence[dict[str, str]]) -> tuple[str, ...]:
 
 def _pairs(data: Found) -> Iterator[str]:
     """Yield the table of one column against another."""
-    yield "## In pairs"
-    yield ""
     yield "| first − second, the same molecules | n | difference of mean absolute errors | shift |"
     yield "|---|---|---|---|"
     for pair in data.pairs:
@@ -351,6 +279,30 @@ def published_figure(rows: Sequence[dict[str, str]]) -> str:
         return to_svg(figure, "published", "Published sum minus exact value of every molecule")
 
 
+def _second(results: Path) -> Iterator[str]:
+    """Yield the errors of the second set, once it has rows."""
+    if not (rows := read(results)):
+        return
+    data = found(results)
+    yield "## A second set"
+    yield ""
+    yield f"{hundred.SIZE} molecules of FreeSolv, chosen by a rule before any of them was run"
+    yield "(`benchmarks/hydration30/hundred.py`, which goes on with them); run in the rule's order."
+    yield f"The rows are in [hundred_results.csv](../../benchmarks/hydration30/{results.name})."
+    yield ""
+    order = [row["name"] for row in read(hundred.CHOSEN)]
+    reached = 1 + max(order.index(row["name"]) for row in rows)
+    yield f"**So far {_counts(rows)} of {hundred.SIZE} molecules, all among the first {reached}.**"
+    yield "Those that lack a row before that did not reach a standard error of 0.2 kcal/mol yet."
+    yield ""
+    yield from _comparisons(data)
+    yield ""
+    yield from _pairs(data)
+    yield ""
+    yield from _times(rows)
+    yield ""
+
+
 def _times(rows: Sequence[dict[str, str]]) -> Iterator[str]:
     """Yield a sentence about time for each machine."""
     for place in dict.fromkeys(row["where"] for row in rows):
@@ -361,15 +313,6 @@ def _times(rows: Sequence[dict[str, str]]) -> Iterator[str]:
             f"On {place}: {len(here)} runs, {np.median(wall):.0f} minutes each (median; "
             f"{wall.min():.0f} to {wall.max():.0f}), {core.mean():.2f} core hours on average."
         )
-
-
-def summary(data: Found) -> dict[str, Any]:
-    """Return the statistics as plain data."""
-    return {
-        "comparisons": {c.label: asdict(c.statistics) for c in data.comparisons},
-        "pairs": [asdict(pair) for pair in data.pairs],
-        "published_minus_exact": data.shift,
-    }
 
 
 def main() -> None:

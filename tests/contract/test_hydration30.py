@@ -133,6 +133,23 @@ def test_names_with_commas_come_back(scripts, tmp_path):
         assert len(list(csv.reader(stream))) == 31
 
 
+def test_the_second_set_is_told_once_it_has_rows(scripts, table, tmp_path):
+    run, report = scripts
+    path, _ = table
+    args = report.found(path), run.read(path)
+    assert "second set" not in report.page(*args, tmp_path / "none.csv")
+    names = [row["name"] for row in run.read(load("hundred").CHOSEN)]
+    rows = [row | {"name": names[2 * k]} for k, row in enumerate(run.read(path)[:12])]
+    run.write(tmp_path / "second.csv", rows)
+    text = report.page(*args, tmp_path / "second.csv")
+    part = text[text.index("## A second set") : text.index("## What others found")]
+    assert "**So far ani2x, abcg2: 12 of 100 molecules, all among the first 23.**" in part
+    error = [abs(float(row["dg_kcal"]) - float(row["expt_kcal"])) for row in rows]
+    assert f"| ani2x, abcg2 | 12 | {np.mean(error):.2f} (" in part
+    assert "| ani2x, abcg2 − MM, abcg2 | 12 | " in part
+    assert "gaff" not in part
+
+
 def test_the_hundred_are_chosen_by_their_rule(scripts, tmp_path):
     run, _ = scripts
     hundred = load("hundred")
