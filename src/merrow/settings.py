@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
-from typing import Self, TypeVar, get_args
+from typing import Any, Self, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -18,6 +18,25 @@ from merrow.errors import InputError
 MOST_BRACKETS = 1000
 """Maximum number of bracketed lists and mappings in settings."""
 Word = TypeVar("Word", bound=str)
+
+
+class _TwiceError(Exception):
+    """A key is there twice; the message says which, and on which line."""
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads YAML, of which PyYAML alone would silently keep the last of two equal keys."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Return a mapping whose keys are there once."""
+        seen = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    line = key.start_mark.line + 1
+                    raise _TwiceError(f"{key.value} twice (line {line})")
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
 
 
 class Settings(BaseModel):
@@ -37,7 +56,9 @@ class Settings(BaseModel):
         if sum(map(text.count, "[{")) > MOST_BRACKETS:  # thousands would take PyYAML seconds
             raise InputError(f"{source} is nested too deeply to be settings.")
         try:
-            data = yaml.safe_load(text)
+            data = yaml.load(text, _Loader)
+        except _TwiceError as error:
+            raise InputError(f"{source} has the key {error}; keep one of them.") from error
         except yaml.YAMLError as error:
             line = getattr(getattr(error, "problem_mark", None), "line", 0) + 1
             raise InputError(f"{source} is not valid YAML (line {line}).") from error

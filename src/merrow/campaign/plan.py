@@ -150,7 +150,7 @@ def _charges(config: CampaignConfig, row: Row) -> tuple[str, ...]:
 
 def _configuration(config: CampaignConfig, row: Row, charges: str, base: Path) -> HydrationConfig:
     """Return the hydration run of a row, with paths relative to `base`."""
-    source: dict[str, object] = {"charges": charges, "gaff": config.gaff}
+    source: dict[str, object] = {"charges": charges}
     if "prmtop" in row.source:
         topology = base / row.source["prmtop"]
         if not is_file(topology):
@@ -158,9 +158,9 @@ def _configuration(config: CampaignConfig, row: Row, charges: str, base: Path) -
         kind = "solvated" if read_topology(topology).has_box else "gas"
         source |= row.source | {"kind": kind}
     elif "path" in row.source:
-        source |= {"kind": "structure", "structure": row.source["path"]}
+        source |= {"kind": "structure", "structure": row.source["path"], "gaff": config.gaff}
     else:
-        source |= {"kind": "smiles", "smiles": row.source["smiles"]}
+        source |= {"kind": "smiles", "smiles": row.source["smiles"], "gaff": config.gaff}
     data = {name: getattr(config, name) for name in OF_ALL_RUNS}
     control = config.mm_reference and config.potential != MM and config.protocol.route == "direct"
     data |= {"source": source, "mm_reference": control, "both_routes": config.both_routes}

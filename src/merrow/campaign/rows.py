@@ -166,7 +166,7 @@ def _row(
 
     name = cell("name") or f"line {line}"
     given = {key: cell(key) for source in SOURCES for key in source if cell(key)}
-    if cell("ml_mask") and "prmtop" in given:
+    if cell("ml_mask"):
         given["ml_mask"] = cell("ml_mask")
     try:
         if too_long:
@@ -180,6 +180,8 @@ def _row(
         if set(given) - {"ml_mask"} not in [set(source) for source in SOURCES]:
             told = " and ".join(given) or "nothing"
             raise InputError(f"needs one of smiles, path, or prmtop and inpcrd, but gives {told}")
+        if "ml_mask" in given and "prmtop" not in given:
+            raise InputError("has an ml_mask, which belongs to a prmtop: leave the cell empty")
         charges = _charge_models(cell("charges"), given)
         numbers: dict[tuple[str, bool], float | None] = {}
         for key in keys:

@@ -147,8 +147,14 @@ def protocol_for(
         name, changes, potential: As for `protocol_of`.
 
     Raises:
-        InputError: There is no such protocol, or the charges must be named.
+        InputError: There is no such protocol, the charges must be named, or a change has no
+            meaning for this source.
     """
+    if source.get("kind") == "solvated" and "n_waters" in changes:
+        raise InputError(
+            "--set n_waters has no meaning for a solvated prmtop, which brings its waters; leave "
+            "it out."
+        )
     protocol = protocol_of(name, changes, potential)
     if source.get("charges") is not None:
         return protocol

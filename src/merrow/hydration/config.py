@@ -45,6 +45,15 @@ def usual_charges(source: Mapping[str, Any], protocol: str) -> ChargeModel:
     return "bcc" if protocol == "paper" or source.get("gaff", 2) == 1 else USUAL_CHARGES
 
 
+NEEDED: Final = {
+    "smiles": ("smiles",),
+    "structure": ("structure",),
+    "solvated": ("prmtop", "inpcrd"),
+    "gas": ("prmtop", "inpcrd"),
+}
+"""Keys of a source that hold its molecule, by kind; the others must be absent."""
+
+
 class Source(Settings):
     """The molecule and where its parameters come from; paths are relative to the run folder."""
 
@@ -69,22 +78,46 @@ class Source(Settings):
     digest: str | None = None
     """SHA-256 of the content of the input files; null for SMILES."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _with_charges(cls, data: Any) -> Any:
+        if not isinstance(data, Mapping) or data.get("charges") is not None:
+            return data
+        return {**data, "charges": usual_charges(data, "")}
+
     @model_validator(mode="after")
     def _complete(self) -> Source:
-        needed = {"smiles": ("smiles",), "structure": ("structure",)}.get(
-            self.kind, ("prmtop", "inpcrd")
-        )
+        needed = NEEDED[self.kind]
+        given = [k for k in ("smiles", "structure", "prmtop", "inpcrd") if getattr(self, k)]
         for key in needed:
-            if getattr(self, key) is None:
+            if key not in given:
                 raise ValueError(f"kind {self.kind!r} needs {key}")
-        if (self.charges == "file" and self.kind == "smiles") or (
-            self.charges == "prmtop" and self.kind in ("smiles", "structure")
-        ):
+        for key in given:
+            if key not in needed:
+                raise ValueError(f"kind {self.kind!r} has no {key}")
+        if "prmtop" in needed:
+            self._brings_its_own()
+        elif self.ml_mask is not None:
+            raise ValueError(f"ml_mask belongs to a prmtop, but the source is a {self.kind}")
+        elif self.charges == "prmtop" or (self.charges == "file" and self.kind == "smiles"):
             raise ValueError(
                 f"charges {self.charges!r} need a file that holds them, but the source is a "
                 f"{self.kind}; use bcc or abcg2"
             )
         return self
+
+    def _brings_its_own(self) -> None:
+        """Refuse charges and parameters beside those of a prmtop."""
+        if self.charges != "prmtop":
+            raise ValueError(
+                f"charges {self.charges!r} would not be used, since the prmtop brings its own; "
+                "use prmtop"
+            )
+        if self.gaff != 2:
+            raise ValueError(
+                f"gaff {self.gaff} would not be used, since the prmtop brings its "
+                "parameters; leave it out"
+            )
 
 
 class HydrationConfig(Settings):

@@ -34,15 +34,25 @@ def table(text, **columns):
     return read
 
 
-def named(length):
-    """Return a way to read a row with a name of some length."""
+def row_of(text):
+    """Return a way to read a table of one row, with its problem as an error."""
 
     def read():
-        (found,) = table(f"name,smiles\n{length * 'a'},C\n")()
+        (found,) = table(text)()
         if found.problem is not None:
             raise InputError(found.problem)
 
     return read
+
+
+def named(length):
+    """Return a way to read a row with a name of some length."""
+    return row_of(f"name,smiles\n{length * 'a'},C\n")
+
+
+def keys(text):
+    """Return a way to read a campaign's settings."""
+    return lambda: CampaignConfig.from_yaml(text, source="campaign.yaml")
 
 
 def compared(values, measured):
@@ -92,6 +102,16 @@ ROWS = [
         table("name,smiles\na,C\na,CC\n"),
         "give every molecule a name of its own",
         table(GOOD),
+    ),
+    (
+        row_of("name,smiles,ml_mask\na,C,:1\n"),
+        "belongs to a prmtop: leave the cell empty",
+        row_of("name,smiles,ml_mask\na,C,\n"),
+    ),
+    (
+        keys("table: t.csv\ntable: u.csv\n"),
+        "campaign.yaml has the key table twice (line 2); keep one of them",
+        keys("table: u.csv\n"),
     ),
     (named(300), "bytes as a folder, of at most 240: shorten it", named(80)),
     (table("name,name,smiles\na,a,C\n"), "twice; rename one", table(GOOD)),

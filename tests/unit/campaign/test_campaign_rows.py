@@ -76,6 +76,13 @@ def test_a_bad_row_is_named_and_the_others_stay(tmp_path, line, told):
     assert bad.problem == told
 
 
+def test_a_mask_without_a_prmtop_is_bad(tmp_path):
+    (row,) = rows(tmp_path, "name,smiles,ml_mask\na,C,:1\n")
+    assert row.problem == (
+        "line 2 has an ml_mask, which belongs to a prmtop: leave the cell empty."
+    )
+
+
 def test_a_row_with_two_molecules_is_bad(tmp_path):
     (row,) = rows(tmp_path, "name,smiles,path\na,C,a.sdf\n")
     assert row.problem == (

@@ -57,6 +57,27 @@ def test_gaff_belongs_to_molecules_without_parameters(tmp_path):
         hydration_config("a.prmtop", "a.inpcrd", out=tmp_path, gaff=2)
 
 
+@pytest.mark.parametrize("kind", ["solvated", "gas"])
+def test_a_prmtop_brings_its_own_charges_and_parameters(kind):
+    files = {"prmtop": "a.prmtop", "inpcrd": "a.inpcrd"}
+    assert Source(kind=kind, **files).charges == "prmtop"
+    for charges in ("bcc", "abcg2", "file"):
+        with pytest.raises(ValueError, match="since the prmtop brings its own; use prmtop"):
+            Source(kind=kind, **files, charges=charges)
+    with pytest.raises(ValueError, match="brings its parameters; leave it out"):
+        Source(kind=kind, **files, gaff=1)
+    with pytest.raises(ValueError, match="has no smiles"):
+        Source(kind=kind, **files, smiles="CO")
+
+
+def test_the_charges_of_a_mol2_file_are_its_own():
+    assert Source(kind="structure", structure="a.mol2").charges == "file"
+    assert Source(kind="structure", structure="a.sdf").charges == "abcg2"
+    assert Source(kind="structure", structure="a.sdf", gaff=1).charges == "bcc"
+    with pytest.raises(ValueError, match="ml_mask belongs to a prmtop"):
+        Source(kind="structure", structure="a.sdf", ml_mask=":1")
+
+
 def test_a_prepared_run_goes_on_without_ambertools(monkeypatch, tmp_path):
     class CheckedError(Exception):
         """The input was accepted."""
