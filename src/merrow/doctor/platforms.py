@@ -16,10 +16,9 @@ from merrow.engine.platforms import (
     ask,
     disagreement,
     is_right,
-    platform_names,
     water_box,
 )
-from merrow.engine.simulation import GPU_PLATFORMS
+from merrow.engine.simulation import GPU_PLATFORMS, lost_plugins, platform_names
 from merrow.errors import first_line
 
 
@@ -33,6 +32,8 @@ def platform_checks() -> Iterator[Check]:
     if not any(name in GPU_PLATFORMS for name in platform_names()):
         advice = 'with a GPU: pip install "merrow[cuda12]" (or cuda13, hip6, hip7)'
         yield Check("OpenMM on a GPU", "ok", "no platform for a GPU here", advice)
+    if advice := lost_plugins():
+        yield Check("OpenMM CPU", "fail", "not there", advice)
     yield from plugin_checks(mm.Platform.getPluginLoadFailures())
 
 

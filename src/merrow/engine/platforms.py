@@ -16,7 +16,7 @@ import openmm as mm
 from numpy.typing import NDArray
 from openmm import app, unit
 
-from merrow.engine.simulation import GPU_PLATFORMS, choose_platform
+from merrow.engine.simulation import GPU_PLATFORMS, choose_platform, platform_names
 from merrow.errors import first_line
 
 logger = logging.getLogger(__name__)
@@ -83,11 +83,6 @@ def ask(name: str, system: mm.System, positions: NDArray[np.float64]) -> Answer:
     names = platform.getPropertyNames()
     device = platform.getPropertyValue(context, "DeviceName") if "DeviceName" in names else ""
     return Answer(float(state.getPotentialEnergy()._value), forces, took, device)
-
-
-def platform_names() -> list[str]:
-    """Return the OpenMM platforms of this machine, in OpenMM's order."""
-    return [mm.Platform.getPlatform(i).getName() for i in range(mm.Platform.getNumPlatforms())]
 
 
 def disagreement(found: Answer, truth: Answer) -> float:

@@ -249,7 +249,21 @@ def check_platform(name: str) -> None:
         platform = mm.Platform.getPlatformByName(name)
         mm.Context(system, mm.VerletIntegrator(0.001), platform)
     except mm.OpenMMException as error:
+        advice = lost_plugins() or f"use --platform {'Reference' if name == 'CPU' else 'CPU'}"
         raise InputError(
-            f"the OpenMM platform {name} cannot be used here ({first_line(error)}); "
-            "use --platform CPU."
+            f"the OpenMM platform {name} cannot be used here ({first_line(error)}); {advice}."
         ) from error
+
+
+def platform_names() -> list[str]:
+    """Return the OpenMM platforms of this machine, in OpenMM's order."""
+    return [mm.Platform.getPlatform(i).getName() for i in range(mm.Platform.getNumPlatforms())]
+
+
+def lost_plugins() -> str:
+    """Return what to do where OpenMM did not find its own platforms; empty where it did."""
+    if "CPU" in platform_names():
+        return ""
+    place = mm.Platform.getDefaultPluginsDirectory()
+    named = "unset OPENMM_PLUGIN_DIR, or " if "OPENMM_PLUGIN_DIR" in os.environ else ""
+    return f"OpenMM finds no plugins of its own in {place}: {named}install OpenMM again"

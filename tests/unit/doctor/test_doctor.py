@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import openmm as mm
@@ -59,6 +61,26 @@ def test_a_platform_without_a_device_is_told_and_is_no_failure(box, monkeypatch)
     monkeypatch.setattr(platforms, "ask", answer)
     found = {check.name: check for check in platform_checks()}["OpenMM CPU"]
     assert (found.status, found.found) == ("warn", "cannot be used: No compatible device found")
+
+
+def test_an_openmm_that_lost_its_plug_ins_is_told_with_what_helps(tmp_path):
+    """Such as where a module of a cluster names those of another OpenMM."""
+
+    def merrow(*words, **more):
+        command, env = [sys.executable, "-m", "merrow", *words], os.environ | more
+        return subprocess.run(
+            command, env=env, cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+
+    lost = {"OPENMM_PLUGIN_DIR": str(tmp_path)}
+    words = ("hydration", "C", "--potential", "mm", "--dry-run", "--out", "run")
+    told = merrow(*words, **lost)
+    assert told.returncode == 2
+    assert f"finds no plugins of its own in {tmp_path}: unset OPENMM_PLUGIN_DIR" in told.stderr
+    assert merrow(*words).returncode == 0
+    told = merrow("doctor", "--full", **lost)
+    assert "OpenMM CPU" in told.stdout
+    assert "unset OPENMM_PLUGIN_DIR" in " ".join(told.stdout.split())
 
 
 def test_plug_ins_that_cannot_be_loaded_are_told_once_for_each_platform():
