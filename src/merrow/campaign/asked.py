@@ -58,7 +58,7 @@ def campaign_config(
             "columns": dict(columns or {}),
             "potential": potential,
             "weights": None if weights is None else str(Path(weights).resolve()),
-            "protocol": protocol_for(kind, protocol, changes, potential),
+            "protocol": protocol_for(kind, protocol, changes, potential, both_routes=both_routes),
             "charges": None if charges is None else list(charges),
             "gaff": gaff,
             "mm_reference": mm_reference,

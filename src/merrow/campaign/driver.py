@@ -23,6 +23,7 @@ from merrow.campaign.rows import read_rows
 from merrow.campaign.table import CAMPAIGN_FILE, CampaignResult, write_results
 from merrow.campaign.worker import Outcome, compute, supervise
 from merrow.engine.platforms import chosen_platform
+from merrow.errors import InputError
 from merrow.executor import (
     ClusterConfig,
     SerialExecutor,
@@ -72,6 +73,25 @@ class ComputeBackend:
     workers: int | None = None
     cluster: ClusterConfig | None = None
     minutes: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse workers that there would not be.
+
+        Raises:
+            InputError: There are more than the executor or the cluster file allows.
+        """
+        if self.workers is None:
+            return
+        if self.executor == "serial" and self.workers > 1:
+            raise InputError(
+                f"executor serial works on one run at a time, not on {self.workers}; leave "
+                "--workers out, or use --executor processes."
+            )
+        if self.cluster is not None and self.workers > self.cluster.workers:
+            raise InputError(
+                f"--workers {self.workers} is above the {self.cluster.workers} of the cluster file "
+                "(jobs times processes_per_job); leave it out, or raise jobs there."
+            )
 
     @property
     def width(self) -> int:

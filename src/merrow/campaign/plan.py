@@ -22,7 +22,7 @@ from merrow.errors import InputError, MerrowError, MissingComponentError
 from merrow.files import atomic_write, is_file
 from merrow.hydration.config import HydrationConfig, usual_charges
 from merrow.hydration.prepare import begin_run, resolve_config
-from merrow.hydration.run import check_hydration
+from merrow.hydration.run import check_hydration, check_same_model
 from merrow.hydration.run_folder import RunFolder
 from merrow.system.potentials import MM
 
@@ -83,7 +83,9 @@ def plan_jobs(
     """
     if here:
         check_platform(chosen_platform(config.platform))
+    _check_used(config, rows)
     plan: list[tuple[Job, HydrationConfig | None]] = []
+    begun: list[tuple[HydrationConfig, RunFolder]] = []
     weights_seen = False
     for row in rows:
         for charges in _charges(config, row):
@@ -97,7 +99,9 @@ def plan_jobs(
             except InputError as error:
                 plan.append((_bad(job, error), None))
                 continue
-            if not job.run(folder).holds(resolved):
+            if job.run(folder).holds(resolved):
+                begun.append((run, job.run(folder)))
+            else:
                 try:
                     check_hydration(run, base, with_weights=not weights_seen)
                     weights_seen = True
@@ -107,10 +111,28 @@ def plan_jobs(
                     plan.append((_bad(job, error), None))
                     continue
             plan.append((job, run))
+    if begun:
+        check_same_model(begun[0][0], [there for _, there in begun], base)
     problems = [job.problem for job, run in plan if run is None]
     if len(problems) == len(plan):
         raise InputError(f"no molecule of {config.table} can be computed; the first: {problems[0]}")
     return plan
+
+
+def _check_used(config: CampaignConfig, rows: Sequence[Row]) -> None:
+    """Refuse charges and parameters for molecules that all bring their own.
+
+    Raises:
+        InputError: Every row has a prmtop.
+    """
+    if not all("prmtop" in row.source for row in rows):
+        return
+    for given, option in ((config.charges is not None, "charges"), (config.gaff != 2, "gaff")):
+        if given:
+            raise InputError(
+                f"--{option} has no meaning where every molecule of {config.table} has a prmtop, "
+                "which brings its own; leave it out."
+            )
 
 
 def write_jobs(

@@ -82,7 +82,7 @@ def hydration_config(
             "source": kind,
             "potential": potential,
             "weights": None if weights is None else str(Path(weights).resolve()),
-            "protocol": protocol_for(kind, protocol, overrides, potential),
+            "protocol": protocol_for(kind, protocol, overrides, potential, both_routes=both_routes),
             "mm_reference": mm_reference,
             "both_routes": both_routes,
             "seed": seed,
@@ -138,13 +138,19 @@ def source_of(
 
 
 def protocol_for(
-    source: Mapping[str, Any], name: str, changes: dict[str, Any], potential: str
+    source: Mapping[str, Any],
+    name: str,
+    changes: dict[str, Any],
+    potential: str,
+    *,
+    both_routes: bool = False,
 ) -> dict[str, Any]:
-    """Return what `protocol_of` does, unless the changes would silently change default charges.
+    """Return what `protocol_of` does, unless a change does nothing, or changes default charges.
 
     Args:
         source: Keys of a `Source`.
         name, changes, potential: As for `protocol_of`.
+        both_routes: Whether the endpoint route is sampled beside the direct one.
 
     Raises:
         InputError: There is no such protocol, the charges must be named, or a change has no
@@ -156,6 +162,11 @@ def protocol_for(
             "it out."
         )
     protocol = protocol_of(name, changes, potential)
+    if "endstate_water_ps" in changes and protocol["route"] == "direct" and not both_routes:
+        raise InputError(
+            "--set endstate_water_ps has no meaning for the direct route, which samples ML/MM in "
+            "every state; leave it out."
+        )
     if source.get("charges") is not None:
         return protocol
     theirs, ours = (usual_charges(source, one) for one in (name, str(protocol["name"])))
@@ -233,6 +244,8 @@ def overrides_of(
             known = ", ".join(k for k in Protocol.model_fields if k != "name")
             near = hint(key, Protocol.model_fields)
             raise InputError(f"--set {key}: there is no such setting: {near}known are {known}.")
+        if key in changes:
+            raise InputError(f"{key} is given twice; keep one of them.")
         changes[key] = value
     if isinstance(route := changes.get("route"), str):
         changes["route"] = PAPER_ROUTES.get(route, route)
@@ -267,6 +280,8 @@ def protocol_of(name: str, changes: dict[str, Any], potential: str) -> dict[str,
     if potential == "mm" and "route" not in changes:
         changes = {"route": "direct", **changes}  # MM has only this route
     data = protocol.model_dump(mode="json") | changes
+    if changes.get("maximum_minutes") is not None:
+        data["firm_limit"] = True
     same_route = changes.get("route") == protocol.route
     free = OPTIONS | OWN_OPTIONS.get(name, {"route"}) | ({"route"} if same_route else set())
     if set(changes) - free:

@@ -214,6 +214,6 @@ class HydrationConfig(Settings):
         data = self.model_dump(mode="json")
         for key in ("processes", "weights", "repeats", "continue_on", *SHOWN_KEYS):
             data.pop(key)
-        for key in ("name", *STOPPING_KEYS):
+        for key in ("name", "firm_limit", *STOPPING_KEYS):
             data["protocol"].pop(key)
         return data

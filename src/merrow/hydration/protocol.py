@@ -174,6 +174,9 @@ class Protocol(Settings):
     """Maximum production in every state, total of all repeats [ps]."""
     maximum_minutes: float | None = Field(None, gt=0)
     """Wall time after which sampling ends [min]; null: no limit."""
+    firm_limit: bool | None = None
+    """Whether sampling ends then even before the minimum sampling; --max-time sets it. null:
+    unless it is the limit of the protocol demo."""
     headline: Literal["exact", "as_published"] = "exact"
     """The estimate that is printed first."""
 
@@ -181,6 +184,15 @@ class Protocol(Settings):
         """Return the production in every state before an error is trusted, of all repeats [ps]."""
         each = min(self.minimum_per_repeat_ps * repeats, self.maximum_sampling_ps)
         return max(self.minimum_sampling_ps, each)
+
+    @model_validator(mode="after")
+    def _sampling_in_order(self) -> Protocol:
+        least, most = self.minimum_sampling_ps, self.maximum_sampling_ps
+        if least > most:
+            raise ValueError(
+                f"minimum_sampling_ps {least:g} is above maximum_sampling_ps {most:g}; change one"
+            )
+        return self
 
     @field_validator("torsion_scales")
     @classmethod

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from contextlib import nullcontext
 from pathlib import Path
@@ -27,7 +28,7 @@ from merrow.hydration.state import PotentialIdentity, PreparedInfo, Timing
 from merrow.hydration.workers import start_workers
 from merrow.locks import locked
 from merrow.potentials.interface import Potential
-from merrow.potentials.registry import load_potential, located
+from merrow.potentials.registry import is_file_of_model, load_potential, located
 from merrow.progress import Listener, Progress, silent
 from merrow.system.potentials import MM, check_potential
 
@@ -68,6 +69,28 @@ def check_hydration(
     return load_potential(name, molecule, weights=weights, labels=labels)
 
 
+def check_same_model(config: HydrationConfig, runs: Sequence[RunFolder], base: Path) -> None:
+    """Check that a model that is named by its file is still the one that runs were sampled with.
+
+    The weights of a model named by its name alone are known by their hash, and are not looked for.
+
+    Args:
+        config: Configuration of one of the runs; they share the potential.
+        runs: Folders of the runs.
+        base: Folder that relative paths refer to.
+
+    Raises:
+        InputError: The file is another one, or is not there.
+    """
+    if config.weights is None and not is_file_of_model(config.potential):
+        return
+    checked = check_hydration(config, base, prepared=True)
+    if checked is None:
+        return
+    for run in runs:
+        run.check_identity(checked.identity)
+
+
 def run_hydration(
     config: HydrationConfig,
     folder: Path,
@@ -96,6 +119,7 @@ def run_hydration(
     run = RunFolder(folder)
     resolved = resolve_config(config, base, run)
     if run.holds(resolved) and (finished := run.finished(resolved)) is not None:
+        check_same_model(config, [run], base)
         return finished
     checked = check_hydration(config, base, prepared=run.read(PreparedInfo) is not None)
     check_platform(resolved.working_platform)

@@ -120,6 +120,13 @@ def load_potential(
     return _plugin(name)(molecule, weights, precision)
 
 
+def is_file_of_model(name: str) -> bool:
+    """Tell whether a name such as "mace:mine.model" says where the model's file is."""
+    family = family_of(name)
+    rest = name.partition(":")[2]
+    return bool(rest) and family is not None and name not in family.models and family.takes_file
+
+
 def located(name: str, base: Path) -> str:
     """Return a name with an absolute path, if it contains a path.
 
@@ -128,8 +135,7 @@ def located(name: str, base: Path) -> str:
         base: Folder that a relative path refers to.
     """
     prefix, colon, rest = name.partition(":")
-    family = family_of(name)
-    if not rest or family is None or name in family.models or not family.takes_file:
+    if not is_file_of_model(name):
         return name
     path = base / rest
     return f"{prefix}{colon}{path.resolve()}" if path.exists() else name

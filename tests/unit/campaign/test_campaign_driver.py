@@ -16,7 +16,8 @@ from merrow.campaign.plan import JOBS, Job
 from merrow.campaign.rows import Row
 from merrow.campaign.table import write_results
 from merrow.campaign.worker import Outcome, compute
-from merrow.executor import SerialExecutor
+from merrow.errors import InputError
+from merrow.executor import ClusterConfig, SerialExecutor
 from merrow.files import atomic_write, save_json
 from merrow.hydration.config import HydrationConfig, Source
 from merrow.hydration.run_folder import RunFolder
@@ -213,3 +214,13 @@ def test_every_molecule_under_way_is_shown(campaign):
         ("0 of 2 runs ended", "under way: m0-bcc"),
         ("1 of 2 runs ended", "under way: m1-bcc"),
     ]
+
+
+def test_workers_that_there_would_not_be_are_refused():
+    assert ComputeBackend("serial", 1).width == 1
+    with pytest.raises(InputError, match="executor serial works on one run at a time, not on 8"):
+        ComputeBackend("serial", 8)
+    cluster = ClusterConfig(scheduler="slurm", jobs=2, processes_per_job=3)
+    assert ComputeBackend("dask", 4, cluster).width == 4
+    with pytest.raises(InputError, match="--workers 7 is above the 6 of the cluster file"):
+        ComputeBackend("dask", 7, cluster)

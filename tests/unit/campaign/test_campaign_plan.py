@@ -144,6 +144,17 @@ def test_both_routes_are_asked_of_every_run(tmp_path, ani_weights, monkeypatch):
         CampaignConfig(table="set.csv", protocol=PROTOCOLS["quick"], both_routes=True)
 
 
+@pytest.mark.parametrize(
+    ("change", "option"), [({"charges": ("bcc",)}, "charges"), ({"gaff": 1}, "gaff")]
+)
+def test_charges_for_molecules_that_bring_their_own_are_refused(change, option, tmp_path, systems):
+    files = {"prmtop": "methane.prmtop", "inpcrd": "methane.inpcrd"}
+    own, drawn = Row(2, "a", files), Row(3, "b", {"smiles": "C"})
+    with pytest.raises(InputError, match=f"--{option} has no meaning where every molecule"):
+        plan([own], tmp_path, systems, **change)
+    assert len(plan([own, drawn], tmp_path, systems, **change)) == 2
+
+
 def test_a_platform_is_looked_for_only_where_the_runs_work_here(tmp_path):
     row = [Row(2, "methane", {"smiles": "C"})]
     config = campaign(platform="HIP")

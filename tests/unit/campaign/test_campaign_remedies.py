@@ -12,10 +12,13 @@ from helped import helped
 from merrow.campaign.asked import place_of
 from merrow.campaign.comparison import compare_to_experiment
 from merrow.campaign.config import CampaignConfig
-from merrow.campaign.plan import JOB_LIST, JOBS, _configuration, read_jobs
+from merrow.campaign.driver import ComputeBackend
+from merrow.campaign.plan import JOB_LIST, JOBS, _configuration, plan_jobs, read_jobs
 from merrow.campaign.rows import Row, read_rows
 from merrow.campaign.table import read_config
 from merrow.errors import InputError
+from merrow.executor import ClusterConfig
+from merrow.hydration.protocol import PROTOCOLS
 from merrow.md.nve.runs import NveRequest
 from merrow.md.nve.validate import check_request
 from merrow.md.simulate_config import SimulationConfig
@@ -82,6 +85,19 @@ def row(prmtop):
     return lambda: _configuration(config, one, "prmtop", Path.cwd())
 
 
+def own_files(**changes):
+    """Return a way to plan a campaign of molecules with AMBER files."""
+    names = {"prmtop": "methane.prmtop", "inpcrd": "methane.inpcrd"}
+    protocol = PROTOCOLS["quick"].model_copy(update={"route": "direct"})
+    shared = {"table": "t.csv", "potential": "mm", "protocol": protocol}
+
+    def plan():
+        config = CampaignConfig(**shared, **changes)
+        return plan_jobs(config, [Row(2, "a", names)], Path("set"), SYSTEMS)
+
+    return plan
+
+
 def drift(time):
     """Return a way to ask for a test of constant energy."""
     files = SYSTEMS / "methane.prmtop", SYSTEMS / "methane.inpcrd"
@@ -112,6 +128,31 @@ ROWS = [
         keys("table: t.csv\ntable: u.csv\n"),
         "campaign.yaml has the key table twice (line 2); keep one of them",
         keys("table: u.csv\n"),
+    ),
+    (
+        lambda: ComputeBackend("serial", 8),
+        "leave --workers out",
+        lambda: ComputeBackend("serial"),
+    ),
+    (
+        lambda: ComputeBackend("serial", 8),
+        "or use --executor processes",
+        lambda: ComputeBackend("processes", 8),
+    ),
+    (
+        lambda: ComputeBackend("dask", 8, ClusterConfig(scheduler="slurm")),
+        "of the cluster file (jobs times processes_per_job); leave it out",
+        lambda: ComputeBackend("dask", None, ClusterConfig(scheduler="slurm")),
+    ),
+    (
+        lambda: ComputeBackend("dask", 8, ClusterConfig(scheduler="slurm")),
+        "or raise jobs there",
+        lambda: ComputeBackend("dask", 8, ClusterConfig(scheduler="slurm", jobs=8)),
+    ),
+    (
+        own_files(charges=("bcc",)),
+        "of t.csv has a prmtop, which brings its own; leave it out",
+        own_files(),
     ),
     (named(300), "bytes as a folder, of at most 240: shorten it", named(80)),
     (table("name,name,smiles\na,a,C\n"), "twice; rename one", table(GOOD)),

@@ -274,11 +274,6 @@ RUNS = [
         lambda: made(kind="smiles", smiles="CO", charges="abcg2"),
     ),
     (
-        lambda: made(kind="gas", prmtop="a", inpcrd="b", charges="bcc"),
-        "brings its own; use prmtop",
-        lambda: made(kind="gas", prmtop="a", inpcrd="b", charges="prmtop"),
-    ),
-    (
         lambda: charge_model(gas().source),
         "source with a prmtop; use bcc or abcg2",
         lambda: charge_model(CONFIG.source),

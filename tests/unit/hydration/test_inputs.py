@@ -17,6 +17,7 @@ from merrow.hydration.prepare import hill_formula, waters_needed
 from merrow.hydration.protocol import PROTOCOLS
 from merrow.hydration.result import MoleculeInfo
 from merrow.hydration.run_folder import RunFolder
+from merrow.hydration.sampling.rounds import is_users_limit
 from merrow.hydration.state import PreparedInfo
 
 
@@ -48,6 +49,48 @@ def test_a_longer_solute_or_cutoff_gets_more_water_but_never_less_than_the_proto
 def test_a_smiles_that_is_too_long_for_a_file_name_is_a_smiles(length, tmp_path):
     config = hydration_config(length * "C", out=tmp_path, expt=-1.0)
     assert config.source.kind == "smiles"
+
+
+def test_a_time_that_the_user_gives_is_a_limit_whatever_it_is(tmp_path):
+    for protocol in ("demo", "quick", "standard"):
+        given = hydration_config("CO", out=tmp_path, protocol=protocol, max_time="12m").protocol
+        assert given.name == protocol
+        assert is_users_limit(given)
+    changed = hydration_config("CO", out=tmp_path, protocol="demo", settings=["cutoff_angstrom=9"])
+    assert not is_users_limit(changed.protocol)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (
+            {"settings": ["cutoff_angstrom=9", "cutoff_angstrom=8"]},
+            "cutoff_angstrom is given twice",
+        ),
+        ({"route": "direct", "settings": ["route=endpoint"]}, "route is given twice; keep one"),
+        ({"max_time": "1h", "settings": {"maximum_minutes": 5}}, "maximum_minutes is given twice"),
+        (
+            {"settings": ["route=direct", "endstate_water_ps=9"]},
+            "endstate_water_ps has no meaning for the direct route",
+        ),
+        (
+            {"protocol": "standard", "settings": ["endstate_water_ps=9"]},
+            "endstate_water_ps has no meaning for the direct route",
+        ),
+        (
+            {"settings": ["minimum_sampling_ps=99", "maximum_sampling_ps=9"]},
+            "minimum_sampling_ps 99 is above maximum_sampling_ps 9; change one",
+        ),
+    ],
+)
+def test_settings_that_contradict_or_do_nothing_are_refused(options, told, tmp_path):
+    with pytest.raises(InputError, match=told):
+        hydration_config("CO", out=tmp_path, **options)
+
+
+def test_both_routes_use_the_settings_of_both(tmp_path):
+    asked = {"both_routes": True, "settings": ["endstate_water_ps=9"]}
+    assert hydration_config("CO", out=tmp_path, **asked).protocol.endstate_water_ps == 9.0
 
 
 def test_gaff_belongs_to_molecules_without_parameters(tmp_path):

@@ -252,6 +252,7 @@ def test_a_protocols_own_limit_waits_for_a_result_and_a_users_does_not():
     assert not users(name="demo", maximum_minutes=12.0)
     assert not users(name="custom", maximum_minutes=12.0)
     assert users(name="custom", maximum_minutes=30.0)
+    assert users(name="custom", maximum_minutes=12.0, firm_limit=True)
 
 
 def test_a_part_without_samples_when_the_time_ends_is_no_result(tmp_path):

@@ -258,6 +258,8 @@ def is_enough(config: HydrationConfig, errors: RoundErrors | None) -> bool:
 
 def is_users_limit(protocol: Protocol) -> bool:
     """Tell whether the user set the time limit; a protocol's own waits for the minimum sampling."""
+    if protocol.firm_limit is not None:
+        return protocol.firm_limit
     own = PROTOCOLS.get(protocol.name)
     known = PROTOCOLS.values() if own is None else (own,)  # a changed protocol keeps its limit
     return protocol.maximum_minutes not in {known.maximum_minutes for known in known}
