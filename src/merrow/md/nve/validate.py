@@ -8,6 +8,7 @@ single against double precision.
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,9 @@ from merrow.md.nve.runs import SAMPLING, NveRequest, open_nve_setup, record
 from merrow.md.nve.verdict import judge
 from merrow.progress import Listener, Progress, say, silent
 from merrow.units import KCAL_PER_KJ, PS_PER_FS
+
+LEAST_CUTOFF = 3.0
+"""[Å]."""
 
 
 def validate_nve(
@@ -71,7 +75,15 @@ def check_request(request: NveRequest) -> None:
         InputError: The test would not be conclusive.
     """
     steps = request.timesteps_fs
-    if not steps or len(set(steps)) != len(steps) or min(steps) <= 0:
+    for option, value, least in (
+        ("--temperature", request.temperature_k, 0.0),
+        ("--cutoff", request.cutoff_angstrom, LEAST_CUTOFF),
+        ("--time", request.time_ps, 0.0),
+    ):
+        if not least <= value < math.inf:
+            raise InputError(f"{option} should be a number of at least {least:g}, got {value:g}.")
+    positive = all(0.0 < step < math.inf for step in steps)
+    if not steps or len(set(steps)) != len(steps) or not positive:
         raise InputError("--dt needs different positive time steps [fs], such as 0.25,0.5,1.0.")
     needed = max(2 * nve.BLOCKS * SAMPLING, 2 * nve.BLOCKS * max(steps)) * PS_PER_FS
     if not request.time_ps >= needed:
