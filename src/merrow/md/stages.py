@@ -48,7 +48,7 @@ def stages(config: SimulationConfig, leg: str, held: str) -> Iterator[Stage]:
     """
 
     def stage(name: str, *, hold: float = 0.0, time: float = 0.0, **own: Any) -> Stage:
-        if hold:
+        if hold and config.restraint_kcal_per_angstrom2:
             own |= {
                 "restraint_mask": held,
                 "restraint_kcal_per_angstrom2": _as_told(

@@ -31,6 +31,7 @@ ODD = {
         {"ml_mask": ":LIG"},
         {"ml_mask": ":1@C1'", "weights": "folder/w.pt", "timestep_ps": 0.004},
         {"ml_mask": ":1", "potential": "mm", **ODD},
+        {"ml_mask": ":1", "restraint_kcal_per_angstrom2": 0.0},
     ],
 )
 def test_its_input_is_read_as_its_settings(leg, more, tmp_path):
