@@ -7,11 +7,18 @@ Settings are frozen, refuse unknown keys and open no files.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Self, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from merrow.errors import InputError
 
@@ -43,8 +50,21 @@ class Settings(BaseModel):
     """Base of all configuration models."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        validate_default=True,
+        allow_inf_nan=False,
     )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _true_is_no_number(cls, value: object, info: ValidationInfo) -> object:
+        """Refuse true and false where a number is meant; pydantic alone reads them as 1 and 0."""
+        kinds = set(_kinds(cls.model_fields[str(info.field_name)].annotation))
+        if bool not in kinds and kinds & {int, float} and _holds_truth(value):
+            raise ValueError(f"input should be a number, got {value!r}")
+        return value
 
     @classmethod
     def from_yaml(cls, text: str, *, source: str) -> Self:
@@ -102,6 +122,22 @@ class Placement(Settings):
             f"{device} {'failed' if ms is None else f'{ms:.2f} ms'}"
             for device, ms in self.call_ms.items()
         )
+
+
+def _kinds(annotation: object) -> Iterator[object]:
+    """Yield the types in an annotation, those within others and of literal values too."""
+    yield annotation if isinstance(annotation, type) else type(annotation)
+    for inner in get_args(annotation):
+        yield from _kinds(inner)
+
+
+def _holds_truth(value: object) -> bool:
+    """Tell whether a value is True or False, or a list or mapping that holds one."""
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        return any(map(_holds_truth, value))
+    return isinstance(value, bool)
 
 
 def _sentence(model: type[Settings], error: ValidationError) -> str:

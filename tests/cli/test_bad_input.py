@@ -45,6 +45,12 @@ HYDRATION = [
         "CO --set cutoff_angstrom=2 --out run",
         "protocol.cutoff_angstrom: input should be greater than or equal to 6",
     ),
+    ("CO --set pressure_bar=.inf --out run", "pressure_bar: input should be a finite number"),
+    ("CO --set gas_ps=.inf --out run", "gas_ps: input should be a finite number"),
+    ("CO --target-stderr inf --out run", "target_stderr_kcal: input should be a finite number"),
+    ("CO --set maximum_minutes=.nan --out run", "maximum_minutes: input should be a finite"),
+    ("CO --set timestep_fs=true --out run", "timestep_fs: input should be a number, got True"),
+    ("CO --set torsion_scales=[false] --out run", "should be a number, got [False]"),
     ("CO --set schedule=[1 --out run", "is not a value in YAML"),
     (
         "CO --set timestep_fs=3 --set solute_masses=repartitioned --out run",

@@ -173,6 +173,14 @@ def test_the_folder_of_another_simulation_is_refused(whole, simulate, words, tol
         (("--platform", "GPU"), "platform"),
         (("--ml-mask", ":2"), "water"),
         (("--timestep", "0.01"), "timestep"),
+        (("--pressure", "nan"), "pressure_bar: input should be a finite number, got nan"),
+        (("--temperature", "inf"), "temperature_k: input should be a finite number, got inf"),
+        (("--friction", "inf"), "friction_per_ps: input should be a finite number, got inf"),
+        (("--restraint", "inf"), "input should be a finite number, got inf"),
+        (("--cutoff", "inf"), "cutoff_angstrom: input should be a finite number, got inf"),
+        (("--length", "inf"), "length_ps: input should be a finite number, got inf"),
+        (("--max-minutes", "nan"), "--max-minutes should be a number above 0, got nan"),
+        (("--max-minutes", "-1"), "--max-minutes should be a number above 0, got -1"),
     ],
 )
 def test_bad_input_is_one_sentence(simulate, words, told):

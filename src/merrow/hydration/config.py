@@ -157,9 +157,9 @@ class HydrationConfig(Settings):
     engine: Literal["auto", "openmm", "native"] = "auto"
     """Integrator in water: openmm, or native, our loop on our kernel, without overhead between the
     two. auto: native where possible; run.yaml records the choice."""
-    expt_kcal: float | None = Field(None, allow_inf_nan=False)
+    expt_kcal: float | None = None
     """Experimental value for the report [kcal/mol]; null: a known one."""
-    expt_stderr_kcal: float | None = Field(None, ge=0.0, allow_inf_nan=False)
+    expt_stderr_kcal: float | None = Field(None, ge=0.0)
     """Error of the experimental value [kcal/mol]; null: unknown."""
     name: str | None = Field(None, min_length=1, max_length=80)
     """Name of the molecule in the report; null: a known name, or the input file's."""

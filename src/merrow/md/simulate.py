@@ -9,6 +9,7 @@ restart file is done; a killed run repeats its last stage, with the same numbers
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import time
 from collections.abc import Iterator, Sequence
@@ -118,6 +119,8 @@ def simulate(
         IncompleteError: Time limit reached, or interrupted; the same command resumes it.
         NumericsError: A stage blew up.
     """
+    if minutes is not None and not 0.0 < minutes < math.inf:
+        raise InputError(f"--max-minutes should be a number above 0, got {minutes:g}.")
     config, topology, jobs = plan_simulation(config, folder)
     config, setups = with_choices(config, topology, jobs, folder)
     with locked(folder):
