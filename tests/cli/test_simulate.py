@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_bad_input import one_sentence
+from test_bad_input import contents, one_sentence
 
 from merrow.amber.topology import read_topology
 from merrow.amber.trajectory import read_restart_metadata, read_trajectory
@@ -24,6 +24,24 @@ SHORT = (
 )
 BEFORE = ["01-min-restrained", "02-min", "03-heat", "04-heat", "05-heat", "06-npt-restrained"]
 STAGES = [*BEFORE, "07-npt", "prod-0001", "prod-0002"]
+
+
+CALCULATOR = """
+import numpy as np
+from ase.calculators.calculator import Calculator, all_changes
+
+
+class Constant(Calculator):
+    implemented_properties = ["energy", "forces"]
+
+    def calculate(self, atoms=None, properties=None, system_changes=all_changes):
+        super().calculate(atoms, properties, system_changes)
+        self.results = {"energy": ENERGY, "forces": np.zeros((len(atoms), 3))}
+
+
+def make_calculator(numbers, charge, multiplicity):
+    return Constant()
+"""
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +134,37 @@ def test_a_production_may_grow(whole, simulate):
     assert all(p.stat().st_mtime_ns == when for p, when in old.items())
 
 
+def test_a_production_does_not_shrink(whole, simulate):
+    shutil.copytree(whole["folder"], "out")
+    before = contents(Path("out"))
+    told = one_sentence(simulate("--mm-reference", "--length", "0.008"))
+    assert "out holds 0.016 ps of production, but 0.008 ps are asked for" in told
+    assert contents(Path("out")) == before
+
+
+def test_it_does_not_go_on_with_another_model_or_another_prmtop(merrow, files):
+    pytest.importorskip("ase")
+    Path("model.py").write_text(CALCULATOR.replace("ENERGY", "1.0"))
+    shutil.copy(files["wet"], "a.prmtop")
+    words = ("-p", "a.prmtop", "-c", files["wet_crd"], "--ml-mask", ":1", "-o", "out", *SHORT)
+    words = ("simulate", *words, "--potential", "ase:model.py", "--max-minutes", "0.0001")
+    assert merrow(*words).code == 3
+    before = contents(Path("out"))
+    Path("model.py").write_text(CALCULATOR.replace("ENERGY", "2.0"))
+    for more in ((), ("--dry-run",)):
+        answer = merrow(*words, *more)
+        assert answer.code == 2
+        assert "but the potential found now is ase:model.py:" in answer.err.splitlines()[-1]
+    Path("model.py").write_text(CALCULATOR.replace("ENERGY", "1.0"))
+    Path("a.prmtop").write_text(Path(files["wet"]).read_text() + "\n")
+    told = one_sentence(merrow(*words))
+    assert "a.prmtop has changed: it is not the file that the simulation in out" in told
+    assert contents(Path("out")) == before
+    shutil.copy(files["wet"], "a.prmtop")
+    assert merrow(*words).code == 3
+    assert contents(Path("out")) != before
+
+
 def test_a_simulation_keeps_the_forces_that_it_began_with(whole, simulate):
     if reason := why_not():
         pytest.skip(reason)
@@ -170,6 +219,8 @@ def test_the_folder_of_another_simulation_is_refused(whole, simulate, words, tol
     [
         (("--frame-interval", "0.1"), "chunk must hold at least one frame"),
         (("--chunk", "0.006"), "chunk must be a multiple of frame_interval"),
+        (("--frame-interval", "0.0005"), "frame_interval_ps 0.0005 is not a whole number of time"),
+        (("--equilibration", "0.01"), "equilibration_ps 0.01 is too short for its stages"),
         (("--platform", "GPU"), "platform"),
         (("--ml-mask", ":2"), "water"),
         (("--timestep", "0.01"), "timestep"),

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Literal
 
 import pytest
+from pydantic import Field
 
 from merrow.errors import InputError
 from merrow.settings import Settings
@@ -18,7 +19,7 @@ class Asked(Settings):
     time: float | None = None
     version: Literal[1, 2] = 2
     values: tuple[float, ...] = ()
-    by_name: dict[str, float | None] = {}
+    by_name: dict[str, float | None] = Field(default_factory=dict)
     switch: bool = False
     either: bool | float = False
 

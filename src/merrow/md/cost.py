@@ -13,6 +13,7 @@ from merrow.cost import MeasuredCost, peak_memory_mib
 from merrow.engine.plans import Ensemble
 from merrow.engine.simulation import Snapshot, open_context, set_snapshot
 from merrow.engine.timing import ns_per_day, time_in_turn
+from merrow.md.begun_with import check_potential
 from merrow.md.setup import MdSetup
 from merrow.md.simulate import first_setups, plan_simulation, with_choices
 from merrow.md.simulate_config import SimulationConfig
@@ -61,6 +62,7 @@ def simulation_cost(config: SimulationConfig, folder: Path) -> SimulationCost:
     config, topology, jobs = plan_simulation(config, folder)
     config, found = with_choices(config, topology, jobs, folder)
     setups = found or first_setups(config, topology, jobs, folder)
+    check_potential(setups["ml_mm"].potential.identity, folder)
     calls = {leg: _steps(setup) for leg, setup in setups.items()}
     timed = time_in_turn(calls, rounds=ROUNDS, units=STEPS, seconds=SECONDS)
     pace = {leg: timing.wall for leg, timing in timed.items()}

@@ -27,6 +27,7 @@ from merrow.errors import IncompleteError, InputError
 from merrow.files import atomic_write, sweep
 from merrow.folders import resumes, text_of
 from merrow.locks import locked
+from merrow.md.begun_with import check_files, check_potential, keep
 from merrow.md.run import MdOutputs, run_setup
 from merrow.md.settings import MdSettings
 from merrow.md.setup import MdInputs, MdSetup, prepare_md
@@ -34,6 +35,7 @@ from merrow.md.simulate_config import SimulationConfig
 from merrow.md.stages import LEGS, Stage, stages
 from merrow.native import MmKernel
 from merrow.potentials.placement import Placed
+from merrow.potentials.registry import located
 from merrow.progress import Listener, Progress, TimeLimit, silent
 from merrow.report.notebook import html_table
 from merrow.settings import Placement
@@ -123,9 +125,12 @@ def simulate(
         raise InputError(f"--max-minutes should be a number above 0, got {minutes:g}.")
     config, topology, jobs = plan_simulation(config, folder)
     config, setups = with_choices(config, topology, jobs, folder)
+    setups = setups or _next_setup(config, topology, jobs, folder)
+    identity = setups["ml_mm"].potential.identity if setups else None
     with locked(folder):
         sweep(folder)
         atomic_write(folder / RUN_FILE, config.to_yaml())
+        keep(config, folder, identity)
         limit, longest = TimeLimit.after(None if minutes is None else 60.0 * minutes), 0.0
         missing = [job for job in jobs if not job.restart(folder).exists()]
         total, left = (sum(job.stage.settings.steps for job in some) for some in (jobs, missing))
@@ -156,7 +161,8 @@ def plan_simulation(
 ) -> tuple[SimulationConfig, AmberTopology, list[Job]]:
     """Return the settings with the platform chosen, the topology, and all stages.
 
-    A simulation continues on its first platform, unless another one is requested.
+    A simulation continues on its first platform, unless another one is requested. The path of a
+    potential becomes absolute.
 
     Raises:
         InputError: The prmtop cannot be read, or has no box.
@@ -164,7 +170,9 @@ def plan_simulation(
     platform = config.platform
     if platform == AUTO and (folder / RUN_FILE).is_file():
         platform = _read(folder).platform
-    config = config.model_copy(update={"platform": chosen_platform(platform)})
+    potential = located(config.potential, Path())
+    changes = {"platform": chosen_platform(platform), "potential": potential}
+    config = config.model_copy(update=changes)
     topology = read_topology(config.prmtop)
     if not topology.has_box:
         raise InputError(f"{config.prmtop} has no box: give the solvated system.")
@@ -196,23 +204,15 @@ def _run(
     listen: Listener,
 ) -> Placed:
     """Compute a stage in a temporary folder, move its files when complete; return its potential."""
-    name, settings = job.stage.name, job.stage.settings
+    name = job.stage.name
     work = folder / "unfinished"
     work.mkdir(parents=True, exist_ok=True)
     endings = {"mdout": ".out", "mdinfo": ".info", "mdcrd": ".nc", "restrt": ".rst"}
     beside = {key: work / f"{name}{end}" for key, end in endings.items()}
     rare = {"mdvel": work / "velocities.nc", "mdspread": work / "spread.nc"}
-    source = folder / f"{name}.in"
-    atomic_write(source, settings.text)
-    start = Path(config.inpcrd)
-    begin = start if job.before is None else folder / f"{job.before}.rst"
-    held = start if settings.restraint_mask else None
-    kept = _kept(folder.parent, job.leg)
-    inputs = MdInputs(topology, begin, held, placed, kept)
-    settings = settings.model_copy(update={"source": source})
-    kernel = config.mm_kernel if config.platform == "CPU" else "openmm"
-    setup = prepare_md(settings, inputs, platform=config.platform, kernel=kernel)
-    if job.leg == "ml_mm" and kept is None:
+    atomic_write(folder / f"{name}.in", job.stage.settings.text)
+    setup = _setup_of(config, topology, folder, job, placed)
+    if job.leg == "ml_mm" and setup.inputs.kept is None:
         _keep(folder.parent, setup.placed.where)
     try:
         run_setup(setup, MdOutputs(**beside, **rare), listen)
@@ -226,6 +226,40 @@ def _run(
             path.replace(folder / path.name)
     shutil.rmtree(work)
     return setup.placed
+
+
+def _setup_of(
+    config: SimulationConfig,
+    topology: AmberTopology,
+    folder: Path,
+    job: Job,
+    placed: Placed | None = None,
+) -> MdSetup:
+    """Prepare a stage in the folder of its leg; nothing is written."""
+    start = Path(config.inpcrd)
+    begin = start if job.before is None else folder / f"{job.before}.rst"
+    held = start if job.stage.settings.restraint_mask else None
+    inputs = MdInputs(topology, begin, held, placed, _kept(folder.parent, job.leg))
+    source = folder / f"{job.stage.name}.in"
+    settings = job.stage.settings.model_copy(update={"source": source})
+    kernel = config.mm_kernel if config.platform == "CPU" else "openmm"
+    return prepare_md(settings, inputs, platform=config.platform, kernel=kernel)
+
+
+def _next_setup(
+    config: SimulationConfig, topology: AmberTopology, jobs: Sequence[Job], folder: Path
+) -> dict[str, MdSetup]:
+    """Prepare the next stage of the ML/MM leg, if any, and check that its potential is the same.
+
+    Raises:
+        InputError: The potential has changed.
+    """
+    for job in jobs:
+        if job.leg == "ml_mm" and not job.restart(folder).exists():
+            setup = _setup_of(config, topology, folder / job.leg, job)
+            check_potential(setup.potential.identity, folder)
+            return {job.leg: setup}
+    return {}
 
 
 def _keep(folder: Path, where: Placement) -> None:
@@ -263,11 +297,25 @@ def with_choices(
         InputError: The files are wrong, or the folder contains another simulation.
     """
     if begun_before(folder, config):
+        check_files(config, folder)
+        _check_length(config, folder)
         return config.model_copy(update={"mm_kernel": _kernel_of(folder)}), {}
+    config.check_times()
     setups = first_setups(config, topology, jobs, folder)
     last = list(setups.values())[-1]
     kernel: MmKernel = "openmm" if last.hybrid.native is None else "native"
     return config.model_copy(update={"mm_kernel": kernel}), setups
+
+
+def _check_length(config: SimulationConfig, folder: Path) -> None:
+    """Refuse a production that is shorter than what there is of it."""
+    there = max(len(list((folder / leg).glob("prod-*.rst"))) for leg in LEGS)
+    if there > config.n_chunks:
+        held = there * config.steps(config.chunk_ps) * config.timestep_ps
+        raise InputError(
+            f"{folder} holds {held:g} ps of production, but {config.length_ps:g} ps are asked for: "
+            f"it can grow, never shrink; give at least --length {held:g}."
+        )
 
 
 def first_setups(
@@ -308,8 +356,15 @@ def begun_before(folder: Path, config: SimulationConfig) -> bool:
         RUN_FILE,
         "simulation",
         asked=config.model_dump(exclude=free),
-        read=lambda _: {**_read(folder).model_dump(), "mm_kernel": _kernel_of(folder)},
+        read=lambda _: _begun(folder),
     )
+
+
+def _begun(folder: Path) -> dict[str, object]:
+    """Return the settings of an existing simulation, as this version would have written them."""
+    begun = _read(folder)
+    potential = located(begun.potential, Path())  # an older file may have a relative path
+    return {**begun.model_dump(), "mm_kernel": _kernel_of(folder), "potential": potential}
 
 
 def _kernel_of(folder: Path) -> MmKernel:

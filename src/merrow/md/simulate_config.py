@@ -3,16 +3,22 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from pydantic import Field, model_validator
 
+from merrow.errors import InputError
 from merrow.settings import Settings
 
 RIGID_FROM = 0.0015
 """Time step [ps] from which bonds to hydrogen in the ML region are also constrained."""
 HEATING, RESTRAINED = 0.15, 0.25
 """Fractions of the equilibration at constant volume, and then with restraints."""
+LEAST_STEPS = 20
+"""Steps of the shortest equilibration: one of each of the three stages of the heating."""
+UNEVEN = 1e-6
+"""Relative difference to which a time is a whole number of steps."""
 
 
 class SimulationConfig(Settings):
@@ -68,6 +74,27 @@ class SimulationConfig(Settings):
         if self.steps(self.chunk_ps) % self.steps(self.frame_interval_ps):
             raise ValueError("chunk must be a multiple of frame_interval")
         return self
+
+    def check_times(self) -> None:
+        """Check that no time would be rounded to another one; older simulations may have such.
+
+        Raises:
+            InputError: A time is not a whole number of steps, or the equilibration is too short.
+        """
+        for key in ("frame_interval_ps", "chunk_ps"):
+            time = getattr(self, key)
+            steps = time / self.timestep_ps
+            if not math.isclose(steps, self.steps(time), rel_tol=UNEVEN):
+                raise InputError(
+                    f"{key} {time:g} is not a whole number of time steps of {self.timestep_ps:g} "
+                    f"ps; the closest one is {self.steps(time) * self.timestep_ps:g}."
+                )
+        shortest = LEAST_STEPS * self.timestep_ps
+        if self.equilibration_ps < shortest * (1.0 - UNEVEN):
+            raise InputError(
+                f"equilibration_ps {self.equilibration_ps:g} is too short for its stages: at a "
+                f"time step of {self.timestep_ps:g} ps it needs {shortest:g}."
+            )
 
     def steps(self, time: float) -> int:
         """Return the number of steps, at least one, of a time [ps]."""
