@@ -79,6 +79,8 @@ def test_sander_runs_the_file_and_says_so(merrow, files, model_path):
     answer = merrow("sander", "-O", "-p", files["gas"], "-c", files["gas_crd"])
     assert (answer.code, answer.err) == (0, "")
     text = Path("mdout").read_text()
+    told = f"| Note: mlp_model=0 is {model_path / 'ani2x_model.pt'}, since MODEL_PATH is set"
+    assert told in text
     assert re.search(r": torchscript:ani2x_model\.pt:[0-9a-f]{64}, 5 atoms", text)
     printed = re.search(rf"ML energy \(torchscript:{model_path}/ani2x_model\.pt\) = +(\S+)", text)
     assert printed

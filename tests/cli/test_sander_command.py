@@ -105,6 +105,17 @@ def test_a_run_leaves_sanders_files_and_no_others(merrow, files, write, text):
 
 
 @pytest.mark.usefixtures("sander")
+def test_what_has_no_effect_is_noted_in_mdout(merrow, files, write):
+    write(MDIN.replace("'mm'", "'mm', anitype=1, precision='float64'"))
+    answer = merrow("sander", "-O", "-p", files["gas"], "-c", files["gas_crd"])
+    assert (answer.code, answer.out, answer.err) == (0, "", "")
+    notes = [line for line in Path("mdout").read_text().splitlines() if line.startswith("| Note")]
+    *_, first, second = notes  # sander's own come before
+    assert first.startswith("| Note: anitype does nothing here: the original program")
+    assert second.startswith("| Note: precision='float64' does nothing here: potential='mm'")
+
+
+@pytest.mark.usefixtures("sander")
 @pytest.mark.parametrize(
     ("typo", "told"),
     [

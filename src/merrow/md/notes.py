@@ -9,10 +9,13 @@ from merrow.amber.coordinates import Coordinates
 from merrow.amber.trajectory import RestartMetadata
 from merrow.engine.motion import constraint_error
 from merrow.md.settings import MdSettings
+from merrow.mdin.mlp import idle_notes
 from merrow.system.build import HybridSystem
 from merrow.units import ANGSTROM_PER_NM, NM_PER_ANGSTROM
 
 NO_WRAP = "iwrap does nothing here: it needs a box."
+NO_LINKS = "link_atoms does nothing here: the mask cuts no bond."
+NO_REFERENCE = "-ref does nothing here: it needs ntr=1."
 FIXED_PLACES = (
     "ntr=1 at constant pressure: reference positions stay where they are in space, while sander "
     "scales them with the box; strong restraints on many atoms far from the origin hold the volume "
@@ -34,6 +37,9 @@ def noted(
         restart: Metadata of the file.
     """
     found = [*_lengths(hybrid, coordinates, restart), *_counting(settings, restart)]
+    found += [*idle_notes(settings.ml), *_idle_ewald(settings)]
+    if settings.ml.link_atoms and not hybrid.region.links:
+        found.append(NO_LINKS)
     if settings.restraint_mask is not None and settings.pressure_bar is not None:
         found.append(FIXED_PLACES)
     return settings.model_copy(update={"notes": (*settings.notes, *found)})
@@ -51,6 +57,16 @@ def _lengths(
         yield (
             f"lengths that are held (water, bonds to hydrogen) differ by up to {off:.4f} Å from "
             "the prmtop's; they are set to it before step 0, whose energy is not that of the file."
+        )
+
+
+def _idle_ewald(settings: MdSettings) -> Iterator[str]:
+    """Note a tolerance that an Ewald coefficient replaces."""
+    usual = MdSettings.model_fields["direct_tolerance"].default
+    if settings.ewald_per_angstrom is not None and settings.direct_tolerance != usual:
+        yield (
+            f"dsum_tol={settings.direct_tolerance:g} does nothing here: "
+            f"ew_coeff={settings.ewald_per_angstrom:g} is given."
         )
 
 

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 from merrow.amber.mdout import Energies
 from merrow.amber.topology import AmberTopology, read_topology
 from merrow.errors import InputError, NumericsError
+from merrow.files import is_file
 from merrow.md.loop import Run
+from merrow.md.notes import NO_REFERENCE
 from merrow.md.settings import MdSettings
 from merrow.md.setup import MdInputs, MdOutputs, MdSetup, prepare_md
 from merrow.native import MmKernel
@@ -98,11 +100,27 @@ def run_md(
     topology = prmtop if isinstance(prmtop, AmberTopology) else read_topology(prmtop)
     refc = None if reference is None else Path(reference)
     inputs, outputs = MdInputs(topology, Path(inpcrd), refc), outputs or MdOutputs()
+    settings = _with_reference(settings, refc)
     written = _check_outputs(settings, inputs, outputs, overwrite=overwrite)
     setup = prepare_md(settings, inputs, platform=platform, kernel=mm_kernel)
     for path in written:
         path.unlink(missing_ok=True)
     return run_setup(setup, outputs, listen)
+
+
+def _with_reference(settings: MdSettings, refc: Path | None) -> MdSettings:
+    """Note reference coordinates to which nothing is restrained; users of sander often give them.
+
+    Raises:
+        InputError: There is no such file.
+    """
+    if refc is None or settings.restraint_mask is not None:
+        return settings
+    if not is_file(refc):
+        raise InputError(
+            f"there is no file {refc} (-ref), and without ntr=1 none is read; leave it out."
+        )
+    return settings.model_copy(update={"notes": (*settings.notes, NO_REFERENCE)})
 
 
 def run_setup(setup: MdSetup, outputs: MdOutputs, listen: Listener) -> MdResult:

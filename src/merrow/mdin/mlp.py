@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from merrow.errors import InputError
 from merrow.mdin.model_numbers import numbered_potential
 from merrow.mdin.namelist import Group
 from merrow.mdin.values import Values, judged
 from merrow.settings import Settings
+
+MM: Final = "mm"
+SINGLE: Final = "float32"
 
 
 class Confinement(Settings):
@@ -34,7 +37,7 @@ class MlSettings(Settings):
     """Name of the potential, or "mm"."""
     weights: str | None = None
     """Weights file, or None to search for it."""
-    precision: Literal["float32", "float64"] = "float32"
+    precision: Literal["float32", "float64"] = SINGLE
     """Precision of the networks."""
     max_spread_kcal: float | None = None
     """Threshold of the ensemble spread of E_ML [kcal/mol]; None for no limit."""
@@ -88,6 +91,13 @@ def read_mlp(source: str, group: Group, *, imin: int, ntc: int, notes: list[str]
         constraints=m["mlp_shake"] == 1,
         confinement=_confinement(source, m, group),
     )
+
+
+def idle_notes(ml: MlSettings) -> tuple[str, ...]:
+    """Return notes on settings without effect for this potential."""
+    if ml.potential.partition(":")[0] != MM or ml.precision == SINGLE:
+        return ()
+    return (f"precision={ml.precision!r} does nothing here: potential={MM!r} has no network.",)
 
 
 def _confinement(source: str, m: Values, group: Group) -> Confinement | None:

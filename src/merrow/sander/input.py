@@ -82,6 +82,7 @@ class SanderInput:
         charge: Net charge in the input [e], or None.
         periodic: Whether sander needs a box.
         restrained: Whether sander reads reference coordinates (ntr=1, itgtmd=1).
+        notes: Notes for mdout on the keys of &mlp.
     """
 
     source: str
@@ -92,6 +93,7 @@ class SanderInput:
     charge: int | None = None
     periodic: bool = True
     restrained: bool = False
+    notes: tuple[str, ...] = ()
 
 
 def read_input(text: str, *, source: str) -> SanderInput:
@@ -257,8 +259,9 @@ def _from_mlp(text: str, groups: Mapping[str, Group], source: str) -> SanderInpu
     if "mlp" not in groups or "qmmm" in groups:
         told = "there is none" if "mlp" not in groups else "there is a &qmmm too; keep one"
         raise InputError(f"{source}: ifmlp=1 needs a namelist &mlp with animask='...': {told}.")
-    imin, ntc = (int(_value(groups["cntrl"], *key)) for key in (("imin", 0), ("ntc", 1)))
-    ml = read_mlp(source, groups["mlp"], imin=imin, ntc=ntc, notes=[])
+    ntc, notes = int(_value(groups["cntrl"], "ntc", 1)), list[str]()
+    # here the spread is checked in a minimisation too
+    ml = read_mlp(source, groups["mlp"], imin=0, ntc=ntc, notes=notes)
     for key, asked, instead in (
         ("link_atoms", ml.link_atoms, "select whole molecules"),
         (
@@ -277,7 +280,7 @@ def _from_mlp(text: str, groups: Mapping[str, Group], source: str) -> SanderInpu
             f"{source}: &mlp: max_force_spread and on_spread are not available through sander, "
             "where max_spread stops the run; take them out, or use `merrow md`."
         )
-    return SanderInput(source, text, "mlp", ml)
+    return SanderInput(source, text, "mlp", ml, notes=tuple(notes))
 
 
 def _from_qmmm(text: str, groups: Mapping[str, Group], source: str) -> SanderInput:

@@ -20,6 +20,8 @@ from merrow.ambertools.programs import find_program
 from merrow.errors import InputError, MerrowError
 from merrow.files import atomic_write
 from merrow.geometry import whole_boxes
+from merrow.mdin.mlp import idle_notes
+from merrow.mdin.model_numbers import VARIABLE
 from merrow.potentials.registry import located
 from merrow.sander.files import merged, read_evaluations
 from merrow.sander.input import SanderInput, read_input, write_input
@@ -120,7 +122,8 @@ def run(asked: SanderRun) -> None:
             about += ask(socket, Request(job, "", "")).line  # where the network computed
         evaluations = read_evaluations(energies)
         printed = mdout.read_text(errors="replace")
-        atomic_write(mdout, merged(printed, evaluations, name=ml.potential, about=about))
+        told = merged(printed, evaluations, name=ml.potential, about=about)
+        atomic_write(mdout, told + "".join(f"| Note: {note}\n" for note in wanted.notes))
 
 
 def _check_box(
@@ -200,7 +203,10 @@ def _input(asked: SanderRun, arguments: Arguments) -> SanderInput:
         "weights": None if weights is None else str(asked.folder / weights),
         "precision": asked.precision or wanted.ml.precision,
     }
-    return replace(wanted, ml=wanted.ml.model_copy(update=changes))
+    ml, notes = wanted.ml.model_copy(update=changes), wanted.notes
+    if asked.potential is not None:  # which replaces the one that MODEL_PATH gives
+        notes = tuple(note for note in notes if VARIABLE not in note)
+    return replace(wanted, ml=ml, notes=(*notes, *idle_notes(ml)))
 
 
 def _region(topology: AmberTopology, wanted: SanderInput) -> MLRegion:
