@@ -46,11 +46,11 @@ class SimulationConfig(Settings):
     """Length of heating and constant-pressure equilibration [ps]."""
     frame_interval_ps: float = Field(1.0, gt=0)
     """Interval between frames of the trajectory [ps]."""
-    timestep_ps: float = Field(0.002, gt=0, le=0.004)
+    timestep_ps: float = Field(0.002, ge=1e-6, le=0.004)
     """Time step [ps]."""
     temperature_k: float = Field(300.0, gt=0)
     """Temperature [K]."""
-    pressure_bar: float = 1.0
+    pressure_bar: float = Field(1.0, ge=-1000, le=100_000)
     """Pressure [bar]."""
     friction_per_ps: float = Field(2.0, gt=0)
     """Friction of the Langevin thermostat [1/ps]."""

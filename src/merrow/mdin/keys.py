@@ -112,7 +112,7 @@ CNTRL: Final[Mapping[str, Key]] = {
         needs=_NPT,
     ),
     "mcbarint": Key(100, "steps between attempted volume changes", low=1, needs=_NPT),
-    "pres0": Key(1.0, "pressure [bar]", needs=_NPT),
+    "pres0": Key(1.0, "pressure [bar]", low=-1000.0, high=1e5, needs=_NPT),
     "taup": Key(1.0, "the Monte Carlo barostat has no relaxation time", idle=True),
     "comp": Key(44.6, "the Monte Carlo barostat needs no compressibility", idle=True),
     "cut": Key(

@@ -181,6 +181,7 @@ WRONG = [
     (NVT.replace("ntb=1, ntp=0", "ntb=2"), "ntb=2 is constant pressure, which needs ntp=1"),
     (NPT.replace("ntb=2", "ntb=1"), "ntp=1 needs ntb=2, but ntb=1"),
     (NPT.replace("barostat=2", "barostat=1"), "barostat=1 is refused"),
+    (NPT.replace("pres0=1.0", "pres0=1e9"), "pres0 should be at least -1000 and at most 100000"),
     (NVE.replace("ntp=0", "ntp=1").replace("ntb=1", "ntb=2"), "ntp=1 needs a thermostat"),
     (NVT.replace("ntt=3", "ntt=1"), "ntt=1 is refused, only 0 or 2 or 3 or 11"),
     (NVT.replace("ntc=1, ntf=1", "ntc=1, ntf=2"), "ntf=2 leaves out bonds to hydrogen, but ntc=1"),

@@ -33,7 +33,8 @@ CHOICES = {
 LIMITS = {
     "maxcyc": (1, None), "drms": (1e-8, None), "nstlim": (1, None), "dt": (1e-6, 0.004),
     "nscm": (0, None), "temp0": (0.0, None), "tempi": (0.0, None), "gamma_ln": (0.0, None),
-    "tautp": (1e-3, None), "vrand": (1, None), "mcbarint": (1, None), "cut": (4.0, None),
+    "pres0": (-1000.0, 1e5), "tautp": (1e-3, None), "vrand": (1, None), "mcbarint": (1, None),
+    "cut": (4.0, None),
     "tol": (1e-12, 1e-3), "restraint_wt": (0.0, None), "ntpr": (1, None), "ntwx": (0, None),
     "ntwv": (-1, None), "ntwr": (1, None), "clambda": (0.0, 1.0), "ew_coeff": (0.01, None),
     "dsum_tol": (1e-12, 0.01), "nfft1": (6, None), "nfft2": (6, None), "nfft3": (6, None),
