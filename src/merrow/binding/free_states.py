@@ -69,7 +69,7 @@ def free_request(
         weights: Weights file of the potential.
 
     Raises:
-        InputError: An option of a pair is missing.
+        InputError: An option of a pair is missing, or the weights belong to no potential.
     """
     for name, pair in (("ligand", ligand), ("receptor", receptor)):
         if (pair[0] is None) != (pair[1] is None):
@@ -82,6 +82,10 @@ def free_request(
                 "--potential and --weights need --free-ligand: E_ML cancels in one trajectory."
             )
         return None
+    if weights is not None and potential in (None, MM):
+        raise InputError(
+            "--weights belong to an ML potential; name it with --potential, or leave --weights out."
+        )
     return FreeRequest(ligand[0], ligand[1], *receptor, potential or MM, weights)
 
 

@@ -202,9 +202,9 @@ def other_protein():
     return pdb(lambda x: x[:17] + "TRP" + x[20:] if x.startswith("ATOM") else x)
 
 
-def free(*ligand):
+def free(*ligand, potential=None, weights=None):
     """Ask for a free ligand."""
-    return free_request(ligand, (None, None), None, None)
+    return free_request(ligand, (None, None), potential, weights)
 
 
 def species(name):
@@ -233,6 +233,7 @@ def split(igb):
     return split_topology(whole.path, dry, guest, igb=igb, folder=Path("split"))
 
 
+FREE = Path("g.prmtop"), Path("g.nc")
 FIRST = next(x[17:26] for x in HELIX.read_text().splitlines() if x[12:20] == " CA  ALA")
 XYZ = f"XYZ{FIRST[3:]}"
 STRUCTURES = [
@@ -306,7 +307,17 @@ TRAJECTORIES = [
     (
         lambda: free(Path("g.prmtop"), None),
         "--free-ligand-prmtop belong together; give both",
-        lambda: free(Path("g.prmtop"), Path("g.nc")),
+        lambda: free(*FREE),
+    ),
+    (
+        lambda: free(*FREE, potential="mm", weights=Path("w.pt")),
+        "belong to an ML potential; name it with --potential",
+        lambda: free(*FREE, potential="ani2x", weights=Path("w.pt")),
+    ),
+    (
+        lambda: free(*FREE, weights=Path("w.pt")),
+        "or leave --weights out",
+        lambda: free(*FREE),
     ),
     (
         lambda: species("methane"),
