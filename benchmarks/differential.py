@@ -108,11 +108,12 @@ def settled(topology: AmberTopology, inpcrd: Path, folder: Path) -> Path:
 def _ours(prmtop: Path, inpcrd: Path, **changes: Any) -> tuple[dict[str, float], dict[str, Any]]:
     """Return our terms [kcal/mol], and the same Ewald sum in the words of sander."""
     lengths, words = read_coordinates(inpcrd).lengths, {}
-    asked: dict[str, Any] = {"ml_mask": None, "potential": "mm", "lj_tail": False, **changes}
+    asked: dict[str, Any] = {"ml_mask": None, "potential": "mm", **changes}
     if lengths is not None:
         points = [_smooth(edge / SPACING) for edge in lengths]
         words = {"cutoff": CUTOFF, "ewald_coefficient": COEFFICIENT, "grid": tuple(points)}
         asked |= {"cutoff": CUTOFF, "ewald_coefficient": COEFFICIENT, "pme_grid": tuple(points)}
+        asked["lj_tail"] = False
     return dict(single_point(SinglePoint(prmtop, inpcrd, **asked)).terms), words
 
 

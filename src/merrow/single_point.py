@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 DIRECT_TOLERANCE, SPACING = 1e-6, 0.5
 """sander's `dsum_tol` and the PME grid spacing [Å] of a single point, where accuracy is cheap."""
+USUAL_CUTOFF = 9.0
+"""Direct-space cutoff in a box unless one is given [Å]."""
 LEAST_GRID = 6
 """Fewest PME grid points along an edge for splines of order 5."""
 
@@ -49,8 +51,8 @@ class SinglePoint:
         ml_mask: Mask of the ML region; None only with potential "mm".
         potential: Name of the potential, or "mm".
         weights: Weights file, or None to search for it.
-        cutoff: Direct-space cutoff, used with a periodic box.
-        lj_tail: Whether the Lennard-Jones long-range correction is added.
+        cutoff: Direct-space cutoff in a periodic box; None for `USUAL_CUTOFF`, or without a box.
+        lj_tail: Whether the Lennard-Jones long-range correction is added in a periodic box.
         double: Double precision (float64 network, the platform of `exact_platform`) or single.
         ewald_tolerance: OpenMM's Ewald error tolerance; None: sander's rule, converged.
         ewald_coefficient, pme_grid: Explicit Ewald parameters, both or neither.
@@ -62,7 +64,7 @@ class SinglePoint:
     ml_mask: str | None
     potential: str
     weights: Path | None = None
-    cutoff: float = 9.0
+    cutoff: float | None = None
     lj_tail: bool = True
     double: bool = True
     ewald_tolerance: float | None = None
@@ -116,13 +118,13 @@ def single_point(request: SinglePoint) -> EnergyResult:
     """
     topology = read_topology(request.prmtop)
     coordinates = read_configuration(request.inpcrd, topology)
-    box, cell = None, None
+    box, cell, cutoff = None, None, USUAL_CUTOFF if request.cutoff is None else request.cutoff
     if topology.has_box:
-        cell = box_for_cutoff(topology, coordinates, request.cutoff, source=request.inpcrd)
+        cell = box_for_cutoff(topology, coordinates, cutoff, source=request.inpcrd)
         box = cell * NM_PER_ANGSTROM
     elif coordinates.lengths is not None:
         refuse_lone_box(topology, request.inpcrd)
-    nonbonded = _nonbonded(request, cell)
+    nonbonded = _nonbonded(request, cell, cutoff)
     platform = exact_platform(box, nonbonded.cutoff) if request.double else "CPU"
     positions = coordinates.positions * NM_PER_ANGSTROM
     if request.potential == MM:
@@ -167,8 +169,36 @@ def single_point(request: SinglePoint) -> EnergyResult:
     )
 
 
-def _nonbonded(request: SinglePoint, cell: Array | None) -> Nonbonded:
-    """Return the nonbonded settings; `cell` holds the box vectors [Å], or None."""
+def _refuse_without_effect(request: SinglePoint, *, boxed: bool) -> None:
+    """Refuse settings of the Ewald sum that would change nothing."""
+    given = {
+        "--cutoff": request.cutoff,
+        "--ewald-tol": request.ewald_tolerance,
+        "--ewald-coeff": request.ewald_coefficient,
+        "--pme-grid": request.pme_grid,
+        "--no-lj-tail": None if request.lj_tail else "given",
+    }
+    for name, value in given.items():
+        if value is not None and not boxed:
+            raise InputError(
+                f"{name} has no effect without a periodic box, and {request.prmtop} has none; "
+                "leave it out."
+            )
+    if request.ewald_tolerance is not None and request.ewald_coefficient is not None:
+        raise InputError("--ewald-tol has no effect beside --ewald-coeff; keep one.")
+
+
+def _nonbonded(request: SinglePoint, cell: Array | None, cutoff: float) -> Nonbonded:
+    """Return the nonbonded settings.
+
+    Args:
+        request: The settings of the single point.
+        cell: Box vectors [Å], or None.
+        cutoff: Direct-space cutoff in the box [Å].
+
+    Raises:
+        InputError: A setting of the Ewald sum is not possible, or would have no effect.
+    """
     tolerance = request.ewald_tolerance
     if tolerance is not None and not 0.0 < tolerance < 0.5:
         raise InputError(f"--ewald-tol {tolerance:g} must lie between 0 and 0.5.")
@@ -177,6 +207,7 @@ def _nonbonded(request: SinglePoint, cell: Array | None) -> Nonbonded:
     if request.pme_grid is not None and min(request.pme_grid) < LEAST_GRID:
         grid = ",".join(map(str, request.pme_grid))
         raise InputError(f"--pme-grid {grid} needs {LEAST_GRID} points or more in each direction.")
+    _refuse_without_effect(request, boxed=cell is not None)
     charge_scale = amber_coulomb_charge_scale() if request.amber_coulomb else 1.0
     if cell is None:
         return Nonbonded(cutoff=None, lj_tail=request.lj_tail, charge_scale=charge_scale)
@@ -185,9 +216,9 @@ def _nonbonded(request: SinglePoint, cell: Array | None) -> Nonbonded:
         pme = PmeParameters(request.ewald_coefficient * ANGSTROM_PER_NM, request.pme_grid)
     elif tolerance is None:
         lengths = np.linalg.norm(cell, axis=1).tolist()
-        pme = sander_pme(lengths, request.cutoff, tolerance=DIRECT_TOLERANCE, spacing=SPACING)
+        pme = sander_pme(lengths, cutoff, tolerance=DIRECT_TOLERANCE, spacing=SPACING)
     return Nonbonded(
-        cutoff=request.cutoff * NM_PER_ANGSTROM,
+        cutoff=cutoff * NM_PER_ANGSTROM,
         lj_tail=request.lj_tail,
         pme=pme,
         ewald_tolerance=Nonbonded.ewald_tolerance if tolerance is None else tolerance,

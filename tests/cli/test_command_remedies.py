@@ -18,6 +18,7 @@ from merrow.amber.trajectory import RestartMetadata, TrajectoryWriter, write_net
 from merrow.ambertools.programs import run_program
 
 MM = "energy -p {wet} -c {wet_crd} --potential mm --cutoff 8"
+DRY_MM = "energy -p {gas} -c {gas_crd} --potential mm"
 ML = "energy -p {wet} -c {wet_crd} --cutoff 8"
 WET = "hydration {wet} {wet_crd} --out run --dry-run --potential mm --set cutoff_angstrom=6"
 MD = "md -i {{{}}} -p {{wet}} -c {{wet_crd}} -q"
@@ -71,6 +72,13 @@ ENERGY = [
     (f"{MM} --ewald-tol 0", "must lie between 0 and 0.5", f"{MM} --ewald-tol 1e-5"),
     (f"{MM} --precision half", "use double or single", f"{MM} --precision single"),
     (f"{MM} --weights {{ani1x}}", "--potential mm has none", MM),
+    (f"{DRY_MM} --cutoff 9", "no effect without a periodic box, and", DRY_MM),
+    (f"{DRY_MM} --no-lj-tail", "gas.prmtop has none; leave it out", DRY_MM),
+    (
+        f"{MM} --ewald-tol 1e-5 --ewald-coeff 0.4 --pme-grid 64,64,64",
+        "no effect beside --ewald-coeff; keep one",
+        f"{MM} --ewald-tol 1e-5",
+    ),
     (f"{MM} --ml-mask :LIP", "Did you mean ':LIG'?", f"{MM} --ml-mask :LIG"),
     (f"{MM} --ml-mask :1@C1", "select whole molecules", f"{MM} --ml-mask :1"),
     ("energy -p {wet} -c {gas_crd} --potential mm", "give the coordinates that belong", MM),

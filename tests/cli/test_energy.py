@@ -11,7 +11,9 @@ import pytest
 import torch
 from parmed.amber import AmberFormat
 
+from merrow import energy
 from merrow.amber.topology import read_topology
+from merrow.errors import InputError
 from merrow.md.nve.runs import open_region_potential
 from merrow.potentials import device
 from merrow.potentials.device import device_of
@@ -117,9 +119,34 @@ def test_a_tighter_ewald_sum_converges(merrow, files):
 def test_gas_files_have_no_cutoff_and_no_tail(merrow, files):
     options = ("--potential", "mm", "--json")
     found = read(ask(merrow, files, *options, box="gas"))
-    far = read(ask(merrow, files, *options, "--cutoff", "3", box="gas"))
-    assert found == far
     assert found["terms_kcal"]["lj_tail"] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("words", "box", "told"),
+    [
+        ("--cutoff 9", "gas", "--cutoff has no effect without a periodic box"),
+        ("--ewald-tol 1e-5", "gas", "--ewald-tol has no effect without"),
+        ("--ewald-coeff 0.4 --pme-grid 32,32,32", "gas", "--ewald-coeff has no effect without"),
+        ("--no-lj-tail", "gas", "--no-lj-tail has no effect without"),
+        (
+            "--ewald-coeff 0.4 --pme-grid 32,32,32 --ewald-tol 1e-5",
+            "wet",
+            "--ewald-tol has no effect beside --ewald-coeff",
+        ),
+    ],
+)
+def test_a_setting_of_the_ewald_sum_without_effect_is_refused(merrow, files, words, box, told):
+    answer = ask(merrow, files, "--potential", "mm", *words.split(), box=box)
+    assert answer.code == 2
+    assert told in answer.err
+    assert answer.out == ""
+
+
+@pytest.mark.parametrize("cutoff", [-5.0, 0.5, float("nan")])
+def test_python_has_the_shortest_cutoff_of_the_command(files, cutoff):
+    with pytest.raises(InputError, match="is not one of 3 Å or more"):
+        energy(files["wet"], files["wet_crd"], potential="mm", cutoff=cutoff)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ def energy(
     ml_mask: str | None = None,
     potential: str = "ani2x",
     weights: str | Path | None = None,
-    cutoff: float = 9.0,
+    cutoff: float | None = None,
     lj_tail: bool = True,
     precision: Literal["double", "single"] = "double",
     ewald_tol: float | None = None,
@@ -34,8 +34,8 @@ def energy(
         prmtop, inpcrd: Topology and coordinates.
         ml_mask: AMBER mask of the ML region; None only with potential "mm".
         potential, weights: Name from `merrow models list`, or "mm"; weights file.
-        cutoff, lj_tail: Direct-space cutoff [Å] with a periodic box; whether the Lennard-Jones
-            long-range correction is added.
+        cutoff, lj_tail: Direct-space cutoff in a periodic box [Å], None for 9; whether the
+            Lennard-Jones long-range correction is added there.
         precision: "double" or "single".
         ewald_tol: OpenMM's Ewald error tolerance (relative force error); None for a converged sum.
         ewald_coeff, pme_grid: Ewald coefficient [1/Å] and PME grid points along each edge.

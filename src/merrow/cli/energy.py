@@ -32,7 +32,9 @@ def energy(
         str, typer.Option(help='Name from `merrow models list`, or "mm" for MM alone.')
     ] = "ani2x",
     weights: Annotated[Path | None, typer.Option(help="Weights file of the potential.")] = None,
-    cutoff: Annotated[float, typer.Option(help="Direct-space cutoff [Å].", min=3.0)] = 9.0,
+    cutoff: Annotated[
+        float | None, typer.Option(help="Direct-space cutoff in a box [Å]; default: 9.", min=3.0)
+    ] = None,
     no_lj_tail: Annotated[
         bool, typer.Option("--no-lj-tail", help="Leave out the Lennard-Jones tail correction.")
     ] = False,

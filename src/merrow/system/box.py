@@ -16,6 +16,9 @@ from merrow.errors import InputError
 from merrow.potentials.interface import Array
 from merrow.units import ANGSTROM_PER_NM, NM_PER_ANGSTROM
 
+LEAST_CUTOFF = 3.0
+"""Shortest direct-space cutoff of a single point, a check of dynamics and a benchmark [Å]."""
+
 
 def box_vectors(coordinates: Coordinates) -> Array:
     """Return box vectors in OpenMM's reduced form [Å], shape (3, 3).
@@ -54,8 +57,11 @@ def box_for_cutoff(
         source: The coordinate file.
 
     Raises:
-        InputError: The coordinates have no box, or it is narrower than twice the cutoff.
+        InputError: The cutoff is too short, the coordinates have no box, or it is narrower than
+            twice the cutoff.
     """
+    if not cutoff >= LEAST_CUTOFF:
+        raise InputError(f"a cutoff of {cutoff:g} Å is not one of {LEAST_CUTOFF:g} Å or more.")
     if coordinates.lengths is None:
         raise InputError(f"{source} has no box, but {topology.path} asks for one.")
     box = box_vectors(coordinates)
