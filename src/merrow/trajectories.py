@@ -93,9 +93,11 @@ def read_frames(
 
     Raises:
         InputError: The file is missing or damaged, or has another number of atoms, too few frames,
-            non-finite numbers, broken molecules, or no times.
+            non-finite numbers, broken molecules, or no times; or stride or interval is impossible.
         MissingComponentError: It is not NetCDF, and MDAnalysis is not installed.
     """
+    if stride < 1:
+        raise InputError(f"--stride {stride} is not a number of frames; it is 1 or more.")
     if interval is not None and not 0.0 < interval < np.inf:
         raise InputError(f"{INTERVAL} {interval:g} ps is no time between frames; it is above 0.")
     atoms = dry_atoms(topology)

@@ -73,7 +73,7 @@ ENERGY = [
     (f"{MM} --precision half", "use double or single", f"{MM} --precision single"),
     (f"{MM} --weights {{ani1x}}", "--potential mm has none", MM),
     (f"{DRY_MM} --cutoff 9", "no effect without a periodic box, and", DRY_MM),
-    (f"{DRY_MM} --no-lj-tail", "gas.prmtop has none; leave it out", DRY_MM),
+    (f"{DRY_MM} --no-lj-tail", "has none; leave it out", DRY_MM),
     (
         f"{MM} --ewald-tol 1e-5 --ewald-coeff 0.4 --pme-grid 64,64,64",
         "no effect beside --ewald-coeff; keep one",

@@ -222,6 +222,13 @@ def test_a_time_between_frames_is_above_zero(pentane, tmp_path, interval):
         read_frames(written(tmp_path / "md.nc", x, range(12)), topology, interval=interval)
 
 
+@pytest.mark.parametrize("stride", [0, -1])
+def test_a_stride_is_one_or_more(pentane, tmp_path, stride):
+    topology, x = pentane
+    with pytest.raises(InputError, match=f"--stride {stride} is not a number of frames"):
+        read_frames(written(tmp_path / "md.nc", x, range(40)), topology, stride=stride)
+
+
 def test_every_other_frame_is_twice_as_far_from_the_next(pentane, tmp_path):
     topology, x = pentane
     path = written(tmp_path / "md.nc", x, np.zeros(40))

@@ -26,6 +26,8 @@ from merrow.errors import InputError
 from merrow.folders import check_new
 from merrow.trajectories import DryFrames, dry_atoms, read_frames, write_frames
 
+LEAST_TEMPERATURE: Final = 1.0
+"""Lowest temperature of the interaction entropy [K]."""
 MULTIVALENT: Final = 1.5
 """Charge of an ion from which on it may belong to the protein [e]."""
 
@@ -92,9 +94,11 @@ def read_request(request: MmpbsaRequest) -> RequestFiles:
     """Read and check the files of a request, before anything is written.
 
     Raises:
-        InputError: The files do not fit together, too few frames, or the folder is in use.
+        InputError: The files do not fit together, too few frames, a setting is out of its range,
+            or the folder is in use.
         MissingComponentError: AmberTools is not installed.
     """
+    check_numbers(request)
     check_new(request.out)
     installed_name()
     topology = read_topology(request.prmtop)
@@ -112,6 +116,21 @@ def read_request(request: MmpbsaRequest) -> RequestFiles:
         bound = species_positions(ensembles[0][1], ligand)["ligand"]
         free = read_free(request.free, topology, ligand, bound, read=request.read)
     return RequestFiles(topology, ligand, ensembles, free)
+
+
+def check_numbers(request: MmpbsaRequest) -> None:
+    """Refuse a temperature, a salt or a surface tension that is out of its range.
+
+    Raises:
+        InputError: One is, or is not a finite number.
+    """
+    for name, value, least, unit in (
+        ("--temperature", request.temperature, LEAST_TEMPERATURE, "K"),
+        ("--salt", request.settings.salt, 0.0, "mol/l"),
+        ("--surface-tension", request.settings.surface_tension, 0.0, "kcal/mol/Å²"),
+    ):
+        if not least <= value < np.inf:
+            raise InputError(f"{name} {value:g} {unit} is not a finite number of {least:g} or more.")
 
 
 def trajectories(trajectory: Path, mm_reference: Path | None) -> dict[str, Path]:

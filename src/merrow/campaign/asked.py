@@ -64,7 +64,8 @@ def campaign_config(
             "mm_reference": mm_reference,
             "both_routes": both_routes,
             "seed": seed,
-            "repeats": repeats or REPEATS[protocol] or 2,  # cores are used for molecules
+            # None: cores are used for molecules
+            "repeats": (REPEATS[protocol] or 2) if repeats is None else repeats,
             "platform": platform,
             "mm_kernel": mm_kernel,
             "engine": engine,

@@ -86,7 +86,7 @@ def hydration_config(
             "mm_reference": mm_reference,
             "both_routes": both_routes,
             "seed": seed,
-            "repeats": repeats or repeats_of(protocol, Path(out)),
+            "repeats": repeats_of(protocol, Path(out)) if repeats is None else repeats,
             **{"processes": processes, "platform": platform, "continue_on": continue_on},
             **{"mm_kernel": mm_kernel, "engine": engine},
             **measured(expt, str(source)),

@@ -45,6 +45,13 @@ def run(systems, ambertools, told, tmp_path_factory) -> merrow.Hydration:
     return found
 
 
+def test_no_repeat_is_not_taken_for_the_usual_number(tmp_path):
+    (tmp_path / "set.csv").write_text("name,smiles\na,C\n")
+    for door, source in ((merrow.Hydration, "CO"), (merrow.Campaign, tmp_path / "set.csv")):
+        with pytest.raises(InputError, match="repeats: input should be greater than or equal to 1"):
+            door(source, out=tmp_path / "out", repeats=0)
+
+
 def test_whoever_listens_is_told(run, told):
     assert all(isinstance(progress, merrow.Progress) for progress in told)
     assert told[0].text.startswith("preparing: ")
