@@ -13,7 +13,7 @@ from merrow.binding.analyze import analyze as run_analysis
 from merrow.binding.ensembles import MmpbsaRequest
 from merrow.binding.free_states import free_request
 from merrow.binding.mmpbsa import mmpbsa as run_mmpbsa
-from merrow.binding.mmpbsa_program import Method, Settings
+from merrow.binding.mmpbsa_program import Method, solvent_settings
 from merrow.binding.prepare.complex import ComplexRequest
 from merrow.binding.prepare.complex import prepare_complex as run_preparation
 from merrow.errors import InputError
@@ -146,7 +146,7 @@ def mmpbsa(
     frame_interval: float | None = None,
     igb: int = 5,
     salt: float = 0.15,
-    surface_tension: float = 0.0072,
+    surface_tension: float | None = None,
     decompose: bool = False,
     temperature: float = 298.15,
     interactive: bool = False,
@@ -160,7 +160,7 @@ def mmpbsa(
         free_ligand, free_ligand_prmtop: Trajectory of the free ligand, for its strain energy.
         free_receptor, free_receptor_prmtop: Trajectory of the free receptor.
         potential, weights: ML potential that sampled the ligand; its energy replaces MM there.
-        igb, salt, surface_tension: GB model, ionic strength [mol/l], nonpolar term [kcal/mol/Å²].
+        igb, salt, surface_tension: GB model; salt [mol/l]; nonpolar [kcal/mol/Å²], else 0.0072.
         decompose, temperature, interactive: Split by residue; for the entropy [K]; add a 3-D view.
         stride, frame_interval: Read every n-th frame; time between frames of the files [ps].
 
@@ -171,19 +171,19 @@ def mmpbsa(
         InputError: The files do not fit together, or there are too few frames.
         MissingComponentError: AmberTools is not installed.
     """
+    methods = _methods(method)
     request = MmpbsaRequest(
-        *(Path(prmtop), Path(trajectory), ligand_mask, Path(out), _methods(method)),
+        *(Path(prmtop), Path(trajectory), ligand_mask, Path(out), methods),
         mm_reference=_path(mm_reference),
         free=free_request(
             (_path(free_ligand_prmtop), _path(free_ligand)),
             (_path(free_receptor_prmtop), _path(free_receptor)),
-            potential,
-            _path(weights),
+            *(potential, _path(weights)),
         ),
         stride=stride,
         interval=frame_interval,
         temperature=temperature,
-        settings=Settings(igb, salt, surface_tension, decompose),
+        settings=solvent_settings(methods, igb, salt, surface_tension, decompose=decompose),
         interactive=interactive,
     )
     found = run_mmpbsa(request)

@@ -130,7 +130,9 @@ def check_numbers(request: MmpbsaRequest) -> None:
         ("--surface-tension", request.settings.surface_tension, 0.0, "kcal/mol/Å²"),
     ):
         if not least <= value < np.inf:
-            raise InputError(f"{name} {value:g} {unit} is not a finite number of {least:g} or more.")
+            raise InputError(
+                f"{name} {value:g} {unit} is not a finite number of {least:g} or more."
+            )
 
 
 def trajectories(trajectory: Path, mm_reference: Path | None) -> dict[str, Path]:

@@ -51,6 +51,8 @@ from merrow.units import KCAL_PER_KJ, thermal_energy
 GAS_TERMS: Final = ("VDWAALS", "EEL")
 SHORTEST: Final = 1000.0
 """Time below which a trajectory is only a test of the workflow [ps]."""
+OF_GB: Final = ("surface_tension", "decompose")
+"""Settings that PB alone has not."""
 SPECIES: Final = ("complex", "receptor", "ligand")
 
 
@@ -84,7 +86,7 @@ def _estimate(
         "prmtop": request.prmtop.name,
         "ligand_mask": request.ligand_mask,
         "mode": _mode(free),
-        "settings": asdict(request.settings),
+        "settings": _settings(request),
         "temperature_k": request.temperature,
         "versions": {"ambertools": version()},
         "runs": [],
@@ -131,19 +133,34 @@ def _about(
         salt=settings.salt,
         surface_tension=settings.surface_tension,
         radii=RADII[settings.igb],
-        settings={
-            "generalised Born model, igb": str(settings.igb),
-            "radii": RADII[settings.igb],
-            "salt": f"{settings.salt:g} mol/L",
-            "surface tension": f"{settings.surface_tension:g} kcal/mol/Å²",
-            "split by residue": "yes" if settings.decompose else "no",
-            "every n-th frame": str(request.stride),
-            "temperature of the interaction entropy": f"{request.temperature:g} K",
-        },
+        settings=_rows(request),
         versions={"merrow": __version__, "AmberTools": version()},
         structure=ligand_drawing(topology, ligand, own),
         view=complex_view(topology, frames, np.array(ligand)) if request.interactive else None,
     )
+
+
+def _settings(request: MmpbsaRequest) -> dict[str, Any]:
+    """Return the settings of the solvent model that have an effect, for the JSON."""
+    left_out = () if "gb" in request.methods else OF_GB
+    return {key: value for key, value in asdict(request.settings).items() if key not in left_out}
+
+
+def _rows(request: MmpbsaRequest) -> dict[str, str]:
+    """Return the settings that have an effect, for the report."""
+    settings = request.settings
+    of_gb = {
+        "surface tension": f"{settings.surface_tension:g} kcal/mol/Å²",
+        "split by residue": "yes" if settings.decompose else "no",
+    }
+    return {
+        "generalised Born model, igb": str(settings.igb),
+        "radii": RADII[settings.igb],
+        "salt": f"{settings.salt:g} mol/L",
+        **(of_gb if "gb" in request.methods else {}),
+        "every n-th frame": str(request.stride),
+        "temperature of the interaction entropy": f"{request.temperature:g} K",
+    }
 
 
 @dataclass

@@ -58,6 +58,31 @@ class Settings:
     decompose: bool = False
 
 
+def solvent_settings(
+    methods: Sequence[Method],
+    igb: int,
+    salt: float,
+    surface_tension: float | None,
+    *,
+    decompose: bool,
+) -> Settings:
+    """Return the settings of the solvent model as they were asked for.
+
+    Args:
+        methods: "gb", "pb" or both.
+        igb, salt, surface_tension, decompose: As in `Settings`; None for its surface tension.
+
+    Raises:
+        InputError: A setting of GB is given, and the methods are without it.
+    """
+    given = {"--surface-tension": surface_tension is not None, "--decompose": decompose}
+    for name, is_given in given.items():
+        if is_given and "gb" not in methods:
+            raise InputError(f"{name} belongs to GB and has no effect on pb alone; leave it out.")
+    tension = Settings.surface_tension if surface_tension is None else surface_tension
+    return Settings(igb, salt, tension, decompose)
+
+
 @dataclass(frozen=True)
 class Topologies:
     """Dry prmtop files of the three species, and the residues of the ligand in the complex."""

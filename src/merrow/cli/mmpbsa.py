@@ -33,6 +33,10 @@ PotentialName = Annotated[
     typer.Option(help="ML potential that sampled the ligand; its energy replaces MM there."),
 ]
 
+TensionOption = Annotated[
+    float | None,
+    typer.Option(help="Nonpolar term of GB [kcal/mol/Å²], else 0.0072; 0: none.", min=0.0),
+]
 DecomposeOption = Annotated[bool, typer.Option("--decompose", help="Split GB energies by residue.")]
 TemperatureOption = Annotated[float, typer.Option(help="For the interaction entropy [K].", min=1.0)]
 
@@ -57,9 +61,7 @@ def mmpbsa(
     frame_interval: FrameInterval = None,
     igb: Annotated[int, typer.Option(help="GB model: 1, 2, 5, 7 or 8.")] = 5,
     salt: Annotated[float, typer.Option(help="Ionic strength [mol/l].", min=0.0)] = 0.15,
-    surface_tension: Annotated[
-        float, typer.Option(help="Nonpolar term of GB [kcal/mol/Å²]; 0 leaves it out.", min=0.0)
-    ] = 0.0072,
+    surface_tension: TensionOption = None,
     decompose: DecomposeOption = False,
     temperature: TemperatureOption = 298.15,
     interactive: InteractiveOption = False,
@@ -73,18 +75,19 @@ def mmpbsa(
     from merrow.binding.free_states import free_request  # noqa: PLC0415
     from merrow.binding.mmpbsa import mmpbsa as run  # noqa: PLC0415
     from merrow.binding.mmpbsa_cost import mmpbsa_cost  # noqa: PLC0415
-    from merrow.binding.mmpbsa_program import Settings  # noqa: PLC0415
+    from merrow.binding.mmpbsa_program import solvent_settings  # noqa: PLC0415
     from merrow.report.progress_line import ProgressLine  # noqa: PLC0415
 
     ligand, receptor = (free_ligand_prmtop, free_ligand), (free_receptor_prmtop, free_receptor)
+    methods = _methods(method)
     request = MmpbsaRequest(
-        *(prmtop, trajectory, ligand_mask, out, _methods(method)),
+        *(prmtop, trajectory, ligand_mask, out, methods),
         mm_reference=mm_reference,
         free=free_request(ligand, receptor, potential, weights),
         stride=stride,
         interval=frame_interval,
         temperature=temperature,
-        settings=Settings(igb, salt, surface_tension, decompose),
+        settings=solvent_settings(methods, igb, salt, surface_tension, decompose=decompose),
         interactive=interactive,
     )
     if dry_run:

@@ -22,7 +22,7 @@ from merrow.binding.analyze import AnalyzeRequest, _ligand
 from merrow.binding.crystal import alpha_carbons, crystal_b
 from merrow.binding.ensembles import distinct_names, refuse_ions
 from merrow.binding.free_states import check_same, free_request
-from merrow.binding.mmpbsa_program import split_topology
+from merrow.binding.mmpbsa_program import solvent_settings, split_topology
 from merrow.binding.prepare.complex import ComplexRequest
 from merrow.binding.prepare.ligand_form import check_form
 from merrow.binding.prepare.pose import check_pose, own_copies, read_ligand
@@ -225,6 +225,11 @@ def magnesium(*, stripped):
     return refuse_ions(read_topology("dry.prmtop" if stripped else "a.prmtop"))
 
 
+def solvent(*, decompose):
+    """Ask for PB alone."""
+    return solvent_settings(("pb",), 5, 0.15, None, decompose=decompose)
+
+
 def split(igb):
     """Split a complex."""
     whole = topology("complex")
@@ -333,6 +338,11 @@ TRAJECTORIES = [
         lambda: distinct_names([Path("a/run.nc"), Path("a/run.nc")]),
         "give the trajectory that MM sampled",
         lambda: distinct_names([Path("a/run.nc"), Path("b/run.nc")]),
+    ),
+    (
+        lambda: solvent(decompose=True),
+        "no effect on pb alone; leave it out",
+        lambda: solvent(decompose=False),
     ),
     (lambda: split(6), "igb 6 is not known; use one of 1", lambda: split(5)),
 ]

@@ -3,9 +3,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from typer.testing import CliRunner
 
 import merrow
+from merrow.binding.ensembles import MmpbsaRequest
+from merrow.binding.mmpbsa import _rows, _settings
+from merrow.cli.main import app
 from merrow.errors import InputError
 
 
@@ -27,3 +33,31 @@ def test_a_number_out_of_its_range_is_refused_by_name(tmp_path, name, values):
         with pytest.raises(InputError, match=f"--{name.replace('_', '-')} .* is not a finite"):
             asked(tmp_path / "out", **{name: value})
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "settings"),
+    [
+        (("--surface-tension", "0.0072"), {"surface_tension": 0.0072}),
+        (("--decompose",), {"decompose": True}),
+    ],
+)
+def test_a_setting_of_gb_is_refused_where_pb_is_alone(tmp_path, words, settings):
+    told = f"{words[0]} belongs to GB and has no effect on pb alone"
+    with pytest.raises(InputError, match=told):
+        asked(tmp_path / "out", method="pb", **settings)
+    files = ("-p", "lost.prmtop", "-y", "lost.nc", "--ligand-mask", ":LIG", "--method", "pb")
+    answer = CliRunner().invoke(app, ["mmpbsa", *files, "--out", str(tmp_path / "out"), *words])
+    assert isinstance(answer.exception, InputError)
+    assert told in str(answer.exception)
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(InputError, match=r"lost\.prmtop"):
+        asked(tmp_path / "out", method=("gb", "pb"), **settings)
+
+
+def test_a_report_of_pb_alone_claims_no_setting_of_gb():
+    files = Path("a.prmtop"), Path("a.nc"), ":LIG", Path("out")
+    gb, pb = (MmpbsaRequest(*files, methods) for methods in (("gb", "pb"), ("pb",)))
+    assert set(_rows(gb)) - set(_rows(pb)) == {"surface tension", "split by residue"}
+    assert set(_settings(gb)) - set(_settings(pb)) == {"surface_tension", "decompose"}
+    assert _settings(gb)["surface_tension"] == 0.0072
