@@ -26,11 +26,11 @@ def prepare_complex(
     *,
     out: str | Path,
     ph: float = 7.4,
-    buffer: float = 10.0,
-    ions: float = 0.15,
+    buffer: float | None = None,
+    ions: float | None = None,
     implicit: bool = False,
     remove: Sequence[str] = (),
-    waters: Literal["keep", "none"] = "keep",
+    waters: Literal["keep", "none"] | None = None,
     charges: Literal["bcc", "abcg2", "file"] = "bcc",
     protein_ff: Literal["ff14SB", "ff19SB"] = "ff14SB",
     relax_clashes: bool = False,
@@ -42,10 +42,11 @@ def prepare_complex(
         protein: PDB or mmCIF file of the protein.
         ligand: SDF, MOL or MOL2 file of the pose, with all hydrogens.
         out: New folder for all files.
-        ph, buffer, ions: pH; water around the complex [Å]; salt besides counter-ions [mol/l].
-        implicit: Whether the water box is left out.
+        ph, buffer: pH; water around the complex [Å], None for 10.
+        ions: Salt besides counter-ions [mol/l], None for 0.15.
+        implicit: Whether the water box is left out, with buffer, ions and waters.
         remove: Residues to remove, such as ("GOL", "GLY:A:201").
-        waters: Crystal waters: "keep" or "none".
+        waters: Crystal waters: "keep" or "none"; None to keep them.
         charges, protein_ff: Charge model of the ligand; force field of the protein.
         relax_clashes: Whether a clashing pose is minimised instead of refused.
         ligand_as_given: Whether an unusual protonation of the ligand is accepted.
@@ -67,7 +68,7 @@ def prepare_complex(
         ions=ions,
         implicit=implicit,
         remove=tuple(remove),
-        waters=one_of("waters", waters, ("keep", "none")),
+        waters=None if waters is None else one_of("waters", waters, ("keep", "none")),
         charges=one_of("charges", charges, ("bcc", "abcg2", "file")),
         force_field=one_of("protein_ff", protein_ff, ("ff14SB", "ff19SB")),
         relax_clashes=relax_clashes,

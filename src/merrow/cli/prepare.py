@@ -20,6 +20,16 @@ if TYPE_CHECKING:
 MOST_CHANGES: Final = 4
 """Number of changes of a kind that are shown without --full."""
 
+BufferOption = Annotated[
+    float | None, typer.Option(help="Water around the complex [Å]; default: 10.")
+]
+IonsOption = Annotated[
+    float | None, typer.Option(help="Salt besides counter-ions [mol/l]; default: 0.15.")
+]
+WatersOption = Annotated[
+    str | None, typer.Option(help="Crystal waters: keep (the default) or none.")
+]
+
 app = typer.Typer(
     help="Make AMBER files from structures.", no_args_is_help=True, rich_markup_mode=None
 )
@@ -39,13 +49,13 @@ def complex_(
     out: Annotated[Path, typer.Option("--out", "-o", help="New folder for the files.")],
     *,
     ph: Annotated[float, typer.Option(help="pH.")] = 7.4,
-    buffer: Annotated[float, typer.Option(help="Water around the complex [Å].")] = 10.0,
-    ions: Annotated[float, typer.Option(help="Salt besides counter-ions [mol/l].")] = 0.15,
+    buffer: BufferOption = None,
+    ions: IonsOption = None,
     implicit: Annotated[
         bool, typer.Option("--implicit", help="No water box: dry files only.")
     ] = False,
     remove: Annotated[str, typer.Option(help="Residues to remove: GOL,SO4 or GLY:A:201.")] = "",
-    waters: Annotated[str, typer.Option(help="Crystal waters: keep or none.")] = "keep",
+    waters: WatersOption = None,
     charges: Annotated[str, typer.Option(help="Ligand charges: bcc, abcg2 or file.")] = "bcc",
     protein_ff: Annotated[str, typer.Option(help="Protein: ff14SB or ff19SB.")] = "ff14SB",
     relax_clashes: Annotated[
@@ -75,7 +85,7 @@ def complex_(
         ions=ions,
         implicit=implicit,
         remove=tuple(name.strip() for name in remove.split(",") if name.strip()),
-        waters=one_of("--waters", waters, ("keep", "none")),
+        waters=None if waters is None else one_of("--waters", waters, ("keep", "none")),
         relax_clashes=relax_clashes,
         ligand_as_given=ligand_as_given,
         charges=one_of("--charges", charges, ("bcc", "abcg2", "file")),

@@ -23,7 +23,7 @@ from merrow.binding.crystal import alpha_carbons, crystal_b
 from merrow.binding.ensembles import distinct_names, refuse_ions
 from merrow.binding.free_states import check_same, free_request
 from merrow.binding.mmpbsa_program import solvent_settings, split_topology
-from merrow.binding.prepare.complex import ComplexRequest
+from merrow.binding.prepare.complex import ComplexRequest, check_box
 from merrow.binding.prepare.ligand_form import check_form
 from merrow.binding.prepare.pose import check_pose, own_copies, read_ligand
 from merrow.binding.prepare.protein import read_protein, refuse_unknown
@@ -179,6 +179,11 @@ def as_given(smiles, *, ligand_as_given):
         check_form(read_molecule(smiles), request.ph)
 
 
+def box(**asked):
+    """Check the box of a complex as `prepare complex` does."""
+    return check_box(ComplexRequest(HELIX, LIGAND, Path("c"), **asked))
+
+
 def topology(name):
     """Read the topology of a small system."""
     return read_topology(SYSTEMS / f"{name}.prmtop")
@@ -291,6 +296,11 @@ STRUCTURES = [
     (lambda: models(2), "put the one that you mean into a file of its own", lambda: models(1)),
     (lambda: structure("no atoms\n"), "give the PDB or mmCIF file", lambda: models(1)),
     (lambda: salt(500), "give a larger --buffer or less salt with --ions", lambda: salt(3)),
+    (
+        lambda: box(implicit=True, buffer=10.0),
+        "which makes no water box; leave it out",
+        lambda: box(implicit=True),
+    ),
     (
         lambda: as_given("CC(=O)O", ligand_as_given=False),
         "give the other form",

@@ -44,6 +44,10 @@ from merrow.folders import check_new, staging_folder
 from merrow.progress import Listener, Progress, silent
 from merrow.single_point import SinglePoint, single_point
 
+BUFFER: Final = 10.0
+"""Usual water around a complex [Å]."""
+IONS: Final = 0.15
+"""Usual salt besides counter-ions [mol/l]."""
 REPORT: Final = "preparation.json"
 ENERGY_TOLERANCE: Final = 0.01
 """Tolerance for a term between sander and OpenMM [kcal/mol]; sander prints four decimals of terms
@@ -59,11 +63,11 @@ class ComplexRequest:
         ligand: SDF, MOL or MOL2 file with all hydrogens, in the frame of the protein.
         out: Folder, absent or empty.
         ph: pH.
-        buffer: Minimum distance between solute and box face [Å].
-        ions: Salt besides counter-ions [mol/l].
+        buffer: Minimum distance between solute and box face [Å]; None for `BUFFER`.
+        ions: Salt besides counter-ions [mol/l]; None for `IONS`.
         implicit: Whether only dry files are made, without a box.
         remove: Residues to remove, as GOL or GLY:A:201.
-        waters: Crystal waters to keep.
+        waters: Whether crystal waters are kept; None: yes.
         relax_clashes: Whether a clashing pose is minimised instead of refused.
         ligand_as_given: Whether an unusual protonation of the ligand is accepted.
         charges: Charge model of the ligand.
@@ -74,15 +78,25 @@ class ComplexRequest:
     ligand: Path
     out: Path
     ph: float = 7.4
-    buffer: float = 10.0
-    ions: float = 0.15
+    buffer: float | None = None
+    ions: float | None = None
     implicit: bool = False
     remove: tuple[str, ...] = ()
-    waters: Literal["keep", "none"] = "keep"
+    waters: Literal["keep", "none"] | None = None
     relax_clashes: bool = False
     ligand_as_given: bool = False
     charges: Literal["bcc", "abcg2", "file"] = "bcc"
     force_field: ProteinForceField = "ff14SB"
+
+    @property
+    def around(self) -> float:
+        """Water around the complex [Å]."""
+        return BUFFER if self.buffer is None else self.buffer
+
+    @property
+    def salt(self) -> float:
+        """Salt besides counter-ions [mol/l]."""
+        return IONS if self.ions is None else self.ions
 
 
 def prepare_complex(request: ComplexRequest, listen: Listener = silent) -> dict[str, Any]:
@@ -135,8 +149,8 @@ def _prepare(
             kept,
             force_field=request.force_field,
             folder=folder,
-            buffer=request.buffer,
-            ions=request.ions,
+            buffer=request.around,
+            ions=request.salt,
         )
     report = _report(request, protein, molecule, whole, files)
     report["pose"] = asdict(pose) | {"relaxation": moved}
@@ -189,10 +203,7 @@ def check_request(request: ComplexRequest) -> tuple[Protein, InputMolecule, Pose
     check_new(out)
     if not 0.0 <= request.ph <= 14.0:
         raise InputError(f"--ph {request.ph:g} is not between 0 and 14.")
-    if not request.implicit and not 4.0 <= request.buffer <= 30.0:
-        raise InputError(f"--buffer {request.buffer:g} Å is not between 4 and 30 Å.")
-    if not 0.0 <= request.ions <= 2.0:
-        raise InputError(f"--ions {request.ions:g} is not between 0 and 2 mol/l.")
+    check_box(request)
     for program in ("tleap", "antechamber", "sander"):
         find_program(program)
     require_pdb2pqr()
@@ -205,6 +216,24 @@ def check_request(request: ComplexRequest) -> tuple[Protein, InputMolecule, Pose
         check_form(molecule, request.ph)
     pose = check_pose(protein, molecule, allow_clashes=request.relax_clashes)
     return protein, molecule, pose
+
+
+def check_box(request: ComplexRequest) -> None:
+    """Check the settings of the box.
+
+    Raises:
+        InputError: One is out of its range, or is given for a complex without a box.
+    """
+    given = {"--buffer": request.buffer, "--ions": request.ions, "--waters": request.waters}
+    for name, value in given.items():
+        if request.implicit and value is not None:
+            raise InputError(
+                f"{name} has no effect with --implicit, which makes no water box; leave it out."
+            )
+    if not 4.0 <= request.around <= 30.0:
+        raise InputError(f"--buffer {request.around:g} Å is not between 4 and 30 Å.")
+    if not 0.0 <= request.salt <= 2.0:
+        raise InputError(f"--ions {request.salt:g} is not between 0 and 2 mol/l.")
 
 
 def _relaxed(protein: Protein, whole: Protonated, folder: Path) -> dict[str, float]:

@@ -83,7 +83,7 @@ def complex_cost(request: ComplexRequest) -> ComplexCost:
             step = _am1_step(molecule, Path(scratch))
     kept = () if request.waters == "none" else crystal_waters(protein, molecule).kept
     around = [water.positions()[:1] for water in kept]
-    waters = 0 if request.implicit else _waters(places, around, request.buffer)
+    waters = 0 if request.implicit else _waters(places, around, request.around)
     n_atoms = len(places) + 3 * waters
     least, most = (
         (hydrogens + steps * step + TLEAP_S_PER_ATOM * n_atoms) / S_PER_MIN for steps in AM1_STEPS
