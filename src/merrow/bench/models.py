@@ -19,7 +19,7 @@ from rdkit.Chem.Lipinski import RotatableBondSmarts
 
 from merrow.ambertools.molecule import InputMolecule
 from merrow.bench.errors import PotentialErrors, potential_errors, rmse
-from merrow.errors import MerrowError, MissingComponentError, NumericsError
+from merrow.errors import InputError, MerrowError, MissingComponentError, NumericsError
 from merrow.potentials.families import family_of
 from merrow.potentials.interface import Array, Evaluation, Molecule
 from merrow.potentials.registry import load_potential, potential_names
@@ -70,6 +70,7 @@ def bench_models(
         One row per potential, in order of force errors, those with a problem last.
 
     Raises:
+        InputError: A potential is named twice, or is the reference.
         MerrowError: The reference cannot be computed.
     """
     geometries = make_geometries(source)
@@ -81,7 +82,13 @@ def bench_models(
 def compare_models(
     geometries: Geometries, *, reference: str, names: Sequence[str] = ()
 ) -> tuple[PotentialErrors, ...]:
-    """Compare potentials with a reference on given geometries, as `bench_models` does."""
+    """Compare potentials with a reference on given geometries, as `bench_models` does.
+
+    Raises:
+        InputError: A potential is named twice, or is the reference.
+        MerrowError: The reference cannot be computed.
+    """
+    check_names(names, reference)
     truth = _ask(reference, geometries)
     rows = []
     for name in names or available(reference):
@@ -90,6 +97,19 @@ def compare_models(
         except MerrowError as error:
             rows.append(PotentialErrors(name, problem=str(error).rstrip(".")))
     return tuple(sorted(rows, key=lambda r: np.inf if r.force_rmse is None else r.force_rmse))
+
+
+def check_names(names: Sequence[str], reference: str) -> None:
+    """Refuse potentials that would be compared with themselves.
+
+    Raises:
+        InputError: A potential is named twice, or is the reference.
+    """
+    for k, name in enumerate(names):
+        if name == reference:
+            raise InputError(f"--potential {name} is the reference itself; leave it out.")
+        if name in names[:k]:
+            raise InputError(f"--potential {name} is there twice; keep one.")
 
 
 def available(reference: str) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,8 +18,11 @@ from merrow.bench.models import (
     ANGLES,
     CONFORMERS,
     DISTORTED,
+    _ask,
+    _compare,
     available,
     bench_models,
+    compare_models,
     make_geometries,
 )
 from merrow.cli.models import app
@@ -54,9 +58,10 @@ def test_the_same_molecule_gives_the_same_geometries():
 
 
 def test_a_potential_agrees_with_itself_and_less_with_another():
-    names = ("ani1ccx", "ani2x", "ani1x")
-    rows = bench_models(read_molecule("CO"), reference="ani2x", names=names, frequencies=False)
-    assert rows[0].name == "ani2x"
+    geometries = replace(make_geometries(read_molecule("CO")), start=None)
+    itself = _ask("ani2x", geometries)
+    others = compare_models(geometries, reference="ani2x", names=("ani1ccx", "ani1x"))
+    rows = (_compare("ani2x", itself, itself), *others)
     assert (rows[0].energy_rmse, rows[0].torsion_rmse, rows[0].force_rmse) == (0.0, 0.0, 0.0)
     assert all(row.force_rmse > 0.1 and row.energy_rmse > 0.01 for row in rows[1:])
     assert recommendation(rows, "ani2x").startswith("Closest to ani2x is ani2x: forces within 0.00")
@@ -109,12 +114,29 @@ def test_what_stands_against_frequencies_is_told(monkeypatch):
 
 
 def test_what_cannot_be_compared_stands_last_with_its_reason():
-    names = ("ani1x", "ani2x")
+    pytest.importorskip("tblite")
+    names = ("ani1x", "xtb:gfn1")
     rows = bench_models(read_molecule("CS"), reference="ani2x", names=names, frequencies=False)
-    assert [row.name for row in rows] == ["ani2x", "ani1x"]
+    assert [row.name for row in rows] == ["xtb:gfn1", "ani1x"]
     assert "is S, but ani1x knows only" in rows[1].problem
     assert rows[1].force_rmse is None
     assert "No potential here" in recommendation([PotentialErrors("x", problem="y")], "ani2x")
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (("ani1x", "ani2x"), "--potential ani2x is the reference itself; leave it out"),
+        (("ani1x", "ani1x"), "--potential ani1x is there twice; keep one"),
+    ],
+)
+def test_no_potential_is_compared_with_itself(names, told):
+    with pytest.raises(InputError, match=told):
+        bench_models(read_molecule("CO"), reference="ani2x", names=names, frequencies=False)
+    words = [word for name in names for word in ("--potential", name)]
+    answer = CliRunner().invoke(app, ["bench", "CO", "--reference", "ani2x", *words])
+    assert isinstance(answer.exception, InputError)
+    assert told in str(answer.exception)
 
 
 def test_only_what_is_here_is_asked_by_default(monkeypatch, tmp_path):
