@@ -17,6 +17,7 @@ ROWS = [
     ("report empty one", "give the folder of a run, campaign or mmpbsa", "report two one"),
     ("report one set", "give two alike", "report one two"),
     ("report one two set", "give one, or two to compare", "report one two"),
+    ("report one two --interactive", "has no effect here; leave it out", "report one two"),
     ("init nothing", "nothing to configure for 'nothing'; try `merrow init", "init md"),
     ("cluster init cron", "choose slurm, pbs or lsf", "cluster init slurm --out new.yaml"),
     (

@@ -126,6 +126,18 @@ def test_two_results_stand_side_by_side_with_the_error_of_their_difference(merro
     assert first["stderr"] == pytest.approx(0.5)
 
 
+def test_a_view_is_refused_where_no_report_of_a_run_is_made(merrow):
+    finished("a", -4.9, 0.3)
+    finished("b", -6.5, 0.4)
+    campaign("set", {"m1": (-1.0, 0.1)})
+    for words in (("a", "b"), ("set",)):
+        before = sorted(Path.cwd().rglob("*"))
+        answer = merrow("report", *words, "--interactive")
+        assert answer.code == 2
+        assert "--interactive belongs to the report of one run" in answer.err
+        assert sorted(Path.cwd().rglob("*")) == before
+
+
 def test_binding_energies_are_compared_by_method_and_by_ensemble(merrow):
     """One folder has both methods alone, the other their MM reference too."""
     for name, values in (("a", (-20.0, -10.0)), ("b", (-20.0, -10.0, -15.0, -5.0))):

@@ -52,6 +52,10 @@ def report(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Rebuild the report of a run or campaign, or compare two results side by side."""
+    if interactive and (len(folders) != 1 or (folders[0] / "campaign.yaml").is_file()):
+        raise InputError(
+            "--interactive belongs to the report of one run and has no effect here; leave it out."
+        )
     if len(folders) == 2:
         _compare(folders[0], folders[1], full=full, as_json=as_json)
     elif len(folders) == 1:
