@@ -14,7 +14,7 @@ from merrow.binding.ensembles import MmpbsaRequest
 from merrow.binding.free_states import free_request
 from merrow.binding.mmpbsa import mmpbsa as run_mmpbsa
 from merrow.binding.mmpbsa_program import Method, solvent_settings
-from merrow.binding.prepare.complex import ComplexRequest
+from merrow.binding.prepare.complex import WATERS, ComplexRequest, Waters
 from merrow.binding.prepare.complex import prepare_complex as run_preparation
 from merrow.errors import InputError
 from merrow.settings import one_of
@@ -30,7 +30,7 @@ def prepare_complex(
     ions: float | None = None,
     implicit: bool = False,
     remove: Sequence[str] = (),
-    waters: Literal["keep", "none"] | None = None,
+    waters: Waters | None = None,
     charges: Literal["bcc", "abcg2", "file"] = "bcc",
     protein_ff: Literal["ff14SB", "ff19SB"] = "ff14SB",
     relax_clashes: bool = False,
@@ -68,7 +68,7 @@ def prepare_complex(
         ions=ions,
         implicit=implicit,
         remove=tuple(remove),
-        waters=None if waters is None else one_of("waters", waters, ("keep", "none")),
+        waters=None if waters is None else one_of("waters", waters, WATERS),
         charges=one_of("charges", charges, ("bcc", "abcg2", "file")),
         force_field=one_of("protein_ff", protein_ff, ("ff14SB", "ff19SB")),
         relax_clashes=relax_clashes,

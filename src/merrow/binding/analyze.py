@@ -188,6 +188,11 @@ def _ligand(request: AnalyzeRequest, topology: AmberTopology) -> IntArray:
             f"--ligand-mask {request.ligand_mask!r} selects water or single ions of "
             f"{topology.path.name}: name the ligand alone."
         )
+    if not len(_heavy(topology, atoms)):
+        raise InputError(
+            f"--ligand-mask {request.ligand_mask!r} selects hydrogens alone of "
+            f"{topology.path.name}: name the whole ligand."
+        )
     return atoms
 
 

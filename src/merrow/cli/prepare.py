@@ -72,7 +72,11 @@ def complex_(
 ) -> None:
     """Prepare a protein and its ligand: hydrogens, parameters, water, ions, and a report."""
     # imported here to keep --help fast
-    from merrow.binding.prepare.complex import ComplexRequest, prepare_complex  # noqa: PLC0415
+    from merrow.binding.prepare.complex import (  # noqa: PLC0415
+        WATERS,
+        ComplexRequest,
+        prepare_complex,
+    )
     from merrow.binding.prepare.complex_cost import complex_cost  # noqa: PLC0415
     from merrow.report.progress_line import ProgressLine  # noqa: PLC0415
 
@@ -85,7 +89,7 @@ def complex_(
         ions=ions,
         implicit=implicit,
         remove=tuple(name.strip() for name in remove.split(",") if name.strip()),
-        waters=None if waters is None else one_of("--waters", waters, ("keep", "none")),
+        waters=None if waters is None else one_of("--waters", waters, WATERS),
         relax_clashes=relax_clashes,
         ligand_as_given=ligand_as_given,
         charges=one_of("--charges", charges, ("bcc", "abcg2", "file")),

@@ -314,6 +314,7 @@ STRUCTURES = [
 ]
 TRAJECTORIES = [
     (lambda: ligand_mask(":WAT"), "name the ligand alone", lambda: ligand_mask(":1")),
+    (lambda: ligand_mask(":1&@H="), "name the whole ligand", lambda: ligand_mask(":1")),
     (
         lambda: crystal(other_protein()),
         "give the crystal structure of the same protein",

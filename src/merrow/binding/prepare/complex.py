@@ -48,6 +48,9 @@ BUFFER: Final = 10.0
 """Usual water around a complex [Å]."""
 IONS: Final = 0.15
 """Usual salt besides counter-ions [mol/l]."""
+Waters = Literal["keep", "none"]
+WATERS: Final[tuple[Waters, ...]] = ("keep", "none")
+"""What becomes of crystal waters."""
 REPORT: Final = "preparation.json"
 ENERGY_TOLERANCE: Final = 0.01
 """Tolerance for a term between sander and OpenMM [kcal/mol]; sander prints four decimals of terms
@@ -82,7 +85,7 @@ class ComplexRequest:
     ions: float | None = None
     implicit: bool = False
     remove: tuple[str, ...] = ()
-    waters: Literal["keep", "none"] | None = None
+    waters: Waters | None = None
     relax_clashes: bool = False
     ligand_as_given: bool = False
     charges: Literal["bcc", "abcg2", "file"] = "bcc"
