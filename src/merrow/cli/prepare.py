@@ -29,6 +29,9 @@ IonsOption = Annotated[
 WatersOption = Annotated[
     str | None, typer.Option(help="Crystal waters: keep (the default) or none.")
 ]
+RelaxOption = Annotated[
+    bool, typer.Option("--relax-clashes", help="Minimise a clashing pose instead of refusing it.")
+]
 
 app = typer.Typer(
     help="Make AMBER files from structures.", no_args_is_help=True, rich_markup_mode=None
@@ -58,10 +61,7 @@ def complex_(
     waters: WatersOption = None,
     charges: Annotated[str, typer.Option(help="Ligand charges: bcc, abcg2 or file.")] = "bcc",
     protein_ff: Annotated[str, typer.Option(help="Protein: ff14SB or ff19SB.")] = "ff14SB",
-    relax_clashes: Annotated[
-        bool,
-        typer.Option("--relax-clashes", help="Minimise a clashing pose instead of refusing it."),
-    ] = False,
+    relax_clashes: RelaxOption = False,
     ligand_as_given: Annotated[
         bool,
         typer.Option("--ligand-as-given", help="Accept an unusual protonation of the ligand."),
@@ -72,11 +72,8 @@ def complex_(
 ) -> None:
     """Prepare a protein and its ligand: hydrogens, parameters, water, ions, and a report."""
     # imported here to keep --help fast
-    from merrow.binding.prepare.complex import (  # noqa: PLC0415
-        WATERS,
-        ComplexRequest,
-        prepare_complex,
-    )
+    from merrow.binding.prepare.complex import WATERS, ComplexRequest  # noqa: PLC0415
+    from merrow.binding.prepare.complex import prepare_complex as run  # noqa: PLC0415
     from merrow.binding.prepare.complex_cost import complex_cost  # noqa: PLC0415
     from merrow.report.progress_line import ProgressLine  # noqa: PLC0415
 
@@ -99,7 +96,7 @@ def complex_(
         print_cost(lambda _: complex_cost(request), partial(_cost, request), as_json=as_json)
         return
     with ProgressLine(quiet=as_json, terminal_only=True) as line:
-        report = prepare_complex(request, line.listen)
+        report = run(request, line.listen)
     if as_json:
         typer.echo(json.dumps(report, indent=2, allow_nan=False))
         return

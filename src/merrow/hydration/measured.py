@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from merrow.errors import InputError
 from merrow.tables import Table, read_table, table_text
+from merrow.units import KCAL_PER_KJ
 
 FREESOLV: Final = "FreeSolv 0.52"
 YOURS: Final = "yours"
@@ -54,8 +55,8 @@ _KNOWN: Final = (
     ("CC(F)F", "1,1-difluoroethane", -0.11, 0.6),
     ("C[C@H](C(F)(F)F)O", "1,1,1-trifluoropropan-2-ol", -4.2, 0.2),
 )
-_VALUE_COLUMNS: Final = ("expt_kcal", "expt", "experimental_kcal")
-_ERROR_COLUMNS: Final = ("expt_stderr_kcal", "expt_unc", "expt_error")
+_VALUE_COLUMNS: Final = ("expt_kcal", "expt", "experimental_kcal", "expt_kJ")
+_ERROR_COLUMNS: Final = ("expt_stderr_kcal", "expt_unc", "expt_error", "expt_stderr_kJ")
 
 
 ROOM_K, NEAR_K = 298.15, 1.0
@@ -105,11 +106,12 @@ def value_in_table(path: Path, smiles: str | None) -> Measured:
 
     Args:
         path: FreeSolv's database.txt, or a CSV file with the columns `smiles` and `expt_kcal`
-            (and `expt_stderr_kcal`, where errors are known).
+            (and `expt_stderr_kcal`, where errors are known), or `expt_kJ` and `expt_stderr_kJ`.
         smiles: SMILES of the molecule.
 
     Raises:
-        InputError: The file is not such a table, or does not hold the molecule.
+        InputError: The file is not such a table, or does not hold the molecule, or holds it with
+            several values.
     """
     wanted = _canonical(smiles)
     if wanted is None:
@@ -120,7 +122,10 @@ def value_in_table(path: Path, smiles: str | None) -> Measured:
     rows = list(_rows(path))
     itself = [row for row in rows if _canonical(row[0]) == wanted]
     any_isomer = [row for row in rows if _unmarked(row[0]) == _flat(wanted)]
-    for _, name, value, stderr in (*itself, *any_isomer):
+    found = itself or any_isomer
+    if len({(value, stderr) for *_, value, stderr in found}) > 1:
+        raise InputError(f"{path} has the molecule {smiles} twice, with other values; keep one.")
+    for _, name, value, stderr in found:
         return Measured(value_kcal=value, stderr_kcal=stderr, source=path.name, name=name)
     raise InputError(f"{path} has no molecule {smiles}; give its value, such as --expt -5.1.")
 
@@ -161,6 +166,28 @@ def _unmarked(smiles: str) -> str | None:
     return None if set("@/\\") & set(smiles) else _canonical(smiles)
 
 
+def _column(table: Table, known: tuple[str, ...]) -> str | None:
+    """Return the column of a value or of its error, or None.
+
+    Raises:
+        InputError: The table has several.
+    """
+    found = [name for name in table.header if name in known]
+    if len(found) > 1:
+        raise InputError(f"{table.path} has the columns {' and '.join(found)}; keep one.")
+    return found[0] if found else None
+
+
+def _kcal(table: Table, column: str, row: Mapping[str, str]) -> float | None:
+    """Return the number in a cell [kcal/mol], whose column may be in kJ/mol.
+
+    Raises:
+        ValueError: It is not a finite number.
+    """
+    number = table.number(row[column])
+    return number * KCAL_PER_KJ if number is not None and column.endswith("_kJ") else number
+
+
 def _rows(path: Path) -> Iterator[tuple[str, str, float, float | None]]:
     """Yield SMILES, name, value and error of each row of a table."""
     lines = [line for line in table_text(path).splitlines() if line.strip()]
@@ -170,17 +197,16 @@ def _rows(path: Path) -> Iterator[tuple[str, str, float, float | None]]:
         table = Table(path, ("smiles", "name", "expt", "expt_unc"), ";", rows)
     else:
         table = read_table(path)
-    value = next((name for name in _VALUE_COLUMNS if name in table.header), None)
+    value, error = (_column(table, known) for known in (_VALUE_COLUMNS, _ERROR_COLUMNS))
     if value is None or "smiles" not in table.header:
         raise InputError(
             f"{path} is no table of measured values: it needs the columns smiles and expt_kcal, or "
             "to be FreeSolv's database.txt."
         )
-    error = next((name for name in _ERROR_COLUMNS if name in table.header), None)
     for number, ((_, row), (_, cells)) in enumerate(zip(table.cells(), table.rows, strict=True), 1):
         try:
-            found = table.number(row[value])
-            spread = None if error is None else table.number(row[error])
+            found = _kcal(table, value, row)
+            spread = None if error is None else _kcal(table, error, row)
         except ValueError:
             raise InputError(f"{path}, molecule {number}: {row[value]!r} is no number.") from None
         if table.is_too_long(cells) or (spread or 0.0) < 0.0:

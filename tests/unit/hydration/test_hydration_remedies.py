@@ -332,6 +332,16 @@ FOLDERS = [
         lambda: measured(f"{TABLE}CC,1.8\n", "CC"),
     ),
     (
+        lambda: measured(f"{TABLE}OC,-5.2\n", "CO"),
+        "with other values; keep one",
+        lambda: measured(TABLE, "CO"),
+    ),
+    (
+        lambda: measured("smiles,expt,expt_kcal\nCO,-5,-5\n", "CO"),
+        "columns expt and expt_kcal; keep one",
+        lambda: measured(TABLE, "CO"),
+    ),
+    (
         lambda: folder("full"),
         "no merrow run; choose another --out",
         lambda: folder("new"),

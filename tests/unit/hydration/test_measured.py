@@ -54,12 +54,30 @@ def test_a_table_of_the_user_is_read(tmp_path, text, expected):
         ("name,expt_kcal\nx,1\n", "needs the columns smiles and expt_kcal"),
         ("smiles,expt_kcal\nC,2\n", "has no molecule OCCCC"),
         ("smiles,expt_kcal\nCCCCO,two\n", "molecule 1: 'two' is no number"),
+        ("smiles,expt_kcal\nCCCCO,1\nOCCCC,2\n", "OCCCC twice, with other values; keep one"),
+        ("smiles,expt_kcal,expt_kJ\nC,1,1\n", "columns expt_kcal and expt_kJ; keep one"),
+        ("smiles,expt,expt_unc,expt_stderr_kJ\nC,1,1,1\n", "columns expt_unc and expt_stderr_kJ"),
     ],
 )
 def test_another_table_is_refused_in_words(tmp_path, text, words):
     (path := tmp_path / "values.csv").write_text(text)
     with pytest.raises(InputError, match=words):
         value_in_table(path, "OCCCC")
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "stderr"),
+    [
+        ("smiles,expt_kJ,expt_stderr_kJ\nCCCCO,-20.92,4.184\n", -5.0, 1.0),
+        ("smiles,expt_kcal,expt_stderr_kJ\nCCCCO,-5,4.184\n", -5.0, 1.0),
+        ("smiles,expt_kcal,expt_stderr_kJ\nCCCCO,-5,\n", -5.0, None),
+        ("smiles,expt_kcal\nCCCCO,-5\nC,2\nOCCCC,-5.0\n", -5.0, None),
+    ],
+)
+def test_kj_are_read_in_kcal_and_the_same_value_twice_is_one(tmp_path, text, value, stderr):
+    (path := tmp_path / "values.csv").write_text(text)
+    found = value_in_table(path, "OCCCC")
+    assert (found.value_kcal, found.stderr_kcal) == (pytest.approx(value), pytest.approx(stderr))
 
 
 def test_a_value_may_come_with_its_error():
