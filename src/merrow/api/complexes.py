@@ -161,7 +161,7 @@ def mmpbsa(
         free_ligand, free_ligand_prmtop: Trajectory of the free ligand, for its strain energy.
         free_receptor, free_receptor_prmtop: Trajectory of the free receptor.
         potential, weights: ML potential that sampled the ligand; its energy replaces MM there.
-        igb, salt, surface_tension: GB model; salt [mol/l]; nonpolar [kcal/mol/Å²], else 0.0072.
+        igb, salt, surface_tension: GB model; salt [mol/l]; nonpolar term [kcal/mol/Å²], or 0.0072.
         decompose, temperature, interactive: Split by residue; for the entropy [K]; add a 3-D view.
         stride, frame_interval: Read every n-th frame; time between frames of the files [ps].
 
