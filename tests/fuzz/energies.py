@@ -104,8 +104,9 @@ def put(files: Files, folder: Path) -> tuple[Path, Path]:
 def energies(prmtop: Path, inpcrd: Path) -> dict[str, float]:
     """Return the energy with MM alone and with ML/MM [kcal/mol]."""
     questions = {"mm": (None, "mm"), "ml": (ML, "tiny-ani")}
+    mesh = MESH if read_topology(prmtop).has_box else {}
     return {
-        name: single_point(SinglePoint(prmtop, inpcrd, mask, potential, **MESH)).total
+        name: single_point(SinglePoint(prmtop, inpcrd, mask, potential, **mesh)).total
         for name, (mask, potential) in questions.items()
     }
 
