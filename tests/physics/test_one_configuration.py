@@ -92,8 +92,9 @@ def rigid(folder: Path) -> Path:
 
 def ours(prmtop: Path, inpcrd: Path, **changes) -> dict[str, float]:
     """Return the terms of the MM energy [kcal/mol], converged electrostatics."""
-    asked = {"potential": "mm", "cutoff": CUTOFF, "ewald_tolerance": 1e-6, "amber_coulomb": True}
-    found = single_point(SinglePoint(prmtop, inpcrd, None, **{**asked, **changes}))
+    boxed = {"cutoff": CUTOFF, "ewald_tolerance": 1e-6} if read_topology(prmtop).has_box else {}
+    asked = {"potential": "mm", "amber_coulomb": True, **boxed, **changes}
+    found = single_point(SinglePoint(prmtop, inpcrd, None, **asked))
     return {**found.terms, "total": found.total}
 
 
