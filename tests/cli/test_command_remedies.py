@@ -159,7 +159,7 @@ DRY = [
     ),
     (WET + " --set cutoff=6", "did you mean cutoff_angstrom?", WET),
     (WET + " --set cutoff_angstrom", "is not of the form key=value", WET),
-    (WET + " --set cutoff_angstrom=12", "or shorten the cutoff", WET),
+    (WET.replace("=6", "=12"), "or shorten the cutoff", WET),
     (WET + " --protocol slow", "choose one of demo, quick", WET + " --protocol quick"),
     (WET + " --max-time soon", "give minutes above zero, or such as 45m", WET + " --max-time 45m"),
     (WET + " --ml-mask :LIP", "Did you mean ':LIG'?", WET + " --ml-mask :LIG"),
