@@ -177,6 +177,8 @@ class HydrationConfig(Settings):
     @model_validator(mode="after")
     def _consistent(self) -> HydrationConfig:
         protocol = self.protocol
+        if self.expt_stderr_kcal is not None and self.expt_kcal is None:
+            raise ValueError("expt_stderr_kcal is the error of expt_kcal, which is not given")
         if protocol.solute_constraints == "h-bonds" and self.potential != "mm":
             raise ValueError(
                 "solute_constraints h-bonds differs from the flexible ML solute; it is "

@@ -88,6 +88,11 @@ def test_settings_that_contradict_or_do_nothing_are_refused(options, told, tmp_p
         hydration_config("CO", out=tmp_path, **options)
 
 
+def test_an_error_needs_its_value():
+    with pytest.raises(ValueError, match="is the error of expt_kcal, which is not given"):
+        HydrationConfig(source=Source(kind="smiles", smiles="CO"), expt_stderr_kcal=0.2)
+
+
 def test_both_routes_use_the_settings_of_both(tmp_path):
     asked = {"both_routes": True, "settings": ["endstate_water_ps=9"]}
     assert hydration_config("CO", out=tmp_path, **asked).protocol.endstate_water_ps == 9.0
