@@ -20,6 +20,12 @@ SETTINGS = (
     *("gas_ps=1", "target_stderr_kcal=null", "endstate_water_ps=1", SCHEDULE),
 )
 TINY = [word for setting in SETTINGS for word in ("--set", setting)]
+WET = [
+    word
+    for setting in SETTINGS
+    if not setting.startswith(("endstate_water_ps", "n_waters"))
+    for word in ("--set", setting)
+]
 
 
 def test_both_routes_in_one_folder_give_the_closure_of_their_cycle(merrow, methane):
@@ -47,7 +53,7 @@ def test_both_routes_in_one_folder_give_the_closure_of_their_cycle(merrow, metha
 def test_time_that_is_too_short_for_a_number_is_refused_with_the_least_that_is_not(merrow, files):
     words = (
         *("hydration", files["wet"], files["wet_crd"], "--ml-mask", ":1", "--potential", "mm"),
-        *("--processes", "1", "--out", "run", *TINY),
+        *("--processes", "1", "--out", "run", *WET),
     )
     early = merrow(*words, "--max-time", "0.001s")
     assert early.code == 2

@@ -29,7 +29,16 @@ SETTINGS = (
     *("record_interval_ps=0.004", "minimum_sampling_ps=0.192", "maximum_sampling_ps=0.192"),
     *("gas_ps=1", "target_stderr_kcal=null", "endstate_water_ps=1", SCHEDULE),
 )
-TINY = [word for setting in SETTINGS for word in ("--set", setting)]
+
+
+def tiny(*unused):
+    """Return the options of a tiny run, without settings that a kind of run does not use."""
+    asked = [setting for setting in SETTINGS if not setting.startswith(unused)]
+    return [word for setting in asked for word in ("--set", setting)]
+
+
+TINY, DIRECT = tiny(), tiny("endstate_water_ps")
+WET = tiny("endstate_water_ps", "n_waters")
 
 
 def files_of(folder):
@@ -80,7 +89,7 @@ def test_r1_with_ani_gives_every_number_it_promises(merrow, methane, stand_ins):
             "--out",
             "run",
             "--json",
-            *TINY,
+            *DIRECT,
         ),
     )
     assert answer.code == 0, answer.err
@@ -156,7 +165,7 @@ def solvated_run(merrow, files):
     """A finished run of the user's own solvated system, by MM."""
     answer = merrow(
         *("hydration", files["wet"], files["wet_crd"], "--ml-mask", ":1", "--potential", "mm"),
-        *("--processes", "1", "--out", "run", *TINY),
+        *("--processes", "1", "--out", "run", *WET),
     )
     assert answer.code == 0, answer.err
     return answer
@@ -210,11 +219,12 @@ def test_a_run_file_runs_again_in_its_folder_and_in_another(merrow, solvated_run
 
 def test_repeats_that_are_added_later_give_the_run_that_had_them_from_the_start(merrow, methane):
     source = [str(path) for path in methane]
-    asked = (*source, "--solvate", "tip3p", "--potential", "mm", "--route", "direct", *TINY)
+    asked = (*source, "--solvate", "tip3p", "--potential", "mm", "--route", "direct")
 
     def run(folder, repeats, sampling):
         words = [f"{what}_sampling_ps={sampling}" for what in ("minimum", "maximum")]
         more = [word for each in words for word in ("--set", each)]
+        more += tiny("endstate_water_ps", "minimum", "maximum")
         answer = merrow(
             "hydration", *asked, *more, "--repeats", str(repeats), "-o", folder, "--json"
         )
@@ -227,7 +237,7 @@ def test_repeats_that_are_added_later_give_the_run_that_had_them_from_the_start(
     grown = run("grown", 2, 0.192)
     assert grown == run("whole", 2, 0.192)
     assert grown["diagnostics"]["n_samples"] == 2 * alone["diagnostics"]["n_samples"]
-    fewer = merrow("hydration", *asked, "--repeats", "1", "-o", "grown")
+    fewer = merrow("hydration", *asked, *DIRECT, "--repeats", "1", "-o", "grown")
     assert fewer.code == 2
     assert "holds a run of 2 repeats, but 1 are asked for" in fewer.err
 
