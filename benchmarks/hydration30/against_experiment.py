@@ -26,13 +26,11 @@ class Found:
     """What results.csv says.
 
     Attributes:
-        rows: The rows by potential.
         comparisons: Against experiment.
         pairs: Column against column on the same molecules.
         shift: Published sum − exact value by column: mean, its 95 % interval, SD [kcal/mol].
     """
 
-    rows: dict[str, tuple[CampaignRow, ...]]
     comparisons: tuple[Comparison, ...]
     pairs: tuple[Pair, ...]
     shift: dict[str, dict[str, float]]
@@ -65,7 +63,6 @@ def found(results: Path = RESULTS) -> Found:
         rows.setdefault(row["potential"], []).append(one)
     parts = [statistics(group, potential) for potential, group in rows.items()]
     return Found(
-        rows={potential: tuple(group) for potential, group in rows.items()},
         comparisons=tuple({c.label: c for part in parts for c in part.comparisons}.values()),
         pairs=tuple(pair for part in parts for pair in part.pairs),
         shift=dict(_shifts(rows)),

@@ -125,6 +125,18 @@ def is_file(path: Path) -> bool:
     return os.path.isfile(path)
 
 
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a file.
+
+    Raises:
+        InputError: The file cannot be read.
+    """
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}).") from error
+
+
 def user_cache() -> Path:
     """Return the user's folder of caches, which need not exist.
 

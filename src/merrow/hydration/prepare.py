@@ -23,7 +23,7 @@ from merrow.ambertools.solvent import n_waters_for, solvate
 from merrow.engine.platforms import AUTO, chosen_platform
 from merrow.engine.simulation import check_reference
 from merrow.errors import InputError
-from merrow.files import is_file
+from merrow.files import digest, is_file
 from merrow.geometry import Quadruple
 from merrow.hydration.config import HydrationConfig, Source
 from merrow.hydration.protocol import Protocol
@@ -269,18 +269,6 @@ def check_unchanged(folder: RunFolder, info: PreparedInfo) -> None:
                 f"{path} is damaged: it is not the file that this run was begun with; restore it, "
                 "or begin again in another --out."
             )
-
-
-def digest(path: Path) -> str:
-    """Return the SHA-256 of a file.
-
-    Raises:
-        InputError: The file cannot be read.
-    """
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}).") from error
 
 
 def _make_solvated(

@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Final
 
 from merrow.errors import InputError
-from merrow.files import atomic_write
+from merrow.files import atomic_write, digest
 from merrow.folders import text_of
 from merrow.md.simulate_config import SimulationConfig
-from merrow.potentials.weights import file_digest
 from merrow.settings import Settings
 
 BEGUN_FILE: Final = "begun_with.yaml"
@@ -36,8 +35,8 @@ def check_files(config: SimulationConfig, folder: Path) -> None:
         InputError: One of them has changed, or cannot be read.
     """
     there, here = _read(folder), _digests(config)
-    for key, digest in ({} if there is None else there.files).items():
-        if here.get(key) != digest:
+    for key, before in ({} if there is None else there.files).items():
+        if here.get(key) != before:
             raise InputError(
                 f"{getattr(config, key)} has changed: it is not the file that the simulation in "
                 f"{folder} was begun with; restore it, or begin again in another --out."
@@ -81,11 +80,4 @@ def _read(folder: Path) -> BegunWith | None:
 
 
 def _digests(config: SimulationConfig) -> dict[str, str]:
-    found = {}
-    for key in ("prmtop", "inpcrd"):
-        path = Path(getattr(config, key))
-        try:
-            found[key] = file_digest(path)
-        except OSError as error:
-            raise InputError(f"{path} cannot be read ({error.strerror}).") from error
-    return found
+    return {key: digest(Path(getattr(config, key))) for key in ("prmtop", "inpcrd")}

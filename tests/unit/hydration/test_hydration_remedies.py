@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 import parmed
 import pytest
-from pydantic import ValidationError
 
 from helped import helped
 from merrow.amber.coordinates import Coordinates, read_coordinates, write_restart
 from merrow.ambertools.solvent import solvate
 from merrow.errors import InputError
+from merrow.files import digest
 from merrow.folders import check_new, occupied, resumes
 from merrow.free_energy.schedule import gauss_legendre_weights, legs, weights
 from merrow.free_energy.spacing import LegLength, equal_steps
@@ -29,7 +29,6 @@ from merrow.hydration.prepare import (
     charge_model,
     check_source,
     check_unchanged,
-    digest,
     resolve_config,
 )
 from merrow.hydration.result import read_result
@@ -165,14 +164,6 @@ def rerun():
     assert not RunFolder(Path("anew")).holds(CONFIG)
 
 
-def made(**changes):
-    """Make a source, with the errors of the settings as the commands show them."""
-    try:
-        return Source(**changes)
-    except ValidationError as error:
-        raise InputError(str(error)) from error
-
-
 def measured(text, molecule):
     """Look a molecule up."""
     Path("t.csv").write_text(text)
@@ -267,11 +258,6 @@ RUNS = [
         lambda: resolved("a/m.top", "b/m.top"),
         "rename one of them",
         lambda: resolved("a/m.top", "b/m.crd"),
-    ),
-    (
-        lambda: made(kind="smiles", smiles="CO", charges="file"),
-        "use bcc or abcg2",
-        lambda: made(kind="smiles", smiles="CO", charges="abcg2"),
     ),
     (
         lambda: charge_model(gas().source),

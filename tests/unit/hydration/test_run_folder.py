@@ -11,8 +11,9 @@ import pytest
 from merrow.amber.coordinates import read_coordinates
 from merrow.amber.topology import read_topology
 from merrow.errors import InputError
+from merrow.files import digest
 from merrow.hydration.config import HydrationConfig, Source
-from merrow.hydration.prepare import begin_run, check_unchanged, digest, resolve_config
+from merrow.hydration.prepare import begin_run, check_unchanged, resolve_config
 from merrow.hydration.protocol import PROTOCOLS, TORSION_SCALES, Protocol, Schedule
 from merrow.hydration.result import HydrationResult, write_json
 from merrow.hydration.run_folder import RunFolder

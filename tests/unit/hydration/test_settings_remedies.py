@@ -29,6 +29,11 @@ def made(**changes):
 
 ROWS = [
     (
+        lambda: made(kind="smiles", smiles="CO", charges="file"),
+        "use bcc or abcg2",
+        lambda: made(kind="smiles", smiles="CO", charges="abcg2"),
+    ),
+    (
         lambda: asked(settings=["cutoff_angstrom=8", "cutoff_angstrom=9"]),
         "cutoff_angstrom is given twice; keep one of them",
         lambda: asked(settings=["cutoff_angstrom=9"]),

@@ -22,10 +22,8 @@ from merrow.md.nve.page import render_nve
 from merrow.md.nve.runs import SAMPLING, NveRequest, open_nve_setup, record
 from merrow.md.nve.verdict import judge
 from merrow.progress import Listener, Progress, say, silent
+from merrow.system.box import LEAST_CUTOFF
 from merrow.units import KCAL_PER_KJ, PS_PER_FS
-
-LEAST_CUTOFF = 3.0
-"""[Å]."""
 
 
 def validate_nve(
