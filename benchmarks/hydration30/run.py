@@ -45,8 +45,8 @@ from merrow.hydration.run_folder import RunFolder  # noqa: E402
 
 MOLECULES = HERE / "molecules.csv"
 RESULTS = HERE / "results.csv"
-TARGET, PROMISED = 0.195, 0.2
-"""Standard error at which a run ends, and the largest that makes a row [kcal/mol]."""
+SHARE = 0.975
+"""Standard error at which a run ends, as a share of the largest that makes a row."""
 LONGEST = 1500.0
 """Where a run ends in any case [ps of each state]; 500, as usual, are too few for some."""
 KEY = ("name", "charges", "potential")
@@ -62,10 +62,17 @@ COUNTED = "by replica"
 
 @dataclass(frozen=True)
 class Place:
-    """Where molecules are read and results kept."""
+    """Where molecules are read and results kept.
+
+    Attributes:
+        molecules: Table of the set.
+        results: Table of its rows.
+        promised: Largest standard error that makes a row [kcal/mol].
+    """
 
     molecules: Path
     results: Path
+    promised: float
 
 
 def main() -> None:
@@ -75,14 +82,14 @@ def main() -> None:
         "only": {"nargs": "+", "help": "names of molecules"},
     }
     asked = parser(__doc__, "potential", "runs", "minutes", **PLACES, **own).parse_args()
-    carry_on(Place(MOLECULES, RESULTS), asked, only=asked.only)
+    carry_on(Place(MOLECULES, RESULTS, 0.2), asked, only=asked.only)
 
 
 def carry_on(place: Place, asked: Any, *, only: Sequence[str] | None) -> None:
     """Go on with the campaigns of a set, one for each charge model, and keep their rows.
 
     Args:
-        place: Molecules and results.
+        place: Molecules, results, and how exact they are.
         asked: The command line: potential, runs, minutes, charges, and `PLACES`.
         only: Names to which the set is restricted; None for all.
     """
@@ -91,7 +98,7 @@ def carry_on(place: Place, asked: Any, *, only: Sequence[str] | None) -> None:
         table = _left(place, folder, (charges, asked.potential), only)
         if table is None:
             continue
-        changes = {"target_stderr_kcal": TARGET, "maximum_sampling_ps": LONGEST}
+        changes = {"target_stderr_kcal": SHARE * place.promised, "maximum_sampling_ps": LONGEST}
         config = CampaignConfig(
             table=str(table),
             charges=(charges,),
@@ -157,7 +164,7 @@ def keep(place: Place, potential: str, found: list[tuple[CampaignRow, Path]], wo
         result = RunFolder(folder / row.folder).finished()
         if result is None:
             continue
-        if (error := result.headline.stderr_kcal) > PROMISED:
+        if (error := result.headline.stderr_kcal) > place.promised:
             print(f"{row.name}, {row.charges}: ±{error:.2f}, no row; see its report")
             continue
         rows[row.name, row.charges, potential] = _row(row, result, workers)

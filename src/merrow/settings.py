@@ -7,6 +7,7 @@ Settings are frozen, refuse unknown keys and open no files.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Self, TypeVar, get_args
 
@@ -27,12 +28,16 @@ MOST_BRACKETS = 1000
 Word = TypeVar("Word", bound=str)
 
 
-class _TwiceError(Exception):
+class _TwiceError(yaml.YAMLError):
     """A key is there twice; the message says which, and on which line."""
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads YAML, of which PyYAML alone would silently keep the last of two equal keys."""
+    """Reads YAML 1.2, and keys once.
+
+    PyYAML alone reads 1.1, in which 12:00 is 720, 010 is 8 and the SMILES NO is false, and keeps
+    the last of two equal keys.
+    """
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """Return a mapping whose keys are there once."""
@@ -44,6 +49,40 @@ class _Loader(yaml.SafeLoader):
                     raise _TwiceError(f"{key.value} twice (line {line})")
                 seen.add(key.value)
         return super().construct_mapping(node, deep)
+
+    def decimal(self, node: yaml.ScalarNode) -> int:
+        """Return an integer, whose zeros at the beginning do not count."""
+        return int(node.value)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes YAML that says the same as 1.1 and as 1.2."""
+
+
+_Loader.yaml_implicit_resolvers = {}
+for _kind, _form, _starts in (
+    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
+    ("int", r"[-+]?[0-9]+", list("-+0123456789")),
+    ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", list("-+.0123456789")),
+    ("float", r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)", list("-+.")),
+):  # the core schema of YAML 1.2, section 10.3.2
+    for _one in (_Loader, _Dumper):
+        _tag, _whole = f"tag:yaml.org,2002:{_kind}", re.compile(f"^({_form})$")
+        _one.add_implicit_resolver(_tag, _whole, _starts)
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.decimal)
+
+
+def read_value(text: str) -> object:
+    """Return a value that is written as in YAML, such as 5, 1e-3, [1, 2] or null.
+
+    Raises:
+        InputError: It is none.
+    """
+    try:
+        return yaml.load(text, _Loader)
+    except (yaml.YAMLError, ValueError) as error:
+        raise InputError(f"{text!r} is not a value in YAML.") from error
 
 
 class Settings(BaseModel):
@@ -79,7 +118,7 @@ class Settings(BaseModel):
             data = yaml.load(text, _Loader)
         except _TwiceError as error:
             raise InputError(f"{source} has the key {error}; keep one of them.") from error
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, ValueError) as error:  # ValueError: such as !!int x
             line = getattr(getattr(error, "problem_mark", None), "line", 0) + 1
             raise InputError(f"{source} is not valid YAML (line {line}).") from error
         except RecursionError as error:
@@ -102,7 +141,8 @@ class Settings(BaseModel):
 
     def to_yaml(self) -> str:
         """Return the settings as YAML, in the order of the model."""
-        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+        data = self.model_dump(mode="json")
+        return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
 
 
 class Placement(Settings):

@@ -185,4 +185,5 @@ def test_the_hundred_go_on_as_the_thirty_do_on_any_platform(scripts, tmp_path, m
     assert not more
     assert (config.platform, config.charges, folder.name) == ("CUDA", ("abcg2",), "ani2x-abcg2")
     assert (options["backend"].workers, options["backend"].minutes) == (4, 3.0)
+    assert config.protocol.target_stderr_kcal < hundred.PROMISED == 0.3
     assert len(run.read(folder.with_suffix(".csv"))) == 100

@@ -8,15 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from merrow.amber.sections import is_prmtop
 from merrow.errors import InputError
 from merrow.executor import core_count
 from merrow.files import is_file
 from merrow.hydration.config import HydrationConfig, usual_charges
 from merrow.hydration.protocol import PROTOCOLS, Protocol, usual_repeats
-from merrow.settings import hint
+from merrow.settings import hint, read_value
 
 OPTIONS = {"target_stderr_kcal", "maximum_minutes"}
 """Settings that may change without renaming the protocol."""
@@ -26,6 +24,8 @@ route is not: the published sum needs states that were sampled with ML/MM."""
 STRUCTURES = (".sdf", ".mol", ".mol2")
 TOPOLOGIES = (".prmtop", ".parm7", ".prm7", ".parm", ".top")
 """File extensions of a missing prmtop; an existing one is recognised by its content."""
+OF_GAS = {"gas_ps", "n_gas_ladders", "gas_temperatures", "gas_reservoir"}
+"""Settings of the gas phase."""
 PAPER_ROUTES = {"R1": "direct", "R2": "endpoint"}
 """Aliases of the routes on the command line."""
 EXPT_KEYS = ("expt_kcal", "expt_stderr_kcal")
@@ -167,6 +167,11 @@ def protocol_for(
             "--set endstate_water_ps has no meaning for the direct route, which samples ML/MM in "
             "every state; leave it out."
         )
+    if protocol["solute_constraints"] != "none" and (idle := OF_GAS & set(changes)):
+        raise InputError(
+            f"--set {min(idle)} has no meaning with solute_constraints="
+            f"{protocol['solute_constraints']}, where no gas phase is sampled; leave it out."
+        )
     if source.get("charges") is not None:
         return protocol
     theirs, ours = (usual_charges(source, one) for one in (name, str(protocol["name"])))
@@ -258,9 +263,9 @@ def _pair(text: str) -> tuple[str, object]:
     if not equals:
         raise InputError(f"--set {text!r} is not of the form key=value.")
     try:
-        return key, yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise InputError(f"--set {text!r}: {value!r} is not a value in YAML.") from error
+        return key, read_value(value)
+    except InputError as error:
+        raise InputError(f"--set {text!r}: {error}") from error
 
 
 def protocol_of(name: str, changes: dict[str, Any], potential: str) -> dict[str, Any]:

@@ -49,6 +49,11 @@ ROWS = [
         lambda: protocol_for(WET, "quick", {}, "mm"),
     ),
     (
+        lambda: asked(potential="mm", settings=["solute_constraints=h-bonds", "gas_ps=9"]),
+        "where no gas phase is sampled; leave it out",
+        lambda: asked(potential="mm", settings=["solute_constraints=h-bonds"]),
+    ),
+    (
         lambda: made(kind="gas", prmtop="a", inpcrd="b", gaff=1),
         "brings its parameters; leave it out",
         lambda: made(kind="gas", prmtop="a", inpcrd="b"),
