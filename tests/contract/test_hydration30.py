@@ -177,6 +177,7 @@ def test_the_hundred_go_on_as_the_thirty_do_on_any_platform(scripts, tmp_path, m
     names = [row["name"] for row in run.read(hundred.CHOSEN)]
     rows = [dict.fromkeys(hundred.NAMES, "1.0") | {"name": name} for name in names]
     monkeypatch.setattr(hundred, "database", lambda _: rows)
+    monkeypatch.setattr(hundred, "RESULTS", tmp_path / "none.csv")
     monkeypatch.setattr(run, "run_campaign", lambda *given, **words: seen.append((given, words)))
     words = ["hundred.py", "--table", "x", "--runs", str(tmp_path), "--minutes", "3"]
     monkeypatch.setattr(sys, "argv", [*words, "--platform", "CUDA", "--workers", "4"])
