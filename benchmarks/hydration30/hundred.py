@@ -5,7 +5,7 @@ The rule: H, C, N, O, F, S, Cl only (ANI-2x), neutral, at most 12 heavy atoms, a
 of at most 0.6 kcal/mol, none of the thirty; of these the first 100 by the SHA-256 of their FreeSolv
 names. hundred.csv has the names alone, since the database is not ours to copy: its `database.txt`
 (FreeSolv 0.52) is given with --table. What is found goes to hundred_results.csv, row by row. A
-standard error of 0.3 kcal/mol is enough for a row: more molecules tell more of a set than exact ones.
+standard error of 0.3 kcal/mol is enough for a row: a set tells more by its size than by exact rows.
 
     python benchmarks/hydration30/hundred.py --table database.txt --runs RUNS --minutes 240
 

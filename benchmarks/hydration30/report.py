@@ -294,7 +294,7 @@ def _second(results: Path) -> Iterator[str]:
     reached = 1 + max(order.index(row["name"]) for row in rows)
     yield f"**So far {_counts(rows)} of {hundred.SIZE} molecules, all among the first {reached}.**"
     yield f"Those that lack a row before that did not reach a standard error of {hundred.PROMISED}"
-    yield "kcal/mol yet; the thirty have 0.2, but more molecules tell more of a set than exact ones."
+    yield "kcal/mol yet; the thirty have 0.2, but a set tells more by its size than by exact rows."
     yield ""
     yield from _comparisons(data)
     yield ""
