@@ -81,7 +81,7 @@ def read_value(text: str) -> object:
     """
     try:
         return yaml.load(text, _Loader)
-    except (yaml.YAMLError, ValueError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise InputError(f"{text!r} is not a value in YAML.") from error
 
 

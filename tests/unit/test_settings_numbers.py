@@ -87,3 +87,9 @@ def test_a_name_stays_a_name(name):
 
 def test_hydroxylamine_needs_no_quotes():
     assert Named.from_yaml("name: NO", source="named.yaml").name == "NO"
+
+
+@pytest.mark.parametrize("text", ["[1", "a: b: c", "!!int x", "[" * 5000])
+def test_a_value_that_is_none_is_refused(text):
+    with pytest.raises(InputError, match="is not a value in YAML"):
+        read_value(text)
