@@ -164,7 +164,7 @@ def test_the_kernel_inside_openmm_is_the_kernel(wet, name):
 def test_energy_is_conserved_as_it_is_with_openmm(wet, name):
     system = wet(name)
     x, vectors = system.box.positions, system.box.vectors
-    noise = []
+    drifts, noise = [], []
     for hybrid in (system.hybrid(), with_native_forces(system.hybrid())):
         integrator = mm.VerletIntegrator(0.001)
         integrator.setConstraintTolerance(1e-7)
@@ -178,10 +178,11 @@ def test_energy_is_conserved_as_it_is_with_openmm(wet, name):
             integrator.step(10)
             state = context.getState(getEnergy=True)
             totals.append((state.getPotentialEnergy() + state.getKineticEnergy())._value)
-        freedom = 2 * len(system.box.topology)
-        drift, _ = np.polyfit(np.linspace(0.0, 1.0, 30), totals, 1)
-        assert abs(drift) < 2e-3 * freedom  # kJ/mol in 0.3 ps; a force that is wrong heats by more
+        drifts.append(np.polyfit(np.linspace(0.0, 1.0, 30), totals, 1)[0])
         noise.append(np.std(np.diff(totals)))
+    # kJ/mol in 0.3 ps. Both have the drift of Verlet's own energy while the system warms, which
+    # depends on where tleap put the ions (-6 to 2); a force that is wrong heats by more than this.
+    assert abs(drifts[1] - drifts[0]) < 2e-3 * len(system.box.topology)
     assert noise[1] == pytest.approx(noise[0], rel=0.4)  # of 29 differences: three of their errors
 
 
