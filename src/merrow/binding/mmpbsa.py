@@ -201,7 +201,7 @@ def _run(
         if settings.decompose:
             # a residue's share is taken to be as correlated in time as the total
             more = math.sqrt(max(found["TOTAL"].inefficiency, 1.0))
-            table = read_residue_table(folder / "residues.csv")
+            table = read_residue_table(folder / "residues.csv", species.residues)
             residues = {name: (value, more * error) for name, (value, error) in table.items()}
     added = None
     if free is not None:

@@ -85,13 +85,20 @@ def solvent_settings(
 
 @dataclass(frozen=True)
 class Topologies:
-    """Dry prmtop files of the three species, and the residues of the ligand in the complex."""
+    """Dry prmtop files of the three species, and the residues of ligand and receptor there.
+
+    Attributes:
+        complex, receptor, ligand: The files.
+        ligand_mask, receptor_mask: Masks of their residues in the complex.
+        residues: Name of each residue of the complex, and its number in the whole prmtop.
+    """
 
     complex: Path
     receptor: Path
     ligand: Path
     ligand_mask: str
     receptor_mask: str
+    residues: tuple[tuple[str, int], ...]
 
 
 def split_topology(
@@ -130,7 +137,10 @@ def split_topology(
     numbers = [k for k, r in enumerate(residues, 1) if r in of_ligand]
     others = [k for k, r in enumerate(residues, 1) if r not in of_ligand]
     return Topologies(
-        **paths, ligand_mask=f":{number_list(numbers)}", receptor_mask=f":{number_list(others)}"
+        **paths,
+        ligand_mask=f":{number_list(numbers)}",
+        receptor_mask=f":{number_list(others)}",
+        residues=tuple((whole.residues[r].name, r + 1) for r in residues),
     )
 
 
@@ -306,21 +316,30 @@ def read_frames_table(path: Path, *, alone: bool = False) -> Energies:
     return found
 
 
-def read_residue_table(path: Path) -> dict[str, tuple[float, float]]:
+def read_residue_table(
+    path: Path, residues: Sequence[tuple[str, int]]
+) -> dict[str, tuple[float, float]]:
     """Read the contribution of each residue to the binding energy from MMPBSA's -do table.
 
-    Mean [kcal/mol], and its standard error [kcal/mol] for independent frames.
+    Mean [kcal/mol], and its standard error [kcal/mol] for independent frames, by names such as
+    "GST 3" with the number in the whole prmtop: MMPBSA counts without water and ions.
+
+    Args:
+        path: The table.
+        residues: Name of each residue of the complex, and its number in the whole prmtop.
 
     Raises:
         MerrowError: The table of differences is missing.
     """
+    names = {f"{name:>3}{k:4d}".strip(): f"{name} {n}" for k, (name, n) in enumerate(residues, 1)}
     found: dict[str, tuple[float, float]] = {}
     inside = False
     for row in csv.reader(path.read_text().splitlines()):
         if row and row[0].startswith("DELTAS"):
             inside = True
         elif inside and len(row) > MASK_COLUMNS and row[0].strip() not in ("", "Residue"):
-            found.setdefault(" ".join(row[0].split()), (float(row[-3]), float(row[-1])))
+            name = names.get(row[0].strip(), " ".join(row[0].split()))
+            found.setdefault(name, (float(row[-3]), float(row[-1])))
     if not found:
         raise MerrowError(f"{path} has no table of differences by residue.")
     return found
