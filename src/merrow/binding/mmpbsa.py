@@ -45,7 +45,7 @@ from merrow.free_energy.stored import Verdict, verdict
 from merrow.progress import Listener, Progress, silent
 from merrow.system.potentials import MM
 from merrow.trajectories import DryFrames
-from merrow.uncertainty import mean
+from merrow.uncertainty import Mean, mean
 from merrow.units import KCAL_PER_KJ, thermal_energy
 
 GAS_TERMS: Final = ("VDWAALS", "EEL")
@@ -199,10 +199,7 @@ def _run(
     if one.method == "gb":
         check = gb_check(species, species_positions(frames, one.ligand), tables, settings)
         if settings.decompose:
-            # a residue's share is taken to be as correlated in time as the total
-            more = math.sqrt(max(found["TOTAL"].inefficiency, 1.0))
-            table = read_residue_table(folder / "residues.csv", species.residues)
-            residues = {name: (value, more * error) for name, (value, error) in table.items()}
+            residues = residue_shares(folder / "residues.csv", species, found["TOTAL"])
     added = None
     if free is not None:
         added = free_terms(one.method, free, tables, species, settings, folder=folder)
@@ -238,6 +235,22 @@ def _run(
         "free_species": None if added is None or free is None else as_json(added, free),
     }
     return run, row
+
+
+def residue_shares(path: Path, species: Topologies, total: Mean) -> dict[str, tuple[float, float]]:
+    """Return the share of each residue in the binding energy, and its standard error [kcal/mol].
+
+    A share is taken to be as correlated in time as the total. MMPBSA's variance is the mean of the
+    squares of n deviations, which is low by a factor of (n − 1)/n.
+
+    Args:
+        path: MMPBSA's -do table.
+        species: Topologies used by MMPBSA.
+        total: The binding energy.
+    """
+    more = math.sqrt(total.inefficiency * total.n_frames / (total.n_frames - 1))
+    table = read_residue_table(path, species.residues)
+    return {name: (value, more * error) for name, (value, error) in table.items()}
 
 
 def _checks(one: Ensemble, entropy: InteractionEntropy, check: GbCheck | None) -> list[Verdict]:

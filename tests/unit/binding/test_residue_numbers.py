@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: MIT
-"""Do shares of residues have the numbers of the prmtop, where MMPBSA counts without ions?"""
+"""Do shares of residues have the numbers of the prmtop, and the errors of a mean?"""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 from parmed import Atom, AtomType, Structure
 from parmed.amber import AmberParm, LoadParm
 
+from merrow.binding.mmpbsa import residue_shares
 from merrow.binding.mmpbsa_program import read_residue_table, split_topology
+from merrow.uncertainty import mean
 
 TABLE = """DELTAS:
 Total Energy Decomposition:
@@ -46,3 +51,15 @@ def test_numbers_that_touch_their_names_are_read(tmp_path):
     residues[1] = ("GST", 3)
     found = read_residue_table(tmp_path / "residues.csv", residues)
     assert list(found) == ["HST 1004", "GST 3"]
+
+
+def test_the_error_of_a_share_is_that_of_a_mean(systems, tmp_path):
+    x = np.random.default_rng(7).normal(size=12)
+    plain = x.std() / np.sqrt(len(x))  # as MMPBSA has it
+    table = TABLE.replace("0.7,0.3,0.07", f"{x.mean():.12f},{x.std():.12f},{plain:.12f}")
+    (tmp_path / "residues.csv").write_text(table)
+    prmtop = systems / "complex.prmtop"
+    species = split_topology(prmtop, range(34), range(21, 34), igb=5, folder=tmp_path / "t")
+    total = replace(mean(x), inefficiency=4.0)
+    _, error = residue_shares(tmp_path / "residues.csv", species, total)["GST 2"]
+    assert error == pytest.approx(2.0 * x.std(ddof=1) / np.sqrt(len(x)))
