@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import math
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -44,7 +45,7 @@ from merrow.folders import staging_folder
 from merrow.free_energy.stored import Verdict, verdict
 from merrow.progress import Listener, Progress, silent
 from merrow.system.potentials import MM
-from merrow.trajectories import DryFrames
+from merrow.trajectories import DryFrames, dry_atoms
 from merrow.uncertainty import Mean, mean
 from merrow.units import KCAL_PER_KJ, thermal_energy
 
@@ -53,6 +54,10 @@ SHORTEST: Final = 1000.0
 """Time below which a trajectory is only a test of the workflow [ps]."""
 OF_GB: Final = ("surface_tension", "decompose")
 """Settings that PB alone has not."""
+OTHER_SURFACE: Final = (
+    "Shares of residues do not sum to TOTAL: MMPBSA takes their nonpolar term from another surface "
+    "(gbsa=2) than that of TOTAL (LCPO)."
+)
 SPECIES: Final = ("complex", "receptor", "ligand")
 
 
@@ -323,9 +328,28 @@ def _notes(request: MmpbsaRequest, read: RequestFiles) -> list[str]:
     several = set(topology.molecule_index[list(read.ligand)].tolist())
     if len(several) > 1:
         notes.append(f"{request.ligand_mask} selects {len(several)} molecules: all are the ligand.")
+    notes += _receptor_notes(topology, read.ligand)
     notes += [frames.note for frames in every if frames.note]
+    if "gb" in request.methods and request.settings.decompose and request.settings.surface_tension:
+        notes.append(OTHER_SURFACE)
     if shortest < SHORTEST:
         notes.append(f"{shortest:g} ps show how the pipeline works; a result needs nanoseconds.")
     if "pb" in request.methods:
         notes.append("PB uses the radii of the GB model (radiopt=0) and nonpolar term inp=2.")
     return notes
+
+
+def _receptor_notes(topology: AmberTopology, ligand: tuple[int, ...]) -> list[str]:
+    """Say of which molecules the receptor is, if there are several, such as a cosolvent's."""
+    left, residue = set(dry_atoms(topology).tolist()).difference(ligand), topology.residue_index
+    molecules = [atoms for atoms in topology.molecules if left.intersection(atoms)]
+    if len(molecules) < 2:
+        return []
+    small = [atoms for atoms in molecules if len({int(residue[i]) for i in atoms}) == 1]
+    counts = Counter(topology.residue_names[residue[atoms[0]]] for atoms in small)
+    names = ", ".join(f"{n} {name}" for name, n in counts.items())
+    among = f" ({names} among them)" if names else ""
+    return [
+        f"The receptor is {len(molecules)} molecules{among}: all but the ligand, water and single "
+        "ions."
+    ]
