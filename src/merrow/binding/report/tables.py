@@ -38,5 +38,6 @@ def series_table(report: ComplexReport) -> str:
     for run in report.runs:
         for k, time in enumerate(run.times):
             values = [f"{series[k]:.4f}" for series in run.rmsd.values()]
-            writer.writerow([run.name, "" if run.span is None else f"{time:g}", *values])
+            told = "" if run.span is None else f"{round(float(time), 3):.15g}"
+            writer.writerow([run.name, told, *values])
     return out.getvalue()
