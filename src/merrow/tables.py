@@ -62,7 +62,7 @@ class Table:
         if self.separator != "," and _DECIMAL_COMMA.fullmatch(text):
             text = text.replace(",", ".")
         value = float(text)
-        if not math.isfinite(value):
+        if not math.isfinite(value) or "_" in text:  # Python reads -5_1 as -51
             raise ValueError(text)
         return value
 

@@ -56,7 +56,9 @@ def test_a_value_that_is_not_there_is_none(tmp_path, text):
         value_in_table(path, "CO")
 
 
-@pytest.mark.parametrize("cells", ["-5,1,0.6", "inf,0.6", "nan,0.6", "-5.1,-0.6", "'=-5.1',0.6"])
+@pytest.mark.parametrize(
+    "cells", ["-5,1,0.6", "inf,0.6", "nan,0.6", "-5.1,-0.6", "'=-5.1',0.6", "-5_1,0.6"]
+)
 def test_a_slip_is_no_number(tmp_path, cells):
     (path := tmp_path / "set.csv").write_text(
         f"smiles,name,expt_kcal,expt_stderr_kcal\nCO,m,{cells}\n"

@@ -141,7 +141,7 @@ def read_value(text: str) -> tuple[float, float | None]:
         numbers = (float(value), float(error) if comma else None)
     except ValueError:
         numbers = (math.nan, None)
-    if not (math.isfinite(numbers[0]) and 0.0 <= (numbers[1] or 0.0) < math.inf):
+    if "_" in text or not (math.isfinite(numbers[0]) and 0.0 <= (numbers[1] or 0.0) < math.inf):
         raise InputError(
             f"--expt {text!r} is neither a value in kcal/mol, such as -5.1 or -5.1,0.6 with its "
             "error, nor an existing file."

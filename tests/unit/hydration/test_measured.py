@@ -83,7 +83,7 @@ def test_kj_are_read_in_kcal_and_the_same_value_twice_is_one(tmp_path, text, val
 def test_a_value_may_come_with_its_error():
     assert read_value("-5.1") == (-5.1, None)
     assert read_value("-5.1,0.6") == (-5.1, 0.6)
-    for text in ("", "none.csv", "nan", "-5,-1", "1,inf", "1,x"):
+    for text in ("", "none.csv", "nan", "-5,-1", "1,inf", "1,x", "-5_1", "-5,0_6"):
         with pytest.raises(InputError, match="neither a value"):
             read_value(text)
 
