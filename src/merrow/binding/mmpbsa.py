@@ -44,6 +44,7 @@ from merrow.files import atomic_write
 from merrow.folders import staging_folder
 from merrow.free_energy.stored import Verdict, verdict
 from merrow.progress import Listener, Progress, silent
+from merrow.report.text import energy, stderr
 from merrow.system.potentials import MM
 from merrow.trajectories import DryFrames, dry_atoms
 from merrow.uncertainty import Mean, mean
@@ -287,7 +288,7 @@ def _entropy_words(found: InteractionEntropy) -> str:
     spread = f"the interaction energy spreads by {found.sigma:.2f} kcal/mol"
     if found.value is None:
         return f"refused, since {spread}, more than 6.0, and no average of it converges."
-    words = f"−TΔS = {found.value:.2f} ± {found.stderr or 0.0:.2f} kcal/mol; {spread}"
+    words = f"−TΔS = {energy(found.value)} ± {stderr(found.stderr or 0.0)} kcal/mol; {spread}"
     if found.how == "second cumulant":
         return f"{words}, more than 3.6, so this is the second cumulant alone: take it with care."
     return f"{words}. It is not part of the binding energy above."
@@ -295,8 +296,8 @@ def _entropy_words(found: InteractionEntropy) -> str:
 
 def _headline_words(found: Headline) -> str:
     """Return the sentence on the binding energy."""
-    words = f"{found.value:.2f} ± {found.stderr:.2f} kcal/mol from {found.kind}, without entropy."
-    return f"{words} {found.why}".strip()
+    value = f"{energy(found.value)} ± {stderr(found.stderr)} kcal/mol"
+    return f"{value} from {found.kind}, without entropy. {found.why}".strip()
 
 
 def _mode(free: FreeStates | None) -> str:

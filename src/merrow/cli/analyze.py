@@ -85,11 +85,11 @@ def _lines(answer: dict[str, Any], out: Path, *, full: bool) -> list[str]:
 
 
 def _of_run(found: dict[str, Any]) -> Iterator[str]:
-    from merrow.report.text import wrapped  # noqa: PLC0415
+    from merrow.report.text import stderr, wrapped  # noqa: PLC0415
 
     yield f"{found['trajectory']}: {found['extent']}"
     for name, mean in found["rmsd_a"].items():
-        yield f"  RMSD {name}: {mean['value']:.2f} ± {mean['stderr']:.2f} Å"
+        yield f"  RMSD {name}: {mean['value']:.2f} ± {stderr(mean['stderr'])} Å"
     if c := found["b_factor_correlation"]:
         inner = c.get("pearson_without_ends")
         ends = "" if inner is None else f"; without the ends {inner:.2f}"

@@ -7,8 +7,11 @@ import numpy as np
 import pytest
 
 from merrow.analysis.end_states import Difference, Strain, Term
+from merrow.analysis.mmpbsa import InteractionEntropy
 from merrow.binding.free_states import FreeStates
-from merrow.binding.free_terms import FreeTerms, headline
+from merrow.binding.free_terms import FreeTerms, Headline, headline
+from merrow.binding.mmpbsa import _entropy_words, _headline_words
+from merrow.cli.analyze import _of_run
 from merrow.trajectories import DryFrames
 from merrow.uncertainty import Mean
 
@@ -52,3 +55,16 @@ def test_the_headline_takes_what_is_known(ligand, receptor, moving, kind, value,
 def test_one_trajectory_alone_is_its_own_headline():
     found = headline(TOTAL, None, None)
     assert (found.kind, found.value, found.stderr, found.why) == ("one trajectory", -8.0, 0.2, "")
+
+
+def test_a_small_error_is_not_told_as_none():
+    """The terminal and the sentences have the form of the tables: no −0.00, no ± 0.00."""
+    told = _headline_words(Headline("one trajectory", -0.001, 0.002))
+    assert told == "0.00 ± <0.01 kcal/mol from one trajectory, without entropy."
+    told = _entropy_words(InteractionEntropy(0.02, 0.003, 0.15, "exponential"))
+    assert told.startswith("−TΔS = 0.02 ± <0.01 kcal/mol; ")
+    mean = {"value": 0.123, "stderr": 0.004}
+    run = {"trajectory": "md.nc", "extent": "9", "rmsd_a": {"ligand": mean}}
+    assert list(_of_run({**run, "b_factor_correlation": None}))[1:] == [
+        "  RMSD ligand: 0.12 ± <0.01 Å"
+    ]
