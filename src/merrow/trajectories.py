@@ -123,7 +123,7 @@ def read_frames(
     if topology.has_box and not boxed:
         notes.append(f"{path.name} has no box: molecules are taken where they are.")
     whole = whole_frames(positions, atoms, topology, cells if boxed else None)
-    check_bonds(whole, atoms, topology, path, boxed=boxed)
+    check_bonds(whole, atoms, topology, path, boxed=boxed, stride=stride)
     timed = not np.isnan(times).any()
     if not timed:
         times = np.arange(len(times), dtype=np.float64)
@@ -206,6 +206,7 @@ def check_bonds(
     path: Path,
     *,
     boxed: bool,
+    stride: int = 1,
 ) -> None:
     """Refuse frames with a bond longer than any is, or with half of them shorter than any is.
 
@@ -217,6 +218,7 @@ def check_bonds(
         topology: The prmtop.
         path: The trajectory.
         boxed: Whether it has a box.
+        stride: Frames of the trajectory for each of these.
 
     Raises:
         InputError: There is such a bond.
@@ -235,7 +237,7 @@ def check_bonds(
         i, j = (atom_label(topology, int(atoms[at])) for at in bonds[n])
         cut = "" if boxed else ", or molecules are cut and there is no box"
         raise InputError(
-            f"{i} and {j} are bonded, but {lengths[n]:.2f} Å apart in frame {k + 1} of "
+            f"{i} and {j} are bonded, but {lengths[n]:.2f} Å apart in frame {k * stride + 1} of "
             f"{path.name}: it is not of {topology.path.name}, or not in Å{cut}; give the "
             "file as the dynamics wrote it, with its box."
         )

@@ -266,6 +266,19 @@ def test_molecules_that_a_wall_cuts_are_refused_where_there_is_no_box(pentane, t
         read_frames(path, topology)
 
 
+def test_a_broken_frame_has_its_number_in_the_file_whatever_the_stride(pentane, tmp_path):
+    topology, x = pentane
+    path, torn = tmp_path / "md.nc", np.array(x)
+    torn[: len(x) // 2] += 9.0
+    with TrajectoryWriter(path, Coordinates(x), velocities=False) as writer:
+        for k in range(40):
+            writer.append(Coordinates(torn if k == 15 else x), float(k))
+    for stride in (1, 3):
+        with pytest.raises(InputError, match=r"Å apart in frame 16 of md\.nc"):
+            read_frames(path, topology, stride=stride)
+    assert read_frames(path, topology, stride=2).extent == "20 frames over 40 ps"
+
+
 def test_a_trajectory_without_the_box_of_its_prmtop_says_so(pentane, tmp_path):
     topology, x = pentane
     path = tmp_path / "md.nc"
