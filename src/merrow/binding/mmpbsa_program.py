@@ -114,7 +114,8 @@ def split_topology(
         folder: Folder for complex.prmtop, receptor.prmtop and ligand.prmtop.
 
     Raises:
-        InputError: The GB model is unknown, or the ligand is the whole system or splits a residue.
+        InputError: The GB model is unknown, or the ligand is the whole system, splits a residue, or
+            is bonded to the receptor.
     """
     if igb not in RADII:
         raise InputError(f"igb {igb} is not known; use one of {', '.join(map(str, RADII))}.")
@@ -358,3 +359,11 @@ def _refuse_parts(whole: Any, ligand: set[int], dry: set[int], prmtop: Path) -> 
                     f"the ligand mask cuts the residue {atom.residue.name} {atom.residue.idx + 1} "
                     f"of {prmtop.name}: it must take whole residues."
                 )
+    for bond in whole.bonds:
+        ends = bond.atom1, bond.atom2
+        if len({atom.idx in ligand for atom in ends}) == 2:
+            names = "–".join(f":{atom.residue.idx + 1}@{atom.name}" for atom in ends)
+            raise InputError(
+                f"the ligand mask cuts the bond {names} of {prmtop.name}, whose energy would count "
+                "as binding: it must take whole molecules."
+            )

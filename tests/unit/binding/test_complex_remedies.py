@@ -235,9 +235,9 @@ def solvent(*, decompose):
     return solvent_settings(("pb",), 5, 0.15, None, decompose=decompose)
 
 
-def split(igb):
-    """Split a complex."""
-    whole = topology("complex")
+def split(igb, name="complex"):
+    """Split a complex, or a peptide in the middle."""
+    whole = topology(name)
     guest = [i for i in range(len(whole)) if whole.residue_index[i] == 1]
     dry = range(len(whole))
     return split_topology(whole.path, dry, guest, igb=igb, folder=Path("split"))
@@ -356,6 +356,7 @@ TRAJECTORIES = [
         lambda: solvent(decompose=False),
     ),
     (lambda: split(6), "igb 6 is not known; use one of 1", lambda: split(5)),
+    (lambda: split(5, "dipeptide"), "it must take whole molecules", lambda: split(5)),
 ]
 
 

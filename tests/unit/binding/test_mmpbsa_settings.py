@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 import merrow
 from merrow.binding.ensembles import MmpbsaRequest
 from merrow.binding.mmpbsa import _rows, _settings
+from merrow.binding.mmpbsa_program import split_topology
 from merrow.cli.main import app
 from merrow.errors import InputError
 
@@ -61,3 +63,13 @@ def test_a_report_of_pb_alone_claims_no_setting_of_gb():
     assert set(_rows(gb)) - set(_rows(pb)) == {"surface tension", "split by residue"}
     assert set(_settings(gb)) - set(_settings(pb)) == {"surface_tension", "decompose"}
     assert _settings(gb)["surface_tension"] == 0.0072
+
+
+def test_a_ligand_that_is_bonded_to_the_receptor_is_refused(systems, tmp_path):
+    """Bonds, angles and pairs across the cut do not cancel, and would be a binding energy."""
+    bond = re.escape(":1@C–:2@N")
+    with pytest.raises(InputError, match=f"cuts the bond {bond} of dipeptide.prmtop"):
+        split_topology(
+            systems / "dipeptide.prmtop", range(22), range(6), igb=5, folder=tmp_path / "t"
+        )
+    assert list(tmp_path.iterdir()) == []
