@@ -37,6 +37,7 @@ from merrow.binding.mmpbsa_program import (
     Topologies,
     read_residue_table,
 )
+from merrow.binding.report.checks import judge_frames
 from merrow.binding.report.energy import BindingAbout, BindingRun, changes, render_binding
 from merrow.binding.report.ligand import ligand_drawing
 from merrow.binding.view import complex_view
@@ -221,7 +222,7 @@ def _run(
         entropy=_entropy_words(entropy),
         residues=residues,
         headline=_headline_words(first),
-        checks=_checks(one, entropy, check),
+        checks=_checks(one, found["TOTAL"], entropy, check),
         comparisons=() if added is None or free is None else comparisons(added, free),
     )
     row = {
@@ -259,10 +260,13 @@ def residue_shares(path: Path, species: Topologies, total: Mean) -> dict[str, tu
     return {name: (value, more * error) for name, (value, error) in table.items()}
 
 
-def _checks(one: Ensemble, entropy: InteractionEntropy, check: GbCheck | None) -> list[Verdict]:
+def _checks(
+    one: Ensemble, total: Mean, entropy: InteractionEntropy, check: GbCheck | None
+) -> list[Verdict]:
     """Return the checks of the numbers of a run."""
     name = one.ensemble or one.name
     found = [
+        judge_frames(f"{name}, MM-{one.method.upper()}SA", [total]),
         verdict(
             f"interaction entropy, {name}, MM-{one.method.upper()}SA",
             entropy.how == "exponential",

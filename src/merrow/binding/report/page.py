@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from merrow import __version__
+from merrow.binding.report.checks import judge_frames
 from merrow.binding.report.data import ComplexReport, TrajectoryNumbers
 from merrow.binding.report.figures import b_figure, rmsd_figure
 from merrow.binding.report.shape import shape_figure
@@ -24,8 +25,6 @@ CONTENTS: Final[tuple[tuple[str, str], ...]] = (
     ("ligand", "Ligand"),
     ("methods", "Methods"),
 )
-FEWEST_FRAMES: Final = 20
-"""Minimum number of independent frames for a reliable error."""
 MOST_PARTS = 30
 """Maximum number of residues or hydrogen bonds in a table."""
 
@@ -103,17 +102,7 @@ def _checks(report: ComplexReport) -> list[Verdict]:
     """Return the checks of the numbers."""
     found = []
     for run in report.runs:
-        fewest = min(run.means.values(), key=lambda q: q.n_frames / q.inefficiency)
-        independent = fewest.n_frames / fewest.inefficiency
-        enough = independent >= FEWEST_FRAMES
-        found.append(
-            verdict(
-                f"independent frames, {run.name}",
-                enough,
-                f"About {independent:.0f} of {fewest.n_frames} frames are independent.",
-                "" if enough else f"below {FEWEST_FRAMES} an error is a guess: sample longer",
-            )
-        )
+        found.append(judge_frames(run.name, run.means.values()))
         if report.crystal_b is not None:
             words = f"It has {run.extent}."
             long = bool(run.correlation)
