@@ -20,7 +20,7 @@ from merrow.report.notebook import html_table
 from merrow.system.box import box_for_cutoff, refuse_lone_box
 from merrow.system.build import base_system, hybrid_system
 from merrow.system.configuration import read_configuration
-from merrow.system.images import together
+from merrow.system.lengths import placed
 from merrow.system.pme import Nonbonded, PmeParameters, sander_pme
 from merrow.system.potentials import MM, open_potential
 from merrow.system.region import select_region
@@ -139,7 +139,7 @@ def single_point(request: SinglePoint) -> EnergyResult:
         region = select_region(
             topology, request.ml_mask, positions=coordinates.positions, several=True
         )
-        near = together(coordinates.positions, cell, region, source=str(request.inpcrd))
+        near = placed(coordinates.positions, cell, topology, region, source=str(request.inpcrd))
         positions = near * NM_PER_ANGSTROM
         with on_device(CPU):
             potential = open_potential(

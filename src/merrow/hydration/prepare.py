@@ -37,6 +37,7 @@ from merrow.progress import Listener, Progress, silent
 from merrow.system.box import box_vectors
 from merrow.system.configuration import read_configuration
 from merrow.system.internal import largest_distance
+from merrow.system.lengths import check_lengths
 from merrow.system.masses import region_masses
 from merrow.system.pme import check_box
 from merrow.system.region import Bonds, MLRegion, bonds_within, region_of, select_region
@@ -123,6 +124,7 @@ def check_source(
                 f"{topology.path.name} already has a box; leave out --solvate, or give the "
                 "gas-phase prmtop of one molecule."
             )
+        check_lengths(coordinates.positions, topology, region, source=str(source.inpcrd))
         return region.molecule, region.labels
     if topology.has_box and coordinates.lengths is None:
         raise InputError(
@@ -135,6 +137,7 @@ def check_source(
             "`--solvate tip3p`, or give a solvated system."
         )
     region = _solute(topology, source.ml_mask)
+    check_lengths(coordinates.positions, topology, region, source=str(source.inpcrd))
     _check_system_box(config, topology, region, coordinates)
     return region.molecule, region.labels
 

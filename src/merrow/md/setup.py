@@ -47,8 +47,8 @@ from merrow.settings import Placement
 from merrow.system.box import box_vectors
 from merrow.system.build import HybridSystem, hybrid_system
 from merrow.system.configuration import overlap, read_configuration
-from merrow.system.images import together
 from merrow.system.internal import ClassicalPotential
+from merrow.system.lengths import placed
 from merrow.system.native_forces import on_kernel
 from merrow.system.pme import Nonbonded
 from merrow.system.potentials import open_potential
@@ -268,7 +268,7 @@ def _region(
         inputs.topology, ml.mask, positions=x, link_atoms=ml.link_atoms, several=True
     )
     box = box_vectors(coordinates) if periodic else None
-    near = together(x, box, region, source=str(inputs.inpcrd))
+    near = placed(x, box, inputs.topology, region, source=str(inputs.inpcrd))
     return region, replace(coordinates, positions=near)
 
 

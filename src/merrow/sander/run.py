@@ -36,6 +36,7 @@ from merrow.sander.scratch import (
 from merrow.sander.server import ModelServer, Request, ask, listens
 from merrow.system.box import box_vectors, refuse_lone_box
 from merrow.system.configuration import read_configuration
+from merrow.system.lengths import check_lengths
 from merrow.system.potentials import check_potential
 from merrow.system.region import MLRegion, region_of, select_region
 
@@ -80,7 +81,7 @@ def run(asked: SanderRun) -> None:
     topology, ml = read_topology(arguments.files["-p"]), wanted.ml
     whole = read_configuration(arguments.files["-c"], topology)
     _check_box(wanted, topology, whole, arguments.files["-c"])
-    region = _region(topology, wanted)
+    region = _region(topology, wanted, whole, arguments.files["-c"])
     check_potential(ml.potential, region.molecule, region.labels)
     text = write_input(
         wanted, atoms=[atom + 1 for atom in region.atoms], charge=region.molecule.charge
@@ -209,12 +210,18 @@ def _input(asked: SanderRun, arguments: Arguments) -> SanderInput:
     return replace(wanted, ml=ml, notes=(*notes, *idle_notes(ml)))
 
 
-def _region(topology: AmberTopology, wanted: SanderInput) -> MLRegion:
+def _region(
+    topology: AmberTopology, wanted: SanderInput, whole: Coordinates, source: Path
+) -> MLRegion:
+    """Return the ML region, whose bonds must be those of the coordinates."""
     if wanted.atoms:
         if not 1 <= wanted.atoms[0] <= wanted.atoms[-1] <= len(topology):
             raise InputError(
                 f"{wanted.source}: &qmmm: iqmatoms names an atom outside of 1 to {len(topology)}."
             )
         atoms = [atom - 1 for atom in wanted.atoms]
-        return region_of(topology, atoms, name=f"{wanted.source}: iqmatoms")
-    return select_region(topology, wanted.ml.mask)
+        region = region_of(topology, atoms, name=f"{wanted.source}: iqmatoms")
+    else:
+        region = select_region(topology, wanted.ml.mask)
+    check_lengths(whole.positions, topology, region, source=str(source))
+    return region

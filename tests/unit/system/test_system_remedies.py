@@ -34,6 +34,7 @@ from merrow.system.box import box_vectors, check_width
 from merrow.system.build import _refuse_size, hybrid_system
 from merrow.system.configuration import read_configuration
 from merrow.system.images import together
+from merrow.system.lengths import check_lengths
 from merrow.system.pme import Nonbonded, check_box
 from merrow.system.potentials import open_potential
 from merrow.system.region import region_of, select_region
@@ -137,6 +138,13 @@ def beside(distance, box=CUBE):
     guest = select_region(found, ":GST").atoms
     positions[list(guest)] += np.array([distance, 0.0, 0.0])
     return together(positions, box, both, source="x.rst7")
+
+
+def measured(scale):
+    """Check the bonds of methane in positions times a factor."""
+    positions = scale * read_coordinates(SYSTEMS / "methane.inpcrd").positions
+    known = topology()
+    check_lengths(positions, known, select_region(known, "*"), source="x.rst7")
 
 
 def potential(name="mm", **asked):
@@ -276,6 +284,7 @@ PLACES = [
         lambda: stray(kept=False),
     ),
     (lambda: beside(9.9), "put them together", lambda: beside(0.0)),
+    (lambda: measured(0.1), "give coordinates of this prmtop", lambda: measured(1.0)),
     (lambda: beside(9.9), "or take a larger box", lambda: beside(9.9, 3 * CUBE)),
 ]
 PLANS = [

@@ -20,7 +20,7 @@ from merrow.potentials.interface import Array, Potential
 from merrow.system.box import box_for_cutoff, refuse_lone_box
 from merrow.system.build import HybridSystem, hybrid_system
 from merrow.system.configuration import read_configuration
-from merrow.system.images import together
+from merrow.system.lengths import placed
 from merrow.system.pme import Nonbonded, pme_parameters
 from merrow.system.potentials import open_potential
 from merrow.system.region import MLRegion, select_region
@@ -137,7 +137,7 @@ def open_nve_setup(request: NveRequest) -> NveSetup:
         nonbonded=nonbonded,
         rigid=request.rigid_water,
     )
-    near = together(coordinates.positions, cell, region, source=str(request.inpcrd))
+    near = placed(coordinates.positions, cell, topology, region, source=str(request.inpcrd))
     positions = near * NM_PER_ANGSTROM
     velocities = coordinates.velocities
     if velocities is not None:
