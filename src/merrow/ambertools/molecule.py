@@ -145,6 +145,8 @@ def _mol_from_smiles(text: str) -> Any:
         raise InputError(f"{text!r} is not a valid SMILES{hint}: check brackets, rings, valences.")
     for atom in mol.GetAtoms():
         atom.SetAtomMapNum(0)  # only a label
+    _leave_open(mol)
+    mol.RemoveAllConformers()  # a CXSMILES may have places of a drawing
     return Chem.AddHs(mol)
 
 
@@ -189,9 +191,24 @@ def _mol_from_mdl(path: Path) -> Any:
             f"{path.name} has positions that make no molecule ({str(error).splitlines()[0]}); give "
             "a 3D structure, or a SMILES."
         ) from error
+    _leave_open(full)
     if flat:
         full.RemoveAllConformers()
+    else:
+        Chem.AssignStereochemistryFrom3D(full)
     return full
+
+
+def _leave_open(mol: Any) -> None:
+    """Make stereochemistry that a drawing calls unknown (wavy, crossed) the same as none told."""
+    for bond in mol.GetBonds():
+        if bond.GetStereo() == Chem.BondStereo.STEREOANY:
+            bond.SetStereo(Chem.BondStereo.STEREONONE)
+        if bond.GetBondDir() in (Chem.BondDir.UNKNOWN, Chem.BondDir.EITHERDOUBLE):
+            bond.SetBondDir(Chem.BondDir.NONE)
+        bond.ClearProp("_UnknownStereo")
+    for atom in mol.GetAtoms():
+        atom.ClearProp("_UnknownStereo")
 
 
 def _refuse_half_told(mol: Any, full: Any, path: Path, *, drawn: bool) -> None:

@@ -42,6 +42,35 @@ def test_which_isomer_is_taken_is_told_and_kept(smiles, isomers, caplog):
 
 
 @pytest.mark.parametrize(
+    ("smiles", "plain", "marked"),
+    [
+        ("FC=CF", "  2  3  2  3", "  2  3  2  3"),
+        ("CC(F)C(C)Cl", "  2  4  1  0", "  2  4  1  4"),
+        ("CC(F)C(C)Cl", "  1  2  1  0", "  2  1  1  4"),
+    ],
+    ids=["crossed, as RDKit draws it", "wavy between", "wavy at one"],
+)
+def test_what_a_drawing_calls_unknown_is_told_as_well(tmp_path, caplog, smiles, plain, marked):
+    mol = Chem.MolFromSmiles(smiles)
+    rdDepictor.Compute2DCoords(mol)
+    text = Chem.MolToMolBlock(mol)
+    assert plain in text
+    (path := tmp_path / f"{tmp_path.name}.sdf").write_text(text.replace(plain, marked))
+    with caplog.at_level(logging.WARNING):
+        found = read_molecule(path)
+    assert f"{found.smiles} is used" in caplog.text
+    told = Chem.FindPotentialStereo(Chem.MolFromSmiles(found.smiles))
+    assert all(one.specified == Chem.StereoSpecified.Specified for one in told)
+
+
+def test_a_smiles_may_come_with_places_or_with_a_bond_of_either_kind(caplog):
+    assert read_molecule("CO |(0,0,;1.4,0,)|").smiles == "CO"
+    with caplog.at_level(logging.WARNING):
+        assert read_molecule("FC=CF |ctu:1|").smiles in {"F/C=C/F", "F/C=C\\F"}
+    assert "does not specify the stereoisomer" in caplog.text
+
+
+@pytest.mark.parametrize(
     "smiles", ["CC(O)CF", "C[C@H](O)[C@@H](C)F", "F/C=C/F", "CN=[N+]=[N-]", "C=CC"]
 )
 def test_mirror_images_and_what_is_told_need_no_word(smiles, caplog):
