@@ -34,6 +34,11 @@ BOND_TYPES = {
     2.0: Chem.BondType.DOUBLE,
     3.0: Chem.BondType.TRIPLE,
 }
+GAFF_TYPES = re.compile(
+    r"c[1-8ac-hpqsuvxyz]?|br|cl|f|h[1-5abcnopswx]?|i|n[1-9a-qstuvxyz+]?|o[hpqsw]?|p[2-5b-fxy]?|"
+    r"s[246hpqsxy]?"
+)
+"""Atom types of GAFF and GAFF2; "si" is none of them, but silicon."""
 AMBER_TYPES = re.compile(
     r"C[*1-8A-FH-KM-TV-Z]?|[23]C|CL|BR|H[0-9ACOPSWZ]?|N[*0-9ABCPQTY]?|O[0-9ABHPQRSW]?|SH"
 )
@@ -215,8 +220,9 @@ def _connected(structure: Any, path: Path) -> Any:
 def _element(atom_type: str, i: int, path: Path) -> int:
     """Return the atomic number of a Sybyl ("C.ar"), GAFF ("ca") or AMBER ("CA") type."""
     head = atom_type.split(".", maxsplit=1)[0]
-    if head.islower():  # GAFF: all types but these two start with the element's letter
+    if GAFF_TYPES.fullmatch(head):  # all but these two start with the element's letter
         head = head if head in ("cl", "br") else head[0]
+    if head.islower():
         head = head.capitalize()
     number = int(AtomicNum.get(head, 0))
     if number == 0 and AMBER_TYPES.fullmatch(head):

@@ -9,6 +9,7 @@ import pytest
 from rdkit import Chem
 from rdkit.Chem import AllChem
 
+from merrow.ambertools.mol2 import _element
 from merrow.ambertools.molecule import read_molecule
 from merrow.errors import InputError
 
@@ -114,3 +115,14 @@ def test_an_aromatic_ring_without_hydrogens_is_no_other_molecule(tmp_path):
     path.write_text(BARE_RING)
     with pytest.raises(InputError, match=r"aromatic bond of ring\.mol2 would have to be a triple"):
         read_molecule(str(path))
+
+
+@pytest.mark.parametrize(("kind", "number"), [("si", 14), ("se", 34), ("sy", 16), ("cl", 17)])
+def test_an_element_in_small_letters_is_no_other_one(kind, number):
+    assert _element(kind, 0, Path("x.mol2")) == number
+
+
+@pytest.mark.parametrize("kind", ["hal", "hev", "du", "lp"])
+def test_what_stands_for_any_atom_is_no_hydrogen(kind):
+    with pytest.raises(InputError, match="neither Sybyl's"):
+        _element(kind, 0, Path("x.mol2"))
