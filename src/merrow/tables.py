@@ -21,7 +21,8 @@ from merrow.errors import InputError
 MISSING: Final = frozenset({"", "n/a", "#n/a", "na"})
 """Contents of a cell without a value, in lower case."""
 _SEPARATOR_LINE = re.compile(r"\"?sep=([,;\t])\"?\r?\n?", re.IGNORECASE)
-_MINUS = str.maketrans({"\u2212": "-", "\u2013": "-"})
+MINUS: Final = str.maketrans({"\u2212": "-", "\u2013": "-"})
+"""Minus signs of typesetting, and an en dash in their place."""
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+([eE][+-]?\d+)?")
 
 
@@ -58,7 +59,7 @@ class Table:
         """
         if text.lower() in MISSING:
             return None
-        text = text.translate(_MINUS)
+        text = text.translate(MINUS)
         if self.separator != "," and _DECIMAL_COMMA.fullmatch(text):
             text = text.replace(",", ".")
         value = float(text)

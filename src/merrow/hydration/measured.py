@@ -17,7 +17,7 @@ from typing import Annotated, Final
 from pydantic import BaseModel, ConfigDict, Field
 
 from merrow.errors import InputError
-from merrow.tables import Table, read_table, table_text
+from merrow.tables import MINUS, Table, read_table, table_text
 from merrow.units import KCAL_PER_KJ
 
 FREESOLV: Final = "FreeSolv 0.52"
@@ -134,9 +134,14 @@ def read_value(text: str) -> tuple[float, float | None]:
     """Parse an experimental value and its error [kcal/mol], such as "-5.1" or "-5.1,0.6".
 
     Raises:
-        InputError: The text is not a number, or the error is negative.
+        InputError: The text is not a number, may be a decimal comma, or the error is negative.
     """
-    value, comma, error = text.partition(",")
+    value, comma, error = text.translate(MINUS).partition(",")
+    if re.fullmatch(r" *[+-]?\d+", value) and re.fullmatch(r"\d+ *", error):
+        raise InputError(
+            f"--expt {text!r} is a decimal comma or a value with its error: give it as "
+            f"{value}.{error}, or as {value}.0,{error}."
+        )
     try:
         numbers = (float(value), float(error) if comma else None)
     except ValueError:
