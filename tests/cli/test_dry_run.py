@@ -5,13 +5,17 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from short_answers import assert_short
 from short_runs import short_run
 
+from merrow.amber.coordinates import read_coordinates, write_restart
 from merrow.ambertools.programs import find_program
+from merrow.ambertools.solvent import solvate
 from merrow.errors import MissingComponentError
 
 
@@ -27,6 +31,21 @@ def test_hydration_tells_time_memory_and_disk(merrow, systems):
     found = json.loads(merrow(*words, "--dry-run", "--json").out)
     assert 0 < found["least_minutes"] <= found["most_minutes"]
     assert not list(Path().iterdir())
+
+
+def test_coordinates_in_which_openmm_cannot_move_are_one_sentence(merrow, systems, tmp_path):
+    files = (systems / "methane.prmtop", systems / "methane.inpcrd")
+    prmtop, inpcrd = solvate(*files, folder=tmp_path / "wet", n_waters=300)
+    read = read_coordinates(inpcrd)
+    water = read.positions[5:].reshape(-1, 3, 3)[:, [1, 0, 2]]  # H, O, H for O, H, H
+    positions = np.concatenate([read.positions[:5], water.reshape(-1, 3)])
+    write_restart(other := tmp_path / "other.rst7", replace(read, positions=positions))
+    words = ("--potential", "mm", "--set", "cutoff_angstrom=6", "--out", "run", "--dry-run")
+    answer = merrow("hydration", prmtop, other, *words)
+    assert answer.code == 1
+    assert "OpenMM stopped" in answer.err
+    assert "look at the starting structure" in answer.err
+    assert "report it" not in answer.err
 
 
 def test_the_run_that_is_there_stays_as_it_is(merrow, systems):

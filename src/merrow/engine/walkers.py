@@ -113,12 +113,12 @@ class ContextWalker:
 
     def advance(self, steps: int) -> None:
         """Advance by some steps."""
-        with _failures_told():
+        with failures_told():
             self.context.getIntegrator().step(steps)
 
     def record(self) -> Record:
         """Return the record of the configuration."""
-        with _failures_told():
+        with failures_told():
             return take_record(
                 self.context,
                 self.hybrid,
@@ -129,7 +129,7 @@ class ContextWalker:
 
     def couplings(self) -> Array:
         """Return reduced potentials of all states [kT], shape (K,)."""
-        with _failures_told():
+        with failures_told():
             u, _ = couplings(
                 self.context,
                 self.hybrid,
@@ -141,12 +141,12 @@ class ContextWalker:
 
     def snapshot(self) -> Snapshot:
         """Return the current snapshot."""
-        with _failures_told():
+        with failures_told():
             return get_snapshot(self.context)
 
 
 @contextmanager
-def _failures_told() -> Iterator[None]:
+def failures_told() -> Iterator[None]:
     """Tell a failure of OpenMM; a GPU reports that of an earlier call."""
     try:
         yield

@@ -11,6 +11,7 @@ import numpy as np
 
 from merrow.engine.simulation import Snapshot, open_context, set_snapshot
 from merrow.engine.timing import time_in_turn
+from merrow.engine.walkers import failures_told
 from merrow.hydration.sampling.context import RunContext
 from merrow.hydration.sampling.pieces import count_finished
 from merrow.hydration.sampling.tasks import (
@@ -93,8 +94,9 @@ def _water_steps(run: RunContext, own: Hamiltonian) -> Callable[[], None]:
     start = Snapshot(x, np.zeros_like(x), run.prepared.box * NM_PER_ANGSTROM)
 
     def steps() -> None:
-        set_snapshot(simulation, start)  # so that a rough start does not diverge
-        simulation.getIntegrator().step(STEPS)
+        with failures_told():
+            set_snapshot(simulation, start)  # so that a rough start does not diverge
+            simulation.getIntegrator().step(STEPS)
 
     return steps
 
