@@ -27,6 +27,8 @@ Array = NDArray[np.float64]
 
 NO_CHARGES = "NO_CHARGES"
 AROMATIC = 1.5
+LARGEST_CHARGE = 4.0
+"""Largest partial charge of an atom [e]; phosphorus and sulphur have up to 1.6."""
 BOND_TYPES = {
     1.0: Chem.BondType.SINGLE,
     1.25: Chem.BondType.SINGLE,  # an amide's, as in ParmEd
@@ -65,7 +67,7 @@ def mol_from_mol2(path: Path) -> tuple[Any, Array | None, str]:
 
     Raises:
         InputError: The file is damaged, does not hold one molecule, has unknown atom types, or its
-            charges do not add up to an integer.
+            charges do not add up to an integer, or are not in e.
     """
     text = _named(path.read_text(encoding="utf-8-sig", errors="replace"))
     n_records = text.count("@<TRIPOS>MOLECULE")
@@ -98,6 +100,11 @@ def mol_from_mol2(path: Path) -> tuple[Any, Array | None, str]:
         raise InputError(
             f"the charges in {path.name} add up to {charges.sum():.4f} e, not to a whole number: "
             "correct them, or give an SDF, for which charges are made."
+        )
+    if abs(largest := max(charges, key=abs)) > LARGEST_CHARGE:
+        raise InputError(
+            f"a charge in {path.name} is {largest:.2f} e, more than an atom can have: give charges "
+            "in e (those of a prmtop are times 18.2223), or an SDF, for which charges are made."
         )
     mol = _with_orders_of_file(structure, total, path) or _with_orders_found(structure, total, path)
     _check_aromatic(structure, mol, path)

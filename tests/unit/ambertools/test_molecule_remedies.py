@@ -22,7 +22,7 @@ SYSTEMS = Path(__file__).resolve().parents[2] / "data" / "systems"
 METHANOL = (SYSTEMS / "methanol.mol2").read_text()
 
 
-def mol2(types=None, more=0.0, *, charged=True, bonds="", height=1.0):
+def mol2(types=None, more=0.0, *, charged=True, bonds="", height=1.0, times=1.0):
     """Read methanol's mol2 with other types, charges or heights, or with more bonds."""
     head, rest = METHANOL.split("@<TRIPOS>ATOM\n")
     atoms, tail = rest.split("@<TRIPOS>BOND\n")
@@ -31,6 +31,7 @@ def mol2(types=None, more=0.0, *, charged=True, bonds="", height=1.0):
         row[5] = (types or {}).get(row[5], row[5])
         row[4] = str(height * float(row[4]))
         row[8] = row[8] if charged else "0.0"
+        row[8] = str(times * float(row[8]))
     rows[0][8] = str(float(rows[0][8]) + more)
     text = "\n".join(" ".join(row) for row in rows)
     tail = tail.replace("@<TRIPOS>SUB", f"{bonds}@<TRIPOS>SUB")
@@ -123,6 +124,8 @@ ROWS = [
     (lambda: mol2(height=0.0), "or a SMILES or an SDF", sdf),
     (lambda: mol2(bonds="6 2 1 1\n"), "correct its section BOND", mol2),
     (lambda: mol2({"h1": "Qq"}), "convert the file", mol2),
+    (lambda: mol2(times=18.2223), "give charges in e", mol2),
+    (lambda: mol2(times=18.2223), "times 18.2223), or an SDF", sdf),
     (lambda: mol2(more=0.4), "correct them, or", mol2),
     (lambda: mol2(more=0.4), "or give an SDF, for which charges are made", sdf),
     (
