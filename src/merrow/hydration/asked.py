@@ -194,10 +194,10 @@ def measured(expt: str | float | None, source: str) -> dict[str, float | None]:
         return {}
     expt = str(expt)
     from merrow.ambertools.molecule import read_molecule  # noqa: PLC0415
-    from merrow.hydration.measured import read_value, value_in_table  # noqa: PLC0415
+    from merrow.hydration.measured import read_expt, value_in_table  # noqa: PLC0415
 
     if not is_file(Path(expt)):
-        return dict(zip(EXPT_KEYS, read_value(expt), strict=True))
+        return dict(zip(EXPT_KEYS, read_expt(expt), strict=True))
     bare = is_prmtop(Path(source))  # it gives atoms and bonds, but no SMILES
     found = value_in_table(Path(expt), None if bare else read_molecule(source).smiles)
     return dict(zip(EXPT_KEYS, (found.value_kcal, found.stderr_kcal), strict=True))

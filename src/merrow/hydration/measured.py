@@ -130,7 +130,7 @@ def value_in_table(path: Path, smiles: str | None) -> Measured:
     raise InputError(f"{path} has no molecule {smiles}; give its value, such as --expt -5.1.")
 
 
-def read_value(text: str) -> tuple[float, float | None]:
+def read_expt(text: str) -> tuple[float, float | None]:
     """Parse an experimental value and its error [kcal/mol], such as "-5.1" or "-5.1,0.6".
 
     Raises:

@@ -24,7 +24,7 @@ from merrow.folders import check_new, occupied, resumes
 from merrow.free_energy.schedule import gauss_legendre_weights, legs, weights
 from merrow.free_energy.spacing import LegLength, equal_steps
 from merrow.hydration.config import HydrationConfig, Source
-from merrow.hydration.measured import read_value, value_in_table
+from merrow.hydration.measured import read_expt, value_in_table
 from merrow.hydration.prepare import (
     charge_model,
     check_source,
@@ -322,8 +322,8 @@ FOLDERS = [
         "with other values; keep one",
         lambda: measured(TABLE, "CO"),
     ),
-    (lambda: read_value("-5,1"), "give it as -5.1, or as", lambda: read_value("-5.1")),
-    (lambda: read_value("-5,1"), ", or as -5.0,1", lambda: read_value("-5.0,1")),
+    (lambda: read_expt("-5,1"), "give it as -5.1, or as", lambda: read_expt("-5.1")),
+    (lambda: read_expt("-5,1"), ", or as -5.0,1", lambda: read_expt("-5.0,1")),
     (
         lambda: measured("smiles,expt,expt_kcal\nCO,-5,-5\n", "CO"),
         "columns expt and expt_kcal; keep one",

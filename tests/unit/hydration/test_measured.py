@@ -9,7 +9,7 @@ import pytest
 
 from merrow.errors import InputError
 from merrow.hydration.config import HydrationConfig, usual_charges
-from merrow.hydration.measured import known_value, read_value, value_in_table
+from merrow.hydration.measured import known_value, read_expt, value_in_table
 from merrow.hydration.report.build import _measured
 
 
@@ -81,15 +81,15 @@ def test_kj_are_read_in_kcal_and_the_same_value_twice_is_one(tmp_path, text, val
 
 
 def test_a_value_may_come_with_its_error():
-    assert read_value("-5.1") == (-5.1, None)
-    assert read_value("-5.1,0.6") == (-5.1, 0.6)
-    assert read_value("−5.1,1") == (-5.1, 1.0)
+    assert read_expt("-5.1") == (-5.1, None)
+    assert read_expt("-5.1,0.6") == (-5.1, 0.6)
+    assert read_expt("−5.1,1") == (-5.1, 1.0)
     for text in ("-5,1", "−5,1", "2,45"):
         with pytest.raises(InputError, match="decimal comma or a value with its error"):
-            read_value(text)
+            read_expt(text)
     for text in ("", "none.csv", "nan", "-5,-1", "1,inf", "1,x", "-5_1", "-5,0_6"):
         with pytest.raises(InputError, match="neither a value"):
-            read_value(text)
+            read_expt(text)
 
 
 @pytest.mark.parametrize(
