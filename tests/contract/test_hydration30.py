@@ -138,12 +138,18 @@ def test_the_second_set_is_told_once_it_has_rows(scripts, table, tmp_path):
     path, _ = table
     args = report.found(path), run.read(path)
     assert "second set" not in report.page(*args, tmp_path / "none.csv")
-    names = [row["name"] for row in run.read(load("hundred").CHOSEN)]
-    rows = [row | {"name": names[2 * k]} for k, row in enumerate(run.read(path)[:12])]
+    hundred = load("hundred")
+    chosen = hundred.stiffest_first(run.read(hundred.CHOSEN))
+    bonds = [int(row["rotatable_bonds"]) for row in chosen]
+    assert bonds == sorted(bonds)
+    assert (bonds.count(0), bonds.count(1)) == (34, 23)
+    names = [row["name"] for row in chosen[28:40]]
+    rows = [row | {"name": name} for row, name in zip(run.read(path), names, strict=False)]
     run.write(tmp_path / "second.csv", rows)
     text = report.page(*args, tmp_path / "second.csv")
     part = text[text.index("## A second set") : text.index("## What others found")]
-    assert "**So far ani2x, abcg2: 12 of 100 molecules, all among the first 23.**" in part
+    assert "**So far ani2x, abcg2: 12 of 100 molecules.**" in part
+    assert "By their rotatable bonds: 6 of 34 with none, 6 of 23 with 1.\n" in part
     error = [abs(float(row["dg_kcal"]) - float(row["expt_kcal"])) for row in rows]
     assert f"| ani2x, abcg2 | 12 | {np.mean(error):.2f} (" in part
     assert "| ani2x, abcg2 − MM, abcg2 | 12 | " in part
@@ -187,4 +193,5 @@ def test_the_hundred_go_on_as_the_thirty_do_on_any_platform(scripts, tmp_path, m
     assert (config.platform, config.charges, folder.name) == ("CUDA", ("abcg2",), "ani2x-abcg2")
     assert (options["backend"].workers, options["backend"].minutes) == (4, 3.0)
     assert config.protocol.target_stderr_kcal < hundred.PROMISED == 0.3
-    assert len(run.read(folder.with_suffix(".csv"))) == 100
+    begun = [row["name"] for row in run.read(folder.with_suffix(".csv"))]
+    assert begun == [row["name"] for row in hundred.stiffest_first(run.read(hundred.CHOSEN))]
