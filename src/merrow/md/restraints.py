@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import openmm as mm
 from merrow.amber.mask import select_atoms
 from merrow.amber.topology import AmberTopology
 from merrow.errors import InputError
+from merrow.md.box import Cell
 from merrow.md.settings import MdSettings
 from merrow.mdin.disang import Restraint, parse_disang
 from merrow.mdin.mlp import Confinement
@@ -19,14 +21,14 @@ from merrow.potentials.interface import Array
 from merrow.system.configuration import read_configuration
 from merrow.system.confine import confining_force
 from merrow.system.restraints import FlatBottom, flat_bottom_forces, positional_force
-from merrow.units import KJ_PER_KCAL, NM_PER_ANGSTROM
+from merrow.units import ANGSTROM_PER_NM, KJ_PER_KCAL, NM_PER_ANGSTROM
 
 PER_AREA = KJ_PER_KCAL / NM_PER_ANGSTROM**2
 """Factor from kcal/mol/Å² to kJ/mol/nm²."""
 
 
 def restraint_forces(
-    settings: MdSettings, topology: AmberTopology, *, refc: Path | None, periodic: bool
+    settings: MdSettings, topology: AmberTopology, *, refc: Path | None, cell: Cell | None
 ) -> list[mm.Force]:
     """Return the restraint forces of ntr=1 and nmropt=1.
 
@@ -34,10 +36,11 @@ def restraint_forces(
         settings: Settings of the run.
         topology: The prmtop.
         refc: Reference coordinates.
-        periodic: Whether there is a box.
+        cell: The box, or None.
 
     Raises:
-        InputError: A file is missing or does not match, or a mask selects nothing.
+        InputError: A file is missing or does not match, a mask selects nothing, or two molecules
+            would be farther apart than their images in the box.
     """
     forces: list[mm.Force] = []
     if settings.restraint_mask is not None:
@@ -47,7 +50,7 @@ def restraint_forces(
         atoms = select_atoms(topology, settings.restraint_mask, positions=reference)
         places = reference[list(atoms)] * NM_PER_ANGSTROM
         weight = settings.restraint_kcal_per_angstrom2 * PER_AREA
-        forces.append(positional_force(atoms, places, weight, periodic=periodic))
+        forces.append(positional_force(atoms, places, weight, periodic=cell is not None))
     if settings.restraint_file is not None:
         path = Path(settings.restraint_file)
         if not path.is_file():
@@ -58,8 +61,39 @@ def restraint_forces(
             raise InputError(
                 f"{path} restrains atom {last}, but {topology.path} has {len(topology)} atoms."
             )
-        forces += flat_bottom_forces([_in_nm(well) for well in wells], periodic=periodic)
+        forces += _well_forces(wells, topology, cell, path)
     return forces
+
+
+def _well_forces(
+    wells: Sequence[Restraint], topology: AmberTopology, cell: Cell | None, path: Path
+) -> list[mm.Force]:
+    """Return the forces of nmropt=1.
+
+    A molecule is whole, so within one there are no images, however long it is; between molecules
+    the nearest images count.
+    """
+    molecule = topology.molecule_index
+    parts: dict[bool, list[FlatBottom]] = {False: [], True: []}
+    for well in wells:
+        several = len({int(molecule[atom - 1]) for atom in well.atoms}) > 1
+        if several and cell is not None:
+            _refuse_beyond_images(well, cell, path)
+        parts[several].append(_in_nm(well))
+    within = flat_bottom_forces(parts[False], periodic=False)
+    return within + flat_bottom_forces(parts[True], periodic=cell is not None)
+
+
+def _refuse_beyond_images(well: Restraint, cell: Cell, path: Path) -> None:
+    """Refuse a least distance of two molecules beyond which another image is the nearest."""
+    half, least = float(cell.edges.min()) * ANGSTROM_PER_NM / 2, well.bounds[1]
+    if len(well.atoms) == 2 and well.rk2 > 0.0 and least > half:
+        first, second = well.atoms
+        raise InputError(
+            f"{path} keeps atoms {first} and {second} of two molecules at least r2={least:g} Å "
+            f"apart, but half the box is {half:.1f} Å, beyond which another image is the nearest; "
+            "lower r2, or take a larger box."
+        )
 
 
 def wall_force(

@@ -157,7 +157,7 @@ def prepare_md(
     model = capped(placed.potential, region)
     check_members(ml, model, seen)
     reference = _reference(model, seen, restart)
-    springs = restraint_forces(settings, topology, refc=inputs.refc, periodic=periodic)
+    springs = restraint_forces(settings, topology, refc=inputs.refc, cell=cell)
     wall, centre = _wall(settings, region, coordinates.positions, restart, periodic=periodic)
     state = _state(settings, topology, region)
     hybrid = hybrid_system(

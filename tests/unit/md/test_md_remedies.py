@@ -13,6 +13,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import openmm as mm
 import pytest
 
@@ -23,6 +24,7 @@ from merrow.bench.figure import check_plot
 from merrow.cli.mmpbsa import _methods
 from merrow.engine.dynamics import DynamicsPlan, check_plan
 from merrow.engine.simulation import choose_platform
+from merrow.md.box import cell_of
 from merrow.md.from_mdin import read_md_settings
 from merrow.md.restraints import restraint_forces
 from merrow.md.setup import MdInputs, _check_structure, _region, _state
@@ -59,7 +61,17 @@ def restrained(name):
     """Make the restraints of a file that DISANG names."""
     Path("RST").write_text(DISANG)
     asked = SimpleNamespace(restraint_mask=None, restraint_file=name)
-    return restraint_forces(asked, topology(), refc=None, periodic=False)
+    return restraint_forces(asked, topology(), refc=None, cell=None)
+
+
+def apart(least, edge):
+    """Keep two molecules apart in a cubic box."""
+    rst = f" &rst iat=1,30, r1=0.0, r2={least}, r3=9.0, r4=99.0, rk2=1.0, rk3=1.0 /\n"
+    Path("RST").write_text(rst)
+    asked = SimpleNamespace(restraint_mask=None, restraint_file="RST")
+    box = np.full(3, edge), np.full(3, 90.0)
+    cell = cell_of(Coordinates(np.zeros((1, 3)), None, *box))
+    return restraint_forces(asked, read_topology(SYSTEMS / "complex.prmtop"), refc=None, cell=cell)
 
 
 def topology():
@@ -177,6 +189,8 @@ ROWS = [
         settings,
     ),
     (lambda: restrained("lost"), "DISANG names; correct the path", lambda: restrained("RST")),
+    (lambda: apart(7.0, 12.0), "; lower r2", lambda: apart(5.0, 12.0)),
+    (lambda: apart(7.0, 12.0), "or take a larger box", lambda: apart(7.0, 15.0)),
     (
         lambda: structure("onto"),
         "on each other (0.087 Å); repair the structure",
