@@ -27,6 +27,7 @@ from merrow.engine.blowup import StabilityMonitor
 from merrow.engine.decompose import HybridDecomposition
 from merrow.engine.motion import (
     degrees_of_freedom,
+    holds_constraints,
     kinetic_energy,
     kinetic_temperature,
     particle_masses,
@@ -149,7 +150,8 @@ def run_dynamics(
     Args:
         hybrid: The hybrid system.
         plan: Settings of the dynamics.
-        start: Initial configuration; at step 0 its constraints are satisfied first.
+        start: Initial configuration; at step 0, or where a run before it had other constraints,
+            they are satisfied first.
         first_step: Number of steps already done.
         steps: Number of steps to go.
         report_interval: Steps between reports.
@@ -311,7 +313,8 @@ def _open(
     set_barostat(hybrid.system, plan, derive_seed(seed, "barostat"))
     context = mm.Context(hybrid.system, integrator, *choose_platform(plan.platform))
     set_snapshot(context, start)
-    if first_step == 0:
+    held = holds_constraints(hybrid.system, start.positions, plan.constraint_tolerance)
+    if first_step == 0 or not held:
         context.applyConstraints(plan.constraint_tolerance)
         context.applyVelocityConstraints(plan.constraint_tolerance)
     if hybrid.native is not None:

@@ -11,6 +11,11 @@ from merrow.units import GAS_CONSTANT
 
 Array = np.ndarray
 
+SAME_LENGTH = 1e-5
+"""[nm]; constrained distances that differ by more change the energy visibly."""
+LONGEST_HELD = 0.2
+"""[nm]; no constrained distance is longer."""
+
 
 def particle_masses(system: mm.System) -> Array:
     """Return the masses of all particles [dalton], shape (N,)."""
@@ -51,6 +56,17 @@ def constraint_error(system: mm.System, positions: Array) -> float:
     lengths = np.array([row[2]._value for row in rows])
     found = np.linalg.norm(positions[first] - positions[second], axis=1)
     return float(np.abs(found - lengths).max())
+
+
+def holds_constraints(system: mm.System, positions: Array, tolerance: float) -> bool:
+    """Tell whether positions are those of a run with the constraints of a System.
+
+    Args:
+        system: The System.
+        positions: Positions [nm], shape (N, 3).
+        tolerance: Relative tolerance of the constraints.
+    """
+    return constraint_error(system, positions) <= SAME_LENGTH + 2 * tolerance * LONGEST_HELD
 
 
 def unconstrained(system: mm.System) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from merrow.amber.coordinates import Coordinates
 from merrow.amber.trajectory import RestartMetadata
-from merrow.engine.motion import constraint_error
+from merrow.engine.motion import SAME_LENGTH, constraint_error, holds_constraints
 from merrow.md.settings import MdSettings
 from merrow.mdin.mlp import idle_notes
 from merrow.system.build import HybridSystem
@@ -21,8 +21,6 @@ FIXED_PLACES = (
     "scales them with the box; strong restraints on many atoms far from the origin hold the volume "
     "back here."
 )
-SAME_LENGTH = 1e-4
-"""[Å]; constrained distances that differ by more change the energy of step 0 visibly."""
 
 
 def noted(
@@ -36,7 +34,7 @@ def noted(
         coordinates: Coordinates of the file.
         restart: Metadata of the file.
     """
-    found = [*_lengths(hybrid, coordinates, restart), *_counting(settings, restart)]
+    found = [*_lengths(settings, hybrid, coordinates, restart), *_counting(settings, restart)]
     found += [*idle_notes(settings.ml), *_idle_ewald(settings)]
     if settings.ml.link_atoms and not hybrid.region.links:
         found.append(NO_LINKS)
@@ -46,17 +44,18 @@ def noted(
 
 
 def _lengths(
-    hybrid: HybridSystem, coordinates: Coordinates, restart: RestartMetadata
+    settings: MdSettings, hybrid: HybridSystem, coordinates: Coordinates, restart: RestartMetadata
 ) -> Iterator[str]:
     """Note that the first step has other lengths than the file."""
-    if restart.step > 0:
+    system, positions = hybrid.system, coordinates.positions * NM_PER_ANGSTROM
+    if restart.step > 0 and holds_constraints(system, positions, settings.constraint_tolerance):
         return
-    off = constraint_error(hybrid.system, coordinates.positions * NM_PER_ANGSTROM)
-    off *= ANGSTROM_PER_NM
+    off = constraint_error(system, positions)
     if off > SAME_LENGTH:
         yield (
-            f"lengths that are held (water, bonds to hydrogen) differ by up to {off:.4f} Å from "
-            "the prmtop's; they are set to it before step 0, whose energy is not that of the file."
+            f"lengths that are held (water, bonds to hydrogen) differ by up to "
+            f"{off * ANGSTROM_PER_NM:.4f} Å from the prmtop's; they are set to it before step 0, "
+            "whose energy is not that of the file."
         )
 
 
