@@ -40,11 +40,12 @@ from merrow.engine.simulation import (
     Snapshot,
     choose_platform,
     get_snapshot,
+    heed_interrupt,
     set_barostat,
     set_snapshot,
 )
 from merrow.engine.step_counter import StepCounter
-from merrow.errors import InputError
+from merrow.errors import InputError, NumericsError, first_line
 from merrow.samples import LambdaState
 from merrow.system.alchemy import LAMBDA_ELECTROSTATICS, LAMBDA_STERICS
 from merrow.system.build import HybridSystem
@@ -375,4 +376,11 @@ def _pressure(run: _Run) -> float | None:
         return None
     forces = run.hybrid.system.getForces()
     barostat = next(f for f in forces if isinstance(f, BAROSTATS))
-    return float(np.mean(barostat.computeCurrentPressure(run.context)._value))
+    try:
+        return float(np.mean(barostat.computeCurrentPressure(run.context)._value))
+    except mm.OpenMMException as error:
+        heed_interrupt(error)
+        raise NumericsError(
+            "the pressure, for which the box is made smaller by 0.1 %, cannot be computed "
+            f"({first_line(error)}): take a larger box, or a shorter cutoff."
+        ) from error
