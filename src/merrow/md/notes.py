@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from merrow.amber.coordinates import Coordinates
 from merrow.amber.trajectory import RestartMetadata
 from merrow.engine.motion import SAME_LENGTH, constraint_error, holds_constraints
-from merrow.md.settings import MdSettings
+from merrow.md.settings import HEAT_THE_WHOLE, MdSettings, held_in_space
 from merrow.mdin.mlp import idle_notes
 from merrow.system.build import HybridSystem
 from merrow.units import ANGSTROM_PER_NM, NM_PER_ANGSTROM
@@ -38,6 +38,7 @@ def noted(
     found += [*idle_notes(settings.ml), *_idle_ewald(settings)]
     if settings.ml.link_atoms and not hybrid.region.links:
         found.append(NO_LINKS)
+    found += _held(settings)
     if settings.restraint_mask is not None and settings.pressure_bar is not None:
         found.append(FIXED_PLACES)
     return settings.model_copy(update={"notes": (*settings.notes, *found)})
@@ -57,6 +58,15 @@ def _lengths(
             f"{off * ANGSTROM_PER_NM:.4f} Å from the prmtop's; they are set to it before step 0, "
             "whose energy is not that of the file."
         )
+
+
+def _held(settings: MdSettings) -> Iterator[str]:
+    """Note that the motion as a whole is not removed where it is not free."""
+    what = held_in_space(settings)
+    if settings.minimise or settings.thermostat in HEAT_THE_WHOLE or not what:
+        return
+    if settings.com_removal_interval:
+        yield f"nscm=0: {what} holds atoms in space, so that the motion as a whole is not free."
 
 
 def _idle_ewald(settings: MdSettings) -> Iterator[str]:

@@ -14,6 +14,8 @@ from merrow.settings import Settings
 
 THERMOSTATS: Final = {0: "none", 2: "andersen", 3: "langevin", 11: "bussi"}
 """Thermostat by sander's ntt."""
+HEAT_THE_WHOLE: Final = ("langevin", "andersen")
+"""Thermostats that heat the motion as a whole too."""
 LONGEST_FREE_PS: Final = 0.001
 """Longest time step [ps] with flexible bonds to hydrogen of natural mass."""
 
@@ -116,6 +118,21 @@ class MdSettings(Settings):
     """The state on the alchemical coupling path."""
     notes: tuple[str, ...] = ()
     """Notes for mdout on these settings, such as keys without effect."""
+
+
+def drift_removal(settings: MdSettings) -> int:
+    """Return the steps between removals of the motion as a whole; 0 where it is not free."""
+    if settings.thermostat in HEAT_THE_WHOLE or held_in_space(settings):
+        return 0
+    return settings.com_removal_interval
+
+
+def held_in_space(settings: MdSettings) -> str:
+    """Return what refers to places in space; "" if nothing does."""
+    if settings.restraint_mask is not None:
+        return "ntr=1"
+    wall = settings.ml.confinement
+    return "" if wall is None or wall.follow else "mlp_confine=1"
 
 
 def long_step_notes(settings: MdSettings) -> tuple[str, ...]:

@@ -37,7 +37,7 @@ from merrow.md.box import NO_BOX, Cell, box_of, nonbonded_of
 from merrow.md.ensemble_spread import check_members
 from merrow.md.notes import NO_WRAP, noted
 from merrow.md.restraints import restraint_forces, wall_force
-from merrow.md.settings import MdSettings
+from merrow.md.settings import MdSettings, drift_removal
 from merrow.native import MmKernel
 from merrow.potentials.device import is_found
 from merrow.potentials.interface import Array, Potential
@@ -359,7 +359,6 @@ def _check_structure(inputs: MdInputs, region: MLRegion, coordinates: Coordinate
 
 def _plan(settings: MdSettings, restart: RestartMetadata, *, platform: str) -> DynamicsPlan:
     told = restart.step > 0 or not settings.goes_on
-    draws = settings.thermostat in ("langevin", "andersen")
     return DynamicsPlan(
         timestep=settings.timestep_ps,
         thermostat=settings.thermostat,
@@ -370,7 +369,7 @@ def _plan(settings: MdSettings, restart: RestartMetadata, *, platform: str) -> D
         pressure=settings.pressure_bar,
         anisotropic=settings.anisotropic,
         barostat_interval=settings.barostat_interval,
-        com_removal_interval=0 if draws else settings.com_removal_interval,
+        com_removal_interval=drift_removal(settings),
         constraint_tolerance=settings.constraint_tolerance,
         platform=platform,
         seed=settings.seed if settings.seed != -1 else time.time_ns() % 2**31,

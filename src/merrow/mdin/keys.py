@@ -73,7 +73,8 @@ CNTRL: Final[Mapping[str, Key]] = {
     "t": Key(0.0, "time at the start [ps], where irest=0", needs=("irest", (0,))),
     "nscm": Key(
         1000,
-        "steps between removals of centre-of-mass motion; 0 never; not used with ntt=2 and 3",
+        "steps between removals of centre-of-mass motion; 0 never, as with ntt=2 and 3, with ntr=1 "
+        "and with a fixed mlp_confine",
         low=0,
         needs=("ntt", (0, 11)),
     ),
