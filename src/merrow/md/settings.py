@@ -9,6 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final, Literal
 
+from pydantic import Field
+
 from merrow.mdin.mlp import MlSettings
 from merrow.settings import Settings
 
@@ -27,7 +29,7 @@ class Coupling(Settings):
     """Atoms whose charges are decoupled; empty with two-file input of sander."""
     lj_mask: str
     """Atoms whose Lennard-Jones interactions are decoupled, or empty."""
-    clambda: float
+    clambda: float = Field(ge=0, le=1)
     """AMBER's λ, 0 coupled."""
 
 
@@ -44,71 +46,71 @@ class MdSettings(Settings):
     """Title of mdout, trajectory and restart."""
     minimise: bool = False
     """Whether to minimise instead of running MD."""
-    steps: int = 1
+    steps: int = Field(1, ge=1)
     """Number of MD steps, or maximum number of minimisation steps."""
-    gradient_kcal_per_angstrom: float = 1e-4
+    gradient_kcal_per_angstrom: float = Field(1e-4, ge=1e-8)
     """RMS gradient at which minimisation ends [kcal/mol/Å]."""
-    timestep_ps: float = 0.001
+    timestep_ps: float = Field(0.001, ge=1e-6, le=0.004)
     """Time step [ps]."""
     start_time_ps: float = 0.0
     """Time at the start [ps] of a run that is not continued."""
     goes_on: bool = False
     """Whether velocities and time of the restart file are used."""
-    initial_temperature_k: float = 0.0
+    initial_temperature_k: float = Field(0.0, ge=0)
     """Temperature of the initial velocities [K]; 0 starts at rest."""
-    com_removal_interval: int = 1000
+    com_removal_interval: int = Field(1000, ge=0)
     """Steps between removals of the centre-of-mass motion; 0 for never."""
     thermostat: Literal["none", "andersen", "langevin", "bussi"] = "none"
     """Thermostat."""
-    temperature_k: float = 300.0
+    temperature_k: float = Field(300.0, ge=0)
     """Temperature [K]."""
-    friction_per_ps: float = 0.0
+    friction_per_ps: float = Field(0.0, ge=0)
     """Langevin friction [1/ps]."""
-    coupling_time_ps: float = 1.0
+    coupling_time_ps: float = Field(1.0, ge=1e-3)
     """Coupling time of the Bussi thermostat [ps]."""
-    collision_interval: int = 1000
+    collision_interval: int = Field(1000, ge=1)
     """Steps between velocity randomisations by the Andersen thermostat."""
     seed: int = 71277
     """Random seed; -1 takes one from the clock."""
     periodic: bool | None = None
     """Whether there is a box; None if the prmtop decides."""
-    pressure_bar: float | None = None
+    pressure_bar: float | None = Field(None, ge=-1000, le=100_000)
     """Pressure [bar]; None for constant volume."""
-    barostat_interval: int = 100
+    barostat_interval: int = Field(100, ge=1)
     """Steps between attempted volume changes."""
     anisotropic: bool = False
     """Whether the edges of the box change independently."""
-    cutoff_angstrom: float | None = None
+    cutoff_angstrom: float | None = Field(None, ge=4)
     """Direct-space cutoff [Å] with a box; None for 8."""
     lj_tail: bool = True
     """Whether the Lennard-Jones tail correction is added."""
     needs_box: bool = False
     """Whether Ewald settings were given, which need a box."""
-    ewald_per_angstrom: float | None = None
+    ewald_per_angstrom: float | None = Field(None, ge=0.01)
     """Ewald coefficient [1/Å]; None to derive it from the tolerance."""
-    direct_tolerance: float = 1e-5
+    direct_tolerance: float = Field(1e-5, ge=1e-12, le=0.01)
     """Direct-sum tolerance at the cutoff."""
     pme_grid: tuple[int, int, int] | None = None
     """PME grid points; None to derive them from the box."""
     constraints: bool = False
     """Whether water and bonds to hydrogen outside the ML region are rigid."""
-    constraint_tolerance: float = 1e-5
+    constraint_tolerance: float = Field(1e-5, ge=1e-12, le=1e-3)
     """Relative tolerance of constraints."""
     restraint_mask: str | None = None
     """Mask of the atoms restrained to reference positions."""
-    restraint_kcal_per_angstrom2: float = 0.0
+    restraint_kcal_per_angstrom2: float = Field(0.0, ge=0)
     """Force constant k in k·d² [kcal/mol/Å²]."""
     restraint_file: str | None = None
     """Path of a file with &rst restraints."""
-    print_interval: int = 50
+    print_interval: int = Field(50, ge=1)
     """Steps between blocks of mdout."""
-    frame_interval: int = 0
+    frame_interval: int = Field(0, ge=0)
     """Steps between frames; 0 for none."""
     frame_velocities: bool = False
     """Whether frames include velocities."""
-    velocity_interval: int = 0
+    velocity_interval: int = Field(0, ge=0)
     """Steps between frames of a separate velocity file; 0 for none."""
-    restart_interval: int = 5000
+    restart_interval: int = Field(5000, ge=1)
     """Steps between restart files."""
     wrap: bool = False
     """Whether written coordinates are wrapped into the box."""

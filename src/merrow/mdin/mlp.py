@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
+from pydantic import Field
+
 from merrow.errors import InputError
 from merrow.mdin.model_numbers import numbered_potential
 from merrow.mdin.namelist import Group
@@ -18,11 +20,11 @@ SINGLE: Final = "float32"
 class Confinement(Settings):
     """A confining wall around the ML region."""
 
-    inner_angstrom: float
+    inner_angstrom: float = Field(ge=0)
     """Radius where the wall starts [Å]."""
-    outer_angstrom: float
+    outer_angstrom: float = Field(ge=0)
     """Radius where it becomes linear [Å]."""
-    stiffness: float
+    stiffness: float = Field(ge=0)
     """Force constant k in k(r − inner)²/2 [kcal/mol/Å²]."""
     follow: bool = False
     """Whether the centre follows the region."""
@@ -39,9 +41,9 @@ class MlSettings(Settings):
     """Weights file, or None to search for it."""
     precision: Literal["float32", "float64"] = SINGLE
     """Precision of the networks."""
-    max_spread_kcal: float | None = None
+    max_spread_kcal: float | None = Field(None, ge=0)
     """Threshold of the ensemble spread of E_ML [kcal/mol]; None for no limit."""
-    max_force_spread_kcal: float | None = None
+    max_force_spread_kcal: float | None = Field(None, ge=0)
     """Threshold of the ensemble spread of an atom's force [kcal/mol/Å]; None for no limit."""
     on_spread: Literal["stop", "save", "warn"] = "stop"
     """Action if a threshold is exceeded."""

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: MIT
+"""Have the settings of Python the limits of the keys of a sander input?"""
+
+from __future__ import annotations
+
+import pytest
+
+from merrow.errors import InputError
+from merrow.md.settings import MdSettings
+from merrow.mdin.keys import CNTRL, EWALD, Key
+
+KEYS = {
+    "steps": CNTRL["nstlim"],
+    "gradient_kcal_per_angstrom": CNTRL["drms"],
+    "timestep_ps": CNTRL["dt"],
+    "initial_temperature_k": CNTRL["tempi"],
+    "com_removal_interval": CNTRL["nscm"],
+    "temperature_k": CNTRL["temp0"],
+    "friction_per_ps": CNTRL["gamma_ln"],
+    "coupling_time_ps": CNTRL["tautp"],
+    "collision_interval": CNTRL["vrand"],
+    "pressure_bar": CNTRL["pres0"],
+    "barostat_interval": CNTRL["mcbarint"],
+    "cutoff_angstrom": CNTRL["cut"],
+    "ewald_per_angstrom": EWALD["ew_coeff"],
+    "direct_tolerance": EWALD["dsum_tol"],
+    "constraint_tolerance": CNTRL["tol"],
+    "restraint_kcal_per_angstrom2": CNTRL["restraint_wt"],
+    "print_interval": CNTRL["ntpr"],
+    "frame_interval": CNTRL["ntwx"],
+    "restart_interval": CNTRL["ntwr"],
+}
+
+
+def told(**values: object) -> MdSettings:
+    return MdSettings.checked({"ml": {"mask": ":1"}, **values}, source="settings")
+
+
+@pytest.mark.parametrize(("name", "key"), KEYS.items(), ids=KEYS)
+def test_a_setting_has_the_limits_of_its_key(name: str, key: Key):
+    for limit, beyond in ((key.low, -1), (key.high, 1)):
+        if limit is None:
+            continue
+        value = key.kind(limit)
+        assert getattr(told(**{name: value}), name) == value
+        with pytest.raises(InputError, match=name):
+            told(**{name: value + beyond * (abs(value) * 0.1 or 1)})
+
+
+def test_a_setting_that_the_file_splits_has_its_limits_too():
+    with pytest.raises(InputError, match="velocity_interval"):
+        told(velocity_interval=-1)  # ntwv=-1 means another one
+    coupling = {"charges_mask": ":1", "lj_mask": "", "clambda": 1.5}
+    with pytest.raises(InputError, match=r"coupling\.clambda"):
+        told(coupling=coupling)
+    with pytest.raises(InputError, match=r"ml\.max_spread_kcal"):
+        told(ml={"mask": ":1", "max_spread_kcal": -1.0})
