@@ -38,7 +38,7 @@ def noted(
     found += [*idle_notes(settings.ml), *_idle_ewald(settings)]
     if settings.ml.link_atoms and not hybrid.region.links:
         found.append(NO_LINKS)
-    found += _held(settings)
+    found += [*_held(settings), *_constant(settings)]
     if settings.restraint_mask is not None and settings.pressure_bar is not None:
         found.append(FIXED_PLACES)
     return settings.model_copy(update={"notes": (*settings.notes, *found)})
@@ -67,6 +67,16 @@ def _held(settings: MdSettings) -> Iterator[str]:
         return
     if settings.com_removal_interval:
         yield f"nscm=0: {what} holds atoms in space, so that the motion as a whole is not free."
+
+
+def _constant(settings: MdSettings) -> Iterator[str]:
+    """Note that no change of the volume falls into this run; each segment counts anew."""
+    longest = min(settings.steps, settings.restart_interval)
+    if settings.pressure_bar is not None and longest < settings.barostat_interval:
+        yield (
+            f"the volume does not change in this run: its {longest} steps without a restart are "
+            f"fewer than mcbarint={settings.barostat_interval}."
+        )
 
 
 def _idle_ewald(settings: MdSettings) -> Iterator[str]:

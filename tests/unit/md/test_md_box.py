@@ -10,6 +10,9 @@ from scipy.special import erfc
 from merrow.amber.coordinates import Coordinates
 from merrow.md.box import cell_of, nonbonded_of
 from merrow.md.from_mdin import md_settings
+from merrow.md.notes import _constant
+from merrow.md.settings import MdSettings
+from merrow.mdin.mlp import MlSettings
 from merrow.mdin.namelist import parse_mdin
 from merrow.system.pme import ewald_coefficient, grid_points
 
@@ -37,6 +40,21 @@ def test_a_run_that_goes_on_keeps_its_grid_unless_another_is_asked_for():
     assert nonbonded_of(plain, box, None).pme.grid == (30, 30, 30)
     assert nonbonded_of(plain, box, (24, 24, 24)).pme.grid == (24, 24, 24)
     assert nonbonded_of(asked, box, (24, 24, 24)).pme.grid == (40, 40, 40)
+
+
+def test_a_run_that_ends_before_its_volume_changes_is_noted():
+    for steps, restarts, every, noted in (
+        (99, 500, 100, 99),
+        (100, 500, 100, 0),
+        (500, 20, 50, 20),
+    ):
+        asked = {"steps": steps, "restart_interval": restarts, "barostat_interval": every}
+        settings = MdSettings(ml=MlSettings(mask=":1"), pressure_bar=1.0, **asked)
+        (told,) = tuple(_constant(settings)) or ("",)
+        assert (f"its {noted} steps without a restart are fewer than mcbarint" in told) == bool(
+            noted
+        )
+        assert not tuple(_constant(settings.model_copy(update={"pressure_bar": None})))
 
 
 def test_a_cell_grows_with_the_volume_and_keeps_its_shape():
