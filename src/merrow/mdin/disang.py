@@ -61,11 +61,11 @@ def parse_disang(text: str, *, source: str) -> tuple[Restraint, ...]:
         if not group.entries:  # an empty &rst ends the file
             break
         _check_keys(group, at)
-        atoms = tuple(int(one) for one in _values(group, "iat", at) if one != 0)
+        atoms = _atoms(_values(group, "iat", at))
         if not 2 <= len(atoms) <= 4 or len(set(atoms)) < len(atoms) or min(atoms) < 1:
             raise InputError(
-                f"{at}iat should name two, three or four different atoms, counted from 1; groups "
-                "of atoms are not available."
+                f"{at}iat should name two, three or four different atoms, counted from 1, and "
+                "zeros only behind them; groups of atoms are not available."
             )
         for key in NUMBERS:
             if key in group.entries or key not in known:
@@ -77,6 +77,13 @@ def parse_disang(text: str, *, source: str) -> tuple[Restraint, ...]:
     if not found:
         raise InputError(f"{source} contains no restraint; take nmropt=1 out.")
     return tuple(found)
+
+
+def _atoms(values: list[float]) -> tuple[int, ...]:
+    """Return the atoms of iat without zeros at the end; () if one is no whole number."""
+    while values and values[-1] == 0:
+        values = values[:-1]
+    return tuple(map(int, values)) if all(one.is_integer() for one in values) else ()
 
 
 def _one(group: Group, key: str, at: str) -> float:

@@ -13,7 +13,8 @@ WELL = "r1=1.0, r2=2.0, r3=2.5, r4=4.0, rk2=5.0, rk3=10.0"
 
 def test_distances_angles_and_torsions_are_told_by_their_atoms():
     text = (
-        f"# a title\n&rst iat=1,2, {WELL} /\n&rst iat=1,2,3,0, {WELL} /\n&rst iat=1,2,3,4 {WELL} /"
+        f"# a title\n&rst iat=1,2, {WELL} /\n&rst iat=1,2,3,0,0, {WELL} /\n"
+        f"&rst iat=1,2,3,4 {WELL} /"
     )
     one, two, three = parse_disang(text, source="d.rst")
     assert [len(r.atoms) for r in (one, two, three)] == [2, 3, 4]
@@ -70,6 +71,9 @@ def test_what_a_restraint_does_not_tell_is_that_of_the_one_before():
     [
         (f"&rst iat=1, {WELL} /", "iat should name two, three or four"),
         (f"&rst iat=1,1, {WELL} /", "iat should name two, three or four"),
+        (f"&rst iat=1.5,2, {WELL} /", "iat should name two, three or four"),
+        (f"&rst iat=0,1,2, {WELL} /", "zeros only behind them"),
+        (f"&rst iat=1,2,0,0,3,4, {WELL} /", "zeros only behind them"),  # a distance in sander
         (f"&rst iat=-1,2, {WELL} /", "groups of atoms are not available"),
         ("&rst iat=1,2, r1=1.0 /", "&rst needs r2"),
         (f"&rst {WELL} /", "&rst needs iat"),
