@@ -8,9 +8,12 @@ from collections.abc import Iterator
 from merrow.amber.coordinates import Coordinates
 from merrow.amber.trajectory import RestartMetadata
 from merrow.engine.motion import SAME_LENGTH, constraint_error, holds_constraints
+from merrow.md.box import DEFAULT_CUTOFF
 from merrow.md.settings import HEAT_THE_WHOLE, MdSettings, held_in_space
 from merrow.mdin.mlp import idle_notes
+from merrow.system.box import box_vectors
 from merrow.system.build import HybridSystem
+from merrow.system.images import to_own_image
 from merrow.units import ANGSTROM_PER_NM, NM_PER_ANGSTROM
 
 NO_WRAP = "iwrap does nothing here: it needs a box."
@@ -38,7 +41,7 @@ def noted(
     found += [*idle_notes(settings.ml), *_idle_ewald(settings)]
     if settings.ml.link_atoms and not hybrid.region.links:
         found.append(NO_LINKS)
-    found += [*_held(settings), *_constant(settings)]
+    found += [*_held(settings), *_constant(settings), *_image(settings, hybrid, coordinates)]
     if settings.restraint_mask is not None and settings.pressure_bar is not None:
         found.append(FIXED_PLACES)
     return settings.model_copy(update={"notes": (*settings.notes, *found)})
@@ -76,6 +79,20 @@ def _constant(settings: MdSettings) -> Iterator[str]:
         yield (
             f"the volume does not change in this run: its {longest} steps without a restart are "
             f"fewer than mcbarint={settings.barostat_interval}."
+        )
+
+
+def _image(settings: MdSettings, hybrid: HybridSystem, coordinates: Coordinates) -> Iterator[str]:
+    """Note that the region would feel its own image, which is excluded as its own atoms are."""
+    if not hybrid.periodic:
+        return
+    cutoff = settings.cutoff_angstrom or DEFAULT_CUTOFF
+    gap = to_own_image(coordinates.positions, box_vectors(coordinates), hybrid.region)
+    if gap < cutoff:
+        yield (
+            f"the ML region comes within {gap:.1f} Å of its own image in the next box, below the "
+            f"cutoff of {cutoff:g} Å: pairs of the two have no Lennard-Jones terms here, and "
+            "charges no direct sum, so the box is too small for it."
         )
 
 

@@ -10,8 +10,10 @@ molecule and never moves its parts into different images.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from merrow.errors import InputError
 from merrow.geometry import beside
@@ -86,3 +88,17 @@ def reach_of(positions: Array, box: Array, region: MLRegion) -> Reach | None:
     i, j = divmod(int(np.argmax(distance)), len(own))
     names = region.labels
     return Reach(names[i], names[j], float(distance[i, j]), float(np.diag(box).min()) / 2)
+
+
+def to_own_image(positions: Array, box: Array, region: MLRegion) -> float:
+    """Return the shortest distance [Å] of an atom of the region to an image of the region.
+
+    Args:
+        positions: Positions of all atoms [Å], shape (N, 3), the region in one image.
+        box: Box vectors in reduced form [Å], shape (3, 3).
+        region: The ML region.
+    """
+    own = positions[list(region.atoms)]
+    tree = cKDTree(own)
+    moves = [move for move in product((-1, 0, 1), repeat=3) if any(move)]
+    return min(float(tree.query(own + np.array(move) @ box)[0].min()) for move in moves)
