@@ -268,7 +268,7 @@ MLP: Final[Mapping[str, Key]] = {
 EWALD: Final[Mapping[str, Key]] = {
     "ew_coeff": Key(None, "Ewald coefficient [1/Å]; else from dsum_tol", low=0.01, like=0.3),
     "dsum_tol": Key(1e-5, "error of the direct sum at the cutoff", low=1e-12, high=1e-2),
-    "nfft1": Key(None, "grid points along a; else one per Å at most", low=6, like=24),
+    "nfft1": Key(None, "grid points along a; else one per Å, more if cut < 8", low=6, like=24),
     "nfft2": Key(None, "grid points along b", low=6, like=24),
     "nfft3": Key(None, "grid points along c", low=6, like=24),
     "vdwmeth": Key(1, "1 adds the Lennard-Jones tail beyond the cutoff", (0, 1)),

@@ -8,7 +8,7 @@ import pytest
 from scipy.special import erfc
 
 from merrow.amber.coordinates import Coordinates
-from merrow.md.box import cell_of, nonbonded_of
+from merrow.md.box import FINENESS, cell_of, nonbonded_of
 from merrow.md.from_mdin import md_settings
 from merrow.md.notes import _constant
 from merrow.md.settings import MdSettings
@@ -29,6 +29,18 @@ def test_the_ewald_coefficient_is_the_one_that_sander_prints(cutoff, printed):
 )
 def test_the_grid_is_even_and_at_most_one_angstrom_wide(length, points):
     assert grid_points(length) == points
+
+
+@pytest.mark.parametrize("edge", [24.0, 31.0])
+def test_the_grid_is_finer_than_sanders_only_where_the_cutoff_is_short(edge):
+    box = np.diag([edge / 10] * 3)
+    for cutoff in (4.0, 5.0, 6.5, 7.5, 8.0, 9.0, 12.0):
+        settings = MdSettings(ml=MlSettings(mask=":1"), cutoff_angstrom=cutoff)
+        pme = nonbonded_of(settings, box, None).pme
+        (points,) = set(pme.grid)
+        assert pme.alpha / 10 * edge / points <= FINENESS
+        assert points >= grid_points(edge)
+        assert points == grid_points(edge) or cutoff < 8.0
 
 
 def test_a_run_that_goes_on_keeps_its_grid_unless_another_is_asked_for():
