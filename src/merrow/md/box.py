@@ -14,16 +14,12 @@ from merrow.errors import InputError
 from merrow.md.settings import MdSettings
 from merrow.potentials.interface import Array
 from merrow.system.box import box_vectors, check_width, refuse_lone_box
-from merrow.system.pme import Nonbonded, ewald_coefficient, sander_pme
+from merrow.system.pme import Nonbonded, sander_pme
 from merrow.units import ANGSTROM_PER_NM, NM_PER_ANGSTROM, amber_coulomb_charge_scale
 
 DEFAULT_CUTOFF = 8.0
 NO_CUTOFF = 99.0
 """Without a box, a cut of at least this [Å] means no cutoff."""
-SPACING, FINENESS = 1.0, 0.35
-"""Maximum grid spacing [Å], as in sander, and its maximum product with the Ewald coefficient, which
-a cutoff of 8 Å fulfils. Beyond it splines without sander's optimised influence function err by
-kcal/mol, and the pressure by hundreds of bar."""
 RIGHT = 90.0
 """degree."""
 NO_BOX = np.diag([10.0, 10.0, 10.0])
@@ -125,8 +121,6 @@ def nonbonded_of(
 ) -> Nonbonded:
     """Return cutoff and Ewald settings as sander derives them, with AMBER's Coulomb constant.
 
-    The grid is finer than sander's where the cutoff is below 8 Å.
-
     Args:
         settings: Settings of the run.
         box: Box vectors [nm], or None.
@@ -137,12 +131,12 @@ def nonbonded_of(
         return Nonbonded(cutoff=None, charge_scale=scale)
     cutoff = settings.cutoff_angstrom or DEFAULT_CUTOFF
     lengths = np.linalg.norm(box, axis=1) * ANGSTROM_PER_NM
-    tolerance = settings.direct_tolerance
-    alpha = settings.ewald_per_angstrom or ewald_coefficient(cutoff, tolerance)
-    spacing = min(SPACING, FINENESS / alpha)
-    pme = sander_pme(lengths.tolist(), cutoff, tolerance=tolerance, spacing=spacing)
-    if settings.ewald_per_angstrom:
-        pme = replace(pme, alpha=settings.ewald_per_angstrom * ANGSTROM_PER_NM)
+    pme = sander_pme(
+        lengths.tolist(),
+        cutoff,
+        tolerance=settings.direct_tolerance,
+        coefficient=settings.ewald_per_angstrom,
+    )
     if grid := settings.pme_grid or kept:
         pme = replace(pme, grid=(grid[0], grid[1], grid[2]))
     return Nonbonded(

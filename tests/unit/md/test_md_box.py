@@ -8,13 +8,13 @@ import pytest
 from scipy.special import erfc
 
 from merrow.amber.coordinates import Coordinates
-from merrow.md.box import FINENESS, cell_of, nonbonded_of
+from merrow.md.box import cell_of, nonbonded_of
 from merrow.md.from_mdin import md_settings
 from merrow.md.notes import _constant
 from merrow.md.settings import MdSettings
 from merrow.mdin.mlp import MlSettings
 from merrow.mdin.namelist import parse_mdin
-from merrow.system.pme import ewald_coefficient, grid_points
+from merrow.system.pme import FINENESS, ewald_coefficient, grid_points
 
 
 @pytest.mark.parametrize(("cutoff", "printed"), [(8.0, 0.34864), (9.0, 0.30768)])

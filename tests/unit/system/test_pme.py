@@ -10,7 +10,7 @@ import openmm as mm
 import pytest
 
 from merrow.errors import InputError
-from merrow.system.pme import check_box, pme_parameters
+from merrow.system.pme import FINENESS, check_box, pme_parameters, sander_pme
 
 
 def openmm_choice(edges, cutoff, tolerance):
@@ -61,3 +61,15 @@ def test_a_box_too_small_for_cutoff_or_solute_is_refused_with_the_size_it_needs(
         check_box(np.diag([3.0, 3.0, 2.14]), 0.9, 0.0, source="run.rst7")
     with pytest.raises(InputError, match=r"solute 5\.0 Å long need 25\.0 Å"):
         check_box(np.diag([2.4, 2.4, 2.4]), 0.8, 0.5, source="x")
+
+
+@pytest.mark.parametrize(("tolerance", "spacing"), [(1e-5, 1.0), (1e-6, 0.5)])
+def test_the_grid_of_a_short_cutoff_is_as_fine_as_its_ewald_coefficient_needs(tolerance, spacing):
+    for cutoff in (3.0, 4.0, 6.0, 9.0):
+        pme = sander_pme([20.0, 25.0, 31.0], cutoff, tolerance=tolerance, spacing=spacing)
+        steps = np.array([20.0, 25.0, 31.0]) / np.array(pme.grid)
+        assert steps.max() <= spacing
+        assert steps.max() * pme.alpha / 10 <= FINENESS
+    own = sander_pme([20.0] * 3, 9.0, tolerance=tolerance, spacing=spacing, coefficient=0.9)
+    assert own.alpha == pytest.approx(9.0)
+    assert own.grid == (54, 54, 54)
