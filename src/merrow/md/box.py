@@ -14,12 +14,14 @@ from merrow.errors import InputError
 from merrow.md.settings import MdSettings
 from merrow.potentials.interface import Array
 from merrow.system.box import box_vectors, check_width, refuse_lone_box
-from merrow.system.pme import Nonbonded, sander_pme
+from merrow.system.pme import FINENESS, Nonbonded, sander_pme
 from merrow.units import ANGSTROM_PER_NM, NM_PER_ANGSTROM, amber_coulomb_charge_scale
 
 DEFAULT_CUTOFF = 8.0
 NO_CUTOFF = 99.0
 """Without a box, a cut of at least this [Å] means no cutoff."""
+KEPT_FINENESS = 1.2 * FINENESS
+"""Finer grids are kept, although the box may have grown since they were chosen."""
 RIGHT = 90.0
 """degree."""
 NO_BOX = np.diag([10.0, 10.0, 10.0])
@@ -124,7 +126,8 @@ def nonbonded_of(
     Args:
         settings: Settings of the run.
         box: Box vectors [nm], or None.
-        kept: PME grid of the previous run, kept unless another one is requested.
+        kept: PME grid of the previous run, kept unless another one is requested or a shorter
+            cutoff needs a finer one.
     """
     scale = amber_coulomb_charge_scale()
     if box is None:
@@ -137,6 +140,8 @@ def nonbonded_of(
         tolerance=settings.direct_tolerance,
         coefficient=settings.ewald_per_angstrom,
     )
+    if kept and np.max(lengths / kept) * pme.alpha / ANGSTROM_PER_NM > KEPT_FINENESS:
+        kept = None
     if grid := settings.pme_grid or kept:
         pme = replace(pme, grid=(grid[0], grid[1], grid[2]))
     return Nonbonded(

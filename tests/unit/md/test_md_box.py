@@ -52,6 +52,8 @@ def test_a_run_that_goes_on_keeps_its_grid_unless_another_is_asked_for():
     assert nonbonded_of(plain, box, None).pme.grid == (30, 30, 30)
     assert nonbonded_of(plain, box, (24, 24, 24)).pme.grid == (24, 24, 24)
     assert nonbonded_of(asked, box, (24, 24, 24)).pme.grid == (40, 40, 40)
+    shorter = plain.model_copy(update={"cutoff_angstrom": 5.0})  # than that of the run before
+    assert nonbonded_of(shorter, box, (30, 30, 30)).pme.grid == (48, 48, 48)
 
 
 def test_a_run_that_ends_before_its_volume_changes_is_noted():
