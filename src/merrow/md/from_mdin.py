@@ -236,6 +236,10 @@ def _coupling(at: str, c: Values, given: frozenset[str]) -> Coupling | None:
     for wrong, told in (
         (c["imin"] == 1, "icfe=1 needs dynamics; use imin=0."),
         (len(masks) > 1, "scmask, scmask1 and timask1 should be the same: the ML region."),
+        (
+            not soft and c["crgmask"] and c["timask1"] not in ("", c["crgmask"]),
+            "timask1 and crgmask should be the same: the ML region.",
+        ),
         (soft and not masks, "ifsc=1 needs scmask='...', the mask of the ML region."),
         (
             soft and not c["crgmask"],

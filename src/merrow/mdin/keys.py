@@ -54,6 +54,7 @@ _MIN = ("imin", (1,))
 _MD = ("imin", (0,))
 _NPT = ("ntp", (1, 2))
 _HEAT = ("ntt", (2, 3, 11))
+_SOFT = ("ifsc", (1,))
 _NO_GB = "solvent models without explicit water are not available here"
 _SCALE = "the scales of 1-4 pairs are those of the prmtop; leave it out"
 _NO_TI = "for free energies along this path use `merrow hydration`"
@@ -177,8 +178,8 @@ CNTRL: Final[Mapping[str, Key]] = {
     "ifsc": Key(0, "1 decouples Lennard-Jones by the soft core, 0 charges", (0, 1), _NO_TI),
     "scalpha": _off(0.5, "parameter of the soft core", "the soft core here has 0.5"),
     "scbeta": Key(12.0, "charges are off before the soft core begins", idle=True),
-    "scmask": Key("", "atoms that ifsc=1 decouples: the ML region"),
-    "scmask1": Key("", "the same as scmask"),
+    "scmask": Key("", "atoms that ifsc=1 decouples: the ML region", needs=_SOFT),
+    "scmask1": Key("", "the same as scmask", needs=_SOFT),
     "scmask2": _off("", "atoms that appear", "only decoupling is available"),
     "timask1": Key("", "atoms of V0 in the one-file form: the ML region"),
     "timask2": _off("", "atoms of V1", "only decoupling is available: V1 is empty"),

@@ -217,6 +217,7 @@ WRONG = [
     (TI_LJ.replace(", scmask=':LIG'", ""), "ifsc=1 needs scmask"),
     (TI_LJ.replace(" crgmask=':LIG',", ""), "ifsc=1 needs crgmask too"),
     (changed(TI_LJ, timask1="':WAT'"), "should be the same"),
+    (changed(TI_V1, timask1="':WAT'"), "timask1 and crgmask should be the same"),
     (TI_V1.replace("clambda=0.1", "clambda=1.5"), "clambda should be at least 0 and at most 1"),
     (TI_V1.replace("klambda=1", "klambda=4"), "klambda=4 is refused"),
     ("t\n&ewald order=4 /", "has no &cntrl"),

@@ -52,6 +52,7 @@ NEEDS = {
     "ntt": ("imin", (0,)), "tautp": ("ntt", (11,)), "vrand": ("ntt", (2,)), "ig": ("imin", (0,)),
     "drms": ("imin", (1,)), "barostat": ("ntp", (1, 2)), "mcbarint": ("ntp", (1, 2)),
     "pres0": ("ntp", (1, 2)), "tol": ("ntc", (2,)), "restraint_wt": ("ntr", (1,)),
+    "scmask": ("ifsc", (1,)), "scmask1": ("ifsc", (1,)),
     "ntwx": ("imin", (0,)), "ntwv": ("imin", (0,)), "ntwr": ("imin", (0,)),
 }  # fmt: skip
 KEYS = {**CNTRL, **EWALD, **MLP}
