@@ -106,8 +106,13 @@ def _methods(data: CampaignData, example: HydrationResult | None) -> tuple[str, 
     if example is None:
         return "", []
     done = [row for row in data.rows if row.status == "done"]
-    charges = dict.fromkeys(row.charges for row in done)
-    return methods(example, molecules=len({row.name for row in done}), charges=charges)
+    charges, gaff = dict.fromkeys(row.charges for row in done), data.settings.get("gaff")
+    return methods(
+        example,
+        molecules=len({row.name for row in done}),
+        charges=charges,
+        gaff=None if gaff is None else int(gaff),
+    )
 
 
 def _header(labels: list[str], *, several: bool, summed: bool) -> list[tuple[str, str]]:

@@ -23,7 +23,11 @@ CONSTRAINTS: Final = {"h-bonds": ", bonds of the solute to hydrogen constrained"
 
 
 def methods(
-    result: HydrationResult, *, molecules: int = 1, charges: Collection[str] = ()
+    result: HydrationResult,
+    *,
+    molecules: int = 1,
+    charges: Collection[str] = (),
+    gaff: int | None = None,
 ) -> tuple[str, list[Work]]:
     """Return the paragraph and the works that it cites, in order.
 
@@ -31,14 +35,15 @@ def methods(
         result: The result, with its settings and versions; for a campaign, any of its results.
         molecules: Number of molecules that were computed this way.
         charges: Their charge models, if there are several.
+        gaff: Their GAFF version; None for that of the result, which a prmtop lacks.
     """
     cited = Cited()
     sentences = [
         _purpose(result, molecules, cited),
-        _parameters(result, molecules, charges or (result.charges,), cited),
+        _parameters(result, molecules, charges or (result.charges,), gaff, cited),
         *_sampling(result, molecules, cited),
-        _estimator(result, cited),
-        *_closing(result, cited),
+        _estimator(result, molecules, cited),
+        *_closing(result, molecules, cited),
     ]
     return " ".join(sentences), cited.works
 
@@ -68,7 +73,11 @@ def _purpose(result: HydrationResult, molecules: int, cited: Cited) -> str:
 
 
 def _parameters(
-    result: HydrationResult, molecules: int, charges: Collection[str], cited: Cited
+    result: HydrationResult,
+    molecules: int,
+    charges: Collection[str],
+    gaff: int | None,
+    cited: Cited,
 ) -> str:
     """Return the sentence on force field, charges and water."""
     source = result.settings.get("source")
@@ -83,7 +92,7 @@ def _parameters(
             return "Parameters, charges and water were those of the prmtop."
         added = f"{box} {cited('TIP3P')} {'were' if molecules > 1 else 'was'} added"
         return f"Parameters and charges were those of the prmtop; {added}."
-    field = "GAFF" if found.get("gaff") == 1 else "GAFF2"
+    field = "GAFF" if (gaff or found.get("gaff")) == 1 else "GAFF2"
     field = f"{field} {cited('GAFF')}"
     models = [f"{CHARGES[one]} {cited(CHARGES[one])}" for one in charges if one in CHARGES]
     own = [f"{' or '.join(models)} charges"] if models else []
@@ -109,9 +118,17 @@ def _sampling(result: HydrationResult, molecules: int, cited: Cited) -> Iterator
     sterics = len(schedule.get("lambda_sterics", ()))
     repeats = result.settings.get("repeats")
     own = "MM" if result.potential == MM or result.route == "endpoint" else "ML/MM"
+    states = (
+        f"{charging + sterics} λ states ({charging} of the charges, {sterics} of soft-core "
+        f"Lennard-Jones {cited('softcore')})"
+    )
+    if molecules > 1 and found.get("refine_schedule"):
+        states = (
+            f"λ states of the charges and of soft-core Lennard-Jones {cited('softcore')}, placed "
+            "for each solute by a pilot run,"
+        )
     yield (
-        f"The {own} solute was coupled to water over {charging + sterics} λ states ({charging} of "
-        f"the charges, {sterics} of soft-core Lennard-Jones {cited('softcore')}) with "
+        f"The {own} solute was coupled to water over {states} with "
         f"Hamiltonian replica exchange {cited('exchange')}"
         f"{f', in {repeats} independent repeats' if repeats else ''}."
     )
@@ -134,7 +151,7 @@ def _sampling(result: HydrationResult, molecules: int, cited: Cited) -> Iterator
         f"{found['cutoff_angstrom']:g} Å, particle mesh Ewald {cited('PME')} and the long-range "
         "Lennard-Jones correction."
     )
-    yield from _in_gas(result, found)
+    yield from _in_gas(result, molecules, found)
 
 
 def _program(result: HydrationResult, cited: Cited) -> str:
@@ -150,7 +167,7 @@ def _program(result: HydrationResult, cited: Cited) -> str:
     return f"Simulations were run with {openmm}"
 
 
-def _in_gas(result: HydrationResult, protocol: Mapping[str, Any]) -> Iterator[str]:
+def _in_gas(result: HydrationResult, molecules: int, protocol: Mapping[str, Any]) -> Iterator[str]:
     """Yield the sentence on the gas phase, if it was sampled."""
     inserted = result.diagnostics.numbers.get("gas_conformers_inserted")
     if result.potential == MM and not inserted:
@@ -158,14 +175,15 @@ def _in_gas(result: HydrationResult, protocol: Mapping[str, Any]) -> Iterator[st
     if protocol.get("solute_constraints") != "none" or "gas_friction_per_ps" not in protocol:
         return
     slow = "" if protocol.get("gas_temperatures") == "ladder" else ", if it has slow torsions,"
-    taken = "; the decoupled state took conformers from there" if inserted else ""
+    whose = " of flexible solutes" if molecules > 1 else ""
+    taken = f"; the decoupled state{whose} took conformers from there" if inserted else ""
     yield (
         f"The solute in gas was sampled with a friction of {protocol['gas_friction_per_ps']:g} "
         f"ps⁻¹ and{slow} by replica exchange of temperatures up to 900 K{taken}."
     )
 
 
-def _estimator(result: HydrationResult, cited: Cited) -> str:
+def _estimator(result: HydrationResult, molecules: int, cited: Cited) -> str:
     """Return the sentence on estimators and errors."""
     pymbar = f"pymbar {result.versions.get('pymbar', '')}".rstrip()
     method = result.headline.method
@@ -174,18 +192,31 @@ def _estimator(result: HydrationResult, cited: Cited) -> str:
     else:
         how = f"MBAR {cited('MBAR')} ({pymbar})"
     if method == "endpoint_bar":
-        between = result.settings.get("intermediates")
-        some = isinstance(between, dict) and any(between.values())
-        by = "MBAR with ensembles between the two" if some else f"BAR {cited('BAR')}"
-        how += f", and of MM → ML/MM in water and in gas by {by}"
+        how += f", and of MM → ML/MM {_between(result, molecules, cited)}"
     return (
         f"Free energies were estimated by {how}; ± is one standard error, from blocks of "
         "correlated data and, if there are any, from independent repeats."
     )
 
 
-def _closing(result: HydrationResult, cited: Cited) -> Iterator[str]:
-    if result.measured is not None and result.measured.source == FREESOLV:
+def _between(result: HydrationResult, molecules: int, cited: Cited) -> str:
+    """Return the estimator of MM → ML/MM in each phase: MBAR where ensembles were inserted."""
+    ladder = "MBAR with ensembles between the two"
+    if molecules > 1:
+        return f"in water and in gas by BAR {cited('BAR')}, or by {ladder} where they are far apart"
+    found = result.settings.get("intermediates")
+    inserted = found if isinstance(found, dict) else {}
+    phases = [phase for phase in ("water", "gas") if inserted.get(phase)]
+    if len(phases) == 1:
+        other = "gas" if phases == ["water"] else "water"
+        return f"in {phases[0]} by {ladder}, in {other} by BAR {cited('BAR')}"
+    by = ladder if phases else f"BAR {cited('BAR')}"
+    return f"in water and in gas by {by}"
+
+
+def _closing(result: HydrationResult, molecules: int, cited: Cited) -> Iterator[str]:
+    """Yield the sentences on measured values, which a campaign's table brings, and on the seed."""
+    if molecules == 1 and result.measured is not None and result.measured.source == FREESOLV:
         yield f"Experimental values are from FreeSolv {cited('FreeSolv')}."
     if seed := result.seeds.get("run"):
         yield f"The random seed was {seed}."

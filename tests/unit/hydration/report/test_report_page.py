@@ -306,11 +306,34 @@ def test_the_methods_tell_constraints_and_the_gas_phase():
 
 
 def test_the_methods_tell_the_ensembles_between_mm_and_ml():
-    one, several = (
-        told("endpoint", intermediates={"water": water, "gas": []}) for water in ([], [0.5])
+    none, water, gas, both = (
+        told("endpoint", intermediates={"water": water, "gas": gas})
+        for water, gas in (([], []), ([0.5], []), ([], [0.5]), ([0.5], [0.5]))
     )
-    assert "in water and in gas by BAR" in one
-    assert "in water and in gas by MBAR with ensembles between the two" in several
+    assert "in water and in gas by BAR [" in none
+    assert "in water by MBAR with ensembles between the two, in gas by BAR [" in water
+    assert "in gas by MBAR with ensembles between the two, in water by BAR [" in gas
+    assert "in water and in gas by MBAR with ensembles between the two;" in both
+
+
+def test_the_methods_of_a_campaign_say_of_all_molecules_only_what_holds_for_all():
+    keys = synthetic_keys("endpoint", "quick")
+    keys["settings"] |= {"intermediates": {"water": [0.5], "gas": []}}
+    keys["measured"] = {**keys["measured"], "source": "FreeSolv 0.52"}
+    keys["settings"]["source"] = {"kind": "gas", "gaff": 2, "charges": "prmtop"}
+    keys["diagnostics"]["gas_conformers_inserted"] = 20.0
+    keys["settings"]["protocol"] = {**keys["settings"]["protocol"], "refine_schedule": True}
+    own = {"charges": ("bcc", "prmtop"), "gaff": 1}
+    text, works = methods(result_of(keys), molecules=2, **own)
+    assert "by BAR [" in text
+    assert "or by MBAR with ensembles between the two where they are far apart" in text
+    assert "the decoupled state of flexible solutes took conformers from there" in text
+    assert "placed for each solute by a pilot run" in text
+    assert "GAFF [" in text
+    assert not [work for work in works if "FreeSolv" in work.words]
+    alone, _ = methods(result_of(keys))
+    assert "are from FreeSolv" in alone
+    assert "14 λ states (5 of the charges, 9 of soft-core" in alone
 
 
 @pytest.mark.parametrize("known", [True, False])
