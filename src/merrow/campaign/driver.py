@@ -50,7 +50,7 @@ MAX_LOSSES = 3
 LOOK = 5.0
 """Interval between progress checks of the current runs [s]."""
 LEAST = 0.1
-"""Work, in units of runs, that must be done before the time left is estimated."""
+"""Work of this command, in units of runs, from which the time left is estimated."""
 TABLE_COST = 50
 """Minimum interval between updates of the table, in multiples of its writing time."""
 
@@ -173,6 +173,10 @@ class Driver:
         self.processes = max(1, backend.width // len(jobs)) if local else 1
         self.losses: dict[str, int] = {}
         self.next_table, self.began = 0.0, time.monotonic()
+        # finished part of each begun run, now and when first seen; work on those that ended
+        self.parts: dict[str, float] = {}
+        self.first: dict[str, float] = {}
+        self.made = 0.0
 
     def work(self, executor: Executor) -> None:
         """Submit runs; a stopped or lost one continues before a new one starts."""
@@ -220,6 +224,9 @@ class Driver:
                 "of memory; finished pieces are kept: run the same command again.",
             )
         self.ended += 1
+        part = self.parts.pop(job.name, 0.0)
+        whole = 1.0 if outcome.status == "done" else part
+        self.made += max(0.0, whole - self.first.get(job.name, 0.0))
         if outcome.status == "failed":
             job.run(self.folder).save(Failure(why=outcome.why))
         told = self._answer(job) if outcome.status == "done" else f"failed: {outcome.why}"
@@ -241,25 +248,30 @@ class Driver:
     def _tell(self, jobs: list[Job]) -> None:
         """Report the number of ended runs and the progress of the current ones."""
         found = {job.name: job.run(self.folder).read(Underway) for job in jobs}
-        parts = [0.0 if one is None else one.fraction or 0.0 for one in found.values()]
+        for name, one in found.items():
+            if one is not None and one.fraction is not None:
+                self.parts[name] = one.fraction
+                self.first.setdefault(name, one.fraction)
         words = [
             name if one is None or one.fraction is None else f"{name} {100 * one.fraction:.0f} %"
             for name, one in found.items()
         ]
         done = f"{self.ended} of {self.of} runs ended"
-        part, way = (self.ended + sum(parts)) / self.of, f"under way: {', '.join(words)}"
-        self.listen(Progress(done, part, (way,), self._left(sum(parts))))
+        part = (self.ended + sum(self.parts.values())) / self.of
+        self.listen(Progress(done, part, (f"under way: {', '.join(words)}",), self._left()))
 
-    def _left(self, begun: float = 0.0) -> float | None:
-        """Estimate the time of the remaining runs from those so far [s].
+    def _left(self) -> float | None:
+        """Estimate the time left from the pace of this command, without what others had done [s].
 
-        Args:
-            begun: Finished part of the current runs, in units of runs.
+        None before there is enough to tell.
         """
-        done = self.ended + begun
-        if done < LEAST:
+        made = self.made + sum(
+            max(0.0, part - self.first[name]) for name, part in self.parts.items()
+        )
+        if made < LEAST:
             return None
-        return (time.monotonic() - self.began) * (self.of - done) / done
+        left = self.of - self.ended - sum(self.parts.values())
+        return (time.monotonic() - self.began) * left / made
 
     def _time_left(self) -> str:
         left = self._left()

@@ -21,6 +21,7 @@ from merrow.executor import ClusterConfig, SerialExecutor
 from merrow.files import atomic_write, save_json
 from merrow.hydration.config import HydrationConfig, Source
 from merrow.hydration.run_folder import RunFolder
+from merrow.hydration.state import Underway
 from merrow.locks import TakenOverError, locked
 from merrow.progress import TimeLimit
 
@@ -125,6 +126,24 @@ def test_a_worker_that_breaks_is_a_loss_and_not_the_end(campaign):
     said = drive(folder, jobs, work)
     assert said[0] == "m0-bcc: its worker ended (RuntimeError); it will be resumed."
     assert said[-1] == "[2/2] m1-bcc: done."
+
+
+def test_the_time_left_follows_from_the_pace_of_this_command_alone(campaign):
+    """A run that was half done when the campaign was resumed; another fails at once."""
+    folder, jobs = campaign(4)
+    heard = []
+    driver = Driver(folder, jobs, compute, SERIAL, NO_LIMIT, heard.append)
+    for fraction in (0.5, 0.75):
+        jobs[0].run(folder).save(Underway(text="sampling path", fraction=fraction))
+        driver.began = time.monotonic() - 100.0
+        driver._tell(jobs[:1])
+    assert heard[0].remaining_s is None
+    assert heard[0].fraction == pytest.approx(0.5 / 4)
+    assert heard[1].remaining_s == pytest.approx(100.0 * (4 - 0.75) / 0.25, rel=0.01)
+    driver._take(jobs[1], 0, Outcome("failed", "no such element"))
+    assert driver._left() == pytest.approx(100.0 * (3 - 0.75) / 0.25, rel=0.01)
+    driver._take(jobs[0], 0, Outcome("done"))
+    assert driver._left() == pytest.approx(100.0 * 2 / 0.5, rel=0.01)
 
 
 def test_nothing_is_begun_after_the_deadline(campaign):
