@@ -21,7 +21,7 @@ from merrow.locks import locked
 CONFIG = HydrationConfig(source=Source(kind="smiles", smiles="CO"))
 
 
-def finished(folder, value, stderr, *, smiles="CO", **settings):
+def finished(folder, value, stderr, *, smiles="CO", checks=(), **settings):
     """Write a run with a result."""
     run, dg = RunFolder(Path(folder)), {"value_kcal": value, "stderr_kcal": stderr}
     config = CONFIG.model_copy(update={"source": Source(kind="smiles", smiles=smiles)})
@@ -36,7 +36,10 @@ def finished(folder, value, stderr, *, smiles="CO", **settings):
         "estimates": {**none, "endpoint_bar": dg},
         "legs": {"charging": None, "lj": dg},
         "de_reorg": None,
-        "diagnostics": {"min_overlap": None, "verdicts": []},
+        "diagnostics": {
+            "min_overlap": None,
+            "verdicts": [{"name": "repeats", "status": one, "message": "."} for one in checks],
+        },
         **{"settings": own | settings, "versions": {}, "seeds": {}, "wall_s": 61.0},
     }
     write_json(HydrationResult.model_validate_json(json.dumps(content)), run.result)
@@ -93,6 +96,19 @@ def test_a_campaign_is_told_in_few_lines_with_what_failed(merrow):
     finished("set/runs/bad-bcc", -1.0, 0.1)
     (found,) = json.loads(merrow("status", "set", "--json").out)
     assert found["next"] == "merrow campaign report set"
+
+
+def test_failed_checks_are_told_beside_the_number(merrow):
+    campaign("set", {"m1": (-1.0, 0.1)})
+    run = finished("set/runs/m1-bcc", -1.0, 0.1, checks=("pass", "fail", "warn", "fail"))
+    told = "−1.00 ± 0.10 kcal/mol, 2 FAILED checks"
+    assert f"ΔG(hydration) = {told}, 1 min 01 s" in merrow("status", run.path).out
+    assert f"m1-bcc: {told}" in merrow("status", "set").out
+    answer = merrow("campaign", "report", "set")
+    assert "Checks FAILED in 1: do not trust these yet." in answer.out
+    table = Path("set/results.csv").read_text().splitlines()
+    assert table[0].endswith("warnings,failed_checks,folder")
+    assert table[1].endswith("3,2,runs/m1-bcc")
 
 
 def test_dynamics_are_known_by_their_mdinfo(merrow):

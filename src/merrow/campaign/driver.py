@@ -39,7 +39,7 @@ from merrow.hydration.workers import usual_processes
 from merrow.locks import locked
 from merrow.mps import shared_gpu
 from merrow.progress import Listener, Progress, TimeLimit, say, silent
-from merrow.report.text import duration, energy, stderr
+from merrow.report.text import duration, energy, failed_checks, stderr
 
 logger = logging.getLogger(__name__)
 
@@ -243,7 +243,9 @@ class Driver:
         if result is None:
             return "done."
         found = result.headline
-        return f"done, {energy(found.value_kcal)} ± {stderr(found.stderr_kcal)} kcal/mol."
+        value = f"{energy(found.value_kcal)} ± {stderr(found.stderr_kcal)} kcal/mol"
+        told = ("done", value, failed_checks(result.diagnostics.failed))
+        return f"{', '.join(filter(None, told))}."
 
     def _tell(self, jobs: list[Job]) -> None:
         """Report the number of ended runs and the progress of the current ones."""

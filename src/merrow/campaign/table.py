@@ -166,11 +166,13 @@ def job_row(folder: Path, job: Job) -> CampaignRow:
 
 def with_result(row: CampaignRow, result: HydrationResult) -> CampaignRow:
     """Return a row with the results of its run."""
-    verdicts = result.diagnostics.verdicts
+    doubts = [verdict for verdict in result.diagnostics.verdicts if not verdict.ok]
+    doubts.sort(key=lambda verdict: verdict.status != "fail")
     return replace(
         row,
         headline=result.headline,
         estimates=result.estimates,
         closure=result.closure,
-        warnings=tuple(f"{v.name}: {v.message}" for v in verdicts if not v.ok),
+        warnings=tuple(f"{verdict.name}: {verdict.message}" for verdict in doubts),
+        failed_checks=result.diagnostics.failed,
     )

@@ -85,7 +85,7 @@ def _hydration(folder: Path, _full: bool) -> Status:
     from merrow.hydration.run_folder import RunFolder  # noqa: PLC0415
     from merrow.hydration.state import Failure, PreparedInfo, Underway  # noqa: PLC0415
     from merrow.locks import is_held  # noqa: PLC0415
-    from merrow.report.text import duration, energy, minus, stderr  # noqa: PLC0415
+    from merrow.report.text import duration, energy, failed_checks, minus, stderr  # noqa: PLC0415
 
     run = RunFolder(folder)
     config, again = run.config(), f"merrow run {folder}"
@@ -94,7 +94,8 @@ def _hydration(folder: Path, _full: bool) -> Status:
     if not running and (result := run.finished()) is not None:
         found = result.headline
         value = f"{minus(energy(found.value_kcal))} ± {stderr(found.stderr_kcal)} kcal/mol"
-        line = f"ΔG(hydration) = {value}, {duration(result.wall_s)}"
+        told = (value, failed_checks(result.diagnostics.failed), duration(result.wall_s))
+        line = f"ΔG(hydration) = {', '.join(filter(None, told))}"
         return Status(str(folder), kind, "finished", (line,), f"open {run.report}")
     lines = _sampled(run, config)
     if running:
@@ -135,7 +136,7 @@ def _campaign(folder: Path, full: bool) -> Status:
     from merrow.campaign.table import job_row, read_config  # noqa: PLC0415
     from merrow.hydration.state import Underway  # noqa: PLC0415
     from merrow.locks import is_held  # noqa: PLC0415
-    from merrow.report.text import energy, minus, stderr  # noqa: PLC0415
+    from merrow.report.text import energy, failed_checks, minus, stderr  # noqa: PLC0415
 
     config = read_config(folder)
     jobs = read_jobs(folder)
@@ -151,6 +152,7 @@ def _campaign(folder: Path, full: bool) -> Status:
         if row.headline is not None:
             value, error = row.headline.value_kcal, row.headline.stderr_kcal
             words = f"{minus(energy(value))} ± {stderr(error)} kcal/mol"
+            words += f", {failed_checks(row.failed_checks)}" if row.failed_checks else ""
         elif row.status == "running" and (now := job.run(folder).read(Underway)) is not None:
             words = now.text if now.fraction is None else f"{now.text} {100 * now.fraction:.0f} %"
         elif row.why:

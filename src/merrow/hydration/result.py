@@ -85,6 +85,11 @@ class Diagnostics(_Model):
     gibbs_bogoliubov: GibbsBogoliubov | None = None
 
     @property
+    def failed(self) -> int:
+        """Number of checks that failed: the result must not be trusted."""
+        return sum(verdict.status == "fail" for verdict in self.verdicts)
+
+    @property
     def numbers(self) -> dict[str, float | None]:
         """The additional named numbers."""
         return dict(self.__pydantic_extra__)

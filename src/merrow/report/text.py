@@ -52,6 +52,11 @@ def documentation(page: str) -> str:
     return f"{DOCUMENTATION}{page}"
 
 
+def failed_checks(count: int) -> str:
+    """Return how many checks failed, such as "2 FAILED checks"; "" for none."""
+    return f"{count} FAILED check{'s' * (count > 1)}" if count else ""
+
+
 def minus(text: str) -> str:
     """Return the text of a number with a proper minus sign."""
     return text.replace("-", "\N{MINUS SIGN}", 1) if text.startswith("-") else text

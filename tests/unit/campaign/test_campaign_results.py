@@ -241,6 +241,23 @@ def test_warnings_are_a_count_with_their_sentences_beneath():
     assert "overlap, halves overlap: little halves: differ" in words.replace("  ", " ")
 
 
+def test_failed_checks_are_told_wherever_the_number_is():
+    """A number that its own report calls not to be trusted looked as good as any other."""
+    found = {"warnings": ("starting conformers, gas: NOT CONVERGED", "box: the tail is large")}
+    doubtful = replace(row("methanol", -5.1), failed_checks=1, **found)
+    others = [row(f"far {k}", -5.1, shift=3.0) for k in range(8)]
+    data = CampaignData("set", "ani2x", "quick", (*others, doubtful))
+    words = check_page(render_campaign(data)).text
+    assert "1 with failed checks" in words
+    assert "1 FAILED check, 1 warning" in words
+    assert "Checks FAILED in 1: do not trust these yet." in words
+    console = Console(file=io.StringIO(), width=80)
+    console.print(render_campaign_table(data))
+    (line,) = [one for one in console.file.getvalue().splitlines() if "methanol" in one]
+    assert "1 FAILED check" in line
+    assert [one["failed_checks"] for one in json.loads(campaign_json(data))["rows"]][-1] == 1
+
+
 def test_names_of_points_hide_neither_points_nor_each_other():
     points = {"a": (50.0, 50.0), "b": (55.0, 52.0), "far": (150.0, 150.0), "edge": (198.0, 5.0)}
     found = label_places(points, tuple(points), 200.0)

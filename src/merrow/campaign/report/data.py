@@ -32,7 +32,8 @@ class CampaignRow:
         experiment: The experimental value.
         charges_spread: Largest − smallest free energy of the molecule over its charge models.
         references: Published calculated values by label.
-        warnings: Messages of failed checks.
+        warnings: Messages of the checks that did not pass, failed ones first.
+        failed_checks: Number of those that failed: the result must not be trusted.
     """
 
     name: str
@@ -49,6 +50,7 @@ class CampaignRow:
     charges_spread: Estimate | None = None
     references: Mapping[str, Reference] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    failed_checks: int = 0
 
     @property
     def exact(self) -> Estimate | None:
@@ -128,6 +130,11 @@ class CampaignData:
     expt_stderr_kcal: float | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def doubtful(self) -> int:
+        """Number of runs with a result that must not be trusted, since a check failed."""
+        return sum(row.failed_checks > 0 for row in self.rows)
 
     @property
     def counts(self) -> dict[str, int]:

@@ -15,6 +15,7 @@ from merrow.campaign.report.data import CampaignData, CampaignRow
 from merrow.campaign.rows import Reference
 from merrow.files import atomic_write
 from merrow.free_energy.stored import Estimate
+from merrow.report.text import failed_checks
 
 SCHEMA_VERSION = 1
 
@@ -47,7 +48,7 @@ def campaign_json(data: CampaignData) -> str:
         | {"smiles": row.smiles, "method": None if row.headline is None else row.headline.method}
         | dict(_numbers(row))
         | {"references": {label: astuple(value) for label, value in row.references.items()}}
-        | {"warnings": row.warnings}
+        | {"warnings": row.warnings, "failed_checks": row.failed_checks}
         for row in data.rows
     ]
     found: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "counts": data.counts}
@@ -58,6 +59,16 @@ def campaign_json(data: CampaignData) -> str:
 def status_words(row: CampaignRow) -> str:
     """Return the status of a run, with the reason of a failure."""
     return f"failed: {row.why}" if row.status == "failed" else row.status
+
+
+def checks_words(row: CampaignRow) -> str:
+    """Return how many checks of a finished run failed and how many warned; "" if all passed."""
+    warned = len(row.warnings) - row.failed_checks
+    told = (
+        failed_checks(row.failed_checks),
+        f"{warned} warning{'s' * (warned > 1)}" * bool(warned),
+    )
+    return ", ".join(filter(None, told))
 
 
 def _cells(row: CampaignRow, labels: list[str]) -> Iterator[tuple[str, object]]:
@@ -71,6 +82,7 @@ def _cells(row: CampaignRow, labels: list[str]) -> Iterator[tuple[str, object]]:
     yield "method", None if row.headline is None else row.headline.method
     yield "smiles", row.smiles
     yield "warnings", len(row.warnings)
+    yield "failed_checks", row.failed_checks
     yield "folder", row.folder
 
 

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from merrow.campaign.comparison import Interval
 from merrow.campaign.report.data import CampaignData, CampaignRow, ClassErrors, Comparison
 from merrow.campaign.report.figures import MOST_NAMES, correlation_figures, error_figure
+from merrow.campaign.report.files import checks_words
 from merrow.campaign.rows import Reference
 from merrow.errors import MerrowError
 from merrow.files import atomic_write
@@ -31,6 +32,10 @@ CONTENTS: Final = (
 MOST_PICTURES: Final = 200
 """Maximum number of runs for which molecules are drawn, to keep the page small."""
 SIGNS: Final = {"done": "pass", "failed": "fail"}
+WORSE: Final = 20
+"""Warnings that a failed check is worth, where runs are sorted by status."""
+ORDER: Final = {"failed": -1, "running": 1000, "stopped": 1000, "pending": 1000}
+"""Places of the runs without a result in that order."""
 
 
 def write_campaign_page(
@@ -72,7 +77,7 @@ def render_campaign(
         title=data.title,
         data=data,
         counts=counts_words(data),
-        warned=sum(row.status == "done" and bool(row.warnings) for row in data.rows),
+        warned=sum(bool(row.warnings) and not row.failed_checks for row in data.rows),
         mae=interval_words(compared[0].statistics.mae) if compared else "",
         statistics=[_statistics(one) for one in compared],
         correlations=correlation_figures(compared, expt) if compared else [],
@@ -137,7 +142,8 @@ def counts_words(data: CampaignData) -> str:
     """Return the number of runs by status as text."""
     told = [f"{n} {status}" for status, n in data.counts.items() if n]
     many = "run" if len(data.rows) == 1 else "runs"
-    return f"{len(data.rows)} {many}: {', '.join(told)}." if told else "No runs."
+    failed = f" Checks FAILED in {data.doubtful}: do not trust these yet." if data.doubtful else ""
+    return f"{len(data.rows)} {many}: {', '.join(told)}.{failed}" if told else "No runs."
 
 
 def interval_words(interval: Interval | None) -> str:
@@ -185,9 +191,8 @@ def _run(row: CampaignRow, labels: list[str], *, draw: bool) -> dict[str, object
     found, exact, expt = row.estimates, row.exact, row.experiment
     error = "" if exact is None or expt is None else energy(exact.value_kcal - expt.value_kcal)
     status, many = row.status, len(row.warnings)
-    words, details = status, list(row.warnings)
-    if status == "done" and many:
-        words = f"{many} warning{'s' * (many > 1)}"
+    words, details = checks_words(row) or status, list(row.warnings)
+    sign = "fail" if row.failed_checks else "warn" if many else SIGNS.get(status, "none")
     if row.why:
         details = [row.why]
     return {
@@ -201,9 +206,9 @@ def _run(row: CampaignRow, labels: list[str], *, draw: bool) -> dict[str, object
         "published": number(found.as_published),
         "spread": value_words(row.charges_spread),
         "references": [number(row.references.get(label)) for label in labels],
-        "sign": "warn" if status == "done" and many else SIGNS.get(status, "none"),
+        "sign": sign,
         "words": words,
-        "order": many if status == "done" else -1 if status == "failed" else 1000,
+        "order": ORDER.get(status, many + WORSE * row.failed_checks),
         "summary": "Why it failed" if row.why else ", ".join(w.split(":")[0] for w in details),
         "details": details,
     }

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from merrow.campaign.report.data import CampaignData, CampaignRow, Comparison
-from merrow.campaign.report.files import status_words
+from merrow.campaign.report.files import checks_words, status_words
 from merrow.campaign.report.page import counts_words, interval_words, number
 from merrow.report.text import energy, stderr
 
@@ -42,11 +42,11 @@ def render_campaign_table(data: CampaignData, *, full: bool = False) -> Renderab
     return Group(*parts, Text(counts_words(data)))
 
 
-def _urgency(row: CampaignRow) -> tuple[bool, float]:
-    """Return a sort key: failures first, then the largest deviations from experiment."""
+def _urgency(row: CampaignRow) -> tuple[bool, bool, float]:
+    """Return a sort key: failures first, failed checks, the largest deviations from experiment."""
     exact, expt = row.exact, row.experiment
     error = 0.0 if exact is None or expt is None else abs(exact.value_kcal - expt.value_kcal)
-    return row.status != "failed", -error
+    return row.status != "failed", not row.failed_checks, -error
 
 
 def _runs(rows: tuple[CampaignRow, ...], *, full: bool) -> Table:
@@ -65,7 +65,7 @@ def _runs(rows: tuple[CampaignRow, ...], *, full: bool) -> Table:
             "" if exact is None else stderr(exact.stderr_kcal),
             number(row.estimates.mm_reference),
             number(row.experiment),
-            Text(status_words(row)),
+            Text(checks_words(row) if row.failed_checks else status_words(row)),
         )
     return table
 

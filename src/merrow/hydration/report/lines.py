@@ -135,8 +135,7 @@ def headline_words(result: HydrationResult) -> str:
     words = f"The headline is the free energy of the {_hamiltonian(result)} Hamiltonian itself."
     if result.headline.method == "as_published":
         words = "The headline is the sum as published, not a state-function estimate."
-    failed = sum(verdict.status == "fail" for verdict in result.diagnostics.verdicts)
-    if failed:
+    if failed := result.diagnostics.failed:
         words += f" Do not trust it yet: {failed} of the checks failed."
     return words
 
