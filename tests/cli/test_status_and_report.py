@@ -21,7 +21,7 @@ from merrow.locks import locked
 CONFIG = HydrationConfig(source=Source(kind="smiles", smiles="CO"))
 
 
-def finished(folder, value, stderr, *, smiles="CO", checks=(), **settings):
+def finished(folder, value, stderr, *, smiles="CO", checks=(), published=None, **settings):
     """Write a run with a result."""
     run, dg = RunFolder(Path(folder)), {"value_kcal": value, "stderr_kcal": stderr}
     config = CONFIG.model_copy(update={"source": Source(kind="smiles", smiles=smiles)})
@@ -42,6 +42,10 @@ def finished(folder, value, stderr, *, smiles="CO", checks=(), **settings):
         },
         **{"settings": own | settings, "versions": {}, "seeds": {}, "wall_s": 61.0},
     }
+    if published is not None:  # the direct route of the paper
+        estimates = {**none, "endpoint_bar": None, "decoupling_mbar": dg, "as_published": published}
+        content |= {"protocol": "paper", "route": "direct", "estimates": estimates}
+        content["headline"] = {**published, "method": "as_published"}
     write_json(HydrationResult.model_validate_json(json.dumps(content)), run.result)
     return run
 
@@ -140,6 +144,23 @@ def test_two_results_stand_side_by_side_with_the_error_of_their_difference(merro
     first = json.loads(merrow("report", "a", "b", "--json").out)["numbers"][0]
     assert first["difference"] == pytest.approx(-1.6)
     assert first["stderr"] == pytest.approx(0.5)
+
+
+def test_the_published_sum_is_not_compared_with_a_free_energy(merrow):
+    """Nor is the leg of an ML/MM path with that of an MM path."""
+    finished("quick", -4.9, 0.3, checks=("fail",))
+    for name, dg in (("paper", -5.0), ("again", -5.2)):
+        finished(name, dg, 0.3, published={"value_kcal": -3.0, "stderr_kcal": 0.4})
+    answer = merrow("report", "quick", "paper")
+    (one,) = json.loads(merrow("report", "quick", "paper", "--json").out)["numbers"]
+    assert (one["name"], one["difference"]) == ("ΔG(hydration)", pytest.approx(-0.1))
+    assert "quick: 1 FAILED check, do not trust it yet" in answer.out.splitlines()
+    found = json.loads(merrow("report", "paper", "again", "--json").out)["numbers"]
+    assert {one["name"]: round(one["difference"], 6) for one in found} == {
+        "ΔG(hydration)": -0.2,
+        "as published": 0.0,
+        "ML/MM leg lj": -0.2,
+    }
 
 
 def test_a_view_is_refused_where_no_report_of_a_run_is_made(merrow):

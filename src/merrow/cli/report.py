@@ -99,23 +99,42 @@ def _compare(first: Path, second: Path, *, full: bool, as_json: bool) -> None:
     differing = _differing(one.settings, two.settings)
     if as_json:
         told: dict[str, Any] = {"first": str(first), "second": str(second), "settings": differing}
+        told["failed_checks"] = [one.failed, two.failed]
         told |= {"numbers": [asdict(row) for row in rows]}
         typer.echo(json.dumps(told, indent=2, allow_nan=False, ensure_ascii=False))
         return
     if one.kind == "campaign":
         rows.sort(key=lambda row: -abs(row.difference))
+    doubts = [_doubt(folder, read) for folder, read in ((first, one), (second, two)) if read.failed]
     summary = one.kind == "campaign"
-    for line in _lines(rows, differing, first, second, full=full, summary=summary):
+    for line in _lines(rows, differing, first, second, doubts, full=full, summary=summary):
         typer.echo(line)
+
+
+def _doubt(folder: Path, read: _Numbers) -> str:
+    """Return the warning of failed checks, on which a difference may rest."""
+    from merrow.report.text import failed_checks  # noqa: PLC0415
+
+    where = f" in {read.failed} runs" if read.kind == "campaign" else ""
+    told = "checks FAILED" if where else failed_checks(read.failed)
+    return f"{str(folder)[-30:]}: {told}{where}, do not trust it yet"
 
 
 @dataclass(frozen=True)
 class _Numbers:
-    """Values with standard errors [kcal/mol], and settings, of a folder."""
+    """Values with standard errors [kcal/mol], and settings, of a folder.
+
+    Attributes:
+        kind: What the folder holds.
+        numbers: Values with errors by name.
+        settings: Settings by dotted name.
+        failed: Failed checks of a run, or runs of a campaign with such.
+    """
 
     kind: str
     numbers: Mapping[str, tuple[float, float]]
     settings: Mapping[str, Any]
+    failed: int = 0
 
 
 def _read(folder: Path) -> _Numbers:
@@ -123,19 +142,21 @@ def _read(folder: Path) -> _Numbers:
         from merrow.hydration.result import read_result  # noqa: PLC0415
 
         result = read_result(folder / "result.json")
-        return _Numbers("run", dict(_of_run(result)), _settings_of(result))
+        failed = result.diagnostics.failed
+        return _Numbers("run", dict(_of_run(result)), _settings_of(result), failed)
     if (folder / "campaign.yaml").is_file():
         from merrow.campaign.plan import read_jobs  # noqa: PLC0415
         from merrow.campaign.table import job_row, read_config  # noqa: PLC0415
         from merrow.report.text import flatten  # noqa: PLC0415
 
+        done = [row for job in read_jobs(folder) if (row := job_row(folder, job)).status == "done"]
         found = {
-            f"{row.name} {row.charges}": (row.headline.value_kcal, row.headline.stderr_kcal)
-            for row in (job_row(folder, job) for job in read_jobs(folder))
-            if row.headline is not None
+            f"{row.name} {row.charges}": (row.exact.value_kcal, row.exact.stderr_kcal)
+            for row in done
+            if row.exact is not None
         }
         settings = dict(flatten(read_config(folder).model_dump(mode="json")))
-        return _Numbers("campaign", found, settings)
+        return _Numbers("campaign", found, settings, sum(row.failed_checks > 0 for row in done))
     if (folder / "mmpbsa.json").is_file():
         data = json.loads((folder / "mmpbsa.json").read_text(encoding="utf-8"))
         return _Numbers("binding energy", dict(_of_binding(data)), data["settings"])
@@ -145,12 +166,18 @@ def _read(folder: Path) -> _Numbers:
 
 
 def _of_run(result: HydrationResult) -> Iterator[tuple[str, tuple[float, float]]]:
-    """Yield the quantities of a run, the headline first."""
-    found: dict[str, Any] = {"headline": result.headline, **vars(result.estimates)}
-    found |= {f"leg {name}": leg for name, leg in result.legs}
+    """Yield the quantities of a run by names that mean the same in every run.
+
+    The first is the free energy of the Hamiltonian, also where the published sum is the headline.
+    """
+    estimates: dict[str, Any] = vars(result.estimates)
+    exact = result.estimates.exact or result.headline
+    path = "MM" if result.route == "endpoint" or result.potential == "mm" else "ML/MM"
+    found = {"headline": exact, **{k: one for k, one in estimates.items() if one is not exact}}
+    found |= {f"{path} leg {name}": leg for name, leg in result.legs}
     found |= {"de_reorg": result.de_reorg, "closure": result.closure}
     for name, one in found.items():
-        if one is not None and name != result.headline.method:
+        if one is not None:
             yield NAMES.get(name, name.replace("_", " ")), (one.value_kcal, one.stderr_kcal)
 
 
@@ -188,6 +215,7 @@ def _lines(
     differing: Mapping[str, list[Any]],
     first: Path,
     second: Path,
+    doubts: list[str],
     *,
     full: bool,
     summary: bool,
@@ -199,7 +227,7 @@ def _lines(
 
     names = [str(path)[-14:] for path in (first, second)]
     yield f"{'kcal/mol':<22}{names[0]:>16}{names[1]:>16}{'difference':>16}"
-    shown = rows if full else rows[: MOST_ROWS - min(3, len(differing))]
+    shown = rows if full else rows[: MOST_ROWS - min(3, len(differing)) - len(doubts)]
     for row in shown:
         apart = f"  {row.sigmas:.1f} σ" if row.sigmas > 2.0 else ""
         yield (
@@ -213,6 +241,7 @@ def _lines(
         mean = sum(row.difference for row in rows) / len(rows)
         rms = math.sqrt(sum(row.difference**2 for row in rows) / len(rows))
         yield f"{len(rows)} numbers: mean difference {minus(energy(mean))}, RMS {energy(rms)}"
+    yield from doubts
     keys = list(differing) if full else list(differing)[:3]
     for key in keys:
         old, new = (str(one)[:24] for one in differing[key])
