@@ -96,6 +96,23 @@ def test_another_process_follows_what_was_decided():
     assert other.goals() == decided.goals()
 
 
+def test_repeats_that_are_added_become_as_long_as_the_others():
+    """The least is that of all repeats together, so that more repeats would each be shorter."""
+    protocol = {"minimum_sampling_ps": 96.0, "maximum_sampling_ps": 96.0}
+    two = config(minimum_per_repeat_ps=0.0, **protocol)
+    four = two.model_copy(update={"repeats": 4})
+    kind = {"flexible": False, "held": False}
+    first = first_state(two, Rounds(), Intermediates(), **kind)
+    longest = first.path
+    assert least_path(four) < longest
+    grown = first_state(
+        four, Rounds(), Intermediates(), **kind, sampled=(longest, longest, 0, 0)
+    ).goals()
+    assert {grown[task] for task in path_tasks(four)} == {longest}
+    resumed = first_state(two, Rounds(), Intermediates(), **kind, sampled=(longest - 1, 0))
+    assert resumed == first
+
+
 def test_a_folder_of_an_older_version_goes_on_after_its_last_judged_round():
     state = begun()
     third = state.longer().longer()

@@ -81,6 +81,7 @@ class Sampler:
             self.folder.read(Intermediates) or Intermediates(),
             flexible=self.run.flexible,
             held=self.run.held,
+            sampled=self._sampled().values(),
         )
         # some samples of every part first, so that a time limit leaves an estimate
         strict = self.late if is_users_limit(self.config.protocol) else (lambda: False)

@@ -141,13 +141,24 @@ def first_state(
     *,
     flexible: bool,
     held: bool,
+    sampled: Collection[int] = (),
 ) -> SamplingState:
-    """Return the state of the first round, or of the one that earlier processes decided."""
-    least = least_path(config)
-    state = SamplingState(config, flexible, held, max(least, rounds.path), rounds, intermediates)
+    """Return the state of the first round, or of the one that earlier processes decided.
+
+    Repeats that were added are sampled to the length of the others, which may be above the least of
+    so many repeats.
+
+    Args:
+        config: Configuration.
+        rounds, intermediates: What earlier processes decided.
+        flexible, held: As in `SamplingState`.
+        sampled: Number of segments of each path so far.
+    """
+    path = max(least_path(config), rounds.path)
+    state = SamplingState(config, flexible, held, path, rounds, intermediates)
     while not rounds.path and state.path <= rounds.judged and state.path < state.most:
         state = state.longer()
-    return state
+    return replace(state, path=max((state.path, *sampled)))
 
 
 def gas_first(goals: Mapping[Task, int]) -> dict[Task, int]:
