@@ -219,22 +219,31 @@ def _without_trend(series: Array) -> Array:
     return np.asarray(series - np.polyval(np.polyfit(x, series, 1), x))
 
 
-def judge_target(stderr: float, target: float | None) -> Verdict:
+def judge_target(stderr: float, target: float | None, *, route: str = "") -> Verdict:
     """Check that the target error was reached.
 
     Args:
-        stderr: Standard error of the headline [kcal/mol].
+        stderr: Standard error of the headline, or the larger of two routes [kcal/mol].
         target: Target standard error [kcal/mol], or None.
+        route: Route whose error it is, if it is not that of the headline.
     """
+    whose = f" of the {route} route" if route else ""
     if target is None:
-        words = f"No target was set; a standard error of {stderr:.2f} kcal/mol was reached."
+        words = f"No target was set; a standard error{whose} of {stderr:.2f} kcal/mol was reached."
         return verdict("target", True, words)
+    told, limit = _apart(stderr, target)
     if stderr <= target:
-        words = f"The standard error {stderr:.2f} is within the target of {target:.2f} kcal/mol."
+        words = f"The standard error{whose} {told} is within the target of {limit} kcal/mol."
         return verdict("target", True, words)
     return verdict(
         "target",
         False,
-        f"Sampling ended at a standard error of {stderr:.2f}, the target is {target:.2f} kcal/mol.",
+        f"Sampling ended at a standard error{whose} of {told}, the target is {limit} kcal/mol.",
         GO_ON,
     )
+
+
+def _apart(one: float, other: float) -> tuple[str, str]:
+    """Return two numbers with as many decimals, at least two, as it takes to tell them apart."""
+    decimals = next((n for n in range(2, 6) if round(one, n) != round(other, n)), 2)
+    return f"{one:.{decimals}f}", f"{other:.{decimals}f}"

@@ -221,6 +221,16 @@ def test_an_error_above_its_target_is_said_with_what_to_do():
     assert "--max-time" in judge_target(0.4, 0.3).advice
 
 
+def test_an_error_just_above_its_target_does_not_read_like_it():
+    assert (
+        "at a standard error of 0.302, the target is 0.300 kcal"
+        in judge_target(0.3021, 0.3).message
+    )
+    assert "error 0.2996 is within the target of 0.3000" in judge_target(0.2996, 0.3).message
+    assert "error 0.27 is within the target of 0.30" in judge_target(0.268, 0.3).message
+    assert "error 0.30 is within the target of 0.30" in judge_target(0.3, 0.3).message
+
+
 def test_repeats_that_share_a_ladder_are_told():
     assert judge_ladders(2, 2) is None
     verdict = judge_ladders(4, 2)

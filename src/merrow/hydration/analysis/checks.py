@@ -110,8 +110,7 @@ def _of_the_path(
     found: HydrationAnalysis, halves: Convergence, exchange: Exchange, config: HydrationConfig
 ) -> Iterator[Verdict]:
     samples, rows = found.samples, found.rows
-    headline = found.hydration.headline.stderr_kcal
-    yield judge_target(headline, config.protocol.target_stderr_kcal)
+    yield _of_the_target(found, config.protocol.target_stderr_kcal)
     yield judge_overlap(found.path)
     yield judge_halves(halves, found.path)
     yield judge_errors(found.path)
@@ -125,6 +124,14 @@ def _of_the_path(
     if conformers is not None:
         shared = judge_ladders(config.repeats, config.protocol.n_gas_ladders)
         yield from () if shared is None else (shared,)
+
+
+def _of_the_target(found: HydrationAnalysis, target: float | None) -> Verdict:
+    """Compare the error with its target; of two routes the larger one, as the sampling does."""
+    error, check = found.hydration.headline.stderr_kcal, found.hydration.estimates.endpoint_bar
+    if found.closure is not None and check is not None and check.stderr_kcal > error:
+        return judge_target(check.stderr_kcal, target, route="endpoint")
+    return judge_target(error, target)
 
 
 def _of_the_ends(found: HydrationAnalysis) -> Iterator[Verdict]:
