@@ -12,6 +12,9 @@ import pytest
 from process_table import is_alive
 from tiny_run import SEGMENTS, numbers, segments, times, wait_for, workers
 
+from merrow.hydration.run import rebuild
+from merrow.hydration.run_folder import RunFolder
+
 pytestmark = pytest.mark.slow
 
 
@@ -42,6 +45,23 @@ def test_a_run_killed_beyond_its_first_round_counts_all_that_is_done(tiny, undis
     _, err = run.complete()
     assert f"resuming in {run.folder}: {len(kept)} of {len(kept)} pieces done" in err
     assert numbers(run.folder) == numbers(undisturbed)
+
+
+def test_a_report_of_a_killed_run_does_not_end_it(tiny, undisturbed):
+    run = tiny(1)
+    run.start()
+    run.reach(SEGMENTS - 1)
+    run.process.kill()
+    run.finish()
+    kept = segments(run.folder)
+    assert len(kept) < SEGMENTS
+    first = rebuild(run.folder).diagnostics.verdicts[0]
+    assert (first.name, first.status) == ("sampling", "warn")
+    assert RunFolder(run.folder).finished() is None
+    run.complete()
+    assert numbers(run.folder) == numbers(undisturbed)
+    assert rebuild(run.folder).diagnostics.verdicts[0].name == "target"
+    assert RunFolder(run.folder).finished() is not None
 
 
 def test_a_killed_run_takes_the_same_conformers_of_the_gas_phase(

@@ -172,15 +172,24 @@ def rebuild(
         context = open_run(run, config, sampling=False)  # perhaps on a machine without its GPU
         listen(Progress("estimating", 1.0, known=False))
         wall = (run.read(Timing) or Timing()).wall_s  # the time of the sampling
-        return _finish(context, estimate_run(context), wall, interactive=interactive)
+        ended = run.ended() is not None
+        return _finish(context, estimate_run(context), wall, ended=ended, interactive=interactive)
 
 
 def _finish(
-    context: RunContext, found: HydrationAnalysis, wall: float, *, interactive: bool = False
+    context: RunContext,
+    found: HydrationAnalysis,
+    wall: float,
+    *,
+    ended: bool = True,
+    interactive: bool = False,
 ) -> HydrationResult:
-    """Check an estimate and write all outputs."""
+    """Check an estimate and write all outputs.
+
+    The result of a run whose sampling has not ended says so, and does not count as finished.
+    """
     budget, numbers = uncertainty_budget(found, context.potential)
-    checks = run_checks(context, found, numbers)
-    result = build_result(context, found, checks, budget, wall=wall)
+    checks = run_checks(context, found, numbers, ended=ended)
+    result = build_result(context, found, checks, budget, wall=wall, ended=ended)
     write_outputs(context, found, checks, result, interactive=interactive)
     return result

@@ -328,6 +328,21 @@ class RunFolder:
         Args:
             config: Requested configuration; None for that of run.yaml.
         """
+        result = self.ended(config)
+        if result is None:
+            return None
+        config = config or self.config()
+        for key in SHOWN_KEYS:
+            before = config.name if key == "name" else None  # an older result has no name
+            if result.settings.get(key, before) != getattr(config, key):
+                return None
+        return result
+
+    def ended(self, config: HydrationConfig | None = None) -> HydrationResult | None:
+        """Return the result of a run whose sampling has ended, perhaps with older shown settings.
+
+        Arguments as `finished`.
+        """
         if not (self.result.exists() and self.run_file.exists()):
             return None
         config = config or self.config()
@@ -339,10 +354,9 @@ class RunFolder:
         # from the result, not run.yaml, which a longer run that was killed has rewritten
         made, wanted = result.settings.get("protocol"), config.protocol.model_dump(mode="json")
         same = isinstance(made, dict) and all(made.get(key) == wanted[key] for key in STOPPING_KEYS)
-        for key in ("repeats", *SHOWN_KEYS):
-            before = config.name if key == "name" else None  # an older result has no name
-            same &= result.settings.get(key, before) == getattr(config, key)
-        return result if same else None
+        same &= result.settings.get("repeats") == config.repeats
+        # `merrow report` makes results of unfinished runs too
+        return result if same and result.settings.get("sampling_ended", True) else None
 
 
 def _sum_of(content: dict[str, object]) -> str:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 from types import SimpleNamespace
 
 import pytest
@@ -15,7 +14,6 @@ from merrow.files import digest
 from merrow.hydration.config import HydrationConfig, Source
 from merrow.hydration.prepare import begin_run, check_unchanged, resolve_config
 from merrow.hydration.protocol import PROTOCOLS, TORSION_SCALES, Protocol, Schedule
-from merrow.hydration.result import HydrationResult, write_json
 from merrow.hydration.run_folder import RunFolder
 from merrow.hydration.sampling.context import RunContext
 from merrow.hydration.sampling.tasks import MM_SOLUTE, Task, leg_plan
@@ -33,21 +31,7 @@ from merrow.hydration.state import (
 )
 from merrow.system.potentials import open_classical
 
-DG = {"value_kcal": -3.1, "stderr_kcal": 0.1}
-RESULT = {
-    "molecule": {"smiles": "CO", "formula": "CH4O", "charge": 0, "n_atoms": 6},
-    **{"potential": "ani2x", "charges": "bcc", "protocol": "quick", "route": "endpoint"},
-    "temperature_k": 298.15,
-    "headline": {**DG, "method": "endpoint_bar"},
-    "estimates": {
-        **dict.fromkeys(("decoupling_mbar", "decoupling_ti", "mm_reference", "as_published")),
-        "endpoint_bar": DG,
-    },
-    "legs": {"charging": None, "lj": None},
-    "de_reorg": None,
-    "diagnostics": {"min_overlap": None, "verdicts": []},
-    **{"settings": {}, "versions": {}, "seeds": {}, "wall_s": 1.0},
-}
+MOLECULE = {"smiles": "CO", "formula": "CH4O", "charge": 0, "n_atoms": 6}
 CONFIG = HydrationConfig(source=Source(kind="smiles", smiles="CO"))
 
 
@@ -107,20 +91,6 @@ def test_a_folder_that_says_no_to_the_gas_reservoir_is_refused_to_who_wants_it(t
         RunFolder(tmp_path).holds(RunFolder(tmp_path).as_begun(CONFIG))
 
 
-def test_a_result_counts_as_finished_only_where_it_can_be_read_and_was_not_to_go_on(tmp_path):
-    assert RunFolder(tmp_path).finished(CONFIG) is None
-    RunFolder(tmp_path).save_config(CONFIG)
-    (tmp_path / "result.json").write_text("{}")
-    assert RunFolder(tmp_path).finished(CONFIG) is None
-    settings = {"protocol": CONFIG.protocol.model_dump(mode="json"), "repeats": CONFIG.repeats}
-    result = HydrationResult.model_validate_json(json.dumps(RESULT | {"settings": settings}))
-    write_json(result, tmp_path / "result.json")
-    assert RunFolder(tmp_path).finished(CONFIG) == result
-    longer = CONFIG.protocol.model_copy(update={"target_stderr_kcal": 0.1})
-    assert RunFolder(tmp_path).finished(CONFIG.model_copy(update={"protocol": longer})) is None
-    assert RunFolder(tmp_path).finished(CONFIG.model_copy(update={"repeats": 3})) is None
-
-
 def structure(tmp_path, text):
     """Return a configuration with a structure file of some content."""
     (tmp_path / "here").mkdir(exist_ok=True)
@@ -160,7 +130,7 @@ def test_a_relative_path_of_weights_belongs_to_the_run_file(tmp_path):
 
 
 STATES = [
-    PreparedInfo(molecule=RESULT["molecule"], n_waters=330),
+    PreparedInfo(molecule=MOLECULE, n_waters=330),
     PotentialIdentity(identity="ani2x:1f3a"),
     Schedule(),
     Intermediates(water=(0.25, 0.5), settled=True),
@@ -204,13 +174,11 @@ def test_a_system_in_which_a_bit_flipped_is_refused(tmp_path):
     for path in (folder.prmtop, folder.inpcrd):
         path.write_text("a file of AMBER")
     sums = {path.name: digest(path) for path in (folder.prmtop, folder.inpcrd)}
-    check_unchanged(folder, PreparedInfo(molecule=RESULT["molecule"], n_waters=7, files=sums))
+    check_unchanged(folder, PreparedInfo(molecule=MOLECULE, n_waters=7, files=sums))
     folder.inpcrd.write_text("a file of AMBES")
-    check_unchanged(
-        folder, PreparedInfo(molecule=RESULT["molecule"], n_waters=7)
-    )  # a folder of before
+    check_unchanged(folder, PreparedInfo(molecule=MOLECULE, n_waters=7))  # a folder of before
     with pytest.raises(InputError, match=r"solvated.inpcrd is damaged: it is not the file that"):
-        check_unchanged(folder, PreparedInfo(molecule=RESULT["molecule"], n_waters=7, files=sums))
+        check_unchanged(folder, PreparedInfo(molecule=MOLECULE, n_waters=7, files=sums))
 
 
 def test_every_kind_of_state_has_a_file_of_its_own():

@@ -57,6 +57,7 @@ if TYPE_CHECKING:
 
 Exchange = tuple[Mixing | None, Insertions | None]
 
+UNFINISHED = "This run is not finished: the estimate is that of its samples so far."
 TRANSITION = 0.8
 """Time of a transition between states for the check `exchange` [ps]."""
 
@@ -77,19 +78,25 @@ class RunChecks:
 
 
 def run_checks(
-    run: RunContext, found: HydrationAnalysis, further: Mapping[str, float | None]
+    run: RunContext,
+    found: HydrationAnalysis,
+    further: Mapping[str, float | None],
+    *,
+    ended: bool = True,
 ) -> RunChecks:
-    """Check a run whose sampling has ended.
+    """Check the estimates of a run.
 
     Args:
         run: The run.
         found: The estimates.
         further: Additional numbers for the diagnostics, by name.
+        ended: Whether its sampling has ended.
     """
     config = run.config
     halves = convergence(found.samples, rows=found.rows)
     exchange = _exchange(found.samples, config, flexible=run.flexible)
     verdicts = (
+        *(() if ended else (verdict("sampling", False, UNFINISHED),)),
         *_of_the_path(found, halves, exchange, config),
         *_of_the_ends(found),
         *_of_the_solute(found, run.prepared),

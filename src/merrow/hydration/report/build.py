@@ -32,8 +32,9 @@ def build_result(
     budget: tuple[UncertaintyPart, ...],
     *,
     wall: float,
+    ended: bool = True,
 ) -> HydrationResult:
-    """Return the result of a run from its estimates and checks."""
+    """Return the result of a run, whose sampling has `ended` or not, from estimates and checks."""
     config, total = run.config, found.hydration
     source = config.source
     return HydrationResult(
@@ -52,7 +53,7 @@ def build_result(
         budget=budget,
         measured=_measured(run),
         diagnostics=checks.diagnostics,
-        settings=_settings(run, found),
+        settings=_settings(run, found) | {"sampling_ended": ended},
         versions=versions(),
         seeds={"run": config.seed},
         wall_s=wall,
