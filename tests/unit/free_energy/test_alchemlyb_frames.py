@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,9 @@ from alchemlyb.parsing.parquet import extract_dHdl, extract_u_nk
 
 from merrow.errors import NumericsError
 from merrow.free_energy.frames import U_CLIP, dhdl, relative_potential, storable, u_nk
+from merrow.hydration.protocol import PROTOCOLS
+from merrow.hydration.report.build import _inefficiencies
+from merrow.samples import LambdaState
 
 
 def test_tables_say_temperature_and_unit_and_name_their_levels(path):
@@ -74,3 +78,15 @@ def test_derivative_that_is_not_finite_is_refused(path):
     samples.dvdl[5, 1] = np.inf
     with pytest.raises(NumericsError, match="1 of 1000 samples"):
         dhdl(samples)
+
+
+def test_the_table_of_inefficiencies_can_be_joined_with_the_samples_by_their_states(tmp_path):
+    """λ was rounded to six digits there, which no Gauss-Legendre node of the paper survives."""
+    states = tuple(LambdaState(*s) for s in PROTOCOLS["paper"].schedule.states)
+    samples = SimpleNamespace(repeat=np.array([0, 0, 1]), states=states)
+    g = np.arange(2.0 * len(states)).reshape(2, -1)
+    text = _inefficiencies(SimpleNamespace(samples=samples, rows=SimpleNamespace(g=g)))
+    (tmp_path / "g.csv").write_text(text)
+    back = pd.read_csv(tmp_path / "g.csv")
+    assert list(zip(back["coul-lambda"], back["vdw-lambda"], strict=True)) == 2 * [*states]
+    assert list(back["rows_per_independent_row"]) == list(g.ravel())

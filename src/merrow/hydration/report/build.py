@@ -110,11 +110,14 @@ def _measured(run: RunContext) -> Measured | None:
 
 
 def _inefficiencies(found: HydrationAnalysis) -> str:
-    """Return the statistical inefficiency of the rows of `samples/`, by repeat and state."""
+    """Return the statistical inefficiency of the rows of `samples/`, by repeat and state.
+
+    λ has all its digits, as in the index of the other tables, so that the tables can be joined.
+    """
     lines = [",".join(("repeat", *LAMBDA_NAMES, "rows_per_independent_row"))]
     for repeat, of_repeat in zip(np.unique(found.samples.repeat), found.rows.g, strict=True):
         for (elec, lj), g in zip(found.samples.states, of_repeat, strict=True):
-            lines.append(f"{repeat},{elec:g},{lj:g},{g:.3f}")
+            lines.append(f"{repeat},{float(elec)!r},{float(lj)!r},{g:.3f}")
     return "\n".join(lines) + "\n"
 
 
