@@ -241,6 +241,17 @@ def test_warnings_are_a_count_with_their_sentences_beneath():
     assert "overlap, halves overlap: little halves: differ" in words.replace("  ", " ")
 
 
+@pytest.mark.parametrize(("count", "interval"), [(1, False), (4, True)])
+def test_the_page_names_an_interval_only_where_there_is_one(count, interval):
+    """Of one molecule the mean absolute error itself stood there as its 95 % interval."""
+    found = rows("bcc")[:count]
+    data = CampaignData("set", "ani2x", "quick", found, **vars(statistics(found, "ani2x")))
+    words = check_page(render_campaign(data)).text
+    assert ("95 % interval [" in words) == interval
+    assert f"ani2x, bcc, {count} molecule{'s' * interval} " in words
+    assert "mean error 0.50" in words
+
+
 def test_failed_checks_are_told_wherever_the_number_is():
     """A number that its own report calls not to be trusted looked as good as any other."""
     found = {"warnings": ("starting conformers, gas: NOT CONVERGED", "box: the tail is large")}

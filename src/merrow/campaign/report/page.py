@@ -78,7 +78,7 @@ def render_campaign(
         data=data,
         counts=counts_words(data),
         warned=sum(bool(row.warnings) and not row.failed_checks for row in data.rows),
-        mae=interval_words(compared[0].statistics.mae) if compared else "",
+        interval=_ends(compared[0].statistics.mae) if compared else "",
         statistics=[_statistics(one) for one in compared],
         correlations=correlation_figures(compared, expt) if compared else [],
         named="" if most <= MOST_NAMES else f" The {MOST_NAMES} largest errors are named.",
@@ -150,10 +150,14 @@ def interval_words(interval: Interval | None) -> str:
     """Format a number with its interval in brackets."""
     if interval is None:
         return ""
-    text = energy(interval.value)
+    return " ".join(filter(None, (energy(interval.value), _ends(interval))))
+
+
+def _ends(interval: Interval) -> str:
+    """Format the ends of an interval; "" if there were too few molecules for one."""
     if interval.low is None or interval.high is None:
-        return text
-    return f"{text} [{minus(energy(interval.low))}, {minus(energy(interval.high))}]"
+        return ""
+    return f"[{minus(energy(interval.low))}, {minus(energy(interval.high))}]"
 
 
 def _statistics(comparison: Comparison) -> tuple[object, ...]:

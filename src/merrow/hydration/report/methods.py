@@ -130,7 +130,7 @@ def _sampling(result: HydrationResult, molecules: int, cited: Cited) -> Iterator
     yield (
         f"The {own} solute was coupled to water over {states} with "
         f"Hamiltonian replica exchange {cited('exchange')}"
-        f"{f', in {repeats} independent repeats' if repeats else ''}."
+        f"{f', in {repeats} independent repeats' if repeats and repeats != 1 else ''}."
     )
     if scales := found.get("torsion_scales"):
         factors = " and ".join(f"{scale:g}".replace("-", "−") for scale in dict.fromkeys(scales))
@@ -218,5 +218,5 @@ def _closing(result: HydrationResult, molecules: int, cited: Cited) -> Iterator[
     """Yield the sentences on measured values, which a campaign's table brings, and on the seed."""
     if molecules == 1 and result.measured is not None and result.measured.source == FREESOLV:
         yield f"Experimental values are from FreeSolv {cited('FreeSolv')}."
-    if seed := result.seeds.get("run"):
+    if (seed := result.seeds.get("run")) is not None:
         yield f"The random seed was {seed}."

@@ -284,6 +284,14 @@ def told(route="direct", **settings):
     return methods(result_of(keys))[0]
 
 
+def test_the_methods_of_a_single_repeat_speak_of_no_repeats_and_tell_any_seed():
+    assert "in 2 independent repeats" in told(repeats=2)
+    assert "in 1 independent" not in told(repeats=1)
+    keys = synthetic_keys("direct")
+    keys["seeds"] = {"run": 0}
+    assert "The random seed was 0." in methods(result_of(keys))[0]
+
+
 def test_the_methods_tell_what_moved_the_system():
     own, forces, openmm = (
         told(engine=engine, mm_kernel=kernel)
