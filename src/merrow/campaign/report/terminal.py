@@ -13,9 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from merrow.campaign.report.data import CampaignData, CampaignRow, Comparison
-from merrow.campaign.report.files import checks_words, status_words
+from merrow.campaign.report.files import status_words
 from merrow.campaign.report.page import counts_words, interval_words, number
-from merrow.report.text import energy, stderr
+from merrow.report.text import energy, failed_checks, stderr
 
 MOST_RUNS: Final = 6
 MOST_COMPARISONS: Final = 2
@@ -65,7 +65,7 @@ def _runs(rows: tuple[CampaignRow, ...], *, full: bool) -> Table:
             "" if exact is None else stderr(exact.stderr_kcal),
             number(row.estimates.mm_reference),
             number(row.experiment),
-            Text(checks_words(row) if row.failed_checks else status_words(row)),
+            Text(failed_checks(row.failed_checks) or status_words(row)),
         )
     return table
 
