@@ -76,7 +76,7 @@ def campaign_cost(
     rows = read_rows(table, config.columns)
     if backend.executor == "dask":
         check_cluster(backend.cluster)
-    here = backend.cluster is None
+    backend, here = backend.on(config.platform), backend.cluster is None
     plan = plan_jobs(config, rows, folder, table.parent, here=here)
     runs = [
         (job.name, run.model_copy(update={"processes": 1}))

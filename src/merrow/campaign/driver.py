@@ -93,6 +93,16 @@ class ComputeBackend:
                 "(jobs times processes_per_job); leave it out, or raise jobs there."
             )
 
+    def on(self, platform: str) -> ComputeBackend:
+        """Return it with the usual number of processes on this machine, unless one was asked for.
+
+        Args:
+            platform: OpenMM platform, as in the settings of a campaign.
+        """
+        if self.executor != "processes" or self.workers is not None:
+            return self
+        return replace(self, workers=usual_processes(chosen_platform(platform)))
+
     @property
     def width(self) -> int:
         """Number of runs at a time."""
@@ -131,8 +141,7 @@ def run_campaign(
         check_cluster(backend.cluster)
     occupied(folder, CAMPAIGN_FILE, "campaign")
     plan = plan_jobs(config, rows, folder, table.parent, here=backend.cluster is None)
-    if backend.executor == "processes" and backend.workers is None:
-        backend = replace(backend, workers=usual_processes(chosen_platform(config.platform)))
+    backend = backend.on(config.platform)
     folder = folder.resolve()
     with locked(folder):
         atomic_write(folder / CAMPAIGN_FILE, config.to_yaml())

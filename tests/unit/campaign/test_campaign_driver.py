@@ -7,9 +7,11 @@ import json
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
+from merrow.campaign import cost, driver
 from merrow.campaign.config import CampaignConfig
 from merrow.campaign.driver import MAX_LOSSES, ComputeBackend, Driver
 from merrow.campaign.plan import JOBS, Job
@@ -233,6 +235,18 @@ def test_every_molecule_under_way_is_shown(campaign):
         ("0 of 2 runs ended", "under way: m0-bcc"),
         ("1 of 2 runs ended", "under way: m1-bcc"),
     ]
+
+
+def test_the_cost_of_a_campaign_is_that_of_as_many_runs_at_a_time_as_there_will_be(monkeypatch):
+    """Many cores share a GPU, and it takes fewer processes than there are cores."""
+    monkeypatch.setattr(driver, "usual_processes", lambda _: 3)
+    monkeypatch.setattr(driver, "core_count", lambda: 64)
+    monkeypatch.setattr(cost, "read_rows", lambda *_: [])
+    monkeypatch.setattr(cost, "plan_jobs", lambda *_, **__: [])
+    config = CampaignConfig(table="set.csv", platform="Reference")
+    for backend, width in ((ComputeBackend(), 3), (ComputeBackend(workers=8), 8), (SERIAL, 1)):
+        found = cost.campaign_cost(config, Path("set"), base=Path(), backend=backend)
+        assert found.at_a_time == width
 
 
 def test_workers_that_there_would_not_be_are_refused():
