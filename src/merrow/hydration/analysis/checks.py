@@ -31,6 +31,7 @@ from merrow.free_energy.diagnostics import (
     judge_target,
 )
 from merrow.free_energy.endstate import gibbs_bogoliubov
+from merrow.free_energy.estimate import PathEstimate
 from merrow.free_energy.mixing import (
     Insertions,
     Mixing,
@@ -41,7 +42,7 @@ from merrow.free_energy.mixing import (
 )
 from merrow.free_energy.spacing import judge_spacing
 from merrow.free_energy.stored import Estimate, Verdict, verdict
-from merrow.hydration.analysis.estimate import HydrationAnalysis
+from merrow.hydration.analysis.estimate import BY_MM, HydrationAnalysis
 from merrow.hydration.analysis.reorganization import reorganization_from_all
 from merrow.hydration.analysis.torsions import solute_torsions
 from merrow.hydration.config import HydrationConfig, Source
@@ -100,6 +101,7 @@ def run_checks(
         *_of_the_path(found, halves, exchange, config),
         *_of_the_ends(found),
         *_of_the_solute(found, run.prepared),
+        *_of_the_reference(found, run.prepared),
         *_of_the_charges(config.source, run.folder.path),
         _of_the_box(found, run),
     )
@@ -158,6 +160,18 @@ def _of_the_solute(found: HydrationAnalysis, prepared: Prepared) -> Iterator[Ver
     spread = water.samples.spread[water.samples.state == 0]
     if np.isfinite(spread).any():
         yield judge_spread(spread * KCAL_PER_KJ, len(prepared.region.atoms))
+
+
+def _of_the_reference(found: HydrationAnalysis, prepared: Prepared) -> Iterator[Verdict]:
+    """Check the MM value beside the direct route, with warnings: the headline does not need it."""
+    path = found.hydration.estimates.mm_reference
+    if found.reference is None or not isinstance(path, PathEstimate):
+        return
+    told = [judge_overlap(path), judge_errors(path)]
+    if BY_MM not in found.further:
+        told += solute_torsions({"water": found.reference}, prepared).verdicts()
+    for one in told:
+        yield replace(one, name=f"MM reference, {one.name}", status="pass" if one.ok else "warn")
 
 
 def _of_the_charges(source: Source, base: Path) -> Iterator[Verdict]:

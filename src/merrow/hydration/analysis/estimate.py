@@ -68,6 +68,7 @@ class HydrationAnalysis:
             headline.
         closure: direct − endpoint, if both were sampled.
         further: Other ensembles behind the headline or its cross-check, by name.
+        reference: The MM path that was sampled beside the direct route, if it was.
     """
 
     hydration: Hydration
@@ -81,6 +82,7 @@ class HydrationAnalysis:
     mm_ends: tuple[SolvatedFrames, GasFrames] | None = None
     closure: Closure | None = None
     further: dict[str, SolvatedFrames | GasFrames] = field(default_factory=dict)
+    reference: SolvatedFrames | None = None
 
 
 def estimate_run(run: RunContext) -> HydrationAnalysis:
@@ -100,7 +102,7 @@ def estimate_run(run: RunContext) -> HydrationAnalysis:
     gas = read_gas_phase(run, kind) if has_gas(protocol) else None
     ends: dict[str, EndStateEstimate] = {}
     further: dict[str, SolvatedFrames | GasFrames] = {}
-    water, mm_ends, second, cycle = path_data, None, None, None
+    water, mm_ends, mm_data, second, cycle = path_data, None, None, None, None
     reorganization: Estimate | None
     published = protocol.headline == "as_published"
     if protocol.route == "endpoint" and gas is not None:
@@ -134,7 +136,7 @@ def estimate_run(run: RunContext) -> HydrationAnalysis:
             published=published,
         )
     return HydrationAnalysis(
-        total, path, ti, samples, rows, water, gas, ends, mm_ends, cycle, further
+        total, path, ti, samples, rows, water, gas, ends, mm_ends, cycle, further, mm_data
     )
 
 
