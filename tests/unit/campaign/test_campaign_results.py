@@ -12,6 +12,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from merrow.campaign.config import CampaignConfig
 from merrow.campaign.report.data import CampaignData, CampaignRow
 from merrow.campaign.report.figures import label_places
 from merrow.campaign.report.files import campaign_json, write_table
@@ -21,6 +22,8 @@ from merrow.campaign.rows import Reference
 from merrow.campaign.statistics import statistics
 from merrow.campaign.table import _with_spread
 from merrow.free_energy.stored import Estimate, Estimates, Headline
+from merrow.hydration.protocol import PROTOCOLS
+from merrow.report.text import flatten
 from page_reader import check_page
 
 NAMES = ("methane", "methanol", "acetone", "benzene")
@@ -250,6 +253,17 @@ def test_the_page_names_an_interval_only_where_there_is_one(count, interval):
     assert ("95 % interval [" in words) == interval
     assert f"ani2x, bcc, {count} molecule{'s' * interval} " in words
     assert "mean error 0.50" in words
+
+
+@pytest.mark.parametrize(("temperature", "told"), [(298.15, False), (350.0, True)])
+def test_measured_values_at_another_temperature_are_told_to_be_taken_as_such(
+    campaign_data, temperature, told
+):
+    protocol = PROTOCOLS["quick"].model_copy(update={"temperature_k": temperature})
+    config = CampaignConfig(table="set.csv", protocol=protocol)
+    settings = dict(flatten(config.model_dump(mode="json")))
+    words = check_page(render_campaign(replace(campaign_data, settings=settings))).text
+    assert ("They are taken to be at 350 K, the temperature of the runs" in words) == told
 
 
 def test_failed_checks_are_told_wherever_the_number_is():

@@ -16,6 +16,7 @@ from merrow.campaign.rows import Reference
 from merrow.errors import MerrowError
 from merrow.files import atomic_write
 from merrow.free_energy.stored import Estimate
+from merrow.hydration.measured import is_room
 from merrow.hydration.report.lines import MM
 from merrow.hydration.report.methods import methods
 from merrow.hydration.result import HydrationResult
@@ -101,6 +102,7 @@ def render_campaign(
         summed=summed,
         runs=[_run(row, labels, draw=len(data.rows) <= MOST_PICTURES) for row in data.rows],
         settings=settings or {},
+        elsewhere=_elsewhere(data),
         paragraph=paragraph,
         works=works,
     )
@@ -118,6 +120,12 @@ def _methods(data: CampaignData, example: HydrationResult | None) -> tuple[str, 
         charges=charges,
         gaff=None if gaff is None else int(gaff),
     )
+
+
+def _elsewhere(data: CampaignData) -> str:
+    """Return the temperature, if it is not that of most measured values; else ""."""
+    told = data.settings.get("protocol.temperature_k")
+    return "" if told is None or is_room(float(told)) else f"{float(told):g} K"
 
 
 def _header(labels: list[str], *, several: bool, summed: bool) -> list[tuple[str, str]]:

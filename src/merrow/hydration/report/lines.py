@@ -150,12 +150,17 @@ def subject(result: HydrationResult) -> str:
 
 
 def measured_words(result: HydrationResult) -> str:
-    """Return the experimental value and its source; "" if none is known."""
+    """Return the experimental value and its source; "" if none is known.
+
+    At another temperature than that of the known values it is the user's, who may have meant them.
+    """
     found = result.measured
     if found is None:
         return ""
     spread = "" if found.stderr_kcal is None else f" ± {stderr(found.stderr_kcal)}"
-    return f"{energy(found.value_kcal)}{spread} ({found.source})"
+    here = result.temperature_k
+    taken = "" if is_room(here) else f", taken to be at {here:g} K"
+    return f"{energy(found.value_kcal)}{spread} ({found.source}{taken})"
 
 
 def accuracy_words(result: HydrationResult) -> str:

@@ -64,6 +64,15 @@ def test_the_numbers_stand_beside_each_other():
     assert "as published (+ ΔE_reorg): −2.90 ± 0.17" in text
 
 
+def test_a_measured_value_at_another_temperature_is_told_to_be_taken_as_such():
+    keys = synthetic_keys("direct") | {"temperature_k": 350.0}
+    keys["measured"] = keys["measured"] | {"source": "yours"}
+    lines = lines_of(keys)
+    words = " ".join(" ".join(lines).split())
+    assert "measured −3.80 ± 0.60 (yours, taken to be at 350 K)" in words
+    assert max(map(len, lines)) <= WIDTH
+
+
 def test_mm_alone_speaks_of_no_network_and_of_no_published_sum():
     keys = synthetic_keys("direct", "quick", "mm")
     keys["settings"]["source"] = {"gaff": 2}
