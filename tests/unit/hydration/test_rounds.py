@@ -240,7 +240,6 @@ def test_progress_says_that_repeats_keep_their_conformers(tmp_path):
     sampler.error, sampler.waits_for = 0.2, "water"
     error = "stderr 0.20 of 0.30 kcal/mol"
     assert sampler._error_told() == (error, "conformers not settled in water")
-    assert sampler._remaining({}, ()) is None
     sampler.waits_for = ""
     assert sampler._error_told() == (error,)
 

@@ -61,6 +61,8 @@ class Sampler:
         self.half = TimeLimit.after(None if minutes is None else self.left_s / 2).passed
         self.meter = Meter(self.run, workers.processes)
         self.error: float | None = None
+        self.judged: dict[Task, int] = {}  # segments of each path that this error is of
+        self.most = 0
         self.waits_for = ""
         self.without_estimate = ""
         self.greeted = False
@@ -83,6 +85,7 @@ class Sampler:
             held=self.run.held,
             sampled=self._sampled().values(),
         )
+        self.most = state.most
         # some samples of every part first, so that a time limit leaves an estimate
         strict = self.late if is_users_limit(self.config.protocol) else (lambda: False)
         first = state.first_goals()
@@ -184,6 +187,7 @@ class Sampler:
         check = found.hydration.estimates.endpoint_bar
         endpoint = None if check is None else check.stderr_kcal
         self.error = max(found.hydration.headline.stderr_kcal, endpoint or 0.0)
+        self.judged = self._sampled()
         ends = {phase: end.stderr_kcal for phase, end in found.ends.items()}
         frames = {"water": found.water, **found.further}
         unsettled = solute_torsions(frames, self.run.prepared).unsettled("water")
@@ -213,8 +217,10 @@ class Sampler:
         def tell(running: Collection[Task]) -> None:
             if self.workers.processes > 1 and time.monotonic() > began + SOON:
                 self.meter.measure(goals)  # this process is idle
-            words, left = phase_words(self.run, running), self._remaining(whole, running)
-            self.listen(Progress(words, self.meter.fraction(whole), self._error_told(), left))
+            words, expected = phase_words(self.run, running), self._expected(whole)
+            # nothing tells when conformers that are not settled will be
+            left = None if self.waits_for else self.meter.seconds_left(expected, running)
+            self.listen(Progress(words, self.meter.fraction(expected), self._error_told(), left))
 
         run_pieces(self.workers, goals, first=first, meter=self.meter, tell=tell, stop=stop)
 
@@ -241,17 +247,12 @@ class Sampler:
             told.append(f"conformers not settled in {self.waits_for}")
         return tuple(told)
 
-    def _remaining(self, goals: Mapping[Task, int], running: Collection[Task]) -> float | None:
-        """Return the time left [s]: this round, then by the error law T ∝ 1/stderr².
-
-        None while conformers are not settled: nothing tells when they will be.
-        """
-        if self.waits_for:
-            return None
-        target = self.config.protocol.target_stderr_kcal
-        left = self.meter.seconds_left(goals, running)
-        if left is not None and self.error is not None and target is not None:
+    def _expected(self, goals: Mapping[Task, int]) -> dict[Task, int]:
+        """Return goals of this round, and those of later ones by the error law T ∝ 1/stderr²."""
+        target, expected = self.config.protocol.target_stderr_kcal, dict(goals)
+        if self.error is not None and target is not None:
             factor = max((self.error / target) ** 2, 1.0)
-            wanted = {task: math.ceil(count * factor) for task, count in self._sampled().items()}
-            left = max(left, self.meter.seconds_left(wanted) or 0.0)
-        return left
+            for task, count in self.judged.items():
+                wanted = min(math.ceil(count * factor), self.most)
+                expected[task] = max(expected.get(task, 0), wanted)
+        return expected
