@@ -283,6 +283,20 @@ def test_failed_checks_are_told_wherever_the_number_is():
     assert [one["failed_checks"] for one in json.loads(campaign_json(data))["rows"]][-1] == 1
 
 
+def test_nothing_is_cut_where_all_is_asked_for():
+    names = ("a_molecule_with_a_long_name_0", "p-" + "hydroxy" * 9)
+    found = {"warnings": ("overlap: little", "halves: differ"), "failed_checks": 2}
+    data = CampaignData("set", "ani2x", "quick", tuple(row(n, -5.1, **found) for n in names))
+    console = Console(file=io.StringIO(), width=80)
+    console.print(render_campaign_table(data, full=True))
+    text = console.file.getvalue()
+    assert "…" not in text
+    assert max(map(len, text.splitlines())) <= 80
+    assert names[0] in text
+    assert text.count("hydroxy") >= 8  # over two lines
+    assert " ".join(text.split()).count("FAILED") == 2 + 1  # below the table, too
+
+
 def test_names_of_points_hide_neither_points_nor_each_other():
     points = {"a": (50.0, 50.0), "b": (55.0, 52.0), "far": (150.0, 150.0), "edge": (198.0, 5.0)}
     found = label_places(points, tuple(points), 200.0)

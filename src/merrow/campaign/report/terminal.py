@@ -21,6 +21,8 @@ MOST_RUNS: Final = 6
 MOST_COMPARISONS: Final = 2
 WIDEST: Final = 22
 """Maximum widths of a name and of a status [characters]."""
+FULL: Final = 30
+"""Width up to which a name stays on one line where nothing is cut."""
 
 
 def render_campaign_table(data: CampaignData, *, full: bool = False) -> RenderableType:
@@ -53,9 +55,15 @@ def _runs(rows: tuple[CampaignRow, ...], *, full: bool) -> Table:
     table = _table(
         ("kcal/mol", "charges", "ΔG", "±", "MM", "measured", "status"), numbers=range(2, 6)
     )
-    if not full:
-        for column in (table.columns[0], table.columns[-1]):
+    names, status = table.columns[0], table.columns[-1]
+    for column in (names, status):
+        if full:  # nothing is cut, if need be at the cost of further lines
+            column.overflow = "fold"
+        else:
             column.no_wrap, column.overflow, column.max_width = True, "ellipsis", WIDEST
+    if full:
+        names.min_width = min(max((len(row.name) for row in rows), default=0), FULL)
+        status.min_width = len("2 FAILED")
     for row in rows:
         exact = row.exact
         table.add_row(
