@@ -17,7 +17,7 @@ from merrow.errors import InputError, NumericsError
 from merrow.potentials.device import CPU, on_device
 from merrow.potentials.interface import Array
 from merrow.report.notebook import html_table
-from merrow.system.box import box_for_cutoff, refuse_lone_box
+from merrow.system.box import USUAL_CUTOFF, box_for_cutoff, refuse_idle, refuse_lone_box
 from merrow.system.build import base_system, hybrid_system
 from merrow.system.configuration import read_configuration
 from merrow.system.lengths import placed
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
 
 DIRECT_TOLERANCE, SPACING = 1e-6, 0.5
 """sander's `dsum_tol` and the PME grid spacing [Å] of a single point, where accuracy is cheap."""
-USUAL_CUTOFF = 9.0
-"""Direct-space cutoff in a box unless one is given [Å]."""
 LEAST_GRID = 6
 """Fewest PME grid points along an edge for splines of order 5."""
 
@@ -180,10 +178,7 @@ def _refuse_without_effect(request: SinglePoint, *, boxed: bool) -> None:
     }
     for name, value in given.items():
         if value is not None and not boxed:
-            raise InputError(
-                f"{name} has no effect without a periodic box, and {request.prmtop} has none; "
-                "leave it out."
-            )
+            refuse_idle(name, request.prmtop)
     if request.ewald_tolerance is not None and request.ewald_coefficient is not None:
         raise InputError("--ewald-tol has no effect beside --ewald-coeff; keep one.")
 

@@ -75,6 +75,7 @@ def test_too_large_a_time_step_fails_the_test_with_exit_code_1(merrow, files):
         (("--temperature", "-300"), "--temperature should be a number of at least 0, got -300"),
         (("--temperature", "nan"), "--temperature should be a number of at least 0, got nan"),
         (("--cutoff", "inf"), "--cutoff should be a number of at least 3, got inf"),
+        (("--cutoff", "9"), "--cutoff has no effect without a periodic box"),
         (("--water", "solid"), "--water 'solid' is not known"),
         (("--precision", "half"), "--precision 'half' is not known"),
         (("--potential", "ani3x"), "there is no potential 'ani3x'"),

@@ -91,7 +91,7 @@ def validate_nve(
     precision: Literal["float32", "float64"] = "float32",
     platform: str = "Reference",
     temperature: float = 300.0,
-    cutoff: float = 9.0,
+    cutoff: float | None = None,
     seed: int = 1,
     progress: Told = False,
 ) -> JobResult:
@@ -105,7 +105,7 @@ def validate_nve(
         water: "rigid" or "flexible"; with flexible water nothing is constrained.
         precision, platform: Precision of the network; OpenMM platform (Reference is double).
         temperature, seed: Temperature [K] and seed of velocities, if the file has none.
-        cutoff: Direct-space cutoff [Å].
+        cutoff: Direct-space cutoff in a box [Å]; None for 9.
         progress: True prints progress; a function receives every `merrow.Progress`.
 
     Returns:

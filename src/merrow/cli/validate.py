@@ -18,6 +18,9 @@ PlatformOption = Annotated[
 PrecisionOption = Annotated[
     str, typer.Option(help="Precision of the potential, float32 or float64.")
 ]
+CutoffOption = Annotated[
+    float | None, typer.Option(help="Direct-space cutoff in a box [Å]; default: 9.", min=3.0)
+]
 
 app = typer.Typer(help="Validate the engine with your own files.", no_args_is_help=True)
 
@@ -50,7 +53,7 @@ def nve(
     temperature: Annotated[
         float, typer.Option(help="Temperature [K] of velocities, if the file has none.")
     ] = 300.0,
-    cutoff: Annotated[float, typer.Option(help="Direct-space cutoff [Å].", min=3.0)] = 9.0,
+    cutoff: CutoffOption = None,
     seed: Annotated[int, typer.Option(help="Seed of velocities.")] = 1,
     full: Annotated[bool, typer.Option("--full", help="Print every check.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

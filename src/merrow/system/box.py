@@ -18,6 +18,8 @@ from merrow.units import ANGSTROM_PER_NM, NM_PER_ANGSTROM
 
 LEAST_CUTOFF = 3.0
 """Shortest direct-space cutoff of a single point, a check of dynamics and a benchmark [Å]."""
+USUAL_CUTOFF = 9.0
+"""Their cutoff in a box unless one is given [Å]."""
 
 
 def box_vectors(coordinates: Coordinates) -> Array:
@@ -67,6 +69,17 @@ def box_for_cutoff(
     box = box_vectors(coordinates)
     check_width(box, cutoff, f"the cutoff of {cutoff:g} Å", source=source)
     return box
+
+
+def refuse_idle(name: str, prmtop: Path) -> NoReturn:
+    """Refuse an option that changes nothing, since the prmtop has no box.
+
+    Raises:
+        InputError: Always.
+    """
+    raise InputError(
+        f"{name} has no effect without a periodic box, and {prmtop} has none; leave it out."
+    )
 
 
 def refuse_lone_box(topology: AmberTopology, source: Path, *, otherwise: str = "") -> NoReturn:

@@ -17,6 +17,7 @@ from merrow.report.citations import Cited, Work
 from merrow.report.html import render
 from merrow.report.style import BLUE, COLOURS, MAX_POINTS, WIDTH, own_style, to_svg
 from merrow.report.svg import SOFT
+from merrow.system.box import USUAL_CUTOFF
 from merrow.units import KCAL_PER_KJ
 
 WORDS: Final = {
@@ -123,7 +124,7 @@ def _settings(request: NveRequest) -> dict[str, str]:
         "time steps": f"{', '.join(f'{step:g}' for step in request.timesteps_fs)} fs",
         "water": "rigid" if request.rigid_water else "flexible",
         "platform": request.platform,
-        "cutoff, where there is a box": f"{request.cutoff_angstrom:g} Å",
+        "cutoff, where there is a box": f"{request.cutoff_angstrom or USUAL_CUTOFF:g} Å",
         "seed": str(request.seed),
     }
 

@@ -17,7 +17,7 @@ from merrow.engine.motion import force_probe, forces_at, particle_masses, uncons
 from merrow.engine.simulation import GPU_PLATFORMS, Snapshot, check_reference
 from merrow.potentials.device import CPU, on_device
 from merrow.potentials.interface import Array, Potential
-from merrow.system.box import box_for_cutoff, refuse_lone_box
+from merrow.system.box import USUAL_CUTOFF, box_for_cutoff, refuse_idle, refuse_lone_box
 from merrow.system.build import HybridSystem, hybrid_system
 from merrow.system.configuration import read_configuration
 from merrow.system.lengths import placed
@@ -47,7 +47,7 @@ class NveRequest:
         precision: Precision of the networks, "float32" or "float64".
         platform: OpenMM platform; Reference is double precision throughout.
         temperature_k: Temperature of the velocities [K], if the coordinates have none.
-        cutoff_angstrom: Direct-space cutoff [Å], used with a box.
+        cutoff_angstrom: Direct-space cutoff [Å] in a box; None for `USUAL_CUTOFF`, or without one.
         seed: Seed of velocities.
     """
 
@@ -62,7 +62,7 @@ class NveRequest:
     precision: str = "float32"
     platform: str = "Reference"
     temperature_k: float = 300.0
-    cutoff_angstrom: float = 9.0
+    cutoff_angstrom: float | None = None
     seed: int = 1
 
 
@@ -123,13 +123,16 @@ def open_nve_setup(request: NveRequest) -> NveSetup:
     region = select_region(topology, request.ml_mask, positions=coordinates.positions, several=True)
     box, nonbonded, cell = np.eye(3), Nonbonded(cutoff=None), None
     if topology.has_box:
-        cell = box_for_cutoff(topology, coordinates, request.cutoff_angstrom, source=request.inpcrd)
-        box, cutoff = cell * NM_PER_ANGSTROM, request.cutoff_angstrom * NM_PER_ANGSTROM
+        given = USUAL_CUTOFF if request.cutoff_angstrom is None else request.cutoff_angstrom
+        cell = box_for_cutoff(topology, coordinates, given, source=request.inpcrd)
+        box, cutoff = cell * NM_PER_ANGSTROM, given * NM_PER_ANGSTROM
         edges = tuple(float(edge) for edge in np.diag(box))
         nonbonded = Nonbonded(cutoff=cutoff, pme=pme_parameters(edges, cutoff, 5e-4))
         check_reference(request.platform, box, cutoff)
     elif coordinates.lengths is not None:
         refuse_lone_box(topology, request.inpcrd)
+    elif request.cutoff_angstrom is not None:
+        refuse_idle("--cutoff", request.prmtop)
     hybrid = hybrid_system(
         topology,
         region,

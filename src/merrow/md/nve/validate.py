@@ -78,7 +78,7 @@ def check_request(request: NveRequest) -> None:
         ("--cutoff", request.cutoff_angstrom, LEAST_CUTOFF),
         ("--time", request.time_ps, 0.0),
     ):
-        if not least <= value < math.inf:
+        if value is not None and not least <= value < math.inf:
             raise InputError(f"{option} should be a number of at least {least:g}, got {value:g}.")
     positive = all(0.0 < step < math.inf for step in steps)
     if not steps or len(set(steps)) != len(steps) or not positive:
