@@ -51,7 +51,8 @@ def check_lengths(
             raise InputError(
                 f"{atom_label(topology, i)} and {atom_label(topology, j)} are bonded in "
                 f"{topology.path.name}, but {length:.2f} Å apart in {source}, where {usual:.2f} Å "
-                "is usual: give coordinates of this prmtop, in its order of atoms and in Å."
+                "is usual: give coordinates of this prmtop, in its order of atoms and in Å, or a "
+                "prmtop with the bonds of these."
             )
 
 

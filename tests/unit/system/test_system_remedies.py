@@ -140,11 +140,13 @@ def beside(distance, box=CUBE):
     return together(positions, box, both, source="x.rst7")
 
 
-def measured(scale):
-    """Check the bonds of methane in positions times a factor."""
+def measured(scale, away=0.0, *, cut=()):
+    """Check bonds of methane, its places times a factor, one hydrogen away and maybe cut off."""
     positions = scale * read_coordinates(SYSTEMS / "methane.inpcrd").positions
-    known = topology()
-    check_lengths(positions, known, select_region(known, "*"), source="x.rst7")
+    positions[1] += away
+    region = select_region(known := topology(), "*")
+    known = replace(known, bonds=tuple(pair for pair in known.bonds if pair not in cut))
+    check_lengths(positions, known, region, source="x.rst7")
 
 
 def potential(name="mm", **asked):
@@ -285,6 +287,11 @@ PLACES = [
     ),
     (lambda: beside(9.9), "put them together", lambda: beside(0.0)),
     (lambda: measured(0.1), "give coordinates of this prmtop", lambda: measured(1.0)),
+    (
+        lambda: measured(1.0, 3.0),
+        "or a prmtop with the bonds of these",
+        lambda: measured(1.0, 3.0, cut=[(0, 1)]),
+    ),
     (lambda: beside(9.9), "or take a larger box", lambda: beside(9.9, 3 * CUBE)),
 ]
 PLANS = [
