@@ -18,6 +18,15 @@ from merrow.hydration.run_folder import RunFolder
 pytestmark = pytest.mark.slow
 
 
+def killed_after(run, count):
+    """Kill a run of one process once it has `count` segments; return those that it has."""
+    run.start()
+    run.reach(count)
+    run.process.kill()
+    run.finish()
+    return segments(run.folder)
+
+
 @pytest.mark.parametrize(("processes", "seed"), [(1, 1), (1, 2), (2, 3), (2, 4)])
 def test_a_killed_run_goes_on_to_the_same_numbers(tiny, undisturbed, processes, seed):
     run = tiny(processes)
@@ -37,11 +46,7 @@ def test_a_killed_run_goes_on_to_the_same_numbers(tiny, undisturbed, processes, 
 
 def test_a_run_killed_beyond_its_first_round_counts_all_that_is_done(tiny, undisturbed):
     run = tiny(1)
-    run.start()
-    run.reach(SEGMENTS - 2)
-    run.process.kill()
-    run.finish()
-    kept = segments(run.folder)
+    kept = killed_after(run, SEGMENTS - 2)
     _, err = run.complete()
     assert f"resuming in {run.folder}: {len(kept)} of {len(kept)} pieces done" in err
     assert numbers(run.folder) == numbers(undisturbed)
@@ -49,11 +54,7 @@ def test_a_run_killed_beyond_its_first_round_counts_all_that_is_done(tiny, undis
 
 def test_a_report_of_a_killed_run_does_not_end_it(tiny, undisturbed):
     run = tiny(1)
-    run.start()
-    run.reach(SEGMENTS - 1)
-    run.process.kill()
-    run.finish()
-    kept = segments(run.folder)
+    kept = killed_after(run, SEGMENTS - 1)
     assert len(kept) < SEGMENTS
     first = rebuild(run.folder).diagnostics.verdicts[0]
     assert (first.name, first.status) == ("sampling", "warn")
@@ -86,10 +87,7 @@ def test_a_part_that_is_deleted_as_a_message_says_is_made_again(
     tiny, ethanol, undisturbed_ethanol, lost
 ):
     run = tiny(1, molecule=ethanol)
-    run.start()
-    run.reach(SEGMENTS - 2)
-    run.process.kill()
-    run.finish()
+    killed_after(run, SEGMENTS - 2)
     shutil.rmtree(run.folder / "tasks" / lost)
     run.complete()
     assert numbers(run.folder) == numbers(undisturbed_ethanol)
@@ -106,10 +104,7 @@ def test_a_run_killed_while_its_gas_settles_goes_on_to_the_same_numbers(
         run.words[run.words.index("maximum_sampling_ps=0.144")] = "maximum_sampling_ps=4"
         run.words += ["--set", "sweeps_per_segment=20"]
     whole.complete()
-    disturbed.start()
-    disturbed.reach(kept)
-    disturbed.process.kill()
-    disturbed.finish()
+    killed_after(disturbed, kept)
     disturbed.complete()
     assert numbers(disturbed.folder) == numbers(whole.folder)
     found = [

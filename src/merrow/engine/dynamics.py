@@ -314,8 +314,9 @@ def _open(
     set_barostat(hybrid.system, plan, derive_seed(seed, "barostat"))
     context = mm.Context(hybrid.system, integrator, *choose_platform(plan.platform))
     set_snapshot(context, start)
-    held = holds_constraints(hybrid.system, start.positions, plan.constraint_tolerance)
-    if first_step == 0 or not held:
+    if first_step == 0 or not holds_constraints(
+        hybrid.system, start.positions, plan.constraint_tolerance
+    ):
         context.applyConstraints(plan.constraint_tolerance)
         context.applyVelocityConstraints(plan.constraint_tolerance)
     if hybrid.native is not None:

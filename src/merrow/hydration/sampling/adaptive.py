@@ -77,13 +77,14 @@ class Sampler:
             IncompleteError: The time limit was reached before every part had samples.
             MerrowError: A segment failed; finished segments are kept.
         """
+        sampled = self._sampled().values()
         state = first_state(
             self.config,
             self.folder.read(Rounds) or Rounds(),
             self.folder.read(Intermediates) or Intermediates(),
             flexible=self.run.flexible,
             held=self.run.held,
-            sampled=self._sampled().values(),
+            sampled=sampled,
         )
         self.most = state.most
         # some samples of every part first, so that a time limit leaves an estimate
@@ -91,7 +92,7 @@ class Sampler:
         first = state.first_goals()
         if is_users_limit(self.config.protocol):
             self._check_time(first)
-        if settles_gas(state, self._sampled().values()):
+        if settles_gas(state, sampled):
             self.waits_for = "gas"
             self._reach(gas_first(first), strict, whole=state.goals())
             self._check_parts(first)
