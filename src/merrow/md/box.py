@@ -114,7 +114,8 @@ def _check_without_box(settings: MdSettings) -> None:
             f"cut={cutoff:g} in {mdin}: without a box there is no cutoff here; leave cut out or "
             "give 999.0."
         )
-    if settings.needs_box:
+    asked = settings.ewald_per_angstrom is not None or settings.pme_grid is not None
+    if settings.needs_box or asked:
         raise InputError(f"&ewald in {mdin} needs a box, and there is none; take it out.")
 
 

@@ -117,7 +117,7 @@ def _from_cntrl(c: Values) -> Values:
         "constraints": c["ntc"] == 2,
         "constraint_tolerance": c["tol"],
         "restraint_mask": c["restraintmask"] if c["ntr"] == 1 else None,
-        "restraint_kcal_per_angstrom2": c["restraint_wt"],
+        "restraint_kcal_per_angstrom2": c["restraint_wt"] if c["ntr"] == 1 else 0.0,
         "print_interval": c["ntpr"],
         "frame_interval": c["ntwx"],
         "frame_velocities": c["ntwv"] == -1,

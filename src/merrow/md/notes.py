@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from merrow.amber.coordinates import Coordinates
 from merrow.amber.trajectory import RestartMetadata
 from merrow.engine.motion import SAME_LENGTH, constraint_error, holds_constraints
-from merrow.md.box import DEFAULT_CUTOFF
+from merrow.md.box import DEFAULT_CUTOFF, cell_of, nonbonded_of
 from merrow.md.settings import HEAT_THE_WHOLE, MdSettings, held_in_space
 from merrow.mdin.mlp import idle_notes
 from merrow.system.box import box_vectors
@@ -38,7 +38,7 @@ def noted(
         restart: Metadata of the file.
     """
     found = [*_lengths(settings, hybrid, coordinates, restart), *_counting(settings, restart)]
-    found += [*idle_notes(settings.ml), *_idle_ewald(settings)]
+    found += [*idle_notes(settings.ml), *_idle_ewald(settings), *_coarse(settings, coordinates)]
     if settings.ml.link_atoms and not hybrid.region.links:
         found.append(NO_LINKS)
     found += [*_held(settings), *_constant(settings), *_image(settings, hybrid, coordinates)]
@@ -103,6 +103,22 @@ def _idle_ewald(settings: MdSettings) -> Iterator[str]:
         yield (
             f"dsum_tol={settings.direct_tolerance:g} does nothing here: "
             f"ew_coeff={settings.ewald_per_angstrom:g} is given."
+        )
+
+
+def _coarse(settings: MdSettings, coordinates: Coordinates) -> Iterator[str]:
+    """Note a grid that is too coarse for the splines; it is kept, since it was asked for."""
+    cell = cell_of(coordinates)
+    if settings.pme_grid is None or cell is None:
+        return
+    free = settings.model_copy(update={"pme_grid": None})
+    usual = nonbonded_of(free, cell.vectors, None).grid
+    asked = nonbonded_of(free, cell.vectors, settings.pme_grid).grid
+    if usual is not None and asked != settings.pme_grid:
+        names = ", ".join(f"nfft{k}={n}" for k, n in enumerate(usual, start=1))
+        yield (
+            "nfft1, nfft2 and nfft3 give a grid that is too coarse for splines of order 5 at this "
+            f"cutoff: energies err by up to kcal/mol; the grid of this box is {names}."
         )
 
 

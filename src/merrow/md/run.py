@@ -99,6 +99,7 @@ def run_md(
     """
     topology = prmtop if isinstance(prmtop, AmberTopology) else read_topology(prmtop)
     refc = None if reference is None else Path(reference)
+    settings = MdSettings.checked(settings.model_dump(), source=settings.source.name)
     inputs, outputs = MdInputs(topology, Path(inpcrd), refc), outputs or MdOutputs()
     settings = _with_reference(settings, refc)
     written = _check_outputs(settings, inputs, outputs, overwrite=overwrite)

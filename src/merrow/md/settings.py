@@ -7,9 +7,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from merrow.mdin.mlp import MlSettings
 from merrow.settings import Settings
@@ -20,6 +20,7 @@ HEAT_THE_WHOLE: Final = ("langevin", "andersen")
 """Thermostats that heat the motion as a whole too."""
 LONGEST_FREE_PS: Final = 0.001
 """Longest time step [ps] with flexible bonds to hydrogen of natural mass."""
+GridPoints = Annotated[int, Field(ge=6)]
 
 
 class Coupling(Settings):
@@ -90,7 +91,7 @@ class MdSettings(Settings):
     """Ewald coefficient [1/Å]; None to derive it from the tolerance."""
     direct_tolerance: float = Field(1e-5, ge=1e-12, le=0.01)
     """Direct-sum tolerance at the cutoff."""
-    pme_grid: tuple[int, int, int] | None = None
+    pme_grid: tuple[GridPoints, GridPoints, GridPoints] | None = None
     """PME grid points; None to derive them from the box."""
     constraints: bool = False
     """Whether water and bonds to hydrogen outside the ML region are rigid."""
@@ -120,6 +121,98 @@ class MdSettings(Settings):
     """The state on the alchemical coupling path."""
     notes: tuple[str, ...] = ()
     """Notes for mdout on these settings, such as keys without effect."""
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> MdSettings:
+        """Refuse settings that contradict each other, as `from_mdin` does with the keys."""
+        for wrong, told in (*_of_minimisation(self), *_of_dynamics(self), *_of_places(self)):
+            if wrong:
+                raise ValueError(told)
+        return self
+
+
+Rules = tuple[tuple[bool, str], ...]
+"""What is wrong, and what to do."""
+
+
+def _of_minimisation(s: MdSettings) -> Rules:
+    return (
+        (
+            s.minimise and s.goes_on,
+            "a minimisation has no velocities to begin with; leave goes_on out",
+        ),
+        (
+            s.minimise and s.pressure_bar is not None,
+            "a minimisation is at constant volume; leave pressure_bar out",
+        ),
+        (s.minimise and s.coupling is not None, "coupling needs dynamics; leave minimise out"),
+    )
+
+
+def _of_dynamics(s: MdSettings) -> Rules:
+    every, volume = s.restart_interval, s.barostat_interval
+    flexible = not s.minimise and not s.constraints and s.timestep_ps > LONGEST_FREE_PS
+    heated, pressed = s.thermostat != "none", s.pressure_bar is not None
+    return (
+        (
+            s.thermostat == "langevin" and not s.friction_per_ps,
+            "thermostat='langevin' needs friction_per_ps, such as 2.0",
+        ),
+        (
+            s.thermostat != "langevin" and s.friction_per_ps > 0,
+            "friction_per_ps needs thermostat='langevin'; set it or leave friction_per_ps out",
+        ),
+        (
+            heated and not s.minimise and not s.temperature_k,
+            "temperature_k=0 leaves the thermostat nothing to do; give minimise=True instead",
+        ),
+        (
+            pressed and not heated,
+            "pressure_bar needs a thermostat; give thermostat='langevin' and friction_per_ps=2.0",
+        ),
+        (pressed and s.periodic is False, "pressure_bar needs a box; leave periodic=False out"),
+        (
+            pressed and s.steps > every and every % volume != 0,
+            f"restart_interval={every} should be a multiple of barostat_interval={volume}: every "
+            "restart resets the count of the barostat",
+        ),
+        (s.anisotropic and not pressed, "anisotropic needs pressure_bar"),
+        (
+            flexible,
+            f"timestep_ps={s.timestep_ps:g} is too long for flexible bonds to hydrogen; give "
+            f"constraints=True, or timestep_ps={LONGEST_FREE_PS:g}",
+        ),
+        (
+            s.ml.constraints and not s.constraints,
+            "ml.constraints needs constraints=True; set it or leave ml.constraints out",
+        ),
+    )
+
+
+def _of_places(s: MdSettings) -> Rules:
+    wall = s.ml.confinement
+    fixed = wall is not None and not wall.follow
+    return (
+        (
+            s.restraint_mask is not None and not s.restraint_kcal_per_angstrom2,
+            "restraint_mask needs restraint_kcal_per_angstrom2 above 0",
+        ),
+        (
+            s.restraint_mask is None and s.restraint_kcal_per_angstrom2 > 0,
+            "restraint_kcal_per_angstrom2 needs restraint_mask, the atoms that it holds",
+        ),
+        (s.frame_velocities and not s.frame_interval, "frame_velocities needs frame_interval"),
+        (
+            s.wrap and fixed,
+            "the fixed centre of ml.confinement would not follow wrapped coordinates; leave wrap "
+            "out, or give the confinement follow=True",
+        ),
+        (
+            s.text_restart and fixed,
+            "text restarts do not hold the fixed centre of ml.confinement; leave text_restart out, "
+            "or give the confinement follow=True",
+        ),
+    )
 
 
 def drift_removal(settings: MdSettings) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from merrow.errors import InputError
 from merrow.mdin.model_numbers import numbered_potential
@@ -24,10 +24,19 @@ class Confinement(Settings):
     """Radius where the wall starts [Å]."""
     outer_angstrom: float = Field(ge=0)
     """Radius where it becomes linear [Å]."""
-    stiffness: float = Field(ge=0)
+    stiffness: float = Field(gt=0)
     """Force constant k in k(r − inner)²/2 [kcal/mol/Å²]."""
     follow: bool = False
     """Whether the centre follows the region."""
+
+    @model_validator(mode="after")
+    def _has_a_slope(self) -> Confinement:
+        if self.outer_angstrom <= self.inner_angstrom:
+            raise ValueError(
+                f"outer_angstrom={self.outer_angstrom:g} should be larger than "
+                f"inner_angstrom={self.inner_angstrom:g}"
+            )
+        return self
 
 
 class MlSettings(Settings):
@@ -53,6 +62,15 @@ class MlSettings(Settings):
     """Whether bonds to hydrogen in the region are rigid."""
     confinement: Confinement | None = None
     """The confining wall, or None."""
+
+    @model_validator(mode="after")
+    def _has_a_threshold(self) -> MlSettings:
+        if self.on_spread != "stop" and not (self.max_spread_kcal or self.max_force_spread_kcal):
+            raise ValueError(
+                f"on_spread={self.on_spread!r} needs max_spread_kcal or max_force_spread_kcal "
+                "above 0"
+            )
+        return self
 
 
 def read_mlp(source: str, group: Group, *, imin: int, ntc: int, notes: list[str]) -> MlSettings:

@@ -10,7 +10,7 @@ from scipy.special import erfc
 from merrow.amber.coordinates import Coordinates
 from merrow.md.box import cell_of, nonbonded_of
 from merrow.md.from_mdin import md_settings
-from merrow.md.notes import _constant
+from merrow.md.notes import _coarse, _constant
 from merrow.md.settings import MdSettings
 from merrow.mdin.mlp import MlSettings
 from merrow.mdin.namelist import parse_mdin
@@ -56,14 +56,25 @@ def test_a_run_that_goes_on_keeps_its_grid_unless_another_is_asked_for():
     assert nonbonded_of(shorter, box, (30, 30, 30)).pme.grid == (48, 48, 48)
 
 
+def test_a_grid_that_is_too_coarse_is_noted_with_that_of_the_box():
+    coordinates = Coordinates(np.zeros((1, 3)), None, np.full(3, 25.0), np.full(3, 90.0))
+    settings = MdSettings(ml=MlSettings(mask=":1"))
+    for points, noted in ((12, True), (20, True), (24, False), (40, False), (None, False)):
+        grid = None if points is None else (points, points, points)
+        notes = tuple(_coarse(settings.model_copy(update={"pme_grid": grid}), coordinates))
+        assert len(notes) == noted
+        assert all("the grid of this box is nfft1=30, nfft2=30, nfft3=30" in one for one in notes)
+
+
 def test_a_run_that_ends_before_its_volume_changes_is_noted():
     for steps, restarts, every, noted in (
         (99, 500, 100, 99),
         (100, 500, 100, 0),
-        (500, 20, 50, 20),
+        (20, 20, 50, 20),
     ):
         asked = {"steps": steps, "restart_interval": restarts, "barostat_interval": every}
-        settings = MdSettings(ml=MlSettings(mask=":1"), pressure_bar=1.0, **asked)
+        asked |= {"pressure_bar": 1.0, "thermostat": "bussi"}
+        settings = MdSettings(ml=MlSettings(mask=":1"), **asked)
         (told,) = tuple(_constant(settings)) or ("",)
         assert (f"its {noted} steps without a restart are fewer than mcbarint" in told) == bool(
             noted

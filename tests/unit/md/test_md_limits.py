@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Have the settings of Python the limits of the keys of a sander input?"""
+"""Have the settings of Python the limits of the keys of a sander input, and are they checked?"""
 
 from __future__ import annotations
 
 import pytest
 
+import merrow
 from merrow.errors import InputError
 from merrow.md.settings import MdSettings
 from merrow.mdin.keys import CNTRL, EWALD, Key
@@ -30,6 +31,13 @@ KEYS = {
     "frame_interval": CNTRL["ntwx"],
     "restart_interval": CNTRL["ntwr"],
 }
+HEATED = {"thermostat": "langevin", "friction_per_ps": 2.0}
+BESIDE = {
+    "timestep_ps": {"constraints": True},
+    "pressure_bar": HEATED,
+    "restraint_kcal_per_angstrom2": {"restraint_mask": ":1"},
+}
+"""Other settings that a setting needs."""
 
 
 def told(**values: object) -> MdSettings:
@@ -38,13 +46,15 @@ def told(**values: object) -> MdSettings:
 
 @pytest.mark.parametrize(("name", "key"), KEYS.items(), ids=KEYS)
 def test_a_setting_has_the_limits_of_its_key(name: str, key: Key):
+    beside = BESIDE.get(name, {})
     for limit, beyond in ((key.low, -1), (key.high, 1)):
         if limit is None:
             continue
         value = key.kind(limit)
-        assert getattr(told(**{name: value}), name) == value
+        if value or name not in BESIDE:
+            assert getattr(told(**{name: value}, **beside), name) == value
         with pytest.raises(InputError, match=name):
-            told(**{name: value + beyond * (abs(value) * 0.1 or 1)})
+            told(**{name: value + beyond * (abs(value) * 0.1 or 1)}, **beside)
 
 
 def test_a_setting_that_the_file_splits_has_its_limits_too():
@@ -55,3 +65,17 @@ def test_a_setting_that_the_file_splits_has_its_limits_too():
         told(coupling=coupling)
     with pytest.raises(InputError, match=r"ml\.max_spread_kcal"):
         told(ml={"mask": ":1", "max_spread_kcal": -1.0})
+    for sizes in ((0, 24, 24), (24, 24, -24), (24, 24)):
+        with pytest.raises(InputError, match="pme_grid"):
+            told(pme_grid=sizes)
+
+
+def test_a_run_checks_settings_that_were_changed_on_the_way(systems, tmp_path):
+    """pydantic's model_copy checks nothing: without friction the run would keep its energy."""
+    plain = told(ml={"mask": ":1", "potential": "mm"}, **HEATED)
+    changed = plain.model_copy(update={"friction_per_ps": 0.0})
+    files = [systems / f"ethanol.{end}" for end in ("prmtop", "inpcrd")]
+    outputs = merrow.MdOutputs(*(tmp_path / name for name in ("o", "r", "x", "inf", "v", "xs")))
+    with pytest.raises(InputError, match=r"mdin: thermostat='langevin' needs friction_per_ps"):
+        merrow.run_md(changed, *files, outputs=outputs)
+    assert not list(tmp_path.iterdir())
