@@ -22,6 +22,7 @@ from merrow.errors import InputError, MerrowError, MissingComponentError
 from merrow.files import atomic_write, is_file
 from merrow.hydration.config import HydrationConfig, usual_charges
 from merrow.hydration.prepare import begin_run, resolve_config
+from merrow.hydration.protocol import PROTOCOLS
 from merrow.hydration.run import check_hydration, check_same_model
 from merrow.hydration.run_folder import RunFolder
 from merrow.system.potentials import MM
@@ -116,6 +117,8 @@ def plan_jobs(
     problems = [job.problem for job, run in plan if run is None]
     if len(problems) == len(plan):
         raise InputError(f"no molecule of {config.table} can be computed; the first: {problems[0]}")
+    if not begun:
+        _check_waters(config, [run for _, run in plan if run is not None])
     return plan
 
 
@@ -133,6 +136,20 @@ def _check_used(config: CampaignConfig, rows: Sequence[Row]) -> None:
                 f"--{option} has no meaning where every molecule of {config.table} has a prmtop, "
                 "which brings its own; leave it out."
             )
+
+
+def _check_waters(config: CampaignConfig, runs: Sequence[HydrationConfig]) -> None:
+    """Refuse a number of waters for molecules that all bring their own.
+
+    Raises:
+        InputError: Every row has a prmtop with a box, and the number is that of no protocol.
+    """
+    own = all(run.source.kind == "solvated" for run in runs)
+    if own and config.protocol.n_waters not in {one.n_waters for one in PROTOCOLS.values()}:
+        raise InputError(
+            f"--set n_waters has no meaning where every molecule of {config.table} has a solvated "
+            "prmtop, which brings its waters; leave it out."
+        )
 
 
 def write_jobs(

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from helped import helped
+from merrow.ambertools.solvent import solvate
 from merrow.campaign.asked import place_of
 from merrow.campaign.comparison import compare_to_experiment
 from merrow.campaign.config import CampaignConfig
@@ -98,6 +99,22 @@ def own_files(**changes):
     return plan
 
 
+def wet(n_waters):
+    """Return a way to plan a campaign of a solvated molecule."""
+    gas = SYSTEMS / "methane.prmtop", SYSTEMS / "methane.inpcrd"
+    changes = {"route": "direct", "n_waters": n_waters}
+    protocol = PROTOCOLS["quick"].model_copy(update=changes)
+
+    def plan():
+        files = solvate(*gas, folder=Path("wet"), n_waters=400)
+        names = dict(zip(("prmtop", "inpcrd"), map(str, files), strict=True)) | {"ml_mask": ":1"}
+        config = CampaignConfig(table="t.csv", potential="mm", protocol=protocol)
+        rows = [Row(2, "a", names), Row(3, "b", {"smiles": "CO"}, problem="no SMILES")]
+        return plan_jobs(config, rows, Path("set"), Path.cwd())
+
+    return plan
+
+
 def drift(time):
     """Return a way to ask for a test of constant energy."""
     files = SYSTEMS / "methane.prmtop", SYSTEMS / "methane.inpcrd"
@@ -153,6 +170,11 @@ ROWS = [
         own_files(charges=("bcc",)),
         "of t.csv has a prmtop, which brings its own; leave it out",
         own_files(),
+    ),
+    (
+        wet(5000),
+        "t.csv has a solvated prmtop, which brings its waters; leave it out",
+        wet(PROTOCOLS["quick"].n_waters),
     ),
     (named(300), "bytes as a folder, of at most 240: shorten it", named(80)),
     (table("name,name,smiles\na,a,C\n"), "twice; rename one", table(GOOD)),
