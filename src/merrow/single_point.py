@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import openmm as mm
 
-from merrow.amber.topology import read_topology
+from merrow.amber.coordinates import Coordinates
+from merrow.amber.topology import AmberTopology, read_topology
 from merrow.engine.decompose import decompose
 from merrow.engine.simulation import exact_platform
 from merrow.errors import InputError, NumericsError
@@ -20,10 +22,11 @@ from merrow.report.notebook import html_table
 from merrow.system.box import USUAL_CUTOFF, box_for_cutoff, refuse_idle, refuse_lone_box
 from merrow.system.build import base_system, hybrid_system
 from merrow.system.configuration import read_configuration
+from merrow.system.images import image_note
 from merrow.system.lengths import placed
 from merrow.system.pme import Nonbonded, PmeParameters, sander_pme
 from merrow.system.potentials import MM, open_potential
-from merrow.system.region import select_region
+from merrow.system.region import MLRegion, select_region
 from merrow.units import (
     ANGSTROM_PER_NM,
     KCAL_PER_KJ,
@@ -80,12 +83,14 @@ class EnergyResult:
         terms: Energies [kcal/mol] by AMBER's names; "ml" is the internal energy of the region.
         forces: Forces [kcal/mol/Å] in prmtop order, shape (N, 3); zero on extra points.
         n_ml_atoms: Atoms of the ML region.
+        notes: What the numbers leave out, in words.
     """
 
     total: float
     terms: dict[str, float]
     forces: Array
     n_ml_atoms: int
+    notes: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         """Return what `merrow energy --json` prints: all but the forces."""
@@ -93,6 +98,7 @@ class EnergyResult:
             "total_kcal": self.total,
             "terms_kcal": self.terms,
             "n_ml_atoms": self.n_ml_atoms,
+            "notes": list(self.notes),
         }
         return json.dumps(data, indent=2, allow_nan=False) + "\n"
 
@@ -125,6 +131,7 @@ def single_point(request: SinglePoint) -> EnergyResult:
     nonbonded = _nonbonded(request, cell, cutoff)
     platform = exact_platform(box, nonbonded.cutoff) if request.double else "CPU"
     positions = coordinates.positions * NM_PER_ANGSTROM
+    notes: tuple[str, ...] = ()
     if request.potential == MM:
         if request.weights is not None:
             raise InputError("--weights belong to a potential, but --potential mm has none.")
@@ -134,25 +141,9 @@ def single_point(request: SinglePoint) -> EnergyResult:
     else:
         if request.ml_mask is None:
             raise InputError("energy needs --ml-mask, such as ':LIG', or --potential mm.")
-        region = select_region(
-            topology, request.ml_mask, positions=coordinates.positions, several=True
-        )
-        near = placed(coordinates.positions, cell, topology, region, source=str(request.inpcrd))
-        positions = near * NM_PER_ANGSTROM
-        with on_device(CPU):
-            potential = open_potential(
-                request.potential,
-                topology,
-                region,
-                weights=None if request.weights is None else str(request.weights),
-                precision="float64" if request.double else "float32",
-                charge_scale=nonbonded.charge_scale,
-            )
-        hybrid = hybrid_system(topology, region, potential, nonbonded=nonbonded, rigid=False)
-        if hybrid.bridge is not None:
-            # Called here first, it raises its own errors; OpenMM would wrap them.
-            hybrid.bridge.evaluate(positions[list(hybrid.region.model_atoms)])
-        system, n_ml = hybrid.system, len(region.atoms)
+        system, near, region = _with_region(request, topology, coordinates, cell, nonbonded)
+        positions, n_ml = near * NM_PER_ANGSTROM, len(region.atoms)
+        notes = () if cell is None else image_note(near, cell, region, cutoff)
     answer = decompose(system, positions, box, platform=platform)
     if not (np.isfinite(answer.total) and np.isfinite(answer.forces).all()):
         raise NumericsError(
@@ -164,7 +155,35 @@ def single_point(request: SinglePoint) -> EnergyResult:
         {name: value * KCAL_PER_KJ for name, value in answer.terms.items()},
         answer.forces * (KCAL_PER_KJ / ANGSTROM_PER_NM),
         n_ml,
+        notes,
     )
+
+
+def _with_region(
+    request: SinglePoint,
+    topology: AmberTopology,
+    coordinates: Coordinates,
+    cell: Array | None,
+    nonbonded: Nonbonded,
+) -> tuple[mm.System, Array, MLRegion]:
+    """Return the hybrid System, positions [Å] with the region in one image, and the region."""
+    x = coordinates.positions
+    region = select_region(topology, str(request.ml_mask), positions=x, several=True)
+    near = placed(x, cell, topology, region, source=str(request.inpcrd))
+    with on_device(CPU):
+        potential = open_potential(
+            request.potential,
+            topology,
+            region,
+            weights=None if request.weights is None else str(request.weights),
+            precision="float64" if request.double else "float32",
+            charge_scale=nonbonded.charge_scale,
+        )
+    hybrid = hybrid_system(topology, region, potential, nonbonded=nonbonded, rigid=False)
+    if hybrid.bridge is not None:
+        # Called here first, it raises its own errors; OpenMM would wrap them.
+        hybrid.bridge.evaluate(near[list(hybrid.region.model_atoms)] * NM_PER_ANGSTROM)
+    return hybrid.system, near, region
 
 
 def _refuse_without_effect(request: SinglePoint, *, boxed: bool) -> None:

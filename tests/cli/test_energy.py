@@ -7,6 +7,7 @@ import json
 from types import SimpleNamespace
 
 import numpy as np
+import parmed
 import pytest
 import torch
 from parmed.amber import AmberFormat
@@ -39,6 +40,20 @@ def test_json_holds_every_term_and_their_sum(merrow, files):
     assert found["n_ml_atoms"] == 5
     # Methane by coupled cluster: −40.4 hartree.
     assert found["terms_kcal"]["ml"] == pytest.approx(-40.43 * 627.51, abs=40)
+
+
+def test_a_region_that_comes_near_to_its_own_image_is_noted(merrow, systems, tmp_path):
+    ester = [str(systems / f"ethoxyethyl_acetate.{end}") for end in ("prmtop", "inpcrd")]
+    molecule = parmed.load_file(*ester)
+    for edge, noted in ((40.0, False), (15.0, True)):
+        molecule.box = [edge, edge, edge, 90.0, 90.0, 90.0]
+        files = [tmp_path / f"{edge:g}.{end}" for end in ("prmtop", "rst7")]
+        for file in files:
+            molecule.save(str(file))
+        words = ("energy", "-p", files[0], "-c", files[1], "--ml-mask", ":1", "--cutoff", "7")
+        words = (*words, "--potential", "ani1ccx")
+        assert bool(read(merrow(*words, "--json"))["notes"]) == noted
+        assert ("\nNote: the ML region comes within" in merrow(*words).out) == noted
 
 
 def test_a_check_computes_on_the_processor_where_there_is_a_gpu(merrow, files, monkeypatch):

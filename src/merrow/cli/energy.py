@@ -97,6 +97,8 @@ def _show(answer: EnergyResult, *, as_json: bool) -> None:
         return
     for name, value in (*answer.terms.items(), ("total", answer.total)):
         typer.echo(f"{name:<12} {value:16.4f} kcal/mol")
+    for note in answer.notes:
+        typer.echo(f"Note: {note}")
 
 
 def _grid(text: str) -> tuple[int, int, int]:

@@ -13,7 +13,7 @@ from merrow.md.settings import HEAT_THE_WHOLE, MdSettings, held_in_space
 from merrow.mdin.mlp import idle_notes
 from merrow.system.box import box_vectors
 from merrow.system.build import HybridSystem
-from merrow.system.images import to_own_image
+from merrow.system.images import image_note
 from merrow.units import ANGSTROM_PER_NM, NM_PER_ANGSTROM
 
 NO_WRAP = "iwrap does nothing here: it needs a box."
@@ -41,7 +41,11 @@ def noted(
     found += [*idle_notes(settings.ml), *_idle_ewald(settings), *_coarse(settings, coordinates)]
     if settings.ml.link_atoms and not hybrid.region.links:
         found.append(NO_LINKS)
-    found += [*_held(settings), *_constant(settings), *_image(settings, hybrid, coordinates)]
+    found += [*_held(settings), *_constant(settings)]
+    if hybrid.periodic:
+        cutoff = settings.cutoff_angstrom or DEFAULT_CUTOFF
+        box = box_vectors(coordinates)
+        found += image_note(coordinates.positions, box, hybrid.region, cutoff)
     if settings.restraint_mask is not None and settings.pressure_bar is not None:
         found.append(FIXED_PLACES)
     return settings.model_copy(update={"notes": (*settings.notes, *found)})
@@ -79,20 +83,6 @@ def _constant(settings: MdSettings) -> Iterator[str]:
         yield (
             f"the volume does not change in this run: its {longest} steps without a restart are "
             f"fewer than mcbarint={settings.barostat_interval}."
-        )
-
-
-def _image(settings: MdSettings, hybrid: HybridSystem, coordinates: Coordinates) -> Iterator[str]:
-    """Note that the region would feel its own image, which is excluded as its own atoms are."""
-    if not hybrid.periodic:
-        return
-    cutoff = settings.cutoff_angstrom or DEFAULT_CUTOFF
-    gap = to_own_image(coordinates.positions, box_vectors(coordinates), hybrid.region)
-    if gap < cutoff:
-        yield (
-            f"the ML region comes within {gap:.1f} Å of its own image in the next box, below the "
-            f"cutoff of {cutoff:g} Å: pairs of the two have no Lennard-Jones terms here, and "
-            "charges no direct sum, so the box is too small for it."
         )
 
 

@@ -102,3 +102,20 @@ def to_own_image(positions: Array, box: Array, region: MLRegion) -> float:
     tree = cKDTree(own)
     moves = [move for move in product((-1, 0, 1), repeat=3) if any(move)]
     return min(float(tree.query(own + np.array(move) @ box)[0].min()) for move in moves)
+
+
+def image_note(positions: Array, box: Array, region: MLRegion, cutoff: float) -> tuple[str, ...]:
+    """Return a note if the region would feel its own image, which is excluded as its own atoms are.
+
+    Args:
+        positions, box, region: As for `to_own_image`.
+        cutoff: Direct-space cutoff [Å].
+    """
+    gap = to_own_image(positions, box, region)
+    if gap >= cutoff:
+        return ()
+    return (
+        f"the ML region comes within {gap:.1f} Å of its own image in the next box, below the "
+        f"cutoff of {cutoff:g} Å: pairs of the two have no Lennard-Jones terms here, and charges "
+        "no direct sum, so the box is too small for it.",
+    )

@@ -3,18 +3,13 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
 from merrow.amber.coordinates import Coordinates, read_coordinates
 from merrow.amber.topology import read_topology
-from merrow.md.notes import _image
-from merrow.md.settings import MdSettings
-from merrow.mdin.mlp import MlSettings
 from merrow.system.box import box_vectors
-from merrow.system.images import to_own_image
+from merrow.system.images import image_note, to_own_image
 from merrow.system.region import select_region
 
 
@@ -41,10 +36,8 @@ def test_the_distance_to_an_image_is_that_of_a_plain_search(ester, angle):
 
 def test_a_region_that_comes_near_to_its_image_is_noted(ester):
     region, x = ester
-    hybrid = SimpleNamespace(periodic=True, region=region)
-    settings = MdSettings(ml=MlSettings(mask=":1"), cutoff_angstrom=7.0)
     for edge, noted in ((40.0, False), (14.0, True)):
-        coordinates = Coordinates(x, None, np.full(3, edge), np.full(3, 90.0))
-        notes = tuple(_image(settings, hybrid, coordinates))
+        box = box_vectors(Coordinates(x, None, np.full(3, edge), np.full(3, 90.0)))
+        notes = image_note(x, box, region, 7.0)
         assert len(notes) == noted
         assert all("below the cutoff of 7 Å" in note for note in notes)
