@@ -46,3 +46,19 @@ def test_reference_coordinates_to_which_nothing_is_held_are_noted(md, files):
     assert [path.name for path in Path.cwd().iterdir()] == ["mdin"]
     assert md(MIN, "-ref", files["wet_crd"]).code == 0
     assert "| Note: -ref does nothing here: it needs ntr=1." in Path("mdout").read_text()
+
+
+def test_mdout_says_what_a_text_restart_does_not_hold(merrow, files):
+    wet = """NVE
+ &cntrl imin=0, {begin}, nstlim=2, dt=0.0005, tempi=300.0, ig=3, ntc=2, ntxo={kind}, ifmlp=1 /
+ &mlp animask=':1', potential='ani1ccx' /
+"""
+    told = ("EMLREL counts from E_ML of this start", "the PME grid follows from the box")
+    md = "md", "-O", "-p", files["wet"], "--platform", "CPU", "-c"
+    for kind, noted in ((2, False), (1, True)):
+        Path("mdin").write_text(wet.format(begin="irest=0", kind=kind))
+        assert merrow(*md, files["wet_crd"], "-r", "first").code == 0
+        assert not any(words in Path("mdout").read_text() for words in told)
+        Path("mdin").write_text(wet.format(begin="irest=1, ntx=5", kind=2).replace("tempi", "t"))
+        assert merrow(*md, "first").code == 0
+        assert all((words in Path("mdout").read_text()) == noted for words in told)

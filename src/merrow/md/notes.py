@@ -10,7 +10,7 @@ from merrow.amber.trajectory import RestartMetadata
 from merrow.engine.motion import SAME_LENGTH, constraint_error, holds_constraints
 from merrow.md.box import DEFAULT_CUTOFF, cell_of, nonbonded_of
 from merrow.md.settings import HEAT_THE_WHOLE, MdSettings, held_in_space
-from merrow.mdin.mlp import idle_notes
+from merrow.mdin.mlp import MM, idle_notes
 from merrow.system.box import box_vectors
 from merrow.system.build import HybridSystem
 from merrow.system.images import image_note
@@ -38,6 +38,7 @@ def noted(
         restart: Metadata of the file.
     """
     found = [*_lengths(settings, hybrid, coordinates, restart), *_counting(settings, restart)]
+    found += _not_told(settings, hybrid, restart)
     found += [*idle_notes(settings.ml), *_idle_ewald(settings), *_coarse(settings, coordinates)]
     if settings.ml.link_atoms and not hybrid.region.links:
         found.append(NO_LINKS)
@@ -121,3 +122,21 @@ def _counting(settings: MdSettings, restart: RestartMetadata) -> Iterator[str]:
                 f"{key}={every} counts from the beginning of the first run, {restart.step} steps "
                 f"ago: NSTEP = {first}, {first + every}, ... of this run."
             )
+
+
+def _not_told(
+    settings: MdSettings, hybrid: HybridSystem, restart: RestartMetadata
+) -> Iterator[str]:
+    """Note what a run that goes on chooses anew, since its restart file does not hold it."""
+    if not settings.goes_on:
+        return
+    if restart.reference is None and settings.ml.potential.partition(":")[0] != MM:
+        yield (
+            "EMLREL counts from E_ML of this start: the restart file holds no zero for this "
+            "potential and region, as text restarts and those of other programs do not."
+        )
+    if restart.grid is None and hybrid.periodic and settings.pme_grid is None:
+        yield (
+            "the PME grid follows from the box of this start: the restart file does not hold that "
+            "of the run before."
+        )
