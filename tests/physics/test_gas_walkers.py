@@ -16,7 +16,9 @@ from merrow.engine import gas
 from merrow.engine.advance import advance_gas
 from merrow.engine.segments import GasFrames, gas_frames
 from merrow.engine.storage import TaskFolder
+from merrow.errors import NumericsError
 from merrow.potentials.interface import Capabilities, Evaluation
+from merrow.system.region import Bonds
 from merrow.units import KJ_PER_KCAL, NM_PER_ANGSTROM, thermal_energy
 
 T0 = 298.15
@@ -55,6 +57,19 @@ def well_slope(r):
 
 
 WELLS = Diatomic(well, well_slope)
+DEPTH, WIDTH, LENGTH = 110.0, 2.25, 1.01
+"""Morse's potential of a bond as stiff as O-H [kcal/mol, 1/Å, Å]."""
+
+
+def morse(r):
+    return DEPTH * (1 - np.exp(-WIDTH * (r - LENGTH))) ** 2
+
+
+def morse_slope(r):
+    y = np.exp(-WIDTH * (r - LENGTH))
+    return 2 * DEPTH * WIDTH * y * (1 - y)
+
+
 PLAN = gas.GasPlan(
     temperatures=(T0, 480.0, 760.0, 1200.0),
     ladders=24,
@@ -132,6 +147,35 @@ def test_exchange_of_temperatures_keeps_the_mean_energy(tempered):
     exact = float((weight * well(r)).sum() / weight.sum())
     mean, stderr = by_ladder(tempered.internal / KJ_PER_KCAL, tempered.group)
     assert abs(mean - exact) < 4 * stderr
+
+
+def stiff_bonds(**changes):
+    """Return the plan and the samples of 500 hot and 500 cold bonds of heavy masses at 4 fs."""
+    plan = dataclasses.replace(
+        PLAN, ladders=500, masses=(28.02, 8.0), timestep=0.004, equilibration=250, **changes
+    )
+    plan = dataclasses.replace(plan, bonds=Bonds(((0, 1),), (("O", "H"),)))
+    return plan, sampled(Diatomic(morse, morse_slope), plan, LENGTH)
+
+
+def test_hot_walkers_keep_their_bonds_at_the_longest_step():
+    plan, samples = stiff_bonds(temperatures=(T0, 900.0), records_per_segment=125)
+    r = np.linspace(0.6, 1.6, 20001)
+    weight = r**2 * np.exp(-morse(r) / KT)
+    exact = float((weight * morse(r)).sum() / weight.sum())
+    mean, stderr = by_ladder(samples.internal / KJ_PER_KCAL, samples.group)
+    assert len(np.unique(samples.group)) == plan.ladders
+    assert stderr < 0.01
+    assert abs(mean - exact) < 4 * stderr
+
+
+def test_hot_walkers_with_the_step_of_the_cold_ones_come_apart(monkeypatch):
+    def equal(plan):  # the mutant: one time step for all
+        return np.full((plan.ladders * len(plan.temperatures), 1, 1), plan.timestep)
+
+    monkeypatch.setattr(gas, "_steps", equal)
+    with pytest.raises(NumericsError, match="came apart in gas, among walkers of up to 900 K"):
+        stiff_bonds(temperatures=(T0, 900.0), records_per_segment=125)
 
 
 def test_plain_langevin_stays_where_it_began():

@@ -3,7 +3,11 @@
 
 Exchange in λ does not cross torsional barriers, exchange in temperature does. Every ladder has one
 walker per temperature; all walkers of all ladders form one batch for the potential. Integrator
-(LangevinMiddle, Zhang et al., 10.1021/acs.jpca.9b02771) and masses are those in solution.
+(LangevinMiddle, Zhang et al., 10.1021/acs.jpca.9b02771) and masses are those in solution, and so is
+the time step of the lowest temperature, which alone is recorded. Hotter walkers have shorter steps,
+in which they move as far: with the same step, an O-H bond at 900 K reaches the steep wall of its
+potential, where the integrator is unstable. What velocities a stiff bond has depends on the step,
+so walkers that have exchanged their temperatures forget theirs.
 """
 
 from __future__ import annotations
@@ -25,6 +29,9 @@ Array = np.ndarray
 
 HOTTEST = 900.0
 """Highest temperature of a ladder [K]."""
+FORGETTING = 3
+"""Steps after an exchange in which the velocities of its walkers are drawn anew. What a bond brings
+too much from another time step, up to kT/4 where ωΔt = 1, is then 1/64 of it."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +42,7 @@ class GasPlan:
         temperatures: Ladder [K], lowest first; only the lowest is recorded.
         ladders: Number of independent ladders.
         masses: Masses of the atoms [dalton], shape (n,).
-        timestep: Time step [ps].
+        timestep: Time step at the lowest temperature T₀ [ps]; at T it is shorter by √(T₀/T).
         friction: Langevin friction [1/ps].
         equilibration: Equilibration steps.
         steps_per_record: Steps between records, each followed by temperature exchange.
@@ -135,7 +142,9 @@ class _Motion:
     ) -> None:
         self.potential, self.plan, self.random = potential, plan, random
         self.positions, self.velocities = start.positions.copy(), start.velocities.copy()
-        self.first = self.positions.copy()
+        self.steps, self.first = _steps(plan), self.positions.copy()
+        tempered = len(plan.temperatures) > 1
+        self.exchanged = np.full((len(self.positions), 1, 1), tempered)  # or not known any more
         self.energies, self.forces = self._evaluate()
 
     @property
@@ -145,16 +154,18 @@ class _Motion:
 
     def advance(self, steps: int) -> None:
         """Propagate by the LangevinMiddle scheme: kick, half drift, friction, half drift."""
-        step, mass = self.plan.timestep, _mass(self.plan)
-        keep = math.exp(-self.plan.friction * step)
-        noise = np.sqrt((1 - keep**2) * _thermal(self.plan) / mass)
-        for _ in range(steps):
+        step, mass, thermal = self.steps, _mass(self.plan), _thermal(self.plan)
+        usual = np.exp(-self.plan.friction * step)
+        for done in range(steps):
+            keep = np.where(self.exchanged, 0.0, usual) if done < FORGETTING else usual
+            noise = np.sqrt((1 - keep**2) * thermal / mass)
             self.velocities = self.velocities + step * self.forces / mass
             self.positions = self.positions + 0.5 * step * self.velocities
             kick = noise * self.random.normal(size=self.velocities.shape)
             self.velocities = keep * self.velocities + kick
             self.positions = self.positions + 0.5 * step * self.velocities
             self.energies, self.forces = self._evaluate()
+        self.exchanged = np.zeros_like(self.exchanged)
         if not np.all(np.isfinite(self.energies)):
             walker = int(np.argwhere(~np.isfinite(self.energies))[0][0])
             raise NumericsError(f"gas-phase walker {walker} has an energy that is not finite.")
@@ -177,13 +188,16 @@ class _Motion:
     def _swap(self, cold: int, hot: int, factor: float) -> None:
         """Exchange two conformers with velocities scaled by √(T_cold/T_hot) and its inverse.
 
-        Scaled are those of the time of the positions; the stored ones are of half a step before.
+        Scaled are those of the time of the positions; the stored ones are of half a step before,
+        the step of the walker's temperature.
         """
         for array in (self.positions, self.velocities, self.energies, self.forces):
             array[[cold, hot]] = array[[hot, cold]]
-        for walker, scale in ((cold, factor), (hot, 1 / factor)):
-            kick = 0.5 * self.plan.timestep * self.forces[walker] / _mass(self.plan)[0]
-            self.velocities[walker] = scale * (self.velocities[walker] + kick) - kick
+        self.exchanged[[cold, hot]] = True
+        for walker, before, scale in ((cold, hot, factor), (hot, cold, 1 / factor)):
+            half = 0.5 * self.forces[walker] / _mass(self.plan)[0]
+            now = self.velocities[walker] + self.steps[before] * half
+            self.velocities[walker] = scale * now - self.steps[walker] * half
 
     def _evaluate(self) -> tuple[Array, Array]:
         centred = self.positions - self.positions[:, :1]
@@ -193,6 +207,13 @@ class _Motion:
 
 def _mass(plan: GasPlan) -> Array:
     return np.array(plan.masses)[None, :, None]
+
+
+def _steps(plan: GasPlan) -> Array:
+    """Return the time step of every walker [ps], shape (ladders·temperatures, 1, 1)."""
+    ladder = np.array(plan.temperatures)
+    steps = plan.timestep * np.sqrt(ladder[0] / ladder)
+    return np.tile(steps, plan.ladders)[:, None, None]
 
 
 def _thermal(plan: GasPlan) -> Array:
