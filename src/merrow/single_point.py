@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import operator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,7 +25,14 @@ from merrow.system.build import base_system, hybrid_system
 from merrow.system.configuration import read_configuration
 from merrow.system.images import image_note
 from merrow.system.lengths import placed
-from merrow.system.pme import Nonbonded, PmeParameters, sander_pme
+from merrow.system.pme import (
+    MOST_POINTS,
+    Nonbonded,
+    PmeParameters,
+    check_mesh,
+    pme_parameters,
+    sander_pme,
+)
 from merrow.system.potentials import MM, open_potential
 from merrow.system.region import MLRegion, select_region
 from merrow.units import (
@@ -218,6 +226,8 @@ def _nonbonded(request: SinglePoint, cell: Array | None, cutoff: float) -> Nonbo
         raise InputError(f"--ewald-tol {tolerance:g} must lie between 0 and 0.5.")
     if request.ewald_coefficient is not None and not request.ewald_coefficient > 0.0:
         raise InputError(f"--ewald-coeff {request.ewald_coefficient:g} must be above 0.")
+    if request.pme_grid is not None and not _three_counts(request.pme_grid):
+        raise InputError(f"--pme-grid {request.pme_grid} is not of three whole numbers.")
     if request.pme_grid is not None and min(request.pme_grid) < LEAST_GRID:
         grid = ",".join(map(str, request.pme_grid))
         raise InputError(f"--pme-grid {grid} needs {LEAST_GRID} points or more in each direction.")
@@ -225,11 +235,13 @@ def _nonbonded(request: SinglePoint, cell: Array | None, cutoff: float) -> Nonbo
     charge_scale = amber_coulomb_charge_scale() if request.amber_coulomb else 1.0
     if cell is None:
         return Nonbonded(cutoff=None, lj_tail=request.lj_tail, charge_scale=charge_scale)
-    pme = None  # OpenMM's own choice for a tolerance
+    pme, lengths = None, np.linalg.norm(cell, axis=1).tolist()  # None: OpenMM's own choice
     if request.ewald_coefficient is not None and request.pme_grid is not None:
         pme = PmeParameters(request.ewald_coefficient * ANGSTROM_PER_NM, request.pme_grid)
-    elif tolerance is None:
-        lengths = np.linalg.norm(cell, axis=1).tolist()
+        check_mesh(pme, lengths, cutoff, coefficient="--ewald-coeff", grid="--pme-grid")
+    elif tolerance is not None:
+        _check_points(tolerance, lengths, cutoff)
+    else:
         pme = sander_pme(lengths, cutoff, tolerance=DIRECT_TOLERANCE, spacing=SPACING)
     return Nonbonded(
         cutoff=cutoff * NM_PER_ANGSTROM,
@@ -238,3 +250,27 @@ def _nonbonded(request: SinglePoint, cell: Array | None, cutoff: float) -> Nonbo
         ewald_tolerance=Nonbonded.ewald_tolerance if tolerance is None else tolerance,
         charge_scale=charge_scale,
     )
+
+
+def _three_counts(grid: object) -> bool:
+    """Tell whether a PME grid is three whole numbers."""
+    try:
+        return len([operator.index(n) for n in grid]) == 3  # type: ignore[attr-defined]
+    except TypeError:
+        return False
+
+
+def _check_points(tolerance: float, lengths: list[float], cutoff: float) -> None:
+    """Refuse a tolerance for which OpenMM would make a grid beyond the memory.
+
+    Raises:
+        InputError: It has more points along an edge than any grid.
+    """
+    edges = tuple(NM_PER_ANGSTROM * edge for edge in lengths)
+    points = max(pme_parameters(edges, cutoff * NM_PER_ANGSTROM, tolerance).grid)
+    if points > MOST_POINTS:
+        raise InputError(
+            f"--ewald-tol {tolerance:g} needs a PME grid of {points} points along an edge, more "
+            f"than {MOST_POINTS}; take a larger one, such as 1e-6, or leave it out for a converged "
+            "sum."
+        )

@@ -14,7 +14,7 @@ from merrow.errors import InputError
 from merrow.md.settings import MdSettings
 from merrow.potentials.interface import Array
 from merrow.system.box import box_vectors, check_width, refuse_lone_box
-from merrow.system.pme import FINENESS, Nonbonded, sander_pme
+from merrow.system.pme import FINENESS, Nonbonded, check_mesh, sander_pme
 from merrow.units import ANGSTROM_PER_NM, NM_PER_ANGSTROM, amber_coulomb_charge_scale
 
 DEFAULT_CUTOFF = 8.0
@@ -129,6 +129,9 @@ def nonbonded_of(
         box: Box vectors [nm], or None.
         kept: PME grid of the previous run, kept unless another one is requested or a shorter
             cutoff needs a finer one.
+
+    Raises:
+        InputError: The Ewald coefficient or the PME grid makes energies grossly wrong.
     """
     scale = amber_coulomb_charge_scale()
     if box is None:
@@ -145,6 +148,9 @@ def nonbonded_of(
         kept = None
     if grid := settings.pme_grid or kept:
         pme = replace(pme, grid=(grid[0], grid[1], grid[2]))
+    at = f"in {settings.source.name}:"
+    names = {"coefficient": f"ew_coeff {at}", "grid": f"nfft1, nfft2, nfft3 {at}"}
+    check_mesh(pme, lengths.tolist(), cutoff, **names)
     return Nonbonded(
         cutoff=cutoff * NM_PER_ANGSTROM,
         lj_tail=settings.lj_tail,

@@ -11,12 +11,21 @@ import numpy as np
 from scipy.special import erfc
 
 from merrow.errors import InputError
-from merrow.units import ANGSTROM_PER_NM
+from merrow.units import ANGSTROM_PER_NM, NM_PER_ANGSTROM
 
 FINENESS = 0.35
 """Maximum product of Ewald coefficient and grid spacing, which sander's default has at a cutoff of
 8 Å. Beyond it splines without sander's optimised influence function err by kcal/mol, and the
 pressure by hundreds of bar."""
+COARSEST = 0.5
+"""Product beyond which an explicit grid is refused: the energy of 300 waters errs by 1 to 10
+kcal/mol there, and soon by hundreds."""
+MOST_POINTS = 512
+"""Most grid points along an edge, as in sander; a few thousand exceed the memory."""
+SUM_ENDS = (1e-12, 1e-2)
+"""Direct-space term at the cutoff [1/Å] between which an Ewald coefficient must lie."""
+SANDER_LARGEST = 0.7
+"""Largest Ewald coefficient of sander [1/Å], allowed at any cutoff."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +112,45 @@ def sander_pme(
     finest = min(spacing, FINENESS / alpha)
     sizes = [grid_points(float(length), finest) for length in lengths]
     return PmeParameters(alpha * ANGSTROM_PER_NM, (sizes[0], sizes[1], sizes[2]))
+
+
+def check_mesh(
+    pme: PmeParameters,
+    lengths: Sequence[float],
+    cutoff: float,
+    *,
+    coefficient: str,
+    grid: str,
+) -> None:
+    """Refuse Ewald parameters by which energies are grossly wrong, or which fit no memory.
+
+    Args:
+        pme: The parameters.
+        lengths: Lengths of the three box vectors [Å].
+        cutoff: Direct-space cutoff [Å].
+        coefficient, grid: What the two are called in messages.
+
+    Raises:
+        InputError: The coefficient does not belong to the cutoff, or the grid to the coefficient.
+    """
+    beta = pme.alpha * NM_PER_ANGSTROM
+    high, low = (ewald_coefficient(cutoff, end) for end in SUM_ENDS)
+    high = max(high, SANDER_LARGEST)
+    if not low <= beta <= high:
+        raise InputError(
+            f"{coefficient} {beta:g} 1/Å does not fit a cutoff of {cutoff:g} Å; give one from "
+            f"{math.ceil(100 * low) / 100:g} to {math.floor(100 * high) / 100:g}."
+        )
+    if max(pme.grid) > MOST_POINTS:
+        raise InputError(
+            f"{grid} {max(pme.grid)} points of an edge are too many; give {MOST_POINTS} or fewer."
+        )
+    needed = [grid_points(float(edge), COARSEST / beta) for edge in lengths]
+    if any(points * COARSEST < beta * edge for points, edge in zip(pme.grid, lengths, strict=True)):
+        raise InputError(
+            f"{grid} {','.join(map(str, pme.grid))} is too coarse for an Ewald coefficient of "
+            f"{beta:g} 1/Å; give {','.join(map(str, needed))} or more."
+        )
 
 
 def ewald_coefficient(cutoff: float, tolerance: float) -> float:
