@@ -4,10 +4,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from merrow.api.showing import JobResult, Told, listener
 from merrow.errors import IncompleteError, InputError
@@ -200,24 +199,34 @@ def load_run(folder: str | Path) -> Run:
     found = RunFolder(Path(folder))
     if not found.run_file.is_file():
         raise InputError(f"{folder} is not a run folder: it has no {found.run_file.name}.")
-    config, refined = found.config(), found.read(Schedule)
-    if refined is not None:
-        protocol = config.protocol.model_copy(update={"schedule": refined})
-        config = config.model_copy(update={"protocol": protocol})
-    return Run(Path(folder), config)
+    found.config()  # it must be readable
+    return Run(found.path)
 
 
 @dataclass(frozen=True)
 class Run:
-    """The settings, result and samples in a run folder.
+    """The settings, result and samples in a run folder, as they are when they are asked for.
 
     Attributes:
         folder: Run folder.
-        config: Settings of the run, with the refined λ schedule if there is one.
     """
 
     folder: Path
-    config: HydrationConfig
+    _kept: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    @property
+    def config(self) -> HydrationConfig:
+        """The settings of the run, with the refined λ schedule if there is one.
+
+        Raises:
+            InputError: The folder is no longer that of a run.
+        """
+        found = RunFolder(self.folder)
+        config, refined = found.config(), found.read(Schedule)
+        if refined is None:
+            return config
+        protocol = config.protocol.model_copy(update={"schedule": refined})
+        return config.model_copy(update={"protocol": protocol})
 
     @property
     def result(self) -> HydrationResult:
@@ -228,7 +237,7 @@ class Run:
         """
         return RunFolder(self.folder).finished() or _none_yet(self.folder)
 
-    @cached_property
+    @property
     def samples(self) -> WindowSamples:
         """All samples of the alchemical path, of all repeats.
 
@@ -239,9 +248,13 @@ class Run:
         from merrow.hydration.sampling.tasks import own_hamiltonian  # noqa: PLC0415
         from merrow.samples import concatenate  # noqa: PLC0415
 
-        own = own_hamiltonian(self.config)
-        segments = read_segments(RunFolder(self.folder), self.config, "path", own)
-        return concatenate([segment.samples for segment in segments])
+        found, config = RunFolder(self.folder), self.config
+        state = found.count_files(), config
+        if self._kept.get("state") != state:  # a run that goes on writes more of them
+            segments = read_segments(found, config, "path", own_hamiltonian(config))
+            samples = concatenate([segment.samples for segment in segments])
+            self._kept.update(state=state, samples=samples)
+        return cast("WindowSamples", self._kept["samples"])
 
     def u_nk(self, repeat: int | None = None) -> pd.DataFrame:
         """Return reduced potentials [kT] as alchemlyb's u_nk.
@@ -275,10 +288,9 @@ class Run:
         samples = self.samples
         if repeat is None:
             return samples
-        if not 0 <= repeat < self.config.repeats:
-            raise InputError(
-                f"{self.folder} has repeats 0 to {self.config.repeats - 1}, not {repeat}."
-            )
+        there = range(self.config.repeats)
+        if isinstance(repeat, bool) or repeat not in there:
+            raise InputError(f"{self.folder} has repeats 0 to {there[-1]}, not {repeat!r}.")
         return samples.select(samples.repeat == repeat)
 
     def _repr_html_(self) -> str:

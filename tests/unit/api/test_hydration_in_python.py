@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from alchemlyb.estimators import MBAR, TI
 
 import merrow
 from merrow.errors import IncompleteError, InputError
+from merrow.hydration.protocol import Schedule
 from merrow.hydration.run_folder import RunFolder
 from merrow.units import KCAL_PER_KJ, thermal_energy
 from tiny_settings import TINY
@@ -79,8 +81,31 @@ def test_alchemlyb_gives_the_estimate_of_the_run(run):
     # the run leaves out what is not equilibrated, so its value is another one by a few kT at most
     assert delta * kt == pytest.approx(run.result.headline.value_kcal, abs=5 * kt)
     assert math.isfinite(TI().fit(found.dhdl()).delta_f_.to_numpy()[0, -1])
-    with pytest.raises(InputError, match="repeats 0 to 1"):
-        found.u_nk(repeat=2)
+    for wrong in (2, -1, 0.5, "0", True):
+        with pytest.raises(InputError, match=f"repeats 0 to 1, not {wrong!r}"):
+            found.u_nk(repeat=wrong)
+
+
+def test_a_run_that_goes_on_is_read_again(run, tmp_path):
+    folder = RunFolder(tmp_path / "going")
+    shutil.copytree(run.folder, folder.path)
+    path = folder.path / "tasks" / "path-mm-0"
+    last = sorted(path.glob("segment-*.npz"))[-1]
+    last.rename(tmp_path / last.name)
+    found = merrow.load_run(folder.path)
+    before = len(found.u_nk())
+    assert found.samples is found.samples
+    (tmp_path / last.name).rename(last)
+    schedule = {"lambda_electrostatics": [1.0, 0.0], "lambda_sterics": [0.4, 0.0]}
+    folder.save(Schedule.model_validate(schedule))  # as the pilot of `standard` refines it
+    after = found.u_nk()
+    assert len(after) == len(run_table(run)) > before
+    assert list(after.columns)[2] == (0.0, 0.4) == found.config.protocol.schedule.states[2]
+
+
+def run_table(run: merrow.Hydration):
+    """All samples of a finished run."""
+    return merrow.load_run(run.folder).u_nk()
 
 
 @pytest.mark.parametrize("name", ["overlap", "profile", "dhdl"])
