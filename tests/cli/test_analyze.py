@@ -101,6 +101,21 @@ def test_the_crystals_b_factors_are_found_again(merrow, helix, crystal_motion):
     assert {"LYS 17", "GLY 18"} <= long["contacts"].keys()
 
 
+def test_a_ligand_of_amino_acids_is_not_superposed_on_itself(merrow, helix, tmp_path):
+    prmtop, inpcrd, _ = helix
+    topology = read_topology(prmtop)
+    frames = np.repeat(read_coordinates(inpcrd).positions[None], 20, axis=0)
+    ligand = np.isin(topology.residue_index, [1, 2, 3, 4])
+    shift = np.tile([0.5, 1.0], 10)
+    frames[1:, ligand, 0] += shift[1:, None]
+    write_trajectory(tmp_path / "moved.nc", frames, 1.0)
+    words = ("-p", prmtop, "-y", tmp_path / "moved.nc", "--ligand-mask", ":2-5", "-o", "out")
+    found = json.loads(merrow("analyze", *words, "--json").out)["runs"][0]["rmsd_a"]
+    moved = found["ligand in the frame of the protein"]["value"]
+    assert moved == pytest.approx(shift[1:].sum() / 20, abs=1e-3)
+    assert found["protein backbone"]["value"] == pytest.approx(0.0, abs=1e-3)
+
+
 def assert_written_for_viewers(path, rows, topology):
     """Atoms, numbers of residues and B-factors are those of the run; the ligand is a chain."""
     structure = parmed.read_PDB(str(path), skip_bonds=True)

@@ -24,7 +24,7 @@ from merrow.amber.topology import (
 from merrow.analysis import bfactor, pose
 from merrow.analysis.rmsd import rmsd, superposed
 from merrow.binding.b_structure import write_b_structure
-from merrow.binding.crystal import AlphaCarbons, alpha_carbons, crystal_b
+from merrow.binding.crystal import AlphaCarbons, alpha_carbons, backbone, crystal_b
 from merrow.binding.ensembles import trajectories
 from merrow.binding.report.data import ComplexReport, Shape, TrajectoryNumbers
 from merrow.binding.report.ligand import ligand_drawing
@@ -37,7 +37,6 @@ from merrow.system.torsions import heavy_torsions
 from merrow.trajectories import DryFrames, dry_atoms, read_frames, read_reference
 from merrow.uncertainty import between_repeats, mean, pearson
 
-BACKBONE: Final = ("N", "CA", "C")
 POLAR: Final = (7, 8, 9)
 FEWEST_INNER: Final = 10
 """Minimum number of residues away from chain ends for a separate correlation."""
@@ -83,6 +82,7 @@ class AnalyzeFiles:
     Attributes:
         topology: The prmtop.
         carbons: Its alpha carbons.
+        fit: Atoms of the backbone that are superposed, without the ligand's.
         ligand: Atoms of the ligand; empty without one.
         crystal: B-factors of the crystal [Å²]; None without a crystal.
         reference: Reference coordinates for the RMSD [Å]; None for the first frame.
@@ -90,6 +90,7 @@ class AnalyzeFiles:
 
     topology: AmberTopology
     carbons: AlphaCarbons
+    fit: IntArray
     ligand: IntArray
     crystal: Array | None
     reference: Array | None
@@ -123,11 +124,12 @@ def read_files(request: AnalyzeRequest) -> AnalyzeFiles:
         InputError: The files do not fit together.
     """
     topology = read_topology(request.prmtop)
-    carbons = alpha_carbons(topology)
+    carbons, ligand = alpha_carbons(topology), _ligand(request, topology)
     return AnalyzeFiles(
         topology,
         carbons,
-        _ligand(request, topology),
+        backbone(topology, carbons, ligand),
+        ligand,
         None if request.pdb is None else crystal_b(request.pdb, carbons),
         None if request.reference is None else read_reference(request.reference, topology),
     )
@@ -152,7 +154,7 @@ def write_analysis(
         if not drawing and len(ligand):
             place = frames.positions[0][frames.local(ligand)]
             drawing = ligand_drawing(topology, ligand.tolist(), place)
-        lying.append(_typical(topology, frames, files.carbons))
+        lying.append(_typical(frames, files.fit))
         runs.append(_numbers(name, files, frames, lying[-1]))
         if request.interactive and view is None:
             view = complex_view(topology, frames, ligand, runs[0].b_values)
@@ -200,20 +202,9 @@ def _heavy(topology: AmberTopology, ligand: IntArray) -> IntArray:
     return np.array([i for i in ligand if topology.numbers[i] > 1], dtype=np.int64)
 
 
-def _backbone(topology: AmberTopology, carbons: AlphaCarbons) -> list[int]:
-    """Return the atoms of the prmtop that are superposed."""
-    amino = {int(topology.residue_index[i]) for i in carbons.atoms}
-    return [
-        i
-        for i in range(len(topology))
-        if topology.names[i] in BACKBONE and int(topology.residue_index[i]) in amino
-    ]
-
-
-def _typical(topology: AmberTopology, frames: DryFrames, carbons: AlphaCarbons) -> _Typical:
+def _typical(frames: DryFrames, fit: IntArray) -> _Typical:
     """Superpose the frames on their mean; return the frame nearest to it, and u²."""
-    fit = frames.local(_backbone(topology, carbons))
-    turned = bfactor.mean_superposed(frames.positions, fit)
+    turned = bfactor.mean_superposed(frames.positions, frames.local(fit))
     return _Typical(turned[bfactor.typical_frame(turned)], bfactor.squares(turned))
 
 
@@ -242,7 +233,7 @@ def _numbers(
     """Return the numbers of one trajectory."""
     topology, carbons, ligand = files.topology, files.carbons, files.ligand
     start = frames.positions[0] if files.reference is None else files.reference
-    fit = frames.local(_backbone(topology, carbons))
+    fit = frames.local(files.fit)
     lying = superposed(frames.positions, start, fit)
     series = {"protein backbone": rmsd(lying, start, fit)}
     heavy = _heavy(topology, ligand)

@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from merrow.amber.topology import AmberTopology, Array
+from merrow.amber.topology import AmberTopology, Array, IntArray
 from merrow.binding.prepare.structure_file import read_structure
 from merrow.errors import InputError
 
@@ -23,6 +23,9 @@ PARENT: Final = {
     "MSE": "MET",
 }
 CARBON: Final = 6
+BACKBONE: Final = ("N", "CA", "C")
+FEWEST_FITTED: Final = 3
+"""Fewest atoms whose superposition fixes all others."""
 ENDS: Final = 3
 """Residues at each chain end that the second correlation excludes."""
 
@@ -70,6 +73,27 @@ def alpha_carbons(topology: AmberTopology) -> AlphaCarbons:
     for chain in set(chains):
         inner[np.flatnonzero(order == chain)[ENDS:-ENDS]] = True
     return AlphaCarbons(tuple(atoms), tuple(labels), tuple(names), inner)
+
+
+def backbone(topology: AmberTopology, carbons: AlphaCarbons, ligand: IntArray) -> IntArray:
+    """Return the atoms N, CA and C of the protein, without those of a ligand of amino acids.
+
+    Raises:
+        InputError: The ligand leaves none.
+    """
+    amino = {int(topology.residue_index[i]) for i in carbons.atoms}
+    own = set(ligand.tolist())
+    found = [
+        i
+        for i, name in enumerate(topology.names)
+        if name in BACKBONE and int(topology.residue_index[i]) in amino and i not in own
+    ]
+    if len(found) < FEWEST_FITTED:
+        raise InputError(
+            f"--ligand-mask takes the whole protein of {topology.path.name}, so that nothing is "
+            "left to superpose: select the ligand and not the protein."
+        )
+    return np.array(found, dtype=np.int64)
 
 
 def crystal_b(path: Path, carbons: AlphaCarbons) -> Array:

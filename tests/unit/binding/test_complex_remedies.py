@@ -14,12 +14,13 @@ from rdkit import Chem
 from rdkit.Chem import AllChem
 
 from helped import helped
+from merrow.amber.mask import select_atoms
 from merrow.amber.topology import read_topology
 from merrow.ambertools.molecule import read_molecule
 from merrow.ambertools.programs import run_program
 from merrow.ambertools.solvent import solvate
 from merrow.binding.analyze import AnalyzeRequest, _ligand
-from merrow.binding.crystal import alpha_carbons, crystal_b
+from merrow.binding.crystal import alpha_carbons, backbone, crystal_b
 from merrow.binding.ensembles import distinct_names, refuse_ions
 from merrow.binding.free_states import check_same, free_request
 from merrow.binding.mmpbsa_program import solvent_settings, split_topology
@@ -197,6 +198,12 @@ def ligand_mask(mask):
     return _ligand(request, read_topology(prmtop))
 
 
+def fitted(mask):
+    """Find the backbone that is superposed, beside a ligand."""
+    found = topology("helix_complex")
+    return backbone(found, alpha_carbons(found), np.array(select_atoms(found, mask)))
+
+
 def crystal(path):
     """Find the B-factors of the helix in a crystal."""
     return crystal_b(path, alpha_carbons(topology("helix_complex")))
@@ -314,6 +321,7 @@ STRUCTURES = [
 ]
 TRAJECTORIES = [
     (lambda: ligand_mask(":WAT"), "name the ligand alone", lambda: ligand_mask(":1")),
+    (lambda: fitted(":*"), "select the ligand and not the protein", lambda: fitted(":1")),
     (lambda: ligand_mask(":1&@H="), "name the whole ligand", lambda: ligand_mask(":1")),
     (
         lambda: crystal(other_protein()),
