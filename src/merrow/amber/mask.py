@@ -46,6 +46,8 @@ def select_atoms(
     Raises:
         InputError: The mask does not parse, or it selects no atoms.
     """
+    if not isinstance(mask, str):
+        raise InputError(f"a mask is text, such as ':LIG' or '@1-9', and not {mask!r}.")
     if "." in mask and not set("<>") & set(mask):
         raise InputError(f"mask {mask!r} is not understood: a number has a decimal point.")
     _refuse_ambiguous(mask)

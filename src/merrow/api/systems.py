@@ -183,6 +183,8 @@ def region_at(view: AmberTopology, atoms: Atoms, *, link_atoms: bool) -> MLRegio
 
 
 def _indices(atoms: Iterable[int], n_atoms: int) -> tuple[int, ...]:
+    if not isinstance(atoms, Iterable):
+        raise InputError(f"atoms is {atoms!r}; give indices, or an AMBER mask.")
     found = []
     for atom in atoms:
         if isinstance(atom, bool) or type(atom).__name__ == "bool":

@@ -26,7 +26,7 @@ from merrow.system.internal import ClassicalPotential, internal_forces
 from merrow.system.outside import Bonded, outside
 from merrow.system.pme import Nonbonded
 from merrow.system.region import MLRegion, capped
-from merrow.system.user_system import nonbonded_force
+from merrow.system.user_system import held_together, nonbonded_force
 
 UNTOUCHED = (
     mm.CMMotionRemover,
@@ -311,6 +311,7 @@ def _check_region(
 ) -> None:
     """Refuse a region that no potential can treat in this System."""
     inside = set(region.atoms)
+    _check_order(system, topology, inside)
     if region.parts and topology.has_box:
         raise UnsupportedPhysicsError(
             f"the ML region has {len(region.parts)} molecules, which move apart into different "
@@ -330,6 +331,23 @@ def _check_region(
             f"mm_system constrains the bond {label} of the region, so its MM terms are not in it; "
             "make the System with constraints=None, or ask for remove_constraints=False."
         )
+
+
+def _check_order(system: mm.System, topology: AmberTopology, inside: set[int]) -> None:
+    """Refuse a topology with bonds in the region that the System does not have.
+
+    It is mostly one with its atoms in another order, and so with other elements.
+    """
+    held = {(min(pair), max(pair)) for pair in held_together(system)}
+    if not any(inside.issuperset(pair) for pair in held):
+        return  # a force field without bonds, or with bonds in forces of its own
+    for i, j in topology.bonds:
+        if inside.issuperset((i, j)) and (i, j) not in held:
+            pair = f"{atom_label(topology, i)} and {atom_label(topology, j)}"
+            raise InputError(
+                f"{pair} are bonded in the topology, but not in mm_system, whose atoms are then in "
+                "another order; give the topology from which the System was made."
+            )
 
 
 def _check_coupling(system: mm.System, topology: AmberTopology, region: MLRegion) -> None:

@@ -103,11 +103,16 @@ def _bonds(topology: app.Topology, system: mm.System) -> tuple[tuple[int, int], 
     molecule = np.zeros(system.getNumParticles(), dtype=np.int64)
     for k, atoms in enumerate(connected_atoms(len(molecule), sorted(bonds))):
         molecule[list(atoms)] = k
-    joining = (_ordered(i, j) for i, j in _held_together(system) if molecule[i] != molecule[j])
+    joining = (_ordered(i, j) for i, j in held_together(system) if molecule[i] != molecule[j])
     return tuple(sorted(bonds.union(joining)))
 
 
-def _held_together(system: mm.System) -> Iterator[tuple[int, int]]:
+def held_together(system: mm.System) -> Iterator[tuple[int, int]]:
+    """Yield the pairs of atoms that a System bonds or constrains, and sites with their first atom.
+
+    Args:
+        system: The System.
+    """
     for k in range(system.getNumConstraints()):
         i, j, _ = system.getConstraintParameters(k)
         yield i, j

@@ -85,6 +85,16 @@ def coupled(prmtop, atoms=":1", made=None, **changes):
     return make
 
 
+def reordered(topology):
+    """Name the atoms of a molecule in the opposite order, as another file of it may."""
+    found = app.Topology()
+    residue = found.addResidue("LIG", found.addChain())
+    atoms = [found.addAtom(a.name, a.element, residue) for a in reversed(list(topology.atoms()))]
+    for one, two in topology.bonds():
+        found.addBond(atoms[-1 - one.index], atoms[-1 - two.index])
+    return found
+
+
 def twice(own):
     """Add a second NonbondedForce."""
     second = mm.NonbondedForce()
@@ -188,6 +198,13 @@ def of_atoms(wet, gas, weights):
             "give the topology from which the System was made",
             mixed(gas),
         ),
+        (
+            mixed(gas, topology=reordered(gas.topology)),
+            "in another order; give the topology from which the System was made",
+            mixed(gas),
+        ),
+        (mixed(gas, 5), "atoms is 5; give indices, or an AMBER mask", mixed(gas, range(5))),
+        (energy(ml_mask=[0, 1]), "a mask is text, such as ':LIG'", energy(ml_mask=":LIG")),
         (lambda: _methods("nmode"), "use gb, pb or both", lambda: _methods(("gb", "pb"))),
         (energy(ewald_coeff=0.3), "ewald_coeff and pme_grid belong together; give both", energy()),
         (energy(precision="half"), "use double or single", energy(precision="single")),
@@ -228,7 +245,7 @@ def of_systems(wet, two, gas, peptide):
     ]
 
 
-N_ROWS = 32
+N_ROWS = 35
 
 
 @pytest.mark.parametrize("number", range(N_ROWS))
