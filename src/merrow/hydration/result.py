@@ -186,7 +186,7 @@ def write_csv(result: HydrationResult, path: Path) -> None:
     atomic_write(path, text.getvalue())
 
 
-def read_result(path: Path) -> HydrationResult:
+def read_result(path: str | Path) -> HydrationResult:
     """Read `result.json`.
 
     Raises:
@@ -194,7 +194,7 @@ def read_result(path: Path) -> HydrationResult:
             invalid key.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = Path(path).read_text(encoding="utf-8")
         found = json.loads(text)
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} cannot be read as JSON ({error}); give a result.json.") from error

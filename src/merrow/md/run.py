@@ -100,7 +100,8 @@ def run_md(
     topology = prmtop if isinstance(prmtop, AmberTopology) else read_topology(prmtop)
     refc = None if reference is None else Path(reference)
     settings = MdSettings.checked(settings.model_dump(), source=settings.source.name)
-    inputs, outputs = MdInputs(topology, Path(inpcrd), refc), outputs or MdOutputs()
+    inputs = MdInputs(topology, Path(inpcrd), refc)
+    outputs = MdOutputs(*map(Path, vars(outputs or MdOutputs()).values()))  # names are taken too
     settings = _with_reference(settings, refc)
     written = _check_outputs(settings, inputs, outputs, overwrite=overwrite)
     setup = prepare_md(settings, inputs, platform=platform, kernel=mm_kernel)

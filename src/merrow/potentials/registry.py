@@ -93,7 +93,7 @@ def load_potential(
     name: str,
     molecule: Molecule,
     *,
-    weights: Path | None = None,
+    weights: str | Path | None = None,
     precision: str = "float32",
     labels: Sequence[str] | None = None,
 ) -> Potential:
@@ -114,10 +114,10 @@ def load_potential(
     check_molecule(capabilities(name), molecule, labels)
     if precision not in PRECISIONS:
         raise InputError(f"precision {precision!r} is unknown; use {' or '.join(PRECISIONS)}.")
-    family = family_of(name)
+    family, given = family_of(name), None if weights is None else Path(weights)
     if family is not None:
-        return family.load(name, molecule, weights, precision)
-    return _plugin(name)(molecule, weights, precision)
+        return family.load(name, molecule, given, precision)
+    return _plugin(name)(molecule, given, precision)
 
 
 def is_file_of_model(name: str) -> bool:

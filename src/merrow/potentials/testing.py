@@ -102,7 +102,7 @@ def check_potential(
     molecule: Molecule = METHANOL,
     geometry: Array = METHANOL_GEOMETRY,
     *,
-    weights: Path | None = None,
+    weights: str | Path | None = None,
     precision: str = "float64",
     tolerances: Tolerances | None = None,
     conformers: int = 4,
@@ -130,7 +130,7 @@ def check_potential(
         if isinstance(name, str):
             return load_potential(name, asked, weights=weights, precision=precision)
         check_molecule(name.capabilities, asked)
-        return name(asked, weights, precision)
+        return name(asked, None if weights is None else Path(weights), precision)
 
     potential = load(molecule)
     if tolerances is None:

@@ -62,6 +62,9 @@ def test_whoever_listens_is_told(run, told):
 
 def test_the_result_is_that_of_the_folder_and_stays(run):
     assert run.result == merrow.read_result(run.folder / "result.json")
+    assert run.result == merrow.read_result(str(run.folder / "result.json"))
+    with pytest.raises(InputError, match="cannot be read as JSON"):
+        merrow.read_result("nowhere.json")
     assert run.run() == run.result  # nothing is computed again
     assert json.loads(run.result.to_json())["potential"] == "mm"
     table = run.result.to_frame()

@@ -7,6 +7,8 @@ import pytest
 
 import merrow
 from merrow.errors import InputError
+from merrow.md.from_mdin import read_md_settings
+from merrow.md.run import MdOutputs, run_md
 from merrow.md.settings import MdSettings
 from merrow.mdin.keys import CNTRL, EWALD, Key
 
@@ -79,3 +81,14 @@ def test_a_run_checks_settings_that_were_changed_on_the_way(systems, tmp_path):
     with pytest.raises(InputError, match=r"mdin: thermostat='langevin' needs friction_per_ps"):
         merrow.run_md(changed, *files, outputs=outputs)
     assert not list(tmp_path.iterdir())
+
+
+def test_an_output_may_be_a_path_or_its_name(systems, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = "t\n &cntrl imin=0, nstlim=2, dt=0.001, ntb=0, tempi=300.0, ifmlp=1 /\n"
+    (tmp_path / "mdin").write_text(f"{text} &mlp animask=':1', potential='mm' /\n")
+    files = [systems / f"methane.{end}" for end in ("prmtop", "inpcrd")]
+    outputs = MdOutputs(mdout="a.out", restrt="a.rst7", mdcrd="a.nc", mdinfo="a.info")
+    found = run_md(read_md_settings("mdin"), *files, outputs=outputs)
+    assert found.outputs.mdout.exists()
+    assert found.outputs.mdinfo.name == "a.info"

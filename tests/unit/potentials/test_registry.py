@@ -23,6 +23,7 @@ from merrow.potentials import (
 from merrow.potentials.ani.models import ANI_MODELS
 from merrow.potentials.elements import symbol
 from merrow.system.potentials import check_name
+from merrow.testing import check_potential
 
 WATER = Molecule((8, 1, 1))
 
@@ -162,3 +163,10 @@ def test_a_plug_in_is_listed_loaded_and_recommended():
     potential = load_potential("springs", ion)
     assert potential.evaluate(np.full((1, 1, 3), 2.0)).energies == pytest.approx([6.0])
     assert "springs" in refusal("ani2x", ion)
+
+
+def test_weights_may_be_a_path_or_its_name(ani_weights):
+    path = ani_weights / "ani1x_state_dict.pt"
+    one, two = (load_potential("ani1x", WATER, weights=kind(path)) for kind in (str, Path))
+    assert one.identity == two.identity
+    assert check_potential("ani1x", weights=str(path))
