@@ -171,6 +171,16 @@ def show(content: Any) -> None:
     print(json.dumps(content, indent=1), flush=True)
 
 
+def needed(path: Path) -> Path:
+    """Return a file of the data, or end with a sentence: they are not part of the repository."""
+    if not path.is_file():
+        raise SystemExit(
+            f"there is no {path}, which is not part of the repository; give the folder of such "
+            "files with --data."
+        )
+    return path
+
+
 def gaff(data: Path, molecule: str) -> tuple[Path, Path]:
     """Return GAFF prmtop and coordinates: FreeSolv's own, or those by name in a plain folder."""
     stem = data.resolve() / molecule
@@ -184,7 +194,7 @@ def gaff_source(data: Path, molecule: str) -> Source:
     from merrow.hydration.config import Source  # noqa: PLC0415
 
     prmtop, inpcrd = gaff(data, molecule)
-    return Source(kind="gas", prmtop=str(prmtop), inpcrd=str(inpcrd), charges="prmtop")
+    return Source(kind="gas", prmtop=str(needed(prmtop)), inpcrd=str(inpcrd), charges="prmtop")
 
 
 def run(config: HydrationConfig, folder: Path) -> HydrationResult:

@@ -28,7 +28,7 @@ from typing import Any
 from zlib import crc32
 
 import numpy as np
-from common import RESULTS, SHARED, parser, save
+from common import RESULTS, SHARED, needed, parser, save
 from host_guest_table import summary, text
 
 from merrow.amber.coordinates import Coordinates, write_restart
@@ -136,7 +136,11 @@ def arguments() -> argparse.Namespace:
     return parser(
         __doc__,
         "runs",
-        data={"type": Path, "default": SHARED / "data" / "host-guest"},
+        data={
+            "type": Path,
+            "default": SHARED / "data" / "host-guest",
+            "help": "folder with affinities.csv and prmtop files, not part of the repository",
+        },
         output={"type": Path, "default": RESULTS / "host_guest.json"},
         pairs={"default": "", "help": "such as acd-cpe,cb7-b02; all neutral ones"},
         ensembles={"default": "mm,ani2x", "help": "mm and potentials"},
@@ -151,7 +155,7 @@ def arguments() -> argparse.Namespace:
 
 def wanted(data: Path, pairs: Sequence[str]) -> Iterator[Pose]:
     """Yield the poses of neutral guests, of the given pairs or of all."""
-    with (data / "affinities.csv").open() as stream:
+    with needed(data / "affinities.csv").open() as stream:
         table = [row for row in csv.DictReader(stream) if int(row["guest_charge"]) == 0]
     for row in table:
         if pairs and f"{row['host']}-{row['guest']}" not in pairs:

@@ -18,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from common import SHARED, parser, save
+from common import SHARED, needed, parser, save
 
 from merrow.analysis import nve
 from merrow.engine.dynamics import run_dynamics
@@ -60,7 +60,7 @@ def main() -> None:
         report={"action": "store_true", "help": "judge what is there, run nothing"},
     ).parse_args()
     request = NveRequest(
-        given.data / "erlotinib_33wat.prmtop",
+        needed(given.data / "erlotinib_33wat.prmtop"),
         given.data / "erlotinib_33wat_300K.rst7",
         ":1",
         given.potential,

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -40,3 +41,21 @@ def test_a_slice_of_the_kernel_campaign_finds_no_difference_and_goes_on(tmp_path
         assert done.returncode == 0, done.stdout + done.stderr
         state = json.loads(out.read_text())
         assert [state[group]["done"] for group in ("rectangular", "others")] == [count, count]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("host_guest.py", "--runs", "runs", "--dry-run"), ("nve_erlotinib.py", "--folder", "nve")],
+)
+def test_what_is_not_part_of_the_repository_is_asked_for_in_a_sentence(words, tmp_path):
+    done = subprocess.run(
+        [sys.executable, FOLDER / words[0], *words[1:]],
+        cwd=tmp_path,
+        env={**os.environ, "MERROW_SHARED": str(tmp_path / "nowhere")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "give the folder of such files with --data." in done.stderr
+    assert "Traceback" not in done.stderr
