@@ -7,6 +7,8 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from tiny_settings import TINY
@@ -23,6 +25,10 @@ SHORT = {
     },
 }
 """What takes the place of a notebook's own parameters, where it has them."""
+
+
+TIMES = [1.0, 2.0, 3.0]
+"""ps"""
 
 
 @pytest.mark.slow  # five kernels, some sampling
@@ -46,3 +52,18 @@ def test_there_are_five_without_outputs_of_somebodys_machine() -> None:
         assert sum(len(line) for line in prose) < 2000, f"{path.name} is a page, not a notebook"
         links = re.findall(r"\]\(([^)\s]+)\)", "".join(prose))
         assert all((path.parent / link).is_file() for link in links), path.name
+
+
+def test_first_and_last_parts_of_the_data_are_those_of_time() -> None:
+    """alchemlyb takes rows as they come; repeats follow each other in the table."""
+    path = ROOT / "examples" / "notebooks" / "2-overlap-and-convergence.ipynb"
+    cells = [c["source"] for c in json.loads(path.read_text(encoding="utf-8"))["cells"]]
+    (source,) = [lines for lines in cells if any("forward_backward" in line for line in lines)]
+    states = ((1.0, 1.0), (0.0, 0.0))
+    rows = [(time, *state) for _ in ("one repeat", "another") for state in states for time in TIMES]
+    index = pd.MultiIndex.from_tuples(rows, names=["time", "coul-lambda", "vdw-lambda"])
+    known = {"u_nk": pd.DataFrame(np.zeros((len(rows), 2)), index)}
+    exec("".join(source).split("drift =")[0], known)
+    for rows_of_state in known["states"]:
+        times = rows_of_state.index.get_level_values("time")
+        assert list(times) == sorted(TIMES * 2)
