@@ -105,9 +105,9 @@ class Protocol(Settings):
     """The alchemical states."""
     refine_schedule: bool = False
     """Whether a pilot run adds states between neighbours with an overlap below 0.15."""
-    temperature_k: float = Field(298.15, gt=0, lt=1000)
+    temperature_k: float = Field(298.15, ge=200, lt=1000)
     """Temperature [K]."""
-    pressure_bar: float = Field(1.01325, gt=0)
+    pressure_bar: float = Field(1.01325, gt=0, le=100_000)
     """Pressure [bar]."""
     timestep_fs: float = Field(2.0, gt=0, le=4.0)
     """Time step [fs]."""

@@ -106,6 +106,14 @@ def test_a_schedule_out_of_order_is_refused(changes, told):
             {"name": "x", "route": "direct", "cutoff_angstrom": "a"},
             r"^here: cutoff_angstrom: input should be a valid number, .*, got 'a'\.$",
         ),
+        (
+            {"name": "x", "route": "direct", "temperature_k": 25.0},  # °C
+            r"^here: temperature_k: input should be greater than or equal to 200, got 25\.0\.$",
+        ),
+        (
+            {"name": "x", "route": "direct", "pressure_bar": 101325.0},  # pascal
+            r"^here: pressure_bar: input should be less than or equal to 100000, got 101325\.0\.$",
+        ),
     ],
 )
 def test_a_complaint_names_the_key_and_what_is_known(data, sentence):
