@@ -10,7 +10,7 @@ from typing import Any, Literal
 from merrow.api.showing import JobResult, quantities
 from merrow.binding.analyze import AnalyzeRequest
 from merrow.binding.analyze import analyze as run_analysis
-from merrow.binding.ensembles import MmpbsaRequest
+from merrow.binding.ensembles import MmpbsaRequest, entropy_temperature
 from merrow.binding.free_states import free_request
 from merrow.binding.mmpbsa import mmpbsa as run_mmpbsa
 from merrow.binding.mmpbsa_program import Method, solvent_settings
@@ -149,7 +149,7 @@ def mmpbsa(
     salt: float = 0.15,
     surface_tension: float | None = None,
     decompose: bool = False,
-    temperature: float = 298.15,
+    temperature: float | None = None,
     interactive: bool = False,
 ) -> JobResult:
     """Estimate a binding energy by AmberTools' MM-PB(GB)SA, as `merrow mmpbsa` does.
@@ -158,12 +158,12 @@ def mmpbsa(
         prmtop, trajectory: Topology; trajectory, or a folder of `merrow.simulate`.
         ligand_mask, out: AMBER mask of the ligand; new folder for the results.
         method, mm_reference: "gb", "pb", or both; MM-only trajectory of the same prmtop.
-        free_ligand, free_ligand_prmtop: Trajectory of the free ligand, for its strain energy.
-        free_receptor, free_receptor_prmtop: Trajectory of the free receptor.
+        free_ligand, free_receptor, ..._prmtop: Trajectories of the free species, for the strain.
         potential, weights: ML potential that sampled the ligand; its energy replaces MM there.
         igb, salt, surface_tension: GB model; salt [mol/l]; nonpolar term [kcal/mol/Å²], or 0.0072.
-        decompose, temperature, interactive: Split by residue; for the entropy [K]; add a 3-D view.
-        stride, frame_interval: Read every n-th frame; time between frames of the files [ps].
+        decompose, interactive, stride: Split by residue; add a 3-D view; read every n-th frame.
+        temperature, frame_interval: Of the entropy [K], None for the simulation's, else 298.15;
+            time between frames of the files [ps].
 
     Returns:
         All results; the table holds those with a standard error [kcal/mol].
@@ -183,7 +183,7 @@ def mmpbsa(
         ),
         stride=stride,
         interval=frame_interval,
-        temperature=temperature,
+        temperature=entropy_temperature(Path(trajectory), temperature),
         settings=solvent_settings(methods, igb, salt, surface_tension, decompose=decompose),
         interactive=interactive,
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+import yaml
 
 from merrow.amber.mask import select_atoms
 from merrow.amber.topology import AmberTopology, Array, atom_label, read_topology
@@ -23,11 +24,17 @@ from merrow.binding.mmpbsa_program import (
     split_topology,
 )
 from merrow.errors import InputError
-from merrow.folders import check_new
+from merrow.folders import check_new, text_of
 from merrow.trajectories import DryFrames, dry_atoms, read_frames, write_frames
 
 LEAST_TEMPERATURE: Final = 1.0
 """Lowest temperature of the interaction entropy [K]."""
+ROOM: Final = 298.15
+"""Temperature of the interaction entropy where none is known [K]."""
+SAME_TEMPERATURE: Final = 0.5
+"""Largest difference of temperatures that are taken for one, such as 298 and 298.15 [K]."""
+SIMULATION: Final = "simulate.yaml"
+"""Settings of `merrow simulate`, beside the folders of its trajectories."""
 MULTIVALENT: Final = 1.5
 """Charge of an ion from which on it may belong to the protein [e]."""
 
@@ -59,7 +66,7 @@ class MmpbsaRequest:
     free: FreeRequest | None = None
     stride: int = 1
     interval: float | None = None
-    temperature: float = 298.15
+    temperature: float = ROOM
     settings: Settings = field(default_factory=Settings)
     interactive: bool = False
 
@@ -133,6 +140,33 @@ def check_numbers(request: MmpbsaRequest) -> None:
             raise InputError(
                 f"{name} {value:g} {unit} is not a finite number of {least:g} or more."
             )
+
+
+def entropy_temperature(trajectory: Path, asked: float | None) -> float:
+    """Return the temperature of the interaction entropy [K].
+
+    Args:
+        trajectory: Trajectory, or a folder of `merrow simulate`, which knows its temperature.
+        asked: The temperature that was asked for; None: that of the folder, else 298.15.
+
+    Raises:
+        InputError: The trajectory was sampled at another temperature than the one asked for.
+    """
+    leg = trajectory if trajectory.is_dir() else trajectory.parent
+    path = leg.resolve().parent / SIMULATION
+    try:
+        found = yaml.safe_load(text_of(path)) if path.is_file() else None
+    except yaml.YAMLError:
+        found = None
+    sampled = found.get("temperature_k") if isinstance(found, dict) else None
+    if not isinstance(sampled, int | float):
+        return ROOM if asked is None else asked
+    if asked is not None and abs(asked - sampled) > SAME_TEMPERATURE:
+        raise InputError(
+            f"--temperature {asked:g} K is not that of {trajectory}, which was sampled at "
+            f"{sampled:g} K; leave it out."
+        )
+    return float(sampled) if asked is None else asked
 
 
 def trajectories(trajectory: Path, mm_reference: Path | None) -> dict[str, Path]:

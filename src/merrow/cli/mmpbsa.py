@@ -38,7 +38,13 @@ TensionOption = Annotated[
     typer.Option(help="Nonpolar term of GB [kcal/mol/Å²], else 0.0072; 0: none.", min=0.0),
 ]
 DecomposeOption = Annotated[bool, typer.Option("--decompose", help="Split GB energies by residue.")]
-TemperatureOption = Annotated[float, typer.Option(help="For the interaction entropy [K].", min=1.0)]
+TemperatureOption = Annotated[
+    float | None,
+    typer.Option(
+        help="For the interaction entropy [K]; default: that of `merrow simulate`, else 298.15.",
+        min=1.0,
+    ),
+]
 
 
 def mmpbsa(
@@ -63,7 +69,7 @@ def mmpbsa(
     salt: Annotated[float, typer.Option(help="Ionic strength [mol/l].", min=0.0)] = 0.15,
     surface_tension: TensionOption = None,
     decompose: DecomposeOption = False,
-    temperature: TemperatureOption = 298.15,
+    temperature: TemperatureOption = None,
     interactive: InteractiveOption = False,
     dry_run: DryRunOption = False,
     full: Annotated[bool, typer.Option("--full", help="Print everything.")] = False,
@@ -71,7 +77,7 @@ def mmpbsa(
 ) -> None:
     """Estimate a binding energy by AmberTools' MM-PBSA or MM-GBSA, with standard errors."""
     # imported here to keep --help fast
-    from merrow.binding.ensembles import MmpbsaRequest  # noqa: PLC0415
+    from merrow.binding.ensembles import MmpbsaRequest, entropy_temperature  # noqa: PLC0415
     from merrow.binding.free_states import free_request  # noqa: PLC0415
     from merrow.binding.mmpbsa import mmpbsa as run  # noqa: PLC0415
     from merrow.binding.mmpbsa_cost import mmpbsa_cost  # noqa: PLC0415
@@ -86,7 +92,7 @@ def mmpbsa(
         free=free_request(ligand, receptor, potential, weights),
         stride=stride,
         interval=frame_interval,
-        temperature=temperature,
+        temperature=entropy_temperature(trajectory, temperature),
         settings=solvent_settings(methods, igb, salt, surface_tension, decompose=decompose),
         interactive=interactive,
     )

@@ -21,7 +21,7 @@ from merrow.ambertools.programs import run_program
 from merrow.ambertools.solvent import solvate
 from merrow.binding.analyze import AnalyzeRequest, _ligand
 from merrow.binding.crystal import alpha_carbons, backbone, crystal_b
-from merrow.binding.ensembles import distinct_names, refuse_ions
+from merrow.binding.ensembles import distinct_names, entropy_temperature, refuse_ions
 from merrow.binding.free_states import check_same, free_request
 from merrow.binding.mmpbsa_program import solvent_settings, split_topology
 from merrow.binding.prepare.complex import ComplexRequest, check_box
@@ -204,6 +204,13 @@ def fitted(mask):
     return backbone(found, alpha_carbons(found), np.array(select_atoms(found, mask)))
 
 
+def entropy(asked):
+    """Find the temperature of frames that were sampled at 350 K."""
+    Path("sim/ml_mm").mkdir(parents=True, exist_ok=True)
+    Path("sim/simulate.yaml").write_text("temperature_k: 350.0\n")
+    return entropy_temperature(Path("sim/ml_mm"), asked)
+
+
 def crystal(path):
     """Find the B-factors of the helix in a crystal."""
     return crystal_b(path, alpha_carbons(topology("helix_complex")))
@@ -322,6 +329,7 @@ STRUCTURES = [
 TRAJECTORIES = [
     (lambda: ligand_mask(":WAT"), "name the ligand alone", lambda: ligand_mask(":1")),
     (lambda: fitted(":*"), "select the ligand and not the protein", lambda: fitted(":1")),
+    (lambda: entropy(310.0), "was sampled at 350 K; leave it out", lambda: entropy(None)),
     (lambda: ligand_mask(":1&@H="), "name the whole ligand", lambda: ligand_mask(":1")),
     (
         lambda: crystal(other_protein()),

@@ -10,11 +10,12 @@ import pytest
 from typer.testing import CliRunner
 
 import merrow
-from merrow.binding.ensembles import MmpbsaRequest
+from merrow.binding.ensembles import MmpbsaRequest, entropy_temperature
 from merrow.binding.mmpbsa import _rows, _settings
 from merrow.binding.mmpbsa_program import split_topology
 from merrow.cli.main import app
 from merrow.errors import InputError
+from merrow.md.simulate_config import SimulationConfig
 
 
 def asked(out, **settings):
@@ -73,3 +74,17 @@ def test_a_ligand_that_is_bonded_to_the_receptor_is_refused(systems, tmp_path):
             systems / "dipeptide.prmtop", range(22), range(6), igb=5, folder=tmp_path / "t"
         )
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_temperature_is_that_of_the_simulation(tmp_path):
+    asked = {"prmtop": "a.prmtop", "inpcrd": "a.rst7", "ml_mask": ":LIG", "temperature_k": 350.0}
+    config = SimulationConfig.checked(asked, source="here")
+    (tmp_path / "sim" / "ml_mm").mkdir(parents=True)
+    (tmp_path / "sim" / "simulate.yaml").write_text(config.to_yaml())
+    for trajectory in (tmp_path / "sim" / "ml_mm", tmp_path / "sim" / "ml_mm" / "prod-0001.nc"):
+        assert entropy_temperature(trajectory, None) == 350.0
+        assert entropy_temperature(trajectory, 350.15) == 350.15
+        with pytest.raises(InputError, match="which was sampled at 350 K; leave it out"):
+            entropy_temperature(trajectory, 298.15)
+    assert entropy_temperature(tmp_path / "other.nc", None) == 298.15
+    assert entropy_temperature(tmp_path / "other.nc", 310.0) == 310.0
