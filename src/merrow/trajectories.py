@@ -22,7 +22,7 @@ from merrow.units import PS_PER_FS
 FEWEST = 10
 """Minimum number of frames: two for each of five blocks."""
 PIECES = "prod-*.nc"
-"""Files of a trajectory in a folder, in order of their names."""
+"""Files of a trajectory in a folder, in order of their numbers."""
 STEPS = (4e-4, 1e-2)
 """Time steps for which the header of a DCD file is believed [ps]: some programs write 1 in place of
 the step, or other units."""
@@ -254,7 +254,8 @@ def pieces(path: Path) -> tuple[Path, ...]:
     """
     if path.is_file():
         return (path,)
-    found = tuple(sorted(path.glob(PIECES)))
+    # prod-10000.nc follows prod-9999.nc, and prod-10.nc follows prod-9.nc
+    found = tuple(sorted(path.glob(PIECES), key=lambda piece: (len(piece.name), piece.name)))
     if not found:
         raise InputError(
             f"the folder {path} contains no {PIECES} of `merrow simulate`."

@@ -54,6 +54,20 @@ def test_runs_put_together_keep_their_interval_and_it_is_said(pentane, tmp_path)
     assert "0.5 ps apart" in found.note
 
 
+def test_pieces_follow_each_other_by_number(pentane, tmp_path):
+    topology, start = pentane
+    for k, number in enumerate(("0999", "9999", "10000")):
+        with TrajectoryWriter(
+            tmp_path / f"prod-{number}.nc", Coordinates(start), velocities=False
+        ) as writer:
+            for n in range(4):
+                writer.append(Coordinates(start + 4 * k + n), 1.0 * (4 * k + n))
+    found = read_frames(tmp_path, topology)
+    assert found.note == ""
+    np.testing.assert_allclose(found.times, np.arange(12.0))
+    np.testing.assert_allclose(found.positions[:, 0, 0] - start[0, 0], np.arange(12.0), atol=1e-4)
+
+
 def test_frames_without_times_are_refused(pentane, tmp_path):
     topology, x = pentane
     with pytest.raises(InputError, match="has no times of its frames"):
