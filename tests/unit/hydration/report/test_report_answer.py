@@ -64,6 +64,20 @@ def test_the_numbers_stand_beside_each_other():
     assert "as published (+ ΔE_reorg): −2.90 ± 0.17" in text
 
 
+def test_the_tutorial_shows_the_answer_in_its_words():
+    keys = synthetic_keys("endpoint", "quick")
+    keys["settings"]["source"] = {"gaff": 2, "kind": "smiles"}
+    keys["diagnostics"]["dg_for_1_percent_charge_kcal"] = -0.135
+    page = Path(__file__).resolve().parents[4] / "docs" / "tutorials" / "first-hydration.md"
+    told, shown = (" ".join(text.split()) for text in (page.read_text(), " ".join(lines_of(keys))))
+    pattern = r"MM alone −[0-9.]+ ± [0-9.]+, the potential adds [−0-9.]+ ± [0-9.]+"
+    assert re.search(pattern, shown)
+    assert re.search(pattern, told)
+    for words in ("as published (+ ΔE_reorg): ", "1 M gas → 1 M water, ", "not in the ±: 10 % of"):
+        assert words in shown
+        assert words in told
+
+
 def test_a_measured_value_at_another_temperature_is_told_to_be_taken_as_such():
     keys = synthetic_keys("direct") | {"temperature_k": 350.0}
     keys["measured"] = keys["measured"] | {"source": "yours"}
