@@ -5,13 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import openmm as mm
 
-from merrow.errors import NumericsError
+from merrow.errors import MerrowError, NumericsError
 from merrow.potentials.device import CPU, device_of
-from merrow.potentials.interface import Array, Potential
+from merrow.potentials.interface import Array, Evaluation, Potential
 from merrow.units import ANGSTROM_PER_NM, KJ_PER_KCAL
 
 Answer = tuple[float, Array, float]
@@ -84,12 +85,13 @@ class PotentialBridge:
 
     def _compute(self, positions: Array) -> Answer:
         result = self.potential.evaluate(positions[None] * ANGSTROM_PER_NM)
+        _check_shapes(result, len(positions), self.potential.capabilities.name)
         energy = float(result.energies[0]) * KJ_PER_KCAL
         if not np.isfinite(energy):
             name = self.potential.capabilities.name
             raise NumericsError(f"{name} returned an energy that is not finite.")
         spread = float("nan") if result.spread is None else float(result.spread[0]) * KJ_PER_KCAL
-        forces = result.forces[0] * (KJ_PER_KCAL * ANGSTROM_PER_NM)
+        forces = np.asarray(result.forces[0], dtype=np.float64) * (KJ_PER_KCAL * ANGSTROM_PER_NM)
         return energy, forces, spread
 
     def __call__(self, state: mm.State) -> tuple[float, Array]:
@@ -106,6 +108,22 @@ class PotentialBridge:
                 raise
             raise NumericsError(f"the potential raised {type(error).__name__}.") from error
         return energy - self.reference, forces
+
+
+def _check_shapes(result: Evaluation, n_atoms: int, name: str) -> None:
+    """Check the answer of a potential to one conformer, which a plug-in may give in another form.
+
+    Raises:
+        MerrowError: It is not an evaluation of one conformer.
+    """
+    parts: list[Any] = [getattr(result, key, None) for key in ("energies", "forces")]
+    found = tuple(tuple(np.shape(part)) for part in parts)
+    if found != ((1,), (1, n_atoms, 3)):
+        raise MerrowError(
+            f"{name} gave energies of shape {found[0]} and forces of shape {found[1]} for one "
+            f"conformer, not (1,) and (1, {n_atoms}, 3); test the plug-in by "
+            "`merrow.testing.check_potential`."
+        )
 
 
 class PrefetchForce:

@@ -3,14 +3,22 @@
 
 from __future__ import annotations
 
+import re
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from merrow.api.systems import MLPotential
-from merrow.errors import InputError, MissingComponentError, NumericsError, UnsupportedPhysicsError
+from merrow.errors import (
+    InputError,
+    MerrowError,
+    MissingComponentError,
+    NumericsError,
+    UnsupportedPhysicsError,
+)
 from merrow.potentials import (
     Capabilities,
     Evaluation,
@@ -22,6 +30,7 @@ from merrow.potentials import (
 )
 from merrow.potentials.ani.models import ANI_MODELS
 from merrow.potentials.elements import symbol
+from merrow.system.force import PotentialBridge
 from merrow.system.potentials import check_name
 from merrow.testing import check_potential
 
@@ -170,3 +179,32 @@ def test_weights_may_be_a_path_or_its_name(ani_weights):
     one, two = (load_potential("ani1x", WATER, weights=kind(path)) for kind in (str, Path))
     assert one.identity == two.identity
     assert check_potential("ani1x", weights=str(path))
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda e, f: Evaluation(e[:, None], f), "energies of shape (1, 1)"),
+        (lambda e, f: Evaluation(e[0], f), "energies of shape ()"),
+        (lambda e, f: Evaluation(e, f.reshape(1, -1)), "forces of shape (1, 9)"),
+        (lambda e, f: Evaluation(e, f[0]), "forces of shape (3, 3)"),
+        (lambda e, f: (e, f), "energies of shape ()"),
+        (lambda e, f: None, "forces of shape ()"),
+    ],
+)
+def test_an_answer_of_another_form_is_told_in_a_sentence(change, told):
+    known = Capabilities(name="mine", elements=None)
+    answer = change(np.zeros(1), np.zeros((1, 3, 3)))
+    mine = SimpleNamespace(capabilities=known, identity="mine:1", evaluate=lambda _: answer)
+    with pytest.raises(MerrowError, match=re.escape(told)) as error:
+        PotentialBridge(mine).evaluate(np.zeros((3, 3)))
+    assert "test the plug-in by `merrow.testing.check_potential`" in str(error.value)
+
+
+def test_an_answer_in_lists_is_taken():
+    answer = Evaluation([1.0], [[[0.0, 0.0, 1.0]] * 3])
+    mine = SimpleNamespace(capabilities=None, identity="mine:1", evaluate=lambda _: answer)
+    mine.capabilities = Capabilities(name="mine", elements=None)
+    energy, forces, _ = PotentialBridge(mine).evaluate(np.zeros((3, 3)))
+    assert energy == pytest.approx(4.184)
+    assert forces[2, 2] == pytest.approx(41.84)
