@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import math
+from pathlib import Path
 
 import numpy as np
 import openmm as mm
@@ -35,6 +36,8 @@ TINY = "tiny-ani"
 ROUNDING = {"Reference": 1e-8, "CPU": 5e-3}
 """kJ/mol; the CPU platform adds pairs in single precision."""
 STATES = ((1.0, 1.0), (0.4, 1.0), (0.0, 1.0), (0.0, 0.3), (0.0, 0.0))
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "python.md"
+REFERENCE = mm.Platform.getPlatform("Reference")
 
 
 def own_system(box: Box, **changes) -> tuple[app.Topology, mm.System]:
@@ -346,3 +349,22 @@ def test_the_tail_of_the_files_is_that_of_the_system(acetone):
     assert tail_coefficient(described(topology, plain), acetone.atoms, 0.9) == pytest.approx(
         of_files, rel=1e-6
     )
+
+
+@pytest.mark.filterwarnings("ignore:Non-optimal GB parameters")
+def test_implicit_solvent_is_kept_in_full(systems):
+    """The page of Python says so: it has the solvation energy of the region's own charges, too."""
+    prmtop = app.AmberPrmtopFile(str(systems / "ethanol.prmtop"))
+    positions = app.AmberInpcrdFile(str(systems / "ethanol.inpcrd")).positions
+    found = []
+    for solvent in (app.OBC2, app.HCT, None):
+        plain = prmtop.createSystem(implicitSolvent=solvent)
+        mixed = merrow.MLPotential("mm").create_mixed_system(prmtop.topology, plain, ":1")
+        for system in (plain, mixed):
+            context = mm.Context(system, mm.VerletIntegrator(0.001), REFERENCE)
+            context.setPositions(positions)
+            found.append(context.getState(energy=True).getPotentialEnergy()._value)
+    assert found[0::2] == pytest.approx(found[1::2], abs=1e-8)
+    assert min(abs(found[4] - found[k]) for k in (0, 2)) > 5.0
+    rows = [line for line in PAGE.read_text().splitlines() if line.startswith("| `GBSAOBCForce`")]
+    assert "| kept in full, with the solvation energy of the region's own" in rows[0]
