@@ -8,11 +8,15 @@ iterations and change energies within the convergence tolerance. Gradients inclu
 the integration grid, which makes them exact derivatives of the energy. The grid has a fixed
 orientation, so energies change by about 1e-3 kcal/mol, and forces by about 1e-2 kcal/mol/Å, when a
 molecule is rotated.
+
+d functions are Cartesian in the basis sets that were made so, 3-21G and 6-31G with their additions,
+and pure in all others; PySCF has pure ones everywhere unless it is told.
 """
 
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -40,8 +44,12 @@ ENERGY_TOLERANCE: Final = 1e-10
 GRADIENT_TOLERANCE: Final = 1e-6
 """Norm of the orbital gradient at convergence [Hartree]; the energy error is quadratic in it."""
 NAMED: Final = ("qm:wb97x/6-31g*", "qm:wb97x/6-31g*/df")
-KNOWN: Final = {"6-31g*": frozenset(range(1, 37))}
+KNOWN: Final = {"6-31g*": frozenset((*range(1, 21), *range(31, 37)))}
 """Elements of a basis set, as listed without calling PySCF."""
+CARTESIAN: Final = re.compile("(321|631)[+]*g")
+"""Beginning of basis sets with six Cartesian d functions, as in Gaussian; their f functions would
+be pure."""
+F_SHELL: Final = 3
 
 
 @dataclass(frozen=True)
@@ -131,6 +139,7 @@ class QmEngine:
             atom=list(atoms),
             unit="Bohr",
             basis=self.theory.basis,
+            cart=is_cartesian(self.theory.basis),
             ecp=_core_potentials(self.theory.basis, molecule.numbers),
             charge=molecule.charge,
             spin=molecule.multiplicity - 1,
@@ -160,7 +169,7 @@ def load_qm(
 
     Raises:
         InputError: The method or the basis is unknown to PySCF, or weights are given.
-        UnsupportedPhysicsError: The basis set lacks an element.
+        UnsupportedPhysicsError: The basis set lacks an element, or PySCF cannot form it.
         MissingComponentError: PySCF is not installed.
     """
     if weights is not None:
@@ -168,7 +177,7 @@ def load_qm(
     theory = read_theory(name)
     _check_method(name, theory)
     _check_basis(name, theory, molecule)
-    identity = f"{name}:pyscf-{version('pyscf')}"
+    identity = f"{name}:pyscf-{version('pyscf')}" + "-6d" * is_cartesian(theory.basis)
     engine = QmEngine(theory, molecule)
     return CheckedPotential(describe_qm(name).capabilities, identity, molecule.numbers, engine)
 
@@ -250,12 +259,22 @@ def _check_basis(name: str, theory: Theory, molecule: Molecule) -> None:
     gto = _pyscf("gto", name)
     for number in sorted(set(molecule.numbers)):
         try:
-            gto.basis.load(theory.basis, symbol(number))
+            shells = gto.basis.load(theory.basis, symbol(number))
         except Exception as error:
             raise UnsupportedPhysicsError(
                 f"{name}: PySCF has no basis set {theory.basis!r} for {symbol(number)}; choose "
                 "another, such as 6-31g* or def2-svp."
             ) from error
+        if is_cartesian(theory.basis) and any(shell[0] >= F_SHELL for shell in shells):
+            raise UnsupportedPhysicsError(
+                f"{name}: {theory.basis} has Cartesian d and pure f functions for "
+                f"{symbol(number)}, which PySCF does not combine; choose another, such as def2-svp."
+            )
+
+
+def is_cartesian(basis: str) -> bool:
+    """Tell whether the d functions of a basis set are Cartesian, six instead of five."""
+    return CARTESIAN.match(re.sub("[-_ ]", "", basis.lower())) is not None
 
 
 def _core_potentials(basis: str, numbers: Sequence[int]) -> dict[str, str]:

@@ -310,6 +310,11 @@ ROWS = [
     ),
     (checked(None), "or set MERROW_MODELS to a folder", checked(HERE)),
     (loaded("qm:hf/nix"), "choose another, such as 6-31g* or def2-svp", loaded("qm:hf/6-31g*")),
+    (
+        loaded("qm:hf/6-31g(2df,p)"),
+        "PySCF does not combine; choose another, such as def2-svp",
+        loaded("qm:hf/def2-svp"),
+    ),
     (loaded("ani3x"), "did you mean ani2x?", ANI2X),
     (loaded("mm"), "here, name a model of `merrow models list`", ANI2X),
     (loaded("zzz"), "choose one of ani1x", loaded("ani1x", weights=OTHER)),
