@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -50,6 +50,8 @@ CARTESIAN: Final = re.compile("(321|631)[+]*g")
 """Beginning of basis sets with six Cartesian d functions, as in Gaussian; their f functions would
 be pure."""
 F_SHELL: Final = 3
+KIND: Final = re.compile("_(X|C|XC)(_|$)")
+"""Exchange, correlation or both, in libxc's name of a functional."""
 
 
 @dataclass(frozen=True)
@@ -222,16 +224,35 @@ def _check_method(name: str, theory: Theory) -> None:
         return
     _check_dispersion(name, theory.method)
     try:
-        libxc.parse_xc(theory.method)
+        (exact, *_), parts = libxc.parse_xc(theory.method)
     except Exception as error:
         raise InputError(
             f"{name}: PySCF knows no functional {theory.method!r}; write hf, or a functional such "
             "as wb97x."
         ) from error
+    if not exact or any(weight < 0 for _, weight in parts):
+        _check_parts(name, theory.method, parts, libxc.XC_CODES)
     if libxc.is_nlc(theory.method):
         raise UnsupportedPhysicsError(
             f"{name}: {theory.method} has non-local correlation, which this potential leaves out; "
             "use a functional without it, such as wb97x."
+        )
+
+
+def _check_parts(
+    name: str, method: str, parts: Sequence[tuple[int, float]], codes: Mapping[str, Any]
+) -> None:
+    """Refuse a functional that PySCF reads as a part of one, or as a difference.
+
+    To PySCF "lda" is exchange alone, and the 2 in "pbe0-2" is a functional's number.
+    """
+    named = {code: one for one, code in codes.items() if KIND.search(one)}
+    told = [f"{weight:g} {named.get(code, code)}" for code, weight in parts]
+    kinds = {found[1] for part in told if (found := KIND.search(part))}
+    if any(weight < 0 for _, weight in parts) or kinds in ({"X"}, {"C"}):
+        raise InputError(
+            f"{name}: PySCF reads {method!r} as {' + '.join(told)}, which is no whole functional; "
+            "write both parts, such as lda,vwn, or another functional."
         )
 
 
@@ -243,7 +264,7 @@ def _check_dispersion(name: str, method: str) -> None:
         )
     module = _pyscf("scf.dispersion", name)
     try:
-        _, _, correction = module.parse_dft(method)
+        _, _, correction = module.parse_dft(method.replace("_", "-"))  # as in libxc's names
     except NotImplementedError as error:
         raise UnsupportedPhysicsError(
             f"{name}: PySCF cannot compute {method}; use another functional."

@@ -211,6 +211,10 @@ def test_a_calculator_that_fails_is_named(tmp_path):
         ("qm:wb97x-v/6-31g*", UnsupportedPhysicsError, "non-local correlation"),
         ("qm:b97-d/6-31g*", UnsupportedPhysicsError, "without its dispersion"),
         ("qm:wb97x-d3/6-31g*", UnsupportedPhysicsError, "cannot compute wb97x-d3"),
+        ("qm:lda/sto-3g", InputError, "reads 'lda' as 1 LDA_X, which is no whole functional"),
+        ("qm:pbe0-2/sto-3g", InputError, "1 HYB_GGA_XC_PBEH + -1 LDA_C_WIGNER"),
+        ("qm:b3lyp-1/sto-3g", InputError, "1 HYB_GGA_XC_B3LYP + -1 LDA_X"),
+        ("qm:b97_3c/sto-3g", UnsupportedPhysicsError, "cannot compute b97_3c"),
         ("qm:hf/6-32g", UnsupportedPhysicsError, "no basis set '6-32g' for H"),
         ("qm:hf/6-31g(2df,p)", UnsupportedPhysicsError, "pure f functions for O, which PySCF"),
     ],
@@ -263,6 +267,12 @@ def test_d_functions_are_those_of_which_the_basis_set_was_made(basis, functions)
     ours = load_potential(f"qm:hf/{basis}", WATER).evaluate(GEOMETRY[None])
     energy = scf.RHF(mol).run(conv_tol=1e-11).e_tot
     assert ours.energies[0] / HARTREE_KCAL == pytest.approx(energy, abs=1e-9)
+
+
+@pytest.mark.parametrize("method", ["lda,vwn", "svwn", "blyp", "hf,lyp", "m06-2x", "b97-2"])
+def test_a_whole_functional_is_taken(method):
+    pytest.importorskip("pyscf")
+    assert load_potential(f"qm:{method}/sto-3g", WATER).capabilities.name == f"qm:{method}/sto-3g"
 
 
 def test_sets_with_cartesian_d_functions_are_recognised():

@@ -311,6 +311,11 @@ ROWS = [
     (checked(None), "or set MERROW_MODELS to a folder", checked(HERE)),
     (loaded("qm:hf/nix"), "choose another, such as 6-31g* or def2-svp", loaded("qm:hf/6-31g*")),
     (
+        loaded("qm:lda/sto-3g"),
+        "write both parts, such as lda,vwn, or another functional",
+        loaded("qm:lda,vwn/sto-3g"),
+    ),
+    (
         loaded("qm:hf/6-31g(2df,p)"),
         "PySCF does not combine; choose another, such as def2-svp",
         loaded("qm:hf/def2-svp"),
