@@ -80,6 +80,9 @@ class AseEngine:
                         calculator.reset()  # the previous conformer must not affect this result
                     energies[k] = calculator.get_potential_energy(atoms)
                     forces[k] = calculator.get_forces(atoms)
+                    # with electrons smeared over levels, forces are the slope of this one
+                    free = getattr(calculator, "results", {}).get("free_energy")
+                    energies[k] = energies[k] if free is None else free
             except Exception as error:
                 raise MerrowError(
                     f"{self.name} fails on conformer {k + 1} ({type(error).__name__}: "

@@ -99,6 +99,18 @@ def test_a_file_of_the_user_makes_a_potential_that_knows_the_charge(springs):
     assert ion.energies == pytest.approx([3 * expected])
 
 
+def test_the_energy_is_that_whose_slope_the_forces_are(springs):
+    # ASE: a calculator with smeared electrons gives "energy" without their entropy, and forces of
+    # "free_energy" with it
+    plain = load_potential(springs, WATER).evaluate(GEOMETRY[None])
+    path = Path(springs.partition(":")[2])
+    both = '{{"energy": energy - 1.0 - 9.0 * arm[0, 2], "free_energy": energy, '
+    path.write_text(CALCULATOR.replace('{{"energy": energy, ', both).format(charged=True))
+    smeared = load_potential(springs, WATER).evaluate(GEOMETRY[None])
+    np.testing.assert_array_equal(smeared.energies, plain.energies)
+    np.testing.assert_array_equal(smeared.forces, plain.forces)
+
+
 DATACLASSES = """from __future__ import annotations
 from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar
