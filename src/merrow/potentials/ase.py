@@ -29,6 +29,7 @@ from merrow.potentials.families import Family, Model
 from merrow.potentials.guest import Guest, tell_of_code
 from merrow.potentials.interface import Array, Capabilities, Evaluation, Molecule
 from merrow.potentials.optional_import import require
+from merrow.potentials.proven import Proven
 from merrow.potentials.validation import CheckedPotential
 from merrow.potentials.weights import file_digest
 from merrow.units import EV_KCAL
@@ -110,9 +111,9 @@ def load_ase(
     require("ase", extra="ase", why=name)
     engine = AseEngine(name, molecule)
     _ = engine._calculator  # raises its errors now
-    return CheckedPotential(
-        describe_ase(name).capabilities, _identity(name), molecule.numbers, engine
-    )
+    known = describe_ase(name).capabilities
+    proven = Proven(engine, known.name, "correct it, or use another calculator")
+    return CheckedPotential(known, _identity(name), molecule.numbers, proven)
 
 
 def describe_ase(name: str) -> Model:

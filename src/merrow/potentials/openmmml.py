@@ -26,13 +26,13 @@ from merrow.errors import (
     InputError,
     MerrowError,
     MissingComponentError,
-    UnsupportedPhysicsError,
     first_line,
 )
 from merrow.potentials.families import Family, Model
 from merrow.potentials.guest import GUARD, UNGUARDED, Guest
 from merrow.potentials.interface import Array, Capabilities, Evaluation, Molecule
 from merrow.potentials.optional_import import require
+from merrow.potentials.proven import Proven
 from merrow.potentials.validation import CheckedPotential
 from merrow.potentials.weights import file_digest
 from merrow.units import ANGSTROM_PER_NM, KCAL_PER_KJ
@@ -65,11 +65,6 @@ FILES: Final = ("aimnet", "fennix", "torchmdnet")
 """Potentials of openmm-ml that take a file; the others would ignore it."""
 ABSOLUTE: Final = {"returnEnergyType": "energy", "remove_ref_energy": False}
 """Option that makes MACE and TorchMD-Net include energies of isolated atoms; others ignore it."""
-STRIDE: Final = 0.1
-"""Length of the displacement of all atoms for the test of forces [Å]: about 2 kcal/mol of
-curvature even at a minimum."""
-FORGIVEN: Final = 0.1
-"""Relative tolerance of the work of the forces; a wrong unit deviates by 0.9."""
 
 
 class OpenMMEngine:
@@ -91,7 +86,7 @@ class OpenMMEngine:
         import openmm  # noqa: PLC0415
 
         self._recipe = (name, molecule, weights, precision)
-        self._name, self._proven = f"{PREFIX}{name}", False
+        self._name = f"{PREFIX}{name}"
         system, integrator = _system(*self._recipe), openmm.VerletIntegrator(0.001)
         # The only platform that passes positions in float64.
         reference = openmm.Platform.getPlatformByName("Reference")
@@ -106,14 +101,7 @@ class OpenMMEngine:
 
         Raises:
             MerrowError: The potential fails.
-            UnsupportedPhysicsError: Its forces are not the gradient of its energy.
         """
-        if not self._proven:
-            self._prove(positions[0])
-            self._proven = True
-        return self._asked(positions)
-
-    def _asked(self, positions: Array) -> Evaluation:
         import torch  # noqa: PLC0415
 
         energies, forces = np.empty(len(positions)), np.empty(positions.shape)
@@ -131,30 +119,6 @@ class OpenMMEngine:
                 energies[k] = state.getPotentialEnergy()._value
                 forces[k] = state.getForces(asNumpy=True)._value
         return Evaluation(energies * KCAL_PER_KJ, forces * (KCAL_PER_KJ / ANGSTROM_PER_NM))
-
-    def _prove(self, geometry: Array) -> None:
-        """Compare the work of the forces with the energy difference, one stride back and forth.
-
-        At a minimum both are ½kx², on a slope ±gx + ½kx²: one of the two is never small.
-        """
-        path = np.sin(np.arange(1.0, geometry.size + 1.0) ** 2).reshape(geometry.shape)
-        path *= STRIDE / np.linalg.norm(path)
-        t = np.array([-1.0, -0.5, 0.0, 0.5, 1.0])
-        answer = self._asked(geometry + t[:, None, None] * path)
-        f = -(answer.forces * path).sum(axis=(1, 2))
-        back, forth = (f[0] + 4 * f[1] + f[2]) / 6, (f[2] + 4 * f[3] + f[4]) / 6  # Simpson
-        e = answer.energies
-        wanted = np.array([e[2] - e[0], e[4] - e[2]])
-        work = np.array([back, forth])
-        rounding = 4 * float(np.finfo(np.float32).eps) * float(np.abs(e).max())
-        missed, size = np.abs(work - wanted).sum(), np.abs(wanted).sum()
-        if not missed <= FORGIVEN * size + rounding:
-            ratio = float(work @ wanted / (wanted @ wanted)) if size else np.inf
-            raise UnsupportedPhysicsError(
-                f"the forces of {self._name} (openmm-ml {version('openmmml')}) are not the "
-                f"slope of its energy but {ratio:.2g} times it, so that it would simulate another "
-                "molecule; use one of `merrow models list`, or another version of openmm-ml."
-            )
 
 
 def _system(name: str, molecule: Molecule, weights: Path | None, precision: str) -> Any:
@@ -254,7 +218,11 @@ def load_openmmml(
     identity = f"{name}:openmmml-{version('openmmml')}"
     if weights is not None:
         identity += f":{file_digest(weights)}"
-    engine = OpenMMEngine(short, molecule, weights and weights.resolve(), precision)
+    engine = Proven(
+        OpenMMEngine(short, molecule, weights and weights.resolve(), precision),
+        told=f"{name} (openmm-ml {version('openmmml')})",
+        instead="use one of `merrow models list`, or another version of openmm-ml",
+    )
     return CheckedPotential(known, identity, molecule.numbers, engine)
 
 

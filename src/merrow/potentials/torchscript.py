@@ -36,6 +36,7 @@ from merrow.potentials.elements import SYMBOLS
 from merrow.potentials.families import Family, Model
 from merrow.potentials.guest import tell_of_code
 from merrow.potentials.interface import Array, Capabilities, Evaluation, Molecule
+from merrow.potentials.proven import Proven
 from merrow.potentials.validation import CheckedPotential
 from merrow.potentials.weights import file_digest
 from merrow.units import EV_KCAL, HARTREE_KCAL
@@ -216,8 +217,14 @@ def load_torchscript(
     script = read_script(name)
     known = _capabilities(script, precision)
     identity = f"{known.name}:{file_digest(script.path)}"
-    make = partial(ScriptEngine, script, molecule, precision)
+    make = partial(_proven, script, molecule, precision)
     return CheckedPotential(known, identity, molecule.numbers, *placed(make, precision))
+
+
+def _proven(script: Script, molecule: Molecule, precision: str, device: str) -> Proven:
+    advice = "correct them, or return an energy alone, which must not depend on the origin"
+    engine = ScriptEngine(script, molecule, precision, device)
+    return Proven(engine, str(script.path), advice)
 
 
 def read_script(name: str) -> Script:

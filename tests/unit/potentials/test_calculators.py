@@ -111,6 +111,16 @@ def test_the_energy_is_that_whose_slope_the_forces_are(springs):
     np.testing.assert_array_equal(smeared.forces, plain.forces)
 
 
+@pytest.mark.parametrize("factor", ["-1.0", "0.0", "23.06"])
+def test_forces_that_are_no_slope_of_the_energy_are_refused(springs, factor):
+    path = Path(springs.partition(":")[2])
+    wrong = CALCULATOR.replace("-self.stiffness * arm", f"-{factor} * self.stiffness * arm")
+    path.write_text(wrong.format(charged=True))
+    told = rf"forces of ase:springs.py are not the slope of its energy but {float(factor):.2g} "
+    with pytest.raises(UnsupportedPhysicsError, match=told):
+        load_potential(springs, WATER).evaluate(GEOMETRY[None])
+
+
 DATACLASSES = """from __future__ import annotations
 from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar

@@ -139,7 +139,7 @@ class Fixed(torch.nn.Module):
 
     def forward(self, positions: Tensor, numbers: Tensor) -> Tensor:
         here = torch.ones(1, device="cpu")
-        return (torch.cat([positions.sum((1, 2)), here]) ** 2)[:-1]
+        return (torch.cat([positions.square().sum((1, 2)), here]) ** 2)[:-1]
 
 
 def test_a_file_that_fails_on_the_gpu_computes_on_the_processor(tmp_path, monkeypatch, caplog):

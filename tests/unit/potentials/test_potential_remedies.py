@@ -43,6 +43,10 @@ from ase.calculators.lj import LennardJones
 {elements}
 CHARGED = True
 
+class Uphill(LennardJones):
+    def get_forces(self, atoms):
+        return -super().get_forces(atoms)
+
 def {maker}(numbers, charge, multiplicity):
     {body}
 """
@@ -62,6 +66,22 @@ class Springs(torch.nn.Module):
     def forward(self, positions: Tensor, numbers: Tensor) -> Tensor:
         """Return an energy."""
         return (positions**2).sum()
+
+
+class Uphill(torch.nn.Module):
+    """Also returns the slope, where forces are asked for."""
+
+    def forward(self, positions: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor]:
+        """Return an energy and wrong forces."""
+        return (positions**2).sum(), 2 * positions
+
+
+class Downhill(torch.nn.Module):
+    """Also returns the forces."""
+
+    def forward(self, positions: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor]:
+        """Return an energy and its forces."""
+        return (positions**2).sum(), -2 * positions
 
 
 class Silent(torch.nn.Module):
@@ -337,6 +357,13 @@ ROWS = [
     (loaded("torchscript:lost.pt"), "correct the path", SPRINGS),
     (script(Silent()), "which is what is called; export it", SPRINGS),
     (script(Strange()), "wrap it in one of them", SPRINGS),
+    (script(Uphill()), "correct them, or return an energy alone", SPRINGS),
+    (script(Uphill()), "correct them, or return", script(Downhill())),
+    (
+        calculator(body="return Uphill()"),
+        "correct it, or use another calculator",
+        calculator(),
+    ),
     (script(Springs(), weights=GOOD), "leave out --weights", SPRINGS),
     (pickled, "write it with torch.jit.save", SPRINGS),
     (loaded("xtb:gfn2", weights=GOOD), "leave out --weights", loaded("xtb:gfn2")),

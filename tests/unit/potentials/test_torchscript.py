@@ -319,6 +319,44 @@ def test_forces_of_any_other_shape_are_refused_by_their_shape(tmp_path, shape):
         load_potential(name, WATER).evaluate(x)
 
 
+class Skewed(torch.nn.Module):
+    """Stiff springs whose forces are multiplied by a factor that should be 1."""
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, positions: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor]:
+        arm = positions[:, :, None] - positions[:, None]
+        return 500.0 * (arm**2).sum((1, 2, 3)), -2000.0 * self.factor * arm.sum(2)
+
+
+class Tied(torch.nn.Module):
+    """Every atom is tied to the origin with its own spring."""
+
+    def forward(self, positions: Tensor, numbers: Tensor) -> Tensor:
+        return (positions.square().sum(-1) * numbers).sum(-1)
+
+
+@pytest.mark.parametrize("factor", [-1.0, 0.0, 1 / 23.06, 627.5])
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_forces_that_are_no_slope_are_refused(tmp_path, factor, precision):
+    name = saved(Skewed(factor), tmp_path)
+    with pytest.raises(UnsupportedPhysicsError, match=r"mine.pt are not the slope of its energy"):
+        load_potential(name, WATER, precision=precision).evaluate(GEOMETRY[None])
+
+
+def test_an_energy_that_depends_on_the_origin_is_refused(tmp_path):
+    with pytest.raises(UnsupportedPhysicsError, match="must not depend on the origin"):
+        load_potential(saved(Tied(), tmp_path), WATER).evaluate(GEOMETRY[None])
+
+
+def test_forces_that_are_the_slope_are_taken(tmp_path):
+    answer = load_potential(saved(Skewed(1.0), tmp_path), WATER).evaluate(GEOMETRY[None])
+    arm = GEOMETRY[:, None] - GEOMETRY[None]
+    assert answer.energies == pytest.approx([500.0 * (arm**2).sum()], rel=1e-6)
+
+
 class Evil:
     """An object whose unpickling would leave a trace."""
 
