@@ -19,6 +19,7 @@ from merrow.md.nve.runs import open_region_potential
 from merrow.potentials import device
 from merrow.potentials.device import device_of
 from merrow.system.region import select_region
+from reordered import reorder
 
 TERMS = ["bond", "angle", "dihedral", "vdw", "vdw14", "elec", "elec14", "lj_tail", "ml"]
 
@@ -193,6 +194,16 @@ def test_another_molecule_cannot_stand_in(merrow, files, systems):
     answer = ask(merrow, files, "--ml-mask", ":1", "--potential", f"mm:{other}")
     assert answer.code == 2
     assert "holds other atoms than the solute" in answer.err
+
+
+def test_another_order_of_the_atoms_cannot_stand_in(merrow, systems, tmp_path):
+    gas = systems / "methanol.prmtop"
+    # H1 of the methyl group and H4 of the hydroxyl change places
+    other = reorder(gas, [0, 1, 5, 3, 4, 2], tmp_path / "other.prmtop")
+    words = ("-p", gas, "-c", systems / "methanol.inpcrd", "--ml-mask", ":1")
+    answer = merrow("energy", *words, "--potential", f"mm:{other}")
+    assert answer.code == 2
+    assert "other.prmtop has the solute's elements but other bonds" in answer.err
 
 
 def test_twelve_six_four_terms_are_refused(merrow, files, tmp_path):

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from merrow.amber.topology import AmberTopology, read_topology
@@ -75,7 +75,7 @@ def open_potential(
         charge_scale: Factor on all charges of "mm" and "mm:FILE".
 
     Raises:
-        InputError: FILE is of another molecule, or "mm" is given weights.
+        InputError: FILE is of another molecule or order, or "mm" is given weights.
         MerrowError: As in `load_potential`.
     """
     if weights is not None and name.partition(":")[0] == MM:
@@ -87,6 +87,12 @@ def open_potential(
         other = read_topology(path)
         if other.numbers != region.molecule.numbers:
             raise InputError(f"{path} holds other atoms than the solute, so it cannot stand in.")
+        if _pairs(other.bonds) != _pairs(topology.bonds_among(region.atoms)):
+            raise InputError(
+                f"{path} has the solute's elements but other bonds: its atoms are in another "
+                "order, or it is another molecule; give a prmtop with the order of "
+                f"{topology.path.name}."
+            )
         atoms = tuple(range(len(other)))
         return open_classical(other, atoms, name=name, charge_scale=charge_scale)
     check_known(name, MM)
@@ -97,6 +103,10 @@ def open_potential(
         precision=precision,
         labels=region.labels,
     )
+
+
+def _pairs(bonds: Iterable[Sequence[int]]) -> set[frozenset[int]]:
+    return {frozenset(bond) for bond in bonds}
 
 
 def open_classical(
