@@ -189,6 +189,8 @@ def _frequencies(name: str, geometries: Geometries) -> tuple[Array | None, str]:
     start, molecule = geometries.start, geometries.molecule
     if start is None:
         return None, ""
+    if len(start) == 1:
+        return None, "one atom does not vibrate"
     if len(start) > MOST_ATOMS:
         return None, f"the molecule has {len(start)} atoms, more than {MOST_ATOMS}"
     potential = load_potential(name, molecule, precision="float64")

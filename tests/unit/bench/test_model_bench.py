@@ -180,3 +180,10 @@ def test_a_bad_place_for_the_picture_is_refused_before_anything_is_computed(tmp_
         answer = CliRunner().invoke(app, ["bench", "O", "--plot", str(path)])
         assert isinstance(answer.exception, InputError)
         assert told in str(answer.exception)
+
+
+def test_one_atom_has_no_frequencies():
+    pytest.importorskip("tblite")
+    (row,) = bench_models(read_molecule("[Cl-]"), reference="xtb:gfn2", names=["xtb:gfn1"])
+    assert row.frequency_rmse is None
+    assert row.frequency_problem == "one atom does not vibrate"
