@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -83,6 +84,19 @@ def _first_difference(there: Mapping[str, object], here: Mapping[str, object], a
         elif value != other:
             return f"{at}{key} is {other!r} there and {value!r} here"
     return ""
+
+
+def check_place(out: Path) -> None:
+    """Refuse a folder that cannot be made or written to, before anything is computed.
+
+    Raises:
+        InputError: It, or a folder above it, is a file or not writable.
+    """
+    there = next(path for path in (out, *out.absolute().parents) if path.exists())
+    if not there.is_dir():
+        raise InputError(f"--out {out}: {there} is a file; name a folder, which is made.")
+    if not os.access(there, os.W_OK):
+        raise InputError(f"--out {out}: {there} is not writable; name another folder.")
 
 
 def check_new(out: Path) -> None:

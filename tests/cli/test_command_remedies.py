@@ -216,6 +216,22 @@ DRY = [
     (WET.replace("--out run", "--out filled/notes"), "--out needs a folder", WET),
 ]
 
+NVE = "validate nve -p {gas} -c {gas_crd} --ml-mask :1 --potential mm --time 0.2 --dt 0.25,0.5"
+BENCH = "bench --ml-mask :1 --potential mm --cutoff 8 --minutes 0.2 --processes 1 --platform CPU"
+TIMED = [
+    (NVE + " --out taken", "taken is a file; name a folder, which is made", NVE + " --out new"),
+    (
+        BENCH + " -p {wet} -c {wet_crd} --out taken/new",
+        "taken is a file; name a folder, which is made",
+        BENCH + " -p {wet} -c {wet_crd} --out new",
+    ),
+    (
+        BENCH + " -p {gas} -c {gas_crd}",
+        "and {gas} has none; give a solvated system",
+        BENCH + " -p {wet} -c {wet_crd}",
+    ),
+]
+
 
 @pytest.fixture(scope="module")
 def more(files, systems, tleap, tmp_path_factory):
@@ -250,7 +266,7 @@ def done_as_told(merrow, more, wrong, remedy, right):
         Path(path).write_text("of somebody else")
     answer = merrow(*wrong.format(**more).split())
     assert answer.code == 2, answer
-    assert remedy in answer.err.splitlines()[-1]
+    assert remedy.format(**more) in answer.err.splitlines()[-1]
     first, _, rest = right.format(**more).partition(" ")
     if first == "mkdir":
         Path(rest).mkdir()
@@ -277,4 +293,9 @@ def test_md(merrow, more, row):
 
 @pytest.mark.parametrize("row", DRY, ids=[row[1] for row in DRY])
 def test_hydration(merrow, more, row):
+    done_as_told(merrow, more, *row)
+
+
+@pytest.mark.parametrize("row", TIMED, ids=[row[1] for row in TIMED])
+def test_bench_and_nve(merrow, more, row):
     done_as_told(merrow, more, *row)

@@ -32,6 +32,7 @@ from merrow.engine.timing import Timing, ns_per_day, time_in_turn
 from merrow.engine.walkers import open_walker
 from merrow.errors import InputError
 from merrow.executor import core_count, process_pool
+from merrow.folders import check_place
 from merrow.mps import shared_gpu
 from merrow.native import Engine, MmKernel
 from merrow.potentials.device import device_of
@@ -42,6 +43,7 @@ from merrow.samples import COUPLED
 from merrow.system.box import box_for_cutoff
 from merrow.system.build import HybridSystem, base_system, hybrid_system
 from merrow.system.configuration import read_configuration
+from merrow.system.lengths import placed
 from merrow.system.native_forces import on_kernel
 from merrow.system.pme import Nonbonded, pme_parameters
 from merrow.system.potentials import check_name, check_potential, open_potential
@@ -110,6 +112,7 @@ def run_bench(request: BenchRequest, folder: Path, listen: Listener = silent) ->
         MissingComponentError: AmberTools or weights are not installed.
     """
     _check_files(request)
+    check_place(folder)
     for name in request.potentials:
         check_name(name)
     systems = [*_systems(request, folder, listen)]
@@ -147,15 +150,20 @@ def open_system(name: str, prmtop: Path, inpcrd: Path, mask: str, cutoff: float)
         InputError: The files do not fit together, have no box, or the box is too small.
     """
     topology = read_topology(prmtop)
+    if not topology.has_box:
+        raise InputError(
+            f"bench times steps in a box, and {prmtop} has none; give a solvated system, or "
+            "--smiles alone."
+        )
     coordinates = read_configuration(inpcrd, topology)
     region = select_region(topology, mask)
-    box = box_for_cutoff(topology, coordinates, cutoff, source=inpcrd) * NM_PER_ANGSTROM
+    cell = box_for_cutoff(topology, coordinates, cutoff, source=inpcrd)
+    positions = placed(coordinates.positions, cell, topology, region, source=str(inpcrd))
+    box = cell * NM_PER_ANGSTROM
     lengths = tuple(float(np.linalg.norm(row)) for row in box)
     pme = pme_parameters(lengths, cutoff * NM_PER_ANGSTROM, 5e-4)
     nonbonded = Nonbonded(cutoff * NM_PER_ANGSTROM, pme=pme)
-    return BenchSystem(
-        name, topology, region, coordinates.positions * NM_PER_ANGSTROM, box, nonbonded
-    )
+    return BenchSystem(name, topology, region, positions * NM_PER_ANGSTROM, box, nonbonded)
 
 
 def solvated(smiles: str, folder: Path) -> tuple[Path, Path]:
@@ -264,8 +272,8 @@ def _systems(request: BenchRequest, folder: Path, listen: Listener) -> Iterable[
 
 
 def _row(system: BenchSystem, name: str, request: BenchRequest, seconds: float) -> BenchRow:
-    placed = _opened(system, name)
-    potential = placed.potential
+    found = _opened(system, name)
+    potential = found.potential
     hybrids = {"mm": plain_mm(system)}
     for key, overlap in (("ml_mm", False), ("overlap", True)):
         hybrids[key] = hybrid_of(system, potential, overlap=overlap, platform=request.platform)
@@ -288,7 +296,7 @@ def _row(system: BenchSystem, name: str, request: BenchRequest, seconds: float) 
         ns_day=ns_per_day(ml_mm, request.timestep_fs),
         ratio_vs_mm=ml_mm / steps["mm"].wall,
         ml_device=device_of(potential),
-        ml_device_ms=placed.where.call_ms,
+        ml_device_ms=found.where.call_ms,
     )
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from merrow.analysis import nve
 from merrow.errors import InputError
 from merrow.files import atomic_write, save_json
+from merrow.folders import check_place
 from merrow.md.nve.page import render_nve
 from merrow.md.nve.runs import SAMPLING, NveRequest, open_nve_setup, record
 from merrow.md.nve.verdict import judge
@@ -37,10 +38,12 @@ def validate_nve(
         out: Folder for the report, nve.json and nve.html; None writes no files.
 
     Raises:
-        InputError: The files or the settings are inconsistent.
+        InputError: The files or the settings are inconsistent, or `out` cannot be a folder.
         NumericsError: A trajectory blew up.
     """
     check_request(request)
+    if out is not None:
+        check_place(out)
     setup = open_nve_setup(request)
     traces, before, began = {}, 0, time.monotonic()
     total = sum(round(request.time_ps / (step * PS_PER_FS)) for step in request.timesteps_fs)
