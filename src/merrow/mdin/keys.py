@@ -221,7 +221,7 @@ MLP: Final[Mapping[str, Key]] = {
     "animask": Key("", "the ML region, an AMBER mask"),
     "mlp_model": Key(
         None,
-        "0 ani2x, 1 mace-off23-small, 2 ani1xnr, 3 mace-off23-medium, 4 mace-off23-large; "
+        "0 ani2x, 1 mace-off23-small, 2 none, 3 mace-off23-medium, 4 mace-off23-large; "
         "where MODEL_PATH is set, the original program's file of that number in that folder",
         (0, 1, 2, 3, 4),
         "or name the model with potential='...'",

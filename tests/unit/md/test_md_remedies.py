@@ -117,10 +117,10 @@ def wet():
     return solvate(*FILES, folder=Path("wet"), n_waters=300)[0]
 
 
-def numbered(folder):
-    """Ask for model 0 with a folder of the original program's files."""
+def numbered(folder, number=0):
+    """Ask for a model with a folder of the original program's files."""
     environment = {} if folder is None else {"MODEL_PATH": folder}
-    return numbered_potential("mdin", 0, [], environment)
+    return numbered_potential("mdin", number, [], environment)
 
 
 def put_there():
@@ -132,6 +132,13 @@ def put_there():
         name = str(error).split(" names ")[1].split(" in ")[0]
         (Path("models") / name).write_text("a model")
     return numbered("models")
+
+
+def held():
+    """Set the variable to a folder that holds the file of model 2."""
+    Path("xnr").mkdir()
+    (Path("xnr") / "ani1_xnr.pt").write_text("a model")
+    return numbered("xnr", 2)
 
 
 def set_to(variable, value):
@@ -216,6 +223,13 @@ ROWS = [
         "or unset MODEL_PATH for our own",
         lambda: numbered(None),
     ),
+    (lambda: numbered(None, 2), "set MODEL_PATH to the folder that holds it", held),
+    (
+        lambda: numbered(None, 2),
+        "holds it, or choose another model",
+        lambda: numbered(None),
+    ),
+    (lambda: numbered("lost", 2), "or choose another model", lambda: numbered(None)),
     (lambda: kernel("0"), "unset it to use the kernel", lambda: kernel(None)),
     (lambda: isa("avx1024"), "choose one of avx2, baseline", lambda: isa("avx2")),
     (lambda: device("cuda:77", None), "go on where it is", lambda: device("cpu", None)),

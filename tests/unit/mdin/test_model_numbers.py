@@ -17,7 +17,7 @@ MDIN = " title\n &cntrl imin=0, nstlim=2, ntb=0, cut=999.0, ifmlp=1 /\n &mlp ani
 FILES = [
     (0, "ani2x_model.pt", "ani2x"),
     (1, "MACE-OFF23_small.pt", "mace-off23-small"),
-    (2, "ani1_xnr.pt", "ani1xnr"),
+    (2, "ani1_xnr.pt", ""),
     (3, "MACE-OFF23_medium.pt", "mace-off23-medium"),
     (4, "MACE-OFF23_large.pt", "mace-off23-large"),
 ]
@@ -37,13 +37,23 @@ def test_a_number_is_a_file_of_model_path_where_that_is_set(
 ):
     words = f", mlp_model={number}"
     monkeypatch.delenv("MODEL_PATH", raising=False)
-    assert asked(words) == (name, name, ())
+    if name:
+        assert asked(words) == (name, name, ())
     path = tmp_path / file_name
     path.write_bytes(b"")
     monkeypatch.setenv("MODEL_PATH", str(tmp_path))
     md, sander, (note,) = asked(words)
     assert md == sander == f"torchscript:{path}"
-    assert note == f"mlp_model={number} is {path}, since MODEL_PATH is set, and not our own {name}."
+    rest = f", and not our own {name}" if name else ""
+    assert note == f"mlp_model={number} is {path}, since MODEL_PATH is set{rest}."
+
+
+def test_a_number_without_a_model_of_ours_asks_for_its_file(monkeypatch):
+    # and does not suggest ani1x, which is another model
+    monkeypatch.delenv("MODEL_PATH", raising=False)
+    with pytest.raises(InputError, match=r"is the file ani1_xnr\.pt of the original") as told:
+        asked(", mlp_model=2")
+    assert "ani1x" not in str(told.value).replace("ani1_xnr", "")
 
 
 def test_without_a_number_it_is_the_first_and_a_name_is_a_name(tmp_path, monkeypatch):
@@ -65,4 +75,4 @@ def test_a_file_that_is_not_there_is_refused_by_name(tmp_path, monkeypatch):
 
 def test_our_own_models_of_these_numbers_exist():
     known = potential_names()
-    assert [name for _, _, name in FILES if name not in known] == ["ani1xnr"]  # no weights of it
+    assert [name for _, _, name in FILES if name not in known] == [""]  # no weights of ANI-1xnr
