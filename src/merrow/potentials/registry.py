@@ -15,7 +15,12 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Final, Protocol, cast
 
-from merrow.errors import InputError, MissingComponentError, UnsupportedPhysicsError
+from merrow.errors import (
+    InputError,
+    MissingComponentError,
+    UnsupportedPhysicsError,
+    first_line,
+)
 from merrow.potentials.elements import symbol, symbols
 from merrow.potentials.families import Model, families, family_of
 from merrow.potentials.interface import Capabilities, Molecule, Potential
@@ -212,11 +217,18 @@ def _plugin(name: str) -> Factory:
     check_known(name)
     found = _plugins()[name]
     try:
-        return cast(Factory, found.load())
-    except (ImportError, AttributeError) as error:
+        factory = found.load()
+    except Exception as error:  # of any kind, from third-party code
+        told = f"{type(error).__name__}: {first_line(error)}"
         raise MissingComponentError(
-            f"the plug-in {name} ({found.value}) does not load ({error}): install it again."
+            f"the plug-in {name} ({found.value}) does not load ({told}): install it again."
         ) from error
+    if not isinstance(getattr(factory, "capabilities", None), Capabilities):
+        raise MissingComponentError(
+            f"the plug-in {name} ({found.value}) has no capabilities, which tell what it supports: "
+            "install a version of it that is made for merrow."
+        )
+    return cast(Factory, factory)
 
 
 def _unknown(name: str, others: Sequence[str]) -> str:

@@ -164,6 +164,28 @@ def plugged_in(monkeypatch):
     )
 
 
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("def make(", "does not load (SyntaxError"),
+        ("raise RuntimeError('no licence')", "does not load (RuntimeError: no licence)"),
+        ("def make(molecule, weights, precision): pass", "has no capabilities"),
+    ],
+)
+def test_a_broken_plug_in_is_named_and_leaves_refusals_of_others_alone(
+    content, told, tmp_path, monkeypatch
+):
+    name = f"broken_{abs(hash(content))}"
+    (tmp_path / f"{name}.py").write_text(content)
+    monkeypatch.syspath_prepend(tmp_path)
+    point = EntryPoint("broken", f"{name}:make", "merrow.potentials")
+    monkeypatch.setattr("merrow.potentials.registry.entry_points", lambda group: [point])
+    with pytest.raises(MissingComponentError) as caught:
+        load_potential("broken", Molecule((8, 1, 1)))
+    assert f"the plug-in broken ({name}:make) {told}" in str(caught.value)
+    assert "broken" not in refusal("ani2x", Molecule((35, 1)))
+
+
 @pytest.mark.usefixtures("plugged_in")
 def test_a_plug_in_is_listed_loaded_and_recommended():
     assert potential_names()[:3] == ("ani1x", "ani1ccx", "ani2x")
