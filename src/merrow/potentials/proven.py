@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Comparison of forces with the slope of the energy, once, for potentials of other people's code.
+"""Checks of potentials of other people's code at their first evaluation.
 
-A wrong unit or sign, or forces predicted beside the energy, would simulate another molecule without
-any sign of it.
+A wrong unit or sign, forces predicted beside the energy, or conformers of a batch that are mixed
+would simulate another molecule without any sign of it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from merrow.errors import UnsupportedPhysicsError
-from merrow.potentials.device import Engine
+from merrow.potentials.device import CONFORMERS, ENERGY, FORCE, SLOPE, Engine
 from merrow.potentials.interface import Array, Evaluation
 
 STRIDE: Final = 0.1
@@ -25,7 +25,7 @@ FORGIVEN: Final = 0.1
 
 @dataclass
 class Proven:
-    """An engine whose forces are compared with its energy at the first geometry.
+    """An engine whose forces are compared with its energy, and its first batch with single calls.
 
     Attributes:
         engine: The engine.
@@ -37,19 +37,39 @@ class Proven:
     told: str
     instead: str
     _done: bool = field(default=False, init=False)
+    _batched: bool = field(default=False, init=False)
 
     def evaluate(self, positions: Array) -> Evaluation:
         """Return energies and forces of positions [Å], shape (R, N, 3).
 
         Raises:
-            UnsupportedPhysicsError: The forces are not the slope of the energy.
+            UnsupportedPhysicsError: The forces are not the slope of the energy, or the result of a
+                conformer depends on the others in its batch.
         """
         answer = self.engine.evaluate(positions)
         finite = np.isfinite(answer.energies).all() and np.isfinite(answer.forces).all()
         if not self._done and finite:  # others are refused by the caller
             self._prove(positions[0])
             self._done = True
+        if not self._batched and finite and len(positions) > 1:
+            self._compare(positions[-CONFORMERS:], answer)
+            self._batched = True
         return answer
+
+    def _compare(self, positions: Array, answer: Evaluation) -> None:
+        """Compare the last conformers of a batch with the same alone."""
+        alone = [self.engine.evaluate(one[None]) for one in positions]
+        energies = np.concatenate([one.energies for one in alone])
+        forces = np.concatenate([one.forces for one in alone])
+        last = slice(-len(positions), None)
+        off = float(np.abs(answer.energies[last] - energies).max())
+        pulled = float(np.abs(answer.forces[last] - forces).max())
+        allowed = ENERGY + 4 * float(np.finfo(np.float32).eps) * float(np.abs(energies).max())
+        if not (off <= allowed and pulled <= FORCE + SLOPE * float(np.abs(forces).max())):
+            raise UnsupportedPhysicsError(
+                f"{self.told} gives conformers in a batch other energies or forces than alone (by "
+                f"{off:.2g} kcal/mol and {pulled:.2g} kcal/mol/Å), so it mixes them; correct it."
+            )
 
     def _prove(self, geometry: Array) -> None:
         """Compare the work of the forces with the energy difference, one stride back and forth.

@@ -351,10 +351,24 @@ def test_an_energy_that_depends_on_the_origin_is_refused(tmp_path):
         load_potential(saved(Tied(), tmp_path), WATER).evaluate(GEOMETRY[None])
 
 
+class Paired(torch.nn.Module):
+    """Springs between all pairs, with the energies of a batch in the wrong order."""
+
+    def forward(self, positions: Tensor, numbers: Tensor) -> Tensor:
+        arm = positions[:, :, None] - positions[:, None]
+        return 500.0 * (arm**2).sum((1, 2, 3)).flip(0)
+
+
+def test_a_batch_whose_energies_are_in_another_order_is_refused(tmp_path):
+    potential = load_potential(saved(Paired(), tmp_path), WATER)
+    potential.evaluate(GEOMETRY[None])  # alone it is right
+    with pytest.raises(UnsupportedPhysicsError, match=r"mine.pt gives conformers in a batch other"):
+        potential.evaluate(np.stack([GEOMETRY, 1.1 * GEOMETRY]))
+
+
 def test_forces_that_are_the_slope_are_taken(tmp_path):
     answer = load_potential(saved(Skewed(1.0), tmp_path), WATER).evaluate(GEOMETRY[None])
-    arm = GEOMETRY[:, None] - GEOMETRY[None]
-    assert answer.energies == pytest.approx([500.0 * (arm**2).sum()], rel=1e-6)
+    assert answer.energies == pytest.approx(500.0 * ((GEOMETRY[:, None] - GEOMETRY) ** 2).sum())
 
 
 class Evil:
