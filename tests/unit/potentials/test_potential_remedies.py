@@ -265,7 +265,8 @@ ROWS = [
         "use `--potential ase:FILE.py` with",
         PLAIN,
     ),
-    (loaded("ani1ccx", weights=torn), "delete it and run", SOUND),
+    (loaded("ani1ccx", weights=torn), "); give another file, or, if this one is in", SOUND),
+    (loaded("ani1ccx", weights=torn), "in your cache, remove it and run `merrow", SOUND),
     (loaded("ani1ccx", weights=OTHER), "give another file", SOUND),
     (
         lambda: MACE_WEIGHTS["mace-off23-small"].load(TINY_MACE),

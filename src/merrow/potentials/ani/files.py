@@ -56,7 +56,8 @@ def read_ani(path: Path, model: AniModel) -> AniParameters:
 def _unreadable(path: Path, model: AniModel, cause: str) -> str:
     return (
         f"the weights file {path} cannot be read as {model.name} ({cause}); "
-        f"delete it and run `merrow models get {model.name}`."
+        "give another file, or, if this one is in your cache, remove it and run "
+        f"`merrow models get {model.name}`."
     )
 
 
