@@ -81,6 +81,15 @@ def test_check_computes_methane_with_right_weights(folder):
     assert "ani2x     not here" in result.stdout
 
 
+def test_a_wrong_energy_of_right_weights_is_not_blamed_on_the_file(folder, monkeypatch):
+    place = "merrow.potentials.ani.potential.methane_deviation"
+    monkeypatch.setattr(place, lambda name, path, precision: 1e-3)
+    result = run("check")
+    assert isinstance(result.exception, InputError)
+    assert "with the published content: this machine computes wrongly" in result.stdout
+    assert "delete it" not in result.stdout
+
+
 def test_check_fails_on_a_file_with_the_content_of_another_model(folder):
     shutil.copy(folder / "ani1x_state_dict.pt", folder / "ani1ccx_state_dict.pt")
     result = run("check")

@@ -31,7 +31,10 @@ def _verdict(name: str, path: Path) -> str:
     told = ", ".join(f"{value:+.1e} in {p}" for p, value in deviations.items())
     told = f"energy of methane off by {told} [Hartree]"
     if any(abs(deviation) > TOLERANCE_HARTREE for deviation in deviations.values()):
-        raise InputError(f"{path}: {told}; delete it and run `merrow models get {name}`.")
+        raise InputError(
+            f"{path}: {told}, with the published content: this machine computes wrongly; suspect "
+            "its version of torch, or the kernel (MERROW_NATIVE=0 leaves it out)."
+        )
     return f"hash right, {told}"
 
 
