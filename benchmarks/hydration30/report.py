@@ -69,7 +69,8 @@ def page(data: Found, rows: Sequence[dict[str, str]], second: Path = hundred.RES
     """
     lines = [*_introduction(rows), "", *_comparisons(data), "", *_limits(rows)]
     lines += ["", "## In pairs", "", *_pairs(data)]
-    lines += ["", *_molecules(rows), "", *_outliers(rows), "", *_sums(data)]
+    far = f"More than {FAR:.0f} kcal/mol from experiment"
+    lines += ["", *_molecules(rows), "", f"## {far}", "", *_outliers(rows), "", *_sums(data)]
     lines += ["", *_times(rows), "", *_second(second), "## What others found", ""]
     lines += ["| method and set | mean absolute error [kcal/mol] | source |", "|---|---|---|"]
     lines += [f"| {name} | {mae} | {source} |" for name, mae, source in PUBLISHED]
@@ -234,8 +235,6 @@ def _flexible() -> frozenset[str]:
 def _outliers(rows: Sequence[dict[str, str]]) -> Iterator[str]:
     """Yield every molecule far from experiment, with the reason given in `outliers.csv`."""
     why = {(row["name"], row["charges"]): row["why"] for row in read(OUTLIERS)}
-    yield f"## More than {FAR:.0f} kcal/mol from experiment"
-    yield ""
     if not (far := outliers(rows)):
         yield "None."
     for row in far:
@@ -298,6 +297,10 @@ def _second(results: Path) -> Iterator[str]:
     yield from _comparisons(data)
     yield ""
     yield from _pairs(data)
+    yield ""
+    yield f"More than {FAR:.0f} kcal/mol from experiment:"
+    yield ""
+    yield from _outliers(rows)
     yield ""
     yield from _times(rows)
     yield ""
