@@ -227,6 +227,7 @@ def test_the_folder_of_another_simulation_is_refused(whole, simulate, words, tol
         (("--timestep", "1e-7"), "timestep_ps: input should be greater than or equal to"),
         (("--pressure", "nan"), "pressure_bar: input should be a finite number, got nan"),
         (("--pressure", "-1e9"), "pressure_bar: input should be greater than or equal to -1000"),
+        (("--temperature", "27"), "temperature_k: input should be greater than or equal to 100"),
         (("--temperature", "inf"), "temperature_k: input should be a finite number, got inf"),
         (("--friction", "inf"), "friction_per_ps: input should be a finite number, got inf"),
         (("--restraint", "inf"), "input should be a finite number, got inf"),

@@ -27,8 +27,8 @@ from merrow.errors import InputError
 from merrow.folders import check_new, text_of
 from merrow.trajectories import DryFrames, dry_atoms, read_frames, write_frames
 
-LEAST_TEMPERATURE: Final = 1.0
-"""Lowest temperature of the interaction entropy [K]."""
+LEAST_TEMPERATURE: Final = 100.0
+"""Lowest temperature of the interaction entropy [K]; lower ones are in degrees Celsius."""
 ROOM: Final = 298.15
 """Temperature of the interaction entropy where none is known [K]."""
 SAME_TEMPERATURE: Final = 0.5

@@ -42,7 +42,7 @@ TemperatureOption = Annotated[
     float | None,
     typer.Option(
         help="For the interaction entropy [K]; default: that of `merrow simulate`, else 298.15.",
-        min=1.0,
+        min=100.0,
     ),
 ]
 

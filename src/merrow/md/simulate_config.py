@@ -48,8 +48,8 @@ class SimulationConfig(Settings):
     """Interval between frames of the trajectory [ps]."""
     timestep_ps: float = Field(0.002, ge=1e-6, le=0.004)
     """Time step [ps]."""
-    temperature_k: float = Field(300.0, gt=0)
-    """Temperature [K]."""
+    temperature_k: float = Field(300.0, ge=100)
+    """Temperature [K], not in degrees Celsius."""
     pressure_bar: float = Field(1.0, ge=-1000, le=100_000)
     """Pressure [bar]."""
     friction_per_ps: float = Field(2.0, gt=0)

@@ -26,7 +26,7 @@ def asked(out, **settings):
 @pytest.mark.parametrize(
     ("name", "values"),
     [
-        ("temperature", (-300.0, 0.0, float("nan"), float("inf"))),
+        ("temperature", (-300.0, 0.0, 25.0, float("nan"), float("inf"))),
         ("salt", (-0.1, float("nan"), float("inf"))),
         ("surface_tension", (-0.1, float("nan"), float("inf"))),
     ],
