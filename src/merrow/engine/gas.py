@@ -156,9 +156,10 @@ class _Motion:
         """Propagate by the LangevinMiddle scheme: kick, half drift, friction, half drift."""
         step, mass, thermal = self.steps, _mass(self.plan), _thermal(self.plan)
         usual = np.exp(-self.plan.friction * step)
+        forgetful = np.where(self.exchanged, 0.0, usual)
+        first, later = ((k, np.sqrt((1 - k**2) * thermal / mass)) for k in (forgetful, usual))
         for done in range(steps):
-            keep = np.where(self.exchanged, 0.0, usual) if done < FORGETTING else usual
-            noise = np.sqrt((1 - keep**2) * thermal / mass)
+            keep, noise = first if done < FORGETTING else later
             self.velocities = self.velocities + step * self.forces / mass
             self.positions = self.positions + 0.5 * step * self.velocities
             kick = noise * self.random.normal(size=self.velocities.shape)

@@ -103,10 +103,9 @@ def _coarse(settings: MdSettings, coordinates: Coordinates) -> Iterator[str]:
     if settings.pme_grid is None or cell is None:
         return
     free = settings.model_copy(update={"pme_grid": None})
-    usual = nonbonded_of(free, cell.vectors, None).grid
-    asked = nonbonded_of(free, cell.vectors, settings.pme_grid).grid
-    if usual is not None and asked != settings.pme_grid:
-        names = ", ".join(f"nfft{k}={n}" for k, n in enumerate(usual, start=1))
+    fine = nonbonded_of(free, cell.vectors, settings.pme_grid).grid  # another one if that is coarse
+    if fine is not None and fine != settings.pme_grid:
+        names = ", ".join(f"nfft{k}={n}" for k, n in enumerate(fine, start=1))
         yield (
             "nfft1, nfft2 and nfft3 give a grid that is too coarse for splines of order 5 at this "
             f"cutoff: energies err by up to kcal/mol; the grid of this box is {names}."
